@@ -1,0 +1,46 @@
+# The only entry point: every target works from a clean clone with Go and git.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+export GOFLAGS := -buildvcs=false
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+GO_SOURCES := $(shell find cmd internal -name '*.go' -not -name '*_test.go') go.mod go.sum
+
+.PHONY: help build demo test e2e lint bench fuzz clean
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+bin/slipway: $(GO_SOURCES)
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/slipway
+
+build: bin/slipway ## build bin/slipway (no C compiler needed)
+
+demo: bin/slipway ## Retail from a commit to verified production, then a bad release and back
+	@demo/demo.sh
+
+test: ## every test that needs no root and no cluster, with the race detector
+	go test -race -timeout 5m ./...
+	cd examples/retail && go test -race -timeout 5m ./...
+
+e2e: bin/slipway ## the whole, with kill -9, disk full and two users; more of it as root
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway go test -tags e2e -count=1 -timeout 40m ./e2e/...
+
+lint: ## golangci-lint, built from its own module
+	@mkdir -p bin
+	cd tools && go build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	bin/golangci-lint run ./...
+	cd examples/retail && ../../bin/golangci-lint run --config ../../.golangci.yml ./...
+
+bench: bin/slipway ## speed and memory, as ratios in one run
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway go run ./bench
+
+fuzz: ## each fuzz target for a short while (FUZZTIME=10s)
+	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' internal); do \
+	  for t in $$(grep -oE '^func Fuzz[A-Za-z0-9]+' $$f | sed 's/func //'); do \
+	    echo "$$t ($$(dirname $$f))"; go test ./$$(dirname $$f) -run '^$$' -fuzz "^$$t$$" -fuzztime $${FUZZTIME:-10s}; done; done
+
+clean: ## remove what was built and the demo (its service is stopped)
+	-@test ! -d .demo/retail || (cd .demo/retail && ../../bin/slipway down --all)
+	rm -rf bin .demo

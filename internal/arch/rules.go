@@ -1,0 +1,74 @@
+// Package arch holds the import rules of the product as data, and the test that
+// every file keeps them.
+package arch
+
+// rule says what a package (and those below it) may import of ours.
+type rule struct {
+	pkg string
+	may []string
+	why string
+}
+
+var words = []string{"internal/delivery", "internal/fault", "internal/event"}
+
+func with(more ...string) []string { return append(append([]string(nil), words...), more...) }
+
+var rules = []rule{
+	{"internal/delivery", nil, "the words depend on nothing"},
+	{"internal/fault", []string{"internal/delivery"}, "errors depend on the words only"},
+	{"internal/event", []string{"internal/delivery"}, "events depend on the words only"},
+	{"internal/port", words, "ports know words, not who uses or fulfils them"},
+	{"internal/port/porttest", with("internal/port", "internal/port/*"), "suites know ports, never an adapter"},
+	{"internal/gate", words, "gates are pure"},
+	{"internal/step", with("internal/port"), "the contract knows words and ports"},
+	{"internal/step/test", stepMay, stepWhy},
+	{"internal/step/build", stepMay, stepWhy},
+	{"internal/step/push", stepMay, stepWhy},
+	{"internal/step/train", stepMay, stepWhy},
+	{"internal/step/evaluate", stepMay, stepWhy},
+	{"internal/step/register", stepMay, stepWhy},
+	{"internal/step/approve", stepMay, stepWhy},
+	{"internal/step/deploy", stepMay, stepWhy},
+	{"internal/step/verify", stepMay, stepWhy},
+	{"internal/step/watch", stepMay, stepWhy},
+	{"internal/step/rollback", stepMay, stepWhy},
+	{"internal/step/probe", with("internal/port", "internal/step", "internal/gate"), "what several steps share knows no step"},
+	{"internal/step/digest", with("internal/port", "internal/step"), "what several steps share knows no step"},
+	{"internal/step/job", with("internal/port", "internal/step"), "what several steps share knows no step"},
+	{"internal/config", with("internal/step", "internal/gate"), "the file knows the step's contract, not who runs it"},
+	{"internal/plan", with("internal/step", "internal/gate", "internal/config", "internal/port"), "a plan is pure"},
+	{"internal/engine", with("internal/plan", "internal/step", "internal/record", "internal/port"), "the engine runs steps by their contract"},
+	{"internal/record", with("internal/plan", "internal/step", "internal/port", "internal/record"), "records know words and contracts"},
+	{"internal/adapter", with("internal/port", "internal/port/*"), "an adapter knows its port and its own SDK"},
+	{"internal/app", with("internal/config", "internal/plan", "internal/engine", "internal/record", "internal/port", "internal/step", "internal/step/digest", "internal/step/probe", "internal/gate"), "use cases know contracts, never an adapter"},
+	{"internal/catalog", with("internal/app", "internal/port", "internal/step", "internal/step/*", "internal/adapter/*", "internal/record", "internal/record/*", "internal/engine"), "the list of parts"},
+	{"internal/cli", with("internal/app", "internal/cli", "internal/cli/*"), "the command line asks use cases; never an adapter, a step or an SDK"},
+	{"internal/arch", nil, "the rules stand alone"},
+}
+
+var stepMay = with("internal/port", "internal/step", "internal/step/probe", "internal/step/digest", "internal/step/job", "internal/gate")
+
+const stepWhy = "a step knows its contract and ports; never another step, an adapter or an SDK"
+
+// fence keeps an SDK in the folders that own it.
+type fenced struct {
+	prefix string
+	homes  []string
+}
+
+var fences = []fenced{
+	{"database/sql", []string{"internal/record", "internal/engine"}},
+	{"modernc.org/sqlite", []string{"internal/record", "internal/engine"}},
+	{"github.com/dbos-inc/", []string{"internal/engine"}},
+	{"github.com/spf13/cobra", []string{"internal/cli"}},
+	{"k8s.io/", []string{"internal/adapter/kubernetes"}},
+	{"github.com/aws/", []string{"internal/adapter/ecr", "internal/adapter/s3", "internal/adapter/sagemaker", "internal/awscfg"}},
+	{"github.com/google/go-containerregistry", []string{"internal/adapter/oci", "internal/adapter/ko"}},
+	{"github.com/google/ko", []string{"internal/adapter/ko"}},
+	{"github.com/distribution/distribution", []string{"internal/adapter/oci"}},
+	{"github.com/nicholas-fedor/shoutrrr", []string{"internal/adapter/shoutrrr"}},
+	{"github.com/containerd/cgroups", []string{"internal/adapter/local"}},
+	{"cel.dev/", []string{"internal/gate"}},
+	{"github.com/google/cel-go", []string{"internal/gate"}},
+	{"github.com/goccy/go-yaml", []string{"internal/config"}},
+}

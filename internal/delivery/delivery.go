@@ -1,0 +1,74 @@
+// Package delivery holds the words of Slipway as plain types: what is delivered,
+// where to, and what is remembered of it. It imports nothing of ours and does
+// nothing but describe.
+package delivery
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// Digest names content: "sha256:" and 64 lower-case hexadecimal digits.
+type Digest string
+
+var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// Valid tells whether d has the form of a digest.
+func (d Digest) Valid() bool { return digestForm.MatchString(string(d)) }
+
+// Short is the first 12 hexadecimal digits, for people.
+func (d Digest) Short() string {
+	if !d.Valid() {
+		return string(d)
+	}
+	return string(d[7:19])
+}
+
+// Hex is the digest without its algorithm.
+func (d Digest) Hex() string {
+	if !d.Valid() {
+		return string(d)
+	}
+	return string(d[7:])
+}
+
+// RunID names one execution of a plan. It sorts by time and is safe in file
+// names, image tags and job names: "20261124-101502-k3f9".
+type RunID string
+
+var runForm = regexp.MustCompile(`^[0-9]{8}-[0-9]{6}-[a-z0-9]{4}$`)
+
+// Valid tells whether r has the form of a run's name. Names come from command
+// lines and become file names, so they are checked before they are used.
+func (r RunID) Valid() bool { return runForm.MatchString(string(r)) }
+
+// Environment is where a release serves: "dev", "staging", "prod".
+type Environment string
+
+// Commit is the state of the source that a run delivers.
+type Commit struct {
+	SHA    string    `json:"sha"`              // 40 hexadecimal digits
+	Tree   string    `json:"tree"`             // git tree that is built; differs from the commit's own when Dirty
+	Dirty  bool      `json:"dirty,omitempty"`  // the working tree had changes that are not in SHA
+	Branch string    `json:"branch,omitempty"` // empty when detached
+	Time   time.Time `json:"time"`             // committer's time, UTC
+	Source string    `json:"source,omitempty"` // URL of the remote, without credentials
+}
+
+// Short is the first seven digits of the SHA.
+func (c Commit) Short() string {
+	if len(c.SHA) < 7 {
+		return c.SHA
+	}
+	return c.SHA[:7]
+}
+
+// Image is a container image, pinned. Repository has no tag; a repository
+// without a registry's host lives in the embedded registry.
+type Image struct {
+	Repository string `json:"repository"`
+	Digest     Digest `json:"digest"`
+}
+
+func (i Image) String() string { return fmt.Sprintf("%s@%s", i.Repository, i.Digest) }

@@ -1,0 +1,68 @@
+package delivery
+
+import "time"
+
+// Verdict is a gate's answer. A gate that could not be asked has not passed.
+type Verdict string
+
+// The answers.
+const (
+	Passed      Verdict = "passed"
+	Failed      Verdict = "failed"
+	Unavailable Verdict = "unavailable" // investigate: it could not be asked
+)
+
+// Answer is a gate's verdict with its evidence.
+type Answer struct {
+	Gate     string  `json:"gate"` // "evaluate: accuracy >= 0.8"
+	Verdict  Verdict `json:"verdict"`
+	Evidence string  `json:"evidence,omitempty"` // "accuracy = 0.87"
+}
+
+// DeploymentState is where a release stands in an environment.
+type DeploymentState string
+
+// The states. At most one deployment of an environment is Serving in the
+// records; the one that is Deploying has not been accepted yet.
+const (
+	Deploying  DeploymentState = "deploying"
+	Serving    DeploymentState = "serving"
+	Replaced   DeploymentState = "replaced"    // a later release took its place
+	RolledBack DeploymentState = "rolled_back" // production said no; quarantined
+	Cancelled  DeploymentState = "cancelled"   // taken back because somebody stopped the run
+	Stuck      DeploymentState = "stuck"       // the rollback failed: a person must look
+	Removed    DeploymentState = "removed"     // `slipway down`
+)
+
+// Deployment is a release entering an environment, and what became of it.
+type Deployment struct {
+	ID          int64           `json:"id"`
+	Environment Environment     `json:"environment"`
+	Release     ReleaseID       `json:"release"`
+	Run         RunID           `json:"run"`
+	State       DeploymentState `json:"state"`
+	By          string          `json:"by"`                 // who let it in
+	Replaced    ReleaseID       `json:"replaced,omitempty"` // what served before
+	Reason      string          `json:"reason,omitempty"`   // why it came, or why it left
+	StartedAt   time.Time       `json:"started_at"`
+	ServingAt   time.Time       `json:"serving_at,omitzero"`
+	EndedAt     time.Time       `json:"ended_at,omitzero"`
+}
+
+// Outcome is how a step or a run ended.
+type Outcome string
+
+// Outcomes of steps: Succeeded, OutcomeFailed, Waiting, OutcomeCancelled and
+// OutcomeSkipped. Outcomes of runs: Deployed, OutcomeSkipped, OutcomeFailed,
+// OutcomeRolledBack, Waiting, OutcomeCancelled and OutcomeStuck. A run that was
+// cut short with --until and did all it was asked ends as Succeeded.
+const (
+	Succeeded         Outcome = "succeeded"
+	Deployed          Outcome = "deployed"
+	OutcomeSkipped    Outcome = "skipped"
+	OutcomeFailed     Outcome = "failed"
+	OutcomeRolledBack Outcome = "rolled_back"
+	OutcomeStuck      Outcome = "rollback_failed"
+	Waiting           Outcome = "waiting"
+	OutcomeCancelled  Outcome = "cancelled"
+)

@@ -1,0 +1,51 @@
+package delivery
+
+import (
+	"fmt"
+	"time"
+)
+
+// ModelStatus is a model version's approval, with SageMaker's words.
+type ModelStatus string
+
+// The states of approval.
+const (
+	PendingApproval ModelStatus = "PendingManualApproval"
+	Approved        ModelStatus = "Approved"
+	Rejected        ModelStatus = "Rejected"
+)
+
+// ModelRef pins a registered model: a version and the digest of its artifact.
+type ModelRef struct {
+	Group   string `json:"group"`
+	Version int    `json:"version"` // 1, 2, 3... within the group
+	Digest  Digest `json:"digest"`  // of the OCI manifest that holds the files
+}
+
+func (m ModelRef) String() string { return fmt.Sprintf("%s:%d", m.Group, m.Version) }
+
+// Metrics are what an evaluation computed: numbers by name, nested as it wrote
+// them (map[string]any, float64, string, []any, nil).
+type Metrics map[string]any
+
+// Lineage tells where a model came from.
+type Lineage struct {
+	Commit   string `json:"commit"`             // SHA that was trained
+	Data     Digest `json:"data,omitempty"`     // of all training inputs
+	Job      string `json:"job,omitempty"`      // the training job's name
+	Run      RunID  `json:"run"`                // the run that trained it
+	Command  string `json:"command,omitempty"`  // as configured, without secrets
+	Training Digest `json:"training,omitempty"` // key of the training step's inputs
+}
+
+// ModelVersion is one entry of the model registry.
+type ModelVersion struct {
+	ModelRef
+	Status    ModelStatus `json:"status"`
+	Metrics   Metrics     `json:"metrics"`
+	Lineage   Lineage     `json:"lineage"`
+	CreatedAt time.Time   `json:"created_at"`
+	DecidedBy string      `json:"decided_by,omitempty"`
+	DecidedAt time.Time   `json:"decided_at,omitzero"`
+	Why       string      `json:"why,omitempty"`
+}

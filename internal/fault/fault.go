@@ -1,0 +1,98 @@
+// Package fault holds the one error type that reaches people: what went wrong,
+// where, why, and what to do about it. Errors in between are plain wrapped
+// errors; the place that renders asks for the outermost fault in the chain.
+package fault
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind is what sort of trouble it is; it picks the exit code.
+type Kind string
+
+// The kinds.
+const (
+	Invalid     Kind = "invalid"     // usage or configuration: exit 2
+	NotFound    Kind = "not found"   // the thing that was named does not exist: exit 2
+	Conflict    Kind = "conflict"    // the state forbids it (quarantined, taken, already decided)
+	Denied      Kind = "denied"      // credentials or policy
+	Failed      Kind = "failed"      // a gate or a step said no
+	Unavailable Kind = "unavailable" // could not be asked
+	Exhausted   Kind = "exhausted"   // disk, memory, time
+	Corrupt     Kind = "corrupt"     // what was stored is not what was written
+	Internal    Kind = "internal"    // a bug of ours
+)
+
+// Error is a fault. Build it with New and the methods below; read it with As.
+type Error struct {
+	kind  Kind
+	what  string
+	where string
+	hint  string
+	cause error
+}
+
+// New says what could not be done: the act and the thing ("push retail-api"),
+// never "failed to".
+func New(kind Kind, format string, args ...any) *Error {
+	return &Error{kind: kind, what: fmt.Sprintf(format, args...)}
+}
+
+// At adds the place in the user's file: "slipway.yaml:12:5".
+func (e *Error) At(where string) *Error { c := *e; c.where = where; return &c }
+
+// Hint adds what the user can do.
+func (e *Error) Hint(format string, args ...any) *Error {
+	c := *e
+	c.hint = fmt.Sprintf(format, args...)
+	return &c
+}
+
+// Because adds the cause.
+func (e *Error) Because(err error) *Error { c := *e; c.cause = err; return &c }
+
+// Error is one line: where, what and why, without the hint.
+func (e *Error) Error() string {
+	s := e.what
+	if e.where != "" {
+		s = e.where + ": " + s
+	}
+	if e.cause != nil {
+		s += ": " + e.cause.Error()
+	}
+	return s
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.cause }
+
+// KindOf is the kind of the outermost fault in err's chain, or Internal.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.kind
+	}
+	return Internal
+}
+
+// HintOf is the first hint in err's chain, or "".
+func HintOf(err error) string {
+	for err != nil {
+		var e *Error
+		if !errors.As(err, &e) {
+			return ""
+		}
+		if e.hint != "" {
+			return e.hint
+		}
+		err = e.cause
+	}
+	return ""
+}
+
+// Is tells whether the outermost fault in err's chain is of that kind.
+func Is(err error, kind Kind) bool {
+	var e *Error
+	return errors.As(err, &e) && e.kind == kind
+}

@@ -1,0 +1,50 @@
+// Package plan turns a project and a trigger into the steps to run. It is pure:
+// the same input makes the same plan, and nothing is touched.
+package plan
+
+import (
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// Version is the form of stored plans. A reader refuses a newer one than it
+// knows, and finishes every older one.
+const Version = 1
+
+// Purpose is what a run is for.
+type Purpose string
+
+// The purposes.
+const (
+	Deliver Purpose = "deliver"  // from a commit
+	Promote Purpose = "promote"  // --deploy-only: a release that exists
+	GoBack  Purpose = "rollback" // `slipway rollback`
+)
+
+// Trigger is what asked for the run.
+type Trigger struct {
+	Event       string               `json:"event"`                 // push | pull_request | manual
+	Branch      string               `json:"branch,omitempty"`      // pushed, or the pull request's base
+	Environment delivery.Environment `json:"environment,omitempty"` // asked for by name
+	By          string               `json:"by"`
+	Retrain     bool                 `json:"retrain,omitempty"`
+	DeployOnly  bool                 `json:"deploy_only,omitempty"`
+	Until       string               `json:"until,omitempty"`
+	Rollback    bool                 `json:"rollback,omitempty"`
+	To          delivery.ReleaseID   `json:"to,omitempty"`  // of a rollback; empty: the last good one
+	Why         string               `json:"why,omitempty"` // of a rollback
+}
+
+// Plan is what a run will do: data, stored with the run.
+type Plan struct {
+	Version     int                  `json:"version"`
+	Purpose     Purpose              `json:"purpose"`
+	Run         delivery.RunID       `json:"run"`
+	Service     string               `json:"service"`
+	Environment delivery.Environment `json:"environment"`
+	Commit      delivery.Commit      `json:"commit,omitzero"`
+	Trigger     Trigger              `json:"trigger"`
+	Replaces    delivery.ReleaseID   `json:"replaces,omitempty"` // what served when it was made
+	Skip        string               `json:"skip,omitempty"`     // why there is nothing to do
+	Steps       []step.Spec          `json:"steps"`              // every need before its giver's users
+}

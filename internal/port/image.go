@@ -1,0 +1,76 @@
+package port
+
+import (
+	"context"
+	"io"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// BuildOrder says what to build.
+type BuildOrder struct {
+	Dir        string // checkout, absolute
+	Go         string // main package relative to Dir ("./cmd/api")
+	Commit     delivery.Commit
+	Service    string
+	Repository string
+
+	Env    map[string]string // for the build, e.g. GOFLAGS
+	Layout string            // absolute folder: the OCI layout to write
+}
+
+// BuiltImage is an image in an OCI layout on disk, not yet pushed.
+type BuiltImage struct {
+	Digest delivery.Digest `json:"digest"` // of the manifest
+	Size   int64           `json:"size"`   // bytes of all blobs
+	Layout string          `json:"layout"` // folder
+}
+
+// Builder makes images.
+type Builder interface {
+	// Build writes the image into o.Layout, whole or not at all. The same order
+	// for the same commit gives the same digest on any machine of the same
+	// toolchain. What the toolchain says goes to log.
+	Build(ctx context.Context, o BuildOrder, log io.Writer) (BuiltImage, error)
+	// Fingerprint names the toolchain ("go1.26.8 ko0.19 linux/amd64"): it is part
+	// of the cache key.
+	Fingerprint(ctx context.Context) (string, error)
+}
+
+// Progress is called now and then with bytes done and bytes in all (0: unknown).
+type Progress func(done, total int64)
+
+// Images is an OCI registry. Repositories without a host are the embedded one's.
+type Images interface {
+	// Push uploads what the registry lacks from the OCI layout and tags it.
+	// It returns the pinned image. Idempotent.
+	Push(ctx context.Context, layout string, img delivery.Image, tag string, p Progress) (delivery.Image, error)
+	// Has tells whether the registry holds the image by digest.
+	Has(ctx context.Context, img delivery.Image) (bool, error)
+	// Unpack makes dir the image's root file system (idempotent: a finished one
+	// is kept) and returns how to start it. Every blob is checked against its
+	// digest; entries that would leave dir are refused.
+	Unpack(ctx context.Context, img delivery.Image, dir string) (ImageConfig, error)
+	// Reference is the name under which other tools on this machine pull it.
+	Reference(img delivery.Image) string
+}
+
+// ImageConfig is what an image says about how to start it.
+type ImageConfig struct {
+	Entrypoint []string `json:"entrypoint"`
+	Cmd        []string `json:"cmd"`
+	Env        []string `json:"env"`
+	WorkingDir string   `json:"working_dir"`
+	User       string   `json:"user"`
+}
+
+// Artifacts keeps model files as OCI artifacts.
+type Artifacts interface {
+	// Store packs the regular files below dir, sorted, without times or owners,
+	// and returns the manifest's digest: same files, same digest.
+	Store(ctx context.Context, group, dir string, annotations map[string]string) (delivery.Digest, error)
+	// Fetch makes dir hold exactly those files, read-only, each checked against
+	// its digest; whole or not at all. Idempotent. A file that is not what was
+	// stored is fault.Corrupt.
+	Fetch(ctx context.Context, m delivery.ModelRef, dir string) error
+}

@@ -1,0 +1,31 @@
+package port
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// Question is one HTTP request to a service.
+type Question struct {
+	Method  string // default GET
+	URL     string
+	Body    []byte // JSON when not empty
+	Timeout time.Duration
+}
+
+// Reply is its answer.
+type Reply struct {
+	Status  int
+	Header  http.Header
+	Body    []byte // at most 1 MiB
+	Latency time.Duration
+}
+
+// Prober asks a service the way a user would: a new connection each time, so
+// that an old one can't hide a change.
+type Prober interface {
+	// Ask sends the question. No answer (refused, timed out, broken off) is an
+	// error of kind fault.Unavailable; any status is an answer.
+	Ask(ctx context.Context, q Question) (Reply, error)
+}

@@ -1,0 +1,34 @@
+// Package port holds every interface to the outside world, one file each. A
+// comment here is a promise that all adapters keep; porttest holds the suites
+// that prove it.
+package port
+
+import (
+	"context"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// File is one file of a git tree.
+type File struct {
+	Path string // slash-separated, relative to the repository's root
+	Mode string // "100644", "100755", "120000"
+	Blob string // git's name of the content
+}
+
+// Source is the repository that holds the service. All methods are safe for
+// concurrent use and leave the user's index and working tree alone.
+type Source interface {
+	// Head describes what is checked out. With dirty allowed, uncommitted and
+	// untracked (not ignored) files are part of Tree; without, they are an error
+	// of kind fault.Conflict that names the first of them.
+	Head(ctx context.Context, allowDirty bool) (delivery.Commit, error)
+	// Files lists a tree, sorted by path.
+	Files(ctx context.Context, tree string) ([]File, error)
+	// Changed lists the paths that differ between two trees, sorted. An unknown
+	// tree is fault.NotFound.
+	Changed(ctx context.Context, from, to string) ([]string, error)
+	// Checkout makes dir hold exactly that tree: unchanged files keep their
+	// times, everything else in dir is removed. Idempotent.
+	Checkout(ctx context.Context, tree, dir string) error
+}

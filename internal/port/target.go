@@ -1,0 +1,75 @@
+package port
+
+import (
+	"context"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// Order asks for a release in an environment.
+type Order struct {
+	Service     string
+	Environment delivery.Environment
+	ID          delivery.ReleaseID
+	Release     delivery.Release
+	Port        int // stable port of the service, 0: the target chooses once and keeps it
+}
+
+// Observation is what a target sees of an environment.
+type Observation struct {
+	Release  delivery.ReleaseID // what takes the traffic; empty: nothing
+	URL      string             // stable address of the service
+	Replicas []Replica
+	Notes    []string // for people: "memory limit not enforced: ..."
+}
+
+// Replica is one running copy.
+type Replica struct {
+	Name     string             `json:"name"`
+	Release  delivery.ReleaseID `json:"release"`
+	State    string             `json:"state"` // starting | ready | draining | backoff | exited
+	Restarts int                `json:"restarts"`
+	Cause    string             `json:"cause,omitempty"` // why it last ended, with the last lines of its log
+}
+
+// Target is a place where releases serve. Environments do not disturb each
+// other. Every method may be called again after a crash with the same arguments.
+type Target interface {
+	// Stage starts the release beside the one that serves, without traffic, and
+	// returns an address that reaches only it. It fails as soon as the release
+	// cannot become ready, with the cause (exit code, last lines of the log).
+	// Staging what already serves returns its address.
+	Stage(ctx context.Context, o Order, say func(string)) (url string, err error)
+	// Promote gives the staged release all the traffic without losing a request,
+	// drains the one before, and stops it. Promoting what serves does nothing.
+	Promote(ctx context.Context, o Order, say func(string)) (Observation, error)
+	// Discard stops a staged release that was not promoted; none is fine.
+	Discard(ctx context.Context, o Order) error
+	// Observe looks, and changes nothing.
+	Observe(ctx context.Context, service string, env delivery.Environment) (Observation, error)
+	// Remove stops everything of the service in the environment; none is fine.
+	Remove(ctx context.Context, service string, env delivery.Environment) error
+}
+
+// Traffic is what users got from one release in a window.
+type Traffic struct {
+	Requests int64         // answered or not
+	Errors   int64         // 5xx, and requests without an answer
+	P50      time.Duration // latency of the answered ones
+	P95      time.Duration
+	P99      time.Duration
+}
+
+// Meter is a target that sees the traffic.
+type Meter interface {
+	// Traffic sums up what the release got since then. No request is a Traffic
+	// with zero Requests, not an error.
+	Traffic(ctx context.Context, service string, env delivery.Environment, id delivery.ReleaseID, since time.Time) (Traffic, error)
+}
+
+// ReplicaLogs is a target that can show what the replicas print.
+type ReplicaLogs interface {
+	// ReplicaLogs returns the last lines of every replica, newest last.
+	ReplicaLogs(ctx context.Context, service string, env delivery.Environment, lines int) ([]string, error)
+}

@@ -1,0 +1,106 @@
+package step
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Tested is the output of a test step.
+type Tested struct {
+	Passed   int           `json:"passed"`
+	Failed   int           `json:"failed"`
+	Skipped  int           `json:"skipped"`
+	Failures []TestFailure `json:"failures,omitempty"`
+}
+
+// TestFailure is one test that failed.
+type TestFailure struct {
+	Name    string `json:"name"`
+	Where   string `json:"where,omitempty"` // file:line, relative to the checkout
+	Message string `json:"message,omitempty"`
+}
+
+// Built is the output of a build step.
+type Built struct {
+	port.BuiltImage
+}
+
+// Pushed is the output of a push step.
+type Pushed struct {
+	Image     delivery.Image `json:"image"`
+	Tag       string         `json:"tag"`
+	Reference string         `json:"reference"` // for other tools
+}
+
+// Trained is the output of a training step.
+type Trained struct {
+	Dir    string          `json:"dir"`    // folder with the model's files
+	Files  delivery.Digest `json:"files"`  // of their names and contents
+	Data   delivery.Digest `json:"data"`   // of what it was trained on
+	Job    string          `json:"job"`    //
+	Commit string          `json:"commit"` // trained at: an earlier one when cached
+}
+
+// Evaluated is the output of an evaluation step.
+type Evaluated struct {
+	Dir     string           `json:"dir"` // the model's files with metrics.json beside them
+	Metrics delivery.Metrics `json:"metrics"`
+}
+
+// Registered is the output of register and approve.
+type Registered struct {
+	Model  delivery.ModelRef    `json:"model"`
+	Status delivery.ModelStatus `json:"status"`
+}
+
+// Approved is the output of an approval step.
+type Approved struct {
+	Model *delivery.ModelRef `json:"model,omitempty"`
+	By    []string           `json:"by,omitempty"` // who let it in
+}
+
+// Deployed is the output of deploy, verify, watch and rollback.
+type Deployed struct {
+	Release    delivery.ReleaseID `json:"release,omitempty"`
+	Deployment int64              `json:"deployment,omitempty"`
+	URL        string             `json:"url,omitempty"`
+	Already    bool               `json:"already,omitempty"` // it was serving; nothing was changed
+	Since      time.Time          `json:"since,omitzero"`    // when it took the traffic
+}
+
+// Decode reads the output of the named step, if it is among given.
+func Decode[T any](given map[string]json.RawMessage, name string) (out T, ok bool, err error) {
+	raw, ok := given[name]
+	if !ok || len(raw) == 0 {
+		return out, false, nil
+	}
+	if err := json.Unmarshal(raw, &out); err != nil {
+		return out, false, fmt.Errorf("read the output of step %s: %w", name, err)
+	}
+	return out, true, nil
+}
+
+// Succeed is a successful result with its output.
+func Succeed(summary string, output any) (Result, error) {
+	raw, err := json.Marshal(output)
+	if err != nil {
+		return Result{}, fmt.Errorf("write the step's output: %w", err)
+	}
+	return Result{Outcome: delivery.Succeeded, Summary: summary, Output: raw}, nil
+}
+
+// Options reads the step's own configuration.
+func Options[T any](r Request) (T, error) {
+	var w T
+	if len(r.Spec.With) == 0 {
+		return w, nil
+	}
+	if err := json.Unmarshal(r.Spec.With, &w); err != nil {
+		return w, fmt.Errorf("read the plan of step %s: %w", r.Spec.Name, err)
+	}
+	return w, nil
+}

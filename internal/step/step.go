@@ -1,0 +1,115 @@
+// Package step is the contract between the engine and the steps: what a step is
+// asked, and what it answers. One folder below holds each step.
+package step
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/event"
+)
+
+// Kind names the code that runs a step. Plans are stored, so a kind that was
+// released is never renamed.
+type Kind string
+
+// The kinds.
+const (
+	Test     Kind = "test"
+	Build    Kind = "build"
+	Push     Kind = "push"
+	Train    Kind = "train"
+	Evaluate Kind = "evaluate"
+	Register Kind = "register"
+	Approve  Kind = "approve"
+	Deploy   Kind = "deploy"
+	Verify   Kind = "verify"
+	Watch    Kind = "watch"
+	Rollback Kind = "rollback"
+)
+
+// Action is what the plan expects of a step.
+type Action string
+
+// The actions.
+const (
+	Do     Action = "run"
+	Cached Action = "cached"
+	Skip   Action = "skip"
+)
+
+// Spec is one step of a plan: data that outlives the version that wrote it.
+type Spec struct {
+	Name      string            `json:"name"`            // unique in the plan: "test.unit", "build"
+	Kind      Kind              `json:"kind"`            //
+	Needs     []string          `json:"needs,omitempty"` // names of steps that must have succeeded
+	With      json.RawMessage   `json:"with,omitempty"`  // one of the With types of this package
+	Inputs    delivery.Digest   `json:"inputs,omitempty"`
+	Cacheable bool              `json:"cacheable,omitempty"` // same key, same result
+	Fresh     bool              `json:"fresh,omitempty"`     // run even if cached (--retrain)
+	Timeout   delivery.Duration `json:"timeout,omitempty"`   // 0: none
+	Retries   int               `json:"retries,omitempty"`   // more tries after an error that may heal
+	Undo      Kind              `json:"undo,omitempty"`      // step that takes it back, once it has started
+	Action    Action            `json:"action"`              // what the plan expects
+	Why       string            `json:"why"`                 // and why
+}
+
+// Request is what a step is asked.
+type Request struct {
+	Run         delivery.RunID
+	Service     string
+	Environment delivery.Environment
+	Commit      delivery.Commit
+	By          string // who started the run
+	Spec        Spec
+	Attempt     int                        // 1, 2...
+	Given       map[string]json.RawMessage // outputs of all steps before it, by step name
+	Cause       string                     // for undo steps: why it is taken back
+	Cancelled   bool                       // for undo steps: somebody stopped the run; nothing failed
+	Work        string                     // absolute folder of this step in this run; kept
+	Artifacts   string                     // absolute folder that outlives the run, for cached results
+	Repository  string                     // absolute folder where slipway.yaml is
+	Log         io.Writer                  // the step's log: lines, masked
+	Say         func(progress string)      // one short line that replaces the last
+	Emit        func(event.Event)          // for gate answers and deployments; run and step are filled in
+
+	// Checkout gives the absolute folder that holds exactly the commit's tree.
+	Checkout func(ctx context.Context) (string, error)
+}
+
+// Result is what a step answers.
+type Result struct {
+	Outcome delivery.Outcome  `json:"outcome"`           // Succeeded, OutcomeFailed, Waiting, OutcomeCancelled, OutcomeSkipped
+	Summary string            `json:"summary,omitempty"` // one line: "212 passed", "sha256:... 7.1 MB"
+	Cause   string            `json:"cause,omitempty"`   // why it did not succeed
+	Hint    string            `json:"hint,omitempty"`    // what to do
+	Output  json.RawMessage   `json:"output,omitempty"`  // one of the output types of this package
+	Answers []delivery.Answer `json:"answers,omitempty"` // gates asked
+	Cached  bool              `json:"cached,omitempty"`
+	Started time.Time         `json:"started,omitzero"`
+	Ended   time.Time         `json:"ended,omitzero"`
+}
+
+// Step does one kind of step. Run is idempotent: it may be called again after
+// kill -9 for the same request, and then finds what it had begun. An error is
+// trouble on the way (the engine may retry it); a gate that says no is a Result
+// with OutcomeFailed. Waiting means: not yet, ask again once a person has spoken.
+type Step interface {
+	Run(ctx context.Context, r Request) (Result, error)
+}
+
+// Reuser is a step that looks at a cached result before it is used: ok is false
+// when its artifacts are gone. It may refresh what does not depend on the step's
+// own inputs (gates over the champion).
+type Reuser interface {
+	Reuse(ctx context.Context, r Request, cached Result) (fresh Result, ok bool, err error)
+}
+
+// Fingerprinter is a step whose result also depends on tools: their versions
+// become part of the cache key. It is asked while planning, and must be quick.
+type Fingerprinter interface {
+	Fingerprint(ctx context.Context, s Spec) (string, error)
+}

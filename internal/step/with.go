@@ -1,0 +1,101 @@
+package step
+
+import (
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// ReportFormat is how a test command reports what it did.
+type ReportFormat string
+
+// The formats. JUnit is a file at {{.Report}}; Go is `go test -json` on stdout.
+const (
+	NoReport ReportFormat = ""
+	JUnit    ReportFormat = "junit"
+	GoTest   ReportFormat = "go"
+)
+
+// TestWith configures a test step. Run is a template; see Vars.
+type TestWith struct {
+	Run        string            `json:"run"`
+	Dir        string            `json:"dir,omitempty"` // relative to the checkout
+	Env        map[string]string `json:"env,omitempty"` // values may be "${NAME}": taken from the environment when it runs
+	Report     ReportFormat      `json:"report,omitempty"`
+	AllowEmpty bool              `json:"allow_empty,omitempty"` // a report with no test is fine
+}
+
+// BuildWith configures a build step.
+type BuildWith struct {
+	Go         string            `json:"go"` // main package
+	Env        map[string]string `json:"env,omitempty"`
+	Repository string            `json:"repository"`
+}
+
+// PushWith configures a push step.
+type PushWith struct {
+	Repository string `json:"repository"`
+}
+
+// TrainWith configures a training step.
+type TrainWith struct {
+	Run  string            `json:"run"`
+	Env  map[string]string `json:"env,omitempty"`
+	Data []string          `json:"data,omitempty"` // absolute paths
+	Keys delivery.Digest   `json:"data_digest,omitempty"`
+}
+
+// EvaluateWith configures an evaluation step.
+type EvaluateWith struct {
+	Run   string            `json:"run"`
+	Env   map[string]string `json:"env,omitempty"`
+	Data  []string          `json:"data,omitempty"`
+	Keys  delivery.Digest   `json:"data_digest,omitempty"`
+	Gates []string          `json:"gates,omitempty"`
+	Rows  string            `json:"rows,omitempty"` // metric that counts evaluated rows; default "rows" when present
+}
+
+// RegisterWith configures a registration step.
+type RegisterWith struct {
+	Group string `json:"group"`
+}
+
+// ApproveWith configures the approval step. Model: the registered model must be
+// approved, by itself when Auto. Deploy counts the persons who must let the run
+// into the environment.
+type ApproveWith struct {
+	Model  bool   `json:"model,omitempty"`
+	Group  string `json:"group,omitempty"`
+	Auto   bool   `json:"auto,omitempty"`
+	Deploy int    `json:"deploy,omitempty"`
+}
+
+// Check is one smoke request.
+type Check struct {
+	Name   string   `json:"name"`
+	Method string   `json:"method"`
+	Path   string   `json:"path"`
+	JSON   string   `json:"json,omitempty"`   // body
+	Status int      `json:"status"`           // expected
+	Expect []string `json:"expect,omitempty"` // CEL over status, body, headers, release, model_version
+}
+
+// DeployWith configures deploy, verify, watch and rollback alike.
+type DeployWith struct {
+	Target   string             `json:"target"` // "local"
+	Port     int                `json:"port,omitempty"`
+	Workload delivery.Workload  `json:"workload"`
+	Model    *delivery.ModelRef `json:"model,omitempty"`   // pinned by the plan when no step of it makes one
+	Release  delivery.ReleaseID `json:"release,omitempty"` // promotion and rollback: this one, as recorded
+	Healthy  int                `json:"healthy,omitempty"` // consecutive answers, default 3
+	Within   delivery.Duration  `json:"within,omitempty"`  // for verification, default 1m
+	Checks   []Check            `json:"checks,omitempty"`
+	Bake     delivery.Duration  `json:"bake,omitempty"`
+	Watch    WatchWith          `json:"watch,omitzero"`
+}
+
+// WatchWith is what production may do during the bake time.
+type WatchWith struct {
+	ErrorRate   float64           `json:"error_rate,omitempty"`   // highest share of failed requests, default 0.01
+	P95         delivery.Duration `json:"p95,omitempty"`          // highest latency, 0: not asked
+	MinRequests int64             `json:"min_requests,omitempty"` // fewer is "not enough traffic", default 1
+	NoTraffic   string            `json:"no_traffic,omitempty"`   // accept (default) | fail: what that verdict means
+}
