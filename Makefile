@@ -17,7 +17,10 @@ bin/slipway: $(GO_SOURCES)
 
 build: bin/slipway ## build bin/slipway (no C compiler needed)
 
-demo: bin/slipway ## Retail from a commit to verified production, then a bad release and back
+bin/load: demo/load/main.go
+	CGO_ENABLED=0 go build -o $@ ./demo/load
+
+demo: bin/slipway bin/load ## Retail from a commit to verified production, then a bad release and back
 	@demo/demo.sh
 
 test: ## every test that needs no root and no cluster, with the race detector

@@ -1,0 +1,88 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A request whose body is still on its way when the server is told to stop is
+// answered; meanwhile /ready says 503, and afterwards nobody listens.
+func TestServeFinishesRequestsInFlight(t *testing.T) {
+	s := newServer(t, Options{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, l, Drain{Delay: 200 * time.Millisecond, Limit: 5 * time.Second}) }()
+
+	inFlight, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inFlight.Close()
+	fmt.Fprintf(inFlight, "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(goodRow), goodRow[:10])
+	status(t, "http://"+address+"/ready", http.StatusOK)
+
+	stop()
+	for !s.draining.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	status(t, "http://"+address+"/ready", http.StatusServiceUnavailable)
+	time.Sleep(300 * time.Millisecond) // past the delay: Shutdown is waiting for us now
+	fmt.Fprint(inFlight, goodRow[10:])
+	answer, err := http.ReadResponse(bufio.NewReader(inFlight), nil)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("the request in flight got %v, %v", answer, err)
+	}
+	answer.Body.Close()
+	if err := <-done; err != nil {
+		t.Errorf("Serve returned %v", err)
+	}
+	if c, err := net.Dial("tcp", address); err == nil {
+		c.Close()
+		t.Error("somebody still listens")
+	}
+}
+
+func status(t *testing.T, url string, want int) {
+	t.Helper()
+	answer, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != want {
+		t.Errorf("%s answers %d, expected %d", url, answer.StatusCode, want)
+	}
+}
+
+func TestServeSaysWhatItGaveUpOn(t *testing.T) {
+	s := newServer(t, Options{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, l, Drain{Limit: 50 * time.Millisecond}) }()
+	stuck, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stuck.Close()
+	fmt.Fprint(stuck, "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{")
+	status(t, "http://"+l.Addr().String()+"/ready", http.StatusOK)
+	stop()
+	if err := <-done; err == nil || !strings.Contains(err.Error(), "in flight after 50ms") {
+		t.Errorf("Serve returned %v", err)
+	}
+}
