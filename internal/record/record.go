@@ -89,6 +89,12 @@ type Runs interface {
 	Steps(ctx context.Context, id delivery.RunID) ([]StepRecord, error)
 }
 
+// StepBatch is a store that keeps many step records at the cost of one.
+type StepBatch interface {
+	// SaveSteps is SaveStep for each, in order, all or none.
+	SaveSteps(ctx context.Context, steps []StepRecord) error
+}
+
 // Finish is how a run ended.
 type Finish struct {
 	Outcome delivery.Outcome

@@ -43,12 +43,19 @@ type Trained struct {
 	Data   delivery.Digest `json:"data"`   // of what it was trained on
 	Job    string          `json:"job"`    //
 	Commit string          `json:"commit"` // trained at: an earlier one when cached
+
+	Command string          `json:"command,omitempty"` // as configured, before its templates are filled
+	Inputs  delivery.Digest `json:"inputs,omitempty"`  // of the training step
 }
 
 // Evaluated is the output of an evaluation step.
 type Evaluated struct {
 	Dir     string           `json:"dir"` // the model's files with metrics.json beside them
 	Metrics delivery.Metrics `json:"metrics"`
+
+	// Gates are the answers that depend on the model alone, not on the champion:
+	// they become part of the release.
+	Gates []delivery.Answer `json:"gates,omitempty"`
 }
 
 // Registered is the output of register and approve.

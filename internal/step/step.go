@@ -46,6 +46,7 @@ type Spec struct {
 	Name      string            `json:"name"`            // unique in the plan: "test.unit", "build"
 	Kind      Kind              `json:"kind"`            //
 	Needs     []string          `json:"needs,omitempty"` // names of steps that must have succeeded
+	Reads     []string          `json:"reads,omitzero"`  // of Needs: those whose outputs its result depends on; nil: all
 	With      json.RawMessage   `json:"with,omitempty"`  // one of the With types of this package
 	Inputs    delivery.Digest   `json:"inputs,omitempty"`
 	Cacheable bool              `json:"cacheable,omitempty"` // same key, same result

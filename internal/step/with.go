@@ -90,6 +90,7 @@ type DeployWith struct {
 	Checks   []Check            `json:"checks,omitempty"`
 	Bake     delivery.Duration  `json:"bake,omitempty"`
 	Watch    WatchWith          `json:"watch,omitzero"`
+	Why      string             `json:"why,omitempty"` // of a rollback that a person asked for
 }
 
 // WatchWith is what production may do during the bake time.

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/engine"
+	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/record/sqlite"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// nothing is a step that does nothing: what is left is the engine.
+type nothing struct{}
+
+func (nothing) Run(context.Context, step.Request) (step.Result, error) {
+	return step.Succeed("", struct{}{})
+}
+
+// engine measures what durability costs: steps that do nothing, on the disk where
+// temporary files are.
+func (b *bench) engine(ctx context.Context) error {
+	for i, c := range []struct {
+		what         string
+		steps, lanes int
+	}{
+		{"durable step, 100 one after another", 100, 1},
+		{"durable step, 1,000 with 8 at a time", 1000, 8},
+	} {
+		took, err := b.noops(ctx, i, c.steps, c.lanes)
+		if err != nil {
+			return err
+		}
+		each := took / time.Duration(c.steps)
+		b.add(c.what, "<= 2 ms", fmt.Sprintf("%.2f ms", ms(each)), each <= 2*time.Millisecond)
+	}
+	return nil
+}
+
+// noops runs a plan of that many steps in chains beside each other.
+func (b *bench) noops(ctx context.Context, n, steps, lanes int) (time.Duration, error) {
+	home := filepath.Join(b.work, fmt.Sprint("engine", n))
+	store, err := sqlite.Open(ctx, filepath.Join(home, "slipway.db"), nil)
+	if err != nil {
+		return 0, err
+	}
+	defer store.Close()
+	p := plan.Plan{
+		Version: plan.Version, Purpose: plan.Deliver, Run: delivery.RunID(fmt.Sprintf("20260101-00000%d-noop", n)),
+		Service: "bench", Environment: "bench", Trigger: plan.Trigger{By: "bench"},
+	}
+	for i := range steps {
+		s := step.Spec{Name: fmt.Sprintf("test.%d", i), Kind: step.Test, Action: step.Do}
+		if i >= lanes {
+			s.Needs = []string{fmt.Sprintf("test.%d", i-lanes)}
+		}
+		p.Steps = append(p.Steps, s)
+	}
+	e := &engine.Engine{Store: store, Steps: map[step.Kind]step.Step{step.Test: nothing{}}, Home: home, Repository: home, Parallel: lanes}
+	start := time.Now()
+	run, err := e.Run(ctx, p)
+	took := time.Since(start)
+	if err == nil && run.Outcome != delivery.Succeeded {
+		err = fmt.Errorf("run of %d steps that do nothing: %s: %s", steps, run.Outcome, run.Cause)
+	}
+	return took, err
+}

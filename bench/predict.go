@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+)
+
+// predict measures the example's server on one core, without Slipway in between.
+func (b *bench) predict(ctx context.Context) error {
+	dir := filepath.Join(b.root, "examples", "retail")
+	server, model, data := filepath.Join(b.work, "api"), filepath.Join(b.work, "model"), filepath.Join(b.work, "t.csv")
+	for _, args := range [][]string{
+		{"build", "-o", server, "./cmd/api"},
+		{"run", "./cmd/generate", "-out", data},
+		{"run", "./cmd/train", "-data", data, "-out", model},
+	} {
+		if _, err := b.do(ctx, 0, dir, "go", args...); err != nil {
+			return err
+		}
+	}
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	cmd := b.command(ctx, b.work, server)
+	cmd.Env = append(cmd.Env, "GOMAXPROCS=1", "MODEL_PATH="+model, "MODEL_VERSION=1", "DRAIN_DELAY=0s", fmt.Sprint("PORT=", port))
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	url := fmt.Sprintf("http://127.0.0.1:%d", port)
+	if err := ready(ctx, url+"/ready"); err != nil {
+		return err
+	}
+	crowd(url+"/predict", 8, time.Second) // warm
+	const period = 5 * time.Second
+	t := crowd(url+"/predict", 8, period)
+	if t.failed > 0 {
+		return fmt.Errorf("%d of %d predictions failed: %s", t.failed, len(t.took), t.first)
+	}
+	b.note("/predict, server on one core, 8 clients", fmt.Sprintf("%.0f/s, p95 %.2f ms", float64(len(t.took))/period.Seconds(), ms(quantile(t.took, 0.95))))
+	return nil
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+func ready(ctx context.Context, url string) error {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			continue
+		}
+		resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			return nil
+		}
+	}
+	return fmt.Errorf("GET %s: no 200 within 10 s", url)
+}

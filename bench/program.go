@@ -1,0 +1,28 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+)
+
+// program measures the start and the size of the binary.
+func (b *bench) program(ctx context.Context) error {
+	var took []time.Duration
+	for range 30 {
+		start := time.Now()
+		if _, err := b.do(ctx, 0, b.work, b.slipway, "version"); err != nil {
+			return err
+		}
+		took = append(took, time.Since(start))
+	}
+	start := median(took)
+	b.add("slipway version (median of 30)", "<= 50 ms", fmt.Sprintf("%.0f ms", ms(start)), start <= 50*time.Millisecond)
+	info, err := os.Stat(b.slipway)
+	if err != nil {
+		return err
+	}
+	b.note("binary", fmt.Sprintf("%.0f MB", float64(info.Size())/1e6))
+	return nil
+}

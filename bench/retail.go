@@ -1,0 +1,296 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// pairs is how often Slipway and the script do the same, one after the other.
+const pairs = 5
+
+// shop is a repository with Retail.
+type shop struct {
+	*bench
+	dir  string
+	next int // so that no two builds are of the same source
+}
+
+func (b *bench) shop(ctx context.Context, name string, first int) (*shop, error) {
+	s := &shop{b, filepath.Join(b.work, name), first}
+	if err := os.CopyFS(s.dir, os.DirFS(filepath.Join(b.root, "examples", "retail"))); err != nil {
+		return nil, err
+	}
+	for _, c := range [][]string{{"git", "init", "-q", "-b", "main"}, {"go", "run", "./cmd/generate", "-out", "data/transactions.csv"}} {
+		if _, err := b.do(ctx, 0, s.dir, c[0], c[1:]...); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.commit(ctx)
+}
+
+func (s *shop) commit(ctx context.Context) error {
+	if _, err := s.do(ctx, 0, s.dir, "git", "add", "-A"); err != nil {
+		return err
+	}
+	_, err := s.do(ctx, 0, s.dir, "git", "commit", "-q", "-m", "next")
+	return err
+}
+
+// change changes one line of the server: its time budget, in nanoseconds.
+func (s *shop) change(ctx context.Context, nanoseconds int) error {
+	path := filepath.Join(s.dir, "cmd", "api", "main.go")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	lines := strings.Split(string(text), "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, "const predictBudget = ") {
+			lines[i] = "const predictBudget = " + strconv.Itoa(nanoseconds) + " * time.Nanosecond"
+			if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o644); err != nil {
+				return err
+			}
+			return s.commit(ctx)
+		}
+	}
+	return fmt.Errorf("%s has no line for predictBudget", path)
+}
+
+// harmless changes the line so that nobody notices: about a second, every time
+// another one. The compiler has seen none of them.
+func (s *shop) harmless(ctx context.Context) error {
+	s.next += 2
+	return s.change(ctx, int(time.Second)+s.next)
+}
+
+// retail measures deliveries of the example.
+func (b *bench) retail(ctx context.Context) error {
+	// Even and odd: neither finds the other's work in the compiler's cache.
+	seed := int(time.Now().UnixNano()/1000) % 500_000_000 &^ 1
+	ours, err := b.shop(ctx, "slipway", seed)
+	if err != nil {
+		return err
+	}
+	plain, err := b.shop(ctx, "plain", seed+1)
+	if err != nil {
+		return err
+	}
+	defer ours.down()
+	defer plain.stopPlain()
+	if err := ours.first(ctx); err != nil {
+		return err
+	}
+	if err := plain.deliverPlain(ctx); err != nil {
+		return err
+	}
+	for _, measure := range []func(context.Context) error{
+		ours.unchanged,
+		func(ctx context.Context) error { return ours.beside(ctx, plain) },
+		ours.underLoad,
+	} {
+		if err := measure(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *shop) down() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if _, err := s.do(ctx, 0, s.dir, s.slipway, "down", "--all"); err != nil {
+		fmt.Fprintln(s.story, "bench:", err)
+	}
+}
+
+// first is a whole delivery with nothing cached by Slipway, and its memory.
+func (s *shop) first(ctx context.Context) error {
+	cmd := s.command(ctx, s.dir, s.slipway, "run", "--env", "prod")
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	peak := watchMemory(cmd.Process.Pid, ended)
+	if err := peak.err; err != nil {
+		return fmt.Errorf("first run: %w", err)
+	}
+	b := s.bench
+	b.note("first delivery of Retail, compiler warm", fmt.Sprintf("%.1f s", time.Since(start).Seconds()))
+	b.note("peak memory of that run (the process, without compilers)", fmt.Sprintf("%.0f MB", float64(peak.kilobytes)/1e3))
+	return nil
+}
+
+type memory struct {
+	kilobytes int
+	err       error // how the process ended
+}
+
+// watchMemory reads the process's highest resident memory until it has ended.
+func watchMemory(pid int, ended <-chan error) (m memory) {
+	for {
+		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)); err == nil {
+			for line := range strings.Lines(string(text)) {
+				if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+					kb, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
+					m.kilobytes = max(m.kilobytes, kb)
+				}
+			}
+		}
+		select {
+		case m.err = <-ended:
+			return m
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (s *shop) unchanged(ctx context.Context) error {
+	var took []time.Duration
+	for range pairs {
+		start := time.Now()
+		if _, err := s.do(ctx, 0, s.dir, s.slipway, "run", "--env", "prod"); err != nil {
+			return err
+		}
+		took = append(took, time.Since(start))
+	}
+	m := median(took)
+	s.add(fmt.Sprintf("rerun with nothing changed (median of %d)", pairs), "<= 0.5 s", fmt.Sprintf("%.2f s", m.Seconds()), m <= 500*time.Millisecond)
+	return nil
+}
+
+// beside delivers one-line changes with Slipway and with the script, in turns.
+func (s *shop) beside(ctx context.Context, plain *shop) error {
+	var ours, theirs []time.Duration
+	for range pairs {
+		if err := s.harmless(ctx); err != nil {
+			return err
+		}
+		start := time.Now()
+		if _, err := s.do(ctx, 0, s.dir, s.slipway, "run", "--env", "prod"); err != nil {
+			return err
+		}
+		ours = append(ours, time.Since(start))
+		if err := plain.harmless(ctx); err != nil {
+			return err
+		}
+		start = time.Now()
+		if err := plain.deliverPlain(ctx); err != nil {
+			return err
+		}
+		theirs = append(theirs, time.Since(start))
+	}
+	a, z := median(ours), median(theirs)
+	ratio := a.Seconds() / z.Seconds()
+	s.add(fmt.Sprintf("one-line change to verified, 2 s bake included (median of %d)", pairs), "<= 10 s", fmt.Sprintf("%.2f s", a.Seconds()), a <= 10*time.Second)
+	s.add("  beside bench/plain.sh, in turns", "ratio <= 1", fmt.Sprintf("%.2f s, ratio %.2f", z.Seconds(), ratio), ratio <= 1)
+	return nil
+}
+
+func (s *shop) deliverPlain(ctx context.Context) error {
+	_, err := s.do(ctx, 0, s.dir, filepath.Join(s.root, "bench", "plain.sh"), s.dir, s.dir+".state")
+	return err
+}
+
+func (s *shop) stopPlain() {
+	text, _ := os.ReadFile(filepath.Join(s.dir+".state", "pids"))
+	for _, word := range strings.Fields(string(text)) {
+		if pid, err := strconv.Atoi(word); err == nil {
+			if p, err := os.FindProcess(pid); err == nil {
+				_ = p.Kill()
+			}
+		}
+	}
+}
+
+// underLoad delivers a good release and a bad one, and goes back by hand, while
+// users ask 200 times a second.
+func (s *shop) underLoad(ctx context.Context) error {
+	url, err := s.url(ctx)
+	if err != nil {
+		return err
+	}
+	stop := users(url+"/predict", 200)
+	bad, back, err := s.changes(ctx)
+	t := stop()
+	if err != nil {
+		return err
+	}
+	s.add("bad release: from its deploy to the good one alone again", "<= 3 s", fmt.Sprintf("%.2f s", bad.Seconds()), bad <= 3*time.Second)
+	s.add("slipway rollback, by hand", "<= 3 s", fmt.Sprintf("%.2f s", back.Seconds()), back <= 3*time.Second)
+	s.add("requests failed under 200/s: a deploy, a bad release, a rollback", "0", fmt.Sprintf("%d of %d %s", t.failed, len(t.took), t.first), t.failed == 0)
+	s.note("  p50 and p95 of those requests", fmt.Sprintf("%.1f ms, %.1f ms", ms(quantile(t.took, 0.5)), ms(quantile(t.took, 0.95))))
+	return nil
+}
+
+func (s *shop) changes(ctx context.Context) (bad, back time.Duration, err error) {
+	if err := s.harmless(ctx); err != nil {
+		return 0, 0, err
+	}
+	if _, err := s.do(ctx, 0, s.dir, s.slipway, "run", "--env", "prod"); err != nil {
+		return 0, 0, err
+	}
+	if err := s.change(ctx, 1); err != nil {
+		return 0, 0, err
+	}
+	if bad, err = s.rolledBack(ctx); err != nil {
+		return 0, 0, err
+	}
+	start := time.Now()
+	_, err = s.do(ctx, 0, s.dir, s.slipway, "rollback", "--env", "prod", "--why", "a measurement")
+	return bad, time.Since(start), err
+}
+
+// rolledBack delivers what production refuses; the time is that from the deploy's
+// start to the end of the run.
+func (s *shop) rolledBack(ctx context.Context) (time.Duration, error) {
+	out, err := s.do(ctx, 3, s.dir, s.slipway, "run", "--env", "prod", "--json")
+	if err != nil {
+		return 0, err
+	}
+	var begun, ended time.Time
+	lines := bufio.NewReader(strings.NewReader(out))
+	for {
+		line, err := lines.ReadBytes('\n')
+		var e struct {
+			Time       time.Time
+			Kind, Step string
+		}
+		if json.Unmarshal(line, &e) == nil {
+			if e.Kind == "step.started" && e.Step == "deploy" {
+				begun = e.Time
+			}
+			if e.Kind == "run.finished" {
+				ended = e.Time
+			}
+		}
+		if err == io.EOF {
+			break
+		}
+	}
+	if begun.IsZero() || ended.IsZero() {
+		return 0, fmt.Errorf("the run did not say when it deployed and ended:\n%s", out)
+	}
+	return ended.Sub(begun), nil
+}
+
+func (s *shop) url(ctx context.Context) (string, error) {
+	out, err := s.do(ctx, 0, s.dir, s.slipway, "status", "--env", "prod", "--json")
+	if err != nil {
+		return "", err
+	}
+	var st struct{ URL string }
+	if err := json.Unmarshal([]byte(out), &st); err != nil || st.URL == "" {
+		return "", fmt.Errorf("no address in %s (%w)", out, err)
+	}
+	return st.URL, nil
+}

@@ -1,0 +1,138 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestBadReleases delivers everything that can be wrong with a release: the right
+// cause is named, the old release serves, and the bad one stays out.
+func TestBadReleases(t *testing.T) {
+	t.Parallel()
+	p := tiny(t)
+	good := p.run().wants(0, "deployed").report.Release
+	for _, bad := range []struct {
+		behaviour string
+		step      string   // that notices
+		says      []string // words of the cause
+	}{
+		{"predict fails", "deploy", []string{"predict", "500"}},
+		{"crashes", "deploy", []string{"out of cheese"}},
+		{"never ready", "deploy", []string{"ready"}},
+		{"wrong model", "deploy", []string{"999"}},
+		{"even numbers fail", "watch", []string{"error"}},
+	} {
+		t.Logf("a release that %s", bad.behaviour)
+		p.behave(bad.behaviour)
+		r := p.underLoad(good, func() result { return p.run().wants(3, "rolled_back") }, bad.step == "watch")
+		if s := r.step(bad.step); s.Outcome != "failed" {
+			t.Errorf("%s: step %s is %s, but it had to notice\n%s", bad.behaviour, bad.step, s.Outcome, r)
+		}
+		for _, word := range bad.says {
+			if !strings.Contains(r.report.Cause, word) {
+				t.Errorf("%s: the cause does not say %q: %s", bad.behaviour, word, r.report.Cause)
+			}
+		}
+		p.kept(good, r)
+	}
+	p.quarantined(good)
+}
+
+// underLoad does something while users ask. They may notice a release that only
+// users can judge, and no other.
+func (p *project) underLoad(serving string, do func() result, mayFail bool) result {
+	p.t.Helper()
+	u := startUsers(p.serves(serving).URL, 60)
+	r := do()
+	asked, failures := u.leave()
+	if asked == 0 || len(failures) > 0 != mayFail {
+		p.t.Errorf("of %d requests failed %d (may they: %v)\n%s\n%s", asked, len(failures), mayFail,
+			strings.Join(failures[:min(5, len(failures))], "\n"), r)
+	}
+	return r
+}
+
+// kept checks that the good release serves, and the one of the run is quarantined.
+func (p *project) kept(good string, r result) {
+	p.t.Helper()
+	st := p.serves(good)
+	bad := r.report.Release
+	if bad == "" || bad == good {
+		p.t.Fatalf("the report does not name the bad release: %+v", r.report)
+	}
+	isBad := func(d struct{ Release, Reason string }) bool { return d.Release == bad && d.Reason != "" }
+	if !slices.ContainsFunc(st.Quarantined, isBad) {
+		p.t.Errorf("release %s is not quarantined: %+v", bad, st.Quarantined)
+	}
+	if last := st.History[0]; last.Release != bad || last.State != "rolled_back" || last.Reason == "" {
+		p.t.Errorf("the history does not say that %s was rolled back, and why: %+v", bad, last)
+	}
+}
+
+// quarantined: what was rolled back comes back by nobody's mistake, only when a
+// person lets it go.
+func (p *project) quarantined(good string) {
+	p.t.Helper()
+	bad := p.behave("predict fails")
+	first := p.run()
+	if first.code == 0 {
+		p.t.Fatalf("a quarantined commit was let in\n%s", first)
+	}
+	r := p.run()
+	if r.code != 1 && r.code != 2 || !strings.Contains(r.stdout+r.stderr, "quarantine") {
+		p.t.Fatalf("running commit %s again: exit %d, want a refusal that says quarantine\n%s", bad, r.code, r)
+	}
+	st := p.serves(good)
+	release := st.History[0].Release
+	p.slipway("rollback", "--env", "prod", "--to", release).says("quarantine")
+	p.serves(good)
+	p.slipway("releases", "unquarantine", release).exits(2).says("--why")
+	p.slipway("releases", "unquarantine", release, "--why", "I want to see it again").exits(0)
+	p.run().wants(3, "rolled_back")
+	p.serves(good)
+}
+
+// TestNoLoss: users who ask all the time lose nothing when a good release comes,
+// nor when one goes that fails before it gets them.
+func TestNoLoss(t *testing.T) {
+	t.Parallel()
+	p := tiny(t)
+	first := p.run().wants(0, "deployed").report.Release
+	p.edit("slipway.yaml", `ROUND: "0"`, `ROUND: "1"`)
+	p.commit("another configuration")
+	second := p.underLoad(first, func() result { return p.run().wants(0, "deployed") }, false).report.Release
+	p.underLoad(second, func() result { return p.slipway("rollback", "--env", "prod", "--json").exits(0) }, false)
+	p.serves(first)
+}
+
+// TestRefusals: what a gate or a test refuses never reaches production.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	p := tiny(t)
+	good := p.run().wants(0, "deployed").report.Release
+
+	p.behave("fails its test")
+	p.run().wants(1, "failed").says("main_test.go:7")
+	p.serves(good)
+
+	p.behave("good")
+	p.edit("weights.txt", "accuracy=0.9", "accuracy=0.5")
+	p.commit("a worse model")
+	p.run().wants(1, "failed").says("accuracy >= 0.8", "0.5")
+	p.serves(good)
+
+	p.edit("weights.txt", "accuracy=0.5", "accuracy=0.83")
+	p.commit("a model that is worse than the champion")
+	p.run().wants(1, "failed").says("champion.accuracy", "0.83")
+	p.serves(good)
+
+	p.edit("weights.txt", "accuracy=0.83", "accuracy=")
+	p.commit("a model that was not measured")
+	p.run().wants(1, "failed").says("accuracy", "investigate")
+	if st := p.serves(good); len(st.History) != 1 || len(st.Quarantined) != 0 {
+		t.Errorf("a refusal left traces in production: %+v", st)
+	}
+}

@@ -1,0 +1,289 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// patience is how long a command may take at the longest.
+const patience = 3 * time.Minute
+
+// happening is an event as scripts read it.
+type happening struct {
+	Time    time.Time `json:"time"`
+	Kind    string    `json:"kind"`
+	Run     string    `json:"run"`
+	Step    string    `json:"step"`
+	Outcome string    `json:"outcome"`
+	Release string    `json:"release"`
+	Cached  bool      `json:"cached"`
+	Text    string    `json:"text"`
+}
+
+// report is the document that ends `slipway run --json`.
+type report struct {
+	Run         string       `json:"run"`
+	Release     string       `json:"release"`
+	Environment string       `json:"environment"`
+	Outcome     string       `json:"outcome"`
+	Cause       string       `json:"cause"`
+	Hint        string       `json:"hint"`
+	URL         string       `json:"url"`
+	Steps       []stepReport `json:"steps"`
+}
+
+type stepReport struct {
+	Name    string  `json:"name"`
+	Outcome string  `json:"outcome"`
+	Cached  bool    `json:"cached"`
+	Seconds float64 `json:"seconds"`
+	Summary string  `json:"summary"`
+	Cause   string  `json:"cause"`
+}
+
+// result is a finished command.
+type result struct {
+	p      *project
+	args   []string
+	code   int // 128+n when killed by signal n
+	stdout string
+	stderr string
+	events []happening
+	report report // of the last run that it reported
+}
+
+// started is a running command.
+type started struct {
+	p      *project
+	args   []string
+	cmd    *exec.Cmd
+	stdout bytes.Buffer
+	stderr lockedBuffer
+	done   chan struct{}
+
+	mu     sync.Mutex
+	grown  *sync.Cond
+	events []happening
+	report report
+	over   bool
+}
+
+// slipway runs a command to its end.
+func (p *project) slipway(args ...string) result {
+	p.t.Helper()
+	return p.start(args...).wait()
+}
+
+// run delivers what is checked out to prod.
+func (p *project) run(args ...string) result {
+	p.t.Helper()
+	return p.slipway(append([]string{"run", "--env", "prod", "--json"}, args...)...)
+}
+
+// start starts a command; its JSON lines are read while it runs.
+func (p *project) start(args ...string) *started {
+	p.t.Helper()
+	s := &started{p: p, args: args, done: make(chan struct{})}
+	s.grown = sync.NewCond(&s.mu)
+	s.cmd = exec.Command(binary(), args...)
+	s.cmd.Dir, s.cmd.Env = p.dir, p.env
+	s.cmd.Stderr = &s.stderr
+	// A group of its own: a signal to the tests does not reach it by chance.
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: p.as}
+	// A pipe of our own: whoever inherits it (the supervisor must not) cannot
+	// keep the command from ending.
+	r, w, err := os.Pipe()
+	p.must(err)
+	s.cmd.Stdout = w
+	p.must(s.cmd.Start())
+	w.Close()
+	read := make(chan struct{})
+	go s.follow(r, read)
+	go s.finish(r, read)
+	return s
+}
+
+func (s *started) follow(r io.Reader, read chan struct{}) {
+	defer close(read)
+	lines := bufio.NewReader(r)
+	for {
+		line, err := lines.ReadBytes('\n')
+		s.mu.Lock()
+		s.stdout.Write(line)
+		s.parse(line)
+		s.grown.Broadcast()
+		s.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (s *started) parse(line []byte) {
+	var e happening
+	if json.Unmarshal(line, &e) == nil && e.Kind != "" && !e.Time.IsZero() {
+		s.events = append(s.events, e)
+		return
+	}
+	var r report
+	if json.Unmarshal(line, &r) == nil && r.Run != "" && r.Outcome != "" {
+		s.report = r
+	}
+}
+
+func (s *started) finish(r io.Closer, read chan struct{}) {
+	overdue := time.AfterFunc(patience, func() { _ = s.cmd.Process.Signal(syscall.SIGQUIT) })
+	_ = s.cmd.Wait()
+	overdue.Stop()
+	select {
+	case <-read:
+	case <-time.After(2 * time.Second): // somebody it started holds its output
+	}
+	r.Close()
+	<-read
+	s.mu.Lock()
+	s.over = true
+	s.grown.Broadcast()
+	s.mu.Unlock()
+	close(s.done)
+}
+
+// await waits for an event, or for the command's end (ok is false then).
+func (s *started) await(match func(happening) bool) (e happening, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for seen := 0; ; {
+		for ; seen < len(s.events); seen++ {
+			if match(s.events[seen]) {
+				return s.events[seen], true
+			}
+		}
+		if s.over {
+			return e, false
+		}
+		s.grown.Wait()
+	}
+}
+
+// reach waits until the step has started, or fails the test.
+func (s *started) reach(step string) happening {
+	s.p.t.Helper()
+	e, ok := s.await(func(e happening) bool { return e.Kind == "step.started" && e.Step == step })
+	if !ok {
+		s.p.t.Fatalf("slipway %s ended before step %s:\n%s", strings.Join(s.args, " "), step, s.wait())
+	}
+	return e
+}
+
+// kill ends it at once, as a power cut would.
+func (s *started) kill() result {
+	_ = s.cmd.Process.Kill()
+	return s.wait()
+}
+
+func (s *started) signal(sig os.Signal) { _ = s.cmd.Process.Signal(sig) }
+
+// wait waits for the end.
+func (s *started) wait() result {
+	<-s.done
+	code := s.cmd.ProcessState.ExitCode()
+	if status, ok := s.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		code = 128 + int(status.Signal())
+	}
+	r := result{s.p, s.args, code, s.stdout.String(), s.stderr.String(), s.events, s.report}
+	s.p.said = append(s.p.said, r)
+	return r
+}
+
+func (r result) String() string {
+	return fmt.Sprintf("$ slipway %s\n%s%s[exit %d]\n", strings.Join(r.args, " "), clip(r.stdout), clip(r.stderr), r.code)
+}
+
+func clip(s string) string {
+	const most = 12000
+	if len(s) > most {
+		return s[:most/2] + "\n...\n" + s[len(s)-most/2:]
+	}
+	return s
+}
+
+// wants checks the exit code and the run's outcome.
+func (r result) wants(code int, outcome string) result {
+	r.p.t.Helper()
+	if r.code != code || r.report.Outcome != outcome {
+		r.p.t.Fatalf("exit %d, outcome %q; want exit %d, outcome %q\n%s", r.code, r.report.Outcome, code, outcome, r)
+	}
+	return r
+}
+
+// exits checks the exit code.
+func (r result) exits(code int) result {
+	r.p.t.Helper()
+	if r.code != code {
+		r.p.t.Fatalf("exit %d, want %d\n%s", r.code, code, r)
+	}
+	return r
+}
+
+// says checks that people read each text, on either stream.
+func (r result) says(texts ...string) result {
+	r.p.t.Helper()
+	for _, text := range texts {
+		if !strings.Contains(r.stdout+r.stderr, text) {
+			r.p.t.Fatalf("nothing says %q\n%s", text, r)
+		}
+	}
+	return r
+}
+
+// step is the report of a step.
+func (r result) step(name string) stepReport {
+	r.p.t.Helper()
+	for _, s := range r.report.Steps {
+		if s.Name == name {
+			return s
+		}
+	}
+	r.p.t.Fatalf("no step %q in the report\n%s", name, r)
+	return stepReport{}
+}
+
+// ask reads a JSON document that a command prints.
+func ask[T any](p *project, args ...string) T {
+	p.t.Helper()
+	var doc T
+	r := p.slipway(append(args, "--json")...).exits(0)
+	if err := json.Unmarshal([]byte(r.stdout), &doc); err != nil {
+		p.t.Fatalf("slipway %s --json: %v\n%s", strings.Join(args, " "), err, r)
+	}
+	return doc
+}
+
+// lockedBuffer takes writes of one goroutine while another reads.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}

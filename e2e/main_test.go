@@ -1,0 +1,21 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	if info, err := os.Stat(binary()); err != nil || !filepath.IsAbs(binary()) || info.Mode()&0o111 == 0 {
+		fmt.Fprintf(os.Stderr, "SLIPWAY_BIN=%q names no program by its absolute path: use `make e2e`\n", binary())
+		os.Exit(2)
+	}
+	os.Exit(m.Run())
+}
+
+// binary is the program under test.
+func binary() string { return os.Getenv("SLIPWAY_BIN") }

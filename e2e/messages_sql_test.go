@@ -1,0 +1,25 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"database/sql"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// scriptSQL does what no version of Slipway does. It must change something.
+func scriptSQL(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: sql FILE STATEMENT")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer db.Close()
+	done, err := db.Exec(args[1])
+	ts.Check(err)
+	if n, err := done.RowsAffected(); err != nil || n == 0 {
+		ts.Fatalf("%q changed %d rows (%v)", args[1], n, err)
+	}
+}

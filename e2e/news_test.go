@@ -1,0 +1,83 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// letter is one delivery of a webhook.
+type letter struct {
+	id      string
+	outcome string
+	signed  bool
+}
+
+// mailbox answers 500 the first time, and keeps what it got.
+type mailbox struct {
+	mu      sync.Mutex
+	letters []letter
+}
+
+func (m *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	var e happening
+	_ = json.Unmarshal(body, &e) // a letter without an outcome fails the test below
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.letters = append(m.letters, letter{r.Header.Get("Slipway-Delivery"), e.Outcome, genuine(r.Header.Get("Slipway-Signature"), body)})
+	if len(m.letters) == 1 {
+		w.WriteHeader(http.StatusInternalServerError)
+	}
+}
+
+// genuine checks the signature as a receiver does: "t=SECONDS,v1=HMAC".
+func genuine(signature string, body []byte) bool {
+	at, sum, ok := strings.Cut(strings.TrimPrefix(signature, "t="), ",v1=")
+	mac := hmac.New(sha256.New, []byte(token))
+	mac.Write([]byte(at + "."))
+	mac.Write(body)
+	return ok && hmac.Equal([]byte(sum), []byte(hex.EncodeToString(mac.Sum(nil))))
+}
+
+func (m *mailbox) got() []letter {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]letter(nil), m.letters...)
+}
+
+// TestNews: the end of a run reaches a webhook, signed; what does not get through
+// goes with a later run, under the same name, and blocks nobody.
+func TestNews(t *testing.T) {
+	t.Parallel()
+	box := &mailbox{}
+	server := httptest.NewServer(box)
+	defer server.Close()
+	p := tiny(t)
+	p.env = append(p.env, "HOOK_URL="+server.URL+"/hook")
+	p.write("slipway.yaml", p.read(p.dir+"/slipway.yaml")+"\nnotify:\n  - {webhook: \"${HOOK_URL}\", secret: \"${E2E_TOKEN}\", events: [deployed]}\n")
+	p.commit("news")
+	p.run().wants(0, "deployed")
+	first := box.got()
+	if len(first) == 0 || !first[0].signed || first[0].id == "" || first[0].outcome != "deployed" {
+		t.Fatalf("the first letter: %+v", first)
+	}
+	again := func() bool {
+		p.run("--until", "test.hello").exits(0)
+		got := box.got()
+		return len(got) == 2 && got[1] == first[0]
+	}
+	if !p.settle(20*time.Second, again) {
+		t.Fatalf("the letter that was refused did not come again, once: %+v", box.got())
+	}
+}

@@ -1,0 +1,119 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// barrier makes the test step say "here" and hold until the test opens the gate.
+func (p *project) barrier() (open func()) {
+	p.t.Helper()
+	gate := filepath.Join(p.base, "gate")
+	p.edit("slipway.yaml", `run: echo "hello, the token is ${E2E_TOKEN:-none}"`,
+		fmt.Sprintf(`run: 'touch %s/here-$WHO; while [ ! -e %s ]; do sleep 0.02; done'`, p.base, gate))
+	p.edit("slipway.yaml", `env: {E2E_TOKEN: "${E2E_TOKEN}"}
+    inputs: ["*.go", go.mod]`, `env: {WHO: "${E2E_WHO}"}
+    inputs: ["*.go", go.mod]`)
+	p.commit("a barrier")
+	return func() { p.must(os.WriteFile(gate, nil, 0o644)) }
+}
+
+func (p *project) startAs(who string, args ...string) *started {
+	p.t.Helper()
+	before := p.env
+	defer func() { p.env = before }()
+	p.env = append(append([]string(nil), before...), "SLIPWAY_ACTOR="+who, "E2E_WHO="+who)
+	return p.start(args...)
+}
+
+func kind(k string) func(happening) bool { return func(e happening) bool { return e.Kind == k } }
+
+// TestOrder: runs of one environment happen in the order of their arrival, one
+// after the other, and whoever waits is told for whom.
+func TestOrder(t *testing.T) {
+	for _, n := range []int{2, 5} {
+		t.Run(fmt.Sprint(n, " runs"), func(t *testing.T) {
+			t.Parallel()
+			p := tiny(t)
+			open := p.barrier()
+			var runs []*started
+			for i := range n {
+				p.edit("slipway.yaml", fmt.Sprintf("ROUND: \"%d\"", i), fmt.Sprintf("ROUND: \"%d\"", i+1))
+				p.commit("round")
+				s := p.startAs(fmt.Sprintf("person%d", i), "run", "--env", "prod", "--json")
+				p.arrived(s, i)
+				runs = append(runs, s)
+			}
+			open()
+			p.inOrder(runs)
+		})
+	}
+}
+
+// arrived waits until the run is at work (the first) or in the queue.
+func (p *project) arrived(s *started, place int) {
+	p.t.Helper()
+	if place == 0 {
+		s.reach("test.hello")
+		return
+	}
+	waits, ok := s.await(func(e happening) bool { return e.Kind == "run.queued" && e.Text != "" })
+	if !ok {
+		p.t.Fatalf("run %d did not queue:\n%s", place, s.wait())
+	}
+	if !strings.Contains(waits.Text, "person") {
+		p.t.Errorf("run %d is not told for whom it waits: %q", place, waits.Text)
+	}
+}
+
+func (p *project) inOrder(runs []*started) {
+	p.t.Helper()
+	var last time.Time
+	release := ""
+	for i, s := range runs {
+		r := s.wait().wants(0, "deployed")
+		begun, _ := s.await(func(e happening) bool { return e.Kind == "step.started" })
+		ended, ok := s.await(kind("run.finished"))
+		if !ok || !begun.Time.After(last) {
+			p.t.Errorf("run %d began at %v, before the one ahead of it ended at %v", i, begun.Time, last)
+		}
+		last, release = ended.Time, r.report.Release
+	}
+	st := p.serves(release)
+	if len(st.History) != len(runs) {
+		p.t.Errorf("%d runs made %d deployments", len(runs), len(st.History))
+	}
+	for i, d := range st.History {
+		if want := runs[len(runs)-1-i].wait().report.Release; d.Release != want {
+			p.t.Errorf("deployment %d from the end is %s, want %s", i, d.Release, want)
+		}
+	}
+}
+
+// TestTwoEnvironments: runs of different environments do not wait for each other.
+// Each holds until the other is there too, so in a queue neither would end.
+func TestTwoEnvironments(t *testing.T) {
+	t.Parallel()
+	p := tiny(t)
+	open := p.barrier()
+	prod := p.startAs("ann", "run", "--env", "prod", "--json")
+	dev := p.startAs("ben", "run", "--env", "dev", "--json")
+	both := p.settle(patience, func() bool {
+		_, err1 := os.Stat(filepath.Join(p.base, "here-ann"))
+		_, err2 := os.Stat(filepath.Join(p.base, "here-ben"))
+		return err1 == nil && err2 == nil
+	})
+	open()
+	r1, r2 := prod.wait(), dev.wait()
+	if !both {
+		t.Fatalf("the runs did not happen at the same time\n%s%s", r1, r2)
+	}
+	p.servesIn("prod", r1.wants(0, "deployed").report.Release)
+	p.servesIn("dev", r2.wants(0, "deployed").report.Release)
+}

@@ -1,0 +1,194 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// token is a secret that the commands of the tiny service print on purpose.
+const token = "e2e-planted-secret-7c1f93"
+
+// project is a repository with its own state, services and processes.
+type project struct {
+	t    *testing.T
+	base string // folder of everything; names it in process lists too
+	dir  string // the repository
+	home string // Slipway's state
+	side string // what training commands leave behind
+	env  []string
+	as   *syscall.Credential // whom commands run as; nil: who runs the tests
+	said []result            // every finished command, for the post-mortem
+}
+
+// tiny is a repository with the tiny service, committed on main.
+func tiny(t *testing.T) *project {
+	t.Helper()
+	p := empty(t)
+	p.must(os.CopyFS(p.dir, os.DirFS("testdata/tiny")))
+	// The replicas carry the folder's name, so that they are found in process lists.
+	p.edit("slipway.yaml", `env: {ROUND: "0"}`, fmt.Sprintf(`env: {ROUND: "0", E2E_BASE: %s}`, p.base))
+	p.git("init", "-q", "-b", "main")
+	p.commit("the tiny service")
+	return p
+}
+
+// empty is a folder with everything around it, and nothing in it.
+func empty(t *testing.T) *project {
+	t.Helper()
+	base, err := os.MkdirTemp("", "slipway-e2e-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &project{
+		t: t, base: base, dir: filepath.Join(base, "repo"),
+		home: filepath.Join(base, "repo", ".slipway"), side: filepath.Join(base, "trainings"),
+	}
+	p.env = append(environ(), "E2E_SIDE="+p.side, "E2E_TOKEN="+token)
+	t.Cleanup(p.cleanup)
+	p.must(os.Chmod(base, 0o755))
+	p.must(os.Mkdir(p.dir, 0o755))
+	return p
+}
+
+// environ is the surroundings of every command: the caller's, without what would
+// change the answers.
+func environ() []string {
+	var env []string
+	for _, kv := range os.Environ() {
+		name, _, _ := strings.Cut(kv, "=")
+		strange := slices.ContainsFunc([]string{"SLIPWAY_", "GITHUB_", "GIT_", "E2E_", "CI", "DATA"}, func(p string) bool {
+			return strings.HasPrefix(name, p)
+		})
+		if !strange {
+			env = append(env, kv)
+		}
+	}
+	return append(env, "SLIPWAY_ACTOR=tester", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=Tester", "GIT_AUTHOR_EMAIL=t@example.com",
+		"GIT_COMMITTER_NAME=Tester", "GIT_COMMITTER_EMAIL=t@example.com")
+}
+
+func (p *project) must(err error) {
+	p.t.Helper()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *project) git(args ...string) string {
+	p.t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir, cmd.Env = p.dir, p.env
+	if p.as != nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.as}
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		p.t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// commit commits everything and returns the commit.
+func (p *project) commit(message string) string {
+	p.t.Helper()
+	p.git("add", "-A")
+	p.git("commit", "-q", "--allow-empty", "-m", message)
+	return p.git("rev-parse", "HEAD")
+}
+
+// write replaces a file of the repository.
+func (p *project) write(name, text string) {
+	p.t.Helper()
+	path := filepath.Join(p.dir, name)
+	p.must(os.MkdirAll(filepath.Dir(path), 0o755))
+	p.must(os.WriteFile(path, []byte(text), 0o644))
+	if p.as != nil {
+		p.must(os.Chown(path, int(p.as.Uid), int(p.as.Gid)))
+	}
+}
+
+// edit replaces the one place in a file that holds text.
+func (p *project) edit(name, text, with string) {
+	p.t.Helper()
+	old := p.read(filepath.Join(p.dir, name))
+	if n := strings.Count(old, text); n != 1 {
+		p.t.Fatalf("%s holds %q %d times, not once", name, text, n)
+	}
+	p.write(name, strings.Replace(old, text, with, 1))
+}
+
+func (p *project) read(path string) string {
+	p.t.Helper()
+	text, err := os.ReadFile(path)
+	p.must(err)
+	return string(text)
+}
+
+// behave makes the code behave so, and commits it.
+func (p *project) behave(how string) string {
+	p.t.Helper()
+	p.write("behaviour.go", "package main\n\nconst behaviour = \""+how+"\"\n")
+	return p.commit("behave: " + how)
+}
+
+// trainings are the lines that training commands left: "begin DIR", "end DIR".
+func (p *project) trainings() []string {
+	p.t.Helper()
+	text, err := os.ReadFile(p.side)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	p.must(err)
+	return strings.Split(strings.TrimSpace(string(text)), "\n")
+}
+
+// cleanup stops what the test started, and complains about what does not stop.
+func (p *project) cleanup() {
+	if _, err := os.Stat(filepath.Join(p.dir, "slipway.yaml")); err == nil && len(p.said) > 0 {
+		p.down()
+	}
+	p.reap()
+	if p.t.Failed() {
+		p.postMortem()
+	}
+	_ = filepath.WalkDir(p.base, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			_ = os.Chmod(path, 0o755) // fetched models are read-only
+		}
+		return nil
+	})
+	if err := os.RemoveAll(p.base); err != nil {
+		p.t.Logf("remove %s: %v", p.base, err)
+	}
+}
+
+func (p *project) down() {
+	if r := p.slipway("down", "--all"); r.code != 0 {
+		p.t.Errorf("slipway down --all: exit %d\n%s", r.code, r.stderr)
+	}
+	left := p.settle(10*time.Second, func() bool { return len(p.processes("SLIPWAY_RELEASE=")) == 0 })
+	if !left {
+		p.t.Errorf("replicas outlive slipway down: %v", p.processes("SLIPWAY_RELEASE="))
+	}
+}
+
+// settle waits until ok, for something that ends by itself.
+func (p *project) settle(within time.Duration, ok func() bool) bool {
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if ok() {
+			return true
+		}
+	}
+	return ok()
+}

@@ -1,0 +1,123 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const basket = `{"BASKET_SIZE":"L","BASKET_TYPE":"Full Shop","STORE_REGION":"E02","STORE_FORMAT":"LS","SPEND":12.5,"QUANTITY":3,"PROD_CODE_20":"DEP00001","PROD_CODE_30":"G00001"}`
+
+// TestRetail takes the example from a commit to production, breaks it, and then
+// trains it on the real week, which its gates refuse.
+func TestRetail(t *testing.T) {
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := empty(t)
+	p.must(os.CopyFS(p.dir, os.DirFS(filepath.Join(root, "examples", "retail"))))
+	p.edit("slipway.yaml", "DRAIN_DELAY: 0s", "DRAIN_DELAY: 0s, E2E_BASE: "+p.base)
+	p.git("init", "-q", "-b", "main")
+	p.tool("go", "run", "./cmd/generate", "-out", "data/transactions.csv")
+	commit := p.commit("Retail")
+
+	first := p.run().wants(0, "deployed")
+	good := first.report.Release
+	st := p.status("prod")
+	id, err := p.health(st.URL)
+	p.must(err)
+	if st.Release != good || st.Commit != commit || id.Release != good || id.ModelVersion != "1" || st.Health != "healthy" {
+		t.Fatalf("records and service do not agree: %+v, %+v", st, id)
+	}
+	p.computed(st.URL)
+	p.breakRetail(root, good)
+
+	data := filepath.Join(root, "..", "shared", "data", "transactions_200607.csv")
+	if _, err := os.Stat(data); err != nil {
+		t.Skipf("the rest needs the real week (dunnhumby's data may not be passed on): %v", err)
+	}
+	p.refuseRealWeek(data, good)
+}
+
+func (p *project) tool(name string, args ...string) {
+	p.t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Dir, cmd.Env = p.dir, p.env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		p.t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+}
+
+// computed: the service's metrics are those of the registry, and they pass.
+func (p *project) computed(url string) {
+	p.t.Helper()
+	resp, err := client.Get(url + "/model/metrics")
+	p.must(err)
+	defer resp.Body.Close()
+	var served map[string]any
+	p.must(json.NewDecoder(resp.Body).Decode(&served))
+	models := ask[[]modelVersion](p, "models")
+	if len(models) != 1 || models[0].Status != "Approved" {
+		p.t.Fatalf("models: %+v", models)
+	}
+	for _, name := range []string{"accuracy", "f1_macro"} {
+		got, ok := served[name].(float64)
+		if !ok || got != models[0].Metrics[name] || got < 0.7 || got >= 1 {
+			p.t.Errorf("%s: served %v, registered %v", name, served[name], models[0].Metrics[name])
+		}
+	}
+}
+
+// breakRetail makes the change of the demo, which goes back by itself.
+func (p *project) breakRetail(root, good string) {
+	p.t.Helper()
+	p.tool(filepath.Join(root, "demo", "break.sh"), ".")
+	p.commit("a bad change")
+	r := p.run().wants(3, "rolled_back")
+	if !strings.Contains(r.report.Cause, "500") {
+		p.t.Errorf("the cause does not name the answer: %s", r.report.Cause)
+	}
+	p.retailServes(good)
+	p.git("revert", "--no-edit", "HEAD")
+}
+
+func (p *project) retailServes(good string) {
+	p.t.Helper()
+	st := p.status("prod")
+	id, err := p.health(st.URL)
+	p.must(err)
+	if st.Release != good || id.Release != good || st.Health != "healthy" {
+		p.t.Fatalf("want %s: %+v, %+v", good, st, id)
+	}
+	resp, err := client.Post(st.URL+"/predict", "application/json", bytes.NewReader([]byte(basket)))
+	p.must(err)
+	defer resp.Body.Close()
+	if body, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
+		p.t.Fatalf("/predict: %d %s", resp.StatusCode, body)
+	}
+}
+
+func (p *project) refuseRealWeek(data, good string) {
+	p.t.Helper()
+	before := p.env
+	p.env = append(slices.Clone(before), "DATA="+data)
+	r := p.run().wants(1, "failed").says("accuracy >= 0.8")
+	p.env = before
+	if s := r.step("evaluate"); s.Outcome != "failed" {
+		p.t.Errorf("the gate did not refuse: %+v", s)
+	}
+	p.retailServes(good)
+	if m := ask[[]modelVersion](p, "models"); len(m) != 1 {
+		p.t.Errorf("a refused model was registered: %+v", m)
+	}
+}

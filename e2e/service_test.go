@@ -1,0 +1,159 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// status is the document of `slipway status --env E --json`.
+type status struct {
+	Environment string `json:"environment"`
+	Release     string `json:"release"`
+	Commit      string `json:"commit"`
+	Dirty       bool   `json:"dirty"`
+	Image       struct{ Reference, Digest string }
+	Model       *struct {
+		Group   string
+		Version int
+		Digest  string
+	}
+	URL         string `json:"url"`
+	By          string `json:"by"`
+	Replaced    string `json:"replaced"`
+	Health      string `json:"health"`
+	Replicas    []struct{ Name, Release, State string }
+	Entering    *deployment
+	Quarantined []struct{ Release, Reason string }
+	History     []deployment
+	Unfinished  []string
+	Notes       []string
+}
+
+type deployment struct {
+	Release string `json:"release"`
+	Run     string `json:"run"`
+	State   string `json:"state"`
+	Reason  string `json:"reason"`
+	By      string `json:"by"`
+}
+
+// identity is what /health answers.
+type identity struct {
+	Status       string `json:"status"`
+	Release      string `json:"release"`
+	ModelVersion string `json:"model_version"`
+}
+
+// client asks like a user who has never been here: a new connection each time.
+var client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+
+func (p *project) status(env string) status {
+	p.t.Helper()
+	return ask[status](p, "status", "--env", env)
+}
+
+// health asks the service itself.
+func (p *project) health(url string) (identity, error) {
+	var id identity
+	resp, err := client.Get(url + "/health")
+	if err != nil {
+		return id, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return id, fmt.Errorf("GET %s/health: status %d", url, resp.StatusCode)
+	}
+	return id, json.NewDecoder(resp.Body).Decode(&id)
+}
+
+// serves checks that records, target and service agree that prod serves the
+// release, and returns the status.
+func (p *project) serves(release string) status {
+	p.t.Helper()
+	return p.servesIn("prod", release)
+}
+
+func (p *project) servesIn(env, release string) status {
+	p.t.Helper()
+	st := p.status(env)
+	if st.Release != release || st.Health != "healthy" || st.Model == nil {
+		p.t.Fatalf("%s: want release %s, healthy; it is %+v", env, release, st)
+	}
+	id, err := p.health(st.URL)
+	p.must(err)
+	if id.Release != release || id.ModelVersion != strconv.Itoa(st.Model.Version) {
+		p.t.Fatalf("/health names release %s, model version %s; the records say %s and %d",
+			id.Release, id.ModelVersion, release, st.Model.Version)
+	}
+	if status, body := predict(st.URL, 21); status != http.StatusOK {
+		p.t.Fatalf("/predict answers %d: %s", status, body)
+	}
+	return st
+}
+
+// predict asks for twice n; status 0 means no answer.
+func predict(url string, n int) (status int, body string) {
+	resp, err := client.Post(url+"/predict", "application/json", bytes.NewReader(fmt.Appendf(nil, `{"n": %d}`, n)))
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return resp.StatusCode, string(text)
+}
+
+// users ask a service at a steady rate until they are stopped.
+type users struct {
+	stop chan struct{}
+	wg   sync.WaitGroup
+
+	mu       sync.Mutex
+	asked    int
+	failures []string
+}
+
+// ask starts them; they ask for 1, 2, 3...
+func startUsers(url string, perSecond int) *users {
+	u := &users{stop: make(chan struct{})}
+	u.wg.Go(func() {
+		tick := time.NewTicker(time.Second / time.Duration(perSecond))
+		defer tick.Stop()
+		for n := 1; ; n++ {
+			select {
+			case <-u.stop:
+				return
+			case <-tick.C:
+				u.wg.Go(func() { u.one(url, n) })
+			}
+		}
+	})
+	return u
+}
+
+func (u *users) one(url string, n int) {
+	status, body := predict(url, n)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.asked++
+	if status != http.StatusOK {
+		u.failures = append(u.failures, fmt.Sprintf("n=%d: status %d: %s", n, status, body))
+	}
+}
+
+// leave stops them and tells what they got.
+func (u *users) leave() (asked int, failures []string) {
+	close(u.stop)
+	u.wg.Wait()
+	return u.asked, u.failures
+}

@@ -1,0 +1,216 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/record/sqlite"
+)
+
+// siege is a project under kills. Between two rounds it is at peace: every run
+// has ended, one release serves.
+type siege struct {
+	*project
+	rng    *rand.Rand
+	round  int
+	seen   map[delivery.RunID]bool      // every run that ever said something
+	done   map[string]record.StepRecord // complete at the last kill
+	struck delivery.RunID               // run of this round; empty when it had not said its name
+	tale   []string                     // what happened in this round, for the post-mortem
+}
+
+func (s *siege) tell(format string, args ...any) {
+	s.tale = append(s.tale, fmt.Sprintf(format, args...))
+}
+
+func (s *siege) fail(format string, args ...any) {
+	s.t.Helper()
+	s.t.Fatalf("round %d: %s\n%s", s.round, fmt.Sprintf(format, args...), strings.Join(s.tale, "\n"))
+}
+
+// records opens the records for one look.
+func (s *siege) records(look func(ctx context.Context, store record.Store) error) {
+	s.t.Helper()
+	ctx := s.t.Context()
+	store, err := sqlite.Open(ctx, filepath.Join(s.home, "slipway.db"), nil)
+	if err == nil {
+		defer store.Close()
+		err = look(ctx, store)
+	}
+	if err != nil {
+		s.fail("read the records: %v", err)
+	}
+}
+
+// note remembers which steps have completed, right after a kill.
+func (s *siege) note(r result) {
+	s.t.Helper()
+	for _, e := range r.events {
+		if e.Run != "" {
+			s.seen[delivery.RunID(e.Run)] = true
+		}
+	}
+	s.records(func(ctx context.Context, store record.Store) error {
+		runs, err := store.Unfinished(ctx)
+		for _, run := range runs {
+			s.seen[run.ID] = true
+			steps, err := store.Steps(ctx, run.ID)
+			if err != nil {
+				return err
+			}
+			for _, st := range steps {
+				if st.Result != nil && st.Result.Outcome == delivery.Succeeded {
+					s.done[string(run.ID)+" "+st.Name] = st
+				}
+			}
+		}
+		return err
+	})
+}
+
+// peace checks everything that must hold once all runs have ended.
+func (s *siege) peace(want ...delivery.Outcome) {
+	s.t.Helper()
+	var serving delivery.ReleaseID
+	s.records(func(ctx context.Context, store record.Store) error {
+		if err := s.runs(ctx, store, want); err != nil {
+			return err
+		}
+		var err error
+		serving, err = s.one(ctx, store)
+		return err
+	})
+	s.trainedOnce()
+	s.wholeEvents()
+	st := s.serves(string(serving))
+	for _, r := range st.Replicas {
+		if r.Release != string(serving) {
+			s.fail("replica %s of %s is left, %s serves", r.Name, r.Release, serving)
+		}
+	}
+	s.onlyProcessesOf(serving)
+}
+
+// runs: none is lost, all have ended, the one that was struck as it should, and
+// what was complete at a kill was not done again.
+func (s *siege) runs(ctx context.Context, store record.Store, want []delivery.Outcome) error {
+	s.t.Helper()
+	runs, err := store.Runs(ctx, "", 0)
+	if err != nil {
+		return err
+	}
+	known := map[delivery.RunID]bool{}
+	for _, run := range runs {
+		known[run.ID] = true
+		if run.State != record.Ended || run.Outcome == "" {
+			s.fail("run %s has not ended: %s %q", run.ID, run.State, run.Outcome)
+		}
+		if run.ID == s.struck && !slices.Contains(want, run.Outcome) {
+			s.fail("run %s ended as %s (%s), want %v", run.ID, run.Outcome, run.Cause, want)
+		}
+	}
+	for id := range s.seen {
+		if !known[id] {
+			s.fail("run %s is lost", id)
+		}
+	}
+	for key, before := range s.done {
+		steps, err := store.Steps(ctx, before.Run)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(steps, func(st record.StepRecord) bool { return st.Name == before.Name })
+		if i < 0 || steps[i].Attempt != before.Attempt || !steps[i].Begun.Equal(before.Begun) {
+			s.fail("step %s was complete and was done again: %+v, before %+v", key, steps[max(i, 0)], before)
+		}
+	}
+	clear(s.done)
+	return nil
+}
+
+// one release serves by the records, and it is a recorded, healthy one.
+func (s *siege) one(ctx context.Context, store record.Store) (delivery.ReleaseID, error) {
+	s.t.Helper()
+	history, err := store.History(ctx, "prod", 0)
+	if err != nil {
+		return "", err
+	}
+	var serving []delivery.Deployment
+	for _, d := range history {
+		if d.State == delivery.Deploying || d.State == delivery.Stuck {
+			s.fail("deployment %+v is not settled", d)
+		}
+		if d.State == delivery.Serving {
+			serving = append(serving, d)
+		}
+	}
+	if len(serving) != 1 {
+		s.fail("%d deployments serve: %+v", len(serving), serving)
+	}
+	saved, err := store.Release(ctx, serving[0].Release)
+	if err == nil && saved.Quarantined != nil {
+		s.fail("%s serves, and is quarantined: %s", saved.ID, saved.Quarantined.Reason)
+	}
+	return saved.ID, err
+}
+
+// trainedOnce: a job of one name began once. Its output folder is its name.
+func (s *siege) trainedOnce() {
+	s.t.Helper()
+	lines := s.trainings()
+	slices.Sort(lines)
+	for i := 1; i < len(lines); i++ {
+		if lines[i] == lines[i-1] {
+			s.fail("a training job ran twice: %s", lines[i])
+		}
+	}
+}
+
+// wholeEvents: a kill leaves no half line in any run's events.
+func (s *siege) wholeEvents() {
+	s.t.Helper()
+	files, _ := filepath.Glob(filepath.Join(s.home, "runs", "*", "events.jsonl"))
+	if len(files) == 0 {
+		s.fail("no run left events")
+	}
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		s.must(err)
+		for line := range bytes.Lines(text) {
+			if !json.Valid(line) {
+				s.fail("%s holds a broken line: %q", path, line)
+			}
+		}
+	}
+}
+
+// onlyProcessesOf: nothing of any other release runs, once it had time to drain.
+func (s *siege) onlyProcessesOf(serving delivery.ReleaseID) {
+	s.t.Helper()
+	if len(s.processes("SLIPWAY_RELEASE="+string(serving))) == 0 {
+		s.fail("no process of %s was found", serving)
+	}
+	strange := func() (found []process) {
+		for _, proc := range s.processes("SLIPWAY_RELEASE=") {
+			if !strings.Contains(proc.environ+proc.command, string(serving)) {
+				found = append(found, proc)
+			}
+		}
+		return found
+	}
+	if !s.settle(5*time.Second, func() bool { return len(strange()) == 0 }) {
+		s.fail("processes of other releases than %s are left: %v", serving, strange())
+	}
+}

@@ -1,0 +1,109 @@
+// Command tiny is the smallest service that Slipway can deliver: it doubles
+// numbers, with a model that is a text file. What it does wrong, if anything, is
+// the constant behaviour, or TINY_BEHAVIOUR where a test saves the compiler.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+type service struct {
+	behaviour, release, model string
+}
+
+func main() {
+	s := service{behaviour: behaviour, release: os.Getenv("SLIPWAY_RELEASE"), model: os.Getenv("MODEL_VERSION")}
+	if b := os.Getenv("TINY_BEHAVIOUR"); b != "" {
+		s.behaviour = b
+	}
+	if err := s.run(); err != nil {
+		log.Fatal("tiny: ", err)
+	}
+}
+
+func (s service) run() error {
+	if s.behaviour == "crashes" {
+		return fmt.Errorf("out of cheese, as release %s always is", s.release)
+	}
+	weights, err := os.ReadFile(filepath.Join(os.Getenv("MODEL_PATH"), "weights.txt"))
+	if err != nil {
+		return fmt.Errorf("refuse to start: %w", err)
+	}
+	if len(weights) == 0 {
+		return fmt.Errorf("refuse to start: the model is empty")
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /health", s.health)
+	mux.HandleFunc("GET /ready", s.ready)
+	mux.HandleFunc("POST /predict", s.predict)
+	return serve(&http.Server{Handler: mux})
+}
+
+func serve(server *http.Server) error {
+	listener, err := net.Listen("tcp", ":"+os.Getenv("PORT"))
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	last, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return server.Shutdown(last)
+}
+
+func (s service) health(w http.ResponseWriter, _ *http.Request) {
+	model := s.model
+	if s.behaviour == "wrong model" {
+		model = "999"
+	}
+	answer(w, http.StatusOK, map[string]any{"status": "ok", "release": s.release, "model_version": model})
+}
+
+func (s service) ready(w http.ResponseWriter, _ *http.Request) {
+	if s.behaviour == "never ready" {
+		answer(w, http.StatusServiceUnavailable, map[string]any{"error": "still warming up"})
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"status": "ready"})
+}
+
+func (s service) predict(w http.ResponseWriter, r *http.Request) {
+	var asked struct{ N int }
+	text, err := io.ReadAll(io.LimitReader(r.Body, 1<<10))
+	if err == nil {
+		err = json.Unmarshal(text, &asked)
+	}
+	if err != nil {
+		answer(w, http.StatusUnprocessableEntity, map[string]any{"error": err.Error()})
+		return
+	}
+	if s.behaviour == "predict fails" || s.behaviour == "even numbers fail" && asked.N%2 == 0 {
+		answer(w, http.StatusInternalServerError, map[string]any{"error": "no idea"})
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"doubled": 2 * asked.N, "model_version": s.model})
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(body)
+}

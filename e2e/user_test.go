@@ -1,0 +1,110 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// ordinary is a user without any rights.
+const ordinary = 54321
+
+// TestOrdinaryUser tells the story's first half as a user without rights, and
+// brings the service back after its supervisor died.
+func TestOrdinaryUser(t *testing.T) {
+	t.Parallel()
+	p := tiny(t)
+	if os.Getuid() == 0 {
+		p.become(ordinary)
+	}
+	good := p.run().wants(0, "deployed").report.Release
+	p.serves(good)
+	p.behave("predict fails")
+	r := p.underLoad(good, func() result { return p.run().wants(3, "rolled_back") }, false)
+	p.kept(good, r)
+	p.comesBack(good)
+}
+
+// become hands everything to the user and runs what follows as them, with a home
+// and a build cache of their own.
+func (p *project) become(uid int) {
+	p.t.Helper()
+	home := filepath.Join(p.base, "home")
+	p.must(os.Mkdir(home, 0o755))
+	if err := syscall.Access(filepath.Dir(binary()), 1); err != nil {
+		p.t.Fatal(err)
+	}
+	p.must(filepath.WalkDir(p.base, func(path string, _ fs.DirEntry, err error) error {
+		if err == nil {
+			err = os.Lchown(path, uid, uid)
+		}
+		return err
+	}))
+	p.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}
+	var env []string
+	for _, kv := range p.env {
+		if !strings.HasPrefix(kv, "XDG_") && !strings.HasPrefix(kv, "GO") && !strings.HasPrefix(kv, "TMPDIR=") {
+			env = append(env, kv)
+		}
+	}
+	p.env = append(env, "HOME="+home, "USER=ordinary", "LOGNAME=ordinary", "TMPDIR="+home,
+		"GOCACHE="+filepath.Join(home, "cache"), "GOPATH="+filepath.Join(home, "go"), "GOFLAGS=-buildvcs=false", "GOTOOLCHAIN=local")
+}
+
+// comesBack: after the supervisor's death, `slipway up` brings the same release.
+func (p *project) comesBack(good string) {
+	p.t.Helper()
+	supervisors := p.supervisors()
+	if len(supervisors) == 0 {
+		p.t.Fatalf("no supervisor was found among %v", p.processes(""))
+	}
+	for _, proc := range supervisors {
+		p.must(syscall.Kill(proc.pid, syscall.SIGKILL))
+	}
+	p.slipway("up").exits(0)
+	p.serves(good)
+	again := p.supervisors()
+	if len(again) != 1 || again[0].pid == supervisors[0].pid {
+		p.t.Errorf("supervisors after slipway up: %v, before %v", again, supervisors)
+	}
+}
+
+// TestUp brings everything back after a reboot: no process of the service is left.
+func TestUp(t *testing.T) {
+	t.Parallel()
+	p := tiny(t)
+	good := p.run().wants(0, "deployed").report.Release
+	url := p.serves(good).URL
+	p.reap()
+	if _, err := p.health(url); err == nil {
+		t.Fatal("the service survived the reboot")
+	}
+	if st := p.status("prod"); st.Health != "down" || st.Release != good {
+		t.Errorf("after the reboot: %+v", st)
+	}
+	p.slipway("up").exits(0)
+	if st := p.serves(good); st.URL != url {
+		t.Errorf("the address was %s and is %s", url, st.URL)
+	}
+}
+
+// TestCrash: a replica that dies comes back by itself, and status tells of it.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	p := tiny(t)
+	good := p.run().wants(0, "deployed").report.Release
+	p.serves(good)
+	for _, proc := range p.processes("SLIPWAY_RELEASE=" + good) {
+		_ = syscall.Kill(proc.pid, syscall.SIGKILL)
+	}
+	back := p.settle(patience, func() bool { return p.status("prod").Health == "healthy" })
+	if !back {
+		t.Fatalf("the replicas did not come back: %+v", p.status("prod"))
+	}
+	p.serves(good)
+}

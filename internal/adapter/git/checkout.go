@@ -1,0 +1,233 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// Checkout makes dir hold exactly that tree; see port.Source. Beside it,
+// "<dir>.git" keeps the index that makes the next checkout quick: a git folder
+// without objects, whose settings are ours. Neither the user's hooks, filters
+// and attributes nor a sparse or shallow clone change what is written.
+func (s Source) Checkout(ctx context.Context, tree, dir string) error {
+	if err := object(tree); err != nil {
+		return err
+	}
+	if !filepath.IsAbs(dir) {
+		return fault.New(fault.Internal, "check out to %q: it is not absolute", dir)
+	}
+	files, err := s.Files(ctx, tree)
+	if err != nil {
+		return err
+	}
+	repo, err := s.find(ctx)
+	if err != nil {
+		return err
+	}
+	w := work{source: s, dir: filepath.Clean(dir), git: filepath.Clean(dir) + ".git", objects: repo.objects, sha256: len(tree) == 64}
+	for _, f := range files {
+		w.attributes = w.attributes || f.Path == ".gitattributes" || strings.HasSuffix(f.Path, "/.gitattributes")
+	}
+	if err := w.lfs(ctx, tree); err != nil {
+		return err
+	}
+	unlock, err := w.lock(ctx)
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", w.dir, err)
+	}
+	defer unlock()
+	if err := w.update(ctx, tree); err == nil || ctx.Err() != nil {
+		return err
+	}
+	// Something is damaged beyond what git repairs: begin from nothing.
+	if err := errors.Join(removeAll(w.dir), w.reset()); err != nil {
+		return fmt.Errorf("clear %s: %w", w.dir, err)
+	}
+	if err := w.update(ctx, tree); err != nil {
+		return fmt.Errorf("check out %s to %s: %w", tree, w.dir, err)
+	}
+	return nil
+}
+
+// work is a folder that is made to hold a tree.
+type work struct {
+	source     Source
+	dir, git   string
+	objects    string // of the user's repository
+	attributes bool   // the tree has .gitattributes
+	sha256     bool   // names of objects are SHA-256
+}
+
+func (w work) run(ctx context.Context, args ...string) error {
+	_, err := w.source.run(ctx, command{dir: w.dir, env: []string{"GIT_DIR=" + w.git, "GIT_WORK_TREE=" + w.dir}, args: args})
+	return err
+}
+
+// update makes the folder hold the tree. read-tree compares every file with the
+// index, by its times and number on disk, and writes those that differ.
+func (w work) update(ctx context.Context, tree string) error {
+	if err := w.prepare(); err != nil {
+		return err
+	}
+	if err := w.run(ctx, "read-tree", "--reset", "-u", "--no-recurse-submodules", tree); err != nil {
+		return err
+	}
+	clean := []string{"clean", "-ffdxq", "--"}
+	if err := w.run(ctx, clean...); err != nil {
+		if err := writable(w.dir); err != nil {
+			return err
+		}
+		return w.run(ctx, clean...)
+	}
+	return nil
+}
+
+// prepare makes the folder and its git folder what they have to be.
+func (w work) prepare() error {
+	if info, err := os.Lstat(w.dir); err == nil && !info.IsDir() { // a link would lead the checkout elsewhere
+		if err := os.Remove(w.dir); err != nil {
+			return err
+		}
+	}
+	for _, d := range []string{w.dir, filepath.Join(w.git, "objects", "info"), filepath.Join(w.git, "refs"), filepath.Join(w.git, "info")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(filepath.Join(w.git, "index.lock")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err // left by a kill -9: we hold the lock that counts
+	}
+	for name, content := range map[string]string{
+		"HEAD":                    "ref: refs/heads/none\n",
+		"config":                  w.settings(),
+		"objects/info/alternates": w.objects + "\n",
+		// The tree as it is: nothing in it converts, filters or expands files.
+		"info/attributes": "* -text -eol -crlf -filter -ident -working-tree-encoding -export-subst\n",
+		"info/exclude":    "",
+	} {
+		if err := keep(filepath.Join(w.git, filepath.FromSlash(name)), content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w work) settings() string {
+	format := "[core]\n\trepositoryformatversion = 0\n"
+	if w.sha256 {
+		format = "[core]\n\trepositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n[core]\n"
+	}
+	return format + "\tbare = false\n\tfilemode = true\n\tsymlinks = true\n\tautocrlf = false\n\tignorecase = false\n" +
+		"\tprotectHFS = true\n\tprotectNTFS = true\n\tsparseCheckout = false\n[index]\n\tversion = 4\n"
+}
+
+// keep writes a file unless it has that content.
+func keep(path, content string) error {
+	if old, err := os.ReadFile(path); err == nil && string(old) == content {
+		return nil
+	}
+	return os.WriteFile(path, []byte(content), 0o644)
+}
+
+// reset forgets the index and everything else but the lock.
+func (w work) reset() error {
+	entries, err := os.ReadDir(w.git)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() != "lock" {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(w.git, e.Name())))
+		}
+	}
+	return err
+}
+
+// lock keeps two processes from filling the same folder. It goes with its
+// holder, however that ends.
+func (w work) lock(ctx context.Context) (unlock func(), err error) {
+	if err := os.MkdirAll(w.git, 0o755); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(w.git, "lock"), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	got := make(chan error, 1)
+	go func() { got <- flock(f) }()
+	select {
+	case err = <-got:
+	case <-ctx.Done():
+		go func() { <-got; f.Close() }()
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return func() { f.Close() }, nil
+}
+
+func flock(f *os.File) error {
+	for {
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}
+
+// lfs refuses trees whose files are pointers to content kept elsewhere.
+func (w work) lfs(ctx context.Context, tree string) error {
+	if !w.attributes {
+		return nil
+	}
+	out, err := w.source.run(ctx, command{dir: w.source.Dir, args: []string{
+		"grep", "-I", "-l", "-z", "--full-name", "-e", "filter=lfs", tree, "--", ":(glob)**/.gitattributes",
+	}})
+	var f *failure
+	if errors.As(err, &f) && f.code == 1 {
+		return nil // no line has it
+	}
+	if err != nil {
+		return fmt.Errorf("look for Git LFS: %w", err)
+	}
+	first, _, _ := strings.Cut(out, "\x00")
+	_, path, _ := strings.Cut(first, ":")
+	return fault.New(fault.Invalid, "%s keeps files in Git LFS: that is not supported", path).
+		Hint("keep large files outside of the repository and name them in model.data")
+}
+
+// writable opens folders that a tool wrote read-only, so that they can be removed.
+func writable(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() {
+			if info, statErr := d.Info(); statErr == nil && info.Mode().Perm()&0o700 != 0o700 {
+				if chmodErr := os.Chmod(path, 0o755); chmodErr != nil {
+					return chmodErr
+				}
+				if err != nil {
+					return nil // it could not be read until now; the second pass of clean finds what is in it
+				}
+			}
+		}
+		return err
+	})
+}
+
+func removeAll(dir string) error {
+	if err := os.RemoveAll(dir); err == nil {
+		return nil
+	}
+	if err := writable(dir); err != nil {
+		return err
+	}
+	return os.RemoveAll(dir)
+}

@@ -1,0 +1,148 @@
+// Package git is the source of a service: port.Source by the git binary.
+//
+// The source is the folder that holds slipway.yaml. When that is a folder of a
+// larger repository, its own tree is what is delivered: paths are relative to
+// it, and what changes beside it does not matter. Such a folder has to be whole:
+// a build that reaches for files above it does not find them.
+//
+// Submodules and Git LFS are refused, with the path that uses them: a checkout
+// would hold something else than what people see in their working tree.
+package git
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Source is the service's folder in a git working tree.
+type Source struct {
+	Dir     string // absolute; the folder of slipway.yaml
+	Program string // default "git"
+}
+
+var _ port.Source = Source{}
+
+// New is the source in dir. Nothing is looked at yet.
+func New(dir string) Source { return Source{Dir: dir} }
+
+// stateDir is never part of a tree that is made of the working tree.
+const stateDir = ".slipway"
+
+// safety keeps a repository from running programs of its own, and git from
+// asking people.
+var safety = []string{
+	"-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false",
+	"-c", "core.quotePath=false", "-c", "advice.addEmbeddedRepo=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
+	"-c", "submodule.recurse=false", "-c", "protocol.allow=never", "--no-pager", "--no-optional-locks",
+}
+
+// command is one call of git.
+type command struct {
+	dir  string
+	env  []string // on top of the clean environment
+	args []string
+	in   []byte
+}
+
+// failure is a git command that ended with an error.
+type failure struct {
+	command string
+	code    int
+	stderr  string
+}
+
+func (f *failure) Error() string {
+	if f.stderr == "" {
+		return fmt.Sprintf("git %s: exit status %d", f.command, f.code)
+	}
+	return fmt.Sprintf("git %s: %s", f.command, f.stderr)
+}
+
+// run gives the standard output of git. A non-zero exit is a *failure.
+func (s Source) run(ctx context.Context, c command) (string, error) {
+	program := s.Program
+	if program == "" {
+		program = "git"
+	}
+	cmd := exec.CommandContext(ctx, program, append(slices.Clone(safety), c.args...)...)
+	cmd.Dir, cmd.Env, cmd.Stdin = c.dir, append(environment(os.Environ()), c.env...), bytes.NewReader(c.in)
+	var out, trouble bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &trouble
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return out.String(), nil
+	case ctx.Err() != nil:
+		return "", fmt.Errorf("git %s: %w", c.args[0], context.Cause(ctx))
+	case errors.Is(err, exec.ErrNotFound):
+		return "", fault.New(fault.Unavailable, "run git").Hint("install git; slipway delivers from git repositories").Because(err)
+	case errors.As(err, &exit):
+		return "", &failure{command: c.args[0], code: exit.ExitCode(), stderr: firstLine(trouble.String())}
+	}
+	return "", fmt.Errorf("git %s: %w", c.args[0], err)
+}
+
+// environment is the caller's without what would lead git elsewhere: inside of a
+// git hook, GIT_DIR and GIT_INDEX_FILE name the repository of the hook.
+func environment(all []string) []string {
+	keep := []string{"GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C"}
+	for _, kv := range all {
+		name, _, _ := strings.Cut(kv, "=")
+		switch {
+		case name == "LC_ALL" || name == "LANGUAGE" || name == "LANG":
+		case !strings.HasPrefix(name, "GIT_"), strings.HasPrefix(name, "GIT_CONFIG"), name == "GIT_CEILING_DIRECTORIES",
+			name == "GIT_DISCOVERY_ACROSS_FILESYSTEM", name == "GIT_EXEC_PATH":
+			keep = append(keep, kv)
+		}
+	}
+	return keep
+}
+
+func firstLine(s string) string {
+	for line := range strings.Lines(strings.TrimSpace(s)) {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasPrefix(line, "hint:") && !strings.HasPrefix(line, "warning:") {
+			return strings.TrimPrefix(line, "fatal: ")
+		}
+	}
+	return ""
+}
+
+var objectForm = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+
+// object checks the name of a tree before it gets near a command line.
+func object(name string) error {
+	if objectForm.MatchString(name) {
+		return nil
+	}
+	return fault.New(fault.NotFound, "%q is not the name of a git tree", name)
+}
+
+// unknown says which tree the repository lacks, if that is what went wrong.
+func (s Source) unknown(ctx context.Context, err error, trees ...string) error {
+	var f *failure
+	if !errors.As(err, &f) {
+		return err
+	}
+	for _, tree := range trees {
+		if _, there := s.run(ctx, command{dir: s.Dir, args: []string{"cat-file", "-e", tree + "^{tree}"}}); there != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return fault.New(fault.NotFound, "the repository has no tree %s", tree).Because(err).
+				Hint("a shallow clone lacks history: `git fetch --unshallow`")
+		}
+	}
+	return err
+}

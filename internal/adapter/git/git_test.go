@@ -1,0 +1,298 @@
+package git_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/git"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
+)
+
+func TestSource(t *testing.T) {
+	porttest.TestSource(t, func(t *testing.T) porttest.Repository { return open(t, "") })
+}
+
+// TestSourceInSubfolder proves the same for a service that is a folder of a
+// larger repository.
+func TestSourceInSubfolder(t *testing.T) {
+	porttest.TestSource(t, func(t *testing.T) porttest.Repository { return open(t, "services/the api") })
+}
+
+// TestSourceWithHostileSettings proves it with settings that try to get in the way.
+func TestSourceWithHostileSettings(t *testing.T) {
+	porttest.TestSource(t, func(t *testing.T) porttest.Repository {
+		r := open(t, "")
+		witness := filepath.Join(t.TempDir(), "ran")
+		for key, value := range map[string]string{
+			"core.autocrlf": "true", "core.fsmonitor": "touch " + witness, "core.hooksPath": ".hooks",
+			"status.showUntrackedFiles": "no", "core.quotePath": "true", "diff.renames": "copies",
+			"diff.external": "touch " + witness, "color.ui": "always", "core.pager": "touch " + witness,
+			"log.showSignature": "true", "diff.noprefix": "true", "clean.requireForce": "true",
+			"status.renames": "copies", "status.relativePaths": "false", "submodule.recurse": "true",
+			"core.safecrlf": "false",
+		} {
+			run(t, r.Dir, "config", key, value)
+		}
+		t.Setenv("GIT_DIR", "/nowhere")
+		t.Setenv("GIT_INDEX_FILE", "/nowhere/index")
+		t.Cleanup(func() {
+			if _, err := os.Stat(witness); err == nil {
+				t.Error("a program that the repository names was run")
+			}
+		})
+		return r
+	})
+}
+
+// open makes a repository with one commit; the service is in a folder of it.
+func open(t *testing.T, folder string) porttest.Repository {
+	t.Helper()
+	top := t.TempDir()
+	run(t, top, "init", "-q", "-b", "main")
+	run(t, top, "config", "user.email", "dev@example.com")
+	run(t, top, "config", "user.name", "Dev")
+	dir := filepath.Join(top, folder)
+	write(t, filepath.Join(dir, "first"), "first")
+	if folder != "" {
+		write(t, filepath.Join(top, "beside"), "beside")
+		write(t, filepath.Join(top, "services", "other", "file"), "other")
+	}
+	commit := func(t *testing.T) {
+		run(t, top, "add", "-A", "-f", "--", ".", ":(exclude,glob)**/ignored", ":(exclude,glob)**/.slipway/**")
+		run(t, top, "commit", "-q", "-m", "change")
+	}
+	commit(t)
+	if folder != "" { // dirt beside the service is none of it
+		write(t, filepath.Join(top, "beside"), "changed")
+		write(t, filepath.Join(top, "services", "other", "new"), "new")
+	}
+	return porttest.Repository{Source: git.New(dir), Dir: dir, Commit: commit}
+}
+
+func run(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("git", append([]string{"-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.autocrlf=false"}, args...)...)
+	cmd.Dir = dir
+	for _, kv := range os.Environ() {
+		if !strings.HasPrefix(kv, "GIT_") {
+			cmd.Env = append(cmd.Env, kv)
+		}
+	}
+	cmd.Env = append(cmd.Env, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestHeadTroubles(t *testing.T) {
+	bare := t.TempDir()
+	run(t, bare, "init", "-q", "--bare")
+	empty := t.TempDir()
+	run(t, empty, "init", "-q")
+	merging := open(t, "").Dir
+	run(t, merging, "checkout", "-q", "-b", "other")
+	write(t, filepath.Join(merging, "first"), "theirs")
+	run(t, merging, "commit", "-q", "-a", "-m", "theirs")
+	run(t, merging, "checkout", "-q", "main")
+	write(t, filepath.Join(merging, "first"), "ours")
+	run(t, merging, "commit", "-q", "-a", "-m", "ours")
+	merge := exec.Command("git", "merge", "other")
+	merge.Dir = merging
+	_ = merge.Run() // ends with the conflict that is wanted
+	ignored := open(t, "").Dir
+	write(t, filepath.Join(ignored, ".gitignore"), "svc\n")
+	write(t, filepath.Join(ignored, "svc", "slipway.yaml"), "x")
+	run(t, ignored, "add", ".gitignore")
+	run(t, ignored, "commit", "-q", "-m", "ignore")
+
+	cases := []struct {
+		name, dir  string
+		kind       fault.Kind
+		says, hint string
+	}{
+		{"no repository", t.TempDir(), fault.Invalid, "not in a git repository", "git init"},
+		{"bare", bare, fault.Invalid, "not in a working tree", "clone"},
+		{"no commit", empty, fault.Invalid, "no commit yet", "git commit"},
+		{"merge", merging, fault.Conflict, "first has conflicts", "finish the merge"},
+		{"ignored folder", filepath.Join(ignored, "svc"), fault.Invalid, "does not have the folder svc", "ignored"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := git.New(c.dir).Head(t.Context(), true)
+			if !fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.says) || !strings.Contains(fault.HintOf(err), c.hint) {
+				t.Errorf("%v (hint %q), want %s: %s", err, fault.HintOf(err), c.kind, c.says)
+			}
+		})
+	}
+	_, err := git.Source{Dir: empty, Program: "no-such-git"}.Head(t.Context(), false)
+	if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.HintOf(err), "install git") {
+		t.Errorf("without git: %v", err)
+	}
+}
+
+func TestHeadFields(t *testing.T) {
+	for remote, want := range map[string]string{
+		"": "",
+		"https://user:token@host.example/r.git?private=1": "https://host.example/r.git",
+		"git@host.example:team/r.git":                     "git@host.example:team/r.git",
+		"ssh://git:pw@host.example/r.git":                 "ssh://host.example/r.git",
+		"/srv/git/r.git":                                  "/srv/git/r.git",
+	} {
+		r := open(t, "")
+		if remote != "" {
+			run(t, r.Dir, "remote", "add", "origin", remote)
+		}
+		run(t, r.Dir, "checkout", "-q", "-b", "odd/$(id)&branch", "--")
+		c, err := r.Source.Head(t.Context(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Branch != "odd/$(id)&branch" {
+			t.Errorf("branch %q", c.Branch)
+		}
+		if c.Source != want {
+			t.Errorf("%s: source %q, want %q", remote, c.Source, want)
+		}
+		if sha := run(t, r.Dir, "rev-parse", "HEAD"); c.SHA != sha {
+			t.Errorf("commit %s, want %s", c.SHA, sha)
+		}
+		if age := time.Since(c.Time); age < -time.Minute || age > time.Hour {
+			t.Errorf("committed at %s", c.Time)
+		}
+	}
+	r := open(t, "")
+	run(t, r.Dir, "checkout", "-q", "--detach")
+	if c, err := r.Source.Head(t.Context(), false); err != nil || c.Branch != "" {
+		t.Errorf("detached: branch %q, %v", c.Branch, err)
+	}
+}
+
+// TestIndexIsLeftAlone compares the user's index byte for byte.
+func TestIndexIsLeftAlone(t *testing.T) {
+	r := open(t, "")
+	index := filepath.Join(r.Dir, ".git", "index")
+	write(t, filepath.Join(r.Dir, "staged"), "1")
+	run(t, r.Dir, "add", "staged")
+	write(t, filepath.Join(r.Dir, "first"), "changed")
+	before, err := os.ReadFile(index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := r.Source.Head(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Source.Checkout(t.Context(), c.Tree, filepath.Join(t.TempDir(), "out")); err != nil {
+		t.Fatal(err)
+	}
+	after, err := os.ReadFile(index)
+	if err != nil || string(before) != string(after) {
+		t.Errorf("the index changed (%v)", err)
+	}
+}
+
+func TestUnsupported(t *testing.T) {
+	r := open(t, "")
+	lib := open(t, "")
+	run(t, r.Dir, "-c", "protocol.file.allow=always", "submodule", "add", "-q", lib.Dir, "libs/lib")
+	r.Commit(t)
+	c, err := r.Source.Head(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Source.Files(t.Context(), c.Tree); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "libs/lib is a submodule") {
+		t.Errorf("a submodule: %v", err)
+	}
+	r = open(t, "")
+	write(t, filepath.Join(r.Dir, "models", ".gitattributes"), "*.bin filter=lfs diff=lfs merge=lfs -text\n")
+	r.Commit(t)
+	if c, err = r.Source.Head(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	err = r.Source.Checkout(t.Context(), c.Tree, filepath.Join(t.TempDir(), "out"))
+	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "models/.gitattributes keeps files in Git LFS") {
+		t.Errorf("LFS: %v", err)
+	}
+}
+
+// TestAttributesDoNotConvert proves that a checkout holds the committed bytes.
+func TestAttributesDoNotConvert(t *testing.T) {
+	r := open(t, "")
+	ran := filepath.Join(t.TempDir(), "ran")
+	run(t, r.Dir, "config", "filter.evil.smudge", "touch "+ran)
+	write(t, filepath.Join(r.Dir, ".gitattributes"), "*.txt eol=crlf\n*.id ident\n*.evil filter=evil\n")
+	write(t, filepath.Join(r.Dir, "a.txt"), "one\ntwo\n")
+	write(t, filepath.Join(r.Dir, "b.id"), "$Id$\n")
+	write(t, filepath.Join(r.Dir, "c.evil"), "evil\n")
+	r.Commit(t)
+	c, err := r.Source.Head(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	if err := r.Source.Checkout(t.Context(), c.Tree, out); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"a.txt": "one\ntwo\n", "b.id": "$Id$\n", "c.evil": "evil\n"} {
+		if got, err := os.ReadFile(filepath.Join(out, name)); err != nil || string(got) != want {
+			t.Errorf("%s holds %q (%v), want %q", name, got, err, want)
+		}
+	}
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("the repository's filter was run")
+	}
+}
+
+// TestWorktree proves that a linked working tree is a source like any other.
+func TestWorktree(t *testing.T) {
+	r := open(t, "")
+	linked := filepath.Join(t.TempDir(), "linked")
+	run(t, r.Dir, "worktree", "add", "-q", linked)
+	write(t, filepath.Join(linked, "new"), "1")
+	s := git.New(linked)
+	c, err := s.Head(t.Context(), true)
+	if err != nil || !c.Dirty || c.Branch != "linked" {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	if err := s.Checkout(t.Context(), c.Tree, out); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(out, "new")); err != nil {
+		t.Error(err)
+	}
+}
+
+func BenchmarkHeadAndFiles(b *testing.B) {
+	dir, err := filepath.Abs("../../../examples")
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := git.New(dir)
+	for b.Loop() {
+		c, err := s.Head(b.Context(), true)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := s.Files(b.Context(), c.Tree); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// repository is where the source's folder is in its repository.
+type repository struct {
+	prefix  string // of the folder: "" or "services/api/"
+	index   string // absolute
+	objects string // absolute
+}
+
+// Head describes what is checked out; see port.Source. Tree is the tree of the
+// source's folder.
+func (s Source) Head(ctx context.Context, allowDirty bool) (delivery.Commit, error) {
+	repo, err := s.find(ctx)
+	if err != nil {
+		return delivery.Commit{}, err
+	}
+	var (
+		commit  delivery.Commit
+		changes status
+		remote  string
+		errs    [3]error
+		all     sync.WaitGroup
+	)
+	all.Go(func() { commit, errs[0] = s.commit(ctx, repo) })
+	all.Go(func() { changes, errs[1] = s.status(ctx, repo) })
+	all.Go(func() { remote, errs[2] = s.remote(ctx) })
+	all.Wait()
+	if err := errors.Join(errs[:]...); err != nil {
+		return delivery.Commit{}, fmt.Errorf("read the repository: %w", err)
+	}
+	if changes.unborn {
+		return delivery.Commit{}, fault.New(fault.Invalid, "the repository has no commit yet").
+			Hint("git add . && git commit -m 'Begin'")
+	}
+	commit.Branch, commit.Source = changes.branch, remote
+	if len(changes.paths) > 0 {
+		if commit.Tree, err = s.dirty(ctx, repo, changes, allowDirty); err != nil {
+			return delivery.Commit{}, err
+		}
+		commit.Dirty = true
+	}
+	if commit.Tree == "" {
+		return delivery.Commit{}, fault.New(fault.Invalid, "the commit does not have the folder %s", strings.TrimSuffix(repo.prefix, "/")).
+			Hint("is it ignored by .gitignore? commit it first")
+	}
+	return commit, nil
+}
+
+func (s Source) find(ctx context.Context) (repository, error) {
+	out, err := s.run(ctx, command{dir: s.Dir, args: []string{
+		"rev-parse", "--is-inside-work-tree", "--show-prefix", "--git-path", "index", "--git-path", "objects",
+	}})
+	var f *failure
+	switch {
+	case errors.As(err, &f) && strings.Contains(f.stderr, "dubious ownership"):
+		return repository{}, fault.New(fault.Denied, "%s belongs to somebody else", s.Dir).Because(err).
+			Hint("git config --global --add safe.directory %s", s.Dir)
+	case errors.As(err, &f) && strings.Contains(f.stderr, "must be run in a work tree"), strings.HasPrefix(out, "false"):
+		return repository{}, fault.New(fault.Invalid, "%s is not in a working tree of git", s.Dir).Hint("clone the repository, and run slipway there")
+	case errors.As(err, &f):
+		return repository{}, fault.New(fault.Invalid, "%s is not in a git repository", s.Dir).Because(err).
+			Hint("git init && git add . && git commit -m 'Begin'")
+	case err != nil:
+		return repository{}, err
+	}
+	lines := strings.Split(out, "\n")
+	if len(lines) < 4 {
+		return repository{}, fmt.Errorf("git rev-parse answers %q", out)
+	}
+	return repository{prefix: lines[1], index: s.absolute(lines[2]), objects: s.absolute(lines[3])}, nil
+}
+
+func (s Source) absolute(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(s.Dir, path)
+}
+
+// commit reads the commit, and the folder's tree in it. An unborn branch gives
+// an empty one: status tells.
+func (s Source) commit(ctx context.Context, repo repository) (delivery.Commit, error) {
+	out, err := s.run(ctx, command{dir: s.Dir, args: []string{"log", "-1", "--no-show-signature", "--format=%H%n%T%n%ct", "HEAD", "--"}})
+	var f *failure
+	if errors.As(err, &f) {
+		return delivery.Commit{}, nil
+	}
+	fields := strings.Split(out, "\n")
+	if err != nil || len(fields) < 3 {
+		return delivery.Commit{}, errors.Join(err, fmt.Errorf("git log answers %q", out))
+	}
+	seconds, err := strconv.ParseInt(fields[2], 10, 64)
+	if err != nil {
+		return delivery.Commit{}, fmt.Errorf("git log answers %q", out)
+	}
+	c := delivery.Commit{SHA: fields[0], Tree: fields[1], Time: time.Unix(seconds, 0).UTC()}
+	if repo.prefix != "" {
+		c.Tree, err = s.run(ctx, command{dir: s.Dir, args: []string{"rev-parse", "--verify", "--quiet", "--end-of-options", "HEAD:" + strings.TrimSuffix(repo.prefix, "/")}})
+		c.Tree = strings.TrimSpace(c.Tree)
+		if errors.As(err, &f) {
+			c.Tree, err = "", nil
+		}
+	}
+	return c, err
+}
+
+// remote is the URL of origin without credentials, or "".
+func (s Source) remote(ctx context.Context) (string, error) {
+	out, err := s.run(ctx, command{dir: s.Dir, args: []string{"config", "--get", "remote.origin.url"}})
+	var f *failure
+	if errors.As(err, &f) {
+		return "", nil
+	}
+	return withoutCredentials(strings.TrimSpace(out)), err
+}
+
+// withoutCredentials drops users, passwords and query strings. "git@host:path"
+// has none to drop: git is everybody's name there.
+func withoutCredentials(remote string) string {
+	if !strings.Contains(remote, "://") {
+		return remote
+	}
+	u, err := url.Parse(remote)
+	if err != nil {
+		return ""
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
+}
+
+// dirty makes a tree of what is in the folder now, with an index of its own:
+// the user's is only copied, for the sake of the file times in it.
+func (s Source) dirty(ctx context.Context, repo repository, changes status, allowed bool) (string, error) {
+	some := changes.paths[:min(len(changes.paths), 5)]
+	more := ""
+	if n := len(changes.paths) - len(some); n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	if changes.unmerged != "" {
+		return "", fault.New(fault.Conflict, "%s has conflicts of a merge", changes.unmerged).Hint("finish the merge, and commit it")
+	}
+	if !allowed {
+		return "", fault.New(fault.Conflict, "the working tree differs from the commit: %s%s", strings.Join(some, ", "), more).
+			Hint("commit the changes, or deliver them as they are with --allow-dirty")
+	}
+	dir, err := os.MkdirTemp("", "slipway-index-")
+	if err != nil {
+		return "", fmt.Errorf("make a folder for an index: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	index := filepath.Join(dir, "index")
+	if err := copyFile(repo.index, index); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("copy the index: %w", err)
+	}
+	env := []string{"GIT_INDEX_FILE=" + index}
+	steps := [][]string{
+		{"add", "--all", "--", ".", ":(exclude)" + stateDir},
+		{"write-tree", "--prefix=" + repo.prefix},
+	}
+	out := ""
+	for _, args := range steps {
+		if out, err = s.run(ctx, command{dir: s.Dir, env: env, args: args}); err != nil {
+			return "", fmt.Errorf("make a tree of the changes: %w", err)
+		}
+	}
+	return strings.TrimSpace(out), nil
+}
+
+func copyFile(from, to string) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o600)
+}

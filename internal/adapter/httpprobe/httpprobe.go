@@ -1,0 +1,86 @@
+// Package httpprobe asks services over HTTP, as port.Prober.
+package httpprobe
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+const (
+	bodyLimit      = 1 << 20
+	defaultTimeout = 5 * time.Second
+)
+
+// Prober asks with a connection of its own each time. The zero value is ready.
+type Prober struct{}
+
+var _ port.Prober = Prober{}
+
+// Ask sends the question. Redirects are answers, not followed: a service that
+// sends its users elsewhere is not the one that answers.
+func (Prober) Ask(ctx context.Context, q port.Question) (port.Reply, error) {
+	method := q.Method
+	if method == "" {
+		method = http.MethodGet
+	}
+	timeout := q.Timeout
+	if timeout == 0 {
+		timeout = defaultTimeout
+	}
+	asked, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(asked, method, q.URL, bytes.NewReader(q.Body))
+	if err != nil {
+		return port.Reply{}, fault.New(fault.Invalid, "%s %s", method, q.URL).Because(err)
+	}
+	if len(q.Body) > 0 {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	start := time.Now()
+	reply, err := send(req)
+	reply.Latency = time.Since(start)
+	switch {
+	case ctx.Err() != nil:
+		return port.Reply{}, context.Cause(ctx)
+	case err != nil:
+		return port.Reply{}, fault.New(fault.Unavailable, "%s %s", method, q.URL).Because(plain(err, timeout))
+	}
+	return reply, nil
+}
+
+func send(req *http.Request) (port.Reply, error) {
+	transport := &http.Transport{Proxy: proxy, DisableKeepAlives: true, DisableCompression: true}
+	defer transport.CloseIdleConnections()
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return port.Reply{}, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyLimit))
+	return port.Reply{Status: resp.StatusCode, Header: resp.Header, Body: body}, err
+}
+
+// proxy is the environment's, but never for this machine.
+func proxy(req *http.Request) (*url.URL, error) {
+	if ip := net.ParseIP(req.URL.Hostname()); ip != nil && ip.IsLoopback() || req.URL.Hostname() == "localhost" {
+		return nil, nil
+	}
+	return http.ProxyFromEnvironment(req)
+}
+
+// plain says "no answer in 5s" instead of naming contexts.
+func plain(err error, timeout time.Duration) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errors.New("no answer in " + timeout.String())
+	}
+	return err
+}

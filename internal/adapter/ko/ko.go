@@ -1,0 +1,270 @@
+// Package ko builds images of Go servers without Docker: go build, and the
+// binary on a base of our own. docs/decisions/0004-image-base.md tells what is in it.
+package ko
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/ko/pkg/build"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Version of the library; a test holds it against go.mod.
+const Version = "0.19.1"
+
+// Config of a Builder; the zero value builds for this machine's processor.
+type Config struct {
+	Arch string // default: this machine's
+}
+
+// Builder fulfils port.Builder. Safe for concurrent use; builds wait for each
+// other, because the toolchain uses all processors anyway.
+type Builder struct {
+	arch string
+	base func() (v1.Image, error)
+
+	one sync.Mutex
+}
+
+var _ port.Builder = (*Builder)(nil)
+
+// New makes a Builder.
+func New(c Config) *Builder {
+	if c.Arch == "" {
+		c.Arch = runtime.GOARCH
+	}
+	return &Builder{arch: c.Arch, base: sync.OnceValues(func() (v1.Image, error) { return baseImage(c.Arch) })}
+}
+
+// Fingerprint names the toolchain and what else decides over the image's bytes.
+func (b *Builder) Fingerprint(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOVERSION").Output()
+	if err != nil {
+		return "", b.noToolchain(ctx, "ask for Go's version", err)
+	}
+	return fmt.Sprintf("%s ko%s linux/%s base%d", strings.TrimSpace(string(out)), Version, b.arch, baseVersion), nil
+}
+
+func (b *Builder) noToolchain(ctx context.Context, act string, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", act, context.Cause(ctx))
+	}
+	return fault.New(fault.Unavailable, "%s", act).Hint("install Go and put it into PATH: https://go.dev/dl").Because(err)
+}
+
+// Build writes the image of the main package o.Go into o.Layout.
+func (b *Builder) Build(ctx context.Context, o port.BuildOrder, out io.Writer) (port.BuiltImage, error) {
+	act := fmt.Sprintf("build %s of %s", o.Go, o.Service)
+	at, err := find(o, b.arch)
+	if err != nil {
+		return port.BuiltImage{}, err
+	}
+	if _, err := exec.LookPath("go"); err != nil {
+		return port.BuiltImage{}, b.noToolchain(ctx, act, err)
+	}
+	b.one.Lock()
+	defer b.one.Unlock()
+	if ctx.Err() != nil {
+		return port.BuiltImage{}, fmt.Errorf("%s: %w", act, context.Cause(ctx))
+	}
+	img, err := b.compile(ctx, o, at, out)
+	if err != nil {
+		return port.BuiltImage{}, explain(ctx, act, err, out)
+	}
+	built, err := write(img, o.Layout)
+	if err != nil {
+		return port.BuiltImage{}, explain(ctx, act, err, out)
+	}
+	return built, nil
+}
+
+// compile runs the toolchain, and makes the image in memory.
+func (b *Builder) compile(ctx context.Context, o port.BuildOrder, at source, out io.Writer) (v1.Image, error) {
+	options := []build.Option{
+		build.WithBaseImages(func(context.Context, string) (refName, build.Result, error) {
+			base, err := b.base()
+			return scratch{}, base, err
+		}),
+		build.WithPlatforms("linux/" + b.arch),
+		build.WithDisabledSBOM(),
+		build.WithTrimpath(true),
+		build.WithCreationTime(v1.Time{Time: o.Commit.Time.UTC().Truncate(time.Second)}),
+		build.WithKoDataCreationTime(v1.Time{Time: o.Commit.Time.UTC().Truncate(time.Second)}),
+		build.WithUser(user),
+		build.WithConfig(map[string]build.Config{at.pkg: {
+			Env:     b.environment(o.Env),
+			Flags:   build.FlagArray{"-buildvcs=false"},
+			Ldflags: build.StringArray{"-s -w -buildid="},
+		}}),
+	}
+	for key, value := range notes(o) {
+		options = append(options, build.WithLabel(key, value), build.WithAnnotation(key, value))
+	}
+	builder, err := build.NewGo(ctx, at.module, options...)
+	if err != nil {
+		return nil, err
+	}
+	defer redirect(out)()
+	result, err := builder.Build(ctx, build.StrictScheme+at.pkg)
+	if err != nil {
+		return nil, err
+	}
+	img, ok := result.(v1.Image)
+	if !ok {
+		return nil, fmt.Errorf("ko made %T instead of an image", result)
+	}
+	return img, nil
+}
+
+// environment settles what would otherwise depend on the user's own settings.
+// The library adds the rest of this process's environment: the module proxy,
+// the caches, HOME.
+func (b *Builder) environment(of map[string]string) []string {
+	fixed := map[string]string{
+		"GOOS": "linux", "GOARCH": b.arch, "CGO_ENABLED": "0",
+		"GOAMD64": "v1", "GOARM64": "v8.0", "GOFIPS140": "off",
+		"GOFLAGS": "-buildvcs=false", // not empty: then the user's `go env -w` would count
+	}
+	for k, v := range of {
+		fixed[k] = v
+	}
+	env := make([]string, 0, len(fixed))
+	for k, v := range fixed {
+		env = append(env, k+"="+v)
+	}
+	return env
+}
+
+// notes say where the image comes from, in the words of the OCI specification.
+func notes(o port.BuildOrder) map[string]string {
+	n := map[string]string{
+		"org.opencontainers.image.title":    o.Service,
+		"org.opencontainers.image.revision": o.Commit.SHA,
+		"org.opencontainers.image.created":  o.Commit.Time.UTC().Truncate(time.Second).Format(time.RFC3339),
+	}
+	if o.Commit.Source != "" {
+		n["org.opencontainers.image.source"] = o.Commit.Source
+	}
+	if o.Commit.Dirty {
+		n["dev.slipway.tree"] = o.Commit.Tree // the revision alone would not say what was built
+	}
+	return n
+}
+
+// redirect sends what the library says with the process's logger to out; it has
+// no other way. Builds wait for each other, so that the one before is restored.
+func redirect(out io.Writer) (restore func()) {
+	before, flags := log.Writer(), log.Flags()
+	log.SetOutput(out)
+	log.SetFlags(0)
+	return func() { log.SetOutput(before); log.SetFlags(flags) }
+}
+
+// write puts the image into a new OCI layout at dir.
+func write(img v1.Image, dir string) (port.BuiltImage, error) {
+	partial := dir + ".partial"
+	if err := os.RemoveAll(partial); err != nil {
+		return port.BuiltImage{}, err
+	}
+	defer os.RemoveAll(partial)
+	built, err := writeLayout(img, partial)
+	if err != nil {
+		return port.BuiltImage{}, fmt.Errorf("write the image's layout: %w", err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return port.BuiltImage{}, err
+	}
+	if err := os.Rename(partial, dir); err != nil {
+		return port.BuiltImage{}, err
+	}
+	built.Layout = filepath.Clean(dir)
+	return built, nil
+}
+
+// explain tells a compile error from trouble around it. What the toolchain
+// said, whole, goes to the log.
+func explain(ctx context.Context, act string, err error, out io.Writer) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", act, context.Cause(ctx))
+	}
+	said := err.Error()
+	_, after, compiled := strings.Cut(said, "go build: ")
+	if compiled {
+		_, after, _ = strings.Cut(after, ": ")
+		said = after
+		fmt.Fprintln(out, strings.TrimSpace(said))
+	}
+	kind, hint := judge(said, compiled)
+	f := fault.New(kind, "%s", act).Because(errors.New(first(said, 8)))
+	if hint != "" {
+		f = f.Hint("%s", hint)
+	}
+	return f
+}
+
+func judge(said string, compiled bool) (fault.Kind, string) {
+	has := func(words ...string) bool {
+		for _, w := range words {
+			if strings.Contains(said, w) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case has("no space left on device", "disk quota exceeded"):
+		return fault.Exhausted, "make room, also where Go keeps its cache (go env GOCACHE)"
+	case has("dial tcp", "i/o timeout", "TLS handshake timeout", "proxyconnect", "connection refused", "no such host", "module lookup disabled"):
+		return fault.Unavailable, "the toolchain could not fetch a module: can this machine reach the module proxy (go env GOPROXY)?"
+	case has("no required module provides", "missing go.sum entry", "updates to go.mod needed", "go mod tidy"):
+		return fault.Failed, "run `go mod tidy` and commit go.mod and go.sum"
+	case has("requires go >=", "GOTOOLCHAIN=local"):
+		return fault.Failed, "install the Go version that go.mod asks for"
+	case compiled:
+		return fault.Failed, ""
+	}
+	return fault.Internal, ""
+}
+
+// first keeps the lines that name a place, or else the first ones.
+func first(said string, most int) string {
+	var places, all []string
+	for line := range bytes.Lines([]byte(said)) {
+		l := strings.TrimSpace(string(line))
+		if l == "" {
+			continue
+		}
+		all = append(all, l)
+		if placed.MatchString(l) {
+			places = append(places, l)
+		}
+	}
+	if len(places) == 0 {
+		places = all
+	}
+	if n := len(places); n > most {
+		places = append(places[:most:most], fmt.Sprintf("and %d more", n-most))
+	}
+	return strings.Join(places, "\n")
+}
+
+func digest(img v1.Image) (delivery.Digest, error) {
+	d, err := img.Digest()
+	return delivery.Digest(d.String()), err
+}

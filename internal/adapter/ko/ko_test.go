@@ -1,0 +1,88 @@
+package ko_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+
+	"github.com/slipway-cd/slipway/internal/adapter/ko"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
+)
+
+func TestBuilder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds Go programs")
+	}
+	porttest.TestBuilder(t, func(*testing.T) port.Builder { return ko.New(ko.Config{}) })
+}
+
+func TestVersionIsTheOneInUse(t *testing.T) {
+	mod, err := os.ReadFile("../../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(mod), "github.com/google/ko v"+ko.Version+"\n") {
+		t.Errorf("go.mod has another ko than %s: the cache would keep images of the old one", ko.Version)
+	}
+}
+
+// TestImageSays looks at what stands in the image besides the program.
+func TestImageSays(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a Go program")
+	}
+	o := porttest.GoProject(t, map[string]string{"cmd/api/main.go": porttest.Hello})
+	var log bytes.Buffer
+	built, err := ko.New(ko.Config{}).Build(t.Context(), o, &log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := layout.FromPath(built.Layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := path.ImageIndex()
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, err := index.IndexManifest()
+	if err != nil || len(top.Manifests) != 1 {
+		t.Fatalf("index = %v, %v", top, err)
+	}
+	img, err := index.Image(top.Manifests[0].Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := img.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{
+		"org.opencontainers.image.title":    o.Service,
+		"org.opencontainers.image.revision": o.Commit.SHA,
+		"org.opencontainers.image.source":   o.Commit.Source,
+		"org.opencontainers.image.created":  "2026-11-24T10:15:02Z",
+	} {
+		if m.Annotations[key] != want || c.Config.Labels[key] != want {
+			t.Errorf("%s = %q (annotation), %q (label), want %q", key, m.Annotations[key], c.Config.Labels[key], want)
+		}
+	}
+	if c.Config.User != "65532:65532" || len(c.Config.Entrypoint) != 1 || c.Config.Entrypoint[0] != "/ko-app/api" {
+		t.Errorf("config = %+v", c.Config)
+	}
+	if !c.Created.Equal(o.Commit.Time) {
+		t.Errorf("created %v, want the commit's time", c.Created)
+	}
+	if strings.Contains(log.String(), filepath.Dir(o.Dir)) {
+		t.Logf("log: %s", log.String())
+	}
+}

@@ -1,0 +1,445 @@
+//go:build linux
+
+package local_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/local"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
+)
+
+// until asks until there is no error, for ten seconds.
+func until(t *testing.T, ask func() error) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for err := ask(); err != nil; err = ask() {
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond) // between two looks, not instead of one
+	}
+}
+
+func fetch(url string) (string, error) {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	resp, err := client.Get(url)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("status %d: %s", resp.StatusCode, body)
+	}
+	return string(body), err
+}
+
+func serves(url string, id delivery.ReleaseID) func() error {
+	return func() error {
+		said, err := fetch(url + "/health")
+		if err == nil && !strings.Contains(said, string(id)) {
+			err = fmt.Errorf("%s answers, want %s", said, id)
+		}
+		return err
+	}
+}
+
+func supervisorPID(t *testing.T, dir string) int {
+	t.Helper()
+	links, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, link := range links {
+		raw, _ := os.ReadFile(link)
+		args := strings.Split(string(raw), "\x00")
+		if slices.Contains(args, "supervise") && slices.Contains(args, dir) {
+			pid, _ := strconv.Atoi(strings.Split(link, "/")[2])
+			return pid
+		}
+	}
+	t.Fatalf("no supervisor of %s runs", dir)
+	return 0
+}
+
+// replicaPIDs are the processes that the supervisor's traces name.
+func replicaPIDs(t *testing.T, dir string) []int {
+	t.Helper()
+	files, _ := filepath.Glob(filepath.Join(dir, "run", "*.json"))
+	var pids []int
+	for _, f := range files {
+		raw, err := os.ReadFile(f)
+		if err != nil {
+			continue
+		}
+		var seen struct{ Processes []struct{ PID int } }
+		if err := json.Unmarshal(raw, &seen); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range seen.Processes {
+			pids = append(pids, p.PID)
+		}
+	}
+	return pids
+}
+
+func TestInsideTheContainer(t *testing.T) {
+	for _, runtime := range runtimes() {
+		for _, user := range []string{"", "root", "1234:2345"} {
+			t.Run(runtime+" user "+user, func(t *testing.T) {
+				t.Setenv("SECRET_OF_THE_CALLER", "leak")
+				s := newStand(t, func(c *local.Config) { c.Runtime = runtime })
+				s.store.user = user
+				o := s.order(porttest.Sample{Version: "a"})
+				o.Release.Workload.Env["FROM_WORKLOAD"] = "yes"
+				checkInside(t, s.deploy(t, o), o, user)
+			})
+		}
+	}
+}
+
+type inside struct {
+	UID, GID, PID           int
+	Env, Root               []string
+	CapEff, CapPrm, CapBnd  string
+	CapInh, CapAmb          string
+	NoNewPrivs              string
+	Model, Hostname, Groups string
+	Processes               int
+}
+
+func checkInside(t *testing.T, seen port.Observation, o port.Order, user string) {
+	t.Helper()
+	raw, err := fetch(seen.URL + "/inside")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var in inside
+	if err := json.Unmarshal([]byte(raw), &in); err != nil {
+		t.Fatal(err)
+	}
+	uid, gid := 65532, 65532
+	if user == "1234:2345" {
+		uid, gid = 1234, 2345
+	}
+	if in.UID != uid || in.GID != gid || in.PID != 1 || in.Processes != 1 {
+		t.Errorf("uid %d gid %d pid %d among %d processes; want %d, %d, 1, 1", in.UID, in.GID, in.PID, in.Processes, uid, gid)
+	}
+	for name, caps := range map[string]string{"effective": in.CapEff, "permitted": in.CapPrm, "inheritable": in.CapInh, "ambient": in.CapAmb, "bounding": in.CapBnd} {
+		if caps != "0000000000000000" {
+			t.Errorf("%s capabilities = %s, want none", name, caps)
+		}
+	}
+	if in.NoNewPrivs != "1" || in.Model != string(o.Release.Model.Digest) {
+		t.Errorf("no_new_privs %s, model %q; want 1, %s", in.NoNewPrivs, in.Model, o.Release.Model.Digest)
+	}
+	for i, kv := range in.Env {
+		in.Env[i], _, _ = strings.Cut(kv, "=")
+	}
+	slices.Sort(in.Env)
+	want := []string{"FROM_IMAGE", "FROM_WORKLOAD", "MODEL_PATH", "MODEL_VERSION", "PATH", "PORT", "SAMPLE_MODE", "SAMPLE_VERSION", "SLIPWAY_ENVIRONMENT", "SLIPWAY_RELEASE"}
+	if got := slices.DeleteFunc(in.Env, func(name string) bool { return name == "PWD" }); !slices.Equal(got, want) {
+		t.Errorf("environment = %v, want %v", got, want)
+	}
+	if want := []string{"app", "dev", "etc", "model", "proc", "tmp"}; !slices.Equal(in.Root, want) {
+		t.Errorf("root = %v, want %v", in.Root, want)
+	}
+	for path, allowed := range map[string]bool{"/tmp/x": true, "/dev/shm/x": true, "/app/x": false, "/model/x": false, "/x": false, "/proc/sys/kernel/hostname": false} {
+		said, err := fetch(seen.URL + "/write?path=" + path)
+		if err != nil || strings.Contains(said, `u003cnil`) != allowed {
+			t.Errorf("write %s: %s %v; allowed should be %v", path, said, err, allowed)
+		}
+	}
+	if noted := strings.Contains(strings.Join(seen.Notes, "\n"), `asks for user "root"`); noted != (user == "root") {
+		t.Errorf("notes = %q for user %q", seen.Notes, user)
+	}
+}
+
+// TestSupervisorKilled proves that nothing lingers after kill -9, and that Up
+// brings everything back at the same address.
+func TestSupervisorKilled(t *testing.T) {
+	for _, runtime := range runtimes() {
+		t.Run(runtime, func(t *testing.T) {
+			s := newStand(t, func(c *local.Config) { c.Runtime = runtime })
+			a, b := s.order(porttest.Sample{Version: "a"}), s.order(porttest.Sample{Version: "b"})
+			url := s.deploy(t, a).URL
+			if _, err := s.Stage(context.Background(), b, nil); err != nil {
+				t.Fatal(err)
+			}
+			pids := replicaPIDs(t, s.cfg.Dir)
+			if len(pids) < 4 {
+				t.Fatalf("processes = %v, want four at least", pids)
+			}
+			if err := syscall.Kill(supervisorPID(t, s.cfg.Dir), syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			until(t, func() error {
+				for _, pid := range pids {
+					if raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && !strings.Contains(string(raw), ") Z ") {
+						return fmt.Errorf("process %d lingers: %s", pid, raw)
+					}
+				}
+				return nil
+			})
+			seen, err := s.Observe(context.Background(), a.Service, a.Environment)
+			if err != nil || seen.Release != "" || len(seen.Notes) != 1 {
+				t.Errorf("observed %+v, %v; want a note that nothing runs", seen, err)
+			}
+			if err := s.Up(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			if err := serves(url, a.ID)(); err != nil {
+				t.Error(err)
+			}
+			seen, err = s.Promote(context.Background(), b, nil) // it was staged, and is again
+			if err != nil || seen.Release != b.ID || seen.URL != url {
+				t.Errorf("promoted %+v, %v; want %s at %s", seen, err, b.ID, url)
+			}
+		})
+	}
+}
+
+func TestDownKeepsTheState(t *testing.T) {
+	s := newStand(t, nil)
+	a := s.order(porttest.Sample{Version: "a"})
+	url := s.deploy(t, a).URL
+	if err := s.Down(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fetch(url); err == nil {
+		t.Error("it still answers")
+	}
+	if err := s.Up(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := serves(url, a.ID)(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNothingLeftEndsTheSupervisor(t *testing.T) {
+	s := newStand(t, nil)
+	a := s.order(porttest.Sample{Version: "a"})
+	s.deploy(t, a)
+	pid := supervisorPID(t, s.cfg.Dir)
+	if err := s.Remove(context.Background(), a.Service, a.Environment); err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() error {
+		if raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && !strings.Contains(string(raw), ") Z ") {
+			return fmt.Errorf("supervisor %d lingers", pid)
+		}
+		return nil
+	})
+}
+
+func TestCrashIsRestarted(t *testing.T) {
+	s := newStand(t, nil)
+	a := s.order(porttest.Sample{Version: "a"})
+	url := s.deploy(t, a).URL
+	for range 2 {
+		_, _ = fetch(url + "/exit?code=7") // the replica dies under the request
+	}
+	until(t, func() error {
+		seen, err := s.Observe(context.Background(), a.Service, a.Environment)
+		if err != nil {
+			return err
+		}
+		restarts := 0
+		for _, r := range seen.Replicas {
+			restarts += r.Restarts
+			if r.State != "ready" || r.Restarts > 0 && !(strings.Contains(r.Cause, "exit code 7") && strings.Contains(r.Cause, "told to exit")) {
+				return fmt.Errorf("replica %+v", r)
+			}
+		}
+		if restarts < 2 {
+			return fmt.Errorf("%d restarts, want 2 at least", restarts)
+		}
+		return nil
+	})
+	if err := serves(url, a.ID)(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOutOfMemory(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("limits of memory need root here: ordinary users may not make cgroups")
+	}
+	for _, runtime := range runtimes() {
+		t.Run(runtime, func(t *testing.T) {
+			s := newStand(t, func(c *local.Config) { c.Runtime = runtime })
+			a := s.order(porttest.Sample{Version: "a"})
+			a.Release.Workload.Memory, a.Release.Workload.CPU = 64<<20, 0.5
+			seen := s.deploy(t, a)
+			for _, n := range seen.Notes {
+				if strings.Contains(n, "not enforced") {
+					t.Skipf("this machine cannot limit: %s", n)
+				}
+			}
+			_, _ = fetch(seen.URL + "/eat?mib=200") // the replica is killed under the request
+			until(t, func() error {
+				seen, err := s.Observe(context.Background(), a.Service, a.Environment)
+				if err != nil || !strings.Contains(fmt.Sprint(seen.Replicas), "out of memory: it was killed at its limit of 64 MiB") {
+					return fmt.Errorf("replicas %+v, %v; want one that ran out of memory", seen.Replicas, err)
+				}
+				return nil
+			})
+		})
+	}
+}
+
+func TestLimitsThatCannotBeSetAreSaid(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root can set them")
+	}
+	s := newStand(t, nil)
+	a := s.order(porttest.Sample{Version: "a"})
+	a.Release.Workload.Memory = 64 << 20
+	if notes := fmt.Sprint(s.deploy(t, a).Notes); !strings.Contains(notes, "memory limit not enforced") {
+		t.Skipf("this user can limit memory: notes %s", notes)
+	}
+}
+
+func TestPortTaken(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	s := newStand(t, nil)
+	a := s.order(porttest.Sample{Version: "a"})
+	a.Port = taken.Addr().(*net.TCPAddr).Port
+	_, err = s.Stage(context.Background(), a, nil)
+	if !fault.Is(err, fault.Conflict) || fault.HintOf(err) == "" {
+		t.Fatalf("error = %v, want a conflict with a hint", err)
+	}
+	for _, want := range []string{strconv.Itoa(a.Port), fmt.Sprintf("process %d", os.Getpid())} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q does not name %q", err, want)
+		}
+	}
+	taken.Close()
+	if url := s.deploy(t, a).URL; url != fmt.Sprintf("http://127.0.0.1:%d", a.Port) {
+		t.Errorf("url = %s, want port %d", url, a.Port)
+	}
+}
+
+func TestPortMoves(t *testing.T) {
+	s := newStand(t, nil)
+	a, b := s.order(porttest.Sample{Version: "a"}), s.order(porttest.Sample{Version: "b"})
+	old := s.deploy(t, a).URL
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Port = free.Addr().(*net.TCPAddr).Port
+	free.Close()
+	seen := s.deploy(t, b)
+	if seen.URL == old || serves(seen.URL, b.ID)() != nil {
+		t.Errorf("%s does not serve %s (it was at %s)", seen.URL, b.ID, old)
+	}
+	if _, err := fetch(old); err == nil {
+		t.Errorf("%s is still open", old)
+	}
+}
+
+func TestLongFolder(t *testing.T) {
+	s := newStand(t, func(c *local.Config) {
+		c.Dir = filepath.Join(filepath.Dir(c.Dir), strings.Repeat("long-", 30), strings.Repeat("path-", 30))
+	})
+	a := s.order(porttest.Sample{Version: "a"})
+	if err := serves(s.deploy(t, a).URL, a.ID)(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEnvironmentsAreApart(t *testing.T) {
+	s := newStand(t, nil)
+	dev, prod := s.orderIn("dev", porttest.Sample{Version: "a"}), s.orderIn("prod", porttest.Sample{Version: "b"})
+	one, two := s.deploy(t, dev).URL, s.deploy(t, prod).URL
+	if err := s.Remove(context.Background(), dev.Service, dev.Environment); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fetch(one); err == nil {
+		t.Error("the removed environment still answers")
+	}
+	if err := serves(two, prod.ID)(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestManyAtOnce lets clients race for the same supervisor.
+func TestManyAtOnce(t *testing.T) {
+	s := newStand(t, nil)
+	errs := make(chan error)
+	const clients = 4
+	for i := range clients {
+		o := s.orderIn(delivery.Environment(fmt.Sprintf("env%d", i)), porttest.Sample{Version: "a"})
+		go func() {
+			_, err := s.Stage(context.Background(), o, nil)
+			if err == nil {
+				_, err = s.Promote(context.Background(), o, nil)
+			}
+			errs <- err
+		}()
+	}
+	for range clients {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestDamagedState(t *testing.T) {
+	s := newStand(t, nil)
+	if err := os.MkdirAll(s.cfg.Dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(s.cfg.Dir, "state.json")
+	if err := os.WriteFile(path, []byte(`{"schema":1,"environments":{"sam`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := s.order(porttest.Sample{Version: "a"})
+	if _, err := s.Stage(context.Background(), o, nil); !fault.Is(err, fault.Corrupt) || fault.HintOf(err) == "" {
+		t.Errorf("error = %v, want one of kind %s with a hint", err, fault.Corrupt)
+	}
+	os.Remove(path)
+}
+
+func TestHostileNames(t *testing.T) {
+	s := newStand(t, nil)
+	for _, name := range []string{"../../etc", "a/b", "", ".", "a..b", strings.Repeat("x", 64)} {
+		o := s.orderIn(delivery.Environment(name), porttest.Sample{Version: "a"})
+		if _, err := s.Stage(context.Background(), o, nil); !fault.Is(err, fault.Invalid) {
+			t.Errorf("environment %q: error = %v, want %s", name, err, fault.Invalid)
+		}
+	}
+}
+
+func TestReplicaLogs(t *testing.T) {
+	s := newStand(t, nil)
+	a := s.order(porttest.Sample{Version: "a"})
+	s.deploy(t, a)
+	lines, err := s.ReplicaLogs(context.Background(), a.Service, a.Environment, 5)
+	if err != nil || len(lines) != 2 || !slices.IsSorted(lines) {
+		t.Fatalf("lines = %q, %v; want one of each replica", lines, err)
+	}
+	if !strings.Contains(lines[0], string(a.ID)) || !strings.HasSuffix(lines[0], "| sample a starts") {
+		t.Errorf("line = %q", lines[0])
+	}
+}

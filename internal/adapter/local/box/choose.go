@@ -1,0 +1,52 @@
+//go:build linux
+
+package box
+
+import (
+	"errors"
+	"os"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// The runtimes by name.
+const (
+	Auto           = ""
+	UseBubblewrap  = "bwrap"
+	UseNamespaces  = "namespaces"
+	ListOfRuntimes = `"bwrap", "namespaces" or nothing, which picks what works`
+)
+
+// Choose finds the runtime of that name and makes sure that it works here. Left
+// to choose, an ordinary user gets bwrap where it works (it is allowed on more
+// machines) and our own namespaces otherwise; root gets our own, which can
+// change to the image's real user.
+func Choose(name string, initArgs []string, spawner *Spawner) (Runtime, error) {
+	root := os.Geteuid() == 0
+	limiter := FindLimiter(root)
+	own := Namespaces{InitArgs: initArgs, Spawner: spawner, Limiter: limiter}
+	switch name {
+	case UseNamespaces:
+		return own, own.Check()
+	case UseBubblewrap:
+		return FindBubblewrap(spawner, limiter)
+	case Auto:
+	default:
+		return nil, fault.New(fault.Invalid, "runtime %q: there is none of that name", name).Hint("use %s", ListOfRuntimes)
+	}
+	var without error
+	if !root {
+		wrap, err := FindBubblewrap(spawner, limiter)
+		if err == nil {
+			return wrap, nil
+		}
+		without = err
+	}
+	if err := own.Check(); err != nil {
+		if fault.Is(without, fault.Denied) {
+			return nil, errors.Join(err, without)
+		}
+		return nil, err
+	}
+	return own, nil
+}

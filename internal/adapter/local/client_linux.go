@@ -1,0 +1,228 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/local/supervisor"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// errAway says that no supervisor answered, or that it was on its way out, so
+// that asking again is safe and of use.
+var errAway = errors.New("no supervisor answers")
+
+// call asks the supervisor, which is started if there is none. It survives one
+// that ends in between: every call may be made again.
+func (t *Target) call(ctx context.Context, path string, body, value any, say func(string)) error {
+	var err error
+	for range 4 {
+		if err = t.ensure(ctx, say); err != nil {
+			return err
+		}
+		if err = t.ask(ctx, path, body, value, say); !errors.Is(err, errAway) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return fault.New(fault.Unavailable, "ask the local target's supervisor").
+		Hint("%s tells why it ended", t.logPath()).Because(err)
+}
+
+// ask makes one call to a supervisor that runs.
+func (t *Target) ask(ctx context.Context, path string, body, value any, say func(string)) error {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://supervisor"+path, bytes.NewReader(raw))
+	if err != nil {
+		return err
+	}
+	transport := &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return supervisor.Dial(ctx, t.cfg.Dir) },
+	}
+	resp, err := (&http.Client{Transport: transport}).Do(req)
+	if errors.Is(err, os.ErrPermission) {
+		return fault.New(fault.Denied, "reach the supervisor in %s", t.cfg.Dir).
+			Hint("another user started it: run this command as that user, or use another state folder ($SLIPWAY_HOME)").Because(err)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return fmt.Errorf("%w: %w", errAway, err)
+	}
+	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return t.listen(ctx, resp.Body, value, say)
+	case http.StatusServiceUnavailable:
+		return fmt.Errorf("%w: it is ending", errAway)
+	}
+	return fault.New(fault.Internal, "ask the supervisor for %s: status %d", path, resp.StatusCode)
+}
+
+// listen reads the lines of an answer.
+func (t *Target) listen(ctx context.Context, answer io.Reader, value any, say func(string)) error {
+	lines := json.NewDecoder(answer)
+	for {
+		var l supervisor.Line
+		err := lines.Decode(&l)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			return fmt.Errorf("%w: it broke off: %w", errAway, err)
+		case l.Fault != nil:
+			return l.Fault.Err()
+		case l.Value != nil:
+			return json.Unmarshal(l.Value, value)
+		}
+		say(l.Say)
+	}
+}
+
+// ensure makes sure that a supervisor which speaks our protocol answers.
+func (t *Target) ensure(ctx context.Context, say func(string)) error {
+	deadline := time.Now().Add(30 * time.Second)
+	for time.Now().Before(deadline) {
+		hello, err := t.hello(ctx)
+		switch {
+		case err == nil && hello.Protocol == supervisor.Protocol:
+			return nil
+		case err == nil && hello.Protocol > supervisor.Protocol:
+			return fault.New(fault.Conflict, "use the supervisor in %s: a newer Slipway runs it (protocol %d, this one speaks %d)", t.cfg.Dir, hello.Protocol, supervisor.Protocol).
+				Hint("use that version, or stop it with its own `slipway down`")
+		case err == nil:
+			say("an older version's supervisor runs; it is replaced, and its replicas start again")
+			if err := t.Down(ctx); err != nil {
+				return err
+			}
+		case !errors.Is(err, errAway):
+			return err
+		}
+		started, err := t.start(ctx)
+		if err != nil || started {
+			return err
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil { // another one starts, or ends
+			return err
+		}
+	}
+	return fault.New(fault.Unavailable, "reach the supervisor in %s: one holds the folder, but does not answer", t.cfg.Dir).
+		Hint("%s tells what it does; ending the process that holds supervisor.lock lets a new one start", t.logPath())
+}
+
+func (t *Target) hello(ctx context.Context) (h supervisor.Hello, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, 5*time.Second, fmt.Errorf("%w within 5 s", errAway))
+	defer cancel()
+	err = t.ask(ctx, supervisor.CallHello, struct{}{}, &h, func(string) {})
+	return h, err
+}
+
+// start starts a supervisor and waits for its word. started is false when
+// another one has the folder.
+func (t *Target) start(ctx context.Context) (started bool, err error) {
+	if err := os.MkdirAll(t.cfg.Dir, 0o755); err != nil {
+		return false, fmt.Errorf("make the local target's folder: %w", err)
+	}
+	logFile, err := t.openLog()
+	if err != nil {
+		return false, err
+	}
+	defer logFile.Close()
+	words, tell, err := os.Pipe()
+	if err != nil {
+		return false, err
+	}
+	defer words.Close()
+	cmd := exec.Command(t.cfg.Executable, superviseArgs(t.cfg)...)
+	cmd.Args[0] = "slipway" // for people who look at the process list
+	cmd.Dir = "/"
+	// Nothing of ours: no secrets, and no mark by which a build server would find
+	// and end it together with the job.
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
+	cmd.Stdout, cmd.Stderr = logFile, logFile
+	cmd.ExtraFiles = []*os.File{tell}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	err = cmd.Start()
+	tell.Close()
+	if err != nil {
+		return false, fault.New(fault.Internal, "start the supervisor %s", t.cfg.Executable).Because(err)
+	}
+	go func() { _ = cmd.Wait() }() // so that it leaves no zombie if it ends before us
+	return t.hear(ctx, words)
+}
+
+func (t *Target) hear(ctx context.Context, words *os.File) (started bool, err error) {
+	stop := context.AfterFunc(ctx, func() { _ = words.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	said, err := io.ReadAll(io.LimitReader(words, 64<<10))
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
+	if err != nil {
+		return false, fmt.Errorf("hear from the supervisor: %w", err)
+	}
+	switch string(said) {
+	case wordReady:
+		return true, nil
+	case wordBusy:
+		return false, nil
+	}
+	var f supervisor.Fault
+	if json.Unmarshal(said, &f) == nil && f.What != "" {
+		return false, f.Err()
+	}
+	return false, fault.New(fault.Internal, "start the supervisor: it ended at once").Hint("%s tells why", t.logPath())
+}
+
+func (t *Target) logPath() string { return filepath.Join(t.cfg.Dir, "supervisor.log") }
+
+// openLog opens the supervisor's log; a long one becomes the old one first.
+func (t *Target) openLog() (*os.File, error) {
+	if i, err := os.Stat(t.logPath()); err == nil && i.Size() > 1<<20 {
+		_ = os.Rename(t.logPath(), t.logPath()+".1") // then it grows
+	}
+	f, err := os.OpenFile(t.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if errors.Is(err, os.ErrPermission) {
+		return nil, fault.New(fault.Denied, "use the local target in %s", t.cfg.Dir).
+			Hint("the folder is another user's: run as that user, or use another state folder ($SLIPWAY_HOME)").Because(err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the supervisor's log: %w", err)
+	}
+	return f, nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// absolute makes the folder's path one that another process understands.
+func absolute(dir string) string {
+	if full, err := filepath.Abs(dir); err == nil {
+		return full
+	}
+	return strings.TrimSuffix(dir, "/")
+}

@@ -1,0 +1,196 @@
+//go:build linux
+
+package local_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/local"
+	"github.com/slipway-cd/slipway/internal/adapter/local/supervisor"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
+)
+
+// client stages and promotes one release, to be killed on the way.
+func client(ctx context.Context, dir string) int {
+	store := &stored{sample: os.Getenv("SLIPWAY_TEST_SAMPLE")}
+	s := &stand{Target: local.New(local.Config{Dir: dir, StartTimeout: 3 * time.Second, Grace: 2 * time.Second, Images: store, Artifacts: store})}
+	o := s.order(porttest.Sample{Version: os.Getenv("SLIPWAY_TEST_VERSION")})
+	_, err := s.Stage(ctx, o, nil)
+	if err == nil {
+		_, err = s.Promote(ctx, o, nil)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// TestClientKilled kills the client at many moments of a deployment, under
+// users; asking again finishes it, and no request is lost.
+func TestClientKilled(t *testing.T) {
+	s := newStand(t, nil)
+	url := s.deploy(t, s.order(porttest.Sample{Version: "0"})).URL
+	ctx, stop := context.WithCancel(context.Background())
+	var users sync.WaitGroup
+	var answered, lost atomic.Int64
+	users.Go(func() {
+		for ctx.Err() == nil {
+			if _, err := fetch(url + "/health"); err != nil {
+				lost.Add(1)
+				t.Log(err)
+			}
+			answered.Add(1)
+		}
+	})
+	for i := 1; i <= 12; i++ {
+		version := fmt.Sprint(i)
+		cmd := exec.Command("/proc/self/exe")
+		cmd.Env = append(os.Environ(), "SLIPWAY_TEST_CLIENT="+s.cfg.Dir, "SLIPWAY_TEST_VERSION="+version, "SLIPWAY_TEST_SAMPLE="+s.store.sample)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(i*8) * time.Millisecond) // the moment is what varies
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		state, err := supervisor.ReadState(s.cfg.Dir)
+		if err != nil || state.Environments["sample/dev"].Promoted == nil {
+			t.Fatalf("state = %+v, %v; want one promoted release at any moment", state, err)
+		}
+		o := s.order(porttest.Sample{Version: version})
+		if seen := s.deploy(t, o); seen.Release != o.ID || len(seen.Replicas) != 2 {
+			t.Fatalf("after the kill: %+v, want two replicas of %s only", seen, o.ID)
+		}
+	}
+	stop()
+	users.Wait()
+	if lost.Load() != 0 {
+		t.Errorf("%d of %d requests were lost", lost.Load(), answered.Load())
+	}
+}
+
+// TestSupervisorKilledMeanwhile kills the supervisor under Stage and Promote:
+// they start another one and finish.
+func TestSupervisorKilledMeanwhile(t *testing.T) {
+	s := newStand(t, nil)
+	url := s.deploy(t, s.order(porttest.Sample{Version: "0"})).URL
+	for i := 1; i <= 4; i++ {
+		o := s.order(porttest.Sample{Version: fmt.Sprint(i)})
+		pid := supervisorPID(t, s.cfg.Dir)
+		killed := make(chan struct{})
+		go func() {
+			defer close(killed)
+			time.Sleep(time.Duration(i*10) * time.Millisecond) // the moment is what varies
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}()
+		_, err := s.Stage(context.Background(), o, nil)
+		<-killed
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen, err := s.Promote(context.Background(), o, nil)
+		if err != nil || seen.Release != o.ID || seen.URL != url {
+			t.Fatalf("promoted %+v, %v; want %s at %s", seen, err, o.ID, url)
+		}
+	}
+}
+
+// TestOtherProtocol: an older supervisor is replaced, a newer one is not.
+func TestOtherProtocol(t *testing.T) {
+	for _, protocol := range []int{supervisor.Protocol - 1, supervisor.Protocol + 1} {
+		t.Run(fmt.Sprint(protocol), func(t *testing.T) {
+			s := newStand(t, nil)
+			ended := pretend(t, s.cfg.Dir, protocol)
+			o := s.order(porttest.Sample{Version: "a"})
+			var said []string
+			_, err := s.Stage(context.Background(), o, func(text string) { said = append(said, text) })
+			if protocol > supervisor.Protocol {
+				if err == nil || !strings.Contains(err.Error(), "newer Slipway") {
+					t.Errorf("error = %v, want one that says that it is newer", err)
+				}
+				ended()
+				return
+			}
+			if err != nil || !strings.Contains(strings.Join(said, "\n"), "older version's supervisor") {
+				t.Errorf("said %q, %v; want it replaced", said, err)
+			}
+		})
+	}
+}
+
+// pretend is a supervisor of another version: it holds the lock, introduces
+// itself and ends when it is asked to.
+func pretend(t *testing.T, dir string, protocol int) (end func()) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Join(dir, "run"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.Create(filepath.Join(dir, "supervisor.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := os.Open(filepath.Join(dir, "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	l, err := net.Listen("unix", fmt.Sprintf("/proc/self/fd/%d/supervisor.sock", folder.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	var once sync.Once
+	end = func() { once.Do(func() { l.Close(); lock.Close() }) }
+	t.Cleanup(end)
+	mux := http.NewServeMux()
+	answer := func(w http.ResponseWriter, v any) {
+		raw, _ := json.Marshal(v)
+		_ = json.NewEncoder(w).Encode(supervisor.Line{Value: raw})
+	}
+	mux.HandleFunc(supervisor.CallHello, func(w http.ResponseWriter, _ *http.Request) { answer(w, supervisor.Hello{Protocol: protocol}) })
+	mux.HandleFunc(supervisor.CallStop, func(w http.ResponseWriter, _ *http.Request) { answer(w, true); end() })
+	go func() { _ = http.Serve(l, mux) }()
+	return end
+}
+
+// BenchmarkStart is the time from the order to the first answer of one replica.
+func BenchmarkStart(b *testing.B) {
+	for _, runtime := range runtimes() {
+		b.Run(runtime, func(b *testing.B) {
+			s := newStand(b, func(c *local.Config) { c.Runtime = runtime })
+			warm := s.order(porttest.Sample{Version: "warm"})
+			s.deploy(b, warm)
+			i := 0
+			for b.Loop() {
+				i++
+				o := s.orderIn("bench", porttest.Sample{Version: fmt.Sprint(i)})
+				o.Release.Workload.Replicas = 1
+				o.Release.Model = nil
+				if _, err := s.Stage(context.Background(), o, nil); err != nil {
+					b.Fatal(err)
+				}
+				b.StopTimer()
+				if err := s.Discard(context.Background(), o); err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+			}
+		})
+	}
+}

@@ -1,0 +1,467 @@
+package front_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/local/front"
+	"github.com/slipway-cd/slipway/internal/adapter/local/meter"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+const a, b = delivery.ReleaseID("r-aaaaaaaaaaaa"), delivery.ReleaseID("r-bbbbbbbbbbbb")
+
+// rig is a proxy on a port, with its meter.
+type rig struct {
+	*front.Proxy
+	url   string
+	meter *meter.Meter
+}
+
+func newRig(t *testing.T, cfg front.Config) *rig {
+	m := &meter.Meter{}
+	cfg.Counter = m
+	p := front.New(cfg)
+	s := httptest.NewServer(p)
+	t.Cleanup(s.Close)
+	return &rig{p, s.URL, m}
+}
+
+func (r *rig) traffic(id delivery.ReleaseID) port.Traffic {
+	return r.meter.Traffic(id, time.Now().Add(-time.Minute), time.Now())
+}
+
+func (r *rig) wantTraffic(t *testing.T, id delivery.ReleaseID, requests, errors int64) {
+	t.Helper()
+	deadline := time.Now().Add(5 * time.Second) // the count follows the answer
+	for {
+		got := r.traffic(id)
+		if got.Requests == requests && got.Errors == errors {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("traffic of %s = %d requests, %d errors; want %d, %d", id, got.Requests, got.Errors, requests, errors)
+		}
+		time.Sleep(time.Millisecond) // between two looks
+	}
+}
+
+func replica(t testing.TB, h http.HandlerFunc) (*httptest.Server, string) {
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s, strings.TrimPrefix(s.URL, "http://")
+}
+
+func says(text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, text)
+	}
+}
+
+func pool(id delivery.ReleaseID, addresses ...string) *front.Pool {
+	p := front.NewPool(id)
+	for _, at := range addresses {
+		p.Add(at)
+	}
+	return p
+}
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+// TestTwentySwitchesLoseNothing ends each old release for real, as soon as it is
+// drained, under users who never pause.
+func TestTwentySwitchesLoseNothing(t *testing.T) {
+	r := newRig(t, front.Config{})
+	start := func(i int) (*front.Pool, []*httptest.Server) {
+		one, at1 := replica(t, says(fmt.Sprint(i)))
+		two, at2 := replica(t, says(fmt.Sprint(i)))
+		return pool(delivery.ReleaseID(fmt.Sprintf("r-%012d", i)), at1, at2), []*httptest.Server{one, two}
+	}
+
+	first, servers := start(0)
+	r.Switch(first)
+	ctx, stop := context.WithCancel(context.Background())
+	var users sync.WaitGroup
+	var answered, lost atomic.Int64
+	for i := range 8 {
+		users.Go(func() {
+			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: i%2 == 0}}
+			defer client.CloseIdleConnections()
+			for ctx.Err() == nil {
+				resp, err := client.Post(r.url+"/predict", "application/json", strings.NewReader(`{"price": 1}`))
+				if err == nil {
+					_, err = io.Copy(io.Discard, resp.Body)
+					resp.Body.Close()
+				}
+				if err != nil || resp.StatusCode != http.StatusOK {
+					lost.Add(1)
+				}
+				answered.Add(1)
+			}
+		})
+	}
+	for i := 1; i <= 20; i++ {
+		for before := answered.Load(); answered.Load() < before+50; {
+			time.Sleep(time.Millisecond) // between two looks
+		}
+		next, nextServers := start(i)
+		old := r.Switch(next)
+		drained, cancel := context.WithTimeout(ctx, 10*time.Second)
+		if err := old.Drained(drained); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		for _, s := range servers {
+			s.Listener.Close()
+			s.CloseClientConnections()
+		}
+		servers = nextServers
+	}
+	stop()
+	users.Wait()
+	t.Logf("%d requests over 20 switches", answered.Load())
+	if lost.Load() != 0 {
+		t.Errorf("%d of %d requests were lost", lost.Load(), answered.Load())
+	}
+}
+
+func TestDeadReplicaIsPassedBy(t *testing.T) {
+	r := newRig(t, front.Config{})
+	_, alive := replica(t, says("alive"))
+	gone, dead := replica(t, says("dead"))
+	gone.Close()
+	r.Switch(pool(a, dead, alive))
+	for range 10 {
+		if code, body := get(t, r.url); code != 200 || body != "alive" {
+			t.Fatalf("got %d %q", code, body)
+		}
+	}
+	r.wantTraffic(t, a, 10, 0)
+}
+
+// closer is a server that answers one request per connection and closes it
+// without saying so, as a server does whose keep-alive time is over.
+func closer(t *testing.T, served *atomic.Int64) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				in := bufio.NewReader(c)
+				req, err := http.ReadRequest(in)
+				if err != nil {
+					return
+				}
+				_, _ = io.Copy(io.Discard, req.Body)
+				served.Add(1)
+				fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+				_, _ = in.ReadByte() // the next request has begun: hang up on it
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+func TestKeepAliveRaceIsRetried(t *testing.T) {
+	for _, size := range []int{0, 100, 200 << 10} {
+		t.Run(fmt.Sprint(size, " bytes"), func(t *testing.T) {
+			var served atomic.Int64
+			r := newRig(t, front.Config{})
+			r.Switch(pool(a, closer(t, &served), closer(t, &served)))
+			for range 10 {
+				resp, err := http.Post(r.url, "text/plain", bytes.NewReader(make([]byte, size)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, _ := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if resp.StatusCode != 200 || string(body) != "ok" {
+					t.Fatalf("got %d %q", resp.StatusCode, body)
+				}
+			}
+			r.wantTraffic(t, a, 10, 0)
+			if served.Load() != 10 {
+				t.Errorf("the replicas served %d requests, want 10", served.Load())
+			}
+		})
+	}
+}
+
+// TestNewConnectionPostIsNotRepeated: a replica that took the whole request and
+// died may have done the work.
+func TestNewConnectionPostIsNotRepeated(t *testing.T) {
+	var took atomic.Int64
+	abort := func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		took.Add(1)
+		panic(http.ErrAbortHandler)
+	}
+	cases := []struct {
+		method string
+		times  int64
+	}{{http.MethodPost, 1}, {http.MethodPatch, 1}, {http.MethodGet, 3}, {http.MethodPut, 3}}
+	for _, c := range cases {
+		t.Run(c.method, func(t *testing.T) {
+			took.Store(0)
+			r := newRig(t, front.Config{})
+			_, one := replica(t, abort)
+			_, two := replica(t, abort)
+			_, three := replica(t, abort)
+			_, four := replica(t, abort)
+			r.Switch(pool(a, one, two, three, four))
+			req, _ := http.NewRequest(c.method, r.url, strings.NewReader("x"))
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusBadGateway || took.Load() != c.times {
+				t.Errorf("status %d after %d tries, want 502 after %d", resp.StatusCode, took.Load(), c.times)
+			}
+			r.wantTraffic(t, a, 1, 1)
+		})
+	}
+}
+
+func TestWaitsForAReplica(t *testing.T) {
+	r := newRig(t, front.Config{})
+	p := pool(a)
+	r.Switch(p)
+	_, at := replica(t, says("at last"))
+	asked := make(chan struct{})
+	go func() {
+		<-asked
+		for p.Inflight() == 0 {
+			time.Sleep(time.Millisecond) // between two looks
+		}
+		p.Add(at)
+	}()
+	close(asked)
+	if code, body := get(t, r.url); code != 200 || body != "at last" {
+		t.Errorf("got %d %q", code, body)
+	}
+}
+
+func TestNoReplica(t *testing.T) {
+	r := newRig(t, front.Config{Hold: 20 * time.Millisecond})
+	if code, _ := get(t, r.url); code != http.StatusServiceUnavailable {
+		t.Errorf("without a release: status %d, want 503", code)
+	}
+	r.Switch(pool(a))
+	if code, _ := get(t, r.url); code != http.StatusServiceUnavailable {
+		t.Errorf("without a replica: status %d, want 503", code)
+	}
+	r.wantTraffic(t, a, 1, 1)
+}
+
+func TestHeaders(t *testing.T) {
+	got := make(chan http.Header, 1)
+	_, at := replica(t, func(w http.ResponseWriter, r *http.Request) {
+		h := r.Header.Clone()
+		h.Set("Host", r.Host)
+		got <- h
+		w.Header().Set("Connection", "X-Hop")
+		w.Header().Set("X-Hop", "must not pass")
+		w.Header().Set("X-End", "must pass")
+	})
+	r := newRig(t, front.Config{})
+	r.Switch(pool(a, at))
+	req, _ := http.NewRequest(http.MethodGet, r.url, nil)
+	req.Host = "retail.example"
+	req.Header.Set("Connection", "X-Secret-Hop")
+	req.Header.Set("X-Secret-Hop", "1")
+	req.Header.Set("X-Forwarded-For", "6.6.6.6")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	h := <-got
+	if h.Get("X-Secret-Hop") != "" || h.Get("X-Forwarded-For") != "127.0.0.1" || h.Get("Host") != "retail.example" {
+		t.Errorf("the replica got %v", h)
+	}
+	if resp.Header.Get("X-Hop") != "" || resp.Header.Get("X-End") != "must pass" {
+		t.Errorf("the client got %v", resp.Header)
+	}
+}
+
+func TestStreamsAreFlushed(t *testing.T) {
+	read := make(chan struct{})
+	_, at := replica(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "data: 1\n")
+		_ = http.NewResponseController(w).Flush()
+		<-read // the client has the first line before the second is written
+		_, _ = io.WriteString(w, "data: 2\n")
+	})
+	r := newRig(t, front.Config{})
+	r.Switch(pool(a, at))
+	resp, err := http.Get(r.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewReader(resp.Body)
+	if line, err := lines.ReadString('\n'); line != "data: 1\n" {
+		t.Fatalf("first line = %q, %v", line, err)
+	}
+	close(read)
+	if line, err := lines.ReadString('\n'); line != "data: 2\n" {
+		t.Fatalf("second line = %q, %v", line, err)
+	}
+}
+
+func TestUpgrade(t *testing.T) {
+	_, at := replica(t, func(w http.ResponseWriter, r *http.Request) {
+		c, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		fmt.Fprintf(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		_, _ = io.Copy(c, rw)
+	})
+	r := newRig(t, front.Config{})
+	p := pool(a, at)
+	r.Switch(p)
+	c, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+	in := bufio.NewReader(c)
+	resp, err := http.ReadResponse(in, nil)
+	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("got %+v, %v", resp, err)
+	}
+	fmt.Fprintf(c, "ping\n")
+	if line, err := in.ReadString('\n'); line != "ping\n" {
+		t.Fatalf("echo = %q, %v", line, err)
+	}
+	if p.Inflight() != 1 {
+		t.Errorf("an open conversation does not hold the pool")
+	}
+	c.Close()
+	drained, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := p.Drained(drained); err != nil {
+		t.Errorf("the pool is held after the end: %v", err)
+	}
+}
+
+func TestBodyTooLongToKeep(t *testing.T) {
+	_, at := replica(t, func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, n)
+	})
+	gone, dead := replica(t, says("dead"))
+	gone.Close()
+	r := newRig(t, front.Config{Buffer: 1000})
+	r.Switch(pool(a, dead, at))
+	for _, chunked := range []bool{false, true} {
+		var body io.Reader = strings.NewReader(strings.Repeat("x", 5000))
+		if chunked {
+			body = struct{ io.Reader }{body}
+		}
+		resp, err := http.Post(r.url, "text/plain", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if string(got) != "5000" {
+			t.Errorf("chunked %v: the replica got %s bytes, want 5000", chunked, got)
+		}
+	}
+}
+
+func TestClientThatLeavesIsNoError(t *testing.T) {
+	began, left := make(chan struct{}), make(chan struct{})
+	_, at := replica(t, func(_ http.ResponseWriter, r *http.Request) {
+		close(began)
+		<-r.Context().Done()
+		close(left)
+	})
+	r := newRig(t, front.Config{})
+	p := pool(a, at)
+	r.Switch(p)
+	ctx, cancel := context.WithCancel(context.Background())
+	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, r.url, nil)
+	done := make(chan struct{})
+	go func() { defer close(done); _, _ = http.DefaultClient.Do(req) }()
+	<-began
+	cancel()
+	<-done
+	<-left
+	drained, stop := context.WithTimeout(context.Background(), 5*time.Second)
+	defer stop()
+	if err := p.Drained(drained); err != nil {
+		t.Fatal(err)
+	}
+	r.wantTraffic(t, a, 0, 0)
+}
+
+func TestAnswerCutShortIsAnError(t *testing.T) {
+	_, at := replica(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = io.WriteString(w, "half")
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	r := newRig(t, front.Config{})
+	r.Switch(pool(a, at))
+	resp, err := http.Get(r.url)
+	if err == nil {
+		_, err = io.ReadAll(resp.Body)
+		resp.Body.Close()
+	}
+	if err == nil {
+		t.Error("half an answer passed for a whole one")
+	}
+	r.wantTraffic(t, a, 1, 1)
+}
+
+func TestCountsBelongToTheReleaseThatAnswered(t *testing.T) {
+	_, atA := replica(t, says("a"))
+	_, atB := replica(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
+	r := newRig(t, front.Config{})
+	r.Switch(pool(a, atA))
+	get(t, r.url)
+	r.Switch(pool(b, atB))
+	get(t, r.url)
+	get(t, r.url)
+	r.wantTraffic(t, a, 1, 0)
+	r.wantTraffic(t, b, 2, 2)
+}

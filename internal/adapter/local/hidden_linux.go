@@ -1,0 +1,110 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/local/box"
+	"github.com/slipway-cd/slipway/internal/adapter/local/supervisor"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// Hidden runs the command of this package that args name ("supervise ...",
+// "container-init"), if they do. It must be asked before anything else, and
+// before anything heavy: a container's first process starts here. ctx ends with
+// SIGTERM; out gets the supervisor's log.
+func Hidden(ctx context.Context, args []string, out io.Writer) (code int, handled bool) {
+	if len(args) == 0 {
+		return 0, false
+	}
+	switch args[0] {
+	case InitCommand:
+		ContainerInit()
+	case SuperviseCommand:
+		if err := Supervise(ctx, args[1:], out); err != nil {
+			return 1, true
+		}
+		return 0, true
+	}
+	return 0, false
+}
+
+// ContainerInit makes a container of this process and becomes the service in it.
+// It does not return.
+func ContainerInit() { box.Init() }
+
+// Words from a supervisor that starts to whoever started it.
+const (
+	wordReady = "ready"
+	wordBusy  = "busy"
+)
+
+// Supervise serves a state folder until ctx ends, it is asked to stop, or there
+// is nothing to serve. args are what the target passes; out gets the log.
+func Supervise(ctx context.Context, args []string, out io.Writer) error {
+	logger := log.New(out, "", log.LstdFlags|log.LUTC|log.Lmsgprefix)
+	cfg := supervisor.Config{Log: logger}
+	flags := flag.NewFlagSet(SuperviseCommand, flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.StringVar(&cfg.Dir, "dir", "", "state folder")
+	flags.DurationVar(&cfg.StartTimeout, "start-timeout", 0, "until a release must be ready")
+	flags.DurationVar(&cfg.Grace, "grace", 0, "between SIGTERM and SIGKILL")
+	runtimeName := flags.String("runtime", "", box.ListOfRuntimes)
+	initArgs := flags.String("init", InitCommand, "arguments of the container's first process")
+	readyFD := flags.Uint("ready-fd", 0, "where to say that it serves")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	say := func(word string) {}
+	if *readyFD > 2 {
+		pipe := os.NewFile(uintptr(*readyFD), "ready")
+		say = func(word string) {
+			_, _ = io.WriteString(pipe, word) // whoever started us may have gone
+			pipe.Close()
+		}
+	}
+	err := supervise(ctx, cfg, *runtimeName, strings.Fields(*initArgs), func() { say(wordReady) })
+	if errors.Is(err, supervisor.ErrBusy) {
+		say(wordBusy)
+		return nil
+	}
+	if err != nil {
+		logger.Printf("supervisor ends: %v", err)
+		said, _ := json.Marshal(supervisor.NewFault(err)) // strings: cannot fail
+		say(string(said))
+	}
+	return err
+}
+
+func supervise(ctx context.Context, cfg supervisor.Config, runtimeName string, initArgs []string, ready func()) error {
+	if cfg.Dir == "" {
+		return fault.New(fault.Invalid, "supervise: no folder was named").Hint("this command is for Slipway's own use; see `slipway run`")
+	}
+	var err error
+	if cfg.Runtime, err = box.Choose(runtimeName, initArgs, box.NewSpawner()); err != nil {
+		return err
+	}
+	return supervisor.Run(ctx, cfg, ready)
+}
+
+// superviseArgs are what Supervise parses.
+func superviseArgs(cfg Config) []string {
+	args := []string{"--dir", cfg.Dir, "--ready-fd", "3", "--init", strings.Join(cfg.InitArgs, " ")}
+	if cfg.Runtime != "" {
+		args = append(args, "--runtime", cfg.Runtime)
+	}
+	for name, d := range map[string]time.Duration{"start-timeout": cfg.StartTimeout, "grace": cfg.Grace} {
+		if d != 0 {
+			args = append(args, fmt.Sprintf("--%s=%s", name, d))
+		}
+	}
+	return append(append([]string(nil), cfg.SuperviseArgs...), args...)
+}

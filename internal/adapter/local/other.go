@@ -1,0 +1,71 @@
+//go:build !linux
+
+package local
+
+import (
+	"context"
+	"io"
+	"runtime"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Target refuses everything on this system.
+type Target struct{}
+
+// New makes a target that says what it needs.
+func New(Config) *Target { return &Target{} }
+
+func needsLinux() error {
+	return fault.New(fault.Invalid, "use the local target on %s: it needs Linux", runtime.GOOS).
+		Hint("run Slipway in a Linux virtual machine or WSL2, or use a Kubernetes target")
+}
+
+// Stage is refused.
+func (*Target) Stage(context.Context, port.Order, func(string)) (string, error) {
+	return "", needsLinux()
+}
+
+// Promote is refused.
+func (*Target) Promote(context.Context, port.Order, func(string)) (port.Observation, error) {
+	return port.Observation{}, needsLinux()
+}
+
+// Discard is refused.
+func (*Target) Discard(context.Context, port.Order) error { return needsLinux() }
+
+// Observe is refused.
+func (*Target) Observe(context.Context, string, delivery.Environment) (port.Observation, error) {
+	return port.Observation{}, needsLinux()
+}
+
+// Remove is refused.
+func (*Target) Remove(context.Context, string, delivery.Environment) error { return needsLinux() }
+
+// Traffic is refused.
+func (*Target) Traffic(context.Context, string, delivery.Environment, delivery.ReleaseID, time.Time) (port.Traffic, error) {
+	return port.Traffic{}, needsLinux()
+}
+
+// ReplicaLogs is refused.
+func (*Target) ReplicaLogs(context.Context, string, delivery.Environment, int) ([]string, error) {
+	return nil, needsLinux()
+}
+
+// Up is refused.
+func (*Target) Up(context.Context) error { return needsLinux() }
+
+// Down is refused.
+func (*Target) Down(context.Context) error { return needsLinux() }
+
+// Hidden handles no command on this system.
+func Hidden(context.Context, []string, io.Writer) (code int, handled bool) { return 0, false }
+
+// Supervise is refused.
+func Supervise(context.Context, []string, io.Writer) error { return needsLinux() }
+
+// ContainerInit is never started on this system.
+func ContainerInit() {}

@@ -1,0 +1,237 @@
+//go:build linux
+
+package supervisor
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"sync"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// call answers one request; what it says travels at once.
+type call func(ctx context.Context, body []byte, say func(string)) (any, error)
+
+// routes are the calls. A client that hangs up ends the context of its call.
+func (s *Supervisor) routes() http.Handler {
+	mux := http.NewServeMux()
+	for path, c := range map[string]call{
+		CallHello:   s.hello,
+		CallStop:    s.stop,
+		CallUp:      s.up,
+		CallStage:   s.stage,
+		CallPromote: s.promote,
+		CallDiscard: s.discard,
+		CallRemove:  s.remove,
+		CallObserve: s.observe,
+		CallTraffic: s.traffic,
+	} {
+		mux.Handle("POST "+path, s.answer(path, c))
+	}
+	return mux
+}
+
+// answer runs a call and writes its lines. 503 means that this supervisor is on
+// its way out and did nothing.
+func (s *Supervisor) answer(path string, c call) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.begin() {
+			http.Error(w, "the supervisor is ending", http.StatusServiceUnavailable)
+			return
+		}
+		defer s.done()
+		var body json.RawMessage
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 16<<20)).Decode(&body); err != nil {
+			http.Error(w, "read the call: "+err.Error(), http.StatusBadRequest)
+			return
+		}
+		lines := &lineWriter{to: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
+		value, err := s.safely(path, func() (any, error) {
+			return c(r.Context(), body, func(text string) { lines.write(Line{Say: text}) })
+		})
+		last := Line{}
+		if err == nil {
+			last.Value, err = json.Marshal(value)
+		}
+		if err != nil {
+			last = Line{Fault: NewFault(err)}
+		}
+		lines.write(last)
+	})
+}
+
+// safely keeps a bug in one call from taking every service down.
+func (s *Supervisor) safely(path string, f func() (any, error)) (value any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.cfg.Log.Printf("%s: panic: %v\n%s", path, p, debug.Stack())
+			err = fault.New(fault.Internal, "%s: %v", path, p).Hint("this is a bug of Slipway; supervisor.log has the details")
+		}
+	}()
+	return f()
+}
+
+type lineWriter struct {
+	mu    sync.Mutex
+	to    *json.Encoder
+	flush func() error
+}
+
+func (l *lineWriter) write(line Line) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.to.Encode(line) == nil {
+		_ = l.flush() // the client left: the context tells
+	}
+}
+
+func (s *Supervisor) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return false
+	}
+	s.active++
+	return true
+}
+
+func (s *Supervisor) done() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.active--
+	if s.active == 0 {
+		s.idle.Reset(s.cfg.Idle)
+	}
+}
+
+func (s *Supervisor) hello(context.Context, []byte, func(string)) (any, error) {
+	return Hello{Protocol: Protocol, PID: os.Getpid(), Runtime: s.cfg.Runtime.Name()}, nil
+}
+
+// stop ends the supervisor; with OnlyIdle not if there is something to serve or
+// another call is being answered. The answer tells whether it ends.
+func (s *Supervisor) stop(_ context.Context, body []byte, _ func(string)) (any, error) {
+	var o Stop
+	if err := read(body, &o); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o.OnlyIdle && (s.active > 1 || s.live()) {
+		return false, nil
+	}
+	s.closing = true
+	s.end(errStopped)
+	return true, nil
+}
+
+func (s *Supervisor) up(ctx context.Context, _ []byte, say func(string)) (any, error) {
+	s.mu.Lock()
+	envs := make(map[string]*environment, len(s.envs))
+	for key, e := range s.envs {
+		envs[key] = e
+	}
+	s.mu.Unlock()
+	for key, e := range envs {
+		if err := e.up(ctx, func(text string) { say(key + ": " + text) }); err != nil {
+			return nil, err
+		}
+	}
+	return true, nil
+}
+
+func (s *Supervisor) stage(ctx context.Context, body []byte, say func(string)) (any, error) {
+	o, e, err := s.order(body)
+	if err != nil {
+		return nil, err
+	}
+	return e.stage(ctx, o, say)
+}
+
+func (s *Supervisor) promote(ctx context.Context, body []byte, say func(string)) (any, error) {
+	o, e, err := s.order(body)
+	if err != nil {
+		return nil, err
+	}
+	return e.promote(ctx, o, say)
+}
+
+func (s *Supervisor) discard(ctx context.Context, body []byte, _ func(string)) (any, error) {
+	o, e, err := s.order(body)
+	if err != nil {
+		return nil, err
+	}
+	return true, e.discard(ctx, o.Release)
+}
+
+func (s *Supervisor) order(body []byte) (Order, *environment, error) {
+	var o Order
+	if err := read(body, &o); err != nil {
+		return o, nil, err
+	}
+	if err := o.check(); err != nil {
+		return o, nil, err
+	}
+	return o, s.environment(Key(o.Service, o.Environment)), nil
+}
+
+func (s *Supervisor) remove(ctx context.Context, body []byte, _ func(string)) (any, error) {
+	e, err := s.named(body)
+	if err != nil || e == nil {
+		return true, err
+	}
+	return true, e.remove(ctx)
+}
+
+func (s *Supervisor) observe(_ context.Context, body []byte, _ func(string)) (any, error) {
+	e, err := s.named(body)
+	if err != nil || e == nil {
+		return port.Observation{}, err
+	}
+	return e.observe(), nil
+}
+
+func (s *Supervisor) traffic(_ context.Context, body []byte, _ func(string)) (any, error) {
+	var q TrafficQuery
+	if err := read(body, &q); err != nil {
+		return nil, err
+	}
+	e, err := s.named(body)
+	if err != nil || e == nil {
+		return port.Traffic{}, err
+	}
+	return e.meter.Traffic(q.Release, q.Since, s.cfg.Now()), nil
+}
+
+// named finds the environment that the call names; nil when there is none.
+func (s *Supervisor) named(body []byte) (*environment, error) {
+	var o Order
+	if err := read(body, &o); err != nil {
+		return nil, err
+	}
+	if err := CheckNames(o.Service, o.Environment); err != nil {
+		return nil, err
+	}
+	key := Key(o.Service, o.Environment)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.envs[key]
+	if _, saved := s.store.get(key); e == nil && saved {
+		e = newEnvironment(s.cfg, s.store, key)
+		s.envs[key] = e
+	}
+	return e, nil
+}
+
+func read(body []byte, to any) error {
+	if err := json.Unmarshal(body, to); err != nil {
+		return fmt.Errorf("read the call: %w", err)
+	}
+	return nil
+}

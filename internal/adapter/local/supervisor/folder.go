@@ -1,0 +1,87 @@
+//go:build linux
+
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "supervisor.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the local target's folder: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, ErrBusy
+		}
+		return nil, fault.New(fault.Internal, "lock the local target's folder").Because(err)
+	}
+	return f, nil
+}
+
+// Locked tells whether a supervisor has the folder.
+func Locked(dir string) (bool, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "supervisor.lock"), os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look at the local target's lock: %w", err)
+	}
+	defer f.Close()
+	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return true, nil
+	}
+	return false, err
+}
+
+// The socket's path may be longer than the 108 bytes that the kernel takes, so
+// both sides reach it through an open folder.
+func socket(dir string) (path string, folder *os.File, err error) {
+	folder, err = os.Open(filepath.Join(dir, "run"))
+	if err != nil {
+		return "", nil, err
+	}
+	return "/proc/self/fd/" + strconv.Itoa(int(folder.Fd())) + "/supervisor.sock", folder, nil
+}
+
+func listenUnix(dir string) (net.Listener, error) {
+	path, folder, err := socket(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("listen on the supervisor's socket: %w", err)
+	}
+	listener.SetUnlinkOnClose(false) // that path names whatever the number means by then
+	return listener, nil
+}
+
+// Dial connects to the folder's supervisor.
+func Dial(ctx context.Context, dir string) (net.Conn, error) {
+	path, folder, err := socket(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	var d net.Dialer
+	return d.DialContext(ctx, "unix", path)
+}

@@ -1,0 +1,241 @@
+//go:build linux
+
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/slipway-cd/slipway/internal/adapter/local/box"
+	"github.com/slipway-cd/slipway/internal/adapter/local/front"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// group is all the replicas of a release in an environment.
+type group struct {
+	cfg      *Config
+	order    Order
+	pool     *front.Pool
+	replicas []*replica
+	notes    []string
+
+	mu       sync.Mutex
+	draining bool
+	changed  chan struct{}
+}
+
+// newGroup starts the replicas. The error is about the release's configuration.
+func newGroup(cfg *Config, o Order) (*group, error) {
+	spec, note, err := boxSpec(o)
+	if err != nil {
+		return nil, fault.New(fault.Failed, "start %s", o).Because(err)
+	}
+	g := &group{cfg: cfg, order: o, pool: front.NewPool(o.Release), changed: make(chan struct{})}
+	if note != "" {
+		g.notes = append(g.notes, note)
+	}
+	path := o.Spec.Workload.Ready
+	if path == "" {
+		path = o.Spec.Workload.Health
+	}
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	for i := range max(1, o.Spec.Workload.Replicas) {
+		name := fmt.Sprintf("%s-%d", o.Release, i+1)
+		r := &replica{
+			cfg: cfg, name: name, spec: spec, ready: path, pool: g.pool, tell: g.announce,
+			log:  replicaLog(cfg, o, name),
+			stop: make(chan struct{}), done: make(chan struct{}),
+			seen: port.Replica{Name: name, Release: o.Release, State: starting},
+		}
+		g.replicas = append(g.replicas, r)
+		go r.run()
+	}
+	return g, nil
+}
+
+// boxSpec says how a replica runs. It sees the image's environment, then the
+// workload's, then what Slipway promises, and nothing of this process's own.
+func boxSpec(o Order) (spec box.Spec, note string, err error) {
+	s := o.Spec
+	user, note, err := box.ResolveUser(s.Rootfs, s.Image.User)
+	if err != nil {
+		return box.Spec{}, "", err
+	}
+	args := append([]string(nil), s.Image.Entrypoint...)
+	if len(s.Workload.Args) > 0 {
+		args = append(args, s.Workload.Args...)
+	} else {
+		args = append(args, s.Image.Cmd...)
+	}
+	env := merge(s.Image.Env, s.Workload.Env, map[string]string{
+		"SLIPWAY_RELEASE":     string(o.Release),
+		"SLIPWAY_ENVIRONMENT": string(o.Environment),
+	})
+	if s.Model != "" {
+		env = merge(env, nil, map[string]string{"MODEL_PATH": "/model", "MODEL_VERSION": s.ModelVersion})
+	}
+	env = without(env, "PORT") // each replica gets its own
+	return box.Spec{
+		Rootfs: s.Rootfs, Model: s.Model, Args: args, Env: env, Dir: s.Image.WorkingDir,
+		User: user, CPU: s.Workload.CPU, Memory: s.Workload.Memory,
+	}, note, nil
+}
+
+// merge makes one environment; later values win, and names are sorted.
+func merge(base []string, more ...map[string]string) []string {
+	all := map[string]string{}
+	for _, kv := range base {
+		if k, v, ok := strings.Cut(kv, "="); ok && k != "" {
+			all[k] = v
+		}
+	}
+	for _, m := range more {
+		for k, v := range m {
+			all[k] = v
+		}
+	}
+	env := make([]string, 0, len(all))
+	for k, v := range all {
+		env = append(env, k+"="+v)
+	}
+	sort.Strings(env)
+	return env
+}
+
+func without(env []string, name string) []string {
+	var kept []string
+	for _, kv := range env {
+		if !strings.HasPrefix(kv, name+"=") {
+			kept = append(kept, kv)
+		}
+	}
+	return kept
+}
+
+func (g *group) announce() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	close(g.changed)
+	g.changed = make(chan struct{})
+}
+
+// wait returns once every replica is ready. A strict wait ends with the first
+// replica that fails; the other is for a release that has been ready before.
+func (g *group) wait(ctx context.Context, strict bool, say func(string)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, g.cfg.StartTimeout, errTooLate)
+	defer cancel()
+	said := -1
+	for {
+		g.mu.Lock()
+		changed := g.changed
+		g.mu.Unlock()
+		count := 0
+		for _, r := range g.replicas {
+			seen, failures, _ := r.observe()
+			if strict && failures > 0 {
+				return fault.New(fault.Failed, "start %s: %s ended: %s", g.order, seen.Name, seen.Cause).
+					Hint("the release cannot run as it is; what served before still does")
+			}
+			if seen.State == ready {
+				count++
+			}
+		}
+		if count == len(g.replicas) {
+			return nil
+		}
+		if count != said {
+			said = count
+			say(fmt.Sprintf("%d of %d replicas ready", count, len(g.replicas)))
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return g.notReady(context.Cause(ctx), count)
+		}
+	}
+}
+
+var errTooLate = fmt.Errorf("the start timeout passed")
+
+func (g *group) notReady(cause error, count int) error {
+	if cause != errTooLate {
+		return fmt.Errorf("wait for %s: %w", g.order, cause)
+	}
+	for _, r := range g.replicas {
+		seen, _, _ := r.observe()
+		if seen.State == ready {
+			continue
+		}
+		why := seen.Cause
+		if why == "" {
+			why = fmt.Sprintf("it runs, but %s does not answer 200 on its PORT", r.ready) + lastWords(r.log.tail())
+		}
+		return fault.New(fault.Failed, "start %s: %d of %d replicas ready after %s; %s: %s",
+			g.order, count, len(g.replicas), g.cfg.StartTimeout, seen.Name, why).
+			Hint("does the service listen on the port in PORT, and does its readiness path answer 200?")
+	}
+	return cause
+}
+
+// end stops every replica and waits until all have ended.
+func (g *group) end() {
+	for _, r := range g.replicas {
+		r.end()
+	}
+	for _, r := range g.replicas {
+		<-r.done
+	}
+}
+
+// drain marks the group as on its way out.
+func (g *group) drain() {
+	g.mu.Lock()
+	g.draining = true
+	g.mu.Unlock()
+}
+
+// observe adds the group to what is seen of the environment.
+func (g *group) observe(o *port.Observation) {
+	g.mu.Lock()
+	out := g.draining
+	g.mu.Unlock()
+	for _, note := range g.notes {
+		o.Notes = addNote(o.Notes, note)
+	}
+	for _, r := range g.replicas {
+		seen, _, notes := r.observe()
+		if out && seen.State == ready {
+			seen.State = draining
+		}
+		o.Replicas = append(o.Replicas, seen)
+		for _, note := range notes {
+			o.Notes = addNote(o.Notes, note)
+		}
+	}
+}
+
+// addNote keeps the notes of many replicas from repeating each other.
+func addNote(notes []string, note string) []string {
+	for _, n := range notes {
+		if n == note {
+			return notes
+		}
+	}
+	return append(notes, note)
+}
+
+// healthy tells whether no replica has failed since the group was started.
+func (g *group) healthy() bool {
+	for _, r := range g.replicas {
+		if _, failures, _ := r.observe(); failures > 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,134 @@
+//go:build linux
+
+package supervisor
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/slipway-cd/slipway/internal/adapter/local/box"
+)
+
+// trace is what a box would leave if this process were killed.
+type trace struct {
+	Boot      string    `json:"boot"`
+	Processes []process `json:"processes"`
+	Cgroups   []string  `json:"cgroups,omitempty"`
+}
+
+// process is named by its id and its start: ids are used again.
+type process struct {
+	PID   int    `json:"pid"`
+	Start string `json:"start"` // clock ticks after the boot
+}
+
+// remember writes the trace of a running box; without it the box still dies
+// with this process, only nobody would look after it.
+func remember(dir, name string, b *box.Box) (file string) {
+	t := trace{Boot: bootID(), Cgroups: b.Cgroups()}
+	for _, pid := range b.Pids() {
+		if start, ok := startOf(pid); ok {
+			t.Processes = append(t.Processes, process{pid, start})
+		}
+	}
+	file = name + ".json"
+	raw, err := json.Marshal(t)
+	if err == nil {
+		_ = os.WriteFile(filepath.Join(dir, "run", file), raw, 0o600)
+	}
+	return file
+}
+
+func forget(dir, file string) { os.Remove(filepath.Join(dir, "run", file)) }
+
+// clearLeftovers ends what an earlier supervisor left running.
+func clearLeftovers(ctx context.Context, dir string) error {
+	files, err := filepath.Glob(filepath.Join(dir, "run", "*.json"))
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		var t trace
+		if json.Unmarshal(raw, &t) == nil { // else it was cut short as the box began
+			if err := t.clear(ctx); err != nil {
+				return err
+			}
+		}
+		os.Remove(file)
+	}
+	return nil
+}
+
+func (t trace) clear(ctx context.Context) error {
+	for _, p := range t.Processes {
+		if start, ok := startOf(p.PID); t.Boot != bootID() || !ok || start != p.Start {
+			continue
+		}
+		if err := endProcess(ctx, p); err != nil {
+			return fmt.Errorf("end process %d, which an earlier supervisor left: %w", p.PID, err)
+		}
+	}
+	box.RemoveCgroups(t.Cgroups)
+	return nil
+}
+
+// endProcess kills it and waits until it is gone.
+func endProcess(ctx context.Context, p process) error {
+	fd, err := unix.PidfdOpen(p.PID, 0)
+	if err != nil {
+		return nil // it is gone
+	}
+	defer unix.Close(fd)
+	if start, ok := startOf(p.PID); !ok || start != p.Start {
+		return nil
+	}
+	if err := unix.PidfdSendSignal(fd, syscall.SIGKILL, nil, 0); err != nil && err != syscall.ESRCH {
+		return err
+	}
+	for {
+		polled := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(polled, int((100 * time.Millisecond).Milliseconds()))
+		if n > 0 || err != nil && err != syscall.EINTR {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// startOf reads when a process started. A zombie counts as gone.
+func startOf(pid int) (string, bool) {
+	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return "", false
+	}
+	// The name in parentheses may hold anything: count from the last one.
+	i := strings.LastIndexByte(string(raw), ')')
+	if i < 0 {
+		return "", false
+	}
+	fields := strings.Fields(string(raw)[i+1:])
+	if len(fields) < 20 || fields[0] == "Z" {
+		return "", false
+	}
+	return fields[19], true
+}
+
+func bootID() string {
+	raw, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // without one, starts alone must match
+	return strings.TrimSpace(string(raw))
+}

@@ -1,0 +1,194 @@
+//go:build linux
+
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/local/front"
+)
+
+// open makes the environment listen on the port that the order wants, or on the
+// one that it has, or on a new one, and returns which.
+func (e *environment) open(o Order, saved Environment) (int, error) {
+	at := o.Port
+	if at == 0 {
+		at = saved.Port
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if at != 0 {
+		return at, e.listen(at)
+	}
+	for open := range e.servers {
+		return open, nil
+	}
+	return e.openNew()
+}
+
+// openNew chooses a port and opens it. One environment at a time: looking
+// whether a port is free takes it for a moment. Called with mu held.
+func (e *environment) openNew() (int, error) {
+	e.cfg.ports.choosing.Lock()
+	defer e.cfg.ports.choosing.Unlock()
+	avoid := map[int]bool{}
+	for _, other := range e.store.all() {
+		avoid[other.Port] = true
+	}
+	var err error
+	for range 10 { // other programs take ports as well
+		at, none := stablePort(e.key, avoid)
+		if none != nil {
+			return 0, none
+		}
+		if err = e.listen(at); err == nil {
+			return at, nil
+		}
+		avoid[at] = true
+	}
+	return 0, err
+}
+
+// listen opens the port, if it is not open. Called with mu held.
+func (e *environment) listen(at int) error {
+	if e.servers[at] != nil {
+		return nil
+	}
+	s, err := front.Listen(e.proxy, at, e.cfg.Log)
+	if err != nil {
+		return portTaken(at, err)
+	}
+	e.servers[at] = s
+	e.problem = nil
+	return nil
+}
+
+// closeOthers closes the ports that the environment does not keep.
+func (e *environment) closeOthers(ctx context.Context, saved Environment) {
+	e.mu.Lock()
+	var unused []*front.Server
+	for at, s := range e.servers {
+		if at != saved.Port || !saved.Live() {
+			unused = append(unused, s)
+			delete(e.servers, at)
+		}
+	}
+	e.mu.Unlock()
+	for _, s := range unused {
+		s.Close(ctx)
+	}
+}
+
+// openCandidate gives the staged release an address of its own, with the same
+// care for requests as the stable one, but uncounted: users don't come by it.
+func (e *environment) openCandidate() (string, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.candidate != nil {
+		return e.candidate.server.URL(), nil
+	}
+	c := &candidate{proxy: front.New(front.Config{Log: e.cfg.Log, Now: e.cfg.Now})}
+	at, err := e.cfg.ports.take()
+	if err != nil {
+		return "", err
+	}
+	c.server, err = front.Listen(c.proxy, at, e.cfg.Log)
+	if err != nil {
+		e.cfg.ports.give(at)
+		return "", err
+	}
+	c.proxy.Switch(e.staged.pool)
+	e.candidate = c
+	return c.server.URL(), nil
+}
+
+func (e *environment) closeCandidate() {
+	e.mu.Lock()
+	c := e.candidate
+	e.candidate = nil
+	e.mu.Unlock()
+	if c == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	c.server.Close(ctx)
+	e.cfg.ports.give(c.server.Port())
+}
+
+func (e *environment) url() string {
+	saved, _ := e.store.get(e.key)
+	return fmt.Sprintf("http://127.0.0.1:%d", saved.Port)
+}
+
+// restore starts what should run. A port that is taken is tried again until it
+// is free or the environment ends; the replicas run meanwhile.
+func (e *environment) restore(ctx context.Context, saved Environment) {
+	e.promoted = e.restart(saved, saved.Promoted)
+	e.staged = e.restart(saved, saved.Staged)
+	if e.promoted != nil {
+		e.proxy.Switch(e.promoted.pool)
+	}
+	if e.relisten(saved.Port) {
+		return
+	}
+	go func() {
+		tick := time.NewTicker(e.cfg.BackoffMax)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+			if now, ok := e.store.get(e.key); !ok || now.Port != saved.Port || e.relisten(saved.Port) {
+				return
+			}
+		}
+	}()
+}
+
+// restart starts a placement again; one that cannot be is nil, and logged.
+func (e *environment) restart(saved Environment, p *Placement) *group {
+	if p == nil {
+		return nil
+	}
+	g, err := newGroup(e.cfg, Order{Service: saved.Service, Environment: saved.Environment, Release: p.Release, Port: saved.Port, Spec: p.Spec})
+	if err != nil {
+		e.cfg.Log.Printf("%s: %v", e.key, err)
+		e.broken = err
+	}
+	return g
+}
+
+func (e *environment) relisten(at int) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.promoted == nil && e.staged == nil {
+		return true // it was ended meanwhile
+	}
+	e.problem = e.listen(at)
+	if e.problem != nil {
+		e.cfg.Log.Printf("%s: %v", e.key, e.problem)
+	}
+	return e.problem == nil
+}
+
+// up waits until what should serve does.
+func (e *environment) up(ctx context.Context, say func(string)) error {
+	e.mu.Lock()
+	g, problem := e.promoted, e.problem
+	if problem == nil && g == nil {
+		problem = e.broken
+	}
+	e.mu.Unlock()
+	if problem != nil {
+		return problem
+	}
+	if g == nil {
+		return nil
+	}
+	return g.wait(ctx, false, say)
+}

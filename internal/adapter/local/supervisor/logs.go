@@ -1,0 +1,179 @@
+//go:build linux
+
+package supervisor
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+const (
+	longestLine = 16 << 10
+	lastLines   = 20
+	stamp       = "2006-01-02T15:04:05.000000Z" // fixed width, so that lines sort by time
+)
+
+// logFile is a replica's log: lines with times, rotated once to ".1".
+type logFile struct {
+	path string
+	max  int64 // bytes, after which it is rotated
+	now  func() time.Time
+
+	mu   sync.Mutex
+	file *os.File
+	size int64
+	last []string // of the current start
+}
+
+// begin forgets the last lines: they belong to an earlier start.
+func (l *logFile) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = nil
+}
+
+// tail is the last lines of the current start.
+func (l *logFile) tail() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]string(nil), l.last...)
+}
+
+// copy writes lines until r ends. A replica must never stall because its log
+// cannot be written, so errors cost lines only.
+func (l *logFile) copy(r io.Reader) {
+	lines := bufio.NewReaderSize(r, longestLine)
+	for {
+		line, err := lines.ReadSlice('\n')
+		if len(line) > 0 {
+			l.write(string(bytes.TrimRight(line, "\r\n")))
+		}
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return
+		}
+	}
+}
+
+func (l *logFile) write(line string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = append(l.last, line)
+	if len(l.last) > lastLines {
+		l.last = l.last[1:]
+	}
+	if l.size > l.max {
+		l.close()
+		_ = os.Rename(l.path, l.path+".1") // then the file grows
+	}
+	if l.file == nil && l.open() != nil {
+		return
+	}
+	n, _ := l.file.WriteString(l.now().UTC().Format(stamp) + " " + line + "\n")
+	l.size += int64(n)
+}
+
+func (l *logFile) open() error {
+	if err := os.MkdirAll(filepath.Dir(l.path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return err
+	}
+	l.file, l.size = f, info.Size()
+	return nil
+}
+
+func (l *logFile) close() {
+	if l.file != nil {
+		l.file.Close()
+		l.file, l.size = nil, 0
+	}
+}
+
+// end closes the file.
+func (l *logFile) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.close()
+}
+
+func logDir(dir, service string, env delivery.Environment) string {
+	return filepath.Join(dir, "logs", service, string(env))
+}
+
+// ReadLogs returns the last lines of every replica of those releases (none: of
+// all that ever ran there), merged by time: "time replica | text".
+func ReadLogs(dir, service string, env delivery.Environment, of []delivery.ReleaseID, lines int) ([]string, error) {
+	folder := logDir(dir, service, env)
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var merged []string
+	for _, e := range entries {
+		replica, ok := strings.CutSuffix(e.Name(), ".log")
+		if !ok || !belongs(replica, of) {
+			continue
+		}
+		found, err := tailFile(filepath.Join(folder, e.Name()), lines)
+		if err != nil {
+			return nil, err
+		}
+		for _, line := range found {
+			when, text, _ := strings.Cut(line, " ")
+			merged = append(merged, when+" "+replica+" | "+text)
+		}
+	}
+	slices.SortStableFunc(merged, func(a, b string) int {
+		return strings.Compare(a[:min(len(stamp), len(a))], b[:min(len(stamp), len(b))])
+	})
+	return merged, nil
+}
+
+func belongs(replica string, of []delivery.ReleaseID) bool {
+	for _, release := range of {
+		if strings.HasPrefix(replica, string(release)+"-") {
+			return true
+		}
+	}
+	return len(of) == 0
+}
+
+// tailFile reads the last n lines of a log and, where it was just rotated, of
+// the one before.
+func tailFile(path string, n int) ([]string, error) {
+	var all []string
+	for _, p := range []string{path + ".1", path} {
+		raw, err := os.ReadFile(p)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(string(raw)) {
+			all = append(all, strings.TrimRight(line, "\n"))
+		}
+	}
+	return all[max(0, len(all)-n):], nil
+}

@@ -1,0 +1,130 @@
+//go:build linux
+
+package supervisor
+
+import (
+	"bufio"
+	"fmt"
+	"hash/fnv"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// The ranges lie below the ports that Linux hands out to outgoing connections
+// (32768 and above), so that none of those can take one in between.
+const (
+	firstStable, stables   = 18000, 2000
+	firstReplica, replicas = 20000, 12000
+)
+
+// ports hands out loopback ports to replicas.
+type ports struct {
+	choosing sync.Mutex // held while a stable port is looked for
+
+	mu    sync.Mutex
+	next  int
+	taken map[int]bool
+}
+
+// take finds a free port, never one that is handed out.
+func (p *ports) take() (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.taken == nil {
+		p.taken = map[int]bool{}
+		p.next = os.Getpid() // two supervisors begin at different places
+	}
+	for range replicas {
+		p.next++
+		n := firstReplica + p.next%replicas
+		if !p.taken[n] && free(n) {
+			p.taken[n] = true
+			return n, nil
+		}
+	}
+	return 0, fault.New(fault.Exhausted, "find a free port: all of %d to %d are taken", firstReplica, firstReplica+replicas-1)
+}
+
+func (p *ports) give(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.taken, n)
+}
+
+// stablePort finds the port of an environment that has none yet: the same one
+// each time, unless something else took it.
+func stablePort(key string, reserved map[int]bool) (int, error) {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(key)) // never fails
+	start := int(h.Sum32() % stables)
+	for i := range stables {
+		n := firstStable + (start+i)%stables
+		if !reserved[n] && free(n) {
+			return n, nil
+		}
+	}
+	return 0, fault.New(fault.Exhausted, "find a free port for %s: all of %d to %d are taken", key, firstStable, firstStable+stables-1).
+		Hint("set `port` of the local target")
+}
+
+// free tells whether a service could listen on the port on all addresses.
+func free(n int) bool {
+	l, err := net.Listen("tcp", ":"+strconv.Itoa(n))
+	if err != nil {
+		return false
+	}
+	l.Close()
+	return true
+}
+
+// portTaken explains why the port could not be opened.
+func portTaken(n int, err error) error {
+	who := "another process"
+	if found := listener("/proc", n); found != "" {
+		who = found
+	}
+	return fault.New(fault.Conflict, "open port %d of the local target: %s has it", n, who).
+		Hint("stop that process, or set another `port` for this environment").Because(err)
+}
+
+// listener names the process that listens on a port: "process 123 (nginx)". It
+// is empty when it cannot be found, e.g. because it is another user's.
+func listener(proc string, n int) string {
+	inodes := map[string]bool{}
+	for _, table := range []string{"net/tcp", "net/tcp6"} {
+		listening(filepath.Join(proc, table), n, inodes)
+	}
+	links, _ := filepath.Glob(filepath.Join(proc, "[0-9]*/fd/*")) // the pattern is well-formed
+	for _, link := range links {
+		to, err := os.Readlink(link)
+		if err != nil || !inodes[to] {
+			continue
+		}
+		pid := filepath.Base(filepath.Dir(filepath.Dir(link)))
+		comm, _ := os.ReadFile(filepath.Join(proc, pid, "comm")) // it may have ended since
+		return fmt.Sprintf("process %s (%s)", pid, strings.TrimSpace(string(comm)))
+	}
+	return ""
+}
+
+// listening adds the sockets ("socket:[123]") that listen on the port.
+func listening(table string, n int, inodes map[string]bool) {
+	f, err := os.Open(table)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	suffix := fmt.Sprintf(":%04X", n)
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		parts := strings.Fields(lines.Text())
+		if len(parts) > 9 && strings.HasSuffix(parts[1], suffix) && parts[3] == "0A" {
+			inodes["socket:["+parts[9]+"]"] = true
+		}
+	}
+}

@@ -1,0 +1,253 @@
+//go:build linux
+
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/local/box"
+	"github.com/slipway-cd/slipway/internal/adapter/local/front"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// The states of a replica.
+const (
+	starting = "starting"
+	ready    = "ready"
+	draining = "draining"
+	backoff  = "backoff"
+	exited   = "exited"
+)
+
+// replica keeps one copy of a release running until it is stopped.
+type replica struct {
+	cfg   *Config
+	name  string
+	spec  box.Spec // without PORT
+	ready string   // path
+	pool  *front.Pool
+	log   *logFile
+	tell  func() // something changed
+
+	stop chan struct{} // closed: end
+	done chan struct{} // closed: ended
+	once sync.Once
+
+	mu       sync.Mutex
+	seen     port.Replica
+	failures int // exits and failed starts
+	notes    []string
+	running  *box.Box
+}
+
+// run is the life of the replica.
+func (r *replica) run() {
+	defer close(r.done)
+	defer r.log.end()
+	wait := time.Duration(0)
+	for {
+		began := r.cfg.Now()
+		r.set(starting, "")
+		cause := r.live()
+		if r.stopping() {
+			r.set(exited, cause)
+			return
+		}
+		wait = r.cfg.nextBackoff(wait, r.cfg.Now().Sub(began))
+		r.failed(cause)
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-r.stop:
+			timer.Stop()
+			r.set(exited, cause)
+			return
+		}
+		r.restarting()
+	}
+}
+
+// nextBackoff is how long to wait before the next start, after the last wait and
+// the time that the replica ran since.
+func (c *Config) nextBackoff(last, ran time.Duration) time.Duration {
+	if last == 0 || ran >= c.Stable {
+		return c.BackoffMin
+	}
+	return min(2*last, c.BackoffMax)
+}
+
+// live is one start until its end, which it explains.
+func (r *replica) live() string {
+	at, err := r.cfg.ports.take()
+	if err != nil {
+		return err.Error()
+	}
+	defer r.cfg.ports.give(at)
+	out, in, err := os.Pipe()
+	if err != nil {
+		return err.Error()
+	}
+	r.log.begin()
+	logged := make(chan struct{})
+	go func() {
+		defer close(logged)
+		defer out.Close()
+		r.log.copy(out)
+	}()
+	spec := r.spec
+	spec.Name = fmt.Sprintf("%s-%d", r.name, at)
+	spec.Env = append(spec.Env[:len(spec.Env):len(spec.Env)], fmt.Sprintf("PORT=%d", at))
+	b, err := r.cfg.Runtime.Start(spec, in)
+	in.Close()
+	if err != nil {
+		<-logged
+		return err.Error() + lastWords(r.log.tail())
+	}
+	exit := r.attend(b, spec.Name, fmt.Sprintf("127.0.0.1:%d", at))
+	<-logged
+	return exit.String() + lastWords(r.log.tail())
+}
+
+// attend watches over a running box: it joins the pool once it is ready, leaves
+// it when it ends, and is told to end when the replica is.
+func (r *replica) attend(b *box.Box, name, address string) box.Exit {
+	trace := remember(r.cfg.Dir, name, b)
+	r.mu.Lock()
+	r.running, r.notes = b, b.Notes
+	r.mu.Unlock()
+	ended := make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	var watchers sync.WaitGroup
+	watchers.Go(func() {
+		if r.probe(ctx, "http://"+address+r.ready) {
+			r.pool.Add(address)
+			r.set(ready, "")
+		}
+	})
+	watchers.Go(func() {
+		select {
+		case <-r.stop:
+			r.terminate(b, ended)
+		case <-ended:
+		}
+	})
+	exit := b.Wait()
+	close(ended)
+	cancel()
+	watchers.Wait()
+	r.pool.Remove(address)
+	forget(r.cfg.Dir, trace)
+	return exit
+}
+
+// terminate asks the box to end, and makes it end after the grace time.
+func (r *replica) terminate(b *box.Box, ended <-chan struct{}) {
+	b.Signal(syscall.SIGTERM)
+	timer := time.NewTimer(r.cfg.Grace)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+		b.Signal(syscall.SIGKILL)
+	}
+}
+
+// probe asks until the answer is 200 or ctx ends.
+func (r *replica) probe(ctx context.Context, url string) bool {
+	client := http.Client{
+		Timeout:       2 * time.Second,
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+		if answers200(ctx, &client, url) {
+			return true
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return false
+		}
+	}
+}
+
+func answers200(ctx context.Context, client *http.Client, url string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // only the status counts
+	return resp.StatusCode == http.StatusOK
+}
+
+// end asks the replica to end; wait for done.
+func (r *replica) end() { r.once.Do(func() { close(r.stop) }) }
+
+func (r *replica) stopping() bool {
+	select {
+	case <-r.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+func (r *replica) set(state, cause string) {
+	r.mu.Lock()
+	r.seen.State = state
+	if cause != "" {
+		r.seen.Cause = cause
+	}
+	r.mu.Unlock()
+	r.tell()
+}
+
+func (r *replica) failed(cause string) {
+	r.cfg.Log.Printf("replica %s: %s", r.name, cause)
+	r.mu.Lock()
+	r.seen.State, r.seen.Cause = backoff, cause
+	r.failures++
+	r.mu.Unlock()
+	r.tell()
+}
+
+func (r *replica) restarting() {
+	r.mu.Lock()
+	r.seen.Restarts++
+	r.mu.Unlock()
+}
+
+// observe is the replica as others see it.
+func (r *replica) observe() (seen port.Replica, failures int, notes []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.seen, r.failures, r.notes
+}
+
+// lastWords renders the end of a log below a cause.
+func lastWords(lines []string) string {
+	if len(lines) == 0 {
+		return "; it printed nothing"
+	}
+	return "; its last lines:\n  " + strings.Join(lines, "\n  ")
+}
+
+func replicaLog(cfg *Config, o Order, name string) *logFile {
+	return &logFile{path: filepath.Join(logDir(cfg.Dir, o.Service, o.Environment), name+".log"), max: cfg.LogSize, now: cfg.Now}
+}

@@ -1,0 +1,103 @@
+//go:build linux
+
+package supervisor
+
+import (
+	"context"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/local/front"
+)
+
+// retire ends a group in the background, once its requests are done or the time
+// for that is over.
+func (e *environment) retire(g *group, servers map[int]*front.Server) {
+	ended := make(chan struct{})
+	e.mu.Lock()
+	e.retiring[g] = ended
+	e.mu.Unlock()
+	go func() {
+		defer close(ended)
+		ctx, cancel := context.WithTimeout(context.Background(), drainTime(e.cfg, g))
+		defer cancel()
+		if err := g.pool.Drained(ctx); err != nil {
+			e.cfg.Log.Printf("%s: %d requests were cut off after %s", g.order, g.pool.Inflight(), drainTime(e.cfg, g))
+		}
+		for _, s := range servers {
+			s.Close(ctx)
+		}
+		g.end()
+		e.mu.Lock()
+		delete(e.retiring, g)
+		e.mu.Unlock()
+	}()
+}
+
+func drainTime(cfg *Config, g *group) time.Duration {
+	if d := g.order.Spec.Workload.Drain.D(); d > 0 {
+		return d
+	}
+	return cfg.Drain
+}
+
+// settle waits until everything that was replaced has ended.
+func (e *environment) settle(ctx context.Context) error {
+	for {
+		e.mu.Lock()
+		var next chan struct{}
+		for _, ended := range e.retiring {
+			next = ended
+		}
+		e.mu.Unlock()
+		if next == nil {
+			return nil
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// remove ends everything.
+func (e *environment) remove(ctx context.Context) error {
+	if err := e.take(ctx); err != nil {
+		return err
+	}
+	defer e.give()
+	if err := e.store.drop(e.key); err != nil {
+		return err
+	}
+	e.shut()
+	return nil
+}
+
+// shut ends everything and keeps what is saved: listeners first, then the
+// requests in flight, then the replicas.
+func (e *environment) shut() {
+	e.closeCandidate()
+	e.mu.Lock()
+	servers, groups := e.servers, []*group{e.promoted, e.staged}
+	e.servers, e.promoted, e.staged = map[int]*front.Server{}, nil, nil
+	e.mu.Unlock()
+	limit := time.Duration(0)
+	for _, g := range groups {
+		if g != nil {
+			g.drain()
+			limit = max(limit, drainTime(e.cfg, g))
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	for _, s := range servers {
+		s.Close(ctx)
+	}
+	e.proxy.Switch(nil)
+	for _, g := range groups {
+		if g != nil {
+			e.retire(g, nil)
+		}
+	}
+	_ = e.settle(context.WithoutCancel(ctx)) // its only error is the context's
+}

@@ -1,0 +1,148 @@
+//go:build linux
+
+package supervisor
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+const stateSchema = 1
+
+// State is what should run, as state.json keeps it.
+type State struct {
+	Schema       int                    `json:"schema"`
+	Environments map[string]Environment `json:"environments"` // by Key
+}
+
+// Environment is one of them. It has at most one promoted release.
+type Environment struct {
+	Service     string               `json:"service"`
+	Environment delivery.Environment `json:"environment"`
+	Port        int                  `json:"port"`
+	Promoted    *Placement           `json:"promoted,omitempty"`
+	Staged      *Placement           `json:"staged,omitempty"`
+}
+
+// Live tells whether anything should run.
+func (e Environment) Live() bool { return e.Promoted != nil || e.Staged != nil }
+
+// Placement is a release that should run.
+type Placement struct {
+	Release delivery.ReleaseID `json:"release"`
+	Spec    Spec               `json:"spec"`
+}
+
+// ReadState reads the state of a folder; a missing one is empty.
+func ReadState(dir string) (State, error) {
+	path := filepath.Join(dir, "state.json")
+	s := State{Schema: stateSchema, Environments: map[string]Environment{}}
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err != nil {
+		return s, fmt.Errorf("read the local target's state: %w", err)
+	}
+	if err := json.NewDecoder(bytes.NewReader(raw)).Decode(&s); err != nil {
+		return s, fault.New(fault.Corrupt, "read %s", path).
+			Hint("move the file away and deploy again; the records of releases are elsewhere and not affected").Because(err)
+	}
+	if s.Schema > stateSchema {
+		return s, fault.New(fault.Conflict, "read %s: a newer Slipway wrote it", path).Hint("use that version, or a later one")
+	}
+	if s.Environments == nil {
+		s.Environments = map[string]Environment{}
+	}
+	return s, nil
+}
+
+// store keeps the state on disk and in memory alike.
+type store struct {
+	dir string
+
+	mu    sync.Mutex
+	state State
+}
+
+func (s *store) get(key string) (Environment, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, ok := s.state.Environments[key]
+	return e, ok
+}
+
+func (s *store) all() map[string]Environment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make(map[string]Environment, len(s.state.Environments))
+	for k, e := range s.state.Environments {
+		all[k] = e
+	}
+	return all
+}
+
+// put makes e the environment's state, on disk first. drop removes it.
+func (s *store) put(key string, e Environment) error { return s.change(key, &e) }
+
+func (s *store) drop(key string) error { return s.change(key, nil) }
+
+func (s *store) change(key string, e *Environment) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := State{Schema: stateSchema, Environments: make(map[string]Environment, len(s.state.Environments)+1)}
+	for k, old := range s.state.Environments {
+		next.Environments[k] = old
+	}
+	delete(next.Environments, key)
+	if e != nil {
+		next.Environments[key] = *e
+	}
+	raw, err := json.MarshalIndent(next, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(s.dir, "state.json"), append(raw, '\n')); err != nil {
+		return fault.New(fault.Exhausted, "save the local target's state").Hint("is the disk full? Nothing was changed").Because(err)
+	}
+	s.state = next
+	return nil
+}
+
+// writeFile replaces a file whole or not at all, and does not return before it
+// would survive a power cut.
+func writeFile(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}

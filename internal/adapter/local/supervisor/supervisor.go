@@ -1,0 +1,190 @@
+//go:build linux
+
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/local/box"
+)
+
+// ErrBusy says that another supervisor has the folder.
+var ErrBusy = errors.New("another supervisor has this folder")
+
+// Config is what a supervisor needs. Only Dir and Runtime have no default.
+type Config struct {
+	Dir          string        // state folder, absolute
+	Runtime      box.Runtime   //
+	StartTimeout time.Duration // until a release must be ready; default 2 min
+	Drain        time.Duration // for requests in flight, when the workload does not say; default 10 s
+	Grace        time.Duration // between SIGTERM and SIGKILL; default 10 s
+	BackoffMin   time.Duration // before the first restart; default 100 ms, doubled each time
+	BackoffMax   time.Duration // default 30 s
+	Stable       time.Duration // a replica that ran so long starts over with BackoffMin; default 30 s
+	Idle         time.Duration // it ends after having had nothing to serve so long; default 3 s
+	LogSize      int64         // bytes of a replica's log before it is rotated; default 4 MiB
+	Log          *log.Logger   // default: discarded
+	Now          func() time.Time
+
+	ports *ports
+}
+
+func (c *Config) defaults() {
+	for d, value := range map[*time.Duration]time.Duration{
+		&c.StartTimeout: 2 * time.Minute, &c.Drain: 10 * time.Second, &c.Grace: 10 * time.Second,
+		&c.BackoffMin: 100 * time.Millisecond, &c.BackoffMax: 30 * time.Second, &c.Stable: 30 * time.Second, &c.Idle: 3 * time.Second,
+	} {
+		if *d == 0 {
+			*d = value
+		}
+	}
+	if c.LogSize == 0 {
+		c.LogSize = 4 << 20
+	}
+	if c.Log == nil {
+		c.Log = log.New(io.Discard, "", 0)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	c.ports = &ports{}
+}
+
+// Supervisor serves the environments of one state folder.
+type Supervisor struct {
+	cfg   *Config
+	store *store
+	end   context.CancelCauseFunc
+
+	mu      sync.Mutex
+	envs    map[string]*environment
+	active  int // calls
+	closing bool
+	idle    *time.Timer
+}
+
+// Run serves until ctx ends, Stop is called, or there was nothing to serve for a
+// while. Then it ends the replicas gracefully; what should run stays saved. It
+// calls ready once it answers. ErrBusy: another one has the folder.
+func Run(ctx context.Context, cfg Config, ready func()) error {
+	cfg.defaults()
+	for _, dir := range []string{cfg.Dir, filepath.Join(cfg.Dir, "run")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("make the local target's folder: %w", err)
+		}
+	}
+	if err := os.Chmod(filepath.Join(cfg.Dir, "run"), 0o700); err != nil {
+		return fmt.Errorf("keep others out of the socket's folder: %w", err)
+	}
+	lock, err := lockDir(cfg.Dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := clearLeftovers(ctx, cfg.Dir); err != nil {
+		return err
+	}
+	state, err := ReadState(cfg.Dir)
+	if err != nil {
+		return err
+	}
+	listener, err := listenUnix(cfg.Dir)
+	if err != nil {
+		return err
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	s := &Supervisor{cfg: &cfg, store: &store{dir: cfg.Dir, state: state}, end: end, envs: map[string]*environment{}}
+	s.restore(ctx)
+	s.idle = time.AfterFunc(cfg.Idle, s.endIdle)
+	return s.serve(ctx, listener, ready)
+}
+
+func (s *Supervisor) restore(ctx context.Context) {
+	for key, saved := range s.store.all() {
+		if !saved.Live() {
+			continue
+		}
+		e := newEnvironment(s.cfg, s.store, key)
+		s.envs[key] = e
+		e.restore(ctx, saved)
+	}
+}
+
+func (s *Supervisor) serve(ctx context.Context, listener net.Listener, ready func()) error {
+	api := &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }, ErrorLog: s.cfg.Log}
+	failed := make(chan error, 1)
+	go func() { failed <- api.Serve(listener) }()
+	s.cfg.Log.Printf("supervisor %d serves %s (runtime %s)", os.Getpid(), s.cfg.Dir, s.cfg.Runtime.Name())
+	ready()
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	s.mu.Lock()
+	s.closing = true
+	s.idle.Stop()
+	envs := s.envs
+	s.mu.Unlock()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_ = api.Shutdown(last) // callers that are left are cut off as the process ends
+	var all sync.WaitGroup
+	for _, e := range envs {
+		all.Go(func() {
+			_ = e.take(last) // whoever has the turn was told to stop
+			e.shut()
+		})
+	}
+	all.Wait()
+	s.cfg.Log.Printf("supervisor %d ends: %v", os.Getpid(), context.Cause(ctx))
+	return err
+}
+
+var (
+	errIdle    = errors.New("nothing is left to serve")
+	errStopped = errors.New("it was asked to stop")
+)
+
+// endIdle ends the supervisor unless it is of use.
+func (s *Supervisor) endIdle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.active == 0 && !s.live() {
+		s.closing = true
+		s.end(errIdle)
+	}
+}
+
+// live tells whether anything should run. Called with mu held.
+func (s *Supervisor) live() bool {
+	for _, e := range s.store.all() {
+		if e.Live() {
+			return true
+		}
+	}
+	return false
+}
+
+// environment finds or makes one.
+func (s *Supervisor) environment(key string) *environment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.envs[key]
+	if e == nil {
+		e = newEnvironment(s.cfg, s.store, key)
+		s.envs[key] = e
+	}
+	return e
+}

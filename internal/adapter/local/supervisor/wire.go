@@ -1,0 +1,132 @@
+//go:build linux
+
+// Package supervisor keeps releases running on this machine: it starts their
+// replicas as containers, restarts them, switches the traffic between releases
+// and remembers what should run across its own end. The local target talks to it
+// over a unix socket.
+package supervisor
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Protocol is the version of what is said over the socket. It grows when an
+// older or newer counterpart would misunderstand.
+const Protocol = 1
+
+// The calls. Hello and Stop keep their form in every protocol.
+const (
+	CallHello   = "/hello"
+	CallStop    = "/stop"
+	CallUp      = "/up"
+	CallStage   = "/stage"
+	CallPromote = "/promote"
+	CallDiscard = "/discard"
+	CallRemove  = "/remove"
+	CallObserve = "/observe"
+	CallTraffic = "/traffic"
+)
+
+// Hello is how a supervisor introduces itself.
+type Hello struct {
+	Protocol int    `json:"protocol"`
+	PID      int    `json:"pid"`
+	Runtime  string `json:"runtime"`
+}
+
+// Stop asks it to end.
+type Stop struct {
+	OnlyIdle bool `json:"only_idle,omitempty"` // not if it has something to serve
+}
+
+// Order is a release for an environment, with everything that is needed to run
+// it without asking anybody.
+type Order struct {
+	Service     string               `json:"service"`
+	Environment delivery.Environment `json:"environment"`
+	Release     delivery.ReleaseID   `json:"release"`
+	Port        int                  `json:"port"` // 0: chosen once and kept
+	Spec        Spec                 `json:"spec"`
+}
+
+// Spec is how a release runs here.
+type Spec struct {
+	Rootfs       string            `json:"rootfs"`          // absolute folder
+	Model        string            `json:"model,omitempty"` // absolute folder
+	ModelVersion string            `json:"model_version,omitempty"`
+	Image        port.ImageConfig  `json:"image"`
+	Workload     delivery.Workload `json:"workload"`
+}
+
+// TrafficQuery asks for a release's traffic.
+type TrafficQuery struct {
+	Service     string               `json:"service"`
+	Environment delivery.Environment `json:"environment"`
+	Release     delivery.ReleaseID   `json:"release"`
+	Since       time.Time            `json:"since"`
+}
+
+// Line is one line of an answer: progress, then the value or the fault.
+type Line struct {
+	Say   string          `json:"say,omitempty"`
+	Value json.RawMessage `json:"value,omitempty"`
+	Fault *Fault          `json:"fault,omitempty"`
+}
+
+// Fault is an error on its way to the client.
+type Fault struct {
+	Kind fault.Kind `json:"kind"`
+	What string     `json:"what"`
+	Hint string     `json:"hint,omitempty"`
+}
+
+// NewFault makes err ready to travel.
+func NewFault(err error) *Fault {
+	return &Fault{Kind: fault.KindOf(err), What: err.Error(), Hint: fault.HintOf(err)}
+}
+
+// Err makes it an error again.
+func (f *Fault) Err() error {
+	return fault.New(f.Kind, "%s", f.What).Hint("%s", f.Hint)
+}
+
+// Key names an environment of a service.
+func Key(service string, env delivery.Environment) string { return service + "/" + string(env) }
+
+// names become folders.
+var name = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+// CheckNames refuses names that cannot be folders.
+func CheckNames(service string, env delivery.Environment) error {
+	for _, n := range []string{service, string(env)} {
+		if !name.MatchString(n) || strings.Contains(n, "..") {
+			return fault.New(fault.Invalid, "name %q: use letters, digits, dot, dash and underscore, 63 at most", n)
+		}
+	}
+	return nil
+}
+
+func (o Order) check() error {
+	if err := CheckNames(o.Service, o.Environment); err != nil {
+		return err
+	}
+	if !o.Release.Valid() {
+		return fault.New(fault.Invalid, "release %q: not a release's name", o.Release)
+	}
+	if o.Port < 0 || o.Port > 65535 {
+		return fault.New(fault.Invalid, "port %d: must be 0 to 65535", o.Port)
+	}
+	return nil
+}
+
+func (o Order) String() string {
+	return fmt.Sprintf("%s in %s", o.Release, Key(o.Service, o.Environment))
+}

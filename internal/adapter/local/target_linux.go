@@ -1,0 +1,291 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/local/supervisor"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Target is a port.Target, port.Meter and port.ReplicaLogs. It keeps nothing
+// itself: any number of processes may use the same folder at once.
+type Target struct{ cfg Config }
+
+// New makes the target. Nothing is started or written before it is used.
+func New(cfg Config) *Target {
+	cfg.Dir = absolute(cfg.Dir)
+	if cfg.Executable == "" {
+		cfg.Executable = "/proc/self/exe"
+	}
+	if len(cfg.SuperviseArgs) == 0 {
+		cfg.SuperviseArgs = []string{SuperviseCommand}
+	}
+	if len(cfg.InitArgs) == 0 {
+		cfg.InitArgs = []string{InitCommand}
+	}
+	return &Target{cfg: cfg}
+}
+
+// Stage fetches the image and the model by their digests and starts the release
+// beside the one that serves. The address is a proxy before its replicas only.
+func (t *Target) Stage(ctx context.Context, o port.Order, say func(string)) (string, error) {
+	say = quiet(say)
+	if err := supervisor.CheckNames(o.Service, o.Environment); err != nil {
+		return "", err
+	}
+	spec, err := t.fetch(ctx, o.Release, say)
+	if err != nil {
+		return "", err
+	}
+	wire := wireOrder(o)
+	wire.Spec = spec
+	var url string
+	if err := t.call(ctx, supervisor.CallStage, wire, &url, say); err != nil {
+		return "", err
+	}
+	return url, nil
+}
+
+// Promote switches the stable port to the staged release, waits for the
+// requests in flight on the one before, and stops that.
+func (t *Target) Promote(ctx context.Context, o port.Order, say func(string)) (port.Observation, error) {
+	var seen port.Observation
+	err := t.call(ctx, supervisor.CallPromote, wireOrder(o), &seen, quiet(say))
+	return seen, err
+}
+
+// Discard stops the release if it is staged.
+func (t *Target) Discard(ctx context.Context, o port.Order) error {
+	saved, err := t.saved(o.Service, o.Environment)
+	if err != nil || saved.Staged == nil || saved.Staged.Release != o.ID {
+		return err
+	}
+	var done bool
+	if err := t.call(ctx, supervisor.CallDiscard, wireOrder(o), &done, quiet(nil)); err != nil {
+		return err
+	}
+	return t.leave(ctx)
+}
+
+// Observe looks. It starts nothing: what should run but has no supervisor is in
+// the notes.
+func (t *Target) Observe(ctx context.Context, service string, env delivery.Environment) (port.Observation, error) {
+	saved, err := t.saved(service, env)
+	if err != nil {
+		return port.Observation{}, err
+	}
+	running, err := supervisor.Locked(t.cfg.Dir)
+	if err != nil {
+		return port.Observation{}, err
+	}
+	var seen port.Observation
+	if running {
+		err := t.ask(ctx, supervisor.CallObserve, named(service, env), &seen, quiet(nil))
+		if err == nil || !errors.Is(err, errAway) {
+			return seen, err
+		}
+	}
+	if saved.Port != 0 {
+		seen.URL = fmt.Sprintf("http://127.0.0.1:%d", saved.Port)
+	}
+	if saved.Promoted != nil {
+		seen.Notes = []string{fmt.Sprintf("%s should serve, but its supervisor does not run: start it again with `slipway up`", saved.Promoted.Release)}
+	}
+	return seen, nil
+}
+
+// Remove stops everything of the service in the environment and forgets its
+// port. The supervisor ends with the last one.
+func (t *Target) Remove(ctx context.Context, service string, env delivery.Environment) error {
+	saved, err := t.saved(service, env)
+	if err != nil || saved.Service == "" {
+		return err
+	}
+	var done bool
+	if err := t.call(ctx, supervisor.CallRemove, named(service, env), &done, quiet(nil)); err != nil {
+		return err
+	}
+	return t.leave(ctx)
+}
+
+// Traffic sums up what came by the stable port, by the second, for about the
+// last hour. What an earlier supervisor counted is lost with it.
+func (t *Target) Traffic(ctx context.Context, service string, env delivery.Environment, id delivery.ReleaseID, since time.Time) (port.Traffic, error) {
+	saved, err := t.saved(service, env)
+	if err != nil || !saved.Live() {
+		return port.Traffic{}, err
+	}
+	q := supervisor.TrafficQuery{Service: service, Environment: env, Release: id, Since: since}
+	var seen port.Traffic
+	if err := t.ask(ctx, supervisor.CallTraffic, q, &seen, quiet(nil)); err != nil {
+		if errors.Is(err, errAway) {
+			err = fault.New(fault.Unavailable, "read the traffic of %s in %s: its supervisor does not run", service, env).
+				Hint("start it again with `slipway up`").Because(err)
+		}
+		return port.Traffic{}, err
+	}
+	return seen, nil
+}
+
+// ReplicaLogs returns the last lines of every replica that is there, or that was
+// if none is: "time replica | text".
+func (t *Target) ReplicaLogs(_ context.Context, service string, env delivery.Environment, lines int) ([]string, error) {
+	saved, err := t.saved(service, env)
+	if err != nil {
+		return nil, err
+	}
+	var of []delivery.ReleaseID
+	for _, p := range []*supervisor.Placement{saved.Promoted, saved.Staged} {
+		if p != nil {
+			of = append(of, p.Release)
+		}
+	}
+	return supervisor.ReadLogs(t.cfg.Dir, service, env, of, lines)
+}
+
+// Up brings back everything that should serve, e.g. after a reboot, and waits
+// until it does. With nothing to serve it does nothing.
+func (t *Target) Up(ctx context.Context) error {
+	live, err := t.live()
+	if err != nil || !live {
+		return err
+	}
+	var done bool
+	return t.call(ctx, supervisor.CallUp, struct{}{}, &done, quiet(nil))
+}
+
+// Down ends the supervisor and all replicas gracefully, and keeps what should
+// serve for the next Up or Stage. When none runs it does nothing.
+func (t *Target) Down(ctx context.Context) error {
+	return t.stop(ctx, supervisor.Stop{})
+}
+
+// leave ends a supervisor that has nothing left to serve, so that no process
+// lingers.
+func (t *Target) leave(ctx context.Context) error {
+	live, err := t.live()
+	if err != nil || live {
+		return err
+	}
+	return t.stop(ctx, supervisor.Stop{OnlyIdle: true})
+}
+
+func (t *Target) stop(ctx context.Context, how supervisor.Stop) error {
+	for {
+		running, err := supervisor.Locked(t.cfg.Dir)
+		if err != nil || !running {
+			return err
+		}
+		ends := true
+		err = t.ask(ctx, supervisor.CallStop, how, &ends, quiet(nil))
+		if err != nil && !errors.Is(err, errAway) || !ends {
+			return err
+		}
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return fmt.Errorf("wait for the supervisor to end: %w", err)
+		}
+	}
+}
+
+// fetch makes everything ready that running the release needs.
+func (t *Target) fetch(ctx context.Context, r delivery.Release, say func(string)) (supervisor.Spec, error) {
+	spec := supervisor.Spec{Workload: r.Workload}
+	if !r.Image.Digest.Valid() {
+		return spec, fault.New(fault.Invalid, "run image %q: it is not pinned by digest", r.Image)
+	}
+	say("unpacking the image")
+	spec.Rootfs = filepath.Join(t.cfg.Dir, "rootfs", r.Image.Digest.Hex())
+	if err := os.MkdirAll(filepath.Dir(spec.Rootfs), 0o755); err != nil {
+		return spec, fmt.Errorf("make room for the image: %w", err)
+	}
+	var err error
+	if spec.Image, err = t.cfg.Images.Unpack(ctx, r.Image, spec.Rootfs); err != nil {
+		return spec, fmt.Errorf("unpack %s: %w", r.Image, err)
+	}
+	if err := os.Chmod(spec.Rootfs, 0o755); err != nil {
+		return spec, fmt.Errorf("open the image's root to its user: %w", err)
+	}
+	if r.Model == nil {
+		return spec, nil
+	}
+	if !r.Model.Digest.Valid() {
+		return spec, fault.New(fault.Invalid, "run model %s: it is not pinned by digest", r.Model)
+	}
+	say("fetching the model")
+	spec.Model = filepath.Join(t.cfg.Dir, "models", r.Model.Digest.Hex())
+	spec.ModelVersion = strconv.Itoa(r.Model.Version)
+	if err := os.MkdirAll(filepath.Dir(spec.Model), 0o755); err != nil {
+		return spec, fmt.Errorf("make room for the model: %w", err)
+	}
+	if err := t.cfg.Artifacts.Fetch(ctx, *r.Model, spec.Model); err != nil {
+		return spec, fmt.Errorf("fetch model %s: %w", r.Model, err)
+	}
+	return spec, readable(spec.Model)
+}
+
+// readable lets the service's user, who is another one than root, read the
+// model. An ordinary user's replicas are that user already.
+func readable(dir string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		mode, want := info.Mode(), fs.FileMode(0o444)
+		if mode.IsDir() {
+			want = 0o555
+		}
+		if mode.Perm()&want == want || !mode.IsDir() && !mode.IsRegular() {
+			return nil
+		}
+		return os.Chmod(path, mode.Perm()|want)
+	})
+}
+
+func (t *Target) saved(service string, env delivery.Environment) (supervisor.Environment, error) {
+	if err := supervisor.CheckNames(service, env); err != nil {
+		return supervisor.Environment{}, err
+	}
+	state, err := supervisor.ReadState(t.cfg.Dir)
+	return state.Environments[supervisor.Key(service, env)], err
+}
+
+func (t *Target) live() (bool, error) {
+	state, err := supervisor.ReadState(t.cfg.Dir)
+	for _, e := range state.Environments {
+		if e.Live() {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+func wireOrder(o port.Order) supervisor.Order {
+	return supervisor.Order{Service: o.Service, Environment: o.Environment, Release: o.ID, Port: o.Port}
+}
+
+func named(service string, env delivery.Environment) supervisor.Order {
+	return supervisor.Order{Service: service, Environment: env}
+}
+
+func quiet(say func(string)) func(string) {
+	if say == nil {
+		return func(string) {}
+	}
+	return say
+}

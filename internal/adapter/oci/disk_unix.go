@@ -1,0 +1,52 @@
+//go:build unix
+
+package oci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// freeSpace is how many bytes an ordinary user can still write below folder.
+func freeSpace(folder string) (int64, bool) {
+	var s unix.Statfs_t
+	if unix.Statfs(folder, &s) != nil {
+		return 0, false
+	}
+	return int64(s.Bavail) * int64(s.Bsize), true
+}
+
+// lock holds the file against other processes until unlock; it goes with its
+// process.
+func lock(ctx context.Context, path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fault.New(kindOf(err), "lock %s", path).Because(err)
+	}
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { f.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			f.Close()
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		select {
+		case <-ctx.Done():
+			f.Close()
+			return nil, fmt.Errorf("wait for another process at %s: %w", path, context.Cause(ctx))
+		case <-again.C:
+		}
+	}
+}

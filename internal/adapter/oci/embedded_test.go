@@ -1,0 +1,433 @@
+package oci_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/slipway-cd/slipway/internal/adapter/oci"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
+)
+
+func TestOpenIsCheap(t *testing.T) {
+	best := time.Hour
+	for range 5 {
+		start := time.Now()
+		e, err := oci.OpenEmbedded(filepath.Join(t.TempDir(), "registry"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		best = min(best, time.Since(start))
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if best > 10*time.Millisecond {
+		t.Errorf("opening takes %v", best)
+	}
+}
+
+// TestTwoProcesses pushes images that share a layer from several processes at
+// once into one folder.
+func TestTwoProcesses(t *testing.T) {
+	registry := t.TempDir()
+	shared := []porttest.Entry{{Name: "base", Body: strings.Repeat("base", 1<<18)}}
+	type push struct {
+		cmd    *exec.Cmd
+		out    bytes.Buffer
+		digest delivery.Digest
+	}
+	pushes := make([]push, 3)
+	for i := range pushes {
+		p := &pushes[i]
+		built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, shared, []porttest.Entry{{Name: "app", Body: fmt.Sprint(i)}})
+		p.digest = built.Digest
+		p.cmd = exec.Command(os.Args[0], "push", registry, built.Layout, string(built.Digest))
+		p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
+		if err := p.cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e, err := oci.OpenEmbedded(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	for i := range pushes {
+		p := &pushes[i]
+		if err := p.cmd.Wait(); err != nil || p.out.Len() > 0 {
+			t.Fatalf("push %d: %v, and it printed: %s", i, err, p.out.String())
+		}
+		dir := filepath.Join(t.TempDir(), "x")
+		if _, err := in(e).Unpack(t.Context(), delivery.Image{Repository: "a/b", Digest: p.digest}, dir); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestMemory pushes and unpacks 300 MB that can't be compressed.
+func TestMemory(t *testing.T) {
+	const size = 300 << 20
+	dir := t.TempDir()
+	built := bigLayout(t, dir, size)
+	var before runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	var peak atomic.Uint64
+	watch := func(done, total int64) {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		peak.Store(max(peak.Load(), m.HeapInuse))
+	}
+	r := in(embedded(t))
+	img := delivery.Image{Repository: "big/model", Digest: built.Digest}
+	start := time.Now()
+	if _, err := r.Push(t.Context(), dir, img, "v1", watch); err != nil {
+		t.Fatal(err)
+	}
+	pushed := time.Now()
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		if _, err := r.Unpack(t.Context(), img, filepath.Join(t.TempDir(), "x")); err != nil {
+			t.Error(err)
+		}
+	}()
+	for tick := time.NewTicker(50 * time.Millisecond); ; {
+		select {
+		case <-over:
+			t.Logf("push %v, unpack %v, heap %d MB before, at most %d MB", pushed.Sub(start), time.Since(pushed), before.HeapInuse>>20, peak.Load()>>20)
+			if peak.Load() > 100<<20 {
+				t.Errorf("%d MB of heap in use", peak.Load()>>20)
+			}
+			return
+		case <-tick.C:
+			watch(0, 0)
+		}
+	}
+}
+
+func TestBlobsAreHealed(t *testing.T) {
+	registry := t.TempDir()
+	e, err := oci.OpenEmbedded(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	layout := t.TempDir()
+	built := porttest.WriteLayout(t, layout, port.ImageConfig{}, []porttest.Entry{{Name: "a", Body: strings.Repeat("x", 9999)}})
+	img := delivery.Image{Repository: "a/b", Digest: built.Digest}
+	push := func() {
+		t.Helper()
+		if _, err := in(e).Push(t.Context(), layout, img, "v1", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	push()
+	blobs, err := filepath.Glob(filepath.Join(registry, "docker/registry/v2/blobs/sha256/*/*/data"))
+	if err != nil || len(blobs) != 3 {
+		t.Fatalf("blobs: %v, %v; want manifest, configuration and layer", blobs, err)
+	}
+	for _, damage := range []func(string) error{os.Remove, func(p string) error { return os.Truncate(p, 1) }} {
+		for _, blob := range blobs {
+			if err := damage(blob); err != nil {
+				t.Fatal(err)
+			}
+			if has, err := in(e).Has(t.Context(), img); has {
+				t.Errorf("Has = %v, %v without %s", has, err, blob)
+			}
+			push()
+			if has, err := in(e).Has(t.Context(), img); err != nil || !has {
+				t.Errorf("Has = %v, %v after the second push", has, err)
+			}
+		}
+	}
+}
+
+// TestRot changes stored bytes without changing their number.
+func TestRot(t *testing.T) {
+	registry := t.TempDir()
+	e, err := oci.OpenEmbedded(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	layout, model := t.TempDir(), t.TempDir()
+	built := porttest.WriteLayout(t, layout, port.ImageConfig{}, []porttest.Entry{{Name: "a", Body: strings.Repeat("x", 99999)}})
+	img, err := in(e).Push(t.Context(), layout, delivery.Image{Repository: "a/b", Digest: built.Digest}, "v1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(model, "weights.bin"), []byte(strings.Repeat("w", 99999)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	digest, err := in(e).Store(t.Context(), "m", model, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blobs, _ := filepath.Glob(filepath.Join(registry, "docker/registry/v2/blobs/sha256/*/*/data"))
+	for _, blob := range blobs {
+		b, err := os.ReadFile(blob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b[0] != '{' {
+			b[len(b)-1] ^= 1
+			if err := os.WriteFile(blob, b, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	dir := filepath.Join(t.TempDir(), "x")
+	if _, err := in(e).Unpack(t.Context(), img, dir); !fault.Is(err, fault.Corrupt) {
+		t.Errorf("Unpack = %v, want corrupt", err)
+	}
+	err = in(e).Fetch(t.Context(), delivery.ModelRef{Group: "m", Version: 1, Digest: digest}, dir)
+	if !fault.Is(err, fault.Corrupt) || !strings.Contains(err.Error(), "weights.bin") {
+		t.Errorf("Fetch = %v, want corrupt, naming the file", err)
+	}
+	if _, err := os.Lstat(dir); err == nil {
+		t.Error("something half-done is visible")
+	}
+}
+
+func TestAbandonedUploads(t *testing.T) {
+	registry := t.TempDir()
+	uploads := filepath.Join(registry, "docker/registry/v2/repositories/a/b/_uploads")
+	for name, age := range map[string]time.Duration{"old": 2 * time.Hour, "young": time.Minute} {
+		data := filepath.Join(uploads, name, "data")
+		if err := os.MkdirAll(filepath.Dir(data), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(data, []byte("half"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(data, time.Now().Add(-age), time.Now().Add(-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.Entry{{Name: "a"}})
+	if err := pushAlone(registry, built.Layout, built.Digest); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(uploads)
+	if err != nil || len(left) != 1 || left[0].Name() != "young" {
+		t.Errorf("left: %v, %v; want only the one that may be under way", left, err)
+	}
+}
+
+func TestListen(t *testing.T) {
+	e := embedded(t)
+	for _, addr := range []string{"0.0.0.0:0", ":0", "192.0.2.1:5000", "example.com:80", "nonsense"} {
+		if l, err := e.Listen(addr); !fault.Is(err, fault.Invalid) {
+			t.Errorf("Listen(%s) = %v, %v, want it refused", addr, l, err)
+		}
+	}
+	l, err := e.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.Entry{{Name: "a"}})
+	img, err := in(e).Push(t.Context(), built.Layout, delivery.Image{Repository: "a/b", Digest: built.Digest}, "v1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outside := oci.New(oci.Config{Address: l.Addr()})
+	if has, err := outside.Has(t.Context(), delivery.Image{Repository: l.Addr() + "/a/b", Digest: img.Digest}); err != nil || !has {
+		t.Errorf("over the port: Has = %v, %v", has, err)
+	}
+	if got, want := outside.Reference(img), l.Addr()+"/a/b@"+string(img.Digest); got != want {
+		t.Errorf("Reference = %s, want %s", got, want)
+	}
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+l.Addr()+"/v2/", nil)
+	req.Host = "evil.example"
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusForbidden {
+		t.Errorf("a foreign name for this host got %s", resp.Status)
+	}
+}
+
+func TestNoEmbeddedRegistry(t *testing.T) {
+	_, err := oci.New(oci.Config{}).Has(t.Context(), delivery.Image{Repository: "a/b", Digest: delivery.Digest("sha256:" + strings.Repeat("0", 64))})
+	if !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
+		t.Errorf("Has = %v, want invalid, with a hint", err)
+	}
+}
+
+func TestDiskFull(t *testing.T) {
+	if os.Getuid() != 0 || runtime.GOOS != "linux" {
+		t.Skip("mounting a small file system needs root on Linux")
+	}
+	disk := t.TempDir()
+	if err := syscall.Mount("none", disk, "tmpfs", 0, "size=4m"); err != nil {
+		t.Skipf("this machine allows no mount: %v", err)
+	}
+	defer syscall.Unmount(disk, syscall.MNT_DETACH)
+	big, small := t.TempDir(), t.TempDir()
+	bigImage := delivery.Image{Repository: "a/b", Digest: bigLayout(t, big, 8<<20).Digest}
+	e, err := oci.OpenEmbedded(filepath.Join(disk, "registry"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	r := in(e)
+	wantFull := func(act string, err error) {
+		t.Helper()
+		if !fault.Is(err, fault.Exhausted) || !strings.Contains(err.Error(), "no space left") || !strings.Contains(err.Error(), disk) {
+			t.Errorf("%s on a full disk = %v", act, err)
+		}
+	}
+	_, err = r.Push(t.Context(), big, bigImage, "v1", nil)
+	wantFull("push", err)
+	if !strings.Contains(fmt.Sprint(err), "the image needs 8.0 MB") {
+		t.Errorf("it does not say how much: %v", err)
+	}
+	_, err = r.Store(t.Context(), "m", big, nil)
+	wantFull("store", err)
+	if has, err := r.Has(t.Context(), bigImage); err != nil || has {
+		t.Errorf("Has = %v, %v", has, err)
+	}
+	elsewhere := in(embedded(t))
+	if _, err := elsewhere.Push(t.Context(), big, bigImage, "v1", nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err = elsewhere.Unpack(t.Context(), bigImage, filepath.Join(disk, "rootfs"))
+	wantFull("unpack", err)
+	digest, err := elsewhere.Store(t.Context(), "m", big, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFull("fetch", elsewhere.Fetch(t.Context(), delivery.ModelRef{Group: "m", Digest: digest}, filepath.Join(disk, "model")))
+	// What failed takes no room, so something smaller still fits.
+	built := porttest.WriteLayout(t, small, port.ImageConfig{}, []porttest.Entry{{Name: "a"}})
+	if _, err := r.Push(t.Context(), small, delivery.Image{Repository: "a/b", Digest: built.Digest}, "v1", nil); err != nil {
+		t.Errorf("a small image after a big one: %v", err)
+	}
+}
+
+// TestDiskFullUnderway fills the disk after the push has looked at it.
+func TestDiskFullUnderway(t *testing.T) {
+	if os.Getuid() != 0 || runtime.GOOS != "linux" {
+		t.Skip("mounting a small file system needs root on Linux")
+	}
+	disk := t.TempDir()
+	if err := syscall.Mount("none", disk, "tmpfs", 0, "size=12m"); err != nil {
+		t.Skipf("this machine allows no mount: %v", err)
+	}
+	defer syscall.Unmount(disk, syscall.MNT_DETACH)
+	dir := t.TempDir()
+	img := delivery.Image{Repository: "a/b", Digest: bigLayout(t, dir, 8<<20).Digest}
+	e, err := oci.OpenEmbedded(disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	filled := false
+	_, err = in(e).Push(t.Context(), dir, img, "v1", func(done, _ int64) {
+		if done > 0 && !filled {
+			filled = true
+			_ = os.WriteFile(filepath.Join(disk, "ballast"), make([]byte, 16<<20), 0o600) // fails when the disk is full
+		}
+	})
+	if !filled || !fault.Is(err, fault.Exhausted) {
+		t.Fatalf("Push = %v (disk filled: %v), want exhausted", err, filled)
+	}
+	if left, _ := filepath.Glob(filepath.Join(disk, "docker/registry/v2/repositories/a/b/_uploads/*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if err := os.Remove(filepath.Join(disk, "ballast")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in(e).Push(t.Context(), dir, img, "v1", nil); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+}
+
+// bigLayout writes an image with one layer of random bytes, none of which is
+// held in memory.
+func bigLayout(t *testing.T, dir string, size int64) port.BuiltImage {
+	t.Helper()
+	layer := &fileLayer{path: filepath.Join(t.TempDir(), "layer.tar")}
+	f, err := os.Create(layer.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.New()
+	w := tar.NewWriter(io.MultiWriter(f, sum))
+	header := &tar.Header{Name: "weights", Mode: 0o644, Size: size}
+	random := struct{ io.Reader }{rand.NewChaCha8([32]byte{1})}
+	if err := w.WriteHeader(header); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.CopyN(w, random, size); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	layer.digest = v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum.Sum(nil))}
+	img, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), layer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := layout.Write(dir, empty.Index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := path.AppendImage(img); err != nil {
+		t.Fatal(err)
+	}
+	digest, err := img.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port.BuiltImage{Digest: delivery.Digest(digest.String()), Layout: dir}
+}
+
+// fileLayer is a layer that is not compressed.
+type fileLayer struct {
+	path   string
+	digest v1.Hash
+}
+
+func (l *fileLayer) Digest() (v1.Hash, error)             { return l.digest, nil }
+func (l *fileLayer) DiffID() (v1.Hash, error)             { return l.digest, nil }
+func (l *fileLayer) Compressed() (io.ReadCloser, error)   { return os.Open(l.path) }
+func (l *fileLayer) Uncompressed() (io.ReadCloser, error) { return os.Open(l.path) }
+func (l *fileLayer) MediaType() (types.MediaType, error)  { return types.OCIUncompressedLayer, nil }
+func (l *fileLayer) Size() (int64, error) {
+	info, err := os.Stat(l.path)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}

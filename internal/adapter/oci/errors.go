@@ -1,0 +1,134 @@
+package oci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// mismatch begins what the registry's client says about content that is not
+// what its digest or size says; it has no type for it. A test holds it.
+const mismatch = "error verifying"
+
+// explain makes a fault of what the registry's client returned. act is the act
+// and the thing: "push mlops/api@sha256:...".
+func (p place) explain(ctx context.Context, act string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", act, context.Cause(ctx))
+	}
+	var own *fault.Error
+	if errors.As(err, &own) {
+		return fmt.Errorf("%s: %w", act, err)
+	}
+	kind, hint := p.judge(err)
+	f := fault.New(kind, "%s", act).Because(err)
+	if hint != "" {
+		f = f.Hint("%s", hint)
+	}
+	return f
+}
+
+func (p place) judge(err error) (fault.Kind, string) {
+	var answer *transport.Error
+	var asked *url.Error
+	var network net.Error
+	switch text := err.Error(); {
+	case noSpace(err):
+		return fault.Exhausted, "make room where " + p.who + " keeps its images"
+	case strings.Contains(text, mismatch):
+		return fault.Corrupt, "what " + p.who + " keeps is not what was pushed: push it again"
+	case errors.As(err, &answer):
+		return p.judgeAnswer(answer)
+	case strings.Contains(text, "credentials"):
+		return fault.Denied, "look at credHelpers and credsStore in Docker's config.json"
+	case errors.As(err, &asked) || errors.As(err, &network) || errors.Is(err, syscall.ECONNREFUSED):
+		return fault.Unavailable, "can this machine reach " + p.who + "?"
+	case errors.Is(err, fs.ErrPermission):
+		return fault.Denied, "look at the owner and the permissions of the folder"
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.NotFound, ""
+	}
+	return fault.Internal, ""
+}
+
+func (p place) judgeAnswer(a *transport.Error) (fault.Kind, string) {
+	for _, d := range a.Errors {
+		if d.Code == transport.DigestInvalidErrorCode {
+			return fault.Corrupt, "a file changed while it was uploaded, or was damaged before: build it again"
+		}
+	}
+	switch a.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return fault.Denied, fmt.Sprintf("log in with `docker login %s`, or check what the account may do there", p.who)
+	case http.StatusNotFound:
+		return fault.NotFound, ""
+	case http.StatusRequestEntityTooLarge, http.StatusInsufficientStorage:
+		return fault.Exhausted, "the registry has no room for it"
+	case http.StatusTooManyRequests:
+		return fault.Unavailable, p.who + " asks to slow down: try again later"
+	}
+	if a.StatusCode >= 500 {
+		return fault.Unavailable, p.who + " has trouble of its own: try again later"
+	}
+	return fault.Failed, ""
+}
+
+// noSpace knows a full disk, also when a registry tells of it.
+func noSpace(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
+		strings.Contains(err.Error(), "no space left on device") || strings.Contains(err.Error(), "disk quota exceeded")
+}
+
+// kindOf judges an error of the file system.
+func kindOf(err error) fault.Kind {
+	switch {
+	case noSpace(err):
+		return fault.Exhausted
+	case errors.Is(err, fs.ErrPermission):
+		return fault.Denied
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.NotFound
+	}
+	return fault.Internal
+}
+
+func notFound(err error) bool {
+	var answer *transport.Error
+	return errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound
+}
+
+// full says that the disk is, or will be. need 0: unknown.
+func full(act, folder, what string, need int64, because error) error {
+	said := fmt.Sprintf("no space left on %s", folder)
+	if free, ok := freeSpace(folder); ok {
+		said = fmt.Sprintf("no space left: %s free on %s", megabytes(free), folder)
+	}
+	if need > 0 {
+		said += fmt.Sprintf(", %s needs %s", what, megabytes(need))
+	}
+	return fault.New(fault.Exhausted, "%s: %s", act, said).
+		Hint("make room there and run it again; `slipway cleanup` removes what no release needs").Because(because)
+}
+
+func megabytes(n int64) string {
+	switch {
+	case n >= 10<<30:
+		return fmt.Sprintf("%d GB", n>>30)
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f kB", float64(n)/(1<<10))
+}

@@ -1,0 +1,228 @@
+package oci
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// maxManifest bounds what is read of a manifest before it is checked.
+const maxManifest = 4 << 20
+
+// stamp is the time of every fetched file: one that has another time was
+// touched since, and is read again.
+func stamp() time.Time { return time.Unix(1e9, 0) }
+
+// Fetch makes dir hold exactly the model's files. Beside dir it keeps dir.lock.
+func (r *Registry) Fetch(ctx context.Context, m delivery.ModelRef, dir string) error {
+	repository, err := modelRepository(m.Group)
+	if err != nil {
+		return err
+	}
+	if !m.Digest.Valid() {
+		return fault.New(fault.Invalid, "model %s: %q is no digest", m, m.Digest)
+	}
+	at, err := r.place(ctx, repository)
+	if err != nil {
+		return err
+	}
+	act := "fetch model " + m.String()
+	files, err := at.modelFiles(ctx, act, m.Digest)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return fault.New(kindOf(err), "%s", act).Because(err)
+	}
+	unlock, err := lock(ctx, dir+".lock")
+	if err != nil {
+		return fmt.Errorf("%s: %w", act, err)
+	}
+	defer unlock()
+	entries, err := os.ReadDir(dir)
+	if err == nil && len(entries) > 0 {
+		return r.recheck(ctx, act, files, dir)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fault.New(kindOf(err), "%s", act).Because(err)
+	}
+	return at.download(ctx, act, files, dir)
+}
+
+// modelFiles reads the manifest; what it says is believed only as far as it is
+// well-formed.
+func (p place) modelFiles(ctx context.Context, act string, d delivery.Digest) (map[string]v1.Descriptor, error) {
+	got, err := remote.Get(p.repo.Digest(string(d)), p.options...)
+	if err != nil {
+		return nil, p.explain(ctx, act, err)
+	}
+	corrupt := func(format string, args ...any) error {
+		return fault.New(fault.Corrupt, "%s: %s", act, fmt.Sprintf(format, args...)).Hint("what lies under %s was not stored by Slipway", d)
+	}
+	var m manifest
+	if len(got.Manifest) > maxManifest || sum(got.Manifest) != d || json.Unmarshal(got.Manifest, &m) != nil {
+		return nil, corrupt("its manifest is damaged")
+	}
+	if m.ArtifactType != ModelType || m.MediaType != types.OCIManifestSchema1 || len(m.Layers) == 0 {
+		return nil, corrupt("this is no model")
+	}
+	files := map[string]v1.Descriptor{}
+	for _, l := range m.Layers {
+		title := l.Annotations[titleKey]
+		if _, twice := files[title]; twice || !validTitle(title) || !delivery.Digest(l.Digest.String()).Valid() || l.Size < 0 {
+			return nil, corrupt("its file %q", title)
+		}
+		files[title] = l
+	}
+	for title := range files {
+		for dir := path.Dir(title); dir != "."; dir = path.Dir(dir) {
+			if _, isFile := files[dir]; isFile {
+				return nil, corrupt("%q is a file and a folder", dir)
+			}
+		}
+	}
+	return files, nil
+}
+
+func (p place) download(ctx context.Context, act string, files map[string]v1.Descriptor, dir string) error {
+	var need int64
+	for _, f := range files {
+		need += f.Size
+	}
+	if lacks(filepath.Dir(dir), need) {
+		return full(act, filepath.Dir(dir), "the model", need, nil)
+	}
+	partial := dir + ".partial"
+	removeTree(partial)
+	defer removeTree(partial)
+	for _, title := range titles(files) {
+		err := p.downloadFile(ctx, files[title], filepath.Join(partial, filepath.FromSlash(title)))
+		switch {
+		case err == nil:
+		case noSpace(err):
+			return full(act, filepath.Dir(dir), "the model", need, err)
+		case notFound(err) && ctx.Err() == nil:
+			return damaged(act, title, errors.New("the registry has lost it"))
+		case strings.Contains(err.Error(), mismatch) && ctx.Err() == nil:
+			return damaged(act, title, err)
+		default:
+			return p.explain(ctx, fmt.Sprintf("%s: file %s", act, title), err)
+		}
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fault.New(kindOf(err), "%s", act).Because(err)
+	}
+	if err := os.Rename(partial, dir); err != nil {
+		return fault.New(kindOf(err), "%s", act).Because(err)
+	}
+	return nil
+}
+
+// downloadFile writes one file, read-only and on the disk before it is visible.
+func (p place) downloadFile(ctx context.Context, d v1.Descriptor, to string) (err error) {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	layer, err := remote.Layer(p.repo.Digest(d.Digest.String()), p.options...)
+	if err != nil {
+		return err
+	}
+	blob, err := layer.Compressed()
+	if err != nil {
+		return err
+	}
+	defer blob.Close()
+	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	n, err := io.CopyBuffer(struct{ io.Writer }{f}, contextReader{ctx, blob}, make([]byte, 1<<20))
+	if err == nil && n != d.Size {
+		err = fmt.Errorf(mismatch+" size; got %d, want %d", n, d.Size)
+	}
+	err = errors.Join(err, f.Chmod(0o444), f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	return os.Chtimes(to, stamp(), stamp())
+}
+
+func damaged(act, title string, err error) error {
+	return fault.New(fault.Corrupt, "%s: file %s is not what was stored", act, title).
+		Hint("train and register the model again, or approve another version").Because(err)
+}
+
+// recheck looks at a folder that is there already: the same files, and of each
+// one that was touched (or all, with Rehash) the same content.
+func (r *Registry) recheck(ctx context.Context, act string, files map[string]v1.Descriptor, dir string) error {
+	changed := func(title string, why string) error {
+		return fault.New(fault.Corrupt, "%s: file %s in %s is not what was stored: %s", act, title, dir, why).
+			Hint("remove %s and run it again: it is fetched anew", dir)
+	}
+	seen := map[string]bool{}
+	err := filepath.WalkDir(dir, func(at string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, at)
+		if err != nil {
+			return err
+		}
+		title := filepath.ToSlash(rel)
+		want, known := files[title]
+		info, err := os.Lstat(at)
+		switch {
+		case err != nil:
+			return err
+		case !known:
+			return changed(title, "it does not belong there")
+		case !info.Mode().IsRegular():
+			return changed(title, "it is no regular file")
+		case info.Size() != want.Size:
+			return changed(title, fmt.Sprintf("%d bytes instead of %d", info.Size(), want.Size))
+		}
+		seen[title] = true
+		if !r.c.Rehash && info.ModTime().Equal(stamp()) {
+			return nil
+		}
+		got, _, err := sumFile(ctx, at)
+		if err == nil && got != want.Digest {
+			err = changed(title, "its digest is "+got.String())
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("look at the model's folder: %w", err)
+	}
+	for _, title := range titles(files) {
+		if !seen[title] {
+			return changed(title, "it is missing")
+		}
+	}
+	return nil
+}
+
+func titles(files map[string]v1.Descriptor) []string {
+	out := make([]string, 0, len(files))
+	for t := range files {
+		out = append(out, t)
+	}
+	sort.Strings(out)
+	return out
+}

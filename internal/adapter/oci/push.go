@@ -1,0 +1,178 @@
+package oci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Push uploads what the registry lacks and tags it.
+func (r *Registry) Push(ctx context.Context, dir string, img delivery.Image, tag string, p port.Progress) (delivery.Image, error) {
+	if err := checkImage(img); err != nil {
+		return delivery.Image{}, err
+	}
+	if !tagForm.MatchString(tag) {
+		return delivery.Image{}, fault.New(fault.Invalid, "%q is no tag", tag).
+			Hint("letters, digits and . _ -, at most 128 of them")
+	}
+	at, err := r.place(ctx, img.Repository)
+	if err != nil {
+		return delivery.Image{}, err
+	}
+	act := "push " + img.String()
+	if at.tagged(img, tag) {
+		return img, nil
+	}
+	what, parts, err := fromLayout(dir, img)
+	if err != nil {
+		return delivery.Image{}, err
+	}
+	need, err := at.prepare(act, parts)
+	if err != nil {
+		return delivery.Image{}, err
+	}
+	seen := newMeter(at.transport, p, parts)
+	err = remote.Push(at.repo.Tag(tag), what, append(at.options, remote.WithTransport(seen), remote.WithJobs(2))...)
+	seen.end(err == nil)
+	if err != nil && at.embedded != nil && (noSpace(err) || lacks(at.embedded.dir, need)) && ctx.Err() == nil {
+		return delivery.Image{}, full(act, at.embedded.dir, "the image", need, err)
+	}
+	if err != nil {
+		return delivery.Image{}, at.explain(ctx, act, err)
+	}
+	return img, nil
+}
+
+// Has tells whether the registry holds the image.
+func (r *Registry) Has(ctx context.Context, img delivery.Image) (bool, error) {
+	if err := checkImage(img); err != nil {
+		return false, err
+	}
+	at, err := r.place(ctx, img.Repository)
+	if err != nil {
+		return false, err
+	}
+	_, err = remote.Head(at.repo.Digest(string(img.Digest)), at.options...)
+	if notFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, at.explain(ctx, "look for "+img.String(), err)
+	}
+	return at.embedded == nil || at.embedded.holds(img.Digest), nil
+}
+
+// tagged tells whether there is nothing to do. Trouble is left to the push.
+func (p place) tagged(img delivery.Image, tag string) bool {
+	d, err := remote.Head(p.repo.Tag(tag), p.options...)
+	if err != nil || d.Digest.String() != string(img.Digest) {
+		return false
+	}
+	return p.embedded == nil || p.embedded.holds(img.Digest)
+}
+
+// prepare makes the embedded registry ready for the blobs: leftovers go, and a
+// disk that is too small is known before the first byte. It returns the bytes
+// that will be written.
+func (p place) prepare(act string, parts []v1.Descriptor) (need int64, err error) {
+	if p.embedded == nil {
+		return 0, nil
+	}
+	p.embedded.sweep(p.repo.RepositoryStr(), time.Now())
+	for _, part := range parts {
+		p.embedded.heal(part)
+		if !p.embedded.hasBlob(part) {
+			need += part.Size
+		}
+	}
+	if lacks(p.embedded.dir, need) {
+		return need, full(act, p.embedded.dir, "the image", need, nil)
+	}
+	for _, part := range parts {
+		// The library takes a manifest that is there for the image being whole.
+		if need > 0 && (part.MediaType.IsImage() || part.MediaType.IsIndex()) {
+			p.embedded.forget(part)
+		}
+	}
+	return need, nil
+}
+
+func lacks(dir string, need int64) bool {
+	free, ok := freeSpace(dir)
+	return ok && free < need
+}
+
+// fromLayout finds the image, or multi-platform image, and all its blobs.
+func fromLayout(dir string, img delivery.Image) (remote.Taggable, []v1.Descriptor, error) {
+	broken := func(kind fault.Kind, err error) error {
+		return fault.New(kind, "read %s from the OCI layout %s", img.Digest, dir).Hint("build the image again").Because(err)
+	}
+	path, err := layout.FromPath(dir)
+	if err != nil {
+		kind := fault.Corrupt
+		if errors.Is(err, fs.ErrNotExist) {
+			kind = fault.NotFound
+		}
+		return nil, nil, broken(kind, err)
+	}
+	top, err := path.ImageIndex()
+	if err != nil {
+		return nil, nil, broken(fault.Corrupt, err)
+	}
+	index, err := top.IndexManifest()
+	if err != nil {
+		return nil, nil, broken(fault.Corrupt, err)
+	}
+	for _, d := range index.Manifests {
+		if d.Digest.String() != string(img.Digest) {
+			continue
+		}
+		what, parts, err := open(top, d)
+		if err != nil {
+			return nil, nil, broken(fault.Corrupt, err)
+		}
+		return what, parts, nil
+	}
+	return nil, nil, broken(fault.NotFound, errors.New("it is not among the layout's images"))
+}
+
+func open(in v1.ImageIndex, d v1.Descriptor) (remote.Taggable, []v1.Descriptor, error) {
+	if !d.MediaType.IsIndex() {
+		img, err := in.Image(d.Digest)
+		if err != nil {
+			return nil, nil, err
+		}
+		m, err := img.Manifest()
+		if err != nil {
+			return nil, nil, err
+		}
+		return img, append([]v1.Descriptor{m.Config, d}, m.Layers...), nil
+	}
+	index, err := in.ImageIndex(d.Digest)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := index.IndexManifest()
+	if err != nil {
+		return nil, nil, err
+	}
+	all := []v1.Descriptor{d}
+	for _, child := range m.Manifests {
+		_, parts, err := open(index, child)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", child.Digest, err)
+		}
+		all = append(all, parts...)
+	}
+	return index, all, nil
+}

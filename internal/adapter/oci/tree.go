@@ -1,0 +1,329 @@
+package oci
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"sort"
+	"strings"
+)
+
+const (
+	whiteout = ".wh."
+	opaque   = ".wh..wh..opq"
+	maxLinks = 40 // symbolic links on the way to one entry, as in the kernel
+)
+
+// tree is a root file system in the making. os.Root keeps every operation
+// inside; symbolic links on the way are followed as a container would.
+type tree struct {
+	root  *os.Root
+	modes map[string]fs.FileMode // of folders, set at the very end: a read-only one could not be filled
+	times map[string]*tar.Header // likewise
+	mine  map[string]bool        // made by the layer that is being applied
+	buf   []byte
+}
+
+// entryError is an archive that cannot be right.
+type entryError struct {
+	name string
+	err  error
+}
+
+func (e *entryError) Error() string {
+	if e.name == "" {
+		return "layer: " + e.err.Error()
+	}
+	return fmt.Sprintf("entry %q: %v", e.name, e.err)
+}
+
+func (e *entryError) Unwrap() error { return e.err }
+
+var errOutside = errors.New("it would leave the folder")
+
+func newTree(root *os.Root) *tree {
+	return &tree{root: root, modes: map[string]fs.FileMode{}, times: map[string]*tar.Header{}, buf: make([]byte, 256<<10)}
+}
+
+// layer applies one archive.
+func (t *tree) layer(r io.Reader) error {
+	t.mine = map[string]bool{}
+	archive := tar.NewReader(r)
+	for {
+		h, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return &entryError{err: err}
+		}
+		if err := t.entry(h, archive); err != nil {
+			return err
+		}
+	}
+}
+
+func (t *tree) entry(h *tar.Header, content io.Reader) error {
+	if h.Typeflag == tar.TypeXGlobalHeader {
+		return nil
+	}
+	name, err := within(h.Name)
+	if err != nil {
+		return &entryError{h.Name, err}
+	}
+	if name == "." {
+		t.modes["."] = dirMode(h)
+		return nil
+	}
+	parent, err := t.folder(path.Dir(name))
+	if err != nil {
+		return &entryError{h.Name, err}
+	}
+	base := path.Base(name)
+	if strings.HasPrefix(base, whiteout) {
+		return t.remove(h.Name, parent, base)
+	}
+	at := path.Join(parent, base)
+	if err := t.clear(h, at); err != nil {
+		return &entryError{h.Name, err}
+	}
+	if err := t.put(h, at, content); err != nil {
+		return err
+	}
+	t.mine[at] = true
+	return nil
+}
+
+// within is the entry's name relative to the root.
+func within(name string) (string, error) {
+	clean := path.Clean(strings.TrimLeft(name, "/"))
+	if strings.ContainsRune(name, 0) || clean == ".." || strings.HasPrefix(clean, "../") {
+		return "", errOutside
+	}
+	return clean, nil
+}
+
+// folder makes the folder, following links inside the root, and returns its
+// place without links. A link to somewhere outside, or to a place that the image
+// does not have, is refused.
+func (t *tree) folder(name string) (string, error) {
+	at, links := ".", 0
+	todo := strings.Split(name, "/")
+	for len(todo) > 0 {
+		part := todo[0]
+		todo = todo[1:]
+		if part == "." || part == "" {
+			continue
+		}
+		if part == ".." {
+			if at == "." {
+				return "", errOutside
+			}
+			at = path.Dir(at)
+			continue
+		}
+		next := path.Join(at, part)
+		info, err := t.root.Lstat(next)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && links > 0:
+			return "", fmt.Errorf("a link on its way leads to %s, which the image does not have: %w", next, errOutside)
+		case errors.Is(err, fs.ErrNotExist):
+			if err := t.root.Mkdir(next, 0o755); err != nil {
+				return "", err
+			}
+		case err != nil:
+			return "", err
+		case info.Mode()&fs.ModeSymlink != 0:
+			if links++; links > maxLinks {
+				return "", errors.New("too many links on its way")
+			}
+			target, err := t.root.Readlink(next)
+			if err != nil {
+				return "", err
+			}
+			if path.IsAbs(target) {
+				at = "."
+			}
+			todo = append(strings.Split(target, "/"), todo...)
+			continue
+		case !info.IsDir():
+			return "", fmt.Errorf("%s on its way is no folder", next)
+		}
+		at = next
+	}
+	return at, nil
+}
+
+// remove does what a whiteout says: what lower layers put there goes.
+func (t *tree) remove(entry, parent, base string) error {
+	if base == opaque {
+		return t.empty(parent)
+	}
+	gone := strings.TrimPrefix(base, whiteout)
+	if strings.HasPrefix(gone, whiteout) {
+		return nil // bookkeeping of an old union file system
+	}
+	if gone == "" || gone == "." || gone == ".." {
+		return &entryError{entry, errOutside}
+	}
+	at := path.Join(parent, gone)
+	if t.mine[at] {
+		return nil
+	}
+	return t.root.RemoveAll(at)
+}
+
+// empty removes what this layer did not make.
+func (t *tree) empty(dir string) error {
+	f, err := t.root.Open(dir)
+	if err != nil {
+		return err
+	}
+	names, err := f.Readdirnames(-1)
+	f.Close()
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		at := path.Join(dir, n)
+		info, err := t.root.Lstat(at)
+		if err != nil {
+			return err
+		}
+		switch {
+		case info.IsDir() && t.made(at):
+			err = t.empty(at)
+		case !t.mine[at]:
+			err = t.root.RemoveAll(at)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// made tells whether this layer made dir or anything in it.
+func (t *tree) made(dir string) bool {
+	if t.mine[dir] {
+		return true
+	}
+	for at := range t.mine {
+		if strings.HasPrefix(at, dir+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// clear removes what is in the entry's way; a folder on a folder stays.
+func (t *tree) clear(h *tar.Header, at string) error {
+	info, err := t.root.Lstat(at)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() && h.Typeflag == tar.TypeDir {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return t.root.RemoveAll(at)
+}
+
+func (t *tree) put(h *tar.Header, at string, content io.Reader) error {
+	switch h.Typeflag {
+	case tar.TypeDir:
+		t.modes[at], t.times[at] = dirMode(h), h
+		if err := t.root.Mkdir(at, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	case tar.TypeReg:
+		return t.file(h, at, content)
+	case tar.TypeSymlink:
+		return t.root.Symlink(h.Linkname, at)
+	case tar.TypeLink:
+		return t.hardLink(h, at)
+	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
+		// Devices come from whatever runs the image.
+	default:
+		return &entryError{h.Name, fmt.Errorf("unknown type %q", h.Typeflag)}
+	}
+	return nil
+}
+
+func (t *tree) file(h *tar.Header, at string, content io.Reader) (err error) {
+	f, err := t.root.OpenFile(at, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closed := f.Close(); err == nil {
+			err = closed
+		}
+		if err == nil {
+			err = t.root.Chtimes(at, h.ModTime, h.ModTime)
+		}
+	}()
+	// Only Read and Write: the copy must not depend on what the types can do.
+	if _, err := io.CopyBuffer(struct{ io.Writer }{f}, struct{ io.Reader }{content}, t.buf); err != nil {
+		if noSpace(err) || errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+		return &entryError{h.Name, err}
+	}
+	return f.Chmod(fs.FileMode(h.Mode) & fs.ModePerm)
+}
+
+// hardLink links to an entry that came before.
+func (t *tree) hardLink(h *tar.Header, at string) error {
+	target, err := within(h.Linkname)
+	if err != nil {
+		return &entryError{h.Name, err}
+	}
+	parent, err := t.folder(path.Dir(target))
+	if err != nil {
+		return &entryError{h.Name, err}
+	}
+	if err := t.root.Link(path.Join(parent, path.Base(target)), at); err != nil {
+		if noSpace(err) {
+			return err
+		}
+		return &entryError{h.Name, err}
+	}
+	return nil
+}
+
+// finish sets the folders' modes and times, deepest first.
+func (t *tree) finish() error {
+	dirs := make([]string, 0, len(t.modes))
+	for at := range t.modes {
+		dirs = append(dirs, at)
+	}
+	sort.Sort(sort.Reverse(sort.StringSlice(dirs)))
+	for _, at := range dirs {
+		info, err := t.root.Lstat(at)
+		if err != nil || !info.IsDir() {
+			continue // a later layer removed or replaced it
+		}
+		if err := t.root.Chmod(at, t.modes[at]); err != nil {
+			return err
+		}
+		if h := t.times[at]; h != nil {
+			if err := t.root.Chtimes(at, h.ModTime, h.ModTime); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// dirMode is the folder's mode; its owner can always clean it up.
+func dirMode(h *tar.Header) fs.FileMode {
+	m := fs.FileMode(h.Mode)&fs.ModePerm | 0o700
+	if h.Mode&0o1000 != 0 {
+		m |= fs.ModeSticky
+	}
+	return m
+}

@@ -1,0 +1,236 @@
+package oci
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// note lies beside an unpacked image: what it is, and how to start it.
+type note struct {
+	Digest delivery.Digest  `json:"digest"`
+	Config port.ImageConfig `json:"config"`
+}
+
+// Unpack makes dir the image's root file system. Beside dir it keeps dir.json
+// (which image it is) and dir.lock. Owners and devices are left out, as are the
+// bits that let a program run as another user: any user may unpack.
+func (r *Registry) Unpack(ctx context.Context, img delivery.Image, dir string) (port.ImageConfig, error) {
+	if err := checkImage(img); err != nil {
+		return port.ImageConfig{}, err
+	}
+	at, err := r.place(ctx, img.Repository)
+	if err != nil {
+		return port.ImageConfig{}, err
+	}
+	act := "unpack " + img.String()
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return port.ImageConfig{}, fault.New(kindOf(err), "%s", act).Because(err)
+	}
+	unlock, err := lock(ctx, dir+".lock")
+	if err != nil {
+		return port.ImageConfig{}, fmt.Errorf("%s: %w", act, err)
+	}
+	defer unlock()
+	if n, ok, err := unpacked(dir, img.Digest); err != nil || ok {
+		return n.Config, err
+	}
+	remoteImage, err := remote.Image(at.repo.Digest(string(img.Digest)), at.options...)
+	if err != nil {
+		return port.ImageConfig{}, at.explain(ctx, act, err)
+	}
+	n := note{Digest: img.Digest}
+	if n.Config, err = imageConfig(remoteImage); err != nil {
+		return port.ImageConfig{}, at.explain(ctx, act, err)
+	}
+	partial := dir + ".partial"
+	defer removeTree(partial)
+	if err := at.fill(ctx, act, remoteImage, partial); err != nil {
+		return port.ImageConfig{}, err
+	}
+	if err := finish(n, partial, dir); err != nil {
+		return port.ImageConfig{}, fault.New(kindOf(err), "%s", act).Because(err)
+	}
+	return n.Config, nil
+}
+
+// unpacked tells whether dir is there already, whole.
+func unpacked(dir string, want delivery.Digest) (note, bool, error) {
+	var n note
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return n, false, nil
+	}
+	if err != nil {
+		return n, false, fault.New(kindOf(err), "look at %s", dir).Because(err)
+	}
+	raw, err := os.ReadFile(dir + ".json")
+	if err == nil {
+		err = json.Unmarshal(raw, &n)
+	}
+	if err != nil || n.Digest != want {
+		return n, false, fault.New(fault.Conflict, "unpack %s: %s holds something else", want, dir).Hint("move it away, or choose another folder")
+	}
+	return n, true, nil
+}
+
+func imageConfig(img v1.Image) (port.ImageConfig, error) {
+	file, err := img.ConfigFile()
+	if err != nil {
+		return port.ImageConfig{}, err
+	}
+	c := file.Config
+	return port.ImageConfig{Entrypoint: c.Entrypoint, Cmd: c.Cmd, Env: c.Env, WorkingDir: c.WorkingDir, User: c.User}, nil
+}
+
+// fill unpacks the layers, lowest first, into a new folder.
+func (p place) fill(ctx context.Context, act string, img v1.Image, dir string) error {
+	layers, err := img.Layers()
+	if err != nil {
+		return p.explain(ctx, act, err)
+	}
+	removeTree(dir)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return fault.New(kindOf(err), "%s", act).Because(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fault.New(kindOf(err), "%s", act).Because(err)
+	}
+	defer root.Close()
+	tree := newTree(root)
+	for _, layer := range layers {
+		if err := p.apply(ctx, layer, tree); err != nil {
+			if noSpace(err) {
+				return full(act, filepath.Dir(dir), "the image", 0, err)
+			}
+			return p.explainEntry(ctx, act, err)
+		}
+	}
+	if err := tree.finish(); err != nil {
+		return fault.New(kindOf(err), "%s", act).Because(err)
+	}
+	return nil
+}
+
+func (p place) explainEntry(ctx context.Context, act string, err error) error {
+	var bad *entryError
+	if errors.As(err, &bad) && ctx.Err() == nil {
+		return fault.New(fault.Corrupt, "%s", act).Hint("the image was made wrongly, or to do harm: build it again from its source").Because(err)
+	}
+	return p.explain(ctx, act, err)
+}
+
+// apply puts one layer on the tree. The library checks the blob's digest at its
+// end, so everything is read up to there, also what follows the archive.
+func (p place) apply(ctx context.Context, layer v1.Layer, tree *tree) error {
+	blob, err := layer.Compressed()
+	if err != nil {
+		return err
+	}
+	defer blob.Close()
+	whole := bufio.NewReaderSize(contextReader{ctx, blob}, 256<<10)
+	plain, err := decompress(whole)
+	if err != nil {
+		return verified(whole, &entryError{err: err})
+	}
+	defer plain.Close()
+	if err := tree.layer(plain); err != nil {
+		return verified(whole, err)
+	}
+	if _, err := io.Copy(io.Discard, plain); err != nil {
+		return verified(whole, &entryError{err: err})
+	}
+	return verified(whole, nil)
+}
+
+// verified reads the blob to its end. That its digest is wrong explains more
+// than what was found in it.
+func verified(blob io.Reader, err error) error {
+	if err != nil && noSpace(err) {
+		return err
+	}
+	if _, bad := io.Copy(io.Discard, blob); bad != nil {
+		return bad
+	}
+	return err
+}
+
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(b []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, context.Cause(c.ctx)
+	}
+	return c.r.Read(b)
+}
+
+// decompress looks at the first bytes: media types are not always right.
+func decompress(r *bufio.Reader) (io.ReadCloser, error) {
+	head, err := r.Peek(4)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		return gzip.NewReader(r)
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+		if err != nil {
+			return nil, err
+		}
+		return d.IOReadCloser(), nil
+	}
+	return io.NopCloser(r), nil
+}
+
+// finish makes what is whole visible, the note first.
+func finish(n note, partial, dir string) error {
+	raw, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(dir+".json.partial", raw, 0o644); err != nil {
+		return err
+	}
+	if err := os.Rename(dir+".json.partial", dir+".json"); err != nil {
+		return err
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Rename(partial, dir)
+}
+
+// removeTree removes a folder whatever its modes are.
+func removeTree(dir string) {
+	if os.RemoveAll(dir) == nil {
+		return
+	}
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			_ = os.Chmod(path, 0o700)
+		}
+		return nil
+	})
+	_ = os.RemoveAll(dir)
+}

@@ -1,0 +1,233 @@
+//go:build unix
+
+package process_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/process"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
+)
+
+// TestMain lets the test's binary be a job's runner, and processes to be killed.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 2 {
+		switch os.Args[1] {
+		case "job-runner":
+			os.Exit(process.RunJob(os.Args[2:]))
+		case "submit":
+			submit(os.Args[2], os.Args[3])
+		case "run":
+			run(os.Args[2])
+		}
+	}
+	os.Exit(m.Run())
+}
+
+func jobs(dir string) *process.Jobs { return process.NewJobs(dir, os.Args[0], "job-runner") }
+
+// submit submits a job, says so, and waits to be killed.
+func submit(dir, command string) {
+	err := jobs(dir).Submit(context.Background(), port.Job{Name: "j", Command: port.Command{Run: command, Dir: dir, Env: os.Environ()}})
+	fmt.Println("submitted", err)
+	select {}
+}
+
+// run runs a command until it is killed.
+func run(command string) {
+	_, err := process.NewCommands(process.Config{}).Run(context.Background(), port.Command{Run: command, Dir: "/", Env: os.Environ()}, os.Stdout)
+	fmt.Println("ended", err)
+	os.Exit(1)
+}
+
+func TestCommands(t *testing.T) {
+	porttest.TestCommands(t, func(*testing.T) port.Commands {
+		return process.NewCommands(process.Config{Grace: 300 * time.Millisecond, Drain: 500 * time.Millisecond})
+	})
+}
+
+func TestJobs(t *testing.T) {
+	porttest.TestJobs(t, func(t *testing.T) func() port.Jobs {
+		dir := t.TempDir()
+		return func() port.Jobs { return jobs(dir) }
+	})
+}
+
+// child starts this binary in another role and returns its first line.
+func child(t *testing.T, args ...string) (*exec.Cmd, string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cmd, strings.TrimSpace(line)
+}
+
+// TestCommandDiesWithUs kills the process that runs a command with kill -9: the
+// command's own children go too.
+func TestCommandDiesWithUs(t *testing.T) {
+	alive := filepath.Join(t.TempDir(), "alive")
+	cmd, line := child(t, "run", "(trap '' TERM; while :; do date +%N > "+alive+"; sleep 0.02; done) & echo $!; wait")
+	porttest.Await(t, "the grandchild runs", func() bool { _, err := os.Stat(alive); return err == nil })
+	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	porttest.Await(t, "grandchild "+line+" ends", func() bool { return !porttest.Running(line) })
+}
+
+// TestJobOutlivesItsSubmitter kills the submitter with kill -9.
+func TestJobOutlivesItsSubmitter(t *testing.T) {
+	dir := t.TempDir()
+	gate := filepath.Join(dir, "gate")
+	cmd, line := child(t, "submit", dir, "echo begun; while [ ! -e "+gate+" ]; do sleep 0.02; done; echo done; exit 7")
+	if line != "submitted <nil>" {
+		t.Fatal(line)
+	}
+	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	j := jobs(dir)
+	if s, err := j.Poll(t.Context(), "j"); err != nil || !s.Found || s.Done {
+		t.Fatalf("after kill -9 of the submitter: %+v, %v", s, err)
+	}
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := porttest.AwaitJob(t, j, "j")
+	log, err := os.ReadFile(s.Log)
+	if s.Exit.Code != 7 || s.Reason != "" || err != nil || string(log) != "begun\ndone\n" {
+		t.Errorf("%+v, log %q, %v", s, log, err)
+	}
+}
+
+// TestRunnerKilled kills a job's runner with kill -9; the job is over then, and
+// what it had started is gone.
+func TestRunnerKilled(t *testing.T) {
+	for _, act := range []string{"poll", "stop"} {
+		t.Run(act, func(t *testing.T) {
+			dir := t.TempDir()
+			j := jobs(dir)
+			pids := filepath.Join(dir, "pids")
+			err := j.Submit(t.Context(), port.Job{Name: "j", Command: port.Command{Dir: dir, Env: os.Environ(),
+				Run: "echo $PPID > runner; (sleep 300 & echo $! > " + pids + "; wait) & setsid sh -c 'echo $$ > escaped; exec sleep 300' & wait"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			runner, grandchild, escaped := pidIn(t, filepath.Join(dir, "runner")), pidIn(t, pids), pidIn(t, filepath.Join(dir, "escaped"))
+			kill(t, runner)
+			if act == "stop" {
+				if err := j.Stop(t.Context(), "j"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s := porttest.AwaitJob(t, j, "j")
+			if s.Reason == "" || s.Exit.Code == 0 {
+				t.Errorf("%+v: it does not say why", s)
+			}
+			for _, pid := range []string{grandchild, escaped} {
+				if porttest.Running(pid) {
+					t.Errorf("process %s is still there", pid)
+				}
+			}
+			if err := j.Submit(t.Context(), port.Job{Name: "j", Command: port.Command{Dir: dir, Run: "touch again"}}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := os.Stat(filepath.Join(dir, "again")); err == nil {
+				t.Error("it was started a second time")
+			}
+		})
+	}
+}
+
+// TestReboot finds a job that another boot of the machine had started.
+func TestReboot(t *testing.T) {
+	dir := t.TempDir()
+	j := jobs(dir)
+	if err := j.Submit(t.Context(), port.Job{Name: "j", Command: port.Command{Dir: dir, Env: os.Environ(), Run: "echo $PPID > runner; sleep 300"}}); err != nil {
+		t.Fatal(err)
+	}
+	kill(t, pidIn(t, filepath.Join(dir, "runner")))
+	// This very process has the ID now, as far as the file tells: it must not be ended.
+	if err := os.WriteFile(filepath.Join(dir, "j", "started.json"), []byte(fmt.Sprintf(`{"pid":%d,"since":1,"boot":"another"}`, os.Getpid())), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := porttest.AwaitJob(t, j, "j")
+	if !strings.Contains(s.Reason, "machine went down") {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestSecretsStayInMemory looks for the environment in all files.
+func TestSecretsStayInMemory(t *testing.T) {
+	dir := t.TempDir()
+	j := jobs(dir)
+	if err := j.Submit(t.Context(), port.Job{Name: "j", Command: port.Command{Dir: dir, Env: []string{"PATH=" + os.Getenv("PATH"), "TOKEN=s3cret"}, Run: `test ${#TOKEN} = 6`}}); err != nil {
+		t.Fatal(err)
+	}
+	if s := porttest.AwaitJob(t, j, "j"); s.Exit.Code != 0 {
+		t.Errorf("the command did not get its environment: %+v", s)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "j", "*"))
+	if err != nil || len(files) < 4 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil || strings.Contains(string(b), "s3cret") {
+			t.Errorf("%s: %q, %v", file, b, err)
+		}
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: %v, %v: others may read it", file, info.Mode(), err)
+		}
+	}
+}
+
+func TestRunnerRefusesStrangers(t *testing.T) {
+	out, err := exec.Command(os.Args[0], "job-runner", t.TempDir()).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "Slipway itself") {
+		t.Errorf("%s, %v", out, err)
+	}
+}
+
+func pidIn(t *testing.T, file string) (pid string) {
+	t.Helper()
+	porttest.Await(t, file, func() bool {
+		b, err := os.ReadFile(file)
+		pid = strings.TrimSpace(string(b))
+		return err == nil && strings.HasSuffix(string(b), "\n")
+	})
+	return pid
+}
+
+func kill(t *testing.T, pid string) {
+	t.Helper()
+	var n int
+	if _, err := fmt.Sscan(pid, &n); err != nil || n < 2 {
+		t.Fatal(pid, err)
+	}
+	if err := syscall.Kill(n, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	porttest.Await(t, "runner "+pid+" is gone", func() bool { return !porttest.Running(pid) })
+}

@@ -1,0 +1,50 @@
+package shoutrrr
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
+)
+
+func TestNotifier(t *testing.T) {
+	porttest.TestNotifier(t, func(t *testing.T) porttest.Receiver {
+		var status atomic.Int64
+		status.Store(http.StatusOK)
+		var mu sync.Mutex
+		var got []string
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			b, _ := io.ReadAll(r.Body)
+			mu.Lock()
+			got = append(got, string(b))
+			mu.Unlock()
+			w.WriteHeader(int(status.Load()))
+		}))
+		t.Cleanup(s.Close)
+		c, err := New(strings.Replace(s.URL, "http://", "generic://", 1) + "/services/T0PSECRET?disabletls=yes&$token=abcdef123")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return porttest.Receiver{
+			Notifier: c, Answer: func(n int) { status.Store(int64(n)) }, Down: s.Close,
+			Got:      func() []string { mu.Lock(); defer mu.Unlock(); return got },
+			Secrets:  []string{"T0PSECRET", "abcdef123"},
+			Hopeless: map[int]fault.Kind{},
+		}
+	})
+}
+
+func TestBadAddressIsNotRepeated(t *testing.T) {
+	for _, address := range []string{"", "T0PSECRET", "nowhere://T0PSECRET@x", "slack://T0PSECRET", "discord://T0PSECRET"} {
+		_, err := New(address)
+		if !fault.Is(err, fault.Invalid) || strings.Contains(err.Error(), "T0PSECRET") {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
+}

@@ -1,0 +1,107 @@
+// Package webhook sends messages as signed HTTP POSTs, as port.Notifier.
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Headers of a delivery. A receiver computes HMAC-SHA256 with the shared secret
+// over "<t>.<body>", compares it with v1, and drops a delivery it has seen.
+const (
+	SignatureHeader = "Slipway-Signature" // t=<unix seconds>,v1=<hexadecimal>
+	DeliveryHeader  = "Slipway-Delivery"  // the message's ID
+)
+
+const timeout = 10 * time.Second
+
+// Webhook posts to one address.
+type Webhook struct {
+	address *url.URL
+	secret  []byte
+	client  *http.Client
+	now     func() time.Time
+}
+
+var _ port.Notifier = (*Webhook)(nil)
+
+// New checks the address (http or https). An empty secret sends no signature.
+func New(address, secret string, now func() time.Time) (*Webhook, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		// The address may hold a secret: it is not repeated.
+		return nil, fault.New(fault.Invalid, "the webhook's address is no http(s) URL").Hint("check the environment variable that notify.webhook names")
+	}
+	client := &http.Client{Timeout: timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &Webhook{address: u, secret: []byte(secret), client: client, now: now}, nil
+}
+
+// Name is the receiver's host and a fingerprint of the address, which tells
+// several of one host apart.
+func (w *Webhook) Name() string {
+	sum := sha256.Sum256([]byte(w.address.String()))
+	return "webhook " + w.address.Host + " " + hex.EncodeToString(sum[:4])
+}
+
+// Notify posts the event's JSON once.
+func (w *Webhook) Notify(ctx context.Context, m port.Message) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.address.String(), bytes.NewReader(m.JSON))
+	if err != nil {
+		return fault.New(fault.Invalid, "post to %s", w.Name())
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set(DeliveryHeader, m.ID)
+	if len(w.secret) > 0 {
+		req.Header.Set(SignatureHeader, w.sign(m.JSON))
+	}
+	resp, err := w.client.Do(req)
+	if err != nil {
+		return fault.New(fault.Unavailable, "post to %s", w.Name()).Because(withoutAddress(err))
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // lets the connection be used again
+	return w.judge(resp.StatusCode)
+}
+
+func (w *Webhook) sign(body []byte) string {
+	t := w.now().Unix()
+	mac := hmac.New(sha256.New, w.secret)
+	fmt.Fprintf(mac, "%d.", t)
+	mac.Write(body)
+	return fmt.Sprintf("t=%d,v1=%s", t, hex.EncodeToString(mac.Sum(nil)))
+}
+
+func (w *Webhook) judge(status int) error {
+	kind := fault.Unavailable
+	switch {
+	case status >= 200 && status < 300:
+		return nil
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		kind = fault.Denied
+	case status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500:
+	default:
+		kind = fault.Invalid
+	}
+	return fault.New(kind, "post to %s: status %d", w.Name(), status)
+}
+
+// withoutAddress drops the URL that net/http puts into its errors.
+func withoutAddress(err error) error {
+	var e *url.Error
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}

@@ -1,0 +1,201 @@
+// Package app holds the use cases: what a person or a script can ask of Slipway.
+// The command line and the server ask here, and nowhere else.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/engine"
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// File is the name of the project's file.
+const File = "slipway.yaml"
+
+// Place is where a project is.
+type Place struct {
+	Repository string // absolute folder with slipway.yaml
+	Home       string // absolute folder of the state
+}
+
+// Receiver is where news go, with its secrets in it: never print one.
+type Receiver struct {
+	Kind   string // webhook | chat
+	URL    string
+	Secret string
+}
+
+// Parts are the adapters and steps that the use cases need.
+type Parts struct {
+	Store     record.Store
+	Source    port.Source
+	Steps     map[step.Kind]step.Step
+	Targets   map[string]port.Target
+	Reference func(delivery.Image) string
+	Notifier  func(Receiver) (port.Notifier, error)
+	// ServeRegistry shows the embedded registry to other tools on a loopback
+	// address until ctx ends; ready is told the address.
+	ServeRegistry func(ctx context.Context, addr string, ready func(addr string)) error
+	Close         func() error
+}
+
+// Wiring makes the parts for a place. It is cheap: what is slow starts when it
+// is first used.
+type Wiring func(ctx context.Context, p Place) (Parts, error)
+
+// App answers the use cases.
+type App struct {
+	Dir     string   // where the command was given, absolute
+	Environ []string // "K=V"
+	Wire    Wiring
+	Clock   func() time.Time
+	Sink    event.Sink // what runs say; nil: nothing
+}
+
+// env looks up a variable of the environment.
+func (a *App) env(name string) (string, bool) {
+	for _, kv := range a.Environ {
+		if k, v, _ := strings.Cut(kv, "="); k == name {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// session is a use case at work: the project that was found, and its parts.
+type session struct {
+	app     *App
+	place   Place
+	project config.Project
+	parts   Parts
+	mask    *Mask
+	engine  *engine.Engine
+}
+
+// with opens the project, runs do, and closes everything.
+func (a *App) with(ctx context.Context, do func(*session) error) (err error) {
+	s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.parts.Close()) }()
+	return do(s)
+}
+
+func (a *App) open(ctx context.Context) (*session, error) {
+	place, err := a.find()
+	if err != nil {
+		return nil, err
+	}
+	project, err := config.Load(filepath.Join(place.Repository, File), a.env)
+	if err != nil {
+		return nil, err
+	}
+	if err := prepare(place.Home); err != nil {
+		return nil, err
+	}
+	parts, err := a.Wire(ctx, place)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{app: a, place: place, project: project, parts: parts}
+	s.mask = NewMask(a.Environ, s.secrets()...)
+	s.engine = s.newEngine()
+	return s, nil
+}
+
+// find looks for slipway.yaml in the folder of the command and those above it.
+func (a *App) find() (Place, error) {
+	for dir := a.Dir; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, File)); err == nil {
+			return a.place(dir)
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	return Place{}, fault.New(fault.NotFound, "no %s in %s or the folders above it", File, a.Dir).
+		Hint("go to the service's repository, or write one with `slipway init`")
+}
+
+func (a *App) place(dir string) (Place, error) {
+	home := filepath.Join(dir, ".slipway")
+	if h, ok := a.env("SLIPWAY_HOME"); ok && h != "" {
+		abs, err := filepath.Abs(h)
+		if err != nil {
+			return Place{}, fmt.Errorf("find SLIPWAY_HOME: %w", err)
+		}
+		home = abs
+	}
+	return Place{Repository: dir, Home: home}, nil
+}
+
+// prepare makes the state folder, which git is told to leave alone.
+func prepare(home string) error {
+	ignore := filepath.Join(home, ".gitignore")
+	if _, err := os.Stat(ignore); err == nil {
+		return nil
+	}
+	err := os.MkdirAll(home, 0o755)
+	if err == nil {
+		err = os.WriteFile(ignore, []byte("*\n"), 0o644)
+	}
+	if err == nil {
+		return nil
+	}
+	f := fault.New(fault.Unavailable, "make the state folder %s", home).Because(err)
+	if errors.Is(err, fs.ErrPermission) {
+		f = f.Hint("own the folder, or set SLIPWAY_HOME to one that you may write")
+	}
+	return f
+}
+
+func (s *session) newEngine() *engine.Engine {
+	sink := s.app.Sink
+	if sink == nil {
+		sink = event.Tee()
+	}
+	host, _ := os.Hostname()
+	return &engine.Engine{
+		Store: s.parts.Store, Steps: s.parts.Steps, Source: s.parts.Source,
+		Sink: s.mask.Sink(sink), Home: s.place.Home, Repository: s.place.Repository,
+		Clock: s.app.Clock, Mask: func(w io.Writer) io.Writer { return s.mask.Writer(w) },
+		PID: os.Getpid(), Host: host,
+	}
+}
+
+// who names the person or robot behind a command.
+func (a *App) who() string {
+	for _, name := range []string{"SLIPWAY_ACTOR", "GITHUB_ACTOR", "USER", "LOGNAME"} {
+		if v, ok := a.env(name); ok && v != "" {
+			return v
+		}
+	}
+	return fmt.Sprintf("uid %d", os.Getuid())
+}
+
+// newRunID is unique enough for one service: the second, and 1.6 million values.
+func newRunID(now time.Time) delivery.RunID {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
+	for i := range b {
+		b[i] = letters[int(b[i])%len(letters)]
+	}
+	return delivery.RunID(now.UTC().Format("20060102-150405") + "-" + string(b[:]))
+}

@@ -1,0 +1,167 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// Decision is a person's word on a model version ("group:3") or a waiting run.
+type Decision struct {
+	Subject string
+	Yes     bool
+	Why     string
+	By      string // empty: who runs the command
+	Later   bool   // only record it: whoever runs `slipway run --resume` continues
+}
+
+// Decided is what a decision led to.
+type Decided struct {
+	Model *delivery.ModelVersion `json:"model,omitempty"`
+	Run   *RunReport             `json:"run,omitempty"` // that waited for it, and went on
+	Waits delivery.RunID         `json:"waits,omitempty"`
+}
+
+// Decide records the word and lets the run that waited for it go on.
+func (a *App) Decide(ctx context.Context, d Decision) (out Decided, err error) {
+	if d.By == "" {
+		d.By = a.who()
+	}
+	if !d.Yes && d.Why == "" {
+		return out, fault.New(fault.Invalid, "reject %s: no reason", d.Subject).Hint(`say why with --why "...": it stays in the records`)
+	}
+	err = a.with(ctx, func(s *session) error {
+		run, err := s.decide(ctx, d, &out)
+		if err != nil || run == nil {
+			return err
+		}
+		if d.Later {
+			out.Waits = run.ID
+			return nil
+		}
+		rep, err := s.deliver(ctx, func() (record.Run, error) { return s.engine.Resume(ctx, run.ID) })
+		out.Run = &rep
+		return err
+	})
+	return out, err
+}
+
+// decide records the word, and finds the run that waits for it.
+func (s *session) decide(ctx context.Context, d Decision, out *Decided) (*record.Run, error) {
+	if ref, ok := modelRef(d.Subject); ok {
+		if err := s.decideModel(ctx, d, ref, out); err != nil {
+			return nil, err
+		}
+		return s.waitingFor(ctx, ref)
+	}
+	run, err := s.run(ctx, d.Subject)
+	if err != nil {
+		return nil, err
+	}
+	if run.State != record.Waiting {
+		return nil, fault.New(fault.Conflict, "run %s does not wait for anybody: %s", run.ID, run.State).Hint("`slipway status` shows what waits")
+	}
+	ref, err := s.modelOf(ctx, run.ID)
+	if err != nil {
+		return nil, err
+	}
+	if ref != nil {
+		m, err := s.parts.Store.Model(ctx, ref.Group, ref.Version)
+		if err == nil && m.Status == delivery.PendingApproval {
+			err = s.decideModel(ctx, d, *ref, out)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if deployApprovals(run.Plan) > 0 {
+		word := port.Approval{Run: run.ID, Subject: "deploy", By: d.By, Yes: d.Yes, Why: d.Why, At: s.app.Clock()}
+		if err := s.parts.Store.Approve(ctx, word); err != nil {
+			return nil, err
+		}
+	}
+	return &run, nil
+}
+
+func (s *session) decideModel(ctx context.Context, d Decision, ref delivery.ModelRef, out *Decided) error {
+	status := delivery.Rejected
+	if d.Yes {
+		status = delivery.Approved
+	}
+	found, err := s.parts.Store.Model(ctx, ref.Group, ref.Version)
+	if err != nil {
+		return err
+	}
+	m, err := s.parts.Store.Decide(ctx, found.ModelRef, status, d.By, d.Why)
+	if err == nil {
+		out.Model = &m
+	}
+	return err
+}
+
+// waitingFor is the oldest waiting run that registered the model, or nil.
+func (s *session) waitingFor(ctx context.Context, ref delivery.ModelRef) (*record.Run, error) {
+	runs, err := s.parts.Store.Runs(ctx, "", 0)
+	if err != nil {
+		return nil, err
+	}
+	for i := len(runs) - 1; i >= 0; i-- {
+		if runs[i].State != record.Waiting {
+			continue
+		}
+		m, err := s.modelOf(ctx, runs[i].ID)
+		if err != nil {
+			return nil, err
+		}
+		if m != nil && m.Group == ref.Group && m.Version == ref.Version {
+			return &runs[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// modelOf is the model that a run registered, or nil.
+func (s *session) modelOf(ctx context.Context, id delivery.RunID) (*delivery.ModelRef, error) {
+	steps, err := s.parts.Store.Steps(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, st := range steps {
+		if st.Kind != step.Register || st.Result == nil {
+			continue
+		}
+		given := map[string]json.RawMessage{st.Name: st.Result.Output}
+		out, ok, err := step.Decode[step.Registered](given, st.Name)
+		if err != nil || ok {
+			return &out.Model, err
+		}
+	}
+	return nil, nil
+}
+
+func deployApprovals(p plan.Plan) int {
+	for _, spec := range p.Steps {
+		if spec.Kind != step.Approve {
+			continue
+		}
+		if w, err := step.Options[step.ApproveWith](step.Request{Spec: spec}); err == nil {
+			return w.Deploy
+		}
+	}
+	return 0
+}
+
+// modelRef reads "group:version".
+func modelRef(s string) (delivery.ModelRef, bool) {
+	group, version, ok := strings.Cut(s, ":")
+	n, err := strconv.Atoi(version)
+	return delivery.ModelRef{Group: group, Version: n}, ok && err == nil && group != "" && n > 0
+}

@@ -1,0 +1,67 @@
+package app
+
+import (
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// The JSON documents of the command line. Scripts depend on the names: add,
+// never rename.
+
+// RunReport is how a run ended.
+type RunReport struct {
+	Run         delivery.RunID       `json:"run"`
+	Release     delivery.ReleaseID   `json:"release"`
+	Environment delivery.Environment `json:"environment"`
+	Outcome     delivery.Outcome     `json:"outcome"`
+	Cause       string               `json:"cause"`
+	Hint        string               `json:"hint,omitempty"`
+	URL         string               `json:"url,omitempty"`
+	Seconds     float64              `json:"seconds"`
+	Steps       []StepReport         `json:"steps"`
+}
+
+// StepReport is how a step ended.
+type StepReport struct {
+	Name    string           `json:"name"`
+	Outcome delivery.Outcome `json:"outcome"`
+	Cached  bool             `json:"cached"`
+	Seconds float64          `json:"seconds"`
+	Summary string           `json:"summary,omitempty"`
+	Cause   string           `json:"cause,omitempty"`
+}
+
+// ImageStatus is an image as other tools name it.
+type ImageStatus struct {
+	Reference string          `json:"reference"`
+	Digest    delivery.Digest `json:"digest"`
+}
+
+// Status is what serves in an environment. Fields of what does not exist are
+// empty; nothing serves when Release is empty.
+type Status struct {
+	Environment delivery.Environment  `json:"environment"`
+	Service     string                `json:"service"`
+	Release     delivery.ReleaseID    `json:"release"`
+	Commit      string                `json:"commit"`
+	Dirty       bool                  `json:"dirty,omitempty"`
+	Image       ImageStatus           `json:"image"`
+	Model       *delivery.ModelRef    `json:"model"`
+	URL         string                `json:"url"`
+	Since       time.Time             `json:"since,omitzero"`
+	By          string                `json:"by"`
+	Replaced    delivery.ReleaseID    `json:"replaced"`
+	Health      string                `json:"health"` // healthy | degraded | down | unknown
+	Notes       []string              `json:"notes,omitempty"`
+	Replicas    []port.Replica        `json:"replicas,omitempty"`
+	Entering    *delivery.Deployment  `json:"entering,omitempty"` // deployed, not accepted yet
+	Quarantined []delivery.Quarantine `json:"quarantined"`
+	History     []delivery.Deployment `json:"history"`
+	Unfinished  []delivery.RunID      `json:"unfinished,omitempty"` // queued, running, or killed
+}
+
+// PlanView is what plan commands show.
+type PlanView = plan.Plan

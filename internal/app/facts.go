@@ -1,0 +1,166 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/digest"
+)
+
+// make finds the facts and makes the plan.
+func (s *session) make(ctx context.Context, t plan.Trigger, commit delivery.Commit) (plan.Plan, error) {
+	env, err := plan.Choose(s.project, t)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	f := plan.Facts{Run: newRunID(s.app.Clock()), Commit: commit, Recall: s.recall(ctx)}
+	find := []func(context.Context, *plan.Facts, delivery.Environment) error{s.findServing, s.findGood}
+	if !t.Rollback && !t.DeployOnly {
+		find = append(find, s.findSource, s.findData, s.findApproved)
+	}
+	for _, do := range find {
+		if err := do(ctx, &f, env); err != nil {
+			return plan.Plan{}, err
+		}
+	}
+	if t.To != "" {
+		wanted, err := s.release(ctx, t.To)
+		if err != nil {
+			return plan.Plan{}, err
+		}
+		f.Wanted = &wanted
+	}
+	return plan.Make(s.project, t, f)
+}
+
+// findServing looks up what serves, and with which model.
+func (s *session) findServing(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
+	d, ok, err := s.parts.Store.Serving(ctx, env)
+	if err != nil || !ok {
+		return err
+	}
+	r, err := s.parts.Store.Release(ctx, d.Release)
+	if err != nil {
+		return err
+	}
+	f.Serving, f.ServingRelease = &d, &r
+	if ref := r.Release.Model; ref != nil {
+		m, err := s.parts.Store.Model(ctx, ref.Group, ref.Version)
+		if err != nil {
+			return err
+		}
+		f.Champion = &m
+	}
+	return nil
+}
+
+// findGood looks up the newest release that was accepted anywhere, and the one
+// that was accepted in this environment before what serves.
+func (s *session) findGood(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
+	history, err := s.parts.Store.History(ctx, "", 0)
+	if err != nil {
+		return err
+	}
+	var newest time.Time
+	for _, d := range history {
+		if d.ServingAt.IsZero() || d.State == delivery.RolledBack || d.State == delivery.Stuck {
+			continue
+		}
+		r, err := s.parts.Store.Release(ctx, d.Release)
+		if err != nil {
+			return err
+		}
+		if r.Quarantined != nil {
+			continue
+		}
+		if d.ServingAt.After(newest) {
+			newest, f.NewestGood = d.ServingAt, &r
+		}
+		if f.LastGood == nil && d.Environment == env && f.Serving != nil && d.Release != f.Serving.Release {
+			f.LastGood = &r
+		}
+	}
+	return nil
+}
+
+// findSource lists the commit's files, and what changed since the one that serves.
+func (s *session) findSource(ctx context.Context, f *plan.Facts, _ delivery.Environment) (err error) {
+	if f.Files, err = s.parts.Source.Files(ctx, f.Commit.Tree); err != nil || f.ServingRelease == nil {
+		return err
+	}
+	paths, err := s.parts.Source.Changed(ctx, f.ServingRelease.Release.Tree, f.Commit.Tree)
+	if fault.Is(err, fault.NotFound) {
+		return nil // a shallow clone, or a tree that git has dropped: not known
+	}
+	f.Changed = &plan.Changes{Since: string(f.ServingRelease.ID), Paths: paths}
+	return err
+}
+
+// findData digests the training data. Files that have not changed since the
+// last time are not read again.
+func (s *session) findData(ctx context.Context, f *plan.Facts, _ delivery.Environment) error {
+	if s.project.Model == nil || s.project.Model.Train == nil {
+		return nil
+	}
+	cache := digest.NewCache(s.app.Clock)
+	kept := filepath.Join(s.place.Home, "digests.json")
+	if err := cache.Load(kept); err != nil {
+		return err
+	}
+	h := digest.Hasher{Cache: cache}
+	for i, p := range s.project.Model.Data {
+		if !filepath.IsAbs(p) {
+			p = filepath.Join(s.place.Repository, p)
+		}
+		d, err := h.Paths(ctx, []string{p})
+		if err != nil {
+			return fault.New(fault.NotFound, "read the training data: model.data[%d]", i).At(File).Because(err).
+				Hint("paths are relative to the folder of %s", File)
+		}
+		f.Data = append(f.Data, plan.Data{Path: p, Digest: d})
+	}
+	return cache.Save(kept)
+}
+
+// findApproved looks up the newest approved version of the model.
+func (s *session) findApproved(ctx context.Context, f *plan.Facts, _ delivery.Environment) error {
+	if s.project.Model == nil {
+		return nil
+	}
+	all, err := s.parts.Store.Models(ctx, s.project.Model.Group)
+	for i := range all {
+		if all[i].Status == delivery.Approved {
+			f.LatestApproved = &all[i]
+			break
+		}
+	}
+	return err
+}
+
+// recall looks into the cache as the engine will.
+func (s *session) recall(ctx context.Context) func(step.Spec, map[string]json.RawMessage) (step.Result, bool) {
+	prints := map[step.Kind]string{}
+	return func(spec step.Spec, given map[string]json.RawMessage) (step.Result, bool) {
+		if _, ok := prints[spec.Kind]; !ok {
+			if p, ok := s.parts.Steps[spec.Kind].(step.Fingerprinter); ok {
+				text, err := p.Fingerprint(ctx, spec)
+				if err != nil {
+					return step.Result{}, false // the engine will say why
+				}
+				prints[spec.Kind] = text
+			}
+		}
+		key, err := step.Key(spec, prints[spec.Kind], given)
+		if err != nil {
+			return step.Result{}, false
+		}
+		r, ok, err := s.parts.Store.Recall(ctx, key)
+		return r, ok && err == nil
+	}
+}

@@ -1,0 +1,212 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/engine"
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// scaffold is config's view of a folder.
+func scaffold(dir string) ([]byte, string, error) {
+	return config.Scaffold(os.DirFS(dir), filepath.Base(dir))
+}
+
+// starter is a target that can bring back what it served, after a reboot.
+type starter interface {
+	Up(ctx context.Context) error
+}
+
+// Up brings every environment's service back after a reboot or a crash.
+func (a *App) Up(ctx context.Context) ([]Status, error) {
+	err := a.with(ctx, func(s *session) error {
+		for name, t := range s.parts.Targets {
+			if up, ok := t.(starter); ok {
+				if err := up.Up(ctx); err != nil {
+					return fault.New(fault.Unavailable, "start target %s", name).Because(err)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a.Status(ctx, "")
+}
+
+// Down stops the service in the environment, or in all with an empty name. What
+// served stays in the history.
+func (a *App) Down(ctx context.Context, env delivery.Environment) (stopped []delivery.Environment, err error) {
+	err = a.with(ctx, func(s *session) error {
+		names := []string{string(env)}
+		if env == "" {
+			names = s.project.EnvironmentNames()
+		}
+		for _, n := range names {
+			if err := s.down(ctx, delivery.Environment(n)); err != nil {
+				return err
+			}
+			stopped = append(stopped, delivery.Environment(n))
+		}
+		return nil
+	})
+	return stopped, err
+}
+
+func (s *session) down(ctx context.Context, env delivery.Environment) error {
+	target, err := s.target(env)
+	if err != nil {
+		return err
+	}
+	if r, ok, err := s.parts.Store.Head(ctx, env); err != nil {
+		return err
+	} else if ok {
+		return fault.New(fault.Conflict, "run %s of %s is at work in %s", r.ID, r.By, env).Hint("wait for it, or `slipway cancel %s`", r.ID)
+	}
+	if err := target.Remove(ctx, s.project.Service, env); err != nil {
+		return err
+	}
+	d, ok, err := s.parts.Store.Serving(ctx, env)
+	if err != nil || !ok {
+		return err
+	}
+	return s.parts.Store.End(ctx, d.ID, delivery.Removed, "taken down by "+s.app.who(), s.app.Clock())
+}
+
+// Verified is what `slipway verify` found.
+type Verified struct {
+	Environment delivery.Environment `json:"environment"`
+	Release     delivery.ReleaseID   `json:"release"`
+	Verdict     delivery.Verdict     `json:"verdict"`
+	Summary     string               `json:"summary"`
+	URL         string               `json:"url"`
+	Answers     []delivery.Answer    `json:"answers"`
+}
+
+// Verify asks what serves, as the pipeline does after a deploy, and changes nothing.
+func (a *App) Verify(ctx context.Context, env delivery.Environment) (v Verified, err error) {
+	err = a.with(ctx, func(s *session) error {
+		v, err = s.verify(ctx, env)
+		return err
+	})
+	return v, err
+}
+
+func (s *session) verify(ctx context.Context, env delivery.Environment) (Verified, error) {
+	v := Verified{Environment: env, Verdict: delivery.Failed}
+	if _, err := s.project.Environment(env); err != nil {
+		return v, err
+	}
+	d, ok, err := s.parts.Store.Serving(ctx, env)
+	if err != nil {
+		return v, err
+	}
+	if !ok {
+		return v, fault.New(fault.NotFound, "nothing serves in %s", env).Hint("deliver something with `slipway run --env %s`", env)
+	}
+	saved, err := s.parts.Store.Release(ctx, d.Release)
+	if err != nil {
+		return v, err
+	}
+	spec, err := plan.Verification(s.project, env, saved)
+	if err != nil {
+		return v, err
+	}
+	r := step.Request{
+		Service: s.project.Service, Environment: env, By: s.app.who(), Spec: spec, Attempt: 1, Repository: s.place.Repository,
+		Given: map[string]json.RawMessage{}, Log: io.Discard, Say: func(string) {}, Emit: func(event.Event) {},
+	}
+	res, err := s.parts.Steps[step.Verify].Run(ctx, r)
+	if err != nil {
+		return v, err
+	}
+	out, _, err := step.Decode[step.Deployed](map[string]json.RawMessage{"verify": res.Output}, "verify")
+	v.Release, v.Summary, v.URL, v.Answers = d.Release, res.Summary, out.URL, res.Answers
+	if res.Outcome == delivery.Succeeded {
+		v.Verdict = delivery.Passed
+	} else {
+		v.Summary = res.Cause
+	}
+	return v, err
+}
+
+// Cleaned is what `slipway cleanup` removed, or would.
+type Cleaned struct {
+	Runs  []delivery.RunID `json:"runs"`
+	Bytes int64            `json:"bytes"`
+	Dry   bool             `json:"dry_run"`
+}
+
+// Cleanup removes the files (logs, work folders) of all but the newest ended
+// runs. Records, releases and what serves stay.
+func (a *App) Cleanup(ctx context.Context, keep int, dry bool) (c Cleaned, err error) {
+	c = Cleaned{Runs: []delivery.RunID{}, Dry: dry}
+	err = a.with(ctx, func(s *session) error {
+		runs, err := s.parts.Store.Runs(ctx, "", 0)
+		if err != nil {
+			return err
+		}
+		ended := 0
+		for _, r := range runs {
+			if r.EndedAt.IsZero() {
+				continue
+			}
+			if ended++; ended <= keep {
+				continue
+			}
+			size, err := s.removeRun(r.ID, dry)
+			if err != nil {
+				return err
+			}
+			if size > 0 {
+				c.Runs, c.Bytes = append(c.Runs, r.ID), c.Bytes+size
+			}
+		}
+		if p, ok := s.parts.Targets[local].(pruner); ok && !dry {
+			freed, err := p.Prune(ctx)
+			c.Bytes += freed
+			return err
+		}
+		return nil
+	})
+	return c, err
+}
+
+// pruner is a target that can drop what no environment needs any more.
+type pruner interface {
+	Prune(ctx context.Context) (bytes int64, err error)
+}
+
+func (s *session) removeRun(id delivery.RunID, dry bool) (int64, error) {
+	dir := engine.RunDir(s.place.Home, id)
+	var size int64
+	err := filepath.Walk(dir, func(_ string, info os.FileInfo, err error) error {
+		if err == nil && info.Mode().IsRegular() {
+			size += info.Size()
+		}
+		return err
+	})
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil || dry {
+		return size, err
+	}
+	return size, os.RemoveAll(dir)
+}
+
+// ServeRegistry shows the embedded registry to other tools until ctx ends.
+func (a *App) ServeRegistry(ctx context.Context, addr string, ready func(addr string)) error {
+	return a.with(ctx, func(s *session) error { return s.parts.ServeRegistry(ctx, addr, ready) })
+}

@@ -1,0 +1,156 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/engine"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/record"
+)
+
+// pollLogs is how often a followed log is looked at.
+const pollLogs = 100 * time.Millisecond
+
+// Logs writes what a run's steps printed, or one step's; with follow until the
+// run has ended.
+func (a *App) Logs(ctx context.Context, ref, stepName string, follow bool, w io.Writer) error {
+	return a.with(ctx, func(s *session) error {
+		r, err := s.run(ctx, ref)
+		if err != nil {
+			return err
+		}
+		if stepName != "" {
+			if err := s.hasStep(ctx, r, stepName); err != nil {
+				return err
+			}
+		}
+		t := &tail{home: s.place.Home, run: r.ID, only: stepName, at: map[string]int64{}, out: bufio.NewWriter(w)}
+		for {
+			now, err := s.parts.Store.Run(ctx, r.ID)
+			if err != nil {
+				return err
+			}
+			steps, err := s.parts.Store.Steps(ctx, r.ID)
+			if err != nil {
+				return err
+			}
+			if err := t.copy(steps); err != nil {
+				return err
+			}
+			if over := now.State == record.Ended || now.State == record.Waiting; over || !follow {
+				return nil
+			}
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-time.After(pollLogs):
+			}
+		}
+	})
+}
+
+func (s *session) hasStep(ctx context.Context, r record.Run, name string) error {
+	names := []string{}
+	for _, spec := range r.Plan.Steps {
+		names = append(names, spec.Name)
+	}
+	steps, err := s.parts.Store.Steps(ctx, r.ID)
+	for _, st := range steps {
+		names = append(names, st.Name)
+	}
+	for _, n := range names {
+		if n == name {
+			return err
+		}
+	}
+	return errors.Join(err, fault.New(fault.NotFound, "run %s has no step %q", r.ID, name).Hint("its steps: %v", names))
+}
+
+// tail copies what log files gained since the last time.
+type tail struct {
+	home string
+	run  delivery.RunID
+	only string
+	at   map[string]int64
+	last string // step whose lines came last
+	out  *bufio.Writer
+}
+
+func (t *tail) copy(steps []record.StepRecord) error {
+	for _, st := range steps {
+		if t.only != "" && st.Name != t.only {
+			continue
+		}
+		if err := t.one(st.Name); err != nil {
+			return err
+		}
+	}
+	return t.out.Flush()
+}
+
+func (t *tail) one(name string) error {
+	f, err := os.Open(engine.LogPath(t.home, t.run, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it printed nothing
+	}
+	if err != nil {
+		return fmt.Errorf("read the log of %s: %w", name, err)
+	}
+	defer f.Close()
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil || size <= t.at[name] {
+		return err
+	}
+	if _, err := f.Seek(t.at[name], io.SeekStart); err != nil {
+		return err
+	}
+	if t.only == "" && t.last != name {
+		fmt.Fprintf(t.out, "==> %s <==\n", name)
+		t.last = name
+	}
+	n, err := io.Copy(t.out, f)
+	t.at[name] += n
+	return err
+}
+
+// ServiceLogs writes the last lines that the service's replicas printed.
+func (a *App) ServiceLogs(ctx context.Context, env delivery.Environment, lines int, w io.Writer) error {
+	return a.with(ctx, func(s *session) error {
+		target, err := s.target(env)
+		if err != nil {
+			return err
+		}
+		logs, ok := target.(port.ReplicaLogs)
+		if !ok {
+			return fault.New(fault.Unavailable, "the target of %s keeps no logs", env)
+		}
+		out, err := logs.ReplicaLogs(ctx, s.project.Service, env, lines)
+		for _, l := range out {
+			fmt.Fprintln(w, l)
+		}
+		return err
+	})
+}
+
+// Init writes a slipway.yaml for the repository in dir, and tells what it saw.
+func (a *App) Init(_ context.Context, force bool) (path, seen string, err error) {
+	path = filepath.Join(a.Dir, File)
+	if _, err := os.Stat(path); err == nil && !force {
+		return path, "", fault.New(fault.Conflict, "%s is there already", path).Hint("--force writes it anew")
+	}
+	text, seen, err := scaffold(a.Dir)
+	if err != nil {
+		return path, "", err
+	}
+	return path, seen, os.WriteFile(path, text, 0o644)
+}

@@ -1,0 +1,205 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/record"
+)
+
+const (
+	// linger is how long the end of a run waits for its last messages; what is
+	// not out by then goes with the next run.
+	linger = 3 * time.Second
+	// hopeless is the number of attempts after which a message is given up:
+	// with the waits doubling from 1 s to 10 min that is about a day.
+	hopeless = 150
+)
+
+// news posts what receivers asked for and delivers it beside the run, which it
+// never blocks and never fails.
+type news struct {
+	store     record.Outbox
+	receivers []receiver
+	now       func() time.Time
+	warn      event.Sink
+
+	wake   chan struct{}
+	stop   context.CancelFunc
+	closed chan struct{}
+	once   sync.Once
+}
+
+type receiver struct {
+	port.Notifier
+	ends []delivery.Outcome // of runs; none: all
+}
+
+// news starts the delivery; Close ends it.
+func (s *session) news(ctx context.Context) (*news, error) {
+	n := &news{store: s.parts.Store, now: s.app.Clock, warn: s.engine.Sink, wake: make(chan struct{}, 1), closed: make(chan struct{})}
+	for _, c := range s.project.Notify {
+		r, err := s.receiver(c)
+		if err != nil {
+			return nil, err
+		}
+		n.receivers = append(n.receivers, r)
+	}
+	ctx, n.stop = context.WithCancel(context.WithoutCancel(ctx))
+	go n.deliver(ctx)
+	return n, nil
+}
+
+func (s *session) receiver(c config.Notify) (receiver, error) {
+	to, err := s.address(c)
+	if err != nil {
+		return receiver{}, err
+	}
+	n, err := s.parts.Notifier(to)
+	return receiver{n, c.Events}, err
+}
+
+// address fills in the secrets from the environment.
+func (s *session) address(c config.Notify) (to Receiver, err error) {
+	if c.Chat.IsSet() {
+		to.Kind = "chat"
+		to.URL, err = c.Chat.Resolve(s.app.env)
+		return to, err
+	}
+	to.Kind = "webhook"
+	if to.URL, err = c.Webhook.Resolve(s.app.env); err != nil || !c.Secret.IsSet() {
+		return to, err
+	}
+	to.Secret, err = c.Secret.Resolve(s.app.env)
+	return to, err
+}
+
+// secrets are the values that notifications need and nobody may read.
+func (s *session) secrets() []string {
+	var out []string
+	for _, c := range s.project.Notify {
+		if to, err := s.address(c); err == nil {
+			out = append(out, to.URL, to.Secret)
+		}
+	}
+	return out
+}
+
+// Emit posts the end of a run to those who asked for such an end.
+func (n *news) Emit(e event.Event) {
+	if e.Kind != event.RunFinished {
+		return
+	}
+	for _, r := range n.receivers {
+		if len(r.ends) > 0 && !slices.Contains(r.ends, e.Outcome) {
+			continue
+		}
+		body, err := json.Marshal(e)
+		if err != nil {
+			continue
+		}
+		m := port.Message{
+			ID:    fmt.Sprintf("%s-%s-%d", e.Run, e.Kind, e.Time.UnixNano()),
+			Title: fmt.Sprintf("%s: %s", e.Environment, e.Outcome), Text: sentence(e), JSON: body,
+		}
+		if err := n.store.Post(context.Background(), r.Name(), m); err != nil {
+			n.warn.Emit(event.Event{Time: n.now(), Kind: event.Notice, Run: e.Run, Text: "message to " + r.Name() + " not kept: " + err.Error()})
+		}
+	}
+	select {
+	case n.wake <- struct{}{}:
+	default:
+	}
+}
+
+func sentence(e event.Event) string {
+	s := fmt.Sprintf("run %s in %s", e.Run, e.Environment)
+	if e.Outcome != "" {
+		s += ": " + string(e.Outcome)
+	}
+	if e.Release != "" {
+		s += ", release " + string(e.Release)
+	}
+	if e.Text != "" {
+		s += ": " + e.Text
+	}
+	return s
+}
+
+// Close waits a little for what is due, then stops.
+func (n *news) Close() {
+	n.once.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), linger)
+		defer cancel()
+		for len(n.receivers) > 0 && ctx.Err() == nil {
+			due, err := n.store.Due(ctx, n.now(), 1)
+			if err != nil || len(due) == 0 {
+				break
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+		n.stop()
+		<-n.closed
+	})
+}
+
+func (n *news) deliver(ctx context.Context) {
+	defer close(n.closed)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for len(n.receivers) > 0 {
+		n.round(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-n.wake:
+		case <-tick.C:
+		}
+	}
+}
+
+// round tries every message that is due, once.
+func (n *news) round(ctx context.Context) {
+	due, err := n.store.Due(ctx, n.now(), 100)
+	if err != nil {
+		return
+	}
+	for _, o := range due {
+		for _, r := range n.receivers {
+			if r.Name() == o.Receiver && ctx.Err() == nil {
+				n.try(ctx, r, o)
+			}
+		}
+	}
+}
+
+func (n *news) try(ctx context.Context, r receiver, o record.Outgoing) {
+	err := r.Notify(ctx, o.Message)
+	switch {
+	case ctx.Err() != nil:
+		return // stopped in the middle: the receiver drops the double by its ID
+	case err == nil:
+		err = n.store.Sent(ctx, o.ID)
+	case fault.Is(err, fault.Invalid) || fault.Is(err, fault.Denied) || o.Attempts >= hopeless:
+		n.warn.Emit(event.Event{Time: n.now(), Kind: event.Notice, Text: "message to " + r.Name() + " given up: " + err.Error()})
+		err = n.store.Sent(ctx, o.ID)
+	default:
+		wait := min(time.Second<<min(o.Attempts, 10), 10*time.Minute)
+		err = n.store.Defer(ctx, o.ID, n.now().Add(wait))
+	}
+	if err != nil {
+		n.warn.Emit(event.Event{Time: n.now(), Kind: event.Notice, Text: "message to " + r.Name() + ": " + err.Error()})
+	}
+}

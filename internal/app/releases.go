@@ -1,0 +1,71 @@
+package app
+
+import (
+	"context"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// ReleaseDetails is a release with what became of it.
+type ReleaseDetails struct {
+	delivery.SavedRelease
+	Deployments []delivery.Deployment `json:"deployments"`
+}
+
+// Releases lists the newest releases, 0 for all.
+func (a *App) Releases(ctx context.Context, limit int) (out []delivery.SavedRelease, err error) {
+	err = a.with(ctx, func(s *session) error {
+		out, err = s.parts.Store.Releases(ctx, limit)
+		return err
+	})
+	return out, err
+}
+
+// Release shows one.
+func (a *App) Release(ctx context.Context, id delivery.ReleaseID) (out ReleaseDetails, err error) {
+	err = a.with(ctx, func(s *session) error {
+		if out.SavedRelease, err = s.release(ctx, id); err != nil {
+			return err
+		}
+		out.Deployments = []delivery.Deployment{}
+		history, err := s.parts.Store.History(ctx, "", 0)
+		for _, d := range history {
+			if d.Release == id {
+				out.Deployments = append(out.Deployments, d)
+			}
+		}
+		return err
+	})
+	return out, err
+}
+
+func (s *session) release(ctx context.Context, id delivery.ReleaseID) (delivery.SavedRelease, error) {
+	if !id.Valid() {
+		return delivery.SavedRelease{}, fault.New(fault.Invalid, "%q is no release", id).
+			Hint(`a release is "r-" and 12 hexadecimal digits; "slipway releases" lists them`)
+	}
+	return s.parts.Store.Release(ctx, id)
+}
+
+// Unquarantine lets a release enter environments again.
+func (a *App) Unquarantine(ctx context.Context, id delivery.ReleaseID, why string) error {
+	if why == "" {
+		return fault.New(fault.Invalid, "unquarantine %s: no reason", id).Hint(`say why with --why "...": it stays in the history`)
+	}
+	return a.with(ctx, func(s *session) error {
+		if _, err := s.release(ctx, id); err != nil {
+			return err
+		}
+		return s.parts.Store.Unquarantine(ctx, id, a.who(), why)
+	})
+}
+
+// Models lists the versions of a group, or of all with an empty name.
+func (a *App) Models(ctx context.Context, group string) (out []delivery.ModelVersion, err error) {
+	err = a.with(ctx, func(s *session) error {
+		out, err = s.parts.Store.Models(ctx, group)
+		return err
+	})
+	return out, err
+}

@@ -1,0 +1,145 @@
+package app
+
+import (
+	"context"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// local is the name of the one kind of target that there is.
+const local = "local"
+
+// historyShown is how many deployments a status lists.
+const historyShown = 20
+
+// Status tells what serves in the environment, or in each with an empty name.
+func (a *App) Status(ctx context.Context, env delivery.Environment) (out []Status, err error) {
+	err = a.with(ctx, func(s *session) error {
+		names := []string{string(env)}
+		if env == "" {
+			names = s.project.EnvironmentNames()
+		}
+		for _, n := range names {
+			st, err := s.status(ctx, delivery.Environment(n))
+			if err != nil {
+				return err
+			}
+			out = append(out, st)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (s *session) status(ctx context.Context, env delivery.Environment) (Status, error) {
+	target, err := s.target(env)
+	if err != nil {
+		return Status{}, err
+	}
+	st := Status{Environment: env, Service: s.project.Service, Health: "down"}
+	history, err := s.parts.Store.History(ctx, env, historyShown)
+	if err != nil {
+		return st, err
+	}
+	st.History = append([]delivery.Deployment{}, history...)
+	for i := range history {
+		if history[i].State == delivery.Deploying {
+			st.Entering = &history[i]
+			break
+		}
+	}
+	if err := s.fillServing(ctx, &st); err != nil {
+		return st, err
+	}
+	if err := s.fillQuarantined(ctx, &st); err != nil {
+		return st, err
+	}
+	return st, s.fillSeen(ctx, &st, target)
+}
+
+func (s *session) fillServing(ctx context.Context, st *Status) error {
+	d, ok, err := s.parts.Store.Serving(ctx, st.Environment)
+	if err != nil || !ok {
+		return err
+	}
+	saved, err := s.parts.Store.Release(ctx, d.Release)
+	if err != nil {
+		return err
+	}
+	r := saved.Release
+	st.Release, st.Commit, st.Dirty, st.Model = d.Release, r.Commit, r.Dirty, r.Model
+	st.Image = ImageStatus{Reference: s.parts.Reference(r.Image), Digest: r.Image.Digest}
+	st.Since, st.By, st.Replaced = d.ServingAt, d.By, d.Replaced
+	return nil
+}
+
+func (s *session) fillQuarantined(ctx context.Context, st *Status) error {
+	st.Quarantined = []delivery.Quarantine{}
+	all, err := s.parts.Store.Releases(ctx, 0)
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		if r.Quarantined != nil {
+			st.Quarantined = append(st.Quarantined, *r.Quarantined)
+		}
+	}
+	unfinished, err := s.parts.Store.Unfinished(ctx)
+	for _, r := range unfinished {
+		if r.Environment == st.Environment {
+			st.Unfinished = append(st.Unfinished, r.ID)
+		}
+	}
+	return err
+}
+
+// fillSeen adds what the target sees, which may differ from the records.
+func (s *session) fillSeen(ctx context.Context, st *Status, target port.Target) error {
+	seen, err := target.Observe(ctx, s.project.Service, st.Environment)
+	if fault.Is(err, fault.Unavailable) {
+		st.Health, st.Notes = "unknown", append(st.Notes, err.Error())
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	st.URL, st.Replicas, st.Notes = seen.URL, seen.Replicas, append(st.Notes, seen.Notes...)
+	st.Health = health(st, seen)
+	return nil
+}
+
+func health(st *Status, seen port.Observation) string {
+	ready, want := 0, 0
+	for _, r := range seen.Replicas {
+		if r.Release != seen.Release {
+			continue
+		}
+		want++
+		if r.State == "ready" {
+			ready++
+		}
+	}
+	switch {
+	case seen.Release == "" || ready == 0:
+		return "down"
+	case ready < want:
+		return "degraded"
+	case st.Release != "" && seen.Release != st.Release && (st.Entering == nil || st.Entering.Release != seen.Release):
+		st.Notes = append(st.Notes, "the target serves "+string(seen.Release)+", the records say "+string(st.Release)+": run `slipway rollback` or deploy again")
+		return "degraded"
+	}
+	return "healthy"
+}
+
+func (s *session) target(env delivery.Environment) (port.Target, error) {
+	if _, err := s.project.Environment(env); err != nil {
+		return nil, err
+	}
+	t, ok := s.parts.Targets[local]
+	if !ok {
+		return nil, fault.New(fault.Internal, "environment %s: no target %q", env, local)
+	}
+	return t, nil
+}

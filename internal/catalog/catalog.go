@@ -1,0 +1,140 @@
+// Package catalog is the explicit list of what this Slipway is made of: one line
+// to add a step, one to add an adapter.
+package catalog
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/git"
+	"github.com/slipway-cd/slipway/internal/adapter/httpprobe"
+	"github.com/slipway-cd/slipway/internal/adapter/ko"
+	"github.com/slipway-cd/slipway/internal/adapter/local"
+	"github.com/slipway-cd/slipway/internal/adapter/oci"
+	"github.com/slipway-cd/slipway/internal/adapter/process"
+	"github.com/slipway-cd/slipway/internal/adapter/shoutrrr"
+	"github.com/slipway-cd/slipway/internal/adapter/webhook"
+	"github.com/slipway-cd/slipway/internal/app"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/record/sqlite"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/approve"
+	"github.com/slipway-cd/slipway/internal/step/build"
+	"github.com/slipway-cd/slipway/internal/step/deploy"
+	"github.com/slipway-cd/slipway/internal/step/digest"
+	"github.com/slipway-cd/slipway/internal/step/evaluate"
+	"github.com/slipway-cd/slipway/internal/step/push"
+	"github.com/slipway-cd/slipway/internal/step/register"
+	"github.com/slipway-cd/slipway/internal/step/rollback"
+	teststep "github.com/slipway-cd/slipway/internal/step/test"
+	"github.com/slipway-cd/slipway/internal/step/train"
+	"github.com/slipway-cd/slipway/internal/step/verify"
+	"github.com/slipway-cd/slipway/internal/step/watch"
+)
+
+// jobRunner is the hidden command under which a job runs.
+const jobRunner = "job-runner"
+
+// adapters are what the steps ask the outside world through.
+type adapters struct {
+	store    *sqlite.Store
+	registry *oci.Registry
+	builder  port.Builder
+	commands port.Commands
+	jobs     port.Jobs
+	prober   port.Prober
+	targets  map[string]port.Target
+}
+
+// Wire makes the parts for a place. Nothing but the records is opened yet.
+func Wire(ctx context.Context, p app.Place) (app.Parts, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return app.Parts{}, err
+	}
+	store, err := sqlite.Open(ctx, filepath.Join(p.Home, "slipway.db"), time.Now)
+	if err != nil {
+		return app.Parts{}, err
+	}
+	embedded := oci.Lazy(filepath.Join(p.Home, "registry"))
+	registry := oci.New(oci.Config{Embedded: embedded})
+	a := adapters{
+		store: store, registry: registry, builder: ko.New(ko.Config{}), prober: httpprobe.Prober{},
+		commands: process.NewCommands(process.Config{}),
+		jobs:     process.NewJobs(filepath.Join(p.Home, "jobs"), self, jobRunner),
+		targets: map[string]port.Target{
+			"local": local.New(local.Config{Dir: filepath.Join(p.Home, "local"), Executable: self, Images: registry, Artifacts: registry}),
+		},
+	}
+	return app.Parts{
+		Store: store, Source: git.New(p.Repository), Steps: steps(a), Targets: a.targets,
+		Reference: registry.Reference, Notifier: notifier, Close: store.Close,
+		ServeRegistry: func(ctx context.Context, addr string, ready func(addr string)) error {
+			return serveRegistry(ctx, embedded, addr, ready)
+		},
+	}, nil
+}
+
+// steps is the list of steps.
+func steps(a adapters) map[step.Kind]step.Step {
+	s := a.store
+	hasher := digest.Hasher{Cache: digest.NewCache(nil)}
+	return map[step.Kind]step.Step{
+		step.Test:     teststep.Step{Commands: a.commands},
+		step.Build:    build.Step{Builder: a.builder},
+		step.Push:     push.Step{Images: a.registry},
+		step.Train:    train.Step{Jobs: a.jobs, Hasher: hasher},
+		step.Evaluate: evaluate.Step{Jobs: a.jobs, Deployments: s, Releases: s, Models: s, Hasher: hasher},
+		step.Register: register.Step{Artifacts: a.registry, Models: s},
+		step.Approve:  approve.Step{Models: s, Approvals: s},
+		step.Deploy:   deploy.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s, Prober: a.prober},
+		step.Verify:   verify.Step{Targets: a.targets, Releases: s, Deployments: s, Prober: a.prober},
+		step.Watch:    watch.Step{Targets: a.targets, Releases: s, Deployments: s},
+		step.Rollback: rollback.Step{Targets: a.targets, Releases: s, Deployments: s, Prober: a.prober},
+	}
+}
+
+// notifier is the list of receivers.
+func notifier(r app.Receiver) (port.Notifier, error) {
+	if r.Kind == "chat" {
+		return shoutrrr.New(r.URL)
+	}
+	return webhook.New(r.URL, r.Secret, time.Now)
+}
+
+// serveRegistry shows the embedded registry to other tools until ctx ends.
+func serveRegistry(ctx context.Context, embedded func() (*oci.Embedded, error), addr string, ready func(string)) error {
+	e, err := embedded()
+	if err != nil {
+		return err
+	}
+	l, err := e.Listen(addr)
+	if err != nil {
+		return err
+	}
+	ready(l.Addr())
+	<-ctx.Done()
+	return l.Close()
+}
+
+// Hidden runs the commands that Slipway gives to itself (the supervisor, a
+// container's first process, a job), if args name one. It is asked first of all.
+func Hidden(args []string, out io.Writer) (code int, handled bool) {
+	if len(args) == 0 {
+		return 0, false
+	}
+	switch args[0] {
+	case jobRunner:
+		return process.RunJob(args[1:]), true
+	case local.SuperviseCommand, local.InitCommand:
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+		defer stop()
+		return local.Hidden(ctx, args, out)
+	}
+	return 0, false
+}

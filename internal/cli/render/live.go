@@ -1,0 +1,133 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/event"
+)
+
+// Live shows finished steps as lines that stay, and below them the steps that
+// run now, redrawn in place.
+type Live struct {
+	w     io.Writer
+	width func() int
+	now   func() time.Time
+	lines *Lines
+
+	mu      sync.Mutex
+	running []*active
+	drawn   int // lines of the last drawing
+	tick    int
+	stop    chan struct{}
+	done    sync.WaitGroup
+}
+
+type active struct {
+	step, text string
+	since      time.Time
+}
+
+// NewLive starts redrawing ten times a second until Close. width is the
+// terminal's, in columns.
+func NewLive(w io.Writer, width func() int, now func() time.Time) *Live {
+	l := &Live{w: w, width: width, now: now, stop: make(chan struct{})}
+	l.lines = &Lines{W: w, Color: true}
+	l.done.Go(l.redraw)
+	return l
+}
+
+func (l *Live) redraw() {
+	t := time.NewTicker(100 * time.Millisecond)
+	defer t.Stop()
+	for {
+		select {
+		case <-l.stop:
+			return
+		case <-t.C:
+			l.mu.Lock()
+			l.tick++
+			l.wipe()
+			l.draw()
+			l.mu.Unlock()
+		}
+	}
+}
+
+// Emit takes the event into the picture.
+func (l *Live) Emit(e event.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wipe()
+	switch e.Kind {
+	case event.StepStarted:
+		l.running = append(l.running, &active{step: e.Step, since: e.Time})
+	case event.StepProgress, event.StepLog:
+		for _, a := range l.running {
+			if a.step == e.Step {
+				a.text = e.Text
+			}
+		}
+	case event.StepFinished:
+		l.drop(e.Step)
+	case event.RunFinished:
+		l.running = nil
+	}
+	l.lines.Emit(e)
+	l.draw()
+}
+
+// Close wipes what was running.
+func (l *Live) Close() {
+	close(l.stop)
+	l.done.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wipe()
+}
+
+func (l *Live) drop(step string) {
+	for i, a := range l.running {
+		if a.step == step {
+			l.running = append(l.running[:i], l.running[i+1:]...)
+			return
+		}
+	}
+}
+
+func (l *Live) wipe() {
+	if l.drawn > 0 {
+		fmt.Fprintf(l.w, "\x1b[%dA\x1b[J", l.drawn)
+		l.drawn = 0
+	}
+}
+
+func (l *Live) draw() {
+	frames := []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+	for _, a := range l.running {
+		line := fmt.Sprintf("%c %-14s %5.1fs  %s", frames[l.tick%len(frames)], a.step, l.now().Sub(a.since).Seconds(), printable(a.text))
+		fmt.Fprintln(l.w, cut(line, l.width()-1))
+		l.drawn++
+	}
+}
+
+// printable drops control characters: output of tools must not move the cursor.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+func cut(s string, width int) string {
+	r := []rune(s)
+	if width > 1 && len(r) > width {
+		return string(r[:width-1]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-cd/slipway/internal/app"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// ask adds the flags that plan and run share.
+func ask(cmd *cobra.Command, a *app.Ask) {
+	f := cmd.Flags()
+	f.StringVarP((*string)(&a.Environment), "env", "e", "", "environment; without it the branch decides")
+	f.StringVar(&a.Event, "event", "", "what happened: push or pull_request (default: as the CI says, else push)")
+	f.StringVar(&a.Branch, "branch", "", "branch that was pushed, or the pull request's base (default: what is checked out)")
+	f.BoolVar(&a.Retrain, "retrain", false, "train even if nothing that training reads has changed")
+	f.BoolVar(&a.DeployOnly, "deploy-only", false, "promote the newest good release: no test, no build, no training")
+	f.StringVar(&a.Until, "until", "", "stop after this step")
+	f.BoolVar(&a.AllowDirty, "allow-dirty", false, "deliver uncommitted changes too; the release is recorded as dirty")
+	cmd.MarkFlagsMutuallyExclusive("retrain", "deploy-only")
+}
+
+func (c *Command) plan() *cobra.Command {
+	var a app.Ask
+	cmd := &cobra.Command{
+		Use: "plan", Short: "Show what a run would do, and why; touches nothing", Args: cobra.NoArgs,
+		Example: "  slipway plan --env prod\n  slipway plan --env prod -o json\n  slipway plan --retrain --until evaluate",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := c.App.Plan(cmd.Context(), a)
+			if err != nil {
+				return err
+			}
+			if c.json {
+				c.print(p)
+				return nil
+			}
+			c.showPlan(p)
+			return nil
+		},
+	}
+	ask(cmd, &a)
+	return cmd
+}
+
+func (c *Command) run() *cobra.Command {
+	var a app.Ask
+	var resume bool
+	cmd := &cobra.Command{
+		Use: "run", Short: "Deliver what is checked out: test, build, train, gate, deploy, verify, watch",
+		Long: `Run plans and delivers. If production says no after the deploy has begun, the
+environment goes back to the last good release as a whole, and the bad one is
+quarantined.
+
+Runs of one environment happen strictly one after the other. A run that was
+killed is finished by the next one, or by --resume.
+
+Exit codes: 0 done, 1 a gate or step failed and production is as before, 2 usage
+or configuration, 3 deployed, failed and rolled back, 4 waiting for approval,
+5 the rollback itself failed, 130 interrupted.`,
+		Args: cobra.MaximumNArgs(1),
+		Example: `  slipway run                       the branch decides the environment
+  slipway run --env prod
+  slipway run --env prod --retrain
+  slipway run --env prod --deploy-only
+  slipway run --until evaluate --json
+  slipway run --resume              finish what was killed`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			end := c.story()
+			if resume {
+				return c.resume(cmd, args, end)
+			}
+			if len(args) > 0 {
+				end()
+				return fault.New(fault.Invalid, "run takes no argument %q", args[0]).Hint("only `slipway run --resume RUN` names a run")
+			}
+			rep, err := c.App.Run(cmd.Context(), a)
+			end()
+			if err != nil {
+				return err
+			}
+			c.reported(rep)
+			return nil
+		},
+	}
+	ask(cmd, &a)
+	cmd.Flags().BoolVar(&resume, "resume", false, "finish RUN, or every run that was killed")
+	return cmd
+}
+
+func (c *Command) resume(cmd *cobra.Command, args []string, end func()) error {
+	ref := ""
+	if len(args) > 0 {
+		ref = args[0]
+	}
+	reps, err := c.App.Resume(cmd.Context(), ref)
+	end()
+	for _, rep := range reps {
+		c.reported(rep)
+	}
+	return err
+}
+
+// reported shows how a run ended and sets the exit code.
+func (c *Command) reported(rep app.RunReport) {
+	c.worse(outcomeExit(rep.Outcome))
+	if c.json {
+		c.print(rep)
+		return
+	}
+	fmt.Fprintf(c.Stdout, "%s  run %s in %s (%.1fs)\n", rep.Outcome, rep.Run, rep.Environment, rep.Seconds)
+	if rep.Release != "" {
+		fmt.Fprintf(c.Stdout, "release  %s\n", rep.Release)
+	}
+	if rep.Outcome == delivery.Deployed && rep.URL != "" {
+		fmt.Fprintf(c.Stdout, "url      %s\n", rep.URL)
+	}
+}
+
+func (c *Command) cancel() *cobra.Command {
+	return &cobra.Command{
+		Use: "cancel RUN", Short: "Stop a run; what it had deployed is taken back", Args: cobra.ExactArgs(1),
+		Example: "  slipway cancel latest\n  slipway cancel 20261124-101502-k3f9",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			end := c.story()
+			rep, err := c.App.Cancel(cmd.Context(), args[0])
+			end()
+			if err != nil {
+				return err
+			}
+			c.reported(rep)
+			if rep.Outcome == delivery.OutcomeCancelled {
+				c.exit = ExitDone // that is what was asked
+			}
+			return nil
+		},
+	}
+}
+
+func (c *Command) rollback() *cobra.Command {
+	var env, to, why string
+	cmd := &cobra.Command{
+		Use: "rollback --env ENV [--to RELEASE]", Short: "Go back to the last good release: image, model and configuration",
+		Args:    cobra.NoArgs,
+		Example: "  slipway rollback --env prod --why \"wrong prices since noon\"\n  slipway rollback --env prod --to r-7f3a9c21d04e",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			end := c.story()
+			rep, err := c.App.Rollback(cmd.Context(), delivery.Environment(env), delivery.ReleaseID(to), why)
+			end()
+			if err != nil {
+				return err
+			}
+			c.reported(rep)
+			if rep.Outcome == delivery.OutcomeRolledBack {
+				c.exit = ExitDone // that is what was asked
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&env, "env", "e", "", "environment")
+	cmd.Flags().StringVar(&to, "to", "", "release to go back to (default: the one that served before)")
+	cmd.Flags().StringVar(&why, "why", "", "reason; it stays in the history")
+	must(cmd.MarkFlagRequired("env"))
+	return cmd
+}
+
+// must stops on a mistake in this package: a flag that does not exist.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}

@@ -1,0 +1,302 @@
+package config_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+func none(string) (string, bool) { return "", false }
+
+func TestParse(t *testing.T) {
+	data, err := os.ReadFile("testdata/valid/full.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := config.Parse("slipway.yaml", data, func(name string) (string, bool) {
+		return "/srv/x.csv", name == "DATA"
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/valid/full.json", append(got, '\n'))
+}
+
+func golden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+func TestValid(t *testing.T) {
+	schema := compiled(t)
+	for _, file := range files(t, "valid") {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := config.Parse("slipway.yaml", data, none); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+		if err := schema.Validate(asJSON(t, data)); err != nil {
+			t.Errorf("%s: the schema says %v", file, err)
+		}
+		windows := bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n"))
+		if _, err := config.Parse("slipway.yaml", append([]byte("\xef\xbb\xbf"), windows...), none); err != nil {
+			t.Errorf("%s as Windows writes it: %v", file, err)
+		}
+	}
+}
+
+// TestInvalid holds every message against its golden file, and the schema
+// against every file that a schema can refuse.
+func TestInvalid(t *testing.T) {
+	schema := compiled(t)
+	for _, file := range files(t, "invalid") {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = config.Parse("slipway.yaml", data, none)
+			if !fault.Is(err, fault.Invalid) {
+				t.Fatalf("it is taken, or not invalid: %v", err)
+			}
+			golden(t, strings.TrimSuffix(file, ".yaml")+".txt", []byte(story(err)))
+			if strings.Contains(err.Error()+fault.HintOf(err), "hunter2") {
+				t.Error("the message has the secret in it")
+			}
+			if bytes.HasSuffix(data, []byte("# beyond the schema\n")) {
+				return
+			}
+			if err := schema.Validate(asJSON(t, data)); err == nil {
+				t.Error("the schema takes it")
+			}
+		})
+	}
+}
+
+// story is an error as people see it.
+func story(err error) string {
+	var many config.Mistakes
+	if m, ok := err.(config.Mistakes); ok {
+		many = m
+	} else if e, ok := err.(*fault.Error); ok {
+		many = config.Mistakes{e}
+	}
+	var b strings.Builder
+	for _, e := range many {
+		fmt.Fprintf(&b, "%v\n    %s\n", e, fault.HintOf(e))
+	}
+	return b.String()
+}
+
+func files(t *testing.T, kind string) []string {
+	t.Helper()
+	all, err := filepath.Glob("testdata/" + kind + "/*.yaml")
+	if err != nil || len(all) == 0 {
+		t.Fatalf("no %s files: %v", kind, err)
+	}
+	return all
+}
+
+func compiled(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	raw, err := config.Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource(config.SchemaID, doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile(config.SchemaID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func asJSON(t *testing.T, data []byte) any {
+	t.Helper()
+	raw, err := yaml.YAMLToJSON(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	_, err := config.Load(filepath.Join(dir, config.FileName), none)
+	if !fault.Is(err, fault.NotFound) || !strings.Contains(fault.HintOf(err), "slipway init") {
+		t.Errorf("a missing file: %v (%s)", err, fault.HintOf(err))
+	}
+	if _, err = config.Load(dir, none); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a folder: %v", err)
+	}
+	big := filepath.Join(dir, "big.yaml")
+	if err := os.WriteFile(big, bytes.Repeat([]byte("# comment\n"), config.MaxBytes/10+1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = config.Load(big, none); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "1 MiB") {
+		t.Errorf("a large file: %v", err)
+	}
+	p, err := config.Load("testdata/valid/least.yaml", none)
+	if err != nil || p.Service != "echo" {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// TestHostile proves that a file made to hurt is refused, and quickly.
+func TestHostile(t *testing.T) {
+	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\n"
+	for c := 'b'; c < 'k'; c++ {
+		bomb += fmt.Sprintf("%c: &%c [%s]\n", c, c, strings.TrimSuffix(strings.Repeat("*"+string(c-1)+",", 9), ","))
+	}
+	stairs := ""
+	for i := range 1200 {
+		stairs += strings.Repeat(" ", i) + "a:\n"
+	}
+	for name, text := range map[string]string{
+		"anchor bomb":   bomb,
+		"brackets":      strings.Repeat("[", 500_000),
+		"braces":        "a: " + strings.Repeat("{a: ", 100_000),
+		"dashes":        strings.Repeat("- ", 500_000),
+		"questions":     strings.Repeat("? ", 500_000),
+		"stairs":        stairs,
+		"many keys":     strings.Repeat("version: 1\n", 50_000),
+		"flow keys":     "{" + strings.Repeat("a: 1,", 100_000) + "}",
+		"most keys":     strings.Repeat("version: 1\n", 9_900),
+		"long line":     "version: " + strings.Repeat("1", 1_000_000),
+		"quotes":        strings.Repeat(`"`, 400_001),
+		"zero":          "version: \x00",
+		"many colons":   strings.Repeat("a:", 300_000),
+		"deep body":     "version: 1\ndeploy: {smoke: [{name: a, post: /, json: " + strings.Repeat("[", 39) + strings.Repeat("]", 39) + "}]}",
+		"many comments": strings.Repeat("#\n", 500_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			begun := time.Now()
+			_, err := config.Parse("slipway.yaml", []byte(text), none)
+			if !fault.Is(err, fault.Invalid) {
+				t.Errorf("taken, or %v", err)
+			}
+			if took := time.Since(begun); took > 20*time.Second {
+				t.Errorf("it took %s", took)
+			}
+			t.Log(time.Since(begun))
+		})
+	}
+}
+
+func TestSecrets(t *testing.T) {
+	env := func(name string) (string, bool) {
+		v, ok := map[string]string{"HOOK_URL": "https://hooks.example.com/hunter2", "EMPTY": ""}[name]
+		return v, ok
+	}
+	if v, err := config.Secret("${HOOK_URL}").Resolve(env); err != nil || v != "https://hooks.example.com/hunter2" {
+		t.Errorf("%q, %v", v, err)
+	}
+	for _, s := range []config.Secret{"${UNSET}", "${EMPTY}"} {
+		_, err := s.Resolve(env)
+		if !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), strings.Trim(string(s), "${}")+" is not set") {
+			t.Errorf("%s: %v", s, err)
+		}
+	}
+}
+
+func TestMatch(t *testing.T) {
+	cases := []struct {
+		glob, name string
+		want       bool
+	}{
+		{"**.md", "README.md", true}, {"**.md", "docs/a/b.md", true}, {"**.md", "a.mdx", false},
+		{"*.md", "docs/a.md", false}, {"docs/**", "docs/a/b", true}, {"docs/**", "docs2/a", false},
+		{"go.mod", "go.mod", true}, {"go.mod", "sub/go.mod", false}, {"{go.mod,go.sum}", "go.sum", true},
+		{"src/**.go", "src/a/b.go", true}, {"src/**.go", "src/b.go", true},
+		{"release/*", "release/1", true}, {"release/*", "release/1/2", false}, {"main", "main", true},
+		{"[a", "a", false}, {"a*", "-a", false}, {"**", "any/thing", true},
+	}
+	for _, c := range cases {
+		if got := config.Match(c.glob, c.name); got != c.want {
+			t.Errorf("Match(%q, %q) = %v", c.glob, c.name, got)
+		}
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	p := config.Project{Environments: map[delivery.Environment]config.Environment{"prod": {}, "dev": {}}}
+	if _, err := p.Environment("prod"); err != nil {
+		t.Error(err)
+	}
+	if _, err := p.Environment("prd"); !fault.Is(err, fault.NotFound) || fault.HintOf(err) != `did you mean "prod"?` {
+		t.Errorf("%v (%s)", err, fault.HintOf(err))
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, kind := range []string{"valid", "invalid"} {
+		all, _ := filepath.Glob("testdata/" + kind + "/*.yaml")
+		for _, file := range all {
+			if data, err := os.ReadFile(file); err == nil {
+				f.Add(data)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 1<<14 {
+			return
+		}
+		env := func(string) (string, bool) { return "value", true }
+		p, err := config.Parse("slipway.yaml", data, env)
+		if err != nil {
+			if !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), "slipway.yaml:") {
+				t.Errorf("an error without a place: %v", err)
+			}
+			return
+		}
+		if len(p.Environments) == 0 || p.Service == "" || p.Version != 1 {
+			t.Errorf("an incomplete file is taken: %+v", p)
+		}
+		again, err := config.Parse("slipway.yaml", data, env)
+		if err != nil || !reflect.DeepEqual(p, again) {
+			t.Errorf("the same file is read in two ways: %v", err)
+		}
+	})
+}

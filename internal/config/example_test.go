@@ -1,0 +1,18 @@
+package config_test
+
+import (
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/config"
+)
+
+// TestExample proves that the file people copy from is one.
+func TestExample(t *testing.T) {
+	p, err := config.Load("../../examples/retail/slipway.yaml", none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Model == nil || p.Model.Train == nil || len(p.Environments) == 0 {
+		t.Errorf("the example lacks a model or environments: %+v", p)
+	}
+}

@@ -1,0 +1,57 @@
+package config
+
+import (
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// Match tells whether a slash-separated path (or a branch) matches a glob: *
+// stays within a folder, ** crosses folders, {a,b} and [a-z] as in a shell.
+// "**.md" is "**/*.md", as people mean it.
+func Match(glob, name string) bool {
+	ok, err := doublestar.Match(spell(glob), name)
+	return err == nil && ok
+}
+
+// MatchAny tells whether one of the globs matches.
+func MatchAny(globs []string, name string) bool {
+	for _, g := range globs {
+		if Match(g, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// spell writes ** as a folder of its own where it begins a name.
+func spell(glob string) string {
+	if !strings.Contains(glob, "**") {
+		return glob
+	}
+	parts := strings.Split(glob, "/")
+	for i, p := range parts {
+		if rest, ok := strings.CutPrefix(p, "**"); ok && rest != "" {
+			parts[i] = "**/*" + rest
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+// badGlob says why a glob is none, or never matches a file; "" if it is fine.
+func badGlob(glob string) string {
+	switch {
+	case glob == "" || !doublestar.ValidatePattern(spell(glob)):
+		return "is not a glob"
+	case strings.HasPrefix(glob, "/") || strings.HasPrefix(glob, "./") || escapes(glob):
+		return "never matches: globs are relative to this file, without ./ or ../"
+	case strings.HasSuffix(glob, "/"):
+		return "never matches a file: add **"
+	}
+	for _, part := range strings.Split(spell(glob), "/") {
+		if part != "**" && strings.Contains(part, "**") {
+			return "never crosses folders: ** stands alone between slashes, or begins a name"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,79 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// MaxBytes is the largest file that is read.
+const MaxBytes = 1 << 20
+
+// Load reads the file at path; env finds environment variables (os.LookupEnv).
+// A missing file is fault.NotFound; every mistake in it is fault.Invalid with
+// its place. Several mistakes come as Mistakes.
+func Load(path string, env func(string) (string, bool)) (Project, error) {
+	f, err := os.Open(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Project{}, fault.New(fault.NotFound, "there is no %s here", filepath.Base(path)).
+			Hint("run `slipway init` to write one, or go to the folder that has it").Because(err)
+	case err != nil:
+		return Project{}, fault.New(fault.Invalid, "read %s", path).Because(err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
+	if err != nil {
+		return Project{}, fault.New(fault.Invalid, "read %s", path).Because(err).
+			Hint("it has to be a file")
+	}
+	return Parse(filepath.Base(path), data, env)
+}
+
+// Parse reads a file's content; name is what errors call it.
+func Parse(name string, data []byte, env func(string) (string, bool)) (Project, error) {
+	root, err := document(name, data)
+	if err != nil {
+		return Project{}, err
+	}
+	if env == nil {
+		env = func(string) (string, bool) { return "", false }
+	}
+	d := &decoder{file: name, places: map[string]place{}}
+	var p Project
+	d.into(&p, root)
+	if len(d.mistakes) == 0 {
+		d.check(&p, env)
+	}
+	return p, d.result()
+}
+
+// Mistakes are two or more things wrong with one file, in its order.
+type Mistakes []*fault.Error
+
+// Error has one line for each.
+func (m Mistakes) Error() string {
+	lines := make([]string, len(m))
+	for i, e := range m {
+		lines[i] = e.Error()
+		if hint := fault.HintOf(e); hint != "" {
+			lines[i] += fmt.Sprintf(" (%s)", hint)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap gives them to errors.As.
+func (m Mistakes) Unwrap() []error {
+	out := make([]error, len(m))
+	for i, e := range m {
+		out[i] = e
+	}
+	return out
+}

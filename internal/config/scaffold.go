@@ -1,0 +1,143 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"strconv"
+	"strings"
+	"text/template"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// Scaffold writes a slipway.yaml for the repository in fsys, by what it finds
+// there, and says what that was. name is the service's, such as the folder's.
+// What this version can't deliver stands in comments. The result parses.
+func Scaffold(fsys fs.FS, name string) (file []byte, seen string, err error) {
+	s, err := survey(fsys)
+	if err != nil {
+		return nil, "", fmt.Errorf("look at the repository: %w", err)
+	}
+	s.Service = serviceName(name)
+	var out bytes.Buffer
+	form, err := template.New(FileName).Delims("<<", ">>").Funcs(template.FuncMap{"word": word}).Parse(scaffold)
+	if err == nil {
+		err = form.Execute(&out, s)
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("write %s: %w", FileName, err)
+	}
+	file = append(bytes.TrimSpace(blankLines.ReplaceAll(out.Bytes(), []byte("\n\n"))), '\n')
+	if _, err := Parse(FileName, file, nil); err != nil {
+		return nil, "", fault.New(fault.Internal, "write a first %s", FileName).Because(err)
+	}
+	return file, s.String(), nil
+}
+
+var (
+	blankLines = regexp.MustCompile(`\n{3,}`)
+	notInName  = regexp.MustCompile(`[^a-z0-9]+`)
+)
+
+// serviceName makes a name of any text.
+func serviceName(text string) string {
+	name := strings.Trim(notInName.ReplaceAllString(strings.ToLower(text), "-"), "-")
+	if len(name) > 50 {
+		name = strings.Trim(name[:50], "-")
+	}
+	switch {
+	case name == "":
+		return "service"
+	case name[0] < 'a' || yamlWord[name]:
+		return "service-" + name
+	}
+	return name
+}
+
+// yamlWord are the words that YAML does not take for text.
+var yamlWord = map[string]bool{"true": true, "false": true, "null": true, "yes": true, "no": true, "on": true, "off": true, "y": true, "n": true}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z][A-Za-z/-]*$`)
+
+// word writes a name so that YAML takes it for text.
+func word(name string) string {
+	if plainWord.MatchString(name) && !yamlWord[strings.ToLower(name)] {
+		return name
+	}
+	return strconv.Quote(name)
+}
+
+const scaffold = `# yaml-language-server: $schema=` + SchemaID + `
+version: 1
+service: <<.Service>>
+
+# A commit that changes only these files is not delivered.
+source: {ignore: ["**.md", "docs/**"]}
+
+<<if or .GoTests .PythonTests .GoModule>># Commands that must succeed first. They run in parallel, in a clean checkout.
+test:
+<<- if .GoModule>>
+  - {name: vet, run: go vet ./...}
+<<- end>>
+<<- if .GoTests>>
+  - {name: unit, run: go test -json ./..., report: go}
+<<- end>>
+<<- if .PythonTests>>
+  - {name: python, run: "pytest -q --junitxml={{.Report}}", report: junit}
+<<- end>>
+<<- else>># No tests were found. Add them here:
+# test:
+#   - {name: unit, run: make test}
+<<- end>>
+
+<<if .Dockerfile>># There is a <<.Dockerfile>>; this version does not build images from it, only
+# Go servers, without a container engine.
+<<end>><<if not .Server>># No Go main package of a server was found, and this version builds no other
+# image: replace ./cmd/api by yours.
+<<end>>image: {build: {go: <<or .Server "./cmd/api">>}, repository: <<.Service>>}
+
+<<if .Train>>model:
+  group: <<.Service>>-model
+<<- if .Data>>
+  # Its content is part of every model's lineage. DATA=other.csv takes another file.
+  data: ["${DATA:-<<.Data>>}"]
+<<- end>>
+  train:
+    run: <<.Train>>
+<<- if .TrainInputs>>
+    inputs: <<.TrainInputs>> # it is trained again when one of these or the data changes
+<<- end>>
+    timeout: 1h
+  evaluate:
+    run: <<.Evaluate>>
+<<- if .EvalInputs>>
+    inputs: <<.EvalInputs>>
+<<- end>>
+    # CEL over the metrics that evaluation wrote; champion is the model that serves.
+    gates:
+<<- range .Gates>>
+      - <<.>>
+<<- end>>
+  approve: manual # or auto: a model that passed its gates needs no person
+<<else>># No training was found. With only a group, the newest approved version of the
+# model is delivered:
+# model: {group: <<.Service>>-model}
+<<end>>
+<<if .Manifests>># There are Kubernetes manifests in <<.Manifests>>; this version does not apply
+# them. It runs the service on this machine.
+<<end>>deploy:
+  health: <<.Health>> # answers {"status", "release", "model_version"}
+  # A new release has to answer these before it gets any traffic:
+  # smoke:
+  #   - {name: predict, post: /predict, json: {x: 1}, expect: ["body.class in ['A', 'B']"]}
+  watch: {error_rate: 0.01} # p95: 500ms
+
+environments:
+  dev: {on: {pull_request: <<word .Branch>>}, target: {local: {}}}
+  prod: {on: {push: <<word .Branch>>}, target: {local: {port: 18080}}, bake: 30s} # approvals: 1
+
+# Secrets are only ever named:
+# notify: [{webhook: "${HOOK_URL}", secret: "${HOOK_SECRET}"}, {chat: "${CHAT_URL}"}]
+`

@@ -1,0 +1,108 @@
+package config_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/slipway-cd/slipway/internal/config"
+)
+
+func repository(files ...string) fstest.MapFS {
+	fsys := fstest.MapFS{}
+	for i := 0; i < len(files); i += 2 {
+		fsys[files[i]] = &fstest.MapFile{Data: []byte(files[i+1])}
+	}
+	return fsys
+}
+
+func TestScaffold(t *testing.T) {
+	const main = "package main\n\nfunc main() {}\n"
+	cases := map[string]fstest.MapFS{
+		"empty": repository(),
+		"go-model": repository(
+			"go.mod", "module example.com/shop\n\ngo 1.26\n", "internal/x/x_test.go", "package x\n",
+			"cmd/api/main.go", "package main\n\nimport \"net/http\"\n\nvar _ = http.ListenAndServe\nconst h = \"/healthz\"\n",
+			"cmd/train/main.go", "package main\n\nfunc f() { flags.StringVar(&o.data, \"input\", \"\", \"\"); flags.StringVar(&o.out, \"output\", \"\", \"\") }\n",
+			"cmd/evaluate/main.go", "package main\n\nfunc f() { flag.String(\"input\", \"\", \"\"); flag.String(\"model\", \"\", \"\"); flag.String(\"out\", \"\", \"\") }\nvar s struct { A float64 `json:\"accuracy\"`; R float64 `json:\"rmse\"` }\n",
+			"cmd/generate/main.go", main, "data/baskets.csv", "a,b\n", ".git/HEAD", "ref: refs/heads/feature\n", ".git/refs/heads/master", "x",
+			"vendor/x/main.go", main,
+		),
+		"go-root": repository("go.mod", "module echo\n", "main.go", main),
+		"python": repository(
+			"requirements.txt", "fastapi\n", "server/Dockerfile", "FROM python\n", "server/main.py", "@app.get('/health')\n",
+			"train.py", "p.add_argument('--out')\n", "evaluate.py", "p.add_argument('--model'); p.add_argument('--metrics')\nprint({'f1_macro': 1})\n",
+			"tests/test_api.py", "", "k8s/deployment.yaml", "apiVersion: apps/v1\nkind: Deployment\n", ".git/HEAD", "ref: refs/heads/trunk\n",
+		),
+		"odd branch": repository("go.mod", "module x\n", ".git/HEAD", "ref: refs/heads/1.0\n"),
+		"odd names": repository("go.mod", "module x\n", "cmd/a b: {c}/main.go", main, "cmd/\"x\"/main.go", main, "data/-rf .csv", ""),
+	}
+	for name, fsys := range cases {
+		t.Run(name, func(t *testing.T) {
+			file, seen, err := config.Scaffold(fsys, "My Shop_API")
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "testdata/scaffold/"+strings.ReplaceAll(name, " ", "-")+".yaml", append(file, "# "+seen+"\n"...))
+			p, err := config.Parse("slipway.yaml", file, nil)
+			if err != nil || p.Service != "my-shop-api" {
+				t.Errorf("service %q, %v", p.Service, err)
+			}
+			if err := compiled(t).Validate(asJSON(t, file)); err != nil {
+				t.Errorf("the schema says %v", err)
+			}
+		})
+	}
+}
+
+func TestScaffoldNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"": "service", "5": "service-5", "NULL": "service-null", "My_API v2": "my-api-v2", "---": "service",
+		strings.Repeat("long-", 30): strings.Repeat("long-", 9) + "long",
+	} {
+		file, _, err := config.Scaffold(repository(), name)
+		if err != nil {
+			t.Errorf("%q: %v", name, err)
+			continue
+		}
+		if p, err := config.Parse("slipway.yaml", file, nil); err != nil || p.Service != want {
+			t.Errorf("%q becomes %q, want %q (%v)", name, p.Service, want, err)
+		}
+	}
+}
+
+// TestScaffoldExample proves that the running example needs no hand: what is
+// found there is what it has.
+func TestScaffoldExample(t *testing.T) {
+	file, seen, err := config.Scaffold(os.DirFS("../../examples/retail"), "retail")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := config.Parse("slipway.yaml", file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Model == nil || !strings.Contains(p.Model.Train.Run, "go run ./cmd/train -data") && !strings.Contains(p.Model.Train.Run, "-out {{.Output}}") {
+		t.Errorf("%s: %+v", seen, p.Model)
+	}
+}
+
+func FuzzScaffold(f *testing.F) {
+	f.Add("shop", "cmd/api/main.go", "package main", "train.py", "add_argument('--x')")
+	f.Add("", "a: b/main.go", "package main\n\"/healthz\"", "data/x.csv", "\x00")
+	f.Fuzz(func(t *testing.T, name, path1, text1, path2, text2 string) {
+		fsys := repository("go.mod", "module x\n", path1, text1, path2, text2, "evaluate.py", text2, "train.py", text1)
+		file, seen, err := config.Scaffold(fsys, name)
+		if err != nil {
+			if strings.Contains(fmt.Sprint(err), "look at the repository") {
+				return // the fuzzer's paths are no file system
+			}
+			t.Fatal(err)
+		}
+		if len(file) == 0 || seen == "" {
+			t.Error("nothing was written, or nothing said")
+		}
+	})
+}

@@ -1,0 +1,179 @@
+package config
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// seen is what a repository has.
+type seen struct {
+	Service     string
+	GoModule    string
+	GoTests     bool
+	PythonTests bool
+	Python      bool
+	Server      string // ./cmd/api
+	Train       string // command, as YAML
+	Evaluate    string
+	TrainInputs string // list, as YAML; "" for all files
+	EvalInputs  string
+	Gates       []string // as YAML
+	Data        string
+	Dockerfile  string
+	Manifests   string // folder
+	Health      string
+	Branch      string
+
+	mains   map[string][]byte // folder of a main package -> its source
+	scripts map[string][]byte // Python files
+	tops    map[string]bool   // names at the top
+	metrics []string          // names of metrics that sources mention
+}
+
+// How much of a repository is looked at.
+const (
+	surveyFiles = 5000
+	surveyDepth = 6
+	surveyBytes = 256 << 10
+)
+
+var (
+	moduleLine  = regexp.MustCompile(`(?m)^module\s+(\S+)`)
+	harmless    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./-]*$`)
+	healthPath  = regexp.MustCompile(`["' ](/(?:healthz?|api/health|livez))["']`)
+	metricName  = regexp.MustCompile(`["'](accuracy|f1_macro|f1|auc|roc_auc|rmse|mae|r2)["',:]`)
+	flagName    = regexp.MustCompile(`(?:Var|String|add_argument)\((?:&?[\w.]+,\s*)?["']-{0,2}([a-z][a-z-]*)["']`)
+	skipped     = []string{".git", ".slipway", "vendor", "node_modules", "testdata", "venv", ".venv", "__pycache__"}
+	lowerBetter = []string{"rmse", "mae"}
+)
+
+// survey walks the repository once.
+func survey(fsys fs.FS) (*seen, error) {
+	s := &seen{mains: map[string][]byte{}, scripts: map[string][]byte{}, tops: map[string]bool{}, Health: "/health", Branch: branch(fsys)}
+	left := surveyFiles
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil && name == ".":
+			return err
+		case err != nil:
+			return nil //nolint:nilerr // what can't be read is not looked at
+		case d.IsDir() && name != ".":
+			if slices.Contains(skipped, d.Name()) || strings.Count(name, "/") >= surveyDepth {
+				return fs.SkipDir
+			}
+		case d.Type().IsRegular() && harmless.MatchString(name):
+			if left--; left < 0 {
+				return fs.SkipAll
+			}
+			s.file(fsys, name)
+		}
+		return nil
+	})
+	s.conclude()
+	return s, err
+}
+
+func (s *seen) file(fsys fs.FS, name string) {
+	base, ext := path.Base(name), path.Ext(name)
+	top, _, _ := strings.Cut(name, "/")
+	s.tops[top] = true
+	switch {
+	case name == "go.mod":
+		if m := moduleLine.FindSubmatch(read(fsys, name)); m != nil {
+			s.GoModule = string(m[1])
+		}
+	case strings.HasSuffix(base, "_test.go"):
+		s.GoTests = true
+	case ext == ".go":
+		s.goFile(name, read(fsys, name))
+	case base == "requirements.txt" || base == "pyproject.toml" || base == "setup.py":
+		s.Python = true
+	case strings.HasPrefix(base, "test_") && ext == ".py":
+		s.PythonTests = true
+	case ext == ".py":
+		s.scripts[name] = read(fsys, name)
+		s.mentions(s.scripts[name])
+	case base == "Dockerfile" && s.Dockerfile == "":
+		s.Dockerfile = name
+	case (ext == ".yaml" || ext == ".yml") && s.Manifests == "":
+		if text := string(read(fsys, name)); strings.Contains(text, "apiVersion:") && strings.Contains(text, "kind:") {
+			s.Manifests = path.Dir(name) + "/"
+		}
+	case (ext == ".csv" || ext == ".parquet") && s.Data == "":
+		s.Data = name
+	}
+}
+
+func (s *seen) goFile(name string, source []byte) {
+	f, err := parser.ParseFile(token.NewFileSet(), name, source, parser.PackageClauseOnly)
+	if err != nil {
+		return
+	}
+	if dir := path.Dir(name); f.Name.Name == "main" {
+		s.mains[dir] = append(s.mains[dir], source...)
+	}
+	s.mentions(source)
+}
+
+// mentions looks for what a source says about health and metrics.
+func (s *seen) mentions(source []byte) {
+	if m := healthPath.FindSubmatch(source); m != nil {
+		s.Health = string(m[1])
+	}
+	for _, m := range metricName.FindAllSubmatch(source, -1) {
+		if n := string(m[1]); !slices.Contains(s.metrics, n) {
+			s.metrics = append(s.metrics, n)
+		}
+	}
+}
+
+func read(fsys fs.FS, name string) []byte {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	data := make([]byte, surveyBytes)
+	n := 0
+	for n < len(data) {
+		k, err := f.Read(data[n:])
+		n += k
+		if err != nil || k == 0 {
+			break
+		}
+	}
+	return data[:n]
+}
+
+// branch is the one that people merge to.
+func branch(fsys fs.FS) string {
+	for _, name := range []string{"main", "master"} {
+		if _, err := fs.Stat(fsys, ".git/refs/heads/"+name); err == nil {
+			return name
+		}
+	}
+	head := strings.TrimSpace(string(read(fsys, ".git/HEAD")))
+	if name, ok := strings.CutPrefix(head, "ref: refs/heads/"); ok && harmless.MatchString(name) {
+		return name
+	}
+	return "main"
+}
+
+// flagFor finds the option of a program that is spelled in one of these ways.
+func flagFor(source []byte, ways ...string) (name string, found bool) {
+	var has []string
+	for _, m := range flagName.FindAllSubmatch(source, -1) {
+		has = append(has, string(m[1]))
+	}
+	for _, w := range ways {
+		if slices.Contains(has, w) {
+			return w, true
+		}
+	}
+	return ways[0], false
+}

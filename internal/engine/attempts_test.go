@@ -1,0 +1,240 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+func TestRetries(t *testing.T) {
+	cases := []struct {
+		name     string
+		retries  int
+		err      error
+		heal     int // attempt that succeeds, 0: none
+		attempts int
+		outcome  delivery.Outcome
+		cause    string
+	}{
+		{"no error", 3, nil, 1, 1, delivery.Succeeded, ""},
+		{"it heals", 3, fault.New(fault.Unavailable, "no answer"), 3, 3, delivery.Succeeded, ""},
+		{"a plain error heals", 3, errors.New("connection reset"), 2, 2, delivery.Succeeded, ""},
+		{"it does not heal", 2, fault.New(fault.Unavailable, "no answer"), 0, 3, delivery.OutcomeFailed, "s: no answer"},
+		{"none is wanted", 0, fault.New(fault.Unavailable, "no answer"), 2, 1, delivery.OutcomeFailed, "s: no answer"},
+		{"denied", 3, fault.New(fault.Denied, "no access"), 0, 1, delivery.OutcomeFailed, "s: no access"},
+		{"invalid", 3, fmt.Errorf("build: %w", fault.New(fault.Invalid, "no such package")), 0, 1, delivery.OutcomeFailed, "s: build: no such package"},
+		{"said no", 3, fault.New(fault.Failed, "no"), 0, 1, delivery.OutcomeFailed, "s: no"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t, t.TempDir())
+			l.does["s"] = func(_ context.Context, r step.Request) (step.Result, error) {
+				if r.Attempt == c.heal {
+					return step.Succeed("", nil)
+				}
+				return step.Result{}, c.err
+			}
+			run := l.run(newPlan(1, step.Spec{Name: "s", Retries: c.retries}))
+			wantRun(t, run, record.Ended, c.outcome, c.cause)
+			var want []string
+			for i := range c.attempts {
+				want = append(want, fmt.Sprintf("s/%d", i+1))
+			}
+			wantList(t, "attempts", l.started(), want)
+		})
+	}
+}
+
+func TestGateIsNotAskedAgain(t *testing.T) {
+	l := newLab(t, t.TempDir())
+	l.does["s"] = fails("accuracy = 0.7", "")
+	wantRun(t, l.run(newPlan(1, step.Spec{Name: "s", Retries: 5})), record.Ended, delivery.OutcomeFailed, "s: accuracy = 0.7")
+	wantList(t, "attempts", l.started(), []string{"s/1"})
+}
+
+func TestBackoff(t *testing.T) {
+	l := newLab(t, t.TempDir())
+	l.Backoff, l.Jitter = 20*time.Millisecond, func() float64 { return 1 }
+	l.does["s"] = broken(errors.New("no"))
+	begin := time.Now()
+	l.run(newPlan(1, step.Spec{Name: "s", Retries: 2}))
+	if took := time.Since(begin); took < 72*time.Millisecond { // 24 + 48
+		t.Errorf("two retries took only %s", took)
+	}
+}
+
+func TestTimeout(t *testing.T) {
+	l := newLab(t, t.TempDir())
+	l.does["s"] = func(ctx context.Context, _ step.Request) (step.Result, error) {
+		<-ctx.Done()
+		return step.Result{}, context.Cause(ctx)
+	}
+	run := l.run(newPlan(1, step.Spec{Name: "s", Timeout: delivery.Duration(10 * time.Millisecond), Retries: 1}))
+	wantRun(t, run, record.Ended, delivery.OutcomeFailed, "s: timed out after 10ms")
+	if run.Hint == "" {
+		t.Error("there is no hint")
+	}
+	wantList(t, "attempts", l.started(), []string{"s/1", "s/2"})
+	l.does["s"] = func(ctx context.Context, r step.Request) (step.Result, error) {
+		<-ctx.Done() // a command that was killed says only that it failed
+		return fails("exit code 143", "")(ctx, r)
+	}
+	run = l.run(newPlan(2, step.Spec{Name: "s", Timeout: delivery.Duration(10 * time.Millisecond)}))
+	wantRun(t, run, record.Ended, delivery.OutcomeFailed, "s: timed out after 10ms")
+}
+
+func TestBadSteps(t *testing.T) {
+	cases := map[string]struct {
+		do    do
+		cause string
+	}{
+		"panic":       {func(context.Context, step.Request) (step.Result, error) { panic("oh no") }, "s: step s broke down: panic: oh no"},
+		"no outcome":  {func(context.Context, step.Request) (step.Result, error) { return step.Result{}, nil }, `outcome ""`},
+		"run outcome": {answers(delivery.Deployed, ""), `outcome "deployed"`},
+		"bad output": {func(context.Context, step.Request) (step.Result, error) {
+			return step.Result{Outcome: delivery.Succeeded, Output: []byte("{")}, nil
+		}, "output is not JSON"},
+	}
+	for name, c := range cases {
+		l := newLab(t, t.TempDir())
+		l.does["s"] = c.do
+		wantRun(t, l.run(newPlan(1, step.Spec{Name: "s"})), record.Ended, delivery.OutcomeFailed, c.cause)
+		log, _ := os.ReadFile(filepath.Join(l.Home, "runs", string(runID(1)), "logs", "s.log"))
+		if name == "panic" && !strings.Contains(string(log), "attempts_test.go") {
+			t.Errorf("the log does not tell where it was: %s", log)
+		}
+	}
+}
+
+// reuser looks at cached results; tooled also has tools.
+type reuser struct {
+	do
+	ok  bool
+	err error
+}
+
+func (r reuser) Reuse(_ context.Context, _ step.Request, cached step.Result) (step.Result, bool, error) {
+	cached.Summary = "looked at"
+	return cached, r.ok, r.err
+}
+
+type tooled struct {
+	do
+	version string
+}
+
+func (s tooled) Fingerprint(context.Context, step.Spec) (string, error) { return s.version, nil }
+
+func TestCache(t *testing.T) {
+	l := newLab(t, t.TempDir())
+	build := func(n int, change func(*step.Spec)) []string {
+		spec := step.Spec{Name: "build", Kind: step.Build, Cacheable: true, Inputs: "sha256:1"}
+		if change != nil {
+			change(&spec)
+		}
+		l.mu.Lock()
+		l.ran = nil
+		l.mu.Unlock()
+		p := newPlan(n, spec, step.Spec{Name: "push", Kind: step.Push, Needs: []string{"build"}})
+		wantRun(t, l.run(p), record.Ended, delivery.Succeeded, "")
+		return l.started()
+	}
+	all, cached := []string{"build/1", "push/1"}, []string{"push/1"}
+	wantList(t, "first", build(1, nil), all)
+	wantList(t, "again", build(2, nil), cached)
+	steps, err := l.Store.Steps(t.Context(), runID(2))
+	if err != nil || !steps[0].Result.Cached || string(steps[0].Result.Output) != `{"by":"build"}` {
+		t.Errorf("cached: %+v, %v", steps[0].Result, err)
+	}
+	wantList(t, "fresh", build(3, func(s *step.Spec) { s.Fresh = true }), all)
+	wantList(t, "other inputs", build(4, func(s *step.Spec) { s.Inputs = "sha256:2" }), all)
+	wantList(t, "not cacheable", build(5, func(s *step.Spec) { s.Cacheable = false }), all)
+	l.Steps[step.Build] = reuser{l.step, true, nil}
+	wantList(t, "still good", build(6, nil), cached)
+	if steps, err = l.Store.Steps(t.Context(), runID(6)); err != nil || steps[0].Result.Summary != "looked at" {
+		t.Errorf("looked at: %+v, %v", steps[0].Result, err)
+	}
+	l.Steps[step.Build] = reuser{l.step, false, nil}
+	wantList(t, "its files are gone", build(7, nil), all)
+	l.Steps[step.Build] = tooled{l.step, "go1.26"}
+	wantList(t, "other tools", build(8, nil), all)
+	wantList(t, "the same tools", build(9, nil), cached)
+	l.Steps[step.Build] = tooled{l.step, "go1.27"}
+	wantList(t, "newer tools", build(10, nil), all)
+}
+
+func TestFailuresAreNotCached(t *testing.T) {
+	l := newLab(t, t.TempDir())
+	spec := step.Spec{Name: "s", Cacheable: true, Inputs: "sha256:1"}
+	for i, o := range []delivery.Outcome{delivery.OutcomeFailed, delivery.OutcomeSkipped} {
+		l.does["s"] = answers(o, "no")
+		l.run(newPlan(i+1, spec))
+	}
+	wantList(t, "ran", l.started(), []string{"s/1", "s/1"})
+	l.Steps[step.Test] = reuser{l.step, true, errors.New("champion is away")}
+	delete(l.does, "s")
+	l.run(newPlan(3, spec))
+	wantRun(t, l.run(newPlan(4, spec)), record.Ended, delivery.OutcomeFailed, "s: champion is away")
+}
+
+// stars masks a secret in whole writes.
+type stars struct{ w io.Writer }
+
+func (s stars) Write(p []byte) (int, error) {
+	_, err := io.WriteString(s.w, strings.ReplaceAll(string(p), "hunter22", "***"))
+	return len(p), err
+}
+
+// TestSecretsStayInside: whatever a step says, the secret is in no file and in no event.
+func TestSecretsStayInside(t *testing.T) {
+	l := newLab(t, t.TempDir())
+	l.Mask = func(w io.Writer) io.Writer { return stars{w} }
+	const secret = "hunter22"
+	l.does["s"] = func(_ context.Context, r step.Request) (step.Result, error) {
+		fmt.Fprintln(r.Log, "password is", secret)
+		r.Say("with " + secret)
+		r.Emit(event.Event{Kind: event.GateAnswered, Answer: &delivery.Answer{Gate: "g", Verdict: delivery.Passed, Evidence: secret}})
+		return step.Result{
+			Outcome: delivery.OutcomeFailed, Cause: "wrong " + secret, Hint: "not " + secret, Summary: secret,
+			Output: []byte(`{"n": 12345678901234567, "list":[{"message":"has ` + secret + `"}]}`), Answers: []delivery.Answer{{Evidence: secret}},
+		}, nil
+	}
+	l.does["p"] = func(context.Context, step.Request) (step.Result, error) { panic(secret) }
+	run := l.run(newPlan(1, step.Spec{Name: "s"}))
+	wantRun(t, run, record.Ended, delivery.OutcomeFailed, "s: wrong ***")
+	l.run(newPlan(2, step.Spec{Name: "p"}))
+	steps, err := l.Store.Steps(t.Context(), run.ID)
+	if err != nil || string(steps[0].Result.Output) != `{"list":[{"message":"has ***"}],"n":12345678901234567}` {
+		t.Errorf("output: %s, %v", steps[0].Result.Output, err)
+	}
+	for _, e := range l.events {
+		if strings.Contains(fmt.Sprintf("%+v %+v", e, e.Answer), secret) {
+			t.Errorf("event: %+v", e)
+		}
+	}
+	err = filepath.WalkDir(l.Home, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if strings.Contains(string(b), secret) {
+			t.Errorf("%s holds the secret", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// cached answers with a result of the past if everything that the step depends on
+// is the same, and runs the step otherwise. The cache only saves time: when it
+// can't be asked, the step runs.
+func (x *execution) cached(ctx context.Context, impl step.Step, r step.Request) (step.Result, error) {
+	key, err := keyOf(ctx, impl, r)
+	if err != nil {
+		return step.Result{}, err
+	}
+	if !r.Spec.Fresh {
+		result, ok, err := x.reuse(ctx, impl, r, key)
+		if err != nil || ok {
+			return result, err
+		}
+	}
+	result, err := sound(impl.Run(ctx, r))
+	if err == nil && result.Outcome == delivery.Succeeded {
+		if err := x.e.Store.Remember(context.WithoutCancel(ctx), key, x.run.ID, x.e.mask(result)); err != nil {
+			x.noCache(r, err)
+		}
+	}
+	return result, err
+}
+
+func keyOf(ctx context.Context, impl step.Step, r step.Request) (delivery.Digest, error) {
+	fingerprint := ""
+	if f, ok := impl.(step.Fingerprinter); ok {
+		var err error
+		if fingerprint, err = f.Fingerprint(ctx, r.Spec); err != nil {
+			return "", fmt.Errorf("ask for the tools of step %s: %w", r.Spec.Name, err)
+		}
+	}
+	return step.Key(r.Spec, fingerprint, r.Given)
+}
+
+// reuse looks for a result of the past and lets the step look at it.
+func (x *execution) reuse(ctx context.Context, impl step.Step, r step.Request, key delivery.Digest) (step.Result, bool, error) {
+	old, ok, err := x.e.Store.Recall(context.WithoutCancel(ctx), key)
+	if err != nil {
+		x.noCache(r, err)
+		return old, false, nil
+	}
+	if !ok {
+		return old, false, nil
+	}
+	old.Started, old.Ended = x.e.now(), x.e.now()
+	if again, is := impl.(step.Reuser); is {
+		fresh, usable, err := again.Reuse(ctx, r, old)
+		if err != nil || !usable {
+			return fresh, false, err
+		}
+		if old, err = sound(fresh, nil); err != nil {
+			return old, false, err
+		}
+	}
+	old.Cached = true
+	return old, true, nil
+}
+
+func (x *execution) noCache(r step.Request, err error) {
+	x.voice.emit(event.Event{Kind: event.Notice, Step: r.Spec.Name, Text: "the cache of results does not work: " + err.Error()})
+}

@@ -1,0 +1,252 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// request is what the step is asked; attempt, log and the like come later.
+func (x *execution) request(spec step.Spec, given map[string]json.RawMessage) step.Request {
+	p := x.run.Plan
+	return step.Request{
+		Run: x.run.ID, Service: p.Service, Environment: p.Environment, Commit: p.Commit, By: p.Trigger.By,
+		Spec: spec, Given: given, Repository: x.e.Repository, Checkout: x.checkout,
+		Work:      filepath.Join(x.e.runDir(x.run.ID), "work", spec.Name),
+		Artifacts: filepath.Join(x.e.Home, "artifacts"),
+		Say: func(progress string) {
+			x.voice.emit(event.Event{Kind: event.StepProgress, Step: spec.Name, Text: progress})
+		},
+		Emit: func(ev event.Event) { ev.Step = spec.Name; x.voice.emit(ev) },
+	}
+}
+
+// work is a step to carry out.
+type work struct {
+	index   int
+	request step.Request
+	undo    bool
+}
+
+// carryOut begins a step and tries until it has an ending. An error means that
+// the journal is closing.
+func (x *execution) carryOut(journal context.Context, w work) (ending, error) {
+	spec, r := w.request.Spec, w.request
+	ctx, done := x.lifetime(journal, w.undo)
+	defer done()
+	closeLog := x.openLog(&r)
+	defer closeLog()
+	end := x.resumeAt(spec.Name)
+	x.voice.emit(event.Event{Kind: event.StepStarted, Step: spec.Name})
+	started := x.e.now()
+	for retries := 0; ; retries++ {
+		r.Attempt = end.Attempt
+		if err := x.note(journal, spec, w.index, end); err != nil {
+			return ending{}, err
+		}
+		x.e.reach("begun " + spec.Name)
+		result, err := x.once(ctx, r)
+		if journal.Err() != nil {
+			return ending{}, context.Cause(journal)
+		}
+		if err != nil && ctx.Err() == nil && retries < spec.Retries && heals(err) {
+			x.again(ctx, r, retries+1, err)
+			end.Attempt++
+			continue
+		}
+		x.e.reach("ran " + spec.Name)
+		end.Result = x.settle(ctx, result, err)
+		if end.Result.Started.IsZero() {
+			end.Result.Started = started
+		}
+		end.Result.Ended = x.e.now()
+		var why *halted
+		if end.Result.Outcome == delivery.OutcomeCancelled && errors.As(context.Cause(ctx), &why) {
+			end.Cancelled = why.by
+		}
+		return end, nil
+	}
+}
+
+// lifetime is the context of a step: it ends when the run is halted. That of an
+// undo step does not, but has a limit.
+func (x *execution) lifetime(journal context.Context, undo bool) (context.Context, func()) {
+	if !undo {
+		return x.halt.ctx, func() {}
+	}
+	late := fault.New(fault.Exhausted, "it took too long to take it back").Hint("look at the environment: it may be half changed")
+	ctx, done := context.WithTimeoutCause(context.Background(), orDefault(x.e.UndoTimeout, 30*time.Minute), late)
+	stop := context.AfterFunc(journal, done)
+	return ctx, func() { stop(); done() }
+}
+
+// openLog gives the request its masked log.
+func (x *execution) openLog(r *step.Request) (closeLog func()) {
+	log := &stepLog{
+		voice: x.voice, step: r.Spec.Name,
+		path: LogPath(x.e.Home, x.run.ID, r.Spec.Name),
+	}
+	r.Log = log
+	if x.e.Mask != nil {
+		r.Log = x.e.Mask(log)
+	}
+	masked := r.Log
+	return func() {
+		closeIf(masked)
+		log.Close()
+	}
+}
+
+// resumeAt is where the step's attempts go on: an attempt that was cut off by
+// kill -9 is asked for again, one that has a result is followed by the next.
+func (x *execution) resumeAt(name string) ending {
+	old, known := x.known[name]
+	switch {
+	case !known:
+		return ending{Attempt: 1, Begun: x.e.now()}
+	case old.Result == nil:
+		return ending{Attempt: old.Attempt, Begun: old.Begun}
+	}
+	return ending{Attempt: old.Attempt + 1, Begun: old.Begun}
+}
+
+// note records that an attempt begins.
+func (x *execution) note(ctx context.Context, spec step.Spec, index int, end ending) error {
+	r := record.StepRecord{Run: x.run.ID, Name: spec.Name, Index: index, Kind: spec.Kind, Attempt: end.Attempt, Begun: end.Begun}
+	if spec.Undo == "" {
+		x.book.save(r)
+		return nil
+	}
+	if err := x.book.saveNow(context.WithoutCancel(ctx), r); err != nil {
+		x.fail(err)
+		<-ctx.Done() // without the record it must not begin; nothing is kept of this
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// again says that a step is tried again, and waits for the moment.
+func (x *execution) again(ctx context.Context, r step.Request, n int, err error) {
+	pause := x.e.backoff(n)
+	text := fmt.Sprintf("attempt %d: %v; again in %s", r.Attempt, err, pause.Round(100*time.Millisecond))
+	fmt.Fprintln(r.Log, text)
+	r.Say(text)
+	_ = sleep(ctx, pause) // cut short, the next attempt sees that ctx has ended
+}
+
+// heals tells whether trying again may help. What is wrong in the configuration,
+// is forbidden, or was answered with no stays so.
+func heals(err error) bool {
+	var gone *panicked
+	if errors.As(err, &gone) {
+		return false
+	}
+	switch fault.KindOf(err) {
+	case fault.Unavailable, fault.Exhausted, fault.Internal:
+		return true
+	}
+	return false
+}
+
+// settle makes the result that is kept of what the last attempt answered.
+func (x *execution) settle(ctx context.Context, result step.Result, err error) step.Result {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		result = step.Result{Outcome: delivery.OutcomeCancelled, Cause: context.Cause(ctx).Error(), Hint: fault.HintOf(context.Cause(ctx))}
+	case err != nil:
+		result = step.Result{Outcome: delivery.OutcomeFailed, Cause: err.Error(), Hint: fault.HintOf(err), Output: result.Output, Answers: result.Answers}
+	case ctx.Err() != nil && result.Outcome == delivery.OutcomeFailed:
+		result.Outcome, result.Cause = delivery.OutcomeCancelled, context.Cause(ctx).Error()
+	}
+	return x.e.mask(result)
+}
+
+// mask hides secrets in everything that is kept of a result.
+func (e *Engine) mask(r step.Result) step.Result {
+	r.Summary, r.Cause, r.Hint = e.hide(r.Summary), e.hide(r.Cause), e.hide(r.Hint)
+	r.Output = e.hideJSON(r.Output)
+	if e.Mask != nil && len(r.Answers) > 0 {
+		r.Answers = append([]delivery.Answer(nil), r.Answers...)
+		for i := range r.Answers {
+			r.Answers[i].Evidence = e.hide(r.Answers[i].Evidence)
+		}
+	}
+	return r
+}
+
+// panicked is a bug in a step: it fails the step, not the process.
+type panicked struct{ value any }
+
+func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+
+// once is one attempt: from the cache, or by running the step.
+func (x *execution) once(ctx context.Context, r step.Request) (result step.Result, err error) {
+	impl := x.e.Steps[r.Spec.Kind]
+	if d := r.Spec.Timeout.D(); d > 0 {
+		late := fault.New(fault.Exhausted, "timed out after %s", short(d)).Hint("give the step more time, or look in its log what it waited for")
+		var done context.CancelFunc
+		ctx, done = context.WithTimeoutCause(ctx, d, late)
+		defer done()
+		defer func() {
+			failed := err != nil || result.Outcome == delivery.OutcomeFailed
+			if failed && errors.Is(context.Cause(ctx), late) {
+				err = late
+			}
+		}()
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			fmt.Fprintf(r.Log, "panic: %v\n%s", v, debug.Stack())
+			result, err = step.Result{}, fault.New(fault.Internal, "step %s broke down", r.Spec.Name).
+				Hint("this is a bug in Slipway: please report it with the step's log").Because(&panicked{v})
+		}
+	}()
+	for _, dir := range []string{r.Work, r.Artifacts} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return result, unwritable(dir, err)
+		}
+	}
+	if r.Spec.Cacheable {
+		return x.cached(ctx, impl, r)
+	}
+	return sound(impl.Run(ctx, r))
+}
+
+// sound refuses an answer that breaks the contract, so that it is seen where it
+// was made.
+func sound(r step.Result, err error) (step.Result, error) {
+	if err != nil {
+		return r, err
+	}
+	switch r.Outcome {
+	case delivery.Succeeded, delivery.OutcomeFailed, delivery.Waiting, delivery.OutcomeCancelled, delivery.OutcomeSkipped:
+	default:
+		return step.Result{}, fmt.Errorf("the step answered with the outcome %q, which no step has", r.Outcome)
+	}
+	if len(r.Output) > 0 && !json.Valid(r.Output) {
+		return step.Result{}, errors.New("the step's output is not JSON")
+	}
+	return r, nil
+}
+
+// short prints a duration without its zero parts: "5m", not "5m0s".
+func short(d time.Duration) string {
+	s := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if n := len(s) - len(zero) + 1; n > 0 && s[n-1:] == zero {
+			s = s[:n]
+		}
+	}
+	return s
+}

@@ -1,0 +1,71 @@
+package engine
+
+import (
+	"regexp"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// Names become files and folders, so they are held against these before use.
+var (
+	stepName        = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+	environmentName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+)
+
+// check refuses a plan that this version can't run, before anything is begun.
+func (e *Engine) check(p plan.Plan) error {
+	switch {
+	case p.Version > plan.Version:
+		return fault.New(fault.Conflict, "run %s has a plan of a newer Slipway (version %d, this one knows %d)", p.Run, p.Version, plan.Version).
+			Hint("update slipway on this machine")
+	case !p.Run.Valid():
+		return fault.New(fault.Invalid, "%q is not the name of a run", p.Run)
+	case !environmentName.MatchString(string(p.Environment)):
+		return fault.New(fault.Invalid, "%q is not the name of an environment", p.Environment).
+			Hint("use letters, digits, dots, dashes and underscores")
+	}
+	seen := map[string]bool{}
+	for _, s := range p.Steps {
+		if err := e.checkStep(s, seen); err != nil {
+			return err
+		}
+		seen[s.Name] = true
+	}
+	for _, s := range p.Steps {
+		if s.Undo != "" && seen[undoName(s)] {
+			return fault.New(fault.Invalid, "the plan has a step named %s, which is the name for taking back %s", undoName(s), s.Name)
+		}
+	}
+	return nil
+}
+
+// checkStep holds one step against those before it.
+func (e *Engine) checkStep(s step.Spec, before map[string]bool) error {
+	if !stepName.MatchString(s.Name) {
+		return fault.New(fault.Invalid, "%q is not the name of a step", s.Name).
+			Hint("use letters, digits, dots, dashes and underscores")
+	}
+	if before[s.Name] {
+		return fault.New(fault.Invalid, "the plan has two steps named %s", s.Name)
+	}
+	for _, need := range s.Needs {
+		if !before[need] {
+			return fault.New(fault.Invalid, "step %s needs %s, which does not come before it", s.Name, need)
+		}
+	}
+	for _, kind := range []step.Kind{s.Kind, s.Undo} {
+		if kind != "" && e.Steps[kind] == nil {
+			return fault.New(fault.Conflict, "step %s is of the kind %q, which this Slipway does not know", s.Name, kind).
+				Hint("update slipway on this machine")
+		}
+	}
+	if s.Kind == "" {
+		return fault.New(fault.Invalid, "step %s has no kind", s.Name)
+	}
+	return nil
+}
+
+// undoName is the name under which a step is taken back: "rollback.deploy".
+func undoName(s step.Spec) string { return string(s.Undo) + "." + s.Name }

@@ -1,0 +1,257 @@
+// Package engine runs plans durably: in order and in parallel, with retries,
+// timeouts and a cache, surviving kill -9, and undoing what must be undone when
+// a run fails or is stopped. Runs of one environment happen one after another,
+// in the order in which they were asked for.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// Engine runs plans. Store, Steps and Home are needed; everything else has a
+// useful zero value. It is safe for concurrent use once its fields are set.
+type Engine struct {
+	Store      record.Store
+	Steps      map[step.Kind]step.Step
+	Source     port.Source
+	Sink       event.Sink // nil: nobody listens
+	Home       string     // absolute state folder
+	Repository string     // absolute folder where slipway.yaml is
+	Database   string     // journal of unfinished runs; default Home/engine.db
+	Parallel   int        // steps at once; default the CPUs, at least 2
+	Clock      func() time.Time
+	Mask       func(io.Writer) io.Writer // hides secrets in what is written; nil: nothing to hide
+	PID        int                       // of this process, for people
+	Host       string
+
+	Grace       time.Duration  // for steps that run when another fails; default 2s, negative: none
+	UndoTimeout time.Duration  // for taking back one step; default 30m
+	Backoff     time.Duration  // before the first retry, doubled for each further one; default 1s
+	Jitter      func() float64 // 0 to 1, spreads retries; default random
+	Fault       func(point string)
+}
+
+// ErrSuspend is a cause for cancelling the context of Run or Resume: the run is
+// left unfinished, as kill -9 would, for a later Resume. Any other cause stops
+// the run and undoes what it began.
+var ErrSuspend = errors.New("left for later")
+
+// Run queues the plan, waits for its turn, and runs it. It returns the run as it
+// ended, or as it waits for a person. An error means that the run could not be
+// kept going; it can be resumed. What a failed step says is not an error.
+func (e *Engine) Run(ctx context.Context, p plan.Plan) (record.Run, error) {
+	if err := e.check(p); err != nil {
+		return record.Run{}, err
+	}
+	own, err := e.own(p.Run)
+	if err != nil {
+		return record.Run{}, err
+	}
+	defer own.release()
+	run, err := e.Store.Enqueue(ctx, record.Run{
+		ID: p.Run, Environment: p.Environment, By: p.Trigger.By, PID: e.PID, Host: e.Host, Plan: p, CreatedAt: e.now(),
+	})
+	if err != nil {
+		return record.Run{}, err
+	}
+	e.reach("queued")
+	return e.drive(ctx, run, own)
+}
+
+// Resume finishes a run whose process is gone, or continues one that waits. One
+// that has ended is returned as it is; one that another process runs is
+// fault.Conflict.
+func (e *Engine) Resume(ctx context.Context, id delivery.RunID) (record.Run, error) {
+	run, err := e.Store.Run(ctx, id)
+	if err != nil || run.State == record.Ended {
+		return run, err
+	}
+	own, err := e.own(id)
+	if err != nil {
+		return run, err
+	}
+	defer own.release()
+	if run, err = e.Store.Requeue(ctx, id); err != nil {
+		return run, err
+	}
+	return e.drive(ctx, run, own)
+}
+
+// Unfinished lists the runs that nobody runs any more, oldest first: their
+// processes died. Resume finishes them.
+func (e *Engine) Unfinished(ctx context.Context) ([]record.Run, error) {
+	runs, err := e.Store.Unfinished(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var dead []record.Run
+	for _, r := range runs {
+		l, free, err := tryLock(e.runLock(r.ID))
+		if err != nil {
+			return nil, err
+		}
+		if free {
+			l.release()
+			dead = append(dead, r)
+		}
+	}
+	return dead, nil
+}
+
+// ResumeAll resumes every run of Unfinished, one after another, and returns them
+// as they ended. One that cannot be resumed does not keep the others waiting.
+func (e *Engine) ResumeAll(ctx context.Context) ([]record.Run, error) {
+	dead, err := e.Unfinished(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var ended []record.Run
+	var errs []error
+	for _, r := range dead {
+		run, err := e.Resume(ctx, r.ID)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("resume run %s: %w", r.ID, err))
+			continue
+		}
+		ended = append(ended, run)
+	}
+	return ended, errors.Join(errs...)
+}
+
+// Cancel stops the run in the name of by, and returns it as it ended. A process
+// that runs it is asked to stop; if there is none any more, this one takes the
+// run over and undoes what it began. One that has ended is returned as it is.
+func (e *Engine) Cancel(ctx context.Context, id delivery.RunID, by string) (record.Run, error) {
+	if err := e.Store.RequestCancel(ctx, id, by); err != nil {
+		return record.Run{}, err
+	}
+	for {
+		run, err := e.Store.Run(ctx, id)
+		if err != nil || run.State == record.Ended {
+			return run, err
+		}
+		own, free, err := tryLock(e.runLock(id))
+		if err != nil {
+			return run, err
+		}
+		if free {
+			defer own.release()
+			return e.takeOver(ctx, id, own)
+		}
+		if err := sleep(ctx, pollQueue); err != nil {
+			return run, fmt.Errorf("wait for run %s to stop: %w", id, err)
+		}
+	}
+}
+
+// takeOver ends a run that nobody runs and that somebody asked to stop.
+func (e *Engine) takeOver(ctx context.Context, id delivery.RunID, own *lock) (record.Run, error) {
+	run, err := e.Store.Run(ctx, id)
+	if err != nil || run.State == record.Ended {
+		return run, err
+	}
+	quiet, err := e.quiet(ctx, run)
+	if err != nil {
+		return run, err
+	}
+	if quiet {
+		return e.endQuietly(ctx, run)
+	}
+	if run, err = e.Store.Requeue(ctx, id); err != nil {
+		return run, err
+	}
+	return e.drive(ctx, run, own)
+}
+
+// own takes the run's lock: the kernel gives it back when this process dies.
+func (e *Engine) own(id delivery.RunID) (*lock, error) {
+	l, free, err := tryLock(e.runLock(id))
+	if err != nil {
+		return nil, err
+	}
+	if !free {
+		return nil, fault.New(fault.Conflict, "run %s is being run by another process", id).
+			Hint("follow it with `slipway status`, or stop it first")
+	}
+	return l, nil
+}
+
+func (e *Engine) runLock(id delivery.RunID) string {
+	return filepath.Join(e.Home, "locks", "run-"+string(id))
+}
+
+func (e *Engine) now() time.Time {
+	if e.Clock == nil {
+		return time.Now().UTC()
+	}
+	return e.Clock().UTC()
+}
+
+func (e *Engine) parallel() int {
+	if e.Parallel > 0 {
+		return e.Parallel
+	}
+	return max(2, runtime.NumCPU())
+}
+
+func (e *Engine) database() string {
+	if e.Database != "" {
+		return e.Database
+	}
+	return filepath.Join(e.Home, "engine.db")
+}
+
+// backoff is the pause before the n-th retry: doubled each time up to a minute,
+// and up to a fifth longer so that retries of many do not meet.
+func (e *Engine) backoff(n int) time.Duration {
+	base, jitter := e.Backoff, e.Jitter
+	if base <= 0 {
+		base = time.Second
+	}
+	if jitter == nil {
+		jitter = rand.Float64
+	}
+	pause := min(base<<min(n-1, 16), time.Minute)
+	return pause + time.Duration(jitter()*float64(pause)/5)
+}
+
+// reach tells a test that the engine got to a point.
+func (e *Engine) reach(point string) {
+	if e.Fault != nil {
+		e.Fault(point)
+	}
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return d
+}
+
+// sleep waits, or returns why ctx ended.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,243 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/record"
+)
+
+// execution is one turn of a run in this process.
+type execution struct {
+	e     *Engine
+	run   record.Run
+	known map[string]record.StepRecord // what the records said when this process took over
+	voice *voice
+	book  *book
+	slots chan struct{} // one per step that may run at once
+	halt  *halt
+
+	interpreted chan struct{} // closed when the interpreter has come to its end
+	broken      chan error    // trouble that only a resume can get over
+	left        chan struct{} // closed when the run shall be left for later
+	leaveOnce   sync.Once
+
+	checkingOut sync.Mutex
+	checkedOut  string // folder with the commit's tree; empty: not yet
+}
+
+// script is what the interpreter is given: data that outlives the version that
+// wrote it. Add fields, never rename them.
+type script struct {
+	Plan plan.Plan         `json:"plan"`
+	Done map[string]ending `json:"done,omitempty"` // of earlier turns
+}
+
+// execute runs one turn of the run, which is at the head of its queue.
+func (e *Engine) execute(ctx context.Context, run record.Run) (record.Run, error) {
+	whole := context.WithoutCancel(ctx)
+	steps, err := e.Store.Steps(whole, run.ID)
+	if err != nil {
+		return run, err
+	}
+	fresh := run.StartedAt.IsZero()
+	if err := e.Store.Start(whole, run.ID, e.PID, e.Host, e.now()); err != nil {
+		return run, err
+	}
+	if run, err = e.Store.Run(whole, run.ID); err != nil {
+		return run, err
+	}
+	e.reach("started")
+	x := e.execution(run, steps)
+	defer x.voice.close()
+	x.voice.emit(event.Event{Kind: event.RunStarted, Text: x.greeting(fresh)})
+	stopWatching := x.watch(ctx)
+	defer stopWatching()
+	ended, err := x.play(whole)
+	if fault.Is(err, fault.Internal) {
+		return e.giveUp(whole, run, err)
+	}
+	return ended, err
+}
+
+func (e *Engine) execution(run record.Run, steps []record.StepRecord) *execution {
+	x := &execution{
+		e: e, run: run, known: map[string]record.StepRecord{}, voice: e.voice(run),
+		slots: make(chan struct{}, e.parallel()), halt: newHalt(orDefault(e.Grace, 2*time.Second)),
+		interpreted: make(chan struct{}), broken: make(chan error, 1), left: make(chan struct{}),
+	}
+	x.book = &book{store: e.Store, fail: x.fail}
+	for _, s := range steps {
+		x.known[s.Name] = s
+	}
+	for _, s := range run.Plan.Steps { // a failure that the last process recorded lets nothing begin
+		if r := x.known[s.Name].Result; r != nil && r.Outcome == delivery.OutcomeFailed {
+			x.halt.failed(s.Name)
+		}
+	}
+	return x
+}
+
+func (x *execution) greeting(fresh bool) string {
+	switch {
+	case fresh:
+		return ""
+	case x.run.Turn > 1 && len(x.unfinished()) == 0:
+		return "continued"
+	}
+	return "resumed"
+}
+
+// unfinished are the steps that were at work when the last process died.
+func (x *execution) unfinished() []string {
+	var out []string
+	for name, r := range x.known {
+		if r.Result == nil {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// play runs the turn on the journal, and records how it ended.
+func (x *execution) play(ctx context.Context) (ended record.Run, err error) {
+	j, err := x.journal(ctx)
+	if err != nil {
+		return x.run, err
+	}
+	defer func() {
+		err = errors.Join(err, x.leave(j), x.book.flush(ctx))
+	}()
+	h, err := x.begin(j)
+	if err != nil {
+		return x.run, record.Trouble("begin the run", x.e.database(), err)
+	}
+	v, err := x.result(h)
+	if err != nil {
+		return x.run, err
+	}
+	if err := x.book.flush(ctx); err != nil {
+		return x.run, err
+	}
+	if ended, err = x.e.finish(ctx, x.run, v.finish()); err != nil {
+		return ended, err
+	}
+	x.forget(j)
+	return x.stoppedMeanwhile(ctx, ended)
+}
+
+// stoppedMeanwhile ends a run that somebody stopped when all that was left to do
+// was to wait.
+func (x *execution) stoppedMeanwhile(ctx context.Context, run record.Run) (record.Run, error) {
+	if run.State != record.Waiting || run.Cancel == "" {
+		return run, nil
+	}
+	if quiet, err := x.e.quiet(ctx, run); err != nil || !quiet {
+		return run, err
+	}
+	return x.e.endQuietly(ctx, run)
+}
+
+// giveUp ends a run whose journal is lost, so that it does not block the queue.
+func (e *Engine) giveUp(ctx context.Context, run record.Run, why error) (record.Run, error) {
+	outcome := delivery.OutcomeFailed
+	if quiet, err := e.untouched(ctx, run); err != nil || !quiet {
+		outcome = delivery.OutcomeStuck
+	}
+	return e.finish(ctx, run, record.Finish{Outcome: outcome, Cause: e.hide(why.Error()), Hint: fault.HintOf(why), Release: run.Release})
+}
+
+// untouched tells whether the run began nothing that must be undone.
+func (e *Engine) untouched(ctx context.Context, run record.Run) (bool, error) {
+	run.State = record.Waiting
+	return e.quiet(ctx, run)
+}
+
+// watch stops the run when somebody asks for it: in the records, or by ending
+// ctx. The returned function ends the watch.
+func (x *execution) watch(ctx context.Context) (stop func()) {
+	watching, end := context.WithCancel(context.WithoutCancel(ctx))
+	if x.run.Cancel != "" {
+		x.halt.cancel(x.run.Cancel)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		select {
+		case <-watching.Done():
+		case <-ctx.Done():
+			x.interrupt(watching, ctx)
+		}
+	})
+	wg.Go(func() { x.obey(watching) })
+	return func() { end(); wg.Wait(); x.halt.close() }
+}
+
+// interrupt leaves the run for later, or stops it and leaves word of it, so that
+// it is stopped even if this process dies meanwhile.
+func (x *execution) interrupt(watching, ctx context.Context) {
+	if errors.Is(context.Cause(ctx), ErrSuspend) {
+		x.leaveOnce.Do(func() { close(x.left) })
+		return
+	}
+	x.halt.cancel(interruption)
+	if err := x.e.Store.RequestCancel(watching, x.run.ID, interruption); err != nil && watching.Err() == nil {
+		x.voice.emit(event.Event{Kind: event.Notice, Text: "the records do not know that the run was stopped: " + err.Error()})
+	}
+}
+
+// obey looks into the records for a request to stop.
+func (x *execution) obey(ctx context.Context) {
+	for sleep(ctx, pollCancel) == nil {
+		if run, err := x.e.Store.Run(ctx, x.run.ID); err == nil && run.Cancel != "" {
+			x.halt.cancel(run.Cancel)
+			return
+		}
+	}
+}
+
+// fail tells that the turn can't go on in this process; the first reason counts.
+func (x *execution) fail(err error) {
+	select {
+	case x.broken <- err:
+	default:
+	}
+}
+
+// script is the turn's input: the plan, and what earlier turns did.
+func (x *execution) script() script {
+	s := script{Plan: x.run.Plan, Done: map[string]ending{}}
+	for name, r := range x.known {
+		if r.Result == nil || r.Result.Outcome == delivery.Waiting || x.run.Turn == 1 {
+			continue
+		}
+		s.Done[name] = ending{Result: *r.Result, Attempt: r.Attempt, Begun: r.Begun}
+	}
+	return s
+}
+
+// checkout makes the commit's tree once per turn, when the first step asks.
+func (x *execution) checkout(ctx context.Context) (string, error) {
+	x.checkingOut.Lock()
+	defer x.checkingOut.Unlock()
+	if x.checkedOut != "" {
+		return x.checkedOut, nil
+	}
+	commit := x.run.Plan.Commit
+	if x.e.Source == nil {
+		return "", fault.New(fault.Internal, "check out %s: there is no source", commit.Short())
+	}
+	dir := filepath.Join(x.e.Home, "work", string(x.run.Environment), "src")
+	if err := x.e.Source.Checkout(ctx, commit.Tree, dir); err != nil {
+		return "", fmt.Errorf("check out %s: %w", commit.Short(), err)
+	}
+	x.checkedOut = dir
+	return dir, nil
+}

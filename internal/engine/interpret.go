@@ -1,0 +1,242 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dbos-inc/dbos-transact-golang/dbos"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// ending is what the journal keeps of a step: once it is there, the step never
+// runs again in this turn. Add fields, never rename them.
+type ending struct {
+	Result    step.Result `json:"result"`
+	Attempt   int         `json:"attempt"`
+	Begun     time.Time   `json:"begun,omitzero"`      // zero: it never started in this run
+	Unmet     string      `json:"unmet,omitempty"`     // why it did not run; nor do those that need it
+	Cancelled string      `json:"cancelled,omitempty"` // who stopped the run before it ended
+	Later     bool        `json:"later,omitempty"`     // it waits for a step that waits for a person
+}
+
+// satisfies tells whether steps that need this one may run.
+func (e ending) satisfies() bool {
+	ok := e.Result.Outcome == delivery.Succeeded || e.Result.Outcome == delivery.OutcomeSkipped
+	return ok && e.Unmet == "" && !e.Later
+}
+
+// node is a step of the plan in this turn.
+type node struct {
+	spec  step.Spec
+	index int
+	needs []*node
+	done  chan struct{} // closed when end is known and in the journal
+	end   ending
+}
+
+// graph makes the nodes. What earlier turns completed is done from the start.
+func graph(s script) []*node {
+	nodes := make([]*node, len(s.Plan.Steps))
+	byName := make(map[string]*node, len(nodes))
+	for i, spec := range s.Plan.Steps {
+		n := &node{spec: spec, index: i, done: make(chan struct{})}
+		for _, need := range spec.Needs {
+			n.needs = append(n.needs, byName[need])
+		}
+		if end, ok := s.Done[spec.Name]; ok {
+			n.end = end
+			close(n.done)
+		}
+		nodes[i], byName[spec.Name] = n, n
+	}
+	return nodes
+}
+
+// interpret runs a script. DBOS calls it again after a crash: it must ask for the
+// same steps in the same order, whatever happened the first time. So all steps
+// are asked for up front, in plan order, and each waits for those it needs.
+func (x *execution) interpret(ctx dbos.Context, s script) (v verdict, err error) {
+	defer context.AfterFunc(ctx, func() { x.halt.stop(ErrSuspend) })()
+	defer func() {
+		if bug := recover(); bug != nil {
+			v, err = x.breakOff(ctx, fault.New(fault.Internal, "the interpreter of plans broke down: %v", bug).
+				Hint("this is a bug in Slipway: please report it"))
+		}
+	}()
+	if s.Plan.Run != x.run.ID {
+		return x.breakOff(ctx, fmt.Errorf("the journal gave run %s to the process of run %s", s.Plan.Run, x.run.ID))
+	}
+	nodes := graph(s)
+	for _, n := range nodes {
+		if _, done := s.Done[n.spec.Name]; done {
+			continue
+		}
+		out, err := dbos.Go(ctx, func(ctx context.Context) (ending, error) { return x.perform(ctx, n) }, dbos.WithStepName(n.spec.Name))
+		if err != nil {
+			return x.breakOff(ctx, err)
+		}
+		go x.collect(n, out)
+	}
+	for _, n := range nodes {
+		select {
+		case <-n.done:
+		case <-ctx.Done():
+			return verdict{}, context.Cause(ctx)
+		}
+	}
+	v = judge(s.Plan, nodes)
+	undone, err := x.undoAll(ctx, nodes, v)
+	if err != nil {
+		return x.breakOff(ctx, err)
+	}
+	v = v.after(undone)
+	close(x.interpreted)
+	return v, nil
+}
+
+// breakOff leaves the turn as it is in the journal, for a resume: it returns only
+// when the journal is closed.
+func (x *execution) breakOff(ctx context.Context, err error) (verdict, error) {
+	x.fail(x.trouble(err))
+	<-ctx.Done()
+	return verdict{}, context.Cause(ctx)
+}
+
+// trouble explains why the journal can't be kept. One that does not fit to the
+// plan never will: the run is then given up, so that it does not block the queue.
+func (x *execution) trouble(err error) error {
+	err = record.Trouble(fmt.Sprintf("keep the journal of run %s", x.run.ID), x.e.database(), err)
+	if errors.Is(err, &dbos.Error{Code: dbos.ErrorCodeUnexpectedStep}) || errors.Is(err, dbos.ErrStepNondeterminism) {
+		return fault.New(fault.Internal, "the journal of run %s does not fit to its plan", x.run.ID).
+			Hint("look what the run changed in %s, and start a new one", x.run.Environment).Because(err)
+	}
+	return err
+}
+
+// collect takes a step's ending once the journal has it.
+func (x *execution) collect(n *node, out <-chan dbos.StepOutcome[ending]) {
+	o := <-out
+	if o.Err != nil {
+		x.fail(x.trouble(o.Err))
+		return
+	}
+	x.e.reach("recorded " + n.spec.Name)
+	n.end = o.Result
+	if n.end.Result.Outcome == delivery.OutcomeFailed {
+		x.halt.failed(n.spec.Name)
+	}
+	x.tell(n.spec.Name, n.spec.Kind, n.index, n.end)
+	close(n.done)
+}
+
+// tell records an ending and says it, unless a process before this one did.
+func (x *execution) tell(name string, kind step.Kind, index int, end ending) {
+	if end.Later {
+		return // it has not come to it yet
+	}
+	if old, ok := x.known[name]; ok && old.Result != nil && old.Attempt >= end.Attempt && old.Result.Outcome == end.Result.Outcome {
+		return
+	}
+	r := end.Result
+	x.book.save(record.StepRecord{
+		Run: x.run.ID, Name: name, Index: index, Kind: kind, Attempt: end.Attempt, Begun: end.Begun, Result: &r,
+	})
+	text := r.Cause
+	if text == "" {
+		text = r.Summary
+	}
+	x.voice.emit(event.Event{
+		Kind: event.StepFinished, Step: name, Outcome: r.Outcome, Cached: r.Cached,
+		Seconds: seconds(r.Started, r.Ended), Text: text, Hint: r.Hint,
+	})
+}
+
+// perform waits for what the step needs and for a slot, and runs it. An error
+// means that the journal is closing: nothing is kept.
+func (x *execution) perform(ctx context.Context, n *node) (ending, error) {
+	for _, need := range n.needs {
+		select {
+		case <-need.done:
+		case <-ctx.Done():
+			return ending{}, context.Cause(ctx)
+		}
+	}
+	if end, unmet := n.unmet(); unmet {
+		return end, nil
+	}
+	if n.spec.Action == step.Skip {
+		return ending{Result: step.Result{Outcome: delivery.OutcomeSkipped, Summary: n.spec.Why}}, nil
+	}
+	select {
+	case x.slots <- struct{}{}:
+		defer func() { <-x.slots }()
+	case <-x.halt.ctx.Done():
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
+		return ending{}, context.Cause(ctx)
+	}
+	if why := x.halt.reason(); why != nil {
+		return x.notRun(n, why), nil
+	}
+	return x.carryOut(ctx, work{index: n.index, request: x.request(n.spec, given(n))})
+}
+
+// unmet is the ending of a step that can't run because of one that it needs.
+func (n *node) unmet() (ending, bool) {
+	for _, need := range n.needs {
+		end := need.end
+		if end.satisfies() {
+			continue
+		}
+		if end.Later || end.Result.Outcome == delivery.Waiting {
+			return ending{Later: true, Result: step.Result{Outcome: delivery.Waiting, Cause: "waits for " + need.spec.Name}}, true
+		}
+		why := end.Unmet
+		if why == "" {
+			why = fmt.Sprintf("%s %s", need.spec.Name, end.Result.Outcome)
+		}
+		return ending{Unmet: why, Cancelled: end.Cancelled, Result: step.Result{Outcome: delivery.OutcomeSkipped, Cause: "not run: " + why}}, true
+	}
+	return ending{}, false
+}
+
+// notRun is the ending of a step that was not begun because the run is halted. If
+// a process that died had begun it, it may be half done, and is to be undone.
+func (x *execution) notRun(n *node, why *halted) ending {
+	end := ending{Unmet: why.Error(), Cancelled: why.by}
+	end.Result = step.Result{Outcome: delivery.OutcomeSkipped, Cause: "not run: " + why.Error()}
+	if old, ok := x.known[n.spec.Name]; ok && old.Result == nil {
+		end.Attempt, end.Begun = old.Attempt, old.Begun
+		end.Result = step.Result{Outcome: delivery.OutcomeCancelled, Cause: why.Error(), Started: old.Begun, Ended: x.e.now()}
+	}
+	return end
+}
+
+// given are the outputs of everything that the step needs, directly or not.
+func given(n *node) map[string]json.RawMessage {
+	out, seen := map[string]json.RawMessage{}, map[*node]bool{}
+	var visit func(*node)
+	visit = func(n *node) {
+		for _, need := range n.needs {
+			if seen[need] {
+				continue
+			}
+			seen[need] = true
+			if len(need.end.Result.Output) > 0 {
+				out[need.spec.Name] = need.end.Result.Output
+			}
+			visit(need)
+		}
+	}
+	visit(n)
+	return out
+}

@@ -1,0 +1,217 @@
+package engine_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// rows runs statements on a database of the lab, and returns the first column of
+// the last.
+func rows(t *testing.T, path string, statements ...string) []string {
+	t.Helper()
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	var out []string
+	for _, s := range statements {
+		out = nil
+		r, err := db.Query(s)
+		if err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+		for r.Next() {
+			var v string
+			if err := r.Scan(&v); err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, v)
+		}
+		if err := errors.Join(r.Err(), r.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+// TestRunsAreApart: a run that was put back for recovery must not be taken up by
+// the process of another run, which shares the journal and looks for work in it.
+func TestRunsAreApart(t *testing.T) {
+	home := t.TempDir()
+	dead := newLab(t, home)
+	suspendIn(t, dead, "deploy", newPlan(1, deployPlan(3)...))
+	// As kill -9 leaves it between being put back and being taken up.
+	state := "SELECT status FROM workflow_status WHERE workflow_uuid = '" + string(runID(1)) + "/1'"
+	got := rows(t, filepath.Join(home, "engine.db"),
+		"UPDATE workflow_status SET status = 'ENQUEUED', queue_name = '_dbos_internal_queue', owner_xid = NULL", state)
+	wantList(t, "put back", got, []string{"ENQUEUED"})
+	l := newLab(t, home)
+	l.does["unit"] = func(context.Context, step.Request) (step.Result, error) {
+		time.Sleep(300 * time.Millisecond) // DBOS looks for work at once, and each second: give it the chance
+		return step.Succeed("", nil)
+	}
+	other := newPlan(2, step.Spec{Name: "unit"})
+	other.Environment = "dev"
+	wantRun(t, l.run(other), record.Ended, delivery.Succeeded, "")
+	wantList(t, "not taken up", rows(t, filepath.Join(home, "engine.db"), state), []string{"ENQUEUED"})
+	delete(l.does, "unit")
+	run, err := l.Resume(t.Context(), runID(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRun(t, run, record.Ended, delivery.Deployed, "")
+	wantList(t, "ran", l.started(), []string{"unit/1", "deploy/1", "verify/1"})
+}
+
+func TestJournalIsTidy(t *testing.T) {
+	l := newLab(t, t.TempDir())
+	l.run(newPlan(1, deployPlan(3)...))
+	l.does["approve"] = answers(delivery.Waiting, "for ben")
+	l.run(approvalPlan(2))
+	for _, table := range []string{"workflow_status", "workflow_input", "operation_outputs"} {
+		wantList(t, table, rows(t, filepath.Join(l.Home, "engine.db"), "SELECT count(*) FROM "+table), []string{"0"})
+	}
+}
+
+func TestOverridesAreRefused(t *testing.T) {
+	for _, name := range []string{"DBOS__VMID", "DBOS__APPVERSION", "DBOS__CLOUD"} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(name, "x")
+			l := newLab(t, t.TempDir())
+			_, err := l.Run(t.Context(), newPlan(1, step.Spec{Name: "unit"}))
+			if !fault.Is(err, fault.Invalid) || !strings.Contains(fault.HintOf(err), "unset "+name) {
+				t.Errorf("%v, hint %q", err, fault.HintOf(err))
+			}
+			t.Setenv(name, "")
+			if run, err := l.Resume(t.Context(), runID(1)); err != nil || run.Outcome != delivery.Succeeded {
+				t.Errorf("resumed without it: %+v, %v", run, err)
+			}
+		})
+	}
+}
+
+func TestDamagedJournal(t *testing.T) {
+	for name, damage := range map[string]func(path string) error{
+		"garbage": func(path string) error { return os.WriteFile(path, []byte(strings.Repeat("garbage ", 900)), 0o644) },
+		"overwritten pages": func(path string) error {
+			f, err := os.OpenFile(path, os.O_WRONLY, 0)
+			if err != nil {
+				return err
+			}
+			_, err = f.WriteAt([]byte(strings.Repeat("\xff", 16<<10)), 200)
+			return errors.Join(err, f.Close())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, t.TempDir())
+			l.run(newPlan(1, step.Spec{Name: "unit"}))
+			path := filepath.Join(l.Home, "engine.db")
+			if err := damage(path); err != nil {
+				t.Fatal(err)
+			}
+			_, err := l.Run(t.Context(), newPlan(2, step.Spec{Name: "unit"}))
+			if !fault.Is(err, fault.Corrupt) || !strings.Contains(fault.HintOf(err), path) {
+				t.Errorf("%v (%s), hint %q", err, fault.KindOf(err), fault.HintOf(err))
+			}
+		})
+	}
+}
+
+// TestForeignJournal: the journal of a run that does not fit to its plan must not
+// block the queue for ever.
+func TestForeignJournal(t *testing.T) {
+	home := t.TempDir()
+	l := newLab(t, home)
+	suspendIn(t, l, "deploy", newPlan(1, deployPlan(3)...))
+	rows(t, filepath.Join(home, "engine.db"), "UPDATE operation_outputs SET function_name = 'something else'")
+	other := newLab(t, home)
+	run := other.run(newPlan(2, step.Spec{Name: "build", Kind: step.Build}))
+	wantRun(t, run, record.Ended, delivery.Succeeded, "")
+	first, err := other.Store.Run(t.Context(), runID(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRun(t, first, record.Ended, delivery.OutcomeStuck, "does not fit to its plan")
+}
+
+// TestPlanOfVersion1 finishes what the first version left when it was killed in
+// the middle of a deployment. The files are its rows: they never change.
+func TestPlanOfVersion1(t *testing.T) {
+	home := t.TempDir()
+	l := newLab(t, home)
+	restore := func(db, file string) {
+		text, err := os.ReadFile(filepath.Join("testdata", "v1", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows(t, filepath.Join(home, db), strings.Split(strings.TrimSpace(string(text)), ";\n")...)
+	}
+	restore("slipway.db", "records.sql")
+	warm := newPlan(9, step.Spec{Name: "unit"})
+	warm.Environment = "warm"
+	l.run(warm) // makes the journal's tables
+	restore("engine.db", "journal.sql")
+	l.ran = nil
+	l.does["verify"] = func(_ context.Context, r step.Request) (step.Result, error) {
+		if string(r.Given["unit"]) != `{"by":"unit"}` || r.By != "ana" || r.Commit.SHA != strings.Repeat("a", 40) {
+			t.Errorf("request: %+v", r)
+		}
+		return fails("503", "")(t.Context(), r)
+	}
+	run, err := l.Resume(t.Context(), runID(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRun(t, run, record.Ended, delivery.OutcomeRolledBack, "verify: 503")
+	wantList(t, "ran", l.started(), []string{"deploy/1", "verify/1", "rollback.deploy/1"})
+}
+
+// TestWriteVersion1 writes the files of TestPlanOfVersion1. They were written
+// once; it only runs when somebody asks for it by name, for a new version.
+func TestWriteVersion1(t *testing.T) {
+	dir := os.Getenv("SLIPWAY_WRITE_FIXTURE")
+	if dir == "" {
+		t.Skip("writes the fixture of a version: set SLIPWAY_WRITE_FIXTURE to its folder")
+	}
+	home := t.TempDir()
+	l := newLab(t, home)
+	suspendIn(t, l, "deploy", newPlan(1, deployPlan(3)...))
+	dump(t, filepath.Join(home, "slipway.db"), filepath.Join(dir, "records.sql"), "runs", "steps")
+	dump(t, filepath.Join(home, "engine.db"), filepath.Join(dir, "journal.sql"), "workflow_status", "workflow_input", "operation_outputs")
+}
+
+// dump writes the rows of tables as INSERT statements, without NULL columns.
+func dump(t *testing.T, db, file string, tables ...string) {
+	t.Helper()
+	var out strings.Builder
+	for _, table := range tables {
+		columns := rows(t, db, "SELECT name FROM pragma_table_info('"+table+"')")
+		for _, id := range rows(t, db, "SELECT row_number() OVER () - 1 FROM "+table) {
+			var names, values []string
+			for _, c := range columns {
+				v := rows(t, db, fmt.Sprintf("SELECT quote(%q) FROM %s LIMIT 1 OFFSET %s", c, table, id))[0]
+				if v != "NULL" {
+					names, values = append(names, c), append(values, v)
+				}
+			}
+			fmt.Fprintf(&out, "INSERT INTO %s (%s)\nVALUES (%s);\n", table, strings.Join(names, ", "), strings.Join(values, ", "))
+		}
+	}
+	if err := os.WriteFile(file, []byte(out.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

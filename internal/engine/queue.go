@@ -1,0 +1,237 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/record"
+)
+
+// How often a process looks whether its turn has come, and whether somebody
+// wants its run to stop.
+const (
+	pollQueue  = 60 * time.Millisecond
+	pollCancel = 200 * time.Millisecond
+)
+
+// drive brings a run that this process owns to its end: it waits in the queue,
+// and runs.
+func (e *Engine) drive(ctx context.Context, run record.Run, own *lock) (record.Run, error) {
+	switch {
+	case run.State == record.Ended || run.State == record.Waiting:
+		return run, nil
+	case run.Plan.Skip != "":
+		return e.skip(ctx, run)
+	}
+	if err := e.check(run.Plan); err != nil {
+		return run, err
+	}
+	err := e.waitTurn(ctx, run)
+	var out *leftQueue
+	if errors.As(err, &out) {
+		return out.run, nil
+	}
+	if err != nil {
+		return run, err
+	}
+	return e.atHead(ctx, run)
+}
+
+// leftQueue tells that the run ended while it was waiting.
+type leftQueue struct{ run record.Run }
+
+func (l *leftQueue) Error() string { return "the run left the queue" }
+
+// skip ends a run that has nothing to do. It disturbs nobody, so it waits for nobody.
+func (e *Engine) skip(ctx context.Context, run record.Run) (record.Run, error) {
+	return e.finish(ctx, run, record.Finish{Outcome: delivery.OutcomeSkipped, Cause: run.Plan.Skip})
+}
+
+// waitTurn returns once the run is at the head of its environment's queue. Runs
+// ahead whose processes died are finished on the way: nobody else would.
+func (e *Engine) waitTurn(ctx context.Context, run record.Run) error {
+	said := ""
+	for {
+		head, ok, err := e.Store.Head(ctx, run.Environment)
+		if err == nil && ok && head.ID == run.ID {
+			return nil
+		}
+		if err == nil {
+			err = e.leaveQueue(ctx, run)
+		}
+		if err == nil && ok {
+			var adopted bool
+			if adopted, err = e.adopt(ctx, head); adopted && err == nil {
+				continue
+			}
+		}
+		if ctx.Err() != nil {
+			return e.interrupted(ctx, run)
+		}
+		if err != nil {
+			return err
+		}
+		if text := ahead(head); text != said {
+			said = text
+			e.speak(run, func(v *voice) { v.emit(event.Event{Kind: event.RunQueued, Text: text}) })
+		}
+		if sleep(ctx, pollQueue) != nil {
+			return e.interrupted(ctx, run)
+		}
+	}
+}
+
+// ahead tells people whom they wait for.
+func ahead(r record.Run) string {
+	since := r.StartedAt
+	if since.IsZero() {
+		since = r.CreatedAt
+	}
+	return fmt.Sprintf("behind run %s by %s (%s, process %d on %s, since %s)",
+		r.ID, r.By, r.State, r.PID, r.Host, since.Format(time.RFC3339))
+}
+
+// adopt finishes the run ahead if its process is gone. Stopping our own run must
+// not undo somebody else's: theirs is then left for later.
+func (e *Engine) adopt(ctx context.Context, head record.Run) (adopted bool, err error) {
+	own, free, err := tryLock(e.runLock(head.ID))
+	if err != nil || !free {
+		return false, err
+	}
+	defer own.release()
+	run, err := e.Store.Run(ctx, head.ID)
+	if err != nil || run.State == record.Ended || run.State == record.Waiting {
+		return err == nil, err // it went on while we looked
+	}
+	theirs, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	defer context.AfterFunc(ctx, func() { stop(ErrSuspend) })()
+	if run.Plan.Skip != "" {
+		_, err = e.skip(theirs, run)
+		return true, err
+	}
+	if err := e.check(run.Plan); err != nil {
+		return true, err
+	}
+	_, err = e.atHead(theirs, run)
+	return true, err
+}
+
+// leaveQueue returns *leftQueue if the run was ended, or is to be, while it waits.
+func (e *Engine) leaveQueue(ctx context.Context, run record.Run) error {
+	now, err := e.Store.Run(ctx, run.ID)
+	if err != nil {
+		return err
+	}
+	if now.State == record.Ended {
+		return &leftQueue{now}
+	}
+	if now.Cancel == "" {
+		return nil
+	}
+	quiet, err := e.quiet(ctx, now)
+	if err != nil || !quiet {
+		return err // what it began must be undone in its turn
+	}
+	ended, err := e.endQuietly(ctx, now)
+	if err != nil {
+		return err
+	}
+	return &leftQueue{ended}
+}
+
+// interrupted is for a wait that was stopped from outside.
+func (e *Engine) interrupted(ctx context.Context, run record.Run) error {
+	if errors.Is(context.Cause(ctx), ErrSuspend) {
+		return context.Cause(ctx)
+	}
+	ctx = context.WithoutCancel(ctx)
+	if err := e.Store.RequestCancel(ctx, run.ID, interruption); err != nil {
+		return err
+	}
+	if err := e.leaveQueue(ctx, run); err != nil {
+		return err
+	}
+	return context.Canceled // resumed, it stops at its turn and undoes what it began
+}
+
+// interruption stands for who stopped a run when it was a signal.
+const interruption = "an interrupt"
+
+// quiet tells whether the run is not at work and began nothing that must be undone.
+func (e *Engine) quiet(ctx context.Context, run record.Run) (bool, error) {
+	if run.State == record.Running {
+		return false, nil
+	}
+	steps, err := e.Store.Steps(ctx, run.ID)
+	if err != nil {
+		return false, err
+	}
+	begun := map[string]bool{}
+	for _, s := range steps {
+		begun[s.Name] = true
+	}
+	for _, s := range run.Plan.Steps {
+		if s.Undo != "" && begun[s.Name] {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// endQuietly ends a run for which nothing has to be undone.
+func (e *Engine) endQuietly(ctx context.Context, run record.Run) (record.Run, error) {
+	return e.finish(ctx, run, record.Finish{Outcome: delivery.OutcomeCancelled, Cause: "stopped by " + run.Cancel, Release: run.Release})
+}
+
+// finish records the end of a run and says so.
+func (e *Engine) finish(ctx context.Context, run record.Run, f record.Finish) (record.Run, error) {
+	ctx = context.WithoutCancel(ctx)
+	f.At = e.now()
+	e.reach("finishing")
+	if err := e.Store.Finish(ctx, run.ID, f); err != nil {
+		return run, err
+	}
+	e.reach("finished")
+	ended, err := e.Store.Run(ctx, run.ID)
+	if err != nil {
+		return run, err
+	}
+	e.speak(run, func(v *voice) {
+		v.emit(event.Event{
+			Kind: event.RunFinished, Outcome: ended.Outcome, Release: ended.Release, Text: ended.Cause, Hint: ended.Hint,
+			Seconds: seconds(ended.StartedAt, ended.EndedAt),
+		})
+	})
+	return ended, nil
+}
+
+// atHead runs the run at the head of the queue. The environment's lock keeps two
+// processes apart even if a person edits the records.
+func (e *Engine) atHead(ctx context.Context, run record.Run) (record.Run, error) {
+	path := filepath.Join(e.Home, "locks", "env-"+string(run.Environment))
+	for {
+		l, free, err := tryLock(path)
+		if err != nil {
+			return run, err
+		}
+		if free {
+			defer l.release()
+			return e.execute(ctx, run)
+		}
+		if sleep(ctx, pollQueue) == nil {
+			continue
+		}
+		err = e.interrupted(ctx, run)
+		var out *leftQueue
+		if errors.As(err, &out) {
+			return out.run, nil
+		}
+		return run, err
+	}
+}

@@ -1,0 +1,6 @@
+INSERT INTO runs (id, environment, seq, turn, state, outcome, cause, hint, release, started_by, pid, host, cancel, plan, created_at, started_at, ended_at)
+VALUES ('20261124-101502-0001', 'prod', 1, 1, 'running', '', '', '', '', 'ana', 23651, 'lab', '', '{"version":1,"purpose":"deliver","run":"20261124-101502-0001","service":"retail","environment":"prod","commit":{"sha":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","tree":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","time":"0001-01-01T00:00:00Z"},"trigger":{"event":"manual","by":"ana"},"steps":[{"name":"unit","kind":"test","action":"run","why":""},{"name":"deploy","kind":"deploy","needs":["unit"],"with":{"target":"local"},"undo":"rollback","action":"run","why":""},{"name":"verify","kind":"verify","needs":["deploy"],"action":"run","why":""}]}', 1795491583464758195, 1795491583472641240, 0);
+INSERT INTO steps (run, name, idx, kind, attempt, begun)
+VALUES ('20261124-101502-0001', 'deploy', 1, 'deploy', 1, 1795491583813457162);
+INSERT INTO steps (run, name, idx, kind, attempt, begun, result)
+VALUES ('20261124-101502-0001', 'unit', 0, 'test', 1, 1795491583808684627, '{"outcome":"succeeded","summary":"fine","output":{"by":"unit"},"started":"2026-11-24T03:39:43.80873365Z","ended":"2026-11-24T03:39:43.81125695Z"}');

@@ -1,0 +1,70 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/dbos-inc/dbos-transact-golang/dbos"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// undoRetries is how often an undo step is tried again: production is half
+// changed until it succeeds.
+const undoRetries = 4
+
+// undoAll takes back every step that began, the last one first, each as a step of
+// the journal. One that fails does not keep the others from being taken back.
+func (x *execution) undoAll(ctx dbos.Context, nodes []*node, v verdict) ([]ending, error) {
+	if !v.bad() {
+		return nil, nil
+	}
+	outputs := map[string]json.RawMessage{}
+	for _, n := range nodes {
+		if len(n.end.Result.Output) > 0 {
+			outputs[n.spec.Name] = n.end.Result.Output
+		}
+	}
+	var undone []ending
+	for i, n := range begun(nodes) {
+		spec := step.Spec{
+			Name: undoName(n.spec), Kind: n.spec.Undo, With: n.spec.With, Needs: []string{n.spec.Name},
+			Retries: undoRetries, Action: step.Do, Why: "take back " + n.spec.Name,
+		}
+		index := len(nodes) + i
+		end, err := dbos.RunAsStep(ctx, func(ctx context.Context) (ending, error) {
+			r := x.request(spec, outputs)
+			r.Cause, r.Cancelled = v.Cause, v.Outcome == delivery.OutcomeCancelled
+			return x.carryOut(ctx, work{index: index, request: r, undo: true})
+		}, dbos.WithStepName(spec.Name))
+		if err != nil {
+			return undone, err
+		}
+		x.e.reach("recorded " + spec.Name)
+		x.tell(spec.Name, spec.Kind, index, end)
+		undone = append(undone, end)
+	}
+	return undone, nil
+}
+
+// begun are the steps that must be taken back, the one that began last first. One
+// that was skipped or came from the cache changed nothing.
+func begun(nodes []*node) []*node {
+	var out []*node
+	for _, n := range nodes {
+		r := n.end.Result
+		if n.spec.Undo == "" || n.end.Begun.IsZero() || r.Outcome == delivery.OutcomeSkipped || r.Cached {
+			continue
+		}
+		out = append(out, n)
+	}
+	slices.SortStableFunc(out, func(a, b *node) int {
+		if c := b.end.Begun.Compare(a.end.Begun); c != 0 {
+			return c
+		}
+		return b.index - a.index
+	})
+	return out
+}

@@ -1,0 +1,262 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+func deployPlan(n int) []step.Spec {
+	return []step.Spec{
+		{Name: "unit"},
+		{Name: "deploy", Kind: step.Deploy, Needs: []string{"unit"}, Undo: step.Rollback, With: []byte(`{"target":"local"}`)},
+		{Name: "verify", Kind: step.Verify, Needs: []string{"deploy"}},
+	}[:n]
+}
+
+func answers(o delivery.Outcome, cause string) do {
+	return func(context.Context, step.Request) (step.Result, error) {
+		return step.Result{Outcome: o, Cause: cause, Summary: cause, Output: []byte(`{"release":"r-0123456789ab"}`)}, nil
+	}
+}
+
+func broken(err error) do {
+	return func(context.Context, step.Request) (step.Result, error) { return step.Result{}, err }
+}
+
+func TestUndo(t *testing.T) {
+	denied := fault.New(fault.Denied, "no access").Hint("log in")
+	cases := []struct {
+		name    string
+		does    map[string]do
+		outcome delivery.Outcome
+		cause   string
+		undone  bool
+	}{
+		{"all is well", nil, delivery.Deployed, "", false},
+		{"nothing had begun", map[string]do{"unit": fails("no", "")}, delivery.OutcomeFailed, "unit: no", false},
+		{"deploy says no", map[string]do{"deploy": fails("crashed", "")}, delivery.OutcomeRolledBack, "deploy: crashed", true},
+		{"deploy breaks", map[string]do{"deploy": broken(denied)}, delivery.OutcomeRolledBack, "deploy: no access", true},
+		{"verify says no", map[string]do{"verify": fails("503", "")}, delivery.OutcomeRolledBack, "verify: 503", true},
+		{"deploy changed nothing", map[string]do{
+			"deploy": fails("image is gone", ""), "rollback.deploy": answers(delivery.OutcomeSkipped, ""),
+		}, delivery.OutcomeFailed, "deploy: image is gone", true},
+		{"the rollback says no", map[string]do{
+			"verify": fails("503", ""), "rollback.deploy": fails("still 503", ""),
+		}, delivery.OutcomeStuck, "verify: 503; the rollback failed: still 503", true},
+		{"the rollback breaks", map[string]do{
+			"verify": fails("503", ""), "rollback.deploy": broken(denied),
+		}, delivery.OutcomeStuck, "verify: 503; the rollback failed: no access", true},
+		{"the rollback panics", map[string]do{
+			"verify":          fails("503", ""),
+			"rollback.deploy": func(context.Context, step.Request) (step.Result, error) { panic("oh") },
+		}, delivery.OutcomeStuck, "the rollback failed: step rollback.deploy broke down: panic: oh", true},
+		{"deploy had nothing to do", map[string]do{
+			"deploy": answers(delivery.OutcomeSkipped, "it serves"), "verify": fails("503", ""),
+		}, delivery.OutcomeFailed, "verify: 503", false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t, t.TempDir())
+			for name, f := range c.does {
+				l.does[name] = f
+			}
+			run := l.run(newPlan(1, deployPlan(3)...))
+			wantRun(t, run, record.Ended, c.outcome, c.cause)
+			if got := slices.Contains(l.started(), "rollback.deploy/1"); got != c.undone {
+				t.Errorf("undone: %v, want %v", got, c.undone)
+			}
+		})
+	}
+}
+
+func TestUndoRequest(t *testing.T) {
+	l := newLab(t, t.TempDir())
+	l.does["deploy"] = answers(delivery.Succeeded, "r-1 serves")
+	l.does["verify"] = fails("503", "")
+	l.does["rollback.deploy"] = func(ctx context.Context, r step.Request) (step.Result, error) {
+		if string(r.Spec.With) != `{"target":"local"}` || r.Spec.Kind != step.Rollback || r.Cause != "verify: 503" || r.Cancelled {
+			t.Errorf("request: %+v", r)
+		}
+		if string(r.Given["deploy"]) != `{"release":"r-0123456789ab"}` || string(r.Given["unit"]) != `{"by":"unit"}` {
+			t.Errorf("given: %s", r.Given)
+		}
+		if ctx.Err() != nil {
+			t.Errorf("its context has ended: %v", ctx.Err())
+		}
+		return step.Succeed("back", nil)
+	}
+	run := l.run(newPlan(1, deployPlan(3)...))
+	if run.Release != "r-0123456789ab" {
+		t.Errorf("release = %q", run.Release)
+	}
+	wantList(t, "records", l.outcomes(run.ID), []string{"unit succeeded", "deploy succeeded", "verify failed", "rollback.deploy succeeded"})
+}
+
+// TestUndoOrder: the last that began is taken back first, and one that fails
+// keeps none of the others from being taken back.
+func TestUndoOrder(t *testing.T) {
+	l := newLab(t, t.TempDir())
+	var specs []step.Spec
+	for i := range 4 {
+		s := step.Spec{Name: fmt.Sprintf("d%d", i), Kind: step.Deploy, Undo: step.Rollback}
+		if i > 0 {
+			s.Needs = []string{specs[i-1].Name}
+		}
+		specs = append(specs, s)
+	}
+	l.does["d2"] = fails("no", "")
+	l.does["rollback.d1"] = fails("no!", "")
+	run := l.run(newPlan(1, specs...))
+	wantRun(t, run, record.Ended, delivery.OutcomeStuck, "d2: no; the rollback failed: no!")
+	wantList(t, "ran", l.started(), []string{"d0/1", "d1/1", "d2/1", "rollback.d2/1", "rollback.d1/1", "rollback.d0/1"})
+}
+
+func TestUndoIsTriedAgain(t *testing.T) {
+	l := newLab(t, t.TempDir())
+	l.does["verify"] = fails("503", "")
+	l.does["rollback.deploy"] = func(_ context.Context, r step.Request) (step.Result, error) {
+		if r.Attempt < 4 {
+			return step.Result{}, errors.New("connection reset")
+		}
+		return step.Succeed("back", nil)
+	}
+	wantRun(t, l.run(newPlan(1, deployPlan(3)...)), record.Ended, delivery.OutcomeRolledBack, "verify: 503")
+}
+
+func TestUndoHasALimit(t *testing.T) {
+	l := newLab(t, t.TempDir())
+	l.UndoTimeout = 20 * time.Millisecond
+	l.does["verify"] = fails("503", "")
+	began := make(chan struct{})
+	l.does["rollback.deploy"] = blocks(began)
+	run := l.run(newPlan(1, deployPlan(3)...))
+	wantRun(t, run, record.Ended, delivery.OutcomeStuck, "it took too long to take it back")
+	if run.Hint == "" {
+		t.Error("there is no hint")
+	}
+}
+
+func TestCancelUndoes(t *testing.T) {
+	ways := map[string]func(t *testing.T, l, other *lab, stop context.CancelFunc){
+		"a request in the records": func(t *testing.T, _, other *lab, _ context.CancelFunc) {
+			run, err := other.Cancel(t.Context(), runID(1), "ben")
+			if err != nil {
+				t.Errorf("cancel: %v", err)
+			}
+			wantRun(t, run, record.Ended, delivery.OutcomeCancelled, "stopped by ben")
+		},
+		"an interrupt": func(_ *testing.T, _, _ *lab, stop context.CancelFunc) { stop() },
+	}
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) {
+			home := t.TempDir()
+			l, other := newLab(t, home), newLab(t, home)
+			began := make(chan struct{})
+			l.does["deploy"] = blocks(began)
+			l.does["rollback.deploy"] = func(ctx context.Context, r step.Request) (step.Result, error) {
+				if !r.Cancelled || ctx.Err() != nil {
+					t.Errorf("cancelled %v, context %v", r.Cancelled, ctx.Err())
+				}
+				return step.Succeed("back", nil)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			asked := make(chan struct{})
+			go func() { <-began; way(t, l, other, stop); close(asked) }()
+			run, err := l.Run(ctx, newPlan(1, deployPlan(3)...))
+			<-asked
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantRun(t, run, record.Ended, delivery.OutcomeCancelled, "stopped by ")
+			wantList(t, "records", l.outcomes(run.ID), []string{"unit succeeded", "deploy cancelled", "verify skipped", "rollback.deploy succeeded"})
+		})
+	}
+}
+
+func TestCancelTooLate(t *testing.T) {
+	l := newLab(t, t.TempDir())
+	ctx, stop := context.WithCancel(t.Context())
+	l.does["deploy"] = func(context.Context, step.Request) (step.Result, error) {
+		stop()
+		return step.Succeed("r-1 serves", nil)
+	}
+	run, err := l.Run(ctx, newPlan(1, deployPlan(2)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRun(t, run, record.Ended, delivery.Deployed, "")
+	again, err := l.Cancel(t.Context(), run.ID, "ben")
+	if err != nil || again.Outcome != delivery.Deployed {
+		t.Errorf("cancel of an ended run: %+v, %v", again, err)
+	}
+}
+
+// TestCancelOfTheDead: nobody runs it any more, and deploy may be half done.
+func TestCancelOfTheDead(t *testing.T) {
+	home := t.TempDir()
+	l := newLab(t, home)
+	suspendIn(t, l, "deploy", newPlan(1, deployPlan(3)...))
+	other := newLab(t, home)
+	run, err := other.Cancel(t.Context(), runID(1), "ben")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRun(t, run, record.Ended, delivery.OutcomeCancelled, "stopped by ben")
+	wantList(t, "ran", other.started(), []string{"rollback.deploy/1"})
+	wantList(t, "records", other.outcomes(run.ID), []string{"unit succeeded", "deploy cancelled", "verify skipped", "rollback.deploy succeeded"})
+}
+
+func TestCancelBeforeItsTurn(t *testing.T) {
+	home := t.TempDir()
+	first, second := newLab(t, home), newLab(t, home)
+	began := make(chan struct{})
+	first.does["unit"] = blocks(began)
+	ctx, stop := context.WithCancel(t.Context())
+	firstEnded := make(chan struct{})
+	go func() { first.Run(ctx, newPlan(1, deployPlan(1)...)); close(firstEnded) }()
+	<-began
+	queued := make(chan struct{})
+	second.Fault = func(point string) {
+		if point == "queued" {
+			close(queued)
+		}
+	}
+	secondEnded := make(chan record.Run)
+	go func() { r, _ := second.Run(context.Background(), newPlan(2, deployPlan(1)...)); secondEnded <- r }()
+	<-queued
+	run, err := newLab(t, home).Cancel(t.Context(), runID(2), "ben")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRun(t, run, record.Ended, delivery.OutcomeCancelled, "stopped by ben")
+	wantRun(t, <-secondEnded, record.Ended, delivery.OutcomeCancelled, "stopped by ben")
+	if len(second.started()) > 0 {
+		t.Errorf("it ran %v", second.started())
+	}
+	stop()
+	<-firstEnded
+}
+
+// suspendIn runs the plan until the named step is at work, and leaves it there as
+// kill -9 would.
+func suspendIn(t *testing.T, l *lab, name string, p planOf) {
+	t.Helper()
+	began := make(chan struct{})
+	l.does[name] = blocks(began)
+	ctx, stop := context.WithCancelCause(t.Context())
+	go func() { <-began; stop(errSuspend) }()
+	if _, err := l.Run(ctx, p); !errors.Is(err, errSuspend) {
+		t.Fatalf("suspended in %s: %v", name, err)
+	}
+	delete(l.does, name)
+}

@@ -1,0 +1,118 @@
+package engine
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// verdict is how a turn ends. The journal keeps it: add fields, never rename.
+type verdict struct {
+	Outcome delivery.Outcome   `json:"outcome"`
+	Cause   string             `json:"cause,omitempty"`
+	Hint    string             `json:"hint,omitempty"`
+	Release delivery.ReleaseID `json:"release,omitempty"`
+}
+
+func (v verdict) finish() record.Finish {
+	return record.Finish{Outcome: v.Outcome, Cause: v.Cause, Hint: v.Hint, Release: v.Release}
+}
+
+// bad tells whether what was begun must be undone.
+func (v verdict) bad() bool {
+	return v.Outcome == delivery.OutcomeFailed || v.Outcome == delivery.OutcomeCancelled
+}
+
+// judge looks at how the steps ended, before anything is undone. It is pure: a
+// replay comes to the same verdict. The first failure counts, then a stop, then
+// a wait.
+func judge(p plan.Plan, nodes []*node) verdict {
+	v := verdict{Outcome: success(p, nodes), Release: releaseOf(nodes)}
+	if n := first(nodes, delivery.OutcomeFailed); n != nil {
+		v.Outcome, v.Cause, v.Hint = delivery.OutcomeFailed, n.spec.Name+": "+n.end.Result.Cause, n.end.Result.Hint
+		return v
+	}
+	for _, n := range nodes {
+		if n.end.Cancelled != "" {
+			v.Outcome, v.Cause = delivery.OutcomeCancelled, "stopped by "+n.end.Cancelled
+			return v
+		}
+	}
+	if n := first(nodes, delivery.OutcomeCancelled); n != nil {
+		v.Outcome, v.Cause, v.Hint = delivery.OutcomeCancelled, n.spec.Name+": "+n.end.Result.Cause, n.end.Result.Hint
+		return v
+	}
+	if n := first(nodes, delivery.Waiting); n != nil {
+		v.Outcome, v.Cause, v.Hint = delivery.Waiting, n.end.Result.Cause, n.end.Result.Hint
+		if v.Cause == "" {
+			v.Cause = n.end.Result.Summary
+		}
+	}
+	return v
+}
+
+// first is the node with that outcome that ended first.
+func first(nodes []*node, outcome delivery.Outcome) *node {
+	var found *node
+	for _, n := range nodes {
+		if n.end.Result.Outcome != outcome || n.end.Later {
+			continue
+		}
+		if found == nil || n.end.Result.Ended.Before(found.end.Result.Ended) {
+			found = n
+		}
+	}
+	return found
+}
+
+// success is the outcome of a run that did all it was asked.
+func success(p plan.Plan, nodes []*node) delivery.Outcome {
+	for _, n := range nodes {
+		deploys := n.spec.Kind == step.Deploy || p.Purpose == plan.GoBack && n.spec.Kind == step.Rollback
+		if deploys && n.end.Result.Outcome == delivery.Succeeded {
+			return delivery.Deployed
+		}
+	}
+	return delivery.Succeeded
+}
+
+// releaseOf is the release that the run deployed, or tried to.
+func releaseOf(nodes []*node) delivery.ReleaseID {
+	for _, n := range slices.Backward(nodes) {
+		if n.spec.Kind != step.Deploy && n.spec.Kind != step.Rollback {
+			continue
+		}
+		var d step.Deployed
+		if json.Unmarshal(n.end.Result.Output, &d) == nil && d.Release != "" {
+			return d.Release
+		}
+	}
+	return ""
+}
+
+// after is the verdict once everything that had to be undone was.
+func (v verdict) after(undone []ending) verdict {
+	cancelled, changed := v.Outcome == delivery.OutcomeCancelled, false
+	for _, u := range undone {
+		switch u.Result.Outcome {
+		case delivery.OutcomeSkipped: // there was nothing to take back
+		case delivery.Succeeded:
+			changed = true
+		default:
+			v.Outcome = delivery.OutcomeStuck
+			v.Cause += "; the rollback failed: " + u.Result.Cause
+			if u.Result.Hint != "" {
+				v.Hint = u.Result.Hint
+			}
+			return v
+		}
+	}
+	if changed && !cancelled {
+		v.Outcome = delivery.OutcomeRolledBack
+	}
+	return v
+}

@@ -1,0 +1,205 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/record"
+)
+
+// voice says what happens in one run: to the sink, and to the run's events.jsonl
+// for those who come later. Lines of step logs go to the sink only: they have
+// files of their own. Nothing it does can fail a run.
+type voice struct {
+	e    *Engine
+	run  delivery.RunID
+	env  delivery.Environment
+	mu   sync.Mutex
+	file *os.File // nil: it could not be opened
+}
+
+// speak opens the run's voice for a moment.
+func (e *Engine) speak(run record.Run, say func(*voice)) {
+	v := e.voice(run)
+	say(v)
+	v.close()
+}
+
+func (e *Engine) voice(run record.Run) *voice {
+	v := &voice{e: e, run: run.ID, env: run.Environment}
+	dir := e.runDir(run.ID)
+	if err := os.MkdirAll(dir, 0o755); err == nil {
+		v.file, _ = os.OpenFile(filepath.Join(dir, "events.jsonl"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644) // nil is checked
+	}
+	return v
+}
+
+func (v *voice) close() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.file != nil {
+		_ = v.file.Close() // events are written without a buffer
+	}
+}
+
+// emit fills in the run and the time, hides secrets, and passes the event on.
+func (v *voice) emit(ev event.Event) {
+	ev.Run, ev.Environment = v.run, v.env
+	if ev.Time.IsZero() {
+		ev.Time = v.e.now()
+	}
+	ev.Text, ev.Hint = v.e.hide(ev.Text), v.e.hide(ev.Hint)
+	if ev.Answer != nil {
+		a := *ev.Answer
+		a.Evidence = v.e.hide(a.Evidence)
+		ev.Answer = &a
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.keep(ev)
+	if v.e.Sink != nil {
+		v.e.Sink.Emit(ev)
+	}
+}
+
+func (v *voice) keep(ev event.Event) {
+	if v.file == nil || ev.Kind == event.StepLog {
+		return
+	}
+	if line, err := json.Marshal(ev); err == nil {
+		_, _ = v.file.Write(append(line, '\n')) // the records hold what counts
+	}
+}
+
+// hide replaces secrets in a text.
+func (e *Engine) hide(s string) string {
+	if e.Mask == nil || s == "" {
+		return s
+	}
+	var b bytes.Buffer
+	w := e.Mask(&b)
+	_, _ = io.WriteString(w, s) // a buffer takes everything
+	closeIf(w)
+	return b.String()
+}
+
+// hideJSON replaces secrets in the strings of a document.
+func (e *Engine) hideJSON(raw json.RawMessage) json.RawMessage {
+	if e.Mask == nil || len(raw) == 0 {
+		return raw
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var document any
+	if d.Decode(&document) != nil {
+		return raw // the caller refuses what is not JSON
+	}
+	if hidden, changed := e.hideIn(document); changed {
+		if out, err := json.Marshal(hidden); err == nil {
+			return out
+		}
+	}
+	return raw
+}
+
+func (e *Engine) hideIn(v any) (out any, changed bool) {
+	switch v := v.(type) {
+	case string:
+		s := e.hide(v)
+		return s, s != v
+	case []any:
+		for i := range v {
+			var c bool
+			v[i], c = e.hideIn(v[i])
+			changed = changed || c
+		}
+	case map[string]any:
+		for k := range v {
+			var c bool
+			v[k], c = e.hideIn(v[k])
+			changed = changed || c
+		}
+	}
+	return v, changed
+}
+
+func closeIf(w io.Writer) {
+	if c, ok := w.(io.Closer); ok {
+		_ = c.Close() // only flushes
+	}
+}
+
+// stepLog is a step's log: a file that is made with its first line, and an event
+// per line.
+type stepLog struct {
+	voice *voice
+	step  string
+	path  string
+	mu    sync.Mutex
+	file  *os.File
+	line  []byte
+}
+
+const longestLine = 64 << 10
+
+// Write takes masked output. It never fails: a full disk must not stop a rollback.
+func (l *stepLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil {
+		if os.MkdirAll(filepath.Dir(l.path), 0o755) == nil {
+			l.file, _ = os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644) // nil is checked
+		}
+	}
+	if l.file != nil {
+		_, _ = l.file.Write(p)
+	}
+	l.line = append(l.line, p...)
+	for {
+		end := bytes.IndexByte(l.line, '\n')
+		if end < 0 && len(l.line) < longestLine {
+			return len(p), nil
+		}
+		if end < 0 {
+			end = len(l.line) - 1
+		}
+		l.say(string(l.line[:end+1]))
+		l.line = l.line[end+1:]
+	}
+}
+
+func (l *stepLog) say(line string) {
+	l.voice.emit(event.Event{Kind: event.StepLog, Step: l.step, Text: string(bytes.TrimRight([]byte(line), "\r\n"))})
+}
+
+// Close says what has no line's end yet.
+func (l *stepLog) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.line) > 0 {
+		l.say(string(l.line))
+		l.line = nil
+	}
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Close()
+}
+
+func (e *Engine) runDir(id delivery.RunID) string {
+	return RunDir(e.Home, id)
+}
+
+func seconds(from, to time.Time) float64 {
+	if from.IsZero() || to.Before(from) {
+		return 0
+	}
+	return to.Sub(from).Seconds()
+}

@@ -1,0 +1,262 @@
+package gate
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// result is what the language made of an expression.
+type result struct {
+	yes     bool
+	unknown bool   // it depends on the champion, and there is none
+	trouble string // why it could not be answered
+}
+
+func evaluate(p cel.Program, vars map[string]any, noChampion bool) result {
+	var missing []*cel.AttributePatternType
+	if noChampion {
+		missing = append(missing, cel.AttributePattern(championVar))
+	}
+	activation, err := cel.PartialVars(vars, missing...)
+	if err != nil {
+		return result{trouble: err.Error()}
+	}
+	out, details, err := p.Eval(activation)
+	if err != nil {
+		return result{trouble: explain(err)}
+	}
+	if types.IsUnknown(out) {
+		return result{unknown: true}
+	}
+	if odd := oddNumber(details); odd != "" {
+		return result{trouble: odd}
+	}
+	yes, ok := out.(types.Bool)
+	if !ok {
+		return result{trouble: fmt.Sprintf("the answer is %s, not yes or no", show(out.Value()))}
+	}
+	return result{yes: bool(yes)}
+}
+
+// explain puts the language's usual complaints into our words.
+func explain(err error) string {
+	s := err.Error()
+	switch {
+	case strings.Contains(s, "no such overload"):
+		return "a value is of another kind than the expression compares it with"
+	case strings.Contains(s, "cost limit exceeded"):
+		return "the expression takes too long"
+	}
+	return s
+}
+
+// oddNumber tells of a calculation that ended outside the numbers: every
+// comparison with NaN is "no", also the one that asks for trouble.
+func oddNumber(details *cel.EvalDetails) string {
+	if details == nil {
+		return ""
+	}
+	state := details.State()
+	for _, id := range state.IDs() {
+		v, ok := state.Value(id)
+		if !ok {
+			continue
+		}
+		if f, ok := v.(types.Double); ok && odd(float64(f)) {
+			return fmt.Sprintf("a calculation gave %v, which is no number", float64(f))
+		}
+	}
+	return ""
+}
+
+func odd(f float64) bool { return math.IsNaN(f) || math.IsInf(f, 0) }
+
+// lookAll says what is wrong with the first value that can't be asked about.
+func lookAll(refs []ref, vars map[string]any) string {
+	for _, r := range refs {
+		v, trouble := look(r, vars)
+		switch {
+		case trouble == "":
+			trouble = unfit(r.String(), v)
+		case r.guarded:
+			trouble = ""
+		}
+		if trouble != "" {
+			return trouble
+		}
+	}
+	return ""
+}
+
+// look finds a reference's value.
+func look(r ref, vars map[string]any) (any, string) {
+	var v any = vars
+	for i, part := range r.path {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil, fmt.Sprintf("%s is %s: it has no %q", ref{path: r.path[:i]}, kindOf(v), part)
+		}
+		next, ok := m[part]
+		if !ok {
+			return nil, missing(ref{path: r.path[:i]}, part, m)
+		}
+		v = next
+	}
+	return v, ""
+}
+
+func missing(parent ref, name string, there map[string]any) string {
+	var known []string
+	for k := range there {
+		if len(parent.path) > 0 || k != metricsVar && k != championVar {
+			known = append(known, k)
+		}
+	}
+	of := ""
+	if len(parent.path) > 0 {
+		of = " in " + parent.String()
+	}
+	said := fmt.Sprintf("there is no %q%s", name, of)
+	if near, ok := fault.Nearest(name, known); ok {
+		said += fmt.Sprintf("; did you mean %q?", near)
+	}
+	if len(known) == 0 {
+		return said + "; there is nothing at all"
+	}
+	return said + "; there is: " + fault.Enumerate(known)
+}
+
+// unfit says why a value can't be compared, or "".
+func unfit(name string, v any) string {
+	switch v := v.(type) {
+	case nil:
+		return name + " is null"
+	case float64:
+		if odd(v) {
+			return fmt.Sprintf("%s is %v, which is no number", name, v)
+		}
+	case string:
+		if f, err := strconv.ParseFloat(v, 64); err == nil {
+			return fmt.Sprintf("%s is the text %q, not the number %v", name, v, f)
+		}
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			if said := unfitInside(name+"."+k, v[k]); said != "" {
+				return said
+			}
+		}
+	case []any:
+		for i, x := range v {
+			if said := unfitInside(fmt.Sprintf("%s[%d]", name, i), x); said != "" {
+				return said
+			}
+		}
+	}
+	return ""
+}
+
+// unfitInside is stricter about numbers only: a list may hold texts and nulls.
+func unfitInside(name string, v any) string {
+	switch v.(type) {
+	case float64, map[string]any, []any:
+		return unfit(name, v)
+	}
+	return ""
+}
+
+// evidence shows the values that were read: "accuracy = 0.87".
+func evidence(refs []ref, vars map[string]any) string {
+	var said []string
+	for _, r := range refs {
+		if v, trouble := look(r, vars); trouble == "" {
+			said = append(said, r.String()+" = "+show(v))
+		}
+	}
+	return strings.Join(said, ", ")
+}
+
+// show writes a value for people; numbers are exact, so that 0.7999999 is not
+// shown as the 0.8 that it failed to reach.
+func show(v any) string {
+	if f, ok := v.(float64); ok {
+		return strconv.FormatFloat(f, 'g', -1, 64)
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return shorten(fmt.Sprint(v), 80)
+	}
+	return shorten(string(b), 80)
+}
+
+func kindOf(v any) string {
+	switch v.(type) {
+	case nil:
+		return "null"
+	case float64:
+		return "a number"
+	case string:
+		return "a text"
+	case bool:
+		return "yes or no"
+	case []any:
+		return "a list"
+	}
+	return "no structure"
+}
+
+// numbers copies a value with every number as float64, however it was made.
+func numbers(v any, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("the values are nested more than %d deep", maxDepth)
+	}
+	switch v := v.(type) {
+	case nil, bool, string, float64:
+		return v, nil
+	case float32:
+		return float64(v), nil
+	case int:
+		return float64(v), nil
+	case int32:
+		return float64(v), nil
+	case int64:
+		return float64(v), nil
+	case uint64:
+		return float64(v), nil
+	case json.Number:
+		return v.Float64()
+	case delivery.Metrics:
+		return numbers(map[string]any(v), depth)
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, x := range v {
+			n, err := numbers(x, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			out[k] = n
+		}
+		return out, nil
+	case []any:
+		out := make([]any, len(v))
+		for i, x := range v {
+			n, err := numbers(x, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = n
+		}
+		return out, nil
+	}
+	return nil, fmt.Errorf("a value is a %T, which is no JSON", v)
+}

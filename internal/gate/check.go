@@ -1,0 +1,74 @@
+package gate
+
+import (
+	"encoding/json"
+
+	"cel.dev/cel-go/cel"
+)
+
+// Reply is what a smoke request got.
+type Reply struct {
+	Status       int
+	Body         []byte            // JSON; anything else is seen as one text
+	Headers      map[string]string // names in lower case
+	Release      string            // that answered
+	ModelVersion string
+}
+
+// Check is a question about a Reply. It is immutable and safe for concurrent use.
+type Check struct {
+	expr    string
+	program cel.Program
+	refs    []ref
+}
+
+// CompileCheck reads a question such as "body.class in ['LA', 'MM']". It knows
+// status, body, headers, release and model_version. An error is an *Error.
+func CompileCheck(expr string) (Check, error) {
+	p, err := compile(expr, []string{"status", "body", "headers", "release", "model_version"})
+	if err != nil {
+		return Check{}, err
+	}
+	return Check{expr: expr, program: p.program, refs: p.refs}, nil
+}
+
+// String is the expression.
+func (c Check) String() string { return c.expr }
+
+// Ask answers the question with the values that decided it. A question that
+// can't be answered is answered with no, and the evidence says why.
+func (c Check) Ask(r Reply) (yes bool, why string) {
+	if c.program == nil {
+		return false, "the check was not compiled"
+	}
+	vars, err := c.variables(r)
+	if err != nil {
+		return false, err.Error()
+	}
+	for _, ref := range c.refs {
+		if _, trouble := look(ref, vars); trouble != "" && !ref.guarded {
+			return false, trouble
+		}
+	}
+	out := evaluate(c.program, vars, false)
+	return out.yes, join(out.trouble, evidence(c.refs, vars))
+}
+
+func (c Check) variables(r Reply) (map[string]any, error) {
+	var body any
+	if json.Unmarshal(r.Body, &body) != nil {
+		body = string(r.Body)
+	}
+	body, err := numbers(body, 0)
+	if err != nil {
+		return nil, err
+	}
+	headers := make(map[string]any, len(r.Headers))
+	for k, v := range r.Headers {
+		headers[k] = v
+	}
+	return map[string]any{
+		"status": float64(r.Status), "body": body, "headers": headers,
+		"release": r.Release, "model_version": r.ModelVersion,
+	}, nil
+}

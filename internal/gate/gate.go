@@ -1,0 +1,122 @@
+// Package gate asks yes/no questions in CEL: of a model's metrics, and of a
+// service's answer to a smoke request. An answer has evidence, and a question
+// that could not be asked is never answered with yes.
+package gate
+
+import (
+	"strings"
+
+	"cel.dev/cel-go/cel"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// Names that an expression may use besides the metrics themselves.
+const (
+	championVar = "champion" // metrics of the model that serves
+	metricsVar  = "metrics"  // all metrics as a map: metrics["f1-macro"]
+)
+
+// Gate is a question about metrics. It is immutable and safe for concurrent use.
+type Gate struct {
+	expr    string
+	program cel.Program
+	refs    []ref
+}
+
+// Compile reads a gate such as "accuracy >= champion.accuracy - 0.01". Every
+// name is a metric of the model that was evaluated; champion holds those of the
+// model that serves. An error is an *Error.
+func Compile(expr string) (Gate, error) {
+	p, err := compile(expr, nil)
+	if err != nil {
+		return Gate{}, err
+	}
+	return Gate{expr: expr, program: p.program, refs: p.refs}, nil
+}
+
+// String is the expression.
+func (g Gate) String() string { return g.expr }
+
+// Ask answers the gate. Passed and Failed carry the values that decided it.
+// Unavailable says what to investigate: a metric that does not exist, or is no
+// finite number. With a nil champion, what depends on it is left out of the
+// question: the rest still has to hold.
+func (g Gate) Ask(metrics, champion delivery.Metrics) delivery.Answer {
+	answer := delivery.Answer{Gate: g.expr, Verdict: delivery.Unavailable}
+	if g.program == nil {
+		answer.Evidence = "the gate was not compiled"
+		return answer
+	}
+	vars, err := variables(metrics, champion)
+	if err != nil {
+		answer.Evidence = err.Error()
+		return answer
+	}
+	known := g.known(champion != nil)
+	if trouble := lookAll(known, vars); trouble != "" {
+		answer.Evidence = trouble
+		return answer
+	}
+	out := evaluate(g.program, vars, champion == nil)
+	answer.Evidence = evidence(known, vars)
+	switch {
+	case out.trouble != "":
+		answer.Evidence = join(out.trouble, answer.Evidence)
+	case out.unknown:
+		answer.Verdict = delivery.Passed
+		answer.Evidence = join("no champion yet", answer.Evidence)
+	case out.yes:
+		answer.Verdict = delivery.Passed
+	default:
+		answer.Verdict = delivery.Failed
+	}
+	return answer
+}
+
+// known are the references that can be looked up now.
+func (g Gate) known(champion bool) []ref {
+	if champion {
+		return g.refs
+	}
+	var out []ref
+	for _, r := range g.refs {
+		if r.path[0] != championVar {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// variables lays out the metrics as an expression sees them. A metric named
+// like one of our own names is reached through metrics["..."].
+func variables(metrics, champion delivery.Metrics) (map[string]any, error) {
+	all, err := numbers(map[string]any(metrics), 0)
+	if err != nil {
+		return nil, err
+	}
+	vars := map[string]any{}
+	for name, v := range all.(map[string]any) {
+		vars[name] = v
+	}
+	vars[metricsVar] = all
+	delete(vars, championVar)
+	if champion != nil {
+		c, err := numbers(map[string]any(champion), 0)
+		if err != nil {
+			return nil, err
+		}
+		vars[championVar] = c
+	}
+	return vars, nil
+}
+
+func join(parts ...string) string {
+	var said []string
+	for _, p := range parts {
+		if p != "" {
+			said = append(said, p)
+		}
+	}
+	return strings.Join(said, "; ")
+}

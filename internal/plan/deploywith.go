@@ -1,0 +1,101 @@
+package plan
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// What a service gets when the file does not say.
+const (
+	defaultHealth    = "/health"
+	defaultDrain     = delivery.Duration(10 * time.Second)
+	defaultWithin    = delivery.Duration(time.Minute)
+	defaultHealthy   = 3
+	defaultErrorRate = 0.01
+)
+
+// deployWith says how the release of this project enters the environment.
+func (m *maker) deployWith() (step.DeployWith, error) {
+	d := m.project.Deploy
+	with := m.place()
+	with.Workload = delivery.Workload{
+		Replicas: max(d.Replicas, 1), Env: d.Env, Args: d.Args, CPU: d.CPU, Memory: int64(d.Memory),
+		Health: text(d.Health, defaultHealth), Ready: d.Ready, Drain: or(d.Drain, defaultDrain),
+	}
+	model, err := m.pinned()
+	with.Model = model
+	return with, err
+}
+
+// place is the part of it that does not depend on the release.
+func (m *maker) place() step.DeployWith {
+	d := m.project.Deploy
+	with := step.DeployWith{
+		Target: "local", Healthy: d.Healthy, Within: or(d.Within, defaultWithin), Bake: m.env.Bake,
+		Watch: step.WatchWith{
+			ErrorRate: d.Watch.ErrorRate, P95: d.Watch.P95,
+			MinRequests: max(int64(d.Watch.MinRequests), 1), NoTraffic: text(d.Watch.NoTraffic, "accept"),
+		},
+	}
+	if with.Healthy == 0 {
+		with.Healthy = defaultHealthy
+	}
+	if with.Watch.ErrorRate == 0 {
+		with.Watch.ErrorRate = defaultErrorRate
+	}
+	if m.env.Target.Local != nil {
+		with.Port = m.env.Target.Local.Port
+	}
+	for _, s := range d.Smoke {
+		with.Checks = append(with.Checks, check(s))
+	}
+	return with
+}
+
+func check(s config.Smoke) step.Check {
+	c := step.Check{Name: s.Name, Method: http.MethodGet, Path: s.Get, Status: s.Status, Expect: s.Expect}
+	switch {
+	case s.Post != "":
+		c.Method, c.Path = http.MethodPost, s.Post
+	case s.Put != "":
+		c.Method, c.Path = http.MethodPut, s.Put
+	}
+	if s.JSON != nil {
+		if body, err := json.Marshal(s.JSON); err == nil { // it was read from YAML: always JSON
+			c.JSON = string(body)
+		}
+	}
+	if c.Status == 0 {
+		c.Status = http.StatusOK
+	}
+	return c
+}
+
+// pinned resolves "the newest approved version" once, for a project that
+// delivers a model without training it.
+func (m *maker) pinned() (*delivery.ModelRef, error) {
+	model := m.project.Model
+	if model == nil || model.Train != nil {
+		return nil, nil
+	}
+	latest := m.facts.LatestApproved
+	if latest == nil || latest.Status != delivery.Approved || latest.Group != model.Group {
+		return nil, fault.New(fault.NotFound, "no version of model %s is approved", model.Group).
+			Hint("see `slipway models`; approve one with `slipway approve`, or train one: add model.train to %s", config.FileName)
+	}
+	ref := latest.ModelRef
+	return &ref, nil
+}
+
+func text(s, otherwise string) string {
+	if s != "" {
+		return s
+	}
+	return otherwise
+}

@@ -1,0 +1,52 @@
+package plan
+
+import (
+	"encoding/json"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// Facts are what a plan is made from besides the file and the trigger. Who asks
+// for the plan looks them up; making it touches nothing. A fact that does not
+// exist is nil.
+type Facts struct {
+	Run    delivery.RunID
+	Commit delivery.Commit
+	Files  []port.File // of Commit.Tree
+	Data   []Data      // of the project's model.data, in that order
+
+	// DataDigest is over all of Data together, as the steps compute it before and
+	// after they read it. Empty: that of the one path, and with several paths the
+	// steps take the data as they find it.
+	DataDigest delivery.Digest
+
+	Serving        *delivery.Deployment   // in the environment
+	ServingRelease *delivery.SavedRelease // what it serves
+	Changed        *Changes               // between what serves and Commit.Tree; nil: not known
+
+	NewestGood *delivery.SavedRelease // newest release that was accepted anywhere and is not quarantined: for --deploy-only
+	LastGood   *delivery.SavedRelease // the one accepted before what serves, not quarantined: for a rollback
+	Wanted     *delivery.SavedRelease // the one that Trigger.To names
+
+	LatestApproved *delivery.ModelVersion // newest approved version of model.group
+	Champion       *delivery.ModelVersion // the one that serves
+
+	// Recall finds the result that a cacheable step would get from the cache;
+	// given holds the outputs of the steps that it reads (spec.Reads).
+	// Nil: nothing is cached.
+	Recall func(spec step.Spec, given map[string]json.RawMessage) (step.Result, bool)
+}
+
+// Data is one file or folder that training and evaluation read.
+type Data struct {
+	Path   string          // absolute
+	Digest delivery.Digest // of its content
+}
+
+// Changes are the paths that differ between two trees.
+type Changes struct {
+	Since string   // what the first tree is, for people: "r-0123456789ab"
+	Paths []string // sorted
+}

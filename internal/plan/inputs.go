@@ -1,0 +1,106 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// input is what a step's result depends on, besides its own configuration.
+type input struct {
+	digest  delivery.Digest
+	depends func(path string) bool
+}
+
+// inputs digests the files that a step depends on: those that match its globs,
+// or all that source.ignore leaves. slipway.yaml is not among the latter: what a
+// step reads of it is part of the step. key names the globs in the file.
+func (m *maker) inputs(key string, globs []string, withData bool) (input, error) {
+	in := input{depends: func(path string) bool { return !m.ignored(path) && path != config.FileName }}
+	if len(globs) > 0 {
+		in.depends = func(path string) bool { return config.MatchAny(globs, path) }
+	}
+	h := sha256.New()
+	used := map[string]bool{}
+	for _, f := range m.facts.Files {
+		if !in.depends(f.Path) {
+			continue
+		}
+		for _, g := range globs {
+			used[g] = used[g] || config.Match(g, f.Path)
+		}
+		part(h, "file", f.Mode, f.Blob, f.Path)
+	}
+	for _, g := range globs {
+		if !used[g] {
+			return in, fault.New(fault.Invalid, "%s: %q matches no file of the commit", key, g).
+				At(config.FileName).Hint("%s", m.folders(g))
+		}
+	}
+	if withData {
+		for _, d := range m.facts.Data {
+			part(h, "data", string(d.Digest))
+		}
+	}
+	in.digest = sum(h)
+	return in, nil
+}
+
+// ignored tells whether a path can't change what is delivered. The file that
+// says so can.
+func (m *maker) ignored(path string) bool {
+	return path != config.FileName && config.MatchAny(m.project.Source.Ignore, path)
+}
+
+// folders hints at what a glob that matches nothing may have meant.
+func (m *maker) folders(glob string) string {
+	seen := map[string]bool{}
+	for _, f := range m.facts.Files {
+		top, _, deeper := strings.Cut(f.Path, "/")
+		if deeper {
+			top += "/**"
+		}
+		seen[top] = true
+	}
+	var known []string
+	for k := range seen {
+		known = append(known, k)
+	}
+	hint := fault.DidYouMean(glob, known)
+	if hint == "" {
+		return "the commit has no files"
+	}
+	return hint + "; new files have to be committed"
+}
+
+// data lists the absolute paths, and the one digest over their contents if it
+// is known.
+func (m *maker) data() ([]string, delivery.Digest) {
+	var paths []string
+	for _, d := range m.facts.Data {
+		paths = append(paths, d.Path)
+	}
+	key := m.facts.DataDigest
+	if key == "" && len(paths) == 1 {
+		key = m.facts.Data[0].Digest
+	}
+	return paths, key
+}
+
+// part writes texts so that no two lists of texts look alike.
+func part(h io.Writer, texts ...string) {
+	for _, t := range texts {
+		fmt.Fprintf(h, "%d:%s,", len(t), t)
+	}
+	fmt.Fprint(h, "\n")
+}
+
+func sum(h interface{ Sum([]byte) []byte }) delivery.Digest {
+	return delivery.Digest("sha256:" + hex.EncodeToString(h.Sum(nil)))
+}

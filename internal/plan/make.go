@@ -1,0 +1,173 @@
+package plan
+
+import (
+	"encoding/json"
+	"sort"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// Make plans what the trigger asks for. A wish that can't be granted (no such
+// environment, nothing to go back to, a quarantined release) is a fault that
+// says what there is instead.
+func Make(p config.Project, t Trigger, f Facts) (Plan, error) {
+	if err := consistent(t); err != nil {
+		return Plan{}, err
+	}
+	name, err := Choose(p, t)
+	if err != nil {
+		return Plan{}, err
+	}
+	t.Environment = name
+	m := maker{project: p, trigger: t, facts: f, env: p.Environments[name], known: map[string]json.RawMessage{}}
+	m.plan = Plan{
+		Version: Version, Purpose: Deliver, Run: f.Run, Service: p.Service,
+		Environment: name, Commit: f.Commit, Trigger: t,
+	}
+	if f.Serving != nil {
+		m.plan.Replaces = f.Serving.Release
+	}
+	switch {
+	case t.Rollback:
+		err = m.goBack()
+	case t.DeployOnly:
+		err = m.promote()
+	default:
+		err = m.deliver()
+	}
+	if err != nil {
+		return Plan{}, err
+	}
+	if err := m.until(); err != nil {
+		return Plan{}, err
+	}
+	if err := Validate(m.plan); err != nil {
+		return Plan{}, fault.New(fault.Internal, "make a plan").Because(err)
+	}
+	return m.plan, nil
+}
+
+// maker holds a plan in the making.
+type maker struct {
+	project config.Project
+	trigger Trigger
+	facts   Facts
+	env     config.Environment
+	plan    Plan
+	known   map[string]json.RawMessage // outputs of the cached steps so far
+}
+
+// consistent refuses wishes that contradict each other.
+func consistent(t Trigger) error {
+	no := func(format string, args ...any) *fault.Error { return fault.New(fault.Invalid, format, args...) }
+	switch {
+	case t.Rollback && (t.Retrain || t.DeployOnly || t.Until != ""):
+		return no("a rollback takes none of --retrain, --deploy-only and --until")
+	case t.Retrain && t.DeployOnly:
+		return no("--deploy-only delivers a release that exists, --retrain makes a new one").Hint("drop one of them")
+	case t.To != "" && !t.Rollback:
+		return no("only a rollback names a release")
+	case t.To != "" && !t.To.Valid():
+		return no("%q is not the name of a release", t.To).Hint("see `slipway releases`")
+	}
+	return nil
+}
+
+// Choose finds the environment: the one asked for by name, or the only one that
+// the event and its branch may enter. A manual run counts as a push.
+func Choose(p config.Project, t Trigger) (delivery.Environment, error) {
+	if t.Environment != "" {
+		_, err := p.Environment(t.Environment)
+		return t.Environment, err
+	}
+	var match, ways []string
+	for _, name := range p.EnvironmentNames() {
+		on := p.Environments[delivery.Environment(name)].On
+		branches := on.Push
+		if t.Event == "pull_request" {
+			branches = on.PullRequest
+		}
+		if t.Branch != "" && config.MatchAny(branches, t.Branch) {
+			match = append(match, name)
+		}
+		ways = append(ways, name+" ("+entry(on)+")")
+	}
+	switch len(match) {
+	case 1:
+		return delivery.Environment(match[0]), nil
+	case 0:
+		return "", fault.New(fault.Invalid, "no environment takes %s", what(t)).
+			Hint("name one with --env; there is: %s", strings.Join(ways, ", "))
+	}
+	return "", fault.New(fault.Invalid, "%s may enter %s", what(t), strings.Join(match, " and ")).
+		Hint("name one with --env, or make their `on` exclude each other")
+}
+
+func what(t Trigger) string {
+	switch {
+	case t.Branch == "":
+		return "a run without a branch"
+	case t.Event == "pull_request":
+		return "a pull request to " + t.Branch
+	}
+	return "a push to " + t.Branch
+}
+
+func entry(on config.On) string {
+	var ways []string
+	if len(on.Push) > 0 {
+		ways = append(ways, "push to "+strings.Join(on.Push, ", "))
+	}
+	if len(on.PullRequest) > 0 {
+		ways = append(ways, "pull request to "+strings.Join(on.PullRequest, ", "))
+	}
+	if len(ways) == 0 {
+		return "by name"
+	}
+	return strings.Join(ways, "; ")
+}
+
+// until cuts the plan after the step that --until names, and keeps what that
+// step needs.
+func (m *maker) until() error {
+	want := m.trigger.Until
+	if want == "" || m.plan.Skip != "" {
+		return nil
+	}
+	keep := map[string]bool{}
+	known := map[string]bool{}
+	for _, s := range m.plan.Steps {
+		group, _, _ := strings.Cut(s.Name, ".")
+		known[s.Name], known[group] = true, true
+		if s.Name == want || group == want {
+			keep[s.Name] = true
+		}
+	}
+	if len(keep) == 0 {
+		var names []string
+		for n := range known {
+			names = append(names, n)
+		}
+		sort.Strings(names)
+		return fault.New(fault.Invalid, "there is no step %q to stop after", want).Hint("%s", fault.DidYouMean(want, names))
+	}
+	steps := m.plan.Steps
+	for i := len(steps) - 1; i >= 0; i-- { // needs come first, so one pass from the end finds them all
+		if keep[steps[i].Name] {
+			for _, n := range steps[i].Needs {
+				keep[n] = true
+			}
+		}
+	}
+	kept := steps[:0:0]
+	for _, s := range steps {
+		if keep[s.Name] {
+			kept = append(kept, s)
+		}
+	}
+	m.plan.Steps = kept
+	return nil
+}

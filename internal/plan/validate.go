@@ -1,0 +1,95 @@
+package plan
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+const maxSteps = 500
+
+var (
+	nameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	stepForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,80}[a-z0-9])?$`)
+	gitForm  = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})?$`)
+)
+
+var kinds = map[step.Kind]bool{
+	step.Test: true, step.Build: true, step.Push: true, step.Train: true, step.Evaluate: true, step.Register: true,
+	step.Approve: true, step.Deploy: true, step.Verify: true, step.Watch: true, step.Rollback: true,
+}
+
+// Validate checks a plan that was stored: it may be damaged, or not ours. A
+// newer one than this program knows is fault.Conflict, any other trouble
+// fault.Corrupt.
+func Validate(p Plan) error {
+	bad := func(format string, args ...any) *fault.Error { return fault.New(fault.Corrupt, format, args...) }
+	switch {
+	case p.Version > Version:
+		return fault.New(fault.Conflict, "the plan has version %d, this slipway knows up to %d", p.Version, Version).
+			Hint("use the slipway that made it, or a newer one")
+	case p.Version < 1:
+		return bad("the plan has version %d", p.Version)
+	case p.Purpose != Deliver && p.Purpose != Promote && p.Purpose != GoBack:
+		return bad("the plan has the unknown purpose %q", p.Purpose)
+	case !p.Run.Valid():
+		return bad("%q is not the name of a run", p.Run)
+	case !nameForm.MatchString(p.Service):
+		return bad("%q is not the name of a service", p.Service)
+	case !nameForm.MatchString(string(p.Environment)):
+		return bad("%q is not the name of an environment", p.Environment)
+	case !gitForm.MatchString(p.Commit.SHA) || !gitForm.MatchString(p.Commit.Tree):
+		return bad("the plan's commit %q with tree %q is none", p.Commit.SHA, p.Commit.Tree)
+	case p.Replaces != "" && !p.Replaces.Valid():
+		return bad("%q is not the name of a release", p.Replaces)
+	case len(p.Steps) > maxSteps:
+		return bad("the plan has %d steps", len(p.Steps))
+	case len(p.Steps) == 0 && p.Skip == "":
+		return bad("the plan has no steps, and no reason for it")
+	}
+	before := map[string]bool{}
+	for _, s := range p.Steps {
+		if why := wrong(s, before); why != "" {
+			return bad("step %q of the plan %s", s.Name, why)
+		}
+		before[s.Name] = true
+	}
+	return nil
+}
+
+// wrong says what is wrong with a step after those before it, or "".
+func wrong(s step.Spec, before map[string]bool) string {
+	var with map[string]any
+	switch {
+	case !stepForm.MatchString(s.Name):
+		return "has an impossible name"
+	case before[s.Name]:
+		return "is there twice"
+	case !kinds[s.Kind]:
+		return "is of the unknown kind " + string(s.Kind)
+	case s.Undo != "" && !kinds[s.Undo]:
+		return "is undone by the unknown kind " + string(s.Undo)
+	case s.Action != step.Do && s.Action != step.Cached && s.Action != step.Skip:
+		return "has the unknown action " + string(s.Action)
+	case s.Inputs != "" && !s.Inputs.Valid():
+		return "has no proper digest of its inputs"
+	case s.Timeout < 0 || s.Retries < 0:
+		return "has a negative timeout or number of retries"
+	case len(s.With) > 0 && (json.Unmarshal(s.With, &with) != nil || with == nil):
+		return "has a configuration that is no JSON object"
+	}
+	for _, n := range s.Reads {
+		if !slices.Contains(s.Needs, n) {
+			return "reads " + n + ", which it does not need"
+		}
+	}
+	for _, n := range s.Needs {
+		if !before[n] {
+			return "needs " + n + ", which does not come before it"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,35 @@
+package porttest
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Await looks until ok, and fails the test after 20 seconds.
+func Await(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+// Running tells whether the process lives; one that only waits to be buried
+// does not.
+func Running(pid string) bool {
+	n, err := strconv.Atoi(strings.TrimSpace(pid))
+	if err != nil {
+		return false
+	}
+	if raw, err := os.ReadFile("/proc/" + strconv.Itoa(n) + "/stat"); err == nil {
+		_, after, _ := strings.Cut(string(raw), ") ")
+		return !strings.HasPrefix(after, "Z") && !strings.HasPrefix(after, "X")
+	}
+	p, err := os.FindProcess(n)
+	return err == nil && p.Signal(syscall.Signal(0)) == nil
+}

@@ -1,0 +1,204 @@
+package porttest
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Hello is a program that builds in no time.
+const Hello = "package main\n\nfunc main() { println(\"hello\") }\n"
+
+// GoProject writes a Go module with the files and orders an image of ./cmd/api.
+func GoProject(t testing.TB, files map[string]string) port.BuildOrder {
+	t.Helper()
+	dir := t.TempDir()
+	if _, ok := files["go.mod"]; !ok {
+		writeFile(t, filepath.Join(dir, "go.mod"), []byte("module example.com/api\n\ngo 1.24\n"))
+	}
+	for name, body := range files {
+		writeFile(t, filepath.Join(dir, filepath.FromSlash(name)), []byte(body))
+	}
+	return port.BuildOrder{
+		Dir: dir, Go: "./cmd/api", Service: "retail-api", Repository: "mlops/retail-api", Layout: filepath.Join(t.TempDir(), "layout"),
+		Commit: delivery.Commit{
+			SHA: strings.Repeat("a1", 20), Tree: strings.Repeat("b2", 20), Source: "https://git.example.com/mlops/retail.git",
+			Time: time.Date(2026, 11, 24, 10, 15, 2, 0, time.UTC),
+		},
+	}
+}
+
+// TestBuilder holds an adapter to port.Builder, for Go programs.
+func TestBuilder(t *testing.T, fresh func(t *testing.T) port.Builder) {
+	t.Run("reproducible", func(t *testing.T) { testReproducible(t, fresh) })
+	t.Run("whole layout", func(t *testing.T) { testWholeLayout(t, fresh(t)) })
+	t.Run("compile error", func(t *testing.T) { testCompileError(t, fresh(t)) })
+	t.Run("bad orders", func(t *testing.T) { testBadOrders(t, fresh(t)) })
+	t.Run("cancelled", func(t *testing.T) { testBuildCancelled(t, fresh(t)) })
+	t.Run("fingerprint", func(t *testing.T) { testFingerprint(t, fresh(t)) })
+}
+
+// testReproducible builds one commit twice, in different folders, one of them a
+// git repository with a change, and the user's settings different.
+func testReproducible(t *testing.T, fresh func(t *testing.T) port.Builder) {
+	files := map[string]string{"cmd/api/main.go": Hello}
+	one, two := GoProject(t, files), GoProject(t, files)
+	writeFile(t, filepath.Join(two.Dir, ".git", "HEAD"), []byte("ref: refs/heads/main\n"))
+	two.Commit.Time = two.Commit.Time.In(time.FixedZone("east", 8*3600))
+	first, err := fresh(t).Build(t.Context(), one, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOFLAGS", "-tags=other")
+	t.Setenv("GOAMD64", "v3")
+	t.Setenv("GOOS", "darwin")
+	again, err := fresh(t).Build(t.Context(), two, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.Digest != again.Digest || first.Size != again.Size {
+		t.Errorf("the same commit: %s (%d bytes) and %s (%d bytes)", first.Digest, first.Size, again.Digest, again.Size)
+	}
+	two.Commit.SHA = strings.Repeat("c3", 20)
+	other, err := fresh(t).Build(t.Context(), two, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other.Digest == first.Digest {
+		t.Error("another commit has the same digest: the image does not say where it comes from")
+	}
+}
+
+func testWholeLayout(t *testing.T, b port.Builder) {
+	o := GoProject(t, map[string]string{"cmd/api/main.go": Hello, "cmd/api/kodata/a.txt": "data"})
+	built, err := b.Build(t.Context(), o, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if built.Layout != o.Layout || !built.Digest.Valid() {
+		t.Fatalf("built = %+v", built)
+	}
+	var sum int64
+	files := map[string]bool{}
+	for _, name := range ls(t, filepath.Join(o.Layout, "blobs", "sha256")) {
+		raw, err := os.ReadFile(filepath.Join(o.Layout, "blobs", "sha256", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if digestOf(raw).Hex() != name {
+			t.Errorf("blob %s is not what its name says", name)
+		}
+		sum += int64(len(raw))
+		list(t, raw, files)
+	}
+	if sum != built.Size {
+		t.Errorf("size = %d, the blobs have %d bytes", built.Size, sum)
+	}
+	for _, want := range []string{"ko-app/api", "etc/passwd", "etc/ssl/certs/ca-certificates.crt", "tmp/", "var/run/ko/a.txt"} {
+		if !files[want] {
+			t.Errorf("the image has no %s", want)
+		}
+	}
+	var index struct{ Manifests []descriptor }
+	raw, err := os.ReadFile(filepath.Join(o.Layout, "index.json"))
+	if err != nil || json.Unmarshal(raw, &index) != nil || len(index.Manifests) != 1 || index.Manifests[0].Digest != string(built.Digest) {
+		t.Errorf("index.json = %s, %v", raw, err)
+	}
+}
+
+// list adds the names in a layer's archive, if raw is one.
+func list(t *testing.T, raw []byte, files map[string]bool) {
+	z, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		return
+	}
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				t.Error(err)
+			}
+			return
+		}
+		files[strings.TrimPrefix(h.Name, "/")] = true
+	}
+}
+
+func testCompileError(t *testing.T, b port.Builder) {
+	o := GoProject(t, map[string]string{"cmd/api/main.go": "package main\n\nfunc main() {\n\tundefinedThing()\n}\n"})
+	writeFile(t, filepath.Join(o.Layout, "keep"), []byte("x"))
+	var log bytes.Buffer
+	_, err := b.Build(t.Context(), o, &log)
+	if !fault.Is(err, fault.Failed) || !strings.Contains(err.Error(), "cmd/api/main.go:4:2: undefined: undefinedThing") {
+		t.Errorf("Build = %v, want failed, with the compiler's line", err)
+	}
+	if !strings.Contains(log.String(), "undefined: undefinedThing") {
+		t.Errorf("the log has not what the compiler said: %q", log.String())
+	}
+	if _, err := os.Stat(filepath.Join(o.Layout, "index.json")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("there is an image: %v", err)
+	}
+	o = GoProject(t, map[string]string{"cmd/api/main.go": "package main\n\nimport _ \"example.com/nowhere/else\"\n\nfunc main() {}\n"})
+	if _, err := b.Build(t.Context(), o, io.Discard); !fault.Is(err, fault.Failed) || fault.HintOf(err) == "" {
+		t.Errorf("a missing dependency: %v, want failed, with a hint", err)
+	}
+}
+
+func testBadOrders(t *testing.T, b port.Builder) {
+	good := GoProject(t, map[string]string{"cmd/api/main.go": Hello, "lib/lib.go": "package lib\n", "docs/README.md": "#", "server/go.mod": "module example.com/server\n", "server/main.go": Hello})
+	for _, pkg := range []string{"", "./nowhere", "./lib", "./docs", "../x", "/etc", "-o=x", "./...", "./cmd/*", "cmd/api/main.go"} {
+		o := good
+		o.Go = pkg
+		if _, err := b.Build(t.Context(), o, io.Discard); !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
+			t.Errorf("package %q: %v, want invalid, with a hint", pkg, err)
+		}
+	}
+	nested := good
+	nested.Go = "server"
+	if _, err := b.Build(t.Context(), nested, io.Discard); err != nil {
+		t.Errorf("a module in a folder: %v", err)
+	}
+	if err := os.Remove(filepath.Join(good.Dir, "go.mod")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Build(t.Context(), good, io.Discard); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "module") {
+		t.Errorf("no go.mod: %v, want invalid", err)
+	}
+}
+
+func testBuildCancelled(t *testing.T, b port.Builder) {
+	stopped := errors.New("somebody stopped it")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(stopped)
+	o := GoProject(t, map[string]string{"cmd/api/main.go": Hello})
+	if _, err := b.Build(ctx, o, io.Discard); !errors.Is(err, stopped) {
+		t.Errorf("Build = %v, want the context's cause", err)
+	}
+	if _, err := os.Stat(o.Layout); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("something is left: %v", err)
+	}
+}
+
+func testFingerprint(t *testing.T, b port.Builder) {
+	one, err := b.Fingerprint(t.Context())
+	if err != nil || !strings.HasPrefix(one, "go1.") || !strings.Contains(one, "linux/") {
+		t.Errorf("Fingerprint = %q, %v", one, err)
+	}
+	if two, err := b.Fingerprint(t.Context()); err != nil || one != two {
+		t.Errorf("Fingerprint = %q, then %q, %v", one, two, err)
+	}
+}

@@ -1,0 +1,166 @@
+package fake
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Builder writes small OCI layouts whose digest depends on the order alone.
+type Builder struct {
+	Fail error
+
+	mu    sync.Mutex
+	Built []port.BuildOrder // in order; read it when nothing runs
+}
+
+var _ port.Builder = (*Builder)(nil)
+
+// Build writes the layout.
+func (b *Builder) Build(_ context.Context, o port.BuildOrder, log io.Writer) (port.BuiltImage, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.Built = append(b.Built, o)
+	fmt.Fprintln(log, "compiling", o.Go)
+	if b.Fail != nil {
+		return port.BuiltImage{}, b.Fail
+	}
+	layer := fmt.Appendf(nil, "%s %s %s", o.Go, o.Commit.SHA, o.Service)
+	config := []byte("{}")
+	manifest, err := json.Marshal(map[string]any{"config": describe(config), "layers": []any{describe(layer)}})
+	if err != nil {
+		return port.BuiltImage{}, err
+	}
+	for _, blob := range [][]byte{layer, config, manifest} {
+		if err := write(filepath.Join(o.Layout, "blobs", "sha256", sum(blob).Hex()), blob); err != nil {
+			return port.BuiltImage{}, err
+		}
+	}
+	index, err := json.Marshal(map[string]any{"manifests": []any{describe(manifest)}})
+	if err != nil {
+		return port.BuiltImage{}, err
+	}
+	size := int64(len(layer) + len(config) + len(manifest))
+	return port.BuiltImage{Digest: sum(manifest), Size: size, Layout: o.Layout}, write(filepath.Join(o.Layout, "index.json"), index)
+}
+
+// Fingerprint names it.
+func (b *Builder) Fingerprint(context.Context) (string, error) { return "fake1", b.Fail }
+
+func describe(blob []byte) map[string]any {
+	return map[string]any{"digest": sum(blob), "size": len(blob)}
+}
+
+func sum(blob []byte) delivery.Digest {
+	return delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(blob)))
+}
+
+func write(path string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, content, 0o644)
+}
+
+// Images is a registry of names and digests.
+type Images struct {
+	Fail error
+	// Instead is what the registry says that it got; nil: what it was sent.
+	Instead func(delivery.Image) delivery.Image
+
+	mu   sync.Mutex
+	held map[string]string // image -> tag
+}
+
+var _ port.Images = (*Images)(nil)
+
+// Push keeps the image's name.
+func (i *Images) Push(_ context.Context, _ string, img delivery.Image, tag string, p port.Progress) (delivery.Image, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.Fail != nil {
+		return delivery.Image{}, i.Fail
+	}
+	if p != nil {
+		p(1_000_000, 2_000_000)
+		p(2_000_000, 2_000_000)
+	}
+	if i.held == nil {
+		i.held = map[string]string{}
+	}
+	i.held[img.String()] = tag
+	if i.Instead != nil {
+		return i.Instead(img), nil
+	}
+	return img, nil
+}
+
+// Has tells whether it was pushed.
+func (i *Images) Has(_ context.Context, img delivery.Image) (bool, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	_, ok := i.held[img.String()]
+	return ok, i.Fail
+}
+
+// Unpack has nothing to unpack.
+func (i *Images) Unpack(_ context.Context, img delivery.Image, _ string) (port.ImageConfig, error) {
+	return port.ImageConfig{}, fault.New(fault.NotFound, "image %s has no files", img)
+}
+
+// Reference is a name on this machine.
+func (i *Images) Reference(img delivery.Image) string { return "localhost/" + img.String() }
+
+// Forget drops an image.
+func (i *Images) Forget(img delivery.Image) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	delete(i.held, img.String())
+}
+
+// Artifacts names folders by their content and keeps nothing else.
+type Artifacts struct {
+	Fail error
+
+	mu     sync.Mutex
+	Stored []string // folders
+}
+
+var _ port.Artifacts = (*Artifacts)(nil)
+
+// Store reads the folder.
+func (a *Artifacts) Store(_ context.Context, _, dir string, annotations map[string]string) (delivery.Digest, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.Fail != nil {
+		return "", a.Fail
+	}
+	a.Stored = append(a.Stored, dir)
+	h := sha256.New()
+	fmt.Fprintln(h, annotations)
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		rel, _ := filepath.Rel(dir, path)
+		fmt.Fprintf(h, "%q %q\n", rel, raw)
+		return err
+	})
+	return delivery.Digest(fmt.Sprintf("sha256:%x", h.Sum(nil))), err
+}
+
+// Fetch has nothing to fetch.
+func (a *Artifacts) Fetch(_ context.Context, m delivery.ModelRef, _ string) error {
+	return fault.New(fault.NotFound, "the files of %s are not kept", m)
+}

@@ -1,0 +1,82 @@
+package fake
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Prober asks the releases of a Target. A release answers its health path with
+// its name and its model's version, and everything else with 404, unless Answer
+// says otherwise.
+type Prober struct {
+	Target *Target
+	Fuse   *Fuse
+	// Answer may speak for a release; ok false leaves it to the release.
+	Answer func(id delivery.ReleaseID, path string, q port.Question) (r port.Reply, ok bool, err error)
+
+	mu    sync.Mutex
+	Asked []string // URLs, in order; read it when nothing runs
+}
+
+var _ port.Prober = (*Prober)(nil)
+
+// Ask answers as the release behind the URL.
+func (p *Prober) Ask(ctx context.Context, q port.Question) (port.Reply, error) {
+	defer p.Fuse.call()()
+	p.mu.Lock()
+	p.Asked = append(p.Asked, q.URL)
+	p.mu.Unlock()
+	if ctx.Err() != nil {
+		return port.Reply{}, fault.New(fault.Unavailable, "ask %s", q.URL).Because(context.Cause(ctx))
+	}
+	u, err := url.Parse(q.URL)
+	if err != nil {
+		return port.Reply{}, fault.New(fault.Unavailable, "ask %s", q.URL).Because(err)
+	}
+	id, rel, ok := p.behind(u.Host)
+	if !ok {
+		return port.Reply{}, fault.New(fault.Unavailable, "ask %s: connection refused", q.URL)
+	}
+	if p.Answer != nil {
+		if r, spoken, err := p.Answer(id, u.Path, q); spoken || err != nil {
+			return r, err
+		}
+	}
+	if u.Path != rel.Workload.Health {
+		return port.Reply{Status: http.StatusNotFound}, nil
+	}
+	return Health("ok", id, rel.Model), nil
+}
+
+// Health is the answer of a service that names itself.
+func Health(status string, id delivery.ReleaseID, model *delivery.ModelRef) port.Reply {
+	say := map[string]any{"status": status, "release": id}
+	if model != nil {
+		say["model_version"] = strconv.Itoa(model.Version)
+	}
+	body, _ := json.Marshal(say)
+	return port.Reply{Status: http.StatusOK, Body: body, Header: http.Header{"Content-Type": {"application/json"}}}
+}
+
+func (p *Prober) behind(host string) (delivery.ReleaseID, delivery.Release, bool) {
+	p.Target.mu.Lock()
+	defer p.Target.mu.Unlock()
+	if env, ok := strings.CutPrefix(host, "stable."); ok {
+		s := p.Target.scene(delivery.Environment(env))
+		r, there := s.running[s.serving]
+		return s.serving, r, there
+	}
+	id, env, _ := strings.Cut(host, ".staged.")
+	s := p.Target.scene(delivery.Environment(env))
+	r, there := s.running[delivery.ReleaseID(id)]
+	return delivery.ReleaseID(id), r, there
+}

@@ -1,0 +1,183 @@
+package fake
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Target serves releases in memory. The zero value is ready. It measures
+// traffic; hide that with Unmetered.
+type Target struct {
+	Fuse *Fuse
+	// Fail may refuse a call before it has an effect; nil: nothing fails.
+	Fail func(method string, id delivery.ReleaseID) error
+	// Seen is what Traffic answers; nil: no traffic.
+	Seen func(id delivery.ReleaseID, since time.Time) port.Traffic
+	// Sick gives the state of a release's replicas; nil: "ready".
+	Sick func(id delivery.ReleaseID) (state, cause string)
+	// Lost lets a promoted release vanish from Observe; nil: none does.
+	Lost func(id delivery.ReleaseID) bool
+
+	mu    sync.Mutex
+	envs  map[delivery.Environment]*scene
+	Calls []string // "Stage r-...", in order; read it when nothing runs
+}
+
+// scene is what one environment holds.
+type scene struct {
+	serving delivery.ReleaseID
+	running map[delivery.ReleaseID]delivery.Release // staged, and the one that serves
+}
+
+var (
+	_ port.Target = (*Target)(nil)
+	_ port.Meter  = (*Target)(nil)
+)
+
+// Unmetered is a target that does not measure.
+type Unmetered struct{ port.Target }
+
+func (t *Target) enter(method string, id delivery.ReleaseID) (func(), error) {
+	done := t.Fuse.call()
+	t.mu.Lock()
+	t.Calls = append(t.Calls, fmt.Sprintf("%s %s", method, id))
+	leave := func() { t.mu.Unlock(); done() }
+	if t.Fail != nil {
+		if err := t.Fail(method, id); err != nil {
+			return leave, err
+		}
+	}
+	return leave, nil
+}
+
+func (t *Target) scene(env delivery.Environment) *scene {
+	if t.envs == nil {
+		t.envs = map[delivery.Environment]*scene{}
+	}
+	if t.envs[env] == nil {
+		t.envs[env] = &scene{running: map[delivery.ReleaseID]delivery.Release{}}
+	}
+	return t.envs[env]
+}
+
+// Stable is the address of an environment's service.
+func Stable(env delivery.Environment) string { return "http://stable." + string(env) }
+
+func staged(env delivery.Environment, id delivery.ReleaseID) string {
+	return fmt.Sprintf("http://%s.staged.%s", id, env)
+}
+
+// Stage starts a release without traffic.
+func (t *Target) Stage(ctx context.Context, o port.Order, say func(string)) (string, error) {
+	leave, err := t.enter("Stage", o.ID)
+	defer leave()
+	if err != nil {
+		return "", err
+	}
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	if say != nil {
+		say("starting " + string(o.ID))
+	}
+	t.scene(o.Environment).running[o.ID] = o.Release
+	return staged(o.Environment, o.ID), nil
+}
+
+// Promote gives it the traffic.
+func (t *Target) Promote(ctx context.Context, o port.Order, _ func(string)) (port.Observation, error) {
+	leave, err := t.enter("Promote", o.ID)
+	defer leave()
+	if err != nil {
+		return port.Observation{}, err
+	}
+	if ctx.Err() != nil {
+		return port.Observation{}, context.Cause(ctx)
+	}
+	s := t.scene(o.Environment)
+	if _, there := s.running[o.ID]; !there {
+		return port.Observation{}, fault.New(fault.Conflict, "release %s is not staged", o.ID)
+	}
+	if s.serving != o.ID {
+		delete(s.running, s.serving)
+	}
+	s.serving = o.ID
+	return t.observe(o.Environment), nil
+}
+
+// Discard stops a staged release.
+func (t *Target) Discard(_ context.Context, o port.Order) error {
+	leave, err := t.enter("Discard", o.ID)
+	defer leave()
+	if err != nil {
+		return err
+	}
+	if s := t.scene(o.Environment); s.serving != o.ID {
+		delete(s.running, o.ID)
+	}
+	return nil
+}
+
+// Observe looks.
+func (t *Target) Observe(_ context.Context, _ string, env delivery.Environment) (port.Observation, error) {
+	leave, err := t.enter("Observe", "")
+	defer leave()
+	if err != nil {
+		return port.Observation{}, err
+	}
+	return t.observe(env), nil
+}
+
+func (t *Target) observe(env delivery.Environment) port.Observation {
+	s := t.scene(env)
+	obs := port.Observation{URL: Stable(env)}
+	if s.serving != "" && (t.Lost == nil || !t.Lost(s.serving)) {
+		obs.Release = s.serving
+	}
+	for id := range s.running {
+		state, cause := "ready", ""
+		if t.Sick != nil {
+			state, cause = t.Sick(id)
+		}
+		obs.Replicas = append(obs.Replicas, port.Replica{Name: string(id) + "-1", Release: id, State: state, Cause: cause})
+	}
+	return obs
+}
+
+// Remove stops everything.
+func (t *Target) Remove(_ context.Context, _ string, env delivery.Environment) error {
+	leave, err := t.enter("Remove", "")
+	defer leave()
+	if err != nil {
+		return err
+	}
+	t.envs[env] = nil
+	return nil
+}
+
+// Traffic answers what Seen says.
+func (t *Target) Traffic(_ context.Context, _ string, _ delivery.Environment, id delivery.ReleaseID, since time.Time) (port.Traffic, error) {
+	leave, err := t.enter("Traffic", id)
+	defer leave()
+	if err != nil || t.Seen == nil {
+		return port.Traffic{}, err
+	}
+	return t.Seen(id, since), nil
+}
+
+// Running lists what runs in an environment, staged or serving.
+func (t *Target) Running(env delivery.Environment) (serving delivery.ReleaseID, all []delivery.ReleaseID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.scene(env)
+	for id := range s.running {
+		all = append(all, id)
+	}
+	return s.serving, all
+}

@@ -1,0 +1,125 @@
+// Command sample is the service that the target suites deploy. SAMPLE_MODE makes
+// it misbehave: "crash" ends with code 3 at once, "unready" never becomes ready.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	mode := os.Getenv("SAMPLE_MODE")
+	fmt.Println("sample", os.Getenv("SAMPLE_VERSION"), "starts")
+	if mode == "crash" {
+		fmt.Fprintln(os.Stderr, "sample: no model to load")
+		os.Exit(3)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, map[string]string{"status": "ok", "release": os.Getenv("SLIPWAY_RELEASE"), "model_version": os.Getenv("MODEL_VERSION"), "version": os.Getenv("SAMPLE_VERSION")})
+	})
+	mux.HandleFunc("/ready", func(w http.ResponseWriter, _ *http.Request) {
+		if mode == "unready" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
+		ms, _ := strconv.Atoi(r.URL.Query().Get("ms"))
+		fmt.Println("slow request begins")
+		time.Sleep(time.Duration(ms) * time.Millisecond) // the work that it stands for
+		reply(w, map[string]string{"release": os.Getenv("SLIPWAY_RELEASE")})
+	})
+	mux.HandleFunc("/status", func(w http.ResponseWriter, r *http.Request) {
+		code, _ := strconv.Atoi(r.URL.Query().Get("code"))
+		w.WriteHeader(code)
+	})
+	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
+	mux.HandleFunc("/inside", inside)
+	mux.HandleFunc("/write", write)
+	mux.HandleFunc("/exit", func(_ http.ResponseWriter, r *http.Request) {
+		code, _ := strconv.Atoi(r.URL.Query().Get("code"))
+		fmt.Println("sample: told to exit")
+		os.Exit(code)
+	})
+	mux.HandleFunc("/eat", func(_ http.ResponseWriter, r *http.Request) {
+		mib, _ := strconv.Atoi(r.URL.Query().Get("mib"))
+		all := make([]byte, mib<<20)
+		for i := 0; i < len(all); i += 4096 {
+			all[i] = 1
+		}
+	})
+	serve(mux)
+}
+
+func serve(h http.Handler) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	server := &http.Server{Addr: "127.0.0.1:" + os.Getenv("PORT"), Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	go func() {
+		if err := server.ListenAndServe(); err != http.ErrServerClosed {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(4)
+		}
+	}()
+	<-ctx.Done()
+	_ = server.Shutdown(context.Background())
+}
+
+// inside tells what the service sees of its container.
+func inside(w http.ResponseWriter, _ *http.Request) {
+	status, _ := os.ReadFile("/proc/self/status")
+	seen := map[string]any{"uid": os.Getuid(), "gid": os.Getgid(), "pid": os.Getpid(), "env": os.Environ()}
+	for _, line := range strings.Split(string(status), "\n") {
+		if k, v, ok := strings.Cut(line, ":"); ok && (strings.HasPrefix(k, "Cap") || k == "NoNewPrivs" || k == "Groups") {
+			seen[k] = strings.TrimSpace(v)
+		}
+	}
+	model, err := os.ReadFile(os.Getenv("MODEL_PATH") + "/model.txt")
+	seen["model"] = string(model)
+	if err != nil {
+		seen["model"] = err.Error()
+	}
+	seen["root"] = list("/")
+	seen["processes"] = processes()
+	seen["hostname"], _ = os.Hostname()
+	reply(w, seen)
+}
+
+func list(dir string) []string {
+	entries, _ := os.ReadDir(dir)
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+func processes() int {
+	n := 0
+	for _, name := range list("/proc") {
+		if _, err := strconv.Atoi(name); err == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// write tries to write a file and tells how it went.
+func write(w http.ResponseWriter, r *http.Request) {
+	err := os.WriteFile(r.URL.Query().Get("path"), []byte("x"), 0o600)
+	reply(w, map[string]string{"error": fmt.Sprint(err)})
+}
+
+func reply(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v)
+}

@@ -1,0 +1,35 @@
+package record
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	jsoncanonicalizer "github.com/cyberphone/json-canonicalization/go/src/webpki.org/jsoncanonicalizer"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// Canonical is the release as the records keep it: RFC 8785 JSON, the digest of
+// those bytes, and the name made of the digest. It is pure: the same release
+// has the same name everywhere and always.
+func Canonical(r delivery.Release) (canonical []byte, d delivery.Digest, id delivery.ReleaseID, err error) {
+	plain, err := json.Marshal(r)
+	if err != nil {
+		return nil, "", "", fmt.Errorf("write release of %s: %w", r.Service, err)
+	}
+	canonical, err = jsoncanonicalizer.Transform(plain)
+	if err != nil {
+		return nil, "", "", fmt.Errorf("write release of %s: %w", r.Service, err)
+	}
+	d, id = Name(canonical)
+	return canonical, d, id, nil
+}
+
+// Name is the digest and the name of a release's canonical JSON.
+func Name(canonical []byte) (delivery.Digest, delivery.ReleaseID) {
+	sum := sha256.Sum256(canonical)
+	h := hex.EncodeToString(sum[:])
+	return delivery.Digest("sha256:" + h), delivery.ReleaseID("r-" + h[:12])
+}

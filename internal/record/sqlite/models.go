@@ -1,0 +1,118 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/record"
+)
+
+const modelColumns = "grp, version, digest, status, metrics, lineage, created_at, decided_by, decided_at, why"
+
+// Register implements port.Models.
+func (s *Store) Register(ctx context.Context, group string, artifact delivery.Digest, metrics delivery.Metrics, lineage delivery.Lineage) (out delivery.ModelVersion, err error) {
+	if group == "" || !artifact.Valid() {
+		return out, fault.New(fault.Invalid, "register a model: group %q, artifact %q", group, artifact)
+	}
+	numbers, err := json.Marshal(metrics)
+	if err != nil {
+		return out, fault.New(fault.Invalid, "register a model in %s: its metrics are not JSON", group).Because(err)
+	}
+	origin, err := json.Marshal(lineage)
+	if err != nil {
+		return out, fmt.Errorf("write the lineage of a model in %s: %w", group, err)
+	}
+	err = s.change(ctx, fmt.Sprintf("register a model in %s", group), func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO models (`+modelColumns+`)
+			SELECT ?1, coalesce(max(version), 0) + 1, ?2, ?3, ?4, ?5, ?6, '', 0, '' FROM models WHERE grp = ?1
+			ON CONFLICT (grp, digest) DO NOTHING`,
+			group, artifact, delivery.PendingApproval, string(numbers), string(origin), nanos(s.clock()))
+		if err != nil {
+			return err
+		}
+		out, err = scanModel(tx.QueryRowContext(ctx, "SELECT "+modelColumns+" FROM models WHERE grp = ? AND digest = ?", group, artifact))
+		return err
+	})
+	return out, err
+}
+
+// Decide implements port.Models.
+func (s *Store) Decide(ctx context.Context, ref delivery.ModelRef, status delivery.ModelStatus, by, why string) (out delivery.ModelVersion, err error) {
+	if status != delivery.Approved && status != delivery.Rejected {
+		return out, fault.New(fault.Invalid, "decide on model %s: %q is no decision", ref, status)
+	}
+	err = s.change(ctx, fmt.Sprintf("decide on model %s", ref), func(tx *sql.Tx) error {
+		if out, err = findModel(ctx, tx, ref.Group, ref.Version); err != nil {
+			return err
+		}
+		if ref.Digest != "" && ref.Digest != out.Digest {
+			return fault.New(fault.Conflict, "model %s holds %s, not %s", ref, out.Digest.Short(), ref.Digest.Short())
+		}
+		switch out.Status {
+		case status:
+			return nil
+		case delivery.PendingApproval:
+		default:
+			return fault.New(fault.Conflict, "model %s was %s by %s", ref, lower(out.Status), out.DecidedBy).
+				Hint("register a new version; a decision is not taken back")
+		}
+		_, err := tx.ExecContext(ctx, "UPDATE models SET status = ?, decided_by = ?, decided_at = ?, why = ? WHERE grp = ? AND version = ?",
+			status, by, nanos(s.clock()), why, ref.Group, ref.Version)
+		if err != nil {
+			return err
+		}
+		out, err = findModel(ctx, tx, ref.Group, ref.Version)
+		return err
+	})
+	return out, err
+}
+
+func lower(s delivery.ModelStatus) string {
+	if s == delivery.Approved {
+		return "approved"
+	}
+	return "rejected"
+}
+
+// Model implements port.Models.
+func (s *Store) Model(ctx context.Context, group string, version int) (delivery.ModelVersion, error) {
+	m, err := findModel(ctx, s.read, group, version)
+	return m, record.Trouble(fmt.Sprintf("look up model %s:%d", group, version), s.path, err)
+}
+
+func findModel(ctx context.Context, from asker, group string, version int) (delivery.ModelVersion, error) {
+	m, err := scanModel(from.QueryRowContext(ctx, "SELECT "+modelColumns+" FROM models WHERE grp = ? AND version = ?", group, version))
+	if errors.Is(err, sql.ErrNoRows) {
+		return m, fault.New(fault.NotFound, "no model %s:%d", group, version).Hint("`slipway models` lists them")
+	}
+	return m, err
+}
+
+// Models implements port.Models.
+func (s *Store) Models(ctx context.Context, group string) ([]delivery.ModelVersion, error) {
+	out, err := list(ctx, s.read, scanModel, "SELECT "+modelColumns+` FROM models WHERE ?1 = '' OR grp = ?1
+		ORDER BY created_at DESC, version DESC`, group)
+	return out, record.Trouble("list the models", s.path, err)
+}
+
+func scanModel(row scanner) (delivery.ModelVersion, error) {
+	var m delivery.ModelVersion
+	var metrics, lineage string
+	var created, decided int64
+	err := row.Scan(&m.Group, &m.Version, &m.Digest, &m.Status, &metrics, &lineage, &created, &m.DecidedBy, &decided, &m.Why)
+	if err != nil {
+		return m, err
+	}
+	m.CreatedAt, m.DecidedAt = moment(created), moment(decided)
+	err = errors.Join(json.Unmarshal([]byte(metrics), &m.Metrics), json.Unmarshal([]byte(lineage), &m.Lineage))
+	if err != nil {
+		return m, fault.New(fault.Corrupt, "read the record of model %s", m.ModelRef).
+			Hint("restore the records from a backup").Because(err)
+	}
+	return m, nil
+}

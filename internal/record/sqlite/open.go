@@ -1,0 +1,250 @@
+// Package sqlite keeps the records in one SQLite file. Many processes may have
+// it open: every change is one transaction that takes the write lock before it
+// reads, and is on the disk when the call returns.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/record"
+)
+
+// Store is record.Store in a file. It is safe for concurrent use.
+type Store struct {
+	path  string
+	clock func() time.Time
+	write *sql.DB // one connection: writers of this process queue here, without polling
+	read  *sql.DB
+}
+
+var (
+	_ record.Store     = (*Store)(nil)
+	_ record.StepBatch = (*Store)(nil)
+)
+
+// Open opens the records at path, or starts new ones if there is no file. A file
+// that is damaged, empty or another program's is fault.Corrupt, one of a newer
+// Slipway is fault.Conflict; neither is touched. A nil clock is time.Now.
+func Open(ctx context.Context, path string, clock func() time.Time) (*Store, error) {
+	if clock == nil {
+		clock = time.Now
+	}
+	if err := ensure(ctx, path); err != nil {
+		return nil, err
+	}
+	s := &Store{path: path, clock: clock}
+	var err error
+	if s.write, err = connect(path, 1, "_txlock=immediate"); err != nil {
+		return nil, err
+	}
+	if s.read, err = connect(path, 4, "_pragma=query_only(1)"); err != nil {
+		return nil, errors.Join(err, s.write.Close())
+	}
+	if err := migrate(ctx, s.write, path); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Close lets go of the file.
+func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
+
+// connect opens a pool. Every connection waits for other processes' writes, and
+// makes its own durable before they count.
+func connect(path string, most int, more string) (*sql.DB, error) {
+	pragmas := "_pragma=busy_timeout(15000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
+	name := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: pragmas + "&" + more}
+	db, err := sql.Open("sqlite", name.String())
+	if err != nil {
+		return nil, record.Trouble("open the records", path, err)
+	}
+	db.SetMaxOpenConns(most)
+	db.SetMaxIdleConns(most)
+	return db, nil
+}
+
+// ensure makes a new database if there is none. It is filled beside its place
+// and linked there whole: an empty file is therefore always a damaged one.
+func ensure(ctx context.Context, path string) error {
+	switch ours, err := recognise(path); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return denied(path, err)
+	case !ours:
+		return record.Damaged(path).Because(errors.New("its first bytes are not those of Slipway's records"))
+	default:
+		return nil
+	}
+	if _, err := os.Stat(path + "-wal"); err == nil {
+		return record.Damaged(path).Because(errors.New("the file is gone, but its -wal is there"))
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return denied(path, err)
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".new-records-")
+	if err != nil {
+		return denied(path, err)
+	}
+	defer os.RemoveAll(dir)
+	fresh := filepath.Join(dir, "new.db")
+	db, err := connect(fresh, 1, "_txlock=immediate")
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID))
+	err = errors.Join(record.Trouble("start the records", path, err), migrate(ctx, db, fresh), db.Close())
+	if err != nil {
+		return err
+	}
+	if err := os.Link(fresh, path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return denied(path, err)
+	}
+	return nil
+}
+
+// recognise looks at the file's header without SQLite, which would begin to
+// change what it takes for an empty database.
+func recognise(path string) (ours bool, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	var header [100]byte
+	if _, err := io.ReadFull(f, header[:]); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	return string(header[:16]) == "SQLite format 3\x00" && binary.BigEndian.Uint32(header[68:]) == applicationID, nil
+}
+
+func denied(path string, err error) error {
+	kind, hint := fault.Unavailable, "look at the folder's disk"
+	if errors.Is(err, fs.ErrPermission) {
+		kind, hint = fault.Denied, "make the folder writable for you, or set SLIPWAY_HOME to one that is"
+	}
+	return fault.New(kind, "open the records in %s", path).Hint("%s", hint).Because(err)
+}
+
+// migrate brings the schema to this version's, one transaction per version.
+func migrate(ctx context.Context, db *sql.DB, path string) error {
+	var version int
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return record.Trouble("open the records", path, err)
+	}
+	if version > len(migrations) {
+		return fault.New(fault.Conflict, "%s was written by a newer Slipway (records version %d, this one knows %d)", path, version, len(migrations)).
+			Hint("update slipway on this machine")
+	}
+	for ; version < len(migrations); version++ {
+		if err := advance(ctx, db, version); err != nil {
+			return record.Trouble(fmt.Sprintf("bring the records to version %d", version+1), path, err)
+		}
+	}
+	return nil
+}
+
+// advance applies one migration, unless another process has just done so.
+func advance(ctx context.Context, db *sql.DB, from int) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // a no-op once committed
+	var version int
+	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil || version != from {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, migrations[from]); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", from+1)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// change runs do in one transaction that holds the write lock from its start.
+func (s *Store) change(ctx context.Context, act string, do func(*sql.Tx) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return record.Trouble(act, s.path, err)
+	}
+	if err := do(tx); err != nil {
+		return errors.Join(record.Trouble(act, s.path, err), undone(tx))
+	}
+	return record.Trouble(act, s.path, tx.Commit())
+}
+
+// undone rolls back; a transaction that SQLite has ended by itself is fine.
+func undone(tx *sql.Tx) error {
+	if err := tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
+		return fmt.Errorf("roll back: %w", err)
+	}
+	return nil
+}
+
+// asker is what can be asked: a pool or a transaction.
+type asker interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// scanner is a row.
+type scanner interface{ Scan(into ...any) error }
+
+// list reads all rows of a query.
+func list[T any](ctx context.Context, from asker, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := from.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+// limit is a LIMIT for SQL: SQLite takes a negative one for all.
+func limit(n int) int {
+	if n <= 0 {
+		return -1
+	}
+	return n
+}
+
+// nanos is a time for the database; the zero time is 0.
+func nanos(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+// moment is a time from the database.
+func moment(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, n).UTC()
+}

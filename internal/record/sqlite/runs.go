@@ -1,0 +1,184 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/record"
+)
+
+const runColumns = "id, environment, seq, turn, state, outcome, cause, hint, release, started_by, pid, host, cancel, plan, created_at, started_at, ended_at"
+
+const open = "state IN ('queued', 'running')"
+
+func scanRun(row scanner) (record.Run, error) {
+	var r record.Run
+	var document string
+	var created, started, ended int64
+	err := row.Scan(&r.ID, &r.Environment, &r.Seq, &r.Turn, &r.State, &r.Outcome, &r.Cause, &r.Hint, &r.Release,
+		&r.By, &r.PID, &r.Host, &r.Cancel, &document, &created, &started, &ended)
+	if err != nil {
+		return r, err
+	}
+	r.CreatedAt, r.StartedAt, r.EndedAt = moment(created), moment(started), moment(ended)
+	r.Plan, err = readPlan(r.ID, document)
+	return r, err
+}
+
+// readPlan refuses what a newer version wrote before it reads the rest.
+func readPlan(id delivery.RunID, document string) (p plan.Plan, err error) {
+	var v struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal([]byte(document), &v); err != nil {
+		return p, fault.New(fault.Corrupt, "read the plan of run %s", id).
+			Hint("restore the records from a backup").Because(err)
+	}
+	if v.Version > plan.Version {
+		return p, fault.New(fault.Conflict, "run %s has a plan of a newer Slipway (version %d, this one knows %d)", id, v.Version, plan.Version).
+			Hint("update slipway on this machine")
+	}
+	if err := json.Unmarshal([]byte(document), &p); err != nil {
+		return p, fault.New(fault.Corrupt, "read the plan of run %s", id).
+			Hint("restore the records from a backup").Because(err)
+	}
+	return p, nil
+}
+
+func findRun(ctx context.Context, from asker, id delivery.RunID) (record.Run, error) {
+	r, err := scanRun(from.QueryRowContext(ctx, "SELECT "+runColumns+" FROM runs WHERE id = ?", id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, fault.New(fault.NotFound, "no run %s", id).Hint("`slipway status` lists the runs")
+	}
+	return r, err
+}
+
+// Enqueue implements record.Runs.
+func (s *Store) Enqueue(ctx context.Context, r record.Run) (out record.Run, err error) {
+	if !r.ID.Valid() {
+		return out, fault.New(fault.Invalid, "%q is not the name of a run", r.ID)
+	}
+	document, err := json.Marshal(r.Plan)
+	if err != nil {
+		return out, fmt.Errorf("write the plan of run %s: %w", r.ID, err)
+	}
+	if r.CreatedAt.IsZero() {
+		r.CreatedAt = s.clock()
+	}
+	err = s.change(ctx, fmt.Sprintf("queue run %s", r.ID), func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO runs (`+runColumns+`)
+			VALUES (?, ?, (SELECT coalesce(max(seq), 0) + 1 FROM runs), 1, ?, '', '', '', '', ?, ?, ?, '', ?, ?, 0, 0)
+			ON CONFLICT (id) DO NOTHING`,
+			r.ID, r.Environment, record.Queued, r.By, r.PID, r.Host, string(document), nanos(r.CreatedAt))
+		if err != nil {
+			return err
+		}
+		out, err = findRun(ctx, tx, r.ID)
+		return err
+	})
+	return out, err
+}
+
+// Requeue implements record.Runs.
+func (s *Store) Requeue(ctx context.Context, id delivery.RunID) (out record.Run, err error) {
+	err = s.change(ctx, fmt.Sprintf("queue run %s again", id), func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, turn = turn + 1, outcome = '', cause = '', hint = '', ended_at = 0,
+			seq = (SELECT max(seq) + 1 FROM runs) WHERE id = ? AND state = ?`, record.Queued, id, record.Waiting)
+		if err != nil {
+			return err
+		}
+		out, err = findRun(ctx, tx, id)
+		return err
+	})
+	return out, err
+}
+
+// Head implements record.Runs.
+func (s *Store) Head(ctx context.Context, env delivery.Environment) (record.Run, bool, error) {
+	row := s.read.QueryRowContext(ctx, "SELECT "+runColumns+" FROM runs WHERE environment = ? AND "+open+" ORDER BY seq LIMIT 1", env)
+	r, err := scanRun(row)
+	if errors.Is(err, sql.ErrNoRows) {
+		return record.Run{}, false, nil
+	}
+	return r, err == nil, record.Trouble(fmt.Sprintf("look at the queue of %s", env), s.path, err)
+}
+
+// Run implements record.Runs.
+func (s *Store) Run(ctx context.Context, id delivery.RunID) (record.Run, error) {
+	r, err := findRun(ctx, s.read, id)
+	return r, record.Trouble(fmt.Sprintf("look up run %s", id), s.path, err)
+}
+
+// Runs implements record.Runs.
+func (s *Store) Runs(ctx context.Context, env delivery.Environment, n int) ([]record.Run, error) {
+	out, err := list(ctx, s.read, scanRun, "SELECT "+runColumns+` FROM runs WHERE ?1 = '' OR environment = ?1
+		ORDER BY created_at DESC, seq DESC LIMIT ?2`, env, limit(n))
+	return out, record.Trouble("list the runs", s.path, err)
+}
+
+// Unfinished implements record.Runs.
+func (s *Store) Unfinished(ctx context.Context) ([]record.Run, error) {
+	out, err := list(ctx, s.read, scanRun, "SELECT "+runColumns+" FROM runs WHERE "+open+" ORDER BY seq")
+	return out, record.Trouble("list the unfinished runs", s.path, err)
+}
+
+// Start implements record.Runs. The first start stays the run's start.
+func (s *Store) Start(ctx context.Context, id delivery.RunID, pid int, host string, at time.Time) error {
+	return s.change(ctx, fmt.Sprintf("start run %s", id), func(tx *sql.Tx) error {
+		done, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, pid = ?, host = ?,
+			started_at = CASE WHEN started_at = 0 THEN ? ELSE started_at END WHERE id = ? AND `+open,
+			record.Running, pid, host, nanos(at), id)
+		if err != nil {
+			return err
+		}
+		return unlessChanged(done, func() error {
+			r, err := findRun(ctx, tx, id)
+			if err != nil {
+				return err
+			}
+			return fault.New(fault.Conflict, "run %s is %s: it can't be started", id, r.State)
+		})
+	})
+}
+
+// Finish implements record.Runs.
+func (s *Store) Finish(ctx context.Context, id delivery.RunID, f record.Finish) error {
+	state := record.Ended
+	if f.Outcome == delivery.Waiting {
+		state = record.Waiting
+	}
+	return s.change(ctx, fmt.Sprintf("finish run %s", id), func(tx *sql.Tx) error {
+		done, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, outcome = ?, cause = ?, hint = ?, release = ?, ended_at = ?
+			WHERE id = ? AND state <> ?`, state, f.Outcome, f.Cause, f.Hint, f.Release, nanos(f.At), id, record.Ended)
+		if err != nil {
+			return err
+		}
+		return unlessChanged(done, func() error { _, err := findRun(ctx, tx, id); return err })
+	})
+}
+
+// RequestCancel implements record.Runs. A run that has ended keeps no request.
+func (s *Store) RequestCancel(ctx context.Context, id delivery.RunID, by string) error {
+	return s.change(ctx, fmt.Sprintf("ask run %s to stop", id), func(tx *sql.Tx) error {
+		done, err := tx.ExecContext(ctx, "UPDATE runs SET cancel = ? WHERE id = ? AND cancel = '' AND state <> ?", by, id, record.Ended)
+		if err != nil {
+			return err
+		}
+		return unlessChanged(done, func() error { _, err := findRun(ctx, tx, id); return err })
+	})
+}
+
+// unlessChanged asks why, when a statement changed nothing.
+func unlessChanged(done sql.Result, why func() error) error {
+	if n, err := done.RowsAffected(); err != nil || n > 0 {
+		return err
+	}
+	return why()
+}

@@ -1,0 +1,94 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// SaveStep implements record.Runs.
+func (s *Store) SaveStep(ctx context.Context, r record.StepRecord) error {
+	return s.SaveSteps(ctx, []record.StepRecord{r})
+}
+
+// SaveSteps implements record.StepBatch. A record of an earlier attempt than the
+// one that is kept is old news and changes nothing.
+func (s *Store) SaveSteps(ctx context.Context, steps []record.StepRecord) error {
+	if len(steps) == 0 {
+		return nil
+	}
+	return s.change(ctx, fmt.Sprintf("record steps of run %s", steps[0].Run), func(tx *sql.Tx) error {
+		stmt, err := tx.PrepareContext(ctx, `INSERT INTO steps (run, name, idx, kind, attempt, begun, result) VALUES (?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (run, name) DO UPDATE SET idx = excluded.idx, kind = excluded.kind, attempt = excluded.attempt,
+				begun = excluded.begun, result = excluded.result
+			WHERE excluded.attempt > steps.attempt
+				OR (excluded.attempt = steps.attempt AND (excluded.result IS NOT NULL OR steps.result IS NULL))`)
+		if err != nil {
+			return err
+		}
+		defer stmt.Close()
+		known := map[delivery.RunID]bool{}
+		for _, r := range steps {
+			if !known[r.Run] {
+				if _, err := findRun(ctx, tx, r.Run); err != nil {
+					return err
+				}
+				known[r.Run] = true
+			}
+			if err := saveStep(ctx, stmt, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func saveStep(ctx context.Context, stmt *sql.Stmt, r record.StepRecord) error {
+	var document sql.NullString
+	if r.Result != nil {
+		raw, err := json.Marshal(r.Result)
+		if err != nil {
+			return fmt.Errorf("write the result of step %s: %w", r.Name, err)
+		}
+		document = sql.NullString{String: string(raw), Valid: true}
+	}
+	_, err := stmt.ExecContext(ctx, r.Run, r.Name, r.Index, r.Kind, r.Attempt, nanos(r.Begun), document)
+	return err
+}
+
+// Steps implements record.Runs.
+func (s *Store) Steps(ctx context.Context, id delivery.RunID) ([]record.StepRecord, error) {
+	out, err := list(ctx, s.read, scanStep,
+		"SELECT run, name, idx, kind, attempt, begun, result FROM steps WHERE run = ? ORDER BY idx, name", id)
+	return out, record.Trouble(fmt.Sprintf("list the steps of run %s", id), s.path, err)
+}
+
+func scanStep(row scanner) (record.StepRecord, error) {
+	var r record.StepRecord
+	var begun int64
+	var document sql.NullString
+	if err := row.Scan(&r.Run, &r.Name, &r.Index, &r.Kind, &r.Attempt, &begun, &document); err != nil {
+		return r, err
+	}
+	r.Begun = moment(begun)
+	if !document.Valid {
+		return r, nil
+	}
+	result, err := readResult(document.String)
+	r.Result = &result
+	return r, err
+}
+
+func readResult(document string) (r step.Result, err error) {
+	if err := json.Unmarshal([]byte(document), &r); err != nil {
+		return r, fault.New(fault.Corrupt, "read the result of a step").
+			Hint("restore the records from a backup").Because(err)
+	}
+	return r, nil
+}

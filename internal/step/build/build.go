@@ -1,0 +1,106 @@
+// Package build makes the service's image as an OCI layout on disk.
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// Step builds.
+type Step struct{ Builder port.Builder }
+
+var (
+	_ step.Reuser        = Step{}
+	_ step.Fingerprinter = Step{}
+)
+
+// Run builds the image of the commit. Its output is step.Built.
+func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
+	w, err := step.Options[step.BuildWith](r)
+	if err != nil {
+		return step.Result{}, err
+	}
+	checkout, err := r.Checkout(ctx)
+	if err != nil {
+		return step.Result{}, err
+	}
+	log := r.Log
+	if log == nil {
+		log = io.Discard
+	}
+	r.Progress("building %s", w.Go)
+	img, err := s.Builder.Build(ctx, port.BuildOrder{
+		Dir: checkout, Go: w.Go, Commit: r.Commit, Service: r.Service,
+		Repository: w.Repository, Env: w.Env, Layout: layout(r),
+	}, log)
+	if err != nil {
+		return failed(ctx, w, err)
+	}
+	if !img.Digest.Valid() {
+		return step.Result{}, fault.New(fault.Internal, "build %s: %q is no digest", w.Go, img.Digest)
+	}
+	return step.Succeed(fmt.Sprintf("sha256:%s %s", img.Digest.Short(), size(img.Size)), step.Built{BuiltImage: img})
+}
+
+// failed makes code that does not compile a result: trying again is of no use.
+func failed(ctx context.Context, w step.BuildWith, err error) (step.Result, error) {
+	err = fmt.Errorf("build %s: %w", w.Go, err)
+	if ctx.Err() == nil && fault.Is(err, fault.Failed) {
+		return step.FailWith(err), nil
+	}
+	return step.Result{}, err
+}
+
+// layout is named after what goes in, so that a cached result finds it.
+func layout(r step.Request) string {
+	name := string(r.Run)
+	if r.Spec.Inputs.Valid() {
+		name = r.Spec.Inputs.Hex()
+	}
+	return filepath.Join(r.Artifacts, "images", name)
+}
+
+// Reuse takes a cached image whose layout is still whole.
+func (s Step) Reuse(_ context.Context, _ step.Request, cached step.Result) (step.Result, bool, error) {
+	var b step.Built
+	if err := json.Unmarshal(cached.Output, &b); err != nil {
+		return cached, false, nil //nolint:nilerr // an output that can't be read is built again
+	}
+	return cached, whole(b.Layout, b.Digest), nil
+}
+
+// Fingerprint is the builder's.
+func (s Step) Fingerprint(ctx context.Context, _ step.Spec) (string, error) {
+	f, err := s.Builder.Fingerprint(ctx)
+	if err != nil {
+		return "", fmt.Errorf("ask for the toolchain's version: %w", err)
+	}
+	return f, nil
+}
+
+func size(bytes int64) string {
+	const k = 1000
+	switch {
+	case bytes < k:
+		return fmt.Sprintf("%d B", bytes)
+	case bytes < k*k:
+		return fmt.Sprintf("%.1f kB", float64(bytes)/k)
+	case bytes < k*k*k:
+		return fmt.Sprintf("%.1f MB", float64(bytes)/k/k)
+	}
+	return fmt.Sprintf("%.1f GB", float64(bytes)/k/k/k)
+}
+
+// descriptor is what OCI documents say of a blob.
+type descriptor struct {
+	Digest delivery.Digest `json:"digest"`
+	Size   int64           `json:"size"`
+}

@@ -1,0 +1,61 @@
+package build
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// mostManifest is how large a manifest or index may be, in bytes.
+const mostManifest = 4 << 20
+
+// whole tells whether the layout lists the image and holds its manifest, byte
+// for byte, and every blob that the manifest names, by size.
+func whole(layout string, d delivery.Digest) bool {
+	if layout == "" || !d.Valid() {
+		return false
+	}
+	var index struct {
+		Manifests []descriptor `json:"manifests"`
+	}
+	raw, ok := small(filepath.Join(layout, "index.json"))
+	if !ok || json.Unmarshal(raw, &index) != nil {
+		return false
+	}
+	if !slices.ContainsFunc(index.Manifests, func(m descriptor) bool { return m.Digest == d }) {
+		return false
+	}
+	var manifest struct {
+		Config descriptor   `json:"config"`
+		Layers []descriptor `json:"layers"`
+	}
+	raw, ok = small(blob(layout, d))
+	if !ok || fmt.Sprintf("sha256:%x", sha256.Sum256(raw)) != string(d) || json.Unmarshal(raw, &manifest) != nil {
+		return false
+	}
+	for _, b := range append(manifest.Layers, manifest.Config) {
+		info, err := os.Stat(blob(layout, b.Digest))
+		if !b.Digest.Valid() || err != nil || info.Size() != b.Size {
+			return false
+		}
+	}
+	return true
+}
+
+func blob(layout string, d delivery.Digest) string {
+	return filepath.Join(layout, "blobs", "sha256", d.Hex())
+}
+
+func small(path string) ([]byte, bool) {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > mostManifest {
+		return nil, false
+	}
+	raw, err := os.ReadFile(path)
+	return raw, err == nil
+}

@@ -1,0 +1,40 @@
+package step
+
+import (
+	"context"
+	"time"
+)
+
+// Clock is the time that a step lives in. The zero value is the machine's.
+type Clock struct {
+	Time  func() time.Time                     // default time.Now
+	Timer func(time.Duration) <-chan time.Time // default time.After
+}
+
+// Now is the time, in UTC.
+func (c Clock) Now() time.Time {
+	if c.Time == nil {
+		return time.Now().UTC()
+	}
+	return c.Time().UTC()
+}
+
+// Wait lets d pass. When ctx ends first, the error is the context's cause.
+func (c Clock) Wait(ctx context.Context, d time.Duration) error {
+	after := c.Timer
+	if after == nil {
+		after = time.After
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if d <= 0 {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-after(d):
+		return nil
+	}
+}

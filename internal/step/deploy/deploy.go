@@ -1,0 +1,175 @@
+// Package deploy brings a release into an environment. Users meet it only after
+// it has answered for itself, and it is not accepted here: verify and watch
+// decide, and the rollback takes back whatever was begun.
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/probe"
+)
+
+// Step deploys.
+type Step struct {
+	Targets     probe.Targets
+	Releases    port.Releases
+	Deployments port.Deployments
+	Models      port.Models
+	Prober      port.Prober
+	Clock       step.Clock
+}
+
+// Run deploys the recorded release With.Release, or the one that the steps
+// before it made. Its output is step.Deployed. A quarantined release is
+// fault.Conflict, one with a model that nobody approved is fault.Denied; then
+// nothing was begun.
+func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
+	w, err := step.Options[step.DeployWith](r)
+	if err != nil {
+		return step.Result{}, err
+	}
+	target, err := s.Targets.Find(w.Target)
+	if err != nil {
+		return step.Result{}, err
+	}
+	rel, err := s.release(ctx, r, w)
+	if err != nil {
+		return step.Result{}, err
+	}
+	want, err := probe.WantOf(w, rel)
+	if err != nil {
+		return step.Result{}, err
+	}
+	e := entry{Step: s, r: r, w: w, target: target, rel: rel, want: want, order: probe.OrderOf(r, w, rel)}
+	if res, done, err := e.already(ctx); done || err != nil {
+		return res, err
+	}
+	return e.enter(ctx)
+}
+
+// entry is one release on its way in.
+type entry struct {
+	Step
+	r      step.Request
+	w      step.DeployWith
+	target port.Target
+	rel    delivery.SavedRelease
+	want   probe.Want
+	order  port.Order
+
+	before delivery.Deployment // accepted, zero when nothing serves
+	seen   port.Observation
+}
+
+// already is the end when records and target agree that the release serves, and
+// this run did not begin to bring it in.
+func (e *entry) already(ctx context.Context) (step.Result, bool, error) {
+	serving, ok, err := e.Deployments.Serving(ctx, e.r.Environment)
+	if err != nil {
+		return step.Result{}, false, fmt.Errorf("ask what serves in %s: %w", e.r.Environment, err)
+	}
+	if ok {
+		e.before = serving
+	}
+	if e.seen, err = e.target.Observe(ctx, e.order.Service, e.r.Environment); err != nil {
+		return step.Result{}, false, fmt.Errorf("look at %s: %w", e.r.Environment, err)
+	}
+	if !ok || serving.Release != e.rel.ID || e.seen.Release != e.rel.ID || probe.Down(e.seen, e.rel.ID) != "" {
+		return step.Result{}, false, nil
+	}
+	own, begun, err := probe.Begun(ctx, e.Deployments, e.r)
+	if err != nil || begun && own.State == delivery.Deploying {
+		return step.Result{}, false, err
+	}
+	res, err := step.Succeed(fmt.Sprintf("%s already serves in %s", e.rel.ID, e.r.Environment), step.Deployed{
+		Release: e.rel.ID, Deployment: serving.ID, URL: e.seen.URL, Already: true, Since: serving.ServingAt,
+	})
+	return res, true, err
+}
+
+func (e *entry) enter(ctx context.Context) (step.Result, error) {
+	d, err := e.begin(ctx)
+	if err != nil {
+		return step.Result{}, err
+	}
+	// After a crash it may have the traffic for long; else from now on.
+	since := e.Clock.Now()
+	if e.seen.Release == e.rel.ID && !d.StartedAt.IsZero() {
+		since = d.StartedAt
+	}
+	obs, answers, err := probe.Probe{Prober: e.Prober, Clock: e.Clock}.Enter(ctx, e.r, e.target, e.order, e.want)
+	if ctx.Err() != nil {
+		return step.Result{}, context.Cause(ctx)
+	}
+	if err != nil {
+		res := step.FailWith(fmt.Errorf("deploy %s to %s: %w", e.rel.ID, e.r.Environment, err))
+		res.Answers = answers
+		return res, nil
+	}
+	e.r.Moved(e.rel.ID, "%s has the traffic of %s, and is being verified", e.rel.ID, e.r.Environment)
+	for _, note := range obs.Notes {
+		e.r.Logf("%s", note)
+	}
+	res, err := step.Succeed(e.summary(), step.Deployed{Release: e.rel.ID, Deployment: d.ID, URL: obs.URL, Since: since})
+	res.Answers = answers
+	return res, err
+}
+
+func (e *entry) summary() string {
+	s := fmt.Sprintf("%s in %s", e.rel.ID, e.r.Environment)
+	if e.before.Release != "" {
+		s += ", instead of " + string(e.before.Release)
+	}
+	return s
+}
+
+// begin enters the deployment into the records. Once one has ended it does not
+// begin again under the same run.
+func (e *entry) begin(ctx context.Context) (delivery.Deployment, error) {
+	by, err := e.by()
+	if err != nil {
+		return delivery.Deployment{}, err
+	}
+	d, err := e.Deployments.Begin(ctx, delivery.Deployment{
+		Environment: e.r.Environment, Release: e.rel.ID, Run: e.r.Run, State: delivery.Deploying,
+		By: by, Replaced: e.before.Release, Reason: e.reason(), StartedAt: e.Clock.Now(),
+	})
+	if err != nil {
+		return d, fmt.Errorf("record that %s enters %s: %w", e.rel.ID, e.r.Environment, err)
+	}
+	if d.State != delivery.Deploying {
+		return d, fault.New(fault.Conflict, "run %s has already brought %s into %s; that deployment is %s",
+			e.r.Run, e.rel.ID, e.r.Environment, d.State).Hint("start a new run")
+	}
+	e.r.Moved(e.rel.ID, "%s enters %s", e.rel.ID, e.r.Environment)
+	return d, nil
+}
+
+// by is who let it in: those who approved, or whoever started the run.
+func (e *entry) by() (string, error) {
+	var people []string
+	for _, name := range step.Named(e.r.Given, step.Approve) {
+		a, _, err := step.Decode[step.Approved](e.r.Given, name)
+		if err != nil {
+			return "", err
+		}
+		people = append(people, a.By...)
+	}
+	if len(people) == 0 {
+		return e.r.By, nil
+	}
+	return strings.Join(people, ", "), nil
+}
+
+func (e *entry) reason() string {
+	if e.w.Release != "" {
+		return "promotion of " + string(e.w.Release)
+	}
+	return "commit " + e.r.Commit.Short()
+}

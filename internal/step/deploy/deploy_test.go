@@ -1,0 +1,321 @@
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/probe"
+)
+
+const env = delivery.Environment("prod")
+
+func stepOf(w *fake.World) Step {
+	return Step{Targets: probe.Targets{"local": w.Target}, Releases: w.Ledger, Deployments: w.Ledger, Models: w.Ledger, Prober: w.Prober}
+}
+
+func ask(w step.DeployWith) step.Request {
+	w.Target = "local"
+	with, _ := json.Marshal(w)
+	return step.Request{
+		Run: "20260102-000000-bbbb", Service: "api", Environment: env, By: "bob", Attempt: 1,
+		Commit: delivery.Commit{SHA: strings.Repeat("a", 40), Tree: strings.Repeat("b", 40)},
+		Spec:   step.Spec{Name: "deploy", Kind: step.Deploy, With: with},
+	}
+}
+
+func raw(v any) json.RawMessage {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func deployed(t *testing.T, res step.Result) step.Deployed {
+	t.Helper()
+	var d step.Deployed
+	if err := json.Unmarshal(res.Output, &d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// given is what the steps of a delivery leave.
+func given(model delivery.ModelRef) map[string]json.RawMessage {
+	return map[string]json.RawMessage{
+		"test.unit": raw(step.Tested{Passed: 3}),
+		"push":      raw(step.Pushed{Image: delivery.Image{Repository: "api", Digest: fake.Digest(9)}}),
+		"evaluate":  raw(step.Evaluated{Gates: []delivery.Answer{{Gate: "evaluate: accuracy >= 0.1", Verdict: delivery.Passed, Evidence: "accuracy = 0.2"}}}),
+		"register":  raw(step.Registered{Model: model}),
+		"approve":   raw(step.Approved{By: []string{"ann", "cy"}}),
+	}
+}
+
+func TestUsersMeetOnlyWhatHasAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := fake.NewWorld()
+		old := w.Release(1)
+		w.Serve(env, "20260101-000000-aaaa", old, time.Now())
+		w.Target.Calls, w.Prober.Asked = nil, nil
+		ref := *w.Release(2).Release.Model
+		r := ask(step.DeployWith{Workload: delivery.Workload{Replicas: 2, Health: "/health"}})
+		r.Given = given(ref)
+		res, err := stepOf(w).Run(t.Context(), r)
+		if err != nil || res.Outcome != delivery.Succeeded {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		d := deployed(t, res)
+		want := []string{"Observe ", "Stage " + string(d.Release), "Promote " + string(d.Release)}
+		if !slices.Equal(w.Target.Calls, want) {
+			t.Errorf("calls %q, want %q", w.Target.Calls, want)
+		}
+		if len(w.Prober.Asked) != 3 || !strings.Contains(w.Prober.Asked[0], "staged") || strings.Contains(strings.Join(w.Prober.Asked, " "), "stable") {
+			t.Errorf("asked %q", w.Prober.Asked)
+		}
+		if d.URL != fake.Stable(env) || d.Already || !d.Since.Equal(time.Now().Add(-100*time.Millisecond)) {
+			t.Errorf("%+v at %s", d, time.Now())
+		}
+		h, _ := w.Ledger.History(t.Context(), env, 1)
+		if h[0].State != delivery.Deploying || h[0].Replaced != old.ID || h[0].By != "ann, cy" || h[0].ID != d.Deployment {
+			t.Errorf("%+v", h[0])
+		}
+		rel, _ := w.Ledger.Release(t.Context(), d.Release)
+		gates := rel.Release.Gates
+		if len(gates) != 2 || gates[0].Gate != "test.unit" || *rel.Release.Model != ref || rel.Release.Image.Digest != fake.Digest(9) || !rel.Release.Manifests.Valid() {
+			t.Errorf("%+v", rel.Release)
+		}
+	})
+}
+
+// TestSameInputsSameRelease changes all that must not matter, and then each
+// thing that must.
+func TestSameInputsSameRelease(t *testing.T) {
+	model := delivery.ModelRef{Group: "m", Version: 2, Digest: fake.Digest(2)}
+	with := step.DeployWith{Workload: delivery.Workload{Env: map[string]string{"A": "1", "B": "2"}}}
+	id := func(change func(*step.Request, *step.DeployWith)) string {
+		r, w := ask(with), with
+		r.Given = given(model)
+		if change != nil {
+			change(&r, &w)
+		}
+		rel, err := made(r, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw(rel))
+	}
+	same := map[string]func(*step.Request, *step.DeployWith){
+		"run":         func(r *step.Request, _ *step.DeployWith) { r.Run = "20270101-000000-zzzz" },
+		"starter":     func(r *step.Request, _ *step.DeployWith) { r.By = "eve" },
+		"approvers":   func(r *step.Request, _ *step.DeployWith) { delete(r.Given, "approve") },
+		"environment": func(r *step.Request, _ *step.DeployWith) { r.Environment = "dev" },
+		"counts":      func(r *step.Request, _ *step.DeployWith) { r.Given["test.unit"] = raw(step.Tested{Passed: 4}) },
+		"bake":        func(_ *step.Request, w *step.DeployWith) { w.Bake = delivery.Duration(time.Hour) },
+	}
+	for name, change := range same {
+		if id(change) != id(nil) {
+			t.Errorf("%s makes another release", name)
+		}
+	}
+	other := map[string]func(*step.Request, *step.DeployWith){
+		"commit": func(r *step.Request, _ *step.DeployWith) { r.Commit.SHA = strings.Repeat("c", 40) },
+		"image": func(r *step.Request, _ *step.DeployWith) {
+			r.Given["push"] = raw(step.Pushed{Image: delivery.Image{Repository: "api", Digest: fake.Digest(8)}})
+		},
+		"model": func(r *step.Request, _ *step.DeployWith) {
+			r.Given["register"] = raw(step.Registered{Model: delivery.ModelRef{Group: "m", Version: 3, Digest: fake.Digest(3)}})
+		},
+		"configuration": func(_ *step.Request, w *step.DeployWith) { w.Workload.Env = map[string]string{"A": "1"} },
+		"gates":         func(r *step.Request, _ *step.DeployWith) { delete(r.Given, "test.unit") },
+	}
+	for name, change := range other {
+		if id(change) == id(nil) {
+			t.Errorf("%s makes no difference", name)
+		}
+	}
+}
+
+func TestRefused(t *testing.T) {
+	ctx := context.Background()
+	cases := []struct {
+		name string
+		set  func(w *fake.World) step.Request
+		kind fault.Kind
+		hint string
+	}{
+		{"quarantined", func(w *fake.World) step.Request {
+			rel := w.Release(1)
+			_ = w.Ledger.Quarantine(ctx, delivery.Quarantine{Release: rel.ID, Reason: "errors"})
+			return ask(step.DeployWith{Release: rel.ID})
+		}, fault.Conflict, "slipway approve r-"},
+		{"quarantined, made again by the same inputs", func(w *fake.World) step.Request {
+			r := ask(step.DeployWith{})
+			r.Given = given(*w.Release(2).Release.Model)
+			var with step.DeployWith
+			_ = json.Unmarshal(r.Spec.With, &with)
+			rel, _ := made(r, with)
+			saved, _ := w.Ledger.SaveRelease(ctx, "x", rel)
+			_ = w.Ledger.Quarantine(ctx, delivery.Quarantine{Release: saved.ID, Reason: "errors"})
+			r.Run = "20260109-000000-dddd"
+			return r
+		}, fault.Conflict, ""},
+		{"model not approved", func(w *fake.World) step.Request {
+			m, _ := w.Ledger.Register(ctx, "m", fake.Digest(7), nil, delivery.Lineage{})
+			r := ask(step.DeployWith{})
+			r.Given = given(m.ModelRef)
+			return r
+		}, fault.Denied, "slipway approve m:1"},
+		{"pinned model rejected", func(w *fake.World) step.Request {
+			m, _ := w.Ledger.Register(ctx, "m", fake.Digest(7), nil, delivery.Lineage{})
+			_, _ = w.Ledger.Decide(ctx, m.ModelRef, delivery.Rejected, "ann", "")
+			r := ask(step.DeployWith{Model: &m.ModelRef})
+			r.Given = given(m.ModelRef)
+			delete(r.Given, "register")
+			return r
+		}, fault.Denied, ""},
+		{"model is another", func(w *fake.World) step.Request {
+			ref := *w.Release(1).Release.Model
+			ref.Digest = fake.Digest(99)
+			r := ask(step.DeployWith{})
+			r.Given = given(ref)
+			return r
+		}, fault.Corrupt, ""},
+		{"no such release", func(*fake.World) step.Request { return ask(step.DeployWith{Release: "r-000000000000"}) }, fault.NotFound, ""},
+		{"nothing pushed", func(*fake.World) step.Request { return ask(step.DeployWith{}) }, fault.Internal, ""},
+		{"wrong check", func(w *fake.World) step.Request {
+			return ask(step.DeployWith{Release: w.Release(1).ID, Checks: []step.Check{{Path: "/", Expect: []string{"body ="}}}})
+		}, fault.Invalid, ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			w := fake.NewWorld()
+			_, err := stepOf(w).Run(t.Context(), c.set(w))
+			if !fault.Is(err, c.kind) || !strings.Contains(fault.HintOf(err), c.hint) {
+				t.Errorf("%v (%s)", err, fault.HintOf(err))
+			}
+			if h, _ := w.Ledger.History(t.Context(), env, 0); len(h) > 0 || len(w.Target.Calls) > 0 {
+				t.Errorf("it began: %v, %v", h, w.Target.Calls)
+			}
+		})
+	}
+}
+
+func TestAlready(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := fake.NewWorld()
+		rel := w.Release(1)
+		at := time.Now()
+		d := w.Serve(env, "20260101-000000-aaaa", rel, at)
+		res, err := stepOf(w).Run(t.Context(), ask(step.DeployWith{Release: rel.ID}))
+		got := deployed(t, res)
+		if err != nil || !got.Already || got.Deployment != d.ID || !got.Since.Equal(at) {
+			t.Errorf("%+v, %v", got, err)
+		}
+		// Records alone are not enough: after a loss it is brought in again.
+		w.Target.Lost = func(delivery.ReleaseID) bool { return true }
+		w.Target.Calls = nil
+		_, err = stepOf(w).Run(t.Context(), ask(step.DeployWith{Release: rel.ID}))
+		if err != nil || !slices.Contains(w.Target.Calls, "Stage "+string(rel.ID)) {
+			t.Errorf("%v, %q", err, w.Target.Calls)
+		}
+	})
+}
+
+func TestFailures(t *testing.T) {
+	say := func(answer func(id delivery.ReleaseID, path string) (port.Reply, bool)) func(*fake.World) {
+		return func(w *fake.World) {
+			w.Prober.Answer = func(id delivery.ReleaseID, path string, _ port.Question) (port.Reply, bool, error) {
+				r, ok := answer(id, path)
+				return r, ok, nil
+			}
+		}
+	}
+	cases := []struct {
+		name   string
+		set    func(*fake.World)
+		says   string
+		within time.Duration // of the fake clock
+	}{
+		{"can't start", func(w *fake.World) {
+			w.Target.Fail = func(m string, _ delivery.ReleaseID) error {
+				if m == "Stage" {
+					return fault.New(fault.Failed, "exit 1: no such file model.json")
+				}
+				return nil
+			}
+		}, "no such file model.json", 0},
+		{"another model", say(func(id delivery.ReleaseID, _ string) (port.Reply, bool) {
+			return fake.Health("ok", id, &delivery.ModelRef{Version: 1}), true
+		}), `model version "1", not 2`, time.Second},
+		{"another release", say(func(_ delivery.ReleaseID, _ string) (port.Reply, bool) {
+			return fake.Health("ok", "r-eeeeeeeeeeee", &delivery.ModelRef{Version: 2}), true
+		}), "release r-eeeeeeeeeeee answers", time.Second},
+		{"no health", say(func(delivery.ReleaseID, string) (port.Reply, bool) { return port.Reply{Status: 404}, true }), "/health answers 404", time.Second},
+		{"never well", say(func(delivery.ReleaseID, string) (port.Reply, bool) {
+			return port.Reply{Status: 503, Body: []byte("warming up")}, true
+		}), `answers 503: "warming up"`, 61 * time.Second},
+		{"smoke", say(func(_ delivery.ReleaseID, path string) (port.Reply, bool) {
+			return port.Reply{Status: 200, Body: []byte(`{"class":"XX"}`)}, path == "/predict"
+		}), "smoke: predict", time.Second},
+		{"can't promote", func(w *fake.World) {
+			w.Target.Fail = func(m string, _ delivery.ReleaseID) error {
+				if m == "Promote" {
+					return errors.New("proxy is gone")
+				}
+				return nil
+			}
+		}, "proxy is gone", time.Second},
+		{"promoted in vain", func(w *fake.World) { w.Target.Lost = func(delivery.ReleaseID) bool { return true } }, "nothing has the traffic", time.Second},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := fake.NewWorld()
+				rel := w.Release(2)
+				c.set(w)
+				begun := time.Now()
+				r := ask(step.DeployWith{Release: rel.ID, Checks: []step.Check{{Name: "predict", Path: "/predict", JSON: "{}", Expect: []string{`body.class == "LA"`}}}})
+				if c.name == "can't promote" || c.name == "promoted in vain" {
+					r = ask(step.DeployWith{Release: rel.ID})
+				}
+				res, err := stepOf(w).Run(t.Context(), r)
+				if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, c.says) {
+					t.Errorf("%s %q, %v", res.Outcome, res.Cause, err)
+				}
+				if took := time.Since(begun); took > c.within {
+					t.Errorf("it took %s to see it, want at most %s", took, c.within)
+				}
+				if serving, _ := w.Target.Running(env); serving != "" && c.name != "promoted in vain" {
+					t.Error("users met it")
+				}
+			})
+		})
+	}
+}
+
+func TestCancelIsNoVerdict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := fake.NewWorld()
+		rel := w.Release(1)
+		why := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		w.Prober.Answer = func(delivery.ReleaseID, string, port.Question) (port.Reply, bool, error) {
+			cancel(why)
+			return port.Reply{Status: 503}, true, nil
+		}
+		if _, err := stepOf(w).Run(ctx, ask(step.DeployWith{Release: rel.ID})); !errors.Is(err, why) {
+			t.Errorf("%v", err)
+		}
+	})
+}

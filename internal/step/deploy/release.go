@@ -1,0 +1,131 @@
+package deploy
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// schema is the form of release records.
+const schema = 1
+
+// release is the recorded release to deploy: whole, and allowed to serve.
+func (s Step) release(ctx context.Context, r step.Request, w step.DeployWith) (delivery.SavedRelease, error) {
+	rel, err := s.recorded(ctx, r, w)
+	if err != nil {
+		return rel, err
+	}
+	if q := rel.Quarantined; q != nil {
+		return rel, fault.New(fault.Conflict, "release %s is quarantined since %s: %s",
+			rel.ID, q.Since.Format("2006-01-02 15:04"), q.Reason).
+			Hint("mend the cause and deliver a new release, or let it go with `slipway approve %s`", rel.ID)
+	}
+	if m := rel.Release.Model; m != nil {
+		return rel, s.approved(ctx, *m)
+	}
+	return rel, nil
+}
+
+func (s Step) recorded(ctx context.Context, r step.Request, w step.DeployWith) (delivery.SavedRelease, error) {
+	if w.Release != "" {
+		rel, err := s.Releases.Release(ctx, w.Release)
+		if err != nil {
+			return rel, fmt.Errorf("read release %s: %w", w.Release, err)
+		}
+		return rel, nil
+	}
+	made, err := made(r, w)
+	if err != nil {
+		return delivery.SavedRelease{}, err
+	}
+	rel, err := s.Releases.SaveRelease(ctx, r.Run, made)
+	if err != nil {
+		return rel, fmt.Errorf("record the release: %w", err)
+	}
+	return rel, nil
+}
+
+// approved makes sure that a person, or the gates in their name, let the model
+// through: whatever steps the plan had before this one.
+func (s Step) approved(ctx context.Context, ref delivery.ModelRef) error {
+	v, err := s.Models.Model(ctx, ref.Group, ref.Version)
+	if err != nil {
+		return fmt.Errorf("read the approval of model %s: %w", ref, err)
+	}
+	if v.Digest != ref.Digest {
+		return fault.New(fault.Corrupt, "model %s is registered as %s, but the release pins %s", ref, v.Digest.Short(), ref.Digest.Short())
+	}
+	if v.Status != delivery.Approved {
+		return fault.New(fault.Denied, "model %s is not approved (%s)", ref, v.Status).Hint("slipway approve %s", ref)
+	}
+	return nil
+}
+
+// made puts the release together from what the steps before it gave. Nothing of
+// it may depend on when, where or by whom, nor on what serves now: the same
+// inputs have to be the same release, or a quarantine would be easy to escape.
+func made(r step.Request, w step.DeployWith) (delivery.Release, error) {
+	pushed, ok, err := step.Of[step.Pushed](r.Given, step.Push)
+	if err != nil {
+		return delivery.Release{}, err
+	}
+	if !ok || !pushed.Image.Digest.Valid() {
+		return delivery.Release{}, fault.New(fault.Internal, "deploy %s: no push step ran before it", r.Service)
+	}
+	model, err := model(r, w)
+	if err != nil {
+		return delivery.Release{}, err
+	}
+	gates, err := gates(r)
+	if err != nil {
+		return delivery.Release{}, err
+	}
+	workload := w.Workload
+	workload.Replicas = max(1, workload.Replicas)
+	if workload.Health == "" {
+		workload.Health = "/health"
+	}
+	raw, err := json.Marshal(workload)
+	if err != nil {
+		return delivery.Release{}, fmt.Errorf("write the workload: %w", err)
+	}
+	return delivery.Release{
+		Schema: schema, Service: r.Service, Commit: r.Commit.SHA, Tree: r.Commit.Tree, Dirty: r.Commit.Dirty,
+		Image: pushed.Image, Model: model, Workload: workload, Gates: gates,
+		Manifests: delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(raw))),
+	}, nil
+}
+
+// model is the one that this run registered, or the one that the plan pinned.
+func model(r step.Request, w step.DeployWith) (*delivery.ModelRef, error) {
+	reg, ok, err := step.Of[step.Registered](r.Given, step.Register)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		return &reg.Model, nil
+	}
+	return w.Model, nil
+}
+
+// gates are the answers that depend on what is delivered alone: that the tests
+// passed (their numbers may differ from run to run), and the model's own gates.
+func gates(r step.Request) ([]delivery.Answer, error) {
+	var answers []delivery.Answer
+	for _, name := range step.Named(r.Given, step.Test) {
+		answers = append(answers, delivery.Answer{Gate: name, Verdict: delivery.Passed})
+	}
+	for _, name := range step.Named(r.Given, step.Evaluate) {
+		e, _, err := step.Decode[step.Evaluated](r.Given, name)
+		if err != nil {
+			return nil, err
+		}
+		answers = append(answers, e.Gates...)
+	}
+	return answers, nil
+}

@@ -1,0 +1,142 @@
+package digest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// settled is how old a file's last change must be before its digest is kept: a
+// change within the clock's grain would leave no trace.
+const settled = 2 * time.Second
+
+// Cache remembers the digests of files that have not changed since: same path,
+// device, inode, size, and times of change to the nanosecond. Safe for
+// concurrent use; a nil Cache remembers nothing.
+type Cache struct {
+	now   func() time.Time
+	mu    sync.Mutex
+	seen  map[string]stamp
+	dirty bool
+}
+
+// stamp is what a file looked like when it was read.
+type stamp struct {
+	Device  uint64          `json:"dev"`
+	Inode   uint64          `json:"ino"`
+	Size    int64           `json:"size"`
+	Mtime   int64           `json:"mtime"` // ns
+	Ctime   int64           `json:"ctime"` // ns; no program can set it back
+	Content delivery.Digest `json:"content"`
+}
+
+// NewCache returns an empty cache. A nil now is the machine's clock.
+func NewCache(now func() time.Time) *Cache {
+	if now == nil {
+		now = time.Now
+	}
+	return &Cache{now: now, seen: map[string]stamp{}}
+}
+
+// Load reads what Save wrote. A file that is missing or not readable as a cache
+// leaves the cache empty: it only costs time.
+func (c *Cache) Load(file string) error {
+	raw, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", file, err)
+	}
+	seen := map[string]stamp{}
+	if json.Unmarshal(raw, &seen) != nil {
+		return nil //nolint:nilerr // a damaged cache is an empty one
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for path, s := range seen {
+		if s.Content.Valid() {
+			c.seen[path] = s
+		}
+	}
+	return nil
+}
+
+// Save writes the cache, whole or not at all; unchanged, it writes nothing.
+func (c *Cache) Save(file string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.dirty {
+		return nil
+	}
+	raw, err := json.Marshal(c.seen)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", file, err)
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(file), ".digests-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", file, err)
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(raw)
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", file, err)
+	}
+	if err := os.Rename(tmp.Name(), file); err != nil {
+		return fmt.Errorf("write %s: %w", file, err)
+	}
+	c.dirty = false
+	return nil
+}
+
+func (c *Cache) get(path string, info fs.FileInfo) (delivery.Digest, bool) {
+	now, ok := look(info)
+	if c == nil || !ok {
+		return "", false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before, known := c.seen[path]
+	now.Content = before.Content
+	return before.Content, known && before == now
+}
+
+// put keeps d for the open file f, unless it changed while it was read or so
+// lately that the next change could look the same.
+func (c *Cache) put(path string, f *os.File, before fs.FileInfo, d delivery.Digest) {
+	if c == nil {
+		return
+	}
+	after, err := f.Stat()
+	if err != nil {
+		return
+	}
+	was, ok := look(before)
+	is, _ := look(after)
+	if !ok || was != is || c.now().Sub(time.Unix(0, max(is.Mtime, is.Ctime))) < settled {
+		return
+	}
+	is.Content = d
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen[path], c.dirty = is, true
+}
+
+func look(info fs.FileInfo) (stamp, bool) {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return stamp{}, false
+	}
+	return stamp{
+		Device: uint64(s.Dev), Inode: s.Ino, Size: info.Size(), //nolint:unconvert // its width differs by platform
+		Mtime: info.ModTime().UnixNano(), Ctime: changed(s),
+	}, true
+}

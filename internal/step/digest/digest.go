@@ -1,0 +1,204 @@
+// Package digest names files and folders by their names and contents: training
+// data, and models. The place on disk, times, owners and modes do not matter.
+package digest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// Hasher computes digests. Safe for concurrent use; the zero value works.
+type Hasher struct {
+	Cache *Cache // nil: every byte is read each time
+}
+
+// Paths is the digest of files and folders, in the order given. A file counts
+// with its base name, a folder with the names below it. Symbolic links to files
+// count as the file; links to folders, devices, pipes and sockets below a folder
+// are fault.Invalid. A path that does not exist is fault.NotFound. No paths have
+// the empty digest "".
+func (h Hasher) Paths(ctx context.Context, paths []string) (delivery.Digest, error) {
+	if len(paths) == 0 {
+		return "", nil
+	}
+	sum := sha256.New()
+	for i, path := range paths {
+		files, err := list(path, true)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(sum, "path %d %d\n", i, len(files))
+		if err := h.files(ctx, sum, files); err != nil {
+			return "", err
+		}
+	}
+	return named(sum.Sum(nil)), nil
+}
+
+// Folder is the digest of all regular files below dir. Symbolic links are
+// refused: what they point to is not in the folder. A folder without any file is
+// fault.Failed.
+func (h Hasher) Folder(ctx context.Context, dir string) (delivery.Digest, error) {
+	files, err := list(dir, false)
+	if err != nil {
+		return "", err
+	}
+	if len(files) == 0 {
+		return "", fault.New(fault.Failed, "%s holds no file", dir)
+	}
+	sum := sha256.New()
+	fmt.Fprintf(sum, "folder %d\n", len(files))
+	if err := h.files(ctx, sum, files); err != nil {
+		return "", err
+	}
+	return named(sum.Sum(nil)), nil
+}
+
+// Paths is Hasher.Paths without a cache.
+func Paths(ctx context.Context, paths []string) (delivery.Digest, error) {
+	return Hasher{}.Paths(ctx, paths)
+}
+
+// Folder is Hasher.Folder without a cache.
+func Folder(ctx context.Context, dir string) (delivery.Digest, error) {
+	return Hasher{}.Folder(ctx, dir)
+}
+
+// entry is a file under the name that counts.
+type entry struct{ name, path string }
+
+// files writes one line for each file; names are quoted, so that no name can
+// pass for two lines.
+func (h Hasher) files(ctx context.Context, w io.Writer, files []entry) error {
+	for _, f := range files {
+		d, err := h.file(ctx, f.path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "file %q %s\n", f.name, d)
+	}
+	return nil
+}
+
+// list finds the files at path, sorted by name.
+func list(path string, links bool) ([]entry, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.NotFound, "read %s", path).
+			Hint("check the path; paths are relative to slipway.yaml").Because(err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if info.Mode().IsRegular() {
+		return []entry{{filepath.Base(path), path}}, nil
+	}
+	if !info.IsDir() {
+		return nil, refuse(path, info.Mode())
+	}
+	// The folder itself may be a link; WalkDir would not enter it.
+	root, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return below(root, links)
+}
+
+func below(root string, links bool) ([]entry, error) {
+	var files []entry
+	walk := func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("read %s: %w", path, err)
+		}
+		if d.IsDir() {
+			return nil
+		}
+		if !d.Type().IsRegular() && !(links && linksToFile(path, d)) {
+			return refuse(path, d.Type())
+		}
+		rel, err := filepath.Rel(root, path)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", path, err)
+		}
+		files = append(files, entry{filepath.ToSlash(rel), path})
+		return nil
+	}
+	if err := filepath.WalkDir(root, walk); err != nil {
+		return nil, err
+	}
+	sort.Slice(files, func(i, j int) bool { return files[i].name < files[j].name })
+	return files, nil
+}
+
+func linksToFile(path string, d fs.DirEntry) bool {
+	if d.Type()&fs.ModeSymlink == 0 {
+		return false
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+func refuse(path string, mode fs.FileMode) error {
+	kind := "special file"
+	if mode&fs.ModeSymlink != 0 {
+		kind = "symbolic link"
+	}
+	return fault.New(fault.Invalid, "%s is a %s, not a file", path, kind).
+		Hint("replace it by what it stands for")
+}
+
+func (h Hasher) file(ctx context.Context, path string) (delivery.Digest, error) {
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	if !info.Mode().IsRegular() {
+		return "", refuse(path, info.Mode())
+	}
+	if d, ok := h.Cache.get(path, info); ok {
+		return d, nil
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, &reader{ctx, f}); err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	d := named(sum.Sum(nil))
+	h.Cache.put(path, f, info, d)
+	return d, nil
+}
+
+// reader stops between two reads once its context has ended.
+type reader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.r.Read(p)
+}
+
+func named(sum []byte) delivery.Digest {
+	return delivery.Digest("sha256:" + hex.EncodeToString(sum))
+}

@@ -1,0 +1,135 @@
+package digest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// Before is the digest of data that a command is about to read. If want is a
+// digest, the data must have it: fault.Conflict otherwise.
+func Before(ctx context.Context, h Hasher, data []string, want delivery.Digest) (delivery.Digest, error) {
+	d, err := h.Paths(ctx, data)
+	if err != nil {
+		return "", fmt.Errorf("read the data: %w", err)
+	}
+	if want.Valid() && d != want {
+		return "", fault.New(fault.Conflict, "the data changed since the plan was made (was %s, is %s)", want.Short(), d.Short()).
+			Hint("run again: the new plan takes the new data")
+	}
+	return d, nil
+}
+
+// After checks that the data is what it was before the command read it.
+func After(ctx context.Context, h Hasher, data []string, before delivery.Digest) error {
+	d, err := h.Paths(ctx, data)
+	if err != nil {
+		return fmt.Errorf("read the data again: %w", err)
+	}
+	if d != before {
+		return fault.New(fault.Conflict, "the data changed while it was used (was %s, is %s)", before.Short(), d.Short()).
+			Hint("run again once nothing writes to the data any more")
+	}
+	return nil
+}
+
+// Keep puts the files of all from (folders, or single files) into one new folder
+// below root, named after their digest. The folder appears whole or not at all;
+// one that is there and right is left alone, a damaged one is replaced. Files are
+// linked, or copied where that can't be, and become read-only. Two files of the
+// same name are fault.Invalid, no file at all is fault.Failed.
+func Keep(ctx context.Context, from []string, root string) (dir string, files delivery.Digest, err error) {
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		return "", "", fmt.Errorf("make %s: %w", root, err)
+	}
+	tmp, err := os.MkdirTemp(root, ".new-*")
+	if err != nil {
+		return "", "", fmt.Errorf("make a folder in %s: %w", root, err)
+	}
+	defer os.RemoveAll(tmp)
+	if err := os.Chmod(tmp, 0o755); err != nil { //nolint:gosec // others may read models, as everything in the state
+		return "", "", fmt.Errorf("make a folder in %s: %w", root, err)
+	}
+	for _, f := range from {
+		if err := lay(ctx, f, tmp); err != nil {
+			return "", "", err
+		}
+	}
+	if files, err = Folder(ctx, tmp); err != nil {
+		return "", "", err
+	}
+	dir = filepath.Join(root, files.Hex())
+	return dir, files, settle(ctx, tmp, dir, files)
+}
+
+// settle gives tmp its name, unless the name is taken by the right files.
+func settle(ctx context.Context, tmp, dir string, files delivery.Digest) error {
+	if os.Rename(tmp, dir) == nil || holds(ctx, dir, files) {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("remove the damaged %s: %w", dir, err)
+	}
+	if err := os.Rename(tmp, dir); err != nil {
+		return fmt.Errorf("keep %s: %w", dir, err)
+	}
+	return nil
+}
+
+func holds(ctx context.Context, dir string, files delivery.Digest) bool {
+	have, err := Folder(ctx, dir)
+	return err == nil && have == files
+}
+
+func lay(ctx context.Context, from, to string) error {
+	files, err := list(from, false)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		dst := filepath.Join(to, filepath.FromSlash(f.name))
+		if err := os.MkdirAll(filepath.Dir(dst), 0o755); err != nil {
+			return fmt.Errorf("make %s: %w", filepath.Dir(dst), err)
+		}
+		if _, err := os.Lstat(dst); err == nil {
+			return fault.New(fault.Invalid, "there are two files %s", f.name).Hint("write one of them under another name")
+		}
+		if err := place(ctx, f.path, dst); err != nil {
+			return fmt.Errorf("keep %s: %w", f.name, err)
+		}
+	}
+	return nil
+}
+
+// place links where it can: models may be large.
+func place(ctx context.Context, src, dst string) error {
+	if os.Link(src, dst) != nil {
+		if err := duplicate(ctx, src, dst); err != nil {
+			return err
+		}
+	}
+	return os.Chmod(dst, 0o444) //nolint:gosec // read-only for everyone is what it is for
+}
+
+func duplicate(ctx context.Context, src, dst string) error {
+	in, err := os.Open(src)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, &reader{ctx, in})
+	return errors.Join(err, out.Close())
+}

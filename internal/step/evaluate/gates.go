@@ -1,0 +1,116 @@
+package evaluate
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/gate"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+func compile(exprs []string) ([]gate.Gate, error) {
+	gates := make([]gate.Gate, len(exprs))
+	for i, expr := range exprs {
+		g, err := gate.Compile(expr)
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "read the gate %q", expr).Because(err)
+		}
+		gates[i] = g
+	}
+	return gates, nil
+}
+
+// judge asks all gates, so that people see every answer and not only the first.
+func (s Step) judge(ctx context.Context, r step.Request, gates []gate.Gate, out step.Evaluated) (step.Result, error) {
+	champion, err := s.champion(ctx, r.Environment)
+	if err != nil {
+		return step.Result{}, err
+	}
+	out.Gates = nil
+	answers := make([]delivery.Answer, 0, len(gates))
+	for _, g := range gates {
+		a := g.Ask(out.Metrics, champion)
+		a.Gate = "evaluate: " + g.String()
+		r.Answered(a)
+		answers = append(answers, a)
+		if !strings.Contains(g.String(), "champion") {
+			out.Gates = append(out.Gates, a)
+		}
+	}
+	res, err := step.Succeed(fmt.Sprintf("%d of %d gates passed", count(answers, delivery.Passed), len(answers)), out)
+	if err != nil {
+		return step.Result{}, err
+	}
+	res.Answers = answers
+	switch {
+	case count(answers, delivery.Unavailable) > 0:
+		res.Outcome = delivery.OutcomeFailed
+		res.Cause = "investigate: " + told(answers, delivery.Unavailable)
+		res.Hint = "a gate that could not be asked has not passed: see what the evaluation wrote"
+	case count(answers, delivery.Failed) > 0:
+		res.Outcome = delivery.OutcomeFailed
+		res.Cause = "the model is not good enough: " + told(answers, delivery.Failed)
+	}
+	return res, nil
+}
+
+func count(answers []delivery.Answer, v delivery.Verdict) int {
+	n := 0
+	for _, a := range answers {
+		if a.Verdict == v {
+			n++
+		}
+	}
+	return n
+}
+
+func told(answers []delivery.Answer, v delivery.Verdict) string {
+	var said []string
+	for _, a := range answers {
+		if a.Verdict == v {
+			said = append(said, fmt.Sprintf("%s (%s)", strings.TrimPrefix(a.Gate, "evaluate: "), a.Evidence))
+		}
+	}
+	return strings.Join(said, "; ")
+}
+
+// unavailable is the result of an evaluation that gave nothing to ask about.
+func unavailable(r step.Request, what string, err error) step.Result {
+	a := delivery.Answer{Gate: "evaluate: " + what, Verdict: delivery.Unavailable, Evidence: err.Error()}
+	r.Answered(a)
+	res := step.Fail("investigate: %v", err)
+	res.Hint = fault.HintOf(err)
+	res.Answers = []delivery.Answer{a}
+	return res
+}
+
+// champion are the metrics of the model that the environment's accepted release
+// serves; nil when there is none.
+func (s Step) champion(ctx context.Context, env delivery.Environment) (delivery.Metrics, error) {
+	d, ok, err := s.Deployments.Serving(ctx, env)
+	if err != nil {
+		return nil, fmt.Errorf("ask what serves in %s: %w", env, err)
+	}
+	if !ok {
+		return nil, nil
+	}
+	rel, err := s.Releases.Release(ctx, d.Release)
+	if err != nil {
+		return nil, fmt.Errorf("read release %s, which serves in %s: %w", d.Release, env, err)
+	}
+	m := rel.Release.Model
+	if m == nil {
+		return nil, nil
+	}
+	v, err := s.Models.Model(ctx, m.Group, m.Version)
+	if err != nil {
+		return nil, fmt.Errorf("read the metrics of the champion %s: %w", m, err)
+	}
+	if v.Metrics == nil {
+		v.Metrics = delivery.Metrics{}
+	}
+	return v.Metrics, nil
+}

@@ -1,0 +1,191 @@
+package job
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+func TestRender(t *testing.T) {
+	vars := Vars{"Data": QuoteAll([]string{"/a b/x.csv", "/c.csv"}), "Output": Quote("/out")}
+	cases := []struct{ run, want, trouble string }{
+		{"train {{.Data}} -o {{.Output}}", "train '/a b/x.csv' /c.csv -o /out", ""},
+		{"plain", "plain", ""},
+		{`echo {{"{{"}}x}}`, "echo {{x}}", ""},
+		{"{{.Outptu}}", "", "{{.Data}}, {{.Output}}"},
+		{"{{", "", "{{.Data}}"},
+	}
+	for _, c := range cases {
+		got, err := Render(c.run, vars)
+		if c.trouble != "" {
+			if !fault.Is(err, fault.Invalid) || !strings.Contains(fault.HintOf(err), c.trouble) {
+				t.Errorf("%q: %v (%s)", c.run, err, fault.HintOf(err))
+			}
+			continue
+		}
+		if err != nil || got != c.want {
+			t.Errorf("%q: %q, %v", c.run, got, err)
+		}
+	}
+}
+
+// TestQuote asks a real shell what it makes of the words.
+func TestQuote(t *testing.T) {
+	words := []string{"a", "", "a b", "it's", `"$HOME"`, "`id`", "$(id)", "a\nb", "*", "-n", "~", "ä;&|<>", `\`}
+	out, err := exec.Command("sh", "-c", "printf '%s\\0' "+QuoteAll(words)).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00"); !slices.Equal(got, words) {
+		t.Errorf("%q, want %q", got, words)
+	}
+}
+
+func TestEnv(t *testing.T) {
+	base := func() []string {
+		return []string{"PATH=/bin", "GOFLAGS=-x", "AWS_SECRET_ACCESS_KEY=s3cr3t", "EMPTY=", "http_proxy=p", "HOME=/h"}
+	}
+	got, err := Env(base, map[string]string{"KEY": "${AWS_SECRET_ACCESS_KEY}", "E": "[${EMPTY}]", "HOME": "/mine", "CI": "no", "S": "$x ${1} literal"}, map[string]string{"SLIPWAY_RUN": "r"})
+	want := []string{"CI=true", "E=[]", "GOFLAGS=-x", "HOME=/mine", "KEY=s3cr3t", "PATH=/bin", "S=$x ${1} literal", "SLIPWAY_RUN=r", "http_proxy=p"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v", got, err)
+	}
+	_, err = Env(base, map[string]string{"A": "${AWS_SECRET_ACCESS_KEY}${NOT_SET}"}, nil)
+	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "NOT_SET") || strings.Contains(err.Error(), "s3cr3t") {
+		t.Errorf("%v", err)
+	}
+}
+
+func request(t *testing.T) step.Request {
+	return step.Request{Run: "20260102-030405-abcd", Attempt: 2, Work: t.TempDir(), Spec: step.Spec{Name: "train/it", Kind: step.Train}}
+}
+
+func order(r step.Request, run string) port.Job {
+	return port.Job{Name: Name(r), Output: Folder(r), Command: port.Command{Run: run, Dir: r.Work, Env: []string{"PATH=" + os.Getenv("PATH")}}}
+}
+
+func TestRunOnceUnderItsName(t *testing.T) {
+	r := request(t)
+	jobs := &fake.Jobs{Commands: fake.Shell{}, Logs: t.TempDir()}
+	left := filepath.Join(Folder(r), "left-over")
+	_ = os.MkdirAll(Folder(r), 0o755)
+	_ = os.WriteFile(left, nil, 0o644)
+	j := order(r, "echo one; echo two > "+Folder(r)+"/model; exit 3")
+	if j.Name != "20260102-030405-abcd-train-it-2" {
+		t.Errorf("name %s", j.Name)
+	}
+	for range 2 {
+		var log bytes.Buffer
+		exit, err := Runner{Jobs: jobs}.Run(t.Context(), j, &log)
+		if err != nil || exit.Code != 3 || log.String() != "one\n" {
+			t.Errorf("%+v, %v, log %q", exit, err, log.String())
+		}
+	}
+	if len(jobs.Submitted) != 1 {
+		t.Errorf("submitted %q", jobs.Submitted)
+	}
+	if _, err := os.Stat(left); err == nil {
+		t.Error("what was there before the job is in its output")
+	}
+	if _, err := os.Stat(Folder(r) + "/model"); err != nil {
+		t.Error("finding the job again emptied its output")
+	}
+}
+
+// TestKilledAnywhere kills the submitter at every call: the job runs once.
+func TestKilledAnywhere(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for at := 1; at <= 4; at++ {
+			r := request(t)
+			jobs := &fake.Jobs{Commands: fake.Shell{}, Logs: t.TempDir(), Fuse: fake.NewFuse(at, after)}
+			j := order(r, "echo x >> "+r.Work+"/ran")
+			fake.Survive(func() { _, _ = Runner{Jobs: jobs}.Run(t.Context(), j, nil) })
+			jobs.Fuse = nil
+			if exit, err := (Runner{Jobs: jobs}).Run(t.Context(), j, nil); err != nil || exit.Code != 0 {
+				t.Errorf("%+v, %v", exit, err)
+			}
+			if ran, _ := os.ReadFile(r.Work + "/ran"); string(ran) != "x\n" {
+				t.Errorf("killed at %d, after %v: it ran %q", at, after, ran)
+			}
+		}
+	}
+}
+
+func TestCancelStopsTheJob(t *testing.T) {
+	r := request(t)
+	jobs := &fake.Jobs{Commands: fake.Shell{}, Logs: t.TempDir()}
+	why := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	begun := make(chan struct{})
+	go func() { <-begun; cancel(why) }()
+	out := writer(func(p []byte) (int, error) { close(begun); return len(p), nil })
+	_, err := Runner{Jobs: jobs}.Run(ctx, order(r, "echo on; exec sleep 100"), out)
+	if !errors.Is(err, why) || len(jobs.Stopped) != 1 {
+		t.Errorf("%v, stopped %q", err, jobs.Stopped)
+	}
+	if s, _ := jobs.Poll(t.Context(), Name(r)); !s.Done {
+		t.Error("the job goes on")
+	}
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }
+
+// gone is a machine that went down under the job.
+type gone struct{ port.Jobs }
+
+func (gone) Poll(context.Context, string) (port.JobState, error) {
+	return port.JobState{Found: true, Done: true, Reason: "the machine restarted"}, nil
+}
+
+func TestMachineWentDown(t *testing.T) {
+	_, err := Runner{Jobs: gone{}}.Run(t.Context(), port.Job{Name: "j"}, nil)
+	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "restarted") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	cases := map[string]port.Exit{
+		"":             {},
+		"exit 2":       {Code: 2},
+		"too long":     {Code: 143, TimedOut: true},
+		"killed":       {Code: 137},
+		"signal 15":    {Code: 143},
+		"not start":    {Code: 127},
+		"(exit 126): ": {Code: 126},
+	}
+	for want, exit := range cases {
+		if got, _ := Explain(exit, "cmd\nmore"); !strings.Contains(got, want) || want == "" && got != "" {
+			t.Errorf("%+v: %q, want %q", exit, got, want)
+		}
+	}
+}
+
+func TestLast(t *testing.T) {
+	var all bytes.Buffer
+	l := &Last{To: &all}
+	for range 1000 {
+		_, _ = io.WriteString(l, strings.Repeat("x", 100)+"\n")
+	}
+	_, _ = io.WriteString(l, "ImportError: pandas\n\n")
+	if l.Line() != "ImportError: pandas" || all.Len() != 101000+21 || len(l.tail) > kept {
+		t.Errorf("%q, %d", l.Line(), all.Len())
+	}
+	if got := (&Last{}).Line(); got != "" {
+		t.Errorf("%q", got)
+	}
+}

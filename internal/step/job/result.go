@@ -1,0 +1,73 @@
+package job
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Explain says why a command that ended with e has failed, or "" if it has not.
+func Explain(e port.Exit, command string) (cause, hint string) {
+	switch {
+	case e.TimedOut:
+		return "the command took too long and was stopped", "raise the step's timeout, or make the command quicker"
+	case e.Code == 0:
+		return "", ""
+	case e.Code == 126 || e.Code == 127:
+		return fmt.Sprintf("the shell could not start the command (exit %d): %s", e.Code, firstLine(command)),
+			"install the program, or give its path"
+	case e.Code == 137:
+		return "the command was killed (exit 137)", "SIGKILL is mostly the kernel's answer to too much memory"
+	case e.Code > 128:
+		return fmt.Sprintf("the command was ended by signal %d", e.Code-128), ""
+	}
+	return fmt.Sprintf("the command ended with exit %d", e.Code), ""
+}
+
+func firstLine(s string) string {
+	line, _, more := strings.Cut(strings.TrimSpace(s), "\n")
+	if more {
+		return line + " ..."
+	}
+	return line
+}
+
+// Last is a writer that passes everything on and keeps the last lines, for the
+// cause of a failure. Safe for concurrent use.
+type Last struct {
+	To io.Writer // may be nil
+
+	mu   sync.Mutex
+	tail []byte
+}
+
+// kept is how much of the output's end is kept, in bytes.
+const kept = 2048
+
+// Write never fails for the tail's sake.
+func (l *Last) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tail = append(l.tail, p[max(0, len(p)-kept):]...)
+	l.tail = append([]byte(nil), l.tail[max(0, len(l.tail)-kept):]...)
+	if l.To == nil {
+		return len(p), nil
+	}
+	return l.To.Write(p)
+}
+
+// Line is the last line that says something, at most 200 bytes.
+func (l *Last) Line() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lines := bytes.Split(bytes.TrimSpace(l.tail), []byte("\n"))
+	line := strings.ToValidUTF8(string(bytes.TrimSpace(lines[len(lines)-1])), "")
+	if len(line) > 200 {
+		line = strings.ToValidUTF8(line[:200], "") + "..."
+	}
+	return line
+}

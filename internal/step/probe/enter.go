@@ -1,0 +1,109 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// Targets are the places where releases serve, by the name of their driver.
+type Targets map[string]port.Target
+
+// Find picks one; an unknown name is fault.Invalid and says which there are.
+func (t Targets) Find(name string) (port.Target, error) {
+	if found, ok := t[name]; ok {
+		return found, nil
+	}
+	known := strings.Join(slices.Sorted(maps.Keys(t)), ", ")
+	return nil, fault.New(fault.Invalid, "there is no target %q", name).Hint("known: %s", known)
+}
+
+// OrderOf asks a target for a recorded release.
+func OrderOf(r step.Request, w step.DeployWith, rel delivery.SavedRelease) port.Order {
+	service := rel.Release.Service
+	if service == "" {
+		service = r.Service
+	}
+	return port.Order{Service: service, Environment: r.Environment, ID: rel.ID, Release: rel.Release, Port: w.Port}
+}
+
+// Enter brings a release in: it is started beside the one that serves, asked
+// before any user reaches it, and only then gets the traffic. What it began when
+// it fails is left for the rollback.
+func (p Probe) Enter(ctx context.Context, r step.Request, t port.Target, o port.Order, w Want) (port.Observation, []delivery.Answer, error) {
+	say := func(s string) { r.Progress("%s", s) }
+	url, err := t.Stage(ctx, o, say)
+	if err != nil {
+		return port.Observation{}, nil, fmt.Errorf("start %s: %w", o.ID, err)
+	}
+	w.Alone = true
+	answers, err := p.Ask(ctx, r, url, w)
+	if err != nil {
+		return port.Observation{}, answers, fmt.Errorf("before it got any traffic: %w", err)
+	}
+	r.Progress("giving %s the traffic", o.ID)
+	obs, err := t.Promote(ctx, o, say)
+	if err != nil {
+		return obs, answers, fmt.Errorf("give %s the traffic: %w", o.ID, err)
+	}
+	if obs.Release != o.ID {
+		return obs, answers, fault.New(fault.Failed, "the target says that %s has the traffic, not %s", Name(obs.Release), o.ID)
+	}
+	return obs, answers, nil
+}
+
+// Doom looks at the target while a release is asked at the stable address: a
+// release that has lost the traffic, or all of whose replicas have ended, will
+// not become healthy.
+func Doom(t port.Target, o port.Order) func(context.Context) string {
+	return func(ctx context.Context) string {
+		obs, err := t.Observe(ctx, o.Service, o.Environment)
+		if err != nil {
+			return "" // the service's own answers decide
+		}
+		if obs.Release != o.ID {
+			return fmt.Sprintf("the traffic goes to %s", Name(obs.Release))
+		}
+		return Down(obs, o.ID)
+	}
+}
+
+// Down says why a release can't serve, or "": none of its replicas can come back
+// by itself.
+func Down(obs port.Observation, id delivery.ReleaseID) string {
+	of, down, why := 0, 0, ""
+	for _, rep := range obs.Replicas {
+		if rep.Release != id {
+			continue
+		}
+		of++
+		if rep.State == "backoff" || rep.State == "exited" {
+			down++
+			why = rep.Cause
+		}
+	}
+	switch {
+	case of == 0 && len(obs.Replicas) > 0:
+		return "none of its replicas runs"
+	case of == 0 || down < of:
+		return ""
+	case why == "":
+		return fmt.Sprintf("all of its %d replicas have ended", of)
+	}
+	return fmt.Sprintf("all of its %d replicas have ended: %s", of, why)
+}
+
+// Name is a release's name for people.
+func Name(id delivery.ReleaseID) string {
+	if id == "" {
+		return "nothing"
+	}
+	return string(id)
+}

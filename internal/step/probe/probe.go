@@ -1,0 +1,208 @@
+// Package probe asks a service whether it is the release that it should be, and
+// whether it does what it should: what deploy, verify, watch and rollback share.
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// Defaults and paces.
+const (
+	defaultHealthy = 3
+	defaultWithin  = time.Minute
+	defaultHealth  = "/health"
+
+	askTime   = 5 * time.Second // for one question
+	pace      = 50 * time.Millisecond
+	firstWait = 100 * time.Millisecond // after a bad answer; grows
+	lastWait  = time.Second
+	hopeless  = 3 // answers in a row that can't become better
+)
+
+// Probe asks.
+type Probe struct {
+	Prober port.Prober
+	Clock  step.Clock
+}
+
+// Want is what the service should be.
+type Want struct {
+	Release delivery.ReleaseID
+	Model   *delivery.ModelRef // nil: a release without a model
+	Health  string             // path, default /health
+	Healthy int                // answers in a row, default 3
+	Within  time.Duration      // default 1m
+	Smoke   Smoke
+	// Alone says that the address reaches only this release: an answer by
+	// another will not go away.
+	Alone bool
+	// Doom tells why the service can't become healthy any more, or "". It is
+	// asked between answers; nil: nobody knows.
+	Doom func(ctx context.Context) string
+}
+
+// WantOf is what a deployment's configuration wants of a recorded release.
+func WantOf(w step.DeployWith, rel delivery.SavedRelease) (Want, error) {
+	smoke, err := Compile(w.Checks)
+	if err != nil {
+		return Want{}, err
+	}
+	return Want{
+		Release: rel.ID, Model: rel.Release.Model, Health: rel.Release.Workload.Health,
+		Healthy: w.Healthy, Within: w.Within.D(), Smoke: smoke,
+	}, nil
+}
+
+// Ask waits until the service has answered often enough in a row as the release
+// that is wanted, and then asks the smoke checks. The answers of the gates are
+// emitted and returned. A service that says otherwise is an error of kind
+// fault.Failed, one that never answered is fault.Unavailable.
+func (p Probe) Ask(ctx context.Context, r step.Request, url string, w Want) ([]delivery.Answer, error) {
+	health, err := p.health(ctx, r, url, w.complete())
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	answers := []delivery.Answer{health}
+	r.Answered(health)
+	if err != nil {
+		return answers, err
+	}
+	smoke, err := p.Smoke(ctx, r, url, w)
+	return append(answers, smoke...), err
+}
+
+func (w Want) complete() Want {
+	if w.Healthy <= 0 {
+		w.Healthy = defaultHealthy
+	}
+	if w.Within <= 0 {
+		w.Within = defaultWithin
+	}
+	if w.Health == "" {
+		w.Health = defaultHealth
+	}
+	return w
+}
+
+// watchdog counts while health is asked.
+type watchdog struct {
+	good, fatal int // in a row
+	asked       int
+	answered    bool
+	slowest     time.Duration
+	last        saying
+}
+
+func (d *watchdog) note(s saying) {
+	d.asked++
+	d.last = s
+	d.answered = d.answered || s.answered
+	switch {
+	case s.trouble == "":
+		d.good, d.fatal = d.good+1, 0
+		d.slowest = max(d.slowest, s.latency)
+	case s.fatal:
+		d.good, d.fatal = 0, d.fatal+1
+	default:
+		d.good, d.fatal = 0, 0
+	}
+}
+
+func (p Probe) health(ctx context.Context, r step.Request, url string, w Want) (delivery.Answer, error) {
+	begun := p.Clock.Now()
+	var d watchdog
+	for wait := firstWait; ; {
+		left := w.Within - p.Clock.Now().Sub(begun)
+		d.note(p.once(ctx, url, w, left))
+		left = w.Within - p.Clock.Now().Sub(begun)
+		r.Progress("healthy %d of %d%s", d.good, w.Healthy, unless(d.last.trouble))
+		doom := ""
+		if d.last.trouble != "" && d.asked%3 == 0 && w.Doom != nil {
+			doom = w.Doom(ctx)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return delivery.Answer{}, context.Cause(ctx)
+		case d.good >= w.Healthy:
+			return d.passed(w), nil
+		case doom != "":
+			return d.failed(w, "it can't become healthy: "+doom)
+		case d.fatal >= hopeless:
+			return d.failed(w, "it won't become healthy")
+		case left <= 0:
+			return d.failed(w, fmt.Sprintf("not healthy within %s (%d asked)", w.Within, d.asked))
+		}
+		next := pace
+		if d.last.trouble != "" {
+			next, wait = wait, min(wait*3/2, lastWait)
+		}
+		if err := p.Clock.Wait(ctx, min(next, left)); err != nil {
+			return delivery.Answer{}, err
+		}
+	}
+}
+
+func unless(trouble string) string {
+	if trouble == "" {
+		return ""
+	}
+	return ": " + trouble
+}
+
+func (d *watchdog) passed(w Want) delivery.Answer {
+	evidence := fmt.Sprintf("%d healthy answers in a row from %s", d.good, w.Release)
+	if w.Model != nil {
+		evidence += fmt.Sprintf(" with model %s", w.Model)
+	}
+	evidence += fmt.Sprintf(", slowest %s", d.slowest.Round(time.Millisecond/10))
+	return delivery.Answer{Gate: "health", Verdict: delivery.Passed, Evidence: evidence}
+}
+
+func (d *watchdog) failed(w Want, why string) (delivery.Answer, error) {
+	a := delivery.Answer{Gate: "health", Verdict: delivery.Failed, Evidence: why}
+	if d.last.trouble != "" {
+		a.Evidence += "; last: " + d.last.trouble
+	}
+	kind := fault.Failed
+	if !d.answered {
+		kind, a.Verdict = fault.Unavailable, delivery.Unavailable
+	}
+	return a, fault.New(kind, "health of %s: %s", w.Release, a.Evidence).
+		Hint("the service's answer at %s must be 200 with its release and model_version; see its logs", w.Health)
+}
+
+func (p Probe) once(ctx context.Context, url string, w Want, left time.Duration) saying {
+	q := port.Question{URL: join(url, w.Health), Timeout: max(min(askTime, left), time.Millisecond)}
+	reply, err := p.Prober.Ask(ctx, q)
+	if err != nil {
+		return saying{trouble: "no answer: " + cause(err)}
+	}
+	s := read(reply, w)
+	s.answered, s.latency = true, reply.Latency
+	return s
+}
+
+// cause is the innermost reason: people need "connection refused", not the
+// layers around it.
+func cause(err error) string {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err.Error()
+		}
+		err = inner
+	}
+}
+
+func join(base, path string) string {
+	return strings.TrimRight(base, "/") + "/" + strings.TrimLeft(path, "/")
+}

@@ -1,0 +1,139 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/gate"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// How often a smoke request without an answer is sent, and how long between. One
+// with a wrong answer is not sent again: users do not ask twice either.
+const (
+	smokeTries = 3
+	smokeWait  = 200 * time.Millisecond
+)
+
+// Smoke are compiled smoke checks.
+type Smoke []compiled
+
+type compiled struct {
+	step.Check
+	expect []gate.Check
+}
+
+// Compile reads the checks; a wrong expression is fault.Invalid.
+func Compile(checks []step.Check) (Smoke, error) {
+	smoke := make(Smoke, 0, len(checks))
+	for i, c := range checks {
+		if c.Name == "" {
+			c.Name = strings.TrimSpace(fmt.Sprintf("%d %s", i+1, c.Path))
+		}
+		if c.Status == 0 {
+			c.Status = http.StatusOK
+		}
+		one := compiled{Check: c}
+		for _, expr := range c.Expect {
+			e, err := gate.CompileCheck(expr)
+			if err != nil {
+				return nil, fault.New(fault.Invalid, "smoke check %s: read %q", c.Name, expr).Because(err)
+			}
+			one.expect = append(one.expect, e)
+		}
+		smoke = append(smoke, one)
+	}
+	return smoke, nil
+}
+
+// Smoke sends all requests of w.Smoke, so that people see every answer, and
+// returns the first trouble: fault.Failed, or fault.Unavailable without an answer.
+func (p Probe) Smoke(ctx context.Context, r step.Request, url string, w Want) ([]delivery.Answer, error) {
+	var answers []delivery.Answer
+	var first error
+	for _, c := range w.Smoke {
+		r.Progress("smoke check %s", c.Name)
+		a := p.check(ctx, url, c, w)
+		if ctx.Err() != nil {
+			return answers, context.Cause(ctx)
+		}
+		r.Answered(a)
+		answers = append(answers, a)
+		if a.Verdict == delivery.Passed || first != nil {
+			continue
+		}
+		kind := fault.Failed
+		if a.Verdict == delivery.Unavailable {
+			kind = fault.Unavailable
+		}
+		first = fault.New(kind, "%s of %s: %s", a.Gate, w.Release, a.Evidence)
+	}
+	return answers, first
+}
+
+func (p Probe) check(ctx context.Context, url string, c compiled, w Want) delivery.Answer {
+	a := delivery.Answer{Gate: "smoke: " + c.Name, Verdict: delivery.Failed}
+	reply, err := p.send(ctx, url, c)
+	switch {
+	case err != nil:
+		a.Verdict, a.Evidence = delivery.Unavailable, "no answer: "+cause(err)
+		return a
+	case reply.Status != c.Status:
+		a.Evidence = fmt.Sprintf("%s %s answers %d, not %d%s", method(c), c.Path, reply.Status, c.Status, quoted(reply.Body))
+		return a
+	}
+	seen := gate.Reply{Status: reply.Status, Body: reply.Body, Headers: flat(reply.Header), Release: string(w.Release)}
+	if w.Model != nil {
+		seen.ModelVersion = strconv.Itoa(w.Model.Version)
+	}
+	said := []string{fmt.Sprintf("%s %s answers %d in %s", method(c), c.Path, reply.Status, reply.Latency.Round(time.Millisecond/10))}
+	for _, e := range c.expect {
+		yes, why := e.Ask(seen)
+		if !yes {
+			a.Evidence = fmt.Sprintf("%s is not so: %s", e, why)
+			return a
+		}
+		said = append(said, why)
+	}
+	a.Verdict, a.Evidence = delivery.Passed, strings.Join(said, "; ")
+	return a
+}
+
+func (p Probe) send(ctx context.Context, url string, c compiled) (reply port.Reply, err error) {
+	q := port.Question{Method: method(c), URL: join(url, c.Path), Body: []byte(c.JSON), Timeout: askTime}
+	for range smokeTries {
+		if reply, err = p.Prober.Ask(ctx, q); err == nil {
+			return reply, nil
+		}
+		if wait := p.Clock.Wait(ctx, smokeWait); wait != nil {
+			return reply, wait
+		}
+	}
+	return reply, err
+}
+
+// method is GET, or POST when there is a body.
+func method(c compiled) string {
+	switch {
+	case c.Method != "":
+		return c.Method
+	case c.JSON != "":
+		return http.MethodPost
+	}
+	return http.MethodGet
+}
+
+func flat(h http.Header) map[string]string {
+	out := make(map[string]string, len(h))
+	for k, v := range h {
+		out[strings.ToLower(k)] = strings.Join(v, ", ")
+	}
+	return out
+}

@@ -1,0 +1,85 @@
+// Package push uploads the built image to its registry.
+package push
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// often is how much time passes between two lines of progress, at least.
+const often = 200 * time.Millisecond
+
+// Step pushes.
+type Step struct {
+	Images port.Images
+	Clock  step.Clock
+}
+
+var _ step.Reuser = Step{}
+
+// Run pushes what the build step left. Its output is step.Pushed. The image that
+// arrives has to be the one that was built.
+func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
+	w, err := step.Options[step.PushWith](r)
+	if err != nil {
+		return step.Result{}, err
+	}
+	built, ok, err := step.Of[step.Built](r.Given, step.Build)
+	if err != nil {
+		return step.Result{}, err
+	}
+	if !ok {
+		return step.Result{}, fault.New(fault.Internal, "push %s: no build step ran before it", w.Repository)
+	}
+	img := delivery.Image{Repository: w.Repository, Digest: built.Digest}
+	tag := "build-" + string(r.Run)
+	if r.Commit.SHA != "" {
+		tag += "-" + r.Commit.Short()
+	}
+	pushed, err := s.Images.Push(ctx, built.Layout, img, tag, s.progress(r))
+	if err != nil {
+		return step.Result{}, fmt.Errorf("push %s: %w", w.Repository, err)
+	}
+	if pushed.Digest != built.Digest {
+		return step.Result{}, fault.New(fault.Corrupt, "push %s: the registry holds %s, not the %s that was built",
+			w.Repository, pushed.Digest.Short(), built.Digest.Short())
+	}
+	out := step.Pushed{Image: pushed, Tag: tag, Reference: s.Images.Reference(pushed)}
+	return step.Succeed(out.Reference, out)
+}
+
+func (s Step) progress(r step.Request) port.Progress {
+	var last time.Time
+	return func(done, total int64) {
+		now := s.Clock.Now()
+		if now.Sub(last) < often && done != total {
+			return
+		}
+		last = now
+		if total > 0 {
+			r.Progress("pushed %.1f of %.1f MB", float64(done)/1e6, float64(total)/1e6)
+		} else {
+			r.Progress("pushed %.1f MB", float64(done)/1e6)
+		}
+	}
+}
+
+// Reuse takes a cached push whose image the registry still holds.
+func (s Step) Reuse(ctx context.Context, _ step.Request, cached step.Result) (step.Result, bool, error) {
+	var p step.Pushed
+	if err := json.Unmarshal(cached.Output, &p); err != nil || !p.Image.Digest.Valid() {
+		return cached, false, nil //nolint:nilerr // an output that can't be read is pushed again
+	}
+	has, err := s.Images.Has(ctx, p.Image)
+	if err != nil {
+		return cached, false, fmt.Errorf("look for %s: %w", p.Image, err)
+	}
+	return cached, has, nil
+}

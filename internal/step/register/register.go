@@ -1,0 +1,75 @@
+// Package register stores the evaluated model and enters it into the registry.
+package register
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// Step registers.
+type Step struct {
+	Artifacts port.Artifacts
+	Models    port.Models
+}
+
+// Run registers the model with its metrics and lineage. The same files are the
+// same version, however often they are registered. Its output is
+// step.Registered.
+func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
+	w, err := step.Options[step.RegisterWith](r)
+	if err != nil {
+		return step.Result{}, err
+	}
+	if w.Group == "" {
+		return step.Result{}, fault.New(fault.Invalid, "step %s: the model's group is not named", r.Spec.Name)
+	}
+	trained, ok, err := step.Of[step.Trained](r.Given, step.Train)
+	if err != nil {
+		return step.Result{}, err
+	}
+	if !ok {
+		return step.Result{}, fault.New(fault.Internal, "register %s: no training step ran before it", w.Group)
+	}
+	evaluated, ok, err := step.Of[step.Evaluated](r.Given, step.Evaluate)
+	if err != nil {
+		return step.Result{}, err
+	}
+	dir := trained.Dir
+	if ok {
+		dir = evaluated.Dir
+	}
+	r.Progress("storing the model's files")
+	// Nothing that differs from run to run may be annotated: it would make
+	// another digest of the same files.
+	digest, err := s.Artifacts.Store(ctx, w.Group, dir, map[string]string{"org.opencontainers.image.title": w.Group})
+	if err != nil {
+		return step.Result{}, fmt.Errorf("store the model's files for %s: %w", w.Group, err)
+	}
+	m, err := s.Models.Register(ctx, w.Group, digest, evaluated.Metrics, lineage(r, trained))
+	if err != nil {
+		return step.Result{}, fmt.Errorf("register %s: %w", w.Group, err)
+	}
+	return step.Succeed(fmt.Sprintf("%s %s", m.ModelRef, m.Status), step.Registered{Model: m.ModelRef, Status: m.Status})
+}
+
+func lineage(r step.Request, t step.Trained) delivery.Lineage {
+	return delivery.Lineage{
+		Commit: t.Commit, Data: t.Data, Job: t.Job, Run: trainer(r, t),
+		Command: t.Command, Training: t.Inputs,
+	}
+}
+
+// trainer is the run that trained the model: an earlier one when it was cached.
+// The job is named after it.
+func trainer(r step.Request, t step.Trained) delivery.RunID {
+	const length = len("20060102-150405-abcd")
+	if len(t.Job) > length && delivery.RunID(t.Job[:length]).Valid() {
+		return delivery.RunID(t.Job[:length])
+	}
+	return r.Run
+}

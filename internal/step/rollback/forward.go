@@ -1,0 +1,175 @@
+package rollback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/probe"
+)
+
+// forward is a rollback that a person asked for. It accepts the release itself
+// once it is verified: it served before, and needs no baking.
+type forward struct {
+	base
+	rel     delivery.SavedRelease
+	want    probe.Want
+	order   port.Order
+	serving delivery.Deployment // zero when nothing does
+}
+
+func (f forward) run(ctx context.Context) (step.Result, error) {
+	var err error
+	if f.rel, err = f.recorded(ctx, f.w.Release); err != nil {
+		return step.Result{}, err
+	}
+	if f.want, err = probe.WantOf(f.w, f.rel); err != nil {
+		return step.Result{}, err
+	}
+	f.order = probe.OrderOf(f.r, f.w, f.rel)
+	own, begun, err := probe.Begun(ctx, f.Deployments, f.r)
+	if err != nil {
+		return step.Result{}, err
+	}
+	if begun {
+		if res, done, err := f.goOn(ctx, own); done || err != nil {
+			return res, err
+		}
+	}
+	if q := f.rel.Quarantined; q != nil {
+		return step.Result{}, fault.New(fault.Conflict, "go back to %s: it is quarantined: %s", f.rel.ID, q.Reason).
+			Hint("name another release; `slipway releases` lists them")
+	}
+	serving, ok, err := f.Deployments.Serving(ctx, f.r.Environment)
+	if err != nil {
+		return step.Result{}, fmt.Errorf("ask what serves in %s: %w", f.r.Environment, err)
+	}
+	if ok {
+		f.serving = serving
+	}
+	obs, err := f.observe(ctx, f.order.Service)
+	if err != nil {
+		return step.Result{}, err
+	}
+	if ok && !begun && serving.Release == f.rel.ID && obs.Release == f.rel.ID && probe.Down(obs, f.rel.ID) == "" {
+		return step.Succeed(fmt.Sprintf("%s already serves in %s", f.rel.ID, f.r.Environment), step.Deployed{
+			Release: f.rel.ID, Deployment: serving.ID, URL: obs.URL, Already: true, Since: serving.ServingAt,
+		})
+	}
+	return f.enter(ctx)
+}
+
+// goOn continues after a crash, when this run had come further than to bring the
+// release in.
+func (f forward) goOn(ctx context.Context, own delivery.Deployment) (step.Result, bool, error) {
+	q := f.rel.Quarantined
+	switch {
+	case own.State == delivery.Serving:
+		res, err := f.finish(ctx, own)
+		return res, true, err
+	case own.State != delivery.Deploying:
+		return step.Fail("go back to %s in %s: %s", f.rel.ID, f.r.Environment, own.Reason), true, nil
+	case q != nil && q.Run == f.r.Run:
+		// It failed, and the way back had begun.
+		res, err := f.failed(ctx, errors.New(q.Reason))
+		return res, true, err
+	}
+	return step.Result{}, false, nil
+}
+
+func (f forward) enter(ctx context.Context) (step.Result, error) {
+	d, err := f.Deployments.Begin(ctx, delivery.Deployment{
+		Environment: f.r.Environment, Release: f.rel.ID, Run: f.r.Run, State: delivery.Deploying,
+		By: f.r.By, Replaced: f.serving.Release, Reason: f.reason(), StartedAt: f.Clock.Now(),
+	})
+	if err != nil {
+		return step.Result{}, fmt.Errorf("record that %s enters %s: %w", f.rel.ID, f.r.Environment, err)
+	}
+	if d.State != delivery.Deploying {
+		return step.Result{}, fault.New(fault.Conflict, "run %s has already brought %s into %s; that deployment is %s",
+			f.r.Run, f.rel.ID, f.r.Environment, d.State).Hint("start a new run")
+	}
+	f.r.Moved(f.rel.ID, "%s enters %s: %s", f.rel.ID, f.r.Environment, f.reason())
+	answers, err := f.bring(ctx)
+	if ctx.Err() != nil {
+		return step.Result{}, context.Cause(ctx)
+	}
+	if err != nil {
+		res, err := f.failed(ctx, fmt.Errorf("go back to %s in %s: %w", f.rel.ID, f.r.Environment, err))
+		res.Answers = answers
+		return res, err
+	}
+	if err := f.Deployments.Accept(ctx, d.ID, f.Clock.Now()); err != nil {
+		return step.Result{}, fmt.Errorf("record that %s serves in %s: %w", f.rel.ID, f.r.Environment, err)
+	}
+	res, err := f.finish(ctx, d)
+	res.Answers = answers
+	return res, err
+}
+
+// bring gives it the traffic and asks it at the stable address.
+func (f forward) bring(ctx context.Context) ([]delivery.Answer, error) {
+	obs, answers, err := f.probe().Enter(ctx, f.r, f.target, f.order, f.want)
+	if err != nil {
+		return answers, err
+	}
+	want := f.want
+	want.Doom = probe.Doom(f.target, f.order)
+	more, err := f.probe().Ask(ctx, f.r, obs.URL, want)
+	return append(answers, more...), err
+}
+
+// failed leaves the way back to the engine, or goes it when the plan names no
+// undo: the environment must not be left in between.
+func (f forward) failed(ctx context.Context, why error) (step.Result, error) {
+	res := step.FailWith(why)
+	if f.r.Spec.Undo != "" {
+		return res, nil
+	}
+	back := f.base
+	back.r.Cause = res.Cause
+	undone, err := back.undo(ctx)
+	if err != nil {
+		return step.Result{}, err
+	}
+	if undone.Outcome == delivery.OutcomeFailed {
+		return undone, nil
+	}
+	res.Cause += "; " + undone.Summary
+	return res, nil
+}
+
+// finish quarantines what was left, so that nothing brings it back.
+func (f forward) finish(ctx context.Context, d delivery.Deployment) (step.Result, error) {
+	if d.Replaced != "" && d.Replaced != f.rel.ID {
+		if err := f.quarantine(ctx, d.Replaced, f.reason()); err != nil {
+			return step.Result{}, err
+		}
+	}
+	obs, err := f.observe(ctx, f.order.Service)
+	if err != nil {
+		return step.Result{}, err
+	}
+	f.r.Moved(f.rel.ID, "%s serves in %s again", f.rel.ID, f.r.Environment)
+	summary := fmt.Sprintf("%s serves in %s again", f.rel.ID, f.r.Environment)
+	if d.Replaced != "" && d.Replaced != f.rel.ID {
+		summary += fmt.Sprintf(", instead of %s, which is quarantined", d.Replaced)
+	}
+	return step.Succeed(summary, step.Deployed{Release: f.rel.ID, Deployment: d.ID, URL: obs.URL, Since: f.Clock.Now()})
+}
+
+// reason is who rolled back, and why.
+func (f forward) reason() string {
+	by := f.r.By
+	if by == "" {
+		by = "somebody"
+	}
+	if f.w.Why == "" {
+		return "rolled back by " + by
+	}
+	return fmt.Sprintf("rolled back by %s: %s", by, f.w.Why)
+}

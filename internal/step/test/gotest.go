@@ -1,0 +1,237 @@
+package teststep
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"strings"
+	"sync"
+)
+
+// longestLine is how much of a line without an end is held back, in bytes.
+const longestLine = 4 << 20
+
+// goEvent is one line of `go test -json`; see `go doc test2json` and `go help
+// buildjson`.
+type goEvent struct {
+	Action      string
+	Package     string
+	Test        string
+	Output      string
+	ImportPath  string // of build-output and build-fail
+	FailedBuild string // of a package's fail: whose build it was
+}
+
+// goTest is a writer that takes a command's output with `go test -json` in it.
+// What people can read goes to log: the output of failed tests and of packages,
+// and every line that is no event. Safe for concurrent use.
+type goTest struct {
+	mu     sync.Mutex
+	log    io.Writer
+	at     place
+	say    func(format string, args ...any)
+	rest   []byte
+	events int
+	ended  int // tests
+
+	tests    map[testID]*goCase
+	order    []testID
+	packages map[string]*goPackage
+	named    []string // packages in order
+	builds   map[string]*build
+	built    []string // in order
+}
+
+type testID struct{ pkg, test string }
+
+// goCase is one test or subtest.
+type goCase struct {
+	result string // pass | fail | skip, empty while it runs
+	parent bool   // it has subtests
+	deeper bool   // one of them failed
+	output output
+}
+
+// goPackage is one package.
+type goPackage struct {
+	result      string
+	failedBuild string
+	failing     bool // one of its tests failed
+	output      output
+}
+
+// build is one package's compilation.
+type build struct {
+	failed, told bool
+	output       output
+}
+
+func newGoTest(log io.Writer, at place, say func(string, ...any)) *goTest {
+	return &goTest{
+		log: log, at: at, say: say,
+		tests: map[testID]*goCase{}, packages: map[string]*goPackage{}, builds: map[string]*build{},
+	}
+}
+
+// Write takes output, in whatever pieces it comes.
+func (g *goTest) Write(p []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	done, seen := 0, len(g.rest)
+	g.rest = append(g.rest, p...)
+	for {
+		end := bytes.IndexByte(g.rest[seen:], '\n') + seen + 1
+		if end == seen && len(g.rest)-done > longestLine {
+			end = len(g.rest)
+		}
+		if end == seen {
+			if done > 0 {
+				g.rest = append(g.rest[:0], g.rest[done:]...)
+			}
+			return len(p), nil
+		}
+		g.line(g.rest[done:end])
+		done, seen = end, end
+	}
+}
+
+// line takes one line. Another process may have written the beginning of it.
+func (g *goTest) line(line []byte) {
+	for _, start := range []string{"{", `{"Time":`, `{"ImportPath":`} {
+		i := bytes.Index(line, []byte(start))
+		if i < 0 || start == "{" && i > 0 {
+			continue
+		}
+		var e goEvent
+		if json.Unmarshal(line[i:], &e) != nil || e.Action == "" || e.Package == "" && e.ImportPath == "" {
+			continue
+		}
+		if i > 0 {
+			g.print(string(line[:i]) + "\n")
+		}
+		g.event(e)
+		return
+	}
+	g.print(string(line))
+}
+
+func (g *goTest) print(text string) {
+	if text != "" && g.log != nil {
+		_, _ = io.WriteString(g.log, text)
+	}
+}
+
+func (g *goTest) event(e goEvent) {
+	g.events++
+	switch {
+	case e.Action == "build-output" || e.Action == "build-fail":
+		g.build(e)
+	case e.Test != "":
+		g.test(e)
+	default:
+		g.ofPackage(e)
+	}
+}
+
+func (g *goTest) build(e goEvent) {
+	b := g.builds[e.ImportPath]
+	if b == nil {
+		b = &build{}
+		g.builds[e.ImportPath] = b
+		g.built = append(g.built, e.ImportPath)
+	}
+	b.failed = b.failed || e.Action == "build-fail"
+	b.output.add(e.Output)
+	g.print(e.Output)
+}
+
+func (g *goTest) test(e goEvent) {
+	id := testID{e.Package, e.Test}
+	c := g.tests[id]
+	if c == nil {
+		c = &goCase{}
+		g.tests[id] = c
+		g.order = append(g.order, id)
+		g.pkg(e.Package)
+		g.parents(id, func(p *goCase) { p.parent = true })
+	}
+	switch e.Action {
+	case "output":
+		c.output.add(e.Output)
+	case "pass", "skip", "fail":
+		c.result = e.Action
+		g.testEnded(id, c)
+	}
+}
+
+func (g *goTest) testEnded(id testID, c *goCase) {
+	g.ended++
+	if c.result == "fail" {
+		g.parents(id, func(p *goCase) { p.deeper = true })
+		g.print(c.output.String())
+	}
+	if c.result == "fail" || g.ended%50 == 0 {
+		g.say("%d tests ended, last %s", g.ended, id.test)
+	}
+}
+
+// parents visits the known tests that id is a subtest of.
+func (g *goTest) parents(id testID, visit func(*goCase)) {
+	for i, char := range id.test {
+		if char != '/' {
+			continue
+		}
+		if p := g.tests[testID{id.pkg, id.test[:i]}]; p != nil {
+			visit(p)
+		}
+	}
+}
+
+func (g *goTest) pkg(name string) *goPackage {
+	p := g.packages[name]
+	if p == nil {
+		p = &goPackage{}
+		g.packages[name] = p
+		g.named = append(g.named, name)
+	}
+	return p
+}
+
+func (g *goTest) ofPackage(e goEvent) {
+	p := g.pkg(e.Package)
+	switch e.Action {
+	case "output":
+		p.output.add(e.Output)
+		if e.Output != "PASS\n" {
+			g.print(e.Output)
+		}
+	case "pass", "fail", "skip":
+		p.result, p.failedBuild = e.Action, e.FailedBuild
+		g.say("%d tests ended, last package %s", g.ended, e.Package)
+	}
+}
+
+// mostOutput is how much of one test's output is kept, in bytes.
+const mostOutput = 64 << 10
+
+// output keeps the end of what a test printed.
+type output struct {
+	text []byte
+	cut  bool
+}
+
+func (o *output) add(s string) {
+	o.text = append(o.text, s...)
+	if len(o.text) > 2*mostOutput {
+		o.text = append([]byte(nil), o.text[len(o.text)-mostOutput:]...)
+		o.cut = true
+	}
+}
+
+func (o *output) String() string {
+	text := strings.ToValidUTF8(string(o.text), "")
+	if o.cut {
+		return "...\n" + text
+	}
+	return text
+}

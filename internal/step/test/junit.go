@@ -1,0 +1,262 @@
+package teststep
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// Limits for a report, which is hostile until it is parsed.
+const (
+	mostReport = 64 << 20 // bytes of one file
+	mostDepth  = 64       // elements within elements
+	mostFiles  = 1000     // when the report is a folder
+	mostText   = 16 << 10 // bytes of one test's output that are read
+)
+
+// readJUnit reads the report at path: a file, or a folder of *.xml files.
+func readJUnit(path string, at place) (tally, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return tally{}, fault.New(fault.Unavailable, "it wrote no report").
+			Hint("let the command write JUnit XML to {{.Report}}, or remove `report`")
+	case err != nil:
+		return tally{}, fmt.Errorf("read the report: %w", err)
+	case info.IsDir():
+		return readFolder(path, at)
+	}
+	return readFile(path, at)
+}
+
+func readFolder(dir string, at place) (tally, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.xml"))
+	if err != nil || len(files) == 0 {
+		return tally{}, fault.New(fault.Unavailable, "the report's folder holds no *.xml file")
+	}
+	if len(files) > mostFiles {
+		return tally{}, fault.New(fault.Unavailable, "the report has %d files, more than %d", len(files), mostFiles)
+	}
+	sort.Strings(files)
+	var sum tally
+	for _, f := range files {
+		one, err := readFile(f, at)
+		if err != nil {
+			return sum, err
+		}
+		sum.add(one)
+	}
+	return sum, nil
+}
+
+func readFile(path string, at place) (tally, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return tally{}, fmt.Errorf("read the report: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return tally{}, fault.New(fault.Unavailable, "the report is not a file")
+	}
+	if info.Size() > mostReport {
+		return tally{}, fault.New(fault.Unavailable, "the report has %d bytes, more than %d", info.Size(), mostReport)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return tally{}, fmt.Errorf("read the report: %w", err)
+	}
+	defer f.Close()
+	return parseJUnit(io.LimitReader(f, mostReport), at)
+}
+
+// parseJUnit reads one document. Entities other than XML's own five are errors,
+// so that none can blow up. Anything but a whole report is an error.
+func parseJUnit(r io.Reader, at place) (tally, error) {
+	p := junit{dec: xml.NewDecoder(r), at: at}
+	for {
+		tok, err := p.dec.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			err = p.token(tok)
+		}
+		if err != nil {
+			return tally{}, fault.New(fault.Unavailable, "its report is not whole").
+				Hint("is {{.Report}} written by one tool, to its end?").Because(err)
+		}
+	}
+	if !p.seen {
+		return tally{}, fault.New(fault.Unavailable, "its report is empty").
+			Hint("let the command write JUnit XML to {{.Report}}")
+	}
+	return p.done(), nil
+}
+
+// junit is the state of the parser.
+type junit struct {
+	dec      *xml.Decoder
+	at       place
+	seen     bool
+	path     []string // names of the open elements
+	declared int      // failures that the outermost counters speak of
+	counters int      // depth of the element that declared them; 0: none yet
+	found    tally
+	test     *testCase
+}
+
+// testCase is the open <testcase>.
+type testCase struct {
+	name, class, file, line string
+	failed, skipped         bool
+	message                 string
+	text                    strings.Builder
+}
+
+func (p *junit) token(tok xml.Token) error {
+	switch t := tok.(type) {
+	case xml.StartElement:
+		return p.open(t)
+	case xml.EndElement:
+		p.close(t.Name.Local)
+	case xml.CharData:
+		if p.test != nil && p.inside("failure", "error") && p.test.text.Len() < mostText {
+			p.test.text.WriteString(cut(string(t), mostText))
+		}
+	}
+	return nil
+}
+
+func (p *junit) inside(names ...string) bool {
+	for _, n := range names {
+		if len(p.path) > 0 && p.path[len(p.path)-1] == n {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *junit) open(e xml.StartElement) error {
+	name := e.Name.Local
+	if len(p.path) == 0 && name != "testsuites" && name != "testsuite" {
+		return fmt.Errorf("<%s> is no JUnit report", cut(name, 40))
+	}
+	if len(p.path) >= mostDepth {
+		return fmt.Errorf("elements are nested more than %d deep", mostDepth)
+	}
+	p.seen = true
+	p.path = append(p.path, name)
+	switch name {
+	case "testsuites", "testsuite":
+		return p.suite(e)
+	case "testcase":
+		if p.test != nil {
+			return errors.New("a <testcase> is inside another")
+		}
+		p.test = &testCase{name: attr(e, "name"), class: attr(e, "classname"), file: attr(e, "file"), line: attr(e, "line")}
+	case "failure", "error":
+		p.failure(e, name)
+	case "skipped":
+		if p.test != nil {
+			p.test.skipped = true
+		}
+	}
+	return nil
+}
+
+// suite notes how many failures the outermost element with counters declares:
+// inner ones are part of its sum.
+func (p *junit) suite(e xml.StartElement) error {
+	if attr(e, "failures") == "" && attr(e, "errors") == "" || p.counters > 0 && len(p.path) > p.counters {
+		return nil
+	}
+	for _, name := range []string{"failures", "errors"} {
+		text := attr(e, name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			return fmt.Errorf("%s=%q is no count", name, cut(text, 40))
+		}
+		p.declared += n
+	}
+	p.counters = len(p.path)
+	return nil
+}
+
+// failure takes <failure> and <error>: of a test, or of a suite whose set-up
+// went wrong.
+func (p *junit) failure(e xml.StartElement, kind string) {
+	if p.test == nil {
+		p.found.fail(step.TestFailure{Name: "suite", Message: kind + ": " + attr(e, "message")})
+		return
+	}
+	p.test.failed = true
+	if p.test.message == "" {
+		p.test.message = attr(e, "message")
+	}
+}
+
+func (p *junit) close(name string) {
+	p.path = p.path[:len(p.path)-1]
+	if name != "testcase" || p.test == nil {
+		return
+	}
+	t := p.test
+	p.test = nil
+	switch {
+	case t.failed && p.found.full():
+		p.found.fail(step.TestFailure{Name: t.name})
+	case t.failed:
+		p.found.fail(t.failure(p.at))
+	case t.skipped:
+		p.found.skipped++
+	default:
+		p.found.passed++
+	}
+}
+
+func (t *testCase) failure(at place) step.TestFailure {
+	f := step.TestFailure{Name: t.name, Message: t.message}
+	if t.class != "" && !strings.HasPrefix(t.name, t.class) {
+		f.Name = t.class + "." + t.name
+	}
+	text := t.text.String()
+	if strings.TrimSpace(f.Message) == "" {
+		f.Message = text
+	}
+	if f.Where = at.find(text); f.Where == "" && t.file != "" {
+		f.Where = at.find(t.file + ":" + t.line)
+	}
+	return f
+}
+
+// done adds failures that were counted by the report but not listed in it.
+func (p *junit) done() tally {
+	if hidden := p.declared - p.found.failed; hidden > 0 {
+		p.found.fail(step.TestFailure{
+			Name:    "report",
+			Message: fmt.Sprintf("it counts %d failures, but lists %d", p.declared, p.found.failed),
+		})
+	}
+	return p.found
+}
+
+func attr(e xml.StartElement, name string) string {
+	for _, a := range e.Attr {
+		if a.Name.Local == name {
+			return cut(strings.TrimSpace(a.Value), mostText)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,96 @@
+package teststep
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// How much of the failures is kept: enough for people, little enough to record.
+const (
+	mostFailures = 100
+	mostMessage  = 2 << 10 // bytes
+	mostNamed    = 3       // failures in the cause's one line
+)
+
+// tally counts while a report is read.
+type tally struct {
+	passed, failed, skipped int
+	failures                []step.TestFailure
+}
+
+func (t *tally) fail(f step.TestFailure) {
+	t.failed++
+	if len(t.failures) < mostFailures {
+		f.Name, f.Message = cut(f.Name, mostMessage), cut(strings.TrimSpace(f.Message), mostMessage)
+		t.failures = append(t.failures, f)
+	}
+}
+
+// full tells that further failures are only counted: their places need not be
+// looked for.
+func (t *tally) full() bool { return len(t.failures) >= mostFailures }
+
+func (t *tally) add(o tally) {
+	t.passed, t.skipped = t.passed+o.passed, t.skipped+o.skipped
+	for _, f := range o.failures {
+		t.fail(f)
+	}
+	t.failed += o.failed - len(o.failures)
+}
+
+// counted is a finished tally with words for people.
+type counted struct{ step.Tested }
+
+func (t tally) tested() counted {
+	return counted{step.Tested{Passed: t.passed, Failed: t.failed, Skipped: t.skipped, Failures: t.failures}}
+}
+
+// summary is "212 passed, 3 skipped".
+func (c counted) summary(f step.ReportFormat) string {
+	if f == step.NoReport {
+		return "exit 0"
+	}
+	said := []string{fmt.Sprintf("%d passed", c.Passed)}
+	if c.Failed > 0 {
+		said = append([]string{fmt.Sprintf("%d failed", c.Failed)}, said...)
+	}
+	if c.Skipped > 0 {
+		said = append(said, fmt.Sprintf("%d skipped", c.Skipped))
+	}
+	return strings.Join(said, ", ")
+}
+
+// cause names the first failures: "2 of 30 failed: TestA (a_test.go:7): want 3".
+func (c counted) cause() string {
+	var said []string
+	for i, f := range c.Failures {
+		if i == mostNamed {
+			said = append(said, fmt.Sprintf("and %d more", c.Failed-mostNamed))
+			break
+		}
+		line := f.Name
+		if f.Where != "" {
+			line += " (" + f.Where + ")"
+		}
+		if m := firstLine(f.Message); m != "" {
+			line += ": " + cut(m, 160)
+		}
+		said = append(said, line)
+	}
+	return fmt.Sprintf("%d of %d failed: %s", c.Failed, c.Failed+c.Passed, strings.Join(said, "; "))
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return strings.TrimSpace(line)
+}
+
+// cut shortens to at most n bytes of whole characters.
+func cut(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return strings.ToValidUTF8(s, "")
+}

@@ -1,0 +1,144 @@
+// Package teststep runs one test command on the commit and reads its report. The
+// command's exit decides first: a failure is a failure, whatever the report says.
+// The report may only make it worse, and gives names, places and numbers.
+package teststep
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/job"
+)
+
+// Step runs a test command.
+type Step struct {
+	Commands port.Commands
+	Environ  job.Environ // nil: the process's
+}
+
+// Run runs the command in the checkout. Its output is step.Tested.
+func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
+	w, err := step.Options[step.TestWith](r)
+	if err != nil {
+		return step.Result{}, err
+	}
+	if !known(w.Report) {
+		return step.Result{}, fault.New(fault.Invalid, "step %s: unknown report format %q", r.Spec.Name, w.Report).
+			Hint("known: %s, %s, or none", step.JUnit, step.GoTest)
+	}
+	checkout, err := r.Checkout(ctx)
+	if err != nil {
+		return step.Result{}, err
+	}
+	c, report, err := s.command(r, w, checkout)
+	if err != nil {
+		return step.Result{}, err
+	}
+	return s.run(ctx, r, w, c, report, place{root: checkout, dir: c.Dir})
+}
+
+func known(f step.ReportFormat) bool {
+	return f == step.NoReport || f == step.JUnit || f == step.GoTest
+}
+
+// command fills the templates. What an attempt before this one reported is
+// removed, so that it can't pass for this one's report.
+func (s Step) command(r step.Request, w step.TestWith, checkout string) (port.Command, string, error) {
+	dir := filepath.Join(checkout, filepath.FromSlash(w.Dir))
+	if !within(checkout, dir) {
+		return port.Command{}, "", fault.New(fault.Invalid, "step %s: dir %q is outside the repository", r.Spec.Name, w.Dir)
+	}
+	report := filepath.Join(r.Work, "report.xml")
+	if err := os.RemoveAll(report); err != nil {
+		return port.Command{}, "", fmt.Errorf("remove the last report: %w", err)
+	}
+	if err := os.MkdirAll(r.Work, 0o755); err != nil {
+		return port.Command{}, "", fmt.Errorf("make %s: %w", r.Work, err)
+	}
+	run, err := job.Render(w.Run, job.Vars{"Report": job.Quote(report)})
+	if err != nil {
+		return port.Command{}, "", err
+	}
+	own := map[string]string{"SLIPWAY_REPORT": report, "SLIPWAY_RUN": string(r.Run), "SLIPWAY_COMMIT": r.Commit.SHA}
+	env, err := job.Env(s.Environ, w.Env, own)
+	if err != nil {
+		return port.Command{}, "", err
+	}
+	return port.Command{Run: run, Dir: dir, Env: env, Timeout: r.Spec.Timeout.D()}, report, nil
+}
+
+func (s Step) run(ctx context.Context, r step.Request, w step.TestWith, c port.Command, report string, at place) (step.Result, error) {
+	last := &job.Last{To: r.Log}
+	var out io.Writer = last
+	var events *goTest
+	if w.Report == step.GoTest {
+		at.module, at.moduleDir = moduleOf(at)
+		events = newGoTest(last, at, r.Progress)
+		out = events
+	}
+	exit, err := s.Commands.Run(ctx, c, out)
+	if err != nil {
+		return step.Result{}, fmt.Errorf("run %s: %w", r.Spec.Name, err)
+	}
+	var found tally
+	var trouble error
+	switch w.Report {
+	case step.JUnit:
+		found, trouble = readJUnit(report, at)
+	case step.GoTest:
+		found, trouble = events.finish()
+	}
+	return judge(w, exit, found, trouble, last.Line())
+}
+
+// judge turns exit and report into the result, the exit first.
+func judge(w step.TestWith, exit port.Exit, found tally, trouble error, last string) (step.Result, error) {
+	out := found.tested()
+	result, err := step.Succeed(out.summary(w.Report), out.Tested)
+	if err != nil {
+		return step.Result{}, err
+	}
+	cause, hint := job.Explain(exit, w.Run)
+	verdict := delivery.Failed
+	switch {
+	case cause != "" && out.Failed > 0:
+		cause = out.cause()
+	case cause != "":
+		cause = withLast(cause, last)
+	case trouble != nil:
+		verdict = delivery.Unavailable
+		cause, hint = "investigate: the command succeeded, but "+trouble.Error(), fault.HintOf(trouble)
+	case out.Failed > 0:
+		cause, hint = out.cause(), "the command ended with exit 0 all the same: does it end with `|| true`?"
+	case w.Report != step.NoReport && out.Passed == 0 && !w.AllowEmpty:
+		verdict = delivery.Unavailable
+		cause = fmt.Sprintf("investigate: it ran no test (%d skipped)", out.Skipped)
+		hint = "check that the command finds the tests, or set allow_empty"
+	default:
+		return result, nil
+	}
+	result.Outcome, result.Cause, result.Hint = delivery.OutcomeFailed, cause, hint
+	result.Answers = []delivery.Answer{{Gate: "tests", Verdict: verdict, Evidence: cause}}
+	return result, nil
+}
+
+func withLast(cause, last string) string {
+	if last == "" {
+		return cause
+	}
+	return cause + "; its last line: " + last
+}
+
+// within tells whether path is root or below it, by name alone.
+func within(root, path string) bool {
+	rel, err := filepath.Rel(root, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}

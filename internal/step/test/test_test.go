@@ -1,0 +1,148 @@
+package teststep
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+func environ() []string {
+	return []string{"PATH=" + os.Getenv("PATH"), "DB_PASSWORD=hunter22", "SECRET_TOKEN=abc"}
+}
+
+func ask(t *testing.T, w step.TestWith, log *bytes.Buffer) step.Request {
+	t.Helper()
+	with, err := json.Marshal(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	if err := os.MkdirAll(root+"/server", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(root+"/server/a.py", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return step.Request{
+		Run: "20260102-030405-abcd", Spec: step.Spec{Name: "test.unit", Kind: step.Test, With: with}, Attempt: 1,
+		Work: t.TempDir() + "/it's work", Log: log,
+		Checkout: func(context.Context) (string, error) { return root, nil },
+	}
+}
+
+const (
+	good = `echo '<testsuite><testcase name="a"/><testcase name="b"/></testsuite>' > {{.Report}}`
+	bad  = `echo '<testsuite><testcase name="a"/><testcase name="b"><failure message="no">server/a.py:3</failure></testcase></testsuite>' > {{.Report}}`
+	none = `echo '<testsuite/>' > {{.Report}}`
+)
+
+func TestStep(t *testing.T) {
+	cases := []struct {
+		name    string
+		with    step.TestWith
+		outcome delivery.Outcome
+		says    string // in the summary or the cause
+		verdict delivery.Verdict
+	}{
+		{"no report, exit 0", step.TestWith{Run: "true"}, delivery.Succeeded, "exit 0", ""},
+		{"no report, exit 3", step.TestWith{Run: "echo broken; exit 3"}, delivery.OutcomeFailed, "exit 3; its last line: broken", delivery.Failed},
+		{"no such program", step.TestWith{Run: "no-such-program"}, delivery.OutcomeFailed, "exit 127", delivery.Failed},
+		{"killed", step.TestWith{Run: "exit 137"}, delivery.OutcomeFailed, "killed", delivery.Failed},
+		{"all pass", step.TestWith{Run: good, Report: step.JUnit}, delivery.Succeeded, "2 passed", ""},
+		{"passes, but exit 1", step.TestWith{Run: good + "; exit 1", Report: step.JUnit}, delivery.OutcomeFailed, "exit 1", delivery.Failed},
+		{"fails, exit 1", step.TestWith{Run: bad + "; exit 1", Report: step.JUnit}, delivery.OutcomeFailed, "1 of 2 failed: b (server/a.py:3): no", delivery.Failed},
+		{"fails, swallowed", step.TestWith{Run: bad + "; false || true", Report: step.JUnit}, delivery.OutcomeFailed, "1 of 2 failed", delivery.Failed},
+		{"no test", step.TestWith{Run: none, Report: step.JUnit}, delivery.OutcomeFailed, "ran no test", delivery.Unavailable},
+		{"no test is fine", step.TestWith{Run: none, Report: step.JUnit, AllowEmpty: true}, delivery.Succeeded, "0 passed", ""},
+		{"no report written", step.TestWith{Run: "true", Report: step.JUnit}, delivery.OutcomeFailed, "investigate", delivery.Unavailable},
+		{"no report written is never fine", step.TestWith{Run: "true", Report: step.JUnit, AllowEmpty: true}, delivery.OutcomeFailed, "no report", delivery.Unavailable},
+		{"half a report", step.TestWith{Run: "echo '<testsuite><testcase' > {{.Report}}", Report: step.JUnit}, delivery.OutcomeFailed, "not whole", delivery.Unavailable},
+		{"half a report and exit 1", step.TestWith{Run: "echo '<testsuite' > {{.Report}}; exit 1", Report: step.JUnit}, delivery.OutcomeFailed, "exit 1", delivery.Failed},
+		{"go without events", step.TestWith{Run: "echo ok", Report: step.GoTest}, delivery.OutcomeFailed, "no test events", delivery.Unavailable},
+		{"go", step.TestWith{Run: `echo '{"Action":"pass","Package":"p","Test":"T"}'; echo '{"Action":"pass","Package":"p"}'`, Report: step.GoTest}, delivery.Succeeded, "1 passed", ""},
+		{"in its folder", step.TestWith{Run: "test -f a.py", Dir: "server"}, delivery.Succeeded, "exit 0", ""},
+		{"its environment", step.TestWith{
+			Run: `test "$CI$SLIPWAY_RUN$PW-$SECRET_TOKEN" = true20260102-030405-abcdxhunter22-`,
+			Env: map[string]string{"PW": "x${DB_PASSWORD}"},
+		}, delivery.Succeeded, "exit 0", ""},
+		{"the report's place", step.TestWith{Run: `test "$SLIPWAY_REPORT" = {{.Report}}`}, delivery.Succeeded, "exit 0", ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			var log bytes.Buffer
+			res, err := Step{Commands: fake.Shell{}, Environ: environ}.Run(t.Context(), ask(t, c.with, &log))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if res.Outcome != c.outcome || !strings.Contains(res.Summary+"\n"+res.Cause, c.says) {
+				t.Errorf("%s: %q, %q\n%s", res.Outcome, res.Summary, res.Cause, log.String())
+			}
+			if c.verdict != "" && (len(res.Answers) != 1 || res.Answers[0].Verdict != c.verdict) {
+				t.Errorf("answers %v, want %s", res.Answers, c.verdict)
+			}
+			if _, ok, err := step.Decode[step.Tested](map[string]json.RawMessage{"x": res.Output}, "x"); !ok || err != nil {
+				t.Errorf("output %s: %v", res.Output, err)
+			}
+		})
+	}
+}
+
+func TestWrongConfiguration(t *testing.T) {
+	cases := map[string]step.TestWith{
+		"PASSPHRASE":      {Run: "true", Env: map[string]string{"PW": "${PASSPHRASE}"}},
+		"{{.Report}}":     {Run: "echo {{.Reprot}}"},
+		"outside":         {Run: "true", Dir: "../elsewhere"},
+		"unknown report":  {Run: "true", Report: "tap"},
+		"read the comman": {Run: "echo {{"},
+	}
+	for says, w := range cases {
+		_, err := Step{Commands: fake.Shell{}, Environ: environ}.Run(t.Context(), ask(t, w, &bytes.Buffer{}))
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error()+fault.HintOf(err), says) {
+			t.Errorf("want %q: %v (%s)", says, err, fault.HintOf(err))
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter22") {
+			t.Errorf("a secret is in %v", err)
+		}
+	}
+}
+
+// TestOldReportIsNoReport runs twice: what the first attempt reported must not
+// stand for the second, which reports nothing.
+func TestOldReportIsNoReport(t *testing.T) {
+	r := ask(t, step.TestWith{Run: good, Report: step.JUnit}, &bytes.Buffer{})
+	s := Step{Commands: fake.Shell{}, Environ: environ}
+	if res, err := s.Run(t.Context(), r); err != nil || res.Outcome != delivery.Succeeded {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	r.Spec.With = json.RawMessage(`{"run":"true","report":"junit"}`)
+	if res, err := s.Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeFailed {
+		t.Errorf("%+v, %v", res, err)
+	}
+}
+
+func TestTimeoutAndCancel(t *testing.T) {
+	r := ask(t, step.TestWith{Run: "exec sleep 60"}, &bytes.Buffer{})
+	r.Spec.Timeout = delivery.Duration(50 * time.Millisecond)
+	s := Step{Commands: fake.Shell{}, Environ: environ}
+	res, err := s.Run(t.Context(), r)
+	if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, "too long") {
+		t.Errorf("%+v, %v", res, err)
+	}
+	r.Spec.Timeout = 0
+	why := errors.New("stop")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, why)
+	defer cancel()
+	if _, err := s.Run(ctx, r); !errors.Is(err, why) {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,129 @@
+// Package train runs the training command as a job and keeps the model it makes
+// under the digest of its files.
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/digest"
+	"github.com/slipway-cd/slipway/internal/step/job"
+)
+
+// Step trains.
+type Step struct {
+	Jobs    port.Jobs
+	Hasher  digest.Hasher
+	Environ job.Environ // nil: the process's
+	Clock   step.Clock
+}
+
+var _ step.Reuser = Step{}
+
+// Run trains the model. Its output is step.Trained. The data has to be the same
+// before and after as when the plan was made: a model of unknown data is none.
+func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
+	w, err := step.Options[step.TrainWith](r)
+	if err != nil {
+		return step.Result{}, err
+	}
+	r.Progress("reading the data")
+	before, err := digest.Before(ctx, s.Hasher, w.Data, w.Keys)
+	if err != nil {
+		return step.Result{}, err
+	}
+	checkout, err := r.Checkout(ctx)
+	if err != nil {
+		return step.Result{}, err
+	}
+	j, err := s.job(r, w, checkout)
+	if err != nil {
+		return step.Result{}, err
+	}
+	r.Progress("training as job %s", j.Name)
+	last := &job.Last{To: r.Log}
+	exit, err := job.Runner{Jobs: s.Jobs, Clock: s.Clock}.Run(ctx, j, last)
+	if err != nil {
+		return step.Result{}, fmt.Errorf("train: %w", err)
+	}
+	if cause, hint := job.Explain(exit, w.Run); cause != "" {
+		return said(cause, hint, last.Line()), nil
+	}
+	if err := digest.After(ctx, s.Hasher, w.Data, before); err != nil {
+		if ctx.Err() != nil {
+			return step.Result{}, err
+		}
+		return step.FailWith(fmt.Errorf("train: %w", err)), nil
+	}
+	return s.keep(ctx, r, w, j, before)
+}
+
+func said(cause, hint, last string) step.Result {
+	if last != "" {
+		cause += "; its last line: " + last
+	}
+	res := step.Fail("train: %s", cause)
+	res.Hint = hint
+	return res
+}
+
+func (s Step) job(r step.Request, w step.TrainWith, checkout string) (port.Job, error) {
+	out := job.Folder(r)
+	data := job.QuoteAll(w.Data)
+	run, err := job.Render(w.Run, job.Vars{"Data": data, "Output": job.Quote(out)})
+	if err != nil {
+		return port.Job{}, err
+	}
+	env, err := job.Env(s.Environ, w.Env, map[string]string{
+		"SLIPWAY_DATA": data, "SLIPWAY_OUTPUT": out,
+		"SLIPWAY_RUN": string(r.Run), "SLIPWAY_COMMIT": r.Commit.SHA,
+	})
+	if err != nil {
+		return port.Job{}, err
+	}
+	c := port.Command{Run: run, Dir: checkout, Env: env, Timeout: r.Spec.Timeout.D()}
+	return port.Job{Name: job.Name(r), Command: c, Inputs: w.Data, Output: out}, nil
+}
+
+// keep puts the model where it outlives the run.
+func (s Step) keep(ctx context.Context, r step.Request, w step.TrainWith, j port.Job, data delivery.Digest) (step.Result, error) {
+	r.Progress("keeping the model")
+	dir, files, err := digest.Keep(ctx, []string{j.Output}, filepath.Join(r.Artifacts, "models"))
+	switch {
+	case err != nil && ctx.Err() == nil && fault.Is(err, fault.Failed):
+		res := step.Fail("train: the command succeeded, but wrote no file")
+		res.Hint = "let it write the model's files to {{.Output}}"
+		return res, nil
+	case err != nil && ctx.Err() == nil && fault.Is(err, fault.Invalid):
+		return step.FailWith(fmt.Errorf("train: keep the model: %w", err)), nil
+	case err != nil:
+		return step.Result{}, fmt.Errorf("train: keep the model: %w", err)
+	}
+	return step.Succeed("model "+files.Short(), step.Trained{
+		Dir: dir, Files: files, Data: data, Job: j.Name, Commit: r.Commit.SHA,
+		Command: w.Run, Inputs: r.Spec.Inputs,
+	})
+}
+
+// Reuse takes a cached model whose files are still what they were.
+func (s Step) Reuse(ctx context.Context, _ step.Request, cached step.Result) (step.Result, bool, error) {
+	var t step.Trained
+	if err := json.Unmarshal(cached.Output, &t); err != nil || t.Dir == "" {
+		return cached, false, nil //nolint:nilerr // an output that can't be read is made again
+	}
+	if _, err := os.Stat(t.Dir); err != nil {
+		return cached, false, nil //nolint:nilerr // gone: it is made again
+	}
+	files, err := digest.Folder(ctx, t.Dir)
+	if ctx.Err() != nil {
+		return cached, false, context.Cause(ctx)
+	}
+	return cached, err == nil && files == t.Files, nil
+}

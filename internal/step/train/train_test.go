@@ -1,0 +1,152 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/digest"
+)
+
+type scene struct {
+	jobs *fake.Jobs
+	step Step
+	r    step.Request
+	w    step.TrainWith
+	log  bytes.Buffer
+}
+
+func newScene(t *testing.T, run string) *scene {
+	t.Helper()
+	root := t.TempDir()
+	data := filepath.Join(root, "the data.csv")
+	if err := os.WriteFile(data, []byte("1,2\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d, err := digest.Paths(t.Context(), []string{data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scene{jobs: &fake.Jobs{Commands: fake.Shell{}, Logs: root}, w: step.TrainWith{Run: run, Data: []string{data}, Keys: d}}
+	s.step = Step{Jobs: s.jobs, Environ: func() []string { return []string{"PATH=" + os.Getenv("PATH")} }}
+	s.r = step.Request{
+		Run: "20260102-030405-abcd", Attempt: 1, Work: root + "/work", Artifacts: root + "/artifacts", Log: &s.log,
+		Commit:   delivery.Commit{SHA: strings.Repeat("a", 40)},
+		Spec:     step.Spec{Name: "train", Kind: step.Train, Inputs: fake.Digest(5)},
+		Checkout: func(context.Context) (string, error) { return root, nil },
+	}
+	return s
+}
+
+func (s *scene) run(t *testing.T) (step.Result, step.Trained, error) {
+	t.Helper()
+	s.r.Spec.With, _ = json.Marshal(s.w)
+	res, err := s.step.Run(t.Context(), s.r)
+	var out step.Trained
+	if err == nil && res.Outcome == delivery.Succeeded {
+		if err := json.Unmarshal(res.Output, &out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return res, out, err
+}
+
+const good = `echo training; cat {{.Data}} > {{.Output}}/model.bin; mkdir {{.Output}}/sub; echo x > {{.Output}}/sub/vocab; test "$SLIPWAY_OUTPUT" = {{.Output}}`
+
+func TestTrain(t *testing.T) {
+	s := newScene(t, good)
+	res, out, err := s.run(t)
+	if err != nil || res.Outcome != delivery.Succeeded {
+		t.Fatalf("%+v, %v\n%s", res, err, s.log.String())
+	}
+	files, err := digest.Folder(t.Context(), out.Dir)
+	if err != nil || files != out.Files || filepath.Base(out.Dir) != files.Hex() || out.Data != s.w.Keys {
+		t.Errorf("%+v, %v", out, err)
+	}
+	if out.Job != "20260102-030405-abcd-train-1" || out.Command != good || out.Commit != s.r.Commit.SHA || out.Inputs != fake.Digest(5) {
+		t.Errorf("%+v", out)
+	}
+	if s.log.String() != "training\n" {
+		t.Errorf("log %q", s.log.String())
+	}
+	// Again, as after a crash: the same job, the same model.
+	_, again, err := s.run(t)
+	if err != nil || again != out || len(s.jobs.Submitted) != 1 {
+		t.Errorf("%+v, %v, %q", again, err, s.jobs.Submitted)
+	}
+	left, _ := filepath.Glob(s.r.Artifacts + "/models/.new-*")
+	if len(left) > 0 {
+		t.Errorf("left over: %q", left)
+	}
+}
+
+func TestFailures(t *testing.T) {
+	cases := map[string]string{
+		"ended with exit 3; its last line: no GPU": "echo no GPU; exit 3",
+		"wrote no file":                             "true",
+		"symbolic link":                             "ln -s /etc/passwd {{.Output}}/model",
+		"the data changed while it was used":        "echo x > {{.Output}}/m; echo more >> {{.Data}}",
+		"could not start the command (exit 127): n": "no-such-program",
+	}
+	for says, run := range cases {
+		s := newScene(t, run)
+		res, _, err := s.run(t)
+		if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, says) {
+			t.Errorf("want %q: %s %q, %v", says, res.Outcome, res.Cause, err)
+		}
+	}
+}
+
+func TestDataOfThePlan(t *testing.T) {
+	s := newScene(t, good)
+	if err := os.WriteFile(s.w.Data[0], []byte("changed"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.run(t); !fault.Is(err, fault.Conflict) || len(s.jobs.Submitted) > 0 {
+		t.Errorf("%v, %q", err, s.jobs.Submitted)
+	}
+	_ = os.Remove(s.w.Data[0])
+	if _, _, err := s.run(t); !fault.Is(err, fault.NotFound) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestReuse(t *testing.T) {
+	s := newScene(t, good)
+	res, out, err := s.run(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := s.step.Reuse(t.Context(), s.r, res); !ok || err != nil {
+		t.Errorf("whole: %v, %v", ok, err)
+	}
+	file := out.Dir + "/sub/vocab"
+	_ = os.Chmod(file, 0o644)
+	_ = os.WriteFile(file, []byte("y\n"), 0o644)
+	if _, ok, err := s.step.Reuse(t.Context(), s.r, res); ok || err != nil {
+		t.Errorf("damaged: %v, %v", ok, err)
+	}
+	// A damaged folder is replaced by the next training.
+	s.r.Attempt = 2
+	if _, again, err := s.run(t); err != nil || again.Files != out.Files {
+		t.Errorf("%+v, %v", again, err)
+	}
+	if _, ok, _ := s.step.Reuse(t.Context(), s.r, res); !ok {
+		t.Error("still damaged")
+	}
+	_ = os.RemoveAll(out.Dir)
+	if _, ok, err := s.step.Reuse(t.Context(), s.r, res); ok || err != nil {
+		t.Errorf("gone: %v, %v", ok, err)
+	}
+	if _, ok, err := s.step.Reuse(t.Context(), s.r, step.Result{Output: json.RawMessage(`7`)}); ok || err != nil {
+		t.Errorf("nonsense: %v, %v", ok, err)
+	}
+}

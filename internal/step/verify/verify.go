@@ -1,0 +1,95 @@
+// Package verify asks the service at its stable address, as users do, whether
+// the new release answers, and does what it should.
+package verify
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/probe"
+)
+
+// Step verifies.
+type Step struct {
+	Targets     probe.Targets
+	Releases    port.Releases
+	Deployments port.Deployments
+	Prober      port.Prober
+	Clock       step.Clock
+}
+
+// Run verifies what was deployed before it; without a deployment in this run,
+// With.Release, or else what the records say that serves. Its output is
+// step.Deployed. It changes nothing.
+func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
+	w, err := step.Options[step.DeployWith](r)
+	if err != nil {
+		return step.Result{}, err
+	}
+	target, err := s.Targets.Find(w.Target)
+	if err != nil {
+		return step.Result{}, err
+	}
+	d, err := s.deployed(ctx, r, w)
+	if err != nil {
+		return step.Result{}, err
+	}
+	rel, err := s.Releases.Release(ctx, d.Release)
+	if err != nil {
+		return step.Result{}, fmt.Errorf("read release %s: %w", d.Release, err)
+	}
+	want, err := probe.WantOf(w, rel)
+	if err != nil {
+		return step.Result{}, err
+	}
+	order := probe.OrderOf(r, w, rel)
+	if d.URL == "" {
+		obs, err := target.Observe(ctx, order.Service, r.Environment)
+		if err != nil {
+			return step.Result{}, fmt.Errorf("look at %s: %w", r.Environment, err)
+		}
+		d.URL = obs.URL
+	}
+	want.Doom = probe.Doom(target, order)
+	return s.ask(ctx, r, d, want)
+}
+
+func (s Step) ask(ctx context.Context, r step.Request, d step.Deployed, want probe.Want) (step.Result, error) {
+	answers, err := probe.Probe{Prober: s.Prober, Clock: s.Clock}.Ask(ctx, r, d.URL, want)
+	if ctx.Err() != nil {
+		return step.Result{}, context.Cause(ctx)
+	}
+	if err != nil {
+		res := step.FailWith(fmt.Errorf("verify %s in %s: %w", d.Release, r.Environment, err))
+		res.Answers = answers
+		return res, nil
+	}
+	res, err := step.Succeed(fmt.Sprintf("%s answers at %s (%d checks)", d.Release, d.URL, len(answers)), d)
+	res.Answers = answers
+	return res, err
+}
+
+// deployed is what to verify.
+func (s Step) deployed(ctx context.Context, r step.Request, w step.DeployWith) (step.Deployed, error) {
+	for _, kind := range []step.Kind{step.Deploy, step.Rollback} {
+		d, ok, err := step.Of[step.Deployed](r.Given, kind)
+		if err != nil || ok {
+			return d, err
+		}
+	}
+	serving, ok, err := s.Deployments.Serving(ctx, r.Environment)
+	if err != nil {
+		return step.Deployed{}, fmt.Errorf("ask what serves in %s: %w", r.Environment, err)
+	}
+	switch {
+	case ok && (w.Release == "" || w.Release == serving.Release):
+		return step.Deployed{Release: serving.Release, Deployment: serving.ID, Already: true, Since: serving.ServingAt}, nil
+	case w.Release != "":
+		return step.Deployed{Release: w.Release}, nil
+	}
+	return step.Deployed{}, fault.New(fault.NotFound, "nothing serves in %s", r.Environment).
+		Hint("deploy with `slipway run --env %s`", r.Environment)
+}

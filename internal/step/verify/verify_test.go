@@ -1,0 +1,212 @@
+package verify
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/probe"
+)
+
+const env = delivery.Environment("prod")
+
+type scene struct {
+	*fake.World
+	old, fresh delivery.SavedRelease
+	asked      int
+}
+
+// newScene has fresh take the place of old.
+func newScene() *scene {
+	s := &scene{World: fake.NewWorld()}
+	s.old, s.fresh = s.Release(1), s.Release(2)
+	s.Serve(env, "20260101-000000-aaaa", s.old, time.Now())
+	s.Serve(env, "20260102-000000-bbbb", s.fresh, time.Now())
+	return s
+}
+
+func (s *scene) run(t *testing.T, w step.DeployWith, given bool) (step.Result, error) {
+	t.Helper()
+	w.Target = "local"
+	with, _ := json.Marshal(w)
+	r := step.Request{Run: "20260102-000000-bbbb", Service: "api", Environment: env, Spec: step.Spec{Name: "verify", With: with}}
+	if given {
+		d, _ := json.Marshal(step.Deployed{Release: s.fresh.ID, Deployment: 2, URL: fake.Stable(env)})
+		r.Given = map[string]json.RawMessage{"deploy": d}
+	}
+	v := Step{Targets: probe.Targets{"local": s.Target}, Releases: s.Ledger, Deployments: s.Ledger, Prober: s.Prober}
+	return v.Run(t.Context(), r)
+}
+
+// script answers by the number of the question; after the last, the last again.
+func (s *scene) script(answers ...func() (port.Reply, bool, error)) {
+	s.Prober.Answer = func(delivery.ReleaseID, string, port.Question) (port.Reply, bool, error) {
+		s.asked++
+		return answers[min(s.asked, len(answers))-1]()
+	}
+}
+
+func (s *scene) says(rel delivery.SavedRelease, status string) func() (port.Reply, bool, error) {
+	return func() (port.Reply, bool, error) { return fake.Health(status, rel.ID, rel.Release.Model), true, nil }
+}
+
+func silent() (port.Reply, bool, error) {
+	return port.Reply{}, false, fault.New(fault.Unavailable, "connection refused")
+}
+
+func TestVerify(t *testing.T) {
+	type script = func(s *scene) []func() (port.Reply, bool, error)
+	cases := []struct {
+		name    string
+		answers script
+		healthy int
+		outcome delivery.Outcome
+		asked   int // 0: not counted
+		says    string
+		verdict delivery.Verdict
+	}{
+		{"well at once", func(s *scene) []func() (port.Reply, bool, error) {
+			return []func() (port.Reply, bool, error){s.says(s.fresh, "ok")}
+		}, 3, delivery.Succeeded, 3, "", delivery.Passed},
+		{"an old replica resets the count", func(s *scene) []func() (port.Reply, bool, error) {
+			f, o := s.says(s.fresh, "ok"), s.says(s.old, "ok")
+			return []func() (port.Reply, bool, error){f, f, o, f, f, o, f, f, f}
+		}, 3, delivery.Succeeded, 9, "", delivery.Passed},
+		{"so do silence and sickness", func(s *scene) []func() (port.Reply, bool, error) {
+			f := s.says(s.fresh, "ok")
+			return []func() (port.Reply, bool, error){f, silent, f, s.says(s.fresh, "degraded"), f, f}
+		}, 2, delivery.Succeeded, 6, "", delivery.Passed},
+		{"only the old one answers", func(s *scene) []func() (port.Reply, bool, error) {
+			return []func() (port.Reply, bool, error){s.says(s.old, "ok")}
+		}, 1, delivery.OutcomeFailed, 0, "answers, not r-", delivery.Failed},
+		{"nobody answers", func(*scene) []func() (port.Reply, bool, error) {
+			return []func() (port.Reply, bool, error){silent}
+		}, 1, delivery.OutcomeFailed, 0, "no answer: connection refused", delivery.Unavailable},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene()
+				s.script(c.answers(s)...)
+				begun := time.Now()
+				res, err := s.run(t, step.DeployWith{Healthy: c.healthy, Within: delivery.Duration(20 * time.Second)}, true)
+				if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Cause, c.says) {
+					t.Errorf("%s %q, %v", res.Outcome, res.Cause, err)
+				}
+				if c.asked > 0 && s.asked != c.asked {
+					t.Errorf("asked %d times, want %d", s.asked, c.asked)
+				}
+				if took := time.Since(begun); took > 20*time.Second || c.outcome == delivery.OutcomeFailed && took < 20*time.Second {
+					t.Errorf("it took %s", took)
+				}
+				if len(res.Answers) != 1 || res.Answers[0].Verdict != c.verdict {
+					t.Errorf("answers %v", res.Answers)
+				}
+			})
+		})
+	}
+}
+
+// TestHopelessEndsEarly: what can't become well is not waited for.
+func TestHopelessEndsEarly(t *testing.T) {
+	cases := map[string]func(*scene){
+		"all of its 1 replicas have ended: exit 137": func(s *scene) {
+			s.Target.Sick = func(delivery.ReleaseID) (string, string) { return "backoff", "exit 137" }
+			s.script(silent)
+		},
+		"the traffic goes to nothing": func(s *scene) {
+			s.Target.Lost = func(delivery.ReleaseID) bool { return true }
+			s.script(silent)
+		},
+		"model version": func(s *scene) {
+			s.script(func() (port.Reply, bool, error) {
+				return fake.Health("ok", s.fresh.ID, &delivery.ModelRef{Version: 1}), true, nil
+			})
+		},
+	}
+	for says, set := range cases {
+		synctest.Test(t, func(t *testing.T) {
+			s := newScene()
+			set(s)
+			begun := time.Now()
+			res, err := s.run(t, step.DeployWith{}, true)
+			if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, says) {
+				t.Errorf("want %q: %q, %v", says, res.Cause, err)
+			}
+			if took := time.Since(begun); took > time.Second {
+				t.Errorf("%s: it took %s", says, took)
+			}
+		})
+	}
+}
+
+func TestSmoke(t *testing.T) {
+	cases := []struct {
+		name  string
+		check step.Check
+		reply port.Reply
+		err   error
+		want  delivery.Verdict
+	}{
+		{"as expected", step.Check{Path: "/predict", JSON: `{"a":1}`, Expect: []string{`body.model_version == model_version`, `status == 201`, `headers["x-release"] == release`}, Status: 201}, port.Reply{Status: 201}, nil, delivery.Passed},
+		{"another status", step.Check{Path: "/predict"}, port.Reply{Status: 500}, nil, delivery.Failed},
+		{"another body", step.Check{Path: "/predict", Expect: []string{`body.class == "LA"`}}, port.Reply{Status: 200}, nil, delivery.Failed},
+		{"silence", step.Check{Path: "/predict"}, port.Reply{}, errors.New("reset"), delivery.Unavailable},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene()
+				s.Prober.Answer = func(id delivery.ReleaseID, path string, q port.Question) (port.Reply, bool, error) {
+					r := c.reply
+					r.Body = []byte(`{"class":"MM","model_version":"2"}`)
+					r.Header = map[string][]string{"X-Release": {string(id)}}
+					if path == "/predict" && c.check.JSON != "" && (q.Method != "POST" || string(q.Body) != c.check.JSON) {
+						return port.Reply{Status: 400}, true, nil
+					}
+					return r, path == "/predict", pathErr(path, c.err)
+				}
+				res, err := s.run(t, step.DeployWith{Checks: []step.Check{c.check}}, true)
+				if err != nil || len(res.Answers) != 2 || res.Answers[1].Verdict != c.want {
+					t.Errorf("%+v, %v", res, err)
+				}
+				if (res.Outcome == delivery.Succeeded) != (c.want == delivery.Passed) {
+					t.Errorf("outcome %s", res.Outcome)
+				}
+			})
+		})
+	}
+}
+
+func pathErr(path string, err error) error {
+	if path == "/predict" {
+		return err
+	}
+	return nil
+}
+
+// TestWithoutADeployment is `slipway verify`.
+func TestWithoutADeployment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene()
+		res, err := s.run(t, step.DeployWith{}, false)
+		if err != nil || res.Outcome != delivery.Succeeded || !strings.Contains(res.Summary, string(s.fresh.ID)) {
+			t.Errorf("%+v, %v", res, err)
+		}
+		if res, err := s.run(t, step.DeployWith{Release: s.old.ID}, false); err != nil || res.Outcome != delivery.OutcomeFailed {
+			t.Errorf("a release that does not serve: %+v, %v", res, err)
+		}
+		empty := &scene{World: fake.NewWorld()}
+		if _, err := empty.run(t, step.DeployWith{}, false); !fault.Is(err, fault.NotFound) {
+			t.Errorf("nothing serves: %v", err)
+		}
+	})
+}

@@ -1,0 +1,242 @@
+package watch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/probe"
+)
+
+const (
+	env = delivery.Environment("prod")
+	run = delivery.RunID("20260102-000000-bbbb")
+)
+
+type scene struct {
+	*fake.World
+	target     port.Target
+	old, fresh delivery.SavedRelease
+	given      step.Deployed
+}
+
+// newScene has old accepted, and fresh with the traffic but not accepted.
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	s := &scene{World: fake.NewWorld()}
+	s.target = s.Target
+	s.old, s.fresh = s.Release(1), s.Release(2)
+	s.Serve(env, "20260101-000000-aaaa", s.old, time.Now())
+	d, err := s.Ledger.Begin(t.Context(), delivery.Deployment{Environment: env, Release: s.fresh.ID, Run: run})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := port.Order{Service: "api", Environment: env, ID: s.fresh.ID, Release: s.fresh.Release}
+	_, _ = s.Target.Stage(t.Context(), o, nil)
+	_, _ = s.Target.Promote(t.Context(), o, nil)
+	s.given = step.Deployed{Release: s.fresh.ID, Deployment: d.ID, URL: fake.Stable(env), Since: time.Now()}
+	return s
+}
+
+func (s *scene) watch(ctx context.Context, w step.DeployWith) (step.Result, error) {
+	w.Target = "local"
+	with, _ := json.Marshal(w)
+	given, _ := json.Marshal(s.given)
+	st := Step{Targets: probe.Targets{"local": s.target}, Releases: s.Ledger, Deployments: s.Ledger}
+	return st.Run(ctx, step.Request{
+		Run: run, Service: "api", Environment: env, Spec: step.Spec{Name: "watch", With: with},
+		Given: map[string]json.RawMessage{"deploy": given},
+	})
+}
+
+// after lets traffic be seen once the time has come.
+func (s *scene) after(d time.Duration, t port.Traffic) {
+	at := time.Now().Add(d)
+	s.Target.Seen = func(delivery.ReleaseID, time.Time) port.Traffic {
+		if time.Now().Before(at) {
+			return port.Traffic{}
+		}
+		return t
+	}
+}
+
+func TestWatch(t *testing.T) {
+	const minute = time.Minute
+	fine := port.Traffic{Requests: 1000, Errors: 10, P95: 80 * time.Millisecond}
+	cases := []struct {
+		name    string
+		with    step.WatchWith
+		when    time.Duration
+		seen    port.Traffic
+		outcome delivery.Outcome
+		took    time.Duration // about
+		verdict delivery.Verdict
+		says    string
+	}{
+		{"all is well", step.WatchWith{P95: delivery.Duration(80 * time.Millisecond)}, 0, fine, delivery.Succeeded, minute, delivery.Passed, "10 of 1000 requests failed"},
+		{"one error too many", step.WatchWith{}, 20 * time.Second, port.Traffic{Requests: 1000, Errors: 11}, delivery.OutcomeFailed, 20 * time.Second, delivery.Failed, "11 of 1000 requests failed (1.10 %)"},
+		{"slow", step.WatchWith{P95: delivery.Duration(79 * time.Millisecond)}, 10 * time.Second, fine, delivery.OutcomeFailed, 10 * time.Second, delivery.Failed, "p95 is 80ms"},
+		{"a breach in the last moment", step.WatchWith{}, 60 * time.Second, port.Traffic{Requests: 2, Errors: 2}, delivery.OutcomeFailed, minute, delivery.Failed, "2 of 2"},
+		{"too few to judge", step.WatchWith{MinRequests: 20}, 0, port.Traffic{Requests: 19, Errors: 19}, delivery.Succeeded, minute, delivery.Unavailable, "not enough requests: 19 of 20"},
+		{"too few, and that fails", step.WatchWith{MinRequests: 20, NoTraffic: "fail"}, 0, port.Traffic{Requests: 19}, delivery.OutcomeFailed, minute, delivery.Unavailable, "not enough requests"},
+		{"no traffic", step.WatchWith{}, 0, port.Traffic{}, delivery.Succeeded, minute, delivery.Unavailable, "no traffic in 1m0s"},
+		{"no traffic, and that fails", step.WatchWith{NoTraffic: "fail"}, 0, port.Traffic{}, delivery.OutcomeFailed, minute, delivery.Unavailable, "no traffic"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene(t)
+				s.after(c.when, c.seen)
+				begun := time.Now()
+				res, err := s.watch(t.Context(), step.DeployWith{Bake: delivery.Duration(minute), Watch: c.with})
+				if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Summary+res.Cause, c.says) {
+					t.Errorf("%s %q %q, %v", res.Outcome, res.Summary, res.Cause, err)
+				}
+				if took := time.Since(begun); took < c.took || took > c.took+latest {
+					t.Errorf("it took %s, want about %s", took, c.took)
+				}
+				if len(res.Answers) == 0 || res.Answers[len(res.Answers)-1].Verdict != c.verdict {
+					t.Errorf("answers %v", res.Answers)
+				}
+				s.accepted(t, c.outcome == delivery.Succeeded)
+			})
+		})
+	}
+}
+
+func (s *scene) accepted(t *testing.T, yes bool) {
+	t.Helper()
+	d, _, _ := s.Ledger.Serving(t.Context(), env)
+	if got := d.Release == s.fresh.ID; got != yes {
+		t.Errorf("the records accept it: %v, want %v", got, yes)
+	}
+}
+
+// TestResume goes on where it was: the time that passed counts.
+func TestResume(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+		defer cancel()
+		with := step.DeployWith{Bake: delivery.Duration(time.Minute)}
+		if _, err := s.watch(ctx, with); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		if res, err := s.watch(t.Context(), with); err != nil || res.Outcome != delivery.Succeeded || time.Since(begun) != 20*time.Second {
+			t.Errorf("%+v, %v after %s", res, err, time.Since(begun))
+		}
+		// Accepted before a crash: nothing is judged again.
+		s.after(0, port.Traffic{Requests: 9, Errors: 9})
+		if res, err := s.watch(t.Context(), with); err != nil || res.Outcome != delivery.Succeeded {
+			t.Errorf("%+v, %v", res, err)
+		}
+		s.accepted(t, true)
+	})
+}
+
+func TestKilledAtAcceptance(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for at, killed := 1, true; killed; at++ {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene(t)
+				with := step.DeployWith{Bake: delivery.Duration(time.Second)}
+				s.Burn(fake.NewFuse(at, after))
+				killed = fake.Survive(func() { _, _ = s.watch(t.Context(), with) })
+				s.Burn(nil)
+				if res, err := s.watch(t.Context(), with); err != nil || res.Outcome != delivery.Succeeded {
+					t.Errorf("killed at %d: %+v, %v", at, res, err)
+				}
+				s.accepted(t, true)
+			})
+		}
+	}
+}
+
+func TestLossDuringTheBake(t *testing.T) {
+	cases := map[string]func(*scene){
+		"the traffic goes to nothing": func(s *scene) { s.Target.Lost = func(delivery.ReleaseID) bool { return true } },
+		"replicas have ended: exit 1": func(s *scene) {
+			s.Target.Sick = func(delivery.ReleaseID) (string, string) { return "exited", "exit 1" }
+		},
+		"investigate: watch: traffic could not be asked": func(s *scene) {
+			s.Target.Fail = func(m string, _ delivery.ReleaseID) error {
+				if m == "Traffic" {
+					return errors.New("meter is gone")
+				}
+				return nil
+			}
+		},
+	}
+	for says, set := range cases {
+		synctest.Test(t, func(t *testing.T) {
+			s := newScene(t)
+			set(s)
+			begun := time.Now()
+			res, err := s.watch(t.Context(), step.DeployWith{Bake: delivery.Duration(time.Hour)})
+			if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, says) {
+				t.Errorf("want %q: %q, %v", says, res.Cause, err)
+			}
+			if time.Since(begun) > 10*time.Second {
+				t.Errorf("%s: it took %s", says, time.Since(begun))
+			}
+			s.accepted(t, false)
+		})
+	}
+}
+
+// TestMeterThatHealsAtTheEnd: a last look that could not be taken is taken again.
+func TestMeterThatHealsAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		end := time.Now().Add(10 * time.Second)
+		fails := 0
+		s.Target.Fail = func(m string, _ delivery.ReleaseID) error {
+			if m == "Traffic" && !time.Now().Before(end) && fails < 2 {
+				fails++
+				return errors.New("busy")
+			}
+			return nil
+		}
+		s.after(0, port.Traffic{Requests: 5, Errors: 5})
+		s.Target.Seen = func(delivery.ReleaseID, time.Time) port.Traffic {
+			if fails < 2 {
+				return port.Traffic{Requests: 5}
+			}
+			return port.Traffic{Requests: 10, Errors: 5}
+		}
+		res, err := s.watch(t.Context(), step.DeployWith{Bake: delivery.Duration(10 * time.Second)})
+		if err != nil || res.Outcome != delivery.OutcomeFailed || fails != 2 {
+			t.Errorf("%+v, %v, %d fails", res, err, fails)
+		}
+	})
+}
+
+func TestNoMeterAndNoBake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		s.target = fake.Unmetered{Target: s.Target}
+		res, err := s.watch(t.Context(), step.DeployWith{Bake: delivery.Duration(time.Second), Watch: step.WatchWith{NoTraffic: "fail"}})
+		if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, "does not measure") {
+			t.Errorf("%+v, %v", res, err)
+		}
+		begun := time.Now()
+		s.target = s.Target
+		res, err = s.watch(t.Context(), step.DeployWith{Watch: step.WatchWith{NoTraffic: "fail"}})
+		if err != nil || res.Outcome != delivery.Succeeded || time.Since(begun) != 0 {
+			t.Errorf("%+v, %v", res, err)
+		}
+		if _, err := s.watch(t.Context(), step.DeployWith{Watch: step.WatchWith{NoTraffic: "maybe"}}); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%v", err)
+		}
+	})
+}
