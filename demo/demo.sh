@@ -44,16 +44,16 @@ say "4. A bad change: /predict answers 500. Users keep asking, 50 times a second
 load_pid=$!
 "$root/demo/break.sh" .
 commit "A bad change"
-start=$(date +%s.%N)
 code=0
-"$slipway" run --env prod || code=$?
-end=$(date +%s.%N)
+"$slipway" run --env prod 2>"$root/.demo/bad.log" || code=$?
+cat "$root/.demo/bad.log"
 kill "$load_pid"; wait "$load_pid"; load_pid=
 
 say "5. Rolled back"
 echo "exit code: $code (3: deployed, failed, and rolled back)"
-echo "from the start of the run to the good release alone again: $(awk "BEGIN{printf \"%.1f\", $end-$start}") s"
-echo "users in the meantime: $(cat "$root/.demo/load.json")"
+seconds() { sed -n "s/^[^ ]* $1  *\([0-9.]*\)s .*/\1/p" "$root/.demo/bad.log"; }
+echo "it took: $(seconds deploy) s from the start of the bad deploy to the verdict, $(seconds rollback.deploy) s to go back"
+echo "requests lost: $(sed 's/.*"failed":\([0-9]*\).*/\1/' "$root/.demo/load.json")  $(cat "$root/.demo/load.json")"
 "$slipway" status --env prod
 [ "$code" = 3 ] || { echo "expected exit code 3" >&2; exit 1; }
 [ "$(field release)" = "$good" ] || { echo "the good release does not serve" >&2; exit 1; }

@@ -140,6 +140,10 @@ func (s *started) parse(line []byte) {
 	if json.Unmarshal(line, &r) == nil && r.Run != "" && r.Outcome != "" {
 		s.report = r
 	}
+	var decided struct{ Run report } // of approve and reject
+	if json.Unmarshal(line, &decided) == nil && decided.Run.Outcome != "" {
+		s.report = decided.Run
+	}
 }
 
 func (s *started) finish(r io.Closer, read chan struct{}) {

@@ -191,17 +191,19 @@ func scriptMount(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func scriptNowhere(ts *testscript.TestScript, _ bool, args []string) {
-	files := 0
+	files, found := 0, []string{}
 	eachFile(ts, args[1], func(path string, content []byte) {
 		files++
 		if i := bytes.Index(content, []byte(args[0])); i >= 0 {
-			ts.Logf("%s holds it: %q", path, content[max(0, i-60):min(len(content), i+60)])
-			ts.Fatalf("%s holds %q", path, args[0])
+			found = append(found, fmt.Sprintf("%s holds %q", path, content[max(0, i-60):min(len(content), i+60)]))
 		}
 		if strings.Contains(path, args[0]) {
-			ts.Fatalf("%s is named after %q", path, args[0])
+			found = append(found, path)
 		}
 	})
+	if len(found) > 0 {
+		ts.Fatalf("%q is there:\n%s", args[0], strings.Join(found, "\n"))
+	}
 	if files == 0 {
 		ts.Fatalf("there is no file below %s", args[1])
 	}

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -61,13 +62,17 @@ func (p *project) oneLineChange(before result) result {
 	return r
 }
 
-// rollbackTo goes back and forth by hand.
+// rollbackTo goes back by hand. What was left is quarantined, until a person lets
+// it go.
 func (p *project) rollbackTo(first, second string) {
 	p.t.Helper()
-	p.slipway("rollback", "--env", "prod", "--why", "wrong prices", "--json").exits(0)
-	if st := p.serves(first); st.History[0].Reason == "" {
-		p.t.Errorf("the history does not say why: %+v", st.History)
+	p.slipway("rollback", "--env", "prod", "--why", "wrong prices").exits(0).says(first)
+	st := p.serves(first)
+	if last := st.History[0]; !strings.Contains(last.Reason, "wrong prices") || last.By != "tester" {
+		p.t.Errorf("the history does not say who went back, and why: %+v", last)
 	}
+	p.slipway("rollback", "--env", "prod", "--to", second).exits(2).says("quarantine", "wrong prices")
+	p.slipway("releases", "unquarantine", second, "--why", "the prices were right").exits(0)
 	p.slipway("rollback", "--env", "prod", "--to", second, "--why", "the prices were right").exits(0)
 	p.serves(second)
 	p.slipway("rollback", "--env", "prod", "--to", "r-000000000000").exits(2).says("r-000000000000")

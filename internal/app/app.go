@@ -10,8 +10,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/config"
@@ -159,7 +161,7 @@ func prepare(home string) error {
 		return nil
 	}
 	f := fault.New(fault.Unavailable, "make the state folder %s", home).Because(err)
-	if errors.Is(err, fs.ErrPermission) {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		f = f.Hint("own the folder, or set SLIPWAY_HOME to one that you may write")
 	}
 	return f
@@ -185,6 +187,9 @@ func (a *App) who() string {
 		if v, ok := a.env(name); ok && v != "" {
 			return v
 		}
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
 	}
 	return fmt.Sprintf("uid %d", os.Getuid())
 }

@@ -114,6 +114,7 @@ func (s *session) findData(ctx context.Context, f *plan.Facts, _ delivery.Enviro
 		return err
 	}
 	h := digest.Hasher{Cache: cache}
+	var paths []string
 	for i, p := range s.project.Model.Data {
 		if !filepath.IsAbs(p) {
 			p = filepath.Join(s.place.Repository, p)
@@ -124,7 +125,13 @@ func (s *session) findData(ctx context.Context, f *plan.Facts, _ delivery.Enviro
 				Hint("paths are relative to the folder of %s", File)
 		}
 		f.Data = append(f.Data, plan.Data{Path: p, Digest: d})
+		paths = append(paths, p)
 	}
+	d, err := h.Paths(ctx, paths)
+	if err != nil {
+		return err
+	}
+	f.DataDigest = d
 	return cache.Save(kept)
 }
 

@@ -13,10 +13,13 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// table writes rows in columns.
+// table writes rows in columns. header holds one word for each; spaces before the
+// first indent it.
 func (c *Command) table(header string, rows [][]string) {
 	w := tabwriter.NewWriter(c.Stdout, 2, 4, 2, ' ', 0)
-	fmt.Fprintln(w, strings.ReplaceAll(header, " ", "\t"))
+	words := strings.TrimLeft(header, " ")
+	indent := header[:len(header)-len(words)]
+	fmt.Fprintln(w, indent+strings.ReplaceAll(words, " ", "\t"))
 	for _, r := range rows {
 		fmt.Fprintln(w, strings.Join(r, "\t"))
 	}
@@ -114,9 +117,9 @@ func (c *Command) showHistory(history []delivery.Deployment) {
 	}
 	var rows [][]string
 	for _, d := range history {
-		rows = append(rows, []string{"  " + d.StartedAt.Format("2006-01-02 15:04:05"), string(d.Release), string(d.State), d.By, d.Reason})
+		rows = append(rows, []string{d.StartedAt.Format("2006-01-02 15:04:05"), string(d.Release), string(d.State), d.By, d.Reason})
 	}
-	c.table("  STARTED RELEASE STATE BY REASON", rows)
+	c.table("STARTED RELEASE STATE BY REASON", rows)
 }
 
 func (c *Command) releases() *cobra.Command {

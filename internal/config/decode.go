@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/token"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -281,99 +280,4 @@ func (d *decoder) bounds(f float64, path string, r rules) {
 	case r.max != nil && f > *r.max:
 		d.fail(path, "", "%s%s is more than %v", named(path), text, *r.max)
 	}
-}
-
-// text reads a string, plain, quoted or as a block.
-func (d *decoder) text(n ast.Node, path, wanted string) (string, bool) {
-	switch n := n.(type) {
-	case *ast.StringNode:
-		return n.Value, true
-	case *ast.LiteralNode:
-		return n.Value.Value, true
-	case *ast.MappingNode, *ast.MappingValueNode, *ast.SequenceNode:
-		d.fail(path, "", "%sis %s, not %s", called(path), kind(n), wanted)
-	default:
-		if v := n.GetToken().Value; wanted == "a text" {
-			d.fail(path, fmt.Sprintf("put it in quotes: %q", v), "%sis %s, not %s", called(path), kind(n), wanted)
-		} else {
-			d.fail(path, "", "%s%s is not %s", named(path), v, wanted)
-		}
-	}
-	return "", false
-}
-
-// pair is one key with its value.
-type pair struct {
-	name  string
-	at    place
-	value ast.Node
-}
-
-func (d *decoder) pairs(n ast.Node, path string) ([]pair, bool) {
-	var nodes []*ast.MappingValueNode
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		nodes = n.Values
-	case *ast.MappingValueNode:
-		nodes = []*ast.MappingValueNode{n}
-	default:
-		d.fail(path, "write it as key: value", "%sis %s, not keys with values", called(path), kind(n))
-		return nil, false
-	}
-	var out []pair
-	first := map[string]place{}
-	for _, m := range nodes {
-		at := where(m.Key)
-		name, ok := key(m.Key)
-		if !ok {
-			d.failAt(at, "a key is a plain text", "%sthis can't be a key", named(path))
-			continue
-		}
-		if before, twice := first[name]; twice {
-			d.failAt(at, fmt.Sprintf("the first is in line %d", before.line), "%sthe key %q is there twice", named(path), name)
-			continue
-		}
-		first[name] = at
-		out = append(out, pair{name, at, m.Value})
-	}
-	return out, true
-}
-
-func key(k ast.MapKeyNode) (string, bool) {
-	switch k := k.(type) {
-	case *ast.StringNode:
-		return k.Value, true
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
-		return k.GetToken().Value, true
-	}
-	return "", false
-}
-
-func where(n ast.Node) place {
-	tk := n.GetToken()
-	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 && !m.IsFlowStyle {
-		tk = m.Values[0].Key.GetToken()
-	}
-	if m, ok := n.(*ast.MappingValueNode); ok {
-		tk = m.Key.GetToken()
-	}
-	if tk == nil || tk.Position == nil {
-		return place{line: 1, column: 1}
-	}
-	at := place{line: max(tk.Position.Line, 1), column: max(tk.Position.Column, 1)}
-	s, ok := n.(*ast.StringNode)
-	if !ok {
-		return at
-	}
-	origin := strings.TrimSpace(tk.Origin)
-	switch tk.Type {
-	case token.SingleQuoteType, token.DoubleQuoteType:
-		at.raw = strings.Contains(tk.Origin, s.Value) && !strings.Contains(s.Value, "\n")
-		if at.raw {
-			at.column++
-		}
-	default:
-		at.raw = origin == s.Value
-	}
-	return at
 }

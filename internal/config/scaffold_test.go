@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"testing"
@@ -37,7 +38,7 @@ func TestScaffold(t *testing.T) {
 			"tests/test_api.py", "", "k8s/deployment.yaml", "apiVersion: apps/v1\nkind: Deployment\n", ".git/HEAD", "ref: refs/heads/trunk\n",
 		),
 		"odd branch": repository("go.mod", "module x\n", ".git/HEAD", "ref: refs/heads/1.0\n"),
-		"odd names": repository("go.mod", "module x\n", "cmd/a b: {c}/main.go", main, "cmd/\"x\"/main.go", main, "data/-rf .csv", ""),
+		"odd names":  repository("go.mod", "module x\n", "cmd/a b: {c}/main.go", main, "cmd/\"x\"/main.go", main, "data/-rf .csv", ""),
 	}
 	for name, fsys := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -93,6 +94,9 @@ func FuzzScaffold(f *testing.F) {
 	f.Add("shop", "cmd/api/main.go", "package main", "train.py", "add_argument('--x')")
 	f.Add("", "a: b/main.go", "package main\n\"/healthz\"", "data/x.csv", "\x00")
 	f.Fuzz(func(t *testing.T, name, path1, text1, path2, text2 string) {
+		if !fs.ValidPath(path1) || !fs.ValidPath(path2) || path1 == "." || path2 == "." {
+			return
+		}
 		fsys := repository("go.mod", "module x\n", path1, text1, path2, text2, "evaluate.py", text2, "train.py", text1)
 		file, seen, err := config.Scaffold(fsys, name)
 		if err != nil {

@@ -212,10 +212,8 @@ func (x *execution) once(ctx context.Context, r step.Request) (result step.Resul
 				Hint("this is a bug in Slipway: please report it with the step's log").Because(&panicked{v})
 		}
 	}()
-	for _, dir := range []string{r.Work, r.Artifacts} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return result, unwritable(dir, err)
-		}
+	if err := os.MkdirAll(r.Work, 0o755); err != nil {
+		return result, unwritable(r.Work, err)
 	}
 	if r.Spec.Cacheable {
 		return x.cached(ctx, impl, r)

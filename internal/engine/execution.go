@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -59,6 +60,10 @@ func (e *Engine) execute(ctx context.Context, run record.Run) (record.Run, error
 	x := e.execution(run, steps)
 	defer x.voice.close()
 	x.voice.emit(event.Event{Kind: event.RunStarted, Text: x.greeting(fresh)})
+	artifacts := filepath.Join(e.Home, "artifacts")
+	if err := os.MkdirAll(artifacts, 0o755); err != nil {
+		return run, unwritable(artifacts, err)
+	}
 	stopWatching := x.watch(ctx)
 	defer stopWatching()
 	ended, err := x.play(whole)
@@ -113,9 +118,7 @@ func (x *execution) play(ctx context.Context) (ended record.Run, err error) {
 	if err != nil {
 		return x.run, err
 	}
-	defer func() {
-		err = errors.Join(err, x.leave(j), x.book.flush(ctx))
-	}()
+	defer func() { err = errors.Join(err, x.leave(j), x.book.flush(ctx)) }()
 	h, err := x.begin(j)
 	if err != nil {
 		return x.run, record.Trouble("begin the run", x.e.database(), err)
@@ -124,9 +127,7 @@ func (x *execution) play(ctx context.Context) (ended record.Run, err error) {
 	if err != nil {
 		return x.run, err
 	}
-	if err := x.book.flush(ctx); err != nil {
-		return x.run, err
-	}
+	x.e.reach("journaled")
 	if ended, err = x.e.finish(ctx, x.run, v.finish()); err != nil {
 		return ended, err
 	}

@@ -97,9 +97,13 @@ func (x *execution) interpret(ctx dbos.Context, s script) (v verdict, err error)
 	if err != nil {
 		return x.breakOff(ctx, err)
 	}
-	v = v.after(undone)
+	// Once the journal has the turn's end, it does not tell of the steps again: the
+	// records must have them before.
+	if err := x.book.flush(context.WithoutCancel(ctx)); err != nil {
+		return x.breakOff(ctx, err)
+	}
 	close(x.interpreted)
-	return v, nil
+	return v.after(undone), nil
 }
 
 // breakOff leaves the turn as it is in the journal, for a resume: it returns only

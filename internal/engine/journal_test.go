@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -213,5 +214,44 @@ func dump(t *testing.T, db, file string, tables ...string) {
 	}
 	if err := os.WriteFile(file, []byte(out.String()), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestFullDisk: there is no room for a checkpoint. The run stops without losing
+// anything, says why, and goes on once there is room.
+func TestFullDisk(t *testing.T) {
+	for _, point := range []string{"queued", "begun unit", "ran unit", "begun deploy", "ran deploy", "ran rollback.deploy", "journaled"} {
+		t.Run(point, func(t *testing.T) {
+			l := newLab(t, t.TempDir())
+			l.does["verify"] = fails("503", "")
+			var old syscall.Rlimit
+			if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+				t.Fatal(err)
+			}
+			room := func(size uint64) {
+				limit := old
+				limit.Cur = size
+				if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+					t.Error(err)
+				}
+			}
+			l.Fault = func(p string) {
+				if p == point {
+					room(100)
+				}
+			}
+			_, err := l.Run(t.Context(), newPlan(1, deployPlan(3)...))
+			room(old.Cur)
+			if !fault.Is(err, fault.Exhausted) || fault.HintOf(err) == "" {
+				t.Fatalf("no room at %q: %v (%s)", point, err, fault.KindOf(err))
+			}
+			l.Fault = nil
+			run, err := l.Resume(t.Context(), runID(1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantRun(t, run, record.Ended, delivery.OutcomeRolledBack, "verify: 503")
+			wantList(t, "records", l.outcomes(run.ID), []string{"unit succeeded", "deploy succeeded", "verify failed", "rollback.deploy succeeded"})
+		})
 	}
 }

@@ -140,12 +140,11 @@ func (m *maker) rollout(needs []string, with step.DeployWith) {
 		Timeout: deployTime + with.Workload.Drain,
 	}, with)
 	m.verify("deploy", with)
-	if with.Bake > 0 {
-		m.add(step.Spec{
-			Name: "watch", Kind: step.Watch, Needs: []string{"verify"}, Timeout: with.Bake + graceTime,
-			Why: "production is watched for " + with.Bake.String(),
-		}, with)
+	why = "production is watched for " + with.Bake.String() + ", then the release is accepted"
+	if with.Bake == 0 {
+		why = "no bake time: the release is accepted"
 	}
+	m.add(step.Spec{Name: "watch", Kind: step.Watch, Needs: []string{"verify"}, Timeout: with.Bake + graceTime, Why: why}, with)
 }
 
 func (m *maker) verify(after string, with step.DeployWith) {

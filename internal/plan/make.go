@@ -154,6 +154,10 @@ func (m *maker) until() error {
 		sort.Strings(names)
 		return fault.New(fault.Invalid, "there is no step %q to stop after", want).Hint("%s", fault.DidYouMean(want, names))
 	}
+	if keep["deploy"] || keep["verify"] {
+		return fault.New(fault.Invalid, "--until %s would leave a release with the traffic that nobody accepted", want).
+			Hint("stop before the deploy (--until push), or not at all")
+	}
 	steps := m.plan.Steps
 	for i := len(steps) - 1; i >= 0; i-- { // needs come first, so one pass from the end finds them all
 		if keep[steps[i].Name] {

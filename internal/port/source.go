@@ -11,7 +11,7 @@ import (
 
 // File is one file of a git tree.
 type File struct {
-	Path string // slash-separated, relative to the repository's root
+	Path string // slash-separated, relative to the service's folder
 	Mode string // "100644", "100755", "120000"
 	Blob string // git's name of the content
 }

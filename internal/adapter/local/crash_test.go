@@ -168,29 +168,3 @@ func pretend(t *testing.T, dir string, protocol int) (end func()) {
 	go func() { _ = http.Serve(l, mux) }()
 	return end
 }
-
-// BenchmarkStart is the time from the order to the first answer of one replica.
-func BenchmarkStart(b *testing.B) {
-	for _, runtime := range runtimes() {
-		b.Run(runtime, func(b *testing.B) {
-			s := newStand(b, func(c *local.Config) { c.Runtime = runtime })
-			warm := s.order(porttest.Sample{Version: "warm"})
-			s.deploy(b, warm)
-			i := 0
-			for b.Loop() {
-				i++
-				o := s.orderIn("bench", porttest.Sample{Version: fmt.Sprint(i)})
-				o.Release.Workload.Replicas = 1
-				o.Release.Model = nil
-				if _, err := s.Stage(context.Background(), o, nil); err != nil {
-					b.Fatal(err)
-				}
-				b.StopTimer()
-				if err := s.Discard(context.Background(), o); err != nil {
-					b.Fatal(err)
-				}
-				b.StartTimer()
-			}
-		})
-	}
-}

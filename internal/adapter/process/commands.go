@@ -177,7 +177,7 @@ func (p *proc) end(grace time.Duration) {
 func (p *proc) drain(patience time.Duration) error {
 	defer p.guard.dismiss()
 	var err error
-	got := p.wait(patience/10, &err)
+	got := p.wait(patience/4, &err)
 	if groupAlive(p.cmd.Process.Pid) {
 		signalGroup(p.cmd.Process.Pid, false)
 		awaitGroup(p.cmd.Process.Pid, patience)

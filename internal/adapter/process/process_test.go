@@ -52,7 +52,7 @@ func run(command string) {
 
 func TestCommands(t *testing.T) {
 	porttest.TestCommands(t, func(*testing.T) port.Commands {
-		return process.NewCommands(process.Config{Grace: 300 * time.Millisecond, Drain: 500 * time.Millisecond})
+		return process.NewCommands(process.Config{Grace: 300 * time.Millisecond, Drain: 2 * time.Second})
 	})
 }
 

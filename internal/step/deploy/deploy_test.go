@@ -158,7 +158,7 @@ func TestRefused(t *testing.T) {
 			rel := w.Release(1)
 			_ = w.Ledger.Quarantine(ctx, delivery.Quarantine{Release: rel.ID, Reason: "errors"})
 			return ask(step.DeployWith{Release: rel.ID})
-		}, fault.Conflict, "slipway approve r-"},
+		}, fault.Conflict, "slipway releases unquarantine r-"},
 		{"quarantined, made again by the same inputs", func(w *fake.World) step.Request {
 			r := ask(step.DeployWith{})
 			r.Given = given(*w.Release(2).Release.Model)

@@ -23,7 +23,7 @@ func (s Step) release(ctx context.Context, r step.Request, w step.DeployWith) (d
 	if q := rel.Quarantined; q != nil {
 		return rel, fault.New(fault.Conflict, "release %s is quarantined since %s: %s",
 			rel.ID, q.Since.Format("2006-01-02 15:04"), q.Reason).
-			Hint("mend the cause and deliver a new release, or let it go with `slipway approve %s`", rel.ID)
+			Hint("mend the cause and deliver a new release; or let this one go: `slipway releases unquarantine %s --why REASON`", rel.ID)
 	}
 	if m := rel.Release.Model; m != nil {
 		return rel, s.approved(ctx, *m)

@@ -189,3 +189,66 @@ func TestDamagedCacheIsEmpty(t *testing.T) {
 		}
 	}
 }
+
+func TestKeep(t *testing.T) {
+	root := t.TempDir()
+	write(t, root+"/a/model", "weights")
+	write(t, root+"/a/sub/vocab", "x")
+	metrics := write(t, root+"/metrics.json", "{}")
+	dir, files, err := Keep(t.Context(), []string{root + "/a", metrics}, root+"/kept")
+	if err != nil || dir != root+"/kept/"+files.Hex() {
+		t.Fatalf("%s, %s, %v", dir, files, err)
+	}
+	if have, err := Folder(t.Context(), dir); have != files || err != nil {
+		t.Errorf("%s, %v", have, err)
+	}
+	if info, _ := os.Stat(dir + "/sub/vocab"); info.Mode().Perm() != 0o444 {
+		t.Errorf("mode %s", info.Mode())
+	}
+	// Again: the same. Damaged: replaced.
+	if again, _, err := Keep(t.Context(), []string{root + "/a", metrics}, root+"/kept"); again != dir || err != nil {
+		t.Errorf("%s, %v", again, err)
+	}
+	os.Remove(dir + "/model")
+	write(t, dir+"/model", "broken")
+	if again, _, err := Keep(t.Context(), []string{root + "/a", metrics}, root+"/kept"); again != dir || err != nil {
+		t.Errorf("%s, %v", again, err)
+	}
+	if have, err := Folder(t.Context(), dir); have != files || err != nil {
+		t.Errorf("still damaged: %s, %v", have, err)
+	}
+	if left, _ := filepath.Glob(root + "/kept/.new-*"); len(left) > 0 {
+		t.Errorf("left over: %q", left)
+	}
+}
+
+func TestKeepRefuses(t *testing.T) {
+	root := t.TempDir()
+	write(t, root+"/a/metrics.json", "{}")
+	metrics := write(t, root+"/metrics.json", "{}")
+	if _, _, err := Keep(t.Context(), []string{root + "/a", metrics}, root+"/kept"); !fault.Is(err, fault.Invalid) {
+		t.Errorf("two of one name: %v", err)
+	}
+	os.Mkdir(root+"/empty", 0o755)
+	if _, _, err := Keep(t.Context(), []string{root + "/empty"}, root+"/kept"); !fault.Is(err, fault.Failed) {
+		t.Errorf("no file: %v", err)
+	}
+	os.Symlink(metrics, root+"/empty/link")
+	if _, _, err := Keep(t.Context(), []string{root + "/empty"}, root+"/kept"); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a link: %v", err)
+	}
+	if left, _ := os.ReadDir(root + "/kept"); len(left) > 0 {
+		t.Errorf("left over: %v", left)
+	}
+}
+
+func TestDuplicate(t *testing.T) {
+	root := t.TempDir()
+	src := write(t, root+"/src", "content")
+	if err := duplicate(t.Context(), src, root+"/dst"); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(root + "/dst"); string(got) != "content" {
+		t.Errorf("%q", got)
+	}
+}

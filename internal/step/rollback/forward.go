@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -96,7 +97,7 @@ func (f forward) enter(ctx context.Context) (step.Result, error) {
 	f.r.Moved(f.rel.ID, "%s enters %s: %s", f.rel.ID, f.r.Environment, f.reason())
 	answers, err := f.bring(ctx)
 	if ctx.Err() != nil {
-		return step.Result{}, context.Cause(ctx)
+		return step.Result{}, f.stopped(ctx)
 	}
 	if err != nil {
 		res, err := f.failed(ctx, fmt.Errorf("go back to %s in %s: %w", f.rel.ID, f.r.Environment, err))
@@ -141,6 +142,30 @@ func (f forward) failed(ctx context.Context, why error) (step.Result, error) {
 	}
 	res.Cause += "; " + undone.Summary
 	return res, nil
+}
+
+// backTime is how long the way back may take after the run was stopped.
+const backTime = 10 * time.Minute
+
+// stopped takes the release back, under a context of its own, when the run ended
+// in the middle and the plan names no undo.
+func (f forward) stopped(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if f.r.Spec.Undo != "" {
+		return cause
+	}
+	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), backTime)
+	defer cancel()
+	back := f.base
+	back.r.Cause, back.r.Cancelled = cause.Error(), true
+	res, err := back.undo(own)
+	switch {
+	case err != nil:
+		return errors.Join(cause, err)
+	case res.Outcome == delivery.OutcomeFailed:
+		return errors.Join(cause, errors.New(res.Cause))
+	}
+	return cause
 }
 
 // finish quarantines what was left, so that nothing brings it back.

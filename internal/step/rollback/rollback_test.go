@@ -317,6 +317,39 @@ func TestForwardFails(t *testing.T) {
 	}
 }
 
+// TestForwardStopped stops it while the old release is being asked.
+func TestForwardStopped(t *testing.T) {
+	for _, undo := range []step.Kind{step.Rollback, ""} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newScene(true)
+			s.Serve(env, "20260101-010000-cccc", s.fresh, time.Now())
+			why := errors.New("stopped by ann")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			s.Prober.Answer = func(id delivery.ReleaseID, _ string, _ port.Question) (port.Reply, bool, error) {
+				if id == s.old.ID {
+					cancel(why)
+				}
+				return port.Reply{}, false, nil
+			}
+			r := s.ask(step.DeployWith{Release: s.old.ID})
+			r.Spec.Kind, r.Spec.Undo = step.Rollback, undo
+			if _, err := s.rollback().Run(ctx, r); !errors.Is(err, why) {
+				t.Fatal(err)
+			}
+			if undo != "" {
+				r.Cause, r.Cancelled = why.Error(), true
+				if res, err := s.rollback().Run(t.Context(), r); err != nil || res.Outcome != delivery.Succeeded {
+					t.Fatalf("%+v, %v", res, err)
+				}
+			}
+			s.truth(t, s.fresh.ID)
+			if s.state(t) != delivery.Cancelled {
+				t.Errorf("the deployment is %s", s.state(t))
+			}
+		})
+	}
+}
+
 func TestForwardAlreadyAndQuarantined(t *testing.T) {
 	s := newScene(true)
 	r := s.ask(step.DeployWith{Release: s.old.ID})

@@ -1,0 +1,79 @@
+//go:build linux
+
+package local_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/adapter/local"
+	"github.com/slipway-cd/slipway/internal/adapter/local/box"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
+)
+
+// BenchmarkStart is the time from the order to the first answer of one replica.
+func BenchmarkStart(b *testing.B) {
+	for _, runtime := range runtimes() {
+		b.Run(runtime, func(b *testing.B) {
+			s := newStand(b, func(c *local.Config) { c.Runtime = runtime })
+			warm := s.order(porttest.Sample{Version: "warm"})
+			s.deploy(b, warm)
+			i := 0
+			for b.Loop() {
+				i++
+				o := s.orderIn("bench", porttest.Sample{Version: fmt.Sprint(i)})
+				o.Release.Workload.Replicas = 1
+				o.Release.Model = nil
+				if _, err := s.Stage(context.Background(), o, nil); err != nil {
+					b.Fatal(err)
+				}
+				b.StopTimer()
+				if err := s.Discard(context.Background(), o); err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+			}
+		})
+	}
+}
+
+// BenchmarkBox is a container from its start to its end, with a program that
+// ends at once.
+func BenchmarkBox(b *testing.B) {
+	for _, name := range runtimes() {
+		b.Run(name, func(b *testing.B) {
+			requireContainers(b, name)
+			runtime, err := box.Choose(name, []string{local.InitCommand}, box.NewSpawner())
+			if err != nil {
+				b.Fatal(err)
+			}
+			base := b.TempDir()
+			for _, dir := range []string{base, filepath.Dir(base)} {
+				if err := os.Chmod(dir, 0o755); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if err := copyFile(sample(b), filepath.Join(base, "sample"), 0o755); err != nil {
+				b.Fatal(err)
+			}
+			null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer null.Close()
+			spec := box.Spec{Name: "bench", Rootfs: base, Args: []string{"/sample"}, Env: []string{"SAMPLE_MODE=crash"}, User: box.Nobody}
+			for b.Loop() {
+				started, err := runtime.Start(spec, null)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if exit := started.Wait(); exit.Code != 3 {
+					b.Fatalf("it ended with %s, want code 3", exit)
+				}
+			}
+		})
+	}
+}

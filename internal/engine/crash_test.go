@@ -1,0 +1,358 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// childOrder tells a copy of the test's binary to be a process that dies.
+type childOrder struct {
+	Home   string    `json:"home"`
+	Plan   plan.Plan `json:"plan"`
+	KillAt string    `json:"kill_at"` // point of the engine
+	Hold   string    `json:"hold"`    // step that goes on until the process dies
+}
+
+const childVariable = "SLIPWAY_ENGINE_TEST_CHILD"
+
+// TestChild is the process that dies; it does nothing in an ordinary test run.
+func TestChild(t *testing.T) {
+	text := os.Getenv(childVariable)
+	if text == "" {
+		return
+	}
+	var order childOrder
+	if err := json.Unmarshal([]byte(text), &order); err != nil {
+		t.Fatal(err)
+	}
+	l := crashLab(t, order.Home)
+	if order.Hold != "" {
+		held := l.does[order.Hold]
+		l.does[order.Hold] = func(ctx context.Context, r step.Request) (step.Result, error) {
+			if _, err := held(ctx, r); err != nil {
+				return step.Result{}, err
+			}
+			<-ctx.Done()
+			return step.Result{}, ctx.Err()
+		}
+	}
+	l.Fault = func(point string) {
+		if point == order.KillAt {
+			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		}
+	}
+	if _, err := l.ResumeAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Run(t.Context(), order.Plan); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// child starts the process; out is everything that it says by itself.
+func child(t *testing.T, order childOrder) (c *exec.Cmd, out *bytes.Buffer) {
+	t.Helper()
+	text, err := json.Marshal(order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out = &bytes.Buffer{}
+	c = exec.Command(os.Args[0], "-test.run=^TestChild$")
+	c.Env = append(os.Environ(), childVariable+"="+string(text))
+	c.Stdout, c.Stderr = out, out
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return c, out
+}
+
+// effects is the world outside: a file to which every step writes when it begins
+// and when it has done its work.
+func effects(t *testing.T, home string) []string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(home, "effects"))
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(b))
+}
+
+// crashLab has steps with effects. verify says no, so that all is taken back.
+func crashLab(t *testing.T, home string) *lab {
+	t.Helper()
+	l := newLab(t, home)
+	var mu sync.Mutex
+	write := func(line string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		f, err := os.OpenFile(filepath.Join(home, "effects"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		_, err = fmt.Fprintln(f, line)
+		return err
+	}
+	for _, s := range append(crashPlan(1).Steps, step.Spec{Name: "rollback.stage"}, step.Spec{Name: "rollback.deploy"}) {
+		l.does[s.Name] = func(_ context.Context, r step.Request) (step.Result, error) {
+			if err := write(r.Spec.Name + ":begin"); err != nil {
+				return step.Result{}, err
+			}
+			if err := write(r.Spec.Name + ":end"); err != nil {
+				return step.Result{}, err
+			}
+			if r.Spec.Name == "verify" {
+				return step.Result{Outcome: delivery.OutcomeFailed, Cause: "503"}, nil
+			}
+			return step.Succeed("", map[string]string{"by": r.Spec.Name})
+		}
+	}
+	return l
+}
+
+// crashPlan has branches, a chain, and two steps to take back.
+func crashPlan(n int) plan.Plan {
+	specs := []step.Spec{{Name: "unit"}, {Name: "lint"}, {Name: "build", Kind: step.Build, Needs: []string{"unit", "lint"}}, {Name: "train", Kind: step.Train}}
+	for i := range 8 {
+		specs = append(specs, step.Spec{Name: fmt.Sprintf("t%d", i), Needs: []string{specs[len(specs)-1].Name}})
+	}
+	specs = append(specs,
+		step.Spec{Name: "stage", Kind: step.Deploy, Needs: []string{"build", "t7"}, Undo: step.Rollback},
+		step.Spec{Name: "deploy", Kind: step.Deploy, Needs: []string{"stage"}, Undo: step.Rollback},
+		step.Spec{Name: "verify", Kind: step.Verify, Needs: []string{"deploy"}})
+	return newPlan(n, specs...)
+}
+
+// checkEffects holds what happened outside against the promises.
+func checkEffects(t *testing.T, got []string) {
+	t.Helper()
+	last := map[string]int{}
+	for i, line := range got {
+		last[line] = i + 1
+	}
+	for _, s := range crashPlan(1).Steps {
+		if last[s.Name+":end"] == 0 {
+			t.Errorf("%s never ended", s.Name)
+		}
+		for _, need := range s.Needs {
+			if slices.Index(got, s.Name+":begin") < slices.Index(got, need+":end") {
+				t.Errorf("%s began before %s ended", s.Name, need)
+			}
+		}
+	}
+	if last["rollback.deploy:end"] < last["deploy:end"] || last["rollback.stage:end"] < last["rollback.deploy:end"] {
+		t.Errorf("not taken back in order: %v", got)
+	}
+}
+
+func count(lines []string, line string) int {
+	n := 0
+	for _, l := range lines {
+		if l == line {
+			n++
+		}
+	}
+	return n
+}
+
+// TestKilledAtEachPoint: what is recorded does not run again; what is not, does.
+func TestKilledAtEachPoint(t *testing.T) {
+	cases := []struct {
+		point string
+		again string // step that runs twice
+	}{
+		{"queued", ""}, {"started", ""},
+		{"begun unit", ""}, {"ran unit", "unit"}, {"recorded unit", ""},
+		{"begun deploy", ""}, {"ran deploy", "deploy"}, {"recorded deploy", ""},
+		{"ran verify", "verify"}, {"recorded verify", ""},
+		{"begun rollback.deploy", ""}, {"ran rollback.deploy", "rollback.deploy"}, {"recorded rollback.deploy", ""},
+		{"ran rollback.stage", "rollback.stage"}, {"recorded rollback.stage", ""},
+		{"journaled", ""}, {"finishing", ""}, {"finished", ""},
+	}
+	for _, c := range cases {
+		t.Run(c.point, func(t *testing.T) {
+			home := t.TempDir()
+			cmd, out := child(t, childOrder{Home: home, Plan: crashPlan(1), KillAt: c.point})
+			if err := cmd.Wait(); err == nil || out.Len() > 0 {
+				t.Fatalf("the process was to be killed in silence: %v\n%s", err, out)
+			}
+			before := effects(t, home)
+			l := crashLab(t, home)
+			if _, err := l.ResumeAll(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			wantEnd(t, l)
+			got := effects(t, home)
+			checkEffects(t, got)
+			for _, s := range append(l.outcomes(runID(1)), "") {
+				name, _, _ := strings.Cut(s, " ")
+				// Others may be at work at the same time; only those begun before can begin again.
+				if n := count(got, name+":begin"); name != "" && n > 1 && name != c.again && count(before, name+":begin") == n {
+					t.Errorf("%s began %d times", name, n)
+				}
+			}
+			if c.again != "" && count(got, c.again+":begin") != 2 {
+				t.Errorf("%s began %d times, want it again", c.again, count(got, c.again+":begin"))
+			}
+			if _, point, ok := strings.Cut(c.point, "recorded "); ok && count(got, point+":begin") != 1 {
+				t.Errorf("%s began %d times although its result was recorded", point, count(got, point+":begin"))
+			}
+		})
+	}
+}
+
+func wantEnd(t *testing.T, l *lab) {
+	t.Helper()
+	run, err := l.Store.Run(t.Context(), runID(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRun(t, run, record.Ended, delivery.OutcomeRolledBack, "verify: 503")
+	for _, s := range l.outcomes(run.ID) {
+		if strings.HasSuffix(s, "unfinished") {
+			t.Errorf("recorded as %s", s)
+		}
+	}
+}
+
+// TestKilledAtRandom kills processes at any instant, again and again.
+func TestKilledAtRandom(t *testing.T) {
+	seeds := uint64(30)
+	if testing.Short() {
+		seeds = 5
+	}
+	repeated, kills := 0, 0
+	for seed := range seeds {
+		random := rand.New(rand.NewPCG(seed, 7))
+		home := t.TempDir()
+		recorded := map[string]int{} // by step that was complete at a kill: how often it had begun
+		for range 1 + random.IntN(3) {
+			lines := len(effects(t, home)) + random.IntN(2*len(crashPlan(1).Steps))
+			pause := time.Duration(random.IntN(4000)) * time.Microsecond
+			cmd, out := child(t, childOrder{Home: home, Plan: crashPlan(1)})
+			if err := killAfter(t, cmd, home, lines, pause); err == nil {
+				break // it was faster
+			}
+			kills++
+			if out.Len() > 0 {
+				t.Fatalf("seed %d: the process said: %s", seed, out)
+			}
+			for _, name := range completed(t, home) {
+				if _, ok := recorded[name]; !ok {
+					recorded[name] = count(effects(t, home), name+":begin")
+				}
+			}
+		}
+		l := crashLab(t, home)
+		if _, err := l.ResumeAll(t.Context()); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		l.run(crashPlan(1)) // if it was killed before the run was queued
+		wantEnd(t, l)
+		got := effects(t, home)
+		checkEffects(t, got)
+		for name, n := range recorded {
+			if now := count(got, name+":begin"); now != n {
+				t.Errorf("seed %d: %s was complete and ran again (%d, then %d times)", seed, name, n, now)
+			}
+		}
+		repeated += len(got) - 2*(len(crashPlan(1).Steps)+2)
+		if t.Failed() {
+			t.Fatalf("seed %d: %v", seed, got)
+		}
+	}
+	t.Logf("%d runs survived %d kills; steps that were cut off wrote %d lines again", seeds, kills, repeated)
+	if kills < int(seeds) {
+		t.Errorf("only %d kills: the processes were too fast for this test", kills)
+	}
+}
+
+// killAfter kills the process a pause after it has had so many effects, and
+// returns how it ended: nil if it came to its end before.
+func killAfter(t *testing.T, cmd *exec.Cmd, home string, lines int, pause time.Duration) error {
+	t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	look := time.NewTicker(200 * time.Microsecond)
+	defer look.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-look.C:
+		}
+		if len(effects(t, home)) >= lines {
+			time.AfterFunc(pause, func() { cmd.Process.Kill() })
+			return <-ended
+		}
+	}
+}
+
+// completed are the steps whose results the journal of a dead process holds.
+func completed(t *testing.T, home string) []string {
+	t.Helper()
+	path := filepath.Join(home, "engine.db")
+	if _, err := os.Stat(path); err != nil {
+		return nil
+	}
+	if len(rows(t, path, "SELECT name FROM sqlite_master WHERE name = 'operation_outputs'")) == 0 {
+		return nil
+	}
+	return rows(t, path, "SELECT function_name FROM operation_outputs")
+}
+
+// TestDeadProcessAhead: two processes, one environment; the first is killed.
+func TestDeadProcessAhead(t *testing.T) {
+	home := t.TempDir()
+	cmd, _ := child(t, childOrder{Home: home, Plan: crashPlan(1), Hold: "deploy"})
+	for !slices.Contains(effects(t, home), "deploy:end") {
+		if cmd.ProcessState != nil || t.Context().Err() != nil {
+			t.Fatal("the process did not get to its deployment")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	l := crashLab(t, home)
+	queued := make(chan struct{})
+	l.Fault = func(point string) {
+		if point == "queued" {
+			close(queued)
+		}
+	}
+	second := newPlan(2, step.Spec{Name: "later"})
+	ended := make(chan record.Run)
+	go func() { r, _ := l.Run(context.Background(), second); ended <- r }()
+	<-queued
+	if head, ok, err := l.Store.Head(t.Context(), "prod"); err != nil || !ok || head.ID != runID(1) || head.PID != cmd.Process.Pid {
+		t.Errorf("head: %+v, %v", head, err)
+	}
+	if len(l.started()) > 0 {
+		t.Errorf("it did not wait: %v", l.started())
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	wantRun(t, <-ended, record.Ended, delivery.Succeeded, "")
+	wantEnd(t, l)
+	checkEffects(t, effects(t, home))
+	ran := l.started()
+	if ran[0] != "deploy/1" || ran[len(ran)-1] != "later/1" {
+		t.Errorf("ran %v, want the first run's steps and then ours", ran)
+	}
+}

@@ -1,0 +1,220 @@
+package plan_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// TestSkip proves that only a commit without consequence is skipped.
+func TestSkip(t *testing.T) {
+	other := serving("README.md")
+	other.Data[0].Digest = "sha256:ffff456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	several := serving("README.md")
+	several.Data = append(several.Data, plan.Data{Path: "/srv/more.csv", Digest: digest})
+	unknown := serving("README.md")
+	unknown.Changed = nil
+	nothing := serving("README.md")
+	nothing.Serving = nil
+	cases := []struct {
+		name    string
+		trigger plan.Trigger
+		facts   plan.Facts
+		skip    bool
+	}{
+		{"documents", plan.Trigger{}, serving("README.md", "docs/deep/x.png"), true},
+		{"code too", plan.Trigger{}, serving("README.md", "cmd/api/main.go"), false},
+		{"the file itself", plan.Trigger{}, serving("slipway.yaml"), false},
+		{"nothing", plan.Trigger{}, serving(), false},
+		{"new data", plan.Trigger{}, other, false},
+		{"two data files, together unknown", plan.Trigger{}, several, false},
+		{"unknown changes", plan.Trigger{}, unknown, false},
+		{"nothing serves", plan.Trigger{}, nothing, false},
+		{"retrain", plan.Trigger{Retrain: true}, serving("README.md"), false},
+		{"until", plan.Trigger{Until: "build"}, serving("README.md"), false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			c.trigger.Environment = "prod"
+			p, err := plan.Make(project(t, file), c.trigger, c.facts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (p.Skip != "") != c.skip || (len(p.Steps) == 0) != c.skip {
+				t.Errorf("skip %q with %d steps", p.Skip, len(p.Steps))
+			}
+		})
+	}
+}
+
+// TestInputs proves what changes which step's inputs.
+func TestInputs(t *testing.T) {
+	digests := func(change func(*plan.Facts)) map[string]delivery.Digest {
+		f := facts()
+		change(&f)
+		p, err := plan.Make(project(t, file), plan.Trigger{Environment: "prod"}, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]delivery.Digest{}
+		for _, s := range p.Steps {
+			if s.Cacheable {
+				out[s.Name] = s.Inputs
+			}
+		}
+		return out
+	}
+	edit := func(path string) func(*plan.Facts) {
+		return func(f *plan.Facts) {
+			for i := range f.Files {
+				if f.Files[i].Path == path {
+					f.Files[i].Blob = blob(20)
+				}
+			}
+		}
+	}
+	base := digests(func(*plan.Facts) {})
+	cases := map[string]struct {
+		change func(*plan.Facts)
+		want   string
+	}{
+		"ignored file":  {edit("README.md"), ""},
+		"slipway.yaml":  {edit("slipway.yaml"), ""},
+		"server":        {edit("cmd/api/main.go"), "build test.unit test.vet"},
+		"training":      {edit("cmd/train/main.go"), "build test.unit test.vet train"},
+		"evaluation":    {edit("cmd/evaluate/main.go"), "build evaluate test.unit test.vet"},
+		"data":          {func(f *plan.Facts) { f.Data[0].Digest = "sha256:" + delivery.Digest(strings.Repeat("f", 64)) }, "evaluate train"},
+		"place of data": {func(f *plan.Facts) { f.Data[0].Path = "/elsewhere/data.csv" }, ""},
+		"mode":          {func(f *plan.Facts) { f.Files[3].Mode = "100755" }, "build test.unit test.vet train"},
+		"renamed":       {func(f *plan.Facts) { f.Files[3].Path = "cmd/train/other.go" }, "build test.unit test.vet train"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			var changed []string
+			for step, d := range digests(c.change) {
+				if base[step] != d {
+					changed = append(changed, step)
+				}
+			}
+			slices.Sort(changed)
+			if got := strings.Join(changed, " "); got != c.want {
+				t.Errorf("changes %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestValidate(t *testing.T) {
+	good, err := plan.Make(project(t, file), plan.Trigger{Environment: "prod"}, facts())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]struct {
+		change func(*plan.Plan)
+		kind   fault.Kind
+	}{
+		"newer":              {func(p *plan.Plan) { p.Version = plan.Version + 1 }, fault.Conflict},
+		"no version":         {func(p *plan.Plan) { p.Version = 0 }, fault.Corrupt},
+		"purpose":            {func(p *plan.Plan) { p.Purpose = "party" }, fault.Corrupt},
+		"run":                {func(p *plan.Plan) { p.Run = "../../etc" }, fault.Corrupt},
+		"service":            {func(p *plan.Plan) { p.Service = "a/b" }, fault.Corrupt},
+		"environment":        {func(p *plan.Plan) { p.Environment = "" }, fault.Corrupt},
+		"commit":             {func(p *plan.Plan) { p.Commit.Tree = "--help" }, fault.Corrupt},
+		"replaces":           {func(p *plan.Plan) { p.Replaces = "x" }, fault.Corrupt},
+		"no steps":           {func(p *plan.Plan) { p.Steps = nil }, fault.Corrupt},
+		"many steps":         {func(p *plan.Plan) { p.Steps = make([]step.Spec, 501) }, fault.Corrupt},
+		"name":               {func(p *plan.Plan) { p.Steps[0].Name = "../x" }, fault.Corrupt},
+		"twice":              {func(p *plan.Plan) { p.Steps[1].Name = p.Steps[0].Name }, fault.Corrupt},
+		"kind":               {func(p *plan.Plan) { p.Steps[0].Kind = "shell" }, fault.Corrupt},
+		"undo":               {func(p *plan.Plan) { p.Steps[0].Undo = "shell" }, fault.Corrupt},
+		"action":             {func(p *plan.Plan) { p.Steps[0].Action = "" }, fault.Corrupt},
+		"inputs":             {func(p *plan.Plan) { p.Steps[0].Inputs = "md5:x" }, fault.Corrupt},
+		"timeout":            {func(p *plan.Plan) { p.Steps[0].Timeout = -1 }, fault.Corrupt},
+		"with":               {func(p *plan.Plan) { p.Steps[0].With = json.RawMessage(`null`) }, fault.Corrupt},
+		"itself":             {func(p *plan.Plan) { p.Steps[0].Needs = []string{p.Steps[0].Name} }, fault.Corrupt},
+		"later":              {func(p *plan.Plan) { p.Steps[0].Needs = []string{"push"} }, fault.Corrupt},
+		"reads without need": {func(p *plan.Plan) { p.Steps[0].Reads = []string{"push"} }, fault.Corrupt},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			p := good
+			p.Steps = slices.Clone(good.Steps)
+			c.change(&p)
+			if err := plan.Validate(p); !fault.Is(err, c.kind) {
+				t.Errorf("%v, want %s", err, c.kind)
+			}
+		})
+	}
+	if err := plan.Validate(good); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzMake(f *testing.F) {
+	f.Add(file, "push", "main", "", "", byte(0), "cmd/train/main.go", "a")
+	f.Add(file, "pull_request", "main", "prod", "evaluate", byte(1), "README.md", "docs/x")
+	f.Add(file, "", "release/[", "prod", "test", byte(9), "**", "[")
+	f.Fuzz(func(t *testing.T, text, event, branch, env, until string, flags byte, path1, path2 string) {
+		if len(text) > 1<<13 {
+			return
+		}
+		p, err := config.Parse("slipway.yaml", []byte(text), nil)
+		if err != nil {
+			return
+		}
+		given := facts()
+		if flags&1 != 0 {
+			given = serving(path1, path2)
+		}
+		given.Files = append(given.Files, port.File{Path: path1, Mode: "100644", Blob: path2})
+		if flags&2 != 0 {
+			given.Recall = all(path2)
+		}
+		made, err := plan.Make(p, plan.Trigger{
+			Event: event, Branch: branch, Environment: delivery.Environment(env), Until: until,
+			Retrain: flags&4 != 0, DeployOnly: flags&8 != 0, Rollback: flags&16 != 0,
+		}, given)
+		if err != nil {
+			if fault.Is(err, fault.Internal) {
+				t.Errorf("our own mistake: %v", err)
+			}
+			return
+		}
+		sound(t, made)
+	})
+}
+
+func FuzzValidate(f *testing.F) {
+	p, err := plan.Make(project(f, file), plan.Trigger{Environment: "prod"}, facts())
+	if err != nil {
+		f.Fatal(err)
+	}
+	raw, err := json.Marshal(p)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var p plan.Plan
+		if json.Unmarshal(raw, &p) != nil || plan.Validate(p) != nil {
+			return
+		}
+		before := map[string]bool{}
+		for _, s := range p.Steps {
+			for _, n := range s.Needs {
+				if !before[n] {
+					t.Errorf("a need that does not come before: %s", raw)
+				}
+			}
+			before[s.Name] = true
+		}
+	})
+}

@@ -1,0 +1,152 @@
+package approve
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+const run = delivery.RunID("20260102-030405-abcd")
+
+type word struct {
+	by, why string
+	yes     bool
+}
+
+func TestApprove(t *testing.T) {
+	yes := func(names ...string) (words []word) {
+		for _, n := range names {
+			words = append(words, word{by: n, yes: true})
+		}
+		return words
+	}
+	pending := delivery.PendingApproval
+	cases := []struct {
+		name    string
+		with    step.ApproveWith
+		status  delivery.ModelStatus
+		words   []word
+		outcome delivery.Outcome
+		says    string
+		hint    string
+		by      string
+	}{
+		{name: "nobody has to", outcome: delivery.Succeeded, says: "nobody"},
+		{name: "by itself", with: step.ApproveWith{Model: true, Auto: true}, status: pending, outcome: delivery.Succeeded, says: "approved by auto: gates passed"},
+		{name: "manual", with: step.ApproveWith{Model: true}, status: pending, outcome: delivery.Waiting, says: "model m:1 waits", hint: "slipway approve m:1"},
+		{name: "approved", with: step.ApproveWith{Model: true}, status: delivery.Approved, outcome: delivery.Succeeded, says: "approved by dan: fine"},
+		{name: "rejected", with: step.ApproveWith{Model: true}, status: delivery.Rejected, outcome: delivery.OutcomeFailed, says: "rejected by dan: fine"},
+		{name: "rejected is not overruled", with: step.ApproveWith{Model: true, Auto: true}, status: delivery.Rejected, outcome: delivery.OutcomeFailed, says: "rejected by dan"},
+		{name: "nobody spoke", with: step.ApproveWith{Deploy: 1}, outcome: delivery.Waiting, says: "0 of 1", hint: "slipway approve " + string(run)},
+		{name: "one is enough, the starter too", with: step.ApproveWith{Deploy: 1}, words: yes("bob"), outcome: delivery.Succeeded, by: "bob"},
+		{name: "two others", with: step.ApproveWith{Deploy: 2}, words: yes("ann", "cy"), outcome: delivery.Succeeded, by: "ann,cy"},
+		{name: "the starter is no other", with: step.ApproveWith{Deploy: 2}, words: yes("bob", "ann"), outcome: delivery.Waiting, says: "1 of 2 approvals for prod, not counting bob", hint: "slipway approve"},
+		{name: "a no", with: step.ApproveWith{Deploy: 1}, words: []word{{"ann", "", true}, {"cy", "friday", false}}, outcome: delivery.OutcomeFailed, says: "cy said no: friday"},
+		{name: "the starter's no", with: step.ApproveWith{Deploy: 2}, words: append(yes("ann", "cy"), word{"bob", "", false}), outcome: delivery.OutcomeFailed, says: "bob said no"},
+		{name: "both wait", with: step.ApproveWith{Model: true, Deploy: 1}, status: pending, outcome: delivery.Waiting, says: "0 of 1", hint: "slipway approve m:1; slipway approve " + string(run)},
+		{name: "a no wins over waiting", with: step.ApproveWith{Model: true, Deploy: 1}, status: pending, words: []word{{"ann", "", false}}, outcome: delivery.OutcomeFailed, says: "ann said no"},
+		{name: "waiting wins over yes", with: step.ApproveWith{Model: true, Deploy: 1}, status: pending, words: yes("ann"), outcome: delivery.Waiting, hint: "slipway approve m:1"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			ledger, r := scene(t, c.with, c.status)
+			for _, w := range c.words {
+				_ = ledger.Approve(t.Context(), port.Approval{Run: run, Subject: "deploy", By: w.by, Yes: w.yes, Why: w.why})
+			}
+			var told []delivery.Answer
+			r.Emit = func(e event.Event) { told = append(told, *e.Answer) }
+			res, err := Step{Models: ledger, Approvals: ledger}.Run(t.Context(), r)
+			if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Summary, c.says) || res.Hint != c.hint && !strings.HasPrefix(res.Hint, c.hint+" ") {
+				t.Fatalf("%s %q hint %q, %v", res.Outcome, res.Summary, res.Hint, err)
+			}
+			if (res.Cause == "") != (c.outcome == delivery.Succeeded) || len(told) != len(res.Answers) {
+				t.Errorf("cause %q, told %v", res.Cause, told)
+			}
+			var out step.Approved
+			_ = json.Unmarshal(res.Output, &out)
+			if c.by != "" && strings.Join(out.By, ",") != c.by || c.with.Model != (out.Model != nil) {
+				t.Errorf("%+v", out)
+			}
+		})
+	}
+}
+
+func scene(t *testing.T, w step.ApproveWith, status delivery.ModelStatus) (*fake.Ledger, step.Request) {
+	t.Helper()
+	ledger := &fake.Ledger{}
+	with, _ := json.Marshal(w)
+	r := step.Request{Run: run, By: "bob", Environment: "prod", Spec: step.Spec{Name: "approve", With: with}}
+	if status != "" {
+		m, _ := ledger.Register(t.Context(), "m", fake.Digest(1), nil, delivery.Lineage{})
+		if status != delivery.PendingApproval {
+			_, _ = ledger.Decide(t.Context(), m.ModelRef, status, "dan", "fine")
+		}
+		reg, _ := json.Marshal(step.Registered{Model: m.ModelRef})
+		r.Given = map[string]json.RawMessage{"register": reg}
+	}
+	return ledger, r
+}
+
+// TestOthersWordsDoNotCount: another run's, another subject's, and a second word.
+func TestOthersWordsDoNotCount(t *testing.T) {
+	ledger, r := scene(t, step.ApproveWith{Deploy: 2}, "")
+	for _, a := range []port.Approval{
+		{Run: "20260101-000000-zzzz", Subject: "deploy", By: "ann", Yes: true},
+		{Run: run, Subject: "model m:1", By: "cy", Yes: true},
+		{Run: run, Subject: "deploy", By: "", Yes: true},
+		{Run: run, Subject: "deploy", By: "dan", Yes: true},
+		{Run: run, Subject: "deploy", By: "dan", Yes: true},
+	} {
+		_ = ledger.Approve(t.Context(), a)
+	}
+	res, err := Step{Models: ledger, Approvals: ledger}.Run(t.Context(), r)
+	if err != nil || res.Outcome != delivery.Waiting || !strings.Contains(res.Summary, "1 of 2") {
+		t.Errorf("%+v, %v", res, err)
+	}
+}
+
+// quick is a person who rejects in the moment before the automatic approval.
+type quick struct{ *fake.Ledger }
+
+func (q quick) Decide(ctx context.Context, ref delivery.ModelRef, status delivery.ModelStatus, by, why string) (delivery.ModelVersion, error) {
+	if _, err := q.Ledger.Decide(ctx, ref, delivery.Rejected, "ann", "stop"); err != nil {
+		return delivery.ModelVersion{}, err
+	}
+	return q.Ledger.Decide(ctx, ref, status, by, why)
+}
+
+func TestPersonWinsTheRace(t *testing.T) {
+	ledger, r := scene(t, step.ApproveWith{Model: true, Auto: true}, delivery.PendingApproval)
+	res, err := Step{Models: quick{ledger}, Approvals: ledger}.Run(t.Context(), r)
+	if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, "rejected by ann: stop") {
+		t.Errorf("%+v, %v", res, err)
+	}
+}
+
+func TestTrouble(t *testing.T) {
+	ledger, r := scene(t, step.ApproveWith{Model: true}, delivery.Approved)
+	reg, _ := json.Marshal(step.Registered{Model: delivery.ModelRef{Group: "m", Version: 1, Digest: fake.Digest(2)}})
+	r.Given["register"] = reg
+	if _, err := (Step{Models: ledger, Approvals: ledger}).Run(t.Context(), r); !fault.Is(err, fault.Corrupt) {
+		t.Errorf("another artifact: %v", err)
+	}
+	r.Given = nil
+	if _, err := (Step{Models: ledger, Approvals: ledger}).Run(t.Context(), r); !fault.Is(err, fault.Internal) {
+		t.Errorf("nothing registered: %v", err)
+	}
+	down := errors.New("disk")
+	ledger, r = scene(t, step.ApproveWith{Deploy: 1}, "")
+	ledger.Fail = func(string) error { return down }
+	if _, err := (Step{Models: ledger, Approvals: ledger}).Run(t.Context(), r); !errors.Is(err, down) {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,113 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+func request(t *testing.T, log *bytes.Buffer) step.Request {
+	t.Helper()
+	return step.Request{
+		Run: "20260102-030405-abcd", Service: "api", Artifacts: t.TempDir(), Log: log,
+		Commit:   delivery.Commit{SHA: strings.Repeat("a", 40)},
+		Spec:     step.Spec{Name: "build", Inputs: fake.Digest(3), With: json.RawMessage(`{"go":"./cmd/api","repository":"mlops/api","env":{"GOFLAGS":"-tags=x"}}`)},
+		Checkout: func(context.Context) (string, error) { return "/checkout", nil },
+	}
+}
+
+func TestBuild(t *testing.T) {
+	var log bytes.Buffer
+	b := &fake.Builder{}
+	r := request(t, &log)
+	res, err := Step{b}.Run(t.Context(), r)
+	if err != nil || res.Outcome != delivery.Succeeded {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	var out step.Built
+	_ = json.Unmarshal(res.Output, &out)
+	if out.Layout != filepath.Join(r.Artifacts, "images", fake.Digest(3).Hex()) || res.Summary != "sha256:"+out.Digest.Short()+" 266 B" {
+		t.Errorf("%+v, %q", out, res.Summary)
+	}
+	o := b.Built[0]
+	if o.Dir != "/checkout" || o.Go != "./cmd/api" || o.Repository != "mlops/api" || o.Env["GOFLAGS"] != "-tags=x" || o.Commit.SHA != r.Commit.SHA {
+		t.Errorf("%+v", o)
+	}
+	if log.String() != "compiling ./cmd/api\n" {
+		t.Errorf("log %q", log.String())
+	}
+	r.Spec.Inputs = ""
+	if got := layout(r); filepath.Base(got) != string(r.Run) {
+		t.Errorf("layout without inputs: %s", got)
+	}
+	if f, err := (Step{b}).Fingerprint(t.Context(), r.Spec); f != "fake1" || err != nil {
+		t.Errorf("%q, %v", f, err)
+	}
+}
+
+func TestCodeThatDoesNotCompileIsAResult(t *testing.T) {
+	r := request(t, &bytes.Buffer{})
+	res, err := Step{&fake.Builder{Fail: fault.New(fault.Failed, "main.go:3: undefined: x").Hint("mend it")}}.Run(t.Context(), r)
+	if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, "undefined: x") || res.Hint != "mend it" {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if _, err := (Step{&fake.Builder{Fail: errors.New("disk")}}).Run(t.Context(), r); err == nil {
+		t.Error("trouble on the way is no error")
+	}
+}
+
+func TestReuseLooksAtTheLayout(t *testing.T) {
+	damage := map[string]func(dir string, manifest delivery.Digest){
+		"gone":     func(dir string, _ delivery.Digest) { _ = os.RemoveAll(dir) },
+		"no index": func(dir string, _ delivery.Digest) { _ = os.Remove(dir + "/index.json") },
+		"another index": func(dir string, _ delivery.Digest) {
+			_ = os.WriteFile(dir+"/index.json", []byte(`{"manifests":[]}`), 0o644)
+		},
+		"no manifest":    func(dir string, d delivery.Digest) { _ = os.Remove(blob(dir, d)) },
+		"other manifest": func(dir string, d delivery.Digest) { _ = os.WriteFile(blob(dir, d), []byte(`{}`), 0o644) },
+		"layer cut": func(dir string, d delivery.Digest) {
+			raw, _ := os.ReadFile(blob(dir, d))
+			var m struct{ Layers []descriptor }
+			_ = json.Unmarshal(raw, &m)
+			_ = os.Truncate(blob(dir, m.Layers[0].Digest), 3)
+		},
+	}
+	for name, do := range damage {
+		r := request(t, &bytes.Buffer{})
+		s := Step{&fake.Builder{}}
+		res, err := s.Run(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok, err := s.Reuse(t.Context(), r, res); !ok || err != nil {
+			t.Fatalf("a whole layout: %v, %v", ok, err)
+		}
+		var out step.Built
+		_ = json.Unmarshal(res.Output, &out)
+		do(out.Layout, out.Digest)
+		if _, ok, err := s.Reuse(t.Context(), r, res); ok || err != nil {
+			t.Errorf("%s: %v, %v", name, ok, err)
+		}
+	}
+	if _, ok, err := (Step{}).Reuse(t.Context(), step.Request{}, step.Result{Output: json.RawMessage(`{"digest":"sha256:../../x","layout":"/"}`)}); ok || err != nil {
+		t.Errorf("a digest that is none: %v, %v", ok, err)
+	}
+}
+
+func TestSize(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 7_100_000: "7.1 MB", 1500: "1.5 kB", 2_000_000_000: "2.0 GB"} {
+		if got := size(n); got != want {
+			t.Errorf("%d: %s", n, got)
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package probe
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+func TestRead(t *testing.T) {
+	const id = "r-0123456789ab"
+	model := &delivery.ModelRef{Group: "retail", Version: 7}
+	cases := []struct {
+		status int
+		body   string
+		model  *delivery.ModelRef
+		says   string // "" is healthy
+		fatal  bool   // where only this release answers
+		shared bool   // and where others may
+	}{
+		{200, `{"status":"ok","release":"r-0123456789ab","model_version":"7"}`, model, "", false, false},
+		{200, `{"status":"OK","release":"r-0123456789ab","model_version":7}`, model, "", false, false},
+		{204, `{"status":"healthy","release":"r-0123456789ab","model_version":"retail:7"}`, model, "", false, false},
+		{200, `{"status":"ok","release":"r-0123456789ab"}`, nil, "", false, false},
+		{200, `{"status":"ok","release":"r-0123456789ab","model_version":"8"}`, model, `version "8", not 7`, true, true},
+		{200, `{"status":"ok","release":"r-0123456789ab","model_version":"77"}`, model, "not 7", true, true},
+		{200, `{"status":"ok","release":"r-0123456789ab","model_version":"other:7"}`, model, "not 7", true, true},
+		{200, `{"status":"ok","release":"r-0123456789ab"}`, model, "(not named)", true, true},
+		{200, `{"status":"starting","release":"r-0123456789ab","model_version":"7"}`, model, `"starting"`, false, false},
+		{200, `{"release":"r-0123456789ab","model_version":"7"}`, model, `status is ""`, false, false},
+		{200, `{"status":"ok","release":"r-ffffffffffff","model_version":"7"}`, model, "r-ffffffffffff answers", true, false},
+		{200, `{"status":"ok","model_version":"7"}`, model, "does not name the release", true, false},
+		{200, `OK`, model, "no JSON", true, false},
+		{200, `[]`, model, "no JSON", true, false},
+		{200, ``, model, "no JSON", true, false},
+		{503, `{"status":"ok","release":"r-0123456789ab","model_version":"7"}`, model, "answers 503", false, false},
+		{302, ``, model, "answers 302", false, false},
+		{404, `nope`, model, `answers 404: "nope"`, true, false},
+	}
+	for _, c := range cases {
+		for _, alone := range []bool{true, false} {
+			s := read(port.Reply{Status: c.status, Body: []byte(c.body)}, Want{Release: id, Model: c.model, Health: "/health", Alone: alone})
+			if (s.trouble == "") != (c.says == "") || !strings.Contains(s.trouble, c.says) {
+				t.Errorf("%d %s: %q, want %q", c.status, c.body, s.trouble, c.says)
+			}
+			if want := c.fatal && alone || c.shared; s.fatal != want {
+				t.Errorf("%d %s, alone %v: fatal %v", c.status, c.body, alone, s.fatal)
+			}
+		}
+	}
+	long := read(port.Reply{Status: 200, Body: []byte(`{"release":"` + strings.Repeat("x", 1<<20) + `"}`)}, Want{Release: id})
+	if len(long.trouble) > 200 {
+		t.Errorf("%d bytes of trouble", len(long.trouble))
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add(200, []byte(`{"status":"ok","release":"r-0123456789ab","model_version":"7"}`))
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		s := read(port.Reply{Status: status, Body: body}, Want{Release: "r-0123456789ab", Model: &delivery.ModelRef{Group: "m", Version: 7}})
+		if s.trouble == "" && (status < 200 || status > 299 || !strings.Contains(string(body), "0123456789ab")) {
+			t.Errorf("%d %q is healthy", status, body)
+		}
+	})
+}
+
+func TestDown(t *testing.T) {
+	const id = "r-0123456789ab"
+	rep := func(rel delivery.ReleaseID, state string) port.Replica {
+		return port.Replica{Release: rel, State: state, Cause: "exit 137"}
+	}
+	cases := []struct {
+		name     string
+		replicas []port.Replica
+		says     string
+	}{
+		{"unknown", nil, ""},
+		{"ready", []port.Replica{rep(id, "ready")}, ""},
+		{"one of two", []port.Replica{rep(id, "backoff"), rep(id, "starting")}, ""},
+		{"all", []port.Replica{rep(id, "backoff"), rep(id, "exited"), rep("r-other", "ready")}, "all of its 2 replicas have ended: exit 137"},
+		{"only others", []port.Replica{rep("r-other", "ready")}, "none of its replicas runs"},
+	}
+	for _, c := range cases {
+		if got := Down(port.Observation{Replicas: c.replicas}, id); got != c.says {
+			t.Errorf("%s: %q", c.name, got)
+		}
+	}
+}
+
+func TestCompile(t *testing.T) {
+	s, err := Compile([]step.Check{{Path: "/a"}, {Name: "b", Path: "b", JSON: "{}", Method: "PUT", Status: 201}})
+	if err != nil || s[0].Name != "1 /a" || s[0].Status != 200 || method(s[0]) != "GET" || method(s[1]) != "PUT" || s[1].Status != 201 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if _, err := Compile([]step.Check{{Name: "x", Expect: []string{"boddy.a == 1"}}}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "smoke check x") {
+		t.Errorf("%v", err)
+	}
+	for _, c := range [][3]string{{"http://h", "/a", "http://h/a"}, {"http://h/", "a", "http://h/a"}, {"http://h/x/", "/a?b=c", "http://h/x/a?b=c"}} {
+		if got := join(c[0], c[1]); got != c[2] {
+			t.Errorf("%s", got)
+		}
+	}
+}

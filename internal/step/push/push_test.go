@@ -1,0 +1,70 @@
+package push
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+func request(said *[]string) step.Request {
+	built, _ := json.Marshal(step.Built{BuiltImage: port.BuiltImage{Digest: fake.Digest(1), Layout: "/layout"}})
+	return step.Request{
+		Run: "20260102-030405-abcd", Commit: delivery.Commit{SHA: strings.Repeat("a", 40)},
+		Spec:  step.Spec{Name: "push", With: json.RawMessage(`{"repository":"mlops/api"}`)},
+		Given: map[string]json.RawMessage{"build": built},
+		Say:   func(s string) { *said = append(*said, s) },
+	}
+}
+
+func TestPush(t *testing.T) {
+	var said []string
+	s := Step{Images: &fake.Images{}}
+	res, err := s.Run(t.Context(), request(&said))
+	var out step.Pushed
+	_ = json.Unmarshal(res.Output, &out)
+	want := step.Pushed{
+		Image: delivery.Image{Repository: "mlops/api", Digest: fake.Digest(1)}, Tag: "build-20260102-030405-abcd-aaaaaaa",
+		Reference: "localhost/mlops/api@" + string(fake.Digest(1)),
+	}
+	if err != nil || out != want || res.Summary != want.Reference {
+		t.Errorf("%+v, %v", out, err)
+	}
+	if strings.Join(said, "|") != "pushed 1.0 of 2.0 MB|pushed 2.0 of 2.0 MB" {
+		t.Errorf("said %q", said)
+	}
+	if _, ok, err := s.Reuse(t.Context(), step.Request{}, res); !ok || err != nil {
+		t.Errorf("%v, %v", ok, err)
+	}
+	s.Images.(*fake.Images).Forget(want.Image)
+	if _, ok, err := s.Reuse(t.Context(), step.Request{}, res); ok || err != nil {
+		t.Errorf("an image that is gone: %v, %v", ok, err)
+	}
+}
+
+func TestTrouble(t *testing.T) {
+	var said []string
+	denied := fault.New(fault.Denied, "401").Hint("log in")
+	if _, err := (Step{Images: &fake.Images{Fail: denied}}).Run(t.Context(), request(&said)); !fault.Is(err, fault.Denied) || fault.HintOf(err) != "log in" {
+		t.Errorf("%v", err)
+	}
+	other := &fake.Images{Instead: func(i delivery.Image) delivery.Image { i.Digest = fake.Digest(2); return i }}
+	if _, err := (Step{Images: other}).Run(t.Context(), request(&said)); !fault.Is(err, fault.Corrupt) {
+		t.Errorf("another image arrived: %v", err)
+	}
+	r := request(&said)
+	r.Given = nil
+	if _, err := (Step{Images: &fake.Images{}}).Run(t.Context(), r); !fault.Is(err, fault.Internal) {
+		t.Errorf("nothing built: %v", err)
+	}
+	cached := step.Result{Output: json.RawMessage(`{"image":{"repository":"a","digest":"` + string(fake.Digest(1)) + `"}}`)}
+	if _, ok, err := (Step{Images: &fake.Images{Fail: errors.New("down")}}).Reuse(t.Context(), r, cached); ok || err == nil {
+		t.Errorf("a registry that does not answer: %v, %v", ok, err)
+	}
+}

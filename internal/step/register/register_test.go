@@ -1,0 +1,72 @@
+package register
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+func request(t *testing.T) step.Request {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/model.bin", []byte("weights"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	trained, _ := json.Marshal(step.Trained{
+		Dir: "/elsewhere", Data: fake.Digest(4), Job: "20260101-000000-aaaa-train-1", Commit: "c0ffee", Command: "train {{.Data}}", Inputs: fake.Digest(5),
+	})
+	evaluated, _ := json.Marshal(step.Evaluated{Dir: dir, Metrics: delivery.Metrics{"accuracy": 0.9}})
+	return step.Request{
+		Run: "20260102-030405-abcd", Spec: step.Spec{Name: "register", With: json.RawMessage(`{"group":"retail"}`)},
+		Given: map[string]json.RawMessage{"train": trained, "evaluate": evaluated},
+	}
+}
+
+func TestRegister(t *testing.T) {
+	ledger := &fake.Ledger{}
+	s := Step{Artifacts: &fake.Artifacts{}, Models: ledger}
+	r := request(t)
+	res, err := s.Run(t.Context(), r)
+	if err != nil || res.Summary != "retail:1 PendingManualApproval" {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	v, _ := ledger.Model(t.Context(), "retail", 1)
+	want := delivery.Lineage{Commit: "c0ffee", Data: fake.Digest(4), Job: "20260101-000000-aaaa-train-1", Run: "20260101-000000-aaaa", Command: "train {{.Data}}", Training: fake.Digest(5)}
+	if v.Lineage != want || v.Metrics["accuracy"] != 0.9 {
+		t.Errorf("%+v", v)
+	}
+	// The same files in another run are the same version, also once decided.
+	if _, err := ledger.Decide(t.Context(), v.ModelRef, delivery.Rejected, "ann", "biased"); err != nil {
+		t.Fatal(err)
+	}
+	r.Run = "20260103-030405-abcd"
+	res, err = s.Run(t.Context(), r)
+	var out step.Registered
+	_ = json.Unmarshal(res.Output, &out)
+	if err != nil || out.Model != v.ModelRef || out.Status != delivery.Rejected {
+		t.Errorf("%+v, %v", out, err)
+	}
+}
+
+func TestTrouble(t *testing.T) {
+	full := errors.New("disk full")
+	if _, err := (Step{Artifacts: &fake.Artifacts{Fail: full}, Models: &fake.Ledger{}}).Run(t.Context(), request(t)); !errors.Is(err, full) {
+		t.Errorf("%v", err)
+	}
+	r := request(t)
+	r.Spec.With = json.RawMessage(`{}`)
+	if _, err := (Step{}).Run(t.Context(), r); !fault.Is(err, fault.Invalid) {
+		t.Errorf("%v", err)
+	}
+	r = request(t)
+	delete(r.Given, "train")
+	if _, err := (Step{}).Run(t.Context(), r); !fault.Is(err, fault.Internal) {
+		t.Errorf("%v", err)
+	}
+}
