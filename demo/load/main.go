@@ -22,10 +22,10 @@ import (
 )
 
 type tally struct {
-	mu      sync.Mutex
-	took    []time.Duration
-	failed  int
-	first   string
+	mu     sync.Mutex
+	took   []time.Duration
+	failed int
+	first  string
 }
 
 func main() {

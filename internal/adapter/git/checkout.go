@@ -214,7 +214,7 @@ func writable(dir string) error {
 					return chmodErr
 				}
 				if err != nil {
-					return nil // it could not be read until now; the second pass of clean finds what is in it
+					return nil //nolint:nilerr // it could not be read until now; the second pass of clean finds what is in it
 				}
 			}
 		}
