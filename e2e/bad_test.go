@@ -8,37 +8,53 @@ import (
 	"testing"
 )
 
+// wrong is something that a release can do, the step that notices, and words of
+// the cause that people are told.
+type wrong struct {
+	behaviour string
+	step      string
+	says      []string
+}
+
 // TestBadReleases delivers everything that can be wrong with a release: the right
 // cause is named, the old release serves, and the bad one stays out.
 func TestBadReleases(t *testing.T) {
 	t.Parallel()
 	p := tiny(t)
 	good := p.run().wants(0, "deployed").report.Release
-	for _, bad := range []struct {
-		behaviour string
-		step      string   // that notices
-		says      []string // words of the cause
-	}{
+	for _, w := range []wrong{
 		{"predict fails", "deploy", []string{"predict", "500"}},
 		{"crashes", "deploy", []string{"out of cheese"}},
-		{"never ready", "deploy", []string{"ready"}},
 		{"wrong model", "deploy", []string{"999"}},
-		{"even numbers fail", "watch", []string{"error"}},
+		{"even numbers fail", "watch", []string{"error rate"}},
 	} {
-		t.Logf("a release that %s", bad.behaviour)
-		p.behave(bad.behaviour)
-		r := p.underLoad(good, func() result { return p.run().wants(3, "rolled_back") }, bad.step == "watch")
-		if s := r.step(bad.step); s.Outcome != "failed" {
-			t.Errorf("%s: step %s is %s, but it had to notice\n%s", bad.behaviour, bad.step, s.Outcome, r)
-		}
-		for _, word := range bad.says {
-			if !strings.Contains(r.report.Cause, word) {
-				t.Errorf("%s: the cause does not say %q: %s", bad.behaviour, word, r.report.Cause)
-			}
-		}
-		p.kept(good, r)
+		p.refused(good, w)
 	}
 	p.quarantined(good)
+}
+
+// TestNeverReady: the same for a release that starts, and then does nothing.
+func TestNeverReady(t *testing.T) {
+	t.Parallel()
+	p := tiny(t)
+	good := p.run().wants(0, "deployed").report.Release
+	p.refused(good, wrong{"never ready", "deploy", []string{"ready", "503"}})
+}
+
+// refused delivers it while users ask.
+func (p *project) refused(good string, w wrong) {
+	p.t.Helper()
+	p.behave(w.behaviour)
+	r := p.underLoad(good, func() result { return p.run().wants(3, "rolled_back") }, w.step == "watch")
+	if s := r.step(w.step); s.Outcome != "failed" {
+		p.t.Errorf("%s: step %s is %s, but it had to notice\n%s", w.behaviour, w.step, s.Outcome, r)
+	}
+	for _, word := range w.says {
+		if !strings.Contains(r.report.Cause, word) {
+			p.t.Errorf("%s: the cause does not say %q: %s", w.behaviour, word, r.report.Cause)
+		}
+	}
+	p.kept(good, r)
 }
 
 // underLoad does something while users ask. They may notice a release that only

@@ -5,6 +5,7 @@ package e2e
 import (
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -39,8 +40,9 @@ func (p *project) become(uid int) {
 	if err := syscall.Access(filepath.Dir(binary()), 1); err != nil {
 		p.t.Fatal(err)
 	}
-	p.must(filepath.WalkDir(p.base, func(path string, _ fs.DirEntry, err error) error {
-		if err == nil {
+	warm(filepath.Join(home, "cache"))
+	p.must(filepath.WalkDir(p.base, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && (d.IsDir() || !strings.HasPrefix(path, filepath.Join(home, "cache"))) {
 			err = os.Lchown(path, uid, uid)
 		}
 		return err
@@ -54,6 +56,30 @@ func (p *project) become(uid int) {
 	}
 	p.env = append(env, "HOME="+home, "USER=ordinary", "LOGNAME=ordinary", "TMPDIR="+home,
 		"GOCACHE="+filepath.Join(home, "cache"), "GOPATH="+filepath.Join(home, "go"), "GOFLAGS=-buildvcs=false", "GOTOOLCHAIN=local")
+}
+
+// warm fills a build cache with what the caller's has, as links: the user reads
+// them, and can't change them. It saves the time that compiling the standard
+// library takes; where links are not possible the cache stays cold.
+func warm(cache string) {
+	out, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		return
+	}
+	from := strings.TrimSpace(string(out))
+	_ = filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		rel, relErr := filepath.Rel(from, path)
+		if err != nil || relErr != nil {
+			return fs.SkipDir
+		}
+		if d.IsDir() {
+			return os.MkdirAll(filepath.Join(cache, rel), 0o755)
+		}
+		if !d.Type().IsRegular() || filepath.Dir(path) == from {
+			return nil // notes on the cache itself: every cache writes its own
+		}
+		return os.Link(path, filepath.Join(cache, rel))
+	})
 }
 
 // comesBack: after the supervisor's death, `slipway up` brings the same release.

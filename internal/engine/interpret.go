@@ -166,7 +166,8 @@ func (x *execution) tell(name string, kind step.Kind, index int, end ending) {
 // perform waits for what the step needs and for a slot, and runs it. An error
 // means that the journal is closing: nothing is kept.
 func (x *execution) perform(ctx context.Context, n *node) (ending, error) {
-	for _, need := range n.needs {
+	before := n.before() // all of them: in a replay they come from the journal in any order
+	for _, need := range before {
 		select {
 		case <-need.done:
 		case <-ctx.Done():
@@ -191,7 +192,7 @@ func (x *execution) perform(ctx context.Context, n *node) (ending, error) {
 	if why := x.halt.reason(); why != nil {
 		return x.notRun(n, why), nil
 	}
-	return x.carryOut(ctx, work{index: n.index, request: x.request(n.spec, given(n))})
+	return x.carryOut(ctx, work{index: n.index, request: x.request(n.spec, given(before))})
 }
 
 // unmet is the ending of a step that can't run because of one that it needs.
@@ -225,22 +226,31 @@ func (x *execution) notRun(n *node, why *halted) ending {
 	return end
 }
 
-// given are the outputs of everything that the step needs, directly or not.
-func given(n *node) map[string]json.RawMessage {
-	out, seen := map[string]json.RawMessage{}, map[*node]bool{}
-	var visit func(*node)
-	visit = func(n *node) {
-		for _, need := range n.needs {
-			if seen[need] {
-				continue
+// before are all steps that n needs, directly or not, nearest first.
+func (n *node) before() []*node {
+	var out []*node
+	seen := map[*node]bool{}
+	for todo := n.needs; len(todo) > 0; {
+		var next []*node
+		for _, need := range todo {
+			if !seen[need] {
+				seen[need] = true
+				out = append(out, need)
+				next = append(next, need.needs...)
 			}
-			seen[need] = true
-			if len(need.end.Result.Output) > 0 {
-				out[need.spec.Name] = need.end.Result.Output
-			}
-			visit(need)
+		}
+		todo = next
+	}
+	return out
+}
+
+// given are the outputs of those steps.
+func given(before []*node) map[string]json.RawMessage {
+	out := make(map[string]json.RawMessage, len(before))
+	for _, n := range before {
+		if len(n.end.Result.Output) > 0 {
+			out[n.spec.Name] = n.end.Result.Output
 		}
 	}
-	visit(n)
 	return out
 }

@@ -239,6 +239,35 @@ func TestStopWhileAdopting(t *testing.T) {
 	wantRun(t, theirs, record.Ended, delivery.Deployed, "")
 }
 
+// TestReplayGivesEverything: in a replay, the ending of a step that is needed only
+// indirectly may come last.
+func TestReplayGivesEverything(t *testing.T) {
+	home := t.TempDir()
+	p := newPlan(1, step.Spec{Name: "unit"}, step.Spec{Name: "build", Kind: step.Build, Needs: []string{"unit"}},
+		step.Spec{Name: "deploy", Kind: step.Deploy, Needs: []string{"build"}})
+	suspendIn(t, newLab(t, home), "deploy", p)
+	l := newLab(t, home)
+	built := make(chan struct{})
+	l.Fault = func(point string) {
+		switch point {
+		case "recorded build":
+			close(built)
+		case "recorded unit":
+			<-built
+			time.Sleep(50 * time.Millisecond) // the chance for deploy to begin too early
+		}
+	}
+	l.does["deploy"] = func(_ context.Context, r step.Request) (step.Result, error) {
+		if len(r.Given) != 2 {
+			t.Errorf("given: %s", r.Given)
+		}
+		return step.Succeed("", nil)
+	}
+	if run, err := l.Resume(t.Context(), p.Run); err != nil || run.Outcome != delivery.Deployed {
+		t.Errorf("%+v, %v", run, err)
+	}
+}
+
 // TestManyRecoveries: DBOS gives up after 100 by default.
 func TestManyRecoveries(t *testing.T) {
 	l := newLab(t, t.TempDir())

@@ -1,14 +1,8 @@
 package oci_test
 
 import (
-	"archive/tar"
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,15 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-cd/slipway/internal/adapter/oci"
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -281,153 +268,4 @@ func TestNoEmbeddedRegistry(t *testing.T) {
 	if !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
 		t.Errorf("Has = %v, want invalid, with a hint", err)
 	}
-}
-
-func TestDiskFull(t *testing.T) {
-	if os.Getuid() != 0 || runtime.GOOS != "linux" {
-		t.Skip("mounting a small file system needs root on Linux")
-	}
-	disk := t.TempDir()
-	if err := syscall.Mount("none", disk, "tmpfs", 0, "size=4m"); err != nil {
-		t.Skipf("this machine allows no mount: %v", err)
-	}
-	defer syscall.Unmount(disk, syscall.MNT_DETACH)
-	big, small := t.TempDir(), t.TempDir()
-	bigImage := delivery.Image{Repository: "a/b", Digest: bigLayout(t, big, 8<<20).Digest}
-	e, err := oci.OpenEmbedded(filepath.Join(disk, "registry"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	r := in(e)
-	wantFull := func(act string, err error) {
-		t.Helper()
-		if !fault.Is(err, fault.Exhausted) || !strings.Contains(err.Error(), "no space left") || !strings.Contains(err.Error(), disk) {
-			t.Errorf("%s on a full disk = %v", act, err)
-		}
-	}
-	_, err = r.Push(t.Context(), big, bigImage, "v1", nil)
-	wantFull("push", err)
-	if !strings.Contains(fmt.Sprint(err), "the image needs 8.0 MB") {
-		t.Errorf("it does not say how much: %v", err)
-	}
-	_, err = r.Store(t.Context(), "m", big, nil)
-	wantFull("store", err)
-	if has, err := r.Has(t.Context(), bigImage); err != nil || has {
-		t.Errorf("Has = %v, %v", has, err)
-	}
-	elsewhere := in(embedded(t))
-	if _, err := elsewhere.Push(t.Context(), big, bigImage, "v1", nil); err != nil {
-		t.Fatal(err)
-	}
-	_, err = elsewhere.Unpack(t.Context(), bigImage, filepath.Join(disk, "rootfs"))
-	wantFull("unpack", err)
-	digest, err := elsewhere.Store(t.Context(), "m", big, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantFull("fetch", elsewhere.Fetch(t.Context(), delivery.ModelRef{Group: "m", Digest: digest}, filepath.Join(disk, "model")))
-	// What failed takes no room, so something smaller still fits.
-	built := porttest.WriteLayout(t, small, port.ImageConfig{}, []porttest.Entry{{Name: "a"}})
-	if _, err := r.Push(t.Context(), small, delivery.Image{Repository: "a/b", Digest: built.Digest}, "v1", nil); err != nil {
-		t.Errorf("a small image after a big one: %v", err)
-	}
-}
-
-// TestDiskFullUnderway fills the disk after the push has looked at it.
-func TestDiskFullUnderway(t *testing.T) {
-	if os.Getuid() != 0 || runtime.GOOS != "linux" {
-		t.Skip("mounting a small file system needs root on Linux")
-	}
-	disk := t.TempDir()
-	if err := syscall.Mount("none", disk, "tmpfs", 0, "size=12m"); err != nil {
-		t.Skipf("this machine allows no mount: %v", err)
-	}
-	defer syscall.Unmount(disk, syscall.MNT_DETACH)
-	dir := t.TempDir()
-	img := delivery.Image{Repository: "a/b", Digest: bigLayout(t, dir, 8<<20).Digest}
-	e, err := oci.OpenEmbedded(disk)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	filled := false
-	_, err = in(e).Push(t.Context(), dir, img, "v1", func(done, _ int64) {
-		if done > 0 && !filled {
-			filled = true
-			_ = os.WriteFile(filepath.Join(disk, "ballast"), make([]byte, 16<<20), 0o600) // fails when the disk is full
-		}
-	})
-	if !filled || !fault.Is(err, fault.Exhausted) {
-		t.Fatalf("Push = %v (disk filled: %v), want exhausted", err, filled)
-	}
-	if left, _ := filepath.Glob(filepath.Join(disk, "docker/registry/v2/repositories/a/b/_uploads/*")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
-	}
-	if err := os.Remove(filepath.Join(disk, "ballast")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := in(e).Push(t.Context(), dir, img, "v1", nil); err != nil {
-		t.Errorf("with room again: %v", err)
-	}
-}
-
-// bigLayout writes an image with one layer of random bytes, none of which is
-// held in memory.
-func bigLayout(t *testing.T, dir string, size int64) port.BuiltImage {
-	t.Helper()
-	layer := &fileLayer{path: filepath.Join(t.TempDir(), "layer.tar")}
-	f, err := os.Create(layer.path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.New()
-	w := tar.NewWriter(io.MultiWriter(f, sum))
-	header := &tar.Header{Name: "weights", Mode: 0o644, Size: size}
-	random := struct{ io.Reader }{rand.NewChaCha8([32]byte{1})}
-	if err := w.WriteHeader(header); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.CopyN(w, random, size); err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(w.Close(), f.Close()); err != nil {
-		t.Fatal(err)
-	}
-	layer.digest = v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum.Sum(nil))}
-	img, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), layer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path, err := layout.Write(dir, empty.Index)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := path.AppendImage(img); err != nil {
-		t.Fatal(err)
-	}
-	digest, err := img.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port.BuiltImage{Digest: delivery.Digest(digest.String()), Layout: dir}
-}
-
-// fileLayer is a layer that is not compressed.
-type fileLayer struct {
-	path   string
-	digest v1.Hash
-}
-
-func (l *fileLayer) Digest() (v1.Hash, error)             { return l.digest, nil }
-func (l *fileLayer) DiffID() (v1.Hash, error)             { return l.digest, nil }
-func (l *fileLayer) Compressed() (io.ReadCloser, error)   { return os.Open(l.path) }
-func (l *fileLayer) Uncompressed() (io.ReadCloser, error) { return os.Open(l.path) }
-func (l *fileLayer) MediaType() (types.MediaType, error)  { return types.OCIUncompressedLayer, nil }
-func (l *fileLayer) Size() (int64, error) {
-	info, err := os.Stat(l.path)
-	if err != nil {
-		return 0, err
-	}
-	return info.Size(), nil
 }

@@ -2,16 +2,12 @@ package process
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -143,39 +139,6 @@ func ready(job port.Job) error {
 	return nil
 }
 
-// launch starts the runner in a session of its own, and returns once that has
-// taken the job.
-func (j *Jobs) launch(folder string, env []string) error {
-	log, err := os.OpenFile(filepath.Join(folder, logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	ours, theirs, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer ours.Close()
-	cmd := exec.Command(j.executable, append(slices.Clone(j.args), folder)...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles, cmd.SysProcAttr = folder, log, log, []*os.File{theirs}, detached()
-	// The environment goes from process to process and never into a file.
-	cmd.Env = append(slices.Clone(env), marker+"="+folder)
-	err = cmd.Start()
-	theirs.Close()
-	if err != nil {
-		return err
-	}
-	go func() { _ = cmd.Wait() }() // so that no zombie stays while we live
-	said, err := io.ReadAll(io.LimitReader(ours, 4096))
-	if err != nil {
-		return err
-	}
-	if text := strings.TrimSpace(string(said)); text != readyWord {
-		return fmt.Errorf("its runner %s: %s", filepath.Base(j.executable), text)
-	}
-	return nil
-}
-
 // Poll tells where the job stands. One whose runner died is ended here for good,
 // so that Done means that nothing of it runs.
 func (j *Jobs) Poll(ctx context.Context, name string) (port.JobState, error) {
@@ -302,50 +265,6 @@ func running(folder string) (alive bool, release func(), err error) {
 		return true, nil, err
 	}
 	return false, func() { f.Close() }, nil
-}
-
-func readStarted(folder string) (started, bool, error) {
-	var s started
-	ok, err := readJSON(folder, startedFile, &s)
-	return s, ok, err
-}
-
-func exists(folder, name string) bool {
-	_, err := os.Stat(filepath.Join(folder, name))
-	return err == nil
-}
-
-// readJSON is ok when the file is there.
-func readJSON(folder, name string, into any) (ok bool, err error) {
-	raw, err := os.ReadFile(filepath.Join(folder, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fault.New(kindOf(err), "read the job's %s", name).Because(err)
-	}
-	if err := json.Unmarshal(raw, into); err != nil {
-		return false, fault.New(fault.Corrupt, "read the job's %s", filepath.Join(folder, name)).Because(err)
-	}
-	return true, nil
-}
-
-// writeJSON replaces the file as a whole, on the disk.
-func writeJSON(folder, name string, v any) error {
-	raw, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(folder, name+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(raw)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), filepath.Join(folder, name))
 }
 
 func kindOf(err error) fault.Kind {

@@ -1,17 +1,19 @@
-// Package shoutrrr tells people about events in chats and by mail: Slack, Teams,
-// Discord, ntfy, SMTP and whatever else the library of that name speaks.
+// Package shoutrrr sends messages to chats and mail through the library of that
+// name, as port.Notifier. An address such as "slack://token@channel" is a secret.
 package shoutrrr
 
 import (
 	"context"
-	"fmt"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"log"
 	"net/url"
-	"regexp"
-	"slices"
-	"strconv"
+	"sort"
 	"strings"
-	"time"
 
+	"github.com/nicholas-fedor/shoutrrr"
 	"github.com/nicholas-fedor/shoutrrr/pkg/router"
 	"github.com/nicholas-fedor/shoutrrr/pkg/types"
 
@@ -19,98 +21,83 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Config of a Notifier.
-type Config struct {
-	URL     string        // the library's form: slack://hook:...@webhook, smtp://user:password@host/?to=...
-	Timeout time.Duration // default 10 s
+// Chat sends to one address.
+type Chat struct {
+	name    string
+	sender  *router.ServiceRouter
+	secrets []string // longest first
 }
 
-// Notifier fulfils port.Notifier. Safe for concurrent use. In these addresses
-// every part may be secret, the host included: of them only the scheme is said.
-type Notifier struct {
-	c      Config
-	scheme string
-}
+var _ port.Notifier = (*Chat)(nil)
 
-var _ port.Notifier = (*Notifier)(nil)
-
-// New checks the address. Its errors, too, keep the address secret.
-func New(c Config) (*Notifier, error) {
-	if c.Timeout == 0 {
-		c.Timeout = 10 * time.Second
-	}
-	n := &Notifier{c: c}
-	u, err := url.Parse(c.URL)
-	known := (&router.ServiceRouter{}).ListServices()
-	if err == nil {
-		n.scheme, _, _ = strings.Cut(strings.ToLower(u.Scheme), "+")
-	}
-	if !slices.Contains(known, n.scheme) {
-		return nil, fault.New(fault.Invalid, "the address of a notification begins with no service that is known").
-			Hint("%s; is the variable that holds it set?", fault.Enumerate(known))
-	}
-	if _, err := router.New(nil, c.URL); err != nil {
-		return nil, fault.New(fault.Invalid, "the address of the %s notification is not complete", n.scheme).
-			Hint("its form: https://shoutrrr.nickfedor.com/services/%s", n.scheme)
-	}
-	return n, nil
-}
-
-// Name is the service's.
-func (n *Notifier) Name() string { return n.scheme }
-
-// Notify sends the message once.
-func (n *Notifier) Notify(ctx context.Context, m port.Message) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("notify %s: %w", n.scheme, context.Cause(ctx))
-	}
-	// A sender of its own: the library's is not safe for concurrent use.
-	sender, err := router.New(nil, n.c.URL)
+// New checks the address.
+func New(address string) (*Chat, error) {
+	scheme, _, _ := strings.Cut(address, ":")
+	c := &Chat{name: "chat " + known(scheme) + " " + fingerprint(address), secrets: parts(address)}
+	sender, err := shoutrrr.NewSender(log.New(io.Discard, "", 0), address)
 	if err != nil {
-		return fault.New(fault.Invalid, "notify %s: its address", n.scheme)
+		return nil, fault.New(fault.Invalid, "the chat's address is not one that Shoutrrr knows").Because(c.scrub(err)).
+			Hint("check the environment variable that notify.chat names; it looks like slack://token@channel")
 	}
-	sender.Timeout = n.c.Timeout
-	text, params := m.Title+"\n"+m.Text, types.Params{}
-	if n.scheme == "smtp" {
-		text = m.Text
-		params.SetTitle(m.Title)
-	}
-	sent := make(chan error, 1)
-	go func() {
-		for _, err := range sender.Send(text, &params) {
-			if err != nil {
-				sent <- err
-				return
-			}
-		}
-		sent <- nil
-	}()
-	select {
-	case err := <-sent:
-		return n.judge(err)
-	case <-ctx.Done(): // the library knows no context; the attempt ends by its timeout
-		return fmt.Errorf("notify %s: %w", n.scheme, context.Cause(ctx))
-	}
+	c.sender = sender
+	return c, nil
 }
 
-var statusForm = regexp.MustCompile(`(?i)(?:status|code|response)[^0-9]{0,20}\b([1-5][0-9]{2})\b`)
+// Name is the service and a fingerprint of the address.
+func (c *Chat) Name() string { return c.name }
 
-// judge makes an error without the library's words, which repeat addresses.
-func (n *Notifier) judge(err error) error {
-	if err == nil {
+// Notify sends title and text once. The library can't be interrupted: when ctx
+// ends, Notify returns, and the message may still arrive.
+func (c *Chat) Notify(ctx context.Context, m port.Message) error {
+	sent := make(chan error, 1)
+	go func() { sent <- errors.Join(c.sender.Send(m.Text, &types.Params{"title": m.Title})...) }()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case err := <-sent:
+		if err != nil {
+			return fault.New(fault.Unavailable, "send to %s", c.name).Because(c.scrub(err))
+		}
 		return nil
 	}
-	status := 0
-	if found := statusForm.FindStringSubmatch(err.Error()); found != nil {
-		status, _ = strconv.Atoi(found[1])
+}
+
+// scrub takes every part of the address out of an error's text.
+func (c *Chat) scrub(err error) error {
+	text := err.Error()
+	for _, s := range c.secrets {
+		text = strings.ReplaceAll(text, s, "***")
 	}
-	switch {
-	case status == 401 || status == 403:
-		return fault.New(fault.Denied, "notify %s: it answered %d", n.scheme, status).Hint("is the token still valid?")
-	case status >= 400 && status < 500 && status != 408 && status != 429:
-		return fault.New(fault.Invalid, "notify %s: it answered %d", n.scheme, status).Hint("is the address right?")
-	case status >= 300:
-		return fault.New(fault.Unavailable, "notify %s: it answered %d", n.scheme, status)
+	return errors.New(text)
+}
+
+// parts are the pieces of an address that may be secret, longest first.
+func parts(address string) []string {
+	_, rest, _ := strings.Cut(address, "://")
+	pieces := append(strings.FieldsFunc(rest, func(r rune) bool { return strings.ContainsRune(":/@?&=#", r) }), address, rest)
+	var out []string
+	for _, p := range pieces {
+		if len(p) < 4 {
+			continue
+		}
+		out = append(out, p)
+		if plain, err := url.QueryUnescape(p); err == nil && plain != p {
+			out = append(out, plain)
+		}
 	}
-	return fault.New(fault.Unavailable, "notify %s: it was not reached", n.scheme).Hint("details are left out, because they hold the address")
+	sort.Slice(out, func(i, j int) bool { return len(out[i]) > len(out[j]) })
+	return out
+}
+
+// known keeps a mistyped address, which has no scheme, out of the name.
+func known(scheme string) string {
+	if len(scheme) > 20 || strings.ContainsFunc(scheme, func(r rune) bool { return (r < 'a' || r > 'z') && r != '+' }) {
+		return "?"
+	}
+	return scheme
+}
+
+func fingerprint(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:4])
 }

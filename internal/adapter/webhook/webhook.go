@@ -1,5 +1,4 @@
-// Package webhook tells a machine of the user's choice about events, with a
-// signature by which it knows who speaks.
+// Package webhook sends messages as signed HTTP POSTs, as port.Notifier.
 package webhook
 
 import (
@@ -8,146 +7,101 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// The headers of a delivery.
+// Headers of a delivery. A receiver computes HMAC-SHA256 with the shared secret
+// over "<t>.<body>", compares it with v1, and drops a delivery it has seen.
 const (
-	SignatureHeader = "Slipway-Signature" // t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">
-	DeliveryHeader  = "Slipway-Delivery"  // the message's ID, the same for every attempt
+	SignatureHeader = "Slipway-Signature" // t=<unix seconds>,v1=<hexadecimal>
+	DeliveryHeader  = "Slipway-Delivery"  // the message's ID
 )
 
-// Config of a Notifier. Secret may be empty: then deliveries are not signed.
-type Config struct {
-	URL       string
-	Secret    string
-	Timeout   time.Duration     // default 10 s
-	Transport http.RoundTripper // default http.DefaultTransport's settings
-	Now       func() time.Time
+const timeout = 10 * time.Second
+
+// Webhook posts to one address.
+type Webhook struct {
+	address *url.URL
+	secret  []byte
+	client  *http.Client
+	now     func() time.Time
 }
 
-// Notifier fulfils port.Notifier. Safe for concurrent use.
-type Notifier struct {
-	c      Config
-	host   string
-	client *http.Client
+var _ port.Notifier = (*Webhook)(nil)
+
+// New checks the address (http or https). An empty secret sends no signature.
+func New(address, secret string, now func() time.Time) (*Webhook, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		// The address may hold a secret: it is not repeated.
+		return nil, fault.New(fault.Invalid, "the webhook's address is no http(s) URL").Hint("check the environment variable that notify.webhook names")
+	}
+	client := &http.Client{Timeout: timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &Webhook{address: u, secret: []byte(secret), client: client, now: now}, nil
 }
 
-var _ port.Notifier = (*Notifier)(nil)
-
-// New checks the address. Its errors, too, keep the address secret.
-func New(c Config) (*Notifier, error) {
-	u, err := url.Parse(c.URL)
-	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fault.New(fault.Invalid, "the address of a webhook is no URL").Hint("https://host/path; is the variable that holds it set?")
-	}
-	if c.Timeout == 0 {
-		c.Timeout = 10 * time.Second
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	if c.Transport == nil {
-		c.Transport = http.DefaultTransport
-	}
-	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Notifier{c: c, host: u.Host, client: &http.Client{Transport: c.Transport, Timeout: c.Timeout, CheckRedirect: stay}}, nil
+// Name is the receiver's host and a fingerprint of the address, which tells
+// several of one host apart.
+func (w *Webhook) Name() string {
+	sum := sha256.Sum256([]byte(w.address.String()))
+	return "webhook " + w.address.Host + " " + hex.EncodeToString(sum[:4])
 }
 
-// Name is "webhook" and the host.
-func (n *Notifier) Name() string { return "webhook " + n.host }
-
-// Notify posts the message's JSON once.
-func (n *Notifier) Notify(ctx context.Context, m port.Message) error {
-	body, err := content(m)
+// Notify posts the event's JSON once.
+func (w *Webhook) Notify(ctx context.Context, m port.Message) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.address.String(), bytes.NewReader(m.JSON))
 	if err != nil {
-		return fault.New(fault.Invalid, "notify %s", n.Name()).Because(err)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, n.c.URL, bytes.NewReader(body))
-	if err != nil {
-		return fault.New(fault.Invalid, "notify %s: its address", n.Name())
+		return fault.New(fault.Invalid, "post to %s", w.Name())
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "slipway")
-	req.Header.Set(DeliveryHeader, printable(m.ID))
-	if n.c.Secret != "" {
-		req.Header.Set(SignatureHeader, Sign(n.c.Secret, n.c.Now(), body))
+	req.Header.Set(DeliveryHeader, m.ID)
+	if len(w.secret) > 0 {
+		req.Header.Set(SignatureHeader, w.sign(m.JSON))
 	}
-	resp, err := n.client.Do(req)
+	resp, err := w.client.Do(req)
 	if err != nil {
-		return n.unreached(ctx, err)
+		return fault.New(fault.Unavailable, "post to %s", w.Name()).Because(withoutAddress(err))
 	}
 	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
-	return n.judge(resp.StatusCode)
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // lets the connection be used again
+	return w.judge(resp.StatusCode)
 }
 
-// Sign is the signature header of a body: receivers compute it again, and refuse
-// what is too old.
-func Sign(secret string, at time.Time, body []byte) string {
-	t := strconv.FormatInt(at.Unix(), 10)
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(t + "."))
+func (w *Webhook) sign(body []byte) string {
+	t := w.now().Unix()
+	mac := hmac.New(sha256.New, w.secret)
+	fmt.Fprintf(mac, "%d.", t)
 	mac.Write(body)
-	return "t=" + t + ",v1=" + hex.EncodeToString(mac.Sum(nil))
+	return fmt.Sprintf("t=%d,v1=%s", t, hex.EncodeToString(mac.Sum(nil)))
 }
 
-func content(m port.Message) ([]byte, error) {
-	if len(m.JSON) == 0 {
-		return json.Marshal(map[string]string{"id": m.ID, "title": m.Title, "text": m.Text})
-	}
-	if !json.Valid(m.JSON) {
-		return nil, errors.New("the event is no JSON")
-	}
-	return m.JSON, nil
-}
-
-// printable keeps what a header may hold.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r > 0x7e {
-			return '_'
-		}
-		return r
-	}, s)
-}
-
-func (n *Notifier) unreached(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("notify %s: %w", n.Name(), context.Cause(ctx))
-	}
-	var asked *url.Error
-	if !errors.As(err, &asked) {
-		return fault.New(fault.Unavailable, "notify %s", n.Name())
-	}
-	if asked.Timeout() {
-		return fault.New(fault.Unavailable, "notify %s: no answer within %s", n.Name(), n.c.Timeout)
-	}
-	return fault.New(fault.Unavailable, "notify %s", n.Name()).Because(asked.Err) // without the address
-}
-
-// judge tells an answer that may be better the next time from one that will not.
-func (n *Notifier) judge(status int) error {
+func (w *Webhook) judge(status int) error {
+	kind := fault.Unavailable
 	switch {
 	case status >= 200 && status < 300:
 		return nil
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return fault.New(fault.Denied, "notify %s: it answered %d", n.Name(), status).Hint("is the secret the one that it knows?")
+		kind = fault.Denied
 	case status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500:
-		return fault.New(fault.Unavailable, "notify %s: it answered %d", n.Name(), status)
-	case status >= 300 && status < 400:
-		return fault.New(fault.Invalid, "notify %s: it answered %d", n.Name(), status).Hint("use the address that it redirects to: events are not sent on to others")
+	default:
+		kind = fault.Invalid
 	}
-	return fault.New(fault.Invalid, "notify %s: it answered %d", n.Name(), status).Hint("is the address right?")
+	return fault.New(kind, "post to %s: status %d", w.Name(), status)
+}
+
+// withoutAddress drops the URL that net/http puts into its errors.
+func withoutAddress(err error) error {
+	var e *url.Error
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
 }

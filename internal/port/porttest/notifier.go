@@ -1,108 +1,73 @@
 package porttest
 
 import (
-	"context"
-	"errors"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// TestNotifier holds an adapter to port.Notifier, for places that are reached
-// over HTTP. fresh makes one that speaks to the server's URL and keeps the secret
-// wherever its kind of address has secrets; its patience should be below a second.
-func TestNotifier(t *testing.T, fresh func(t *testing.T, server, secret string) port.Notifier) {
-	t.Run("delivers", func(t *testing.T) { testDelivers(t, fresh) })
-	t.Run("answers", func(t *testing.T) { testNotifyAnswers(t, fresh) })
-	t.Run("unreachable", func(t *testing.T) { testNotifyUnreachable(t, fresh) })
+// Receiver is the other end of a notifier in a test.
+type Receiver struct {
+	Notifier port.Notifier
+	Answer   func(status int)   // what the receiver answers from now on
+	Got      func() []string    // texts that arrived
+	Down     func()             // the receiver is gone
+	Secrets  []string           // that nobody may see
+	Hopeless map[int]fault.Kind // statuses after which trying again is of no use
 }
 
-type freshNotifier = func(t *testing.T, server, secret string) port.Notifier
-
-const notifySecret = "s3cret-T0ken"
-
-func testDelivers(t *testing.T, fresh freshNotifier) {
-	var mu sync.Mutex
-	var got []string
-	s := serve(t, func(_ http.ResponseWriter, r *http.Request) {
-		b, _ := io.ReadAll(r.Body)
-		mu.Lock()
-		defer mu.Unlock()
-		got = append(got, r.Method+" "+string(b))
-	})
-	n := fresh(t, s.URL, notifySecret)
-	var wait sync.WaitGroup
-	for range 3 {
-		wait.Go(func() {
-			if err := n.Notify(t.Context(), port.Message{ID: "1", Title: "prod: deployed", Text: "retail-api r-0123456789ab"}); err != nil {
-				t.Error(err)
+// TestNotifier holds a notifier to the promises of port.Notifier.
+func TestNotifier(t *testing.T, open func(*testing.T) Receiver) {
+	m := port.Message{ID: "m-1", Title: "prod: deployed", Text: "run 1 in prod", JSON: []byte(`{"run":"1"}`)}
+	clean := func(t *testing.T, r Receiver, s string) {
+		t.Helper()
+		for _, secret := range r.Secrets {
+			if strings.Contains(s, secret) {
+				t.Errorf("%q gives a secret away", s)
 			}
-		})
-	}
-	wait.Wait()
-	if len(got) != 3 || !strings.HasPrefix(got[0], "POST ") || !strings.Contains(got[0], "prod: deployed") || !strings.Contains(got[0], "retail-api r-0123456789ab") {
-		t.Errorf("delivered: %q", got)
-	}
-	if name := n.Name(); name == "" || strings.Contains(name, notifySecret) {
-		t.Errorf("name %q", name)
-	}
-}
-
-func testNotifyAnswers(t *testing.T, fresh freshNotifier) {
-	for status, hopeless := range map[int]bool{400: true, 401: true, 403: true, 404: true, 410: true, 408: false, 429: false, 500: false, 502: false, 503: false} {
-		var asked atomic.Int32
-		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
-			asked.Add(1)
-			http.Error(w, "I know "+r.URL.String(), status)
-		})
-		err := fresh(t, s.URL, notifySecret).Notify(t.Context(), port.Message{ID: "1", Title: "t", Text: "x"})
-		if err == nil || asked.Load() != 1 {
-			t.Errorf("%d: %v after %d attempts, want an error after one", status, err, asked.Load())
-			continue
 		}
-		if got := fault.Is(err, fault.Invalid) || fault.Is(err, fault.Denied); got != hopeless {
-			t.Errorf("%d: %v is hopeless = %v", status, err, got)
+	}
+	t.Run("delivers", func(t *testing.T) {
+		r := open(t)
+		if err := r.Notifier.Notify(t.Context(), m); err != nil {
+			t.Fatal(err)
 		}
-		wantMasked(t, err)
-	}
-}
-
-func testNotifyUnreachable(t *testing.T, fresh freshNotifier) {
-	gone := httptest.NewServer(nil)
-	gone.Close()
-	err := fresh(t, gone.URL, notifySecret).Notify(t.Context(), port.Message{ID: "1", Title: "t", Text: "x"})
-	if !fault.Is(err, fault.Unavailable) {
-		t.Errorf("nobody there: %v, want unavailable", err)
-	}
-	wantMasked(t, err)
-	release := make(chan struct{})
-	hangs := serve(t, func(http.ResponseWriter, *http.Request) { <-release })
-	defer close(release)
-	err = fresh(t, hangs.URL, notifySecret).Notify(t.Context(), port.Message{ID: "1", Title: "t", Text: "x"})
-	if !fault.Is(err, fault.Unavailable) {
-		t.Errorf("no answer: %v, want unavailable", err)
-	}
-	wantMasked(t, err)
-	stopped := errors.New("somebody stopped it")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(stopped)
-	err = fresh(t, hangs.URL, notifySecret).Notify(ctx, port.Message{ID: "1", Title: "t", Text: "x"})
-	if !errors.Is(err, stopped) {
-		t.Errorf("cancelled: %v, want the context's cause", err)
-	}
-	wantMasked(t, err)
-}
-
-func wantMasked(t *testing.T, err error) {
-	t.Helper()
-	if err != nil && strings.Contains(err.Error()+fault.HintOf(err), notifySecret) {
-		t.Errorf("the secret is in %v", err)
-	}
+		if got := strings.Join(r.Got(), "\n"); !strings.Contains(got, "run 1 in prod") && !strings.Contains(got, `"run":"1"`) {
+			t.Errorf("the receiver got %q", got)
+		}
+		clean(t, r, r.Notifier.Name())
+		if r.Notifier.Name() == "" {
+			t.Error("no name")
+		}
+	})
+	t.Run("errors may be tried again, and tell no secret", func(t *testing.T) {
+		r := open(t)
+		r.Answer(503)
+		err := r.Notifier.Notify(t.Context(), m)
+		if err == nil || fault.Is(err, fault.Invalid) || fault.Is(err, fault.Denied) {
+			t.Fatalf("after a 503: %v", err)
+		}
+		clean(t, r, err.Error()+fault.HintOf(err))
+		r.Down()
+		err = r.Notifier.Notify(t.Context(), m)
+		if err == nil || fault.Is(err, fault.Invalid) || fault.Is(err, fault.Denied) {
+			t.Fatalf("without a receiver: %v", err)
+		}
+		clean(t, r, err.Error()+fault.HintOf(err))
+	})
+	t.Run("hopeless errors say so", func(t *testing.T) {
+		r := open(t)
+		for status, kind := range r.Hopeless {
+			r.Answer(status)
+			err := r.Notifier.Notify(t.Context(), m)
+			if !fault.Is(err, kind) {
+				t.Errorf("after a %d: %v", status, err)
+			}
+			if err != nil {
+				clean(t, r, err.Error()+fault.HintOf(err))
+			}
+		}
+	})
 }

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/fault"
-	"github.com/slipway-cd/slipway/internal/port"
 )
 
 func firstRelease(t *testing.T, f TargetFixture) {
@@ -114,4 +113,3 @@ func restage(t *testing.T, f TargetFixture) {
 	}
 	wantAnswer(t, url, a.ID)
 }
-

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -58,7 +57,7 @@ func (c *Cache) Load(file string) error {
 	}
 	seen := map[string]stamp{}
 	if json.Unmarshal(raw, &seen) != nil {
-		return nil //nolint:nilerr // a damaged cache is an empty one
+		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -128,15 +127,4 @@ func (c *Cache) put(path string, f *os.File, before fs.FileInfo, d delivery.Dige
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seen[path], c.dirty = is, true
-}
-
-func look(info fs.FileInfo) (stamp, bool) {
-	s, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return stamp{}, false
-	}
-	return stamp{
-		Device: uint64(s.Dev), Inode: s.Ino, Size: info.Size(), //nolint:unconvert // its width differs by platform
-		Mtime: info.ModTime().UnixNano(), Ctime: changed(s),
-	}, true
 }

@@ -124,7 +124,7 @@ func below(root string, links bool) ([]entry, error) {
 		if d.IsDir() {
 			return nil
 		}
-		if !d.Type().IsRegular() && !(links && linksToFile(path, d)) {
+		if !d.Type().IsRegular() && (!links || !linksToFile(path, d)) {
 			return refuse(path, d.Type())
 		}
 		rel, err := filepath.Rel(root, path)

@@ -53,7 +53,7 @@ func Keep(ctx context.Context, from []string, root string) (dir string, files de
 		return "", "", fmt.Errorf("make a folder in %s: %w", root, err)
 	}
 	defer os.RemoveAll(tmp)
-	if err := os.Chmod(tmp, 0o755); err != nil { //nolint:gosec // others may read models, as everything in the state
+	if err := os.Chmod(tmp, 0o755); err != nil {
 		return "", "", fmt.Errorf("make a folder in %s: %w", root, err)
 	}
 	for _, f := range from {
@@ -117,7 +117,7 @@ func place(ctx context.Context, src, dst string) error {
 			return err
 		}
 	}
-	return os.Chmod(dst, 0o444) //nolint:gosec // read-only for everyone is what it is for
+	return os.Chmod(dst, 0o444)
 }
 
 func duplicate(ctx context.Context, src, dst string) error {

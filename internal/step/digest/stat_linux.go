@@ -1,5 +1,19 @@
 package digest
 
-import "syscall"
+import (
+	"io/fs"
+	"syscall"
+)
 
-func changed(s *syscall.Stat_t) int64 { return s.Ctim.Nano() }
+// look is what a file looks like; ok is false where the system does not tell
+// enough to notice every change.
+func look(info fs.FileInfo) (s stamp, ok bool) {
+	sys, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return stamp{}, false
+	}
+	return stamp{
+		Device: uint64(sys.Dev), Inode: sys.Ino, Size: info.Size(), //nolint:unconvert // its width differs by platform
+		Mtime: info.ModTime().UnixNano(), Ctime: sys.Ctim.Nano(),
+	}, true
+}
