@@ -21,6 +21,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/engine"
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/mask"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/step"
@@ -85,7 +86,7 @@ type session struct {
 	place   Place
 	project config.Project
 	parts   Parts
-	mask    *Mask
+	mask    *mask.Mask
 	engine  *engine.Engine
 }
 
@@ -116,7 +117,7 @@ func (a *App) open(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	s := &session{app: a, place: place, project: project, parts: parts}
-	s.mask = NewMask(a.Environ, s.secrets()...)
+	s.mask = mask.New(a.Environ, s.secrets()...)
 	s.engine = s.newEngine()
 	return s, nil
 }

@@ -20,6 +20,7 @@ var rules = []rule{
 	{"internal/port", words, "ports know words, not who uses or fulfils them"},
 	{"internal/port/porttest", with("internal/port", "internal/port/*"), "suites know ports, never an adapter"},
 	{"internal/gate", words, "gates are pure"},
+	{"internal/mask", words, "masking is pure"},
 	{"internal/step", with("internal/port"), "the contract knows words and ports"},
 	{"internal/step/test", stepMay, stepWhy},
 	{"internal/step/build", stepMay, stepWhy},
@@ -40,8 +41,8 @@ var rules = []rule{
 	{"internal/engine", with("internal/plan", "internal/step", "internal/record", "internal/port"), "the engine runs steps by their contract"},
 	{"internal/record", with("internal/plan", "internal/step", "internal/port", "internal/record"), "records know words and contracts"},
 	{"internal/adapter", with("internal/port", "internal/port/*"), "an adapter knows its port and its own SDK"},
-	{"internal/app", with("internal/config", "internal/plan", "internal/engine", "internal/record", "internal/port", "internal/step", "internal/step/digest", "internal/step/probe", "internal/gate"), "use cases know contracts, never an adapter"},
-	{"internal/catalog", with("internal/app", "internal/port", "internal/step", "internal/step/*", "internal/adapter/*", "internal/record", "internal/record/*", "internal/engine"), "the list of parts"},
+	{"internal/app", with("internal/config", "internal/plan", "internal/engine", "internal/record", "internal/port", "internal/step", "internal/step/digest", "internal/step/probe", "internal/gate", "internal/mask"), "use cases know contracts, never an adapter"},
+	{"internal/catalog", with("internal/app", "internal/port", "internal/step", "internal/step/*", "internal/adapter/*", "internal/record", "internal/record/*", "internal/engine", "internal/mask"), "the list of parts"},
 	{"internal/cli", with("internal/app", "internal/cli", "internal/cli/*"), "the command line asks use cases; never an adapter, a step or an SDK"},
 	{"internal/arch", nil, "the rules stand alone"},
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/shoutrrr"
 	"github.com/slipway-cd/slipway/internal/adapter/webhook"
 	"github.com/slipway-cd/slipway/internal/app"
+	"github.com/slipway-cd/slipway/internal/mask"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
 	"github.com/slipway-cd/slipway/internal/step"
@@ -66,7 +67,7 @@ func Wire(ctx context.Context, p app.Place) (app.Parts, error) {
 	a := adapters{
 		store: store, registry: registry, builder: ko.New(ko.Config{}), prober: httpprobe.Prober{},
 		commands: process.NewCommands(process.Config{}),
-		jobs:     process.NewJobs(filepath.Join(p.Home, "jobs"), self, jobRunner),
+		jobs:     jobs(filepath.Join(p.Home, "jobs"), self),
 		targets: map[string]port.Target{
 			"local": local.New(local.Config{Dir: filepath.Join(p.Home, "local"), Executable: self, Images: registry, Artifacts: registry}),
 		},
@@ -79,6 +80,15 @@ func Wire(ctx context.Context, p app.Place) (app.Parts, error) {
 		},
 	}, nil
 }
+
+// jobs run under this very program, and keep secrets out of their logs.
+func jobs(dir, self string) port.Jobs {
+	j := process.NewJobs(dir, self, jobRunner)
+	j.Secret = mask.New(os.Environ()).Secret
+	return j
+}
+
+func hide(secrets []string, w io.Writer) io.WriteCloser { return mask.New(nil, secrets...).Writer(w) }
 
 // steps is the list of steps.
 func steps(a adapters) map[step.Kind]step.Step {
@@ -130,7 +140,7 @@ func Hidden(args []string, out io.Writer) (code int, handled bool) {
 	}
 	switch args[0] {
 	case jobRunner:
-		return process.RunJob(args[1:]), true
+		return process.RunJob(args[1:], hide), true
 	case local.SuperviseCommand, local.InitCommand:
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 		defer stop()

@@ -57,6 +57,10 @@ type status struct {
 // Jobs fulfils port.Jobs with processes of this machine. Safe for concurrent use,
 // also by several processes.
 type Jobs struct {
+	// Secret tells which values of a job's environment must not get into its log;
+	// nil: none. The runner is told their names, see RunJob.
+	Secret func(value string) bool
+
 	dir        string
 	executable string
 	args       []string

@@ -26,7 +26,7 @@ func (j *Jobs) launch(folder string, env []string) error {
 	cmd := exec.Command(j.executable, append(slices.Clone(j.args), folder)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles, cmd.SysProcAttr = folder, log, log, []*os.File{theirs}, detached()
 	// The environment goes from process to process and never into a file.
-	cmd.Env = append(slices.Clone(env), marker+"="+folder)
+	cmd.Env = append(slices.Clone(env), marker+"="+folder, secretNames+"="+j.secrets(env))
 	err = cmd.Start()
 	theirs.Close()
 	if err != nil {
@@ -41,4 +41,19 @@ func (j *Jobs) launch(folder string, env []string) error {
 		return fmt.Errorf("its runner %s: %s", filepath.Base(j.executable), text)
 	}
 	return nil
+}
+
+// secretNames is the variable that tells the runner whose values to mask.
+const secretNames = "SLIPWAY_JOB_SECRETS"
+
+// secrets are the names of the variables that hold secrets.
+func (j *Jobs) secrets(env []string) string {
+	var names []string
+	for _, kv := range env {
+		name, value, _ := strings.Cut(kv, "=")
+		if j.Secret != nil && j.Secret(value) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ",")
 }

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/process"
+	"github.com/slipway-cd/slipway/internal/mask"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
@@ -24,7 +26,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 {
 		switch os.Args[1] {
 		case "job-runner":
-			os.Exit(process.RunJob(os.Args[2:]))
+			os.Exit(process.RunJob(os.Args[2:], hide))
 		case "submit":
 			submit(os.Args[2], os.Args[3])
 		case "run":
@@ -33,6 +35,8 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+func hide(secrets []string, w io.Writer) io.WriteCloser { return mask.New(nil, secrets...).Writer(w) }
 
 func jobs(dir string) *process.Jobs { return process.NewJobs(dir, os.Args[0], "job-runner") }
 
@@ -200,6 +204,26 @@ func TestSecretsStayInMemory(t *testing.T) {
 		if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s: %v, %v: others may read it", file, info.Mode(), err)
 		}
+	}
+}
+
+// TestSecretsStayOutOfTheLog lets a job print its environment.
+func TestSecretsStayOutOfTheLog(t *testing.T) {
+	dir := t.TempDir()
+	j := jobs(dir)
+	j.Secret = func(value string) bool { return value == "hunter2-hunter2" }
+	env := append(os.Environ(), "INNOCENT_NAME=hunter2-hunter2", "PLAIN=plain-enough")
+	err := j.Submit(t.Context(), port.Job{Name: "loud", Command: port.Command{Run: `printf %s "$PLAIN"; echo; echo "it is $INNOCENT_NAME"; env; printf %s "$INNOCENT_NAME"`, Dir: dir, Env: env}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := porttest.AwaitJob(t, j, "loud")
+	text, err := os.ReadFile(state.Log)
+	if err != nil || state.Exit.Code != 0 {
+		t.Fatalf("%+v, %v", state, err)
+	}
+	if s := string(text); strings.Contains(s, "hunter2") || !strings.Contains(s, "plain-enough\nit is ***\n") || !strings.HasSuffix(s, "***") {
+		t.Errorf("the log says %q", s)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -21,9 +22,10 @@ const (
 )
 
 // RunJob is the whole program of a job's runner, which NewJobs starts: args are
-// what follows the hidden command's name, the job's folder. It returns the exit
-// code for the process. It runs a job at most once, whatever happens to it.
-func RunJob(args []string) int {
+// what follows the hidden command's name, the job's folder. mask hides secrets,
+// given as their values, in what the command prints. It returns the exit code for
+// the process. It runs a job at most once, whatever happens to it.
+func RunJob(args []string, mask func(secrets []string, w io.Writer) io.WriteCloser) int {
 	submitter := os.NewFile(3, "submitter")
 	if len(args) != 1 || submitter == nil || os.Getenv(marker) != args[0] {
 		fmt.Fprintln(os.Stderr, "this command is for Slipway itself: it runs a job that was submitted")
@@ -43,7 +45,7 @@ func RunJob(args []string) int {
 		return 0
 	}
 	defer claim.Close()
-	if err := writeJSON(folder, statusFile, perform(folder, s)); err != nil {
+	if err := writeJSON(folder, statusFile, logged(folder, s, mask)); err != nil {
 		fmt.Fprintf(os.Stderr, "the job's end could not be written down: %v\n", err)
 		return 1
 	}
@@ -74,11 +76,25 @@ func take(folder string) (s spec, claim *os.File, err error) {
 	return s, claim, nil
 }
 
+// logged runs the command to its end, with its secrets kept out of the log.
+func logged(folder string, s spec, mask func([]string, io.Writer) io.WriteCloser) status {
+	var secrets []string
+	for _, name := range strings.Split(os.Getenv(secretNames), ",") {
+		secrets = append(secrets, os.Getenv(name))
+	}
+	out := mask(secrets, os.Stdout)
+	end := perform(folder, s, out)
+	if err := out.Close(); err != nil && end.Reason == "" {
+		end.Reason = "the end of its log was lost: " + err.Error()
+	}
+	return end
+}
+
 // perform runs the command to its end.
-func perform(folder string, s spec) status {
+func perform(folder string, s spec, log io.Writer) status {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	exit, err := NewCommands(Config{}).Run(ctx, port.Command{Run: s.Run, Dir: s.Dir, Env: environment(), Timeout: s.Timeout}, os.Stdout)
+	exit, err := NewCommands(Config{}).Run(ctx, port.Command{Run: s.Run, Dir: s.Dir, Env: environment(), Timeout: s.Timeout}, log)
 	// What left the group, but not the job, goes with it.
 	left := endAll(context.Background(), folder, started{}, time.Second)
 	out := status{Exit: exit, Ended: time.Now().UTC()}
@@ -99,5 +115,5 @@ func perform(folder string, s spec) status {
 
 // environment is the job's: this process has it, and only it.
 func environment() []string {
-	return slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "=") })
+	return slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "=") || strings.HasPrefix(kv, secretNames+"=") })
 }

@@ -1,4 +1,4 @@
-package app
+package mask
 
 import (
 	"io"
@@ -10,7 +10,7 @@ import (
 )
 
 func TestMask(t *testing.T) {
-	m := NewMask([]string{"API_TOKEN=tok-12345678", "HOME=/home/somebody", "DB_PASSWORD=short", "KEY_PRIVATE_KEY=-----BEGIN\nabcdefghijk\n"}, "from-the-file")
+	m := New([]string{"API_TOKEN=tok-12345678", "HOME=/home/somebody", "DB_PASSWORD=short", "KEY_PRIVATE_KEY=-----BEGIN\nabcdefghijk\n"}, "from-the-file")
 	cases := map[string]string{
 		"a tok-12345678 b":               "a *** b",
 		"/home/somebody stays":           "/home/somebody stays",
@@ -28,13 +28,13 @@ func TestMask(t *testing.T) {
 
 func TestMaskWriterFindsSplitSecrets(t *testing.T) {
 	var out strings.Builder
-	w := NewMask([]string{"API_TOKEN=tok-12345678"}).Writer(&out)
+	w := New([]string{"API_TOKEN=tok-12345678"}).Writer(&out)
 	for _, part := range []string{"one tok-12", "345678 two\nthr", "ee tok-12345678"} {
 		if _, err := io.WriteString(w, part); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := w.(io.Closer).Close(); err != nil {
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := out.String(), "one *** two\nthree ***"; got != want {
@@ -44,11 +44,11 @@ func TestMaskWriterFindsSplitSecrets(t *testing.T) {
 
 func TestMaskWriterPassesEndlessLines(t *testing.T) {
 	var out strings.Builder
-	w := NewMask([]string{"API_TOKEN=tok-12345678"}).Writer(&out)
+	w := New([]string{"API_TOKEN=tok-12345678"}).Writer(&out)
 	line := strings.Repeat("x", longestLine-4) + "tok-12345678" + strings.Repeat("y", 100)
 	io.WriteString(w, line[:10])
 	io.WriteString(w, line[10:])
-	w.(io.Closer).Close()
+	w.Close()
 	if strings.Contains(out.String(), "tok-12345678") || out.Len() != len(line)-len("tok-12345678")+len(masked) {
 		t.Errorf("%d bytes came out, with the secret: %v", out.Len(), strings.Contains(out.String(), "tok-12345678"))
 	}
@@ -56,7 +56,7 @@ func TestMaskWriterPassesEndlessLines(t *testing.T) {
 
 func TestMaskSink(t *testing.T) {
 	var got event.Event
-	sink := NewMask([]string{"API_TOKEN=tok-12345678"}).Sink(event.Func(func(e event.Event) { got = e }))
+	sink := New([]string{"API_TOKEN=tok-12345678"}).Sink(event.Func(func(e event.Event) { got = e }))
 	given := event.Event{Text: "tok-12345678", Hint: "tok-12345678", Answer: &delivery.Answer{Evidence: "tok-12345678"}}
 	sink.Emit(given)
 	if got.Text != masked || got.Hint != masked || got.Answer.Evidence != masked {

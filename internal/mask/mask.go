@@ -1,4 +1,6 @@
-package app
+// Package mask takes the values of secrets out of everything that people and
+// files get. It knows them by the names of the variables that hold them.
+package mask
 
 import (
 	"bytes"
@@ -24,9 +26,9 @@ const shortest = 8
 // Mask replaces the values of secrets in everything that people and files get.
 type Mask struct{ values []string }
 
-// NewMask finds the secrets in an environment ("K=V") by their names, and adds
+// New finds the secrets in an environment ("K=V") by their names, and adds
 // the values named in extra. Longer values are replaced first.
-func NewMask(environ []string, extra ...string) *Mask {
+func New(environ []string, extra ...string) *Mask {
 	m := &Mask{}
 	for _, kv := range environ {
 		name, value, _ := strings.Cut(kv, "=")
@@ -48,6 +50,9 @@ func (m *Mask) add(value string) {
 		}
 	}
 }
+
+// Secret tells whether a value is, or has in it, one of the secrets.
+func (m *Mask) Secret(value string) bool { return m.Text(value) != value }
 
 // Text is s with every secret replaced.
 func (m *Mask) Text(s string) string {
@@ -73,12 +78,18 @@ func (m *Mask) Sink(next event.Sink) event.Sink {
 // Writer masks what is written, line by line, so that a secret that arrives in
 // two pieces is found. A line longer than 64 KiB is passed on in parts that
 // overlap by the longest secret.
-func (m *Mask) Writer(w io.Writer) io.Writer {
+// Close writes what has no line's end yet; it leaves w open.
+func (m *Mask) Writer(w io.Writer) io.WriteCloser {
 	if len(m.values) == 0 {
-		return w
+		return open{w}
 	}
 	return &maskWriter{mask: m, next: w}
 }
+
+// open has nothing to mask, and nothing to close.
+type open struct{ io.Writer }
+
+func (open) Close() error { return nil }
 
 type maskWriter struct {
 	mask *Mask
