@@ -169,4 +169,3 @@ func count(lines []string, line string) int {
 	}
 	return n
 }
-

@@ -159,8 +159,13 @@ func TestGraceLetsQuickStepsEnd(t *testing.T) {
 			close(failed)
 		}
 	}
-	l.does["unit"] = fails("no", "")
+	linting := make(chan struct{})
+	l.does["unit"] = func(ctx context.Context, r step.Request) (step.Result, error) {
+		<-linting
+		return fails("no", "")(ctx, r)
+	}
 	l.does["lint"] = func(ctx context.Context, r step.Request) (step.Result, error) {
+		close(linting)
 		<-failed
 		return fails("unused variable", "")(ctx, r)
 	}

@@ -163,4 +163,3 @@ func fails(cause, hint string) do {
 		return step.Result{Outcome: delivery.OutcomeFailed, Cause: cause, Hint: hint}, nil
 	}
 }
-

@@ -1,0 +1,126 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+func TestAlready(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := fake.NewWorld()
+		rel := w.Release(1)
+		at := time.Now()
+		d := w.Serve(env, "20260101-000000-aaaa", rel, at)
+		res, err := stepOf(w).Run(t.Context(), ask(step.DeployWith{Release: rel.ID}))
+		got := deployed(t, res)
+		if err != nil || !got.Already || got.Deployment != d.ID || !got.Since.Equal(at) {
+			t.Errorf("%+v, %v", got, err)
+		}
+		// Records alone are not enough: after a loss it is brought in again.
+		w.Target.Lost = func(delivery.ReleaseID) bool { return true }
+		w.Target.Calls = nil
+		_, err = stepOf(w).Run(t.Context(), ask(step.DeployWith{Release: rel.ID}))
+		if err != nil || !slices.Contains(w.Target.Calls, "Stage "+string(rel.ID)) {
+			t.Errorf("%v, %q", err, w.Target.Calls)
+		}
+	})
+}
+
+func TestFailures(t *testing.T) {
+	say := func(answer func(id delivery.ReleaseID, path string) (port.Reply, bool)) func(*fake.World) {
+		return func(w *fake.World) {
+			w.Prober.Answer = func(id delivery.ReleaseID, path string, _ port.Question) (port.Reply, bool, error) {
+				r, ok := answer(id, path)
+				return r, ok, nil
+			}
+		}
+	}
+	cases := []struct {
+		name   string
+		set    func(*fake.World)
+		says   string
+		within time.Duration // of the fake clock
+	}{
+		{"can't start", func(w *fake.World) {
+			w.Target.Fail = func(m string, _ delivery.ReleaseID) error {
+				if m == "Stage" {
+					return fault.New(fault.Failed, "exit 1: no such file model.json")
+				}
+				return nil
+			}
+		}, "no such file model.json", 0},
+		{"another model", say(func(id delivery.ReleaseID, _ string) (port.Reply, bool) {
+			return fake.Health("ok", id, &delivery.ModelRef{Version: 1}), true
+		}), `model version "1", not 2`, time.Second},
+		{"another release", say(func(_ delivery.ReleaseID, _ string) (port.Reply, bool) {
+			return fake.Health("ok", "r-eeeeeeeeeeee", &delivery.ModelRef{Version: 2}), true
+		}), "release r-eeeeeeeeeeee answers", time.Second},
+		{"no health", say(func(delivery.ReleaseID, string) (port.Reply, bool) { return port.Reply{Status: 404}, true }), "/health answers 404", time.Second},
+		{"never well", say(func(delivery.ReleaseID, string) (port.Reply, bool) {
+			return port.Reply{Status: 503, Body: []byte("warming up")}, true
+		}), `answers 503: "warming up"`, 61 * time.Second},
+		{"smoke", say(func(_ delivery.ReleaseID, path string) (port.Reply, bool) {
+			return port.Reply{Status: 200, Body: []byte(`{"class":"XX"}`)}, path == "/predict"
+		}), "smoke: predict", time.Second},
+		{"can't promote", func(w *fake.World) {
+			w.Target.Fail = func(m string, _ delivery.ReleaseID) error {
+				if m == "Promote" {
+					return errors.New("proxy is gone")
+				}
+				return nil
+			}
+		}, "proxy is gone", time.Second},
+		{"promoted in vain", func(w *fake.World) { w.Target.Lost = func(delivery.ReleaseID) bool { return true } }, "nothing has the traffic", time.Second},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := fake.NewWorld()
+				rel := w.Release(2)
+				c.set(w)
+				begun := time.Now()
+				r := ask(step.DeployWith{Release: rel.ID, Checks: []step.Check{{Name: "predict", Path: "/predict", JSON: "{}", Expect: []string{`body.class == "LA"`}}}})
+				if c.name == "can't promote" || c.name == "promoted in vain" {
+					r = ask(step.DeployWith{Release: rel.ID})
+				}
+				res, err := stepOf(w).Run(t.Context(), r)
+				if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, c.says) {
+					t.Errorf("%s %q, %v", res.Outcome, res.Cause, err)
+				}
+				if took := time.Since(begun); took > c.within {
+					t.Errorf("it took %s to see it, want at most %s", took, c.within)
+				}
+				if serving, _ := w.Target.Running(env); serving != "" && c.name != "promoted in vain" {
+					t.Error("users met it")
+				}
+			})
+		})
+	}
+}
+
+func TestCancelIsNoVerdict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := fake.NewWorld()
+		rel := w.Release(1)
+		why := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		w.Prober.Answer = func(delivery.ReleaseID, string, port.Question) (port.Reply, bool, error) {
+			cancel(why)
+			return port.Reply{Status: 503}, true, nil
+		}
+		if _, err := stepOf(w).Run(ctx, ask(step.DeployWith{Release: rel.ID})); !errors.Is(err, why) {
+			t.Errorf("%v", err)
+		}
+	})
+}

@@ -1,0 +1,158 @@
+package rollback_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/deploy"
+	"github.com/slipway-cd/slipway/internal/step/probe"
+	"github.com/slipway-cd/slipway/internal/step/rollback"
+)
+
+const (
+	env      = delivery.Environment("prod")
+	firstRun = delivery.RunID("20260101-000000-aaaa")
+	thisRun  = delivery.RunID("20260102-000000-bbbb")
+)
+
+// scene is a world in which release old serves and new is to come.
+type scene struct {
+	*fake.World
+	old, fresh delivery.SavedRelease
+	events     []event.Event
+}
+
+func newScene(served bool) *scene {
+	s := &scene{World: fake.NewWorld()}
+	s.old, s.fresh = s.Release(1), s.Release(2)
+	if served {
+		s.Serve(env, firstRun, s.old, time.Now())
+	}
+	return s
+}
+
+func (s *scene) deploy() deploy.Step {
+	return deploy.Step{
+		Targets: probe.Targets{"local": s.Target}, Releases: s.Ledger, Deployments: s.Ledger, Models: s.Ledger, Prober: s.Prober,
+	}
+}
+
+func (s *scene) rollback() rollback.Step {
+	return rollback.Step{Targets: probe.Targets{"local": s.Target}, Releases: s.Ledger, Deployments: s.Ledger, Prober: s.Prober}
+}
+
+func (s *scene) ask(w step.DeployWith) step.Request {
+	w.Target = "local"
+	with, _ := json.Marshal(w)
+	return step.Request{
+		Run: thisRun, Service: "api", Environment: env, By: "bob", Attempt: 1,
+		Spec: step.Spec{Name: "deploy", Kind: step.Deploy, With: with, Undo: step.Rollback},
+		Emit: func(e event.Event) { s.events = append(s.events, e) },
+	}
+}
+
+func (s *scene) promotion() step.Request { return s.ask(step.DeployWith{Release: s.fresh.ID}) }
+
+func (s *scene) undoing(cancelled bool) step.Request {
+	r := s.promotion()
+	r.Cause, r.Cancelled = "verify: it was wrong", cancelled
+	return r
+}
+
+func (s *scene) truth(t *testing.T, want delivery.ReleaseID, quarantined ...delivery.ReleaseID) {
+	t.Helper()
+	s.Burn(nil)
+	serving, all := s.Target.Running(env)
+	if serving != want || want != "" && len(all) != 1 || want == "" && len(all) != 0 {
+		t.Errorf("the target serves %q and runs %v, want %q alone", serving, all, want)
+	}
+	d, ok, _ := s.Ledger.Serving(t.Context(), env)
+	if d.Release != want || ok != (want != "") {
+		t.Errorf("the records say that %q serves (%v), want %q", d.Release, ok, want)
+	}
+	history, _ := s.Ledger.History(t.Context(), env, 0)
+	for _, h := range history {
+		if h.State == delivery.Deploying {
+			t.Errorf("deployment %d of %s is still open", h.ID, h.Release)
+		}
+	}
+	for _, rel := range []delivery.SavedRelease{s.old, s.fresh} {
+		now, _ := s.Ledger.Release(t.Context(), rel.ID)
+		if out := slices.Contains(quarantined, rel.ID); out != (now.Quarantined != nil) {
+			t.Errorf("quarantine of %s is %v, want %v", rel.ID, now.Quarantined, out)
+		}
+	}
+}
+
+func (s *scene) state(t *testing.T) delivery.DeploymentState {
+	t.Helper()
+	history, err := s.Ledger.History(t.Context(), env, 1)
+	if err != nil || len(history) == 0 {
+		t.Fatalf("no history: %v", err)
+	}
+	return history[0].State
+}
+
+func (s *scene) until(t *testing.T, st step.Step, r step.Request, fuse *fake.Fuse) (res step.Result, killed bool) {
+	t.Helper()
+	s.Burn(fuse)
+	var err error
+	killed = fake.Survive(func() { res, err = st.Run(t.Context(), r) })
+	s.Burn(nil)
+	if killed {
+		res, err = st.Run(t.Context(), r)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, killed
+}
+
+func (s *scene) check(t *testing.T, serves, out bool) {
+	t.Helper()
+	var want delivery.ReleaseID
+	if serves {
+		want = s.old.ID
+	}
+	if out {
+		s.truth(t, want, s.fresh.ID)
+		return
+	}
+	s.truth(t, want)
+}
+
+func whole(s *scene) {
+	if res, err := s.deploy().Run(context.Background(), s.promotion()); err != nil || res.Outcome != delivery.Succeeded {
+		panic(fmt.Sprint(res, err))
+	}
+}
+
+func sickStaged(s *scene) {
+	s.Prober.Answer = func(id delivery.ReleaseID, _ string, _ port.Question) (port.Reply, bool, error) {
+		return port.Reply{Status: 500}, id == s.fresh.ID, nil
+	}
+	res, err := s.deploy().Run(context.Background(), s.promotion())
+	if err != nil || res.Outcome != delivery.OutcomeFailed {
+		panic(fmt.Sprint(res, err))
+	}
+}
+
+func accept(t *testing.T, s *scene, res step.Result) {
+	t.Helper()
+	var d step.Deployed
+	if err := json.Unmarshal(res.Output, &d); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ledger.Accept(t.Context(), d.Deployment, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+}
