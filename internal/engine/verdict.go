@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/plan"
@@ -33,7 +34,7 @@ func (v verdict) bad() bool {
 func judge(p plan.Plan, nodes []*node) verdict {
 	v := verdict{Outcome: success(p, nodes), Release: releaseOf(nodes)}
 	if n := first(nodes, delivery.OutcomeFailed); n != nil {
-		v.Outcome, v.Cause, v.Hint = delivery.OutcomeFailed, n.spec.Name+": "+n.end.Result.Cause, n.end.Result.Hint
+		v.Outcome, v.Cause, v.Hint = delivery.OutcomeFailed, n.cause(), n.end.Result.Hint
 		return v
 	}
 	for _, n := range nodes {
@@ -43,7 +44,7 @@ func judge(p plan.Plan, nodes []*node) verdict {
 		}
 	}
 	if n := first(nodes, delivery.OutcomeCancelled); n != nil {
-		v.Outcome, v.Cause, v.Hint = delivery.OutcomeCancelled, n.spec.Name+": "+n.end.Result.Cause, n.end.Result.Hint
+		v.Outcome, v.Cause, v.Hint = delivery.OutcomeCancelled, n.cause(), n.end.Result.Hint
 		return v
 	}
 	if n := first(nodes, delivery.Waiting); n != nil {
@@ -78,6 +79,14 @@ func success(p plan.Plan, nodes []*node) delivery.Outcome {
 		}
 	}
 	return delivery.Succeeded
+}
+
+// cause says why the step did not succeed, with its name in front, once.
+func (n *node) cause() string {
+	if strings.HasPrefix(n.end.Result.Cause, n.spec.Name) {
+		return n.end.Result.Cause
+	}
+	return n.spec.Name + ": " + n.end.Result.Cause
 }
 
 // releaseOf is the release that the run deployed, or tried to.

@@ -13,7 +13,8 @@ type Order struct {
 	Environment delivery.Environment
 	ID          delivery.ReleaseID
 	Release     delivery.Release
-	Port        int // stable port of the service, 0: the target chooses once and keeps it
+	Within      delivery.Duration // to become ready; 0: the target's default
+	Port        int               // stable port of the service, 0: the target chooses once and keeps it
 }
 
 // Observation is what a target sees of an environment.

@@ -46,7 +46,7 @@ func BenchmarkBox(b *testing.B) {
 	for _, name := range runtimes() {
 		b.Run(name, func(b *testing.B) {
 			requireContainers(b, name)
-			runtime, err := box.Choose(name, []string{local.InitCommand}, box.NewSpawner())
+			runtime, err := box.Choose(name, "", []string{local.InitCommand}, box.NewSpawner())
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -66,7 +66,7 @@ func BenchmarkBox(b *testing.B) {
 			defer null.Close()
 			spec := box.Spec{Name: "bench", Rootfs: base, Args: []string{"/sample"}, Env: []string{"SAMPLE_MODE=crash"}, User: box.Nobody}
 			for b.Loop() {
-				started, err := runtime.Start(spec, null)
+				started, err := runtime.Start(spec, null, func(box.Birth) {})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -83,28 +83,33 @@ func TestClientKilled(t *testing.T) {
 }
 
 // TestSupervisorKilledMeanwhile kills the supervisor under Stage and Promote:
-// they start another one and finish.
+// they start another one and finish, and nothing that was just about to begin
+// lingers (see wantNobodyLeft).
 func TestSupervisorKilledMeanwhile(t *testing.T) {
-	s := newStand(t, nil)
-	url := s.deploy(t, s.order(porttest.Sample{Version: "0"})).URL
-	for i := 1; i <= 4; i++ {
-		o := s.order(porttest.Sample{Version: fmt.Sprint(i)})
-		pid := supervisorPID(t, s.cfg.Dir)
-		killed := make(chan struct{})
-		go func() {
-			defer close(killed)
-			time.Sleep(time.Duration(i*10) * time.Millisecond) // the moment is what varies
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}()
-		_, err := s.Stage(context.Background(), o, nil)
-		<-killed
-		if err != nil {
-			t.Fatal(err)
-		}
-		seen, err := s.Promote(context.Background(), o, nil)
-		if err != nil || seen.Release != o.ID || seen.URL != url {
-			t.Fatalf("promoted %+v, %v; want %s at %s", seen, err, o.ID, url)
-		}
+	for _, runtime := range runtimes() {
+		t.Run(runtime, func(t *testing.T) {
+			s := newStand(t, func(c *local.Config) { c.Runtime = runtime })
+			url := s.deploy(t, s.order(porttest.Sample{Version: "0"})).URL
+			for i := 1; i <= 10; i++ {
+				o := s.order(porttest.Sample{Version: fmt.Sprint(i)})
+				pid := supervisorPID(t, s.cfg.Dir)
+				killed := make(chan struct{})
+				go func() {
+					defer close(killed)
+					time.Sleep(time.Duration(i*3) * time.Millisecond) // the moment is what varies
+					_ = syscall.Kill(pid, syscall.SIGKILL)
+				}()
+				_, err := s.Stage(context.Background(), o, nil)
+				<-killed
+				if err != nil {
+					t.Fatal(err)
+				}
+				seen, err := s.Promote(context.Background(), o, nil)
+				if err != nil || seen.Release != o.ID || seen.URL != url {
+					t.Fatalf("promoted %+v, %v; want %s at %s", seen, err, o.ID, url)
+				}
+			}
+		})
 	}
 }
 
@@ -167,4 +172,35 @@ func pretend(t *testing.T, dir string, protocol int) (end func()) {
 	mux.HandleFunc(supervisor.CallStop, func(w http.ResponseWriter, _ *http.Request) { answer(w, true); end() })
 	go func() { _ = http.Serve(l, mux) }()
 	return end
+}
+
+// TestInheritedFilesAreClosed: a pipe of the caller's must not stay open in the
+// supervisor or in a service.
+func TestInheritedFilesAreClosed(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	if _, _, errno := syscall.Syscall(syscall.SYS_FCNTL, w.Fd(), syscall.F_SETFD, 0); errno != 0 {
+		t.Fatal(errno)
+	}
+	pipe, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", w.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newStand(t, nil)
+	s.deploy(t, s.order(porttest.Sample{Version: "a"}))
+	for _, pid := range append(replicaPIDs(t, s.cfg.Dir), supervisorPID(t, s.cfg.Dir)) {
+		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		if len(links) == 0 && os.Geteuid() == 0 {
+			t.Errorf("process %d shows no open file", pid)
+		}
+		for _, link := range links {
+			if to, _ := os.Readlink(link); to == pipe {
+				t.Errorf("process %d holds the caller's pipe", pid)
+			}
+		}
+	}
 }

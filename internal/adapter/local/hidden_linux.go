@@ -9,8 +9,11 @@ import (
 	"io"
 	"log"
 	"os"
+	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/slipway-cd/slipway/internal/adapter/local/box"
 	"github.com/slipway-cd/slipway/internal/adapter/local/supervisor"
@@ -71,6 +74,7 @@ func Supervise(ctx context.Context, args []string, out io.Writer) error {
 			pipe.Close()
 		}
 	}
+	closeInherited(int(*readyFD))
 	err := supervise(ctx, cfg, *runtimeName, strings.Fields(*initArgs), func() { say(wordReady) })
 	if errors.Is(err, supervisor.ErrBusy) {
 		say(wordBusy)
@@ -89,10 +93,32 @@ func supervise(ctx context.Context, cfg supervisor.Config, runtimeName string, i
 		return fault.New(fault.Invalid, "supervise: no folder was named").Hint("this command is for Slipway's own use; see `slipway run`")
 	}
 	var err error
-	if cfg.Runtime, err = box.Choose(runtimeName, initArgs, box.NewSpawner()); err != nil {
+	if cfg.Runtime, err = box.Choose(runtimeName, cfg.Dir, initArgs, box.NewSpawner()); err != nil {
 		return err
 	}
 	return supervisor.Run(ctx, cfg, ready)
+}
+
+// closeInherited closes what whoever started us left open: a service must not get
+// it, and a shell that waits for the end of a pipe must not wait for us. What Go
+// opens is marked to be closed on exec; what was inherited is not.
+func closeInherited(except int) {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return
+	}
+	for _, entry := range open {
+		fd, err := strconv.Atoi(entry.Name())
+		if err != nil || fd <= 2 || fd == except {
+			continue
+		}
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+			_ = unix.Close(fd) // it was open a moment ago
+		}
+	}
+	if except > 2 {
+		unix.CloseOnExec(except)
+	}
 }
 
 // superviseArgs are what Supervise parses.

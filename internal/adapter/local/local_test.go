@@ -6,17 +6,20 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/local"
+	"github.com/slipway-cd/slipway/internal/adapter/local/box"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -148,12 +151,39 @@ func newStand(t testing.TB, change func(*local.Config)) *stand {
 		if err := target.Down(ctx); err != nil {
 			t.Errorf("down: %v", err)
 		}
+		wantNobodyLeft(t, cfg.Dir)
 		if t.Failed() {
 			said, _ := os.ReadFile(filepath.Join(cfg.Dir, "supervisor.log"))
 			t.Logf("supervisor.log:\n%s", said)
 		}
 	})
 	return target
+}
+
+// wantNobodyLeft looks for processes that live on a folder: by their mounts, or
+// by the mark of those that never became a service.
+func wantNobodyLeft(t testing.TB, dir string) {
+	t.Helper()
+	deadline := time.Now().Add(5 * time.Second) // the kernel ends them in its own time
+	for {
+		var left []string
+		files, _ := filepath.Glob("/proc/[0-9]*/mountinfo")
+		for _, file := range files {
+			mounts, _ := os.ReadFile(file)
+			line, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
+			if strings.Contains(string(mounts), dir+"/") || strings.HasPrefix(string(line), box.Mark(dir)) {
+				left = append(left, fmt.Sprintf("%s: %q", filepath.Dir(file), line))
+			}
+		}
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("left behind: %s", strings.Join(left, "\n"))
+			return
+		}
+		time.Sleep(20 * time.Millisecond) // between two looks
+	}
 }
 
 // requireContainers skips where this machine forbids them to this user.

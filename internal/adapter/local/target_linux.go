@@ -276,7 +276,7 @@ func (t *Target) live() (bool, error) {
 }
 
 func wireOrder(o port.Order) supervisor.Order {
-	return supervisor.Order{Service: o.Service, Environment: o.Environment, Release: o.ID, Port: o.Port}
+	return supervisor.Order{Service: o.Service, Environment: o.Environment, Release: o.ID, Port: o.Port, Within: o.Within}
 }
 
 func named(service string, env delivery.Environment) supervisor.Order {

@@ -5,6 +5,7 @@ package deploy
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -110,7 +111,8 @@ func (e *entry) enter(ctx context.Context) (step.Result, error) {
 	if err != nil {
 		res := step.FailWith(fmt.Errorf("deploy %s to %s: %w", e.rel.ID, e.r.Environment, err))
 		res.Answers = answers
-		return res, nil
+		res.Output, err = json.Marshal(step.Deployed{Release: e.rel.ID, Deployment: d.ID})
+		return res, err
 	}
 	e.r.Moved(e.rel.ID, "%s has the traffic of %s, and is being verified", e.rel.ID, e.r.Environment)
 	for _, note := range obs.Notes {

@@ -110,6 +110,9 @@ func model(r step.Request, w step.DeployWith) (*delivery.ModelRef, error) {
 	if ok {
 		return &reg.Model, nil
 	}
+	if len(step.Named(r.Given, step.Train)) > 0 {
+		return nil, fault.New(fault.Internal, "a model was trained, but the step that registers it gave nothing")
+	}
 	return w.Model, nil
 }
 

@@ -31,7 +31,7 @@ func OrderOf(r step.Request, w step.DeployWith, rel delivery.SavedRelease) port.
 	if service == "" {
 		service = r.Service
 	}
-	return port.Order{Service: service, Environment: r.Environment, ID: rel.ID, Release: rel.Release, Port: w.Port}
+	return port.Order{Service: service, Environment: r.Environment, ID: rel.ID, Release: rel.Release, Port: w.Port, Within: w.Within}
 }
 
 // Enter brings a release in: it is started beside the one that serves, asked

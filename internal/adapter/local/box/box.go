@@ -62,8 +62,15 @@ func (s Spec) check() error {
 type Runtime interface {
 	Name() string
 	// Start runs the box with its output going to out. It dies with the calling
-	// process. An error means that nothing was left behind.
-	Start(s Spec, out *os.File) (*Box, error)
+	// process. born is called before the program may begin, so that what it is
+	// told can be written down first. An error means that nothing was left behind.
+	Start(s Spec, out *os.File, born func(Birth)) (*Box, error)
+}
+
+// Birth is what is left to clear up after a box, whatever happens to us.
+type Birth struct {
+	PIDs    []int
+	Cgroups []string // folders
 }
 
 // Box is a running container.
@@ -75,18 +82,6 @@ type Box struct {
 	group  *Group
 	memory int64
 }
-
-// Pids are the processes that must be gone when the box is.
-func (b *Box) Pids() []int {
-	pids := []int{b.cmd.Process.Pid}
-	if b.inner.Pid != pids[0] {
-		pids = append(pids, b.inner.Pid)
-	}
-	return pids
-}
-
-// Cgroups are the folders that must be removed when the box is gone.
-func (b *Box) Cgroups() []string { return b.group.folders() }
 
 // Signal sends a signal to the program; one that has ended is fine.
 func (b *Box) Signal(sig syscall.Signal) {

@@ -188,8 +188,8 @@ func TestLimitsThatCannotBeSet(t *testing.T) {
 
 func TestArgumentsOfBubblewrapHideTheEnvironment(t *testing.T) {
 	s := Spec{Name: "n", Rootfs: t.TempDir(), Args: []string{"/app", "-v"}, Env: []string{"A=b=c", "E="}, User: Nobody}
-	cmd := Bubblewrap{Path: "/usr/bin/bwrap"}.command(s, nil)
-	if want := []string{"bwrap", "--args", "3", "--", "/app", "-v"}; !slices.Equal(cmd.Args, want) || len(cmd.Env) != 0 {
+	cmd := Bubblewrap{Path: "/usr/bin/bwrap", Mark: "mark"}.command(s, nil)
+	if want := []string{"mark", "--args", "3", "--", "/app", "-v"}; !slices.Equal(cmd.Args, want) || len(cmd.Env) != 0 {
 		t.Errorf("command = %q in %q, want %q in nothing", cmd.Args, cmd.Env, want)
 	}
 	line := strings.Join(arguments(s), " ")

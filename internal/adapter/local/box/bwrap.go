@@ -22,6 +22,7 @@ import (
 // forbid user namespaces to everyone else often allow them to it.
 type Bubblewrap struct {
 	Path    string // of bwrap
+	Mark    string // what its processes are called, so that they can be found again
 	Spawner *Spawner
 	Limiter Limiter
 }
@@ -30,13 +31,13 @@ type Bubblewrap struct {
 func (w Bubblewrap) Name() string { return "bwrap" }
 
 // FindBubblewrap looks for a bwrap that works here.
-func FindBubblewrap(spawner *Spawner, limiter Limiter) (Bubblewrap, error) {
+func FindBubblewrap(mark string, spawner *Spawner, limiter Limiter) (Bubblewrap, error) {
 	path, err := exec.LookPath("bwrap")
 	if err != nil {
 		return Bubblewrap{}, fault.New(fault.NotFound, "find bwrap: it is not installed").
 			Hint("install the package bubblewrap, or use the runtime \"namespaces\", which needs nothing installed").Because(err)
 	}
-	w := Bubblewrap{Path: path, Spawner: spawner, Limiter: limiter}
+	w := Bubblewrap{Path: path, Mark: mark, Spawner: spawner, Limiter: limiter}
 	cmd := exec.Command(path, "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "true")
 	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin"}
 	if said, err := cmd.CombinedOutput(); err != nil {
@@ -47,7 +48,7 @@ func FindBubblewrap(spawner *Spawner, limiter Limiter) (Bubblewrap, error) {
 }
 
 // Start makes the box. See Runtime.
-func (w Bubblewrap) Start(s Spec, out *os.File) (*Box, error) {
+func (w Bubblewrap) Start(s Spec, out *os.File, born func(Birth)) (*Box, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
@@ -60,7 +61,10 @@ func (w Bubblewrap) Start(s Spec, out *os.File) (*Box, error) {
 		}
 	}
 	group := w.Limiter.Make(s.Name, s.CPU, s.Memory)
-	cmd, inner, err := w.run(s, out, group.add)
+	cmd, inner, err := w.run(s, out, func(outer, pid int) {
+		group.add(pid)
+		born(Birth{PIDs: []int{outer, pid}, Cgroups: group.folders()})
+	})
 	if err != nil {
 		group.Remove()
 		return nil, fmt.Errorf("start container %s: %w", s.Name, err)
@@ -68,7 +72,7 @@ func (w Bubblewrap) Start(s Spec, out *os.File) (*Box, error) {
 	return &Box{Notes: group.Notes, cmd: cmd, inner: inner, group: group, memory: s.Memory}, nil
 }
 
-func (w Bubblewrap) run(s Spec, out *os.File, began func(pid int)) (*exec.Cmd, *os.Process, error) {
+func (w Bubblewrap) run(s Spec, out *os.File, began func(outer, pid int)) (*exec.Cmd, *os.Process, error) {
 	var open []*os.File
 	defer func() {
 		for _, f := range open {
@@ -94,14 +98,17 @@ func (w Bubblewrap) run(s Spec, out *os.File, began func(pid int)) (*exec.Cmd, *
 		return nil, nil, err
 	}
 	cmd := w.command(s, out)
-	cmd.ExtraFiles = []*os.File{args, toInfo, gate}
+	// bwrap gets the gate's other end as well: if we die before we open it, it
+	// stays closed. At an end of file the program would begin, with nobody left
+	// to end it. What waits there is found by its mark; see Marked.
+	cmd.ExtraFiles = []*os.File{args, toInfo, gate, openGate}
 	if err := w.Spawner.Start(cmd); err != nil {
 		return nil, nil, err
 	}
 	args.Close()
 	toInfo.Close()
 	gate.Close()
-	inner, err := converse(s, toArgs, info, openGate, began)
+	inner, err := converse(s, toArgs, info, openGate, func(pid int) { began(cmd.Process.Pid, pid) })
 	if err != nil {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
@@ -117,7 +124,7 @@ func (w Bubblewrap) command(s Spec, out *os.File) *exec.Cmd {
 		// root to everything that only looks at the user.
 		attr.Credential = &syscall.Credential{Uid: uint32(s.User.UID), Gid: uint32(s.User.GID)}
 	}
-	return &exec.Cmd{Path: w.Path, Args: append([]string{"bwrap", "--args", "3", "--"}, s.Args...), Env: []string{}, Dir: "/", Stdout: out, Stderr: out, SysProcAttr: attr}
+	return &exec.Cmd{Path: w.Path, Args: append([]string{w.Mark, "--args", "3", "--"}, s.Args...), Env: []string{}, Dir: "/", Stdout: out, Stderr: out, SysProcAttr: attr}
 }
 
 // converse hands bwrap its arguments, learns which process the service will be,
@@ -190,3 +197,23 @@ func reachable(u User, folders ...string) error {
 	}
 	return nil
 }
+
+// Marked lists the processes of a mark that have not become a service: bwrap
+// itself, and children of one that was killed as it began.
+func Marked(mark string) []int {
+	var pids []int
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline") // the pattern is well-formed
+	for _, file := range files {
+		line, err := os.ReadFile(file)
+		if err != nil || !strings.HasPrefix(string(line), mark+"\x00") {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// Mark is how processes for a state folder are marked.
+func Mark(dir string) string { return "slipway-box:" + dir }

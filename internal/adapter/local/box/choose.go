@@ -17,11 +17,12 @@ const (
 	ListOfRuntimes = `"bwrap", "namespaces" or nothing, which picks what works`
 )
 
-// Choose finds the runtime of that name and makes sure that it works here. Left
+// Choose finds the runtime of that name for the boxes of a state folder, and makes
+// sure that it works here. Left
 // to choose, an ordinary user gets bwrap where it works (it is allowed on more
 // machines) and our own namespaces otherwise; root gets our own, which can
 // change to the image's real user.
-func Choose(name string, initArgs []string, spawner *Spawner) (Runtime, error) {
+func Choose(name, dir string, initArgs []string, spawner *Spawner) (Runtime, error) {
 	root := os.Geteuid() == 0
 	limiter := FindLimiter(root)
 	own := Namespaces{InitArgs: initArgs, Spawner: spawner, Limiter: limiter}
@@ -29,14 +30,14 @@ func Choose(name string, initArgs []string, spawner *Spawner) (Runtime, error) {
 	case UseNamespaces:
 		return own, own.Check()
 	case UseBubblewrap:
-		return FindBubblewrap(spawner, limiter)
+		return FindBubblewrap(Mark(dir), spawner, limiter)
 	case Auto:
 	default:
 		return nil, fault.New(fault.Invalid, "runtime %q: there is none of that name", name).Hint("use %s", ListOfRuntimes)
 	}
 	var without error
 	if !root {
-		wrap, err := FindBubblewrap(spawner, limiter)
+		wrap, err := FindBubblewrap(Mark(dir), spawner, limiter)
 		if err == nil {
 			return wrap, nil
 		}

@@ -33,7 +33,7 @@ type order struct {
 }
 
 // Start makes the box. See Runtime.
-func (n Namespaces) Start(s Spec, out *os.File) (*Box, error) {
+func (n Namespaces) Start(s Spec, out *os.File, born func(Birth)) (*Box, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
@@ -41,7 +41,10 @@ func (n Namespaces) Start(s Spec, out *os.File) (*Box, error) {
 		return nil, err
 	}
 	group := n.Limiter.Make(s.Name, s.CPU, s.Memory)
-	cmd, err := n.run(order{Spec: s}, out, group.add)
+	cmd, err := n.run(order{Spec: s}, out, func(pid int) {
+		group.add(pid)
+		born(Birth{PIDs: []int{pid}, Cgroups: group.folders()})
+	})
 	if err != nil {
 		group.Remove()
 		return nil, fmt.Errorf("start container %s: %w", s.Name, err)

@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/local/box"
 	"github.com/slipway-cd/slipway/internal/adapter/local/front"
@@ -128,7 +129,7 @@ func (g *group) announce() {
 // wait returns once every replica is ready. A strict wait ends with the first
 // replica that fails; the other is for a release that has been ready before.
 func (g *group) wait(ctx context.Context, strict bool, say func(string)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, g.cfg.StartTimeout, errTooLate)
+	ctx, cancel := context.WithTimeoutCause(ctx, g.limit(), errTooLate)
 	defer cancel()
 	said := -1
 	for {
@@ -161,6 +162,14 @@ func (g *group) wait(ctx context.Context, strict bool, say func(string)) error {
 	}
 }
 
+// limit is how long the release may take to become ready.
+func (g *group) limit() time.Duration {
+	if g.order.Within > 0 {
+		return g.order.Within.D()
+	}
+	return g.cfg.StartTimeout
+}
+
 var errTooLate = fmt.Errorf("the start timeout passed")
 
 func (g *group) notReady(cause error, count int) error {
@@ -177,7 +186,7 @@ func (g *group) notReady(cause error, count int) error {
 			why = fmt.Sprintf("it runs, but %s does not answer 200 on its PORT", r.ready) + lastWords(r.log.tail())
 		}
 		return fault.New(fault.Failed, "start %s: %d of %d replicas ready after %s; %s: %s",
-			g.order, count, len(g.replicas), g.cfg.StartTimeout, seen.Name, why).
+			g.order, count, len(g.replicas), g.limit(), seen.Name, why).
 			Hint("does the service listen on the port in PORT, and does its readiness path answer 200?")
 	}
 	return cause

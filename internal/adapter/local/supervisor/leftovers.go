@@ -31,21 +31,19 @@ type process struct {
 	Start string `json:"start"` // clock ticks after the boot
 }
 
-// remember writes the trace of a running box; without it the box still dies
-// with this process, only nobody would look after it.
-func remember(dir, name string, b *box.Box) (file string) {
-	t := trace{Boot: bootID(), Cgroups: b.Cgroups()}
-	for _, pid := range b.Pids() {
+// remember writes the trace of a box that is about to begin. Without it the box
+// still dies with this process, only nobody would look after it.
+func remember(dir, file string, b box.Birth) {
+	t := trace{Boot: bootID(), Cgroups: b.Cgroups}
+	for _, pid := range b.PIDs {
 		if start, ok := startOf(pid); ok {
 			t.Processes = append(t.Processes, process{pid, start})
 		}
 	}
-	file = name + ".json"
 	raw, err := json.Marshal(t)
 	if err == nil {
 		_ = os.WriteFile(filepath.Join(dir, "run", file), raw, 0o600)
 	}
-	return file
 }
 
 func forget(dir, file string) { os.Remove(filepath.Join(dir, "run", file)) }
@@ -68,6 +66,15 @@ func clearLeftovers(ctx context.Context, dir string) error {
 			}
 		}
 		os.Remove(file)
+	}
+	for _, pid := range box.Marked(box.Mark(dir)) {
+		start, ok := startOf(pid)
+		if !ok {
+			continue
+		}
+		if err := endProcess(ctx, process{pid, start}); err != nil {
+			return fmt.Errorf("end process %d, which an earlier supervisor left: %w", pid, err)
+		}
 	}
 	return nil
 }

@@ -106,21 +106,22 @@ func (r *replica) live() string {
 	spec := r.spec
 	spec.Name = fmt.Sprintf("%s-%d", r.name, at)
 	spec.Env = append(spec.Env[:len(spec.Env):len(spec.Env)], fmt.Sprintf("PORT=%d", at))
-	b, err := r.cfg.Runtime.Start(spec, in)
+	trace := spec.Name + ".json"
+	defer forget(r.cfg.Dir, trace)
+	b, err := r.cfg.Runtime.Start(spec, in, func(born box.Birth) { remember(r.cfg.Dir, trace, born) })
 	in.Close()
 	if err != nil {
 		<-logged
 		return err.Error() + lastWords(r.log.tail())
 	}
-	exit := r.attend(b, spec.Name, fmt.Sprintf("127.0.0.1:%d", at))
+	exit := r.attend(b, fmt.Sprintf("127.0.0.1:%d", at))
 	<-logged
 	return exit.String() + lastWords(r.log.tail())
 }
 
 // attend watches over a running box: it joins the pool once it is ready, leaves
 // it when it ends, and is told to end when the replica is.
-func (r *replica) attend(b *box.Box, name, address string) box.Exit {
-	trace := remember(r.cfg.Dir, name, b)
+func (r *replica) attend(b *box.Box, address string) box.Exit {
 	r.mu.Lock()
 	r.running, r.notes = b, b.Notes
 	r.mu.Unlock()
@@ -145,7 +146,6 @@ func (r *replica) attend(b *box.Box, name, address string) box.Exit {
 	cancel()
 	watchers.Wait()
 	r.pool.Remove(address)
-	forget(r.cfg.Dir, trace)
 	return exit
 }
 

@@ -53,7 +53,8 @@ type Order struct {
 	Service     string               `json:"service"`
 	Environment delivery.Environment `json:"environment"`
 	Release     delivery.ReleaseID   `json:"release"`
-	Port        int                  `json:"port"` // 0: chosen once and kept
+	Port        int                  `json:"port"`             // 0: chosen once and kept
+	Within      delivery.Duration    `json:"within,omitempty"` // to become ready; 0: the supervisor's default
 	Spec        Spec                 `json:"spec"`
 }
 
