@@ -22,8 +22,13 @@ type Reply struct {
 	Latency time.Duration
 }
 
+// ProbeHeader marks the questions of a Prober, so that whoever measures traffic
+// can tell them from users. A proxy takes it off: a service must not be able to
+// behave better for a probe. It is no proof: whoever sends it is not counted.
+const ProbeHeader = "Slipway-Probe"
+
 // Prober asks a service the way a user would: a new connection each time, so
-// that an old one can't hide a change.
+// that an old one can't hide a change, and with ProbeHeader.
 type Prober interface {
 	// Ask sends the question. No answer (refused, timed out, broken off) is an
 	// error of kind fault.Unavailable; any status is an answer.

@@ -45,6 +45,7 @@ func (Prober) Ask(ctx context.Context, q port.Question) (port.Reply, error) {
 	if len(q.Body) > 0 {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	req.Header.Set(port.ProbeHeader, "1")
 	start := time.Now()
 	reply, err := send(req)
 	reply.Latency = time.Since(start)

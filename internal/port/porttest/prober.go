@@ -27,6 +27,7 @@ func TestProber(t *testing.T, open func(*testing.T) port.Prober) {
 		peers[r.RemoteAddr]++
 		mu.Unlock()
 		w.Header().Set("X-Method", r.Method)
+		w.Header().Set("X-Probe", r.Header.Get(port.ProbeHeader))
 		w.Header().Set("X-Type", r.Header.Get("Content-Type"))
 		w.WriteHeader(http.StatusTeapot)
 		_, _ = io.Copy(w, r.Body)
@@ -49,6 +50,9 @@ func TestProber(t *testing.T, open func(*testing.T) port.Prober) {
 		r, err := p.Ask(ctx, port.Question{Method: http.MethodPost, URL: server.URL + "/echo", Body: []byte(`{"a":1}`)})
 		if err != nil || r.Status != http.StatusTeapot || string(r.Body) != `{"a":1}` || r.Latency <= 0 {
 			t.Fatalf("got %+v, %v", r, err)
+		}
+		if r.Header.Get("X-Probe") == "" {
+			t.Error("the question is not marked as a probe")
 		}
 		if r.Header.Get("X-Method") != http.MethodPost || r.Header.Get("X-Type") != "application/json" {
 			t.Errorf("headers %v", r.Header)

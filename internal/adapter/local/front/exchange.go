@@ -28,6 +28,7 @@ type exchange struct {
 	whole    bool      // the answer was passed on to its end
 	gone     bool      // the client left or sent nonsense
 	broken   atomic.Bool
+	probe    bool // our own question: no user, not counted
 }
 
 type exchangeKey struct{}
@@ -103,7 +104,7 @@ func (x *exchange) end(ctx context.Context) {
 	defer x.pool.leave()
 	counter, now := x.proxy.cfg.Counter, x.proxy.cfg.Now()
 	switch {
-	case counter == nil || x.gone:
+	case counter == nil || x.gone || x.probe:
 	case x.broken.Load(), x.lost && ctx.Err() == nil:
 		counter.Lost(x.pool.release, now)
 	case x.whole && x.status != 0: // else the client left: nobody's fault

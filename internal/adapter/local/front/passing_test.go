@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/local/front"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 func TestHeaders(t *testing.T) {
@@ -191,4 +192,31 @@ func TestCountsBelongToTheReleaseThatAnswered(t *testing.T) {
 	get(t, r.url)
 	r.wantTraffic(t, a, 1, 0)
 	r.wantTraffic(t, b, 2, 2)
+}
+
+// TestProbesAreNoTraffic: our own questions are answered like a user's, and the
+// service can't tell them from a user's, but nobody counts them.
+func TestProbesAreNoTraffic(t *testing.T) {
+	marked := make(chan string, 2)
+	_, at := replica(t, func(w http.ResponseWriter, r *http.Request) {
+		marked <- r.Header.Get(port.ProbeHeader)
+		w.WriteHeader(http.StatusInternalServerError)
+	})
+	r := newRig(t, front.Config{})
+	r.Switch(pool(a, at))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set(port.ProbeHeader, "1")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	get(t, r.url)
+	if first, second := <-marked, <-marked; first != "" || second != "" {
+		t.Errorf("the service saw the mark: %q, %q", first, second)
+	}
+	r.wantTraffic(t, a, 1, 1)
 }

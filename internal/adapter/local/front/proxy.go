@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // Counter is told how every request ended. meter.Meter is one.
@@ -77,7 +78,7 @@ func (p *Proxy) Switch(to *Pool) (from *Pool) {
 
 // ServeHTTP passes the request on.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{proxy: p, tried: map[*backend]bool{}}
+	x := &exchange{proxy: p, tried: map[*backend]bool{}, probe: r.Header.Get(port.ProbeHeader) != ""}
 	defer x.end(r.Context())
 	if err := x.keepBody(r, p.cfg.Buffer); err != nil {
 		x.gone = true
@@ -93,6 +94,7 @@ func rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.Scheme = "http"
 	r.Out.URL.Host = "replica" // the balancer names the real one
 	r.Out.Host = r.In.Host
+	r.Out.Header.Del(port.ProbeHeader)
 	r.SetXForwarded()
 }
 
