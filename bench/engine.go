@@ -26,30 +26,35 @@ func (b *bench) engine(ctx context.Context) error {
 	for i, c := range []struct {
 		what         string
 		steps, lanes int
+		times        int
 	}{
-		{"durable step, 100 one after another", 100, 1},
-		{"durable step, 1,000 with 8 at a time", 1000, 8},
+		{"durable step, 100 one after another (median of 7)", 100, 1, 7},
+		{"durable step, 1,000 with 8 at a time (median of 3)", 1000, 8, 3},
 	} {
-		took, err := b.noops(ctx, i, c.steps, c.lanes)
-		if err != nil {
-			return err
+		var each []time.Duration
+		for n := range c.times {
+			took, err := b.noops(ctx, fmt.Sprintf("%02d%02d", i, n), c.steps, c.lanes)
+			if err != nil {
+				return err
+			}
+			each = append(each, took/time.Duration(c.steps))
 		}
-		each := took / time.Duration(c.steps)
-		b.add(c.what, "<= 2 ms", fmt.Sprintf("%.2f ms", ms(each)), each <= 2*time.Millisecond)
+		m := median(each)
+		b.add(c.what, "<= 2 ms", fmt.Sprintf("%.2f ms", ms(m)), m <= 2*time.Millisecond)
 	}
 	return nil
 }
 
 // noops runs a plan of that many steps in chains beside each other.
-func (b *bench) noops(ctx context.Context, n, steps, lanes int) (time.Duration, error) {
-	home := filepath.Join(b.work, fmt.Sprint("engine", n))
+func (b *bench) noops(ctx context.Context, name string, steps, lanes int) (time.Duration, error) {
+	home := filepath.Join(b.work, "engine"+name)
 	store, err := sqlite.Open(ctx, filepath.Join(home, "slipway.db"), nil)
 	if err != nil {
 		return 0, err
 	}
 	defer store.Close()
 	p := plan.Plan{
-		Version: plan.Version, Purpose: plan.Deliver, Run: delivery.RunID(fmt.Sprintf("20260101-00000%d-noop", n)),
+		Version: plan.Version, Purpose: plan.Deliver, Run: delivery.RunID("20260101-000000-" + name),
 		Service: "bench", Environment: "bench", Trigger: plan.Trigger{By: "bench"},
 	}
 	for i := range steps {

@@ -3,14 +3,12 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
-	"github.com/slipway-cd/slipway/internal/engine"
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
@@ -139,71 +137,6 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (Verifie
 		v.Summary = res.Cause
 	}
 	return v, err
-}
-
-// Cleaned is what `slipway cleanup` removed, or would.
-type Cleaned struct {
-	Runs  []delivery.RunID `json:"runs"`
-	Bytes int64            `json:"bytes"`
-	Dry   bool             `json:"dry_run"`
-}
-
-// Cleanup removes the files (logs, work folders) of all but the newest ended
-// runs. Records, releases and what serves stay.
-func (a *App) Cleanup(ctx context.Context, keep int, dry bool) (c Cleaned, err error) {
-	c = Cleaned{Runs: []delivery.RunID{}, Dry: dry}
-	err = a.with(ctx, func(s *session) error {
-		runs, err := s.parts.Store.Runs(ctx, "", 0)
-		if err != nil {
-			return err
-		}
-		ended := 0
-		for _, r := range runs {
-			if r.EndedAt.IsZero() {
-				continue
-			}
-			if ended++; ended <= keep {
-				continue
-			}
-			size, err := s.removeRun(r.ID, dry)
-			if err != nil {
-				return err
-			}
-			if size > 0 {
-				c.Runs, c.Bytes = append(c.Runs, r.ID), c.Bytes+size
-			}
-		}
-		if p, ok := s.parts.Targets[local].(pruner); ok && !dry {
-			freed, err := p.Prune(ctx)
-			c.Bytes += freed
-			return err
-		}
-		return nil
-	})
-	return c, err
-}
-
-// pruner is a target that can drop what no environment needs any more.
-type pruner interface {
-	Prune(ctx context.Context) (bytes int64, err error)
-}
-
-func (s *session) removeRun(id delivery.RunID, dry bool) (int64, error) {
-	dir := engine.RunDir(s.place.Home, id)
-	var size int64
-	err := filepath.Walk(dir, func(_ string, info os.FileInfo, err error) error {
-		if err == nil && info.Mode().IsRegular() {
-			size += info.Size()
-		}
-		return err
-	})
-	if errors.Is(err, os.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil || dry {
-		return size, err
-	}
-	return size, os.RemoveAll(dir)
 }
 
 // ServeRegistry shows the embedded registry to other tools until ctx ends.

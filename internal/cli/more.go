@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -194,16 +195,15 @@ func (c *Command) down() *cobra.Command {
 }
 
 func (c *Command) cleanup() *cobra.Command {
-	var keep int
-	var dry bool
+	var what app.Cleaning
 	cmd := &cobra.Command{
-		Use: "cleanup", Short: "Remove logs and work folders of old runs; records and what serves stay", Args: cobra.NoArgs,
-		Example: "  slipway cleanup --dry-run\n  slipway cleanup --keep 5",
+		Use: "cleanup", Short: "Remove files of old runs and content that can be made again; records and what serves stay", Args: cobra.NoArgs,
+		Example: "  slipway cleanup --dry-run\n  slipway cleanup --keep 5 --older 24h",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if keep < 0 {
-				return fault.New(fault.Invalid, "--keep %d", keep).Hint("give 0 or more")
+			if what.Keep < 0 || what.Older < 0 {
+				return fault.New(fault.Invalid, "--keep %d --older %s", what.Keep, what.Older).Hint("give 0 or more")
 			}
-			done, err := c.App.Cleanup(cmd.Context(), keep, dry)
+			done, err := c.App.Cleanup(cmd.Context(), what)
 			if err != nil {
 				return err
 			}
@@ -211,13 +211,14 @@ func (c *Command) cleanup() *cobra.Command {
 				c.print(done)
 				return nil
 			}
-			verb := map[bool]string{true: "would remove", false: "removed"}[dry]
-			fmt.Fprintf(c.Stdout, "%s %d runs' files, %.1f MB\n", verb, len(done.Runs), float64(done.Bytes)/1e6)
+			verb := map[bool]string{true: "would remove", false: "removed"}[what.Dry]
+			fmt.Fprintf(c.Stdout, "%s the files of %d runs and %d folders of content: %.1f MB\n", verb, len(done.Runs), done.Folders, float64(done.Bytes)/1e6)
 			return nil
 		},
 	}
-	cmd.Flags().IntVar(&keep, "keep", 20, "how many of the newest ended runs to keep")
-	cmd.Flags().BoolVar(&dry, "dry-run", false, "only say what would go")
+	cmd.Flags().IntVar(&what.Keep, "keep", 20, "how many of the newest ended runs keep their files")
+	cmd.Flags().DurationVar(&what.Older, "older", 7*24*time.Hour, "content that can be made again goes when it is older than this")
+	cmd.Flags().BoolVar(&what.Dry, "dry-run", false, "only say what would go")
 	return cmd
 }
 

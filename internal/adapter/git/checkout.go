@@ -166,7 +166,7 @@ func (w work) lock(ctx context.Context) (unlock func(), err error) {
 	select {
 	case err = <-got:
 	case <-ctx.Done():
-		go func() { <-got; f.Close() }()
+		go func() { <-got; _ = f.Close() }()
 		return nil, context.Cause(ctx)
 	}
 	if err != nil {

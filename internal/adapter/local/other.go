@@ -55,6 +55,9 @@ func (*Target) ReplicaLogs(context.Context, string, delivery.Environment, int) (
 	return nil, needsLinux()
 }
 
+// Unused is empty: nothing ever ran here.
+func (*Target) Unused(context.Context, time.Time) ([]string, error) { return nil, nil }
+
 // Up is refused.
 func (*Target) Up(context.Context) error { return needsLinux() }
 

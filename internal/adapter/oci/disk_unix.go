@@ -21,7 +21,7 @@ func freeSpace(folder string) (int64, bool) {
 	if unix.Statfs(folder, &s) != nil {
 		return 0, false
 	}
-	return int64(s.Bavail) * int64(s.Bsize), true
+	return int64(s.Bavail) * int64(s.Bsize), true //nolint:unconvert // its type is not the same everywhere
 }
 
 // lock holds the file against other processes until unlock; it goes with its

@@ -44,7 +44,7 @@ func (j *Jobs) launch(folder string, env []string) error {
 }
 
 // secretNames is the variable that tells the runner whose values to mask.
-const secretNames = "SLIPWAY_JOB_SECRETS"
+const secretNames = "SLIPWAY_JOB_SECRETS" //nolint:gosec // a name, no secret
 
 // secrets are the names of the variables that hold secrets.
 func (j *Jobs) secrets(env []string) string {

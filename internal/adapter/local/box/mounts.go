@@ -57,8 +57,8 @@ func shareable(rootfs string) map[string]string {
 		if err != nil || !inside.Mode().IsRegular() {
 			continue
 		}
-		if real, err := filepath.EvalSymlinks("/" + p); err == nil {
-			found[p] = real
+		if host, err := filepath.EvalSymlinks("/" + p); err == nil {
+			found[p] = host
 		}
 	}
 	return found

@@ -4,6 +4,7 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -173,7 +174,7 @@ func (g *group) limit() time.Duration {
 var errTooLate = fmt.Errorf("the start timeout passed")
 
 func (g *group) notReady(cause error, count int) error {
-	if cause != errTooLate {
+	if !errors.Is(cause, errTooLate) {
 		return fmt.Errorf("wait for %s: %w", g.order, cause)
 	}
 	for _, r := range g.replicas {

@@ -5,6 +5,7 @@ package supervisor
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -102,13 +103,13 @@ func endProcess(ctx context.Context, p process) error {
 	if start, ok := startOf(p.PID); !ok || start != p.Start {
 		return nil
 	}
-	if err := unix.PidfdSendSignal(fd, syscall.SIGKILL, nil, 0); err != nil && err != syscall.ESRCH {
+	if err := unix.PidfdSendSignal(fd, syscall.SIGKILL, nil, 0); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return err
 	}
 	for {
 		polled := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 		n, err := unix.Poll(polled, int((100 * time.Millisecond).Milliseconds()))
-		if n > 0 || err != nil && err != syscall.EINTR {
+		if n > 0 || err != nil && !errors.Is(err, syscall.EINTR) {
 			return nil
 		}
 		if ctx.Err() != nil {

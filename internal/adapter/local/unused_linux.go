@@ -1,0 +1,52 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/local/supervisor"
+)
+
+// content is a folder named by a digest, or a file that goes with it.
+var content = regexp.MustCompile(`^[0-9a-f]{64}(\.[a-z]+)?$`)
+
+// Unused lists the unpacked images and fetched models that no environment runs
+// and that have not changed since before: they can be removed, and come back
+// from the registry when they are wanted.
+func (t *Target) Unused(_ context.Context, before time.Time) ([]string, error) {
+	state, err := supervisor.ReadState(t.cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	used := map[string]bool{}
+	for _, e := range state.Environments {
+		for _, p := range []*supervisor.Placement{e.Promoted, e.Staged} {
+			if p != nil {
+				used[filepath.Base(p.Spec.Rootfs)], used[filepath.Base(p.Spec.Model)] = true, true
+			}
+		}
+	}
+	var unused []string
+	for _, kind := range []string{"rootfs", "models"} {
+		dir := filepath.Join(t.cfg.Dir, kind)
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		for _, e := range entries {
+			digest, _, _ := strings.Cut(e.Name(), ".")
+			info, err := e.Info()
+			if err != nil || !content.MatchString(e.Name()) || used[digest] || !info.ModTime().Before(before) {
+				continue
+			}
+			unused = append(unused, filepath.Join(dir, e.Name()))
+		}
+	}
+	return unused, nil
+}
