@@ -166,7 +166,10 @@ func (w work) lock(ctx context.Context) (unlock func(), err error) {
 	select {
 	case err = <-got:
 	case <-ctx.Done():
-		go func() { <-got; _ = f.Close() }()
+		go func() {
+			<-got
+			f.Close()
+		}()
 		return nil, context.Cause(ctx)
 	}
 	if err != nil {
