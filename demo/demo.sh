@@ -7,6 +7,9 @@ work=$root/.demo/retail
 slipway=$root/bin/slipway
 body='{"BASKET_SIZE":"L","BASKET_TYPE":"Full Shop","STORE_REGION":"E02","STORE_FORMAT":"LS","SPEND":12.5,"QUANTITY":3,"PROD_CODE_20":"DEP00001","PROD_CODE_30":"G00001"}'
 load_pid=
+# The same flags as for bin/slipway and for images: the standard library and the
+# modules are compiled once for all.
+export CGO_ENABLED=0 GOFLAGS=-trimpath
 
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 cleanup() { [ -z "$load_pid" ] || kill "$load_pid" 2>/dev/null || :; }
