@@ -11,7 +11,8 @@ load_pid=
 # modules are compiled once for all.
 export CGO_ENABLED=0 GOFLAGS=-trimpath
 
-say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+if [ -t 1 ]; then bold=$'\033[1m' plain=$'\033[0m'; else bold='' plain=''; fi
+say() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
 cleanup() { [ -z "$load_pid" ] || kill "$load_pid" 2>/dev/null || :; }
 trap cleanup EXIT
 field() { "$slipway" status --env prod --json | sed -n "s/^  \"$1\": \"\(.*\)\",*$/\1/p" | head -1; }
