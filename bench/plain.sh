@@ -40,7 +40,9 @@ sed -n 's/^ *"accuracy": \([0-9.]*\),*$/\1/p' "$state/model/metrics.json" | head
 sed -n 's/^ *"f1_macro": \([0-9.]*\),*$/\1/p' "$state/model/metrics.json" | head -1 | awk '{exit !($1 >= 0.7)}'
 
 old=$(cat "$state/pids" 2>/dev/null || :)
+taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 base=$((20000 + RANDOM % 10000))
+while taken $((base + 1)) || taken $((base + 2)); do base=$((20000 + RANDOM % 10000)); done
 : >"$state/pids.new"
 for i in 1 2; do
   env -i PORT=$((base + i)) MODEL_PATH="$state/model" MODEL_VERSION=1 SLIPWAY_RELEASE="$digest" DRAIN_DELAY=0s \

@@ -8,13 +8,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
 // pairs is how often Slipway and the script do the same, one after the other.
-const pairs = 5
+const pairs = 7
 
 // shop is a repository with Retail.
 type shop struct {
@@ -190,9 +191,16 @@ func (s *shop) beside(ctx context.Context, plain *shop) error {
 		theirs = append(theirs, time.Since(start))
 	}
 	a, z := median(ours), median(theirs)
-	ratio := a.Seconds() / z.Seconds()
+	// The machine changes its mind from one minute to the next: neighbours are
+	// compared, and the middle one of their ratios counts.
+	var ratios []float64
+	for i := range ours {
+		ratios = append(ratios, ours[i].Seconds()/theirs[i].Seconds())
+	}
+	slices.Sort(ratios)
+	ratio := ratios[len(ratios)/2]
 	s.add(fmt.Sprintf("one-line change to verified, 2 s bake included (median of %d)", pairs), "<= 10 s", fmt.Sprintf("%.2f s", a.Seconds()), a <= 10*time.Second)
-	s.add("  beside bench/plain.sh, in turns", "ratio <= 1", fmt.Sprintf("%.2f s, ratio %.2f", z.Seconds(), ratio), ratio <= 1)
+	s.add("  beside bench/plain.sh, in turns", "ratio <= 1", fmt.Sprintf("%.2f s, ratio %.2f (%.2f to %.2f)", z.Seconds(), ratio, ratios[0], ratios[len(ratios)-1]), ratio <= 1)
 	return nil
 }
 

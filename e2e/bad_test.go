@@ -38,7 +38,7 @@ func TestNeverReady(t *testing.T) {
 	t.Parallel()
 	p := tiny(t)
 	good := p.run().wants(0, "deployed").report.Release
-	p.refused(good, wrong{"never ready", "deploy", []string{"ready", "503"}})
+	p.refused(good, wrong{"never ready", "deploy", []string{"/ready"}})
 }
 
 // refused delivers it while users ask.
@@ -55,6 +55,26 @@ func (p *project) refused(good string, w wrong) {
 		}
 	}
 	p.kept(good, r)
+}
+
+// TestNoTraffic: a release that nobody used has proved nothing, and Slipway's own
+// questions are not users.
+func TestNoTraffic(t *testing.T) {
+	t.Parallel()
+	p := tiny(t)
+	r := p.run().wants(0, "deployed")
+	good := r.report.Release
+	if s := r.step("watch"); !strings.Contains(s.Summary, "no traffic") {
+		t.Errorf("nobody asked, and the watch says: %s", s.Summary)
+	}
+	p.edit("slipway.yaml", "error_rate: 0.05", "error_rate: 0.05, no_traffic: fail")
+	p.edit("slipway.yaml", `ROUND: "0"`, `ROUND: "1"`)
+	p.commit("silence is bad news")
+	r = p.run().wants(3, "rolled_back").says("no traffic")
+	p.kept(good, r)
+	p.slipway("releases", "unquarantine", r.report.Release, "--why", "now with users").exits(0)
+	p.underLoad(good, func() result { return p.run().wants(0, "deployed") }, false)
+	p.serves(r.report.Release)
 }
 
 // underLoad does something while users ask. They may notice a release that only

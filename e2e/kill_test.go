@@ -8,7 +8,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -16,7 +15,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-// kills is how many processes each of the two sieges kills at the least.
+// kills is how many processes each of the two sieges kills at the least;
+// SLIPWAY_E2E_KILLS asks for another number.
 const kills = 60
 
 // attack is one sort of round: what is under way, where it is struck, and how
@@ -42,42 +42,57 @@ func at(step string, span time.Duration) phase {
 }
 
 var (
-	beginning = phase{"beginning", 400 * time.Millisecond, nil}
-	undoing   = phase{"undo", 400 * time.Millisecond, func(e happening) bool {
-		return e.Kind == "step.started" && strings.Contains(e.Step, "rollback")
+	beginning = phase{"beginning", 300 * time.Millisecond, nil}
+	deploying = at("deploy", 300*time.Millisecond)
+	verifying = at("verify", 120*time.Millisecond)
+	watching  = at("watch", 250*time.Millisecond)
+	undoing   = phase{"rollback", 200 * time.Millisecond, func(e happening) bool {
+		return e.Kind == "step.started" && strings.HasPrefix(e.Step, "rollback")
 	}}
 )
 
 var attacks = []attack{
-	{"a good release", 4, (*siege).goodRelease, []phase{beginning, at("deploy", 500*time.Millisecond), at("deploy", 500*time.Millisecond),
-		at("verify", 250*time.Millisecond), at("watch", 350*time.Millisecond)}, []delivery.Outcome{delivery.Deployed}, true},
-	{"a bad release", 3, (*siege).badRelease, []phase{at("deploy", 500*time.Millisecond), undoing}, []delivery.Outcome{delivery.OutcomeRolledBack}, true},
-	{"a release that only users can judge", 2, (*siege).flakyRelease, []phase{at("watch", 350*time.Millisecond), undoing}, []delivery.Outcome{delivery.OutcomeRolledBack}, false},
-	{"slipway rollback", 3, (*siege).goBack, []phase{beginning, undoing, undoing, at("verify", 250*time.Millisecond)}, []delivery.Outcome{delivery.Deployed}, true},
-	{"a training", 2, (*siege).newModel, []phase{at("train", 500*time.Millisecond), at("evaluate", 200*time.Millisecond), at("register", 100*time.Millisecond)}, []delivery.Outcome{delivery.Deployed}, true},
+	{"a good release", 5, (*siege).goodRelease, []phase{beginning, deploying, deploying, verifying, watching},
+		[]delivery.Outcome{delivery.Deployed}, true},
+	{"a bad release", 3, (*siege).badRelease, []phase{deploying, undoing},
+		[]delivery.Outcome{delivery.OutcomeRolledBack}, true},
+	{"a release that only users can judge", 3, (*siege).flakyRelease, []phase{deploying, watching, undoing},
+		[]delivery.Outcome{delivery.OutcomeRolledBack}, false},
+	{"slipway rollback", 3, (*siege).goBack, []phase{beginning, undoing, undoing, verifying},
+		[]delivery.Outcome{delivery.Deployed}, true},
+	{"a training", 1, (*siege).newModel, []phase{at("train", 500*time.Millisecond), at("evaluate", 150*time.Millisecond), at("register", 50*time.Millisecond)},
+		[]delivery.Outcome{delivery.Deployed}, true},
 }
 
 // TestKill kills slipway at random instants of deploys and rollbacks, and its
 // supervisor now and then. SLIPWAY_E2E_SEED makes the same choices again.
 func TestKill(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("SLIPWAY_E2E_SEED"); text != "" {
-		n, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			t.Fatalf("SLIPWAY_E2E_SEED=%q: %v", text, err)
-		}
-		seed = n
-	}
+	seed := number(t, "SLIPWAY_E2E_SEED", uint64(time.Now().UnixNano()))
+	kills := int(number(t, "SLIPWAY_E2E_KILLS", kills))
 	for i := range 2 {
 		t.Run(fmt.Sprint("siege", i), func(t *testing.T) {
 			t.Parallel()
 			t.Logf("SLIPWAY_E2E_SEED=%d makes the same choices again", seed)
-			besiege(t, rand.New(rand.NewPCG(seed, uint64(i))))
+			besiege(t, kills, rand.New(rand.NewPCG(seed, uint64(i))))
 		})
 	}
 }
 
-func besiege(t *testing.T, rng *rand.Rand) {
+// number is what the environment says, or else the default.
+func number(t *testing.T, name string, otherwise uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s=%q: %v", name, text, err)
+	}
+	return n
+}
+
+func besiege(t *testing.T, kills int, rng *rand.Rand) {
 	s := &siege{project: tiny(t), rng: rng, seen: map[delivery.RunID]bool{}, done: map[string]record.StepRecord{}}
 	s.run().wants(0, "deployed")
 	s.edit("slipway.yaml", `ROUND: "0"`, `ROUND: "first"`)
@@ -89,9 +104,9 @@ func besiege(t *testing.T, rng *rand.Rand) {
 			t.Fatalf("%d rounds, and only %d kills: the phases pass too quickly", s.round, killed)
 		}
 		a := s.choose()
-		n := s.play(a)
+		where, n := s.play(a)
 		killed += n
-		of[a.name] += n
+		of[a.name+", "+where] += n
 	}
 	t.Logf("%d kills in %d rounds, %.1f s a round: %v", killed, s.round, time.Since(start).Seconds()/float64(s.round), of)
 }
@@ -110,114 +125,37 @@ func (s *siege) choose() attack {
 	panic("weights do not add up")
 }
 
-// play is one round: begin something, kill, recover, look. It returns how many
-// processes it killed.
-func (s *siege) play(a attack) int {
+// play is one round: begin something, kill, recover, look. It returns where it
+// struck, and how many processes it killed.
+func (s *siege) play(a attack) (where string, killed int) {
 	s.t.Helper()
 	s.tale, s.struck = nil, ""
 	ph := a.phases[s.rng.IntN(len(a.phases))]
 	delay := time.Duration(s.rng.Int64N(int64(ph.span)))
 	supervisor := s.rng.IntN(10) == 0
-	s.tell("%s, struck %v after %s (supervisor too: %v)", a.name, delay, ph.name, supervisor)
+	alone := s.rng.IntN(12) == 0
+	s.tell("%s, struck %v after %s (supervisor too: %v, or alone: %v)", a.name, delay, ph.name, supervisor, alone)
 	args := a.prepare(s)
 	u := startUsers(s.status("prod").URL, 25)
-	killed := 0
-	if s.strike(ph, delay, supervisor, args) {
-		killed++
+	ends := a.ends
+	switch {
+	case alone:
+		killed = s.strikeSupervisor(ph, delay, args)
+		ends = []delivery.Outcome{delivery.Deployed, delivery.OutcomeRolledBack, delivery.OutcomeFailed}
+	case s.strike(ph, delay, supervisor, args):
+		killed = 1 + s.recover(a)
+	default:
+		killed = s.recover(a)
 	}
-	killed += s.recover(a)
 	asked, failures := u.leave()
-	if a.users && !supervisor && (len(failures) > 0 || asked == 0) {
+	if a.users && !supervisor && !alone && (len(failures) > 0 || asked == 0) {
 		s.fail("users lost %d of %d requests: %q", len(failures), asked, failures[:min(3, len(failures))])
 	}
-	ends := a.ends
-	if supervisor { // its death is an outage, which verification may blame on the release
+	if supervisor && !alone { // its death is an outage, which verification may blame on the release
 		ends = []delivery.Outcome{delivery.Deployed, delivery.OutcomeRolledBack}
 	}
 	s.peace(ends...)
-	return killed
-}
-
-// strike starts the command and kills it there. It tells whether it was in time.
-func (s *siege) strike(ph phase, delay time.Duration, supervisor bool, args []string) bool {
-	s.t.Helper()
-	cmd := s.start(append(args, "--json")...)
-	if ph.match != nil {
-		if _, ok := cmd.await(ph.match); !ok {
-			s.tell("it ended before it came there: %s", cmd.wait())
-			return false
-		}
-	}
-	time.Sleep(delay) // the instant is what the test is about
-	r := cmd.kill()
-	if supervisor {
-		s.killSupervisor()
-	}
-	s.note(r)
-	for _, e := range r.events {
-		s.struck = delivery.RunID(e.Run)
-	}
-	s.tell("killed: %s", r)
-	return r.code == 128+int(syscall.SIGKILL)
-}
-
-// recover finishes what was begun, by one of the ways there are; now and then it
-// is killed too.
-func (s *siege) recover(a attack) (killed int) {
-	s.t.Helper()
-	for s.rng.IntN(4) == 0 {
-		cmd := s.start("run", "--resume", "--json")
-		time.Sleep(time.Duration(s.rng.Int64N(int64(600 * time.Millisecond))))
-		r := cmd.kill()
-		s.note(r)
-		s.tell("the recovery was killed: %s", r)
-		if r.code == 128+int(syscall.SIGKILL) {
-			killed++
-		}
-	}
-	if s.rng.IntN(5) == 0 {
-		r := s.run()
-		s.tell("the next run: %s", r)
-		s.note(r)
-		if r.code > 3 {
-			s.fail("the next run ended with exit %d", r.code)
-		}
-		return killed
-	}
-	r := s.slipway("run", "--resume", "--json")
-	s.tell("resumed: %s", r)
-	s.note(r)
-	if r.code == 2 && strings.Contains(r.stderr, "no unfinished run") {
-		s.recoverNothing(a)
-		return killed
-	}
-	if r.code != 0 && r.code != 1 && r.code != 3 {
-		s.fail("resuming ended with exit %d", r.code)
-	}
-	return killed
-}
-
-// recoverNothing: the kill came before the run was queued or after it had ended.
-// A delivery is asked for again, so that the round ends as every other.
-func (s *siege) recoverNothing(a attack) {
-	s.t.Helper()
-	if len(s.status("prod").Unfinished) > 0 {
-		s.fail("there is an unfinished run after all")
-	}
-	if a.name == "slipway rollback" {
-		r := s.slipway("rollback", "--env", "prod", "--json")
-		s.tell("rolled back again: %s", r)
-		return
-	}
-	s.tell("ran again: %s", s.run())
-}
-
-func (s *siege) killSupervisor() {
-	s.t.Helper()
-	for _, proc := range s.supervisors() {
-		s.tell("the supervisor was killed: %s", proc)
-		_ = syscall.Kill(proc.pid, syscall.SIGKILL)
-	}
+	return ph.name, killed
 }
 
 var deliver = []string{"run", "--env", "prod"}

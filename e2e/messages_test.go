@@ -183,7 +183,7 @@ func scriptMount(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Check(syscall.Mount("tmpfs", dir, "tmpfs", flags, options))
 	ts.Defer(func() {
-		(&project{base: filepath.Dir(ts.MkAbs("."))}).reap()
+		(&project{base: ts.Getenv("WORK")}).reap()
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
 			ts.Logf("unmount %s: %v", dir, err)
 		}

@@ -35,11 +35,22 @@ func (p *project) processes(text string) []process {
 		}
 		proc := look(pid)
 		cwd, _ := os.Readlink(filepath.Join("/proc", e.Name(), "cwd"))
-		if strings.Contains(proc.command+"\n"+proc.environ+"\n"+cwd, p.base) && strings.Contains(proc.command+"\n"+proc.environ, text) {
+		if mentions(proc.command+"\n"+proc.environ+"\n"+cwd+"\n", p.base) && strings.Contains(proc.command+"\n"+proc.environ, text) {
 			found = append(found, proc)
 		}
 	}
 	return found
+}
+
+// mentions tells whether text holds the path or something below it, and not only
+// a longer name.
+func mentions(text, path string) bool {
+	for _, end := range []string{"/", "\n", " "} {
+		if strings.Contains(text, path+end) {
+			return true
+		}
+	}
+	return false
 }
 
 func look(pid int) process {

@@ -149,6 +149,7 @@ func (s *session) deliver(ctx context.Context, do func() (record.Run, error)) (R
 		return RunReport{}, err
 	}
 	s.engine.Sink = event.Tee(s.engine.Sink, s.mask.Sink(news))
+	s.wake(ctx)
 	r, err := do()
 	news.Close()
 	if err != nil {

@@ -83,7 +83,7 @@ func success(p plan.Plan, nodes []*node) delivery.Outcome {
 
 // cause says why the step did not succeed, with its name in front, once.
 func (n *node) cause() string {
-	if strings.HasPrefix(n.end.Result.Cause, n.spec.Name) {
+	if c := n.end.Result.Cause; strings.HasPrefix(c, n.spec.Name+" ") || strings.HasPrefix(c, n.spec.Name+":") {
 		return n.end.Result.Cause
 	}
 	return n.spec.Name + ": " + n.end.Result.Cause
