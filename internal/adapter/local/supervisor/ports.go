@@ -29,24 +29,33 @@ type ports struct {
 
 	mu    sync.Mutex
 	next  int
-	taken map[int]bool
+	taken map[int]net.Listener // what holds the port against other supervisors
 }
 
-// take finds a free port, never one that is handed out.
+// take finds a free port, never one that is handed out, here or by another
+// supervisor of this machine. Between this look and the replica's own there is a
+// moment in which the port is nobody's: an abstract socket of its name holds it,
+// which is seen exactly where the port is (in this network namespace, by every
+// user), and which the kernel drops with its holder.
 func (p *ports) take() (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.taken == nil {
-		p.taken = map[int]bool{}
+		p.taken = map[int]net.Listener{}
 		p.next = os.Getpid() // two supervisors begin at different places
 	}
 	for range replicas {
 		p.next++
 		n := firstReplica + p.next%replicas
-		if !p.taken[n] && free(n) {
-			p.taken[n] = true
+		hold, err := net.Listen("unix", "@slipway-port-"+strconv.Itoa(n))
+		if err != nil {
+			continue
+		}
+		if free(n) {
+			p.taken[n] = hold
 			return n, nil
 		}
+		hold.Close()
 	}
 	return 0, fault.New(fault.Exhausted, "find a free port: all of %d to %d are taken", firstReplica, firstReplica+replicas-1)
 }
@@ -54,7 +63,10 @@ func (p *ports) take() (int, error) {
 func (p *ports) give(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.taken, n)
+	if hold, ok := p.taken[n]; ok {
+		hold.Close()
+		delete(p.taken, n)
+	}
 }
 
 // stablePort finds the port of an environment that has none yet: the same one

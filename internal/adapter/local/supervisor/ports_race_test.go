@@ -1,0 +1,31 @@
+//go:build linux
+
+package supervisor
+
+import "testing"
+
+// TestTwoSupervisorsTakeDifferentPorts: neither has opened what it took.
+func TestTwoSupervisorsTakeDifferentPorts(t *testing.T) {
+	var a, b ports
+	seen := map[int]bool{}
+	for range 20 {
+		for _, p := range []*ports{&a, &b} {
+			n, err := p.take()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if seen[n] {
+				t.Fatalf("port %d was handed out twice", n)
+			}
+			seen[n] = true
+		}
+	}
+	for n := range seen {
+		a.give(n)
+		b.give(n)
+	}
+	c := ports{next: a.next - 39, taken: a.taken}
+	if n, err := c.take(); err != nil || !seen[n] {
+		t.Errorf("a port that was given back is not taken again: %d, %v", n, err)
+	}
+}
