@@ -167,7 +167,7 @@ func (w work) lock(ctx context.Context) (unlock func(), err error) {
 	case err = <-got:
 	case <-ctx.Done():
 		go func() {
-			<-got
+			<-got //nolint:errcheck // nobody waits for it any more
 			f.Close()
 		}()
 		return nil, context.Cause(ctx)

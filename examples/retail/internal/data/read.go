@@ -45,7 +45,7 @@ func Read(r io.Reader) (Table, error) {
 	hash := sha256.New()
 	buffered := bufio.NewReader(io.TeeReader(r, hash))
 	if mark, _ := buffered.Peek(3); string(mark) == "\xef\xbb\xbf" {
-		buffered.Discard(3) // cannot fail: the three bytes were just seen
+		_, _ = buffered.Discard(3) // cannot fail: the three bytes were just seen
 	}
 	lines := csv.NewReader(buffered)
 	lines.FieldsPerRecord = Columns

@@ -43,7 +43,7 @@ func TestReadTakesTheQuirksOfTheOriginal(t *testing.T) {
 }
 
 func TestReadSaysWhatIsWrongAndWhere(t *testing.T) {
-	bad := func(old, new string) string { return headerLine() + "\n" + strings.Replace(aRow, old, new, 1) }
+	bad := func(from, to string) string { return headerLine() + "\n" + strings.Replace(aRow, from, to, 1) }
 	for name, c := range map[string]struct {
 		text string
 		want []string

@@ -7,6 +7,7 @@ import "fmt"
 // Class is the price sensitivity of a basket, dunnhumby's BASKET_PRICE_SENSITIVITY.
 type Class uint8
 
+// The classes, by their names in the data.
 const (
 	LA Class = iota // less affluent
 	MM              // mid-market

@@ -39,7 +39,7 @@ func decodeRow(raw []byte) (retail.Features, []problem) {
 	}
 	var d rowDecoder
 	in := json.NewDecoder(bytes.NewReader(raw))
-	in.Token() // the brace just seen
+	_, _ = in.Token() // the brace just seen
 	for in.More() {
 		key, keyErr := in.Token()
 		var value json.RawMessage

@@ -4,6 +4,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -104,7 +105,7 @@ func (s *Server) watched(path string, next http.HandlerFunc) http.Handler {
 		seen := &recorder{ResponseWriter: w, code: http.StatusOK}
 		defer func() {
 			if reason := recover(); reason != nil {
-				if reason == http.ErrAbortHandler {
+				if err, ok := reason.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 					panic(reason) // net/http's own way to drop a connection
 				}
 				s.log.Error("panic", "path", path, "reason", fmt.Sprint(reason), "stack", string(debug.Stack()))
@@ -167,5 +168,5 @@ func writeJSON(w http.ResponseWriter, code int, answer any) {
 func writeText(w http.ResponseWriter, code int, kind string, text []byte) {
 	w.Header().Set("Content-Type", kind)
 	w.WriteHeader(code)
-	w.Write(text) // a client that has gone away needs no answer
+	_, _ = w.Write(text) // a client that has gone away needs no answer
 }
