@@ -27,12 +27,12 @@ func tryLock(path string) (l *lock, free bool, err error) {
 		if err != nil {
 			return nil, false, unwritable(path, err)
 		}
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, false, f.Close()
-		}
+		got, err := flock(f)
 		if err != nil {
 			return nil, false, errors.Join(unwritable(path, err), f.Close())
+		}
+		if !got {
+			return nil, false, f.Close()
 		}
 		if current(f, path) {
 			return &lock{f, path}, true, nil

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -177,14 +176,6 @@ func (w work) lock(ctx context.Context) (unlock func(), err error) {
 		return nil, err
 	}
 	return func() { f.Close() }, nil
-}
-
-func flock(f *os.File) error {
-	for {
-		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); !errors.Is(err, syscall.EINTR) {
-			return err
-		}
-	}
 }
 
 // lfs refuses trees whose files are pointers to content kept elsewhere.
