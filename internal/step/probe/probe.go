@@ -22,7 +22,7 @@ const (
 	defaultHealth  = "/health"
 
 	askTime   = 5 * time.Second // for one question
-	pace      = 50 * time.Millisecond
+	pace      = 20 * time.Millisecond
 	firstWait = 100 * time.Millisecond // after a bad answer; grows
 	lastWait  = time.Second
 	hopeless  = 3 // answers in a row that can't become better
