@@ -5,6 +5,7 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -96,7 +97,7 @@ func (p *project) start(args ...string) *started {
 	p.t.Helper()
 	s := &started{p: p, args: args, done: make(chan struct{})}
 	s.grown = sync.NewCond(&s.mu)
-	s.cmd = exec.Command(binary(), args...)
+	s.cmd = exec.Command(cmp.Or(p.program, binary()), args...)
 	s.cmd.Dir, s.cmd.Env = p.dir, p.env
 	s.cmd.Stderr = &s.stderr
 	// A group of its own: a signal to the tests does not reach it by chance.

@@ -20,14 +20,15 @@ const token = "e2e-planted-secret-7c1f93"
 
 // project is a repository with its own state, services and processes.
 type project struct {
-	t    *testing.T
-	base string // folder of everything; names it in process lists too
-	dir  string // the repository
-	home string // Slipway's state
-	side string // what training commands leave behind
-	env  []string
-	as   *syscall.Credential // whom commands run as; nil: who runs the tests
-	said []result            // every finished command, for the post-mortem
+	t       *testing.T
+	program string // of Slipway; empty: binary()
+	base    string // folder of everything; names it in process lists too
+	dir     string // the repository
+	home    string // Slipway's state
+	side    string // what training commands leave behind
+	env     []string
+	as      *syscall.Credential // whom commands run as; nil: who runs the tests
+	said    []result            // every finished command, for the post-mortem
 }
 
 // tiny is a repository with the tiny service, committed on main.

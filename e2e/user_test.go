@@ -37,9 +37,18 @@ func (p *project) become(uid int) {
 	p.t.Helper()
 	home := filepath.Join(p.base, "home")
 	p.must(os.Mkdir(home, 0o755))
-	if err := syscall.Access(filepath.Dir(binary()), 1); err != nil {
-		p.t.Fatal(err)
+	for dir := p.base; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		p.must(err)
+		if info.Mode().Perm()&1 == 0 {
+			p.t.Skipf("%s is closed to other users: set TMPDIR to a folder that is not", dir)
+		}
 	}
+	// The repository may be in a folder that is closed to other users.
+	program, err := os.ReadFile(binary())
+	p.must(err)
+	p.program = filepath.Join(p.base, "slipway")
+	p.must(os.WriteFile(p.program, program, 0o755))
 	warm(filepath.Join(home, "cache"))
 	p.must(filepath.WalkDir(p.base, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && (d.IsDir() || !strings.HasPrefix(path, filepath.Join(home, "cache"))) {
