@@ -26,7 +26,8 @@ type Release struct {
 	Image      Image     `json:"image"`
 	Model      *ModelRef `json:"model,omitempty"`
 	Workload   Workload  `json:"workload"`
-	Manifests  Digest    `json:"manifests,omitempty"` // of the rendered manifests, or of the workload
+	Manifests  Digest    `json:"manifests,omitempty"` // of Objects, or of the workload when there are none
+	Objects    string    `json:"objects,omitempty"`   // rendered manifests: JSON array, without values of Secrets
 	Gates      []Answer  `json:"gates,omitempty"`
 	SBOM       Digest    `json:"sbom,omitempty"`
 	Provenance Digest    `json:"provenance,omitempty"`

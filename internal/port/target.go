@@ -15,6 +15,9 @@ type Order struct {
 	Release     delivery.Release
 	Within      delivery.Duration // to become ready; 0: the target's default
 	Port        int               // stable port of the service, 0: the target chooses once and keeps it
+	Run         delivery.RunID    // who asks: a target that others use too lets one run in at a time
+	Strategy    delivery.Strategy // how it takes over; empty: the target's default
+	Secrets     []Secret          // values for the release's Secret objects; none: those that are in the place already
 }
 
 // Observation is what a target sees of an environment.
@@ -51,6 +54,13 @@ type Target interface {
 	Observe(ctx context.Context, service string, env delivery.Environment) (Observation, error)
 	// Remove stops everything of the service in the environment; none is fine.
 	Remove(ctx context.Context, service string, env delivery.Environment) error
+}
+
+// Placer is a target that serves many places, such as clusters.
+type Placer interface {
+	// At is the target for one place. It connects to nothing yet; a place that
+	// can't be is fault.Invalid.
+	At(p delivery.Place) (Target, error)
 }
 
 // Traffic is what users got from one release in a window.

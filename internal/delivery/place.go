@@ -1,0 +1,30 @@
+package delivery
+
+// Place is where a target is, for targets that can be in many places.
+type Place struct {
+	Kubeconfig string `json:"kubeconfig,omitempty"` // path; empty: $KUBECONFIG, ~/.kube/config, or the pod's own account
+	Context    string `json:"context,omitempty"`    // of the kubeconfig; empty: its current one
+	Namespace  string `json:"namespace,omitempty"`  // empty: the context's
+	Registry   string `json:"registry,omitempty"`   // host:port under which the nodes reach Slipway's own registry
+	TakeOver   bool   `json:"take_over,omitempty"`  // fields that others manage become ours
+}
+
+// Strategy is how a release takes over from the one before.
+type Strategy string
+
+// The strategies.
+const (
+	Rolling   Strategy = "rolling"    // replica by replica
+	BlueGreen Strategy = "blue_green" // all at once; the one before stays until the release is accepted
+	Canary    Strategy = "canary"     // step by step, each judged against the one before
+)
+
+// ModelDelivery is how a model comes into a pod.
+type ModelDelivery string
+
+// The ways.
+const (
+	ByInit   ModelDelivery = "init"   // an init container copies it from an image
+	ByVolume ModelDelivery = "volume" // the image is a volume (Kubernetes 1.33 and newer, with a runtime that can)
+	ByEnv    ModelDelivery = "env"    // only MODEL_VERSION and MODEL_DIGEST: the service loads it itself
+)

@@ -1,0 +1,27 @@
+package port
+
+import (
+	"context"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// Chapter is an environment's recent history, whole: who reads it can go back
+// without any other record.
+type Chapter struct {
+	Service     string                  `json:"service"`
+	Environment delivery.Environment    `json:"environment"`
+	Deployments []delivery.Deployment   `json:"deployments"` // newest first
+	Releases    []delivery.SavedRelease `json:"releases"`    // all that Deployments name, with their quarantines
+}
+
+// Chronicler is a target that keeps an environment's history beside what serves
+// there, so that another machine can go on from it.
+type Chronicler interface {
+	// Write replaces the history. Releases never change: one that is there is not
+	// written again. What is older than c is removed.
+	Write(ctx context.Context, c Chapter) error
+	// Read returns it; an empty Chapter when there is none. A record that was
+	// tampered with is fault.Corrupt.
+	Read(ctx context.Context, service string, env delivery.Environment) (Chapter, error)
+}

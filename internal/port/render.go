@@ -1,0 +1,55 @@
+package port
+
+import (
+	"context"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// Manifests are what a release's objects are made of: the user's files, and what
+// is pinned into them.
+type Manifests struct {
+	Service  string
+	Dir      string            // checkout, absolute
+	Paths    []string          // below Dir: a YAML file or folder, a kustomization, a Helm chart; none: made from Workload
+	Values   []string          // below Dir: values files for the charts
+	Image    delivery.Image    // replaces every image of its repository
+	Workload delivery.Workload // what is set in it goes before the files
+
+	Model      *delivery.ModelRef
+	ModelImage delivery.Image         // holds the model's files; zero: it brings none
+	Delivery   delivery.ModelDelivery // how the model comes into the pod
+}
+
+// Rendered are a release's objects, without anything that depends on when or
+// where they are applied: no namespace of the place, no name of the release.
+type Rendered struct {
+	Objects string   // JSON array, in the order in which they are applied; values of Secrets are left out
+	Secrets []Secret // the values
+	Notes   []string // for people: what was changed or could not be pinned
+}
+
+// Secret is the content of a Secret object. It is handed from the renderer to
+// the target, and never written anywhere else.
+type Secret struct {
+	Name string // of the object, with the hash of its content
+	Data map[string][]byte
+}
+
+// Renderer is a target whose releases carry objects.
+type Renderer interface {
+	// Render reads the files and pins image, model and configuration: the same
+	// input gives the same text. A file that can't be used is fault.Invalid with
+	// its place. Nothing outside of m.Dir is read, and no cluster is asked.
+	Render(ctx context.Context, m Manifests) (Rendered, error)
+}
+
+// ModelImages packs models as images, so that whatever pulls the service's image
+// can pull its model.
+type ModelImages interface {
+	// Pack pushes an image with the model's files, and the program that checks
+	// and copies them, into the repository, and returns it by digest. The same
+	// model and program give the same digest. Idempotent. Files that are not what
+	// was stored are fault.Corrupt.
+	Pack(ctx context.Context, m delivery.ModelRef, repository string) (delivery.Image, error)
+}
