@@ -7,11 +7,20 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 GO_SOURCES := $(shell find cmd internal -name '*.go' -not -name '*_test.go') go.mod go.sum
 
+# The program that runs in init containers; bin/slipway embeds it.
+MODEL_BUILT := internal/adapter/oci/modelprogram/built/slipway-model-linux
+MODEL_PROGRAMS := $(MODEL_BUILT)-amd64.gz $(MODEL_BUILT)-arm64.gz
+MODEL_SOURCES := $(shell find cmd/slipway-model internal/adapter/oci/modelfiles -name '*.go' -not -name '*_test.go') go.mod
+
 .PHONY: help build demo test e2e lint bench fuzz clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-bin/slipway: $(GO_SOURCES)
+$(MODEL_PROGRAMS): $(MODEL_BUILT)-%.gz: $(MODEL_SOURCES)
+	CGO_ENABLED=0 GOOS=linux GOARCH=$* go build -trimpath -ldflags '-s -w -buildid=' -o $(@:.gz=) ./cmd/slipway-model
+	gzip -9nf $(@:.gz=)
+
+bin/slipway: $(GO_SOURCES) $(MODEL_PROGRAMS)
 	@mkdir -p bin
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/slipway
 
@@ -46,4 +55,4 @@ fuzz: ## each fuzz target for a short while (FUZZTIME=10s)
 
 clean: ## remove what was built and the demo (its service is stopped)
 	-@test ! -d .demo/retail || (cd .demo/retail && ../../bin/slipway down --all)
-	rm -rf bin .demo
+	rm -rf bin .demo $(MODEL_PROGRAMS)

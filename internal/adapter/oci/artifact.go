@@ -12,24 +12,23 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/slipway-cd/slipway/internal/adapter/oci/modelfiles"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
 // What a model looks like in a registry.
 const (
-	ModelType = "application/vnd.slipway.model.v1"
+	ModelType = modelfiles.ArtifactType
 	fileType  = types.MediaType("application/vnd.slipway.model.file.v1")
 	emptyType = types.MediaType("application/vnd.oci.empty.v1+json")
 	emptyJSON = "{}"
-	titleKey  = "org.opencontainers.image.title"
+	titleKey  = modelfiles.TitleKey
 )
 
 // manifest is the OCI artifact manifest of a model; go-containerregistry's type
@@ -148,7 +147,7 @@ func modelFiles(ctx context.Context, act, dir string) ([]modelFile, error) {
 		if !d.Type().IsRegular() {
 			return fault.New(fault.Invalid, "%s: %s is no regular file", act, title).Hint("a model is made of files only: no links, sockets or devices")
 		}
-		if !validTitle(title) {
+		if !modelfiles.ValidTitle(title) {
 			return fault.New(fault.Invalid, "%s: %q is no name for a model's file", act, title).Hint("use printable letters, and no backslash")
 		}
 		f := modelFile{path: path, Descriptor: v1.Descriptor{MediaType: fileType, Annotations: map[string]string{titleKey: title}}}
@@ -170,15 +169,6 @@ func modelFiles(ctx context.Context, act, dir string) ([]modelFile, error) {
 		return nil, err
 	}
 	return nil, fault.New(kindOf(err), "%s", act).Because(err)
-}
-
-// validTitle tells whether the name is one for a file below a folder, on any
-// machine.
-func validTitle(s string) bool {
-	if !fs.ValidPath(s) || s == "." || len(s) > 1024 || !utf8.ValidString(s) || strings.ContainsAny(s, "\\:") {
-		return false
-	}
-	return strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }
 
 func sumFile(ctx context.Context, path string) (v1.Hash, int64, error) {

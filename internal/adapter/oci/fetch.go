@@ -2,13 +2,11 @@ package oci
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -16,14 +14,11 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/slipway-cd/slipway/internal/adapter/oci/modelfiles"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
-
-// maxManifest bounds what is read of a manifest before it is checked.
-const maxManifest = 4 << 20
 
 // stamp is the time of every fetched file: one that has another time was
 // touched since, and is read again.
@@ -68,36 +63,32 @@ func (r *Registry) Fetch(ctx context.Context, m delivery.ModelRef, dir string) e
 // modelFiles reads the manifest; what it says is believed only as far as it is
 // well-formed.
 func (p place) modelFiles(ctx context.Context, act string, d delivery.Digest) (map[string]v1.Descriptor, error) {
-	got, err := remote.Get(p.repo.Digest(string(d)), p.options...)
+	_, listed, err := p.modelManifest(ctx, act, d)
 	if err != nil {
-		return nil, p.explain(ctx, act, err)
+		return nil, err
 	}
-	corrupt := func(format string, args ...any) error {
-		return fault.New(fault.Corrupt, "%s: %s", act, fmt.Sprintf(format, args...)).Hint("what lies under %s was not stored by Slipway", d)
-	}
-	var m manifest
-	if len(got.Manifest) > maxManifest || sum(got.Manifest) != d || json.Unmarshal(got.Manifest, &m) != nil {
-		return nil, corrupt("its manifest is damaged")
-	}
-	if m.ArtifactType != ModelType || m.MediaType != types.OCIManifestSchema1 || len(m.Layers) == 0 {
-		return nil, corrupt("this is no model")
-	}
-	files := map[string]v1.Descriptor{}
-	for _, l := range m.Layers {
-		title := l.Annotations[titleKey]
-		if _, twice := files[title]; twice || !validTitle(title) || !delivery.Digest(l.Digest.String()).Valid() || l.Size < 0 {
-			return nil, corrupt("its file %q", title)
-		}
-		files[title] = l
-	}
-	for title := range files {
-		for dir := path.Dir(title); dir != "."; dir = path.Dir(dir) {
-			if _, isFile := files[dir]; isFile {
-				return nil, corrupt("%q is a file and a folder", dir)
-			}
-		}
+	files := make(map[string]v1.Descriptor, len(listed))
+	for _, f := range listed {
+		files[f.Title] = v1.Descriptor{MediaType: fileType, Digest: hash(delivery.Digest(f.Digest)), Size: f.Size}
 	}
 	return files, nil
+}
+
+// modelManifest is the manifest byte for byte, and the files in it by title.
+func (p place) modelManifest(ctx context.Context, act string, d delivery.Digest) (raw, []modelfiles.File, error) {
+	got, err := remote.Get(p.repo.Digest(string(d)), p.options...)
+	if err != nil {
+		return nil, nil, p.explain(ctx, act, err)
+	}
+	err = errors.New("its manifest is damaged")
+	var files []modelfiles.File
+	if sum(got.Manifest) == d {
+		files, err = modelfiles.Parse(got.Manifest)
+	}
+	if err != nil {
+		return nil, nil, fault.New(fault.Corrupt, "%s: %s", act, err).Hint("what lies under %s was not stored by Slipway", d)
+	}
+	return got.Manifest, files, nil
 }
 
 func (p place) download(ctx context.Context, act string, files map[string]v1.Descriptor, dir string) error {
@@ -113,16 +104,11 @@ func (p place) download(ctx context.Context, act string, files map[string]v1.Des
 	defer removeTree(partial)
 	for _, title := range titles(files) {
 		err := p.downloadFile(ctx, files[title], filepath.Join(partial, filepath.FromSlash(title)))
-		switch {
-		case err == nil:
-		case noSpace(err):
+		if err != nil && noSpace(err) {
 			return full(act, filepath.Dir(dir), "the model", need, err)
-		case notFound(err) && ctx.Err() == nil:
-			return damaged(act, title, errors.New("the registry has lost it"))
-		case strings.Contains(err.Error(), mismatch) && ctx.Err() == nil:
-			return damaged(act, title, err)
-		default:
-			return p.explain(ctx, fmt.Sprintf("%s: file %s", act, title), err)
+		}
+		if err != nil {
+			return p.explainFile(ctx, act, title, err)
 		}
 	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -161,6 +147,17 @@ func (p place) downloadFile(ctx context.Context, d v1.Descriptor, to string) (er
 		return err
 	}
 	return os.Chtimes(to, stamp(), stamp())
+}
+
+// explainFile is explain for one file of a model.
+func (p place) explainFile(ctx context.Context, act, title string, err error) error {
+	switch {
+	case notFound(err) && ctx.Err() == nil:
+		return damaged(act, title, errors.New("the registry has lost it"))
+	case strings.Contains(err.Error(), mismatch) && ctx.Err() == nil:
+		return damaged(act, title, err)
+	}
+	return p.explain(ctx, fmt.Sprintf("%s: file %s", act, title), err)
 }
 
 func damaged(act, title string, err error) error {

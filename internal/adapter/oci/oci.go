@@ -12,6 +12,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"github.com/slipway-cd/slipway/internal/adapter/oci/modelprogram"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -29,17 +30,22 @@ type Config struct {
 	Transport http.RoundTripper         // to the other registries; default: go-containerregistry's
 	Wait      time.Duration             // before the first of two retries; default 1 s
 	Rehash    bool                      // Fetch reads every byte of a folder that is already there
+	Programs  Programs                  // what a packed model brings along; default: those that `make` embedded
 	OS, Arch  string                    // which image of a multi-platform one; default this machine's, on linux
 }
 
-// Registry fulfils port.Images and port.Artifacts. Safe for concurrent use.
+// Programs gives the program that takes models out of images, by architecture.
+type Programs func() (map[string][]byte, error)
+
+// Registry fulfils port.Images, port.Artifacts and port.ModelImages. Safe for concurrent use.
 type Registry struct {
 	c Config
 }
 
 var (
-	_ port.Images    = (*Registry)(nil)
-	_ port.Artifacts = (*Registry)(nil)
+	_ port.Images      = (*Registry)(nil)
+	_ port.Artifacts   = (*Registry)(nil)
+	_ port.ModelImages = (*Registry)(nil)
 )
 
 // New makes a Registry; nothing is opened or asked yet.
@@ -55,6 +61,9 @@ func New(c Config) *Registry {
 	}
 	if c.Wait == 0 {
 		c.Wait = time.Second
+	}
+	if c.Programs == nil {
+		c.Programs = modelprogram.Programs
 	}
 	if c.OS == "" {
 		c.OS = "linux"

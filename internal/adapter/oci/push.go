@@ -37,20 +37,25 @@ func (r *Registry) Push(ctx context.Context, dir string, img delivery.Image, tag
 	if err != nil {
 		return delivery.Image{}, err
 	}
-	need, err := at.prepare(act, parts)
-	if err != nil {
+	if err := at.send(ctx, act, tag, what, parts, p); err != nil {
 		return delivery.Image{}, err
 	}
-	seen := newMeter(at.transport, p, parts)
-	err = remote.Push(at.repo.Tag(tag), what, append(at.options, remote.WithTransport(seen), remote.WithJobs(2))...)
-	seen.end(err == nil)
-	if err != nil && at.embedded != nil && (noSpace(err) || lacks(at.embedded.dir, need)) && ctx.Err() == nil {
-		return delivery.Image{}, full(act, at.embedded.dir, "the image", need, err)
-	}
-	if err != nil {
-		return delivery.Image{}, at.explain(ctx, act, err)
-	}
 	return img, nil
+}
+
+// send uploads the parts that are missing, and the tag last.
+func (p place) send(ctx context.Context, act, tag string, what remote.Taggable, parts []v1.Descriptor, progress port.Progress) error {
+	need, err := p.prepare(act, parts)
+	if err != nil {
+		return err
+	}
+	seen := newMeter(p.transport, progress, parts)
+	err = remote.Push(p.repo.Tag(tag), what, append(p.options, remote.WithTransport(seen), remote.WithJobs(2))...)
+	seen.end(err == nil)
+	if err != nil && p.embedded != nil && (noSpace(err) || lacks(p.embedded.dir, need)) && ctx.Err() == nil {
+		return full(act, p.embedded.dir, "the image", need, err)
+	}
+	return p.explain(ctx, act, err)
 }
 
 // Has tells whether the registry holds the image.

@@ -12,7 +12,7 @@ import (
 )
 
 // Target serves releases in memory. The zero value is ready. It measures
-// traffic; hide that with Unmetered.
+// traffic and shifts it; hide that with Unmetered.
 type Target struct {
 	Fuse *Fuse
 	// Fail may refuse a call before it has an effect; nil: nothing fails.
@@ -23,6 +23,12 @@ type Target struct {
 	Sick func(id delivery.ReleaseID) (state, cause string)
 	// Lost lets a promoted release vanish from Observe; nil: none does.
 	Lost func(id delivery.ReleaseID) bool
+	// Share is what Shift really gives when it is asked for percent; nil: as asked.
+	Share func(percent int) float64
+	// Samples is what Compare answers; nil: no traffic on either side.
+	Samples func(candidate delivery.ReleaseID, since time.Time) (of, beside port.Sample)
+	// Keeps lets Promote keep the release before until Settle.
+	Keeps bool
 
 	mu    sync.Mutex
 	envs  map[delivery.Environment]*scene
@@ -33,6 +39,8 @@ type Target struct {
 type scene struct {
 	serving delivery.ReleaseID
 	running map[delivery.ReleaseID]delivery.Release // staged, and the one that serves
+	shifted map[delivery.ReleaseID]int              // share of a staged one, in percent
+	kept    map[delivery.ReleaseID]bool             // served before, until Settle
 }
 
 var (
@@ -61,7 +69,9 @@ func (t *Target) scene(env delivery.Environment) *scene {
 		t.envs = map[delivery.Environment]*scene{}
 	}
 	if t.envs[env] == nil {
-		t.envs[env] = &scene{running: map[delivery.ReleaseID]delivery.Release{}}
+		t.envs[env] = &scene{
+			running: map[delivery.ReleaseID]delivery.Release{}, shifted: map[delivery.ReleaseID]int{}, kept: map[delivery.ReleaseID]bool{},
+		}
 	}
 	return t.envs[env]
 }
@@ -104,9 +114,15 @@ func (t *Target) Promote(ctx context.Context, o port.Order, _ func(string)) (por
 	if _, there := s.running[o.ID]; !there {
 		return port.Observation{}, fault.New(fault.Conflict, "release %s is not staged", o.ID)
 	}
-	if s.serving != o.ID {
+	switch {
+	case s.serving == o.ID || s.serving == "":
+	case t.Keeps:
+		s.kept[s.serving] = true
+	default:
 		delete(s.running, s.serving)
 	}
+	delete(s.shifted, o.ID)
+	delete(s.kept, o.ID)
 	s.serving = o.ID
 	return t.observe(o.Environment), nil
 }
@@ -120,6 +136,7 @@ func (t *Target) Discard(_ context.Context, o port.Order) error {
 	}
 	if s := t.scene(o.Environment); s.serving != o.ID {
 		delete(s.running, o.ID)
+		delete(s.shifted, o.ID)
 	}
 	return nil
 }

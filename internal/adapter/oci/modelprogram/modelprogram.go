@@ -1,0 +1,72 @@
+// Package modelprogram brings the program that takes models out of images, one
+// for each architecture that clusters have.
+package modelprogram
+
+import (
+	"bytes"
+	"compress/gzip"
+	"embed"
+	"errors"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// built is what `make` left; of a plain `go build` it holds no programs.
+//
+//go:embed built
+var built embed.FS
+
+const (
+	before = "slipway-model-linux-"
+	after  = ".gz"
+)
+
+// Programs are the static programs for Linux by architecture ("amd64"), or
+// fault.Unavailable if this Slipway was built without them.
+func Programs() (map[string][]byte, error) {
+	folder, err := fs.Sub(built, "built")
+	if err != nil {
+		return nil, err
+	}
+	return in(folder)
+}
+
+func in(folder fs.FS) (map[string][]byte, error) {
+	names, err := fs.Glob(folder, before+"*"+after)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, fault.New(fault.Unavailable, "pack a model: this Slipway was built without the program that takes it out again").
+			Hint("build slipway with `make`, or set model.deliver: env")
+	}
+	out := make(map[string][]byte, len(names))
+	for _, name := range names {
+		program, err := unzip(folder, name)
+		if err != nil {
+			return nil, fault.New(fault.Internal, "read the program %s", name).Hint("build slipway with `make` again").Because(err)
+		}
+		out[strings.TrimSuffix(strings.TrimPrefix(path.Base(name), before), after)] = program
+	}
+	return out, nil
+}
+
+func unzip(folder fs.FS, name string) ([]byte, error) {
+	packed, err := fs.ReadFile(folder, name)
+	if err != nil {
+		return nil, err
+	}
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, err
+	}
+	program, err := io.ReadAll(r)
+	if err == nil && len(program) == 0 {
+		err = errors.New("it is empty")
+	}
+	return program, err
+}

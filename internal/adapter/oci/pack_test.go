@@ -1,0 +1,267 @@
+package oci_test
+
+import (
+	"encoding/json"
+	"io"
+	"log"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	ggcr "github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/slipway-cd/slipway/internal/adapter/oci"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
+)
+
+// program builds the one for this machine's architecture, once in a test.
+func program(t *testing.T) oci.Programs {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "slipway-model")
+	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w -buildid=", "-o", to, "../../../cmd/slipway-model")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the program: %v: %s", err, out)
+	}
+	b, err := os.ReadFile(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return programs(map[string][]byte{runtime.GOARCH: b})
+}
+
+func programs(p map[string][]byte) oci.Programs {
+	return func() (map[string][]byte, error) { return p, nil }
+}
+
+// twoArchs stand for the real ones where nothing is run.
+func twoArchs() oci.Programs {
+	return programs(map[string][]byte{"amd64": []byte("one"), "arm64": []byte("two")})
+}
+
+func packer(e *oci.Embedded, p oci.Programs) *oci.Registry {
+	return oci.New(oci.Config{Embedded: func() (*oci.Embedded, error) { return e, nil }, Programs: p, Wait: time.Millisecond})
+}
+
+// another is a registry by other people, and how to look into it.
+func another(t *testing.T) string {
+	t.Helper()
+	srv := httptest.NewServer(ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0))))
+	t.Cleanup(srv.Close)
+	return strings.TrimPrefix(srv.URL, "http://")
+}
+
+func TestEmbeddedModelImages(t *testing.T) {
+	built := program(t)
+	porttest.TestModelImages(t, func(t *testing.T) (porttest.ModelPacker, string) {
+		return packer(embedded(t), built), "mlops/retail-api"
+	})
+}
+
+func TestRemoteModelImages(t *testing.T) {
+	built := program(t)
+	porttest.TestModelImages(t, func(t *testing.T) (porttest.ModelPacker, string) {
+		return packer(embedded(t), built), another(t) + "/mlops/retail-api"
+	})
+}
+
+func model(t *testing.T, r *oci.Registry, content string) delivery.ModelRef {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "model.json"), []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d, err := r.Store(t.Context(), "team/price-models", dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return delivery.ModelRef{Group: "team/price-models", Version: 12, Digest: d}
+}
+
+func reference(t *testing.T, s string) name.Reference {
+	t.Helper()
+	ref, err := name.ParseReference(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ref
+}
+
+// TestPackedIndex looks at what lies in the other registry.
+func TestPackedIndex(t *testing.T) {
+	r := packer(embedded(t), twoArchs())
+	m := model(t, r, `{"coef":1}`)
+	repository := another(t) + "/mlops/api"
+	img, err := r.Pack(t.Context(), m, repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := remote.Index(reference(t, img.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, err := index.IndexManifest()
+	if err != nil || im.MediaType != types.OCIImageIndex || len(im.Manifests) != 2 {
+		t.Fatalf("index = %+v, %v", im, err)
+	}
+	want := map[string]string{"dev.slipway.model": "team/price-models:12", "dev.slipway.model.digest": string(m.Digest)}
+	var shared []v1.Hash
+	for i, arch := range []string{"amd64", "arm64"} {
+		d := im.Manifests[i]
+		child, err := index.Image(d.Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cf, err := child.ConfigFile()
+		if err != nil || cf.Architecture != arch || cf.OS != "linux" || d.Platform == nil || d.Platform.Architecture != arch || !cf.Created.Equal(time.Unix(0, 0)) {
+			t.Errorf("%s: %+v, %v, platform %v", arch, cf, err, d.Platform)
+		}
+		cm, err := child.Manifest()
+		if err != nil || len(cm.Layers) != 3 {
+			t.Fatalf("%s: %+v, %v; want layers for file, manifest and program", arch, cm, err)
+		}
+		for key, value := range want {
+			if cf.Config.Labels[key] != value || cm.Annotations[key] != value || im.Annotations[key] != value {
+				t.Errorf("%s: %s is not %s everywhere", arch, key, value)
+			}
+		}
+		for _, l := range cm.Layers[:2] {
+			shared = append(shared, l.Digest)
+		}
+	}
+	if shared[0] != shared[2] || shared[1] != shared[3] {
+		t.Errorf("the architectures share nothing: %v", shared)
+	}
+	tags, err := remote.List(reference(t, img.String()).Context())
+	if err != nil || len(tags) != 1 || !strings.HasPrefix(tags[0], "model-team-price-models-v12-"+m.Digest.Short()+"-") {
+		t.Errorf("tags = %v, %v", tags, err)
+	}
+}
+
+// TestPackIsStable holds the digest itself: the same on every machine, for ever.
+func TestPackIsStable(t *testing.T) {
+	r := packer(embedded(t), twoArchs())
+	img, err := r.Pack(t.Context(), model(t, r, "{}"), "a/b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "sha256:6e41cea142cad3e268007141c64a615617f5ab5c9ca1e315bb8348beb0e2e54f"
+	if img.Digest != want {
+		t.Errorf("digest = %s, want %s", img.Digest, want)
+	}
+}
+
+// TestPackedOnce counts what a second Pack sends and reads.
+func TestPackedOnce(t *testing.T) {
+	o := startOrdinary(t)
+	login(t, o.host, "s3cret")
+	e := embedded(t)
+	r := packer(e, twoArchs())
+	m := model(t, r, "{}")
+	first, err := r.Pack(t.Context(), m, o.host+"/mlops/api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := []int{o.count("POST", ""), o.count("PATCH", ""), o.count("PUT", "/manifests/")}
+	looked := o.count("HEAD", "/manifests/model-")
+	if sent[0] == 0 || sent[1] == 0 || sent[2] != 3 {
+		t.Fatalf("the first one sent %v", sent)
+	}
+	again, err := packer(e, twoArchs()).Pack(t.Context(), m, o.host+"/mlops/api")
+	if err != nil || again != first {
+		t.Errorf("Pack = %v, %v; before %v", again, err, first)
+	}
+	if now := []int{o.count("POST", ""), o.count("PATCH", ""), o.count("PUT", "/manifests/")}; !slices.Equal(now, sent) {
+		t.Errorf("the second one sent more: %v after %v", now, sent)
+	}
+	if n := o.count("HEAD", "/manifests/model-") - looked; n != 1 {
+		t.Errorf("the second one looked %d times at the tag, want once", n)
+	}
+}
+
+// TestPlantedTag puts another image under the tag: it is not taken for ours.
+func TestPlantedTag(t *testing.T) {
+	host := another(t)
+	r := packer(embedded(t), twoArchs())
+	m := model(t, r, "{}")
+	honest, err := r.Pack(t.Context(), m, host+"/honest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tags, err := remote.List(reference(t, honest.String()).Context())
+	if err != nil || len(tags) != 1 {
+		t.Fatalf("tags = %v, %v", tags, err)
+	}
+	planted, err := random.Image(100, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	annotated, _ := mutate.Annotations(planted, map[string]string{"dev.slipway.model": m.String(), "dev.slipway.model.digest": string(m.Digest)}).(v1.Image)
+	if err := remote.Write(reference(t, host+"/planted:"+tags[0]), annotated); err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range map[string]*oci.Registry{"noted": r, "anew": packer(embedded(t), twoArchs())} {
+		if name == "anew" {
+			model(t, r, "{}")
+		}
+		if img, err := r.Pack(t.Context(), m, host+"/planted"); err != nil || img.Digest != honest.Digest {
+			t.Errorf("%s: Pack = %v, %v; want %s", name, img, err, honest.Digest)
+		}
+	}
+}
+
+func TestPackWithoutPrograms(t *testing.T) {
+	r := packer(embedded(t), func() (map[string][]byte, error) { return nil, fault.New(fault.Unavailable, "no programs") })
+	if _, err := r.Pack(t.Context(), model(t, r, "{}"), "a/b"); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("Pack = %v, want unavailable", err)
+	}
+}
+
+// TestNoteIsData holds the note's form: a later Slipway has to understand it.
+func TestNoteIsData(t *testing.T) {
+	e := embedded(t)
+	r := packer(e, twoArchs())
+	m := model(t, r, "{}")
+	img, err := r.Pack(t.Context(), m, "a/b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := e.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	repo := reference(t, l.Addr()+"/models/team/price-models:x").Context()
+	tags, err := remote.List(repo)
+	if err != nil || len(tags) != 1 {
+		t.Fatalf("tags = %v, %v", tags, err)
+	}
+	got, err := remote.Get(repo.Tag(tags[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var note struct {
+		ArtifactType string            `json:"artifactType"`
+		Annotations  map[string]string `json:"annotations"`
+	}
+	if err := json.Unmarshal(got.Manifest, &note); err != nil {
+		t.Fatal(err)
+	}
+	if note.ArtifactType != "application/vnd.slipway.model.image.v1" || note.Annotations["dev.slipway.model.image"] != string(img.Digest) || note.Annotations["dev.slipway.model.digest"] != string(m.Digest) {
+		t.Errorf("the note is %+v", note)
+	}
+}

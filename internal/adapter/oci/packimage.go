@@ -1,0 +1,160 @@
+package oci
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"io"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/slipway-cd/slipway/internal/adapter/oci/modelfiles"
+)
+
+// inLayers gives each file a layer, so that versions share what did not change.
+// Of many files only the biggest have one, and the others are together.
+func inLayers(files []modelfiles.File) [][]modelfiles.File {
+	own := files
+	var rest []modelfiles.File
+	if len(files) > maxOwnLayers {
+		bySize := slices.Clone(files)
+		slices.SortStableFunc(bySize, func(a, b modelfiles.File) int { return cmp.Compare(b.Size, a.Size) })
+		own, rest = bySize[:maxOwnLayers-1], bySize[maxOwnLayers-1:]
+		slices.SortFunc(rest, func(a, b modelfiles.File) int { return strings.Compare(a.Title, b.Title) })
+	}
+	var out [][]modelfiles.File
+	for _, f := range own {
+		out = append(out, []modelfiles.File{f})
+	}
+	if len(rest) > 0 {
+		out = append(out, rest)
+	}
+	return out
+}
+
+func (p packing) filesLayer(files []modelfiles.File) (v1.Layer, error) {
+	var entries []tarEntry
+	made := map[string]bool{".": true}
+	for _, f := range files {
+		name := path.Join(modelfiles.Folder, modelfiles.FilesFolder, f.Title)
+		for _, dir := range above(name) {
+			if !made[dir] {
+				entries = append(entries, dirEntry(dir))
+			}
+			made[dir] = true
+		}
+		entries = append(entries, tarEntry{name: name, title: f.Title, mode: 0o444, size: f.Size, open: func() (io.ReadCloser, error) {
+			blob, err := remote.Layer(p.source.repo.Digest(f.Digest), p.source.options...)
+			if err != nil {
+				return nil, err
+			}
+			return blob.Compressed()
+		}})
+	}
+	return newTarLayer(entries...)
+}
+
+// above lists the folders of a name, the outermost first.
+func above(name string) []string {
+	var dirs []string
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		dirs = append(dirs, dir)
+	}
+	slices.Reverse(dirs)
+	return dirs
+}
+
+// taggable is an image or an index.
+type taggable interface {
+	remote.Taggable
+	Digest() (v1.Hash, error)
+}
+
+// images makes an image for each architecture, and an index if there are
+// several. It returns all blobs, each once.
+func (p packing) images(common []v1.Layer) (taggable, []v1.Descriptor, error) {
+	all := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	var last v1.Image
+	archs := slices.Sorted(maps.Keys(p.programs))
+	for _, arch := range archs {
+		img, err := p.image(arch, common)
+		if err != nil {
+			return nil, nil, err
+		}
+		last, all = img, mutate.AppendManifests(all, mutate.IndexAddendum{Add: img,
+			Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}}})
+	}
+	if len(archs) == 1 {
+		parts, err := blobs(last)
+		return last, parts, err
+	}
+	index, ok := mutate.Annotations(all, p.labels).(v1.ImageIndex)
+	if !ok {
+		return nil, nil, errors.New("an annotated index is no index")
+	}
+	parts, err := blobs(index)
+	return index, parts, err
+}
+
+func (p packing) image(arch string, common []v1.Layer) (v1.Image, error) {
+	program, err := newTarLayer(inMemory(modelfiles.Program, 0o555, p.programs[arch]))
+	if err != nil {
+		return nil, err
+	}
+	user := strconv.Itoa(modelfiles.Nobody)
+	base, err := mutate.ConfigFile(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON), &v1.ConfigFile{
+		Architecture: arch, OS: "linux", Created: v1.Time{Time: time.Unix(0, 0).UTC()},
+		Config: v1.Config{Entrypoint: []string{"/" + modelfiles.Program}, User: user + ":" + user, Labels: p.labels},
+		RootFS: v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	img, err := mutate.AppendLayers(base, append(slices.Clone(common), program)...)
+	if err != nil {
+		return nil, err
+	}
+	annotated, ok := mutate.Annotations(img, p.labels).(v1.Image)
+	if !ok {
+		return nil, errors.New("an annotated image is no image")
+	}
+	return annotated, nil
+}
+
+// blobs lists the image or index and everything below it, each once.
+func blobs(what mutate.Appendable) ([]v1.Descriptor, error) {
+	top := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: what})
+	m, err := top.IndexManifest()
+	if err != nil {
+		return nil, err
+	}
+	_, parts, err := open(top, m.Manifests[0])
+	if err != nil {
+		return nil, err
+	}
+	var out []v1.Descriptor
+	seen := map[v1.Hash]bool{}
+	for _, part := range parts {
+		if !seen[part.Digest] {
+			out = append(out, part)
+		}
+		seen[part.Digest] = true
+	}
+	return out, nil
+}
+
+func inMemory(name string, mode int64, content []byte) tarEntry {
+	return tarEntry{name: name, title: name, mode: mode, size: int64(len(content)), open: func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(content)), nil
+	}}
+}
