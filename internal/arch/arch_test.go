@@ -47,6 +47,12 @@ func TestRulesBite(t *testing.T) {
 		{"internal/app", "github.com/spf13/cobra", true},
 		{"internal/step/push", "github.com/google/go-containerregistry/pkg/v1", true},
 		{"internal/app", "k8s.io/client-go/rest", true},
+		{"internal/step/deploy", module + "internal/step/canary", false},
+		{"internal/step/canary", module + "internal/step/canary/compare", false},
+		{"internal/step/canary", module + "internal/step/deploy", true},
+		{"internal/step/watch", "gonum.org/v1/gonum/stat/distuv", true},
+		{"internal/step/canary/compare", "gonum.org/v1/gonum/stat/distuv", false},
+		{"internal/step/canary", "github.com/prometheus/common/expfmt", true},
 		{"internal/nowhere", "fmt", true},
 	}
 	for _, c := range cases {

@@ -34,6 +34,7 @@ var rules = []rule{
 	{"internal/step/watch", stepMay, stepWhy},
 	{"internal/step/rollback", stepMay, stepWhy},
 	{"internal/step/probe", with("internal/port", "internal/step", "internal/gate"), "what several steps share knows no step"},
+	{"internal/step/canary", with("internal/port", "internal/step", "internal/step/probe", "internal/step/canary/*"), "what several steps share knows no step"},
 	{"internal/step/digest", with("internal/port", "internal/step"), "what several steps share knows no step"},
 	{"internal/step/job", with("internal/port", "internal/step"), "what several steps share knows no step"},
 	{"internal/config", with("internal/step", "internal/gate"), "the file knows the step's contract, not who runs it"},
@@ -47,7 +48,7 @@ var rules = []rule{
 	{"internal/arch", nil, "the rules stand alone"},
 }
 
-var stepMay = with("internal/port", "internal/step", "internal/step/probe", "internal/step/digest", "internal/step/job", "internal/gate")
+var stepMay = with("internal/port", "internal/step", "internal/step/probe", "internal/step/canary", "internal/step/digest", "internal/step/job", "internal/gate")
 
 const stepWhy = "a step knows its contract and ports; never another step, an adapter or an SDK"
 
@@ -68,6 +69,8 @@ var fences = []fenced{
 	{"github.com/google/ko", []string{"internal/adapter/ko"}},
 	{"github.com/distribution/distribution", []string{"internal/adapter/oci"}},
 	{"github.com/nicholas-fedor/shoutrrr", []string{"internal/adapter/shoutrrr"}},
+	{"github.com/prometheus/", []string{"internal/adapter/prometheus", "internal/adapter/kubernetes"}},
+	{"gonum.org/", []string{"internal/step/canary"}},
 	{"github.com/containerd/cgroups", []string{"internal/adapter/local"}},
 	{"cel.dev/", []string{"internal/gate"}},
 	{"github.com/google/cel-go", []string{"internal/gate"}},

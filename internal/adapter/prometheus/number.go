@@ -1,0 +1,25 @@
+package prometheus
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"strconv"
+)
+
+// number reads [time, "value"]. What is not a number is no value.
+func number(sample json.RawMessage) (float64, bool, error) {
+	var pair []json.RawMessage
+	var text string
+	if json.Unmarshal(sample, &pair) != nil || len(pair) != 2 || json.Unmarshal(pair[1], &text) != nil {
+		return 0, false, errors.New("the sample can't be read")
+	}
+	value, err := strconv.ParseFloat(text, 64)
+	switch {
+	case err != nil:
+		return 0, false, errors.New("the sample's value is no number")
+	case math.IsNaN(value):
+		return 0, false, nil
+	}
+	return value, true, nil
+}

@@ -1,0 +1,176 @@
+// Package prometheus answers queries by Prometheus's HTTP API, as port.Metrics.
+package prometheus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// TokenVariable names the environment variable with the bearer token, for those
+// servers that want one.
+const TokenVariable = "SLIPWAY_PROMETHEUS_TOKEN" //nolint:gosec // the name of a variable, not a secret
+
+const (
+	bodyLimit = 1 << 20
+	timeout   = 10 * time.Second
+	longest   = 300 // of what a server says about an error
+)
+
+// Prometheus asks servers. Safe for concurrent use.
+type Prometheus struct {
+	token  string
+	client *http.Client
+}
+
+var _ port.Metrics = (*Prometheus)(nil)
+
+// New asks with a bearer token; an empty one sends none. Redirects are not
+// followed: the token is for the server that was named.
+func New(token string) *Prometheus {
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Prometheus{token: token, client: &http.Client{Timeout: timeout, CheckRedirect: stay}}
+}
+
+// Query evaluates an expression at the server's now. An expression that the
+// server can't read is fault.Invalid with what it says; credentials that it does
+// not take are fault.Denied.
+func (p *Prometheus) Query(ctx context.Context, address, expression string) (float64, bool, error) {
+	at, err := endpoint(address)
+	if err != nil {
+		return 0, false, err
+	}
+	value, ok, err := p.query(ctx, at, expression)
+	if ctx.Err() != nil {
+		return 0, false, context.Cause(ctx)
+	}
+	return value, ok, err
+}
+
+// endpoint is where queries are asked. What is wrong with an address is said
+// without it: it may hold a password.
+func endpoint(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fault.New(fault.Invalid, "the address of Prometheus is no http(s) URL").Hint("such as http://prometheus.monitoring:9090")
+	}
+	u = u.JoinPath("api/v1/query")
+	u.RawQuery, u.Fragment = "", ""
+	return u, nil
+}
+
+func (p *Prometheus) query(ctx context.Context, at *url.URL, expression string) (float64, bool, error) {
+	asked := *at
+	asked.RawQuery = url.Values{"query": {expression}}.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, asked.String(), nil)
+	if err != nil {
+		return 0, false, fault.New(fault.Invalid, "ask %s", at.Redacted())
+	}
+	req.Header.Set("Accept", "application/json")
+	if p.token != "" {
+		req.Header.Set("Authorization", "Bearer "+p.token)
+	}
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return 0, false, fault.New(fault.Unavailable, "ask %s", at.Redacted()).Because(plain(err))
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyLimit+1))
+	switch {
+	case err != nil:
+		return 0, false, fault.New(fault.Unavailable, "read the answer of %s", at.Redacted()).Because(plain(err))
+	case len(body) > bodyLimit:
+		return 0, false, fault.New(fault.Invalid, "query %q gives more than %d bytes", short(expression), bodyLimit).
+			Hint("let it give one value: sum(...), max(...)")
+	}
+	return judge(resp.StatusCode, body, at.Redacted(), expression)
+}
+
+// plain drops the address and the query, which net/http puts into its errors, and
+// says "no answer in 10s" instead of naming contexts.
+func plain(err error) error {
+	var e *url.Error
+	if errors.As(err, &e) {
+		if e.Timeout() {
+			return errors.New("no answer in " + timeout.String())
+		}
+		return e.Err
+	}
+	return err
+}
+
+// envelope is the answer of the API.
+type envelope struct {
+	Status string `json:"status"` // success | error
+	Type   string `json:"errorType"`
+	Error  string `json:"error"`
+	Data   struct {
+		Type   string          `json:"resultType"` // scalar | vector | matrix | string
+		Result json.RawMessage `json:"result"`
+	} `json:"data"`
+}
+
+func judge(status int, body []byte, at, expression string) (float64, bool, error) {
+	var e envelope
+	err := json.Unmarshal(body, &e)
+	switch {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return 0, false, fault.New(fault.Denied, "ask %s: status %d", at, status).Hint("set %s to a token that may query", TokenVariable)
+	case err == nil && e.Type == "bad_data":
+		return 0, false, fault.New(fault.Invalid, "query %q: %s", short(expression), short(e.Error)).Hint("try it in Prometheus's own page")
+	case err == nil && e.Status == "error":
+		return 0, false, fault.New(fault.Unavailable, "query %q: %s: %s", short(expression), short(e.Type), short(e.Error))
+	case status < 200 || status > 299:
+		return 0, false, fault.New(fault.Unavailable, "ask %s: status %d", at, status).Hint("is this the address of a Prometheus?")
+	case err != nil || e.Status != "success":
+		return 0, false, fault.New(fault.Unavailable, "ask %s: that is no answer of Prometheus", at).Hint("is this the address of a Prometheus?")
+	}
+	value, ok, err := read(e.Data.Type, e.Data.Result)
+	if err != nil {
+		return 0, false, fault.New(fault.Invalid, "query %q", short(expression)).Hint("let it give one value: sum(...), max(...)").Because(err)
+	}
+	return value, ok, nil
+}
+
+// short keeps what a stranger says to one line that does not fill the screen.
+func short(s string) string {
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "")), " ")
+	if len(s) > longest {
+		return strings.ToValidUTF8(s[:longest], "") + "..."
+	}
+	return s
+}
+
+// read takes a scalar, or the only sample of a vector.
+func read(kind string, result json.RawMessage) (float64, bool, error) {
+	switch kind {
+	case "scalar":
+		return number(result)
+	case "vector":
+		var samples []struct {
+			Value json.RawMessage `json:"value"` // missing: a native histogram
+		}
+		if err := json.Unmarshal(result, &samples); err != nil {
+			return 0, false, errors.New("the vector can't be read")
+		}
+		switch {
+		case len(samples) == 0:
+			return 0, false, nil
+		case len(samples) > 1:
+			return 0, false, fmt.Errorf("it gives %d values", len(samples))
+		case samples[0].Value == nil:
+			return 0, false, errors.New("it gives a histogram")
+		}
+		return number(samples[0].Value)
+	}
+	return 0, false, fmt.Errorf("it gives a %q, not one value", short(kind))
+}

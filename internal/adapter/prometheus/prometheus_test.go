@@ -1,0 +1,142 @@
+package prometheus
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
+)
+
+const token = "s3cret-token"
+
+// vector is a server's answer with these samples.
+func vector(values ...string) string {
+	var samples []string
+	for i, v := range values {
+		samples = append(samples, fmt.Sprintf(`{"metric":{"pod":"p%d"},"value":[1767225600.123,%q]}`, i, v))
+	}
+	return success("vector", "["+strings.Join(samples, ",")+"]")
+}
+
+func success(kind, result string) string {
+	return fmt.Sprintf(`{"status":"success","data":{"resultType":%q,"result":%s},"warnings":["w"]}`, kind, result)
+}
+
+func refusal(kind, why string) string {
+	return fmt.Sprintf(`{"status":"error","errorType":%q,"error":%q}`, kind, why)
+}
+
+type answer struct {
+	status int
+	body   string
+}
+
+// serve answers each expression as told; it wants the token.
+func serve(t *testing.T, answers map[string]answer) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a, known := answers[r.FormValue("query")]
+		switch {
+		case r.URL.Path != "/prom/api/v1/query" || !known:
+			a = answer{http.StatusNotFound, "404 page not found"}
+		case r.Header.Get("Authorization") != "Bearer "+token:
+			a = answer{http.StatusUnauthorized, "no"}
+		}
+		if a.status == http.StatusFound {
+			w.Header().Set("Location", "/prom/api/v1/query?query=up")
+		}
+		w.WriteHeader(a.status)
+		_, _ = w.Write([]byte(a.body))
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func TestMetrics(t *testing.T) {
+	porttest.TestMetrics(t, func(t *testing.T) porttest.MetricsFixture {
+		s := serve(t, map[string]answer{
+			`sum(rate(x{a="b"}[1m]))`: {200, vector("0.25")},
+			"absent":                  {200, vector()},
+			"0/0":                     {200, vector("NaN")},
+			"up":                      {200, vector("1", "0")},
+			"rate(":                   {400, refusal("bad_data", "1:6: parse error: unclosed left parenthesis")},
+		})
+		return porttest.MetricsFixture{
+			Metrics: New(token), Address: s.URL + "/prom/",
+			One: `sum(rate(x{a="b"}[1m]))`, None: "absent", NaN: "0/0", Many: "up", Bad: "rate(",
+			Says: "unclosed left parenthesis", Down: s.Close,
+		}
+	})
+}
+
+func TestAnswers(t *testing.T) {
+	cases := map[string]struct {
+		answer
+		value float64
+		ok    bool
+		kind  fault.Kind // empty: no error
+	}{
+		"scalar":          {answer: answer{200, success("scalar", `[1767225600,"3"]`)}, value: 3, ok: true},
+		"scalar NaN":      {answer: answer{200, success("scalar", `[1767225600,"NaN"]`)}},
+		"matrix":          {answer: answer{200, success("matrix", `[]`)}, kind: fault.Invalid},
+		"string":          {answer: answer{200, success("string", `[1,"a"]`)}, kind: fault.Invalid},
+		"histogram":       {answer: answer{200, success("vector", `[{"metric":{},"histogram":[1,{}]}]`)}, kind: fault.Invalid},
+		"broken sample":   {answer: answer{200, success("vector", `[{"value":[1,"one"]}]`)}, kind: fault.Invalid},
+		"broken pair":     {answer: answer{200, success("scalar", `[1]`)}, kind: fault.Invalid},
+		"execution":       {answer: answer{422, refusal("execution", "too many samples")}, kind: fault.Unavailable},
+		"timeout":         {answer: answer{503, refusal("timeout", "query timed out")}, kind: fault.Unavailable},
+		"a page":          {answer: answer{200, "<html>"}, kind: fault.Unavailable},
+		"another API":     {answer: answer{200, `{"ok":true}`}, kind: fault.Unavailable},
+		"elsewhere":       {answer: answer{302, ""}, kind: fault.Unavailable},
+		"proxy's trouble": {answer: answer{502, "bad gateway"}, kind: fault.Unavailable},
+		"endless":         {answer: answer{200, vector(strings.Repeat("1", bodyLimit))}, kind: fault.Invalid},
+	}
+	answers := map[string]answer{}
+	for name, c := range cases {
+		answers[name] = c.answer
+	}
+	s := serve(t, answers)
+	for name, c := range cases {
+		value, ok, err := New(token).Query(t.Context(), s.URL+"/prom", name)
+		if value != c.value || ok != c.ok || (err == nil) != (c.kind == "") || err != nil && !fault.Is(err, c.kind) {
+			t.Errorf("%s: %g, %v, %v", name, value, ok, err)
+		}
+	}
+}
+
+// TestSecretsStay: neither token nor password shows up in an error.
+func TestSecretsStay(t *testing.T) {
+	s := serve(t, map[string]answer{"up": {200, vector("1")}})
+	with := func(user *url.Userinfo) string {
+		u, _ := url.Parse(s.URL)
+		u.User = user
+		return u.String()
+	}
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	gone := strings.Replace(closed.URL, "http://", "http://ann:pa55word@", 1)
+	for address, kind := range map[string]fault.Kind{
+		with(url.UserPassword("ann", "pa55word")): fault.Unavailable, // no Prometheus there: 404
+		with(nil) + "/prom":                       fault.Denied,
+		gone:                                      fault.Unavailable,
+		"ftp://ann:pa55word@host":                 fault.Invalid,
+		"http://ann:pa55word@%zz":                 fault.Invalid,
+		"":                                        fault.Invalid,
+	} {
+		_, ok, err := New("wrong-"+token).Query(t.Context(), address, "up")
+		if ok || !fault.Is(err, kind) {
+			t.Errorf("%s: %v, %v", address, ok, err)
+			continue
+		}
+		for _, secret := range []string{token, "pa55word"} {
+			if text := err.Error() + fault.HintOf(err); strings.Contains(text, secret) {
+				t.Errorf("%q gives %s away", text, secret)
+			}
+		}
+	}
+}

@@ -1,0 +1,239 @@
+package canary
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+const env = delivery.Environment("prod")
+
+// scene has old serving, and fresh staged beside it.
+type scene struct {
+	*fake.World
+	metrics    fake.Metrics
+	target     port.Target
+	old, fresh delivery.SavedRelease
+	order      port.Order
+	emitted    []delivery.Answer
+	said       []string
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	s := &scene{World: fake.NewWorld()}
+	s.target = s.Target
+	s.old, s.fresh = s.Release(1), s.Release(2)
+	s.Serve(env, "20260101-000000-aaaa", s.old, time.Now())
+	s.order = port.Order{Service: "api", Environment: env, ID: s.fresh.ID, Release: s.fresh.Release}
+	if _, err := s.Target.Stage(t.Context(), s.order, nil); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *scene) run(ctx context.Context, w step.CanaryWith) ([]delivery.Answer, error) {
+	r := step.Request{
+		Service: "api", Environment: env, Say: func(text string) { s.said = append(s.said, text) },
+		Emit: func(e event.Event) { s.emitted = append(s.emitted, *e.Answer) },
+	}
+	c := Canary{Metrics: &s.metrics, Namespace: "shop"}
+	return c.Run(ctx, r, s.target, s.order, s.old.ID, w)
+}
+
+// rates lets traffic come in: candidate and running requests per second, of which
+// these shares fail, and the latency of each.
+type rates struct {
+	perSecond, beside float64
+	bad, good         float64
+	slow              bool
+}
+
+func (s *scene) traffic(r rates) {
+	s.Target.Samples = func(_ delivery.ReleaseID, since time.Time) (port.Sample, port.Sample) {
+		passed := time.Since(since).Seconds()
+		return sample(passed*r.perSecond, r.bad, r.slow), sample(passed*r.beside, r.good, false)
+	}
+}
+
+func sample(requests, bad float64, slow bool) port.Sample {
+	n := int64(math.Round(requests))
+	fast := n
+	if slow {
+		fast = n / 10
+	}
+	return port.Sample{Requests: n, Errors: int64(math.Round(requests * bad)), Latency: []port.Bucket{
+		{Le: 0.05, Count: fast}, {Le: 0.5, Count: n}, {Le: math.Inf(1), Count: n},
+	}}
+}
+
+const bakeTime = 30 * time.Second
+
+func steps(weights ...int) []step.CanaryStep {
+	var all []step.CanaryStep
+	for _, w := range weights {
+		all = append(all, step.CanaryStep{Weight: w, Bake: delivery.Duration(bakeTime)})
+	}
+	return all
+}
+
+func TestRun(t *testing.T) {
+	ten := rates{perSecond: 10, beside: 90}
+	cases := []struct {
+		name     string
+		traffic  rates
+		with     step.CanaryWith
+		kind     fault.Kind // empty: it may be promoted
+		least    time.Duration
+		most     time.Duration
+		verdicts map[string]delivery.Verdict // by gate
+		says     string
+	}{
+		{"as good", ten, step.CanaryWith{Steps: steps(10, 50)}, "", 2 * bakeTime, 2 * bakeTime, map[string]delivery.Verdict{
+			"canary 10 %: error rate": delivery.Passed, "canary 10 %: latency": delivery.Passed,
+			"canary 50 %: error rate": delivery.Passed, "canary 50 %: latency": delivery.Passed,
+		}, ""},
+		{"as bad", rates{10, 90, 0.2, 0.2, false}, step.CanaryWith{Steps: steps(10)}, "", bakeTime, bakeTime, nil, ""},
+		{"better", rates{10, 90, 0, 0.2, false}, step.CanaryWith{Steps: steps(10)}, "", bakeTime, bakeTime, nil, ""},
+		{"half fail", rates{10, 90, 0.5, 0, false}, step.CanaryWith{Steps: steps(10, 50)}, fault.Failed, 0, 3 * time.Second, map[string]delivery.Verdict{
+			"canary 10 %: error rate": delivery.Failed,
+		}, "worse by more than 1 % with more than 99.99 % confidence"},
+		{"all fail, and few come", rates{1, 20, 1, 0, false}, step.CanaryWith{Steps: steps(10)}, fault.Failed, 9 * time.Second, 12 * time.Second, nil, "candidate 10 of 10 failed"},
+		{"worse by little, seen at the end", rates{10, 90, 0.03, 0, false}, step.CanaryWith{Steps: steps(10)}, fault.Failed, bakeTime, bakeTime, nil, "candidate 9 of 300 failed (3.00 %)"},
+		{"worse within the margin", rates{10, 90, 0.03, 0, false}, step.CanaryWith{Steps: steps(10), ErrorMargin: 0.05}, "", bakeTime, bakeTime, nil, ""},
+		{"slow", rates{10, 90, 0, 0, true}, step.CanaryWith{Steps: steps(10)}, fault.Failed, 0, 10 * time.Second, map[string]delivery.Verdict{
+			"canary 10 %: latency": delivery.Failed,
+		}, "slower by more than 20 %"},
+		{"slow within the margin", rates{10, 90, 0, 0, true}, step.CanaryWith{Steps: steps(10), LatencyMargin: 20}, "", bakeTime, bakeTime, nil, ""},
+		{"no traffic", rates{0, 90, 0, 0, false}, step.CanaryWith{Steps: steps(10, 50)}, fault.Unavailable, bakeTime, bakeTime, map[string]delivery.Verdict{
+			"canary 10 %: traffic": delivery.Unavailable,
+		}, "no traffic reached the canary in 30s at 10 %"},
+		{"no traffic is accepted", rates{0, 90, 0, 0, false}, step.CanaryWith{Steps: steps(10), NoTraffic: "accept"}, "", bakeTime, bakeTime, map[string]delivery.Verdict{
+			"canary 10 %: traffic": delivery.Unavailable,
+		}, ""},
+		{"not enough samples", rates{0.4, 90, 0, 0, false}, step.CanaryWith{Steps: steps(10)}, fault.Unavailable, bakeTime, bakeTime, nil, "not enough samples: 12 of 50"},
+		{"enough for the one who asked", rates{0.4, 90, 0, 0, false}, step.CanaryWith{Steps: steps(10), MinRequests: 10}, "", bakeTime, bakeTime, nil, ""},
+		{"nothing to compare with", rates{10, 0, 0.5, 0, false}, step.CanaryWith{Steps: steps(10)}, fault.Unavailable, bakeTime, bakeTime, nil, "got 0 of 20"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene(t)
+				s.traffic(c.traffic)
+				begun := time.Now()
+				answers, err := s.run(t.Context(), c.with)
+				if (err == nil) != (c.kind == "") || err != nil && (!fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.says)) {
+					t.Errorf("%v", err)
+				}
+				if took := time.Since(begun); took < c.least || took > c.most {
+					t.Errorf("it took %s", took)
+				}
+				if !slices.Equal(answers, s.emitted) || len(answers) == 0 {
+					t.Errorf("answers %v, emitted %v", answers, s.emitted)
+				}
+				got := map[string]delivery.Verdict{}
+				for _, a := range answers {
+					got[a.Gate] = a.Verdict
+				}
+				for gate, verdict := range c.verdicts {
+					if got[gate] != verdict {
+						t.Errorf("%s: %q, want %q in %v", gate, got[gate], verdict, answers)
+					}
+				}
+				if c.verdicts != nil && len(got) != len(c.verdicts) {
+					t.Errorf("answers %v", answers)
+				}
+				if serving, _ := s.Target.Running(env); serving != s.old.ID {
+					t.Errorf("%s serves", serving)
+				}
+			})
+		})
+	}
+}
+
+// TestWorseStopsAtTheFirstStep: no more traffic than the first share goes to it.
+func TestWorseStopsAtTheFirstStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		s.traffic(rates{10, 90, 0.3, 0, false})
+		_, err := s.run(t.Context(), step.CanaryWith{Steps: steps(5, 25, 50)})
+		if got := s.Target.Shifted(env, s.fresh.ID); !fault.Is(err, fault.Failed) || got != 5 {
+			t.Errorf("%d %%, %v", got, err)
+		}
+	})
+}
+
+// TestUnmeasuredLatency is said, and stops only those who set a margin for it.
+func TestUnmeasuredLatency(t *testing.T) {
+	for margin, kind := range map[float64]fault.Kind{0: "", 1.5: fault.Unavailable} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newScene(t)
+			s.Target.Samples = func(delivery.ReleaseID, time.Time) (port.Sample, port.Sample) {
+				return port.Sample{Requests: 300}, port.Sample{Requests: 2700}
+			}
+			answers, err := s.run(t.Context(), step.CanaryWith{Steps: steps(10), LatencyMargin: margin})
+			if (err == nil) != (kind == "") || err != nil && !fault.Is(err, kind) {
+				t.Errorf("%g: %v", margin, err)
+			}
+			if len(answers) != 2 || answers[0].Verdict != delivery.Passed || answers[1].Verdict != delivery.Unavailable {
+				t.Errorf("%v", answers)
+			}
+		})
+	}
+}
+
+func TestNothingBeside(t *testing.T) {
+	s := newScene(t)
+	for _, running := range []delivery.ReleaseID{"", s.fresh.ID} {
+		var log strings.Builder
+		answers, err := Canary{}.Run(t.Context(), step.Request{Log: &log}, s.target, s.order, running, step.CanaryWith{})
+		if answers != nil || err != nil || !strings.Contains(log.String(), "nothing serves beside") {
+			t.Errorf("%v, %v, %q", answers, err, log.String())
+		}
+	}
+}
+
+func TestCancel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		s.traffic(rates{perSecond: 10, beside: 90})
+		stop := errors.New("stopped by a person")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(7*time.Second, func() { cancel(stop) })
+		begun := time.Now()
+		if _, err := s.run(ctx, step.CanaryWith{Steps: steps(10)}); !errors.Is(err, stop) || time.Since(begun) != 7*time.Second {
+			t.Errorf("%v after %s", err, time.Since(begun))
+		}
+	})
+}
+
+// TestAgain begins anew after a crash, and the end is the same.
+func TestAgain(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for at, killed := 1, true; killed; at++ {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene(t)
+				s.traffic(rates{perSecond: 10, beside: 90})
+				s.Burn(fake.NewFuse(at, after))
+				killed = fake.Survive(func() { _, _ = s.run(t.Context(), step.CanaryWith{Steps: steps(10, 50)}) })
+				s.Burn(nil)
+				s.emitted = nil
+				if answers, err := s.run(t.Context(), step.CanaryWith{Steps: steps(10, 50)}); err != nil || len(answers) != 4 {
+					t.Errorf("killed at %d: %v, %v", at, answers, err)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,220 @@
+package compare
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+func TestRates(t *testing.T) {
+	cases := []struct {
+		candidate, running Count
+		margin             float64
+		low, high          float64 // where the chance must lie
+	}{
+		{Count{0, 0}, Count{5, 10}, 0.01, 1, 1},
+		{Count{5, 10}, Count{0, 0}, 0.01, 1, 1},
+		{Count{0, 300}, Count{0, 2700}, 0.01, 1, 1},
+		{Count{0, 300}, Count{0, 2700}, 0, 1, 1},
+		{Count{0, 300}, Count{27, 2700}, 0.01, 0.95, 1},
+		{Count{3, 300}, Count{0, 2700}, 0.01, 0.4, 0.6}, // just at the margin
+		{Count{12, 300}, Count{1, 2810}, 0.01, 1e-5, 1e-3},
+		{Count{20, 20}, Count{0, 180}, 0.01, 0, 1e-20},
+		{Count{20, 20}, Count{180, 180}, 0.01, 0.9, 1}, // both fail: it is not the release
+		{Count{20, 20}, Count{20, 20}, 0, 0.9, 1},
+		{Count{1, 1}, Count{0, 1}, 0.01, 0.25, 0.3},
+		{Count{50_000, 1_000_000}, Count{9_000, 9_000_000}, 0.01, 0, 1e-12},
+		{Count{1_000, 1_000_000}, Count{9_000, 9_000_000}, 0.01, 0.99, 1},
+		{Count{-3, -1}, Count{7, 3}, 0.01, 1, 1},
+		{Count{9, 3}, Count{0, 300}, 2, 1, 1},
+	}
+	for _, c := range cases {
+		if p := Rates(c.candidate, c.running, c.margin); !(p >= c.low && p <= c.high) {
+			t.Errorf("%v against %v + %g: %g, want %g to %g", c.candidate, c.running, c.margin, p, c.low, c.high)
+		}
+	}
+}
+
+// TestFisher: without a margin and with equal samples, the chance is near that of
+// the exact test of Fisher, and never far above it (which is known to be timid).
+func TestFisher(t *testing.T) {
+	// Fisher's one-sided values are sums of the hypergeometric distribution.
+	for _, c := range []struct {
+		failed, beside int64
+		fisher         float64
+	}{{5, 0, 0.0281}, {8, 1, 0.0154}, {3, 3, 0.661}} {
+		p := Rates(Count{c.failed, 50}, Count{c.beside, 50}, 0)
+		if !(p < c.fisher*1.05 && p > c.fisher/4) {
+			t.Errorf("%d and %d of 50: %g, Fisher %g", c.failed, c.beside, p, c.fisher)
+		}
+	}
+}
+
+// TestScore: where both ways can be taken they agree.
+func TestScore(t *testing.T) {
+	c, r := Count{330, 10_000}, Count{1_700, 90_000}
+	rate := likeliest(c, r, 0.01)
+	spread := math.Sqrt(float64(r.Of) * rate * (1 - rate))
+	byExact, byScore := exact(c, r, 0.01, rate, spread), score(c, r, 0.01, rate)
+	if math.Abs(byExact-byScore) > 0.02*byScore+1e-3 {
+		t.Errorf("exact %g, score %g", byExact, byScore)
+	}
+}
+
+// TestLikeliest: no rate near it is likelier.
+func TestLikeliest(t *testing.T) {
+	likelihood := func(c, r Count, margin, p float64) float64 {
+		sum := 0.0
+		for _, s := range []struct {
+			Count
+			p float64
+		}{{c, p + margin}, {r, p}} {
+			if s.Failed > 0 {
+				sum += float64(s.Failed) * math.Log(s.p)
+			}
+			if s.Failed < s.Of {
+				sum += float64(s.Of-s.Failed) * math.Log1p(-s.p)
+			}
+		}
+		return sum
+	}
+	for _, c := range []struct{ candidate, running Count }{
+		{Count{12, 300}, Count{1, 2810}}, {Count{0, 300}, Count{0, 3}}, {Count{20, 20}, Count{180, 180}}, {Count{1, 50}, Count{40, 60}},
+	} {
+		const margin = 0.01
+		best := likeliest(c.candidate, c.running, margin)
+		top := likelihood(c.candidate, c.running, margin, best)
+		for p := 0.0; p <= 1-margin; p += 0.001 {
+			if other := likelihood(c.candidate, c.running, margin, p); other > top+1e-6 {
+				t.Errorf("%v: %g is likelier than %g", c, p, best)
+			}
+		}
+	}
+}
+
+// chanceOf sums the probability of all outcomes that the test calls worse.
+func chanceOf(n, m int64, bad, good, margin, level float64) float64 {
+	sum := 0.0
+	for x := range n + 1 {
+		for y := range m + 1 {
+			weight := mass(n, x, bad) * mass(m, y, good)
+			if weight > 1e-7 && Rates(Count{x, n}, Count{y, m}, margin) < level {
+				sum += weight
+			}
+		}
+	}
+	return sum
+}
+
+// TestLevel sums over every outcome, without luck: a candidate that is worse by
+// exactly the margin is called worse about as often as the level says, and one
+// that is equal hardly ever.
+func TestLevel(t *testing.T) {
+	const margin, level = 0.01, 0.05
+	for _, n := range []struct{ candidate, running int64 }{{50, 450}, {300, 2700}, {300, 300}} {
+		for _, rate := range []float64{0.001, 0.01, 0.05} {
+			if p := chanceOf(n.candidate, n.running, rate+margin, rate, margin, level); p > 1.3*level {
+				t.Errorf("%v: %g %% and the margin: stopped in %.2f %%", n, 100*rate, 100*p)
+			}
+			if p := chanceOf(n.candidate, n.running, rate, rate, margin, level); p > level {
+				t.Errorf("%v: equal at %g %%: stopped in %.2f %%", n, 100*rate, 100*p)
+			}
+		}
+	}
+}
+
+// TestPower: 5 % of errors against 0.1 % are found out with 300 requests at 10 %
+// of the traffic, by the test at the end alone.
+func TestPower(t *testing.T) {
+	looks := Looks{Risk: 0.05}
+	if p := chanceOf(300, 2700, 0.05, 0.001, 0.01, looks.End()); p < 0.99 {
+		t.Errorf("stopped in %.2f %%", 100*p)
+	}
+}
+
+// stopped simulates one step: ten looks while the requests come in, of which
+// running gets nine times as many.
+func stopped(rnd *rand.Rand, requests int64, bad, good float64) (yes, early bool) {
+	looks := Looks{Risk: 0.05}
+	var c, r Count
+	for look := int64(1); look <= 10; look++ {
+		for c.Of < requests*look/10 {
+			c.Of, c.Failed = c.Of+1, c.Failed+draw(rnd, bad)
+			for range 9 {
+				r.Of, r.Failed = r.Of+1, r.Failed+draw(rnd, good)
+			}
+		}
+		level, due := looks.Early(c.Of)
+		if look == 10 {
+			level, due = looks.End(), true
+		}
+		if due && Rates(c, r, 0.01) < level {
+			return true, look < 10
+		}
+	}
+	return false, false
+}
+
+func draw(rnd *rand.Rand, p float64) int64 {
+	if rnd.Float64() < p {
+		return 1
+	}
+	return 0
+}
+
+func TestSimulation(t *testing.T) {
+	const runs = 2000
+	cases := []struct {
+		name        string
+		requests    int64
+		bad, good   float64
+		least, most float64 // share of the runs that are stopped
+		early       float64 // at least, before the end
+	}{
+		{"equal, hardly an error", 300, 0.001, 0.001, 0, 0.05, 0},
+		{"equal, 1 % errors", 300, 0.01, 0.01, 0, 0.05, 0},
+		{"equal, 5 % errors", 300, 0.05, 0.05, 0, 0.05, 0},
+		{"worse by the margin", 300, 0.011, 0.001, 0, 0.065, 0},
+		{"5 % against 0.1 %", 300, 0.05, 0.001, 0.99, 1, 0.5},
+		{"half fail", 100, 0.5, 0.001, 1, 1, 1},
+	}
+	for i, c := range cases {
+		rnd := rand.New(rand.NewPCG(20260101, uint64(i)))
+		all, soon := 0, 0
+		for range runs {
+			yes, early := stopped(rnd, c.requests, c.bad, c.good)
+			if yes {
+				all++
+			}
+			if early {
+				soon++
+			}
+		}
+		share, early := float64(all)/runs, float64(soon)/runs
+		t.Logf("%s: stopped in %.2f %% of the runs, %.2f %% before the end", c.name, 100*share, 100*early)
+		if share < c.least || share > c.most || early < c.early {
+			t.Errorf("%s: stopped in %.2f %%, %.2f %% early", c.name, 100*share, 100*early)
+		}
+	}
+}
+
+func TestLooks(t *testing.T) {
+	l := Looks{Risk: 0.05}
+	sum := l.End()
+	for size := int64(1); size < math.MaxInt64/4; size *= 2 {
+		level, ok := l.Early(size)
+		if !ok {
+			t.Fatalf("not at %d", size)
+		}
+		sum += level
+		if _, again := l.Early(size + size/10); again {
+			t.Errorf("again at %d", size+size/10)
+		}
+	}
+	if sum > l.Risk || sum < 0.95*l.Risk {
+		t.Errorf("all levels together are %g", sum)
+	}
+	if _, ok := (&Looks{Risk: 0.05}).Early(0); ok {
+		t.Error("a test of nothing")
+	}
+}

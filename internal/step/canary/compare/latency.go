@@ -1,0 +1,125 @@
+package compare
+
+import (
+	"errors"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Why two histograms can't be compared.
+var (
+	ErrUnmeasured = errors.New("latency is not measured")
+	ErrUnlike     = errors.New("the two releases count latency in different buckets")
+	ErrBuckets    = errors.New("the buckets of the latency are not in order")
+)
+
+// Shift is how latencies of two releases differ.
+type Shift struct {
+	Candidate, Running Quantile // p95
+	// Chance is the probability (0 to 1) that ranks differ as much if neither
+	// release were slower.
+	Chance float64
+}
+
+// Quantile is a latency in seconds. Beyond says that it lies somewhere above the
+// last limit that was measured, which Seconds is then.
+type Quantile struct {
+	Seconds float64
+	Beyond  bool
+}
+
+// Latencies compares two histograms with the same limits. The error is one of
+// the above.
+//
+// A p95 of a few hundred requests is noisy, and one bucket of a histogram is
+// wide. So there is a second witness: the test of Mann and Whitney ("On a test of
+// whether one of two random variables is stochastically larger than the other",
+// 1947) over the buckets, in its normal approximation with the correction of the
+// variance for ties, for all requests of one bucket are tied (Lehmann,
+// "Nonparametrics", 1975, section 1.4), and for continuity. Only what both call
+// slower is slower.
+func Latencies(candidate, running []port.Bucket) (Shift, error) {
+	if empty(candidate) || empty(running) {
+		return Shift{}, ErrUnmeasured
+	}
+	if !ordered(candidate) || !ordered(running) {
+		return Shift{}, ErrBuckets
+	}
+	if !slices.EqualFunc(candidate, running, func(a, b port.Bucket) bool { return a.Le == b.Le }) {
+		return Shift{}, ErrUnlike
+	}
+	return Shift{
+		Candidate: quantile(candidate, 0.95), Running: quantile(running, 0.95),
+		Chance: ranks(candidate, running),
+	}, nil
+}
+
+// Slower tells whether the candidate's p95 is above running's by more than the
+// factor, and by more than least seconds. Where running's p95 is beyond what is
+// measured, nothing is above it.
+func (s Shift) Slower(factor, least float64) bool {
+	if s.Running.Beyond {
+		return false
+	}
+	return s.Candidate.Seconds > s.Running.Seconds*factor && s.Candidate.Seconds-s.Running.Seconds > least
+}
+
+func empty(b []port.Bucket) bool { return len(b) == 0 || b[len(b)-1].Count <= 0 }
+
+// ordered tells whether limits ascend up to +Inf, and counts never fall.
+func ordered(b []port.Bucket) bool {
+	before := port.Bucket{Le: math.Inf(-1)}
+	for _, bucket := range b {
+		if !(bucket.Le > before.Le) || bucket.Count < before.Count {
+			return false
+		}
+		before = bucket
+	}
+	return math.IsInf(before.Le, 1)
+}
+
+// quantile takes the requests of a bucket for evenly spread in it, as
+// Prometheus's histogram_quantile does.
+func quantile(b []port.Bucket, q float64) Quantile {
+	rank := q * float64(b[len(b)-1].Count)
+	var before port.Bucket
+	for _, bucket := range b {
+		if float64(bucket.Count) < rank {
+			before = bucket
+			continue
+		}
+		if math.IsInf(bucket.Le, 1) {
+			return Quantile{Seconds: before.Le, Beyond: true}
+		}
+		low := max(before.Le, 0)
+		if bucket.Le <= low {
+			return Quantile{Seconds: bucket.Le}
+		}
+		inside := (rank - float64(before.Count)) / float64(bucket.Count-before.Count)
+		return Quantile{Seconds: low + (bucket.Le-low)*inside}
+	}
+	return Quantile{Seconds: before.Le, Beyond: true}
+}
+
+// ranks is the one-sided p-value that the candidate's latencies rank higher.
+func ranks(candidate, running []port.Bucket) float64 {
+	n, m := float64(candidate[len(candidate)-1].Count), float64(running[len(running)-1].Count)
+	var u, ties, seenC, seenR float64
+	for i := range candidate {
+		c, r := float64(candidate[i].Count)-seenC, float64(running[i].Count)-seenR
+		u += c * (seenR + r/2)
+		t := c + r
+		ties += t * (t*t - 1)
+		seenC, seenR = seenC+c, seenR+r
+	}
+	all := n + m
+	variance := n * m / 12 * (all + 1 - ties/(all*(all-1)))
+	if !(variance > 0) {
+		return 1 // all in one bucket
+	}
+	return distuv.UnitNormal.Survival((u - n*m/2 - 0.5) / math.Sqrt(variance))
+}

@@ -1,0 +1,94 @@
+package canary
+
+import (
+	"errors"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+func TestQueries(t *testing.T) {
+	most := 0.5
+	q := step.QueryWith{
+		Name: "drift", Max: &most,
+		Query: `drift{release="{{.Release}}",against="{{.Running}}",ns="{{.Namespace}}",env="{{.Environment}}",app="{{.Service}}"}`,
+	}
+	cases := []struct {
+		name    string
+		values  func(since time.Duration) []float64
+		fails   error
+		with    step.CanaryWith
+		kind    fault.Kind
+		verdict delivery.Verdict
+		within  time.Duration
+	}{
+		{"in bounds", func(time.Duration) []float64 { return []float64{0.5} }, nil, step.CanaryWith{}, "", delivery.Passed, bakeTime},
+		{"out of bounds", func(time.Duration) []float64 { return []float64{0.51} }, nil, step.CanaryWith{}, fault.Failed, delivery.Failed, 6 * time.Second},
+		{"infinite", func(time.Duration) []float64 { return []float64{math.Inf(1)} }, nil, step.CanaryWith{}, fault.Failed, delivery.Failed, 6 * time.Second},
+		{"a spike", func(since time.Duration) []float64 {
+			if since > 9*time.Second && since < 13*time.Second {
+				return []float64{7}
+			}
+			return []float64{0}
+		}, nil, step.CanaryWith{}, "", delivery.Passed, bakeTime},
+		{"out of bounds at the end", func(since time.Duration) []float64 {
+			if since >= bakeTime {
+				return []float64{7}
+			}
+			return []float64{0}
+		}, nil, step.CanaryWith{}, fault.Failed, delivery.Failed, bakeTime},
+		{"no value", func(time.Duration) []float64 { return nil }, nil, step.CanaryWith{}, fault.Unavailable, delivery.Unavailable, bakeTime},
+		{"no value, accepted", func(time.Duration) []float64 { return nil }, nil, step.CanaryWith{NoTraffic: "accept"}, "", delivery.Unavailable, bakeTime},
+		{"two values", func(time.Duration) []float64 { return []float64{0, 0} }, nil, step.CanaryWith{NoTraffic: "accept"}, fault.Invalid, delivery.Unavailable, 0},
+		{"no answer", nil, errors.New("connection refused"), step.CanaryWith{NoTraffic: "accept"}, fault.Unavailable, delivery.Unavailable, 10 * time.Second},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene(t)
+				s.target = fake.Uncompared{Target: s.Target, Shifter: s.Target}
+				begun := time.Now()
+				s.metrics.Values = func(string) []float64 { return c.values(time.Since(begun)) }
+				s.metrics.Fail = func(string) error { return c.fails }
+				c.with.Steps, c.with.Queries, c.with.Prometheus = steps(10), []step.QueryWith{q}, "http://prometheus"
+				answers, err := s.run(t.Context(), c.with)
+				if (err == nil) != (c.kind == "") || err != nil && !fault.Is(err, c.kind) {
+					t.Errorf("%v", err)
+				}
+				if len(answers) != 1 || answers[0].Verdict != c.verdict || answers[0].Gate != "canary 10 %: drift" {
+					t.Errorf("%v", answers)
+				}
+				if took := time.Since(begun); took > c.within {
+					t.Errorf("it took %s", took)
+				}
+				want := `drift{release="` + string(s.fresh.ID) + `",against="` + string(s.old.ID) + `",ns="shop",env="prod",app="api"}`
+				if s.metrics.Asked[0] != want {
+					t.Errorf("asked %s", s.metrics.Asked[0])
+				}
+			})
+		})
+	}
+}
+
+// TestNoMeasure: a target that only shifts, and no query: nobody knows.
+func TestNoMeasure(t *testing.T) {
+	for accepts, kind := range map[string]fault.Kind{"": fault.Unavailable, "fail": fault.Unavailable, "accept": ""} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newScene(t)
+			s.target = fake.Uncompared{Target: s.Target, Shifter: s.Target}
+			answers, err := s.run(t.Context(), step.CanaryWith{Steps: steps(10), NoTraffic: accepts})
+			if (err == nil) != (kind == "") || err != nil && !fault.Is(err, kind) {
+				t.Errorf("%q: %v", accepts, err)
+			}
+			if len(answers) != 1 || answers[0].Verdict != delivery.Unavailable {
+				t.Errorf("%v", answers)
+			}
+		})
+	}
+}

@@ -1,0 +1,110 @@
+package canary
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
+	"text/template"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// Defaults.
+const (
+	defaultRequests   = 50
+	defaultError      = 0.01
+	defaultLatency    = 1.2
+	defaultConfidence = 0.95
+
+	accept = "accept"
+	fail   = "fail"
+)
+
+// check holds stored settings against what they may be. The configuration was
+// checked with positions before; a plan may come from elsewhere.
+func check(w step.CanaryWith) error {
+	bad := func(format string, args ...any) *fault.Error {
+		return fault.New(fault.Invalid, "canary: "+format, args...)
+	}
+	if len(w.Steps) == 0 {
+		return bad("it has no steps").Hint("such as {weight: 10, bake: 1m}")
+	}
+	before := 0
+	for _, s := range w.Steps {
+		if s.Weight <= before || s.Weight > 99 {
+			return bad("a step of %d %% after one of %d %%", s.Weight, before).Hint("weights ascend, from 1 to 99")
+		}
+		if s.Bake <= 0 {
+			return bad("the step of %d %% has no bake time", s.Weight).Hint("such as bake: 1m")
+		}
+		before = s.Weight
+	}
+	switch {
+	case w.NoTraffic != "" && w.NoTraffic != accept && w.NoTraffic != fail:
+		return bad("no_traffic is %q", w.NoTraffic).Hint("known: accept, fail")
+	case w.MinRequests < 0:
+		return bad("min_requests is %d", w.MinRequests)
+	case !(w.ErrorMargin >= 0 && w.ErrorMargin < 1):
+		return bad("error_margin is %g", w.ErrorMargin).Hint("a share of the requests: 0.01 is 1 %%")
+	case w.LatencyMargin != 0 && !(w.LatencyMargin >= 1 && w.LatencyMargin <= 1000):
+		return bad("latency_margin is %g", w.LatencyMargin).Hint("a factor: 1.2 is 20 %% slower")
+	case w.Confidence != 0 && !(w.Confidence >= 0.5 && w.Confidence < 1):
+		return bad("confidence is %g", w.Confidence).Hint("from 0.5 to below 1: 0.95 is 95 %%")
+	case len(w.Queries) > 0 && w.Prometheus == "":
+		return bad("there are queries, and nobody to answer them").Hint("add prometheus: http://...")
+	}
+	for _, q := range w.Queries {
+		if q.Min == nil && q.Max == nil {
+			return bad("query %q: any answer would be good", q.Name).Hint("add min or max")
+		}
+	}
+	return nil
+}
+
+func complete(w step.CanaryWith) step.CanaryWith {
+	if w.MinRequests == 0 {
+		w.MinRequests = defaultRequests
+	}
+	if w.ErrorMargin == 0 {
+		w.ErrorMargin = defaultError
+	}
+	if w.LatencyMargin == 0 {
+		w.LatencyMargin = defaultLatency
+	}
+	if w.Confidence == 0 {
+		w.Confidence = defaultConfidence
+	}
+	return w
+}
+
+// query is one whose template has been filled.
+type query struct {
+	step.QueryWith
+	expression string
+}
+
+func (t trial) fill() ([]query, error) {
+	if len(t.w.Queries) > 0 && t.Metrics == nil {
+		return nil, fault.New(fault.Internal, "canary: there is nobody to ask queries with")
+	}
+	fields := map[string]string{
+		"Release": string(t.order.ID), "Running": string(t.running), "Service": t.order.Service,
+		"Environment": string(t.order.Environment), "Namespace": t.Namespace,
+	}
+	var queries []query
+	for _, q := range t.w.Queries {
+		var out bytes.Buffer
+		parsed, err := template.New("query").Option("missingkey=error").Parse(q.Query)
+		if err == nil {
+			err = parsed.Execute(&out, fields)
+		}
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "canary: query %q", q.Name).
+				Hint("known in it: %s", strings.Join(slices.Sorted(maps.Keys(fields)), ", ")).Because(err)
+		}
+		queries = append(queries, query{QueryWith: q, expression: out.String()})
+	}
+	return queries, nil
+}

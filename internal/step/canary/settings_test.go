@@ -1,0 +1,61 @@
+package canary
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+func TestSettings(t *testing.T) {
+	one := 1.0
+	ok := func(change func(*step.CanaryWith)) step.CanaryWith {
+		w := step.CanaryWith{Steps: steps(10, 50), Prometheus: "http://p", Queries: []step.QueryWith{{Name: "q", Query: "up", Max: &one}}}
+		change(&w)
+		return w
+	}
+	bad := map[string]step.CanaryWith{
+		"no steps":         ok(func(w *step.CanaryWith) { w.Steps = nil }),
+		"after one of":     ok(func(w *step.CanaryWith) { w.Steps = steps(50, 50) }),
+		"step of 100 %":    ok(func(w *step.CanaryWith) { w.Steps = steps(100) }),
+		"step of 0 %":      ok(func(w *step.CanaryWith) { w.Steps = steps(0) }),
+		"no bake time":     ok(func(w *step.CanaryWith) { w.Steps[1].Bake = 0 }),
+		"no_traffic":       ok(func(w *step.CanaryWith) { w.NoTraffic = "maybe" }),
+		"min_requests":     ok(func(w *step.CanaryWith) { w.MinRequests = -1 }),
+		"error_margin":     ok(func(w *step.CanaryWith) { w.ErrorMargin = 1 }),
+		"latency_margin":   ok(func(w *step.CanaryWith) { w.LatencyMargin = 0.5 }),
+		"confidence":       ok(func(w *step.CanaryWith) { w.Confidence = 95 }),
+		"nobody to answer": ok(func(w *step.CanaryWith) { w.Prometheus = "" }),
+		"any answer":       ok(func(w *step.CanaryWith) { w.Queries[0].Max = nil }),
+		`query "q"`:        ok(func(w *step.CanaryWith) { w.Queries[0].Query = "{{.Pod}}" }),
+	}
+	s := newScene(t)
+	for says, w := range bad {
+		if _, err := s.run(t.Context(), w); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), says) {
+			t.Errorf("want %q: %v", says, err)
+		}
+	}
+	s.target = fake.Unmetered{Target: s.Target}
+	if _, err := s.run(t.Context(), ok(func(*step.CanaryWith) {})); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "part of the traffic") {
+		t.Errorf("%v", err)
+	}
+	if slices.ContainsFunc(s.Target.Calls, func(call string) bool { return strings.HasPrefix(call, "Shift") }) {
+		t.Error("traffic was shifted all the same")
+	}
+}
+
+func TestWords(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 12: "12", 999: "999", 2810: "2,810", 1234567: "1,234,567", -123456: "-123,456"} {
+		if got := number(n); got != want {
+			t.Errorf("%d: %s", n, got)
+		}
+	}
+	for chance, want := range map[float64]string{0.04: "96.0 % confidence", 0.00015: "99.9 % confidence", 1e-9: "more than 99.99 % confidence"} {
+		if got := confidence(chance); got != want {
+			t.Errorf("%g: %s", chance, got)
+		}
+	}
+}

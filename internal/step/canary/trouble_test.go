@@ -1,0 +1,87 @@
+package canary
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+func TestReplicas(t *testing.T) {
+	for says, set := range map[string]func(*scene){
+		"all of its 1 replicas have ended: exit 1": func(s *scene) {
+			s.Target.Sick = func(id delivery.ReleaseID) (string, string) {
+				if id == s.fresh.ID {
+					return "backoff", "exit 1"
+				}
+				return "ready", ""
+			}
+		},
+		"the traffic goes to nothing": func(s *scene) { s.Target.Lost = func(delivery.ReleaseID) bool { return true } },
+		"none of its replicas runs":   func(s *scene) { _ = s.Target.Discard(context.Background(), s.order) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newScene(t)
+			s.traffic(rates{perSecond: 10, beside: 90})
+			time.AfterFunc(10*time.Second, func() { set(s) })
+			begun := time.Now()
+			answers, err := s.run(t.Context(), step.CanaryWith{Steps: steps(10)})
+			if !fault.Is(err, fault.Failed) || !strings.Contains(err.Error(), says) {
+				t.Errorf("want %q: %v", says, err)
+			}
+			if len(answers) != 1 || answers[0].Gate != "canary 10 %: replicas" || time.Since(begun) > 10*time.Second+latest {
+				t.Errorf("%v after %s", answers, time.Since(begun))
+			}
+		})
+	}
+}
+
+// TestPatience: a look that could not be taken is taken again, but not for ever;
+// what asking again does not heal ends it at once.
+func TestPatience(t *testing.T) {
+	busy := errors.New("the API server is busy")
+	for _, c := range []struct {
+		name   string
+		method string
+		fails  int
+		err    error
+		kind   fault.Kind
+	}{
+		{"heals", "Compare", patience - 1, busy, ""},
+		{"traffic does not heal", "Compare", math.MaxInt, busy, fault.Unavailable},
+		{"replicas do not heal", "Observe", math.MaxInt, busy, fault.Unavailable},
+		{"hopeless", "Compare", math.MaxInt, fault.New(fault.Denied, "pods/proxy is forbidden"), fault.Denied},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newScene(t)
+			s.traffic(rates{perSecond: 10, beside: 90})
+			end := time.Now().Add(bakeTime)
+			fails := 0
+			s.Target.Fail = func(method string, _ delivery.ReleaseID) error {
+				if method == c.method && fails < c.fails && (c.kind != "" || !time.Now().Before(end)) {
+					fails++
+					return c.err
+				}
+				return nil
+			}
+			answers, err := s.run(t.Context(), step.CanaryWith{Steps: steps(10)})
+			if (err == nil) != (c.kind == "") || err != nil && (!fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.err.Error())) {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			want := map[fault.Kind]int{"": patience - 1, fault.Unavailable: patience, fault.Denied: 1}[c.kind]
+			if fails != want {
+				t.Errorf("%s: asked %d times in vain, want %d", c.name, fails, want)
+			}
+			if c.kind != "" && (len(answers) != 1 || answers[0].Verdict != delivery.Unavailable) {
+				t.Errorf("%s: %v", c.name, answers)
+			}
+		})
+	}
+}
