@@ -63,5 +63,9 @@ type Status struct {
 	Unfinished  []delivery.RunID      `json:"unfinished,omitempty"` // queued, running, or killed
 }
 
-// PlanView is what plan commands show.
-type PlanView = plan.Plan
+// PlanView is what plan commands show: the plan, and what it would change in the
+// place, as far as that can tell before anything is built.
+type PlanView struct {
+	plan.Plan
+	Changes []port.Change `json:"changes,omitempty"`
+}

@@ -19,6 +19,9 @@ func (s *session) make(ctx context.Context, t plan.Trigger, commit delivery.Comm
 	if err != nil {
 		return plan.Plan{}, err
 	}
+	if err := s.adopt(ctx, env); err != nil {
+		return plan.Plan{}, err
+	}
 	f := plan.Facts{Run: newRunID(s.app.Clock()), Commit: commit, Recall: s.recall(ctx)}
 	find := []func(context.Context, *plan.Facts, delivery.Environment) error{s.findServing}
 	if t.Rollback || t.DeployOnly {
@@ -54,6 +57,9 @@ func (s *session) findServing(ctx context.Context, f *plan.Facts, env delivery.E
 	f.Serving, f.ServingRelease = &d, &r
 	if ref := r.Release.Model; ref != nil {
 		m, err := s.parts.Store.Model(ctx, ref.Group, ref.Version)
+		if fault.Is(err, fault.NotFound) {
+			return nil // another machine registered it: its metrics are not known here
+		}
 		if err != nil {
 			return err
 		}

@@ -106,6 +106,9 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (Verifie
 	if _, err := s.project.Environment(env); err != nil {
 		return v, err
 	}
+	if err := s.adopt(ctx, env); err != nil {
+		return v, err
+	}
 	d, ok, err := s.parts.Store.Serving(ctx, env)
 	if err != nil {
 		return v, err

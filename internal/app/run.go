@@ -50,12 +50,15 @@ func (a *App) trigger(ask Ask, commit delivery.Commit) plan.Trigger {
 }
 
 // Plan says what a run would do, and touches nothing.
-func (a *App) Plan(ctx context.Context, ask Ask) (p plan.Plan, err error) {
+func (a *App) Plan(ctx context.Context, ask Ask) (v PlanView, err error) {
 	err = a.with(ctx, func(s *session) error {
-		p, err = s.plan(ctx, ask)
+		if v.Plan, err = s.plan(ctx, ask); err != nil {
+			return err
+		}
+		v.Changes, err = s.preview(ctx, v.Plan)
 		return err
 	})
-	return p, err
+	return v, err
 }
 
 func (s *session) plan(ctx context.Context, ask Ask) (plan.Plan, error) {

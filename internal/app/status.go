@@ -5,11 +5,10 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step/probe"
 )
-
-// local is the name of the one kind of target that there is.
-const local = "local"
 
 // historyShown is how many deployments a status lists.
 const historyShown = 20
@@ -39,6 +38,9 @@ func (s *session) status(ctx context.Context, env delivery.Environment) (Status,
 		return Status{}, err
 	}
 	st := Status{Environment: env, Service: s.project.Service, Health: "down"}
+	if err := s.adopt(ctx, env); err != nil {
+		st.Notes = append(st.Notes, err.Error()) // the records still tell what they know
+	}
 	history, err := s.parts.Store.History(ctx, env, historyShown)
 	if err != nil {
 		return st, err
@@ -134,12 +136,9 @@ func health(st *Status, seen port.Observation) string {
 }
 
 func (s *session) target(env delivery.Environment) (port.Target, error) {
-	if _, err := s.project.Environment(env); err != nil {
+	e, err := s.project.Environment(env)
+	if err != nil {
 		return nil, err
 	}
-	t, ok := s.parts.Targets[local]
-	if !ok {
-		return nil, fault.New(fault.Internal, "environment %s: no target %q", env, local)
-	}
-	return t, nil
+	return probe.Targets(s.parts.Targets).Find(plan.TargetOf(e))
 }

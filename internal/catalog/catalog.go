@@ -4,6 +4,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -14,9 +15,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/git"
 	"github.com/slipway-cd/slipway/internal/adapter/httpprobe"
 	"github.com/slipway-cd/slipway/internal/adapter/ko"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes"
 	"github.com/slipway-cd/slipway/internal/adapter/local"
 	"github.com/slipway-cd/slipway/internal/adapter/oci"
 	"github.com/slipway-cd/slipway/internal/adapter/process"
+	"github.com/slipway-cd/slipway/internal/adapter/prometheus"
 	"github.com/slipway-cd/slipway/internal/adapter/shoutrrr"
 	"github.com/slipway-cd/slipway/internal/adapter/webhook"
 	"github.com/slipway-cd/slipway/internal/app"
@@ -49,6 +52,7 @@ type adapters struct {
 	commands port.Commands
 	jobs     port.Jobs
 	prober   port.Prober
+	metrics  port.Metrics
 	targets  map[string]port.Target
 }
 
@@ -64,17 +68,21 @@ func Wire(ctx context.Context, p app.Place) (app.Parts, error) {
 	}
 	embedded := oci.Lazy(filepath.Join(p.Home, "registry"))
 	registry := oci.New(oci.Config{Embedded: embedded})
+	cluster := kubernetes.New(kubernetes.Config{})
 	a := adapters{
 		store: store, registry: registry, builder: ko.New(ko.Config{}), prober: httpprobe.Prober{},
 		commands: process.NewCommands(process.Config{}),
 		jobs:     jobs(filepath.Join(p.Home, "jobs"), self),
+		metrics:  prometheus.New(os.Getenv(prometheus.TokenVariable)),
 		targets: map[string]port.Target{
-			"local": local.New(local.Config{Dir: filepath.Join(p.Home, "local"), Executable: self, Images: registry, Artifacts: registry}),
+			"kubernetes": cluster,
+			"local":      local.New(local.Config{Dir: filepath.Join(p.Home, "local"), Executable: self, Images: registry, Artifacts: registry}),
 		},
 	}
 	return app.Parts{
 		Store: store, Source: git.New(p.Repository), Steps: steps(a), Targets: a.targets,
-		Reference: registry.Reference, Notifier: notifier, Close: store.Close,
+		Reference: registry.Reference, Notifier: notifier,
+		Close: func() error { return errors.Join(cluster.Close(), store.Close()) },
 		ServeRegistry: func(ctx context.Context, addr string, ready func(addr string)) error {
 			return serveRegistry(ctx, embedded, addr, ready)
 		},
@@ -102,7 +110,7 @@ func steps(a adapters) map[step.Kind]step.Step {
 		step.Evaluate: evaluate.Step{Jobs: a.jobs, Deployments: s, Releases: s, Models: s, Hasher: hasher},
 		step.Register: register.Step{Artifacts: a.registry, Models: s},
 		step.Approve:  approve.Step{Models: s, Approvals: s},
-		step.Deploy:   deploy.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s, Prober: a.prober},
+		step.Deploy:   deploy.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s, ModelImages: a.registry, Metrics: a.metrics, Prober: a.prober},
 		step.Verify:   verify.Step{Targets: a.targets, Releases: s, Deployments: s, Prober: a.prober},
 		step.Watch:    watch.Step{Targets: a.targets, Releases: s, Deployments: s},
 		step.Rollback: rollback.Step{Targets: a.targets, Releases: s, Deployments: s, Prober: a.prober},

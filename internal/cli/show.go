@@ -51,6 +51,25 @@ func (c *Command) showPlan(p app.PlanView) {
 		rows = append(rows, []string{s.Name, string(s.Action), needs, s.Why})
 	}
 	c.table("STEP ACTION NEEDS WHY", rows)
+	c.showChanges(p)
+}
+
+// showChanges shows what would become different in the place, as far as it can
+// tell.
+func (c *Command) showChanges(p app.PlanView) {
+	if len(p.Changes) == 0 {
+		return
+	}
+	fmt.Fprintf(c.Stdout, "\nin %s:\n", p.Environment)
+	for _, ch := range p.Changes {
+		fmt.Fprintf(c.Stdout, "%s %s %s\n", ch.Action, ch.Kind, ch.Name)
+		if ch.Action != "change" {
+			continue // a whole new object is in the manifests
+		}
+		for line := range strings.Lines(ch.Diff) {
+			fmt.Fprintf(c.Stdout, "    %s\n", strings.TrimSuffix(line, "\n"))
+		}
+	}
 }
 
 func (c *Command) status() *cobra.Command {

@@ -39,7 +39,8 @@ func (d *decoder) check(p *Project, env func(string) (string, bool)) {
 		d.model(p.Model, env)
 	}
 	d.deploy(p.Deploy)
-	d.environments(p.Environments)
+	d.environments(p.Environments, p.Image.Repository)
+	d.cluster(p)
 	for i, n := range p.Notify {
 		d.notify(fmt.Sprintf("notify[%d]", i), n)
 	}
@@ -157,12 +158,13 @@ func (d *decoder) smoke(at string, s Smoke) {
 	d.checks(at+".expect", s.Expect)
 }
 
-func (d *decoder) environments(all map[delivery.Environment]Environment) {
+func (d *decoder) environments(all map[delivery.Environment]Environment, repository string) {
 	for _, name := range (Project{Environments: all}).EnvironmentNames() {
 		e, at := all[delivery.Environment(name)], "environments."+name
 		d.form(at, name, nameForm, "lower-case letters, digits and dashes")
 		d.branches(at+".on.push", e.On.Push)
 		d.branches(at+".on.pull_request", e.On.PullRequest)
+		d.target(at+".target", e.Target, repository)
 	}
 }
 

@@ -60,11 +60,12 @@ type Build struct {
 // Model says where the model comes from. With only a group, the newest approved
 // version of it is delivered.
 type Model struct {
-	Group    string    `yaml:"group" jsonschema:"required" jsonschema_description:"Name of the model in the registry."`
-	Data     []string  `yaml:"data" jsonschema_description:"Files or folders that training and evaluation read, relative to this file. ${NAME} and ${NAME:-default} are filled in from the environment. Their content is part of the model's lineage."`
-	Train    *Train    `yaml:"train" jsonschema_description:"How the model is trained."`
-	Evaluate *Evaluate `yaml:"evaluate" jsonschema_description:"How the model is measured, and what it must reach."`
-	Approve  string    `yaml:"approve" jsonschema:"enum=auto,enum=manual" jsonschema_description:"Who approves a model that passed its gates: auto, or manual (default): a person, by slipway approve."`
+	Group    string                 `yaml:"group" jsonschema:"required" jsonschema_description:"Name of the model in the registry."`
+	Data     []string               `yaml:"data" jsonschema_description:"Files or folders that training and evaluation read, relative to this file. ${NAME} and ${NAME:-default} are filled in from the environment. Their content is part of the model's lineage."`
+	Train    *Train                 `yaml:"train" jsonschema_description:"How the model is trained."`
+	Evaluate *Evaluate              `yaml:"evaluate" jsonschema_description:"How the model is measured, and what it must reach."`
+	Deliver  delivery.ModelDelivery `yaml:"deliver" jsonschema:"enum=init,enum=volume,enum=env" jsonschema_description:"How the model comes into a pod in Kubernetes: init (default: an init container checks it and copies it to /model), volume (an OCI image volume), or env (only MODEL_VERSION and MODEL_DIGEST: the service loads it itself)."`
+	Approve  string                 `yaml:"approve" jsonschema:"enum=auto,enum=manual" jsonschema_description:"Who approves a model that passed its gates: auto, or manual (default): a person, by slipway approve."`
 }
 
 // Auto tells whether a model that passed its gates is approved by itself.
@@ -90,18 +91,22 @@ type Evaluate struct {
 
 // Deploy says how the service runs, and how a new release proves itself.
 type Deploy struct {
-	Env      map[string]string `yaml:"env" jsonschema_description:"Environment variables of the service. They are recorded in the release: no secrets."`
-	Args     []string          `yaml:"args" jsonschema_description:"Arguments of the server."`
-	Replicas int               `yaml:"replicas" jsonschema:"minimum=0,maximum=100" jsonschema_description:"Running copies. Default 1."`
-	CPU      float64           `yaml:"cpu" jsonschema:"minimum=0,maximum=1024" jsonschema_description:"Cores per replica; 0: no limit."`
-	Memory   Size              `yaml:"memory" jsonschema_description:"Memory per replica, such as 512Mi; without: no limit."`
-	Health   string            `yaml:"health" jsonschema_description:"Path that answers with release and model_version as JSON. Default /health."`
-	Ready    string            `yaml:"ready" jsonschema_description:"Path that answers 200 once the replica can serve. Default: health."`
-	Drain    delivery.Duration `yaml:"drain" jsonschema_description:"Time for the requests in flight when a replica ends. Default 10s."`
-	Healthy  int               `yaml:"healthy" jsonschema:"minimum=0,maximum=1000" jsonschema_description:"Good answers in a row that verification wants. Default 3."`
-	Within   delivery.Duration `yaml:"within" jsonschema_description:"Time that verification may take. Default 1m."`
-	Smoke    []Smoke           `yaml:"smoke" jsonschema_description:"Requests that a new release must answer as expected."`
-	Watch    Watch             `yaml:"watch" jsonschema_description:"What production may do during the bake time."`
+	Env       map[string]string `yaml:"env" jsonschema_description:"Environment variables of the service. They are recorded in the release: no secrets."`
+	Args      []string          `yaml:"args" jsonschema_description:"Arguments of the server."`
+	Replicas  int               `yaml:"replicas" jsonschema:"minimum=0,maximum=100" jsonschema_description:"Running copies. Default 1."`
+	CPU       float64           `yaml:"cpu" jsonschema:"minimum=0,maximum=1024" jsonschema_description:"Cores per replica; 0: no limit."`
+	Memory    Size              `yaml:"memory" jsonschema_description:"Memory per replica, such as 512Mi; without: no limit."`
+	Health    string            `yaml:"health" jsonschema_description:"Path that answers with release and model_version as JSON. Default /health."`
+	Ready     string            `yaml:"ready" jsonschema_description:"Path that answers 200 once the replica can serve. Default: health."`
+	Drain     delivery.Duration `yaml:"drain" jsonschema_description:"Time for the requests in flight when a replica ends. Default 10s."`
+	Healthy   int               `yaml:"healthy" jsonschema:"minimum=0,maximum=1000" jsonschema_description:"Good answers in a row that verification wants. Default 3."`
+	Within    delivery.Duration `yaml:"within" jsonschema_description:"Time that verification may take. Default 1m."`
+	Manifests []string          `yaml:"manifests" jsonschema_description:"What runs in Kubernetes: files, folders, kustomizations or Helm charts, relative to this file. Without: a Deployment and a Service are made from this section."`
+	Values    []string          `yaml:"values" jsonschema_description:"Values files for the Helm charts among the manifests."`
+	Strategy  delivery.Strategy `yaml:"strategy" jsonschema:"enum=rolling,enum=blue_green,enum=canary" jsonschema_description:"How a new release takes over in Kubernetes: rolling (default: pod by pod), blue_green (all at once; the one before stays until the release is accepted) or canary (step by step, each judged against what serves)."`
+	Canary    *Canary           `yaml:"canary" jsonschema_description:"The steps of strategy canary, and what they are judged by."`
+	Smoke     []Smoke           `yaml:"smoke" jsonschema_description:"Requests that a new release must answer as expected."`
+	Watch     Watch             `yaml:"watch" jsonschema_description:"What production may do during the bake time."`
 }
 
 // Smoke is one request and the answer it must get.
@@ -123,6 +128,31 @@ type Watch struct {
 	NoTraffic   string            `yaml:"no_traffic" jsonschema:"enum=accept,enum=fail" jsonschema_description:"What not enough traffic means: accept (default) or fail."`
 }
 
+// Canary says in which steps a release takes over, and what stops it.
+type Canary struct {
+	Steps         []CanaryStep `yaml:"steps" jsonschema:"required,minItems=1" jsonschema_description:"Shares of the traffic that it gets, one after the other."`
+	MinRequests   int          `yaml:"min_requests" jsonschema:"minimum=0" jsonschema_description:"Requests that it must have answered in a step to be judged. Default 50."`
+	NoTraffic     string       `yaml:"no_traffic" jsonschema:"enum=accept,enum=fail" jsonschema_description:"What too few requests mean: fail (default) or accept."`
+	ErrorMargin   float64      `yaml:"error_margin" jsonschema:"minimum=0,maximum=1" jsonschema_description:"By how much its share of failed requests may be higher than that of what serves. Default 0.01."`
+	LatencyMargin float64      `yaml:"latency_margin" jsonschema:"minimum=0,maximum=100" jsonschema_description:"By what factor its 95th percentile of latency may be higher. Default 1.2."`
+	Prometheus    string       `yaml:"prometheus" jsonschema_description:"Address of a Prometheus for the queries."`
+	Queries       []Query      `yaml:"queries" jsonschema_description:"Further questions to Prometheus."`
+}
+
+// CanaryStep is one share of the traffic, and how long it is watched.
+type CanaryStep struct {
+	Weight int               `yaml:"weight" jsonschema:"required,minimum=1,maximum=99" jsonschema_description:"Percent of the traffic."`
+	Bake   delivery.Duration `yaml:"bake" jsonschema:"required" jsonschema_description:"How long this step is watched."`
+}
+
+// Query is one question to Prometheus, with what its answer may be.
+type Query struct {
+	Name  string   `yaml:"name" jsonschema:"required" jsonschema_description:"Name of the question."`
+	Query string   `yaml:"query" jsonschema:"required" jsonschema_description:"PromQL that gives one value. {{.Release}}, {{.Running}}, {{.Service}}, {{.Environment}} and {{.Namespace}} are filled in."`
+	Min   *float64 `yaml:"min" jsonschema_description:"Least value that is good."`
+	Max   *float64 `yaml:"max" jsonschema_description:"Highest value that is good."`
+}
+
 // Environment is where releases serve, and what may enter there.
 type Environment struct {
 	On        On                `yaml:"on" jsonschema_description:"What enters by itself. Without: only what is asked for by name."`
@@ -139,7 +169,17 @@ type On struct {
 
 // Target is a place; exactly one kind of it.
 type Target struct {
-	Local *Local `yaml:"local" jsonschema:"required" jsonschema_description:"This machine."`
+	Local      *Local      `yaml:"local" jsonschema_description:"This machine."`
+	Kubernetes *Kubernetes `yaml:"kubernetes" jsonschema_description:"A Kubernetes cluster, 1.29 or newer."`
+}
+
+// Kubernetes is a namespace of a cluster.
+type Kubernetes struct {
+	Kubeconfig string `yaml:"kubeconfig" jsonschema_description:"Path of the kubeconfig. Default: $KUBECONFIG, ~/.kube/config, or in a pod its own account."`
+	Context    string `yaml:"context" jsonschema_description:"Context of the kubeconfig. Default: its current one."`
+	Namespace  string `yaml:"namespace" jsonschema_description:"Namespace of the service. Default: the context's."`
+	Registry   string `yaml:"registry" jsonschema_description:"Host and port under which the cluster's nodes reach Slipway's own registry, for images without a registry's host."`
+	TakeOver   bool   `yaml:"take_over" jsonschema_description:"Take over fields of objects that something else manages. Default: that is a conflict."`
 }
 
 // Local is this machine.

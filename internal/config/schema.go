@@ -36,7 +36,7 @@ func Schema() ([]byte, error) {
 		p(prop)
 	}
 	// Types of which exactly one key has to be there.
-	for name, keys := range map[string][]string{"Smoke": {"get", "post", "put"}, "Notify": {"webhook", "chat"}} {
+	for name, keys := range map[string][]string{"Smoke": {"get", "post", "put"}, "Notify": {"webhook", "chat"}, "Target": {"local", "kubernetes"}} {
 		for _, key := range keys {
 			def := s.Definitions[name]
 			def.OneOf = append(def.OneOf, &jsonschema.Schema{Required: []string{key}})

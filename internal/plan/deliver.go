@@ -137,7 +137,7 @@ func (m *maker) rollout(needs []string, with step.DeployWith) {
 	}
 	m.add(step.Spec{
 		Name: "deploy", Kind: step.Deploy, Needs: needs, Undo: step.Rollback, Why: why,
-		Timeout: deployTime + with.Workload.Drain,
+		Timeout: deployTime + with.Workload.Drain + bakes(with),
 	}, with)
 	m.verify("deploy", with)
 	why = "production is watched for " + with.Bake.String() + ", then the release is accepted"

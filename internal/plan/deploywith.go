@@ -25,7 +25,7 @@ func (m *maker) deployWith() (step.DeployWith, error) {
 	d := m.project.Deploy
 	with := m.place()
 	with.Workload = delivery.Workload{
-		Replicas: max(d.Replicas, 1), Env: d.Env, Args: d.Args, CPU: d.CPU, Memory: int64(d.Memory),
+		Replicas: m.replicas(), Env: d.Env, Args: d.Args, CPU: d.CPU, Memory: int64(d.Memory),
 		Health: text(d.Health, defaultHealth), Ready: d.Ready, Drain: or(d.Drain, defaultDrain),
 	}
 	model, err := m.pinned()
@@ -33,11 +33,20 @@ func (m *maker) deployWith() (step.DeployWith, error) {
 	return with, err
 }
 
+// replicas is 0 where the manifests say how many there are.
+func (m *maker) replicas() int {
+	d := m.project.Deploy
+	if m.env.Target.Kubernetes != nil && len(d.Manifests) > 0 {
+		return d.Replicas
+	}
+	return max(d.Replicas, 1)
+}
+
 // place is the part of it that does not depend on the release.
 func (m *maker) place() step.DeployWith {
 	d := m.project.Deploy
 	with := step.DeployWith{
-		Target: "local", Healthy: d.Healthy, Within: or(d.Within, defaultWithin), Bake: m.env.Bake,
+		Target: LocalTarget, Healthy: d.Healthy, Within: or(d.Within, defaultWithin), Bake: m.env.Bake,
 		Watch: step.WatchWith{
 			ErrorRate: d.Watch.ErrorRate, P95: d.Watch.P95,
 			MinRequests: max(int64(d.Watch.MinRequests), 1), NoTraffic: text(d.Watch.NoTraffic, "accept"),
@@ -51,6 +60,9 @@ func (m *maker) place() step.DeployWith {
 	}
 	if m.env.Target.Local != nil {
 		with.Port = m.env.Target.Local.Port
+	}
+	if k := m.env.Target.Kubernetes; k != nil {
+		m.cluster(&with, *k)
 	}
 	for _, s := range d.Smoke {
 		with.Checks = append(with.Checks, check(s))

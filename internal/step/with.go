@@ -80,7 +80,8 @@ type Check struct {
 
 // DeployWith configures deploy, verify, watch and rollback alike.
 type DeployWith struct {
-	Target   string             `json:"target"` // "local"
+	Target   string             `json:"target"`         // "local" | "kubernetes"
+	Place    delivery.Place     `json:"place,omitzero"` // of a target that can be in many
 	Port     int                `json:"port,omitempty"`
 	Workload delivery.Workload  `json:"workload"`
 	Model    *delivery.ModelRef `json:"model,omitempty"`   // pinned by the plan when no step of it makes one
@@ -88,9 +89,16 @@ type DeployWith struct {
 	Healthy  int                `json:"healthy,omitempty"` // consecutive answers, default 3
 	Within   delivery.Duration  `json:"within,omitempty"`  // for verification, default 1m
 	Checks   []Check            `json:"checks,omitempty"`
+	Strategy delivery.Strategy  `json:"strategy,omitempty"`
+	Canary   *CanaryWith        `json:"canary,omitempty"`
 	Bake     delivery.Duration  `json:"bake,omitempty"`
 	Watch    WatchWith          `json:"watch,omitzero"`
-	Why      string             `json:"why,omitempty"` // of a rollback that a person asked for
+
+	Manifests []string               `json:"manifests,omitempty"` // relative to the checkout
+	Values    []string               `json:"values,omitempty"`
+	Deliver   delivery.ModelDelivery `json:"deliver,omitempty"`
+
+	Why string `json:"why,omitempty"` // of a rollback that a person asked for
 }
 
 // WatchWith is what production may do during the bake time.
@@ -99,4 +107,31 @@ type WatchWith struct {
 	P95         delivery.Duration `json:"p95,omitempty"`          // highest latency, 0: not asked
 	MinRequests int64             `json:"min_requests,omitempty"` // fewer is "not enough traffic", default 1
 	NoTraffic   string            `json:"no_traffic,omitempty"`   // accept (default) | fail: what that verdict means
+}
+
+// CanaryWith says in which steps a release takes over, and what stops it.
+type CanaryWith struct {
+	Steps         []CanaryStep `json:"steps"`                    // ascending
+	MinRequests   int64        `json:"min_requests,omitempty"`   // of the candidate in a step, default 50: fewer are not enough
+	NoTraffic     string       `json:"no_traffic,omitempty"`     // fail (default) | accept: what too few requests mean
+	ErrorMargin   float64      `json:"error_margin,omitempty"`   // by how much its error rate may be higher, default 0.01
+	LatencyMargin float64      `json:"latency_margin,omitempty"` // by what factor its p95 may be higher, default 1.2
+	Confidence    float64      `json:"confidence,omitempty"`     // default 0.95
+	Prometheus    string       `json:"prometheus,omitempty"`     // address
+	Queries       []QueryWith  `json:"queries,omitempty"`
+}
+
+// CanaryStep is one share of the traffic.
+type CanaryStep struct {
+	Weight int               `json:"weight"` // percent, 1 to 99
+	Bake   delivery.Duration `json:"bake"`
+}
+
+// QueryWith is a question to Prometheus. Query is a template with {{.Release}},
+// {{.Running}}, {{.Service}}, {{.Environment}} and {{.Namespace}}.
+type QueryWith struct {
+	Name  string   `json:"name"`
+	Query string   `json:"query"`
+	Min   *float64 `json:"min,omitempty"`
+	Max   *float64 `json:"max,omitempty"`
 }

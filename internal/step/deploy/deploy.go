@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/canary"
 	"github.com/slipway-cd/slipway/internal/step/probe"
 )
 
@@ -22,6 +23,8 @@ type Step struct {
 	Releases    port.Releases
 	Deployments port.Deployments
 	Models      port.Models
+	ModelImages port.ModelImages // nil: targets that want one can't be used
+	Metrics     port.Metrics     // for canaries; nil: none can be asked
 	Prober      port.Prober
 	Clock       step.Clock
 }
@@ -35,11 +38,11 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	target, err := s.Targets.Find(w.Target)
+	target, err := s.Targets.Find(w.Target, w.Place)
 	if err != nil {
 		return step.Result{}, err
 	}
-	rel, err := s.release(ctx, r, w)
+	rel, secrets, err := s.release(ctx, r, w, target)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -48,6 +51,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, err
 	}
 	e := entry{Step: s, r: r, w: w, target: target, rel: rel, want: want, order: probe.OrderOf(r, w, rel)}
+	e.order.Secrets = secrets
 	if res, done, err := e.already(ctx); done || err != nil {
 		return res, err
 	}
@@ -104,7 +108,7 @@ func (e *entry) enter(ctx context.Context) (step.Result, error) {
 	if e.seen.Release == e.rel.ID && !d.StartedAt.IsZero() {
 		since = d.StartedAt
 	}
-	obs, answers, err := probe.Probe{Prober: e.Prober, Clock: e.Clock}.Enter(ctx, e.r, e.target, e.order, e.want)
+	obs, answers, err := probe.Probe{Prober: e.Prober, Clock: e.Clock}.Enter(ctx, e.r, e.target, e.order, e.want, e.taste())
 	if ctx.Err() != nil {
 		return step.Result{}, context.Cause(ctx)
 	}
@@ -150,7 +154,18 @@ func (e *entry) begin(ctx context.Context) (delivery.Deployment, error) {
 			e.r.Run, e.rel.ID, e.r.Environment, d.State).Hint("start a new run")
 	}
 	e.r.Moved(e.rel.ID, "%s enters %s", e.rel.ID, e.r.Environment)
-	return d, nil
+	return d, probe.Records{Deployments: e.Deployments, Releases: e.Releases}.Tell(ctx, e.target, e.order.Service, e.r.Environment)
+}
+
+// taste is the canary's way in, where there is something to compare it with.
+func (e *entry) taste() probe.Taste {
+	if e.w.Strategy != delivery.Canary || e.w.Canary == nil {
+		return nil
+	}
+	return func(ctx context.Context) ([]delivery.Answer, error) {
+		c := canary.Canary{Metrics: e.Metrics, Clock: e.Clock, Namespace: e.w.Place.Namespace}
+		return c.Run(ctx, e.r, e.target, e.order, e.seen.Release, *e.w.Canary)
+	}
 }
 
 // by is who let it in: those who approved, or whoever started the run.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -15,39 +16,50 @@ import (
 const schema = 1
 
 // release is the recorded release to deploy: whole, and allowed to serve.
-func (s Step) release(ctx context.Context, r step.Request, w step.DeployWith) (delivery.SavedRelease, error) {
-	rel, err := s.recorded(ctx, r, w)
+// The values of its Secrets come beside it, when it is made here: they are in no
+// record.
+func (s Step) release(ctx context.Context, r step.Request, w step.DeployWith, t port.Target) (delivery.SavedRelease, []port.Secret, error) {
+	rel, secrets, err := s.recorded(ctx, r, w, t)
 	if err != nil {
-		return rel, err
+		return rel, nil, err
 	}
+	return rel, secrets, s.allowed(ctx, rel)
+}
+
+// allowed refuses what is quarantined, or has a model that nobody approved.
+func (s Step) allowed(ctx context.Context, rel delivery.SavedRelease) error {
 	if q := rel.Quarantined; q != nil {
-		return rel, fault.New(fault.Conflict, "release %s is quarantined since %s: %s",
+		return fault.New(fault.Conflict, "release %s is quarantined since %s: %s",
 			rel.ID, q.Since.Format("2006-01-02 15:04"), q.Reason).
 			Hint("mend the cause and deliver a new release; or let this one go: `slipway releases unquarantine %s --why REASON`", rel.ID)
 	}
 	if m := rel.Release.Model; m != nil {
-		return rel, s.approved(ctx, *m)
+		return s.approved(ctx, *m)
 	}
-	return rel, nil
+	return nil
 }
 
-func (s Step) recorded(ctx context.Context, r step.Request, w step.DeployWith) (delivery.SavedRelease, error) {
+func (s Step) recorded(ctx context.Context, r step.Request, w step.DeployWith, t port.Target) (delivery.SavedRelease, []port.Secret, error) {
 	if w.Release != "" {
 		rel, err := s.Releases.Release(ctx, w.Release)
 		if err != nil {
-			return rel, fmt.Errorf("read release %s: %w", w.Release, err)
+			return rel, nil, fmt.Errorf("read release %s: %w", w.Release, err)
 		}
-		return rel, nil
+		return rel, nil, nil
 	}
 	made, err := made(r, w)
 	if err != nil {
-		return delivery.SavedRelease{}, err
+		return delivery.SavedRelease{}, nil, err
+	}
+	secrets, err := s.render(ctx, r, w, t, &made)
+	if err != nil {
+		return delivery.SavedRelease{}, nil, err
 	}
 	rel, err := s.Releases.SaveRelease(ctx, r.Run, made)
 	if err != nil {
-		return rel, fmt.Errorf("record the release: %w", err)
+		return rel, nil, fmt.Errorf("record the release: %w", err)
 	}
-	return rel, nil
+	return rel, secrets, nil
 }
 
 // approved makes sure that a person, or the gates in their name, let the model
@@ -86,7 +98,9 @@ func made(r step.Request, w step.DeployWith) (delivery.Release, error) {
 		return delivery.Release{}, err
 	}
 	workload := w.Workload
-	workload.Replicas = max(1, workload.Replicas)
+	if len(w.Manifests) == 0 {
+		workload.Replicas = max(1, workload.Replicas)
+	}
 	if workload.Health == "" {
 		workload.Health = "/health"
 	}

@@ -16,13 +16,18 @@ import (
 // Targets are the places where releases serve, by the name of their driver.
 type Targets map[string]port.Target
 
-// Find picks one; an unknown name is fault.Invalid and says which there are.
-func (t Targets) Find(name string) (port.Target, error) {
-	if found, ok := t[name]; ok {
-		return found, nil
+// Find picks one and binds it to the place; an unknown name is fault.Invalid and
+// says which there are.
+func (t Targets) Find(name string, at delivery.Place) (port.Target, error) {
+	found, ok := t[name]
+	if !ok {
+		known := strings.Join(slices.Sorted(maps.Keys(t)), ", ")
+		return nil, fault.New(fault.Invalid, "there is no target %q", name).Hint("known: %s", known)
 	}
-	known := strings.Join(slices.Sorted(maps.Keys(t)), ", ")
-	return nil, fault.New(fault.Invalid, "there is no target %q", name).Hint("known: %s", known)
+	if p, many := found.(port.Placer); many {
+		return p.At(at)
+	}
+	return found, nil
 }
 
 // OrderOf asks a target for a recorded release.
@@ -31,13 +36,33 @@ func OrderOf(r step.Request, w step.DeployWith, rel delivery.SavedRelease) port.
 	if service == "" {
 		service = r.Service
 	}
-	return port.Order{Service: service, Environment: r.Environment, ID: rel.ID, Release: rel.Release, Port: w.Port, Within: w.Within}
+	return port.Order{
+		Service: service, Environment: r.Environment, ID: rel.ID, Release: rel.Release,
+		Port: w.Port, Within: w.Within, Run: r.Run, Strategy: w.Strategy,
+	}
+}
+
+// Taste gives a staged release a part of the traffic and judges how it fares.
+type Taste func(ctx context.Context) ([]delivery.Answer, error)
+
+// Settle lets the target go of what it kept to go back to, once the release has
+// been accepted.
+func Settle(ctx context.Context, r step.Request, t port.Target, o port.Order) error {
+	s, ok := t.(port.Settler)
+	if !ok {
+		return nil
+	}
+	if err := s.Settle(ctx, o, func(text string) { r.Progress("%s", text) }); err != nil {
+		return fmt.Errorf("let go of what served before %s: %w", o.ID, err)
+	}
+	return nil
 }
 
 // Enter brings a release in: it is started beside the one that serves, asked
-// before any user reaches it, and only then gets the traffic. What it began when
-// it fails is left for the rollback.
-func (p Probe) Enter(ctx context.Context, r step.Request, t port.Target, o port.Order, w Want) (port.Observation, []delivery.Answer, error) {
+// before any user reaches it, and only then gets the traffic: all of it, once
+// taste (nil: none) has let it have some. What it began when it fails is left for
+// the rollback.
+func (p Probe) Enter(ctx context.Context, r step.Request, t port.Target, o port.Order, w Want, taste Taste) (port.Observation, []delivery.Answer, error) {
 	say := func(s string) { r.Progress("%s", s) }
 	url, err := t.Stage(ctx, o, say)
 	if err != nil {
@@ -47,6 +72,13 @@ func (p Probe) Enter(ctx context.Context, r step.Request, t port.Target, o port.
 	answers, err := p.Ask(ctx, r, url, w)
 	if err != nil {
 		return port.Observation{}, answers, fmt.Errorf("before it got any traffic: %w", err)
+	}
+	if taste != nil {
+		more, err := taste(ctx)
+		answers = append(answers, more...)
+		if err != nil {
+			return port.Observation{}, answers, err
+		}
 	}
 	r.Progress("giving %s the traffic", o.ID)
 	obs, err := t.Promote(ctx, o, say)

@@ -94,6 +94,9 @@ func (f forward) enter(ctx context.Context) (step.Result, error) {
 		return step.Result{}, fault.New(fault.Conflict, "run %s has already brought %s into %s; that deployment is %s",
 			f.r.Run, f.rel.ID, f.r.Environment, d.State).Hint("start a new run")
 	}
+	if err := f.tell(ctx, f.order.Service); err != nil {
+		return step.Result{}, err
+	}
 	f.r.Moved(f.rel.ID, "%s enters %s: %s", f.rel.ID, f.r.Environment, f.reason())
 	answers, err := f.bring(ctx)
 	if ctx.Err() != nil {
@@ -114,7 +117,7 @@ func (f forward) enter(ctx context.Context) (step.Result, error) {
 
 // bring gives it the traffic and asks it at the stable address.
 func (f forward) bring(ctx context.Context) ([]delivery.Answer, error) {
-	obs, answers, err := f.probe().Enter(ctx, f.r, f.target, f.order, f.want)
+	obs, answers, err := f.probe().Enter(ctx, f.r, f.target, f.order, f.want, nil)
 	if err != nil {
 		return answers, err
 	}
@@ -174,6 +177,12 @@ func (f forward) finish(ctx context.Context, d delivery.Deployment) (step.Result
 		if err := f.quarantine(ctx, d.Replaced, f.reason()); err != nil {
 			return step.Result{}, err
 		}
+	}
+	if err := f.tell(ctx, f.order.Service); err != nil {
+		return step.Result{}, err
+	}
+	if err := probe.Settle(ctx, f.r, f.target, f.order); err != nil {
+		return step.Result{}, err
 	}
 	obs, err := f.observe(ctx, f.order.Service)
 	if err != nil {

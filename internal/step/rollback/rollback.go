@@ -38,7 +38,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	target, err := s.Targets.Find(w.Target)
+	target, err := s.Targets.Find(w.Target, w.Place)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -74,7 +74,11 @@ func (b base) undo(ctx context.Context) (step.Result, error) {
 	u := undo{base: b, bad: bad, prev: serving, has: has}
 	switch bad.State {
 	case delivery.RolledBack, delivery.Cancelled:
-		return u.done("") // everything else was done before it was recorded
+		// Everything else was done before it was recorded.
+		if err := b.tell(ctx, b.r.Service); err != nil {
+			return step.Result{}, err
+		}
+		return u.done("")
 	case delivery.Deploying, delivery.Stuck:
 		return u.run(ctx)
 	}
@@ -83,6 +87,11 @@ func (b base) undo(ctx context.Context) (step.Result, error) {
 
 func skipped(why string) step.Result {
 	return step.Result{Outcome: delivery.OutcomeSkipped, Summary: why}
+}
+
+// tell writes the history beside what serves, for targets that keep one.
+func (b base) tell(ctx context.Context, service string) error {
+	return probe.Records{Deployments: b.Deployments, Releases: b.Releases}.Tell(ctx, b.target, service, b.r.Environment)
 }
 
 func (b base) observe(ctx context.Context, service string) (port.Observation, error) {

@@ -52,6 +52,12 @@ func (u undo) run(ctx context.Context) (step.Result, error) {
 	if err := u.Deployments.End(ctx, u.bad.ID, state, u.reason(), u.Clock.Now()); err != nil {
 		return step.Result{}, fmt.Errorf("record that %s left %s: %w", u.bad.Release, u.r.Environment, err)
 	}
+	if !u.has {
+		return u.done(url)
+	}
+	if err := u.tell(ctx, u.r.Service); err != nil {
+		return step.Result{}, err
+	}
 	return u.done(url)
 }
 
@@ -129,6 +135,9 @@ func (u undo) once(ctx context.Context) (url string, err error) {
 	if _, err := u.probe().Ask(ctx, u.r, obs.URL, want); err != nil {
 		return "", err
 	}
+	if err := probe.Settle(ctx, u.r, u.target, order); err != nil {
+		return "", err
+	}
 	want.Smoke = smoke
 	if _, err := u.probe().Smoke(ctx, u.r, obs.URL, want); err != nil {
 		u.r.Logf("%v (told only: the check was made for %s)", err, u.bad.Release)
@@ -152,7 +161,7 @@ func (u undo) bringBack(ctx context.Context, o port.Order, want probe.Want) (por
 		return obs, nil
 	}
 	u.r.Progress("bringing back %s", o.ID)
-	if obs, _, err = u.probe().Enter(ctx, u.r, u.target, o, want); err != nil {
+	if obs, _, err = u.probe().Enter(ctx, u.r, u.target, o, want, nil); err != nil {
 		return obs, err
 	}
 	return obs, u.discard(ctx, o)
@@ -163,7 +172,7 @@ func (u undo) discard(ctx context.Context, o port.Order) error {
 	if u.same() {
 		return nil
 	}
-	bad := port.Order{Service: o.Service, Environment: o.Environment, ID: u.bad.Release, Port: o.Port}
+	bad := port.Order{Service: o.Service, Environment: o.Environment, ID: u.bad.Release, Port: o.Port, Run: u.r.Run}
 	if rel, err := u.recorded(ctx, u.bad.Release); err == nil {
 		bad.Release = rel.Release
 	}

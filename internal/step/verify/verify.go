@@ -29,7 +29,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	target, err := s.Targets.Find(w.Target)
+	target, err := s.Targets.Find(w.Target, w.Place)
 	if err != nil {
 		return step.Result{}, err
 	}

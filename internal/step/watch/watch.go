@@ -40,7 +40,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if n := w.Watch.NoTraffic; n != "" && n != "accept" && n != "fail" {
 		return step.Result{}, fault.New(fault.Invalid, "step %s: no_traffic is %q", r.Spec.Name, n).Hint("known: accept, fail")
 	}
-	target, err := s.Targets.Find(w.Target)
+	target, err := s.Targets.Find(w.Target, w.Place)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -68,6 +68,7 @@ type bake struct {
 	target port.Target
 	d      step.Deployed
 
+	order   port.Order
 	service string
 	failed  int // looks in a row that did not succeed
 }
@@ -77,7 +78,8 @@ func (b *bake) run(ctx context.Context) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, fmt.Errorf("read release %s: %w", b.d.Release, err)
 	}
-	b.service = probe.OrderOf(b.r, b.w, rel).Service
+	b.order = probe.OrderOf(b.r, b.w, rel)
+	b.service = b.order.Service
 	serving, ok, err := b.Deployments.Serving(ctx, b.r.Environment)
 	if err != nil {
 		return step.Result{}, fmt.Errorf("ask what serves in %s: %w", b.r.Environment, err)
@@ -109,12 +111,26 @@ func (b *bake) accepted(ctx context.Context) (step.Result, error) {
 	if obs.Release != b.d.Release {
 		return step.Fail("watch %s in %s: the traffic goes to %s", b.d.Release, b.r.Environment, probe.Name(obs.Release)), nil
 	}
+	if err := b.settle(ctx); err != nil {
+		return step.Result{}, err
+	}
 	return step.Succeed(fmt.Sprintf("%s serves in %s", b.d.Release, b.r.Environment), b.d)
+}
+
+// settle tells the target that the release stays.
+func (b *bake) settle(ctx context.Context) error {
+	if err := (probe.Records{Deployments: b.Deployments, Releases: b.Releases}).Tell(ctx, b.target, b.service, b.r.Environment); err != nil {
+		return err
+	}
+	return probe.Settle(ctx, b.r, b.target, b.order)
 }
 
 func (b *bake) accept(ctx context.Context, answers []delivery.Answer) (step.Result, error) {
 	if err := b.Deployments.Accept(ctx, b.d.Deployment, b.Clock.Now()); err != nil {
 		return step.Result{}, fmt.Errorf("record that %s serves in %s: %w", b.d.Release, b.r.Environment, err)
+	}
+	if err := b.settle(ctx); err != nil {
+		return step.Result{}, err
 	}
 	b.r.Moved(b.d.Release, "%s serves in %s", b.d.Release, b.r.Environment)
 	summary := fmt.Sprintf("%s serves in %s", b.d.Release, b.r.Environment)

@@ -1,0 +1,143 @@
+package kubernetes
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/verdict"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// longest is how long anything is waited for that nobody calls hopeless.
+const longest = 15 * time.Minute
+
+// awaited is a state of the cluster that is waited for.
+type awaited struct {
+	release delivery.ReleaseID
+	held    bool
+	want    map[string]int // workload -> ready pods of the release
+	names   []string       // of the release's Deployments
+	objects []*unstructured.Unstructured
+	// also has to be so when the verdict is Ready; nil: nothing else. The text
+	// says what is waited for.
+	also func(seen) (waiting string)
+}
+
+// await waits until the release is as wanted, or can't become so.
+func (t *Target) await(ctx context.Context, c *cluster, w *watching, a awaited, say func(string)) error {
+	begun := c.now()
+	logs := map[verdict.LogKey][]string{}
+	tick := time.NewTimer(0)
+	defer tick.Stop()
+	last := ""
+	for {
+		v, s, err := t.judge(ctx, c, w, a, begun, logs)
+		if err != nil {
+			return err
+		}
+		waiting := v.Waiting
+		switch {
+		case v.State == verdict.Doomed:
+			return doom(v)
+		case v.State == verdict.Ready:
+			if waiting = ""; a.also != nil {
+				waiting = a.also(s)
+			}
+			if waiting == "" {
+				return nil
+			}
+		}
+		if waiting != last {
+			say(waiting)
+			last = waiting
+		}
+		if c.now().Sub(begun) > longest {
+			return fault.New(fault.Failed, "%s is not ready after %s: %s", a.release, longest, waiting)
+		}
+		tick.Reset(next(v.Again))
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-w.changed:
+		case <-tick.C:
+		}
+	}
+}
+
+// next is when to judge again though nothing changed.
+func next(again time.Duration) time.Duration {
+	if again <= 0 || again > 5*time.Second {
+		return 5 * time.Second
+	}
+	return again
+}
+
+// judge fetches the logs that a verdict wants before it is believed.
+func (t *Target) judge(ctx context.Context, c *cluster, w *watching, a awaited, begun time.Time, logs map[verdict.LogKey][]string) (verdict.Verdict, seen, error) {
+	for {
+		if err := w.refusal(); err != nil {
+			return verdict.Verdict{}, seen{}, err
+		}
+		s, err := w.look()
+		if err != nil {
+			return verdict.Verdict{}, s, err
+		}
+		v := verdict.Judge(a.snapshot(s, c.now(), begun, logs, t.cfg.Patience))
+		if v.State != verdict.Doomed || len(v.Needs) == 0 {
+			return v, s, nil
+		}
+		for _, k := range v.Needs {
+			lines, err := c.logs(ctx, k.Namespace, k.Pod, k.Container, k.Previous, logLines)
+			if err != nil && ctx.Err() != nil {
+				return v, s, context.Cause(ctx)
+			}
+			logs[k] = append([]string{}, lines...) // without lines it is known as well
+		}
+	}
+}
+
+func (a awaited) snapshot(s seen, now, begun time.Time, logs map[verdict.LogKey][]string, p verdict.Patience) verdict.Snapshot {
+	out := verdict.Snapshot{
+		Release: a.release, Held: a.held, Want: a.want, Objects: a.objects, ReplicaSets: s.sets,
+		Events: s.events, Logs: logs, Now: now, Since: begun, Patience: p,
+	}
+	for _, name := range a.names {
+		if d := s.deployment(name); d != nil {
+			out.Workloads = append(out.Workloads, d)
+		}
+	}
+	for _, pod := range s.pods {
+		if releaseOf(pod) == a.release {
+			out.Pods = append(out.Pods, pod)
+		} else {
+			out.Old = append(out.Old, pod)
+		}
+	}
+	return out
+}
+
+func releaseOf(pod corev1.Pod) delivery.ReleaseID {
+	return delivery.ReleaseID(pod.Labels[releaseLabel])
+}
+
+// doom is a verdict as an error; its last log lines are part of what happened.
+func doom(v verdict.Verdict) error {
+	kind := v.Kind
+	if kind == "" {
+		kind = fault.Failed
+	}
+	cause := v.Cause
+	if len(v.Log) > 0 {
+		cause += ": " + strings.Join(v.Log, " | ")
+	}
+	f := fault.New(kind, "%s", cause)
+	if v.Hint != "" {
+		f = f.Hint("%s", v.Hint)
+	}
+	return f
+}

@@ -1,0 +1,200 @@
+package render
+
+import (
+	"bytes"
+	"errors"
+	"path"
+	"regexp"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/types"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// admit checks a kustomization before the library follows it: it would clone
+// repositories, fetch addresses and run plugins by itself. The file is read with
+// the library's own types, so that both see the same.
+func (o *overlay) admit(name string, data []byte) error {
+	for _, d := range documents(string(data)) {
+		if _, err := d.objects(name); err != nil {
+			return err
+		}
+	}
+	var k types.Kustomization
+	if err := k.Unmarshal(data); err != nil {
+		return fault.New(fault.Invalid, "the kustomization can't be read").At(name).Because(errors.New(sayable(unknownField(err)))).
+			Hint("check its fields against the reference of kustomize")
+	}
+	k.FixKustomization()
+	if what := refusedFields(k); what != "" {
+		return fault.New(fault.Invalid, "the kustomization uses %s, which Slipway does not run", what).At(name).
+			Hint("build it beforehand and commit the result, or name the chart itself under deploy.manifests")
+	}
+	for _, p := range paths(k) {
+		if remote(p) {
+			return fault.New(fault.Invalid, "the kustomization loads %s from elsewhere", quoted(shown(p))).At(name).
+				Hint("copy it into the repository: a release consists of what is committed")
+		}
+	}
+	o.learn(path.Dir(name), k)
+	return o.resources(path.Dir(name), k)
+}
+
+// unknownField keeps of the library's message what it says about field names.
+func unknownField(err error) string {
+	if at := regexp.MustCompile(`unknown field "[A-Za-z0-9_.-]+"`).FindString(err.Error()); at != "" {
+		return at
+	}
+	return "a field has a value of the wrong sort"
+}
+
+func refusedFields(k types.Kustomization) string {
+	switch {
+	case len(k.Generators) > 0:
+		return "generators (plugins)"
+	case len(k.Transformers) > 0:
+		return "transformers (plugins)"
+	case len(k.Validators) > 0:
+		return "validators (plugins)"
+	case len(k.HelmCharts) > 0 || k.HelmGlobals != nil || len(k.HelmChartInflationGenerator) > 0:
+		return "helmCharts"
+	case len(k.OpenAPI) > 0:
+		return "openapi"
+	}
+	return ""
+}
+
+// paths are all that the library takes for a path or an address.
+func paths(k types.Kustomization) []string {
+	var out []string
+	for _, list := range [][]string{k.Resources, k.Components, k.Crds, k.Configurations} {
+		out = append(out, list...)
+	}
+	for _, p := range append(append([]types.Patch{}, k.Patches...), k.PatchesJson6902...) {
+		out = append(out, p.Path)
+	}
+	for _, p := range k.PatchesStrategicMerge {
+		if !strings.Contains(string(p), "\n") { // else it is the patch itself
+			out = append(out, string(p))
+		}
+	}
+	for _, r := range k.Replacements {
+		out = append(out, r.Path)
+	}
+	for _, g := range sources(k) {
+		out = append(append(out, g.FileSources...), g.EnvSources...)
+	}
+	return out
+}
+
+func sources(k types.Kustomization) []types.KvPairSources {
+	var out []types.KvPairSources
+	for _, g := range k.ConfigMapGenerator {
+		out = append(out, g.KvPairSources)
+	}
+	for _, g := range k.SecretGenerator {
+		out = append(out, g.KvPairSources)
+	}
+	return out
+}
+
+// remoteForm is what the library may take for an address: a scheme, a user
+// before a host, or GitHub's name. It is wider than that, as no path needs it.
+var remoteForm = regexp.MustCompile(`(?i)://|^\s*(?:[a-z][a-z0-9+.-]*:|[a-z][a-z0-9-]*@|github\.com)`)
+
+func remote(p string) bool {
+	_, behind, _ := strings.Cut(p, "=") // key=path of generators
+	return remoteForm.MatchString(p) || remoteForm.MatchString(behind) || strings.HasPrefix(strings.ToLower(p), "git::")
+}
+
+// shown is an address without what may be credentials in it.
+func shown(p string) string {
+	if i := strings.LastIndexByte(p, '@'); i >= 0 {
+		p = "..." + p[i:]
+	}
+	p, _, _ = strings.Cut(p, "?")
+	return p[:min(len(p), 100)]
+}
+
+// learn remembers the values that the kustomization makes Secrets of.
+func (o *overlay) learn(dir string, k types.Kustomization) {
+	for _, g := range k.SecretGenerator {
+		for _, literal := range g.LiteralSources {
+			_, value, ok := strings.Cut(literal, "=")
+			if !ok {
+				value = literal
+			}
+			o.hide.add(strings.Trim(value, `"'`))
+		}
+		for _, f := range append(append([]string{}, g.FileSources...), g.EnvSources...) {
+			if _, p, ok := strings.Cut(f, "="); ok {
+				f = p
+			}
+			data, err := o.tree.file(path.Join(dir, f))
+			if err != nil {
+				continue // the library says so
+			}
+			for line := range bytes.Lines(data) {
+				_, value, _ := strings.Cut(string(line), "=")
+				o.hide.add(string(line))
+				o.hide.add(value)
+			}
+		}
+	}
+	for _, p := range append(append([]types.Patch{}, k.Patches...), k.PatchesJson6902...) {
+		o.learnPatch(dir, p.Path, p.Patch)
+	}
+	for _, p := range k.PatchesStrategicMerge {
+		o.learnPatch(dir, string(p), string(p))
+	}
+}
+
+// learnPatch takes every value of a patch that speaks of a Secret for one.
+func (o *overlay) learnPatch(dir, file, text string) {
+	if file != "" && o.tree.exists(path.Join(dir, file)) {
+		data, err := o.tree.file(path.Join(dir, file))
+		if err != nil {
+			return // the library says so
+		}
+		text = string(data)
+	}
+	if !strings.Contains(text, "Secret") && !strings.Contains(text, "ata/") {
+		return
+	}
+	for line := range strings.Lines(text) {
+		if _, value, ok := strings.Cut(line, ": "); ok {
+			o.hide.add(strings.Trim(strings.TrimSpace(value), `"'`))
+		}
+	}
+}
+
+// resources reads the files of objects once beforehand: the library says of a
+// mistake only roughly where it is.
+func (o *overlay) resources(dir string, k types.Kustomization) error {
+	for _, p := range k.Resources {
+		name := path.Join(dir, p)
+		if path.IsAbs(p) || strings.HasPrefix(name, "..") {
+			return fault.New(fault.Invalid, "the kustomization's resource %s is outside of the checkout", quoted(p)).At(dir)
+		}
+		info, err := o.tree.stat(name)
+		if err != nil {
+			return err
+		}
+		if info.IsDir() || !manifest(name) {
+			continue
+		}
+		data, err := o.tree.file(name)
+		if err != nil {
+			return err
+		}
+		found, err := decode(name, data)
+		if err != nil {
+			return err
+		}
+		for _, object := range found {
+			o.hide.secret(object)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,56 @@
+package render_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/render"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// FuzzRender renders any file: it is refused as invalid, or gives objects that
+// can be parsed and stamped, the same ones each time.
+func FuzzRender(f *testing.F) {
+	for _, name := range []string{"testdata/plain/k8s/retail.yaml", "testdata/plain/k8s/config.yaml", "testdata/plain/k8s/setup.json"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	for _, text := range []string{pod(""), pod("---\n" + secret + "data: {a: aGk=}"), "a: &a [*a]", "--- {a: b}\n...\n%YAML 1.1\n---\n"} {
+		f.Add([]byte(text))
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if err := os.WriteFile(filepath.Join(dir, "a.yaml"), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m := manifests(dir, "a.yaml")
+		m.Workload = delivery.Workload{Replicas: 2, CPU: 1, Memory: 1 << 20, Env: map[string]string{"A": "b"}}
+		got, err := render.Render(t.Context(), m)
+		if err != nil {
+			if !fault.Is(err, fault.Invalid) || strings.Contains(err.Error(), dir) {
+				t.Errorf("%v", err)
+			}
+			return
+		}
+		again, err := render.Render(t.Context(), m)
+		if diff := cmp.Diff(got, again); err != nil || diff != "" {
+			t.Errorf("%v: %s", err, diff)
+		}
+		objects, err := render.Parse(got.Objects)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stamp := render.Stamp{Service: m.Service, Environment: "prod", Release: "r-0123456789ab", Image: m.Image, Prefix: "h/", Secrets: got.Secrets}
+		if n := len(stamp.Apply(objects)); n != len(objects) {
+			t.Errorf("%d objects become %d", len(objects), n)
+		}
+	})
+}

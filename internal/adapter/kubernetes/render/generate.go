@@ -1,0 +1,87 @@
+package render
+
+import (
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// httpPort is where a service without manifests of its own listens.
+const httpPort = int64(8000)
+
+// drainMargin is the time between the end of the draining and the kill.
+const drainMargin = 5 * time.Second
+
+// generated are the objects of a service that brings none.
+func generated(m port.Manifests) []object {
+	place := "(made from the configuration)"
+	return []object{{deployment(m), place}, {service(m), place}}
+}
+
+func deployment(m port.Manifests) map[string]any {
+	mine := map[string]any{labelName: m.Service}
+	return map[string]any{
+		"apiVersion": "apps/v1", "kind": "Deployment",
+		"metadata": map[string]any{"name": m.Service, "labels": deepCopy(mine)},
+		"spec": map[string]any{
+			"replicas": int64(max(1, m.Workload.Replicas)),
+			"selector": map[string]any{"matchLabels": deepCopy(mine)},
+			"template": map[string]any{
+				"metadata": map[string]any{"labels": deepCopy(mine)},
+				"spec": map[string]any{
+					"containers":                    []any{container(m)},
+					"terminationGracePeriodSeconds": int64((m.Workload.Drain.D() + drainMargin + time.Second - 1) / time.Second),
+					"securityContext":               map[string]any{"runAsNonRoot": true, "seccompProfile": map[string]any{"type": "RuntimeDefault"}},
+					"volumes":                       []any{map[string]any{"name": "tmp", "emptyDir": map[string]any{}}},
+				},
+			},
+		},
+	}
+}
+
+func container(m port.Manifests) map[string]any {
+	w := m.Workload
+	return map[string]any{
+		"name": m.Service, "image": m.Image.Repository,
+		"ports":           []any{map[string]any{"name": "http", "containerPort": httpPort}},
+		"env":             []any{map[string]any{"name": "PORT", "value": "8000"}},
+		"volumeMounts":    []any{map[string]any{"name": "tmp", "mountPath": "/tmp"}},
+		"securityContext": confined(nil),
+		// A service may load its model at the start, so it has two minutes for it.
+		"startupProbe":   probe(ready(w), 2, 60),
+		"readinessProbe": probe(ready(w), 2, 2),
+		// A slow service is not a dead one: half a minute without an answer is.
+		"livenessProbe": probe(w.Health, 10, 3),
+	}
+}
+
+func ready(w delivery.Workload) string {
+	if w.Ready != "" {
+		return w.Ready
+	}
+	return w.Health
+}
+
+// probe asks a path every so many seconds; without one, whether the port is open.
+func probe(path string, seconds, failures int64) map[string]any {
+	p := map[string]any{"periodSeconds": seconds, "timeoutSeconds": min(seconds, 5), "failureThreshold": failures}
+	if path == "" {
+		p["tcpSocket"] = map[string]any{"port": "http"}
+		return p
+	}
+	p["httpGet"] = map[string]any{"path": path, "port": "http"}
+	return p
+}
+
+func service(m port.Manifests) map[string]any {
+	return map[string]any{
+		"apiVersion": "v1", "kind": "Service",
+		"metadata": map[string]any{"name": m.Service, "labels": map[string]any{labelName: m.Service}},
+		"spec": map[string]any{
+			"type":     "ClusterIP",
+			"selector": map[string]any{labelName: m.Service},
+			"ports":    []any{map[string]any{"name": "http", "port": int64(80), "targetPort": "http"}},
+		},
+	}
+}

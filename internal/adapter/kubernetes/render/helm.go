@@ -1,0 +1,259 @@
+package render
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"helm.sh/helm/v4/pkg/chart/common"
+	"helm.sh/helm/v4/pkg/chart/common/util"
+	"helm.sh/helm/v4/pkg/chart/loader/archive"
+	chart "helm.sh/helm/v4/pkg/chart/v2"
+	helmloader "helm.sh/helm/v4/pkg/chart/v2/loader"
+	"helm.sh/helm/v4/pkg/engine"
+	"helm.sh/helm/v4/pkg/ignore"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// oldest is the version of Kubernetes that charts see: what they write for the
+// oldest that is supported, later ones read too.
+const oldest = "v1.29.0"
+
+// chart renders a Helm chart the way `helm template` does.
+func (l *loader) chart(dir string) ([]object, error) {
+	values, err := l.chartValues()
+	if err != nil {
+		return nil, err
+	}
+	c, err := l.loadChart(dir)
+	if err != nil {
+		return nil, err
+	}
+	hide := &hider{}
+	hide.leaves(values)
+	hide.leaves(c.Values)
+	texts, err := l.template(dir, c, values, hide)
+	if err != nil {
+		return nil, err
+	}
+	var out []object
+	for _, crd := range c.CRDObjects() {
+		found, err := decode(path.Join(dir, below(crd.Filename)), crd.File.Data)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		if path.Base(name) == "NOTES.txt" {
+			continue
+		}
+		found, err := decode(path.Join(dir, below(name))+" (rendered)", []byte(texts[name]))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return l.withoutHooks(out)
+}
+
+// below is a name of the engine's without the chart's, so a path in its folder.
+func below(name string) string {
+	_, rest, _ := strings.Cut(name, "/")
+	return rest
+}
+
+// chartValues merges the files, later ones over earlier ones.
+func (l *loader) chartValues() (map[string]any, error) {
+	values := map[string]any{}
+	for _, v := range l.values {
+		name, err := local(v)
+		if err != nil {
+			return nil, err
+		}
+		data, err := l.tree.file(name)
+		if err != nil {
+			return nil, err
+		}
+		// The reading is Helm's, the errors are ours: they have a place and no values.
+		if _, err := decode(name, data); err != nil {
+			return nil, err
+		}
+		more, err := helmloader.LoadValues(bytes.NewReader(data))
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "the values can't be read").At(name).Hint("a values file is a map of names to values")
+		}
+		values = helmloader.MergeMaps(values, more)
+	}
+	return values, nil
+}
+
+func (l *loader) loadChart(dir string) (*chart.Chart, error) {
+	files, err := l.chartFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		if path.Base(f.Name) == "Chart.yaml" || path.Base(f.Name) == "values.yaml" {
+			if _, err := decode(path.Join(dir, f.Name), f.Data); err != nil {
+				return nil, err
+			}
+		}
+	}
+	c, err := helmloader.LoadFiles(files)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "load the chart").At(path.Join(dir, "Chart.yaml")).Because(errors.New(sayable(reason(err)))).
+			Hint("`helm lint %s` tells more", dir)
+	}
+	if c.Metadata.Type == "library" {
+		return nil, fault.New(fault.Invalid, "the chart is a library: it has no objects of its own").At(path.Join(dir, "Chart.yaml")).
+			Hint("name the chart that uses it")
+	}
+	if err := vendored(dir, c); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// chartFiles reads the chart's folder but for what .helmignore names.
+func (l *loader) chartFiles(dir string) ([]*archive.BufferedFile, error) {
+	rules := ignore.Empty()
+	if name := path.Join(dir, ignore.HelmIgnore); l.tree.exists(name) {
+		data, err := l.tree.file(name)
+		if err != nil {
+			return nil, err
+		}
+		if rules, err = ignore.Parse(bytes.NewReader(data)); err != nil {
+			return nil, fault.New(fault.Invalid, "the patterns can't be read").At(name).Because(errors.New(reason(err)))
+		}
+	}
+	rules.AddDefaults()
+	var files []*archive.BufferedFile
+	err := fs.WalkDir(l.tree.root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return unreadable(name, err)
+		}
+		short := strings.TrimPrefix(strings.TrimPrefix(name, dir), "/")
+		if dir == "." {
+			short = name
+		}
+		info, err := d.Info()
+		switch {
+		case err != nil:
+			return unreadable(name, err)
+		case name == dir:
+			return nil
+		case d.IsDir() && rules.Ignore(short, info):
+			return fs.SkipDir
+		case d.IsDir() || rules.Ignore(short, info):
+			return nil
+		}
+		data, err := l.tree.file(name)
+		if err != nil {
+			return err
+		}
+		files = append(files, &archive.BufferedFile{Name: short, Data: bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return files, nil
+}
+
+// vendored refuses a chart whose dependencies would have to be fetched.
+func vendored(dir string, c *chart.Chart) error {
+	for _, d := range c.Metadata.Dependencies {
+		if d == nil || slices.ContainsFunc(c.Dependencies(), func(have *chart.Chart) bool { return have.Name() == d.Name }) {
+			continue
+		}
+		return fault.New(fault.Invalid, "the chart depends on %s, which is not in its folder charts", quoted(d.Name)).At(path.Join(dir, "Chart.yaml")).
+			Hint("run `helm dependency build %s` and commit %s/charts", dir, dir)
+	}
+	return nil
+}
+
+// template renders the texts by the engine's names, "chart/templates/x.yaml".
+func (l *loader) template(dir string, c *chart.Chart, values map[string]any, hide *hider) (map[string]string, error) {
+	if err := closed(dir, c); err != nil {
+		return nil, err
+	}
+	if err := clash(dir, c, values); err != nil {
+		return nil, err
+	}
+	place := path.Join(dir, "Chart.yaml")
+	merged, err := util.CoalesceValues(c, values)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "merge the chart's values").At(place).Because(errors.New(short(hide.text(oneLine(err)))))
+	}
+	if err := depend(dir, c, merged, merged); err != nil {
+		return nil, err
+	}
+	caps, err := capabilities()
+	if err != nil {
+		return nil, err
+	}
+	options := common.ReleaseOptions{Name: l.service, Namespace: "default", Revision: 1, IsInstall: true}
+	all, err := util.ToRenderValuesWithSchemaValidation(c, values, options, caps, true)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "merge the chart's values").At(place).Because(errors.New(short(hide.text(oneLine(err)))))
+	}
+	if err := valid(dir, c, all); err != nil {
+		return nil, err
+	}
+	asked := false
+	texts, err := engine.Engine{CustomTemplateFuncs: functions(&asked)}.Render(c, all)
+	if err != nil {
+		return nil, broken(dir, err, hide)
+	}
+	if asked {
+		l.notes = append(l.notes, fmt.Sprintf("chart %s asks the cluster (lookup) and gets no answer: releases are made without one", c.Name()))
+	}
+	return texts, nil
+}
+
+func capabilities() (*common.Capabilities, error) {
+	version, err := common.ParseKubeVersion(oldest)
+	if err != nil {
+		return nil, fmt.Errorf("read version %s: %w", oldest, err)
+	}
+	caps := common.DefaultCapabilities.Copy()
+	caps.KubeVersion = *version
+	return caps, nil
+}
+
+var (
+	parsePlace = regexp.MustCompile(`^[a-z ]+ at \(([^():]+(?::\d+)*)\): `)
+	execPlace  = regexp.MustCompile(`^(?:template: )?([^\s:]+(?::\d+)+):? `)
+	quote      = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+)
+
+// longestQuote is how much of a text the engine may show: names of templates, not
+// the templates that values hold.
+const longestQuote = 60
+
+// broken is what the engine says about a template, with its place first.
+func broken(dir string, err error, hide *hider) error {
+	text := quote.ReplaceAllStringFunc(hide.text(oneLine(err)), func(q string) string {
+		if len(q) > longestQuote {
+			return `"..."`
+		}
+		return q
+	})
+	place := dir
+	for _, form := range []*regexp.Regexp{parsePlace, execPlace} {
+		if at := form.FindStringSubmatch(text); at != nil {
+			place, text = path.Join(dir, below(at[1])), text[len(at[0]):]
+			break
+		}
+	}
+	return fault.New(fault.Invalid, "render the chart").At(place).Because(errors.New(short(text))).
+		Hint("`helm template %s` with the same values shows the same", dir)
+}

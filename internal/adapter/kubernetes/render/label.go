@@ -1,0 +1,35 @@
+package render
+
+// Labels and annotations of ours.
+const (
+	labelManagedBy   = "app.kubernetes.io/managed-by"
+	labelPartOf      = "app.kubernetes.io/part-of"
+	labelName        = "app.kubernetes.io/name"
+	labelService     = "slipway.dev/service"
+	labelEnvironment = "slipway.dev/environment"
+	labelRelease     = "slipway.dev/release"
+
+	annotationRelease     = "slipway.dev/release"
+	annotationModel       = "slipway.dev/model"
+	annotationModelDigest = "slipway.dev/model-digest"
+	annotationKeepName    = "slipway.dev/keep-name"
+	annotationKeys        = "slipway.dev/keys"
+)
+
+// label says on every object whose it is. Selectors are left alone: they can't
+// be changed once an object is there.
+func (r *rendering) label() error {
+	for _, o := range r.objects {
+		labels := child(child(o.body, "metadata"), "labels")
+		labels[labelManagedBy] = "slipway"
+		if labels[labelPartOf] == nil {
+			labels[labelPartOf] = r.m.Service
+		}
+		if len(runningIn(o.body, r.m.Image)) == 0 {
+			continue
+		}
+		t, _ := template(o.body)
+		child(child(t, "metadata"), "labels")[labelService] = r.m.Service
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package render
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/konfig"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// loader reads the sources of objects, each by its form.
+type loader struct {
+	tree    *tree
+	service string
+	values  []string // for charts
+	charts  bool     // there was one
+	notes   []string
+}
+
+func (l *loader) path(p string) ([]object, error) {
+	name, err := local(p)
+	if err != nil {
+		return nil, err
+	}
+	info, err := l.tree.stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return l.file(name)
+	}
+	kustomization, chart := l.kustomization(name), l.tree.exists(path.Join(name, "Chart.yaml"))
+	switch {
+	case kustomization && chart:
+		return nil, fault.New(fault.Invalid, "%s is a kustomization and a Helm chart at once", name).
+			Hint("move one of the two into a folder of its own, and name it")
+	case kustomization:
+		return l.kustomize(name)
+	case chart:
+		l.charts = true
+		return l.chart(name)
+	}
+	return l.folder(name)
+}
+
+func (l *loader) kustomization(dir string) bool {
+	return slices.ContainsFunc(konfig.RecognizedKustomizationFileNames(), func(f string) bool {
+		return l.tree.exists(path.Join(dir, f))
+	})
+}
+
+func (l *loader) file(name string) ([]object, error) {
+	if !manifest(name) {
+		return nil, fault.New(fault.Invalid, "%s is no manifest", name).Hint("files end in .yaml, .yml or .json")
+	}
+	data, err := l.tree.file(name)
+	if err != nil {
+		return nil, err
+	}
+	return decode(name, data)
+}
+
+func manifest(name string) bool {
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name))
+}
+
+// folder reads the files of a folder by name. Folders in it are left alone, as
+// kubectl does: they often hold another environment's objects.
+func (l *loader) folder(dir string) ([]object, error) {
+	entries, err := l.tree.list(dir)
+	if err != nil {
+		return nil, err
+	}
+	var out []object
+	files := 0
+	for _, e := range entries {
+		name := path.Join(dir, e.Name())
+		info, err := l.tree.stat(name)
+		switch {
+		case !manifest(name) && (err != nil || !info.IsDir() || strings.HasPrefix(e.Name(), ".")):
+			continue
+		case err != nil:
+			return nil, err
+		case info.IsDir():
+			l.notes = append(l.notes, "folder "+name+" is not read: folders in folders are named one by one")
+			continue
+		}
+		found, err := l.file(name)
+		if err != nil {
+			return nil, err
+		}
+		files++
+		out = append(out, found...)
+	}
+	if files == 0 {
+		return nil, fault.New(fault.Invalid, "there is no manifest in %s", dir).
+			Hint("put *.yaml, *.yml or *.json files there, a kustomization.yaml or a Chart.yaml")
+	}
+	return out, nil
+}

@@ -1,0 +1,141 @@
+package render
+
+import (
+	"path"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// Where a model's files are. As a volume, the whole image is mounted and its
+// folder named: mounting a folder of an image needs a newer runtime than
+// mounting the image does, and an older one would show the wrong files.
+const (
+	modelVolume    = "slipway-model"
+	modelMount     = "/model"
+	imageMount     = "/model-image"
+	imageModelPath = imageMount + "/model"
+	copyTarget     = "/target"
+)
+
+// deliveryOf is how the model comes into the pods; without an image that holds
+// it, there is nothing but to tell the service which one it is.
+func deliveryOf(d delivery.ModelDelivery, image delivery.Image) delivery.ModelDelivery {
+	switch {
+	case image == delivery.Image{}:
+		return delivery.ByEnv
+	case d == "":
+		return delivery.ByInit
+	}
+	return d
+}
+
+func (r *rendering) modelPath() string {
+	switch deliveryOf(r.m.Delivery, r.m.ModelImage) {
+	case delivery.ByInit:
+		return modelMount
+	case delivery.ByVolume:
+		return imageModelPath
+	}
+	return ""
+}
+
+// models brings the model's files into the pods that run the service.
+func (r *rendering) models() error {
+	if r.m.Model == nil {
+		return nil
+	}
+	how := deliveryOf(r.m.Delivery, r.m.ModelImage)
+	switch how {
+	case delivery.ByEnv:
+		return r.modelWithoutImage()
+	case delivery.ByInit, delivery.ByVolume:
+	default:
+		return fault.New(fault.Invalid, "there is no way %q to deliver a model", string(how)).Hint("there is: init, volume, env")
+	}
+	for _, o := range r.objects {
+		ours := runningIn(o.body, r.m.Image)
+		if len(ours) == 0 {
+			continue
+		}
+		if err := r.free(o, ours); err != nil {
+			return err
+		}
+		spec := podSpec(o.body)
+		mount := map[string]any{"name": modelVolume, "mountPath": modelMount, "readOnly": true}
+		if how == delivery.ByInit {
+			grow(spec, "volumes", map[string]any{"name": modelVolume, "emptyDir": map[string]any{}})
+			others, _ := spec["initContainers"].([]any)
+			spec["initContainers"] = append([]any{r.copier()}, others...)
+		} else {
+			mount["mountPath"] = imageMount
+			grow(spec, "volumes", map[string]any{"name": modelVolume, "image": map[string]any{
+				"reference": r.m.ModelImage.String(), "pullPolicy": "IfNotPresent"}})
+		}
+		for _, c := range ours {
+			grow(c, "volumeMounts", deepCopy(mount))
+		}
+	}
+	return nil
+}
+
+func (r *rendering) modelWithoutImage() error {
+	if r.m.Delivery == delivery.ByInit || r.m.Delivery == delivery.ByVolume {
+		return fault.New(fault.Internal, "model %s is to be delivered, and no image holds it", r.m.Model)
+	}
+	return nil
+}
+
+// free refuses a pod that uses the model's place for something else.
+func (r *rendering) free(o object, ours []map[string]any) error {
+	at := modelMount
+	if deliveryOf(r.m.Delivery, r.m.ModelImage) == delivery.ByVolume {
+		at = imageMount
+	}
+	for _, c := range ours {
+		for _, m := range mapsIn(c["volumeMounts"]) {
+			p, _ := m["mountPath"].(string)
+			if p = path.Clean("/" + p); p == at || strings.HasPrefix(p, at+"/") {
+				return o.wrong("container %s of %s mounts a volume at %s, where the model belongs", c["name"], o.title(), p).
+					Hint("mount it elsewhere, or set model.deliver to env if the service loads the model itself")
+			}
+		}
+	}
+	spec := podSpec(o.body)
+	for _, v := range append(mapsIn(spec["volumes"]), everyContainer(spec)...) {
+		if v["name"] == modelVolume {
+			return o.wrong("%s has a volume or container called %s already", o.title(), modelVolume).Hint("give it another name: Slipway brings the model under this one")
+		}
+	}
+	return nil
+}
+
+// copier is the init container that checks the model and copies it.
+func (r *rendering) copier() map[string]any {
+	digest := string(r.m.Model.Digest)
+	return map[string]any{
+		"name": modelVolume, "image": r.m.ModelImage.String(),
+		"args":         []any{"-from", modelMount, "-to", copyTarget, "-digest", digest},
+		"env":          []any{map[string]any{"name": "MODEL_DIGEST", "value": digest}},
+		"volumeMounts": []any{map[string]any{"name": modelVolume, "mountPath": copyTarget}},
+		"resources": map[string]any{
+			"requests": map[string]any{"cpu": "10m", "memory": "32Mi"},
+			"limits":   map[string]any{"memory": "64Mi"},
+		},
+		"securityContext": confined(map[string]any{"runAsUser": int64(65532)}),
+	}
+}
+
+// confined is a container's security context with as few rights as there are.
+func confined(more map[string]any) map[string]any {
+	c := map[string]any{
+		"runAsNonRoot": true, "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
+		"capabilities":   map[string]any{"drop": []any{"ALL"}},
+		"seccompProfile": map[string]any{"type": "RuntimeDefault"},
+	}
+	for k, v := range more {
+		c[k] = v
+	}
+	return c
+}

@@ -1,0 +1,124 @@
+package render
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"sigs.k8s.io/kustomize/api/konfig"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// overlay is the checkout as kustomize sees it: "/" is its root, and nothing can
+// be written. Every kustomization is checked on its way in, so that what the
+// library would fetch or run is known before it does.
+type overlay struct {
+	tree    *tree
+	refused error // the first thing wrong, with its place
+	hide    hider // values of Secrets that were seen
+}
+
+var errReadOnly = errors.New("the checkout is only read")
+
+func (o *overlay) name(p string) string {
+	if p = path.Clean("/" + filepath.ToSlash(p)); p == "/" {
+		return "."
+	}
+	return p[1:]
+}
+
+// ReadFile reads a file; a kustomization only if it stays in the checkout.
+func (o *overlay) ReadFile(p string) ([]byte, error) {
+	name := o.name(p)
+	if !o.tree.exists(name) {
+		return nil, fs.ErrNotExist // it is asked for every name that a kustomization can have
+	}
+	data, err := o.tree.file(name)
+	if err == nil && slices.Contains(konfig.RecognizedKustomizationFileNames(), path.Base(name)) {
+		err = o.admit(name, data)
+	}
+	if err != nil && o.refused == nil {
+		o.refused = err
+	}
+	return data, err
+}
+
+// CleanedAbs splits a path into folder and file.
+func (o *overlay) CleanedAbs(p string) (filesys.ConfirmedDir, string, error) {
+	name := o.name(p)
+	info, err := o.tree.stat(name)
+	if err != nil {
+		return "", "", err
+	}
+	full := path.Join("/", name)
+	if info.IsDir() {
+		return filesys.ConfirmedDir(full), "", nil
+	}
+	return filesys.ConfirmedDir(path.Dir(full)), path.Base(full), nil
+}
+
+// IsDir tells whether there is a folder.
+func (o *overlay) IsDir(p string) bool {
+	info, err := o.tree.stat(o.name(p))
+	return err == nil && info.IsDir()
+}
+
+// Exists tells whether there is a file or folder.
+func (o *overlay) Exists(p string) bool { return o.tree.exists(o.name(p)) }
+
+// ReadDir is the names in a folder.
+func (o *overlay) ReadDir(p string) ([]string, error) {
+	entries, err := o.tree.list(o.name(p))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, len(entries))
+	for i, e := range entries {
+		out[i] = e.Name()
+	}
+	return out, nil
+}
+
+// Glob finds files by a pattern, sorted.
+func (o *overlay) Glob(pattern string) ([]string, error) {
+	found, err := fs.Glob(o.tree.root.FS(), o.name(pattern))
+	for i := range found {
+		found[i] = path.Join("/", found[i])
+	}
+	return found, err
+}
+
+// Walk goes through a folder, in order.
+func (o *overlay) Walk(p string, visit filepath.WalkFunc) error {
+	return fs.WalkDir(o.tree.root.FS(), o.name(p), func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return visit(path.Join("/", name), nil, err)
+		}
+		info, err := d.Info()
+		return visit(path.Join("/", name), info, err)
+	})
+}
+
+// Open opens a file for reading.
+func (o *overlay) Open(p string) (filesys.File, error) {
+	return nil, fault.New(fault.Invalid, "read %s as a stream: kustomizations are not read like that", o.name(p))
+}
+
+// Create is refused.
+func (o *overlay) Create(string) (filesys.File, error) { return nil, errReadOnly }
+
+// Mkdir is refused.
+func (o *overlay) Mkdir(string) error { return errReadOnly }
+
+// MkdirAll is refused.
+func (o *overlay) MkdirAll(string) error { return errReadOnly }
+
+// RemoveAll is refused.
+func (o *overlay) RemoveAll(string) error { return errReadOnly }
+
+// WriteFile is refused.
+func (o *overlay) WriteFile(string, []byte) error { return errReadOnly }

@@ -1,0 +1,89 @@
+package render
+
+import (
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+func kindOf(body map[string]any) schema.GroupKind {
+	version, _ := body["apiVersion"].(string)
+	kind, _ := body["kind"].(string)
+	gv, err := schema.ParseGroupVersion(version)
+	if err != nil {
+		return schema.GroupKind{Group: version, Kind: kind}
+	}
+	return schema.GroupKind{Group: gv.Group, Kind: kind}
+}
+
+// templatePath is where a kind has its pod template; ok is false for kinds that
+// run no pods. A Pod is its own template.
+func templatePath(k schema.GroupKind) (path []string, ok bool) {
+	switch k {
+	case schema.GroupKind{Kind: "Pod"}:
+		return nil, true
+	case schema.GroupKind{Group: "apps", Kind: "Deployment"}, schema.GroupKind{Group: "apps", Kind: "StatefulSet"},
+		schema.GroupKind{Group: "apps", Kind: "DaemonSet"}, schema.GroupKind{Group: "apps", Kind: "ReplicaSet"},
+		schema.GroupKind{Group: "batch", Kind: "Job"}, schema.GroupKind{Kind: "ReplicationController"}:
+		return []string{"spec", "template"}, true
+	case schema.GroupKind{Group: "batch", Kind: "CronJob"}:
+		return []string{"spec", "jobTemplate", "spec", "template"}, true
+	}
+	return nil, false
+}
+
+// template is the map with metadata and spec of a workload's pods. It is the
+// object's own, not a copy.
+func template(body map[string]any) (map[string]any, bool) {
+	path, ok := templatePath(kindOf(body))
+	if !ok {
+		return nil, false
+	}
+	for _, field := range path {
+		if body, ok = body[field].(map[string]any); !ok {
+			return nil, false
+		}
+	}
+	return body, true
+}
+
+// podSpec is the spec in a workload's template, or nil.
+func podSpec(body map[string]any) map[string]any {
+	t, _ := template(body)
+	spec, _ := t["spec"].(map[string]any)
+	return spec
+}
+
+// mapsIn are the maps of a list: what else is in it is left out.
+func mapsIn(v any) []map[string]any {
+	l, _ := v.([]any)
+	out := make([]map[string]any, 0, len(l))
+	for _, e := range l {
+		if m, ok := e.(map[string]any); ok {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+func everyContainer(spec map[string]any) []map[string]any {
+	var out []map[string]any
+	for _, field := range []string{"containers", "initContainers", "ephemeralContainers"} {
+		out = append(out, mapsIn(spec[field])...)
+	}
+	return out
+}
+
+// child is the map under a key, made when it is not there.
+func child(m map[string]any, key string) map[string]any {
+	if c, ok := m[key].(map[string]any); ok {
+		return c
+	}
+	c := map[string]any{}
+	m[key] = c
+	return c
+}
+
+// grow adds to the end of a list under a key.
+func grow(m map[string]any, key string, values ...any) {
+	l, _ := m[key].([]any)
+	m[key] = append(l[:len(l):len(l)], values...)
+}

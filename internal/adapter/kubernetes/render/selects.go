@@ -1,0 +1,54 @@
+package render
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// Ours tells whether o is a workload with a container of the image's repository,
+// init containers aside. Objects that are stamped name the registry too: give
+// the image with the prefix for those.
+func Ours(o *unstructured.Unstructured, img delivery.Image) bool {
+	return len(runningIn(o.Object, img)) > 0
+}
+
+// PodTemplate is the map with metadata and spec of a workload's pods, the
+// object's own; false for what runs no pods. A Pod is its own template.
+func PodTemplate(o *unstructured.Unstructured) (map[string]any, bool) { return template(o.Object) }
+
+// TemplateLabels are the labels that a workload's pods get.
+func TemplateLabels(o *unstructured.Unstructured) map[string]string {
+	t, _ := template(o.Object)
+	meta, _ := t["metadata"].(map[string]any)
+	return words(meta["labels"])
+}
+
+// Selects tells whether a Service sends requests to a workload's pods: both are
+// in one namespace, and the pods have every label that it asks for. A Service
+// without a selector selects nothing.
+func Selects(service, workload *unstructured.Unstructured) bool {
+	k := service.GroupVersionKind()
+	if k.Group != "" || k.Kind != "Service" || service.GetNamespace() != workload.GetNamespace() {
+		return false
+	}
+	spec, _ := service.Object["spec"].(map[string]any)
+	selector, has := words(spec["selector"]), TemplateLabels(workload)
+	for key, want := range selector {
+		if got, ok := has[key]; !ok || got != want {
+			return false
+		}
+	}
+	return len(selector) > 0
+}
+
+func words(v any) map[string]string {
+	m, _ := v.(map[string]any)
+	out := make(map[string]string, len(m))
+	for k, v := range m {
+		if s, ok := v.(string); ok {
+			out[k] = s
+		}
+	}
+	return out
+}

@@ -1,0 +1,118 @@
+package render
+
+import (
+	"encoding/base64"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Stamp is what a release's objects get when they are applied: it depends on the
+// place and the moment, so it is in no record.
+type Stamp struct {
+	Service     string
+	Environment delivery.Environment
+	Release     delivery.ReleaseID
+	Image       delivery.Image
+	Prefix      string        // "127.0.0.1:5000/" goes before images of the embedded registry; empty: they are pulled by their own name
+	Secrets     []port.Secret // by the objects' names; those without an entry stay empty
+}
+
+// Parse reads Rendered.Objects. Text that is not what Render wrote is
+// fault.Corrupt.
+func Parse(objects string) ([]*unstructured.Unstructured, error) {
+	var list []any
+	twice, err := kjson.UnmarshalStrict([]byte(objects), &list)
+	if err != nil || len(twice) > 0 {
+		return nil, corrupt("is not an array of objects")
+	}
+	out := make([]*unstructured.Unstructured, len(list))
+	for i, v := range list {
+		body, ok := v.(map[string]any)
+		o := object{body: body}
+		if !ok || o.text("apiVersion") == "" || o.text("kind") == "" || o.meta("name") == "" {
+			return nil, corrupt("has an object without a name")
+		}
+		out[i] = &unstructured.Unstructured{Object: body}
+	}
+	return out, nil
+}
+
+func corrupt(what string) error {
+	return fault.New(fault.Corrupt, "read the release's objects: the text %s", what).
+		Hint("the record was changed: deliver the commit anew")
+}
+
+// Apply gives copies of the objects with the stamp on them.
+func (s Stamp) Apply(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
+	out := make([]*unstructured.Unstructured, len(objects))
+	for i, o := range objects {
+		c := o.DeepCopy()
+		s.name(c.Object)
+		s.fill(c)
+		s.pods(c)
+		out[i] = c
+	}
+	return out
+}
+
+func (s Stamp) name(body map[string]any) {
+	meta := child(body, "metadata")
+	labels := child(meta, "labels")
+	labels[labelService], labels[labelEnvironment] = s.Service, string(s.Environment)
+	child(meta, "annotations")[annotationRelease] = string(s.Release)
+}
+
+func (s Stamp) fill(o *unstructured.Unstructured) {
+	if o.GroupVersionKind().Group != "" || o.GetKind() != "Secret" {
+		return
+	}
+	for _, secret := range s.Secrets {
+		if secret.Name != o.GetName() || len(secret.Data) == 0 {
+			continue
+		}
+		data := map[string]any{}
+		for k, v := range secret.Data {
+			data[k] = base64.StdEncoding.EncodeToString(v)
+		}
+		o.Object["data"] = data
+	}
+}
+
+// pods stamps the pod template, and names images as nodes find them. It comes to
+// know ours before the names change.
+func (s Stamp) pods(o *unstructured.Unstructured) {
+	for _, c := range runningIn(o.Object, s.Image) {
+		setEnv(c, map[string]string{"SLIPWAY_RELEASE": string(s.Release)})
+	}
+	if Ours(o, s.Image) {
+		t, _ := template(o.Object)
+		child(child(t, "metadata"), "labels")[labelRelease] = string(s.Release)
+	}
+	spec := podSpec(o.Object)
+	for _, c := range everyContainer(spec) {
+		s.pull(c, "image")
+	}
+	for _, v := range mapsIn(spec["volumes"]) {
+		if image, ok := v["image"].(map[string]any); ok {
+			s.pull(image, "reference")
+		}
+	}
+}
+
+// pull puts the registry before an image of the release's repository: the
+// service's and its model's are both there.
+func (s Stamp) pull(in map[string]any, field string) {
+	image, _ := in[field].(string)
+	if strings.HasPrefix(image, s.Image.Repository+"@") {
+		in[field] = s.Prefix + image
+	}
+}
+
+func deepCopy(m map[string]any) map[string]any { return runtime.DeepCopyJSON(m) }

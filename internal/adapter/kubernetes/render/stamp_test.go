@@ -1,0 +1,106 @@
+package render_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/render"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+func parsed(t testing.TB, r port.Rendered) []*unstructured.Unstructured {
+	t.Helper()
+	objects, err := render.Parse(r.Objects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
+}
+
+func find(t testing.TB, objects []*unstructured.Unstructured, kind, name string) *unstructured.Unstructured {
+	t.Helper()
+	for _, o := range objects {
+		if o.GetKind() == kind && strings.HasPrefix(o.GetName(), name) {
+			return o
+		}
+	}
+	t.Fatalf("there is no %s %s", kind, name)
+	return nil
+}
+
+func TestStamp(t *testing.T) {
+	m := sample(t, "plain", "k8s")
+	m.Delivery = delivery.ByVolume
+	r := mustRender(t, m)
+	before := parsed(t, r)
+	stamp := render.Stamp{Service: "retail-api", Environment: "prod", Release: "r-0123456789ab", Image: m.Image, Prefix: "127.0.0.1:5000/", Secrets: r.Secrets}
+	after := stamp.Apply(before)
+	if text, _ := json.Marshal(before); string(text) != r.Objects {
+		t.Error("the objects that were given changed")
+	}
+	for _, o := range after {
+		l := o.GetLabels()
+		if l["slipway.dev/service"] != "retail-api" || l["slipway.dev/environment"] != "prod" || o.GetAnnotations()["slipway.dev/release"] != "r-0123456789ab" {
+			t.Errorf("%s: %v %v", o.GetKind(), l, o.GetAnnotations())
+		}
+	}
+	text, _ := json.Marshal(find(t, after, "Deployment", "retail-api"))
+	for _, want := range []string{
+		`"image":"127.0.0.1:5000/retail-api@` + string(imageDigest), `"reference":"127.0.0.1:5000/retail-api@` + string(packDigest),
+		`{"name":"SLIPWAY_RELEASE","value":"r-0123456789ab"}`, `"slipway.dev/release":"r-0123456789ab","slipway.dev/service":"retail-api"`, `"image":"busybox:1.36"`,
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("there is no %s in %s", want, text)
+		}
+	}
+	if n := strings.Count(string(text), "SLIPWAY_RELEASE"); n != 1 {
+		t.Errorf("%d containers know the release, want the service's own", n)
+	}
+	secret := find(t, after, "Secret", "retail-secret-")
+	if got, _, _ := unstructured.NestedString(secret.Object, "data", "TOKEN"); got != "cGxhbnRlZC10b2tlbi0y" {
+		t.Errorf("TOKEN = %q", got)
+	}
+	stamp.Secrets = nil
+	if _, has := find(t, stamp.Apply(before), "Secret", "retail-secret-").Object["data"]; has {
+		t.Error("a Secret without values has data")
+	}
+	placed := delivery.Image{Repository: "127.0.0.1:5000/retail-api", Digest: imageDigest}
+	if d := find(t, after, "Deployment", ""); !render.Ours(d, placed) || render.Ours(d, m.Image) {
+		t.Error("the stamped Deployment is ours by its full name only")
+	}
+}
+
+func TestSelects(t *testing.T) {
+	objects := parsed(t, mustRender(t, sample(t, "plain", "k8s")))
+	service, workload := find(t, objects, "Service", "retail-api"), find(t, objects, "Deployment", "")
+	if !render.Selects(service, workload) || render.Selects(workload, service) {
+		t.Error("the Service selects its Deployment, and nothing the other way round")
+	}
+	for _, selector := range []map[string]any{{}, {"app": "other"}, {"app": "retail-api", "color": "blue"}} {
+		service.Object["spec"].(map[string]any)["selector"] = selector
+		if render.Selects(service, workload) {
+			t.Errorf("%v selects", selector)
+		}
+	}
+	service = find(t, parsed(t, mustRender(t, sample(t, "plain", "k8s"))), "Service", "retail-api")
+	service.SetNamespace("other")
+	if render.Selects(service, workload) {
+		t.Error("a Service selects in another namespace")
+	}
+	if _, ok := render.PodTemplate(service); ok {
+		t.Error("a Service has a pod template")
+	}
+}
+
+func TestParse(t *testing.T) {
+	for _, text := range []string{"", "{}", "[1]", "[{}]", `[{"apiVersion":"v1","kind":"Pod","metadata":{}}]`, `[{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","name":"b"}}]`, `[] []`} {
+		if _, err := render.Parse(text); !fault.Is(err, fault.Corrupt) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}

@@ -1,0 +1,1 @@
+{{ define "retail.name" }}{{ .Release.Name }}{{ end }}

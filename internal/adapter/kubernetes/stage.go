@@ -1,0 +1,327 @@
+package kubernetes
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// entry is one order at work.
+type entry struct {
+	t   *Target
+	c   *cluster
+	o   port.Order
+	b   *bundle
+	l   *lock
+	st  state
+	say func(string)
+}
+
+// begin connects, takes the environment's lock and looks around.
+func (t *Target) begin(ctx context.Context, o port.Order, say func(string)) (*entry, error) {
+	if say == nil {
+		say = func(string) {}
+	}
+	c, err := t.connected()
+	if err != nil {
+		return nil, err
+	}
+	e := &entry{t: t, c: c, o: o, say: say}
+	if e.l, err = t.hold(ctx, c, o, say); err != nil {
+		return nil, err
+	}
+	e.st, err = c.state(ctx, o.Service, o.Environment)
+	return e, err
+}
+
+// Stage starts the release's pods beside those that serve. Everything is tried
+// before anything is changed: what the cluster would refuse, it refuses then.
+func (t *Target) Stage(ctx context.Context, o port.Order, say func(string)) (string, error) {
+	e, err := t.begin(ctx, o, say)
+	if err != nil {
+		return "", err
+	}
+	if e.b, err = t.bundle(e.c, o); err != nil {
+		return "", err
+	}
+	if e.there(ctx) {
+		return e.address()
+	}
+	if err := e.rehearse(ctx); err != nil {
+		return "", err
+	}
+	if e.st.traffic == o.ID && (o.Strategy != delivery.BlueGreen || !e.st.braked(e.b)) {
+		if err := e.settleDown(ctx, e.b); err != nil { // it has the traffic: nothing is kept beside it
+			return "", err
+		}
+		return e.address()
+	}
+	if err := e.clear(ctx); err != nil {
+		return "", err
+	}
+	return e.start(ctx)
+}
+
+// start applies the release with the brake on and waits for its pods.
+func (e *entry) start(ctx context.Context) (string, error) {
+	w, err := e.c.watch(ctx, labelsOf(e.o.Service, e.o.Environment), podLabels(e.o.Service))
+	if err != nil {
+		return "", err
+	}
+	defer w.close()
+	surge := e.surge()
+	e.say("starting it beside what serves")
+	if err := e.apply(ctx, append(e.groundwork(), e.b.held(surge)...), true); err != nil {
+		return "", err
+	}
+	if err := e.t.await(ctx, e.c, w, e.awaited(surge), e.say); err != nil {
+		return "", err
+	}
+	return e.address()
+}
+
+// there tells that the pods are beside those that serve already: it was what
+// served before, and nobody has let go of it yet. Going back is instant then.
+func (e *entry) there(ctx context.Context) bool {
+	if e.st.traffic == "" || e.st.traffic == e.o.ID || e.st.beside() != e.st.traffic {
+		return false
+	}
+	ready, err := e.readyPods(ctx)
+	if err != nil {
+		return false
+	}
+	for _, d := range e.b.ours {
+		if int64(ready[d.GetName()]) < wanted(e.st.live[d.GetName()], d) {
+			return false
+		}
+	}
+	return true
+}
+
+// readyPods counts the release's ready pods by workload.
+func (e *entry) readyPods(ctx context.Context) (map[string]int, error) {
+	found, err := e.c.podsOf(ctx, e.o.Service, e.o.Environment)
+	if err != nil {
+		return nil, err
+	}
+	count := map[string]int{}
+	for _, pod := range found {
+		if releaseOf(pod) != e.o.ID || !podReady(pod) {
+			continue
+		}
+		for _, d := range e.b.ours {
+			if ownedBy(pod, d.GetName()) {
+				count[d.GetName()]++
+			}
+		}
+	}
+	return count, nil
+}
+
+// rehearse lets the API server try everything.
+func (e *entry) rehearse(ctx context.Context) error {
+	e.say("asking the cluster whether it would take it")
+	force := e.t.place.TakeOver || e.known(ctx)
+	objects, err := e.withSecrets(ctx, e.b.all)
+	if err != nil {
+		return err
+	}
+	if err := e.owned(ctx); err != nil {
+		return err
+	}
+	return e.c.applyAll(ctx, objects, manner{dry: true, force: force})
+}
+
+// known tells that the release was accepted here before: what it needs was ours
+// then, and going back to it must not stop at what somebody scaled by hand.
+func (e *entry) known(ctx context.Context) bool {
+	c, err := e.t.Read(ctx, e.o.Service, e.o.Environment)
+	if err != nil {
+		return false
+	}
+	for _, d := range c.Deployments {
+		if d.Release == e.o.ID && !d.ServingAt.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// owned refuses to take objects of another service or environment of Slipway's.
+func (e *entry) owned(ctx context.Context) error {
+	for _, o := range e.b.ours {
+		live, err := e.c.get(ctx, deployments(), o.GetNamespace(), o.GetName())
+		if err != nil {
+			return err
+		}
+		if live == nil {
+			continue
+		}
+		l := live.GetLabels()
+		if s, v := l[serviceLabel], l[environmentLabel]; s != "" && (s != e.o.Service || v != string(e.o.Environment)) {
+			return fault.New(fault.Conflict, "%s in %s belongs to service %s in environment %s", title(o), e.c.where, s, v).
+				Hint("give each environment a namespace of its own")
+		}
+	}
+	return nil
+}
+
+// clear makes sure that nothing but what serves, and this release, has pods: a
+// release that was left beside by an earlier run goes first, and one that was
+// given the traffic but never accepted is completed.
+func (e *entry) clear(ctx context.Context) error {
+	beside := e.st.beside()
+	if beside == "" || beside == e.o.ID || e.st.traffic == "" {
+		return nil
+	}
+	before, err := e.t.serving(ctx, e.c, e.st, e.o)
+	if err != nil {
+		return err
+	}
+	e.say("clearing away " + string(beside) + ", which was left beside what serves")
+	if err := e.apply(ctx, before.pinned(before.order.ID), true); err != nil {
+		return err
+	}
+	if err := e.settleDown(ctx, before); err != nil {
+		return err
+	}
+	e.st, err = e.c.state(ctx, e.o.Service, e.o.Environment)
+	return err
+}
+
+// settleDown takes the brake off a release and waits until it is alone.
+func (e *entry) settleDown(ctx context.Context, b *bundle) error {
+	w, err := e.c.watch(ctx, labelsOf(e.o.Service, e.o.Environment), podLabels(e.o.Service))
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	if err := e.apply(ctx, b.ours, true); err != nil {
+		return err
+	}
+	return e.t.await(ctx, e.c, w, e.completed(b), e.say)
+}
+
+// surge is how many of the release's pods there are to be, beside those that
+// serve.
+func (e *entry) surge() func(*unstructured.Unstructured) int64 {
+	return func(d *unstructured.Unstructured) int64 {
+		n := wanted(e.st.live[d.GetName()], d)
+		switch e.o.Strategy {
+		case delivery.BlueGreen:
+			return max(n, 1)
+		case delivery.Canary:
+			return 1
+		}
+		return surgeOf(d, n)
+	}
+}
+
+// groundwork is what new pods need and old ones do not notice: what has a name
+// of its own for each content, accounts, and whatever is not there yet.
+func (e *entry) groundwork() []*unstructured.Unstructured {
+	var out []*unstructured.Unstructured
+	for _, o := range e.b.rest {
+		switch o.GetKind() {
+		case "Namespace", "CustomResourceDefinition", "ConfigMap", "Secret", "ServiceAccount", "Role", "RoleBinding", "PersistentVolumeClaim":
+			out = append(out, o)
+		default:
+			if e.st.traffic == "" && !steering(o) {
+				out = append(out, o)
+			}
+		}
+	}
+	return out
+}
+
+// steering are the kinds that move users or replicas.
+func steering(o *unstructured.Unstructured) bool {
+	switch o.GetKind() {
+	case "Ingress", "HTTPRoute", "HorizontalPodAutoscaler", "PodDisruptionBudget":
+		return true
+	}
+	return false
+}
+
+// apply makes objects so under the lock.
+func (e *entry) apply(ctx context.Context, objects []*unstructured.Unstructured, force bool) error {
+	objects, err := e.withSecrets(ctx, objects)
+	if err != nil {
+		return err
+	}
+	bounded, cancel, err := e.l.guard(ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	if err := e.c.applyAll(bounded, objects, manner{force: force}); err != nil {
+		if lost := e.l.check(); lost != nil && ctx.Err() == nil {
+			return lost
+		}
+		return err
+	}
+	return nil
+}
+
+// withSecrets leaves out Secrets whose values nobody handed to us, and makes sure
+// that they are in the cluster: their names are those of their content.
+func (e *entry) withSecrets(ctx context.Context, objects []*unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
+	var out []*unstructured.Unstructured
+	for _, o := range objects {
+		_, has := o.Object["data"]
+		if o.GetKind() != "Secret" || has || o.GetAnnotations()["slipway.dev/keys"] == "" {
+			out = append(out, o)
+			continue
+		}
+		live, err := e.c.get(ctx, secrets(), o.GetNamespace(), o.GetName())
+		if err != nil {
+			return nil, err
+		}
+		if live == nil {
+			return nil, fault.New(fault.NotFound, "bring in %s: its Secret %s is gone from %s, and no record has its values", e.o.ID, o.GetName(), e.c.where).
+				Hint("deliver the commit anew: `slipway run --env %s`", e.o.Environment)
+		}
+	}
+	return out, nil
+}
+
+func (e *entry) awaited(surge func(*unstructured.Unstructured) int64) awaited {
+	a := awaited{release: e.o.ID, held: true, want: map[string]int{}}
+	for _, d := range e.b.ours {
+		n, live := wanted(e.st.live[d.GetName()], d), e.st.live[d.GetName()]
+		if live != nil && templateOf(live) != e.o.ID || e.st.traffic != "" && e.st.traffic != e.o.ID && live != nil {
+			n = min(n, surge(d))
+		}
+		a.want[d.GetName()] = int(n)
+		a.names = append(a.names, d.GetName())
+	}
+	return a
+}
+
+// completed is a release that is alone, with all its pods.
+func (e *entry) completed(b *bundle) awaited {
+	a := awaited{release: b.order.ID, want: map[string]int{}}
+	for _, d := range b.ours {
+		a.want[d.GetName()] = int(wanted(e.st.live[d.GetName()], d))
+		a.names = append(a.names, d.GetName())
+	}
+	a.also = func(s seen) string {
+		for _, pod := range s.pods {
+			if releaseOf(pod) != b.order.ID && pod.DeletionTimestamp == nil {
+				return fmt.Sprintf("pod %s of %s has still to go", pod.Name, releaseOf(pod))
+			}
+		}
+		return ""
+	}
+	return a
+}
+
+// address is where only this release answers.
+func (e *entry) address() (string, error) {
+	return e.t.forwardTo(e.c, e.o.Service, e.o.Environment, e.o.ID, e.b.entries)
+}

@@ -1,0 +1,93 @@
+package app
+
+import (
+	"context"
+	"slices"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// adopt takes over what the target's own history of the environment has and our
+// records lack: another machine delivered there, or ours are new. So a rollback
+// works from anywhere, and nobody plans against a past that is over.
+func (s *session) adopt(ctx context.Context, env delivery.Environment) error {
+	target, err := s.target(env)
+	if err != nil {
+		return err
+	}
+	keeper, ok := target.(port.Chronicler)
+	if !ok {
+		return nil
+	}
+	told, err := keeper.Read(ctx, s.project.Service, env)
+	if err != nil || len(told.Deployments) == 0 {
+		return err
+	}
+	ours, err := s.parts.Store.History(ctx, env, 0)
+	if err != nil {
+		return err
+	}
+	serving, _, err := s.parts.Store.Serving(ctx, env)
+	if err != nil {
+		return err
+	}
+	for _, d := range slices.Backward(told.Deployments) { // the oldest first
+		known := slices.ContainsFunc(ours, func(o delivery.Deployment) bool { return o.Run == d.Run && o.Release == d.Release })
+		if known || d.State == delivery.Deploying || d.StartedAt.Before(serving.ServingAt) {
+			continue // what is under way is its own run's business
+		}
+		if err := s.adoptOne(ctx, told, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *session) adoptOne(ctx context.Context, told port.Chapter, d delivery.Deployment) error {
+	i := slices.IndexFunc(told.Releases, func(r delivery.SavedRelease) bool { return r.ID == d.Release })
+	if i < 0 {
+		return nil // its record is told no more: it can't be gone back to either
+	}
+	r := told.Releases[i]
+	saved, err := s.parts.Store.SaveRelease(ctx, r.Run, r.Release)
+	if err != nil {
+		return err
+	}
+	if saved.ID != d.Release {
+		return fault.New(fault.Corrupt, "the record of %s beside %s is not of that release: it makes %s", d.Release, d.Environment, saved.ID).
+			Hint("somebody changed it: compare with `slipway releases show %s` on the machine that delivered it", d.Release)
+	}
+	if q := r.Quarantined; q != nil {
+		if err := s.parts.Store.Quarantine(ctx, *q); err != nil {
+			return err
+		}
+	}
+	begun, err := s.parts.Store.Begin(ctx, d)
+	if err != nil {
+		return err
+	}
+	s.tellAdopted(d)
+	if !d.ServingAt.IsZero() {
+		if err := s.parts.Store.Accept(ctx, begun.ID, d.ServingAt); err != nil {
+			return err
+		}
+	}
+	switch d.State {
+	case delivery.RolledBack, delivery.Cancelled, delivery.Stuck, delivery.Removed:
+		return s.parts.Store.End(ctx, begun.ID, d.State, d.Reason, d.EndedAt)
+	}
+	return nil
+}
+
+func (s *session) tellAdopted(d delivery.Deployment) {
+	if s.engine == nil || s.engine.Sink == nil {
+		return
+	}
+	s.engine.Sink.Emit(event.Event{
+		Time: s.app.Clock(), Kind: event.Notice, Environment: d.Environment, Release: d.Release,
+		Text: "read in " + string(d.Environment) + ": run " + string(d.Run) + " by " + d.By + " brought " + string(d.Release) + " there",
+	})
+}

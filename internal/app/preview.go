@@ -1,0 +1,119 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/probe"
+)
+
+// Stand-ins for what does not exist before the run, and what people see instead.
+const (
+	noDigest  = delivery.Digest("sha256:0000000000000000000000000000000000000000000000000000000000000000")
+	noRelease = delivery.ReleaseID("r-000000000000")
+)
+
+// preview tells what the plan's release would change in its place. A target that
+// can't tell changes nothing that anybody could show.
+func (s *session) preview(ctx context.Context, p plan.Plan) ([]port.Change, error) {
+	for _, spec := range p.Steps {
+		if spec.Kind != step.Deploy {
+			continue
+		}
+		w, err := step.Options[step.DeployWith](step.Request{Spec: spec})
+		if err != nil {
+			return nil, err
+		}
+		target, err := probe.Targets(s.parts.Targets).Find(w.Target, w.Place)
+		if err != nil {
+			return nil, err
+		}
+		differ, can := target.(port.Differ)
+		renderer, renders := target.(port.Renderer)
+		if !can || !renders {
+			return nil, nil
+		}
+		o := port.Order{Service: p.Service, Environment: p.Environment, ID: noRelease, Strategy: w.Strategy}
+		if err := s.imagine(ctx, p, w, renderer, &o); err != nil {
+			return nil, err
+		}
+		changes, err := differ.Diff(ctx, o)
+		for i := range changes {
+			changes[i].Diff = spoken(changes[i].Diff)
+		}
+		return changes, err
+	}
+	return nil, nil
+}
+
+func spoken(diff string) string {
+	return strings.NewReplacer(string(noDigest), "(made by this run)", string(noRelease), "(this release)").Replace(diff)
+}
+
+// imagine makes the order for a release that is not made yet, or takes the one
+// that is there.
+func (s *session) imagine(ctx context.Context, p plan.Plan, w step.DeployWith, renderer port.Renderer, o *port.Order) error {
+	if w.Release != "" {
+		saved, err := s.parts.Store.Release(ctx, w.Release)
+		o.ID, o.Release = saved.ID, saved.Release
+		return err
+	}
+	m := port.Manifests{
+		Service: p.Service, Paths: w.Manifests, Values: w.Values, Workload: w.Workload, Model: w.Model, Delivery: w.Deliver,
+		Image: delivery.Image{Repository: s.project.Image.Repository, Digest: s.built(ctx, p)},
+	}
+	if m.Model == nil && s.project.Model != nil {
+		m.Model = &delivery.ModelRef{Group: s.project.Model.Group, Version: 1, Digest: noDigest}
+	}
+	if m.Model != nil && w.Deliver != delivery.ByEnv {
+		m.ModelImage = delivery.Image{Repository: m.Image.Repository, Digest: noDigest}
+	}
+	if len(w.Manifests) > 0 {
+		dir, err := os.MkdirTemp("", "slipway-plan-")
+		if err != nil {
+			return fmt.Errorf("make room for the manifests: %w", err)
+		}
+		defer os.RemoveAll(dir)
+		if err := s.parts.Source.Checkout(ctx, p.Commit.Tree, dir); err != nil {
+			return err
+		}
+		m.Dir = dir
+	}
+	out, err := renderer.Render(ctx, m)
+	if err != nil {
+		return err
+	}
+	o.Secrets = out.Secrets
+	o.Release = delivery.Release{
+		Service: p.Service, Image: m.Image, Model: m.Model, Workload: w.Workload, Objects: out.Objects,
+		Manifests: delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(out.Objects)))),
+	}
+	return nil
+}
+
+// built is the image's digest when the cache has it.
+func (s *session) built(ctx context.Context, p plan.Plan) delivery.Digest {
+	recall := s.recall(ctx)
+	for _, spec := range p.Steps {
+		if spec.Kind != step.Build || spec.Action != step.Cached {
+			continue
+		}
+		res, ok := recall(spec, nil)
+		if !ok {
+			continue
+		}
+		given := map[string]json.RawMessage{spec.Name: res.Output}
+		if b, ok, err := step.Decode[step.Built](given, spec.Name); ok && err == nil && b.Digest.Valid() {
+			return b.Digest
+		}
+	}
+	return noDigest
+}

@@ -1,0 +1,63 @@
+package plan
+
+import (
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// Names of targets, as plans keep them.
+const (
+	LocalTarget      = "local"
+	KubernetesTarget = "kubernetes"
+)
+
+// TargetOf is where an environment is: the target's name, and the place that it
+// is to be bound to.
+func TargetOf(e config.Environment) (string, delivery.Place) {
+	k := e.Target.Kubernetes
+	if k == nil {
+		return LocalTarget, delivery.Place{}
+	}
+	return KubernetesTarget, delivery.Place{
+		Kubeconfig: k.Kubeconfig, Context: k.Context, Namespace: k.Namespace, Registry: k.Registry, TakeOver: k.TakeOver,
+	}
+}
+
+// cluster adds what only a cluster needs.
+func (m *maker) cluster(with *step.DeployWith, k config.Kubernetes) {
+	d := m.project.Deploy
+	with.Target, with.Place = TargetOf(config.Environment{Target: config.Target{Kubernetes: &k}})
+	with.Manifests, with.Values, with.Strategy = d.Manifests, d.Values, d.Strategy
+	if m.project.Model != nil {
+		with.Deliver = m.project.Model.Deliver
+	}
+	if d.Canary != nil {
+		with.Canary = canary(*d.Canary)
+	}
+}
+
+func canary(c config.Canary) *step.CanaryWith {
+	out := &step.CanaryWith{
+		MinRequests: int64(c.MinRequests), NoTraffic: c.NoTraffic,
+		ErrorMargin: c.ErrorMargin, LatencyMargin: c.LatencyMargin, Prometheus: c.Prometheus,
+	}
+	for _, s := range c.Steps {
+		out.Steps = append(out.Steps, step.CanaryStep{Weight: s.Weight, Bake: s.Bake})
+	}
+	for _, q := range c.Queries {
+		out.Queries = append(out.Queries, step.QueryWith{Name: q.Name, Query: q.Query, Min: q.Min, Max: q.Max})
+	}
+	return out
+}
+
+// bakes is how long the canary's steps take together.
+func bakes(with step.DeployWith) delivery.Duration {
+	var all delivery.Duration
+	if with.Canary != nil {
+		for _, s := range with.Canary.Steps {
+			all += s.Bake
+		}
+	}
+	return all
+}

@@ -1,0 +1,60 @@
+package deploy
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// render adds the objects that the release is made of, for a target that has
+// some, and returns the values of their Secrets.
+func (s Step) render(ctx context.Context, r step.Request, w step.DeployWith, t port.Target, rel *delivery.Release) ([]port.Secret, error) {
+	renderer, ok := t.(port.Renderer)
+	if !ok {
+		return nil, nil
+	}
+	m := port.Manifests{
+		Service: r.Service, Paths: w.Manifests, Values: w.Values, Image: rel.Image,
+		Workload: rel.Workload, Model: rel.Model, Delivery: w.Deliver,
+	}
+	var err error
+	if len(w.Manifests) > 0 {
+		if m.Dir, err = r.Checkout(ctx); err != nil {
+			return nil, fmt.Errorf("check out the manifests: %w", err)
+		}
+	}
+	if m.ModelImage, err = s.pack(ctx, r, w, *rel); err != nil {
+		return nil, err
+	}
+	out, err := renderer.Render(ctx, m)
+	if err != nil {
+		return nil, fmt.Errorf("render the manifests: %w", err)
+	}
+	for _, note := range out.Notes {
+		r.Logf("%s", note)
+	}
+	rel.Objects = out.Objects
+	rel.Manifests = delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(out.Objects))))
+	return out.Secrets, nil
+}
+
+// pack puts the model beside the image, where it is not the service that loads it.
+func (s Step) pack(ctx context.Context, r step.Request, w step.DeployWith, rel delivery.Release) (delivery.Image, error) {
+	if rel.Model == nil || w.Deliver == delivery.ByEnv {
+		return delivery.Image{}, nil
+	}
+	if s.ModelImages == nil {
+		return delivery.Image{}, fault.New(fault.Internal, "pack model %s: there is nobody to do it", rel.Model)
+	}
+	r.Progress("packing model %s", rel.Model)
+	img, err := s.ModelImages.Pack(ctx, *rel.Model, rel.Image.Repository)
+	if err != nil {
+		return img, fmt.Errorf("pack model %s: %w", rel.Model, err)
+	}
+	return img, nil
+}

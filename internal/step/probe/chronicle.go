@@ -1,0 +1,61 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// How much of an environment's history is kept beside what serves there: enough
+// to see how it came to be, and to go back more than once.
+const (
+	toldDeployments = 10
+	toldGood        = 3 // that were accepted, however long ago
+)
+
+// Records are what a history is told from.
+type Records struct {
+	Deployments port.Deployments
+	Releases    port.Releases
+}
+
+// Tell writes the environment's history to a target that keeps one. It is called
+// before something changes, and once it has.
+func (rec Records) Tell(ctx context.Context, t port.Target, service string, env delivery.Environment) error {
+	keeper, ok := t.(port.Chronicler)
+	if !ok {
+		return nil
+	}
+	c := port.Chapter{Service: service, Environment: env}
+	history, err := rec.Deployments.History(ctx, env, 0)
+	if err != nil {
+		return fmt.Errorf("read the history of %s: %w", env, err)
+	}
+	good := 0
+	told := map[delivery.ReleaseID]bool{}
+	for i, d := range history {
+		accepted := !d.ServingAt.IsZero()
+		if i >= toldDeployments && (!accepted || good >= toldGood) {
+			continue
+		}
+		if accepted {
+			good++
+		}
+		c.Deployments = append(c.Deployments, d)
+		if told[d.Release] {
+			continue
+		}
+		told[d.Release] = true
+		rel, err := rec.Releases.Release(ctx, d.Release)
+		if err != nil {
+			return fmt.Errorf("read release %s: %w", d.Release, err)
+		}
+		c.Releases = append(c.Releases, rel)
+	}
+	if err := keeper.Write(ctx, c); err != nil {
+		return fmt.Errorf("write the history of %s beside it: %w", env, err)
+	}
+	return nil
+}
