@@ -14,7 +14,12 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "SLIPWAY_BIN=%q names no program by its absolute path: use `make e2e`\n", binary())
 		os.Exit(2)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := stopCluster(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // binary is the program under test.

@@ -100,14 +100,19 @@ func ingressAddress(i networkingv1.Ingress) []candidate {
 	return out
 }
 
+// reachable asks more than once: a node takes a moment to open a new port.
 func reachable(ctx context.Context, host string) bool {
-	d := net.Dialer{Timeout: reachTime}
-	conn, err := d.DialContext(ctx, "tcp", host)
-	if err != nil {
-		return false
-	}
-	conn.Close()
-	return true
+	ctx, cancel := context.WithTimeout(ctx, reachTime)
+	defer cancel()
+	var d net.Dialer
+	return poll(ctx, func() (bool, error) {
+		conn, err := d.DialContext(ctx, "tcp", host)
+		if err != nil {
+			return false, nil
+		}
+		conn.Close()
+		return true, nil
+	}) == nil
 }
 
 // targetPort is the port of a pod's container that a Service's first port means.

@@ -150,7 +150,10 @@ func configMaps() kind  { return known("", "v1", "configmaps") }
 func secrets() kind     { return known("", "v1", "secrets") }
 func leases() kind      { return known("coordination.k8s.io", "v1", "leases") }
 func scalers() kind     { return known("autoscaling", "v2", "horizontalpodautoscalers") }
-func ingresses() kind   { return known("networking.k8s.io", "v1", "ingresses") }
+func endpointSlices() kind {
+	return known("discovery.k8s.io", "v1", "endpointslices")
+}
+func ingresses() kind { return known("networking.k8s.io", "v1", "ingresses") }
 
 // common are the kinds that most releases are made of, so that most deploys need
 // no discovery.

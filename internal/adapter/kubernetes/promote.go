@@ -3,7 +3,10 @@ package kubernetes
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
+	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -41,14 +44,20 @@ func (e *entry) takeOver(ctx context.Context, back bool) error {
 	if err := e.apply(ctx, e.b.rest, true); err != nil {
 		return err
 	}
-	atOnce := back || e.st.traffic == "" || e.o.Strategy == delivery.BlueGreen
-	if atOnce {
+	ready, err := e.ready(ctx)
+	if err != nil {
+		return err
+	}
+	if ready {
 		e.say("switching the traffic")
 		if err := e.point(ctx, e.o.ID); err != nil {
 			return err
 		}
 		if e.o.Strategy == delivery.BlueGreen && !back && e.st.braked(e.b) {
 			return nil // those before stay until it has been accepted
+		}
+		if err := e.heard(ctx); err != nil {
+			return err
 		}
 		return e.settleDown(ctx, e.b)
 	}
@@ -60,6 +69,80 @@ func (e *entry) takeOver(ctx context.Context, back bool) error {
 		return err
 	}
 	return e.point(ctx, e.o.ID)
+}
+
+// ready tells that all pods of the release can take requests already, so that
+// those before need not help out.
+func (e *entry) ready(ctx context.Context) (bool, error) {
+	count, err := e.readyPods(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, d := range e.b.ours {
+		if int64(count[d.GetName()]) < wanted(e.st.live[d.GetName()], d) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// spreads is how long the nodes may take to hear of a switch, once it is in the
+// cluster's own books.
+const spreads = time.Second
+
+// heard waits until nobody is sent to other releases any more: their pods can end
+// then without a request on its way to them.
+func (e *entry) heard(ctx context.Context) error {
+	if e.st.traffic == "" || e.st.traffic == e.o.ID {
+		return nil
+	}
+	others := map[string]bool{}
+	found, err := e.c.podsOf(ctx, e.o.Service, e.o.Environment)
+	if err != nil {
+		return err
+	}
+	for _, pod := range found {
+		others[pod.Name] = releaseOf(pod) != e.o.ID
+	}
+	err = poll(ctx, func() (bool, error) {
+		for _, s := range e.b.entries {
+			sent, err := e.c.endpoints(ctx, s.GetName())
+			if err != nil || slices.ContainsFunc(sent, func(pod string) bool { return others[pod] }) {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(spreads):
+		return nil
+	}
+}
+
+// endpoints are the pods to which a Service sends requests.
+func (c *cluster) endpoints(ctx context.Context, service string) ([]string, error) {
+	found, err := c.list(ctx, endpointSlices(), discoveryv1.LabelServiceName+"="+service)
+	if err != nil {
+		return nil, err
+	}
+	all, err := typed[discoveryv1.EndpointSlice](found)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, s := range all {
+		for _, e := range s.Endpoints {
+			if e.TargetRef != nil {
+				names = append(names, e.TargetRef.Name)
+			}
+		}
+	}
+	return names, nil
 }
 
 // point makes the Services select the release's pods only; an empty id: those of

@@ -103,11 +103,6 @@ func (e *entry) enter(ctx context.Context) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	// After a crash it may have the traffic for long; else from now on.
-	since := e.Clock.Now()
-	if e.seen.Release == e.rel.ID && !d.StartedAt.IsZero() {
-		since = d.StartedAt
-	}
 	obs, answers, err := probe.Probe{Prober: e.Prober, Clock: e.Clock}.Enter(ctx, e.r, e.target, e.order, e.want, e.taste())
 	if ctx.Err() != nil {
 		return step.Result{}, context.Cause(ctx)
@@ -117,6 +112,11 @@ func (e *entry) enter(ctx context.Context) (step.Result, error) {
 		res.Answers = answers
 		res.Output, err = json.Marshal(step.Deployed{Release: e.rel.ID, Deployment: d.ID})
 		return res, err
+	}
+	// After a crash it may have the traffic for long; else from now on.
+	since := e.Clock.Now()
+	if e.seen.Release == e.rel.ID && !d.StartedAt.IsZero() {
+		since = d.StartedAt
 	}
 	e.r.Moved(e.rel.ID, "%s has the traffic of %s, and is being verified", e.rel.ID, e.r.Environment)
 	for _, note := range obs.Notes {

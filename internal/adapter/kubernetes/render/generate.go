@@ -27,6 +27,8 @@ func deployment(m port.Manifests) map[string]any {
 		"spec": map[string]any{
 			"replicas": int64(max(1, m.Workload.Replicas)),
 			"selector": map[string]any{"matchLabels": deepCopy(mine)},
+			// All at once: then those before get no request any more when they end.
+			"strategy": map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"maxSurge": "100%", "maxUnavailable": int64(0)}},
 			"template": map[string]any{
 				"metadata": map[string]any{"labels": deepCopy(mine)},
 				"spec": map[string]any{
@@ -48,8 +50,9 @@ func container(m port.Manifests) map[string]any {
 		"env":             []any{map[string]any{"name": "PORT", "value": "8000"}},
 		"volumeMounts":    []any{map[string]any{"name": "tmp", "mountPath": "/tmp"}},
 		"securityContext": confined(nil),
-		// A service may load its model at the start, so it has two minutes for it.
-		"startupProbe":   probe(ready(w), 2, 60),
+		// A service may load its model before it listens, so it has two minutes for
+		// it. One that listens and is not ready is judged sooner.
+		"startupProbe":   probe("", 1, 120),
 		"readinessProbe": probe(ready(w), 2, 2),
 		// A slow service is not a dead one: half a minute without an answer is.
 		"livenessProbe": probe(w.Health, 10, 3),

@@ -1,0 +1,133 @@
+package cluster
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+)
+
+// The version that the components say they are; go.mod of the module has the code.
+const version, versionMajor, versionMinor = "v1.36.3", "1", "36"
+
+// Build makes the Kubernetes binary and the pause program when they are missing or
+// made from other sources, and returns the binary's path. The first time takes
+// several minutes; it logs when it has work to do.
+func Build(ctx context.Context, c Config) (string, error) {
+	module, err := findModule()
+	if err != nil {
+		return prebuilt(c.Binary, err)
+	}
+	binary := c.Binary
+	if binary == "" {
+		binary = filepath.Join(module, "..", "..", "..", "bin", "kubernetes")
+	}
+	if binary, err = filepath.Abs(binary); err != nil {
+		return "", fmt.Errorf("find the Kubernetes binary: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(binary), 0o755); err != nil {
+		return "", fmt.Errorf("make the folder of the Kubernetes binary: %w", err)
+	}
+	unlock, err := lock(ctx, binary+".lock", func() { say(c.Log, "somebody else builds %s: waiting", binary) })
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	stamp := "-X k8s.io/component-base/version."
+	flags := "-s -w " + stamp + "gitVersion=" + version + " " + stamp + "gitMajor=" + versionMajor + " " + stamp + "gitMinor=" + versionMinor + " " + stamp + "gitTreeState=clean"
+	for _, t := range []target{{pausePath(binary), "./pause", "-s -w"}, {binary, ".", flags}} {
+		if err := t.build(ctx, module, c); err != nil {
+			return "", err
+		}
+	}
+	return binary, nil
+}
+
+// pausePath is where the pause program is kept: beside the binary.
+func pausePath(binary string) string { return binary + "-pause" }
+
+// findModule looks for the sources from the working folder upwards.
+func findModule() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the working folder: %w", err)
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		module := filepath.Join(at, "e2e", "cluster", "kubernetes")
+		if _, err := os.Stat(filepath.Join(module, "go.mod")); err == nil {
+			return module, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("find e2e/cluster/kubernetes at or above %s: %w", dir, fs.ErrNotExist)
+		}
+	}
+}
+
+// prebuilt takes a binary for which there are no sources here.
+func prebuilt(binary string, noSources error) (string, error) {
+	if binary == "" {
+		return "", noSources
+	}
+	for _, path := range []string{binary, pausePath(binary)} {
+		if _, err := os.Stat(path); err != nil {
+			return "", errors.Join(fmt.Errorf("find the Kubernetes binary: %w", err), noSources)
+		}
+	}
+	return filepath.Abs(binary)
+}
+
+// target is a program to build: where it goes, its package and linker flags.
+type target struct{ path, pkg, flags string }
+
+// build runs Go unless what is there was made from the same sources. A digest tells,
+// not the files' times: a fresh clone with a restored cache has younger sources.
+func (t target) build(ctx context.Context, module string, c Config) error {
+	want, err := t.digest(module)
+	if err != nil {
+		return err
+	}
+	have, _ := os.ReadFile(t.path + ".digest")
+	if _, err := os.Stat(t.path); err == nil && string(have) == want {
+		return nil
+	}
+	say(c.Log, "building %s (the first time takes several minutes)", t.path)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", t.flags, "-o", t.path+".new", t.pkg)
+	cmd.Dir, cmd.Env = module, append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w: %s", t.path, err, strings.TrimSpace(string(out)))
+	}
+	if err := os.Rename(t.path+".new", t.path); err != nil {
+		return fmt.Errorf("build %s: %w", t.path, err)
+	}
+	if err := os.WriteFile(t.path+".digest", []byte(want), 0o644); err != nil {
+		return fmt.Errorf("build %s: %w", t.path, err)
+	}
+	return nil
+}
+
+// digest names what the program is made from.
+func (t target) digest(module string) (string, error) {
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%s\n%s\n%s\n", t.flags, runtime.GOOS, runtime.GOARCH)
+	sources, err := filepath.Glob(filepath.Join(module, t.pkg, "*.go"))
+	if err != nil {
+		return "", fmt.Errorf("list the sources in %s: %w", module, err)
+	}
+	for _, path := range append(sources, filepath.Join(module, "go.mod"), filepath.Join(module, "go.sum")) {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return "", fmt.Errorf("read the sources: %w", err)
+		}
+		fmt.Fprintf(sum, "%s %d\n%s", filepath.Base(path), len(content), content)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}

@@ -1,0 +1,130 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// cgroup is the kubelet's root in every hierarchy: ours alone, so that it can be
+// removed without a look at anybody else's.
+const cgroup = "/slipway-cluster"
+
+const cgroupMount = "/sys/fs/cgroup"
+
+// hierarchies are the mount points: one in version 2, one for each controller in
+// version 1 and in the hybrid layout.
+func hierarchies() ([]string, error) {
+	if _, err := os.Stat(filepath.Join(cgroupMount, "cgroup.controllers")); err == nil {
+		return []string{cgroupMount}, nil
+	}
+	entries, err := os.ReadDir(cgroupMount)
+	if err != nil {
+		return nil, fmt.Errorf("list the cgroup hierarchies: %w", err)
+	}
+	var dirs []string
+	for _, e := range entries {
+		if e.IsDir() { // links are second names: cpu -> cpu,cpuacct
+			dirs = append(dirs, filepath.Join(cgroupMount, e.Name()))
+		}
+	}
+	return dirs, nil
+}
+
+// makeCgroups makes the kubelet's root, with every controller that there is.
+func makeCgroups() error {
+	dirs, err := hierarchies()
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		if err := os.Mkdir(dir+cgroup, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("make the cgroup: %w", err)
+		}
+		if dir == cgroupMount {
+			err = delegate(dir)
+		} else {
+			err = inherit(dir)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// delegate lets the new cgroup have the controllers (version 2).
+func delegate(dir string) error {
+	have, err := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
+	if err != nil {
+		return fmt.Errorf("list the cgroup controllers: %w", err)
+	}
+	for _, name := range strings.Fields(string(have)) {
+		// A controller that can't be had here is one that the kubelet will name.
+		_ = os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+name), 0o644)
+	}
+	return nil
+}
+
+// inherit copies what a cpuset needs before a process may enter it (version 1).
+func inherit(dir string) error {
+	for _, name := range []string{"cpuset.cpus", "cpuset.mems"} {
+		value, err := os.ReadFile(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir+cgroup, name), value, 0o644)
+		}
+		if err != nil {
+			return fmt.Errorf("set up the cgroup: %w", err)
+		}
+	}
+	return nil
+}
+
+// removeCgroups removes the kubelet's root with all below it. The kernel lets go of
+// a cgroup only some time after its last process.
+func removeCgroups(patience time.Duration) error {
+	dirs, err := hierarchies()
+	if err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(poll) {
+		err = nil
+		for _, dir := range dirs {
+			err = errors.Join(err, removeCgroup(dir+cgroup))
+		}
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+// removeCgroup removes the deepest ones first. The files in them can't be removed,
+// and need not be.
+func removeCgroup(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("remove the cgroup: %w", err)
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			err = errors.Join(err, removeCgroup(filepath.Join(dir, e.Name())))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the cgroup: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+// Command cluster gives a person the Kubernetes that the tests use: `cluster up`
+// starts one and keeps it until Ctrl-C; `cluster build` only builds its binary.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/slipway-cd/slipway/e2e/cluster"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	flags := flag.NewFlagSet("cluster", flag.ContinueOnError)
+	dir := flags.String("dir", "", "folder for all state; its logs stay (default: a temporary one)")
+	binary := flags.String("binary", "", "the Kubernetes binary (default: bin/kubernetes of the repository)")
+	flags.Usage = func() {
+		fmt.Fprintln(os.Stderr, "usage: cluster up | build [--dir DIR] [--binary FILE]")
+		flags.PrintDefaults()
+	}
+	verb := ""
+	if len(os.Args) > 1 {
+		verb = os.Args[1]
+		if flags.Parse(os.Args[2:]) != nil {
+			os.Exit(2)
+		}
+	}
+	config := cluster.Config{Dir: *dir, Binary: *binary, Log: os.Stderr}
+	var err error
+	switch verb {
+	case "up":
+		err = up(ctx, config)
+	case "build":
+		err = build(ctx, config)
+	default:
+		flags.Usage()
+		os.Exit(2)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cluster:", err)
+		os.Exit(1)
+	}
+}
+
+// up keeps a cluster until it is told to stop.
+func up(ctx context.Context, config cluster.Config) error {
+	c, err := cluster.Start(ctx, config)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("export KUBECONFIG=%s\n", c.Kubeconfig)
+	if words := c.Command("true").Args; len(words) > 2 { // nsenter --target PID ...
+		fmt.Printf("export %s=%s\n", cluster.NetworkVariable, words[2])
+	}
+	fmt.Fprintf(os.Stderr, "NodePorts answer at %s. Pods pull from 127.0.0.1 of the cluster's network; start a registry there:\n  %s\n", c.NodeIP, c.Command("slipway", "registry"))
+	fmt.Fprintln(os.Stderr, "Ctrl-C stops it.")
+	<-ctx.Done()
+	fmt.Fprintln(os.Stderr, "stopping")
+	return c.Stop()
+}

@@ -1,0 +1,150 @@
+package cluster
+
+import (
+	"archive/tar"
+	"bytes"
+	"embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"text/template"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// pauseImage is what containerd knows the pause image by. Nobody serves it.
+const pauseImage = "slipway.invalid/pause:1"
+
+//go:embed files
+var files embed.FS
+
+// hidden are folders that components use by a fixed name. In the room each is a
+// folder of the cluster's own.
+var hidden = []string{"/run", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers", "/var/log/pods"}
+
+// kernelSettings are what the kubelet insists on. In the room they are plain files
+// which hold that already, so it changes nothing on this machine.
+var kernelSettings = map[string]string{
+	"vm/overcommit_memory": "1", "vm/panic_on_oom": "0", "kernel/panic": "10", "kernel/panic_on_oops": "1",
+	"kernel/keys/root_maxkeys": "1000000", "kernel/keys/root_maxbytes": "25000000",
+}
+
+// mounts makes what the room hides, below dir, and returns pairs of what to mount
+// where, and the folders that this machine did not have. What is used in the room
+// can't be in a folder that it hides.
+func mounts(dir string, used ...string) (pairs, made []string, err error) {
+	for _, path := range hidden {
+		for _, u := range append(used, dir) {
+			if strings.HasPrefix(u, path+"/") {
+				return nil, made, fmt.Errorf("start a cluster: %s is below %s, which the cluster has for itself: %w", u, path, ErrUnsupported)
+			}
+		}
+		own := filepath.Join(dir, "hidden", path)
+		if err := os.MkdirAll(own, 0o755); err != nil {
+			return nil, made, fmt.Errorf("make the room's folders: %w", err)
+		}
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			if err := os.MkdirAll(path, 0o755); err != nil {
+				return nil, made, fmt.Errorf("make the room's folders: %w", err)
+			}
+			made = append(made, path)
+		}
+		pairs = append(pairs, own, path)
+	}
+	for name, value := range kernelSettings {
+		own, path := filepath.Join(dir, "hidden", "sys", name), filepath.Join("/proc/sys", name)
+		if _, err := os.Stat(path); err != nil {
+			continue // this kernel lacks it, and the kubelet knows
+		}
+		if err := errors.Join(os.MkdirAll(filepath.Dir(own), 0o755), os.WriteFile(own, []byte(value+"\n"), 0o644)); err != nil {
+			return nil, made, fmt.Errorf("make the room's kernel settings: %w", err)
+		}
+		pairs = append(pairs, own, path)
+	}
+	return pairs, made, nil
+}
+
+// writeConfig fills the components' files in, below dir.
+func writeConfig(dir string) error {
+	plugins, err := pluginFolder()
+	if err != nil {
+		return fmt.Errorf("find the CNI plugins: %w", err)
+	}
+	ca, err := os.ReadFile(filepath.Join(dir, "pki", "ca.crt"))
+	if err != nil {
+		return fmt.Errorf("read the certificate authority: %w", err)
+	}
+	all, err := template.ParseFS(files, "files/*")
+	if err != nil {
+		return fmt.Errorf("read the configuration files: %w", err)
+	}
+	facts := map[string]string{
+		"Dir": dir, "Socket": socket, "Pause": pauseImage, "CNI": plugins, "Pods": podNet, "Cgroup": cgroup,
+		"Node": nodeName, "NodeIP": nodeIP, "CA": base64.StdEncoding.EncodeToString(ca),
+	}
+	for _, t := range all.Templates() {
+		path := filepath.Join(dir, "config", t.Name())
+		if strings.HasSuffix(path, ".conflist") {
+			path = filepath.Join(dir, "config", "cni", t.Name()) // containerd reads the folder
+		}
+		var text bytes.Buffer
+		if err := t.Execute(&text, facts); err != nil {
+			return fmt.Errorf("fill %s in: %w", t.Name(), err)
+		}
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, text.Bytes(), 0o644)); err != nil {
+			return fmt.Errorf("write %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// writePauseImage packs the program as an image that containerd imports.
+func writePauseImage(program, path string) error {
+	content, err := os.ReadFile(program)
+	if err != nil {
+		return fmt.Errorf("read the pause program: %w", err)
+	}
+	var layer bytes.Buffer
+	w := tar.NewWriter(&layer)
+	if err := w.WriteHeader(&tar.Header{Name: "pause", Mode: 0o755, Size: int64(len(content))}); err != nil {
+		return fmt.Errorf("pack the pause image: %w", err)
+	}
+	if _, err := w.Write(content); err != nil {
+		return fmt.Errorf("pack the pause image: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return fmt.Errorf("pack the pause image: %w", err)
+	}
+	img, err := mutate.AppendLayers(empty.Image, static.NewLayer(layer.Bytes(), types.DockerUncompressedLayer))
+	if err != nil {
+		return fmt.Errorf("pack the pause image: %w", err)
+	}
+	config, err := img.ConfigFile()
+	if err != nil {
+		return fmt.Errorf("pack the pause image: %w", err)
+	}
+	config = config.DeepCopy()
+	config.OS, config.Architecture, config.Config = "linux", runtime.GOARCH, v1.Config{Entrypoint: []string{"/pause"}, User: "65535:65535"}
+	if img, err = mutate.ConfigFile(img, config); err != nil {
+		return fmt.Errorf("pack the pause image: %w", err)
+	}
+	tag, err := name.NewTag(pauseImage)
+	if err != nil {
+		return fmt.Errorf("pack the pause image: %w", err)
+	}
+	if err := tarball.WriteToFile(path, tag, img); err != nil {
+		return fmt.Errorf("pack the pause image: %w", err)
+	}
+	return nil
+}

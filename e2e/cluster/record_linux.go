@@ -1,0 +1,115 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// lockPath is locked by whoever has a cluster, and tells what is to be put back.
+const lockPath = "/run/slipway-cluster.lock"
+
+// tempPrefix starts the names of temporary folders; only such are removed as a
+// killed test's.
+const tempPrefix = "slipway-cluster-"
+
+// grace is how long the kernel may take to clear up behind killed processes.
+const grace = 10 * time.Second
+
+// record is what a cluster leaves on this machine, beside what the kernel clears up
+// by itself. It is written down before it is made.
+type record struct {
+	Dir       string   `json:"dir"`
+	Temporary bool     `json:"temporary"`
+	Made      []string `json:"made"` // folders that this machine did not have
+	Net       nsID     `json:"net"`
+}
+
+// claim waits until no other process has a cluster, and puts back what a killed one
+// left.
+func claim(ctx context.Context, log io.Writer) (*os.File, error) {
+	f, err := lockFile(ctx, lockPath, func() { say(log, "another process has a cluster on this machine: waiting until it stops") })
+	if err != nil {
+		return nil, err
+	}
+	if err := clearUp(f, log); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("clear up behind a cluster that was not stopped: %w", err)
+	}
+	return f, nil
+}
+
+// clearUp puts back what the file tells of, and empties it.
+func clearUp(f *os.File, log io.Writer) error {
+	content, err := io.ReadAll(f)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", lockPath, err)
+	}
+	if len(content) == 0 {
+		return nil
+	}
+	say(log, "clearing up behind a cluster that was not stopped")
+	var left record
+	if err := json.Unmarshal(content, &left); err != nil {
+		return fmt.Errorf("read %s: %w", lockPath, err)
+	}
+	if err := left.putBack(); err != nil {
+		return err
+	}
+	return f.Truncate(0)
+}
+
+// write keeps the record where the next cluster finds it.
+func (r record) write(f *os.File) error {
+	content, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("encode the record of the cluster: %w", err)
+	}
+	if err := f.Truncate(0); err != nil {
+		return fmt.Errorf("write %s: %w", lockPath, err)
+	}
+	if _, err := f.WriteAt(content, 0); err != nil {
+		return fmt.Errorf("write %s: %w", lockPath, err)
+	}
+	return nil
+}
+
+// putBack makes this machine as it was, once the room has ended. It may be called
+// again.
+func (r record) putBack() error {
+	err := errors.Join(unwire(r.Net, grace), removeCgroups(grace), r.removeState())
+	for _, dir := range r.Made {
+		if slices.Contains(hidden, dir) {
+			_ = os.Remove(dir) // stays if somebody else put something there meanwhile
+		}
+	}
+	return err
+}
+
+// removeState removes what the cluster wrote. In a folder that was given, the logs
+// stay.
+func (r record) removeState() error {
+	if r.Dir == "" {
+		return nil // it was given up before
+	}
+	if r.Temporary {
+		if !strings.HasPrefix(filepath.Base(r.Dir), tempPrefix) {
+			return nil
+		}
+		return os.RemoveAll(r.Dir)
+	}
+	var err error
+	for _, name := range ownFolders {
+		if name != "logs" {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(r.Dir, name)))
+		}
+	}
+	return err
+}

@@ -1,0 +1,69 @@
+package cluster
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Packages are the Debian packages that Start wants.
+const Packages = "containerd runc containernetworking-plugins iptables conntrack nftables ethtool socat iproute2 util-linux"
+
+// supported tells what this machine lacks for a cluster, if anything.
+func supported() error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("start a cluster: it needs root: %w", ErrUnsupported)
+	}
+	var missing []string
+	for _, name := range []string{"containerd", "containerd-shim-runc-v2", "ctr", "runc", "iptables", "conntrack", "nft", "ip", "nsenter"} {
+		if _, err := exec.LookPath(name); err != nil {
+			missing = append(missing, name)
+		}
+	}
+	if _, err := pluginFolder(); err != nil {
+		missing = append(missing, "the CNI plugins bridge, host-local, portmap and loopback")
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("start a cluster: missing %s (apt-get install --no-install-recommends %s): %w", strings.Join(missing, ", "), Packages, ErrUnsupported)
+	}
+	return nil
+}
+
+// pluginFolder is where the CNI plugins are, in Debian or elsewhere.
+func pluginFolder() (string, error) {
+	for _, dir := range []string{"/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"} {
+		found := 0
+		for _, name := range []string{"bridge", "host-local", "portmap", "loopback"} {
+			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+				found++
+			}
+		}
+		if found == 4 {
+			return dir, nil
+		}
+	}
+	return "", os.ErrNotExist
+}
+
+// freeAddresses makes sure that nothing on this machine has the cluster's addresses.
+func freeAddresses() error {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return fmt.Errorf("list this machine's addresses: %w", err)
+	}
+	for _, cidr := range []string{nodeNet, podNet, serviceNet} {
+		_, wanted, err := net.ParseCIDR(cidr)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", cidr, err)
+		}
+		for _, addr := range addrs {
+			if have, ok := addr.(*net.IPNet); ok && (wanted.Contains(have.IP) || have.Contains(wanted.IP)) {
+				return fmt.Errorf("start a cluster: this machine has %s, and the cluster wants %s: %w", have, cidr, ErrUnsupported)
+			}
+		}
+	}
+	return nil
+}

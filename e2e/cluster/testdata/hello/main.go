@@ -1,0 +1,22 @@
+// Command hello is what the test of the cluster runs in pods: it says who it is.
+package main
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+	"time"
+)
+
+func main() {
+	name, err := os.Hostname()
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Print("hello starts")
+	s := &http.Server{Addr: ":8080", ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "hello from %s\n", name)
+	})}
+	log.Fatal(s.ListenAndServe())
+}
