@@ -77,19 +77,31 @@ func inCluster(t *testing.T, p *project) *harbour {
 	h := &harbour{project: p, c: c, ns: fmt.Sprintf("e2e-%08x", rand.Uint32())}
 	h.registry = fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(20000))
 	h.kubectl("create", "namespace", h.ns)
-	t.Cleanup(func() {
-		if _, err := c.Kubectl(context.Background(), "delete", "namespace", h.ns, "--wait=false"); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(h.leave)
 	h.role()
-	h.edit("slipway.yaml", h.prod(), fmt.Sprintf("target: {kubernetes: {namespace: %s, registry: %q}}", h.ns, h.registry))
+	before, after := h.prod()
+	h.edit("slipway.yaml", before, after+fmt.Sprintf("target: {kubernetes: {namespace: %s, registry: %q}}", h.ns, h.registry))
 	h.serveRegistry()
 	return h
 }
 
-// prod is the target of prod in the project's file.
-func (h *harbour) prod() string {
+// leave takes the service down while its account still may, and then the
+// namespace. The project's own cleanup finds nothing to take down any more.
+func (h *harbour) leave() {
+	if len(h.said) > 0 {
+		h.down()
+	}
+	if err := os.Remove(filepath.Join(h.dir, "slipway.yaml")); err != nil {
+		h.t.Error(err)
+	}
+	if _, err := h.c.Kubectl(context.Background(), "delete", "namespace", h.ns, "--wait=false"); err != nil {
+		h.t.Error(err)
+	}
+}
+
+// prod is the project's line for prod up to its target's end, and up to its
+// target's beginning.
+func (h *harbour) prod() (whole, beginning string) {
 	h.t.Helper()
 	_, rest, _ := strings.Cut(h.read(h.dir+"/slipway.yaml"), "prod: {")
 	at := strings.Index(rest, "target: ")
@@ -97,7 +109,7 @@ func (h *harbour) prod() string {
 	if at < 0 || end < at {
 		h.t.Fatal("slipway.yaml has no target for prod")
 	}
-	return rest[at : end+2]
+	return "prod: {" + rest[:end+2], "prod: {" + rest[:at]
 }
 
 func (h *harbour) kubectl(args ...string) string {

@@ -24,8 +24,17 @@ type Order struct {
 type Observation struct {
 	Release  delivery.ReleaseID // what takes the traffic; empty: nothing
 	URL      string             // stable address of the service
+	AskAt    string             // where it can be asked from here while this process lives; empty: at URL
 	Replicas []Replica
 	Notes    []string // for people: "memory limit not enforced: ..."
+}
+
+// Address is where the service can be asked from here.
+func (o Observation) Address() string {
+	if o.AskAt != "" {
+		return o.AskAt
+	}
+	return o.URL
 }
 
 // Replica is one running copy.
@@ -75,7 +84,8 @@ type Traffic struct {
 // Meter is a target that sees the traffic.
 type Meter interface {
 	// Traffic sums up what the release got since then. No request is a Traffic
-	// with zero Requests, not an error.
+	// with zero Requests, not an error; a release whose requests nobody counts is
+	// fault.NotFound.
 	Traffic(ctx context.Context, service string, env delivery.Environment, id delivery.ReleaseID, since time.Time) (Traffic, error)
 }
 

@@ -17,11 +17,12 @@ import (
 
 // reachTime is how long an address may take to accept a connection before the
 // next one is tried: from where we are, not every one can be reached.
-const reachTime = time.Second
+const reachTime = 2 * time.Second
 
-// stable is the address of the service as users have it, as far as we can reach
-// it: Ingress, load balancer, node port, and else a way through the API server.
-func (t *Target) stable(ctx context.Context, c *cluster, service string, env delivery.Environment, s state, found []corev1.Pod) (url, note string, err error) {
+// stable is the address of the service as users have it: Ingress, load balancer,
+// node port, or its name in the cluster. When none can be reached from here, ask
+// is a way through the API server.
+func (t *Target) stable(ctx context.Context, c *cluster, service string, env delivery.Environment, s state, found []corev1.Pod) (url, ask string, err error) {
 	for _, svc := range s.entries {
 		var typed corev1.Service
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(svc.Object, &typed); err != nil {
@@ -32,17 +33,22 @@ func (t *Target) stable(ctx context.Context, c *cluster, service string, env del
 			return "", "", err
 		}
 		for _, at := range candidates {
+			if url == "" {
+				url = at.url
+			}
 			if reachable(ctx, at.host) {
 				return at.url, "", nil
 			}
-			note = fmt.Sprintf("%s can't be reached from here; asked through the API server instead", at.url)
+		}
+		if url == "" && len(typed.Spec.Ports) > 0 {
+			url = at("http", typed.Name+"."+typed.Namespace+".svc", typed.Spec.Ports[0].Port).url
 		}
 	}
 	if len(s.entries) == 0 {
 		return "", "", nil
 	}
-	url, err = t.forwardTo(c, service, env, "", nil)
-	return url, note, err
+	ask, err = t.forwardTo(c, service, env, "", nil)
+	return url, ask, err
 }
 
 // candidate is an address that may work from here.

@@ -2,7 +2,6 @@ package kubernetes
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -43,7 +42,7 @@ func (t *Target) await(ctx context.Context, c *cluster, w *watching, a awaited, 
 		waiting := v.Waiting
 		switch {
 		case v.State == verdict.Doomed:
-			return doom(v)
+			return doom(v, say)
 		case v.State == verdict.Ready:
 			if waiting = ""; a.also != nil {
 				waiting = a.also(s)
@@ -125,17 +124,16 @@ func releaseOf(pod corev1.Pod) delivery.ReleaseID {
 	return delivery.ReleaseID(pod.Labels[releaseLabel])
 }
 
-// doom is a verdict as an error; its last log lines are part of what happened.
-func doom(v verdict.Verdict) error {
+// doom is a verdict as an error. The log is said before: its pod will be gone.
+func doom(v verdict.Verdict, say func(string)) error {
+	for _, line := range v.Log {
+		say("log | " + line)
+	}
 	kind := v.Kind
 	if kind == "" {
 		kind = fault.Failed
 	}
-	cause := v.Cause
-	if len(v.Log) > 0 {
-		cause += ": " + strings.Join(v.Log, " | ")
-	}
-	f := fault.New(kind, "%s", cause)
+	f := fault.New(kind, "%s", v.Cause)
 	if v.Hint != "" {
 		f = f.Hint("%s", v.Hint)
 	}

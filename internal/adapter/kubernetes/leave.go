@@ -60,6 +60,9 @@ func (t *Target) Settle(ctx context.Context, o port.Order, say func(string)) err
 		return err
 	}
 	if e.st.braked(e.b) || !e.st.runs(e.b) {
+		if err := e.heard(ctx); err != nil {
+			return err
+		}
 		if err := e.settleDown(ctx, e.b); err != nil {
 			return err
 		}

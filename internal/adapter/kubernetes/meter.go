@@ -99,7 +99,10 @@ func (t *Target) scrape(ctx context.Context, c *cluster, service string, env del
 			continue
 		}
 		s, err := figures(ctx, tun, pod, portOf(st.entries, pod))
-		if err != nil {
+		switch {
+		case fault.Is(err, fault.NotFound):
+			return nil, err
+		case err != nil:
 			return nil, fault.New(fault.Unavailable, "read the figures of pod %s", pod.Name).Because(err)
 		}
 		out[pod.Name] = s
@@ -139,11 +142,24 @@ func figures(ctx context.Context, tun *tunnels, pod corev1.Pod, number int) (por
 		return port.Sample{}, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return port.Sample{}, fault.New(fault.Unavailable, "%s answers %d", metricsPath, resp.StatusCode).
-			Hint("serve Prometheus metrics there: a counter of requests with the status code, and a histogram of their time")
+	if resp.StatusCode >= http.StatusInternalServerError {
+		return port.Sample{}, fault.New(fault.Unavailable, "%s answers %d", metricsPath, resp.StatusCode)
 	}
-	return traffic.Read(resp.Body, traffic.Names{}, excluded(pod))
+	if resp.StatusCode != http.StatusOK {
+		return port.Sample{}, uncounted(fmt.Errorf("%s answers %d", metricsPath, resp.StatusCode))
+	}
+	s, err := traffic.Read(resp.Body, traffic.Names{}, excluded(pod))
+	if fault.Is(err, fault.Unavailable) && ctx.Err() == nil {
+		return s, uncounted(err)
+	}
+	return s, err
+}
+
+// uncounted is a service that does not tell what it answers: asking again will
+// not change that.
+func uncounted(err error) error {
+	return fault.New(fault.NotFound, "the service does not count its requests").Because(err).
+		Hint("serve Prometheus metrics at %s: a counter of requests with the status code, and a histogram of their time", metricsPath)
 }
 
 // excluded are paths that no user asks for.

@@ -40,12 +40,11 @@ func (t *Target) Observe(ctx context.Context, service string, env delivery.Envir
 	if s.traffic == "" {
 		return out, nil
 	}
-	var note string
-	if out.URL, note, err = t.stable(ctx, c, service, env, s, found); err != nil {
+	if out.URL, out.AskAt, err = t.stable(ctx, c, service, env, s, found); err != nil {
 		return out, err
 	}
-	if note != "" {
-		out.Notes = append(out.Notes, note)
+	if out.AskAt != "" {
+		out.Notes = append(out.Notes, out.URL+" can't be reached from here: it is asked through the API server")
 	}
 	scaling, err := c.scaling(ctx, service, env)
 	out.Notes = append(out.Notes, scaling...)

@@ -87,22 +87,24 @@ func (e *entry) ready(ctx context.Context) (bool, error) {
 }
 
 // spreads is how long the nodes may take to hear of a switch, once it is in the
-// cluster's own books.
-const spreads = time.Second
+// cluster's own books: by default they look once a second.
+const spreads = 1500 * time.Millisecond
 
 // heard waits until nobody is sent to other releases any more: their pods can end
 // then without a request on its way to them.
 func (e *entry) heard(ctx context.Context) error {
-	if e.st.traffic == "" || e.st.traffic == e.o.ID {
-		return nil
-	}
 	others := map[string]bool{}
 	found, err := e.c.podsOf(ctx, e.o.Service, e.o.Environment)
 	if err != nil {
 		return err
 	}
 	for _, pod := range found {
-		others[pod.Name] = releaseOf(pod) != e.o.ID
+		if releaseOf(pod) != e.o.ID && pod.DeletionTimestamp == nil {
+			others[pod.Name] = true
+		}
+	}
+	if len(others) == 0 {
+		return nil
 	}
 	err = poll(ctx, func() (bool, error) {
 		for _, s := range e.b.entries {

@@ -123,7 +123,7 @@ func (f forward) bring(ctx context.Context) ([]delivery.Answer, error) {
 	}
 	want := f.want
 	want.Doom = probe.Doom(f.target, f.order)
-	more, err := f.probe().Ask(ctx, f.r, obs.URL, want)
+	more, err := f.probe().Ask(ctx, f.r, obs.Address(), want)
 	return append(answers, more...), err
 }
 

@@ -132,14 +132,14 @@ func (u undo) once(ctx context.Context) (url string, err error) {
 		return "", err
 	}
 	want.Doom = probe.Doom(u.target, order)
-	if _, err := u.probe().Ask(ctx, u.r, obs.URL, want); err != nil {
+	if _, err := u.probe().Ask(ctx, u.r, obs.Address(), want); err != nil {
 		return "", err
 	}
 	if err := probe.Settle(ctx, u.r, u.target, order); err != nil {
 		return "", err
 	}
 	want.Smoke = smoke
-	if _, err := u.probe().Smoke(ctx, u.r, obs.URL, want); err != nil {
+	if _, err := u.probe().Smoke(ctx, u.r, obs.Address(), want); err != nil {
 		u.r.Logf("%v (told only: the check was made for %s)", err, u.bad.Release)
 	}
 	return obs.URL, nil

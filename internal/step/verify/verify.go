@@ -46,19 +46,19 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, err
 	}
 	order := probe.OrderOf(r, w, rel)
-	if d.URL == "" {
-		obs, err := target.Observe(ctx, order.Service, r.Environment)
-		if err != nil {
-			return step.Result{}, fmt.Errorf("look at %s: %w", r.Environment, err)
-		}
-		d.URL = obs.URL
+	// Asked anew, also for what this run has deployed: an address may be good only
+	// for the process that it was given to.
+	obs, err := target.Observe(ctx, order.Service, r.Environment)
+	if err != nil {
+		return step.Result{}, fmt.Errorf("look at %s: %w", r.Environment, err)
 	}
+	d.URL = obs.URL
 	want.Doom = probe.Doom(target, order)
-	return s.ask(ctx, r, d, want)
+	return s.ask(ctx, r, d, obs.Address(), want)
 }
 
-func (s Step) ask(ctx context.Context, r step.Request, d step.Deployed, want probe.Want) (step.Result, error) {
-	answers, err := probe.Probe{Prober: s.Prober, Clock: s.Clock}.Ask(ctx, r, d.URL, want)
+func (s Step) ask(ctx context.Context, r step.Request, d step.Deployed, address string, want probe.Want) (step.Result, error) {
+	answers, err := probe.Probe{Prober: s.Prober, Clock: s.Clock}.Ask(ctx, r, address, want)
 	if ctx.Err() != nil {
 		return step.Result{}, context.Cause(ctx)
 	}

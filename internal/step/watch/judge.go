@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/probe"
@@ -51,6 +52,10 @@ func (b *bake) look(ctx context.Context) view {
 		return scarce(b.w.Watch, "the target does not measure traffic; only the replicas were watched")
 	}
 	t, err := meter.Traffic(ctx, b.service, b.r.Environment, b.d.Release, b.d.Since)
+	if fault.Is(err, fault.NotFound) {
+		b.failed = 0
+		return scarce(b.w.Watch, err.Error()+"; only the replicas were watched")
+	}
 	if err != nil {
 		return b.unasked("watch: traffic", err)
 	}

@@ -60,13 +60,16 @@ func TestCrashes(t *testing.T) {
 		{name: "init container", s: snap(3, pod("api-77-a", initContainer)),
 			state: verdict.Doomed, kind: fault.Failed, hint: "the model that it got",
 			cause: "init container slipway-model of pod api-77-a crashes: exit code 3: model m@7: digest is sha256:bad, want sha256:good"},
-		{name: "liveness", s: events(snap(70, pod("api-77-a", ended(1, 137, "Error", 66), loop)), event("api-77-a", "Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500", 36, 65)),
+		{name: "liveness", s: events(snap(70, pod("api-77-a", ended(1, 137, "Error", 66), loop)), often(3, event("api-77-a", "Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500", 36, 65))),
 			state: verdict.Doomed, kind: fault.Failed, hint: "time that the probe allows",
 			cause: "container api of pod api-77-a is killed by its liveness probe: HTTP probe failed with statuscode: 500"},
 		{name: "startup probe used up", s: events(snap(35, pod("api-77-a", runs(34), ended(1, 137, "Error", 33), func(p *corev1.Pod) { status(p).LastTerminationState.Terminated.StartedAt = at(2) })),
-			event("api-77-a", "Unhealthy", "Startup probe failed: dial tcp 10.0.0.2:8080: connect: connection refused", 3, 32)),
+			often(30, event("api-77-a", "Unhealthy", "Startup probe failed: dial tcp 10.0.0.2:8080: connect: connection refused", 3, 32))),
 			state: verdict.Doomed, kind: fault.Failed, hint: "probe allows",
 			cause: "container api of pod api-77-a is killed by its startup probe: dial tcp 10.0.0.2:8080: connect: connection refused"},
+		{name: "crash at the first probe", s: events(snap(6, pod("api-77-a", runs(4), ended(1, 1, "Error", 3), func(p *corev1.Pod) { status(p).LastTerminationState.Terminated.StartedAt = at(2) })),
+			event("api-77-a", "Unhealthy", "Startup probe failed: dial tcp 10.0.0.2:8080: connect: connection refused", 3, 3)),
+			state: verdict.Progressing, waiting: "0 of 1 pods ready; container api of pod api-77-a crashes: exit code 1"},
 	})
 }
 

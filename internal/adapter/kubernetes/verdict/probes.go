@@ -151,12 +151,13 @@ func (j *judge) unhealthy(b box, kind string) *corev1.Event {
 }
 
 // killer names the probe that had the kubelet end this instance, and what the
-// probe last said; "" if it was none.
+// probe last said; "" if it was none. A container that crashes by itself fails its
+// probes too, but not as often as it takes.
 func (j *judge) killer(b box, end corev1.ContainerStateTerminated) string {
 	const goodbye = time.Minute // grace that the container may have had
 	for _, kind := range []string{"liveness", "startup"} {
 		e := j.unhealthy(b, kind)
-		if e == nil || end.FinishedAt.IsZero() {
+		if e == nil || end.FinishedAt.IsZero() || told(e) < mayFail(b, kind) {
 			continue
 		}
 		if at := lastSeen(e); !at.Before(end.StartedAt.Time) && at.After(end.FinishedAt.Add(-goodbye)) && !at.After(end.FinishedAt.Add(time.Second)) {
@@ -164,6 +165,28 @@ func (j *judge) killer(b box, end corev1.ContainerStateTerminated) string {
 		}
 	}
 	return ""
+}
+
+// told is how often an event was told.
+func told(e *corev1.Event) int32 {
+	if e.Series != nil {
+		return max(e.Count, e.Series.Count)
+	}
+	return max(e.Count, 1)
+}
+
+// mayFail is how often a probe fails before the kubelet ends the container; the
+// kubelet stops counting events of one object aloud after a while.
+func mayFail(b box, kind string) int32 {
+	const loud = 20
+	p := b.spec.LivenessProbe
+	if kind == "startup" {
+		p = b.spec.StartupProbe
+	}
+	if p == nil || p.FailureThreshold <= 0 {
+		return 3 // the API's default
+	}
+	return min(p.FailureThreshold, loud)
 }
 
 // probeSaid is what stands after "Readiness probe failed: ".

@@ -189,6 +189,12 @@ func with(s verdict.Snapshot, change func(*verdict.Snapshot)) verdict.Snapshot {
 	return s
 }
 
+// often is an event that was told so many times.
+func often(n int32, e corev1.Event) corev1.Event {
+	e.Count = n
+	return e
+}
+
 func events(s verdict.Snapshot, more ...corev1.Event) verdict.Snapshot {
 	s.Events = append(s.Events, more...)
 	return s
