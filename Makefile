@@ -37,7 +37,8 @@ test: ## every test that needs no root and no cluster, with the race detector
 	cd examples/retail && go test -race -timeout 5m ./...
 
 e2e: bin/slipway ## the whole, with kill -9, disk full and two users; more of it as root
-	SLIPWAY_BIN=$(CURDIR)/bin/slipway go test -tags e2e -count=1 -timeout 40m ./e2e/...
+	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] && [ -z "$${KUBECONFIG:-}" ]; then go run ./e2e/cluster/cmd/cluster build; fi
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway go test -tags e2e -count=1 -p 1 -timeout 55m ./e2e/...
 
 lint: ## golangci-lint, built from its own module
 	@mkdir -p bin

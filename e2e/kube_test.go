@@ -4,12 +4,12 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -136,12 +136,18 @@ func (h *harbour) role() {
 	h.t.Helper()
 	h.in("apply", "-f", "../docs/kubernetes-role.yaml")
 	token := h.in("create", "token", "slipway", "--duration=12h")
-	text, err := h.c.Kubectl(h.t.Context(), "config", "view", "--raw", "--minify", "--flatten")
+	text, err := h.c.Kubectl(h.t.Context(), "config", "view", "--raw", "--minify", "--flatten", "-o", "json")
+	h.must(err)
+	var config map[string]any
+	h.must(json.Unmarshal([]byte(text), &config))
+	config["users"] = []any{map[string]any{"name": "slipway", "user": map[string]any{"token": token}}}
+	for _, c := range config["contexts"].([]any) {
+		c.(map[string]any)["context"].(map[string]any)["user"] = "slipway"
+	}
+	raw, err := json.Marshal(config)
 	h.must(err)
 	path := filepath.Join(h.base, "kubeconfig")
-	h.must(os.WriteFile(path, []byte(text), 0o600))
-	h.must(exec.Command("kubectl", "--kubeconfig", path, "config", "set-credentials", "slipway", "--token", token).Run())
-	h.must(exec.Command("kubectl", "--kubeconfig", path, "config", "set-context", "--current", "--user", "slipway").Run())
+	h.must(os.WriteFile(path, raw, 0o600))
 	h.env = append(h.env, "KUBECONFIG="+path)
 }
 

@@ -33,18 +33,28 @@ type cluster struct {
 
 	mu     sync.Mutex
 	mapper meta.RESTMapper // of what the table below does not know
-	ahead  *skew
+	line   *line
 }
 
-// skew is how far the cluster's clock is ahead of ours: what the cluster writes
-// down is held against its own time.
-type skew struct{ nanoseconds atomic.Int64 }
+// line is what is known of the way to the API server.
+type line struct {
+	ahead  atomic.Int64 // nanoseconds that the cluster's clock is ahead of ours
+	broken atomic.Int64 // when it was last cut, in nanoseconds since 1970
+}
 
 // noticeable is how much the clocks may differ before it counts; the header that
 // tells has whole seconds.
 const noticeable = 2 * time.Second
 
-func (s *skew) note(resp *http.Response) {
+// waking is how long an API server that has just started may refuse what it will
+// allow: it reads its rules anew.
+const waking = 10 * time.Second
+
+func (l *line) cut() { l.broken.Store(time.Now().UnixNano()) }
+
+func (l *line) wakes() bool { return time.Since(time.Unix(0, l.broken.Load())) < waking }
+
+func (l *line) note(resp *http.Response) {
 	if resp == nil {
 		return
 	}
@@ -56,11 +66,11 @@ func (s *skew) note(resp *http.Response) {
 	if ahead.Abs() < noticeable {
 		ahead = 0
 	}
-	s.nanoseconds.Store(int64(ahead))
+	l.ahead.Store(int64(ahead))
 }
 
-// now is the cluster's time.
-func (c *cluster) now() time.Time { return time.Now().Add(time.Duration(c.ahead.nanoseconds.Load())) }
+// now is the cluster's time: what it writes down is held against it.
+func (c *cluster) now() time.Time { return time.Now().Add(time.Duration(c.line.ahead.Load())) }
 
 // userAgent names us in the API server's audit log.
 const userAgent = "slipway"
@@ -74,8 +84,8 @@ func connect(cfg Config, p delivery.Place) (*cluster, error) {
 	// The server's own fair queueing slows us down, if somebody must.
 	config.QPS, config.UserAgent = -1, userAgent
 	config.WarningHandler = rest.NoWarnings{}
-	ahead := new(skew)
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return retrying{next, ahead} })
+	way := new(line)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return retrying{next, way} })
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "connect to %s", config.Host).Because(err)
@@ -90,7 +100,7 @@ func connect(cfg Config, p delivery.Place) (*cluster, error) {
 	if p.Context != "" {
 		where += " of " + p.Context
 	}
-	return &cluster{config: config, client: client, namespace: namespace, where: where, ahead: ahead}, nil
+	return &cluster{config: config, client: client, namespace: namespace, where: where, line: way}, nil
 }
 
 func credentials(cfg Config, p delivery.Place) (*rest.Config, string, error) {

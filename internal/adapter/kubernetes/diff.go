@@ -109,7 +109,11 @@ func plain(o *unstructured.Unstructured) string {
 		unstructured.RemoveNestedField(c.Object, "metadata", field)
 	}
 	unstructured.RemoveNestedField(c.Object, "metadata", "annotations", "deployment.kubernetes.io/revision")
-	unstructured.RemoveNestedField(c.Object, "metadata", "annotations", fenceMark)
+	// What only names the release is different every time, and no news.
+	for _, mark := range []string{fenceMark, heldAnnotation, releaseLabel} {
+		unstructured.RemoveNestedField(c.Object, "metadata", "annotations", mark)
+	}
+	unstructured.RemoveNestedField(c.Object, "spec", "selector", releaseLabel)
 	if c.GetKind() == "Secret" {
 		for _, field := range []string{"data", "stringData"} {
 			if values, ok := c.Object[field].(map[string]any); ok {

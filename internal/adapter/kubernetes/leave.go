@@ -37,7 +37,7 @@ func (t *Target) Discard(ctx context.Context, o port.Order) error {
 	if before == nil {
 		return e.empty(ctx)
 	}
-	if err := e.apply(ctx, before.pinned(before.order.ID), true); err != nil {
+	if err := e.calm(ctx, before, before.order.ID); err != nil {
 		return err
 	}
 	if err := e.settleDown(ctx, before); err != nil {
@@ -120,6 +120,9 @@ type thing struct {
 // Content that another good release would need again is kept: going back to it
 // needs the values of its Secrets, which are nowhere else.
 func (e *entry) prune(ctx context.Context, stays delivery.ReleaseID) error {
+	if err := e.forgetCanaries(ctx); err != nil {
+		return err
+	}
 	chapter, err := e.t.Read(ctx, e.o.Service, e.o.Environment)
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ const (
 // repeated: apply and delete by nature, the others carry a resourceVersion.
 type retrying struct {
 	next http.RoundTripper
-	time *skew
+	line *line
 }
 
 // RoundTrip gives up when the request's context ends or awayTime has passed.
@@ -30,8 +30,8 @@ func (r retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	begun := time.Now()
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		resp, err := r.next.RoundTrip(req)
-		r.time.note(resp)
-		if !away(resp, err) || !rewind(req) || time.Since(begun) > awayTime {
+		r.line.note(resp)
+		if !r.again(resp, err) || !rewind(req) || time.Since(begun) > awayTime {
 			return resp, err
 		}
 		if resp != nil {
@@ -44,6 +44,15 @@ func (r retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// again tells that the same request may be answered otherwise in a moment.
+func (r retrying) again(resp *http.Response, err error) bool {
+	if away(resp, err) {
+		r.line.cut()
+		return true
+	}
+	return err == nil && resp.StatusCode == http.StatusForbidden && r.line.wakes()
 }
 
 // away tells that nobody answered, or that somebody in between did.

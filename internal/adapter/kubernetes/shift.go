@@ -10,8 +10,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Shift gives the staged release a share of the requests by its share of the
-// pods: the Services select both releases while it lasts.
+// Shift gives the staged release a share of the requests: by the weights of the
+// HTTPRoutes that lead to it, or else by its share of the pods, for the Services
+// select both releases then.
 func (t *Target) Shift(ctx context.Context, o port.Order, percent int, say func(string)) (float64, error) {
 	e, err := t.begin(ctx, o, say)
 	if err != nil {
@@ -47,6 +48,9 @@ func (t *Target) Shift(ctx context.Context, o port.Order, percent int, say func(
 	}
 	if err := t.await(ctx, e.c, w, a, e.say); err != nil {
 		return 0, err
+	}
+	if len(before.routes()) > 0 {
+		return float64(percent), e.weigh(ctx, before, percent)
 	}
 	e.say(fmt.Sprintf("%.0f %% of the pods are of %s", actual, o.ID))
 	for _, s := range before.pinned("") { // still the one before by its name

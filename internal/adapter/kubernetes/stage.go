@@ -184,7 +184,7 @@ func (e *entry) clear(ctx context.Context) error {
 		return err
 	}
 	e.say("clearing away " + string(beside) + ", which was left beside what serves")
-	if err := e.apply(ctx, before.pinned(before.order.ID), true); err != nil {
+	if err := e.calm(ctx, before, before.order.ID); err != nil {
 		return err
 	}
 	if err := e.settleDown(ctx, before); err != nil {

@@ -15,9 +15,10 @@ import (
 
 // state is where a service stands in an environment, as the cluster tells.
 type state struct {
-	traffic delivery.ReleaseID           // what the Services are switched to; empty: nothing
-	entries []*unstructured.Unstructured // live Services that we switch
-	live    map[string]*unstructured.Unstructured
+	traffic  delivery.ReleaseID           // what the Services are switched to; empty: nothing
+	entries  []*unstructured.Unstructured // live Services that we switch
+	canaries []*unstructured.Unstructured // live Services that lead to a canary
+	live     map[string]*unstructured.Unstructured
 }
 
 // state asks for the Services and Deployments. Objects of another environment in
@@ -30,6 +31,10 @@ func (c *cluster) state(ctx context.Context, service string, env delivery.Enviro
 	}
 	for i := range found {
 		svc := &found[i]
+		if svc.GetAnnotations()[canaryMark] != "" {
+			s.canaries = append(s.canaries, svc)
+			continue
+		}
 		if _, switched, _ := unstructured.NestedString(svc.Object, "spec", "selector", releaseLabel); !switched && svc.GetAnnotations()[fenceMark] == "" {
 			continue
 		}

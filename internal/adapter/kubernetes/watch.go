@@ -73,7 +73,11 @@ func (w *watching) inform(ctx context.Context, k kind, labels, fields string) ca
 		AddFunc: tell, UpdateFunc: func(_, now any) { tell(now) }, DeleteFunc: tell,
 	})
 	_ = i.SetWatchErrorHandler(func(_ *cache.Reflector, err error) { // likewise
-		if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
+		refused := apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)
+		if !refused {
+			w.c.line.cut()
+		}
+		if refused && !w.c.line.wakes() {
 			w.mu.Lock()
 			w.denied = unreachable("watch "+k.resource.Resource+" in "+w.c.where, err)
 			w.mu.Unlock()

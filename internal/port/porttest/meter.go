@@ -28,12 +28,12 @@ func TestMeter(t *testing.T, make func(t *testing.T) TargetFixture) {
 	seen := deploy(t, f, o)
 	const fine, wrong = 20, 5
 	for range fine {
-		get(t, seen.URL+"/slow?ms=10")
+		get(t, seen.Address()+"/slow?ms=10")
 	}
 	for range wrong {
-		get(t, seen.URL+"/status?code=500")
+		get(t, seen.Address()+"/status?code=500")
 	}
-	get(t, seen.URL+"/status?code=404")
+	get(t, seen.Address()+"/status?code=404")
 	got := eventually(t, func() (port.Traffic, error) {
 		got, err := meter.Traffic(ctx, o.Service, o.Environment, o.ID, before)
 		if err == nil && got.Requests < fine+wrong+1 {

@@ -28,6 +28,9 @@ type TargetFixture struct {
 	// Order asks for that sample, always in the same environment, with Ready
 	// "/ready", Health "/health", and its version and mode in the workload's Env.
 	Order func(Sample) port.Order
+	// Lingers is a target that shows what it has told to end for a moment yet, as
+	// draining, and leaves what did not start to Discard.
+	Lingers bool
 }
 
 // BuildSample builds the sample service as a static binary for this machine and
@@ -120,6 +123,25 @@ func wantAnswer(t *testing.T, url string, want delivery.ReleaseID) {
 	if err := json.NewDecoder(resp.Body).Decode(&said); err != nil || said.Release != want {
 		t.Errorf("%s is answered by %q (%v), want %s", url, said.Release, err, want)
 	}
+}
+
+// wantEnded is that nothing of a release runs any more: at once, or where ends
+// linger, after a moment in which it does nothing but drain.
+func wantEnded(t *testing.T, f TargetFixture, o port.Order) {
+	t.Helper()
+	for _, r := range observe(t, f, o).Replicas {
+		if r.Release == o.ID && r.State != "exited" && (!f.Lingers || r.State != "draining") {
+			t.Errorf("%s of %s is %s", r.Name, o.ID, r.State)
+		}
+	}
+	eventually(t, func() (bool, error) {
+		for _, r := range observe(t, f, o).Replicas {
+			if r.Release == o.ID && r.State != "exited" {
+				return false, fmt.Errorf("%s of %s is still %s", r.Name, o.ID, r.State)
+			}
+		}
+		return true, nil
+	})
 }
 
 func observe(t *testing.T, f TargetFixture, o port.Order) port.Observation {

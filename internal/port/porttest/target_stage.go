@@ -15,7 +15,7 @@ func firstRelease(t *testing.T, f TargetFixture) {
 		t.Errorf("staged only, but %s takes the traffic", seen.Release)
 	}
 	seen := deploy(t, f, o)
-	wantAnswer(t, seen.URL, o.ID)
+	wantAnswer(t, seen.Address(), o.ID)
 	if seen.Release != o.ID {
 		t.Errorf("release = %q, want %s", seen.Release, o.ID)
 	}
@@ -34,13 +34,13 @@ func stagedGetsNoTraffic(t *testing.T, f TargetFixture) {
 	seen := deploy(t, f, a)
 	candidate := stage(t, f, b)
 	for range 20 {
-		wantAnswer(t, seen.URL, a.ID)
+		wantAnswer(t, seen.Address(), a.ID)
 		wantAnswer(t, candidate, b.ID)
 	}
-	if url := deploy(t, f, b).URL; url != seen.URL {
-		t.Errorf("the address moved from %s to %s", seen.URL, url)
+	if url := deploy(t, f, b).Address(); url != seen.Address() {
+		t.Errorf("the address moved from %s to %s", seen.Address(), url)
 	}
-	wantAnswer(t, seen.URL, b.ID)
+	wantAnswer(t, seen.Address(), b.ID)
 }
 
 func againIsFine(t *testing.T, f TargetFixture) {
@@ -50,7 +50,7 @@ func againIsFine(t *testing.T, f TargetFixture) {
 	}
 	seen := deploy(t, f, o)
 	again, err := f.Target.Promote(context.Background(), o, func(string) {})
-	if err != nil || again.Release != o.ID || again.URL != seen.URL {
+	if err != nil || again.Release != o.ID || again.Address() != seen.Address() {
 		t.Errorf("promoted again: %+v, %v; want %+v", again, err, seen)
 	}
 	wantAnswer(t, stage(t, f, o), o.ID)
@@ -63,7 +63,7 @@ func againIsFine(t *testing.T, f TargetFixture) {
 
 func crashAtStart(t *testing.T, f TargetFixture) {
 	a, bad := f.Order(Sample{Version: "a"}), f.Order(Sample{Version: "bad", Mode: "crash"})
-	url := deploy(t, f, a).URL
+	url := deploy(t, f, a).Address()
 	_, err := f.Target.Stage(context.Background(), bad, func(string) {})
 	if err == nil {
 		t.Fatal("a release that crashes was staged")
@@ -77,6 +77,13 @@ func crashAtStart(t *testing.T, f TargetFixture) {
 		t.Errorf("kind = %s, want %s", fault.KindOf(err), fault.Failed)
 	}
 	wantAnswer(t, url, a.ID)
+	if f.Lingers {
+		if err := f.Target.Discard(context.Background(), bad); err != nil {
+			t.Fatal(err)
+		}
+		wantEnded(t, f, bad)
+		wantAnswer(t, url, a.ID)
+	}
 	for _, r := range observe(t, f, a).Replicas {
 		if r.Release == bad.ID {
 			t.Errorf("%s is still there", r.Name)
@@ -103,13 +110,9 @@ func promoteUnstaged(t *testing.T, f TargetFixture) {
 
 func restage(t *testing.T, f TargetFixture) {
 	a, b, c := f.Order(Sample{Version: "a"}), f.Order(Sample{Version: "b"}), f.Order(Sample{Version: "c"})
-	url := deploy(t, f, a).URL
+	url := deploy(t, f, a).Address()
 	stage(t, f, b)
 	wantAnswer(t, stage(t, f, c), c.ID)
-	for _, r := range observe(t, f, a).Replicas {
-		if r.Release == b.ID && r.State != "exited" {
-			t.Errorf("%s of the release that was staged before is %s", r.Name, r.State)
-		}
-	}
+	wantEnded(t, f, b)
 	wantAnswer(t, url, a.ID)
 }

@@ -89,7 +89,7 @@ func (s Stamp) fill(o *unstructured.Unstructured) {
 // know ours before the names change.
 func (s Stamp) pods(o *unstructured.Unstructured) {
 	for _, c := range runningIn(o.Object, s.Image) {
-		setEnv(c, map[string]string{"SLIPWAY_RELEASE": string(s.Release)})
+		setEnv(c, map[string]string{"SLIPWAY_RELEASE": string(s.Release), "SLIPWAY_ENVIRONMENT": string(s.Environment)})
 	}
 	if Ours(o, s.Image) {
 		t, _ := template(o.Object)

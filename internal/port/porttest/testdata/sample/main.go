@@ -1,5 +1,6 @@
 // Command sample is the service that the target suites deploy. SAMPLE_MODE makes
 // it misbehave: "crash" ends with code 3 at once, "unready" never becomes ready.
+// It listens on SAMPLE_HOST, which is this machine alone when it is empty.
 package main
 
 import (
@@ -7,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -57,13 +59,19 @@ func main() {
 			all[i] = 1
 		}
 	})
-	serve(mux)
+	var told figures
+	mux.Handle("/metrics", &told)
+	serve(told.count(mux))
 }
 
 func serve(h http.Handler) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	server := &http.Server{Addr: "127.0.0.1:" + os.Getenv("PORT"), Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	host := os.Getenv("SAMPLE_HOST")
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	server := &http.Server{Addr: net.JoinHostPort(host, os.Getenv("PORT")), Handler: h, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		if err := server.ListenAndServe(); err != http.ErrServerClosed {
 			fmt.Fprintln(os.Stderr, err)
