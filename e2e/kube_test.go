@@ -88,6 +88,9 @@ func inCluster(t *testing.T, p *project) *harbour {
 // leave takes the service down while its account still may, and then the
 // namespace. The project's own cleanup finds nothing to take down any more.
 func (h *harbour) leave() {
+	if h.t.Failed() {
+		h.describe()
+	}
 	if len(h.said) > 0 {
 		h.down()
 	}

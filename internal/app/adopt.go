@@ -60,10 +60,8 @@ func (s *session) adoptOne(ctx context.Context, told port.Chapter, d delivery.De
 		return fault.New(fault.Corrupt, "the record of %s beside %s is not of that release: it makes %s", d.Release, d.Environment, saved.ID).
 			Hint("somebody changed it: compare with `slipway releases show %s` on the machine that delivered it", d.Release)
 	}
-	if q := r.Quarantined; q != nil {
-		if err := s.parts.Store.Quarantine(ctx, *q); err != nil {
-			return err
-		}
+	if err := s.adoptQuarantines(ctx, told, d); err != nil {
+		return err
 	}
 	begun, err := s.parts.Store.Begin(ctx, d)
 	if err != nil {
@@ -78,6 +76,27 @@ func (s *session) adoptOne(ctx context.Context, told port.Chapter, d delivery.De
 	switch d.State {
 	case delivery.RolledBack, delivery.Cancelled, delivery.Stuck, delivery.Removed:
 		return s.parts.Store.End(ctx, begun.ID, d.State, d.Reason, d.EndedAt)
+	}
+	return nil
+}
+
+// adoptQuarantines keeps out what the deployment's run kept out: its own release,
+// or the one that it went back from, which our records may know as good.
+func (s *session) adoptQuarantines(ctx context.Context, told port.Chapter, d delivery.Deployment) error {
+	for _, r := range told.Releases {
+		if q := r.Quarantined; q == nil || r.ID != d.Release && q.Run != d.Run {
+			continue
+		}
+		saved, err := s.parts.Store.SaveRelease(ctx, r.Run, r.Release)
+		if err != nil {
+			return err
+		}
+		if saved.ID != r.ID {
+			continue // it was changed: adoptOne says so when its turn comes
+		}
+		if err := s.parts.Store.Quarantine(ctx, *r.Quarantined); err != nil {
+			return err
+		}
 	}
 	return nil
 }

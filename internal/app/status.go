@@ -115,7 +115,7 @@ func (s *session) fillSeen(ctx context.Context, st *Status, target port.Target) 
 func health(st *Status, seen port.Observation) string {
 	ready, want := 0, 0
 	for _, r := range seen.Replicas {
-		if r.Release != seen.Release {
+		if r.Release != seen.Release || r.State == "draining" { // that one is on its way out, as it should
 			continue
 		}
 		want++

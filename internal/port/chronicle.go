@@ -15,6 +15,16 @@ type Chapter struct {
 	Releases    []delivery.SavedRelease `json:"releases"`    // all that Deployments name, with their quarantines
 }
 
+// Locker is a target where others deliver too: one run at a time changes an
+// environment.
+type Locker interface {
+	// Lock waits until the environment is free and takes it for the order's run. It
+	// is held until Settle or Remove, and for a while after its process has died;
+	// the same run gets it back at once. One that does not come free is
+	// fault.Conflict, and says who has it.
+	Lock(ctx context.Context, o Order, say func(string)) error
+}
+
 // Chronicler is a target that keeps an environment's history beside what serves
 // there, so that another machine can go on from it.
 type Chronicler interface {

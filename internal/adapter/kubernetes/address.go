@@ -113,11 +113,10 @@ func reachable(ctx context.Context, host string) bool {
 	var d net.Dialer
 	return poll(ctx, func() (bool, error) {
 		conn, err := d.DialContext(ctx, "tcp", host)
-		if err != nil {
-			return false, nil
+		if err == nil {
+			conn.Close()
 		}
-		conn.Close()
-		return true, nil
+		return err == nil, nil
 	}) == nil
 }
 

@@ -114,7 +114,13 @@ func (c *cluster) applySome(ctx context.Context, objects []*unstructured.Unstruc
 		}
 		group.Go(func() {
 			defer func() { <-places }()
-			if _, err := c.apply(ctx, o, m); err != nil && !(m.dry && premature(err)) {
+			_, err := c.apply(ctx, o, m)
+			switch {
+			case err == nil, m.dry && premature(err):
+			case fault.Is(err, fault.Denied) && o.GetKind() == "Namespace" && o.GetName() == c.namespace:
+				// A role of one namespace may not look at it; it is there, or nothing
+				// in it could be applied.
+			default:
 				cancel(err)
 			}
 		})

@@ -40,10 +40,10 @@ func (t *Target) await(ctx context.Context, c *cluster, w *watching, a awaited, 
 			return err
 		}
 		waiting := v.Waiting
-		switch {
-		case v.State == verdict.Doomed:
+		switch v.State {
+		case verdict.Doomed:
 			return doom(v, say)
-		case v.State == verdict.Ready:
+		case verdict.Ready:
 			if waiting = ""; a.also != nil {
 				waiting = a.also(s)
 			}

@@ -101,10 +101,18 @@ func wanted(live, file *unstructured.Unstructured) int64 {
 	return replicasOf(live, file)
 }
 
-// surgeOf is how many pods beside the old ones the file allows at a time.
+// fewPods is up to how many pods start all at once when the file does not say.
+const fewPods = 4
+
+// surgeOf is how many pods beside the old ones the file allows at a time. When it
+// does not say, a few start together: then users move at once, and no old pod
+// ends while it is still asked. Many follow the API's default of a quarter.
 func surgeOf(file *unstructured.Unstructured, replicas int64) int64 {
 	raw, ok, _ := unstructured.NestedFieldNoCopy(file.Object, "spec", "strategy", "rollingUpdate", "maxSurge")
-	surge := intstr.FromString("25%") // the API's default
+	if !ok && replicas <= fewPods {
+		return max(replicas, 1)
+	}
+	surge := intstr.FromString("25%")
 	if ok {
 		switch v := raw.(type) {
 		case int64:

@@ -141,7 +141,7 @@ func TestSurge(t *testing.T) {
 		want     int64
 	}{
 		{"", 1, 1},
-		{"", 4, 1},
+		{"", 4, 4}, // a few start together
 		{"", 5, 2}, // the API rounds 25% up
 		{"25%", 8, 2},
 		{"100%", 3, 3},

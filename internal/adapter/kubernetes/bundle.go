@@ -25,7 +25,7 @@ const (
 
 	hostAnnotation = "slipway.dev/host"  // of the lock: where its holder runs
 	heldAnnotation = "slipway.dev/held"  // of a Deployment: the release that is beside the one that serves
-	fenceMark      = "slipway.dev/fence" // of a Service: the lock's number when it was switched
+	fenceMark      = "slipway.dev/fence" // of a Service: the lock's number when it was switched, and the time
 )
 
 // labelsOf selects everything of a service in an environment.
@@ -60,7 +60,7 @@ func (t *Target) bundle(c *cluster, o port.Order) (*bundle, error) {
 	}
 	stamp := render.Stamp{
 		Service: o.Service, Environment: o.Environment, Release: o.ID,
-		Image: rel.Image, Prefix: t.prefix(rel.Image), Secrets: o.Secrets,
+		Image: rel.Image, Prefix: t.prefix(rel.Image), Secrets: o.Secrets, Linger: c.linger(),
 	}
 	b := &bundle{order: o, all: stamp.Apply(parsed)}
 	for i, obj := range b.all {

@@ -33,6 +33,7 @@ type cluster struct {
 
 	mu     sync.Mutex
 	mapper meta.RESTMapper // of what the table below does not know
+	lasts  *int64          // what linger found out
 	line   *line
 }
 

@@ -3,18 +3,12 @@
 package kubernetes_test
 
 import (
-	"archive/tar"
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
-	"io"
-	"log"
 	"math/rand/v2"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -22,164 +16,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/static"
-	"github.com/google/go-containerregistry/pkg/v1/types"
-
-	"github.com/slipway-cd/slipway/e2e/cluster"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/verdict"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
-
-// sampleVariable holds the sample's path, and makes the test's own program a
-// registry that has it as an image.
-const sampleVariable = "SLIPWAY_TEST_REGISTRY_SAMPLE"
-
-func TestMain(m *testing.M) {
-	if sample := os.Getenv(sampleVariable); sample != "" {
-		fmt.Fprintln(os.Stderr, "registry:", serveSample(sample))
-		os.Exit(1)
-	}
-	code := m.Run()
-	if err := theHarbour.stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// serveSample serves a registry until whoever started it is gone, and prints the
-// image's reference.
-func serveSample(sample string) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	server := http.Server{Handler: registry.New(registry.Logger(log.New(io.Discard, "", 0))), ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		server.Close()
-	}()
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
-	img, err := packed(sample)
-	if err != nil {
-		return err
-	}
-	digest, err := img.Digest()
-	if err != nil {
-		return err
-	}
-	ref, err := name.NewDigest(fmt.Sprintf("%s/sample@%s", l.Addr(), digest))
-	if err != nil {
-		return err
-	}
-	if err := remote.Write(ref, img); err != nil {
-		return err
-	}
-	fmt.Println(ref)
-	return <-failed
-}
-
-// packed is an image with nothing but the program.
-func packed(sample string) (v1.Image, error) {
-	content, err := os.ReadFile(sample)
-	if err != nil {
-		return nil, err
-	}
-	var layer bytes.Buffer
-	w := tar.NewWriter(&layer)
-	if err := w.WriteHeader(&tar.Header{Name: "sample", Mode: 0o755, Size: int64(len(content))}); err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(content); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	img, err := mutate.AppendLayers(empty.Image, static.NewLayer(layer.Bytes(), types.DockerUncompressedLayer))
-	if err != nil {
-		return nil, err
-	}
-	return mutate.Config(img, v1.Config{Entrypoint: []string{"/sample"}, User: "65532:65532"})
-}
-
-// harbour is a cluster, and a registry in its network.
-type harbour struct {
-	once     sync.Once
-	err      error
-	c        *cluster.Cluster
-	registry *exec.Cmd
-	hold     io.Closer // the registry lives until this is closed
-	image    delivery.Image
-	at       string // of the registry, for the nodes
-}
-
-var theHarbour harbour
-
-func (h *harbour) open(t *testing.T) {
-	t.Helper()
-	h.once.Do(func() { h.err = h.start(t) })
-	if errors.Is(h.err, cluster.ErrUnsupported) {
-		t.Skipf("no cluster here (KUBECONFIG would name one): %v", h.err)
-	}
-	if h.err != nil {
-		t.Fatal(h.err)
-	}
-}
-
-func (h *harbour) start(t *testing.T) (err error) {
-	if path := os.Getenv("KUBECONFIG"); path != "" {
-		h.c = cluster.Existing(path)
-	} else {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute) // it may have to be built
-		defer cancel()
-		if h.c, err = cluster.Start(ctx, cluster.Config{Log: os.Stderr}); err != nil {
-			return err
-		}
-	}
-	h.registry = h.c.Command(os.Args[0])
-	h.registry.Env = append(os.Environ(), sampleVariable+"="+porttest.BuildSample(t))
-	h.registry.Stderr = os.Stderr
-	if h.hold, err = h.registry.StdinPipe(); err != nil {
-		return err
-	}
-	out, err := h.registry.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := h.registry.Start(); err != nil {
-		return err
-	}
-	said := bufio.NewScanner(out)
-	if !said.Scan() {
-		return errors.New("the registry says nothing")
-	}
-	repository, digest, _ := strings.Cut(said.Text(), "@")
-	h.at, h.image.Repository, _ = strings.Cut(repository, "/")
-	h.image.Digest = delivery.Digest(digest)
-	return nil
-}
-
-func (h *harbour) stop() error {
-	if h.hold != nil {
-		h.hold.Close()
-		_ = h.registry.Wait() // it ends with an error: nobody is there any more
-	}
-	if h.c == nil {
-		return nil
-	}
-	return h.c.Stop()
-}
 
 // berth is a namespace with an account that may no more than Slipway's role.
 type berth struct {
@@ -342,7 +184,10 @@ func fixture(t *testing.T, strategy delivery.Strategy) porttest.TargetFixture {
 	t.Helper()
 	b := newBerth(t)
 	target := b.slipway()
-	return porttest.TargetFixture{Target: &recorded{Target: target}, Order: b.order(target, strategy)}
+	return porttest.TargetFixture{
+		Target: &recorded{Target: target}, Order: b.order(target, strategy),
+		Lingers: true, Keeps: strategy == delivery.BlueGreen,
+	}
 }
 
 func TestConformance(t *testing.T) {
@@ -353,6 +198,85 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+func TestSettler(t *testing.T) {
+	for _, strategy := range []delivery.Strategy{delivery.Rolling, delivery.BlueGreen} {
+		t.Run(string(strategy), func(t *testing.T) {
+			porttest.TestSettler(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, strategy) })
+		})
+	}
+}
+
+func TestShifter(t *testing.T) {
+	porttest.TestShifter(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, delivery.Canary) })
+}
+
+func TestComparer(t *testing.T) {
+	porttest.TestComparer(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, delivery.Canary) })
+}
+
 func TestMeter(t *testing.T) {
 	porttest.TestMeter(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, delivery.Rolling) })
+}
+
+func TestChronicler(t *testing.T) {
+	porttest.TestChronicler(t, func(t *testing.T) porttest.ChroniclerFixture {
+		b := newBerth(t)
+		var last *kubernetes.Target
+		return porttest.ChroniclerFixture{
+			Damage: b.damage,
+			Open: func(t *testing.T) port.Chronicler {
+				if last != nil {
+					if err := last.Close(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				last = b.slipway()
+				return last
+			},
+		}
+	})
+}
+
+// damage changes a record as somebody with kubectl could.
+func (b berth) damage(t *testing.T, id delivery.ReleaseID, way int) bool {
+	t.Helper()
+	const history, part = "slipway-sample-prod", "slipway-sample-prod-%s-0"
+	packed := func(text string) string {
+		return fmt.Sprintf(`{"binaryData":{"release.json.gz":%q}}`, base64.StdEncoding.EncodeToString([]byte(text)))
+	}
+	name, patches := fmt.Sprintf(part, id), []string{packed("no gzip"), packed(""), `{"binaryData":null}`}
+	if id == "" {
+		name, patches = history, []string{`{"data":{"history.json":"{"}}`, `{"data":{"history.json":null}}`}
+	}
+	if way == len(patches) {
+		return false
+	}
+	if id == "" {
+		b.kubectl("-n", b.namespace, "patch", "configmap", name, "--type=merge", "-p", patches[way])
+		return true
+	}
+	// It is immutable: who wants to change it puts another in its place.
+	var o map[string]any
+	if err := json.Unmarshal([]byte(b.kubectl("-n", b.namespace, "get", "configmap", name, "-o", "json")), &o); err != nil {
+		t.Fatal(err)
+	}
+	var patch map[string]any
+	if err := json.Unmarshal([]byte(patches[way]), &patch); err != nil {
+		t.Fatal(err)
+	}
+	delete(o, "immutable")
+	o["binaryData"] = patch["binaryData"]
+	meta := o["metadata"].(map[string]any)
+	for _, field := range []string{"resourceVersion", "uid", "creationTimestamp", "managedFields"} {
+		delete(meta, field)
+	}
+	raw, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.kubectl("-n", b.namespace, "delete", "configmap", name)
+	if _, err := theHarbour.c.KubectlInput(t.Context(), string(raw), "-n", b.namespace, "create", "-f", "-"); err != nil {
+		t.Fatal(err)
+	}
+	return true
 }

@@ -48,9 +48,35 @@ func (t *Target) forwardTo(c *cluster, service string, env delivery.Environment,
 	ctx, stop := context.WithCancel(context.Background())
 	f := &forward{listener: l, tunnels: newTunnels(c), stop: stop, url: "http://" + l.Addr().String()}
 	f.pick = func(ctx context.Context) (string, int, error) { return c.pick(ctx, service, env, id, own) }
+	if id != "" {
+		f.pick = remembered(f.pick)
+	}
 	t.forwards[name] = f
 	go f.serve(ctx)
 	return f.url, nil
+}
+
+// pickTime is how long a choice among the pods of one release is good. Whom a
+// Service selects is asked each time: that is what is to be found out.
+const pickTime = time.Second
+
+func remembered(pick func(context.Context) (string, int, error)) func(context.Context) (string, int, error) {
+	var mu sync.Mutex
+	var until time.Time
+	var pod string
+	var number int
+	return func(ctx context.Context) (string, int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if time.Now().Before(until) {
+			return pod, number, nil
+		}
+		var err error
+		if pod, number, err = pick(ctx); err == nil {
+			until = time.Now().Add(pickTime)
+		}
+		return pod, number, err
+	}
 }
 
 // unforward ends the address of the order's release; without one, all of the
@@ -98,8 +124,8 @@ func (f *forward) handle(ctx context.Context, conn net.Conn) {
 	if err != nil {
 		return
 	}
-	defer up.Close()
-	end := context.AfterFunc(ctx, func() { conn.Close(); up.Close() })
+	defer func() { _ = up.Close() }() // it may have ended
+	end := context.AfterFunc(ctx, func() { conn.Close(); _ = up.Close() })
 	defer end()
 	var both sync.WaitGroup
 	both.Go(func() { _, _ = io.Copy(up, conn); _ = up.CloseWrite() })

@@ -38,7 +38,7 @@ type Config struct {
 }
 
 // Target is a port.Target, Placer, Renderer, Shifter, Comparer, Settler, Meter,
-// Chronicler, Differ and ReplicaLogs. Safe for concurrent use.
+// Locker, Chronicler, Differ and ReplicaLogs. Safe for concurrent use.
 type Target struct {
 	cfg   Config
 	place delivery.Place
@@ -54,9 +54,8 @@ type Target struct {
 
 // shared are the targets that one wiring made, one for each place.
 type shared struct {
-	mu     sync.Mutex
-	bound  map[delivery.Place]*Target
-	closed bool
+	mu    sync.Mutex
+	bound map[delivery.Place]*Target
 }
 
 var (
@@ -68,6 +67,7 @@ var (
 	_ port.Settler     = (*Target)(nil)
 	_ port.Meter       = (*Target)(nil)
 	_ port.Chronicler  = (*Target)(nil)
+	_ port.Locker      = (*Target)(nil)
 	_ port.Differ      = (*Target)(nil)
 	_ port.ReplicaLogs = (*Target)(nil)
 )

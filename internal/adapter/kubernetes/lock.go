@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/slipway-cd/slipway/internal/fault"
-	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // LockTimes are the paces of an environment's lock. Zero values are useful.
@@ -58,41 +56,6 @@ type lock struct {
 	until time.Time // it is ours before this moment, by our own clock
 	lost  string
 }
-
-// hold takes the environment's lock for the order's run, or waits for it.
-func (t *Target) hold(ctx context.Context, c *cluster, o port.Order, say func(string)) (*lock, error) {
-	name := lockName(o.Service, string(o.Environment))
-	t.mu.Lock()
-	held, ok := t.locks[name]
-	t.mu.Unlock()
-	if ok && held.holder == holder(o) && held.check() == nil {
-		return held, nil
-	}
-	if ok {
-		held.end()
-	}
-	l := &lock{times: t.cfg.Lock, api: c, name: name, holder: holder(o), host: t.cfg.Host, clock: t.cfg.Clock}
-	if err := l.take(ctx, say); err != nil {
-		return nil, err
-	}
-	run, stop := context.WithCancel(context.Background())
-	l.stop, l.ended = stop, make(chan struct{})
-	go l.keep(run)
-	t.mu.Lock()
-	t.locks[name] = l
-	t.mu.Unlock()
-	return l, nil
-}
-
-// holder is the run: after kill -9 the same run gets its lock back at once.
-func holder(o port.Order) string {
-	if o.Run == "" {
-		return "somebody"
-	}
-	return string(o.Run)
-}
-
-func lockName(service, env string) string { return "slipway-" + service + "-" + env }
 
 // take waits until the lock is free.
 func (l *lock) take(ctx context.Context, say func(string)) error {
@@ -139,7 +102,7 @@ func (l *lock) try(ctx context.Context, seen *watched) (by string, err error) {
 	fence, _, _ := unstructured.NestedInt64(found.Object, "spec", "leaseTransitions")
 	lasts, _, _ := unstructured.NestedInt64(found.Object, "spec", "leaseDurationSeconds")
 	if seen.sign != found.GetResourceVersion() {
-		*seen = watched{found.GetResourceVersion(), asked}
+		*seen = watched{found.GetResourceVersion(), l.clock()} // asked may be long ago
 	}
 	expired := asked.Sub(seen.since) > time.Duration(lasts)*time.Second
 	switch {
@@ -167,7 +130,7 @@ func (l *lock) write(ctx context.Context, found *unstructured.Unstructured, aske
 			"annotations": map[string]any{hostAnnotation: l.host},
 		},
 		"spec": map[string]any{
-			"holderIdentity": l.holder, "leaseDurationSeconds": max(int64(l.times.Lasts/time.Second), 1),
+			"holderIdentity": l.holder, "leaseDurationSeconds": int64((l.times.Lasts + time.Second - 1) / time.Second),
 			"renewTime": asked.UTC().Format("2006-01-02T15:04:05.000000Z"), "leaseTransitions": fence,
 		},
 	}}
@@ -186,7 +149,10 @@ func (l *lock) write(ctx context.Context, found *unstructured.Unstructured, aske
 		return unreachable("take the lock "+l.name+" in "+l.api.where, err)
 	}
 	l.mu.Lock()
-	l.until, l.fence = asked.Add(l.times.Lasts), fence
+	l.until = asked.Add(l.times.Lasts)
+	if l.fence != fence { // a renewal, beside which others read it, changes nothing
+		l.fence = fence
+	}
 	l.mu.Unlock()
 	return nil
 }
@@ -218,23 +184,35 @@ func (l *lock) keep(ctx context.Context) {
 			return
 		case <-time.After(l.times.Renews):
 		}
-		asked := l.clock()
-		found, err := l.api.get(ctx, leases(), "", l.name)
-		if err != nil {
-			continue // its time runs out by itself
-		}
-		who := ""
-		if found != nil {
-			who, _, _ = unstructured.NestedString(found.Object, "spec", "holderIdentity")
-		}
-		if who != l.holder {
-			l.mu.Lock()
-			l.lost = "run " + who + " has it"
-			l.mu.Unlock()
+		if !l.renew(ctx) {
 			return
 		}
-		_ = l.write(ctx, found, asked, l.fence)
 	}
+}
+
+// renew gives it its full time again; false: it is lost for good.
+func (l *lock) renew(ctx context.Context) bool {
+	asked := l.clock()
+	found, err := l.api.get(ctx, leases(), "", l.name)
+	if err != nil {
+		return true // its time runs out by itself
+	}
+	who := ""
+	if found != nil {
+		who, _, _ = unstructured.NestedString(found.Object, "spec", "holderIdentity")
+	}
+	if who != l.holder {
+		l.lose("run " + who + " has it")
+		return false
+	}
+	_ = l.write(ctx, found, asked, l.fence)
+	return true
+}
+
+func (l *lock) lose(why string) {
+	l.mu.Lock()
+	l.lost = why
+	l.mu.Unlock()
 }
 
 // check is fault.Conflict when the lock is not ours any more: whoever changes
@@ -291,18 +269,5 @@ func (l *lock) free(ctx context.Context) error {
 	return unreachable("free the lock "+l.name, err)
 }
 
-// release frees the environment's lock if we hold it.
-func (t *Target) release(ctx context.Context, o port.Order) error {
-	name := lockName(o.Service, string(o.Environment))
-	t.mu.Lock()
-	l, ok := t.locks[name]
-	delete(t.locks, name)
-	t.mu.Unlock()
-	if !ok {
-		return nil
-	}
-	return l.free(ctx)
-}
-
-// fenceOf is a number that grows with every holder.
-func (l *lock) fenceText() string { return strconv.FormatInt(l.fence, 10) }
+// mark is a switch that happens now, under this lock.
+func (l *lock) mark() switched { return switched{l.fence, l.clock().UnixMilli()} }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
-	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -41,7 +39,7 @@ func (t *Target) Promote(ctx context.Context, o port.Order, say func(string)) (p
 // takeOver switches the Services and lets the Deployment complete, in the order
 // that the strategy wants. It may be called again at any point of its way.
 func (e *entry) takeOver(ctx context.Context, back bool) error {
-	if err := e.apply(ctx, e.b.rest, true); err != nil {
+	if err := e.apply(ctx, e.remaining(back), true); err != nil {
 		return err
 	}
 	ready, err := e.ready(ctx)
@@ -71,6 +69,21 @@ func (e *entry) takeOver(ctx context.Context, back bool) error {
 	return e.point(ctx, e.o.ID)
 }
 
+// remaining are the objects that Stage did not apply.
+func (e *entry) remaining(back bool) []*unstructured.Unstructured {
+	if back {
+		return e.b.rest // nothing was staged: it is all there but what moves users
+	}
+	done := e.groundwork()
+	var out []*unstructured.Unstructured
+	for _, o := range e.b.rest {
+		if !slices.Contains(done, o) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
 // ready tells that all pods of the release can take requests already, so that
 // those before need not help out.
 func (e *entry) ready(ctx context.Context) (bool, error) {
@@ -84,67 +97,6 @@ func (e *entry) ready(ctx context.Context) (bool, error) {
 		}
 	}
 	return true, nil
-}
-
-// spreads is how long the nodes may take to hear of a switch, once it is in the
-// cluster's own books: by default they look once a second.
-const spreads = 1500 * time.Millisecond
-
-// heard waits until nobody is sent to other releases any more: their pods can end
-// then without a request on its way to them.
-func (e *entry) heard(ctx context.Context) error {
-	others := map[string]bool{}
-	found, err := e.c.podsOf(ctx, e.o.Service, e.o.Environment)
-	if err != nil {
-		return err
-	}
-	for _, pod := range found {
-		if releaseOf(pod) != e.o.ID && pod.DeletionTimestamp == nil {
-			others[pod.Name] = true
-		}
-	}
-	if len(others) == 0 {
-		return nil
-	}
-	err = poll(ctx, func() (bool, error) {
-		for _, s := range e.b.entries {
-			sent, err := e.c.endpoints(ctx, s.GetName())
-			if err != nil || slices.ContainsFunc(sent, func(pod string) bool { return others[pod] }) {
-				return false, err
-			}
-		}
-		return true, nil
-	})
-	if err != nil {
-		return err
-	}
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(spreads):
-		return nil
-	}
-}
-
-// endpoints are the pods to which a Service sends requests.
-func (c *cluster) endpoints(ctx context.Context, service string) ([]string, error) {
-	found, err := c.list(ctx, endpointSlices(), discoveryv1.LabelServiceName+"="+service)
-	if err != nil {
-		return nil, err
-	}
-	all, err := typed[discoveryv1.EndpointSlice](found)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, s := range all {
-		for _, e := range s.Endpoints {
-			if e.TargetRef != nil {
-				names = append(names, e.TargetRef.Name)
-			}
-		}
-	}
-	return names, nil
 }
 
 // point makes the Services select the release's pods only; an empty id: those of
@@ -185,11 +137,11 @@ func (e *entry) fencedOnce(ctx context.Context, s *unstructured.Unstructured) er
 	}
 	out := s.DeepCopy()
 	annotations := out.GetAnnotations()
-	annotations[fenceMark] = e.l.fenceText()
+	annotations[fenceMark] = e.l.mark().String()
 	out.SetAnnotations(annotations)
 	if live != nil {
-		if by := live.GetAnnotations()[fenceMark]; later(by, e.l.fence) {
-			return fault.New(fault.Conflict, "switch %s in %s: a later run has been there (%s after %d)", title(s), e.c.where, by, e.l.fence).
+		if by := switchOf(live).fence; by > e.l.fence {
+			return fault.New(fault.Conflict, "switch %s in %s: a later run has been there (%d after %d)", title(s), e.c.where, by, e.l.fence).
 				Hint("another Slipway delivers here; `slipway status` shows what serves")
 		}
 		out.SetResourceVersion(live.GetResourceVersion())
@@ -204,10 +156,4 @@ func (e *entry) fencedOnce(ctx context.Context, s *unstructured.Unstructured) er
 		return fmt.Errorf("%w: %w", errTaken, err)
 	}
 	return e.c.explainApply(s, err)
-}
-
-func later(fence string, ours int64) bool {
-	var n int64
-	_, err := fmt.Sscanf(fence, "%d", &n)
-	return err == nil && n > ours
 }

@@ -60,6 +60,8 @@ func TestRetry(t *testing.T) {
 		{"the server's own answer", []trip{{status: 500}}, 1, 500},
 		{"not found", []trip{{status: 404}}, 1, 404},
 		{"conflict", []trip{{status: 409}}, 1, 409},
+		{"forbidden", []trip{{status: 403}}, 1, 403},
+		{"forbidden by one that wakes up", []trip{{status: 503}, {status: 403}}, 3, 200},
 		{"too many", []trip{{status: 429}}, 1, 429}, // client-go knows how to wait
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -68,7 +70,7 @@ func TestRetry(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			resp, err := retrying{p, new(skew)}.RoundTrip(req)
+			resp, err := retrying{p, new(line)}.RoundTrip(req)
 			status := 0
 			if err == nil {
 				status = resp.StatusCode
@@ -96,7 +98,7 @@ func TestRetryUnreplayable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := retrying{p, new(skew)}.RoundTrip(req)
+	resp, err := retrying{p, new(line)}.RoundTrip(req)
 	if err != nil || resp.StatusCode != 503 || len(p.bodies) != 1 {
 		t.Errorf("%v, %v after %d attempts", resp, err, len(p.bodies))
 	}
@@ -118,7 +120,7 @@ func TestRetryGivesUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := retrying{http.DefaultTransport, new(skew)}.RoundTrip(req)
+	resp, err := retrying{http.DefaultTransport, new(line)}.RoundTrip(req)
 	if err == nil {
 		resp.Body.Close()
 	}
@@ -130,8 +132,8 @@ func TestRetryGivesUp(t *testing.T) {
 	}
 }
 
-// TestSkew: the cluster's clock counts when it is noticeably off.
-func TestSkew(t *testing.T) {
+// TestClock: the cluster's clock counts when it is noticeably off.
+func TestClock(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		date   string
@@ -144,11 +146,11 @@ func TestSkew(t *testing.T) {
 		{"none", "", 0, 0},
 		{"nonsense", "tomorrow", 0, 0},
 	} {
-		s := new(skew)
+		s := new(line)
 		s.note(&http.Response{Header: http.Header{"Date": {c.date}}})
-		if got := time.Duration(s.nanoseconds.Load()); (got - c.want).Abs() > c.atMost {
+		if got := time.Duration(s.ahead.Load()); (got - c.want).Abs() > c.atMost {
 			t.Errorf("%s: %s ahead, want %s", c.name, got, c.want)
 		}
 	}
-	new(skew).note(nil) // no answer
+	new(line).note(nil) // no answer
 }

@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -19,6 +20,7 @@ type state struct {
 	entries  []*unstructured.Unstructured // live Services that we switch
 	canaries []*unstructured.Unstructured // live Services that lead to a canary
 	live     map[string]*unstructured.Unstructured
+	switched switched // the latest
 }
 
 // state asks for the Services and Deployments. Objects of another environment in
@@ -35,17 +37,51 @@ func (c *cluster) state(ctx context.Context, service string, env delivery.Enviro
 			s.canaries = append(s.canaries, svc)
 			continue
 		}
-		if _, switched, _ := unstructured.NestedString(svc.Object, "spec", "selector", releaseLabel); !switched && svc.GetAnnotations()[fenceMark] == "" {
+		if _, pinned, _ := unstructured.NestedString(svc.Object, "spec", "selector", releaseLabel); !pinned && svc.GetAnnotations()[fenceMark] == "" {
 			continue
 		}
-		s.entries = append(s.entries, svc)
-		s.traffic = delivery.ReleaseID(svc.GetAnnotations()[releaseLabel])
+		s.entry(svc)
 	}
+	s.own()
 	deps, err := c.list(ctx, deployments(), labelsOf(service, env))
 	for i := range deps {
 		s.live[deps[i].GetName()] = &deps[i]
 	}
 	return s, err
+}
+
+// entry adds a Service that we switch. The latest switch tells what has the
+// traffic: a Service that left a release stays with the one before until it is
+// taken away.
+func (s *state) entry(svc *unstructured.Unstructured) {
+	at := switchOf(svc)
+	if s.traffic == "" || at.after(s.switched) {
+		s.traffic, s.switched = delivery.ReleaseID(svc.GetAnnotations()[releaseLabel]), at
+	}
+	s.entries = append(s.entries, svc)
+}
+
+// own leaves out the entries of other releases than the one with the traffic.
+func (s *state) own() {
+	s.entries = slices.DeleteFunc(s.entries, func(svc *unstructured.Unstructured) bool {
+		return delivery.ReleaseID(svc.GetAnnotations()[releaseLabel]) != s.traffic
+	})
+}
+
+// switched is when a Service was switched: under which number of the lock, and at
+// what time by its holder's clock, in milliseconds.
+type switched struct{ fence, at int64 }
+
+func (w switched) String() string { return fmt.Sprintf("%d.%d", w.fence, w.at) }
+
+func (w switched) after(v switched) bool {
+	return w.fence > v.fence || w.fence == v.fence && w.at > v.at
+}
+
+// switchOf is the zero switch where none was noted.
+func switchOf(svc *unstructured.Unstructured) (w switched) {
+	_, _ = fmt.Sscanf(svc.GetAnnotations()[fenceMark], "%d.%d", &w.fence, &w.at) // what is missing stays 0
+	return w
 }
 
 // beside is the release that is held beside the one that serves, or "".

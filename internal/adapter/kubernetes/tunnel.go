@@ -9,7 +9,7 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/httpstream"
+	"k8s.io/apimachinery/pkg/util/httpstream" //nolint:staticcheck // client-go's own functions still return it
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/transport/spdy"
 
@@ -39,7 +39,7 @@ func (t *tunnels) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, one := range t.open {
-		one.conn.Close()
+		_ = one.conn.Close() // it may have broken
 	}
 	t.open = map[string]*tunnel{}
 }
@@ -75,7 +75,7 @@ func (t *tunnels) begin(ctx context.Context, pod string, port int, fresh bool) (
 	defer t.mu.Unlock()
 	one, ok := t.open[pod]
 	if ok && fresh {
-		one.conn.Close()
+		_ = one.conn.Close() // that is why it is made anew
 		ok = false
 	}
 	if !ok {

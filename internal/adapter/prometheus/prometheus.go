@@ -18,7 +18,7 @@ import (
 
 // TokenVariable names the environment variable with the bearer token, for those
 // servers that want one.
-const TokenVariable = "SLIPWAY_PROMETHEUS_TOKEN" //nolint:gosec // the name of a variable, not a secret
+const TokenVariable = "SLIPWAY_PROMETHEUS_TOKEN"
 
 const (
 	bodyLimit = 1 << 20

@@ -31,6 +31,11 @@ type TargetFixture struct {
 	// Lingers is a target that shows what it has told to end for a moment yet, as
 	// draining, and leaves what did not start to Discard.
 	Lingers bool
+	// Keeps is a target that keeps what served until Settle.
+	Keeps bool
+	// Answer is who answers at an address of the target; nil: whoever /health
+	// names. Only TestShifter and TestSettler ask it.
+	Answer func(url string) (delivery.ReleaseID, error)
 }
 
 // BuildSample builds the sample service as a static binary for this machine and
@@ -91,8 +96,10 @@ func stage(t *testing.T, f TargetFixture, o port.Order) string {
 }
 
 // answering is the release that answers at the address.
-func answering(url string) (delivery.ReleaseID, error) {
-	resp, err := http.Get(url + "/health")
+func answering(url string) (delivery.ReleaseID, error) { return answeringBy(http.DefaultClient, url) }
+
+func answeringBy(client *http.Client, url string) (delivery.ReleaseID, error) {
+	resp, err := client.Get(url + "/health")
 	if err != nil {
 		return "", err
 	}

@@ -99,6 +99,9 @@ func (e *entry) already(ctx context.Context) (step.Result, bool, error) {
 }
 
 func (e *entry) enter(ctx context.Context) (step.Result, error) {
+	if err := e.records().Claim(ctx, e.r, e.target, e.order); err != nil {
+		return step.Result{}, err
+	}
 	d, err := e.begin(ctx)
 	if err != nil {
 		return step.Result{}, err
@@ -154,7 +157,11 @@ func (e *entry) begin(ctx context.Context) (delivery.Deployment, error) {
 			e.r.Run, e.rel.ID, e.r.Environment, d.State).Hint("start a new run")
 	}
 	e.r.Moved(e.rel.ID, "%s enters %s", e.rel.ID, e.r.Environment)
-	return d, probe.Records{Deployments: e.Deployments, Releases: e.Releases}.Tell(ctx, e.target, e.order.Service, e.r.Environment)
+	return d, e.records().Tell(ctx, e.target, e.order.Service, e.r.Environment)
+}
+
+func (e *entry) records() probe.Records {
+	return probe.Records{Deployments: e.Deployments, Releases: e.Releases}
 }
 
 // taste is the canary's way in, where there is something to compare it with.

@@ -3,9 +3,12 @@ package probe
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
 )
 
 // How much of an environment's history is kept beside what serves there: enough
@@ -19,6 +22,36 @@ const (
 type Records struct {
 	Deployments port.Deployments
 	Releases    port.Releases
+}
+
+// Claim takes the environment for the run, where others deliver too, and makes
+// sure that these records know what serves there. Nothing was begun when it fails.
+func (rec Records) Claim(ctx context.Context, r step.Request, t port.Target, o port.Order) error {
+	if l, ok := t.(port.Locker); ok {
+		if err := l.Lock(ctx, o, func(text string) { r.Progress("%s", text) }); err != nil {
+			return fmt.Errorf("bring %s into %s: %w", o.ID, o.Environment, err)
+		}
+	}
+	keeper, ok := t.(port.Chronicler)
+	if !ok {
+		return nil
+	}
+	there, err := keeper.Read(ctx, o.Service, o.Environment)
+	if err != nil {
+		return fmt.Errorf("read the history beside %s: %w", o.Environment, err)
+	}
+	ours, err := rec.Deployments.History(ctx, o.Environment, 0)
+	if err != nil {
+		return fmt.Errorf("read the history of %s: %w", o.Environment, err)
+	}
+	for _, d := range there.Deployments {
+		known := slices.ContainsFunc(ours, func(o delivery.Deployment) bool { return o.Run == d.Run && o.Release == d.Release })
+		if d.State == delivery.Serving && !known {
+			return fault.New(fault.Conflict, "run %s by %s brought %s into %s since this run was planned", d.Run, d.By, d.Release, o.Environment).
+				Hint("start it again: it takes that into account")
+		}
+	}
+	return nil
 }
 
 // Tell writes the environment's history to a target that keeps one. It is called

@@ -83,6 +83,9 @@ func (f forward) goOn(ctx context.Context, own delivery.Deployment) (step.Result
 }
 
 func (f forward) enter(ctx context.Context) (step.Result, error) {
+	if err := f.records().Claim(ctx, f.r, f.target, f.order); err != nil {
+		return step.Result{}, err
+	}
 	d, err := f.Deployments.Begin(ctx, delivery.Deployment{
 		Environment: f.r.Environment, Release: f.rel.ID, Run: f.r.Run, State: delivery.Deploying,
 		By: f.r.By, Replaced: f.serving.Release, Reason: f.reason(), StartedAt: f.Clock.Now(),

@@ -91,7 +91,11 @@ func skipped(why string) step.Result {
 
 // tell writes the history beside what serves, for targets that keep one.
 func (b base) tell(ctx context.Context, service string) error {
-	return probe.Records{Deployments: b.Deployments, Releases: b.Releases}.Tell(ctx, b.target, service, b.r.Environment)
+	return b.records().Tell(ctx, b.target, service, b.r.Environment)
+}
+
+func (b base) records() probe.Records {
+	return probe.Records{Deployments: b.Deployments, Releases: b.Releases}
 }
 
 func (b base) observe(ctx context.Context, service string) (port.Observation, error) {

@@ -71,10 +71,10 @@ func paths(k types.Kustomization) []string {
 	for _, list := range [][]string{k.Resources, k.Components, k.Crds, k.Configurations} {
 		out = append(out, list...)
 	}
-	for _, p := range append(append([]types.Patch{}, k.Patches...), k.PatchesJson6902...) {
+	for _, p := range append(append([]types.Patch{}, k.Patches...), k.PatchesJson6902...) { //nolint:staticcheck // kustomizations of old have them
 		out = append(out, p.Path)
 	}
-	for _, p := range k.PatchesStrategicMerge {
+	for _, p := range k.PatchesStrategicMerge { //nolint:staticcheck // kustomizations of old have them
 		if !strings.Contains(string(p), "\n") { // else it is the patch itself
 			out = append(out, string(p))
 		}
@@ -142,10 +142,10 @@ func (o *overlay) learn(dir string, k types.Kustomization) {
 			}
 		}
 	}
-	for _, p := range append(append([]types.Patch{}, k.Patches...), k.PatchesJson6902...) {
+	for _, p := range append(append([]types.Patch{}, k.Patches...), k.PatchesJson6902...) { //nolint:staticcheck // kustomizations of old have them
 		o.learnPatch(dir, p.Path, p.Patch)
 	}
-	for _, p := range k.PatchesStrategicMerge {
+	for _, p := range k.PatchesStrategicMerge { //nolint:staticcheck // kustomizations of old have them
 		o.learnPatch(dir, string(p), string(p))
 	}
 }

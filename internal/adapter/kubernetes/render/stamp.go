@@ -22,6 +22,10 @@ type Stamp struct {
 	Image       delivery.Image
 	Prefix      string        // "127.0.0.1:5000/" goes before images of the embedded registry; empty: they are pulled by their own name
 	Secrets     []port.Secret // by the objects' names; those without an entry stay empty
+	// Linger is how many seconds our containers go on answering after the end of
+	// their pod was announced, where they have no preStop hook: requests are still
+	// on their way then. 0: they end at once.
+	Linger int64
 }
 
 // Parse reads Rendered.Objects. Text that is not what Render wrote is
@@ -92,6 +96,7 @@ func (s Stamp) pods(o *unstructured.Unstructured) {
 		setEnv(c, map[string]string{"SLIPWAY_RELEASE": string(s.Release), "SLIPWAY_ENVIRONMENT": string(s.Environment)})
 	}
 	if Ours(o, s.Image) {
+		s.linger(o)
 		t, _ := template(o.Object)
 		child(child(t, "metadata"), "labels")[labelRelease] = string(s.Release)
 	}
@@ -103,6 +108,28 @@ func (s Stamp) pods(o *unstructured.Unstructured) {
 		if image, ok := v["image"].(map[string]any); ok {
 			s.pull(image, "reference")
 		}
+	}
+}
+
+// graceBesides is what a container gets at least after it lingered, in seconds.
+const graceBesides = 10
+
+// linger lets the kubelet wait before it tells a container to end. Whoever wrote
+// a preStop hook has thought of it.
+func (s Stamp) linger(o *unstructured.Unstructured) {
+	spec := podSpec(o.Object)
+	if s.Linger <= 0 {
+		return
+	}
+	for _, c := range mapsIn(spec["containers"]) {
+		lifecycle, _ := c["lifecycle"].(map[string]any)
+		if image, _ := c["image"].(string); !runs(image, s.Image) || lifecycle["preStop"] != nil {
+			continue
+		}
+		child(c, "lifecycle")["preStop"] = map[string]any{"sleep": map[string]any{"seconds": s.Linger}}
+	}
+	if grace, ok := spec["terminationGracePeriodSeconds"].(int64); ok && grace < s.Linger+graceBesides {
+		spec["terminationGracePeriodSeconds"] = grace + s.Linger
 	}
 }
 

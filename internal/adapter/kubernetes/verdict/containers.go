@@ -101,7 +101,7 @@ func (b box) crashed() (crashed, bool) {
 		return c, true
 	}
 	done := b.init && !b.sidecar || ofJob(b.pod)
-	return c, c.times > 0 && !(done && c.end.ExitCode == 0)
+	return c, c.times > 0 && (!done || c.end.ExitCode != 0)
 }
 
 // crash judges a container that ended. One crash can heal: it came up before

@@ -1,0 +1,33 @@
+package app
+
+import (
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// TestHealth: replicas of the release that serves count, but for those that are
+// on their way out: after a rollback its own earlier ones may still drain.
+func TestHealth(t *testing.T) {
+	for name, c := range map[string]struct {
+		states []string // of replicas of the release that serves
+		want   string
+	}{
+		"all ready":           {[]string{"ready", "ready"}, "healthy"},
+		"one starts":          {[]string{"ready", "starting"}, "degraded"},
+		"an earlier one goes": {[]string{"ready", "ready", "draining"}, "healthy"},
+		"only one that goes":  {[]string{"draining"}, "down"},
+		"none ready":          {[]string{"backoff", "starting"}, "down"},
+		"none":                {nil, "down"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			seen := port.Observation{Release: "r-1", Replicas: []port.Replica{{Name: "other", Release: "r-0", State: "starting"}}}
+			for _, s := range c.states {
+				seen.Replicas = append(seen.Replicas, port.Replica{Release: "r-1", State: s})
+			}
+			if got := health(&Status{Release: "r-1"}, seen); got != c.want {
+				t.Errorf("health is %s, want %s", got, c.want)
+			}
+		})
+	}
+}

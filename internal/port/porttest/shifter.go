@@ -1,0 +1,128 @@
+package porttest
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// TestShifter proves what port.Shifter promises of a target that is one.
+func TestShifter(t *testing.T, make func(t *testing.T) TargetFixture) {
+	for _, c := range []struct {
+		name string
+		run  func(*testing.T, TargetFixture)
+	}{
+		{"beside nothing", shiftBesideNothing},
+		{"a share", shiftShare},
+		{"back to nothing", shiftBack},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.run(t, make(t)) })
+	}
+}
+
+func shift(t *testing.T, f TargetFixture, o port.Order, percent int) float64 {
+	t.Helper()
+	actual, err := shifter(t, f).Shift(context.Background(), o, percent, func(string) {})
+	if err != nil {
+		t.Fatalf("shift %d %% to %s: %v", percent, o.ID, err)
+	}
+	if actual <= 0 || actual >= 100 {
+		t.Errorf("%g %% is no share", actual)
+	}
+	return actual
+}
+
+func shifter(t *testing.T, f TargetFixture) port.Shifter {
+	t.Helper()
+	s, ok := f.Target.(port.Shifter)
+	if !ok {
+		t.Fatalf("%T is no port.Shifter", f.Target)
+	}
+	return s
+}
+
+func shiftBesideNothing(t *testing.T, f TargetFixture) {
+	a, b := f.Order(Sample{Version: "a"}), f.Order(Sample{Version: "b"})
+	try := func(o port.Order, why string) {
+		t.Helper()
+		if _, err := shifter(t, f).Shift(context.Background(), o, 50, func(string) {}); !fault.Is(err, fault.Conflict) {
+			t.Errorf("%s: error = %v, want one of kind %s", why, err, fault.Conflict)
+		}
+	}
+	try(a, "nothing is there")
+	stage(t, f, a)
+	try(a, "nothing serves beside it")
+	url := deploy(t, f, a).Address()
+	try(a, "it serves itself")
+	try(b, "it is not staged")
+	f.want(t, url, a.ID)
+}
+
+// shiftShare asks often enough that a share which is a fifth off would show.
+func shiftShare(t *testing.T, f TargetFixture) {
+	const asked, tolerance = 300, 15 // requests, percent: five standard deviations
+	a, b := f.Order(Sample{Version: "a"}), f.Order(Sample{Version: "b"})
+	url := deploy(t, f, a).Address()
+	stage(t, f, b)
+	actual := shift(t, f, b, 50)
+	if again := shift(t, f, b, 50); again != actual {
+		t.Errorf("the same share again is %g %%, not %g %%", again, actual)
+	}
+	got := map[delivery.ReleaseID]int{}
+	for range asked {
+		id, err := f.ask(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[id]++
+	}
+	if share := 100 * float64(got[b.ID]) / asked; math.Abs(share-actual) > tolerance || got[a.ID]+got[b.ID] != asked {
+		t.Errorf("%d requests were answered by %v: %.0f %% by %s, want about %.0f %%", asked, got, share, b.ID, actual)
+	}
+	if seen := observe(t, f, a); seen.Release != a.ID {
+		t.Errorf("%s has the traffic while %s only has a share", seen.Release, b.ID)
+	}
+	if _, err := f.Target.Promote(context.Background(), b, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		f.want(t, url, b.ID)
+	}
+}
+
+func shiftBack(t *testing.T, f TargetFixture) {
+	a, b := f.Order(Sample{Version: "a"}), f.Order(Sample{Version: "b"})
+	url := deploy(t, f, a).Address()
+	stage(t, f, b)
+	shift(t, f, b, 30)
+	if err := f.Target.Discard(context.Background(), b); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		f.want(t, url, a.ID)
+	}
+	wantEnded(t, f, b)
+}
+
+// ask sends one request on a connection of its own: those that stay open stay
+// where they are.
+func (f TargetFixture) ask(url string) (delivery.ReleaseID, error) {
+	if f.Answer != nil {
+		return f.Answer(url)
+	}
+	lone := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	return answeringBy(lone, url)
+}
+
+func (f TargetFixture) want(t *testing.T, url string, id delivery.ReleaseID) {
+	t.Helper()
+	if got, err := f.ask(url); err != nil || got != id {
+		t.Errorf("%s is answered by %q (%v), want %s", url, got, err, id)
+	}
+}
