@@ -45,30 +45,42 @@ func weighed(route *unstructured.Unstructured, service string, percent int64) *u
 			continue
 		}
 		refs, _ := rule["backendRefs"].([]any)
-		var next []any
-		for _, ref := range refs {
-			to, ok := ref.(map[string]any)
-			if !ok || to["name"] != service || to["kind"] != nil && to["kind"] != "Service" {
-				next = append(next, ref)
-				continue
-			}
-			found = true
-			weight := int64(1)
-			if w, ok := to["weight"].(int64); ok {
-				weight = w
-			}
-			beside := deepCopied(to)
-			to["weight"] = weight * (100 - percent)
-			beside["name"], beside["weight"] = service+canarySuffix, weight*percent
-			next = append(next, to, beside)
+		if next, leads := divided(refs, service, percent); leads {
+			rule["backendRefs"], found = next, true
 		}
-		rule["backendRefs"] = next
 	}
 	if !found {
 		return nil
 	}
 	_ = unstructured.SetNestedSlice(out.Object, rules, "spec", "rules") // it was a list
 	return out
+}
+
+// divided are a rule's backends with the Service's weight divided; the others'
+// are as large beside it as before.
+func divided(refs []any, service string, percent int64) (next []any, leads bool) {
+	for _, ref := range refs {
+		to, ok := ref.(map[string]any)
+		if !ok {
+			next = append(next, ref)
+			continue
+		}
+		weight := int64(1) // the API's default
+		if w, ok := to["weight"].(int64); ok {
+			weight = w
+		}
+		if to["name"] != service || to["kind"] != nil && to["kind"] != "Service" {
+			to["weight"] = 100 * weight
+			next = append(next, to)
+			continue
+		}
+		leads = true
+		beside := deepCopied(to)
+		to["weight"] = weight * (100 - percent)
+		beside["name"], beside["weight"] = service+canarySuffix, weight*percent
+		next = append(next, to, beside)
+	}
+	return next, leads
 }
 
 func deepCopied(m map[string]any) map[string]any {
