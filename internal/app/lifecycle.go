@@ -90,6 +90,7 @@ type Verified struct {
 	Summary     string               `json:"summary"`
 	URL         string               `json:"url"`
 	Answers     []delivery.Answer    `json:"answers"`
+	Notes       []string             `json:"notes,omitempty"` // what the target tells besides, such as its autoscalers
 }
 
 // Verify asks what serves, as the pipeline does after a deploy, and changes nothing.
@@ -131,6 +132,13 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (Verifie
 	res, err := s.parts.Steps[step.Verify].Run(ctx, r)
 	if err != nil {
 		return v, err
+	}
+	target, err := s.target(env)
+	if err != nil {
+		return v, err
+	}
+	if seen, err := target.Observe(ctx, s.project.Service, env); err == nil { // the verdict is there without it
+		v.Notes = seen.Notes
 	}
 	out, _, err := step.Decode[step.Deployed](map[string]json.RawMessage{"verify": res.Output}, "verify")
 	v.Release, v.Summary, v.URL, v.Answers = d.Release, res.Summary, out.URL, res.Answers

@@ -113,6 +113,9 @@ func (c *Command) verify() *cobra.Command {
 				return nil
 			}
 			fmt.Fprintf(c.Stdout, "%s  %s in %s: %s\n", v.Verdict, v.Release, v.Environment, v.Summary)
+			for _, note := range v.Notes {
+				fmt.Fprintln(c.Stdout, "  "+note)
+			}
 			return nil
 		},
 	}
