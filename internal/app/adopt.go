@@ -26,6 +26,13 @@ func (s *session) adopt(ctx context.Context, env delivery.Environment) error {
 	if err != nil || len(told.Deployments) == 0 {
 		return err
 	}
+	for _, m := range told.Models {
+		if err := s.parts.Store.AdoptModel(ctx, m); fault.Is(err, fault.Conflict) {
+			s.notice(env, err.Error()) // the way back needs no registry
+		} else if err != nil {
+			return err
+		}
+	}
 	ours, err := s.parts.Store.History(ctx, env, 0)
 	if err != nil {
 		return err
@@ -102,11 +109,12 @@ func (s *session) adoptQuarantines(ctx context.Context, told port.Chapter, d del
 }
 
 func (s *session) tellAdopted(d delivery.Deployment) {
+	s.notice(d.Environment, "read in "+string(d.Environment)+": run "+string(d.Run)+" by "+d.By+" brought "+string(d.Release)+" there")
+}
+
+func (s *session) notice(env delivery.Environment, text string) {
 	if s.engine == nil || s.engine.Sink == nil {
 		return
 	}
-	s.engine.Sink.Emit(event.Event{
-		Time: s.app.Clock(), Kind: event.Notice, Environment: d.Environment, Release: d.Release,
-		Text: "read in " + string(d.Environment) + ": run " + string(d.Run) + " by " + d.By + " brought " + string(d.Release) + " there",
-	})
+	s.engine.Sink.Emit(event.Event{Time: s.app.Clock(), Kind: event.Notice, Environment: env, Text: text})
 }

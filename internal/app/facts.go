@@ -57,7 +57,7 @@ func (s *session) findServing(ctx context.Context, f *plan.Facts, env delivery.E
 	f.Serving, f.ServingRelease = &d, &r
 	if ref := r.Release.Model; ref != nil {
 		m, err := s.parts.Store.Model(ctx, ref.Group, ref.Version)
-		if fault.Is(err, fault.NotFound) {
+		if fault.Is(err, fault.NotFound) || err == nil && m.Digest != ref.Digest {
 			return nil // another machine registered it: its metrics are not known here
 		}
 		if err != nil {

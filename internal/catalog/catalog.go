@@ -112,8 +112,8 @@ func steps(a adapters) map[step.Kind]step.Step {
 		step.Approve:  approve.Step{Models: s, Approvals: s},
 		step.Deploy:   deploy.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s, ModelImages: a.registry, Metrics: a.metrics, Prober: a.prober},
 		step.Verify:   verify.Step{Targets: a.targets, Releases: s, Deployments: s, Prober: a.prober},
-		step.Watch:    watch.Step{Targets: a.targets, Releases: s, Deployments: s},
-		step.Rollback: rollback.Step{Targets: a.targets, Releases: s, Deployments: s, Prober: a.prober},
+		step.Watch:    watch.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s},
+		step.Rollback: rollback.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s, Prober: a.prober},
 	}
 }
 

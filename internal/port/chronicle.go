@@ -13,6 +13,7 @@ type Chapter struct {
 	Environment delivery.Environment    `json:"environment"`
 	Deployments []delivery.Deployment   `json:"deployments"` // newest first
 	Releases    []delivery.SavedRelease `json:"releases"`    // all that Deployments name, with their quarantines
+	Models      []delivery.ModelVersion `json:"models"`      // all that Releases name, as far as they are known
 }
 
 // Locker is a target where others deliver too: one run at a time changes an
@@ -23,6 +24,13 @@ type Locker interface {
 	// the same run gets it back at once. One that does not come free is
 	// fault.Conflict, and says who has it.
 	Lock(ctx context.Context, o Order, say func(string)) error
+}
+
+// Rehearser is a target that can try a release before anything is changed.
+type Rehearser interface {
+	// Rehearse lets the place say what it would refuse: a field that somebody else
+	// manages, a policy, a missing right. It changes nothing.
+	Rehearse(ctx context.Context, o Order, say func(string)) error
 }
 
 // Chronicler is a target that keeps an environment's history beside what serves

@@ -13,6 +13,10 @@ type Models interface {
 	// Register adds a version to the group, or returns the existing one of the
 	// same artifact digest unchanged. Versions count from 1 without gaps.
 	Register(ctx context.Context, group string, artifact delivery.Digest, metrics delivery.Metrics, lineage delivery.Lineage) (delivery.ModelVersion, error)
+	// AdoptModel keeps a version that another registry made, as it is: number,
+	// metrics and decision. Again does nothing. One whose number or content is
+	// taken here by another is fault.Conflict.
+	AdoptModel(ctx context.Context, m delivery.ModelVersion) error
 	// Decide approves or rejects. The same decision again is fine; deciding
 	// otherwise than before is fault.Conflict unless the version is pending.
 	Decide(ctx context.Context, ref delivery.ModelRef, status delivery.ModelStatus, by, why string) (delivery.ModelVersion, error)

@@ -40,11 +40,12 @@ func newAPI(t testing.TB) *api { return &api{t: t, objects: map[string]*unstruct
 // cluster is a connection to it.
 func (a *api) cluster() *cluster {
 	a.t.Helper()
-	client, err := dynamic.NewForConfig(&rest.Config{Host: "http://api.test", Transport: a, QPS: -1})
+	config := &rest.Config{Host: "http://api.test", Transport: a, QPS: -1}
+	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	return &cluster{client: client, namespace: "ns", where: "namespace ns", line: new(line)}
+	return &cluster{config: config, client: client, namespace: "ns", where: "namespace ns", line: new(line)}
 }
 
 // target is one Slipway that delivers there.
@@ -86,6 +87,9 @@ func (a *api) answer(req *http.Request) (int, any) {
 	defer a.mu.Unlock()
 	path := req.URL.Path
 	a.asked = append(a.asked, req.Method+" "+path)
+	if path == "/version" {
+		return http.StatusOK, map[string]any{"major": "1", "minor": "36"}
+	}
 	there, ok := a.objects[path]
 	switch req.Method {
 	case http.MethodPost:

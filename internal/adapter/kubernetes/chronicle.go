@@ -32,8 +32,9 @@ const (
 
 // told is the content of the history's ConfigMap.
 type told struct {
-	Deployments []delivery.Deployment `json:"deployments"`
-	Quarantined []delivery.Quarantine `json:"quarantined,omitempty"`
+	Deployments []delivery.Deployment   `json:"deployments"`
+	Quarantined []delivery.Quarantine   `json:"quarantined,omitempty"`
+	Models      []delivery.ModelVersion `json:"models,omitempty"`
 }
 
 // Write keeps the history. It takes the environment's lock for the newest
@@ -61,7 +62,7 @@ func (t *Target) Write(ctx context.Context, h port.Chapter) error {
 	for _, r := range before.Releases {
 		kept[r.ID] = true
 	}
-	text := told{Deployments: h.Deployments}
+	text := told{Deployments: h.Deployments, Models: h.Models}
 	for _, r := range h.Releases {
 		if r.Quarantined != nil {
 			text.Quarantined = append(text.Quarantined, *r.Quarantined)
@@ -177,7 +178,7 @@ func (t *Target) Read(ctx context.Context, service string, env delivery.Environm
 			return out, damaged(o.GetName(), err)
 		}
 	}
-	out.Deployments = text.Deployments
+	out.Deployments, out.Models = text.Deployments, text.Models
 	for id, p := range parts {
 		r, err := unpack(id, p)
 		if err != nil {

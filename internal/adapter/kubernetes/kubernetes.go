@@ -38,7 +38,7 @@ type Config struct {
 }
 
 // Target is a port.Target, Placer, Renderer, Shifter, Comparer, Settler, Meter,
-// Locker, Chronicler, Differ and ReplicaLogs. Safe for concurrent use.
+// Locker, Rehearser, Chronicler, Differ and ReplicaLogs. Safe for concurrent use.
 type Target struct {
 	cfg   Config
 	place delivery.Place
@@ -68,6 +68,7 @@ var (
 	_ port.Meter       = (*Target)(nil)
 	_ port.Chronicler  = (*Target)(nil)
 	_ port.Locker      = (*Target)(nil)
+	_ port.Rehearser   = (*Target)(nil)
 	_ port.Differ      = (*Target)(nil)
 	_ port.ReplicaLogs = (*Target)(nil)
 )

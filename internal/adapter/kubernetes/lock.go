@@ -59,7 +59,7 @@ type lock struct {
 
 // take waits until the lock is free.
 func (l *lock) take(ctx context.Context, say func(string)) error {
-	begun, seen := l.clock(), watched{}
+	begun, seen, last := l.clock(), watched{}, ""
 	for {
 		by, err := l.try(ctx, &seen)
 		if errors.Is(err, errTaken) {
@@ -72,7 +72,10 @@ func (l *lock) take(ctx context.Context, say func(string)) error {
 			return fault.New(fault.Conflict, "wait for the lock %s in %s: %s has held it for %s", l.name, l.api.where, by, l.times.Waits).
 				Hint("wait until it is done, or end it where it runs")
 		}
-		say("waiting for " + by + " to be done here")
+		if by != last {
+			say("waiting for " + by + " to be done here")
+			last = by
+		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)

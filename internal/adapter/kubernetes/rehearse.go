@@ -6,9 +6,22 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// rehearse lets the API server try everything.
+// Rehearse lets the API server try everything. Namespaces and kinds that the
+// release brings itself can't be tried before they are there.
+func (t *Target) Rehearse(ctx context.Context, o port.Order, say func(string)) error {
+	e, err := t.begin(ctx, o, say)
+	if err != nil {
+		return err
+	}
+	if e.b, err = t.bundle(e.c, o); err != nil {
+		return err
+	}
+	return e.rehearse(ctx)
+}
+
 func (e *entry) rehearse(ctx context.Context) error {
 	e.say("asking the cluster whether it would take it")
 	force := e.t.place.TakeOver || e.known(ctx)

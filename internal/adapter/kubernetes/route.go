@@ -140,8 +140,10 @@ func (e *entry) forgetCanaries(ctx context.Context) error {
 // calm leads everybody to the bundle's release: Services, and routes without
 // weights.
 func (e *entry) calm(ctx context.Context, b *bundle, id delivery.ReleaseID) error {
-	if err := e.apply(ctx, b.pinned(id), true); err != nil {
-		return err
+	for _, s := range b.pinned(id) {
+		if err := e.fenced(ctx, s); err != nil {
+			return err
+		}
 	}
 	return e.apply(ctx, b.routes(), true)
 }

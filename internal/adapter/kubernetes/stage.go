@@ -38,8 +38,7 @@ func (t *Target) begin(ctx context.Context, o port.Order, say func(string)) (*en
 	return e, err
 }
 
-// Stage starts the release's pods beside those that serve. Everything is tried
-// before anything is changed: what the cluster would refuse, it refuses then.
+// Stage starts the release's pods beside those that serve.
 func (t *Target) Stage(ctx context.Context, o port.Order, say func(string)) (string, error) {
 	e, err := t.begin(ctx, o, say)
 	if err != nil {
@@ -50,9 +49,6 @@ func (t *Target) Stage(ctx context.Context, o port.Order, say func(string)) (str
 	}
 	if e.there(ctx) {
 		return e.address()
-	}
-	if err := e.rehearse(ctx); err != nil {
-		return "", err
 	}
 	if e.st.traffic == o.ID && (o.Strategy != delivery.BlueGreen || !e.st.braked(e.b)) {
 		if err := e.settleDown(ctx, e.b); err != nil { // it has the traffic: nothing is kept beside it

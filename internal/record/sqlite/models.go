@@ -41,6 +41,37 @@ func (s *Store) Register(ctx context.Context, group string, artifact delivery.Di
 	return out, err
 }
 
+// AdoptModel implements port.Models.
+func (s *Store) AdoptModel(ctx context.Context, m delivery.ModelVersion) error {
+	if m.Group == "" || m.Version < 1 || !m.Digest.Valid() {
+		return fault.New(fault.Invalid, "adopt model %s with artifact %q", m.ModelRef, m.Digest)
+	}
+	numbers, err := json.Marshal(m.Metrics)
+	if err != nil {
+		return fault.New(fault.Invalid, "adopt model %s: its metrics are not JSON", m.ModelRef).Because(err)
+	}
+	origin, err := json.Marshal(m.Lineage)
+	if err != nil {
+		return fmt.Errorf("write the lineage of model %s: %w", m.ModelRef, err)
+	}
+	return s.change(ctx, fmt.Sprintf("adopt model %s", m.ModelRef), func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO models (`+modelColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			m.Group, m.Version, m.Digest, m.Status, string(numbers), string(origin), nanos(m.CreatedAt), m.DecidedBy, nanos(m.DecidedAt), m.Why)
+		if err != nil {
+			return err
+		}
+		here, err := findModel(ctx, tx, m.Group, m.Version)
+		if err == nil && here.Digest == m.Digest {
+			return nil
+		}
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		return fault.New(fault.Conflict, "adopt model %s: two registries have given that number, or its content another one", m.ModelRef).
+			Hint("let one machine register the models of %s", m.Group)
+	})
+}
+
 // Decide implements port.Models.
 func (s *Store) Decide(ctx context.Context, ref delivery.ModelRef, status delivery.ModelStatus, by, why string) (out delivery.ModelVersion, err error) {
 	if status != delivery.Approved && status != delivery.Rejected {

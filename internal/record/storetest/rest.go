@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +139,25 @@ func testModels(t *testing.T, open func(*testing.T) record.Store) {
 	same(t, "all groups", len(must(s.Models(t.Context(), ""))), 3)
 	_, err = s.Model(t.Context(), "retail", 3)
 	wantKind(t, "unknown version", err, fault.NotFound)
+	foreign := delivery.ModelVersion{
+		ModelRef: delivery.ModelRef{Group: "retail", Version: 7, Digest: digest("f")}, Status: delivery.Approved,
+		Metrics: delivery.Metrics{"accuracy": 0.8}, Lineage: lineage, CreatedAt: first.CreatedAt, DecidedBy: "ann", DecidedAt: first.CreatedAt, Why: "good",
+	}
+	for range 2 {
+		if err := s.AdoptModel(t.Context(), foreign); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := must(s.Model(t.Context(), "retail", 7)); !reflect.DeepEqual(got, foreign) {
+		t.Errorf("adopted %+v, want %+v", got, foreign)
+	}
+	for _, taken := range []delivery.ModelRef{{Group: "retail", Version: 7, Digest: digest("e")}, {Group: "retail", Version: 9, Digest: digest("a")}} {
+		other := foreign
+		other.ModelRef = taken
+		if err := s.AdoptModel(t.Context(), other); !fault.Is(err, fault.Conflict) {
+			t.Errorf("adopting %s: %v, want a conflict", taken, err)
+		}
+	}
 	_, err = s.Register(t.Context(), "retail", "latest", nil, lineage)
 	wantKind(t, "artifact without a digest", err, fault.Invalid)
 }

@@ -161,7 +161,7 @@ func (e *entry) begin(ctx context.Context) (delivery.Deployment, error) {
 }
 
 func (e *entry) records() probe.Records {
-	return probe.Records{Deployments: e.Deployments, Releases: e.Releases}
+	return probe.Records{Deployments: e.Deployments, Releases: e.Releases, Models: e.Models}
 }
 
 // taste is the canary's way in, where there is something to compare it with.

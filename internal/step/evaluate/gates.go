@@ -109,6 +109,10 @@ func (s Step) champion(ctx context.Context, env delivery.Environment) (delivery.
 	if err != nil {
 		return nil, fmt.Errorf("read the metrics of the champion %s: %w", m, err)
 	}
+	if v.Digest != m.Digest {
+		return nil, fault.New(fault.Conflict, "read the metrics of the champion %s: another model has that number here", m).
+			Hint("let one machine register the models of %s", m.Group)
+	}
 	if v.Metrics == nil {
 		v.Metrics = delivery.Metrics{}
 	}

@@ -22,16 +22,32 @@ const (
 type Records struct {
 	Deployments port.Deployments
 	Releases    port.Releases
+	Models      port.Models // nil: what they were measured at is not told
 }
 
-// Claim takes the environment for the run, where others deliver too, and makes
-// sure that these records know what serves there. Nothing was begun when it fails.
+// Claim takes the environment for the run, where others deliver too, makes sure
+// that these records know what serves there, and lets the place say what it would
+// refuse. Nothing was begun when it fails.
 func (rec Records) Claim(ctx context.Context, r step.Request, t port.Target, o port.Order) error {
 	if l, ok := t.(port.Locker); ok {
 		if err := l.Lock(ctx, o, func(text string) { r.Progress("%s", text) }); err != nil {
 			return fmt.Errorf("bring %s into %s: %w", o.ID, o.Environment, err)
 		}
 	}
+	if err := rec.agree(ctx, t, o); err != nil {
+		return err
+	}
+	if try, ok := t.(port.Rehearser); ok {
+		if err := try.Rehearse(ctx, o, func(text string) { r.Progress("%s", text) }); err != nil {
+			return fmt.Errorf("bring %s into %s: %w", o.ID, o.Environment, err)
+		}
+	}
+	return nil
+}
+
+// agree is fault.Conflict when somebody has delivered there that these records do
+// not know of.
+func (rec Records) agree(ctx context.Context, t port.Target, o port.Order) error {
 	keeper, ok := t.(port.Chronicler)
 	if !ok {
 		return nil
@@ -50,6 +66,25 @@ func (rec Records) Claim(ctx context.Context, r step.Request, t port.Target, o p
 			return fault.New(fault.Conflict, "run %s by %s brought %s into %s since this run was planned", d.Run, d.By, d.Release, o.Environment).
 				Hint("start it again: it takes that into account")
 		}
+	}
+	return nil
+}
+
+// model adds a release's model, so that the next one can be measured against it
+// anywhere. A machine that has only taken the release over may not know it.
+func (rec Records) model(ctx context.Context, ref *delivery.ModelRef, c *port.Chapter) error {
+	if ref == nil || rec.Models == nil || slices.ContainsFunc(c.Models, func(m delivery.ModelVersion) bool { return m.ModelRef == *ref }) {
+		return nil
+	}
+	m, err := rec.Models.Model(ctx, ref.Group, ref.Version)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read model %s: %w", ref, err)
+	}
+	if m.Digest == ref.Digest {
+		c.Models = append(c.Models, m)
 	}
 	return nil
 }
@@ -86,6 +121,9 @@ func (rec Records) Tell(ctx context.Context, t port.Target, service string, env 
 			return fmt.Errorf("read release %s: %w", d.Release, err)
 		}
 		c.Releases = append(c.Releases, rel)
+		if err := rec.model(ctx, rel.Release.Model, &c); err != nil {
+			return err
+		}
 	}
 	if err := keeper.Write(ctx, c); err != nil {
 		return fmt.Errorf("write the history of %s beside it: %w", env, err)

@@ -25,6 +25,7 @@ type Step struct {
 	Targets     probe.Targets
 	Releases    port.Releases
 	Deployments port.Deployments
+	Models      port.Models
 	Prober      port.Prober
 	Clock       step.Clock
 }
@@ -95,7 +96,7 @@ func (b base) tell(ctx context.Context, service string) error {
 }
 
 func (b base) records() probe.Records {
-	return probe.Records{Deployments: b.Deployments, Releases: b.Releases}
+	return probe.Records{Deployments: b.Deployments, Releases: b.Releases, Models: b.Models}
 }
 
 func (b base) observe(ctx context.Context, service string) (port.Observation, error) {

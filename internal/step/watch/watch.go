@@ -27,6 +27,7 @@ type Step struct {
 	Targets     probe.Targets
 	Releases    port.Releases
 	Deployments port.Deployments
+	Models      port.Models
 	Clock       step.Clock
 }
 
@@ -119,7 +120,7 @@ func (b *bake) accepted(ctx context.Context) (step.Result, error) {
 
 // settle tells the target that the release stays.
 func (b *bake) settle(ctx context.Context) error {
-	if err := (probe.Records{Deployments: b.Deployments, Releases: b.Releases}).Tell(ctx, b.target, b.service, b.r.Environment); err != nil {
+	if err := (probe.Records{Deployments: b.Deployments, Releases: b.Releases, Models: b.Models}).Tell(ctx, b.target, b.service, b.r.Environment); err != nil {
 		return err
 	}
 	return probe.Settle(ctx, b.r, b.target, b.order)

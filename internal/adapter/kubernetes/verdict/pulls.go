@@ -16,6 +16,8 @@ func (j *judge) pull(b box) {
 	said := j.pullMessage(b)
 	kind, hint, final := refusal(b, said)
 	t := trouble{rank: pulling, kind: kind, hint: hint}
+	// Runtimes repeat the image's name, and the answer comes last.
+	said = strings.ReplaceAll(said, fmt.Sprintf("%q", b.spec.Image), "it")
 	t.cause = join(": ", fmt.Sprintf("%s: image %s can't be pulled", b, clean(b.spec.Image)), clean(said))
 	patience := j.p.Pull
 	if final {

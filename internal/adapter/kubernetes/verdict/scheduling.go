@@ -25,7 +25,7 @@ func (j *judge) unscheduled(p *corev1.Pod) bool {
 		return true
 	}
 	t := trouble{rank: scheduling, kind: fault.Exhausted}
-	said, _, _ := strings.Cut(c.Message, " preemption:")
+	said, preemption, _ := strings.Cut(c.Message, " preemption:")
 	coming, refused := j.scaling(p)
 	patience := j.p.Schedule
 	if coming {
@@ -41,6 +41,9 @@ func (j *judge) unscheduled(p *corev1.Pod) bool {
 		t.cause, t.hint = crowded(p, said)
 		if !has(said, "insufficient", "too many pods") {
 			t.kind = fault.Failed
+		} else if !coming && helpless(preemption) {
+			// An autoscaler looks every ten seconds, and would have said something.
+			t.cause, patience = t.cause+" (no node is big enough)", min(patience, j.p.Hopeless)
 		}
 	}
 	switch {
@@ -51,6 +54,16 @@ func (j *judge) unscheduled(p *corev1.Pod) bool {
 	}
 	j.add(t, patience, j.age(c.LastTransitionTime.Time))
 	return true
+}
+
+// preempted reads what the scheduler says of making room: for how many of how many
+// nodes that would not help.
+var preempted = regexp.MustCompile(`0/(\d+) nodes are available: (\d+) Preemption is not helpful`)
+
+// helpless tells that the pod would not fit on any node if it were empty.
+func helpless(preemption string) bool {
+	m := preempted.FindStringSubmatch(preemption)
+	return m != nil && m[1] == m[2]
 }
 
 // crowded is the cause and the hint for a pod that a node could take, but none

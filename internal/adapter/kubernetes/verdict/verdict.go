@@ -96,6 +96,7 @@ type Patience struct {
 	Pull      time.Duration // 60 s: the registry does not answer, or has trouble
 	Start     time.Duration // 30 s: the container runtime refuses
 	Schedule  time.Duration // 60 s: no node has room
+	Hopeless  time.Duration // 20 s: no node is big enough even when empty, and nobody adds one
 	ScaleUp   time.Duration // 10 min: no node has room, and one is being added
 	Ready     time.Duration // a container runs and is not ready; zero: by its probe, and by what ready pods took
 	Admit     time.Duration // 30 s: pods can't be created for a reason that may pass
@@ -117,6 +118,7 @@ func (p Patience) filled() Patience {
 		{&p.Pull, time.Minute},
 		{&p.Start, 30 * time.Second},
 		{&p.Schedule, time.Minute},
+		{&p.Hopeless, 20 * time.Second},
 		{&p.ScaleUp, 10 * time.Minute},
 		{&p.Admit, 30 * time.Second},
 		{&p.Quota, 30 * time.Second},

@@ -33,6 +33,26 @@ func (l *Ledger) Register(_ context.Context, group string, artifact delivery.Dig
 	return m, nil
 }
 
+// AdoptModel keeps another registry's version.
+func (l *Ledger) AdoptModel(_ context.Context, m delivery.ModelVersion) error {
+	leave, err := l.enter("AdoptModel")
+	defer leave()
+	if err != nil {
+		return err
+	}
+	for _, known := range l.models {
+		sameNumber, same := known.Group == m.Group && known.Version == m.Version, known.Group == m.Group && known.Digest == m.Digest
+		if sameNumber && same {
+			return nil
+		}
+		if sameNumber || same {
+			return fault.New(fault.Conflict, "model %s is another one here", m.ModelRef)
+		}
+	}
+	l.models = append(l.models, m)
+	return nil
+}
+
 // Decide approves or rejects.
 func (l *Ledger) Decide(_ context.Context, ref delivery.ModelRef, status delivery.ModelStatus, by, why string) (delivery.ModelVersion, error) {
 	leave, err := l.enter("Decide")

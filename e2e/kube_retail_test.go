@@ -1,0 +1,172 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// retailInCluster is Retail with its own manifests, in a namespace. Its tests are
+// left out: TestRetail runs them.
+func retailInCluster(t *testing.T) *harbour {
+	t.Helper()
+	p := empty(t)
+	p.must(os.CopyFS(p.dir, os.DirFS("../examples/retail")))
+	text := p.read(p.dir + "/slipway.yaml")
+	begin, end := strings.Index(text, "test:\n"), strings.Index(text, "image: ")
+	if begin < 0 || end < begin {
+		t.Fatal("Retail's slipway.yaml has no tests before its image")
+	}
+	p.write("slipway.yaml", text[:begin]+text[end:])
+	p.edit("slipway.yaml", "build: {go: ./cmd/api}", `build: {go: ./cmd/api, inputs: [cmd/api/**, internal/**, go.mod, go.sum]}`)
+	// What is said for the local target would take precedence over the manifests.
+	for _, line := range []string{"  replicas: 2\n", "  memory: 256MiB\n", "  env: {DRAIN_DELAY: 0s} # the proxy drains before it stops a replica\n"} {
+		p.edit("slipway.yaml", line, "")
+	}
+	h := inCluster(t, p)
+	h.edit("slipway.yaml", "deploy:\n", "deploy:\n  manifests: [k8s/]\n")
+	p.git("init", "-q", "-b", "main")
+	p.tool("go", "run", "./cmd/generate", "-out", "data/transactions.csv")
+	h.commit("Retail")
+	return h
+}
+
+// TestKubeRetail takes Retail through good and bad days in a cluster.
+func TestKubeRetail(t *testing.T) {
+	t.Parallel()
+	h := retailInCluster(t)
+	var good, model string
+	for _, p := range []struct {
+		name string
+		do   func(before string) string
+	}{
+		{"good release", h.firstRelease},
+		{"model only", h.modelOnlyInCluster},
+		{"configuration only", h.configurationOnly},
+	} {
+		if !h.part(p.name, func() { good = p.do(good) }) {
+			t.FailNow() // the rest builds on it
+		}
+		if model == "" {
+			model = h.pods()[0].Spec.InitContainers[0].Image
+		}
+	}
+	h.illnesses(model)
+}
+
+// firstRelease: everything is pinned, and everybody agrees on what serves.
+func (h *harbour) firstRelease(string) string {
+	r := h.run().wants(0, "deployed")
+	st := h.agrees("retail-api", r.report.Release)
+	pods := h.pods()
+	if len(pods) != 2 {
+		h.t.Errorf("%d pods, want 2", len(pods))
+	}
+	for _, p := range pods {
+		h.pinned(p, st)
+	}
+	verdict := ask[struct{ Release, Verdict string }](h.project, "verify", "--env", "prod")
+	if verdict.Release != r.report.Release || verdict.Verdict != "passed" {
+		h.t.Errorf("slipway verify: %+v", verdict)
+	}
+	logs := h.slipway("logs", "--env", "prod").exits(0)
+	for _, p := range pods {
+		if !strings.Contains(logs.stdout, p.Metadata.Name+" | ") {
+			h.t.Errorf("slipway logs has no line of pod %s\n%s", p.Metadata.Name, logs)
+		}
+	}
+	if !strings.Contains(logs.stdout, `"msg":"serving"`) {
+		h.t.Errorf("slipway logs does not show what the service said\n%s", logs)
+	}
+	return r.report.Release
+}
+
+// pinned: the pod runs the release's digest, and got its model from the release's
+// init container.
+func (h *harbour) pinned(p pod, st status) {
+	h.t.Helper()
+	text, err := json.Marshal(p)
+	h.must(err)
+	api, image := p.Spec.Containers[0], h.registry+"/retail-api@"+st.Image.Digest
+	env := map[string]string{}
+	for _, v := range api.Env {
+		env[v.Name] = v.Value
+	}
+	want := map[string]string{
+		"SLIPWAY_RELEASE": st.Release, "MODEL_VERSION": fmt.Sprint(st.Model.Version), "MODEL_DIGEST": st.Model.Digest, "MODEL_PATH": "/model",
+	}
+	for name, value := range want {
+		if env[name] != value {
+			h.t.Errorf("%s is %q in the pod, want %q", name, env[name], value)
+		}
+	}
+	values := slices.Collect(maps.Values(p.Metadata.Annotations))
+	if api.Image != image || !slices.Contains(values, st.Model.Digest) {
+		h.t.Errorf("the pod has not image %s and model %s:\n%s", image, st.Model.Digest, text)
+	}
+	inits := p.Spec.InitContainers
+	if len(inits) != 1 || !slices.Contains(inits[0].Args, st.Model.Digest) || !strings.Contains(inits[0].Image, "/retail-api@sha256:") {
+		h.t.Fatalf("the pod has no init container with the pinned model:\n%s", text)
+	}
+	if ended := p.Status.InitContainerStatuses[0].State.Terminated; ended == nil || ended.ExitCode != 0 {
+		h.t.Errorf("the init container has not ended well:\n%s", text)
+	}
+}
+
+// oneRollout delivers the commit that is checked out while users ask, and checks
+// that it took exactly one new ReplicaSet, and new pods.
+func (h *harbour) oneRollout(before string) (release string, was, is status) {
+	h.t.Helper()
+	was = h.agrees("retail-api", before)
+	sets, pods := h.revisions(), h.podNames()
+	r := h.visited(was.URL, basket, 0, func() result { return h.run().wants(0, "deployed") })
+	is = h.agrees("retail-api", r.report.Release)
+	if now := h.revisions(); len(now) != len(sets)+1 {
+		h.t.Errorf("one new ReplicaSet was wanted: %v, before %v", now, sets)
+	}
+	for _, name := range h.podNames() {
+		if slices.Contains(pods, name) {
+			h.t.Errorf("pod %s was there before", name)
+		}
+	}
+	return r.report.Release, was, is
+}
+
+func (h *harbour) modelOnlyInCluster(before string) string {
+	h.edit("slipway.yaml", "./cmd/train -data {{.Data}} -out {{.Output}}", "./cmd/train -l2 2e-5 -data {{.Data}} -out {{.Output}}")
+	h.commit("another model")
+	release, was, is := h.oneRollout(before)
+	if is.Image.Digest != was.Image.Digest || is.Model.Version != was.Model.Version+1 || is.Model.Digest == was.Model.Digest {
+		h.t.Errorf("a new model with the old image was wanted: %+v, before %+v", is, was)
+	}
+	for _, p := range h.pods() {
+		h.pinned(p, is)
+	}
+	return release
+}
+
+// configurationOnly: the new configuration has a new name, and the old one stays
+// as it was, for the way back.
+func (h *harbour) configurationOnly(before string) string {
+	kept, used := h.configMaps(), h.referred("retail-api")
+	h.edit("k8s/api.yaml", "DRAIN_DELAY: 2s", "DRAIN_DELAY: 3s")
+	h.commit("drain for longer")
+	release, was, is := h.oneRollout(before)
+	if is.Image.Digest != was.Image.Digest || is.Model.Digest != was.Model.Digest {
+		h.t.Errorf("image and model were to stay: %+v, before %+v", is, was)
+	}
+	now := h.configMaps()
+	if fresh := h.referred("retail-api"); fresh == used || !strings.Contains(now[fresh], `"3s"`) || !strings.Contains(kept[used], `"2s"`) {
+		h.t.Errorf("the Deployment reads %s, before %s: %v", fresh, used, now)
+	}
+	if now[used] != kept[used] {
+		h.t.Errorf("ConfigMap %s was %q and is %q", used, kept[used], now[used])
+	}
+	return release
+}

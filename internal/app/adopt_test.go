@@ -1,0 +1,212 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/record/sqlite"
+)
+
+const project = `version: 1
+service: api
+image: {build: {go: ./cmd/api}, repository: api}
+environments:
+  prod: {target: {local: {}}}
+`
+
+// machine is a Slipway with records of its own that delivers to a shared target.
+type machine struct {
+	*session
+	t      *testing.T
+	shared *fake.Chronicled
+}
+
+func newMachine(t *testing.T, shared *fake.Chronicled) machine {
+	t.Helper()
+	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "slipway.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	p, err := config.Parse(File, []byte(project), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &session{app: &App{Clock: time.Now}, project: p, parts: Parts{Store: store, Targets: map[string]port.Target{"local": shared}}}
+	return machine{s, t, shared}
+}
+
+// at is a moment of the story.
+func at(hour int) time.Time { return time.Date(2026, 3, 1, hour, 0, 0, 0, time.UTC) }
+
+// brings records a deployment that came to that end; Serving: it still serves.
+func (m machine) brings(run delivery.RunID, commit string, hour int, end delivery.DeploymentState) delivery.ReleaseID {
+	m.t.Helper()
+	ctx := m.t.Context()
+	rel, err := m.parts.Store.SaveRelease(ctx, run, delivery.Release{
+		Schema: 1, Service: "api", Commit: commit, Image: delivery.Image{Repository: "api", Digest: fake.Digest(1)},
+		Workload: delivery.Workload{Health: "/health"}, Manifests: fake.Digest(2),
+	})
+	m.must(err)
+	d, err := m.parts.Store.Begin(ctx, delivery.Deployment{Environment: "prod", Release: rel.ID, Run: run, By: "ann", StartedAt: at(hour)})
+	m.must(err)
+	switch end {
+	case delivery.Deploying:
+	case delivery.Serving:
+		m.must(m.parts.Store.Accept(ctx, d.ID, at(hour).Add(time.Minute)))
+	case delivery.RolledBack:
+		m.must(m.parts.Store.Quarantine(ctx, delivery.Quarantine{Release: rel.ID, Environment: "prod", Reason: "slow", Since: at(hour), Run: run}))
+		fallthrough
+	default:
+		m.must(m.parts.Store.End(ctx, d.ID, end, "slow", at(hour).Add(time.Minute)))
+	}
+	return rel.ID
+}
+
+// tells writes its records beside what serves.
+func (m machine) tells() {
+	m.t.Helper()
+	c := port.Chapter{Service: "api", Environment: "prod"}
+	var err error
+	c.Deployments, err = m.parts.Store.History(m.t.Context(), "prod", 0)
+	m.must(err)
+	c.Releases, err = m.parts.Store.Releases(m.t.Context(), 0)
+	m.must(err)
+	m.must(m.shared.Write(m.t.Context(), c))
+}
+
+func (m machine) must(err error) {
+	m.t.Helper()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m machine) serves(want delivery.ReleaseID) {
+	m.t.Helper()
+	d, ok, err := m.parts.Store.Serving(m.t.Context(), "prod")
+	if err != nil || d.Release != want || ok != (want != "") {
+		m.t.Errorf("the records say that %q serves (%v), want %q", d.Release, err, want)
+	}
+}
+
+func shared() *fake.Chronicled { return &fake.Chronicled{Target: &fake.Target{}} }
+
+// TestAdopt: new records learn the whole story, once.
+func TestAdopt(t *testing.T) {
+	place := shared()
+	theirs, ours := newMachine(t, place), newMachine(t, place)
+	ours.must(ours.adopt(t.Context(), "prod")) // nothing is told yet
+	first := theirs.brings("20260301-010000-aaaa", "1", 1, delivery.Serving)
+	bad := theirs.brings("20260301-020000-bbbb", "2", 2, delivery.RolledBack)
+	last := theirs.brings("20260301-030000-cccc", "3", 3, delivery.Serving)
+	theirs.brings("20260301-040000-dddd", "4", 4, delivery.Deploying)
+	theirs.tells()
+	for range 2 {
+		ours.must(ours.adopt(t.Context(), "prod"))
+		ours.serves(last)
+	}
+	history, err := ours.parts.Store.History(t.Context(), "prod", 0)
+	ours.must(err)
+	want := []struct {
+		release delivery.ReleaseID
+		state   delivery.DeploymentState
+	}{{last, delivery.Serving}, {bad, delivery.RolledBack}, {first, delivery.Replaced}}
+	if len(history) != len(want) {
+		t.Fatalf("history %+v, want %d: what is under way is its own run's business", history, len(want))
+	}
+	for i, w := range want {
+		if d := history[i]; d.Release != w.release || d.State != w.state || d.By != "ann" {
+			t.Errorf("deployment %d is %+v, want %+v", i, d, w)
+		}
+	}
+	if d := history[1]; d.Reason != "slow" || !d.EndedAt.Equal(at(2).Add(time.Minute)) {
+		t.Errorf("the one that was taken back: %+v", d)
+	}
+	rel, err := ours.parts.Store.Release(t.Context(), bad)
+	if err != nil || rel.Quarantined == nil || rel.Quarantined.Reason != "slow" {
+		t.Errorf("%s is not quarantined here: %+v, %v", bad, rel, err)
+	}
+}
+
+// TestAdoptBetween: both deliver in turn.
+func TestAdoptBetween(t *testing.T) {
+	place := shared()
+	theirs, ours := newMachine(t, place), newMachine(t, place)
+	ours.brings("20260301-010000-aaaa", "1", 1, delivery.Serving)
+	ours.tells()
+	theirs.must(theirs.adopt(t.Context(), "prod"))
+	second := theirs.brings("20260301-020000-bbbb", "2", 2, delivery.Serving)
+	theirs.tells()
+	ours.must(ours.adopt(t.Context(), "prod"))
+	ours.serves(second)
+	third := ours.brings("20260301-030000-cccc", "3", 3, delivery.Serving)
+	ours.tells()
+	theirs.must(theirs.adopt(t.Context(), "prod"))
+	theirs.serves(third)
+	if history, _ := theirs.parts.Store.History(t.Context(), "prod", 0); len(history) != 3 {
+		t.Errorf("their history is %+v", history)
+	}
+}
+
+// TestAdoptOld: what was before what serves here does not come again.
+func TestAdoptOld(t *testing.T) {
+	place := shared()
+	theirs, ours := newMachine(t, place), newMachine(t, place)
+	theirs.brings("20260301-010000-aaaa", "1", 1, delivery.Serving)
+	theirs.tells()
+	mine := ours.brings("20260301-050000-bbbb", "5", 5, delivery.Serving)
+	ours.must(ours.adopt(t.Context(), "prod"))
+	ours.serves(mine)
+}
+
+// TestAdoptTampered: a record that is not of the release it is told for is not
+// taken over.
+func TestAdoptTampered(t *testing.T) {
+	place := shared()
+	theirs, ours := newMachine(t, place), newMachine(t, place)
+	theirs.brings("20260301-010000-aaaa", "1", 1, delivery.Serving)
+	theirs.tells()
+	c, err := place.Read(t.Context(), "api", "prod")
+	ours.must(err)
+	c.Releases[0].Release.Image.Digest = fake.Digest(66)
+	forged := shared()
+	ours.must(forged.Write(t.Context(), c))
+	ours.parts.Targets["local"] = forged
+	if err := ours.adopt(t.Context(), "prod"); !fault.Is(err, fault.Corrupt) {
+		t.Errorf("error = %v, want one of kind %s", err, fault.Corrupt)
+	}
+	ours.serves("")
+	c.Releases = nil // told no more
+	untold := shared()
+	ours.must(untold.Write(t.Context(), c))
+	ours.parts.Targets["local"] = untold
+	ours.must(ours.adopt(t.Context(), "prod"))
+	ours.serves("")
+}
+
+func TestAdoptTrouble(t *testing.T) {
+	m := newMachine(t, shared())
+	why := errors.New("no")
+	m.shared.Told.Fail = func(string) error { return why }
+	if err := m.adopt(t.Context(), "prod"); !errors.Is(err, why) {
+		t.Errorf("error = %v, want %v", err, why)
+	}
+	m.parts.Targets["local"] = m.shared.Target // keeps no history
+	m.must(m.adopt(t.Context(), "prod"))
+	if err := m.adopt(context.Background(), "nowhere"); !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.NotFound) {
+		t.Errorf("an unknown environment: %v", err)
+	}
+}

@@ -1,0 +1,129 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// differing is a target that tells what a release would change.
+type differing struct {
+	*fake.Target
+	t     *testing.T
+	asked port.Manifests
+	order port.Order
+	dir   string // that the manifests were read in
+	fail  error
+}
+
+func (d *differing) Render(_ context.Context, m port.Manifests) (port.Rendered, error) {
+	d.asked, d.dir = m, m.Dir
+	if m.Dir != "" {
+		if _, err := os.Stat(filepath.Join(m.Dir, "k8s.yaml")); err != nil {
+			d.t.Error(err)
+		}
+	}
+	return port.Rendered{Objects: "[]", Secrets: []port.Secret{{Name: "token-1"}}}, d.fail
+}
+
+func (d *differing) Diff(_ context.Context, o port.Order) ([]port.Change, error) {
+	d.order = o
+	return []port.Change{{Action: "change", Kind: "Deployment", Name: "api", Diff: "+ image: api@" + string(o.Release.Image.Digest) + "\n+ release: " + string(o.ID)}}, nil
+}
+
+// tree is a source with one file.
+type tree struct{ port.Source }
+
+func (tree) Checkout(_ context.Context, sha, dir string) error {
+	if sha != "tree-1" {
+		return errors.New("another tree")
+	}
+	return os.WriteFile(filepath.Join(dir, "k8s.yaml"), nil, 0o600)
+}
+
+func previews(t *testing.T) (machine, *differing) {
+	t.Helper()
+	m := newMachine(t, shared())
+	d := &differing{Target: m.shared.Target, t: t}
+	m.parts.Targets["local"], m.parts.Source = d, tree{}
+	return m, d
+}
+
+func planned(t *testing.T, w step.DeployWith, more ...step.Spec) plan.Plan {
+	t.Helper()
+	w.Target = "local"
+	with, err := json.Marshal(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan.Plan{
+		Service: "api", Environment: "prod", Commit: delivery.Commit{Tree: "tree-1"},
+		Steps: append(more, step.Spec{Name: "deploy", Kind: step.Deploy, With: with}),
+	}
+}
+
+// TestPreview: what does not exist before the run has a name that people
+// understand, and nothing of the look stays behind.
+func TestPreview(t *testing.T) {
+	m, d := previews(t)
+	model := &delivery.ModelRef{Group: "m", Version: 3, Digest: fake.Digest(3)}
+	changes, err := m.preview(t.Context(), planned(t, step.DeployWith{Manifests: []string{"k8s.yaml"}, Model: model, Strategy: delivery.BlueGreen}))
+	if err != nil || len(changes) != 1 {
+		t.Fatalf("%+v, %v", changes, err)
+	}
+	want := "+ image: api@(made by this run)\n+ release: (this release)"
+	if changes[0].Diff != want {
+		t.Errorf("diff %q, want %q", changes[0].Diff, want)
+	}
+	if d.asked.Image.Repository != "api" || d.asked.Model != model && *d.asked.Model != *model || !d.asked.ModelImage.Digest.Valid() {
+		t.Errorf("rendered %+v", d.asked)
+	}
+	if len(d.order.Secrets) != 1 || d.order.Strategy != delivery.BlueGreen || !d.order.Release.Manifests.Valid() || d.order.Run != "" {
+		t.Errorf("order %+v", d.order)
+	}
+	if _, err := os.Stat(d.dir); !os.IsNotExist(err) {
+		t.Errorf("%s is still there: %v", d.dir, err)
+	}
+}
+
+// TestPreviewOfRecorded: a release that is there is shown as it is.
+func TestPreviewOfRecorded(t *testing.T) {
+	m, d := previews(t)
+	id := m.brings("20260301-010000-aaaa", "1", 1, delivery.Deploying)
+	changes, err := m.preview(t.Context(), planned(t, step.DeployWith{Release: id}))
+	if err != nil || len(changes) != 1 || d.order.ID != id || d.asked.Service != "" {
+		t.Errorf("%+v, %v; order %+v", changes, err, d.order)
+	}
+	if _, err := m.preview(t.Context(), planned(t, step.DeployWith{Release: "r-0123456789ab"})); err == nil {
+		t.Error("a release that nobody knows was shown")
+	}
+}
+
+func TestPreviewOfNothing(t *testing.T) {
+	m, d := previews(t)
+	if changes, err := m.preview(t.Context(), plan.Plan{}); err != nil || changes != nil {
+		t.Errorf("nothing is deployed: %v, %v", changes, err)
+	}
+	m.parts.Targets["local"] = d.Target
+	if changes, err := m.preview(t.Context(), planned(t, step.DeployWith{})); err != nil || changes != nil {
+		t.Errorf("the target can't tell: %v, %v", changes, err)
+	}
+	m.parts.Targets["local"] = d
+	d.fail = errors.New("k8s.yaml:3: no")
+	if _, err := m.preview(t.Context(), planned(t, step.DeployWith{Manifests: []string{"k8s.yaml"}})); err == nil || !strings.Contains(err.Error(), "k8s.yaml:3") {
+		t.Errorf("error = %v, want the renderer's", err)
+	}
+	if _, err := os.Stat(d.dir); !os.IsNotExist(err) {
+		t.Errorf("%s is still there: %v", d.dir, err)
+	}
+}

@@ -1,0 +1,127 @@
+package fake
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Chronicle keeps histories in memory. The zero value is ready.
+type Chronicle struct {
+	Fail func(method string) error // nil: nothing fails
+
+	mu       sync.Mutex
+	chapters map[string][]byte
+}
+
+// Chronicled is a target that keeps a history. Its writes are among the target's
+// Calls: "Write r-... serving", the newest deployment.
+type Chronicled struct {
+	*Target
+	Told Chronicle
+}
+
+var _ port.Chronicler = (*Chronicled)(nil)
+
+// Write keeps the history.
+func (c *Chronicled) Write(ctx context.Context, h port.Chapter) error {
+	if len(h.Deployments) > 0 {
+		d := h.Deployments[0]
+		c.mu.Lock()
+		c.Calls = append(c.Calls, fmt.Sprintf("Write %s %s", d.Release, d.State))
+		c.mu.Unlock()
+	}
+	return c.Told.Write(ctx, h)
+}
+
+// Read returns it.
+func (c *Chronicled) Read(ctx context.Context, service string, env delivery.Environment) (port.Chapter, error) {
+	return c.Told.Read(ctx, service, env)
+}
+
+var _ port.Chronicler = (*Chronicle)(nil)
+
+func (c *Chronicle) enter(method string) error {
+	if c.Fail == nil {
+		return nil
+	}
+	return c.Fail(method)
+}
+
+func place(service string, env delivery.Environment) string { return service + "/" + string(env) }
+
+// Write replaces the history, but for releases that are there.
+func (c *Chronicle) Write(_ context.Context, h port.Chapter) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(h.Deployments) == 0 {
+		return nil
+	}
+	if err := c.enter("Write"); err != nil {
+		return err
+	}
+	before, err := c.read(h.Service, h.Environment)
+	if err != nil {
+		return err
+	}
+	for _, d := range before.Deployments {
+		known := slices.ContainsFunc(h.Deployments, func(o delivery.Deployment) bool { return o.Run == d.Run && o.Release == d.Release })
+		later := slices.ContainsFunc(h.Deployments, func(o delivery.Deployment) bool {
+			return o.State == delivery.Serving && !o.ServingAt.Before(d.ServingAt)
+		})
+		if d.State == delivery.Serving && !known && !later {
+			return fault.New(fault.Conflict, "run %s brought %s", d.Run, d.Release)
+		}
+	}
+	h.Releases = slices.Clone(h.Releases)
+	for i, r := range h.Releases {
+		if n := slices.IndexFunc(before.Releases, func(b delivery.SavedRelease) bool { return b.ID == r.ID }); n >= 0 {
+			h.Releases[i] = before.Releases[n]
+			h.Releases[i].Quarantined = r.Quarantined
+		}
+	}
+	raw, err := json.Marshal(h)
+	if err != nil {
+		return fmt.Errorf("write the history: %w", err)
+	}
+	if c.chapters == nil {
+		c.chapters = map[string][]byte{}
+	}
+	c.chapters[place(h.Service, h.Environment)] = raw
+	return nil
+}
+
+// Read returns it.
+func (c *Chronicle) Read(_ context.Context, service string, env delivery.Environment) (port.Chapter, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.enter("Read"); err != nil {
+		return port.Chapter{}, err
+	}
+	return c.read(service, env)
+}
+
+func (c *Chronicle) read(service string, env delivery.Environment) (port.Chapter, error) {
+	out := port.Chapter{Service: service, Environment: env}
+	raw, ok := c.chapters[place(service, env)]
+	if !ok {
+		return out, nil
+	}
+	if err := json.Unmarshal(raw, &out); err != nil {
+		return out, fault.New(fault.Corrupt, "read the history of %s", env).Because(err)
+	}
+	return out, nil
+}
+
+// Spoil makes a history unreadable.
+func (c *Chronicle) Spoil(service string, env delivery.Environment) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.chapters[place(service, env)] = []byte("{")
+}

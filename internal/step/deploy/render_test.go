@@ -1,0 +1,193 @@
+package deploy
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/probe"
+)
+
+// rendering is a target whose releases carry objects, and a packer of models.
+type rendering struct {
+	*fake.Chronicled
+	asked  []port.Manifests
+	staged []port.Order
+	packed []string
+	fail   error
+}
+
+const secretValue = "hunter2-very-secret"
+
+func (d *rendering) Render(_ context.Context, m port.Manifests) (port.Rendered, error) {
+	d.asked = append(d.asked, m)
+	return port.Rendered{
+		Objects: fmt.Sprintf(`[{"image":%q}]`, m.Image), Notes: []string{"a note for people"},
+		Secrets: []port.Secret{{Name: "token-1", Data: map[string][]byte{"TOKEN": []byte(secretValue)}}},
+	}, d.fail
+}
+
+func (d *rendering) Stage(ctx context.Context, o port.Order, say func(string)) (string, error) {
+	d.staged = append(d.staged, o)
+	return d.Chronicled.Stage(ctx, o, say)
+}
+
+func (d *rendering) Pack(_ context.Context, m delivery.ModelRef, repository string) (delivery.Image, error) {
+	d.packed = append(d.packed, m.String()+" into "+repository)
+	return delivery.Image{Repository: repository, Digest: fake.Digest(77)}, d.fail
+}
+
+func renders() (*rendering, *fake.World, Step) {
+	w := fake.NewWorld()
+	d := &rendering{Chronicled: &fake.Chronicled{Target: w.Target}}
+	s := stepOf(w)
+	s.Targets, s.ModelImages = probe.Targets{"local": d}, d
+	return d, w, s
+}
+
+// TestRenders: the objects are part of the release, the secrets only of the order.
+func TestRenders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, w, s := renders()
+		ref := *w.Release(2).Release.Model
+		with := step.DeployWith{
+			Manifests: []string{"k8s/"}, Values: []string{"values.yaml"}, Deliver: delivery.ByVolume,
+			Workload: delivery.Workload{Health: "/health", Env: map[string]string{"A": "1"}},
+		}
+		r := ask(with)
+		r.Given = given(ref)
+		r.Checkout = func(context.Context) (string, error) { return "/src", nil }
+		var told []string
+		var log strings.Builder
+		r.Emit, r.Log = func(e event.Event) { told = append(told, fmt.Sprintf("%+v", e)) }, &log
+		res, err := s.Run(t.Context(), r)
+		if err != nil || res.Outcome != delivery.Succeeded {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		image := delivery.Image{Repository: "api", Digest: fake.Digest(9)}
+		want := port.Manifests{
+			Service: "api", Dir: "/src", Paths: with.Manifests, Values: with.Values, Image: image, Workload: d.asked[0].Workload,
+			Model: &ref, ModelImage: delivery.Image{Repository: "api", Digest: fake.Digest(77)}, Delivery: delivery.ByVolume,
+		}
+		if len(d.asked) != 1 || !reflect.DeepEqual(d.asked[0], want) || d.asked[0].Workload.Env["A"] != "1" {
+			t.Errorf("rendered %+v\nwant %+v", d.asked, want)
+		}
+		id := deployed(t, res).Release
+		rel, err := w.Ledger.Release(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if digest := fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(rel.Release.Objects))); rel.Release.Objects == "" || string(rel.Release.Manifests) != digest {
+			t.Errorf("objects %q with digest %s, want %s", rel.Release.Objects, rel.Release.Manifests, digest)
+		}
+		if len(d.staged) != 1 || len(d.staged[0].Secrets) != 1 || string(d.staged[0].Secrets[0].Data["TOKEN"]) != secretValue {
+			t.Errorf("the order's secrets are %+v", d.staged)
+		}
+		history, err := d.Read(t.Context(), "api", env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, text := range map[string]string{
+			"the record": string(raw(rel)), "the result": string(raw(res)), "the events": strings.Join(told, "\n"), "the history": string(raw(history)), "the log": log.String(),
+		} {
+			if strings.Contains(text, secretValue) || strings.Contains(text, "aHVudGVy") { // base64 of its beginning
+				t.Errorf("%s has the secret: %s", what, text)
+			}
+		}
+		if !strings.Contains(log.String(), "a note for people") {
+			t.Error("the renderer's note was not told")
+		}
+	})
+}
+
+// TestPromotedIsNotRendered: a recorded release comes as it is, and its Secrets
+// are where it is told to be already.
+func TestPromotedIsNotRendered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, w, s := renders()
+		rel := w.Release(1)
+		res, err := s.Run(t.Context(), ask(step.DeployWith{Release: rel.ID, Manifests: []string{"k8s/"}}))
+		if err != nil || res.Outcome != delivery.Succeeded {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		if len(d.asked) != 0 || len(d.packed) != 0 {
+			t.Errorf("rendered %v, packed %v", d.asked, d.packed)
+		}
+		if len(d.staged) != 1 || d.staged[0].Secrets != nil || d.staged[0].ID != rel.ID {
+			t.Errorf("staged %+v", d.staged)
+		}
+	})
+}
+
+// TestToldBeforeTouched: the history beside what serves knows of a release before
+// the target hears of it.
+func TestToldBeforeTouched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, w, s := renders()
+		rel := w.Release(1)
+		if _, err := s.Run(t.Context(), ask(step.DeployWith{Release: rel.ID})); err != nil {
+			t.Fatal(err)
+		}
+		told, staged := slices.Index(d.Calls, "Write "+string(rel.ID)+" deploying"), slices.Index(d.Calls, "Stage "+string(rel.ID))
+		if told < 0 || staged < told {
+			t.Errorf("calls %q", d.Calls)
+		}
+	})
+}
+
+func TestRenderRefused(t *testing.T) {
+	why := errors.New("k8s/api.yaml:3: no")
+	for _, c := range []struct {
+		name   string
+		change func(*rendering, *Step, *step.Request)
+		says   string
+	}{
+		{"renderer", func(d *rendering, _ *Step, _ *step.Request) { d.fail = why }, "k8s/api.yaml:3"},
+		{"checkout", func(_ *rendering, _ *Step, r *step.Request) {
+			r.Checkout = func(context.Context) (string, error) { return "", why }
+		}, "check out"},
+		{"nobody packs", func(_ *rendering, s *Step, _ *step.Request) { s.ModelImages = nil }, "pack model"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, w, s := renders()
+				r := ask(step.DeployWith{Manifests: []string{"k8s/"}, Workload: delivery.Workload{Health: "/health"}})
+				r.Given = given(*w.Release(2).Release.Model)
+				r.Checkout = func(context.Context) (string, error) { return "/src", nil }
+				c.change(d, &s, &r)
+				if _, err := s.Run(t.Context(), r); err == nil || !strings.Contains(err.Error(), c.says) {
+					t.Errorf("error = %v, want %q", err, c.says)
+				}
+				if len(d.Calls) != 0 {
+					t.Errorf("the target was touched: %q", d.Calls)
+				}
+			})
+		})
+	}
+}
+
+// TestModelByItself: a service that loads its model itself gets no image of it.
+func TestModelByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, w, s := renders()
+		r := ask(step.DeployWith{Deliver: delivery.ByEnv, Workload: delivery.Workload{Health: "/health"}})
+		r.Given = given(*w.Release(2).Release.Model)
+		if res, err := s.Run(t.Context(), r); err != nil || res.Outcome != delivery.Succeeded {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		if len(d.packed) != 0 || d.asked[0].ModelImage != (delivery.Image{}) || d.asked[0].Model == nil || d.asked[0].Dir != "" {
+			t.Errorf("packed %v, rendered %+v", d.packed, d.asked)
+		}
+	})
+}

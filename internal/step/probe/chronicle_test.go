@@ -1,0 +1,193 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+const (
+	service = "api"
+	env     = delivery.Environment("prod")
+)
+
+// long is a history of n runs; only those of good were accepted.
+func long(t *testing.T, w *fake.World, n int, good ...int) []delivery.SavedRelease {
+	t.Helper()
+	var out []delivery.SavedRelease
+	for i := range n {
+		rel, err := w.Ledger.SaveRelease(t.Context(), "r", delivery.Release{Service: service, Commit: fmt.Sprint(i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, rel)
+		d, err := w.Ledger.Begin(t.Context(), delivery.Deployment{Environment: env, Release: rel.ID, Run: delivery.RunID(fmt.Sprint("run-", i))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains(good, i) {
+			err = w.Ledger.Accept(t.Context(), d.ID, time.Date(2026, 1, 1, i, 0, 0, 0, time.UTC))
+		} else {
+			err = w.Ledger.End(t.Context(), d.ID, delivery.RolledBack, "it was wrong", time.Time{})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+func records(w *fake.World) Records { return Records{Deployments: w.Ledger, Releases: w.Ledger} }
+
+// TestTell: the newest ones, and those that can be gone back to, however old.
+func TestTell(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		n    int
+		good []int
+		want []int // newest first
+	}{
+		{"nothing", 0, nil, nil},
+		{"few", 3, []int{0, 2}, []int{2, 1, 0}},
+		{"many", 14, []int{13}, []int{13, 12, 11, 10, 9, 8, 7, 6, 5, 4}},
+		{"good ones long ago", 16, []int{0, 1, 2, 3}, []int{15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 3, 2, 1}},
+		{"good ones now and then", 14, []int{0, 1, 2, 12}, []int{13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 2, 1}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := fake.NewWorld()
+			all := long(t, w, c.n, c.good...)
+			target := &fake.Chronicled{Target: w.Target}
+			if err := records(w).Tell(t.Context(), target, service, env); err != nil {
+				t.Fatal(err)
+			}
+			got, err := target.Read(t.Context(), service, env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var deployments, releases, want []delivery.ReleaseID
+			for _, d := range got.Deployments {
+				deployments = append(deployments, d.Release)
+			}
+			for _, r := range got.Releases {
+				releases = append(releases, r.ID)
+			}
+			for _, n := range c.want {
+				want = append(want, all[n].ID)
+			}
+			if !slices.Equal(deployments, want) || !slices.Equal(releases, want) {
+				t.Errorf("told deployments %v and releases %v, want %v", deployments, releases, want)
+			}
+		})
+	}
+}
+
+// TestTellOnce: a release that came more than once is one release.
+func TestTellOnce(t *testing.T) {
+	w := fake.NewWorld()
+	rel := w.Release(1)
+	for i := range 3 {
+		if _, err := w.Ledger.Begin(t.Context(), delivery.Deployment{Environment: env, Release: rel.ID, Run: delivery.RunID(fmt.Sprint(i))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	target := &fake.Chronicled{Target: w.Target}
+	if err := records(w).Tell(t.Context(), target, service, env); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := target.Read(t.Context(), service, env); len(got.Deployments) != 3 || len(got.Releases) != 1 {
+		t.Errorf("told %d deployments and %d releases, want 3 and 1", len(got.Deployments), len(got.Releases))
+	}
+}
+
+func TestTellTrouble(t *testing.T) {
+	w := fake.NewWorld()
+	long(t, w, 1, 0)
+	if err := records(w).Tell(t.Context(), w.Target, service, env); err != nil {
+		t.Errorf("a target without a history: %v", err)
+	}
+	why := errors.New("no")
+	target := &fake.Chronicled{Target: w.Target}
+	target.Told.Fail = func(string) error { return why }
+	if err := records(w).Tell(t.Context(), target, service, env); !errors.Is(err, why) {
+		t.Errorf("the target refuses: %v", err)
+	}
+	for _, method := range []string{"History", "Release"} {
+		w.Ledger.Fail = func(m string) error {
+			if m == method {
+				return why
+			}
+			return nil
+		}
+		if err := records(w).Tell(t.Context(), &fake.Chronicled{Target: w.Target}, service, env); !errors.Is(err, why) {
+			t.Errorf("%s fails: %v", method, err)
+		}
+	}
+}
+
+// locking is a target that others deliver to as well.
+type locking struct {
+	*fake.Chronicled
+	err error
+}
+
+func (l locking) Lock(context.Context, port.Order, func(string)) error { return l.err }
+
+func TestClaim(t *testing.T) {
+	w := fake.NewWorld()
+	rels := long(t, w, 2, 0, 1)
+	target := locking{Chronicled: &fake.Chronicled{Target: w.Target}}
+	claim := func() error {
+		return records(w).Claim(t.Context(), step.Request{}, target, port.Order{Service: service, Environment: env, ID: "r-new"})
+	}
+	if err := claim(); err != nil {
+		t.Errorf("nothing was told: %v", err)
+	}
+	if err := records(w).Tell(t.Context(), target, service, env); err != nil {
+		t.Fatal(err)
+	}
+	if err := claim(); err != nil {
+		t.Errorf("our own history: %v", err)
+	}
+	there, _ := target.Read(t.Context(), service, env)
+	begun := delivery.Deployment{Environment: env, Release: rels[0].ID, Run: "theirs", State: delivery.Deploying, By: "eve"}
+	there.Deployments = append([]delivery.Deployment{begun}, there.Deployments...)
+	if err := target.Told.Write(t.Context(), there); err != nil {
+		t.Fatal(err)
+	}
+	if err := claim(); err != nil {
+		t.Errorf("what others began and did not end: %v", err)
+	}
+	there.Deployments[0].State, there.Deployments[0].ServingAt = delivery.Serving, time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
+	if err := target.Told.Write(t.Context(), there); err != nil {
+		t.Fatal(err)
+	}
+	if err := claim(); !fault.Is(err, fault.Conflict) {
+		t.Errorf("what others brought: %v, want %s", err, fault.Conflict)
+	}
+	target.Told.Fail = func(string) error { t.Error("it was asked without the lock"); return nil }
+	target.err = fault.New(fault.Conflict, "run theirs has it")
+	if err := claim(); !errors.Is(err, target.err) {
+		t.Errorf("somebody has the lock: %v", err)
+	}
+}
+
+func TestSettleOnlyWhereThereIsOne(t *testing.T) {
+	w := fake.NewWorld()
+	if err := Settle(t.Context(), step.Request{}, fake.Unmetered{Target: w.Target}, port.Order{}); err != nil {
+		t.Error(err)
+	}
+	why := errors.New("no")
+	w.Target.Fail = func(string, delivery.ReleaseID) error { return why }
+	if err := Settle(t.Context(), step.Request{}, w.Target, port.Order{ID: "r-1"}); !errors.Is(err, why) {
+		t.Errorf("error = %v, want %v", err, why)
+	}
+}
