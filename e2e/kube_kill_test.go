@@ -110,13 +110,13 @@ func (s *kubeSiege) playInCluster(a attack, blow func() error) (killed int) {
 	case blow != nil:
 		s.blow(ph, delay, args, blow)
 	case s.strike(ph, delay, false, args):
-		killed = 1 + s.siege.recover(a)
+		killed = 1 + s.recover(a)
 	default:
-		killed = s.siege.recover(a)
+		killed = s.recover(a)
 	}
 	asked, failures := u.leave()
 	if len(failures) > 0 || asked == 0 {
-		s.siege.fail("users lost %d of %d requests: %q", len(failures), asked, failures[:min(3, len(failures))])
+		s.fail("users lost %d of %d requests: %q", len(failures), asked, failures[:min(3, len(failures))])
 	}
 	s.peaceInCluster(a.ends)
 	return killed
@@ -137,32 +137,24 @@ func (s *kubeSiege) blow(ph phase, delay time.Duration, args []string, blow func
 		s.struck = delivery.RunID(e.Run)
 	}
 	if r.code > 3 {
-		s.siege.fail("it ended with exit %d", r.code)
+		s.fail("it ended with exit %d", r.code)
 	}
 }
 
 // peaceInCluster: one recorded release serves, and nothing of another is there.
 func (s *kubeSiege) peaceInCluster(want []delivery.Outcome) {
 	s.siege.t.Helper()
-	var serving delivery.ReleaseID
-	s.records(func(ctx context.Context, store record.Store) error {
-		if err := s.siege.runs(ctx, store, want); err != nil {
-			return err
-		}
-		var err error
-		serving, err = s.one(ctx, store)
-		return err
-	})
+	serving := s.over(want)
 	s.wholeEvents()
 	id, err := s.siege.health(s.url)
 	if err != nil || id.Release != string(serving) {
-		s.siege.fail("the service answers as %+v (%v), the records say %s", id, err, serving)
+		s.fail("the service answers as %+v (%v), the records say %s", id, err, serving)
 	}
 	if got := s.in("get", "service", "tiny", "-o", `jsonpath={.spec.selector.slipway\.dev/release}`); got != string(serving) {
-		s.siege.fail("the Service selects %q, %s serves", got, serving)
+		s.fail("the Service selects %q, %s serves", got, serving)
 	}
 	if got := s.in("get", "deployment", "tiny", "-o", `jsonpath={.metadata.annotations.slipway\.dev/held} {.spec.minReadySeconds}`); strings.TrimSpace(got) != "" {
-		s.siege.fail("the brake is on: %s", got)
+		s.fail("the brake is on: %s", got)
 	}
 	strange := func() []string {
 		var found []string
@@ -174,6 +166,6 @@ func (s *kubeSiege) peaceInCluster(want []delivery.Outcome) {
 		return found
 	}
 	if !s.siege.settle(5*time.Second, func() bool { return len(strange()) == 0 }) {
-		s.siege.fail("pods of others than %s are left: %v\n%s", serving, strange(), fmt.Sprint(s.in("get", "all")))
+		s.fail("pods of others than %s are left: %v\n%s", serving, strange(), fmt.Sprint(s.in("get", "all")))
 	}
 }

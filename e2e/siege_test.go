@@ -83,15 +83,7 @@ func (s *siege) note(r result) {
 // peace checks everything that must hold once all runs have ended.
 func (s *siege) peace(want ...delivery.Outcome) {
 	s.t.Helper()
-	var serving delivery.ReleaseID
-	s.records(func(ctx context.Context, store record.Store) error {
-		if err := s.runs(ctx, store, want); err != nil {
-			return err
-		}
-		var err error
-		serving, err = s.one(ctx, store)
-		return err
-	})
+	serving := s.over(want)
 	s.trainedOnce()
 	s.wholeEvents()
 	st := s.serves(string(serving))
@@ -101,6 +93,20 @@ func (s *siege) peace(want ...delivery.Outcome) {
 		}
 	}
 	s.onlyProcessesOf(serving)
+}
+
+// over: every run has ended as it should, and one release serves.
+func (s *siege) over(want []delivery.Outcome) (serving delivery.ReleaseID) {
+	s.t.Helper()
+	s.records(func(ctx context.Context, store record.Store) error {
+		if err := s.runs(ctx, store, want); err != nil {
+			return err
+		}
+		var err error
+		serving, err = s.one(ctx, store)
+		return err
+	})
+	return serving
 }
 
 // runs: none is lost, all have ended, the one that was struck as it should, and
