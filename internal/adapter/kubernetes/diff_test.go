@@ -25,7 +25,7 @@ func TestLines(t *testing.T) {
 
 // TestLinesTellAll: from what was before and the marks, what is after follows.
 func TestLinesTellAll(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test's
+	random := rand.New(rand.NewPCG(1, 2))
 	text := func() string {
 		var out []string
 		for range random.IntN(6) {
