@@ -12,7 +12,7 @@ MODEL_BUILT := internal/adapter/oci/modelprogram/built/slipway-model-linux
 MODEL_PROGRAMS := $(MODEL_BUILT)-amd64.gz $(MODEL_BUILT)-arm64.gz
 MODEL_SOURCES := $(shell find cmd/slipway-model internal/adapter/oci/modelfiles -name '*.go' -not -name '*_test.go') go.mod
 
-.PHONY: help build demo test e2e lint bench fuzz clean
+.PHONY: help build demo test e2e lint bench bench-kubernetes fuzz clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -48,6 +48,9 @@ lint: ## golangci-lint, built from its own module
 
 bench: bin/slipway ## speed and memory, as ratios in one run
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway go run ./bench
+
+bench-kubernetes: bin/slipway ## deploys and rollbacks in a cluster, beside other tools (root, or KUBECONFIG)
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway go run ./bench/kubernetes
 
 fuzz: ## each fuzz target for a short while (FUZZTIME=10s)
 	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' internal); do \

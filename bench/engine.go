@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/slipway-cd/slipway/bench/measure"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/engine"
 	"github.com/slipway-cd/slipway/internal/plan"
@@ -39,8 +40,8 @@ func (b *bench) engine(ctx context.Context) error {
 			}
 			each = append(each, took/time.Duration(c.steps))
 		}
-		m := median(each)
-		b.add(c.what, "<= 2 ms", fmt.Sprintf("%.2f ms", ms(m)), m <= 2*time.Millisecond)
+		m := measure.Median(each)
+		b.Add(c.what, "<= 2 ms", fmt.Sprintf("%.2f ms", measure.Milliseconds(m)), m <= 2*time.Millisecond)
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"path/filepath"
 	"time"
+
+	"github.com/slipway-cd/slipway/bench/measure"
 )
 
 // predict measures the example's server on one core, without Slipway in between.
@@ -18,7 +20,7 @@ func (b *bench) predict(ctx context.Context) error {
 		{"run", "./cmd/generate", "-out", data},
 		{"run", "./cmd/train", "-data", data, "-out", model},
 	} {
-		if _, err := b.do(ctx, 0, dir, "go", args...); err != nil {
+		if _, err := measure.Do(ctx, 0, dir, "go", args...); err != nil {
 			return err
 		}
 	}
@@ -26,7 +28,7 @@ func (b *bench) predict(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cmd := b.command(ctx, b.work, server)
+	cmd := measure.Command(ctx, b.work, server)
 	cmd.Env = append(cmd.Env, "GOMAXPROCS=1", "MODEL_PATH="+model, "MODEL_VERSION=1", "DRAIN_DELAY=0s", fmt.Sprint("PORT=", port))
 	if err := cmd.Start(); err != nil {
 		return err
@@ -36,13 +38,15 @@ func (b *bench) predict(ctx context.Context) error {
 	if err := ready(ctx, url+"/ready"); err != nil {
 		return err
 	}
-	crowd(url+"/predict", 8, time.Second) // warm
+	ask := buyer(url)
+	measure.Crowd(8, time.Second, ask) // warm
 	const period = 5 * time.Second
-	t := crowd(url+"/predict", 8, period)
-	if t.failed > 0 {
-		return fmt.Errorf("%d of %d predictions failed: %s", t.failed, len(t.took), t.first)
+	t := measure.Crowd(8, period, ask)
+	took := t.Took()
+	if failed, first := t.Failed(); failed > 0 {
+		return fmt.Errorf("%d of %d predictions failed: %w", failed, len(took), first)
 	}
-	b.note("/predict, server on one core, 8 clients", fmt.Sprintf("%.0f/s, p95 %.2f ms", float64(len(t.took))/period.Seconds(), ms(quantile(t.took, 0.95))))
+	b.Note("/predict, server on one core, 8 clients", fmt.Sprintf("%.0f/s, p95 %.2f ms", float64(len(took))/period.Seconds(), measure.Milliseconds(measure.Quantile(took, 0.95))))
 	return nil
 }
 

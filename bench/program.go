@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/slipway-cd/slipway/bench/measure"
 )
 
 // program measures the start and the size of the binary.
@@ -12,17 +14,17 @@ func (b *bench) program(ctx context.Context) error {
 	var took []time.Duration
 	for range 30 {
 		start := time.Now()
-		if _, err := b.do(ctx, 0, b.work, b.slipway, "version"); err != nil {
+		if _, err := measure.Do(ctx, 0, b.work, b.slipway, "version"); err != nil {
 			return err
 		}
 		took = append(took, time.Since(start))
 	}
-	start := median(took)
-	b.add("slipway version (median of 30)", "<= 50 ms", fmt.Sprintf("%.0f ms", ms(start)), start <= 50*time.Millisecond)
+	start := measure.Median(took)
+	b.Add("slipway version (median of 30)", "<= 50 ms", fmt.Sprintf("%.0f ms", measure.Milliseconds(start)), start <= 50*time.Millisecond)
 	info, err := os.Stat(b.slipway)
 	if err != nil {
 		return err
 	}
-	b.note("binary", fmt.Sprintf("%.0f MB", float64(info.Size())/1e6))
+	b.Note("binary", fmt.Sprintf("%.0f MB", float64(info.Size())/1e6))
 	return nil
 }

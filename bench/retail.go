@@ -1,17 +1,16 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/slipway-cd/slipway/bench/measure"
 )
 
 // pairs is how often Slipway and the script do the same, one after the other.
@@ -30,7 +29,7 @@ func (b *bench) shop(ctx context.Context, name string, first int) (*shop, error)
 		return nil, err
 	}
 	for _, c := range [][]string{{"git", "init", "-q", "-b", "main"}, {"go", "run", "./cmd/generate", "-out", "data/transactions.csv"}} {
-		if _, err := b.do(ctx, 0, s.dir, c[0], c[1:]...); err != nil {
+		if _, err := measure.Do(ctx, 0, s.dir, c[0], c[1:]...); err != nil {
 			return nil, err
 		}
 	}
@@ -38,10 +37,10 @@ func (b *bench) shop(ctx context.Context, name string, first int) (*shop, error)
 }
 
 func (s *shop) commit(ctx context.Context) error {
-	if _, err := s.do(ctx, 0, s.dir, "git", "add", "-A"); err != nil {
+	if _, err := measure.Do(ctx, 0, s.dir, "git", "add", "-A"); err != nil {
 		return err
 	}
-	_, err := s.do(ctx, 0, s.dir, "git", "commit", "-q", "-m", "next")
+	_, err := measure.Do(ctx, 0, s.dir, "git", "commit", "-q", "-m", "next")
 	return err
 }
 
@@ -107,65 +106,41 @@ func (b *bench) retail(ctx context.Context) error {
 func (s *shop) down() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if _, err := s.do(ctx, 0, s.dir, s.slipway, "down", "--all"); err != nil {
+	if _, err := measure.Do(ctx, 0, s.dir, s.slipway, "down", "--all"); err != nil {
 		fmt.Fprintln(s.story, "bench:", err)
 	}
 }
 
 // first is a whole delivery with nothing cached by Slipway, and its memory.
 func (s *shop) first(ctx context.Context) error {
-	cmd := s.command(ctx, s.dir, s.slipway, "run", "--env", "prod")
+	cmd := measure.Command(ctx, s.dir, s.slipway, "run", "--env", "prod")
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
 		return err
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	peak := watchMemory(cmd.Process.Pid, ended)
-	if err := peak.err; err != nil {
+	peak := measure.WatchMemory(cmd.Process.Pid, ended)
+	if err := peak.Err; err != nil {
 		return fmt.Errorf("first run: %w", err)
 	}
 	b := s.bench
-	b.note("first delivery of Retail, compiler warm", fmt.Sprintf("%.1f s", time.Since(start).Seconds()))
-	b.note("peak memory of that run (the process, without compilers)", fmt.Sprintf("%.0f MB", float64(peak.kilobytes)/1e3))
+	b.Note("first delivery of Retail, compiler warm", fmt.Sprintf("%.1f s", time.Since(start).Seconds()))
+	b.Note("peak memory of that run (the process, without compilers)", fmt.Sprintf("%.0f MB", float64(peak.Kilobytes)/1e3))
 	return nil
-}
-
-type memory struct {
-	kilobytes int
-	err       error // how the process ended
-}
-
-// watchMemory reads the process's highest resident memory until it has ended.
-func watchMemory(pid int, ended <-chan error) (m memory) {
-	for {
-		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)); err == nil {
-			for line := range strings.Lines(string(text)) {
-				if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-					kb, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
-					m.kilobytes = max(m.kilobytes, kb)
-				}
-			}
-		}
-		select {
-		case m.err = <-ended:
-			return m
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }
 
 func (s *shop) unchanged(ctx context.Context) error {
 	var took []time.Duration
 	for range pairs {
 		start := time.Now()
-		if _, err := s.do(ctx, 0, s.dir, s.slipway, "run", "--env", "prod"); err != nil {
+		if _, err := measure.Do(ctx, 0, s.dir, s.slipway, "run", "--env", "prod"); err != nil {
 			return err
 		}
 		took = append(took, time.Since(start))
 	}
-	m := median(took)
-	s.add(fmt.Sprintf("rerun with nothing changed (median of %d)", pairs), "<= 0.5 s", fmt.Sprintf("%.2f s", m.Seconds()), m <= 500*time.Millisecond)
+	m := measure.Median(took)
+	s.Add(fmt.Sprintf("rerun with nothing changed (median of %d)", pairs), "<= 0.5 s", fmt.Sprintf("%.2f s", m.Seconds()), m <= 500*time.Millisecond)
 	return nil
 }
 
@@ -177,7 +152,7 @@ func (s *shop) beside(ctx context.Context, plain *shop) error {
 			return err
 		}
 		start := time.Now()
-		if _, err := s.do(ctx, 0, s.dir, s.slipway, "run", "--env", "prod"); err != nil {
+		if _, err := measure.Do(ctx, 0, s.dir, s.slipway, "run", "--env", "prod"); err != nil {
 			return err
 		}
 		ours = append(ours, time.Since(start))
@@ -190,22 +165,15 @@ func (s *shop) beside(ctx context.Context, plain *shop) error {
 		}
 		theirs = append(theirs, time.Since(start))
 	}
-	a, z := median(ours), median(theirs)
-	// The machine changes its mind from one minute to the next: neighbours are
-	// compared, and the middle one of their ratios counts.
-	var ratios []float64
-	for i := range ours {
-		ratios = append(ratios, ours[i].Seconds()/theirs[i].Seconds())
-	}
-	slices.Sort(ratios)
-	ratio := ratios[len(ratios)/2]
-	s.add(fmt.Sprintf("one-line change to verified, 2 s bake included (median of %d)", pairs), "<= 10 s", fmt.Sprintf("%.2f s", a.Seconds()), a <= 10*time.Second)
-	s.add("  beside bench/plain.sh, in turns", "ratio <= 1", fmt.Sprintf("%.2f s, ratio %.2f (%.2f to %.2f)", z.Seconds(), ratio, ratios[0], ratios[len(ratios)-1]), ratio <= 1)
+	a, z := measure.Median(ours), measure.Median(theirs)
+	ratio, least, most := measure.Ratios(ours, theirs)
+	s.Add(fmt.Sprintf("one-line change to verified, 2 s bake included (median of %d)", pairs), "<= 10 s", fmt.Sprintf("%.2f s", a.Seconds()), a <= 10*time.Second)
+	s.Add("  beside bench/plain.sh, in turns", "ratio <= 1", fmt.Sprintf("%.2f s, ratio %.2f (%.2f to %.2f)", z.Seconds(), ratio, least, most), ratio <= 1)
 	return nil
 }
 
 func (s *shop) deliverPlain(ctx context.Context) error {
-	_, err := s.do(ctx, 0, s.dir, filepath.Join(s.root, "bench", "plain.sh"), s.dir, s.dir+".state")
+	_, err := measure.Do(ctx, 0, s.dir, filepath.Join(s.root, "bench", "plain.sh"), s.dir, s.dir+".state")
 	return err
 }
 
@@ -227,16 +195,18 @@ func (s *shop) underLoad(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stop := users(url+"/predict", 200)
+	t, stop := measure.Users(200, buyer(url))
 	bad, back, err := s.changes(ctx)
-	t := stop()
+	stop()
 	if err != nil {
 		return err
 	}
-	s.add("bad release: from its deploy to the good one alone again", "<= 3 s", fmt.Sprintf("%.2f s", bad.Seconds()), bad <= 3*time.Second)
-	s.add("slipway rollback, by hand", "<= 3 s", fmt.Sprintf("%.2f s", back.Seconds()), back <= 3*time.Second)
-	s.add("requests failed under 200/s: a deploy, a bad release, a rollback", "0", fmt.Sprintf("%d of %d %s", t.failed, len(t.took), t.first), t.failed == 0)
-	s.note("  p50 and p95 of those requests", fmt.Sprintf("%.1f ms, %.1f ms", ms(quantile(t.took, 0.5)), ms(quantile(t.took, 0.95))))
+	s.Add("bad release: from its deploy to the good one alone again", "<= 3 s", fmt.Sprintf("%.2f s", bad.Seconds()), bad <= 3*time.Second)
+	s.Add("slipway rollback, by hand", "<= 3 s", fmt.Sprintf("%.2f s", back.Seconds()), back <= 3*time.Second)
+	took := t.Took()
+	failed, first := t.Failed()
+	s.Add("requests failed under 200/s: a deploy, a bad release, a rollback", "0", fmt.Sprintf("%d of %d%s", failed, len(took), measure.Because(first)), failed == 0)
+	s.Note("  p50 and p95 of those requests", fmt.Sprintf("%.1f ms, %.1f ms", measure.Milliseconds(measure.Quantile(took, 0.5)), measure.Milliseconds(measure.Quantile(took, 0.95))))
 	return nil
 }
 
@@ -244,7 +214,7 @@ func (s *shop) changes(ctx context.Context) (bad, back time.Duration, err error)
 	if err := s.harmless(ctx); err != nil {
 		return 0, 0, err
 	}
-	if _, err := s.do(ctx, 0, s.dir, s.slipway, "run", "--env", "prod"); err != nil {
+	if _, err := measure.Do(ctx, 0, s.dir, s.slipway, "run", "--env", "prod"); err != nil {
 		return 0, 0, err
 	}
 	if err := s.change(ctx, 1); err != nil {
@@ -254,45 +224,23 @@ func (s *shop) changes(ctx context.Context) (bad, back time.Duration, err error)
 		return 0, 0, err
 	}
 	start := time.Now()
-	_, err = s.do(ctx, 0, s.dir, s.slipway, "rollback", "--env", "prod", "--why", "a measurement")
+	_, err = measure.Do(ctx, 0, s.dir, s.slipway, "rollback", "--env", "prod", "--why", "a measurement")
 	return bad, time.Since(start), err
 }
 
 // rolledBack delivers what production refuses; the time is that from the deploy's
 // start to the end of the run.
 func (s *shop) rolledBack(ctx context.Context) (time.Duration, error) {
-	out, err := s.do(ctx, 3, s.dir, s.slipway, "run", "--env", "prod", "--json")
+	out, err := measure.Do(ctx, 3, s.dir, s.slipway, "run", "--env", "prod", "--json")
 	if err != nil {
 		return 0, err
 	}
-	var begun, ended time.Time
-	lines := bufio.NewReader(strings.NewReader(out))
-	for {
-		line, err := lines.ReadBytes('\n')
-		var e struct {
-			Time       time.Time
-			Kind, Step string
-		}
-		if json.Unmarshal(line, &e) == nil {
-			if e.Kind == "step.started" && e.Step == "deploy" {
-				begun = e.Time
-			}
-			if e.Kind == "run.finished" {
-				ended = e.Time
-			}
-		}
-		if err == io.EOF {
-			break
-		}
-	}
-	if begun.IsZero() || ended.IsZero() {
-		return 0, fmt.Errorf("the run did not say when it deployed and ended:\n%s", out)
-	}
-	return ended.Sub(begun), nil
+	run, err := measure.ReadRun(out)
+	return run.Ended.Sub(run.Deploy), err
 }
 
 func (s *shop) url(ctx context.Context) (string, error) {
-	out, err := s.do(ctx, 0, s.dir, s.slipway, "status", "--env", "prod", "--json")
+	out, err := measure.Do(ctx, 0, s.dir, s.slipway, "status", "--env", "prod", "--json")
 	if err != nil {
 		return "", err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -77,11 +78,15 @@ func (s *session) imagine(ctx context.Context, p plan.Plan, w step.DeployWith, r
 		m.ModelImage = delivery.Image{Repository: m.Image.Repository, Digest: noDigest}
 	}
 	if len(w.Manifests) > 0 {
-		dir, err := os.MkdirTemp("", "slipway-plan-")
+		room, err := os.MkdirTemp("", "slipway-plan-")
 		if err != nil {
 			return fmt.Errorf("make room for the manifests: %w", err)
 		}
-		defer os.RemoveAll(dir)
+		defer os.RemoveAll(room)
+		dir := filepath.Join(room, "src") // a checkout keeps its notes beside it
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return fmt.Errorf("make room for the manifests: %w", err)
+		}
 		if err := s.parts.Source.Checkout(ctx, p.Commit.Tree, dir); err != nil {
 			return err
 		}

@@ -154,7 +154,7 @@ func (s *seen) String() string {
 	say(s.Train != "", "training and evaluation")
 	say(s.Data != "", "data "+s.Data)
 	say(s.Dockerfile != "", s.Dockerfile+" (not built by this version)")
-	say(s.Manifests != "", "manifests in "+s.Manifests+" (not applied by this version)")
+	say(s.Manifests != "", "Kubernetes manifests in "+s.Manifests)
 	if len(parts) == 0 {
 		return "nothing that this version knows"
 	}

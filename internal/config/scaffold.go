@@ -125,9 +125,10 @@ test:
 # model is delivered:
 # model: {group: <<.Service>>-model}
 <<end>>
-<<if .Manifests>># There are Kubernetes manifests in <<.Manifests>>; this version does not apply
-# them. It runs the service on this machine.
-<<end>>deploy:
+deploy:
+<<- if .Manifests>>
+  # manifests: [<<.Manifests>>] # what runs in Kubernetes; see prod below
+<<- end>>
   health: <<.Health>> # answers {"status", "release", "model_version"}
   # A new release has to answer these before it gets any traffic:
   # smoke:
@@ -137,6 +138,15 @@ test:
 environments:
   dev: {on: {pull_request: <<word .Branch>>}, target: {local: {}}}
   prod: {on: {push: <<word .Branch>>}, target: {local: {port: 18080}}, bake: 30s} # approvals: 1
+<<- if .Manifests>>
+  # In Kubernetes instead, with deploy.manifests (docs/kubernetes-role.yaml has the
+  # rights that it takes). Nodes pull from "slipway registry" at that address; with
+  # a registry's host before image.repository, leave it out.
+  # prod:
+  #   on: {push: <<word .Branch>>}
+  #   target: {kubernetes: {context: <<.Service>>, namespace: <<.Service>>, registry: "127.0.0.1:5000"}}
+  #   bake: 30s
+<<- end>>
 
 # Secrets are only ever named:
 # notify: [{webhook: "${HOOK_URL}", secret: "${HOOK_SECRET}"}, {chat: "${CHAT_URL}"}]

@@ -19,6 +19,54 @@ func repository(files ...string) fstest.MapFS {
 	return fsys
 }
 
+// TestScaffoldInKubernetes: what is proposed in comments is right as it stands.
+func TestScaffoldInKubernetes(t *testing.T) {
+	const deployment = "apiVersion: apps/v1\nkind: Deployment\n"
+	for name, c := range map[string]struct {
+		fsys fstest.MapFS
+		path string
+	}{
+		"folder":           {repository("k8s/api.yaml", deployment), "k8s/"},
+		"chart":            {repository("charts/api/Chart.yaml", "name: api\n", "charts/api/templates/api.yaml", deployment), "charts/api/"},
+		"deeper":           {repository("deploy/base/kustomization.yaml", "resources: [api.yaml]\n", "deploy/base/api.yaml", deployment), "deploy/base/"},
+		"beside the file":  {repository("api.yaml", deployment), "api.yaml"},
+		"chart at the top": {repository("Chart.yaml", "name: api\n", "templates/api.yaml", deployment), "./"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file, seen, err := config.Scaffold(c.fsys, "api")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := "Kubernetes manifests in " + c.path; !strings.Contains(seen, want) {
+				t.Errorf("seen: %s; want %s", seen, want)
+			}
+			var lines []string
+			inside := false
+			for line := range strings.Lines(string(file)) {
+				inside = inside || strings.Contains(line, "# prod:")
+				switch {
+				case strings.HasPrefix(line, "  prod:"):
+					continue
+				case strings.HasPrefix(line, "  # manifests:"), inside && strings.HasPrefix(line, "  # "):
+					line = strings.Replace(line, "# ", "", 1)
+				}
+				lines = append(lines, line)
+			}
+			p, err := config.Parse("slipway.yaml", []byte(strings.Join(lines, "")), nil)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, strings.Join(lines, ""))
+			}
+			if len(p.Deploy.Manifests) != 1 || p.Deploy.Manifests[0] != c.path {
+				t.Errorf("manifests %q, want %q", p.Deploy.Manifests, c.path)
+			}
+			at := p.Environments["prod"].Target
+			if k := at.Kubernetes; k == nil || k.Namespace != "api" || k.Registry == "" {
+				t.Errorf("prod is at %+v", at)
+			}
+		})
+	}
+}
+
 func TestScaffold(t *testing.T) {
 	const main = "package main\n\nfunc main() {}\n"
 	cases := map[string]fstest.MapFS{

@@ -25,7 +25,7 @@ type seen struct {
 	Gates       []string // as YAML
 	Data        string
 	Dockerfile  string
-	Manifests   string // folder
+	Manifests   string // k8s/, or a file at the top
 	Health      string
 	Branch      string
 
@@ -101,8 +101,11 @@ func (s *seen) file(fsys fs.FS, name string) {
 	case base == "Dockerfile" && s.Dockerfile == "":
 		s.Dockerfile = name
 	case (ext == ".yaml" || ext == ".yml") && s.Manifests == "":
-		if text := string(read(fsys, name)); strings.Contains(text, "apiVersion:") && strings.Contains(text, "kind:") {
-			s.Manifests = path.Dir(name) + "/"
+		// A chart is known by its own file, which comes before its templates.
+		if text := string(read(fsys, name)); base == "Chart.yaml" || strings.Contains(text, "apiVersion:") && strings.Contains(text, "kind:") {
+			if s.Manifests = path.Dir(name) + "/"; s.Manifests == "./" && base != "Chart.yaml" {
+				s.Manifests = name // the folder has other files too
+			}
 		}
 	case (ext == ".csv" || ext == ".parquet") && s.Data == "":
 		s.Data = name

@@ -15,23 +15,27 @@ import (
 )
 
 func TestReplicas(t *testing.T) {
-	for says, set := range map[string]func(*scene){
-		"all of its 1 replicas have ended: exit 1": func(s *scene) {
+	for says, set := range map[string]func(s *scene, now func() bool){ // now: the trouble has begun
+		"all of its 1 replicas have ended: exit 1": func(s *scene, now func() bool) {
 			s.Target.Sick = func(id delivery.ReleaseID) (string, string) {
-				if id == s.fresh.ID {
+				if now() && id == s.fresh.ID {
 					return "backoff", "exit 1"
 				}
 				return "ready", ""
 			}
 		},
-		"the traffic goes to nothing": func(s *scene) { s.Target.Lost = func(delivery.ReleaseID) bool { return true } },
-		"none of its replicas runs":   func(s *scene) { _ = s.Target.Discard(context.Background(), s.order) },
+		"the traffic goes to nothing": func(s *scene, now func() bool) {
+			s.Target.Lost = func(delivery.ReleaseID) bool { return now() }
+		},
+		"none of its replicas runs": func(s *scene, _ func() bool) {
+			time.AfterFunc(10*time.Second, func() { _ = s.Target.Discard(context.Background(), s.order) })
+		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newScene(t)
 			s.traffic(rates{perSecond: 10, beside: 90})
-			time.AfterFunc(10*time.Second, func() { set(s) })
 			begun := time.Now()
+			set(s, func() bool { return time.Since(begun) >= 10*time.Second })
 			answers, err := s.run(t.Context(), step.CanaryWith{Steps: steps(10)})
 			if !fault.Is(err, fault.Failed) || !strings.Contains(err.Error(), says) {
 				t.Errorf("want %q: %v", says, err)

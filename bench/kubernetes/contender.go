@@ -1,0 +1,71 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/template"
+	"time"
+)
+
+// release is one version of the tiny service.
+type release struct{ name, behaviour string }
+
+// Behaviours of the tiny service.
+const (
+	good       = "good"
+	crashes    = "crashes"
+	neverReady = "never ready"
+)
+
+// contender is a way to deliver, with a namespace of its own.
+type contender interface {
+	place() *place
+	// deploy runs the command that brings the release in, until it has ended. It is
+	// no error that a bad release is refused.
+	deploy(ctx context.Context, r release) (told, error)
+}
+
+// told is when a command began and ended, and what it said last.
+type told struct {
+	begun, ended time.Time
+	entered      time.Time // zero, or when it began to change the cluster
+	good         bool      // it says that the release serves
+}
+
+// values are what the service's manifest is filled in with.
+func values(image string, r release) map[string]string {
+	return map[string]string{"image": image, "release": r.name, "behaviour": r.behaviour}
+}
+
+// manifest writes the service's objects with these values, and returns the file.
+func (p *place) manifest(values map[string]string) (string, error) {
+	text, err := rendered(p.template(), values)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(p.dir, "tiny.yaml")
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		return "", fmt.Errorf("write the manifest: %w", err)
+	}
+	return path, nil
+}
+
+func rendered(path string, values map[string]string) ([]byte, error) {
+	t, err := template.ParseFiles(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the manifest: %w", err)
+	}
+	var out bytes.Buffer
+	if err := t.Execute(&out, map[string]any{"Values": values}); err != nil {
+		return nil, fmt.Errorf("fill in the manifest: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// template is the service's manifest, a chart's template.
+func (b *bench) template() string {
+	return filepath.Join(b.root, "bench", "kubernetes", "chart", "templates", "tiny.yaml")
+}

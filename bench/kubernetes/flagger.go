@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// flagger keeps what serves in a Deployment of its own, and copies a release there
+// once it is ready beside it.
+type flagger struct{ at *place }
+
+func newFlagger(ctx context.Context, at *place) (contender, error) {
+	at.name = "Flagger, blue/green"
+	program := tool{"flagger", "github.com/fluxcd/flagger", "cmd/flagger"}
+	path, err := at.path(ctx, program)
+	if err != nil {
+		return nil, err
+	}
+	source, err := at.source(ctx, program)
+	if err != nil {
+		return nil, err
+	}
+	if err := at.crds(ctx, filepath.Join(source, "artifacts", "flagger", "crd.yaml")); err != nil {
+		return nil, err
+	}
+	return flagger{at}, at.controller(ctx, path, "-kubeconfig", at.kubeconfig, "-namespace", at.ns, "-mesh-provider", "kubernetes",
+		"-metrics-server", "http://127.0.0.1:1", "-log-level", "info", "-port", fmt.Sprint(20000+rand.IntN(20000)))
+}
+
+func (k flagger) place() *place { return k.at }
+
+func (k flagger) deploy(ctx context.Context, r release) (t told, err error) {
+	v := values(k.at.image.digest(), r)
+	v["flagger"], v["patience"] = "yes", fmt.Sprint(int(k.at.patience.Seconds()))
+	file, err := k.at.manifest(v)
+	if err != nil {
+		return t, err
+	}
+	text, err := rendered(filepath.Join(k.at.root, "bench", "kubernetes", "flagger.yaml"), v)
+	if err != nil {
+		return t, err
+	}
+	canary := filepath.Join(k.at.dir, "canary.yaml")
+	if err := os.WriteFile(canary, text, 0o644); err != nil {
+		return t, fmt.Errorf("write the canary: %w", err)
+	}
+	if _, err := k.at.do(ctx, 0, "kubectl", "apply", "-f", canary); err != nil { // there from the first time on
+		return t, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	verdict, err := k.verdict(ctx)
+	if err != nil {
+		return t, err
+	}
+	t.begun = time.Now()
+	if _, err = k.at.do(ctx, 0, "kubectl", "apply", "-f", file); err != nil {
+		return t, err
+	}
+	phase := <-verdict
+	t.ended, t.good = time.Now(), phase == "Succeeded" || phase == "Initialized"
+	return t, ctx.Err()
+}
+
+// verdict gives the phase in which the next release ends. The first phase that
+// kubectl prints is that of the one before.
+func (k flagger) verdict(ctx context.Context) (<-chan string, error) {
+	ends := []string{"Initialized", "Succeeded", "Failed"}
+	cmd := k.at.command(ctx, "kubectl", "get", "canary", "tiny", "--watch", "-o", `jsonpath={.status.phase}{"\n"}`)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("watch the canary: %w", err)
+	}
+	lines := bufio.NewScanner(out)
+	lines.Scan()
+	verdict := make(chan string, 1)
+	go func() {
+		defer close(verdict)
+		defer func() { _ = cmd.Wait() }()
+		for under := false; lines.Scan(); {
+			switch ended := slices.Contains(ends, lines.Text()); {
+			case !ended:
+				under = true
+			case under:
+				verdict <- lines.Text()
+				return
+			}
+		}
+	}()
+	return verdict, nil
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/slipway-cd/slipway/bench/measure"
+)
+
+// repository is what Slipway delivers: one, with an environment for each project,
+// so that they all bring in the same image out of the same registry.
+type repository struct {
+	*bench
+	dir      string
+	registry string // where the nodes pull from
+	projects []*project
+}
+
+// repository makes one with the tiny service, and shows its registry to the nodes.
+func (b *bench) repository(ctx context.Context) (*repository, error) {
+	r := &repository{bench: b, dir: filepath.Join(b.work, "repo"), registry: fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(20000))}
+	if err := os.MkdirAll(r.dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make a repository: %w", err)
+	}
+	for _, file := range []string{"behaviour.go", "main.go", "go.mod"} {
+		text, err := os.ReadFile(filepath.Join(b.root, "e2e", "testdata", "tiny", file))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(r.dir, file), text, 0o644)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("copy the tiny service: %w", err)
+		}
+	}
+	if _, err := measure.Do(ctx, 0, r.dir, "git", "init", "-q", "-b", "main"); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// serve shows the registry to the nodes until the bench ends. It wants a project
+// that slipway.yaml can speak of.
+func (r *repository) serve(s *project) error {
+	if err := r.configure(s); err != nil {
+		return err
+	}
+	cmd := r.cluster.Command(r.slipway, "registry", "--listen", r.registry)
+	cmd.Dir, cmd.Env = r.dir, measure.Command(context.Background(), r.dir, "").Env
+	said, err := cmd.StdoutPipe()
+	if err != nil {
+		return fmt.Errorf("start a registry: %w", err)
+	}
+	if err := r.start(cmd); err != nil {
+		return fmt.Errorf("start a registry: %w", err)
+	}
+	if _, err := said.Read(make([]byte, 1)); err != nil { // it prints its address once it listens
+		return fmt.Errorf("start a registry: %w", err)
+	}
+	return nil
+}
+
+// commit writes a project's manifests and the configuration with its strategy.
+func (r *repository) commit(ctx context.Context, s *project, manifests []byte, message string) error {
+	dir := filepath.Join(r.dir, "k8s", s.env)
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "tiny.yaml"), manifests, 0o644)
+	}
+	if err == nil {
+		err = r.configure(s)
+	}
+	if err != nil {
+		return fmt.Errorf("write the repository: %w", err)
+	}
+	for _, args := range [][]string{{"add", "-A"}, {"commit", "-q", "-m", message}} {
+		if _, err := measure.Do(ctx, 0, r.dir, "git", args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// configure writes slipway.yaml. Manifests and strategy hold for all environments,
+// so that they are the ones of the project that is delivered.
+func (r *repository) configure(of *project) error {
+	var text strings.Builder
+	fmt.Fprintf(&text, `version: 1
+service: tiny
+image: {build: {go: ., inputs: ["*.go", go.mod]}, repository: tiny}
+deploy: {manifests: [k8s/%s/], strategy: %s}
+environments:
+`, of.env, of.strategy)
+	for _, s := range r.projects {
+		fmt.Fprintf(&text, "  %s: {target: {kubernetes: {namespace: %s, registry: %q}}}\n", s.env, s.at.ns, r.registry)
+	}
+	return os.WriteFile(filepath.Join(r.dir, "slipway.yaml"), []byte(text.String()), 0o644)
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// server stands before the cluster's and counts what it is asked. Safe for
+// concurrent use.
+type server struct {
+	http *httptest.Server
+	ca   string // file with the certificate that it shows
+
+	mu    sync.Mutex
+	calls calls
+}
+
+// calls are what a server was asked.
+type calls struct {
+	verbs   map[string]int // without watches
+	watches int
+	same    map[string]int // for each question: a verb and a path
+}
+
+// server starts one that passes everything on, with the token of whoever asks.
+func (b *bench) server(ctx context.Context) (*server, error) {
+	to, transport, err := b.upstream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{ca: filepath.Join(b.work, "proxy.crt")}
+	s.reset()
+	proxy := &httputil.ReverseProxy{
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(to) },
+		Transport:     transport,
+		FlushInterval: -1,                         // watches
+		ErrorLog:      log.New(io.Discard, "", 0), // of who went away
+	}
+	s.http = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.count(r)
+		proxy.ServeHTTP(w, r)
+	}))
+	s.http.EnableHTTP2 = true
+	s.http.Config.ErrorLog = proxy.ErrorLog
+	s.http.StartTLS()
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.http.Certificate().Raw})
+	if err := os.WriteFile(s.ca, certificate, 0o644); err != nil {
+		s.close()
+		return nil, fmt.Errorf("write a certificate: %w", err)
+	}
+	return s, nil
+}
+
+// close ends it, with the watches that are left.
+func (s *server) close() {
+	s.http.CloseClientConnections()
+	s.http.Close()
+}
+
+func (s *server) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = calls{verbs: map[string]int{}, same: map[string]int{}}
+}
+
+// taken are the calls since the last reset.
+func (s *server) taken() calls {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls
+}
+
+func (s *server) count(r *http.Request) {
+	verb := verb(r)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if verb == "watch" {
+		s.calls.watches++
+		return
+	}
+	s.calls.verbs[verb]++
+	s.calls.same[verb+" "+r.URL.Path]++
+}
+
+// upstream is the cluster's server, and how it is reached: by HTTP/2, and where a
+// connection is to become something else, by HTTP/1.1.
+func (b *bench) upstream(ctx context.Context) (*url.URL, http.RoundTripper, error) {
+	text, err := b.cluster.Kubectl(ctx, "config", "view", "--raw", "--minify", "--flatten", "-o", "json")
+	if err != nil {
+		return nil, nil, err
+	}
+	var c struct {
+		Clusters []struct {
+			Cluster struct {
+				Server string
+				CA     []byte `json:"certificate-authority-data"`
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &c); err != nil || len(c.Clusters) != 1 {
+		return nil, nil, fmt.Errorf("read the kubeconfig: %d clusters: %w", len(c.Clusters), err)
+	}
+	to, err := url.Parse(c.Clusters[0].Cluster.Server)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	trust := &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
+	trust.RootCAs.AppendCertsFromPEM(c.Clusters[0].Cluster.CA)
+	one := &http.Transport{TLSClientConfig: trust.Clone(), TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}}
+	return to, byProtocol{one: one, two: &http.Transport{TLSClientConfig: trust, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 32}}, nil
+}
+
+type byProtocol struct{ one, two http.RoundTripper }
+
+func (t byProtocol) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Header.Get("Upgrade") != "" {
+		return t.one.RoundTrip(r)
+	}
+	return t.two.RoundTrip(r)
+}

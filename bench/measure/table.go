@@ -1,0 +1,46 @@
+package measure
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"text/tabwriter"
+	"time"
+)
+
+// Table is what a benchmark prints. The zero value is empty.
+type Table struct{ rows []row }
+
+// row is one line of the table.
+type row struct{ what, goal, measured, ok string }
+
+// Add adds a measured value and whether it reaches its goal.
+func (t *Table) Add(what, goal, measured string, ok bool) {
+	mark := "ok"
+	if !ok {
+		mark = "NOT"
+	}
+	t.rows = append(t.rows, row{what, goal, measured, mark})
+}
+
+// Note adds a figure that has no goal.
+func (t *Table) Note(what, measured string) { t.rows = append(t.rows, row{what, "-", measured, ""}) }
+
+// Print writes the machine, how long it took, and the rows.
+func (t *Table) Print(out io.Writer, took time.Duration) {
+	fmt.Fprintf(out, "%s/%s, %d processors, %s, %.0f s\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), took.Seconds())
+	w := tabwriter.NewWriter(out, 2, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "WHAT\tGOAL\tMEASURED\t")
+	for _, r := range t.rows {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.what, r.goal, r.measured, r.ok)
+	}
+	_ = w.Flush()
+}
+
+// Because is a reason in brackets, or nothing.
+func Because(err error) string {
+	if err == nil {
+		return ""
+	}
+	return " (" + err.Error() + ")"
+}
