@@ -132,7 +132,7 @@ func (o *outcome) wait(ctx context.Context, w *pods, users *measure.Tally, t tol
 		}
 		_ = pause(ctx, look)
 		if ctx.Err() != nil {
-			return nil // it is not back by now, and that is a result
+			return nil //nolint:nilerr // it is not back by now, and that is a result
 		}
 	}
 }
