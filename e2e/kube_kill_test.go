@@ -85,6 +85,8 @@ func besiegeCluster(t *testing.T, strategy string, rng *rand.Rand) *kubeSiege {
 	p := tiny(t)
 	h := inCluster(t, p)
 	h.edit("slipway.yaml", "deploy:\n", "deploy:\n  strategy: "+strategy+"\n")
+	// Longer than an API server is away that restarts: it is asked through it.
+	h.edit("slipway.yaml", "within: 5s", "within: 30s")
 	h.commit("to the cluster")
 	s := &kubeSiege{siege: &siege{project: p, rng: rng, seen: map[delivery.RunID]bool{}, done: map[string]record.StepRecord{}}, harbour: h}
 	p.run().wants(0, "deployed")

@@ -62,6 +62,7 @@ func (b *bench) waiting(ctx context.Context, f *field) error {
 			if errs[i] != nil {
 				return errs[i]
 			}
+			e.serves = outcomes[i].serving
 			b.waitingRows(e, kind, outcomes[i], most)
 		}
 	}

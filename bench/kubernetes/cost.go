@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -58,40 +60,34 @@ func (b *bench) counted(ctx context.Context, c contender, by *server, objects in
 		b.Note("  peak memory of the process", fmt.Sprintf("%.0f MB", float64(s.peak)/1e3))
 	}
 	b.Note("  calls of the API server", calls.String())
-	b.Note("  the same call at most", calls.most())
+	b.Note("  the same call again and again", calls.most())
 	return nil
 }
 
 // String is how many calls there were of each verb, the most frequent first.
 func (c calls) String() string {
-	var verbs []string
 	sum := 0
-	for verb, n := range c.verbs {
-		verbs, sum = append(verbs, verb), sum+n
+	for _, n := range c.verbs {
+		sum += n
 	}
-	slices.SortFunc(verbs, func(x, y string) int {
-		if c.verbs[x] != c.verbs[y] {
-			return c.verbs[y] - c.verbs[x]
-		}
-		return strings.Compare(x, y)
-	})
-	for i, verb := range verbs {
-		verbs[i] = fmt.Sprintf("%s %d", verb, c.verbs[verb])
-	}
-	return fmt.Sprintf("%d (%s) and %d watches", sum, strings.Join(verbs, ", "), c.watches)
+	return fmt.Sprintf("%d (%s) and %d watches", sum, strings.Join(ranked(c.verbs), ", "), c.watches)
 }
 
-// most is the question that was asked most often: who polls asks it again and again.
+// most are the calls that were made most often: who polls makes them again and again.
 func (c calls) most() string {
-	times, what := 0, ""
-	for question, n := range c.same {
-		if n > times || n == times && question < what {
-			times, what = n, question
-		}
+	all := ranked(c.same)
+	return strings.Join(all[:min(3, len(all))], ", ")
+}
+
+// ranked are the names with their numbers, the highest first.
+func ranked(numbers map[string]int) []string {
+	names := slices.SortedFunc(maps.Keys(numbers), func(x, y string) int {
+		return cmp.Or(numbers[y]-numbers[x], strings.Compare(x, y))
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s %d", name, numbers[name])
 	}
-	verb, path, _ := strings.Cut(what, " /")
-	rest, _ := resource(path)
-	return fmt.Sprintf("%d times (%s %s)", times, verb, strings.Join(rest, "/"))
+	return names
 }
 
 // few is how many objects the tiny service has by itself.

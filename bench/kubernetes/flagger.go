@@ -69,7 +69,7 @@ func (k flagger) deploy(ctx context.Context, r release) (t told, err error) {
 }
 
 // verdict gives the phase in which the next release ends. The first phase that
-// kubectl prints is that of the one before.
+// kubectl prints is that in which the one before ended, or a beginning.
 func (k flagger) verdict(ctx context.Context) (<-chan string, error) {
 	ends := []string{"Initialized", "Succeeded", "Failed"}
 	cmd := k.at.command(ctx, "kubectl", "get", "canary", "tiny", "--watch", "-o", `jsonpath={.status.phase}{"\n"}`)
@@ -82,11 +82,12 @@ func (k flagger) verdict(ctx context.Context) (<-chan string, error) {
 	}
 	lines := bufio.NewScanner(out)
 	lines.Scan()
+	under := !slices.Contains(ends, lines.Text())
 	verdict := make(chan string, 1)
 	go func() {
 		defer close(verdict)
 		defer func() { _ = cmd.Wait() }()
-		for under := false; lines.Scan(); {
+		for lines.Scan() {
 			switch ended := slices.Contains(ends, lines.Text()); {
 			case !ended:
 				under = true

@@ -24,7 +24,7 @@ func (b *bench) good(ctx context.Context, f *field) error {
 			if !o.back && !forgivable(e) {
 				return fmt.Errorf("%s: %s does not serve alone after %s", e.place().name, r.name, tooLong)
 			}
-			o.mistaken = !o.back
+			o.mistaken = o.mistaken || !o.back
 			e.serves = o.serving
 			e.good = append(e.good, o)
 			b.say("%s: said %.2f s, all answers new %.2f s, alone %.2f s, failed %d of %d%s",

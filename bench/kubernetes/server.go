@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
@@ -32,7 +33,7 @@ type server struct {
 type calls struct {
 	verbs   map[string]int // without watches
 	watches int
-	same    map[string]int // for each question: a verb and a path
+	same    map[string]int // for each question: a verb, and what is asked for
 }
 
 // server starts one that passes everything on, with the token of whoever asks.
@@ -85,6 +86,7 @@ func (s *server) taken() calls {
 
 func (s *server) count(r *http.Request) {
 	verb := verb(r)
+	rest, _ := resource(r.URL.Path)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if verb == "watch" {
@@ -92,7 +94,7 @@ func (s *server) count(r *http.Request) {
 		return
 	}
 	s.calls.verbs[verb]++
-	s.calls.same[verb+" "+r.URL.Path]++
+	s.calls.same[strings.TrimSpace(verb+" "+strings.Join(rest, "/"))]++
 }
 
 // upstream is the cluster's server, and how it is reached: by HTTP/2, and where a

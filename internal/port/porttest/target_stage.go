@@ -2,6 +2,7 @@ package porttest
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -40,11 +41,25 @@ func stagedGetsNoTraffic(t *testing.T, f TargetFixture) {
 	if url := deploy(t, f, b).Address(); url != seen.Address() {
 		t.Errorf("the address moved from %s to %s", seen.Address(), url)
 	}
-	if f.Keeps {
-		f.want(t, seen.Address(), b.ID) // what has a connection may keep it while the one before is there
+	if !f.Lingers && !f.Keeps {
+		wantAnswer(t, seen.Address(), b.ID)
 		return
 	}
-	wantAnswer(t, seen.Address(), b.ID)
+	// New connections reach the new release at once; what has one keeps it for as
+	// long as the release before is there.
+	for range 20 {
+		f.want(t, seen.Address(), b.ID)
+	}
+	if f.Keeps {
+		settle(t, f, b)
+	}
+	eventually(t, func() (bool, error) {
+		got, err := answering(seen.Address())
+		if err == nil && got != b.ID {
+			err = fmt.Errorf("%s is still answered by %s", seen.Address(), got)
+		}
+		return true, err
+	})
 }
 
 func againIsFine(t *testing.T, f TargetFixture) {

@@ -76,7 +76,7 @@ func (b base) undo(ctx context.Context) (step.Result, error) {
 	switch bad.State {
 	case delivery.RolledBack, delivery.Cancelled:
 		// Everything else was done before it was recorded.
-		if err := b.tell(ctx, b.r.Service); err != nil {
+		if err := u.settle(ctx); err != nil {
 			return step.Result{}, err
 		}
 		return u.done("")

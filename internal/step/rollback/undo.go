@@ -52,13 +52,26 @@ func (u undo) run(ctx context.Context) (step.Result, error) {
 	if err := u.Deployments.End(ctx, u.bad.ID, state, u.reason(), u.Clock.Now()); err != nil {
 		return step.Result{}, fmt.Errorf("record that %s left %s: %w", u.bad.Release, u.r.Environment, err)
 	}
-	if !u.has {
-		return u.done(url)
-	}
-	if err := u.tell(ctx, u.r.Service); err != nil {
+	if err := u.settle(ctx); err != nil {
 		return step.Result{}, err
 	}
 	return u.done(url)
+}
+
+// settle tells the target how it ended, and lets the next run in: in this order,
+// or another one could get in between.
+func (u undo) settle(ctx context.Context) error {
+	if !u.has {
+		return nil // everything was removed, and the lock with it
+	}
+	if err := u.tell(ctx, u.r.Service); err != nil {
+		return err
+	}
+	rel, err := u.recorded(ctx, u.prev.Release)
+	if err != nil {
+		return err
+	}
+	return probe.Settle(ctx, u.r, u.target, probe.OrderOf(u.r, u.w, rel))
 }
 
 // same tells that the release that serves was to be brought in once more: there
@@ -133,9 +146,6 @@ func (u undo) once(ctx context.Context) (url string, err error) {
 	}
 	want.Doom = probe.Doom(u.target, order)
 	if _, err := u.probe().Ask(ctx, u.r, obs.Address(), want); err != nil {
-		return "", err
-	}
-	if err := probe.Settle(ctx, u.r, u.target, order); err != nil {
 		return "", err
 	}
 	want.Smoke = smoke
