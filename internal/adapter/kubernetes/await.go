@@ -76,6 +76,10 @@ func next(again time.Duration) time.Duration {
 	return again
 }
 
+// lastWords is how long what a container printed at its end may take to reach its
+// log.
+const lastWords = 300 * time.Millisecond
+
 // judge fetches the logs that a verdict wants before it is believed.
 func (t *Target) judge(ctx context.Context, c *cluster, w *watching, a awaited, begun time.Time, logs map[verdict.LogKey][]string) (verdict.Verdict, seen, error) {
 	for {
@@ -89,6 +93,11 @@ func (t *Target) judge(ctx context.Context, c *cluster, w *watching, a awaited, 
 		v := verdict.Judge(a.snapshot(s, c.now(), begun, logs, t.cfg.Patience))
 		if v.State != verdict.Doomed || len(v.Needs) == 0 {
 			return v, s, nil
+		}
+		select {
+		case <-ctx.Done():
+			return v, s, context.Cause(ctx)
+		case <-time.After(lastWords):
 		}
 		for _, k := range v.Needs {
 			lines, err := c.logs(ctx, k.Namespace, k.Pod, k.Container, k.Previous, logLines)

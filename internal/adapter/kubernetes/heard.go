@@ -14,16 +14,18 @@ import (
 const spreads = 1500 * time.Millisecond
 
 // heard waits until nobody is sent to other releases any more: their pods can end
-// then without a request on its way to them. Pods that linger need no waiting for.
+// then without a request on its way to them. Pods that linger give the nodes the
+// time themselves.
 func (e *entry) heard(ctx context.Context) error {
-	others := map[string]bool{}
+	others, patient := map[string]bool{}, true
 	found, err := e.c.podsOf(ctx, e.o.Service, e.o.Environment)
 	if err != nil {
 		return err
 	}
 	for _, pod := range found {
-		if releaseOf(pod) != e.o.ID && pod.DeletionTimestamp == nil && !stays(pod) {
+		if releaseOf(pod) != e.o.ID && pod.DeletionTimestamp == nil {
 			others[pod.Name] = true
+			patient = patient && stays(pod)
 		}
 	}
 	if len(others) == 0 {
@@ -38,7 +40,7 @@ func (e *entry) heard(ctx context.Context) error {
 		}
 		return true, nil
 	})
-	if err != nil {
+	if err != nil || patient {
 		return err
 	}
 	select {
