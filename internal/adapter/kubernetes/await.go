@@ -2,10 +2,10 @@ package kubernetes
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/verdict"
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -21,7 +21,6 @@ type awaited struct {
 	held    bool
 	want    map[string]int // workload -> ready pods of the release
 	names   []string       // of the release's Deployments
-	objects []*unstructured.Unstructured
 	// also has to be so when the verdict is Ready; nil: nothing else. The text
 	// says what is waited for.
 	also func(seen) (waiting string)
@@ -76,10 +75,6 @@ func next(again time.Duration) time.Duration {
 	return again
 }
 
-// lastWords is how long what a container printed at its end may take to reach its
-// log.
-const lastWords = 300 * time.Millisecond
-
 // judge fetches the logs that a verdict wants before it is believed.
 func (t *Target) judge(ctx context.Context, c *cluster, w *watching, a awaited, begun time.Time, logs map[verdict.LogKey][]string) (verdict.Verdict, seen, error) {
 	for {
@@ -94,11 +89,6 @@ func (t *Target) judge(ctx context.Context, c *cluster, w *watching, a awaited, 
 		if v.State != verdict.Doomed || len(v.Needs) == 0 {
 			return v, s, nil
 		}
-		select {
-		case <-ctx.Done():
-			return v, s, context.Cause(ctx)
-		case <-time.After(lastWords):
-		}
 		for _, k := range v.Needs {
 			lines, err := c.logs(ctx, k.Namespace, k.Pod, k.Container, k.Previous, logLines)
 			if err != nil && ctx.Err() != nil {
@@ -111,7 +101,7 @@ func (t *Target) judge(ctx context.Context, c *cluster, w *watching, a awaited, 
 
 func (a awaited) snapshot(s seen, now, begun time.Time, logs map[verdict.LogKey][]string, p verdict.Patience) verdict.Snapshot {
 	out := verdict.Snapshot{
-		Release: a.release, Held: a.held, Want: a.want, Objects: a.objects, ReplicaSets: s.sets,
+		Release: a.release, Held: a.held, Want: a.want, ReplicaSets: s.sets,
 		Events: s.events, Logs: logs, Now: now, Since: begun, Patience: p,
 	}
 	for _, name := range a.names {
@@ -133,7 +123,12 @@ func releaseOf(pod corev1.Pod) delivery.ReleaseID {
 	return delivery.ReleaseID(pod.Labels[releaseLabel])
 }
 
+// lastLines is how many lines of a log go into a cause.
+const lastLines = 3
+
 // doom is a verdict as an error. The log is said before: its pod will be gone.
+// The cause names more than one line: what a program prints to its two outputs
+// comes in no certain order, so the last one need not be the one that tells.
 func doom(v verdict.Verdict, say func(string)) error {
 	for _, line := range v.Log {
 		say("log | " + line)
@@ -142,7 +137,11 @@ func doom(v verdict.Verdict, say func(string)) error {
 	if kind == "" {
 		kind = fault.Failed
 	}
-	f := fault.New(kind, "%s", v.Cause)
+	cause := v.Cause
+	if n := len(v.Log); n > 1 {
+		cause += " (last lines: " + strings.Join(v.Log[max(0, n-lastLines):], " | ") + ")"
+	}
+	f := fault.New(kind, "%s", cause)
 	if v.Hint != "" {
 		f = f.Hint("%s", v.Hint)
 	}
