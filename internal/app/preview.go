@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -98,8 +97,7 @@ func (s *session) imagine(ctx context.Context, p plan.Plan, w step.DeployWith, r
 	}
 	o.Secrets = out.Secrets
 	o.Release = delivery.Release{
-		Service: p.Service, Image: m.Image, Model: m.Model, Workload: w.Workload, Objects: out.Objects,
-		Manifests: delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(out.Objects)))),
+		Service: p.Service, Image: m.Image, Model: m.Model, Workload: w.Workload, Objects: out.Objects, Manifests: out.Digest(),
 	}
 	return nil
 }

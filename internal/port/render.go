@@ -2,6 +2,8 @@ package port
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
@@ -27,6 +29,11 @@ type Rendered struct {
 	Objects string   // JSON array, in the order in which they are applied; values of Secrets are left out
 	Secrets []Secret // the values
 	Notes   []string // for people: what was changed or could not be pinned
+}
+
+// Digest is what a release pins its objects by.
+func (r Rendered) Digest() delivery.Digest {
+	return delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(r.Objects))))
 }
 
 // Secret is the content of a Secret object. It is handed from the renderer to

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,16 +24,19 @@ const reachTime = 2 * time.Second
 // node port, or its name in the cluster. When none can be reached from here, ask
 // is a way through the API server.
 func (t *Target) stable(ctx context.Context, c *cluster, service string, env delivery.Environment, s state, found []corev1.Pod) (url, ask string, err error) {
+	if len(s.entries) == 0 {
+		return "", "", nil
+	}
+	entrances, err := c.entrances(ctx, service, env)
+	if err != nil {
+		return "", "", err
+	}
 	for _, svc := range s.entries {
 		var typed corev1.Service
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(svc.Object, &typed); err != nil {
 			return "", "", fmt.Errorf("read %s: %w", title(svc), err)
 		}
-		candidates, err := c.candidates(ctx, typed, service, env, found)
-		if err != nil {
-			return "", "", err
-		}
-		for _, at := range candidates {
+		for _, at := range candidates(typed, entrances, found) {
 			if url == "" {
 				url = at.url
 			}
@@ -43,9 +47,6 @@ func (t *Target) stable(ctx context.Context, c *cluster, service string, env del
 		if url == "" && len(typed.Spec.Ports) > 0 {
 			url = at("http", typed.Name+"."+typed.Namespace+".svc", typed.Spec.Ports[0].Port).url
 		}
-	}
-	if len(s.entries) == 0 {
-		return "", "", nil
 	}
 	ask, err = t.forwardTo(c, service, env, "", nil)
 	return url, ask, err
@@ -59,11 +60,8 @@ func at(scheme, host string, port int32) candidate {
 	return candidate{scheme + "://" + full, full}
 }
 
-func (c *cluster) candidates(ctx context.Context, svc corev1.Service, service string, env delivery.Environment, found []corev1.Pod) ([]candidate, error) {
-	var out []candidate
-	if len(svc.Spec.Ports) == 0 {
-		return nil, nil
-	}
+// entrances are the addresses of the service's Ingresses.
+func (c *cluster) entrances(ctx context.Context, service string, env delivery.Environment) ([]candidate, error) {
 	ing, err := c.list(ctx, ingresses(), labelsOf(service, env))
 	if err != nil {
 		return nil, err
@@ -72,9 +70,19 @@ func (c *cluster) candidates(ctx context.Context, svc corev1.Service, service st
 	if err != nil {
 		return nil, err
 	}
+	var out []candidate
 	for _, i := range all {
 		out = append(out, ingressAddress(i)...)
 	}
+	return out, nil
+}
+
+// candidates are a Service's addresses, those that users have first.
+func candidates(svc corev1.Service, entrances []candidate, found []corev1.Pod) []candidate {
+	if len(svc.Spec.Ports) == 0 {
+		return nil
+	}
+	out := slices.Clone(entrances)
 	p := svc.Spec.Ports[0]
 	for _, lb := range svc.Status.LoadBalancer.Ingress {
 		if host := lb.Hostname + lb.IP; host != "" { // it has one of the two
@@ -82,14 +90,14 @@ func (c *cluster) candidates(ctx context.Context, svc corev1.Service, service st
 		}
 	}
 	if p.NodePort == 0 {
-		return out, nil
+		return out
 	}
 	for _, pod := range found { // the nodes' own list is not for a role of one namespace
 		if podReady(pod) && pod.Status.HostIP != "" {
-			return append(out, at("http", pod.Status.HostIP, p.NodePort)), nil
+			return append(out, at("http", pod.Status.HostIP, p.NodePort))
 		}
 	}
-	return out, nil
+	return out
 }
 
 func ingressAddress(i networkingv1.Ingress) []candidate {

@@ -1,7 +1,6 @@
 package kubernetes
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"strings"
 
@@ -51,7 +50,7 @@ func (t *Target) bundle(c *cluster, o port.Order) (*bundle, error) {
 		return nil, fault.New(fault.Invalid, "bring %s into %s: it has no Kubernetes objects, it was made for another target", o.ID, o.Environment).
 			Hint("deliver its commit here: `slipway run --env %s`", o.Environment)
 	}
-	if got := delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(rel.Objects)))); got != rel.Manifests {
+	if got := (port.Rendered{Objects: rel.Objects}).Digest(); got != rel.Manifests {
 		return nil, fault.New(fault.Corrupt, "the objects of %s are %s, but it pins %s", o.ID, got.Short(), rel.Manifests.Short())
 	}
 	parsed, err := render.Parse(rel.Objects)

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 	"strings"
 
@@ -103,6 +104,8 @@ func unknown(there, ours port.Chapter) error {
 	return nil
 }
 
+// recordName is the name of what is kept in a cluster for an environment: its
+// history, and its lock.
 func recordName(service string, env delivery.Environment) string {
 	return "slipway-" + service + "-" + string(env)
 }
@@ -233,38 +236,29 @@ func unpack(id delivery.ReleaseID, parts []unstructured.Unstructured) (r deliver
 
 // release finds a recorded release, or nil.
 func (c *cluster) release(ctx context.Context, service string, env delivery.Environment, id delivery.ReleaseID) (*delivery.SavedRelease, error) {
-	found, err := c.list(ctx, configMaps(), labelsOf(service, env)+","+recordLabel+"="+releaseRecord)
-	if err != nil {
+	parts, err := c.parts(ctx, service, env, id)
+	if err != nil || len(parts) == 0 {
 		return nil, err
-	}
-	var parts []unstructured.Unstructured
-	for _, o := range found {
-		if o.GetAnnotations()[releaseLabel] == string(id) {
-			parts = append(parts, o)
-		}
-	}
-	if len(parts) == 0 {
-		return nil, nil
 	}
 	r, err := unpack(id, parts)
 	return &r, err
 }
 
+// parts are the ConfigMaps that hold a release's record.
+func (c *cluster) parts(ctx context.Context, service string, env delivery.Environment, id delivery.ReleaseID) ([]unstructured.Unstructured, error) {
+	found, err := c.list(ctx, configMaps(), labelsOf(service, env)+","+recordLabel+"="+releaseRecord)
+	return slices.DeleteFunc(found, func(o unstructured.Unstructured) bool {
+		return o.GetAnnotations()[releaseLabel] != string(id)
+	}), err
+}
+
 // drop removes a release's record.
 func (c *cluster) drop(ctx context.Context, service string, env delivery.Environment, id delivery.ReleaseID) error {
-	found, err := c.list(ctx, configMaps(), labelsOf(service, env)+","+recordLabel+"="+releaseRecord)
+	parts, err := c.parts(ctx, service, env, id)
 	if err != nil {
 		return err
 	}
-	for _, o := range found {
-		if o.GetAnnotations()[releaseLabel] != string(id) {
-			continue
-		}
-		if err := c.remove(ctx, configMaps(), o.GetNamespace(), o.GetName()); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.removeAll(ctx, parts)
 }
 
 // forget removes all records of a service in an environment.
@@ -273,7 +267,11 @@ func (c *cluster) forget(ctx context.Context, service string, env delivery.Envir
 	if err != nil {
 		return err
 	}
-	for _, o := range found {
+	return c.removeAll(ctx, found)
+}
+
+func (c *cluster) removeAll(ctx context.Context, records []unstructured.Unstructured) error {
+	for _, o := range records {
 		if err := c.remove(ctx, configMaps(), o.GetNamespace(), o.GetName()); err != nil {
 			return err
 		}

@@ -86,11 +86,7 @@ func (t *Target) leaving(ctx context.Context, c *cluster, o port.Order, coming m
 	var out []port.Change
 	for _, obj := range before.all {
 		frozen, _, _ := unstructured.NestedBool(obj.Object, "immutable")
-		switch obj.GetKind() {
-		case "Namespace", "CustomResourceDefinition", "PersistentVolumeClaim":
-			continue
-		}
-		if !coming[key(obj)] && !frozen { // what is frozen stays, for the way back
+		if !lasting(obj) && !coming[key(obj)] && !frozen { // what is frozen stays, for the way back
 			out = append(out, port.Change{Action: "remove", Kind: obj.GetKind(), Name: obj.GetName()})
 		}
 	}

@@ -91,7 +91,7 @@ func (t *Target) Remove(ctx context.Context, service string, env delivery.Enviro
 	if err := t.release(ctx, e.o); err != nil {
 		return err
 	}
-	return e.c.remove(ctx, leases(), "", lockName(service, string(env)))
+	return e.c.remove(ctx, leases(), "", recordName(service, env))
 }
 
 // removing is the name under which Remove, which belongs to no run, holds the lock.
@@ -171,8 +171,7 @@ func (c *cluster) things(rel delivery.Release) ([]thing, error) {
 	}
 	var out []thing
 	for _, o := range objects {
-		switch o.GetKind() {
-		case "Namespace", "CustomResourceDefinition", "PersistentVolumeClaim":
+		if lasting(o) {
 			continue
 		}
 		k, err := c.kindOf(o.GroupVersionKind())
@@ -190,6 +189,16 @@ func (c *cluster) things(rel delivery.Release) ([]thing, error) {
 		out = append(out, x)
 	}
 	return out, nil
+}
+
+// lasting are objects that are never taken away: they hold data, or what others
+// have made.
+func lasting(o *unstructured.Unstructured) bool {
+	switch o.GetKind() {
+	case "Namespace", "CustomResourceDefinition", "PersistentVolumeClaim":
+		return true
+	}
+	return false
 }
 
 // take removes an object if it is there and ours: others' objects of the same

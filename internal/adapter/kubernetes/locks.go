@@ -43,7 +43,7 @@ func (t *Target) makeNamespace(ctx context.Context, c *cluster, o port.Order) er
 
 // hold takes the environment's lock for the order's run, or waits for it.
 func (t *Target) hold(ctx context.Context, c *cluster, o port.Order, say func(string)) (*lock, error) {
-	name := lockName(o.Service, string(o.Environment))
+	name := recordName(o.Service, o.Environment)
 	t.mu.Lock()
 	held, ok := t.locks[name]
 	t.mu.Unlock()
@@ -77,11 +77,9 @@ func holder(o port.Order) string {
 	return string(o.Run)
 }
 
-func lockName(service, env string) string { return "slipway-" + service + "-" + env }
-
 // release frees the environment's lock if we hold it.
 func (t *Target) release(ctx context.Context, o port.Order) error {
-	name := lockName(o.Service, string(o.Environment))
+	name := recordName(o.Service, o.Environment)
 	t.mu.Lock()
 	l, ok := t.locks[name]
 	delete(t.locks, name)

@@ -105,12 +105,12 @@ func TestCandidates(t *testing.T) {
 		{"inside only", "{spec: {ports: [{port: 80}]}}", "http://api.test"},
 		{"no port", "{spec: {}}", ""},
 	} {
-		got, err := server.cluster().candidates(t.Context(), as[corev1.Service](t, c.text), "api", "prod", pods)
+		entrances, err := server.cluster().entrances(t.Context(), "api", "prod")
 		if err != nil {
 			t.Fatal(err)
 		}
 		var urls []string
-		for _, at := range got {
+		for _, at := range candidates(as[corev1.Service](t, c.text), entrances, pods) {
 			urls = append(urls, at.url)
 		}
 		if all := strings.Join(urls, " "); all != c.want {

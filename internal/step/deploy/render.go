@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -38,8 +37,7 @@ func (s Step) render(ctx context.Context, r step.Request, w step.DeployWith, t p
 	for _, note := range out.Notes {
 		r.Logf("%s", note)
 	}
-	rel.Objects = out.Objects
-	rel.Manifests = delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(out.Objects))))
+	rel.Objects, rel.Manifests = out.Objects, out.Digest()
 	return out.Secrets, nil
 }
 
