@@ -38,7 +38,7 @@ test: ## every test that needs no root and no cluster, with the race detector
 
 e2e: bin/slipway ## the whole, with kill -9, disk full and two users; more of it as root
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] && [ -z "$${KUBECONFIG:-}" ]; then go run ./e2e/cluster/cmd/cluster build; fi
-	SLIPWAY_BIN=$(CURDIR)/bin/slipway go test -tags e2e -count=1 -p 1 -timeout 55m ./e2e/...
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway go test -tags e2e -count=1 -p 1 -timeout 55m ./e2e/... ./internal/adapter/kubernetes
 
 conformance: ## the port's suites against the Kubernetes target, in a real cluster (root, or KUBECONFIG)
 	go test -tags e2e -count=1 -timeout 15m ./internal/adapter/kubernetes

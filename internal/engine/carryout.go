@@ -165,7 +165,9 @@ func (x *execution) settle(ctx context.Context, result step.Result, err error) s
 	case err != nil && ctx.Err() != nil:
 		result = step.Result{Outcome: delivery.OutcomeCancelled, Cause: context.Cause(ctx).Error(), Hint: fault.HintOf(context.Cause(ctx))}
 	case err != nil:
-		result = step.Result{Outcome: delivery.OutcomeFailed, Cause: err.Error(), Hint: fault.HintOf(err), Output: result.Output, Answers: result.Answers}
+		output, answers := result.Output, result.Answers
+		result = step.FailWith(err)
+		result.Output, result.Answers = output, answers
 	case ctx.Err() != nil && result.Outcome == delivery.OutcomeFailed:
 		result.Outcome, result.Cause = delivery.OutcomeCancelled, context.Cause(ctx).Error()
 	}

@@ -36,7 +36,7 @@ func (x *execution) undoAll(ctx dbos.Context, nodes []*node, v verdict) ([]endin
 		index := len(nodes) + i
 		end, err := dbos.RunAsStep(ctx, func(ctx context.Context) (ending, error) {
 			r := x.request(spec, outputs)
-			r.Cause, r.Cancelled = v.Cause, v.Outcome == delivery.OutcomeCancelled
+			r.Cause, r.Cancelled, r.Blameless = v.Cause, v.Outcome == delivery.OutcomeCancelled, v.OfPlace
 			return x.carryOut(ctx, work{index: index, request: r, undo: true})
 		}, dbos.WithStepName(spec.Name))
 		if err != nil {

@@ -260,3 +260,30 @@ func suspendIn(t *testing.T, l *lab, name string, p planOf) {
 	}
 	delete(l.does, name)
 }
+
+// TestUndoTellsWhoIsToBlame: what a place did says nothing about the release.
+func TestUndoTellsWhoIsToBlame(t *testing.T) {
+	away := fault.New(fault.Denied, "expired").OfPlace()
+	for name, c := range map[string]struct {
+		does      do
+		blameless bool
+	}{
+		"an error of the place": {broken(fmt.Errorf("deploy: %w", away)), true},
+		"a result of the place": {func(context.Context, step.Request) (step.Result, error) { return step.FailWith(away), nil }, true},
+		"the release":           {fails("crashed", ""), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, t.TempDir())
+			var asked []bool
+			l.does["deploy"] = c.does
+			l.does["rollback.deploy"] = func(ctx context.Context, r step.Request) (step.Result, error) {
+				asked = append(asked, r.Blameless)
+				return answers(delivery.Succeeded, "back")(ctx, r)
+			}
+			l.run(newPlan(1, deployPlan(3)...))
+			if !slices.Equal(asked, []bool{c.blameless}) {
+				t.Errorf("blameless: %v, want %v", asked, c.blameless)
+			}
+		})
+	}
+}

@@ -17,6 +17,7 @@ type verdict struct {
 	Cause   string             `json:"cause,omitempty"`
 	Hint    string             `json:"hint,omitempty"`
 	Release delivery.ReleaseID `json:"release,omitempty"`
+	OfPlace bool               `json:"ofPlace,omitempty"` // the place failed, not the release
 }
 
 func (v verdict) finish() record.Finish {
@@ -35,6 +36,7 @@ func judge(p plan.Plan, nodes []*node) verdict {
 	v := verdict{Outcome: success(p, nodes), Release: releaseOf(nodes)}
 	if n := first(nodes, delivery.OutcomeFailed); n != nil {
 		v.Outcome, v.Cause, v.Hint = delivery.OutcomeFailed, n.cause(), n.end.Result.Hint
+		v.OfPlace = n.end.Result.OfPlace
 		return v
 	}
 	for _, n := range nodes {

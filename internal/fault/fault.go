@@ -31,6 +31,7 @@ type Error struct {
 	where string
 	hint  string
 	cause error
+	place bool
 }
 
 // New says what could not be done: the act and the thing ("push retail-api"),
@@ -48,6 +49,10 @@ func (e *Error) Hint(format string, args ...any) *Error {
 	c.hint = fmt.Sprintf(format, args...)
 	return &c
 }
+
+// OfPlace says that the place did not answer or did not let us in: it tells
+// nothing about what was to be brought there.
+func (e *Error) OfPlace() *Error { c := *e; c.place = true; return &c }
 
 // Because adds the cause.
 func (e *Error) Because(err error) *Error { c := *e; c.cause = err; return &c }
@@ -89,6 +94,18 @@ func HintOf(err error) string {
 		err = e.cause
 	}
 	return ""
+}
+
+// IsOfPlace tells whether any fault in err's chain is of the place.
+func IsOfPlace(err error) bool {
+	var e *Error
+	for errors.As(err, &e) {
+		if e.place {
+			return true
+		}
+		err = e.cause
+	}
+	return false
 }
 
 // Is tells whether the outermost fault in err's chain is of that kind.

@@ -51,7 +51,7 @@ func Fail(format string, args ...any) Result {
 
 // FailWith is the result of a step that said no because of err.
 func FailWith(err error) Result {
-	return Result{Outcome: delivery.OutcomeFailed, Cause: err.Error(), Hint: fault.HintOf(err)}
+	return Result{Outcome: delivery.OutcomeFailed, Cause: err.Error(), Hint: fault.HintOf(err), OfPlace: fault.IsOfPlace(err)}
 }
 
 // Of reads the output of the step of that kind among given. Steps are named

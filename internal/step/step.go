@@ -70,6 +70,7 @@ type Request struct {
 	Given       map[string]json.RawMessage // outputs of all steps before it, by step name
 	Cause       string                     // for undo steps: why it is taken back
 	Cancelled   bool                       // for undo steps: somebody stopped the run; nothing failed
+	Blameless   bool                       // for undo steps: the place failed, not what was brought there
 	Work        string                     // absolute folder of this step in this run; kept
 	Artifacts   string                     // absolute folder that outlives the run, for cached results
 	Repository  string                     // absolute folder where slipway.yaml is
@@ -87,6 +88,7 @@ type Result struct {
 	Summary string            `json:"summary,omitempty"` // one line: "212 passed", "sha256:... 7.1 MB"
 	Cause   string            `json:"cause,omitempty"`   // why it did not succeed
 	Hint    string            `json:"hint,omitempty"`    // what to do
+	OfPlace bool              `json:"ofPlace,omitempty"` // the place did not answer, or did not let us in: no verdict on the release
 	Output  json.RawMessage   `json:"output,omitempty"`  // one of the output types of this package
 	Answers []delivery.Answer `json:"answers,omitempty"` // gates asked
 	Cached  bool              `json:"cached,omitempty"`

@@ -22,7 +22,7 @@ func unreachable(act string, err error) error {
 	case errors.As(err, &own), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case apierrors.IsUnauthorized(err):
-		return fault.New(fault.Denied, "%s: the cluster does not know us", act).Because(err).
+		return fault.New(fault.Denied, "%s: the cluster does not know us", act).Because(err).OfPlace().
 			Hint("the credentials have expired or are of another cluster: log in again (`kubectl get pods` shows whether it worked)")
 	case apierrors.IsForbidden(err) && !refused(err):
 		return fault.New(fault.Denied, "%s", act).Because(err).
@@ -34,7 +34,7 @@ func unreachable(act string, err error) error {
 	case apierrors.IsNotFound(err):
 		return fault.New(fault.NotFound, "%s", act).Because(err)
 	}
-	return fault.New(fault.Unavailable, "%s", act).Because(err).Hint("is the API server up, and reachable from here?")
+	return fault.New(fault.Unavailable, "%s", act).Because(err).OfPlace().Hint("is the API server up, and reachable from here?")
 }
 
 // refused tells a refusal of the object itself (admission, quota, Pod Security)

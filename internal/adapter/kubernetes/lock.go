@@ -99,7 +99,11 @@ func (l *lock) try(ctx context.Context, seen *watched) (by string, err error) {
 		return "", err
 	}
 	if found == nil {
-		return "", l.write(ctx, nil, asked, 1)
+		last, err := l.api.lastFence(ctx)
+		if err != nil {
+			return "", err
+		}
+		return "", l.write(ctx, nil, asked, last+1)
 	}
 	who, _, _ := unstructured.NestedString(found.Object, "spec", "holderIdentity")
 	fence, _, _ := unstructured.NestedInt64(found.Object, "spec", "leaseTransitions")

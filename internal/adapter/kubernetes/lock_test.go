@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -79,6 +81,25 @@ func TestOneHolds(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustTry(t, a, new(watched), "run b on host-b")
+}
+
+// TestDeletedLock: a lock that somebody deleted goes on from the highest number
+// that a Service bears, or every Service would refuse the next switch.
+func TestDeletedLock(t *testing.T) {
+	server := newAPI(t)
+	for name, mark := range map[string]string{"api": "41.1750000000000", "old": "7.1", "plain": ""} {
+		server.put("/api/v1/namespaces/ns/services/"+name, &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "v1", "kind": "Service", "metadata": map[string]any{
+				"name": name, "namespace": "ns", "labels": map[string]any{serviceLabel: "api"},
+				"annotations": map[string]any{fenceMark: mark},
+			},
+		}})
+	}
+	l := server.wants("a", newClock())
+	mustTry(t, l, new(watched), "")
+	if l.fence != 42 {
+		t.Errorf("fence %d, want 42", l.fence)
+	}
 }
 
 // TestExpiry: who gives no sign of life for its time has lost the lock, by the

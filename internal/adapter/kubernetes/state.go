@@ -84,6 +84,17 @@ func switchOf(svc *unstructured.Unstructured) (w switched) {
 	return w
 }
 
+// lastFence is the highest number under which a Service here was switched, or 0.
+// A lock that somebody deleted goes on from it: Services refuse a lower one.
+func (c *cluster) lastFence(ctx context.Context) (int64, error) {
+	found, err := c.list(ctx, services(), serviceLabel)
+	var last int64
+	for i := range found {
+		last = max(last, switchOf(&found[i]).fence)
+	}
+	return last, err
+}
+
 // beside is the release that is held beside the one that serves, or "".
 func (s state) beside() delivery.ReleaseID {
 	for _, d := range s.live {

@@ -138,7 +138,7 @@ func (f forward) failed(ctx context.Context, why error) (step.Result, error) {
 		return res, nil
 	}
 	back := f.base
-	back.r.Cause = res.Cause
+	back.r.Cause, back.r.Blameless = res.Cause, res.OfPlace
 	undone, err := back.undo(ctx)
 	if err != nil {
 		return step.Result{}, err

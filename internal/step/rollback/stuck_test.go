@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -28,7 +29,7 @@ func TestStuck(t *testing.T) {
 			t.Fatalf("%+v, %v", res, err)
 		}
 		for _, want := range []string{
-			string(s.fresh.ID) + " to " + string(s.old.ID), "try 1: start " + string(s.old.ID) + ": no memory left", "try 3: the same",
+			string(s.fresh.ID) + " to " + string(s.old.ID), "tries 1 to 3: start " + string(s.old.ID) + ": no memory left",
 			"now " + string(s.fresh.ID) + " has the traffic at " + fake.Stable(env) + ", 1 of 1 replicas ready",
 		} {
 			if !strings.Contains(res.Cause, want) {
@@ -107,4 +108,44 @@ func TestStoppedRollbackGoesOn(t *testing.T) {
 		}
 		s.truth(t, s.old.ID, s.fresh.ID)
 	})
+}
+
+// TestPlaceThatIsAway waits for a place that does not answer, much longer than
+// for one that says no, and does not blame the release for it.
+func TestPlaceThatIsAway(t *testing.T) {
+	cases := []struct {
+		name    string
+		away    time.Duration
+		outcome delivery.Outcome
+		state   delivery.DeploymentState
+	}{
+		{"it comes back", 5 * time.Minute, delivery.Succeeded, delivery.RolledBack},
+		{"it stays away", time.Hour, delivery.OutcomeFailed, delivery.Stuck},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene(true)
+				whole(s)
+				back := time.Now().Add(c.away)
+				s.Target.Fail = func(string, delivery.ReleaseID) error {
+					if time.Now().Before(back) {
+						return fault.New(fault.Unavailable, "ask the cluster").OfPlace()
+					}
+					return nil
+				}
+				r := s.undoing(false)
+				r.Blameless = true
+				res, err := s.rollback().Run(t.Context(), r)
+				if err != nil || res.Outcome != c.outcome || s.state(t) != c.state {
+					t.Fatalf("%+v, %v, %s", res, err, s.state(t))
+				}
+				if c.outcome == delivery.Succeeded {
+					s.truth(t, s.old.ID)
+				} else if !strings.Contains(res.Cause, "tries 1 to ") {
+					t.Errorf("the cause does not tell the tries: %s", res.Cause)
+				}
+			})
+		})
+	}
 }

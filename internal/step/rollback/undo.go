@@ -14,11 +14,14 @@ import (
 	"github.com/slipway-cd/slipway/internal/step/probe"
 )
 
-// How often the restoration is tried, how long between, and how much time there
-// is for the last words when it did not work.
+// How often the restoration is tried, how long between, how long it is tried on
+// while the place itself can't be reached, and how much time there is for the
+// last words when it did not work.
 const (
 	tries     = 3
 	firstWait = time.Second
+	lastWait  = 30 * time.Second
+	awayTime  = 10 * time.Minute
 	lastWords = 15 * time.Second
 )
 
@@ -32,7 +35,7 @@ type undo struct {
 
 func (u undo) run(ctx context.Context) (step.Result, error) {
 	// First of all, so that nothing brings it back, whatever happens next.
-	if !u.r.Cancelled && !u.same() {
+	if !u.r.Cancelled && !u.r.Blameless && !u.same() {
 		if err := u.quarantine(ctx, u.bad.Release, u.reason()); err != nil {
 			return step.Result{}, err
 		}
@@ -104,22 +107,28 @@ func (u undo) done(url string) (step.Result, error) {
 }
 
 // restore tries until the target serves what the records say, or returns what
-// went wrong each time.
+// went wrong each time. Production is half changed until then: a place that does
+// not answer is asked for much longer than one that says no.
 func (u undo) restore(ctx context.Context) (url string, failures []error) {
-	wait := firstWait
-	for n := range tries {
+	end := u.Clock.Now().Add(awayTime)
+	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		url, err := u.once(ctx)
 		if err == nil {
 			return url, nil
 		}
 		failures = append(failures, err)
-		u.r.Logf("try %d: %v", n+1, err)
-		if n < tries-1 && u.Clock.Wait(ctx, wait) != nil {
-			break
+		u.r.Logf("try %d: %v", len(failures), err)
+		away := fault.IsOfPlace(err) && u.Clock.Now().Before(end)
+		if len(failures) >= tries && !away {
+			return "", failures
 		}
-		wait *= 2
+		if away {
+			u.r.Progress("%s can't be reached; asking again until %s", u.r.Environment, end.UTC().Format(time.TimeOnly))
+		}
+		if u.Clock.Wait(ctx, wait) != nil {
+			return "", failures
+		}
 	}
-	return "", failures
 }
 
 func (u undo) once(ctx context.Context) (url string, err error) {
@@ -228,14 +237,20 @@ func (u undo) stuck(ctx context.Context, failures []error) (step.Result, error) 
 	return res, nil
 }
 
+// tried tells the tries in order; those that ended alike are told together.
 func tried(failures []error) string {
 	var said []string
-	for i, err := range failures {
-		text := err.Error()
-		if i > 0 && text == failures[i-1].Error() {
-			text = "the same"
+	for i := 0; i < len(failures); {
+		text, last := failures[i].Error(), i
+		for last+1 < len(failures) && failures[last+1].Error() == text {
+			last++
 		}
-		said = append(said, fmt.Sprintf("try %d: %s", i+1, text))
+		which := fmt.Sprintf("try %d", i+1)
+		if last > i {
+			which = fmt.Sprintf("tries %d to %d", i+1, last+1)
+		}
+		said = append(said, which+": "+text)
+		i = last + 1
 	}
 	return strings.Join(said, "; ")
 }
