@@ -15,6 +15,7 @@ import (
 const (
 	testTime     = delivery.Duration(30 * time.Minute)
 	buildTime    = delivery.Duration(30 * time.Minute)
+	scanTime     = delivery.Duration(30 * time.Minute)
 	pushTime     = delivery.Duration(30 * time.Minute)
 	trainTime    = delivery.Duration(24 * time.Hour)
 	evaluateTime = delivery.Duration(2 * time.Hour)
@@ -92,6 +93,9 @@ func (m *maker) build(tests []string) error {
 		Go: image.Build.Go, Env: image.Build.Env, Repository: image.Repository,
 	})
 	needs := append([]string{"build"}, tests...)
+	if m.scan() {
+		needs = append(needs, "scan")
+	}
 	m.add(step.Spec{
 		Name: "push", Kind: step.Push, Needs: needs, Timeout: pushTime, Retries: pushRetries,
 		Why: "uploads what the registry lacks",

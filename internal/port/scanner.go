@@ -1,7 +1,9 @@
 package port
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -27,6 +29,7 @@ type ScanReport struct {
 	Packages     map[string]int     `json:"packages,omitempty"`     // how many were looked up, by ecosystem
 	Findings     []delivery.Finding `json:"findings"`               // the worst first, then by name, package and place
 	Gaps         []ScanGap          `json:"gaps,omitempty"`         // what nobody can vouch for
+	Notes        []string           `json:"notes,omitempty"`        // what people may want to know, and no verdict depends on
 }
 
 // ScanGap is something in the image that could not be judged. A report that has
@@ -59,12 +62,64 @@ type Scanner interface {
 	Scan(ctx context.Context, o ScanOrder) (ScanReport, error)
 }
 
+// Tidy makes one finding of those that say the same of the same package, and
+// sorts them as a report has them. Of several, the worst severity counts.
+func Tidy(all []delivery.Finding) []delivery.Finding {
+	type same struct{ id, kind, name, version string }
+	known := map[same]int{}
+	out := make([]delivery.Finding, 0, len(all))
+	for _, f := range all {
+		key := same{f.ID, f.Type, f.Package, f.Version}
+		i, twice := known[key]
+		if !twice {
+			known[key] = len(out)
+			out = append(out, f)
+			continue
+		}
+		out[i] = merged(out[i], f)
+	}
+	slices.SortStableFunc(out, compare)
+	return out
+}
+
+func merged(a, b delivery.Finding) delivery.Finding {
+	if b.Severity.Worse(a.Severity) {
+		a.Severity, a.Source, a.URL = b.Severity, b.Source, b.URL
+	}
+	a.Aliases = union(a.Aliases, b.Aliases)
+	a.FixedIn = union(a.FixedIn, b.FixedIn)
+	if a.Where == "" || b.Where != "" && b.Where < a.Where {
+		a.Where, a.Layer = b.Where, b.Layer
+	}
+	return a
+}
+
+func union(a, b []string) []string {
+	if len(a)+len(b) == 0 {
+		return nil
+	}
+	out := slices.Concat(a, b)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func compare(a, b delivery.Finding) int {
+	switch {
+	case a.Severity.Worse(b.Severity):
+		return -1
+	case b.Severity.Worse(a.Severity):
+		return 1
+	}
+	return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Package, b.Package), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Where, b.Where))
+}
+
 // ScanData describes a database of vulnerabilities on this machine.
 type ScanData struct {
 	Scanner string    `json:"scanner"`         // whose: "grype"
 	Path    string    `json:"path"`            // where it is, or would be
 	Schema  string    `json:"schema"`          // form of its data: "6.1.9"; empty: there is none
 	Built   time.Time `json:"built,omitzero"`  // when its data were collected, UTC; zero: there is none
+	Asked   time.Time `json:"asked,omitzero"`  // when its source was last asked for a newer one, whether or not it answered
 	From    string    `json:"from,omitempty"`  // where it came from
 	Bytes   int64     `json:"bytes,omitempty"` // on disk
 }
