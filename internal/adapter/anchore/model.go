@@ -130,7 +130,7 @@ func modelSPDX(b port.ModelBill, files []modelFile) map[string]any {
 	model := map[string]any{
 		"SPDXID": subject, "name": b.Model.Group, "downloadLocation": "NOASSERTION", "filesAnalyzed": true,
 		"packageVerificationCode": map[string]any{"packageVerificationCodeValue": verification(files)},
-		"licenseConcluded": "NOASSERTION", "licenseDeclared": "NOASSERTION", "copyrightText": "NOASSERTION",
+		"licenseConcluded":        "NOASSERTION", "licenseDeclared": "NOASSERTION", "copyrightText": "NOASSERTION",
 	}
 	if b.Model.Version > 0 {
 		model["versionInfo"] = strconv.Itoa(b.Model.Version)
