@@ -35,6 +35,7 @@ func (d *decoder) check(p *Project, env func(string) (string, bool)) {
 	d.globs("source.ignore", p.Source.Ignore)
 	d.tests(p.Test)
 	d.image(p.Image)
+	d.scan(p)
 	if p.Model != nil {
 		d.model(p.Model, env)
 	}

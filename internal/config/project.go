@@ -21,6 +21,7 @@ type Project struct {
 	Source       Source                               `yaml:"source" jsonschema_description:"What of the repository matters."`
 	Test         []Test                               `yaml:"test" jsonschema_description:"Commands that must succeed before anything is delivered. They run in parallel."`
 	Image        Image                                `yaml:"image" jsonschema:"required" jsonschema_description:"The container image of the service."`
+	Scan         *Scan                                `yaml:"scan" jsonschema_description:"Gate that looks for known vulnerabilities in the image before it is pushed. Without: no scan."`
 	Model        *Model                               `yaml:"model" jsonschema_description:"The model that the service serves: trained, evaluated, approved and delivered with it."`
 	Deploy       Deploy                               `yaml:"deploy" jsonschema_description:"How the service runs, and how a new release proves itself."`
 	Environments map[delivery.Environment]Environment `yaml:"environments" jsonschema:"required,minProperties=1" jsonschema_description:"Where releases serve, and what may enter there."`
@@ -168,6 +169,7 @@ type Environment struct {
 	On        On                `yaml:"on" jsonschema_description:"What enters by itself. Without: only what is asked for by name."`
 	Target    Target            `yaml:"target" jsonschema:"required" jsonschema_description:"The place."`
 	Approvals int               `yaml:"approvals" jsonschema:"minimum=0,maximum=10" jsonschema_description:"Persons who must let a run in. Default 0."`
+	Scan      *ScanIn           `yaml:"scan" jsonschema_description:"What the scan means here."`
 	Bake      delivery.Duration `yaml:"bake" jsonschema_description:"Time that production is watched after a deployment; a breach rolls back."`
 }
 

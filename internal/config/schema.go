@@ -89,9 +89,18 @@ func patterns() map[at]func(*jsonschema.Schema) {
 		{"Smoke", "get"}:        form(httpPathForm),
 		{"Smoke", "post"}:       form(httpPathForm),
 		{"Smoke", "put"}:        form(httpPathForm),
+		{"Scan", "fail_on"}:     itemsOf(severities()),
+		{"Waiver", "id"}:        form(vulnerabilityForm),
+		{"Waiver", "until"}:     form(dayForm),
+		{"Waiver", "why"}:       form(`\S`),
 		{"Notify", "webhook"}:   form(`^(\$\{[A-Za-z_][A-Za-z0-9_]*\}|https?://[^@?]+)$`),
 		{"Notify", "events"}:    itemsOf(rulesOf(events.Tag.Get("jsonschema")).enum),
 	}
+}
+
+func severities() []string {
+	field, _ := reflect.TypeFor[Scan]().FieldByName("FailOn")
+	return rulesOf(field.Tag.Get("jsonschema")).enum
 }
 
 func form(pattern string) func(*jsonschema.Schema) {

@@ -15,6 +15,7 @@ import (
 const (
 	testTime     = delivery.Duration(30 * time.Minute)
 	buildTime    = delivery.Duration(30 * time.Minute)
+	scanTime     = delivery.Duration(30 * time.Minute)
 	pushTime     = delivery.Duration(30 * time.Minute)
 	trainTime    = delivery.Duration(24 * time.Hour)
 	evaluateTime = delivery.Duration(2 * time.Hour)
@@ -90,6 +91,9 @@ func (m *maker) build(tests []string) error {
 	}
 	m.addCached(step.Spec{Name: "build", Kind: step.Build, Timeout: buildTime}, in, buildWith(image))
 	needs := append([]string{"build"}, tests...)
+	if m.scan() {
+		needs = append(needs, "scan")
+	}
 	m.add(step.Spec{
 		Name: "push", Kind: step.Push, Needs: needs, Timeout: pushTime, Retries: pushRetries,
 		Why: "uploads what the registry lacks",

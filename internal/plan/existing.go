@@ -27,6 +27,7 @@ func (m *maker) promote() error {
 	}
 	with := m.place()
 	with.Release, with.Workload, with.Model = r.ID, r.Release.Workload, r.Release.Model
+	with.Scanned = m.mustBeScanned()
 	m.rollout(needs, with)
 	return nil
 }

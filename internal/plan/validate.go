@@ -18,7 +18,7 @@ var (
 )
 
 var kinds = map[step.Kind]bool{
-	step.Test: true, step.Build: true, step.Push: true, step.Train: true, step.Evaluate: true, step.Register: true,
+	step.Test: true, step.Build: true, step.Scan: true, step.Push: true, step.Train: true, step.Evaluate: true, step.Register: true,
 	step.Approve: true, step.Deploy: true, step.Verify: true, step.Watch: true, step.Rollback: true,
 }
 

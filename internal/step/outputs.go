@@ -29,6 +29,28 @@ type Built struct {
 	port.BuiltImage
 }
 
+// Scanned is the output of a scan step.
+type Scanned struct {
+	Verdict  delivery.Verdict `json:"verdict"`            // passed | failed | unavailable
+	Accepted bool             `json:"accepted,omitempty"` // unavailable, and the environment takes it all the same
+	Image    delivery.Digest  `json:"image"`              // manifest of the image that was scanned
+
+	Scanner      string         `json:"scanner,omitempty"` // name and version
+	Database     time.Time      `json:"database,omitzero"` // when its data were collected
+	Distribution string         `json:"distribution,omitempty"`
+	Packages     map[string]int `json:"packages,omitempty"` // looked up, by ecosystem
+
+	Counts   map[delivery.Severity]int `json:"counts,omitempty"`   // all findings
+	Blocking int                       `json:"blocking,omitempty"` // those that fail the gate
+	Waived   int                       `json:"waived,omitempty"`
+	Excused  int                       `json:"excused,omitempty"`  // by VEX documents
+	Findings []delivery.Finding        `json:"findings,omitempty"` // blocking ones first; not all if there are many
+
+	Bills *port.Bills    `json:"bills,omitempty"` // SBOMs of the image
+	SARIF *port.Document `json:"sarif,omitempty"`
+	Table *port.Document `json:"table,omitempty"` // the findings for people
+}
+
 // Pushed is the output of a push step.
 type Pushed struct {
 	Image     delivery.Image `json:"image"`

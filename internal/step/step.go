@@ -20,6 +20,7 @@ type Kind string
 const (
 	Test     Kind = "test"
 	Build    Kind = "build"
+	Scan     Kind = "scan"
 	Push     Kind = "push"
 	Train    Kind = "train"
 	Evaluate Kind = "evaluate"

@@ -39,6 +39,26 @@ type BuildWith struct {
 	Cache      string            `json:"cache,omitempty"` // repository
 }
 
+// ScanWith configures a scan step.
+type ScanWith struct {
+	Repository  string              `json:"repository"`             // what the image will be called
+	With        string              `json:"with"`                   // the scanner: grype | trivy
+	FailOn      []delivery.Severity `json:"fail_on"`                // the least of them and all that is worse fail; UNKNOWN only if it is named
+	FixableOnly bool                `json:"fixable_only,omitempty"` // what nobody can fix does not fail
+	Waive       []Waiver            `json:"waive,omitempty"`
+	VEX         []string            `json:"vex,omitempty"`         // OpenVEX documents, relative to the checkout
+	MaxAge      delivery.Duration   `json:"max_age"`               // of the database
+	Unavailable string              `json:"unavailable,omitempty"` // fail (default) | accept: what it means that nobody could be asked
+}
+
+// Waiver lets one vulnerability pass for a while.
+type Waiver struct {
+	ID      string `json:"id"`                // or an alias of it
+	Package string `json:"package,omitempty"` // empty: in any
+	Until   string `json:"until"`             // 2006-01-02: the last day, in UTC
+	Why     string `json:"why"`
+}
+
 // PushWith configures a push step.
 type PushWith struct {
 	Repository string `json:"repository"`
@@ -107,7 +127,8 @@ type DeployWith struct {
 	Values    []string               `json:"values,omitempty"`
 	Deliver   delivery.ModelDelivery `json:"deliver,omitempty"`
 
-	Why string `json:"why,omitempty"` // of a rollback that a person asked for
+	Scanned bool   `json:"scanned,omitempty"` // a release that exists must have passed its scan
+	Why     string `json:"why,omitempty"`     // of a rollback that a person asked for
 }
 
 // WatchWith is what production may do during the bake time.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -23,7 +24,21 @@ func (s Step) release(ctx context.Context, r step.Request, w step.DeployWith, t 
 	if err != nil {
 		return rel, nil, err
 	}
-	return rel, secrets, s.allowed(ctx, rel)
+	if err := s.allowed(ctx, rel); err != nil {
+		return rel, secrets, err
+	}
+	return rel, secrets, scanned(r, w, rel)
+}
+
+// scanned refuses a release that comes from elsewhere and did not pass the scan
+// there, where that is asked for.
+func scanned(r step.Request, w step.DeployWith, rel delivery.SavedRelease) error {
+	passed := func(a delivery.Answer) bool { return a.Gate == string(step.Scan) && a.Verdict == delivery.Passed }
+	if !w.Scanned || slices.ContainsFunc(rel.Release.Gates, passed) {
+		return nil
+	}
+	return fault.New(fault.Denied, "release %s has not passed the scan", rel.ID).
+		Hint("deliver its commit to %[1]s, which scans it; or take it all the same with environments.%[1]s.scan: {unavailable: accept}", r.Environment)
 }
 
 // allowed refuses what is quarantined, or has a model that nobody approved.
@@ -108,11 +123,25 @@ func made(r step.Request, w step.DeployWith) (delivery.Release, error) {
 	if err != nil {
 		return delivery.Release{}, fmt.Errorf("write the workload: %w", err)
 	}
+	sbom, err := sbom(r)
+	if err != nil {
+		return delivery.Release{}, err
+	}
 	return delivery.Release{
 		Schema: schema, Service: r.Service, Commit: r.Commit.SHA, Tree: r.Commit.Tree, Dirty: r.Commit.Dirty,
-		Image: pushed.Image, Model: model, Workload: workload, Gates: gates,
+		Image: pushed.Image, Model: model, Workload: workload, Gates: gates, SBOM: sbom,
 		Manifests: delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(raw))),
 	}, nil
+}
+
+// sbom is the digest of the image's bill of materials (CycloneDX), if this run
+// wrote one.
+func sbom(r step.Request) (delivery.Digest, error) {
+	seen, _, err := step.Of[step.Scanned](r.Given, step.Scan)
+	if err != nil || seen.Bills == nil {
+		return "", err
+	}
+	return seen.Bills.CycloneDX.Digest, nil
 }
 
 // model is the one that this run registered, or the one that the plan pinned.
@@ -136,6 +165,11 @@ func gates(r step.Request) ([]delivery.Answer, error) {
 	var answers []delivery.Answer
 	for _, name := range step.Named(r.Given, step.Test) {
 		answers = append(answers, delivery.Answer{Gate: name, Verdict: delivery.Passed})
+	}
+	if seen, ok, err := step.Of[step.Scanned](r.Given, step.Scan); err != nil {
+		return nil, err
+	} else if ok {
+		answers = append(answers, delivery.Answer{Gate: string(step.Scan), Verdict: seen.Verdict})
 	}
 	for _, name := range step.Named(r.Given, step.Evaluate) {
 		e, _, err := step.Decode[step.Evaluated](r.Given, name)

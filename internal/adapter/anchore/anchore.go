@@ -1,0 +1,125 @@
+// Package anchore looks into images with syft and grype, as libraries: what an
+// image is made of, and which known vulnerabilities that has. Neither of them
+// prints, and nothing here calls out but Update.
+package anchore
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/anchore/syft/syft/sbom"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Config of a Scanner.
+type Config struct {
+	Dir   string           // absolute folder of the database; several Slipways may share it
+	URL   string           // where databases are listed; default: grype's own
+	Clock func() time.Time // default time.Now
+}
+
+// Scanner fulfils port.Scanner, port.ScanDatabase and port.Biller. Nothing is
+// opened before it is needed.
+type Scanner struct {
+	c Config
+}
+
+var (
+	_ port.Scanner      = (*Scanner)(nil)
+	_ port.ScanDatabase = (*Scanner)(nil)
+	_ port.Biller       = (*Scanner)(nil)
+)
+
+// New makes a Scanner.
+func New(c Config) *Scanner {
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	return &Scanner{c: c}
+}
+
+// Scan lists what every platform of the image is made of, and looks it up.
+func (s *Scanner) Scan(ctx context.Context, o port.ScanOrder) (port.ScanReport, error) {
+	say := o.Progress
+	if say == nil {
+		say = func(string) {}
+	}
+	lists, err := s.inventories(ctx, o.Layout, o.Image, o.Keep)
+	if err != nil {
+		return port.ScanReport{}, err
+	}
+	db, err := s.open()
+	if err != nil {
+		return port.ScanReport{}, err
+	}
+	defer db.close()
+	report := port.ScanReport{Scanner: "grype " + moduleVersion("github.com/anchore/grype"), Database: db.built, Packages: map[string]int{}}
+	say("looking the packages up")
+	for _, list := range lists {
+		if err := s.look(ctx, db, list, &report); err != nil {
+			return port.ScanReport{}, err
+		}
+	}
+	report.Findings = port.Tidy(report.Findings)
+	return report, nil
+}
+
+// look adds what is known of one platform's packages to the report.
+func (s *Scanner) look(ctx context.Context, db *database, list *sbom.SBOM, report *port.ScanReport) error {
+	l := newLookup(db, list)
+	found, err := l.match(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("look the packages up: %w", context.Cause(ctx))
+		}
+		return fault.New(fault.Unavailable, "look the packages up in %s", db.path).Because(err).
+			Hint("get the database again: `slipway scan db update`")
+	}
+	report.Findings = append(report.Findings, found...)
+	if l.distribution != nil {
+		report.Distribution = nameOf(l.distribution)
+	}
+	for kind, n := range l.counts() {
+		report.Packages[kind] += n
+	}
+	gaps, notes := l.gaps()
+	report.Gaps = append(report.Gaps, gaps...)
+	report.Notes = append(report.Notes, notes...)
+	return nil
+}
+
+// inventories lists the packages of every platform of the image.
+func (s *Scanner) inventories(ctx context.Context, layout string, image delivery.Image, keep string) ([]*sbom.SBOM, error) {
+	platforms, err := platforms(layout, image.Digest)
+	if err != nil {
+		return nil, err
+	}
+	var lists []*sbom.SBOM
+	for _, p := range platforms {
+		list, err := inventory(ctx, p, image, keep)
+		if err != nil {
+			return nil, err
+		}
+		lists = append(lists, list)
+	}
+	return lists, nil
+}
+
+// moduleVersion is a library's version, as it was built in: "0.121.2".
+func moduleVersion(path string) string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, d := range info.Deps {
+		if d.Path == path && len(d.Version) > 1 {
+			return d.Version[1:]
+		}
+	}
+	return "unknown"
+}

@@ -1,0 +1,149 @@
+package anchore
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/anchore/syft/syft/format/cyclonedxjson"
+	"github.com/anchore/syft/syft/format/spdxjson"
+	"github.com/anchore/syft/syft/sbom"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// The files of the bills, and the names that they have in themselves.
+const (
+	cycloneFile   = "bom.cdx.json"
+	spdxFile      = "bom.spdx.json"
+	spdxNamespace = "https://slipway-cd.github.io/slipway/spdx/"
+)
+
+// BillImage writes the bills of the image. One of several platforms has one bill,
+// with the packages of all of them.
+func (s *Scanner) BillImage(ctx context.Context, b port.ImageBill) (port.Bills, error) {
+	platforms, err := platforms(b.Layout, b.Image.Digest)
+	if err != nil {
+		return port.Bills{}, err
+	}
+	var list *sbom.SBOM
+	for _, p := range platforms {
+		one, err := inventory(ctx, p, b.Image, b.Dir)
+		if err != nil {
+			return port.Bills{}, err
+		}
+		list = joined(list, one)
+	}
+	config, err := platforms[0].image.ConfigFile()
+	if err != nil {
+		return port.Bills{}, damaged(b.Layout, err)
+	}
+	return written(b.Dir, list, identityOf{name: "image/" + b.Image.Digest.Hex(), created: config.Created.Time})
+}
+
+// joined is both lists in one.
+func joined(a, b *sbom.SBOM) *sbom.SBOM {
+	if a == nil {
+		return b
+	}
+	a.Artifacts.Packages.Add(b.Artifacts.Packages.Sorted()...)
+	a.Relationships = append(a.Relationships, b.Relationships...)
+	for at, m := range b.Artifacts.FileMetadata {
+		a.Artifacts.FileMetadata[at] = m
+	}
+	for at, d := range b.Artifacts.FileDigests {
+		a.Artifacts.FileDigests[at] = d
+	}
+	return a
+}
+
+// identityOf is what a document is called, and when its subject was made.
+type identityOf struct {
+	name    string // a path that is like no other's
+	created time.Time
+}
+
+func written(dir string, list *sbom.SBOM, id identityOf) (port.Bills, error) {
+	cyclone, err := cyclonedxjson.NewFormatEncoderWithConfig(cyclonedxjson.DefaultEncoderConfig())
+	if err != nil {
+		return port.Bills{}, fmt.Errorf("prepare CycloneDX: %w", err)
+	}
+	spdx, err := spdxjson.NewFormatEncoderWithConfig(spdxjson.DefaultEncoderConfig())
+	if err != nil {
+		return port.Bills{}, fmt.Errorf("prepare SPDX: %w", err)
+	}
+	var out port.Bills
+	if out.CycloneDX, err = document(dir, cycloneFile, port.CycloneDXType, cyclone, list, stillCyclone); err != nil {
+		return port.Bills{}, err
+	}
+	out.SPDX, err = document(dir, spdxFile, port.SPDXType, spdx, list, func(doc map[string]any) { stillSPDX(doc, id) })
+	return out, err
+}
+
+// document writes one form of the list, without what is new each time.
+func document(dir, name, kind string, enc sbom.FormatEncoder, list *sbom.SBOM, still func(map[string]any)) (port.Document, error) {
+	var raw bytes.Buffer
+	if err := enc.Encode(&raw, *list); err != nil {
+		return port.Document{}, fault.New(fault.Internal, "write %s", name).Because(err)
+	}
+	var doc map[string]any
+	d := json.NewDecoder(&raw)
+	d.UseNumber()
+	if err := d.Decode(&doc); err != nil {
+		return port.Document{}, fault.New(fault.Internal, "write %s", name).Because(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return port.Document{}, fault.New(fault.Internal, "write %s: something follows it", name)
+	}
+	still(doc)
+	return saved(dir, name, kind, doc)
+}
+
+func saved(dir, name, kind string, doc any) (port.Document, error) {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out) // keys of maps come out sorted
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(doc); err != nil {
+		return port.Document{}, fault.New(fault.Internal, "write %s", name).Because(err)
+	}
+	path := filepath.Join(dir, name)
+	if err := put(path, out.Bytes()); err != nil {
+		return port.Document{}, err
+	}
+	sum := delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(out.Bytes())))
+	return port.Document{Type: kind, Path: path, Digest: sum, Size: int64(out.Len())}, nil
+}
+
+// stillCyclone takes out the random number and the time, which the form leaves
+// to whoever writes it.
+func stillCyclone(doc map[string]any) {
+	delete(doc, "serialNumber")
+	if meta, ok := doc["metadata"].(map[string]any); ok {
+		delete(meta, "timestamp")
+	}
+}
+
+// stillSPDX gives the document a name and a time that follow from its subject:
+// the form demands both.
+func stillSPDX(doc map[string]any, id identityOf) {
+	doc["documentNamespace"] = spdxNamespace + id.name
+	if info, ok := doc["creationInfo"].(map[string]any); ok {
+		info["created"] = moment(id.created)
+	}
+}
+
+// moment is a time as SPDX has it; none is the first one.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		t = time.Unix(0, 0)
+	}
+	return t.UTC().Format("2006-01-02T15:04:05Z")
+}

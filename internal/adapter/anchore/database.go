@@ -1,0 +1,216 @@
+package anchore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/anchore/clio"
+	v6 "github.com/anchore/grype/grype/db/v6"
+	"github.com/anchore/grype/grype/db/v6/distribution"
+	"github.com/anchore/grype/grype/db/v6/installation"
+	"github.com/anchore/grype/grype/distro"
+	"github.com/anchore/grype/grype/vulnerability"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// What is in the database's folder: a file that names the folder which counts,
+// that folder, and the time when the source was last asked. A new database is
+// filled beside the old one, and then named: readers see one or the other.
+const (
+	currentFile = "current"
+	askedFile   = "asked"
+	folderForm  = `^db-[0-9a-z-]+$`
+	leftover    = 24 * time.Hour // an unfinished folder that is older belongs to nobody
+)
+
+const getOne = "`slipway scan db update` downloads one; without network, `slipway scan db import FILE` takes one that was downloaded elsewhere"
+
+// database is one that is open.
+type database struct {
+	path     string
+	built    time.Time
+	reader   v6.Reader
+	provider vulnerability.Provider
+}
+
+func (d *database) close() { _ = d.provider.Close() }
+
+// knows tells whether there are data of the distribution.
+func (d *database) knows(of *distro.Distro) bool {
+	found, err := d.reader.GetOperatingSystems(specifier(of.Name(), of.MajorVersion(), of.MinorVersion(), of.RemainingVersion(), of.LabelVersion()))
+	return err == nil && len(found) > 0
+}
+
+// open opens the database that counts. One that is replaced meanwhile is asked
+// for once more.
+func (s *Scanner) open() (*database, error) {
+	var err error
+	for range 2 {
+		root, ok := s.current()
+		if !ok {
+			return nil, fault.New(fault.Unavailable, "there is no vulnerability database").Hint(getOne)
+		}
+		var d *database
+		if d, err = openAt(root); err == nil {
+			return d, nil
+		}
+		if now, _ := s.current(); now == root {
+			break
+		}
+	}
+	return nil, fault.New(fault.Unavailable, "open the vulnerability database").Because(err).Hint(getOne)
+}
+
+func openAt(root string) (*database, error) {
+	c, err := installation.NewCurator(installation.Config{DBRootDir: root, ValidateChecksum: true}, nil)
+	if err != nil {
+		return nil, err
+	}
+	status := c.Status()
+	if status.Error != nil {
+		return nil, status.Error
+	}
+	reader, err := v6.NewReader(v6.Config{DBDirPath: filepath.Dir(status.Path)})
+	if err != nil {
+		return nil, err
+	}
+	return &database{path: status.Path, built: status.Built.UTC(), reader: reader, provider: v6.NewVulnerabilityProvider(reader)}, nil
+}
+
+// current is the folder that counts.
+func (s *Scanner) current() (string, bool) {
+	raw, err := os.ReadFile(filepath.Join(s.c.Dir, currentFile))
+	name := strings.TrimSpace(string(raw))
+	if err != nil || !regexp.MustCompile(folderForm).MatchString(name) {
+		return "", false
+	}
+	return filepath.Join(s.c.Dir, name), true
+}
+
+// Status describes the database, without asking anybody.
+func (s *Scanner) Status(context.Context) (port.ScanData, error) {
+	d := port.ScanData{Scanner: "grype", Path: s.c.Dir, Asked: s.asked()}
+	root, ok := s.current()
+	if !ok {
+		return d, nil
+	}
+	c, err := installation.NewCurator(installation.Config{DBRootDir: root, ValidateChecksum: true}, nil)
+	if err != nil {
+		return d, err
+	}
+	status := c.Status()
+	if status.Error != nil {
+		return d, fault.New(fault.Corrupt, "read the vulnerability database in %s", root).Because(status.Error).Hint(getOne)
+	}
+	d.Path, d.Schema, d.Built, d.From = status.Path, status.SchemaVersion, status.Built.UTC(), status.From
+	if info, err := os.Stat(status.Path); err == nil {
+		d.Bytes = info.Size()
+	}
+	return d, nil
+}
+
+// Import takes a database from a file: an archive as it is published, or the
+// bare database.
+func (s *Scanner) Import(ctx context.Context, file string) (port.ScanData, error) {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return port.ScanData{}, fmt.Errorf("find %s: %w", file, err)
+	}
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		if err == nil {
+			err = errors.New("it is no file")
+		}
+		return port.ScanData{}, fault.New(fault.NotFound, "import %s", file).Because(err).Hint("name the file of a database, such as vulnerability-db_v6....tar.zst")
+	}
+	err = s.install(ctx, func(c v6.Curator) error { return c.Import(path) }, nil)
+	if err == nil {
+		return s.Status(ctx)
+	}
+	if ctx.Err() != nil || errors.Is(err, fs.ErrPermission) || fault.Is(err, fault.Unavailable) {
+		return port.ScanData{}, err
+	}
+	return port.ScanData{}, fault.New(fault.Invalid, "import %s", file).Because(err).
+		Hint("it has to be a database of grype's form v%d, as an archive or as vulnerability.db", v6.ModelVersion)
+}
+
+// install lets fill a new folder, and makes it the one that counts.
+func (s *Scanner) install(ctx context.Context, fill func(v6.Curator) error, client distribution.Client) error {
+	if err := os.MkdirAll(s.c.Dir, 0o755); err != nil {
+		return unwritable(s.c.Dir, err)
+	}
+	s.sweep()
+	root, err := os.MkdirTemp(s.c.Dir, ".incoming-")
+	if err != nil {
+		return unwritable(s.c.Dir, err)
+	}
+	c, err := installation.NewCurator(installation.Config{DBRootDir: root, ValidateChecksum: true}, client)
+	if err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() { done <- fill(c) }()
+	select {
+	case err = <-done:
+	case <-ctx.Done(): // the library knows no context: what it still does goes into a folder that nobody reads
+		return fmt.Errorf("fill the vulnerability database: %w", context.Cause(ctx))
+	}
+	if err == nil {
+		err = c.Status().Error
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(root))
+	}
+	return s.activate(root, c.Status().Built)
+}
+
+// activate names the folder as the one that counts, and removes the one before.
+func (s *Scanner) activate(root string, built time.Time) error {
+	before, had := s.current()
+	suffix := strings.ToLower(strings.TrimPrefix(filepath.Base(root), ".incoming-"))
+	name := fmt.Sprintf("db-%s-%s", built.UTC().Format("20060102t150405"), suffix)
+	if err := os.Rename(root, filepath.Join(s.c.Dir, name)); err != nil {
+		return unwritable(s.c.Dir, err)
+	}
+	if err := put(filepath.Join(s.c.Dir, currentFile), []byte(name+"\n")); err != nil {
+		return err
+	}
+	if had {
+		return os.RemoveAll(before)
+	}
+	return nil
+}
+
+// sweep removes what downloads that were cut off left.
+func (s *Scanner) sweep() {
+	old, _ := filepath.Glob(filepath.Join(s.c.Dir, ".incoming-*")) // the pattern is a constant
+	for _, dir := range old {
+		if info, err := os.Stat(dir); err == nil && s.c.Clock().Sub(info.ModTime()) > leftover {
+			_ = os.RemoveAll(dir) // the next one tries again
+		}
+	}
+}
+
+func (s *Scanner) asked() time.Time {
+	raw, err := os.ReadFile(filepath.Join(s.c.Dir, askedFile))
+	if err != nil {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, strings.TrimSpace(string(raw)))
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+func identity() clio.Identification {
+	return clio.Identification{Name: "slipway", Version: moduleVersion("github.com/anchore/grype")}
+}

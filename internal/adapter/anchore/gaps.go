@@ -1,0 +1,97 @@
+package anchore
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	v6 "github.com/anchore/grype/grype/db/v6"
+
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// mostMissed is how many packages and files are named that could not be read.
+const mostMissed = 10
+
+// fromDistribution are the ecosystems whose packages are known by the
+// distribution that they are of.
+func fromDistribution() []string { return []string{"apk", "alpm", "deb", "portage", "rpm"} }
+
+// gaps are what the findings do not speak of, and what is only worth a note.
+func (l *lookup) gaps() (gaps []port.ScanGap, notes []string) {
+	counts := l.counts()
+	ours := map[string]int{}
+	for _, kind := range fromDistribution() {
+		if counts[kind] > 0 {
+			ours[kind] = counts[kind]
+		}
+	}
+	add := func(hint, format string, args ...any) {
+		gaps = append(gaps, port.ScanGap{What: fmt.Sprintf(format, args...), Hint: hint})
+	}
+	switch {
+	case len(counts) == 0:
+		add("build on a base image that keeps its package database, or scan it with another scanner",
+			"nothing was recognised in the image: no package of any kind")
+	case len(ours) > 0 && l.distribution == nil:
+		add("keep /etc/os-release in the image",
+			"the distribution is unknown, so nobody can say whether its packages are vulnerable (%s)", said(ours))
+	case len(ours) > 0 && !l.db.knows(l.distribution):
+		add("take a base image of a distribution that is maintained, or a newer database: `slipway scan db update`",
+			"the database knows nothing of %s, whose packages are in the image (%s)", nameOf(l.distribution), said(ours))
+	case len(ours) == 0 && l.distribution != nil:
+		add("build on a base image that keeps its package database (/var/lib/dpkg, /lib/apk/db, /var/lib/rpm)",
+			"the image is %s, but which packages of it are there is not to be found", nameOf(l.distribution))
+	}
+	for i, text := range l.missed.all {
+		if i == mostMissed {
+			add("", "and %d more packages", len(l.missed.all)-mostMissed)
+			break
+		}
+		add("look at the package by hand", "%s", text)
+	}
+	return l.unread(gaps, notes)
+}
+
+// unread adds files that should tell of packages and could not be read: a package
+// database is a gap, any other file a note.
+func (l *lookup) unread(gaps []port.ScanGap, notes []string) ([]port.ScanGap, []string) {
+	why := map[string]string{}
+	for at, reasons := range l.list.Artifacts.Unknowns {
+		why[at.RealPath] = strings.Join(reasons, "; ")
+	}
+	for i, file := range slices.Sorted(maps.Keys(why)) {
+		text := fmt.Sprintf("%s could not be read: %s", file, why[file])
+		switch {
+		case isPackageDatabase(file):
+			gaps = append(gaps, port.ScanGap{What: text, Hint: "build the image again, without touching that file"})
+		case i < mostMissed:
+			notes = append(notes, text)
+		}
+	}
+	return gaps, notes
+}
+
+func isPackageDatabase(file string) bool {
+	for _, dir := range []string{"/var/lib/dpkg", "/lib/apk/db", "/usr/lib/apk/db", "/var/lib/rpm", "/usr/lib/sysimage/rpm", "/usr/share/rpm", "/var/lib/pacman"} {
+		if file == dir || strings.HasPrefix(path.Clean(file), dir+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func said(counts map[string]int) string {
+	var out []string
+	for _, kind := range slices.Sorted(maps.Keys(counts)) {
+		out = append(out, fmt.Sprintf("%d %s", counts[kind], kind))
+	}
+	return strings.Join(out, ", ")
+}
+
+// specifier is a distribution as the database has it.
+func specifier(name, major, minor, rest, label string) v6.OSSpecifier {
+	return v6.OSSpecifier{Name: name, MajorVersion: major, MinorVersion: minor, RemainingVersion: rest, LabelVersion: label}
+}

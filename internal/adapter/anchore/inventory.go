@@ -1,0 +1,160 @@
+package anchore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	stfile "github.com/anchore/stereoscope/pkg/file"
+	"github.com/anchore/stereoscope/pkg/image"
+	"github.com/anchore/syft/syft"
+	"github.com/anchore/syft/syft/cataloging"
+	"github.com/anchore/syft/syft/cataloging/filecataloging"
+	"github.com/anchore/syft/syft/format/syftjson"
+	"github.com/anchore/syft/syft/sbom"
+	"github.com/anchore/syft/syft/source"
+	"github.com/anchore/syft/syft/source/stereoscopesource"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// inventoryVersion changes when lists that were kept can't be used any more.
+const inventoryVersion = 1
+
+// inventory is what one platform of the image is made of, as syft's own document
+// has it. It always comes out of that document, kept or not, so that what is
+// made of it does not depend on whether it was kept.
+func inventory(ctx context.Context, p platform, name delivery.Image, keep string) (*sbom.SBOM, error) {
+	file := filepath.Join(keep, fmt.Sprintf("packages-%s-v%d-syft%s.json", p.digest.Short(), inventoryVersion, moduleVersion("github.com/anchore/syft")))
+	if keep != "" {
+		if list, ok := kept(file); ok {
+			return list, nil
+		}
+	}
+	raw, err := catalogue(ctx, p, name)
+	if err != nil {
+		return nil, err
+	}
+	list, err := decode(raw)
+	if err != nil {
+		return nil, fault.New(fault.Internal, "list what %s is made of", name).Because(err)
+	}
+	if keep == "" {
+		return list, nil
+	}
+	return list, put(file, raw)
+}
+
+func decode(raw []byte) (*sbom.SBOM, error) {
+	list, _, _, err := syftjson.NewFormatDecoder().Decode(bytes.NewReader(raw))
+	return list, err
+}
+
+// kept reads a list of the past. One that can't be read is made again.
+func kept(file string) (*sbom.SBOM, bool) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, false
+	}
+	list, err := decode(raw)
+	return list, err == nil && list != nil
+}
+
+// catalogue reads the image, all of its layers, and nothing else: the source is
+// made by hand, so none can be looked for at a daemon or a registry.
+func catalogue(ctx context.Context, p platform, name delivery.Image) (raw []byte, err error) {
+	tmp, err := os.MkdirTemp("", "slipway-scan-")
+	if err != nil {
+		return nil, fault.New(fault.Exhausted, "make room for the layers").Because(err)
+	}
+	defer os.RemoveAll(tmp)
+	gen := stfile.NewTempDirGenerator(tmp)
+	img := image.New(p.image, gen, tmp, image.WithManifestDigest(string(p.digest)))
+	if err := img.Read(ctx); err != nil {
+		return nil, trouble(ctx, "read the layers of "+name.String(), err)
+	}
+	src := stereoscopesource.New(img, stereoscopesource.ImageConfig{Reference: reference(name)})
+	defer func() { err = errors.Join(err, src.Close()) }()
+	list, err := syft.CreateSBOM(ctx, src, options())
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, trouble(ctx, "list what "+name.String()+" is made of", err)
+	}
+	var out bytes.Buffer
+	err = syftjson.NewFormatEncoder().Encode(&out, *list)
+	return out.Bytes(), err
+}
+
+func reference(i delivery.Image) string {
+	if i.Repository == "" {
+		return string(i.Digest)
+	}
+	return i.String()
+}
+
+// options are what syft looks for. Files with what was to be installed count as
+// well as what is installed: a lock file in an image is usually all that is left
+// of a bundled program. Nothing is asked on the network, and nothing of this
+// machine (caches, vendored modules) gets in.
+func options() *syft.CreateSBOMConfig {
+	c := syft.DefaultCreateSBOMConfig().
+		WithCatalogerSelection(cataloging.NewSelectionRequest().WithDefaults("image").
+			WithAdditions("python-package-cataloger", "javascript-lock-cataloger")).
+		WithUnknownsConfig(cataloging.UnknownsConfig{}).
+		WithTool("slipway", "")
+	c.Files = filecataloging.DefaultConfig()
+	c.Packages.Golang = c.Packages.Golang.WithSearchLocalModCacheLicenses(false).WithSearchLocalVendorLicenses(false).
+		WithSearchRemoteLicenses(false).WithCaptureSymbols(cataloging.SymbolScopeAll)
+	c.Packages.JavaArchive.UseNetwork = false
+	c.Packages.JavaScript.SearchRemoteLicenses = false
+	c.Packages.Python.SearchRemoteLicenses = false
+	c.Search.Scope = source.SquashedScope
+	return c
+}
+
+// put writes a file whole or not at all.
+func put(file string, data []byte) error {
+	dir := filepath.Dir(file)
+	err := os.MkdirAll(dir, 0o755)
+	var tmp *os.File
+	if err == nil {
+		tmp, err = os.CreateTemp(dir, ".new-")
+	}
+	if err != nil {
+		return unwritable(file, err)
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(data)
+	err = errors.Join(err, tmp.Chmod(0o644), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), file)
+	}
+	if err != nil {
+		return unwritable(file, err)
+	}
+	return nil
+}
+
+func unwritable(file string, err error) error {
+	return fault.New(fault.Unavailable, "write %s", file).Because(err).Hint("make room on the disk, or own the folder")
+}
+
+// trouble is why an image could not be read: its own fault, the disk's, or that
+// nobody wants to know any more.
+func trouble(ctx context.Context, act string, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", act, context.Cause(ctx))
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return fault.New(fault.Unavailable, "%s", act).Because(err).Hint("make room on the disk, or own the folder")
+	}
+	return fault.New(fault.Corrupt, "%s", act).Because(err).Hint("build the image again")
+}

@@ -1,0 +1,80 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// Scan is the gate that looks for known vulnerabilities.
+type Scan struct {
+	With        string              `yaml:"with" jsonschema:"enum=grype,enum=trivy" jsonschema_description:"The scanner: grype (default, built in) or trivy (the program of that name)."`
+	FailOn      []delivery.Severity `yaml:"fail_on" jsonschema:"minItems=1,enum=UNKNOWN,enum=NEGLIGIBLE,enum=LOW,enum=MEDIUM,enum=HIGH,enum=CRITICAL" jsonschema_description:"Severities that fail: the least of them, and all that is worse. What is not rated fails only if UNKNOWN is named. Default [HIGH, CRITICAL]."`
+	FixableOnly bool                `yaml:"fixable_only" jsonschema_description:"Only what is fixed in some version fails."`
+	Waive       []Waiver            `yaml:"waive" jsonschema_description:"Vulnerabilities that may pass for a while."`
+	VEX         []string            `yaml:"vex" jsonschema_description:"OpenVEX documents of this repository: what they call not_affected or fixed does not fail."`
+	MaxAge      delivery.Duration   `yaml:"max_age" jsonschema_description:"How old the scanner's database may be. Default 120h (5 days)."`
+}
+
+// Waiver lets one vulnerability pass until a day. After it the gate fails, and
+// names the waiver.
+type Waiver struct {
+	ID      string `yaml:"id" jsonschema:"required" jsonschema_description:"Name of the vulnerability, such as CVE-2021-44228, or an alias of it."`
+	Package string `yaml:"package" jsonschema_description:"Only in this package. Default: in any."`
+	Until   string `yaml:"until" jsonschema:"required" jsonschema_description:"The last day, in UTC, such as 2026-12-01."`
+	Why     string `yaml:"why" jsonschema:"required" jsonschema_description:"The reason; it is kept with the findings."`
+}
+
+// ScanIn is what the scan means in one environment.
+type ScanIn struct {
+	Unavailable string `yaml:"unavailable" jsonschema:"enum=fail,enum=accept" jsonschema_description:"What it means that nobody could say whether the image has vulnerabilities (no database, unknown distribution): fail (default) or accept."`
+}
+
+const (
+	vulnerabilityForm = `^[A-Za-z0-9][A-Za-z0-9._:-]*$`
+	dayForm           = `^[0-9]{4}-[0-9]{2}-[0-9]{2}$`
+)
+
+// scan checks the waivers, and that nobody believes in a scan that is not there.
+func (d *decoder) scan(p *Project) {
+	for name, e := range p.Environments {
+		if e.Scan != nil && p.Scan == nil {
+			at := "environments." + string(name) + ".scan"
+			d.fail(at, "add a section scan: {} at the top", "%s: there is no scan, so nothing reads it", at)
+		}
+	}
+	if p.Scan == nil {
+		return
+	}
+	for i, w := range p.Scan.Waive {
+		d.waiver(fmt.Sprintf("scan.waive[%d]", i), w, p.Scan.Waive[:i])
+	}
+	for i, path := range p.Scan.VEX {
+		at := fmt.Sprintf("scan.vex[%d]", i)
+		if strings.TrimSpace(path) == "" {
+			d.fail(at, "such as security/openvex.json", "%s is empty", at)
+			continue
+		}
+		d.folder(at, path)
+	}
+}
+
+func (d *decoder) waiver(at string, w Waiver, before []Waiver) {
+	d.form(at+".id", w.ID, vulnerabilityForm, "the name of a vulnerability, such as CVE-2021-44228")
+	if _, there := d.places[at+".package"]; there && strings.TrimSpace(w.Package) == "" {
+		d.fail(at+".package", "name it, or remove the line", "%s.package is empty", at)
+	}
+	if _, err := time.Parse(time.DateOnly, w.Until); err != nil {
+		d.fail(at+".until", "the last day as YYYY-MM-DD, such as 2026-12-01", "%s.until: %q is no day", at, w.Until)
+	}
+	if strings.TrimSpace(w.Why) == "" {
+		d.fail(at+".why", "say why it may pass, for whoever reads it later", "%s.why is empty", at)
+	}
+	twice := func(o Waiver) bool { return strings.EqualFold(o.ID, w.ID) && strings.EqualFold(o.Package, w.Package) }
+	if i := slices.IndexFunc(before, twice); i >= 0 {
+		d.fail(at, fmt.Sprintf("the first is scan.waive[%d]", i), "%s: %s is waived twice", at, w.ID)
+	}
+}

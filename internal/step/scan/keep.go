@@ -1,0 +1,112 @@
+package scan
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// The files of evidence, in the step's folder of the run, and their limits.
+const (
+	sarifFile = "scan.sarif"
+	tableFile = "scan.txt"
+	sarifType = "application/sarif+json"
+	tableType = "text/plain; charset=utf-8"
+	mostKept  = 200 // findings in the output
+	mostLines = 100 // of the table in the log
+)
+
+// describe fills in what the output says of the verdict and what it rests on.
+func describe(out step.Scanned, j judgement, r port.ScanReport) step.Scanned {
+	out.Verdict = j.Verdict
+	out.Scanner, out.Distribution, out.Packages = r.Scanner, r.Distribution, r.Packages
+	out.Database = r.Database
+	out.Blocking = len(j.blocking())
+	for _, f := range j.Findings {
+		if out.Counts == nil {
+			out.Counts = map[delivery.Severity]int{}
+		}
+		out.Counts[f.Severity]++
+		switch {
+		case f.waived:
+			out.Waived++
+		case f.vexed:
+			out.Excused++
+		}
+		if len(out.Findings) < mostKept {
+			out.Findings = append(out.Findings, f.Finding)
+		}
+	}
+	return out
+}
+
+// keep writes the evidence for people and for other tools.
+func keep(r step.Request, j judgement, report port.ScanReport, table string, out *step.Scanned) error {
+	if j.Verdict == delivery.Unavailable && report.Scanner == "" {
+		return nil // nothing was looked at, so there is nothing to show
+	}
+	sarif, err := json.MarshalIndent(sarif(j, report), "", " ")
+	if err != nil {
+		return fmt.Errorf("write the findings: %w", err)
+	}
+	if out.SARIF, err = save(r.Work, sarifFile, sarifType, append(sarif, '\n')); err != nil {
+		return err
+	}
+	out.Table, err = save(r.Work, tableFile, tableType, []byte(looked(report)+"\n\n"+table))
+	return err
+}
+
+func save(dir, name, kind string, data []byte) (*port.Document, error) {
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		return nil, fault.New(fault.Unavailable, "write %s", path).Because(err).Hint("make room on the disk, or own the folder")
+	}
+	sum := delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(data)))
+	return &port.Document{Type: kind, Path: path, Digest: sum, Size: int64(len(data))}, nil
+}
+
+// table is the findings for people, one a line.
+func table(j judgement) string {
+	if len(j.Findings) == 0 {
+		return "no findings\n"
+	}
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "\tSEVERITY\tID\tPACKAGE\tVERSION\tFIXED IN\tTYPE\tWHERE\tNOTE")
+	for _, f := range j.Findings {
+		mark, note := "", f.Note
+		if f.Blocks {
+			mark = "x"
+		}
+		if f.Why != "" {
+			note += ": " + f.Why
+		}
+		cells := []string{mark, string(f.Severity), f.ID, f.Package, f.Version, orElse(strings.Join(f.FixedIn, ", "), "-"), f.Type, orElse(f.Where, "-"), note}
+		for i := range cells {
+			cells[i] = printable(cells[i])
+		}
+		fmt.Fprintln(w, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+	}
+	w.Flush() // into memory: it can't fail
+	return text.String()
+}
+
+// printable keeps names from an image, which may be anything, from moving the
+// cursor or breaking the table.
+func printable(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f || c >= 0x80 && c < 0xa0 {
+			return '?'
+		}
+		return c
+	}, brief(s))
+}

@@ -1,0 +1,183 @@
+package scan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// day is the form of a waiver's last day.
+const day = time.DateOnly
+
+// judged is a finding and what the policy makes of it.
+type judged struct {
+	delivery.Finding
+	Blocks bool
+	Note   string // why it does not block, or what is wrong with its waiver; for people
+	Why    string // the waiver's or the document's own reason; only of what is let pass by one
+	waived bool
+	vexed  bool
+}
+
+// judgement is the gate's answer.
+type judgement struct {
+	Verdict  delivery.Verdict
+	Findings []judged // blocking ones first, then as in the report
+	Reason   string   // why it is unavailable
+	Hint     string
+	Notes    []string
+}
+
+// judge is the gate: pure, so that it is a table test. What certainly fails,
+// fails, however much is not known; what is not known passes nothing.
+func judge(w step.ScanWith, r port.ScanReport, excuses []excuse, now time.Time) judgement {
+	j := judgement{Verdict: delivery.Passed}
+	used := make([]bool, len(w.Waive))
+	blocks := false
+	for _, f := range r.Findings {
+		one := weigh(w, f, excuses, used, now)
+		blocks = blocks || one.Blocks
+		j.Findings = append(j.Findings, one)
+	}
+	slices.SortStableFunc(j.Findings, func(a, b judged) int {
+		switch {
+		case a.Blocks == b.Blocks:
+			return 0
+		case a.Blocks:
+			return -1
+		}
+		return 1
+	})
+	j.Notes = append(j.Notes, stale(w.Waive, used, now)...)
+	if blocks {
+		j.Verdict = delivery.Failed
+		j.Hint = "update the packages; or let one pass for a while: scan.waive: [{id: " + j.Findings[0].ID + ", until: YYYY-MM-DD, why: ...}]"
+		return j
+	}
+	if reason, hint := unknown(w, r, now); reason != "" {
+		j.Verdict, j.Reason, j.Hint = delivery.Unavailable, reason, hint
+	}
+	return j
+}
+
+// weigh asks of one finding whether it fails the gate. used is told which
+// waivers have something to waive.
+func weigh(w step.ScanWith, f delivery.Finding, excuses []excuse, used []bool, now time.Time) judged {
+	one := judged{Finding: f}
+	switch {
+	case !counts(w.FailOn, f.Severity):
+		if f.Severity == delivery.UnknownSeverity {
+			one.Note = "not rated: counts only with UNKNOWN in fail_on"
+		}
+		return one
+	case w.FixableOnly && len(f.FixedIn) == 0:
+		one.Note = "no fix yet"
+		return one
+	}
+	if e, ok := excused(excuses, f); ok {
+		one.Note, one.Why, one.vexed = "VEX: "+string(e.status), e.why, true
+		return one
+	}
+	one.Blocks = true
+	for i, wv := range w.Waive {
+		if !covers(wv, f) {
+			continue
+		}
+		used[i] = true
+		if expired(wv, now) {
+			one.Note = fmt.Sprintf("its waiver expired on %s (%s)", wv.Until, wv.Why)
+			continue
+		}
+		one.Blocks, one.waived = false, true
+		one.Note, one.Why = "waived until "+wv.Until, wv.Why
+		return one
+	}
+	return one
+}
+
+// counts tells whether a severity fails: from the least that is named upward.
+// What is not rated counts only if that is asked for.
+func counts(failOn []delivery.Severity, s delivery.Severity) bool {
+	for _, least := range failOn {
+		if s == least || least != delivery.UnknownSeverity && s.AtLeast(least) {
+			return true
+		}
+	}
+	return false
+}
+
+func covers(w step.Waiver, f delivery.Finding) bool {
+	return f.Names(w.ID) && (w.Package == "" || strings.EqualFold(w.Package, f.Package))
+}
+
+// expired tells whether the waiver's last day, in UTC, is over. A day that is
+// none waives nothing.
+func expired(w step.Waiver, now time.Time) bool {
+	last, err := time.Parse(day, w.Until)
+	return err != nil || !now.Before(last.AddDate(0, 0, 1))
+}
+
+// stale names waivers that waive nothing.
+func stale(all []step.Waiver, used []bool, now time.Time) []string {
+	var notes []string
+	for i, w := range all {
+		if used[i] {
+			continue
+		}
+		state := "matches nothing that would fail"
+		if expired(w, now) {
+			state = "expired on " + w.Until + " and " + state
+		}
+		notes = append(notes, fmt.Sprintf("the waiver of %s %s: it can go", named(w), state))
+	}
+	return notes
+}
+
+func named(w step.Waiver) string {
+	if w.Package == "" {
+		return w.ID
+	}
+	return w.ID + " in " + w.Package
+}
+
+// unknown says why nothing was found, other than that there is nothing.
+func unknown(w step.ScanWith, r port.ScanReport, now time.Time) (reason, hint string) {
+	age := now.Sub(r.Database)
+	switch {
+	case len(r.Gaps) > 0:
+		said := make([]string, 0, len(r.Gaps))
+		for _, g := range r.Gaps {
+			said = append(said, g.What)
+			if hint == "" {
+				hint = g.Hint
+			}
+		}
+		return strings.Join(said, "; "), hint
+	case r.Database.IsZero():
+		return "the scanner does not say how old its database is", "look at the scanner by hand"
+	case w.MaxAge > 0 && age > w.MaxAge.D():
+		return fmt.Sprintf("the database is from %s, %s old, and may be %s at most", r.Database.UTC().Format(day), span(age), span(w.MaxAge.D())),
+			"get a newer one: `slipway scan db update`, or `slipway scan db import FILE`; scan.max_age says how old it may be"
+	}
+	return "", ""
+}
+
+// span is a duration in days and hours.
+func span(d time.Duration) string {
+	hours := int(d.Hours())
+	switch days := hours / 24; {
+	case hours < 1:
+		return d.Round(time.Second).String()
+	case days < 2:
+		return fmt.Sprintf("%dh", hours)
+	case hours%24 == 0:
+		return fmt.Sprintf("%d days", days)
+	default:
+		return fmt.Sprintf("%d days %dh", days, hours%24)
+	}
+}

@@ -1,0 +1,208 @@
+// Package scan is the gate that looks for known vulnerabilities in the built
+// image before it is pushed, and writes down what the image is made of.
+package scan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// gate is the name under which the answer goes.
+const gate = "scan"
+
+// When a database is asked whether there is a newer one.
+const (
+	fresh = 24 * time.Hour // they are built daily
+	again = time.Hour      // a source that did not answer is left alone for so long
+)
+
+// Step scans.
+type Step struct {
+	Scanners  map[string]port.Scanner      // by the name in the file
+	Databases map[string]port.ScanDatabase // of those whose database is ours to keep
+	Biller    port.Biller
+	Clock     step.Clock
+}
+
+// Run looks at the image that the build step left. Its output is step.Scanned.
+// It is never answered from the cache: tomorrow's database knows more of the
+// same image.
+func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
+	w, err := step.Options[step.ScanWith](r)
+	if err != nil {
+		return step.Result{}, err
+	}
+	built, ok, err := step.Of[step.Built](r.Given, step.Build)
+	if err != nil {
+		return step.Result{}, err
+	}
+	if !ok || !built.Digest.Valid() {
+		return step.Result{}, fault.New(fault.Internal, "scan: no build step ran before it")
+	}
+	scanner, ok := s.Scanners[w.With]
+	if !ok {
+		return step.Result{}, fault.New(fault.Invalid, "scan: this Slipway has no scanner %q", w.With)
+	}
+	image := delivery.Image{Repository: w.Repository, Digest: built.Digest}
+	excuses, err := s.excuses(ctx, r, w, image)
+	if err != nil {
+		return step.FailWith(err), nil
+	}
+	folder := filepath.Join(r.Artifacts, "scans", built.Digest.Hex())
+	r.Progress("listing what the image is made of")
+	bills, err := s.Biller.BillImage(ctx, port.ImageBill{Layout: built.Layout, Image: image, Dir: folder})
+	if err != nil {
+		return step.Result{}, fmt.Errorf("list what %s is made of: %w", image, err)
+	}
+	s.refresh(ctx, r, w)
+	report, err := scanner.Scan(ctx, port.ScanOrder{
+		Layout: built.Layout, Image: image, Keep: folder, Progress: func(text string) { r.Progress("%s", text) },
+	})
+	if err != nil && (ctx.Err() != nil || !fault.Is(err, fault.Unavailable)) {
+		return step.Result{}, fmt.Errorf("scan %s: %w", image, err)
+	}
+	j := s.judge(w, report, excuses, err)
+	return s.answer(r, w, j, report, step.Scanned{Image: built.Digest, Bills: &bills})
+}
+
+// judge is the verdict on a report, or on there being none.
+func (s Step) judge(w step.ScanWith, report port.ScanReport, excuses []excuse, err error) judgement {
+	if err != nil {
+		return judgement{Verdict: delivery.Unavailable, Reason: err.Error(), Hint: fault.HintOf(err)}
+	}
+	report.Findings = port.Tidy(report.Findings)
+	return judge(w, report, excuses, s.Clock.Now())
+}
+
+// excuses reads the VEX documents of the commit.
+func (s Step) excuses(ctx context.Context, r step.Request, w step.ScanWith, image delivery.Image) ([]excuse, error) {
+	if len(w.VEX) == 0 {
+		return nil, nil
+	}
+	checkout, err := r.Checkout(ctx)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(checkout)
+	if err != nil {
+		return nil, fmt.Errorf("open the checkout: %w", err)
+	}
+	defer root.Close()
+	var all []excuse
+	for _, name := range w.VEX {
+		raw, err := readVEX(root, name)
+		if err == nil {
+			var some []excuse
+			some, err = parseVEX(raw, image)
+			all = append(all, some...)
+		}
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "read a VEX document").At(name).Because(err).
+				Hint("it has to be an OpenVEX document in the commit; see https://openvex.dev")
+		}
+	}
+	return all, nil
+}
+
+// readVEX reads a file of the checkout: nothing outside of it, and not much.
+func readVEX(root *os.Root, name string) ([]byte, error) {
+	info, err := root.Stat(filepath.FromSlash(name))
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is no file")
+	case info.Size() > mostVEX:
+		return nil, errors.New("it has more than 4 MiB")
+	}
+	return root.ReadFile(filepath.FromSlash(name))
+}
+
+// refresh gets a newer database when there may be one. What goes wrong is only
+// noted: the one that is there may still be good enough, and the scan will say
+// if there is none.
+func (s Step) refresh(ctx context.Context, r step.Request, w step.ScanWith) {
+	db, ok := s.Databases[w.With]
+	if !ok {
+		return
+	}
+	now := s.Clock.Now()
+	d, err := db.Status(ctx)
+	if err == nil && (now.Sub(d.Built) < fresh || now.Sub(d.Asked) < again && !d.Built.IsZero()) {
+		return
+	}
+	r.Progress("looking for a newer vulnerability database")
+	d, changed, err := db.Update(ctx, func(done, total int64) {
+		if total > 0 {
+			r.Progress("downloaded %.1f of %.1f MB of the vulnerability database", float64(done)/1e6, float64(total)/1e6)
+		} else {
+			r.Progress("downloaded %.1f MB of the vulnerability database", float64(done)/1e6)
+		}
+	})
+	switch {
+	case err != nil:
+		r.Logf("the vulnerability database could not be updated: %v", err)
+	case changed:
+		r.Logf("downloaded the vulnerability database of %s", d.Built.UTC().Format(time.DateTime))
+	}
+}
+
+// answer keeps the evidence and says the verdict.
+func (s Step) answer(r step.Request, w step.ScanWith, j judgement, report port.ScanReport, out step.Scanned) (step.Result, error) {
+	out = describe(out, j, report)
+	table := table(j)
+	if err := keep(r, j, report, table, &out); err != nil {
+		return step.Result{}, err
+	}
+	tell(r, j, report, table)
+	accepted := j.Verdict == delivery.Unavailable && w.Unavailable == "accept"
+	out.Accepted = accepted
+	said := delivery.Answer{Gate: gate, Verdict: j.Verdict, Evidence: evidence(w, j, report)}
+	r.Answered(said)
+	result, err := step.Succeed(said.Evidence, out)
+	if err != nil {
+		return step.Result{}, err
+	}
+	result.Answers = []delivery.Answer{said}
+	switch {
+	case accepted:
+		text := fmt.Sprintf("the scan is unavailable, and %s takes that: %s", r.Environment, j.Reason)
+		result.Summary = text
+		if r.Emit != nil {
+			r.Emit(event.Event{Kind: event.Notice, Environment: r.Environment, Text: text, Hint: j.Hint})
+		}
+	case j.Verdict != delivery.Passed:
+		result.Outcome, result.Summary = delivery.OutcomeFailed, ""
+		result.Cause, result.Hint = cause(w, j), j.Hint
+	}
+	return result, nil
+}
+
+// tell writes the story into the log.
+func tell(r step.Request, j judgement, report port.ScanReport, table string) {
+	r.Logf("%s", looked(report))
+	lines := strings.Split(strings.TrimRight(table, "\n"), "\n")
+	if len(lines) > mostLines {
+		lines = append(lines[:mostLines], fmt.Sprintf("... and %d more: see %s", len(lines)-mostLines, tableFile))
+	}
+	if len(j.Findings) > 0 {
+		r.Logf("%s", strings.Join(lines, "\n"))
+	}
+	for _, note := range append(report.Notes, j.Notes...) {
+		r.Logf("note: %s", note)
+	}
+	if j.Verdict == delivery.Unavailable {
+		r.Logf("unavailable: %s", j.Reason)
+	}
+}
