@@ -62,12 +62,12 @@ func (s Signatory) String() string {
 	switch {
 	case s.Subject != "":
 		return s.Subject + " (by " + s.Issuer + ")"
-	case len(s.Key) > 12 && s.Name != "":
-		return "key " + s.Key[:12] + " (" + s.Name + ")"
-	case len(s.Key) > 12:
-		return "key " + s.Key[:12]
+	case s.Key == "":
+		return "nobody"
+	case s.Name != "":
+		return "key " + s.Key[:min(12, len(s.Key))] + " (" + s.Name + ")"
 	}
-	return "nobody"
+	return "key " + s.Key[:min(12, len(s.Key))]
 }
 
 // SigningOrder says with what to sign: a key, or without one the identity that

@@ -115,7 +115,7 @@ func build(kind string, external, internal map[string]any, deps []Resource, run 
 func source(url string, c delivery.Commit) Resource {
 	r := Resource{Name: sourceName, Digest: map[string]string{"gitCommit": c.SHA}}
 	if url != "" {
-		r.URI = "git+" + strings.TrimPrefix(url, "git+")
+		r.URI = "git+" + address(url)
 	}
 	if c.Tree != "" {
 		r.Digest["gitTree"] = c.Tree
@@ -124,6 +124,15 @@ func source(url string, c delivery.Commit) Resource {
 		r.Annotations = map[string]any{"dirty": true}
 	}
 	return r
+}
+
+// address makes a URI of git's short form for SSH.
+func address(url string) string {
+	host, path, short := strings.Cut(url, ":")
+	if short && !strings.HasPrefix(path, "//") && !strings.Contains(host, "/") {
+		return "ssh://" + host + "/" + strings.TrimPrefix(path, "/")
+	}
+	return url
 }
 
 // base is an image as a dependency. One that is not pinned has no digest: then
