@@ -56,6 +56,9 @@ func (d *decoder) sign(s *Sign) {
 			d.fail(key, "such as https://fulcio.example.com; no password in it", "%s: it is no https address", key)
 		}
 	}
+	if !s.Keyless {
+		return
+	}
 	if s.Fulcio == "" && (s.Rekor != "" || s.Timestamps != "") {
 		d.fail("sign", "add fulcio: https://..., or remove them", "sign: the public certificate authority does not go with a log or clock of one's own")
 	}

@@ -68,12 +68,12 @@ func TestTampered(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(b map[string]any){
-		"payload":                func(b map[string]any) { envelope(b)["payload"] = envelope(other)["payload"] },
-		"signature":              func(b map[string]any) { signature(b)["sig"] = signature(other)["sig"] },
-		"no signature":           func(b map[string]any) { envelope(b)["signatures"] = []any{} },
-		"a second signature":     func(b map[string]any) { envelope(b)["signatures"] = []any{signature(b), signature(other)} },
-		"payload type":           func(b map[string]any) { envelope(b)["payloadType"] = "text/plain" },
-		"payload and signature":  func(b map[string]any) { b["dsseEnvelope"] = other["dsseEnvelope"] },
+		"payload":               func(b map[string]any) { envelope(b)["payload"] = envelope(other)["payload"] },
+		"signature":             func(b map[string]any) { signature(b)["sig"] = signature(other)["sig"] },
+		"no signature":          func(b map[string]any) { envelope(b)["signatures"] = []any{} },
+		"a second signature":    func(b map[string]any) { envelope(b)["signatures"] = []any{signature(b), signature(other)} },
+		"payload type":          func(b map[string]any) { envelope(b)["payloadType"] = "text/plain" },
+		"payload and signature": func(b map[string]any) { b["dsseEnvelope"] = other["dsseEnvelope"] },
 		"a message instead": func(b map[string]any) {
 			b["messageSignature"] = map[string]any{"messageDigest": map[string]any{"algorithm": "SHA2_256", "digest": base64.StdEncoding.EncodeToString(make([]byte, 32))}, "signature": signature(b)["sig"]}
 			delete(b, "dsseEnvelope")

@@ -160,7 +160,7 @@ func (e evidence) unasked() error {
 	switch kind {
 	case fault.Corrupt, fault.NotFound:
 		return fault.New(fault.Denied, "%s is not there as the release pins it", e.subject).Because(e.trouble).
-			Hint("%s", fault.HintOf(e.trouble))
+			Hint("%s", or(fault.HintOf(e.trouble), "find out who changed it, and deliver it again"))
 	case fault.Invalid, fault.Denied:
 	default:
 		kind = fault.Unavailable
