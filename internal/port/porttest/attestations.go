@@ -198,11 +198,13 @@ func ownSigned(t *testing.T, s Signatures, bundle, statement []byte) {
 	}
 }
 
-// tamperSigned changes one byte after the other: nothing but the statement that
-// was signed is ever accepted.
+// tamperSigned changes one byte after the other, or of a long bundle every few:
+// nothing but the statement that was signed is ever accepted.
 func tamperSigned(t *testing.T, s Signatures, bundle, statement []byte) {
-	refused := 0
-	for i := range bundle {
+	const most = 1500
+	tried, refused := 0, 0
+	for i := 0; i < len(bundle); i += 1 + len(bundle)/most {
+		tried++
 		changed := bytes.Clone(bundle)
 		changed[i] ^= 1
 		got, err := s.Verifier.Verify(t.Context(), changed, s.Trusted)
@@ -215,7 +217,7 @@ func tamperSigned(t *testing.T, s Signatures, bundle, statement []byte) {
 			t.Errorf("byte %d (%q): another statement is accepted: %s", i, bundle[i], got.Statement)
 		}
 	}
-	if refused < len(statement) {
-		t.Errorf("of %d changes only %d were refused", len(bundle), refused)
+	if refused < tried/2 {
+		t.Errorf("of %d changes only %d were refused", tried, refused)
 	}
 }
