@@ -36,10 +36,15 @@ test: ## every test that needs no root and no cluster, with the race detector
 	go test -race -timeout 5m ./...
 	cd examples/retail && go test -race -timeout 5m ./...
 
-e2e: bin/slipway ## the whole, with kill -9, disk full and two users; more of it as root
+# A test tool: it verifies what we sign, and signs what we verify.
+bin/cosign: e2e/cosign/go.mod e2e/cosign/go.sum
+	@mkdir -p bin
+	cd e2e/cosign && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../bin/cosign github.com/sigstore/cosign/v3/cmd/cosign
+
+e2e: bin/slipway bin/cosign ## the whole, with kill -9, disk full and two users; more of it as root
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] && [ -z "$${KUBECONFIG:-}" ]; then go run ./e2e/cluster/cmd/cluster build; fi
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ]; then $(MAKE) --no-print-directory buildkit; fi
-	SLIPWAY_BIN=$(CURDIR)/bin/slipway go test -tags e2e -count=1 -p 1 -timeout 55m ./e2e/... ./internal/adapter/kubernetes ./internal/adapter/buildkit
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway COSIGN_BIN=$(CURDIR)/bin/cosign go test -tags e2e -count=1 -p 1 -timeout 55m ./e2e/... ./internal/adapter/kubernetes ./internal/adapter/buildkit
 
 buildkit: ## buildkitd and buildctl for the tests and the bench, from Go modules (about 4 CPU minutes)
 	go run ./e2e/builder/cmd/builder

@@ -25,6 +25,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/trust"
 )
 
 // File is the name of the project's file.
@@ -51,6 +52,10 @@ type Parts struct {
 	Targets   map[string]port.Target
 	Reference func(delivery.Image) string
 	Notifier  func(Receiver) (port.Notifier, error)
+	Trust     trust.Judge
+	// GenerateKey makes a signing key pair as PEM, the private half sealed with
+	// the passphrase.
+	GenerateKey func(passphrase []byte) (private, public []byte, err error)
 	// ServeRegistry shows the embedded registry to other tools on a loopback
 	// address until ctx ends; ready is told the address.
 	ServeRegistry func(ctx context.Context, addr string, ready func(addr string)) error

@@ -23,7 +23,7 @@ func (s *session) make(ctx context.Context, t plan.Trigger, commit delivery.Comm
 		return plan.Plan{}, err
 	}
 	f := plan.Facts{Run: newRunID(s.app.Clock()), Commit: commit, Recall: s.recall(ctx)}
-	find := []func(context.Context, *plan.Facts, delivery.Environment) error{s.findServing}
+	find := []func(context.Context, *plan.Facts, delivery.Environment) error{s.findServing, s.findTrusted}
 	if t.Rollback || t.DeployOnly {
 		find = append(find, s.findGood) // reads the whole history: only for those who go by it
 	} else {

@@ -53,6 +53,12 @@ func TestRulesBite(t *testing.T) {
 		{"internal/step/watch", "gonum.org/v1/gonum/stat/distuv", true},
 		{"internal/step/canary/compare", "gonum.org/v1/gonum/stat/distuv", false},
 		{"internal/step/canary", "github.com/prometheus/common/expfmt", true},
+		{"internal/step/attest", "github.com/sigstore/sigstore-go/pkg/sign", true},
+		{"internal/adapter/oci", "github.com/sigstore/sigstore-go/pkg/bundle", true},
+		{"internal/adapter/sigstore", "github.com/sigstore/sigstore-go/pkg/sign", false},
+		{"internal/step/attest", module + "internal/provenance", false},
+		{"internal/step/trust", module + "internal/step/deploy", true},
+		{"internal/provenance", module + "internal/port", true},
 		{"internal/nowhere", "fmt", true},
 	}
 	for _, c := range cases {

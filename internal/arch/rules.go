@@ -21,6 +21,7 @@ var rules = []rule{
 	{"internal/port/porttest", with("internal/port", "internal/port/*"), "suites know ports, never an adapter"},
 	{"internal/gate", words, "gates are pure"},
 	{"internal/mask", words, "masking is pure"},
+	{"internal/provenance", words, "statements are pure"},
 	{"internal/step", with("internal/port"), "the contract knows words and ports"},
 	{"internal/step/test", stepMay, stepWhy},
 	{"internal/step/build", stepMay, stepWhy},
@@ -35,6 +36,8 @@ var rules = []rule{
 	{"internal/step/rollback", stepMay, stepWhy},
 	{"internal/step/probe", with("internal/port", "internal/step", "internal/gate"), "what several steps share knows no step"},
 	{"internal/step/canary", with("internal/port", "internal/step", "internal/step/probe", "internal/step/canary/*"), "what several steps share knows no step"},
+	{"internal/step/attest", stepMay, stepWhy},
+	{"internal/step/trust", with("internal/port", "internal/step", "internal/provenance"), "what several steps share knows no step"},
 	{"internal/step/digest", with("internal/port", "internal/step"), "what several steps share knows no step"},
 	{"internal/step/job", with("internal/port", "internal/step"), "what several steps share knows no step"},
 	{"internal/config", with("internal/step", "internal/gate"), "the file knows the step's contract, not who runs it"},
@@ -42,13 +45,13 @@ var rules = []rule{
 	{"internal/engine", with("internal/plan", "internal/step", "internal/record", "internal/port"), "the engine runs steps by their contract"},
 	{"internal/record", with("internal/plan", "internal/step", "internal/port", "internal/record"), "records know words and contracts"},
 	{"internal/adapter", with("internal/port", "internal/port/*"), "an adapter knows its port and its own SDK"},
-	{"internal/app", with("internal/config", "internal/plan", "internal/engine", "internal/record", "internal/port", "internal/step", "internal/step/digest", "internal/step/probe", "internal/gate", "internal/mask"), "use cases know contracts, never an adapter"},
+	{"internal/app", with("internal/config", "internal/plan", "internal/engine", "internal/record", "internal/port", "internal/step", "internal/step/digest", "internal/step/probe", "internal/step/trust", "internal/gate", "internal/mask"), "use cases know contracts, never an adapter"},
 	{"internal/catalog", with("internal/app", "internal/port", "internal/step", "internal/step/*", "internal/adapter/*", "internal/record", "internal/record/*", "internal/engine", "internal/mask"), "the list of parts"},
 	{"internal/cli", with("internal/app", "internal/cli", "internal/cli/*"), "the command line asks use cases; never an adapter, a step or an SDK"},
 	{"internal/arch", nil, "the rules stand alone"},
 }
 
-var stepMay = with("internal/port", "internal/step", "internal/step/probe", "internal/step/canary", "internal/step/digest", "internal/step/job", "internal/gate")
+var stepMay = with("internal/port", "internal/step", "internal/step/probe", "internal/step/canary", "internal/step/digest", "internal/step/job", "internal/step/trust", "internal/provenance", "internal/gate")
 
 const stepWhy = "a step knows its contract and ports; never another step, an adapter or an SDK"
 
@@ -76,6 +79,9 @@ var fences = []fenced{
 	{"github.com/containerd/containerd", []string{"internal/adapter/buildkit"}},
 	{"github.com/docker/cli", []string{"internal/adapter/buildkit"}},
 	{"github.com/tonistiigi/", []string{"internal/adapter/buildkit"}},
+	{"github.com/sigstore/", []string{"internal/adapter/sigstore"}},
+	{"github.com/in-toto/", []string{"internal/adapter/sigstore"}},
+	{"github.com/secure-systems-lab/", []string{"internal/adapter/sigstore"}},
 	{"cel.dev/", []string{"internal/gate"}},
 	{"github.com/google/cel-go", []string{"internal/gate"}},
 	{"github.com/goccy/go-yaml", []string{"internal/config"}},

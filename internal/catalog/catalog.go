@@ -22,6 +22,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/process"
 	"github.com/slipway-cd/slipway/internal/adapter/prometheus"
 	"github.com/slipway-cd/slipway/internal/adapter/shoutrrr"
+	"github.com/slipway-cd/slipway/internal/adapter/sigstore"
 	"github.com/slipway-cd/slipway/internal/adapter/webhook"
 	"github.com/slipway-cd/slipway/internal/app"
 	"github.com/slipway-cd/slipway/internal/mask"
@@ -29,6 +30,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/approve"
+	"github.com/slipway-cd/slipway/internal/step/attest"
 	"github.com/slipway-cd/slipway/internal/step/build"
 	"github.com/slipway-cd/slipway/internal/step/deploy"
 	"github.com/slipway-cd/slipway/internal/step/digest"
@@ -38,6 +40,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step/rollback"
 	teststep "github.com/slipway-cd/slipway/internal/step/test"
 	"github.com/slipway-cd/slipway/internal/step/train"
+	"github.com/slipway-cd/slipway/internal/step/trust"
 	"github.com/slipway-cd/slipway/internal/step/verify"
 	"github.com/slipway-cd/slipway/internal/step/watch"
 )
@@ -55,11 +58,18 @@ type adapters struct {
 	jobs     port.Jobs
 	prober   port.Prober
 	metrics  port.Metrics
+	sigstore sigstore.Sigstore
 	targets  map[string]port.Target
+	version  string
 }
 
-// Wire makes the parts for a place. Nothing but the records is opened yet.
-func Wire(ctx context.Context, p app.Place) (app.Parts, error) {
+// Wiring makes the parts for a place, of a Slipway of that version.
+func Wiring(version string) app.Wiring {
+	return func(ctx context.Context, p app.Place) (app.Parts, error) { return wire(ctx, p, version) }
+}
+
+// wire makes the parts for a place. Nothing but the records is opened yet.
+func wire(ctx context.Context, p app.Place, version string) (app.Parts, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return app.Parts{}, err
@@ -77,6 +87,8 @@ func Wire(ctx context.Context, p app.Place) (app.Parts, error) {
 		commands: process.NewCommands(process.Config{}),
 		jobs:     jobs(filepath.Join(p.Home, "jobs"), self),
 		metrics:  prometheus.New(os.Getenv(prometheus.TokenVariable)),
+		sigstore: sigstore.New(sigstore.Config{Cache: filepath.Join(p.Home, "sigstore")}),
+		version:  version,
 		targets: map[string]port.Target{
 			"kubernetes": cluster,
 			"local":      local.New(local.Config{Dir: filepath.Join(p.Home, "local"), Executable: self, Images: registry, Artifacts: registry}),
@@ -84,7 +96,7 @@ func Wire(ctx context.Context, p app.Place) (app.Parts, error) {
 	}
 	return app.Parts{
 		Store: store, Source: git.New(p.Repository), Steps: steps(a), Targets: a.targets,
-		Reference: registry.Reference, Notifier: notifier, Rest: kit.Stop,
+		Reference: registry.Reference, Notifier: notifier, Rest: kit.Stop, Trust: a.judge(), GenerateKey: sigstore.Generate,
 		Close: func() error { return errors.Join(cluster.Close(), store.Close()) },
 		ServeRegistry: func(ctx context.Context, addr string, ready func(addr string)) error {
 			return serveRegistry(ctx, embedded, addr, ready)
@@ -97,6 +109,11 @@ func jobs(dir, self string) port.Jobs {
 	j := process.NewJobs(dir, self, jobRunner)
 	j.Secret = mask.New(os.Environ()).Secret
 	return j
+}
+
+// judge checks signatures.
+func (a adapters) judge() trust.Judge {
+	return trust.Judge{Attestations: a.registry, Verifier: a.sigstore}
 }
 
 func hide(secrets []string, w io.Writer) io.WriteCloser { return mask.New(nil, secrets...).Writer(w) }
@@ -113,10 +130,11 @@ func steps(a adapters) map[step.Kind]step.Step {
 		step.Evaluate: evaluate.Step{Jobs: a.jobs, Deployments: s, Releases: s, Models: s, Hasher: hasher},
 		step.Register: register.Step{Artifacts: a.registry, Models: s},
 		step.Approve:  approve.Step{Models: s, Approvals: s},
-		step.Deploy:   deploy.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s, ModelImages: a.registry, Metrics: a.metrics, Prober: a.prober},
+		step.Deploy:   deploy.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s, ModelImages: a.registry, Metrics: a.metrics, Prober: a.prober, Trust: a.judge()},
 		step.Verify:   verify.Step{Targets: a.targets, Releases: s, Deployments: s, Prober: a.prober},
 		step.Watch:    watch.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s},
-		step.Rollback: rollback.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s, Prober: a.prober},
+		step.Rollback: rollback.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s, Prober: a.prober, Trust: a.judge()},
+		step.Attest:   attest.Step{Signers: a.sigstore, Attestations: a.registry, Models: s, Secret: mask.New(os.Environ()).Secret, Version: a.version},
 	}
 }
 

@@ -78,7 +78,7 @@ and rolls code, model and configuration back together when production says no.`,
 	})
 	root.AddCommand(c.init(), c.plan(), c.run(), c.cancel(), c.status(), c.releases(), c.models(),
 		c.decide("approve", true), c.decide("reject", false), c.rollback(), c.verify(), c.logs(),
-		c.up(), c.down(), c.cleanup(), c.registry(), c.version())
+		c.up(), c.down(), c.cleanup(), c.registry(), c.keys(), c.version())
 	return root
 }
 
@@ -129,7 +129,7 @@ func exitOf(ctx context.Context, err error) int {
 
 // isUsage recognises cobra's own complaints, which have no type.
 func isUsage(err error) bool {
-	for _, start := range []string{"unknown command", "accepts ", "requires at least", "required flag", "if any flags in the group"} {
+	for _, start := range []string{"unknown command", "accepts ", "requires at least", "required flag", "if any flags in the group", "at least one of the flags"} {
 		if strings.HasPrefix(err.Error(), start) {
 			return true
 		}

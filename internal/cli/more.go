@@ -96,11 +96,14 @@ func (c *Command) decided(out app.Decided, yes bool) {
 }
 
 func (c *Command) verify() *cobra.Command {
-	var env string
+	var env, release string
 	cmd := &cobra.Command{
-		Use: "verify --env ENV", Short: "Ask what serves whether it is the recorded release and healthy; changes nothing", Args: cobra.NoArgs,
-		Example: "  slipway verify --env prod",
+		Use: "verify --env ENV | verify --provenance RELEASE", Short: "Ask what serves whether it is the recorded release and healthy, or who signed a release; changes nothing", Args: cobra.NoArgs,
+		Example: "  slipway verify --env prod\n  slipway verify --provenance r-7f3a9c21d04e\n  slipway verify --provenance r-7f3a9c21d04e --env prod --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if release != "" {
+				return c.provenance(cmd.Context(), delivery.ReleaseID(release), delivery.Environment(env))
+			}
 			v, err := c.App.Verify(cmd.Context(), delivery.Environment(env))
 			if err != nil {
 				return err
@@ -119,8 +122,9 @@ func (c *Command) verify() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&env, "env", "e", "", "environment")
-	must(cmd.MarkFlagRequired("env"))
+	cmd.Flags().StringVarP(&env, "env", "e", "", "environment; with --provenance, the one whose trust policy counts (default: all of them)")
+	cmd.Flags().StringVar(&release, "provenance", "", "explain who signed this release, and what it was made from")
+	cmd.MarkFlagsOneRequired("env", "provenance")
 	return cmd
 }
 

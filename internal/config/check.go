@@ -42,6 +42,7 @@ func (d *decoder) check(p *Project, env func(string) (string, bool)) {
 	d.deploy(p.Deploy)
 	d.environments(p.Environments, p.Image.Repository)
 	d.cluster(p)
+	d.sign(p.Sign)
 	for i, n := range p.Notify {
 		d.notify(fmt.Sprintf("notify[%d]", i), n)
 	}
@@ -156,6 +157,7 @@ func (d *decoder) environments(all map[delivery.Environment]Environment, reposit
 		d.branches(at+".on.push", e.On.Push)
 		d.branches(at+".on.pull_request", e.On.PullRequest)
 		d.target(at+".target", e.Target, repository)
+		d.trust(at+".trust", e.Trust)
 	}
 }
 

@@ -25,6 +25,7 @@ type Project struct {
 	Model        *Model                               `yaml:"model" jsonschema_description:"The model that the service serves: trained, evaluated, approved and delivered with it."`
 	Deploy       Deploy                               `yaml:"deploy" jsonschema_description:"How the service runs, and how a new release proves itself."`
 	Environments map[delivery.Environment]Environment `yaml:"environments" jsonschema:"required,minProperties=1" jsonschema_description:"Where releases serve, and what may enter there."`
+	Sign         *Sign                                `yaml:"sign" jsonschema_description:"Sign image and model, with their provenance. Without: nothing is signed."`
 	Notify       []Notify                             `yaml:"notify" jsonschema_description:"Who hears how runs end."`
 }
 
@@ -171,6 +172,7 @@ type Environment struct {
 	Approvals int               `yaml:"approvals" jsonschema:"minimum=0,maximum=10" jsonschema_description:"Persons who must let a run in. Default 0."`
 	Scan      *ScanIn           `yaml:"scan" jsonschema_description:"What the scan means here."`
 	Bake      delivery.Duration `yaml:"bake" jsonschema_description:"Time that production is watched after a deployment; a breach rolls back."`
+	Trust     *Trust            `yaml:"trust" jsonschema_description:"Whose signatures a release must carry to enter. Without: none are asked for."`
 }
 
 // On is what enters an environment by itself.

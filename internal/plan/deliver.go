@@ -55,6 +55,10 @@ func (m *maker) deliver() error {
 		}
 		ready = append(ready, "register")
 	}
+	if p.Sign != nil {
+		m.attest(ready, deploy.Model)
+		ready = []string{"push", "attest"}
+	}
 	if registered || m.env.Approvals > 0 {
 		ask := step.ApproveWith{Deploy: m.env.Approvals}
 		if registered {

@@ -64,6 +64,7 @@ func (m *maker) place() step.DeployWith {
 	if k := m.env.Target.Kubernetes; k != nil {
 		m.cluster(&with, *k)
 	}
+	with.Trust = Trust(m.env, m.facts.Trusted)
 	for _, s := range d.Smoke {
 		with.Checks = append(with.Checks, check(s))
 	}

@@ -33,6 +33,8 @@ type Facts struct {
 	LatestApproved *delivery.ModelVersion // newest approved version of model.group
 	Champion       *delivery.ModelVersion // the one that serves
 
+	Trusted map[string]string // content of the files that the environment's trust names, by their paths
+
 	// Recall finds the result that a cacheable step would get from the cache;
 	// given holds the outputs of the steps that it reads (spec.Reads).
 	// Nil: nothing is cached.

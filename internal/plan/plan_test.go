@@ -109,6 +109,10 @@ func TestGolden(t *testing.T) {
 	approved.LatestApproved = &delivery.ModelVersion{ModelRef: delivery.ModelRef{Group: "prices", Version: 4, Digest: digest}, Status: delivery.Approved}
 	cached := serving("cmd/api/main.go")
 	cached.Recall = all("build", "test.unit", "test.vet")
+	signed := strings.Replace(file, "approvals: 1", "approvals: 1, trust: {keys: [keys/cosign.pub], identities: [{issuer: https://token.example.com, subject: https://github.com/o/r/*}], require: [signature, provenance]}", 1) +
+		"sign: {key: \"${COSIGN_KEY}\", passphrase: \"${COSIGN_PASSWORD}\"}\n"
+	trusted := facts()
+	trusted.Trusted = map[string]string{"keys/cosign.pub": "-----BEGIN PUBLIC KEY-----"}
 	cases := map[string]struct {
 		file    string
 		trigger plan.Trigger
@@ -123,6 +127,7 @@ func TestGolden(t *testing.T) {
 		"promote":     {file, plan.Trigger{Environment: "prod", DeployOnly: true}, serving()},
 		"rollback":    {file, plan.Trigger{Environment: "prod", Rollback: true, Why: "wrong prices"}, serving()},
 		"pinned":      {pinned, plan.Trigger{Event: "push", Branch: "main"}, approved},
+		"sign":        {signed, plan.Trigger{Event: "push", Branch: "main"}, trusted},
 		"no-model":    {plain, plan.Trigger{Event: "pull_request", Branch: "main"}, facts()},
 	}
 	for name, c := range cases {

@@ -20,6 +20,7 @@ var (
 var kinds = map[step.Kind]bool{
 	step.Test: true, step.Build: true, step.Scan: true, step.Push: true, step.Train: true, step.Evaluate: true, step.Register: true,
 	step.Approve: true, step.Deploy: true, step.Verify: true, step.Watch: true, step.Rollback: true,
+	step.Attest: true,
 }
 
 // Validate checks a plan that was stored: it may be damaged, or not ours. A

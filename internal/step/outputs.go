@@ -86,6 +86,21 @@ type Registered struct {
 	Status delivery.ModelStatus `json:"status"`
 }
 
+// Attested is the output of the step that signs.
+type Attested struct {
+	By         port.Signatory  `json:"by"`
+	Provenance delivery.Digest `json:"provenance"` // of what the same inputs always make again: the release pins it
+	Statements []Statement     `json:"statements"`
+}
+
+// Statement is one signed statement beside its subject.
+type Statement struct {
+	Subject   delivery.Digest `json:"subject"`
+	Predicate string          `json:"predicate"`       // its type
+	Digest    delivery.Digest `json:"digest"`          // of the manifest that holds it
+	Found     bool            `json:"found,omitempty"` // it was there already
+}
+
 // Approved is the output of an approval step.
 type Approved struct {
 	Model *delivery.ModelRef `json:"model,omitempty"`

@@ -30,6 +30,7 @@ const (
 	Verify   Kind = "verify"
 	Watch    Kind = "watch"
 	Rollback Kind = "rollback"
+	Attest   Kind = "attest"
 )
 
 // Action is what the plan expects of a step.

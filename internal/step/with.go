@@ -1,7 +1,10 @@
 package step
 
 import (
+	"encoding/json"
+
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // ReportFormat is how a test command reports what it did.
@@ -127,8 +130,9 @@ type DeployWith struct {
 	Values    []string               `json:"values,omitempty"`
 	Deliver   delivery.ModelDelivery `json:"deliver,omitempty"`
 
-	Scanned bool   `json:"scanned,omitempty"` // a release that exists must have passed its scan
-	Why     string `json:"why,omitempty"`     // of a rollback that a person asked for
+	Scanned bool       `json:"scanned,omitempty"` // a release that exists must have passed its scan
+	Trust   *TrustWith `json:"trust,omitempty"`   // whose signatures the environment demands; nil: none
+	Why     string     `json:"why,omitempty"`     // of a rollback that a person asked for
 }
 
 // WatchWith is what production may do during the bake time.
@@ -164,4 +168,31 @@ type QueryWith struct {
 	Query string   `json:"query"`
 	Min   *float64 `json:"min,omitempty"`
 	Max   *float64 `json:"max,omitempty"`
+}
+
+// AttestWith configures the step that signs. Key and Passphrase are "${NAME}":
+// their values are taken from the environment when it runs, and are in no plan.
+type AttestWith struct {
+	Key        string `json:"key,omitempty"` // empty: the identity that the CI vouches for
+	Passphrase string `json:"passphrase,omitempty"`
+	Fulcio     string `json:"fulcio,omitempty"`
+	Rekor      string `json:"rekor,omitempty"`
+	Timestamps string `json:"timestamps,omitempty"`
+
+	Build json.RawMessage    `json:"build,omitempty"`    // what the file says of the image, for its provenance
+	Train json.RawMessage    `json:"training,omitempty"` // and of the model
+	Model *delivery.ModelRef `json:"model,omitempty"`    // pinned by the plan when no step of it makes one
+}
+
+// What an environment can demand of a release.
+const (
+	NeedSignature  = "signature"
+	NeedProvenance = "provenance"
+	NeedSBOM       = "sbom"
+)
+
+// TrustWith is an environment's trust policy.
+type TrustWith struct {
+	port.Trust
+	Require []string `json:"require"`
 }

@@ -31,14 +31,15 @@ const (
 	titleKey  = modelfiles.TitleKey
 )
 
-// manifest is the OCI artifact manifest of a model; go-containerregistry's type
-// lacks artifactType.
+// manifest is the OCI artifact manifest of a model, or of what refers to a
+// subject; go-containerregistry's type lacks artifactType.
 type manifest struct {
 	SchemaVersion int               `json:"schemaVersion"`
 	MediaType     types.MediaType   `json:"mediaType"`
 	ArtifactType  string            `json:"artifactType"`
 	Config        v1.Descriptor     `json:"config"`
 	Layers        []v1.Descriptor   `json:"layers"`
+	Subject       *v1.Descriptor    `json:"subject,omitempty"`
 	Annotations   map[string]string `json:"annotations,omitempty"`
 }
 

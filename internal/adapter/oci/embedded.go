@@ -81,7 +81,7 @@ func OpenEmbedded(dir string) (e *Embedded, err error) {
 	ctx, cancel := context.WithCancel(silence(context.Background()))
 	e = &Embedded{dir: dir}
 	app := handlers.NewApp(ctx, settings(dir))
-	e.app = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.serve(app, w, r) })
+	e.app = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.serveReferrers(app, w, r) })
 	e.transport = e.serveInside(ctx)
 	e.close = append(e.close, func() error { cancel(); return app.Shutdown() })
 	return e, nil

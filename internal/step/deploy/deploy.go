@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/canary"
 	"github.com/slipway-cd/slipway/internal/step/probe"
+	"github.com/slipway-cd/slipway/internal/step/trust"
 )
 
 // Step deploys.
@@ -26,13 +27,14 @@ type Step struct {
 	ModelImages port.ModelImages // nil: targets that want one can't be used
 	Metrics     port.Metrics     // for canaries; nil: none can be asked
 	Prober      port.Prober
+	Trust       trust.Judge // for environments that demand signatures
 	Clock       step.Clock
 }
 
 // Run deploys the recorded release With.Release, or the one that the steps
 // before it made. Its output is step.Deployed. A quarantined release is
-// fault.Conflict, one with a model that nobody approved is fault.Denied; then
-// nothing was begun.
+// fault.Conflict, one with a model that nobody approved, or that the environment
+// does not trust, is fault.Denied; then nothing was begun.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	w, err := step.Options[step.DeployWith](r)
 	if err != nil {

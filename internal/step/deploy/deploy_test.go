@@ -14,13 +14,20 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/probe"
+	"github.com/slipway-cd/slipway/internal/step/trust"
 )
 
 const env = delivery.Environment("prod")
 
 func stepOf(w *fake.World) Step {
-	return Step{Targets: probe.Targets{"local": w.Target}, Releases: w.Ledger, Deployments: w.Ledger, Models: w.Ledger, Prober: w.Prober}
+	return Step{
+		Targets: probe.Targets{"local": w.Target}, Releases: w.Ledger, Deployments: w.Ledger, Models: w.Ledger, Prober: w.Prober,
+		Trust: trust.Judge{Attestations: &fake.Attestations{}, Verifier: fake.Verifier{}},
+	}
 }
+
+// demand is a policy that nothing in these tests fulfils.
+var demand = &step.TrustWith{Trust: fake.Trust("ann"), Require: []string{step.NeedSignature}}
 
 func ask(w step.DeployWith) step.Request {
 	w.Target = "local"
@@ -136,6 +143,9 @@ func TestSameInputsSameRelease(t *testing.T) {
 		},
 		"configuration": func(_ *step.Request, w *step.DeployWith) { w.Workload.Env = map[string]string{"A": "1"} },
 		"gates":         func(r *step.Request, _ *step.DeployWith) { delete(r.Given, "test.unit") },
+		"provenance": func(r *step.Request, _ *step.DeployWith) {
+			r.Given["attest"] = raw(step.Attested{Provenance: fake.Digest(5)})
+		},
 	}
 	for name, change := range other {
 		if id(change) == id(nil) {
@@ -189,6 +199,14 @@ func TestRefused(t *testing.T) {
 			r.Given = given(ref)
 			return r
 		}, fault.Corrupt, ""},
+		{"not trusted", func(w *fake.World) step.Request {
+			return ask(step.DeployWith{Release: w.Release(1).ID, Trust: demand})
+		}, fault.Denied, "sign"},
+		{"not trusted, made here", func(w *fake.World) step.Request {
+			r := ask(step.DeployWith{Trust: demand})
+			r.Given = given(*w.Release(2).Release.Model)
+			return r
+		}, fault.Denied, "sign"},
 		{"no such release", func(*fake.World) step.Request { return ask(step.DeployWith{Release: "r-000000000000"}) }, fault.NotFound, ""},
 		{"nothing pushed", func(*fake.World) step.Request { return ask(step.DeployWith{}) }, fault.Internal, ""},
 		{"wrong check", func(w *fake.World) step.Request {
@@ -201,6 +219,9 @@ func TestRefused(t *testing.T) {
 			_, err := stepOf(w).Run(t.Context(), c.set(w))
 			if !fault.Is(err, c.kind) || !strings.Contains(fault.HintOf(err), c.hint) {
 				t.Errorf("%v (%s)", err, fault.HintOf(err))
+			}
+			if rels, _ := w.Ledger.Releases(t.Context(), 0); strings.HasPrefix(c.name, "not trusted, made") && len(rels) > 2 {
+				t.Errorf("it was recorded: %v", rels)
 			}
 			if h, _ := w.Ledger.History(t.Context(), env, 0); len(h) > 0 || len(w.Target.Calls) > 0 {
 				t.Errorf("it began: %v, %v", h, w.Target.Calls)

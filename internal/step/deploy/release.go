@@ -60,10 +60,13 @@ func (s Step) recorded(ctx context.Context, r step.Request, w step.DeployWith, t
 		if err != nil {
 			return rel, nil, fmt.Errorf("read release %s: %w", w.Release, err)
 		}
-		return rel, nil, nil
+		return rel, nil, s.trusted(ctx, r, w, rel.Release)
 	}
 	made, err := made(r, w)
 	if err != nil {
+		return delivery.SavedRelease{}, nil, err
+	}
+	if err := s.trusted(ctx, r, w, made); err != nil {
 		return delivery.SavedRelease{}, nil, err
 	}
 	secrets, err := s.render(ctx, r, w, t, &made)
@@ -75,6 +78,16 @@ func (s Step) recorded(ctx context.Context, r step.Request, w step.DeployWith, t
 		return rel, nil, fmt.Errorf("record the release: %w", err)
 	}
 	return rel, secrets, nil
+}
+
+// trusted asks whether the environment trusts what the release pins, before
+// anything of it is rendered, packed, recorded or brought anywhere.
+func (s Step) trusted(ctx context.Context, r step.Request, w step.DeployWith, rel delivery.Release) error {
+	if w.Trust == nil {
+		return nil
+	}
+	r.Progress("checking signatures")
+	return s.Trust.Admit(ctx, rel, *w.Trust)
 }
 
 // approved makes sure that a person, or the gates in their name, let the model
@@ -119,6 +132,10 @@ func made(r step.Request, w step.DeployWith) (delivery.Release, error) {
 	if workload.Health == "" {
 		workload.Health = "/health"
 	}
+	attested, _, err := step.Of[step.Attested](r.Given, step.Attest)
+	if err != nil {
+		return delivery.Release{}, err
+	}
 	raw, err := json.Marshal(workload)
 	if err != nil {
 		return delivery.Release{}, fmt.Errorf("write the workload: %w", err)
@@ -130,7 +147,8 @@ func made(r step.Request, w step.DeployWith) (delivery.Release, error) {
 	return delivery.Release{
 		Schema: schema, Service: r.Service, Commit: r.Commit.SHA, Tree: r.Commit.Tree, Dirty: r.Commit.Dirty,
 		Image: pushed.Image, Model: model, Workload: workload, Gates: gates, SBOM: sbom,
-		Manifests: delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(raw))),
+		Manifests:  delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(raw))),
+		Provenance: attested.Provenance,
 	}, nil
 }
 

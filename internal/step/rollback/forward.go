@@ -45,6 +45,9 @@ func (f forward) run(ctx context.Context) (step.Result, error) {
 		return step.Result{}, fault.New(fault.Conflict, "go back to %s: it is quarantined: %s", f.rel.ID, q.Reason).
 			Hint("name another release; `slipway releases` lists them")
 	}
+	if err := f.trusted(ctx, begun); err != nil {
+		return step.Result{}, err
+	}
 	serving, ok, err := f.Deployments.Serving(ctx, f.r.Environment)
 	if err != nil {
 		return step.Result{}, fmt.Errorf("ask what serves in %s: %w", f.r.Environment, err)
@@ -62,6 +65,23 @@ func (f forward) run(ctx context.Context) (step.Result, error) {
 		})
 	}
 	return f.enter(ctx)
+}
+
+// trusted holds what a person names against the environment's policy, as a
+// promotion is: a release from before the policy, or signed with a key that was
+// withdrawn since, must not come in by this door. Once it has begun it goes on.
+//
+// The undo of a deployment is not asked: it returns to what served a moment ago
+// and was let in then, and to refuse it would leave the failed release in place.
+func (f forward) trusted(ctx context.Context, begun bool) error {
+	if f.w.Trust == nil || begun {
+		return nil
+	}
+	f.r.Progress("checking signatures")
+	if err := f.Trust.Admit(ctx, f.rel.Release, *f.w.Trust); err != nil {
+		return fmt.Errorf("go back to %s: %w", f.rel.ID, err)
+	}
+	return nil
 }
 
 // goOn continues after a crash, when this run had come further than to bring the

@@ -18,6 +18,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/probe"
+	"github.com/slipway-cd/slipway/internal/step/trust"
 )
 
 // Step goes back.
@@ -27,6 +28,7 @@ type Step struct {
 	Deployments port.Deployments
 	Models      port.Models
 	Prober      port.Prober
+	Trust       trust.Judge // for environments that demand signatures
 	Clock       step.Clock
 }
 

@@ -1,0 +1,212 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+const passphrase = "e2e-passphrase-93b1c4"
+
+// cosignBinary is the real cosign, which `make e2e` builds from a module of its own.
+func cosignBinary() string {
+	return cmp.Or(os.Getenv("COSIGN_BIN"), filepath.Join(filepath.Dir(binary()), "cosign"))
+}
+
+// chain is what `slipway verify --provenance` answers.
+type chain struct {
+	Verdict string `json:"verdict"`
+	Links   []struct {
+		Link    string `json:"link"`
+		Verdict string `json:"verdict"`
+		Text    string `json:"text"`
+	} `json:"links"`
+}
+
+// signing is the tiny project with a key, and an environment that trusts it.
+func signing(t *testing.T) *project {
+	t.Helper()
+	p := tiny(t)
+	p.newKey("keys")
+	p.write("slipway.yaml", p.read(filepath.Join(p.dir, "slipway.yaml"))+"\nsign: {key: \"${COSIGN_KEY}\", passphrase: \"${COSIGN_PASSWORD}\"}\n")
+	p.edit("slipway.yaml", "bake: 300ms", "bake: 300ms, trust: {keys: [cosign.pub], require: [signature, provenance]}")
+	p.commit("sign, and trust nobody else")
+	return p
+}
+
+// newKey makes a key in a folder beside the repository, and uses it from now on.
+func (p *project) newKey(folder string) {
+	p.t.Helper()
+	_ = os.Remove(filepath.Join(p.dir, "cosign.pub"))
+	p.env = append(p.env, "COSIGN_PASSWORD="+passphrase, "COSIGN_KEY="+filepath.Join(p.base, folder, "cosign.key"))
+	p.slipway("keys", "generate", "--dir", filepath.Join(p.base, folder)).exits(0)
+}
+
+// cosign runs the real one to its end.
+func (p *project) cosign(args ...string) (string, error) {
+	cmd := exec.Command(cosignBinary(), args...)
+	cmd.Dir = p.dir
+	// It keeps a folder in HOME, and asks nobody outside of this machine.
+	cmd.Env = append(p.env, "HOME="+p.base, "SIGSTORE_NO_CACHE=true", "HTTPS_PROXY=http://127.0.0.1:1")
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// registry shows the embedded registry until the returned function is called.
+func (p *project) registry() (address string, stop func()) {
+	p.t.Helper()
+	s := p.start("registry", "--listen", "127.0.0.1:0")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	const before = "the registry is at "
+	for !strings.Contains(s.stdout.String(), before) && !s.over {
+		s.grown.Wait()
+	}
+	_, rest, found := strings.Cut(s.stdout.String(), before)
+	if !found {
+		p.t.Fatalf("the registry did not start: %s", s.stderr.String())
+	}
+	return strings.TrimSpace(rest), func() { s.signal(syscall.SIGTERM); s.wait() }
+}
+
+// TestSigned delivers signed releases: the real cosign accepts what is written,
+// and what cosign writes is accepted.
+func TestSigned(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat(cosignBinary()); err != nil {
+		t.Fatalf("there is no cosign (%v): use `make e2e`", err)
+	}
+	p := signing(t)
+	first := p.run().wants(0, "deployed").report
+	p.serves(first.Release)
+	explained := ask[chain](p, "verify", "--provenance", first.Release)
+	if explained.Verdict != "passed" || len(explained.Links) < 8 {
+		t.Errorf("%+v", explained)
+	}
+	st, m := p.status("prod"), ask[[]modelVersion](p, "models")[0]
+	address, stop := p.registry()
+	for _, ref := range []string{address + "/tiny@" + st.Image.Digest, address + "/models/tiny-models@" + m.Digest} {
+		for _, args := range [][]string{{"verify"}, {"verify-attestation", "--type", "slsaprovenance1"}} {
+			args = append(args, "--key", "cosign.pub", "--insecure-ignore-tlog=true", "--allow-http-registry", ref)
+			if out, err := p.cosign(args...); err != nil {
+				t.Errorf("cosign %s: %v\n%s", strings.Join(args, " "), err, out)
+			}
+		}
+	}
+	p.otherSigner(address, address+"/tiny@"+st.Image.Digest)
+	stop()
+	p.noSecrets()
+}
+
+// otherSigner lets cosign sign with a key of its own, and the environment trust
+// that key only.
+func (p *project) otherSigner(address, ref string) {
+	t := p.t
+	t.Helper()
+	config := filepath.Join(p.base, "signing-config.json")
+	for _, args := range [][]string{
+		{"signing-config", "create", "--out", config},
+		{"generate-key-pair", "--output-key-prefix", filepath.Join(p.base, "other")},
+		{"sign", "--key", filepath.Join(p.base, "other.key"), "--signing-config", config, "--allow-http-registry", "-y", ref},
+	} {
+		if out, err := p.cosign(args...); err != nil {
+			t.Fatalf("cosign %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	if out, err := p.cosign("verify", "--key", filepath.Join(p.base, "other.pub"), "--insecure-ignore-tlog=true", "--allow-http-registry", ref); err != nil {
+		t.Fatalf("cosign does not find its own: %v\n%s", err, out)
+	}
+	p.write("cosign.pub", p.read(filepath.Join(p.base, "other.pub")))
+	r := p.slipway("verify", "--provenance", p.status("prod").Release, "--env", "prod", "--json").exits(1)
+	var c chain
+	p.must(json.Unmarshal([]byte(r.stdout), &c))
+	want := map[string]string{"image: signature": "passed", "image: provenance": "failed", "model: signature": "failed"}
+	for _, l := range c.Links {
+		if w, ok := want[l.Link]; ok && l.Verdict != w {
+			t.Errorf("by cosign's key %s is %s (%s), want %s", l.Link, l.Verdict, l.Text, w)
+		}
+	}
+}
+
+// noSecrets looks for the key and its passphrase, and for what the commands
+// print on purpose, in all that Slipway keeps.
+func (p *project) noSecrets() {
+	p.t.Helper()
+	lines := strings.Split(p.read(filepath.Join(p.base, "keys", "cosign.key")), "\n")
+	secrets := [][]byte{[]byte(passphrase), []byte(token), []byte(lines[1])}
+	read := 0
+	p.must(filepath.WalkDir(p.home, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		read++
+		for _, s := range secrets {
+			if bytes.Contains(raw, s) {
+				p.t.Errorf("%s has a secret in it", path)
+			}
+		}
+		return err
+	}))
+	if read < 20 {
+		p.t.Errorf("only %d files were looked at", read)
+	}
+}
+
+// TestUntrusted: what the policy does not trust is refused before anything
+// begins, each with its own cause, and what serves goes on.
+func TestUntrusted(t *testing.T) {
+	t.Parallel()
+	p := signing(t)
+	good := p.run().wants(0, "deployed").report.Release
+	st, m := p.status("prod"), ask[[]modelVersion](p, "models")[0]
+	ours := p.read(filepath.Join(p.dir, "cosign.pub"))
+	blob := func(digest string) string {
+		hex := strings.TrimPrefix(digest, "sha256:")
+		return filepath.Join(p.home, "registry", "docker", "registry", "v2", "blobs", "sha256", hex[:2], hex, "data")
+	}
+	refused := func(what string, says ...string) {
+		t.Helper()
+		p.slipway("run", "--env", "prod", "--deploy-only", "--json").wants(1, "failed").says(says...)
+		if now := p.status("prod"); now.Release != good || now.Entering != nil {
+			t.Errorf("%s: %+v", what, now)
+		}
+		p.serves(good)
+	}
+	for name, digest := range map[string]string{"image": st.Image.Digest, "model": m.Digest} {
+		whole := p.read(blob(digest))
+		p.must(os.Chmod(blob(digest), 0o644))
+		p.must(os.WriteFile(blob(digest), []byte(strings.Replace(whole, `"schemaVersion":2`, `"schemaVersion": 2`, 1)), 0o600))
+		refused(name+" tampered with", name, "is not there as the release pins it")
+		p.must(os.WriteFile(blob(digest), []byte(whole), 0o600))
+	}
+	p.newKey("other-keys")
+	p.commit("trust another key")
+	refused("another key", "by a key that the policy does not trust")
+	p.write("cosign.pub", ours)
+	p.commit("trust the first again")
+	p.edit("slipway.yaml", "\nsign:", "\n#sign:")
+	p.edit("slipway.yaml", `ROUND: "0"`, `ROUND: "1"`)
+	p.commit("do not sign")
+	// The image and the model are those that were signed; the commit is not.
+	p.run().wants(1, "failed").says("is not that of the release's commit")
+	p.behave("good, and another image")
+	p.run().wants(1, "failed").says("has no signature")
+	p.serves(good)
+	p.env = append(p.env, fmt.Sprintf("COSIGN_KEY=%s", filepath.Join(p.dir, "cosign.key")))
+	p.write("cosign.key", p.read(filepath.Join(p.base, "keys", "cosign.key")))
+	p.edit("slipway.yaml", "\n#sign:", "\nsign:")
+	p.commit("a key in the repository")
+	p.run().wants(1, "failed").says("lies in the repository")
+	p.serves(good)
+}

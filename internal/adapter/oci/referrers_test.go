@@ -1,0 +1,195 @@
+package oci_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/slipway-cd/slipway/internal/adapter/oci"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
+)
+
+// pushed are two images that the registry holds.
+func pushed(t *testing.T, r *oci.Registry, repository string) [2]port.Subject {
+	t.Helper()
+	var out [2]port.Subject
+	for i := range out {
+		built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.Entry{{Name: "a", Body: strings.Repeat("a", i)}})
+		out[i].Image = delivery.Image{Repository: repository, Digest: built.Digest}
+		if _, err := r.Push(t.Context(), built.Layout, out[i].Image, "v"+string(rune('1'+i)), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+func TestEmbeddedAttestations(t *testing.T) {
+	porttest.TestAttestations(t, func(t *testing.T) (port.Attestations, [2]port.Subject) {
+		r := in(embedded(t))
+		subjects := pushed(t, r, "mlops/retail-api")
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "model.json"), []byte("{}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d, err := r.Store(t.Context(), "prices", dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		subjects[1] = port.Subject{Model: delivery.ModelRef{Group: "prices", Version: 1, Digest: d}}
+		return r, subjects
+	})
+}
+
+// TestOrdinaryAttestations goes through a registry that knows referrers.
+func TestOrdinaryAttestations(t *testing.T) {
+	porttest.TestAttestations(t, func(t *testing.T) (port.Attestations, [2]port.Subject) {
+		o := startOrdinary(t)
+		login(t, o.host, "s3cret")
+		r := oci.New(oci.Config{Wait: time.Millisecond})
+		return r, pushed(t, r, o.host+"/mlops/retail-api")
+	})
+}
+
+// TestTagScheme goes through a registry that answers 404 for referrers, as many
+// do: the list is then a tag, and one writer after the other finds its entry.
+func TestTagScheme(t *testing.T) {
+	o := startOrdinary(t)
+	o.trouble = func(r *http.Request) int {
+		if strings.Contains(r.URL.Path, "/referrers/") {
+			return http.StatusNotFound
+		}
+		return 0
+	}
+	login(t, o.host, "s3cret")
+	r := oci.New(oci.Config{Wait: time.Millisecond})
+	s := pushed(t, r, o.host+"/mlops/retail-api")[0]
+	for _, body := range []string{"one", "two", "one"} {
+		if _, err := r.Attach(t.Context(), s, "x", []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := r.Attached(t.Context(), s)
+	if err != nil || len(all) != 2 {
+		t.Fatalf("%v, %v", all, err)
+	}
+	for _, a := range all {
+		if got, err := r.Bundle(t.Context(), s, a); err != nil || len(got) != 3 {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+}
+
+// TestTagsStayReadable: beside the user's tags there is nothing, whatever is
+// attached, and a deleted referrer is listed no more.
+func TestTagsStayReadable(t *testing.T) {
+	e := embedded(t)
+	r := in(e)
+	s := pushed(t, r, "api")[0]
+	a, err := r.Attach(t.Context(), s, "x", []byte("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := e.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	repo, err := name.NewRepository(l.Addr() + "/api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tags, err := remote.List(repo)
+	if err != nil || !slices.Equal(tags, []string{"v1", "v2"}) {
+		t.Errorf("tags %q, %v", tags, err)
+	}
+	if err := remote.Delete(repo.Digest(string(a.Digest))); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := r.Attached(t.Context(), s); err != nil || len(all) != 0 {
+		t.Errorf("after it was deleted: %v, %v", all, err)
+	}
+}
+
+// TestSwappedSubject puts another manifest under the image's digest.
+func TestSwappedSubject(t *testing.T) {
+	e, dir := embeddedIn(t)
+	r := in(e)
+	s := pushed(t, r, "api")
+	blob := func(d delivery.Digest) string {
+		return filepath.Join(dir, "docker", "registry", "v2", "blobs", "sha256", d.Hex()[:2], d.Hex(), "data")
+	}
+	other, err := os.ReadFile(blob(s[1].Image.Digest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(blob(s[0].Image.Digest), other, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Attached(t.Context(), s[0]); !fault.Is(err, fault.Corrupt) {
+		t.Errorf("%v, want corrupt", err)
+	}
+}
+
+func embeddedIn(t *testing.T) (*oci.Embedded, string) {
+	t.Helper()
+	dir := t.TempDir()
+	e, err := oci.OpenEmbedded(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	return e, dir
+}
+
+// TestRegistryInTrouble: a list that could not be asked is not an empty one.
+func TestRegistryInTrouble(t *testing.T) {
+	for status, want := range map[int]fault.Kind{500: fault.Unavailable, 503: fault.Unavailable, 403: fault.Denied} {
+		o := startOrdinary(t)
+		login(t, o.host, "s3cret")
+		r := oci.New(oci.Config{Wait: time.Millisecond})
+		s := pushed(t, r, o.host+"/api")[0]
+		o.trouble = func(r *http.Request) int {
+			if strings.Contains(r.URL.Path, "/referrers/") {
+				return status
+			}
+			return 0
+		}
+		if all, err := r.Attached(t.Context(), s); !fault.Is(err, want) {
+			t.Errorf("%d: %v, %v, want %s", status, all, err, want)
+		}
+	}
+}
+
+// TestDamagedList: an entry that was tampered with makes the answer an error.
+func TestDamagedList(t *testing.T) {
+	e, dir := embeddedIn(t)
+	r := in(e)
+	s := pushed(t, r, "api")[0]
+	a, err := r.Attach(t.Context(), s, "x", []byte("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := filepath.Join(dir, "docker", "registry", "v2", "repositories", "api", "_referrers", "sha256", s.Image.Digest.Hex(), a.Digest.Hex())
+	raw, err := os.ReadFile(entry)
+	var d map[string]any
+	if err != nil || json.Unmarshal(raw, &d) != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(entry, []byte(strings.Replace(string(raw), a.Digest.Hex()[:8], "00000000", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := r.Attached(t.Context(), s); err == nil {
+		t.Errorf("a damaged list gives %v", all)
+	}
+}

@@ -1,0 +1,214 @@
+package sigstore
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
+	"github.com/sigstore/sigstore-go/pkg/sign"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// The variables under which GitHub Actions gives tokens to jobs that have the
+// permission id-token: write.
+const (
+	tokenURL    = "ACTIONS_ID_TOKEN_REQUEST_URL"
+	tokenSecret = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
+)
+
+// largestAnswer bounds what is read of a service's answer.
+const largestAnswer = 1 << 20
+
+// identitySigner signs with a key that lives as long as it does, and for which
+// Fulcio vouches by the CI's token.
+type identitySigner struct {
+	c Config
+	o port.SigningOrder
+
+	mu  sync.Mutex
+	one *ephemeral
+}
+
+// ephemeral is a key with its certificate.
+type ephemeral struct {
+	key  key
+	cert []byte // DER
+	who  port.Signatory
+}
+
+// Sign makes the bundle: signed, seen by a clock, written into the log.
+func (s *identitySigner) Sign(ctx context.Context, statement []byte) ([]byte, error) {
+	e, err := s.identity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b, err := sign.Bundle(envelope(statement), e.key, sign.BundleOptions{
+		Context: ctx, CertificateProvider: e, TransparencyLogs: s.logs(), TimestampAuthorities: s.clocks(),
+		CertificateProviderOptions: &sign.CertificateProviderOptions{},
+	})
+	if err != nil {
+		return nil, unavailable("sign a statement as "+e.who.Subject, err)
+	}
+	return write(b)
+}
+
+// GetCertificate is the one that there is.
+func (e *ephemeral) GetCertificate(context.Context, sign.Keypair, *sign.CertificateProviderOptions) ([]byte, error) {
+	return e.cert, nil
+}
+
+// Own opens a bundle that the same identity signed. The certificate's own
+// signatures are not checked: whoever deploys does that. What is planted here
+// can at most keep a statement from being made again.
+func (s *identitySigner) Own(ctx context.Context, raw []byte) ([]byte, bool) {
+	b, err := open(raw)
+	if err != nil {
+		return nil, false
+	}
+	content, err := b.VerificationContent()
+	if err != nil || content.Certificate() == nil {
+		return nil, false
+	}
+	got, err := certificate.SummarizeCertificate(content.Certificate())
+	public, ok := content.Certificate().PublicKey.(*ecdsa.PublicKey)
+	if err != nil || !ok {
+		return nil, false
+	}
+	e, err := s.identity(ctx)
+	if err != nil || got.Issuer != e.who.Issuer || got.SubjectAlternativeName != e.who.Subject {
+		return nil, false
+	}
+	return signedBy(b, public)
+}
+
+// Who is the identity in the certificate.
+func (s *identitySigner) Who(ctx context.Context) (port.Signatory, error) {
+	e, err := s.identity(ctx)
+	if err != nil {
+		return port.Signatory{}, err
+	}
+	return e.who, nil
+}
+
+// identity asks for the token and the certificate, once.
+func (s *identitySigner) identity(ctx context.Context) (*ephemeral, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.one != nil {
+		return s.one, nil
+	}
+	token, err := s.c.token(ctx)
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make a key: %w", err)
+	}
+	k, err := newKey(fresh)
+	if err != nil {
+		return nil, err
+	}
+	fulcio := sign.NewFulcio(&sign.FulcioOptions{BaseURL: or(s.o.Fulcio, publicFulcio), Timeout: wait, Retries: 1, Transport: s.c.Transport})
+	der, err := fulcio.GetCertificate(ctx, k, &sign.CertificateProviderOptions{IDToken: token})
+	if err != nil {
+		return nil, unavailable("get a certificate of "+or(s.o.Fulcio, publicFulcio), err)
+	}
+	who, err := holder(der)
+	if err != nil {
+		return nil, err
+	}
+	s.one = &ephemeral{key: k, cert: der, who: who}
+	return s.one, nil
+}
+
+// holder is whom a certificate is for.
+func holder(der []byte) (port.Signatory, error) {
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		return port.Signatory{}, fmt.Errorf("read the certificate: %w", err)
+	}
+	sum, err := certificate.SummarizeCertificate(c)
+	if err != nil {
+		return port.Signatory{}, fmt.Errorf("read the certificate: %w", err)
+	}
+	return port.Signatory{Issuer: sum.Issuer, Subject: sum.SubjectAlternativeName}, nil
+}
+
+func (s *identitySigner) logs() []sign.Transparency {
+	if s.o.Rekor == "" && s.o.Fulcio != "" {
+		return nil // a Sigstore of one's own need not have a log
+	}
+	return []sign.Transparency{sign.NewRekor(&sign.RekorOptions{BaseURL: or(s.o.Rekor, publicRekor), Timeout: wait, Retries: 1})}
+}
+
+func (s *identitySigner) clocks() []*sign.TimestampAuthority {
+	if s.o.Timestamps == "" && s.o.Fulcio != "" {
+		return nil
+	}
+	return []*sign.TimestampAuthority{sign.NewTimestampAuthority(&sign.TimestampAuthorityOptions{
+		URL: or(s.o.Timestamps, publicTimestamps), Timeout: wait, Retries: 1, Transport: s.c.Transport,
+	})}
+}
+
+// token asks the CI who this job is. The answer is a secret.
+func (c Config) token(ctx context.Context) (string, error) {
+	env := c.Environ
+	if env == nil {
+		env = os.LookupEnv
+	}
+	address, _ := env(tokenURL)
+	secret, _ := env(tokenSecret)
+	at, err := url.Parse(address)
+	if address == "" || secret == "" || err != nil || at.Scheme != "https" && at.Hostname() != "127.0.0.1" {
+		return "", fault.New(fault.Denied, "sign without a key: no CI vouches for this run").
+			Hint("on GitHub Actions give the job the permission id-token: write; elsewhere use sign: {key: ...}")
+	}
+	query := at.Query()
+	query.Set("audience", audience)
+	at.RawQuery = query.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+	if err != nil {
+		return "", fmt.Errorf("ask the CI for a token: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+secret)
+	answer, err := (&http.Client{Transport: c.Transport, Timeout: wait}).Do(req)
+	if err != nil {
+		return "", unavailable("ask the CI for a token", err)
+	}
+	defer answer.Body.Close()
+	var got struct{ Value string }
+	err = json.NewDecoder(io.LimitReader(answer.Body, largestAnswer)).Decode(&got)
+	if err != nil || answer.StatusCode != http.StatusOK || strings.Count(got.Value, ".") != 2 {
+		return "", fault.New(fault.Unavailable, "ask the CI for a token: it answers %d and no token", answer.StatusCode)
+	}
+	if _, err := base64.RawURLEncoding.DecodeString(strings.Split(got.Value, ".")[1]); err != nil {
+		return "", fault.New(fault.Unavailable, "ask the CI for a token: what it answers is none")
+	}
+	return got.Value, nil
+}
+
+func unavailable(act string, err error) error {
+	return fault.New(fault.Unavailable, "%s", act).Because(err).Hint("can this machine reach it? then run it again")
+}
+
+func or(text, otherwise string) string {
+	if text != "" {
+		return strings.TrimSuffix(text, "/")
+	}
+	return otherwise
+}

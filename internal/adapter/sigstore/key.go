@@ -1,0 +1,152 @@
+package sigstore
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+
+	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
+	common "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// The PEM types of private keys. cosign writes the encrypted ones.
+const (
+	sealedPEM = "ENCRYPTED SIGSTORE PRIVATE KEY"
+	cosignPEM = "ENCRYPTED COSIGN PRIVATE KEY"
+	plainPEM  = "PRIVATE KEY"
+	ecPEM     = "EC PRIVATE KEY"
+	publicPEM = "PUBLIC KEY"
+)
+
+// key is a private ECDSA P-256 key, as the library wants one.
+type key struct {
+	private *ecdsa.PrivateKey
+	der     []byte // of the public half
+}
+
+// readKey parses a private key; no error repeats any of it.
+func readKey(text, passphrase []byte) (key, error) {
+	bad := func(format string, args ...any) *fault.Error {
+		return fault.New(fault.Invalid, "read the signing key: "+format, args...)
+	}
+	block, _ := pem.Decode(bytes.TrimSpace(text))
+	if block == nil {
+		return key{}, bad("it is no PEM").Hint("`slipway keys generate` and `cosign generate-key-pair` make one")
+	}
+	der := block.Bytes
+	switch block.Type {
+	case sealedPEM, cosignPEM:
+		open, err := encrypted.Decrypt(der, passphrase)
+		if err != nil {
+			return key{}, bad("the passphrase does not open it").Hint("set the variable that sign.passphrase names")
+		}
+		der = open
+	case plainPEM, ecPEM:
+	default:
+		return key{}, bad("%q is no private key", block.Type).Hint("give the private half: cosign.key")
+	}
+	var parsed any
+	var err error
+	if block.Type == ecPEM {
+		parsed, err = x509.ParseECPrivateKey(der)
+	} else {
+		parsed, err = x509.ParsePKCS8PrivateKey(der)
+	}
+	private, ok := parsed.(*ecdsa.PrivateKey)
+	if err != nil || !ok || private.Curve != elliptic.P256() {
+		return key{}, bad("it is no ECDSA key on P-256").Hint("`slipway keys generate` makes one")
+	}
+	return newKey(private)
+}
+
+func newKey(private *ecdsa.PrivateKey) (key, error) {
+	der, err := x509.MarshalPKIXPublicKey(private.Public())
+	if err != nil {
+		return key{}, fmt.Errorf("write the public key: %w", err)
+	}
+	return key{private, der}, nil
+}
+
+// fingerprint names a public key (PKIX, DER).
+func fingerprint(der []byte) string {
+	sum := sha256.Sum256(der)
+	return hex.EncodeToString(sum[:])
+}
+
+// SignData and the methods below make it the library's key pair.
+func (k key) SignData(_ context.Context, data []byte) (signature, digest []byte, err error) {
+	sum := sha256.Sum256(data)
+	signature, err = k.private.Sign(rand.Reader, sum[:], crypto.SHA256)
+	return signature, sum[:], err
+}
+
+// GetHint names the public key as cosign does.
+func (k key) GetHint() []byte {
+	sum := sha256.Sum256(k.der)
+	return []byte(base64.StdEncoding.EncodeToString(sum[:]))
+}
+
+// GetPublicKeyPem is the public half.
+func (k key) GetPublicKeyPem() (string, error) { return publicText(k.der), nil }
+
+func publicText(der []byte) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: publicPEM, Bytes: der}))
+}
+
+func (k key) GetHashAlgorithm() common.HashAlgorithm { return common.HashAlgorithm_SHA2_256 }
+func (k key) GetKeyAlgorithm() string                { return "ECDSA" }
+func (k key) GetPublicKey() crypto.PublicKey         { return k.private.Public() }
+func (k key) GetSigningAlgorithm() common.PublicKeyDetails {
+	return common.PublicKeyDetails_PKIX_ECDSA_P256_SHA_256
+}
+
+// Generate makes a key pair as PEM: the private half sealed with the passphrase
+// (which may be empty), as cosign does.
+func Generate(passphrase []byte) (private, public []byte, err error) {
+	fresh, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a key: %w", err)
+	}
+	k, err := newKey(fresh)
+	if err != nil {
+		return nil, nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(fresh)
+	if err != nil {
+		return nil, nil, fmt.Errorf("write the key: %w", err)
+	}
+	sealed, err := encrypted.Encrypt(der, passphrase)
+	if err != nil {
+		return nil, nil, fmt.Errorf("seal the key: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: sealedPEM, Bytes: sealed}), []byte(publicText(k.der)), nil
+}
+
+// readPublic parses a trusted key.
+func readPublic(text string) (*ecdsa.PublicKey, []byte, error) {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil || block.Type != publicPEM {
+		return nil, nil, errors.New("it is no public key as PEM")
+	}
+	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, nil, err
+	}
+	public, ok := parsed.(*ecdsa.PublicKey)
+	if !ok || public.Curve != elliptic.P256() {
+		return nil, nil, errors.New("it is no ECDSA key on P-256")
+	}
+	return public, block.Bytes, nil
+}

@@ -1,0 +1,87 @@
+package sigstore
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	bundles "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
+	"github.com/sigstore/sigstore-go/pkg/bundle"
+	"github.com/sigstore/sigstore-go/pkg/sign"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// payloadType is what the envelopes hold.
+const payloadType = "application/vnd.in-toto+json"
+
+// keySigner signs with a key. Nothing is asked of anybody.
+type keySigner struct{ key key }
+
+// Sign makes the bundle.
+func (s keySigner) Sign(ctx context.Context, statement []byte) ([]byte, error) {
+	b, err := sign.Bundle(envelope(statement), s.key, sign.BundleOptions{Context: ctx})
+	if err != nil {
+		return nil, fmt.Errorf("sign a statement: %w", err)
+	}
+	return write(b)
+}
+
+// Own opens a bundle that this key signed.
+func (s keySigner) Own(_ context.Context, raw []byte) ([]byte, bool) {
+	b, err := open(raw)
+	if err != nil {
+		return nil, false
+	}
+	return signedBy(b, &s.key.private.PublicKey)
+}
+
+// Who is the key.
+func (s keySigner) Who(context.Context) (port.Signatory, error) {
+	return port.Signatory{Key: fingerprint(s.key.der)}, nil
+}
+
+func envelope(statement []byte) *sign.DSSEData {
+	return &sign.DSSEData{Data: statement, PayloadType: payloadType}
+}
+
+func write(b *bundles.Bundle) ([]byte, error) {
+	raw, err := protojson.Marshal(b)
+	if err != nil {
+		return nil, fmt.Errorf("write a bundle: %w", err)
+	}
+	// The library puts spaces in at random; the same bundle has to be the same.
+	var plain json.RawMessage
+	if err := json.Unmarshal(raw, &plain); err != nil {
+		return nil, fmt.Errorf("write a bundle: %w", err)
+	}
+	return json.Marshal(plain)
+}
+
+// open parses a bundle that holds a statement. It is not verified.
+func open(raw []byte) (*bundle.Bundle, error) {
+	if len(raw) > maxBundle {
+		return nil, fmt.Errorf("a bundle of %d bytes", len(raw))
+	}
+	b := new(bundle.Bundle)
+	if err := b.UnmarshalJSON(raw); err != nil {
+		return nil, err
+	}
+	e := b.GetDsseEnvelope()
+	if e == nil || e.GetPayloadType() != payloadType || len(e.GetSignatures()) != 1 {
+		return nil, errors.New("it holds no signed statement")
+	}
+	return b, nil
+}
+
+// signedBy tells whether the key made the bundle's one signature. It says
+// nothing about whose key that is.
+func signedBy(b *bundle.Bundle, public *ecdsa.PublicKey) ([]byte, bool) {
+	e := b.GetDsseEnvelope()
+	sum := sha256.Sum256(envelope(e.GetPayload()).PreAuthEncoding())
+	return e.GetPayload(), ecdsa.VerifyASN1(public, sum[:], e.GetSignatures()[0].GetSig())
+}

@@ -1,0 +1,156 @@
+package sigstore
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/sigstore/sigstore-go/pkg/bundle"
+	"github.com/sigstore/sigstore-go/pkg/root"
+	"github.com/sigstore/sigstore-go/pkg/tuf"
+	"github.com/sigstore/sigstore-go/pkg/verify"
+	"github.com/sigstore/sigstore/pkg/signature"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Verify tries the keys, or the identities when the bundle brings a certificate.
+func (s Sigstore) Verify(_ context.Context, raw []byte, t port.Trust) (port.Verified, error) {
+	b, err := open(raw)
+	if err != nil {
+		return port.Verified{}, fault.New(fault.Corrupt, "read a signature").Because(err)
+	}
+	content, err := b.VerificationContent()
+	if err != nil {
+		return port.Verified{}, fault.New(fault.Corrupt, "read a signature").Because(err)
+	}
+	var by port.Signatory
+	if content.Certificate() != nil {
+		by, err = s.byIdentity(b, t)
+	} else {
+		by, err = byKey(b, t.Keys)
+	}
+	if err != nil {
+		return port.Verified{}, err
+	}
+	return port.Verified{Statement: b.GetDsseEnvelope().GetPayload(), By: by}, nil
+}
+
+// byKey finds the trusted key that signed. The bundle's own hint is not asked:
+// nobody has signed it.
+func byKey(b *bundle.Bundle, keys []port.TrustedKey) (port.Signatory, error) {
+	for _, k := range keys {
+		public, der, err := readPublic(k.PEM)
+		if err != nil {
+			return port.Signatory{}, fault.New(fault.Invalid, "read the trusted key %s", k.Name).Because(err).
+				Hint("an ECDSA P-256 public key as PEM, as in cosign.pub")
+		}
+		checker, err := signature.LoadECDSAVerifier(public, crypto.SHA256)
+		if err != nil {
+			return port.Signatory{}, fmt.Errorf("use the trusted key %s: %w", k.Name, err)
+		}
+		material := root.NewTrustedPublicKeyMaterial(func(string) (root.TimeConstrainedVerifier, error) {
+			return root.NewExpiringKey(checker, time.Time{}, time.Time{}), nil
+		})
+		v, err := verify.NewVerifier(material, verify.WithNoObserverTimestamps(), verify.WithoutStatementPredicate())
+		if err != nil {
+			return port.Signatory{}, fmt.Errorf("use the trusted key %s: %w", k.Name, err)
+		}
+		if _, err := v.Verify(b, verify.NewPolicy(verify.WithoutArtifactUnsafe(), verify.WithKey())); err == nil {
+			return port.Signatory{Key: fingerprint(der), Name: k.Name}, nil
+		}
+	}
+	return port.Signatory{}, fault.New(fault.Denied, "signed by a key that the policy does not trust, or changed after it was signed")
+}
+
+// byIdentity checks the certificate against the root of trust, and the identity
+// in it against those that may sign.
+func (s Sigstore) byIdentity(b *bundle.Bundle, t port.Trust) (port.Signatory, error) {
+	if len(t.Identities) == 0 {
+		return port.Signatory{}, fault.New(fault.Denied, "signed by an identity, and the policy trusts keys only")
+	}
+	trusted, err := s.root(t.Root)
+	if err != nil {
+		return port.Signatory{}, err
+	}
+	v, err := verify.NewVerifier(trusted, demands(trusted)...)
+	if err != nil {
+		return port.Signatory{}, fmt.Errorf("use the root of trust: %w", err)
+	}
+	var matchers []verify.PolicyOption
+	for _, id := range t.Identities {
+		m, err := verify.NewShortCertificateIdentity(id.Issuer, "", "", pattern(id.Subject))
+		if err != nil {
+			return port.Signatory{}, fault.New(fault.Invalid, "trust the identity %s", id.Subject).Because(err)
+		}
+		matchers = append(matchers, verify.WithCertificateIdentity(m))
+	}
+	res, err := v.Verify(b, verify.NewPolicy(verify.WithoutArtifactUnsafe(), matchers...))
+	if err != nil {
+		return port.Signatory{}, denied(err)
+	}
+	c := res.Signature.Certificate
+	return port.Signatory{Issuer: c.Issuer, Subject: c.SubjectAlternativeName}, nil
+}
+
+// demands are what a root of trust makes it possible to demand: what its logs
+// and clocks sign has to be there. A short-lived certificate is worth nothing
+// without somebody who saw when it was used.
+func demands(m root.TrustedMaterial) []verify.VerifierOption {
+	options := []verify.VerifierOption{verify.WithObserverTimestamps(1), verify.WithoutStatementPredicate()}
+	if len(m.RekorLogs()) > 0 {
+		options = append(options, verify.WithTransparencyLog(1))
+	}
+	if len(m.CTLogs()) > 0 {
+		options = append(options, verify.WithSignedCertificateTimestamps(1))
+	}
+	return options
+}
+
+func denied(err error) error {
+	var other *verify.ErrNoMatchingCertificateIdentity
+	if errors.As(err, &other) {
+		return fault.New(fault.Denied, "signed by an identity that the policy does not trust").Because(err)
+	}
+	return fault.New(fault.Denied, "signed under a root that the policy does not trust, or changed after it was signed").Because(err)
+}
+
+// pattern makes an anchored expression of a subject in which * stands for any
+// letters.
+func pattern(subject string) string {
+	parts := strings.Split(subject, "*")
+	for i := range parts {
+		parts[i] = regexp.QuoteMeta(parts[i])
+	}
+	return `\A` + strings.Join(parts, ".*") + `\z`
+}
+
+// root is the root of trust: the given one, or that of the public Sigstore, which
+// is asked for and kept.
+func (s Sigstore) root(given string) (root.TrustedMaterial, error) {
+	if given != "" {
+		r, err := root.NewTrustedRootFromJSON([]byte(given))
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "read the root of trust").Because(err).
+				Hint("trust.root names a trusted_root.json, as `cosign trusted-root create` makes it")
+		}
+		return r, nil
+	}
+	options := tuf.DefaultOptions()
+	if s.c.Cache == "" {
+		options.DisableLocalCache = true
+	} else {
+		options.CachePath = s.c.Cache
+	}
+	r, err := root.FetchTrustedRootWithOptions(options)
+	if err != nil {
+		return nil, fault.New(fault.Unavailable, "get Sigstore's root of trust").Because(err).
+			Hint("can this machine reach tuf-repo-cdn.sigstore.dev? else keep a trusted_root.json in the repository, and name it in trust.root")
+	}
+	return r, nil
+}

@@ -1,0 +1,84 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// KeyPair is where a new signing key is.
+type KeyPair struct {
+	Private string `json:"private"`
+	Public  string `json:"public"`
+}
+
+// GenerateKey writes a signing key pair: the private half into folder, which has
+// to be outside of the repository (default: the user's configuration), the public
+// one beside slipway.yaml. Nothing that exists is replaced. The passphrase comes
+// from the variable COSIGN_PASSWORD.
+func (a *App) GenerateKey(ctx context.Context, folder string) (out KeyPair, err error) {
+	err = a.with(ctx, func(s *session) error {
+		out, err = s.generateKey(folder)
+		return err
+	})
+	return out, err
+}
+
+func (s *session) generateKey(folder string) (KeyPair, error) {
+	if folder == "" {
+		config, err := os.UserConfigDir()
+		if err != nil {
+			return KeyPair{}, fault.New(fault.Invalid, "find your configuration's folder").Because(err).Hint("name a folder with --dir")
+		}
+		folder = filepath.Join(config, "slipway", "keys", s.project.Service)
+	}
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		return KeyPair{}, fmt.Errorf("find the folder of the key: %w", err)
+	}
+	if rel, err := filepath.Rel(s.place.Repository, folder); err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return KeyPair{}, fault.New(fault.Invalid, "%s is in the repository: a private key does not belong there", folder).
+			Hint("leave out --dir, or name a folder elsewhere")
+	}
+	passphrase, _ := s.app.env("COSIGN_PASSWORD")
+	private, public, err := s.parts.GenerateKey([]byte(passphrase))
+	if err != nil {
+		return KeyPair{}, err
+	}
+	out := KeyPair{Private: filepath.Join(folder, "cosign.key"), Public: filepath.Join(s.place.Repository, "cosign.pub")}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return out, fmt.Errorf("make the key's folder: %w", err)
+	}
+	if _, err := os.Lstat(out.Public); err == nil {
+		return out, taken(out.Public)
+	}
+	if err := create(out.Private, private, 0o600); err != nil {
+		return out, err
+	}
+	return out, create(out.Public, public, 0o644)
+}
+
+func create(path string, content []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if errors.Is(err, fs.ErrExist) {
+		return taken(path)
+	}
+	if err != nil {
+		return fmt.Errorf("write a key: %w", err)
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("write a key: %w", err)
+	}
+	return nil
+}
+
+func taken(path string) error {
+	return fault.New(fault.Conflict, "%s exists", path).Hint("a key is never replaced: move it away first, if you are sure that nothing needs it")
+}

@@ -1,0 +1,110 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+)
+
+// Sign says with what image and model are signed: a key, or the identity that
+// the CI vouches for.
+type Sign struct {
+	Key        Secret `yaml:"key" jsonschema_description:"Private key (ECDSA P-256, plain or as cosign encrypts it) as ${NAME}: the variable holds the key, or the path of a file outside of the repository."`
+	Passphrase Secret `yaml:"passphrase" jsonschema_description:"Passphrase of the key, as ${NAME}."`
+	Keyless    bool   `yaml:"keyless" jsonschema_description:"Sign with the identity that the CI vouches for (GitHub Actions with the permission id-token: write), by Sigstore."`
+	Fulcio     string `yaml:"fulcio" jsonschema_description:"Address of a certificate authority of your own, for keyless. Default: Sigstore's public services."`
+	Rekor      string `yaml:"rekor" jsonschema_description:"Address of its transparency log, for keyless."`
+	Timestamps string `yaml:"timestamps" jsonschema_description:"Address of its timestamp authority, for keyless."`
+}
+
+// Trust is what an environment demands of the releases that enter.
+type Trust struct {
+	Keys       []string   `yaml:"keys" jsonschema_description:"Files with public keys, such as cosign.pub, relative to this file."`
+	Identities []Identity `yaml:"identities" jsonschema_description:"Identities that may sign without a key."`
+	Root       string     `yaml:"root" jsonschema_description:"File with the root of trust (trusted_root.json) of a Sigstore of your own. Default: the public one."`
+	Require    []string   `yaml:"require" jsonschema:"enum=signature,enum=provenance,enum=sbom" jsonschema_description:"What image and model must carry, signed by one of those. Default: signature."`
+}
+
+// Identity is who may sign without a key.
+type Identity struct {
+	Issuer  string `yaml:"issuer" jsonschema:"required" jsonschema_description:"Who vouches, such as https://token.actions.githubusercontent.com."`
+	Subject string `yaml:"subject" jsonschema:"required" jsonschema_description:"The identity, such as https://github.com/ORG/REPO/.github/workflows/deliver.yml@refs/heads/main. * stands for any letters."`
+}
+
+func (d *decoder) sign(s *Sign) {
+	if s == nil {
+		return
+	}
+	if s.Key.IsSet() == s.Keyless {
+		d.fail("sign", "either key: ${COSIGN_KEY} or keyless: true", "sign: it has to say with what, once")
+		return
+	}
+	d.secret("sign.key", s.Key)
+	d.secret("sign.passphrase", s.Passphrase)
+	if s.Passphrase.IsSet() && s.Keyless {
+		d.fail("sign.passphrase", "remove it", "sign.passphrase: there is no key that it opens")
+	}
+	for key, address := range map[string]string{"sign.fulcio": s.Fulcio, "sign.rekor": s.Rekor, "sign.timestamps": s.Timestamps} {
+		if _, there := d.places[key]; !there {
+			continue
+		}
+		switch {
+		case !s.Keyless:
+			d.fail(key, "remove it, or sign with keyless: true", "%s: signing with a key asks nobody", key)
+		case !service(address):
+			d.fail(key, "such as https://fulcio.example.com; no password in it", "%s: it is no https address", key)
+		}
+	}
+	if !s.Keyless {
+		return
+	}
+	if s.Fulcio == "" && (s.Rekor != "" || s.Timestamps != "") {
+		d.fail("sign", "add fulcio: https://..., or remove them", "sign: the public certificate authority does not go with a log or clock of one's own")
+	}
+	if s.Fulcio != "" && s.Rekor == "" && s.Timestamps == "" {
+		d.fail("sign.fulcio", "add rekor: or timestamps:", "sign.fulcio: nobody would see when its short-lived certificates were used")
+	}
+}
+
+// service tells whether an address is one to send secrets to: encrypted, or on
+// this machine.
+func service(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && ip != nil && ip.IsLoopback()
+}
+
+func (d *decoder) trust(at string, t *Trust) {
+	if t == nil {
+		return
+	}
+	if len(t.Keys)+len(t.Identities) == 0 {
+		d.fail(at, "add keys: [cosign.pub] or identities: [{issuer: ..., subject: ...}]", "%s: nobody is trusted, so nothing could ever enter", at)
+	}
+	for i, key := range t.Keys {
+		here := fmt.Sprintf("%s.keys[%d]", at, i)
+		if strings.TrimSpace(key) == "" {
+			d.fail(here, "such as cosign.pub", "%s is empty", here)
+		}
+		d.folder(here, key)
+	}
+	for i, id := range t.Identities {
+		d.identity(fmt.Sprintf("%s.identities[%d]", at, i), id)
+	}
+	if d.folder(at+".root", t.Root); t.Root != "" && len(t.Identities) == 0 {
+		d.fail(at+".root", "remove it, or add identities", "%s.root: keys need no root of trust", at)
+	}
+}
+
+func (d *decoder) identity(at string, id Identity) {
+	if !service(id.Issuer) {
+		d.fail(at+".issuer", "such as https://token.actions.githubusercontent.com", "%s.issuer: %q is no issuer", at, id.Issuer)
+	}
+	if strings.Trim(id.Subject, "*/ ") == "" || strings.ContainsAny(id.Subject, " \t\n") {
+		d.fail(at+".subject", "name the repository and the workflow", "%s.subject: %q would be anybody", at, id.Subject)
+	}
+}

@@ -1,0 +1,109 @@
+package plan
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+const attestTime = delivery.Duration(10 * time.Minute)
+
+// attest plans the signing of what was pushed and registered.
+func (m *maker) attest(needs []string, pinned *delivery.ModelRef) {
+	s := m.project.Sign
+	with := step.AttestWith{
+		Key: string(s.Key), Passphrase: string(s.Passphrase), Fulcio: s.Fulcio, Rekor: s.Rekor, Timestamps: s.Timestamps,
+		Build: m.buildParameters(), Train: m.trainParameters(), Model: pinned,
+	}
+	by := "the CI's identity"
+	if with.Key != "" {
+		by = "the key in " + with.Key
+	}
+	m.add(step.Spec{
+		Name: "attest", Kind: step.Attest, Needs: needs, Timeout: attestTime, Retries: pushRetries,
+		Why: "signs what is not signed yet, with " + by,
+	}, with)
+}
+
+// buildParameters are what a reader of the provenance has to know to build the
+// image again. Of variables only the names: a value may be a secret.
+func (m *maker) buildParameters() json.RawMessage {
+	i := m.project.Image
+	return parameters(map[string]any{
+		"repository": i.Repository, "go": i.Build.Go, "env": names(i.Build.Env), "inputs": i.Build.Inputs,
+	})
+}
+
+// trainParameters are those of the model; its command comes with its lineage.
+func (m *maker) trainParameters() json.RawMessage {
+	model := m.project.Model
+	if model == nil || model.Train == nil {
+		return nil
+	}
+	out := map[string]any{"env": names(model.Train.Env), "inputs": model.Train.Inputs}
+	if e := model.Evaluate; e != nil {
+		out["evaluate"], out["gates"] = e.Run, e.Gates
+	}
+	return parameters(out)
+}
+
+// parameters leaves out what is empty.
+func parameters(all map[string]any) json.RawMessage {
+	for k, v := range all {
+		switch v := v.(type) {
+		case string:
+			if v == "" {
+				delete(all, k)
+			}
+		case []string:
+			if len(v) == 0 {
+				delete(all, k)
+			}
+		}
+	}
+	raw, err := json.Marshal(all)
+	if err != nil {
+		return nil // texts and lists of them: always JSON
+	}
+	return raw
+}
+
+func names(env map[string]string) []string { return slices.Sorted(maps.Keys(env)) }
+
+// TrustFiles are the files that an environment's trust policy names.
+func TrustFiles(e config.Environment) []string {
+	if e.Trust == nil {
+		return nil
+	}
+	files := slices.Clone(e.Trust.Keys)
+	if e.Trust.Root != "" {
+		files = append(files, e.Trust.Root)
+	}
+	return files
+}
+
+// Trust is an environment's policy with the content of its files, so that the
+// plan holds what it was made by; nil when the environment demands nothing.
+func Trust(e config.Environment, files map[string]string) *step.TrustWith {
+	t := e.Trust
+	if t == nil {
+		return nil
+	}
+	out := &step.TrustWith{Require: t.Require, Trust: port.Trust{Root: files[t.Root]}}
+	if len(out.Require) == 0 {
+		out.Require = []string{step.NeedSignature}
+	}
+	for _, k := range t.Keys {
+		out.Keys = append(out.Keys, port.TrustedKey{Name: k, PEM: files[k]})
+	}
+	for _, id := range t.Identities {
+		out.Identities = append(out.Identities, port.Identity{Issuer: id.Issuer, Subject: id.Subject})
+	}
+	return out
+}

@@ -1,0 +1,170 @@
+package fake
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Attestations keeps bundles in memory.
+type Attestations struct {
+	Fail    error // of every call
+	Missing func(port.Subject) bool
+	Fuse    *Fuse
+	Calls   []string // in order; read it when nothing runs
+
+	mu   sync.Mutex
+	held map[delivery.Digest][]bundle
+}
+
+type bundle struct {
+	at   port.Attachment
+	body []byte
+}
+
+var _ port.Attestations = (*Attestations)(nil)
+
+func (a *Attestations) enter(ctx context.Context, call string, s port.Subject) (func(), error) {
+	leave := a.Fuse.call()
+	a.mu.Lock()
+	a.Calls = append(a.Calls, call)
+	out := func() { a.mu.Unlock(); leave() }
+	switch {
+	case ctx.Err() != nil:
+		return out, context.Cause(ctx)
+	case a.Fail != nil:
+		return out, a.Fail
+	case a.Missing != nil && a.Missing(s):
+		return out, fault.New(fault.NotFound, "%s is not there", s)
+	}
+	return out, nil
+}
+
+// Attach keeps a bundle.
+func (a *Attestations) Attach(ctx context.Context, s port.Subject, kind string, body []byte) (port.Attachment, error) {
+	leave, err := a.enter(ctx, "Attach "+kind, s)
+	defer leave()
+	if err != nil {
+		return port.Attachment{}, err
+	}
+	at := port.Attachment{Digest: sum(append([]byte(s.Digest()), body...)), Type: kind}
+	if a.held == nil {
+		a.held = map[delivery.Digest][]bundle{}
+	}
+	same := func(b bundle) bool { return b.at == at }
+	if !slices.ContainsFunc(a.held[s.Digest()], same) {
+		a.held[s.Digest()] = append(a.held[s.Digest()], bundle{at, slices.Clone(body)})
+	}
+	return at, nil
+}
+
+// Attached lists them.
+func (a *Attestations) Attached(ctx context.Context, s port.Subject) ([]port.Attachment, error) {
+	leave, err := a.enter(ctx, "Attached", s)
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
+	out := []port.Attachment{}
+	for _, b := range a.held[s.Digest()] {
+		out = append(out, b.at)
+	}
+	return out, nil
+}
+
+// Bundle reads one.
+func (a *Attestations) Bundle(ctx context.Context, s port.Subject, at port.Attachment) ([]byte, error) {
+	leave, err := a.enter(ctx, "Bundle", s)
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range a.held[s.Digest()] {
+		if b.at.Digest == at.Digest {
+			return slices.Clone(b.body), nil
+		}
+	}
+	return nil, fault.New(fault.NotFound, "there is no bundle %s", at.Digest.Short())
+}
+
+// Signer signs by its name: whoever trusts a key of that name believes it.
+type Signer struct{ Name string }
+
+// signed is a bundle. Its seal is a digest: enough against changes in a test.
+type signed struct {
+	By        string          `json:"by"`
+	Statement []byte          `json:"statement"`
+	Seal      delivery.Digest `json:"seal"`
+}
+
+func (s signed) seal() delivery.Digest { return sum(append([]byte(s.By+"|"), s.Statement...)) }
+
+func opened(raw []byte) (signed, bool) {
+	var s signed
+	return s, json.Unmarshal(raw, &s) == nil && s.By != "" && s.Seal == s.seal()
+}
+
+// Sign makes a bundle.
+func (s Signer) Sign(_ context.Context, statement []byte) ([]byte, error) {
+	out := signed{By: s.Name, Statement: statement}
+	out.Seal = out.seal()
+	return json.Marshal(out)
+}
+
+// Own opens a bundle of the same name.
+func (s Signer) Own(_ context.Context, raw []byte) ([]byte, bool) {
+	b, ok := opened(raw)
+	return b.Statement, ok && b.By == s.Name
+}
+
+// Who is the name.
+func (s Signer) Who(context.Context) (port.Signatory, error) {
+	return port.Signatory{Key: "key of " + s.Name}, nil
+}
+
+// Trust is whoever trusts these names.
+func Trust(names ...string) port.Trust {
+	var t port.Trust
+	for _, n := range names {
+		t.Keys = append(t.Keys, port.TrustedKey{Name: n})
+	}
+	return t
+}
+
+// Verifier believes the names of keys.
+type Verifier struct{ Fail error }
+
+// Verify opens a bundle.
+func (v Verifier) Verify(_ context.Context, raw []byte, t port.Trust) (port.Verified, error) {
+	b, ok := opened(raw)
+	switch {
+	case v.Fail != nil:
+		return port.Verified{}, v.Fail
+	case !ok:
+		return port.Verified{}, fault.New(fault.Corrupt, "read a signature")
+	case !slices.ContainsFunc(t.Keys, func(k port.TrustedKey) bool { return k.Name == b.By }):
+		return port.Verified{}, fault.New(fault.Denied, "signed by a key that the policy does not trust")
+	}
+	return port.Verified{Statement: b.Statement, By: port.Signatory{Key: "key of " + b.By, Name: b.By}}, nil
+}
+
+// Signers gives signers by the text of their keys.
+type Signers struct {
+	Fail   error
+	Orders []port.SigningOrder
+}
+
+// Signer makes one.
+func (s *Signers) Signer(o port.SigningOrder) (port.Signer, error) {
+	s.Orders = append(s.Orders, o)
+	name := string(o.Key)
+	if name == "" {
+		name = "ci"
+	}
+	return Signer{Name: name}, s.Fail
+}

@@ -1,0 +1,189 @@
+package provenance
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	jsoncanonicalizer "github.com/cyberphone/json-canonicalization/go/src/webpki.org/jsoncanonicalizer"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// Signed is the statement that a subject is signed, as cosign writes it.
+func Signed(subject delivery.Digest) ([]byte, error) {
+	return statement(Resource{Digest: sha256Of(subject)}, Signature, json.RawMessage("{}"))
+}
+
+// Bill is the statement that a document (CycloneDX or SPDX as JSON) is the
+// subject's bill of materials.
+func Bill(subject Resource, predicateType string, document []byte) ([]byte, error) {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(document, &object); err != nil {
+		return nil, fmt.Errorf("read the bill of materials: %w", err)
+	}
+	return statement(subject, predicateType, document)
+}
+
+// OfImage is the statement how an image was built.
+func OfImage(f ImageFacts) ([]byte, error) {
+	p, err := f.provenance()
+	if err != nil {
+		return nil, err
+	}
+	return provenance(ImageSubject(f.Image), p)
+}
+
+// OfModel is the statement how a model was trained.
+func OfModel(f ModelFacts) ([]byte, error) {
+	p, err := f.provenance()
+	if err != nil {
+		return nil, err
+	}
+	return provenance(ModelSubject(f.Model), p)
+}
+
+// ImageSubject is an image as a subject.
+func ImageSubject(i delivery.Image) Resource {
+	return Resource{Name: i.Repository, Digest: sha256Of(i.Digest)}
+}
+
+// ModelSubject is a model as a subject: its OCI manifest. The version is left
+// out, because other registries count otherwise.
+func ModelSubject(m delivery.ModelRef) Resource {
+	return Resource{Name: "models/" + m.Group, Digest: sha256Of(m.Digest)}
+}
+
+func (f ImageFacts) provenance() (Provenance, error) {
+	external, err := object(f.Parameters)
+	if err != nil {
+		return Provenance{}, fmt.Errorf("read the build's parameters: %w", err)
+	}
+	external["service"] = f.Service
+	deps := []Resource{source(f.Commit.Source, f.Commit)}
+	for _, ref := range slices.Sorted(slices.Values(f.Bases)) {
+		deps = append(deps, base(ref))
+	}
+	return build(ImageBuild, external, nil, deps, f.Run)
+}
+
+func (f ModelFacts) provenance() (Provenance, error) {
+	external, err := object(f.Parameters)
+	if err != nil {
+		return Provenance{}, fmt.Errorf("read the training's parameters: %w", err)
+	}
+	external["service"], external["group"] = f.Service, f.Model.Group
+	if f.Lineage.Command != "" {
+		external["command"] = f.Lineage.Command
+	}
+	internal := map[string]any{"job": f.Lineage.Job, "run": string(f.Lineage.Run)}
+	if len(f.Metrics) > 0 {
+		internal["metrics"] = map[string]any(f.Metrics)
+	}
+	var deps []Resource
+	if f.Lineage.Commit != "" {
+		deps = append(deps, source(f.Source, delivery.Commit{SHA: f.Lineage.Commit}))
+	}
+	if f.Lineage.Data.Valid() {
+		deps = append(deps, Resource{Name: dataName, Digest: sha256Of(f.Lineage.Data)})
+	}
+	if f.Lineage.Training.Valid() {
+		deps = append(deps, Resource{Name: inputsName, Digest: sha256Of(f.Lineage.Training)})
+	}
+	return build(ModelBuild, external, internal, deps, f.Run)
+}
+
+func build(kind string, external, internal map[string]any, deps []Resource, run Run) (Provenance, error) {
+	out := Provenance{Build: Build{Type: kind, Dependencies: deps}, Run: run}
+	var err error
+	if out.Build.External, err = json.Marshal(external); err != nil {
+		return out, fmt.Errorf("write the external parameters: %w", err)
+	}
+	if len(internal) == 0 {
+		return out, nil
+	}
+	if out.Build.Internal, err = json.Marshal(internal); err != nil {
+		return out, fmt.Errorf("write the internal parameters: %w", err)
+	}
+	return out, nil
+}
+
+// source is a commit as a dependency. A dirty tree is not what the commit says,
+// and the statement must not claim it.
+func source(url string, c delivery.Commit) Resource {
+	r := Resource{Name: sourceName, Digest: map[string]string{"gitCommit": c.SHA}}
+	if url != "" {
+		r.URI = "git+" + address(url)
+	}
+	if c.Tree != "" {
+		r.Digest["gitTree"] = c.Tree
+	}
+	if c.Dirty {
+		r.Annotations = map[string]any{"dirty": true}
+	}
+	return r
+}
+
+// address makes a URI of git's short form for SSH.
+func address(url string) string {
+	host, path, short := strings.Cut(url, ":")
+	if short && !strings.HasPrefix(path, "//") && !strings.Contains(host, "/") {
+		return "ssh://" + host + "/" + strings.TrimPrefix(path, "/")
+	}
+	return url
+}
+
+// base is an image as a dependency. One that is not pinned has no digest: then
+// nobody knows which it was, and that shows.
+func base(ref string) Resource {
+	r := Resource{Name: baseName, URI: "oci://" + ref}
+	if _, d, ok := strings.Cut(ref, "@"); ok && delivery.Digest(d).Valid() {
+		r.Digest = sha256Of(delivery.Digest(d))
+	}
+	return r
+}
+
+func provenance(subject Resource, p Provenance) ([]byte, error) {
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("write the provenance: %w", err)
+	}
+	return statement(subject, SLSA, raw)
+}
+
+func statement(subject Resource, predicateType string, predicate json.RawMessage) ([]byte, error) {
+	raw, err := json.Marshal(Statement{Type: StatementType, Subject: []Resource{subject}, PredicateType: predicateType, Predicate: predicate})
+	if err != nil {
+		return nil, fmt.Errorf("write the statement: %w", err)
+	}
+	return raw, nil
+}
+
+func object(raw json.RawMessage) (map[string]any, error) {
+	out := map[string]any{}
+	if len(raw) == 0 {
+		return out, nil
+	}
+	err := json.Unmarshal(raw, &out)
+	if err == nil && out == nil {
+		out = map[string]any{} // "null"
+	}
+	return out, err
+}
+
+func sha256Of(d delivery.Digest) map[string]string { return map[string]string{"sha256": d.Hex()} }
+
+// digestOf is the digest of v's canonical JSON.
+func digestOf(v any) (delivery.Digest, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return "", err
+	}
+	canonical, err := jsoncanonicalizer.Transform(raw)
+	if err != nil {
+		return "", err
+	}
+	return delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(canonical))), nil
+}

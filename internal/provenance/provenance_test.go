@@ -1,0 +1,298 @@
+package provenance_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/provenance"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func digest(letter string) delivery.Digest {
+	return delivery.Digest("sha256:" + strings.Repeat(letter, 64))
+}
+
+func imageFacts() provenance.ImageFacts {
+	return provenance.ImageFacts{
+		Service: "retail-api", Image: delivery.Image{Repository: "mlops/retail-api", Digest: digest("1")},
+		Commit:     delivery.Commit{SHA: strings.Repeat("a", 40), Tree: strings.Repeat("b", 40), Source: "https://github.com/mlops/retail"},
+		Parameters: json.RawMessage(`{"go":"./cmd/api","repository":"mlops/retail-api","env":["GOFLAGS"]}`),
+		Bases:      []string{"docker.io/library/python:3.11-slim@" + string(digest("2")), "docker.io/library/debian:12"},
+		Run:        run("20261124-120000-abcd", 90),
+	}
+}
+
+func run(id string, seconds int) provenance.Run {
+	began := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	return provenance.Run{
+		Builder:  provenance.BuilderID{ID: provenance.Builder, Version: map[string]string{"slipway": "v0.3.0"}},
+		Metadata: provenance.Metadata{Invocation: id, Started: began, Finished: began.Add(time.Duration(seconds) * time.Second)},
+	}
+}
+
+func modelFacts() provenance.ModelFacts {
+	return provenance.ModelFacts{
+		Service: "retail-api", Model: delivery.ModelRef{Group: "prices", Version: 3, Digest: digest("3")},
+		Lineage: delivery.Lineage{Commit: strings.Repeat("c", 40), Data: digest("4"), Job: "20261120-090000-wxyz-train-1", Run: "20261120-090000-wxyz",
+			Command: "python train.py {{.Data}} {{.Output}}", Training: digest("5")},
+		Metrics: delivery.Metrics{"accuracy": 0.8828527, "per_class": map[string]any{"LA": 0.9}}, Source: "git@github.com:mlops/retail.git",
+		Parameters: json.RawMessage(`{"evaluate":"python evaluate.py","gates":["accuracy >= 0.8"]}`), Run: run("20261124-120000-abcd", 90),
+	}
+}
+
+func made(t testing.TB, raw []byte, err error) provenance.Statement {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := provenance.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func image(t testing.TB, change func(*provenance.ImageFacts)) provenance.Statement {
+	f := imageFacts()
+	if change != nil {
+		change(&f)
+	}
+	raw, err := provenance.OfImage(f)
+	return made(t, raw, err)
+}
+
+func model(t testing.TB, change func(*provenance.ModelFacts)) provenance.Statement {
+	f := modelFacts()
+	if change != nil {
+		change(&f)
+	}
+	raw, err := provenance.OfModel(f)
+	return made(t, raw, err)
+}
+
+func TestGolden(t *testing.T) {
+	bare := imageFacts()
+	bare.Bases, bare.Parameters, bare.Commit.Dirty, bare.Commit.Source = nil, nil, true, ""
+	cases := map[string]func() ([]byte, error){
+		"image":  func() ([]byte, error) { return provenance.OfImage(imageFacts()) },
+		"dirty":  func() ([]byte, error) { return provenance.OfImage(bare) },
+		"model":  func() ([]byte, error) { return provenance.OfModel(modelFacts()) },
+		"signed": func() ([]byte, error) { return provenance.Signed(digest("1")) },
+		"sbom": func() ([]byte, error) {
+			return provenance.Bill(provenance.ImageSubject(imageFacts().Image), provenance.CycloneDX, []byte(`{"bomFormat":"CycloneDX","specVersion":"1.6"}`))
+		},
+	}
+	for name, make := range cases {
+		t.Run(name, func(t *testing.T) {
+			raw, err := make()
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, _ := make()
+			if !bytes.Equal(raw, again) {
+				t.Error("the same facts make other bytes")
+			}
+			var pretty bytes.Buffer
+			if err := json.Indent(&pretty, raw, "", "  "); err != nil {
+				t.Fatal(err)
+			}
+			golden := "testdata/" + name + ".json"
+			if *update {
+				if err := os.WriteFile(golden, append(pretty.Bytes(), '\n'), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if diff := cmp.Diff(string(want), pretty.String()+"\n"); err != nil || diff != "" {
+				t.Errorf("%v (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
+
+// TestSLSAVerifier asks of the provenance what slsa-verifier and GitHub's
+// policies ask: the fields that SLSA v1 demands, by their names in JSON.
+func TestSLSAVerifier(t *testing.T) {
+	raws := map[string]func() ([]byte, error){
+		"image": func() ([]byte, error) { return provenance.OfImage(imageFacts()) },
+		"model": func() ([]byte, error) { return provenance.OfModel(modelFacts()) },
+	}
+	for name, make := range raws {
+		raw, err := make()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var doc map[string]any
+		if err := json.Unmarshal(raw, &doc); err != nil {
+			t.Fatal(err)
+		}
+		for path, want := range map[string]string{
+			"_type": "https://in-toto.io/Statement/v1", "predicateType": "https://slsa.dev/provenance/v1",
+			"subject.0.digest.sha256": "", "subject.0.name": "",
+			"predicate.buildDefinition.buildType": "", "predicate.buildDefinition.externalParameters.service": "retail-api",
+			"predicate.buildDefinition.resolvedDependencies.0.digest.gitCommit": "",
+			"predicate.buildDefinition.resolvedDependencies.0.uri":              "",
+			"predicate.runDetails.builder.id":                                   provenance.Builder,
+			"predicate.runDetails.metadata.invocationId":                        "20261124-120000-abcd",
+			"predicate.runDetails.metadata.startedOn":                           "2026-11-24T12:00:00Z",
+			"predicate.runDetails.metadata.finishedOn":                          "2026-11-24T12:01:30Z",
+		} {
+			if got := at(doc, path); got == "" || want != "" && got != want {
+				t.Errorf("%s: %s = %q, want %q", name, path, got, want)
+			}
+		}
+		if uri := at(doc, "predicate.buildDefinition.resolvedDependencies.0.uri"); !strings.HasPrefix(uri, "git+https://") && uri != "git+ssh://git@github.com/mlops/retail.git" {
+			t.Errorf("%s: source %q is no git address", name, uri)
+		}
+	}
+}
+
+// at follows a path of keys and indices; "" when there is no text at its end.
+func at(doc any, path string) string {
+	for part := range strings.SplitSeq(path, ".") {
+		switch v := doc.(type) {
+		case map[string]any:
+			doc = v[part]
+		case []any:
+			if len(v) == 0 || part != "0" {
+				return ""
+			}
+			doc = v[0]
+		default:
+			return ""
+		}
+	}
+	text, _ := doc.(string)
+	return text
+}
+
+func TestSame(t *testing.T) {
+	one := image(t, nil)
+	for name, c := range map[string]struct {
+		other provenance.Statement
+		same  bool
+	}{
+		"another run":      {image(t, func(f *provenance.ImageFacts) { f.Run = run("20270101-000000-zzzz", 5) }), true},
+		"order of bases":   {image(t, func(f *provenance.ImageFacts) { f.Bases = []string{f.Bases[1], f.Bases[0]} }), true},
+		"another commit":   {image(t, func(f *provenance.ImageFacts) { f.Commit.SHA = strings.Repeat("d", 40) }), false},
+		"another image":    {image(t, func(f *provenance.ImageFacts) { f.Image.Digest = digest("9") }), false},
+		"other parameters": {image(t, func(f *provenance.ImageFacts) { f.Parameters = json.RawMessage(`{"go":"./cmd/x"}`) }), false},
+		"of the model":     {model(t, nil), false},
+	} {
+		if got := provenance.Same(one, c.other); got != c.same {
+			t.Errorf("%s: same = %v", name, got)
+		}
+	}
+}
+
+// TestEssence changes all that must not matter to a release, and then each thing
+// that must.
+func TestEssence(t *testing.T) {
+	essence := func(i, m provenance.Statement) delivery.Digest {
+		t.Helper()
+		p, err := i.Provenance()
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := m.Provenance()
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := provenance.Essence(p.Build, &q.Build)
+		if err != nil || !d.Valid() {
+			t.Fatal(d, err)
+		}
+		return d
+	}
+	base := essence(image(t, nil), model(t, nil))
+	same := map[string]delivery.Digest{
+		"run":             essence(image(t, func(f *provenance.ImageFacts) { f.Run = run("20270101-000000-zzzz", 5) }), model(t, nil)),
+		"training run":    essence(image(t, nil), model(t, func(f *provenance.ModelFacts) { f.Lineage.Run, f.Lineage.Job = "20270101-000000-zzzz", "j" })),
+		"training commit": essence(image(t, nil), model(t, func(f *provenance.ModelFacts) { f.Lineage.Commit = strings.Repeat("e", 40) })),
+		"metrics":         essence(image(t, nil), model(t, func(f *provenance.ModelFacts) { f.Metrics = delivery.Metrics{"accuracy": 0.1} })),
+		"version number":  essence(image(t, nil), model(t, func(f *provenance.ModelFacts) { f.Model.Version = 9 })),
+	}
+	for name, d := range same {
+		if d != base {
+			t.Errorf("%s makes another release", name)
+		}
+	}
+	other := map[string]delivery.Digest{
+		"commit":  essence(image(t, func(f *provenance.ImageFacts) { f.Commit.SHA = strings.Repeat("d", 40) }), model(t, nil)),
+		"base":    essence(image(t, func(f *provenance.ImageFacts) { f.Bases = f.Bases[1:] }), model(t, nil)),
+		"command": essence(image(t, nil), model(t, func(f *provenance.ModelFacts) { f.Lineage.Command = "python other.py" })),
+		"data":    essence(image(t, nil), model(t, func(f *provenance.ModelFacts) { f.Lineage.Data = digest("9") })),
+		"inputs":  essence(image(t, nil), model(t, func(f *provenance.ModelFacts) { f.Lineage.Training = digest("9") })),
+	}
+	seen := map[delivery.Digest]string{base: "nothing"}
+	for name, d := range other {
+		if seen[d] != "" {
+			t.Errorf("%s makes no difference to %s", name, seen[d])
+		}
+		seen[d] = name
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	good, err := provenance.OfImage(imageFacts())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"nothing":        "",
+		"no JSON":        "statement",
+		"another type":   strings.Replace(string(good), "Statement/v1", "Statement/v0.1", 1),
+		"no subject":     `{"_type":"https://in-toto.io/Statement/v1","subject":[]}`,
+		"many subjects":  `{"_type":"https://in-toto.io/Statement/v1","subject":[` + strings.Repeat("{},", 99) + `{}]}`,
+		"subject's type": `{"_type":"https://in-toto.io/Statement/v1","subject":{}}`,
+	} {
+		if _, err := provenance.Parse([]byte(text)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	for name, predicate := range map[string]string{
+		"nothing":       `null`,
+		"no build type": `{"buildDefinition":{"externalParameters":{}},"runDetails":{"builder":{"id":"x"}}}`,
+		"no parameters": `{"buildDefinition":{"buildType":"x"},"runDetails":{"builder":{"id":"x"}}}`,
+		"no builder":    `{"buildDefinition":{"buildType":"x","externalParameters":{}}}`,
+	} {
+		s := provenance.Statement{PredicateType: provenance.SLSA, Predicate: json.RawMessage(predicate)}
+		if _, err := s.Provenance(); err == nil {
+			t.Errorf("%s: accepted as provenance", name)
+		}
+	}
+}
+
+// FuzzParse: whatever comes, it is read or refused, and asking it is safe.
+func FuzzParse(f *testing.F) {
+	raw, err := provenance.OfModel(modelFacts())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw)
+	f.Add([]byte(`{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":null}],"predicateType":"https://slsa.dev/provenance/v1","predicate":[]}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		s, err := provenance.Parse(raw)
+		if err != nil {
+			return
+		}
+		s.About(digest("1"))
+		if p, err := s.Provenance(); err == nil {
+			p.Build.Commit()
+			p.Build.Metrics()
+			p.Build.Command()
+			if !provenance.Same(s, s) {
+				t.Error("it differs from itself")
+			}
+		}
+	})
+}

@@ -1,0 +1,147 @@
+package provenance
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// maxSubjects bounds what is read of a statement: it comes from outside.
+const maxSubjects = 64
+
+// Parse reads a statement. What it says is as true as its signature.
+func Parse(payload []byte) (Statement, error) {
+	var s Statement
+	if err := json.Unmarshal(payload, &s); err != nil {
+		return s, fmt.Errorf("read the statement: %w", err)
+	}
+	switch {
+	case s.Type != StatementType:
+		return s, fmt.Errorf("%q is no statement that is understood here", s.Type)
+	case len(s.Subject) == 0:
+		return s, errors.New("the statement has no subject")
+	case len(s.Subject) > maxSubjects:
+		return s, fmt.Errorf("the statement has %d subjects", len(s.Subject))
+	}
+	return s, nil
+}
+
+// About tells whether the digest is one of the statement's subjects.
+func (s Statement) About(d delivery.Digest) bool {
+	return d.Valid() && slices.ContainsFunc(s.Subject, func(r Resource) bool { return r.Digest["sha256"] == d.Hex() })
+}
+
+// Provenance reads the predicate of a statement of type SLSA. One that lacks
+// what a verifier has to know is an error.
+func (s Statement) Provenance() (Provenance, error) {
+	var p Provenance
+	if s.PredicateType != SLSA {
+		return p, fmt.Errorf("%s is no provenance", s.PredicateType)
+	}
+	if err := json.Unmarshal(s.Predicate, &p); err != nil {
+		return p, fmt.Errorf("read the provenance: %w", err)
+	}
+	var external map[string]any
+	switch {
+	case p.Build.Type == "":
+		return p, errors.New("the provenance has no buildType")
+	case json.Unmarshal(p.Build.External, &external) != nil || external == nil:
+		return p, errors.New("the provenance has no externalParameters")
+	case p.Run.Builder.ID == "":
+		return p, errors.New("the provenance names no builder")
+	}
+	return p, nil
+}
+
+// Commit is the commit that was built, and its tree; empty when it names none.
+func (b Build) Commit() (sha, tree string) {
+	for _, d := range b.Dependencies {
+		if sha := d.Digest["gitCommit"]; sha != "" {
+			return sha, d.Digest["gitTree"]
+		}
+	}
+	return "", ""
+}
+
+// Data is the digest of what a model was trained on, or "".
+func (b Build) Data() delivery.Digest { return b.dependency(dataName) }
+
+func (b Build) dependency(name string) delivery.Digest {
+	for _, d := range b.Dependencies {
+		if d.Name == name && d.Digest["sha256"] != "" {
+			return delivery.Digest("sha256:" + d.Digest["sha256"])
+		}
+	}
+	return ""
+}
+
+// Command is the training command, or "".
+func (b Build) Command() string {
+	var p struct {
+		Command string `json:"command"`
+	}
+	_ = json.Unmarshal(b.External, &p) // not there is not told
+	return p.Command
+}
+
+// Metrics are what evaluation found, or nil.
+func (b Build) Metrics() delivery.Metrics {
+	var p struct {
+		Metrics delivery.Metrics `json:"metrics"`
+	}
+	_ = json.Unmarshal(b.Internal, &p) // not there is not told
+	return p.Metrics
+}
+
+// Same tells whether two statements say the same of the same subjects, but for
+// which run it was and when: then one of them is enough.
+func Same(a, b Statement) bool {
+	if a.PredicateType != b.PredicateType || !equal(a.Subject, b.Subject) {
+		return false
+	}
+	if a.PredicateType != SLSA {
+		return equal(a.Predicate, b.Predicate)
+	}
+	p, errA := a.Provenance()
+	q, errB := b.Provenance()
+	return errA == nil && errB == nil && equal(p.Build, q.Build)
+}
+
+func equal(a, b any) bool {
+	x, errA := digestOf(a)
+	y, errB := digestOf(b)
+	return errA == nil && errB == nil && x == y
+}
+
+// Essence is the digest that a release pins its provenance by. It covers what the
+// same inputs always make again: how the image is built, from which commit and
+// on which base images; with which command and data the model was trained. It
+// leaves out runs, jobs, times and metrics, the commit that first trained the
+// same model, and the tools' versions: they may differ where code, model and
+// configuration are the same, and the same release must have one name, or a
+// quarantine would be easy to escape. model is nil for a release without one.
+func Essence(image Build, model *Build) (delivery.Digest, error) {
+	type part struct {
+		Type         string          `json:"type"`
+		External     json.RawMessage `json:"external"`
+		Dependencies []Resource      `json:"dependencies"`
+	}
+	parts := []part{{image.Type, image.External, image.Dependencies}}
+	if model != nil {
+		p := part{Type: model.Type, External: model.External}
+		for _, d := range model.Dependencies {
+			if d.Name != sourceName {
+				p.Dependencies = append(p.Dependencies, d)
+			}
+		}
+		parts = append(parts, p)
+	}
+	d, err := digestOf(parts)
+	if err != nil {
+		return "", fmt.Errorf("digest the provenance: %w", err)
+	}
+	return d, nil
+}

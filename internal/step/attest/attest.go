@@ -1,0 +1,172 @@
+// Package attest signs what was pushed and registered, and attaches signed
+// statements: how the image was built, how the model was trained, and what the
+// image is made of.
+package attest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/provenance"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// Step signs.
+type Step struct {
+	Signers      port.Signers
+	Attestations port.Attestations
+	Models       port.Models
+	Environ      func(string) (string, bool) // nil: os.LookupEnv
+	Secret       func(string) bool           // tells whether a text has a secret in it; nil: it can't be told
+	Version      string                      // of Slipway
+	Clock        step.Clock
+}
+
+// Run signs image and model unless that was done already: a statement that says
+// the same of the same subject, signed by the same signer, is not made again.
+// Its output is step.Attested.
+func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
+	w, err := step.Options[step.AttestWith](r)
+	if err != nil {
+		return step.Result{}, err
+	}
+	signer, err := s.signer(r, w)
+	if err != nil {
+		return step.Result{}, err
+	}
+	o, err := s.order(ctx, r, w)
+	if err != nil {
+		return step.Result{}, err
+	}
+	out := step.Attested{Provenance: o.essence}
+	if out.By, err = signer.Who(ctx); err != nil {
+		return step.Result{}, fmt.Errorf("find out who signs: %w", err)
+	}
+	for _, subject := range o.subjects {
+		r.Progress("signing %s", subject.of)
+		done, err := s.subject(ctx, signer, subject)
+		if err != nil {
+			return step.Result{}, fmt.Errorf("sign %s: %w", subject.of, err)
+		}
+		out.Statements = append(out.Statements, done...)
+	}
+	return step.Succeed(summary(out), out)
+}
+
+// subject adds what is missing beside one subject.
+func (s Step) subject(ctx context.Context, signer port.Signer, o subject) ([]step.Statement, error) {
+	known, err := s.known(ctx, signer, o.of)
+	if err != nil {
+		return nil, err
+	}
+	var out []step.Statement
+	for _, raw := range o.statements {
+		want, err := provenance.Parse(raw)
+		if err != nil {
+			return nil, fmt.Errorf("read what is to be signed: %w", err)
+		}
+		done := step.Statement{Subject: o.of.Digest(), Predicate: want.PredicateType, Found: true}
+		if done.Digest = find(known, want); done.Digest == "" {
+			if done, err = s.add(ctx, signer, o.of, want.PredicateType, raw); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, done)
+	}
+	return out, nil
+}
+
+func (s Step) add(ctx context.Context, signer port.Signer, of port.Subject, predicate string, raw []byte) (step.Statement, error) {
+	bundle, err := signer.Sign(ctx, raw)
+	if err != nil {
+		return step.Statement{}, err
+	}
+	a, err := s.Attestations.Attach(ctx, of, predicate, bundle)
+	if err != nil {
+		return step.Statement{}, err
+	}
+	return step.Statement{Subject: of.Digest(), Predicate: predicate, Digest: a.Digest}, nil
+}
+
+// own is a statement that this signer signed before.
+type own struct {
+	provenance.Statement
+	at delivery.Digest
+}
+
+// known are the signer's own statements beside the subject. What others have
+// put there, whole or broken, is not ours to judge.
+func (s Step) known(ctx context.Context, signer port.Signer, of port.Subject) ([]own, error) {
+	listed, err := s.Attestations.Attached(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	var out []own
+	for _, a := range listed {
+		raw, err := s.Attestations.Bundle(ctx, of, a)
+		if fault.Is(err, fault.Corrupt) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if payload, ok := signer.Own(ctx, raw); ok {
+			if st, err := provenance.Parse(payload); err == nil {
+				out = append(out, own{st, a.Digest})
+			}
+		}
+	}
+	return out, nil
+}
+
+func find(known []own, want provenance.Statement) delivery.Digest {
+	for _, k := range known {
+		if provenance.Same(k.Statement, want) {
+			return k.at
+		}
+	}
+	return ""
+}
+
+func summary(out step.Attested) string {
+	fresh := 0
+	for _, s := range out.Statements {
+		if !s.Found {
+			fresh++
+		}
+	}
+	text := fmt.Sprintf("%d statements by %s", len(out.Statements), out.By)
+	if fresh == 0 {
+		return text + ", all there already"
+	}
+	return fmt.Sprintf("%s, %d of them new", text, fresh)
+}
+
+// run is what the statements say of this run.
+func (s Step) run(r step.Request) provenance.Run {
+	var began time.Time
+	if at, err := time.Parse("20060102-150405", string(r.Run)[:min(15, len(r.Run))]); err == nil {
+		began = at
+	}
+	out := provenance.Run{
+		Builder:  provenance.BuilderID{ID: provenance.Builder},
+		Metadata: provenance.Metadata{Invocation: string(r.Run), Started: began, Finished: s.Clock.Now().Truncate(time.Second)},
+	}
+	if s.Version != "" {
+		out.Builder.Version = map[string]string{"slipway": s.Version}
+	}
+	return out
+}
+
+// refuse keeps secrets out of what everybody can read.
+func (s Step) refuse(what string, raw []byte) error {
+	if s.Secret != nil && s.Secret(string(raw)) {
+		return fault.New(fault.Denied, "the provenance of %s would hold the value of a secret", what).
+			Hint("take it out of slipway.yaml and give it as ${NAME} in env")
+	}
+	return nil
+}

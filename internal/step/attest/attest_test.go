@@ -1,0 +1,317 @@
+package attest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/provenance"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// scene is a run that has pushed an image and registered a model.
+type scene struct {
+	*fake.World
+	signers *fake.Signers
+	store   *fake.Attestations
+	ref     delivery.ModelRef
+	env     map[string]string
+	key     string // the key's file
+	repo    string
+}
+
+var image = delivery.Image{Repository: "api", Digest: fake.Digest(9)}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	s := &scene{World: fake.NewWorld(), signers: &fake.Signers{}, store: &fake.Attestations{}, repo: t.TempDir()}
+	s.key = filepath.Join(t.TempDir(), "cosign.key")
+	if err := os.WriteFile(s.key, []byte("ann"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.env = map[string]string{"COSIGN_KEY": s.key, "COSIGN_PASSWORD": "hunter2-hunter2"}
+	s.ref = delivery.ModelRef{Group: "m", Version: 1, Digest: fake.Digest(4)}
+	_, err := s.Ledger.Register(t.Context(), "m", s.ref.Digest, delivery.Metrics{"accuracy": 0.9},
+		delivery.Lineage{Commit: strings.Repeat("c", 40), Data: fake.Digest(7), Command: "train --token ${TOKEN}", Run: "20260101-000000-aaaa"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *scene) step() Step {
+	return Step{
+		Signers: s.signers, Attestations: s.store, Models: s.Ledger, Version: "v1",
+		Environ: func(name string) (string, bool) { v, ok := s.env[name]; return v, ok },
+		Secret:  func(text string) bool { return strings.Contains(text, "hunter2") },
+		Clock:   step.Clock{Time: func() time.Time { return time.Date(2026, 1, 2, 0, 5, 0, 0, time.UTC) }},
+	}
+}
+
+func (s *scene) ask(t *testing.T, change func(*step.Request, *step.AttestWith)) step.Request {
+	t.Helper()
+	w := step.AttestWith{Key: "${COSIGN_KEY}", Passphrase: "${COSIGN_PASSWORD}", Build: json.RawMessage(`{"go":"./cmd/api"}`)}
+	r := step.Request{
+		Run: "20260102-000000-bbbb", Service: "api", Environment: "prod", Repository: s.repo,
+		Commit: delivery.Commit{SHA: strings.Repeat("a", 40), Tree: strings.Repeat("b", 40), Source: "https://github.com/o/r"},
+		Given: map[string]json.RawMessage{
+			"push": raw(t, step.Pushed{Image: image}), "build": json.RawMessage(`{"digest":"x","bases":["debian@` + string(fake.Digest(6)) + `"]}`),
+			"register": raw(t, step.Registered{Model: s.ref}),
+		},
+	}
+	if change != nil {
+		change(&r, &w)
+	}
+	r.Spec = step.Spec{Name: "attest", Kind: step.Attest, With: raw(t, w)}
+	return r
+}
+
+func raw(t *testing.T, v any) json.RawMessage {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func attested(t *testing.T, res step.Result) step.Attested {
+	t.Helper()
+	var a step.Attested
+	if err := json.Unmarshal(res.Output, &a); err != nil || res.Outcome != delivery.Succeeded {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	return a
+}
+
+func (s *scene) held(t *testing.T) map[string]int {
+	t.Helper()
+	out := map[string]int{}
+	for _, of := range []port.Subject{{Image: image}, {Model: s.ref}} {
+		all, err := s.store.Attached(t.Context(), of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range all {
+			out[strings.Fields(of.String())[0]+" "+a.Type]++
+		}
+	}
+	return out
+}
+
+func TestSigns(t *testing.T) {
+	s := newScene(t)
+	res, err := s.step().Run(t.Context(), s.ask(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := attested(t, res)
+	want := map[string]int{
+		"image " + provenance.Signature: 1, "image " + provenance.SLSA: 1, "model " + provenance.Signature: 1, "model " + provenance.SLSA: 1,
+	}
+	if got := s.held(t); fmt.Sprint(got) != fmt.Sprint(want) || len(out.Statements) != 4 || !out.Provenance.Valid() {
+		t.Errorf("%v, %+v", got, out)
+	}
+	o := s.signers.Orders[0]
+	if string(o.Key) != "ann" || string(o.Passphrase) != "hunter2-hunter2" {
+		t.Errorf("signed with %q", o.Key)
+	}
+	if bytes.Contains(res.Output, []byte("hunter2")) || strings.Contains(string(s.ask(t, nil).Spec.With), "hunter2") {
+		t.Error("the passphrase is in what is kept")
+	}
+	for _, st := range out.Statements {
+		b, err := s.store.Bundle(t.Context(), port.Subject{Image: delivery.Image{Digest: st.Subject}}, port.Attachment{Digest: st.Digest})
+		v, err2 := fake.Verifier{}.Verify(t.Context(), b, fake.Trust("ann"))
+		if err != nil || err2 != nil || bytes.Contains(v.Statement, []byte("hunter2")) {
+			t.Errorf("%s: %v, %v", st.Predicate, err, err2)
+		}
+	}
+}
+
+// TestAgain: another run of the same inputs adds nothing and pins the same; one
+// of another commit, or by another key, adds its own.
+func TestAgain(t *testing.T) {
+	s := newScene(t)
+	first, err := s.step().Run(t.Context(), s.ask(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := s.held(t)
+	again, err := s.step().Run(t.Context(), s.ask(t, func(r *step.Request, _ *step.AttestWith) { r.Run = "20270102-000000-cccc" }))
+	if err != nil || fmt.Sprint(s.held(t)) != fmt.Sprint(before) {
+		t.Errorf("%v, %v; before %v", err, s.held(t), before)
+	}
+	for _, st := range attested(t, again).Statements {
+		if !st.Found {
+			t.Errorf("%s was made again", st.Predicate)
+		}
+	}
+	if a, b := attested(t, first), attested(t, again); a.Provenance != b.Provenance {
+		t.Error("the same inputs pin another provenance")
+	}
+	other, err := s.step().Run(t.Context(), s.ask(t, func(r *step.Request, _ *step.AttestWith) { r.Commit.SHA = strings.Repeat("d", 40) }))
+	if err != nil || s.held(t)["image "+provenance.SLSA] != 2 || s.held(t)["image "+provenance.Signature] != 1 {
+		t.Errorf("another commit: %v, %v", err, s.held(t))
+	}
+	if attested(t, other).Provenance == attested(t, first).Provenance {
+		t.Error("another commit pins the same provenance")
+	}
+	s.env["COSIGN_KEY"] = s.key + ".bob"
+	if err := os.WriteFile(s.key+".bob", []byte("bob"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.step().Run(t.Context(), s.ask(t, nil)); err != nil || s.held(t)["image "+provenance.Signature] != 2 {
+		t.Errorf("another key: %v, %v", err, s.held(t))
+	}
+}
+
+// TestKilledAnywhere: whatever call a crash hits, the next start ends with each
+// statement once.
+func TestKilledAnywhere(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for at, killed := 1, true; killed; at++ {
+			s := newScene(t)
+			s.store.Fuse = fake.NewFuse(at, after)
+			killed = fake.Survive(func() { _, _ = s.step().Run(t.Context(), s.ask(t, nil)) })
+			s.store.Fuse = nil
+			if _, err := s.step().Run(t.Context(), s.ask(t, nil)); err != nil {
+				t.Fatal(err)
+			}
+			for what, n := range s.held(t) {
+				if n != 1 {
+					t.Fatalf("killed at %d, after %v: %s is there %d times", at, after, what, n)
+				}
+			}
+			if len(s.held(t)) != 4 {
+				t.Fatalf("killed at %d, after %v: %v", at, after, s.held(t))
+			}
+		}
+	}
+}
+
+// TestSBOM attaches what the scan wrote, and nothing else.
+func TestSBOM(t *testing.T) {
+	s := newScene(t)
+	doc := filepath.Join(t.TempDir(), "bom.cdx.json")
+	body := []byte(`{"bomFormat":"CycloneDX"}`)
+	if err := os.WriteFile(doc, body, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	scan := func(of, digest delivery.Digest) func(*step.Request, *step.AttestWith) {
+		return func(r *step.Request, _ *step.AttestWith) {
+			r.Given["scan"] = json.RawMessage(fmt.Sprintf(`{"verdict":"passed","image":%q,"bills":{"cyclonedx":{"path":%q,"digest":%q}}}`, of, doc, digest))
+		}
+	}
+	sum := delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(body)))
+	if _, err := s.step().Run(t.Context(), s.ask(t, scan(fake.Digest(8), sum))); !fault.Is(err, fault.Corrupt) {
+		t.Errorf("a scan of another image: %v", err)
+	}
+	if _, err := s.step().Run(t.Context(), s.ask(t, scan(image.Digest, fake.Digest(8)))); !fault.Is(err, fault.Corrupt) {
+		t.Errorf("another document: %v", err)
+	}
+	if n := len(s.held(t)); n != 0 {
+		t.Errorf("%d were attached", n)
+	}
+	if _, err := s.step().Run(t.Context(), s.ask(t, scan(image.Digest, sum))); err != nil || s.held(t)["image "+provenance.CycloneDX] != 1 {
+		t.Errorf("%v, %v", err, s.held(t))
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	cases := []struct {
+		name string
+		set  func(t *testing.T, s *scene, r *step.Request, w *step.AttestWith)
+		kind fault.Kind
+		says string
+	}{
+		{"no key", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) { delete(s.env, "COSIGN_KEY") }, fault.Invalid, "COSIGN_KEY, which is not set"},
+		{"no passphrase", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) { delete(s.env, "COSIGN_PASSWORD") }, fault.Invalid, "COSIGN_PASSWORD"},
+		{"no file", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) { s.env["COSIGN_KEY"] = "/nowhere/hunter2" }, fault.Invalid, "read the file of the signing key"},
+		{"in the repository", func(t *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) {
+			s.env["COSIGN_KEY"] = write(t, filepath.Join(s.repo, "keys", "cosign.key"))
+		}, fault.Denied, "lies in the repository"},
+		{"in the repository, relative", func(t *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) {
+			write(t, filepath.Join(s.repo, "cosign.key"))
+			s.env["COSIGN_KEY"] = "cosign.key"
+		}, fault.Denied, "lies in the repository"},
+		{"above the service, in the repository", func(t *testing.T, s *scene, r *step.Request, _ *step.AttestWith) {
+			write(t, filepath.Join(s.repo, ".git", "HEAD"))
+			r.Repository = filepath.Dir(write(t, filepath.Join(s.repo, "services", "api", "slipway.yaml")))
+			s.env["COSIGN_KEY"] = write(t, filepath.Join(s.repo, "cosign.key"))
+		}, fault.Denied, "lies in the repository"},
+		{"by a link into it", func(t *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) {
+			link := filepath.Join(t.TempDir(), "key")
+			if err := os.Symlink(write(t, filepath.Join(s.repo, "cosign.key")), link); err != nil {
+				t.Fatal(err)
+			}
+			s.env["COSIGN_KEY"] = link
+		}, fault.Denied, "lies in the repository"},
+		{"a secret in the parameters", func(_ *testing.T, _ *scene, _ *step.Request, w *step.AttestWith) {
+			w.Build = json.RawMessage(`{"args":["hunter2-hunter2"]}`)
+		}, fault.Denied, "would hold the value of a secret"},
+		{"nothing pushed", func(_ *testing.T, _ *scene, r *step.Request, _ *step.AttestWith) { delete(r.Given, "push") }, fault.Internal, "no push step"},
+		{"model is another", func(t *testing.T, s *scene, r *step.Request, _ *step.AttestWith) {
+			other := s.ref
+			other.Digest = fake.Digest(99)
+			r.Given["register"] = raw(t, step.Registered{Model: other})
+		}, fault.Corrupt, "is registered as"},
+		{"registry away", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) {
+			s.store.Fail = fault.New(fault.Unavailable, "no answer")
+		}, fault.Unavailable, "no answer"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScene(t)
+			r := s.ask(t, func(r *step.Request, w *step.AttestWith) { c.set(t, s, r, w) })
+			_, err := s.step().Run(t.Context(), r)
+			if !fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%v, want %s: %s", err, c.kind, c.says)
+			}
+			if err != nil && strings.Contains(err.Error()+fault.HintOf(err), "hunter2") {
+				t.Errorf("a secret is in %v", err)
+			}
+			s.store.Fail = nil
+			if n := len(s.held(t)); n != 0 {
+				t.Errorf("%d statements were attached", n)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, path string) string {
+	t.Helper()
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	if err == nil {
+		err = os.WriteFile(path, []byte("ann"), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestPinnedModelAndNone(t *testing.T) {
+	s := newScene(t)
+	res, err := s.step().Run(t.Context(), s.ask(t, func(r *step.Request, w *step.AttestWith) {
+		delete(r.Given, "register")
+		w.Model = &s.ref
+	}))
+	if err != nil || len(attested(t, res).Statements) != 4 {
+		t.Errorf("pinned: %+v, %v", res, err)
+	}
+	res, err = s.step().Run(context.Background(), s.ask(t, func(r *step.Request, _ *step.AttestWith) { delete(r.Given, "register") }))
+	if err != nil || len(attested(t, res).Statements) != 2 {
+		t.Errorf("none: %+v, %v", res, err)
+	}
+}

@@ -1,0 +1,124 @@
+package attest
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// maxKey is the largest file that is taken for a key.
+const maxKey = 64 << 10
+
+var reference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$`)
+
+// signer reads the key, which stays in this process.
+func (s Step) signer(r step.Request, w step.AttestWith) (port.Signer, error) {
+	o := port.SigningOrder{Fulcio: w.Fulcio, Rekor: w.Rekor, Timestamps: w.Timestamps}
+	if w.Key == "" {
+		return s.Signers.Signer(o)
+	}
+	value, err := s.value("sign.key", w.Key)
+	if err != nil {
+		return nil, err
+	}
+	if o.Key, err = keyOf(value, r.Repository); err != nil {
+		return nil, err
+	}
+	if w.Passphrase != "" {
+		pass, err := s.value("sign.passphrase", w.Passphrase)
+		if err != nil {
+			return nil, err
+		}
+		o.Passphrase = []byte(pass)
+	}
+	return s.Signers.Signer(o)
+}
+
+// value looks a variable up. Its value is in no error.
+func (s Step) value(at, ref string) (string, error) {
+	m := reference.FindStringSubmatch(ref)
+	if m == nil {
+		return "", fault.New(fault.Invalid, "%s: it names no variable", at)
+	}
+	env := s.Environ
+	if env == nil {
+		env = os.LookupEnv
+	}
+	v, ok := env(m[1])
+	if !ok || v == "" && at == "sign.key" {
+		return "", fault.New(fault.Invalid, "%s needs the variable %s, which is not set", at, m[1]).
+			Hint("export %s before you start slipway; `slipway keys generate` makes a key", m[1])
+	}
+	return v, nil
+}
+
+// keyOf is the key itself, or the content of its file, which has to be outside
+// of the repository: what is inside is committed sooner or later.
+func keyOf(value, repository string) ([]byte, error) {
+	if strings.Contains(value, "-----BEGIN") {
+		return []byte(value), nil
+	}
+	path := value
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(repository, path)
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	for _, p := range []string{filepath.Clean(path), real} {
+		if within(p, top(repository)) {
+			return nil, fault.New(fault.Denied, "the signing key lies in the repository").
+				Hint("move it elsewhere, such as ~/.config/slipway, make a new one if it was ever committed, and let the variable name the new place")
+		}
+	}
+	f, err := os.Open(real)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, maxKey))
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return raw, nil
+}
+
+// unreadable leaves the path out: a key that was pasted without its first line
+// would be in it.
+func unreadable(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return fault.New(fault.Invalid, "read the file of the signing key").Because(err).
+		Hint("sign.key names a variable that holds a key as PEM, or the path of its file")
+}
+
+// top is the folder of the git repository around dir, or dir itself.
+func top(dir string) string {
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, ".git")); err == nil {
+			return at
+		}
+		if at == filepath.Dir(at) {
+			return dir
+		}
+	}
+}
+
+func within(path, dir string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}

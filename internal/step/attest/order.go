@@ -1,0 +1,213 @@
+package attest
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/provenance"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// maxBill is the largest bill of materials that is attached.
+const maxBill = 32 << 20
+
+// order is all that has to be signed.
+type order struct {
+	subjects []subject
+	essence  delivery.Digest
+}
+
+// subject is one thing, with the statements about it.
+type subject struct {
+	of         port.Subject
+	statements [][]byte
+}
+
+// document is a file of the scan step.
+type document struct {
+	Path   string          `json:"path"`
+	Digest delivery.Digest `json:"digest"`
+}
+
+// scanned is what this step reads of the scan step's output.
+type scanned struct {
+	Image delivery.Digest `json:"image"`
+	Bills *struct {
+		CycloneDX document `json:"cyclonedx"`
+		SPDX      document `json:"spdx"`
+	} `json:"bills"`
+}
+
+// built is what this step reads of the build step's output, besides the image.
+type built struct {
+	Bases []string `json:"bases"`
+}
+
+func (s Step) order(ctx context.Context, r step.Request, w step.AttestWith) (order, error) {
+	image, err := s.image(r, w)
+	if err != nil {
+		return order{}, err
+	}
+	out := order{subjects: []subject{image}}
+	ref, err := model(r, w)
+	if err != nil {
+		return out, err
+	}
+	if ref != nil {
+		m, err := s.model(ctx, r, w, *ref)
+		if err != nil {
+			return out, err
+		}
+		out.subjects = append(out.subjects, m)
+	}
+	out.essence, err = essence(out.subjects)
+	return out, err
+}
+
+// image says that it is signed, how it was built, and what it is made of.
+func (s Step) image(r step.Request, w step.AttestWith) (subject, error) {
+	pushed, ok, err := step.Of[step.Pushed](r.Given, step.Push)
+	if err != nil {
+		return subject{}, err
+	}
+	if !ok || !pushed.Image.Digest.Valid() {
+		return subject{}, fault.New(fault.Internal, "sign the image: no push step ran before it")
+	}
+	made, _, err := step.Of[built](r.Given, step.Build)
+	if err != nil {
+		return subject{}, err
+	}
+	out := subject{of: port.Subject{Image: pushed.Image}}
+	p, err := provenance.OfImage(provenance.ImageFacts{
+		Service: r.Service, Image: pushed.Image, Commit: r.Commit, Parameters: w.Build, Bases: made.Bases, Run: s.run(r),
+	})
+	if err == nil {
+		err = s.refuse(out.of.String(), p)
+	}
+	if err != nil {
+		return out, err
+	}
+	signed, err := provenance.Signed(pushed.Image.Digest)
+	if err != nil {
+		return out, err
+	}
+	bills, err := bills(r, pushed.Image)
+	out.statements = append([][]byte{signed, p}, bills...)
+	return out, err
+}
+
+// model says that it is signed, and how it was trained: by its registered
+// version, which stays the same whichever run comes upon it again.
+func (s Step) model(ctx context.Context, r step.Request, w step.AttestWith, ref delivery.ModelRef) (subject, error) {
+	v, err := s.Models.Model(ctx, ref.Group, ref.Version)
+	if err != nil {
+		return subject{}, fmt.Errorf("read the lineage of model %s: %w", ref, err)
+	}
+	if v.Digest != ref.Digest {
+		return subject{}, fault.New(fault.Corrupt, "model %s is registered as %s, not as the %s that is to be signed", ref, v.Digest.Short(), ref.Digest.Short())
+	}
+	out := subject{of: port.Subject{Model: ref}}
+	p, err := provenance.OfModel(provenance.ModelFacts{
+		Service: r.Service, Model: ref, Lineage: v.Lineage, Metrics: v.Metrics, Source: r.Commit.Source, Parameters: w.Train, Run: s.run(r),
+	})
+	if err == nil {
+		err = s.refuse(out.of.String(), p)
+	}
+	if err != nil {
+		return out, err
+	}
+	signed, err := provenance.Signed(ref.Digest)
+	out.statements = [][]byte{signed, p}
+	return out, err
+}
+
+// model is the one that this run registered, or the one that the plan pinned.
+func model(r step.Request, w step.AttestWith) (*delivery.ModelRef, error) {
+	reg, ok, err := step.Of[step.Registered](r.Given, step.Register)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		return &reg.Model, nil
+	}
+	return w.Model, nil
+}
+
+// bills are the statements with the documents of the scan, if there was one.
+func bills(r step.Request, img delivery.Image) ([][]byte, error) {
+	scan, ok, err := step.Of[scanned](r.Given, "scan")
+	if err != nil || !ok || scan.Bills == nil {
+		return nil, err
+	}
+	if scan.Image != img.Digest {
+		return nil, fault.New(fault.Corrupt, "the scan was of %s, but %s was pushed", scan.Image.Short(), img.Digest.Short())
+	}
+	var out [][]byte
+	for _, b := range []struct {
+		kind string
+		doc  document
+	}{{provenance.CycloneDX, scan.Bills.CycloneDX}, {provenance.SPDX, scan.Bills.SPDX}} {
+		if b.doc.Path == "" {
+			continue
+		}
+		raw, err := b.doc.read()
+		if err != nil {
+			return nil, err
+		}
+		st, err := provenance.Bill(provenance.ImageSubject(img), b.kind, raw)
+		if err != nil {
+			return nil, fault.New(fault.Corrupt, "read the bill of materials %s", b.doc.Path).Because(err)
+		}
+		out = append(out, st)
+	}
+	return out, nil
+}
+
+// read gives the document, if it is still what the scan wrote.
+func (d document) read() ([]byte, error) {
+	info, err := os.Stat(d.Path)
+	if err == nil && info.Size() > maxBill {
+		return nil, fault.New(fault.Exhausted, "the bill of materials has %d MB", info.Size()>>20)
+	}
+	var raw []byte
+	if err == nil {
+		raw, err = os.ReadFile(d.Path)
+	}
+	if err != nil {
+		return nil, fault.New(fault.NotFound, "read the bill of materials").Because(err).Hint("run it again: the scan makes it anew")
+	}
+	if got := delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(raw))); got != d.Digest {
+		return nil, fault.New(fault.Corrupt, "the bill of materials %s is not what the scan wrote", d.Path)
+	}
+	return raw, nil
+}
+
+// essence is what the release pins: see provenance.Essence.
+func essence(subjects []subject) (delivery.Digest, error) {
+	var builds []provenance.Build
+	for _, s := range subjects {
+		for _, raw := range s.statements {
+			st, err := provenance.Parse(raw)
+			if err != nil {
+				return "", err
+			}
+			if st.PredicateType != provenance.SLSA {
+				continue
+			}
+			p, err := st.Provenance()
+			if err != nil {
+				return "", err
+			}
+			builds = append(builds, p.Build)
+		}
+	}
+	if len(builds) == 2 {
+		return provenance.Essence(builds[0], &builds[1])
+	}
+	return provenance.Essence(builds[0], nil)
+}

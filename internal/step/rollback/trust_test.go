@@ -1,0 +1,49 @@
+package rollback_test
+
+import (
+	"encoding/json"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/trust"
+)
+
+// TestTrust: what a person names is held against the policy before anything
+// begins; the undo of a deployment is not, because it returns to what was let in
+// and served a moment ago.
+func TestTrust(t *testing.T) {
+	demand := &step.TrustWith{Trust: fake.Trust("ann"), Require: []string{step.NeedSignature}}
+	for _, asked := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newScene(true)
+			undo := s.rollback()
+			undo.Trust = trust.Judge{Attestations: &fake.Attestations{}, Verifier: fake.Verifier{}}
+			if asked {
+				s.Serve(env, "20260101-010000-cccc", s.fresh, time.Now())
+				s.Target.Calls = nil
+				r := s.ask(step.DeployWith{Release: s.old.ID, Trust: demand})
+				r.Spec.Kind, r.Spec.Undo = step.Rollback, ""
+				if _, err := undo.Run(t.Context(), r); !fault.Is(err, fault.Denied) || len(s.Target.Calls) > 0 {
+					t.Errorf("%v, calls %q", err, s.Target.Calls)
+				}
+				s.truth(t, s.fresh.ID)
+				return
+			}
+			r := s.ask(step.DeployWith{Release: s.fresh.ID})
+			if _, err := s.deploy().Run(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			with, _ := json.Marshal(step.DeployWith{Target: "local", Release: s.fresh.ID, Trust: demand})
+			r.Spec.With, r.Cause = with, "verify: it was wrong"
+			if res, err := undo.Run(t.Context(), r); err != nil || res.Outcome != delivery.Succeeded {
+				t.Errorf("%+v, %v", res, err)
+			}
+			s.truth(t, s.old.ID, s.fresh.ID)
+		})
+	}
+}

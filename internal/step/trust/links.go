@@ -1,0 +1,213 @@
+package trust
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/provenance"
+)
+
+// accepted is a statement about the subject, by somebody who counts.
+type accepted struct {
+	provenance.Statement
+	by port.Signatory
+}
+
+// accept takes a statement, if it is about the subject. A good signature of
+// something else proves nothing here: it may have been copied.
+func (e *evidence) accept(v port.Verified) error {
+	s, err := provenance.Parse(v.Statement)
+	if err != nil {
+		return fault.New(fault.Corrupt, "read a statement").Because(err)
+	}
+	if !s.About(e.subject.Digest()) {
+		return fault.New(fault.Denied, "signed by %s, but for something else (%s)", v.By, about(s))
+	}
+	e.accepted = append(e.accepted, accepted{s, v.By})
+	return nil
+}
+
+// about names what a statement is about.
+func about(s provenance.Statement) string {
+	var of []string
+	for _, r := range s.Subject {
+		of = append(of, delivery.Digest("sha256:"+r.Digest["sha256"]).Short())
+	}
+	return strings.Join(of, ", ")
+}
+
+func (e evidence) of(types ...string) []accepted {
+	var out []accepted
+	for _, a := range e.accepted {
+		if slices.Contains(types, a.PredicateType) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+const howToSign = "deliver it with sign: in slipway.yaml, or sign it with cosign"
+
+func (e evidence) signature() Link {
+	found := e.of(provenance.Signature)
+	if e.trouble != nil || len(found) == 0 {
+		return e.link("signature", nil, e.lacking("signature", howToSign), "")
+	}
+	return e.link("signature", &found[0].by, nil, "signed by "+found[0].by.String(), "digest "+string(e.subject.Digest()))
+}
+
+// ofCommit finds the provenance that names the release's commit. The same image
+// may have several: commits that change nothing of it make it again.
+func (e evidence) ofCommit(sha, tree string) Link {
+	const name = "provenance"
+	found := e.of(provenance.SLSA)
+	if e.trouble != nil || len(found) == 0 {
+		return e.link(name, nil, e.lacking(name, howToSign), "")
+	}
+	var others []string
+	for _, a := range found {
+		p, err := a.Provenance()
+		if err != nil {
+			others = append(others, err.Error())
+			continue
+		}
+		commit, of := p.Build.Commit()
+		if commit == sha && (of == "" || tree == "" || of == tree) {
+			return e.link(name, &a.by, nil, "built from commit "+short(commit)+" by "+p.Run.Builder.ID+", says "+a.by.String(), details(p)...)
+		}
+		others = append(others, "it names commit "+or(short(commit), "none")+treeOf(commit == sha, of))
+	}
+	return e.link(name, nil, fault.New(fault.Denied, "the provenance of %s is not that of the release's commit %s: %s", e.subject, short(sha), strings.Join(others, "; ")).
+		Hint("deliver the commit again, with sign: in slipway.yaml"), "")
+}
+
+func treeOf(sameCommit bool, tree string) string {
+	if !sameCommit || tree == "" {
+		return ""
+	}
+	return " with other files (tree " + short(tree) + ")"
+}
+
+// training finds the model's provenance, whichever commit trained it.
+func (e evidence) training() Link {
+	const name = "provenance"
+	found := e.of(provenance.SLSA)
+	if e.trouble != nil || len(found) == 0 {
+		return e.link(name, nil, e.lacking(name, howToSign), "")
+	}
+	var last error
+	for _, a := range found {
+		p, err := a.Provenance()
+		if err != nil {
+			last = err
+			continue
+		}
+		text := "trained"
+		if data := p.Build.Data(); data != "" {
+			text += " on data " + data.Short()
+		}
+		if sha, _ := p.Build.Commit(); sha != "" {
+			text += " from commit " + short(sha)
+		}
+		return e.link(name, &a.by, nil, text+", says "+a.by.String(), details(p)...)
+	}
+	return e.link(name, nil, fault.New(fault.Denied, "the provenance of %s can't be read", e.subject).Because(last), "")
+}
+
+func (e evidence) bill() Link {
+	found := e.of(provenance.CycloneDX, provenance.SPDX)
+	if e.trouble != nil || len(found) == 0 {
+		return e.link("sbom", nil, e.lacking("sbom", "add a scan to slipway.yaml, or attach one with `cosign attest --type cyclonedx`"), "")
+	}
+	return e.link("sbom", &found[0].by, nil, "bill of materials ("+found[0].PredicateType+") by "+found[0].by.String())
+}
+
+// pinned holds the provenance against the digest that the release pins: what was
+// signed later for the same digests is not what the release was made from.
+func pinned(rel delivery.Release, image, model evidence) []Link {
+	if rel.Provenance == "" {
+		return nil
+	}
+	l := Link{Name: "release: provenance", Verdict: delivery.Passed, Required: image.needs("provenance"),
+		Text: "the release pins exactly this provenance", Details: []string{string(rel.Provenance)}}
+	for _, e := range []evidence{image, model} {
+		if e.trouble != nil {
+			l.fail(e.unasked())
+			return []Link{l}
+		}
+	}
+	for _, i := range builds(image) {
+		if rel.Model == nil && isEssence(rel.Provenance, i, nil) {
+			return []Link{l}
+		}
+		for _, m := range builds(model) {
+			if rel.Model != nil && isEssence(rel.Provenance, i, &m) {
+				return []Link{l}
+			}
+		}
+	}
+	l.fail(fault.New(fault.Denied, "no signed provenance is the one that the release pins (%s)", rel.Provenance.Short()).
+		Hint("build, command or data are said to be others: find out who signed that, and deliver the commit again"))
+	return []Link{l}
+}
+
+func builds(e evidence) []provenance.Build {
+	var out []provenance.Build
+	for _, a := range e.of(provenance.SLSA) {
+		if p, err := a.Provenance(); err == nil {
+			out = append(out, p.Build)
+		}
+	}
+	return out
+}
+
+func isEssence(want delivery.Digest, image provenance.Build, model *provenance.Build) bool {
+	got, err := provenance.Essence(image, model)
+	return err == nil && got == want
+}
+
+// details are the provenance for people.
+func details(p provenance.Provenance) []string {
+	out := []string{"builder " + p.Run.Builder.ID}
+	if v := p.Run.Builder.Version["slipway"]; v != "" {
+		out[0] += " " + v
+	}
+	if p.Run.Metadata.Invocation != "" {
+		out = append(out, "run "+p.Run.Metadata.Invocation)
+	}
+	for _, d := range p.Build.Dependencies {
+		out = append(out, "material "+material(d))
+	}
+	if c := p.Build.Command(); c != "" {
+		out = append(out, "command "+c)
+	}
+	metrics := p.Build.Metrics()
+	for _, name := range slices.Sorted(maps.Keys(metrics)) {
+		if v, ok := metrics[name].(float64); ok {
+			out = append(out, fmt.Sprintf("metric %s = %.4g", name, v))
+		}
+	}
+	return out
+}
+
+func material(d provenance.Resource) string {
+	out := strings.TrimSpace(d.Name + " " + d.URI)
+	for _, algorithm := range slices.Sorted(maps.Keys(d.Digest)) {
+		out += " " + algorithm + ":" + short(d.Digest[algorithm])
+	}
+	if len(d.Digest) == 0 {
+		out += " (not pinned)"
+	}
+	if d.Annotations["dirty"] == true {
+		out += " (with changes that are in no commit)"
+	}
+	return out
+}
+
+// short is the beginning of a digest, for people.
+func short(hex string) string { return hex[:min(len(hex), 12)] }

@@ -1,0 +1,189 @@
+// Package trust holds what a release pins against an environment's trust policy:
+// who signed the image and the model, and what the signed statements say of how
+// they came to be. Deploy and rollback ask it before anything begins; whoever
+// wants to know why asks it for the whole chain.
+package trust
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// Judge checks releases.
+type Judge struct {
+	Attestations port.Attestations
+	Verifier     port.Verifier
+}
+
+// Link is one link of a release's chain.
+type Link struct {
+	Name     string           `json:"link"` // "image: signature"
+	Verdict  delivery.Verdict `json:"verdict"`
+	Text     string           `json:"text"`           // what holds, or why it does not
+	Hint     string           `json:"hint,omitempty"` // what to do
+	By       *port.Signatory  `json:"by,omitempty"`
+	Details  []string         `json:"details,omitempty"`  // builder, commit, materials...
+	Required bool             `json:"required,omitempty"` // the policy demands it
+
+	err error
+}
+
+// Admit returns nil when the release carries all that the policy demands. What
+// is missing or wrong is fault.Denied, and says what; what could not be asked
+// is fault.Unavailable, and never trusted.
+func (j Judge) Admit(ctx context.Context, rel delivery.Release, p step.TrustWith) error {
+	links, err := j.Explain(ctx, rel, p)
+	if err != nil {
+		return err
+	}
+	for _, l := range links {
+		if l.Required && l.Verdict != delivery.Passed {
+			return l.err
+		}
+	}
+	return nil
+}
+
+// Explain checks every link, also those that the policy does not demand. The
+// error is the context's; all other trouble is in the links.
+func (j Judge) Explain(ctx context.Context, rel delivery.Release, p step.TrustWith) ([]Link, error) {
+	if j.Attestations == nil || j.Verifier == nil {
+		return nil, fault.New(fault.Internal, "check the signatures of %s: there is nobody to do it", rel.Image)
+	}
+	image := j.read(ctx, port.Subject{Image: rel.Image}, p)
+	links := []Link{image.signature(), image.ofCommit(rel.Commit, rel.Tree), image.bill()}
+	if rel.Model != nil {
+		model := j.read(ctx, port.Subject{Model: *rel.Model}, p)
+		links = append(links, model.signature(), model.training())
+		links = append(links, pinned(rel, image, model)...)
+	} else {
+		links = append(links, pinned(rel, image, evidence{})...)
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return links, nil
+}
+
+// evidence is what is attached to a subject, sorted by whether its signature
+// counts.
+type evidence struct {
+	subject  port.Subject
+	policy   step.TrustWith
+	trouble  error // it could not be asked
+	accepted []accepted
+	refused  []error
+}
+
+// read opens everything that is attached. One statement that can't be read does
+// not hide another that is good, but trouble with the registry does: what was
+// not seen might have been the reason.
+func (j Judge) read(ctx context.Context, s port.Subject, p step.TrustWith) evidence {
+	e := evidence{subject: s, policy: p}
+	listed, err := j.Attestations.Attached(ctx, s)
+	if err != nil {
+		e.trouble = err
+		return e
+	}
+	for _, a := range listed {
+		raw, err := j.Attestations.Bundle(ctx, s, a)
+		if err == nil {
+			var v port.Verified
+			if v, err = j.Verifier.Verify(ctx, raw, p.Trust); err == nil {
+				err = e.accept(v)
+			}
+		}
+		switch {
+		case err == nil:
+		case fault.Is(err, fault.Denied), fault.Is(err, fault.Corrupt):
+			e.refused = append(e.refused, err)
+		default:
+			e.trouble = err
+			return e
+		}
+	}
+	return e
+}
+
+// needs tells whether the policy demands a thing.
+func (e evidence) needs(what string) bool { return slices.Contains(e.policy.Require, what) }
+
+// link is one that holds or not; err nil: it holds.
+func (e evidence) link(what string, by *port.Signatory, err error, text string, details ...string) Link {
+	kind := "image"
+	if e.subject.Model.Digest != "" {
+		kind = "model"
+	}
+	l := Link{Name: kind + ": " + what, Verdict: delivery.Passed, Text: text, By: by, Details: details, Required: e.needs(what)}
+	if err != nil {
+		l.fail(err)
+	}
+	return l
+}
+
+func (l *Link) fail(err error) {
+	l.Verdict, l.Text, l.Hint, l.err = delivery.Failed, err.Error(), fault.HintOf(err), err
+	if !fault.Is(err, fault.Denied) {
+		l.Verdict = delivery.Unavailable
+	}
+}
+
+// lacking is why there is no accepted statement of some sort.
+func (e evidence) lacking(what, hint string) error {
+	if e.trouble != nil {
+		return e.unasked()
+	}
+	if len(e.refused) == 0 {
+		return fault.New(fault.Denied, "%s has no %s", e.subject, what).Hint("%s", hint)
+	}
+	var why []string
+	for _, err := range e.refused {
+		if text := err.Error(); !slices.Contains(why, text) {
+			why = append(why, text)
+		}
+	}
+	return fault.New(fault.Denied, "%s has no %s that counts: %s", e.subject, what, strings.Join(why, "; ")).
+		Hint("trusted are: %s", e.trusted())
+}
+
+// unasked turns the registry's trouble into an answer. What is not what its
+// digest says was changed by somebody: that is a no, and not a "don't know".
+func (e evidence) unasked() error {
+	kind := fault.KindOf(e.trouble)
+	switch kind {
+	case fault.Corrupt, fault.NotFound:
+		return fault.New(fault.Denied, "%s is not there as the release pins it", e.subject).Because(e.trouble).
+			Hint("%s", or(fault.HintOf(e.trouble), "find out who changed it, and deliver it again"))
+	case fault.Invalid, fault.Denied:
+	default:
+		kind = fault.Unavailable
+	}
+	return fault.New(kind, "whether %s may be trusted could not be asked", e.subject).Because(e.trouble).
+		Hint("%s", or(fault.HintOf(e.trouble), "nothing is trusted that could not be asked; run it again"))
+}
+
+// trusted lists who counts, for hints.
+func (e evidence) trusted() string {
+	var who []string
+	for _, k := range e.policy.Keys {
+		who = append(who, "key "+k.Name)
+	}
+	for _, id := range e.policy.Identities {
+		who = append(who, fmt.Sprintf("%s (by %s)", id.Subject, id.Issuer))
+	}
+	return strings.Join(who, ", ")
+}
+
+func or(text, otherwise string) string {
+	if text != "" {
+		return text
+	}
+	return otherwise
+}

@@ -1,0 +1,277 @@
+package trust_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/provenance"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/trust"
+)
+
+var (
+	commit = strings.Repeat("a", 40)
+	tree   = strings.Repeat("b", 40)
+	image  = delivery.Image{Repository: "api", Digest: fake.Digest(1)}
+	model  = delivery.ModelRef{Group: "m", Version: 2, Digest: fake.Digest(2)}
+)
+
+// world is a registry in which somebody has signed.
+type world struct {
+	*fake.Attestations
+	t *testing.T
+}
+
+func (w world) sign(by string, of port.Subject, raw []byte, err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	st, err := provenance.Parse(raw)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	b, err := fake.Signer{Name: by}.Sign(w.t.Context(), raw)
+	if err == nil {
+		_, err = w.Attach(w.t.Context(), of, st.PredicateType, b)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func ofImage(change func(*provenance.ImageFacts)) ([]byte, error) {
+	f := provenance.ImageFacts{Service: "api", Image: image, Commit: delivery.Commit{SHA: commit, Tree: tree}, Run: provenance.Run{Builder: provenance.BuilderID{ID: provenance.Builder}}}
+	if change != nil {
+		change(&f)
+	}
+	return provenance.OfImage(f)
+}
+
+func ofModel(change func(*provenance.ModelFacts)) ([]byte, error) {
+	f := provenance.ModelFacts{Service: "api", Model: model, Run: provenance.Run{Builder: provenance.BuilderID{ID: provenance.Builder}},
+		Lineage: delivery.Lineage{Commit: strings.Repeat("c", 40), Data: fake.Digest(7), Command: "train", Run: "20260101-000000-aaaa"}, Metrics: delivery.Metrics{"accuracy": 0.9}}
+	if change != nil {
+		change(&f)
+	}
+	return provenance.OfModel(f)
+}
+
+// all is everything that a release needs, by one signer.
+func (w world) all(by string, but ...string) {
+	skip := func(what string) bool { return strings.Contains(strings.Join(but, " "), what) }
+	img, mod := port.Subject{Image: image}, port.Subject{Model: model}
+	if !skip("image-signature") {
+		raw, err := provenance.Signed(image.Digest)
+		w.sign(by, img, raw, err)
+	}
+	if !skip("image-provenance") {
+		raw, err := ofImage(nil)
+		w.sign(by, img, raw, err)
+	}
+	if !skip("sbom") {
+		raw, err := provenance.Bill(provenance.ImageSubject(image), provenance.SPDX, []byte("{}"))
+		w.sign(by, img, raw, err)
+	}
+	if !skip("model-signature") {
+		raw, err := provenance.Signed(model.Digest)
+		w.sign(by, mod, raw, err)
+	}
+	if !skip("model-provenance") {
+		raw, err := ofModel(nil)
+		w.sign(by, mod, raw, err)
+	}
+}
+
+func release(t *testing.T) delivery.Release {
+	t.Helper()
+	build := func(raw []byte, err error) provenance.Build {
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, _ := provenance.Parse(raw)
+		p, err := s.Provenance()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Build
+	}
+	i, m := build(ofImage(nil)), build(ofModel(nil))
+	essence, err := provenance.Essence(i, &m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return delivery.Release{Service: "api", Commit: commit, Tree: tree, Image: image, Model: &model, Provenance: essence}
+}
+
+func everything(names ...string) step.TrustWith {
+	return step.TrustWith{Trust: fake.Trust(names...), Require: []string{step.NeedSignature, step.NeedProvenance, step.NeedSBOM}}
+}
+
+func TestAdmits(t *testing.T) {
+	w := world{&fake.Attestations{}, t}
+	w.all("mallory")
+	w.all("ann")
+	if err := (trust.Judge{Attestations: w, Verifier: fake.Verifier{}}).Admit(t.Context(), release(t), everything("bob", "ann")); err != nil {
+		t.Error(err)
+	}
+	rel := release(t)
+	rel.Model, rel.Provenance = nil, "" // recorded before there was provenance
+	if err := (trust.Judge{Attestations: w, Verifier: fake.Verifier{}}).Admit(t.Context(), rel, everything("ann")); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDenies: each way in which a release is not what it should be has a cause
+// of its own.
+func TestDenies(t *testing.T) {
+	cases := []struct {
+		name string
+		set  func(w world, rel *delivery.Release, p *step.TrustWith)
+		says string
+	}{
+		{"unsigned", func(world, *delivery.Release, *step.TrustWith) {}, "image api@010101010101 has no signature"},
+		{"signed by another", func(w world, _ *delivery.Release, _ *step.TrustWith) { w.all("mallory") }, "no signature that counts: signed by a key that the policy does not trust"},
+		{"image swapped", func(w world, rel *delivery.Release, _ *step.TrustWith) {
+			w.all("ann")
+			rel.Image.Digest = fake.Digest(9)
+		}, "image api@090909090909 has no signature"},
+		{"image swapped, with copied signatures", func(w world, rel *delivery.Release, _ *step.TrustWith) {
+			rel.Image.Digest = fake.Digest(9)
+			raw, err := provenance.Signed(image.Digest)
+			w.sign("ann", port.Subject{Image: rel.Image}, raw, err)
+		}, "but for something else (010101010101)"},
+		{"image gone", func(w world, _ *delivery.Release, _ *step.TrustWith) {
+			w.Missing = func(s port.Subject) bool { return s.Image.Digest != "" }
+		}, "is not there as the release pins it"},
+		{"registry holds something else", func(w world, _ *delivery.Release, _ *step.TrustWith) {
+			w.Fail = fault.New(fault.Corrupt, "the content is another")
+		}, "is not there as the release pins it: the content is another"},
+		{"model unsigned", func(w world, _ *delivery.Release, _ *step.TrustWith) { w.all("ann", "model-signature") }, "model m:2 has no signature"},
+		{"model swapped", func(w world, rel *delivery.Release, _ *step.TrustWith) {
+			w.all("ann")
+			other := model
+			other.Digest = fake.Digest(8)
+			rel.Model = &other
+		}, "model m:2 has no signature"},
+		{"no provenance", func(w world, _ *delivery.Release, _ *step.TrustWith) { w.all("ann", "image-provenance") }, "image api@010101010101 has no provenance"},
+		{"no model's provenance", func(w world, _ *delivery.Release, _ *step.TrustWith) { w.all("ann", "model-provenance") }, "model m:2 has no provenance"},
+		{"no sbom", func(w world, _ *delivery.Release, _ *step.TrustWith) { w.all("ann", "sbom") }, "has no sbom"},
+		{"another commit", func(w world, rel *delivery.Release, _ *step.TrustWith) {
+			w.all("ann")
+			rel.Commit = strings.Repeat("f", 40)
+		}, "is not that of the release's commit ffffffffffff: it names commit aaaaaaaaaaaa"},
+		{"other files under the commit", func(w world, rel *delivery.Release, _ *step.TrustWith) {
+			w.all("ann")
+			rel.Tree = strings.Repeat("f", 40)
+		}, "with other files (tree bbbbbbbbbbbb)"},
+		{"provenance replaced", func(w world, _ *delivery.Release, _ *step.TrustWith) {
+			w.all("ann", "model-provenance")
+			raw, err := ofModel(func(f *provenance.ModelFacts) { f.Lineage.Data = fake.Digest(66) })
+			w.sign("ann", port.Subject{Model: model}, raw, err)
+		}, "no signed provenance is the one that the release pins"},
+		{"key withdrawn", func(w world, _ *delivery.Release, p *step.TrustWith) {
+			w.all("ann")
+			p.Trust = fake.Trust("bob")
+		}, "signed by a key that the policy does not trust"},
+		{"rubbish", func(w world, _ *delivery.Release, _ *step.TrustWith) {
+			_, _ = w.Attach(w.t.Context(), port.Subject{Image: image}, provenance.Signature, []byte("rubbish"))
+		}, "no signature that counts: read a signature"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			w := world{&fake.Attestations{}, t}
+			rel, policy := release(t), everything("ann")
+			c.set(w, &rel, &policy)
+			err := (trust.Judge{Attestations: w, Verifier: fake.Verifier{}}).Admit(t.Context(), rel, policy)
+			if !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), c.says) || fault.HintOf(err) == "" {
+				t.Errorf("%v (hint %q), want denied with %q", err, fault.HintOf(err), c.says)
+			}
+		})
+	}
+}
+
+// TestNotAskedIsNotTrusted: all is signed, and the registry or the root of trust
+// is out of reach.
+func TestNotAskedIsNotTrusted(t *testing.T) {
+	away := fault.New(fault.Unavailable, "no answer")
+	for name, set := range map[string]func(w world, v *fake.Verifier){
+		"registry": func(w world, _ *fake.Verifier) { w.Fail = away },
+		"unknown":  func(w world, _ *fake.Verifier) { w.Fail = errors.New("strange") },
+		"root":     func(_ world, v *fake.Verifier) { v.Fail = away },
+	} {
+		w, v := world{&fake.Attestations{}, t}, fake.Verifier{}
+		w.all("ann")
+		set(w, &v)
+		err := (trust.Judge{Attestations: w, Verifier: v}).Admit(t.Context(), release(t), everything("ann"))
+		if !fault.Is(err, fault.Unavailable) || fault.HintOf(err) == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestOnlyWhatIsDemanded(t *testing.T) {
+	w := world{&fake.Attestations{}, t}
+	w.all("ann", "image-provenance", "model-provenance", "sbom")
+	j := trust.Judge{Attestations: w, Verifier: fake.Verifier{}}
+	p := step.TrustWith{Trust: fake.Trust("ann"), Require: []string{step.NeedSignature}}
+	if err := j.Admit(t.Context(), release(t), p); err != nil {
+		t.Error(err)
+	}
+	links, err := j.Explain(t.Context(), release(t), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[string]delivery.Verdict{}
+	for _, l := range links {
+		said[l.Name] = l.Verdict
+		if l.Required != (l.Name == "image: signature" || l.Name == "model: signature") {
+			t.Errorf("%s: required = %v", l.Name, l.Required)
+		}
+	}
+	for name, want := range map[string]delivery.Verdict{
+		"image: signature": delivery.Passed, "image: provenance": delivery.Failed, "image: sbom": delivery.Failed,
+		"model: signature": delivery.Passed, "model: provenance": delivery.Failed, "release: provenance": delivery.Failed,
+	} {
+		if said[name] != want {
+			t.Errorf("%s: %q, want %q", name, said[name], want)
+		}
+	}
+}
+
+func TestExplains(t *testing.T) {
+	w := world{&fake.Attestations{}, t}
+	w.all("ann")
+	links, err := (trust.Judge{Attestations: w, Verifier: fake.Verifier{}}).Explain(t.Context(), release(t), everything("ann"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for _, l := range links {
+		text.WriteString(l.Name + " " + string(l.Verdict) + " " + l.Text + " " + strings.Join(l.Details, " ") + "\n")
+	}
+	for _, want := range []string{
+		"image: signature passed signed by key key of ann (ann)", "built from commit aaaaaaaaaaaa by " + provenance.Builder,
+		"image: sbom passed", "trained on data 070707070707 from commit cccccccccccc", "command train", "metric accuracy = 0.9", "release: provenance passed",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%q is not in\n%s", want, text.String())
+		}
+	}
+}
+
+func TestStopped(t *testing.T) {
+	w := world{&fake.Attestations{}, t}
+	why := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(why)
+	if err := (trust.Judge{Attestations: w, Verifier: fake.Verifier{}}).Admit(ctx, release(t), everything("ann")); !errors.Is(err, why) {
+		t.Error(err)
+	}
+}
