@@ -36,6 +36,7 @@ var rules = []rule{
 	{"internal/step/probe", with("internal/port", "internal/step", "internal/gate"), "what several steps share knows no step"},
 	{"internal/step/canary", with("internal/port", "internal/step", "internal/step/probe", "internal/step/canary/*"), "what several steps share knows no step"},
 	{"internal/step/digest", with("internal/port", "internal/step"), "what several steps share knows no step"},
+	{"internal/step/venv", with("internal/port", "internal/step", "internal/step/job"), "what several steps share knows no step"},
 	{"internal/step/job", with("internal/port", "internal/step"), "what several steps share knows no step"},
 	{"internal/config", with("internal/step", "internal/gate"), "the file knows the step's contract, not who runs it"},
 	{"internal/plan", with("internal/step", "internal/gate", "internal/config", "internal/port"), "a plan is pure"},
@@ -48,7 +49,7 @@ var rules = []rule{
 	{"internal/arch", nil, "the rules stand alone"},
 }
 
-var stepMay = with("internal/port", "internal/step", "internal/step/probe", "internal/step/canary", "internal/step/digest", "internal/step/job", "internal/gate")
+var stepMay = with("internal/port", "internal/step", "internal/step/probe", "internal/step/canary", "internal/step/digest", "internal/step/job", "internal/step/venv", "internal/gate")
 
 const stepWhy = "a step knows its contract and ports; never another step, an adapter or an SDK"
 

@@ -36,7 +36,7 @@ func Schema() ([]byte, error) {
 		p(prop)
 	}
 	// Types of which exactly one key has to be there.
-	for name, keys := range map[string][]string{"Smoke": {"get", "post", "put"}, "Notify": {"webhook", "chat"}, "Target": {"local", "kubernetes"}} {
+	for name, keys := range map[string][]string{"Smoke": {"get", "post", "put"}, "Notify": {"webhook", "chat"}, "Target": {"local", "kubernetes"}, "Python": {"requirements", "lock"}} {
 		for _, key := range keys {
 			def := s.Definitions[name]
 			def.OneOf = append(def.OneOf, &jsonschema.Schema{Required: []string{key}})
@@ -82,6 +82,7 @@ func patterns() map[at]func(*jsonschema.Schema) {
 		{"Model", "group"}:      form(groupForm),
 		{"Deploy", "health"}:    form(httpPathForm),
 		{"Deploy", "ready"}:     form(httpPathForm),
+		{"Python", "version"}:   form(pythonForm),
 		{"Smoke", "name"}:       form(`\S`),
 		{"Smoke", "get"}:        form(httpPathForm),
 		{"Smoke", "post"}:       form(httpPathForm),
