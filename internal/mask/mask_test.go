@@ -33,9 +33,9 @@ func TestMaskFindsCredentialsInAddresses(t *testing.T) {
 	})
 	cases := map[string]string{
 		"GET https://robot:s3cr3t%2Fword@pypi.example.com": "GET https://robot:***@pypi.example.com",
-		"decoded s3cr3t/word":                  "decoded ***",
-		"alone glpat-123456":                   "alone ***",
-		"postgres and deployer are no secrets": "postgres and deployer are no secrets",
+		"decoded s3cr3t/word":                              "decoded ***",
+		"alone glpat-123456":                               "alone ***",
+		"postgres and deployer are no secrets":             "postgres and deployer are no secrets",
 	}
 	for in, want := range cases {
 		if got := m.Text(in); got != want {

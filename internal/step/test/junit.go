@@ -107,6 +107,7 @@ type junit struct {
 	dec      *xml.Decoder
 	at       place
 	seen     bool
+	pytest   bool     // its suite is called so
 	path     []string // names of the open elements
 	declared int      // failures that the outermost counters speak of
 	counters int      // depth of the element that declared them; 0: none yet
@@ -173,6 +174,7 @@ func (p *junit) open(e xml.StartElement) error {
 	p.path = append(p.path, name)
 	switch name {
 	case "testsuites", "testsuite":
+		p.pytest = p.pytest || attr(e, "name") == "pytest"
 		return p.suite(e)
 	case "testcase":
 		if p.test != nil {
@@ -234,7 +236,7 @@ func (p *junit) close(name string) {
 	case t.failed && p.found.full():
 		p.found.fail(step.TestFailure{Name: t.name})
 	case t.failed:
-		p.found.fail(t.failure(p.at))
+		p.found.fail(t.failure(p.at, p.pytest))
 	case t.skipped:
 		p.found.skipped++
 	default:
@@ -242,7 +244,7 @@ func (p *junit) close(name string) {
 	}
 }
 
-func (t *testCase) failure(at place) step.TestFailure {
+func (t *testCase) failure(at place, pytest bool) step.TestFailure {
 	f := step.TestFailure{Name: t.name, Message: t.message}
 	if t.class != "" && !strings.HasPrefix(t.name, t.class) {
 		f.Name = t.class + "." + t.name
@@ -251,8 +253,11 @@ func (t *testCase) failure(at place) step.TestFailure {
 	if strings.TrimSpace(f.Message) == "" {
 		f.Message = text
 	}
-	if isPytest(text) {
+	if pytest || isPytest(text) {
 		t.pytest(at, text, &f)
+	}
+	if f.Where == "" && strings.Contains(text, "Traceback (most recent call last)") {
+		f.Where = at.last(pythonLine, text)
 	}
 	if f.Where == "" {
 		f.Where = at.find(text)
@@ -269,7 +274,8 @@ func (t *testCase) pytest(at place, text string, f *step.TestFailure) {
 	if id := at.nodeID(t.class, t.name); id != "" {
 		f.Name = id
 	}
-	if why := firstRaised(text); why != "" && (t.message == "collection failure" || strings.TrimSpace(t.message) == "") {
+	poor := t.message == "collection failure" || strings.HasPrefix(t.message, `failed on setup with "file `) || strings.TrimSpace(t.message) == ""
+	if why := firstRaised(text); why != "" && poor {
 		f.Message = why
 	}
 }

@@ -3,8 +3,10 @@ package venv
 import (
 	"context"
 	"fmt"
+	"io"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -17,11 +19,46 @@ import (
 func (p place) install(ctx context.Context, r step.Request, e recipe, env string) error {
 	r.Logf("making a Python environment from %s (%s)", strings.Join(e.files.names, ", "), e.tool)
 	r.Progress("installing %s with %s", e.with.File(), e.tool)
-	file := e.with.File()
-	if err := p.run(ctx, r, "make an environment with "+e.tool.String(), e.create(env), file); err != nil {
+	file, timeout := e.with.File(), r.Spec.Timeout.D()
+	what := "make an environment with " + e.tool.String()
+	if said, ok, err := p.run(ctx, r.Log, what, port.Command{Run: e.create(env), Timeout: timeout}); err != nil || !ok {
+		return orExplain(err, what, said, path.Dir(file))
+	}
+	what = "install " + file
+	said, ok, err := p.run(ctx, r.Log, what, port.Command{Run: e.install(env), Timeout: timeout})
+	if err != nil || ok {
 		return err
 	}
-	return p.run(ctx, r, "install "+file, e.install(env), file)
+	return explain(what, said+p.reason(ctx, e, env, said), path.Dir(file))
+}
+
+func orExplain(err error, what, said, dir string) error {
+	if err != nil {
+		return err
+	}
+	return explain(what, said, dir)
+}
+
+// unfound is pip's word for a package of which the index named no version;
+// unfetched, what it says about the index when it is told to talk.
+var (
+	unfound   = regexp.MustCompile(`\(from versions: none\)`)
+	unfetched = regexp.MustCompile(`(?m)^\s*Could not fetch URL .*$`)
+)
+
+// reason asks pip once more when it did not find a package at all: that an index
+// refused to answer it keeps to itself, and calls the package missing.
+func (p place) reason(ctx context.Context, e recipe, env, said string) string {
+	if e.tool.UV != "" || !unfound.MatchString(said) {
+		return ""
+	}
+	run := job.Quote(filepath.Join(env, "bin", "python")) + " -m pip download -vv --no-deps --no-input --disable-pip-version-check --progress-bar off -d " +
+		job.Quote(filepath.Join(env, "none")) + " -r " + job.Quote("./"+path.Base(e.with.File()))
+	more, _, err := p.run(ctx, nil, "ask again", port.Command{Run: run, Timeout: questionTime})
+	if err != nil {
+		return "" // what is known already has to do
+	}
+	return "\n" + strings.Join(unfetched.FindAllString(more, -1), "\n")
 }
 
 // create is the command that makes an empty environment.
@@ -45,26 +82,24 @@ func (e recipe) install(env string) string {
 	return python + " -m pip install --no-input --disable-pip-version-check --progress-bar off -r " + job.Quote("./"+name)
 }
 
-// run runs one command; what tells its failure. Its output goes to the log
-// without the credentials that addresses may have in them.
-func (p place) run(ctx context.Context, r step.Request, what, command, file string) error {
-	out := &transcript{to: r.Log}
-	c := port.Command{Run: command, Dir: p.dir, Env: p.environ, Timeout: r.Spec.Timeout.D()}
+// run runs one command of the installer's and returns what it said; ok tells that
+// it succeeded. Its output goes to the log without the credentials that addresses
+// may have in them.
+func (p place) run(ctx context.Context, log io.Writer, what string, c port.Command) (said string, ok bool, err error) {
+	out := &transcript{to: log}
+	c.Dir, c.Env = p.dir, p.environ
 	exit, err := p.Commands.Run(ctx, c, out)
 	out.Close()
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
 	switch {
+	case err != nil:
+		return "", false, fmt.Errorf("%s: %w", what, err)
 	case exit.TimedOut:
-		return fault.New(fault.Unavailable, "%s: it took too long and was stopped", what).Hint("raise the step's timeout, or look at the package index")
-	case exit.Code == 0:
-		return nil
+		return "", false, fault.New(fault.Unavailable, "%s: it took too long and was stopped", what).Hint("raise the step's timeout, or look at the package index")
 	case exit.Code > 128:
-		cause, hint := job.Explain(exit, command)
-		return fault.New(fault.Unavailable, "%s: %s", what, cause).Hint("%s", hint)
+		cause, hint := job.Explain(exit, c.Run)
+		return "", false, fault.New(fault.Unavailable, "%s: %s", what, cause).Hint("%s", hint)
 	}
-	return explain(what, out.text(), path.Dir(file))
+	return out.text(), exit.Code == 0, nil
 }
 
 // misleading are variables that would send packages elsewhere, or bring others in.

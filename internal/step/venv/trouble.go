@@ -47,11 +47,11 @@ var symptoms = []symptom{
 	{regexp.MustCompile(`(?m)^ERROR: Cannot install ([^\n]+?) because these package versions have conflicting dependencies`), fault.Failed, "$1 contradict each other", pinHint, nil},
 	{regexp.MustCompile(`(?m)^ERROR: (?:Package '([^']+)'|([^\n]+?)) requires a different Python`), fault.Failed, "$1$2 wants another Python", "choose it by `version`, or another version of the package", nil},
 	{regexp.MustCompile(`(?m)^ERROR: Invalid requirement: '?([^\n']+)`), fault.Failed, "$1 is no requirement", pinHint, nil},
-	{regexp.MustCompile("(?i)Couldn't parse requirement in `[^`]*`[^\\n]*\\n(?:\\s*Caused by: )?([^\\n]+)"), fault.Failed, "$1", pinHint, nil},
+	{regexp.MustCompile("(?i)Couldn't parse requirement in `[^`]*`[^\\n]*\\n\\s*(?:(?:Caused by|cause): )?([^\\n]+)"), fault.Failed, "$1", pinHint, nil},
 	{regexp.MustCompile(`(?i)lockfile[^\n]*needs to be updated`), fault.Failed, "the lock does not belong to pyproject.toml", "run `uv lock`, and commit uv.lock", nil},
 	{regexp.MustCompile(`(?i)Failed (?:building wheel for|to build) ` + "`?" + `([A-Za-z0-9._=-]+)`), fault.Failed, "$1 has no wheel for this Python and platform, and can't be built", "see the log; name a version that has a wheel, or install what its build needs", nil},
 	{regexp.MustCompile(`(?i)(?:subprocess-exited-with-error|Getting requirements to build wheel did not run|metadata-generation-failed)`), fault.Failed, "a package has no wheel for this Python and platform, and can't be built", "see the log; name a version that has a wheel, or install what its build needs", nil},
-	{regexp.MustCompile(`(?i)No solution found when resolving dependencies[^\n]*\n\s*[^A-Za-z\n]*([^\n]+)`), fault.Failed, "$1", pinHint, nil},
+	{regexp.MustCompile(`(?i)No solution found when resolving dependencies[^\n]*\n\s*[^A-Za-z\n]*(?:cause: )?([^\n]+)`), fault.Failed, "$1", pinHint, nil},
 }
 
 // wrongLine is pip's word for a line of a file.
