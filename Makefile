@@ -12,7 +12,7 @@ MODEL_BUILT := internal/adapter/oci/modelprogram/built/slipway-model-linux
 MODEL_PROGRAMS := $(MODEL_BUILT)-amd64.gz $(MODEL_BUILT)-arm64.gz
 MODEL_SOURCES := $(shell find cmd/slipway-model internal/adapter/oci/modelfiles -name '*.go' -not -name '*_test.go') go.mod
 
-.PHONY: help build demo test e2e conformance lint bench bench-kubernetes fuzz clean
+.PHONY: help build demo test e2e buildkit conformance lint bench bench-kubernetes fuzz clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -38,7 +38,11 @@ test: ## every test that needs no root and no cluster, with the race detector
 
 e2e: bin/slipway ## the whole, with kill -9, disk full and two users; more of it as root
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] && [ -z "$${KUBECONFIG:-}" ]; then go run ./e2e/cluster/cmd/cluster build; fi
-	SLIPWAY_BIN=$(CURDIR)/bin/slipway go test -tags e2e -count=1 -p 1 -timeout 55m ./e2e/... ./internal/adapter/kubernetes
+	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ]; then $(MAKE) --no-print-directory buildkit; fi
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway go test -tags e2e -count=1 -p 1 -timeout 55m ./e2e/... ./internal/adapter/kubernetes ./internal/adapter/buildkit
+
+buildkit: ## buildkitd and buildctl for the tests and the bench, from Go modules (about 4 CPU minutes)
+	go run ./e2e/builder/cmd/builder
 
 conformance: ## the port's suites against the Kubernetes target, in a real cluster (root, or KUBECONFIG)
 	go test -tags e2e -count=1 -timeout 15m ./internal/adapter/kubernetes

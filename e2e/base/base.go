@@ -52,7 +52,8 @@ const (
 rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED
 for name in python python3; do ln -sf ../../bin/python3 "$1/usr/local/bin/$name"; done
 for name in pip pip3; do ln -sf ../../bin/pip3 "$1/usr/local/bin/$name"; done
-rm -rf "$1"/var/cache/apt "$1"/var/log/* "$1"/usr/share/man "$1"/usr/share/locale "$1"/dev/*`
+rm -rf "$1"/var/cache/apt "$1"/var/log/* "$1"/usr/share/man "$1"/usr/share/locale
+`
 )
 
 // Builder makes the image, or finds the one that it made.

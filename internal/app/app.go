@@ -54,6 +54,7 @@ type Parts struct {
 	// ServeRegistry shows the embedded registry to other tools on a loopback
 	// address until ctx ends; ready is told the address.
 	ServeRegistry func(ctx context.Context, addr string, ready func(addr string)) error
+	Rest          func(ctx context.Context) error // ends helpers that were kept warm between commands
 	Close         func() error
 }
 

@@ -43,8 +43,8 @@ func (a *App) Up(ctx context.Context) ([]Status, error) {
 	return a.Status(ctx, "")
 }
 
-// Down stops the service in the environment, or in all with an empty name. What
-// served stays in the history.
+// Down stops the service in the environment, or in all with an empty name, and
+// then what was kept warm for builds, too. What served stays in the history.
 func (a *App) Down(ctx context.Context, env delivery.Environment) (stopped []delivery.Environment, err error) {
 	err = a.with(ctx, func(s *session) error {
 		names := []string{string(env)}
@@ -56,6 +56,9 @@ func (a *App) Down(ctx context.Context, env delivery.Environment) (stopped []del
 				return err
 			}
 			stopped = append(stopped, delivery.Environment(n))
+		}
+		if env == "" && s.parts.Rest != nil {
+			return s.parts.Rest(ctx)
 		}
 		return nil
 	})

@@ -83,12 +83,17 @@ func (s *session) address(c config.Notify) (to Receiver, err error) {
 	return to, err
 }
 
-// secrets are the values that notifications need and nobody may read.
+// secrets are the values that notifications and builds need and nobody may read.
 func (s *session) secrets() []string {
 	var out []string
 	for _, c := range s.project.Notify {
 		if to, err := s.address(c); err == nil {
 			out = append(out, to.URL, to.Secret)
+		}
+	}
+	for _, ref := range s.project.Image.Build.Secrets {
+		if value, err := ref.Resolve(s.app.env); err == nil { // the step says it when one is missing
+			out = append(out, value)
 		}
 	}
 	return out

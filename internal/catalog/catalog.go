@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/slipway-cd/slipway/internal/adapter/buildkit"
 	"github.com/slipway-cd/slipway/internal/adapter/git"
 	"github.com/slipway-cd/slipway/internal/adapter/httpprobe"
 	"github.com/slipway-cd/slipway/internal/adapter/ko"
@@ -48,7 +49,8 @@ const jobRunner = "job-runner"
 type adapters struct {
 	store    *sqlite.Store
 	registry *oci.Registry
-	builder  port.Builder
+	builder  port.Builder // of Go programs
+	buildkit port.Builder // of Dockerfiles
 	commands port.Commands
 	jobs     port.Jobs
 	prober   port.Prober
@@ -69,8 +71,9 @@ func Wire(ctx context.Context, p app.Place) (app.Parts, error) {
 	embedded := oci.Lazy(filepath.Join(p.Home, "registry"))
 	registry := oci.New(oci.Config{Embedded: embedded})
 	cluster := kubernetes.New(kubernetes.Config{})
+	kit := buildkit.New(buildkit.Config{Dir: filepath.Join(p.Home, "buildkit")})
 	a := adapters{
-		store: store, registry: registry, builder: ko.New(ko.Config{}), prober: httpprobe.Prober{},
+		store: store, registry: registry, builder: ko.New(ko.Config{}), buildkit: kit, prober: httpprobe.Prober{},
 		commands: process.NewCommands(process.Config{}),
 		jobs:     jobs(filepath.Join(p.Home, "jobs"), self),
 		metrics:  prometheus.New(os.Getenv(prometheus.TokenVariable)),
@@ -81,7 +84,7 @@ func Wire(ctx context.Context, p app.Place) (app.Parts, error) {
 	}
 	return app.Parts{
 		Store: store, Source: git.New(p.Repository), Steps: steps(a), Targets: a.targets,
-		Reference: registry.Reference, Notifier: notifier,
+		Reference: registry.Reference, Notifier: notifier, Rest: kit.Stop,
 		Close: func() error { return errors.Join(cluster.Close(), store.Close()) },
 		ServeRegistry: func(ctx context.Context, addr string, ready func(addr string)) error {
 			return serveRegistry(ctx, embedded, addr, ready)
@@ -104,7 +107,7 @@ func steps(a adapters) map[step.Kind]step.Step {
 	hasher := digest.Hasher{Cache: digest.NewCache(nil)}
 	return map[step.Kind]step.Step{
 		step.Test:     teststep.Step{Commands: a.commands},
-		step.Build:    build.Step{Builder: a.builder},
+		step.Build:    build.Step{Go: a.builder, Dockerfile: a.buildkit},
 		step.Push:     push.Step{Images: a.registry},
 		step.Train:    train.Step{Jobs: a.jobs, Commands: a.commands, Hasher: hasher},
 		step.Evaluate: evaluate.Step{Jobs: a.jobs, Commands: a.commands, Deployments: s, Releases: s, Models: s, Hasher: hasher},

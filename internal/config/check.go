@@ -76,16 +76,6 @@ func (d *decoder) tests(tests []Test) {
 	}
 }
 
-func (d *decoder) image(i Image) {
-	d.form("image.repository", i.Repository, repositoryForm, "a repository such as mlops/retail-api or registry.example.com/retail-api, without a tag")
-	g := i.Build.Go
-	if strings.HasPrefix(g, "-") || path.IsAbs(g) || strings.ContainsAny(g, " \n\\") || g == "" || escapes(g) {
-		d.fail("image.build.go", "a folder of this repository such as ./cmd/api", "image.build.go: %q is not a main package of this repository", g)
-	}
-	d.variables("image.build.env", i.Build.Env, literal)
-	d.globs("image.build.inputs", i.Build.Inputs)
-}
-
 func (d *decoder) model(m *Model, env func(string) (string, bool)) {
 	d.form("model.group", m.Group, groupForm, "lower-case letters and digits, with single dots, dashes or underscores between")
 	for i, text := range m.Data {

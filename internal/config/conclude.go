@@ -153,7 +153,7 @@ func (s *seen) String() string {
 	say(s.PythonTests, "Python tests")
 	say(s.Train != "", "training and evaluation")
 	say(s.Data != "", "data "+s.Data)
-	say(s.Dockerfile != "", s.Dockerfile+" (not built by this version)")
+	say(s.Dockerfile != "", s.Dockerfile)
 	say(s.Manifests != "", "Kubernetes manifests in "+s.Manifests)
 	if len(parts) == 0 {
 		return "nothing that this version knows"

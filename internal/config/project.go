@@ -58,11 +58,21 @@ type Image struct {
 	Repository string `yaml:"repository" jsonschema:"required" jsonschema_description:"Repository without a tag. Without a registry's host it is kept in Slipway's own registry."`
 }
 
-// Build says how an image is built.
+// Build says how an image is built: with Go's own toolchain, or from a
+// Dockerfile. Exactly one of Go and Dockerfile is set.
 type Build struct {
-	Go     string            `yaml:"go" jsonschema:"required" jsonschema_description:"Go main package of the server, such as ./cmd/api. Built without a container engine."`
-	Env    map[string]string `yaml:"env" jsonschema_description:"Environment of the build, such as GOFLAGS."`
+	Go     string            `yaml:"go" jsonschema_description:"Go main package of the server, such as ./cmd/api. Built without a container engine."`
+	Env    map[string]string `yaml:"env" jsonschema_description:"Environment of a Go build, such as GOFLAGS."`
 	Inputs []string          `yaml:"inputs" jsonschema_description:"Globs of the files that the image depends on; default: all that source.ignore leaves."`
+
+	Dockerfile string            `yaml:"dockerfile" jsonschema_description:"Path of a Dockerfile, relative to this file. It is built by BuildKit."`
+	Context    string            `yaml:"context" jsonschema_description:"Folder that COPY and ADD take files from, relative to this file. Default: this file's."`
+	Target     string            `yaml:"target" jsonschema_description:"Stage of the Dockerfile to build. Default: the last one."`
+	Args       map[string]string `yaml:"args" jsonschema_description:"Build arguments (ARG). They are recorded, and stay in the image's history: no secrets."`
+	Secrets    map[string]Secret `yaml:"secrets" jsonschema_description:"Secrets for RUN --mount=type=secret: id and ${NAME}, taken from Slipway's own environment when the image is built. They are in no layer and no record."`
+	SSH        bool              `yaml:"ssh" jsonschema_description:"Let RUN --mount=type=ssh use the SSH agent at SSH_AUTH_SOCK."`
+	Platforms  []string          `yaml:"platforms" jsonschema_description:"Platforms of the image, such as linux/amd64 and linux/arm64. Default: this machine's."`
+	Cache      string            `yaml:"cache" jsonschema_description:"Repository, with its registry's host, that layers are kept in between machines."`
 }
 
 // Model says where the model comes from. With only a group, the newest approved

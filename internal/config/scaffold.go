@@ -92,11 +92,12 @@ test:
 #   - {name: unit, run: make test}
 <<- end>>
 
-<<if .Dockerfile>># There is a <<.Dockerfile>>; this version does not build images from it, only
-# Go servers, without a container engine.
-<<end>><<if not .Server>># No Go main package of a server was found, and this version builds no other
-# image: replace ./cmd/api by yours.
-<<end>>image: {build: {go: <<or .Server "./cmd/api">>}, repository: <<.Service>>}
+<<if and .Dockerfile .Server>># There is a <<.Dockerfile>>, too: build: {dockerfile: <<.Dockerfile>>} builds it with BuildKit.
+<<else if .Dockerfile>># Built by BuildKit: $BUILDKIT_HOST, Docker, or a buildkitd that Slipway starts. COPY
+# takes files from the folder of this file; context: another/folder changes that.
+<<else if not .Server>># No Go main package of a server was found, and no Dockerfile: replace ./cmd/api by
+# yours, or write dockerfile: path/to/Dockerfile instead of go.
+<<end>>image: {build: {<<if and .Dockerfile (not .Server)>>dockerfile: <<.Dockerfile>><<else>>go: <<or .Server "./cmd/api">><<end>>}, repository: <<.Service>>}
 
 <<if .Train>>model:
   group: <<.Service>>-model

@@ -36,7 +36,7 @@ func Schema() ([]byte, error) {
 		p(prop)
 	}
 	// Types of which exactly one key has to be there.
-	for name, keys := range map[string][]string{"Smoke": {"get", "post", "put"}, "Notify": {"webhook", "chat"}, "Target": {"local", "kubernetes"}, "Python": {"requirements", "lock"}} {
+	for name, keys := range map[string][]string{"Smoke": {"get", "post", "put"}, "Notify": {"webhook", "chat"}, "Target": {"local", "kubernetes"}, "Build": {"go", "dockerfile"}, "Python": {"requirements", "lock"}} {
 		for _, key := range keys {
 			def := s.Definitions[name]
 			def.OneOf = append(def.OneOf, &jsonschema.Schema{Required: []string{key}})
@@ -80,6 +80,9 @@ func patterns() map[at]func(*jsonschema.Schema) {
 		{"Evaluate", "run"}:     form(`\S`),
 		{"Image", "repository"}: form(repositoryForm),
 		{"Model", "group"}:      form(groupForm),
+		{"Build", "dockerfile"}: form(`[^/]$`),
+		{"Build", "target"}:     form(stageForm),
+		{"Build", "cache"}:      form(cacheForm),
 		{"Deploy", "health"}:    form(httpPathForm),
 		{"Deploy", "ready"}:     form(httpPathForm),
 		{"Python", "version"}:   form(pythonForm),

@@ -91,15 +91,28 @@ func (m *maker) build(tests []string) error {
 	if err != nil {
 		return err
 	}
-	m.addCached(step.Spec{Name: "build", Kind: step.Build, Timeout: buildTime}, in, step.BuildWith{
-		Go: image.Build.Go, Env: image.Build.Env, Repository: image.Repository,
-	})
+	m.addCached(step.Spec{Name: "build", Kind: step.Build, Timeout: buildTime}, in, buildWith(image))
 	needs := append([]string{"build"}, tests...)
 	m.add(step.Spec{
 		Name: "push", Kind: step.Push, Needs: needs, Timeout: pushTime, Retries: pushRetries,
 		Why: "uploads what the registry lacks",
 	}, step.PushWith{Repository: image.Repository})
 	return nil
+}
+
+func buildWith(image config.Image) step.BuildWith {
+	b := image.Build
+	with := step.BuildWith{
+		Go: b.Go, Env: b.Env, Repository: image.Repository,
+		Dockerfile: b.Dockerfile, Context: b.Context, Target: b.Target, Args: b.Args, SSH: b.SSH, Platforms: b.Platforms, Cache: b.Cache,
+	}
+	for id, ref := range b.Secrets {
+		if with.Secrets == nil {
+			with.Secrets = map[string]string{}
+		}
+		with.Secrets[id] = string(ref)
+	}
+	return with
 }
 
 // train plans training, evaluation and registration.

@@ -10,30 +10,51 @@ import (
 // BuildOrder says what to build.
 type BuildOrder struct {
 	Dir        string // checkout, absolute
-	Go         string // main package relative to Dir ("./cmd/api")
+	Go         string // main package relative to Dir ("./cmd/api"); "" with a Dockerfile
 	Commit     delivery.Commit
 	Service    string
 	Repository string
 
 	Env    map[string]string // for the build, e.g. GOFLAGS
 	Layout string            // absolute folder: the OCI layout to write
+
+	Dockerfile *Dockerfile           // nil with Go
+	Say        func(progress string) // one short line that replaces the last; may be nil
+}
+
+// Dockerfile says what to build from a Dockerfile. Paths are relative to the
+// order's Dir, with slashes.
+type Dockerfile struct {
+	Path      string            // of the Dockerfile
+	Context   string            // folder; "" and ".": Dir itself
+	Target    string            // stage; "": the last one
+	Args      map[string]string // they stay in the image's history
+	Secrets   map[string][]byte // id -> value: for mounts alone, never kept or said
+	SSH       bool              // let mounts use the agent at SSH_AUTH_SOCK
+	Platforms []string          // "linux/arm64"; none: this machine's
+	Cache     string            // repository to take layers from, and to put them to; "": none
 }
 
 // BuiltImage is an image in an OCI layout on disk, not yet pushed.
 type BuiltImage struct {
-	Digest delivery.Digest `json:"digest"` // of the manifest
+	Digest delivery.Digest `json:"digest"` // of the manifest, or of the index with several platforms
 	Size   int64           `json:"size"`   // bytes of all blobs
 	Layout string          `json:"layout"` // folder
+
+	// Bases are the images that it was built from, pinned by digest, if the
+	// builder knows them, sorted.
+	Bases []string `json:"bases,omitempty"`
 }
 
 // Builder makes images.
 type Builder interface {
 	// Build writes the image into o.Layout, whole or not at all. The same order
 	// for the same commit gives the same digest on any machine of the same
-	// toolchain. What the toolchain says goes to log.
+	// toolchain, as far as the user's own commands do. What the toolchain says
+	// goes to log, without the order's secrets. When ctx ends, the build does, at once.
 	Build(ctx context.Context, o BuildOrder, log io.Writer) (BuiltImage, error)
 	// Fingerprint names the toolchain ("go1.26.8 ko0.19 linux/amd64"): it is part
-	// of the cache key.
+	// of the cache key. It is quick, and starts nothing.
 	Fingerprint(ctx context.Context) (string, error)
 }
 

@@ -40,11 +40,20 @@ type TestWith struct {
 	Python     *PythonWith       `json:"python,omitempty"`
 }
 
-// BuildWith configures a build step.
+// BuildWith configures a build step, with Go or with a Dockerfile.
 type BuildWith struct {
-	Go         string            `json:"go"` // main package
+	Go         string            `json:"go"` // main package; "" with a Dockerfile
 	Env        map[string]string `json:"env,omitempty"`
 	Repository string            `json:"repository"`
+
+	Dockerfile string            `json:"dockerfile,omitempty"` // path; this and the folder relative to the checkout
+	Context    string            `json:"context,omitempty"`    // folder; default: the checkout
+	Target     string            `json:"target,omitempty"`
+	Args       map[string]string `json:"args,omitempty"`
+	Secrets    map[string]string `json:"secrets,omitempty"` // id -> "${NAME}": only ever the reference
+	SSH        bool              `json:"ssh,omitempty"`
+	Platforms  []string          `json:"platforms,omitempty"`
+	Cache      string            `json:"cache,omitempty"` // repository
 }
 
 // PushWith configures a push step.

@@ -44,28 +44,35 @@ func GoProject(t testing.TB, files map[string]string) port.BuildOrder {
 
 // TestBuilder holds an adapter to port.Builder, for Go programs.
 func TestBuilder(t *testing.T, fresh func(t *testing.T) port.Builder) {
-	t.Run("reproducible", func(t *testing.T) { testReproducible(t, fresh) })
-	t.Run("whole layout", func(t *testing.T) { testWholeLayout(t, fresh(t)) })
+	hello := func(t *testing.T) port.BuildOrder {
+		t.Helper()
+		return GoProject(t, map[string]string{"cmd/api/main.go": Hello, "cmd/api/kodata/a.txt": "data"})
+	}
+	disturb := func(t *testing.T, _ port.BuildOrder) {
+		t.Setenv("GOFLAGS", "-tags=other")
+		t.Setenv("GOAMD64", "v3")
+		t.Setenv("GOOS", "darwin")
+	}
+	inside := []string{"ko-app/api", "etc/passwd", "etc/ssl/certs/ca-certificates.crt", "tmp/", "var/run/ko/a.txt"}
+	t.Run("reproducible", func(t *testing.T) { testReproducible(t, fresh, hello, disturb) })
+	t.Run("whole layout", func(t *testing.T) { testWholeLayout(t, fresh(t), hello(t), inside) })
 	t.Run("compile error", func(t *testing.T) { testCompileError(t, fresh(t)) })
 	t.Run("bad orders", func(t *testing.T) { testBadOrders(t, fresh(t)) })
-	t.Run("cancelled", func(t *testing.T) { testBuildCancelled(t, fresh(t)) })
-	t.Run("fingerprint", func(t *testing.T) { testFingerprint(t, fresh(t)) })
+	t.Run("cancelled", func(t *testing.T) { testBuildCancelled(t, fresh(t), hello(t)) })
+	t.Run("fingerprint", func(t *testing.T) { testFingerprint(t, fresh(t), "go1.") })
 }
 
 // testReproducible builds one commit twice, in different folders, one of them a
 // git repository with a change, and the user's settings different.
-func testReproducible(t *testing.T, fresh func(t *testing.T) port.Builder) {
-	files := map[string]string{"cmd/api/main.go": Hello}
-	one, two := GoProject(t, files), GoProject(t, files)
+func testReproducible(t *testing.T, fresh func(t *testing.T) port.Builder, project func(t *testing.T) port.BuildOrder, disturb func(t *testing.T, o port.BuildOrder)) {
+	one, two := project(t), project(t)
 	writeFile(t, filepath.Join(two.Dir, ".git", "HEAD"), []byte("ref: refs/heads/main\n"))
 	two.Commit.Time = two.Commit.Time.In(time.FixedZone("east", 8*3600))
 	first, err := fresh(t).Build(t.Context(), one, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("GOFLAGS", "-tags=other")
-	t.Setenv("GOAMD64", "v3")
-	t.Setenv("GOOS", "darwin")
+	disturb(t, two)
 	again, err := fresh(t).Build(t.Context(), two, io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -83,8 +90,7 @@ func testReproducible(t *testing.T, fresh func(t *testing.T) port.Builder) {
 	}
 }
 
-func testWholeLayout(t *testing.T, b port.Builder) {
-	o := GoProject(t, map[string]string{"cmd/api/main.go": Hello, "cmd/api/kodata/a.txt": "data"})
+func testWholeLayout(t *testing.T, b port.Builder, o port.BuildOrder, inside []string) {
 	built, err := b.Build(t.Context(), o, io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +114,7 @@ func testWholeLayout(t *testing.T, b port.Builder) {
 	if sum != built.Size {
 		t.Errorf("size = %d, the blobs have %d bytes", built.Size, sum)
 	}
-	for _, want := range []string{"ko-app/api", "etc/passwd", "etc/ssl/certs/ca-certificates.crt", "tmp/", "var/run/ko/a.txt"} {
+	for _, want := range inside {
 		if !files[want] {
 			t.Errorf("the image has no %s", want)
 		}
@@ -117,6 +123,9 @@ func testWholeLayout(t *testing.T, b port.Builder) {
 	raw, err := os.ReadFile(filepath.Join(o.Layout, "index.json"))
 	if err != nil || json.Unmarshal(raw, &index) != nil || len(index.Manifests) != 1 || index.Manifests[0].Digest != string(built.Digest) {
 		t.Errorf("index.json = %s, %v", raw, err)
+	}
+	if left, err := filepath.Glob(o.Layout + ".*"); err != nil || len(left) > 0 {
+		t.Errorf("left beside the layout: %v, %v", left, err)
 	}
 }
 
@@ -180,11 +189,10 @@ func testBadOrders(t *testing.T, b port.Builder) {
 	}
 }
 
-func testBuildCancelled(t *testing.T, b port.Builder) {
+func testBuildCancelled(t *testing.T, b port.Builder, o port.BuildOrder) {
 	stopped := errors.New("somebody stopped it")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stopped)
-	o := GoProject(t, map[string]string{"cmd/api/main.go": Hello})
 	if _, err := b.Build(ctx, o, io.Discard); !errors.Is(err, stopped) {
 		t.Errorf("Build = %v, want the context's cause", err)
 	}
@@ -193,9 +201,9 @@ func testBuildCancelled(t *testing.T, b port.Builder) {
 	}
 }
 
-func testFingerprint(t *testing.T, b port.Builder) {
+func testFingerprint(t *testing.T, b port.Builder, prefix string) {
 	one, err := b.Fingerprint(t.Context())
-	if err != nil || !strings.HasPrefix(one, "go1.") || !strings.Contains(one, "linux/") {
+	if err != nil || !strings.HasPrefix(one, prefix) || !strings.Contains(one, "linux/") {
 		t.Errorf("Fingerprint = %q, %v", one, err)
 	}
 	if two, err := b.Fingerprint(t.Context()); err != nil || one != two {

@@ -6,7 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -14,8 +18,12 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// Step builds.
-type Step struct{ Builder port.Builder }
+// Step builds with Go's toolchain or from a Dockerfile, as the plan says.
+type Step struct {
+	Go         port.Builder
+	Dockerfile port.Builder
+	Environ    func() []string // where secrets come from; nil: the process's
+}
 
 var (
 	_ step.Reuser        = Step{}
@@ -28,6 +36,10 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
+	dockerfile, err := s.dockerfile(w)
+	if err != nil {
+		return step.Result{}, err
+	}
 	checkout, err := r.Checkout(ctx)
 	if err != nil {
 		return step.Result{}, err
@@ -36,23 +48,72 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if log == nil {
 		log = io.Discard
 	}
-	r.Progress("building %s", w.Go)
-	img, err := s.Builder.Build(ctx, port.BuildOrder{
+	r.Progress("building %s", what(w))
+	img, err := s.builder(w).Build(ctx, port.BuildOrder{
 		Dir: checkout, Go: w.Go, Commit: r.Commit, Service: r.Service,
-		Repository: w.Repository, Env: w.Env, Layout: layout(r),
+		Repository: w.Repository, Env: w.Env, Layout: layout(r), Dockerfile: dockerfile, Say: r.Say,
 	}, log)
 	if err != nil {
 		return failed(ctx, w, err)
 	}
 	if !img.Digest.Valid() {
-		return step.Result{}, fault.New(fault.Internal, "build %s: %q is no digest", w.Go, img.Digest)
+		return step.Result{}, fault.New(fault.Internal, "build %s: %q is no digest", what(w), img.Digest)
 	}
 	return step.Succeed(fmt.Sprintf("sha256:%s %s", img.Digest.Short(), size(img.Size)), step.Built{BuiltImage: img})
 }
 
+func (s Step) builder(w step.BuildWith) port.Builder {
+	if w.Dockerfile != "" {
+		return s.Dockerfile
+	}
+	return s.Go
+}
+
+func what(w step.BuildWith) string {
+	if w.Dockerfile != "" {
+		return w.Dockerfile
+	}
+	return w.Go
+}
+
+// dockerfile is the order's part for a Dockerfile, with the values of its
+// secrets: this is the first and only place that looks them up.
+func (s Step) dockerfile(w step.BuildWith) (*port.Dockerfile, error) {
+	if w.Dockerfile == "" {
+		return nil, nil //nolint:nilnil // that is how the order says it
+	}
+	d := &port.Dockerfile{
+		Path: w.Dockerfile, Context: w.Context, Target: w.Target, Args: w.Args, SSH: w.SSH, Platforms: w.Platforms, Cache: w.Cache,
+		Secrets: map[string][]byte{},
+	}
+	environ := s.Environ
+	if environ == nil {
+		environ = os.Environ
+	}
+	for _, id := range slices.Sorted(maps.Keys(w.Secrets)) {
+		name := strings.TrimSuffix(strings.TrimPrefix(w.Secrets[id], "${"), "}")
+		value, ok := lookup(environ(), name)
+		if !ok {
+			return nil, fault.New(fault.Invalid, "secret %s of the build needs the variable %s, which is not set", id, name).
+				Hint("export %s before you start slipway", name)
+		}
+		d.Secrets[id] = []byte(value)
+	}
+	return d, nil
+}
+
+func lookup(environ []string, name string) (string, bool) {
+	for _, kv := range environ {
+		if k, v, _ := strings.Cut(kv, "="); k == name {
+			return v, v != ""
+		}
+	}
+	return "", false
+}
+
 // failed makes code that does not compile a result: trying again is of no use.
 func failed(ctx context.Context, w step.BuildWith, err error) (step.Result, error) {
-	err = fmt.Errorf("build %s: %w", w.Go, err)
+	err = fmt.Errorf("build %s: %w", what(w), err)
 	if ctx.Err() == nil && fault.Is(err, fault.Failed) {
 		return step.FailWith(err), nil
 	}
@@ -78,8 +139,12 @@ func (s Step) Reuse(_ context.Context, _ step.Request, cached step.Result) (step
 }
 
 // Fingerprint is the builder's.
-func (s Step) Fingerprint(ctx context.Context, _ step.Spec) (string, error) {
-	f, err := s.Builder.Fingerprint(ctx)
+func (s Step) Fingerprint(ctx context.Context, spec step.Spec) (string, error) {
+	w, err := step.Options[step.BuildWith](step.Request{Spec: spec})
+	if err != nil {
+		return "", err
+	}
+	f, err := s.builder(w).Fingerprint(ctx)
 	if err != nil {
 		return "", fmt.Errorf("ask for the toolchain's version: %w", err)
 	}

@@ -30,7 +30,7 @@ func TestBuild(t *testing.T) {
 	var log bytes.Buffer
 	b := &fake.Builder{}
 	r := request(t, &log)
-	res, err := Step{b}.Run(t.Context(), r)
+	res, err := Step{Go: b}.Run(t.Context(), r)
 	if err != nil || res.Outcome != delivery.Succeeded {
 		t.Fatalf("%+v, %v", res, err)
 	}
@@ -50,18 +50,18 @@ func TestBuild(t *testing.T) {
 	if got := layout(r); filepath.Base(got) != string(r.Run) {
 		t.Errorf("layout without inputs: %s", got)
 	}
-	if f, err := (Step{b}).Fingerprint(t.Context(), r.Spec); f != "fake1" || err != nil {
+	if f, err := (Step{Go: b}).Fingerprint(t.Context(), r.Spec); f != "fake1" || err != nil {
 		t.Errorf("%q, %v", f, err)
 	}
 }
 
 func TestCodeThatDoesNotCompileIsAResult(t *testing.T) {
 	r := request(t, &bytes.Buffer{})
-	res, err := Step{&fake.Builder{Fail: fault.New(fault.Failed, "main.go:3: undefined: x").Hint("mend it")}}.Run(t.Context(), r)
+	res, err := Step{Go: &fake.Builder{Fail: fault.New(fault.Failed, "main.go:3: undefined: x").Hint("mend it")}}.Run(t.Context(), r)
 	if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, "undefined: x") || res.Hint != "mend it" {
 		t.Errorf("%+v, %v", res, err)
 	}
-	if _, err := (Step{&fake.Builder{Fail: errors.New("disk")}}).Run(t.Context(), r); err == nil {
+	if _, err := (Step{Go: &fake.Builder{Fail: errors.New("disk")}}).Run(t.Context(), r); err == nil {
 		t.Error("trouble on the way is no error")
 	}
 }
@@ -84,7 +84,7 @@ func TestReuseLooksAtTheLayout(t *testing.T) {
 	}
 	for name, do := range damage {
 		r := request(t, &bytes.Buffer{})
-		s := Step{&fake.Builder{}}
+		s := Step{Go: &fake.Builder{}}
 		res, err := s.Run(t.Context(), r)
 		if err != nil {
 			t.Fatal(err)

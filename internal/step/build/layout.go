@@ -14,8 +14,12 @@ import (
 // mostManifest is how large a manifest or index may be, in bytes.
 const mostManifest = 4 << 20
 
+// deepest is how far indexes may be nested.
+const deepest = 3
+
 // whole tells whether the layout lists the image and holds its manifest, byte
-// for byte, and every blob that the manifest names, by size.
+// for byte, and every blob that the manifest names, by size. Of an image for
+// several platforms it wants all of them.
 func whole(layout string, d delivery.Digest) bool {
 	if layout == "" || !d.Valid() {
 		return false
@@ -30,17 +34,37 @@ func whole(layout string, d delivery.Digest) bool {
 	if !slices.ContainsFunc(index.Manifests, func(m descriptor) bool { return m.Digest == d }) {
 		return false
 	}
-	var manifest struct {
-		Config descriptor   `json:"config"`
-		Layers []descriptor `json:"layers"`
+	return wholeManifest(layout, d, deepest)
+}
+
+func wholeManifest(layout string, d delivery.Digest, depth int) bool {
+	var m struct {
+		Config    *descriptor  `json:"config"`
+		Layers    []descriptor `json:"layers"`
+		Manifests []descriptor `json:"manifests"`
 	}
-	raw, ok = small(blob(layout, d))
-	if !ok || fmt.Sprintf("sha256:%x", sha256.Sum256(raw)) != string(d) || json.Unmarshal(raw, &manifest) != nil {
+	if !d.Valid() || depth == 0 {
 		return false
 	}
-	for _, b := range append(manifest.Layers, manifest.Config) {
+	raw, ok := small(blob(layout, d))
+	if !ok || fmt.Sprintf("sha256:%x", sha256.Sum256(raw)) != string(d) || json.Unmarshal(raw, &m) != nil {
+		return false
+	}
+	if m.Config == nil && len(m.Manifests) == 0 {
+		return false
+	}
+	parts := m.Layers
+	if m.Config != nil {
+		parts = append(parts, *m.Config)
+	}
+	for _, b := range parts {
 		info, err := os.Stat(blob(layout, b.Digest))
 		if !b.Digest.Valid() || err != nil || info.Size() != b.Size {
+			return false
+		}
+	}
+	for _, child := range m.Manifests {
+		if !wholeManifest(layout, child.Digest, depth-1) {
 			return false
 		}
 	}

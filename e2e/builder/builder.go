@@ -1,0 +1,160 @@
+//go:build unix
+
+// Package builder gives the tests a real BuildKit: its daemon and its client,
+// built from Go modules. The daemon runs as root on Linux, with Debian's runc.
+package builder
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// ErrUnsupported marks what this machine can't do: no root, a package that is missing.
+var ErrUnsupported = errors.New("not supported here")
+
+const (
+	module  = "github.com/moby/buildkit"
+	version = "v0.34.2" // that the programs say they are; go.mod of the module has the code
+)
+
+// Tools are the programs.
+type Tools struct {
+	Daemon string // buildkitd
+	Client string // buildctl
+}
+
+// Find builds the programs into bin/ of the repository when they are missing or
+// made from other modules. That takes several minutes the first time; it logs
+// when it has work to do. log may be nil.
+func Find(ctx context.Context, log io.Writer) (Tools, error) {
+	if err := supported(); err != nil {
+		return Tools{}, err
+	}
+	sources, err := findModule()
+	if err != nil {
+		return Tools{}, err
+	}
+	bin := filepath.Join(sources, "..", "..", "..", "bin")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return Tools{}, fmt.Errorf("make the programs' folder: %w", err)
+	}
+	unlock, err := lock(ctx, filepath.Join(bin, "buildkit.lock"))
+	if err != nil {
+		return Tools{}, err
+	}
+	defer unlock()
+	t := Tools{Daemon: filepath.Join(bin, "buildkitd"), Client: filepath.Join(bin, "buildctl")}
+	return t, t.build(ctx, sources, log)
+}
+
+func supported() error {
+	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
+		return fmt.Errorf("BuildKit of the tests: %w: it takes Linux and root", ErrUnsupported)
+	}
+	if _, err := exec.LookPath("runc"); err != nil {
+		return fmt.Errorf("BuildKit of the tests: %w: runc is missing (apt-get install runc)", ErrUnsupported)
+	}
+	return nil
+}
+
+// findModule looks for the module's folder from the working folder upwards.
+func findModule() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the working folder: %w", err)
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		folder := filepath.Join(at, "e2e", "builder", "buildkit")
+		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
+			return folder, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("find e2e/builder/buildkit at or above %s: %w", dir, fs.ErrNotExist)
+		}
+	}
+}
+
+// build runs Go unless what is there was made from the same modules. A digest
+// tells, not the files' times: a fresh clone with a restored cache has younger ones.
+func (t Tools) build(ctx context.Context, sources string, log io.Writer) error {
+	want, err := digest(sources)
+	if err != nil {
+		return err
+	}
+	have, _ := os.ReadFile(t.Daemon + ".digest") // none is another one
+	if string(have) == want && exists(t.Daemon) && exists(t.Client) {
+		return nil
+	}
+	if log != nil {
+		fmt.Fprintf(log, "building %s (the first time takes several minutes)\n", t.Daemon)
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", flags(),
+		"-o", filepath.Dir(t.Daemon), module+"/cmd/buildkitd", module+"/cmd/buildctl")
+	cmd.Dir, cmd.Env = sources, append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build BuildKit: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	if err := os.WriteFile(t.Daemon+".digest", []byte(want), 0o644); err != nil {
+		return fmt.Errorf("build BuildKit: %w", err)
+	}
+	return nil
+}
+
+func flags() string { return "-s -w -X " + module + "/version.Version=" + version }
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// digest names what the programs are made from.
+func digest(sources string) (string, error) {
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%s\n%s\n%s\n", flags(), runtime.GOOS, runtime.GOARCH)
+	for _, name := range []string{"go.mod", "go.sum"} {
+		content, err := os.ReadFile(filepath.Join(sources, name))
+		if err != nil {
+			return "", fmt.Errorf("read the modules: %w", err)
+		}
+		fmt.Fprintf(sum, "%s %d\n%s", name, len(content), content)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// lock waits until nobody else builds the programs; the kernel frees it when this
+// process ends.
+func lock(ctx context.Context, path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock: %w", err)
+	}
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { _ = f.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			_ = f.Close()
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		select {
+		case <-ctx.Done():
+			_ = f.Close()
+			return nil, fmt.Errorf("wait for the lock %s: %w", path, ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,231 @@
+//go:build e2e
+
+package buildkit_test
+
+import (
+	"bytes"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
+)
+
+// TestBuildKit builds with a real BuildKit, which it starts itself.
+func TestBuildKit(t *testing.T) {
+	y := newYard(t)
+	t.Run("conformance", func(t *testing.T) {
+		porttest.TestDockerfileBuilder(t, func(*testing.T) port.Builder { return y.builder() })
+	})
+	t.Run("stages, arguments and target", y.testStages)
+	t.Run("origin", y.testOrigin)
+	t.Run("secrets", y.testSecrets)
+	t.Run("dockerignore", y.testIgnore)
+	t.Run("the same after a prune", y.testPruned)
+	t.Run("layers keep their digest", y.testLayersKeep)
+	t.Run("cache in a registry", y.testCache)
+	t.Run("platforms", y.testPlatforms)
+	t.Run("a command fails", y.testCommandFails)
+	t.Run("base images", y.testBases)
+	t.Run("cancelled", y.testCancelled)
+	t.Run("killed", y.testKilled)
+	t.Run("daemon", y.testDaemon)
+	t.Run("inside of Docker", y.testDocker)
+}
+
+const staged = `FROM shell:1 AS made
+ARG WORD=none
+RUN write /out ${WORD} && print made ${WORD}
+FROM scratch AS small
+COPY --from=made /out /small
+FROM scratch
+COPY --from=made /out /last
+`
+
+func (y *yard) testStages(t *testing.T) {
+	o := project(t, staged)
+	o.Dockerfile.Args = map[string]string{"WORD": "hello"}
+	var log bytes.Buffer
+	var said []string
+	o.Say = func(text string) { said = append(said, text) }
+	files, _ := contents(t, y.build(t, o, &log).Layout)
+	if files["last"] != "hello" || len(files) != 1 {
+		t.Errorf("files: %v", files)
+	}
+	if !strings.Contains(log.String(), "] RUN write /out hello && print made hello\n") || !strings.Contains(log.String(), " made hello\n") {
+		t.Errorf("the log lacks the command or what it printed:\n%s", log.String())
+	}
+	if !slices.ContainsFunc(said, func(s string) bool { return strings.HasPrefix(s, "[made 2/2] RUN write") }) {
+		t.Errorf("progress: %q", said)
+	}
+	o = project(t, staged)
+	o.Dockerfile.Target = "small"
+	if files, _ := contents(t, y.build(t, o, io.Discard).Layout); files["small"] != "none" {
+		t.Errorf("target: %v", files)
+	}
+	o.Dockerfile.Target = "nowhere"
+	if _, err := y.builder().Build(t.Context(), o, io.Discard); !fault.Is(err, fault.Failed) || !strings.Contains(fault.HintOf(err), "image.build.target") {
+		t.Errorf("no such target: %v (%s)", err, fault.HintOf(err))
+	}
+}
+
+// testOrigin: the image tells where it comes from as those of the Go builder do.
+func (y *yard) testOrigin(t *testing.T) {
+	o := project(t, "FROM shell:1\nLABEL own=yes\nWORKDIR /app\nCOPY a.txt .\nUSER 1000\nCMD [\"/bin/sh\", \"print a\"]\n", "a.txt", "a")
+	built := y.build(t, o, io.Discard)
+	img := image(t, built)
+	m, err := img.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{
+		"org.opencontainers.image.title":    o.Service,
+		"org.opencontainers.image.revision": o.Commit.SHA,
+		"org.opencontainers.image.source":   o.Commit.Source,
+		"org.opencontainers.image.created":  "2026-11-24T10:15:02Z",
+	} {
+		if m.Annotations[key] != want || c.Config.Labels[key] != want {
+			t.Errorf("%s = %q (annotation), %q (label), want %q", key, m.Annotations[key], c.Config.Labels[key], want)
+		}
+	}
+	if c.Config.Labels["own"] != "yes" || c.Config.User != "1000" || len(c.Config.Cmd) != 2 || !c.Created.Equal(o.Commit.Time) {
+		t.Errorf("config = %+v, created %v", c.Config, c.Created)
+	}
+	if last := c.History[len(c.History)-1]; !last.Created.Equal(o.Commit.Time) {
+		t.Errorf("history ends %v", last)
+	}
+	if !strings.HasPrefix(string(m.MediaType), "application/vnd.oci.image.manifest") {
+		t.Errorf("a manifest of type %s: is there an attestation?", m.MediaType)
+	}
+	if len(built.Bases) != 1 || !strings.HasPrefix(built.Bases[0], "docker.io/library/shell:1@sha256:") {
+		t.Errorf("bases: %v", built.Bases)
+	}
+}
+
+const secretValue = "hunter2-is-not-a-good-one"
+
+// testSecrets plants a secret, lets a command print and fail with it, and looks
+// for it everywhere.
+func (y *yard) testSecrets(t *testing.T) {
+	text := "FROM shell:1\nRUN --mount=type=secret,id=token cat /run/secrets/token && print used\nRUN --mount=type=secret,id=token,env=TOKEN env TOKEN\n"
+	o := project(t, text)
+	o.Dockerfile.Secrets = map[string][]byte{"token": []byte(secretValue)}
+	var log bytes.Buffer
+	_, everything := contents(t, y.build(t, o, &log).Layout)
+	if strings.Contains(everything, secretValue) || strings.Contains(log.String(), secretValue) {
+		t.Error("the secret is in the image or in the log")
+	}
+	if strings.Count(log.String(), " ***\n") != 2 || !strings.Contains(log.String(), " used\n") {
+		t.Errorf("the commands did not get it, or the log lacks their output:\n%s", log.String())
+	}
+	o = project(t, text+"RUN --mount=type=secret,id=token cat /run/secrets/token && exit 4\n")
+	o.Dockerfile.Secrets = map[string][]byte{"token": []byte(secretValue)}
+	if _, err := y.builder().Build(t.Context(), o, io.Discard); err == nil || strings.Contains(err.Error(), secretValue) || !strings.Contains(err.Error(), "***") {
+		t.Errorf("the error: %v", err)
+	}
+	o.Dockerfile.Secrets = nil
+	if _, err := y.builder().Build(t.Context(), o, io.Discard); !fault.Is(err, fault.Failed) || !strings.Contains(fault.HintOf(err), "image.build.secrets") {
+		t.Errorf("no secret: %v (%s)", err, fault.HintOf(err))
+	}
+}
+
+func (y *yard) testIgnore(t *testing.T) {
+	o := project(t, "FROM scratch\nCOPY . /\n", "server/a.txt", "a", "server/b.log", "b", "server/.dockerignore", "*.log\n", "outside.txt", "o")
+	o.Dockerfile.Context = "server"
+	files, _ := contents(t, y.build(t, o, io.Discard).Layout)
+	if files["a.txt"] != "a" || files["b.log"] != "" || files["outside.txt"] != "" {
+		t.Errorf("files: %v", files)
+	}
+}
+
+// testPruned: a fresh builder gives the digest that a warm one gave.
+func (y *yard) testPruned(t *testing.T) {
+	o := project(t, "FROM shell:1\nWORKDIR /app\nCOPY a.txt sub/ ./\nRUN write /made once\n", "a.txt", "a", "sub/b.txt", "b")
+	first := y.build(t, o, io.Discard)
+	y.prune(t)
+	if again := y.build(t, o, io.Discard); again.Digest != first.Digest {
+		t.Errorf("before %s, after a prune %s", first.Digest, again.Digest)
+	}
+	later := o
+	later.Commit.Time = later.Commit.Time.AddDate(1, 0, 0) // the next commit, from a builder that is warm or not
+	warm := y.build(t, later, io.Discard)
+	y.prune(t)
+	if cold := y.build(t, later, io.Discard); cold.Digest != warm.Digest {
+		t.Errorf("warm %s, cold %s", warm.Digest, cold.Digest)
+	}
+}
+
+// testLayersKeep: a new commit that changes one file makes one new layer.
+func (y *yard) testLayersKeep(t *testing.T) {
+	text := "FROM shell:1\nRUN write /dependency heavy\nCOPY a.txt /\n"
+	one, two := project(t, text, "a.txt", "a"), project(t, text, "a.txt", "b")
+	two.Commit.Time = two.Commit.Time.AddDate(0, 0, 1)
+	before, after := layers(t, y.build(t, one, io.Discard)), layers(t, y.build(t, two, io.Discard))
+	if len(before) != 3 || !slices.Equal(before[:2], after[:2]) || before[2] == after[2] {
+		t.Errorf("layers %v, then %v", before, after)
+	}
+}
+
+func layers(t *testing.T, built port.BuiltImage) []string {
+	t.Helper()
+	m, err := image(t, built).Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, l := range m.Layers {
+		out = append(out, l.Digest.String())
+	}
+	return out
+}
+
+// ran finds what the command printed, not the command.
+var ran = regexp.MustCompile(`\d\.\d+ it ran\n`)
+
+// testCache: what one builder made, another takes from the registry.
+func (y *yard) testCache(t *testing.T) {
+	o := project(t, "FROM shell:1\nRUN write /made once && print it ran\n")
+	o.Dockerfile.Cache = y.registry + "/cache/api"
+	var log bytes.Buffer
+	first := y.build(t, o, &log)
+	if !ran.MatchString(log.String()) {
+		t.Errorf("the first build:\n%s", log.String())
+	}
+	y.prune(t)
+	log.Reset()
+	again := y.build(t, o, &log)
+	if again.Digest != first.Digest || ran.MatchString(log.String()) || !strings.Contains(log.String(), "CACHED") {
+		t.Errorf("%s, then %s:\n%s", first.Digest, again.Digest, log.String())
+	}
+}
+
+// testPlatforms: an index, which the registry takes, holds and unpacks.
+func (y *yard) testPlatforms(t *testing.T) {
+	o := project(t, "FROM scratch\nARG TARGETARCH\nCOPY ${TARGETARCH}.txt /arch\n", "amd64.txt", "amd64", "arm64.txt", "arm64")
+	o.Dockerfile.Platforms = []string{"linux/amd64", "linux/arm64"}
+	built := y.build(t, o, io.Discard)
+	img := delivery.Image{Repository: "platforms/api", Digest: built.Digest}
+	if _, err := y.images.Push(t.Context(), built.Layout, img, "1", nil); err != nil {
+		t.Fatal(err)
+	}
+	if has, err := y.images.Has(t.Context(), img); err != nil || !has {
+		t.Errorf("Has = %v, %v", has, err)
+	}
+	for _, arch := range []string{"amd64", "arm64"} {
+		y.unpack(t, img, arch)
+	}
+	o.Dockerfile.Platforms = []string{"linux/arm64"}
+	c, err := image(t, y.build(t, o, io.Discard)).ConfigFile()
+	if err != nil || c.Architecture != "arm64" {
+		t.Errorf("one platform: %+v, %v", c, err)
+	}
+}

@@ -1,0 +1,283 @@
+package buildkit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+const (
+	startTime = 30 * time.Second // a BuildKit of ours may take to answer, or to end
+	pollTime  = 20 * time.Millisecond
+)
+
+// daemon is a BuildKit that Slipway starts, in a folder of its own. It outlives
+// the command that started it, so that the next build finds it warm. Any number
+// of processes may use it at once; two kernel locks in the folder keep order:
+// use.lock is shared by builds and taken alone to start, change or stop it, and
+// alive.lock is held by the daemon itself, so that a dead one is never waited for.
+type daemon struct {
+	dir     string
+	program string
+	mirrors string
+
+	asked sync.Mutex
+	said  string // by the program about its version
+}
+
+func (d *daemon) address() string { return "unix://" + d.socket() }
+
+// use makes sure that it runs as configured, and keeps it so until release.
+func (d *daemon) use(ctx context.Context, say func(string)) (release func(), err error) {
+	want, err := d.wanted()
+	if err != nil {
+		return nil, err
+	}
+	if err := d.prepare(); err != nil {
+		return nil, err
+	}
+	for range 5 {
+		held, err := d.hold(ctx, unix.LOCK_SH, func() {})
+		if err != nil {
+			return nil, err
+		}
+		if d.alive() && d.running() == want.text() {
+			if err := d.ready(ctx, nil); err == nil {
+				return func() { _ = held.Close() }, nil
+			} else if ctx.Err() != nil {
+				_ = held.Close()
+				return nil, err
+			}
+		}
+		_ = held.Close()
+		if err := d.renew(ctx, want, say); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fault.New(fault.Conflict, "start BuildKit in %s: other processes start it in another way again and again", d.dir).
+		Hint("is %s or %s different in another terminal?", MirrorsVariable, ProgramVariable)
+}
+
+// renew starts it, alone; one that runs in another way is ended first, once the
+// builds that it does are done.
+func (d *daemon) renew(ctx context.Context, want settings, say func(string)) error {
+	held, err := d.hold(ctx, unix.LOCK_EX, func() { say("waiting for another build before BuildKit starts anew") })
+	if err != nil {
+		return err
+	}
+	defer held.Close()
+	if d.alive() {
+		if d.running() == want.text() && d.ready(ctx, nil) == nil {
+			return nil // another process was quicker
+		}
+		if err := d.end(ctx); err != nil {
+			return err
+		}
+	}
+	say("starting BuildKit")
+	return d.start(ctx, want)
+}
+
+// stop ends it. One that builds is left alone.
+func (d *daemon) stop(ctx context.Context) error {
+	if _, err := os.Stat(d.file("alive.lock")); errors.Is(err, os.ErrNotExist) || !d.alive() {
+		return nil
+	}
+	f, err := d.open("use.lock")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return fault.New(fault.Conflict, "stop BuildKit in %s: it builds", d.dir).Hint("wait for the build, or cancel it")
+	}
+	return d.end(ctx)
+}
+
+// end tells it to end, and waits until it has.
+func (d *daemon) end(ctx context.Context) error {
+	for _, s := range []os.Signal{unix.SIGTERM, unix.SIGKILL} {
+		process, err := d.process(ctx)
+		if err != nil && d.alive() {
+			return fault.New(fault.Unavailable, "stop BuildKit in %s: it does not answer", d.dir).
+				Hint("end the buildkitd that holds %s; its log is %s", d.file("alive.lock"), d.file(logName)).Because(err)
+		}
+		if d.alive() {
+			_ = process.Signal(s) // one that is gone is fine: its lock tells
+		}
+		until := time.Now().Add(startTime)
+		for d.alive() && time.Now().Before(until) {
+			if err := pause(ctx); err != nil {
+				return fmt.Errorf("wait for BuildKit to end: %w", err)
+			}
+		}
+		if !d.alive() {
+			return nil
+		}
+	}
+	return fault.New(fault.Internal, "stop BuildKit in %s: it does not end", d.dir)
+}
+
+// process is who listens on the socket: the kernel says so, not a file.
+func (d *daemon) process(ctx context.Context) (*os.Process, error) {
+	conn, err := d.knock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	raw, err := conn.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var peer *unix.Ucred
+	var asked error
+	if err := raw.Control(func(fd uintptr) {
+		peer, asked = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}); err != nil {
+		return nil, err
+	}
+	if asked != nil {
+		return nil, asked
+	}
+	return os.FindProcess(int(peer.Pid))
+}
+
+func (d *daemon) knock(ctx context.Context) (net.Conn, error) {
+	var dialer net.Dialer
+	return dialer.DialContext(ctx, "unix", d.socket())
+}
+
+// ready waits until it takes connections. ended tells that there is nothing to
+// wait for; nil: the lock does.
+func (d *daemon) ready(ctx context.Context, ended <-chan struct{}) error {
+	until := time.Now().Add(startTime)
+	for {
+		conn, err := d.knock(ctx)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-ended:
+			return errEnded
+		default:
+		}
+		if ended == nil && !d.alive() {
+			return errEnded
+		}
+		if time.Now().After(until) {
+			return fmt.Errorf("no answer within %s: %w", startTime, err)
+		}
+		if err := pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+var errEnded = errors.New("it ended")
+
+// version asks the program, once, and remembers the answer between processes.
+func (d *daemon) version(ctx context.Context) (string, error) {
+	d.asked.Lock()
+	defer d.asked.Unlock()
+	if d.said != "" {
+		return d.said, nil
+	}
+	id, err := identity(d.program)
+	if err != nil {
+		return "", err
+	}
+	if kept, err := os.ReadFile(d.file("version")); err == nil {
+		if of, v, ok := strings.Cut(strings.TrimSpace(string(kept)), "\n"); ok && of == id {
+			d.said = v
+			return v, nil
+		}
+	}
+	out, err := exec.CommandContext(ctx, d.program, "--version").Output()
+	words := strings.Fields(string(out)) // buildkitd github.com/moby/buildkit v0.34.2 COMMIT
+	if err != nil || len(words) < 3 {
+		return "", fault.New(fault.Unavailable, "ask %s for its version", d.program).Hint("is it BuildKit's daemon?").Because(err)
+	}
+	d.said = words[2]
+	if d.prepare() == nil {
+		_ = os.WriteFile(d.file("version"), []byte(id+"\n"+d.said+"\n"), 0o600) // then the next process asks again
+	}
+	return d.said, nil
+}
+
+func (d *daemon) file(name string) string { return filepath.Join(d.dir, name) }
+
+// running is how the one that was started last was configured.
+func (d *daemon) running() string {
+	raw, _ := os.ReadFile(d.file("running")) // none is another one than what is wanted
+	return string(raw)
+}
+
+// alive asks the lock that the daemon holds.
+func (d *daemon) alive() bool {
+	f, err := os.OpenFile(d.file("alive.lock"), os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+}
+
+func (d *daemon) open(name string) (*os.File, error) {
+	f, err := os.OpenFile(d.file(name), os.O_CREATE|os.O_RDWR, 0o600)
+	if errors.Is(err, os.ErrPermission) {
+		return nil, fault.New(fault.Denied, "use BuildKit in %s", d.dir).
+			Hint("the folder is another user's: run as that user, or use another state folder ($SLIPWAY_HOME)").Because(err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open BuildKit's %s: %w", name, err)
+	}
+	return f, nil
+}
+
+// hold takes use.lock, which goes with this process. busy is called once when
+// somebody else has it.
+func (d *daemon) hold(ctx context.Context, how int, busy func()) (*os.File, error) {
+	f, err := d.open("use.lock")
+	if err != nil {
+		return nil, err
+	}
+	for waited := false; ; waited = true {
+		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
+		if err == nil {
+			return f, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			_ = f.Close()
+			return nil, fmt.Errorf("lock BuildKit in %s: %w", d.dir, err)
+		}
+		if !waited {
+			busy()
+		}
+		if err := pause(ctx); err != nil {
+			_ = f.Close()
+			return nil, fmt.Errorf("wait for BuildKit in %s: %w", d.dir, err)
+		}
+	}
+}
+
+func pause(ctx context.Context) error {
+	timer := time.NewTimer(pollTime)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,20 @@
+//go:build !linux
+
+package buildkit
+
+import (
+	"context"
+	"errors"
+)
+
+// daemon is a BuildKit of our own: it runs on Linux only.
+type daemon struct{ dir, program, mirrors string }
+
+var errLinux = errors.New("it runs on Linux only")
+
+func findDaemon(string) (string, error) { return "", errLinux }
+
+func (*daemon) address() string                                               { return "" }
+func (*daemon) use(context.Context, func(string)) (release func(), err error) { return nil, errLinux }
+func (*daemon) stop(context.Context) error                                    { return nil }
+func (*daemon) version(context.Context) (string, error)                       { return "", errLinux }

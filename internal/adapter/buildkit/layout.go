@@ -1,0 +1,279 @@
+package buildkit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+const (
+	mostManifest = 4 << 20 // bytes of a manifest, an index or an image's configuration
+	deepest      = 3       // indexes in indexes
+)
+
+// origin is what an image says about where it comes from.
+type origin struct {
+	created time.Time
+	labels  map[string]string // annotations of its manifest, too
+}
+
+// finish makes a layout of the blobs that BuildKit wrote into dir: the image says
+// where it comes from and when its commit was made, and index.json lists it.
+func finish(dir string, top delivery.Digest, o origin) (port.BuiltImage, error) {
+	l := layout{dir: dir, origin: o, seen: map[delivery.Digest]int64{}}
+	if !top.Valid() {
+		return port.BuiltImage{}, fmt.Errorf("BuildKit named no digest: %q", top)
+	}
+	image, err := l.mark(ocispecs.Descriptor{Digest: digest.Digest(top)}, deepest)
+	if err != nil {
+		return port.BuiltImage{}, err
+	}
+	index := ocispecs.Index{MediaType: ocispecs.MediaTypeImageIndex, Manifests: []ocispecs.Descriptor{image}}
+	index.SchemaVersion = 2
+	if err := l.document("index.json", index); err != nil {
+		return port.BuiltImage{}, err
+	}
+	if err := l.document(ocispecs.ImageLayoutFile, ocispecs.ImageLayout{Version: ocispecs.ImageLayoutVersion}); err != nil {
+		return port.BuiltImage{}, err
+	}
+	if err := l.tidy(); err != nil {
+		return port.BuiltImage{}, err
+	}
+	built := port.BuiltImage{Digest: delivery.Digest(image.Digest)}
+	for _, size := range l.seen {
+		built.Size += size
+	}
+	return built, nil
+}
+
+type layout struct {
+	dir    string
+	origin origin
+	seen   map[delivery.Digest]int64 // blobs of the image, with their sizes in bytes
+}
+
+// mark rewrites a manifest or index and everything below it, and returns how to
+// refer to it.
+func (l layout) mark(d ocispecs.Descriptor, depth int) (ocispecs.Descriptor, error) {
+	if depth == 0 {
+		return d, errors.New("the image's indexes are nested too deep")
+	}
+	var kind struct {
+		MediaType string                `json:"mediaType"`
+		Manifests []ocispecs.Descriptor `json:"manifests"`
+		Config    *ocispecs.Descriptor  `json:"config"`
+		Layers    []ocispecs.Descriptor `json:"layers"`
+	}
+	raw, err := l.read(delivery.Digest(d.Digest))
+	if err == nil {
+		err = json.Unmarshal(raw, &kind)
+	}
+	if err != nil {
+		return d, fmt.Errorf("read manifest %s: %w", d.Digest, err)
+	}
+	changes := map[string]any{}
+	switch {
+	case kind.Config != nil:
+		if *kind.Config, err = l.markConfig(*kind.Config); err != nil {
+			return d, err
+		}
+		changes["config"] = kind.Config
+		for _, layer := range kind.Layers {
+			if err := l.holds(layer); err != nil {
+				return d, err
+			}
+		}
+	case len(kind.Manifests) > 0:
+		for i, child := range kind.Manifests {
+			if kind.Manifests[i], err = l.mark(child, depth-1); err != nil {
+				return d, err
+			}
+		}
+		changes["manifests"] = kind.Manifests
+	default:
+		return d, fmt.Errorf("manifest %s is neither an image nor an index", d.Digest)
+	}
+	changed, err := change(raw, changes, "annotations", l.origin.labels)
+	if err != nil {
+		return d, err
+	}
+	d.MediaType = kind.MediaType
+	return l.write(d, changed)
+}
+
+// markConfig makes the configuration say the commit's time and our labels. What
+// BuildKit set to the files' time is the commit's; older entries are the base's own.
+func (l layout) markConfig(d ocispecs.Descriptor) (ocispecs.Descriptor, error) {
+	var c struct {
+		History []ocispecs.History         `json:"history"`
+		Config  map[string]json.RawMessage `json:"config"`
+	}
+	raw, err := l.read(delivery.Digest(d.Digest))
+	if err == nil {
+		err = json.Unmarshal(raw, &c)
+	}
+	if err != nil {
+		return d, fmt.Errorf("read the image's configuration %s: %w", d.Digest, err)
+	}
+	for i, h := range c.History {
+		if h.Created != nil && h.Created.Equal(fileTime()) {
+			c.History[i].Created = &l.origin.created
+		}
+	}
+	if c.Config == nil {
+		c.Config = map[string]json.RawMessage{}
+	}
+	whole, err := json.Marshal(c.Config)
+	if err == nil {
+		whole, err = change(whole, nil, "Labels", l.origin.labels)
+	}
+	if err == nil {
+		raw, err = change(raw, map[string]any{"created": l.origin.created, "history": c.History, "config": json.RawMessage(whole)}, "", nil)
+	}
+	if err != nil {
+		return d, fmt.Errorf("write the image's configuration: %w", err)
+	}
+	return l.write(d, raw)
+}
+
+// change replaces keys of a JSON object, and adds to the texts at key texts. What
+// it does not know stays.
+func change(raw []byte, keys map[string]any, texts string, more map[string]string) ([]byte, error) {
+	object := map[string]json.RawMessage{}
+	if err := json.Unmarshal(raw, &object); err != nil {
+		return nil, err
+	}
+	if texts != "" {
+		all := map[string]string{}
+		if old, ok := object[texts]; ok {
+			if err := json.Unmarshal(old, &all); err != nil {
+				return nil, err
+			}
+		}
+		if all == nil { // it was null
+			all = map[string]string{}
+		}
+		maps.Copy(all, more)
+		value, err := json.Marshal(all)
+		if err != nil {
+			return nil, err
+		}
+		object[texts] = value
+	}
+	for key, v := range keys {
+		value, err := json.Marshal(v)
+		if err != nil {
+			return nil, err
+		}
+		object[key] = value
+	}
+	return json.Marshal(object) // its keys are sorted
+}
+
+// read gives a small blob that is what its digest says.
+func (l layout) read(d delivery.Digest) ([]byte, error) {
+	if !d.Valid() {
+		return nil, fmt.Errorf("%q is no digest", d)
+	}
+	info, err := os.Stat(l.blob(d))
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > mostManifest {
+		return nil, fmt.Errorf("%d bytes are too many", info.Size())
+	}
+	raw, err := os.ReadFile(l.blob(d))
+	if err == nil && sum(raw) != d {
+		err = errors.New("it is damaged")
+	}
+	return raw, err
+}
+
+// write puts a blob beside the others and describes it.
+func (l layout) write(d ocispecs.Descriptor, raw []byte) (ocispecs.Descriptor, error) {
+	to := l.blob(sum(raw))
+	if err := os.WriteFile(to+".new", raw, 0o644); err != nil {
+		return d, err
+	}
+	if err := os.Rename(to+".new", to); err != nil {
+		return d, err
+	}
+	l.seen[sum(raw)] = int64(len(raw))
+	d.Digest, d.Size, d.Annotations = digest.Digest(sum(raw)), int64(len(raw)), nil
+	return d, nil
+}
+
+// holds makes sure that a layer is there in full length; who wrote it held it
+// against its digest.
+func (l layout) holds(d ocispecs.Descriptor) error {
+	name := delivery.Digest(d.Digest)
+	if !name.Valid() {
+		return fmt.Errorf("layer %q has no digest", name)
+	}
+	info, err := os.Stat(l.blob(name))
+	if err != nil {
+		return fmt.Errorf("find layer %s: %w", name, err)
+	}
+	if info.Size() != d.Size {
+		return fmt.Errorf("layer %s has %d bytes instead of %d", name, info.Size(), d.Size)
+	}
+	l.seen[name] = d.Size
+	return nil
+}
+
+func (l layout) document(name string, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(l.dir, name), raw, 0o644)
+}
+
+// tidy removes what is not of the image: the manifests as BuildKit wrote them,
+// and the store's working folder.
+func (l layout) tidy() error {
+	entries, err := os.ReadDir(l.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if name := e.Name(); name != "blobs" && name != "index.json" && name != ocispecs.ImageLayoutFile {
+			if err := os.RemoveAll(filepath.Join(l.dir, name)); err != nil {
+				return err
+			}
+		}
+	}
+	blobs, err := os.ReadDir(filepath.Join(l.dir, "blobs", "sha256"))
+	if err != nil {
+		return err
+	}
+	for _, e := range blobs {
+		if _, ours := l.seen[delivery.Digest("sha256:"+e.Name())]; !ours {
+			if err := os.Remove(filepath.Join(l.dir, "blobs", "sha256", e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (l layout) blob(d delivery.Digest) string {
+	return filepath.Join(l.dir, "blobs", "sha256", d.Hex())
+}
+
+func sum(raw []byte) delivery.Digest {
+	s := sha256.Sum256(raw)
+	return delivery.Digest("sha256:" + hex.EncodeToString(s[:]))
+}

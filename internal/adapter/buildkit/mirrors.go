@@ -1,0 +1,78 @@
+package buildkit
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// mirror is another place to ask for a registry's images.
+type mirror struct {
+	at    string // host, with a path perhaps
+	plain bool   // speaks HTTP without encryption
+}
+
+var (
+	registryForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$`)
+	placeForm    = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._/-]*)?$`)
+)
+
+// parseMirrors reads "docker.io=http://127.0.0.1:5000,ghcr.io=https://mirror.example.com".
+// A registry may be there several times: its mirrors are asked in that order.
+func parseMirrors(text string) (map[string][]mirror, error) {
+	all := map[string][]mirror{}
+	for part := range strings.SplitSeq(text, ",") {
+		part = strings.TrimSpace(part)
+		if part == "" {
+			continue
+		}
+		registry, address, _ := strings.Cut(part, "=")
+		u, err := url.Parse(address)
+		if err != nil || !registryForm.MatchString(registry) || u.Scheme != "http" && u.Scheme != "https" ||
+			u.User != nil || u.RawQuery != "" || u.Fragment != "" || !placeForm.MatchString(u.Host+strings.TrimSuffix(u.Path, "/")) {
+			return nil, fault.New(fault.Invalid, "%s: %q is no mirror", MirrorsVariable, part).
+				Hint("such as docker.io=http://127.0.0.1:5000; more than one with commas between")
+		}
+		all[registry] = append(all[registry], mirror{u.Host + strings.TrimSuffix(u.Path, "/"), u.Scheme == "http"})
+	}
+	return all, nil
+}
+
+// configuration is the buildkitd.toml of our own. RUN shares the machine's
+// network, because anything else needs plugins that are not part of BuildKit.
+func configuration(mirrors map[string][]mirror, rootless bool) string {
+	var b strings.Builder
+	b.WriteString("insecure-entitlements = []\n\n[worker.oci]\nenabled = true\nnetworkMode = \"host\"\ngc = true\n")
+	if rootless {
+		b.WriteString("rootless = true\nnoProcessSandbox = true\n")
+	}
+	b.WriteString("\n[worker.containerd]\nenabled = false\n\n[cdi]\ndisabled = true\n")
+	open := map[string]bool{} // hosts that speak HTTP
+	for _, places := range mirrors {
+		for _, m := range places {
+			host, _, _ := strings.Cut(m.at, "/")
+			open[host] = open[host] || m.plain
+		}
+	}
+	for _, registry := range slices.Sorted(maps.Keys(mirrors)) {
+		var places []string
+		for _, m := range mirrors[registry] {
+			places = append(places, fmt.Sprintf("%q", m.at))
+		}
+		fmt.Fprintf(&b, "\n[registry.%q]\nmirrors = [%s]\n", registry, strings.Join(places, ", "))
+		if open[registry] {
+			b.WriteString("http = true\n")
+		}
+	}
+	for _, host := range slices.Sorted(maps.Keys(open)) {
+		if _, listed := mirrors[host]; open[host] && !listed {
+			fmt.Fprintf(&b, "\n[registry.%q]\nhttp = true\n", host)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,224 @@
+package buildkit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+const (
+	logName    = "buildkitd.log"
+	socketName = "buildkitd.sock"
+	mostLog    = 4 << 20 // bytes; a longer one becomes the old one
+	longestRun = 80      // bytes of a folder's path in which sockets fit: the kernel takes 108
+)
+
+// findDaemon looks for what it takes to run a BuildKit of our own.
+func findDaemon(named string) (string, error) {
+	program, err := exec.LookPath(orElse(named, "buildkitd"))
+	if named != "" && err != nil {
+		return "", fault.New(fault.Invalid, "%s: there is no program %s", ProgramVariable, named).Hint("the path of a buildkitd")
+	}
+	if err != nil {
+		return "", errors.New("it is not in PATH")
+	}
+	if program, err = filepath.Abs(program); err != nil {
+		return "", err
+	}
+	if tool("runc") == "" && tool("buildkit-runc") == "" {
+		return "", errors.New("it needs runc, which is not in PATH")
+	}
+	if os.Geteuid() != 0 && tool("rootlesskit") == "" {
+		return "", errors.New("an ordinary user needs rootlesskit for it, which is not in PATH")
+	}
+	return program, nil
+}
+
+func orElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+// searchPath is PATH and the folders of system programs, which ordinary users may lack.
+func searchPath() string { return os.Getenv("PATH") + ":/usr/local/sbin:/usr/sbin:/sbin" }
+
+func tool(name string) string {
+	for _, dir := range filepath.SplitList(searchPath()) {
+		full := filepath.Join(dir, name)
+		if info, err := os.Stat(full); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return full
+		}
+	}
+	return ""
+}
+
+// identity tells one program from another that takes its place.
+func identity(program string) (string, error) {
+	info, err := os.Stat(program)
+	if err != nil {
+		return "", fault.New(fault.NotFound, "find %s", program).Because(err)
+	}
+	return fmt.Sprintf("%s %d %d", program, info.Size(), info.ModTime().UnixNano()), nil
+}
+
+// settings are how the daemon shall run.
+type settings struct{ program, toml string }
+
+func (s settings) text() string { return s.program + "\n" + s.toml }
+
+func (d *daemon) wanted() (settings, error) {
+	id, err := identity(d.program)
+	if err != nil {
+		return settings{}, err
+	}
+	mirrors, err := parseMirrors(d.mirrors)
+	if err != nil {
+		return settings{}, err
+	}
+	return settings{id, configuration(mirrors, os.Geteuid() != 0)}, nil
+}
+
+// prepare makes the folders, for their owner alone: who reaches the socket is
+// root on the machine, or as good as the user.
+func (d *daemon) prepare() error {
+	for _, dir := range []string{d.dir, d.run()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fault.New(fault.Denied, "make BuildKit's folder %s", dir).
+				Hint("own the folder, or use another state folder ($SLIPWAY_HOME)").Because(err)
+		}
+		info, err := os.Lstat(dir)
+		if err != nil {
+			return err
+		}
+		owner, ok := info.Sys().(*syscall.Stat_t)
+		if !info.IsDir() || !ok || int(owner.Uid) != os.Geteuid() {
+			return fault.New(fault.Denied, "use BuildKit in %s: the folder is another user's", dir).
+				Hint("run as that user, or use another state folder ($SLIPWAY_HOME)")
+		}
+		if info.Mode().Perm() != 0o700 {
+			if err := os.Chmod(dir, 0o700); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// run is the folder of the sockets: a short one when the state's path is too long.
+func (d *daemon) run() string {
+	run := d.file("run")
+	if len(run) <= longestRun {
+		return run
+	}
+	sum := sha256.Sum256([]byte(d.dir))
+	return filepath.Join(os.TempDir(), fmt.Sprintf("slipway-%d-%s", os.Geteuid(), hex.EncodeToString(sum[:6])))
+}
+
+func (d *daemon) socket() string { return filepath.Join(d.run(), socketName) }
+
+// start starts it and waits for its answer.
+func (d *daemon) start(ctx context.Context, want settings) error {
+	config := d.file("buildkitd.toml")
+	if err := os.WriteFile(config, []byte(want.toml), 0o600); err != nil {
+		return fmt.Errorf("write BuildKit's configuration: %w", err)
+	}
+	if err := os.WriteFile(d.file("running"), []byte(want.text()), 0o600); err != nil {
+		return fmt.Errorf("write how BuildKit runs: %w", err)
+	}
+	log, err := d.openLog()
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	alive, err := d.open("alive.lock")
+	if err != nil {
+		return err
+	}
+	defer alive.Close() // the daemon goes on holding it
+	if err := unix.Flock(int(alive.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return fmt.Errorf("lock BuildKit's folder %s: %w", d.dir, err)
+	}
+	cmd := d.command(config)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.ExtraFiles = []*os.File{alive}
+	if err := cmd.Start(); err != nil {
+		return fault.New(fault.Unavailable, "start %s", d.program).Because(err)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = cmd.Wait() }() // so that it leaves no zombie if it ends before us
+	_ = alive.Close()
+	if err := d.ready(ctx, ended); err != nil {
+		_ = cmd.Process.Kill()
+		if ctx.Err() != nil {
+			return fmt.Errorf("start BuildKit: %w", context.Cause(ctx))
+		}
+		return fault.New(fault.Unavailable, "start %s", d.program).
+			Because(fmt.Errorf("%w; the end of its log: %s", err, d.lastLog())).Hint("%s tells more", d.file(logName))
+	}
+	return nil
+}
+
+// command starts it detached, with nothing of ours in its environment: no
+// secrets, and no mark by which a build server would end it together with the job.
+func (d *daemon) command(config string) *exec.Cmd {
+	args := []string{"--config", config, "--root", d.file("root"), "--addr", d.address(), "--otel-socket-path", filepath.Join(d.run(), "otel.sock")}
+	name := d.program
+	if os.Geteuid() != 0 {
+		args = append([]string{"--net=host", "--state-dir=" + d.file("rootlesskit"), d.program}, args...)
+		name = tool("rootlesskit")
+	}
+	cmd := exec.Command(name, args...)
+	cmd.Dir = "/"
+	cmd.Env = []string{"PATH=" + searchPath()}
+	for _, key := range passed() {
+		if v, ok := os.LookupEnv(key); ok {
+			cmd.Env = append(cmd.Env, key+"="+v)
+		}
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd
+}
+
+// passed are the variables that the daemon needs to reach registries.
+func passed() []string {
+	return []string{
+		"HOME", "USER", "TMPDIR", "XDG_RUNTIME_DIR", "SSL_CERT_FILE", "SSL_CERT_DIR",
+		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
+	}
+}
+
+func (d *daemon) openLog() (*os.File, error) {
+	name := d.file(logName)
+	if i, err := os.Stat(name); err == nil && i.Size() > mostLog {
+		_ = os.Rename(name, name+".1") // then it grows
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open BuildKit's log: %w", err)
+	}
+	return f, nil
+}
+
+// lastLog is the last line that says something, in at most 300 bytes.
+func (d *daemon) lastLog() string {
+	raw, err := os.ReadFile(d.file(logName))
+	if err != nil {
+		return "it can't be read"
+	}
+	lines := strings.Split(strings.TrimSpace(string(raw)), "\n")
+	last := lines[len(lines)-1]
+	return last[:min(len(last), 300)]
+}
