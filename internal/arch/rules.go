@@ -39,6 +39,7 @@ var rules = []rule{
 	{"internal/step/attest", stepMay, stepWhy},
 	{"internal/step/trust", with("internal/port", "internal/step", "internal/provenance"), "what several steps share knows no step"},
 	{"internal/step/digest", with("internal/port", "internal/step"), "what several steps share knows no step"},
+	{"internal/step/venv", with("internal/port", "internal/step", "internal/step/job"), "what several steps share knows no step"},
 	{"internal/step/job", with("internal/port", "internal/step"), "what several steps share knows no step"},
 	{"internal/config", with("internal/step", "internal/gate"), "the file knows the step's contract, not who runs it"},
 	{"internal/plan", with("internal/step", "internal/gate", "internal/config", "internal/port"), "a plan is pure"},
@@ -51,7 +52,7 @@ var rules = []rule{
 	{"internal/arch", nil, "the rules stand alone"},
 }
 
-var stepMay = with("internal/port", "internal/step", "internal/step/probe", "internal/step/canary", "internal/step/digest", "internal/step/job", "internal/step/trust", "internal/provenance", "internal/gate")
+var stepMay = with("internal/port", "internal/step", "internal/step/probe", "internal/step/canary", "internal/step/digest", "internal/step/job", "internal/step/trust", "internal/step/venv", "internal/provenance", "internal/gate")
 
 const stepWhy = "a step knows its contract and ports; never another step, an adapter or an SDK"
 

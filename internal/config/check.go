@@ -64,7 +64,7 @@ func (d *decoder) tests(tests []Test) {
 		}
 		lines[t.Name] = d.find(at + ".name").line
 		known := []string{}
-		if t.Report == step.JUnit {
+		if t.Report == step.JUnit || t.Report == step.Ruff {
 			known = append(known, "Report")
 		}
 		used := d.command(at+".run", t.Run, known)
@@ -74,6 +74,7 @@ func (d *decoder) tests(tests []Test) {
 		d.folder(at+".dir", t.Dir)
 		d.variables(at+".env", t.Env, fromEnvironment)
 		d.globs(at+".inputs", t.Inputs)
+		d.python(at+".python", t.Python)
 	}
 }
 
@@ -98,11 +99,13 @@ func (d *decoder) model(m *Model, env func(string) (string, bool)) {
 		d.command("model.train.run", m.Train.Run, append([]string{"Output"}, data...))
 		d.variables("model.train.env", m.Train.Env, fromEnvironment)
 		d.globs("model.train.inputs", m.Train.Inputs)
+		d.python("model.train.python", m.Train.Python)
 	}
 	if e := m.Evaluate; e != nil {
 		d.command("model.evaluate.run", e.Run, append([]string{"Model", "Metrics"}, data...))
 		d.variables("model.evaluate.env", e.Env, fromEnvironment)
 		d.globs("model.evaluate.inputs", e.Inputs)
+		d.python("model.evaluate.python", e.Python)
 		d.gates("model.evaluate.gates", e.Gates)
 	}
 	switch {

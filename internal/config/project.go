@@ -38,12 +38,20 @@ type Source struct {
 type Test struct {
 	Name       string            `yaml:"name" jsonschema:"required" jsonschema_description:"Name of the step: test.NAME."`
 	Run        string            `yaml:"run" jsonschema:"required" jsonschema_description:"Shell command, run in a clean checkout. {{.Report}} is the file to write a JUnit report to."`
-	Report     step.ReportFormat `yaml:"report" jsonschema:"enum=junit,enum=go" jsonschema_description:"How the command reports its tests: junit (a file at {{.Report}}) or go (go test -json on standard output)."`
+	Report     step.ReportFormat `yaml:"report" jsonschema:"enum=junit,enum=go,enum=ruff" jsonschema_description:"How the command reports its tests: junit (a file at {{.Report}}), go (go test -json on standard output) or ruff (ruff check --output-format json, on standard output or at {{.Report}})."`
 	Dir        string            `yaml:"dir" jsonschema_description:"Folder to run in, relative to this file."`
 	Env        map[string]string `yaml:"env" jsonschema_description:"Environment variables. ${NAME} in a value is taken from Slipway's own environment when the step runs."`
 	Timeout    delivery.Duration `yaml:"timeout" jsonschema_description:"Longest time it may take, such as 10m. Default 30m."`
 	AllowEmpty bool              `yaml:"allow_empty" jsonschema_description:"A report without a single test is fine."`
 	Inputs     []string          `yaml:"inputs" jsonschema_description:"Globs of the files that the result depends on; default: all that source.ignore leaves."`
+	Python     *Python           `yaml:"python" jsonschema_description:"An isolated Python environment that the command runs in."`
+}
+
+// Python asks for an isolated environment for a command.
+type Python struct {
+	Requirements string `yaml:"requirements" jsonschema_description:"Requirements file in pip's form, relative to this file; those that it includes count too."`
+	Lock         string `yaml:"lock" jsonschema_description:"uv.lock, relative to this file, with pyproject.toml beside it. It takes uv."`
+	Version      string `yaml:"version" jsonschema_description:"Version of Python, in quotes, such as 3.11. Default: the first one in PATH."`
 }
 
 // Image says how the image is built and what it is called.
@@ -89,6 +97,7 @@ type Train struct {
 	Env     map[string]string `yaml:"env" jsonschema_description:"Environment variables; ${NAME} in a value is taken from Slipway's own environment when the step runs."`
 	Inputs  []string          `yaml:"inputs" jsonschema_description:"Globs of the files that the model depends on: it is trained again when one of them or the data changes. Default: all that source.ignore leaves."`
 	Timeout delivery.Duration `yaml:"timeout" jsonschema_description:"Longest time it may take, such as 1h. Default 24h."`
+	Python  *Python           `yaml:"python" jsonschema_description:"An isolated Python environment that the command runs in."`
 }
 
 // Evaluate is the evaluation command and its gates.
@@ -98,6 +107,7 @@ type Evaluate struct {
 	Inputs  []string          `yaml:"inputs" jsonschema_description:"Globs of the files that the metrics depend on; default: all that source.ignore leaves."`
 	Timeout delivery.Duration `yaml:"timeout" jsonschema_description:"Longest time it may take. Default 2h."`
 	Gates   []string          `yaml:"gates" jsonschema:"required,minItems=1" jsonschema_description:"CEL expressions over the metrics, such as accuracy >= 0.8 or accuracy >= champion.accuracy - 0.01, where champion is the model that serves."`
+	Python  *Python           `yaml:"python" jsonschema_description:"An isolated Python environment that the command runs in."`
 	Rows    string            `yaml:"rows" jsonschema_description:"Metric that counts the evaluated rows: 0 rows pass no gate. Default: rows, when there is one."`
 }
 

@@ -36,7 +36,7 @@ func Schema() ([]byte, error) {
 		p(prop)
 	}
 	// Types of which exactly one key has to be there.
-	for name, keys := range map[string][]string{"Smoke": {"get", "post", "put"}, "Notify": {"webhook", "chat"}, "Target": {"local", "kubernetes"}, "Build": {"go", "dockerfile"}} {
+	for name, keys := range map[string][]string{"Smoke": {"get", "post", "put"}, "Notify": {"webhook", "chat"}, "Target": {"local", "kubernetes"}, "Build": {"go", "dockerfile"}, "Python": {"requirements", "lock"}} {
 		for _, key := range keys {
 			def := s.Definitions[name]
 			def.OneOf = append(def.OneOf, &jsonschema.Schema{Required: []string{key}})
@@ -85,6 +85,7 @@ func patterns() map[at]func(*jsonschema.Schema) {
 		{"Build", "cache"}:      form(cacheForm),
 		{"Deploy", "health"}:    form(httpPathForm),
 		{"Deploy", "ready"}:     form(httpPathForm),
+		{"Python", "version"}:   form(pythonForm),
 		{"Smoke", "name"}:       form(`\S`),
 		{"Smoke", "get"}:        form(httpPathForm),
 		{"Smoke", "post"}:       form(httpPathForm),

@@ -5,6 +5,7 @@ package mask
 import (
 	"bytes"
 	"io"
+	"net/url"
 	"regexp"
 	"sort"
 	"strings"
@@ -26,8 +27,9 @@ const shortest = 8
 // Mask replaces the values of secrets in everything that people and files get.
 type Mask struct{ values []string }
 
-// New finds the secrets in an environment ("K=V") by their names, and adds
-// the values named in extra. Longer values are replaced first.
+// New finds the secrets in an environment ("K=V") by their names and in the
+// addresses among its values (a package index's), and adds the values named in
+// extra. Longer values are replaced first.
 func New(environ []string, extra ...string) *Mask {
 	m := &Mask{}
 	for _, kv := range environ {
@@ -35,9 +37,11 @@ func New(environ []string, extra ...string) *Mask {
 		if secretName.MatchString(name) {
 			m.add(value)
 		}
+		m.addresses(value)
 	}
 	for _, v := range extra {
 		m.add(v)
+		m.addresses(v)
 	}
 	sort.Slice(m.values, func(i, j int) bool { return len(m.values[i]) > len(m.values[j]) })
 	return m
@@ -47,6 +51,22 @@ func (m *Mask) add(value string) {
 	for _, line := range strings.Split(value, "\n") {
 		if line = strings.TrimSpace(line); len(line) >= shortest {
 			m.values = append(m.values, line)
+		}
+	}
+}
+
+// userinfo is what stands before the host in an address: a password after a
+// colon, or with HTTP a token alone.
+var userinfo = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s/@:]*:([^\s/@]+)@|https?://([^\s/@:]+)@`)
+
+// addresses adds the credentials of the addresses in value, as they stand there
+// and as they are sent.
+func (m *Mask) addresses(value string) {
+	for _, found := range userinfo.FindAllStringSubmatch(value, -1) {
+		secret := found[1] + found[2]
+		m.add(secret)
+		if plain, err := url.PathUnescape(secret); err == nil && plain != secret {
+			m.add(plain)
 		}
 	}
 }

@@ -26,6 +26,24 @@ func TestMask(t *testing.T) {
 	}
 }
 
+func TestMaskFindsCredentialsInAddresses(t *testing.T) {
+	m := New([]string{
+		"PIP_INDEX_URL=https://robot:s3cr3t%2Fword@pypi.example.com/simple", "PIP_EXTRA_INDEX_URL=https://a.example.com https://glpat-123456@b.example.com/simple",
+		"DATABASE=postgres://postgres@db/x", "REMOTE=ssh://deployer@git.example.com/x",
+	})
+	cases := map[string]string{
+		"GET https://robot:s3cr3t%2Fword@pypi.example.com": "GET https://robot:***@pypi.example.com",
+		"decoded s3cr3t/word":                              "decoded ***",
+		"alone glpat-123456":                               "alone ***",
+		"postgres and deployer are no secrets":             "postgres and deployer are no secrets",
+	}
+	for in, want := range cases {
+		if got := m.Text(in); got != want {
+			t.Errorf("Text(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestMaskWriterFindsSplitSecrets(t *testing.T) {
 	var out strings.Builder
 	w := New([]string{"API_TOKEN=tok-12345678"}).Writer(&out)

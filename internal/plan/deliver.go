@@ -75,13 +75,16 @@ func (m *maker) tests() ([]string, error) {
 	var names []string
 	for i, t := range m.project.Test {
 		in, err := m.inputs(fmt.Sprintf("test[%d].inputs", i), t.Inputs, false)
+		if err == nil {
+			in, err = m.python(fmt.Sprintf("test[%d].python", i), t.Python, in)
+		}
 		if err != nil {
 			return nil, err
 		}
 		name := "test." + t.Name
 		names = append(names, name)
 		m.addCached(step.Spec{Name: name, Kind: step.Test, Timeout: or(t.Timeout, testTime)}, in, step.TestWith{
-			Run: t.Run, Dir: t.Dir, Env: t.Env, Report: t.Report, AllowEmpty: t.AllowEmpty,
+			Run: t.Run, Dir: t.Dir, Env: t.Env, Report: t.Report, AllowEmpty: t.AllowEmpty, Python: t.Python.With(),
 		})
 	}
 	return names, nil
@@ -124,21 +127,28 @@ func buildWith(image config.Image) step.BuildWith {
 func (m *maker) train(tests []string) error {
 	model := m.project.Model
 	in, err := m.inputs("model.train.inputs", model.Train.Inputs, true)
+	if err == nil {
+		in, err = m.python("model.train.python", model.Train.Python, in)
+	}
 	if err != nil {
 		return err
 	}
 	data, key := m.data()
 	m.addCached(step.Spec{
 		Name: "train", Kind: step.Train, Needs: tests, Fresh: m.trigger.Retrain, Timeout: or(model.Train.Timeout, trainTime),
-	}, in, step.TrainWith{Run: model.Train.Run, Env: model.Train.Env, Data: data, Keys: key})
+	}, in, step.TrainWith{Run: model.Train.Run, Env: model.Train.Env, Data: data, Keys: key, Python: model.Train.Python.With()})
 
-	if in, err = m.inputs("model.evaluate.inputs", model.Evaluate.Inputs, true); err != nil {
+	in, err = m.inputs("model.evaluate.inputs", model.Evaluate.Inputs, true)
+	if err == nil {
+		in, err = m.python("model.evaluate.python", model.Evaluate.Python, in)
+	}
+	if err != nil {
 		return err
 	}
 	e := model.Evaluate
 	m.addCached(step.Spec{
 		Name: "evaluate", Kind: step.Evaluate, Needs: []string{"train"}, Timeout: or(e.Timeout, evaluateTime),
-	}, in, step.EvaluateWith{Run: e.Run, Env: e.Env, Data: data, Keys: key, Gates: e.Gates, Rows: e.Rows}, "train")
+	}, in, step.EvaluateWith{Run: e.Run, Env: e.Env, Data: data, Keys: key, Gates: e.Gates, Rows: e.Rows, Python: e.Python.With()}, "train")
 
 	m.add(step.Spec{
 		Name: "register", Kind: step.Register, Needs: []string{"train", "evaluate"}, Timeout: registerTime, Retries: pushRetries,

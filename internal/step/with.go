@@ -10,12 +10,28 @@ import (
 // ReportFormat is how a test command reports what it did.
 type ReportFormat string
 
-// The formats. JUnit is a file at {{.Report}}; Go is `go test -json` on stdout.
+// The formats. JUnit is a file at {{.Report}}; Go is `go test -json` on stdout;
+// Ruff is `ruff check --output-format json`, on stdout or at {{.Report}}.
 const (
 	NoReport ReportFormat = ""
 	JUnit    ReportFormat = "junit"
 	GoTest   ReportFormat = "go"
+	Ruff     ReportFormat = "ruff"
 )
+
+// UVLock is the name of the lock file that uv writes.
+const UVLock = "uv.lock"
+
+// PythonWith asks for an isolated Python environment. One of Requirements and
+// Lock is set: a file relative to the checkout.
+type PythonWith struct {
+	Requirements string `json:"requirements,omitempty"`
+	Lock         string `json:"lock,omitempty"`    // uv.lock
+	Version      string `json:"version,omitempty"` // 3.11; empty: the first Python in PATH
+}
+
+// File is what the environment is made from.
+func (p PythonWith) File() string { return p.Requirements + p.Lock }
 
 // TestWith configures a test step. Run is a template; see Vars.
 type TestWith struct {
@@ -24,6 +40,7 @@ type TestWith struct {
 	Env        map[string]string `json:"env,omitempty"` // values may be "${NAME}": taken from the environment when it runs
 	Report     ReportFormat      `json:"report,omitempty"`
 	AllowEmpty bool              `json:"allow_empty,omitempty"` // a report with no test is fine
+	Python     *PythonWith       `json:"python,omitempty"`
 }
 
 // BuildWith configures a build step, with Go or with a Dockerfile.
@@ -73,6 +90,8 @@ type TrainWith struct {
 	Env  map[string]string `json:"env,omitempty"`
 	Data []string          `json:"data,omitempty"` // absolute paths
 	Keys delivery.Digest   `json:"data_digest,omitempty"`
+
+	Python *PythonWith `json:"python,omitempty"`
 }
 
 // EvaluateWith configures an evaluation step.
@@ -83,6 +102,8 @@ type EvaluateWith struct {
 	Keys  delivery.Digest   `json:"data_digest,omitempty"`
 	Gates []string          `json:"gates,omitempty"`
 	Rows  string            `json:"rows,omitempty"` // metric that counts evaluated rows; default "rows" when present
+
+	Python *PythonWith `json:"python,omitempty"`
 }
 
 // RegisterWith configures a registration step.

@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/digest"
 	"github.com/slipway-cd/slipway/internal/step/job"
+	"github.com/slipway-cd/slipway/internal/step/venv"
 )
 
 // metricsFile is where the command writes, and the name that is kept.
@@ -21,6 +22,7 @@ const metricsFile = "metrics.json"
 // Step evaluates.
 type Step struct {
 	Jobs        port.Jobs
+	Commands    port.Commands // make the Python environment
 	Deployments port.Deployments
 	Releases    port.Releases
 	Models      port.Models
@@ -106,6 +108,15 @@ func (s Step) measure(ctx context.Context, r step.Request, w step.EvaluateWith, 
 	if err != nil {
 		return j, nil, err
 	}
+	python, err := venv.Maker{Commands: s.Commands, Clock: s.Clock}.Ensure(ctx, r, venv.Wish{Python: w.Python, Checkout: checkout, Environ: j.Command.Env})
+	if err != nil && venv.Final(ctx, err) {
+		res := step.FailWith(fmt.Errorf("evaluate: %w", err))
+		return j, &res, nil
+	}
+	if err != nil {
+		return j, nil, fmt.Errorf("evaluate: %w", err)
+	}
+	j.Command.Env = python.Environ(j.Command.Env)
 	r.Progress("evaluating as job %s", j.Name)
 	last := &job.Last{To: r.Log}
 	exit, err := job.Runner{Jobs: s.Jobs, Clock: s.Clock}.Run(ctx, j, last)

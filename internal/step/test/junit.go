@@ -21,7 +21,7 @@ const (
 	mostReport = 64 << 20 // bytes of one file
 	mostDepth  = 64       // elements within elements
 	mostFiles  = 1000     // when the report is a folder
-	mostText   = 16 << 10 // bytes of one test's output that are read
+	mostText   = 16 << 10 // bytes of the beginning, and of the end, of one test's output that are read
 )
 
 // readJUnit reads the report at path: a file, or a folder of *.xml files.
@@ -107,6 +107,7 @@ type junit struct {
 	dec      *xml.Decoder
 	at       place
 	seen     bool
+	pytest   bool     // its suite is called so
 	path     []string // names of the open elements
 	declared int      // failures that the outermost counters speak of
 	counters int      // depth of the element that declared them; 0: none yet
@@ -119,8 +120,24 @@ type testCase struct {
 	name, class, file, line string
 	failed, skipped         bool
 	message                 string
-	text                    strings.Builder
+	text                    excerpt
 }
+
+// excerpt keeps the beginning and the end of a text.
+type excerpt struct{ head, tail string }
+
+func (e *excerpt) add(s string) {
+	if room := mostText - len(e.head); room > 0 && e.tail == "" {
+		n := min(room, len(s))
+		e.head, s = e.head+s[:n], s[n:]
+	}
+	e.tail += s
+	if extra := len(e.tail) - mostText; extra > 0 {
+		e.tail = e.tail[extra:]
+	}
+}
+
+func (e *excerpt) String() string { return strings.ToValidUTF8(e.head+e.tail, "") }
 
 func (p *junit) token(tok xml.Token) error {
 	switch t := tok.(type) {
@@ -129,8 +146,8 @@ func (p *junit) token(tok xml.Token) error {
 	case xml.EndElement:
 		p.close(t.Name.Local)
 	case xml.CharData:
-		if p.test != nil && p.inside("failure", "error") && p.test.text.Len() < mostText {
-			p.test.text.WriteString(cut(string(t), mostText))
+		if p.test != nil && p.inside("failure", "error") {
+			p.test.text.add(string(t))
 		}
 	}
 	return nil
@@ -157,6 +174,7 @@ func (p *junit) open(e xml.StartElement) error {
 	p.path = append(p.path, name)
 	switch name {
 	case "testsuites", "testsuite":
+		p.pytest = p.pytest || attr(e, "name") == "pytest"
 		return p.suite(e)
 	case "testcase":
 		if p.test != nil {
@@ -218,7 +236,7 @@ func (p *junit) close(name string) {
 	case t.failed && p.found.full():
 		p.found.fail(step.TestFailure{Name: t.name})
 	case t.failed:
-		p.found.fail(t.failure(p.at))
+		p.found.fail(t.failure(p.at, p.pytest))
 	case t.skipped:
 		p.found.skipped++
 	default:
@@ -226,7 +244,7 @@ func (p *junit) close(name string) {
 	}
 }
 
-func (t *testCase) failure(at place) step.TestFailure {
+func (t *testCase) failure(at place, pytest bool) step.TestFailure {
 	f := step.TestFailure{Name: t.name, Message: t.message}
 	if t.class != "" && !strings.HasPrefix(t.name, t.class) {
 		f.Name = t.class + "." + t.name
@@ -235,10 +253,31 @@ func (t *testCase) failure(at place) step.TestFailure {
 	if strings.TrimSpace(f.Message) == "" {
 		f.Message = text
 	}
-	if f.Where = at.find(text); f.Where == "" && t.file != "" {
+	if pytest || isPytest(text) {
+		t.pytest(at, text, &f)
+	}
+	if f.Where == "" && strings.Contains(text, "Traceback (most recent call last)") {
+		f.Where = at.last(pythonLine, text)
+	}
+	if f.Where == "" {
+		f.Where = at.find(text)
+	}
+	if f.Where == "" && t.file != "" {
 		f.Where = at.find(t.file + ":" + t.line)
 	}
 	return f
+}
+
+// pytest reads what only pytest writes.
+func (t *testCase) pytest(at place, text string, f *step.TestFailure) {
+	f.Where = at.findRaised(text)
+	if id := at.nodeID(t.class, t.name); id != "" {
+		f.Name = id
+	}
+	poor := t.message == "collection failure" || strings.HasPrefix(t.message, `failed on setup with "file `) || strings.TrimSpace(t.message) == ""
+	if why := firstRaised(text); why != "" && poor {
+		f.Message = why
+	}
 }
 
 // done adds failures that were counted by the report but not listed in it.

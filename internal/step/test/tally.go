@@ -49,8 +49,13 @@ func (t tally) tested() counted {
 
 // summary is "212 passed, 3 skipped".
 func (c counted) summary(f step.ReportFormat) string {
-	if f == step.NoReport {
+	switch {
+	case f == step.NoReport:
 		return "exit 0"
+	case f == step.Ruff && c.Failed == 0:
+		return "no findings"
+	case f == step.Ruff:
+		return findings(c.Failed)
 	}
 	said := []string{fmt.Sprintf("%d passed", c.Passed)}
 	if c.Failed > 0 {
@@ -63,7 +68,7 @@ func (c counted) summary(f step.ReportFormat) string {
 }
 
 // cause names the first failures: "2 of 30 failed: TestA (a_test.go:7): want 3".
-func (c counted) cause() string {
+func (c counted) cause(f step.ReportFormat) string {
 	var said []string
 	for i, f := range c.Failures {
 		if i == mostNamed {
@@ -79,7 +84,17 @@ func (c counted) cause() string {
 		}
 		said = append(said, line)
 	}
+	if f == step.Ruff {
+		return findings(c.Failed) + ": " + strings.Join(said, "; ")
+	}
 	return fmt.Sprintf("%d of %d failed: %s", c.Failed, c.Failed+c.Passed, strings.Join(said, "; "))
+}
+
+func findings(n int) string {
+	if n == 1 {
+		return "1 finding"
+	}
+	return fmt.Sprintf("%d findings", n)
 }
 
 func firstLine(s string) string {

@@ -16,12 +16,14 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/job"
+	"github.com/slipway-cd/slipway/internal/step/venv"
 )
 
 // Step runs a test command.
 type Step struct {
 	Commands port.Commands
 	Environ  job.Environ // nil: the process's
+	Clock    step.Clock
 }
 
 // Run runs the command in the checkout. Its output is step.Tested.
@@ -32,7 +34,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	}
 	if !known(w.Report) {
 		return step.Result{}, fault.New(fault.Invalid, "step %s: unknown report format %q", r.Spec.Name, w.Report).
-			Hint("known: %s, %s, or none", step.JUnit, step.GoTest)
+			Hint("known: %s, %s, %s, or none", step.JUnit, step.GoTest, step.Ruff)
 	}
 	checkout, err := r.Checkout(ctx)
 	if err != nil {
@@ -42,11 +44,31 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
+	maker := venv.Maker{Commands: s.Commands, Clock: s.Clock}
+	python, err := maker.Ensure(ctx, r, venv.Wish{Python: w.Python, Checkout: checkout, Environ: c.Env})
+	if err != nil {
+		return unprepared(ctx, err)
+	}
+	c.Env = python.Environ(c.Env)
 	return s.run(ctx, r, w, c, report, place{root: checkout, dir: c.Dir})
 }
 
 func known(f step.ReportFormat) bool {
-	return f == step.NoReport || f == step.JUnit || f == step.GoTest
+	return f == step.NoReport || f == step.JUnit || f == step.GoTest || f == step.Ruff
+}
+
+// unprepared is the result of a test that has no environment to run in: its
+// cause is the installer's, not a test's.
+func unprepared(ctx context.Context, err error) (step.Result, error) {
+	if !venv.Final(ctx, err) {
+		return step.Result{}, err
+	}
+	result := step.FailWith(err)
+	result.Answers = []delivery.Answer{{Gate: "tests", Verdict: venv.Verdict(err), Evidence: result.Cause}}
+	if venv.Verdict(err) == delivery.Unavailable {
+		result.Cause = "investigate: " + result.Cause
+	}
+	return result, nil
 }
 
 // command fills the templates. What an attempt before this one reported is
@@ -79,10 +101,15 @@ func (s Step) run(ctx context.Context, r step.Request, w step.TestWith, c port.C
 	last := &job.Last{To: r.Log}
 	var out io.Writer = last
 	var events *goTest
-	if w.Report == step.GoTest {
+	var findings *ruff
+	switch w.Report {
+	case step.GoTest:
 		at.module, at.moduleDir = moduleOf(at)
 		events = newGoTest(last, at, r.Progress)
 		out = events
+	case step.Ruff:
+		findings = &ruff{log: last, at: at}
+		out = findings
 	}
 	exit, err := s.Commands.Run(ctx, c, out)
 	if err != nil {
@@ -95,6 +122,8 @@ func (s Step) run(ctx context.Context, r step.Request, w step.TestWith, c port.C
 		found, trouble = readJUnit(report, at)
 	case step.GoTest:
 		found, trouble = events.finish()
+	case step.Ruff:
+		found, trouble = findings.finish(report)
 	}
 	return judge(w, exit, found, trouble, last.Line())
 }
@@ -110,15 +139,15 @@ func judge(w step.TestWith, exit port.Exit, found tally, trouble error, last str
 	verdict := delivery.Failed
 	switch {
 	case cause != "" && out.Failed > 0:
-		cause = out.cause()
+		cause = out.cause(w.Report)
 	case cause != "":
 		cause = withLast(cause, last)
 	case trouble != nil:
 		verdict = delivery.Unavailable
 		cause, hint = "investigate: the command succeeded, but "+trouble.Error(), fault.HintOf(trouble)
 	case out.Failed > 0:
-		cause, hint = out.cause(), "the command ended with exit 0 all the same: does it end with `|| true`?"
-	case w.Report != step.NoReport && out.Passed == 0 && !w.AllowEmpty:
+		cause, hint = out.cause(w.Report), "the command ended with exit 0 all the same: does it end with `|| true`?"
+	case w.Report != step.NoReport && w.Report != step.Ruff && out.Passed == 0 && !w.AllowEmpty:
 		verdict = delivery.Unavailable
 		cause = fmt.Sprintf("investigate: it ran no test (%d skipped)", out.Skipped)
 		hint = "check that the command finds the tests, or set allow_empty"

@@ -15,14 +15,16 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/digest"
 	"github.com/slipway-cd/slipway/internal/step/job"
+	"github.com/slipway-cd/slipway/internal/step/venv"
 )
 
 // Step trains.
 type Step struct {
-	Jobs    port.Jobs
-	Hasher  digest.Hasher
-	Environ job.Environ // nil: the process's
-	Clock   step.Clock
+	Jobs     port.Jobs
+	Commands port.Commands // make the Python environment
+	Hasher   digest.Hasher
+	Environ  job.Environ // nil: the process's
+	Clock    step.Clock
 }
 
 var _ step.Reuser = Step{}
@@ -47,6 +49,14 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
+	python, err := venv.Maker{Commands: s.Commands, Clock: s.Clock}.Ensure(ctx, r, venv.Wish{Python: w.Python, Checkout: checkout, Environ: j.Command.Env})
+	if err != nil && venv.Final(ctx, err) {
+		return step.FailWith(fmt.Errorf("train: %w", err)), nil
+	}
+	if err != nil {
+		return step.Result{}, fmt.Errorf("train: %w", err)
+	}
+	j.Command.Env = python.Environ(j.Command.Env)
 	r.Progress("training as job %s", j.Name)
 	last := &job.Last{To: r.Log}
 	exit, err := job.Runner{Jobs: s.Jobs, Clock: s.Clock}.Run(ctx, j, last)

@@ -1,0 +1,1 @@
+"""The words that data, training and server share."""

@@ -1,0 +1,1 @@
+"""The HTTP API: predictions, what the model is and how it was measured, health, telemetry."""

@@ -1,0 +1,1 @@
+"""Data, training and evaluation. None of it is in the server's image."""

@@ -1,0 +1,86 @@
+package teststep
+
+import (
+	"path"
+	"regexp"
+	"strings"
+)
+
+// pytest's own forms of a failure. Each entry of its traceback ends (or, with
+// --tb=short, begins) with a place, the outermost call first, and lines that
+// start with E say what was raised.
+var (
+	raised      = regexp.MustCompile(`(?m)^E(?:\s+(.*))?$`)
+	entry       = regexp.MustCompile(`(?m)^((?:[A-Za-z]:)?[^\s:"'][^:"'\n]*):([0-9]{1,7})(?:: |:?\s*$)`)
+	wrongSyntax = regexp.MustCompile(`(?m)^E\s+File "([^"\n]+)", line ([0-9]{1,7})`)
+	syntaxError = regexp.MustCompile(`(?m)^E\s+(?:SyntaxError|IndentationError|TabError)\b`)
+)
+
+// isPytest tells whether a failure's text is pytest's.
+func isPytest(text string) bool { return raised.MatchString(text) }
+
+// findRaised returns "file:line" of the innermost place in the checkout: where
+// the assertion failed, not where the test called what failed.
+func (p place) findRaised(text string) string {
+	if syntaxError.MatchString(text) {
+		if where := p.last(wrongSyntax, text); where != "" {
+			return where
+		}
+	}
+	return p.last(entry, text)
+}
+
+// last is the last place of that form that is in the checkout.
+func (p place) last(form *regexp.Regexp, text string) string {
+	if len(text) > mostSearched {
+		text = text[len(text)-mostSearched:]
+	}
+	all := form.FindAllStringSubmatch(text, -1)
+	for i := len(all) - 1; i >= max(0, len(all)-200); i-- {
+		if rel := p.relative(all[i][1], []string{p.dir, p.root}); rel != "" {
+			return rel + ":" + all[i][2]
+		}
+	}
+	return ""
+}
+
+// firstRaised is the first thing that was raised, such as "ModuleNotFoundError:
+// No module named 'x'"; quotes of the source before it are passed over.
+func firstRaised(text string) string {
+	exception := regexp.MustCompile(`^[A-Za-z_][\w.]*(?:Error|Exception|Warning|Exit|Interrupt)\b`)
+	var first string
+	for _, m := range raised.FindAllStringSubmatch(text, 100) {
+		line := strings.TrimSpace(m[1])
+		if exception.MatchString(line) {
+			return line
+		}
+		if first == "" {
+			first = line
+		}
+	}
+	return first
+}
+
+// nodeID is how pytest calls a test: "tests/test_api.py::TestX::test_y[1]". It is
+// empty when no file of the checkout stands for the class's name.
+func (p place) nodeID(class, name string) string {
+	parts := strings.Split(class, ".")
+	if class == "" { // what can't be collected is called by its module
+		parts, name = strings.Split(name, "."), ""
+	}
+	if len(parts) > 30 {
+		return ""
+	}
+	for n := len(parts); n > 0; n-- {
+		rel := p.relative(path.Join(parts[:n]...)+".py", []string{p.dir, p.root})
+		if rel == "" {
+			continue
+		}
+		id := append([]string{rel}, parts[n:]...)
+		if name != "" {
+			id = append(id, name)
+		}
+		return strings.Join(id, "::")
+	}
+	return ""
+}

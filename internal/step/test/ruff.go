@@ -1,0 +1,177 @@
+package teststep
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// ruffHint is how ruff is made to report.
+const ruffHint = "run `ruff check --output-format json`, and leave its standard output alone, or write it to {{.Report}}"
+
+// finding is one of ruff's, in the JSON that `ruff check --output-format json`
+// prints. Code is empty for a file that is no Python.
+type finding struct {
+	Code     string  `json:"code"`
+	Message  *string `json:"message"`
+	Filename string  `json:"filename"`
+	Location struct {
+		Row    int `json:"row"`
+		Column int `json:"column"`
+	} `json:"location"`
+}
+
+// ruff is a writer that takes a command's output with ruff's JSON in it. What
+// people can read goes to log: every line outside of the JSON as it comes, and
+// the findings at the end. Safe for concurrent use.
+type ruff struct {
+	log io.Writer
+	at  place
+
+	mu      sync.Mutex
+	rest    []byte // a line without its end
+	json    []byte // from the line on that opens a list
+	overrun bool
+	nothing bool // ruff said that it found no file
+}
+
+// Write takes output, in whatever pieces it comes.
+func (r *ruff) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rest = append(r.rest, p...)
+	for {
+		end := bytes.IndexByte(r.rest, '\n') + 1
+		if end == 0 && len(r.rest) <= longestLine {
+			return len(p), nil
+		}
+		if end == 0 {
+			end = len(r.rest)
+		}
+		r.line(r.rest[:end])
+		r.rest = append([]byte(nil), r.rest[end:]...)
+	}
+}
+
+func (r *ruff) line(line []byte) {
+	switch {
+	case len(r.json) == 0 && !bytes.HasPrefix(line, []byte("[]")) && !bytes.HasPrefix(line, []byte("[{")) && string(bytes.TrimSpace(line)) != "[":
+		r.nothing = r.nothing || bytes.Contains(line, []byte("No Python files found"))
+		r.print(line)
+	case len(r.json)+len(line) > mostReport:
+		r.overrun = true
+	default:
+		r.json = append(r.json, line...)
+	}
+}
+
+func (r *ruff) print(text []byte) {
+	if len(text) > 0 && r.log != nil {
+		_, _ = r.log.Write(text)
+	}
+}
+
+// finish counts the findings, once the command has ended: those in the file at
+// path, or else those on standard output.
+func (r *ruff) finish(path string) (tally, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.rest) > 0 {
+		r.line(append(r.rest, '\n'))
+		r.rest = nil
+	}
+	text, err := r.written(path)
+	if err != nil {
+		return tally{}, err
+	}
+	found, after, err := findingsIn(text)
+	if err != nil {
+		r.print(r.json)
+		return tally{}, err
+	}
+	if len(r.json) > 0 {
+		r.nothing = r.nothing || bytes.Contains(after, []byte("No Python files found"))
+		r.print(after)
+	}
+	if r.nothing {
+		return tally{}, fault.New(fault.Unavailable, "ruff found no Python file").Hint("check the folders that it is given, and its `exclude`")
+	}
+	return r.count(found), nil
+}
+
+// written is the report: of the file, when the command wrote one.
+func (r *ruff) written(path string) ([]byte, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && r.overrun:
+		return nil, fault.New(fault.Unavailable, "its report has more than %d bytes", mostReport)
+	case errors.Is(err, fs.ErrNotExist) && len(r.json) == 0:
+		return nil, fault.New(fault.Unavailable, "it printed no JSON of ruff's").Hint("%s", ruffHint)
+	case errors.Is(err, fs.ErrNotExist):
+		return r.json, nil
+	case err != nil:
+		return nil, fmt.Errorf("read the report: %w", err)
+	case !info.Mode().IsRegular() || info.Size() > mostReport:
+		return nil, fault.New(fault.Unavailable, "the report is no plain file of at most %d bytes", mostReport)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the report: %w", err)
+	}
+	return text, nil
+}
+
+// findingsIn reads lists of findings, one after the other, and returns what
+// follows the last. No list at all is an error.
+func findingsIn(text []byte) (all []finding, after []byte, err error) {
+	broken := fault.New(fault.Unavailable, "its report is not whole").Hint("%s", ruffHint)
+	for lists := 0; ; lists++ {
+		text = bytes.TrimLeft(text, " \t\r\n")
+		if len(text) == 0 || text[0] != '[' {
+			if lists == 0 {
+				return nil, nil, broken
+			}
+			return all, text, nil
+		}
+		dec := json.NewDecoder(bytes.NewReader(text))
+		var list []finding
+		if err := dec.Decode(&list); err != nil {
+			return nil, nil, broken.Because(err)
+		}
+		for _, f := range list {
+			if f.Message == nil || f.Filename == "" {
+				return nil, nil, broken.Because(errors.New("a finding has no message or no file"))
+			}
+		}
+		all, text = append(all, list...), text[dec.InputOffset():]
+	}
+}
+
+// count tells each finding in one line, too.
+func (r *ruff) count(found []finding) tally {
+	var t tally
+	for _, f := range found {
+		file := r.at.relative(f.Filename, []string{r.at.dir, r.at.root})
+		if file == "" {
+			file = filepath.Base(f.Filename)
+		}
+		one := step.TestFailure{Name: f.Code, Message: *f.Message}
+		if one.Name == "" {
+			one.Name = "invalid-syntax"
+		}
+		one.Where = fmt.Sprintf("%s:%d:%d", file, f.Location.Row, f.Location.Column)
+		t.fail(one)
+		r.print([]byte(one.Where + ": " + one.Name + " " + strings.ToValidUTF8(*f.Message, "") + "\n"))
+	}
+	return t
+}

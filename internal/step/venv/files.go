@@ -1,0 +1,152 @@
+package venv
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// Limits for requirements, which are somebody's until they are read.
+const (
+	mostBytes = 8 << 20 // of one file
+	mostFiles = 50
+)
+
+// files are those that say what to install.
+type files struct {
+	names  []string
+	digest string // of names and contents, hex
+}
+
+// read reads the file and those that it names, all below root.
+func read(root, file string) (files, error) {
+	tree, err := os.OpenRoot(root)
+	if err != nil {
+		return files{}, fmt.Errorf("read %s: %w", file, err)
+	}
+	defer tree.Close()
+	c := collector{tree: tree, seen: map[string]bool{}}
+	switch {
+	case path.Base(file) == step.UVLock:
+		// What uv installs is in the lock; what it is asked for, beside it.
+		err = errors.Join(c.plain(file), c.plain(path.Join(path.Dir(file), "pyproject.toml")))
+	default:
+		err = c.requirements(file, "")
+	}
+	if err != nil {
+		return files{}, err
+	}
+	return files{names: c.names, digest: hex.EncodeToString(c.sum())}, nil
+}
+
+type collector struct {
+	tree  *os.Root
+	seen  map[string]bool
+	names []string
+	texts [][]byte
+}
+
+func (c *collector) sum() []byte {
+	h := sha256.New()
+	for i, name := range c.names {
+		fmt.Fprintf(h, "%d:%s,%d:", len(name), name, len(c.texts[i]))
+		h.Write(c.texts[i])
+	}
+	return h.Sum(nil)
+}
+
+// plain takes a file as it is.
+func (c *collector) plain(name string) error {
+	_, err := c.take(name, "")
+	return err
+}
+
+// take reads a file of the repository; at is where it was named.
+func (c *collector) take(name, at string) ([]byte, error) {
+	c.seen[name] = true
+	if len(c.names) == mostFiles {
+		return nil, fault.New(fault.Invalid, "the requirements are in more than %d files", mostFiles)
+	}
+	info, err := c.tree.Stat(filepath.FromSlash(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, placed(fault.New(fault.Invalid, "there is no file %s in the commit", name).Hint("commit it, or correct its name"), at)
+	case err != nil:
+		return nil, placed(fault.New(fault.Invalid, "read %s", name).Because(err), at)
+	case !info.Mode().IsRegular() || info.Size() > mostBytes:
+		return nil, placed(fault.New(fault.Invalid, "read %s: it is no plain file of at most %d bytes", name, mostBytes), at)
+	}
+	text, err := c.tree.ReadFile(filepath.FromSlash(name))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	c.names, c.texts = append(c.names, name), append(c.texts, text)
+	return text, nil
+}
+
+func placed(e *fault.Error, at string) error {
+	if at == "" {
+		return e
+	}
+	return e.At(at)
+}
+
+var (
+	comment  = regexp.MustCompile(`(^|\s)#.*$`)
+	included = regexp.MustCompile(`^(?:-r|-c|--requirements?|--constraints?)(?:\s+|\s*=\s*|)["']?([^"'\s]+)["']?\s*$`)
+	editable = regexp.MustCompile(`^(-e|--editable)([\s=]|$)`)
+	folder   = regexp.MustCompile(`^(\.{1,2}(/|$|\[)|/|file:)|@\s*file:`)
+)
+
+// requirements takes a file in pip's form and those that it includes. The
+// repository's own code can't be among them: an environment is kept by these
+// files alone, and would go on serving that code when it has changed.
+func (c *collector) requirements(name, at string) error {
+	if c.seen[name] {
+		return nil
+	}
+	text, err := c.take(name, at)
+	if err != nil {
+		return err
+	}
+	for i, line := range strings.Split(string(text), "\n") {
+		line = strings.TrimSpace(comment.ReplaceAllString(line, ""))
+		here := fmt.Sprintf("%s:%d", name, i+1)
+		if editable.MatchString(line) || folder.MatchString(line) {
+			return fault.New(fault.Invalid, "%q is code of the repository: an environment holds only what it is pinned to", cut(line, 80)).
+				At(here).Hint("take the line out, and let the command find the code: pytest's `pythonpath`, or PYTHONPATH in `env`")
+		}
+		if m := included.FindStringSubmatch(line); m != nil {
+			if err := c.include(path.Dir(name), m[1], here); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *collector) include(dir, name, at string) error {
+	inner := path.Join(dir, name)
+	if strings.Contains(name, "://") || path.IsAbs(name) || inner == ".." || strings.HasPrefix(inner, "../") {
+		return fault.New(fault.Invalid, "%q is not in the repository", cut(name, 80)).At(at).Hint("commit the file, and name it by a path within the repository")
+	}
+	return c.requirements(inner, at)
+}
+
+// cut shortens to at most n bytes of whole characters.
+func cut(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return strings.ToValidUTF8(s, "")
+}

@@ -1,0 +1,144 @@
+package venv
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/job"
+)
+
+// install makes the environment at env.
+func (p place) install(ctx context.Context, r step.Request, e recipe, env string) error {
+	r.Logf("making a Python environment from %s (%s)", strings.Join(e.files.names, ", "), e.tool)
+	r.Progress("installing %s with %s", e.with.File(), e.tool)
+	file, timeout := e.with.File(), r.Spec.Timeout.D()
+	what := "make an environment with " + e.tool.String()
+	if said, ok, err := p.run(ctx, r.Log, what, port.Command{Run: e.create(env), Timeout: timeout}); err != nil || !ok {
+		return orExplain(err, what, said, path.Dir(file))
+	}
+	what = "install " + file
+	said, ok, err := p.run(ctx, r.Log, what, port.Command{Run: e.install(env), Timeout: timeout})
+	if err != nil || ok {
+		return err
+	}
+	return explain(what, said+p.reason(ctx, e, env, said), path.Dir(file))
+}
+
+func orExplain(err error, what, said, dir string) error {
+	if err != nil {
+		return err
+	}
+	return explain(what, said, dir)
+}
+
+// unfound is pip's word for a package of which the index named no version;
+// unfetched, what it says about the index when it is told to talk.
+var (
+	unfound   = regexp.MustCompile(`\(from versions: none\)`)
+	unfetched = regexp.MustCompile(`(?m)^\s*Could not fetch URL .*$`)
+)
+
+// reason asks pip once more when it did not find a package at all: that an index
+// refused to answer it keeps to itself, and calls the package missing.
+func (p place) reason(ctx context.Context, e recipe, env, said string) string {
+	if e.tool.UV != "" || !unfound.MatchString(said) {
+		return ""
+	}
+	run := job.Quote(filepath.Join(env, "bin", "python")) + " -m pip download -vv --no-deps --no-input --disable-pip-version-check --progress-bar off -d " +
+		job.Quote(filepath.Join(env, "none")) + " -r " + job.Quote("./"+path.Base(e.with.File()))
+	more, _, err := p.run(ctx, nil, "ask again", port.Command{Run: run, Timeout: questionTime})
+	if err != nil {
+		return "" // what is known already has to do
+	}
+	return "\n" + strings.Join(unfetched.FindAllString(more, -1), "\n")
+}
+
+// create is the command that makes an empty environment.
+func (e recipe) create(env string) string {
+	python := job.Quote(e.tool.Python.Executable)
+	if e.tool.UV != "" {
+		return "uv venv --quiet --no-project --python " + python + " " + job.Quote(env)
+	}
+	return python + " -m venv " + job.Quote(env)
+}
+
+// install is the command that fills it. It runs where the file is.
+func (e recipe) install(env string) string {
+	name, python := path.Base(e.with.File()), job.Quote(filepath.Join(env, "bin", "python"))
+	switch {
+	case name == step.UVLock:
+		return "UV_PROJECT_ENVIRONMENT=" + job.Quote(env) + " uv sync --locked --no-progress --no-install-workspace --python " + python
+	case e.tool.UV != "":
+		return "uv pip install --no-progress --python " + python + " -r " + job.Quote("./"+name)
+	}
+	return python + " -m pip install --no-input --disable-pip-version-check --progress-bar off -r " + job.Quote("./"+name)
+}
+
+// run runs one command of the installer's and returns what it said; ok tells that
+// it succeeded. Its output goes to the log without the credentials that addresses
+// may have in them.
+func (p place) run(ctx context.Context, log io.Writer, what string, c port.Command) (said string, ok bool, err error) {
+	out := &transcript{to: log}
+	c.Dir, c.Env = p.dir, p.environ
+	exit, err := p.Commands.Run(ctx, c, out)
+	out.Close()
+	switch {
+	case err != nil:
+		return "", false, fmt.Errorf("%s: %w", what, err)
+	case exit.TimedOut:
+		return "", false, fault.New(fault.Unavailable, "%s: it took too long and was stopped", what).Hint("raise the step's timeout, or look at the package index")
+	case exit.Code > 128:
+		cause, hint := job.Explain(exit, c.Run)
+		return "", false, fault.New(fault.Unavailable, "%s: %s", what, cause).Hint("%s", hint)
+	}
+	return out.text(), exit.Code == 0, nil
+}
+
+// misleading are variables that would send packages elsewhere, or bring others in.
+var misleading = []string{
+	"PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIREMENT", "PIP_PYTHON", "PIP_DRY_RUN", "PIP_REPORT", "PIP_QUIET", "PIP_LOG",
+	"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_PREFIX", "UV_PROJECT_ENVIRONMENT", "UV_SYSTEM_PYTHON", "UV_QUIET",
+}
+
+// forInstaller is the command's environment for an installer. uv is told what
+// pip is told, unless it is told something of its own.
+func forInstaller(environ []string) []string {
+	all := map[string]string{}
+	var out []string
+	for _, kv := range environ {
+		name, value, _ := strings.Cut(kv, "=")
+		all[name] = value
+		if !contains(misleading, name) {
+			out = append(out, kv)
+		}
+	}
+	for _, pair := range []struct{ uv, pip, with string }{
+		{"UV_DEFAULT_INDEX", all["PIP_INDEX_URL"], all["UV_INDEX_URL"]},
+		{"UV_INDEX", all["PIP_EXTRA_INDEX_URL"], all["UV_EXTRA_INDEX_URL"]},
+		{"UV_FIND_LINKS", strings.Join(strings.Fields(all["PIP_FIND_LINKS"]), ","), ""},
+		{"SSL_CERT_FILE", all["PIP_CERT"], ""},
+		{"UV_NO_INDEX", all["PIP_NO_INDEX"], ""},
+	} {
+		if pair.pip != "" && all[pair.uv] == "" && pair.with == "" {
+			out = append(out, pair.uv+"="+pair.pip)
+		}
+	}
+	return out
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,148 @@
+package venv
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// An environment's folder holds these. They are not moved into place when they
+// are done: an environment has its own path in its scripts.
+const (
+	envName  = "env"
+	doneName = "complete.json" // written last
+	lockName = "lock"
+)
+
+// again is how long to wait for another step that makes the same one.
+const again = 200 * time.Millisecond
+
+// done says that the environment beside it is whole.
+type done struct {
+	Path string    `json:"path"` // where it was made: elsewhere it does not work
+	Made time.Time `json:"made"`
+}
+
+// keep finds the environment in folder, or lets install make it.
+func (m Maker) keep(ctx context.Context, r step.Request, folder string, install func(env string) error) (Env, error) {
+	env := filepath.Join(folder, envName)
+	if whole(folder) {
+		m.used(folder)
+		return Env{env}, nil
+	}
+	unlock, err := m.lock(ctx, r, folder)
+	if err != nil {
+		return Env{}, err
+	}
+	defer unlock()
+	if whole(folder) { // another step has made it meanwhile
+		return Env{env}, nil
+	}
+	// What a process left that was killed in the middle.
+	if err := os.RemoveAll(env); err != nil {
+		return Env{}, unwritable(env, err)
+	}
+	if err := install(env); err != nil {
+		return Env{}, errors.Join(err, os.RemoveAll(env))
+	}
+	if err := m.complete(folder); err != nil {
+		return Env{}, unwritable(folder, err)
+	}
+	return Env{env}, nil
+}
+
+// whole tells whether the environment is all there, and its Python still works.
+func whole(folder string) bool {
+	raw, err := os.ReadFile(filepath.Join(folder, doneName))
+	var d done
+	if err != nil || json.Unmarshal(raw, &d) != nil || d.Path != filepath.Join(folder, envName) {
+		return false
+	}
+	_, err = os.Stat(filepath.Join(d.Path, "bin", "python")) // follows the link to the interpreter
+	return err == nil
+}
+
+// used keeps `slipway cleanup` from taking it for an old one.
+func (m Maker) used(folder string) {
+	now := m.Clock.Now()
+	_ = os.Chtimes(folder, now, now) // one that can't be touched is made again some day
+}
+
+func (m Maker) complete(folder string) error {
+	raw, err := json.Marshal(done{Path: filepath.Join(folder, envName), Made: m.Clock.Now()})
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(folder, doneName+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(raw)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), filepath.Join(folder, doneName))
+}
+
+// lock waits until nobody else makes this environment. The kernel lets the lock
+// go when its holder dies.
+func (m Maker) lock(ctx context.Context, r step.Request, folder string) (unlock func(), err error) {
+	path := filepath.Join(folder, lockName)
+	for said := false; ; {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return nil, unwritable(folder, err)
+		}
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a cleanup took the folder in between
+		}
+		if err != nil {
+			return nil, unwritable(path, err)
+		}
+		free, err := flock(f)
+		switch {
+		case err != nil:
+			return nil, errors.Join(unwritable(path, err), f.Close())
+		case free && current(f, path):
+			return func() { f.Close() }, nil
+		}
+		f.Close()
+		if free {
+			continue
+		}
+		if !said {
+			said = true
+			r.Progress("waiting for another step that makes the same environment")
+		}
+		if err := m.Clock.Wait(ctx, again); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// current tells whether f is still the file at path.
+func current(f *os.File, path string) bool {
+	held, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	now, err := os.Stat(path)
+	return err == nil && os.SameFile(held, now)
+}
+
+func unwritable(path string, err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fault.New(fault.Exhausted, "write %s", path).Hint("free some space on that disk, such as by `slipway cleanup`").Because(err)
+	}
+	return fmt.Errorf("write %s: %w", path, err)
+}

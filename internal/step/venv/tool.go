@@ -1,0 +1,176 @@
+package venv
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/job"
+)
+
+// place is where tools are looked for and run.
+type place struct {
+	Maker
+	dir     string // absolute
+	environ []string
+}
+
+// tool is what installs, and the interpreter that it installs for.
+type tool struct {
+	UV     string // its version; empty: venv and pip
+	Python interpreter
+}
+
+// interpreter is one Python of this machine, as it tells itself.
+type interpreter struct {
+	Version        string `json:"version"` // 3.11.7
+	Executable     string `json:"executable"`
+	Implementation string `json:"implementation"`
+	Platform       string `json:"platform"`
+}
+
+func (t tool) String() string {
+	if t.UV != "" {
+		return "uv " + t.UV + ", Python " + t.Python.Version
+	}
+	return "pip, Python " + t.Python.Version
+}
+
+// recipe is everything that an environment is made of.
+type recipe struct {
+	tool  tool
+	with  step.PythonWith
+	files files
+}
+
+// formVersion changes when environments that older versions made can't be used
+// any more.
+const formVersion = 1
+
+// key names the environment: same key, same content.
+func (e recipe) key() string {
+	h := sha256.New()
+	for _, part := range []string{
+		fmt.Sprint(formVersion), e.tool.UV, e.tool.Python.Version, e.tool.Python.Executable, e.tool.Python.Implementation,
+		e.tool.Python.Platform, e.with.File(), e.files.digest,
+	} {
+		fmt.Fprintf(h, "%d:%s,", len(part), part)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:32]
+}
+
+// choose finds uv, if there is one, and the interpreter.
+func (p place) choose(ctx context.Context, w step.PythonWith) (tool, error) {
+	uv, err := p.ask(ctx, "uv --version")
+	if err != nil {
+		return tool{}, err
+	}
+	t := tool{UV: strings.TrimPrefix(firstLine(uv), "uv ")}
+	if t.UV == "" && path.Base(w.File()) == step.UVLock {
+		return tool{}, fault.New(fault.Unavailable, "install %s: uv is not in PATH", w.File()).
+			Hint("install uv (`pip install uv`), or name a requirements file: `uv export -o requirements.txt`")
+	}
+	t.Python, err = p.interpreter(ctx, w.Version, t.UV != "")
+	return t, err
+}
+
+// probe makes an interpreter tell about itself. Of an environment, it tells
+// about the interpreter below.
+const probe = `import json, platform, sys, sysconfig; print(json.dumps({"version": platform.python_version(), ` +
+	`"executable": getattr(sys, "_base_executable", sys.executable), "implementation": sys.implementation.name, "platform": sysconfig.get_platform()}))`
+
+// interpreter is the first in PATH of that version, or the one that uv keeps.
+func (p place) interpreter(ctx context.Context, version string, uv bool) (interpreter, error) {
+	names := "python3 python"
+	if version != "" {
+		names = "python" + version + " " + names
+	}
+	each := `for p in ` + names + `; do command -v "$p" >/dev/null && "$p" -I -c ` + job.Quote(probe) + `; done; true`
+	found, err := p.interpreters(ctx, each)
+	if err != nil {
+		return interpreter{}, err
+	}
+	if i, ok := first(found, version); ok {
+		return i, nil
+	}
+	if uv {
+		kept, err := p.interpreters(ctx, `p=$(uv python find --no-project `+version+`) && "$p" -I -c `+job.Quote(probe))
+		if err != nil {
+			return interpreter{}, err
+		}
+		if i, ok := first(kept, version); ok {
+			return i, nil
+		}
+	}
+	return interpreter{}, noPython(version, found)
+}
+
+func (p place) interpreters(ctx context.Context, run string) ([]interpreter, error) {
+	said, err := p.ask(ctx, run)
+	var found []interpreter
+	for line := range strings.Lines(said) {
+		var i interpreter
+		if json.Unmarshal([]byte(line), &i) == nil && i.Version != "" && path.IsAbs(i.Executable) {
+			found = append(found, i)
+		}
+	}
+	return found, err
+}
+
+// first is the first of that version: "3.11" takes 3.11.7.
+func first(found []interpreter, version string) (interpreter, bool) {
+	for _, i := range found {
+		if version == "" || i.Version == version || strings.HasPrefix(i.Version, version+".") {
+			return i, true
+		}
+	}
+	return interpreter{}, false
+}
+
+func noPython(version string, found []interpreter) error {
+	what, there := "Python "+version, "none"
+	if version == "" {
+		what = "Python 3"
+	}
+	var versions []string
+	for _, i := range found {
+		versions = append(versions, i.Version+" ("+i.Executable+")")
+	}
+	if len(versions) > 0 {
+		there = strings.Join(versions, ", ")
+	}
+	return fault.New(fault.Unavailable, "there is no %s in PATH; there is: %s", what, there).
+		Hint("install it (with uv: `uv python install %s`), or change `version`", strings.TrimPrefix(what, "Python "))
+}
+
+// questionTime is how long a tool may take to tell about itself.
+const questionTime = time.Minute
+
+// ask returns what a command prints on standard output; a command that fails
+// says nothing.
+func (p place) ask(ctx context.Context, run string) (string, error) {
+	var out bytes.Buffer
+	c := port.Command{Run: "exec 2>/dev/null\n" + run, Dir: p.dir, Env: p.environ, Timeout: questionTime}
+	exit, err := p.Commands.Run(ctx, c, &out)
+	if err != nil {
+		return "", fmt.Errorf("look for Python: %w", err)
+	}
+	if exit.Code != 0 || exit.TimedOut {
+		return "", nil
+	}
+	return out.String(), nil
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return strings.TrimSpace(line)
+}

@@ -1,0 +1,272 @@
+package venv
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// What stands for tools: they note that they were called, and do as their
+// environment says.
+const (
+	fakePython = `#!/bin/sh
+case "$1 $2" in
+"-I -c") echo "{\"version\": \"$VERSION\", \"executable\": \"$0\", \"implementation\": \"cpython\", \"platform\": \"linux\"}";;
+"-m venv") echo venv >> "$CALLS"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; touch "$3/bin/tool"; chmod +x "$3/bin/tool";;
+"-m pip") echo "$3 ${PIP_USER-unset}" >> "$CALLS"; echo "Looking in indexes: $PIP_INDEX_URL"; sleep "${SLOW:-0}"; echo "$SAY"; exit "${CODE:-0}";;
+esac
+`
+	fakeUV = `#!/bin/sh
+case "$1 $2" in
+"--version ") echo "uv 0.9.9 (linux)";;
+"python find") echo "$KEPT";;
+"venv --quiet") echo "uv venv" >> "$CALLS"; for dir; do :; done; mkdir -p "$dir/bin"; touch "$dir/bin/python";;
+"pip install") echo "uv install $UV_DEFAULT_INDEX" >> "$CALLS";;
+"sync --locked") echo "uv sync" >> "$CALLS"; test -d "$UV_PROJECT_ENVIRONMENT/bin";;
+esac
+`
+)
+
+// scene is a machine with tools, and a step that wants an environment.
+type scene struct {
+	t     *testing.T
+	calls string
+	vars  map[string]string
+	r     step.Request
+	w     Wish
+	log   bytes.Buffer
+}
+
+func newScene(t *testing.T, tools map[string]string) *scene {
+	t.Helper()
+	bin := tree(t, tools)
+	for name := range tools {
+		if err := os.Chmod(filepath.Join(bin, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &scene{t: t, calls: filepath.Join(t.TempDir(), "calls"), vars: map[string]string{
+		"VERSION": "3.11.7", "PATH": bin + ":/usr/bin:/bin", "PIP_INDEX_URL": "https://robot:hunter22@pypi.example.com/simple", "PIP_USER": "1",
+	}}
+	s.vars["CALLS"] = s.calls
+	s.r = step.Request{Artifacts: t.TempDir(), Log: &s.log}
+	s.w = Wish{Python: &step.PythonWith{Requirements: "r.txt"}, Checkout: tree(t, map[string]string{"r.txt": "foo==1\n", "uv.lock": "", "pyproject.toml": ""})}
+	return s
+}
+
+func (s *scene) ensure(ctx context.Context) (Env, error) {
+	s.w.Environ = nil
+	for name, value := range s.vars {
+		s.w.Environ = append(s.w.Environ, name+"="+value)
+	}
+	return Maker{Commands: fake.Shell{}}.Ensure(ctx, s.r, s.w)
+}
+
+func (s *scene) must() Env {
+	s.t.Helper()
+	e, err := s.ensure(s.t.Context())
+	if err != nil {
+		s.t.Fatalf("%v\n%s", err, s.log.String())
+	}
+	return e
+}
+
+func (s *scene) called(want ...string) {
+	s.t.Helper()
+	raw, _ := os.ReadFile(s.calls)
+	var got []string
+	if text := strings.TrimSpace(string(raw)); text != "" {
+		got = strings.Split(text, "\n")
+	}
+	if !slices.Equal(got, want) {
+		s.t.Errorf("called %q, want %q", got, want)
+	}
+}
+
+func TestAnEnvironmentIsMadeOnce(t *testing.T) {
+	s := newScene(t, map[string]string{"python3": fakePython})
+	first := s.must()
+	s.called("venv", "install unset")
+	if again := s.must(); again != first {
+		t.Errorf("another one: %v, %v", again, first)
+	}
+	s.called("venv", "install unset")
+	if !strings.Contains(s.log.String(), "https://***@pypi.example.com") || strings.Contains(s.log.String(), "hunter22") {
+		t.Errorf("log:\n%s", s.log.String())
+	}
+	env := first.Environ([]string{"A=b", "PATH=/usr/bin", "VIRTUAL_ENV=/other", "PYTHONHOME=/x"})
+	if want := []string{"A=b", "PATH=" + first.Dir + "/bin:/usr/bin", "VIRTUAL_ENV=" + first.Dir}; !slices.Equal(env, want) {
+		t.Errorf("%q", env)
+	}
+	// Another interpreter, other requirements: another environment.
+	s.vars["VERSION"] = "3.12.1"
+	if other := s.must(); other == first {
+		t.Error("another Python has the same environment")
+	}
+	if err := os.WriteFile(filepath.Join(s.w.Checkout, "r.txt"), []byte("foo==2\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if other := s.must(); other == first {
+		t.Error("other requirements have the same environment")
+	}
+}
+
+func TestWithoutAWishNothingIsDone(t *testing.T) {
+	s := newScene(t, nil)
+	s.w.Python = nil
+	list := []string{"PATH=/x"}
+	if e := s.must(); e.Dir != "" || !slices.Equal(e.Environ(list), list) {
+		t.Errorf("%+v", e)
+	}
+	s.called()
+}
+
+func TestWhatIsNotWholeIsMadeAgain(t *testing.T) {
+	harm := map[string]func(folder string) error{
+		"killed before the end": func(f string) error { return os.Remove(filepath.Join(f, doneName)) },
+		"the state folder moved": func(f string) error {
+			return os.WriteFile(filepath.Join(f, doneName), []byte(`{"path":"/elsewhere/env"}`), 0o644)
+		},
+		"a mark that is none":     func(f string) error { return os.WriteFile(filepath.Join(f, doneName), []byte(`{`), 0o644) },
+		"the interpreter is gone": func(f string) error { return os.Remove(filepath.Join(f, envName, "bin", "python")) },
+	}
+	for name, do := range harm {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, map[string]string{"python3": fakePython})
+			e := s.must()
+			leftover := filepath.Join(e.Dir, "leftover")
+			if err := errors.Join(os.WriteFile(leftover, nil, 0o644), do(filepath.Dir(e.Dir))); err != nil {
+				t.Fatal(err)
+			}
+			if again := s.must(); again != e {
+				t.Errorf("%v, %v", again, e)
+			}
+			s.called("venv", "install unset", "venv", "install unset")
+			if _, err := os.Stat(leftover); err == nil {
+				t.Error("what was there before is still there")
+			}
+		})
+	}
+}
+
+func TestAFailureLeavesNothing(t *testing.T) {
+	s := newScene(t, map[string]string{"python3": fakePython})
+	s.vars["CODE"], s.vars["SAY"] = "1", "ERROR: No matching distribution found for foo==1"
+	_, err := s.ensure(t.Context())
+	if !fault.Is(err, fault.Failed) || !strings.Contains(err.Error(), "install r.txt: no matching distribution for foo==1") {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(s.r.Artifacts + "/python/*/env*"); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	s.called("venv", "install unset")
+	s.vars["CODE"], s.vars["SAY"] = "0", ""
+	s.must()
+}
+
+// TestThatNothingIsFoundIsAskedTwice: pip keeps to itself why an index has nothing.
+func TestThatNothingIsFoundIsAskedTwice(t *testing.T) {
+	s := newScene(t, map[string]string{"python3": fakePython})
+	s.vars["CODE"] = "1"
+	s.vars["SAY"] = "ERROR: Could not find a version that satisfies the requirement foo (from versions: none)\nERROR: No matching distribution found for foo\n" +
+		"  Could not fetch URL https://u:p@i/foo/: 503 Server Error: Unavailable - skipping"
+	_, err := s.ensure(t.Context())
+	if !fault.Is(err, fault.Unavailable) {
+		t.Error(err)
+	}
+	s.called("venv", "install unset", "download unset")
+}
+
+// TestStepsWaitForEachOther: of steps that want the same environment at once, one
+// makes it.
+func TestStepsWaitForEachOther(t *testing.T) {
+	s := newScene(t, map[string]string{"python3": fakePython})
+	s.vars["SLOW"] = "0.3"
+	s.must() // fills w.Environ; the environment goes again
+	if err := errors.Join(os.RemoveAll(s.r.Artifacts), os.Remove(s.calls)); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 5 {
+		wg.Go(func() {
+			r := s.r
+			r.Log = nil
+			if _, err := (Maker{Commands: fake.Shell{}}).Ensure(t.Context(), r, s.w); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	s.called("venv", "install unset")
+}
+
+func TestCancelWhileWaiting(t *testing.T) {
+	s := newScene(t, map[string]string{"python3": fakePython})
+	e := s.must()
+	folder := filepath.Dir(e.Dir)
+	if err := os.Remove(filepath.Join(folder, doneName)); err != nil {
+		t.Fatal(err)
+	}
+	unlock, err := Maker{}.lock(t.Context(), s.r, folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	why := errors.New("stop")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 300*time.Millisecond, why)
+	defer cancel()
+	if _, err := s.ensure(ctx); !errors.Is(err, why) || Final(ctx, err) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTools(t *testing.T) {
+	kept := filepath.Join(tree(t, map[string]string{"python3.12": strings.ReplaceAll(fakePython, "$VERSION", "3.12.4")}), "python3.12")
+	if err := os.Chmod(kept, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	both := map[string]string{"python3": fakePython, "uv": fakeUV}
+	cases := []struct {
+		name  string
+		tools map[string]string
+		with  step.PythonWith
+		calls []string
+		says  string // of the error
+	}{
+		{"uv when it is there", both, step.PythonWith{Requirements: "r.txt"}, []string{"uv venv", "uv install https://robot:hunter22@pypi.example.com/simple"}, ""},
+		{"a lock", both, step.PythonWith{Lock: "uv.lock"}, []string{"uv venv", "uv sync"}, ""},
+		{"a lock without uv", map[string]string{"python3": fakePython}, step.PythonWith{Lock: "uv.lock"}, nil, "uv is not in PATH"},
+		{"the version asked for", map[string]string{"python3": fakePython, "python3.9": strings.ReplaceAll(fakePython, "$VERSION", "3.9.2")}, step.PythonWith{Requirements: "r.txt", Version: "3.9"}, []string{"venv", "install unset"}, ""},
+		{"one that only uv has", both, step.PythonWith{Requirements: "r.txt", Version: "3.12"}, []string{"uv venv", "uv install https://robot:hunter22@pypi.example.com/simple"}, ""},
+		{"a version that is not there", map[string]string{"python3": fakePython}, step.PythonWith{Requirements: "r.txt", Version: "3.1"}, nil, "there is no Python 3.1 in PATH; there is: 3.11.7"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScene(t, c.tools)
+			s.vars["KEPT"], s.w.Python = kept, &c.with
+			_, err := s.ensure(t.Context())
+			if c.says == "" && err != nil || c.says != "" && (!fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), c.says)) {
+				t.Errorf("%v", err)
+			}
+			s.called(c.calls...)
+		})
+	}
+}
+
+func TestNoPythonAtAll(t *testing.T) {
+	s := newScene(t, map[string]string{"python3": "#!/bin/sh\nexit 1\n", "python": "#!/bin/sh\nexit 1\n"})
+	if _, err := s.ensure(t.Context()); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "there is: none") {
+		t.Errorf("%v", err)
+	}
+}
