@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 
@@ -70,7 +72,7 @@ func (b *Builder) Fingerprint(ctx context.Context) (string, error) {
 }
 
 // Build builds the Dockerfile into o.Layout.
-func (b *Builder) Build(ctx context.Context, o port.BuildOrder, log io.Writer) (port.BuiltImage, error) {
+func (b *Builder) Build(ctx context.Context, o port.BuildOrder, out io.Writer) (port.BuiltImage, error) {
 	silence()
 	at, err := find(o)
 	if err != nil {
@@ -88,13 +90,22 @@ func (b *Builder) Build(ctx context.Context, o port.BuildOrder, log io.Writer) (
 		return port.BuiltImage{}, err
 	}
 	defer release()
-	w := work{client: c, order: o, source: at, hush: newHush(o.Dockerfile.Secrets)}
-	return w.build(ctx, log)
+	w := work{
+		client: c, order: o, source: at, hush: newHush(o.Dockerfile.Secrets),
+		near: e.near,
+	}
+	if b.c.Dir != "" {
+		w.memory = filepath.Join(b.c.Dir, "layers")
+	}
+	return w.build(ctx, out)
 }
 
 // silence keeps the libraries off standard error: they log with this process's
-// logger, which nothing else uses, and have no other way. Their errors come back.
-func silence() { logrus.SetOutput(io.Discard) }
+// loggers, which nothing of ours uses, and have no other way. Their errors come back.
+func silence() {
+	logrus.SetOutput(io.Discard)
+	log.SetOutput(io.Discard)
+}
 
 // Stop ends the BuildKit that Slipway started, if one runs. What it keeps stays.
 func (b *Builder) Stop(ctx context.Context) error {
@@ -112,6 +123,7 @@ type engine struct {
 	remote  bool   // plain text would leave this machine
 	options []client.ClientOpt
 	own     *daemon // ours to start
+	near    bool    // it is on this machine
 }
 
 // version asks without starting anything.

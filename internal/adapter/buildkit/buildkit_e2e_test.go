@@ -173,6 +173,9 @@ func (y *yard) testLayersKeep(t *testing.T) {
 	if len(before) != 3 || !slices.Equal(before[:2], after[:2]) || before[2] == after[2] {
 		t.Errorf("layers %v, then %v", before, after)
 	}
+	if before[0] != y.base {
+		t.Errorf("the base's layer %s became %s", y.base, before[0])
+	}
 }
 
 func layers(t *testing.T, built port.BuiltImage) []string {

@@ -1,9 +1,12 @@
 // Command tool is a shell for images that have nothing else: /bin/sh -c "print a
-// && exit 3". It knows print, cat, write, copy, env, exit and wait.
+// && exit 3". It knows print, cat, write, copy, fill, env, exit and wait.
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
@@ -39,6 +42,8 @@ func run(words []string) error {
 			return err
 		}
 		return os.WriteFile(args[1], raw, 0o644)
+	case "fill":
+		return fill(args[0], args[1], args[2])
 	case "exit":
 		code, err := strconv.Atoi(args[0])
 		if err != nil {
@@ -51,4 +56,31 @@ func run(words []string) error {
 		return fmt.Errorf("%s: not found", words[0])
 	}
 	return nil
+}
+
+// fill writes so many megabytes into a file, which another file decides over. They
+// compress to half, as programs do.
+func fill(to, megabytes, from string) error {
+	seed, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(megabytes)
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	random := rand.NewChaCha8(sha256.Sum256(seed))
+	block := make([]byte, 500_000)
+	for range n {
+		_, _ = random.Read(block) // never fails
+		if _, err := f.WriteString(hex.EncodeToString(block)); err != nil {
+			return err
+		}
+	}
+	return f.Close()
 }
