@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/slipway-cd/slipway/internal/adapter/anchore"
 	"github.com/slipway-cd/slipway/internal/adapter/git"
 	"github.com/slipway-cd/slipway/internal/adapter/httpprobe"
 	"github.com/slipway-cd/slipway/internal/adapter/ko"
@@ -21,6 +22,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/process"
 	"github.com/slipway-cd/slipway/internal/adapter/prometheus"
 	"github.com/slipway-cd/slipway/internal/adapter/shoutrrr"
+	"github.com/slipway-cd/slipway/internal/adapter/trivy"
 	"github.com/slipway-cd/slipway/internal/adapter/webhook"
 	"github.com/slipway-cd/slipway/internal/app"
 	"github.com/slipway-cd/slipway/internal/mask"
@@ -35,6 +37,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step/push"
 	"github.com/slipway-cd/slipway/internal/step/register"
 	"github.com/slipway-cd/slipway/internal/step/rollback"
+	"github.com/slipway-cd/slipway/internal/step/scan"
 	teststep "github.com/slipway-cd/slipway/internal/step/test"
 	"github.com/slipway-cd/slipway/internal/step/train"
 	"github.com/slipway-cd/slipway/internal/step/verify"
@@ -105,6 +108,7 @@ func steps(a adapters) map[step.Kind]step.Step {
 	return map[step.Kind]step.Step{
 		step.Test:     teststep.Step{Commands: a.commands},
 		step.Build:    build.Step{Builder: a.builder},
+		step.Scan:     scanning(),
 		step.Push:     push.Step{Images: a.registry},
 		step.Train:    train.Step{Jobs: a.jobs, Hasher: hasher},
 		step.Evaluate: evaluate.Step{Jobs: a.jobs, Deployments: s, Releases: s, Models: s, Hasher: hasher},
@@ -115,6 +119,33 @@ func steps(a adapters) map[step.Kind]step.Step {
 		step.Watch:    watch.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s},
 		step.Rollback: rollback.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s, Prober: a.prober},
 	}
+}
+
+// scanning is the list of scanners. Bills of materials are always syft's.
+func scanning() scan.Step {
+	embedded := anchore.New(scanConfig(os.Getenv, os.UserCacheDir))
+	return scan.Step{
+		Scanners:  map[string]port.Scanner{"grype": embedded, "trivy": trivy.New(trivy.Config{})},
+		Databases: map[string]port.ScanDatabase{"grype": embedded},
+		Biller:    embedded,
+	}
+}
+
+// ScanDatabase is the embedded scanner's database: one for the whole machine.
+func ScanDatabase() port.ScanDatabase { return anchore.New(scanConfig(os.Getenv, os.UserCacheDir)) }
+
+// scanConfig says where the database is, and where it comes from. A machine
+// without a home keeps it where it keeps what may go.
+func scanConfig(env func(string) string, cache func() (string, error)) anchore.Config {
+	dir := env(anchore.FolderVariable)
+	if dir == "" {
+		base, err := cache()
+		if err != nil {
+			base = os.TempDir()
+		}
+		dir = filepath.Join(base, "slipway", "vulnerabilities")
+	}
+	return anchore.Config{Dir: dir, URL: env(anchore.SourceVariable)}
 }
 
 // notifier is the list of receivers.

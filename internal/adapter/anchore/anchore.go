@@ -16,6 +16,13 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
+// The environment variables that say where the database is, and where it comes
+// from.
+const (
+	FolderVariable = "SLIPWAY_SCAN_DB"
+	SourceVariable = "SLIPWAY_SCAN_DB_URL"
+)
+
 // Config of a Scanner.
 type Config struct {
 	Dir   string           // absolute folder of the database; several Slipways may share it
