@@ -214,7 +214,8 @@ func lastWords(log string) string {
 func read(file string) ([]byte, error) {
 	info, err := os.Stat(file)
 	if err != nil {
-		return nil, fault.New(fault.Unavailable, "read what trivy says").Because(errors.New("it ended well, and wrote nothing"))
+		return nil, fault.New(fault.Unavailable, "read what trivy says").Because(errors.New("it ended well, and wrote nothing")).
+			Hint("run `trivy image` by hand on another image to see what it does")
 	}
 	if info.Size() > mostAnswer {
 		return nil, fault.New(fault.Exhausted, "read what trivy says: %d MB", info.Size()>>20)
