@@ -31,7 +31,7 @@ func main() {
 	ctx, stop := interruptible()
 	defer stop()
 	cmd := &cli.Command{
-		App:  &app.App{Dir: dir, Environ: os.Environ(), Wire: catalog.Wiring(version), Clock: time.Now},
+		App:  &app.App{Dir: dir, Environ: os.Environ(), Wire: catalog.Wiring(version), ScanDatabase: catalog.ScanDatabase, Clock: time.Now},
 		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Version: version, Terminal: columns,
 	}
 	os.Exit(cmd.Main(ctx))

@@ -72,8 +72,11 @@ type App struct {
 	Dir     string   // where the command was given, absolute
 	Environ []string // "K=V"
 	Wire    Wiring
-	Clock   func() time.Time
-	Sink    event.Sink // what runs say; nil: nothing
+	// ScanDatabase is the machine's database of vulnerabilities: it belongs to no
+	// project.
+	ScanDatabase func() port.ScanDatabase
+	Clock        func() time.Time
+	Sink         event.Sink // what runs say; nil: nothing
 }
 
 // env looks up a variable of the environment.

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/slipway-cd/slipway/internal/adapter/anchore"
 	"github.com/slipway-cd/slipway/internal/adapter/buildkit"
 	"github.com/slipway-cd/slipway/internal/adapter/git"
 	"github.com/slipway-cd/slipway/internal/adapter/httpprobe"
@@ -23,6 +24,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/prometheus"
 	"github.com/slipway-cd/slipway/internal/adapter/shoutrrr"
 	"github.com/slipway-cd/slipway/internal/adapter/sigstore"
+	"github.com/slipway-cd/slipway/internal/adapter/trivy"
 	"github.com/slipway-cd/slipway/internal/adapter/webhook"
 	"github.com/slipway-cd/slipway/internal/app"
 	"github.com/slipway-cd/slipway/internal/mask"
@@ -38,6 +40,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step/push"
 	"github.com/slipway-cd/slipway/internal/step/register"
 	"github.com/slipway-cd/slipway/internal/step/rollback"
+	"github.com/slipway-cd/slipway/internal/step/scan"
 	teststep "github.com/slipway-cd/slipway/internal/step/test"
 	"github.com/slipway-cd/slipway/internal/step/train"
 	"github.com/slipway-cd/slipway/internal/step/trust"
@@ -125,6 +128,7 @@ func steps(a adapters) map[step.Kind]step.Step {
 	return map[step.Kind]step.Step{
 		step.Test:     teststep.Step{Commands: a.commands},
 		step.Build:    build.Step{Go: a.builder, Dockerfile: a.buildkit},
+		step.Scan:     scanning(),
 		step.Push:     push.Step{Images: a.registry},
 		step.Train:    train.Step{Jobs: a.jobs, Commands: a.commands, Hasher: hasher},
 		step.Evaluate: evaluate.Step{Jobs: a.jobs, Commands: a.commands, Deployments: s, Releases: s, Models: s, Hasher: hasher},
@@ -136,6 +140,33 @@ func steps(a adapters) map[step.Kind]step.Step {
 		step.Rollback: rollback.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s, Prober: a.prober, Trust: a.judge()},
 		step.Attest:   attest.Step{Signers: a.sigstore, Attestations: a.registry, Models: s, Secret: mask.New(os.Environ()).Secret, Version: a.version},
 	}
+}
+
+// scanning is the list of scanners. Bills of materials are always syft's.
+func scanning() scan.Step {
+	embedded := anchore.New(scanConfig(os.Getenv, os.UserCacheDir))
+	return scan.Step{
+		Scanners:  map[string]port.Scanner{"grype": embedded, "trivy": trivy.New(trivy.Config{})},
+		Databases: map[string]port.ScanDatabase{"grype": embedded},
+		Biller:    embedded,
+	}
+}
+
+// ScanDatabase is the embedded scanner's database: one for the whole machine.
+func ScanDatabase() port.ScanDatabase { return anchore.New(scanConfig(os.Getenv, os.UserCacheDir)) }
+
+// scanConfig says where the database is, and where it comes from. A machine
+// without a home keeps it where it keeps what may go.
+func scanConfig(env func(string) string, cache func() (string, error)) anchore.Config {
+	dir := env(anchore.FolderVariable)
+	if dir == "" {
+		base, err := cache()
+		if err != nil {
+			base = os.TempDir()
+		}
+		dir = filepath.Join(base, "slipway", "vulnerabilities")
+	}
+	return anchore.Config{Dir: dir, URL: env(anchore.SourceVariable)}
 }
 
 // notifier is the list of receivers.

@@ -78,7 +78,7 @@ and rolls code, model and configuration back together when production says no.`,
 	})
 	root.AddCommand(c.init(), c.plan(), c.run(), c.cancel(), c.status(), c.releases(), c.models(),
 		c.decide("approve", true), c.decide("reject", false), c.rollback(), c.verify(), c.logs(),
-		c.up(), c.down(), c.cleanup(), c.registry(), c.keys(), c.version())
+		c.up(), c.down(), c.scan(), c.cleanup(), c.registry(), c.keys(), c.version())
 	return root
 }
 

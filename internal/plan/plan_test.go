@@ -107,6 +107,7 @@ func TestGolden(t *testing.T) {
 	plain := pinned[:strings.Index(pinned, "model:")] + pinned[strings.Index(pinned, "deploy:"):]
 	approved := serving("cmd/api/main.go")
 	approved.LatestApproved = &delivery.ModelVersion{ModelRef: delivery.ModelRef{Group: "prices", Version: 4, Digest: digest}, Status: delivery.Approved}
+	scanned := plain + "scan: {waive: [{id: CVE-1, until: 2026-12-01, why: w}], max_age: 24h}\n"
 	cached := serving("cmd/api/main.go")
 	cached.Recall = all("build", "test.unit", "test.vet")
 	signed := strings.Replace(file, "approvals: 1", "approvals: 1, trust: {keys: [keys/cosign.pub], identities: [{issuer: https://token.example.com, subject: https://github.com/o/r/*}], require: [signature, provenance]}", 1) +
@@ -118,17 +119,20 @@ func TestGolden(t *testing.T) {
 		trigger plan.Trigger
 		facts   plan.Facts
 	}{
-		"first":       {file, plan.Trigger{Event: "push", Branch: "main", By: "ada"}, facts()},
-		"code":        {file, plan.Trigger{Event: "push", Branch: "main"}, cached},
-		"retrain":     {file, plan.Trigger{Event: "push", Branch: "release/1", Retrain: true}, cached},
-		"docs":        {file, plan.Trigger{Event: "push", Branch: "main"}, serving("README.md", "docs/a.txt")},
-		"until":       {file, plan.Trigger{Event: "push", Branch: "main", Until: "evaluate"}, facts()},
-		"until-tests": {file, plan.Trigger{Event: "pull_request", Branch: "main", Until: "test"}, facts()},
-		"promote":     {file, plan.Trigger{Environment: "prod", DeployOnly: true}, serving()},
-		"rollback":    {file, plan.Trigger{Environment: "prod", Rollback: true, Why: "wrong prices"}, serving()},
-		"pinned":      {pinned, plan.Trigger{Event: "push", Branch: "main"}, approved},
-		"sign":        {signed, plan.Trigger{Event: "push", Branch: "main"}, trusted},
-		"no-model":    {plain, plan.Trigger{Event: "pull_request", Branch: "main"}, facts()},
+		"first":        {file, plan.Trigger{Event: "push", Branch: "main", By: "ada"}, facts()},
+		"code":         {file, plan.Trigger{Event: "push", Branch: "main"}, cached},
+		"retrain":      {file, plan.Trigger{Event: "push", Branch: "release/1", Retrain: true}, cached},
+		"docs":         {file, plan.Trigger{Event: "push", Branch: "main"}, serving("README.md", "docs/a.txt")},
+		"until":        {file, plan.Trigger{Event: "push", Branch: "main", Until: "evaluate"}, facts()},
+		"until-tests":  {file, plan.Trigger{Event: "pull_request", Branch: "main", Until: "test"}, facts()},
+		"promote":      {file, plan.Trigger{Environment: "prod", DeployOnly: true}, serving()},
+		"rollback":     {file, plan.Trigger{Environment: "prod", Rollback: true, Why: "wrong prices"}, serving()},
+		"pinned":       {pinned, plan.Trigger{Event: "push", Branch: "main"}, approved},
+		"scan":         {scanned, plan.Trigger{Event: "push", Branch: "main"}, facts()},
+		"scan-accept":  {strings.Replace(scanned, "prod: {", "prod: {scan: {unavailable: accept}, ", 1), plan.Trigger{Event: "push", Branch: "main", Until: "push"}, facts()},
+		"scan-promote": {scanned, plan.Trigger{Environment: "prod", DeployOnly: true}, serving()},
+		"no-model":     {plain, plan.Trigger{Event: "pull_request", Branch: "main"}, facts()},
+		"sign":         {signed, plan.Trigger{Event: "push", Branch: "main"}, trusted},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

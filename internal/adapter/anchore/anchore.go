@@ -7,13 +7,23 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"time"
 
+	"github.com/anchore/syft/syft"
+	"github.com/anchore/syft/syft/cataloging"
 	"github.com/anchore/syft/syft/sbom"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// The environment variables that say where the database is, and where it comes
+// from.
+const (
+	FolderVariable = "SLIPWAY_SCAN_DB"
+	SourceVariable = "SLIPWAY_SCAN_DB_URL"
 )
 
 // Config of a Scanner.
@@ -26,7 +36,8 @@ type Config struct {
 // Scanner fulfils port.Scanner, port.ScanDatabase and port.Biller. Nothing is
 // opened before it is needed.
 type Scanner struct {
-	c Config
+	c        Config
+	licences func() (context.Context, error) // a context that holds the reader of licences: it takes a second to make
 }
 
 var (
@@ -40,7 +51,9 @@ func New(c Config) *Scanner {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	return &Scanner{c: c}
+	return &Scanner{c: c, licences: sync.OnceValues(func() (context.Context, error) {
+		return syft.SetContextLicenseScanner(context.Background(), cataloging.DefaultLicenseConfig())
+	})}
 }
 
 // Scan lists what every platform of the image is made of, and looks it up.
@@ -101,7 +114,7 @@ func (s *Scanner) inventories(ctx context.Context, layout string, image delivery
 	}
 	var lists []*sbom.SBOM
 	for _, p := range platforms {
-		list, err := inventory(ctx, p, image, keep)
+		list, err := s.inventory(ctx, p, image, keep)
 		if err != nil {
 			return nil, err
 		}

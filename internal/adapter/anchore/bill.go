@@ -36,7 +36,7 @@ func (s *Scanner) BillImage(ctx context.Context, b port.ImageBill) (port.Bills, 
 	}
 	var list *sbom.SBOM
 	for _, p := range platforms {
-		one, err := inventory(ctx, p, b.Image, b.Dir)
+		one, err := s.inventory(ctx, p, b.Image, b.Dir)
 		if err != nil {
 			return port.Bills{}, err
 		}

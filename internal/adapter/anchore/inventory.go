@@ -29,14 +29,14 @@ const inventoryVersion = 1
 // inventory is what one platform of the image is made of, as syft's own document
 // has it. It always comes out of that document, kept or not, so that what is
 // made of it does not depend on whether it was kept.
-func inventory(ctx context.Context, p platform, name delivery.Image, keep string) (*sbom.SBOM, error) {
+func (s *Scanner) inventory(ctx context.Context, p platform, name delivery.Image, keep string) (*sbom.SBOM, error) {
 	file := filepath.Join(keep, fmt.Sprintf("packages-%s-v%d-syft%s.json", p.digest.Short(), inventoryVersion, moduleVersion("github.com/anchore/syft")))
 	if keep != "" {
 		if list, ok := kept(file); ok {
 			return list, nil
 		}
 	}
-	raw, err := catalogue(ctx, p, name)
+	raw, err := s.catalogue(ctx, p, name)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func kept(file string) (*sbom.SBOM, bool) {
 
 // catalogue reads the image, all of its layers, and nothing else: the source is
 // made by hand, so none can be looked for at a daemon or a registry.
-func catalogue(ctx context.Context, p platform, name delivery.Image) (raw []byte, err error) {
+func (s *Scanner) catalogue(ctx context.Context, p platform, name delivery.Image) (raw []byte, err error) {
 	tmp, err := os.MkdirTemp("", "slipway-scan-")
 	if err != nil {
 		return nil, fault.New(fault.Exhausted, "make room for the layers").Because(err)
@@ -80,7 +80,11 @@ func catalogue(ctx context.Context, p platform, name delivery.Image) (raw []byte
 	}
 	src := stereoscopesource.New(img, stereoscopesource.ImageConfig{Reference: reference(name)})
 	defer func() { err = errors.Join(err, src.Close()) }()
-	list, err := syft.CreateSBOM(ctx, src, options())
+	licences, err := s.licences()
+	if err != nil {
+		return nil, fault.New(fault.Internal, "prepare to read licences").Because(err)
+	}
+	list, err := syft.CreateSBOM(knowing{ctx, licences}, src, options())
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
@@ -90,6 +94,20 @@ func catalogue(ctx context.Context, p platform, name delivery.Image) (raw []byte
 	var out bytes.Buffer
 	err = syftjson.NewFormatEncoder().Encode(&out, *list)
 	return out.Bytes(), err
+}
+
+// knowing is a context with the values of another one besides its own.
+type knowing struct {
+	context.Context
+	other context.Context
+}
+
+// Value looks in both.
+func (k knowing) Value(key any) any {
+	if v := k.Context.Value(key); v != nil {
+		return v
+	}
+	return k.other.Value(key)
 }
 
 func reference(i delivery.Image) string {

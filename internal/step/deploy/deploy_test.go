@@ -11,6 +11,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/probe"
@@ -60,6 +61,7 @@ func deployed(t *testing.T, res step.Result) step.Deployed {
 func given(model delivery.ModelRef) map[string]json.RawMessage {
 	return map[string]json.RawMessage{
 		"test.unit": raw(step.Tested{Passed: 3}),
+		"scan":      raw(step.Scanned{Verdict: delivery.Passed, Bills: &port.Bills{CycloneDX: port.Document{Digest: fake.Digest(5)}}}),
 		"push":      raw(step.Pushed{Image: delivery.Image{Repository: "api", Digest: fake.Digest(9)}}),
 		"evaluate":  raw(step.Evaluated{Gates: []delivery.Answer{{Gate: "evaluate: accuracy >= 0.1", Verdict: delivery.Passed, Evidence: "accuracy = 0.2"}}}),
 		"register":  raw(step.Registered{Model: model}),
@@ -97,7 +99,7 @@ func TestUsersMeetOnlyWhatHasAnswered(t *testing.T) {
 		}
 		rel, _ := w.Ledger.Release(t.Context(), d.Release)
 		gates := rel.Release.Gates
-		if len(gates) != 2 || gates[0].Gate != "test.unit" || *rel.Release.Model != ref || rel.Release.Image.Digest != fake.Digest(9) || !rel.Release.Manifests.Valid() {
+		if len(gates) != 3 || gates[0].Gate != "test.unit" || gates[1].Gate != "scan" || gates[1].Verdict != delivery.Passed || rel.Release.SBOM != fake.Digest(5) || *rel.Release.Model != ref || rel.Release.Image.Digest != fake.Digest(9) || !rel.Release.Manifests.Valid() {
 			t.Errorf("%+v", rel.Release)
 		}
 	})
@@ -126,7 +128,13 @@ func TestSameInputsSameRelease(t *testing.T) {
 		"approvers":   func(r *step.Request, _ *step.DeployWith) { delete(r.Given, "approve") },
 		"environment": func(r *step.Request, _ *step.DeployWith) { r.Environment = "dev" },
 		"counts":      func(r *step.Request, _ *step.DeployWith) { r.Given["test.unit"] = raw(step.Tested{Passed: 4}) },
-		"bake":        func(_ *step.Request, w *step.DeployWith) { w.Bake = delivery.Duration(time.Hour) },
+		"another database": func(r *step.Request, _ *step.DeployWith) {
+			r.Given["scan"] = raw(step.Scanned{
+				Verdict: delivery.Passed, Database: time.Unix(1, 0), Counts: map[delivery.Severity]int{delivery.Low: 3},
+				Bills: &port.Bills{CycloneDX: port.Document{Digest: fake.Digest(5), Path: "/elsewhere"}},
+			})
+		},
+		"bake": func(_ *step.Request, w *step.DeployWith) { w.Bake = delivery.Duration(time.Hour) },
 	}
 	for name, change := range same {
 		if id(change) != id(nil) {
@@ -145,6 +153,9 @@ func TestSameInputsSameRelease(t *testing.T) {
 		"gates":         func(r *step.Request, _ *step.DeployWith) { delete(r.Given, "test.unit") },
 		"provenance": func(r *step.Request, _ *step.DeployWith) {
 			r.Given["attest"] = raw(step.Attested{Provenance: fake.Digest(5)})
+		},
+		"materials": func(r *step.Request, _ *step.DeployWith) {
+			r.Given["scan"] = raw(step.Scanned{Verdict: delivery.Passed, Bills: &port.Bills{CycloneDX: port.Document{Digest: fake.Digest(6)}}})
 		},
 	}
 	for name, change := range other {
@@ -167,6 +178,9 @@ func TestRefused(t *testing.T) {
 			_ = w.Ledger.Quarantine(ctx, delivery.Quarantine{Release: rel.ID, Reason: "errors"})
 			return ask(step.DeployWith{Release: rel.ID})
 		}, fault.Conflict, "slipway releases unquarantine r-"},
+		{"not scanned where it comes from", func(w *fake.World) step.Request {
+			return ask(step.DeployWith{Release: w.Release(1).ID, Scanned: true})
+		}, fault.Denied, "environments.prod.scan: {unavailable: accept}"},
 		{"quarantined, made again by the same inputs", func(w *fake.World) step.Request {
 			r := ask(step.DeployWith{})
 			r.Given = given(*w.Release(2).Release.Model)

@@ -1,0 +1,216 @@
+package trivy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// reportForm is the form of reports that is read.
+const reportForm = 2
+
+// The parts of a report that count. Trivy adds keys with its releases, so keys
+// that are not known are none of our business; those that are have to be there.
+type (
+	document struct {
+		SchemaVersion int
+		ArtifactType  string
+		Metadata      struct {
+			OS      *system
+			ImageID string
+		}
+		Results []result
+	}
+	system struct {
+		Family string
+		Name   string
+		EOSL   bool
+	}
+	result struct {
+		Target          string
+		Class           string
+		Type            string
+		Packages        []json.RawMessage
+		Vulnerabilities []vulnerability
+	}
+	vulnerability struct {
+		VulnerabilityID  string
+		VendorIDs        []string
+		PkgName          string
+		PkgPath          string
+		PkgIdentifier    struct{ PURL string }
+		InstalledVersion string
+		FixedVersion     string
+		Severity         string
+		Title            string
+		PrimaryURL       string
+		Layer            struct{ DiffID string }
+		DataSource       *struct{ ID string }
+	}
+)
+
+// The classes of results that hold packages.
+const (
+	ofSystem   = "os-pkgs"
+	ofLanguage = "lang-pkgs"
+)
+
+// parse reads a report. Whatever would make findings disappear is an error.
+func parse(raw []byte) (document, error) {
+	var doc document
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if err := d.Decode(&doc); err != nil {
+		return doc, fmt.Errorf("it is no report: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return doc, errors.New("something follows the report")
+	}
+	switch {
+	case doc.SchemaVersion != reportForm:
+		return doc, fmt.Errorf("it is a report of form %d", doc.SchemaVersion)
+	case doc.ArtifactType != "container_image":
+		return doc, fmt.Errorf("it is a report on a %q, not on an image", doc.ArtifactType)
+	}
+	for _, r := range doc.Results {
+		for i, v := range r.Vulnerabilities {
+			if v.VulnerabilityID == "" || v.PkgName == "" || v.InstalledVersion == "" {
+				return doc, fmt.Errorf("%s: vulnerability %d has no name, package or version", r.Target, i)
+			}
+		}
+	}
+	return doc, nil
+}
+
+// isOf makes sure that the report is on this image.
+func (d document) isOf(img manifest) error {
+	if d.Metadata.ImageID != string(img.config) {
+		return fmt.Errorf("it is on the image %q, not on %s", d.Metadata.ImageID, img.config)
+	}
+	return nil
+}
+
+// add puts the report's findings and gaps into ours.
+func (d document) add(report *port.ScanReport, log string) {
+	ours := 0
+	for _, r := range d.Results {
+		if r.Class != ofSystem && r.Class != ofLanguage {
+			continue
+		}
+		kind := ecosystem(r)
+		if n := len(r.Packages); n > 0 {
+			report.Packages[kind] += n
+			if r.Class == ofSystem {
+				ours += n
+			}
+		}
+		for _, v := range r.Vulnerabilities {
+			report.Findings = append(report.Findings, v.finding(kind, r))
+		}
+	}
+	d.gaps(report, ours, log)
+}
+
+// gaps are what the findings do not speak of. Trivy ends with 0 in all of these.
+func (d document) gaps(report *port.ScanReport, ours int, log string) {
+	add := func(hint, format string, args ...any) {
+		report.Gaps = append(report.Gaps, port.ScanGap{What: fmt.Sprintf(format, args...), Hint: hint})
+	}
+	os := d.Metadata.OS
+	if os == nil || os.Family == "" || os.Family == "none" {
+		if ours > 0 || strings.Contains(strings.ToLower(log), "os is not detected") && len(report.Packages) == 0 {
+			add("keep /etc/os-release in the image", "the distribution is unknown, so nobody can say whether its packages are vulnerable (%d packages)", ours)
+		}
+		return
+	}
+	report.Distribution = strings.TrimSpace(os.Family + " " + os.Name)
+	switch {
+	case !slices.Contains(families(), strings.ToLower(os.Family)) && !strings.HasPrefix(os.Family, "suse") && !strings.HasPrefix(os.Family, "opensuse"):
+		add("take a base image of a distribution that trivy knows", "trivy knows nothing of %s (%d packages of it)", report.Distribution, ours)
+	case ours == 0:
+		add("build on a base image that keeps its package database (/var/lib/dpkg, /lib/apk/db, /var/lib/rpm)",
+			"the image is %s, but which packages of it are there is not to be found", report.Distribution)
+	}
+	for _, sign := range []string{"unsupported os", "not on the eol list", "no vulnerability data"} {
+		if strings.Contains(strings.ToLower(log), sign) {
+			add("take a base image of a distribution that is maintained", "trivy says of %s: %s", report.Distribution, sign)
+		}
+	}
+	if os.EOSL {
+		report.Notes = append(report.Notes, report.Distribution+" is no longer maintained: what is found in it from now on, nobody records")
+	}
+}
+
+// families are the distributions that trivy has data of.
+func families() []string {
+	return []string{
+		"alma", "almalinux", "alpine", "amazon", "azurelinux", "bottlerocket", "cbl-mariner", "centos", "chainguard", "coreos", "debian",
+		"echo", "minimos", "oracle", "photon", "redhat", "rocky", "seal", "ubuntu", "wolfi",
+	}
+}
+
+func (v vulnerability) finding(kind string, r result) delivery.Finding {
+	f := delivery.Finding{
+		ID: v.VulnerabilityID, Aliases: v.VendorIDs, Severity: delivery.ParseSeverity(v.Severity), Package: v.PkgName,
+		Version: v.InstalledVersion, Type: kind, PURL: v.PkgIdentifier.PURL, Where: v.PkgPath, Title: v.Title, URL: v.PrimaryURL,
+	}
+	for _, version := range strings.Split(v.FixedVersion, ",") {
+		if version = strings.TrimSpace(version); version != "" {
+			f.FixedIn = append(f.FixedIn, version)
+		}
+	}
+	if f.Where == "" && r.Class == ofLanguage {
+		f.Where = r.Target
+	}
+	if d := delivery.Digest(v.Layer.DiffID); d.Valid() {
+		f.Layer = d
+	}
+	if v.DataSource != nil {
+		f.Source = v.DataSource.ID
+	}
+	return f
+}
+
+// ecosystem is the name that all scanners share for a kind of package.
+func ecosystem(r result) string {
+	kinds := map[string]string{
+		"alpine": "apk", "wolfi": "apk", "chainguard": "apk", "minimos": "apk",
+		"debian": "deb", "ubuntu": "deb", "echo": "deb",
+		"python-pkg": "python", "pip": "python", "pipenv": "python", "poetry": "python", "uv": "python", "conda-pkg": "python",
+		"gobinary": "go", "gomod": "go", "node-pkg": "npm", "npm": "npm", "yarn": "npm", "pnpm": "npm",
+		"jar": "java", "pom": "java", "gradle": "java", "rustbinary": "rust", "cargo": "rust",
+		"gemspec": "ruby", "bundler": "ruby", "composer": "php",
+	}
+	if kind, ok := kinds[r.Type]; ok {
+		return kind
+	}
+	if r.Class == ofSystem {
+		return "rpm"
+	}
+	return r.Type
+}
+
+// described reads `trivy version --format json`.
+func described(raw []byte, report *port.ScanReport) error {
+	var v struct {
+		Version         string
+		VulnerabilityDB *struct{ UpdatedAt time.Time }
+	}
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return fmt.Errorf("read trivy's version: %w", err)
+	}
+	if v.Version != "" {
+		report.Scanner += " " + v.Version
+	}
+	if v.VulnerabilityDB != nil {
+		report.Database = v.VulnerabilityDB.UpdatedAt.UTC()
+	}
+	return nil
+}

@@ -1,0 +1,224 @@
+// Package trivy looks for vulnerabilities with the program of that name. It trusts
+// neither its exit code nor an empty answer: it has to have looked at this very
+// image, at packages of a distribution that it knows, with a database.
+package trivy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Config of a Scanner; the zero value is useful.
+type Config struct {
+	Program string   // default: trivy, in PATH
+	Environ []string // "K=V"; default: this process's
+}
+
+// Scanner fulfils port.Scanner. Trivy keeps its own database, and updates it when
+// it scans.
+type Scanner struct {
+	c Config
+}
+
+var _ port.Scanner = (*Scanner)(nil)
+
+// How much of the program's words is read, and shown.
+const (
+	mostAnswer = 512 << 20 // bytes of JSON
+	mostLog    = 1 << 20   // bytes of its log that are looked at
+	patience   = "60m"     // its own limit, beyond ours
+	grace      = 5 * time.Second
+)
+
+// New makes a Scanner.
+func New(c Config) *Scanner {
+	if c.Program == "" {
+		c.Program = "trivy"
+	}
+	return &Scanner{c: c}
+}
+
+// Scan runs the program for every platform of the image.
+func (s *Scanner) Scan(ctx context.Context, o port.ScanOrder) (port.ScanReport, error) {
+	images, err := images(o.Layout, o.Image.Digest)
+	if err != nil {
+		return port.ScanReport{}, err
+	}
+	program, err := exec.LookPath(s.c.Program)
+	if err != nil {
+		return port.ScanReport{}, fault.New(fault.Unavailable, "trivy is not installed").Because(err).
+			Hint("install it: https://trivy.dev; or take the embedded scanner: scan: {with: grype}")
+	}
+	report := port.ScanReport{Scanner: "trivy", Packages: map[string]int{}}
+	for _, img := range images {
+		if o.Progress != nil {
+			o.Progress("trivy is looking at it")
+		}
+		if err := s.one(ctx, program, o.Layout, img, &report); err != nil {
+			return port.ScanReport{}, err
+		}
+	}
+	if err := s.version(ctx, program, &report); err != nil {
+		return port.ScanReport{}, err
+	}
+	if len(report.Packages) == 0 {
+		report.Gaps = append(report.Gaps, port.ScanGap{
+			What: "nothing was recognised in the image: no package of any kind",
+			Hint: "build on a base image that keeps its package database, or scan it with another scanner",
+		})
+	}
+	report.Findings = port.Tidy(report.Findings)
+	return report, nil
+}
+
+// one adds what the program says of one platform's image.
+func (s *Scanner) one(ctx context.Context, program, layout string, img manifest, report *port.ScanReport) error {
+	dir, err := os.MkdirTemp("", "slipway-trivy-")
+	if err != nil {
+		return fault.New(fault.Exhausted, "make room for trivy").Because(err)
+	}
+	defer os.RemoveAll(dir)
+	place := filepath.Join(dir, "image")
+	if err := img.alone(layout, place); err != nil {
+		return err
+	}
+	answer := filepath.Join(dir, "answer.json")
+	log, err := s.run(ctx, program, dir, "image", "--input", place, "--format", "json", "--output", answer,
+		"--exit-code", "0", "--scanners", "vuln", "--list-all-pkgs", "--no-progress", "--timeout", patience,
+		"--severity", "UNKNOWN,LOW,MEDIUM,HIGH,CRITICAL")
+	if err != nil {
+		return err
+	}
+	raw, err := read(answer)
+	if err != nil {
+		return err
+	}
+	doc, err := parse(raw)
+	if err == nil {
+		err = doc.isOf(img)
+	}
+	if err != nil {
+		return fault.New(fault.Unavailable, "read what trivy says").Because(err).
+			Hint("this Slipway knows Trivy's reports of form %d: take a release that writes them", reportForm)
+	}
+	doc.add(report, log)
+	return nil
+}
+
+// version asks which program it was, and how old its database is.
+func (s *Scanner) version(ctx context.Context, program string, report *port.ScanReport) error {
+	dir, err := os.MkdirTemp("", "slipway-trivy-")
+	if err != nil {
+		return fault.New(fault.Exhausted, "make room for trivy").Because(err)
+	}
+	defer os.RemoveAll(dir)
+	var out bytes.Buffer
+	if err := s.start(ctx, program, dir, &out, &bytes.Buffer{}, "version", "--format", "json"); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("ask trivy for its version: %w", context.Cause(ctx))
+		}
+		return fault.New(fault.Unavailable, "ask trivy for its version and its database").Because(err)
+	}
+	return described(out.Bytes(), report)
+}
+
+// run starts the program, and explains why it did not do it.
+func (s *Scanner) run(ctx context.Context, program, dir string, args ...string) (log string, err error) {
+	var out, errs bytes.Buffer
+	err = s.start(ctx, program, dir, &out, &errs, args...)
+	log = errs.String()
+	if len(log) > mostLog {
+		log = log[len(log)-mostLog:]
+	}
+	if err == nil {
+		return log, nil
+	}
+	if ctx.Err() != nil {
+		return log, fmt.Errorf("scan with trivy: %w", context.Cause(ctx))
+	}
+	if missing(log) {
+		return log, fault.New(fault.Unavailable, "trivy has no vulnerability database").Because(errors.New(lastWords(log))).
+			Hint("let it download one: `trivy image --download-db-only`; or bring its cache folder to this machine")
+	}
+	return log, fault.New(fault.Unavailable, "scan with trivy").Because(fmt.Errorf("%w: %s", err, lastWords(log))).
+		Hint("run `trivy image` by hand on another image to see what it lacks")
+}
+
+func (s *Scanner) start(ctx context.Context, program, dir string, out, errs *bytes.Buffer, args ...string) error {
+	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // the program that the user chose
+	cmd.Dir = dir                                     // a trivy.yaml or .trivyignore of the repository would hide findings
+	cmd.Env = environment(s.c.Environ)
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, errs, grace
+	return cmd.Run()
+}
+
+// environment is this process's, without settings that would hide findings.
+func environment(all []string) []string {
+	if all == nil {
+		all = os.Environ()
+	}
+	kept := make([]string, 0, len(all)+2)
+	for _, kv := range all {
+		name, _, _ := strings.Cut(kv, "=")
+		if !strings.HasPrefix(name, "TRIVY_") || slices.Contains(harmless(), name) {
+			kept = append(kept, kv)
+		}
+	}
+	return append(kept, "TRIVY_DISABLE_TELEMETRY=true", "TRIVY_SKIP_VERSION_CHECK=true")
+}
+
+// harmless settings say where the database is and how it is reached.
+func harmless() []string {
+	return []string{
+		"TRIVY_CACHE_DIR", "TRIVY_CACHE_BACKEND", "TRIVY_DB_REPOSITORY", "TRIVY_JAVA_DB_REPOSITORY", "TRIVY_SKIP_DB_UPDATE",
+		"TRIVY_SKIP_JAVA_DB_UPDATE", "TRIVY_OFFLINE_SCAN", "TRIVY_INSECURE", "TRIVY_USERNAME", "TRIVY_PASSWORD",
+		"TRIVY_REGISTRY_TOKEN", "TRIVY_CACERT",
+	}
+}
+
+// missing tells whether the program complained that it has no database.
+func missing(log string) bool {
+	log = strings.ToLower(log)
+	for _, sign := range []string{"vulnerability db", "vulnerability database", "skip-db-update cannot be specified", "db error", "failed to download", "trivy-db"} {
+		if strings.Contains(log, sign) {
+			return true
+		}
+	}
+	return false
+}
+
+// lastWords is the end of a log, in one line.
+func lastWords(log string) string {
+	const most = 300
+	text := strings.Join(strings.Fields(log), " ")
+	if len(text) > most {
+		text = "..." + strings.ToValidUTF8(text[len(text)-most:], "")
+	}
+	if text == "" {
+		return "it said nothing"
+	}
+	return text
+}
+
+func read(file string) ([]byte, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, fault.New(fault.Unavailable, "read what trivy says").Because(errors.New("it ended well, and wrote nothing")).
+			Hint("run `trivy image` by hand on another image to see what it does")
+	}
+	if info.Size() > mostAnswer {
+		return nil, fault.New(fault.Exhausted, "read what trivy says: %d MB", info.Size()>>20)
+	}
+	return os.ReadFile(file)
+}

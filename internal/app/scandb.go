@@ -1,0 +1,66 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// oftenest is how much time passes between two lines of progress, at least.
+const oftenest = 500 * time.Millisecond
+
+// ScanDBView is what commands about the vulnerability database show.
+type ScanDBView struct {
+	port.ScanData
+	Age     string `json:"age,omitempty"` // since its data were collected
+	Changed bool   `json:"changed"`       // by this command
+}
+
+// ScanDBStatus tells which database is there, without asking the network.
+func (a *App) ScanDBStatus(ctx context.Context) (ScanDBView, error) {
+	d, err := a.ScanDatabase().Status(ctx)
+	return a.aged(d, false), err
+}
+
+// ScanDBUpdate downloads a newer database, if there is one.
+func (a *App) ScanDBUpdate(ctx context.Context) (ScanDBView, error) {
+	d, changed, err := a.ScanDatabase().Update(ctx, a.downloading())
+	return a.aged(d, changed), err
+}
+
+// ScanDBImport installs a database from a file, relative to where the command
+// was given.
+func (a *App) ScanDBImport(ctx context.Context, file string) (ScanDBView, error) {
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(a.Dir, file)
+	}
+	d, err := a.ScanDatabase().Import(ctx, file)
+	return a.aged(d, err == nil), err
+}
+
+func (a *App) aged(d port.ScanData, changed bool) ScanDBView {
+	v := ScanDBView{ScanData: d, Changed: changed}
+	if !d.Built.IsZero() {
+		v.Age = max(a.Clock().Sub(d.Built), 0).Round(time.Minute).String()
+	}
+	return v
+}
+
+// downloading says how far a download is, now and then.
+func (a *App) downloading() port.Progress {
+	var last time.Time
+	return func(done, total int64) {
+		if now := a.Clock(); a.Sink != nil && now.Sub(last) >= oftenest {
+			last = now
+			text := fmt.Sprintf("%.1f MB", float64(done)/1e6)
+			if total > 0 {
+				text = fmt.Sprintf("%.1f of %.1f MB", float64(done)/1e6, float64(total)/1e6)
+			}
+			a.Sink.Emit(event.Event{Time: now, Kind: event.Notice, Text: "downloaded " + text})
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-cd/slipway/internal/app"
+)
+
+// scan holds the commands about the scanner's database. The scan itself is a
+// step of a run.
+func (c *Command) scan() *cobra.Command {
+	scan := &cobra.Command{Use: "scan", Short: "Look after the database of known vulnerabilities"}
+	db := &cobra.Command{
+		Use: "db", Short: "The database that the embedded scanner asks; one for the whole machine",
+		Long: `The database that the embedded scanner asks; one for the whole machine.
+
+Runs with a scan download it by themselves when it is older than a day. It is in
+the user's cache folder, or where $SLIPWAY_SCAN_DB says; it comes from where
+$SLIPWAY_SCAN_DB_URL says.`,
+	}
+	db.AddCommand(
+		c.scanDB("status", "Tell which database is there, and how old it is", c.App.ScanDBStatus),
+		c.scanDB("update", "Download a newer database, if there is one", c.App.ScanDBUpdate),
+		c.scanImport(),
+	)
+	scan.AddCommand(db)
+	return scan
+}
+
+func (c *Command) scanDB(name, short string, do func(context.Context) (app.ScanDBView, error)) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Short: short, Args: cobra.NoArgs, Example: "  slipway scan db " + name,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.showDB(cmd.Context(), do) },
+	}
+}
+
+func (c *Command) scanImport() *cobra.Command {
+	return &cobra.Command{
+		Use: "import FILE", Short: "Take a database from a file that was downloaded elsewhere", Args: cobra.ExactArgs(1),
+		Example: "  slipway scan db import vulnerability-db_v6.tar.zst",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.showDB(cmd.Context(), func(ctx context.Context) (app.ScanDBView, error) { return c.App.ScanDBImport(ctx, args[0]) })
+		},
+	}
+}
+
+func (c *Command) showDB(ctx context.Context, do func(context.Context) (app.ScanDBView, error)) error {
+	end := c.story()
+	v, err := do(ctx)
+	end()
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.json:
+		c.print(v)
+	case v.Built.IsZero():
+		fmt.Fprintf(c.Stdout, "there is no database in %s\nget one: slipway scan db update\n", v.Path)
+	default:
+		state := map[bool]string{true: "new", false: "as it was"}[v.Changed]
+		fmt.Fprintf(c.Stdout, "%s database of %s (%s old), form %s, %.1f MB, %s\n%s\n",
+			v.Scanner, v.Built.Format(time.DateTime), v.Age, v.Schema, float64(v.Bytes)/1e6, state, v.Path)
+	}
+	return nil
+}

@@ -1,0 +1,251 @@
+package scan
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// scene is a scan about to happen.
+type scene struct {
+	step     Step
+	request  step.Request
+	scanner  *fake.Scanner
+	database *fake.ScanDatabase
+	checkout string
+	log      *bytes.Buffer
+	events   []event.Event
+}
+
+func stage(t *testing.T, change func(*step.ScanWith)) *scene {
+	t.Helper()
+	now := at("2026-11-24T12:00:00Z")
+	w := policy(change)
+	w.With, w.Repository = "grype", "mlops/retail-api"
+	with, err := json.Marshal(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	built, err := json.Marshal(step.Built{BuiltImage: port.BuiltImage{Digest: fake.Digest(7), Layout: "/layout"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scene{scanner: &fake.Scanner{}, database: &fake.ScanDatabase{Now: port.ScanData{Built: now.Add(-time.Hour)}}, checkout: t.TempDir(), log: &bytes.Buffer{}}
+	s.scanner.Report = port.ScanReport{Scanner: "grype 1", Database: now.Add(-time.Hour), Distribution: "debian 12", Packages: map[string]int{"deb": 93}}
+	s.step = Step{
+		Scanners: map[string]port.Scanner{"grype": s.scanner}, Databases: map[string]port.ScanDatabase{"grype": s.database},
+		Biller: fake.Biller{}, Clock: step.Clock{Time: func() time.Time { return now }},
+	}
+	s.request = step.Request{
+		Run: "20260102-030405-abcd", Service: "api", Environment: "prod", Artifacts: t.TempDir(), Work: t.TempDir(), Log: s.log,
+		Spec:     step.Spec{Name: "scan", Kind: step.Scan, With: with},
+		Given:    map[string]json.RawMessage{"build": built},
+		Checkout: func(context.Context) (string, error) { return s.checkout, nil },
+		Emit:     func(e event.Event) { s.events = append(s.events, e) },
+	}
+	return s
+}
+
+func (s *scene) run(t *testing.T) (step.Result, step.Scanned) {
+	t.Helper()
+	r, err := s.step.Run(t.Context(), s.request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out step.Scanned
+	if len(r.Output) > 0 {
+		if err := json.Unmarshal(r.Output, &out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r, out
+}
+
+func TestPassed(t *testing.T) {
+	s := stage(t, nil)
+	r, out := s.run(t)
+	if r.Outcome != delivery.Succeeded || out.Verdict != delivery.Passed || out.Image != fake.Digest(7) || out.Accepted {
+		t.Fatalf("%+v, %+v", r, out)
+	}
+	if r.Summary != "0 of 0 findings at or above HIGH; 93 deb; database of 2026-11-24" {
+		t.Error(r.Summary)
+	}
+	if len(r.Answers) != 1 || r.Answers[0].Gate != "scan" || r.Answers[0].Verdict != delivery.Passed {
+		t.Errorf("%+v", r.Answers)
+	}
+	if out.Bills == nil || !out.Bills.CycloneDX.Digest.Valid() || !strings.Contains(out.Bills.SPDX.Path, fake.Digest(7).Hex()) {
+		t.Errorf("%+v", out.Bills)
+	}
+	order := s.scanner.Orders()[0]
+	if order.Layout != "/layout" || order.Image != (delivery.Image{Repository: "mlops/retail-api", Digest: fake.Digest(7)}) || !filepath.IsAbs(order.Keep) {
+		t.Errorf("%+v", order)
+	}
+	if s.database.Updates != 0 {
+		t.Error("a database of an hour ago was looked for again")
+	}
+}
+
+func TestFailedLeavesItsEvidence(t *testing.T) {
+	s := stage(t, func(w *step.ScanWith) {
+		w.Waive = []step.Waiver{{ID: "CVE-2026-1", Until: "2026-12-01", Why: "only at build time"}}
+	})
+	hostile := unfixed(delivery.Low)
+	hostile.ID, hostile.Package = "CVE-2026-2", "lib\x1b[2Jy\nz"
+	s.scanner.Report.Findings = []delivery.Finding{unfixed(delivery.High), hostile, log4j()}
+	r, out := s.run(t)
+	if r.Outcome != delivery.OutcomeFailed || out.Verdict != delivery.Failed || out.Blocking != 1 || out.Waived != 1 || out.Counts[delivery.Critical] != 1 {
+		t.Fatalf("%+v, %+v", r, out)
+	}
+	if r.Cause != "scan: 1 finding at or above HIGH: CVE-2021-44228 CRITICAL in log4j-core 2.14.1 (fixed in 2.15.0)" || r.Hint == "" {
+		t.Errorf("%q, hint %q", r.Cause, r.Hint)
+	}
+	if out.Findings[0].ID != "CVE-2021-44228" {
+		t.Error("what blocks does not come first")
+	}
+	table, err := os.ReadFile(out.Table.Path)
+	if err != nil || strings.ContainsAny(string(table), "\x1b") || !strings.Contains(string(table), "waived until 2026-12-01: only at build time") {
+		t.Errorf("%v\n%s", err, table)
+	}
+	if !strings.Contains(s.log.String(), "CVE-2021-44228") || strings.Contains(s.log.String(), "\x1b") {
+		t.Errorf("log:\n%s", s.log)
+	}
+	var doc sarifLog
+	raw, err := os.ReadFile(out.SARIF.Path)
+	if err == nil {
+		err = json.Unmarshal(raw, &doc)
+	}
+	if err != nil || len(doc.Runs[0].Results) != 3 || doc.Runs[0].Results[0].Level != "error" {
+		t.Fatalf("%v: %s", err, raw)
+	}
+	for _, one := range doc.Runs[0].Results {
+		if waived := one.Rule == "CVE-2026-1"; waived != (len(one.Suppressions) == 1) {
+			t.Errorf("%+v", one)
+		}
+		if doc.Runs[0].Tool.Driver.Rules[one.Index].ID != one.Rule {
+			t.Errorf("rule %d is not %s", one.Index, one.Rule)
+		}
+	}
+}
+
+func TestUnavailable(t *testing.T) {
+	nobody := fault.New(fault.Unavailable, "there is no vulnerability database").Hint("slipway scan db update")
+	for name, c := range map[string]struct {
+		accept  string
+		outcome delivery.Outcome
+	}{"stops by default": {"", delivery.OutcomeFailed}, "stops": {"fail", delivery.OutcomeFailed}, "is accepted": {"accept", delivery.Succeeded}} {
+		t.Run(name, func(t *testing.T) {
+			s := stage(t, func(w *step.ScanWith) { w.Unavailable = c.accept })
+			s.scanner.Report, s.scanner.Fail = port.ScanReport{}, nobody
+			r, out := s.run(t)
+			if r.Outcome != c.outcome || out.Verdict != delivery.Unavailable || r.Answers[0].Verdict != delivery.Unavailable {
+				t.Fatalf("%+v", r)
+			}
+			if out.Accepted != (c.outcome == delivery.Succeeded) || out.Bills == nil {
+				t.Errorf("%+v", out)
+			}
+			if c.outcome == delivery.OutcomeFailed && (r.Cause != "scan is unavailable: there is no vulnerability database" || r.Hint != "slipway scan db update") {
+				t.Errorf("%q, hint %q", r.Cause, r.Hint)
+			}
+			noticed := false
+			for _, e := range s.events {
+				noticed = noticed || e.Kind == event.Notice
+			}
+			if noticed != out.Accepted {
+				t.Errorf("noticed %v: %+v", noticed, s.events)
+			}
+		})
+	}
+}
+
+func TestTroubleIsNoVerdict(t *testing.T) {
+	s := stage(t, nil)
+	s.scanner.Fail = fault.New(fault.Corrupt, "read the image")
+	if r, err := s.step.Run(t.Context(), s.request); !fault.Is(err, fault.Corrupt) {
+		t.Errorf("%+v, %v", r, err)
+	}
+	s = stage(t, nil)
+	s.step.Biller = fake.Biller{Fail: errors.New("disk")}
+	if r, err := s.step.Run(t.Context(), s.request); err == nil {
+		t.Errorf("%+v", r)
+	}
+	s = stage(t, nil)
+	s.request.Given = nil
+	if r, err := s.step.Run(t.Context(), s.request); !fault.Is(err, fault.Internal) {
+		t.Errorf("%+v, %v", r, err)
+	}
+	s = stage(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if r, err := s.step.Run(ctx, s.request); !errors.Is(err, context.Canceled) {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestTheDatabaseIsRefreshedWhenItIsOld(t *testing.T) {
+	now := at("2026-11-24T12:00:00Z")
+	for name, c := range map[string]struct {
+		have    port.ScanData
+		fail    error
+		updates int
+	}{
+		"none":                        {port.ScanData{}, nil, 1},
+		"none, asked a moment ago":    {port.ScanData{Asked: now.Add(-time.Minute)}, nil, 1},
+		"fresh":                       {port.ScanData{Built: now.Add(-23 * time.Hour)}, nil, 0},
+		"old":                         {port.ScanData{Built: now.Add(-25 * time.Hour)}, nil, 1},
+		"old, asked a moment ago":     {port.ScanData{Built: now.Add(-25 * time.Hour), Asked: now.Add(-time.Minute)}, nil, 0},
+		"old, asked a while ago":      {port.ScanData{Built: now.Add(-25 * time.Hour), Asked: now.Add(-2 * time.Hour)}, nil, 1},
+		"old, and nobody answers":     {port.ScanData{Built: now.Add(-25 * time.Hour)}, errors.New("no route"), 1},
+		"none, and nobody answers it": {port.ScanData{}, errors.New("no route"), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := stage(t, nil)
+			s.database.Now, s.database.Newer, s.database.Fail = c.have, port.ScanData{Built: now}, c.fail
+			r, _ := s.run(t)
+			if s.database.Updates != c.updates || r.Outcome != delivery.Succeeded {
+				t.Errorf("%d updates, %+v", s.database.Updates, r)
+			}
+			if c.fail != nil && !strings.Contains(s.log.String(), "no route") {
+				t.Errorf("log %q", s.log)
+			}
+		})
+	}
+}
+
+func TestVEXDocumentsAreTheCommits(t *testing.T) {
+	s := stage(t, func(w *step.ScanWith) { w.VEX = []string{"security/vex.json"} })
+	s.scanner.Report.Findings = []delivery.Finding{log4j()}
+	if r, _ := s.run(t); r.Outcome != delivery.OutcomeFailed || !strings.HasPrefix(r.Cause, "security/vex.json: read a VEX document: ") {
+		t.Errorf("without the file: %+v", r)
+	}
+	if err := os.MkdirAll(filepath.Join(s.checkout, "security"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(s.checkout, "security", "vex.json")
+	if err := os.WriteFile(file, []byte(vex(statement("CVE-2021-44228", log4jPURL, unaffected))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, out := s.run(t)
+	if r.Outcome != delivery.Succeeded || out.Excused != 1 || !strings.Contains(r.Summary, "1 excused by VEX") {
+		t.Errorf("%+v", r)
+	}
+	elsewhere := filepath.Join(t.TempDir(), "vex.json")
+	if err := errors.Join(os.Rename(file, elsewhere), os.Symlink(elsewhere, file)); err != nil {
+		t.Fatal(err)
+	}
+	if r, _ := s.run(t); r.Outcome != delivery.OutcomeFailed {
+		t.Errorf("a link out of the checkout was read: %+v", r)
+	}
+}
