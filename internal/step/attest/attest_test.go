@@ -237,7 +237,9 @@ func TestRefuses(t *testing.T) {
 	}{
 		{"no key", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) { delete(s.env, "COSIGN_KEY") }, fault.Invalid, "COSIGN_KEY, which is not set"},
 		{"no passphrase", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) { delete(s.env, "COSIGN_PASSWORD") }, fault.Invalid, "COSIGN_PASSWORD"},
-		{"no file", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) { s.env["COSIGN_KEY"] = "/nowhere/hunter2" }, fault.Invalid, "read the file of the signing key"},
+		{"no file", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) {
+			s.env["COSIGN_KEY"] = "/nowhere/hunter2"
+		}, fault.Invalid, "read the file of the signing key"},
 		{"in the repository", func(t *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) {
 			s.env["COSIGN_KEY"] = write(t, filepath.Join(s.repo, "keys", "cosign.key"))
 		}, fault.Denied, "lies in the repository"},
