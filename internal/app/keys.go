@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
@@ -32,11 +33,11 @@ func (a *App) GenerateKey(ctx context.Context, folder string) (out KeyPair, err 
 
 func (s *session) generateKey(folder string) (KeyPair, error) {
 	if folder == "" {
-		config, err := os.UserConfigDir()
+		own, err := os.UserConfigDir()
 		if err != nil {
 			return KeyPair{}, fault.New(fault.Invalid, "find your configuration's folder").Because(err).Hint("name a folder with --dir")
 		}
-		folder = filepath.Join(config, "slipway", "keys", s.project.Service)
+		folder = filepath.Join(own, "slipway", "keys", s.project.Service)
 	}
 	folder, err := filepath.Abs(folder)
 	if err != nil {
@@ -81,4 +82,21 @@ func create(path string, content []byte, mode fs.FileMode) error {
 
 func taken(path string) error {
 	return fault.New(fault.Conflict, "%s exists", path).Hint("a key is never replaced: move it away first, if you are sure that nothing needs it")
+}
+
+// signingSecrets are the values that no log may show: the passphrase, and the key
+// where it is not the path of a file.
+func (s *session) signingSecrets() []string {
+	sign := s.project.Sign
+	if sign == nil {
+		return nil
+	}
+	var out []string
+	for _, ref := range []config.Secret{sign.Key, sign.Passphrase} {
+		v, err := ref.Resolve(s.app.env)
+		if err == nil && (ref == sign.Passphrase || strings.Contains(v, "-----BEGIN")) {
+			out = append(out, v)
+		}
+	}
+	return out
 }

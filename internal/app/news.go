@@ -96,14 +96,7 @@ func (s *session) secrets() []string {
 			out = append(out, value)
 		}
 	}
-	if sign := s.project.Sign; sign != nil {
-		for _, ref := range []config.Secret{sign.Key, sign.Passphrase} {
-			if v, err := ref.Resolve(s.app.env); err == nil && ref.IsSet() {
-				out = append(out, v)
-			}
-		}
-	}
-	return out
+	return append(out, s.signingSecrets()...)
 }
 
 // Emit posts the end of a run to those who asked for such an end.

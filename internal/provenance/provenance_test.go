@@ -91,13 +91,13 @@ func TestGolden(t *testing.T) {
 			return provenance.Bill(provenance.ImageSubject(imageFacts().Image), provenance.CycloneDX, []byte(`{"bomFormat":"CycloneDX","specVersion":"1.6"}`))
 		},
 	}
-	for name, make := range cases {
+	for name, build := range cases {
 		t.Run(name, func(t *testing.T) {
-			raw, err := make()
+			raw, err := build()
 			if err != nil {
 				t.Fatal(err)
 			}
-			again, _ := make()
+			again, _ := build()
 			if !bytes.Equal(raw, again) {
 				t.Error("the same facts make other bytes")
 			}
@@ -126,8 +126,8 @@ func TestSLSAVerifier(t *testing.T) {
 		"image": func() ([]byte, error) { return provenance.OfImage(imageFacts()) },
 		"model": func() ([]byte, error) { return provenance.OfModel(modelFacts()) },
 	}
-	for name, make := range raws {
-		raw, err := make()
+	for name, build := range raws {
+		raw, err := build()
 		if err != nil {
 			t.Fatal(err)
 		}

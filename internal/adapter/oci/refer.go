@@ -64,14 +64,11 @@ func (e *Embedded) remember(w http.ResponseWriter, r *http.Request, repository s
 		io.Reader
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(body), r.Body), r.Body}
-	var m manifest
-	if len(body) > maxManifest || json.Unmarshal(body, &m) != nil || m.Subject == nil {
+	m, refers := referrer(body)
+	if !refers {
 		return nil // the library says what it thinks of it
 	}
 	subject := delivery.Digest(m.Subject.Digest.String())
-	if !subject.Valid() {
-		return nil
-	}
 	kind := m.ArtifactType
 	if kind == "" {
 		kind = string(m.Config.MediaType)
@@ -85,6 +82,14 @@ func (e *Embedded) remember(w http.ResponseWriter, r *http.Request, repository s
 	}
 	w.Header().Set("OCI-Subject", string(subject))
 	return keep(filepath.Join(e.referrersOf(repository, subject), digest.Hex()), entry)
+}
+
+// referrer reads a manifest that refers to a subject; ok is false for any other.
+func referrer(body []byte) (m manifest, ok bool) {
+	if len(body) > maxManifest || json.Unmarshal(body, &m) != nil || m.Subject == nil {
+		return m, false
+	}
+	return m, delivery.Digest(m.Subject.Digest.String()).Valid()
 }
 
 // keep writes a file whole, or not at all.

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sigstore/sigstore-go/pkg/root"
+
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -31,10 +33,14 @@ type Config struct {
 	Cache     string                      // folder for the public root of trust; empty: it is asked for each time
 	Environ   func(string) (string, bool) // where the CI's token is; nil: os.LookupEnv
 	Transport http.RoundTripper           // default http.DefaultTransport
+	Clock     func() time.Time            // default time.Now
 }
 
 // Sigstore fulfils port.Signers and port.Verifier. Safe for concurrent use.
-type Sigstore struct{ c Config }
+type Sigstore struct {
+	c      Config
+	public *publicRoot
+}
 
 var (
 	_ port.Signers  = Sigstore{}
@@ -46,7 +52,10 @@ func New(c Config) Sigstore {
 	if c.Transport == nil {
 		c.Transport = http.DefaultTransport
 	}
-	return Sigstore{c}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	return Sigstore{c, &publicRoot{clock: c.Clock, fetch: func() (root.TrustedMaterial, error) { return fetchPublic(c.Cache) }}}
 }
 
 // Signer makes a signer of a key, or of the CI's identity.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 	"github.com/sigstore/sigstore-go/pkg/root"
-	"github.com/sigstore/sigstore-go/pkg/tuf"
 	"github.com/sigstore/sigstore-go/pkg/verify"
 	"github.com/sigstore/sigstore/pkg/signature"
 
@@ -20,7 +19,7 @@ import (
 )
 
 // Verify tries the keys, or the identities when the bundle brings a certificate.
-func (s Sigstore) Verify(_ context.Context, raw []byte, t port.Trust) (port.Verified, error) {
+func (s Sigstore) Verify(ctx context.Context, raw []byte, t port.Trust) (port.Verified, error) {
 	b, err := open(raw)
 	if err != nil {
 		return port.Verified{}, fault.New(fault.Corrupt, "read a signature").Because(err)
@@ -31,7 +30,7 @@ func (s Sigstore) Verify(_ context.Context, raw []byte, t port.Trust) (port.Veri
 	}
 	var by port.Signatory
 	if content.Certificate() != nil {
-		by, err = s.byIdentity(b, t)
+		by, err = s.byIdentity(ctx, b, t)
 	} else {
 		by, err = byKey(b, t.Keys)
 	}
@@ -70,11 +69,11 @@ func byKey(b *bundle.Bundle, keys []port.TrustedKey) (port.Signatory, error) {
 
 // byIdentity checks the certificate against the root of trust, and the identity
 // in it against those that may sign.
-func (s Sigstore) byIdentity(b *bundle.Bundle, t port.Trust) (port.Signatory, error) {
+func (s Sigstore) byIdentity(ctx context.Context, b *bundle.Bundle, t port.Trust) (port.Signatory, error) {
 	if len(t.Identities) == 0 {
 		return port.Signatory{}, fault.New(fault.Denied, "signed by an identity, and the policy trusts keys only")
 	}
-	trusted, err := s.root(t.Root)
+	trusted, err := s.root(ctx, t.Root)
 	if err != nil {
 		return port.Signatory{}, err
 	}
@@ -130,27 +129,15 @@ func pattern(subject string) string {
 	return `\A` + strings.Join(parts, ".*") + `\z`
 }
 
-// root is the root of trust: the given one, or that of the public Sigstore, which
-// is asked for and kept.
-func (s Sigstore) root(given string) (root.TrustedMaterial, error) {
-	if given != "" {
-		r, err := root.NewTrustedRootFromJSON([]byte(given))
-		if err != nil {
-			return nil, fault.New(fault.Invalid, "read the root of trust").Because(err).
-				Hint("trust.root names a trusted_root.json, as `cosign trusted-root create` makes it")
-		}
-		return r, nil
+// root is the root of trust: the given one, or that of the public Sigstore.
+func (s Sigstore) root(ctx context.Context, given string) (root.TrustedMaterial, error) {
+	if given == "" {
+		return s.public.get(ctx)
 	}
-	options := tuf.DefaultOptions()
-	if s.c.Cache == "" {
-		options.DisableLocalCache = true
-	} else {
-		options.CachePath = s.c.Cache
-	}
-	r, err := root.FetchTrustedRootWithOptions(options)
+	r, err := root.NewTrustedRootFromJSON([]byte(given))
 	if err != nil {
-		return nil, fault.New(fault.Unavailable, "get Sigstore's root of trust").Because(err).
-			Hint("can this machine reach tuf-repo-cdn.sigstore.dev? else keep a trusted_root.json in the repository, and name it in trust.root")
+		return nil, fault.New(fault.Invalid, "read the root of trust").Because(err).
+			Hint("trust.root names a trusted_root.json, as `cosign trusted-root create` makes it")
 	}
 	return r, nil
 }

@@ -59,19 +59,23 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 
 // subject adds what is missing beside one subject.
 func (s Step) subject(ctx context.Context, signer port.Signer, o subject) ([]step.Statement, error) {
-	known, err := s.known(ctx, signer, o.of)
+	wanted, kinds := make([]provenance.Statement, len(o.statements)), map[string]bool{"": true}
+	for i, raw := range o.statements {
+		var err error
+		if wanted[i], err = provenance.Parse(raw); err != nil {
+			return nil, fmt.Errorf("read what is to be signed: %w", err)
+		}
+		kinds[wanted[i].PredicateType] = true
+	}
+	known, err := s.known(ctx, signer, o.of, kinds)
 	if err != nil {
 		return nil, err
 	}
 	var out []step.Statement
-	for _, raw := range o.statements {
-		want, err := provenance.Parse(raw)
-		if err != nil {
-			return nil, fmt.Errorf("read what is to be signed: %w", err)
-		}
+	for i, want := range wanted {
 		done := step.Statement{Subject: o.of.Digest(), Predicate: want.PredicateType, Found: true}
 		if done.Digest = find(known, want); done.Digest == "" {
-			if done, err = s.add(ctx, signer, o.of, want.PredicateType, raw); err != nil {
+			if done, err = s.add(ctx, signer, o.of, want.PredicateType, o.statements[i]); err != nil {
 				return nil, err
 			}
 		}
@@ -98,15 +102,18 @@ type own struct {
 	at delivery.Digest
 }
 
-// known are the signer's own statements beside the subject. What others have
-// put there, whole or broken, is not ours to judge.
-func (s Step) known(ctx context.Context, signer port.Signer, of port.Subject) ([]own, error) {
+// known are the signer's own statements of these kinds beside the subject. What
+// others have put there, whole or broken, is not ours to judge.
+func (s Step) known(ctx context.Context, signer port.Signer, of port.Subject, kinds map[string]bool) ([]own, error) {
 	listed, err := s.Attestations.Attached(ctx, of)
 	if err != nil {
 		return nil, err
 	}
 	var out []own
 	for _, a := range listed {
+		if !kinds[a.Type] {
+			continue
+		}
 		raw, err := s.Attestations.Bundle(ctx, of, a)
 		if fault.Is(err, fault.Corrupt) {
 			continue

@@ -70,17 +70,17 @@ func keyOf(value, repository string) ([]byte, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(repository, path)
 	}
-	real, err := filepath.EvalSymlinks(path)
+	resolved, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	for _, p := range []string{filepath.Clean(path), real} {
+	for _, p := range []string{filepath.Clean(path), resolved} {
 		if within(p, top(repository)) {
 			return nil, fault.New(fault.Denied, "the signing key lies in the repository").
 				Hint("move it elsewhere, such as ~/.config/slipway, make a new one if it was ever committed, and let the variable name the new place")
 		}
 	}
-	f, err := os.Open(real)
+	f, err := os.Open(resolved)
 	if err != nil {
 		return nil, unreadable(err)
 	}
@@ -105,8 +105,8 @@ func unreadable(err error) error {
 
 // top is the folder of the git repository around dir, or dir itself.
 func top(dir string) string {
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
+	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = resolved
 	}
 	for at := dir; ; at = filepath.Dir(at) {
 		if _, err := os.Stat(filepath.Join(at, ".git")); err == nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/provenance"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -39,7 +40,7 @@ type Link struct {
 // is missing or wrong is fault.Denied, and says what; what could not be asked
 // is fault.Unavailable, and never trusted.
 func (j Judge) Admit(ctx context.Context, rel delivery.Release, p step.TrustWith) error {
-	links, err := j.Explain(ctx, rel, p)
+	links, err := j.links(ctx, rel, p, false)
 	if err != nil {
 		return err
 	}
@@ -54,13 +55,19 @@ func (j Judge) Admit(ctx context.Context, rel delivery.Release, p step.TrustWith
 // Explain checks every link, also those that the policy does not demand. The
 // error is the context's; all other trouble is in the links.
 func (j Judge) Explain(ctx context.Context, rel delivery.Release, p step.TrustWith) ([]Link, error) {
+	return j.links(ctx, rel, p, true)
+}
+
+// links checks every link, or with less only those that the policy demands: bills
+// of materials are large, and need not be read when nobody asks for them.
+func (j Judge) links(ctx context.Context, rel delivery.Release, p step.TrustWith, all bool) ([]Link, error) {
 	if j.Attestations == nil || j.Verifier == nil {
 		return nil, fault.New(fault.Internal, "check the signatures of %s: there is nobody to do it", rel.Image)
 	}
-	image := j.read(ctx, port.Subject{Image: rel.Image}, p)
+	image := j.read(ctx, port.Subject{Image: rel.Image}, p, all)
 	links := []Link{image.signature(), image.ofCommit(rel.Commit, rel.Tree), image.bill()}
 	if rel.Model != nil {
-		model := j.read(ctx, port.Subject{Model: *rel.Model}, p)
+		model := j.read(ctx, port.Subject{Model: *rel.Model}, p, all)
 		links = append(links, model.signature(), model.training())
 		links = append(links, pinned(rel, image, model)...)
 	} else {
@@ -85,7 +92,7 @@ type evidence struct {
 // read opens everything that is attached. One statement that can't be read does
 // not hide another that is good, but trouble with the registry does: what was
 // not seen might have been the reason.
-func (j Judge) read(ctx context.Context, s port.Subject, p step.TrustWith) evidence {
+func (j Judge) read(ctx context.Context, s port.Subject, p step.TrustWith, all bool) evidence {
 	e := evidence{subject: s, policy: p}
 	listed, err := j.Attestations.Attached(ctx, s)
 	if err != nil {
@@ -93,6 +100,9 @@ func (j Judge) read(ctx context.Context, s port.Subject, p step.TrustWith) evide
 		return e
 	}
 	for _, a := range listed {
+		if !all && !e.needs(step.NeedSBOM) && (a.Type == provenance.CycloneDX || a.Type == provenance.SPDX) {
+			continue // a wrong hint can hide a statement, never make one count
+		}
 		raw, err := j.Attestations.Bundle(ctx, s, a)
 		if err == nil {
 			var v port.Verified

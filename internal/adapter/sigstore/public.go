@@ -1,0 +1,62 @@
+package sigstore
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/sigstore/sigstore-go/pkg/root"
+	"github.com/sigstore/sigstore-go/pkg/tuf"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// fresh is how long the public root of trust is used before it is asked for
+// again.
+const fresh = time.Hour
+
+// publicRoot is the root of trust of the public Sigstore: asked for when it is
+// first needed, not for every signature.
+type publicRoot struct {
+	clock func() time.Time
+	fetch func() (root.TrustedMaterial, error)
+
+	mu  sync.Mutex
+	got root.TrustedMaterial
+	at  time.Time
+}
+
+func (p *publicRoot) get(ctx context.Context) (root.TrustedMaterial, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.got != nil && p.clock().Sub(p.at) < fresh {
+		return p.got, nil
+	}
+	type answer struct {
+		root root.TrustedMaterial
+		err  error
+	}
+	done := make(chan answer, 1) // the library can't be stopped: it is left behind
+	go func() {
+		r, err := p.fetch()
+		done <- answer{r, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case a := <-done:
+		if a.err != nil {
+			return nil, fault.New(fault.Unavailable, "get Sigstore's root of trust").Because(a.err).
+				Hint("can this machine reach tuf-repo-cdn.sigstore.dev? else keep a trusted_root.json in the repository, and name it in trust.root")
+		}
+		p.got, p.at = a.root, p.clock()
+		return p.got, nil
+	}
+}
+
+// fetchPublic asks for the root, and keeps what it got in the folder cache.
+func fetchPublic(cache string) (root.TrustedMaterial, error) {
+	options := tuf.DefaultOptions()
+	options.CachePath, options.DisableLocalCache = cache, cache == ""
+	return root.FetchTrustedRootWithOptions(options)
+}

@@ -1,0 +1,126 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step/trust"
+)
+
+const signedProject = `version: 1
+service: api
+image: {build: {go: ./cmd/api}, repository: api}
+environments:
+  dev: {target: {local: {}}}
+  staging: {target: {local: {}}, trust: {keys: [old.pub]}}
+  prod: {target: {local: {}}, trust: {keys: [cosign.pub, old.pub], require: [signature]}}
+`
+
+// signed is a machine whose environments trust keys.
+func signed(t *testing.T) (machine, *fake.Attestations) {
+	t.Helper()
+	m, store := newMachine(t, shared()), &fake.Attestations{}
+	p, err := config.Parse(File, []byte(signedProject), nil)
+	m.must(err)
+	m.project, m.place = p, Place{Repository: t.TempDir()}
+	m.parts.Trust = trust.Judge{Attestations: store, Verifier: fake.Verifier{}}
+	for name, text := range map[string]string{"cosign.pub": "new", "old.pub": "old"} {
+		m.must(os.WriteFile(filepath.Join(m.place.Repository, name), []byte(text), 0o600))
+	}
+	return m, store
+}
+
+func TestProvenance(t *testing.T) {
+	m, store := signed(t)
+	rel := m.brings("20260301-010000-aaaa", "c1", 1, delivery.Serving)
+	raw := `{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha256":"` + fake.Digest(1).Hex() + `"}}],"predicateType":"https://sigstore.dev/cosign/sign/v1","predicate":{}}`
+	b, err := fake.Signer{Name: "cosign.pub"}.Sign(t.Context(), []byte(raw))
+	m.must(err)
+	_, err = store.Attach(t.Context(), port.Subject{Image: delivery.Image{Repository: "api", Digest: fake.Digest(1)}}, "", b)
+	m.must(err)
+	for env, want := range map[delivery.Environment]delivery.Verdict{
+		"prod": delivery.Passed, "staging": delivery.Failed, "": delivery.Failed, // all of them together want provenance
+	} {
+		p, err := m.provenance(t.Context(), rel, env)
+		if err != nil || p.Verdict != want || p.Links[0].Name != "release: record" {
+			t.Errorf("%q: %+v, %v", env, p, err)
+		}
+		last := p.Links[len(p.Links)-1]
+		if last.Name != "deployment: prod" || !strings.Contains(last.Text, "let in by ann") {
+			t.Errorf("%q: who let it in is not told: %+v", env, last)
+		}
+	}
+	store.Fail = fault.New(fault.Unavailable, "no answer")
+	if p, err := m.provenance(t.Context(), rel, "prod"); err != nil || p.Verdict != delivery.Unavailable {
+		t.Errorf("without the registry: %+v, %v", p, err)
+	}
+}
+
+func TestProvenanceOfWhom(t *testing.T) {
+	m, _ := signed(t)
+	rel := m.brings("20260301-010000-aaaa", "c1", 1, delivery.Serving)
+	if _, err := m.provenance(t.Context(), rel, "dev"); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "dev") {
+		t.Errorf("an environment that trusts nobody: %v", err)
+	}
+	if _, err := m.provenance(t.Context(), "r-000000000000", "prod"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("no such release: %v", err)
+	}
+	if _, err := m.provenance(t.Context(), "latest", ""); !fault.Is(err, fault.Invalid) {
+		t.Errorf("no name of a release: %v", err)
+	}
+	all, err := m.policy("")
+	if err != nil || len(all.Keys) != 2 || all.Keys[0].PEM != "new" || all.Keys[1].PEM != "old" {
+		t.Errorf("%+v, %v", all, err)
+	}
+	m.must(os.Remove(filepath.Join(m.place.Repository, "cosign.pub")))
+	if _, err := m.policy("prod"); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "cosign.pub") {
+		t.Errorf("a key that is not there: %v", err)
+	}
+	// Whom to trust is what the repository says, not what a link out of it says.
+	outside := filepath.Join(t.TempDir(), "key")
+	m.must(os.WriteFile(outside, []byte("x"), 0o600))
+	m.must(os.Symlink(outside, filepath.Join(m.place.Repository, "cosign.pub")))
+	if p, err := m.policy("prod"); err == nil {
+		t.Errorf("a link out of the repository is followed: %+v", p)
+	}
+	m.project.Environments = map[delivery.Environment]config.Environment{"dev": {}}
+	if _, err := m.policy(""); !fault.Is(err, fault.Invalid) {
+		t.Errorf("nobody trusts anybody: %v", err)
+	}
+}
+
+func TestGenerateKey(t *testing.T) {
+	m, _ := signed(t)
+	m.must(os.Remove(filepath.Join(m.place.Repository, "cosign.pub")))
+	m.app.Environ = []string{"COSIGN_PASSWORD=hunter2"}
+	m.parts.GenerateKey = func(pass []byte) ([]byte, []byte, error) {
+		return []byte("private " + string(pass)), []byte("public"), nil
+	}
+	for _, folder := range []string{m.place.Repository, filepath.Join(m.place.Repository, "keys")} {
+		if _, err := m.generateKey(folder); !fault.Is(err, fault.Invalid) {
+			t.Errorf("into %s: %v", folder, err)
+		}
+	}
+	dir := filepath.Join(t.TempDir(), "keys")
+	pair, err := m.generateKey(dir)
+	m.must(err)
+	text, err := os.ReadFile(pair.Private)
+	info, err2 := os.Stat(pair.Private)
+	if err != nil || err2 != nil || string(text) != "private hunter2" || info.Mode().Perm() != 0o600 {
+		t.Errorf("%q, %v, %v", text, err, err2)
+	}
+	if _, err := m.generateKey(dir); !fault.Is(err, fault.Conflict) {
+		t.Errorf("again: %v", err)
+	}
+	m.must(os.Remove(pair.Public))
+	if _, err := m.generateKey(dir); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), pair.Private) {
+		t.Errorf("again, without the public half: %v", err)
+	}
+}

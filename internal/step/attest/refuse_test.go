@@ -1,0 +1,88 @@
+package attest
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+func TestRefuses(t *testing.T) {
+	cases := []struct {
+		name string
+		set  func(t *testing.T, s *scene, r *step.Request, w *step.AttestWith)
+		kind fault.Kind
+		says string
+	}{
+		{"no key", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) { delete(s.env, "COSIGN_KEY") }, fault.Invalid, "COSIGN_KEY, which is not set"},
+		{"no passphrase", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) { delete(s.env, "COSIGN_PASSWORD") }, fault.Invalid, "COSIGN_PASSWORD"},
+		{"no file", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) {
+			s.env["COSIGN_KEY"] = "/nowhere/hunter2"
+		}, fault.Invalid, "read the file of the signing key"},
+		{"in the repository", func(t *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) {
+			s.env["COSIGN_KEY"] = write(t, filepath.Join(s.repo, "keys", "cosign.key"))
+		}, fault.Denied, "lies in the repository"},
+		{"in the repository, relative", func(t *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) {
+			write(t, filepath.Join(s.repo, "cosign.key"))
+			s.env["COSIGN_KEY"] = "cosign.key"
+		}, fault.Denied, "lies in the repository"},
+		{"above the service, in the repository", func(t *testing.T, s *scene, r *step.Request, _ *step.AttestWith) {
+			write(t, filepath.Join(s.repo, ".git", "HEAD"))
+			r.Repository = filepath.Dir(write(t, filepath.Join(s.repo, "services", "api", "slipway.yaml")))
+			s.env["COSIGN_KEY"] = write(t, filepath.Join(s.repo, "cosign.key"))
+		}, fault.Denied, "lies in the repository"},
+		{"by a link into it", func(t *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) {
+			link := filepath.Join(t.TempDir(), "key")
+			if err := os.Symlink(write(t, filepath.Join(s.repo, "cosign.key")), link); err != nil {
+				t.Fatal(err)
+			}
+			s.env["COSIGN_KEY"] = link
+		}, fault.Denied, "lies in the repository"},
+		{"a secret in the parameters", func(_ *testing.T, _ *scene, _ *step.Request, w *step.AttestWith) {
+			w.Build = json.RawMessage(`{"args":["hunter2-hunter2"]}`)
+		}, fault.Denied, "would hold the value of a secret"},
+		{"nothing pushed", func(_ *testing.T, _ *scene, r *step.Request, _ *step.AttestWith) { delete(r.Given, "push") }, fault.Internal, "no push step"},
+		{"model is another", func(t *testing.T, s *scene, r *step.Request, _ *step.AttestWith) {
+			other := s.ref
+			other.Digest = fake.Digest(99)
+			r.Given["register"] = raw(t, step.Registered{Model: other})
+		}, fault.Corrupt, "is registered as"},
+		{"registry away", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) {
+			s.store.Fail = fault.New(fault.Unavailable, "no answer")
+		}, fault.Unavailable, "no answer"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScene(t)
+			r := s.ask(t, func(r *step.Request, w *step.AttestWith) { c.set(t, s, r, w) })
+			_, err := s.step().Run(t.Context(), r)
+			if !fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%v, want %s: %s", err, c.kind, c.says)
+			}
+			if err != nil && strings.Contains(err.Error()+fault.HintOf(err), "hunter2") {
+				t.Errorf("a secret is in %v", err)
+			}
+			s.store.Fail = nil
+			if n := len(s.held(t)); n != 0 {
+				t.Errorf("%d statements were attached", n)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, path string) string {
+	t.Helper()
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	if err == nil {
+		err = os.WriteFile(path, []byte("ann"), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
