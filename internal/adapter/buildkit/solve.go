@@ -118,6 +118,7 @@ func (w work) options(out *store) (client.SolveOpt, error) {
 		LocalMounts:   map[string]fsutil.FS{"context": files, "dockerfile": dockerfile},
 		SharedKey:     sharedKey(w.source.context),
 		Session:       attached,
+		Internal:      true, // BuildKit's history would keep what commands print, secrets among it
 		Exports: []client.ExportEntry{{Type: client.ExporterOCI, OutputStore: out, Attrs: map[string]string{
 			"tar": "false", "oci-mediatypes": "true", "rewrite-timestamp": "true",
 		}}},

@@ -22,6 +22,7 @@ func TestImages(t *testing.T, fresh func(t *testing.T) (images port.Images, repo
 	t.Run("push and unpack", func(t *testing.T) { testPushUnpack(t, fresh) })
 	t.Run("push again", func(t *testing.T) { testPushAgain(t, fresh) })
 	t.Run("layers", func(t *testing.T) { testLayers(t, fresh) })
+	t.Run("platforms", func(t *testing.T) { testPlatforms(t, fresh) })
 	t.Run("hostile layers", func(t *testing.T) { testHostileLayers(t, fresh) })
 	t.Run("hostile names", func(t *testing.T) { testHostileNames(t, fresh) })
 	t.Run("damaged layout", func(t *testing.T) { testDamagedLayout(t, fresh) })

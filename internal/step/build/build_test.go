@@ -7,11 +7,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -52,6 +55,58 @@ func TestBuild(t *testing.T) {
 	}
 	if f, err := (Step{Go: b}).Fingerprint(t.Context(), r.Spec); f != "fake1" || err != nil {
 		t.Errorf("%q, %v", f, err)
+	}
+}
+
+func TestDockerfile(t *testing.T) {
+	r := request(t, &bytes.Buffer{})
+	r.Spec.With = json.RawMessage(`{"go":"","repository":"mlops/api","dockerfile":"server/Dockerfile","context":"server","target":"x",
+		"args":{"A":"b"},"secrets":{"pip":"${PIP}"},"ssh":true,"platforms":["linux/arm64"],"cache":"r.example.com/c"}`)
+	golang, kit := &fake.Builder{}, &fake.Builder{}
+	s := Step{Go: golang, Dockerfile: kit, Environ: func() []string { return []string{"X=y", "PIP=hush=hush"} }}
+	res, err := s.Run(t.Context(), r)
+	if err != nil || res.Outcome != delivery.Succeeded || len(golang.Built) != 0 || len(kit.Built) != 1 {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	want := port.Dockerfile{
+		Path: "server/Dockerfile", Context: "server", Target: "x", Args: map[string]string{"A": "b"}, SSH: true,
+		Secrets: map[string][]byte{"pip": []byte("hush=hush")}, Platforms: []string{"linux/arm64"}, Cache: "r.example.com/c",
+	}
+	if got := kit.Built[0].Dockerfile; got == nil || !reflect.DeepEqual(*got, want) {
+		t.Errorf("%+v", got)
+	}
+	if strings.Contains(string(res.Output), "hush") {
+		t.Errorf("the secret is in the output: %s", res.Output)
+	}
+	s.Environ = func() []string { return []string{"PIP="} }
+	if _, err := s.Run(t.Context(), r); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "PIP") || fault.HintOf(err) == "" {
+		t.Errorf("a secret that is not set: %v", err)
+	}
+	s.Dockerfile = &fake.Builder{Fail: fault.New(fault.Unavailable, "find a BuildKit").Hint("get one")}
+	if _, err := s.Fingerprint(t.Context(), r.Spec); !fault.Is(err, fault.Unavailable) || fault.HintOf(err) != "get one" {
+		t.Errorf("no builder: %v", err)
+	}
+}
+
+func TestWholeWithPlatforms(t *testing.T) {
+	built := porttest.WriteIndexLayout(t, t.TempDir())
+	if !whole(built.Layout, built.Digest) {
+		t.Fatal("a whole layout is not taken")
+	}
+	blobs, err := filepath.Glob(filepath.Join(built.Layout, "blobs", "sha256", "*"))
+	if err != nil || len(blobs) != 7 { // an index; two manifests, configurations and layers
+		t.Fatal(blobs, err)
+	}
+	for _, b := range blobs {
+		if err := os.Rename(b, b+".away"); err != nil {
+			t.Fatal(err)
+		}
+		if whole(built.Layout, built.Digest) {
+			t.Errorf("without %s it is taken for whole", filepath.Base(b))
+		}
+		if err := os.Rename(b+".away", b); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

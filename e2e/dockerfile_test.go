@@ -1,0 +1,138 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/slipway-cd/slipway/e2e/builder"
+)
+
+// mounted is a secret of the build. Nothing in its variable's name tells that it is one.
+const mounted = "e2e-planted-in-a-build-93ab"
+
+// shellFile is where the repository keeps /bin/sh of its image.
+const shellFile = "image/sh"
+
+const dockerfile = `FROM scratch AS tools
+COPY --chmod=755 image/sh /bin/sh
+ARG WORD=none
+RUN --mount=type=secret,id=pip cat /run/secrets/pip && write /word ${WORD}
+
+FROM scratch
+COPY --chmod=755 image/server /server
+COPY --from=tools /word /word
+USER 65532:65532
+ENTRYPOINT ["/server"]
+`
+
+// TestDockerfile delivers a service whose image comes from a Dockerfile.
+func TestDockerfile(t *testing.T) {
+	t.Parallel()
+	tools, err := builder.Find(t.Context(), os.Stderr)
+	if errors.Is(err, builder.ErrUnsupported) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := packed(t)
+	without := p.env
+	p.env = append(p.env, "SLIPWAY_BUILDKITD="+tools.Daemon)
+	first := p.run().wants(0, "deployed")
+	p.serves(first.report.Release)
+	if again := p.run().exits(0); !again.step("build").Cached {
+		t.Errorf("nothing changed, but it was built again: %+v", again.report.Steps)
+	}
+	if !strings.Contains(p.slipway("logs", "latest", "build").exits(0).stdout+p.slipway("logs", first.report.Run, "build").exits(0).stdout, "***") {
+		t.Error("the log does not have the command's output, or not masked")
+	}
+	p.nothingHolds(mounted)
+
+	p.write("Dockerfile", strings.Replace(dockerfile, "USER", "USSER", 1))
+	p.commit("a slip")
+	p.run().wants(1, "failed").says("Dockerfile:9", "USSER")
+	p.serves(first.report.Release)
+	p.write("Dockerfile", strings.Replace(dockerfile, "cat /run", "exit 7 && cat /run", 1))
+	p.commit("a command that fails")
+	p.run().wants(1, "failed").says("Dockerfile:4", "exit 7")
+
+	p.slipway("down", "--all").exits(0)
+	if left := p.processes("buildkitd"); len(left) > 0 {
+		t.Errorf("slipway down --all leaves %v", left)
+	}
+	p.env = append(without, "PATH="+withoutBuilders(t))
+	p.slipway("plan", "--env", "prod").exits(0)
+	p.run().says("find a BuildKit", "BUILDKIT_HOST").wants(1, "failed")
+}
+
+// packed is the tiny service with a Dockerfile.
+func packed(t *testing.T) *project {
+	t.Helper()
+	p := tiny(t)
+	p.env = append(p.env, "E2E_PIP="+mounted, "DOCKER_HOST=unix://"+p.base+"/no-docker.sock", "DOCKER_CONFIG="+p.base)
+	p.write("Dockerfile", dockerfile)
+	p.write(".dockerignore", ".git\n*.go\n")
+	p.goBuild("image/server", p.dir, ".")
+	p.goBuild(shellFile, ".", "../internal/adapter/buildkit/testdata/tool")
+	p.edit("slipway.yaml", `build: {go: ., inputs: ["*.go", go.mod]}`,
+		`build: {dockerfile: Dockerfile, args: {WORD: hello}, secrets: {pip: "${E2E_PIP}"}, inputs: [Dockerfile, .dockerignore, "image/*"]}`)
+	p.commit("a Dockerfile")
+	return p
+}
+
+func (p *project) goBuild(to, dir, pkg string) {
+	p.t.Helper()
+	to = filepath.Join(p.dir, to)
+	p.must(os.MkdirAll(filepath.Dir(to), 0o755))
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", to, pkg)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		p.t.Fatalf("build %s: %v: %s", pkg, err, out)
+	}
+}
+
+// nothingHolds looks through everything that Slipway and BuildKit keep, and
+// through all that was said. Layers are packed, so BuildKit's unpacked ones count.
+func (p *project) nothingHolds(secret string) {
+	p.t.Helper()
+	for _, r := range p.said {
+		if strings.Contains(r.stdout+r.stderr, secret) {
+			p.t.Errorf("it was printed:\n%s", r)
+		}
+	}
+	files := 0
+	err := filepath.WalkDir(p.home, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil //nolint:nilerr // sockets, and files that go away meanwhile
+		}
+		files++
+		if raw, err := os.ReadFile(path); err == nil && strings.Contains(string(raw), secret) {
+			p.t.Errorf("%s holds it", path)
+		}
+		return nil
+	})
+	if err != nil || files < 50 {
+		p.t.Errorf("looked at %d files: %v", files, err)
+	}
+}
+
+// withoutBuilders is a PATH with what the service's own commands need, and no BuildKit.
+func withoutBuilders(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"go", "git", "sh", "cat", "echo", "mkdir", "cp", "bwrap"} {
+		if full, err := exec.LookPath(name); err == nil {
+			if err := os.Symlink(full, filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return dir
+}

@@ -1,0 +1,91 @@
+package buildkit
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	"github.com/opencontainers/go-digest"
+)
+
+const pin = "docker.io/library/python:3.11-slim@sha256:5b1de0fd605470195fdeec93dca2fb39df1641b95b251e9aa034a682e4b9531c"
+
+func TestStory(t *testing.T) {
+	at := func(ms int) *time.Time {
+		x := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(ms) * time.Millisecond)
+		return &x
+	}
+	from, run := digest.FromString("from"), digest.FromString("run")
+	var log bytes.Buffer
+	var said []string
+	s := newStory(&log, newHush(map[string][]byte{"a": []byte("hunter2\nsecond line\nabc")}), func(text string) { said = append(said, text) })
+	updates := make(chan *client.SolveStatus)
+	told := make(chan struct{})
+	go func() { defer close(told); s.listen(updates) }()
+	for _, u := range []*client.SolveStatus{
+		{Vertexes: []*client.Vertex{{Digest: from, Name: "[runtime 1/2] FROM " + pin, Started: at(0)}, {Digest: run, Name: "[runtime 2/2] RUN  pip \n install"}}},
+		{Statuses: []*client.VertexStatus{{ID: "sha256:aa", Vertex: from, Current: 1e6, Total: 4e6}}},
+		{Statuses: []*client.VertexStatus{{ID: "sha256:aa", Vertex: from, Current: 4e6, Total: 4e6, Completed: at(900)}}},
+		{Statuses: []*client.VertexStatus{{ID: "sha256:aa", Vertex: from, Current: 4e6, Total: 4e6, Completed: at(900)}}},
+		{Vertexes: []*client.Vertex{{Digest: from, Name: "[runtime 1/2] FROM " + pin, Started: at(0), Completed: at(1000)}}},
+		{Vertexes: []*client.Vertex{{Digest: run, Name: "[runtime 2/2] RUN  pip \n install", Started: at(1000)}}},
+		{Logs: []*client.VertexLog{{Vertex: run, Stream: 1, Data: []byte("one\nit is hun"), Timestamp: *at(1250)}, {Vertex: run, Stream: 2, Data: []byte("warned\n"), Timestamp: *at(1260)}}},
+		{Logs: []*client.VertexLog{{Vertex: run, Stream: 1, Data: []byte("ter2!\n10%\r20%\r30%\r\nsecond line, abc"), Timestamp: *at(1500)}}},
+		{Warnings: []*client.VertexWarning{{Vertex: run, Short: []byte("a rule is broken")}}},
+		{Vertexes: []*client.Vertex{{Digest: run, Name: "[runtime 2/2] RUN  pip \n install", Started: at(1000), Completed: at(2000), Error: "exit\ncode: 1"}}},
+	} {
+		updates <- u
+	}
+	close(updates)
+	<-told
+	const want = `#1 [runtime 1/2] FROM ` + pin + `
+#1 sha256:aa 4.0 MB / 4.0 MB done
+#1 DONE 1.0s
+#2 [runtime 2/2] RUN pip install
+#2 0.250 one
+#2 0.260 warned
+#2 0.500 it is ***!
+#2 0.500 30%
+#2 WARN: a rule is broken
+#2 1.000 ***, abc
+#2 ERROR: exit code: 1
+`
+	if log.String() != want {
+		t.Errorf("log:\n%s", log.String())
+	}
+	if wantSaid := []string{"[runtime 1/2] FROM docker.io/library/python:3.11-slim@sha256:5b1de0fd605470195fdeec93dca2f...", "[runtime 2/2] RUN pip install"}; said[0] != wantSaid[0] || said[len(said)-1] != wantSaid[1] {
+		t.Errorf("said: %q", said)
+	}
+	if !slices.Equal(s.bases(), []string{pin}) {
+		t.Errorf("bases: %v", s.bases())
+	}
+	if last := s.failure(); strings.Join(last, "|") != "one|warned|it is ***!|30%|***, abc" {
+		t.Errorf("failure: %q", last)
+	}
+	s.mute()
+	s.update(&client.SolveStatus{Warnings: []*client.VertexWarning{{Vertex: run, Short: []byte("late")}}})
+	if strings.Contains(log.String(), "late") {
+		t.Error("it spoke after it was muted")
+	}
+}
+
+// TestLongLines: what has no end does not fill the memory.
+func TestLongLines(t *testing.T) {
+	var log bytes.Buffer
+	s := newStory(&log, newHush(nil), func(string) {})
+	chunk := bytes.Repeat([]byte("x"), mostRest/2)
+	for range 9 {
+		s.update(&client.SolveStatus{Logs: []*client.VertexLog{{Vertex: "v", Data: chunk}}})
+	}
+	for _, p := range s.parts {
+		if len(p.rest[0]) > mostRest {
+			t.Errorf("%d bytes are kept", len(p.rest[0]))
+		}
+	}
+	if log.Len() == 0 || log.Len() > 5*(longestLine+50) {
+		t.Errorf("%d bytes of log", log.Len())
+	}
+}
