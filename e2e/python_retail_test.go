@@ -96,7 +96,7 @@ func (p *project) mirror() string {
 	said, w, err := os.Pipe()
 	p.must(err)
 	cmd := exec.Command(binary(), "registry", "--listen", "127.0.0.1:0")
-	cmd.Dir, cmd.Env = p.base, append(slices.Clone(p.env), "SLIPWAY_HOME="+filepath.Join(p.base, "mirror"))
+	cmd.Dir, cmd.Env = p.dir, append(slices.Clone(p.env), "SLIPWAY_HOME="+filepath.Join(p.base, "mirror"))
 	cmd.Stdout, cmd.Stderr = w, w
 	p.must(cmd.Start())
 	w.Close()
