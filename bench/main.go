@@ -70,6 +70,7 @@ func run(ctx context.Context, out, story io.Writer) error {
 		{"the engine", b.engine},
 		{"Retail", b.retail},
 		{"/predict", b.predict},
+		{"/predict in Python", b.predictPython},
 	} {
 		fmt.Fprintf(story, "bench: %s\n", part.name)
 		if err := part.do(ctx); err != nil {
