@@ -71,6 +71,7 @@ func run(ctx context.Context, out, story io.Writer) error {
 		{"Retail", b.retail},
 		{"/predict", b.predict},
 		{"Dockerfiles", b.dockerfiles},
+		{"/predict in Python", b.predictPython},
 	} {
 		fmt.Fprintf(story, "bench: %s\n", part.name)
 		if err := part.do(ctx); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -24,12 +25,18 @@ func (b *bench) predict(ctx context.Context) error {
 			return err
 		}
 	}
+	cmd := measure.Command(ctx, b.work, server)
+	cmd.Env = append(cmd.Env, "GOMAXPROCS=1", "MODEL_PATH="+model)
+	return b.served(ctx, "/predict, server on one core, 8 clients", cmd)
+}
+
+// served starts a server of Retail, and measures what its users get.
+func (b *bench) served(ctx context.Context, what string, cmd *exec.Cmd) error {
 	port, err := freePort()
 	if err != nil {
 		return err
 	}
-	cmd := measure.Command(ctx, b.work, server)
-	cmd.Env = append(cmd.Env, "GOMAXPROCS=1", "MODEL_PATH="+model, "MODEL_VERSION=1", "DRAIN_DELAY=0s", fmt.Sprint("PORT=", port))
+	cmd.Env = append(cmd.Env, "MODEL_VERSION=1", "DRAIN_DELAY=0s", fmt.Sprint("PORT=", port))
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -46,7 +53,7 @@ func (b *bench) predict(ctx context.Context) error {
 	if failed, first := t.Failed(); failed > 0 {
 		return fmt.Errorf("%d of %d predictions failed: %w", failed, len(took), first)
 	}
-	b.Note("/predict, server on one core, 8 clients", fmt.Sprintf("%.0f/s, p95 %.2f ms", float64(len(took))/period.Seconds(), measure.Milliseconds(measure.Quantile(took, 0.95))))
+	b.Note(what, fmt.Sprintf("%.0f/s, p95 %.2f ms", float64(len(took))/period.Seconds(), measure.Milliseconds(measure.Quantile(took, 0.95))))
 	return nil
 }
 

@@ -157,15 +157,13 @@ func (a *App) place(dir string) (Place, error) {
 	return Place{Repository: dir, Home: home}, nil
 }
 
-// prepare makes the state folder, which git is told to leave alone.
+// prepare makes the state folder, which git is told to leave alone. Linters that
+// heed what git is told in the folders above them (ruff) have to see the checkouts
+// in it all the same: for them the nearest word counts, for git the outermost.
 func prepare(home string) error {
-	ignore := filepath.Join(home, ".gitignore")
-	if _, err := os.Stat(ignore); err == nil {
-		return nil
-	}
-	err := os.MkdirAll(home, 0o755)
+	err := keep(filepath.Join(home, ".gitignore"), "*\n")
 	if err == nil {
-		err = os.WriteFile(ignore, []byte("*\n"), 0o644)
+		err = keep(filepath.Join(home, "work", ".gitignore"), "!*\n")
 	}
 	if err == nil {
 		return nil
@@ -175,6 +173,17 @@ func prepare(home string) error {
 		f = f.Hint("own the folder, or set SLIPWAY_HOME to one that you may write")
 	}
 	return f
+}
+
+// keep writes a file unless there is one.
+func keep(path, text string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(text), 0o644)
 }
 
 func (s *session) newEngine() *engine.Engine {

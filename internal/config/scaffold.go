@@ -85,7 +85,7 @@ test:
   - {name: unit, run: go test -json ./..., report: go}
 <<- end>>
 <<- if .PythonTests>>
-  - {name: python, run: "pytest -q --junitxml={{.Report}}", report: junit}
+  - {name: python, run: "pytest -q --junitxml={{.Report}}", report: junit<<if .Installs>>, python: {<<.Installs>>}<<end>>}
 <<- end>>
 <<- else>># No tests were found. Add them here:
 # test:

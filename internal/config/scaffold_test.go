@@ -81,7 +81,7 @@ func TestScaffold(t *testing.T) {
 		),
 		"go-root": repository("go.mod", "module echo\n", "main.go", main),
 		"python": repository(
-			"requirements.txt", "fastapi\n", "server/Dockerfile", "FROM python\n", "server/main.py", "@app.get('/health')\n",
+			"requirements.txt", "fastapi\n", "requirements-dev.txt", "pytest\n", "server/Dockerfile", "FROM python\n", "server/main.py", "@app.get('/health')\n",
 			"train.py", "p.add_argument('--out')\n", "evaluate.py", "p.add_argument('--model'); p.add_argument('--metrics')\nprint({'f1_macro': 1})\n",
 			"tests/test_api.py", "", "k8s/deployment.yaml", "apiVersion: apps/v1\nkind: Deployment\n", ".git/HEAD", "ref: refs/heads/trunk\n",
 		),

@@ -17,6 +17,7 @@ type seen struct {
 	GoTests     bool
 	PythonTests bool
 	Python      bool
+	Installs    string // what Python tests are installed from, as YAML: requirements: r.txt
 	Server      string // ./cmd/api
 	Train       string // command, as YAML
 	Evaluate    string
@@ -93,6 +94,8 @@ func (s *seen) file(fsys fs.FS, name string) {
 		s.goFile(name, read(fsys, name))
 	case base == "requirements.txt" || base == "pyproject.toml" || base == "setup.py":
 		s.Python = true
+	case base == "requirements-dev.txt" || base == "requirements-test.txt" || name == "uv.lock":
+		s.installs(name)
 	case strings.HasPrefix(base, "test_") && ext == ".py":
 		s.PythonTests = true
 	case ext == ".py":
@@ -109,6 +112,17 @@ func (s *seen) file(fsys fs.FS, name string) {
 		}
 	case (ext == ".csv" || ext == ".parquet") && s.Data == "":
 		s.Data = name
+	}
+}
+
+// installs notes what Python tests are most likely installed from: a lock before
+// requirements for development. Others may well lack pytest.
+func (s *seen) installs(name string) {
+	switch {
+	case path.Base(name) == "uv.lock":
+		s.Installs = "lock: " + name
+	case s.Installs == "":
+		s.Installs = "requirements: " + name
 	}
 }
 

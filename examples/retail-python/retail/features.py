@@ -7,13 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-TARGET = "BASKET_PRICE_SENSITIVITY"
-
-# LA: less affluent, MM: mid-market, UM: up-market; also the order of all probabilities.
-CLASSES = ("LA", "MM", "UM")
-
-CATEGORIES = ("BASKET_SIZE", "BASKET_TYPE", "STORE_REGION", "STORE_FORMAT", "PROD_CODE_20", "PROD_CODE_30")
-FEATURES = (*CATEGORIES, "SPEND", "QUANTITY")
+from retail.names import CATEGORIES
 
 # What SPEND and QUANTITY are turned into, see numbers().
 NUMBERS = ("spend", "quantity", "log_unit_price", "log_quantity", "log_unit_price*log_quantity")

@@ -15,7 +15,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from retail.features import CATEGORIES, CLASSES, NUMBERS, TARGET, Features, arrays
+from retail.features import NUMBERS, Features, arrays
+from retail.names import CATEGORIES, CLASSES, TARGET
 
 FILE_NAME = "model.onnx"
 METRICS_NAME = "metrics.json"

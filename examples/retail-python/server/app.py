@@ -12,8 +12,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from retail.features import CATEGORIES, CLASSES, TARGET, Features
+from retail.features import Features
 from retail.model import FORMAT, METRICS_NAME, Model, ModelError, Prediction, load
+from retail.names import CATEGORIES, CLASSES, TARGET
 from server.schema import (
     MOST_BATCH_BODY,
     MOST_BODY,

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictStr, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from retail.features import CATEGORIES, FEATURES, Features
+from retail.features import Features
+from retail.names import CATEGORIES, FEATURES
 
 MOST_BODY = 16 << 10  # bytes of a /predict request
 MOST_BATCH_BODY = 1 << 20  # bytes of a /predict/batch request

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from retail import model
-from retail.features import CATEGORIES, CLASSES, Features
+from retail.features import Features
+from retail.names import CATEGORIES, CLASSES
 from training import data, evaluate, train
 from training.files import write
 from training.generate import main as generate_main

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from retail.features import CATEGORIES, CLASSES, TARGET, Features
+from retail.features import Features
+from retail.names import CATEGORIES, CLASSES, TARGET
 from training.columns import BASKET, HEADER
 
 UNCLASSIFIED = "XX"  # dunnhumby's mark for baskets without a price sensitivity

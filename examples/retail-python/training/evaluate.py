@@ -16,7 +16,8 @@ import numpy as np
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
 from retail import model
-from retail.features import CLASSES, arrays
+from retail.features import arrays
+from retail.names import CLASSES
 from training import data
 from training.files import write
 

@@ -21,7 +21,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from retail.features import CLASSES
+from retail.names import CLASSES
 from training.columns import HEADER
 from training.files import write
 

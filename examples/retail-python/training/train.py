@@ -21,7 +21,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from retail import model
-from retail.features import CATEGORIES, CLASSES, NUMBERS, TARGET, arrays
+from retail.features import NUMBERS, arrays
+from retail.names import CATEGORIES, CLASSES, TARGET
 from training import data
 from training.files import write
 

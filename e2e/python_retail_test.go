@@ -1,0 +1,118 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/slipway-cd/slipway/e2e/base"
+	"github.com/slipway-cd/slipway/e2e/builder"
+)
+
+// TestRetailPython takes the Python example from a commit to production on a
+// stand-in for its base image, and breaks it.
+func TestRetailPython(t *testing.T) {
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := retailPython(t, root)
+	p.tool("python3", "-m", "training.generate")
+	commit := p.commit("Retail in Python")
+
+	// In parts, each with its own patience: packages are fetched twice.
+	p.run("--until", "test").exits(0)
+	p.run("--until", "push").exits(0)
+	first := p.run().wants(0, "deployed")
+	good := first.report.Release
+	if st := p.status("prod"); st.Release != good || st.Commit != commit || st.Health != "healthy" {
+		t.Fatalf("%+v", st)
+	}
+	p.computed(p.status("prod").URL)
+	p.retailServes(good)
+	if s := first.step("test.unit"); !strings.Contains(s.Summary, "passed") {
+		t.Errorf("%+v", s)
+	}
+
+	p.edit("server/settings.py", "PREDICT_BUDGET = 1.0", "PREDICT_BUDGET = 1e-9")
+	p.edit("tests/conftest.py", `release="r-0123456789ab")`, `release="r-0123456789ab", predict_budget=1.0)`)
+	p.commit("a budget that nothing keeps")
+	if r := p.run().wants(3, "rolled_back"); !strings.Contains(r.report.Cause, "500") {
+		t.Errorf("the cause does not name the answer: %s", r.report.Cause)
+	}
+	p.retailServes(good)
+	p.git("revert", "--no-edit", "HEAD")
+
+	p.edit("tests/test_server.py", `"status": "ok"`, `"status": "fine"`)
+	p.commit("a test that fails")
+	p.run().wants(1, "failed").says("tests/test_server.py::test_health_names_what_serves (tests/test_server.py:")
+	p.retailServes(good)
+}
+
+// retailPython is the example, with a builder and a registry that stands for the
+// public one.
+func retailPython(t *testing.T, root string) *project {
+	t.Helper()
+	tools, err := builder.Find(t.Context(), os.Stderr)
+	if errors.Is(err, builder.ErrUnsupported) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("python3.11", "--version").CombinedOutput(); err != nil {
+		t.Skipf("there is no Python 3.11 here: %v %s", err, out)
+	}
+	img, err := base.Builder{Dir: filepath.Join(root, "bin", "base"), Log: os.Stderr}.Build(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := empty(t)
+	p.must(os.CopyFS(p.dir, os.DirFS(filepath.Join(root, "examples", "retail-python"))))
+	for _, left := range []string{"data", ".venv", ".pytest_cache", ".ruff_cache"} {
+		p.must(os.RemoveAll(filepath.Join(p.dir, left)))
+	}
+	p.edit("slipway.yaml", "DRAIN_DELAY: 0s", "DRAIN_DELAY: 0s, E2E_BASE: "+p.base)
+	p.git("init", "-q", "-b", "main")
+	address := p.mirror()
+	if _, err := base.Push(t.Context(), img, address); err != nil {
+		t.Fatal(err)
+	}
+	p.env = append(p.env, "SLIPWAY_BUILDKITD="+tools.Daemon, "SLIPWAY_MIRRORS=docker.io=http://"+address,
+		"DOCKER_HOST=unix://"+p.base+"/no-docker.sock", "DOCKER_CONFIG="+p.base)
+	return p
+}
+
+// mirror serves a registry of Slipway's own until the test ends.
+func (p *project) mirror() string {
+	p.t.Helper()
+	said, w, err := os.Pipe()
+	p.must(err)
+	cmd := exec.Command(binary(), "registry", "--listen", "127.0.0.1:0")
+	cmd.Dir, cmd.Env = p.dir, append(slices.Clone(p.env), "SLIPWAY_HOME="+filepath.Join(p.base, "mirror"))
+	cmd.Stdout, cmd.Stderr = w, w
+	p.must(cmd.Start())
+	w.Close()
+	p.t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+	})
+	line := make([]byte, 200)
+	n, err := io.ReadAtLeast(said, line, len("the registry is at 127.0.0.1:1"))
+	if err != nil {
+		p.t.Fatalf("%s: %v", line[:n], err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, said); said.Close() }()
+	_, address, ok := strings.Cut(strings.TrimSpace(string(line[:n])), "the registry is at ")
+	if !ok {
+		p.t.Fatalf("no address in %q", line[:n])
+	}
+	return address
+}

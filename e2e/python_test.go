@@ -1,0 +1,145 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What Python commands are pinned to; the example has the same.
+const (
+	pins      = "pytest==9.2.0\nruff==0.17.6\n"
+	indexWord = "e2e-planted-in-an-index-5d20"
+	pythonOf  = "python: {requirements: tools/requirements-dev.txt}"
+	testsOf   = `test:
+  - {name: ruff, run: ruff check --isolated --output-format json checks, report: ruff, ` + pythonOf + `}
+  - {name: pytest, run: "pytest -q --junitxml={{.Report}} checks", report: junit, ` + pythonOf + `}
+`
+)
+
+const goodTest = `import pytest
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_double(n):
+    assert n + n == 2 * n
+`
+
+// python is a project with real tests in Python.
+func python(t *testing.T) *project {
+	t.Helper()
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skipf("there is no Python here: %v", err)
+	}
+	p := tiny(t)
+	text := p.read(p.dir + "/slipway.yaml")
+	before, after := strings.Index(text, "test:\n"), strings.Index(text, "image:\n")
+	p.write("slipway.yaml", text[:before]+testsOf+"\n"+text[after:])
+	p.write("tools/requirements-dev.txt", "-r pins.txt\n")
+	p.write("tools/pins.txt", pins)
+	p.write("checks/test_double.py", goodTest)
+	p.commit("tests in Python")
+	return p
+}
+
+// TestPython: real pytest and ruff in environments that are made for them, and
+// what people hear when something is wrong.
+func TestPython(t *testing.T) {
+	t.Parallel()
+	p := python(t)
+	first := p.run("--until", "test").exits(0)
+	p.counts(first, "no findings", "2 passed")
+	if n := len(p.environments()); n != 1 {
+		t.Errorf("two tests with the same requirements have %d environments", n)
+	}
+	if again := p.run("--until", "test").exits(0); !again.step("test.pytest").Cached {
+		t.Errorf("nothing changed, but it was tested again: %+v", again.report.Steps)
+	}
+
+	p.write("checks/test_double.py", strings.Replace(goodTest, "== 2 * n", "== 2 * n + n // 2", 1))
+	p.commit("a test that fails")
+	p.run("--until", "test").exits(1).says("checks/test_double.py:6", "checks/test_double.py::test_double[2]")
+	p.write("checks/test_double.py", "import os\n\n"+goodTest)
+	p.commit("something unused")
+	p.run("--until", "test").exits(1).says("1 finding: F401 (checks/test_double.py:1:8)")
+	p.write("checks/test_double.py", "import nothing_like_it\n\nnothing_like_it.x()\n")
+	p.commit("something missing")
+	p.run("--until", "test").exits(1).says("checks/test_double.py:1", "No module named 'nothing_like_it'")
+	p.write("checks/test_double.py", goodTest)
+	p.brokenRequirements()
+}
+
+// brokenRequirements: what can't be installed is told from tests that fail, and a
+// wrong requirement from an index that is away.
+func (p *project) brokenRequirements() {
+	p.t.Helper()
+	p.write("tools/pins.txt", pins+"idna==99.9\n")
+	p.commit("a version that there is not")
+	p.run("--until", "test").exits(1).says("install tools/requirements-dev.txt: no matching distribution for idna==99.9")
+	if n := len(p.environments()); n != 1 {
+		p.t.Errorf("half an environment was left: %v", p.environments())
+	}
+	p.write("tools/pins.txt", pins+"idna==3.20\n")
+	p.commit("another requirement")
+	before := p.env
+	p.env = append(slices.Clone(before), "PIP_INDEX_URL=http://robot:"+indexWord+"@127.0.0.1:9/simple", "PIP_RETRIES=0", "PIP_FIND_LINKS=")
+	p.run("--until", "test").exits(1).says("investigate: install tools/requirements-dev.txt: the package index can't be reached", "PIP_INDEX_URL")
+	p.env = before
+	p.nothingHolds(indexWord)
+	p.run("--until", "test").exits(0)
+	p.write("tools/pins.txt", pins+"-e ..\n")
+	p.commit("its own code")
+	p.run("--until", "test").exits(1).says("tools/pins.txt:3", "code of the repository")
+}
+
+func (p *project) counts(r result, summaries ...string) {
+	p.t.Helper()
+	for i, name := range []string{"test.ruff", "test.pytest"} {
+		if got := r.step(name).Summary; got != summaries[i] {
+			p.t.Errorf("%s: %q, want %q", name, got, summaries[i])
+		}
+	}
+}
+
+// environments are those that are whole.
+func (p *project) environments() []string {
+	p.t.Helper()
+	whole, err := filepath.Glob(filepath.Join(p.home, "artifacts", "python", "*", "env"))
+	p.must(err)
+	return whole
+}
+
+// TestPythonWithUV: the same by uv, from a lock file too.
+func TestPythonWithUV(t *testing.T) {
+	t.Parallel()
+	p := python(t)
+	tools := filepath.Join(p.base, "tools")
+	p.tool("python3", "-m", "venv", tools)
+	p.tool(filepath.Join(tools, "bin", "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "uv")
+	p.must(os.Mkdir(filepath.Join(p.base, "bin"), 0o755))
+	p.must(os.Symlink(filepath.Join(tools, "bin", "uv"), filepath.Join(p.base, "bin", "uv")))
+	for i, kv := range p.env {
+		if path, ok := strings.CutPrefix(kv, "PATH="); ok {
+			p.env[i] = "PATH=" + filepath.Join(p.base, "bin") + ":" + path
+		}
+	}
+	p.counts(p.run("--until", "test").exits(0), "no findings", "2 passed")
+	p.write("tools/pins.txt", pins+"idna==99.9\n")
+	p.commit("a version that there is not")
+	p.run("--until", "test").exits(1).says("no matching distribution for idna==99.9")
+
+	p.write("pyproject.toml", "[project]\nname = \"tiny\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n\n[dependency-groups]\ndev = [\"pytest\", \"ruff\"]\n")
+	p.tool("sh", "-c", "SSL_CERT_FILE=${PIP_CERT:-} "+filepath.Join(p.base, "bin", "uv")+" lock -q")
+	text := p.read(p.dir + "/slipway.yaml")
+	p.write("slipway.yaml", strings.ReplaceAll(text, pythonOf, "python: {lock: uv.lock}"))
+	p.commit("a lock")
+	p.counts(p.run("--until", "test").exits(0), "no findings", "2 passed")
+	p.write("pyproject.toml", strings.Replace(p.read(p.dir+"/pyproject.toml"), `"ruff"`, `"ruff", "idna"`, 1))
+	p.commit("a lock of another project")
+	p.run("--until", "test").exits(1).says("the lock does not belong to pyproject.toml")
+}

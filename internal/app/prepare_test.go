@@ -1,0 +1,37 @@
+package app
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// TestStateIsIgnoredAndCheckoutsAreNot: git sees nothing of the state folder, and
+// who starts in a checkout finds the nearest word to be that all counts.
+func TestStateIsIgnoredAndCheckoutsAreNot(t *testing.T) {
+	repo := t.TempDir()
+	home := filepath.Join(repo, ".slipway")
+	for range 2 {
+		if err := prepare(home); err != nil {
+			t.Fatal(err)
+		}
+	}
+	src := filepath.Join(home, "work", "prod", "src")
+	if err := os.MkdirAll(src, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(src, "a.py"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("git", "-C", repo, "init", "-q").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if out, err := exec.Command("git", "-C", repo, "status", "--porcelain", "-uall").CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("%v: git sees %s", err, out)
+	}
+	nearest, err := os.ReadFile(filepath.Join(home, "work", ".gitignore"))
+	if err != nil || string(nearest) != "!*\n" {
+		t.Errorf("%q, %v", nearest, err)
+	}
+}
