@@ -125,14 +125,15 @@ func hide(secrets []string, w io.Writer) io.WriteCloser { return mask.New(nil, s
 func steps(a adapters) map[step.Kind]step.Step {
 	s := a.store
 	hasher := digest.Hasher{Cache: digest.NewCache(nil)}
+	scanner := scanning()
 	return map[step.Kind]step.Step{
 		step.Test:     teststep.Step{Commands: a.commands},
 		step.Build:    build.Step{Go: a.builder, Dockerfile: a.buildkit},
-		step.Scan:     scanning(),
+		step.Scan:     scanner,
 		step.Push:     push.Step{Images: a.registry},
 		step.Train:    train.Step{Jobs: a.jobs, Commands: a.commands, Hasher: hasher},
 		step.Evaluate: evaluate.Step{Jobs: a.jobs, Commands: a.commands, Deployments: s, Releases: s, Models: s, Hasher: hasher},
-		step.Register: register.Step{Artifacts: a.registry, Models: s},
+		step.Register: register.Step{Artifacts: a.registry, Models: s, Biller: scanner.Biller},
 		step.Approve:  approve.Step{Models: s, Approvals: s},
 		step.Deploy:   deploy.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s, ModelImages: a.registry, Metrics: a.metrics, Prober: a.prober, Trust: a.judge()},
 		step.Verify:   verify.Step{Targets: a.targets, Releases: s, Deployments: s, Prober: a.prober},

@@ -153,7 +153,7 @@ func (m *maker) train(tests []string) error {
 	m.add(step.Spec{
 		Name: "register", Kind: step.Register, Needs: []string{"train", "evaluate"}, Timeout: registerTime, Retries: pushRetries,
 		Why: "adds the model to " + model.Group + " unless it is there",
-	}, step.RegisterWith{Group: model.Group})
+	}, step.RegisterWith{Group: model.Group, Bill: m.project.Sign != nil})
 	return nil
 }
 

@@ -34,9 +34,11 @@ func (m *maker) attest(needs []string, pinned *delivery.ModelRef) {
 // buildParameters are what a reader of the provenance has to know to build the
 // image again. Of variables only the names: a value may be a secret.
 func (m *maker) buildParameters() json.RawMessage {
-	i := m.project.Image
+	i, b := m.project.Image, m.project.Image.Build
 	return parameters(map[string]any{
-		"repository": i.Repository, "go": i.Build.Go, "env": names(i.Build.Env), "inputs": i.Build.Inputs,
+		"repository": i.Repository, "go": b.Go, "env": names(b.Env), "inputs": b.Inputs,
+		"dockerfile": b.Dockerfile, "context": b.Context, "target": b.Target, "platforms": b.Platforms,
+		"args": names(b.Args), "secrets": names(b.Secrets),
 	})
 }
 
@@ -74,7 +76,7 @@ func parameters(all map[string]any) json.RawMessage {
 	return raw
 }
 
-func names(env map[string]string) []string { return slices.Sorted(maps.Keys(env)) }
+func names[V any](of map[string]V) []string { return slices.Sorted(maps.Keys(of)) }
 
 // TrustFiles are the files that an environment's trust policy names.
 func TrustFiles(e config.Environment) []string {

@@ -84,6 +84,7 @@ type Evaluated struct {
 type Registered struct {
 	Model  delivery.ModelRef    `json:"model"`
 	Status delivery.ModelStatus `json:"status"`
+	Bills  *port.Bills          `json:"bills,omitempty"` // SBOMs of the model, of register alone
 }
 
 // Attested is the output of the step that signs.

@@ -109,6 +109,7 @@ type EvaluateWith struct {
 // RegisterWith configures a registration step.
 type RegisterWith struct {
 	Group string `json:"group"`
+	Bill  bool   `json:"bill,omitempty"` // write its bills of materials: they are to be signed
 }
 
 // ApproveWith configures the approval step. Model: the registered model must be

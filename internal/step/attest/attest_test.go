@@ -228,6 +228,27 @@ func TestSBOM(t *testing.T) {
 	}
 }
 
+// TestModelSBOM attaches what the registration wrote to the model, not the image.
+func TestModelSBOM(t *testing.T) {
+	s := newScene(t)
+	bills, err := fake.Biller{}.BillModel(t.Context(), port.ModelBill{Model: s.ref, Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	register := func(model delivery.ModelRef) func(*step.Request, *step.AttestWith) {
+		return func(r *step.Request, _ *step.AttestWith) {
+			r.Given["register"] = raw(t, step.Registered{Model: model, Bills: &bills})
+		}
+	}
+	if _, err := s.step().Run(t.Context(), s.ask(t, register(s.ref))); err != nil {
+		t.Fatal(err)
+	}
+	held := s.held(t)
+	if held["model "+provenance.CycloneDX] != 1 || held["model "+provenance.SPDX] != 1 || held["image "+provenance.CycloneDX] != 0 {
+		t.Errorf("%v", held)
+	}
+}
+
 func TestPinnedModelAndNone(t *testing.T) {
 	s := newScene(t)
 	res, err := s.step().Run(t.Context(), s.ask(t, func(r *step.Request, w *step.AttestWith) {

@@ -28,26 +28,6 @@ type subject struct {
 	statements [][]byte
 }
 
-// document is a file of the scan step.
-type document struct {
-	Path   string          `json:"path"`
-	Digest delivery.Digest `json:"digest"`
-}
-
-// scanned is what this step reads of the scan step's output.
-type scanned struct {
-	Image delivery.Digest `json:"image"`
-	Bills *struct {
-		CycloneDX document `json:"cyclonedx"`
-		SPDX      document `json:"spdx"`
-	} `json:"bills"`
-}
-
-// built is what this step reads of the build step's output, besides the image.
-type built struct {
-	Bases []string `json:"bases"`
-}
-
 func (s Step) order(ctx context.Context, r step.Request, w step.AttestWith) (order, error) {
 	image, err := s.image(r, w)
 	if err != nil {
@@ -78,7 +58,7 @@ func (s Step) image(r step.Request, w step.AttestWith) (subject, error) {
 	if !ok || !pushed.Image.Digest.Valid() {
 		return subject{}, fault.New(fault.Internal, "sign the image: no push step ran before it")
 	}
-	made, _, err := step.Of[built](r.Given, step.Build)
+	made, _, err := step.Of[step.Built](r.Given, step.Build)
 	if err != nil {
 		return subject{}, err
 	}
@@ -96,7 +76,7 @@ func (s Step) image(r step.Request, w step.AttestWith) (subject, error) {
 	if err != nil {
 		return out, err
 	}
-	bills, err := bills(r, pushed.Image)
+	bills, err := imageBills(r, pushed.Image)
 	out.statements = append([][]byte{signed, p}, bills...)
 	return out, err
 }
@@ -122,7 +102,11 @@ func (s Step) model(ctx context.Context, r step.Request, w step.AttestWith, ref 
 		return out, err
 	}
 	signed, err := provenance.Signed(ref.Digest)
-	out.statements = [][]byte{signed, p}
+	if err != nil {
+		return out, err
+	}
+	bills, err := modelBills(r, ref)
+	out.statements = append([][]byte{signed, p}, bills...)
 	return out, err
 }
 
@@ -138,28 +122,41 @@ func model(r step.Request, w step.AttestWith) (*delivery.ModelRef, error) {
 	return w.Model, nil
 }
 
-// bills are the statements with the documents of the scan, if there was one.
-func bills(r step.Request, img delivery.Image) ([][]byte, error) {
-	scan, ok, err := step.Of[scanned](r.Given, "scan")
+// imageBills are the statements with the documents of the scan, if there was one.
+func imageBills(r step.Request, img delivery.Image) ([][]byte, error) {
+	scan, ok, err := step.Of[step.Scanned](r.Given, step.Scan)
 	if err != nil || !ok || scan.Bills == nil {
 		return nil, err
 	}
 	if scan.Image != img.Digest {
 		return nil, fault.New(fault.Corrupt, "the scan was of %s, but %s was pushed", scan.Image.Short(), img.Digest.Short())
 	}
+	return bills(provenance.ImageSubject(img), *scan.Bills)
+}
+
+// modelBills are those of the step that registered it.
+func modelBills(r step.Request, ref delivery.ModelRef) ([][]byte, error) {
+	reg, ok, err := step.Of[step.Registered](r.Given, step.Register)
+	if err != nil || !ok || reg.Bills == nil || reg.Model != ref {
+		return nil, err
+	}
+	return bills(provenance.ModelSubject(ref), *reg.Bills)
+}
+
+func bills(of provenance.Resource, all port.Bills) ([][]byte, error) {
 	var out [][]byte
 	for _, b := range []struct {
 		kind string
-		doc  document
-	}{{provenance.CycloneDX, scan.Bills.CycloneDX}, {provenance.SPDX, scan.Bills.SPDX}} {
+		doc  port.Document
+	}{{provenance.CycloneDX, all.CycloneDX}, {provenance.SPDX, all.SPDX}} {
 		if b.doc.Path == "" {
 			continue
 		}
-		raw, err := b.doc.read()
+		raw, err := read(b.doc)
 		if err != nil {
 			return nil, err
 		}
-		st, err := provenance.Bill(provenance.ImageSubject(img), b.kind, raw)
+		st, err := provenance.Bill(of, b.kind, raw)
 		if err != nil {
 			return nil, fault.New(fault.Corrupt, "read the bill of materials %s", b.doc.Path).Because(err)
 		}
@@ -168,8 +165,8 @@ func bills(r step.Request, img delivery.Image) ([][]byte, error) {
 	return out, nil
 }
 
-// read gives the document, if it is still what the scan wrote.
-func (d document) read() ([]byte, error) {
+// read gives the document, if it is still what was written.
+func read(d port.Document) ([]byte, error) {
 	info, err := os.Stat(d.Path)
 	if err == nil && info.Size() > maxBill {
 		return nil, fault.New(fault.Exhausted, "the bill of materials has %d MB", info.Size()>>20)
@@ -179,10 +176,10 @@ func (d document) read() ([]byte, error) {
 		raw, err = os.ReadFile(d.Path)
 	}
 	if err != nil {
-		return nil, fault.New(fault.NotFound, "read the bill of materials").Because(err).Hint("run it again: the scan makes it anew")
+		return nil, fault.New(fault.NotFound, "read the bill of materials").Because(err).Hint("run it again: it is made anew")
 	}
 	if got := delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(raw))); got != d.Digest {
-		return nil, fault.New(fault.Corrupt, "the bill of materials %s is not what the scan wrote", d.Path)
+		return nil, fault.New(fault.Corrupt, "the bill of materials %s is not what was written", d.Path)
 	}
 	return raw, nil
 }

@@ -4,6 +4,7 @@ package register
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -15,6 +16,7 @@ import (
 type Step struct {
 	Artifacts port.Artifacts
 	Models    port.Models
+	Biller    port.Biller // of projects that sign; nil: they can't be
 }
 
 // Run registers the model with its metrics and lineage. The same files are the
@@ -54,7 +56,29 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, fmt.Errorf("register %s: %w", w.Group, err)
 	}
-	return step.Succeed(fmt.Sprintf("%s %s", m.ModelRef, m.Status), step.Registered{Model: m.ModelRef, Status: m.Status})
+	out := step.Registered{Model: m.ModelRef, Status: m.Status}
+	if w.Bill {
+		if out.Bills, err = s.bill(ctx, r, dir, m); err != nil {
+			return step.Result{}, err
+		}
+	}
+	return step.Succeed(fmt.Sprintf("%s %s", m.ModelRef, m.Status), out)
+}
+
+// bill says what the model is made of. Its folder is named after the content, so
+// that the same model has one, whichever run asks for it.
+func (s Step) bill(ctx context.Context, r step.Request, files string, m delivery.ModelVersion) (*port.Bills, error) {
+	if s.Biller == nil {
+		return nil, fault.New(fault.Internal, "list what model %s is made of: nobody can", m.ModelRef)
+	}
+	bills, err := s.Biller.BillModel(ctx, port.ModelBill{
+		Files: files, Model: m.ModelRef, Data: m.Lineage.Data,
+		Dir: filepath.Join(r.Artifacts, "bills", m.Digest.Hex()),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list what model %s is made of: %w", m.ModelRef, err)
+	}
+	return &bills, nil
 }
 
 func lineage(r step.Request, t step.Trained) delivery.Lineage {

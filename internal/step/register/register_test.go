@@ -70,3 +70,33 @@ func TestTrouble(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestBill: a project that signs gets the model's bills of materials, the same
+// ones for the same files.
+func TestBill(t *testing.T) {
+	s := Step{Artifacts: &fake.Artifacts{}, Models: &fake.Ledger{}, Biller: fake.Biller{}}
+	r := request(t)
+	r.Artifacts, r.Spec.With = t.TempDir(), json.RawMessage(`{"group":"retail","bill":true}`)
+	var first step.Registered
+	for range 2 {
+		res, err := s.Run(t.Context(), r)
+		var out step.Registered
+		_ = json.Unmarshal(res.Output, &out)
+		if err != nil || out.Bills == nil || !out.Bills.CycloneDX.Digest.Valid() || !out.Bills.SPDX.Digest.Valid() {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		if first.Bills != nil && *first.Bills != *out.Bills {
+			t.Errorf("%+v, then %+v", first.Bills, out.Bills)
+		}
+		first = out
+	}
+	full := errors.New("disk full")
+	s.Biller = fake.Biller{Fail: full}
+	if _, err := s.Run(t.Context(), r); !errors.Is(err, full) {
+		t.Errorf("%v", err)
+	}
+	s.Biller = nil
+	if _, err := s.Run(t.Context(), r); !fault.Is(err, fault.Internal) {
+		t.Errorf("nobody writes them: %v", err)
+	}
+}

@@ -89,7 +89,7 @@ func (b Biller) write(dir, subject string) (port.Bills, error) {
 		return port.Bills{}, err
 	}
 	put := func(name, kind string) (port.Document, error) {
-		text := []byte(kind + " " + subject + "\n")
+		text := fmt.Appendf(nil, `{"kind": %q, "of": %q}`+"\n", kind, subject)
 		path := filepath.Join(dir, name)
 		sum := delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(text)))
 		return port.Document{Type: kind, Path: path, Digest: sum, Size: int64(len(text))}, os.WriteFile(path, text, 0o644)
