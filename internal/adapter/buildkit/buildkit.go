@@ -135,7 +135,7 @@ func (e *engine) version(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	return e.ask(ctx, c)
 }
 

@@ -25,6 +25,8 @@ func TestBuildKit(t *testing.T) {
 	t.Run("stages, arguments and target", y.testStages)
 	t.Run("origin", y.testOrigin)
 	t.Run("secrets", y.testSecrets)
+	t.Run("SSH agent", y.testAgent)
+	t.Run("password of a registry", y.testPassword)
 	t.Run("dockerignore", y.testIgnore)
 	t.Run("the same after a prune", y.testPruned)
 	t.Run("layers keep their digest", y.testLayersKeep)

@@ -188,6 +188,9 @@ func (d *daemon) command(config string) *exec.Cmd {
 			cmd.Env = append(cmd.Env, key+"="+v)
 		}
 	}
+	if os.Geteuid() != 0 {
+		cmd.Env = append(cmd.Env, "XDG_RUNTIME_DIR="+d.run()) // runc keeps its state there; /run is root's
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return cmd
 }
@@ -195,7 +198,7 @@ func (d *daemon) command(config string) *exec.Cmd {
 // passed are the variables that the daemon needs to reach registries.
 func passed() []string {
 	return []string{
-		"HOME", "USER", "TMPDIR", "XDG_RUNTIME_DIR", "SSL_CERT_FILE", "SSL_CERT_DIR",
+		"HOME", "USER", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR",
 		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
 	}
 }

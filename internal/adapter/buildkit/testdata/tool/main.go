@@ -1,12 +1,14 @@
 // Command tool is a shell for images that have nothing else: /bin/sh -c "print a
-// && exit 3". It knows print, cat, write, copy, fill, env, exit and wait.
+// && exit 3". It knows print, cat, write, copy, fill, env, agent, exit and wait.
 package main
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -44,6 +46,8 @@ func run(words []string) error {
 		return os.WriteFile(args[1], raw, 0o644)
 	case "fill":
 		return fill(args[0], args[1], args[2])
+	case "agent":
+		return agent()
 	case "exit":
 		code, err := strconv.Atoi(args[0])
 		if err != nil {
@@ -55,6 +59,24 @@ func run(words []string) error {
 	default:
 		return fmt.Errorf("%s: not found", words[0])
 	}
+	return nil
+}
+
+// agent asks the SSH agent which keys it has, and prints the kind of its answer: 12.
+func agent() error {
+	c, err := net.Dial("unix", os.Getenv("SSH_AUTH_SOCK"))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte{0, 0, 0, 1, 11}); err != nil {
+		return err
+	}
+	answer := make([]byte, 5)
+	if _, err := io.ReadFull(c, answer); err != nil {
+		return err
+	}
+	fmt.Println("the agent answered", answer[4])
 	return nil
 }
 
