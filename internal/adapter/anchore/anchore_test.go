@@ -52,6 +52,7 @@ func TestGaps(t *testing.T) {
 		says  string
 	}{
 		"a distribution that the database does not know": {[]porttest.Entry{osRelease("debian", "99"), {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the database knows nothing of debian 99"},
+		"a code name that the database does not know":    {[]porttest.Entry{{Name: "etc/os-release", Body: "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=boxworm\n"}, {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the database knows nothing of debian 12"},
 		"a distribution that nobody knows":               {[]porttest.Entry{osRelease("homebrewn", "1"), {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the distribution is unknown, so nobody can say whether its packages are vulnerable (2 deb)"},
 		"a package database that was removed":            {[]porttest.Entry{osRelease("debian", "12"), wheel("harmless", "1")}, "which packages of it are there is not to be found"},
 		"an rpm database that can't be read":             {[]porttest.Entry{osRelease("rhel", "9.4"), {Name: "var/lib/rpm/rpmdb.sqlite", Body: "SQLite format 3\x00" + strings.Repeat("x", 5000)}}, "/var/lib/rpm/rpmdb.sqlite could not be read"},
