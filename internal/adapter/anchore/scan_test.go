@@ -150,13 +150,13 @@ func rpmHeader(name, version, release, arch, source string) []byte {
 	var index, data []byte
 	tags := []uint32{1000, 1001, 1002, 1022, 1044}
 	for i, value := range []string{name, version, release, arch, source} {
-		for _, n := range []uint32{tags[i], text, uint32(len(data)), 1} { //nolint:gosec // a few bytes
+		for _, n := range []uint32{tags[i], text, uint32(len(data)), 1} {
 			index = binary.BigEndian.AppendUint32(index, n)
 		}
 		data = append(append(data, value...), 0)
 	}
 	out := binary.BigEndian.AppendUint32(nil, uint32(len(tags)))
-	out = binary.BigEndian.AppendUint32(out, uint32(len(data))) //nolint:gosec // a few bytes
+	out = binary.BigEndian.AppendUint32(out, uint32(len(data)))
 	return append(append(out, index...), data...)
 }
 
