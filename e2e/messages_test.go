@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/slipway-cd/slipway/internal/adapter/anchore/plant"
 )
 
 // TestMessages runs the scripts of testdata/script: bad input of every sort, and
@@ -33,6 +35,7 @@ import (
 //	mount DIR OPTIONS          a tmpfs (root only)
 //	nowhere TEXT DIR           no file below DIR, nor its name, holds TEXT
 //	silent TEXT                no command so far printed TEXT
+//	plant DIR ID MODULE        a database of vulnerabilities in DIR: ID is in every version of the Go module
 func TestMessages(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -41,7 +44,7 @@ func TestMessages(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": scriptExits, "tiny": scriptTiny, "commit": scriptCommit, "sub": scriptSub, "garbage": scriptGarbage,
 			"truncate": scriptTruncate, "sql": scriptSQL, "occupy": scriptOccupy, "mount": scriptMount,
-			"nowhere": scriptNowhere, "silent": scriptSilent,
+			"nowhere": scriptNowhere, "silent": scriptSilent, "plant": scriptPlant,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {
@@ -207,6 +210,16 @@ func scriptNowhere(ts *testscript.TestScript, _ bool, args []string) {
 	if files == 0 {
 		ts.Fatalf("there is no file below %s", args[1])
 	}
+}
+
+func scriptPlant(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: plant DIR ID MODULE")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o755))
+	_, err := plant.Write(dir, []plant.Vulnerability{{ID: args[1], Severity: "critical", Ecosystem: "go-module", Package: args[2], Below: "99.0.0"}})
+	ts.Check(err)
 }
 
 func scriptSilent(ts *testscript.TestScript, _ bool, args []string) {

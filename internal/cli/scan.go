@@ -49,7 +49,10 @@ func (c *Command) scanImport() *cobra.Command {
 }
 
 func (c *Command) showDB(ctx context.Context, do func(context.Context) (app.ScanDBView, error)) error {
-	end := c.story()
+	end := func() {}
+	if !c.json { // JSON is one document, without the story of a download
+		end = c.story()
+	}
 	v, err := do(ctx)
 	end()
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 // planted is what the test's database knows: one weakness for each ecosystem.
 func planted() []plant.Vulnerability {
 	return []plant.Vulnerability{
-		{ID: "CVE-2099-0001", Severity: "high", Ecosystem: "deb", Name: "debian", Version: "12", Package: "libplanted", Below: "2.0-1", Fixed: true},
+		{ID: "CVE-2099-0001", Severity: "high", Ecosystem: "deb", Name: "debian", Version: "12", Codename: "bookworm", Package: "libplanted", Below: "2.0-1", Fixed: true},
 		{ID: "CVE-2099-0002", Severity: "critical", Ecosystem: "apk", Name: "alpine", Version: "3.20", Package: "planted-apk", Below: "1.5.0-r0", Fixed: true},
 		{ID: "GHSA-pppp-pppp-pppp", Aliases: []string{"CVE-2099-0003"}, Severity: "critical", Ecosystem: "python", Package: "planted-wheel", Below: "2.0.0", Fixed: true},
 		{ID: "GHSA-gggg-gggg-gggg", Aliases: []string{"CVE-2099-0004"}, Severity: "high", Ecosystem: "go-module", Package: "github.com/spf13/cobra", Below: "9.0.0"},
@@ -45,7 +45,11 @@ func scanner(t *testing.T) *Scanner {
 }
 
 func osRelease(id, version string) porttest.Entry {
-	return porttest.Entry{Name: "etc/os-release", Body: fmt.Sprintf("ID=%s\nVERSION_ID=%q\nNAME=%s\nPRETTY_NAME=\"%s %s\"\n", id, version, id, id, version)}
+	body := fmt.Sprintf("ID=%s\nVERSION_ID=%q\nNAME=%s\nPRETTY_NAME=\"%s %s\"\n", id, version, id, id, version)
+	if id == "debian" && version == "12" {
+		body += "VERSION_CODENAME=bookworm\n"
+	}
+	return porttest.Entry{Name: "etc/os-release", Body: body}
 }
 
 const dpkgStatus = `Package: libplanted
@@ -146,13 +150,13 @@ func rpmHeader(name, version, release, arch, source string) []byte {
 	var index, data []byte
 	tags := []uint32{1000, 1001, 1002, 1022, 1044}
 	for i, value := range []string{name, version, release, arch, source} {
-		for _, n := range []uint32{tags[i], text, uint32(len(data)), 1} { //nolint:gosec // a few bytes
+		for _, n := range []uint32{tags[i], text, uint32(len(data)), 1} {
 			index = binary.BigEndian.AppendUint32(index, n)
 		}
 		data = append(append(data, value...), 0)
 	}
 	out := binary.BigEndian.AppendUint32(nil, uint32(len(tags)))
-	out = binary.BigEndian.AppendUint32(out, uint32(len(data))) //nolint:gosec // a few bytes
+	out = binary.BigEndian.AppendUint32(out, uint32(len(data)))
 	return append(append(out, index...), data...)
 }
 

@@ -156,8 +156,8 @@ func (s *Scanner) run(ctx context.Context, program, dir string, args ...string) 
 }
 
 func (s *Scanner) start(ctx context.Context, program, dir string, out, errs *bytes.Buffer, args ...string) error {
-	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // the program that the user chose
-	cmd.Dir = dir                                     // a trivy.yaml or .trivyignore of the repository would hide findings
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = dir // a trivy.yaml or .trivyignore of the repository would hide findings
 	cmd.Env = environment(s.c.Environ)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, errs, grace
 	return cmd.Run()

@@ -55,7 +55,7 @@ done
 exit %d
 `, dir, p.code)
 	path := filepath.Join(dir, "trivy")
-	if err := os.WriteFile(path, []byte(script), 0o700); err != nil { //nolint:gosec // it has to run
+	if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return New(Config{Program: path, Environ: []string{"PATH=" + os.Getenv("PATH"), "TRIVY_SEVERITY=CRITICAL", "TRIVY_CACHE_DIR=/cache"}})
@@ -198,6 +198,17 @@ func TestNothingHidesFindings(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(read("index.json")), &index); err != nil || len(index.Manifests) != 1 || index.Manifests[0].Digest != img.Digest {
 		t.Errorf("%+v, %v", index, err)
+	}
+}
+
+func TestEveryPlatformIsLookedAt(t *testing.T) {
+	both := porttest.WriteIndex(t, t.TempDir(), image(t), porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.Entry{{Name: "y", Body: "z"}}))
+	found, err := images(both.Layout, both.Digest)
+	if err != nil || len(found) != 2 || found[0].config == found[1].config {
+		t.Errorf("%+v, %v", found, err)
+	}
+	if _, err := scan(t, program{answer: answer(both, debian, osResult(basePkg))}.install(t), both); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("a report on the first stood for the second: %v", err)
 	}
 }
 

@@ -79,6 +79,57 @@ func WriteRawLayout(t testing.TB, dir string, config port.ImageConfig, layers ..
 	return built
 }
 
+// WriteIndex writes an OCI layout with an index of the images, one for each
+// platform, and of an attestation as BuildKit puts it beside them.
+func WriteIndex(t testing.TB, dir string, images ...port.BuiltImage) port.BuiltImage {
+	t.Helper()
+	const indexType = "application/vnd.oci.image.index.v1+json"
+	type platform struct {
+		OS           string `json:"os"`
+		Architecture string `json:"architecture"`
+	}
+	type entry struct {
+		descriptor
+		Platform platform `json:"platform"`
+	}
+	put := func(b []byte) descriptor {
+		d := digestOf(b)
+		writeFile(t, filepath.Join(dir, "blobs", "sha256", d.Hex()), b)
+		return descriptor{"application/vnd.oci.image.manifest.v1+json", string(d), int64(len(b))}
+	}
+	note := put([]byte(`{"schemaVersion":2,"config":{},"layers":[]}`))
+	all := []entry{{note, platform{"unknown", "unknown"}}}
+	for i, img := range images {
+		copyBlobs(t, img.Layout, dir)
+		info, err := os.Stat(filepath.Join(dir, "blobs", "sha256", img.Digest.Hex()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := descriptor{"application/vnd.oci.image.manifest.v1+json", string(img.Digest), info.Size()}
+		all = append(all, entry{d, platform{"linux", []string{"amd64", "arm64"}[i%2]}})
+	}
+	index := put(marshal(t, map[string]any{"schemaVersion": 2, "mediaType": indexType, "manifests": all}))
+	index.MediaType = indexType
+	writeFile(t, filepath.Join(dir, "index.json"), marshal(t, map[string]any{"schemaVersion": 2, "mediaType": indexType, "manifests": []descriptor{index}}))
+	writeFile(t, filepath.Join(dir, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`))
+	return port.BuiltImage{Layout: dir, Digest: delivery.Digest(index.Digest)}
+}
+
+func copyBlobs(t testing.TB, from, to string) {
+	t.Helper()
+	names, err := os.ReadDir(filepath.Join(from, "blobs", "sha256"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names {
+		raw, err := os.ReadFile(filepath.Join(from, "blobs", "sha256", n.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, filepath.Join(to, "blobs", "sha256", n.Name()), raw)
+	}
+}
+
 func layerOf(t testing.TB, entries []Entry) []byte {
 	t.Helper()
 	var buf bytes.Buffer

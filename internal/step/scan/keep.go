@@ -96,7 +96,7 @@ func table(j judgement) string {
 		}
 		fmt.Fprintln(w, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
 	}
-	w.Flush() // into memory: it can't fail
+	_ = w.Flush() // into memory: it can't fail
 	return text.String()
 }
 

@@ -97,7 +97,7 @@ func parseVEX(raw []byte, image delivery.Image) ([]excuse, error) {
 	}
 	switch {
 	case doc.Context != vexContext && !strings.HasPrefix(doc.Context, vexContext+"/"):
-		return nil, fmt.Errorf("its @context is %q, not %s/...", brief(doc.Context), vexContext)
+		return nil, fmt.Errorf("its @context is %q, and not below %s", brief(doc.Context), vexContext)
 	case doc.Author == "":
 		return nil, errors.New("it has no author")
 	}

@@ -24,11 +24,13 @@ type Vulnerability struct {
 	// Ecosystem is deb, apk, rpm, python, go-module, npm or java-archive.
 	Ecosystem string
 	// Name and Version are of the distribution, such as debian and 12; empty for
-	// packages of a language.
-	Name, Version string
-	Package       string
-	Below         string // versions below this are vulnerable
-	Fixed         bool   // and that one is fixed
+	// packages of a language. An image that has a code name in its /etc/os-release
+	// (bookworm) is only known by a database that has it too.
+	Name, Version, Codename string
+
+	Package string
+	Below   string // versions below this are vulnerable
+	Fixed   bool   // and that one is fixed
 }
 
 // Write makes a database in dir, which has to exist, and returns its file.
@@ -88,7 +90,7 @@ func add(w v6.ReadWriter, v Vulnerability) error {
 
 func system(v Vulnerability) *v6.OperatingSystem {
 	major, minor, _ := strings.Cut(v.Version, ".")
-	return &v6.OperatingSystem{Name: v.Name, ReleaseID: v.Name, MajorVersion: major, MinorVersion: minor}
+	return &v6.OperatingSystem{Name: v.Name, ReleaseID: v.Name, MajorVersion: major, MinorVersion: minor, Codename: v.Codename}
 }
 
 // format is how versions of the ecosystem are compared.

@@ -1,0 +1,26 @@
+package catalog
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestWhereTheDatabaseIs(t *testing.T) {
+	none := func(string) string { return "" }
+	set := func(name string) string {
+		return map[string]string{"SLIPWAY_SCAN_DB": "/db", "SLIPWAY_SCAN_DB_URL": "https://mirror.example.com"}[name]
+	}
+	home := func() (string, error) { return "/home/ada/.cache", nil }
+	homeless := func() (string, error) { return "", errors.New("$HOME is not defined") }
+	if c := scanConfig(none, home); c.Dir != "/home/ada/.cache/slipway/vulnerabilities" || c.URL != "" {
+		t.Errorf("%+v", c)
+	}
+	if c := scanConfig(set, homeless); c.Dir != "/db" || c.URL != "https://mirror.example.com" {
+		t.Errorf("%+v", c)
+	}
+	if c := scanConfig(none, homeless); c.Dir != filepath.Join(os.TempDir(), "slipway", "vulnerabilities") {
+		t.Errorf("%+v", c)
+	}
+}
