@@ -2,9 +2,7 @@ package attest
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
-	"os"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -12,9 +10,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/provenance"
 	"github.com/slipway-cd/slipway/internal/step"
 )
-
-// maxBill is the largest bill of materials that is attached.
-const maxBill = 32 << 20
 
 // order is all that has to be signed.
 type order struct {
@@ -26,21 +21,6 @@ type order struct {
 type subject struct {
 	of         port.Subject
 	statements [][]byte
-}
-
-// document is a file of the scan step.
-type document struct {
-	Path   string          `json:"path"`
-	Digest delivery.Digest `json:"digest"`
-}
-
-// scanned is what this step reads of the scan step's output.
-type scanned struct {
-	Image delivery.Digest `json:"image"`
-	Bills *struct {
-		CycloneDX document `json:"cyclonedx"`
-		SPDX      document `json:"spdx"`
-	} `json:"bills"`
 }
 
 // built is what this step reads of the build step's output, besides the image.
@@ -96,7 +76,7 @@ func (s Step) image(r step.Request, w step.AttestWith) (subject, error) {
 	if err != nil {
 		return out, err
 	}
-	bills, err := bills(r, pushed.Image)
+	bills, err := imageBills(r, pushed.Image)
 	out.statements = append([][]byte{signed, p}, bills...)
 	return out, err
 }
@@ -122,7 +102,11 @@ func (s Step) model(ctx context.Context, r step.Request, w step.AttestWith, ref 
 		return out, err
 	}
 	signed, err := provenance.Signed(ref.Digest)
-	out.statements = [][]byte{signed, p}
+	if err != nil {
+		return out, err
+	}
+	bills, err := modelBills(r, ref)
+	out.statements = append([][]byte{signed, p}, bills...)
 	return out, err
 }
 
@@ -136,55 +120,6 @@ func model(r step.Request, w step.AttestWith) (*delivery.ModelRef, error) {
 		return &reg.Model, nil
 	}
 	return w.Model, nil
-}
-
-// bills are the statements with the documents of the scan, if there was one.
-func bills(r step.Request, img delivery.Image) ([][]byte, error) {
-	scan, ok, err := step.Of[scanned](r.Given, "scan")
-	if err != nil || !ok || scan.Bills == nil {
-		return nil, err
-	}
-	if scan.Image != img.Digest {
-		return nil, fault.New(fault.Corrupt, "the scan was of %s, but %s was pushed", scan.Image.Short(), img.Digest.Short())
-	}
-	var out [][]byte
-	for _, b := range []struct {
-		kind string
-		doc  document
-	}{{provenance.CycloneDX, scan.Bills.CycloneDX}, {provenance.SPDX, scan.Bills.SPDX}} {
-		if b.doc.Path == "" {
-			continue
-		}
-		raw, err := b.doc.read()
-		if err != nil {
-			return nil, err
-		}
-		st, err := provenance.Bill(provenance.ImageSubject(img), b.kind, raw)
-		if err != nil {
-			return nil, fault.New(fault.Corrupt, "read the bill of materials %s", b.doc.Path).Because(err)
-		}
-		out = append(out, st)
-	}
-	return out, nil
-}
-
-// read gives the document, if it is still what the scan wrote.
-func (d document) read() ([]byte, error) {
-	info, err := os.Stat(d.Path)
-	if err == nil && info.Size() > maxBill {
-		return nil, fault.New(fault.Exhausted, "the bill of materials has %d MB", info.Size()>>20)
-	}
-	var raw []byte
-	if err == nil {
-		raw, err = os.ReadFile(d.Path)
-	}
-	if err != nil {
-		return nil, fault.New(fault.NotFound, "read the bill of materials").Because(err).Hint("run it again: the scan makes it anew")
-	}
-	if got := delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(raw))); got != d.Digest {
-		return nil, fault.New(fault.Corrupt, "the bill of materials %s is not what the scan wrote", d.Path)
-	}
-	return raw, nil
 }
 
 // essence is what the release pins: see provenance.Essence.
