@@ -37,11 +37,17 @@ type chain struct {
 func signing(t *testing.T) *project {
 	t.Helper()
 	p := tiny(t)
-	p.newKey("keys")
-	p.write("slipway.yaml", p.read(filepath.Join(p.dir, "slipway.yaml"))+"\nsign: {key: \"${COSIGN_KEY}\", passphrase: \"${COSIGN_PASSWORD}\"}\n")
+	p.sign("keys")
 	p.edit("slipway.yaml", "bake: 300ms", "bake: 300ms, trust: {keys: [cosign.pub], require: [signature, provenance]}")
 	p.commit("sign, and trust nobody else")
 	return p
+}
+
+// sign makes a key, and lets the project sign with it.
+func (p *project) sign(folder string) {
+	p.t.Helper()
+	p.newKey(folder)
+	p.write("slipway.yaml", p.read(filepath.Join(p.dir, "slipway.yaml"))+"\nsign: {key: \"${COSIGN_KEY}\", passphrase: \"${COSIGN_PASSWORD}\"}\n")
 }
 
 // newKey makes a key in a folder beside the repository, and uses it from now on.

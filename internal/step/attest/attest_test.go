@@ -226,6 +226,12 @@ func TestSBOM(t *testing.T) {
 	if _, err := s.step().Run(t.Context(), s.ask(t, scan(image.Digest, sum))); err != nil || s.held(t)["image "+provenance.CycloneDX] != 1 {
 		t.Errorf("%v, %v", err, s.held(t))
 	}
+	ofModel := func(r *step.Request, _ *step.AttestWith) {
+		r.Given["register"] = json.RawMessage(strings.TrimSuffix(string(r.Given["register"]), "}") + fmt.Sprintf(`,"bills":{"spdx":{"path":%q,"digest":%q}}}`, doc, sum))
+	}
+	if _, err := s.step().Run(t.Context(), s.ask(t, ofModel)); err != nil || s.held(t)["model "+provenance.SPDX] != 1 {
+		t.Errorf("of the model: %v, %v", err, s.held(t))
+	}
 }
 
 // TestModelSBOM attaches what the registration wrote to the model, not the image.

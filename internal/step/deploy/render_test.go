@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 	"github.com/slipway-cd/slipway/internal/step"
@@ -190,4 +191,19 @@ func TestModelByItself(t *testing.T) {
 			t.Errorf("packed %v, rendered %+v", d.packed, d.asked)
 		}
 	})
+}
+
+// TestUntrustedIsNotRendered: nothing is checked out, packed, rendered or
+// recorded of what the environment does not trust.
+func TestUntrustedIsNotRendered(t *testing.T) {
+	d, w, s := renders()
+	r := ask(step.DeployWith{Manifests: []string{"k8s/"}, Trust: demand})
+	r.Given = given(*w.Release(2).Release.Model)
+	r.Checkout = func(context.Context) (string, error) { return "", errors.New("checked out") }
+	before, _ := w.Ledger.Releases(t.Context(), 0)
+	_, err := s.Run(t.Context(), r)
+	after, _ := w.Ledger.Releases(t.Context(), 0)
+	if !fault.Is(err, fault.Denied) || len(d.asked)+len(d.packed)+len(d.staged) > 0 || len(after) != len(before) {
+		t.Errorf("%v; rendered %v, packed %v, staged %v, recorded %d", err, d.asked, d.packed, d.staged, len(after)-len(before))
+	}
 }

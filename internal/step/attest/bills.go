@@ -1,0 +1,79 @@
+package attest
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/provenance"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// maxBill is the largest bill of materials that is attached.
+const maxBill = 32 << 20
+
+// imageBills are the statements with the documents of the scan, if there was one.
+func imageBills(r step.Request, img delivery.Image) ([][]byte, error) {
+	scan, ok, err := step.Of[step.Scanned](r.Given, step.Scan)
+	if err != nil || !ok || scan.Bills == nil {
+		return nil, err
+	}
+	if scan.Image != img.Digest {
+		return nil, fault.New(fault.Corrupt, "the scan was of %s, but %s was pushed", scan.Image.Short(), img.Digest.Short())
+	}
+	return bills(provenance.ImageSubject(img), *scan.Bills)
+}
+
+// modelBills are those with the documents of the registration, if it wrote some.
+func modelBills(r step.Request, ref delivery.ModelRef) ([][]byte, error) {
+	reg, ok, err := step.Of[step.Registered](r.Given, step.Register)
+	if err != nil || !ok || reg.Bills == nil || reg.Model != ref {
+		return nil, err
+	}
+	return bills(provenance.ModelSubject(ref), *reg.Bills)
+}
+
+// bills are statements with documents of both forms.
+func bills(of provenance.Resource, all port.Bills) ([][]byte, error) {
+	var out [][]byte
+	for _, form := range []struct {
+		kind string
+		doc  port.Document
+	}{{provenance.CycloneDX, all.CycloneDX}, {provenance.SPDX, all.SPDX}} {
+		if form.doc.Path == "" {
+			continue
+		}
+		raw, err := read(form.doc)
+		if err != nil {
+			return nil, err
+		}
+		st, err := provenance.Bill(of, form.kind, raw)
+		if err != nil {
+			return nil, fault.New(fault.Corrupt, "read the bill of materials %s", form.doc.Path).Because(err)
+		}
+		out = append(out, st)
+	}
+	return out, nil
+}
+
+// read gives the document, if it is still what was written.
+func read(d port.Document) ([]byte, error) {
+	info, err := os.Stat(d.Path)
+	if err == nil && info.Size() > maxBill {
+		return nil, fault.New(fault.Exhausted, "the bill of materials has %d MB", info.Size()>>20)
+	}
+	var raw []byte
+	if err == nil {
+		raw, err = os.ReadFile(d.Path)
+	}
+	if err != nil {
+		return nil, fault.New(fault.NotFound, "read the bill of materials").Because(err).Hint("run it again: it is made anew")
+	}
+	if got := delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(raw))); got != d.Digest {
+		return nil, fault.New(fault.Corrupt, "the bill of materials %s is not what was written", d.Path)
+	}
+	return raw, nil
+}
