@@ -43,6 +43,7 @@ func TestRetailPython(t *testing.T) {
 
 	p.edit("server/settings.py", "PREDICT_BUDGET = 1.0", "PREDICT_BUDGET = 1e-9")
 	p.edit("tests/conftest.py", `release="r-0123456789ab")`, `release="r-0123456789ab", predict_budget=1.0)`)
+	p.edit("tests/test_process.py", `b"HTTP/1.1 200"`, `b"HTTP/1.1 "`)
 	p.commit("a budget that nothing keeps")
 	if r := p.run().wants(3, "rolled_back"); !strings.Contains(r.report.Cause, "500") {
 		t.Errorf("the cause does not name the answer: %s", r.report.Cause)

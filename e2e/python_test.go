@@ -72,6 +72,10 @@ func TestPython(t *testing.T) {
 	p.run("--until", "test").exits(1).says("checks/test_double.py:1", "No module named 'nothing_like_it'")
 	p.write("checks/test_double.py", goodTest)
 	p.brokenRequirements()
+	p.slipway("cleanup", "--older", "0s").exits(0)
+	if left := p.environments(); len(left) > 0 {
+		t.Errorf("slipway cleanup leaves %v", left)
+	}
 }
 
 // brokenRequirements: what can't be installed is told from tests that fail, and a
