@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-cd/slipway/e2e/base"
 	"github.com/slipway-cd/slipway/e2e/builder"
+	"github.com/slipway-cd/slipway/internal/adapter/anchore/plant"
 )
 
 // TestRetailPython takes the Python example from a commit to production on a
@@ -55,6 +56,9 @@ func TestRetailPython(t *testing.T) {
 	p.commit("a test that fails")
 	p.run().wants(1, "failed").says("tests/test_server.py::test_health_names_what_serves (tests/test_server.py:")
 	p.retailServes(good)
+	p.git("revert", "--no-edit", "HEAD")
+
+	p.guarded(plant.Vulnerability{Ecosystem: "python", Package: "pydantic"}, good)
 }
 
 // retailPython is the example, with a builder and a registry that stands for the
@@ -80,7 +84,7 @@ func retailPython(t *testing.T, root string) *project {
 	for _, left := range []string{"data", ".venv", ".pytest_cache", ".ruff_cache"} {
 		p.must(os.RemoveAll(filepath.Join(p.dir, left)))
 	}
-	p.edit("slipway.yaml", "DRAIN_DELAY: 0s", "DRAIN_DELAY: 0s, E2E_BASE: "+p.base)
+	p.edit("slipway.yaml", "  memory: 512MiB\n", "  memory: 512MiB\n  env: {E2E_BASE: "+p.base+"}\n")
 	p.git("init", "-q", "-b", "main")
 	address := p.mirror()
 	if _, err := base.Push(t.Context(), img, address); err != nil {

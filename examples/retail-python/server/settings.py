@@ -38,7 +38,7 @@ def parse(env: Mapping[str, str]) -> Settings:
         model_version=env.get("MODEL_VERSION", ""),
         release=env.get("SLIPWAY_RELEASE", ""),
         port=_port(env.get("PORT") or "8000"),
-        drain_delay=_seconds("DRAIN_DELAY", env.get("DRAIN_DELAY") or "1s"),
+        drain_delay=_seconds("DRAIN_DELAY", env.get("DRAIN_DELAY") or "0s"),
     )
 
 
