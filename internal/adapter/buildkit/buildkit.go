@@ -30,14 +30,18 @@ const (
 	agentVariable   = "SSH_AUTH_SOCK"        // of the SSH agent
 )
 
+// KeepCommand is the hidden command that the program must answer to, see Keep.
+const KeepCommand = "keep-buildkit"
+
 // imageVersion counts changes of what this package does to an image. It is part
 // of the fingerprint.
 const imageVersion = 1
 
 // Config of a Builder.
 type Config struct {
-	Dir    string              // state of a BuildKit of our own; made when one is started
-	Getenv func(string) string // default: os.Getenv
+	Dir        string              // state of a BuildKit of our own; made when one is started
+	Executable string              // this very program, to end one of ours that is idle, see Keep; "": it stays
+	Getenv     func(string) string // default: os.Getenv
 }
 
 // Builder fulfils port.Builder for orders with a Dockerfile. Safe for concurrent use.
@@ -113,7 +117,7 @@ func (b *Builder) Stop(ctx context.Context) error {
 }
 
 func (b *Builder) daemon(program string) *daemon {
-	return &daemon{dir: b.c.Dir, program: program, mirrors: b.c.Getenv(MirrorsVariable)}
+	return &daemon{dir: b.c.Dir, program: program, mirrors: b.c.Getenv(MirrorsVariable), keeper: b.c.Executable}
 }
 
 // engine is a BuildKit that can be reached, or started.

@@ -37,6 +37,7 @@ func TestBuildKit(t *testing.T) {
 	t.Run("cancelled", y.testCancelled)
 	t.Run("killed", y.testKilled)
 	t.Run("daemon", y.testDaemon)
+	t.Run("idle", y.testIdle)
 	t.Run("inside of Docker", y.testDocker)
 }
 
