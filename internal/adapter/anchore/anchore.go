@@ -84,7 +84,7 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanOrder) (port.ScanReport, 
 
 // look adds what is known of one platform's packages to the report.
 func (s *Scanner) look(ctx context.Context, db *database, list *sbom.SBOM, report *port.ScanReport) error {
-	l := newLookup(db, list)
+	l := newLookup(db, list, s.c.Clock())
 	found, err := l.match(ctx)
 	if err != nil {
 		if ctx.Err() != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	v6 "github.com/anchore/grype/grype/db/v6"
+	"github.com/anchore/grype/grype/vulnerability"
 
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -52,7 +53,21 @@ func (l *lookup) gaps() (gaps []port.ScanGap, notes []string) {
 		}
 		add("look at the package by hand", "%s", text)
 	}
+	if l.ended() {
+		notes = append(notes, nameOf(l.distribution)+" is no longer maintained: what is found in it from now on, nobody records")
+	}
 	return l.unread(gaps, notes)
+}
+
+// ended tells whether the distribution is past its end of life, as far as the
+// database knows.
+func (l *lookup) ended() bool {
+	ends, ok := l.db.provider.(vulnerability.EOLChecker)
+	if !ok || l.distribution == nil {
+		return false
+	}
+	last, _, err := ends.GetOperatingSystemEOL(l.distribution)
+	return err == nil && last != nil && last.Before(l.now)
 }
 
 // unread adds files that should tell of packages and could not be read: a package
