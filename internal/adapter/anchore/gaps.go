@@ -56,7 +56,28 @@ func (l *lookup) gaps() (gaps []port.ScanGap, notes []string) {
 	if l.ended() {
 		notes = append(notes, nameOf(l.distribution)+" is no longer maintained: what is found in it from now on, nobody records")
 	}
-	return l.unread(gaps, notes)
+	return l.unread(gaps, append(notes, l.nameless()...))
+}
+
+// nameless tells of packages without a version: nothing can be looked up by it.
+// The main module of a Go program never has one.
+func (l *lookup) nameless() []string {
+	var names []string
+	for _, p := range l.packages {
+		if kind := ecosystem(string(p.Type)); kind != "go" && (p.Version == "" || strings.EqualFold(p.Version, "unknown")) {
+			names = append(names, kind+" "+p.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	text := strings.Join(names[:min(len(names), mostMissed)], ", ")
+	if len(names) > mostMissed {
+		text += fmt.Sprintf(" and %d more", len(names)-mostMissed)
+	}
+	return []string{"without a version, so nothing is known of " + text}
 }
 
 // ended tells whether the distribution is past its end of life, as far as the
