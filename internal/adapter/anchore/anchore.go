@@ -37,6 +37,7 @@ type Config struct {
 // opened before it is needed.
 type Scanner struct {
 	c        Config
+	sound    sound
 	licences func() (context.Context, error) // a context that holds the reader of licences: it takes a second to make
 }
 
