@@ -37,6 +37,7 @@ type Config struct {
 // opened before it is needed.
 type Scanner struct {
 	c        Config
+	sound    sound
 	licences func() (context.Context, error) // a context that holds the reader of licences: it takes a second to make
 }
 
@@ -84,7 +85,7 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanOrder) (port.ScanReport, 
 
 // look adds what is known of one platform's packages to the report.
 func (s *Scanner) look(ctx context.Context, db *database, list *sbom.SBOM, report *port.ScanReport) error {
-	l := newLookup(db, list)
+	l := newLookup(db, list, s.c.Clock())
 	found, err := l.match(ctx)
 	if err != nil {
 		if ctx.Err() != nil {

@@ -57,6 +57,13 @@ func TestGaps(t *testing.T) {
 	}
 }
 
+func TestAPackageWithoutAVersionIsNoted(t *testing.T) {
+	r := gapsOf(t, scanner(t), debian(), []porttest.Entry{wheel("planted-wheel", "")})
+	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "nothing is known of python planted-wheel") {
+		t.Errorf("%+v", r)
+	}
+}
+
 // TestEveryPlatformIsLookedAt holds that a weakness in the last of them is found.
 func TestEveryPlatformIsLookedAt(t *testing.T) {
 	s := scanner(t)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/anchore/clio"
@@ -60,7 +61,7 @@ func (s *Scanner) open() (*database, error) {
 			return nil, fault.New(fault.Unavailable, "there is no vulnerability database").Hint(getOne)
 		}
 		var d *database
-		if d, err = openAt(root); err == nil {
+		if d, err = s.openAt(root); err == nil {
 			return d, nil
 		}
 		if now, _ := s.current(); now == root {
@@ -70,12 +71,8 @@ func (s *Scanner) open() (*database, error) {
 	return nil, fault.New(fault.Unavailable, "open the vulnerability database").Because(err).Hint(getOne)
 }
 
-func openAt(root string) (*database, error) {
-	c, err := installation.NewCurator(installation.Config{DBRootDir: root, ValidateChecksum: true}, nil)
-	if err != nil {
-		return nil, err
-	}
-	status := c.Status()
+func (s *Scanner) openAt(root string) (*database, error) {
+	status := s.sound.check(root)
 	if status.Error != nil {
 		return nil, status.Error
 	}
@@ -84,6 +81,37 @@ func openAt(root string) (*database, error) {
 		return nil, err
 	}
 	return &database{path: status.Path, built: status.Built.UTC(), reader: reader, provider: v6.NewVulnerabilityProvider(reader)}, nil
+}
+
+// sound remembers the database that was last found whole: its file has a gigabyte
+// or more, and is read to the end for that. Safe for concurrent use.
+type sound struct {
+	mu     sync.Mutex
+	info   os.FileInfo
+	status vulnerability.ProviderStatus
+}
+
+// check describes the database below root, and holds it against its checksum
+// unless it did so before and the file is the same.
+func (s *sound) check(root string) vulnerability.ProviderStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	config := installation.Config{DBRootDir: root, ValidateChecksum: true}
+	now, err := os.Stat(config.DBFilePath())
+	if err == nil && s.info != nil && s.status.Path == config.DBFilePath() && os.SameFile(s.info, now) &&
+		s.info.Size() == now.Size() && s.info.ModTime().Equal(now.ModTime()) {
+		return s.status
+	}
+	s.info = nil
+	c, err := installation.NewCurator(config, nil)
+	if err != nil {
+		return vulnerability.ProviderStatus{Error: err}
+	}
+	status := c.Status()
+	if status.Error == nil {
+		s.info, s.status = now, status
+	}
+	return status
 }
 
 // current is the folder that counts.
@@ -103,11 +131,7 @@ func (s *Scanner) Status(context.Context) (port.ScanData, error) {
 	if !ok {
 		return d, nil
 	}
-	c, err := installation.NewCurator(installation.Config{DBRootDir: root, ValidateChecksum: true}, nil)
-	if err != nil {
-		return d, err
-	}
-	status := c.Status()
+	status := s.sound.check(root)
 	if status.Error != nil {
 		return d, fault.New(fault.Corrupt, "read the vulnerability database in %s", root).Because(status.Error).Hint(getOne)
 	}

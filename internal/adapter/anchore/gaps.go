@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	v6 "github.com/anchore/grype/grype/db/v6"
+	"github.com/anchore/grype/grype/vulnerability"
 
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -52,7 +53,42 @@ func (l *lookup) gaps() (gaps []port.ScanGap, notes []string) {
 		}
 		add("look at the package by hand", "%s", text)
 	}
-	return l.unread(gaps, notes)
+	if l.ended() {
+		notes = append(notes, nameOf(l.distribution)+" is no longer maintained: what is found in it from now on, nobody records")
+	}
+	return l.unread(gaps, append(notes, l.nameless()...))
+}
+
+// nameless tells of packages without a version: nothing can be looked up by it.
+// The main module of a Go program never has one.
+func (l *lookup) nameless() []string {
+	var names []string
+	for _, p := range l.packages {
+		if kind := ecosystem(string(p.Type)); kind != "go" && (p.Version == "" || strings.EqualFold(p.Version, "unknown")) {
+			names = append(names, kind+" "+p.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	text := strings.Join(names[:min(len(names), mostMissed)], ", ")
+	if len(names) > mostMissed {
+		text += fmt.Sprintf(" and %d more", len(names)-mostMissed)
+	}
+	return []string{"without a version, so nothing is known of " + text}
+}
+
+// ended tells whether the distribution is past its end of life, as far as the
+// database knows.
+func (l *lookup) ended() bool {
+	ends, ok := l.db.provider.(vulnerability.EOLChecker)
+	if !ok || l.distribution == nil {
+		return false
+	}
+	last, _, err := ends.GetOperatingSystemEOL(l.distribution)
+	return err == nil && last != nil && last.Before(l.now)
 }
 
 // unread adds files that should tell of packages and could not be read: a package

@@ -125,8 +125,7 @@ func options() *syft.CreateSBOMConfig {
 	c := syft.DefaultCreateSBOMConfig().
 		WithCatalogerSelection(cataloging.NewSelectionRequest().WithDefaults("image").
 			WithAdditions("python-package-cataloger", "javascript-lock-cataloger")).
-		WithUnknownsConfig(cataloging.UnknownsConfig{}).
-		WithTool("slipway", "")
+		WithUnknownsConfig(cataloging.UnknownsConfig{})
 	c.Files = filecataloging.DefaultConfig()
 	c.Packages.Golang = c.Packages.Golang.WithSearchLocalModCacheLicenses(false).WithSearchLocalVendorLicenses(false).
 		WithSearchRemoteLicenses(false).WithCaptureSymbols(cataloging.SymbolScopeAll)

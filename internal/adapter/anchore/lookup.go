@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/anchore/grype/grype"
 	"github.com/anchore/grype/grype/distro"
@@ -31,12 +32,13 @@ type lookup struct {
 	distribution *distro.Distro
 	matchers     []match.Matcher
 	missed       *missed
+	now          time.Time
 }
 
 // newLookup makes grype's packages of syft's. Every package gets the image's
 // distribution: without it no package of a distribution is ever looked up.
-func newLookup(db *database, list *sbom.SBOM) *lookup {
-	l := &lookup{db: db, list: list, missed: &missed{}}
+func newLookup(db *database, list *sbom.SBOM, now time.Time) *lookup {
+	l := &lookup{db: db, list: list, missed: &missed{}, now: now}
 	channels := distro.DefaultFixChannels()
 	l.distribution = distro.FromRelease(list.Artifacts.LinuxDistribution, channels)
 	found := pkg.FromCollection(list.Artifacts.Packages, list.Relationships, pkg.SynthesisConfig{
