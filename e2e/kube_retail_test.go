@@ -26,7 +26,7 @@ func retailInCluster(t *testing.T) *harbour {
 	p.write("slipway.yaml", text[:begin]+text[end:])
 	p.edit("slipway.yaml", "build: {go: ./cmd/api}", `build: {go: ./cmd/api, inputs: [cmd/api/**, internal/**, go.mod, go.sum]}`)
 	// What is said for the local target would take precedence over the manifests.
-	for _, line := range []string{"  replicas: 2\n", "  memory: 256MiB\n", "  env: {DRAIN_DELAY: 0s} # the proxy drains before it stops a replica\n"} {
+	for _, line := range []string{"  replicas: 2\n", "  memory: 256MiB\n"} {
 		p.edit("slipway.yaml", line, "")
 	}
 	h := inCluster(t, p)

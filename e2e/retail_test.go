@@ -26,7 +26,7 @@ func TestRetail(t *testing.T) {
 	}
 	p := empty(t)
 	p.must(os.CopyFS(p.dir, os.DirFS(filepath.Join(root, "examples", "retail"))))
-	p.edit("slipway.yaml", "DRAIN_DELAY: 0s", "DRAIN_DELAY: 0s, E2E_BASE: "+p.base)
+	p.edit("slipway.yaml", "  memory: 256MiB\n", "  memory: 256MiB\n  env: {E2E_BASE: "+p.base+"}\n")
 	p.git("init", "-q", "-b", "main")
 	p.tool("go", "run", "./cmd/generate", "-out", "data/transactions.csv")
 	commit := p.commit("Retail")

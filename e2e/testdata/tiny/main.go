@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -47,10 +48,19 @@ func (s service) run() error {
 	mux.HandleFunc("GET /health", s.health)
 	mux.HandleFunc("GET /ready", s.ready)
 	mux.HandleFunc("POST /predict", s.predict)
-	return serve(&http.Server{Handler: mux})
+	return serve(mux)
 }
 
-func serve(server *http.Server) error {
+// serve answers until it is told to end. Users with open connections hear of it in
+// the answers of the time DRAIN_DELAY, if there is one, before those are closed.
+func serve(handler http.Handler) error {
+	var draining atomic.Bool
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		handler.ServeHTTP(w, r)
+	})}
 	listener, err := net.Listen("tcp", ":"+os.Getenv("PORT"))
 	if err != nil {
 		return err
@@ -64,6 +74,9 @@ func serve(server *http.Server) error {
 		return err
 	case <-ctx.Done():
 	}
+	draining.Store(true)
+	delay, _ := time.ParseDuration(os.Getenv("DRAIN_DELAY"))
+	time.Sleep(delay)
 	last, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return server.Shutdown(last)

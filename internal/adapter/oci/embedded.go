@@ -41,6 +41,7 @@ type Embedded struct {
 	app       http.Handler
 	transport http.RoundTripper
 	close     []func() error
+	busy      sync.RWMutex // held for reading by each request
 }
 
 // Lazy opens the registry in dir at the first call that succeeds, once.
@@ -86,7 +87,8 @@ func OpenEmbedded(dir string) (e *Embedded, err error) {
 	return e, nil
 }
 
-// Close ends what was opened; requests under way are broken off.
+// Close ends what was opened; requests under way are broken off. Nothing is
+// written any more once it returns.
 func (e *Embedded) Close() error {
 	var first error
 	for i := len(e.close) - 1; i >= 0; i-- {
@@ -95,6 +97,8 @@ func (e *Embedded) Close() error {
 		}
 	}
 	e.close = nil
+	e.busy.Lock() // a server that is closed does not wait for its handlers
+	defer e.busy.Unlock()
 	return first
 }
 
@@ -169,6 +173,8 @@ var uploadPath = regexp.MustCompile(`^/v2/(.+)/blobs/uploads/([0-9a-f-]{36})$`)
 // serve answers a request, and removes an upload that broke off: clients start
 // anew, and its bytes would fill the disk for nothing.
 func (e *Embedded) serve(app http.Handler, w http.ResponseWriter, r *http.Request) {
+	e.busy.RLock()
+	defer e.busy.RUnlock()
 	seen := &statusWriter{ResponseWriter: w}
 	upload := uploadPath.FindStringSubmatch(r.URL.Path)
 	if upload != nil {

@@ -2,7 +2,7 @@
 //
 // Environment: MODEL_PATH (folder with model.json and metrics.json, required),
 // PORT (8000), MODEL_VERSION and SLIPWAY_RELEASE (shown by /health), DRAIN_DELAY
-// (1s: how long to keep answering after SIGTERM turned /ready to 503).
+// (0s: how long to keep answering after SIGTERM turned /ready to 503).
 //
 // It needs no file but the model, writes none, and runs from an empty image as any user.
 package main
@@ -50,8 +50,7 @@ func parse(getenv func(string) string) (options, error) {
 			Release:       getenv("SLIPWAY_RELEASE"),
 			PredictBudget: predictBudget,
 		},
-		port:  "8000",
-		drain: server.Drain{Delay: time.Second},
+		port: "8000",
 	}
 	if o.ModelPath == "" {
 		return o, errors.New("MODEL_PATH is not set: it must name the folder that holds model.json")

@@ -89,7 +89,7 @@ func TestStopsWithoutAnErrorWhenTold(t *testing.T) {
 
 func TestPortIs8000ByDefault(t *testing.T) {
 	o, err := parse(env("MODEL_PATH", "m", "SLIPWAY_RELEASE", "r"))
-	if err != nil || o.port != "8000" || o.Release != "r" || o.drain.Delay != time.Second {
+	if err != nil || o.port != "8000" || o.Release != "r" || o.drain.Delay != 0 {
 		t.Errorf("got %+v, %v", o, err)
 	}
 }
