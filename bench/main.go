@@ -21,7 +21,7 @@ import (
 )
 
 // limit is how long everything may take.
-const limit = 8 * time.Minute
+const limit = 10 * time.Minute
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -71,6 +71,7 @@ func run(ctx context.Context, out, story io.Writer) error {
 		{"Retail", b.retail},
 		{"/predict", b.predict},
 		{"/predict in Python", b.predictPython},
+		{"Dockerfiles", b.dockerfiles},
 	} {
 		fmt.Fprintf(story, "bench: %s\n", part.name)
 		if err := part.do(ctx); err != nil {

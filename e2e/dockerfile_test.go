@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/slipway-cd/slipway/e2e/builder"
 )
@@ -64,8 +65,8 @@ func TestDockerfile(t *testing.T) {
 	p.run().wants(1, "failed").says("Dockerfile:4", "exit 7")
 
 	p.slipway("down", "--all").exits(0)
-	if left := p.processes("buildkitd"); len(left) > 0 {
-		t.Errorf("slipway down --all leaves %v", left)
+	if !p.settle(5*time.Second, func() bool { return len(p.processes("buildkit")) == 0 }) {
+		t.Errorf("slipway down --all leaves %v", p.processes("buildkit"))
 	}
 	p.env = append(without, "PATH="+withoutBuilders(t))
 	p.slipway("plan", "--env", "prod").exits(0)

@@ -25,7 +25,7 @@ func TestKubeRetailPython(t *testing.T) {
 	}
 	p.write("slipway.yaml", text[:begin]+text[end:])
 	// What is said for the local target would take precedence over the manifests.
-	for _, line := range []string{"  replicas: 2\n", "  memory: 512MiB\n", "  env: {DRAIN_DELAY: 0s, E2E_BASE: " + p.base + "} # the proxy drains before it stops a replica\n"} {
+	for _, line := range []string{"  replicas: 2\n", "  memory: 512MiB\n", "  env: {E2E_BASE: " + p.base + "}\n"} {
 		p.edit("slipway.yaml", line, "")
 	}
 	h := inCluster(t, p)

@@ -80,7 +80,7 @@ func retailPython(t *testing.T, root string) *project {
 	for _, left := range []string{"data", ".venv", ".pytest_cache", ".ruff_cache"} {
 		p.must(os.RemoveAll(filepath.Join(p.dir, left)))
 	}
-	p.edit("slipway.yaml", "DRAIN_DELAY: 0s", "DRAIN_DELAY: 0s, E2E_BASE: "+p.base)
+	p.edit("slipway.yaml", "  memory: 512MiB\n", "  memory: 512MiB\n  env: {E2E_BASE: "+p.base+"}\n")
 	p.git("init", "-q", "-b", "main")
 	address := p.mirror()
 	if _, err := base.Push(t.Context(), img, address); err != nil {

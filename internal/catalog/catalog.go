@@ -71,7 +71,7 @@ func Wire(ctx context.Context, p app.Place) (app.Parts, error) {
 	embedded := oci.Lazy(filepath.Join(p.Home, "registry"))
 	registry := oci.New(oci.Config{Embedded: embedded})
 	cluster := kubernetes.New(kubernetes.Config{})
-	kit := buildkit.New(buildkit.Config{Dir: filepath.Join(p.Home, "buildkit")})
+	kit := buildkit.New(buildkit.Config{Dir: filepath.Join(p.Home, "buildkit"), Executable: self})
 	a := adapters{
 		store: store, registry: registry, builder: ko.New(ko.Config{}), buildkit: kit, prober: httpprobe.Prober{},
 		commands: process.NewCommands(process.Config{}),
@@ -152,6 +152,10 @@ func Hidden(args []string, out io.Writer) (code int, handled bool) {
 	switch args[0] {
 	case jobRunner:
 		return process.RunJob(args[1:], hide), true
+	case buildkit.KeepCommand:
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+		defer stop()
+		return buildkit.Keep(ctx, args[1:]), true
 	case local.SuperviseCommand, local.InitCommand:
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 		defer stop()

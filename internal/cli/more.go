@@ -171,7 +171,7 @@ func (c *Command) down() *cobra.Command {
 	var env string
 	var all bool
 	cmd := &cobra.Command{
-		Use: "down", Short: "Stop the service in an environment", Args: cobra.NoArgs,
+		Use: "down", Short: "Stop the service in an environment; with --all what is kept warm for builds, too", Args: cobra.NoArgs,
 		Example: "  slipway down --env prod\n  slipway down --all",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if env == "" && !all {

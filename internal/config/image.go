@@ -10,7 +10,7 @@ import (
 // The forms of what a Dockerfile build is given.
 const (
 	stageForm    = `^[A-Za-z0-9][A-Za-z0-9_.-]*$`
-	secretForm   = `^[A-Za-z0-9_][A-Za-z0-9_.-]*$`
+	secretID     = `^[A-Za-z0-9_][A-Za-z0-9_.-]*$`
 	platformForm = `^linux/[a-z0-9]+(/[a-z0-9]+)?$`
 	cacheForm    = `^[a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]{1,5})?(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)+(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?$`
 )
@@ -84,7 +84,7 @@ func (d *decoder) buildSecrets(secrets map[string]Secret) {
 	sort.Strings(ids)
 	for _, id := range ids {
 		at := "image.build.secrets." + id
-		if !matches(secretForm, id) {
+		if !matches(secretID, id) {
 			d.fail(at, "letters, digits, dots, dashes and underscores", "image.build.secrets: %q is no id", id)
 		}
 		d.secret(at, secrets[id])

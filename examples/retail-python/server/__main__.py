@@ -1,7 +1,7 @@
 """Serves predictions over HTTP: `python -m server`.
 
 Environment: MODEL_PATH (folder with model.onnx and metrics.json, required), PORT
-(8000), MODEL_VERSION and SLIPWAY_RELEASE (shown by /health), DRAIN_DELAY (1s: how
+(8000), MODEL_VERSION and SLIPWAY_RELEASE (shown by /health), DRAIN_DELAY (0s: how
 long to keep answering after SIGTERM turned /ready to 503).
 
 It writes no file and needs none but the model, so that any user and a read-only root

@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 
@@ -28,14 +30,18 @@ const (
 	agentVariable   = "SSH_AUTH_SOCK"        // of the SSH agent
 )
 
+// KeepCommand is the hidden command that the program must answer to, see Keep.
+const KeepCommand = "keep-buildkit"
+
 // imageVersion counts changes of what this package does to an image. It is part
 // of the fingerprint.
 const imageVersion = 1
 
 // Config of a Builder.
 type Config struct {
-	Dir    string              // state of a BuildKit of our own; made when one is started
-	Getenv func(string) string // default: os.Getenv
+	Dir        string              // state of a BuildKit of our own; made when one is started
+	Executable string              // this very program, to end one of ours that is idle, see Keep; "": it stays
+	Getenv     func(string) string // default: os.Getenv
 }
 
 // Builder fulfils port.Builder for orders with a Dockerfile. Safe for concurrent use.
@@ -70,7 +76,7 @@ func (b *Builder) Fingerprint(ctx context.Context) (string, error) {
 }
 
 // Build builds the Dockerfile into o.Layout.
-func (b *Builder) Build(ctx context.Context, o port.BuildOrder, log io.Writer) (port.BuiltImage, error) {
+func (b *Builder) Build(ctx context.Context, o port.BuildOrder, out io.Writer) (port.BuiltImage, error) {
 	silence()
 	at, err := find(o)
 	if err != nil {
@@ -88,13 +94,22 @@ func (b *Builder) Build(ctx context.Context, o port.BuildOrder, log io.Writer) (
 		return port.BuiltImage{}, err
 	}
 	defer release()
-	w := work{client: c, order: o, source: at, hush: newHush(o.Dockerfile.Secrets)}
-	return w.build(ctx, log)
+	w := work{
+		client: c, order: o, source: at, hush: newHush(o.Dockerfile.Secrets),
+		near: e.near,
+	}
+	if b.c.Dir != "" {
+		w.memory = filepath.Join(b.c.Dir, "layers")
+	}
+	return w.build(ctx, out)
 }
 
 // silence keeps the libraries off standard error: they log with this process's
-// logger, which nothing else uses, and have no other way. Their errors come back.
-func silence() { logrus.SetOutput(io.Discard) }
+// loggers, which nothing of ours uses, and have no other way. Their errors come back.
+func silence() {
+	logrus.SetOutput(io.Discard)
+	log.SetOutput(io.Discard)
+}
 
 // Stop ends the BuildKit that Slipway started, if one runs. What it keeps stays.
 func (b *Builder) Stop(ctx context.Context) error {
@@ -102,7 +117,7 @@ func (b *Builder) Stop(ctx context.Context) error {
 }
 
 func (b *Builder) daemon(program string) *daemon {
-	return &daemon{dir: b.c.Dir, program: program, mirrors: b.c.Getenv(MirrorsVariable)}
+	return &daemon{dir: b.c.Dir, program: program, mirrors: b.c.Getenv(MirrorsVariable), keeper: b.c.Executable}
 }
 
 // engine is a BuildKit that can be reached, or started.
@@ -112,6 +127,7 @@ type engine struct {
 	remote  bool   // plain text would leave this machine
 	options []client.ClientOpt
 	own     *daemon // ours to start
+	near    bool    // it is on this machine
 }
 
 // version asks without starting anything.
@@ -123,7 +139,7 @@ func (e *engine) version(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	return e.ask(ctx, c)
 }
 

@@ -25,6 +25,8 @@ func TestBuildKit(t *testing.T) {
 	t.Run("stages, arguments and target", y.testStages)
 	t.Run("origin", y.testOrigin)
 	t.Run("secrets", y.testSecrets)
+	t.Run("SSH agent", y.testAgent)
+	t.Run("password of a registry", y.testPassword)
 	t.Run("dockerignore", y.testIgnore)
 	t.Run("the same after a prune", y.testPruned)
 	t.Run("layers keep their digest", y.testLayersKeep)
@@ -35,6 +37,7 @@ func TestBuildKit(t *testing.T) {
 	t.Run("cancelled", y.testCancelled)
 	t.Run("killed", y.testKilled)
 	t.Run("daemon", y.testDaemon)
+	t.Run("idle", y.testIdle)
 	t.Run("inside of Docker", y.testDocker)
 }
 
@@ -172,6 +175,9 @@ func (y *yard) testLayersKeep(t *testing.T) {
 	before, after := layers(t, y.build(t, one, io.Discard)), layers(t, y.build(t, two, io.Discard))
 	if len(before) != 3 || !slices.Equal(before[:2], after[:2]) || before[2] == after[2] {
 		t.Errorf("layers %v, then %v", before, after)
+	}
+	if before[0] != y.base {
+		t.Errorf("the base's layer %s became %s", y.base, before[0])
 	}
 }
 

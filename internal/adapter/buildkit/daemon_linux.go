@@ -31,6 +31,7 @@ type daemon struct {
 	dir     string
 	program string
 	mirrors string
+	keeper  string // program that ends an idle one; "": none
 
 	asked sync.Mutex
 	said  string // by the program about its version
@@ -48,13 +49,14 @@ func (d *daemon) use(ctx context.Context, say func(string)) (release func(), err
 		return nil, err
 	}
 	for range 5 {
-		held, err := d.hold(ctx, unix.LOCK_SH, func() {})
+		held, err := d.hold(ctx, "use.lock", unix.LOCK_SH, func() {})
 		if err != nil {
 			return nil, err
 		}
 		if d.alive() && d.running() == want.text() {
 			if err := d.ready(ctx, nil); err == nil {
-				return func() { _ = held.Close() }, nil
+				d.touch()
+				return func() { d.touch(); _ = held.Close() }, nil
 			} else if ctx.Err() != nil {
 				_ = held.Close()
 				return nil, err
@@ -72,7 +74,7 @@ func (d *daemon) use(ctx context.Context, say func(string)) (release func(), err
 // renew starts it, alone; one that runs in another way is ended first, once the
 // builds that it does are done.
 func (d *daemon) renew(ctx context.Context, want settings, say func(string)) error {
-	held, err := d.hold(ctx, unix.LOCK_EX, func() { say("waiting for another build before BuildKit starts anew") })
+	held, err := d.hold(ctx, "use.lock", unix.LOCK_EX, func() { say("waiting for another build before BuildKit starts anew") })
 	if err != nil {
 		return err
 	}
@@ -245,10 +247,10 @@ func (d *daemon) open(name string) (*os.File, error) {
 	return f, nil
 }
 
-// hold takes use.lock, which goes with this process. busy is called once when
-// somebody else has it.
-func (d *daemon) hold(ctx context.Context, how int, busy func()) (*os.File, error) {
-	f, err := d.open("use.lock")
+// hold takes a lock, which goes with the file's last holder. busy is called once
+// when somebody else has it.
+func (d *daemon) hold(ctx context.Context, name string, how int, busy func()) (*os.File, error) {
+	f, err := d.open(name)
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // daemon is a BuildKit of our own: it runs on Linux only.
-type daemon struct{ dir, program, mirrors string }
+type daemon struct{ dir, program, mirrors, keeper string }
 
 var errLinux = errors.New("it runs on Linux only")
 
@@ -18,3 +18,6 @@ func (*daemon) address() string                                               { 
 func (*daemon) use(context.Context, func(string)) (release func(), err error) { return nil, errLinux }
 func (*daemon) stop(context.Context) error                                    { return nil }
 func (*daemon) version(context.Context) (string, error)                       { return "", errLinux }
+
+// Keep has nothing to keep here.
+func Keep(context.Context, []string) int { return 1 }

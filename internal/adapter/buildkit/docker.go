@@ -31,7 +31,7 @@ func dockerEngine(ctx context.Context, host string) (*engine, error) {
 	if err := d.check(ctx); err != nil {
 		return nil, err
 	}
-	return &engine{name: "Docker's BuildKit", address: host, options: []client.ClientOpt{
+	return &engine{name: "Docker's BuildKit", address: host, near: true, options: []client.ClientOpt{
 		client.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			return d.hijack(ctx, "/grpc", "h2c", nil)
 		}),

@@ -98,6 +98,12 @@ func (y *yard) testDocker(t *testing.T) {
 	if err != nil || built.Digest != direct.Digest {
 		t.Errorf("through Docker %s, %v; directly %s", built.Digest, err, direct.Digest)
 	}
+	b = buildkit.New(buildkit.Config{Dir: t.TempDir(), Getenv: func(key string) string {
+		return map[string]string{buildkit.HostVariable: "unix://" + filepath.Join(y.dir, "run", "buildkitd.sock")}[key]
+	}})
+	if built, err := b.Build(t.Context(), o, io.Discard); err != nil || built.Digest != direct.Digest {
+		t.Errorf("by its address %s, %v; directly %s", built.Digest, err, direct.Digest)
+	}
 	old := y.serve(t, "overlay2")
 	b = buildkit.New(buildkit.Config{Getenv: func(key string) string {
 		return map[string]string{"DOCKER_HOST": "unix://" + old, buildkit.ProgramVariable: ""}[key]

@@ -58,7 +58,7 @@ func (b *Builder) look(ctx context.Context) (*engine, error) {
 	if _, err := parseMirrors(d.mirrors); err != nil {
 		return nil, err
 	}
-	return &engine{name: "the BuildKit of " + d.dir, own: d}, nil
+	return &engine{name: "the BuildKit of " + d.dir, own: d, near: true}, nil
 }
 
 // none says how to get a builder.
@@ -76,7 +76,7 @@ func named(host, certificates string) (*engine, error) {
 		return nil, fault.New(fault.Invalid, "%s: %q is no address", HostVariable, host).
 			Hint("such as unix:///run/buildkit/buildkitd.sock or tcp://buildkit.example.com:1234")
 	}
-	e := &engine{name: "BuildKit at " + u.Redacted(), address: host}
+	e := &engine{name: "BuildKit at " + u.Redacted(), address: host, near: u.Scheme == "unix"}
 	if u.Scheme != "tcp" {
 		return e, nil
 	}

@@ -1,6 +1,7 @@
 package buildkit
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -26,13 +27,15 @@ const (
 // origin is what an image says about where it comes from.
 type origin struct {
 	created time.Time
+	files   time.Time         // the latest that a file may bear
 	labels  map[string]string // annotations of its manifest, too
 }
 
-// finish makes a layout of the blobs that BuildKit wrote into dir: the image says
-// where it comes from and when its commit was made, and index.json lists it.
-func finish(dir string, top delivery.Digest, o origin) (port.BuiltImage, error) {
-	l := layout{dir: dir, origin: o, seen: map[delivery.Digest]int64{}}
+// finish makes a layout of the blobs that BuildKit wrote into the store: its layers
+// get their final form, the image says where it comes from and when its commit was
+// made, and index.json lists it.
+func finish(ctx context.Context, s *store, top delivery.Digest, o origin) (port.BuiltImage, error) {
+	l := layout{ctx: ctx, store: s, dir: s.dir, origin: o, seen: map[delivery.Digest]int64{}}
 	if !top.Valid() {
 		return port.BuiltImage{}, fmt.Errorf("BuildKit named no digest: %q", top)
 	}
@@ -58,7 +61,10 @@ func finish(dir string, top delivery.Digest, o origin) (port.BuiltImage, error) 
 	return built, nil
 }
 
+// layout is at work on one image.
 type layout struct {
+	ctx    context.Context //nolint:containedctx // it lives as long as one call
+	store  *store
 	dir    string
 	origin origin
 	seen   map[delivery.Digest]int64 // blobs of the image, with their sizes in bytes
@@ -70,38 +76,28 @@ func (l layout) mark(d ocispecs.Descriptor, depth int) (ocispecs.Descriptor, err
 	if depth == 0 {
 		return d, errors.New("the image's indexes are nested too deep")
 	}
-	var kind struct {
-		MediaType string                `json:"mediaType"`
-		Manifests []ocispecs.Descriptor `json:"manifests"`
-		Config    *ocispecs.Descriptor  `json:"config"`
-		Layers    []ocispecs.Descriptor `json:"layers"`
-	}
+	var m manifest
 	raw, err := l.read(delivery.Digest(d.Digest))
 	if err == nil {
-		err = json.Unmarshal(raw, &kind)
+		err = json.Unmarshal(raw, &m)
 	}
 	if err != nil {
 		return d, fmt.Errorf("read manifest %s: %w", d.Digest, err)
 	}
 	changes := map[string]any{}
 	switch {
-	case kind.Config != nil:
-		if *kind.Config, err = l.markConfig(*kind.Config); err != nil {
+	case m.Config != nil:
+		if err := l.markImage(&m); err != nil {
 			return d, err
 		}
-		changes["config"] = kind.Config
-		for _, layer := range kind.Layers {
-			if err := l.holds(layer); err != nil {
+		changes["config"], changes["layers"] = m.Config, m.Layers
+	case len(m.Manifests) > 0:
+		for i, child := range m.Manifests {
+			if m.Manifests[i], err = l.mark(child, depth-1); err != nil {
 				return d, err
 			}
 		}
-	case len(kind.Manifests) > 0:
-		for i, child := range kind.Manifests {
-			if kind.Manifests[i], err = l.mark(child, depth-1); err != nil {
-				return d, err
-			}
-		}
-		changes["manifests"] = kind.Manifests
+		changes["manifests"] = m.Manifests
 	default:
 		return d, fmt.Errorf("manifest %s is neither an image nor an index", d.Digest)
 	}
@@ -109,43 +105,16 @@ func (l layout) mark(d ocispecs.Descriptor, depth int) (ocispecs.Descriptor, err
 	if err != nil {
 		return d, err
 	}
-	d.MediaType = kind.MediaType
+	d.MediaType = m.MediaType
 	return l.write(d, changed)
 }
 
-// markConfig makes the configuration say the commit's time and our labels. What
-// BuildKit set to the files' time is the commit's; older entries are the base's own.
-func (l layout) markConfig(d ocispecs.Descriptor) (ocispecs.Descriptor, error) {
-	var c struct {
-		History []ocispecs.History         `json:"history"`
-		Config  map[string]json.RawMessage `json:"config"`
-	}
-	raw, err := l.read(delivery.Digest(d.Digest))
-	if err == nil {
-		err = json.Unmarshal(raw, &c)
-	}
-	if err != nil {
-		return d, fmt.Errorf("read the image's configuration %s: %w", d.Digest, err)
-	}
-	for i, h := range c.History {
-		if h.Created != nil && h.Created.Equal(fileTime()) {
-			c.History[i].Created = &l.origin.created
-		}
-	}
-	if c.Config == nil {
-		c.Config = map[string]json.RawMessage{}
-	}
-	whole, err := json.Marshal(c.Config)
-	if err == nil {
-		whole, err = change(whole, nil, "Labels", l.origin.labels)
-	}
-	if err == nil {
-		raw, err = change(raw, map[string]any{"created": l.origin.created, "history": c.History, "config": json.RawMessage(whole)}, "", nil)
-	}
-	if err != nil {
-		return d, fmt.Errorf("write the image's configuration: %w", err)
-	}
-	return l.write(d, raw)
+// manifest is an image's, or an index.
+type manifest struct {
+	MediaType string                `json:"mediaType"`
+	Manifests []ocispecs.Descriptor `json:"manifests"`
+	Config    *ocispecs.Descriptor  `json:"config"`
+	Layers    []ocispecs.Descriptor `json:"layers"`
 }
 
 // change replaces keys of a JSON object, and adds to the texts at key texts. What
@@ -218,18 +187,13 @@ func (l layout) write(d ocispecs.Descriptor, raw []byte) (ocispecs.Descriptor, e
 // holds makes sure that a layer is there in full length; who wrote it held it
 // against its digest.
 func (l layout) holds(d ocispecs.Descriptor) error {
-	name := delivery.Digest(d.Digest)
-	if !name.Valid() {
-		return fmt.Errorf("layer %q has no digest", name)
-	}
-	info, err := os.Stat(l.blob(name))
+	info, err := os.Stat(l.blob(delivery.Digest(d.Digest)))
 	if err != nil {
-		return fmt.Errorf("find layer %s: %w", name, err)
+		return fmt.Errorf("find layer %s: %w", d.Digest, err)
 	}
 	if info.Size() != d.Size {
-		return fmt.Errorf("layer %s has %d bytes instead of %d", name, info.Size(), d.Size)
+		return fmt.Errorf("layer %s has %d bytes instead of %d", d.Digest, info.Size(), d.Size)
 	}
-	l.seen[name] = d.Size
 	return nil
 }
 

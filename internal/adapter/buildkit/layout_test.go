@@ -13,11 +13,21 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-var here = origin{created: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), labels: map[string]string{"org.opencontainers.image.revision": "abc"}}
+var here = origin{files: fileTime(), created: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), labels: map[string]string{"org.opencontainers.image.revision": "abc"}}
 
 func written(t *testing.T) port.BuiltImage {
 	t.Helper()
 	return porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{User: "1000"}, []porttest.Entry{{Name: "a", Body: "a"}})
+}
+
+// end is finish for blobs that lie in a folder already.
+func end(t *testing.T, dir string, d delivery.Digest) (port.BuiltImage, error) {
+	t.Helper()
+	s, err := newStore(dir, t.TempDir(), memo{dir: t.TempDir(), latest: fileTime()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return finish(t.Context(), s, d, here)
 }
 
 func TestFinish(t *testing.T) {
@@ -30,7 +40,7 @@ func TestFinish(t *testing.T) {
 			if err := os.MkdirAll(filepath.Join(from.Layout, "ingest", "x"), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			got, err := finish(from.Layout, from.Digest, here)
+			got, err := end(t, from.Layout, from.Digest)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -52,7 +62,7 @@ func TestFinish(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(from.Layout, "ingest")); !os.IsNotExist(err) {
 				t.Errorf("the store's folder is left: %v", err)
 			}
-			again, err := finish(from.Layout, got.Digest, here)
+			again, err := end(t, from.Layout, got.Digest)
 			if err != nil || again.Digest != got.Digest {
 				t.Errorf("a second time: %s, %v", again.Digest, err)
 			}
@@ -63,7 +73,7 @@ func TestFinish(t *testing.T) {
 // TestFinishKeeps: what the image says itself stays, except for when it was made.
 func TestFinishKeeps(t *testing.T) {
 	from := written(t)
-	l := layout{dir: from.Layout, origin: here, seen: map[delivery.Digest]int64{}}
+	l := layout{dir: from.Layout}
 	config := []byte(`{"architecture":"amd64","os":"linux","created":"2000-01-01T00:00:00Z","own":{"x":1},"config":{"User":"1000","Labels":{"a":"b","org.opencontainers.image.revision":"old"}},` +
 		`"history":[{"created":"1999-05-05T00:00:00Z","created_by":"base"},{"created":"2000-01-01T00:00:00Z","created_by":"RUN x"},{"created_by":"no time"}],"rootfs":{"type":"layers","diff_ids":[]}}`)
 	if err := os.WriteFile(l.blob(sum(config)), config, 0o644); err != nil {
@@ -77,7 +87,7 @@ func TestFinishKeeps(t *testing.T) {
 	if err := os.WriteFile(l.blob(sum(manifest)), manifest, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := finish(from.Layout, sum(manifest), here); err != nil {
+	if _, err := end(t, from.Layout, sum(manifest)); err != nil {
 		t.Fatal(err)
 	}
 	var all strings.Builder
@@ -136,7 +146,7 @@ func TestFinishRefuses(t *testing.T) {
 		},
 	} {
 		from := written(t)
-		if built, err := finish(from.Layout, damage(t, from), here); err == nil {
+		if built, err := end(t, from.Layout, damage(t, from)); err == nil {
 			t.Errorf("%s: %+v", name, built)
 		}
 	}
@@ -154,7 +164,7 @@ func put(t *testing.T, from port.BuiltImage, d delivery.Digest, raw []byte) deli
 func TestBorrow(t *testing.T) {
 	all := t.TempDir()
 	other := porttest.WriteLayout(t, filepath.Join(all, "one"), port.ImageConfig{}, []porttest.Entry{{Name: "a", Body: "a"}})
-	s, err := newStore(filepath.Join(all, "two.partial"), all)
+	s, err := newStore(filepath.Join(all, "two.partial"), all, memo{dir: t.TempDir(), latest: fileTime()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +178,7 @@ func TestBorrow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.borrow(digestOf(other), there.Size()+1)
+	s.borrow(other.Digest, there.Size()+1)
 	to := filepath.Join(all, "two.partial", "blobs", "sha256", other.Digest.Hex())
 	if _, err := os.Stat(to); err == nil {
 		t.Error("a blob of another size was taken")

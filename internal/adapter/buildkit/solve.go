@@ -34,12 +34,17 @@ import (
 // it, too, by SOURCE_DATE_EPOCH; a new one for each commit would undo the cache.
 func fileTime() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
 
+// epochArgument is how commands and BuildKit hear of that time.
+const epochArgument = "SOURCE_DATE_EPOCH"
+
 // work is one build.
 type work struct {
 	client *client.Client
 	order  port.BuildOrder
 	source source
 	hush   hush
+	memory string // folder that remembers what layers became
+	near   bool   // BuildKit is on this machine
 }
 
 func (w work) build(ctx context.Context, log io.Writer) (port.BuiltImage, error) {
@@ -49,7 +54,8 @@ func (w work) build(ctx context.Context, log io.Writer) (port.BuiltImage, error)
 		return port.BuiltImage{}, fmt.Errorf("%s: %w", act, err)
 	}
 	defer os.RemoveAll(partial)
-	out, err := newStore(partial, filepath.Dir(w.order.Layout))
+	about := w.notes()
+	out, err := newStore(partial, filepath.Dir(w.order.Layout), memo{dir: w.memory, latest: about.files})
 	if err != nil {
 		return port.BuiltImage{}, w.explain(ctx, act, err, nil)
 	}
@@ -62,7 +68,7 @@ func (w work) build(ctx context.Context, log io.Writer) (port.BuiltImage, error)
 	if err != nil {
 		return port.BuiltImage{}, w.explain(ctx, act, err, seen)
 	}
-	built, err := finish(partial, delivery.Digest(resp.ExporterResponse["containerimage.digest"]), notes(w.order))
+	built, err := finish(ctx, out, delivery.Digest(resp.ExporterResponse["containerimage.digest"]), about)
 	if err == nil {
 		err = replace(partial, w.order.Layout)
 	}
@@ -120,7 +126,7 @@ func (w work) options(out *store) (client.SolveOpt, error) {
 		Session:       attached,
 		Internal:      true, // BuildKit's history would keep what commands print, secrets among it
 		Exports: []client.ExportEntry{{Type: client.ExporterOCI, OutputStore: out, Attrs: map[string]string{
-			"tar": "false", "oci-mediatypes": "true", "rewrite-timestamp": "true",
+			"tar": "false", "oci-mediatypes": "true", "compression": w.compression(),
 		}}},
 	}
 	if ref := w.order.Dockerfile.Cache; ref != "" {
@@ -132,6 +138,15 @@ func (w work) options(out *store) (client.SolveOpt, error) {
 	return o, nil
 }
 
+// compression is how layers travel; they are compressed here, whatever they come
+// as. Over a network, and for a cache in a registry, bytes are dear.
+func (w work) compression() string {
+	if w.near && w.order.Dockerfile.Cache == "" {
+		return "uncompressed"
+	}
+	return "gzip"
+}
+
 // attributes are what the Dockerfile's frontend reads. There is no attestation
 // among them: provenance is Slipway's own.
 func (w work) attributes() map[string]string {
@@ -140,8 +155,8 @@ func (w work) attributes() map[string]string {
 	for key, value := range d.Args {
 		a["build-arg:"+key] = value
 	}
-	if _, own := d.Args["SOURCE_DATE_EPOCH"]; !own {
-		a["build-arg:SOURCE_DATE_EPOCH"] = strconv.FormatInt(fileTime().Unix(), 10)
+	if _, own := d.Args[epochArgument]; !own {
+		a["build-arg:"+epochArgument] = strconv.FormatInt(fileTime().Unix(), 10)
 	}
 	if d.Target != "" {
 		a["target"] = d.Target
@@ -209,7 +224,11 @@ func tree(dir string) (fsutil.FS, error) {
 }
 
 // notes say where the image comes from, in the words of the OCI specification.
-func notes(o port.BuildOrder) origin {
+func (w work) notes() origin {
+	o, files := w.order, fileTime()
+	if own, err := strconv.ParseInt(o.Dockerfile.Args[epochArgument], 10, 64); err == nil {
+		files = time.Unix(own, 0).UTC()
+	}
 	at := o.Commit.Time.UTC().Truncate(time.Second)
 	n := map[string]string{
 		"org.opencontainers.image.title":    o.Service,
@@ -222,7 +241,7 @@ func notes(o port.BuildOrder) origin {
 	if o.Commit.Dirty {
 		n["dev.slipway.tree"] = o.Commit.Tree // the revision alone would not say what was built
 	}
-	return origin{created: at, labels: n}
+	return origin{created: at, files: files, labels: n}
 }
 
 func replace(partial, dir string) error {

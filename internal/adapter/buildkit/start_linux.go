@@ -143,14 +143,12 @@ func (d *daemon) start(ctx context.Context, want settings) error {
 		return err
 	}
 	defer log.Close()
-	alive, err := d.open("alive.lock")
+	// It is free, but for the moment in which somebody asks whether it is.
+	alive, err := d.hold(ctx, "alive.lock", unix.LOCK_EX, func() {})
 	if err != nil {
 		return err
 	}
 	defer alive.Close() // the daemon goes on holding it
-	if err := unix.Flock(int(alive.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return fmt.Errorf("lock BuildKit's folder %s: %w", d.dir, err)
-	}
 	cmd := d.command(config)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{alive}
@@ -168,7 +166,7 @@ func (d *daemon) start(ctx context.Context, want settings) error {
 		return fault.New(fault.Unavailable, "start %s", d.program).
 			Because(fmt.Errorf("%w; the end of its log: %s", err, d.lastLog())).Hint("%s tells more", d.file(logName))
 	}
-	return nil
+	return d.guard()
 }
 
 // command starts it detached, with nothing of ours in its environment: no
@@ -188,6 +186,9 @@ func (d *daemon) command(config string) *exec.Cmd {
 			cmd.Env = append(cmd.Env, key+"="+v)
 		}
 	}
+	if os.Geteuid() != 0 {
+		cmd.Env = append(cmd.Env, "XDG_RUNTIME_DIR="+d.run()) // runc keeps its state there; /run is root's
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return cmd
 }
@@ -195,7 +196,7 @@ func (d *daemon) command(config string) *exec.Cmd {
 // passed are the variables that the daemon needs to reach registries.
 func passed() []string {
 	return []string{
-		"HOME", "USER", "TMPDIR", "XDG_RUNTIME_DIR", "SSL_CERT_FILE", "SSL_CERT_DIR",
+		"HOME", "USER", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR",
 		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
 	}
 }

@@ -4,24 +4,30 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/plugins/content/local"
+	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
 // store takes the image's blobs from BuildKit into a layout. A blob that another
-// layout beside it has is linked instead of sent: of a large image, only what
-// changed is written.
+// layout beside it has, in the form that it gets here, is linked instead of sent:
+// of a large image, only what changed is moved.
 type store struct {
 	content.Store
 	dir    string // the layout
 	beside string // folder of the others
+	memo   memo
+
+	mu    sync.Mutex
+	known map[delivery.Digest]pressed // layers that were not sent, by what BuildKit calls them
 }
 
-func newStore(dir, beside string) (*store, error) {
+func newStore(dir, beside string, m memo) (*store, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "blobs", "sha256"), 0o755); err != nil {
 		return nil, err
 	}
@@ -29,12 +35,14 @@ func newStore(dir, beside string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &store{Store: s, dir: dir, beside: beside}, nil
+	return &store{Store: s, dir: dir, beside: beside, memo: m, known: map[delivery.Digest]pressed{}}, nil
 }
 
 // Info is asked before a blob is sent.
 func (s *store) Info(ctx context.Context, d digest.Digest) (content.Info, error) {
-	s.borrow(d, 0)
+	if p, ok := s.lend(d, 0); ok {
+		return content.Info{Digest: d, Size: p.Size}, nil
+	}
 	return s.Store.Info(ctx, d)
 }
 
@@ -46,24 +54,47 @@ func (s *store) Writer(ctx context.Context, opts ...content.WriterOpt) (content.
 			return nil, err
 		}
 	}
-	s.borrow(o.Desc.Digest, o.Desc.Size)
+	if _, ok := s.lend(o.Desc.Digest, o.Desc.Size); ok {
+		return nil, errdefs.ErrAlreadyExists
+	}
 	return s.Store.Writer(ctx, opts...)
+}
+
+// lend borrows what a layer became before, or else the blob itself; size in
+// bytes, 0: not known.
+func (s *store) lend(d digest.Digest, size int64) (pressed, bool) {
+	original := delivery.Digest(d)
+	if p, ok := s.memo.find(original); ok && s.borrow(p.Digest, p.Size) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.known[original] = p
+		return p, true
+	}
+	s.borrow(original, size)
+	return pressed{}, false
+}
+
+// lent tells what a layer that was not sent became.
+func (s *store) lent(original delivery.Digest) (pressed, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.known[original]
+	return p, ok
 }
 
 // borrow links a blob of that size from another layout, if there is one; size 0:
 // any. Nobody writes to a blob that has its place, so that both may have it.
-func (s *store) borrow(d digest.Digest, size int64) {
-	valid := delivery.Digest(d)
-	if !valid.Valid() {
-		return
+func (s *store) borrow(d delivery.Digest, size int64) bool {
+	if !d.Valid() {
+		return false
 	}
-	to := filepath.Join(s.dir, "blobs", "sha256", valid.Hex())
+	to := filepath.Join(s.dir, "blobs", "sha256", d.Hex())
 	if _, err := os.Lstat(to); err == nil {
-		return
+		return true
 	}
-	found, err := filepath.Glob(filepath.Join(s.beside, "*", "blobs", "sha256", valid.Hex()))
+	found, err := filepath.Glob(filepath.Join(s.beside, "*", "blobs", "sha256", d.Hex()))
 	if err != nil {
-		return
+		return false
 	}
 	for _, from := range found {
 		info, err := os.Lstat(from)
@@ -71,7 +102,8 @@ func (s *store) borrow(d digest.Digest, size int64) {
 			continue
 		}
 		if os.Link(from, to) == nil {
-			return
+			return true
 		}
 	}
+	return false
 }

@@ -35,6 +35,7 @@ type yard struct {
 	images   *oci.Registry
 	env      map[string]string
 	shell    []byte // the program /bin/sh
+	base     string // digest of the base's layer
 }
 
 func newYard(t *testing.T) *yard {
@@ -91,6 +92,7 @@ func (y *yard) pushShell(t *testing.T) {
 	}
 	o := porttest.DockerProject(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY --chmod=755 sh /bin/sh\n", "sh": string(y.shell)})
 	built := y.build(t, o, io.Discard)
+	y.base = layers(t, built)[0]
 	if _, err := y.images.Push(t.Context(), built.Layout, delivery.Image{Repository: "library/shell", Digest: built.Digest}, "1", nil); err != nil {
 		t.Fatal(err)
 	}

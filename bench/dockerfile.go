@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/slipway-cd/slipway/bench/measure"
+	"github.com/slipway-cd/slipway/e2e/builder"
+)
+
+// The image: a layer of dependencies of 60 MB (30 MB compressed), and one file on top.
+const benchDockerfile = `FROM scratch
+COPY --chmod=755 sh /bin/sh
+WORKDIR /app
+COPY dependencies.txt .
+RUN fill /app/dependencies 60 /app/dependencies.txt
+COPY app.txt .
+`
+
+const benchProject = `version: 1
+service: packed
+image: {build: {dockerfile: Dockerfile}, repository: packed}
+environments: {dev: {target: {local: {}}}}
+`
+
+// packing is a repository with a Dockerfile, and a copy of it for buildctl, both
+// built by the same BuildKit, which Slipway starts.
+type packing struct {
+	*bench
+	tools      builder.Tools
+	ours, copy string // folders
+	next       int
+}
+
+// dockerfiles measures what Slipway adds to a build by BuildKit.
+func (b *bench) dockerfiles(ctx context.Context) error {
+	tools, err := builder.Find(ctx, b.story)
+	if errors.Is(err, builder.ErrUnsupported) {
+		b.Note("Dockerfiles beside buildctl", err.Error())
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p := &packing{bench: b, tools: tools, ours: filepath.Join(b.work, "packed"), copy: filepath.Join(b.work, "packed-plain")}
+	if err := p.prepare(ctx); err != nil {
+		return err
+	}
+	defer (&shop{bench: b, dir: p.ours}).down()
+	for _, c := range []struct {
+		what  string
+		file  string // that changes; "": nothing does
+		times int
+	}{
+		{"nothing changed", "", pairs}, {"one line changed", "app.txt", pairs}, {"one dependency changed", "dependencies.txt", 3},
+	} {
+		if err := p.beside(ctx, c.what, c.file, c.times); err != nil {
+			return fmt.Errorf("%s: %w", c.what, err)
+		}
+	}
+	return nil
+}
+
+func (p *packing) prepare(ctx context.Context) error {
+	for _, dir := range []string{p.ours, p.copy} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
+		}
+		build := measure.Command(ctx, p.root, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(dir, "sh"), "./internal/adapter/buildkit/testdata/tool")
+		build.Env = append(build.Env, "CGO_ENABLED=0")
+		if _, err := measure.Finish(build, 0); err != nil {
+			return err
+		}
+		for name, text := range map[string]string{"Dockerfile": benchDockerfile, "slipway.yaml": benchProject, ".gitignore": ".slipway\n"} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+				return err
+			}
+		}
+		for _, name := range []string{"dependencies.txt", "app.txt"} {
+			if err := p.change(dir, name); err != nil {
+				return err
+			}
+		}
+	}
+	if _, err := measure.Do(ctx, 0, p.ours, "git", "init", "-q", "-b", "main"); err != nil {
+		return err
+	}
+	if err := p.commit(ctx); err != nil {
+		return err
+	}
+	return errors.Join(p.deliver(ctx), p.plain(ctx))
+}
+
+// change writes what neither folder had before, so that none gains from the
+// other's cache.
+func (p *packing) change(dir, name string) error {
+	p.next++
+	return os.WriteFile(filepath.Join(dir, name), fmt.Appendf(nil, "line %d of %d\n", p.next, time.Now().UnixNano()), 0o644)
+}
+
+func (p *packing) commit(ctx context.Context) error {
+	return (&shop{bench: p.bench, dir: p.ours}).commit(ctx)
+}
+
+// deliver builds with Slipway.
+func (p *packing) deliver(ctx context.Context) error {
+	cmd := measure.Command(ctx, p.ours, p.slipway, "run", "--env", "dev", "--until", "build")
+	cmd.Env = append(cmd.Env, "SLIPWAY_BUILDKITD="+p.tools.Daemon, "DOCKER_HOST=unix://"+filepath.Join(p.work, "no-docker.sock"))
+	_, err := measure.Finish(cmd, 0)
+	return err
+}
+
+// plain builds with buildctl, into one file.
+func (p *packing) plain(ctx context.Context) error {
+	socket := filepath.Join(p.ours, ".slipway", "buildkit", "run", "buildkitd.sock")
+	_, err := measure.Do(ctx, 0, p.copy, p.tools.Client, "--addr", "unix://"+socket, "build", "--frontend", "dockerfile.v0",
+		"--local", "context=.", "--local", "dockerfile=.", "--output", "type=oci,dest="+p.copy+".tar")
+	return err
+}
+
+func (p *packing) beside(ctx context.Context, what, file string, times int) error {
+	var ours, theirs, more []time.Duration
+	for range times {
+		if file != "" {
+			if err := errors.Join(p.change(p.ours, file), p.change(p.copy, file)); err != nil {
+				return err
+			}
+			if err := p.commit(ctx); err != nil {
+				return err
+			}
+		}
+		start := time.Now()
+		if err := p.deliver(ctx); err != nil {
+			return err
+		}
+		ours = append(ours, time.Since(start))
+		start = time.Now()
+		if err := p.plain(ctx); err != nil {
+			return err
+		}
+		theirs = append(theirs, time.Since(start))
+		more = append(more, ours[len(ours)-1]-theirs[len(theirs)-1])
+	}
+	extra := measure.Median(more)
+	p.Add(fmt.Sprintf("Dockerfile, %s: slipway run --until build beside buildctl (median of %d)", what, times), "<= 0.3 s more",
+		fmt.Sprintf("%+.2f s (%.2f s, buildctl %.2f s)", extra.Seconds(), measure.Median(ours).Seconds(), measure.Median(theirs).Seconds()),
+		extra <= 300*time.Millisecond)
+	return nil
+}

@@ -1,0 +1,111 @@
+package buildkit
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// markImage brings the layers into their final form and makes the configuration
+// say it, the commit's time and our labels.
+func (l layout) markImage(m *manifest) error {
+	var c struct {
+		History []ocispecs.History         `json:"history"`
+		Config  map[string]json.RawMessage `json:"config"`
+		RootFS  ocispecs.RootFS            `json:"rootfs"`
+	}
+	raw, err := l.read(delivery.Digest(m.Config.Digest))
+	if err == nil {
+		err = json.Unmarshal(raw, &c)
+	}
+	if err != nil {
+		return fmt.Errorf("read the image's configuration %s: %w", m.Config.Digest, err)
+	}
+	if len(c.RootFS.DiffIDs) != len(m.Layers) {
+		return fmt.Errorf("the image has %d layers, and %d in its configuration", len(m.Layers), len(c.RootFS.DiffIDs))
+	}
+	first := firstOwn(c.History, len(m.Layers), l.origin.files)
+	for i := range m.Layers {
+		if err := l.markLayer(&m.Layers[i], &c.RootFS.DiffIDs[i], i >= first); err != nil {
+			return err
+		}
+	}
+	for i, h := range c.History {
+		if h.Created != nil && h.Created.Equal(l.origin.files) {
+			c.History[i].Created = &l.origin.created
+		}
+	}
+	if c.Config == nil {
+		c.Config = map[string]json.RawMessage{}
+	}
+	inner, err := json.Marshal(c.Config)
+	if err == nil {
+		inner, err = change(inner, nil, "Labels", l.origin.labels)
+	}
+	if err == nil {
+		raw, err = change(raw, map[string]any{
+			"created": l.origin.created, "history": c.History, "rootfs": c.RootFS, "config": json.RawMessage(inner),
+		}, "", nil)
+	}
+	if err != nil {
+		return fmt.Errorf("write the image's configuration: %w", err)
+	}
+	*m.Config, err = l.write(*m.Config, raw)
+	return err
+}
+
+// firstOwn is the number of the first layer that the Dockerfile made; those before
+// are the base image's and stay as they are. BuildKit gives entries of its own the
+// files' time. A history that does not fit says nothing: then all are our own.
+func firstOwn(history []ocispecs.History, layers int, files time.Time) int {
+	first, at := -1, 0
+	for _, h := range history {
+		if h.EmptyLayer {
+			continue
+		}
+		if first < 0 && h.Created != nil && h.Created.Equal(files) {
+			first = at
+		}
+		at++
+	}
+	switch {
+	case at != layers:
+		return 0
+	case first < 0:
+		return layers
+	}
+	return first
+}
+
+// markLayer gives a layer its final form, unless it is the base's.
+func (l layout) markLayer(d *ocispecs.Descriptor, diff *digest.Digest, own bool) error {
+	original := delivery.Digest(d.Digest)
+	if !original.Valid() {
+		return fmt.Errorf("layer %q has no digest", original)
+	}
+	p, lent := l.store.lent(original)
+	if !lent {
+		if err := l.holds(*d); err != nil {
+			return err
+		}
+		if !own {
+			l.seen[original] = d.Size
+			return nil
+		}
+		var err error
+		if p, err = press(l.ctx, l.blob(original), filepath.Join(l.dir, "blobs", "sha256"), l.origin.files); err != nil {
+			return fmt.Errorf("press layer %s: %w", original, err)
+		}
+		l.store.memo.keep(original, p)
+	}
+	l.seen[p.Digest] = p.Size
+	*diff = digest.Digest(p.DiffID)
+	*d = ocispecs.Descriptor{MediaType: ocispecs.MediaTypeImageLayerGzip, Digest: digest.Digest(p.Digest), Size: p.Size}
+	return nil
+}

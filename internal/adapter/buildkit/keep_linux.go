@@ -1,0 +1,106 @@
+package buildkit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// idleTime is how long a BuildKit of ours stays warm without a build.
+const idleTime = time.Hour
+
+// touch notes that it is used.
+func (d *daemon) touch() {
+	now := time.Now()
+	_ = os.Chtimes(d.file("use.lock"), now, now) // then it ends earlier, and starts again
+}
+
+// guard starts the program that ends an idle daemon.
+func (d *daemon) guard() error {
+	if d.keeper == "" {
+		return nil
+	}
+	cmd := exec.Command(d.keeper, KeepCommand, d.dir, idleTime.String())
+	cmd.Args[0] = "slipway" // for people who look at the process list
+	cmd.Dir = "/"
+	cmd.Env = []string{"TMPDIR=" + os.TempDir()} // nothing of ours; that is where sockets may be
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start the keeper of BuildKit: %w", err)
+	}
+	go func() { _ = cmd.Wait() }() // so that it leaves no zombie if it ends before us
+	return nil
+}
+
+// Keep ends the BuildKit in a folder once nobody has used it for a while, and ends
+// itself with it. args are the folder and the while. There is one keeper at most.
+func Keep(ctx context.Context, args []string) (code int) {
+	if len(args) != 2 {
+		return 2
+	}
+	idle, err := time.ParseDuration(args[1])
+	if err != nil || idle <= 0 {
+		return 2
+	}
+	d := &daemon{dir: args[0]}
+	// The keeper of a daemon that ended just now may not have noticed yet.
+	short, cancel := context.WithTimeout(ctx, startTime)
+	one, err := d.hold(short, "keeper.lock", unix.LOCK_EX, func() {})
+	cancel()
+	if err != nil {
+		return 0
+	}
+	defer one.Close()
+	ended := d.ended()
+	for {
+		wait := time.NewTimer(d.rest(idle))
+		select {
+		case <-ended:
+			wait.Stop()
+			return 0
+		case <-ctx.Done():
+			wait.Stop()
+			return 0
+		case <-wait.C:
+		}
+		if d.rest(idle) > pollTime {
+			continue
+		}
+		if err := d.stop(ctx); err == nil { // one that builds is used, and asked again
+			return 0
+		}
+		d.touch()
+	}
+}
+
+// rest is how long it may still be idle.
+func (d *daemon) rest(idle time.Duration) time.Duration {
+	info, err := os.Stat(d.file("use.lock"))
+	if err != nil {
+		return pollTime
+	}
+	return max(idle-time.Since(info.ModTime()), pollTime)
+}
+
+// ended is closed when the daemon has let go of its lock.
+func (d *daemon) ended() <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f, err := d.open("alive.lock")
+		if err != nil {
+			return
+		}
+		defer f.Close()
+		for errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH), unix.EINTR) {
+			continue
+		}
+	}()
+	return done
+}

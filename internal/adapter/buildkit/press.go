@@ -1,0 +1,184 @@
+package buildkit
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// pressed is a layer in its final form: no file in it is younger than the image's
+// file time, and it is compressed by us, so that the bytes are the same whatever
+// BuildKit it came from. BuildKit can do the first itself (rewrite-timestamp), but
+// does it again for every layer in every build; we remember.
+type pressed struct {
+	Digest delivery.Digest `json:"digest"`
+	Size   int64           `json:"size"`    // bytes
+	DiffID delivery.Digest `json:"diff_id"` // of the archive
+}
+
+// press makes the layer in the file from, and puts it into the folder of blobs.
+func press(ctx context.Context, from, blobs string, latest time.Time) (p pressed, err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return p, err
+	}
+	defer in.Close()
+	plain, err := decompress(bufio.NewReaderSize(stoppable{ctx, in}, 256<<10))
+	if err != nil {
+		return p, err
+	}
+	defer plain.Close()
+	out, err := os.CreateTemp(blobs, "layer-*.new")
+	if err != nil {
+		return p, err
+	}
+	defer os.Remove(out.Name())
+	defer out.Close()
+	packed, archive := &summed{next: out, hash: sha256.New()}, &summed{hash: sha256.New()}
+	zip, err := gzip.NewWriterLevel(packed, gzip.DefaultCompression)
+	if err != nil {
+		return p, err
+	}
+	archive.next = zip
+	if err := settle(plain, archive, latest); err != nil {
+		return p, err
+	}
+	if err := errors.Join(zip.Close(), out.Chmod(0o644), out.Close()); err != nil {
+		return p, err
+	}
+	p = pressed{Digest: packed.digest(), Size: packed.bytes, DiffID: archive.digest()}
+	return p, os.Rename(out.Name(), filepath.Join(blobs, p.Digest.Hex()))
+}
+
+// settle copies an archive; times after latest become latest.
+func settle(from io.Reader, to io.Writer, latest time.Time) error {
+	r, w := tar.NewReader(from), tar.NewWriter(to)
+	for {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return w.Close()
+		}
+		if err != nil {
+			return err
+		}
+		for _, at := range []*time.Time{&h.ModTime, &h.AccessTime, &h.ChangeTime} {
+			if at.After(latest) {
+				*at = latest
+			}
+		}
+		if err := w.WriteHeader(h); err != nil {
+			return err
+		}
+		if _, err := io.Copy(w, r); err != nil { //nolint:gosec // it goes to the disk as it comes; the build could fill that, too
+			return err
+		}
+	}
+}
+
+// decompress looks at the first bytes: a layer comes as it lay in BuildKit.
+func decompress(r *bufio.Reader) (io.ReadCloser, error) {
+	head, err := r.Peek(4)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		return gzip.NewReader(r)
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return nil, err
+		}
+		return d.IOReadCloser(), nil
+	}
+	return io.NopCloser(r), nil
+}
+
+type stoppable struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (s stoppable) Read(p []byte) (int, error) {
+	if s.ctx.Err() != nil {
+		return 0, context.Cause(s.ctx)
+	}
+	return s.r.Read(p)
+}
+
+// summed counts and digests what goes through.
+type summed struct {
+	next  io.Writer
+	hash  hash.Hash
+	bytes int64
+}
+
+func (s *summed) Write(p []byte) (int, error) {
+	n, err := s.next.Write(p)
+	s.hash.Write(p[:n])
+	s.bytes += int64(n)
+	return n, err
+}
+
+func (s *summed) digest() delivery.Digest {
+	return delivery.Digest("sha256:" + hex.EncodeToString(s.hash.Sum(nil)))
+}
+
+// memoAge is how long a layer that no build uses any more is remembered.
+const memoAge = 60 * 24 * time.Hour
+
+// memo remembers what layers became, by a small file for each. Losing one costs
+// time alone.
+type memo struct {
+	dir    string // "": nothing is remembered
+	latest time.Time
+}
+
+func (m memo) file(original delivery.Digest) string {
+	return filepath.Join(m.dir, fmt.Sprintf("%s-%d-%d", original.Hex(), m.latest.Unix(), imageVersion))
+}
+
+func (m memo) find(original delivery.Digest) (p pressed, ok bool) {
+	if m.dir == "" || !original.Valid() {
+		return p, false
+	}
+	raw, err := os.ReadFile(m.file(original))
+	if err != nil || json.Unmarshal(raw, &p) != nil || !p.Digest.Valid() || !p.DiffID.Valid() {
+		return pressed{}, false
+	}
+	now := time.Now()
+	_ = os.Chtimes(m.file(original), now, now) // it was of use
+	return p, true
+}
+
+func (m memo) keep(original delivery.Digest, p pressed) {
+	raw, err := json.Marshal(p)
+	if err != nil || m.dir == "" || os.MkdirAll(m.dir, 0o700) != nil {
+		return
+	}
+	if os.WriteFile(m.file(original)+".new", raw, 0o600) != nil || os.Rename(m.file(original)+".new", m.file(original)) != nil {
+		return
+	}
+	old, _ := filepath.Glob(filepath.Join(m.dir, "*")) // none is fine
+	for _, file := range old {
+		if info, err := os.Stat(file); err == nil && time.Since(info.ModTime()) > memoAge {
+			_ = os.Remove(file)
+		}
+	}
+}

@@ -1,0 +1,37 @@
+package plan_test
+
+import (
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// TestDockerfile: a plan holds how the image is built, with the names of secrets
+// and nothing else of them.
+func TestDockerfile(t *testing.T) {
+	const text = `
+version: 1
+service: api
+image:
+  repository: mlops/api
+  build: {dockerfile: server/Dockerfile, context: server, target: run, args: {A: b}, secrets: {pip: "${PIP}"}, ssh: true, platforms: [linux/arm64], cache: r.example.com/c}
+environments: {prod: {target: {local: {}}}}
+`
+	p, err := plan.Make(project(t, text), plan.Trigger{Event: "push", Environment: "prod", By: "tester", Until: "build"}, facts())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range p.Steps {
+		if s.Kind != step.Build {
+			continue
+		}
+		const want = `{"go":"","repository":"mlops/api","dockerfile":"server/Dockerfile","context":"server","target":"run",` +
+			`"args":{"A":"b"},"secrets":{"pip":"${PIP}"},"ssh":true,"platforms":["linux/arm64"],"cache":"r.example.com/c"}`
+		if string(s.With) != want || !s.Cacheable || !s.Inputs.Valid() {
+			t.Errorf("%s\n%+v", s.With, s)
+		}
+		return
+	}
+	t.Errorf("no build in %+v", p.Steps)
+}
