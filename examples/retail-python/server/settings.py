@@ -23,7 +23,7 @@ class Settings:
     model_version: str = ""  # as registered; shown, not interpreted
     release: str = ""  # as named by the delivery; shown, not interpreted
     port: int = 8000
-    drain_delay: float = 1.0  # seconds that requests are still taken after SIGTERM
+    drain_delay: float = 0.0  # seconds that requests are still taken after SIGTERM
     drain_limit: int = 20  # seconds for the requests in flight after that
     predict_budget: float = PREDICT_BUDGET
 
