@@ -94,7 +94,7 @@ func (p *project) brokenRequirements() {
 	p.env = append(slices.Clone(before), "PIP_INDEX_URL=http://robot:"+indexWord+"@127.0.0.1:9/simple", "PIP_RETRIES=0", "PIP_FIND_LINKS=")
 	p.run("--until", "test").exits(1).says("investigate: install tools/requirements-dev.txt: the package index can't be reached", "PIP_INDEX_URL")
 	p.env = before
-	p.nothingHolds(indexWord)
+	p.holdsNone(indexWord)
 	p.run("--until", "test").exits(0)
 	p.write("tools/pins.txt", pins+"-e ..\n")
 	p.commit("its own code")

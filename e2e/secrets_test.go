@@ -1,0 +1,62 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// holdsNone looks for secrets in all that was printed and in every file that
+// Slipway keeps: logs, events, records, statements, and layers, unpacked.
+// It returns how many packed files there were.
+func (p *project) holdsNone(secrets ...string) (packed int) {
+	p.t.Helper()
+	for _, r := range p.said {
+		for _, s := range secrets {
+			if strings.Contains(r.stdout+r.stderr, s) {
+				p.t.Errorf("%q was printed:\n%s", s, r)
+			}
+		}
+	}
+	files := 0
+	p.must(filepath.WalkDir(p.home, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil //nolint:nilerr // sockets, and files that go away meanwhile
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return nil //nolint:nilerr // likewise
+		}
+		files++
+		plain := unpacked(raw)
+		if plain != nil {
+			packed++
+		}
+		for _, s := range secrets {
+			if bytes.Contains(raw, []byte(s)) || bytes.Contains(plain, []byte(s)) {
+				p.t.Errorf("%s holds %q", path, s)
+			}
+		}
+		return nil
+	}))
+	if files < 20 {
+		p.t.Errorf("only %d files were looked at", files)
+	}
+	return packed
+}
+
+// unpacked is what a gzip file holds, as far as it can be read, or nil.
+func unpacked(raw []byte) []byte {
+	z, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		return nil
+	}
+	plain, _ := io.ReadAll(z)
+	return plain
+}
