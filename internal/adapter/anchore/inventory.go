@@ -74,7 +74,7 @@ func (s *Scanner) catalogue(ctx context.Context, p platform, name delivery.Image
 	}
 	defer os.RemoveAll(tmp)
 	gen := stfile.NewTempDirGenerator(tmp)
-	img := image.New(p.image, gen, tmp, image.WithManifestDigest(string(p.digest)))
+	img := image.New(quick{p.image}, gen, tmp, image.WithManifestDigest(string(p.digest)))
 	if err := img.Read(ctx); err != nil {
 		return nil, trouble(ctx, "read the layers of "+name.String(), err)
 	}
