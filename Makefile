@@ -58,9 +58,10 @@ lint: ## golangci-lint, built from its own module
 	bin/golangci-lint run --build-tags e2e ./...
 	cd examples/retail && ../../bin/golangci-lint run --config ../../.golangci.yml ./...
 
-bench: bin/slipway ## speed and memory, as ratios in one run; Dockerfiles too as root
+bench: bin/slipway ## speed and memory, as ratios in one run, beside other tools; Dockerfiles too as root
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ]; then $(MAKE) --no-print-directory buildkit; fi
-	SLIPWAY_BIN=$(CURDIR)/bin/slipway go run ./bench
+	CGO_ENABLED=0 go build -trimpath -o bin/bench/bench ./bench
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway bin/bench/bench $(if $(PARTS),-parts $(PARTS))
 
 bench-kubernetes: bin/slipway ## deploys and rollbacks in a cluster, beside other tools (root, or KUBECONFIG)
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway go run ./bench/kubernetes

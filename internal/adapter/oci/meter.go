@@ -3,13 +3,18 @@ package oci
 import (
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-cd/slipway/internal/port"
 )
+
+// looks is how often a file on its way is asked how far it is.
+const looks = 100 * time.Millisecond
 
 // meter counts what a push sends, and what the registry says it has already.
 // The library's own progress panics when an upload is cut off: a request's body
@@ -63,6 +68,9 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return resp, err
 	}
+	if f, ok := req.Body.(*os.File); ok && req.URL.Scheme == "http" {
+		return m.watch(req, f)
+	}
 	body := &counted{ReadCloser: req.Body, m: m}
 	sent := req.Clone(req.Context())
 	sent.Body = body
@@ -74,6 +82,46 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Request = req
 	}
 	return resp, err
+}
+
+// watch counts a file from outside. Left as it is, the system copies it to an
+// unencrypted connection without this process having to.
+func (m *meter) watch(req *http.Request, f *os.File) (*http.Response, error) {
+	stop := m.follow(f)
+	resp, err := m.next.RoundTrip(req)
+	told := stop()
+	if err != nil || resp.StatusCode >= 400 {
+		m.add(-told)
+	} else {
+		m.add(max(0, req.ContentLength-told))
+	}
+	return resp, err
+}
+
+// follow adds what was read of the file until stop is called, which tells how much
+// that was.
+func (m *meter) follow(f *os.File) (stop func() (told int64)) {
+	var told int64
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		t := time.NewTicker(looks)
+		defer t.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-t.C:
+			}
+			at, err := f.Seek(0, io.SeekCurrent)
+			if err != nil {
+				return // closed: the rest is known when the request ends
+			}
+			m.add(at - told)
+			told = at
+		}
+	}()
+	return func() int64 { close(done); <-ended; return told }
 }
 
 type counted struct {

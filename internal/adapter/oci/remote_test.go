@@ -1,6 +1,8 @@
 package oci_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/base64"
 	"io"
 	"log"
@@ -198,5 +200,52 @@ func TestTroubleThatStays(t *testing.T) {
 		if !fault.Is(err, want) || fault.HintOf(err) == "" {
 			t.Errorf("%d: %v (hint %q), want %s with a hint", status, err, fault.HintOf(err), want)
 		}
+	}
+}
+
+// TestProgressWhileAFileTravels stops an upload in the middle until the push has
+// said how far it is.
+func TestProgressWhileAFileTravels(t *testing.T) {
+	l, err := embedded(t).Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	moved := make(chan struct{})
+	proxy := &httputil.ReverseProxy{ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: l.Addr()}) }}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPatch && r.ContentLength > 1<<20 {
+			half, err := io.ReadAll(io.LimitReader(r.Body, r.ContentLength/2))
+			if err != nil {
+				t.Error(err)
+			}
+			select {
+			case <-moved:
+			case <-r.Context().Done():
+			}
+			r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(half), r.Body))
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	built := bigLayout(t, t.TempDir(), 32<<20)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var once sync.Once
+	var last, whole int64
+	watch := func(done, total int64) {
+		if done < last {
+			t.Errorf("progress goes back from %d to %d", last, done)
+		}
+		if last, whole = done, total; done > 8<<20 {
+			once.Do(func() { close(moved) })
+		}
+	}
+	img := delivery.Image{Repository: strings.TrimPrefix(srv.URL, "http://") + "/a/b", Digest: built.Digest}
+	if _, err := oci.New(oci.Config{}).Push(ctx, built.Layout, img, "v1", watch); err != nil {
+		t.Fatal(err)
+	}
+	if last != whole || whole < 32<<20 {
+		t.Errorf("the push ended at %d of %d bytes", last, whole)
 	}
 }

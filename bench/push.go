@@ -1,0 +1,164 @@
+package main
+
+import (
+	"compress/gzip"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/slipway-cd/slipway/bench/measure"
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// The image that is pushed: 200 MB that nobody can compress.
+const (
+	pushLayers    = 4
+	pushLayerSize = 50e6
+	pushRounds    = 15
+)
+
+// pusher is one way to push the image of an OCI layout. Each has its own layout and
+// its own repository of the same registry.
+type pusher struct {
+	name    string
+	command func(layout, repository, tag string, d delivery.Digest) []string
+	took    []time.Duration
+}
+
+// pushes measures the push of an image of which one layer is new.
+func (b *bench) pushes(ctx context.Context) error {
+	all, err := b.pushers(ctx)
+	if err != nil {
+		return err
+	}
+	address, stop, err := b.registry("pushed")
+	if err != nil {
+		return err
+	}
+	defer stop()
+	common := make([]v1.Layer, pushLayers-1)
+	for i := range common {
+		if common[i], err = noise(); err != nil {
+			return err
+		}
+	}
+	for round := range pushRounds + 1 { // in the first one, everything is new: it does not count
+		for i := range all {
+			p := all[(round+i)%len(all)]
+			took, err := b.pushOnce(ctx, p, address+"/"+p.name, fmt.Sprint("round", round), common)
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+			if round > 0 {
+				p.took = append(p.took, took)
+			}
+		}
+	}
+	b.addPushes(all[0], all[1:])
+	return nil
+}
+
+// pushers are ours first, and others: each is a program of its own.
+func (b *bench) pushers(ctx context.Context) ([]*pusher, error) {
+	ours := filepath.Join(b.work, "push")
+	build := measure.Command(ctx, b.root, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", ours, "./bench/push")
+	build.Env = append(build.Env, "CGO_ENABLED=0")
+	if _, err := measure.Finish(build, 0); err != nil {
+		return nil, err
+	}
+	crane, err := b.tool(ctx, "github.com/google/go-containerregistry/cmd/crane")
+	if err != nil {
+		return nil, err
+	}
+	all := []*pusher{
+		{name: "slipway", command: func(layout, repository, tag string, d delivery.Digest) []string {
+			return []string{ours, layout, repository, string(d), tag}
+		}},
+		{name: "crane", command: func(layout, repository, tag string, _ delivery.Digest) []string {
+			return []string{crane, "push", layout, repository + ":" + tag}
+		}},
+	}
+	skopeo, err := exec.LookPath("skopeo")
+	if err != nil {
+		b.Note("push beside skopeo", "no skopeo in PATH")
+		return all, nil //nolint:nilerr // without it, the rest is measured
+	}
+	return append(all, &pusher{name: "skopeo", command: func(layout, repository, tag string, _ delivery.Digest) []string {
+		return []string{skopeo, "copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false", "oci:" + layout, "docker://" + repository + ":" + tag}
+	}}), nil
+}
+
+// noise is a layer of random bytes, in an archive that is compressed for its form.
+func noise() (v1.Layer, error) {
+	random := make([]byte, pushLayerSize)
+	if _, err := rand.Read(random); err != nil {
+		return nil, err
+	}
+	return layer(gzip.NoCompression, map[string][]byte{"noise": random}, []string{"noise"})
+}
+
+// pushOnce pushes an image with a layer that the registry never saw.
+func (b *bench) pushOnce(ctx context.Context, p *pusher, repository, tag string, common []v1.Layer) (time.Duration, error) {
+	fresh, err := noise()
+	if err != nil {
+		return 0, err
+	}
+	img, err := image(v1.Config{}, append(common[:len(common):len(common)], fresh)...)
+	if err != nil {
+		return 0, err
+	}
+	dir := filepath.Join(b.work, "push-"+p.name)
+	d, err := writeLayout(dir, img)
+	if err != nil {
+		return 0, err
+	}
+	line := p.command(dir, repository, tag, d)
+	// What was made for this round is not cleaned up or written back within it.
+	runtime.GC()
+	syscall.Sync()
+	start := time.Now()
+	if _, err := measure.Do(ctx, 0, b.work, line[0], line[1:]...); err != nil {
+		return 0, err
+	}
+	took := time.Since(start)
+	return took, errors.Join(arrived(ctx, repository+":"+tag, d), measure.Remove(dir))
+}
+
+// arrived makes sure that the registry has that very image.
+func arrived(ctx context.Context, reference string, want delivery.Digest) error {
+	ref, err := name.NewTag(reference)
+	if err != nil {
+		return err
+	}
+	got, err := remote.Head(ref, remote.WithContext(ctx))
+	if err == nil && got.Digest.String() != string(want) {
+		err = fmt.Errorf("%s is %s, want %s", reference, got.Digest, want)
+	}
+	return err
+}
+
+// addPushes holds ours against the fastest of the others.
+func (b *bench) addPushes(ours *pusher, others []*pusher) {
+	fastest := others[0]
+	var said []string
+	for _, o := range others {
+		said = append(said, fmt.Sprintf("%s %.2f s", o.name, measure.Median(o.took).Seconds()))
+		if measure.Median(o.took) < measure.Median(fastest.took) {
+			fastest = o
+		}
+	}
+	ratio, least, most := measure.Ratios(ours.took, fastest.took)
+	b.Add(fmt.Sprintf("push of 200 MB with one of 4 layers changed, our push in a program of its own, beside %s (median of %d)", fastest.name, pushRounds), "ratio <= 1",
+		fmt.Sprintf("%.2f s, %s, ratio %.2f (%.2f to %.2f)", measure.Median(ours.took).Seconds(), strings.Join(said, ", "), ratio, least, most), ratio <= 1)
+}
