@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/flock"
 )
 
 // lock is a file that one open handle holds. The kernel lets it go when the
@@ -27,7 +28,7 @@ func tryLock(path string) (l *lock, free bool, err error) {
 		if err != nil {
 			return nil, false, unwritable(path, err)
 		}
-		got, err := flock(f)
+		got, err := flock.Try(f)
 		if err != nil {
 			return nil, false, errors.Join(unwritable(path, err), f.Close())
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/flock"
 )
 
 // Checkout makes dir hold exactly that tree; see port.Source. Beside it,
@@ -161,7 +162,7 @@ func (w work) lock(ctx context.Context) (unlock func(), err error) {
 		return nil, err
 	}
 	got := make(chan error, 1)
-	go func() { got <- flock(f) }()
+	go func() { got <- flock.Wait(f) }()
 	select {
 	case err = <-got:
 	case <-ctx.Done():

@@ -3,9 +3,10 @@
 package process
 
 import (
-	"errors"
 	"os"
 	"syscall"
+
+	"github.com/slipway-cd/slipway/internal/flock"
 )
 
 func guardGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
@@ -32,20 +33,7 @@ func exitCode(s *os.ProcessState) int {
 }
 
 // tryLock locks the file against other processes, without waiting.
-func tryLock(f *os.File) (bool, error) {
-	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return false, nil
-	}
-	return err == nil, err
-}
+func tryLock(f *os.File) (bool, error) { return flock.Try(f) }
 
 // waitLock locks the file, and waits for that.
-func waitLock(f *os.File) error {
-	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
-		if !errors.Is(err, syscall.EINTR) {
-			return err
-		}
-	}
-}
+func waitLock(f *os.File) error { return flock.Wait(f) }

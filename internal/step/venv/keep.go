@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/flock"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -109,7 +110,7 @@ func (m Maker) lock(ctx context.Context, r step.Request, folder string) (unlock 
 		if err != nil {
 			return nil, unwritable(path, err)
 		}
-		free, err := flock(f)
+		free, err := flock.Try(f)
 		switch {
 		case err != nil:
 			return nil, errors.Join(unwritable(path, err), f.Close())
