@@ -11,14 +11,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
-	"time"
+
+	"github.com/slipway-cd/slipway/e2e/prebuild"
 )
 
 // ErrUnsupported marks what this machine can't do: no root, a package that is missing.
@@ -42,7 +42,7 @@ func Find(ctx context.Context, log io.Writer) (Tools, error) {
 	if err := supported(); err != nil {
 		return Tools{}, err
 	}
-	sources, err := findModule()
+	sources, err := prebuild.Module("e2e/builder/buildkit")
 	if err != nil {
 		return Tools{}, err
 	}
@@ -50,11 +50,11 @@ func Find(ctx context.Context, log io.Writer) (Tools, error) {
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return Tools{}, fmt.Errorf("make the programs' folder: %w", err)
 	}
-	unlock, err := lock(ctx, filepath.Join(bin, "buildkit.lock"))
+	alone, err := prebuild.Lock(ctx, filepath.Join(bin, "buildkit.lock"), func() {})
 	if err != nil {
 		return Tools{}, err
 	}
-	defer unlock()
+	defer alone.Close()
 	t := Tools{Daemon: filepath.Join(bin, "buildkitd"), Client: filepath.Join(bin, "buildctl")}
 	return t, t.build(ctx, sources, log)
 }
@@ -67,23 +67,6 @@ func supported() error {
 		return fmt.Errorf("BuildKit of the tests: %w: runc is missing (apt-get install runc)", ErrUnsupported)
 	}
 	return nil
-}
-
-// findModule looks for the module's folder from the working folder upwards.
-func findModule() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("find the working folder: %w", err)
-	}
-	for at := dir; ; at = filepath.Dir(at) {
-		folder := filepath.Join(at, "e2e", "builder", "buildkit")
-		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
-			return folder, nil
-		}
-		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("find e2e/builder/buildkit at or above %s: %w", dir, fs.ErrNotExist)
-		}
-	}
 }
 
 // build runs Go unless what is there was made from the same modules. A digest
@@ -132,29 +115,4 @@ func digest(sources string) (string, error) {
 		fmt.Fprintf(sum, "%s %d\n%s", name, len(content), content)
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
-}
-
-// lock waits until nobody else builds the programs; the kernel frees it when this
-// process ends.
-func lock(ctx context.Context, path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the lock: %w", err)
-	}
-	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return func() { _ = f.Close() }, nil
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			_ = f.Close()
-			return nil, fmt.Errorf("lock %s: %w", path, err)
-		}
-		select {
-		case <-ctx.Done():
-			_ = f.Close()
-			return nil, fmt.Errorf("wait for the lock %s: %w", path, ctx.Err())
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
 }

@@ -6,13 +6,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
+
+	"github.com/slipway-cd/slipway/e2e/prebuild"
 )
 
 // The version that the components say they are; go.mod of the module has the code.
@@ -22,7 +23,7 @@ const version, versionMajor, versionMinor = "v1.36.3", "1", "36"
 // made from other sources, and returns the binary's path. The first time takes
 // several minutes; it logs when it has work to do.
 func Build(ctx context.Context, c Config) (string, error) {
-	module, err := findModule()
+	module, err := prebuild.Module("e2e/cluster/kubernetes")
 	if err != nil {
 		return prebuilt(c.Binary, err)
 	}
@@ -36,11 +37,11 @@ func Build(ctx context.Context, c Config) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(binary), 0o755); err != nil {
 		return "", fmt.Errorf("make the folder of the Kubernetes binary: %w", err)
 	}
-	unlock, err := lock(ctx, binary+".lock", func() { say(c.Log, "somebody else builds %s: waiting", binary) })
+	lock, err := prebuild.Lock(ctx, binary+".lock", func() { say(c.Log, "somebody else builds %s: waiting", binary) })
 	if err != nil {
 		return "", err
 	}
-	defer unlock()
+	defer lock.Close()
 	stamp := "-X k8s.io/component-base/version."
 	flags := "-s -w " + stamp + "gitVersion=" + version + " " + stamp + "gitMajor=" + versionMajor + " " + stamp + "gitMinor=" + versionMinor + " " + stamp + "gitTreeState=clean"
 	for _, t := range []target{{pausePath(binary), "./pause", "-s -w"}, {binary, ".", flags}} {
@@ -53,23 +54,6 @@ func Build(ctx context.Context, c Config) (string, error) {
 
 // pausePath is where the pause program is kept: beside the binary.
 func pausePath(binary string) string { return binary + "-pause" }
-
-// findModule looks for the sources from the working folder upwards.
-func findModule() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("find the working folder: %w", err)
-	}
-	for at := dir; ; at = filepath.Dir(at) {
-		module := filepath.Join(at, "e2e", "cluster", "kubernetes")
-		if _, err := os.Stat(filepath.Join(module, "go.mod")); err == nil {
-			return module, nil
-		}
-		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("find e2e/cluster/kubernetes at or above %s: %w", dir, fs.ErrNotExist)
-		}
-	}
-}
 
 // prebuilt takes a binary for which there are no sources here.
 func prebuilt(binary string, noSources error) (string, error) {

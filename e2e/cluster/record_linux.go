@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/slipway-cd/slipway/e2e/prebuild"
 )
 
 // lockPath is locked by whoever has a cluster, and tells what is to be put back.
@@ -35,7 +37,7 @@ type record struct {
 // claim waits until no other process has a cluster, and puts back what a killed one
 // left.
 func claim(ctx context.Context, log io.Writer) (*os.File, error) {
-	f, err := lockFile(ctx, lockPath, func() { say(log, "another process has a cluster on this machine: waiting until it stops") })
+	f, err := prebuild.Lock(ctx, lockPath, func() { say(log, "another process has a cluster on this machine: waiting until it stops") })
 	if err != nil {
 		return nil, err
 	}
