@@ -268,18 +268,6 @@ func (t *testCase) failure(at place, pytest bool) step.TestFailure {
 	return f
 }
 
-// pytest reads what only pytest writes.
-func (t *testCase) pytest(at place, text string, f *step.TestFailure) {
-	f.Where = at.findRaised(text)
-	if id := at.nodeID(t.class, t.name); id != "" {
-		f.Name = id
-	}
-	poor := t.message == "collection failure" || strings.HasPrefix(t.message, `failed on setup with "file `) || strings.TrimSpace(t.message) == ""
-	if why := firstRaised(text); why != "" && poor {
-		f.Message = why
-	}
-}
-
 // done adds failures that were counted by the report but not listed in it.
 func (p *junit) done() tally {
 	if hidden := p.declared - p.found.failed; hidden > 0 {

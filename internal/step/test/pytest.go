@@ -4,6 +4,8 @@ import (
 	"path"
 	"regexp"
 	"strings"
+
+	"github.com/slipway-cd/slipway/internal/step"
 )
 
 // pytest's own forms of a failure. Each entry of its traceback ends (or, with
@@ -83,4 +85,16 @@ func (p place) nodeID(class, name string) string {
 		return strings.Join(id, "::")
 	}
 	return ""
+}
+
+// pytest reads what only pytest writes.
+func (t *testCase) pytest(at place, text string, f *step.TestFailure) {
+	f.Where = at.findRaised(text)
+	if id := at.nodeID(t.class, t.name); id != "" {
+		f.Name = id
+	}
+	poor := t.message == "collection failure" || strings.HasPrefix(t.message, `failed on setup with "file `) || strings.TrimSpace(t.message) == ""
+	if why := firstRaised(text); why != "" && poor {
+		f.Message = why
+	}
 }
