@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"sort"
 	"strings"
@@ -189,4 +190,27 @@ func (a *api) change(path string, how func(*unstructured.Unstructured)) {
 	}
 	how(o)
 	a.put(path, o)
+}
+
+// all are the objects at this moment: locks are renewed meanwhile.
+func (a *api) all() map[string]*unstructured.Unstructured {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.objects)
+}
+
+// without takes an object away for as long as do takes.
+func (a *api) without(path string, do func()) {
+	a.t.Helper()
+	a.mu.Lock()
+	was, ok := a.objects[path]
+	delete(a.objects, path)
+	a.mu.Unlock()
+	if !ok {
+		a.t.Fatalf("there is no %s", path)
+	}
+	do()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.objects[path] = was
 }

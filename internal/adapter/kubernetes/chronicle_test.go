@@ -57,7 +57,7 @@ func (a *api) damage(id delivery.ReleaseID, way int) bool {
 		return put("binaryData", releaseKey, base64.StdEncoding.EncodeToString([]byte(raw)))
 	}
 	path := recordsPath + "-" + string(id) + "-0"
-	raw, _, _ := unstructured.NestedString(a.objects[path].Object, "binaryData", releaseKey)
+	raw, _, _ := unstructured.NestedString(a.all()[path].Object, "binaryData", releaseKey)
 	packed, err := base64.StdEncoding.DecodeString(raw)
 	if err != nil {
 		a.t.Fatal(err)
@@ -91,7 +91,7 @@ func TestPartMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	parts := 0
-	for path, o := range server.objects {
+	for path, o := range server.all() {
 		if o.GetLabels()[recordLabel] != releaseRecord {
 			continue
 		}
@@ -108,12 +108,11 @@ func TestPartMissing(t *testing.T) {
 	}
 	for n := range parts {
 		path := recordsPath + "-" + string(rel.ID) + "-" + string(rune('0'+n))
-		was := server.objects[path]
-		delete(server.objects, path)
-		if got, err := target.Read(t.Context(), "sample", "prod"); err == nil {
-			t.Errorf("without part %d: %d releases", n, len(got.Releases))
-		}
-		server.objects[path] = was
+		server.without(path, func() {
+			if got, err := target.Read(t.Context(), "sample", "prod"); err == nil {
+				t.Errorf("without part %d: %d releases", n, len(got.Releases))
+			}
+		})
 	}
 	if _, err := target.Read(t.Context(), "sample", "prod"); err != nil {
 		t.Error(err)

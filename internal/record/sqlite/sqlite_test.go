@@ -187,6 +187,9 @@ func TestConcurrentFirstOpen(t *testing.T) {
 }
 
 func TestFullDisk(t *testing.T) {
+	if !storetest.Alone(t) {
+		return
+	}
 	path := fresh(t)
 	s := open(t, path)
 	defer s.Close()
