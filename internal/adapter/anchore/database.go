@@ -14,7 +14,6 @@ import (
 
 	"github.com/anchore/clio"
 	v6 "github.com/anchore/grype/grype/db/v6"
-	"github.com/anchore/grype/grype/db/v6/distribution"
 	"github.com/anchore/grype/grype/db/v6/installation"
 	"github.com/anchore/grype/grype/distro"
 	"github.com/anchore/grype/grype/vulnerability"
@@ -155,7 +154,7 @@ func (s *Scanner) Import(ctx context.Context, file string) (port.ScanData, error
 		}
 		return port.ScanData{}, fault.New(fault.NotFound, "import %s", file).Because(err).Hint("name the file of a database, such as vulnerability-db_v6....tar.zst")
 	}
-	err = s.install(ctx, func(c v6.Curator) error { return c.Import(path) }, nil)
+	err = s.install(ctx, func(c v6.Curator) error { return c.Import(path) })
 	if err == nil {
 		return s.Status(ctx)
 	}
@@ -167,7 +166,7 @@ func (s *Scanner) Import(ctx context.Context, file string) (port.ScanData, error
 }
 
 // install lets fill a new folder, and makes it the one that counts.
-func (s *Scanner) install(ctx context.Context, fill func(v6.Curator) error, client distribution.Client) error {
+func (s *Scanner) install(ctx context.Context, fill func(v6.Curator) error) error {
 	if err := os.MkdirAll(s.c.Dir, 0o755); err != nil {
 		return unwritable(s.c.Dir, err)
 	}
@@ -176,7 +175,7 @@ func (s *Scanner) install(ctx context.Context, fill func(v6.Curator) error, clie
 	if err != nil {
 		return unwritable(s.c.Dir, err)
 	}
-	c, err := installation.NewCurator(installation.Config{DBRootDir: root, ValidateChecksum: true}, client)
+	c, err := installation.NewCurator(installation.Config{DBRootDir: root, ValidateChecksum: true}, nil)
 	if err != nil {
 		return err
 	}

@@ -3,12 +3,17 @@ package anchore
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	v6 "github.com/anchore/grype/grype/db/v6"
 	"github.com/anchore/grype/grype/db/v6/distribution"
-	"github.com/wagoodman/go-progress"
+	"github.com/spf13/afero"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -18,8 +23,9 @@ import (
 const (
 	checkTime    = 15 * time.Second
 	downloadTime = 20 * time.Minute
-	tick         = 250 * time.Millisecond // between two lines of progress
 )
+
+const listingBytes = 1 << 20 // more than any list of one database has
 
 // Update asks the source whether it has a newer database, and takes it.
 func (s *Scanner) Update(ctx context.Context, p port.Progress) (port.ScanData, bool, error) {
@@ -27,120 +33,93 @@ func (s *Scanner) Update(ctx context.Context, p port.Progress) (port.ScanData, b
 	if err != nil && !fault.Is(err, fault.Corrupt) {
 		return have, false, err
 	}
-	client, err := distribution.NewClient(s.source())
-	if err != nil {
-		return have, false, fmt.Errorf("prepare to ask for a database: %w", err)
-	}
-	newer, err := s.ask(ctx, client, have)
+	newer, err := s.ask(ctx, have.Built)
 	if err != nil || newer == nil {
 		return have, false, err
 	}
-	url, err := client.ResolveArchiveURL(*newer)
-	if err != nil {
-		return have, false, s.silent(err)
-	}
-	seen := &watched{Client: client}
-	stop := seen.report(p)
-	err = s.install(ctx, func(c v6.Curator) error { return c.Import(url) }, seen)
-	stop()
-	if err != nil {
-		if ctx.Err() != nil {
-			return have, false, err
-		}
-		return have, false, s.silent(err)
+	if err := s.take(ctx, newer, p); err != nil {
+		return have, false, err
 	}
 	now, err := s.Status(ctx)
 	return now, err == nil, err
 }
 
-func (s *Scanner) source() distribution.Config {
-	c := distribution.DefaultConfig()
-	c.ID, c.RequireUpdateCheck, c.CheckTimeout, c.UpdateTimeout = identity(), true, checkTime, downloadTime
-	if s.c.URL != "" {
-		c.LatestURL = s.c.URL
+// ask looks for a database that is newer than built (zero: than none, or than one
+// that is damaged), and notes when it did.
+func (s *Scanner) ask(ctx context.Context, built time.Time) (*distribution.Archive, error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	body, err := s.get(ctx, s.listing())
+	if err != nil {
+		return nil, s.silent(ctx, err)
 	}
-	return c
+	defer func() { _ = body.Close() }()
+	latest, err := distribution.NewLatestFromReader(http.MaxBytesReader(nil, body, listingBytes))
+	if err != nil {
+		return nil, s.silent(ctx, err)
+	}
+	if err := put(filepath.Join(s.c.Dir, askedFile), []byte(s.c.Clock().UTC().Format(time.RFC3339)+"\n")); err != nil {
+		return nil, err
+	}
+	switch {
+	case latest == nil:
+		return nil, s.silent(ctx, fmt.Errorf("%s names no database", s.listing()))
+	case latest.SchemaVersion.Model != v6.ModelVersion:
+		return nil, s.silent(ctx, fmt.Errorf("it has a database of form v%d, and this scanner reads v%d", latest.SchemaVersion.Model, v6.ModelVersion))
+	case !latest.Built.After(built):
+		return nil, nil
+	}
+	return &latest.Archive, nil
 }
 
-// ask looks for a newer database, and notes when it did.
-func (s *Scanner) ask(ctx context.Context, client distribution.Client, have port.ScanData) (*distribution.Archive, error) {
-	var current *v6.Description
-	if !have.Built.IsZero() {
-		var err error
-		if current, err = v6.ReadDescription(have.Path); err != nil {
-			current = nil // damaged: whatever there is is better
-		}
+// take downloads the database, and makes it the one that counts.
+func (s *Scanner) take(ctx context.Context, a *distribution.Archive, p port.Progress) error {
+	from, err := url.Parse(s.listing())
+	if err != nil {
+		return s.silent(ctx, err)
 	}
-	type answer struct {
-		archive *distribution.Archive
-		err     error
+	from.Path = path.Join(path.Dir(from.Path), path.Clean("/"+a.Path))
+	file, err := s.download(ctx, from.String(), a, p)
+	if err != nil {
+		return err
 	}
-	got := make(chan answer, 1)
-	go func() {
-		a, err := client.IsUpdateAvailable(current)
-		got <- answer{a, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return nil, fmt.Errorf("ask for a newer database: %w", context.Cause(ctx))
-	case a := <-got:
-		if err := put(filepath.Join(s.c.Dir, askedFile), []byte(s.c.Clock().UTC().Format(time.RFC3339)+"\n")); err != nil {
-			return nil, err
+	defer func() { _ = os.Remove(file) }() // the next download sweeps
+	err = s.install(ctx, func(c v6.Curator) error {
+		if err := c.Import(file); err != nil {
+			return err
 		}
-		if a.err != nil {
-			return nil, s.silent(a.err)
-		}
-		return a.archive, nil
+		_, err := v6.WriteImportMetadata(afero.NewOsFs(), filepath.Dir(c.Status().Path), from.Redacted())
+		return err
+	})
+	if err != nil && !fault.Is(err, fault.Unavailable) {
+		return s.silent(ctx, err)
 	}
+	return err
 }
 
-func (s *Scanner) silent(err error) error {
-	return fault.New(fault.Unavailable, "get a vulnerability database from %s", s.source().LatestURL).Because(err).
+// listing is the address of the file that names the newest database: the one
+// that is set, or where grype's have it below the folder that is set.
+func (s *Scanner) listing() string {
+	at := s.c.URL
+	if at == "" {
+		at = distribution.DefaultConfig().LatestURL
+	}
+	if strings.HasSuffix(at, ".json") {
+		return at
+	}
+	return fmt.Sprintf("%s/v%d/%s", strings.TrimRight(at, "/"), v6.ModelVersion, distribution.LatestFileName)
+}
+
+// silent is the error of a source that gave no database. A caller that has
+// stopped is told so, not that the source is silent.
+func (s *Scanner) silent(ctx context.Context, err error) error {
+	if ctx.Err() == context.Canceled {
+		return fmt.Errorf("get a vulnerability database: %w", context.Cause(ctx))
+	}
+	at := s.listing()
+	if u, bad := url.Parse(at); bad == nil {
+		at = u.Redacted()
+	}
+	return fault.New(fault.Unavailable, "get a vulnerability database from %s", at).Because(err).
 		Hint("let this machine reach it (HTTPS_PROXY counts), or bring a file: `slipway scan db import FILE`")
-}
-
-// watched tells how far a download is.
-type watched struct {
-	distribution.Client
-	begun chan *progress.Manual
-}
-
-// Download downloads, and lets it be watched.
-func (w *watched) Download(url, dest string, p *progress.Manual) (string, error) {
-	select {
-	case w.begun <- p:
-	default: // nobody watches
-	}
-	return w.Client.Download(url, dest, p)
-}
-
-// report tells p how far it is, until the returned function is called.
-func (w *watched) report(p port.Progress) (stop func()) {
-	if p == nil {
-		return func() {}
-	}
-	w.begun = make(chan *progress.Manual, 1)
-	done, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		select {
-		case <-done:
-		case m := <-w.begun:
-			follow(m, p, done)
-		}
-	}()
-	return func() { close(done); <-ended }
-}
-
-func follow(m *progress.Manual, p port.Progress, done <-chan struct{}) {
-	t := time.NewTicker(tick)
-	defer t.Stop()
-	for {
-		select {
-		case <-done:
-			return
-		case <-t.C:
-			p(max(m.Current(), 0), max(m.Size(), 0))
-		}
-	}
 }

@@ -1,0 +1,101 @@
+package anchore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/anchore/grype/grype/db/v6/distribution"
+
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+const (
+	tick          = 250 * time.Millisecond // between two lines of progress
+	downloadBytes = 8 << 30                // no archive of a database comes near
+)
+
+// download writes the archive at the address to a file beside the databases, and
+// holds it against its checksum. The caller removes the file.
+func (s *Scanner) download(ctx context.Context, at string, a *distribution.Archive, p port.Progress) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, downloadTime)
+	defer cancel()
+	file, err := os.CreateTemp(s.c.Dir, ".incoming-*-"+path.Base(a.Path))
+	if err != nil {
+		return "", unwritable(s.c.Dir, err)
+	}
+	err = s.fetch(ctx, file, at, a.Checksum, p)
+	if err = errors.Join(err, file.Close()); err == nil {
+		return file.Name(), nil
+	}
+	_ = os.Remove(file.Name()) // the next download sweeps
+	return "", s.silent(ctx, err)
+}
+
+func (s *Scanner) fetch(ctx context.Context, to io.Writer, at, sum string, p port.Progress) error {
+	want, isSHA := strings.CutPrefix(sum, "sha256:")
+	if !isSHA {
+		return fmt.Errorf("the source gives no SHA-256 of its database (%q)", sum)
+	}
+	body, err := s.get(ctx, at)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }()
+	hash := sha256.New()
+	told := &teller{p: p, total: max(body.length, 0)}
+	if _, err := io.Copy(io.MultiWriter(to, hash, told), http.MaxBytesReader(nil, body, downloadBytes)); err != nil {
+		return fmt.Errorf("download: %w", err)
+	}
+	if got := hex.EncodeToString(hash.Sum(nil)); got != want {
+		return fmt.Errorf("what came has the SHA-256 %s, and the source promised %s", got, want)
+	}
+	return nil
+}
+
+type answer struct {
+	io.ReadCloser
+	length int64 // bytes; -1: unknown
+}
+
+func (s *Scanner) get(ctx context.Context, at string) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	id := identity()
+	req.Header.Set("User-Agent", id.Name+" "+id.Version)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		_ = resp.Body.Close()
+		return answer{}, fmt.Errorf("it answers %s", resp.Status)
+	}
+	return answer{resp.Body, resp.ContentLength}, nil
+}
+
+// teller tells p every now and then how far a download is.
+type teller struct {
+	p           port.Progress
+	done, total int64 // bytes
+	next        time.Time
+}
+
+func (t *teller) Write(b []byte) (int, error) {
+	t.done += int64(len(b))
+	if now := time.Now(); t.p != nil && now.After(t.next) {
+		t.next = now.Add(tick)
+		t.p(t.done, t.total)
+	}
+	return len(b), nil
+}
