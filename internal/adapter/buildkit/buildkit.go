@@ -35,7 +35,7 @@ const KeepCommand = "keep-buildkit"
 
 // imageVersion counts changes of what this package does to an image. It is part
 // of the fingerprint.
-const imageVersion = 1
+const imageVersion = 2
 
 // Config of a Builder.
 type Config struct {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/klauspost/pgzip"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
@@ -51,10 +52,11 @@ func press(ctx context.Context, from, blobs string, latest time.Time) (p pressed
 	defer os.Remove(out.Name())
 	defer out.Close()
 	packed, archive := &summed{next: out, hash: sha256.New()}, &summed{hash: sha256.New()}
-	zip, err := gzip.NewWriterLevel(packed, gzip.DefaultCompression)
+	zip, err := pgzip.NewWriterLevel(packed, pgzip.DefaultCompression) // its bytes depend on no number of processors
 	if err != nil {
 		return p, err
 	}
+	defer zip.Close() // it has goroutines of its own
 	archive.next = zip
 	if err := settle(plain, archive, latest); err != nil {
 		return p, err

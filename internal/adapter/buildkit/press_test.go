@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -123,6 +125,30 @@ func TestPress(t *testing.T) {
 		if name == "app/new" && (h.Mode != 0o4755 || h.Uid != 65532 || h.PAXRecords["SCHILY.xattr.user.a"] != "b") {
 			t.Errorf("%s lost something: %+v", name, h)
 		}
+	}
+}
+
+// TestPressOnOtherMachines: what compresses in parallel gives the same bytes
+// whatever the number of processors.
+func TestPressOnOtherMachines(t *testing.T) {
+	body := make([]byte, 5<<20)
+	seed := rand.NewChaCha8([32]byte{})
+	_, _ = seed.Read(body[:3<<20]) // never fails
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	err := w.WriteHeader(&tar.Header{Name: "app", Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(body))})
+	if err == nil {
+		_, err = w.Write(body)
+	}
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	before := runtime.GOMAXPROCS(1)
+	defer runtime.GOMAXPROCS(before)
+	one, _ := pressBytes(t, buf.Bytes())
+	runtime.GOMAXPROCS(7)
+	if many, _ := pressBytes(t, buf.Bytes()); many != one {
+		t.Errorf("on seven processors %+v, on one %+v", many, one)
 	}
 }
 

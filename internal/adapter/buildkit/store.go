@@ -47,7 +47,7 @@ func (s *store) Info(ctx context.Context, d digest.Digest) (content.Info, error)
 }
 
 // Writer answers that a blob is there if it could be borrowed.
-func (s *store) Writer(ctx context.Context, opts ...content.WriterOpt) (content.Writer, error) {
+func (s *store) Writer(_ context.Context, opts ...content.WriterOpt) (content.Writer, error) {
 	var o content.WriterOpts
 	for _, set := range opts {
 		if err := set(&o); err != nil {
@@ -57,8 +57,11 @@ func (s *store) Writer(ctx context.Context, opts ...content.WriterOpt) (content.
 	if _, ok := s.lend(o.Desc.Digest, o.Desc.Size); ok {
 		return nil, errdefs.ErrAlreadyExists
 	}
-	return s.Store.Writer(ctx, opts...)
+	return s.incoming(o)
 }
+
+// Abort has nothing to do: a writer that is closed leaves nothing.
+func (s *store) Abort(context.Context, string) error { return nil }
 
 // lend borrows what a layer became before, or else the blob itself; size in
 // bytes, 0: not known.

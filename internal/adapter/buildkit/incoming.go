@@ -1,0 +1,106 @@
+package buildkit
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+)
+
+// incoming is a blob on its way into a store: what containerd's own writer does,
+// but that it does not wait for the disk. A layer that just came is read again at
+// once and becomes another blob, and whoever reads a layout holds it against its
+// digests.
+type incoming struct {
+	sum     *summed
+	file    *os.File
+	blobs   string // folder that it goes to
+	status  content.Status
+	expects digest.Digest // "": not known yet
+	closed  bool
+}
+
+var _ content.Writer = (*incoming)(nil)
+
+func (s *store) incoming(o content.WriterOpts) (*incoming, error) {
+	blobs := filepath.Join(s.dir, "blobs", "sha256")
+	file, err := os.CreateTemp(blobs, "incoming-*.new")
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	return &incoming{
+		sum: &summed{next: file, hash: sha256.New()}, file: file, blobs: blobs, expects: o.Desc.Digest,
+		status: content.Status{Ref: o.Ref, Total: o.Desc.Size, Expected: o.Desc.Digest, StartedAt: now, UpdatedAt: now},
+	}, nil
+}
+
+func (i *incoming) Write(p []byte) (int, error) {
+	i.status.UpdatedAt = time.Now()
+	return i.sum.Write(p)
+}
+
+// Status says how far the blob has come, in bytes.
+func (i *incoming) Status() (content.Status, error) {
+	i.status.Offset = i.sum.bytes
+	return i.status, nil
+}
+
+// Digest is that of what has come.
+func (i *incoming) Digest() digest.Digest { return digest.Digest(i.sum.digest()) }
+
+// Truncate begins again; size has to be 0.
+func (i *incoming) Truncate(size int64) error {
+	if size != 0 {
+		return fmt.Errorf("cut a blob to %d bytes: %w", size, errdefs.ErrNotImplemented)
+	}
+	if _, err := i.file.Seek(0, 0); err != nil {
+		return err
+	}
+	i.sum = &summed{next: i.file, hash: sha256.New()}
+	return i.file.Truncate(0)
+}
+
+// Commit gives the blob its place. A size of 0 and an empty digest are not known.
+func (i *incoming) Commit(_ context.Context, size int64, expected digest.Digest, _ ...content.Opt) error {
+	if i.closed {
+		return fmt.Errorf("a blob that is closed: %w", errdefs.ErrFailedPrecondition)
+	}
+	if expected == "" {
+		expected = i.expects
+	}
+	switch got := i.Digest(); {
+	case size > 0 && size != i.sum.bytes:
+		return fmt.Errorf("%d bytes came instead of %d: %w", i.sum.bytes, size, errdefs.ErrFailedPrecondition)
+	case expected != "" && expected != got:
+		return fmt.Errorf("%s came instead of %s: %w", got, expected, errdefs.ErrFailedPrecondition)
+	}
+	if err := errors.Join(i.file.Chmod(0o444), i.file.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(i.file.Name(), filepath.Join(i.blobs, i.sum.digest().Hex())); err != nil {
+		return err
+	}
+	i.closed = true
+	return nil
+}
+
+// Close gives up what has not been committed.
+func (i *incoming) Close() error {
+	if i.closed {
+		return nil
+	}
+	i.closed = true
+	_ = i.file.Close() // it is removed
+	if err := os.Remove(i.file.Name()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
