@@ -2,12 +2,16 @@ package plan
 
 import (
 	"crypto/sha256"
+	"path"
+	"regexp"
+	"strings"
 
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// python adds the file that an environment is made from to what a step depends
+// python adds the files that an environment is made from to what a step depends
 // on, whatever its globs say. key names the environment in slipway.yaml.
 func (m *maker) python(key string, p *config.Python, in input) (input, error) {
 	with := p.With()
@@ -15,17 +19,37 @@ func (m *maker) python(key string, p *config.Python, in input) (input, error) {
 		return in, nil
 	}
 	name := with.File()
+	own := func(path string) bool { return path == name || mayInclude(name, path) }
+	h := sha256.New()
+	part(h, "python", string(in.digest))
 	var names []string
+	found := false
 	for _, f := range m.facts.Files {
 		names = append(names, f.Path)
-		if f.Path != name {
-			continue
+		found = found || f.Path == name
+		if own(f.Path) {
+			part(h, f.Path, f.Mode, f.Blob)
 		}
-		h := sha256.New()
-		part(h, "python", string(in.digest), f.Mode, f.Blob)
-		depends := in.depends
-		return input{sum(h), func(path string) bool { return path == name || depends(path) }}, nil
 	}
-	return in, fault.New(fault.Invalid, "%s: there is no file %s in the commit", key, name).
-		At(config.FileName).Hint("%s; new files have to be committed", fault.DidYouMean(name, names))
+	if !found {
+		return in, fault.New(fault.Invalid, "%s: there is no file %s in the commit", key, name).
+			At(config.FileName).Hint("%s; new files have to be committed", fault.DidYouMean(name, names))
+	}
+	depends := in.depends
+	return input{sum(h), func(path string) bool { return own(path) || depends(path) }}, nil
+}
+
+// pipFile are names that files of requirements and constraints usually have.
+var pipFile = regexp.MustCompile(`(?i)(requir|constrain)[^/]*$`)
+
+// mayInclude tells whether file may say what goes into an environment, too: a
+// plan does not read what files include. A file too many makes a step run once
+// more than it must; one too few would let it pass for an environment of before.
+func mayInclude(requirements, file string) bool {
+	dir := path.Dir(requirements)
+	if path.Base(requirements) == step.UVLock {
+		return file == path.Join(dir, "pyproject.toml")
+	}
+	beside := dir == "." || strings.HasPrefix(file, dir+"/")
+	return beside && (path.Ext(file) == ".txt" || path.Ext(file) == path.Ext(requirements)) || pipFile.MatchString(file)
 }

@@ -2,11 +2,14 @@ package plan_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -51,6 +54,44 @@ func TestPythonIsPartOfTheStep(t *testing.T) {
 	// Without an environment, nothing is as it was not before.
 	if plain := inputsOf(t, facts(), file); strings.Contains(string(plain["test.vet"].With), "python") || plain["test.unit"].Inputs != before["test.unit"].Inputs {
 		t.Errorf("a step without an environment has changed: %s", plain["test.vet"].With)
+	}
+}
+
+// TestPythonIncludes: what a requirements file may include counts, too.
+func TestPythonIncludes(t *testing.T) {
+	for _, c := range []struct {
+		named, other string
+		counts       bool
+	}{
+		{"requirements-dev.txt", "requirements.txt", true},
+		{"requirements-dev.txt", "base.txt", true},
+		{"requirements-dev.txt", "deps/base.txt", true},
+		{"requirements-dev.txt", "app.py", false},
+		{"deps/dev.in", "deps/base.in", true},
+		{"deps/dev.in", "deps/inner/pins.txt", true},
+		{"deps/dev.txt", "constraints.txt", true},
+		{"deps/dev.txt", "other/Requirements.in", true},
+		{"deps/dev.txt", "notes.txt", false},
+		{"deps/dev.txt", "deps2/notes.txt", false},
+		{"uv.lock", "pyproject.toml", true},
+		{"svc/uv.lock", "svc/pyproject.toml", true},
+		{"svc/uv.lock", "pyproject.toml", false},
+		{"uv.lock", "requirements.txt", false},
+	} {
+		key := "requirements"
+		if strings.HasSuffix(c.named, "uv.lock") {
+			key = "lock"
+		}
+		text := strings.Replace(file, "run: go vet ./...}", fmt.Sprintf(`run: ruff, inputs: ["cmd/**"], python: {%s: %s}}`, key, c.named), 1)
+		digests := map[delivery.Digest]bool{}
+		for i := range 2 {
+			f := facts()
+			f.Files = append(f.Files, port.File{Path: c.named, Mode: "100644", Blob: blob(1)}, port.File{Path: c.other, Mode: "100644", Blob: blob(2 + i)})
+			digests[inputsOf(t, f, text)["test.vet"].Inputs] = true
+		}
+		if counts := len(digests) == 2; counts != c.counts {
+			t.Errorf("%s beside %s counts: %v", c.other, c.named, counts)
+		}
 	}
 }
 
