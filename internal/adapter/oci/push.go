@@ -30,10 +30,12 @@ func (r *Registry) Push(ctx context.Context, dir string, img delivery.Image, tag
 		return delivery.Image{}, err
 	}
 	act := "push " + img.String()
-	if at.tagged(img, tag) {
+	what, parts, err := fromLayout(dir, img)
+	// The library looks for the tag itself, but knows nothing of blobs that the
+	// embedded registry has lost.
+	if (err != nil || at.embedded != nil) && at.tagged(img, tag) {
 		return img, nil
 	}
-	what, parts, err := fromLayout(dir, img)
 	if err != nil {
 		return delivery.Image{}, err
 	}
@@ -50,7 +52,7 @@ func (p place) send(ctx context.Context, act, tag string, what remote.Taggable, 
 		return err
 	}
 	seen := newMeter(p.transport, progress, parts)
-	err = remote.Push(p.repo.Tag(tag), what, append(p.options, remote.WithTransport(seen), remote.WithJobs(2))...)
+	err = remote.Push(p.repo.Tag(tag), what, append(p.options, remote.WithTransport(seen))...)
 	seen.end(err == nil)
 	if err != nil && p.embedded != nil && (noSpace(err) || lacks(p.embedded.dir, need)) && ctx.Err() == nil {
 		return full(act, p.embedded.dir, "the image", need, err)
