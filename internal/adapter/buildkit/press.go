@@ -3,7 +3,6 @@ package buildkit
 import (
 	"archive/tar"
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,10 +15,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"github.com/klauspost/pgzip"
 
+	"github.com/slipway-cd/slipway/internal/blob"
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
@@ -40,7 +38,7 @@ func press(ctx context.Context, from, blobs string, latest time.Time) (p pressed
 		return p, err
 	}
 	defer in.Close()
-	plain, err := decompress(bufio.NewReaderSize(stoppable{ctx, in}, 256<<10))
+	plain, err := blob.Decompress(bufio.NewReaderSize(blob.Reader(ctx, in), 256<<10))
 	if err != nil {
 		return p, err
 	}
@@ -91,37 +89,6 @@ func settle(from io.Reader, to io.Writer, latest time.Time) error {
 			return err
 		}
 	}
-}
-
-// decompress looks at the first bytes: a layer comes as it lay in BuildKit.
-func decompress(r *bufio.Reader) (io.ReadCloser, error) {
-	head, err := r.Peek(4)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
-		return gzip.NewReader(r)
-	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
-		if err != nil {
-			return nil, err
-		}
-		return d.IOReadCloser(), nil
-	}
-	return io.NopCloser(r), nil
-}
-
-type stoppable struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (s stoppable) Read(p []byte) (int, error) {
-	if s.ctx.Err() != nil {
-		return 0, context.Cause(s.ctx)
-	}
-	return s.r.Read(p)
 }
 
 // summed counts and digests what goes through.

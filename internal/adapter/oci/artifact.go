@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-cd/slipway/internal/adapter/oci/modelfiles"
+	"github.com/slipway-cd/slipway/internal/blob"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -179,7 +180,7 @@ func sumFile(ctx context.Context, path string) (v1.Hash, int64, error) {
 	}
 	defer f.Close()
 	h := sha256.New()
-	n, err := io.CopyBuffer(struct{ io.Writer }{h}, contextReader{ctx, f}, make([]byte, 1<<20))
+	n, err := io.CopyBuffer(struct{ io.Writer }{h}, blob.Reader(ctx, f), make([]byte, 1<<20))
 	if err != nil {
 		return v1.Hash{}, 0, err
 	}

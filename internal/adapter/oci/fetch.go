@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/slipway-cd/slipway/internal/adapter/oci/modelfiles"
+	"github.com/slipway-cd/slipway/internal/blob"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -129,16 +130,16 @@ func (p place) downloadFile(ctx context.Context, d v1.Descriptor, to string) (er
 	if err != nil {
 		return err
 	}
-	blob, err := layer.Compressed()
+	packed, err := layer.Compressed()
 	if err != nil {
 		return err
 	}
-	defer blob.Close()
+	defer packed.Close()
 	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	n, err := io.CopyBuffer(struct{ io.Writer }{f}, contextReader{ctx, blob}, make([]byte, 1<<20))
+	n, err := io.CopyBuffer(struct{ io.Writer }{f}, blob.Reader(ctx, packed), make([]byte, 1<<20))
 	if err == nil && n != d.Size {
 		err = fmt.Errorf(mismatch+" size; got %d, want %d", n, d.Size)
 	}

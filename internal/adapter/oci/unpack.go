@@ -2,7 +2,6 @@ package oci
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,9 +13,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 
+	"github.com/slipway-cd/slipway/internal/blob"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -140,13 +138,13 @@ func (p place) explainEntry(ctx context.Context, act string, err error) error {
 // apply puts one layer on the tree. The library checks the blob's digest at its
 // end, so everything is read up to there, also what follows the archive.
 func (p place) apply(ctx context.Context, layer v1.Layer, tree *tree) error {
-	blob, err := layer.Compressed()
+	packed, err := layer.Compressed()
 	if err != nil {
 		return err
 	}
-	defer blob.Close()
-	whole := bufio.NewReaderSize(contextReader{ctx, blob}, 256<<10)
-	plain, err := decompress(whole)
+	defer packed.Close()
+	whole := bufio.NewReaderSize(blob.Reader(ctx, packed), 256<<10)
+	plain, err := blob.Decompress(whole)
 	if err != nil {
 		return verified(whole, &entryError{err: err})
 	}
@@ -162,45 +160,14 @@ func (p place) apply(ctx context.Context, layer v1.Layer, tree *tree) error {
 
 // verified reads the blob to its end. That its digest is wrong explains more
 // than what was found in it.
-func verified(blob io.Reader, err error) error {
+func verified(whole io.Reader, err error) error {
 	if err != nil && noSpace(err) {
 		return err
 	}
-	if _, bad := io.Copy(io.Discard, blob); bad != nil {
+	if _, bad := io.Copy(io.Discard, whole); bad != nil {
 		return bad
 	}
 	return err
-}
-
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c contextReader) Read(b []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, context.Cause(c.ctx)
-	}
-	return c.r.Read(b)
-}
-
-// decompress looks at the first bytes: media types are not always right.
-func decompress(r *bufio.Reader) (io.ReadCloser, error) {
-	head, err := r.Peek(4)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
-		return gzip.NewReader(r)
-	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
-		if err != nil {
-			return nil, err
-		}
-		return d.IOReadCloser(), nil
-	}
-	return io.NopCloser(r), nil
 }
 
 // finish makes what is whole visible, the note first.
