@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -18,31 +19,7 @@ import (
 
 // TestProber holds a prober to the promises of port.Prober.
 func TestProber(t *testing.T, open func(*testing.T) port.Prober) {
-	release := make(chan struct{})
-	var mu sync.Mutex
-	peers := map[string]int{}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		peers[r.RemoteAddr]++
-		mu.Unlock()
-		w.Header().Set("X-Method", r.Method)
-		w.Header().Set("X-Probe", r.Header.Get(port.ProbeHeader))
-		w.Header().Set("X-Type", r.Header.Get("Content-Type"))
-		w.WriteHeader(http.StatusTeapot)
-		_, _ = io.Copy(w, r.Body)
-	})
-	mux.HandleFunc("/big", func(w http.ResponseWriter, _ *http.Request) { w.Write(bytes.Repeat([]byte("x"), 3<<20)) })
-	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/echo", http.StatusFound) })
-	mux.HandleFunc("/hang", func(http.ResponseWriter, *http.Request) { <-release })
-	mux.HandleFunc("/cut", func(w http.ResponseWriter, _ *http.Request) {
-		c, _, _ := w.(http.Hijacker).Hijack()
-		c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"))
-		c.Close()
-	})
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	t.Cleanup(func() { close(release) })
+	server, connections := questioned(t)
 	p := open(t)
 	ctx := t.Context()
 
@@ -64,9 +41,7 @@ func TestProber(t *testing.T, open func(*testing.T) port.Prober) {
 				t.Fatal(err)
 			}
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		for peer, n := range peers {
+		for peer, n := range connections() {
 			if n > 1 {
 				t.Errorf("%s asked %d times", peer, n)
 			}
@@ -103,4 +78,39 @@ func TestProber(t *testing.T, open func(*testing.T) port.Prober) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// questioned is a server to ask, and how often it was asked over each connection
+// until now.
+func questioned(t *testing.T) (server *httptest.Server, connections func() map[string]int) {
+	release := make(chan struct{})
+	var mu sync.Mutex
+	peers := map[string]int{}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		peers[r.RemoteAddr]++
+		mu.Unlock()
+		w.Header().Set("X-Method", r.Method)
+		w.Header().Set("X-Probe", r.Header.Get(port.ProbeHeader))
+		w.Header().Set("X-Type", r.Header.Get("Content-Type"))
+		w.WriteHeader(http.StatusTeapot)
+		_, _ = io.Copy(w, r.Body)
+	})
+	mux.HandleFunc("/big", func(w http.ResponseWriter, _ *http.Request) { w.Write(bytes.Repeat([]byte("x"), 3<<20)) })
+	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/echo", http.StatusFound) })
+	mux.HandleFunc("/hang", func(http.ResponseWriter, *http.Request) { <-release })
+	mux.HandleFunc("/cut", func(w http.ResponseWriter, _ *http.Request) {
+		c, _, _ := w.(http.Hijacker).Hijack()
+		c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"))
+		c.Close()
+	})
+	server = httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(release) })
+	return server, func() map[string]int {
+		mu.Lock()
+		defer mu.Unlock()
+		return maps.Clone(peers)
+	}
 }
