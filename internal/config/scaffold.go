@@ -99,6 +99,14 @@ test:
 # yours, or write dockerfile: path/to/Dockerfile instead of go.
 <<end>>image: {build: {<<if and .Dockerfile (not .Server)>>dockerfile: <<.Dockerfile>><<else>>go: <<or .Server "./cmd/api">><<end>>}, repository: <<.Service>>}
 
+# Known vulnerabilities stop the image before it is pushed. The first run downloads
+# the scanner's database; without network: slipway scan db import FILE.
+# scan: {fail_on: [HIGH, CRITICAL]}
+
+# Image and model get signatures, bills of materials and provenance. slipway keys
+# generate makes a key; trust in an environment refuses what it did not sign.
+# sign: {key: "${COSIGN_KEY}", passphrase: "${COSIGN_PASSWORD}"}
+
 <<if .Train>>model:
   group: <<.Service>>-model
 <<- if .Data>>

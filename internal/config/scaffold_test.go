@@ -67,6 +67,21 @@ func TestScaffoldInKubernetes(t *testing.T) {
 	}
 }
 
+// TestScaffoldGuards: so are the scan and the signature.
+func TestScaffoldGuards(t *testing.T) {
+	file, _, err := config.Scaffold(repository("Dockerfile", "FROM scratch\n"), "api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := config.Parse("slipway.yaml", []byte(strings.NewReplacer("# scan:", "scan:", "# sign:", "sign:").Replace(string(file))), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Scan == nil || len(p.Scan.FailOn) != 2 || p.Sign == nil || p.Sign.Key == "" {
+		t.Errorf("scan %+v, sign %+v", p.Scan, p.Sign)
+	}
+}
+
 func TestScaffold(t *testing.T) {
 	const main = "package main\n\nfunc main() {}\n"
 	cases := map[string]fstest.MapFS{
