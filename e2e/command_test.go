@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -97,7 +98,8 @@ func (p *project) start(args ...string) *started {
 	p.t.Helper()
 	s := &started{p: p, args: args, done: make(chan struct{})}
 	s.grown = sync.NewCond(&s.mu)
-	s.cmd = exec.Command(cmp.Or(p.program, binary()), args...)
+	line := slices.Concat(p.under, []string{cmp.Or(p.program, binary())}, args)
+	s.cmd = exec.Command(line[0], line[1:]...)
 	s.cmd.Dir, s.cmd.Env = p.dir, p.env
 	s.cmd.Stderr = &s.stderr
 	// A group of its own: a signal to the tests does not reach it by chance.

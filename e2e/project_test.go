@@ -28,6 +28,7 @@ type project struct {
 	side    string // what training commands leave behind
 	env     []string
 	as      *syscall.Credential // whom commands run as; nil: who runs the tests
+	under   []string            // the command that runs Slipway; empty: none does
 	said    []result            // every finished command, for the post-mortem
 }
 

@@ -1,0 +1,87 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/e2e/builder"
+)
+
+// TestDockerfileRootless delivers as a user without rights: their BuildKit is root
+// in a user namespace of its own, and nowhere else.
+func TestDockerfileRootless(t *testing.T) {
+	t.Parallel()
+	tools, err := builder.Find(t.Context(), os.Stderr)
+	if errors.Is(err, builder.ErrUnsupported) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"rootlesskit", "newuidmap", "unshare", "setpriv"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skipf("%s is not in PATH (Debian: apt-get install rootlesskit uidmap util-linux)", name)
+		}
+	}
+	if out, err := exec.Command("setpriv", "--reuid", fmt.Sprint(ordinary), "--clear-groups", "unshare", "--user", "true").CombinedOutput(); err != nil {
+		t.Skipf("users may not have user namespaces here: %v: %s", err, out)
+	}
+	p := packed(t)
+	daemon := filepath.Join(p.base, "buildkitd") // bin may be closed to other users
+	raw, err := os.ReadFile(tools.Daemon)
+	p.must(err)
+	p.must(os.WriteFile(daemon, raw, 0o755))
+	p.become(ordinary)
+	p.subordinate(ordinary)
+	p.env = append(p.env, "SLIPWAY_BUILDKITD="+daemon)
+
+	first := p.run().wants(0, "deployed")
+	p.serves(first.report.Release)
+	if again := p.run().exits(0); !again.step("build").Cached {
+		t.Errorf("nothing changed, but it was built again: %+v", again.report.Steps)
+	}
+	running := p.processes("buildkitd")
+	if len(running) == 0 {
+		t.Error("no BuildKit runs")
+	}
+	for _, proc := range running {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", proc.pid))
+		if err == nil && !strings.Contains(string(status), fmt.Sprintf("\nUid:\t%d\t", ordinary)) {
+			t.Errorf("%s (%d) is another user's:\n%s", proc.command, proc.pid, status)
+		}
+	}
+	p.slipway("down", "--all").exits(0)
+	if !p.settle(5*time.Second, func() bool { return len(p.processes("buildkitd")) == 0 }) {
+		t.Errorf("slipway down --all leaves %v", p.processes("buildkitd"))
+	}
+}
+
+// subordinate gives the user a name and ids that are subordinate to theirs, as
+// useradd would, but only in the eyes of Slipway and what it starts.
+func (p *project) subordinate(uid int) {
+	p.t.Helper()
+	ids := fmt.Sprintf("ordinary:%d:65536\n", 1<<20)
+	var mounts strings.Builder
+	for file, line := range map[string]string{
+		"/etc/passwd": fmt.Sprintf("ordinary:x:%d:%d::%s:/bin/sh\n", uid, uid, filepath.Join(p.base, "home")),
+		"/etc/group":  fmt.Sprintf("ordinary:x:%d:\n", uid),
+		"/etc/subuid": ids, "/etc/subgid": ids,
+	} {
+		before, err := os.ReadFile(file)
+		p.must(err)
+		copied := filepath.Join(p.base, filepath.Base(file))
+		p.must(os.WriteFile(copied, append(before, line...), 0o644))
+		fmt.Fprintf(&mounts, "mount --bind %s %s && ", copied, file)
+	}
+	p.as, p.under = nil, []string{
+		"unshare", "--mount", "sh", "-c", mounts.String() + `exec setpriv --reuid "$0" --regid "$0" --clear-groups -- "$@"`, fmt.Sprint(uid),
+	}
+}
