@@ -122,7 +122,11 @@ func (e evidence) training() Link {
 func (e evidence) bill() Link {
 	found := e.of(provenance.CycloneDX, provenance.SPDX)
 	if e.trouble != nil || len(found) == 0 {
-		return e.link("sbom", nil, e.lacking("sbom", "add a scan to slipway.yaml, or attach one with `cosign attest --type cyclonedx`"), "")
+		hint := "add a scan to slipway.yaml, or attach one with `cosign attest --type cyclonedx`"
+		if e.subject.Model.Digest != "" {
+			hint = howToSign
+		}
+		return e.link("sbom", nil, e.lacking("sbom", hint), "")
 	}
 	return e.link("sbom", &found[0].by, nil, "bill of materials ("+found[0].PredicateType+") by "+found[0].by.String())
 }

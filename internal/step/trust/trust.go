@@ -68,11 +68,7 @@ func (j Judge) links(ctx context.Context, rel delivery.Release, p step.TrustWith
 	links := []Link{image.signature(), image.ofCommit(rel.Commit, rel.Tree), image.bill()}
 	if rel.Model != nil {
 		model := j.read(ctx, port.Subject{Model: *rel.Model}, p, all)
-		links = append(links, model.signature(), model.training())
-		if bill := model.bill(); bill.Verdict == delivery.Passed {
-			bill.Required = false // the policy speaks of the image's: a model has no packages
-			links = append(links, bill)
-		}
+		links = append(links, model.signature(), model.training(), model.bill())
 		links = append(links, pinned(rel, image, model)...)
 	} else {
 		links = append(links, pinned(rel, image, evidence{})...)

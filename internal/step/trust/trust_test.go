@@ -75,7 +75,7 @@ func (w world) all(by string, but ...string) {
 		raw, err := ofImage(nil)
 		w.sign(by, img, raw, err)
 	}
-	if !skip("sbom") {
+	if !skip("image-sbom") {
 		raw, err := provenance.Bill(provenance.ImageSubject(image), provenance.SPDX, []byte("{}"))
 		w.sign(by, img, raw, err)
 	}
@@ -85,6 +85,10 @@ func (w world) all(by string, but ...string) {
 	}
 	if !skip("model-provenance") {
 		raw, err := ofModel(nil)
+		w.sign(by, mod, raw, err)
+	}
+	if !skip("model-sbom") {
+		raw, err := provenance.Bill(provenance.ModelSubject(model), provenance.CycloneDX, []byte("{}"))
 		w.sign(by, mod, raw, err)
 	}
 }
@@ -162,7 +166,8 @@ func TestDenies(t *testing.T) {
 		}, "model m:2 has no signature"},
 		{"no provenance", func(w world, _ *delivery.Release, _ *step.TrustWith) { w.all("ann", "image-provenance") }, "image api@010101010101 has no provenance"},
 		{"no model's provenance", func(w world, _ *delivery.Release, _ *step.TrustWith) { w.all("ann", "model-provenance") }, "model m:2 has no provenance"},
-		{"no sbom", func(w world, _ *delivery.Release, _ *step.TrustWith) { w.all("ann", "sbom") }, "has no sbom"},
+		{"no sbom", func(w world, _ *delivery.Release, _ *step.TrustWith) { w.all("ann", "image-sbom") }, "image api@010101010101 has no sbom"},
+		{"no model's sbom", func(w world, _ *delivery.Release, _ *step.TrustWith) { w.all("ann", "model-sbom") }, "model m:2 has no sbom"},
 		{"another commit", func(w world, rel *delivery.Release, _ *step.TrustWith) {
 			w.all("ann")
 			rel.Commit = strings.Repeat("f", 40)
@@ -218,7 +223,7 @@ func TestNotAskedIsNotTrusted(t *testing.T) {
 
 func TestOnlyWhatIsDemanded(t *testing.T) {
 	w := world{&fake.Attestations{}, t}
-	w.all("ann", "image-provenance", "model-provenance", "sbom")
+	w.all("ann", "image-provenance", "model-provenance", "image-sbom", "model-sbom")
 	j := trust.Judge{Attestations: w, Verifier: fake.Verifier{}}
 	p := step.TrustWith{Trust: fake.Trust("ann"), Require: []string{step.NeedSignature}}
 	if err := j.Admit(t.Context(), release(t), p); err != nil {
@@ -237,7 +242,7 @@ func TestOnlyWhatIsDemanded(t *testing.T) {
 	}
 	for name, want := range map[string]delivery.Verdict{
 		"image: signature": delivery.Passed, "image: provenance": delivery.Failed, "image: sbom": delivery.Failed,
-		"model: signature": delivery.Passed, "model: provenance": delivery.Failed, "release: provenance": delivery.Failed,
+		"model: signature": delivery.Passed, "model: provenance": delivery.Failed, "model: sbom": delivery.Failed, "release: provenance": delivery.Failed,
 	} {
 		if said[name] != want {
 			t.Errorf("%s: %q, want %q", name, said[name], want)
@@ -258,7 +263,7 @@ func TestExplains(t *testing.T) {
 	}
 	for _, want := range []string{
 		"image: signature passed signed by key key of ann (ann)", "built from commit aaaaaaaaaaaa by " + provenance.Builder,
-		"image: sbom passed", "trained on data 070707070707 from commit cccccccccccc", "command train", "metric accuracy = 0.9", "release: provenance passed",
+		"image: sbom passed", "model: sbom passed", "trained on data 070707070707 from commit cccccccccccc", "command train", "metric accuracy = 0.9", "release: provenance passed",
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%q is not in\n%s", want, text.String())
