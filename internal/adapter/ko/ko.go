@@ -38,6 +38,16 @@ type Builder struct {
 	base func() (v1.Image, error)
 
 	one sync.Mutex
+
+	mu    sync.Mutex
+	known toolchain
+}
+
+// toolchain is a program go, and the version that it said.
+type toolchain struct {
+	path    string
+	info    os.FileInfo
+	version string
 }
 
 var _ port.Builder = (*Builder)(nil)
@@ -52,11 +62,34 @@ func New(c Config) *Builder {
 
 // Fingerprint names the toolchain and what else decides over the image's bytes.
 func (b *Builder) Fingerprint(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "env", "GOVERSION").Output()
+	version, err := b.version(ctx)
 	if err != nil {
 		return "", b.noToolchain(ctx, "ask for Go's version", err)
 	}
-	return fmt.Sprintf("%s ko%s linux/%s base%d", strings.TrimSpace(string(out)), Version, b.arch, baseVersion), nil
+	return fmt.Sprintf("%s ko%s linux/%s base%d", version, Version, b.arch, baseVersion), nil
+}
+
+// version asks the program once: a plan and the run after it both want to know.
+func (b *Builder) version(ctx context.Context) (string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	path, err := exec.LookPath("go")
+	if err != nil {
+		return "", err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if k := b.known; k.path == path && os.SameFile(k.info, info) && k.info.ModTime().Equal(info.ModTime()) {
+		return k.version, nil
+	}
+	out, err := exec.CommandContext(ctx, path, "env", "GOVERSION").Output()
+	if err != nil {
+		return "", err
+	}
+	b.known = toolchain{path, info, strings.TrimSpace(string(out))}
+	return b.known.version, nil
 }
 
 func (b *Builder) noToolchain(ctx context.Context, act string, err error) error {
