@@ -206,6 +206,9 @@ func (n *node) unmet() (ending, bool) {
 			return ending{Later: true, Result: step.Result{Outcome: delivery.Waiting, Cause: "waits for " + need.spec.Name}}, true
 		}
 		why := end.Unmet
+		if why == "" && end.Result.Outcome == delivery.OutcomeCancelled {
+			why = end.Result.Cause // what it was stopped for stops this one, too
+		}
 		if why == "" {
 			why = fmt.Sprintf("%s %s", need.spec.Name, end.Result.Outcome)
 		}

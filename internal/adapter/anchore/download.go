@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path"
 	"strings"
@@ -75,6 +76,9 @@ func (s *Scanner) get(ctx context.Context, at string) (answer, error) {
 	req.Header.Set("User-Agent", id.Name+" "+id.Version)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
+		if told := new(url.Error); errors.As(err, &told) {
+			err = told.Err // the address stands in what is said around it
+		}
 		return answer{}, err
 	}
 	if resp.StatusCode != http.StatusOK {

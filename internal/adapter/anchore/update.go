@@ -49,19 +49,16 @@ func (s *Scanner) Update(ctx context.Context, p port.Progress) (port.ScanData, b
 func (s *Scanner) ask(ctx context.Context, built time.Time) (*distribution.Archive, error) {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	body, err := s.get(ctx, s.listing())
-	if err != nil {
-		return nil, s.silent(ctx, err)
-	}
-	defer func() { _ = body.Close() }()
-	latest, err := distribution.NewLatestFromReader(http.MaxBytesReader(nil, body, listingBytes))
-	if err != nil {
+	latest, err := s.latest(ctx)
+	if ctx.Err() == context.Canceled {
 		return nil, s.silent(ctx, err)
 	}
 	if err := put(filepath.Join(s.c.Dir, askedFile), []byte(s.c.Clock().UTC().Format(time.RFC3339)+"\n")); err != nil {
 		return nil, err
 	}
 	switch {
+	case err != nil:
+		return nil, s.silent(ctx, err)
 	case latest == nil:
 		return nil, s.silent(ctx, fmt.Errorf("%s names no database", s.listing()))
 	case latest.SchemaVersion.Model != v6.ModelVersion:
@@ -70,6 +67,15 @@ func (s *Scanner) ask(ctx context.Context, built time.Time) (*distribution.Archi
 		return nil, nil
 	}
 	return &latest.Archive, nil
+}
+
+func (s *Scanner) latest(ctx context.Context) (*distribution.LatestDocument, error) {
+	body, err := s.get(ctx, s.listing())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = body.Close() }()
+	return distribution.NewLatestFromReader(http.MaxBytesReader(nil, body, listingBytes))
 }
 
 // take downloads the database, and makes it the one that counts.

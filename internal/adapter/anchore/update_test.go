@@ -55,8 +55,12 @@ func TestUpdate(t *testing.T) {
 		t.Errorf("the newest is there: %+v, %v, %v", d, changed, err)
 	}
 	server.Close()
+	now = now.Add(2 * time.Hour)
 	if d, changed, err := s.Update(t.Context(), nil); !fault.Is(err, fault.Unavailable) || changed || d.Built.IsZero() {
 		t.Errorf("nobody answers: %+v, %v, %v", d, changed, err)
+	}
+	if d, err := s.Status(t.Context()); err != nil || !d.Asked.Equal(now) {
+		t.Errorf("that it was asked is forgotten: %+v, %v", d, err)
 	}
 	if r := gapsOf(t, s, debian()); len(r.Findings) != 1 {
 		t.Errorf("what was there has gone: %+v", r)

@@ -40,7 +40,7 @@ func (l *Lines) line(e event.Event) string {
 	case event.RunStarted:
 		return paint.bold(fmt.Sprintf("run %s -> %s", e.Run, e.Environment)) + suffix(e.Text)
 	case event.StepFinished:
-		return paint.mark(e.Outcome) + fmt.Sprintf(" %-14s %s%s", e.Step, paint.dim(took(e)), suffix(e.Text)) + hint(e.Hint)
+		return paint.mark(e.Outcome) + fmt.Sprintf(" %-14s %s%s", e.Step, paint.dim(took(e)), suffix(ending(e))) + hint(e.Hint)
 	case event.GateAnswered:
 		if e.Answer == nil {
 			return ""
@@ -52,6 +52,14 @@ func (l *Lines) line(e event.Event) string {
 		return paint.mark(e.Outcome) + " " + paint.bold(string(e.Outcome)) + suffix(e.Text) + hint(e.Hint)
 	}
 	return ""
+}
+
+// ending is why a step ended. One that was stopped did nothing wrong itself.
+func ending(e event.Event) string {
+	if e.Outcome == delivery.OutcomeCancelled && e.Text != "" {
+		return "stopped: " + e.Text
+	}
+	return e.Text
 }
 
 func suffix(s string) string {
@@ -111,6 +119,8 @@ func (p painter) mark(o delivery.Outcome) string {
 		return p.dim("–")
 	case delivery.Waiting:
 		return p.paint("33", "⏸")
+	case delivery.OutcomeCancelled:
+		return p.paint("33", "■")
 	case delivery.OutcomeRolledBack:
 		return p.paint("33", "↩")
 	default:

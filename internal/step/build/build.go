@@ -144,11 +144,7 @@ func (s Step) Fingerprint(ctx context.Context, spec step.Spec) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	f, err := s.builder(w).Fingerprint(ctx)
-	if err != nil {
-		return "", fmt.Errorf("ask for the toolchain's version: %w", err)
-	}
-	return f, nil
+	return s.builder(w).Fingerprint(ctx)
 }
 
 func size(bytes int64) string {

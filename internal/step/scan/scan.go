@@ -65,7 +65,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, fmt.Errorf("list what %s is made of: %w", image, err)
 	}
-	s.refresh(ctx, r, w)
+	away := s.refresh(ctx, r, w)
 	report, err := scanner.Scan(ctx, port.ScanOrder{
 		Layout: built.Layout, Image: image, Keep: folder, Progress: func(text string) { r.Progress("%s", text) },
 	})
@@ -73,6 +73,9 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, fmt.Errorf("scan %s: %w", image, err)
 	}
 	j := s.judge(w, report, excuses, err)
+	if away != nil && j.Verdict == delivery.Unavailable {
+		j.Reason += "; " + away.Error()
+	}
 	return s.answer(r, w, j, report, step.Scanned{Image: built.Digest, Bills: &bills})
 }
 
@@ -129,18 +132,17 @@ func readVEX(root *os.Root, name string) ([]byte, error) {
 	return root.ReadFile(filepath.FromSlash(name))
 }
 
-// refresh gets a newer database when there may be one. What goes wrong is only
-// noted: the one that is there may still be good enough, and the scan will say
-// if there is none.
-func (s Step) refresh(ctx context.Context, r step.Request, w step.ScanWith) {
+// refresh gets a newer database when there may be one. Its error stops nothing:
+// the one that is there may still be good enough, and the scan will say if it is not.
+func (s Step) refresh(ctx context.Context, r step.Request, w step.ScanWith) error {
 	db, ok := s.Databases[w.With]
 	if !ok {
-		return
+		return nil
 	}
 	now := s.Clock.Now()
 	d, err := db.Status(ctx)
 	if err == nil && (now.Sub(d.Built) < fresh || now.Sub(d.Asked) < again && !d.Built.IsZero()) {
-		return
+		return nil
 	}
 	r.Progress("looking for a newer vulnerability database")
 	d, changed, err := db.Update(ctx, func(done, total int64) {
@@ -156,6 +158,7 @@ func (s Step) refresh(ctx context.Context, r step.Request, w step.ScanWith) {
 	case changed:
 		r.Logf("downloaded the vulnerability database of %s", d.Built.UTC().Format(time.DateTime))
 	}
+	return err
 }
 
 // answer keeps the evidence and says the verdict.

@@ -170,6 +170,16 @@ func TestUnavailable(t *testing.T) {
 	}
 }
 
+// TestUnavailableSaysWhyThereIsNoDatabase: that none came is half of the cause.
+func TestUnavailableSaysWhyThereIsNoDatabase(t *testing.T) {
+	s := stage(t, nil)
+	s.database.Now, s.database.Fail = port.ScanData{}, errors.New("no route to its source")
+	s.scanner.Report, s.scanner.Fail = port.ScanReport{}, fault.New(fault.Unavailable, "there is no vulnerability database")
+	if r, _ := s.run(t); r.Cause != "scan is unavailable: there is no vulnerability database; no route to its source" {
+		t.Errorf("%q", r.Cause)
+	}
+}
+
 func TestTroubleIsNoVerdict(t *testing.T) {
 	s := stage(t, nil)
 	s.scanner.Fail = fault.New(fault.Corrupt, "read the image")
