@@ -54,7 +54,7 @@ func press(ctx context.Context, from, blobs string, latest time.Time) (p pressed
 	if err != nil {
 		return p, err
 	}
-	defer zip.Close() // it has goroutines of its own
+	defer func() { _ = zip.Close() }() // it has goroutines of its own
 	archive.next = zip
 	if err := settle(plain, archive, latest); err != nil {
 		return p, err
