@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -38,6 +39,9 @@ func (s *Scanner) download(ctx context.Context, at string, a *distribution.Archi
 		return file.Name(), nil
 	}
 	_ = os.Remove(file.Name()) // the next download sweeps
+	if disk := new(fs.PathError); errors.As(err, &disk) && ctx.Err() == nil {
+		return "", unwritable(file.Name(), disk.Err)
+	}
 	return "", s.silent(ctx, err)
 }
 
