@@ -51,8 +51,8 @@ func (c *Command) Main(ctx context.Context) int {
 	root.SetArgs(c.Args)
 	root.SetOut(c.Stdout)
 	root.SetErr(c.Stderr)
-	if err := root.ExecuteContext(ctx); err != nil {
-		return c.fail(ctx, err)
+	if cmd, err := root.ExecuteContextC(ctx); err != nil {
+		return c.fail(ctx, cmd, err)
 	}
 	return c.exit
 }
@@ -94,10 +94,14 @@ func (c *Command) settle() error {
 }
 
 // fail is the one place that renders an error and picks the exit code.
-func (c *Command) fail(ctx context.Context, err error) int {
+func (c *Command) fail(ctx context.Context, cmd *cobra.Command, err error) int {
 	code := exitOf(ctx, err)
 	if code == ExitInterrupted {
-		fmt.Fprintln(c.Stderr, "interrupted; `slipway run --resume` finishes what was begun")
+		said := "interrupted"
+		if name := cmd.Name(); name == "run" || name == "rollback" {
+			said += "; `slipway run --resume` finishes what was begun"
+		}
+		fmt.Fprintln(c.Stderr, said)
 		return code
 	}
 	if c.json {

@@ -25,6 +25,8 @@ const (
 	downloadBytes = 8 << 30                // no archive of a database comes near
 )
 
+var errChanged = errors.New("what came is something else")
+
 // download writes the archive at the address to a file beside the databases, and
 // holds it against its checksum. The caller removes the file.
 func (s *Scanner) download(ctx context.Context, at string, a *distribution.Archive, p port.Progress) (string, error) {
@@ -61,7 +63,7 @@ func (s *Scanner) fetch(ctx context.Context, to io.Writer, at, sum string, p por
 		return fmt.Errorf("download: %w", err)
 	}
 	if got := hex.EncodeToString(hash.Sum(nil)); got != want {
-		return fmt.Errorf("what came has the SHA-256 %s, and the source promised %s", got, want)
+		return fmt.Errorf("%w: it has the SHA-256 %s, and the source promised %s", errChanged, got, want)
 	}
 	return nil
 }

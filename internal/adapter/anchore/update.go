@@ -2,6 +2,7 @@ package anchore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -126,6 +127,9 @@ func (s *Scanner) silent(ctx context.Context, err error) error {
 	if u, bad := url.Parse(at); bad == nil {
 		at = u.Redacted()
 	}
-	return fault.New(fault.Unavailable, "get a vulnerability database from %s", at).Because(err).
-		Hint("let this machine reach it (HTTPS_PROXY counts), or bring a file: `slipway scan db import FILE`")
+	e := fault.New(fault.Unavailable, "get a vulnerability database from %s", at).Because(err)
+	if errors.Is(err, errChanged) {
+		return e.Hint("try again; if it stays so, a proxy or mirror on the way gives out an old or a changed file")
+	}
+	return e.Hint("let this machine reach it (HTTPS_PROXY counts), or bring a file: `slipway scan db import FILE`")
 }
