@@ -100,13 +100,24 @@ type proc struct {
 	guard  *guard
 }
 
+// gate holds the command back until its guard is there. When we are killed before,
+// nothing is read, and nothing has begun.
+const gate = `read -r _ <&3 || exit 125; exec 3<&-; exec /bin/sh -c "$1"`
+
 // start starts it. The thread that starts a process must stay for as long as
 // that runs: its end would be the process's, which asked the kernel to end with
 // its parent, and the kernel means the thread.
 func start(c port.Command, out io.Writer) (*proc, error) {
-	p := &proc{cmd: exec.Command("/bin/sh", "-c", c.Run), ended: make(chan struct{})}
+	p := &proc{cmd: exec.Command("/bin/sh", "-c", gate, "sh", c.Run), ended: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Env = c.Dir, append([]string{}, c.Env...)
 	p.cmd.SysProcAttr = ownGroup()
+	wait, open, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer wait.Close()
+	defer open.Close()
+	p.cmd.ExtraFiles = []*os.File{wait}
 	theirs, err := p.output(out)
 	if err != nil {
 		return nil, err
@@ -133,6 +144,7 @@ func start(c port.Command, out io.Writer) (*proc, error) {
 		return nil, err
 	}
 	p.guard = newGuard(p.cmd.Process.Pid)
+	_, _ = io.WriteString(open, "go\n") // who is gone already has an exit code
 	return p, nil
 }
 
