@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -17,6 +18,7 @@ func TestKubeUntrusted(t *testing.T) {
 	h.commit("sign, and trust nobody else")
 	good := h.run().wants(0, "deployed").report.Release
 	h.agrees("tiny", good)
+	h.cosigned()
 	before, pods := h.revisions(), h.podNames()
 	h.newKey("other-keys")
 	h.commit("trust another key, and sign with the first")
@@ -32,4 +34,23 @@ func TestKubeUntrusted(t *testing.T) {
 	}
 	h.agrees("tiny", good)
 	h.slipway("verify", "--provenance", good, "--env", "prod").exits(1)
+}
+
+// cosigned: all that the pods run is an image that cosign accepts, the one with
+// the model too. That is what a cluster with an admission policy goes by.
+func (h *harbour) cosigned() {
+	h.t.Helper()
+	images := strings.Fields(h.in("get", "pods", "-o", "jsonpath={.items[*].spec['initContainers','containers'][*].image}"))
+	slices.Sort(images)
+	if images = slices.Compact(images); len(images) != 2 {
+		h.t.Errorf("the pods run %q, want the service's image and the model's", images)
+	}
+	address, stop := h.project.registry() // h.registry is where the nodes are
+	defer stop()
+	for _, image := range images {
+		image = strings.Replace(image, h.registry, address, 1)
+		if out, err := h.cosign("verify", "--key", "cosign.pub", "--insecure-ignore-tlog", "--allow-http-registry", image); err != nil {
+			h.t.Errorf("cosign verify %s: %v\n%s", image, err, out)
+		}
+	}
 }

@@ -139,7 +139,7 @@ func steps(a adapters) map[step.Kind]step.Step {
 		step.Verify:   verify.Step{Targets: a.targets, Releases: s, Deployments: s, Prober: a.prober},
 		step.Watch:    watch.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s},
 		step.Rollback: rollback.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s, Prober: a.prober, Trust: a.judge()},
-		step.Attest:   attest.Step{Signers: a.sigstore, Attestations: a.registry, Models: s, Secret: mask.New(os.Environ()).Secret, Version: a.version},
+		step.Attest:   attest.Step{Signers: a.sigstore, Attestations: a.registry, Models: s, ModelImages: a.registry, Secret: mask.New(os.Environ()).Secret, Version: a.version},
 	}
 }
 

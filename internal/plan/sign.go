@@ -19,7 +19,7 @@ func (m *maker) attest(needs []string, pinned *delivery.ModelRef) {
 	s := m.project.Sign
 	with := step.AttestWith{
 		Key: string(s.Key), Passphrase: string(s.Passphrase), Fulcio: s.Fulcio, Rekor: s.Rekor, Timestamps: s.Timestamps,
-		Build: m.buildParameters(), Train: m.trainParameters(), Model: pinned,
+		Build: m.buildParameters(), Train: m.trainParameters(), Model: pinned, Pack: m.packs(),
 	}
 	by := "the CI's identity"
 	if with.Key != "" {
@@ -29,6 +29,21 @@ func (m *maker) attest(needs []string, pinned *delivery.ModelRef) {
 		Name: "attest", Kind: step.Attest, Needs: needs, Timeout: attestTime, Retries: pushRetries,
 		Why: "signs what is not signed yet, with " + by,
 	}, with)
+}
+
+// packs tells whether the model comes into the pods of some environment as an
+// image. It need not be this one: releases are promoted.
+func (m *maker) packs() bool {
+	model := m.project.Model
+	if model == nil || model.Deliver == delivery.ByEnv {
+		return false
+	}
+	for _, e := range m.project.Environments {
+		if e.Target.Kubernetes != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // buildParameters are what a reader of the provenance has to know to build the

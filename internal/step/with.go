@@ -204,6 +204,7 @@ type AttestWith struct {
 	Build json.RawMessage    `json:"build,omitempty"`    // what the file says of the image, for its provenance
 	Train json.RawMessage    `json:"training,omitempty"` // and of the model
 	Model *delivery.ModelRef `json:"model,omitempty"`    // pinned by the plan when no step of it makes one
+	Pack  bool               `json:"pack,omitempty"`     // pods get the model as an image: that is signed, too
 }
 
 // What an environment can demand of a release.

@@ -20,6 +20,7 @@ type Step struct {
 	Signers      port.Signers
 	Attestations port.Attestations
 	Models       port.Models
+	ModelImages  port.ModelImages
 	Environ      func(string) (string, bool) // nil: os.LookupEnv
 	Secret       func(string) bool           // tells whether a text has a secret in it; nil: it can't be told
 	Version      string                      // of Slipway

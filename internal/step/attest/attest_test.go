@@ -110,6 +110,35 @@ func (s *scene) held(t *testing.T) map[string]int {
 	return out
 }
 
+// packer packs every model as one image.
+type packer struct{ delivery.Image }
+
+func (p packer) Pack(_ context.Context, _ delivery.ModelRef, repository string) (delivery.Image, error) {
+	return delivery.Image{Repository: repository, Digest: p.Digest}, nil
+}
+
+// TestSignsThePackedModel: a cluster that admits signed images only sees an image.
+func TestSignsThePackedModel(t *testing.T) {
+	s := newScene(t)
+	plain, err := s.step().Run(t.Context(), s.ask(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := s.step()
+	st.ModelImages = packer{delivery.Image{Digest: fake.Digest(5)}}
+	res, err := st.Run(t.Context(), s.ask(t, func(_ *step.Request, w *step.AttestWith) { w.Pack = true }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := attested(t, plain), attested(t, res); a.Provenance != b.Provenance {
+		t.Error("that the model is packed makes another release")
+	}
+	all, err := s.store.Attached(t.Context(), port.Subject{Image: delivery.Image{Repository: image.Repository, Digest: fake.Digest(5)}})
+	if err != nil || len(all) != 1 || all[0].Type != provenance.Signature {
+		t.Errorf("beside the packed model: %+v, %v", all, err)
+	}
+}
+
 func TestSigns(t *testing.T) {
 	s := newScene(t)
 	res, err := s.step().Run(t.Context(), s.ask(t, nil))

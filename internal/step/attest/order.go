@@ -40,6 +40,13 @@ func (s Step) order(ctx context.Context, r step.Request, w step.AttestWith) (ord
 		}
 		out.subjects = append(out.subjects, m)
 	}
+	if ref != nil && w.Pack {
+		p, err := s.packed(ctx, *ref, image.of.Image.Repository)
+		if err != nil {
+			return out, err
+		}
+		out.subjects = append(out.subjects, p)
+	}
 	out.essence, err = essence(out.subjects)
 	return out, err
 }
@@ -103,6 +110,20 @@ func (s Step) model(ctx context.Context, r step.Request, w step.AttestWith, ref 
 	bills, err := modelBills(r, ref)
 	out.statements = append([][]byte{signed, p}, bills...)
 	return out, err
+}
+
+// packed says that the image in which the model comes into pods is signed: what a
+// cluster admits by its own rules are images. Whoever deploys packs the same again.
+func (s Step) packed(ctx context.Context, ref delivery.ModelRef, repository string) (subject, error) {
+	if s.ModelImages == nil {
+		return subject{}, fault.New(fault.Internal, "pack model %s: there is nobody to do it", ref)
+	}
+	img, err := s.ModelImages.Pack(ctx, ref, repository)
+	if err != nil {
+		return subject{}, fmt.Errorf("pack model %s: %w", ref, err)
+	}
+	signed, err := provenance.Signed(img.Digest)
+	return subject{of: port.Subject{Image: img}, statements: [][]byte{signed}}, err
 }
 
 // model is the one that this run registered, or the one that the plan pinned.
