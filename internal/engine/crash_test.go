@@ -95,7 +95,7 @@ func TestKilledAtRandom(t *testing.T) {
 				break // it was faster
 			}
 			kills++
-			if out.Len() > 0 {
+			if said := out.String(); said != "" && said != "PASS\n" { // this it says when it has done all, and is about to go
 				t.Fatalf("seed %d: the process said: %s", seed, out)
 			}
 			for _, name := range completed(t, home) {

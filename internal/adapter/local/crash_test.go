@@ -26,7 +26,7 @@ import (
 // client stages and promotes one release, to be killed on the way.
 func client(ctx context.Context, dir string) int {
 	store := &stored{sample: os.Getenv("SLIPWAY_TEST_SAMPLE")}
-	s := &stand{Target: local.New(local.Config{Dir: dir, StartTimeout: 3 * time.Second, Grace: 2 * time.Second, Images: store, Artifacts: store})}
+	s := &stand{Target: local.New(local.Config{Dir: dir, StartTimeout: patience, Grace: 2 * time.Second, Images: store, Artifacts: store})}
 	o := s.order(porttest.Sample{Version: os.Getenv("SLIPWAY_TEST_VERSION")})
 	_, err := s.Stage(ctx, o, nil)
 	if err == nil {

@@ -129,11 +129,15 @@ func sample(t testing.TB) string {
 	return built
 }
 
+// patience is for a sample that has to start while other tests keep the machine
+// busy; the few that never become ready cost as much.
+const patience = 10 * time.Second
+
 func newStand(t testing.TB, change func(*local.Config)) *stand {
 	t.Helper()
 	s := &stored{t: t, sample: sample(t)}
 	base := t.TempDir()
-	cfg := local.Config{Dir: filepath.Join(base, "local"), StartTimeout: 3 * time.Second, Grace: 2 * time.Second, Images: s, Artifacts: s}
+	cfg := local.Config{Dir: filepath.Join(base, "local"), StartTimeout: patience, Grace: 2 * time.Second, Images: s, Artifacts: s}
 	if change != nil {
 		change(&cfg)
 	}
