@@ -2,6 +2,7 @@ package anchore
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +18,7 @@ import (
 	"github.com/anchore/grype/grype/db/v6/installation"
 	"github.com/anchore/grype/grype/distro"
 	"github.com/anchore/grype/grype/vulnerability"
+	"github.com/spf13/afero"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -154,7 +156,7 @@ func (s *Scanner) Import(ctx context.Context, file string) (port.ScanData, error
 		}
 		return port.ScanData{}, fault.New(fault.NotFound, "import %s", file).Because(err).Hint("name the file of a database, such as vulnerability-db_v6....tar.zst")
 	}
-	err = s.install(ctx, func(c v6.Curator) error { return c.Import(path) })
+	err = s.install(ctx, path, "")
 	if err == nil {
 		return s.Status(ctx)
 	}
@@ -165,8 +167,9 @@ func (s *Scanner) Import(ctx context.Context, file string) (port.ScanData, error
 		Hint("it has to be a database of grype's form v%d, as an archive or as vulnerability.db", v6.ModelVersion)
 }
 
-// install lets fill a new folder, and makes it the one that counts.
-func (s *Scanner) install(ctx context.Context, fill func(v6.Curator) error) error {
+// install takes a database from a file into a new folder, and makes that the one
+// that counts. from is where the file came from; "": a person brought it.
+func (s *Scanner) install(ctx context.Context, file, from string) error {
 	if err := os.MkdirAll(s.c.Dir, 0o755); err != nil {
 		return unwritable(s.c.Dir, err)
 	}
@@ -175,24 +178,44 @@ func (s *Scanner) install(ctx context.Context, fill func(v6.Curator) error) erro
 	if err != nil {
 		return unwritable(s.c.Dir, err)
 	}
-	c, err := installation.NewCurator(installation.Config{DBRootDir: root, ValidateChecksum: true}, nil)
+	config := installation.Config{DBRootDir: root, ValidateChecksum: true}
+	c, err := installation.NewCurator(config, nil)
 	if err != nil {
 		return err
 	}
 	done := make(chan error, 1)
-	go func() { done <- fill(c) }()
+	go func() { done <- c.Import(file) }()
 	select {
 	case err = <-done:
 	case <-ctx.Done(): // the library knows no context: what it still does goes into a folder that nobody reads
 		return fmt.Errorf("fill the vulnerability database: %w", context.Cause(ctx))
 	}
-	if err == nil {
-		err = c.Status().Error
+	if err == nil && from != "" {
+		err = setSource(config.DBDirectoryPath(), from)
+	}
+	var status vulnerability.ProviderStatus
+	if err == nil { // it reads the whole database
+		status = c.Status()
+		err = status.Error
 	}
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(root))
 	}
-	return s.activate(root, c.Status().Built)
+	return s.activate(root, status.Built)
+}
+
+// setSource notes where the database in dir came from.
+func setSource(dir, from string) error {
+	m, err := v6.ReadImportMetadata(afero.NewOsFs(), dir)
+	if err != nil {
+		return err
+	}
+	m.Source = from
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return put(filepath.Join(dir, v6.ImportMetadataFileName), raw)
 }
 
 // activate names the folder as the one that counts, and removes the one before.

@@ -52,14 +52,14 @@ func (s *Scanner) fetch(ctx context.Context, to io.Writer, at, sum string, p por
 	if !isSHA {
 		return fmt.Errorf("the source gives no SHA-256 of its database (%q)", sum)
 	}
-	body, err := s.get(ctx, at)
+	resp, err := s.get(ctx, at)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = body.Close() }()
+	defer func() { _ = resp.Body.Close() }()
 	hash := sha256.New()
-	told := &teller{p: p, total: max(body.length, 0)}
-	if _, err := io.Copy(io.MultiWriter(to, hash, told), http.MaxBytesReader(nil, body, downloadBytes)); err != nil {
+	told := &teller{p: p, total: max(resp.ContentLength, 0)}
+	if _, err := io.Copy(io.MultiWriter(to, hash, told), http.MaxBytesReader(nil, resp.Body, downloadBytes)); err != nil {
 		return fmt.Errorf("download: %w", err)
 	}
 	if got := hex.EncodeToString(hash.Sum(nil)); got != want {
@@ -68,15 +68,11 @@ func (s *Scanner) fetch(ctx context.Context, to io.Writer, at, sum string, p por
 	return nil
 }
 
-type answer struct {
-	io.ReadCloser
-	length int64 // bytes; -1: unknown
-}
-
-func (s *Scanner) get(ctx context.Context, at string) (answer, error) {
+// get asks for what is at the address. The caller closes the body.
+func (s *Scanner) get(ctx context.Context, at string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
 	id := identity()
 	req.Header.Set("User-Agent", id.Name+" "+id.Version)
@@ -85,13 +81,13 @@ func (s *Scanner) get(ctx context.Context, at string) (answer, error) {
 		if told := new(url.Error); errors.As(err, &told) {
 			err = told.Err // the address stands in what is said around it
 		}
-		return answer{}, err
+		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
 		_ = resp.Body.Close()
-		return answer{}, fmt.Errorf("it answers %s", resp.Status)
+		return nil, fmt.Errorf("it answers %s", resp.Status)
 	}
-	return answer{resp.Body, resp.ContentLength}, nil
+	return resp, nil
 }
 
 // teller tells p every now and then how far a download is.

@@ -14,7 +14,6 @@ import (
 
 	v6 "github.com/anchore/grype/grype/db/v6"
 	"github.com/anchore/grype/grype/db/v6/distribution"
-	"github.com/spf13/afero"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -71,12 +70,12 @@ func (s *Scanner) ask(ctx context.Context, built time.Time) (*distribution.Archi
 }
 
 func (s *Scanner) latest(ctx context.Context) (*distribution.LatestDocument, error) {
-	body, err := s.get(ctx, s.listing())
+	resp, err := s.get(ctx, s.listing())
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = body.Close() }()
-	return distribution.NewLatestFromReader(http.MaxBytesReader(nil, body, listingBytes))
+	defer func() { _ = resp.Body.Close() }()
+	return distribution.NewLatestFromReader(http.MaxBytesReader(nil, resp.Body, listingBytes))
 }
 
 // take downloads the database, and makes it the one that counts.
@@ -91,13 +90,7 @@ func (s *Scanner) take(ctx context.Context, a *distribution.Archive, p port.Prog
 		return err
 	}
 	defer func() { _ = os.Remove(file) }() // the next download sweeps
-	err = s.install(ctx, func(c v6.Curator) error {
-		if err := c.Import(file); err != nil {
-			return err
-		}
-		_, err := v6.WriteImportMetadata(afero.NewOsFs(), filepath.Dir(c.Status().Path), from.Redacted())
-		return err
-	})
+	err = s.install(ctx, file, from.Redacted())
 	if err != nil && !fault.Is(err, fault.Unavailable) {
 		return s.silent(ctx, err)
 	}
