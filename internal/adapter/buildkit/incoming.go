@@ -1,6 +1,7 @@
 package buildkit
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -19,25 +20,22 @@ import (
 // once and becomes another blob, and whoever reads a layout holds it against its
 // digests.
 type incoming struct {
-	sum     *summed
-	file    *os.File
-	blobs   string // folder that it goes to
-	status  content.Status
-	expects digest.Digest // "": not known yet
-	closed  bool
+	sum    *summed
+	file   *os.File // in the folder of blobs
+	status content.Status
+	closed bool
 }
 
 var _ content.Writer = (*incoming)(nil)
 
 func (s *store) incoming(o content.WriterOpts) (*incoming, error) {
-	blobs := filepath.Join(s.dir, "blobs", "sha256")
-	file, err := os.CreateTemp(blobs, "incoming-*.new")
+	file, err := os.CreateTemp(filepath.Join(s.dir, "blobs", "sha256"), "incoming-*.new")
 	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
 	return &incoming{
-		sum: &summed{next: file, hash: sha256.New()}, file: file, blobs: blobs, expects: o.Desc.Digest,
+		sum: &summed{next: file, hash: sha256.New()}, file: file,
 		status: content.Status{Ref: o.Ref, Total: o.Desc.Size, Expected: o.Desc.Digest, StartedAt: now, UpdatedAt: now},
 	}, nil
 }
@@ -73,10 +71,8 @@ func (i *incoming) Commit(_ context.Context, size int64, expected digest.Digest,
 	if i.closed {
 		return fmt.Errorf("a blob that is closed: %w", errdefs.ErrFailedPrecondition)
 	}
-	if expected == "" {
-		expected = i.expects
-	}
-	switch got := i.Digest(); {
+	got, expected := i.Digest(), cmp.Or(expected, i.status.Expected)
+	switch {
 	case size > 0 && size != i.sum.bytes:
 		return fmt.Errorf("%d bytes came instead of %d: %w", i.sum.bytes, size, errdefs.ErrFailedPrecondition)
 	case expected != "" && expected != got:
@@ -85,7 +81,7 @@ func (i *incoming) Commit(_ context.Context, size int64, expected digest.Digest,
 	if err := errors.Join(i.file.Chmod(0o444), i.file.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(i.file.Name(), filepath.Join(i.blobs, i.sum.digest().Hex())); err != nil {
+	if err := os.Rename(i.file.Name(), filepath.Join(filepath.Dir(i.file.Name()), got.Encoded())); err != nil {
 		return err
 	}
 	i.closed = true
