@@ -115,12 +115,9 @@ func (s Step) model(ctx context.Context, r step.Request, w step.AttestWith, ref 
 // packed says that the image in which the model comes into pods is signed: what a
 // cluster admits by its own rules are images. Whoever deploys packs the same again.
 func (s Step) packed(ctx context.Context, ref delivery.ModelRef, repository string) (subject, error) {
-	if s.ModelImages == nil {
-		return subject{}, fault.New(fault.Internal, "pack model %s: there is nobody to do it", ref)
-	}
-	img, err := s.ModelImages.Pack(ctx, ref, repository)
+	img, err := step.PackModel(ctx, s.ModelImages, ref, repository)
 	if err != nil {
-		return subject{}, fmt.Errorf("pack model %s: %w", ref, err)
+		return subject{}, err
 	}
 	signed, err := provenance.Signed(img.Digest)
 	return subject{of: port.Subject{Image: img}, statements: [][]byte{signed}}, err

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
-	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -46,13 +45,6 @@ func (s Step) pack(ctx context.Context, r step.Request, w step.DeployWith, rel d
 	if rel.Model == nil || w.Deliver == delivery.ByEnv {
 		return delivery.Image{}, nil
 	}
-	if s.ModelImages == nil {
-		return delivery.Image{}, fault.New(fault.Internal, "pack model %s: there is nobody to do it", rel.Model)
-	}
 	r.Progress("packing model %s", rel.Model)
-	img, err := s.ModelImages.Pack(ctx, *rel.Model, rel.Image.Repository)
-	if err != nil {
-		return img, fmt.Errorf("pack model %s: %w", rel.Model, err)
-	}
-	return img, nil
+	return step.PackModel(ctx, s.ModelImages, *rel.Model, rel.Image.Repository)
 }

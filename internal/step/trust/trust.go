@@ -66,13 +66,12 @@ func (j Judge) links(ctx context.Context, rel delivery.Release, p step.TrustWith
 	}
 	image := j.read(ctx, port.Subject{Image: rel.Image}, p, all)
 	links := []Link{image.signature(), image.ofCommit(rel.Commit, rel.Tree), image.bill()}
+	var model evidence
 	if rel.Model != nil {
-		model := j.read(ctx, port.Subject{Model: *rel.Model}, p, all)
+		model = j.read(ctx, port.Subject{Model: *rel.Model}, p, all)
 		links = append(links, model.signature(), model.training(), model.bill())
-		links = append(links, pinned(rel, image, model)...)
-	} else {
-		links = append(links, pinned(rel, image, evidence{})...)
 	}
+	links = append(links, pinned(rel, image, model)...)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}

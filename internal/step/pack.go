@@ -1,0 +1,23 @@
+package step
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// PackModel puts the model as an image into the repository of the service's: the
+// step that signs and the one that deploys mean the same one.
+func PackModel(ctx context.Context, images port.ModelImages, m delivery.ModelRef, repository string) (delivery.Image, error) {
+	if images == nil {
+		return delivery.Image{}, fault.New(fault.Internal, "pack model %s: there is nobody to do it", m)
+	}
+	img, err := images.Pack(ctx, m, repository)
+	if err != nil {
+		return img, fmt.Errorf("pack model %s: %w", m, err)
+	}
+	return img, nil
+}
