@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,13 +34,7 @@ ENTRYPOINT ["/server"]
 // TestDockerfile delivers a service whose image comes from a Dockerfile.
 func TestDockerfile(t *testing.T) {
 	t.Parallel()
-	tools, err := builder.Find(t.Context(), os.Stderr)
-	if errors.Is(err, builder.ErrUnsupported) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	tools := builder.Need(t)
 	p := packed(t)
 	without := p.env
 	p.env = append(p.env, "SLIPWAY_BUILDKITD="+tools.Daemon)
@@ -65,13 +58,19 @@ func TestDockerfile(t *testing.T) {
 	p.commit("a command that fails")
 	p.run().wants(1, "failed").says("Dockerfile:4", "exit 7")
 
-	p.slipway("down", "--all").exits(0)
-	if !p.settle(5*time.Second, func() bool { return len(p.processes("buildkit")) == 0 }) {
-		t.Errorf("slipway down --all leaves %v", p.processes("buildkit"))
-	}
+	p.endsBuilder()
 	p.env = append(without, "PATH="+withoutBuilders(t))
 	p.slipway("plan", "--env", "prod").exits(0)
 	p.run().says("find a BuildKit", "BUILDKIT_HOST").wants(1, "failed")
+}
+
+// endsBuilder: nothing of the BuildKit that Slipway started outlives its end.
+func (p *project) endsBuilder() {
+	p.t.Helper()
+	p.slipway("down", "--all").exits(0)
+	if !p.settle(5*time.Second, func() bool { return len(p.processes("buildkit")) == 0 }) {
+		p.t.Errorf("slipway down --all leaves %v", p.processes("buildkit"))
+	}
 }
 
 // packed is the tiny service with a Dockerfile.

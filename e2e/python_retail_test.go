@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -65,13 +64,7 @@ func TestRetailPython(t *testing.T) {
 // public one.
 func retailPython(t *testing.T, root string) *project {
 	t.Helper()
-	tools, err := builder.Find(t.Context(), os.Stderr)
-	if errors.Is(err, builder.ErrUnsupported) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	tools := builder.Need(t)
 	if out, err := exec.Command("python3.11", "--version").CombinedOutput(); err != nil {
 		t.Skipf("there is no Python 3.11 here: %v %s", err, out)
 	}

@@ -3,14 +3,12 @@
 package e2e
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/slipway-cd/slipway/e2e/builder"
 )
@@ -19,13 +17,7 @@ import (
 // in a user namespace of its own, and nowhere else.
 func TestDockerfileRootless(t *testing.T) {
 	t.Parallel()
-	tools, err := builder.Find(t.Context(), os.Stderr)
-	if errors.Is(err, builder.ErrUnsupported) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	tools := builder.Need(t)
 	for _, name := range []string{"rootlesskit", "newuidmap", "unshare", "setpriv"} {
 		if _, err := exec.LookPath(name); err != nil {
 			t.Skipf("%s is not in PATH (Debian: apt-get install rootlesskit uidmap util-linux)", name)
@@ -58,10 +50,7 @@ func TestDockerfileRootless(t *testing.T) {
 			t.Errorf("%s (%d) is another user's:\n%s", proc.command, proc.pid, status)
 		}
 	}
-	p.slipway("down", "--all").exits(0)
-	if !p.settle(5*time.Second, func() bool { return len(p.processes("buildkitd")) == 0 }) {
-		t.Errorf("slipway down --all leaves %v", p.processes("buildkitd"))
-	}
+	p.endsBuilder()
 }
 
 // subordinate gives the user a name and ids that are subordinate to theirs, as

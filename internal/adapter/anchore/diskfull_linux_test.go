@@ -3,26 +3,18 @@ package anchore
 import (
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
 // TestUpdateOnAFullDisk: the disk is to blame, not the source.
 func TestUpdateOnAFullDisk(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("mounting a small file system needs root")
-	}
-	disk := t.TempDir()
-	if err := syscall.Mount("none", disk, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("this machine allows no mount: %v", err)
-	}
-	defer syscall.Unmount(disk, syscall.MNT_DETACH)
+	disk := porttest.SmallDisk(t, "1m")
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v6/latest.json", listing("db.tar.gz", "sha256:"+strings.Repeat("0", 64)))
 	mux.HandleFunc("/v6/db.tar.gz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 4<<20)) })

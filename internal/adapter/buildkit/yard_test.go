@@ -40,13 +40,7 @@ type yard struct {
 
 func newYard(t *testing.T) *yard {
 	t.Helper()
-	tools, err := builder.Find(t.Context(), os.Stderr)
-	if errors.Is(err, builder.ErrUnsupported) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	tools := builder.Need(t)
 	embedded, err := oci.OpenEmbedded(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/adapter/oci"
@@ -16,14 +15,7 @@ import (
 )
 
 func TestDiskFull(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("mounting a small file system needs root")
-	}
-	disk := t.TempDir()
-	if err := syscall.Mount("none", disk, "tmpfs", 0, "size=4m"); err != nil {
-		t.Skipf("this machine allows no mount: %v", err)
-	}
-	defer syscall.Unmount(disk, syscall.MNT_DETACH)
+	disk := porttest.SmallDisk(t, "4m")
 	big, small := t.TempDir(), t.TempDir()
 	bigImage := delivery.Image{Repository: "a/b", Digest: bigLayout(t, big, 8<<20).Digest}
 	e, err := oci.OpenEmbedded(filepath.Join(disk, "registry"))
@@ -68,14 +60,7 @@ func TestDiskFull(t *testing.T) {
 
 // TestDiskFullUnderway fills the disk after the push has looked at it.
 func TestDiskFullUnderway(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("mounting a small file system needs root")
-	}
-	disk := t.TempDir()
-	if err := syscall.Mount("none", disk, "tmpfs", 0, "size=12m"); err != nil {
-		t.Skipf("this machine allows no mount: %v", err)
-	}
-	defer syscall.Unmount(disk, syscall.MNT_DETACH)
+	disk := porttest.SmallDisk(t, "12m")
 	dir := t.TempDir()
 	img := delivery.Image{Repository: "a/b", Digest: bigLayout(t, dir, 8<<20).Digest}
 	e, err := oci.OpenEmbedded(disk)

@@ -1,0 +1,20 @@
+package builder
+
+import (
+	"errors"
+	"os"
+	"testing"
+)
+
+// Need finds the tools for a test. Where they can't be, the test is skipped.
+func Need(t testing.TB) Tools {
+	t.Helper()
+	tools, err := Find(t.Context(), os.Stderr)
+	if errors.Is(err, ErrUnsupported) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tools
+}
