@@ -57,7 +57,7 @@ func (l *Lines) line(e event.Event) string {
 // ending is why a step ended. One that was stopped did nothing wrong itself.
 func ending(e event.Event) string {
 	if e.Outcome == delivery.OutcomeCancelled && e.Text != "" {
-		return "stopped: " + e.Text
+		return string(e.Outcome) + ": " + e.Text
 	}
 	return e.Text
 }
