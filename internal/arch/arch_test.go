@@ -59,6 +59,10 @@ func TestRulesBite(t *testing.T) {
 		{"internal/step/attest", module + "internal/provenance", false},
 		{"internal/step/trust", module + "internal/step/deploy", true},
 		{"internal/provenance", module + "internal/port", true},
+		{"internal/plan", module + "internal/atomicfile", true},
+		{"internal/plan", module + "internal/textline", false},
+		{"internal/step/deploy", module + "internal/wait", false},
+		{"internal/flock", module + "internal/fault", true},
 		{"internal/nowhere", "fmt", true},
 	}
 	for _, c := range cases {

@@ -2,6 +2,8 @@
 // every file keeps them.
 package arch
 
+import "slices"
+
 // rule says what a package (and those below it) may import of ours.
 type rule struct {
 	pkg string
@@ -11,7 +13,16 @@ type rule struct {
 
 var words = []string{"internal/delivery", "internal/fault", "internal/event"}
 
-func with(more ...string) []string { return append(append([]string(nil), words...), more...) }
+func with(more ...string) []string { return slices.Concat(words, text, more) }
+
+// text and tools are small shared helpers, which import nothing but words and ports.
+// Those in tools touch files or time: packages that are pure may not have them.
+var (
+	text  = []string{"internal/quantile", "internal/textline"}
+	tools = []string{"internal/atomicfile", "internal/flock", "internal/wait"}
+)
+
+func withTools(more ...string) []string { return with(slices.Concat(tools, more)...) }
 
 var rules = []rule{
 	{"internal/delivery", nil, "the words depend on nothing"},
@@ -21,10 +32,14 @@ var rules = []rule{
 	{"internal/port/porttest", with("internal/port", "internal/port/*"), "suites know ports, never an adapter"},
 	{"internal/gate", words, "gates are pure"},
 	{"internal/mask", words, "masking is pure"},
-	{"internal/flock", nil, "a lock of the kernel knows nobody"},
-	{"internal/blob", nil, "bytes of an image know nobody"},
+	{"internal/atomicfile", nil, "atomic file writes import nothing internal"},
+	{"internal/flock", []string{"internal/wait"}, "file locks import nothing internal but how to wait"},
+	{"internal/wait", nil, "waiting imports nothing internal"},
+	{"internal/quantile", []string{"internal/port"}, "quantiles import the ports' histograms only"},
+	{"internal/textline", nil, "text helpers import nothing internal"},
+	{"internal/blob", nil, "reading blobs imports nothing internal"},
 	{"internal/provenance", words, "statements are pure"},
-	{"internal/step", with("internal/port"), "the contract knows words and ports"},
+	{"internal/step", withTools("internal/port"), "the contract knows words and ports"},
 	{"internal/step/test", stepMay, stepWhy},
 	{"internal/step/build", stepMay, stepWhy},
 	{"internal/step/scan", stepMay, stepWhy},
@@ -37,25 +52,25 @@ var rules = []rule{
 	{"internal/step/verify", stepMay, stepWhy},
 	{"internal/step/watch", stepMay, stepWhy},
 	{"internal/step/rollback", stepMay, stepWhy},
-	{"internal/step/probe", with("internal/port", "internal/step", "internal/gate"), "what several steps share knows no step"},
-	{"internal/step/canary", with("internal/port", "internal/step", "internal/step/probe", "internal/step/canary/*"), "what several steps share knows no step"},
+	{"internal/step/probe", withTools("internal/port", "internal/step", "internal/gate"), "what several steps share knows no step"},
+	{"internal/step/canary", withTools("internal/port", "internal/step", "internal/step/probe", "internal/step/canary/*"), "what several steps share knows no step"},
 	{"internal/step/attest", stepMay, stepWhy},
-	{"internal/step/trust", with("internal/port", "internal/step", "internal/provenance"), "what several steps share knows no step"},
-	{"internal/step/digest", with("internal/port", "internal/step"), "what several steps share knows no step"},
-	{"internal/step/venv", with("internal/flock", "internal/port", "internal/step", "internal/step/job"), "what several steps share knows no step"},
-	{"internal/step/job", with("internal/port", "internal/step"), "what several steps share knows no step"},
+	{"internal/step/trust", withTools("internal/port", "internal/step", "internal/provenance"), "what several steps share knows no step"},
+	{"internal/step/digest", withTools("internal/port", "internal/step"), "what several steps share knows no step"},
+	{"internal/step/venv", withTools("internal/port", "internal/step", "internal/step/job"), "what several steps share knows no step"},
+	{"internal/step/job", withTools("internal/port", "internal/step"), "what several steps share knows no step"},
 	{"internal/config", with("internal/step", "internal/gate"), "the file knows the step's contract, not who runs it"},
 	{"internal/plan", with("internal/step", "internal/gate", "internal/config", "internal/port"), "a plan is pure"},
-	{"internal/engine", with("internal/flock", "internal/plan", "internal/step", "internal/record", "internal/port"), "the engine runs steps by their contract"},
-	{"internal/record", with("internal/plan", "internal/step", "internal/port", "internal/record"), "records know words and contracts"},
-	{"internal/adapter", with("internal/blob", "internal/flock", "internal/port", "internal/port/*"), "an adapter knows its port and its own SDK"},
-	{"internal/app", with("internal/config", "internal/plan", "internal/engine", "internal/record", "internal/port", "internal/step", "internal/step/digest", "internal/step/probe", "internal/step/trust", "internal/gate", "internal/mask"), "use cases know contracts, never an adapter"},
-	{"internal/catalog", with("internal/app", "internal/port", "internal/step", "internal/step/*", "internal/adapter/*", "internal/record", "internal/record/*", "internal/engine", "internal/mask"), "the list of parts"},
-	{"internal/cli", with("internal/app", "internal/cli", "internal/cli/*"), "the command line asks use cases; never an adapter, a step or an SDK"},
+	{"internal/engine", withTools("internal/plan", "internal/step", "internal/record", "internal/port"), "the engine runs steps by their contract"},
+	{"internal/record", withTools("internal/plan", "internal/step", "internal/port", "internal/record"), "records know words and contracts"},
+	{"internal/adapter", withTools("internal/blob", "internal/port", "internal/port/*"), "an adapter knows its port and its own SDK"},
+	{"internal/app", withTools("internal/config", "internal/plan", "internal/engine", "internal/record", "internal/port", "internal/step", "internal/step/digest", "internal/step/probe", "internal/step/trust", "internal/gate", "internal/mask"), "use cases know contracts, never an adapter"},
+	{"internal/catalog", withTools("internal/app", "internal/port", "internal/step", "internal/step/*", "internal/adapter/*", "internal/record", "internal/record/*", "internal/engine", "internal/mask"), "the list of parts"},
+	{"internal/cli", withTools("internal/app", "internal/cli", "internal/cli/*"), "the command line asks use cases; never an adapter, a step or an SDK"},
 	{"internal/arch", nil, "the rules stand alone"},
 }
 
-var stepMay = with("internal/port", "internal/step", "internal/step/probe", "internal/step/canary", "internal/step/digest", "internal/step/job", "internal/step/trust", "internal/step/venv", "internal/provenance", "internal/gate")
+var stepMay = withTools("internal/port", "internal/step", "internal/step/probe", "internal/step/canary", "internal/step/digest", "internal/step/job", "internal/step/trust", "internal/step/venv", "internal/provenance", "internal/gate")
 
 const stepWhy = "a step knows its contract and ports; never another step, an adapter or an SDK"
 

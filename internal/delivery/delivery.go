@@ -9,30 +9,6 @@ import (
 	"time"
 )
 
-// Digest names content: "sha256:" and 64 lower-case hexadecimal digits.
-type Digest string
-
-var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-
-// Valid tells whether d has the form of a digest.
-func (d Digest) Valid() bool { return digestForm.MatchString(string(d)) }
-
-// Short is the first 12 hexadecimal digits, for people.
-func (d Digest) Short() string {
-	if !d.Valid() {
-		return string(d)
-	}
-	return string(d[7:19])
-}
-
-// Hex is the digest without its algorithm.
-func (d Digest) Hex() string {
-	if !d.Valid() {
-		return string(d)
-	}
-	return string(d[7:])
-}
-
 // RunID names one execution of a plan. It sorts by time and is safe in file
 // names, image tags and job names: "20261124-101502-k3f9".
 type RunID string

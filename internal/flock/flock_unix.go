@@ -4,27 +4,28 @@ package flock
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 )
 
-// Try takes the lock, or tells that it is taken.
-func Try(f *os.File) (free bool, err error) {
-	err = lock(f, syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return false, nil
-	}
-	return err == nil, err
-}
+type mode int
 
-// Wait takes the lock once it is free. Nothing but its holder ends the wait.
-func Wait(f *os.File) error { return lock(f, syscall.LOCK_EX) }
+const (
+	shared    mode = syscall.LOCK_SH
+	exclusive mode = syscall.LOCK_EX
+)
 
-// lock asks again when a signal came in between.
-func lock(f *os.File, how int) error {
+func try(f *os.File, m mode) (free bool, err error) {
 	for {
-		if err := syscall.Flock(int(f.Fd()), how); !errors.Is(err, syscall.EINTR) {
-			return err
+		err := syscall.Flock(int(f.Fd()), int(m)|syscall.LOCK_NB)
+		switch {
+		case err == nil:
+			return true, nil
+		case errors.Is(err, syscall.EWOULDBLOCK):
+			return false, nil
+		case !errors.Is(err, syscall.EINTR):
+			return false, fmt.Errorf("lock %s: %w", f.Name(), err)
 		}
 	}
 }

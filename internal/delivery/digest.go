@@ -1,0 +1,61 @@
+package delivery
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"io"
+	"regexp"
+)
+
+// algorithm is the prefix of every digest.
+const algorithm = "sha256:"
+
+// Digest names content: "sha256:" and 64 lower-case hexadecimal digits.
+type Digest string
+
+var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// DigestOf returns the digest of content.
+func DigestOf(content []byte) Digest {
+	sum := sha256.Sum256(content)
+	return digestFromSum(sum[:])
+}
+
+// DigestReader returns the digest and the length of what r holds up to its end.
+func DigestReader(r io.Reader) (Digest, int64, error) {
+	h := sha256.New()
+	n, err := io.Copy(h, r)
+	if err != nil {
+		return "", n, err
+	}
+	return DigestFromHash(h), n, nil
+}
+
+// DigestFromHash returns the digest of what was written to h, which is a SHA-256.
+func DigestFromHash(h hash.Hash) Digest { return digestFromSum(h.Sum(nil)) }
+
+// DigestFromHex returns the digest with these hexadecimal digits, such as those of a
+// file's name. They are not checked: see Valid.
+func DigestFromHex(digits string) Digest { return Digest(algorithm + digits) }
+
+func digestFromSum(sum []byte) Digest { return DigestFromHex(hex.EncodeToString(sum)) }
+
+// Valid reports whether d has the form of a digest.
+func (d Digest) Valid() bool { return digestForm.MatchString(string(d)) }
+
+// Short returns the first 12 hexadecimal digits, for people.
+func (d Digest) Short() string {
+	if !d.Valid() {
+		return string(d)
+	}
+	return string(d[len(algorithm):][:12])
+}
+
+// Hex returns the digest without its algorithm.
+func (d Digest) Hex() string {
+	if !d.Valid() {
+		return string(d)
+	}
+	return string(d[len(algorithm):])
+}
