@@ -91,6 +91,62 @@ func TestRetry(t *testing.T) {
 	}
 }
 
+// TestRetry_RepeatsBrokenBody: a response that breaks off is asked for again;
+// what is a stream is handed on as it comes.
+func TestRetry_RepeatsBrokenBody(t *testing.T) {
+	const whole = `{"items":[]}`
+	for _, c := range []struct {
+		name, method, path string
+		broken             string // the response that comes first
+		want               string
+		tries              int64
+	}{
+		{"list", http.MethodGet, "/api/v1/pods", "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", whole, 2},
+		{"list in chunks", http.MethodGet, "/api/v1/pods", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", whole, 2},
+		{"write", http.MethodPatch, "/api/v1/pods/a", "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", whole, 2},
+		{"refusal", http.MethodGet, "/api/v1/pods", "HTTP/1.1 404 Not Found\r\nContent-Length: 99\r\n\r\n{", whole, 2},
+		{"watch", http.MethodGet, "/api/v1/pods?watch=true", "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", "{", 1},
+		{"log", http.MethodGet, "/api/v1/namespaces/ns/pods/a/log", "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", "{", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var asked atomic.Int64
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				if body, _ := io.ReadAll(req.Body); string(body) != "body" {
+					t.Errorf("sent %q, want body", body)
+				}
+				if asked.Add(1) > 1 {
+					_, _ = io.WriteString(w, whole)
+					return
+				}
+				conn, _, err := w.(http.Hijacker).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = io.WriteString(conn, c.broken)
+				conn.Close()
+			}))
+			defer server.Close()
+			req, err := http.NewRequestWithContext(t.Context(), c.method, server.URL+c.path, strings.NewReader("body"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := retrying{http.DefaultTransport, new(line)}.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			if string(body) != c.want || (err != nil) != (c.tries == 1) {
+				t.Errorf("body = %q, %v; want %q", body, err, c.want)
+			}
+			if n := asked.Load(); n != c.tries {
+				t.Errorf("asked %d times, want %d", n, c.tries)
+			}
+		})
+	}
+}
+
 // TestRetryUnreplayable: a body that can't be read again is sent once.
 func TestRetryUnreplayable(t *testing.T) {
 	p := &played{trips: []trip{{status: 503}}}
