@@ -25,7 +25,7 @@ type manner struct {
 
 // apply makes one object so, and returns it as it is now.
 func (c *cluster) apply(ctx context.Context, o *unstructured.Unstructured, m manner) (*unstructured.Unstructured, error) {
-	k, err := c.kindOf(o.GroupVersionKind())
+	k, err := c.kindOf(ctx, o.GroupVersionKind())
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func premature(err error) bool {
 func (c *cluster) established(ctx context.Context, definitions []*unstructured.Unstructured) error {
 	for _, d := range definitions {
 		err := poll(ctx, func() (bool, error) {
-			k, err := c.kindOf(d.GroupVersionKind())
+			k, err := c.kindOf(ctx, d.GroupVersionKind())
 			if err != nil {
 				return false, err
 			}

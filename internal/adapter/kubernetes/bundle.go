@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -44,7 +45,7 @@ type bundle struct {
 }
 
 // bundle makes the order's objects for this place.
-func (t *Target) bundle(c *cluster, o port.Order) (*bundle, error) {
+func (t *Target) bundle(ctx context.Context, c *cluster, o port.Order) (*bundle, error) {
 	rel := o.Release
 	if rel.Objects == "" {
 		return nil, fault.New(fault.Invalid, "bring %s into %s: it has no Kubernetes objects, it was made for another target", o.ID, o.Environment).
@@ -59,7 +60,7 @@ func (t *Target) bundle(c *cluster, o port.Order) (*bundle, error) {
 	}
 	stamp := render.Stamp{
 		Service: o.Service, Environment: o.Environment, Release: o.ID,
-		Image: rel.Image, Prefix: t.prefix(rel.Image), Secrets: o.Secrets, Linger: c.linger(),
+		Image: rel.Image, Prefix: t.prefix(rel.Image), Secrets: o.Secrets, Linger: c.linger(ctx),
 	}
 	b := &bundle{order: o, all: stamp.Apply(parsed)}
 	for i, obj := range b.all {

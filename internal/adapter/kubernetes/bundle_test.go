@@ -31,7 +31,7 @@ func orderOf(objects ...string) port.Order {
 func TestBundle(t *testing.T) {
 	target := New(Config{})
 	target.place.Registry = "127.0.0.1:5000"
-	b, err := target.bundle(newAPI(t).cluster(), orderOf(settings, sidekick, elsewhere, reaching, running))
+	b, err := target.bundle(t.Context(), newAPI(t).cluster(), orderOf(settings, sidekick, elsewhere, reaching, running))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestBundleRefused(t *testing.T) {
 		{"a Deployment of others", orderOf(sidekick, elsewhere), fault.Invalid, "no Deployment"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := New(Config{}).bundle(newAPI(t).cluster(), c.order); !fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.says) {
+			if _, err := New(Config{}).bundle(t.Context(), newAPI(t).cluster(), c.order); !fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error = %v, want %s with %q", err, c.kind, c.says)
 			}
 		})

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/singleflight"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,14 +28,17 @@ import (
 // cluster is a connection to a namespace of a cluster.
 type cluster struct {
 	config    *rest.Config
+	plain     *rest.Config // the same without our retries, for upgrades
 	client    dynamic.Interface
 	namespace string
 	where     string // for people: "namespace mlops of context staging"
 
-	mu     sync.Mutex
+	mu     sync.Mutex      // never held while the API server is asked
 	mapper meta.RESTMapper // of what the table below does not know
 	lasts  *int64          // what linger found out
 	line   *line
+
+	once singleflight.Group // what many ask at the same time is asked once
 }
 
 // line is what is known of the way to the API server.
@@ -85,6 +89,7 @@ func connect(cfg Config, p delivery.Place) (*cluster, error) {
 	// The server's own fair queueing slows us down, if somebody must.
 	config.QPS, config.UserAgent = -1, userAgent
 	config.WarningHandler = rest.NoWarnings{}
+	bare := rest.CopyConfig(config)
 	way := new(line)
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return retrying{next, way} })
 	client, err := dynamic.NewForConfig(config)
@@ -101,7 +106,7 @@ func connect(cfg Config, p delivery.Place) (*cluster, error) {
 	if p.Context != "" {
 		where += " of " + p.Context
 	}
-	return &cluster{config: config, client: client, namespace: namespace, where: where, line: way}, nil
+	return &cluster{config: config, plain: bare, client: client, namespace: namespace, where: where, line: way}, nil
 }
 
 func credentials(cfg Config, p delivery.Place) (*rest.Config, string, error) {
@@ -197,19 +202,21 @@ func common() map[schema.GroupVersionKind]kind {
 }
 
 // kindOf finds out how the API calls an object's kind.
-func (c *cluster) kindOf(gvk schema.GroupVersionKind) (kind, error) {
+func (c *cluster) kindOf(ctx context.Context, gvk schema.GroupVersionKind) (kind, error) {
 	if k, ok := common()[gvk]; ok {
 		return k, nil
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	for fresh := false; ; fresh = true {
-		if c.mapper == nil || fresh {
-			if err := c.discover(); err != nil {
+	mapper := c.mapper
+	c.mu.Unlock()
+	for fresh := mapper == nil; ; fresh = true {
+		if fresh {
+			var err error
+			if mapper, err = c.discover(ctx); err != nil {
 				return kind{}, err
 			}
 		}
-		m, err := c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+		m, err := mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
 		if err == nil {
 			return kind{m.Resource, m.Scope.Name() == meta.RESTScopeNameNamespace}, nil
 		}
@@ -225,17 +232,45 @@ func (c *cluster) kindOf(gvk schema.GroupVersionKind) (kind, error) {
 
 var errNoKind = errors.New("no such kind")
 
-func (c *cluster) discover() error {
-	d, err := discovery.NewDiscoveryClientForConfig(c.config)
-	if err != nil {
-		return fault.New(fault.Invalid, "connect to %s", c.config.Host).Because(err)
+// discover reads which kinds there are. Those who ask at the same time share
+// one answer; each waits for it as long as its own context lasts.
+func (c *cluster) discover(ctx context.Context) (meta.RESTMapper, error) {
+	return shareOnce(ctx, &c.once, "kinds", func(ctx context.Context) (meta.RESTMapper, error) {
+		d, err := discovery.NewDiscoveryClientForConfig(c.config)
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "connect to %s", c.config.Host).Because(err)
+		}
+		groups, err := restmapper.GetAPIGroupResourcesWithContext(ctx, d)
+		if err != nil {
+			return nil, unreachable("ask which kinds there are", err)
+		}
+		mapper := restmapper.NewDiscoveryRESTMapper(groups)
+		c.mu.Lock()
+		c.mapper = mapper
+		c.mu.Unlock()
+		return mapper, nil
+	})
+}
+
+// shareOnce calls f once for all who ask at the same time, with a context of its
+// own: one that gives up takes the answer from nobody else.
+func shareOnce[T any](ctx context.Context, g *singleflight.Group, name string, f func(context.Context) (T, error)) (T, error) {
+	var none T
+	done := g.DoChan(name, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), awayTime)
+		defer cancel()
+		return f(ctx)
+	})
+	select {
+	case r := <-done:
+		v, ok := r.Val.(T)
+		if r.Err != nil || !ok {
+			return none, r.Err
+		}
+		return v, nil
+	case <-ctx.Done():
+		return none, context.Cause(ctx)
 	}
-	groups, err := restmapper.GetAPIGroupResources(d)
-	if err != nil {
-		return unreachable("ask which kinds there are", err)
-	}
-	c.mapper = restmapper.NewDiscoveryRESTMapper(groups)
-	return nil
 }
 
 // in is the API of a kind in a namespace; empty: ours.

@@ -17,7 +17,7 @@ func (t *Target) Diff(ctx context.Context, o port.Order) ([]port.Change, error) 
 	if err != nil {
 		return nil, err
 	}
-	b, err := t.bundle(c, o)
+	b, err := t.bundle(ctx, c, o)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (t *Target) Diff(ctx context.Context, o port.Order) ([]port.Change, error) 
 // change compares one object as it is with what it would be.
 func (c *cluster) change(ctx context.Context, o *unstructured.Unstructured, force bool) (port.Change, error) {
 	out := port.Change{Kind: o.GetKind(), Name: o.GetName()}
-	k, err := c.kindOf(o.GroupVersionKind())
+	k, err := c.kindOf(ctx, o.GroupVersionKind())
 	if err != nil && !premature(err) {
 		return out, err
 	}

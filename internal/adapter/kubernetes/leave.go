@@ -56,7 +56,7 @@ func (t *Target) Settle(ctx context.Context, o port.Order, say func(string)) err
 	if e.st.traffic != o.ID {
 		return t.release(ctx, o) // it is somebody else's turn
 	}
-	if e.b, err = t.bundle(e.c, o); err != nil {
+	if e.b, err = t.bundle(ctx, e.c, o); err != nil {
 		return err
 	}
 	if e.st.braked(e.b) || !e.st.runs(e.b) {
@@ -129,7 +129,7 @@ func (e *entry) prune(ctx context.Context, stays delivery.ReleaseID) error {
 	}
 	keep, all := map[thing]bool{}, []thing{}
 	for _, rel := range chapter.Releases {
-		things, err := e.c.things(rel.Release)
+		things, err := e.c.things(ctx, rel.Release)
 		if err != nil {
 			return err
 		}
@@ -161,7 +161,7 @@ func accepted(c port.Chapter, id delivery.ReleaseID) bool {
 }
 
 // things are the objects of a release that we may take away again.
-func (c *cluster) things(rel delivery.Release) ([]thing, error) {
+func (c *cluster) things(ctx context.Context, rel delivery.Release) ([]thing, error) {
 	if rel.Objects == "" {
 		return nil, nil
 	}
@@ -174,7 +174,7 @@ func (c *cluster) things(rel delivery.Release) ([]thing, error) {
 		if lasting(o) {
 			continue
 		}
-		k, err := c.kindOf(o.GroupVersionKind())
+		k, err := c.kindOf(ctx, o.GroupVersionKind())
 		if err != nil {
 			continue // the kind has gone, and its objects with it
 		}

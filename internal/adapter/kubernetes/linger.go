@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"context"
 	"strconv"
 	"strings"
 
@@ -17,25 +18,33 @@ const lingers = 30
 
 // linger is how long our containers are to answer after the end of their pod was
 // announced; 0 where the cluster is too old, or does not tell.
-func (c *cluster) linger() int64 {
+func (c *cluster) linger(ctx context.Context) int64 {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.lasts != nil {
-		return *c.lasts
+	known := c.lasts
+	c.mu.Unlock()
+	if known != nil {
+		return *known
 	}
-	var seconds int64
+	seconds, _ := shareOnce(ctx, &c.once, "version", c.askLinger) // 0, but not for ever: the next one asks again
+	return seconds
+}
+
+func (c *cluster) askLinger(ctx context.Context) (int64, error) {
 	d, err := discovery.NewDiscoveryClientForConfig(c.config)
 	if err != nil {
-		return 0
+		return 0, err
 	}
-	v, err := d.ServerVersion()
+	v, err := d.ServerVersionWithContext(ctx)
 	if err != nil {
-		return 0 // not for ever: the next one asks again
+		return 0, err
 	}
+	var seconds int64
 	minor, err := strconv.Atoi(strings.TrimRight(v.Minor, "+"))
 	if err == nil && (v.Major != "1" || minor >= lingers) {
 		seconds = lingerSeconds
 	}
+	c.mu.Lock()
 	c.lasts = &seconds
-	return seconds
+	c.mu.Unlock()
+	return seconds, nil
 }

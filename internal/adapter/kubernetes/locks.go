@@ -26,7 +26,7 @@ func (t *Target) makeNamespace(ctx context.Context, c *cluster, o port.Order) er
 	if o.Release.Objects == "" {
 		return nil
 	}
-	b, err := t.bundle(c, o)
+	b, err := t.bundle(ctx, c, o)
 	if err != nil {
 		return err
 	}

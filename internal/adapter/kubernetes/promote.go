@@ -22,7 +22,7 @@ func (t *Target) Promote(ctx context.Context, o port.Order, say func(string)) (p
 	if err != nil {
 		return port.Observation{}, err
 	}
-	if e.b, err = t.bundle(e.c, o); err != nil {
+	if e.b, err = t.bundle(ctx, e.c, o); err != nil {
 		return port.Observation{}, err
 	}
 	back := e.there(ctx)

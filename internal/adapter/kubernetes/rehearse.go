@@ -16,7 +16,7 @@ func (t *Target) Rehearse(ctx context.Context, o port.Order, say func(string)) e
 	if err != nil {
 		return err
 	}
-	if e.b, err = t.bundle(e.c, o); err != nil {
+	if e.b, err = t.bundle(ctx, e.c, o); err != nil {
 		return err
 	}
 	return e.rehearse(ctx)

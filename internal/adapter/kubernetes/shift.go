@@ -18,7 +18,7 @@ func (t *Target) Shift(ctx context.Context, o port.Order, percent int, say func(
 	if err != nil {
 		return 0, err
 	}
-	if e.b, err = t.bundle(e.c, o); err != nil {
+	if e.b, err = t.bundle(ctx, e.c, o); err != nil {
 		return 0, err
 	}
 	if e.st.traffic == "" || e.st.traffic == o.ID || !e.st.runs(e.b) {

@@ -44,7 +44,7 @@ func (t *Target) Stage(ctx context.Context, o port.Order, say func(string)) (str
 	if err != nil {
 		return "", err
 	}
-	if e.b, err = t.bundle(e.c, o); err != nil {
+	if e.b, err = t.bundle(ctx, e.c, o); err != nil {
 		return "", err
 	}
 	if e.there(ctx) {

@@ -131,7 +131,7 @@ func (t *Target) serving(ctx context.Context, c *cluster, s state, o port.Order)
 		return nil, nil
 	}
 	if s.traffic == o.ID {
-		return t.bundle(c, o)
+		return t.bundle(ctx, c, o)
 	}
 	rel, err := c.release(ctx, o.Service, o.Environment, s.traffic)
 	if err != nil {
@@ -143,7 +143,7 @@ func (t *Target) serving(ctx context.Context, c *cluster, s state, o port.Order)
 	}
 	other := o
 	other.ID, other.Release, other.Secrets = rel.ID, rel.Release, nil
-	return t.bundle(c, other)
+	return t.bundle(ctx, c, other)
 }
 
 // podsOf lists the pods of a service in an environment.
