@@ -27,6 +27,11 @@ type Reply struct {
 // behave better for a probe. It is no proof: whoever sends it is not counted.
 const ProbeHeader = "Slipway-Probe"
 
+// ForwardErrorHeader marks a response that is not the service's: the address
+// belongs to a target, which could not connect to the service. Its value is the
+// reason. A Prober returns it as an error of kind fault.Unavailable.
+const ForwardErrorHeader = "Slipway-Forward-Error"
+
 // Prober asks a service the way a user would: a new connection each time, so
 // that an old one can't hide a change, and with ProbeHeader.
 type Prober interface {

@@ -66,6 +66,9 @@ func send(req *http.Request) (port.Reply, error) {
 		return port.Reply{}, err
 	}
 	defer resp.Body.Close()
+	if why := resp.Header.Get(port.ForwardErrorHeader); why != "" {
+		return port.Reply{}, errors.New(why)
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyLimit))
 	return port.Reply{Status: resp.StatusCode, Header: resp.Header, Body: body}, err
 }

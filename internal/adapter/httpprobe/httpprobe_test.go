@@ -1,12 +1,28 @@
 package httpprobe
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
+	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
 func TestProber(t *testing.T) {
 	porttest.TestProber(t, func(*testing.T) port.Prober { return Prober{} })
+}
+
+func TestProberAsk_ReturnsForwardError(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set(port.ForwardErrorHeader, "connection refused")
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	defer server.Close()
+	_, err := Prober{}.Ask(t.Context(), port.Question{URL: server.URL})
+	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("error = %v, want %s with the reason", err, fault.Unavailable)
+	}
 }

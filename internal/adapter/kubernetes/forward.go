@@ -6,6 +6,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,29 +69,36 @@ func remembered(pick func(context.Context) (string, int, error)) func(context.Co
 	var number int
 	return func(ctx context.Context) (string, int, error) {
 		mu.Lock()
-		defer mu.Unlock()
-		if time.Now().Before(until) {
-			return pod, number, nil
+		p, n, good := pod, number, time.Now().Before(until)
+		mu.Unlock()
+		if good {
+			return p, n, nil
 		}
-		var err error
-		if pod, number, err = pick(ctx); err == nil {
-			until = time.Now().Add(pickTime)
+		p, n, err := pick(ctx) // without the lock: each caller has its own patience
+		if err == nil {
+			mu.Lock()
+			pod, number, until = p, n, time.Now().Add(pickTime)
+			mu.Unlock()
 		}
-		return pod, number, err
+		return p, n, err
 	}
 }
 
 // unforward ends the address of the order's release; without one, all of the
 // service's.
 func (t *Target) unforward(o port.Order) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	prefix := forwardKey(o.Service, o.Environment, o.ID)
+	var ended []*forward
+	t.mu.Lock()
 	for name, f := range t.forwards {
-		if name == prefix || o.ID == "" && len(name) > len(prefix) && name[:len(prefix)] == prefix {
-			f.close()
+		if name == prefix || o.ID == "" && strings.HasPrefix(name, prefix) {
+			ended = append(ended, f)
 			delete(t.forwards, name)
 		}
+	}
+	t.mu.Unlock()
+	for _, f := range ended {
+		f.close()
 	}
 }
 
@@ -114,23 +123,53 @@ const connectTime = 10 * time.Second
 
 func (f *forward) handle(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
-	short, cancel := context.WithTimeout(ctx, connectTime)
-	defer cancel()
-	pod, number, err := f.pick(short)
+	up, err := f.dial(ctx)
 	if err != nil {
-		return // the caller sees a connection that ends
-	}
-	up, err := f.tunnels.dial(short, pod, number)
-	if err != nil {
+		refuse(conn, err)
 		return
 	}
-	defer func() { _ = up.Close() }() // it may have ended
+	defer func() { _ = up.Close() }()
 	end := context.AfterFunc(ctx, func() { conn.Close(); _ = up.Close() })
 	defer end()
 	var both sync.WaitGroup
 	both.Go(func() { _, _ = io.Copy(up, conn); _ = up.CloseWrite() })
-	both.Go(func() { _, _ = io.Copy(conn, up); conn.Close() })
+	both.Go(func() {
+		var refused podError
+		if n, err := io.Copy(conn, up); n == 0 && errors.As(err, &refused) {
+			refuse(conn, refused)
+		}
+		conn.Close()
+	})
 	both.Wait()
+}
+
+func (f *forward) dial(ctx context.Context) (*stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	pod, number, err := f.pick(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return f.tunnels.dial(ctx, pod, number)
+}
+
+// drainTime is how long is waited for the rest of a request that was refused.
+const drainTime = time.Second
+
+// refuse tells the one who asks why no pod answers. The request is read to its
+// end: closing before that would take the answer back.
+func refuse(conn net.Conn, why error) {
+	resp := http.Response{
+		StatusCode: http.StatusBadGateway, ProtoMajor: 1, ProtoMinor: 1, Close: true,
+		Header: http.Header{port.ForwardErrorHeader: {printable(why.Error())}},
+	}
+	_ = conn.SetDeadline(time.Now().Add(drainTime)) // it fails only when closed
+	if resp.Write(conn) != nil {
+		return
+	}
+	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		_, _ = io.Copy(io.Discard, conn)
+	}
 }
 
 var errNoPod = errors.New("no pod is ready")

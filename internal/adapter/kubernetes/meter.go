@@ -130,7 +130,10 @@ func figures(ctx context.Context, tun *tunnels, pod corev1.Pod, number int) (por
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			s, err := tun.dial(ctx, pod.Name, number)
-			return conversation{stream: s}, err
+			if err != nil {
+				return nil, err
+			}
+			return conversation{s}, nil
 		},
 	}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+pod.Name+metricsPath, nil)
@@ -201,7 +204,7 @@ func quantile(s port.Sample, q float64) time.Duration {
 
 // conversation makes a stream a net.Conn, for HTTP. Its deadlines are the
 // request's context.
-type conversation struct{ stream }
+type conversation struct{ *stream }
 
 // LocalAddr and the methods below are what net.Conn wants besides.
 func (conversation) LocalAddr() net.Addr              { return nowhere{} }
