@@ -23,6 +23,7 @@ func main() {
 	if code, ok := catalog.Hidden(os.Args[1:], os.Stderr); ok {
 		os.Exit(code)
 	}
+	catalog.DiscardLogs()
 	dir, err := os.Getwd()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "slipway: find the current folder:", err)

@@ -193,6 +193,10 @@ func serveRegistry(ctx context.Context, embedded func() (*oci.Embedded, error), 
 	return l.Close()
 }
 
+// DiscardLogs silences libraries that log to stderr on their own. It is for the
+// start of the program.
+func DiscardLogs() { kubernetes.DiscardLogs() }
+
 // Hidden runs the commands that Slipway gives to itself (the supervisor, a
 // container's first process, a job), if args name one. It is asked first of all.
 func Hidden(args []string, out io.Writer) (code int, handled bool) {
