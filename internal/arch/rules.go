@@ -37,6 +37,7 @@ var rules = []rule{
 	{"internal/wait", nil, "waiting imports nothing internal"},
 	{"internal/quantile", []string{"internal/port"}, "quantiles import the ports' histograms only"},
 	{"internal/textline", nil, "text helpers import nothing internal"},
+	{"internal/ocilayout", []string{"internal/delivery"}, "reading image layouts needs digests only"},
 	{"internal/blob", nil, "reading blobs imports nothing internal"},
 	{"internal/provenance", words, "statements are pure"},
 	{"internal/step", withTools("internal/port"), "the contract knows words and ports"},
@@ -63,14 +64,14 @@ var rules = []rule{
 	{"internal/plan", with("internal/step", "internal/gate", "internal/config", "internal/port"), "a plan is pure"},
 	{"internal/engine", withTools("internal/plan", "internal/step", "internal/record", "internal/port"), "the engine runs steps by their contract"},
 	{"internal/record", withTools("internal/plan", "internal/step", "internal/port", "internal/record"), "records know words and contracts"},
-	{"internal/adapter", withTools("internal/blob", "internal/port", "internal/port/*"), "an adapter knows its port and its own SDK"},
+	{"internal/adapter", withTools("internal/blob", "internal/ocilayout", "internal/port", "internal/port/*"), "an adapter knows its port and its own SDK"},
 	{"internal/app", withTools("internal/config", "internal/plan", "internal/engine", "internal/record", "internal/port", "internal/step", "internal/step/digest", "internal/step/probe", "internal/step/trust", "internal/gate", "internal/mask"), "use cases know contracts, never an adapter"},
 	{"internal/catalog", withTools("internal/app", "internal/port", "internal/step", "internal/step/*", "internal/adapter/*", "internal/record", "internal/record/*", "internal/engine", "internal/mask"), "the list of parts"},
 	{"internal/cli", withTools("internal/app", "internal/cli", "internal/cli/*"), "the command line asks use cases; never an adapter, a step or an SDK"},
 	{"internal/arch", nil, "the rules stand alone"},
 }
 
-var stepMay = withTools("internal/port", "internal/step", "internal/step/probe", "internal/step/canary", "internal/step/digest", "internal/step/job", "internal/step/trust", "internal/step/venv", "internal/provenance", "internal/gate")
+var stepMay = withTools("internal/ocilayout", "internal/port", "internal/step", "internal/step/probe", "internal/step/canary", "internal/step/digest", "internal/step/job", "internal/step/trust", "internal/step/venv", "internal/provenance", "internal/gate")
 
 const stepWhy = "a step knows its contract and ports; never another step, an adapter or an SDK"
 
