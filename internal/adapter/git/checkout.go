@@ -39,11 +39,12 @@ func (s Source) Checkout(ctx context.Context, tree, dir string) error {
 	if err := w.lfs(ctx, tree); err != nil {
 		return err
 	}
-	unlock, err := w.lock(ctx)
+	lock, err := w.lock(ctx)
 	if err != nil {
 		return fmt.Errorf("lock %s: %w", w.dir, err)
 	}
-	defer unlock()
+	defer lock.Close()
+	ctx = flock.Inherit(ctx, lock)
 	if err := w.update(ctx, tree); err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -151,9 +152,10 @@ func (w work) reset() error {
 	return err
 }
 
-// lock keeps two processes from filling the same folder. It goes with its
-// holder, however that ends.
-func (w work) lock(ctx context.Context) (unlock func(), err error) {
+// lock keeps two processes from filling the same folder. It goes with its holder
+// and the git that this started, however they end: a git whose parent was killed
+// goes on writing.
+func (w work) lock(ctx context.Context) (*os.File, error) {
 	if err := os.MkdirAll(w.git, 0o755); err != nil {
 		return nil, err
 	}
@@ -176,7 +178,7 @@ func (w work) lock(ctx context.Context) (unlock func(), err error) {
 		f.Close()
 		return nil, err
 	}
-	return func() { f.Close() }, nil
+	return f, nil
 }
 
 // lfs refuses trees whose files are pointers to content kept elsewhere.

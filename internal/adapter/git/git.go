@@ -21,6 +21,7 @@ import (
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/flock"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -78,6 +79,7 @@ func (s Source) run(ctx context.Context, c command) (string, error) {
 	cmd.Dir, cmd.Env, cmd.Stdin = c.dir, append(environment(os.Environ()), c.env...), bytes.NewReader(c.in)
 	var out, trouble bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &trouble
+	cmd.ExtraFiles = flock.Inherited(ctx)
 	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {

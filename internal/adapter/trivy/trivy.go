@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/flock"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -160,6 +161,7 @@ func (s *Scanner) start(ctx context.Context, program, dir string, out, errs *byt
 	cmd.Dir = dir // a trivy.yaml or .trivyignore of the repository would hide findings
 	cmd.Env = environment(s.c.Environ)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, errs, grace
+	cmd.ExtraFiles = flock.Inherited(ctx)
 	return cmd.Run()
 }
 

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"example.com/retail/internal/data"
 	"example.com/retail/internal/model"
@@ -73,10 +72,16 @@ func TestRefusesToStart(t *testing.T) {
 }
 
 func TestStopsWithoutAnErrorWhenTold(t *testing.T) {
-	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var stderr bytes.Buffer
-	err := run(ctx, env("MODEL_PATH", modelDir(t), "PORT", "0", "DRAIN_DELAY", "1ms", "MODEL_VERSION", "3"), &stderr)
+	served := writerFunc(func(line []byte) (int, error) {
+		if bytes.Contains(line, []byte(`"msg":"serving"`)) {
+			stop()
+		}
+		return stderr.Write(line)
+	})
+	err := run(ctx, env("MODEL_PATH", modelDir(t), "PORT", "0", "DRAIN_DELAY", "1ms", "MODEL_VERSION", "3"), served)
 	if err != nil {
 		t.Errorf("error is %v", err)
 	}
@@ -86,6 +91,11 @@ func TestStopsWithoutAnErrorWhenTold(t *testing.T) {
 		}
 	}
 }
+
+// writerFunc is an io.Writer.
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func TestPortIs8000ByDefault(t *testing.T) {
 	o, err := parse(env("MODEL_PATH", "m", "SLIPWAY_RELEASE", "r"))

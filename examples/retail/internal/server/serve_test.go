@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -24,12 +25,7 @@ func TestServeFinishesRequestsInFlight(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx, l, Drain{Delay: 200 * time.Millisecond, Limit: 5 * time.Second}) }()
 
-	inFlight, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer inFlight.Close()
-	fmt.Fprintf(inFlight, "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(goodRow), goodRow[:10])
+	inFlight, answers := begin(t, address, len(goodRow), goodRow[:10])
 	status(t, "http://"+address+"/ready", http.StatusOK)
 
 	stop()
@@ -39,7 +35,7 @@ func TestServeFinishesRequestsInFlight(t *testing.T) {
 	status(t, "http://"+address+"/ready", http.StatusServiceUnavailable)
 	time.Sleep(300 * time.Millisecond) // past the delay: Shutdown is waiting for us now
 	fmt.Fprint(inFlight, goodRow[10:])
-	answer, err := http.ReadResponse(bufio.NewReader(inFlight), nil)
+	answer, err := http.ReadResponse(answers, nil)
 	if err != nil || answer.StatusCode != http.StatusOK {
 		t.Fatalf("the request in flight got %v, %v", answer, err)
 	}
@@ -51,6 +47,27 @@ func TestServeFinishesRequestsInFlight(t *testing.T) {
 		c.Close()
 		t.Error("somebody still listens")
 	}
+}
+
+// begin sends a prediction's head and the beginning of its body, and returns once
+// the handler reads the body. A request whose head is still being read when the
+// server shuts down is dropped: net/http does not count it as in flight.
+func begin(t *testing.T, address string, length int, body string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	fmt.Fprintf(conn, "POST /predict HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", length)
+	answers := bufio.NewReader(conn)
+	const want = "HTTP/1.1 100 Continue\r\n\r\n" // net/http writes it at the handler's first read
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(answers, got); err != nil || string(got) != want {
+		t.Fatalf("the handler did not begin to read: %q, %v", got, err)
+	}
+	fmt.Fprint(conn, body)
+	return conn, answers
 }
 
 func status(t *testing.T, url string, want int) {
@@ -74,12 +91,7 @@ func TestServeSaysWhatItGaveUpOn(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx, l, Drain{Limit: 50 * time.Millisecond}) }()
-	stuck, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stuck.Close()
-	fmt.Fprint(stuck, "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{")
+	begin(t, l.Addr().String(), 99, "{")
 	status(t, "http://"+l.Addr().String()+"/ready", http.StatusOK)
 	stop()
 	if err := <-done; err == nil || !strings.Contains(err.Error(), "in flight after 50ms") {
