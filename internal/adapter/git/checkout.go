@@ -41,7 +41,7 @@ func (s Source) Checkout(ctx context.Context, tree, dir string) error {
 	}
 	lock, err := w.lock(ctx)
 	if err != nil {
-		return fmt.Errorf("lock %s: %w", w.dir, err)
+		return fmt.Errorf("check out to %s: %w", w.dir, err)
 	}
 	defer lock.Close()
 	ctx = flock.Inherit(ctx, lock)
@@ -159,26 +159,7 @@ func (w work) lock(ctx context.Context) (*os.File, error) {
 	if err := os.MkdirAll(w.git, 0o755); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(w.git, "lock"), os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	got := make(chan error, 1)
-	go func() { got <- flock.Wait(f) }()
-	select {
-	case err = <-got:
-	case <-ctx.Done():
-		go func() {
-			<-got //nolint:errcheck // nobody waits for it any more
-			f.Close()
-		}()
-		return nil, context.Cause(ctx)
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
+	return flock.Lock(ctx, filepath.Join(w.git, "lock"), nil)
 }
 
 // lfs refuses trees whose files are pointers to content kept elsewhere.

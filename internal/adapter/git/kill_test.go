@@ -9,15 +9,19 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/git"
+	"github.com/slipway-cd/slipway/internal/flock"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
 // TestMain lets the test binary play the process that is killed.
 func TestMain(m *testing.M) {
 	if job := os.Getenv("SLIPWAY_TEST_CHECKOUT"); job != "" {
 		parts := strings.Split(job, "|")
-		if err := git.New(parts[0]).Checkout(context.Background(), parts[1], parts[2]); err != nil {
+		source := git.Source{Dir: parts[0], Program: parts[3]}
+		if err := source.Checkout(context.Background(), parts[1], parts[2]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -55,21 +59,86 @@ func TestKilledCheckout(t *testing.T) {
 	}
 }
 
-func killMidway(t *testing.T, repo, tree, out string) {
+// awaitLock waits until neither a checkout to dir nor its git is left.
+func awaitLock(t *testing.T, dir string) {
 	t.Helper()
-	if err := os.RemoveAll(out); err != nil {
+	f, err := os.Open(filepath.Join(dir+".git", "lock"))
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer f.Close()
+	if err := flock.LockFile(t.Context(), f, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestCheckout_WaitsForGitOfKilledProcess kills a checkout, but not its git, which
+// goes on writing another tree a while later.
+func TestCheckout_WaitsForGitOfKilledProcess(t *testing.T) {
+	r := open(t, "")
+	write(t, filepath.Join(r.Dir, "f"), "old")
+	write(t, filepath.Join(r.Dir, "only-old"), "old")
+	r.Commit(t)
+	old, err := r.Source.Head(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(r.Dir, "f"), "new")
+	if err := os.Remove(filepath.Join(r.Dir, "only-old")); err != nil {
+		t.Fatal(err)
+	}
+	r.Commit(t)
+	latest, err := r.Source.Head(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	out, begun := filepath.Join(dir, "out"), filepath.Join(dir, "begun")
+	slow := filepath.Join(dir, "git")
+	write(t, slow, "#!/bin/sh\ncase \" $* \" in *' read-tree '*) touch '"+begun+"'; sleep 1;; esac\nexec git \"$@\"\n")
+	if err := os.Chmod(slow, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := checkoutChild(t, r.Dir, old.Tree, out, slow)
+	porttest.Await(t, "its git begins", func() bool { _, err := os.Stat(begun); return err == nil })
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if err := r.Source.Checkout(t.Context(), latest.Tree, out); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1500 * time.Millisecond) // what the old git would still write has come by then
+	if got, err := os.ReadFile(filepath.Join(out, "f")); err != nil || string(got) != "new" {
+		t.Errorf("f is %q, want %q (%v)", got, "new", err)
+	}
+	if _, err := os.Stat(filepath.Join(out, "only-old")); err == nil {
+		t.Error("the killed process's git wrote a file of its tree")
+	}
+}
+
+// checkoutChild starts a checkout in a process of its own.
+func checkoutChild(t *testing.T, repo, tree, out, program string) *exec.Cmd {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self)
-	cmd.Env = append(os.Environ(), "SLIPWAY_TEST_CHECKOUT="+strings.Join([]string{repo, tree, out}, "|"))
+	cmd.Env = append(os.Environ(), "SLIPWAY_TEST_CHECKOUT="+strings.Join([]string{repo, tree, out, program}, "|"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	return cmd
+}
+
+func killMidway(t *testing.T, repo, tree, out string) {
+	t.Helper()
+	if err := os.RemoveAll(out); err != nil {
+		t.Fatal(err)
+	}
+	cmd := checkoutChild(t, repo, tree, out, "git")
 	ended := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(ended) }()
 	for {
@@ -86,6 +155,7 @@ func killMidway(t *testing.T, repo, tree, out string) {
 		t.Fatal(err)
 	}
 	<-ended
+	awaitLock(t, out) // its git may still be dying
 	if entries, _ := os.ReadDir(filepath.Join(out, "d")); len(entries) == 50 {
 		t.Log("the checkout was nearly done when it was killed")
 	}
