@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/flock"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -50,7 +51,7 @@ func (r *Commands) Run(ctx context.Context, c port.Command, out io.Writer) (port
 	if info, err := os.Stat(c.Dir); err != nil || !info.IsDir() {
 		return port.Exit{}, fault.New(fault.Invalid, "run %s: there is no folder %s", brief(c.Run), c.Dir)
 	}
-	p, err := start(c, out)
+	p, err := start(c, out, flock.Inherited(ctx))
 	if err != nil {
 		return port.Exit{}, fault.New(fault.Unavailable, "run %s", brief(c.Run)).Because(err)
 	}
@@ -106,8 +107,9 @@ const gate = `read -r _ <&3 || exit 125; exec 3<&-; exec /bin/sh -c "$1"`
 
 // start starts it. The thread that starts a process must stay for as long as
 // that runs: its end would be the process's, which asked the kernel to end with
-// its parent, and the kernel means the thread.
-func start(c port.Command, out io.Writer) (*proc, error) {
+// its parent, and the kernel means the thread. The guard inherits the locks, not
+// the command: a daemon that left the group would keep them for ever.
+func start(c port.Command, out io.Writer, locks []*os.File) (*proc, error) {
 	p := &proc{cmd: exec.Command("/bin/sh", "-c", gate, "sh", c.Run), ended: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Env = c.Dir, append([]string{}, c.Env...)
 	p.cmd.SysProcAttr = ownGroup()
@@ -143,7 +145,7 @@ func start(c port.Command, out io.Writer) (*proc, error) {
 		}
 		return nil, err
 	}
-	p.guard = newGuard(p.cmd.Process.Pid)
+	p.guard = newGuard(p.cmd.Process.Pid, locks)
 	_, _ = io.WriteString(open, "go\n") // who is gone already has an exit code
 	return p, nil
 }
@@ -194,6 +196,7 @@ func (p *proc) drain(patience time.Duration) error {
 		signalGroup(p.cmd.Process.Pid, false)
 		awaitGroup(p.cmd.Process.Pid, patience)
 		signalGroup(p.cmd.Process.Pid, true)
+		awaitGroup(p.cmd.Process.Pid, maxDeath)
 	}
 	if !got && !p.wait(patience, &err) {
 		p.pipe.Close() // whoever has it left the group; the copier ends
@@ -230,23 +233,37 @@ func awaitGroup(pid int, most time.Duration) {
 	}
 }
 
+// maxDeath is how long a group may take to be gone after SIGKILL. It takes longer
+// only when it hangs in the kernel.
+const maxDeath = 5 * time.Second
+
 // guard is a process that ends the group when this process is killed: the
 // kernel's own help for that reaches the shell, but not what the shell started.
+// It stays until the group is gone, and holds the locks for so long.
 type guard struct {
 	cmd  *exec.Cmd
 	ours *os.File
 	once sync.Once
 }
 
-const guardScript = `trap "" HUP INT TERM; read -r _; kill -TERM "-$1"; sleep 1; kill -KILL "-$1"`
+const guardScript = `trap "" HUP INT TERM
+read -r _
+await() {
+	n=0
+	while kill -0 "-$1" && [ $n -lt "$2" ]; do n=$((n+1)); sleep 0.05; done
+}
+kill -TERM "-$1"; await "$1" 20
+kill -KILL "-$1"; await "$1" 100
+`
 
-func newGuard(pid int) *guard {
+func newGuard(pid int, locks []*os.File) *guard {
 	theirs, ours, err := os.Pipe()
 	if err != nil {
 		return &guard{}
 	}
 	defer theirs.Close()
 	cmd := exec.Command("/bin/sh", "-c", guardScript, "guard", fmt.Sprint(pid))
+	cmd.ExtraFiles = locks
 	cmd.Stdin, cmd.Env, cmd.Dir, cmd.SysProcAttr = theirs, []string{"PATH=/usr/bin:/bin"}, "/", guardGroup()
 	if err := cmd.Start(); err != nil {
 		ours.Close()

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/process"
+	"github.com/slipway-cd/slipway/internal/flock"
 	"github.com/slipway-cd/slipway/internal/mask"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
@@ -30,7 +31,9 @@ func TestMain(m *testing.M) {
 		case "submit":
 			submit(os.Args[2], os.Args[3])
 		case "run":
-			run(os.Args[2])
+			run(context.Background(), os.Args[2])
+		case "run-locked":
+			runLocked(os.Args[2], os.Args[3])
 		}
 	}
 	os.Exit(m.Run())
@@ -48,10 +51,22 @@ func submit(dir, command string) {
 }
 
 // run runs a command until it is killed.
-func run(command string) {
-	_, err := process.NewCommands(process.Config{}).Run(context.Background(), port.Command{Run: command, Dir: "/", Env: os.Environ()}, os.Stdout)
+func run(ctx context.Context, command string) {
+	_, err := process.NewCommands(process.Config{}).Run(ctx, port.Command{Run: command, Dir: "/", Env: os.Environ()}, os.Stdout)
 	fmt.Println("ended", err)
 	os.Exit(1)
+}
+
+// runLocked is run with a lock that the command inherits.
+func runLocked(path, command string) {
+	f, err := os.Create(path)
+	if err != nil {
+		panic(err)
+	}
+	if free, err := flock.Try(f); !free || err != nil {
+		panic(fmt.Sprint("the lock is not free: ", err))
+	}
+	run(flock.Inherit(context.Background(), f), command)
 }
 
 func TestCommands(t *testing.T) {
@@ -97,6 +112,38 @@ func TestCommandDiesWithUs(t *testing.T) {
 		t.Fatal(err)
 	}
 	porttest.Await(t, "grandchild "+line+" ends", func() bool { return !porttest.Running(line) })
+}
+
+// TestCommand_LockOutlivesKilledOwner: whoever gets the lock of a killed process
+// meets none of its commands, not even one that does not heed SIGTERM. A daemon
+// that left the command's group does not keep it.
+func TestCommand_LockOutlivesKilledOwner(t *testing.T) {
+	dir := t.TempDir()
+	path, daemon := filepath.Join(dir, "lock"), filepath.Join(dir, "daemon")
+	cmd, line := child(t, "run-locked", path, "setsid sh -c 'echo $$ > "+daemon+"; exec sleep 300' & (trap '' TERM; while :; do sleep 0.02; done) & echo $!; wait")
+	escaped := pidIn(t, daemon)
+	t.Cleanup(func() { kill(t, escaped) })
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if free, err := flock.Try(f); free || err != nil {
+		t.Fatalf("its owner lives, and the lock is free: %v, %v", free, err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if !porttest.Running(line) {
+		t.Fatal("the command was to outlive its owner for a moment")
+	}
+	if err := flock.LockFile(t.Context(), f, nil); err != nil {
+		t.Fatal(err)
+	}
+	if porttest.Running(line) {
+		t.Errorf("process %s of the killed owner still runs, and its lock is free", line)
+	}
 }
 
 // TestJobOutlivesItsSubmitter kills the submitter with kill -9.

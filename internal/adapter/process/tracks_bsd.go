@@ -25,6 +25,7 @@ func endAll(_ context.Context, _ string, who started, grace time.Duration) error
 		signalGroup(who.PID, false)
 		awaitGroup(who.PID, grace)
 		signalGroup(who.PID, true)
+		awaitGroup(who.PID, maxDeath)
 	}
 	return nil
 }
