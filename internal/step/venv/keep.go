@@ -34,17 +34,18 @@ type done struct {
 }
 
 // keep finds the environment in folder, or lets install make it.
-func (m Maker) keep(ctx context.Context, r step.Request, folder string, install func(env string) error) (Env, error) {
+func (m Maker) keep(ctx context.Context, r step.Request, folder string, install func(ctx context.Context, env string) error) (Env, error) {
 	env := filepath.Join(folder, envName)
 	if whole(folder) {
 		m.used(folder)
 		return Env{env}, nil
 	}
-	unlock, err := m.lock(ctx, r, folder)
+	lock, err := m.lock(ctx, r, folder)
 	if err != nil {
 		return Env{}, err
 	}
-	defer unlock()
+	defer lock.Close()
+	ctx = flock.Inherit(ctx, lock)
 	if whole(folder) { // another step has made it meanwhile
 		return Env{env}, nil
 	}
@@ -52,7 +53,7 @@ func (m Maker) keep(ctx context.Context, r step.Request, folder string, install 
 	if err := os.RemoveAll(env); err != nil {
 		return Env{}, unwritable(env, err)
 	}
-	if err := install(env); err != nil {
+	if err := install(ctx, env); err != nil {
 		return Env{}, errors.Join(err, os.RemoveAll(env))
 	}
 	if err := m.complete(folder); err != nil {
@@ -96,8 +97,8 @@ func (m Maker) complete(folder string) error {
 }
 
 // lock waits until nobody else makes this environment. The kernel lets the lock
-// go when its holder dies.
-func (m Maker) lock(ctx context.Context, r step.Request, folder string) (unlock func(), err error) {
+// go when its holder and the installers that this started are gone.
+func (m Maker) lock(ctx context.Context, r step.Request, folder string) (*os.File, error) {
 	path := filepath.Join(folder, lockName)
 	for said := false; ; {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -115,7 +116,7 @@ func (m Maker) lock(ctx context.Context, r step.Request, folder string) (unlock 
 		case err != nil:
 			return nil, errors.Join(unwritable(path, err), f.Close())
 		case free && current(f, path):
-			return func() { f.Close() }, nil
+			return f, nil
 		}
 		f.Close()
 		if free {

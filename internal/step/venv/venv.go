@@ -54,7 +54,7 @@ func (m Maker) Ensure(ctx context.Context, r step.Request, w Wish) (Env, error) 
 		return Env{}, err
 	}
 	e := recipe{tool: t, with: *w.Python, files: wanted}
-	return m.keep(ctx, r, filepath.Join(r.Artifacts, "python", e.key()), func(env string) error {
+	return m.keep(ctx, r, filepath.Join(r.Artifacts, "python", e.key()), func(ctx context.Context, env string) error {
 		return p.install(ctx, r, e, env)
 	})
 }

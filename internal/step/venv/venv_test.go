@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/flock"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -211,6 +214,36 @@ func TestStepsWaitForEachOther(t *testing.T) {
 	s.called("venv", "install unset")
 }
 
+// lockKeeper notes what a killed installer would keep locked.
+type lockKeeper struct {
+	port.Commands
+	names []string
+}
+
+func (k *lockKeeper) Run(ctx context.Context, c port.Command, out io.Writer) (port.Exit, error) {
+	for _, f := range flock.Inherited(ctx) {
+		if strings.Contains(c.Run, "install") {
+			k.names = append(k.names, f.Name())
+		}
+	}
+	return k.Commands.Run(ctx, c, out)
+}
+
+func TestEnsure_InstallersInheritLock(t *testing.T) {
+	s := newScene(t, map[string]string{"python3": fakePython})
+	e := s.must()
+	if err := os.Remove(filepath.Join(filepath.Dir(e.Dir), doneName)); err != nil {
+		t.Fatal(err)
+	}
+	k := &lockKeeper{Commands: fake.Shell{}}
+	if _, err := (Maker{Commands: k}).Ensure(t.Context(), s.r, s.w); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{filepath.Join(filepath.Dir(e.Dir), lockName)}; !slices.Equal(k.names, want) {
+		t.Errorf("the installer inherited %q, want %q", k.names, want)
+	}
+}
+
 func TestCancelWhileWaiting(t *testing.T) {
 	s := newScene(t, map[string]string{"python3": fakePython})
 	e := s.must()
@@ -218,11 +251,11 @@ func TestCancelWhileWaiting(t *testing.T) {
 	if err := os.Remove(filepath.Join(folder, doneName)); err != nil {
 		t.Fatal(err)
 	}
-	unlock, err := Maker{}.lock(t.Context(), s.r, folder)
+	lock, err := Maker{}.lock(t.Context(), s.r, folder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unlock()
+	defer lock.Close()
 	why := errors.New("stop")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 300*time.Millisecond, why)
 	defer cancel()
