@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/flock"
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -45,6 +46,7 @@ func (x *execution) carryOut(journal context.Context, w work) (ending, error) {
 	spec, r := w.request.Spec, w.request
 	ctx, done := x.lifetime(journal, w.undo)
 	defer done()
+	ctx = flock.Inherit(ctx, x.lock.file)
 	closeLog := x.openLog(&r)
 	defer closeLog()
 	end := x.resumeAt(spec.Name)

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/flock"
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -25,6 +26,7 @@ type childOrder struct {
 	Plan   plan.Plan `json:"plan"`
 	KillAt string    `json:"kill_at"` // point of the engine
 	Hold   string    `json:"hold"`    // step that goes on until the process dies
+	Orphan string    `json:"orphan"`  // step that starts a process which outlives this one
 }
 
 const childVariable = "SLIPWAY_ENGINE_TEST_CHILD"
@@ -48,6 +50,13 @@ func TestChild(t *testing.T) {
 			}
 			<-ctx.Done()
 			return step.Result{}, ctx.Err()
+		}
+	}
+	if order.Orphan != "" {
+		l.does[order.Orphan] = func(ctx context.Context, _ step.Request) (step.Result, error) {
+			orphan := exec.Command("sh", "-c", "sleep 1; echo orphan:end >> "+filepath.Join(order.Home, "effects"))
+			orphan.ExtraFiles = flock.Inherited(ctx)
+			return step.Result{Outcome: delivery.Succeeded}, orphan.Start()
 		}
 	}
 	l.Fault = func(point string) {

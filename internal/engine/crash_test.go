@@ -62,6 +62,25 @@ func TestKilledAtEachPoint(t *testing.T) {
 	}
 }
 
+// TestResume_WaitsForProcessesOfKilledOwner: a command that outlived its killed
+// process is gone before a step runs again.
+func TestResume_WaitsForProcessesOfKilledOwner(t *testing.T) {
+	home := t.TempDir()
+	cmd, out := child(t, childOrder{Home: home, Plan: crashPlan(1), Orphan: "unit", KillAt: "ran unit"})
+	if err := cmd.Wait(); err == nil || out.Len() > 0 {
+		t.Fatalf("the process was to be killed in silence: %v\n%s", err, out)
+	}
+	l := crashLab(t, home)
+	if _, err := l.ResumeAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := effects(t, home)
+	if orphan, again := slices.Index(got, "orphan:end"), slices.Index(got, "unit:begin"); orphan < 0 || again < orphan {
+		t.Errorf("unit ran again before the process of its first attempt ended: %v", got)
+	}
+	wantEnd(t, l)
+}
+
 func wantEnd(t *testing.T, l *lab) {
 	t.Helper()
 	run, err := l.Store.Run(t.Context(), runID(1))

@@ -25,6 +25,7 @@ type execution struct {
 	book  *book
 	slots chan struct{} // one per step that may run at once
 	halt  *halt
+	lock  *lock // of the environment; the children of its steps inherit it
 
 	interpreted chan struct{} // closed when the interpreter has come to its end
 	broken      chan error    // trouble that only a resume can get over
@@ -43,7 +44,7 @@ type script struct {
 }
 
 // execute runs one turn of the run, which is at the head of its queue.
-func (e *Engine) execute(ctx context.Context, run record.Run) (record.Run, error) {
+func (e *Engine) execute(ctx context.Context, run record.Run, l *lock) (record.Run, error) {
 	whole := context.WithoutCancel(ctx)
 	steps, err := e.Store.Steps(whole, run.ID)
 	if err != nil {
@@ -58,6 +59,7 @@ func (e *Engine) execute(ctx context.Context, run record.Run) (record.Run, error
 	}
 	e.reach("started")
 	x := e.execution(run, steps)
+	x.lock = l
 	defer x.voice.close()
 	x.voice.emit(event.Event{Kind: event.RunStarted, Text: x.greeting(fresh)})
 	artifacts := filepath.Join(e.Home, "artifacts")

@@ -212,17 +212,23 @@ func (e *Engine) finish(ctx context.Context, run record.Run, f record.Finish) (r
 }
 
 // atHead runs the run at the head of the queue. The environment's lock keeps two
-// processes apart even if a person edits the records.
+// processes apart even if a person edits the records, and a run from the commands
+// of one whose process was killed: they inherit the lock.
 func (e *Engine) atHead(ctx context.Context, run record.Run) (record.Run, error) {
 	path := filepath.Join(e.Home, "locks", "env-"+string(run.Environment))
-	for {
+	for waited := false; ; waited = true {
 		l, free, err := tryLock(path)
 		if err != nil {
 			return run, err
 		}
+		if !free && !waited {
+			e.speak(run, func(v *voice) {
+				v.emit(event.Event{Kind: event.RunQueued, Text: "waiting for the processes of an earlier run to end"})
+			})
+		}
 		if free {
 			defer l.release()
-			return e.execute(ctx, run)
+			return e.execute(ctx, run, l)
 		}
 		if sleep(ctx, pollQueue) == nil {
 			continue
