@@ -1,0 +1,108 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"archive/tar"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// What testdata/stored/state-16ee5d5.tar.zst holds; make.sh there made it.
+const (
+	storedServing     = "r-25756a259415"
+	storedQuarantined = "r-4ab12ce69b9a"
+	storedWaiting     = "20261129-025315-ky9s" // for the approval of tiny-models:2, in prod
+	storedKilled      = "20261129-025316-tvpz" // while it trained, in dev
+)
+
+// storedBase is where the state was made. Training reads its data by an absolute
+// path, which is part of the command that its cached result belongs to.
+const storedBase = "/tmp/slipway-stored"
+
+// stored is the repository and the state that the program of that commit left.
+func stored(t *testing.T, commit string) *project {
+	t.Helper()
+	p := empty(t)
+	p.must(os.RemoveAll(p.base))
+	p.must(os.RemoveAll(storedBase)) // of a test that was killed
+	p.base, p.dir, p.side = storedBase, filepath.Join(storedBase, "repo"), filepath.Join(storedBase, "trainings")
+	p.home = filepath.Join(p.dir, ".slipway")
+	p.env = append(p.env, "E2E_SIDE="+p.side, "E2E_TOKEN=none")
+	f, err := os.Open("testdata/stored/state-" + commit + ".tar.zst")
+	p.must(err)
+	defer f.Close()
+	plain, err := zstd.NewReader(f)
+	p.must(err)
+	defer plain.Close()
+	for r := tar.NewReader(plain); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return p
+		}
+		p.must(err)
+		path := filepath.Join(p.base, filepath.Clean("/"+h.Name))
+		switch h.Typeflag {
+		case tar.TypeDir:
+			p.must(os.MkdirAll(path, 0o755))
+		case tar.TypeReg:
+			p.must(os.MkdirAll(filepath.Dir(path), 0o755))
+			text, err := io.ReadAll(r)
+			p.must(err)
+			p.must(os.WriteFile(path, text, h.FileInfo().Mode().Perm()))
+		case tar.TypeLink:
+			p.must(os.Link(filepath.Join(p.base, filepath.Clean("/"+h.Linkname)), path))
+		default:
+			t.Fatalf("%s: unexpected tar entry of type %c", h.Name, h.Typeflag)
+		}
+	}
+}
+
+// TestStoredState: what an older program stored is read, and what it left
+// unfinished is finished: records, cached results, a plan that waits, and one whose
+// process was killed.
+func TestStoredState(t *testing.T) {
+	p := stored(t, "16ee5d5")
+
+	s := p.status("prod")
+	if s.Release != storedServing || s.Model == nil || s.Model.Version != 1 {
+		t.Errorf("prod: release %s with model %+v, want %s with version 1", s.Release, s.Model, storedServing)
+	}
+	p.slipway("releases").exits(0).says(storedQuarantined)
+	if m := ask[[]modelVersion](p, "models"); len(m) != 2 || m[0].Status != "PendingManualApproval" || m[1].Status != "Approved" {
+		t.Errorf("models: %+v, want version 2 pending and version 1 approved", m)
+	}
+
+	finished := p.slipway("run", "--resume", "--env", "dev", "--json").wants(0, "deployed")
+	if finished.report.Run != storedKilled {
+		t.Errorf("run %s was finished, want %s", finished.report.Run, storedKilled)
+	}
+	if trained := p.trainings(); len(trained) != 0 {
+		t.Errorf("the model was trained again: %v", trained)
+	}
+	p.slipway("approve", storedWaiting, "--why", "looked at it", "--by", "ann").exits(0)
+	if s := p.status("prod"); s.Model == nil || s.Model.Version != 2 || s.Replaced != storedServing {
+		t.Errorf("prod after the approval: %+v, want model version 2 in place of %s", s, storedServing)
+	}
+
+	// The same commit again: what the older program computed is still found.
+	again := p.run().wants(0, "deployed")
+	cached := map[string]bool{}
+	for _, step := range again.report.Steps {
+		cached[step.Name] = step.Cached
+	}
+	for _, name := range []string{"test.unit", "test.hello", "train", "evaluate"} {
+		if !cached[name] {
+			t.Errorf("step %s was not found in the cache: %+v", name, again.report.Steps)
+		}
+	}
+	p.slipway("rollback", "--env", "prod").exits(0)
+	if s := p.status("prod"); s.Model == nil || s.Model.Version != 2 {
+		t.Errorf("prod after the rollback: %+v, want model version 2", s)
+	}
+}

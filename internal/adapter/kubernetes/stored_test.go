@@ -1,0 +1,53 @@
+package kubernetes
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// TestStoredHistory reads the objects that the program of commit 16ee5d5 kept in a
+// cluster: a history with a good release and a quarantined one, and its Lease.
+func TestStoredHistory(t *testing.T) {
+	read := func(name string, into any) {
+		t.Helper()
+		text, err := os.ReadFile("testdata/stored/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(text, into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server := newAPI(t)
+	read("cluster-objects.json", &server.objects)
+	if len(server.objects) != 4 {
+		t.Fatalf("%d objects were stored, want 4: two releases, the history and the Lease", len(server.objects))
+	}
+	var want port.Chapter
+	read("cluster-history.json", &want)
+	target := server.target(Config{})
+	defer target.Close()
+	got, err := target.Read(t.Context(), "retail-api", "prod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the history (-want +got):\n%s", diff)
+	}
+	// It goes on from there: the newest deployment's run may write.
+	if err := target.Write(t.Context(), want); err != nil {
+		t.Errorf("write the history again: %v", err)
+	}
+	again, err := target.Read(t.Context(), "retail-api", "prod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, again); diff != "" {
+		t.Errorf("the history, written again (-want +got):\n%s", diff)
+	}
+}
