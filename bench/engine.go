@@ -69,7 +69,7 @@ func (b *bench) noops(ctx context.Context, name string, steps, lanes int) (time.
 	start := time.Now()
 	run, err := e.Run(ctx, p)
 	took := time.Since(start)
-	if err == nil && run.Outcome != delivery.Succeeded {
+	if err == nil && run.Outcome != delivery.OutcomeSucceeded {
 		err = fmt.Errorf("run of %d steps that do nothing: %s: %s", steps, run.Outcome, run.Cause)
 	}
 	return took, err

@@ -71,7 +71,7 @@ func (s *siege) note(r result) {
 				return err
 			}
 			for _, st := range steps {
-				if st.Result != nil && st.Result.Outcome == delivery.Succeeded {
+				if st.Result != nil && st.Result.Outcome == delivery.OutcomeSucceeded {
 					s.done[string(run.ID)+" "+st.Name] = st
 				}
 			}

@@ -53,15 +53,15 @@ var (
 
 var attacks = []attack{
 	{"a good release", 5, (*siege).goodRelease, []phase{beginning, deploying, deploying, verifying, watching},
-		[]delivery.Outcome{delivery.Deployed}, true},
+		[]delivery.Outcome{delivery.OutcomeDeployed}, true},
 	{"a bad release", 3, (*siege).badRelease, []phase{deploying, undoing},
 		[]delivery.Outcome{delivery.OutcomeRolledBack}, true},
 	{"a release that only users can judge", 3, (*siege).flakyRelease, []phase{deploying, watching, undoing},
 		[]delivery.Outcome{delivery.OutcomeRolledBack}, false},
 	{"slipway rollback", 3, (*siege).goBack, []phase{beginning, undoing, undoing, verifying},
-		[]delivery.Outcome{delivery.Deployed}, true},
+		[]delivery.Outcome{delivery.OutcomeDeployed}, true},
 	{"a training", 1, (*siege).newModel, []phase{at("train", 500*time.Millisecond), at("evaluate", 150*time.Millisecond), at("register", 50*time.Millisecond)},
-		[]delivery.Outcome{delivery.Deployed}, true},
+		[]delivery.Outcome{delivery.OutcomeDeployed}, true},
 }
 
 // TestKill kills slipway at random instants of deploys and rollbacks, and its
@@ -141,7 +141,7 @@ func (s *siege) play(a attack) (where string, killed int) {
 	switch {
 	case alone:
 		killed = s.strikeSupervisor(ph, delay, args)
-		ends = []delivery.Outcome{delivery.Deployed, delivery.OutcomeRolledBack, delivery.OutcomeFailed}
+		ends = []delivery.Outcome{delivery.OutcomeDeployed, delivery.OutcomeRolledBack, delivery.OutcomeFailed}
 	case s.strike(ph, delay, supervisor, args):
 		killed = 1 + s.recover(a)
 	default:
@@ -152,7 +152,7 @@ func (s *siege) play(a attack) (where string, killed int) {
 		s.fail("users lost %d of %d requests: %q", len(failures), asked, failures[:min(3, len(failures))])
 	}
 	if supervisor && !alone { // its death is an outage, which verification may blame on the release
-		ends = []delivery.Outcome{delivery.Deployed, delivery.OutcomeRolledBack}
+		ends = []delivery.Outcome{delivery.OutcomeDeployed, delivery.OutcomeRolledBack}
 	}
 	s.peace(ends...)
 	return ph.name, killed

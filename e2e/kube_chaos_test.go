@@ -23,13 +23,13 @@ const kubeKills = 25
 // kubeAttacks strike deploys and rollbacks in a cluster, which take seconds.
 var kubeAttacks = []attack{
 	{"a good release", 4, (*siege).goodRelease, []phase{at("deploy", 4*time.Second), at("deploy", time.Second), at("verify", 150*time.Millisecond), at("watch", 600*time.Millisecond)},
-		[]delivery.Outcome{delivery.Deployed}, true},
+		[]delivery.Outcome{delivery.OutcomeDeployed}, true},
 	{"a release that fails its smoke check", 3, (*siege).badRelease, []phase{at("deploy", 3*time.Second), slowUndo},
 		[]delivery.Outcome{delivery.OutcomeRolledBack}, true},
 	{"a release that crashes", 2, (*siege).crashingRelease, []phase{at("deploy", 3*time.Second), slowUndo},
 		[]delivery.Outcome{delivery.OutcomeRolledBack}, true},
 	{"slipway rollback", 3, (*siege).goBack, []phase{slowUndo, slowUndo, at("verify", 150*time.Millisecond)},
-		[]delivery.Outcome{delivery.Deployed}, true},
+		[]delivery.Outcome{delivery.OutcomeDeployed}, true},
 }
 
 var slowUndo = phase{undoing.name, 2 * time.Second, undoing.match}

@@ -168,7 +168,7 @@ func prepare(home string) error {
 	if err == nil {
 		return nil
 	}
-	f := fault.New(fault.Unavailable, "make the state folder %s", home).Because(err)
+	f := fault.New(fault.Unavailable, "make the state folder %s", home).Cause(err)
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		f = f.Hint("own the folder, or set SLIPWAY_HOME to one that you may write")
 	}

@@ -54,7 +54,7 @@ func (s *session) adopt(ctx context.Context, env delivery.Environment) error {
 }
 
 func (s *session) adoptOne(ctx context.Context, told port.Chapter, d delivery.Deployment) error {
-	i := slices.IndexFunc(told.Releases, func(r delivery.SavedRelease) bool { return r.ID == d.Release })
+	i := slices.IndexFunc(told.Releases, func(r delivery.ReleaseRecord) bool { return r.ID == d.Release })
 	if i < 0 {
 		return nil // its record is told no more: it can't be gone back to either
 	}

@@ -35,7 +35,7 @@ func (s *session) generateKey(folder string) (KeyPair, error) {
 	if folder == "" {
 		own, err := os.UserConfigDir()
 		if err != nil {
-			return KeyPair{}, fault.New(fault.Invalid, "find your configuration's folder").Because(err).Hint("name a folder with --dir")
+			return KeyPair{}, fault.New(fault.Invalid, "find your configuration's folder").Cause(err).Hint("name a folder with --dir")
 		}
 		folder = filepath.Join(own, "slipway", "keys", s.project.Service)
 	}

@@ -129,7 +129,7 @@ func (s *session) findData(ctx context.Context, f *plan.Facts, _ delivery.Enviro
 		}
 		d, err := h.Paths(ctx, []string{p})
 		if err != nil {
-			return fault.New(fault.NotFound, "read the training data: model.data[%d]", i).At(File).Because(err).
+			return fault.New(fault.NotFound, "read the training data: model.data[%d]", i).Location(File).Cause(err).
 				Hint("paths are relative to the folder of %s", File)
 		}
 		f.Data = append(f.Data, plan.Data{Path: p, Digest: d})

@@ -73,7 +73,7 @@ func (s *session) imagine(ctx context.Context, p plan.Plan, w step.DeployWith, r
 	if m.Model == nil && s.project.Model != nil {
 		m.Model = &delivery.ModelRef{Group: s.project.Model.Group, Version: 1, Digest: noDigest}
 	}
-	if m.Model != nil && w.Deliver != delivery.ByEnv {
+	if m.Model != nil && w.Deliver != delivery.DeliverByEnv {
 		m.ModelImage = delivery.Image{Repository: m.Image.Repository, Digest: noDigest}
 	}
 	if len(w.Manifests) > 0 {

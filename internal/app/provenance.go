@@ -167,7 +167,7 @@ func (s *session) trustFiles(names []string) (map[string]string, error) {
 			if errors.Is(err, fs.ErrNotExist) {
 				kind = fault.NotFound
 			}
-			return nil, fault.New(kind, "read %s, which says whom to trust", name).At(File).Because(err).
+			return nil, fault.New(kind, "read %s, which says whom to trust", name).Location(File).Cause(err).
 				Hint("paths are relative to the folder of %s; `slipway keys generate` and `cosign public-key` write public keys", File)
 		}
 		out[name] = string(text)
@@ -176,7 +176,7 @@ func (s *session) trustFiles(names []string) (map[string]string, error) {
 }
 
 // approvals are the people, or the gates in their name, that let it through.
-func (s *session) approvals(ctx context.Context, rel delivery.SavedRelease) ([]trust.Link, error) {
+func (s *session) approvals(ctx context.Context, rel delivery.ReleaseRecord) ([]trust.Link, error) {
 	var out []trust.Link
 	if ref := rel.Release.Model; ref != nil {
 		l, err := s.modelApproval(ctx, *ref)

@@ -9,12 +9,12 @@ import (
 
 // ReleaseDetails is a release with what became of it.
 type ReleaseDetails struct {
-	delivery.SavedRelease
+	delivery.ReleaseRecord
 	Deployments []delivery.Deployment `json:"deployments"`
 }
 
 // Releases lists the newest releases, 0 for all.
-func (a *App) Releases(ctx context.Context, limit int) (out []delivery.SavedRelease, err error) {
+func (a *App) Releases(ctx context.Context, limit int) (out []delivery.ReleaseRecord, err error) {
 	err = a.with(ctx, func(s *session) error {
 		out, err = s.parts.Store.Releases(ctx, limit)
 		return err
@@ -25,7 +25,7 @@ func (a *App) Releases(ctx context.Context, limit int) (out []delivery.SavedRele
 // Release shows one.
 func (a *App) Release(ctx context.Context, id delivery.ReleaseID) (out ReleaseDetails, err error) {
 	err = a.with(ctx, func(s *session) error {
-		if out.SavedRelease, err = s.release(ctx, id); err != nil {
+		if out.ReleaseRecord, err = s.release(ctx, id); err != nil {
 			return err
 		}
 		out.Deployments = []delivery.Deployment{}
@@ -40,9 +40,9 @@ func (a *App) Release(ctx context.Context, id delivery.ReleaseID) (out ReleaseDe
 	return out, err
 }
 
-func (s *session) release(ctx context.Context, id delivery.ReleaseID) (delivery.SavedRelease, error) {
+func (s *session) release(ctx context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
 	if !id.Valid() {
-		return delivery.SavedRelease{}, fault.New(fault.Invalid, "%q is no release", id).
+		return delivery.ReleaseRecord{}, fault.New(fault.Invalid, "%q is no release", id).
 			Hint(`a release is "r-" and 12 hexadecimal digits; "slipway releases" lists them`)
 	}
 	return s.parts.Store.Release(ctx, id)

@@ -164,7 +164,7 @@ func (s *session) deliver(ctx context.Context, do func() (record.Run, error)) (R
 func (s *session) report(ctx context.Context, r record.Run) (RunReport, error) {
 	rep := RunReport{Run: r.ID, Release: r.Release, Environment: r.Environment, Outcome: r.Outcome, Cause: r.Cause, Hint: r.Hint, Steps: []StepReport{}}
 	if r.State == record.Waiting {
-		rep.Outcome = delivery.Waiting
+		rep.Outcome = delivery.OutcomeWaiting
 	}
 	if !r.EndedAt.IsZero() && !r.StartedAt.IsZero() {
 		rep.Seconds = seconds(r.StartedAt, r.EndedAt)

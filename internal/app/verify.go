@@ -31,7 +31,7 @@ func (a *App) Up(ctx context.Context) ([]Status, error) {
 		for name, t := range s.parts.Targets {
 			if up, ok := t.(starter); ok {
 				if err := up.Up(ctx); err != nil {
-					return fault.New(fault.Unavailable, "start target %s", name).Because(err)
+					return fault.New(fault.Unavailable, "start target %s", name).Cause(err)
 				}
 			}
 		}
@@ -87,13 +87,13 @@ func (s *session) down(ctx context.Context, env delivery.Environment) error {
 
 // Verified is what `slipway verify` found.
 type Verified struct {
-	Environment delivery.Environment `json:"environment"`
-	Release     delivery.ReleaseID   `json:"release"`
-	Verdict     delivery.Verdict     `json:"verdict"`
-	Summary     string               `json:"summary"`
-	URL         string               `json:"url"`
-	Answers     []delivery.Answer    `json:"answers"`
-	Notes       []string             `json:"notes,omitempty"` // what the target tells besides, such as its autoscalers
+	Environment delivery.Environment  `json:"environment"`
+	Release     delivery.ReleaseID    `json:"release"`
+	Verdict     delivery.Verdict      `json:"verdict"`
+	Summary     string                `json:"summary"`
+	URL         string                `json:"url"`
+	Answers     []delivery.GateResult `json:"answers"`
+	Notes       []string              `json:"notes,omitempty"` // what the target tells besides, such as its autoscalers
 }
 
 // Verify asks what serves, as the pipeline does after a deploy, and changes nothing.
@@ -145,7 +145,7 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (Verifie
 	}
 	out, _, err := step.Decode[step.Deployed](map[string]json.RawMessage{"verify": res.Output}, "verify")
 	v.Release, v.Summary, v.URL, v.Answers = d.Release, res.Summary, out.URL, res.Answers
-	if res.Outcome == delivery.Succeeded {
+	if res.Outcome == delivery.OutcomeSucceeded {
 		v.Verdict = delivery.Passed
 	} else {
 		v.Summary = res.Cause

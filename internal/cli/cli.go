@@ -144,13 +144,13 @@ func isUsage(err error) bool {
 // outcomeExit is the exit code of a run.
 func outcomeExit(o delivery.Outcome) int {
 	switch o {
-	case delivery.Deployed, delivery.Succeeded, delivery.OutcomeSkipped:
+	case delivery.OutcomeDeployed, delivery.OutcomeSucceeded, delivery.OutcomeSkipped:
 		return ExitDone
 	case delivery.OutcomeRolledBack:
 		return ExitRolledBack
-	case delivery.Waiting:
+	case delivery.OutcomeWaiting:
 		return ExitWaiting
-	case delivery.OutcomeStuck:
+	case delivery.OutcomeRollbackFailed:
 		return ExitStuck
 	case delivery.OutcomeCancelled:
 		return ExitInterrupted

@@ -114,7 +114,7 @@ func (c *Command) reported(rep app.RunReport) {
 	if rep.Release != "" {
 		fmt.Fprintf(c.Stdout, "release  %s\n", rep.Release)
 	}
-	if rep.Outcome == delivery.Deployed && rep.URL != "" {
+	if rep.Outcome == delivery.OutcomeDeployed && rep.URL != "" {
 		fmt.Fprintf(c.Stdout, "url      %s\n", rep.URL)
 	}
 }

@@ -168,7 +168,7 @@ func (c *Command) releases() *cobra.Command {
 	return cmd
 }
 
-func releaseRow(r delivery.SavedRelease) []string {
+func releaseRow(r delivery.ReleaseRecord) []string {
 	model, state := "-", "ok"
 	if r.Release.Model != nil {
 		model = r.Release.Model.String()

@@ -69,7 +69,7 @@ func (d *decoder) failAt(at place, hint, format string, args ...any) {
 	if len(d.mistakes) >= maxMistakes {
 		return
 	}
-	e := fault.New(fault.Invalid, format, args...).At(fmt.Sprintf("%s:%d:%d", d.file, at.line, at.column))
+	e := fault.New(fault.Invalid, format, args...).Location(fmt.Sprintf("%s:%d:%d", d.file, at.line, at.column))
 	if hint != "" {
 		e = e.Hint("%s", hint)
 	}

@@ -23,14 +23,14 @@ func Load(path string, env func(string) (string, bool)) (Project, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return Project{}, fault.New(fault.NotFound, "there is no %s here", filepath.Base(path)).
-			Hint("run `slipway init` to write one, or go to the folder that has it").Because(err)
+			Hint("run `slipway init` to write one, or go to the folder that has it").Cause(err)
 	case err != nil:
-		return Project{}, fault.New(fault.Invalid, "read %s", path).Because(err)
+		return Project{}, fault.New(fault.Invalid, "read %s", path).Cause(err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
 	if err != nil {
-		return Project{}, fault.New(fault.Invalid, "read %s", path).Because(err).
+		return Project{}, fault.New(fault.Invalid, "read %s", path).Cause(err).
 			Hint("it has to be a file")
 	}
 	return Parse(filepath.Base(path), data, env)

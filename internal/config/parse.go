@@ -23,7 +23,7 @@ const (
 // document parses the YAML into its one mapping.
 func document(name string, data []byte) (root ast.Node, err error) {
 	invalid := func(line, column int, format string, args ...any) *fault.Error {
-		return fault.New(fault.Invalid, format, args...).At(fmt.Sprintf("%s:%d:%d", name, line, column))
+		return fault.New(fault.Invalid, format, args...).Location(fmt.Sprintf("%s:%d:%d", name, line, column))
 	}
 	if len(data) > MaxBytes {
 		return nil, invalid(1, 1, "the file has more than 1 MiB").Hint("keep data out of %s", FileName)
@@ -42,7 +42,7 @@ func document(name string, data []byte) (root ast.Node, err error) {
 	if err != nil {
 		var e yaml.Error
 		if !asYAML(err, &e) || e.GetToken() == nil {
-			return nil, invalid(1, 1, "the file is not YAML").Because(err)
+			return nil, invalid(1, 1, "the file is not YAML").Cause(err)
 		}
 		at := e.GetToken().Position
 		fault := invalid(max(at.Line, 1), max(at.Column, 1), "%s", e.GetMessage())

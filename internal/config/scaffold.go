@@ -31,7 +31,7 @@ func Scaffold(fsys fs.FS, name string) (file []byte, seen string, err error) {
 	}
 	file = append(bytes.TrimSpace(blankLines.ReplaceAll(out.Bytes(), []byte("\n\n"))), '\n')
 	if _, err := Parse(FileName, file, nil); err != nil {
-		return nil, "", fault.New(fault.Internal, "write a first %s", FileName).Because(err)
+		return nil, "", fault.New(fault.Internal, "write a first %s", FileName).Cause(err)
 	}
 	return file, s.String(), nil
 }

@@ -50,7 +50,7 @@ func (s Secret) IsSet() bool { return s != "" }
 func (s Secret) Resolve(env func(string) (string, bool)) (string, error) {
 	text, err := expand(string(s), env)
 	if err != nil {
-		return "", fault.New(fault.NotFound, "read %s", s).Because(err).
+		return "", fault.New(fault.NotFound, "read %s", s).Cause(err).
 			Hint("set the variable where slipway runs; it is not needed to plan")
 	}
 	return text, nil

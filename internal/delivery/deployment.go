@@ -12,8 +12,8 @@ const (
 	Unavailable Verdict = "unavailable" // investigate: it could not be asked
 )
 
-// Answer is a gate's verdict with its evidence.
-type Answer struct {
+// GateResult is a gate's verdict with its evidence.
+type GateResult struct {
 	Gate     string  `json:"gate"` // "evaluate: accuracy >= 0.8"
 	Verdict  Verdict `json:"verdict"`
 	Evidence string  `json:"evidence,omitempty"` // "accuracy = 0.87"
@@ -52,17 +52,17 @@ type Deployment struct {
 // Outcome is how a step or a run ended.
 type Outcome string
 
-// Outcomes of steps: Succeeded, OutcomeFailed, Waiting, OutcomeCancelled and
+// Outcomes of steps: Succeeded, OutcomeFailed, OutcomeWaiting, OutcomeCancelled and
 // OutcomeSkipped. Outcomes of runs: Deployed, OutcomeSkipped, OutcomeFailed,
-// OutcomeRolledBack, Waiting, OutcomeCancelled and OutcomeStuck. A run that was
+// OutcomeRolledBack, OutcomeWaiting, OutcomeCancelled and OutcomeRollbackFailed. A run that was
 // cut short with --until and did all it was asked ends as Succeeded.
 const (
-	Succeeded         Outcome = "succeeded"
-	Deployed          Outcome = "deployed"
-	OutcomeSkipped    Outcome = "skipped"
-	OutcomeFailed     Outcome = "failed"
-	OutcomeRolledBack Outcome = "rolled_back"
-	OutcomeStuck      Outcome = "rollback_failed"
-	Waiting           Outcome = "waiting"
-	OutcomeCancelled  Outcome = "cancelled"
+	OutcomeSucceeded      Outcome = "succeeded"
+	OutcomeDeployed       Outcome = "deployed"
+	OutcomeSkipped        Outcome = "skipped"
+	OutcomeFailed         Outcome = "failed"
+	OutcomeRolledBack     Outcome = "rolled_back"
+	OutcomeRollbackFailed Outcome = "rollback_failed"
+	OutcomeWaiting        Outcome = "waiting"
+	OutcomeCancelled      Outcome = "cancelled"
 )

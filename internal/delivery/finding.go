@@ -32,8 +32,8 @@ func ParseSeverity(word string) Severity {
 // AtLeast tells whether s is rated, and as bad as t or worse.
 func (s Severity) AtLeast(t Severity) bool { return s.rank() > 0 && s.rank() >= t.rank() }
 
-// Worse tells whether s is worse than t, where unknown is the least.
-func (s Severity) Worse(t Severity) bool { return s.rank() > t.rank() }
+// WorseThan tells whether s is worse than t, where unknown is the least.
+func (s Severity) WorseThan(t Severity) bool { return s.rank() > t.rank() }
 
 func (s Severity) rank() int {
 	switch s {
@@ -61,15 +61,15 @@ type Finding struct {
 	Type     string   `json:"type"`               // ecosystem: deb, apk, rpm, python, go, npm, java...
 	PURL     string   `json:"purl,omitempty"`     // package URL, with its version
 	FixedIn  []string `json:"fixed_in,omitempty"` // versions; none: not fixed, as far as is known
-	Where    string   `json:"where,omitempty"`    // path in the image that tells of the package
+	Path     string   `json:"where,omitempty"`    // path in the image that tells of the package
 	Layer    Digest   `json:"layer,omitempty"`    // of the uncompressed layer that brought it
 	Source   string   `json:"source,omitempty"`   // who says so: "debian:distro:debian:12", "github:language:python"
 	Title    string   `json:"title,omitempty"`    // one line
 	URL      string   `json:"url,omitempty"`      // where to read more
 }
 
-// Names tells whether the finding has this name, whatever its case.
-func (f Finding) Names(id string) bool {
+// HasID tells whether the finding has this name, whatever its case.
+func (f Finding) HasID(id string) bool {
 	if strings.EqualFold(f.ID, id) {
 		return true
 	}

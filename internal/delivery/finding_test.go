@@ -5,7 +5,7 @@ import "testing"
 func TestSeverity(t *testing.T) {
 	all := Severities()
 	for i := 1; i < len(all); i++ {
-		if !all[i-1].Worse(all[i]) || all[i].Worse(all[i-1]) {
+		if !all[i-1].WorseThan(all[i]) || all[i].WorseThan(all[i-1]) {
 			t.Errorf("%s is not worse than %s", all[i-1], all[i])
 		}
 	}
@@ -21,7 +21,7 @@ func TestSeverity(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	f := Finding{ID: "CVE-2026-1", Aliases: []string{"GHSA-x"}}
-	if !f.Names("cve-2026-1") || !f.Names("ghsa-X") || f.Names("CVE-2026-10") || f.Names("") {
+	if !f.HasID("cve-2026-1") || !f.HasID("ghsa-X") || f.HasID("CVE-2026-10") || f.HasID("") {
 		t.Errorf("%+v", f)
 	}
 }

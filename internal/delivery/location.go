@@ -1,7 +1,7 @@
 package delivery
 
-// Place is where a target is, for targets that can be in many places.
-type Place struct {
+// Location is where a target is, for targets that can be in many places.
+type Location struct {
 	Kubeconfig string `json:"kubeconfig,omitempty"` // path; empty: $KUBECONFIG, ~/.kube/config, or the pod's own account
 	Context    string `json:"context,omitempty"`    // of the kubeconfig; empty: its current one
 	Namespace  string `json:"namespace,omitempty"`  // empty: the context's
@@ -24,7 +24,7 @@ type ModelDelivery string
 
 // The ways.
 const (
-	ByInit   ModelDelivery = "init"   // an init container copies it from an image
-	ByVolume ModelDelivery = "volume" // the image is a volume (Kubernetes 1.33 and newer, with a runtime that can)
-	ByEnv    ModelDelivery = "env"    // only MODEL_VERSION and MODEL_DIGEST: the service loads it itself
+	DeliverByInit   ModelDelivery = "init"   // an init container copies it from an image
+	DeliverByVolume ModelDelivery = "volume" // the image is a volume (Kubernetes 1.33 and newer, with a runtime that can)
+	DeliverByEnv    ModelDelivery = "env"    // only MODEL_VERSION and MODEL_DIGEST: the service loads it itself
 )

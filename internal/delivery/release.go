@@ -18,19 +18,19 @@ func (r ReleaseID) Valid() bool { return releaseForm.MatchString(string(r)) }
 // in it is pinned, and nothing in it depends on when or by whom it was made:
 // the same inputs make the same release.
 type Release struct {
-	Schema     int       `json:"schema"` // 1
-	Service    string    `json:"service"`
-	Commit     string    `json:"commit"`
-	Tree       string    `json:"tree"`
-	Dirty      bool      `json:"dirty,omitempty"`
-	Image      Image     `json:"image"`
-	Model      *ModelRef `json:"model,omitempty"`
-	Workload   Workload  `json:"workload"`
-	Manifests  Digest    `json:"manifests,omitempty"` // of Objects, or of the workload when there are none
-	Objects    string    `json:"objects,omitempty"`   // rendered manifests: JSON array, without values of Secrets
-	Gates      []Answer  `json:"gates,omitempty"`
-	SBOM       Digest    `json:"sbom,omitempty"`
-	Provenance Digest    `json:"provenance,omitempty"`
+	Schema      int          `json:"schema"` // 1
+	Service     string       `json:"service"`
+	Commit      string       `json:"commit"`
+	Tree        string       `json:"tree"`
+	Dirty       bool         `json:"dirty,omitempty"`
+	Image       Image        `json:"image"`
+	Model       *ModelRef    `json:"model,omitempty"`
+	Workload    Workload     `json:"workload"`
+	Manifests   Digest       `json:"manifests,omitempty"` // of Objects, or of the workload when there are none
+	Objects     string       `json:"objects,omitempty"`   // rendered manifests: JSON array, without values of Secrets
+	GateResults []GateResult `json:"gates,omitempty"`
+	SBOM        Digest       `json:"sbom,omitempty"`
+	Provenance  Digest       `json:"provenance,omitempty"`
 }
 
 // Workload is how a release runs: the configuration part of it.
@@ -45,8 +45,8 @@ type Workload struct {
 	Drain    Duration          `json:"drain,omitempty"`  // time for requests in flight at the end
 }
 
-// SavedRelease is a release as the records keep it.
-type SavedRelease struct {
+// ReleaseRecord is a release as the records keep it.
+type ReleaseRecord struct {
 	ID          ReleaseID   `json:"id"`
 	Digest      Digest      `json:"digest"`
 	Release     Release     `json:"release"`

@@ -29,7 +29,7 @@ func benchmark(b *testing.B, parallel int, specs []step.Spec) {
 	for i := 0; b.Loop(); i++ {
 		p = newPlan(1, specs...)
 		p.Run = delivery.RunID(fmt.Sprintf("20261124-%06d-aaaa", i))
-		if run, err := e.Run(b.Context(), p); err != nil || run.Outcome != delivery.Succeeded {
+		if run, err := e.Run(b.Context(), p); err != nil || run.Outcome != delivery.OutcomeSucceeded {
 			b.Fatalf("%+v, %v", run, err)
 		}
 	}

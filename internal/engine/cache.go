@@ -24,7 +24,7 @@ func (x *execution) cached(ctx context.Context, impl step.Step, r step.Request) 
 		}
 	}
 	result, err := sound(impl.Run(ctx, r))
-	if err == nil && result.Outcome == delivery.Succeeded {
+	if err == nil && result.Outcome == delivery.OutcomeSucceeded {
 		if err := x.e.Store.Remember(context.WithoutCancel(ctx), key, x.run.ID, x.e.mask(result)); err != nil {
 			x.noCache(r, err)
 		}

@@ -46,7 +46,7 @@ func TestCheckout(t *testing.T) {
 		}
 		l.does["a"], l.does["b"], l.does["c"] = asks, asks, asks
 		run := l.run(newPlan(1, step.Spec{Name: "a", Retries: 2}, step.Spec{Name: "b", Retries: 2}, step.Spec{Name: "c", Needs: []string{"a", "b"}}))
-		wantRun(t, run, record.Ended, delivery.Succeeded, "")
+		wantRun(t, run, record.Ended, delivery.OutcomeSucceeded, "")
 		var want []string
 		for range 1 + failing {
 			want = append(want, strings.Repeat("b", 40)+" "+dir)

@@ -210,7 +210,7 @@ func TestDeadProcessAhead(t *testing.T) {
 	}
 	cmd.Process.Kill()
 	cmd.Wait()
-	wantRun(t, <-ended, record.Ended, delivery.Succeeded, "")
+	wantRun(t, <-ended, record.Ended, delivery.OutcomeSucceeded, "")
 	wantEnd(t, l)
 	checkEffects(t, effects(t, home))
 	ran := l.started()

@@ -25,7 +25,7 @@ func TestRunInOrder(t *testing.T) {
 	l.does["deploy"] = func(_ context.Context, r step.Request) (step.Result, error) {
 		fmt.Fprint(r.Log, "one\ntwo")
 		r.Say("halfway")
-		r.Emit(event.Event{Kind: event.Deployment, Text: "begun"})
+		r.Emit(event.Event{Kind: event.DeploymentChanged, Text: "begun"})
 		keys := []string{}
 		for k := range r.Given {
 			keys = append(keys, k)
@@ -49,13 +49,13 @@ func TestRunInOrder(t *testing.T) {
 		step.Spec{Name: "lint"},
 		step.Spec{Name: "deploy", Kind: step.Deploy, Needs: []string{"build"}, With: json.RawMessage(`{"port":1}`), Undo: step.Rollback})
 	run := l.run(p)
-	wantRun(t, run, record.Ended, delivery.Deployed, "")
+	wantRun(t, run, record.Ended, delivery.OutcomeDeployed, "")
 	if run.Release != "r-0123456789ab" || run.PID != os.Getpid() || run.EndedAt.Before(run.StartedAt) {
 		t.Errorf("run: %+v", run)
 	}
 	wantList(t, "records", l.outcomes(run.ID), []string{"unit succeeded", "build succeeded", "lint succeeded", "deploy succeeded"})
 	wantList(t, "run events", l.said(event.RunStarted, event.RunFinished), []string{"run.started", "run.finished deployed"})
-	wantList(t, "deploy's events", l.said(event.StepProgress, event.StepLog, event.Deployment),
+	wantList(t, "deploy's events", l.said(event.StepProgress, event.StepLog, event.DeploymentChanged),
 		[]string{"step.log deploy", "step.progress deploy", "deployment deploy", "step.log deploy"})
 	log, err := os.ReadFile(filepath.Join(l.Home, "runs", string(run.ID), "logs", "deploy.log"))
 	if err != nil || string(log) != "one\ntwo" {
@@ -95,14 +95,14 @@ func wantJournal(t *testing.T, l *lab, id delivery.RunID) {
 
 func TestUntil(t *testing.T) {
 	l := newLab(t, t.TempDir())
-	wantRun(t, l.run(newPlan(1, step.Spec{Name: "unit"})), record.Ended, delivery.Succeeded, "")
+	wantRun(t, l.run(newPlan(1, step.Spec{Name: "unit"})), record.Ended, delivery.OutcomeSucceeded, "")
 }
 
 func TestPlannedSkip(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	p := newPlan(1, step.Spec{Name: "train", Kind: step.Train, Why: "no data changed"}, step.Spec{Name: "deploy", Kind: step.Deploy, Needs: []string{"train"}})
 	p.Steps[0].Action = step.Skip
-	wantRun(t, l.run(p), record.Ended, delivery.Deployed, "")
+	wantRun(t, l.run(p), record.Ended, delivery.OutcomeDeployed, "")
 	wantList(t, "ran", l.started(), []string{"deploy/1"})
 	wantList(t, "records", l.outcomes(p.Run), []string{"train skipped", "deploy succeeded"})
 }
@@ -221,7 +221,7 @@ func TestOwnership(t *testing.T) {
 		t.Errorf("a living run counts as dead: %v, %v", dead, err)
 	}
 	close(finish)
-	wantRun(t, <-ended, record.Ended, delivery.Succeeded, "")
+	wantRun(t, <-ended, record.Ended, delivery.OutcomeSucceeded, "")
 	if left, err := filepath.Glob(filepath.Join(home, "locks", "*")); err != nil || len(left) > 0 {
 		t.Errorf("locks left behind: %v, %v", left, err)
 	}
@@ -247,6 +247,6 @@ func TestSuspendAndResume(t *testing.T) {
 	if err != nil || len(runs) != 1 {
 		t.Fatalf("resume: %v, %v", runs, err)
 	}
-	wantRun(t, runs[0], record.Ended, delivery.Deployed, "")
+	wantRun(t, runs[0], record.Ended, delivery.OutcomeDeployed, "")
 	wantList(t, "ran", l.started(), []string{"unit/1", "train/1", "train/1", "deploy/1"})
 }

@@ -56,10 +56,10 @@ func (v *voice) emit(ev event.Event) {
 		ev.Time = v.e.now()
 	}
 	ev.Text, ev.Hint = v.e.hide(ev.Text), v.e.hide(ev.Hint)
-	if ev.Answer != nil {
-		a := *ev.Answer
+	if ev.GateResult != nil {
+		a := *ev.GateResult
 		a.Evidence = v.e.hide(a.Evidence)
-		ev.Answer = &a
+		ev.GateResult = &a
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -46,7 +46,7 @@ func newLab(t *testing.T, home string) *lab {
 	l := &lab{t: t, does: map[string]do{}}
 	l.Engine = &engine.Engine{
 		Store: store, Home: home, Repository: home, PID: os.Getpid(), Host: "lab",
-		Sink: event.Func(func(e event.Event) {
+		Sink: event.SinkFunc(func(e event.Event) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.events = append(l.events, e)

@@ -89,7 +89,7 @@ func (x *execution) healthy(ctx context.Context, db *sql.DB, err error) error {
 		return asked
 	}
 	if verdict != "ok" {
-		return record.Damaged(x.e.database()).Because(errors.New(verdict))
+		return record.Damaged(x.e.database()).Cause(errors.New(verdict))
 	}
 	return err
 }
@@ -162,7 +162,7 @@ func (x *execution) turn() string { return fmt.Sprintf("%s/%d", x.run.ID, x.run.
 func (x *execution) leave(j dbos.Context) error {
 	if err := dbos.Shutdown(j, patience); err != nil {
 		return fault.New(fault.Unavailable, "stop the steps of run %s", x.run.ID).
-			Hint("a step did not stop when it was told to; end this process before the run is resumed").Because(err)
+			Hint("a step did not stop when it was told to; end this process before the run is resumed").Cause(err)
 	}
 	return nil
 }

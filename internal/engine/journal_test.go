@@ -68,21 +68,21 @@ func TestRunsAreApart(t *testing.T) {
 	}
 	other := newPlan(2, step.Spec{Name: "unit"})
 	other.Environment = "dev"
-	wantRun(t, l.run(other), record.Ended, delivery.Succeeded, "")
+	wantRun(t, l.run(other), record.Ended, delivery.OutcomeSucceeded, "")
 	wantList(t, "not taken up", rows(t, filepath.Join(home, "engine.db"), state), []string{"ENQUEUED"})
 	delete(l.does, "unit")
 	run, err := l.Resume(t.Context(), runID(1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantRun(t, run, record.Ended, delivery.Deployed, "")
+	wantRun(t, run, record.Ended, delivery.OutcomeDeployed, "")
 	wantList(t, "ran", l.started(), []string{"unit/1", "deploy/1", "verify/1"})
 }
 
 func TestJournalIsTidy(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	l.run(newPlan(1, deployPlan(3)...))
-	l.does["approve"] = answers(delivery.Waiting, "for ben")
+	l.does["approve"] = answers(delivery.OutcomeWaiting, "for ben")
 	l.run(approvalPlan(2))
 	for _, table := range []string{"workflow_status", "workflow_input", "operation_outputs"} {
 		wantList(t, table, rows(t, filepath.Join(l.Home, "engine.db"), "SELECT count(*) FROM "+table), []string{"0"})
@@ -99,7 +99,7 @@ func TestOverridesAreRefused(t *testing.T) {
 				t.Errorf("%v, hint %q", err, fault.HintOf(err))
 			}
 			t.Setenv(name, "")
-			if run, err := l.Resume(t.Context(), runID(1)); err != nil || run.Outcome != delivery.Succeeded {
+			if run, err := l.Resume(t.Context(), runID(1)); err != nil || run.Outcome != delivery.OutcomeSucceeded {
 				t.Errorf("resumed without it: %+v, %v", run, err)
 			}
 		})
@@ -142,12 +142,12 @@ func TestForeignJournal(t *testing.T) {
 	rows(t, filepath.Join(home, "engine.db"), "UPDATE operation_outputs SET function_name = 'something else'")
 	other := newLab(t, home)
 	run := other.run(newPlan(2, step.Spec{Name: "build", Kind: step.Build}))
-	wantRun(t, run, record.Ended, delivery.Succeeded, "")
+	wantRun(t, run, record.Ended, delivery.OutcomeSucceeded, "")
 	first, err := other.Store.Run(t.Context(), runID(1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantRun(t, first, record.Ended, delivery.OutcomeStuck, "does not fit to its plan")
+	wantRun(t, first, record.Ended, delivery.OutcomeRollbackFailed, "does not fit to its plan")
 }
 
 // TestPlanOfVersion1 finishes what the first version left when it was killed in

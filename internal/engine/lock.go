@@ -66,5 +66,5 @@ func unwritable(path string, err error) error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		kind, hint = fault.Exhausted, "free some space on that disk and run the command again"
 	}
-	return fault.New(kind, "write %s", path).Hint("%s", hint).Because(err)
+	return fault.New(kind, "write %s", path).Hint("%s", hint).Cause(err)
 }

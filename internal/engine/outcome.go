@@ -49,8 +49,8 @@ func judge(p plan.Plan, nodes []*node) verdict {
 		v.Outcome, v.Cause, v.Hint = delivery.OutcomeCancelled, n.cause(), n.end.Result.Hint
 		return v
 	}
-	if n := first(nodes, delivery.Waiting); n != nil {
-		v.Outcome, v.Cause, v.Hint = delivery.Waiting, n.end.Result.Cause, n.end.Result.Hint
+	if n := first(nodes, delivery.OutcomeWaiting); n != nil {
+		v.Outcome, v.Cause, v.Hint = delivery.OutcomeWaiting, n.end.Result.Cause, n.end.Result.Hint
 		if v.Cause == "" {
 			v.Cause = n.end.Result.Summary
 		}
@@ -76,11 +76,11 @@ func first(nodes []*node, outcome delivery.Outcome) *node {
 func success(p plan.Plan, nodes []*node) delivery.Outcome {
 	for _, n := range nodes {
 		deploys := n.spec.Kind == step.Deploy || p.Purpose == plan.GoBack && n.spec.Kind == step.Rollback
-		if deploys && n.end.Result.Outcome == delivery.Succeeded {
-			return delivery.Deployed
+		if deploys && n.end.Result.Outcome == delivery.OutcomeSucceeded {
+			return delivery.OutcomeDeployed
 		}
 	}
-	return delivery.Succeeded
+	return delivery.OutcomeSucceeded
 }
 
 // cause says why the step did not succeed, with its name in front, once.
@@ -111,10 +111,10 @@ func (v verdict) after(undone []ending) verdict {
 	for _, u := range undone {
 		switch u.Result.Outcome {
 		case delivery.OutcomeSkipped: // there was nothing to take back
-		case delivery.Succeeded:
+		case delivery.OutcomeSucceeded:
 			changed = true
 		default:
-			v.Outcome = delivery.OutcomeStuck
+			v.Outcome = delivery.OutcomeRollbackFailed
 			v.Cause += "; the rollback failed: " + u.Result.Cause
 			if u.Result.Hint != "" {
 				v.Hint = u.Result.Hint

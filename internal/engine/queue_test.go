@@ -33,24 +33,24 @@ func TestWaiting(t *testing.T) {
 	asked := make(chan struct{})
 	l.does["approve"] = func(ctx context.Context, r step.Request) (step.Result, error) {
 		defer close(asked)
-		return answers(delivery.Waiting, "for a word on prod")(ctx, r)
+		return answers(delivery.OutcomeWaiting, "for a word on prod")(ctx, r)
 	}
 	l.does["train"] = func(context.Context, step.Request) (step.Result, error) {
 		<-asked // the other branch goes on to its end
 		return step.Succeed("trained", map[string]int{"n": 1})
 	}
 	run := l.run(approvalPlan(1))
-	wantRun(t, run, record.Waiting, delivery.Waiting, "for a word on prod")
+	wantRun(t, run, record.Waiting, delivery.OutcomeWaiting, "for a word on prod")
 	wantList(t, "records", l.outcomes(run.ID), []string{"build succeeded", "approve waiting", "train succeeded"})
-	wantRun(t, l.run(newPlan(2, step.Spec{Name: "unit"})), record.Ended, delivery.Succeeded, "") // it does not block the queue
+	wantRun(t, l.run(newPlan(2, step.Spec{Name: "unit"})), record.Ended, delivery.OutcomeSucceeded, "") // it does not block the queue
 
 	other := newLab(t, home)
-	other.does["approve"] = answers(delivery.Waiting, "for one more")
+	other.does["approve"] = answers(delivery.OutcomeWaiting, "for one more")
 	run, err := other.Resume(t.Context(), run.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantRun(t, run, record.Waiting, delivery.Waiting, "for one more")
+	wantRun(t, run, record.Waiting, delivery.OutcomeWaiting, "for one more")
 	other.does["deploy"] = func(ctx context.Context, r step.Request) (step.Result, error) {
 		if len(r.Given) != 3 || string(r.Given["train"]) != `{"n":1}` {
 			t.Errorf("given: %s", r.Given)
@@ -61,7 +61,7 @@ func TestWaiting(t *testing.T) {
 	if run, err = other.Resume(t.Context(), run.ID); err != nil {
 		t.Fatal(err)
 	}
-	wantRun(t, run, record.Ended, delivery.Deployed, "")
+	wantRun(t, run, record.Ended, delivery.OutcomeDeployed, "")
 	wantList(t, "the next turns ran", other.started(), []string{"approve/2", "approve/3", "deploy/1"})
 	if run.Turn != 3 {
 		t.Errorf("turn %d", run.Turn)
@@ -76,8 +76,8 @@ func TestWaitingFails(t *testing.T) {
 		step.Spec{Name: "deploy", Kind: step.Deploy, Undo: step.Rollback},
 		step.Spec{Name: "approve", Kind: step.Approve, Needs: []string{"deploy"}},
 		step.Spec{Name: "verify", Kind: step.Verify, Needs: []string{"approve"}})
-	l.does["approve"] = answers(delivery.Waiting, "for ben")
-	wantRun(t, l.run(p), record.Waiting, delivery.Waiting, "for ben")
+	l.does["approve"] = answers(delivery.OutcomeWaiting, "for ben")
+	wantRun(t, l.run(p), record.Waiting, delivery.OutcomeWaiting, "for ben")
 	l.does["approve"] = fails("ben said no", "")
 	run, err := l.Resume(t.Context(), p.Run)
 	if err != nil {
@@ -96,8 +96,8 @@ func TestCancelWhileWaiting(t *testing.T) {
 			specs = []step.Spec{{Name: "approve", Kind: step.Approve}, {Name: "deploy", Kind: step.Deploy, Undo: step.Rollback, Needs: []string{"approve"}}}
 			want = []string{"approve/1"}
 		}
-		l.does["approve"] = answers(delivery.Waiting, "for ben")
-		wantRun(t, l.run(newPlan(1, specs...)), record.Waiting, delivery.Waiting, "for ben")
+		l.does["approve"] = answers(delivery.OutcomeWaiting, "for ben")
+		wantRun(t, l.run(newPlan(1, specs...)), record.Waiting, delivery.OutcomeWaiting, "for ben")
 		run, err := l.Cancel(t.Context(), runID(1), "ana")
 		if err != nil {
 			t.Fatal(err)
@@ -130,7 +130,7 @@ func TestQueueIsFIFO(t *testing.T) {
 		}
 		go func() {
 			run, err := l.Run(context.Background(), newPlan(i, step.Spec{Name: "unit"}))
-			if err == nil && run.Outcome != delivery.Succeeded {
+			if err == nil && run.Outcome != delivery.OutcomeSucceeded {
 				err = errors.New(run.Cause)
 			}
 			ended <- err
@@ -160,7 +160,7 @@ func TestQueueTellsWhoIsAhead(t *testing.T) {
 		<-finish
 		return step.Succeed("", nil)
 	}
-	second.Sink = event.Func(func(e event.Event) {
+	second.Sink = event.SinkFunc(func(e event.Event) {
 		if e.Kind == event.RunQueued {
 			told <- e.Text
 		}
@@ -188,13 +188,13 @@ func TestAdoption(t *testing.T) {
 	dead := newLab(t, home)
 	suspendIn(t, dead, "deploy", newPlan(1, deployPlan(3)...))
 	l := newLab(t, home)
-	wantRun(t, l.run(newPlan(2, step.Spec{Name: "build", Kind: step.Build})), record.Ended, delivery.Succeeded, "")
+	wantRun(t, l.run(newPlan(2, step.Spec{Name: "build", Kind: step.Build})), record.Ended, delivery.OutcomeSucceeded, "")
 	wantList(t, "ran", l.started(), []string{"deploy/1", "verify/1", "build/1"})
 	first, err := l.Store.Run(t.Context(), runID(1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantRun(t, first, record.Ended, delivery.Deployed, "")
+	wantRun(t, first, record.Ended, delivery.OutcomeDeployed, "")
 }
 
 // TestAdoptionOfWhatDidNotBegin: it was queued by a process that died at once.
@@ -236,7 +236,7 @@ func TestStopWhileAdopting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantRun(t, theirs, record.Ended, delivery.Deployed, "")
+	wantRun(t, theirs, record.Ended, delivery.OutcomeDeployed, "")
 }
 
 // TestReplayGivesEverything: in a replay, the ending of a step that is needed only
@@ -263,7 +263,7 @@ func TestReplayGivesEverything(t *testing.T) {
 		}
 		return step.Succeed("", nil)
 	}
-	if run, err := l.Resume(t.Context(), p.Run); err != nil || run.Outcome != delivery.Deployed {
+	if run, err := l.Resume(t.Context(), p.Run); err != nil || run.Outcome != delivery.OutcomeDeployed {
 		t.Errorf("%+v, %v", run, err)
 	}
 }
@@ -289,7 +289,7 @@ func TestManyRecoveries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantRun(t, run, record.Ended, delivery.Deployed, "")
+	wantRun(t, run, record.Ended, delivery.OutcomeDeployed, "")
 	if n := strings.Count(strings.Join(l.started(), " "), "unit/"); n != 1 {
 		t.Errorf("unit ran %d times", n)
 	}

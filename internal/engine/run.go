@@ -153,7 +153,7 @@ func (x *execution) stoppedMeanwhile(ctx context.Context, run record.Run) (recor
 func (e *Engine) giveUp(ctx context.Context, run record.Run, why error) (record.Run, error) {
 	outcome := delivery.OutcomeFailed
 	if quiet, err := e.untouched(ctx, run); err != nil || !quiet {
-		outcome = delivery.OutcomeStuck
+		outcome = delivery.OutcomeRollbackFailed
 	}
 	return e.finish(ctx, run, record.Finish{Outcome: outcome, Cause: e.hide(why.Error()), Hint: fault.HintOf(why), Release: run.Release})
 }
@@ -218,7 +218,7 @@ func (x *execution) fail(err error) {
 func (x *execution) script() script {
 	s := script{Plan: x.run.Plan, Done: map[string]ending{}}
 	for name, r := range x.known {
-		if r.Result == nil || r.Result.Outcome == delivery.Waiting || x.run.Turn == 1 {
+		if r.Result == nil || r.Result.Outcome == delivery.OutcomeWaiting || x.run.Turn == 1 {
 			continue
 		}
 		s.Done[name] = ending{Result: *r.Result, Attempt: r.Attempt, Begun: r.Begun}

@@ -181,7 +181,7 @@ func (e *Engine) mask(r step.Result) step.Result {
 	r.Summary, r.Cause, r.Hint = e.hide(r.Summary), e.hide(r.Cause), e.hide(r.Hint)
 	r.Output = e.hideJSON(r.Output)
 	if e.Mask != nil && len(r.Answers) > 0 {
-		r.Answers = append([]delivery.Answer(nil), r.Answers...)
+		r.Answers = append([]delivery.GateResult(nil), r.Answers...)
 		for i := range r.Answers {
 			r.Answers[i].Evidence = e.hide(r.Answers[i].Evidence)
 		}
@@ -213,7 +213,7 @@ func (x *execution) once(ctx context.Context, r step.Request) (result step.Resul
 		if v := recover(); v != nil {
 			fmt.Fprintf(r.Log, "panic: %v\n%s", v, debug.Stack())
 			result, err = step.Result{}, fault.New(fault.Internal, "step %s broke down", r.Spec.Name).
-				Hint("this is a bug in Slipway: please report it with the step's log").Because(&panicked{v})
+				Hint("this is a bug in Slipway: please report it with the step's log").Cause(&panicked{v})
 		}
 	}()
 	if err := os.MkdirAll(r.Work, 0o755); err != nil {
@@ -232,7 +232,7 @@ func sound(r step.Result, err error) (step.Result, error) {
 		return r, err
 	}
 	switch r.Outcome {
-	case delivery.Succeeded, delivery.OutcomeFailed, delivery.Waiting, delivery.OutcomeCancelled, delivery.OutcomeSkipped:
+	case delivery.OutcomeSucceeded, delivery.OutcomeFailed, delivery.OutcomeWaiting, delivery.OutcomeCancelled, delivery.OutcomeSkipped:
 	default:
 		return step.Result{}, fmt.Errorf("the step answered with the outcome %q, which no step has", r.Outcome)
 	}

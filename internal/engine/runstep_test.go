@@ -28,9 +28,9 @@ func TestRetries(t *testing.T) {
 		outcome  delivery.Outcome
 		cause    string
 	}{
-		{"no error", 3, nil, 1, 1, delivery.Succeeded, ""},
-		{"it heals", 3, fault.New(fault.Unavailable, "no answer"), 3, 3, delivery.Succeeded, ""},
-		{"a plain error heals", 3, errors.New("connection reset"), 2, 2, delivery.Succeeded, ""},
+		{"no error", 3, nil, 1, 1, delivery.OutcomeSucceeded, ""},
+		{"it heals", 3, fault.New(fault.Unavailable, "no answer"), 3, 3, delivery.OutcomeSucceeded, ""},
+		{"a plain error heals", 3, errors.New("connection reset"), 2, 2, delivery.OutcomeSucceeded, ""},
 		{"it does not heal", 2, fault.New(fault.Unavailable, "no answer"), 0, 3, delivery.OutcomeFailed, "s: no answer"},
 		{"none is wanted", 0, fault.New(fault.Unavailable, "no answer"), 2, 1, delivery.OutcomeFailed, "s: no answer"},
 		{"denied", 3, fault.New(fault.Denied, "no access"), 0, 1, delivery.OutcomeFailed, "s: no access"},
@@ -102,9 +102,9 @@ func TestBadSteps(t *testing.T) {
 	}{
 		"panic":       {func(context.Context, step.Request) (step.Result, error) { panic("oh no") }, "s: step s broke down: panic: oh no"},
 		"no outcome":  {func(context.Context, step.Request) (step.Result, error) { return step.Result{}, nil }, `outcome ""`},
-		"run outcome": {answers(delivery.Deployed, ""), `outcome "deployed"`},
+		"run outcome": {answers(delivery.OutcomeDeployed, ""), `outcome "deployed"`},
 		"bad output": {func(context.Context, step.Request) (step.Result, error) {
-			return step.Result{Outcome: delivery.Succeeded, Output: []byte("{")}, nil
+			return step.Result{Outcome: delivery.OutcomeSucceeded, Output: []byte("{")}, nil
 		}, "output is not JSON"},
 	}
 	for name, c := range cases {
@@ -148,7 +148,7 @@ func TestCache(t *testing.T) {
 		l.ran = nil
 		l.mu.Unlock()
 		p := newPlan(n, spec, step.Spec{Name: "push", Kind: step.Push, Needs: []string{"build"}})
-		wantRun(t, l.run(p), record.Ended, delivery.Succeeded, "")
+		wantRun(t, l.run(p), record.Ended, delivery.OutcomeSucceeded, "")
 		return l.started()
 	}
 	all, cached := []string{"build/1", "push/1"}, []string{"push/1"}
@@ -205,10 +205,10 @@ func TestSecretsStayInside(t *testing.T) {
 	l.does["s"] = func(_ context.Context, r step.Request) (step.Result, error) {
 		fmt.Fprintln(r.Log, "password is", secret)
 		r.Say("with " + secret)
-		r.Emit(event.Event{Kind: event.GateAnswered, Answer: &delivery.Answer{Gate: "g", Verdict: delivery.Passed, Evidence: secret}})
+		r.Emit(event.Event{Kind: event.GateEvaluated, GateResult: &delivery.GateResult{Gate: "g", Verdict: delivery.Passed, Evidence: secret}})
 		return step.Result{
 			Outcome: delivery.OutcomeFailed, Cause: "wrong " + secret, Hint: "not " + secret, Summary: secret,
-			Output: []byte(`{"n": 12345678901234567, "list":[{"message":"has ` + secret + `"}]}`), Answers: []delivery.Answer{{Evidence: secret}},
+			Output: []byte(`{"n": 12345678901234567, "list":[{"message":"has ` + secret + `"}]}`), Answers: []delivery.GateResult{{Evidence: secret}},
 		}, nil
 	}
 	l.does["p"] = func(context.Context, step.Request) (step.Result, error) { panic(secret) }
@@ -220,7 +220,7 @@ func TestSecretsStayInside(t *testing.T) {
 		t.Errorf("output: %s, %v", steps[0].Result.Output, err)
 	}
 	for _, e := range l.events {
-		if strings.Contains(fmt.Sprintf("%+v %+v", e, e.Answer), secret) {
+		if strings.Contains(fmt.Sprintf("%+v %+v", e, e.GateResult), secret) {
 			t.Errorf("event: %+v", e)
 		}
 	}

@@ -56,7 +56,7 @@ func TestChild(t *testing.T) {
 		l.does[order.Orphan] = func(ctx context.Context, _ step.Request) (step.Result, error) {
 			orphan := exec.Command("sh", "-c", "sleep 1; echo orphan:end >> "+filepath.Join(order.Home, "effects"))
 			orphan.ExtraFiles = flock.Inherited(ctx)
-			return step.Result{Outcome: delivery.Succeeded}, orphan.Start()
+			return step.Result{Outcome: delivery.OutcomeSucceeded}, orphan.Start()
 		}
 	}
 	l.Fault = func(point string) {

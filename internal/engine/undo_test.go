@@ -41,7 +41,7 @@ func TestUndo(t *testing.T) {
 		cause   string
 		undone  bool
 	}{
-		{"all is well", nil, delivery.Deployed, "", false},
+		{"all is well", nil, delivery.OutcomeDeployed, "", false},
 		{"nothing had begun", map[string]do{"unit": fails("no", "")}, delivery.OutcomeFailed, "unit: no", false},
 		{"deploy says no", map[string]do{"deploy": fails("crashed", "")}, delivery.OutcomeRolledBack, "deploy: crashed", true},
 		{"deploy breaks", map[string]do{"deploy": broken(denied)}, delivery.OutcomeRolledBack, "deploy: no access", true},
@@ -51,14 +51,14 @@ func TestUndo(t *testing.T) {
 		}, delivery.OutcomeFailed, "deploy: image is gone", true},
 		{"the rollback says no", map[string]do{
 			"verify": fails("503", ""), "rollback.deploy": fails("still 503", ""),
-		}, delivery.OutcomeStuck, "verify: 503; the rollback failed: still 503", true},
+		}, delivery.OutcomeRollbackFailed, "verify: 503; the rollback failed: still 503", true},
 		{"the rollback breaks", map[string]do{
 			"verify": fails("503", ""), "rollback.deploy": broken(denied),
-		}, delivery.OutcomeStuck, "verify: 503; the rollback failed: no access", true},
+		}, delivery.OutcomeRollbackFailed, "verify: 503; the rollback failed: no access", true},
 		{"the rollback panics", map[string]do{
 			"verify":          fails("503", ""),
 			"rollback.deploy": func(context.Context, step.Request) (step.Result, error) { panic("oh") },
-		}, delivery.OutcomeStuck, "the rollback failed: step rollback.deploy broke down: panic: oh", true},
+		}, delivery.OutcomeRollbackFailed, "the rollback failed: step rollback.deploy broke down: panic: oh", true},
 		{"deploy had nothing to do", map[string]do{
 			"deploy": answers(delivery.OutcomeSkipped, "it serves"), "verify": fails("503", ""),
 		}, delivery.OutcomeFailed, "verify: 503", false},
@@ -80,7 +80,7 @@ func TestUndo(t *testing.T) {
 
 func TestUndoRequest(t *testing.T) {
 	l := newLab(t, t.TempDir())
-	l.does["deploy"] = answers(delivery.Succeeded, "r-1 serves")
+	l.does["deploy"] = answers(delivery.OutcomeSucceeded, "r-1 serves")
 	l.does["verify"] = fails("503", "")
 	l.does["rollback.deploy"] = func(ctx context.Context, r step.Request) (step.Result, error) {
 		if string(r.Spec.With) != `{"target":"local"}` || r.Spec.Kind != step.Rollback || r.Cause != "verify: 503" || r.Cancelled {
@@ -116,7 +116,7 @@ func TestUndoOrder(t *testing.T) {
 	l.does["d2"] = fails("no", "")
 	l.does["rollback.d1"] = fails("no!", "")
 	run := l.run(newPlan(1, specs...))
-	wantRun(t, run, record.Ended, delivery.OutcomeStuck, "d2: no; the rollback failed: no!")
+	wantRun(t, run, record.Ended, delivery.OutcomeRollbackFailed, "d2: no; the rollback failed: no!")
 	wantList(t, "ran", l.started(), []string{"d0/1", "d1/1", "d2/1", "rollback.d2/1", "rollback.d1/1", "rollback.d0/1"})
 }
 
@@ -139,7 +139,7 @@ func TestUndoHasALimit(t *testing.T) {
 	began := make(chan struct{})
 	l.does["rollback.deploy"] = blocks(began)
 	run := l.run(newPlan(1, deployPlan(3)...))
-	wantRun(t, run, record.Ended, delivery.OutcomeStuck, "it took too long to take it back")
+	wantRun(t, run, record.Ended, delivery.OutcomeRollbackFailed, "it took too long to take it back")
 	if run.Hint == "" {
 		t.Error("there is no hint")
 	}
@@ -194,9 +194,9 @@ func TestCancelTooLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantRun(t, run, record.Ended, delivery.Deployed, "")
+	wantRun(t, run, record.Ended, delivery.OutcomeDeployed, "")
 	again, err := l.Cancel(t.Context(), run.ID, "ben")
-	if err != nil || again.Outcome != delivery.Deployed {
+	if err != nil || again.Outcome != delivery.OutcomeDeployed {
 		t.Errorf("cancel of an ended run: %+v, %v", again, err)
 	}
 }
@@ -263,7 +263,7 @@ func suspendIn(t *testing.T, l *lab, name string, p planOf) {
 
 // TestUndoTellsWhoIsToBlame: what a place did says nothing about the release.
 func TestUndoTellsWhoIsToBlame(t *testing.T) {
-	away := fault.New(fault.Denied, "expired").OfPlace()
+	away := fault.New(fault.Denied, "expired").Infrastructure()
 	for name, c := range map[string]struct {
 		does      do
 		blameless bool
@@ -278,7 +278,7 @@ func TestUndoTellsWhoIsToBlame(t *testing.T) {
 			l.does["deploy"] = c.does
 			l.does["rollback.deploy"] = func(ctx context.Context, r step.Request) (step.Result, error) {
 				asked = append(asked, r.Blameless)
-				return answers(delivery.Succeeded, "back")(ctx, r)
+				return answers(delivery.OutcomeSucceeded, "back")(ctx, r)
 			}
 			l.run(newPlan(1, deployPlan(3)...))
 			if !slices.Equal(asked, []bool{c.blameless}) {

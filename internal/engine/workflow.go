@@ -29,7 +29,7 @@ type ending struct {
 
 // satisfies tells whether steps that need this one may run.
 func (e ending) satisfies() bool {
-	ok := e.Result.Outcome == delivery.Succeeded || e.Result.Outcome == delivery.OutcomeSkipped
+	ok := e.Result.Outcome == delivery.OutcomeSucceeded || e.Result.Outcome == delivery.OutcomeSkipped
 	return ok && e.Unmet == "" && !e.Later
 }
 
@@ -120,7 +120,7 @@ func (x *execution) trouble(err error) error {
 	err = record.Trouble(fmt.Sprintf("keep the journal of run %s", x.run.ID), x.e.database(), err)
 	if errors.Is(err, &dbos.Error{Code: dbos.ErrorCodeUnexpectedStep}) || errors.Is(err, dbos.ErrStepNondeterminism) {
 		return fault.New(fault.Internal, "the journal of run %s does not fit to its plan", x.run.ID).
-			Hint("look what the run changed in %s, and start a new one", x.run.Environment).Because(err)
+			Hint("look what the run changed in %s, and start a new one", x.run.Environment).Cause(err)
 	}
 	return err
 }
@@ -202,8 +202,8 @@ func (n *node) unmet() (ending, bool) {
 		if end.satisfies() {
 			continue
 		}
-		if end.Later || end.Result.Outcome == delivery.Waiting {
-			return ending{Later: true, Result: step.Result{Outcome: delivery.Waiting, Cause: "waits for " + need.spec.Name}}, true
+		if end.Later || end.Result.Outcome == delivery.OutcomeWaiting {
+			return ending{Later: true, Result: step.Result{Outcome: delivery.OutcomeWaiting, Cause: "waits for " + need.spec.Name}}, true
 		}
 		why := end.Unmet
 		if why == "" && end.Result.Outcome == delivery.OutcomeCancelled {

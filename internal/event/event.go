@@ -13,16 +13,16 @@ type Kind string
 
 // The kinds. Scripts read them: add, never rename.
 const (
-	RunQueued    Kind = "run.queued"    // Text says behind whom it waits
-	RunStarted   Kind = "run.started"   // also after a resume; Text says so
-	RunFinished  Kind = "run.finished"  // Outcome, Text is the cause
-	StepStarted  Kind = "step.started"  //
-	StepProgress Kind = "step.progress" // Text replaces the step's last progress
-	StepLog      Kind = "step.log"      // Text is one line of output
-	StepFinished Kind = "step.finished" // Outcome, Cached, Seconds; Text is the cause or the summary
-	GateAnswered Kind = "gate.answered" // Answer
-	Deployment   Kind = "deployment"    // a deployment changed its state; Text tells
-	Notice       Kind = "notice"        // a warning for people
+	RunQueued         Kind = "run.queued"    // Text says behind whom it waits
+	RunStarted        Kind = "run.started"   // also after a resume; Text says so
+	RunFinished       Kind = "run.finished"  // Outcome, Text is the cause
+	StepStarted       Kind = "step.started"  //
+	StepProgress      Kind = "step.progress" // Text replaces the step's last progress
+	StepLog           Kind = "step.log"      // Text is one line of output
+	StepFinished      Kind = "step.finished" // Outcome, Cached, Seconds; Text is the cause or the summary
+	GateEvaluated     Kind = "gate.answered" // Answer
+	DeploymentChanged Kind = "deployment"    // a deployment changed its state; Text tells
+	Notice            Kind = "notice"        // a warning for people
 )
 
 // Event is one thing that happened.
@@ -38,22 +38,22 @@ type Event struct {
 	Seconds     float64              `json:"seconds,omitempty"`
 	Text        string               `json:"text,omitempty"`
 	Hint        string               `json:"hint,omitempty"`
-	Answer      *delivery.Answer     `json:"answer,omitempty"`
+	GateResult  *delivery.GateResult `json:"answer,omitempty"`
 }
 
 // Sink takes events. Emit never blocks for long and never fails a run; it is
 // safe for concurrent use.
 type Sink interface{ Emit(Event) }
 
-// Func makes a Sink of a function.
-type Func func(Event)
+// SinkFunc makes a Sink of a function.
+type SinkFunc func(Event)
 
 // Emit calls f.
-func (f Func) Emit(e Event) { f(e) }
+func (f SinkFunc) Emit(e Event) { f(e) }
 
 // Tee sends every event to all sinks, in order.
 func Tee(sinks ...Sink) Sink {
-	return Func(func(e Event) {
+	return SinkFunc(func(e Event) {
 		for _, s := range sinks {
 			s.Emit(e)
 		}

@@ -40,8 +40,8 @@ func New(kind Kind, format string, args ...any) *Error {
 	return &Error{kind: kind, what: fmt.Sprintf(format, args...)}
 }
 
-// At adds the place in the user's file: "slipway.yaml:12:5".
-func (e *Error) At(where string) *Error { c := *e; c.where = where; return &c }
+// Location adds the place in the user's file: "slipway.yaml:12:5".
+func (e *Error) Location(where string) *Error { c := *e; c.where = where; return &c }
 
 // Hint adds what the user can do.
 func (e *Error) Hint(format string, args ...any) *Error {
@@ -50,12 +50,12 @@ func (e *Error) Hint(format string, args ...any) *Error {
 	return &c
 }
 
-// OfPlace says that the place did not answer or did not let us in: it tells
+// Infrastructure says that the place did not answer or did not let us in: it tells
 // nothing about what was to be brought there.
-func (e *Error) OfPlace() *Error { c := *e; c.place = true; return &c }
+func (e *Error) Infrastructure() *Error { c := *e; c.place = true; return &c }
 
-// Because adds the cause.
-func (e *Error) Because(err error) *Error { c := *e; c.cause = err; return &c }
+// Cause adds the cause.
+func (e *Error) Cause(err error) *Error { c := *e; c.cause = err; return &c }
 
 // Error is one line: where, what and why, without the hint.
 func (e *Error) Error() string {
@@ -96,8 +96,8 @@ func HintOf(err error) string {
 	return ""
 }
 
-// IsOfPlace tells whether any fault in err's chain is of the place.
-func IsOfPlace(err error) bool {
+// IsInfrastructure tells whether any fault in err's chain is of the place.
+func IsInfrastructure(err error) bool {
 	var e *Error
 	for errors.As(err, &e) {
 		if e.place {

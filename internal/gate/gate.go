@@ -42,8 +42,8 @@ func (g Gate) String() string { return g.expr }
 // Unavailable says what to investigate: a metric that does not exist, or is no
 // finite number. With a nil champion, what depends on it is left out of the
 // question: the rest still has to hold.
-func (g Gate) Ask(metrics, champion delivery.Metrics) delivery.Answer {
-	answer := delivery.Answer{Gate: g.expr, Verdict: delivery.Unavailable}
+func (g Gate) Ask(metrics, champion delivery.Metrics) delivery.GateResult {
+	answer := delivery.GateResult{Gate: g.expr, Verdict: delivery.Unavailable}
 	if g.program == nil {
 		answer.Evidence = "the gate was not compiled"
 		return answer

@@ -84,12 +84,12 @@ func (m *Mask) Text(s string) string {
 
 // Sink masks what events say before they go on.
 func (m *Mask) Sink(next event.Sink) event.Sink {
-	return event.Func(func(e event.Event) {
+	return event.SinkFunc(func(e event.Event) {
 		e.Text, e.Hint = m.Text(e.Text), m.Text(e.Hint)
-		if e.Answer != nil {
-			a := *e.Answer
+		if e.GateResult != nil {
+			a := *e.GateResult
 			a.Evidence = m.Text(a.Evidence)
-			e.Answer = &a
+			e.GateResult = &a
 		}
 		next.Emit(e)
 	})

@@ -74,13 +74,13 @@ func TestMaskWriterPassesEndlessLines(t *testing.T) {
 
 func TestMaskSink(t *testing.T) {
 	var got event.Event
-	sink := New([]string{"API_TOKEN=tok-12345678"}).Sink(event.Func(func(e event.Event) { got = e }))
-	given := event.Event{Text: "tok-12345678", Hint: "tok-12345678", Answer: &delivery.Answer{Evidence: "tok-12345678"}}
+	sink := New([]string{"API_TOKEN=tok-12345678"}).Sink(event.SinkFunc(func(e event.Event) { got = e }))
+	given := event.Event{Text: "tok-12345678", Hint: "tok-12345678", GateResult: &delivery.GateResult{Evidence: "tok-12345678"}}
 	sink.Emit(given)
-	if got.Text != masked || got.Hint != masked || got.Answer.Evidence != masked {
+	if got.Text != masked || got.Hint != masked || got.GateResult.Evidence != masked {
 		t.Errorf("got %+v", got)
 	}
-	if given.Answer.Evidence == masked {
+	if given.GateResult.Evidence == masked {
 		t.Error("the sender's event was changed")
 	}
 }

@@ -35,7 +35,7 @@ func (m *maker) attest(needs []string, pinned *delivery.ModelRef) {
 // image. It need not be this one: releases are promoted.
 func (m *maker) packs() bool {
 	model := m.project.Model
-	if model == nil || model.Deliver == delivery.ByEnv {
+	if model == nil || model.Deliver == delivery.DeliverByEnv {
 		return false
 	}
 	for _, e := range m.project.Environments {

@@ -22,13 +22,13 @@ type Facts struct {
 	// steps take the data as they find it.
 	DataDigest delivery.Digest
 
-	Serving        *delivery.Deployment   // in the environment
-	ServingRelease *delivery.SavedRelease // what it serves
-	Changed        *Changes               // between what serves and Commit.Tree; nil: not known
+	Serving        *delivery.Deployment    // in the environment
+	ServingRelease *delivery.ReleaseRecord // what it serves
+	Changed        *Changes                // between what serves and Commit.Tree; nil: not known
 
-	NewestGood *delivery.SavedRelease // newest release that was accepted anywhere and is not quarantined: for --deploy-only
-	LastGood   *delivery.SavedRelease // the one accepted before what serves, not quarantined: for a rollback
-	Wanted     *delivery.SavedRelease // the one that Trigger.To names
+	NewestGood *delivery.ReleaseRecord // newest release that was accepted anywhere and is not quarantined: for --deploy-only
+	LastGood   *delivery.ReleaseRecord // the one accepted before what serves, not quarantined: for a rollback
+	Wanted     *delivery.ReleaseRecord // the one that Trigger.To names
 
 	LatestApproved *delivery.ModelVersion // newest approved version of model.group
 	Champion       *delivery.ModelVersion // the one that serves

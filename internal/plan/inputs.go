@@ -40,7 +40,7 @@ func (m *maker) inputs(key string, globs []string, withData bool) (input, error)
 	for _, g := range globs {
 		if !used[g] {
 			return in, fault.New(fault.Invalid, "%s: %q matches no file of the commit", key, g).
-				At(config.FileName).Hint("%s", m.folders(g))
+				Location(config.FileName).Hint("%s", m.folders(g))
 		}
 	}
 	if withData {

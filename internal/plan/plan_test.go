@@ -79,8 +79,8 @@ func facts() plan.Facts {
 func serving(changed ...string) plan.Facts {
 	f := facts()
 	model := delivery.ModelRef{Group: "prices", Version: 3, Digest: digest}
-	release := func(id delivery.ReleaseID) *delivery.SavedRelease {
-		return &delivery.SavedRelease{ID: id, Digest: digest, Run: "20261123-120000-abcd", Release: delivery.Release{
+	release := func(id delivery.ReleaseID) *delivery.ReleaseRecord {
+		return &delivery.ReleaseRecord{ID: id, Digest: digest, Run: "20261123-120000-abcd", Release: delivery.Release{
 			Schema: 1, Service: "retail-api", Commit: strings.Repeat("3", 40), Tree: strings.Repeat("4", 40), Model: &model,
 			Workload: delivery.Workload{Replicas: 2, Health: "/health"},
 		}}

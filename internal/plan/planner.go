@@ -45,7 +45,7 @@ func Make(p config.Project, t Trigger, f Facts) (Plan, error) {
 		return Plan{}, err
 	}
 	if err := Validate(m.plan); err != nil {
-		return Plan{}, fault.New(fault.Internal, "make a plan").Because(err)
+		return Plan{}, fault.New(fault.Internal, "make a plan").Cause(err)
 	}
 	return m.plan, nil
 }

@@ -69,14 +69,14 @@ func (m *maker) goBack() error {
 }
 
 // existing makes the release's commit the plan's.
-func (m *maker) existing(r delivery.SavedRelease) {
+func (m *maker) existing(r delivery.ReleaseRecord) {
 	m.plan.Commit = delivery.Commit{SHA: r.Release.Commit, Tree: r.Release.Tree, Dirty: r.Release.Dirty, Branch: m.facts.Commit.Branch, Source: m.facts.Commit.Source}
 	if m.facts.Commit.SHA == r.Release.Commit {
 		m.plan.Commit.Time = m.facts.Commit.Time
 	}
 }
 
-func free(r delivery.SavedRelease) error {
+func free(r delivery.ReleaseRecord) error {
 	q := r.Quarantined
 	if q == nil {
 		return nil
@@ -87,7 +87,7 @@ func free(r delivery.SavedRelease) error {
 
 // Verification is the step that asks what serves in the environment whether it
 // is the release, outside of any run.
-func Verification(p config.Project, env delivery.Environment, r delivery.SavedRelease) (step.Spec, error) {
+func Verification(p config.Project, env delivery.Environment, r delivery.ReleaseRecord) (step.Spec, error) {
 	e, err := p.Environment(env)
 	if err != nil {
 		return step.Spec{}, err

@@ -33,7 +33,7 @@ func (m *maker) python(key string, p *config.Python, in input) (input, error) {
 	}
 	if !found {
 		return in, fault.New(fault.Invalid, "%s: there is no file %s in the commit", key, name).
-			At(config.FileName).Hint("%s; new files have to be committed", fault.DidYouMean(name, names))
+			Location(config.FileName).Hint("%s; new files have to be committed", fault.DidYouMean(name, names))
 	}
 	depends := in.depends
 	return input{sum(h), func(path string) bool { return own(path) || depends(path) }}, nil

@@ -14,12 +14,12 @@ const (
 
 // TargetOf is where an environment is: the target's name, and the place that it
 // is to be bound to.
-func TargetOf(e config.Environment) (string, delivery.Place) {
+func TargetOf(e config.Environment) (string, delivery.Location) {
 	k := e.Target.Kubernetes
 	if k == nil {
-		return LocalTarget, delivery.Place{}
+		return LocalTarget, delivery.Location{}
 	}
-	return KubernetesTarget, delivery.Place{
+	return KubernetesTarget, delivery.Location{
 		Kubeconfig: k.Kubeconfig, Context: k.Context, Namespace: k.Namespace, Registry: k.Registry, TakeOver: k.TakeOver,
 	}
 }

@@ -9,11 +9,11 @@ import (
 // Chapter is an environment's recent history, whole: who reads it can go back
 // without any other record.
 type Chapter struct {
-	Service     string                  `json:"service"`
-	Environment delivery.Environment    `json:"environment"`
-	Deployments []delivery.Deployment   `json:"deployments"` // newest first
-	Releases    []delivery.SavedRelease `json:"releases"`    // all that Deployments name, with their quarantines
-	Models      []delivery.ModelVersion `json:"models"`      // all that Releases name, as far as they are known
+	Service     string                   `json:"service"`
+	Environment delivery.Environment     `json:"environment"`
+	Deployments []delivery.Deployment    `json:"deployments"` // newest first
+	Releases    []delivery.ReleaseRecord `json:"releases"`    // all that Deployments name, with their quarantines
+	Models      []delivery.ModelVersion  `json:"models"`      // all that Releases name, as far as they are known
 }
 
 // Locker is a target where others deliver too: one run at a time changes an

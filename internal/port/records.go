@@ -30,12 +30,12 @@ type Models interface {
 type Releases interface {
 	// SaveRelease keeps the release under its digest; saving it again returns
 	// the first record.
-	SaveRelease(ctx context.Context, run delivery.RunID, r delivery.Release) (delivery.SavedRelease, error)
+	SaveRelease(ctx context.Context, run delivery.RunID, r delivery.Release) (delivery.ReleaseRecord, error)
 	// Release finds a release; fault.NotFound otherwise. A record whose content
 	// does not match its digest is fault.Corrupt.
-	Release(ctx context.Context, id delivery.ReleaseID) (delivery.SavedRelease, error)
+	Release(ctx context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error)
 	// Releases lists up to limit, newest first (0: all).
-	Releases(ctx context.Context, limit int) ([]delivery.SavedRelease, error)
+	Releases(ctx context.Context, limit int) ([]delivery.ReleaseRecord, error)
 	// Quarantine keeps it out of every environment; again keeps the first reason.
 	Quarantine(ctx context.Context, q delivery.Quarantine) error
 	// Unquarantine lets it go; who and why stay in the history. One that is not

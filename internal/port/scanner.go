@@ -83,13 +83,13 @@ func Tidy(all []delivery.Finding) []delivery.Finding {
 }
 
 func merged(a, b delivery.Finding) delivery.Finding {
-	if b.Severity.Worse(a.Severity) {
+	if b.Severity.WorseThan(a.Severity) {
 		a.Severity, a.Source, a.URL = b.Severity, b.Source, b.URL
 	}
 	a.Aliases = union(a.Aliases, b.Aliases)
 	a.FixedIn = union(a.FixedIn, b.FixedIn)
-	if a.Where == "" || b.Where != "" && b.Where < a.Where {
-		a.Where, a.Layer = b.Where, b.Layer
+	if a.Path == "" || b.Path != "" && b.Path < a.Path {
+		a.Path, a.Layer = b.Path, b.Layer
 	}
 	return a
 }
@@ -105,12 +105,12 @@ func union(a, b []string) []string {
 
 func compare(a, b delivery.Finding) int {
 	switch {
-	case a.Severity.Worse(b.Severity):
+	case a.Severity.WorseThan(b.Severity):
 		return -1
-	case b.Severity.Worse(a.Severity):
+	case b.Severity.WorseThan(a.Severity):
 		return 1
 	}
-	return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Package, b.Package), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Where, b.Where))
+	return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Package, b.Package), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Path, b.Path))
 }
 
 // ScanData describes a database of vulnerabilities on this machine.

@@ -69,7 +69,7 @@ type Target interface {
 type Placer interface {
 	// At is the target for one place. It connects to nothing yet; a place that
 	// can't be is fault.Invalid.
-	At(p delivery.Place) (Target, error)
+	At(p delivery.Location) (Target, error)
 }
 
 // Traffic is what users got from one release in a window.

@@ -20,7 +20,7 @@ func release() delivery.Release {
 			Replicas: 2, CPU: 0.5, Memory: 256 << 20, Health: "/health", Drain: delivery.Duration(10 * time.Second),
 			Env: map[string]string{"ZONE": "a<b>&c", "LANG": "ü", "A": "line\nbreak"},
 		},
-		Gates: []delivery.Answer{{Gate: "evaluate: accuracy >= 0.8", Verdict: delivery.Passed, Evidence: "accuracy = 0.87"}},
+		GateResults: []delivery.GateResult{{Gate: "evaluate: accuracy >= 0.8", Verdict: delivery.Passed, Evidence: "accuracy = 0.87"}},
 	}
 }
 
@@ -55,7 +55,7 @@ func TestCanonicalTellsReleasesApart(t *testing.T) {
 		"dirty":       func(r *delivery.Release) { r.Dirty = true },
 		"no model":    func(r *delivery.Release) { r.Model = nil },
 		"environment": func(r *delivery.Release) { r.Workload.Env["A"] = "" },
-		"a gate":      func(r *delivery.Release) { r.Gates[0].Verdict = delivery.Unavailable },
+		"a gate":      func(r *delivery.Release) { r.GateResults[0].Verdict = delivery.Unavailable },
 		"replicas":    func(r *delivery.Release) { r.Workload.Replicas++ },
 	}
 	for name, change := range changes {

@@ -37,18 +37,18 @@ func Trouble(act, path string, err error) error {
 	switch coded.Code() & 0xff {
 	case sqliteFull:
 		return fault.New(fault.Exhausted, "%s: no space is left for %s", act, path).
-			Hint("free some space on that disk and run the command again; nothing that was recorded is lost").Because(err)
+			Hint("free some space on that disk and run the command again; nothing that was recorded is lost").Cause(err)
 	case sqliteReadOnly, sqlitePerm, sqliteCantOpen:
 		return fault.New(fault.Denied, "%s: %s can't be written", act, path).
-			Hint("make the file and its folder writable for you, or set SLIPWAY_HOME to a folder that is").Because(err)
+			Hint("make the file and its folder writable for you, or set SLIPWAY_HOME to a folder that is").Cause(err)
 	case sqliteIO:
 		return fault.New(fault.Exhausted, "%s: reading or writing %s does not work", act, path).
-			Hint("look at the disk's space, quota and health, then run the command again").Because(err)
+			Hint("look at the disk's space, quota and health, then run the command again").Cause(err)
 	case sqliteCorrupt, sqliteNotADB:
-		return Damaged(path).Because(err)
+		return Damaged(path).Cause(err)
 	case sqliteBusy:
 		return fault.New(fault.Unavailable, "%s: another process keeps %s busy", act, path).
-			Hint("try again; if it stays so, look which process has the file open").Because(err)
+			Hint("try again; if it stays so, look which process has the file open").Cause(err)
 	}
 	return fmt.Errorf("%s: %w", act, err)
 }

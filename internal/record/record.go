@@ -77,7 +77,7 @@ type Runs interface {
 	Unfinished(ctx context.Context) ([]Run, error)
 	// Start marks it Running by that process.
 	Start(ctx context.Context, id delivery.RunID, pid int, host string, at time.Time) error
-	// Finish ends the run, or with outcome delivery.Waiting sets it aside. What
+	// Finish ends the run, or with outcome delivery.OutcomeWaiting sets it aside. What
 	// has Ended stays as it is.
 	Finish(ctx context.Context, id delivery.RunID, f Finish) error
 	// RequestCancel asks whoever runs it to stop; the first request stays.

@@ -135,7 +135,7 @@ type Check struct {
 // DeployWith configures deploy, verify, watch and rollback alike.
 type DeployWith struct {
 	Target   string             `json:"target"`         // "local" | "kubernetes"
-	Place    delivery.Place     `json:"place,omitzero"` // of a target that can be in many
+	Place    delivery.Location  `json:"place,omitzero"` // of a target that can be in many
 	Port     int                `json:"port,omitempty"`
 	Workload delivery.Workload  `json:"workload"`
 	Model    *delivery.ModelRef `json:"model,omitempty"`   // pinned by the plan when no step of it makes one

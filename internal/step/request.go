@@ -26,12 +26,12 @@ func (r Request) Logf(format string, args ...any) {
 }
 
 // Answered emits what gates said.
-func (r Request) Answered(answers ...delivery.Answer) {
+func (r Request) Answered(answers ...delivery.GateResult) {
 	if r.Emit == nil {
 		return
 	}
 	for _, a := range answers {
-		r.Emit(event.Event{Kind: event.GateAnswered, Environment: r.Environment, Answer: &a})
+		r.Emit(event.Event{Kind: event.GateEvaluated, Environment: r.Environment, GateResult: &a})
 	}
 }
 
@@ -41,7 +41,7 @@ func (r Request) Moved(release delivery.ReleaseID, format string, args ...any) {
 		return
 	}
 	text := fmt.Sprintf(format, args...)
-	r.Emit(event.Event{Kind: event.Deployment, Environment: r.Environment, Release: release, Text: text})
+	r.Emit(event.Event{Kind: event.DeploymentChanged, Environment: r.Environment, Release: release, Text: text})
 }
 
 // Fail is the result of a step that said no: cause tells what and why.
@@ -51,7 +51,7 @@ func Fail(format string, args ...any) Result {
 
 // FailWith is the result of a step that said no because of err.
 func FailWith(err error) Result {
-	return Result{Outcome: delivery.OutcomeFailed, Cause: err.Error(), Hint: fault.HintOf(err), OfPlace: fault.IsOfPlace(err)}
+	return Result{Outcome: delivery.OutcomeFailed, Cause: err.Error(), Hint: fault.HintOf(err), OfPlace: fault.IsInfrastructure(err)}
 }
 
 // Of reads the output of the step of that kind among given. Steps are named

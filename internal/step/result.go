@@ -77,7 +77,7 @@ type Evaluated struct {
 
 	// Gates are the answers that depend on the model alone, not on the champion:
 	// they become part of the release.
-	Gates []delivery.Answer `json:"gates,omitempty"`
+	Gates []delivery.GateResult `json:"gates,omitempty"`
 }
 
 // Registered is the output of register and approve.
@@ -135,7 +135,7 @@ func Succeed(summary string, output any) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("write the step's output: %w", err)
 	}
-	return Result{Outcome: delivery.Succeeded, Summary: summary, Output: raw}, nil
+	return Result{Outcome: delivery.OutcomeSucceeded, Summary: summary, Output: raw}, nil
 }
 
 // Options reads the step's own configuration.

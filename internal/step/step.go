@@ -86,16 +86,16 @@ type Request struct {
 
 // Result is what a step answers.
 type Result struct {
-	Outcome delivery.Outcome  `json:"outcome"`           // Succeeded, OutcomeFailed, Waiting, OutcomeCancelled, OutcomeSkipped
-	Summary string            `json:"summary,omitempty"` // one line: "212 passed", "sha256:... 7.1 MB"
-	Cause   string            `json:"cause,omitempty"`   // why it did not succeed
-	Hint    string            `json:"hint,omitempty"`    // what to do
-	OfPlace bool              `json:"ofPlace,omitempty"` // the place did not answer, or did not let us in: no verdict on the release
-	Output  json.RawMessage   `json:"output,omitempty"`  // one of the output types of this package
-	Answers []delivery.Answer `json:"answers,omitempty"` // gates asked
-	Cached  bool              `json:"cached,omitempty"`
-	Started time.Time         `json:"started,omitzero"`
-	Ended   time.Time         `json:"ended,omitzero"`
+	Outcome delivery.Outcome      `json:"outcome"`           // Succeeded, OutcomeFailed, Waiting, OutcomeCancelled, OutcomeSkipped
+	Summary string                `json:"summary,omitempty"` // one line: "212 passed", "sha256:... 7.1 MB"
+	Cause   string                `json:"cause,omitempty"`   // why it did not succeed
+	Hint    string                `json:"hint,omitempty"`    // what to do
+	OfPlace bool                  `json:"ofPlace,omitempty"` // the place did not answer, or did not let us in: no verdict on the release
+	Output  json.RawMessage       `json:"output,omitempty"`  // one of the output types of this package
+	Answers []delivery.GateResult `json:"answers,omitempty"` // gates asked
+	Cached  bool                  `json:"cached,omitempty"`
+	Started time.Time             `json:"started,omitzero"`
+	Ended   time.Time             `json:"ended,omitzero"`
 }
 
 // Step does one kind of step. Run is idempotent: it may be called again after

@@ -91,7 +91,7 @@ func (s *Scanner) look(ctx context.Context, db *database, list *sbom.SBOM, repor
 		if ctx.Err() != nil {
 			return fmt.Errorf("look the packages up: %w", context.Cause(ctx))
 		}
-		return fault.New(fault.Unavailable, "look the packages up in %s", db.path).Because(err).
+		return fault.New(fault.Unavailable, "look the packages up in %s", db.path).Cause(err).
 			Hint("get the database again: `slipway scan db update`")
 	}
 	report.Findings = append(report.Findings, found...)

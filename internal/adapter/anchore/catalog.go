@@ -42,7 +42,7 @@ func (s *Scanner) inventory(ctx context.Context, p platform, name delivery.Image
 	}
 	list, err := decode(raw)
 	if err != nil {
-		return nil, fault.New(fault.Internal, "list what %s is made of", name).Because(err)
+		return nil, fault.New(fault.Internal, "list what %s is made of", name).Cause(err)
 	}
 	if keep == "" {
 		return list, nil
@@ -70,7 +70,7 @@ func kept(file string) (*sbom.SBOM, bool) {
 func (s *Scanner) catalogue(ctx context.Context, p platform, name delivery.Image) (raw []byte, err error) {
 	tmp, err := os.MkdirTemp("", "slipway-scan-")
 	if err != nil {
-		return nil, fault.New(fault.Exhausted, "make room for the layers").Because(err)
+		return nil, fault.New(fault.Exhausted, "make room for the layers").Cause(err)
 	}
 	defer os.RemoveAll(tmp)
 	gen := stfile.NewTempDirGenerator(tmp)
@@ -82,7 +82,7 @@ func (s *Scanner) catalogue(ctx context.Context, p platform, name delivery.Image
 	defer func() { err = errors.Join(err, src.Close()) }()
 	licences, err := s.licences()
 	if err != nil {
-		return nil, fault.New(fault.Internal, "prepare to read licences").Because(err)
+		return nil, fault.New(fault.Internal, "prepare to read licences").Cause(err)
 	}
 	list, err := syft.CreateSBOM(knowing{ctx, licences}, src, options())
 	if err == nil && ctx.Err() != nil {
@@ -160,7 +160,7 @@ func put(file string, data []byte) error {
 }
 
 func unwritable(file string, err error) error {
-	return fault.New(fault.Unavailable, "write %s", file).Because(err).Hint("make room on the disk, or own the folder")
+	return fault.New(fault.Unavailable, "write %s", file).Cause(err).Hint("make room on the disk, or own the folder")
 }
 
 // trouble is why an image could not be read: its own fault, the disk's, or that
@@ -171,7 +171,7 @@ func trouble(ctx context.Context, act string, err error) error {
 	}
 	var path *fs.PathError
 	if errors.As(err, &path) {
-		return fault.New(fault.Unavailable, "%s", act).Because(err).Hint("make room on the disk, or own the folder")
+		return fault.New(fault.Unavailable, "%s", act).Cause(err).Hint("make room on the disk, or own the folder")
 	}
-	return fault.New(fault.Corrupt, "%s", act).Because(err).Hint("build the image again")
+	return fault.New(fault.Corrupt, "%s", act).Cause(err).Hint("build the image again")
 }

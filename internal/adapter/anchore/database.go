@@ -69,7 +69,7 @@ func (s *Scanner) open() (*database, error) {
 			break
 		}
 	}
-	return nil, fault.New(fault.Unavailable, "open the vulnerability database").Because(err).Hint(getOne)
+	return nil, fault.New(fault.Unavailable, "open the vulnerability database").Cause(err).Hint(getOne)
 }
 
 func (s *Scanner) openAt(root string) (*database, error) {
@@ -134,7 +134,7 @@ func (s *Scanner) Status(context.Context) (port.ScanData, error) {
 	}
 	status := s.sound.check(root)
 	if status.Error != nil {
-		return d, fault.New(fault.Corrupt, "read the vulnerability database in %s", root).Because(status.Error).Hint(getOne)
+		return d, fault.New(fault.Corrupt, "read the vulnerability database in %s", root).Cause(status.Error).Hint(getOne)
 	}
 	d.Path, d.Schema, d.Built, d.From = status.Path, status.SchemaVersion, status.Built.UTC(), status.From
 	if info, err := os.Stat(status.Path); err == nil {
@@ -154,7 +154,7 @@ func (s *Scanner) Import(ctx context.Context, file string) (port.ScanData, error
 		if err == nil {
 			err = errors.New("it is no file")
 		}
-		return port.ScanData{}, fault.New(fault.NotFound, "import %s", file).Because(err).Hint("name the file of a database, such as vulnerability-db_v6....tar.zst")
+		return port.ScanData{}, fault.New(fault.NotFound, "import %s", file).Cause(err).Hint("name the file of a database, such as vulnerability-db_v6....tar.zst")
 	}
 	err = s.install(ctx, path, "")
 	if err == nil {
@@ -163,7 +163,7 @@ func (s *Scanner) Import(ctx context.Context, file string) (port.ScanData, error
 	if ctx.Err() != nil || errors.Is(err, fs.ErrPermission) || fault.Is(err, fault.Unavailable) {
 		return port.ScanData{}, err
 	}
-	return port.ScanData{}, fault.New(fault.Invalid, "import %s", file).Because(err).
+	return port.ScanData{}, fault.New(fault.Invalid, "import %s", file).Cause(err).
 		Hint("it has to be a database of grype's form v%d, as an archive or as vulnerability.db", v6.ModelVersion)
 }
 

@@ -136,6 +136,6 @@ func damaged(dir string, err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		kind = fault.Unavailable
 	}
-	return fault.New(kind, "read the image in %s", dir).Because(err).
+	return fault.New(kind, "read the image in %s", dir).Cause(err).
 		Hint("build it again: remove that folder, and run once more")
 }

@@ -139,7 +139,7 @@ func finding(m match.Match) delivery.Finding {
 	}
 	locations := m.Package.Locations.ToSlice()
 	if len(locations) > 0 {
-		f.Where, f.Layer = locations[0].RealPath, delivery.Digest(locations[0].FileSystemID)
+		f.Path, f.Layer = locations[0].RealPath, delivery.Digest(locations[0].FileSystemID)
 	}
 	return f
 }

@@ -67,7 +67,7 @@ func modelFiles(ctx context.Context, dir string) ([]modelFile, error) {
 		err = errors.New("it holds no file")
 	}
 	if err != nil && ctx.Err() == nil {
-		err = fault.New(fault.NotFound, "read the model in %s", dir).Because(err)
+		err = fault.New(fault.NotFound, "read the model in %s", dir).Cause(err)
 	}
 	return files, err
 }

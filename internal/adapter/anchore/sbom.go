@@ -92,13 +92,13 @@ func written(dir string, list *sbom.SBOM, id identityOf) (port.Bills, error) {
 func document(dir, name, kind string, enc sbom.FormatEncoder, list *sbom.SBOM, still func(map[string]any)) (port.Document, error) {
 	var raw bytes.Buffer
 	if err := enc.Encode(&raw, *list); err != nil {
-		return port.Document{}, fault.New(fault.Internal, "write %s", name).Because(err)
+		return port.Document{}, fault.New(fault.Internal, "write %s", name).Cause(err)
 	}
 	var doc map[string]any
 	d := json.NewDecoder(&raw)
 	d.UseNumber()
 	if err := d.Decode(&doc); err != nil {
-		return port.Document{}, fault.New(fault.Internal, "write %s", name).Because(err)
+		return port.Document{}, fault.New(fault.Internal, "write %s", name).Cause(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return port.Document{}, fault.New(fault.Internal, "write %s: something follows it", name)
@@ -112,7 +112,7 @@ func saved(dir, name, kind string, doc any) (port.Document, error) {
 	enc := json.NewEncoder(&out) // keys of maps come out sorted
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(doc); err != nil {
-		return port.Document{}, fault.New(fault.Internal, "write %s", name).Because(err)
+		return port.Document{}, fault.New(fault.Internal, "write %s", name).Cause(err)
 	}
 	path := filepath.Join(dir, name)
 	if err := put(path, out.Bytes()); err != nil {

@@ -202,7 +202,7 @@ func TestEveryPlantedWeaknessIsFound(t *testing.T) {
 			if found == nil {
 				t.Fatalf("%s was not found: %+v", c.id, r)
 			}
-			if c.alias != "" && !found.Names(c.alias) || !strings.Contains(found.Where, c.where) || found.Type != c.kind || !found.Layer.Valid() {
+			if c.alias != "" && !found.HasID(c.alias) || !strings.Contains(found.Path, c.where) || found.Type != c.kind || !found.Layer.Valid() {
 				t.Errorf("%+v", *found)
 			}
 			if len(r.Gaps) > 0 || r.Packages[c.kind] == 0 || time.Since(r.Database) > time.Hour {

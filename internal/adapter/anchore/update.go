@@ -120,7 +120,7 @@ func (s *Scanner) silent(ctx context.Context, err error) error {
 	if u, bad := url.Parse(at); bad == nil {
 		at = u.Redacted()
 	}
-	e := fault.New(fault.Unavailable, "get a vulnerability database from %s", at).Because(err)
+	e := fault.New(fault.Unavailable, "get a vulnerability database from %s", at).Cause(err)
 	if errors.Is(err, errChanged) {
 		return e.Hint("try again; if it stays so, a proxy or mirror on the way gives out an old or a changed file")
 	}

@@ -170,7 +170,7 @@ func (e *engine) dial(ctx context.Context) (*client.Client, error) {
 	}
 	c, err := client.New(ctx, address, e.options...)
 	if err != nil {
-		return nil, fault.New(fault.Unavailable, "reach %s", e.name).Because(err).
+		return nil, fault.New(fault.Unavailable, "reach %s", e.name).Cause(err).
 			Hint("look at %s", HostVariable)
 	}
 	return c, nil
@@ -189,6 +189,6 @@ func (e *engine) ask(ctx context.Context, c *client.Client) (string, error) {
 	case err == nil:
 		return "unknown", nil
 	}
-	return "", fault.New(fault.Unavailable, "reach %s", e.name).Because(plain(err)).
+	return "", fault.New(fault.Unavailable, "reach %s", e.name).Cause(plain(err)).
 		Hint("does it run? `buildctl --addr %s debug info` asks it, too", e.address)
 }

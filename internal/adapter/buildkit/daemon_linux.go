@@ -113,7 +113,7 @@ func (d *daemon) end(ctx context.Context) error {
 		process, err := d.process(ctx)
 		if err != nil && d.alive() {
 			return fault.New(fault.Unavailable, "stop BuildKit in %s: it does not answer", d.dir).
-				Hint("end the buildkitd that holds %s; its log is %s", d.file("alive.lock"), d.file(logName)).Because(err)
+				Hint("end the buildkitd that holds %s; its log is %s", d.file("alive.lock"), d.file(logName)).Cause(err)
 		}
 		if d.alive() {
 			_ = process.Signal(s) // one that is gone is fine: its lock tells
@@ -208,7 +208,7 @@ func (d *daemon) version(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, d.program, "--version").Output()
 	words := strings.Fields(string(out)) // buildkitd github.com/moby/buildkit v0.34.2 COMMIT
 	if err != nil || len(words) < 3 {
-		return "", fault.New(fault.Unavailable, "ask %s for its version", d.program).Hint("is it BuildKit's daemon?").Because(err)
+		return "", fault.New(fault.Unavailable, "ask %s for its version", d.program).Hint("is it BuildKit's daemon?").Cause(err)
 	}
 	d.said = words[2]
 	if d.prepare() == nil {
@@ -239,7 +239,7 @@ func (d *daemon) open(name string) (*os.File, error) {
 	f, err := os.OpenFile(d.file(name), os.O_CREATE|os.O_RDWR, 0o600)
 	if errors.Is(err, os.ErrPermission) {
 		return nil, fault.New(fault.Denied, "use BuildKit in %s", d.dir).
-			Hint("the folder is another user's: run as that user, or use another state folder ($SLIPWAY_HOME)").Because(err)
+			Hint("the folder is another user's: run as that user, or use another state folder ($SLIPWAY_HOME)").Cause(err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open BuildKit's %s: %w", name, err)

@@ -66,7 +66,7 @@ func none(docker, own error) error {
 	ways := "set " + HostVariable + " to a BuildKit's address, start Docker (with its containerd image store), " +
 		"or put buildkitd and runc into PATH (https://github.com/moby/buildkit/releases) and Slipway starts it"
 	return fault.New(fault.Unavailable, "find a BuildKit to build the Dockerfile with").
-		Because(fmt.Errorf("%s is not set; Docker: %w; buildkitd: %w", HostVariable, docker, own)).Hint("%s", ways)
+		Cause(fmt.Errorf("%s is not set; Docker: %w; buildkitd: %w", HostVariable, docker, own)).Hint("%s", ways)
 }
 
 // named is the BuildKit at an address of the user's.

@@ -35,9 +35,9 @@ func (w work) explain(ctx context.Context, act string, err error, seen *story) e
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		kind, hint = fault.Exhausted, roomHint
 	}
-	f := fault.New(kind, "%s", act).Because(errors.New(text))
+	f := fault.New(kind, "%s", act).Cause(errors.New(text))
 	if at != "" {
-		f = fault.New(kind, "%s", text).At(at)
+		f = fault.New(kind, "%s", text).Location(at)
 	}
 	if hint != "" {
 		f = f.Hint("%s", hint)

@@ -171,7 +171,7 @@ func (w work) attributes() map[string]string {
 func (w work) session() ([]session.Attachable, error) {
 	docker, err := config.Load(config.Dir())
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "read Docker's configuration for the registries' passwords").Because(err).
+		return nil, fault.New(fault.Invalid, "read Docker's configuration for the registries' passwords").Cause(err).
 			Hint("mend config.json in %s", config.Dir())
 	}
 	attached := []session.Attachable{
@@ -189,7 +189,7 @@ func (w work) session() ([]session.Attachable, error) {
 	forward, err := sshprovider.NewSSHAgentProvider([]sshprovider.AgentConfig{{Paths: []string{agent}}})
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "image.build.ssh: reach the SSH agent at %s", agent).
-			Hint("is it still there? `ssh-add -l` asks it").Because(plain(err))
+			Hint("is it still there? `ssh-add -l` asks it").Cause(plain(err))
 	}
 	return append(attached, forward), nil
 }

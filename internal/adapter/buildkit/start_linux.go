@@ -69,7 +69,7 @@ func tool(name string) string {
 func identity(program string) (string, error) {
 	info, err := os.Stat(program)
 	if err != nil {
-		return "", fault.New(fault.NotFound, "find %s", program).Because(err)
+		return "", fault.New(fault.NotFound, "find %s", program).Cause(err)
 	}
 	return fmt.Sprintf("%s %d %d", program, info.Size(), info.ModTime().UnixNano()), nil
 }
@@ -97,7 +97,7 @@ func (d *daemon) prepare() error {
 	for _, dir := range []string{d.dir, d.run()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fault.New(fault.Denied, "make BuildKit's folder %s", dir).
-				Hint("own the folder, or use another state folder ($SLIPWAY_HOME)").Because(err)
+				Hint("own the folder, or use another state folder ($SLIPWAY_HOME)").Cause(err)
 		}
 		info, err := os.Lstat(dir)
 		if err != nil {
@@ -153,7 +153,7 @@ func (d *daemon) start(ctx context.Context, want settings) error {
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{alive}
 	if err := cmd.Start(); err != nil {
-		return fault.New(fault.Unavailable, "start %s", d.program).Because(err)
+		return fault.New(fault.Unavailable, "start %s", d.program).Cause(err)
 	}
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = cmd.Wait() }() // so that it leaves no zombie if it ends before us
@@ -164,7 +164,7 @@ func (d *daemon) start(ctx context.Context, want settings) error {
 			return fmt.Errorf("start BuildKit: %w", context.Cause(ctx))
 		}
 		return fault.New(fault.Unavailable, "start %s", d.program).
-			Because(fmt.Errorf("%w; the end of its log: %s", err, d.lastLog())).Hint("%s tells more", d.file(logName))
+			Cause(fmt.Errorf("%w; the end of its log: %s", err, d.lastLog())).Hint("%s tells more", d.file(logName))
 	}
 	return d.guard()
 }

@@ -88,7 +88,7 @@ func (s Source) run(ctx context.Context, c command) (string, error) {
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("git %s: %w", c.args[0], context.Cause(ctx))
 	case errors.Is(err, exec.ErrNotFound):
-		return "", fault.New(fault.Unavailable, "run git").Hint("install git; slipway delivers from git repositories").Because(err)
+		return "", fault.New(fault.Unavailable, "run git").Hint("install git; slipway delivers from git repositories").Cause(err)
 	case errors.As(err, &exit):
 		return "", &failure{command: c.args[0], code: exit.ExitCode(), stderr: firstLine(trouble.String())}
 	}
@@ -142,7 +142,7 @@ func (s Source) unknown(ctx context.Context, err error, trees ...string) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			return fault.New(fault.NotFound, "the repository has no tree %s", tree).Because(err).
+			return fault.New(fault.NotFound, "the repository has no tree %s", tree).Cause(err).
 				Hint("a shallow clone lacks history: `git fetch --unshallow`")
 		}
 	}

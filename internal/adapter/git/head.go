@@ -69,12 +69,12 @@ func (s Source) find(ctx context.Context) (repository, error) {
 	var f *failure
 	switch {
 	case errors.As(err, &f) && strings.Contains(f.stderr, "dubious ownership"):
-		return repository{}, fault.New(fault.Denied, "%s belongs to somebody else", s.Dir).Because(err).
+		return repository{}, fault.New(fault.Denied, "%s belongs to somebody else", s.Dir).Cause(err).
 			Hint("git config --global --add safe.directory %s", s.Dir)
 	case errors.As(err, &f) && strings.Contains(f.stderr, "must be run in a work tree"), strings.HasPrefix(out, "false"):
 		return repository{}, fault.New(fault.Invalid, "%s is not in a working tree of git", s.Dir).Hint("clone the repository, and run slipway there")
 	case errors.As(err, &f):
-		return repository{}, fault.New(fault.Invalid, "%s is not in a git repository", s.Dir).Because(err).
+		return repository{}, fault.New(fault.Invalid, "%s is not in a git repository", s.Dir).Cause(err).
 			Hint("git init && git add . && git commit -m 'Begin'")
 	case err != nil:
 		return repository{}, err

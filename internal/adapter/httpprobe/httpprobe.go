@@ -40,7 +40,7 @@ func (Prober) Ask(ctx context.Context, q port.Question) (port.Reply, error) {
 	defer cancel()
 	req, err := http.NewRequestWithContext(asked, method, q.URL, bytes.NewReader(q.Body))
 	if err != nil {
-		return port.Reply{}, fault.New(fault.Invalid, "%s %s", method, q.URL).Because(err)
+		return port.Reply{}, fault.New(fault.Invalid, "%s %s", method, q.URL).Cause(err)
 	}
 	if len(q.Body) > 0 {
 		req.Header.Set("Content-Type", "application/json")
@@ -53,7 +53,7 @@ func (Prober) Ask(ctx context.Context, q port.Question) (port.Reply, error) {
 	case ctx.Err() != nil:
 		return port.Reply{}, context.Cause(ctx)
 	case err != nil:
-		return port.Reply{}, fault.New(fault.Unavailable, "%s %s", method, q.URL).Because(plain(err, timeout))
+		return port.Reply{}, fault.New(fault.Unavailable, "%s %s", method, q.URL).Cause(plain(err, timeout))
 	}
 	return reply, nil
 }

@@ -25,7 +25,7 @@ func explain(ctx context.Context, act string, err error, out io.Writer) error {
 		fmt.Fprintln(out, strings.TrimSpace(said))
 	}
 	kind, hint := judge(said, compiled)
-	f := fault.New(kind, "%s", act).Because(errors.New(first(said, 8)))
+	f := fault.New(kind, "%s", act).Cause(errors.New(first(said, 8)))
 	if hint != "" {
 		f = f.Hint("%s", hint)
 	}

@@ -96,7 +96,7 @@ func (b *Builder) noToolchain(ctx context.Context, act string, err error) error 
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", act, context.Cause(ctx))
 	}
-	return fault.New(fault.Unavailable, "%s", act).Hint("install Go and put it into PATH: https://go.dev/dl").Because(err)
+	return fault.New(fault.Unavailable, "%s", act).Hint("install Go and put it into PATH: https://go.dev/dl").Cause(err)
 }
 
 // Build writes the image of the main package o.Go into o.Layout.

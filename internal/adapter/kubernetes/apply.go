@@ -58,7 +58,7 @@ func (c *cluster) explainApply(o *unstructured.Unstructured, err error) error {
 			return f.Hint("give the object another name, or remove the one that is there: this field can't change")
 		}
 	case fault.Is(err, fault.NotFound) && strings.Contains(err.Error(), "namespaces"):
-		return fault.New(fault.NotFound, "%s: there is no %s", act, c.where).Because(err).
+		return fault.New(fault.NotFound, "%s: there is no %s", act, c.where).Cause(err).
 			Hint("make it: `kubectl create namespace %s`", o.GetNamespace())
 	}
 	return err

@@ -131,7 +131,7 @@ func (c *cluster) writeHistory(ctx context.Context, h port.Chapter, text told) e
 }
 
 // keep writes a release, in parts when it is large.
-func (c *cluster) keep(ctx context.Context, h port.Chapter, r delivery.SavedRelease) error {
+func (c *cluster) keep(ctx context.Context, h port.Chapter, r delivery.ReleaseRecord) error {
 	r.Quarantined = nil // that is in the history: it changes
 	raw, err := json.Marshal(r)
 	if err != nil {
@@ -199,11 +199,11 @@ func (t *Target) Read(ctx context.Context, service string, env delivery.Environm
 }
 
 func damaged(name string, err error) error {
-	return fault.New(fault.Corrupt, "read the record %s", name).Because(err).
+	return fault.New(fault.Corrupt, "read the record %s", name).Cause(err).
 		Hint("it was changed by hand: remove that ConfigMap, it is written anew from the records that run deploys")
 }
 
-func unpack(id delivery.ReleaseID, parts []unstructured.Unstructured) (r delivery.SavedRelease, err error) {
+func unpack(id delivery.ReleaseID, parts []unstructured.Unstructured) (r delivery.ReleaseRecord, err error) {
 	sort.Slice(parts, func(i, j int) bool {
 		a, b := parts[i].GetAnnotations()[partOf], parts[j].GetAnnotations()[partOf]
 		return len(a) < len(b) || len(a) == len(b) && a < b
@@ -235,7 +235,7 @@ func unpack(id delivery.ReleaseID, parts []unstructured.Unstructured) (r deliver
 }
 
 // release finds a recorded release, or nil.
-func (c *cluster) release(ctx context.Context, service string, env delivery.Environment, id delivery.ReleaseID) (*delivery.SavedRelease, error) {
+func (c *cluster) release(ctx context.Context, service string, env delivery.Environment, id delivery.ReleaseID) (*delivery.ReleaseRecord, error) {
 	parts, err := c.parts(ctx, service, env, id)
 	if err != nil || len(parts) == 0 {
 		return nil, err

@@ -83,9 +83,9 @@ func TestPartMissing(t *testing.T) {
 	server := newAPI(t)
 	target := server.target(Config{})
 	defer target.Close()
-	rel := delivery.SavedRelease{ID: "r-0123456789ab", Run: "run-1"}
+	rel := delivery.ReleaseRecord{ID: "r-0123456789ab", Run: "run-1"}
 	rel.Release.Objects = noise(2 * mostPart)
-	h := port.Chapter{Service: "sample", Environment: "prod", Releases: []delivery.SavedRelease{rel},
+	h := port.Chapter{Service: "sample", Environment: "prod", Releases: []delivery.ReleaseRecord{rel},
 		Deployments: []delivery.Deployment{{Release: rel.ID, Run: "run-1", State: delivery.Serving}}}
 	if err := target.Write(t.Context(), h); err != nil {
 		t.Fatal(err)

@@ -81,7 +81,7 @@ func (c *cluster) now() time.Time { return time.Now().Add(time.Duration(c.line.a
 const userAgent = "slipway"
 
 // connect reads the credentials; the cluster is asked nothing yet.
-func connect(cfg Config, p delivery.Place) (*cluster, error) {
+func connect(cfg Config, p delivery.Location) (*cluster, error) {
 	config, namespace, err := credentials(cfg, p)
 	if err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func connect(cfg Config, p delivery.Place) (*cluster, error) {
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return retrying{next, way} })
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "connect to %s", config.Host).Because(err)
+		return nil, fault.New(fault.Invalid, "connect to %s", config.Host).Cause(err)
 	}
 	if p.Namespace != "" {
 		namespace = p.Namespace
@@ -109,7 +109,7 @@ func connect(cfg Config, p delivery.Place) (*cluster, error) {
 	return &cluster{config: config, plain: bare, client: client, namespace: namespace, where: where, line: way}, nil
 }
 
-func credentials(cfg Config, p delivery.Place) (*rest.Config, string, error) {
+func credentials(cfg Config, p delivery.Location) (*rest.Config, string, error) {
 	overrides := &clientcmd.ConfigOverrides{CurrentContext: p.Context}
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = p.Kubeconfig
@@ -117,7 +117,7 @@ func credentials(cfg Config, p delivery.Place) (*rest.Config, string, error) {
 	if cfg.Kubeconfig != nil {
 		parsed, err := clientcmd.Load(cfg.Kubeconfig)
 		if err != nil {
-			return nil, "", fault.New(fault.Invalid, "read the kubeconfig").Because(err)
+			return nil, "", fault.New(fault.Invalid, "read the kubeconfig").Cause(err)
 		}
 		loader = clientcmd.NewNonInteractiveClientConfig(*parsed, p.Context, overrides, nil)
 	}
@@ -132,11 +132,11 @@ func credentials(cfg Config, p delivery.Place) (*rest.Config, string, error) {
 			return config, string(namespace), nil
 		}
 	}
-	f := fault.New(fault.Invalid, "find the cluster%s", of(p)).Because(err)
+	f := fault.New(fault.Invalid, "find the cluster%s", of(p)).Cause(err)
 	return nil, "", f.Hint("see `kubectl config get-contexts`; name one in the environment's target: {kubernetes: {context: ...}}")
 }
 
-func of(p delivery.Place) string {
+func of(p delivery.Location) string {
 	switch {
 	case p.Context != "":
 		return " of context " + p.Context
@@ -225,7 +225,7 @@ func (c *cluster) kindOf(ctx context.Context, gvk schema.GroupVersionKind) (kind
 		}
 		if fresh {
 			return kind{}, fault.New(fault.Invalid, "the cluster has no kind %s of %s", gvk.Kind, gvk.GroupVersion()).
-				Hint("install its CustomResourceDefinition, or mend apiVersion and kind").Because(errNoKind)
+				Hint("install its CustomResourceDefinition, or mend apiVersion and kind").Cause(errNoKind)
 		}
 	}
 }
@@ -238,7 +238,7 @@ func (c *cluster) discover(ctx context.Context) (meta.RESTMapper, error) {
 	return shareOnce(ctx, &c.once, "kinds", func(ctx context.Context) (meta.RESTMapper, error) {
 		d, err := discovery.NewDiscoveryClientForConfig(c.config)
 		if err != nil {
-			return nil, fault.New(fault.Invalid, "connect to %s", c.config.Host).Because(err)
+			return nil, fault.New(fault.Invalid, "connect to %s", c.config.Host).Cause(err)
 		}
 		groups, err := restmapper.GetAPIGroupResourcesWithContext(ctx, d)
 		if err != nil {

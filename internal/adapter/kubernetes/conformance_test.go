@@ -86,7 +86,7 @@ func (b berth) slipway() *kubernetes.Target {
 			b.t.Error(err)
 		}
 	})
-	one, err := all.At(delivery.Place{Namespace: b.namespace, Registry: theHarbour.at})
+	one, err := all.At(delivery.Location{Namespace: b.namespace, Registry: theHarbour.at})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func (r *recorded) keep(o port.Order) {
 			return
 		}
 	}
-	r.h.Releases = append(r.h.Releases, delivery.SavedRelease{ID: o.ID, Release: o.Release, CreatedAt: time.Now(), Run: o.Run})
+	r.h.Releases = append(r.h.Releases, delivery.ReleaseRecord{ID: o.ID, Release: o.Release, CreatedAt: time.Now(), Run: o.Run})
 }
 
 // Promote writes down that it serves.

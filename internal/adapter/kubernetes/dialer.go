@@ -24,7 +24,7 @@ const portForward = portforward.PortForwardProtocolV1Name
 // without the verb get on pods/portforward.
 func (c *cluster) tunnel(ctx context.Context, pod string) (httpstream.Connection, error) {
 	invalid := func(err error) error {
-		return fault.New(fault.Invalid, "connect to %s", c.config.Host).Because(err)
+		return fault.New(fault.Invalid, "connect to %s", c.config.Host).Cause(err)
 	}
 	// Without the retries: a WebSocket's RoundTripper can't be used twice, and
 	// tunnels are dialed anew anyway.

@@ -22,19 +22,19 @@ func unreachable(act string, err error) error {
 	case errors.As(err, &own), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case apierrors.IsUnauthorized(err):
-		return fault.New(fault.Denied, "%s: the cluster does not know us", act).Because(err).OfPlace().
+		return fault.New(fault.Denied, "%s: the cluster does not know us", act).Cause(err).Infrastructure().
 			Hint("the credentials have expired or are of another cluster: log in again (`kubectl get pods` shows whether it worked)")
 	case apierrors.IsForbidden(err) && !refused(err):
-		return fault.New(fault.Denied, "%s", act).Because(err).
+		return fault.New(fault.Denied, "%s", act).Cause(err).
 			Hint("grant it: `slipway` needs the role in docs/kubernetes-role.yaml, in that namespace")
 	case apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
-		return fault.New(fault.Failed, "%s: the cluster refuses it", act).Because(err)
+		return fault.New(fault.Failed, "%s: the cluster refuses it", act).Cause(err)
 	case apierrors.IsConflict(err):
-		return fault.New(fault.Conflict, "%s", act).Because(err)
+		return fault.New(fault.Conflict, "%s", act).Cause(err)
 	case apierrors.IsNotFound(err):
-		return fault.New(fault.NotFound, "%s", act).Because(err)
+		return fault.New(fault.NotFound, "%s", act).Cause(err)
 	}
-	return fault.New(fault.Unavailable, "%s", act).Because(err).OfPlace().Hint("is the API server up, and reachable from here?")
+	return fault.New(fault.Unavailable, "%s", act).Cause(err).Infrastructure().Hint("is the API server up, and reachable from here?")
 }
 
 // refused tells a refusal of the object itself (admission, quota, Pod Security)

@@ -72,7 +72,7 @@ func TestUnreachable(t *testing.T) {
 			if !errors.Is(got, err) {
 				t.Error("what the server said is lost")
 			}
-			if of := fault.IsOfPlace(got); of != (c.name == "not known" || c.name == "server trouble") {
+			if of := fault.IsInfrastructure(got); of != (c.name == "not known" || c.name == "server trouble") {
 				t.Errorf("trouble of the place: %v", of)
 			}
 			if again := unreachable("again", got); !errors.Is(again, got) || again.Error() != got.Error() {

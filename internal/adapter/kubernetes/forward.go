@@ -45,7 +45,7 @@ func (t *Target) forwardTo(c *cluster, service string, env delivery.Environment,
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", fault.New(fault.Unavailable, "listen for what is forwarded to %s", service).Because(err)
+		return "", fault.New(fault.Unavailable, "listen for what is forwarded to %s", service).Cause(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	f := &forward{listener: l, tunnels: newTunnels(c), stop: stop, url: "http://" + l.Addr().String()}

@@ -41,7 +41,7 @@ type Config struct {
 // Locker, Rehearser, Chronicler, Differ and ReplicaLogs. Safe for concurrent use.
 type Target struct {
 	cfg   Config
-	place delivery.Place
+	place delivery.Location
 	all   *shared
 
 	mu       sync.Mutex
@@ -55,7 +55,7 @@ type Target struct {
 // shared are the targets that one wiring made, one for each place.
 type shared struct {
 	mu    sync.Mutex
-	bound map[delivery.Place]*Target
+	bound map[delivery.Location]*Target
 }
 
 var (
@@ -83,15 +83,15 @@ func New(cfg Config) *Target {
 		cfg.Host, _ = os.Hostname()
 	}
 	cfg.Lock = cfg.Lock.complete()
-	all := &shared{bound: map[delivery.Place]*Target{}}
-	return all.target(cfg, delivery.Place{})
+	all := &shared{bound: map[delivery.Location]*Target{}}
+	return all.target(cfg, delivery.Location{})
 }
 
 // At is the same target for every caller with the same place, so that
 // connections, locks and addresses are shared.
-func (t *Target) At(p delivery.Place) (port.Target, error) { return t.all.target(t.cfg, p), nil }
+func (t *Target) At(p delivery.Location) (port.Target, error) { return t.all.target(t.cfg, p), nil }
 
-func (s *shared) target(cfg Config, p delivery.Place) *Target {
+func (s *shared) target(cfg Config, p delivery.Location) *Target {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if known, ok := s.bound[p]; ok {

@@ -53,11 +53,11 @@ func (c *cluster) logs(ctx context.Context, namespace, pod, container string, pr
 func (c *cluster) raw(ctx context.Context, method, path string, query url.Values) (io.ReadCloser, error) {
 	client, err := rest.HTTPClientFor(c.config)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "connect to %s", c.config.Host).Because(err)
+		return nil, fault.New(fault.Invalid, "connect to %s", c.config.Host).Cause(err)
 	}
 	base, _, err := rest.DefaultServerUrlFor(c.config)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "connect to %s", c.config.Host).Because(err)
+		return nil, fault.New(fault.Invalid, "connect to %s", c.config.Host).Cause(err)
 	}
 	at := base.JoinPath(path)
 	at.RawQuery = query.Encode()

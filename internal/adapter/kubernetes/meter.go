@@ -103,7 +103,7 @@ func (t *Target) scrape(ctx context.Context, c *cluster, service string, env del
 		case fault.Is(err, fault.NotFound):
 			return nil, err
 		case err != nil:
-			return nil, fault.New(fault.Unavailable, "read the figures of pod %s", pod.Name).Because(err)
+			return nil, fault.New(fault.Unavailable, "read the figures of pod %s", pod.Name).Cause(err)
 		}
 		out[pod.Name] = s
 	}
@@ -161,7 +161,7 @@ func figures(ctx context.Context, tun *tunnels, pod corev1.Pod, number int) (por
 // uncounted is a service that does not tell what it answers: asking again will
 // not change that.
 func uncounted(err error) error {
-	return fault.New(fault.NotFound, "the service does not count its requests").Because(err).
+	return fault.New(fault.NotFound, "the service does not count its requests").Cause(err).
 		Hint("serve Prometheus metrics at %s: a counter of requests with the status code, and a histogram of their time", metricsPath)
 }
 

@@ -37,7 +37,7 @@ func (t *Target) call(ctx context.Context, path string, body, value any, say fun
 		}
 	}
 	return fault.New(fault.Unavailable, "ask the local target's supervisor").
-		Hint("%s tells why it ended", t.logPath()).Because(err)
+		Hint("%s tells why it ended", t.logPath()).Cause(err)
 }
 
 // ask makes one call to a supervisor that runs.
@@ -57,7 +57,7 @@ func (t *Target) ask(ctx context.Context, path string, body, value any, say func
 	resp, err := (&http.Client{Transport: transport}).Do(req)
 	if errors.Is(err, os.ErrPermission) {
 		return fault.New(fault.Denied, "reach the supervisor in %s", t.cfg.Dir).
-			Hint("another user started it: run this command as that user, or use another state folder ($SLIPWAY_HOME)").Because(err)
+			Hint("another user started it: run this command as that user, or use another state folder ($SLIPWAY_HOME)").Cause(err)
 	}
 	if err != nil {
 		if ctx.Err() != nil {
@@ -161,7 +161,7 @@ func (t *Target) start(ctx context.Context) (started bool, err error) {
 	err = cmd.Start()
 	tell.Close()
 	if err != nil {
-		return false, fault.New(fault.Internal, "start the supervisor %s", t.cfg.Executable).Because(err)
+		return false, fault.New(fault.Internal, "start the supervisor %s", t.cfg.Executable).Cause(err)
 	}
 	go func() { _ = cmd.Wait() }() // so that it leaves no zombie if it ends before us
 	return t.hear(ctx, words)
@@ -200,7 +200,7 @@ func (t *Target) openLog() (*os.File, error) {
 	f, err := os.OpenFile(t.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if errors.Is(err, os.ErrPermission) {
 		return nil, fault.New(fault.Denied, "use the local target in %s", t.cfg.Dir).
-			Hint("the folder is another user's: run as that user, or use another state folder ($SLIPWAY_HOME)").Because(err)
+			Hint("the folder is another user's: run as that user, or use another state folder ($SLIPWAY_HOME)").Cause(err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the supervisor's log: %w", err)

@@ -129,7 +129,7 @@ func (t *Target) Traffic(ctx context.Context, service string, env delivery.Envir
 	if err := t.ask(ctx, supervisor.CallTraffic, q, &seen, quiet(nil)); err != nil {
 		if errors.Is(err, errAway) {
 			err = fault.New(fault.Unavailable, "read the traffic of %s in %s: its supervisor does not run", service, env).
-				Hint("start it again with `slipway up`").Because(err)
+				Hint("start it again with `slipway up`").Cause(err)
 		}
 		return port.Traffic{}, err
 	}

@@ -170,7 +170,7 @@ func modelFiles(ctx context.Context, act, dir string) ([]modelFile, error) {
 	case errors.As(err, &own):
 		return nil, err
 	}
-	return nil, fault.New(kindOf(err), "%s", act).Because(err)
+	return nil, fault.New(kindOf(err), "%s", act).Cause(err)
 }
 
 func sumFile(ctx context.Context, path string) (v1.Hash, int64, error) {

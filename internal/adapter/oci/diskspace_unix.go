@@ -28,7 +28,7 @@ func freeSpace(folder string) (int64, bool) {
 func lock(ctx context.Context, path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
-		return nil, fault.New(kindOf(err), "lock %s", path).Because(err)
+		return nil, fault.New(kindOf(err), "lock %s", path).Cause(err)
 	}
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()

@@ -70,7 +70,7 @@ func OpenEmbedded(dir string) (e *Embedded, err error) {
 		return nil, fmt.Errorf("open the embedded registry: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fault.New(kindOf(err), "open the embedded registry in %s", dir).Because(err)
+		return nil, fault.New(kindOf(err), "open the embedded registry in %s", dir).Cause(err)
 	}
 	// The library panics over what it does not like.
 	defer func() {

@@ -34,7 +34,7 @@ func (p place) explain(ctx context.Context, act string, err error) error {
 		return fmt.Errorf("%s: %w", act, err)
 	}
 	kind, hint := p.judge(err)
-	f := fault.New(kind, "%s", act).Because(err)
+	f := fault.New(kind, "%s", act).Cause(err)
 	if hint != "" {
 		f = f.Hint("%s", hint)
 	}
@@ -120,7 +120,7 @@ func full(act, folder, what string, need int64, because error) error {
 		said += fmt.Sprintf(", %s needs %s", what, megabytes(need))
 	}
 	return fault.New(fault.Exhausted, "%s: %s", act, said).
-		Hint("make room there and run it again; `slipway cleanup` removes what no release needs").Because(because)
+		Hint("make room there and run it again; `slipway cleanup` removes what no release needs").Cause(because)
 }
 
 func megabytes(n int64) string {

@@ -44,7 +44,7 @@ func (r *Registry) Fetch(ctx context.Context, m delivery.ModelRef, dir string) e
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return fault.New(kindOf(err), "%s", act).Because(err)
+		return fault.New(kindOf(err), "%s", act).Cause(err)
 	}
 	unlock, err := lock(ctx, dir+".lock")
 	if err != nil {
@@ -56,7 +56,7 @@ func (r *Registry) Fetch(ctx context.Context, m delivery.ModelRef, dir string) e
 		return r.recheck(ctx, act, files, dir)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fault.New(kindOf(err), "%s", act).Because(err)
+		return fault.New(kindOf(err), "%s", act).Cause(err)
 	}
 	return at.download(ctx, act, files, dir)
 }
@@ -113,10 +113,10 @@ func (p place) download(ctx context.Context, act string, files map[string]v1.Des
 		}
 	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fault.New(kindOf(err), "%s", act).Because(err)
+		return fault.New(kindOf(err), "%s", act).Cause(err)
 	}
 	if err := os.Rename(partial, dir); err != nil {
-		return fault.New(kindOf(err), "%s", act).Because(err)
+		return fault.New(kindOf(err), "%s", act).Cause(err)
 	}
 	return nil
 }
@@ -163,7 +163,7 @@ func (p place) explainFile(ctx context.Context, act, title string, err error) er
 
 func damaged(act, title string, err error) error {
 	return fault.New(fault.Corrupt, "%s: file %s is not what was stored", act, title).
-		Hint("train and register the model again, or approve another version").Because(err)
+		Hint("train and register the model again, or approve another version").Cause(err)
 }
 
 // recheck looks at a folder that is there already: the same files, and of each

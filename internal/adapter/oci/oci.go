@@ -104,7 +104,7 @@ func (r *Registry) place(ctx context.Context, repository string) (place, error) 
 	}
 	repo, err := name.NewRepository(n.host+"/"+n.path, name.StrictValidation)
 	if err != nil {
-		return place{}, fault.New(fault.Invalid, "repository %q", repository).Because(err)
+		return place{}, fault.New(fault.Invalid, "repository %q", repository).Cause(err)
 	}
 	safe := cleartext{r.c.Transport}
 	options := append(r.common(ctx),
@@ -125,7 +125,7 @@ func (r *Registry) inside(ctx context.Context, n repositoryName) (place, error) 
 	}
 	repo, err := name.NewRepository(embeddedHost+"/"+n.path, name.StrictValidation)
 	if err != nil {
-		return place{}, fault.New(fault.Invalid, "repository %q", n.path).Because(err)
+		return place{}, fault.New(fault.Invalid, "repository %q", n.path).Cause(err)
 	}
 	// A folder does not get better by asking again: no retries.
 	options := append(r.common(ctx),

@@ -122,7 +122,7 @@ func lacks(dir string, need int64) bool {
 // fromLayout finds the image, or multi-platform image, and all its blobs.
 func fromLayout(dir string, img delivery.Image) (remote.Taggable, []v1.Descriptor, error) {
 	broken := func(kind fault.Kind, err error) error {
-		return fault.New(kind, "read %s from the OCI layout %s", img.Digest, dir).Hint("build the image again").Because(err)
+		return fault.New(kind, "read %s from the OCI layout %s", img.Digest, dir).Hint("build the image again").Cause(err)
 	}
 	path, err := layout.FromPath(dir)
 	if err != nil {

@@ -121,7 +121,7 @@ func (r *Registry) Bundle(ctx context.Context, s port.Subject, a port.Attachment
 	default:
 		return at.bundle(ctx, act, m.Layers[0])
 	}
-	return nil, fault.New(fault.Corrupt, "%s", act).Because(err)
+	return nil, fault.New(fault.Corrupt, "%s", act).Cause(err)
 }
 
 func (p place) bundle(ctx context.Context, act string, d v1.Descriptor) ([]byte, error) {
@@ -165,7 +165,7 @@ func (p place) subject(ctx context.Context, act string, s port.Subject) (v1.Desc
 	got, err := remote.Get(p.repo.Digest(string(s.Digest())), p.options...)
 	if notFound(err) {
 		return v1.Descriptor{}, fault.New(fault.NotFound, "%s: %s does not have it", act, p.who).
-			Hint("deliver it again: the run pushes it").Because(err)
+			Hint("deliver it again: the run pushes it").Cause(err)
 	}
 	if err != nil && strings.Contains(err.Error(), "does not match requested digest") {
 		return v1.Descriptor{}, p.swapped(act, s)
@@ -192,7 +192,7 @@ func (p place) referrers(ctx context.Context, act string, s port.Subject) ([]v1.
 	}
 	m, err := index.IndexManifest()
 	if err != nil {
-		return nil, fault.New(fault.Corrupt, "%s: the list is damaged", act).Because(err)
+		return nil, fault.New(fault.Corrupt, "%s: the list is damaged", act).Cause(err)
 	}
 	if len(m.Manifests) > maxReferrers {
 		return nil, fault.New(fault.Exhausted, "%s: there are %d, more than anybody reads", act, len(m.Manifests)).

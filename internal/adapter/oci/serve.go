@@ -31,7 +31,7 @@ func (e *Embedded) Listen(addr string) (*Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "serve the embedded registry at %s", addr).
-			Hint("is another program using the port? choose another one").Because(err)
+			Hint("is another program using the port? choose another one").Cause(err)
 	}
 	out := &Listener{addr: l.Addr().String(), done: make(chan struct{}), srv: &http.Server{
 		Handler:           localHosts(e.app),

@@ -39,7 +39,7 @@ func (r *Registry) Unpack(ctx context.Context, img delivery.Image, dir string) (
 	}
 	act := "unpack " + img.String()
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return port.ImageConfig{}, fault.New(kindOf(err), "%s", act).Because(err)
+		return port.ImageConfig{}, fault.New(kindOf(err), "%s", act).Cause(err)
 	}
 	unlock, err := lock(ctx, dir+".lock")
 	if err != nil {
@@ -63,7 +63,7 @@ func (r *Registry) Unpack(ctx context.Context, img delivery.Image, dir string) (
 		return port.ImageConfig{}, err
 	}
 	if err := finish(n, partial, dir); err != nil {
-		return port.ImageConfig{}, fault.New(kindOf(err), "%s", act).Because(err)
+		return port.ImageConfig{}, fault.New(kindOf(err), "%s", act).Cause(err)
 	}
 	return n.Config, nil
 }
@@ -76,7 +76,7 @@ func unpacked(dir string, want delivery.Digest) (note, bool, error) {
 		return n, false, nil
 	}
 	if err != nil {
-		return n, false, fault.New(kindOf(err), "look at %s", dir).Because(err)
+		return n, false, fault.New(kindOf(err), "look at %s", dir).Cause(err)
 	}
 	raw, err := os.ReadFile(dir + ".json")
 	if err == nil {
@@ -105,11 +105,11 @@ func (p place) fill(ctx context.Context, act string, img v1.Image, dir string) e
 	}
 	removeTree(dir)
 	if err := os.Mkdir(dir, 0o755); err != nil {
-		return fault.New(kindOf(err), "%s", act).Because(err)
+		return fault.New(kindOf(err), "%s", act).Cause(err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return fault.New(kindOf(err), "%s", act).Because(err)
+		return fault.New(kindOf(err), "%s", act).Cause(err)
 	}
 	defer root.Close()
 	tree := newTree(root)
@@ -122,7 +122,7 @@ func (p place) fill(ctx context.Context, act string, img v1.Image, dir string) e
 		}
 	}
 	if err := tree.finish(); err != nil {
-		return fault.New(kindOf(err), "%s", act).Because(err)
+		return fault.New(kindOf(err), "%s", act).Cause(err)
 	}
 	return nil
 }
@@ -130,7 +130,7 @@ func (p place) fill(ctx context.Context, act string, img v1.Image, dir string) e
 func (p place) explainEntry(ctx context.Context, act string, err error) error {
 	var bad *entryError
 	if errors.As(err, &bad) && ctx.Err() == nil {
-		return fault.New(fault.Corrupt, "%s", act).Hint("the image was made wrongly, or to do harm: build it again from its source").Because(err)
+		return fault.New(fault.Corrupt, "%s", act).Hint("the image was made wrongly, or to do harm: build it again from its source").Cause(err)
 	}
 	return p.explain(ctx, act, err)
 }

@@ -53,7 +53,7 @@ func (r *Commands) Run(ctx context.Context, c port.Command, out io.Writer) (port
 	}
 	p, err := start(c, out, flock.Inherited(ctx))
 	if err != nil {
-		return port.Exit{}, fault.New(fault.Unavailable, "run %s", brief(c.Run)).Because(err)
+		return port.Exit{}, fault.New(fault.Unavailable, "run %s", brief(c.Run)).Cause(err)
 	}
 	timer := time.NewTimer(limit(c.Timeout))
 	defer timer.Stop()

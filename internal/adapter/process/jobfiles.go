@@ -28,10 +28,10 @@ func readJSON(folder, name string, into any) (ok bool, err error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fault.New(kindOf(err), "read the job's %s", name).Because(err)
+		return false, fault.New(kindOf(err), "read the job's %s", name).Cause(err)
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		return false, fault.New(fault.Corrupt, "read the job's %s", filepath.Join(folder, name)).Because(err)
+		return false, fault.New(fault.Corrupt, "read the job's %s", filepath.Join(folder, name)).Cause(err)
 	}
 	return true, nil
 }

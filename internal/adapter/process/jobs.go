@@ -98,11 +98,11 @@ func (j *Jobs) Submit(ctx context.Context, job port.Job) error {
 		return err
 	}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return fault.New(kindOf(err), "%s", act).Because(err)
+		return fault.New(kindOf(err), "%s", act).Cause(err)
 	}
 	lock, err := os.OpenFile(filepath.Join(folder, submitLock), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return fault.New(kindOf(err), "%s", act).Because(err)
+		return fault.New(kindOf(err), "%s", act).Cause(err)
 	}
 	defer lock.Close()
 	if err := waitLock(lock); err != nil {
@@ -113,10 +113,10 @@ func (j *Jobs) Submit(ctx context.Context, job port.Job) error {
 	}
 	s := spec{job.Name, job.Command.Run, job.Command.Dir, job.Command.Timeout, job.Output}
 	if err := writeJSON(folder, specFile, s); err != nil {
-		return fault.New(kindOf(err), "%s", act).Because(err)
+		return fault.New(kindOf(err), "%s", act).Cause(err)
 	}
 	if err := j.launch(folder, job.Command.Env); err != nil {
-		return fault.New(fault.Unavailable, "%s", act).Because(err)
+		return fault.New(fault.Unavailable, "%s", act).Cause(err)
 	}
 	return nil
 }
@@ -128,7 +128,7 @@ func ready(job port.Job) error {
 	}
 	for _, in := range job.Inputs {
 		if _, err := os.Stat(in); err != nil {
-			return fault.New(fault.NotFound, "job %s: its input %s", job.Name, in).Because(err)
+			return fault.New(fault.NotFound, "job %s: its input %s", job.Name, in).Cause(err)
 		}
 	}
 	if job.Output == "" {
@@ -138,7 +138,7 @@ func ready(job port.Job) error {
 		return fault.New(fault.Invalid, "job %s: its output folder %q is not absolute", job.Name, job.Output)
 	}
 	if err := os.MkdirAll(job.Output, 0o755); err != nil {
-		return fault.New(kindOf(err), "job %s: its output folder", job.Name).Because(err)
+		return fault.New(kindOf(err), "job %s: its output folder", job.Name).Cause(err)
 	}
 	return nil
 }
@@ -208,7 +208,7 @@ func (j *Jobs) Stop(ctx context.Context, name string) error {
 		return endAll(ctx, folder, who, 0)
 	}
 	if err := os.WriteFile(filepath.Join(folder, stopFile), nil, 0o600); err != nil {
-		return fault.New(kindOf(err), "stop job %s", name).Because(err)
+		return fault.New(kindOf(err), "stop job %s", name).Cause(err)
 	}
 	if alive(who) {
 		signalRunner(who)
@@ -261,7 +261,7 @@ func awaitStatus(ctx context.Context, folder string, most time.Duration) error {
 func running(folder string) (alive bool, release func(), err error) {
 	f, err := os.OpenFile(filepath.Join(folder, claimLock), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return false, nil, fault.New(kindOf(err), "look at the job in %s", folder).Because(err)
+		return false, nil, fault.New(kindOf(err), "look at the job in %s", folder).Cause(err)
 	}
 	free, err := tryLock(f)
 	if err != nil || !free {

@@ -81,13 +81,13 @@ func (p *Prometheus) query(ctx context.Context, at *url.URL, expression string) 
 	}
 	resp, err := p.client.Do(req)
 	if err != nil {
-		return 0, false, fault.New(fault.Unavailable, "ask %s", at.Redacted()).Because(plain(err))
+		return 0, false, fault.New(fault.Unavailable, "ask %s", at.Redacted()).Cause(plain(err))
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyLimit+1))
 	switch {
 	case err != nil:
-		return 0, false, fault.New(fault.Unavailable, "read the answer of %s", at.Redacted()).Because(plain(err))
+		return 0, false, fault.New(fault.Unavailable, "read the answer of %s", at.Redacted()).Cause(plain(err))
 	case len(body) > bodyLimit:
 		return 0, false, fault.New(fault.Invalid, "query %q gives more than %d bytes", short(expression), bodyLimit).
 			Hint("let it give one value: sum(...), max(...)")
@@ -136,7 +136,7 @@ func judge(status int, body []byte, at, expression string) (float64, bool, error
 	}
 	value, ok, err := read(e.Data.Type, e.Data.Result)
 	if err != nil {
-		return 0, false, fault.New(fault.Invalid, "query %q", short(expression)).Hint("let it give one value: sum(...), max(...)").Because(err)
+		return 0, false, fault.New(fault.Invalid, "query %q", short(expression)).Hint("let it give one value: sum(...), max(...)").Cause(err)
 	}
 	return value, ok, nil
 }

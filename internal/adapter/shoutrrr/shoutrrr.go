@@ -36,7 +36,7 @@ func New(address string) (*Chat, error) {
 	c := &Chat{name: "chat " + known(scheme) + " " + fingerprint(address), secrets: parts(address)}
 	sender, err := shoutrrr.NewSender(log.New(io.Discard, "", 0), address)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "the chat's address is not one that Shoutrrr knows").Because(c.scrub(err)).
+		return nil, fault.New(fault.Invalid, "the chat's address is not one that Shoutrrr knows").Cause(c.scrub(err)).
 			Hint("check the environment variable that notify.chat names; it looks like slack://token@channel")
 	}
 	c.sender = sender
@@ -56,7 +56,7 @@ func (c *Chat) Notify(ctx context.Context, m port.Message) error {
 		return context.Cause(ctx)
 	case err := <-sent:
 		if err != nil {
-			return fault.New(fault.Unavailable, "send to %s", c.name).Because(c.scrub(err))
+			return fault.New(fault.Unavailable, "send to %s", c.name).Cause(c.scrub(err))
 		}
 		return nil
 	}

@@ -203,7 +203,7 @@ func (c Config) token(ctx context.Context) (string, error) {
 }
 
 func unavailable(act string, err error) error {
-	return fault.New(fault.Unavailable, "%s", act).Because(err).Hint("can this machine reach it? then run it again")
+	return fault.New(fault.Unavailable, "%s", act).Cause(err).Hint("can this machine reach it? then run it again")
 }
 
 func or(text, otherwise string) string {

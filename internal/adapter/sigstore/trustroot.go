@@ -46,7 +46,7 @@ func (p *publicRoot) get(ctx context.Context) (root.TrustedMaterial, error) {
 		return nil, context.Cause(ctx)
 	case a := <-done:
 		if a.err != nil {
-			return nil, fault.New(fault.Unavailable, "get Sigstore's root of trust").Because(a.err).
+			return nil, fault.New(fault.Unavailable, "get Sigstore's root of trust").Cause(a.err).
 				Hint("can this machine reach tuf-repo-cdn.sigstore.dev? else keep a trusted_root.json in the repository, and name it in trust.root")
 		}
 		p.got, p.at = a.root, p.clock()

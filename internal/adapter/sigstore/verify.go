@@ -22,11 +22,11 @@ import (
 func (s Sigstore) Verify(ctx context.Context, raw []byte, t port.Trust) (port.Verified, error) {
 	b, err := open(raw)
 	if err != nil {
-		return port.Verified{}, fault.New(fault.Corrupt, "read a signature").Because(err)
+		return port.Verified{}, fault.New(fault.Corrupt, "read a signature").Cause(err)
 	}
 	content, err := b.VerificationContent()
 	if err != nil {
-		return port.Verified{}, fault.New(fault.Corrupt, "read a signature").Because(err)
+		return port.Verified{}, fault.New(fault.Corrupt, "read a signature").Cause(err)
 	}
 	var by port.Signatory
 	if content.Certificate() != nil {
@@ -46,7 +46,7 @@ func byKey(b *bundle.Bundle, keys []port.TrustedKey) (port.Signatory, error) {
 	for _, k := range keys {
 		public, der, err := readPublic(k.PEM)
 		if err != nil {
-			return port.Signatory{}, fault.New(fault.Invalid, "read the trusted key %s", k.Name).Because(err).
+			return port.Signatory{}, fault.New(fault.Invalid, "read the trusted key %s", k.Name).Cause(err).
 				Hint("an ECDSA P-256 public key as PEM, as in cosign.pub")
 		}
 		checker, err := signature.LoadECDSAVerifier(public, crypto.SHA256)
@@ -85,7 +85,7 @@ func (s Sigstore) byIdentity(ctx context.Context, b *bundle.Bundle, t port.Trust
 	for _, id := range t.Identities {
 		m, err := verify.NewShortCertificateIdentity(id.Issuer, "", "", pattern(id.Subject))
 		if err != nil {
-			return port.Signatory{}, fault.New(fault.Invalid, "trust the identity %s", id.Subject).Because(err)
+			return port.Signatory{}, fault.New(fault.Invalid, "trust the identity %s", id.Subject).Cause(err)
 		}
 		matchers = append(matchers, verify.WithCertificateIdentity(m))
 	}
@@ -114,9 +114,9 @@ func demands(m root.TrustedMaterial) []verify.VerifierOption {
 func denied(err error) error {
 	var other *verify.ErrNoMatchingCertificateIdentity
 	if errors.As(err, &other) {
-		return fault.New(fault.Denied, "signed by an identity that the policy does not trust").Because(err)
+		return fault.New(fault.Denied, "signed by an identity that the policy does not trust").Cause(err)
 	}
-	return fault.New(fault.Denied, "signed under a root that the policy does not trust, or changed after it was signed").Because(err)
+	return fault.New(fault.Denied, "signed under a root that the policy does not trust, or changed after it was signed").Cause(err)
 }
 
 // pattern makes an anchored expression of a subject in which * stands for any
@@ -136,7 +136,7 @@ func (s Sigstore) root(ctx context.Context, given string) (root.TrustedMaterial,
 	}
 	r, err := root.NewTrustedRootFromJSON([]byte(given))
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "read the root of trust").Because(err).
+		return nil, fault.New(fault.Invalid, "read the root of trust").Cause(err).
 			Hint("trust.root names a trusted_root.json, as `cosign trusted-root create` makes it")
 	}
 	return r, nil

@@ -37,7 +37,7 @@ func images(layout string, d delivery.Digest) ([]manifest, error) {
 		err = errors.New("the index names no image")
 	}
 	if err != nil {
-		return nil, fault.New(fault.Corrupt, "read the image in %s", layout).Because(err).
+		return nil, fault.New(fault.Corrupt, "read the image in %s", layout).Cause(err).
 			Hint("build it again: remove that folder, and run once more")
 	}
 	return found, nil
@@ -123,7 +123,7 @@ func (m manifest) alone(layout, dir string) error {
 		err = os.WriteFile(filepath.Join(dir, "index.json"), []byte(index), 0o644)
 	}
 	if err != nil {
-		return fault.New(fault.Exhausted, "lay the image out for trivy").Because(err)
+		return fault.New(fault.Exhausted, "lay the image out for trivy").Cause(err)
 	}
 	return nil
 }

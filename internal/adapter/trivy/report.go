@@ -159,15 +159,15 @@ func families() []string {
 func (v vulnerability) finding(kind string, r result) delivery.Finding {
 	f := delivery.Finding{
 		ID: v.VulnerabilityID, Aliases: v.VendorIDs, Severity: delivery.ParseSeverity(v.Severity), Package: v.PkgName,
-		Version: v.InstalledVersion, Type: kind, PURL: v.PkgIdentifier.PURL, Where: v.PkgPath, Title: v.Title, URL: v.PrimaryURL,
+		Version: v.InstalledVersion, Type: kind, PURL: v.PkgIdentifier.PURL, Path: v.PkgPath, Title: v.Title, URL: v.PrimaryURL,
 	}
 	for _, version := range strings.Split(v.FixedVersion, ",") {
 		if version = strings.TrimSpace(version); version != "" {
 			f.FixedIn = append(f.FixedIn, version)
 		}
 	}
-	if f.Where == "" && r.Class == ofLanguage {
-		f.Where = r.Target
+	if f.Path == "" && r.Class == ofLanguage {
+		f.Path = r.Target
 	}
 	if d := delivery.Digest(v.Layer.DiffID); d.Valid() {
 		f.Layer = d

@@ -58,7 +58,7 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanOrder) (port.ScanReport, 
 	}
 	program, err := exec.LookPath(s.c.Program)
 	if err != nil {
-		return port.ScanReport{}, fault.New(fault.Unavailable, "trivy is not installed").Because(err).
+		return port.ScanReport{}, fault.New(fault.Unavailable, "trivy is not installed").Cause(err).
 			Hint("install it: https://trivy.dev; or take the embedded scanner: scan: {with: grype}")
 	}
 	report := port.ScanReport{Scanner: "trivy", Packages: map[string]int{}}
@@ -87,7 +87,7 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanOrder) (port.ScanReport, 
 func (s *Scanner) one(ctx context.Context, program, layout string, img manifest, report *port.ScanReport) error {
 	dir, err := os.MkdirTemp("", "slipway-trivy-")
 	if err != nil {
-		return fault.New(fault.Exhausted, "make room for trivy").Because(err)
+		return fault.New(fault.Exhausted, "make room for trivy").Cause(err)
 	}
 	defer os.RemoveAll(dir)
 	place := filepath.Join(dir, "image")
@@ -110,7 +110,7 @@ func (s *Scanner) one(ctx context.Context, program, layout string, img manifest,
 		err = doc.isOf(img)
 	}
 	if err != nil {
-		return fault.New(fault.Unavailable, "read what trivy says").Because(err).
+		return fault.New(fault.Unavailable, "read what trivy says").Cause(err).
 			Hint("this Slipway knows Trivy's reports of form %d: take a release that writes them", reportForm)
 	}
 	doc.add(report, log)
@@ -121,7 +121,7 @@ func (s *Scanner) one(ctx context.Context, program, layout string, img manifest,
 func (s *Scanner) version(ctx context.Context, program string, report *port.ScanReport) error {
 	dir, err := os.MkdirTemp("", "slipway-trivy-")
 	if err != nil {
-		return fault.New(fault.Exhausted, "make room for trivy").Because(err)
+		return fault.New(fault.Exhausted, "make room for trivy").Cause(err)
 	}
 	defer os.RemoveAll(dir)
 	var out bytes.Buffer
@@ -129,7 +129,7 @@ func (s *Scanner) version(ctx context.Context, program string, report *port.Scan
 		if ctx.Err() != nil {
 			return fmt.Errorf("ask trivy for its version: %w", context.Cause(ctx))
 		}
-		return fault.New(fault.Unavailable, "ask trivy for its version and its database").Because(err)
+		return fault.New(fault.Unavailable, "ask trivy for its version and its database").Cause(err)
 	}
 	return described(out.Bytes(), report)
 }
@@ -149,10 +149,10 @@ func (s *Scanner) run(ctx context.Context, program, dir string, args ...string) 
 		return log, fmt.Errorf("scan with trivy: %w", context.Cause(ctx))
 	}
 	if missing(log) {
-		return log, fault.New(fault.Unavailable, "trivy has no vulnerability database").Because(errors.New(lastWords(log))).
+		return log, fault.New(fault.Unavailable, "trivy has no vulnerability database").Cause(errors.New(lastWords(log))).
 			Hint("let it download one: `trivy image --download-db-only`; or bring its cache folder to this machine")
 	}
-	return log, fault.New(fault.Unavailable, "scan with trivy").Because(fmt.Errorf("%w: %s", err, lastWords(log))).
+	return log, fault.New(fault.Unavailable, "scan with trivy").Cause(fmt.Errorf("%w: %s", err, lastWords(log))).
 		Hint("run `trivy image` by hand on another image to see what it lacks")
 }
 
@@ -216,7 +216,7 @@ func lastWords(log string) string {
 func read(file string) ([]byte, error) {
 	info, err := os.Stat(file)
 	if err != nil {
-		return nil, fault.New(fault.Unavailable, "read what trivy says").Because(errors.New("it ended well, and wrote nothing")).
+		return nil, fault.New(fault.Unavailable, "read what trivy says").Cause(errors.New("it ended well, and wrote nothing")).
 			Hint("run `trivy image` by hand on another image to see what it does")
 	}
 	if info.Size() > mostAnswer {

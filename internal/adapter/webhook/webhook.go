@@ -68,7 +68,7 @@ func (w *Webhook) Notify(ctx context.Context, m port.Message) error {
 	}
 	resp, err := w.client.Do(req)
 	if err != nil {
-		return fault.New(fault.Unavailable, "post to %s", w.Name()).Because(withoutAddress(err))
+		return fault.New(fault.Unavailable, "post to %s", w.Name()).Cause(withoutAddress(err))
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // lets the connection be used again

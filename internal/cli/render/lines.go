@@ -41,12 +41,12 @@ func (l *Lines) line(e event.Event) string {
 		return paint.bold(fmt.Sprintf("run %s -> %s", e.Run, e.Environment)) + suffix(e.Text)
 	case event.StepFinished:
 		return paint.mark(e.Outcome) + fmt.Sprintf(" %-14s %s%s", e.Step, paint.dim(took(e)), suffix(ending(e))) + hint(e.Hint)
-	case event.GateAnswered:
-		if e.Answer == nil {
+	case event.GateEvaluated:
+		if e.GateResult == nil {
 			return ""
 		}
-		return paint.verdict(e.Answer.Verdict) + " " + e.Answer.Gate + paint.dim(suffix(e.Answer.Evidence))
-	case event.Deployment:
+		return paint.verdict(e.GateResult.Verdict) + " " + e.GateResult.Gate + paint.dim(suffix(e.GateResult.Evidence))
+	case event.DeploymentChanged:
 		return paint.dim("  ⚑ ") + e.Text
 	case event.RunFinished:
 		return paint.mark(e.Outcome) + " " + paint.bold(string(e.Outcome)) + suffix(e.Text) + hint(e.Hint)
@@ -113,11 +113,11 @@ func (p painter) bold(s string) string { return p.paint("1", s) }
 
 func (p painter) mark(o delivery.Outcome) string {
 	switch o {
-	case delivery.Succeeded, delivery.Deployed:
+	case delivery.OutcomeSucceeded, delivery.OutcomeDeployed:
 		return p.paint("32", "✔")
 	case delivery.OutcomeSkipped:
 		return p.dim("–")
-	case delivery.Waiting:
+	case delivery.OutcomeWaiting:
 		return p.paint("33", "⏸")
 	case delivery.OutcomeCancelled:
 		return p.paint("33", "■")

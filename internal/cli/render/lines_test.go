@@ -16,15 +16,15 @@ func TestLines(t *testing.T) {
 		want  string
 	}{
 		{event.Event{Kind: event.RunStarted, Run: "20261124-120000-abcd", Environment: "prod"}, "run 20261124-120000-abcd -> prod"},
-		{event.Event{Kind: event.StepFinished, Step: "build", Outcome: delivery.Succeeded, Seconds: 1.24, Text: "41 MB"}, "✔ build            1.2s  41 MB"},
-		{event.Event{Kind: event.StepFinished, Step: "train", Outcome: delivery.Succeeded, Cached: true}, "✔ train          cached"},
+		{event.Event{Kind: event.StepFinished, Step: "build", Outcome: delivery.OutcomeSucceeded, Seconds: 1.24, Text: "41 MB"}, "✔ build            1.2s  41 MB"},
+		{event.Event{Kind: event.StepFinished, Step: "train", Outcome: delivery.OutcomeSucceeded, Cached: true}, "✔ train          cached"},
 		{event.Event{Kind: event.StepFinished, Step: "scan", Outcome: delivery.OutcomeFailed, Text: "2 findings", Hint: "wait"}, "✘ scan             0.0s  2 findings\n    -> wait"},
 		{event.Event{Kind: event.StepFinished, Step: "unit", Outcome: delivery.OutcomeCancelled, Text: "scan failed"}, "■ unit             0.0s  cancelled: scan failed"},
 		{event.Event{Kind: event.StepFinished, Step: "unit", Outcome: delivery.OutcomeCancelled, Text: "stopped by ann"}, "■ unit             0.0s  cancelled: stopped by ann"},
 		{event.Event{Kind: event.StepFinished, Step: "push", Outcome: delivery.OutcomeSkipped, Text: "not run: scan failed"}, "– push             0.0s  not run: scan failed"},
-		{event.Event{Kind: event.GateAnswered, Answer: &delivery.Answer{Gate: "scan", Verdict: delivery.Unavailable, Evidence: "no database"}}, "    ? scan  no database"},
+		{event.Event{Kind: event.GateEvaluated, GateResult: &delivery.GateResult{Gate: "scan", Verdict: delivery.Unavailable, Evidence: "no database"}}, "    ? scan  no database"},
 		{event.Event{Kind: event.RunFinished, Outcome: delivery.OutcomeRolledBack, Text: "500"}, "↩ rolled_back  500"},
-		{event.Event{Kind: event.GateAnswered}, ""},
+		{event.Event{Kind: event.GateEvaluated}, ""},
 	} {
 		var out bytes.Buffer
 		(&render.Lines{W: &out}).Emit(c.event)

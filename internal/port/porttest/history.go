@@ -45,7 +45,7 @@ func TestChronicler(t *testing.T, make func(t *testing.T) ChroniclerFixture) {
 
 // chapter is the history of an environment in which each of the releases was
 // brought in by a run of its own; the last one serves.
-func chapter(env delivery.Environment, releases ...delivery.SavedRelease) port.Chapter {
+func chapter(env delivery.Environment, releases ...delivery.ReleaseRecord) port.Chapter {
 	c := port.Chapter{Service: "sample", Environment: env}
 	for i, r := range releases {
 		d := delivery.Deployment{
@@ -56,16 +56,16 @@ func chapter(env delivery.Environment, releases ...delivery.SavedRelease) port.C
 			d.State, d.EndedAt = delivery.Serving, time.Time{}
 		}
 		c.Deployments = append([]delivery.Deployment{d}, c.Deployments...)
-		c.Releases = append([]delivery.SavedRelease{r}, c.Releases...)
+		c.Releases = append([]delivery.ReleaseRecord{r}, c.Releases...)
 	}
 	return c
 }
 
 // savedRelease is the n-th one.
-func savedRelease(n int, objects string) delivery.SavedRelease {
+func savedRelease(n int, objects string) delivery.ReleaseRecord {
 	sum := sha256.Sum256([]byte(fmt.Sprint(n, objects)))
 	digest := delivery.Digest(fmt.Sprintf("sha256:%x", sum))
-	return delivery.SavedRelease{
+	return delivery.ReleaseRecord{
 		ID: delivery.ReleaseID("r-" + digest.Short()), Digest: digest, Run: delivery.RunID(fmt.Sprintf("run-%d", n)),
 		CreatedAt: time.Date(2026, 3, 1, n, 0, 0, 0, time.UTC),
 		Release: delivery.Release{

@@ -57,7 +57,7 @@ func TestScanner(t *testing.T, open func(*testing.T, ScanWorld) port.Scanner) {
 			t.Fatalf("%+v", r)
 		}
 		f := r.Findings[0]
-		if !f.Names("CVE-2099-0001") || f.Severity != delivery.High || f.Package != "libplanted" || f.Version != "1.9-3" || f.Type != "deb" || !slices.Equal(f.FixedIn, []string{"2.0-1"}) {
+		if !f.HasID("CVE-2099-0001") || f.Severity != delivery.High || f.Package != "libplanted" || f.Version != "1.9-3" || f.Type != "deb" || !slices.Equal(f.FixedIn, []string{"2.0-1"}) {
 			t.Errorf("%+v", f)
 		}
 		if !strings.HasPrefix(f.PURL, "pkg:deb/debian/libplanted@1.9-3") || !f.Layer.Valid() {

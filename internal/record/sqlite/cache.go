@@ -19,7 +19,7 @@ func (s *Store) Remember(ctx context.Context, key delivery.Digest, run delivery.
 	if !key.Valid() {
 		return fault.New(fault.Invalid, "%q is not the key of a result", key)
 	}
-	if r.Outcome != delivery.Succeeded {
+	if r.Outcome != delivery.OutcomeSucceeded {
 		return fault.New(fault.Invalid, "keep a result for later: it %s", r.Outcome)
 	}
 	document, err := json.Marshal(r)

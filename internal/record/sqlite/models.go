@@ -21,7 +21,7 @@ func (s *Store) Register(ctx context.Context, group string, artifact delivery.Di
 	}
 	numbers, err := json.Marshal(metrics)
 	if err != nil {
-		return out, fault.New(fault.Invalid, "register a model in %s: its metrics are not JSON", group).Because(err)
+		return out, fault.New(fault.Invalid, "register a model in %s: its metrics are not JSON", group).Cause(err)
 	}
 	origin, err := json.Marshal(lineage)
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *Store) AdoptModel(ctx context.Context, m delivery.ModelVersion) error {
 	}
 	numbers, err := json.Marshal(m.Metrics)
 	if err != nil {
-		return fault.New(fault.Invalid, "adopt model %s: its metrics are not JSON", m.ModelRef).Because(err)
+		return fault.New(fault.Invalid, "adopt model %s: its metrics are not JSON", m.ModelRef).Cause(err)
 	}
 	origin, err := json.Marshal(m.Lineage)
 	if err != nil {
@@ -143,7 +143,7 @@ func scanModel(row scanner) (delivery.ModelVersion, error) {
 	err = errors.Join(json.Unmarshal([]byte(metrics), &m.Metrics), json.Unmarshal([]byte(lineage), &m.Lineage))
 	if err != nil {
 		return m, fault.New(fault.Corrupt, "read the record of model %s", m.ModelRef).
-			Hint("restore the records from a backup").Because(err)
+			Hint("restore the records from a backup").Cause(err)
 	}
 	return m, nil
 }

@@ -84,12 +84,12 @@ func ensure(ctx context.Context, path string) error {
 	case err != nil:
 		return denied(path, err)
 	case !ours:
-		return record.Damaged(path).Because(errors.New("its first bytes are not those of Slipway's records"))
+		return record.Damaged(path).Cause(errors.New("its first bytes are not those of Slipway's records"))
 	default:
 		return nil
 	}
 	if _, err := os.Stat(path + "-wal"); err == nil {
-		return record.Damaged(path).Because(errors.New("the file is gone, but its -wal is there"))
+		return record.Damaged(path).Cause(errors.New("the file is gone, but its -wal is there"))
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return denied(path, err)
@@ -137,7 +137,7 @@ func denied(path string, err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		kind, hint = fault.Denied, "make the folder writable for you, or set SLIPWAY_HOME to one that is"
 	}
-	return fault.New(kind, "open the records in %s", path).Hint("%s", hint).Because(err)
+	return fault.New(kind, "open the records in %s", path).Hint("%s", hint).Cause(err)
 }
 
 // migrate brings the schema to this version's, one transaction per version.

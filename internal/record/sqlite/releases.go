@@ -16,7 +16,7 @@ const selectReleases = `SELECT r.id, r.digest, r.canonical, r.created_at, r.run,
 	FROM releases r LEFT JOIN quarantine q ON q.release = r.id AND q.let_go_at IS NULL`
 
 // SaveRelease implements port.Releases.
-func (s *Store) SaveRelease(ctx context.Context, run delivery.RunID, r delivery.Release) (out delivery.SavedRelease, err error) {
+func (s *Store) SaveRelease(ctx context.Context, run delivery.RunID, r delivery.Release) (out delivery.ReleaseRecord, err error) {
 	canonical, digest, id, err := record.Canonical(r)
 	if err != nil {
 		return out, err
@@ -40,12 +40,12 @@ func (s *Store) SaveRelease(ctx context.Context, run delivery.RunID, r delivery.
 }
 
 // Release implements port.Releases.
-func (s *Store) Release(ctx context.Context, id delivery.ReleaseID) (delivery.SavedRelease, error) {
+func (s *Store) Release(ctx context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
 	r, err := findRelease(ctx, s.read, id)
 	return r, record.Trouble(fmt.Sprintf("look up release %s", id), s.path, err)
 }
 
-func findRelease(ctx context.Context, from asker, id delivery.ReleaseID) (delivery.SavedRelease, error) {
+func findRelease(ctx context.Context, from asker, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
 	r, err := scanRelease(from.QueryRowContext(ctx, selectReleases+" WHERE r.id = ?", id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fault.New(fault.NotFound, "no release %s", id).Hint("`slipway releases` lists them")
@@ -54,14 +54,14 @@ func findRelease(ctx context.Context, from asker, id delivery.ReleaseID) (delive
 }
 
 // Releases implements port.Releases.
-func (s *Store) Releases(ctx context.Context, n int) ([]delivery.SavedRelease, error) {
+func (s *Store) Releases(ctx context.Context, n int) ([]delivery.ReleaseRecord, error) {
 	out, err := list(ctx, s.read, scanRelease, selectReleases+" ORDER BY r.seq DESC LIMIT ?", limit(n))
 	return out, record.Trouble("list the releases", s.path, err)
 }
 
 // scanRelease believes a record only if its content has its digest and name.
-func scanRelease(row scanner) (delivery.SavedRelease, error) {
-	var r delivery.SavedRelease
+func scanRelease(row scanner) (delivery.ReleaseRecord, error) {
+	var r delivery.ReleaseRecord
 	var canonical string
 	var created int64
 	var env, reason, run sql.NullString
@@ -77,7 +77,7 @@ func scanRelease(row scanner) (delivery.SavedRelease, error) {
 	}
 	if err := json.Unmarshal([]byte(canonical), &r.Release); err != nil {
 		return r, fault.New(fault.Corrupt, "read the record of release %s", r.ID).
-			Hint("restore the records from a backup").Because(err)
+			Hint("restore the records from a backup").Cause(err)
 	}
 	r.CreatedAt = moment(created)
 	if since.Valid {

@@ -39,7 +39,7 @@ func readPlan(id delivery.RunID, document string) (p plan.Plan, err error) {
 	}
 	if err := json.Unmarshal([]byte(document), &v); err != nil {
 		return p, fault.New(fault.Corrupt, "read the plan of run %s", id).
-			Hint("restore the records from a backup").Because(err)
+			Hint("restore the records from a backup").Cause(err)
 	}
 	if v.Version > plan.Version {
 		return p, fault.New(fault.Conflict, "run %s has a plan of a newer Slipway (version %d, this one knows %d)", id, v.Version, plan.Version).
@@ -47,7 +47,7 @@ func readPlan(id delivery.RunID, document string) (p plan.Plan, err error) {
 	}
 	if err := json.Unmarshal([]byte(document), &p); err != nil {
 		return p, fault.New(fault.Corrupt, "read the plan of run %s", id).
-			Hint("restore the records from a backup").Because(err)
+			Hint("restore the records from a backup").Cause(err)
 	}
 	return p, nil
 }
@@ -151,7 +151,7 @@ func (s *Store) Start(ctx context.Context, id delivery.RunID, pid int, host stri
 // Finish implements record.Runs.
 func (s *Store) Finish(ctx context.Context, id delivery.RunID, f record.Finish) error {
 	state := record.Ended
-	if f.Outcome == delivery.Waiting {
+	if f.Outcome == delivery.OutcomeWaiting {
 		state = record.Waiting
 	}
 	return s.change(ctx, fmt.Sprintf("finish run %s", id), func(tx *sql.Tx) error {

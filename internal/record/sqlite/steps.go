@@ -88,7 +88,7 @@ func scanStep(row scanner) (record.StepRecord, error) {
 func readResult(document string) (r step.Result, err error) {
 	if err := json.Unmarshal([]byte(document), &r); err != nil {
 		return r, fault.New(fault.Corrupt, "read the result of a step").
-			Hint("restore the records from a backup").Because(err)
+			Hint("restore the records from a backup").Cause(err)
 	}
 	return r, nil
 }

@@ -22,7 +22,7 @@ func testCache(t *testing.T, open func(*testing.T) record.Store) {
 	if _, found, err := s.Recall(t.Context(), digest("a")); found || err != nil {
 		t.Errorf("recall of nothing: %v, %v", found, err)
 	}
-	r := step.Result{Outcome: delivery.Succeeded, Summary: "1", Output: json.RawMessage(`{"a":1}`), Started: at(1), Ended: at(2)}
+	r := step.Result{Outcome: delivery.OutcomeSucceeded, Summary: "1", Output: json.RawMessage(`{"a":1}`), Started: at(1), Ended: at(2)}
 	ok(t, s.Remember(t.Context(), digest("a"), runID(1), r))
 	got, found, err := s.Recall(t.Context(), digest("a"))
 	ok(t, err)

@@ -55,9 +55,9 @@ func testWaiting(t *testing.T, open func(*testing.T) record.Store) {
 	ok(t, s.Start(t.Context(), first.ID, 7, "host", at(1)))
 	running := must(s.Run(t.Context(), first.ID))
 	same(t, "requeue of a running run", must(s.Requeue(t.Context(), first.ID)), running)
-	ok(t, s.Finish(t.Context(), first.ID, record.Finish{Outcome: delivery.Waiting, Cause: "for ben", Hint: "ask ben", At: at(2)}))
+	ok(t, s.Finish(t.Context(), first.ID, record.Finish{Outcome: delivery.OutcomeWaiting, Cause: "for ben", Hint: "ask ben", At: at(2)}))
 	waits := must(s.Run(t.Context(), first.ID))
-	if waits.State != record.Waiting || waits.Outcome != delivery.Waiting || waits.Cause != "for ben" {
+	if waits.State != record.Waiting || waits.Outcome != delivery.OutcomeWaiting || waits.Cause != "for ben" {
 		t.Errorf("set aside: %+v", waits)
 	}
 	wantHead(t, s, "prod", second.ID)
@@ -70,7 +70,7 @@ func testWaiting(t *testing.T, open func(*testing.T) record.Store) {
 	}
 	same(t, "start stays", back.StartedAt, at(1))
 	wantHead(t, s, "prod", second.ID)
-	ok(t, s.Finish(t.Context(), second.ID, record.Finish{Outcome: delivery.Deployed, At: at(3)}))
+	ok(t, s.Finish(t.Context(), second.ID, record.Finish{Outcome: delivery.OutcomeDeployed, At: at(3)}))
 	wantHead(t, s, "prod", first.ID)
 	ended := must(s.Run(t.Context(), second.ID))
 	same(t, "requeue of an ended run", must(s.Requeue(t.Context(), second.ID)), ended)
@@ -111,7 +111,7 @@ func testFinish(t *testing.T, open func(*testing.T) record.Store) {
 	ok(t, s.Start(t.Context(), r.ID, 1, "h", at(1)))
 	end := record.Finish{Outcome: delivery.OutcomeRolledBack, Cause: "watch: errors", Hint: "look", Release: "r-0123456789ab", At: at(2)}
 	ok(t, s.Finish(t.Context(), r.ID, end))
-	ok(t, s.Finish(t.Context(), r.ID, record.Finish{Outcome: delivery.Deployed, At: at(3)}))
+	ok(t, s.Finish(t.Context(), r.ID, record.Finish{Outcome: delivery.OutcomeDeployed, At: at(3)}))
 	got := must(s.Run(t.Context(), r.ID))
 	if got.State != record.Ended || got.Outcome != end.Outcome || got.Cause != end.Cause || got.Hint != end.Hint ||
 		got.Release != end.Release || !got.EndedAt.Equal(end.At) {
@@ -128,7 +128,7 @@ func testCancel(t *testing.T, open func(*testing.T) record.Store) {
 	same(t, "who asked", must(s.Run(t.Context(), r.ID)).Cancel, "ana")
 	wantKind(t, "cancel of an unknown run", s.RequestCancel(t.Context(), runID(99), "ana"), fault.NotFound)
 	ended := enqueue(t, s, 2, "dev")
-	ok(t, s.Finish(t.Context(), ended.ID, record.Finish{Outcome: delivery.Deployed, At: at(1)}))
+	ok(t, s.Finish(t.Context(), ended.ID, record.Finish{Outcome: delivery.OutcomeDeployed, At: at(1)}))
 	ok(t, s.RequestCancel(t.Context(), ended.ID, "ana"))
 	same(t, "cancel of an ended run", must(s.Run(t.Context(), ended.ID)).Cancel, "")
 }
@@ -151,8 +151,8 @@ func testSteps(t *testing.T, open func(*testing.T) record.Store) {
 	s := closing(t, open(t))
 	r := enqueue(t, s, 1, "dev")
 	passed := &step.Result{
-		Outcome: delivery.Succeeded, Summary: "212 passed", Output: json.RawMessage(`{"passed":212}`),
-		Answers: []delivery.Answer{{Gate: "g", Verdict: delivery.Passed}}, Started: at(1), Ended: at(2),
+		Outcome: delivery.OutcomeSucceeded, Summary: "212 passed", Output: json.RawMessage(`{"passed":212}`),
+		Answers: []delivery.GateResult{{Gate: "g", Verdict: delivery.Passed}}, Started: at(1), Ended: at(2),
 	}
 	rec := func(name string, index, attempt int, result *step.Result) record.StepRecord {
 		return record.StepRecord{Run: r.ID, Name: name, Index: index, Kind: step.Test, Attempt: attempt, Begun: at(attempt), Result: result}
@@ -205,7 +205,7 @@ func testStepBatch(t *testing.T, open func(*testing.T) record.Store) {
 		t.Skip("the store keeps steps one by one")
 	}
 	r := enqueue(t, s, 1, "dev")
-	done := &step.Result{Outcome: delivery.Succeeded}
+	done := &step.Result{Outcome: delivery.OutcomeSucceeded}
 	steps := []record.StepRecord{
 		{Run: r.ID, Name: "a", Index: 0, Kind: step.Test, Attempt: 1},
 		{Run: r.ID, Name: "a", Index: 0, Kind: step.Test, Attempt: 1, Result: done},

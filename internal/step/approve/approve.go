@@ -59,7 +59,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 
 // answer is what one of the questions came to.
 type answer struct {
-	delivery.Answer
+	delivery.GateResult
 	waiting bool
 	hint    string
 }
@@ -67,19 +67,19 @@ type answer struct {
 // conclude lets a no win over waiting, and waiting over yes.
 func conclude(r step.Request, words []answer, out step.Approved) (step.Result, error) {
 	var said, hints []string
-	outcome := delivery.Succeeded
-	var answers []delivery.Answer
+	outcome := delivery.OutcomeSucceeded
+	var answers []delivery.GateResult
 	for _, w := range words {
 		said = append(said, w.Evidence)
 		if w.waiting {
 			hints = append(hints, w.hint)
-			if outcome == delivery.Succeeded {
-				outcome = delivery.Waiting
+			if outcome == delivery.OutcomeSucceeded {
+				outcome = delivery.OutcomeWaiting
 			}
 			continue
 		}
-		answers = append(answers, w.Answer)
-		r.Answered(w.Answer)
+		answers = append(answers, w.GateResult)
+		r.Answered(w.GateResult)
 		if w.Verdict != delivery.Passed {
 			outcome = delivery.OutcomeFailed
 		}
@@ -92,10 +92,10 @@ func conclude(r step.Request, words []answer, out step.Approved) (step.Result, e
 		return step.Result{}, err
 	}
 	res.Outcome, res.Answers = outcome, answers
-	if outcome != delivery.Succeeded {
+	if outcome != delivery.OutcomeSucceeded {
 		res.Cause = strings.Join(said, "; ")
 	}
-	if outcome == delivery.Waiting {
+	if outcome == delivery.OutcomeWaiting {
 		res.Hint = strings.Join(hints, "; ")
 	}
 	return res, nil
@@ -139,7 +139,7 @@ func (s Step) decide(ctx context.Context, ref delivery.ModelRef) (delivery.Model
 }
 
 func modelAnswer(v delivery.ModelVersion) answer {
-	a := answer{Answer: delivery.Answer{Gate: "approve: model " + v.String(), Verdict: delivery.Failed}}
+	a := answer{GateResult: delivery.GateResult{Gate: "approve: model " + v.String(), Verdict: delivery.Failed}}
 	switch v.Status {
 	case delivery.Approved:
 		a.Verdict = delivery.Passed
@@ -159,7 +159,7 @@ func modelAnswer(v delivery.ModelVersion) answer {
 
 // deploy counts the words on this run.
 func (s Step) deploy(ctx context.Context, r step.Request, need int) (answer, []string, error) {
-	a := answer{Answer: delivery.Answer{Gate: fmt.Sprintf("approve: deploy to %s", r.Environment), Verdict: delivery.Failed}}
+	a := answer{GateResult: delivery.GateResult{Gate: fmt.Sprintf("approve: deploy to %s", r.Environment), Verdict: delivery.Failed}}
 	words, err := s.Approvals.Approvals(ctx, r.Run)
 	if err != nil {
 		return a, nil, fmt.Errorf("read the approvals of %s: %w", r.Run, err)

@@ -40,21 +40,21 @@ func TestApprove(t *testing.T) {
 		hint    string
 		by      string
 	}{
-		{name: "nobody has to", outcome: delivery.Succeeded, says: "nobody"},
-		{name: "by itself", with: step.ApproveWith{Model: true, Auto: true}, status: pending, outcome: delivery.Succeeded, says: "approved by auto: gates passed"},
-		{name: "manual", with: step.ApproveWith{Model: true}, status: pending, outcome: delivery.Waiting, says: "model m:1 waits", hint: "slipway approve m:1"},
-		{name: "approved", with: step.ApproveWith{Model: true}, status: delivery.Approved, outcome: delivery.Succeeded, says: "approved by dan: fine"},
+		{name: "nobody has to", outcome: delivery.OutcomeSucceeded, says: "nobody"},
+		{name: "by itself", with: step.ApproveWith{Model: true, Auto: true}, status: pending, outcome: delivery.OutcomeSucceeded, says: "approved by auto: gates passed"},
+		{name: "manual", with: step.ApproveWith{Model: true}, status: pending, outcome: delivery.OutcomeWaiting, says: "model m:1 waits", hint: "slipway approve m:1"},
+		{name: "approved", with: step.ApproveWith{Model: true}, status: delivery.Approved, outcome: delivery.OutcomeSucceeded, says: "approved by dan: fine"},
 		{name: "rejected", with: step.ApproveWith{Model: true}, status: delivery.Rejected, outcome: delivery.OutcomeFailed, says: "rejected by dan: fine"},
 		{name: "rejected is not overruled", with: step.ApproveWith{Model: true, Auto: true}, status: delivery.Rejected, outcome: delivery.OutcomeFailed, says: "rejected by dan"},
-		{name: "nobody spoke", with: step.ApproveWith{Deploy: 1}, outcome: delivery.Waiting, says: "0 of 1", hint: "slipway approve " + string(run)},
-		{name: "one is enough, the starter too", with: step.ApproveWith{Deploy: 1}, words: yes("bob"), outcome: delivery.Succeeded, by: "bob"},
-		{name: "two others", with: step.ApproveWith{Deploy: 2}, words: yes("ann", "cy"), outcome: delivery.Succeeded, by: "ann,cy"},
-		{name: "the starter is no other", with: step.ApproveWith{Deploy: 2}, words: yes("bob", "ann"), outcome: delivery.Waiting, says: "1 of 2 approvals for prod, not counting bob", hint: "slipway approve"},
+		{name: "nobody spoke", with: step.ApproveWith{Deploy: 1}, outcome: delivery.OutcomeWaiting, says: "0 of 1", hint: "slipway approve " + string(run)},
+		{name: "one is enough, the starter too", with: step.ApproveWith{Deploy: 1}, words: yes("bob"), outcome: delivery.OutcomeSucceeded, by: "bob"},
+		{name: "two others", with: step.ApproveWith{Deploy: 2}, words: yes("ann", "cy"), outcome: delivery.OutcomeSucceeded, by: "ann,cy"},
+		{name: "the starter is no other", with: step.ApproveWith{Deploy: 2}, words: yes("bob", "ann"), outcome: delivery.OutcomeWaiting, says: "1 of 2 approvals for prod, not counting bob", hint: "slipway approve"},
 		{name: "a no", with: step.ApproveWith{Deploy: 1}, words: []word{{"ann", "", true}, {"cy", "friday", false}}, outcome: delivery.OutcomeFailed, says: "cy said no: friday"},
 		{name: "the starter's no", with: step.ApproveWith{Deploy: 2}, words: append(yes("ann", "cy"), word{"bob", "", false}), outcome: delivery.OutcomeFailed, says: "bob said no"},
-		{name: "both wait", with: step.ApproveWith{Model: true, Deploy: 1}, status: pending, outcome: delivery.Waiting, says: "0 of 1", hint: "slipway approve m:1; slipway approve " + string(run)},
+		{name: "both wait", with: step.ApproveWith{Model: true, Deploy: 1}, status: pending, outcome: delivery.OutcomeWaiting, says: "0 of 1", hint: "slipway approve m:1; slipway approve " + string(run)},
 		{name: "a no wins over waiting", with: step.ApproveWith{Model: true, Deploy: 1}, status: pending, words: []word{{"ann", "", false}}, outcome: delivery.OutcomeFailed, says: "ann said no"},
-		{name: "waiting wins over yes", with: step.ApproveWith{Model: true, Deploy: 1}, status: pending, words: yes("ann"), outcome: delivery.Waiting, hint: "slipway approve m:1"},
+		{name: "waiting wins over yes", with: step.ApproveWith{Model: true, Deploy: 1}, status: pending, words: yes("ann"), outcome: delivery.OutcomeWaiting, hint: "slipway approve m:1"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -62,13 +62,13 @@ func TestApprove(t *testing.T) {
 			for _, w := range c.words {
 				_ = ledger.Approve(t.Context(), port.Approval{Run: run, Subject: "deploy", By: w.by, Yes: w.yes, Why: w.why})
 			}
-			var told []delivery.Answer
-			r.Emit = func(e event.Event) { told = append(told, *e.Answer) }
+			var told []delivery.GateResult
+			r.Emit = func(e event.Event) { told = append(told, *e.GateResult) }
 			res, err := Step{Models: ledger, Approvals: ledger}.Run(t.Context(), r)
 			if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Summary, c.says) || res.Hint != c.hint && !strings.HasPrefix(res.Hint, c.hint+" ") {
 				t.Fatalf("%s %q hint %q, %v", res.Outcome, res.Summary, res.Hint, err)
 			}
-			if (res.Cause == "") != (c.outcome == delivery.Succeeded) || len(told) != len(res.Answers) {
+			if (res.Cause == "") != (c.outcome == delivery.OutcomeSucceeded) || len(told) != len(res.Answers) {
 				t.Errorf("cause %q, told %v", res.Cause, told)
 			}
 			var out step.Approved
@@ -109,7 +109,7 @@ func TestOthersWordsDoNotCount(t *testing.T) {
 		_ = ledger.Approve(t.Context(), a)
 	}
 	res, err := Step{Models: ledger, Approvals: ledger}.Run(t.Context(), r)
-	if err != nil || res.Outcome != delivery.Waiting || !strings.Contains(res.Summary, "1 of 2") {
+	if err != nil || res.Outcome != delivery.OutcomeWaiting || !strings.Contains(res.Summary, "1 of 2") {
 		t.Errorf("%+v, %v", res, err)
 	}
 }

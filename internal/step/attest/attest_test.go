@@ -89,7 +89,7 @@ func raw(t *testing.T, v any) json.RawMessage {
 func attested(t *testing.T, res step.Result) step.Attested {
 	t.Helper()
 	var a step.Attested
-	if err := json.Unmarshal(res.Output, &a); err != nil || res.Outcome != delivery.Succeeded {
+	if err := json.Unmarshal(res.Output, &a); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	return a

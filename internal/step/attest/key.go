@@ -99,7 +99,7 @@ func unreadable(err error) error {
 	if errors.As(err, &at) {
 		err = at.Err
 	}
-	return fault.New(fault.Invalid, "read the file of the signing key").Because(err).
+	return fault.New(fault.Invalid, "read the file of the signing key").Cause(err).
 		Hint("sign.key names a variable that holds a key as PEM, or the path of its file")
 }
 

@@ -52,7 +52,7 @@ func bills(of provenance.Resource, all port.Bills) ([][]byte, error) {
 		}
 		st, err := provenance.Bill(of, form.kind, raw)
 		if err != nil {
-			return nil, fault.New(fault.Corrupt, "read the bill of materials %s", form.doc.Path).Because(err)
+			return nil, fault.New(fault.Corrupt, "read the bill of materials %s", form.doc.Path).Cause(err)
 		}
 		out = append(out, st)
 	}
@@ -70,7 +70,7 @@ func read(d port.Document) ([]byte, error) {
 		raw, err = os.ReadFile(d.Path)
 	}
 	if err != nil {
-		return nil, fault.New(fault.NotFound, "read the bill of materials").Because(err).Hint("run it again: it is made anew")
+		return nil, fault.New(fault.NotFound, "read the bill of materials").Cause(err).Hint("run it again: it is made anew")
 	}
 	if got := delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(raw))); got != d.Digest {
 		return nil, fault.New(fault.Corrupt, "the bill of materials %s is not what was written", d.Path)

@@ -34,7 +34,7 @@ func TestBuild(t *testing.T) {
 	b := &fake.Builder{}
 	r := request(t, &log)
 	res, err := Step{Go: b}.Run(t.Context(), r)
-	if err != nil || res.Outcome != delivery.Succeeded {
+	if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	var out step.Built
@@ -65,7 +65,7 @@ func TestDockerfile(t *testing.T) {
 	golang, kit := &fake.Builder{}, &fake.Builder{}
 	s := Step{Go: golang, Dockerfile: kit, Environ: func() []string { return []string{"X=y", "PIP=hush=hush"} }}
 	res, err := s.Run(t.Context(), r)
-	if err != nil || res.Outcome != delivery.Succeeded || len(golang.Built) != 0 || len(kit.Built) != 1 {
+	if err != nil || res.Outcome != delivery.OutcomeSucceeded || len(golang.Built) != 0 || len(kit.Built) != 1 {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	want := port.Dockerfile{

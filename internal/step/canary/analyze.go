@@ -56,10 +56,10 @@ func (v view) with(verdict delivery.Verdict) []finding {
 	return found
 }
 
-func (v view) answers(name string) []delivery.Answer {
-	var all []delivery.Answer
+func (v view) answers(name string) []delivery.GateResult {
+	var all []delivery.GateResult
 	for _, f := range v.findings {
-		all = append(all, delivery.Answer{Gate: name + ": " + f.gate, Verdict: f.verdict, Evidence: f.evidence})
+		all = append(all, delivery.GateResult{Gate: name + ": " + f.gate, Verdict: f.verdict, Evidence: f.evidence})
 	}
 	return all
 }

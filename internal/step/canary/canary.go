@@ -38,7 +38,7 @@ type Canary struct {
 // fault.Unavailable unless NoTraffic accepts that. Called again after a crash it
 // begins with the first step. Where nothing serves beside it, or it has all the
 // traffic already, there is nothing to compare and no answer.
-func (c Canary) Run(ctx context.Context, r step.Request, target port.Target, o port.Order, running delivery.ReleaseID, w step.CanaryWith) ([]delivery.Answer, error) {
+func (c Canary) Run(ctx context.Context, r step.Request, target port.Target, o port.Order, running delivery.ReleaseID, w step.CanaryWith) ([]delivery.GateResult, error) {
 	if running == "" || running == o.ID {
 		r.Logf("canary: nothing serves beside %s that it could be compared with", o.ID)
 		return nil, nil
@@ -47,7 +47,7 @@ func (c Canary) Run(ctx context.Context, r step.Request, target port.Target, o p
 	if err != nil {
 		return nil, err
 	}
-	var answers []delivery.Answer
+	var answers []delivery.GateResult
 	for _, s := range w.Steps {
 		said, err := t.take(ctx, s)
 		r.Answered(said...)
@@ -101,7 +101,7 @@ type bake struct {
 
 // take shifts the traffic and watches for the bake time. An answer that is clear
 // ends it at once.
-func (t trial) take(ctx context.Context, s step.CanaryStep) ([]delivery.Answer, error) {
+func (t trial) take(ctx context.Context, s step.CanaryStep) ([]delivery.GateResult, error) {
 	name := fmt.Sprintf("canary %d %%", s.Weight)
 	t.r.Progress("%s: shifting traffic to %s", name, t.order.ID)
 	actual, err := t.shifter.Shift(ctx, t.order, s.Weight, func(text string) { t.r.Progress("%s", text) })
@@ -120,7 +120,7 @@ func (t trial) take(ctx context.Context, s step.CanaryStep) ([]delivery.Answer, 
 	return b.watch(ctx, min(max(s.Bake.D()/10, soonest), latest))
 }
 
-func (b *bake) watch(ctx context.Context, every time.Duration) ([]delivery.Answer, error) {
+func (b *bake) watch(ctx context.Context, every time.Duration) ([]delivery.GateResult, error) {
 	for {
 		left := b.end.Sub(b.Clock.Now())
 		v, err := b.look(ctx, left <= 0)
@@ -153,14 +153,14 @@ func final(err error) bool {
 }
 
 // unasked is the end when too many looks in a row could not be taken.
-func (b *bake) unasked(v view, err error) ([]delivery.Answer, error) {
+func (b *bake) unasked(v view, err error) ([]delivery.GateResult, error) {
 	kind, times := fault.Unavailable, fmt.Sprintf("%d times in a row", b.failed)
 	if final(err) {
 		kind, times = fault.KindOf(err), "at all"
 	}
-	a := delivery.Answer{Gate: b.name + ": " + v.asking, Verdict: delivery.Unavailable, Evidence: err.Error()}
-	return []delivery.Answer{a}, fault.New(kind, "%s: %s could not be asked %s", b.name, v.asking, times).
-		Hint("a canary that can't be judged does not go on").Because(err)
+	a := delivery.GateResult{Gate: b.name + ": " + v.asking, Verdict: delivery.Unavailable, Evidence: err.Error()}
+	return []delivery.GateResult{a}, fault.New(kind, "%s: %s could not be asked %s", b.name, v.asking, times).
+		Hint("a canary that can't be judged does not go on").Cause(err)
 }
 
 // look takes one look. The error is that of a question that could not be asked,

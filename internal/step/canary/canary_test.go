@@ -25,9 +25,9 @@ type scene struct {
 	*fake.World
 	metrics    fake.Metrics
 	target     port.Target
-	old, fresh delivery.SavedRelease
+	old, fresh delivery.ReleaseRecord
 	order      port.Order
-	emitted    []delivery.Answer
+	emitted    []delivery.GateResult
 	said       []string
 }
 
@@ -44,10 +44,10 @@ func newScene(t *testing.T) *scene {
 	return s
 }
 
-func (s *scene) run(ctx context.Context, w step.CanaryWith) ([]delivery.Answer, error) {
+func (s *scene) run(ctx context.Context, w step.CanaryWith) ([]delivery.GateResult, error) {
 	r := step.Request{
 		Service: "api", Environment: env, Say: func(text string) { s.said = append(s.said, text) },
-		Emit: func(e event.Event) { s.emitted = append(s.emitted, *e.Answer) },
+		Emit: func(e event.Event) { s.emitted = append(s.emitted, *e.GateResult) },
 	}
 	c := Canary{Metrics: &s.metrics, Namespace: "shop"}
 	return c.Run(ctx, r, s.target, s.order, s.old.ID, w)

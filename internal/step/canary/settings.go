@@ -102,7 +102,7 @@ func (t trial) fill() ([]query, error) {
 		}
 		if err != nil {
 			return nil, fault.New(fault.Invalid, "canary: query %q", q.Name).
-				Hint("known in it: %s", strings.Join(slices.Sorted(maps.Keys(fields)), ", ")).Because(err)
+				Hint("known in it: %s", strings.Join(slices.Sorted(maps.Keys(fields)), ", ")).Cause(err)
 		}
 		queries = append(queries, query{QueryWith: q, expression: out.String()})
 	}

@@ -66,7 +66,7 @@ type entry struct {
 	r      step.Request
 	w      step.DeployWith
 	target port.Target
-	rel    delivery.SavedRelease
+	rel    delivery.ReleaseRecord
 	want   probe.Want
 	order  port.Order
 
@@ -171,7 +171,7 @@ func (e *entry) taste() probe.Taste {
 	if e.w.Strategy != delivery.Canary || e.w.Canary == nil {
 		return nil
 	}
-	return func(ctx context.Context) ([]delivery.Answer, error) {
+	return func(ctx context.Context) ([]delivery.GateResult, error) {
 		c := canary.Canary{Metrics: e.Metrics, Clock: e.Clock, Namespace: e.w.Place.Namespace}
 		return c.Run(ctx, e.r, e.target, e.order, e.seen.Release, *e.w.Canary)
 	}

@@ -63,7 +63,7 @@ func given(model delivery.ModelRef) map[string]json.RawMessage {
 		"test.unit": raw(step.Tested{Passed: 3}),
 		"scan":      raw(step.Scanned{Verdict: delivery.Passed, Bills: &port.Bills{CycloneDX: port.Document{Digest: fake.Digest(5)}}}),
 		"push":      raw(step.Pushed{Image: delivery.Image{Repository: "api", Digest: fake.Digest(9)}}),
-		"evaluate":  raw(step.Evaluated{Gates: []delivery.Answer{{Gate: "evaluate: accuracy >= 0.1", Verdict: delivery.Passed, Evidence: "accuracy = 0.2"}}}),
+		"evaluate":  raw(step.Evaluated{Gates: []delivery.GateResult{{Gate: "evaluate: accuracy >= 0.1", Verdict: delivery.Passed, Evidence: "accuracy = 0.2"}}}),
 		"register":  raw(step.Registered{Model: model}),
 		"approve":   raw(step.Approved{By: []string{"ann", "cy"}}),
 	}
@@ -79,7 +79,7 @@ func TestUsersMeetOnlyWhatHasAnswered(t *testing.T) {
 		r := ask(step.DeployWith{Workload: delivery.Workload{Replicas: 2, Health: "/health"}})
 		r.Given = given(ref)
 		res, err := stepOf(w).Run(t.Context(), r)
-		if err != nil || res.Outcome != delivery.Succeeded {
+		if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
 		}
 		d := deployed(t, res)
@@ -98,7 +98,7 @@ func TestUsersMeetOnlyWhatHasAnswered(t *testing.T) {
 			t.Errorf("%+v", h[0])
 		}
 		rel, _ := w.Ledger.Release(t.Context(), d.Release)
-		gates := rel.Release.Gates
+		gates := rel.Release.GateResults
 		if len(gates) != 3 || gates[0].Gate != "test.unit" || gates[1].Gate != "scan" || gates[1].Verdict != delivery.Passed || rel.Release.SBOM != fake.Digest(5) || *rel.Release.Model != ref || rel.Release.Image.Digest != fake.Digest(9) || !rel.Release.Manifests.Valid() {
 			t.Errorf("%+v", rel.Release)
 		}

@@ -19,7 +19,7 @@ const schema = 1
 // release is the recorded release to deploy: whole, and allowed to serve.
 // The values of its Secrets come beside it, when it is made here: they are in no
 // record.
-func (s Step) release(ctx context.Context, r step.Request, w step.DeployWith, t port.Target) (delivery.SavedRelease, []port.Secret, error) {
+func (s Step) release(ctx context.Context, r step.Request, w step.DeployWith, t port.Target) (delivery.ReleaseRecord, []port.Secret, error) {
 	rel, secrets, err := s.recorded(ctx, r, w, t)
 	if err != nil {
 		return rel, nil, err
@@ -32,9 +32,9 @@ func (s Step) release(ctx context.Context, r step.Request, w step.DeployWith, t 
 
 // scanned refuses a release that comes from elsewhere and did not pass the scan
 // there, where that is asked for.
-func scanned(r step.Request, w step.DeployWith, rel delivery.SavedRelease) error {
-	passed := func(a delivery.Answer) bool { return a.Gate == string(step.Scan) && a.Verdict == delivery.Passed }
-	if !w.Scanned || slices.ContainsFunc(rel.Release.Gates, passed) {
+func scanned(r step.Request, w step.DeployWith, rel delivery.ReleaseRecord) error {
+	passed := func(a delivery.GateResult) bool { return a.Gate == string(step.Scan) && a.Verdict == delivery.Passed }
+	if !w.Scanned || slices.ContainsFunc(rel.Release.GateResults, passed) {
 		return nil
 	}
 	return fault.New(fault.Denied, "release %s has not passed the scan", rel.ID).
@@ -42,7 +42,7 @@ func scanned(r step.Request, w step.DeployWith, rel delivery.SavedRelease) error
 }
 
 // allowed refuses what is quarantined, or has a model that nobody approved.
-func (s Step) allowed(ctx context.Context, rel delivery.SavedRelease) error {
+func (s Step) allowed(ctx context.Context, rel delivery.ReleaseRecord) error {
 	if q := rel.Quarantined; q != nil {
 		return fault.New(fault.Conflict, "release %s is quarantined since %s: %s",
 			rel.ID, q.Since.Format("2006-01-02 15:04"), q.Reason).
@@ -54,7 +54,7 @@ func (s Step) allowed(ctx context.Context, rel delivery.SavedRelease) error {
 	return nil
 }
 
-func (s Step) recorded(ctx context.Context, r step.Request, w step.DeployWith, t port.Target) (delivery.SavedRelease, []port.Secret, error) {
+func (s Step) recorded(ctx context.Context, r step.Request, w step.DeployWith, t port.Target) (delivery.ReleaseRecord, []port.Secret, error) {
 	if w.Release != "" {
 		rel, err := s.Releases.Release(ctx, w.Release)
 		if err != nil {
@@ -64,14 +64,14 @@ func (s Step) recorded(ctx context.Context, r step.Request, w step.DeployWith, t
 	}
 	made, err := made(r, w)
 	if err != nil {
-		return delivery.SavedRelease{}, nil, err
+		return delivery.ReleaseRecord{}, nil, err
 	}
 	if err := s.trusted(ctx, r, w, made); err != nil {
-		return delivery.SavedRelease{}, nil, err
+		return delivery.ReleaseRecord{}, nil, err
 	}
 	secrets, err := s.render(ctx, r, w, t, &made)
 	if err != nil {
-		return delivery.SavedRelease{}, nil, err
+		return delivery.ReleaseRecord{}, nil, err
 	}
 	rel, err := s.Releases.SaveRelease(ctx, r.Run, made)
 	if err != nil {
@@ -146,7 +146,7 @@ func made(r step.Request, w step.DeployWith) (delivery.Release, error) {
 	}
 	return delivery.Release{
 		Schema: schema, Service: r.Service, Commit: r.Commit.SHA, Tree: r.Commit.Tree, Dirty: r.Commit.Dirty,
-		Image: pushed.Image, Model: model, Workload: workload, Gates: gates, SBOM: sbom,
+		Image: pushed.Image, Model: model, Workload: workload, GateResults: gates, SBOM: sbom,
 		Manifests:  delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(raw))),
 		Provenance: attested.Provenance,
 	}, nil
@@ -179,15 +179,15 @@ func model(r step.Request, w step.DeployWith) (*delivery.ModelRef, error) {
 
 // gates are the answers that depend on what is delivered alone: that the tests
 // passed (their numbers may differ from run to run), and the model's own gates.
-func gates(r step.Request) ([]delivery.Answer, error) {
-	var answers []delivery.Answer
+func gates(r step.Request) ([]delivery.GateResult, error) {
+	var answers []delivery.GateResult
 	for _, name := range step.Named(r.Given, step.Test) {
-		answers = append(answers, delivery.Answer{Gate: name, Verdict: delivery.Passed})
+		answers = append(answers, delivery.GateResult{Gate: name, Verdict: delivery.Passed})
 	}
 	if seen, ok, err := step.Of[step.Scanned](r.Given, step.Scan); err != nil {
 		return nil, err
 	} else if ok {
-		answers = append(answers, delivery.Answer{Gate: string(step.Scan), Verdict: seen.Verdict})
+		answers = append(answers, delivery.GateResult{Gate: string(step.Scan), Verdict: seen.Verdict})
 	}
 	for _, name := range step.Named(r.Given, step.Evaluate) {
 		e, _, err := step.Decode[step.Evaluated](r.Given, name)

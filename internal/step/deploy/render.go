@@ -42,7 +42,7 @@ func (s Step) render(ctx context.Context, r step.Request, w step.DeployWith, t p
 
 // pack puts the model beside the image, where it is not the service that loads it.
 func (s Step) pack(ctx context.Context, r step.Request, w step.DeployWith, rel delivery.Release) (delivery.Image, error) {
-	if rel.Model == nil || w.Deliver == delivery.ByEnv {
+	if rel.Model == nil || w.Deliver == delivery.DeliverByEnv {
 		return delivery.Image{}, nil
 	}
 	r.Progress("packing model %s", rel.Model)

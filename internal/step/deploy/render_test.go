@@ -63,7 +63,7 @@ func TestRenders(t *testing.T) {
 		d, w, s := renders()
 		ref := *w.Release(2).Release.Model
 		with := step.DeployWith{
-			Manifests: []string{"k8s/"}, Values: []string{"values.yaml"}, Deliver: delivery.ByVolume,
+			Manifests: []string{"k8s/"}, Values: []string{"values.yaml"}, Deliver: delivery.DeliverByVolume,
 			Workload: delivery.Workload{Health: "/health", Env: map[string]string{"A": "1"}},
 		}
 		r := ask(with)
@@ -73,13 +73,13 @@ func TestRenders(t *testing.T) {
 		var log strings.Builder
 		r.Emit, r.Log = func(e event.Event) { told = append(told, fmt.Sprintf("%+v", e)) }, &log
 		res, err := s.Run(t.Context(), r)
-		if err != nil || res.Outcome != delivery.Succeeded {
+		if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
 		}
 		image := delivery.Image{Repository: "api", Digest: fake.Digest(9)}
 		want := port.Manifests{
 			Service: "api", Dir: "/src", Paths: with.Manifests, Values: with.Values, Image: image, Workload: d.asked[0].Workload,
-			Model: &ref, ModelImage: delivery.Image{Repository: "api", Digest: fake.Digest(77)}, Delivery: delivery.ByVolume,
+			Model: &ref, ModelImage: delivery.Image{Repository: "api", Digest: fake.Digest(77)}, Delivery: delivery.DeliverByVolume,
 		}
 		if len(d.asked) != 1 || !reflect.DeepEqual(d.asked[0], want) || d.asked[0].Workload.Env["A"] != "1" {
 			t.Errorf("rendered %+v\nwant %+v", d.asked, want)
@@ -119,7 +119,7 @@ func TestPromotedIsNotRendered(t *testing.T) {
 		d, w, s := renders()
 		rel := w.Release(1)
 		res, err := s.Run(t.Context(), ask(step.DeployWith{Release: rel.ID, Manifests: []string{"k8s/"}}))
-		if err != nil || res.Outcome != delivery.Succeeded {
+		if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
 		}
 		if len(d.asked) != 0 || len(d.packed) != 0 {
@@ -182,9 +182,9 @@ func TestRenderRefused(t *testing.T) {
 func TestModelByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, w, s := renders()
-		r := ask(step.DeployWith{Deliver: delivery.ByEnv, Workload: delivery.Workload{Health: "/health"}})
+		r := ask(step.DeployWith{Deliver: delivery.DeliverByEnv, Workload: delivery.Workload{Health: "/health"}})
 		r.Given = given(*w.Release(2).Release.Model)
-		if res, err := s.Run(t.Context(), r); err != nil || res.Outcome != delivery.Succeeded {
+		if res, err := s.Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
 		}
 		if len(d.packed) != 0 || d.asked[0].ModelImage != (delivery.Image{}) || d.asked[0].Model == nil || d.asked[0].Dir != "" {

@@ -96,7 +96,7 @@ func list(path string, links bool) ([]entry, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.New(fault.NotFound, "read %s", path).
-			Hint("check the path; paths are relative to slipway.yaml").Because(err)
+			Hint("check the path; paths are relative to slipway.yaml").Cause(err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)

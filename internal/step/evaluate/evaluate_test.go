@@ -77,8 +77,8 @@ func TestEvaluate(t *testing.T) {
 		says    string
 		answers []delivery.Verdict
 	}{
-		{"passes", fine, "", []string{"accuracy >= 0.8", "rows > 50"}, delivery.Succeeded, "2 of 2", []delivery.Verdict{"passed", "passed"}},
-		{"no gates", fine, "", nil, delivery.Succeeded, "0 of 0", nil},
+		{"passes", fine, "", []string{"accuracy >= 0.8", "rows > 50"}, delivery.OutcomeSucceeded, "2 of 2", []delivery.Verdict{"passed", "passed"}},
+		{"no gates", fine, "", nil, delivery.OutcomeSucceeded, "0 of 0", nil},
 		{"too bad", fine, "", []string{"accuracy >= 0.9", "rows > 50"}, delivery.OutcomeFailed, "not good enough: accuracy >= 0.9 (accuracy = 0.87)", []delivery.Verdict{"failed", "passed"}},
 		{"no such metric", fine, "", []string{"f1 >= 0.1", "accuracy >= 0.9"}, delivery.OutcomeFailed, "investigate: f1", []delivery.Verdict{"unavailable", "failed"}},
 		{"null", wrote(`{"accuracy": null}`), "", []string{"accuracy >= 0.1"}, delivery.OutcomeFailed, "investigate", []delivery.Verdict{"unavailable"}},
@@ -122,7 +122,7 @@ func output(t *testing.T, res step.Result) step.Evaluated {
 func TestKeepsTheModelWithItsMetrics(t *testing.T) {
 	s := newScene(t, `test -f {{.Model}}/model.bin && `+wrote(`{"accuracy":0.5}`), "accuracy >= 0.1", "accuracy >= champion.accuracy")
 	res, err := s.run(t)
-	if err != nil || res.Outcome != delivery.Succeeded {
+	if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	out := output(t, res)
@@ -143,12 +143,12 @@ func TestKeepsTheModelWithItsMetrics(t *testing.T) {
 func TestChampionChanges(t *testing.T) {
 	s := newScene(t, wrote(`{"accuracy":0.15}`), "accuracy >= champion.accuracy")
 	res, err := s.run(t)
-	if err != nil || res.Outcome != delivery.Succeeded || !strings.Contains(res.Answers[0].Evidence, "no champion") {
+	if err != nil || res.Outcome != delivery.OutcomeSucceeded || !strings.Contains(res.Answers[0].Evidence, "no champion") {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	s.Serve(env, "20260101-000000-aaaa", s.Release(1), time.Now()) // accuracy 0.1
 	fresh, ok, err := s.step.Reuse(t.Context(), s.r, res)
-	if err != nil || !ok || fresh.Outcome != delivery.Succeeded || !fresh.Cached {
+	if err != nil || !ok || fresh.Outcome != delivery.OutcomeSucceeded || !fresh.Cached {
 		t.Fatalf("%+v, %v, %v", fresh, ok, err)
 	}
 	s.Serve(env, "20260101-000001-aaaa", s.Release(2), time.Now()) // accuracy 0.2

@@ -16,7 +16,7 @@ func compile(exprs []string) ([]gate.Gate, error) {
 	for i, expr := range exprs {
 		g, err := gate.Compile(expr)
 		if err != nil {
-			return nil, fault.New(fault.Invalid, "read the gate %q", expr).Because(err)
+			return nil, fault.New(fault.Invalid, "read the gate %q", expr).Cause(err)
 		}
 		gates[i] = g
 	}
@@ -30,7 +30,7 @@ func (s Step) judge(ctx context.Context, r step.Request, gates []gate.Gate, out 
 		return step.Result{}, err
 	}
 	out.Gates = nil
-	answers := make([]delivery.Answer, 0, len(gates))
+	answers := make([]delivery.GateResult, 0, len(gates))
 	for _, g := range gates {
 		a := g.Ask(out.Metrics, champion)
 		a.Gate = "evaluate: " + g.String()
@@ -57,7 +57,7 @@ func (s Step) judge(ctx context.Context, r step.Request, gates []gate.Gate, out 
 	return res, nil
 }
 
-func count(answers []delivery.Answer, v delivery.Verdict) int {
+func count(answers []delivery.GateResult, v delivery.Verdict) int {
 	n := 0
 	for _, a := range answers {
 		if a.Verdict == v {
@@ -67,7 +67,7 @@ func count(answers []delivery.Answer, v delivery.Verdict) int {
 	return n
 }
 
-func told(answers []delivery.Answer, v delivery.Verdict) string {
+func told(answers []delivery.GateResult, v delivery.Verdict) string {
 	var said []string
 	for _, a := range answers {
 		if a.Verdict == v {
@@ -79,11 +79,11 @@ func told(answers []delivery.Answer, v delivery.Verdict) string {
 
 // unavailable is the result of an evaluation that gave nothing to ask about.
 func unavailable(r step.Request, what string, err error) step.Result {
-	a := delivery.Answer{Gate: "evaluate: " + what, Verdict: delivery.Unavailable, Evidence: err.Error()}
+	a := delivery.GateResult{Gate: "evaluate: " + what, Verdict: delivery.Unavailable, Evidence: err.Error()}
 	r.Answered(a)
 	res := step.Fail("investigate: %v", err)
 	res.Hint = fault.HintOf(err)
-	res.Answers = []delivery.Answer{a}
+	res.Answers = []delivery.GateResult{a}
 	return res
 }
 

@@ -30,7 +30,7 @@ func readMetrics(path string) (delivery.Metrics, error) {
 		return nil, fault.New(fault.Unavailable, "the evaluation wrote no metrics").
 			Hint("let the command write a JSON object to {{.Metrics}}")
 	case err != nil:
-		return nil, fault.New(fault.Unavailable, "read the metrics").Because(err)
+		return nil, fault.New(fault.Unavailable, "read the metrics").Cause(err)
 	case !info.Mode().IsRegular():
 		return nil, fault.New(fault.Unavailable, "the metrics are not a plain file")
 	case info.Size() > mostMetrics:
@@ -38,11 +38,11 @@ func readMetrics(path string) (delivery.Metrics, error) {
 	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fault.New(fault.Unavailable, "read the metrics").Because(err)
+		return nil, fault.New(fault.Unavailable, "read the metrics").Cause(err)
 	}
 	m, err := parseMetrics(raw)
 	if err != nil {
-		return nil, fault.New(fault.Unavailable, "the metrics are no plain JSON object").Hint("%s", hint(raw)).Because(err)
+		return nil, fault.New(fault.Unavailable, "the metrics are no plain JSON object").Hint("%s", hint(raw)).Cause(err)
 	}
 	return m, nil
 }

@@ -21,11 +21,11 @@ func Render(run string, vars Vars) (string, error) {
 	hint := "known here: " + vars.names() + "; write {{\"{{\"}} for plain braces"
 	t, err := template.New("run").Option("missingkey=error").Parse(run)
 	if err != nil {
-		return "", fault.New(fault.Invalid, "read the command %q", run).Hint("%s", hint).Because(err)
+		return "", fault.New(fault.Invalid, "read the command %q", run).Hint("%s", hint).Cause(err)
 	}
 	var out bytes.Buffer
 	if err := t.Execute(&out, map[string]string(vars)); err != nil {
-		return "", fault.New(fault.Invalid, "fill the command %q", run).Hint("%s", hint).Because(err)
+		return "", fault.New(fault.Invalid, "fill the command %q", run).Hint("%s", hint).Cause(err)
 	}
 	return out.String(), nil
 }

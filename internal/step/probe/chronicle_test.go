@@ -21,9 +21,9 @@ const (
 )
 
 // long is a history of n runs; only those of good were accepted.
-func long(t *testing.T, w *fake.World, n int, good ...int) []delivery.SavedRelease {
+func long(t *testing.T, w *fake.World, n int, good ...int) []delivery.ReleaseRecord {
 	t.Helper()
-	var out []delivery.SavedRelease
+	var out []delivery.ReleaseRecord
 	for i := range n {
 		rel, err := w.Ledger.SaveRelease(t.Context(), "r", delivery.Release{Service: service, Commit: fmt.Sprint(i)})
 		if err != nil {

@@ -18,7 +18,7 @@ type Targets map[string]port.Target
 
 // Find picks one and binds it to the place; an unknown name is fault.Invalid and
 // says which there are.
-func (t Targets) Find(name string, at delivery.Place) (port.Target, error) {
+func (t Targets) Find(name string, at delivery.Location) (port.Target, error) {
 	found, ok := t[name]
 	if !ok {
 		known := strings.Join(slices.Sorted(maps.Keys(t)), ", ")
@@ -31,7 +31,7 @@ func (t Targets) Find(name string, at delivery.Place) (port.Target, error) {
 }
 
 // OrderOf asks a target for a recorded release.
-func OrderOf(r step.Request, w step.DeployWith, rel delivery.SavedRelease) port.Order {
+func OrderOf(r step.Request, w step.DeployWith, rel delivery.ReleaseRecord) port.Order {
 	service := rel.Release.Service
 	if service == "" {
 		service = r.Service
@@ -43,7 +43,7 @@ func OrderOf(r step.Request, w step.DeployWith, rel delivery.SavedRelease) port.
 }
 
 // Taste gives a staged release a part of the traffic and judges how it fares.
-type Taste func(ctx context.Context) ([]delivery.Answer, error)
+type Taste func(ctx context.Context) ([]delivery.GateResult, error)
 
 // Settle lets the target go of what it kept to go back to, once the release has
 // been accepted.
@@ -62,7 +62,7 @@ func Settle(ctx context.Context, r step.Request, t port.Target, o port.Order) er
 // before any user reaches it, and only then gets the traffic: all of it, once
 // taste (nil: none) has let it have some. What it began when it fails is left for
 // the rollback.
-func (p Probe) Enter(ctx context.Context, r step.Request, t port.Target, o port.Order, w Want, taste Taste) (port.Observation, []delivery.Answer, error) {
+func (p Probe) Enter(ctx context.Context, r step.Request, t port.Target, o port.Order, w Want, taste Taste) (port.Observation, []delivery.GateResult, error) {
 	say := func(s string) { r.Progress("%s", s) }
 	url, err := t.Stage(ctx, o, say)
 	if err != nil {

@@ -51,7 +51,7 @@ type Want struct {
 }
 
 // WantOf is what a deployment's configuration wants of a recorded release.
-func WantOf(w step.DeployWith, rel delivery.SavedRelease) (Want, error) {
+func WantOf(w step.DeployWith, rel delivery.ReleaseRecord) (Want, error) {
 	smoke, err := Compile(w.Checks)
 	if err != nil {
 		return Want{}, err
@@ -66,12 +66,12 @@ func WantOf(w step.DeployWith, rel delivery.SavedRelease) (Want, error) {
 // that is wanted, and then asks the smoke checks. The answers of the gates are
 // emitted and returned. A service that says otherwise is an error of kind
 // fault.Failed, one that never answered is fault.Unavailable.
-func (p Probe) Ask(ctx context.Context, r step.Request, url string, w Want) ([]delivery.Answer, error) {
+func (p Probe) Ask(ctx context.Context, r step.Request, url string, w Want) ([]delivery.GateResult, error) {
 	health, err := p.health(ctx, r, url, w.complete())
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	answers := []delivery.Answer{health}
+	answers := []delivery.GateResult{health}
 	r.Answered(health)
 	if err != nil {
 		return answers, err
@@ -117,7 +117,7 @@ func (d *watchdog) note(s saying) {
 	}
 }
 
-func (p Probe) health(ctx context.Context, r step.Request, url string, w Want) (delivery.Answer, error) {
+func (p Probe) health(ctx context.Context, r step.Request, url string, w Want) (delivery.GateResult, error) {
 	begun := p.Clock.Now()
 	var d watchdog
 	for wait := firstWait; ; {
@@ -131,7 +131,7 @@ func (p Probe) health(ctx context.Context, r step.Request, url string, w Want) (
 		}
 		switch {
 		case ctx.Err() != nil:
-			return delivery.Answer{}, context.Cause(ctx)
+			return delivery.GateResult{}, context.Cause(ctx)
 		case d.good >= w.Healthy:
 			return d.passed(w), nil
 		case doom != "":
@@ -146,7 +146,7 @@ func (p Probe) health(ctx context.Context, r step.Request, url string, w Want) (
 			next, wait = wait, min(wait*3/2, lastWait)
 		}
 		if err := p.Clock.Wait(ctx, min(next, left)); err != nil {
-			return delivery.Answer{}, err
+			return delivery.GateResult{}, err
 		}
 	}
 }
@@ -158,17 +158,17 @@ func unless(trouble string) string {
 	return ": " + trouble
 }
 
-func (d *watchdog) passed(w Want) delivery.Answer {
+func (d *watchdog) passed(w Want) delivery.GateResult {
 	evidence := fmt.Sprintf("%d healthy answers in a row from %s", d.good, w.Release)
 	if w.Model != nil {
 		evidence += fmt.Sprintf(" with model %s", w.Model)
 	}
 	evidence += fmt.Sprintf(", slowest %s", d.slowest.Round(time.Millisecond/10))
-	return delivery.Answer{Gate: "health", Verdict: delivery.Passed, Evidence: evidence}
+	return delivery.GateResult{Gate: "health", Verdict: delivery.Passed, Evidence: evidence}
 }
 
-func (d *watchdog) failed(w Want, why string) (delivery.Answer, error) {
-	a := delivery.Answer{Gate: "health", Verdict: delivery.Failed, Evidence: why}
+func (d *watchdog) failed(w Want, why string) (delivery.GateResult, error) {
+	a := delivery.GateResult{Gate: "health", Verdict: delivery.Failed, Evidence: why}
 	if d.last.trouble != "" {
 		a.Evidence += "; last: " + d.last.trouble
 	}

@@ -44,7 +44,7 @@ func Compile(checks []step.Check) (Smoke, error) {
 		for _, expr := range c.Expect {
 			e, err := gate.CompileCheck(expr)
 			if err != nil {
-				return nil, fault.New(fault.Invalid, "smoke check %s: read %q", c.Name, expr).Because(err)
+				return nil, fault.New(fault.Invalid, "smoke check %s: read %q", c.Name, expr).Cause(err)
 			}
 			one.expect = append(one.expect, e)
 		}
@@ -55,8 +55,8 @@ func Compile(checks []step.Check) (Smoke, error) {
 
 // Smoke sends all requests of w.Smoke, so that people see every answer, and
 // returns the first trouble: fault.Failed, or fault.Unavailable without an answer.
-func (p Probe) Smoke(ctx context.Context, r step.Request, url string, w Want) ([]delivery.Answer, error) {
-	var answers []delivery.Answer
+func (p Probe) Smoke(ctx context.Context, r step.Request, url string, w Want) ([]delivery.GateResult, error) {
+	var answers []delivery.GateResult
 	var first error
 	for _, c := range w.Smoke {
 		r.Progress("smoke check %s", c.Name)
@@ -78,8 +78,8 @@ func (p Probe) Smoke(ctx context.Context, r step.Request, url string, w Want) ([
 	return answers, first
 }
 
-func (p Probe) check(ctx context.Context, url string, c compiled, w Want) delivery.Answer {
-	a := delivery.Answer{Gate: "smoke: " + c.Name, Verdict: delivery.Failed}
+func (p Probe) check(ctx context.Context, url string, c compiled, w Want) delivery.GateResult {
+	a := delivery.GateResult{Gate: "smoke: " + c.Name, Verdict: delivery.Failed}
 	reply, err := p.send(ctx, url, c)
 	switch {
 	case err != nil:

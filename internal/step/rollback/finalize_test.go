@@ -35,14 +35,14 @@ func TestUndoSettles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(true)
 		forth, back := s.inCluster()
-		if res, err := forth.Run(t.Context(), s.promotion()); err != nil || res.Outcome != delivery.Succeeded {
+		if res, err := forth.Run(t.Context(), s.promotion()); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
 		}
 		if _, all := s.Target.Running(env); len(all) != 2 {
 			t.Fatalf("%v run: the one before was not kept", all)
 		}
 		s.Target.Calls = nil
-		if res, err := back.Run(t.Context(), s.undoing(false)); err != nil || res.Outcome != delivery.Succeeded {
+		if res, err := back.Run(t.Context(), s.undoing(false)); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
 		}
 		s.truth(t, s.old.ID, s.fresh.ID)
@@ -62,7 +62,7 @@ func TestForwardSettles(t *testing.T) {
 		s := newScene(true)
 		forth, back := s.inCluster()
 		res, err := forth.Run(t.Context(), s.promotion())
-		if err != nil || res.Outcome != delivery.Succeeded {
+		if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
 		}
 		accept(t, s, res)
@@ -73,7 +73,7 @@ func TestForwardSettles(t *testing.T) {
 		s.Target.Calls = nil
 		r := s.ask(step.DeployWith{Release: s.old.ID})
 		r.Run, r.Spec.Kind, r.Spec.Name = "20260103-000000-cccc", step.Rollback, "rollback"
-		if res, err := back.Run(t.Context(), r); err != nil || res.Outcome != delivery.Succeeded {
+		if res, err := back.Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
 		}
 		s.truth(t, s.old.ID, s.fresh.ID)

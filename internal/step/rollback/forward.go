@@ -17,7 +17,7 @@ import (
 // once it is verified: it served before, and needs no baking.
 type forward struct {
 	base
-	rel     delivery.SavedRelease
+	rel     delivery.ReleaseRecord
 	want    probe.Want
 	order   port.Order
 	serving delivery.Deployment // zero when nothing does
@@ -139,7 +139,7 @@ func (f forward) enter(ctx context.Context) (step.Result, error) {
 }
 
 // bring gives it the traffic and asks it at the stable address.
-func (f forward) bring(ctx context.Context) ([]delivery.Answer, error) {
+func (f forward) bring(ctx context.Context) ([]delivery.GateResult, error) {
 	obs, answers, err := f.probe().Enter(ctx, f.r, f.target, f.order, f.want, nil)
 	if err != nil {
 		return answers, err

@@ -26,7 +26,7 @@ func TestForwardKilledAnywhere(t *testing.T) {
 				r.Spec.Kind, r.Spec.Name = step.Rollback, "rollback"
 				var res step.Result
 				res, killed = s.until(t, s.rollback(), r, fake.NewFuse(at, after))
-				if res.Outcome != delivery.Succeeded {
+				if res.Outcome != delivery.OutcomeSucceeded {
 					t.Fatalf("%+v", res)
 				}
 				s.truth(t, s.old.ID, s.fresh.ID)
@@ -58,7 +58,7 @@ func TestForwardFails(t *testing.T) {
 			}
 			if undo != "" {
 				r.Cause = res.Cause
-				if res, err := s.rollback().Run(t.Context(), r); err != nil || res.Outcome != delivery.Succeeded {
+				if res, err := s.rollback().Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 					t.Fatalf("%+v, %v", res, err)
 				}
 			}
@@ -87,7 +87,7 @@ func TestForwardStopped(t *testing.T) {
 			}
 			if undo != "" {
 				r.Cause, r.Cancelled = why.Error(), true
-				if res, err := s.rollback().Run(t.Context(), r); err != nil || res.Outcome != delivery.Succeeded {
+				if res, err := s.rollback().Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 					t.Fatalf("%+v, %v", res, err)
 				}
 			}

@@ -27,7 +27,7 @@ const (
 // scene is a world in which release old serves and new is to come.
 type scene struct {
 	*fake.World
-	old, fresh delivery.SavedRelease
+	old, fresh delivery.ReleaseRecord
 	events     []event.Event
 }
 
@@ -85,7 +85,7 @@ func (s *scene) truth(t *testing.T, want delivery.ReleaseID, quarantined ...deli
 			t.Errorf("deployment %d of %s is still open", h.ID, h.Release)
 		}
 	}
-	for _, rel := range []delivery.SavedRelease{s.old, s.fresh} {
+	for _, rel := range []delivery.ReleaseRecord{s.old, s.fresh} {
 		now, _ := s.Ledger.Release(t.Context(), rel.ID)
 		if out := slices.Contains(quarantined, rel.ID); out != (now.Quarantined != nil) {
 			t.Errorf("quarantine of %s is %v, want %v", rel.ID, now.Quarantined, out)
@@ -131,7 +131,7 @@ func (s *scene) check(t *testing.T, serves, out bool) {
 }
 
 func whole(s *scene) {
-	if res, err := s.deploy().Run(context.Background(), s.promotion()); err != nil || res.Outcome != delivery.Succeeded {
+	if res, err := s.deploy().Run(context.Background(), s.promotion()); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 		panic(fmt.Sprint(res, err))
 	}
 }

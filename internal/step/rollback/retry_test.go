@@ -53,7 +53,7 @@ func TestSameReleaseKilledAnywhere(t *testing.T) {
 				s.Burn(nil)
 				s.Target.Lost = nil
 				res, err := s.deploy().Run(t.Context(), r)
-				if err != nil || res.Outcome != delivery.Succeeded {
+				if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 					t.Fatalf("%+v, %v", res, err)
 				}
 				accept(t, s, res)

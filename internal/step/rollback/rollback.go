@@ -109,7 +109,7 @@ func (b base) observe(ctx context.Context, service string) (port.Observation, er
 	return obs, nil
 }
 
-func (b base) recorded(ctx context.Context, id delivery.ReleaseID) (delivery.SavedRelease, error) {
+func (b base) recorded(ctx context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
 	rel, err := b.Releases.Release(ctx, id)
 	if err != nil {
 		return rel, fmt.Errorf("read release %s: %w", id, err)

@@ -30,12 +30,12 @@ func TestUndo(t *testing.T) {
 		serves    bool // old afterwards
 		out       bool // fresh quarantined
 	}{
-		{name: "promoted", served: true, deployed: whole, outcome: delivery.Succeeded, state: delivery.RolledBack, serves: true, out: true},
-		{name: "promoted, cancelled", served: true, cancelled: true, deployed: whole, outcome: delivery.Succeeded, state: delivery.Cancelled, serves: true},
-		{name: "promoted, nothing before", deployed: whole, outcome: delivery.Succeeded, state: delivery.RolledBack, out: true},
-		{name: "nothing before, cancelled", cancelled: true, deployed: whole, outcome: delivery.Succeeded, state: delivery.Cancelled},
+		{name: "promoted", served: true, deployed: whole, outcome: delivery.OutcomeSucceeded, state: delivery.RolledBack, serves: true, out: true},
+		{name: "promoted, cancelled", served: true, cancelled: true, deployed: whole, outcome: delivery.OutcomeSucceeded, state: delivery.Cancelled, serves: true},
+		{name: "promoted, nothing before", deployed: whole, outcome: delivery.OutcomeSucceeded, state: delivery.RolledBack, out: true},
+		{name: "nothing before, cancelled", cancelled: true, deployed: whole, outcome: delivery.OutcomeSucceeded, state: delivery.Cancelled},
 		{name: "never begun", served: true, deployed: func(*scene) {}, outcome: delivery.OutcomeSkipped, state: delivery.Serving, serves: true},
-		{name: "staged", served: true, deployed: sickStaged, outcome: delivery.Succeeded, state: delivery.RolledBack, serves: true, out: true},
+		{name: "staged", served: true, deployed: sickStaged, outcome: delivery.OutcomeSucceeded, state: delivery.RolledBack, serves: true, out: true},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestKilledAnywhere(t *testing.T) {
 						s := newScene(served)
 						var res step.Result
 						res, killed = s.until(t, s.deploy(), s.promotion(), fake.NewFuse(at, after))
-						if res.Outcome != delivery.Succeeded {
+						if res.Outcome != delivery.OutcomeSucceeded {
 							t.Fatalf("%+v", res)
 						}
 						accept(t, s, res)
@@ -103,7 +103,7 @@ func undone(t *testing.T, at int, after, served bool) {
 			begun, _, _ := probe.Begun(t.Context(), s.Ledger, s.promotion())
 			var res step.Result
 			res, killed = s.until(t, s.rollback(), s.undoing(false), fake.NewFuse(n, !after))
-			want := delivery.Succeeded
+			want := delivery.OutcomeSucceeded
 			if begun.ID == 0 {
 				want = delivery.OutcomeSkipped
 			}
@@ -135,11 +135,11 @@ func TestSmokeChecksOfTheNewDoNotHoldBackTheOld(t *testing.T) {
 		whole(s)
 		r := s.ask(step.DeployWith{Release: s.fresh.ID, Checks: []step.Check{{Name: "v2", Path: "/v2", Status: 200}}})
 		r.Cause = "bad"
-		if res, err := s.rollback().Run(t.Context(), r); err != nil || res.Outcome != delivery.Succeeded {
+		if res, err := s.rollback().Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
 		}
 		s.truth(t, s.old.ID, s.fresh.ID)
-		told := slices.ContainsFunc(s.events, func(e event.Event) bool { return e.Answer != nil && e.Answer.Gate == "smoke: v2" })
+		told := slices.ContainsFunc(s.events, func(e event.Event) bool { return e.GateResult != nil && e.GateResult.Gate == "smoke: v2" })
 		if !told {
 			t.Error("the smoke check's answer was not told")
 		}
@@ -158,7 +158,7 @@ func TestSameReleaseAgain(t *testing.T) {
 		}
 		s.Target.Lost = nil
 		r.Cause = "lost"
-		if res, err := s.rollback().Run(t.Context(), r); err != nil || res.Outcome != delivery.Succeeded {
+		if res, err := s.rollback().Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
 		}
 		s.truth(t, s.old.ID)

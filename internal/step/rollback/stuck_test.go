@@ -41,7 +41,7 @@ func TestStuck(t *testing.T) {
 		}
 		// Once the target is mended, asking again brings it back.
 		s.Target.Fail = nil
-		if res, err = s.rollback().Run(t.Context(), s.undoing(false)); err != nil || res.Outcome != delivery.Succeeded {
+		if res, err = s.rollback().Run(t.Context(), s.undoing(false)); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Errorf("%+v, %v", res, err)
 		}
 		s.truth(t, s.old.ID, s.fresh.ID)
@@ -62,7 +62,7 @@ func TestTroubleThatHeals(t *testing.T) {
 				return errors.New("connection reset")
 			}
 			res, err := s.rollback().Run(t.Context(), s.undoing(false))
-			if err != nil || res.Outcome != delivery.Succeeded || !failed {
+			if err != nil || res.Outcome != delivery.OutcomeSucceeded || !failed {
 				t.Errorf("%s: %+v, %v", method, res, err)
 			}
 			s.truth(t, s.old.ID, s.fresh.ID)
@@ -103,7 +103,7 @@ func TestStoppedRollbackGoesOn(t *testing.T) {
 			t.Errorf("the deployment is %s", s.state(t))
 		}
 		s.Target.Fail = nil
-		if res, err := s.rollback().Run(t.Context(), s.undoing(false)); err != nil || res.Outcome != delivery.Succeeded {
+		if res, err := s.rollback().Run(t.Context(), s.undoing(false)); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Errorf("%+v, %v", res, err)
 		}
 		s.truth(t, s.old.ID, s.fresh.ID)
@@ -119,7 +119,7 @@ func TestPlaceThatIsAway(t *testing.T) {
 		outcome delivery.Outcome
 		state   delivery.DeploymentState
 	}{
-		{"it comes back", 5 * time.Minute, delivery.Succeeded, delivery.RolledBack},
+		{"it comes back", 5 * time.Minute, delivery.OutcomeSucceeded, delivery.RolledBack},
 		{"it stays away", time.Hour, delivery.OutcomeFailed, delivery.Stuck},
 	}
 	for _, c := range cases {
@@ -130,7 +130,7 @@ func TestPlaceThatIsAway(t *testing.T) {
 				back := time.Now().Add(c.away)
 				s.Target.Fail = func(string, delivery.ReleaseID) error {
 					if time.Now().Before(back) {
-						return fault.New(fault.Unavailable, "ask the cluster").OfPlace()
+						return fault.New(fault.Unavailable, "ask the cluster").Infrastructure()
 					}
 					return nil
 				}
@@ -140,7 +140,7 @@ func TestPlaceThatIsAway(t *testing.T) {
 				if err != nil || res.Outcome != c.outcome || s.state(t) != c.state {
 					t.Fatalf("%+v, %v, %s", res, err, s.state(t))
 				}
-				if c.outcome == delivery.Succeeded {
+				if c.outcome == delivery.OutcomeSucceeded {
 					s.truth(t, s.old.ID)
 				} else if !strings.Contains(res.Cause, "tries 1 to ") {
 					t.Errorf("the cause does not tell the tries: %s", res.Cause)

@@ -40,7 +40,7 @@ func TestTrust(t *testing.T) {
 			}
 			with, _ := json.Marshal(step.DeployWith{Target: "local", Release: s.fresh.ID, Trust: demand})
 			r.Spec.With, r.Cause = with, "verify: it was wrong"
-			if res, err := undo.Run(t.Context(), r); err != nil || res.Outcome != delivery.Succeeded {
+			if res, err := undo.Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 				t.Errorf("%+v, %v", res, err)
 			}
 			s.truth(t, s.old.ID, s.fresh.ID)

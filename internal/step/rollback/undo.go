@@ -118,7 +118,7 @@ func (u undo) restore(ctx context.Context) (url string, failures []error) {
 		}
 		failures = append(failures, err)
 		u.r.Logf("try %d: %v", len(failures), err)
-		away := fault.IsOfPlace(err) && u.Clock.Now().Before(end)
+		away := fault.IsInfrastructure(err) && u.Clock.Now().Before(end)
 		if len(failures) >= tries && !away {
 			return "", failures
 		}

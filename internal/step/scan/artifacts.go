@@ -68,7 +68,7 @@ func keep(r step.Request, j judgement, report port.ScanReport, table string, out
 func save(dir, name, kind string, data []byte) (*port.Document, error) {
 	path := filepath.Join(dir, name)
 	if err := os.WriteFile(path, data, 0o644); err != nil {
-		return nil, fault.New(fault.Unavailable, "write %s", path).Because(err).Hint("make room on the disk, or own the folder")
+		return nil, fault.New(fault.Unavailable, "write %s", path).Cause(err).Hint("make room on the disk, or own the folder")
 	}
 	sum := delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(data)))
 	return &port.Document{Type: kind, Path: path, Digest: sum, Size: int64(len(data))}, nil
@@ -90,7 +90,7 @@ func table(j judgement) string {
 		if f.Why != "" {
 			note += ": " + f.Why
 		}
-		cells := []string{mark, string(f.Severity), f.ID, f.Package, f.Version, orElse(strings.Join(f.FixedIn, ", "), "-"), f.Type, orElse(f.Where, "-"), note}
+		cells := []string{mark, string(f.Severity), f.ID, f.Package, f.Version, orElse(strings.Join(f.FixedIn, ", "), "-"), f.Type, orElse(f.Path, "-"), note}
 		for i := range cells {
 			cells[i] = printable(cells[i])
 		}

@@ -54,7 +54,7 @@ func floor(failOn []delivery.Severity) string {
 	for _, s := range failOn {
 		if s == delivery.UnknownSeverity {
 			unrated = true
-		} else if least == "" || least.Worse(s) {
+		} else if least == "" || least.WorseThan(s) {
 			least = s
 		}
 	}

@@ -112,7 +112,7 @@ func counts(failOn []delivery.Severity, s delivery.Severity) bool {
 }
 
 func covers(w step.Waiver, f delivery.Finding) bool {
-	return f.Names(w.ID) && (w.Package == "" || strings.EqualFold(w.Package, f.Package))
+	return f.HasID(w.ID) && (w.Package == "" || strings.EqualFold(w.Package, f.Package))
 }
 
 // expired tells whether the waiver's last day, in UTC, is over. A day that is

@@ -87,14 +87,14 @@ func sarif(j judgement, r port.ScanReport) sarifLog {
 }
 
 func result(f judged, rule int) sarifResult {
-	where := orElse(strings.TrimPrefix(f.Where, "/"), "image")
+	where := orElse(strings.TrimPrefix(f.Path, "/"), "image")
 	out := sarifResult{
 		Rule: f.ID, Index: rule, Level: level(f), Message: sarifText{f.String()},
 		Locations:    []sarifLocation{{Physical: sarifPhysical{sarifArtifact{where}}}},
 		Fingerprints: map[string]string{"finding/v1": strings.Join([]string{f.ID, f.Type, f.Package, f.Version}, "|")},
 	}
 	if f.Layer != "" {
-		out.Locations[0].Logical = []sarifLogical{{Name: string(f.Layer) + ":" + f.Where, Kind: "resource"}}
+		out.Locations[0].Logical = []sarifLogical{{Name: string(f.Layer) + ":" + f.Path, Kind: "resource"}}
 	}
 	if f.waived || f.vexed {
 		out.Suppressions = []sarifSuppression{{Kind: "external", Justification: orElse(f.Why, f.Note)}}

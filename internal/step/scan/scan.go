@@ -111,7 +111,7 @@ func (s Step) excuses(ctx context.Context, r step.Request, w step.ScanWith, imag
 			all = append(all, some...)
 		}
 		if err != nil {
-			return nil, fault.New(fault.Invalid, "read a VEX document").At(name).Because(err).
+			return nil, fault.New(fault.Invalid, "read a VEX document").Location(name).Cause(err).
 				Hint("it has to be an OpenVEX document in the commit; see https://openvex.dev")
 		}
 	}
@@ -171,13 +171,13 @@ func (s Step) answer(r step.Request, w step.ScanWith, j judgement, report port.S
 	tell(r, j, report, table)
 	accepted := j.Verdict == delivery.Unavailable && w.Unavailable == "accept"
 	out.Accepted = accepted
-	said := delivery.Answer{Gate: gate, Verdict: j.Verdict, Evidence: evidence(w, j, report)}
+	said := delivery.GateResult{Gate: gate, Verdict: j.Verdict, Evidence: evidence(w, j, report)}
 	r.Answered(said)
 	result, err := step.Succeed(said.Evidence, out)
 	if err != nil {
 		return step.Result{}, err
 	}
-	result.Answers = []delivery.Answer{said}
+	result.Answers = []delivery.GateResult{said}
 	switch {
 	case accepted:
 		text := fmt.Sprintf("the scan is unavailable, and %s takes that: %s", r.Environment, j.Reason)

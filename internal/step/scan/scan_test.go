@@ -77,7 +77,7 @@ func (s *scene) run(t *testing.T) (step.Result, step.Scanned) {
 func TestPassed(t *testing.T) {
 	s := stage(t, nil)
 	r, out := s.run(t)
-	if r.Outcome != delivery.Succeeded || out.Verdict != delivery.Passed || out.Image != fake.Digest(7) || out.Accepted {
+	if r.Outcome != delivery.OutcomeSucceeded || out.Verdict != delivery.Passed || out.Image != fake.Digest(7) || out.Accepted {
 		t.Fatalf("%+v, %+v", r, out)
 	}
 	if r.Summary != "0 of 0 findings at or above HIGH; 93 deb; database of 2026-11-24" {
@@ -145,7 +145,7 @@ func TestUnavailable(t *testing.T) {
 	for name, c := range map[string]struct {
 		accept  string
 		outcome delivery.Outcome
-	}{"stops by default": {"", delivery.OutcomeFailed}, "stops": {"fail", delivery.OutcomeFailed}, "is accepted": {"accept", delivery.Succeeded}} {
+	}{"stops by default": {"", delivery.OutcomeFailed}, "stops": {"fail", delivery.OutcomeFailed}, "is accepted": {"accept", delivery.OutcomeSucceeded}} {
 		t.Run(name, func(t *testing.T) {
 			s := stage(t, func(w *step.ScanWith) { w.Unavailable = c.accept })
 			s.scanner.Report, s.scanner.Fail = port.ScanReport{}, nobody
@@ -153,7 +153,7 @@ func TestUnavailable(t *testing.T) {
 			if r.Outcome != c.outcome || out.Verdict != delivery.Unavailable || r.Answers[0].Verdict != delivery.Unavailable {
 				t.Fatalf("%+v", r)
 			}
-			if out.Accepted != (c.outcome == delivery.Succeeded) || out.Bills == nil {
+			if out.Accepted != (c.outcome == delivery.OutcomeSucceeded) || out.Bills == nil {
 				t.Errorf("%+v", out)
 			}
 			if c.outcome == delivery.OutcomeFailed && (r.Cause != "scan is unavailable: there is no vulnerability database" || r.Hint != "slipway scan db update") {
@@ -224,7 +224,7 @@ func TestTheDatabaseIsRefreshedWhenItIsOld(t *testing.T) {
 			s := stage(t, nil)
 			s.database.Now, s.database.Newer, s.database.Fail = c.have, port.ScanData{Built: now}, c.fail
 			r, _ := s.run(t)
-			if s.database.Updates != c.updates || r.Outcome != delivery.Succeeded {
+			if s.database.Updates != c.updates || r.Outcome != delivery.OutcomeSucceeded {
 				t.Errorf("%d updates, %+v", s.database.Updates, r)
 			}
 			if c.fail != nil && !strings.Contains(s.log.String(), "no route") {
@@ -248,7 +248,7 @@ func TestVEXDocumentsAreTheCommits(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, out := s.run(t)
-	if r.Outcome != delivery.Succeeded || out.Excused != 1 || !strings.Contains(r.Summary, "1 excused by VEX") {
+	if r.Outcome != delivery.OutcomeSucceeded || out.Excused != 1 || !strings.Contains(r.Summary, "1 excused by VEX") {
 		t.Errorf("%+v", r)
 	}
 	elsewhere := filepath.Join(t.TempDir(), "vex.json")

@@ -199,7 +199,7 @@ func (p vexProduct) purl() (purl, error) {
 func excused(all []excuse, f delivery.Finding) (excuse, bool) {
 	var last *excuse
 	for i, e := range all {
-		if !slices.ContainsFunc(e.names, f.Names) || e.part != nil && !e.part.covers(f.PURL) {
+		if !slices.ContainsFunc(e.names, f.HasID) || e.part != nil && !e.part.covers(f.PURL) {
 			continue
 		}
 		if last == nil || e.when.After(last.when) || e.when.Equal(last.when) && e.sequence >= last.sequence {

@@ -92,7 +92,7 @@ func parseJUnit(r io.Reader, at place) (tally, error) {
 		}
 		if err != nil {
 			return tally{}, fault.New(fault.Unavailable, "its report is not whole").
-				Hint("is {{.Report}} written by one tool, to its end?").Because(err)
+				Hint("is {{.Report}} written by one tool, to its end?").Cause(err)
 		}
 	}
 	if !p.seen {

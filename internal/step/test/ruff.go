@@ -146,11 +146,11 @@ func findingsIn(text []byte) (all []finding, after []byte, err error) {
 		dec := json.NewDecoder(bytes.NewReader(text))
 		var list []finding
 		if err := dec.Decode(&list); err != nil {
-			return nil, nil, broken.Because(err)
+			return nil, nil, broken.Cause(err)
 		}
 		for _, f := range list {
 			if f.Message == nil || f.Filename == "" {
-				return nil, nil, broken.Because(errors.New("a finding has no message or no file"))
+				return nil, nil, broken.Cause(errors.New("a finding has no message or no file"))
 			}
 		}
 		all, text = append(all, list...), text[dec.InputOffset():]

@@ -96,8 +96,8 @@ func TestRuffStep(t *testing.T) {
 		says    string
 		verdict delivery.Verdict
 	}{
-		{"echo '[]'", delivery.Succeeded, "no findings", ""},
-		{"printf '[]' > {{.Report}}; echo fine", delivery.Succeeded, "no findings", ""},
+		{"echo '[]'", delivery.OutcomeSucceeded, "no findings", ""},
+		{"printf '[]' > {{.Report}}; echo fine", delivery.OutcomeSucceeded, "no findings", ""},
 		{list + "; exit 1", delivery.OutcomeFailed, "1 finding: E1 (server/a.py:2:1): no", delivery.Failed},
 		{list + " > {{.Report}}; exit 1", delivery.OutcomeFailed, "1 finding: E1", delivery.Failed},
 		{list, delivery.OutcomeFailed, "1 finding", delivery.Failed},
@@ -131,7 +131,7 @@ func TestWithoutItsEnvironment(t *testing.T) {
 		says      string
 		verdict   delivery.Verdict
 	}{
-		{"ok", "0", delivery.Succeeded, "exit 0", ""},
+		{"ok", "0", delivery.OutcomeSucceeded, "exit 0", ""},
 		{"ERROR: No matching distribution found for foo==9.9", "1", delivery.OutcomeFailed, "install server/r.txt: no matching distribution for foo==9.9", delivery.Failed},
 		{"WARNING: Retrying after connection broken by 'x'", "1", delivery.OutcomeFailed, "investigate: install server/r.txt: the package index can't be reached", delivery.Unavailable},
 	} {

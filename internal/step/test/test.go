@@ -64,7 +64,7 @@ func unprepared(ctx context.Context, err error) (step.Result, error) {
 		return step.Result{}, err
 	}
 	result := step.FailWith(err)
-	result.Answers = []delivery.Answer{{Gate: "tests", Verdict: venv.Verdict(err), Evidence: result.Cause}}
+	result.Answers = []delivery.GateResult{{Gate: "tests", Verdict: venv.Verdict(err), Evidence: result.Cause}}
 	if venv.Verdict(err) == delivery.Unavailable {
 		result.Cause = "investigate: " + result.Cause
 	}
@@ -155,7 +155,7 @@ func judge(w step.TestWith, exit port.Exit, found tally, trouble error, last str
 		return result, nil
 	}
 	result.Outcome, result.Cause, result.Hint = delivery.OutcomeFailed, cause, hint
-	result.Answers = []delivery.Answer{{Gate: "tests", Verdict: verdict, Evidence: cause}}
+	result.Answers = []delivery.GateResult{{Gate: "tests", Verdict: verdict, Evidence: cause}}
 	return result, nil
 }
 

@@ -54,28 +54,28 @@ func TestStep(t *testing.T) {
 		says    string // in the summary or the cause
 		verdict delivery.Verdict
 	}{
-		{"no report, exit 0", step.TestWith{Run: "true"}, delivery.Succeeded, "exit 0", ""},
+		{"no report, exit 0", step.TestWith{Run: "true"}, delivery.OutcomeSucceeded, "exit 0", ""},
 		{"no report, exit 3", step.TestWith{Run: "echo broken; exit 3"}, delivery.OutcomeFailed, "exit 3; its last line: broken", delivery.Failed},
 		{"no such program", step.TestWith{Run: "no-such-program"}, delivery.OutcomeFailed, "exit 127", delivery.Failed},
 		{"killed", step.TestWith{Run: "exit 137"}, delivery.OutcomeFailed, "killed", delivery.Failed},
-		{"all pass", step.TestWith{Run: good, Report: step.JUnit}, delivery.Succeeded, "2 passed", ""},
+		{"all pass", step.TestWith{Run: good, Report: step.JUnit}, delivery.OutcomeSucceeded, "2 passed", ""},
 		{"passes, but exit 1", step.TestWith{Run: good + "; exit 1", Report: step.JUnit}, delivery.OutcomeFailed, "exit 1", delivery.Failed},
 		{"fails, exit 1", step.TestWith{Run: bad + "; exit 1", Report: step.JUnit}, delivery.OutcomeFailed, "1 of 2 failed: b (server/a.py:3): no", delivery.Failed},
 		{"fails, swallowed", step.TestWith{Run: bad + "; false || true", Report: step.JUnit}, delivery.OutcomeFailed, "1 of 2 failed", delivery.Failed},
 		{"no test", step.TestWith{Run: none, Report: step.JUnit}, delivery.OutcomeFailed, "ran no test", delivery.Unavailable},
-		{"no test is fine", step.TestWith{Run: none, Report: step.JUnit, AllowEmpty: true}, delivery.Succeeded, "0 passed", ""},
+		{"no test is fine", step.TestWith{Run: none, Report: step.JUnit, AllowEmpty: true}, delivery.OutcomeSucceeded, "0 passed", ""},
 		{"no report written", step.TestWith{Run: "true", Report: step.JUnit}, delivery.OutcomeFailed, "investigate", delivery.Unavailable},
 		{"no report written is never fine", step.TestWith{Run: "true", Report: step.JUnit, AllowEmpty: true}, delivery.OutcomeFailed, "no report", delivery.Unavailable},
 		{"half a report", step.TestWith{Run: "echo '<testsuite><testcase' > {{.Report}}", Report: step.JUnit}, delivery.OutcomeFailed, "not whole", delivery.Unavailable},
 		{"half a report and exit 1", step.TestWith{Run: "echo '<testsuite' > {{.Report}}; exit 1", Report: step.JUnit}, delivery.OutcomeFailed, "exit 1", delivery.Failed},
 		{"go without events", step.TestWith{Run: "echo ok", Report: step.GoTest}, delivery.OutcomeFailed, "no test events", delivery.Unavailable},
-		{"go", step.TestWith{Run: `echo '{"Action":"pass","Package":"p","Test":"T"}'; echo '{"Action":"pass","Package":"p"}'`, Report: step.GoTest}, delivery.Succeeded, "1 passed", ""},
-		{"in its folder", step.TestWith{Run: "test -f a.py", Dir: "server"}, delivery.Succeeded, "exit 0", ""},
+		{"go", step.TestWith{Run: `echo '{"Action":"pass","Package":"p","Test":"T"}'; echo '{"Action":"pass","Package":"p"}'`, Report: step.GoTest}, delivery.OutcomeSucceeded, "1 passed", ""},
+		{"in its folder", step.TestWith{Run: "test -f a.py", Dir: "server"}, delivery.OutcomeSucceeded, "exit 0", ""},
 		{"its environment", step.TestWith{
 			Run: `test "$CI$SLIPWAY_RUN$PW-$SECRET_TOKEN" = true20260102-030405-abcdxhunter22-`,
 			Env: map[string]string{"PW": "x${DB_PASSWORD}"},
-		}, delivery.Succeeded, "exit 0", ""},
-		{"the report's place", step.TestWith{Run: `test "$SLIPWAY_REPORT" = {{.Report}}`}, delivery.Succeeded, "exit 0", ""},
+		}, delivery.OutcomeSucceeded, "exit 0", ""},
+		{"the report's place", step.TestWith{Run: `test "$SLIPWAY_REPORT" = {{.Report}}`}, delivery.OutcomeSucceeded, "exit 0", ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestWrongConfiguration(t *testing.T) {
 func TestOldReportIsNoReport(t *testing.T) {
 	r := ask(t, step.TestWith{Run: good, Report: step.JUnit}, &bytes.Buffer{})
 	s := Step{Commands: fake.Shell{}, Environ: environ}
-	if res, err := s.Run(t.Context(), r); err != nil || res.Outcome != delivery.Succeeded {
+	if res, err := s.Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	r.Spec.With = json.RawMessage(`{"run":"true","report":"junit"}`)

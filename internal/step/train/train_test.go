@@ -51,7 +51,7 @@ func (s *scene) run(t *testing.T) (step.Result, step.Trained, error) {
 	s.r.Spec.With, _ = json.Marshal(s.w)
 	res, err := s.step.Run(t.Context(), s.r)
 	var out step.Trained
-	if err == nil && res.Outcome == delivery.Succeeded {
+	if err == nil && res.Outcome == delivery.OutcomeSucceeded {
 		if err := json.Unmarshal(res.Output, &out); err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +64,7 @@ const good = `echo training; cat {{.Data}} > {{.Output}}/model.bin; mkdir {{.Out
 func TestTrain(t *testing.T) {
 	s := newScene(t, good)
 	res, out, err := s.run(t)
-	if err != nil || res.Outcome != delivery.Succeeded {
+	if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 		t.Fatalf("%+v, %v\n%s", res, err, s.log.String())
 	}
 	files, err := digest.Folder(t.Context(), out.Dir)

@@ -23,7 +23,7 @@ type accepted struct {
 func (e *evidence) accept(v port.Verified) error {
 	s, err := provenance.Parse(v.Statement)
 	if err != nil {
-		return fault.New(fault.Corrupt, "read a statement").Because(err)
+		return fault.New(fault.Corrupt, "read a statement").Cause(err)
 	}
 	if !s.About(e.subject.Digest()) {
 		return fault.New(fault.Denied, "signed by %s, but for something else (%s)", v.By, about(s))
@@ -116,7 +116,7 @@ func (e evidence) training() Link {
 		}
 		return e.link(name, &a.by, nil, text+", says "+a.by.String(), details(p)...)
 	}
-	return e.link(name, nil, fault.New(fault.Denied, "the provenance of %s can't be read", e.subject).Because(last), "")
+	return e.link(name, nil, fault.New(fault.Denied, "the provenance of %s can't be read", e.subject).Cause(last), "")
 }
 
 func (e evidence) bill() Link {

@@ -168,13 +168,13 @@ func (e evidence) unasked() error {
 	kind := fault.KindOf(e.trouble)
 	switch kind {
 	case fault.Corrupt, fault.NotFound:
-		return fault.New(fault.Denied, "%s is not there as the release pins it", e.subject).Because(e.trouble).
+		return fault.New(fault.Denied, "%s is not there as the release pins it", e.subject).Cause(e.trouble).
 			Hint("%s", or(fault.HintOf(e.trouble), "find out who changed it, and deliver it again"))
 	case fault.Invalid, fault.Denied:
 	default:
 		kind = fault.Unavailable
 	}
-	return fault.New(kind, "whether %s may be trusted could not be asked", e.subject).Because(e.trouble).
+	return fault.New(kind, "whether %s may be trusted could not be asked", e.subject).Cause(e.trouble).
 		Hint("%s", or(fault.HintOf(e.trouble), "nothing is trusted that could not be asked; run it again"))
 }
 

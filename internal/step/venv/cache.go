@@ -144,7 +144,7 @@ func current(f *os.File, path string) bool {
 
 func unwritable(path string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fault.New(fault.Exhausted, "write %s", path).Hint("free some space on that disk, such as by `slipway cleanup`").Because(err)
+		return fault.New(fault.Exhausted, "write %s", path).Hint("free some space on that disk, such as by `slipway cleanup`").Cause(err)
 	}
 	return fmt.Errorf("write %s: %w", path, err)
 }

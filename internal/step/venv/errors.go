@@ -70,7 +70,7 @@ func explain(what, said, dir string) error {
 		e := fault.New(s.kind, "%s: %s", what, cut(strings.TrimSpace(text), 200)).Hint("%s", s.hint)
 		if s.kind == fault.Failed {
 			if at := wrongLine.FindStringSubmatch(said); at != nil && !path.IsAbs(at[2]+at[3]) {
-				e = e.At(path.Join(dir, at[2]+at[3]) + ":" + at[1] + at[4])
+				e = e.Location(path.Join(dir, at[2]+at[3]) + ":" + at[1] + at[4])
 			}
 		}
 		return e

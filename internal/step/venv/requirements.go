@@ -82,7 +82,7 @@ func (c *collector) take(name, at string) ([]byte, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, placed(fault.New(fault.Invalid, "there is no file %s in the commit", name).Hint("commit it, or correct its name"), at)
 	case err != nil:
-		return nil, placed(fault.New(fault.Invalid, "read %s", name).Because(err), at)
+		return nil, placed(fault.New(fault.Invalid, "read %s", name).Cause(err), at)
 	case !info.Mode().IsRegular() || info.Size() > mostBytes:
 		return nil, placed(fault.New(fault.Invalid, "read %s: it is no plain file of at most %d bytes", name, mostBytes), at)
 	}
@@ -98,7 +98,7 @@ func placed(e *fault.Error, at string) error {
 	if at == "" {
 		return e
 	}
-	return e.At(at)
+	return e.Location(at)
 }
 
 var (
@@ -124,7 +124,7 @@ func (c *collector) requirements(name, at string) error {
 		here := fmt.Sprintf("%s:%d", name, i+1)
 		if editable.MatchString(line) || folder.MatchString(line) {
 			return fault.New(fault.Invalid, "%q is code of the repository: an environment holds only what it is pinned to", cut(line, 80)).
-				At(here).Hint("take the line out, and let the command find the code: pytest's `pythonpath`, or PYTHONPATH in `env`")
+				Location(here).Hint("take the line out, and let the command find the code: pytest's `pythonpath`, or PYTHONPATH in `env`")
 		}
 		if m := included.FindStringSubmatch(line); m != nil {
 			if err := c.include(path.Dir(name), m[1], here); err != nil {
@@ -138,7 +138,7 @@ func (c *collector) requirements(name, at string) error {
 func (c *collector) include(dir, name, at string) error {
 	inner := path.Join(dir, name)
 	if strings.Contains(name, "://") || path.IsAbs(name) || inner == ".." || strings.HasPrefix(inner, "../") {
-		return fault.New(fault.Invalid, "%q is not in the repository", cut(name, 80)).At(at).Hint("commit the file, and name it by a path within the repository")
+		return fault.New(fault.Invalid, "%q is not in the repository", cut(name, 80)).Location(at).Hint("commit the file, and name it by a path within the repository")
 	}
 	return c.requirements(inner, at)
 }

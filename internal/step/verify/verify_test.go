@@ -20,7 +20,7 @@ const env = delivery.Environment("prod")
 
 type scene struct {
 	*fake.World
-	old, fresh delivery.SavedRelease
+	old, fresh delivery.ReleaseRecord
 	asked      int
 }
 
@@ -54,7 +54,7 @@ func (s *scene) script(answers ...func() (port.Reply, bool, error)) {
 	}
 }
 
-func (s *scene) says(rel delivery.SavedRelease, status string) func() (port.Reply, bool, error) {
+func (s *scene) says(rel delivery.ReleaseRecord, status string) func() (port.Reply, bool, error) {
 	return func() (port.Reply, bool, error) { return fake.Health(status, rel.ID, rel.Release.Model), true, nil }
 }
 
@@ -75,15 +75,15 @@ func TestVerify(t *testing.T) {
 	}{
 		{"well at once", func(s *scene) []func() (port.Reply, bool, error) {
 			return []func() (port.Reply, bool, error){s.says(s.fresh, "ok")}
-		}, 3, delivery.Succeeded, 3, "", delivery.Passed},
+		}, 3, delivery.OutcomeSucceeded, 3, "", delivery.Passed},
 		{"an old replica resets the count", func(s *scene) []func() (port.Reply, bool, error) {
 			f, o := s.says(s.fresh, "ok"), s.says(s.old, "ok")
 			return []func() (port.Reply, bool, error){f, f, o, f, f, o, f, f, f}
-		}, 3, delivery.Succeeded, 9, "", delivery.Passed},
+		}, 3, delivery.OutcomeSucceeded, 9, "", delivery.Passed},
 		{"so do silence and sickness", func(s *scene) []func() (port.Reply, bool, error) {
 			f := s.says(s.fresh, "ok")
 			return []func() (port.Reply, bool, error){f, silent, f, s.says(s.fresh, "degraded"), f, f}
-		}, 2, delivery.Succeeded, 6, "", delivery.Passed},
+		}, 2, delivery.OutcomeSucceeded, 6, "", delivery.Passed},
 		{"only the old one answers", func(s *scene) []func() (port.Reply, bool, error) {
 			return []func() (port.Reply, bool, error){s.says(s.old, "ok")}
 		}, 1, delivery.OutcomeFailed, 0, "answers, not r-", delivery.Failed},
@@ -178,7 +178,7 @@ func TestSmoke(t *testing.T) {
 				if err != nil || len(res.Answers) != 2 || res.Answers[1].Verdict != c.want {
 					t.Errorf("%+v, %v", res, err)
 				}
-				if (res.Outcome == delivery.Succeeded) != (c.want == delivery.Passed) {
+				if (res.Outcome == delivery.OutcomeSucceeded) != (c.want == delivery.Passed) {
 					t.Errorf("outcome %s", res.Outcome)
 				}
 			})
@@ -198,7 +198,7 @@ func TestWithoutADeployment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene()
 		res, err := s.run(t, step.DeployWith{}, false)
-		if err != nil || res.Outcome != delivery.Succeeded || !strings.Contains(res.Summary, string(s.fresh.ID)) {
+		if err != nil || res.Outcome != delivery.OutcomeSucceeded || !strings.Contains(res.Summary, string(s.fresh.ID)) {
 			t.Errorf("%+v, %v", res, err)
 		}
 		if res, err := s.run(t, step.DeployWith{Release: s.old.ID}, false); err != nil || res.Outcome != delivery.OutcomeFailed {

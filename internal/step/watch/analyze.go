@@ -20,15 +20,15 @@ const (
 
 // view is what one look came to.
 type view struct {
-	answers  []delivery.Answer // what would be said now
-	trouble  string            // why the release has to go
-	unasked  bool              // target or meter did not answer
-	scarce   string            // why the traffic says nothing, and that is not accepted
+	answers  []delivery.GateResult // what would be said now
+	trouble  string                // why the release has to go
+	unasked  bool                  // target or meter did not answer
+	scarce   string                // why the traffic says nothing, and that is not accepted
 	progress string
 }
 
 // conclude is the verdict at the end of the bake time.
-func (v view) conclude() ([]delivery.Answer, string, error) { return v.answers, v.scarce, nil }
+func (v view) conclude() ([]delivery.GateResult, string, error) { return v.answers, v.scarce, nil }
 
 // look asks the target and its meter.
 func (b *bake) look(ctx context.Context) view {
@@ -69,12 +69,12 @@ func (b *bake) unasked(gate string, err error) view {
 	return view{
 		unasked: true, progress: "could not look: " + err.Error(),
 		trouble: fmt.Sprintf("investigate: %s could not be asked %d times in a row: %v", gate, b.failed, err),
-		answers: []delivery.Answer{{Gate: gate, Verdict: delivery.Unavailable, Evidence: err.Error()}},
+		answers: []delivery.GateResult{{Gate: gate, Verdict: delivery.Unavailable, Evidence: err.Error()}},
 	}
 }
 
 func lost(gate, why string) view {
-	return view{trouble: why, answers: []delivery.Answer{{Gate: gate, Verdict: delivery.Failed, Evidence: why}}}
+	return view{trouble: why, answers: []delivery.GateResult{{Gate: gate, Verdict: delivery.Failed, Evidence: why}}}
 }
 
 // judge holds the traffic against the thresholds. Too little of it is a verdict
@@ -104,7 +104,7 @@ func judge(w step.WatchWith, t port.Traffic, since time.Duration) view {
 }
 
 func (v *view) ask(gate string, yes bool, evidence string) {
-	a := delivery.Answer{Gate: gate, Verdict: delivery.Passed, Evidence: evidence}
+	a := delivery.GateResult{Gate: gate, Verdict: delivery.Passed, Evidence: evidence}
 	if !yes {
 		a.Verdict = delivery.Failed
 		if v.trouble != "" {
@@ -116,7 +116,7 @@ func (v *view) ask(gate string, yes bool, evidence string) {
 }
 
 func scarce(w step.WatchWith, why string) view {
-	v := view{progress: why, answers: []delivery.Answer{{Gate: "watch: traffic", Verdict: delivery.Unavailable, Evidence: why}}}
+	v := view{progress: why, answers: []delivery.GateResult{{Gate: "watch: traffic", Verdict: delivery.Unavailable, Evidence: why}}}
 	if w.NoTraffic != "" && w.NoTraffic != accept {
 		v.scarce = why + ", and no_traffic is " + w.NoTraffic
 	}

@@ -59,7 +59,7 @@ func TestSettles(t *testing.T) {
 			return port.Traffic{Requests: 100}
 		}
 		res, err := s.watch(t.Context(), step.DeployWith{Bake: delivery.Duration(time.Minute)})
-		if err != nil || res.Outcome != delivery.Succeeded {
+		if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
 		}
 		s.runs(t, s.fresh.ID)
@@ -115,7 +115,7 @@ func TestSettledAgain(t *testing.T) {
 		s.runs(t, s.old.ID, s.fresh.ID)
 		s.Target.Fail = nil
 		res, err := s.watch(t.Context(), step.DeployWith{})
-		if err != nil || res.Outcome != delivery.Succeeded {
+		if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
 		}
 		s.runs(t, s.fresh.ID)

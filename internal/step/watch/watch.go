@@ -126,7 +126,7 @@ func (b *bake) settle(ctx context.Context) error {
 	return probe.Settle(ctx, b.r, b.target, b.order)
 }
 
-func (b *bake) accept(ctx context.Context, answers []delivery.Answer) (step.Result, error) {
+func (b *bake) accept(ctx context.Context, answers []delivery.GateResult) (step.Result, error) {
 	if err := b.Deployments.Accept(ctx, b.d.Deployment, b.Clock.Now()); err != nil {
 		return step.Result{}, fmt.Errorf("record that %s serves in %s: %w", b.d.Release, b.r.Environment, err)
 	}
@@ -145,7 +145,7 @@ func (b *bake) accept(ctx context.Context, answers []delivery.Answer) (step.Resu
 
 // watch looks until the bake time is over or something is wrong. A look that
 // could not be taken is no good news: too many in a row, or the last one, fail.
-func (b *bake) watch(ctx context.Context) ([]delivery.Answer, string, error) {
+func (b *bake) watch(ctx context.Context) ([]delivery.GateResult, string, error) {
 	end := b.d.Since.Add(b.w.Bake.D())
 	every := min(max(b.w.Bake.D()/10, soonest), latest)
 	for {

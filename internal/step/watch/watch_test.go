@@ -25,7 +25,7 @@ const (
 type scene struct {
 	*fake.World
 	target     port.Target
-	old, fresh delivery.SavedRelease
+	old, fresh delivery.ReleaseRecord
 	given      step.Deployed
 }
 
@@ -82,13 +82,13 @@ func TestWatch(t *testing.T) {
 		verdict delivery.Verdict
 		says    string
 	}{
-		{"all is well", step.WatchWith{P95: delivery.Duration(80 * time.Millisecond)}, 0, fine, delivery.Succeeded, minute, delivery.Passed, "10 of 1000 requests failed"},
+		{"all is well", step.WatchWith{P95: delivery.Duration(80 * time.Millisecond)}, 0, fine, delivery.OutcomeSucceeded, minute, delivery.Passed, "10 of 1000 requests failed"},
 		{"one error too many", step.WatchWith{}, 20 * time.Second, port.Traffic{Requests: 1000, Errors: 11}, delivery.OutcomeFailed, 20 * time.Second, delivery.Failed, "11 of 1000 requests failed (1.10 %)"},
 		{"slow", step.WatchWith{P95: delivery.Duration(79 * time.Millisecond)}, 10 * time.Second, fine, delivery.OutcomeFailed, 10 * time.Second, delivery.Failed, "p95 is 80ms"},
 		{"a breach in the last moment", step.WatchWith{}, 60 * time.Second, port.Traffic{Requests: 2, Errors: 2}, delivery.OutcomeFailed, minute, delivery.Failed, "2 of 2"},
-		{"too few to judge", step.WatchWith{MinRequests: 20}, 0, port.Traffic{Requests: 19, Errors: 19}, delivery.Succeeded, minute, delivery.Unavailable, "not enough requests: 19 of 20"},
+		{"too few to judge", step.WatchWith{MinRequests: 20}, 0, port.Traffic{Requests: 19, Errors: 19}, delivery.OutcomeSucceeded, minute, delivery.Unavailable, "not enough requests: 19 of 20"},
 		{"too few, and that fails", step.WatchWith{MinRequests: 20, NoTraffic: "fail"}, 0, port.Traffic{Requests: 19}, delivery.OutcomeFailed, minute, delivery.Unavailable, "not enough requests"},
-		{"no traffic", step.WatchWith{}, 0, port.Traffic{}, delivery.Succeeded, minute, delivery.Unavailable, "no traffic in 1m0s"},
+		{"no traffic", step.WatchWith{}, 0, port.Traffic{}, delivery.OutcomeSucceeded, minute, delivery.Unavailable, "no traffic in 1m0s"},
 		{"no traffic, and that fails", step.WatchWith{NoTraffic: "fail"}, 0, port.Traffic{}, delivery.OutcomeFailed, minute, delivery.Unavailable, "no traffic"},
 	}
 	for _, c := range cases {
@@ -107,7 +107,7 @@ func TestWatch(t *testing.T) {
 				if len(res.Answers) == 0 || res.Answers[len(res.Answers)-1].Verdict != c.verdict {
 					t.Errorf("answers %v", res.Answers)
 				}
-				s.accepted(t, c.outcome == delivery.Succeeded)
+				s.accepted(t, c.outcome == delivery.OutcomeSucceeded)
 			})
 		})
 	}
@@ -132,12 +132,12 @@ func TestResume(t *testing.T) {
 			t.Fatal(err)
 		}
 		begun := time.Now()
-		if res, err := s.watch(t.Context(), with); err != nil || res.Outcome != delivery.Succeeded || time.Since(begun) != 20*time.Second {
+		if res, err := s.watch(t.Context(), with); err != nil || res.Outcome != delivery.OutcomeSucceeded || time.Since(begun) != 20*time.Second {
 			t.Errorf("%+v, %v after %s", res, err, time.Since(begun))
 		}
 		// Accepted before a crash: nothing is judged again.
 		s.after(0, port.Traffic{Requests: 9, Errors: 9})
-		if res, err := s.watch(t.Context(), with); err != nil || res.Outcome != delivery.Succeeded {
+		if res, err := s.watch(t.Context(), with); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Errorf("%+v, %v", res, err)
 		}
 		s.accepted(t, true)
@@ -153,7 +153,7 @@ func TestKilledAtAcceptance(t *testing.T) {
 				s.Burn(fake.NewFuse(at, after))
 				killed = fake.Survive(func() { _, _ = s.watch(t.Context(), with) })
 				s.Burn(nil)
-				if res, err := s.watch(t.Context(), with); err != nil || res.Outcome != delivery.Succeeded {
+				if res, err := s.watch(t.Context(), with); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 					t.Errorf("killed at %d: %+v, %v", at, res, err)
 				}
 				s.accepted(t, true)
@@ -232,7 +232,7 @@ func TestNoMeterAndNoBake(t *testing.T) {
 		begun := time.Now()
 		s.target = s.Target
 		res, err = s.watch(t.Context(), step.DeployWith{Watch: step.WatchWith{NoTraffic: "fail"}})
-		if err != nil || res.Outcome != delivery.Succeeded || time.Since(begun) != 0 {
+		if err != nil || res.Outcome != delivery.OutcomeSucceeded || time.Since(begun) != 0 {
 			t.Errorf("%+v, %v", res, err)
 		}
 		if _, err := s.watch(t.Context(), step.DeployWith{Watch: step.WatchWith{NoTraffic: "maybe"}}); !fault.Is(err, fault.Invalid) {

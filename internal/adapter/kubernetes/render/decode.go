@@ -23,7 +23,7 @@ import (
 func decode(name string, data []byte) ([]object, error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
-		return nil, fault.New(fault.Invalid, "the file is not UTF-8 text").At(name).Hint("manifests are YAML or JSON in UTF-8")
+		return nil, fault.New(fault.Invalid, "the file is not UTF-8 text").Location(name).Hint("manifests are YAML or JSON in UTF-8")
 	}
 	if strings.HasSuffix(name, ".json") {
 		return decodeJSON(name, data)
@@ -78,7 +78,7 @@ func (d document) objects(name string) ([]object, error) {
 	}
 	place := fmt.Sprintf("%s:%d", name, first)
 	if otherBreak.MatchString(d.text) {
-		return nil, fault.New(fault.Invalid, "a document begins after an unusual line break").At(place).Hint("save the file with ordinary line ends")
+		return nil, fault.New(fault.Invalid, "a document begins after an unusual line break").Location(place).Hint("save the file with ordinary line ends")
 	}
 	text, err := yaml.YAMLToJSONStrict([]byte(d.text))
 	if err != nil {
@@ -112,8 +112,8 @@ func (d document) fault(name string, err error) error {
 		n, _ := strconv.Atoi(message[at[2]:at[3]])
 		line, message = max(d.line, d.line+n-1), message[at[1]:]
 	}
-	return fault.New(fault.Invalid, "the YAML can't be read").At(fmt.Sprintf("%s:%d", name, line)).
-		Because(errors.New(sayable(message))).Hint("check the indentation and the quotes around this line")
+	return fault.New(fault.Invalid, "the YAML can't be read").Location(fmt.Sprintf("%s:%d", name, line)).
+		Cause(errors.New(sayable(message))).Hint("check the indentation and the quotes around this line")
 }
 
 // sayable takes out of a parser's message what it quotes of the file.
@@ -142,8 +142,8 @@ func decodeJSON(name string, data []byte) ([]object, error) {
 		case errors.Is(err, io.EOF):
 			return out, nil
 		case err != nil:
-			return nil, fault.New(fault.Invalid, "the JSON can't be read").At(position(name, data, offset(err, len(data)))).
-				Because(errors.New(jsonReason(err))).Hint("check the commas, quotes and brackets before this place")
+			return nil, fault.New(fault.Invalid, "the JSON can't be read").Location(position(name, data, offset(err, len(data)))).
+				Cause(errors.New(jsonReason(err))).Hint("check the commas, quotes and brackets before this place")
 		}
 		begin := dec.InputOffset() - int64(len(raw))
 		found, err := value(position(name, data, begin), raw)
@@ -183,15 +183,15 @@ func value(place string, text []byte) ([]object, error) {
 	twice, err := kjson.UnmarshalStrict(text, &v)
 	switch {
 	case err != nil:
-		return nil, fault.New(fault.Invalid, "the document can't be read").At(place).Because(errors.New("a number or text in it is not valid"))
+		return nil, fault.New(fault.Invalid, "the document can't be read").Location(place).Cause(errors.New("a number or text in it is not valid"))
 	case len(twice) > 0:
-		return nil, fault.New(fault.Invalid, "the document has a key twice").At(place).Because(twice[0]).Hint("remove one of the two")
+		return nil, fault.New(fault.Invalid, "the document has a key twice").Location(place).Cause(twice[0]).Hint("remove one of the two")
 	case v == nil:
 		return nil, nil
 	}
 	body, ok := v.(map[string]any)
 	if !ok {
-		return nil, fault.New(fault.Invalid, "the document is not an object").At(place).Hint("it needs apiVersion, kind and metadata.name")
+		return nil, fault.New(fault.Invalid, "the document is not an object").Location(place).Hint("it needs apiVersion, kind and metadata.name")
 	}
 	return flat(object{body, place}, 0)
 }
@@ -210,7 +210,7 @@ func flat(o object, depth int) ([]object, error) {
 	for i, item := range items {
 		body, ok := item.(map[string]any)
 		if !ok || depth > 5 {
-			return nil, fault.New(fault.Invalid, "item %d of the %s is not an object", i+1, kind).At(o.place)
+			return nil, fault.New(fault.Invalid, "item %d of the %s is not an object", i+1, kind).Location(o.place)
 		}
 		if one := strings.TrimSuffix(kind, "List"); one != "" && body["kind"] == nil {
 			body["kind"], body["apiVersion"] = one, o.body["apiVersion"]

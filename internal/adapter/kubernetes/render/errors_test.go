@@ -214,7 +214,7 @@ func TestCancelled(t *testing.T) {
 
 func TestWithoutPack(t *testing.T) {
 	m := sample(t, "plain", "k8s")
-	m.ModelImage, m.Delivery = delivery.Image{}, delivery.ByInit
+	m.ModelImage, m.Delivery = delivery.Image{}, delivery.DeliverByInit
 	if _, err := render.Render(t.Context(), m); !fault.Is(err, fault.Internal) {
 		t.Error(err)
 	}

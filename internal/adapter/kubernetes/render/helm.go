@@ -88,7 +88,7 @@ func (l *loader) chartValues() (map[string]any, error) {
 		}
 		more, err := helmloader.LoadValues(bytes.NewReader(data))
 		if err != nil {
-			return nil, fault.New(fault.Invalid, "the values can't be read").At(name).Hint("a values file is a map of names to values")
+			return nil, fault.New(fault.Invalid, "the values can't be read").Location(name).Hint("a values file is a map of names to values")
 		}
 		values = helmloader.MergeMaps(values, more)
 	}
@@ -109,11 +109,11 @@ func (l *loader) loadChart(dir string) (*chart.Chart, error) {
 	}
 	c, err := helmloader.LoadFiles(files)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "load the chart").At(path.Join(dir, "Chart.yaml")).Because(errors.New(sayable(reason(err)))).
+		return nil, fault.New(fault.Invalid, "load the chart").Location(path.Join(dir, "Chart.yaml")).Cause(errors.New(sayable(reason(err)))).
 			Hint("`helm lint %s` tells more", dir)
 	}
 	if c.Metadata.Type == "library" {
-		return nil, fault.New(fault.Invalid, "the chart is a library: it has no objects of its own").At(path.Join(dir, "Chart.yaml")).
+		return nil, fault.New(fault.Invalid, "the chart is a library: it has no objects of its own").Location(path.Join(dir, "Chart.yaml")).
 			Hint("name the chart that uses it")
 	}
 	if err := vendored(dir, c); err != nil {
@@ -131,7 +131,7 @@ func (l *loader) chartFiles(dir string) ([]*archive.BufferedFile, error) {
 			return nil, err
 		}
 		if rules, err = ignore.Parse(bytes.NewReader(data)); err != nil {
-			return nil, fault.New(fault.Invalid, "the patterns can't be read").At(name).Because(errors.New(reason(err)))
+			return nil, fault.New(fault.Invalid, "the patterns can't be read").Location(name).Cause(errors.New(reason(err)))
 		}
 	}
 	rules.AddDefaults()
@@ -174,7 +174,7 @@ func vendored(dir string, c *chart.Chart) error {
 		if d == nil || slices.ContainsFunc(c.Dependencies(), func(have *chart.Chart) bool { return have.Name() == d.Name }) {
 			continue
 		}
-		return fault.New(fault.Invalid, "the chart depends on %s, which is not in its folder charts", quoted(d.Name)).At(path.Join(dir, "Chart.yaml")).
+		return fault.New(fault.Invalid, "the chart depends on %s, which is not in its folder charts", quoted(d.Name)).Location(path.Join(dir, "Chart.yaml")).
 			Hint("run `helm dependency build %s` and commit %s/charts", dir, dir)
 	}
 	return nil
@@ -191,7 +191,7 @@ func (l *loader) template(dir string, c *chart.Chart, values map[string]any, hid
 	place := path.Join(dir, "Chart.yaml")
 	merged, err := util.CoalesceValues(c, values)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "merge the chart's values").At(place).Because(errors.New(short(hide.text(oneLine(err)))))
+		return nil, fault.New(fault.Invalid, "merge the chart's values").Location(place).Cause(errors.New(short(hide.text(oneLine(err)))))
 	}
 	if err := depend(dir, c, merged, merged); err != nil {
 		return nil, err
@@ -203,7 +203,7 @@ func (l *loader) template(dir string, c *chart.Chart, values map[string]any, hid
 	options := common.ReleaseOptions{Name: l.service, Namespace: "default", Revision: 1, IsInstall: true}
 	all, err := util.ToRenderValuesWithSchemaValidation(c, values, options, caps, true)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "merge the chart's values").At(place).Because(errors.New(short(hide.text(oneLine(err)))))
+		return nil, fault.New(fault.Invalid, "merge the chart's values").Location(place).Cause(errors.New(short(hide.text(oneLine(err)))))
 	}
 	if err := valid(dir, c, all); err != nil {
 		return nil, err
@@ -254,6 +254,6 @@ func broken(dir string, err error, hide *hider) error {
 			break
 		}
 	}
-	return fault.New(fault.Invalid, "render the chart").At(place).Because(errors.New(short(text))).
+	return fault.New(fault.Invalid, "render the chart").Location(place).Cause(errors.New(short(text))).
 		Hint("`helm template %s` with the same values shows the same", dir)
 }

@@ -18,7 +18,7 @@ func (l *loader) withoutHooks(objects []object) ([]object, error) {
 		case test(hook):
 			l.notes = append(l.notes, o.title()+" is a test of the chart and left out")
 		default:
-			return nil, fault.New(fault.Invalid, "%s is a Helm hook (%s), and Slipway runs none", o.title(), hook).At(o.place).
+			return nil, fault.New(fault.Invalid, "%s is a Helm hook (%s), and Slipway runs none", o.title(), hook).Location(o.place).
 				Hint("make it an ordinary Job or an init container, or switch it off in the chart's values")
 		}
 	}

@@ -22,10 +22,10 @@ func closed(dir string, c *chart.Chart) error {
 	if len(c.Schema) > 0 {
 		var schema any
 		if err := json.Unmarshal(c.Schema, &schema); err != nil {
-			return fault.New(fault.Invalid, "the schema of the values can't be read").At(position(place, c.Schema, offset(err, len(c.Schema))))
+			return fault.New(fault.Invalid, "the schema of the values can't be read").Location(position(place, c.Schema, offset(err, len(c.Schema))))
 		}
 		if open(schema) {
-			return fault.New(fault.Invalid, "the schema of the values refers to another document").At(place).
+			return fault.New(fault.Invalid, "the schema of the values refers to another document").Location(place).
 				Hint("only references within the schema (#/...) are followed: copy the rest into it")
 		}
 	}
@@ -77,7 +77,7 @@ func valid(dir string, c *chart.Chart, all common.Values) error {
 	if err == nil {
 		return nil
 	}
-	f := fault.New(fault.Invalid, "the values don't fit the chart's schema").At(path.Join(dir, "values.schema.json"))
+	f := fault.New(fault.Invalid, "the values don't fit the chart's schema").Location(path.Join(dir, "values.schema.json"))
 	var places []string
 	for _, at := range schemaPlace.FindAllStringSubmatch(err.Error(), -1) {
 		places = append(places, at[1])
@@ -93,7 +93,7 @@ func valid(dir string, c *chart.Chart, all common.Values) error {
 func clash(dir string, c *chart.Chart, values map[string]any) error {
 	if at := clashing(values, c.Values, ""); at != "" {
 		return fault.New(fault.Invalid, "value %s is a map in the chart or in the values files, and not in the other", at).
-			At(path.Join(dir, below(c.ChartFullPath()), "values.yaml")).Hint("give it the form that the chart's templates read")
+			Location(path.Join(dir, below(c.ChartFullPath()), "values.yaml")).Hint("give it the form that the chart's templates read")
 	}
 	for _, d := range c.Dependencies() {
 		for _, above := range []map[string]any{values, c.Values} {

@@ -25,14 +25,14 @@ func (l *loader) kustomize(dir string) ([]object, error) {
 		return nil, files.refused
 	}
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "build the kustomization").At(dir).Because(errors.New(short(files.hide.text(oneLine(err))))).
+		return nil, fault.New(fault.Invalid, "build the kustomization").Location(dir).Cause(errors.New(short(files.hide.text(oneLine(err))))).
 			Hint("`kustomize build %s` shows the same; files outside of the kustomization's folder are not loaded", dir)
 	}
 	var out []object
 	for _, res := range built.Resources() {
 		text, err := res.MarshalJSON()
 		if err != nil {
-			return nil, fault.New(fault.Invalid, "write %s %s of the kustomization", res.GetKind(), res.GetName()).At(dir)
+			return nil, fault.New(fault.Invalid, "write %s %s of the kustomization", res.GetKind(), res.GetName()).Location(dir)
 		}
 		found, err := value(dir, text)
 		if err != nil {

@@ -23,17 +23,17 @@ func (o *overlay) admit(name string, data []byte) error {
 	}
 	var k types.Kustomization
 	if err := k.Unmarshal(data); err != nil {
-		return fault.New(fault.Invalid, "the kustomization can't be read").At(name).Because(errors.New(sayable(unknownField(err)))).
+		return fault.New(fault.Invalid, "the kustomization can't be read").Location(name).Cause(errors.New(sayable(unknownField(err)))).
 			Hint("check its fields against the reference of kustomize")
 	}
 	k.FixKustomization()
 	if what := refusedFields(k); what != "" {
-		return fault.New(fault.Invalid, "the kustomization uses %s, which Slipway does not run", what).At(name).
+		return fault.New(fault.Invalid, "the kustomization uses %s, which Slipway does not run", what).Location(name).
 			Hint("build it beforehand and commit the result, or name the chart itself under deploy.manifests")
 	}
 	for _, p := range paths(k) {
 		if remote(p) {
-			return fault.New(fault.Invalid, "the kustomization loads %s from elsewhere", quoted(shown(p))).At(name).
+			return fault.New(fault.Invalid, "the kustomization loads %s from elsewhere", quoted(shown(p))).Location(name).
 				Hint("copy it into the repository: a release consists of what is committed")
 		}
 	}
@@ -175,7 +175,7 @@ func (o *overlay) resources(dir string, k types.Kustomization) error {
 	for _, p := range k.Resources {
 		name := path.Join(dir, p)
 		if path.IsAbs(p) || strings.HasPrefix(name, "..") {
-			return fault.New(fault.Invalid, "the kustomization's resource %s is outside of the checkout", quoted(p)).At(dir)
+			return fault.New(fault.Invalid, "the kustomization's resource %s is outside of the checkout", quoted(p)).Location(dir)
 		}
 		info, err := o.tree.stat(name)
 		if err != nil {

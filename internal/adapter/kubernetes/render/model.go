@@ -24,18 +24,18 @@ const (
 func deliveryOf(d delivery.ModelDelivery, image delivery.Image) delivery.ModelDelivery {
 	switch {
 	case image == delivery.Image{}:
-		return delivery.ByEnv
+		return delivery.DeliverByEnv
 	case d == "":
-		return delivery.ByInit
+		return delivery.DeliverByInit
 	}
 	return d
 }
 
 func (r *rendering) modelPath() string {
 	switch deliveryOf(r.m.Delivery, r.m.ModelImage) {
-	case delivery.ByInit:
+	case delivery.DeliverByInit:
 		return modelMount
-	case delivery.ByVolume:
+	case delivery.DeliverByVolume:
 		return imageModelPath
 	}
 	return ""
@@ -48,9 +48,9 @@ func (r *rendering) models() error {
 	}
 	how := deliveryOf(r.m.Delivery, r.m.ModelImage)
 	switch how {
-	case delivery.ByEnv:
+	case delivery.DeliverByEnv:
 		return r.modelWithoutImage()
-	case delivery.ByInit, delivery.ByVolume:
+	case delivery.DeliverByInit, delivery.DeliverByVolume:
 	default:
 		return fault.New(fault.Invalid, "there is no way %q to deliver a model", string(how)).Hint("there is: init, volume, env")
 	}
@@ -64,7 +64,7 @@ func (r *rendering) models() error {
 		}
 		spec := podSpec(o.body)
 		mount := map[string]any{"name": modelVolume, "mountPath": modelMount, "readOnly": true}
-		if how == delivery.ByInit {
+		if how == delivery.DeliverByInit {
 			grow(spec, "volumes", map[string]any{"name": modelVolume, "emptyDir": map[string]any{}})
 			others, _ := spec["initContainers"].([]any)
 			spec["initContainers"] = append([]any{r.copier()}, others...)
@@ -81,7 +81,7 @@ func (r *rendering) models() error {
 }
 
 func (r *rendering) modelWithoutImage() error {
-	if r.m.Delivery == delivery.ByInit || r.m.Delivery == delivery.ByVolume {
+	if r.m.Delivery == delivery.DeliverByInit || r.m.Delivery == delivery.DeliverByVolume {
 		return fault.New(fault.Internal, "model %s is to be delivered, and no image holds it", r.m.Model)
 	}
 	return nil
@@ -90,7 +90,7 @@ func (r *rendering) modelWithoutImage() error {
 // free refuses a pod that uses the model's place for something else.
 func (r *rendering) free(o object, ours []map[string]any) error {
 	at := modelMount
-	if deliveryOf(r.m.Delivery, r.m.ModelImage) == delivery.ByVolume {
+	if deliveryOf(r.m.Delivery, r.m.ModelImage) == delivery.DeliverByVolume {
 		at = imageMount
 	}
 	for _, c := range ours {

@@ -35,7 +35,7 @@ func find(t testing.TB, objects []*unstructured.Unstructured, kind, name string)
 
 func TestStamp(t *testing.T) {
 	m := sample(t, "plain", "k8s")
-	m.Delivery = delivery.ByVolume
+	m.Delivery = delivery.DeliverByVolume
 	r := mustRender(t, m)
 	before := parsed(t, r)
 	stamp := render.Stamp{Service: "retail-api", Environment: "prod", Release: "r-0123456789ab", Image: m.Image, Prefix: "127.0.0.1:5000/", Secrets: r.Secrets}

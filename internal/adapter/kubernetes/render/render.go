@@ -86,7 +86,7 @@ func (r *rendering) check() error {
 			return err
 		}
 		if before, ok := seen[o.key()]; ok {
-			return fault.New(fault.Invalid, "%s is there twice, first at %s", o.title(), before).At(o.place).
+			return fault.New(fault.Invalid, "%s is there twice, first at %s", o.title(), before).Location(o.place).
 				Hint("remove one of the two, or give it another name or namespace")
 		}
 		seen[o.key()] = o.place

@@ -49,9 +49,9 @@ func cases(t testing.TB) map[string]port.Manifests {
 	plain := sample(t, "plain", "k8s/")
 	plain.Workload = delivery.Workload{Replicas: 4, Env: map[string]string{"LOG_LEVEL": "debug", "EXTRA": "1"}, Args: []string{"-v"}, CPU: 0.5, Memory: 512 << 20}
 	volume := sample(t, "plain", "k8s")
-	volume.Delivery = delivery.ByVolume
+	volume.Delivery = delivery.DeliverByVolume
 	env := sample(t, "plain", "k8s/config.yaml", "k8s/retail.yaml")
-	env.Delivery = delivery.ByEnv
+	env.Delivery = delivery.DeliverByEnv
 	helm := sample(t, "helm", "chart")
 	helm.Values = []string{"prod.yaml", "eu.yaml"}
 	made := sample(t, "plain")

@@ -28,7 +28,7 @@ type tree struct {
 func openTree(dir string) (*tree, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "open the folder of the manifests").Because(plain(err))
+		return nil, fault.New(fault.Invalid, "open the folder of the manifests").Cause(plain(err))
 	}
 	return &tree{root: root}, nil
 }
@@ -96,9 +96,9 @@ func unreadable(name string, err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return fault.New(fault.Invalid, "there is no %s in the checkout", name).Hint("check the path: it is relative to the repository's root; is the file committed?")
 	case strings.Contains(err.Error(), "escapes"):
-		return f.Because(errors.New("a link leads out of the checkout")).Hint("copy the file into the repository: only what is in it is delivered")
+		return f.Cause(errors.New("a link leads out of the checkout")).Hint("copy the file into the repository: only what is in it is delivered")
 	}
-	return f.Because(plain(err))
+	return f.Cause(plain(err))
 }
 
 // plain is the reason without the path, which the message has already.

@@ -148,7 +148,7 @@ func (o object) lists(of map[string]any, what string, fields ...string) error {
 }
 
 func (o object) wrong(format string, args ...any) *fault.Error {
-	return fault.New(fault.Invalid, format, args...).At(o.place)
+	return fault.New(fault.Invalid, format, args...).Location(o.place)
 }
 
 // text is a field of the object itself, or "".

@@ -52,14 +52,14 @@ func Read(r io.Reader, n Names, exclude []string) (port.Sample, error) {
 	text, err := io.ReadAll(io.LimitReader(r, Limit+1))
 	switch {
 	case err != nil:
-		return port.Sample{}, fault.New(fault.Unavailable, "read the service's metrics").Because(err)
+		return port.Sample{}, fault.New(fault.Unavailable, "read the service's metrics").Cause(err)
 	case len(text) > Limit:
 		return port.Sample{}, fault.New(fault.Unavailable, "the service's metrics are larger than %d MiB", Limit>>20)
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
 	if err != nil {
-		return port.Sample{}, fault.New(fault.Unavailable, "read the service's metrics").Because(err)
+		return port.Sample{}, fault.New(fault.Unavailable, "read the service's metrics").Cause(err)
 	}
 	f := finder{families: families, announced: announced(text), names: n}
 	requests, err := f.requests()
@@ -138,7 +138,7 @@ func count(f family, skip func(family, *dto.Metric) bool) (port.Sample, error) {
 		}
 		n, err := whole(amount(m))
 		if err != nil {
-			return port.Sample{}, fault.New(fault.Unavailable, "read %s of the service's metrics", f.name).Because(err)
+			return port.Sample{}, fault.New(fault.Unavailable, "read %s of the service's metrics", f.name).Cause(err)
 		}
 		s.Requests = plus(s.Requests, n)
 		if failed(value(m, f.code)) {

@@ -77,7 +77,7 @@ func buckets(f family, skip func(family, *dto.Metric) bool) ([]port.Bucket, erro
 		}
 		one, err := histogram(m.GetHistogram())
 		if err != nil {
-			return nil, fault.New(fault.Unavailable, "read %s of the service's metrics", f.name).Because(err)
+			return nil, fault.New(fault.Unavailable, "read %s of the service's metrics", f.name).Cause(err)
 		}
 		sum = Add(sum, port.Sample{Requests: one[len(one)-1].Count, Latency: one})
 		if sum.Latency == nil {

@@ -35,14 +35,14 @@ func FindBubblewrap(mark string, spawner *Spawner, limiter Limiter) (Bubblewrap,
 	path, err := exec.LookPath("bwrap")
 	if err != nil {
 		return Bubblewrap{}, fault.New(fault.NotFound, "find bwrap: it is not installed").
-			Hint("install the package bubblewrap, or use the runtime \"namespaces\", which needs nothing installed").Because(err)
+			Hint("install the package bubblewrap, or use the runtime \"namespaces\", which needs nothing installed").Cause(err)
 	}
 	w := Bubblewrap{Path: path, Mark: mark, Spawner: spawner, Limiter: limiter}
 	cmd := exec.Command(path, "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "true")
 	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin"}
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return Bubblewrap{}, fault.New(fault.Denied, "make a container with bwrap: %s", strings.TrimSpace(string(said))).
-			Hint("this machine may forbid user namespaces: check sysctl user.max_user_namespaces and kernel.unprivileged_userns_clone").Because(err)
+			Hint("this machine may forbid user namespaces: check sysctl user.max_user_namespaces and kernel.unprivileged_userns_clone").Cause(err)
 	}
 	return w, nil
 }

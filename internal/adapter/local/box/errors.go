@@ -37,10 +37,10 @@ func forbiddenBy(err error, read func(name string) string) error {
 		if read(s.name) == s.forbids {
 			return fault.New(fault.Denied, "make a container: %s = %s forbids it to ordinary users", s.name, s.forbids).
 				Hint("as root: sysctl -w %s=%s (and the same line in /etc/sysctl.d/), or install bubblewrap where the distribution allows it to, or run Slipway as root", s.name, s.allow).
-				Because(err)
+				Cause(err)
 		}
 	}
 	return fault.New(fault.Denied, "make a container: this machine forbids user namespaces").
 		Hint("check sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns; inside another container, its seccomp profile or masked /proc may forbid them; otherwise run Slipway as root, or use a Kubernetes target").
-		Because(err)
+		Cause(err)
 }

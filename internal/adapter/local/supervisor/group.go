@@ -34,7 +34,7 @@ type group struct {
 func newGroup(cfg *Config, o Order) (*group, error) {
 	spec, note, err := boxSpec(o)
 	if err != nil {
-		return nil, fault.New(fault.Failed, "start %s", o).Because(err)
+		return nil, fault.New(fault.Failed, "start %s", o).Cause(err)
 	}
 	g := &group{cfg: cfg, order: o, pool: front.NewPool(o.Release), changed: make(chan struct{})}
 	if note != "" {

@@ -26,7 +26,7 @@ func lockDir(dir string) (*os.File, error) {
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, ErrBusy
 		}
-		return nil, fault.New(fault.Internal, "lock the local target's folder").Because(err)
+		return nil, fault.New(fault.Internal, "lock the local target's folder").Cause(err)
 	}
 	return f, nil
 }

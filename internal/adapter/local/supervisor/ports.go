@@ -102,7 +102,7 @@ func portTaken(n int, err error) error {
 		who = found
 	}
 	return fault.New(fault.Conflict, "open port %d of the local target: %s has it", n, who).
-		Hint("stop that process, or set another `port` for this environment").Because(err)
+		Hint("stop that process, or set another `port` for this environment").Cause(err)
 }
 
 // listener names the process that listens on a port: "process 123 (nginx)". It

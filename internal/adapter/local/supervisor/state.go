@@ -55,7 +55,7 @@ func ReadState(dir string) (State, error) {
 	}
 	if err := json.NewDecoder(bytes.NewReader(raw)).Decode(&s); err != nil {
 		return s, fault.New(fault.Corrupt, "read %s", path).
-			Hint("move the file away and deploy again; the records of releases are elsewhere and not affected").Because(err)
+			Hint("move the file away and deploy again; the records of releases are elsewhere and not affected").Cause(err)
 	}
 	if s.Schema > stateSchema {
 		return s, fault.New(fault.Conflict, "read %s: a newer Slipway wrote it", path).Hint("use that version, or a later one")
@@ -112,7 +112,7 @@ func (s *store) change(key string, e *Environment) error {
 		return err
 	}
 	if err := writeFile(filepath.Join(s.dir, "state.json"), append(raw, '\n')); err != nil {
-		return fault.New(fault.Exhausted, "save the local target's state").Hint("is the disk full? Nothing was changed").Because(err)
+		return fault.New(fault.Exhausted, "save the local target's state").Hint("is the disk full? Nothing was changed").Cause(err)
 	}
 	s.state = next
 	return nil

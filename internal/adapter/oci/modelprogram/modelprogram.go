@@ -48,7 +48,7 @@ func in(folder fs.FS) (map[string][]byte, error) {
 	for _, name := range names {
 		program, err := unzip(folder, name)
 		if err != nil {
-			return nil, fault.New(fault.Internal, "read the program %s", name).Hint("build slipway with `make` again").Because(err)
+			return nil, fault.New(fault.Internal, "read the program %s", name).Hint("build slipway with `make` again").Cause(err)
 		}
 		out[strings.TrimSuffix(strings.TrimPrefix(path.Base(name), before), after)] = program
 	}

@@ -33,7 +33,7 @@ func Digest(seed int) delivery.Digest {
 
 // Release is a release of the service "api" with model "m" in the given
 // version, which is registered and approved with it.
-func (w *World) Release(model int) delivery.SavedRelease {
+func (w *World) Release(model int) delivery.ReleaseRecord {
 	ctx := context.Background()
 	var ref delivery.ModelRef
 	for v := 1; v <= model; v++ {
@@ -53,7 +53,7 @@ func (w *World) Release(model int) delivery.SavedRelease {
 }
 
 // Serve lets a release serve, by the records and in truth.
-func (w *World) Serve(env delivery.Environment, run delivery.RunID, rel delivery.SavedRelease, at time.Time) delivery.Deployment {
+func (w *World) Serve(env delivery.Environment, run delivery.RunID, rel delivery.ReleaseRecord, at time.Time) delivery.Deployment {
 	ctx := context.Background()
 	d, err := w.Ledger.Begin(ctx, delivery.Deployment{Environment: env, Release: rel.ID, Run: run, StartedAt: at})
 	must(err)

@@ -81,7 +81,7 @@ func (c *Chronicle) Write(_ context.Context, h port.Chapter) error {
 	}
 	h.Releases = slices.Clone(h.Releases)
 	for i, r := range h.Releases {
-		if n := slices.IndexFunc(before.Releases, func(b delivery.SavedRelease) bool { return b.ID == r.ID }); n >= 0 {
+		if n := slices.IndexFunc(before.Releases, func(b delivery.ReleaseRecord) bool { return b.ID == r.ID }); n >= 0 {
 			h.Releases[i] = before.Releases[n]
 			h.Releases[i].Quarantined = r.Quarantined
 		}
@@ -114,7 +114,7 @@ func (c *Chronicle) read(service string, env delivery.Environment) (port.Chapter
 		return out, nil
 	}
 	if err := json.Unmarshal(raw, &out); err != nil {
-		return out, fault.New(fault.Corrupt, "read the history of %s", env).Because(err)
+		return out, fault.New(fault.Corrupt, "read the history of %s", env).Cause(err)
 	}
 	return out, nil
 }

@@ -36,11 +36,11 @@ func (p *Prober) Ask(ctx context.Context, q port.Question) (port.Reply, error) {
 	p.Asked = append(p.Asked, q.URL)
 	p.mu.Unlock()
 	if ctx.Err() != nil {
-		return port.Reply{}, fault.New(fault.Unavailable, "ask %s", q.URL).Because(context.Cause(ctx))
+		return port.Reply{}, fault.New(fault.Unavailable, "ask %s", q.URL).Cause(context.Cause(ctx))
 	}
 	u, err := url.Parse(q.URL)
 	if err != nil {
-		return port.Reply{}, fault.New(fault.Unavailable, "ask %s", q.URL).Because(err)
+		return port.Reply{}, fault.New(fault.Unavailable, "ask %s", q.URL).Cause(err)
 	}
 	id, rel, ok := p.behind(u.Host)
 	if !ok {

@@ -21,7 +21,7 @@ type Ledger struct {
 	Fail func(method string) error // nil: nothing fails
 
 	mu          sync.Mutex
-	releases    []delivery.SavedRelease
+	releases    []delivery.ReleaseRecord
 	deployments []delivery.Deployment
 	models      []delivery.ModelVersion
 	approvals   []port.Approval
@@ -48,18 +48,18 @@ func (l *Ledger) enter(method string) (func(), error) {
 }
 
 // SaveRelease keeps the release under its digest.
-func (l *Ledger) SaveRelease(_ context.Context, run delivery.RunID, r delivery.Release) (delivery.SavedRelease, error) {
+func (l *Ledger) SaveRelease(_ context.Context, run delivery.RunID, r delivery.Release) (delivery.ReleaseRecord, error) {
 	leave, err := l.enter("SaveRelease")
 	defer leave()
 	if err != nil {
-		return delivery.SavedRelease{}, err
+		return delivery.ReleaseRecord{}, err
 	}
 	raw, err := json.Marshal(r)
 	if err != nil {
-		return delivery.SavedRelease{}, err
+		return delivery.ReleaseRecord{}, err
 	}
 	sum := fmt.Sprintf("%x", sha256.Sum256(raw))
-	saved := delivery.SavedRelease{ID: delivery.ReleaseID("r-" + sum[:12]), Digest: delivery.Digest("sha256:" + sum), Release: r, Run: run}
+	saved := delivery.ReleaseRecord{ID: delivery.ReleaseID("r-" + sum[:12]), Digest: delivery.Digest("sha256:" + sum), Release: r, Run: run}
 	if i := l.release(saved.ID); i >= 0 {
 		return l.releases[i], nil
 	}
@@ -68,25 +68,25 @@ func (l *Ledger) SaveRelease(_ context.Context, run delivery.RunID, r delivery.R
 }
 
 func (l *Ledger) release(id delivery.ReleaseID) int {
-	return slices.IndexFunc(l.releases, func(s delivery.SavedRelease) bool { return s.ID == id })
+	return slices.IndexFunc(l.releases, func(s delivery.ReleaseRecord) bool { return s.ID == id })
 }
 
 // Release finds a release.
-func (l *Ledger) Release(_ context.Context, id delivery.ReleaseID) (delivery.SavedRelease, error) {
+func (l *Ledger) Release(_ context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
 	leave, err := l.enter("Release")
 	defer leave()
 	if err != nil {
-		return delivery.SavedRelease{}, err
+		return delivery.ReleaseRecord{}, err
 	}
 	i := l.release(id)
 	if i < 0 {
-		return delivery.SavedRelease{}, fault.New(fault.NotFound, "there is no release %s", id)
+		return delivery.ReleaseRecord{}, fault.New(fault.NotFound, "there is no release %s", id)
 	}
 	return l.releases[i], nil
 }
 
 // Releases lists them, newest first.
-func (l *Ledger) Releases(_ context.Context, limit int) ([]delivery.SavedRelease, error) {
+func (l *Ledger) Releases(_ context.Context, limit int) ([]delivery.ReleaseRecord, error) {
 	leave, err := l.enter("Releases")
 	defer leave()
 	return newest(l.releases, limit), err
