@@ -40,10 +40,10 @@ func TestBillsByCosign(t *testing.T) {
 	_, err = r.Push(t.Context(), built.Layout, img, "v1", nil)
 	must(t, err)
 	for kind, doc := range map[string]string{
-		provenance.CycloneDX: `{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[{"type":"library","name":"numpy","version":"2.1.0"}]}`,
-		provenance.SPDX:      `{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","name":"billed","packages":[{"name":"numpy","versionInfo":"2.1.0"}]}`,
+		provenance.CycloneDXPredicate: `{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[{"type":"library","name":"numpy","version":"2.1.0"}]}`,
+		provenance.SPDXPredicate:      `{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","name":"billed","packages":[{"name":"numpy","versionInfo":"2.1.0"}]}`,
 	} {
-		raw, err := provenance.Bill(provenance.ImageSubject(img), kind, []byte(doc))
+		raw, err := provenance.SBOMStatement(provenance.ImageSubject(img), kind, []byte(doc))
 		must(t, err)
 		bundle, err := signer.Sign(t.Context(), raw)
 		must(t, err)

@@ -47,7 +47,7 @@ func (d *decoder) expression(path string, err error, hint string) {
 	var e *gate.Error
 	switch {
 	case errors.As(err, &e):
-		d.failInside(path, e.Line, e.Column, hint, "%s: %s", path, e.What)
+		d.failInside(path, e.Line, e.Column, hint, "%s: %s", path, e.Message)
 	case err != nil:
 		d.fail(path, hint, "%s: %v", path, err)
 	}

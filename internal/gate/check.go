@@ -6,8 +6,8 @@ import (
 	"cel.dev/cel-go/cel"
 )
 
-// Reply is what a smoke request got.
-type Reply struct {
+// Response is what a smoke request got.
+type Response struct {
 	Status       int
 	Body         []byte            // JSON; anything else is seen as one text
 	Headers      map[string]string // names in lower case
@@ -15,7 +15,7 @@ type Reply struct {
 	ModelVersion string
 }
 
-// Check is a question about a Reply. It is immutable and safe for concurrent use.
+// Check is a question about a Response. It is immutable and safe for concurrent use.
 type Check struct {
 	expr    string
 	program cel.Program
@@ -35,9 +35,9 @@ func CompileCheck(expr string) (Check, error) {
 // String is the expression.
 func (c Check) String() string { return c.expr }
 
-// Ask answers the question with the values that decided it. A question that
+// Evaluate answers the question with the values that decided it. A question that
 // can't be answered is answered with no, and the evidence says why.
-func (c Check) Ask(r Reply) (yes bool, why string) {
+func (c Check) Evaluate(r Response) (yes bool, why string) {
 	if c.program == nil {
 		return false, "the check was not compiled"
 	}
@@ -54,7 +54,7 @@ func (c Check) Ask(r Reply) (yes bool, why string) {
 	return out.yes, join(out.trouble, evidence(c.refs, vars))
 }
 
-func (c Check) variables(r Reply) (map[string]any, error) {
+func (c Check) variables(r Response) (map[string]any, error) {
 	var body any
 	if json.Unmarshal(r.Body, &body) != nil {
 		body = string(r.Body)

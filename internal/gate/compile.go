@@ -22,17 +22,17 @@ const (
 
 // Error says what is wrong with an expression, and where in it.
 type Error struct {
-	Expr   string
-	Line   int // from 1
-	Column int // from 1, in characters
-	What   string
+	Expr    string
+	Line    int // from 1
+	Column  int // from 1, in characters
+	Message string
 }
 
 func (e *Error) Error() string {
 	if e.Line > 1 {
-		return fmt.Sprintf("gate %q, line %d, column %d: %s", e.Expr, e.Line, e.Column, e.What)
+		return fmt.Sprintf("gate %q, line %d, column %d: %s", e.Expr, e.Line, e.Column, e.Message)
 	}
-	return fmt.Sprintf("gate %q, column %d: %s", e.Expr, e.Column, e.What)
+	return fmt.Sprintf("gate %q, column %d: %s", e.Expr, e.Column, e.Message)
 }
 
 // language is built when the first expression is compiled: it takes
@@ -56,7 +56,7 @@ type compiled struct {
 // any name is a metric's.
 func compile(expr string, names []string) (compiled, error) {
 	fail := func(line, column int, format string, args ...any) (compiled, error) {
-		return compiled{}, &Error{Expr: shorten(expr, 120), Line: line, Column: column, What: fmt.Sprintf(format, args...)}
+		return compiled{}, &Error{Expr: shorten(expr, 120), Line: line, Column: column, Message: fmt.Sprintf(format, args...)}
 	}
 	switch {
 	case strings.TrimSpace(expr) == "":

@@ -38,11 +38,11 @@ func Compile(expr string) (Gate, error) {
 // String is the expression.
 func (g Gate) String() string { return g.expr }
 
-// Ask answers the gate. Passed and Failed carry the values that decided it.
+// Evaluate answers the gate. Passed and Failed carry the values that decided it.
 // Unavailable says what to investigate: a metric that does not exist, or is no
 // finite number. With a nil champion, what depends on it is left out of the
 // question: the rest still has to hold.
-func (g Gate) Ask(metrics, champion delivery.Metrics) delivery.GateResult {
+func (g Gate) Evaluate(metrics, champion delivery.Metrics) delivery.GateResult {
 	answer := delivery.GateResult{Gate: g.expr, Verdict: delivery.Unavailable}
 	if g.program == nil {
 		answer.Evidence = "the gate was not compiled"

@@ -78,7 +78,7 @@ func TestAsk(t *testing.T) {
 			t.Errorf("%s: %v", c.expr, err)
 			continue
 		}
-		got := g.Ask(metrics(t, good), metrics(t, c.champion))
+		got := g.Evaluate(metrics(t, good), metrics(t, c.champion))
 		if got.Verdict != c.want || !strings.Contains(got.Evidence, c.evidence) || got.Gate != c.expr {
 			t.Errorf("%s\n got %s: %q\nwant %s: ...%q...", c.expr, got.Verdict, got.Evidence, c.want, c.evidence)
 		}
@@ -103,12 +103,12 @@ func TestAskOddNumbers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := g.Ask(odd, nil); got.Verdict != want {
+		if got := g.Evaluate(odd, nil); got.Verdict != want {
 			t.Errorf("%s: %s (%s), want %s", expr, got.Verdict, got.Evidence, want)
 		}
 	}
 	var none gate.Gate
-	if got := none.Ask(odd, nil); got.Verdict != delivery.Unavailable {
+	if got := none.Evaluate(odd, nil); got.Verdict != delivery.Unavailable {
 		t.Errorf("the zero gate answers %s", got.Verdict)
 	}
 }
@@ -142,8 +142,8 @@ func TestCompileErrors(t *testing.T) {
 			t.Errorf("%q compiles, or %v", c.expr, err)
 			continue
 		}
-		if !strings.Contains(e.What, c.what) || e.Column != c.column {
-			t.Errorf("%q: column %d: %q, want column %d: %q", c.expr, e.Column, e.What, c.column, c.what)
+		if !strings.Contains(e.Message, c.what) || e.Column != c.column {
+			t.Errorf("%q: column %d: %q, want column %d: %q", c.expr, e.Column, e.Message, c.column, c.what)
 		}
 	}
 }
@@ -159,13 +159,13 @@ func TestCostIsLimited(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := g.Ask(metrics(t, good), nil); got.Verdict != delivery.Unavailable || !strings.Contains(got.Evidence, "too long") {
+	if got := g.Evaluate(metrics(t, good), nil); got.Verdict != delivery.Unavailable || !strings.Contains(got.Evidence, "too long") {
 		t.Errorf("%s: %s", got.Verdict, got.Evidence)
 	}
 }
 
 func TestCheck(t *testing.T) {
-	reply := gate.Reply{
+	reply := gate.Response{
 		Status: 200, Body: []byte(`{"class": "LA", "count": 3, "note": null, "items": [1, 2]}`),
 		Headers: map[string]string{"content-type": "application/json"}, Release: "r-0123456789ab", ModelVersion: "m:3",
 	}
@@ -192,7 +192,7 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%s: %v", c.expr, err)
 			continue
 		}
-		if yes, why := check.Ask(reply); yes != c.want || !strings.Contains(why, c.why) {
+		if yes, why := check.Evaluate(reply); yes != c.want || !strings.Contains(why, c.why) {
 			t.Errorf("%s: %v (%s), want %v (%s)", c.expr, yes, why, c.want, c.why)
 		}
 	}
@@ -201,7 +201,7 @@ func TestCheck(t *testing.T) {
 		t.Errorf("an unknown name: %v", err)
 	}
 	check, _ := gate.CompileCheck("body == 'ok'")
-	if yes, why := check.Ask(gate.Reply{Body: []byte("ok")}); !yes {
+	if yes, why := check.Evaluate(gate.Response{Body: []byte("ok")}); !yes {
 		t.Errorf("a body that is no JSON: %s", why)
 	}
 }
@@ -218,7 +218,7 @@ func FuzzCompile(f *testing.F) {
 		_ = json.Unmarshal([]byte(text), &m)
 		if g, err := gate.Compile(expr); err == nil {
 			for _, champion := range []delivery.Metrics{nil, m, {}} {
-				switch a := g.Ask(m, champion); a.Verdict {
+				switch a := g.Evaluate(m, champion); a.Verdict {
 				case delivery.Passed, delivery.Failed:
 				case delivery.Unavailable:
 					if a.Evidence == "" {
@@ -230,7 +230,7 @@ func FuzzCompile(f *testing.F) {
 			}
 		}
 		if c, err := gate.CompileCheck(check); err == nil {
-			c.Ask(gate.Reply{Status: 200, Body: []byte(text)})
+			c.Evaluate(gate.Response{Status: 200, Body: []byte(text)})
 		}
 	})
 }

@@ -41,8 +41,8 @@ type ModelBill struct {
 	Dir   string            // absolute folder to write to, for this model alone
 }
 
-// Biller writes bills of materials (SBOMs): CycloneDX JSON as bom.cdx.json and
-// SPDX JSON as bom.spdx.json.
+// Biller writes bills of materials (SBOMs): CycloneDXPredicate JSON as bom.cdx.json and
+// SPDXPredicate JSON as bom.spdx.json.
 //
 // The documents depend on what they describe and on the version of the biller,
 // and on nothing else: no time of now, no random name, no path of this machine.

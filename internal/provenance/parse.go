@@ -29,16 +29,16 @@ func Parse(payload []byte) (Statement, error) {
 	return s, nil
 }
 
-// About tells whether the digest is one of the statement's subjects.
-func (s Statement) About(d delivery.Digest) bool {
-	return d.Valid() && slices.ContainsFunc(s.Subject, func(r Resource) bool { return r.Digest["sha256"] == d.Hex() })
+// HasSubject tells whether the digest is one of the statement's subjects.
+func (s Statement) HasSubject(d delivery.Digest) bool {
+	return d.Valid() && slices.ContainsFunc(s.Subject, func(r ResourceDescriptor) bool { return r.Digest["sha256"] == d.Hex() })
 }
 
-// Provenance reads the predicate of a statement of type SLSA. One that lacks
+// Provenance reads the predicate of a statement of type SLSAPredicate. One that lacks
 // what a verifier has to know is an error.
 func (s Statement) Provenance() (Provenance, error) {
 	var p Provenance
-	if s.PredicateType != SLSA {
+	if s.PredicateType != SLSAPredicate {
 		return p, fmt.Errorf("%s is no provenance", s.PredicateType)
 	}
 	if err := json.Unmarshal(s.Predicate, &p); err != nil {
@@ -46,19 +46,19 @@ func (s Statement) Provenance() (Provenance, error) {
 	}
 	var external map[string]any
 	switch {
-	case p.Build.Type == "":
+	case p.BuildDefinition.BuildType == "":
 		return p, errors.New("the provenance has no buildType")
-	case json.Unmarshal(p.Build.External, &external) != nil || external == nil:
+	case json.Unmarshal(p.BuildDefinition.ExternalParameters, &external) != nil || external == nil:
 		return p, errors.New("the provenance has no externalParameters")
-	case p.Run.Builder.ID == "":
+	case p.RunDetails.Builder.ID == "":
 		return p, errors.New("the provenance names no builder")
 	}
 	return p, nil
 }
 
 // Commit is the commit that was built, and its tree; empty when it names none.
-func (b Build) Commit() (sha, tree string) {
-	for _, d := range b.Dependencies {
+func (b BuildDefinition) Commit() (sha, tree string) {
+	for _, d := range b.ResolvedDependencies {
 		if sha := d.Digest["gitCommit"]; sha != "" {
 			return sha, d.Digest["gitTree"]
 		}
@@ -66,11 +66,11 @@ func (b Build) Commit() (sha, tree string) {
 	return "", ""
 }
 
-// Data is the digest of what a model was trained on, or "".
-func (b Build) Data() delivery.Digest { return b.dependency(dataName) }
+// DataDigest is the digest of what a model was trained on, or "".
+func (b BuildDefinition) DataDigest() delivery.Digest { return b.dependency(dataName) }
 
-func (b Build) dependency(name string) delivery.Digest {
-	for _, d := range b.Dependencies {
+func (b BuildDefinition) dependency(name string) delivery.Digest {
+	for _, d := range b.ResolvedDependencies {
 		if d.Name == name && d.Digest["sha256"] != "" {
 			return delivery.Digest("sha256:" + d.Digest["sha256"])
 		}
@@ -79,35 +79,35 @@ func (b Build) dependency(name string) delivery.Digest {
 }
 
 // Command is the training command, or "".
-func (b Build) Command() string {
+func (b BuildDefinition) Command() string {
 	var p struct {
 		Command string `json:"command"`
 	}
-	_ = json.Unmarshal(b.External, &p) // not there is not told
+	_ = json.Unmarshal(b.ExternalParameters, &p) // not there is not told
 	return p.Command
 }
 
 // Metrics are what evaluation found, or nil.
-func (b Build) Metrics() delivery.Metrics {
+func (b BuildDefinition) Metrics() delivery.Metrics {
 	var p struct {
 		Metrics delivery.Metrics `json:"metrics"`
 	}
-	_ = json.Unmarshal(b.Internal, &p) // not there is not told
+	_ = json.Unmarshal(b.InternalParameters, &p) // not there is not told
 	return p.Metrics
 }
 
-// Same tells whether two statements say the same of the same subjects, but for
+// Equivalent tells whether two statements say the same of the same subjects, but for
 // which run it was and when: then one of them is enough.
-func Same(a, b Statement) bool {
+func Equivalent(a, b Statement) bool {
 	if a.PredicateType != b.PredicateType || !equal(a.Subject, b.Subject) {
 		return false
 	}
-	if a.PredicateType != SLSA {
+	if a.PredicateType != SLSAPredicate {
 		return equal(a.Predicate, b.Predicate)
 	}
 	p, errA := a.Provenance()
 	q, errB := b.Provenance()
-	return errA == nil && errB == nil && equal(p.Build, q.Build)
+	return errA == nil && errB == nil && equal(p.BuildDefinition, q.BuildDefinition)
 }
 
 func equal(a, b any) bool {
@@ -116,23 +116,23 @@ func equal(a, b any) bool {
 	return errA == nil && errB == nil && x == y
 }
 
-// Essence is the digest that a release pins its provenance by. It covers what the
+// ReproducibleDigest is the digest that a release pins its provenance by. It covers what the
 // same inputs always make again: how the image is built, from which commit and
 // on which base images; with which command and data the model was trained. It
 // leaves out runs, jobs, times and metrics, the commit that first trained the
 // same model, and the tools' versions: they may differ where code, model and
 // configuration are the same, and the same release must have one name, or a
 // quarantine would be easy to escape. model is nil for a release without one.
-func Essence(image Build, model *Build) (delivery.Digest, error) {
+func ReproducibleDigest(image BuildDefinition, model *BuildDefinition) (delivery.Digest, error) {
 	type part struct {
-		Type         string          `json:"type"`
-		External     json.RawMessage `json:"external"`
-		Dependencies []Resource      `json:"dependencies"`
+		Type         string               `json:"type"`
+		External     json.RawMessage      `json:"external"`
+		Dependencies []ResourceDescriptor `json:"dependencies"`
 	}
-	parts := []part{{image.Type, image.External, image.Dependencies}}
+	parts := []part{{image.BuildType, image.ExternalParameters, image.ResolvedDependencies}}
 	if model != nil {
-		p := part{Type: model.Type, External: model.External}
-		for _, d := range model.Dependencies {
+		p := part{Type: model.BuildType, External: model.ExternalParameters}
+		for _, d := range model.ResolvedDependencies {
 			if d.Name != sourceName {
 				p.Dependencies = append(p.Dependencies, d)
 			}

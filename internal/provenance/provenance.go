@@ -1,5 +1,5 @@
 // Package provenance makes and reads statements about what is delivered: in-toto
-// Statement v1, with SLSA v1 provenance, bills of materials, or nothing but the
+// Statement v1, with SLSAPredicate v1 provenance, bills of materials, or nothing but the
 // fact of being signed. It is pure: the same facts make the same bytes.
 package provenance
 
@@ -18,18 +18,18 @@ const (
 
 // The predicate types.
 const (
-	Signature = "https://sigstore.dev/cosign/sign/v1" // an empty predicate: the subject is signed, no more
-	SLSA      = "https://slsa.dev/provenance/v1"
-	CycloneDX = "https://cyclonedx.org/bom"
-	SPDX      = "https://spdx.dev/Document"
+	SignaturePredicate = "https://sigstore.dev/cosign/sign/v1" // an empty predicate: the subject is signed, no more
+	SLSAPredicate      = "https://slsa.dev/provenance/v1"
+	CycloneDXPredicate = "https://cyclonedx.org/bom"
+	SPDXPredicate      = "https://spdx.dev/Document"
 )
 
 // How Slipway builds. The addresses name the meaning of the parameters; they
 // never change once they are released.
 const (
-	ImageBuild = "https://slipway-cd.github.io/slipway/build/image/v1"
-	ModelBuild = "https://slipway-cd.github.io/slipway/build/model/v1"
-	Builder    = "https://slipway-cd.github.io/slipway"
+	ImageBuildType = "https://slipway-cd.github.io/slipway/build/image/v1"
+	ModelBuildType = "https://slipway-cd.github.io/slipway/build/model/v1"
+	BuilderURI     = "https://slipway-cd.github.io/slipway"
 )
 
 // Names of resolved dependencies.
@@ -42,40 +42,40 @@ const (
 
 // Statement says something about its subjects.
 type Statement struct {
-	Type          string          `json:"_type"`
-	Subject       []Resource      `json:"subject"`
-	PredicateType string          `json:"predicateType"`
-	Predicate     json.RawMessage `json:"predicate"`
+	Type          string               `json:"_type"`
+	Subject       []ResourceDescriptor `json:"subject"`
+	PredicateType string               `json:"predicateType"`
+	Predicate     json.RawMessage      `json:"predicate"`
 }
 
-// Resource is a thing with its digests: "sha256", "gitCommit" or "gitTree" to
+// ResourceDescriptor is a thing with its digests: "sha256", "gitCommit" or "gitTree" to
 // hexadecimal digits.
-type Resource struct {
+type ResourceDescriptor struct {
 	Name        string            `json:"name,omitempty"`
 	URI         string            `json:"uri,omitempty"`
 	Digest      map[string]string `json:"digest,omitempty"`
 	Annotations map[string]any    `json:"annotations,omitempty"`
 }
 
-// Provenance is the SLSA v1 predicate: what was built from what, by whom.
+// Provenance is the SLSAPredicate v1 predicate: what was built from what, by whom.
 type Provenance struct {
-	Build Build `json:"buildDefinition"`
-	Run   Run   `json:"runDetails"`
+	BuildDefinition BuildDefinition `json:"buildDefinition"`
+	RunDetails      RunDetails      `json:"runDetails"`
 }
 
-// Build is the part that the same inputs make again: External is what
+// BuildDefinition is the part that the same inputs make again: External is what
 // slipway.yaml says, Internal what Slipway adds, Dependencies what went in.
-type Build struct {
-	Type         string          `json:"buildType"`
-	External     json.RawMessage `json:"externalParameters"`
-	Internal     json.RawMessage `json:"internalParameters,omitempty"`
-	Dependencies []Resource      `json:"resolvedDependencies,omitempty"`
+type BuildDefinition struct {
+	BuildType            string               `json:"buildType"`
+	ExternalParameters   json.RawMessage      `json:"externalParameters"`
+	InternalParameters   json.RawMessage      `json:"internalParameters,omitempty"`
+	ResolvedDependencies []ResourceDescriptor `json:"resolvedDependencies,omitempty"`
 }
 
-// Run is the part that differs from run to run.
-type Run struct {
-	Builder  BuilderID `json:"builder"`
-	Metadata Metadata  `json:"metadata,omitzero"`
+// RunDetails is the part that differs from run to run.
+type RunDetails struct {
+	Builder  BuilderID     `json:"builder"`
+	Metadata BuildMetadata `json:"metadata,omitzero"`
 }
 
 // BuilderID is who built.
@@ -84,11 +84,11 @@ type BuilderID struct {
 	Version map[string]string `json:"version,omitempty"`
 }
 
-// Metadata is which run it was, and when.
-type Metadata struct {
-	Invocation string    `json:"invocationId,omitempty"`
-	Started    time.Time `json:"startedOn,omitzero"`
-	Finished   time.Time `json:"finishedOn,omitzero"`
+// BuildMetadata is which run it was, and when.
+type BuildMetadata struct {
+	InvocationID string    `json:"invocationId,omitempty"`
+	StartedOn    time.Time `json:"startedOn,omitzero"`
+	FinishedOn   time.Time `json:"finishedOn,omitzero"`
 }
 
 // ImageFacts are what is known of an image's build.
@@ -97,8 +97,8 @@ type ImageFacts struct {
 	Image      delivery.Image
 	Commit     delivery.Commit
 	Parameters json.RawMessage // what slipway.yaml says: a JSON object without values of secrets
-	Bases      []string        // pinned references of images that it is built on
-	Run        Run
+	BaseImages []string        // pinned references of images that it is built on
+	RunDetails RunDetails
 }
 
 // ModelFacts are what is known of a model's training.
@@ -109,5 +109,5 @@ type ModelFacts struct {
 	Metrics    delivery.Metrics
 	Source     string // URL of the repository, without credentials
 	Parameters json.RawMessage
-	Run        Run
+	RunDetails RunDetails
 }

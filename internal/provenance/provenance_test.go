@@ -26,16 +26,16 @@ func imageFacts() provenance.ImageFacts {
 		Service: "retail-api", Image: delivery.Image{Repository: "mlops/retail-api", Digest: digest("1")},
 		Commit:     delivery.Commit{SHA: strings.Repeat("a", 40), Tree: strings.Repeat("b", 40), Source: "https://github.com/mlops/retail"},
 		Parameters: json.RawMessage(`{"go":"./cmd/api","repository":"mlops/retail-api","env":["GOFLAGS"]}`),
-		Bases:      []string{"docker.io/library/python:3.11-slim@" + string(digest("2")), "docker.io/library/debian:12"},
-		Run:        run("20261124-120000-abcd", 90),
+		BaseImages: []string{"docker.io/library/python:3.11-slim@" + string(digest("2")), "docker.io/library/debian:12"},
+		RunDetails: run("20261124-120000-abcd", 90),
 	}
 }
 
-func run(id string, seconds int) provenance.Run {
+func run(id string, seconds int) provenance.RunDetails {
 	began := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	return provenance.Run{
-		Builder:  provenance.BuilderID{ID: provenance.Builder, Version: map[string]string{"slipway": "v0.3.0"}},
-		Metadata: provenance.Metadata{Invocation: id, Started: began, Finished: began.Add(time.Duration(seconds) * time.Second)},
+	return provenance.RunDetails{
+		Builder:  provenance.BuilderID{ID: provenance.BuilderURI, Version: map[string]string{"slipway": "v0.3.0"}},
+		Metadata: provenance.BuildMetadata{InvocationID: id, StartedOn: began, FinishedOn: began.Add(time.Duration(seconds) * time.Second)},
 	}
 }
 
@@ -45,7 +45,7 @@ func modelFacts() provenance.ModelFacts {
 		Lineage: delivery.Lineage{Commit: strings.Repeat("c", 40), Data: digest("4"), Job: "20261120-090000-wxyz-train-1", Run: "20261120-090000-wxyz",
 			Command: "python train.py {{.Data}} {{.Output}}", Training: digest("5")},
 		Metrics: delivery.Metrics{"accuracy": 0.8828527, "per_class": map[string]any{"LA": 0.9}}, Source: "git@github.com:mlops/retail.git",
-		Parameters: json.RawMessage(`{"evaluate":"python evaluate.py","gates":["accuracy >= 0.8"]}`), Run: run("20261124-120000-abcd", 90),
+		Parameters: json.RawMessage(`{"evaluate":"python evaluate.py","gates":["accuracy >= 0.8"]}`), RunDetails: run("20261124-120000-abcd", 90),
 	}
 }
 
@@ -66,7 +66,7 @@ func image(t testing.TB, change func(*provenance.ImageFacts)) provenance.Stateme
 	if change != nil {
 		change(&f)
 	}
-	raw, err := provenance.OfImage(f)
+	raw, err := provenance.ImageStatement(f)
 	return made(t, raw, err)
 }
 
@@ -75,20 +75,20 @@ func model(t testing.TB, change func(*provenance.ModelFacts)) provenance.Stateme
 	if change != nil {
 		change(&f)
 	}
-	raw, err := provenance.OfModel(f)
+	raw, err := provenance.ModelStatement(f)
 	return made(t, raw, err)
 }
 
 func TestGolden(t *testing.T) {
 	bare := imageFacts()
-	bare.Bases, bare.Parameters, bare.Commit.Dirty, bare.Commit.Source = nil, nil, true, ""
+	bare.BaseImages, bare.Parameters, bare.Commit.Dirty, bare.Commit.Source = nil, nil, true, ""
 	cases := map[string]func() ([]byte, error){
-		"image":  func() ([]byte, error) { return provenance.OfImage(imageFacts()) },
-		"dirty":  func() ([]byte, error) { return provenance.OfImage(bare) },
-		"model":  func() ([]byte, error) { return provenance.OfModel(modelFacts()) },
-		"signed": func() ([]byte, error) { return provenance.Signed(digest("1")) },
+		"image":  func() ([]byte, error) { return provenance.ImageStatement(imageFacts()) },
+		"dirty":  func() ([]byte, error) { return provenance.ImageStatement(bare) },
+		"model":  func() ([]byte, error) { return provenance.ModelStatement(modelFacts()) },
+		"signed": func() ([]byte, error) { return provenance.SignatureStatement(digest("1")) },
 		"sbom": func() ([]byte, error) {
-			return provenance.Bill(provenance.ImageSubject(imageFacts().Image), provenance.CycloneDX, []byte(`{"bomFormat":"CycloneDX","specVersion":"1.6"}`))
+			return provenance.SBOMStatement(provenance.ImageSubject(imageFacts().Image), provenance.CycloneDXPredicate, []byte(`{"bomFormat":"CycloneDX","specVersion":"1.6"}`))
 		},
 	}
 	for name, build := range cases {
@@ -120,11 +120,11 @@ func TestGolden(t *testing.T) {
 }
 
 // TestSLSAVerifier asks of the provenance what slsa-verifier and GitHub's
-// policies ask: the fields that SLSA v1 demands, by their names in JSON.
+// policies ask: the fields that SLSAPredicate v1 demands, by their names in JSON.
 func TestSLSAVerifier(t *testing.T) {
 	raws := map[string]func() ([]byte, error){
-		"image": func() ([]byte, error) { return provenance.OfImage(imageFacts()) },
-		"model": func() ([]byte, error) { return provenance.OfModel(modelFacts()) },
+		"image": func() ([]byte, error) { return provenance.ImageStatement(imageFacts()) },
+		"model": func() ([]byte, error) { return provenance.ModelStatement(modelFacts()) },
 	}
 	for name, build := range raws {
 		raw, err := build()
@@ -141,7 +141,7 @@ func TestSLSAVerifier(t *testing.T) {
 			"predicate.buildDefinition.buildType": "", "predicate.buildDefinition.externalParameters.service": "retail-api",
 			"predicate.buildDefinition.resolvedDependencies.0.digest.gitCommit": "",
 			"predicate.buildDefinition.resolvedDependencies.0.uri":              "",
-			"predicate.runDetails.builder.id":                                   provenance.Builder,
+			"predicate.runDetails.builder.id":                                   provenance.BuilderURI,
 			"predicate.runDetails.metadata.invocationId":                        "20261124-120000-abcd",
 			"predicate.runDetails.metadata.startedOn":                           "2026-11-24T12:00:00Z",
 			"predicate.runDetails.metadata.finishedOn":                          "2026-11-24T12:01:30Z",
@@ -181,14 +181,14 @@ func TestSame(t *testing.T) {
 		other provenance.Statement
 		same  bool
 	}{
-		"another run":      {image(t, func(f *provenance.ImageFacts) { f.Run = run("20270101-000000-zzzz", 5) }), true},
-		"order of bases":   {image(t, func(f *provenance.ImageFacts) { f.Bases = []string{f.Bases[1], f.Bases[0]} }), true},
+		"another run":      {image(t, func(f *provenance.ImageFacts) { f.RunDetails = run("20270101-000000-zzzz", 5) }), true},
+		"order of bases":   {image(t, func(f *provenance.ImageFacts) { f.BaseImages = []string{f.BaseImages[1], f.BaseImages[0]} }), true},
 		"another commit":   {image(t, func(f *provenance.ImageFacts) { f.Commit.SHA = strings.Repeat("d", 40) }), false},
 		"another image":    {image(t, func(f *provenance.ImageFacts) { f.Image.Digest = digest("9") }), false},
 		"other parameters": {image(t, func(f *provenance.ImageFacts) { f.Parameters = json.RawMessage(`{"go":"./cmd/x"}`) }), false},
 		"of the model":     {model(t, nil), false},
 	} {
-		if got := provenance.Same(one, c.other); got != c.same {
+		if got := provenance.Equivalent(one, c.other); got != c.same {
 			t.Errorf("%s: same = %v", name, got)
 		}
 	}
@@ -207,7 +207,7 @@ func TestEssence(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := provenance.Essence(p.Build, &q.Build)
+		d, err := provenance.ReproducibleDigest(p.BuildDefinition, &q.BuildDefinition)
 		if err != nil || !d.Valid() {
 			t.Fatal(d, err)
 		}
@@ -215,7 +215,7 @@ func TestEssence(t *testing.T) {
 	}
 	base := essence(image(t, nil), model(t, nil))
 	same := map[string]delivery.Digest{
-		"run":             essence(image(t, func(f *provenance.ImageFacts) { f.Run = run("20270101-000000-zzzz", 5) }), model(t, nil)),
+		"run":             essence(image(t, func(f *provenance.ImageFacts) { f.RunDetails = run("20270101-000000-zzzz", 5) }), model(t, nil)),
 		"training run":    essence(image(t, nil), model(t, func(f *provenance.ModelFacts) { f.Lineage.Run, f.Lineage.Job = "20270101-000000-zzzz", "j" })),
 		"training commit": essence(image(t, nil), model(t, func(f *provenance.ModelFacts) { f.Lineage.Commit = strings.Repeat("e", 40) })),
 		"metrics":         essence(image(t, nil), model(t, func(f *provenance.ModelFacts) { f.Metrics = delivery.Metrics{"accuracy": 0.1} })),
@@ -228,7 +228,7 @@ func TestEssence(t *testing.T) {
 	}
 	other := map[string]delivery.Digest{
 		"commit":  essence(image(t, func(f *provenance.ImageFacts) { f.Commit.SHA = strings.Repeat("d", 40) }), model(t, nil)),
-		"base":    essence(image(t, func(f *provenance.ImageFacts) { f.Bases = f.Bases[1:] }), model(t, nil)),
+		"base":    essence(image(t, func(f *provenance.ImageFacts) { f.BaseImages = f.BaseImages[1:] }), model(t, nil)),
 		"command": essence(image(t, nil), model(t, func(f *provenance.ModelFacts) { f.Lineage.Command = "python other.py" })),
 		"data":    essence(image(t, nil), model(t, func(f *provenance.ModelFacts) { f.Lineage.Data = digest("9") })),
 		"inputs":  essence(image(t, nil), model(t, func(f *provenance.ModelFacts) { f.Lineage.Training = digest("9") })),
@@ -243,7 +243,7 @@ func TestEssence(t *testing.T) {
 }
 
 func TestParseRefuses(t *testing.T) {
-	good, err := provenance.OfImage(imageFacts())
+	good, err := provenance.ImageStatement(imageFacts())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func TestParseRefuses(t *testing.T) {
 		"no parameters": `{"buildDefinition":{"buildType":"x"},"runDetails":{"builder":{"id":"x"}}}`,
 		"no builder":    `{"buildDefinition":{"buildType":"x","externalParameters":{}}}`,
 	} {
-		s := provenance.Statement{PredicateType: provenance.SLSA, Predicate: json.RawMessage(predicate)}
+		s := provenance.Statement{PredicateType: provenance.SLSAPredicate, Predicate: json.RawMessage(predicate)}
 		if _, err := s.Provenance(); err == nil {
 			t.Errorf("%s: accepted as provenance", name)
 		}
@@ -274,7 +274,7 @@ func TestParseRefuses(t *testing.T) {
 
 // FuzzParse: whatever comes, it is read or refused, and asking it is safe.
 func FuzzParse(f *testing.F) {
-	raw, err := provenance.OfModel(modelFacts())
+	raw, err := provenance.ModelStatement(modelFacts())
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -285,12 +285,12 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		s.About(digest("1"))
+		s.HasSubject(digest("1"))
 		if p, err := s.Provenance(); err == nil {
-			p.Build.Commit()
-			p.Build.Metrics()
-			p.Build.Command()
-			if !provenance.Same(s, s) {
+			p.BuildDefinition.Commit()
+			p.BuildDefinition.Metrics()
+			p.BuildDefinition.Command()
+			if !provenance.Equivalent(s, s) {
 				t.Error("it differs from itself")
 			}
 		}

@@ -12,14 +12,14 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// Signed is the statement that a subject is signed, as cosign writes it.
-func Signed(subject delivery.Digest) ([]byte, error) {
-	return statement(Resource{Digest: sha256Of(subject)}, Signature, json.RawMessage("{}"))
+// SignatureStatement is the statement that a subject is signed, as cosign writes it.
+func SignatureStatement(subject delivery.Digest) ([]byte, error) {
+	return statement(ResourceDescriptor{Digest: sha256Of(subject)}, SignaturePredicate, json.RawMessage("{}"))
 }
 
-// Bill is the statement that a document (CycloneDX or SPDX as JSON) is the
+// SBOMStatement is the statement that a document (CycloneDXPredicate or SPDXPredicate as JSON) is the
 // subject's bill of materials.
-func Bill(subject Resource, predicateType string, document []byte) ([]byte, error) {
+func SBOMStatement(subject ResourceDescriptor, predicateType string, document []byte) ([]byte, error) {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(document, &object); err != nil {
 		return nil, fmt.Errorf("read the bill of materials: %w", err)
@@ -27,8 +27,8 @@ func Bill(subject Resource, predicateType string, document []byte) ([]byte, erro
 	return statement(subject, predicateType, document)
 }
 
-// OfImage is the statement how an image was built.
-func OfImage(f ImageFacts) ([]byte, error) {
+// ImageStatement is the statement how an image was built.
+func ImageStatement(f ImageFacts) ([]byte, error) {
 	p, err := f.provenance()
 	if err != nil {
 		return nil, err
@@ -36,8 +36,8 @@ func OfImage(f ImageFacts) ([]byte, error) {
 	return provenance(ImageSubject(f.Image), p)
 }
 
-// OfModel is the statement how a model was trained.
-func OfModel(f ModelFacts) ([]byte, error) {
+// ModelStatement is the statement how a model was trained.
+func ModelStatement(f ModelFacts) ([]byte, error) {
 	p, err := f.provenance()
 	if err != nil {
 		return nil, err
@@ -46,14 +46,14 @@ func OfModel(f ModelFacts) ([]byte, error) {
 }
 
 // ImageSubject is an image as a subject.
-func ImageSubject(i delivery.Image) Resource {
-	return Resource{Name: i.Repository, Digest: sha256Of(i.Digest)}
+func ImageSubject(i delivery.Image) ResourceDescriptor {
+	return ResourceDescriptor{Name: i.Repository, Digest: sha256Of(i.Digest)}
 }
 
 // ModelSubject is a model as a subject: its OCI manifest. The version is left
 // out, because other registries count otherwise.
-func ModelSubject(m delivery.ModelRef) Resource {
-	return Resource{Name: "models/" + m.Group, Digest: sha256Of(m.Digest)}
+func ModelSubject(m delivery.ModelRef) ResourceDescriptor {
+	return ResourceDescriptor{Name: "models/" + m.Group, Digest: sha256Of(m.Digest)}
 }
 
 func (f ImageFacts) provenance() (Provenance, error) {
@@ -62,11 +62,11 @@ func (f ImageFacts) provenance() (Provenance, error) {
 		return Provenance{}, fmt.Errorf("read the build's parameters: %w", err)
 	}
 	external["service"] = f.Service
-	deps := []Resource{source(f.Commit.Source, f.Commit)}
-	for _, ref := range slices.Sorted(slices.Values(f.Bases)) {
+	deps := []ResourceDescriptor{source(f.Commit.Source, f.Commit)}
+	for _, ref := range slices.Sorted(slices.Values(f.BaseImages)) {
 		deps = append(deps, base(ref))
 	}
-	return build(ImageBuild, external, nil, deps, f.Run)
+	return build(ImageBuildType, external, nil, deps, f.RunDetails)
 }
 
 func (f ModelFacts) provenance() (Provenance, error) {
@@ -82,29 +82,29 @@ func (f ModelFacts) provenance() (Provenance, error) {
 	if len(f.Metrics) > 0 {
 		internal["metrics"] = map[string]any(f.Metrics)
 	}
-	var deps []Resource
+	var deps []ResourceDescriptor
 	if f.Lineage.Commit != "" {
 		deps = append(deps, source(f.Source, delivery.Commit{SHA: f.Lineage.Commit}))
 	}
 	if f.Lineage.Data.Valid() {
-		deps = append(deps, Resource{Name: dataName, Digest: sha256Of(f.Lineage.Data)})
+		deps = append(deps, ResourceDescriptor{Name: dataName, Digest: sha256Of(f.Lineage.Data)})
 	}
 	if f.Lineage.Training.Valid() {
-		deps = append(deps, Resource{Name: inputsName, Digest: sha256Of(f.Lineage.Training)})
+		deps = append(deps, ResourceDescriptor{Name: inputsName, Digest: sha256Of(f.Lineage.Training)})
 	}
-	return build(ModelBuild, external, internal, deps, f.Run)
+	return build(ModelBuildType, external, internal, deps, f.RunDetails)
 }
 
-func build(kind string, external, internal map[string]any, deps []Resource, run Run) (Provenance, error) {
-	out := Provenance{Build: Build{Type: kind, Dependencies: deps}, Run: run}
+func build(kind string, external, internal map[string]any, deps []ResourceDescriptor, run RunDetails) (Provenance, error) {
+	out := Provenance{BuildDefinition: BuildDefinition{BuildType: kind, ResolvedDependencies: deps}, RunDetails: run}
 	var err error
-	if out.Build.External, err = json.Marshal(external); err != nil {
+	if out.BuildDefinition.ExternalParameters, err = json.Marshal(external); err != nil {
 		return out, fmt.Errorf("write the external parameters: %w", err)
 	}
 	if len(internal) == 0 {
 		return out, nil
 	}
-	if out.Build.Internal, err = json.Marshal(internal); err != nil {
+	if out.BuildDefinition.InternalParameters, err = json.Marshal(internal); err != nil {
 		return out, fmt.Errorf("write the internal parameters: %w", err)
 	}
 	return out, nil
@@ -112,8 +112,8 @@ func build(kind string, external, internal map[string]any, deps []Resource, run 
 
 // source is a commit as a dependency. A dirty tree is not what the commit says,
 // and the statement must not claim it.
-func source(url string, c delivery.Commit) Resource {
-	r := Resource{Name: sourceName, Digest: map[string]string{"gitCommit": c.SHA}}
+func source(url string, c delivery.Commit) ResourceDescriptor {
+	r := ResourceDescriptor{Name: sourceName, Digest: map[string]string{"gitCommit": c.SHA}}
 	if url != "" {
 		r.URI = "git+" + address(url)
 	}
@@ -137,24 +137,24 @@ func address(url string) string {
 
 // base is an image as a dependency. One that is not pinned has no digest: then
 // nobody knows which it was, and that shows.
-func base(ref string) Resource {
-	r := Resource{Name: baseName, URI: "oci://" + ref}
+func base(ref string) ResourceDescriptor {
+	r := ResourceDescriptor{Name: baseName, URI: "oci://" + ref}
 	if _, d, ok := strings.Cut(ref, "@"); ok && delivery.Digest(d).Valid() {
 		r.Digest = sha256Of(delivery.Digest(d))
 	}
 	return r
 }
 
-func provenance(subject Resource, p Provenance) ([]byte, error) {
+func provenance(subject ResourceDescriptor, p Provenance) ([]byte, error) {
 	raw, err := json.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("write the provenance: %w", err)
 	}
-	return statement(subject, SLSA, raw)
+	return statement(subject, SLSAPredicate, raw)
 }
 
-func statement(subject Resource, predicateType string, predicate json.RawMessage) ([]byte, error) {
-	raw, err := json.Marshal(Statement{Type: StatementType, Subject: []Resource{subject}, PredicateType: predicateType, Predicate: predicate})
+func statement(subject ResourceDescriptor, predicateType string, predicate json.RawMessage) ([]byte, error) {
+	raw, err := json.Marshal(Statement{Type: StatementType, Subject: []ResourceDescriptor{subject}, PredicateType: predicateType, Predicate: predicate})
 	if err != nil {
 		return nil, fmt.Errorf("write the statement: %w", err)
 	}

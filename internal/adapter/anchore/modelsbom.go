@@ -2,7 +2,7 @@ package anchore
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // SPDX demands it of files
+	"crypto/sha1" //nolint:gosec // SPDXPredicate demands it of files
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -24,7 +24,7 @@ import (
 type modelFile struct {
 	path string // with slashes, relative to the model's folder
 	sum  string // sha256, hexadecimal
-	sha1 string // which SPDX demands of files
+	sha1 string // which SPDXPredicate demands of files
 }
 
 // BillModel writes the bills of a model. They are of our own making: the model is
@@ -78,7 +78,7 @@ func digested(path string) (modelFile, error) {
 		return modelFile{}, err
 	}
 	defer f.Close()
-	long, short := sha256.New(), sha1.New() //nolint:gosec // SPDX names files by it; nothing is proved with it
+	long, short := sha256.New(), sha1.New() //nolint:gosec // SPDXPredicate names files by it; nothing is proved with it
 	_, err = io.Copy(io.MultiWriter(long, short), f)
 	return modelFile{sum: hex.EncodeToString(long.Sum(nil)), sha1: hex.EncodeToString(short.Sum(nil))}, err
 }
@@ -112,7 +112,7 @@ func modelCyclone(b port.ModelBill, files []modelFile) map[string]any {
 	}
 }
 
-// modelSPDX is the same as an SPDX 2.3 package with its files.
+// modelSPDX is the same as an SPDXPredicate 2.3 package with its files.
 func modelSPDX(b port.ModelBill, files []modelFile) map[string]any {
 	const subject = "SPDXRef-Package-model"
 	relations := []any{relation("SPDXRef-DOCUMENT", "DESCRIBES", subject)}
@@ -149,14 +149,14 @@ func modelSPDX(b port.ModelBill, files []modelFile) map[string]any {
 	}
 }
 
-// verification is SPDX's code of a package: the digest of its files' digests.
+// verification is SPDXPredicate's code of a package: the digest of its files' digests.
 func verification(files []modelFile) string {
 	sums := make([]string, len(files))
 	for i, f := range files {
 		sums[i] = f.sha1
 	}
 	slices.Sort(sums)
-	return fmt.Sprintf("%x", sha1.Sum([]byte(strings.Join(sums, "")))) //nolint:gosec // as SPDX has it
+	return fmt.Sprintf("%x", sha1.Sum([]byte(strings.Join(sums, "")))) //nolint:gosec // as SPDXPredicate has it
 }
 
 func relation(from, kind, to string) map[string]any {

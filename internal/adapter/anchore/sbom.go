@@ -140,7 +140,7 @@ func stillSPDX(doc map[string]any, id identityOf) {
 	}
 }
 
-// moment is a time as SPDX has it; none is the first one.
+// moment is a time as SPDXPredicate has it; none is the first one.
 func moment(t time.Time) string {
 	if t.IsZero() {
 		t = time.Unix(0, 0)

@@ -133,7 +133,7 @@ func (s Step) known(ctx context.Context, signer port.Signer, of port.Subject, ki
 
 func find(known []own, want provenance.Statement) delivery.Digest {
 	for _, k := range known {
-		if provenance.Same(k.Statement, want) {
+		if provenance.Equivalent(k.Statement, want) {
 			return k.at
 		}
 	}
@@ -155,14 +155,14 @@ func summary(out step.Attested) string {
 }
 
 // run is what the statements say of this run.
-func (s Step) run(r step.Request) provenance.Run {
+func (s Step) run(r step.Request) provenance.RunDetails {
 	var began time.Time
 	if at, err := time.Parse("20060102-150405", string(r.Run)[:min(15, len(r.Run))]); err == nil {
 		began = at
 	}
-	out := provenance.Run{
-		Builder:  provenance.BuilderID{ID: provenance.Builder},
-		Metadata: provenance.Metadata{Invocation: string(r.Run), Started: began, Finished: s.Clock.Now().Truncate(time.Second)},
+	out := provenance.RunDetails{
+		Builder:  provenance.BuilderID{ID: provenance.BuilderURI},
+		Metadata: provenance.BuildMetadata{InvocationID: string(r.Run), StartedOn: began, FinishedOn: s.Clock.Now().Truncate(time.Second)},
 	}
 	if s.Version != "" {
 		out.Builder.Version = map[string]string{"slipway": s.Version}

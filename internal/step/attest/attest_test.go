@@ -134,7 +134,7 @@ func TestSignsThePackedModel(t *testing.T) {
 		t.Error("that the model is packed makes another release")
 	}
 	all, err := s.store.Attached(t.Context(), port.Subject{Image: delivery.Image{Repository: image.Repository, Digest: fake.Digest(5)}})
-	if err != nil || len(all) != 1 || all[0].Type != provenance.Signature {
+	if err != nil || len(all) != 1 || all[0].Type != provenance.SignaturePredicate {
 		t.Errorf("beside the packed model: %+v, %v", all, err)
 	}
 }
@@ -147,7 +147,7 @@ func TestSigns(t *testing.T) {
 	}
 	out := attested(t, res)
 	want := map[string]int{
-		"image " + provenance.Signature: 1, "image " + provenance.SLSA: 1, "model " + provenance.Signature: 1, "model " + provenance.SLSA: 1,
+		"image " + provenance.SignaturePredicate: 1, "image " + provenance.SLSAPredicate: 1, "model " + provenance.SignaturePredicate: 1, "model " + provenance.SLSAPredicate: 1,
 	}
 	if got := s.held(t); fmt.Sprint(got) != fmt.Sprint(want) || len(out.Statements) != 4 || !out.Provenance.Valid() {
 		t.Errorf("%v, %+v", got, out)
@@ -190,7 +190,7 @@ func TestAgain(t *testing.T) {
 		t.Error("the same inputs pin another provenance")
 	}
 	other, err := s.step().Run(t.Context(), s.ask(t, func(r *step.Request, _ *step.AttestWith) { r.Commit.SHA = strings.Repeat("d", 40) }))
-	if err != nil || s.held(t)["image "+provenance.SLSA] != 2 || s.held(t)["image "+provenance.Signature] != 1 {
+	if err != nil || s.held(t)["image "+provenance.SLSAPredicate] != 2 || s.held(t)["image "+provenance.SignaturePredicate] != 1 {
 		t.Errorf("another commit: %v, %v", err, s.held(t))
 	}
 	if attested(t, other).Provenance == attested(t, first).Provenance {
@@ -200,7 +200,7 @@ func TestAgain(t *testing.T) {
 	if err := os.WriteFile(s.key+".bob", []byte("bob"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.step().Run(t.Context(), s.ask(t, nil)); err != nil || s.held(t)["image "+provenance.Signature] != 2 {
+	if _, err := s.step().Run(t.Context(), s.ask(t, nil)); err != nil || s.held(t)["image "+provenance.SignaturePredicate] != 2 {
 		t.Errorf("another key: %v, %v", err, s.held(t))
 	}
 }
@@ -252,13 +252,13 @@ func TestSBOM(t *testing.T) {
 	if n := len(s.held(t)); n != 0 {
 		t.Errorf("%d were attached", n)
 	}
-	if _, err := s.step().Run(t.Context(), s.ask(t, scan(image.Digest, sum))); err != nil || s.held(t)["image "+provenance.CycloneDX] != 1 {
+	if _, err := s.step().Run(t.Context(), s.ask(t, scan(image.Digest, sum))); err != nil || s.held(t)["image "+provenance.CycloneDXPredicate] != 1 {
 		t.Errorf("%v, %v", err, s.held(t))
 	}
 	ofModel := func(r *step.Request, _ *step.AttestWith) {
 		r.Given["register"] = json.RawMessage(strings.TrimSuffix(string(r.Given["register"]), "}") + fmt.Sprintf(`,"bills":{"spdx":{"path":%q,"digest":%q}}}`, doc, sum))
 	}
-	if _, err := s.step().Run(t.Context(), s.ask(t, ofModel)); err != nil || s.held(t)["model "+provenance.SPDX] != 1 {
+	if _, err := s.step().Run(t.Context(), s.ask(t, ofModel)); err != nil || s.held(t)["model "+provenance.SPDXPredicate] != 1 {
 		t.Errorf("of the model: %v, %v", err, s.held(t))
 	}
 }
@@ -279,7 +279,7 @@ func TestModelSBOM(t *testing.T) {
 		t.Fatal(err)
 	}
 	held := s.held(t)
-	if held["model "+provenance.CycloneDX] != 1 || held["model "+provenance.SPDX] != 1 || held["image "+provenance.CycloneDX] != 0 {
+	if held["model "+provenance.CycloneDXPredicate] != 1 || held["model "+provenance.SPDXPredicate] != 1 || held["image "+provenance.CycloneDXPredicate] != 0 {
 		t.Errorf("%v", held)
 	}
 }

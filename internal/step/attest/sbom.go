@@ -37,12 +37,12 @@ func modelBills(r step.Request, ref delivery.ModelRef) ([][]byte, error) {
 }
 
 // bills are statements with documents of both forms.
-func bills(of provenance.Resource, all port.Bills) ([][]byte, error) {
+func bills(of provenance.ResourceDescriptor, all port.Bills) ([][]byte, error) {
 	var out [][]byte
 	for _, form := range []struct {
 		kind string
 		doc  port.Document
-	}{{provenance.CycloneDX, all.CycloneDX}, {provenance.SPDX, all.SPDX}} {
+	}{{provenance.CycloneDXPredicate, all.CycloneDX}, {provenance.SPDXPredicate, all.SPDX}} {
 		if form.doc.Path == "" {
 			continue
 		}
@@ -50,7 +50,7 @@ func bills(of provenance.Resource, all port.Bills) ([][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		st, err := provenance.Bill(of, form.kind, raw)
+		st, err := provenance.SBOMStatement(of, form.kind, raw)
 		if err != nil {
 			return nil, fault.New(fault.Corrupt, "read the bill of materials %s", form.doc.Path).Cause(err)
 		}

@@ -65,8 +65,8 @@ func (s Step) image(r step.Request, w step.AttestWith) (subject, error) {
 		return subject{}, err
 	}
 	out := subject{of: port.Subject{Image: pushed.Image}}
-	p, err := provenance.OfImage(provenance.ImageFacts{
-		Service: r.Service, Image: pushed.Image, Commit: r.Commit, Parameters: w.Build, Bases: made.Bases, Run: s.run(r),
+	p, err := provenance.ImageStatement(provenance.ImageFacts{
+		Service: r.Service, Image: pushed.Image, Commit: r.Commit, Parameters: w.Build, BaseImages: made.Bases, RunDetails: s.run(r),
 	})
 	if err == nil {
 		err = s.refuse(out.of.String(), p)
@@ -74,7 +74,7 @@ func (s Step) image(r step.Request, w step.AttestWith) (subject, error) {
 	if err != nil {
 		return out, err
 	}
-	signed, err := provenance.Signed(pushed.Image.Digest)
+	signed, err := provenance.SignatureStatement(pushed.Image.Digest)
 	if err != nil {
 		return out, err
 	}
@@ -94,8 +94,8 @@ func (s Step) model(ctx context.Context, r step.Request, w step.AttestWith, ref 
 		return subject{}, fault.New(fault.Corrupt, "model %s is registered as %s, not as the %s that is to be signed", ref, v.Digest.Short(), ref.Digest.Short())
 	}
 	out := subject{of: port.Subject{Model: ref}}
-	p, err := provenance.OfModel(provenance.ModelFacts{
-		Service: r.Service, Model: ref, Lineage: v.Lineage, Metrics: v.Metrics, Source: r.Commit.Source, Parameters: w.Train, Run: s.run(r),
+	p, err := provenance.ModelStatement(provenance.ModelFacts{
+		Service: r.Service, Model: ref, Lineage: v.Lineage, Metrics: v.Metrics, Source: r.Commit.Source, Parameters: w.Train, RunDetails: s.run(r),
 	})
 	if err == nil {
 		err = s.refuse(out.of.String(), p)
@@ -103,7 +103,7 @@ func (s Step) model(ctx context.Context, r step.Request, w step.AttestWith, ref 
 	if err != nil {
 		return out, err
 	}
-	signed, err := provenance.Signed(ref.Digest)
+	signed, err := provenance.SignatureStatement(ref.Digest)
 	if err != nil {
 		return out, err
 	}
@@ -119,7 +119,7 @@ func (s Step) packed(ctx context.Context, ref delivery.ModelRef, repository stri
 	if err != nil {
 		return subject{}, err
 	}
-	signed, err := provenance.Signed(img.Digest)
+	signed, err := provenance.SignatureStatement(img.Digest)
 	return subject{of: port.Subject{Image: img}, statements: [][]byte{signed}}, err
 }
 
@@ -135,27 +135,27 @@ func model(r step.Request, w step.AttestWith) (*delivery.ModelRef, error) {
 	return w.Model, nil
 }
 
-// essence is what the release pins: see provenance.Essence.
+// essence is what the release pins: see provenance.ReproducibleDigest.
 func essence(subjects []subject) (delivery.Digest, error) {
-	var builds []provenance.Build
+	var builds []provenance.BuildDefinition
 	for _, s := range subjects {
 		for _, raw := range s.statements {
 			st, err := provenance.Parse(raw)
 			if err != nil {
 				return "", err
 			}
-			if st.PredicateType != provenance.SLSA {
+			if st.PredicateType != provenance.SLSAPredicate {
 				continue
 			}
 			p, err := st.Provenance()
 			if err != nil {
 				return "", err
 			}
-			builds = append(builds, p.Build)
+			builds = append(builds, p.BuildDefinition)
 		}
 	}
 	if len(builds) == 2 {
-		return provenance.Essence(builds[0], &builds[1])
+		return provenance.ReproducibleDigest(builds[0], &builds[1])
 	}
-	return provenance.Essence(builds[0], nil)
+	return provenance.ReproducibleDigest(builds[0], nil)
 }

@@ -152,7 +152,7 @@ func made(r step.Request, w step.DeployWith) (delivery.Release, error) {
 	}, nil
 }
 
-// sbom is the digest of the image's bill of materials (CycloneDX), if this run
+// sbom is the digest of the image's bill of materials (CycloneDXPredicate), if this run
 // wrote one.
 func sbom(r step.Request) (delivery.Digest, error) {
 	seen, _, err := step.Of[step.Scanned](r.Given, step.Scan)

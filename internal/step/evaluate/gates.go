@@ -32,7 +32,7 @@ func (s Step) judge(ctx context.Context, r step.Request, gates []gate.Gate, out 
 	out.Gates = nil
 	answers := make([]delivery.GateResult, 0, len(gates))
 	for _, g := range gates {
-		a := g.Ask(out.Metrics, champion)
+		a := g.Evaluate(out.Metrics, champion)
 		a.Gate = "evaluate: " + g.String()
 		r.Answered(a)
 		answers = append(answers, a)

@@ -89,13 +89,13 @@ func (p Probe) check(ctx context.Context, url string, c compiled, w Want) delive
 		a.Evidence = fmt.Sprintf("%s %s answers %d, not %d%s", method(c), c.Path, reply.Status, c.Status, quoted(reply.Body))
 		return a
 	}
-	seen := gate.Reply{Status: reply.Status, Body: reply.Body, Headers: flat(reply.Header), Release: string(w.Release)}
+	seen := gate.Response{Status: reply.Status, Body: reply.Body, Headers: flat(reply.Header), Release: string(w.Release)}
 	if w.Model != nil {
 		seen.ModelVersion = strconv.Itoa(w.Model.Version)
 	}
 	said := []string{fmt.Sprintf("%s %s answers %d in %s", method(c), c.Path, reply.Status, reply.Latency.Round(time.Millisecond/10))}
 	for _, e := range c.expect {
-		yes, why := e.Ask(seen)
+		yes, why := e.Evaluate(seen)
 		if !yes {
 			a.Evidence = fmt.Sprintf("%s is not so: %s", e, why)
 			return a

@@ -25,7 +25,7 @@ func (e *evidence) accept(v port.Verified) error {
 	if err != nil {
 		return fault.New(fault.Corrupt, "read a statement").Cause(err)
 	}
-	if !s.About(e.subject.Digest()) {
+	if !s.HasSubject(e.subject.Digest()) {
 		return fault.New(fault.Denied, "signed by %s, but for something else (%s)", v.By, about(s))
 	}
 	e.accepted = append(e.accepted, accepted{s, v.By})
@@ -54,7 +54,7 @@ func (e evidence) of(types ...string) []accepted {
 const howToSign = "deliver it with sign: in slipway.yaml, or sign it with cosign"
 
 func (e evidence) signature() Link {
-	found := e.of(provenance.Signature)
+	found := e.of(provenance.SignaturePredicate)
 	if e.trouble != nil || len(found) == 0 {
 		return e.link("signature", nil, e.lacking("signature", howToSign), "")
 	}
@@ -65,7 +65,7 @@ func (e evidence) signature() Link {
 // may have several: commits that change nothing of it make it again.
 func (e evidence) ofCommit(sha, tree string) Link {
 	const name = "provenance"
-	found := e.of(provenance.SLSA)
+	found := e.of(provenance.SLSAPredicate)
 	if e.trouble != nil || len(found) == 0 {
 		return e.link(name, nil, e.lacking(name, howToSign), "")
 	}
@@ -76,9 +76,9 @@ func (e evidence) ofCommit(sha, tree string) Link {
 			others = append(others, err.Error())
 			continue
 		}
-		commit, of := p.Build.Commit()
+		commit, of := p.BuildDefinition.Commit()
 		if commit == sha && (of == "" || tree == "" || of == tree) {
-			return e.link(name, &a.by, nil, "built from commit "+short(commit)+" by "+p.Run.Builder.ID+", says "+a.by.String(), details(p)...)
+			return e.link(name, &a.by, nil, "built from commit "+short(commit)+" by "+p.RunDetails.Builder.ID+", says "+a.by.String(), details(p)...)
 		}
 		others = append(others, "it names commit "+or(short(commit), "none")+treeOf(commit == sha, of))
 	}
@@ -96,7 +96,7 @@ func treeOf(sameCommit bool, tree string) string {
 // training finds the model's provenance, whichever commit trained it.
 func (e evidence) training() Link {
 	const name = "provenance"
-	found := e.of(provenance.SLSA)
+	found := e.of(provenance.SLSAPredicate)
 	if e.trouble != nil || len(found) == 0 {
 		return e.link(name, nil, e.lacking(name, howToSign), "")
 	}
@@ -108,10 +108,10 @@ func (e evidence) training() Link {
 			continue
 		}
 		text := "trained"
-		if data := p.Build.Data(); data != "" {
+		if data := p.BuildDefinition.DataDigest(); data != "" {
 			text += " on data " + data.Short()
 		}
-		if sha, _ := p.Build.Commit(); sha != "" {
+		if sha, _ := p.BuildDefinition.Commit(); sha != "" {
 			text += " from commit " + short(sha)
 		}
 		return e.link(name, &a.by, nil, text+", says "+a.by.String(), details(p)...)
@@ -120,7 +120,7 @@ func (e evidence) training() Link {
 }
 
 func (e evidence) bill() Link {
-	found := e.of(provenance.CycloneDX, provenance.SPDX)
+	found := e.of(provenance.CycloneDXPredicate, provenance.SPDXPredicate)
 	if e.trouble != nil || len(found) == 0 {
 		hint := "add a scan to slipway.yaml, or attach one with `cosign attest --type cyclonedx`"
 		if e.subject.Model.Digest != "" {
@@ -160,37 +160,37 @@ func pinned(rel delivery.Release, image, model evidence) []Link {
 	return []Link{l}
 }
 
-func builds(e evidence) []provenance.Build {
-	var out []provenance.Build
-	for _, a := range e.of(provenance.SLSA) {
+func builds(e evidence) []provenance.BuildDefinition {
+	var out []provenance.BuildDefinition
+	for _, a := range e.of(provenance.SLSAPredicate) {
 		if p, err := a.Provenance(); err == nil {
-			out = append(out, p.Build)
+			out = append(out, p.BuildDefinition)
 		}
 	}
 	return out
 }
 
-func isEssence(want delivery.Digest, image provenance.Build, model *provenance.Build) bool {
-	got, err := provenance.Essence(image, model)
+func isEssence(want delivery.Digest, image provenance.BuildDefinition, model *provenance.BuildDefinition) bool {
+	got, err := provenance.ReproducibleDigest(image, model)
 	return err == nil && got == want
 }
 
 // details are the provenance for people.
 func details(p provenance.Provenance) []string {
-	out := []string{"builder " + p.Run.Builder.ID}
-	if v := p.Run.Builder.Version["slipway"]; v != "" {
+	out := []string{"builder " + p.RunDetails.Builder.ID}
+	if v := p.RunDetails.Builder.Version["slipway"]; v != "" {
 		out[0] += " " + v
 	}
-	if p.Run.Metadata.Invocation != "" {
-		out = append(out, "run "+p.Run.Metadata.Invocation)
+	if p.RunDetails.Metadata.InvocationID != "" {
+		out = append(out, "run "+p.RunDetails.Metadata.InvocationID)
 	}
-	for _, d := range p.Build.Dependencies {
+	for _, d := range p.BuildDefinition.ResolvedDependencies {
 		out = append(out, "material "+material(d))
 	}
-	if c := p.Build.Command(); c != "" {
+	if c := p.BuildDefinition.Command(); c != "" {
 		out = append(out, "command "+c)
 	}
-	metrics := p.Build.Metrics()
+	metrics := p.BuildDefinition.Metrics()
 	for _, name := range slices.Sorted(maps.Keys(metrics)) {
 		if v, ok := metrics[name].(float64); ok {
 			out = append(out, fmt.Sprintf("metric %s = %.4g", name, v))
@@ -199,7 +199,7 @@ func details(p provenance.Provenance) []string {
 	return out
 }
 
-func material(d provenance.Resource) string {
+func material(d provenance.ResourceDescriptor) string {
 	out := strings.TrimSpace(d.Name + " " + d.URI)
 	for _, algorithm := range slices.Sorted(maps.Keys(d.Digest)) {
 		out += " " + algorithm + ":" + short(d.Digest[algorithm])

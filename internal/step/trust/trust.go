@@ -99,7 +99,7 @@ func (j Judge) read(ctx context.Context, s port.Subject, p step.TrustWith, all b
 		return e
 	}
 	for _, a := range listed {
-		if !all && !e.needs(step.NeedSBOM) && (a.Type == provenance.CycloneDX || a.Type == provenance.SPDX) {
+		if !all && !e.needs(step.NeedSBOM) && (a.Type == provenance.CycloneDXPredicate || a.Type == provenance.SPDXPredicate) {
 			continue // a wrong hint can hide a statement, never make one count
 		}
 		raw, err := j.Attestations.Bundle(ctx, s, a)

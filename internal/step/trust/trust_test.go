@@ -47,20 +47,20 @@ func (w world) sign(by string, of port.Subject, raw []byte, err error) {
 }
 
 func ofImage(change func(*provenance.ImageFacts)) ([]byte, error) {
-	f := provenance.ImageFacts{Service: "api", Image: image, Commit: delivery.Commit{SHA: commit, Tree: tree}, Run: provenance.Run{Builder: provenance.BuilderID{ID: provenance.Builder}}}
+	f := provenance.ImageFacts{Service: "api", Image: image, Commit: delivery.Commit{SHA: commit, Tree: tree}, RunDetails: provenance.RunDetails{Builder: provenance.BuilderID{ID: provenance.BuilderURI}}}
 	if change != nil {
 		change(&f)
 	}
-	return provenance.OfImage(f)
+	return provenance.ImageStatement(f)
 }
 
 func ofModel(change func(*provenance.ModelFacts)) ([]byte, error) {
-	f := provenance.ModelFacts{Service: "api", Model: model, Run: provenance.Run{Builder: provenance.BuilderID{ID: provenance.Builder}},
+	f := provenance.ModelFacts{Service: "api", Model: model, RunDetails: provenance.RunDetails{Builder: provenance.BuilderID{ID: provenance.BuilderURI}},
 		Lineage: delivery.Lineage{Commit: strings.Repeat("c", 40), Data: fake.Digest(7), Command: "train", Run: "20260101-000000-aaaa"}, Metrics: delivery.Metrics{"accuracy": 0.9}}
 	if change != nil {
 		change(&f)
 	}
-	return provenance.OfModel(f)
+	return provenance.ModelStatement(f)
 }
 
 // all is everything that a release needs, by one signer.
@@ -68,7 +68,7 @@ func (w world) all(by string, but ...string) {
 	skip := func(what string) bool { return strings.Contains(strings.Join(but, " "), what) }
 	img, mod := port.Subject{Image: image}, port.Subject{Model: model}
 	if !skip("image-signature") {
-		raw, err := provenance.Signed(image.Digest)
+		raw, err := provenance.SignatureStatement(image.Digest)
 		w.sign(by, img, raw, err)
 	}
 	if !skip("image-provenance") {
@@ -76,11 +76,11 @@ func (w world) all(by string, but ...string) {
 		w.sign(by, img, raw, err)
 	}
 	if !skip("image-sbom") {
-		raw, err := provenance.Bill(provenance.ImageSubject(image), provenance.SPDX, []byte("{}"))
+		raw, err := provenance.SBOMStatement(provenance.ImageSubject(image), provenance.SPDXPredicate, []byte("{}"))
 		w.sign(by, img, raw, err)
 	}
 	if !skip("model-signature") {
-		raw, err := provenance.Signed(model.Digest)
+		raw, err := provenance.SignatureStatement(model.Digest)
 		w.sign(by, mod, raw, err)
 	}
 	if !skip("model-provenance") {
@@ -88,14 +88,14 @@ func (w world) all(by string, but ...string) {
 		w.sign(by, mod, raw, err)
 	}
 	if !skip("model-sbom") {
-		raw, err := provenance.Bill(provenance.ModelSubject(model), provenance.CycloneDX, []byte("{}"))
+		raw, err := provenance.SBOMStatement(provenance.ModelSubject(model), provenance.CycloneDXPredicate, []byte("{}"))
 		w.sign(by, mod, raw, err)
 	}
 }
 
 func release(t *testing.T) delivery.Release {
 	t.Helper()
-	build := func(raw []byte, err error) provenance.Build {
+	build := func(raw []byte, err error) provenance.BuildDefinition {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,10 +104,10 @@ func release(t *testing.T) delivery.Release {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return p.Build
+		return p.BuildDefinition
 	}
 	i, m := build(ofImage(nil)), build(ofModel(nil))
-	essence, err := provenance.Essence(i, &m)
+	essence, err := provenance.ReproducibleDigest(i, &m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestDenies(t *testing.T) {
 		}, "image api@090909090909 has no signature"},
 		{"image swapped, with copied signatures", func(w world, rel *delivery.Release, _ *step.TrustWith) {
 			rel.Image.Digest = fake.Digest(9)
-			raw, err := provenance.Signed(image.Digest)
+			raw, err := provenance.SignatureStatement(image.Digest)
 			w.sign("ann", port.Subject{Image: rel.Image}, raw, err)
 		}, "but for something else (010101010101)"},
 		{"image gone", func(w world, _ *delivery.Release, _ *step.TrustWith) {
@@ -186,7 +186,7 @@ func TestDenies(t *testing.T) {
 			p.Trust = fake.Trust("bob")
 		}, "signed by a key that the policy does not trust"},
 		{"rubbish", func(w world, _ *delivery.Release, _ *step.TrustWith) {
-			_, _ = w.Attach(w.t.Context(), port.Subject{Image: image}, provenance.Signature, []byte("rubbish"))
+			_, _ = w.Attach(w.t.Context(), port.Subject{Image: image}, provenance.SignaturePredicate, []byte("rubbish"))
 		}, "no signature that counts: read a signature"},
 	}
 	for _, c := range cases {
@@ -262,7 +262,7 @@ func TestExplains(t *testing.T) {
 		text.WriteString(l.Name + " " + string(l.Verdict) + " " + l.Text + " " + strings.Join(l.Details, " ") + "\n")
 	}
 	for _, want := range []string{
-		"image: signature passed signed by key key of ann (ann)", "built from commit aaaaaaaaaaaa by " + provenance.Builder,
+		"image: signature passed signed by key key of ann (ann)", "built from commit aaaaaaaaaaaa by " + provenance.BuilderURI,
 		"image: sbom passed", "model: sbom passed", "trained on data 070707070707 from commit cccccccccccc", "command train", "metric accuracy = 0.9", "release: provenance passed",
 	} {
 		if !strings.Contains(text.String(), want) {
