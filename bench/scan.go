@@ -95,10 +95,10 @@ func look(ctx context.Context, db, dir string, d delivery.Digest) (time.Duration
 	name := delivery.Image{Repository: "retail-python", Digest: d}
 	start := time.Now()
 	s := anchore.New(anchore.Config{Dir: db})
-	if _, err := s.BillImage(ctx, port.ImageBill{Layout: dir, Image: name, Dir: keep}); err != nil {
+	if _, err := s.ImageSBOM(ctx, port.ImageSBOMRequest{Layout: dir, Image: name, Dir: keep}); err != nil {
 		return 0, err
 	}
-	report, err := s.Scan(ctx, port.ScanOrder{Layout: dir, Image: name, Keep: keep})
+	report, err := s.Scan(ctx, port.ScanRequest{Layout: dir, Image: name, CacheDir: keep})
 	took := time.Since(start)
 	if err != nil {
 		return 0, err

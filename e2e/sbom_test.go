@@ -29,13 +29,13 @@ func TestBillsByCosign(t *testing.T) {
 	for name, key := range map[string][]byte{"cosign.pub": public, "stranger.pub": stranger} {
 		must(t, os.WriteFile(filepath.Join(dir, name), key, 0o600))
 	}
-	signer, err := sigstore.New(sigstore.Config{}).Signer(port.SigningOrder{Key: private, Passphrase: []byte(passphrase)})
+	signer, err := sigstore.New(sigstore.Config{}).NewSigner(port.SignRequest{Key: private, Passphrase: []byte(passphrase)})
 	must(t, err)
 	registry, err := oci.OpenEmbedded(filepath.Join(dir, "registry"))
 	must(t, err)
 	defer registry.Close()
 	r := oci.New(oci.Config{Embedded: func() (*oci.Embedded, error) { return registry, nil }})
-	built := porttest.WriteLayout(t, filepath.Join(dir, "layout"), port.ImageConfig{}, []porttest.Entry{{Name: "a"}})
+	built := porttest.WriteLayout(t, filepath.Join(dir, "layout"), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a"}})
 	img := delivery.Image{Repository: "billed", Digest: built.Digest}
 	_, err = r.Push(t.Context(), built.Layout, img, "v1", nil)
 	must(t, err)

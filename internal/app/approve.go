@@ -83,8 +83,8 @@ func (s *session) decide(ctx context.Context, d Decision, out *Decided) (*record
 		}
 	}
 	if deployApprovals(run.Plan) > 0 {
-		word := port.Approval{Run: run.ID, Subject: "deploy", By: d.By, Yes: d.Yes, Why: d.Why, At: s.app.Clock()}
-		if err := s.parts.Store.Approve(ctx, word); err != nil {
+		word := port.Approval{Run: run.ID, Subject: "deploy", By: d.By, Approved: d.Yes, Reason: d.Why, At: s.app.Clock()}
+		if err := s.parts.Store.Record(ctx, word); err != nil {
 			return nil, err
 		}
 	}

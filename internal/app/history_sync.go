@@ -18,16 +18,16 @@ func (s *session) adopt(ctx context.Context, env delivery.Environment) error {
 	if err != nil {
 		return err
 	}
-	keeper, ok := target.(port.Chronicler)
+	keeper, ok := target.(port.HistoryStore)
 	if !ok {
 		return nil
 	}
-	told, err := keeper.Read(ctx, s.project.Service, env)
+	told, err := keeper.LoadHistory(ctx, s.project.Service, env)
 	if err != nil || len(told.Deployments) == 0 {
 		return err
 	}
 	for _, m := range told.Models {
-		if err := s.parts.Store.AdoptModel(ctx, m); fault.Is(err, fault.Conflict) {
+		if err := s.parts.Store.Import(ctx, m); fault.Is(err, fault.Conflict) {
 			s.notice(env, err.Error()) // the way back needs no registry
 		} else if err != nil {
 			return err
@@ -37,7 +37,7 @@ func (s *session) adopt(ctx context.Context, env delivery.Environment) error {
 	if err != nil {
 		return err
 	}
-	serving, _, err := s.parts.Store.Serving(ctx, env)
+	serving, _, err := s.parts.Store.Current(ctx, env)
 	if err != nil {
 		return err
 	}
@@ -53,13 +53,13 @@ func (s *session) adopt(ctx context.Context, env delivery.Environment) error {
 	return nil
 }
 
-func (s *session) adoptOne(ctx context.Context, told port.Chapter, d delivery.Deployment) error {
+func (s *session) adoptOne(ctx context.Context, told port.History, d delivery.Deployment) error {
 	i := slices.IndexFunc(told.Releases, func(r delivery.ReleaseRecord) bool { return r.ID == d.Release })
 	if i < 0 {
 		return nil // its record is told no more: it can't be gone back to either
 	}
 	r := told.Releases[i]
-	saved, err := s.parts.Store.SaveRelease(ctx, r.Run, r.Release)
+	saved, err := s.parts.Store.Save(ctx, r.Run, r.Release)
 	if err != nil {
 		return err
 	}
@@ -89,12 +89,12 @@ func (s *session) adoptOne(ctx context.Context, told port.Chapter, d delivery.De
 
 // adoptQuarantines keeps out what the deployment's run kept out: its own release,
 // or the one that it went back from, which our records may know as good.
-func (s *session) adoptQuarantines(ctx context.Context, told port.Chapter, d delivery.Deployment) error {
+func (s *session) adoptQuarantines(ctx context.Context, told port.History, d delivery.Deployment) error {
 	for _, r := range told.Releases {
 		if q := r.Quarantined; q == nil || r.ID != d.Release && q.Run != d.Run {
 			continue
 		}
-		saved, err := s.parts.Store.SaveRelease(ctx, r.Run, r.Release)
+		saved, err := s.parts.Store.Save(ctx, r.Run, r.Release)
 		if err != nil {
 			return err
 		}

@@ -26,10 +26,10 @@ environments:
 type machine struct {
 	*session
 	t      *testing.T
-	shared *fake.Chronicled
+	shared *fake.TargetWithHistory
 }
 
-func newMachine(t *testing.T, shared *fake.Chronicled) machine {
+func newMachine(t *testing.T, shared *fake.TargetWithHistory) machine {
 	t.Helper()
 	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "slipway.db"), nil)
 	if err != nil {
@@ -55,7 +55,7 @@ func at(hour int) time.Time { return time.Date(2026, 3, 1, hour, 0, 0, 0, time.U
 func (m machine) brings(run delivery.RunID, commit string, hour int, end delivery.DeploymentState) delivery.ReleaseID {
 	m.t.Helper()
 	ctx := m.t.Context()
-	rel, err := m.parts.Store.SaveRelease(ctx, run, delivery.Release{
+	rel, err := m.parts.Store.Save(ctx, run, delivery.Release{
 		Schema: 1, Service: "api", Commit: commit, Image: delivery.Image{Repository: "api", Digest: fake.Digest(1)},
 		Workload: delivery.Workload{Health: "/health"}, Manifests: fake.Digest(2),
 	})
@@ -78,13 +78,13 @@ func (m machine) brings(run delivery.RunID, commit string, hour int, end deliver
 // tells writes its records beside what serves.
 func (m machine) tells() {
 	m.t.Helper()
-	c := port.Chapter{Service: "api", Environment: "prod"}
+	c := port.History{Service: "api", Environment: "prod"}
 	var err error
 	c.Deployments, err = m.parts.Store.History(m.t.Context(), "prod", 0)
 	m.must(err)
 	c.Releases, err = m.parts.Store.Releases(m.t.Context(), 0)
 	m.must(err)
-	m.must(m.shared.Write(m.t.Context(), c))
+	m.must(m.shared.SaveHistory(m.t.Context(), c))
 }
 
 func (m machine) must(err error) {
@@ -96,13 +96,13 @@ func (m machine) must(err error) {
 
 func (m machine) serves(want delivery.ReleaseID) {
 	m.t.Helper()
-	d, ok, err := m.parts.Store.Serving(m.t.Context(), "prod")
+	d, ok, err := m.parts.Store.Current(m.t.Context(), "prod")
 	if err != nil || d.Release != want || ok != (want != "") {
 		m.t.Errorf("the records say that %q serves (%v), want %q", d.Release, err, want)
 	}
 }
 
-func shared() *fake.Chronicled { return &fake.Chronicled{Target: &fake.Target{}} }
+func shared() *fake.TargetWithHistory { return &fake.TargetWithHistory{Target: &fake.Target{}} }
 
 // TestAdopt: new records learn the whole story, once.
 func TestAdopt(t *testing.T) {
@@ -179,11 +179,11 @@ func TestAdoptTampered(t *testing.T) {
 	theirs, ours := newMachine(t, place), newMachine(t, place)
 	theirs.brings("20260301-010000-aaaa", "1", 1, delivery.Serving)
 	theirs.tells()
-	c, err := place.Read(t.Context(), "api", "prod")
+	c, err := place.LoadHistory(t.Context(), "api", "prod")
 	ours.must(err)
 	c.Releases[0].Release.Image.Digest = fake.Digest(66)
 	forged := shared()
-	ours.must(forged.Write(t.Context(), c))
+	ours.must(forged.SaveHistory(t.Context(), c))
 	ours.parts.Targets["local"] = forged
 	if err := ours.adopt(t.Context(), "prod"); !fault.Is(err, fault.Corrupt) {
 		t.Errorf("error = %v, want one of kind %s", err, fault.Corrupt)
@@ -191,7 +191,7 @@ func TestAdoptTampered(t *testing.T) {
 	ours.serves("")
 	c.Releases = nil // told no more
 	untold := shared()
-	ours.must(untold.Write(t.Context(), c))
+	ours.must(untold.SaveHistory(t.Context(), c))
 	ours.parts.Targets["local"] = untold
 	ours.must(ours.adopt(t.Context(), "prod"))
 	ours.serves("")
@@ -200,7 +200,7 @@ func TestAdoptTampered(t *testing.T) {
 func TestAdoptTrouble(t *testing.T) {
 	m := newMachine(t, shared())
 	why := errors.New("no")
-	m.shared.Told.Fail = func(string) error { return why }
+	m.shared.History.Fail = func(string) error { return why }
 	if err := m.adopt(t.Context(), "prod"); !errors.Is(err, why) {
 		t.Errorf("error = %v, want %v", err, why)
 	}

@@ -130,7 +130,7 @@ func (a *App) ServiceLogs(ctx context.Context, env delivery.Environment, lines i
 		if err != nil {
 			return err
 		}
-		logs, ok := target.(port.ReplicaLogs)
+		logs, ok := target.(port.LogReader)
 		if !ok {
 			return fault.New(fault.Unavailable, "the target of %s keeps no logs", env)
 		}

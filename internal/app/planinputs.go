@@ -46,7 +46,7 @@ func (s *session) make(ctx context.Context, t plan.Trigger, commit delivery.Comm
 
 // findServing looks up what serves, and with which model.
 func (s *session) findServing(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
-	d, ok, err := s.parts.Store.Serving(ctx, env)
+	d, ok, err := s.parts.Store.Current(ctx, env)
 	if err != nil || !ok {
 		return err
 	}

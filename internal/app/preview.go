@@ -41,7 +41,7 @@ func (s *session) preview(ctx context.Context, p plan.Plan) ([]port.Change, erro
 		if !can || !renders {
 			return nil, nil
 		}
-		o := port.Order{Service: p.Service, Environment: p.Environment, ID: noRelease, Strategy: w.Strategy}
+		o := port.DeployRequest{Service: p.Service, Environment: p.Environment, ID: noRelease, Strategy: w.Strategy}
 		if err := s.imagine(ctx, p, w, renderer, &o); err != nil {
 			return nil, err
 		}
@@ -60,7 +60,7 @@ func spoken(diff string) string {
 
 // imagine makes the order for a release that is not made yet, or takes the one
 // that is there.
-func (s *session) imagine(ctx context.Context, p plan.Plan, w step.DeployWith, renderer port.Renderer, o *port.Order) error {
+func (s *session) imagine(ctx context.Context, p plan.Plan, w step.DeployWith, renderer port.Renderer, o *port.DeployRequest) error {
 	if w.Release != "" {
 		saved, err := s.parts.Store.Release(ctx, w.Release)
 		o.ID, o.Release = saved.ID, saved.Release

@@ -21,7 +21,7 @@ type differing struct {
 	*fake.Target
 	t     *testing.T
 	asked port.Manifests
-	order port.Order
+	order port.DeployRequest
 	dir   string // that the manifests were read in
 	fail  error
 }
@@ -36,7 +36,7 @@ func (d *differing) Render(_ context.Context, m port.Manifests) (port.Rendered, 
 	return port.Rendered{Objects: "[]", Secrets: []port.Secret{{Name: "token-1"}}}, d.fail
 }
 
-func (d *differing) Diff(_ context.Context, o port.Order) ([]port.Change, error) {
+func (d *differing) Diff(_ context.Context, o port.DeployRequest) ([]port.Change, error) {
 	d.order = o
 	return []port.Change{{Action: "change", Kind: "Deployment", Name: "api", Diff: "+ image: api@" + string(o.Release.Image.Digest) + "\n+ release: " + string(o.ID)}}, nil
 }

@@ -24,9 +24,9 @@ environments:
 `
 
 // signed is a machine whose environments trust keys.
-func signed(t *testing.T) (machine, *fake.Attestations) {
+func signed(t *testing.T) (machine, *fake.AttestationStore) {
 	t.Helper()
-	m, store := newMachine(t, shared()), &fake.Attestations{}
+	m, store := newMachine(t, shared()), &fake.AttestationStore{}
 	p, err := config.Parse(File, []byte(signedProject), nil)
 	m.must(err)
 	m.project, m.place = p, Place{Repository: t.TempDir()}

@@ -15,7 +15,7 @@ const oftenest = 500 * time.Millisecond
 
 // ScanDBView is what commands about the vulnerability database show.
 type ScanDBView struct {
-	port.ScanData
+	port.ScanDatabaseInfo
 	Age     string `json:"age,omitempty"` // since its data were collected
 	Changed bool   `json:"changed"`       // by this command
 }
@@ -42,10 +42,10 @@ func (a *App) ScanDBImport(ctx context.Context, file string) (ScanDBView, error)
 	return a.aged(d, err == nil), err
 }
 
-func (a *App) aged(d port.ScanData, changed bool) ScanDBView {
-	v := ScanDBView{ScanData: d, Changed: changed}
-	if !d.Built.IsZero() {
-		v.Age = max(a.Clock().Sub(d.Built), 0).Round(time.Minute).String()
+func (a *App) aged(d port.ScanDatabaseInfo, changed bool) ScanDBView {
+	v := ScanDBView{ScanDatabaseInfo: d, Changed: changed}
+	if !d.BuiltAt.IsZero() {
+		v.Age = max(a.Clock().Sub(d.BuiltAt), 0).Round(time.Minute).String()
 	}
 	return v
 }

@@ -62,7 +62,7 @@ func (s *session) status(ctx context.Context, env delivery.Environment) (Status,
 }
 
 func (s *session) fillServing(ctx context.Context, st *Status) error {
-	d, ok, err := s.parts.Store.Serving(ctx, st.Environment)
+	d, ok, err := s.parts.Store.Current(ctx, st.Environment)
 	if err != nil || !ok {
 		return err
 	}

@@ -78,7 +78,7 @@ func (s *session) down(ctx context.Context, env delivery.Environment) error {
 	if err := target.Remove(ctx, s.project.Service, env); err != nil {
 		return err
 	}
-	d, ok, err := s.parts.Store.Serving(ctx, env)
+	d, ok, err := s.parts.Store.Current(ctx, env)
 	if err != nil || !ok {
 		return err
 	}
@@ -113,7 +113,7 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (Verifie
 	if err := s.adopt(ctx, env); err != nil {
 		return v, err
 	}
-	d, ok, err := s.parts.Store.Serving(ctx, env)
+	d, ok, err := s.parts.Store.Current(ctx, env)
 	if err != nil {
 		return v, err
 	}

@@ -60,7 +60,7 @@ type adapters struct {
 	commands port.Commands
 	jobs     port.Jobs
 	prober   port.Prober
-	metrics  port.Metrics
+	metrics  port.MetricsProvider
 	sigstore sigstore.Sigstore
 	targets  map[string]port.Target
 	version  string

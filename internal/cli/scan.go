@@ -61,12 +61,12 @@ func (c *Command) showDB(ctx context.Context, do func(context.Context) (app.Scan
 	switch {
 	case c.json:
 		c.print(v)
-	case v.Built.IsZero():
+	case v.BuiltAt.IsZero():
 		fmt.Fprintf(c.Stdout, "there is no database in %s\nget one: slipway scan db update\n", v.Path)
 	default:
 		state := map[bool]string{true: "new", false: "as it was"}[v.Changed]
 		fmt.Fprintf(c.Stdout, "%s database of %s (%s old), form %s, %.1f MB, %s\n%s\n",
-			v.Scanner, v.Built.Format(time.DateTime), v.Age, v.Schema, float64(v.Bytes)/1e6, state, v.Path)
+			v.Scanner, v.BuiltAt.Format(time.DateTime), v.Age, v.Schema, float64(v.Bytes)/1e6, state, v.Path)
 	}
 	return nil
 }

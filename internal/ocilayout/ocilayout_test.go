@@ -18,7 +18,7 @@ import (
 
 func write(t *testing.T, body string) port.BuiltImage {
 	t.Helper()
-	return porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.Entry{{Name: "file", Body: body}})
+	return porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "file", Body: body}})
 }
 
 // putBlob adds a blob to the layout and returns its descriptor.

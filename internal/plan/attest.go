@@ -112,7 +112,7 @@ func Trust(e config.Environment, files map[string]string) *step.TrustWith {
 	if t == nil {
 		return nil
 	}
-	out := &step.TrustWith{Require: t.Require, Trust: port.Trust{Root: files[t.Root]}}
+	out := &step.TrustWith{Require: t.Require, TrustPolicy: port.TrustPolicy{Root: files[t.Root]}}
 	if len(out.Require) == 0 {
 		out.Require = []string{step.NeedSignature}
 	}
@@ -120,7 +120,7 @@ func Trust(e config.Environment, files map[string]string) *step.TrustWith {
 		out.Keys = append(out.Keys, port.TrustedKey{Name: k, PEM: files[k]})
 	}
 	for _, id := range t.Identities {
-		out.Identities = append(out.Identities, port.Identity{Issuer: id.Issuer, Subject: id.Subject})
+		out.Identities = append(out.Identities, port.TrustedIdentity{Issuer: id.Issuer, Subject: id.Subject})
 	}
 	return out
 }

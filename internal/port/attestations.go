@@ -34,31 +34,31 @@ type Attachment struct {
 	Type   string          // of the predicate, as the manifest says: a hint that nobody has signed
 }
 
-// Attestations keeps signed statements (Sigstore bundles, as JSON) beside their
+// AttestationStore keeps signed statements (Sigstore bundles, as JSON) beside their
 // subjects, where cosign and others find them.
-type Attestations interface {
+type AttestationStore interface {
 	// Attach keeps the bundle. The same bundle again changes nothing. A subject
 	// that is not there is fault.NotFound.
 	Attach(ctx context.Context, s Subject, predicateType string, bundle []byte) (Attachment, error)
-	// Attached lists what is there, in no order; nothing is an empty list. A
+	// Attachments lists what is there, in no order; nothing is an empty list. A
 	// subject that is not there is fault.NotFound, one whose content is not what
 	// its digest says fault.Corrupt, a registry that does not answer
 	// fault.Unavailable.
-	Attached(ctx context.Context, s Subject) ([]Attachment, error)
+	Attachments(ctx context.Context, s Subject) ([]Attachment, error)
 	// Bundle reads one, whose bytes match their digests. Nothing else is believed
 	// of it.
 	Bundle(ctx context.Context, s Subject, a Attachment) ([]byte, error)
 }
 
-// Signatory is who signed: a key or an identity.
-type Signatory struct {
+// SignerIdentity is who signed: a key or an identity.
+type SignerIdentity struct {
 	Key     string `json:"key,omitempty"`     // SHA-256 of the public key (PKIX, DER), hexadecimal
 	Name    string `json:"name,omitempty"`    // what the policy calls the key
 	Issuer  string `json:"issuer,omitempty"`  // who vouches for the identity
 	Subject string `json:"subject,omitempty"` // the identity
 }
 
-func (s Signatory) String() string {
+func (s SignerIdentity) String() string {
 	switch {
 	case s.Subject != "":
 		return s.Subject + " (by " + s.Issuer + ")"
@@ -70,9 +70,9 @@ func (s Signatory) String() string {
 	return "key " + s.Key[:min(12, len(s.Key))]
 }
 
-// SigningOrder says with what to sign: a key, or without one the identity that
+// SignRequest says with what to sign: a key, or without one the identity that
 // the CI vouches for.
-type SigningOrder struct {
+type SignRequest struct {
 	Key        []byte // PEM: an ECDSA P-256 key, plain or encrypted as cosign does
 	Passphrase []byte
 	Fulcio     string // addresses for an identity; empty: Sigstore's public ones
@@ -85,24 +85,24 @@ type Signer interface {
 	// Sign returns a Sigstore bundle (v0.3, JSON) with the statement in a signed
 	// envelope. Two calls give different bundles.
 	Sign(ctx context.Context, statement []byte) ([]byte, error)
-	// Own returns the statement of a bundle that this signer signed; ok is false
+	// OwnStatement returns the statement of a bundle that this signer signed; ok is false
 	// for any other, also for a damaged one.
-	Own(ctx context.Context, bundle []byte) (statement []byte, ok bool)
-	// Who is the signer, for people.
-	Who(ctx context.Context) (Signatory, error)
+	OwnStatement(ctx context.Context, bundle []byte) (statement []byte, ok bool)
+	// Identity is the signer, for people.
+	Identity(ctx context.Context) (SignerIdentity, error)
 }
 
-// Signers makes signers. A key that can't be used is fault.Invalid; no error
+// SignerFactory makes signers. A key that can't be used is fault.Invalid; no error
 // repeats any of it. Nothing is asked yet.
-type Signers interface {
-	Signer(o SigningOrder) (Signer, error)
+type SignerFactory interface {
+	NewSigner(o SignRequest) (Signer, error)
 }
 
-// Trust is whose signatures count.
-type Trust struct {
-	Keys       []TrustedKey `json:"keys,omitempty"`
-	Identities []Identity   `json:"identities,omitempty"`
-	Root       string       `json:"root,omitempty"` // trusted_root.json of the Sigstore that vouches; empty: the public one
+// TrustPolicy is whose signatures count.
+type TrustPolicy struct {
+	Keys       []TrustedKey      `json:"keys,omitempty"`
+	Identities []TrustedIdentity `json:"identities,omitempty"`
+	Root       string            `json:"root,omitempty"` // trusted_root.json of the Sigstore that vouches; empty: the public one
 }
 
 // TrustedKey is a public key.
@@ -111,17 +111,17 @@ type TrustedKey struct {
 	PEM  string `json:"pem"`
 }
 
-// Identity is who may have signed without a key. In Subject, * stands for any
+// TrustedIdentity is who may have signed without a key. In Subject, * stands for any
 // letters.
-type Identity struct {
+type TrustedIdentity struct {
 	Issuer  string `json:"issuer"`
 	Subject string `json:"subject"`
 }
 
-// Verified is a statement whose signature counts.
-type Verified struct {
+// VerifiedStatement is a statement whose signature counts.
+type VerifiedStatement struct {
 	Statement []byte
-	By        Signatory
+	Signer    SignerIdentity
 }
 
 // Verifier checks signatures.
@@ -130,5 +130,5 @@ type Verifier interface {
 	// fault.Denied, one that is damaged, or no bundle, fault.Corrupt. A root of
 	// trust that can't be had is fault.Unavailable. Whether the statement is about
 	// what the caller wants is the caller's to check.
-	Verify(ctx context.Context, bundle []byte, t Trust) (Verified, error)
+	Verify(ctx context.Context, bundle []byte, t TrustPolicy) (VerifiedStatement, error)
 }

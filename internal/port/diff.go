@@ -14,5 +14,5 @@ type Change struct {
 type Differ interface {
 	// Diff asks the place and changes nothing. Values of secrets are masked.
 	// Objects that would stay as they are are left out.
-	Diff(ctx context.Context, o Order) ([]Change, error)
+	Diff(ctx context.Context, o DeployRequest) ([]Change, error)
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// Chapter is an environment's recent history, whole: who reads it can go back
+// History is an environment's recent history, whole: who reads it can go back
 // without any other record.
-type Chapter struct {
+type History struct {
 	Service     string                   `json:"service"`
 	Environment delivery.Environment     `json:"environment"`
 	Deployments []delivery.Deployment    `json:"deployments"` // newest first
@@ -23,23 +23,23 @@ type Locker interface {
 	// is held until Settle or Remove, and for a while after its process has died;
 	// the same run gets it back at once. One that does not come free is
 	// fault.Conflict, and says who has it.
-	Lock(ctx context.Context, o Order, say func(string)) error
+	Lock(ctx context.Context, o DeployRequest, say func(string)) error
 }
 
-// Rehearser is a target that can try a release before anything is changed.
-type Rehearser interface {
-	// Rehearse lets the place say what it would refuse: a field that somebody else
+// DryRunner is a target that can try a release before anything is changed.
+type DryRunner interface {
+	// DryRun lets the place say what it would refuse: a field that somebody else
 	// manages, a policy, a missing right. It changes nothing.
-	Rehearse(ctx context.Context, o Order, say func(string)) error
+	DryRun(ctx context.Context, o DeployRequest, say func(string)) error
 }
 
-// Chronicler is a target that keeps an environment's history beside what serves
+// HistoryStore is a target that keeps an environment's history beside what serves
 // there, so that another machine can go on from it.
-type Chronicler interface {
-	// Write replaces the history. Releases never change: one that is there is not
+type HistoryStore interface {
+	// SaveHistory replaces the history. Releases never change: one that is there is not
 	// written again. What is older than c is removed.
-	Write(ctx context.Context, c Chapter) error
-	// Read returns it; an empty Chapter when there is none. A record that was
+	SaveHistory(ctx context.Context, c History) error
+	// LoadHistory returns it; an empty Chapter when there is none. A record that was
 	// tampered with is fault.Corrupt.
-	Read(ctx context.Context, service string, env delivery.Environment) (Chapter, error)
+	LoadHistory(ctx context.Context, service string, env delivery.Environment) (History, error)
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// BuildOrder says what to build.
-type BuildOrder struct {
+// BuildRequest says what to build.
+type BuildRequest struct {
 	Dir        string // checkout, absolute
 	Go         string // main package relative to Dir ("./cmd/api"); "" with a Dockerfile
 	Commit     delivery.Commit
@@ -19,7 +19,7 @@ type BuildOrder struct {
 	Layout string            // absolute folder: the OCI layout to write
 
 	Dockerfile *Dockerfile           // nil with Go
-	Say        func(progress string) // one short line that replaces the last; may be nil
+	OnProgress func(progress string) // one short line that replaces the last; may be nil
 }
 
 // Dockerfile says what to build from a Dockerfile. Paths are relative to the
@@ -52,7 +52,7 @@ type Builder interface {
 	// for the same commit gives the same digest on any machine of the same
 	// toolchain, as far as the user's own commands do. What the toolchain says
 	// goes to log, without the order's secrets. When ctx ends, the build does, at once.
-	Build(ctx context.Context, o BuildOrder, log io.Writer) (BuiltImage, error)
+	Build(ctx context.Context, o BuildRequest, log io.Writer) (BuiltImage, error)
 	// Fingerprint names the toolchain ("go1.26.8 ko0.19 linux/amd64"): it is part
 	// of the cache key. It is quick, and starts nothing.
 	Fingerprint(ctx context.Context) (string, error)
@@ -61,8 +61,8 @@ type Builder interface {
 // Progress is called now and then with bytes done and bytes in all (0: unknown).
 type Progress func(done, total int64)
 
-// Images is an OCI registry. Repositories without a host are the embedded one's.
-type Images interface {
+// ImageStore is an OCI registry. Repositories without a host are the embedded one's.
+type ImageStore interface {
 	// Push uploads what the registry lacks from the OCI layout and tags it.
 	// It returns the pinned image. Idempotent.
 	Push(ctx context.Context, layout string, img delivery.Image, tag string, p Progress) (delivery.Image, error)
@@ -85,8 +85,8 @@ type ImageConfig struct {
 	User       string   `json:"user"`
 }
 
-// Artifacts keeps model files as OCI artifacts.
-type Artifacts interface {
+// ArtifactStore keeps model files as OCI artifacts.
+type ArtifactStore interface {
 	// Store packs the regular files below dir, sorted, without times or owners,
 	// and returns the manifest's digest: same files, same digest.
 	Store(ctx context.Context, group, dir string, annotations map[string]string) (delivery.Digest, error)

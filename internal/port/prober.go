@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// Question is one HTTP request to a service.
-type Question struct {
+// ProbeRequest is one HTTP request to a service.
+type ProbeRequest struct {
 	Method  string // default GET
 	URL     string
 	Body    []byte // JSON when not empty
 	Timeout time.Duration
 }
 
-// Reply is its answer.
-type Reply struct {
+// ProbeResponse is its answer.
+type ProbeResponse struct {
 	Status  int
 	Header  http.Header
 	Body    []byte // at most 1 MiB
@@ -35,7 +35,7 @@ const ForwardErrorHeader = "Slipway-Forward-Error"
 // Prober asks a service the way a user would: a new connection each time, so
 // that an old one can't hide a change, and with ProbeHeader.
 type Prober interface {
-	// Ask sends the question. No answer (refused, timed out, broken off) is an
+	// Probe sends the question. No answer (refused, timed out, broken off) is an
 	// error of kind fault.Unavailable; any status is an answer.
-	Ask(ctx context.Context, q Question) (Reply, error)
+	Probe(ctx context.Context, q ProbeRequest) (ProbeResponse, error)
 }

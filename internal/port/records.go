@@ -7,16 +7,16 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// Models is the model registry's records (the files are in Artifacts). Every
+// ModelRegistry is the model registry's records (the files are in Artifacts). Every
 // method is atomic and safe across processes.
-type Models interface {
+type ModelRegistry interface {
 	// Register adds a version to the group, or returns the existing one of the
 	// same artifact digest unchanged. Versions count from 1 without gaps.
 	Register(ctx context.Context, group string, artifact delivery.Digest, metrics delivery.Metrics, lineage delivery.Lineage) (delivery.ModelVersion, error)
-	// AdoptModel keeps a version that another registry made, as it is: number,
+	// Import keeps a version that another registry made, as it is: number,
 	// metrics and decision. Again does nothing. One whose number or content is
 	// taken here by another is fault.Conflict.
-	AdoptModel(ctx context.Context, m delivery.ModelVersion) error
+	Import(ctx context.Context, m delivery.ModelVersion) error
 	// Decide approves or rejects. The same decision again is fine; deciding
 	// otherwise than before is fault.Conflict unless the version is pending.
 	Decide(ctx context.Context, ref delivery.ModelRef, status delivery.ModelStatus, by, why string) (delivery.ModelVersion, error)
@@ -26,11 +26,11 @@ type Models interface {
 	Models(ctx context.Context, group string) ([]delivery.ModelVersion, error)
 }
 
-// Releases keeps release records. Saved ones never change.
-type Releases interface {
-	// SaveRelease keeps the release under its digest; saving it again returns
+// ReleaseStore keeps release records. Saved ones never change.
+type ReleaseStore interface {
+	// Save keeps the release under its digest; saving it again returns
 	// the first record.
-	SaveRelease(ctx context.Context, run delivery.RunID, r delivery.Release) (delivery.ReleaseRecord, error)
+	Save(ctx context.Context, run delivery.RunID, r delivery.Release) (delivery.ReleaseRecord, error)
 	// Release finds a release; fault.NotFound otherwise. A record whose content
 	// does not match its digest is fault.Corrupt.
 	Release(ctx context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error)
@@ -43,8 +43,8 @@ type Releases interface {
 	Unquarantine(ctx context.Context, id delivery.ReleaseID, by, why string) error
 }
 
-// Deployments is the history of the environments. Every method is atomic.
-type Deployments interface {
+// DeploymentStore is the history of the environments. Every method is atomic.
+type DeploymentStore interface {
 	// Begin records that the release starts to enter (state Deploying). Called
 	// again for the same run and release it returns the first record.
 	Begin(ctx context.Context, d delivery.Deployment) (delivery.Deployment, error)
@@ -53,8 +53,8 @@ type Deployments interface {
 	// End records how a deployment left: RolledBack, Cancelled, Stuck or Removed.
 	// Idempotent; the first reason stays.
 	End(ctx context.Context, id int64, state delivery.DeploymentState, reason string, at time.Time) error
-	// Serving is the environment's accepted deployment; ok is false when none.
-	Serving(ctx context.Context, env delivery.Environment) (d delivery.Deployment, ok bool, err error)
+	// Current is the environment's accepted deployment; ok is false when none.
+	Current(ctx context.Context, env delivery.Environment) (d delivery.Deployment, ok bool, err error)
 	// History lists an environment's deployments, newest first (limit 0: all);
 	// an empty env lists all environments.
 	History(ctx context.Context, env delivery.Environment, limit int) ([]delivery.Deployment, error)
@@ -62,18 +62,18 @@ type Deployments interface {
 
 // Approval is a person's word on a run that waits before an environment.
 type Approval struct {
-	Run     delivery.RunID
-	Subject string // "deploy" or "model group:version"
-	By      string
-	Yes     bool
-	Why     string
-	At      time.Time
+	Run      delivery.RunID
+	Subject  string // "deploy" or "model group:version"
+	By       string
+	Approved bool
+	Reason   string
+	At       time.Time
 }
 
-// Approvals keeps them.
-type Approvals interface {
-	// Approve records a word; one person has one word per subject, the first stays.
-	Approve(ctx context.Context, a Approval) error
+// ApprovalStore keeps them.
+type ApprovalStore interface {
+	// Record records a word; one person has one word per subject, the first stays.
+	Record(ctx context.Context, a Approval) error
 	// Approvals lists the words on a run, oldest first.
 	Approvals(ctx context.Context, run delivery.RunID) ([]Approval, error)
 }

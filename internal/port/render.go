@@ -51,9 +51,9 @@ type Renderer interface {
 	Render(ctx context.Context, m Manifests) (Rendered, error)
 }
 
-// ModelImages packs models as images, so that whatever pulls the service's image
+// ModelImagePacker packs models as images, so that whatever pulls the service's image
 // can pull its model.
-type ModelImages interface {
+type ModelImagePacker interface {
 	// Pack pushes an image with the model's files, and the program that checks
 	// and copies them, into the repository, and returns it by digest. The same
 	// model and program give the same digest. Idempotent. Files that are not what

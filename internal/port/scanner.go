@@ -9,16 +9,16 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// ScanOrder says what to look at.
-type ScanOrder struct {
+// ScanRequest says what to look at.
+type ScanRequest struct {
 	Layout string         // absolute folder: the OCI layout that holds the image
 	Image  delivery.Image // its manifest's digest; the repository only names it for people
-	// Keep is an absolute folder for what does not change with the image: lists of
+	// CacheDir is an absolute folder for what does not change with the image: lists of
 	// its packages, never a verdict. The next scan of the same image gets the same
 	// folder. Empty: nothing is kept.
-	Keep string
-	// Progress is told, in a few words, what is being done; nil: nobody listens.
-	Progress func(text string)
+	CacheDir string
+	// OnProgress is told, in a few words, what is being done; nil: nobody listens.
+	OnProgress func(text string)
 }
 
 // ScanReport is what a scanner found, and what it looked at to say so.
@@ -59,12 +59,12 @@ type Scanner interface {
 	// it uploaded before, and waits for the result until ctx ends.
 	//
 	// Cancelling ctx ends it soon. Safe for concurrent use.
-	Scan(ctx context.Context, o ScanOrder) (ScanReport, error)
+	Scan(ctx context.Context, o ScanRequest) (ScanReport, error)
 }
 
-// Tidy makes one finding of those that say the same of the same package, and
+// DedupeFindings makes one finding of those that say the same of the same package, and
 // sorts them as a report has them. Of several, the worst severity counts.
-func Tidy(all []delivery.Finding) []delivery.Finding {
+func DedupeFindings(all []delivery.Finding) []delivery.Finding {
 	type same struct{ id, kind, name, version string }
 	known := map[same]int{}
 	out := make([]delivery.Finding, 0, len(all))
@@ -113,15 +113,15 @@ func compare(a, b delivery.Finding) int {
 	return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Package, b.Package), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Path, b.Path))
 }
 
-// ScanData describes a database of vulnerabilities on this machine.
-type ScanData struct {
-	Scanner string    `json:"scanner"`         // whose: "grype"
-	Path    string    `json:"path"`            // where it is, or would be
-	Schema  string    `json:"schema"`          // form of its data: "6.1.9"; empty: there is none
-	Built   time.Time `json:"built,omitzero"`  // when its data were collected, UTC; zero: there is none
-	Asked   time.Time `json:"asked,omitzero"`  // when its source was last asked for a newer one, whether or not it answered
-	From    string    `json:"from,omitempty"`  // where it came from
-	Bytes   int64     `json:"bytes,omitempty"` // on disk
+// ScanDatabaseInfo describes a database of vulnerabilities on this machine.
+type ScanDatabaseInfo struct {
+	Scanner   string    `json:"scanner"`         // whose: "grype"
+	Path      string    `json:"path"`            // where it is, or would be
+	Schema    string    `json:"schema"`          // form of its data: "6.1.9"; empty: there is none
+	BuiltAt   time.Time `json:"built,omitzero"`  // when its data were collected, UTC; zero: there is none
+	CheckedAt time.Time `json:"asked,omitzero"`  // when its source was last asked for a newer one, whether or not it answered
+	Source    string    `json:"from,omitempty"`  // where it came from
+	Bytes     int64     `json:"bytes,omitempty"` // on disk
 }
 
 // ScanDatabase keeps a scanner's database of vulnerabilities. Whoever reads it
@@ -129,12 +129,12 @@ type ScanData struct {
 type ScanDatabase interface {
 	// Status describes what is there, without asking the network. None is no error:
 	// Built is zero. A damaged one is fault.Corrupt.
-	Status(ctx context.Context) (ScanData, error)
+	Status(ctx context.Context) (ScanDatabaseInfo, error)
 	// Update downloads a newer one, if there is. changed is false when what is there
 	// is the newest. A source that does not answer is fault.Unavailable.
-	Update(ctx context.Context, p Progress) (d ScanData, changed bool, err error)
+	Update(ctx context.Context, p Progress) (d ScanDatabaseInfo, changed bool, err error)
 	// Import installs the database from a file that was downloaded elsewhere. A file
 	// that holds none, or one of another form, is fault.Invalid, and what was there
 	// stays.
-	Import(ctx context.Context, file string) (ScanData, error)
+	Import(ctx context.Context, file string) (ScanDatabaseInfo, error)
 }

@@ -13,7 +13,7 @@ func TestTidy(t *testing.T) {
 	}
 	again := f("CVE-2", delivery.Critical, "b", "3")
 	again.Aliases, again.Path, again.Source = []string{"GHSA-2"}, "/a", "second"
-	got := Tidy([]delivery.Finding{f("CVE-1", delivery.Low, "a"), f("CVE-2", delivery.High, "b", "2"), f("CVE-0", delivery.UnknownSeverity, "a"), again, f("CVE-2", delivery.High, "a")})
+	got := DedupeFindings([]delivery.Finding{f("CVE-1", delivery.Low, "a"), f("CVE-2", delivery.High, "b", "2"), f("CVE-0", delivery.UnknownSeverity, "a"), again, f("CVE-2", delivery.High, "a")})
 	if len(got) != 4 || got[0].ID != "CVE-2" || got[0].Severity != delivery.Critical || got[0].Source != "second" || got[0].Path != "/a" {
 		t.Fatalf("%+v", got)
 	}

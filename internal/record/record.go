@@ -143,9 +143,9 @@ type Store interface {
 	Runs
 	Cache
 	Outbox
-	port.Models
-	port.Releases
-	port.Deployments
-	port.Approvals
+	port.ModelRegistry
+	port.ReleaseStore
+	port.DeploymentStore
+	port.ApprovalStore
 	Close() error
 }

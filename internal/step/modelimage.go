@@ -11,7 +11,7 @@ import (
 
 // PackModel puts the model as an image into the repository of the service's: the
 // step that signs and the one that deploys mean the same one.
-func PackModel(ctx context.Context, images port.ModelImages, m delivery.ModelRef, repository string) (delivery.Image, error) {
+func PackModel(ctx context.Context, images port.ModelImagePacker, m delivery.ModelRef, repository string) (delivery.Image, error) {
 	if images == nil {
 		return delivery.Image{}, fault.New(fault.Internal, "pack model %s: there is nobody to do it", m)
 	}

@@ -216,6 +216,6 @@ const (
 
 // TrustWith is an environment's trust policy.
 type TrustWith struct {
-	port.Trust
+	port.TrustPolicy
 	Require []string `json:"require"`
 }

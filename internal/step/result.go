@@ -46,7 +46,7 @@ type Scanned struct {
 	Excused  int                       `json:"excused,omitempty"`  // by VEX documents
 	Findings []delivery.Finding        `json:"findings,omitempty"` // blocking ones first; not all if there are many
 
-	Bills *port.Bills    `json:"bills,omitempty"` // SBOMs of the image
+	Bills *port.SBOMs    `json:"bills,omitempty"` // SBOMs of the image
 	SARIF *port.Document `json:"sarif,omitempty"`
 	Table *port.Document `json:"table,omitempty"` // the findings for people
 }
@@ -84,14 +84,14 @@ type Evaluated struct {
 type Registered struct {
 	Model  delivery.ModelRef    `json:"model"`
 	Status delivery.ModelStatus `json:"status"`
-	Bills  *port.Bills          `json:"bills,omitempty"` // SBOMs of the model, of register alone
+	Bills  *port.SBOMs          `json:"bills,omitempty"` // SBOMs of the model, of register alone
 }
 
 // Attested is the output of the step that signs.
 type Attested struct {
-	By         port.Signatory  `json:"by"`
-	Provenance delivery.Digest `json:"provenance"` // of what the same inputs always make again: the release pins it
-	Statements []Statement     `json:"statements"`
+	By         port.SignerIdentity `json:"by"`
+	Provenance delivery.Digest     `json:"provenance"` // of what the same inputs always make again: the release pins it
+	Statements []Statement         `json:"statements"`
 }
 
 // Statement is one signed statement beside its subject.

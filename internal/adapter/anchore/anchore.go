@@ -33,7 +33,7 @@ type Config struct {
 	Clock func() time.Time // default time.Now
 }
 
-// Scanner fulfils port.Scanner, port.ScanDatabase and port.Biller. Nothing is
+// Scanner fulfils port.Scanner, port.ScanDatabase and port.SBOMGenerator. Nothing is
 // opened before it is needed.
 type Scanner struct {
 	c        Config
@@ -42,9 +42,9 @@ type Scanner struct {
 }
 
 var (
-	_ port.Scanner      = (*Scanner)(nil)
-	_ port.ScanDatabase = (*Scanner)(nil)
-	_ port.Biller       = (*Scanner)(nil)
+	_ port.Scanner       = (*Scanner)(nil)
+	_ port.ScanDatabase  = (*Scanner)(nil)
+	_ port.SBOMGenerator = (*Scanner)(nil)
 )
 
 // New makes a Scanner.
@@ -58,12 +58,12 @@ func New(c Config) *Scanner {
 }
 
 // Scan lists what every platform of the image is made of, and looks it up.
-func (s *Scanner) Scan(ctx context.Context, o port.ScanOrder) (port.ScanReport, error) {
-	say := o.Progress
+func (s *Scanner) Scan(ctx context.Context, o port.ScanRequest) (port.ScanReport, error) {
+	say := o.OnProgress
 	if say == nil {
 		say = func(string) {}
 	}
-	lists, err := s.inventories(ctx, o.Layout, o.Image, o.Keep)
+	lists, err := s.inventories(ctx, o.Layout, o.Image, o.CacheDir)
 	if err != nil {
 		return port.ScanReport{}, err
 	}
@@ -79,7 +79,7 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanOrder) (port.ScanReport, 
 			return port.ScanReport{}, err
 		}
 	}
-	report.Findings = port.Tidy(report.Findings)
+	report.Findings = port.DedupeFindings(report.Findings)
 	return report, nil
 }
 

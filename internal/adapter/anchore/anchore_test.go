@@ -14,15 +14,15 @@ import (
 
 func TestScanner(t *testing.T) {
 	full, none := scanner(t), New(Config{Dir: filepath.Join(t.TempDir(), "none")})
-	porttest.TestScanner(t, func(_ *testing.T, w porttest.ScanWorld) port.Scanner {
-		if w.Scene == porttest.SceneNoData {
+	porttest.TestScanner(t, func(_ *testing.T, w porttest.ScanFixture) port.Scanner {
+		if w.Case == porttest.ScanNoData {
 			return none
 		}
 		return full
 	})
 }
 
-func gapsOf(t *testing.T, s *Scanner, layers ...[]porttest.Entry) port.ScanReport {
+func gapsOf(t *testing.T, s *Scanner, layers ...[]porttest.LayerEntry) port.ScanReport {
 	t.Helper()
 	r, err := s.Scan(t.Context(), order(t, layers...))
 	if err != nil {
@@ -35,14 +35,14 @@ func gapsOf(t *testing.T, s *Scanner, layers ...[]porttest.Entry) port.ScanRepor
 func TestGaps(t *testing.T) {
 	s := scanner(t)
 	for name, c := range map[string]struct {
-		layer []porttest.Entry
+		layer []porttest.LayerEntry
 		says  string
 	}{
-		"a distribution that the database does not know": {[]porttest.Entry{osRelease("debian", "99"), {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the database knows nothing of debian 99"},
-		"a code name that the database does not know":    {[]porttest.Entry{{Name: "etc/os-release", Body: "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=boxworm\n"}, {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the database knows nothing of debian 12"},
-		"a distribution that nobody knows":               {[]porttest.Entry{osRelease("homebrewn", "1"), {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the distribution is unknown, so nobody can say whether its packages are vulnerable (2 deb)"},
-		"a package database that was removed":            {[]porttest.Entry{osRelease("debian", "12"), wheel("harmless", "1")}, "which packages of it are there is not to be found"},
-		"an rpm database that can't be read":             {[]porttest.Entry{osRelease("rhel", "9.4"), {Name: "var/lib/rpm/rpmdb.sqlite", Body: "SQLite format 3\x00" + strings.Repeat("x", 5000)}}, "/var/lib/rpm/rpmdb.sqlite could not be read"},
+		"a distribution that the database does not know": {[]porttest.LayerEntry{osRelease("debian", "99"), {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the database knows nothing of debian 99"},
+		"a code name that the database does not know":    {[]porttest.LayerEntry{{Name: "etc/os-release", Body: "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=boxworm\n"}, {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the database knows nothing of debian 12"},
+		"a distribution that nobody knows":               {[]porttest.LayerEntry{osRelease("homebrewn", "1"), {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the distribution is unknown, so nobody can say whether its packages are vulnerable (2 deb)"},
+		"a package database that was removed":            {[]porttest.LayerEntry{osRelease("debian", "12"), wheel("harmless", "1")}, "which packages of it are there is not to be found"},
+		"an rpm database that can't be read":             {[]porttest.LayerEntry{osRelease("rhel", "9.4"), {Name: "var/lib/rpm/rpmdb.sqlite", Body: "SQLite format 3\x00" + strings.Repeat("x", 5000)}}, "/var/lib/rpm/rpmdb.sqlite could not be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := gapsOf(t, s, c.layer)
@@ -58,7 +58,7 @@ func TestGaps(t *testing.T) {
 }
 
 func TestAPackageWithoutAVersionIsNoted(t *testing.T) {
-	r := gapsOf(t, scanner(t), debian(), []porttest.Entry{wheel("planted-wheel", "")})
+	r := gapsOf(t, scanner(t), debian(), []porttest.LayerEntry{wheel("planted-wheel", "")})
 	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "nothing is known of python planted-wheel") {
 		t.Errorf("%+v", r)
 	}
@@ -67,15 +67,15 @@ func TestAPackageWithoutAVersionIsNoted(t *testing.T) {
 // TestEveryPlatformIsLookedAt holds that a weakness in the last of them is found.
 func TestEveryPlatformIsLookedAt(t *testing.T) {
 	s := scanner(t)
-	clean := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.Entry{osRelease("debian", "12"), {Name: "var/lib/dpkg/status", Body: dpkgStatus[strings.Index(dpkgStatus, "Package: base-files"):]}})
+	clean := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{osRelease("debian", "12"), {Name: "var/lib/dpkg/status", Body: dpkgStatus[strings.Index(dpkgStatus, "Package: base-files"):]}})
 	other := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, debian())
 	both := porttest.WriteIndex(t, t.TempDir(), clean, other)
-	o := port.ScanOrder{Layout: both.Layout, Image: delivery.Image{Repository: "mlops/retail-api", Digest: both.Digest}, Keep: t.TempDir()}
+	o := port.ScanRequest{Layout: both.Layout, Image: delivery.Image{Repository: "mlops/retail-api", Digest: both.Digest}, CacheDir: t.TempDir()}
 	r, err := s.Scan(t.Context(), o)
 	if err != nil || len(r.Findings) != 1 || len(r.Gaps) != 0 || r.Packages["deb"] != 3 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	b, err := s.BillImage(t.Context(), port.ImageBill{Layout: o.Layout, Image: o.Image, Dir: o.Keep})
+	b, err := s.ImageSBOM(t.Context(), port.ImageSBOMRequest{Layout: o.Layout, Image: o.Image, Dir: o.CacheDir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,13 +89,13 @@ func TestEveryPlatformIsLookedAt(t *testing.T) {
 // the same.
 func TestTheNextScanReadsTheImageNoMore(t *testing.T) {
 	s := scanner(t)
-	o := order(t, debian(), []porttest.Entry{wheel("planted-wheel", "1.2.3")})
-	o.Keep = t.TempDir()
+	o := order(t, debian(), []porttest.LayerEntry{wheel("planted-wheel", "1.2.3")})
+	o.CacheDir = t.TempDir()
 	first, err := s.Scan(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(filepath.Join(o.Keep, "packages-*.json"))
+	files, err := filepath.Glob(filepath.Join(o.CacheDir, "packages-*.json"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%v, %v", files, err)
 	}

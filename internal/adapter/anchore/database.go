@@ -126,8 +126,8 @@ func (s *Scanner) current() (string, bool) {
 }
 
 // Status describes the database, without asking anybody.
-func (s *Scanner) Status(context.Context) (port.ScanData, error) {
-	d := port.ScanData{Scanner: "grype", Path: s.c.Dir, Asked: s.asked()}
+func (s *Scanner) Status(context.Context) (port.ScanDatabaseInfo, error) {
+	d := port.ScanDatabaseInfo{Scanner: "grype", Path: s.c.Dir, CheckedAt: s.asked()}
 	root, ok := s.current()
 	if !ok {
 		return d, nil
@@ -136,7 +136,7 @@ func (s *Scanner) Status(context.Context) (port.ScanData, error) {
 	if status.Error != nil {
 		return d, fault.New(fault.Corrupt, "read the vulnerability database in %s", root).Cause(status.Error).Hint(getOne)
 	}
-	d.Path, d.Schema, d.Built, d.From = status.Path, status.SchemaVersion, status.Built.UTC(), status.From
+	d.Path, d.Schema, d.BuiltAt, d.Source = status.Path, status.SchemaVersion, status.Built.UTC(), status.From
 	if info, err := os.Stat(status.Path); err == nil {
 		d.Bytes = info.Size()
 	}
@@ -145,25 +145,25 @@ func (s *Scanner) Status(context.Context) (port.ScanData, error) {
 
 // Import takes a database from a file: an archive as it is published, or the
 // bare database.
-func (s *Scanner) Import(ctx context.Context, file string) (port.ScanData, error) {
+func (s *Scanner) Import(ctx context.Context, file string) (port.ScanDatabaseInfo, error) {
 	path, err := filepath.Abs(file)
 	if err != nil {
-		return port.ScanData{}, fmt.Errorf("find %s: %w", file, err)
+		return port.ScanDatabaseInfo{}, fmt.Errorf("find %s: %w", file, err)
 	}
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		if err == nil {
 			err = errors.New("it is no file")
 		}
-		return port.ScanData{}, fault.New(fault.NotFound, "import %s", file).Cause(err).Hint("name the file of a database, such as vulnerability-db_v6....tar.zst")
+		return port.ScanDatabaseInfo{}, fault.New(fault.NotFound, "import %s", file).Cause(err).Hint("name the file of a database, such as vulnerability-db_v6....tar.zst")
 	}
 	err = s.install(ctx, path, "")
 	if err == nil {
 		return s.Status(ctx)
 	}
 	if ctx.Err() != nil || errors.Is(err, fs.ErrPermission) || fault.Is(err, fault.Unavailable) {
-		return port.ScanData{}, err
+		return port.ScanDatabaseInfo{}, err
 	}
-	return port.ScanData{}, fault.New(fault.Invalid, "import %s", file).Cause(err).
+	return port.ScanDatabaseInfo{}, fault.New(fault.Invalid, "import %s", file).Cause(err).
 		Hint("it has to be a database of grype's form v%d, as an archive or as vulnerability.db", v6.ModelVersion)
 }
 

@@ -11,7 +11,7 @@ import (
 func TestImportOfWhatIsNone(t *testing.T) {
 	s := scanner(t)
 	before, err := s.Status(t.Context())
-	if err != nil || before.Built.IsZero() || before.From != "manual import" {
+	if err != nil || before.BuiltAt.IsZero() || before.Source != "manual import" {
 		t.Fatalf("%+v, %v", before, err)
 	}
 	dir := t.TempDir()

@@ -27,16 +27,16 @@ type modelFile struct {
 	sha1 string // which SPDXPredicate demands of files
 }
 
-// BillModel writes the bills of a model. They are of our own making: the model is
+// ModelSBOM writes the bills of a model. They are of our own making: the model is
 // the subject, its files are its parts.
-func (s *Scanner) BillModel(ctx context.Context, b port.ModelBill) (port.Bills, error) {
+func (s *Scanner) ModelSBOM(ctx context.Context, b port.ModelSBOMRequest) (port.SBOMs, error) {
 	files, err := modelFiles(ctx, b.Files)
 	if err != nil {
-		return port.Bills{}, err
+		return port.SBOMs{}, err
 	}
-	var out port.Bills
+	var out port.SBOMs
 	if out.CycloneDX, err = saved(b.Dir, cycloneFile, port.CycloneDXType, modelCyclone(b, files)); err != nil {
-		return port.Bills{}, err
+		return port.SBOMs{}, err
 	}
 	out.SPDX, err = saved(b.Dir, spdxFile, port.SPDXType, modelSPDX(b, files))
 	return out, err
@@ -84,7 +84,7 @@ func digested(path string) (modelFile, error) {
 }
 
 // modelCyclone is a machine-learning BOM.
-func modelCyclone(b port.ModelBill, files []modelFile) map[string]any {
+func modelCyclone(b port.ModelSBOMRequest, files []modelFile) map[string]any {
 	parts := make([]any, len(files))
 	for i, f := range files {
 		parts[i] = map[string]any{
@@ -113,7 +113,7 @@ func modelCyclone(b port.ModelBill, files []modelFile) map[string]any {
 }
 
 // modelSPDX is the same as an SPDXPredicate 2.3 package with its files.
-func modelSPDX(b port.ModelBill, files []modelFile) map[string]any {
+func modelSPDX(b port.ModelSBOMRequest, files []modelFile) map[string]any {
 	const subject = "SPDXRef-Package-model"
 	relations := []any{relation("SPDXRef-DOCUMENT", "DESCRIBES", subject)}
 	parts := make([]any, len(files))
@@ -164,7 +164,7 @@ func relation(from, kind, to string) map[string]any {
 }
 
 // fingerprint names the document by all that it says.
-func fingerprint(b port.ModelBill, files []modelFile) string {
+func fingerprint(b port.ModelSBOMRequest, files []modelFile) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s %s %s\n", b.Model, b.Model.Digest, b.Data)
 	for _, f := range files {

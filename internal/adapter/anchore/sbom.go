@@ -27,24 +27,24 @@ const (
 	spdxNamespace = "https://slipway-cd.github.io/slipway/spdx/"
 )
 
-// BillImage writes the bills of the image. One of several platforms has one bill,
+// ImageSBOM writes the bills of the image. One of several platforms has one bill,
 // with the packages of all of them.
-func (s *Scanner) BillImage(ctx context.Context, b port.ImageBill) (port.Bills, error) {
+func (s *Scanner) ImageSBOM(ctx context.Context, b port.ImageSBOMRequest) (port.SBOMs, error) {
 	platforms, err := platforms(b.Layout, b.Image.Digest)
 	if err != nil {
-		return port.Bills{}, err
+		return port.SBOMs{}, err
 	}
 	var list *sbom.SBOM
 	for _, p := range platforms {
 		one, err := s.inventory(ctx, p, b.Image, b.Dir)
 		if err != nil {
-			return port.Bills{}, err
+			return port.SBOMs{}, err
 		}
 		list = joined(list, one)
 	}
 	config, err := platforms[0].image.ConfigFile()
 	if err != nil {
-		return port.Bills{}, damaged(b.Layout, err)
+		return port.SBOMs{}, damaged(b.Layout, err)
 	}
 	return written(b.Dir, list, identityOf{name: "image/" + b.Image.Digest.Hex(), created: config.Created.Time})
 }
@@ -71,18 +71,18 @@ type identityOf struct {
 	created time.Time
 }
 
-func written(dir string, list *sbom.SBOM, id identityOf) (port.Bills, error) {
+func written(dir string, list *sbom.SBOM, id identityOf) (port.SBOMs, error) {
 	cyclone, err := cyclonedxjson.NewFormatEncoderWithConfig(cyclonedxjson.DefaultEncoderConfig())
 	if err != nil {
-		return port.Bills{}, fmt.Errorf("prepare CycloneDX: %w", err)
+		return port.SBOMs{}, fmt.Errorf("prepare CycloneDX: %w", err)
 	}
 	spdx, err := spdxjson.NewFormatEncoderWithConfig(spdxjson.DefaultEncoderConfig())
 	if err != nil {
-		return port.Bills{}, fmt.Errorf("prepare SPDX: %w", err)
+		return port.SBOMs{}, fmt.Errorf("prepare SPDX: %w", err)
 	}
-	var out port.Bills
+	var out port.SBOMs
 	if out.CycloneDX, err = document(dir, cycloneFile, port.CycloneDXType, cyclone, list, stillCyclone); err != nil {
-		return port.Bills{}, err
+		return port.SBOMs{}, err
 	}
 	out.SPDX, err = document(dir, spdxFile, port.SPDXType, spdx, list, func(doc map[string]any) { stillSPDX(doc, id) })
 	return out, err

@@ -19,17 +19,17 @@ import (
 
 func TestBillsOfAnImageAreTheSameEachTime(t *testing.T) {
 	s := New(Config{Dir: t.TempDir()})
-	o := order(t, debian(), []porttest.Entry{wheel("planted-wheel", "1.2.3"), goProgram(t), {Name: "app/package-lock.json", Body: npmLock}})
-	var all []port.Bills
+	o := order(t, debian(), []porttest.LayerEntry{wheel("planted-wheel", "1.2.3"), goProgram(t), {Name: "app/package-lock.json", Body: npmLock}})
+	var all []port.SBOMs
 	for range 3 {
-		b, err := s.BillImage(t.Context(), port.ImageBill{Layout: o.Layout, Image: o.Image, Dir: t.TempDir()})
+		b, err := s.ImageSBOM(t.Context(), port.ImageSBOMRequest{Layout: o.Layout, Image: o.Image, Dir: t.TempDir()})
 		if err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, b)
 	}
 	dir := filepath.Dir(all[0].SPDX.Path)
-	b, err := s.BillImage(t.Context(), port.ImageBill{Layout: o.Layout, Image: o.Image, Dir: dir}) // from what is kept
+	b, err := s.ImageSBOM(t.Context(), port.ImageSBOMRequest{Layout: o.Layout, Image: o.Image, Dir: dir}) // from what is kept
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,10 +65,10 @@ func TestBillsOfAModel(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	order := port.ModelBill{Files: files, Model: delivery.ModelRef{Group: "retail", Version: 3, Digest: digest("m")}, Data: digest("d")}
-	bill := func() port.Bills {
+	order := port.ModelSBOMRequest{Files: files, Model: delivery.ModelRef{Group: "retail", Version: 3, Digest: digest("m")}, Data: digest("d")}
+	bill := func() port.SBOMs {
 		order.Dir = t.TempDir()
-		b, err := s.BillModel(t.Context(), order)
+		b, err := s.ModelSBOM(t.Context(), order)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestBillsOfAModel(t *testing.T) {
 		t.Error("other files, and the same bill")
 	}
 	order.Files = t.TempDir()
-	if _, err := s.BillModel(t.Context(), order); !fault.Is(err, fault.NotFound) {
+	if _, err := s.ModelSBOM(t.Context(), order); !fault.Is(err, fault.NotFound) {
 		t.Errorf("no files: %v", err)
 	}
 }

@@ -44,12 +44,12 @@ func scanner(t *testing.T) *Scanner {
 	return s
 }
 
-func osRelease(id, version string) porttest.Entry {
+func osRelease(id, version string) porttest.LayerEntry {
 	body := fmt.Sprintf("ID=%s\nVERSION_ID=%q\nNAME=%s\nPRETTY_NAME=\"%s %s\"\n", id, version, id, id, version)
 	if id == "debian" && version == "12" {
 		body += "VERSION_CODENAME=bookworm\n"
 	}
-	return porttest.Entry{Name: "etc/os-release", Body: body}
+	return porttest.LayerEntry{Name: "etc/os-release", Body: body}
 }
 
 const dpkgStatus = `Package: libplanted
@@ -85,17 +85,17 @@ t:1700000000
 
 `
 
-func debian() []porttest.Entry {
-	return []porttest.Entry{osRelease("debian", "12"), {Name: "var/lib/dpkg/status", Body: dpkgStatus}}
+func debian() []porttest.LayerEntry {
+	return []porttest.LayerEntry{osRelease("debian", "12"), {Name: "var/lib/dpkg/status", Body: dpkgStatus}}
 }
 
-func wheel(name, version string) porttest.Entry {
+func wheel(name, version string) porttest.LayerEntry {
 	at := strings.ReplaceAll(name, "-", "_") + "-" + version + ".dist-info/METADATA"
-	return porttest.Entry{Name: "usr/local/lib/python3.11/site-packages/" + at, Body: "Metadata-Version: 2.1\nName: " + name + "\nVersion: " + version + "\n"}
+	return porttest.LayerEntry{Name: "usr/local/lib/python3.11/site-packages/" + at, Body: "Metadata-Version: 2.1\nName: " + name + "\nVersion: " + version + "\n"}
 }
 
 // goProgram is a real program, whose build information names a vulnerable module.
-func goProgram(t *testing.T) porttest.Entry {
+func goProgram(t *testing.T) porttest.LayerEntry {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "program")
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, "./testdata/program")
@@ -107,7 +107,7 @@ func goProgram(t *testing.T) porttest.Entry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return porttest.Entry{Name: "app/server", Body: string(raw), Mode: 0o755}
+	return porttest.LayerEntry{Name: "app/server", Body: string(raw), Mode: 0o755}
 }
 
 const npmPackage = `{"name": "planted-npm", "version": "3.0.9", "license": "MIT"}`
@@ -118,7 +118,7 @@ const npmLock = `{"name": "app", "version": "1.0.0", "lockfileVersion": 3, "requ
 
 // rpmDatabase is an rpm database in SQLite with one package, planted-rpm
 // 3.9-2.el9.
-func rpmDatabase(t *testing.T) porttest.Entry {
+func rpmDatabase(t *testing.T) porttest.LayerEntry {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "rpmdb.sqlite")
 	db, err := sql.Open("sqlite", path)
@@ -140,7 +140,7 @@ func rpmDatabase(t *testing.T) porttest.Entry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return porttest.Entry{Name: "var/lib/rpm/rpmdb.sqlite", Body: string(raw)}
+	return porttest.LayerEntry{Name: "var/lib/rpm/rpmdb.sqlite", Body: string(raw)}
 }
 
 // rpmHeader is a package's header: the numbers of entries and bytes, an index of
@@ -160,33 +160,33 @@ func rpmHeader(name, version, release, arch, source string) []byte {
 	return append(append(out, index...), data...)
 }
 
-func order(t *testing.T, layers ...[]porttest.Entry) port.ScanOrder {
+func order(t *testing.T, layers ...[]porttest.LayerEntry) port.ScanRequest {
 	t.Helper()
 	built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, layers...)
-	return port.ScanOrder{Layout: built.Layout, Image: delivery.Image{Repository: "mlops/retail-api", Digest: built.Digest}}
+	return port.ScanRequest{Layout: built.Layout, Image: delivery.Image{Repository: "mlops/retail-api", Digest: built.Digest}}
 }
 
 // TestEveryPlantedWeaknessIsFound is the reason for this package: each of these
 // was passed in silence by some way of asking the libraries.
 func TestEveryPlantedWeaknessIsFound(t *testing.T) {
 	s := scanner(t)
-	harmless := []porttest.Entry{{Name: "app/readme", Body: "x"}}
+	harmless := []porttest.LayerEntry{{Name: "app/readme", Body: "x"}}
 	for name, c := range map[string]struct {
-		layers [][]porttest.Entry
+		layers [][]porttest.LayerEntry
 		id     string
 		alias  string
 		where  string
 		kind   string
 	}{
-		"deb in the base layer":       {[][]porttest.Entry{debian(), harmless}, "CVE-2099-0001", "", "/var/lib/dpkg/status", "deb"},
-		"apk in the base layer":       {[][]porttest.Entry{{osRelease("alpine", "3.20.1"), {Name: "lib/apk/db/installed", Body: apkInstalled}}, harmless}, "CVE-2099-0002", "", "/lib/apk/db/installed", "apk"},
-		"rpm in the base layer":       {[][]porttest.Entry{{osRelease("rhel", "9.4"), rpmDatabase(t)}, harmless}, "CVE-2099-0006", "", "/var/lib/rpm/rpmdb.sqlite", "rpm"},
-		"wheel in an upper layer":     {[][]porttest.Entry{debian(), harmless, {wheel("planted-wheel", "1.2.3")}}, "CVE-2099-0003", "GHSA-pppp-pppp-pppp", "site-packages/planted_wheel-1.2.3.dist-info/METADATA", "python"},
-		"requirements in a layer":     {[][]porttest.Entry{debian(), {{Name: "app/requirements.txt", Body: "planted-wheel==1.2.3\n"}}}, "CVE-2099-0003", "GHSA-pppp-pppp-pppp", "/app/requirements.txt", "python"},
-		"Go binary":                   {[][]porttest.Entry{{goProgram(t)}}, "CVE-2099-0004", "GHSA-gggg-gggg-gggg", "/app/server", "go"},
-		"npm package in a layer":      {[][]porttest.Entry{debian(), {{Name: "app/node_modules/planted-npm/package.json", Body: npmPackage}}}, "CVE-2099-0005", "GHSA-nnnn-nnnn-nnnn", "/app/node_modules/planted-npm/package.json", "npm"},
-		"npm lock file in a layer":    {[][]porttest.Entry{debian(), {{Name: "app/package-lock.json", Body: npmLock}}}, "CVE-2099-0005", "GHSA-nnnn-nnnn-nnnn", "/app/package-lock.json", "npm"},
-		"wheel where no distribution": {[][]porttest.Entry{{wheel("planted-wheel", "1.2.3")}}, "CVE-2099-0003", "", "METADATA", "python"},
+		"deb in the base layer":       {[][]porttest.LayerEntry{debian(), harmless}, "CVE-2099-0001", "", "/var/lib/dpkg/status", "deb"},
+		"apk in the base layer":       {[][]porttest.LayerEntry{{osRelease("alpine", "3.20.1"), {Name: "lib/apk/db/installed", Body: apkInstalled}}, harmless}, "CVE-2099-0002", "", "/lib/apk/db/installed", "apk"},
+		"rpm in the base layer":       {[][]porttest.LayerEntry{{osRelease("rhel", "9.4"), rpmDatabase(t)}, harmless}, "CVE-2099-0006", "", "/var/lib/rpm/rpmdb.sqlite", "rpm"},
+		"wheel in an upper layer":     {[][]porttest.LayerEntry{debian(), harmless, {wheel("planted-wheel", "1.2.3")}}, "CVE-2099-0003", "GHSA-pppp-pppp-pppp", "site-packages/planted_wheel-1.2.3.dist-info/METADATA", "python"},
+		"requirements in a layer":     {[][]porttest.LayerEntry{debian(), {{Name: "app/requirements.txt", Body: "planted-wheel==1.2.3\n"}}}, "CVE-2099-0003", "GHSA-pppp-pppp-pppp", "/app/requirements.txt", "python"},
+		"Go binary":                   {[][]porttest.LayerEntry{{goProgram(t)}}, "CVE-2099-0004", "GHSA-gggg-gggg-gggg", "/app/server", "go"},
+		"npm package in a layer":      {[][]porttest.LayerEntry{debian(), {{Name: "app/node_modules/planted-npm/package.json", Body: npmPackage}}}, "CVE-2099-0005", "GHSA-nnnn-nnnn-nnnn", "/app/node_modules/planted-npm/package.json", "npm"},
+		"npm lock file in a layer":    {[][]porttest.LayerEntry{debian(), {{Name: "app/package-lock.json", Body: npmLock}}}, "CVE-2099-0005", "GHSA-nnnn-nnnn-nnnn", "/app/package-lock.json", "npm"},
+		"wheel where no distribution": {[][]porttest.LayerEntry{{wheel("planted-wheel", "1.2.3")}}, "CVE-2099-0003", "", "METADATA", "python"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := s.Scan(t.Context(), order(t, c.layers...))

@@ -28,12 +28,12 @@ const (
 const listingBytes = 1 << 20 // more than any list of one database has
 
 // Update asks the source whether it has a newer database, and takes it.
-func (s *Scanner) Update(ctx context.Context, p port.Progress) (port.ScanData, bool, error) {
+func (s *Scanner) Update(ctx context.Context, p port.Progress) (port.ScanDatabaseInfo, bool, error) {
 	have, err := s.Status(ctx)
 	if err != nil && !fault.Is(err, fault.Corrupt) {
 		return have, false, err
 	}
-	newer, err := s.ask(ctx, have.Built)
+	newer, err := s.ask(ctx, have.BuiltAt)
 	if err != nil || newer == nil {
 		return have, false, err
 	}

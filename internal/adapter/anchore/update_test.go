@@ -40,26 +40,26 @@ func TestUpdate(t *testing.T) {
 	s := New(Config{Dir: filepath.Join(t.TempDir(), "db"), URL: server.URL + "/databases", Clock: func() time.Time { return now }})
 
 	broken.Store(true)
-	if d, changed, err := s.Update(t.Context(), nil); !fault.Is(err, fault.Unavailable) || changed || !d.Built.IsZero() {
+	if d, changed, err := s.Update(t.Context(), nil); !fault.Is(err, fault.Unavailable) || changed || !d.BuiltAt.IsZero() {
 		t.Errorf("another checksum: %+v, %v, %v", d, changed, err)
 	}
 	broken.Store(false)
 	d, changed, err := s.Update(t.Context(), func(int64, int64) {})
-	if err != nil || !changed || !d.Built.Equal(built) || !d.Asked.Equal(now) || !strings.HasPrefix(d.From, server.URL) {
+	if err != nil || !changed || !d.BuiltAt.Equal(built) || !d.CheckedAt.Equal(now) || !strings.HasPrefix(d.Source, server.URL) {
 		t.Fatalf("%+v, %v, %v", d, changed, err)
 	}
 	if r := gapsOf(t, s, debian()); len(r.Findings) != 1 {
 		t.Errorf("%+v", r)
 	}
-	if d, changed, err := s.Update(t.Context(), nil); err != nil || changed || !d.Built.Equal(built) {
+	if d, changed, err := s.Update(t.Context(), nil); err != nil || changed || !d.BuiltAt.Equal(built) {
 		t.Errorf("the newest is there: %+v, %v, %v", d, changed, err)
 	}
 	server.Close()
 	now = now.Add(2 * time.Hour)
-	if d, changed, err := s.Update(t.Context(), nil); !fault.Is(err, fault.Unavailable) || changed || d.Built.IsZero() {
+	if d, changed, err := s.Update(t.Context(), nil); !fault.Is(err, fault.Unavailable) || changed || d.BuiltAt.IsZero() {
 		t.Errorf("nobody answers: %+v, %v, %v", d, changed, err)
 	}
-	if d, err := s.Status(t.Context()); err != nil || !d.Asked.Equal(now) {
+	if d, err := s.Status(t.Context()); err != nil || !d.CheckedAt.Equal(now) {
 		t.Errorf("that it was asked is forgotten: %+v, %v", d, err)
 	}
 	if r := gapsOf(t, s, debian()); len(r.Findings) != 1 {
@@ -175,5 +175,5 @@ func published(t *testing.T) ([]byte, time.Time) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out.Bytes(), d.Built
+	return out.Bytes(), d.BuiltAt
 }

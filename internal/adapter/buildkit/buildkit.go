@@ -76,7 +76,7 @@ func (b *Builder) Fingerprint(ctx context.Context) (string, error) {
 }
 
 // Build builds the Dockerfile into o.Layout.
-func (b *Builder) Build(ctx context.Context, o port.BuildOrder, out io.Writer) (port.BuiltImage, error) {
+func (b *Builder) Build(ctx context.Context, o port.BuildRequest, out io.Writer) (port.BuiltImage, error) {
 	silence()
 	at, err := find(o)
 	if err != nil {

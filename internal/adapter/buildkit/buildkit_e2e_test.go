@@ -55,7 +55,7 @@ func (y *yard) testStages(t *testing.T) {
 	o.Dockerfile.Args = map[string]string{"WORD": "hello"}
 	var log bytes.Buffer
 	var said []string
-	o.Say = func(text string) { said = append(said, text) }
+	o.OnProgress = func(text string) { said = append(said, text) }
 	files, _ := contents(t, y.build(t, o, &log).Layout)
 	if files["last"] != "hello" || len(files) != 1 {
 		t.Errorf("files: %v", files)

@@ -114,7 +114,7 @@ type source struct {
 
 // find looks at the order before BuildKit is asked: what is wrong with the
 // configuration is said in the user's words. Links may not lead out of the checkout.
-func find(o port.BuildOrder) (source, error) {
+func find(o port.BuildRequest) (source, error) {
 	d := o.Dockerfile
 	if d == nil {
 		return source{}, fault.New(fault.Internal, "build %s: there is no Dockerfile in the order", o.Service)

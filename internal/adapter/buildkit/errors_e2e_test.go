@@ -138,7 +138,7 @@ func TestChild(t *testing.T) {
 		t.Skip("it is for another test")
 	}
 	b := buildkit.New(buildkit.Config{Dir: os.Getenv(childVariable + "_STATE")})
-	_, err := b.Build(t.Context(), port.BuildOrder{Dir: dir, Service: "api", Layout: filepath.Join(dir, "layout"), Dockerfile: &port.Dockerfile{Path: "Dockerfile"}}, os.Stdout)
+	_, err := b.Build(t.Context(), port.BuildRequest{Dir: dir, Service: "api", Layout: filepath.Join(dir, "layout"), Dockerfile: &port.Dockerfile{Path: "Dockerfile"}}, os.Stdout)
 	t.Fatalf("it was to wait: %v", err)
 }
 

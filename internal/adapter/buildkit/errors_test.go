@@ -48,7 +48,7 @@ func TestExplain(t *testing.T) {
 
 func job(secrets map[string][]byte) work {
 	return work{
-		order:  port.BuildOrder{Service: "api", Dockerfile: &port.Dockerfile{Path: "server/Dockerfile", Secrets: secrets}},
+		order:  port.BuildRequest{Service: "api", Dockerfile: &port.Dockerfile{Path: "server/Dockerfile", Secrets: secrets}},
 		source: source{file: "Dockerfile"}, hush: newHush(secrets),
 	}
 }

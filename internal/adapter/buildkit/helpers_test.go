@@ -92,7 +92,7 @@ func (y *yard) pushShell(t *testing.T) {
 	}
 }
 
-func (y *yard) build(t *testing.T, o port.BuildOrder, log io.Writer) port.BuiltImage {
+func (y *yard) build(t *testing.T, o port.BuildRequest, log io.Writer) port.BuiltImage {
 	t.Helper()
 	var kept bytes.Buffer
 	built, err := y.builder().Build(t.Context(), o, io.MultiWriter(&kept, log))
@@ -116,7 +116,7 @@ func (y *yard) prune(t *testing.T) {
 }
 
 // project is a checkout with a Dockerfile.
-func project(t *testing.T, dockerfile string, files ...string) port.BuildOrder {
+func project(t *testing.T, dockerfile string, files ...string) port.BuildRequest {
 	t.Helper()
 	all := map[string]string{"Dockerfile": dockerfile}
 	for i := 0; i < len(files); i += 2 {

@@ -17,7 +17,7 @@ var here = origin{files: fileTime(), created: time.Date(2026, 11, 24, 10, 0, 0, 
 
 func written(t *testing.T) port.BuiltImage {
 	t.Helper()
-	return porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{User: "1000"}, []porttest.Entry{{Name: "a", Body: "a"}})
+	return porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{User: "1000"}, []porttest.LayerEntry{{Name: "a", Body: "a"}})
 }
 
 // end is finish for blobs that lie in a folder already.
@@ -163,7 +163,7 @@ func put(t *testing.T, from port.BuiltImage, d delivery.Digest, raw []byte) deli
 // TestBorrow: a blob that another layout has is linked, one of another size is not.
 func TestBorrow(t *testing.T) {
 	all := t.TempDir()
-	other := porttest.WriteLayout(t, filepath.Join(all, "one"), port.ImageConfig{}, []porttest.Entry{{Name: "a", Body: "a"}})
+	other := porttest.WriteLayout(t, filepath.Join(all, "one"), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a", Body: "a"}})
 	s, err := newStore(filepath.Join(all, "two.partial"), all, memo{dir: t.TempDir(), latest: fileTime()})
 	if err != nil {
 		t.Fatal(err)

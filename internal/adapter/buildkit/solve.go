@@ -40,7 +40,7 @@ const epochArgument = "SOURCE_DATE_EPOCH"
 // work is one build.
 type work struct {
 	client *client.Client
-	order  port.BuildOrder
+	order  port.BuildRequest
 	source source
 	hush   hush
 	memory string // folder that remembers what layers became
@@ -251,9 +251,9 @@ func replace(partial, dir string) error {
 	return os.Rename(partial, dir)
 }
 
-func progressSay(o port.BuildOrder) func(string) {
-	if o.Say == nil {
+func progressSay(o port.BuildRequest) func(string) {
+	if o.OnProgress == nil {
 		return func(string) {}
 	}
-	return o.Say
+	return o.OnProgress
 }

@@ -14,18 +14,18 @@ import (
 )
 
 func TestSource(t *testing.T) {
-	porttest.TestSource(t, func(t *testing.T) porttest.Repository { return open(t, "") })
+	porttest.TestSource(t, func(t *testing.T) porttest.SourceFixture { return open(t, "") })
 }
 
 // TestSourceInSubfolder proves the same for a service that is a folder of a
 // larger repository.
 func TestSourceInSubfolder(t *testing.T) {
-	porttest.TestSource(t, func(t *testing.T) porttest.Repository { return open(t, "services/the api") })
+	porttest.TestSource(t, func(t *testing.T) porttest.SourceFixture { return open(t, "services/the api") })
 }
 
 // TestSourceWithHostileSettings proves it with settings that try to get in the way.
 func TestSourceWithHostileSettings(t *testing.T) {
-	porttest.TestSource(t, func(t *testing.T) porttest.Repository {
+	porttest.TestSource(t, func(t *testing.T) porttest.SourceFixture {
 		r := open(t, "")
 		witness := filepath.Join(t.TempDir(), "ran")
 		for key, value := range map[string]string{
@@ -50,7 +50,7 @@ func TestSourceWithHostileSettings(t *testing.T) {
 }
 
 // open makes a repository with one commit; the service is in a folder of it.
-func open(t *testing.T, folder string) porttest.Repository {
+func open(t *testing.T, folder string) porttest.SourceFixture {
 	t.Helper()
 	top := t.TempDir()
 	run(t, top, "init", "-q", "-b", "main")
@@ -71,7 +71,7 @@ func open(t *testing.T, folder string) porttest.Repository {
 		write(t, filepath.Join(top, "beside"), "changed")
 		write(t, filepath.Join(top, "services", "other", "new"), "new")
 	}
-	return porttest.Repository{Source: git.New(dir), Dir: dir, Commit: commit}
+	return porttest.SourceFixture{Source: git.New(dir), Dir: dir, Commit: commit}
 }
 
 func run(t *testing.T, dir string, args ...string) string {

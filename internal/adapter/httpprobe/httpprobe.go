@@ -25,9 +25,9 @@ type Prober struct{}
 
 var _ port.Prober = Prober{}
 
-// Ask sends the question. Redirects are answers, not followed: a service that
+// Probe sends the question. Redirects are answers, not followed: a service that
 // sends its users elsewhere is not the one that answers.
-func (Prober) Ask(ctx context.Context, q port.Question) (port.Reply, error) {
+func (Prober) Probe(ctx context.Context, q port.ProbeRequest) (port.ProbeResponse, error) {
 	method := q.Method
 	if method == "" {
 		method = http.MethodGet
@@ -40,7 +40,7 @@ func (Prober) Ask(ctx context.Context, q port.Question) (port.Reply, error) {
 	defer cancel()
 	req, err := http.NewRequestWithContext(asked, method, q.URL, bytes.NewReader(q.Body))
 	if err != nil {
-		return port.Reply{}, fault.New(fault.Invalid, "%s %s", method, q.URL).Cause(err)
+		return port.ProbeResponse{}, fault.New(fault.Invalid, "%s %s", method, q.URL).Cause(err)
 	}
 	if len(q.Body) > 0 {
 		req.Header.Set("Content-Type", "application/json")
@@ -51,26 +51,26 @@ func (Prober) Ask(ctx context.Context, q port.Question) (port.Reply, error) {
 	reply.Latency = time.Since(start)
 	switch {
 	case ctx.Err() != nil:
-		return port.Reply{}, context.Cause(ctx)
+		return port.ProbeResponse{}, context.Cause(ctx)
 	case err != nil:
-		return port.Reply{}, fault.New(fault.Unavailable, "%s %s", method, q.URL).Cause(plain(err, timeout))
+		return port.ProbeResponse{}, fault.New(fault.Unavailable, "%s %s", method, q.URL).Cause(plain(err, timeout))
 	}
 	return reply, nil
 }
 
-func send(req *http.Request) (port.Reply, error) {
+func send(req *http.Request) (port.ProbeResponse, error) {
 	transport := &http.Transport{Proxy: proxy, DisableKeepAlives: true, DisableCompression: true}
 	defer transport.CloseIdleConnections()
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
-		return port.Reply{}, err
+		return port.ProbeResponse{}, err
 	}
 	defer resp.Body.Close()
 	if why := resp.Header.Get(port.ForwardErrorHeader); why != "" {
-		return port.Reply{}, errors.New(why)
+		return port.ProbeResponse{}, errors.New(why)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyLimit))
-	return port.Reply{Status: resp.StatusCode, Header: resp.Header, Body: body}, err
+	return port.ProbeResponse{Status: resp.StatusCode, Header: resp.Header, Body: body}, err
 }
 
 // proxy is the environment's, but never for this machine.

@@ -21,7 +21,7 @@ func TestProberAsk_ReturnsForwardError(t *testing.T) {
 		w.WriteHeader(http.StatusBadGateway)
 	}))
 	defer server.Close()
-	_, err := Prober{}.Ask(t.Context(), port.Question{URL: server.URL})
+	_, err := Prober{}.Probe(t.Context(), port.ProbeRequest{URL: server.URL})
 	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("error = %v, want %s with the reason", err, fault.Unavailable)
 	}

@@ -100,7 +100,7 @@ func (b *Builder) noToolchain(ctx context.Context, act string, err error) error 
 }
 
 // Build writes the image of the main package o.Go into o.Layout.
-func (b *Builder) Build(ctx context.Context, o port.BuildOrder, out io.Writer) (port.BuiltImage, error) {
+func (b *Builder) Build(ctx context.Context, o port.BuildRequest, out io.Writer) (port.BuiltImage, error) {
 	act := fmt.Sprintf("build %s of %s", o.Go, o.Service)
 	at, err := find(o, b.arch)
 	if err != nil {
@@ -126,7 +126,7 @@ func (b *Builder) Build(ctx context.Context, o port.BuildOrder, out io.Writer) (
 }
 
 // compile runs the toolchain, and makes the image in memory.
-func (b *Builder) compile(ctx context.Context, o port.BuildOrder, at source, out io.Writer) (v1.Image, error) {
+func (b *Builder) compile(ctx context.Context, o port.BuildRequest, at source, out io.Writer) (v1.Image, error) {
 	options := []build.Option{
 		build.WithBaseImages(func(context.Context, string) (refName, build.Result, error) {
 			base, err := b.base()
@@ -183,7 +183,7 @@ func (b *Builder) environment(of map[string]string) []string {
 }
 
 // notes say where the image comes from, in the words of the OCI specification.
-func notes(o port.BuildOrder) map[string]string {
+func notes(o port.BuildRequest) map[string]string {
 	n := map[string]string{
 		"org.opencontainers.image.title":    o.Service,
 		"org.opencontainers.image.revision": o.Commit.SHA,

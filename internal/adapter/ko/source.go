@@ -22,7 +22,7 @@ type source struct{ module, pkg string }
 
 // find looks at the package before the toolchain is started: what is wrong with
 // the configuration is said in the user's words.
-func find(o port.BuildOrder, arch string) (source, error) {
+func find(o port.BuildRequest, arch string) (source, error) {
 	rel := path.Clean(filepath.ToSlash(o.Go))
 	if o.Go == "" || !filepath.IsLocal(filepath.FromSlash(rel)) || strings.HasPrefix(rel, "-") || strings.ContainsAny(rel, "\x00*@=,{}\n") || strings.Contains(rel, "...") {
 		return source{}, fault.New(fault.Invalid, "image.build.go: %q is no package of the repository", o.Go).

@@ -36,7 +36,7 @@ func labelsOf(service string, env delivery.Environment) string {
 // bundle is a release's objects as they are to be in a place, by what is done
 // with them.
 type bundle struct {
-	order port.Order
+	order port.DeployRequest
 	all   []*unstructured.Unstructured
 
 	ours    []*unstructured.Unstructured // Deployments that run the release's image
@@ -45,7 +45,7 @@ type bundle struct {
 }
 
 // bundle makes the order's objects for this place.
-func (t *Target) bundle(ctx context.Context, c *cluster, o port.Order) (*bundle, error) {
+func (t *Target) bundle(ctx context.Context, c *cluster, o port.DeployRequest) (*bundle, error) {
 	rel := o.Release
 	if rel.Objects == "" {
 		return nil, fault.New(fault.Invalid, "bring %s into %s: it has no Kubernetes objects, it was made for another target", o.ID, o.Environment).

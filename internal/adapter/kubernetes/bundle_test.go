@@ -20,9 +20,9 @@ const (
 	settings    = `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"settings","namespace":"other"}}`
 )
 
-func orderOf(objects ...string) port.Order {
+func orderOf(objects ...string) port.DeployRequest {
 	text := "[" + strings.Join(objects, ",") + "]"
-	return port.Order{Service: "api", Environment: "prod", ID: "r-0123456789ab", Release: delivery.Release{
+	return port.DeployRequest{Service: "api", Environment: "prod", ID: "r-0123456789ab", Release: delivery.Release{
 		Service: "api", Image: delivery.Image{Repository: "api", Digest: imageDigest}, Objects: text,
 		Manifests: delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(text)))),
 	}}
@@ -66,7 +66,7 @@ func TestBundleRefused(t *testing.T) {
 	foreign.Release.Objects = ""
 	for _, c := range []struct {
 		name  string
-		order port.Order
+		order port.DeployRequest
 		kind  fault.Kind
 		says  string
 	}{

@@ -38,13 +38,13 @@ type told struct {
 	Models      []delivery.ModelVersion `json:"models,omitempty"`
 }
 
-// Write keeps the history. It takes the environment's lock for the newest
+// SaveHistory keeps the history. It takes the environment's lock for the newest
 // deployment's run: what another run has written is not written over.
-func (t *Target) Write(ctx context.Context, h port.Chapter) error {
+func (t *Target) SaveHistory(ctx context.Context, h port.History) error {
 	if len(h.Deployments) == 0 {
 		return nil
 	}
-	o := port.Order{Service: h.Service, Environment: h.Environment, Run: h.Deployments[0].Run}
+	o := port.DeployRequest{Service: h.Service, Environment: h.Environment, Run: h.Deployments[0].Run}
 	c, err := t.connected()
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func (t *Target) Write(ctx context.Context, h port.Chapter) error {
 	if _, err = t.hold(ctx, c, o, func(string) {}); err != nil {
 		return err
 	}
-	before, err := t.Read(ctx, h.Service, h.Environment)
+	before, err := t.LoadHistory(ctx, h.Service, h.Environment)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (t *Target) Write(ctx context.Context, h port.Chapter) error {
 
 // unknown refuses to go on from a history that lacks what another Slipway did
 // here since.
-func unknown(there, ours port.Chapter) error {
+func unknown(there, ours port.History) error {
 	for _, d := range there.Deployments {
 		if d.State != delivery.Serving {
 			continue
@@ -110,7 +110,7 @@ func recordName(service string, env delivery.Environment) string {
 	return "slipway-" + service + "-" + string(env)
 }
 
-func record(name, sort string, h port.Chapter) *unstructured.Unstructured {
+func record(name, sort string, h port.History) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "ConfigMap",
 		"metadata": map[string]any{"name": name, "labels": map[string]any{
@@ -119,7 +119,7 @@ func record(name, sort string, h port.Chapter) *unstructured.Unstructured {
 	}}
 }
 
-func (c *cluster) writeHistory(ctx context.Context, h port.Chapter, text told) error {
+func (c *cluster) writeHistory(ctx context.Context, h port.History, text told) error {
 	raw, err := json.Marshal(text)
 	if err != nil {
 		return fmt.Errorf("write the history: %w", err)
@@ -131,7 +131,7 @@ func (c *cluster) writeHistory(ctx context.Context, h port.Chapter, text told) e
 }
 
 // keep writes a release, in parts when it is large.
-func (c *cluster) keep(ctx context.Context, h port.Chapter, r delivery.ReleaseRecord) error {
+func (c *cluster) keep(ctx context.Context, h port.History, r delivery.ReleaseRecord) error {
 	r.Quarantined = nil // that is in the history: it changes
 	raw, err := json.Marshal(r)
 	if err != nil {
@@ -157,9 +157,9 @@ func (c *cluster) keep(ctx context.Context, h port.Chapter, r delivery.ReleaseRe
 	return nil
 }
 
-// Read returns the history; an empty one when there is none.
-func (t *Target) Read(ctx context.Context, service string, env delivery.Environment) (port.Chapter, error) {
-	out := port.Chapter{Service: service, Environment: env}
+// LoadHistory returns the history; an empty one when there is none.
+func (t *Target) LoadHistory(ctx context.Context, service string, env delivery.Environment) (port.History, error) {
+	out := port.History{Service: service, Environment: env}
 	c, err := t.connected()
 	if err != nil {
 		return out, err

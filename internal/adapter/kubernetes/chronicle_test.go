@@ -14,7 +14,7 @@ import (
 // TestRecords runs the suite without a cluster; what an API server itself refuses
 // is in the conformance tests.
 func TestRecords(t *testing.T) {
-	porttest.TestChronicler(t, func(t *testing.T) porttest.ChroniclerFixture {
+	porttest.TestHistoryStore(t, func(t *testing.T) porttest.HistoryStoreFixture {
 		server := newAPI(t)
 		var last *Target
 		t.Cleanup(func() {
@@ -22,8 +22,8 @@ func TestRecords(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		return porttest.ChroniclerFixture{
-			Open: func(t *testing.T) port.Chronicler {
+		return porttest.HistoryStoreFixture{
+			Open: func(t *testing.T) port.HistoryStore {
 				if last != nil {
 					if err := last.Close(); err != nil {
 						t.Fatal(err)
@@ -85,9 +85,9 @@ func TestPartMissing(t *testing.T) {
 	defer target.Close()
 	rel := delivery.ReleaseRecord{ID: "r-0123456789ab", Run: "run-1"}
 	rel.Release.Objects = noise(2 * mostPart)
-	h := port.Chapter{Service: "sample", Environment: "prod", Releases: []delivery.ReleaseRecord{rel},
+	h := port.History{Service: "sample", Environment: "prod", Releases: []delivery.ReleaseRecord{rel},
 		Deployments: []delivery.Deployment{{Release: rel.ID, Run: "run-1", State: delivery.Serving}}}
-	if err := target.Write(t.Context(), h); err != nil {
+	if err := target.SaveHistory(t.Context(), h); err != nil {
 		t.Fatal(err)
 	}
 	parts := 0
@@ -109,12 +109,12 @@ func TestPartMissing(t *testing.T) {
 	for n := range parts {
 		path := recordsPath + "-" + string(rel.ID) + "-" + string(rune('0'+n))
 		server.without(path, func() {
-			if got, err := target.Read(t.Context(), "sample", "prod"); err == nil {
+			if got, err := target.LoadHistory(t.Context(), "sample", "prod"); err == nil {
 				t.Errorf("without part %d: %d releases", n, len(got.Releases))
 			}
 		})
 	}
-	if _, err := target.Read(t.Context(), "sample", "prod"); err != nil {
+	if _, err := target.LoadHistory(t.Context(), "sample", "prod"); err != nil {
 		t.Error(err)
 	}
 }

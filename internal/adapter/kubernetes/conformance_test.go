@@ -86,7 +86,7 @@ func (b berth) slipway() *kubernetes.Target {
 			b.t.Error(err)
 		}
 	})
-	one, err := all.At(delivery.Location{Namespace: b.namespace, Registry: theHarbour.at})
+	one, err := all.For(delivery.Location{Namespace: b.namespace, Registry: theHarbour.at})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -94,8 +94,8 @@ func (b berth) slipway() *kubernetes.Target {
 }
 
 // order makes orders of that strategy, all of one run.
-func (b berth) order(target port.Renderer, strategy delivery.Strategy) func(porttest.Sample) port.Order {
-	return func(s porttest.Sample) port.Order {
+func (b berth) order(target port.Renderer, strategy delivery.Strategy) func(porttest.Sample) port.DeployRequest {
+	return func(s porttest.Sample) port.DeployRequest {
 		b.t.Helper()
 		rel := delivery.Release{
 			Schema: 1, Service: "sample", Image: theHarbour.image,
@@ -110,7 +110,7 @@ func (b berth) order(target port.Renderer, strategy delivery.Strategy) func(port
 		}
 		rel.Objects = out.Objects
 		rel.Manifests = delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(out.Objects))))
-		return port.Order{
+		return port.DeployRequest{
 			Service: rel.Service, Environment: "test", ID: delivery.ReleaseID("r-" + rel.Manifests.Short()), Release: rel,
 			Run: "run-1", Strategy: strategy, Secrets: out.Secrets,
 		}
@@ -122,11 +122,11 @@ func (b berth) order(target port.Renderer, strategy delivery.Strategy) func(port
 type recorded struct {
 	*kubernetes.Target
 	mu sync.Mutex
-	h  port.Chapter
+	h  port.History
 }
 
 // Stage writes down before it touches.
-func (r *recorded) Stage(ctx context.Context, o port.Order, say func(string)) (string, error) {
+func (r *recorded) Stage(ctx context.Context, o port.DeployRequest, say func(string)) (string, error) {
 	r.mu.Lock()
 	r.h.Service, r.h.Environment = o.Service, o.Environment
 	if len(r.h.Deployments) == 0 || r.h.Deployments[0].Release != o.ID {
@@ -135,7 +135,7 @@ func (r *recorded) Stage(ctx context.Context, o port.Order, say func(string)) (s
 		}}, r.h.Deployments...)
 		r.keep(o)
 	}
-	err := r.Write(ctx, r.h)
+	err := r.SaveHistory(ctx, r.h)
 	r.mu.Unlock()
 	if err != nil {
 		return "", err
@@ -143,7 +143,7 @@ func (r *recorded) Stage(ctx context.Context, o port.Order, say func(string)) (s
 	return r.Target.Stage(ctx, o, say)
 }
 
-func (r *recorded) keep(o port.Order) {
+func (r *recorded) keep(o port.DeployRequest) {
 	for _, known := range r.h.Releases {
 		if known.ID == o.ID {
 			return
@@ -153,7 +153,7 @@ func (r *recorded) keep(o port.Order) {
 }
 
 // Promote writes down that it serves.
-func (r *recorded) Promote(ctx context.Context, o port.Order, say func(string)) (port.Observation, error) {
+func (r *recorded) Promote(ctx context.Context, o port.DeployRequest, say func(string)) (port.Observation, error) {
 	seen, err := r.Target.Promote(ctx, o, say)
 	if err != nil {
 		return seen, err
@@ -169,14 +169,14 @@ func (r *recorded) Promote(ctx context.Context, o port.Order, say func(string)) 
 			d.State = delivery.Replaced
 		}
 	}
-	return seen, r.Write(ctx, r.h)
+	return seen, r.SaveHistory(ctx, r.h)
 }
 
 // Remove forgets with the target.
 func (r *recorded) Remove(ctx context.Context, service string, env delivery.Environment) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.h = port.Chapter{}
+	r.h = port.History{}
 	return r.Target.Remove(ctx, service, env)
 }
 
@@ -185,8 +185,8 @@ func fixture(t *testing.T, strategy delivery.Strategy) porttest.TargetFixture {
 	b := newBerth(t)
 	target := b.slipway()
 	return porttest.TargetFixture{
-		Target: &recorded{Target: target}, Order: b.order(target, strategy),
-		Lingers: true, Keeps: strategy == delivery.BlueGreen,
+		Target: &recorded{Target: target}, Request: b.order(target, strategy),
+		StopsSlowly: true, KeepsPrevious: strategy == delivery.BlueGreen,
 	}
 }
 
@@ -201,30 +201,30 @@ func TestConformance(t *testing.T) {
 func TestSettler(t *testing.T) {
 	for _, strategy := range []delivery.Strategy{delivery.Rolling, delivery.BlueGreen} {
 		t.Run(string(strategy), func(t *testing.T) {
-			porttest.TestSettler(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, strategy) })
+			porttest.TestFinalizer(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, strategy) })
 		})
 	}
 }
 
 func TestShifter(t *testing.T) {
-	porttest.TestShifter(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, delivery.Canary) })
+	porttest.TestTrafficSplitter(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, delivery.Canary) })
 }
 
 func TestComparer(t *testing.T) {
-	porttest.TestComparer(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, delivery.Canary) })
+	porttest.TestMetricsComparer(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, delivery.Canary) })
 }
 
 func TestMeter(t *testing.T) {
-	porttest.TestMeter(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, delivery.Rolling) })
+	porttest.TestTrafficReporter(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, delivery.Rolling) })
 }
 
 func TestChronicler(t *testing.T) {
-	porttest.TestChronicler(t, func(t *testing.T) porttest.ChroniclerFixture {
+	porttest.TestHistoryStore(t, func(t *testing.T) porttest.HistoryStoreFixture {
 		b := newBerth(t)
 		var last *kubernetes.Target
-		return porttest.ChroniclerFixture{
+		return porttest.HistoryStoreFixture{
 			Damage: b.damage,
-			Open: func(t *testing.T) port.Chronicler {
+			Open: func(t *testing.T) port.HistoryStore {
 				if last != nil {
 					if err := last.Close(); err != nil {
 						t.Fatal(err)

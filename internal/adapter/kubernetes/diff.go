@@ -12,7 +12,7 @@ import (
 )
 
 // Diff lets the API server try the release, and says what would become different.
-func (t *Target) Diff(ctx context.Context, o port.Order) ([]port.Change, error) {
+func (t *Target) Diff(ctx context.Context, o port.DeployRequest) ([]port.Change, error) {
 	c, err := t.connected()
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (c *cluster) change(ctx context.Context, o *unstructured.Unstructured, forc
 }
 
 // leaving are objects of the release that serves which the order's lacks.
-func (t *Target) leaving(ctx context.Context, c *cluster, o port.Order, coming map[string]bool) ([]port.Change, error) {
+func (t *Target) leaving(ctx context.Context, c *cluster, o port.DeployRequest, coming map[string]bool) ([]port.Change, error) {
 	s, err := c.state(ctx, o.Service, o.Environment)
 	if err != nil || s.traffic == "" || s.traffic == o.ID {
 		return nil, err

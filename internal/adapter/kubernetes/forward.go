@@ -86,7 +86,7 @@ func remembered(pick func(context.Context) (string, int, error)) func(context.Co
 
 // unforward ends the address of the order's release; without one, all of the
 // service's.
-func (t *Target) unforward(o port.Order) {
+func (t *Target) unforward(o port.DeployRequest) {
 	prefix := forwardKey(o.Service, o.Environment, o.ID)
 	var ended []*forward
 	t.mu.Lock()

@@ -38,7 +38,7 @@ type Config struct {
 }
 
 // Target is a port.Target, Placer, Renderer, Shifter, Comparer, Settler, Meter,
-// Locker, Rehearser, Chronicler, Differ and ReplicaLogs. Safe for concurrent use.
+// Locker, Rehearser, Chronicler, Differ and LogReader. Safe for concurrent use.
 type Target struct {
 	cfg   Config
 	place delivery.Location
@@ -59,18 +59,18 @@ type shared struct {
 }
 
 var (
-	_ port.Target      = (*Target)(nil)
-	_ port.Placer      = (*Target)(nil)
-	_ port.Renderer    = (*Target)(nil)
-	_ port.Shifter     = (*Target)(nil)
-	_ port.Comparer    = (*Target)(nil)
-	_ port.Settler     = (*Target)(nil)
-	_ port.Meter       = (*Target)(nil)
-	_ port.Chronicler  = (*Target)(nil)
-	_ port.Locker      = (*Target)(nil)
-	_ port.Rehearser   = (*Target)(nil)
-	_ port.Differ      = (*Target)(nil)
-	_ port.ReplicaLogs = (*Target)(nil)
+	_ port.Target          = (*Target)(nil)
+	_ port.Locator         = (*Target)(nil)
+	_ port.Renderer        = (*Target)(nil)
+	_ port.TrafficSplitter = (*Target)(nil)
+	_ port.MetricsComparer = (*Target)(nil)
+	_ port.Finalizer       = (*Target)(nil)
+	_ port.TrafficReporter = (*Target)(nil)
+	_ port.HistoryStore    = (*Target)(nil)
+	_ port.Locker          = (*Target)(nil)
+	_ port.DryRunner       = (*Target)(nil)
+	_ port.Differ          = (*Target)(nil)
+	_ port.LogReader       = (*Target)(nil)
 )
 
 // New makes the target for the cluster and namespace that kubectl would use.
@@ -87,9 +87,9 @@ func New(cfg Config) *Target {
 	return all.target(cfg, delivery.Location{})
 }
 
-// At is the same target for every caller with the same place, so that
+// For is the same target for every caller with the same place, so that
 // connections, locks and addresses are shared.
-func (t *Target) At(p delivery.Location) (port.Target, error) { return t.all.target(t.cfg, p), nil }
+func (t *Target) For(p delivery.Location) (port.Target, error) { return t.all.target(t.cfg, p), nil }
 
 func (s *shared) target(cfg Config, p delivery.Location) *Target {
 	s.mu.Lock()

@@ -14,7 +14,7 @@ import (
 
 // Discard stops a release that was not given the traffic, and takes away what
 // came with it. What serves is put back as it was recorded.
-func (t *Target) Discard(ctx context.Context, o port.Order) error {
+func (t *Target) Discard(ctx context.Context, o port.DeployRequest) error {
 	e, err := t.begin(ctx, o, nil)
 	if err != nil {
 		return err
@@ -46,9 +46,9 @@ func (t *Target) Discard(ctx context.Context, o port.Order) error {
 	return e.prune(ctx, before.order.ID)
 }
 
-// Settle takes the brake off what has been accepted, takes away what no release
+// Finalize takes the brake off what has been accepted, takes away what no release
 // needs that can come back, and lets the next run in.
-func (t *Target) Settle(ctx context.Context, o port.Order, say func(string)) error {
+func (t *Target) Finalize(ctx context.Context, o port.DeployRequest, say func(string)) error {
 	e, err := t.begin(ctx, o, say)
 	if err != nil {
 		return err
@@ -77,11 +77,11 @@ func (t *Target) Settle(ctx context.Context, o port.Order, say func(string)) err
 // (PersistentVolumeClaims) or others' things (Namespaces, definitions of kinds),
 // and waits until its pods have ended.
 func (t *Target) Remove(ctx context.Context, service string, env delivery.Environment) error {
-	e, err := t.begin(ctx, port.Order{Service: service, Environment: env, Run: removing}, nil)
+	e, err := t.begin(ctx, port.DeployRequest{Service: service, Environment: env, Run: removing}, nil)
 	if err != nil {
 		return err
 	}
-	t.unforward(port.Order{Service: service, Environment: env})
+	t.unforward(port.DeployRequest{Service: service, Environment: env})
 	if err := e.empty(ctx); err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (e *entry) prune(ctx context.Context, stays delivery.ReleaseID) error {
 	if err := e.forgetCanaries(ctx); err != nil {
 		return err
 	}
-	chapter, err := e.t.Read(ctx, e.o.Service, e.o.Environment)
+	chapter, err := e.t.LoadHistory(ctx, e.o.Service, e.o.Environment)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (e *entry) prune(ctx context.Context, stays delivery.ReleaseID) error {
 	return nil
 }
 
-func accepted(c port.Chapter, id delivery.ReleaseID) bool {
+func accepted(c port.History, id delivery.ReleaseID) bool {
 	return slices.ContainsFunc(c.Deployments, func(d delivery.Deployment) bool {
 		return d.Release == id && !d.ServingAt.IsZero()
 	})

@@ -259,7 +259,7 @@ func TestOwnTurn(t *testing.T) {
 	server := newAPI(t)
 	target := server.target(Config{})
 	defer target.Close()
-	order := port.Order{Service: "api", Environment: "prod", Run: "a"}
+	order := port.DeployRequest{Service: "api", Environment: "prod", Run: "a"}
 	first, err := target.hold(t.Context(), target.conn, order, func(string) {})
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,7 @@ import (
 )
 
 // Lock takes the environment for the order's run.
-func (t *Target) Lock(ctx context.Context, o port.Order, say func(string)) error {
+func (t *Target) Lock(ctx context.Context, o port.DeployRequest, say func(string)) error {
 	c, err := t.connected()
 	if err != nil {
 		return err
@@ -22,7 +22,7 @@ func (t *Target) Lock(ctx context.Context, o port.Order, say func(string)) error
 
 // makeNamespace applies the release's own Namespace when that is the one that
 // everything, also the lock, is to be in. Who may not look at namespaces has one.
-func (t *Target) makeNamespace(ctx context.Context, c *cluster, o port.Order) error {
+func (t *Target) makeNamespace(ctx context.Context, c *cluster, o port.DeployRequest) error {
 	if o.Release.Objects == "" {
 		return nil
 	}
@@ -42,7 +42,7 @@ func (t *Target) makeNamespace(ctx context.Context, c *cluster, o port.Order) er
 }
 
 // hold takes the environment's lock for the order's run, or waits for it.
-func (t *Target) hold(ctx context.Context, c *cluster, o port.Order, say func(string)) (*lock, error) {
+func (t *Target) hold(ctx context.Context, c *cluster, o port.DeployRequest, say func(string)) (*lock, error) {
 	name := recordName(o.Service, o.Environment)
 	t.mu.Lock()
 	held, ok := t.locks[name]
@@ -70,7 +70,7 @@ func (t *Target) hold(ctx context.Context, c *cluster, o port.Order, say func(st
 }
 
 // holder is the run: after kill -9 the same run gets its lock back at once.
-func holder(o port.Order) string {
+func holder(o port.DeployRequest) string {
 	if o.Run == "" {
 		return "somebody"
 	}
@@ -78,7 +78,7 @@ func holder(o port.Order) string {
 }
 
 // release frees the environment's lock if we hold it.
-func (t *Target) release(ctx context.Context, o port.Order) error {
+func (t *Target) release(ctx context.Context, o port.DeployRequest) error {
 	name := recordName(o.Service, o.Environment)
 	t.mu.Lock()
 	l, ok := t.locks[name]

@@ -81,7 +81,7 @@ func (c *cluster) raw(ctx context.Context, method, path string, query url.Values
 	return resp.Body, nil
 }
 
-// ReplicaLogs returns the last lines of every pod: "pod | text".
+// LogReader returns the last lines of every pod: "pod | text".
 func (t *Target) ReplicaLogs(ctx context.Context, service string, env delivery.Environment, lines int) ([]string, error) {
 	c, err := t.connected()
 	if err != nil {

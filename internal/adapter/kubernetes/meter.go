@@ -39,7 +39,7 @@ func (t *Target) Traffic(ctx context.Context, service string, env delivery.Envir
 }
 
 // Compare measures the order's release and the one that serves beside it.
-func (t *Target) Compare(ctx context.Context, o port.Order, since time.Time) (candidate, running port.Sample, err error) {
+func (t *Target) Compare(ctx context.Context, o port.DeployRequest, since time.Time) (candidate, running port.Sample, err error) {
 	c, err := t.connected()
 	if err != nil {
 		return candidate, running, err

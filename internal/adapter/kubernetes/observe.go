@@ -40,10 +40,10 @@ func (t *Target) Observe(ctx context.Context, service string, env delivery.Envir
 	if s.traffic == "" {
 		return out, nil
 	}
-	if out.URL, out.AskAt, err = t.stable(ctx, c, service, env, s, found); err != nil {
+	if out.URL, out.ProxyURL, err = t.stable(ctx, c, service, env, s, found); err != nil {
 		return out, err
 	}
-	if out.AskAt != "" {
+	if out.ProxyURL != "" {
 		out.Notes = append(out.Notes, out.URL+" can't be reached from here: it is asked through the API server")
 	}
 	scaling, err := c.scaling(ctx, service, env)

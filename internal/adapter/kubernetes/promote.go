@@ -17,7 +17,7 @@ import (
 // Promote gives the staged release the traffic. The pods of the one before are
 // told to end once nobody is sent to them; they have their own time for what is
 // in flight.
-func (t *Target) Promote(ctx context.Context, o port.Order, say func(string)) (port.Observation, error) {
+func (t *Target) Promote(ctx context.Context, o port.DeployRequest, say func(string)) (port.Observation, error) {
 	e, err := t.begin(ctx, o, say)
 	if err != nil {
 		return port.Observation{}, err

@@ -9,9 +9,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Rehearse lets the API server try everything. Namespaces and kinds that the
+// DryRun lets the API server try everything. Namespaces and kinds that the
 // release brings itself can't be tried before they are there.
-func (t *Target) Rehearse(ctx context.Context, o port.Order, say func(string)) error {
+func (t *Target) DryRun(ctx context.Context, o port.DeployRequest, say func(string)) error {
 	e, err := t.begin(ctx, o, say)
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func (e *entry) rehearse(ctx context.Context) error {
 // known tells that the release was accepted here before: what it needs was ours
 // then, and going back to it must not stop at what somebody scaled by hand.
 func (e *entry) known(ctx context.Context) bool {
-	c, err := e.t.Read(ctx, e.o.Service, e.o.Environment)
+	c, err := e.t.LoadHistory(ctx, e.o.Service, e.o.Environment)
 	if err != nil {
 		return false
 	}

@@ -62,7 +62,7 @@ metadata: {name: retail-api, annotations: {slipway.dev/release: r-0123456789ab}}
 spec: {type: NodePort, selector: {app: retail}, ports: [{port: 80, nodePort: 31000, targetPort: http}]}
 `)
 	b := &bundle{
-		order:   port.Order{ID: "r-0123456789ab"},
+		order:   port.DeployRequest{ID: "r-0123456789ab"},
 		entries: []*unstructured.Unstructured{service},
 		rest: []*unstructured.Unstructured{read(t, route), read(t, `
 apiVersion: example.com/v1

@@ -10,10 +10,10 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Shift gives the staged release a share of the requests: by the weights of the
+// SetWeight gives the staged release a share of the requests: by the weights of the
 // HTTPRoutes that lead to it, or else by its share of the pods, for the Services
 // select both releases then.
-func (t *Target) Shift(ctx context.Context, o port.Order, percent int, say func(string)) (float64, error) {
+func (t *Target) SetWeight(ctx context.Context, o port.DeployRequest, percent int, say func(string)) (float64, error) {
 	e, err := t.begin(ctx, o, say)
 	if err != nil {
 		return 0, err

@@ -14,7 +14,7 @@ import (
 type entry struct {
 	t   *Target
 	c   *cluster
-	o   port.Order
+	o   port.DeployRequest
 	b   *bundle
 	l   *lock
 	st  state
@@ -22,7 +22,7 @@ type entry struct {
 }
 
 // begin connects, takes the environment's lock and looks around.
-func (t *Target) begin(ctx context.Context, o port.Order, say func(string)) (*entry, error) {
+func (t *Target) begin(ctx context.Context, o port.DeployRequest, say func(string)) (*entry, error) {
 	if say == nil {
 		say = func(string) {}
 	}
@@ -39,7 +39,7 @@ func (t *Target) begin(ctx context.Context, o port.Order, say func(string)) (*en
 }
 
 // Stage starts the release's pods beside those that serve.
-func (t *Target) Stage(ctx context.Context, o port.Order, say func(string)) (string, error) {
+func (t *Target) Stage(ctx context.Context, o port.DeployRequest, say func(string)) (string, error) {
 	e, err := t.begin(ctx, o, say)
 	if err != nil {
 		return "", err

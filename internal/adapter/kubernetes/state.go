@@ -126,7 +126,7 @@ func (s state) braked(b *bundle) bool {
 }
 
 // serving is what has the traffic, as it was recorded here; nil: nothing has.
-func (t *Target) serving(ctx context.Context, c *cluster, s state, o port.Order) (*bundle, error) {
+func (t *Target) serving(ctx context.Context, c *cluster, s state, o port.DeployRequest) (*bundle, error) {
 	if s.traffic == "" {
 		return nil, nil
 	}

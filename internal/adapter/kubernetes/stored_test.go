@@ -28,11 +28,11 @@ func TestStoredHistory(t *testing.T) {
 	if len(server.objects) != 4 {
 		t.Fatalf("%d objects were stored, want 4: two releases, the history and the Lease", len(server.objects))
 	}
-	var want port.Chapter
+	var want port.History
 	read("cluster-history.json", &want)
 	target := server.target(Config{})
 	defer target.Close()
-	got, err := target.Read(t.Context(), "retail-api", "prod")
+	got, err := target.LoadHistory(t.Context(), "retail-api", "prod")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,10 +40,10 @@ func TestStoredHistory(t *testing.T) {
 		t.Errorf("the history (-want +got):\n%s", diff)
 	}
 	// It goes on from there: the newest deployment's run may write.
-	if err := target.Write(t.Context(), want); err != nil {
+	if err := target.SaveHistory(t.Context(), want); err != nil {
 		t.Errorf("write the history again: %v", err)
 	}
-	again, err := target.Read(t.Context(), "retail-api", "prod")
+	again, err := target.LoadHistory(t.Context(), "retail-api", "prod")
 	if err != nil {
 		t.Fatal(err)
 	}

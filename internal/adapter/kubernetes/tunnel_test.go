@@ -191,7 +191,7 @@ func TestTunnelsDial_DoesNotWaitForOthers(t *testing.T) {
 	if _, err := f.tunnels.dial(ctx, "b", 8000); err == nil {
 		t.Error("no error")
 	}
-	target.unforward(port.Order{Service: "api", Environment: "prod", ID: "r-1"})
+	target.unforward(port.DeployRequest{Service: "api", Environment: "prod", ID: "r-1"})
 	if took := time.Since(begun); took > time.Second {
 		t.Errorf("took %s", took)
 	}

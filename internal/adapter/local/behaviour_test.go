@@ -120,7 +120,7 @@ type inside struct {
 	Processes               int
 }
 
-func checkInside(t *testing.T, seen port.Observation, o port.Order, user string) {
+func checkInside(t *testing.T, seen port.Observation, o port.DeployRequest, user string) {
 	t.Helper()
 	raw, err := fetch(seen.URL + "/inside")
 	if err != nil {

@@ -23,13 +23,13 @@ const (
 
 // Config is what the target needs. Runtime and the durations have defaults.
 type Config struct {
-	Dir           string         // state folder (".slipway/local"); made when missing
-	Executable    string         // this very program; default: os.Executable
-	SuperviseArgs []string       // arguments that make it call Supervise; default: "supervise"
-	InitArgs      []string       // arguments that make it call ContainerInit; default: "container-init"
-	Runtime       string         // "bwrap", "namespaces", or "": what works
-	StartTimeout  time.Duration  // until a release must be ready; default 2 min
-	Grace         time.Duration  // between SIGTERM and SIGKILL; default 10 s
-	Images        port.Images    //
-	Artifacts     port.Artifacts //
+	Dir           string             // state folder (".slipway/local"); made when missing
+	Executable    string             // this very program; default: os.Executable
+	SuperviseArgs []string           // arguments that make it call Supervise; default: "supervise"
+	InitArgs      []string           // arguments that make it call ContainerInit; default: "container-init"
+	Runtime       string             // "bwrap", "namespaces", or "": what works
+	StartTimeout  time.Duration      // until a release must be ready; default 2 min
+	Grace         time.Duration      // between SIGTERM and SIGKILL; default 10 s
+	Images        port.ImageStore    //
+	Artifacts     port.ArtifactStore //
 }

@@ -214,11 +214,11 @@ func digest(text string) delivery.Digest {
 	return delivery.Digest("sha256:" + hex.EncodeToString(sum[:]))
 }
 
-func (s *stand) order(o porttest.Sample) port.Order { return s.orderIn("dev", o) }
+func (s *stand) order(o porttest.Sample) port.DeployRequest { return s.orderIn("dev", o) }
 
-func (s *stand) orderIn(env delivery.Environment, o porttest.Sample) port.Order {
+func (s *stand) orderIn(env delivery.Environment, o porttest.Sample) port.DeployRequest {
 	name := digest(o.Version + "/" + o.Mode)
-	return port.Order{
+	return port.DeployRequest{
 		Service: "sample", Environment: env, ID: delivery.ReleaseID("r-" + name.Short()),
 		Release: delivery.Release{
 			Image: delivery.Image{Repository: "sample", Digest: digest("image")},
@@ -231,7 +231,7 @@ func (s *stand) orderIn(env delivery.Environment, o porttest.Sample) port.Order 
 	}
 }
 
-func (s *stand) deploy(t testing.TB, o port.Order) port.Observation {
+func (s *stand) deploy(t testing.TB, o port.DeployRequest) port.Observation {
 	t.Helper()
 	ctx := context.Background()
 	if _, err := s.Stage(ctx, o, nil); err != nil {
@@ -251,16 +251,16 @@ func TestConformance(t *testing.T) {
 		t.Run(runtime, func(t *testing.T) {
 			porttest.TestTarget(t, func(t *testing.T) porttest.TargetFixture {
 				s := newStand(t, func(c *local.Config) { c.Runtime = runtime })
-				return porttest.TargetFixture{Target: s, Order: s.order}
+				return porttest.TargetFixture{Target: s, Request: s.order}
 			})
 		})
 	}
 }
 
 func TestMeter(t *testing.T) {
-	porttest.TestMeter(t, func(t *testing.T) porttest.TargetFixture {
+	porttest.TestTrafficReporter(t, func(t *testing.T) porttest.TargetFixture {
 		s := newStand(t, nil)
-		return porttest.TargetFixture{Target: s, Order: s.order}
+		return porttest.TargetFixture{Target: s, Request: s.order}
 	})
 }
 

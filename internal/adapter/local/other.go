@@ -25,17 +25,17 @@ func needsLinux() error {
 }
 
 // Stage is refused.
-func (*Target) Stage(context.Context, port.Order, func(string)) (string, error) {
+func (*Target) Stage(context.Context, port.DeployRequest, func(string)) (string, error) {
 	return "", needsLinux()
 }
 
 // Promote is refused.
-func (*Target) Promote(context.Context, port.Order, func(string)) (port.Observation, error) {
+func (*Target) Promote(context.Context, port.DeployRequest, func(string)) (port.Observation, error) {
 	return port.Observation{}, needsLinux()
 }
 
 // Discard is refused.
-func (*Target) Discard(context.Context, port.Order) error { return needsLinux() }
+func (*Target) Discard(context.Context, port.DeployRequest) error { return needsLinux() }
 
 // Observe is refused.
 func (*Target) Observe(context.Context, string, delivery.Environment) (port.Observation, error) {

@@ -16,7 +16,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Target is a port.Target, port.Meter and port.ReplicaLogs. It keeps nothing
+// Target is a port.Target, port.TrafficReporter and port.LogReader. It keeps nothing
 // itself: any number of processes may use the same folder at once.
 type Target struct{ cfg Config }
 
@@ -37,7 +37,7 @@ func New(cfg Config) *Target {
 
 // Stage fetches the image and the model by their digests and starts the release
 // beside the one that serves. The address is a proxy before its replicas only.
-func (t *Target) Stage(ctx context.Context, o port.Order, say func(string)) (string, error) {
+func (t *Target) Stage(ctx context.Context, o port.DeployRequest, say func(string)) (string, error) {
 	say = quiet(say)
 	if err := supervisor.CheckNames(o.Service, o.Environment); err != nil {
 		return "", err
@@ -57,14 +57,14 @@ func (t *Target) Stage(ctx context.Context, o port.Order, say func(string)) (str
 
 // Promote switches the stable port to the staged release, waits for the
 // requests in flight on the one before, and stops that.
-func (t *Target) Promote(ctx context.Context, o port.Order, say func(string)) (port.Observation, error) {
+func (t *Target) Promote(ctx context.Context, o port.DeployRequest, say func(string)) (port.Observation, error) {
 	var seen port.Observation
 	err := t.call(ctx, supervisor.CallPromote, wireOrder(o), &seen, quiet(say))
 	return seen, err
 }
 
 // Discard stops the release if it is staged.
-func (t *Target) Discard(ctx context.Context, o port.Order) error {
+func (t *Target) Discard(ctx context.Context, o port.DeployRequest) error {
 	saved, err := t.saved(o.Service, o.Environment)
 	if err != nil || saved.Staged == nil || saved.Staged.Release != o.ID {
 		return err
@@ -136,7 +136,7 @@ func (t *Target) Traffic(ctx context.Context, service string, env delivery.Envir
 	return seen, nil
 }
 
-// ReplicaLogs returns the last lines of every replica that is there, or that was
+// LogReader returns the last lines of every replica that is there, or that was
 // if none is: "time replica | text".
 func (t *Target) ReplicaLogs(_ context.Context, service string, env delivery.Environment, lines int) ([]string, error) {
 	saved, err := t.saved(service, env)
@@ -275,8 +275,8 @@ func (t *Target) live() (bool, error) {
 	return false, err
 }
 
-func wireOrder(o port.Order) supervisor.Order {
-	return supervisor.Order{Service: o.Service, Environment: o.Environment, Release: o.ID, Port: o.Port, Within: o.Within}
+func wireOrder(o port.DeployRequest) supervisor.Order {
+	return supervisor.Order{Service: o.Service, Environment: o.Environment, Release: o.ID, Port: o.Port, Within: o.ReadyTimeout}
 }
 
 func named(service string, env delivery.Environment) supervisor.Order {

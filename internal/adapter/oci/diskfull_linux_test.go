@@ -52,7 +52,7 @@ func TestDiskFull(t *testing.T) {
 	}
 	wantFull("fetch", elsewhere.Fetch(t.Context(), delivery.ModelRef{Group: "m", Digest: digest}, filepath.Join(disk, "model")))
 	// What failed takes no room, so something smaller still fits.
-	built := porttest.WriteLayout(t, small, port.ImageConfig{}, []porttest.Entry{{Name: "a"}})
+	built := porttest.WriteLayout(t, small, port.ImageConfig{}, []porttest.LayerEntry{{Name: "a"}})
 	if _, err := r.Push(t.Context(), small, delivery.Image{Repository: "a/b", Digest: built.Digest}, "v1", nil); err != nil {
 		t.Errorf("a small image after a big one: %v", err)
 	}

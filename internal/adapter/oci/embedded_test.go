@@ -42,7 +42,7 @@ func TestOpenIsCheap(t *testing.T) {
 // once into one folder.
 func TestTwoProcesses(t *testing.T) {
 	registry := t.TempDir()
-	shared := []porttest.Entry{{Name: "base", Body: strings.Repeat("base", 1<<18)}}
+	shared := []porttest.LayerEntry{{Name: "base", Body: strings.Repeat("base", 1<<18)}}
 	type push struct {
 		cmd    *exec.Cmd
 		out    bytes.Buffer
@@ -51,7 +51,7 @@ func TestTwoProcesses(t *testing.T) {
 	pushes := make([]push, 3)
 	for i := range pushes {
 		p := &pushes[i]
-		built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, shared, []porttest.Entry{{Name: "app", Body: fmt.Sprint(i)}})
+		built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, shared, []porttest.LayerEntry{{Name: "app", Body: fmt.Sprint(i)}})
 		p.digest = built.Digest
 		p.cmd = exec.Command(os.Args[0], "push", registry, built.Layout, string(built.Digest))
 		p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
@@ -126,7 +126,7 @@ func TestBlobsAreHealed(t *testing.T) {
 	}
 	defer e.Close()
 	layout := t.TempDir()
-	built := porttest.WriteLayout(t, layout, port.ImageConfig{}, []porttest.Entry{{Name: "a", Body: strings.Repeat("x", 9999)}})
+	built := porttest.WriteLayout(t, layout, port.ImageConfig{}, []porttest.LayerEntry{{Name: "a", Body: strings.Repeat("x", 9999)}})
 	img := delivery.Image{Repository: "a/b", Digest: built.Digest}
 	push := func() {
 		t.Helper()
@@ -164,7 +164,7 @@ func TestRot(t *testing.T) {
 	}
 	defer e.Close()
 	layout, model := t.TempDir(), t.TempDir()
-	built := porttest.WriteLayout(t, layout, port.ImageConfig{}, []porttest.Entry{{Name: "a", Body: strings.Repeat("x", 99999)}})
+	built := porttest.WriteLayout(t, layout, port.ImageConfig{}, []porttest.LayerEntry{{Name: "a", Body: strings.Repeat("x", 99999)}})
 	img, err := in(e).Push(t.Context(), layout, delivery.Image{Repository: "a/b", Digest: built.Digest}, "v1", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +217,7 @@ func TestAbandonedUploads(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.Entry{{Name: "a"}})
+	built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a"}})
 	if err := pushAlone(registry, built.Layout, built.Digest); err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func TestListen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.Entry{{Name: "a"}})
+	built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a"}})
 	img, err := in(e).Push(t.Context(), built.Layout, delivery.Image{Repository: "a/b", Digest: built.Digest}, "v1", nil)
 	if err != nil {
 		t.Fatal(err)

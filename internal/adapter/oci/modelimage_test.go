@@ -67,14 +67,14 @@ func another(t *testing.T) string {
 
 func TestEmbeddedModelImages(t *testing.T) {
 	built := program(t)
-	porttest.TestModelImages(t, func(t *testing.T) (porttest.ModelPacker, string) {
+	porttest.TestModelImagePacker(t, func(t *testing.T) (porttest.ModelImageFixture, string) {
 		return packer(embedded(t), built), "mlops/retail-api"
 	})
 }
 
 func TestRemoteModelImages(t *testing.T) {
 	built := program(t)
-	porttest.TestModelImages(t, func(t *testing.T) (porttest.ModelPacker, string) {
+	porttest.TestModelImagePacker(t, func(t *testing.T) (porttest.ModelImageFixture, string) {
 		return packer(embedded(t), built), another(t) + "/mlops/retail-api"
 	})
 }

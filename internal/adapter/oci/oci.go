@@ -37,17 +37,17 @@ type Config struct {
 // Programs gives the program that takes models out of images, by architecture.
 type Programs func() (map[string][]byte, error)
 
-// Registry fulfils port.Images, port.Artifacts, port.ModelImages and
-// port.Attestations. Safe for concurrent use.
+// Registry fulfils port.ImageStore, port.ArtifactStore, port.ModelImagePacker and
+// port.AttestationStore. Safe for concurrent use.
 type Registry struct {
 	c Config
 }
 
 var (
-	_ port.Images       = (*Registry)(nil)
-	_ port.Artifacts    = (*Registry)(nil)
-	_ port.ModelImages  = (*Registry)(nil)
-	_ port.Attestations = (*Registry)(nil)
+	_ port.ImageStore       = (*Registry)(nil)
+	_ port.ArtifactStore    = (*Registry)(nil)
+	_ port.ModelImagePacker = (*Registry)(nil)
+	_ port.AttestationStore = (*Registry)(nil)
 )
 
 // New makes a Registry; nothing is opened or asked yet.

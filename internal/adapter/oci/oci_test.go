@@ -27,9 +27,9 @@ func in(e *oci.Embedded) *oci.Registry {
 }
 
 func TestEmbeddedImages(t *testing.T) {
-	porttest.TestImages(t, func(t *testing.T) (port.Images, string) { return in(embedded(t)), "mlops/retail-api" })
+	porttest.TestImageStore(t, func(t *testing.T) (port.ImageStore, string) { return in(embedded(t)), "mlops/retail-api" })
 }
 
 func TestEmbeddedArtifacts(t *testing.T) {
-	porttest.TestArtifacts(t, func(t *testing.T) port.Artifacts { return in(embedded(t)) })
+	porttest.TestArtifactStore(t, func(t *testing.T) port.ArtifactStore { return in(embedded(t)) })
 }

@@ -77,8 +77,8 @@ func (p place) attach(ctx context.Context, act string, s port.Subject, layer mod
 	return fault.New(fault.Unavailable, "%s: %s took it and does not list it", act, p.who).Hint("run it again")
 }
 
-// Attached lists the bundles of a subject that is there and whole.
-func (r *Registry) Attached(ctx context.Context, s port.Subject) ([]port.Attachment, error) {
+// Attachments lists the bundles of a subject that is there and whole.
+func (r *Registry) Attachments(ctx context.Context, s port.Subject) ([]port.Attachment, error) {
 	at, act, err := r.beside(ctx, s, "list the statements about ")
 	if err != nil {
 		return nil, err

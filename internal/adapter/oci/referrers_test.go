@@ -25,7 +25,7 @@ func pushed(t *testing.T, r *oci.Registry, repository string) [2]port.Subject {
 	t.Helper()
 	var out [2]port.Subject
 	for i := range out {
-		built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.Entry{{Name: "a", Body: strings.Repeat("a", i)}})
+		built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a", Body: strings.Repeat("a", i)}})
 		out[i].Image = delivery.Image{Repository: repository, Digest: built.Digest}
 		if _, err := r.Push(t.Context(), built.Layout, out[i].Image, "v"+string(rune('1'+i)), nil); err != nil {
 			t.Fatal(err)
@@ -35,7 +35,7 @@ func pushed(t *testing.T, r *oci.Registry, repository string) [2]port.Subject {
 }
 
 func TestEmbeddedAttestations(t *testing.T) {
-	porttest.TestAttestations(t, func(t *testing.T) (port.Attestations, [2]port.Subject) {
+	porttest.TestAttestationStore(t, func(t *testing.T) (port.AttestationStore, [2]port.Subject) {
 		r := in(embedded(t))
 		subjects := pushed(t, r, "mlops/retail-api")
 		dir := t.TempDir()
@@ -53,7 +53,7 @@ func TestEmbeddedAttestations(t *testing.T) {
 
 // TestOrdinaryAttestations goes through a registry that knows referrers.
 func TestOrdinaryAttestations(t *testing.T) {
-	porttest.TestAttestations(t, func(t *testing.T) (port.Attestations, [2]port.Subject) {
+	porttest.TestAttestationStore(t, func(t *testing.T) (port.AttestationStore, [2]port.Subject) {
 		o := startOrdinary(t)
 		login(t, o.host, "s3cret")
 		r := oci.New(oci.Config{Wait: time.Millisecond})
@@ -79,7 +79,7 @@ func TestTagScheme(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	all, err := r.Attached(t.Context(), s)
+	all, err := r.Attachments(t.Context(), s)
 	if err != nil || len(all) != 2 {
 		t.Fatalf("%v, %v", all, err)
 	}
@@ -116,7 +116,7 @@ func TestTagsStayReadable(t *testing.T) {
 	if err := remote.Delete(repo.Digest(string(a.Digest))); err != nil {
 		t.Fatal(err)
 	}
-	if all, err := r.Attached(t.Context(), s); err != nil || len(all) != 0 {
+	if all, err := r.Attachments(t.Context(), s); err != nil || len(all) != 0 {
 		t.Errorf("after it was deleted: %v, %v", all, err)
 	}
 }
@@ -136,7 +136,7 @@ func TestSwappedSubject(t *testing.T) {
 	if err := os.WriteFile(blob(s[0].Image.Digest), other, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Attached(t.Context(), s[0]); !fault.Is(err, fault.Corrupt) {
+	if _, err := r.Attachments(t.Context(), s[0]); !fault.Is(err, fault.Corrupt) {
 		t.Errorf("%v, want corrupt", err)
 	}
 }
@@ -165,7 +165,7 @@ func TestRegistryInTrouble(t *testing.T) {
 			}
 			return 0
 		}
-		if all, err := r.Attached(t.Context(), s); !fault.Is(err, want) {
+		if all, err := r.Attachments(t.Context(), s); !fault.Is(err, want) {
 			t.Errorf("%d: %v, %v, want %s", status, all, err, want)
 		}
 	}
@@ -189,7 +189,7 @@ func TestDamagedList(t *testing.T) {
 	if err := os.WriteFile(entry, []byte(strings.Replace(string(raw), a.Digest.Hex()[:8], "00000000", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if all, err := r.Attached(t.Context(), s); err == nil {
+	if all, err := r.Attachments(t.Context(), s); err == nil {
 		t.Errorf("a damaged list gives %v", all)
 	}
 }

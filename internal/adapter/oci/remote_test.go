@@ -91,7 +91,7 @@ func login(t *testing.T, host, password string) {
 }
 
 func TestOrdinaryRegistry(t *testing.T) {
-	porttest.TestImages(t, func(t *testing.T) (port.Images, string) {
+	porttest.TestImageStore(t, func(t *testing.T) (port.ImageStore, string) {
 		o := startOrdinary(t)
 		login(t, o.host, "s3cret")
 		return oci.New(oci.Config{Wait: time.Millisecond}), o.host + "/mlops/retail-api"
@@ -100,7 +100,7 @@ func TestOrdinaryRegistry(t *testing.T) {
 
 func TestWrongPassword(t *testing.T) {
 	o := startOrdinary(t)
-	built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.Entry{{Name: "a"}})
+	built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a"}})
 	img := delivery.Image{Repository: o.host + "/a/b", Digest: built.Digest}
 	for _, password := range []string{"wrong-pass", ""} {
 		login(t, o.host, password)
@@ -147,9 +147,9 @@ func TestOnlyMissingLayersTravel(t *testing.T) {
 	o := startOrdinary(t)
 	login(t, o.host, "s3cret")
 	r := oci.New(oci.Config{Wait: time.Millisecond})
-	base := []porttest.Entry{{Name: "base", Body: strings.Repeat("b", 1<<16)}}
+	base := []porttest.LayerEntry{{Name: "base", Body: strings.Repeat("b", 1<<16)}}
 	for i, app := range []string{"one", "two"} {
-		built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, base, []porttest.Entry{{Name: "app", Body: app}})
+		built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, base, []porttest.LayerEntry{{Name: "app", Body: app}})
 		before := o.count(http.MethodPatch, "/blobs/uploads/")
 		if _, err := r.Push(t.Context(), built.Layout, delivery.Image{Repository: o.host + "/a/b", Digest: built.Digest}, "v1", nil); err != nil {
 			t.Fatal(err)
@@ -173,7 +173,7 @@ func TestTransientTrouble(t *testing.T) {
 			return 0
 		}
 		r := oci.New(oci.Config{Wait: time.Millisecond})
-		built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.Entry{{Name: "a"}})
+		built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a"}})
 		img := delivery.Image{Repository: o.host + "/a/b", Digest: built.Digest}
 		if _, err := r.Push(t.Context(), built.Layout, img, "v1", nil); err != nil || failed != 1 {
 			t.Errorf("after one %d: %v (failed %d times)", status, err, failed)
@@ -195,7 +195,7 @@ func TestTroubleThatStays(t *testing.T) {
 			return 0
 		}
 		r := oci.New(oci.Config{Wait: time.Millisecond})
-		built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.Entry{{Name: "a"}})
+		built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a"}})
 		_, err := r.Push(t.Context(), built.Layout, delivery.Image{Repository: o.host + "/a/b", Digest: built.Digest}, "v1", nil)
 		if !fault.Is(err, want) || fault.HintOf(err) == "" {
 			t.Errorf("%d: %v (hint %q), want %s with a hint", status, err, fault.HintOf(err), want)

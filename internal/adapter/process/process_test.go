@@ -111,7 +111,7 @@ func TestCommandDiesWithUs(t *testing.T) {
 	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	porttest.Await(t, "grandchild "+line+" ends", func() bool { return !porttest.Running(line) })
+	porttest.Await(t, "grandchild "+line+" ends", func() bool { return !porttest.ProcessRunning(line) })
 }
 
 // TestCommand_LockOutlivesKilledOwner: whoever gets the lock of a killed process
@@ -135,13 +135,13 @@ func TestCommand_LockOutlivesKilledOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	if !porttest.Running(line) {
+	if !porttest.ProcessRunning(line) {
 		t.Fatal("the command was to outlive its owner for a moment")
 	}
 	if err := flock.LockFile(t.Context(), f, nil); err != nil {
 		t.Fatal(err)
 	}
-	if porttest.Running(line) {
+	if porttest.ProcessRunning(line) {
 		t.Errorf("process %s of the killed owner still runs, and its lock is free", line)
 	}
 }
@@ -197,7 +197,7 @@ func TestRunnerKilled(t *testing.T) {
 				t.Errorf("%+v: it does not say why", s)
 			}
 			for _, pid := range []string{grandchild, escaped} {
-				if porttest.Running(pid) {
+				if porttest.ProcessRunning(pid) {
 					t.Errorf("process %s is still there", pid)
 				}
 			}
@@ -300,5 +300,5 @@ func kill(t *testing.T, pid string) {
 	if err := syscall.Kill(n, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	porttest.Await(t, "runner "+pid+" is gone", func() bool { return !porttest.Running(pid) })
+	porttest.Await(t, "runner "+pid+" is gone", func() bool { return !porttest.ProcessRunning(pid) })
 }

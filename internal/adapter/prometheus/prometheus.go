@@ -1,4 +1,4 @@
-// Package prometheus answers queries by Prometheus's HTTP API, as port.Metrics.
+// Package prometheus answers queries by Prometheus's HTTP API, as port.MetricsProvider.
 package prometheus
 
 import (
@@ -32,7 +32,7 @@ type Prometheus struct {
 	client *http.Client
 }
 
-var _ port.Metrics = (*Prometheus)(nil)
+var _ port.MetricsProvider = (*Prometheus)(nil)
 
 // New asks with a bearer token; an empty one sends none. Redirects are not
 // followed: the token is for the server that was named.

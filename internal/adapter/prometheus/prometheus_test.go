@@ -58,7 +58,7 @@ func serve(t *testing.T, answers map[string]answer) *httptest.Server {
 }
 
 func TestMetrics(t *testing.T) {
-	porttest.TestMetrics(t, func(t *testing.T) porttest.MetricsFixture {
+	porttest.TestMetricsProvider(t, func(t *testing.T) porttest.MetricsProviderFixture {
 		s := serve(t, map[string]answer{
 			`sum(rate(x{a="b"}[1m]))`: {200, vector("0.25")},
 			"absent":                  {200, vector()},
@@ -66,10 +66,10 @@ func TestMetrics(t *testing.T) {
 			"up":                      {200, vector("1", "0")},
 			"rate(":                   {400, refusal("bad_data", "1:6: parse error: unclosed left parenthesis")},
 		})
-		return porttest.MetricsFixture{
+		return porttest.MetricsProviderFixture{
 			Metrics: New(token), Address: s.URL + "/prom/",
 			One: `sum(rate(x{a="b"}[1m]))`, None: "absent", NaN: "0/0", Many: "up", Bad: "rate(",
-			Says: "unclosed left parenthesis", Down: s.Close,
+			ErrorText: "unclosed left parenthesis", Stop: s.Close,
 		}
 	})
 }

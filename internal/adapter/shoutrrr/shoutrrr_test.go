@@ -14,7 +14,7 @@ import (
 )
 
 func TestNotifier(t *testing.T) {
-	porttest.TestNotifier(t, func(t *testing.T) porttest.Receiver {
+	porttest.TestNotifier(t, func(t *testing.T) porttest.NotifierFixture {
 		var status atomic.Int64
 		status.Store(http.StatusOK)
 		var mu sync.Mutex
@@ -31,11 +31,11 @@ func TestNotifier(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return porttest.Receiver{
-			Notifier: c, Answer: func(n int) { status.Store(int64(n)) }, Down: s.Close,
-			Got:      func() []string { mu.Lock(); defer mu.Unlock(); return got },
-			Secrets:  []string{"T0PSECRET", "abcdef123"},
-			Hopeless: map[int]fault.Kind{},
+		return porttest.NotifierFixture{
+			Notifier: c, Respond: func(n int) { status.Store(int64(n)) }, Stop: s.Close,
+			Received:  func() []string { mu.Lock(); defer mu.Unlock(); return got },
+			Secrets:   []string{"T0PSECRET", "abcdef123"},
+			Permanent: map[int]fault.Kind{},
 		}
 	})
 }

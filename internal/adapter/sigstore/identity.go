@@ -37,7 +37,7 @@ const largestAnswer = 1 << 20
 // Fulcio vouches by the CI's token.
 type identitySigner struct {
 	c Config
-	o port.SigningOrder
+	o port.SignRequest
 
 	mu  sync.Mutex
 	one *ephemeral
@@ -47,7 +47,7 @@ type identitySigner struct {
 type ephemeral struct {
 	key  key
 	cert []byte // DER
-	who  port.Signatory
+	who  port.SignerIdentity
 }
 
 // Sign makes the bundle: signed, seen by a clock, written into the log.
@@ -71,10 +71,10 @@ func (e *ephemeral) GetCertificate(context.Context, sign.Keypair, *sign.Certific
 	return e.cert, nil
 }
 
-// Own opens a bundle that the same identity signed. The certificate's own
+// OwnStatement opens a bundle that the same identity signed. The certificate's own
 // signatures are not checked: whoever deploys does that. What is planted here
 // can at most keep a statement from being made again.
-func (s *identitySigner) Own(ctx context.Context, raw []byte) ([]byte, bool) {
+func (s *identitySigner) OwnStatement(ctx context.Context, raw []byte) ([]byte, bool) {
 	b, err := open(raw)
 	if err != nil {
 		return nil, false
@@ -95,11 +95,11 @@ func (s *identitySigner) Own(ctx context.Context, raw []byte) ([]byte, bool) {
 	return signedBy(b, public)
 }
 
-// Who is the identity in the certificate.
-func (s *identitySigner) Who(ctx context.Context) (port.Signatory, error) {
+// Identity is the identity in the certificate.
+func (s *identitySigner) Identity(ctx context.Context) (port.SignerIdentity, error) {
 	e, err := s.identity(ctx)
 	if err != nil {
-		return port.Signatory{}, err
+		return port.SignerIdentity{}, err
 	}
 	return e.who, nil
 }
@@ -137,16 +137,16 @@ func (s *identitySigner) identity(ctx context.Context) (*ephemeral, error) {
 }
 
 // holder is whom a certificate is for.
-func holder(der []byte) (port.Signatory, error) {
+func holder(der []byte) (port.SignerIdentity, error) {
 	c, err := x509.ParseCertificate(der)
 	if err != nil {
-		return port.Signatory{}, fmt.Errorf("read the certificate: %w", err)
+		return port.SignerIdentity{}, fmt.Errorf("read the certificate: %w", err)
 	}
 	sum, err := certificate.SummarizeCertificate(c)
 	if err != nil {
-		return port.Signatory{}, fmt.Errorf("read the certificate: %w", err)
+		return port.SignerIdentity{}, fmt.Errorf("read the certificate: %w", err)
 	}
-	return port.Signatory{Issuer: sum.Issuer, Subject: sum.SubjectAlternativeName}, nil
+	return port.SignerIdentity{Issuer: sum.Issuer, Subject: sum.SubjectAlternativeName}, nil
 }
 
 func (s *identitySigner) logs() []sign.Transparency {

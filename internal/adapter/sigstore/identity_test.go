@@ -172,26 +172,26 @@ func (p *private) config() Config {
 
 func (p *private) signer() port.Signer {
 	p.t.Helper()
-	s, err := New(p.config()).Signer(port.SigningOrder{Fulcio: p.url + "/fulcio/", Timestamps: p.url + "/clock"})
+	s, err := New(p.config()).NewSigner(port.SignRequest{Fulcio: p.url + "/fulcio/", Timestamps: p.url + "/clock"})
 	p.must(err)
 	return s
 }
 
-func (p *private) trust(subjects ...string) port.Trust {
-	t := port.Trust{Root: p.root()}
+func (p *private) trust(subjects ...string) port.TrustPolicy {
+	t := port.TrustPolicy{Root: p.root()}
 	for _, s := range subjects {
-		t.Identities = append(t.Identities, port.Identity{Issuer: issuer, Subject: s})
+		t.Identities = append(t.Identities, port.TrustedIdentity{Issuer: issuer, Subject: s})
 	}
 	return t
 }
 
 func TestIdentitySignatures(t *testing.T) {
-	porttest.TestSignatures(t, func(t *testing.T) porttest.Signatures {
+	porttest.TestSigning(t, func(t *testing.T) porttest.SigningFixture {
 		p, q := newPrivate(t), newPrivate(t)
 		q.subject = "somebody@else.example.com"
-		return porttest.Signatures{
+		return porttest.SigningFixture{
 			Signer: p.signer(), Other: q.signer(), Verifier: New(Config{}),
-			Trusted: p.trust("nobody@example.com", "deliver@*.example.com"), OthersTrusted: q.trust("*@else.example.com"),
+			Trusted: p.trust("nobody@example.com", "deliver@*.example.com"), OtherTrusted: q.trust("*@else.example.com"),
 		}
 	})
 }
@@ -213,7 +213,7 @@ func TestIdentities(t *testing.T) {
 	otherIssuer.Identities[0].Issuer = "https://token.example.org"
 	for name, c := range map[string]struct {
 		bundle []byte
-		trust  port.Trust
+		trust  port.TrustPolicy
 		says   string
 	}{
 		"another subject":         {good, p.trust("deliver@mlops.example.org"), "identity that the policy does not trust"},
@@ -229,7 +229,7 @@ func TestIdentities(t *testing.T) {
 			t.Errorf("%s: %v, want denied with %q", name, err, c.says)
 		}
 	}
-	if _, err := New(Config{}).Verify(t.Context(), good, port.Trust{Root: "{}", Identities: p.trust("*").Identities}); !fault.Is(err, fault.Invalid) {
+	if _, err := New(Config{}).Verify(t.Context(), good, port.TrustPolicy{Root: "{}", Identities: p.trust("*").Identities}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a root that is none: %v", err)
 	}
 	key, _ := pair(t, "ann")
@@ -276,7 +276,7 @@ func TestNoIdentity(t *testing.T) {
 		"nobody is there":  {env("http://127.0.0.1:1/token", ciSecret), fault.Unavailable},
 		"not what it says": {env(p.url+"/nowhere", ciSecret), fault.Unavailable},
 	} {
-		s, err := New(c.config).Signer(port.SigningOrder{Fulcio: p.url + "/fulcio", Timestamps: p.url + "/clock"})
+		s, err := New(c.config).NewSigner(port.SignRequest{Fulcio: p.url + "/fulcio", Timestamps: p.url + "/clock"})
 		p.must(err)
 		_, err = s.Sign(t.Context(), []byte(statement))
 		if !fault.Is(err, c.kind) || strings.Contains(err.Error()+fault.HintOf(err), "hunter2") {

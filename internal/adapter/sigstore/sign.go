@@ -31,8 +31,8 @@ func (s keySigner) Sign(ctx context.Context, statement []byte) ([]byte, error) {
 	return write(b)
 }
 
-// Own opens a bundle that this key signed.
-func (s keySigner) Own(_ context.Context, raw []byte) ([]byte, bool) {
+// OwnStatement opens a bundle that this key signed.
+func (s keySigner) OwnStatement(_ context.Context, raw []byte) ([]byte, bool) {
 	b, err := open(raw)
 	if err != nil {
 		return nil, false
@@ -40,9 +40,9 @@ func (s keySigner) Own(_ context.Context, raw []byte) ([]byte, bool) {
 	return signedBy(b, &s.key.private.PublicKey)
 }
 
-// Who is the key.
-func (s keySigner) Who(context.Context) (port.Signatory, error) {
-	return port.Signatory{Key: fingerprint(s.key.der)}, nil
+// Identity is the key.
+func (s keySigner) Identity(context.Context) (port.SignerIdentity, error) {
+	return port.SignerIdentity{Key: fingerprint(s.key.der)}, nil
 }
 
 func envelope(statement []byte) *sign.DSSEData {

@@ -36,15 +36,15 @@ type Config struct {
 	Clock     func() time.Time            // default time.Now
 }
 
-// Sigstore fulfils port.Signers and port.Verifier. Safe for concurrent use.
+// Sigstore fulfils port.SignerFactory and port.Verifier. Safe for concurrent use.
 type Sigstore struct {
 	c      Config
 	public *publicRoot
 }
 
 var (
-	_ port.Signers  = Sigstore{}
-	_ port.Verifier = Sigstore{}
+	_ port.SignerFactory = Sigstore{}
+	_ port.Verifier      = Sigstore{}
 )
 
 // New makes one; nothing is asked yet.
@@ -58,8 +58,8 @@ func New(c Config) Sigstore {
 	return Sigstore{c, &publicRoot{clock: c.Clock, fetch: func() (root.TrustedMaterial, error) { return fetchPublic(c.Cache) }}}
 }
 
-// Signer makes a signer of a key, or of the CI's identity.
-func (s Sigstore) Signer(o port.SigningOrder) (port.Signer, error) {
+// NewSigner makes a signer of a key, or of the CI's identity.
+func (s Sigstore) NewSigner(o port.SignRequest) (port.Signer, error) {
 	if len(o.Key) > 0 {
 		k, err := readKey(o.Key, o.Passphrase)
 		if err != nil {

@@ -18,24 +18,24 @@ import (
 )
 
 // pair is a signer with whoever trusts it.
-func pair(t *testing.T, name string) (port.Signer, port.Trust) {
+func pair(t *testing.T, name string) (port.Signer, port.TrustPolicy) {
 	t.Helper()
 	private, public, err := Generate([]byte("pass of " + name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Config{}).Signer(port.SigningOrder{Key: private, Passphrase: []byte("pass of " + name)})
+	s, err := New(Config{}).NewSigner(port.SignRequest{Key: private, Passphrase: []byte("pass of " + name)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, port.Trust{Keys: []port.TrustedKey{{Name: name + ".pub", PEM: string(public)}}}
+	return s, port.TrustPolicy{Keys: []port.TrustedKey{{Name: name + ".pub", PEM: string(public)}}}
 }
 
 func TestKeySignatures(t *testing.T) {
-	porttest.TestSignatures(t, func(t *testing.T) porttest.Signatures {
-		s := porttest.Signatures{Verifier: New(Config{})}
+	porttest.TestSigning(t, func(t *testing.T) porttest.SigningFixture {
+		s := porttest.SigningFixture{Verifier: New(Config{})}
 		s.Signer, s.Trusted = pair(t, "ann")
-		s.Other, s.OthersTrusted = pair(t, "bob")
+		s.Other, s.OtherTrusted = pair(t, "bob")
 		return s
 	})
 }
@@ -55,10 +55,10 @@ func TestTampered(t *testing.T) {
 		t.Fatal(err)
 	}
 	two := append(trusted.Keys, malloryTrusted.Keys...)
-	if v, err := New(Config{}).Verify(t.Context(), good, port.Trust{Keys: append(malloryTrusted.Keys, trusted.Keys...)}); err != nil || v.By.Name != "ann.pub" {
+	if v, err := New(Config{}).Verify(t.Context(), good, port.TrustPolicy{Keys: append(malloryTrusted.Keys, trusted.Keys...)}); err != nil || v.Signer.Name != "ann.pub" {
 		t.Errorf("with two trusted keys: %+v, %v", v, err)
 	}
-	if v, err := New(Config{}).Verify(t.Context(), forged, port.Trust{Keys: two}); err != nil || v.By.Name != "mallory.pub" {
+	if v, err := New(Config{}).Verify(t.Context(), forged, port.TrustPolicy{Keys: two}); err != nil || v.Signer.Name != "mallory.pub" {
 		t.Errorf("with two trusted keys: %+v, %v", v, err)
 	}
 	envelope := func(b map[string]any) map[string]any { return b["dsseEnvelope"].(map[string]any) }
@@ -93,7 +93,7 @@ func TestTampered(t *testing.T) {
 		if !fault.Is(err, fault.Denied) && !fault.Is(err, fault.Corrupt) {
 			t.Errorf("another %s: %v", name, err)
 		}
-		if _, ok := signer.Own(t.Context(), raw); ok {
+		if _, ok := signer.OwnStatement(t.Context(), raw); ok {
 			t.Errorf("another %s: it is the signer's own", name)
 		}
 	}
@@ -141,7 +141,7 @@ func TestKeys(t *testing.T) {
 		"cut":              {string(plain[:60]), "", "no PEM"},
 		"no PEM":           {"s3cret", "", "no PEM"},
 	} {
-		_, err := New(Config{}).Signer(port.SigningOrder{Key: []byte(c.key), Passphrase: []byte(c.pass)})
+		_, err := New(Config{}).NewSigner(port.SignRequest{Key: []byte(c.key), Passphrase: []byte(c.pass)})
 		if c.says == "" {
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -166,7 +166,7 @@ func TestTrustedKeysThatAreNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{"", "cosign.pub", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"} {
-		_, err := New(Config{}).Verify(t.Context(), b, port.Trust{Keys: []port.TrustedKey{{Name: "cosign.pub", PEM: text}}})
+		_, err := New(Config{}).Verify(t.Context(), b, port.TrustPolicy{Keys: []port.TrustedKey{{Name: "cosign.pub", PEM: text}}})
 		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "cosign.pub") {
 			t.Errorf("%q: %v, want invalid, naming the file", text, err)
 		}

@@ -62,7 +62,7 @@ func TestPublicRootStopped(t *testing.T) {
 	why := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(why)
-	if _, err := s.Verify(ctx, b, port.Trust{Identities: p.trust(p.subject).Identities}); !errors.Is(err, why) {
+	if _, err := s.Verify(ctx, b, port.TrustPolicy{Identities: p.trust(p.subject).Identities}); !errors.Is(err, why) {
 		t.Errorf("%v, want the context's cause", err)
 	}
 }

@@ -19,82 +19,82 @@ import (
 )
 
 // Verify tries the keys, or the identities when the bundle brings a certificate.
-func (s Sigstore) Verify(ctx context.Context, raw []byte, t port.Trust) (port.Verified, error) {
+func (s Sigstore) Verify(ctx context.Context, raw []byte, t port.TrustPolicy) (port.VerifiedStatement, error) {
 	b, err := open(raw)
 	if err != nil {
-		return port.Verified{}, fault.New(fault.Corrupt, "read a signature").Cause(err)
+		return port.VerifiedStatement{}, fault.New(fault.Corrupt, "read a signature").Cause(err)
 	}
 	content, err := b.VerificationContent()
 	if err != nil {
-		return port.Verified{}, fault.New(fault.Corrupt, "read a signature").Cause(err)
+		return port.VerifiedStatement{}, fault.New(fault.Corrupt, "read a signature").Cause(err)
 	}
-	var by port.Signatory
+	var by port.SignerIdentity
 	if content.Certificate() != nil {
 		by, err = s.byIdentity(ctx, b, t)
 	} else {
 		by, err = byKey(b, t.Keys)
 	}
 	if err != nil {
-		return port.Verified{}, err
+		return port.VerifiedStatement{}, err
 	}
-	return port.Verified{Statement: b.GetDsseEnvelope().GetPayload(), By: by}, nil
+	return port.VerifiedStatement{Statement: b.GetDsseEnvelope().GetPayload(), Signer: by}, nil
 }
 
 // byKey finds the trusted key that signed. The bundle's own hint is not asked:
 // nobody has signed it.
-func byKey(b *bundle.Bundle, keys []port.TrustedKey) (port.Signatory, error) {
+func byKey(b *bundle.Bundle, keys []port.TrustedKey) (port.SignerIdentity, error) {
 	for _, k := range keys {
 		public, der, err := readPublic(k.PEM)
 		if err != nil {
-			return port.Signatory{}, fault.New(fault.Invalid, "read the trusted key %s", k.Name).Cause(err).
+			return port.SignerIdentity{}, fault.New(fault.Invalid, "read the trusted key %s", k.Name).Cause(err).
 				Hint("an ECDSA P-256 public key as PEM, as in cosign.pub")
 		}
 		checker, err := signature.LoadECDSAVerifier(public, crypto.SHA256)
 		if err != nil {
-			return port.Signatory{}, fmt.Errorf("use the trusted key %s: %w", k.Name, err)
+			return port.SignerIdentity{}, fmt.Errorf("use the trusted key %s: %w", k.Name, err)
 		}
 		material := root.NewTrustedPublicKeyMaterial(func(string) (root.TimeConstrainedVerifier, error) {
 			return root.NewExpiringKey(checker, time.Time{}, time.Time{}), nil
 		})
 		v, err := verify.NewVerifier(material, verify.WithNoObserverTimestamps(), verify.WithoutStatementPredicate())
 		if err != nil {
-			return port.Signatory{}, fmt.Errorf("use the trusted key %s: %w", k.Name, err)
+			return port.SignerIdentity{}, fmt.Errorf("use the trusted key %s: %w", k.Name, err)
 		}
 		if _, err := v.Verify(b, verify.NewPolicy(verify.WithoutArtifactUnsafe(), verify.WithKey())); err == nil {
-			return port.Signatory{Key: fingerprint(der), Name: k.Name}, nil
+			return port.SignerIdentity{Key: fingerprint(der), Name: k.Name}, nil
 		}
 	}
-	return port.Signatory{}, fault.New(fault.Denied, "signed by a key that the policy does not trust, or changed after it was signed")
+	return port.SignerIdentity{}, fault.New(fault.Denied, "signed by a key that the policy does not trust, or changed after it was signed")
 }
 
 // byIdentity checks the certificate against the root of trust, and the identity
 // in it against those that may sign.
-func (s Sigstore) byIdentity(ctx context.Context, b *bundle.Bundle, t port.Trust) (port.Signatory, error) {
+func (s Sigstore) byIdentity(ctx context.Context, b *bundle.Bundle, t port.TrustPolicy) (port.SignerIdentity, error) {
 	if len(t.Identities) == 0 {
-		return port.Signatory{}, fault.New(fault.Denied, "signed by an identity, and the policy trusts keys only")
+		return port.SignerIdentity{}, fault.New(fault.Denied, "signed by an identity, and the policy trusts keys only")
 	}
 	trusted, err := s.root(ctx, t.Root)
 	if err != nil {
-		return port.Signatory{}, err
+		return port.SignerIdentity{}, err
 	}
 	v, err := verify.NewVerifier(trusted, demands(trusted)...)
 	if err != nil {
-		return port.Signatory{}, fmt.Errorf("use the root of trust: %w", err)
+		return port.SignerIdentity{}, fmt.Errorf("use the root of trust: %w", err)
 	}
 	var matchers []verify.PolicyOption
 	for _, id := range t.Identities {
 		m, err := verify.NewShortCertificateIdentity(id.Issuer, "", "", pattern(id.Subject))
 		if err != nil {
-			return port.Signatory{}, fault.New(fault.Invalid, "trust the identity %s", id.Subject).Cause(err)
+			return port.SignerIdentity{}, fault.New(fault.Invalid, "trust the identity %s", id.Subject).Cause(err)
 		}
 		matchers = append(matchers, verify.WithCertificateIdentity(m))
 	}
 	res, err := v.Verify(b, verify.NewPolicy(verify.WithoutArtifactUnsafe(), matchers...))
 	if err != nil {
-		return port.Signatory{}, denied(err)
+		return port.SignerIdentity{}, denied(err)
 	}
 	c := res.Signature.Certificate
-	return port.Signatory{Issuer: c.Issuer, Subject: c.SubjectAlternativeName}, nil
+	return port.SignerIdentity{Issuer: c.Issuer, Subject: c.SubjectAlternativeName}, nil
 }
 
 // demands are what a root of trust makes it possible to demand: what its logs

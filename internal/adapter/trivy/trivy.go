@@ -51,7 +51,7 @@ func New(c Config) *Scanner {
 }
 
 // Scan runs the program for every platform of the image.
-func (s *Scanner) Scan(ctx context.Context, o port.ScanOrder) (port.ScanReport, error) {
+func (s *Scanner) Scan(ctx context.Context, o port.ScanRequest) (port.ScanReport, error) {
 	images, err := images(o.Layout, o.Image.Digest)
 	if err != nil {
 		return port.ScanReport{}, err
@@ -63,8 +63,8 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanOrder) (port.ScanReport, 
 	}
 	report := port.ScanReport{Scanner: "trivy", Packages: map[string]int{}}
 	for _, img := range images {
-		if o.Progress != nil {
-			o.Progress("trivy is looking at it")
+		if o.OnProgress != nil {
+			o.OnProgress("trivy is looking at it")
 		}
 		if err := s.one(ctx, program, o.Layout, img, &report); err != nil {
 			return port.ScanReport{}, err
@@ -79,7 +79,7 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanOrder) (port.ScanReport, 
 			Hint: "build on a base image that keeps its package database, or scan it with another scanner",
 		})
 	}
-	report.Findings = port.Tidy(report.Findings)
+	report.Findings = port.DedupeFindings(report.Findings)
 	return report, nil
 }
 

@@ -93,15 +93,15 @@ func configOf(img port.BuiltImage) delivery.Digest {
 }
 
 func TestScanner(t *testing.T) {
-	porttest.TestScanner(t, func(t *testing.T, w porttest.ScanWorld) port.Scanner {
-		switch w.Scene {
-		case porttest.ScenePlanted:
+	porttest.TestScanner(t, func(t *testing.T, w porttest.ScanFixture) port.Scanner {
+		switch w.Case {
+		case porttest.ScanPlanted:
 			return program{answer: answer(w.Image, debian, osResult(basePkg+","+plantedPkg, planted()))}.install(t)
-		case porttest.SceneClean:
+		case porttest.ScanClean:
 			return program{answer: answer(w.Image, debian, osResult(basePkg))}.install(t)
-		case porttest.SceneUnknown:
+		case porttest.ScanUnknown:
 			return program{answer: answer(w.Image, `"OS": {"Family": "none", "Name": ""},`, osResult(basePkg)), log: "WARN OS is not detected.\n"}.install(t)
-		case porttest.SceneEmpty:
+		case porttest.ScanEmpty:
 			return program{answer: answer(w.Image, "")}.install(t)
 		}
 		return program{code: 1, log: "FATAL Fatal error init error: DB error: failed to download vulnerability DB\n"}.install(t)
@@ -110,12 +110,12 @@ func TestScanner(t *testing.T) {
 
 func image(t *testing.T) port.BuiltImage {
 	t.Helper()
-	return porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.Entry{{Name: "x", Body: "y"}})
+	return porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "x", Body: "y"}})
 }
 
 func scan(t *testing.T, s *Scanner, img port.BuiltImage) (port.ScanReport, error) {
 	t.Helper()
-	return s.Scan(t.Context(), port.ScanOrder{Layout: img.Layout, Image: delivery.Image{Repository: "a", Digest: img.Digest}})
+	return s.Scan(t.Context(), port.ScanRequest{Layout: img.Layout, Image: delivery.Image{Repository: "a", Digest: img.Digest}})
 }
 
 // TestGaps holds that what ends with 0 and finds nothing is not passed.
@@ -202,7 +202,7 @@ func TestNothingHidesFindings(t *testing.T) {
 }
 
 func TestEveryPlatformIsLookedAt(t *testing.T) {
-	both := porttest.WriteIndex(t, t.TempDir(), image(t), porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.Entry{{Name: "y", Body: "z"}}))
+	both := porttest.WriteIndex(t, t.TempDir(), image(t), porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "y", Body: "z"}}))
 	found, err := images(both.Layout, both.Digest)
 	if err != nil || len(found) != 2 || found[0].config == found[1].config {
 		t.Errorf("%+v, %v", found, err)

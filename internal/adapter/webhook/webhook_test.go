@@ -18,7 +18,7 @@ import (
 )
 
 func TestNotifier(t *testing.T) {
-	porttest.TestNotifier(t, func(t *testing.T) porttest.Receiver {
+	porttest.TestNotifier(t, func(t *testing.T) porttest.NotifierFixture {
 		var status atomic.Int64
 		status.Store(http.StatusNoContent)
 		var got []string
@@ -33,10 +33,10 @@ func TestNotifier(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return porttest.Receiver{
-			Notifier: w, Answer: func(n int) { status.Store(int64(n)) }, Got: func() []string { return got }, Down: s.Close,
-			Secrets:  []string{"hunter2", "T0PSECRET", "abcdef123", "signing-key"},
-			Hopeless: map[int]fault.Kind{400: fault.Invalid, 404: fault.Invalid, 302: fault.Invalid, 401: fault.Denied, 403: fault.Denied},
+		return porttest.NotifierFixture{
+			Notifier: w, Respond: func(n int) { status.Store(int64(n)) }, Received: func() []string { return got }, Stop: s.Close,
+			Secrets:   []string{"hunter2", "T0PSECRET", "abcdef123", "signing-key"},
+			Permanent: map[int]fault.Kind{400: fault.Invalid, 404: fault.Invalid, 302: fault.Invalid, 401: fault.Denied, 403: fault.Denied},
 		}
 	})
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// TestArtifacts holds an adapter to port.Artifacts.
-func TestArtifacts(t *testing.T, fresh func(t *testing.T) port.Artifacts) {
+// TestArtifactStore holds an adapter to port.ArtifactStore.
+func TestArtifactStore(t *testing.T, fresh func(t *testing.T) port.ArtifactStore) {
 	t.Run("store and fetch", func(t *testing.T) { testStoreFetch(t, fresh(t)) })
 	t.Run("same files, same digest", func(t *testing.T) { testSameDigest(t, fresh(t)) })
 	t.Run("refused", func(t *testing.T) { testStoreRefuses(t, fresh(t)) })
@@ -29,7 +29,7 @@ func modelTree() map[string]string {
 	return map[string]string{"model.json": `{"coef":[1,2]}`, "weights/0.bin": strings.Repeat("w", 70000), "empty": "", "a b/ü.txt": "x"}
 }
 
-func testStoreFetch(t *testing.T, a port.Artifacts) {
+func testStoreFetch(t *testing.T, a port.ArtifactStore) {
 	d, err := a.Store(t.Context(), "price-models", writeTree(t, modelTree()), map[string]string{"run": "r1"})
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func testStoreFetch(t *testing.T, a port.Artifacts) {
 	wantTree(t, dir, want)
 }
 
-func testSameDigest(t *testing.T, a port.Artifacts) {
+func testSameDigest(t *testing.T, a port.ArtifactStore) {
 	one, two := writeTree(t, modelTree()), writeTree(t, modelTree())
 	if err := os.Chtimes(filepath.Join(two, "model.json"), time.Unix(5, 0), time.Unix(5, 0)); err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func testSameDigest(t *testing.T, a port.Artifacts) {
 	}
 }
 
-func testStoreRefuses(t *testing.T, a port.Artifacts) {
+func testStoreRefuses(t *testing.T, a port.ArtifactStore) {
 	linked := writeTree(t, modelTree())
 	if err := os.Symlink("/etc/passwd", filepath.Join(linked, "secret")); err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func testStoreRefuses(t *testing.T, a port.Artifacts) {
 	}
 }
 
-func testChangedFiles(t *testing.T, a port.Artifacts) {
+func testChangedFiles(t *testing.T, a port.ArtifactStore) {
 	d, err := a.Store(t.Context(), "m", writeTree(t, modelTree()), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func testChangedFiles(t *testing.T, a port.Artifacts) {
 	}
 }
 
-func testUnknownModel(t *testing.T, a port.Artifacts) {
+func testUnknownModel(t *testing.T, a port.ArtifactStore) {
 	dir := filepath.Join(t.TempDir(), "x")
 	err := a.Fetch(t.Context(), delivery.ModelRef{Group: "m", Version: 7, Digest: digestOf([]byte("none"))}, dir)
 	if !fault.Is(err, fault.NotFound) {
@@ -148,7 +148,7 @@ func testUnknownModel(t *testing.T, a port.Artifacts) {
 	}
 }
 
-func testFetchAtOnce(t *testing.T, a port.Artifacts) {
+func testFetchAtOnce(t *testing.T, a port.ArtifactStore) {
 	d, err := a.Store(t.Context(), "m", writeTree(t, modelTree()), nil)
 	if err != nil {
 		t.Fatal(err)

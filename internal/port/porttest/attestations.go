@@ -14,10 +14,10 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// TestAttestations holds an adapter to port.Attestations. fresh gives one with
+// TestAttestationStore holds an adapter to port.AttestationStore. fresh gives one with
 // two subjects that are there.
-func TestAttestations(t *testing.T, fresh func(t *testing.T) (port.Attestations, [2]port.Subject)) {
-	tests := map[string]func(*testing.T, port.Attestations, [2]port.Subject){
+func TestAttestationStore(t *testing.T, fresh func(t *testing.T) (port.AttestationStore, [2]port.Subject)) {
+	tests := map[string]func(*testing.T, port.AttestationStore, [2]port.Subject){
 		"attach and read": attachAndRead, "the same again": attachAgain, "no subject": attachNoSubject,
 		"at once": attachAtOnce, "stopped": attachStopped,
 	}
@@ -31,16 +31,16 @@ func TestAttestations(t *testing.T, fresh func(t *testing.T) (port.Attestations,
 
 const somePredicate = "https://slsa.dev/provenance/v1"
 
-func attached(t *testing.T, a port.Attestations, s port.Subject) []port.Attachment {
+func attached(t *testing.T, a port.AttestationStore, s port.Subject) []port.Attachment {
 	t.Helper()
-	all, err := a.Attached(t.Context(), s)
+	all, err := a.Attachments(t.Context(), s)
 	if err != nil {
 		t.Fatalf("list the statements about %s: %v", s, err)
 	}
 	return all
 }
 
-func attachAndRead(t *testing.T, a port.Attestations, subjects [2]port.Subject) {
+func attachAndRead(t *testing.T, a port.AttestationStore, subjects [2]port.Subject) {
 	for _, s := range subjects {
 		if all := attached(t, a, s); len(all) != 0 {
 			t.Errorf("before anything was attached there is %v", all)
@@ -67,7 +67,7 @@ func attachAndRead(t *testing.T, a port.Attestations, subjects [2]port.Subject) 
 	}
 }
 
-func attachAgain(t *testing.T, a port.Attestations, subjects [2]port.Subject) {
+func attachAgain(t *testing.T, a port.AttestationStore, subjects [2]port.Subject) {
 	one, err := a.Attach(t.Context(), subjects[0], somePredicate, []byte("{}"))
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func attachAgain(t *testing.T, a port.Attestations, subjects [2]port.Subject) {
 	}
 }
 
-func attachNoSubject(t *testing.T, a port.Attestations, subjects [2]port.Subject) {
+func attachNoSubject(t *testing.T, a port.AttestationStore, subjects [2]port.Subject) {
 	gone := subjects[0]
 	none := delivery.Digest("sha256:" + strings.Repeat("0", 64))
 	if gone.Model.Digest != "" {
@@ -93,7 +93,7 @@ func attachNoSubject(t *testing.T, a port.Attestations, subjects [2]port.Subject
 	} else {
 		gone.Image.Digest = none
 	}
-	if _, err := a.Attached(t.Context(), gone); !fault.Is(err, fault.NotFound) {
+	if _, err := a.Attachments(t.Context(), gone); !fault.Is(err, fault.NotFound) {
 		t.Errorf("list: %v, want not found", err)
 	}
 	if _, err := a.Attach(t.Context(), gone, somePredicate, []byte("{}")); !fault.Is(err, fault.NotFound) {
@@ -104,7 +104,7 @@ func attachNoSubject(t *testing.T, a port.Attestations, subjects [2]port.Subject
 	}
 }
 
-func attachAtOnce(t *testing.T, a port.Attestations, subjects [2]port.Subject) {
+func attachAtOnce(t *testing.T, a port.AttestationStore, subjects [2]port.Subject) {
 	const writers = 8
 	var wg sync.WaitGroup
 	failed := make(chan error, writers)
@@ -126,25 +126,25 @@ func attachAtOnce(t *testing.T, a port.Attestations, subjects [2]port.Subject) {
 	}
 }
 
-func attachStopped(t *testing.T, a port.Attestations, subjects [2]port.Subject) {
+func attachStopped(t *testing.T, a port.AttestationStore, subjects [2]port.Subject) {
 	why := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(why)
-	if _, err := a.Attached(ctx, subjects[0]); !errors.Is(err, why) {
+	if _, err := a.Attachments(ctx, subjects[0]); !errors.Is(err, why) {
 		t.Errorf("list: %v, want the context's cause", err)
 	}
 }
 
-// Signatures is a signer, another one, and a verifier with whom each is trusted
+// SigningFixture is a signer, another one, and a verifier with whom each is trusted
 // by.
-type Signatures struct {
-	Signer, Other          port.Signer
-	Verifier               port.Verifier
-	Trusted, OthersTrusted port.Trust
+type SigningFixture struct {
+	Signer, Other         port.Signer
+	Verifier              port.Verifier
+	Trusted, OtherTrusted port.TrustPolicy
 }
 
-// TestSignatures holds adapters to port.Signer and port.Verifier.
-func TestSignatures(t *testing.T, fresh func(t *testing.T) Signatures) {
+// TestSigning holds adapters to port.Signer and port.Verifier.
+func TestSigning(t *testing.T, fresh func(t *testing.T) SigningFixture) {
 	statement := []byte(`{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha256":"` + strings.Repeat("1", 64) +
 		`"}}],"predicateType":"https://sigstore.dev/cosign/sign/v1","predicate":{}}`)
 	s := fresh(t)
@@ -155,7 +155,7 @@ func TestSignatures(t *testing.T, fresh func(t *testing.T) Signatures) {
 	t.Run("verify", func(t *testing.T) { verifySigned(t, s, bundle, statement) })
 	t.Run("own", func(t *testing.T) { ownSigned(t, s, bundle, statement) })
 	t.Run("nobody is trusted", func(t *testing.T) {
-		if _, err := s.Verifier.Verify(t.Context(), bundle, port.Trust{}); !fault.Is(err, fault.Denied) {
+		if _, err := s.Verifier.Verify(t.Context(), bundle, port.TrustPolicy{}); !fault.Is(err, fault.Denied) {
 			t.Errorf("%v, want denied", err)
 		}
 	})
@@ -164,7 +164,7 @@ func TestSignatures(t *testing.T, fresh func(t *testing.T) Signatures) {
 			if _, err := s.Verifier.Verify(t.Context(), []byte(text), s.Trusted); !fault.Is(err, fault.Corrupt) {
 				t.Errorf("%q: %v, want corrupt", text, err)
 			}
-			if _, ok := s.Signer.Own(t.Context(), []byte(text)); ok {
+			if _, ok := s.Signer.OwnStatement(t.Context(), []byte(text)); ok {
 				t.Errorf("%q is the signer's own", text)
 			}
 		}
@@ -172,8 +172,8 @@ func TestSignatures(t *testing.T, fresh func(t *testing.T) Signatures) {
 	t.Run("every byte", func(t *testing.T) { tamperSigned(t, s, bundle, statement) })
 }
 
-func verifySigned(t *testing.T, s Signatures, bundle, statement []byte) {
-	who, err := s.Signer.Who(t.Context())
+func verifySigned(t *testing.T, s SigningFixture, bundle, statement []byte) {
+	who, err := s.Signer.Identity(t.Context())
 	if err != nil || who.String() == "nobody" {
 		t.Fatalf("the signer is %s, %v", who, err)
 	}
@@ -181,26 +181,26 @@ func verifySigned(t *testing.T, s Signatures, bundle, statement []byte) {
 	if err != nil || !bytes.Equal(got.Statement, statement) {
 		t.Fatalf("%s, %v", got.Statement, err)
 	}
-	if got.By.Key != who.Key || got.By.Subject != who.Subject || got.By.Issuer != who.Issuer {
-		t.Errorf("signed by %s, says the verifier; %s, says the signer", got.By, who)
+	if got.Signer.Key != who.Key || got.Signer.Subject != who.Subject || got.Signer.Issuer != who.Issuer {
+		t.Errorf("signed by %s, says the verifier; %s, says the signer", got.Signer, who)
 	}
-	if _, err := s.Verifier.Verify(t.Context(), bundle, s.OthersTrusted); !fault.Is(err, fault.Denied) {
+	if _, err := s.Verifier.Verify(t.Context(), bundle, s.OtherTrusted); !fault.Is(err, fault.Denied) {
 		t.Errorf("by another's trust: %v, want denied", err)
 	}
 }
 
-func ownSigned(t *testing.T, s Signatures, bundle, statement []byte) {
-	if got, ok := s.Signer.Own(t.Context(), bundle); !ok || !bytes.Equal(got, statement) {
+func ownSigned(t *testing.T, s SigningFixture, bundle, statement []byte) {
+	if got, ok := s.Signer.OwnStatement(t.Context(), bundle); !ok || !bytes.Equal(got, statement) {
 		t.Errorf("own: %s, %v", got, ok)
 	}
-	if _, ok := s.Other.Own(t.Context(), bundle); ok {
+	if _, ok := s.Other.OwnStatement(t.Context(), bundle); ok {
 		t.Error("it is another's own")
 	}
 }
 
 // tamperSigned changes one byte after the other, or of a long bundle every few:
 // nothing but the statement that was signed is ever accepted.
-func tamperSigned(t *testing.T, s Signatures, bundle, statement []byte) {
+func tamperSigned(t *testing.T, s SigningFixture, bundle, statement []byte) {
 	const most = 1500
 	tried, refused := 0, 0
 	for i := 0; i < len(bundle); i += 1 + len(bundle)/most {

@@ -19,9 +19,9 @@ func Await(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// Running tells whether the process lives; one that only waits to be buried
+// ProcessRunning tells whether the process lives; one that only waits to be buried
 // does not.
-func Running(pid string) bool {
+func ProcessRunning(pid string) bool {
 	n, err := strconv.Atoi(strings.TrimSpace(pid))
 	if err != nil {
 		return false

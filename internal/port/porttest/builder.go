@@ -24,7 +24,7 @@ import (
 const Hello = "package main\n\nfunc main() { println(\"hello\") }\n"
 
 // GoProject writes a Go module with the files and orders an image of ./cmd/api.
-func GoProject(t testing.TB, files map[string]string) port.BuildOrder {
+func GoProject(t testing.TB, files map[string]string) port.BuildRequest {
 	t.Helper()
 	dir := t.TempDir()
 	if _, ok := files["go.mod"]; !ok {
@@ -33,7 +33,7 @@ func GoProject(t testing.TB, files map[string]string) port.BuildOrder {
 	for name, body := range files {
 		writeFile(t, filepath.Join(dir, filepath.FromSlash(name)), []byte(body))
 	}
-	return port.BuildOrder{
+	return port.BuildRequest{
 		Dir: dir, Go: "./cmd/api", Service: "retail-api", Repository: "mlops/retail-api", Layout: filepath.Join(t.TempDir(), "layout"),
 		Commit: delivery.Commit{
 			SHA: strings.Repeat("a1", 20), Tree: strings.Repeat("b2", 20), Source: "https://git.example.com/mlops/retail.git",
@@ -44,11 +44,11 @@ func GoProject(t testing.TB, files map[string]string) port.BuildOrder {
 
 // TestBuilder holds an adapter to port.Builder, for Go programs.
 func TestBuilder(t *testing.T, fresh func(t *testing.T) port.Builder) {
-	hello := func(t *testing.T) port.BuildOrder {
+	hello := func(t *testing.T) port.BuildRequest {
 		t.Helper()
 		return GoProject(t, map[string]string{"cmd/api/main.go": Hello, "cmd/api/kodata/a.txt": "data"})
 	}
-	disturb := func(t *testing.T, _ port.BuildOrder) {
+	disturb := func(t *testing.T, _ port.BuildRequest) {
 		t.Setenv("GOFLAGS", "-tags=other")
 		t.Setenv("GOAMD64", "v3")
 		t.Setenv("GOOS", "darwin")
@@ -64,7 +64,7 @@ func TestBuilder(t *testing.T, fresh func(t *testing.T) port.Builder) {
 
 // testReproducible builds one commit twice, in different folders, one of them a
 // git repository with a change, and the user's settings different.
-func testReproducible(t *testing.T, fresh func(t *testing.T) port.Builder, project func(t *testing.T) port.BuildOrder, disturb func(t *testing.T, o port.BuildOrder)) {
+func testReproducible(t *testing.T, fresh func(t *testing.T) port.Builder, project func(t *testing.T) port.BuildRequest, disturb func(t *testing.T, o port.BuildRequest)) {
 	one, two := project(t), project(t)
 	writeFile(t, filepath.Join(two.Dir, ".git", "HEAD"), []byte("ref: refs/heads/main\n"))
 	two.Commit.Time = two.Commit.Time.In(time.FixedZone("east", 8*3600))
@@ -90,7 +90,7 @@ func testReproducible(t *testing.T, fresh func(t *testing.T) port.Builder, proje
 	}
 }
 
-func testWholeLayout(t *testing.T, b port.Builder, o port.BuildOrder, inside []string) {
+func testWholeLayout(t *testing.T, b port.Builder, o port.BuildRequest, inside []string) {
 	built, err := b.Build(t.Context(), o, io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -189,7 +189,7 @@ func testBadOrders(t *testing.T, b port.Builder) {
 	}
 }
 
-func testBuildCancelled(t *testing.T, b port.Builder, o port.BuildOrder) {
+func testBuildCancelled(t *testing.T, b port.Builder, o port.BuildRequest) {
 	stopped := errors.New("somebody stopped it")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stopped)

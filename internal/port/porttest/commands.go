@@ -160,5 +160,5 @@ func wantGone(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	Await(t, "process "+string(pid)+" ends", func() bool { return !Running(string(pid)) })
+	Await(t, "process "+string(pid)+" ends", func() bool { return !ProcessRunning(string(pid)) })
 }

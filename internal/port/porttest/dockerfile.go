@@ -19,7 +19,7 @@ import (
 const FromScratch = "FROM scratch\nWORKDIR /app\nCOPY a.txt sub/ ./\nCMD [\"/app/a.txt\"]\n"
 
 // DockerProject writes files and orders an image of the Dockerfile among them.
-func DockerProject(t testing.TB, files map[string]string) port.BuildOrder {
+func DockerProject(t testing.TB, files map[string]string) port.BuildRequest {
 	t.Helper()
 	o := GoProject(t, files)
 	if err := os.Remove(filepath.Join(o.Dir, "go.mod")); err != nil {
@@ -32,7 +32,7 @@ func DockerProject(t testing.TB, files map[string]string) port.BuildOrder {
 // TestDockerfileBuilder holds an adapter to port.Builder, for Dockerfiles. It
 // needs no base image.
 func TestDockerfileBuilder(t *testing.T, fresh func(t *testing.T) port.Builder) {
-	small := func(t *testing.T) port.BuildOrder {
+	small := func(t *testing.T) port.BuildRequest {
 		t.Helper()
 		return DockerProject(t, map[string]string{"Dockerfile": FromScratch, "a.txt": "a", "sub/b.txt": "b"})
 	}
@@ -45,7 +45,7 @@ func TestDockerfileBuilder(t *testing.T, fresh func(t *testing.T) port.Builder) 
 }
 
 // otherUmask is the checkout of another user, on another day.
-func otherUmask(t *testing.T, o port.BuildOrder) {
+func otherUmask(t *testing.T, o port.BuildRequest) {
 	err := filepath.WalkDir(o.Dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -84,20 +84,20 @@ func testBrokenDockerfile(t *testing.T, b port.Builder) {
 	}
 }
 
-func testBadDockerfileOrders(t *testing.T, b port.Builder, project func(t *testing.T) port.BuildOrder) {
+func testBadDockerfileOrders(t *testing.T, b port.Builder, project func(t *testing.T) port.BuildRequest) {
 	outside := t.TempDir()
 	writeFile(t, filepath.Join(outside, "Dockerfile"), []byte(FromScratch))
-	for name, change := range map[string]func(o port.BuildOrder){
-		"no such file":           func(o port.BuildOrder) { o.Dockerfile.Path = "nowhere/Dockerfile" },
-		"nothing":                func(o port.BuildOrder) { o.Dockerfile.Path = "" },
-		"a folder":               func(o port.BuildOrder) { o.Dockerfile.Path = "sub" },
-		"above the repository":   func(o port.BuildOrder) { o.Dockerfile.Path = "../Dockerfile" },
-		"absolute":               func(o port.BuildOrder) { o.Dockerfile.Path = filepath.Join(outside, "Dockerfile") },
-		"no such context":        func(o port.BuildOrder) { o.Dockerfile.Context = "nowhere" },
-		"a file as context":      func(o port.BuildOrder) { o.Dockerfile.Context = "a.txt" },
-		"a context above":        func(o port.BuildOrder) { o.Dockerfile.Context = ".." },
-		"a link to another file": func(o port.BuildOrder) { o.Dockerfile.Path = "link/Dockerfile" },
-		"a link as context":      func(o port.BuildOrder) { o.Dockerfile.Context = "link" },
+	for name, change := range map[string]func(o port.BuildRequest){
+		"no such file":           func(o port.BuildRequest) { o.Dockerfile.Path = "nowhere/Dockerfile" },
+		"nothing":                func(o port.BuildRequest) { o.Dockerfile.Path = "" },
+		"a folder":               func(o port.BuildRequest) { o.Dockerfile.Path = "sub" },
+		"above the repository":   func(o port.BuildRequest) { o.Dockerfile.Path = "../Dockerfile" },
+		"absolute":               func(o port.BuildRequest) { o.Dockerfile.Path = filepath.Join(outside, "Dockerfile") },
+		"no such context":        func(o port.BuildRequest) { o.Dockerfile.Context = "nowhere" },
+		"a file as context":      func(o port.BuildRequest) { o.Dockerfile.Context = "a.txt" },
+		"a context above":        func(o port.BuildRequest) { o.Dockerfile.Context = ".." },
+		"a link to another file": func(o port.BuildRequest) { o.Dockerfile.Path = "link/Dockerfile" },
+		"a link as context":      func(o port.BuildRequest) { o.Dockerfile.Context = "link" },
 	} {
 		o := project(t)
 		if err := os.Symlink(outside, filepath.Join(o.Dir, "link")); err != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// TestSettler proves what port.Settler promises of a target that is one.
-func TestSettler(t *testing.T, make func(t *testing.T) TargetFixture) {
+// TestFinalizer proves what port.Finalizer promises of a target that is one.
+func TestFinalizer(t *testing.T, make func(t *testing.T) TargetFixture) {
 	for _, c := range []struct {
 		name string
 		run  func(*testing.T, TargetFixture)
@@ -22,19 +22,19 @@ func TestSettler(t *testing.T, make func(t *testing.T) TargetFixture) {
 	}
 }
 
-func settle(t *testing.T, f TargetFixture, o port.Order) {
+func settle(t *testing.T, f TargetFixture, o port.DeployRequest) {
 	t.Helper()
-	s, ok := f.Target.(port.Settler)
+	s, ok := f.Target.(port.Finalizer)
 	if !ok {
 		t.Fatalf("%T is no port.Settler", f.Target)
 	}
-	if err := s.Settle(context.Background(), o, func(string) {}); err != nil {
+	if err := s.Finalize(context.Background(), o, func(string) {}); err != nil {
 		t.Fatalf("settle %s: %v", o.ID, err)
 	}
 }
 
 // replicas counts the release's that can take requests.
-func replicas(t *testing.T, f TargetFixture, o port.Order) int {
+func replicas(t *testing.T, f TargetFixture, o port.DeployRequest) int {
 	t.Helper()
 	n := 0
 	for _, r := range observe(t, f, o).Replicas {
@@ -46,12 +46,12 @@ func replicas(t *testing.T, f TargetFixture, o port.Order) int {
 }
 
 func keptGoes(t *testing.T, f TargetFixture) {
-	a, b := f.Order(Sample{Version: "a"}), f.Order(Sample{Version: "b"})
+	a, b := f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "b"})
 	deploy(t, f, a)
 	settle(t, f, a)
 	want := replicas(t, f, a)
 	url := deploy(t, f, b).Address()
-	if n := replicas(t, f, a); f.Keeps && n != want {
+	if n := replicas(t, f, a); f.KeepsPrevious && n != want {
 		t.Errorf("%d replicas of the release before are kept, want %d", n, want)
 	}
 	for range 2 {
@@ -65,7 +65,7 @@ func keptGoes(t *testing.T, f TargetFixture) {
 }
 
 func goingBack(t *testing.T, f TargetFixture) {
-	a, b := f.Order(Sample{Version: "a"}), f.Order(Sample{Version: "b"})
+	a, b := f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "b"})
 	deploy(t, f, a)
 	settle(t, f, a)
 	before := names(observe(t, f, a), a)
@@ -74,7 +74,7 @@ func goingBack(t *testing.T, f TargetFixture) {
 	f.want(t, url, a.ID)
 	after := names(observe(t, f, a), a)
 	for name := range before {
-		if f.Keeps && !after[name] {
+		if f.KeepsPrevious && !after[name] {
 			t.Errorf("%s was kept, and does not serve again: %v", name, after)
 		}
 	}
@@ -84,7 +84,7 @@ func goingBack(t *testing.T, f TargetFixture) {
 }
 
 // names are those of the release's replicas.
-func names(seen port.Observation, o port.Order) map[string]bool {
+func names(seen port.Observation, o port.DeployRequest) map[string]bool {
 	out := map[string]bool{}
 	for _, r := range seen.Replicas {
 		if r.Release == o.ID {
@@ -95,7 +95,7 @@ func names(seen port.Observation, o port.Order) map[string]bool {
 }
 
 func settleFirst(t *testing.T, f TargetFixture) {
-	a := f.Order(Sample{Version: "a"})
+	a := f.Request(Sample{Version: "a"})
 	url := deploy(t, f, a).Address()
 	before := names(observe(t, f, a), a)
 	for range 2 {
@@ -108,7 +108,7 @@ func settleFirst(t *testing.T, f TargetFixture) {
 }
 
 func settleOther(t *testing.T, f TargetFixture) {
-	a, b := f.Order(Sample{Version: "a"}), f.Order(Sample{Version: "b"})
+	a, b := f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "b"})
 	url := deploy(t, f, a).Address()
 	settle(t, f, a)
 	settle(t, f, b) // nothing of it was kept, and what serves stays

@@ -14,21 +14,21 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// ChroniclerFixture is a place without a history.
-type ChroniclerFixture struct {
+// HistoryStoreFixture is a place without a history.
+type HistoryStoreFixture struct {
 	// Open is another Slipway at the same place, once the one before is done.
-	Open func(t *testing.T) port.Chronicler
+	Open func(t *testing.T) port.HistoryStore
 	// Damage spoils the record of a release (or the history, without one), in the
 	// way that its number says; false: there is no such way.
 	Damage func(t *testing.T, id delivery.ReleaseID, way int) bool
 }
 
-// TestChronicler proves what port.Chronicler promises. make is called for each
+// TestHistoryStore proves what port.HistoryStore promises. make is called for each
 // test.
-func TestChronicler(t *testing.T, make func(t *testing.T) ChroniclerFixture) {
+func TestHistoryStore(t *testing.T, make func(t *testing.T) HistoryStoreFixture) {
 	for _, c := range []struct {
 		name string
-		run  func(*testing.T, ChroniclerFixture)
+		run  func(*testing.T, HistoryStoreFixture)
 	}{
 		{"nothing", noChapter},
 		{"round trip", chapterRoundTrip},
@@ -45,8 +45,8 @@ func TestChronicler(t *testing.T, make func(t *testing.T) ChroniclerFixture) {
 
 // chapter is the history of an environment in which each of the releases was
 // brought in by a run of its own; the last one serves.
-func chapter(env delivery.Environment, releases ...delivery.ReleaseRecord) port.Chapter {
-	c := port.Chapter{Service: "sample", Environment: env}
+func chapter(env delivery.Environment, releases ...delivery.ReleaseRecord) port.History {
+	c := port.History{Service: "sample", Environment: env}
 	for i, r := range releases {
 		d := delivery.Deployment{
 			ID: int64(i + 1), Environment: env, Release: r.ID, Run: r.Run, State: delivery.Replaced, By: "ada",
@@ -78,16 +78,16 @@ func savedRelease(n int, objects string) delivery.ReleaseRecord {
 	}
 }
 
-func tell(t *testing.T, k port.Chronicler, c port.Chapter) {
+func tell(t *testing.T, k port.HistoryStore, c port.History) {
 	t.Helper()
-	if err := k.Write(context.Background(), c); err != nil {
+	if err := k.SaveHistory(context.Background(), c); err != nil {
 		t.Fatalf("write: %v", err)
 	}
 }
 
-func wantChapter(t *testing.T, k port.Chronicler, want port.Chapter) {
+func wantChapter(t *testing.T, k port.HistoryStore, want port.History) {
 	t.Helper()
-	got, err := k.Read(context.Background(), want.Service, want.Environment)
+	got, err := k.LoadHistory(context.Background(), want.Service, want.Environment)
 	if err != nil {
 		t.Fatalf("read: %v", err)
 	}
@@ -96,11 +96,11 @@ func wantChapter(t *testing.T, k port.Chronicler, want port.Chapter) {
 	}
 }
 
-func noChapter(t *testing.T, f ChroniclerFixture) {
-	wantChapter(t, f.Open(t), port.Chapter{Service: "sample", Environment: "prod"})
+func noChapter(t *testing.T, f HistoryStoreFixture) {
+	wantChapter(t, f.Open(t), port.History{Service: "sample", Environment: "prod"})
 }
 
-func chapterRoundTrip(t *testing.T, f ChroniclerFixture) {
+func chapterRoundTrip(t *testing.T, f HistoryStoreFixture) {
 	bad := savedRelease(1, "[]")
 	bad.Quarantined = &delivery.Quarantine{Release: bad.ID, Environment: "prod", Reason: "it \"lies\"\n", Since: bad.CreatedAt, Run: bad.Run}
 	c := chapter("prod", savedRelease(0, ""), bad, savedRelease(2, `[{"kind":"<&>"}]`))
@@ -112,7 +112,7 @@ func chapterRoundTrip(t *testing.T, f ChroniclerFixture) {
 	wantChapter(t, f.Open(t), c)
 }
 
-func releasesNeverChange(t *testing.T, f ChroniclerFixture) {
+func releasesNeverChange(t *testing.T, f HistoryStoreFixture) {
 	first := savedRelease(0, "")
 	k := f.Open(t)
 	tell(t, k, chapter("prod", first))
@@ -127,7 +127,7 @@ func releasesNeverChange(t *testing.T, f ChroniclerFixture) {
 	wantChapter(t, k, chapter("prod", first))
 }
 
-func olderGoes(t *testing.T, f ChroniclerFixture) {
+func olderGoes(t *testing.T, f HistoryStoreFixture) {
 	a, b, c := savedRelease(0, ""), savedRelease(1, ""), savedRelease(2, "")
 	k := f.Open(t)
 	tell(t, k, chapter("prod", a, b))
@@ -139,7 +139,7 @@ func olderGoes(t *testing.T, f ChroniclerFixture) {
 }
 
 // largeRelease is one that can't be made small, as large as releases may become.
-func largeRelease(t *testing.T, f ChroniclerFixture) {
+func largeRelease(t *testing.T, f HistoryStoreFixture) {
 	random, noise := rand.New(rand.NewPCG(1, 2)), make([]byte, 3<<20)
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	for i := range noise {
@@ -148,7 +148,7 @@ func largeRelease(t *testing.T, f ChroniclerFixture) {
 	c := chapter("prod", savedRelease(0, ""), savedRelease(1, string(noise)))
 	k := f.Open(t)
 	tell(t, k, c)
-	got, err := k.Read(context.Background(), "sample", "prod")
+	got, err := k.LoadHistory(context.Background(), "sample", "prod")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func largeRelease(t *testing.T, f ChroniclerFixture) {
 	wantChapter(t, k, next)
 }
 
-func chaptersApart(t *testing.T, f ChroniclerFixture) {
+func chaptersApart(t *testing.T, f HistoryStoreFixture) {
 	prod, staging := chapter("prod", savedRelease(0, "")), chapter("staging", savedRelease(0, ""), savedRelease(1, ""))
 	k := f.Open(t)
 	tell(t, k, prod)
@@ -170,7 +170,7 @@ func chaptersApart(t *testing.T, f ChroniclerFixture) {
 	wantChapter(t, k, staging)
 }
 
-func tampered(t *testing.T, make func(t *testing.T) ChroniclerFixture) {
+func tampered(t *testing.T, make func(t *testing.T) HistoryStoreFixture) {
 	c := chapter("prod", savedRelease(0, ""), savedRelease(1, ""))
 	for _, id := range []delivery.ReleaseID{c.Releases[0].ID, ""} {
 		for way := 0; ; way++ {
@@ -180,14 +180,14 @@ func tampered(t *testing.T, make func(t *testing.T) ChroniclerFixture) {
 			if !f.Damage(t, id, way) {
 				break
 			}
-			if got, err := k.Read(context.Background(), c.Service, c.Environment); !fault.Is(err, fault.Corrupt) {
+			if got, err := k.LoadHistory(context.Background(), c.Service, c.Environment); !fault.Is(err, fault.Corrupt) {
 				t.Errorf("record %q spoiled, way %d: read %+v, %v; want an error of kind %s", id, way, got, err, fault.Corrupt)
 			}
 		}
 	}
 }
 
-func extendedByAnother(t *testing.T, f ChroniclerFixture) {
+func extendedByAnother(t *testing.T, f HistoryStoreFixture) {
 	a, b, c := savedRelease(0, ""), savedRelease(1, ""), savedRelease(2, "")
 	ours := f.Open(t)
 	tell(t, ours, chapter("prod", a))
@@ -197,7 +197,7 @@ func extendedByAnother(t *testing.T, f ChroniclerFixture) {
 	behind := chapter("prod", a, c) // it does not know of b
 	behind.Deployments[0].State, behind.Deployments[0].ServingAt = delivery.Deploying, time.Time{}
 	behind.Deployments[1].State, behind.Deployments[1].EndedAt = delivery.Serving, time.Time{}
-	if err := ours.Write(context.Background(), behind); !fault.Is(err, fault.Conflict) {
+	if err := ours.SaveHistory(context.Background(), behind); !fault.Is(err, fault.Conflict) {
 		t.Errorf("error = %v, want one of kind %s", err, fault.Conflict)
 	}
 	wantChapter(t, ours, chapter("prod", a, b))

@@ -16,9 +16,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// TestImages holds an adapter to port.Images. fresh returns it with a repository
+// TestImageStore holds an adapter to port.ImageStore. fresh returns it with a repository
 // to push to that holds nothing yet.
-func TestImages(t *testing.T, fresh func(t *testing.T) (images port.Images, repository string)) {
+func TestImageStore(t *testing.T, fresh func(t *testing.T) (images port.ImageStore, repository string)) {
 	t.Run("push and unpack", func(t *testing.T) { testPushUnpack(t, fresh) })
 	t.Run("push again", func(t *testing.T) { testPushAgain(t, fresh) })
 	t.Run("layers", func(t *testing.T) { testLayers(t, fresh) })
@@ -31,12 +31,12 @@ func TestImages(t *testing.T, fresh func(t *testing.T) (images port.Images, repo
 	t.Run("unpack at once", func(t *testing.T) { testUnpackAtOnce(t, fresh) })
 }
 
-type freshImages = func(t *testing.T) (port.Images, string)
+type freshImages = func(t *testing.T) (port.ImageStore, string)
 
 func testPushUnpack(t *testing.T, fresh freshImages) {
 	images, repo := fresh(t)
 	config := port.ImageConfig{Entrypoint: []string{"/app"}, Cmd: []string{"serve"}, Env: []string{"A=b"}, WorkingDir: "/srv", User: "65532"}
-	img := push(t, images, repo, "v1", config, []Entry{{Name: "app", Body: "#!", Mode: 0o755}})
+	img := push(t, images, repo, "v1", config, []LayerEntry{{Name: "app", Body: "#!", Mode: 0o755}})
 	if has, err := images.Has(t.Context(), img); err != nil || !has {
 		t.Fatalf("Has = %v, %v after the push", has, err)
 	}
@@ -59,7 +59,7 @@ func testPushUnpack(t *testing.T, fresh freshImages) {
 func testPushAgain(t *testing.T, fresh freshImages) {
 	images, repo := fresh(t)
 	layout := t.TempDir()
-	built := WriteLayout(t, layout, port.ImageConfig{}, []Entry{{Name: "a", Body: strings.Repeat("a", 1<<16)}})
+	built := WriteLayout(t, layout, port.ImageConfig{}, []LayerEntry{{Name: "a", Body: strings.Repeat("a", 1<<16)}})
 	img := delivery.Image{Repository: repo, Digest: built.Digest}
 	for _, tag := range []string{"one", "one", "two"} {
 		var done, total int64
@@ -79,7 +79,7 @@ func testPushAgain(t *testing.T, fresh freshImages) {
 func testLayers(t *testing.T, fresh freshImages) {
 	images, repo := fresh(t)
 	img := push(t, images, repo, "v1", port.ImageConfig{},
-		[]Entry{
+		[]LayerEntry{
 			{Name: "./", Type: tar.TypeDir},
 			{Name: "run/", Type: tar.TypeDir},
 			{Name: "var/run", Type: tar.TypeSymlink, Link: "/run"},
@@ -95,7 +95,7 @@ func testLayers(t *testing.T, fresh freshImages) {
 			{Name: "turns/file", Body: "x"},
 			{Name: "dev/null", Type: tar.TypeChar},
 		},
-		[]Entry{
+		[]LayerEntry{
 			{Name: "etc/.wh.old"},
 			{Name: "etc/link", Type: tar.TypeSymlink, Link: "keep"},
 			{Name: "var/run/pid", Body: "1"},
@@ -123,7 +123,7 @@ func testLayers(t *testing.T, fresh freshImages) {
 
 func testHostileLayers(t *testing.T, fresh freshImages) {
 	outside := t.TempDir()
-	cases := map[string][]Entry{
+	cases := map[string][]LayerEntry{
 		"dots":           {{Name: "../../pwned", Body: "x"}},
 		"hidden dots":    {{Name: "a/../../../pwned", Body: "x"}},
 		"link up":        {{Name: "l", Type: tar.TypeSymlink, Link: "../../.."}, {Name: "l/pwned", Body: "x"}},
@@ -160,7 +160,7 @@ func testHostileLayers(t *testing.T, fresh freshImages) {
 func testHostileNames(t *testing.T, fresh freshImages) {
 	images, _ := fresh(t)
 	layout := t.TempDir()
-	built := WriteLayout(t, layout, port.ImageConfig{}, []Entry{{Name: "a"}})
+	built := WriteLayout(t, layout, port.ImageConfig{}, []LayerEntry{{Name: "a"}})
 	for _, repo := range []string{"", "..", "../x", "a/../../x", "/etc", "a//b", "A/b", "a b", "a\x00b", "a:tag", "a@sha256:0", "-a", "a/",
 		"http://x/y", "user@host/x", "host.com:99999/x", "host.com:0x/x", strings.Repeat("a", 300), "a/./b", "é"} {
 		img := delivery.Image{Repository: repo, Digest: built.Digest}
@@ -182,7 +182,7 @@ func testDamagedLayout(t *testing.T, fresh freshImages) {
 	images, repo := fresh(t)
 	layout := t.TempDir()
 	body := strings.Repeat("weights", 1000)
-	built := WriteLayout(t, layout, port.ImageConfig{}, []Entry{{Name: "a", Body: body}})
+	built := WriteLayout(t, layout, port.ImageConfig{}, []LayerEntry{{Name: "a", Body: body}})
 	blobs := filepath.Join(layout, "blobs", "sha256")
 	damaged := false
 	for _, name := range ls(t, blobs) {
@@ -225,7 +225,7 @@ func testUnknownImage(t *testing.T, fresh freshImages) {
 func testImagesCancelled(t *testing.T, fresh freshImages) {
 	images, repo := fresh(t)
 	layout := t.TempDir()
-	built := WriteLayout(t, layout, port.ImageConfig{}, []Entry{{Name: "a"}})
+	built := WriteLayout(t, layout, port.ImageConfig{}, []LayerEntry{{Name: "a"}})
 	stopped := errors.New("somebody stopped it")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stopped)
@@ -240,7 +240,7 @@ func testImagesCancelled(t *testing.T, fresh freshImages) {
 
 func testUnpackAtOnce(t *testing.T, fresh freshImages) {
 	images, repo := fresh(t)
-	img := push(t, images, repo, "v1", port.ImageConfig{}, []Entry{{Name: "app", Body: strings.Repeat("x", 1<<18)}})
+	img := push(t, images, repo, "v1", port.ImageConfig{}, []LayerEntry{{Name: "app", Body: strings.Repeat("x", 1<<18)}})
 	dir := filepath.Join(t.TempDir(), "rootfs")
 	var wait sync.WaitGroup
 	for range 4 {
@@ -255,7 +255,7 @@ func testUnpackAtOnce(t *testing.T, fresh freshImages) {
 }
 
 // push makes a layout of the layers and pushes it.
-func push(t *testing.T, images port.Images, repo, tag string, config port.ImageConfig, layers ...[]Entry) delivery.Image {
+func push(t *testing.T, images port.ImageStore, repo, tag string, config port.ImageConfig, layers ...[]LayerEntry) delivery.Image {
 	t.Helper()
 	layout := t.TempDir()
 	built := WriteLayout(t, layout, config, layers...)

@@ -17,8 +17,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Entry is one entry of an image's layer.
-type Entry struct {
+// LayerEntry is one entry of an image's layer.
+type LayerEntry struct {
 	Name string
 	Type byte // default tar.TypeReg
 	Body string
@@ -35,7 +35,7 @@ type descriptor struct {
 
 // WriteLayout writes an OCI layout with one image of the given layers into dir.
 // It knows no library, so that it can't share a mistake with the adapters.
-func WriteLayout(t testing.TB, dir string, config port.ImageConfig, layers ...[]Entry) port.BuiltImage {
+func WriteLayout(t testing.TB, dir string, config port.ImageConfig, layers ...[]LayerEntry) port.BuiltImage {
 	t.Helper()
 	raw := make([][]byte, 0, len(layers))
 	for _, l := range layers {
@@ -130,7 +130,7 @@ func copyBlobs(t testing.TB, from, to string) {
 	}
 }
 
-func layerOf(t testing.TB, entries []Entry) []byte {
+func layerOf(t testing.TB, entries []LayerEntry) []byte {
 	t.Helper()
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)

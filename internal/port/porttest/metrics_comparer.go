@@ -11,14 +11,14 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// TestComparer proves what port.Comparer promises of a target that is one.
-func TestComparer(t *testing.T, make func(t *testing.T) TargetFixture) {
+// TestMetricsComparer proves what port.MetricsComparer promises of a target that is one.
+func TestMetricsComparer(t *testing.T, make func(t *testing.T) TargetFixture) {
 	f := make(t)
-	c, ok := f.Target.(port.Comparer)
+	c, ok := f.Target.(port.MetricsComparer)
 	if !ok {
 		t.Fatalf("%T is no port.Comparer", f.Target)
 	}
-	a, b := f.Order(Sample{Version: "a"}), f.Order(Sample{Version: "b"})
+	a, b := f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "b"})
 	url := deploy(t, f, a).Address()
 	send(t, url, "/slow?ms=1", 5) // before the window
 	candidate := stage(t, f, b)

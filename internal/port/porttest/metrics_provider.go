@@ -10,22 +10,22 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// MetricsFixture is something that answers queries, and expressions for each
+// MetricsProviderFixture is something that answers queries, and expressions for each
 // sort of answer.
-type MetricsFixture struct {
-	Metrics port.Metrics
-	Address string
-	One     string // gives 0.25
-	None    string // gives no series
-	NaN     string // gives one that is not a number
-	Many    string // gives two
-	Bad     string // is no expression
-	Says    string // what the server says about Bad
-	Down    func() // nobody answers any more
+type MetricsProviderFixture struct {
+	Metrics   port.MetricsProvider
+	Address   string
+	One       string // gives 0.25
+	None      string // gives no series
+	NaN       string // gives one that is not a number
+	Many      string // gives two
+	Bad       string // is no expression
+	ErrorText string // what the server says about Bad
+	Stop      func() // nobody answers any more
 }
 
-// TestMetrics proves what port.Metrics promises.
-func TestMetrics(t *testing.T, open func(*testing.T) MetricsFixture) {
+// TestMetricsProvider proves what port.MetricsProvider promises.
+func TestMetricsProvider(t *testing.T, open func(*testing.T) MetricsProviderFixture) {
 	t.Run("one value", func(t *testing.T) {
 		f := open(t)
 		if v, ok, err := f.Metrics.Query(t.Context(), f.Address, f.One); v != 0.25 || !ok || err != nil {
@@ -49,13 +49,13 @@ func TestMetrics(t *testing.T, open func(*testing.T) MetricsFixture) {
 	t.Run("no expression is invalid, and the server says why", func(t *testing.T) {
 		f := open(t)
 		_, ok, err := f.Metrics.Query(t.Context(), f.Address, f.Bad)
-		if ok || !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), f.Says) {
+		if ok || !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), f.ErrorText) {
 			t.Errorf("%v, %v", ok, err)
 		}
 	})
 	t.Run("no server is unavailable", func(t *testing.T) {
 		f := open(t)
-		f.Down()
+		f.Stop()
 		if _, ok, err := f.Metrics.Query(t.Context(), f.Address, f.One); ok || !fault.Is(err, fault.Unavailable) {
 			t.Errorf("%v, %v", ok, err)
 		}

@@ -18,18 +18,18 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// ModelPacker is what TestModelImages needs: models are stored in it, packed,
+// ModelImageFixture is what TestModelImagePacker needs: models are stored in it, packed,
 // and pulled again.
-type ModelPacker interface {
-	port.ModelImages
-	port.Artifacts
-	port.Images
+type ModelImageFixture interface {
+	port.ModelImagePacker
+	port.ArtifactStore
+	port.ImageStore
 }
 
-// TestModelImages holds an adapter to port.ModelImages. fresh gives an empty one
+// TestModelImagePacker holds an adapter to port.ModelImagePacker. fresh gives an empty one
 // and a repository; its images bring the real program for this machine.
-func TestModelImages(t *testing.T, fresh func(t *testing.T) (ModelPacker, string)) {
-	run := func(name string, test func(t *testing.T, p ModelPacker, repository string)) {
+func TestModelImagePacker(t *testing.T, fresh func(t *testing.T) (ModelImageFixture, string)) {
+	run := func(name string, test func(t *testing.T, p ModelImageFixture, repository string)) {
 		t.Run(name, func(t *testing.T) {
 			p, repository := fresh(t)
 			test(t, p, repository)
@@ -43,7 +43,7 @@ func TestModelImages(t *testing.T, fresh func(t *testing.T) (ModelPacker, string
 	run("tampered", testPackTampered)
 }
 
-func stored(t *testing.T, p ModelPacker, files map[string]string) delivery.ModelRef {
+func stored(t *testing.T, p ModelImageFixture, files map[string]string) delivery.ModelRef {
 	t.Helper()
 	d, err := p.Store(t.Context(), "price-models", writeTree(t, files), map[string]string{"run": "r1"})
 	if err != nil {
@@ -53,7 +53,7 @@ func stored(t *testing.T, p ModelPacker, files map[string]string) delivery.Model
 }
 
 // pulled packs the model and unpacks its image.
-func pulled(t *testing.T, p ModelPacker, m delivery.ModelRef, repository string) (string, port.ImageConfig) {
+func pulled(t *testing.T, p ModelImageFixture, m delivery.ModelRef, repository string) (string, port.ImageConfig) {
 	t.Helper()
 	img, err := p.Pack(t.Context(), m, repository)
 	if err != nil {
@@ -104,7 +104,7 @@ func letIn(t *testing.T, dir string, mode os.FileMode) {
 	}
 }
 
-func testPackCopy(t *testing.T, p ModelPacker, repository string) {
+func testPackCopy(t *testing.T, p ModelImageFixture, repository string) {
 	m := stored(t, p, modelTree())
 	image, config := pulled(t, p, m, repository)
 	if strings.Join(config.Entrypoint, " ") != "/slipway-model" || config.User != "65532:65532" || len(config.Cmd) != 0 {
@@ -132,7 +132,7 @@ func testPackCopy(t *testing.T, p ModelPacker, repository string) {
 	}
 }
 
-func testPackTwice(t *testing.T, p ModelPacker, repository string) {
+func testPackTwice(t *testing.T, p ModelImageFixture, repository string) {
 	m := stored(t, p, modelTree())
 	first, err := p.Pack(t.Context(), m, repository)
 	if err != nil {
@@ -156,7 +156,7 @@ func testPackTwice(t *testing.T, p ModelPacker, repository string) {
 	}
 }
 
-func testPackAtOnce(t *testing.T, p ModelPacker, repository string) {
+func testPackAtOnce(t *testing.T, p ModelImageFixture, repository string) {
 	m := stored(t, p, modelTree())
 	got := make([]delivery.Image, 4)
 	var wait sync.WaitGroup
@@ -176,7 +176,7 @@ func testPackAtOnce(t *testing.T, p ModelPacker, repository string) {
 	}
 }
 
-func testPackMany(t *testing.T, p ModelPacker, repository string) {
+func testPackMany(t *testing.T, p ModelImageFixture, repository string) {
 	files := map[string]string{"long/" + strings.Repeat("n", 200) + "/ü": "pax"}
 	for i := range 150 {
 		files["shard-"+hex.EncodeToString([]byte{byte(i)})] = strings.Repeat("s", i*7)
@@ -194,7 +194,7 @@ func testPackMany(t *testing.T, p ModelPacker, repository string) {
 	wantTree(t, to, want)
 }
 
-func testPackRefuses(t *testing.T, p ModelPacker, repository string) {
+func testPackRefuses(t *testing.T, p ModelImageFixture, repository string) {
 	good := stored(t, p, modelTree())
 	cases := map[string]struct {
 		model      delivery.ModelRef
@@ -217,7 +217,7 @@ func testPackRefuses(t *testing.T, p ModelPacker, repository string) {
 	}
 }
 
-func testPackTampered(t *testing.T, p ModelPacker, repository string) {
+func testPackTampered(t *testing.T, p ModelImageFixture, repository string) {
 	m := stored(t, p, modelTree())
 	image, config := pulled(t, p, m, repository)
 	inFiles := func(name string) string { return filepath.Join(image, "model", "files", name) }

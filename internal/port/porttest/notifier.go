@@ -8,20 +8,20 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Receiver is the other end of a notifier in a test.
-type Receiver struct {
-	Notifier port.Notifier
-	Answer   func(status int)   // what the receiver answers from now on
-	Got      func() []string    // texts that arrived
-	Down     func()             // the receiver is gone
-	Secrets  []string           // that nobody may see
-	Hopeless map[int]fault.Kind // statuses after which trying again is of no use
+// NotifierFixture is the other end of a notifier in a test.
+type NotifierFixture struct {
+	Notifier  port.Notifier
+	Respond   func(status int)   // what the receiver answers from now on
+	Received  func() []string    // texts that arrived
+	Stop      func()             // the receiver is gone
+	Secrets   []string           // that nobody may see
+	Permanent map[int]fault.Kind // statuses after which trying again is of no use
 }
 
 // TestNotifier holds a notifier to the promises of port.Notifier.
-func TestNotifier(t *testing.T, open func(*testing.T) Receiver) {
+func TestNotifier(t *testing.T, open func(*testing.T) NotifierFixture) {
 	m := port.Message{ID: "m-1", Title: "prod: deployed", Text: "run 1 in prod", JSON: []byte(`{"run":"1"}`)}
-	clean := func(t *testing.T, r Receiver, s string) {
+	clean := func(t *testing.T, r NotifierFixture, s string) {
 		t.Helper()
 		for _, secret := range r.Secrets {
 			if strings.Contains(s, secret) {
@@ -34,7 +34,7 @@ func TestNotifier(t *testing.T, open func(*testing.T) Receiver) {
 		if err := r.Notifier.Notify(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Join(r.Got(), "\n"); !strings.Contains(got, "run 1 in prod") && !strings.Contains(got, `"run":"1"`) {
+		if got := strings.Join(r.Received(), "\n"); !strings.Contains(got, "run 1 in prod") && !strings.Contains(got, `"run":"1"`) {
 			t.Errorf("the receiver got %q", got)
 		}
 		clean(t, r, r.Notifier.Name())
@@ -44,13 +44,13 @@ func TestNotifier(t *testing.T, open func(*testing.T) Receiver) {
 	})
 	t.Run("errors may be tried again, and tell no secret", func(t *testing.T) {
 		r := open(t)
-		r.Answer(503)
+		r.Respond(503)
 		err := r.Notifier.Notify(t.Context(), m)
 		if err == nil || fault.Is(err, fault.Invalid) || fault.Is(err, fault.Denied) {
 			t.Fatalf("after a 503: %v", err)
 		}
 		clean(t, r, err.Error()+fault.HintOf(err))
-		r.Down()
+		r.Stop()
 		err = r.Notifier.Notify(t.Context(), m)
 		if err == nil || fault.Is(err, fault.Invalid) || fault.Is(err, fault.Denied) {
 			t.Fatalf("without a receiver: %v", err)
@@ -59,8 +59,8 @@ func TestNotifier(t *testing.T, open func(*testing.T) Receiver) {
 	})
 	t.Run("hopeless errors say so", func(t *testing.T) {
 		r := open(t)
-		for status, kind := range r.Hopeless {
-			r.Answer(status)
+		for status, kind := range r.Permanent {
+			r.Respond(status)
 			err := r.Notifier.Notify(t.Context(), m)
 			if !fault.Is(err, kind) {
 				t.Errorf("after a %d: %v", status, err)

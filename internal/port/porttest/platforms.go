@@ -21,7 +21,7 @@ func WriteIndexLayout(t testing.TB, dir string) port.BuiltImage {
 	built := port.BuiltImage{Layout: dir}
 	var children []any
 	for _, arch := range []string{runtime.GOARCH, "s390x"} {
-		part := WriteLayout(t, dir, port.ImageConfig{}, []Entry{{Name: "arch", Body: arch}})
+		part := WriteLayout(t, dir, port.ImageConfig{}, []LayerEntry{{Name: "arch", Body: arch}})
 		raw, err := os.ReadFile(blobFile(dir, part.Digest))
 		if err != nil {
 			t.Fatal(err)

@@ -24,7 +24,7 @@ func TestProber(t *testing.T, open func(*testing.T) port.Prober) {
 	ctx := t.Context()
 
 	t.Run("any status is an answer", func(t *testing.T) {
-		r, err := p.Ask(ctx, port.Question{Method: http.MethodPost, URL: server.URL + "/echo", Body: []byte(`{"a":1}`)})
+		r, err := p.Probe(ctx, port.ProbeRequest{Method: http.MethodPost, URL: server.URL + "/echo", Body: []byte(`{"a":1}`)})
 		if err != nil || r.Status != http.StatusTeapot || string(r.Body) != `{"a":1}` || r.Latency <= 0 {
 			t.Fatalf("got %+v, %v", r, err)
 		}
@@ -37,7 +37,7 @@ func TestProber(t *testing.T, open func(*testing.T) port.Prober) {
 	})
 	t.Run("a new connection each time", func(t *testing.T) {
 		for range 3 {
-			if _, err := p.Ask(ctx, port.Question{URL: server.URL + "/echo"}); err != nil {
+			if _, err := p.Probe(ctx, port.ProbeRequest{URL: server.URL + "/echo"}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -48,13 +48,13 @@ func TestProber(t *testing.T, open func(*testing.T) port.Prober) {
 		}
 	})
 	t.Run("the body is bounded", func(t *testing.T) {
-		r, err := p.Ask(ctx, port.Question{URL: server.URL + "/big"})
+		r, err := p.Probe(ctx, port.ProbeRequest{URL: server.URL + "/big"})
 		if err != nil || len(r.Body) != 1<<20 {
 			t.Fatalf("%d bytes, %v", len(r.Body), err)
 		}
 	})
 	t.Run("a redirect is an answer", func(t *testing.T) {
-		if r, err := p.Ask(ctx, port.Question{URL: server.URL + "/away"}); err != nil || r.Status != http.StatusFound {
+		if r, err := p.Probe(ctx, port.ProbeRequest{URL: server.URL + "/away"}); err != nil || r.Status != http.StatusFound {
 			t.Fatalf("got %+v, %v", r, err)
 		}
 	})
@@ -65,7 +65,7 @@ func TestProber(t *testing.T, open func(*testing.T) port.Prober) {
 		}
 		closed.Close()
 		for _, u := range []string{"http://" + closed.Addr().String(), server.URL + "/cut", server.URL + "/hang"} {
-			if _, err := p.Ask(ctx, port.Question{URL: u, Timeout: 50 * time.Millisecond}); !fault.Is(err, fault.Unavailable) {
+			if _, err := p.Probe(ctx, port.ProbeRequest{URL: u, Timeout: 50 * time.Millisecond}); !fault.Is(err, fault.Unavailable) {
 				t.Errorf("%s: %v", u, err)
 			}
 		}
@@ -74,7 +74,7 @@ func TestProber(t *testing.T, open func(*testing.T) port.Prober) {
 		stop := errors.New("stopped by a person")
 		ctx, cancel := context.WithCancelCause(ctx)
 		time.AfterFunc(20*time.Millisecond, func() { cancel(stop) })
-		if _, err := p.Ask(ctx, port.Question{URL: server.URL + "/hang"}); !errors.Is(err, stop) {
+		if _, err := p.Probe(ctx, port.ProbeRequest{URL: server.URL + "/hang"}); !errors.Is(err, stop) {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -15,32 +15,32 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// ScanScene is what a scanner is confronted with.
-type ScanScene string
+// ScanCase is what a scanner is confronted with.
+type ScanCase string
 
 // The scenes. In Planted the image is Debian 12 with one package that the
 // scanner's data call vulnerable: libplanted 1.9-3, CVE-2099-0001, HIGH, fixed in
 // 2.0-1. Clean is the same image without it.
 const (
-	ScenePlanted ScanScene = "a vulnerable package"
-	SceneClean   ScanScene = "no vulnerable package"
-	SceneUnknown ScanScene = "an unknown distribution"
-	SceneEmpty   ScanScene = "nothing that is recognised"
-	SceneNoData  ScanScene = "no database"
+	ScanPlanted ScanCase = "a vulnerable package"
+	ScanClean   ScanCase = "no vulnerable package"
+	ScanUnknown ScanCase = "an unknown distribution"
+	ScanEmpty   ScanCase = "nothing that is recognised"
+	ScanNoData  ScanCase = "no database"
 )
 
-// ScanWorld is a scanner in a scene, whose image is in the layout.
-type ScanWorld struct {
-	Scene ScanScene
+// ScanFixture is a scanner in a scene, whose image is in the layout.
+type ScanFixture struct {
+	Case  ScanCase
 	Image port.BuiltImage
 }
 
 // TestScanner holds a scanner to the promises of port.Scanner.
-func TestScanner(t *testing.T, open func(*testing.T, ScanWorld) port.Scanner) {
-	scan := func(t *testing.T, scene ScanScene) (port.ScanOrder, port.ScanReport, error) {
+func TestScanner(t *testing.T, open func(*testing.T, ScanFixture) port.Scanner) {
+	scan := func(t *testing.T, scene ScanCase) (port.ScanRequest, port.ScanReport, error) {
 		t.Helper()
-		w := ScanWorld{Scene: scene, Image: sceneImage(t, scene)}
-		o := port.ScanOrder{Layout: w.Image.Layout, Image: delivery.Image{Repository: "mlops/retail-api", Digest: w.Image.Digest}, Keep: t.TempDir()}
+		w := ScanFixture{Case: scene, Image: sceneImage(t, scene)}
+		o := port.ScanRequest{Layout: w.Image.Layout, Image: delivery.Image{Repository: "mlops/retail-api", Digest: w.Image.Digest}, CacheDir: t.TempDir()}
 		before := listing(t, o.Layout)
 		r, err := open(t, w).Scan(t.Context(), o)
 		if !slices.Equal(before, listing(t, o.Layout)) {
@@ -49,7 +49,7 @@ func TestScanner(t *testing.T, open func(*testing.T, ScanWorld) port.Scanner) {
 		return o, r, err
 	}
 	t.Run("finds what is there", func(t *testing.T) {
-		_, r, err := scan(t, ScenePlanted)
+		_, r, err := scan(t, ScanPlanted)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,13 +66,13 @@ func TestScanner(t *testing.T, open func(*testing.T, ScanWorld) port.Scanner) {
 		whole(t, r)
 	})
 	t.Run("nothing found means that all was looked up", func(t *testing.T) {
-		_, r, err := scan(t, SceneClean)
+		_, r, err := scan(t, ScanClean)
 		if err != nil || len(r.Findings) != 0 || len(r.Gaps) != 0 {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		whole(t, r)
 	})
-	for _, scene := range []ScanScene{SceneUnknown, SceneEmpty} {
+	for _, scene := range []ScanCase{ScanUnknown, ScanEmpty} {
 		t.Run(string(scene)+" is a gap", func(t *testing.T) {
 			_, r, err := scan(t, scene)
 			if err != nil {
@@ -84,27 +84,27 @@ func TestScanner(t *testing.T, open func(*testing.T, ScanWorld) port.Scanner) {
 		})
 	}
 	t.Run("no database is no answer", func(t *testing.T) {
-		_, r, err := scan(t, SceneNoData)
+		_, r, err := scan(t, ScanNoData)
 		if !fault.Is(err, fault.Unavailable) || fault.HintOf(err) == "" || len(r.Findings) > 0 {
 			t.Errorf("%+v, %v", r, err)
 		}
 	})
 	t.Run("a damaged image is no answer", func(t *testing.T) {
-		w := ScanWorld{Scene: ScenePlanted, Image: sceneImage(t, ScenePlanted)}
+		w := ScanFixture{Case: ScanPlanted, Image: sceneImage(t, ScanPlanted)}
 		file := filepath.Join(w.Image.Layout, "blobs", "sha256", w.Image.Digest.Hex())
 		if err := os.WriteFile(file, []byte(`{"schemaVersion":2}`), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		r, err := open(t, w).Scan(t.Context(), port.ScanOrder{Layout: w.Image.Layout, Image: delivery.Image{Digest: w.Image.Digest}})
+		r, err := open(t, w).Scan(t.Context(), port.ScanRequest{Layout: w.Image.Layout, Image: delivery.Image{Digest: w.Image.Digest}})
 		if !fault.Is(err, fault.Corrupt) {
 			t.Errorf("%+v, %v", r, err)
 		}
 	})
 	t.Run("ends with its context", func(t *testing.T) {
-		w := ScanWorld{Scene: ScenePlanted, Image: sceneImage(t, ScenePlanted)}
+		w := ScanFixture{Case: ScanPlanted, Image: sceneImage(t, ScanPlanted)}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		r, err := open(t, w).Scan(ctx, port.ScanOrder{Layout: w.Image.Layout, Image: delivery.Image{Digest: w.Image.Digest}})
+		r, err := open(t, w).Scan(ctx, port.ScanRequest{Layout: w.Image.Layout, Image: delivery.Image{Digest: w.Image.Digest}})
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%+v, %v", r, err)
 		}
@@ -123,19 +123,19 @@ func whole(t *testing.T, r port.ScanReport) {
 	}
 }
 
-func sceneImage(t *testing.T, scene ScanScene) port.BuiltImage {
+func sceneImage(t *testing.T, scene ScanCase) port.BuiltImage {
 	t.Helper()
-	release := Entry{Name: "etc/os-release", Body: "ID=debian\nVERSION_ID=\"12\"\nNAME=Debian\nPRETTY_NAME=\"Debian 12\"\n"}
-	status := Entry{Name: "var/lib/dpkg/status", Body: debPackage("base-files", "12.4") + debPackage("libplanted", "1.9-3")}
+	release := LayerEntry{Name: "etc/os-release", Body: "ID=debian\nVERSION_ID=\"12\"\nNAME=Debian\nPRETTY_NAME=\"Debian 12\"\n"}
+	status := LayerEntry{Name: "var/lib/dpkg/status", Body: debPackage("base-files", "12.4") + debPackage("libplanted", "1.9-3")}
 	switch scene {
-	case SceneClean:
+	case ScanClean:
 		status.Body = debPackage("base-files", "12.4")
-	case SceneUnknown:
-		release = Entry{Name: "etc/issue", Body: "welcome\n"}
-	case SceneEmpty:
-		release, status = Entry{Name: "app/readme", Body: "x"}, Entry{Name: "app/data.csv", Body: "1,2\n"}
+	case ScanUnknown:
+		release = LayerEntry{Name: "etc/issue", Body: "welcome\n"}
+	case ScanEmpty:
+		release, status = LayerEntry{Name: "app/readme", Body: "x"}, LayerEntry{Name: "app/data.csv", Body: "1,2\n"}
 	}
-	return WriteLayout(t, t.TempDir(), port.ImageConfig{}, []Entry{release, status}, []Entry{{Name: "app/note", Body: "y"}})
+	return WriteLayout(t, t.TempDir(), port.ImageConfig{}, []LayerEntry{release, status}, []LayerEntry{{Name: "app/note", Body: "y"}})
 }
 
 func debPackage(name, version string) string {

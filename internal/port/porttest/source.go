@@ -13,9 +13,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Repository is a source with the working tree behind it, which the suite
+// SourceFixture is a source with the working tree behind it, which the suite
 // changes as a developer would.
-type Repository struct {
+type SourceFixture struct {
 	Source port.Source
 	Dir    string           // where slipway.yaml would be
 	Commit func(*testing.T) // commits everything in Dir
@@ -23,8 +23,8 @@ type Repository struct {
 
 // TestSource proves the promises of port.Source. Each call of open gives a fresh
 // repository with one commit that holds a file named "first".
-func TestSource(t *testing.T, open func(*testing.T) Repository) {
-	tests := map[string]func(*testing.T, Repository){
+func TestSource(t *testing.T, open func(*testing.T) SourceFixture) {
+	tests := map[string]func(*testing.T, SourceFixture){
 		"head":                  sourceHead,
 		"dirty":                 sourceDirty,
 		"files":                 sourceFiles,
@@ -43,7 +43,7 @@ func TestSource(t *testing.T, open func(*testing.T) Repository) {
 // odd are names that shells, options and globs trip over.
 var odd = []string{"-rf", "--upload-pack=x", "a b", "new\nline", "qu\"ote", "$(id)", "*", ":(top)x", "ümlaut", "x/.hidden", "back\\slash"}
 
-func sourceHead(t *testing.T, r Repository) {
+func sourceHead(t *testing.T, r SourceFixture) {
 	c := head(t, r, false)
 	if len(c.SHA) < 40 || len(c.Tree) < 40 || c.Dirty || c.Time.IsZero() || c.Time.Location().String() != "UTC" {
 		t.Errorf("Head = %+v", c)
@@ -54,7 +54,7 @@ func sourceHead(t *testing.T, r Repository) {
 	}
 }
 
-func sourceDirty(t *testing.T, r Repository) {
+func sourceDirty(t *testing.T, r SourceFixture) {
 	clean := head(t, r, false)
 	write(t, r.Dir, ".gitignore", "ignored\n")
 	r.Commit(t)
@@ -95,7 +95,7 @@ func sourceDirty(t *testing.T, r Repository) {
 	}
 }
 
-func sourceFiles(t *testing.T, r Repository) {
+func sourceFiles(t *testing.T, r SourceFixture) {
 	write(t, r.Dir, "run.sh", "#!/bin/sh\n")
 	write(t, r.Dir, "a/b/c", "same")
 	write(t, r.Dir, "a.b", "same")
@@ -123,7 +123,7 @@ func sourceFiles(t *testing.T, r Repository) {
 	}
 }
 
-func sourceChanged(t *testing.T, r Repository) {
+func sourceChanged(t *testing.T, r SourceFixture) {
 	write(t, r.Dir, "moved", strings.Repeat("content\n", 50))
 	write(t, r.Dir, "same", "same")
 	write(t, r.Dir, "mode", "mode")
@@ -147,7 +147,7 @@ func sourceChanged(t *testing.T, r Repository) {
 	}
 }
 
-func sourceUnknown(t *testing.T, r Repository) {
+func sourceUnknown(t *testing.T, r SourceFixture) {
 	tree := head(t, r, false).Tree
 	for _, bad := range []string{"", "HEAD", "--help", strings.Repeat("0", len(tree)), strings.Repeat("ab", len(tree)/2)} {
 		if _, err := r.Source.Files(t.Context(), bad); !fault.Is(err, fault.NotFound) {

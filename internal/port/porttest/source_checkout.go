@@ -11,7 +11,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-func sourceCheckout(t *testing.T, r Repository) {
+func sourceCheckout(t *testing.T, r SourceFixture) {
 	for _, name := range odd {
 		write(t, r.Dir, name, "content of "+name)
 	}
@@ -25,7 +25,7 @@ func sourceCheckout(t *testing.T, r Repository) {
 	}
 }
 
-func sourceCheckoutKept(t *testing.T, r Repository) {
+func sourceCheckoutKept(t *testing.T, r SourceFixture) {
 	write(t, r.Dir, "keep", "keep")
 	write(t, r.Dir, "change", "1")
 	write(t, r.Dir, "was/file", "1")
@@ -55,7 +55,7 @@ func sourceCheckoutKept(t *testing.T, r Repository) {
 
 // sourceCheckoutMends tampers with a checkout in every way and expects it mended,
 // with nothing outside of it touched.
-func sourceCheckoutMends(t *testing.T, r Repository) {
+func sourceCheckoutMends(t *testing.T, r SourceFixture) {
 	write(t, r.Dir, "file", "content")
 	write(t, r.Dir, "dir/file", "content")
 	write(t, r.Dir, "script", "#!/bin/sh\n")
@@ -119,7 +119,7 @@ func sourceCheckoutMends(t *testing.T, r Repository) {
 	}
 }
 
-func sourceConcurrent(t *testing.T, r Repository) {
+func sourceConcurrent(t *testing.T, r SourceFixture) {
 	tree := head(t, r, false).Tree
 	out := filepath.Join(t.TempDir(), "out")
 	var all sync.WaitGroup
@@ -149,7 +149,7 @@ func scribble(dir string) error {
 	})
 }
 
-func head(t *testing.T, r Repository, dirty bool) delivery.Commit {
+func head(t *testing.T, r SourceFixture, dirty bool) delivery.Commit {
 	t.Helper()
 	c, err := r.Source.Head(t.Context(), dirty)
 	if err != nil {
@@ -158,14 +158,14 @@ func head(t *testing.T, r Repository, dirty bool) delivery.Commit {
 	return c
 }
 
-func checkout(t *testing.T, r Repository, tree, dir string) {
+func checkout(t *testing.T, r SourceFixture, tree, dir string) {
 	t.Helper()
 	if err := r.Source.Checkout(t.Context(), tree, dir); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func paths(t *testing.T, r Repository, tree string) []string {
+func paths(t *testing.T, r SourceFixture, tree string) []string {
 	t.Helper()
 	files, err := r.Source.Files(t.Context(), tree)
 	if err != nil {

@@ -25,16 +25,16 @@ type Sample struct {
 // timeout is a few seconds.
 type TargetFixture struct {
 	Target port.Target
-	// Order asks for that sample, always in the same environment, with Ready
+	// Request asks for that sample, always in the same environment, with Ready
 	// "/ready", Health "/health", and its version and mode in the workload's Env.
-	Order func(Sample) port.Order
-	// Lingers is a target that shows what it has told to end for a moment yet, as
+	Request func(Sample) port.DeployRequest
+	// StopsSlowly is a target that shows what it has told to end for a moment yet, as
 	// draining, and leaves what did not start to Discard.
-	Lingers bool
-	// Keeps is a target that keeps what served until Settle.
-	Keeps bool
+	StopsSlowly bool
+	// KeepsPrevious is a target that keeps what served until Settle.
+	KeepsPrevious bool
 	// Answer is who answers at an address of the target; nil: whoever /health
-	// names. Only TestShifter and TestSettler ask it.
+	// names. Only TestTrafficSplitter and TestFinalizer ask it.
 	Answer func(url string) (delivery.ReleaseID, error)
 }
 
@@ -76,7 +76,7 @@ func TestTarget(t *testing.T, make func(t *testing.T) TargetFixture) {
 	}
 }
 
-func deploy(t *testing.T, f TargetFixture, o port.Order) port.Observation {
+func deploy(t *testing.T, f TargetFixture, o port.DeployRequest) port.Observation {
 	t.Helper()
 	stage(t, f, o)
 	seen, err := f.Target.Promote(context.Background(), o, func(string) {})
@@ -86,7 +86,7 @@ func deploy(t *testing.T, f TargetFixture, o port.Order) port.Observation {
 	return seen
 }
 
-func stage(t *testing.T, f TargetFixture, o port.Order) string {
+func stage(t *testing.T, f TargetFixture, o port.DeployRequest) string {
 	t.Helper()
 	url, err := f.Target.Stage(context.Background(), o, func(string) {})
 	if err != nil {
@@ -134,10 +134,10 @@ func wantAnswer(t *testing.T, url string, want delivery.ReleaseID) {
 
 // wantEnded is that nothing of a release runs any more: at once, or where ends
 // linger, after a moment in which it does nothing but drain.
-func wantEnded(t *testing.T, f TargetFixture, o port.Order) {
+func wantEnded(t *testing.T, f TargetFixture, o port.DeployRequest) {
 	t.Helper()
 	for _, r := range observe(t, f, o).Replicas {
-		if r.Release == o.ID && r.State != "exited" && (!f.Lingers || r.State != "draining") {
+		if r.Release == o.ID && r.State != "exited" && (!f.StopsSlowly || r.State != "draining") {
 			t.Errorf("%s of %s is %s", r.Name, o.ID, r.State)
 		}
 	}
@@ -151,7 +151,7 @@ func wantEnded(t *testing.T, f TargetFixture, o port.Order) {
 	})
 }
 
-func observe(t *testing.T, f TargetFixture, o port.Order) port.Observation {
+func observe(t *testing.T, f TargetFixture, o port.DeployRequest) port.Observation {
 	t.Helper()
 	seen, err := f.Target.Observe(context.Background(), o.Service, o.Environment)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 func firstRelease(t *testing.T, f TargetFixture) {
-	o := f.Order(Sample{Version: "a"})
+	o := f.Request(Sample{Version: "a"})
 	wantAnswer(t, stage(t, f, o), o.ID)
 	if seen := observe(t, f, o); seen.Release != "" {
 		t.Errorf("staged only, but %s takes the traffic", seen.Release)
@@ -31,7 +31,7 @@ func firstRelease(t *testing.T, f TargetFixture) {
 }
 
 func stagedGetsNoTraffic(t *testing.T, f TargetFixture) {
-	a, b := f.Order(Sample{Version: "a"}), f.Order(Sample{Version: "b"})
+	a, b := f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "b"})
 	seen := deploy(t, f, a)
 	candidate := stage(t, f, b)
 	for range 20 {
@@ -41,7 +41,7 @@ func stagedGetsNoTraffic(t *testing.T, f TargetFixture) {
 	if url := deploy(t, f, b).Address(); url != seen.Address() {
 		t.Errorf("the address moved from %s to %s", seen.Address(), url)
 	}
-	if !f.Lingers && !f.Keeps {
+	if !f.StopsSlowly && !f.KeepsPrevious {
 		wantAnswer(t, seen.Address(), b.ID)
 		return
 	}
@@ -50,7 +50,7 @@ func stagedGetsNoTraffic(t *testing.T, f TargetFixture) {
 	for range 20 {
 		f.want(t, seen.Address(), b.ID)
 	}
-	if f.Keeps {
+	if f.KeepsPrevious {
 		settle(t, f, b)
 	}
 	eventually(t, func() (bool, error) {
@@ -63,7 +63,7 @@ func stagedGetsNoTraffic(t *testing.T, f TargetFixture) {
 }
 
 func againIsFine(t *testing.T, f TargetFixture) {
-	o := f.Order(Sample{Version: "a"})
+	o := f.Request(Sample{Version: "a"})
 	if first, second := stage(t, f, o), stage(t, f, o); first != second {
 		t.Errorf("staged twice: %s, then %s", first, second)
 	}
@@ -81,7 +81,7 @@ func againIsFine(t *testing.T, f TargetFixture) {
 }
 
 func crashAtStart(t *testing.T, f TargetFixture) {
-	a, bad := f.Order(Sample{Version: "a"}), f.Order(Sample{Version: "bad", Mode: "crash"})
+	a, bad := f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "bad", Mode: "crash"})
 	url := deploy(t, f, a).Address()
 	_, err := f.Target.Stage(context.Background(), bad, func(string) {})
 	if err == nil {
@@ -96,7 +96,7 @@ func crashAtStart(t *testing.T, f TargetFixture) {
 		t.Errorf("kind = %s, want %s", fault.KindOf(err), fault.Failed)
 	}
 	wantAnswer(t, url, a.ID)
-	if f.Lingers {
+	if f.StopsSlowly {
 		if err := f.Target.Discard(context.Background(), bad); err != nil {
 			t.Fatal(err)
 		}
@@ -111,14 +111,14 @@ func crashAtStart(t *testing.T, f TargetFixture) {
 }
 
 func neverReady(t *testing.T, f TargetFixture) {
-	bad := f.Order(Sample{Version: "bad", Mode: "unready"})
+	bad := f.Request(Sample{Version: "bad", Mode: "unready"})
 	if _, err := f.Target.Stage(context.Background(), bad, func(string) {}); !fault.Is(err, fault.Failed) {
 		t.Errorf("error = %v, want one of kind %s", err, fault.Failed)
 	}
 }
 
 func promoteUnstaged(t *testing.T, f TargetFixture) {
-	a := f.Order(Sample{Version: "a"})
+	a := f.Request(Sample{Version: "a"})
 	if _, err := f.Target.Promote(context.Background(), a, func(string) {}); !fault.Is(err, fault.Conflict) {
 		t.Errorf("error = %v, want one of kind %s", err, fault.Conflict)
 	}
@@ -128,7 +128,7 @@ func promoteUnstaged(t *testing.T, f TargetFixture) {
 }
 
 func restage(t *testing.T, f TargetFixture) {
-	a, b, c := f.Order(Sample{Version: "a"}), f.Order(Sample{Version: "b"}), f.Order(Sample{Version: "c"})
+	a, b, c := f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "b"}), f.Request(Sample{Version: "c"})
 	url := deploy(t, f, a).Address()
 	stage(t, f, b)
 	wantAnswer(t, stage(t, f, c), c.ID)

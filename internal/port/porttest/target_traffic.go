@@ -16,7 +16,7 @@ import (
 
 func discard(t *testing.T, f TargetFixture) {
 	ctx := context.Background()
-	a, b := f.Order(Sample{Version: "a"}), f.Order(Sample{Version: "b"})
+	a, b := f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "b"})
 	url := deploy(t, f, a).Address()
 	candidate := stage(t, f, b)
 	if err := f.Target.Discard(ctx, a); err != nil { // it is promoted, not staged
@@ -38,7 +38,7 @@ func discard(t *testing.T, f TargetFixture) {
 }
 
 func inFlight(t *testing.T, f TargetFixture) {
-	a, b := f.Order(Sample{Version: "a"}), f.Order(Sample{Version: "b"})
+	a, b := f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "b"})
 	url := deploy(t, f, a).Address()
 	stage(t, f, b)
 	type answer struct {
@@ -67,7 +67,7 @@ func inFlight(t *testing.T, f TargetFixture) {
 	case <-time.After(5 * time.Second):
 		t.Fatal("the request in flight got no answer")
 	}
-	if f.Keeps {
+	if f.KeepsPrevious {
 		settle(t, f, b)
 	}
 	wantEnded(t, f, a)
@@ -75,9 +75,9 @@ func inFlight(t *testing.T, f TargetFixture) {
 
 // awaitLog waits until the service has printed the text. A target that shows no
 // logs cannot run tests that need to know.
-func awaitLog(t *testing.T, f TargetFixture, o port.Order, text string) {
+func awaitLog(t *testing.T, f TargetFixture, o port.DeployRequest, text string) {
 	t.Helper()
-	logs, ok := f.Target.(port.ReplicaLogs)
+	logs, ok := f.Target.(port.LogReader)
 	if !ok {
 		t.Skipf("%T is no port.ReplicaLogs: there is no way to know that the request has begun", f.Target)
 	}
@@ -91,7 +91,7 @@ func awaitLog(t *testing.T, f TargetFixture, o port.Order, text string) {
 }
 
 func noneLost(t *testing.T, f TargetFixture) {
-	orders := []port.Order{f.Order(Sample{Version: "a"}), f.Order(Sample{Version: "b"})}
+	orders := []port.DeployRequest{f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "b"})}
 	url := deploy(t, f, orders[0]).Address()
 	ctx, stop := context.WithCancel(context.Background())
 	var users sync.WaitGroup
@@ -125,9 +125,9 @@ func noneLost(t *testing.T, f TargetFixture) {
 }
 
 func remove(t *testing.T, f TargetFixture) {
-	a := f.Order(Sample{Version: "a"})
+	a := f.Request(Sample{Version: "a"})
 	url := deploy(t, f, a).Address()
-	stage(t, f, f.Order(Sample{Version: "b"}))
+	stage(t, f, f.Request(Sample{Version: "b"}))
 	for range 2 {
 		if err := f.Target.Remove(context.Background(), a.Service, a.Environment); err != nil {
 			t.Fatal(err)
@@ -143,7 +143,7 @@ func remove(t *testing.T, f TargetFixture) {
 }
 
 func nothing(t *testing.T, f TargetFixture) {
-	ctx, o := context.Background(), f.Order(Sample{Version: "a"})
+	ctx, o := context.Background(), f.Request(Sample{Version: "a"})
 	if seen := observe(t, f, o); seen.Release != "" || len(seen.Replicas) != 0 {
 		t.Errorf("observed %+v, want nothing", seen)
 	}
@@ -156,7 +156,7 @@ func nothing(t *testing.T, f TargetFixture) {
 }
 
 func cancelled(t *testing.T, f TargetFixture) {
-	o := f.Order(Sample{Version: "a", Mode: "unready"})
+	o := f.Request(Sample{Version: "a", Mode: "unready"})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	began := make(chan struct{})
@@ -174,6 +174,6 @@ func cancelled(t *testing.T, f TargetFixture) {
 	if err := f.Target.Discard(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
-	fine := f.Order(Sample{Version: "b"})
+	fine := f.Request(Sample{Version: "b"})
 	wantAnswer(t, deploy(t, f, fine).Address(), fine.ID)
 }

@@ -11,15 +11,15 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// TestMeter proves what port.Meter promises of a target that is one.
-func TestMeter(t *testing.T, make func(t *testing.T) TargetFixture) {
+// TestTrafficReporter proves what port.TrafficReporter promises of a target that is one.
+func TestTrafficReporter(t *testing.T, make func(t *testing.T) TargetFixture) {
 	f := make(t)
-	meter, ok := f.Target.(port.Meter)
+	meter, ok := f.Target.(port.TrafficReporter)
 	if !ok {
 		t.Fatalf("%T is no port.Meter", f.Target)
 	}
 	ctx := context.Background()
-	o := f.Order(Sample{Version: "a"})
+	o := f.Request(Sample{Version: "a"})
 	before := time.Now().Add(-time.Second)
 	none, err := meter.Traffic(ctx, o.Service, o.Environment, o.ID, before)
 	if err != nil || none != (port.Traffic{}) {
@@ -51,7 +51,7 @@ func TestMeter(t *testing.T, make func(t *testing.T) TargetFixture) {
 	if err != nil || later.Requests != 0 {
 		t.Errorf("traffic since a minute from now = %+v, %v; want none", later, err)
 	}
-	other, err := meter.Traffic(ctx, o.Service, o.Environment, f.Order(Sample{Version: "b"}).ID, before)
+	other, err := meter.Traffic(ctx, o.Service, o.Environment, f.Request(Sample{Version: "b"}).ID, before)
 	if err != nil || other.Requests != 0 {
 		t.Errorf("traffic of another release = %+v, %v; want none", other, err)
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// TestShifter proves what port.Shifter promises of a target that is one.
-func TestShifter(t *testing.T, make func(t *testing.T) TargetFixture) {
+// TestTrafficSplitter proves what port.TrafficSplitter promises of a target that is one.
+func TestTrafficSplitter(t *testing.T, make func(t *testing.T) TargetFixture) {
 	for _, c := range []struct {
 		name string
 		run  func(*testing.T, TargetFixture)
@@ -26,9 +26,9 @@ func TestShifter(t *testing.T, make func(t *testing.T) TargetFixture) {
 	}
 }
 
-func shift(t *testing.T, f TargetFixture, o port.Order, percent int) float64 {
+func shift(t *testing.T, f TargetFixture, o port.DeployRequest, percent int) float64 {
 	t.Helper()
-	actual, err := shifter(t, f).Shift(context.Background(), o, percent, func(string) {})
+	actual, err := shifter(t, f).SetWeight(context.Background(), o, percent, func(string) {})
 	if err != nil {
 		t.Fatalf("shift %d %% to %s: %v", percent, o.ID, err)
 	}
@@ -38,9 +38,9 @@ func shift(t *testing.T, f TargetFixture, o port.Order, percent int) float64 {
 	return actual
 }
 
-func shifter(t *testing.T, f TargetFixture) port.Shifter {
+func shifter(t *testing.T, f TargetFixture) port.TrafficSplitter {
 	t.Helper()
-	s, ok := f.Target.(port.Shifter)
+	s, ok := f.Target.(port.TrafficSplitter)
 	if !ok {
 		t.Fatalf("%T is no port.Shifter", f.Target)
 	}
@@ -48,10 +48,10 @@ func shifter(t *testing.T, f TargetFixture) port.Shifter {
 }
 
 func shiftBesideNothing(t *testing.T, f TargetFixture) {
-	a, b := f.Order(Sample{Version: "a"}), f.Order(Sample{Version: "b"})
-	try := func(o port.Order, why string) {
+	a, b := f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "b"})
+	try := func(o port.DeployRequest, why string) {
 		t.Helper()
-		if _, err := shifter(t, f).Shift(context.Background(), o, 50, func(string) {}); !fault.Is(err, fault.Conflict) {
+		if _, err := shifter(t, f).SetWeight(context.Background(), o, 50, func(string) {}); !fault.Is(err, fault.Conflict) {
 			t.Errorf("%s: error = %v, want one of kind %s", why, err, fault.Conflict)
 		}
 	}
@@ -67,7 +67,7 @@ func shiftBesideNothing(t *testing.T, f TargetFixture) {
 // shiftShare asks often enough that a share which is a fifth off would show.
 func shiftShare(t *testing.T, f TargetFixture) {
 	const asked, tolerance = 300, 15 // requests, percent: five standard deviations
-	a, b := f.Order(Sample{Version: "a"}), f.Order(Sample{Version: "b"})
+	a, b := f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "b"})
 	url := deploy(t, f, a).Address()
 	stage(t, f, b)
 	actual := shift(t, f, b, 50)
@@ -97,7 +97,7 @@ func shiftShare(t *testing.T, f TargetFixture) {
 }
 
 func shiftBack(t *testing.T, f TargetFixture) {
-	a, b := f.Order(Sample{Version: "a"}), f.Order(Sample{Version: "b"})
+	a, b := f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "b"})
 	url := deploy(t, f, a).Address()
 	stage(t, f, b)
 	shift(t, f, b, 30)

@@ -14,7 +14,7 @@ import (
 
 const deploymentColumns = "id, environment, release, run, state, let_in_by, replaced, reason, started_at, serving_at, ended_at"
 
-// Begin implements port.Deployments. Without a Replaced it is what serves now.
+// Begin implements port.DeploymentStore. Without a Replaced it is what serves now.
 func (s *Store) Begin(ctx context.Context, d delivery.Deployment) (out delivery.Deployment, err error) {
 	if d.StartedAt.IsZero() {
 		d.StartedAt = s.clock()
@@ -34,7 +34,7 @@ func (s *Store) Begin(ctx context.Context, d delivery.Deployment) (out delivery.
 	return out, err
 }
 
-// Accept implements port.Deployments. One that was accepted and replaced since
+// Accept implements port.DeploymentStore. One that was accepted and replaced since
 // stays replaced.
 func (s *Store) Accept(ctx context.Context, id int64, at time.Time) error {
 	return s.change(ctx, fmt.Sprintf("accept deployment %d", id), func(tx *sql.Tx) error {
@@ -59,7 +59,7 @@ func (s *Store) Accept(ctx context.Context, id int64, at time.Time) error {
 	})
 }
 
-// End implements port.Deployments. A replaced one has left already.
+// End implements port.DeploymentStore. A replaced one has left already.
 func (s *Store) End(ctx context.Context, id int64, state delivery.DeploymentState, reason string, at time.Time) error {
 	switch state {
 	case delivery.RolledBack, delivery.Cancelled, delivery.Stuck, delivery.Removed:
@@ -76,8 +76,8 @@ func (s *Store) End(ctx context.Context, id int64, state delivery.DeploymentStat
 	})
 }
 
-// Serving implements port.Deployments.
-func (s *Store) Serving(ctx context.Context, env delivery.Environment) (delivery.Deployment, bool, error) {
+// Current implements port.DeploymentStore.
+func (s *Store) Current(ctx context.Context, env delivery.Environment) (delivery.Deployment, bool, error) {
 	d, err := scanDeployment(s.read.QueryRowContext(ctx, "SELECT "+deploymentColumns+" FROM deployments WHERE environment = ? AND state = 'serving'", env))
 	if errors.Is(err, sql.ErrNoRows) {
 		return delivery.Deployment{}, false, nil
@@ -85,7 +85,7 @@ func (s *Store) Serving(ctx context.Context, env delivery.Environment) (delivery
 	return d, err == nil, record.Trouble(fmt.Sprintf("look up what serves in %s", env), s.path, err)
 }
 
-// History implements port.Deployments.
+// History implements port.DeploymentStore.
 func (s *Store) History(ctx context.Context, env delivery.Environment, n int) ([]delivery.Deployment, error) {
 	out, err := list(ctx, s.read, scanDeployment, "SELECT "+deploymentColumns+` FROM deployments WHERE ?1 = '' OR environment = ?1
 		ORDER BY id DESC LIMIT ?2`, env, limit(n))

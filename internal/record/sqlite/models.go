@@ -14,7 +14,7 @@ import (
 
 const modelColumns = "grp, version, digest, status, metrics, lineage, created_at, decided_by, decided_at, why"
 
-// Register implements port.Models.
+// Register implements port.ModelRegistry.
 func (s *Store) Register(ctx context.Context, group string, artifact delivery.Digest, metrics delivery.Metrics, lineage delivery.Lineage) (out delivery.ModelVersion, err error) {
 	if group == "" || !artifact.Valid() {
 		return out, fault.New(fault.Invalid, "register a model: group %q, artifact %q", group, artifact)
@@ -41,8 +41,8 @@ func (s *Store) Register(ctx context.Context, group string, artifact delivery.Di
 	return out, err
 }
 
-// AdoptModel implements port.Models.
-func (s *Store) AdoptModel(ctx context.Context, m delivery.ModelVersion) error {
+// Import implements port.ModelRegistry.
+func (s *Store) Import(ctx context.Context, m delivery.ModelVersion) error {
 	if m.Group == "" || m.Version < 1 || !m.Digest.Valid() {
 		return fault.New(fault.Invalid, "adopt model %s with artifact %q", m.ModelRef, m.Digest)
 	}
@@ -72,7 +72,7 @@ func (s *Store) AdoptModel(ctx context.Context, m delivery.ModelVersion) error {
 	})
 }
 
-// Decide implements port.Models.
+// Decide implements port.ModelRegistry.
 func (s *Store) Decide(ctx context.Context, ref delivery.ModelRef, status delivery.ModelStatus, by, why string) (out delivery.ModelVersion, err error) {
 	if status != delivery.Approved && status != delivery.Rejected {
 		return out, fault.New(fault.Invalid, "decide on model %s: %q is no decision", ref, status)
@@ -110,7 +110,7 @@ func lower(s delivery.ModelStatus) string {
 	return "rejected"
 }
 
-// Model implements port.Models.
+// Model implements port.ModelRegistry.
 func (s *Store) Model(ctx context.Context, group string, version int) (delivery.ModelVersion, error) {
 	m, err := findModel(ctx, s.read, group, version)
 	return m, record.Trouble(fmt.Sprintf("look up model %s:%d", group, version), s.path, err)
@@ -124,7 +124,7 @@ func findModel(ctx context.Context, from asker, group string, version int) (deli
 	return m, err
 }
 
-// Models implements port.Models.
+// Models implements port.ModelRegistry.
 func (s *Store) Models(ctx context.Context, group string) ([]delivery.ModelVersion, error) {
 	out, err := list(ctx, s.read, scanModel, "SELECT "+modelColumns+` FROM models WHERE ?1 = '' OR grp = ?1
 		ORDER BY created_at DESC, version DESC`, group)

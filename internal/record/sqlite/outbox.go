@@ -53,8 +53,8 @@ func (s *Store) Defer(ctx context.Context, id int64, next time.Time) error {
 	})
 }
 
-// Approve implements port.Approvals.
-func (s *Store) Approve(ctx context.Context, a port.Approval) error {
+// Record implements port.ApprovalStore.
+func (s *Store) Record(ctx context.Context, a port.Approval) error {
 	if a.By == "" || a.Subject == "" {
 		return fault.New(fault.Invalid, "an approval needs a person and a subject")
 	}
@@ -63,12 +63,12 @@ func (s *Store) Approve(ctx context.Context, a port.Approval) error {
 	}
 	return s.change(ctx, fmt.Sprintf("record the word of %s on run %s", a.By, a.Run), func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO approvals (run, subject, person, yes, why, at) VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT (run, subject, person) DO NOTHING`, a.Run, a.Subject, a.By, a.Yes, a.Why, nanos(a.At))
+			ON CONFLICT (run, subject, person) DO NOTHING`, a.Run, a.Subject, a.By, a.Approved, a.Reason, nanos(a.At))
 		return err
 	})
 }
 
-// Approvals implements port.Approvals.
+// Approvals implements port.ApprovalStore.
 func (s *Store) Approvals(ctx context.Context, run delivery.RunID) ([]port.Approval, error) {
 	out, err := list(ctx, s.read, scanApproval, "SELECT run, subject, person, yes, why, at FROM approvals WHERE run = ? ORDER BY id", run)
 	return out, record.Trouble(fmt.Sprintf("list the words on run %s", run), s.path, err)
@@ -77,7 +77,7 @@ func (s *Store) Approvals(ctx context.Context, run delivery.RunID) ([]port.Appro
 func scanApproval(row scanner) (port.Approval, error) {
 	var a port.Approval
 	var at int64
-	err := row.Scan(&a.Run, &a.Subject, &a.By, &a.Yes, &a.Why, &at)
+	err := row.Scan(&a.Run, &a.Subject, &a.By, &a.Approved, &a.Reason, &at)
 	a.At = moment(at)
 	return a, err
 }

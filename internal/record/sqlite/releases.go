@@ -15,8 +15,8 @@ import (
 const selectReleases = `SELECT r.id, r.digest, r.canonical, r.created_at, r.run, q.environment, q.reason, q.since, q.run
 	FROM releases r LEFT JOIN quarantine q ON q.release = r.id AND q.let_go_at IS NULL`
 
-// SaveRelease implements port.Releases.
-func (s *Store) SaveRelease(ctx context.Context, run delivery.RunID, r delivery.Release) (out delivery.ReleaseRecord, err error) {
+// Save implements port.ReleaseStore.
+func (s *Store) Save(ctx context.Context, run delivery.RunID, r delivery.Release) (out delivery.ReleaseRecord, err error) {
 	canonical, digest, id, err := record.Canonical(r)
 	if err != nil {
 		return out, err
@@ -39,7 +39,7 @@ func (s *Store) SaveRelease(ctx context.Context, run delivery.RunID, r delivery.
 	return out, err
 }
 
-// Release implements port.Releases.
+// Release implements port.ReleaseStore.
 func (s *Store) Release(ctx context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
 	r, err := findRelease(ctx, s.read, id)
 	return r, record.Trouble(fmt.Sprintf("look up release %s", id), s.path, err)
@@ -53,7 +53,7 @@ func findRelease(ctx context.Context, from asker, id delivery.ReleaseID) (delive
 	return r, err
 }
 
-// Releases implements port.Releases.
+// Releases implements port.ReleaseStore.
 func (s *Store) Releases(ctx context.Context, n int) ([]delivery.ReleaseRecord, error) {
 	out, err := list(ctx, s.read, scanRelease, selectReleases+" ORDER BY r.seq DESC LIMIT ?", limit(n))
 	return out, record.Trouble("list the releases", s.path, err)
@@ -89,7 +89,7 @@ func scanRelease(row scanner) (delivery.ReleaseRecord, error) {
 	return r, nil
 }
 
-// Quarantine implements port.Releases.
+// Quarantine implements port.ReleaseStore.
 func (s *Store) Quarantine(ctx context.Context, q delivery.Quarantine) error {
 	if q.Since.IsZero() {
 		q.Since = s.clock()
@@ -104,7 +104,7 @@ func (s *Store) Quarantine(ctx context.Context, q delivery.Quarantine) error {
 	})
 }
 
-// Unquarantine implements port.Releases.
+// Unquarantine implements port.ReleaseStore.
 func (s *Store) Unquarantine(ctx context.Context, id delivery.ReleaseID, by, why string) error {
 	return s.change(ctx, fmt.Sprintf("let release %s go", id), func(tx *sql.Tx) error {
 		if _, err := findRelease(ctx, tx, id); err != nil {

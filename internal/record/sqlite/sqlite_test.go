@@ -120,7 +120,7 @@ func content(t *testing.T, path string) string {
 func TestDamageIsFound(t *testing.T) {
 	path := fresh(t)
 	s := open(t, path)
-	saved, err := s.SaveRelease(t.Context(), "20261124-101502-k3f9", delivery.Release{Schema: 1, Service: "retail"})
+	saved, err := s.Save(t.Context(), "20261124-101502-k3f9", delivery.Release{Schema: 1, Service: "retail"})
 	if err := errors.Join(err, s.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestDamageIsFound(t *testing.T) {
 	for name, ask := range map[string]func() error{
 		"Release":     func() error { _, err := s.Release(t.Context(), saved.ID); return err },
 		"Releases":    func() error { _, err := s.Releases(t.Context(), 0); return err },
-		"SaveRelease": func() error { _, err := s.SaveRelease(t.Context(), "", saved.Release); return err },
+		"SaveRelease": func() error { _, err := s.Save(t.Context(), "", saved.Release); return err },
 	} {
 		if err := ask(); !fault.Is(err, fault.Corrupt) {
 			t.Errorf("%s of a changed record: %v, want fault.Corrupt", name, err)

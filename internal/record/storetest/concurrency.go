@@ -97,7 +97,7 @@ func testTwoHandlesServing(t *testing.T, open func(*testing.T) record.Store) {
 	if count[delivery.Serving] != 1 || count[delivery.Replaced] != n-1 {
 		t.Errorf("states: %v, want one serving", count)
 	}
-	if _, found, err := h[1].Serving(t.Context(), "prod"); !found || err != nil {
+	if _, found, err := h[1].Current(t.Context(), "prod"); !found || err != nil {
 		t.Errorf("serving: %v, %v", found, err)
 	}
 }
@@ -112,10 +112,10 @@ func testTwoHandlesSame(t *testing.T, open func(*testing.T) record.Store) {
 		if _, err := s.Enqueue(t.Context(), newRun(1, "dev")); err != nil {
 			return err
 		}
-		if _, err := s.SaveRelease(t.Context(), runID(i), newRelease(1)); err != nil {
+		if _, err := s.Save(t.Context(), runID(i), newRelease(1)); err != nil {
 			return err
 		}
-		if err := s.Approve(t.Context(), port.Approval{Run: runID(1), Subject: "deploy", By: "ana", Yes: i%2 == 0, At: at(i)}); err != nil {
+		if err := s.Record(t.Context(), port.Approval{Run: runID(1), Subject: "deploy", By: "ana", Approved: i%2 == 0, At: at(i)}); err != nil {
 			return err
 		}
 		return s.Remember(t.Context(), digest("a"), runID(1), step.Result{Outcome: delivery.OutcomeSucceeded})
@@ -162,7 +162,7 @@ func testReopen(t *testing.T, open func(*testing.T) record.Store) {
 	same(t, "run", must(s.Run(t.Context(), r.ID)), before)
 	same(t, "plan", must(s.Run(t.Context(), r.ID)).Plan.Version, plan.Version)
 	same(t, "steps", len(must(s.Steps(t.Context(), r.ID))), 1)
-	serving, found, err := s.Serving(t.Context(), "prod")
+	serving, found, err := s.Current(t.Context(), "prod")
 	ok(t, err)
 	if !found || serving.ID != d.ID {
 		t.Errorf("serving after reopening: %+v", serving)

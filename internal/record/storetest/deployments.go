@@ -21,7 +21,7 @@ func newRelease(replicas int) delivery.Release {
 func testReleases(t *testing.T, open func(*testing.T) record.Store) {
 	s := closing(t, open(t))
 	want := newRelease(1)
-	first := must(s.SaveRelease(t.Context(), runID(1), want))
+	first := must(s.Save(t.Context(), runID(1), want))
 	_, d, id, err := record.Canonical(want)
 	ok(t, err)
 	if first.ID != id || first.Digest != d || first.Run != runID(1) || first.CreatedAt.IsZero() || first.Quarantined != nil {
@@ -30,10 +30,10 @@ func testReleases(t *testing.T, open func(*testing.T) record.Store) {
 	_, back, _, err := record.Canonical(first.Release)
 	ok(t, err)
 	same(t, "content", back, d)
-	again := must(s.SaveRelease(t.Context(), runID(2), want))
+	again := must(s.Save(t.Context(), runID(2), want))
 	same(t, "saved again", again.Run, runID(1))
 	same(t, "found", must(s.Release(t.Context(), id)).Digest, d)
-	second := must(s.SaveRelease(t.Context(), runID(2), newRelease(2)))
+	second := must(s.Save(t.Context(), runID(2), newRelease(2)))
 	list := must(s.Releases(t.Context(), 0))
 	if len(list) != 2 || list[0].ID != second.ID || list[1].ID != first.ID {
 		t.Errorf("newest first: %+v", list)
@@ -45,7 +45,7 @@ func testReleases(t *testing.T, open func(*testing.T) record.Store) {
 
 func testQuarantine(t *testing.T, open func(*testing.T) record.Store) {
 	s := closing(t, open(t))
-	id := must(s.SaveRelease(t.Context(), runID(1), newRelease(1))).ID
+	id := must(s.Save(t.Context(), runID(1), newRelease(1))).ID
 	wantKind(t, "let go what is free", s.Unquarantine(t.Context(), id, "ana", "why not"), fault.Conflict)
 	q := delivery.Quarantine{Release: id, Environment: "prod", Reason: "errors", Since: at(1), Run: runID(1)}
 	ok(t, s.Quarantine(t.Context(), q))
@@ -76,7 +76,7 @@ func testQuarantine(t *testing.T, open func(*testing.T) record.Store) {
 
 func begin(t *testing.T, s record.Store, n int, env delivery.Environment) delivery.Deployment {
 	t.Helper()
-	release := must(s.SaveRelease(t.Context(), runID(n), newRelease(n))).ID
+	release := must(s.Save(t.Context(), runID(n), newRelease(n))).ID
 	d, err := s.Begin(t.Context(), delivery.Deployment{
 		Environment: env, Release: release, Run: runID(n), By: "ana", Reason: "push", StartedAt: at(n % 60),
 	})
@@ -86,7 +86,7 @@ func begin(t *testing.T, s record.Store, n int, env delivery.Environment) delive
 
 func testDeployments(t *testing.T, open func(*testing.T) record.Store) {
 	s := closing(t, open(t))
-	if _, found, err := s.Serving(t.Context(), "prod"); found || err != nil {
+	if _, found, err := s.Current(t.Context(), "prod"); found || err != nil {
 		t.Errorf("nothing serves: %v, %v", found, err)
 	}
 	a := begin(t, s, 1, "prod")
@@ -94,12 +94,12 @@ func testDeployments(t *testing.T, open func(*testing.T) record.Store) {
 		t.Errorf("begun: %+v", a)
 	}
 	same(t, "begun again", begin(t, s, 1, "prod"), a)
-	if _, found, _ := s.Serving(t.Context(), "prod"); found {
+	if _, found, _ := s.Current(t.Context(), "prod"); found {
 		t.Error("one that was not accepted serves")
 	}
 	ok(t, s.Accept(t.Context(), a.ID, at(2)))
 	ok(t, s.Accept(t.Context(), a.ID, at(3)))
-	serving, found, err := s.Serving(t.Context(), "prod")
+	serving, found, err := s.Current(t.Context(), "prod")
 	ok(t, err)
 	if !found || serving.ID != a.ID || serving.State != delivery.Serving || !serving.ServingAt.Equal(at(2)) {
 		t.Errorf("serving: %+v", serving)
@@ -132,7 +132,7 @@ func testDeploymentEnds(t *testing.T, open func(*testing.T) record.Store) {
 			t.Errorf("ended %s: %+v", state, got)
 		}
 		wantKind(t, "accept what has ended", s.Accept(t.Context(), d.ID, at(4)), fault.Conflict)
-		if _, found, _ := s.Serving(t.Context(), "prod"); found {
+		if _, found, _ := s.Current(t.Context(), "prod"); found {
 			t.Errorf("one that is %s serves", state)
 		}
 	}
@@ -149,7 +149,7 @@ func testEnvironments(t *testing.T, open func(*testing.T) record.Store) {
 	ok(t, s.Accept(t.Context(), prod.ID, at(1)))
 	ok(t, s.Accept(t.Context(), dev.ID, at(2)))
 	for env, want := range map[delivery.Environment]int64{"prod": prod.ID, "dev": dev.ID} {
-		got, found, err := s.Serving(t.Context(), env)
+		got, found, err := s.Current(t.Context(), env)
 		ok(t, err)
 		if !found || got.ID != want {
 			t.Errorf("%s: %+v, want deployment %d", env, got, want)

@@ -97,19 +97,19 @@ func testApprovals(t *testing.T, open func(*testing.T) record.Store) {
 	s := closing(t, open(t))
 	same(t, "none", len(must(s.Approvals(t.Context(), runID(1)))), 0)
 	words := []port.Approval{
-		{Run: runID(1), Subject: "deploy", By: "ana", Yes: true, Why: "fine", At: at(1)},
-		{Run: runID(1), Subject: "deploy", By: "ben", Yes: false, Why: "not today", At: at(2)},
-		{Run: runID(1), Subject: "model retail:3", By: "ana", Yes: true, At: at(3)},
+		{Run: runID(1), Subject: "deploy", By: "ana", Approved: true, Reason: "fine", At: at(1)},
+		{Run: runID(1), Subject: "deploy", By: "ben", Approved: false, Reason: "not today", At: at(2)},
+		{Run: runID(1), Subject: "model retail:3", By: "ana", Approved: true, At: at(3)},
 	}
 	for _, w := range words {
-		ok(t, s.Approve(t.Context(), w))
+		ok(t, s.Record(t.Context(), w))
 	}
 	changed := words[0]
-	changed.Yes, changed.Why = false, "no!"
-	ok(t, s.Approve(t.Context(), changed))
-	ok(t, s.Approve(t.Context(), port.Approval{Run: runID(2), Subject: "deploy", By: "ana", At: at(1)}))
+	changed.Approved, changed.Reason = false, "no!"
+	ok(t, s.Record(t.Context(), changed))
+	ok(t, s.Record(t.Context(), port.Approval{Run: runID(2), Subject: "deploy", By: "ana", At: at(1)}))
 	same(t, "words", must(s.Approvals(t.Context(), runID(1))), words)
-	wantKind(t, "nobody's word", s.Approve(t.Context(), port.Approval{Run: runID(1), Subject: "deploy"}), fault.Invalid)
+	wantKind(t, "nobody's word", s.Record(t.Context(), port.Approval{Run: runID(1), Subject: "deploy"}), fault.Invalid)
 }
 
 func testModels(t *testing.T, open func(*testing.T) record.Store) {
@@ -144,7 +144,7 @@ func testModels(t *testing.T, open func(*testing.T) record.Store) {
 		Metrics: delivery.Metrics{"accuracy": 0.8}, Lineage: lineage, CreatedAt: first.CreatedAt, DecidedBy: "ann", DecidedAt: first.CreatedAt, Why: "good",
 	}
 	for range 2 {
-		if err := s.AdoptModel(t.Context(), foreign); err != nil {
+		if err := s.Import(t.Context(), foreign); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -154,7 +154,7 @@ func testModels(t *testing.T, open func(*testing.T) record.Store) {
 	for _, taken := range []delivery.ModelRef{{Group: "retail", Version: 7, Digest: digest("e")}, {Group: "retail", Version: 9, Digest: digest("a")}} {
 		other := foreign
 		other.ModelRef = taken
-		if err := s.AdoptModel(t.Context(), other); !fault.Is(err, fault.Conflict) {
+		if err := s.Import(t.Context(), other); !fault.Is(err, fault.Conflict) {
 			t.Errorf("adopting %s: %v, want a conflict", taken, err)
 		}
 	}

@@ -21,8 +21,8 @@ const subject = "deploy"
 
 // Step approves.
 type Step struct {
-	Models    port.Models
-	Approvals port.Approvals
+	Models    port.ModelRegistry
+	Approvals port.ApprovalStore
 }
 
 // Run answers at once: succeeded, failed (somebody said no) or waiting. Its
@@ -171,8 +171,8 @@ func (s Step) deploy(ctx context.Context, r step.Request, need int) (answer, []s
 			continue
 		}
 		heard[w.By] = true
-		if !w.Yes {
-			a.Evidence = fmt.Sprintf("%s said no%s", w.By, because(w.Why))
+		if !w.Approved {
+			a.Evidence = fmt.Sprintf("%s said no%s", w.By, because(w.Reason))
 			return a, nil, nil
 		}
 		if need == 1 || w.By != r.By {

@@ -60,7 +60,7 @@ func TestApprove(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			ledger, r := scene(t, c.with, c.status)
 			for _, w := range c.words {
-				_ = ledger.Approve(t.Context(), port.Approval{Run: run, Subject: "deploy", By: w.by, Yes: w.yes, Why: w.why})
+				_ = ledger.Record(t.Context(), port.Approval{Run: run, Subject: "deploy", By: w.by, Approved: w.yes, Reason: w.why})
 			}
 			var told []delivery.GateResult
 			r.Emit = func(e event.Event) { told = append(told, *e.GateResult) }
@@ -80,9 +80,9 @@ func TestApprove(t *testing.T) {
 	}
 }
 
-func scene(t *testing.T, w step.ApproveWith, status delivery.ModelStatus) (*fake.Ledger, step.Request) {
+func scene(t *testing.T, w step.ApproveWith, status delivery.ModelStatus) (*fake.Records, step.Request) {
 	t.Helper()
-	ledger := &fake.Ledger{}
+	ledger := &fake.Records{}
 	with, _ := json.Marshal(w)
 	r := step.Request{Run: run, By: "bob", Environment: "prod", Spec: step.Spec{Name: "approve", With: with}}
 	if status != "" {
@@ -100,13 +100,13 @@ func scene(t *testing.T, w step.ApproveWith, status delivery.ModelStatus) (*fake
 func TestOthersWordsDoNotCount(t *testing.T) {
 	ledger, r := scene(t, step.ApproveWith{Deploy: 2}, "")
 	for _, a := range []port.Approval{
-		{Run: "20260101-000000-zzzz", Subject: "deploy", By: "ann", Yes: true},
-		{Run: run, Subject: "model m:1", By: "cy", Yes: true},
-		{Run: run, Subject: "deploy", By: "", Yes: true},
-		{Run: run, Subject: "deploy", By: "dan", Yes: true},
-		{Run: run, Subject: "deploy", By: "dan", Yes: true},
+		{Run: "20260101-000000-zzzz", Subject: "deploy", By: "ann", Approved: true},
+		{Run: run, Subject: "model m:1", By: "cy", Approved: true},
+		{Run: run, Subject: "deploy", By: "", Approved: true},
+		{Run: run, Subject: "deploy", By: "dan", Approved: true},
+		{Run: run, Subject: "deploy", By: "dan", Approved: true},
 	} {
-		_ = ledger.Approve(t.Context(), a)
+		_ = ledger.Record(t.Context(), a)
 	}
 	res, err := Step{Models: ledger, Approvals: ledger}.Run(t.Context(), r)
 	if err != nil || res.Outcome != delivery.OutcomeWaiting || !strings.Contains(res.Summary, "1 of 2") {
@@ -115,13 +115,13 @@ func TestOthersWordsDoNotCount(t *testing.T) {
 }
 
 // quick is a person who rejects in the moment before the automatic approval.
-type quick struct{ *fake.Ledger }
+type quick struct{ *fake.Records }
 
 func (q quick) Decide(ctx context.Context, ref delivery.ModelRef, status delivery.ModelStatus, by, why string) (delivery.ModelVersion, error) {
-	if _, err := q.Ledger.Decide(ctx, ref, delivery.Rejected, "ann", "stop"); err != nil {
+	if _, err := q.Records.Decide(ctx, ref, delivery.Rejected, "ann", "stop"); err != nil {
 		return delivery.ModelVersion{}, err
 	}
-	return q.Ledger.Decide(ctx, ref, status, by, why)
+	return q.Records.Decide(ctx, ref, status, by, why)
 }
 
 func TestPersonWinsTheRace(t *testing.T) {

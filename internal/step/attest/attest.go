@@ -17,10 +17,10 @@ import (
 
 // Step signs.
 type Step struct {
-	Signers      port.Signers
-	Attestations port.Attestations
-	Models       port.Models
-	ModelImages  port.ModelImages
+	Signers      port.SignerFactory
+	Attestations port.AttestationStore
+	Models       port.ModelRegistry
+	ModelImages  port.ModelImagePacker
 	Environ      func(string) (string, bool) // nil: os.LookupEnv
 	Secret       func(string) bool           // tells whether a text has a secret in it; nil: it can't be told
 	Version      string                      // of Slipway
@@ -44,7 +44,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, err
 	}
 	out := step.Attested{Provenance: o.essence}
-	if out.By, err = signer.Who(ctx); err != nil {
+	if out.By, err = signer.Identity(ctx); err != nil {
 		return step.Result{}, fmt.Errorf("find out who signs: %w", err)
 	}
 	for _, subject := range o.subjects {
@@ -106,7 +106,7 @@ type own struct {
 // known are the signer's own statements of these kinds beside the subject. What
 // others have put there, whole or broken, is not ours to judge.
 func (s Step) known(ctx context.Context, signer port.Signer, of port.Subject, kinds map[string]bool) ([]own, error) {
-	listed, err := s.Attestations.Attached(ctx, of)
+	listed, err := s.Attestations.Attachments(ctx, of)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (s Step) known(ctx context.Context, signer port.Signer, of port.Subject, ki
 		if err != nil {
 			return nil, err
 		}
-		if payload, ok := signer.Own(ctx, raw); ok {
+		if payload, ok := signer.OwnStatement(ctx, raw); ok {
 			if st, err := provenance.Parse(payload); err == nil {
 				out = append(out, own{st, a.Digest})
 			}

@@ -22,9 +22,9 @@ import (
 
 // scene is a run that has pushed an image and registered a model.
 type scene struct {
-	*fake.World
-	signers *fake.Signers
-	store   *fake.Attestations
+	*fake.Environment
+	signers *fake.SignerFactory
+	store   *fake.AttestationStore
 	ref     delivery.ModelRef
 	env     map[string]string
 	key     string // the key's file
@@ -35,14 +35,14 @@ var image = delivery.Image{Repository: "api", Digest: fake.Digest(9)}
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	s := &scene{World: fake.NewWorld(), signers: &fake.Signers{}, store: &fake.Attestations{}, repo: t.TempDir()}
+	s := &scene{Environment: fake.NewEnvironment(), signers: &fake.SignerFactory{}, store: &fake.AttestationStore{}, repo: t.TempDir()}
 	s.key = filepath.Join(t.TempDir(), "cosign.key")
 	if err := os.WriteFile(s.key, []byte("ann"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.env = map[string]string{"COSIGN_KEY": s.key, "COSIGN_PASSWORD": "hunter2-hunter2"}
 	s.ref = delivery.ModelRef{Group: "m", Version: 1, Digest: fake.Digest(4)}
-	_, err := s.Ledger.Register(t.Context(), "m", s.ref.Digest, delivery.Metrics{"accuracy": 0.9},
+	_, err := s.Records.Register(t.Context(), "m", s.ref.Digest, delivery.Metrics{"accuracy": 0.9},
 		delivery.Lineage{Commit: strings.Repeat("c", 40), Data: fake.Digest(7), Command: "train --token ${TOKEN}", Run: "20260101-000000-aaaa"})
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +52,7 @@ func newScene(t *testing.T) *scene {
 
 func (s *scene) step() Step {
 	return Step{
-		Signers: s.signers, Attestations: s.store, Models: s.Ledger, Version: "v1",
+		Signers: s.signers, Attestations: s.store, Models: s.Records, Version: "v1",
 		Environ: func(name string) (string, bool) { v, ok := s.env[name]; return v, ok },
 		Secret:  func(text string) bool { return strings.Contains(text, "hunter2") },
 		Clock:   step.Clock{Time: func() time.Time { return time.Date(2026, 1, 2, 0, 5, 0, 0, time.UTC) }},
@@ -99,7 +99,7 @@ func (s *scene) held(t *testing.T) map[string]int {
 	t.Helper()
 	out := map[string]int{}
 	for _, of := range []port.Subject{{Image: image}, {Model: s.ref}} {
-		all, err := s.store.Attached(t.Context(), of)
+		all, err := s.store.Attachments(t.Context(), of)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +133,7 @@ func TestSignsThePackedModel(t *testing.T) {
 	if a, b := attested(t, plain), attested(t, res); a.Provenance != b.Provenance {
 		t.Error("that the model is packed makes another release")
 	}
-	all, err := s.store.Attached(t.Context(), port.Subject{Image: delivery.Image{Repository: image.Repository, Digest: fake.Digest(5)}})
+	all, err := s.store.Attachments(t.Context(), port.Subject{Image: delivery.Image{Repository: image.Repository, Digest: fake.Digest(5)}})
 	if err != nil || len(all) != 1 || all[0].Type != provenance.SignaturePredicate {
 		t.Errorf("beside the packed model: %+v, %v", all, err)
 	}
@@ -152,7 +152,7 @@ func TestSigns(t *testing.T) {
 	if got := s.held(t); fmt.Sprint(got) != fmt.Sprint(want) || len(out.Statements) != 4 || !out.Provenance.Valid() {
 		t.Errorf("%v, %+v", got, out)
 	}
-	o := s.signers.Orders[0]
+	o := s.signers.Requests[0]
 	if string(o.Key) != "ann" || string(o.Passphrase) != "hunter2-hunter2" {
 		t.Errorf("signed with %q", o.Key)
 	}
@@ -161,7 +161,7 @@ func TestSigns(t *testing.T) {
 	}
 	for _, st := range out.Statements {
 		b, err := s.store.Bundle(t.Context(), port.Subject{Image: delivery.Image{Digest: st.Subject}}, port.Attachment{Digest: st.Digest})
-		v, err2 := fake.Verifier{}.Verify(t.Context(), b, fake.Trust("ann"))
+		v, err2 := fake.Verifier{}.Verify(t.Context(), b, fake.TrustPolicy("ann"))
 		if err != nil || err2 != nil || bytes.Contains(v.Statement, []byte("hunter2")) {
 			t.Errorf("%s: %v, %v", st.Predicate, err, err2)
 		}
@@ -266,7 +266,7 @@ func TestSBOM(t *testing.T) {
 // TestModelSBOM attaches what the registration wrote to the model, not the image.
 func TestModelSBOM(t *testing.T) {
 	s := newScene(t)
-	bills, err := fake.Biller{}.BillModel(t.Context(), port.ModelBill{Model: s.ref, Dir: t.TempDir()})
+	bills, err := fake.SBOMGenerator{}.ModelSBOM(t.Context(), port.ModelSBOMRequest{Model: s.ref, Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

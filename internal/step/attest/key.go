@@ -21,9 +21,9 @@ var reference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$`)
 
 // signer reads the key, which stays in this process.
 func (s Step) signer(r step.Request, w step.AttestWith) (port.Signer, error) {
-	o := port.SigningOrder{Fulcio: w.Fulcio, Rekor: w.Rekor, Timestamps: w.Timestamps}
+	o := port.SignRequest{Fulcio: w.Fulcio, Rekor: w.Rekor, Timestamps: w.Timestamps}
 	if w.Key == "" {
-		return s.Signers.Signer(o)
+		return s.Signers.NewSigner(o)
 	}
 	value, err := s.value("sign.key", w.Key)
 	if err != nil {
@@ -39,7 +39,7 @@ func (s Step) signer(r step.Request, w step.AttestWith) (port.Signer, error) {
 		}
 		o.Passphrase = []byte(pass)
 	}
-	return s.Signers.Signer(o)
+	return s.Signers.NewSigner(o)
 }
 
 // value looks a variable up. Its value is in no error.

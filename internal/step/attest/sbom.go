@@ -37,7 +37,7 @@ func modelBills(r step.Request, ref delivery.ModelRef) ([][]byte, error) {
 }
 
 // bills are statements with documents of both forms.
-func bills(of provenance.ResourceDescriptor, all port.Bills) ([][]byte, error) {
+func bills(of provenance.ResourceDescriptor, all port.SBOMs) ([][]byte, error) {
 	var out [][]byte
 	for _, form := range []struct {
 		kind string

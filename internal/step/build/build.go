@@ -49,9 +49,9 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		log = io.Discard
 	}
 	r.Progress("building %s", what(w))
-	img, err := s.builder(w).Build(ctx, port.BuildOrder{
+	img, err := s.builder(w).Build(ctx, port.BuildRequest{
 		Dir: checkout, Go: w.Go, Commit: r.Commit, Service: r.Service,
-		Repository: w.Repository, Env: w.Env, Layout: layout(r), Dockerfile: dockerfile, Say: r.Say,
+		Repository: w.Repository, Env: w.Env, Layout: layout(r), Dockerfile: dockerfile, OnProgress: r.Say,
 	}, log)
 	if err != nil {
 		return failed(ctx, w, err)

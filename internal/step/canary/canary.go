@@ -27,7 +27,7 @@ const (
 
 // Canary judges.
 type Canary struct {
-	Metrics   port.Metrics // for the queries; nil: none can be asked
+	Metrics   port.MetricsProvider // for the queries; nil: none can be asked
 	Clock     step.Clock
 	Namespace string // what {{.Namespace}} is in queries
 }
@@ -38,7 +38,7 @@ type Canary struct {
 // fault.Unavailable unless NoTraffic accepts that. Called again after a crash it
 // begins with the first step. Where nothing serves beside it, or it has all the
 // traffic already, there is nothing to compare and no answer.
-func (c Canary) Run(ctx context.Context, r step.Request, target port.Target, o port.Order, running delivery.ReleaseID, w step.CanaryWith) ([]delivery.GateResult, error) {
+func (c Canary) Run(ctx context.Context, r step.Request, target port.Target, o port.DeployRequest, running delivery.ReleaseID, w step.CanaryWith) ([]delivery.GateResult, error) {
 	if running == "" || running == o.ID {
 		r.Logf("canary: nothing serves beside %s that it could be compared with", o.ID)
 		return nil, nil
@@ -64,16 +64,16 @@ type trial struct {
 	Canary
 	r       step.Request
 	target  port.Target
-	shifter port.Shifter
-	order   port.Order
+	shifter port.TrafficSplitter
+	order   port.DeployRequest
 	running delivery.ReleaseID
 	w       step.CanaryWith // complete
 	asked   bool            // for a latency, by its margin
 	queries []query
 }
 
-func (c Canary) trial(r step.Request, target port.Target, o port.Order, running delivery.ReleaseID, w step.CanaryWith) (trial, error) {
-	shifter, ok := target.(port.Shifter)
+func (c Canary) trial(r step.Request, target port.Target, o port.DeployRequest, running delivery.ReleaseID, w step.CanaryWith) (trial, error) {
+	shifter, ok := target.(port.TrafficSplitter)
 	if !ok {
 		return trial{}, fault.New(fault.Invalid, "canary: the target can't give a release a part of the traffic").
 			Hint("choose another strategy, or a target that can (kubernetes)")
@@ -104,7 +104,7 @@ type bake struct {
 func (t trial) take(ctx context.Context, s step.CanaryStep) ([]delivery.GateResult, error) {
 	name := fmt.Sprintf("canary %d %%", s.Weight)
 	t.r.Progress("%s: shifting traffic to %s", name, t.order.ID)
-	actual, err := t.shifter.Shift(ctx, t.order, s.Weight, func(text string) { t.r.Progress("%s", text) })
+	actual, err := t.shifter.SetWeight(ctx, t.order, s.Weight, func(text string) { t.r.Progress("%s", text) })
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -193,7 +193,7 @@ func (b *bake) look(ctx context.Context, last bool) (view, error) {
 
 // traffic compares the two releases.
 func (b *bake) traffic(ctx context.Context, v *view, last bool) error {
-	comparer, ok := b.target.(port.Comparer)
+	comparer, ok := b.target.(port.MetricsComparer)
 	if !ok {
 		v.progress = "traffic is not measured"
 		if len(b.queries) == 0 {

@@ -22,22 +22,22 @@ const env = delivery.Environment("prod")
 
 // scene has old serving, and fresh staged beside it.
 type scene struct {
-	*fake.World
-	metrics    fake.Metrics
+	*fake.Environment
+	metrics    fake.MetricsProvider
 	target     port.Target
 	old, fresh delivery.ReleaseRecord
-	order      port.Order
+	order      port.DeployRequest
 	emitted    []delivery.GateResult
 	said       []string
 }
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	s := &scene{World: fake.NewWorld()}
+	s := &scene{Environment: fake.NewEnvironment()}
 	s.target = s.Target
 	s.old, s.fresh = s.Release(1), s.Release(2)
 	s.Serve(env, "20260101-000000-aaaa", s.old, time.Now())
-	s.order = port.Order{Service: "api", Environment: env, ID: s.fresh.ID, Release: s.fresh.Release}
+	s.order = port.DeployRequest{Service: "api", Environment: env, ID: s.fresh.ID, Release: s.fresh.Release}
 	if _, err := s.Target.Stage(t.Context(), s.order, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestWorseStopsAtTheFirstStep(t *testing.T) {
 		s := newScene(t)
 		s.traffic(rates{10, 90, 0.3, 0, false})
 		_, err := s.run(t.Context(), step.CanaryWith{Steps: steps(5, 25, 50)})
-		if got := s.Target.Shifted(env, s.fresh.ID); !fault.Is(err, fault.Failed) || got != 5 {
+		if got := s.Target.Weight(env, s.fresh.ID); !fault.Is(err, fault.Failed) || got != 5 {
 			t.Errorf("%d %%, %v", got, err)
 		}
 	})
@@ -226,9 +226,9 @@ func TestAgain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newScene(t)
 				s.traffic(rates{perSecond: 10, beside: 90})
-				s.Burn(fake.NewFuse(at, after))
+				s.SetFuse(fake.NewFuse(at, after))
 				killed = fake.Survive(func() { _, _ = s.run(t.Context(), step.CanaryWith{Steps: steps(10, 50)}) })
-				s.Burn(nil)
+				s.SetFuse(nil)
 				s.emitted = nil
 				if answers, err := s.run(t.Context(), step.CanaryWith{Steps: steps(10, 50)}); err != nil || len(answers) != 4 {
 					t.Errorf("killed at %d: %v, %v", at, answers, err)

@@ -17,7 +17,7 @@ import (
 func TestReplicas(t *testing.T) {
 	for says, set := range map[string]func(s *scene, now func() bool){ // now: the trouble has begun
 		"all of its 1 replicas have ended: exit 1": func(s *scene, now func() bool) {
-			s.Target.Sick = func(id delivery.ReleaseID) (string, string) {
+			s.Target.ReplicaHealth = func(id delivery.ReleaseID) (string, string) {
 				if now() && id == s.fresh.ID {
 					return "backoff", "exit 1"
 				}

@@ -52,7 +52,7 @@ func TestQueries(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newScene(t)
-				s.target = fake.Uncompared{Target: s.Target, Shifter: s.Target}
+				s.target = fake.WithoutMetrics{Target: s.Target, TrafficSplitter: s.Target}
 				begun := time.Now()
 				s.metrics.Values = func(string) []float64 { return c.values(time.Since(begun)) }
 				s.metrics.Fail = func(string) error { return c.fails }
@@ -68,8 +68,8 @@ func TestQueries(t *testing.T) {
 					t.Errorf("it took %s", took)
 				}
 				want := `drift{release="` + string(s.fresh.ID) + `",against="` + string(s.old.ID) + `",ns="shop",env="prod",app="api"}`
-				if s.metrics.Asked[0] != want {
-					t.Errorf("asked %s", s.metrics.Asked[0])
+				if s.metrics.Queries[0] != want {
+					t.Errorf("asked %s", s.metrics.Queries[0])
 				}
 			})
 		})
@@ -81,7 +81,7 @@ func TestNoMeasure(t *testing.T) {
 	for accepts, kind := range map[string]fault.Kind{"": fault.Unavailable, "fail": fault.Unavailable, "accept": ""} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newScene(t)
-			s.target = fake.Uncompared{Target: s.Target, Shifter: s.Target}
+			s.target = fake.WithoutMetrics{Target: s.Target, TrafficSplitter: s.Target}
 			answers, err := s.run(t.Context(), step.CanaryWith{Steps: steps(10), NoTraffic: accepts})
 			if (err == nil) != (kind == "") || err != nil && !fault.Is(err, kind) {
 				t.Errorf("%q: %v", accepts, err)

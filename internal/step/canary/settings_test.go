@@ -38,7 +38,7 @@ func TestSettings(t *testing.T) {
 			t.Errorf("want %q: %v", says, err)
 		}
 	}
-	s.target = fake.Unmetered{Target: s.Target}
+	s.target = fake.WithoutTraffic{Target: s.Target}
 	if _, err := s.run(t.Context(), ok(func(*step.CanaryWith) {})); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "part of the traffic") {
 		t.Errorf("%v", err)
 	}

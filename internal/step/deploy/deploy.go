@@ -21,11 +21,11 @@ import (
 // Step deploys.
 type Step struct {
 	Targets     probe.Targets
-	Releases    port.Releases
-	Deployments port.Deployments
-	Models      port.Models
-	ModelImages port.ModelImages // nil: targets that want one can't be used
-	Metrics     port.Metrics     // for canaries; nil: none can be asked
+	Releases    port.ReleaseStore
+	Deployments port.DeploymentStore
+	Models      port.ModelRegistry
+	ModelImages port.ModelImagePacker // nil: targets that want one can't be used
+	Metrics     port.MetricsProvider  // for canaries; nil: none can be asked
 	Prober      port.Prober
 	Trust       trust.Judge // for environments that demand signatures
 	Clock       step.Clock
@@ -68,7 +68,7 @@ type entry struct {
 	target port.Target
 	rel    delivery.ReleaseRecord
 	want   probe.Want
-	order  port.Order
+	order  port.DeployRequest
 
 	before delivery.Deployment // accepted, zero when nothing serves
 	seen   port.Observation
@@ -77,7 +77,7 @@ type entry struct {
 // already is the end when records and target agree that the release serves, and
 // this run did not begin to bring it in.
 func (e *entry) already(ctx context.Context) (step.Result, bool, error) {
-	serving, ok, err := e.Deployments.Serving(ctx, e.r.Environment)
+	serving, ok, err := e.Deployments.Current(ctx, e.r.Environment)
 	if err != nil {
 		return step.Result{}, false, fmt.Errorf("ask what serves in %s: %w", e.r.Environment, err)
 	}

@@ -20,15 +20,15 @@ import (
 
 const env = delivery.Environment("prod")
 
-func stepOf(w *fake.World) Step {
+func stepOf(w *fake.Environment) Step {
 	return Step{
-		Targets: probe.Targets{"local": w.Target}, Releases: w.Ledger, Deployments: w.Ledger, Models: w.Ledger, Prober: w.Prober,
-		Trust: trust.Judge{Attestations: &fake.Attestations{}, Verifier: fake.Verifier{}},
+		Targets: probe.Targets{"local": w.Target}, Releases: w.Records, Deployments: w.Records, Models: w.Records, Prober: w.Prober,
+		Trust: trust.Judge{Attestations: &fake.AttestationStore{}, Verifier: fake.Verifier{}},
 	}
 }
 
 // demand is a policy that nothing in these tests fulfils.
-var demand = &step.TrustWith{Trust: fake.Trust("ann"), Require: []string{step.NeedSignature}}
+var demand = &step.TrustWith{TrustPolicy: fake.TrustPolicy("ann"), Require: []string{step.NeedSignature}}
 
 func ask(w step.DeployWith) step.Request {
 	w.Target = "local"
@@ -61,7 +61,7 @@ func deployed(t *testing.T, res step.Result) step.Deployed {
 func given(model delivery.ModelRef) map[string]json.RawMessage {
 	return map[string]json.RawMessage{
 		"test.unit": raw(step.Tested{Passed: 3}),
-		"scan":      raw(step.Scanned{Verdict: delivery.Passed, Bills: &port.Bills{CycloneDX: port.Document{Digest: fake.Digest(5)}}}),
+		"scan":      raw(step.Scanned{Verdict: delivery.Passed, Bills: &port.SBOMs{CycloneDX: port.Document{Digest: fake.Digest(5)}}}),
 		"push":      raw(step.Pushed{Image: delivery.Image{Repository: "api", Digest: fake.Digest(9)}}),
 		"evaluate":  raw(step.Evaluated{Gates: []delivery.GateResult{{Gate: "evaluate: accuracy >= 0.1", Verdict: delivery.Passed, Evidence: "accuracy = 0.2"}}}),
 		"register":  raw(step.Registered{Model: model}),
@@ -71,10 +71,10 @@ func given(model delivery.ModelRef) map[string]json.RawMessage {
 
 func TestUsersMeetOnlyWhatHasAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := fake.NewWorld()
+		w := fake.NewEnvironment()
 		old := w.Release(1)
 		w.Serve(env, "20260101-000000-aaaa", old, time.Now())
-		w.Target.Calls, w.Prober.Asked = nil, nil
+		w.Target.Calls, w.Prober.URLs = nil, nil
 		ref := *w.Release(2).Release.Model
 		r := ask(step.DeployWith{Workload: delivery.Workload{Replicas: 2, Health: "/health"}})
 		r.Given = given(ref)
@@ -87,17 +87,17 @@ func TestUsersMeetOnlyWhatHasAnswered(t *testing.T) {
 		if !slices.Equal(w.Target.Calls, want) {
 			t.Errorf("calls %q, want %q", w.Target.Calls, want)
 		}
-		if len(w.Prober.Asked) != 3 || !strings.Contains(w.Prober.Asked[0], "staged") || strings.Contains(strings.Join(w.Prober.Asked, " "), "stable") {
-			t.Errorf("asked %q", w.Prober.Asked)
+		if len(w.Prober.URLs) != 3 || !strings.Contains(w.Prober.URLs[0], "staged") || strings.Contains(strings.Join(w.Prober.URLs, " "), "stable") {
+			t.Errorf("asked %q", w.Prober.URLs)
 		}
-		if d.URL != fake.Stable(env) || d.Already || !d.Since.Equal(time.Now()) {
+		if d.URL != fake.StableURL(env) || d.Already || !d.Since.Equal(time.Now()) {
 			t.Errorf("%+v at %s", d, time.Now())
 		}
-		h, _ := w.Ledger.History(t.Context(), env, 1)
+		h, _ := w.Records.History(t.Context(), env, 1)
 		if h[0].State != delivery.Deploying || h[0].Replaced != old.ID || h[0].By != "ann, cy" || h[0].ID != d.Deployment {
 			t.Errorf("%+v", h[0])
 		}
-		rel, _ := w.Ledger.Release(t.Context(), d.Release)
+		rel, _ := w.Records.Release(t.Context(), d.Release)
 		gates := rel.Release.GateResults
 		if len(gates) != 3 || gates[0].Gate != "test.unit" || gates[1].Gate != "scan" || gates[1].Verdict != delivery.Passed || rel.Release.SBOM != fake.Digest(5) || *rel.Release.Model != ref || rel.Release.Image.Digest != fake.Digest(9) || !rel.Release.Manifests.Valid() {
 			t.Errorf("%+v", rel.Release)
@@ -131,7 +131,7 @@ func TestSameInputsSameRelease(t *testing.T) {
 		"another database": func(r *step.Request, _ *step.DeployWith) {
 			r.Given["scan"] = raw(step.Scanned{
 				Verdict: delivery.Passed, Database: time.Unix(1, 0), Counts: map[delivery.Severity]int{delivery.Low: 3},
-				Bills: &port.Bills{CycloneDX: port.Document{Digest: fake.Digest(5), Path: "/elsewhere"}},
+				Bills: &port.SBOMs{CycloneDX: port.Document{Digest: fake.Digest(5), Path: "/elsewhere"}},
 			})
 		},
 		"bake": func(_ *step.Request, w *step.DeployWith) { w.Bake = delivery.Duration(time.Hour) },
@@ -155,7 +155,7 @@ func TestSameInputsSameRelease(t *testing.T) {
 			r.Given["attest"] = raw(step.Attested{Provenance: fake.Digest(5)})
 		},
 		"materials": func(r *step.Request, _ *step.DeployWith) {
-			r.Given["scan"] = raw(step.Scanned{Verdict: delivery.Passed, Bills: &port.Bills{CycloneDX: port.Document{Digest: fake.Digest(6)}}})
+			r.Given["scan"] = raw(step.Scanned{Verdict: delivery.Passed, Bills: &port.SBOMs{CycloneDX: port.Document{Digest: fake.Digest(6)}}})
 		},
 	}
 	for name, change := range other {
@@ -169,72 +169,72 @@ func TestRefused(t *testing.T) {
 	ctx := context.Background()
 	cases := []struct {
 		name string
-		set  func(w *fake.World) step.Request
+		set  func(w *fake.Environment) step.Request
 		kind fault.Kind
 		hint string
 	}{
-		{"quarantined", func(w *fake.World) step.Request {
+		{"quarantined", func(w *fake.Environment) step.Request {
 			rel := w.Release(1)
-			_ = w.Ledger.Quarantine(ctx, delivery.Quarantine{Release: rel.ID, Reason: "errors"})
+			_ = w.Records.Quarantine(ctx, delivery.Quarantine{Release: rel.ID, Reason: "errors"})
 			return ask(step.DeployWith{Release: rel.ID})
 		}, fault.Conflict, "slipway releases unquarantine r-"},
-		{"not scanned where it comes from", func(w *fake.World) step.Request {
+		{"not scanned where it comes from", func(w *fake.Environment) step.Request {
 			return ask(step.DeployWith{Release: w.Release(1).ID, Scanned: true})
 		}, fault.Denied, "environments.prod.scan: {unavailable: accept}"},
-		{"quarantined, made again by the same inputs", func(w *fake.World) step.Request {
+		{"quarantined, made again by the same inputs", func(w *fake.Environment) step.Request {
 			r := ask(step.DeployWith{})
 			r.Given = given(*w.Release(2).Release.Model)
 			var with step.DeployWith
 			_ = json.Unmarshal(r.Spec.With, &with)
 			rel, _ := made(r, with)
-			saved, _ := w.Ledger.SaveRelease(ctx, "x", rel)
-			_ = w.Ledger.Quarantine(ctx, delivery.Quarantine{Release: saved.ID, Reason: "errors"})
+			saved, _ := w.Records.Save(ctx, "x", rel)
+			_ = w.Records.Quarantine(ctx, delivery.Quarantine{Release: saved.ID, Reason: "errors"})
 			r.Run = "20260109-000000-dddd"
 			return r
 		}, fault.Conflict, ""},
-		{"model not approved", func(w *fake.World) step.Request {
-			m, _ := w.Ledger.Register(ctx, "m", fake.Digest(7), nil, delivery.Lineage{})
+		{"model not approved", func(w *fake.Environment) step.Request {
+			m, _ := w.Records.Register(ctx, "m", fake.Digest(7), nil, delivery.Lineage{})
 			r := ask(step.DeployWith{})
 			r.Given = given(m.ModelRef)
 			return r
 		}, fault.Denied, "slipway approve m:1"},
-		{"pinned model rejected", func(w *fake.World) step.Request {
-			m, _ := w.Ledger.Register(ctx, "m", fake.Digest(7), nil, delivery.Lineage{})
-			_, _ = w.Ledger.Decide(ctx, m.ModelRef, delivery.Rejected, "ann", "")
+		{"pinned model rejected", func(w *fake.Environment) step.Request {
+			m, _ := w.Records.Register(ctx, "m", fake.Digest(7), nil, delivery.Lineage{})
+			_, _ = w.Records.Decide(ctx, m.ModelRef, delivery.Rejected, "ann", "")
 			r := ask(step.DeployWith{Model: &m.ModelRef})
 			r.Given = given(m.ModelRef)
 			delete(r.Given, "register")
 			return r
 		}, fault.Denied, ""},
-		{"model is another", func(w *fake.World) step.Request {
+		{"model is another", func(w *fake.Environment) step.Request {
 			ref := *w.Release(1).Release.Model
 			ref.Digest = fake.Digest(99)
 			r := ask(step.DeployWith{})
 			r.Given = given(ref)
 			return r
 		}, fault.Corrupt, ""},
-		{"not trusted", func(w *fake.World) step.Request {
+		{"not trusted", func(w *fake.Environment) step.Request {
 			return ask(step.DeployWith{Release: w.Release(1).ID, Trust: demand})
 		}, fault.Denied, "sign"},
-		{"not trusted, made here", func(w *fake.World) step.Request {
+		{"not trusted, made here", func(w *fake.Environment) step.Request {
 			r := ask(step.DeployWith{Trust: demand})
 			r.Given = given(*w.Release(2).Release.Model)
 			return r
 		}, fault.Denied, "sign"},
-		{"no such release", func(*fake.World) step.Request { return ask(step.DeployWith{Release: "r-000000000000"}) }, fault.NotFound, ""},
-		{"nothing pushed", func(*fake.World) step.Request { return ask(step.DeployWith{}) }, fault.Internal, ""},
-		{"wrong check", func(w *fake.World) step.Request {
+		{"no such release", func(*fake.Environment) step.Request { return ask(step.DeployWith{Release: "r-000000000000"}) }, fault.NotFound, ""},
+		{"nothing pushed", func(*fake.Environment) step.Request { return ask(step.DeployWith{}) }, fault.Internal, ""},
+		{"wrong check", func(w *fake.Environment) step.Request {
 			return ask(step.DeployWith{Release: w.Release(1).ID, Checks: []step.Check{{Path: "/", Expect: []string{"body ="}}}})
 		}, fault.Invalid, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			w := fake.NewWorld()
+			w := fake.NewEnvironment()
 			_, err := stepOf(w).Run(t.Context(), c.set(w))
 			if !fault.Is(err, c.kind) || !strings.Contains(fault.HintOf(err), c.hint) {
 				t.Errorf("%v (%s)", err, fault.HintOf(err))
 			}
-			if h, _ := w.Ledger.History(t.Context(), env, 0); len(h) > 0 || len(w.Target.Calls) > 0 {
+			if h, _ := w.Records.History(t.Context(), env, 0); len(h) > 0 || len(w.Target.Calls) > 0 {
 				t.Errorf("it began: %v, %v", h, w.Target.Calls)
 			}
 		})

@@ -18,7 +18,7 @@ import (
 
 func TestAlready(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := fake.NewWorld()
+		w := fake.NewEnvironment()
 		rel := w.Release(1)
 		at := time.Now()
 		d := w.Serve(env, "20260101-000000-aaaa", rel, at)
@@ -38,9 +38,9 @@ func TestAlready(t *testing.T) {
 }
 
 func TestFailures(t *testing.T) {
-	say := func(answer func(id delivery.ReleaseID, path string) (port.Reply, bool)) func(*fake.World) {
-		return func(w *fake.World) {
-			w.Prober.Answer = func(id delivery.ReleaseID, path string, _ port.Question) (port.Reply, bool, error) {
+	say := func(answer func(id delivery.ReleaseID, path string) (port.ProbeResponse, bool)) func(*fake.Environment) {
+		return func(w *fake.Environment) {
+			w.Prober.Respond = func(id delivery.ReleaseID, path string, _ port.ProbeRequest) (port.ProbeResponse, bool, error) {
 				r, ok := answer(id, path)
 				return r, ok, nil
 			}
@@ -48,11 +48,11 @@ func TestFailures(t *testing.T) {
 	}
 	cases := []struct {
 		name   string
-		set    func(*fake.World)
+		set    func(*fake.Environment)
 		says   string
 		within time.Duration // of the fake clock
 	}{
-		{"can't start", func(w *fake.World) {
+		{"can't start", func(w *fake.Environment) {
 			w.Target.Fail = func(m string, _ delivery.ReleaseID) error {
 				if m == "Stage" {
 					return fault.New(fault.Failed, "exit 1: no such file model.json")
@@ -60,20 +60,22 @@ func TestFailures(t *testing.T) {
 				return nil
 			}
 		}, "no such file model.json", 0},
-		{"another model", say(func(id delivery.ReleaseID, _ string) (port.Reply, bool) {
-			return fake.Health("ok", id, &delivery.ModelRef{Version: 1}), true
+		{"another model", say(func(id delivery.ReleaseID, _ string) (port.ProbeResponse, bool) {
+			return fake.HealthResponse("ok", id, &delivery.ModelRef{Version: 1}), true
 		}), `model version "1", not 2`, time.Second},
-		{"another release", say(func(_ delivery.ReleaseID, _ string) (port.Reply, bool) {
-			return fake.Health("ok", "r-eeeeeeeeeeee", &delivery.ModelRef{Version: 2}), true
+		{"another release", say(func(_ delivery.ReleaseID, _ string) (port.ProbeResponse, bool) {
+			return fake.HealthResponse("ok", "r-eeeeeeeeeeee", &delivery.ModelRef{Version: 2}), true
 		}), "release r-eeeeeeeeeeee answers", time.Second},
-		{"no health", say(func(delivery.ReleaseID, string) (port.Reply, bool) { return port.Reply{Status: 404}, true }), "/health answers 404", time.Second},
-		{"never well", say(func(delivery.ReleaseID, string) (port.Reply, bool) {
-			return port.Reply{Status: 503, Body: []byte("warming up")}, true
+		{"no health", say(func(delivery.ReleaseID, string) (port.ProbeResponse, bool) {
+			return port.ProbeResponse{Status: 404}, true
+		}), "/health answers 404", time.Second},
+		{"never well", say(func(delivery.ReleaseID, string) (port.ProbeResponse, bool) {
+			return port.ProbeResponse{Status: 503, Body: []byte("warming up")}, true
 		}), `answers 503: "warming up"`, 61 * time.Second},
-		{"smoke", say(func(_ delivery.ReleaseID, path string) (port.Reply, bool) {
-			return port.Reply{Status: 200, Body: []byte(`{"class":"XX"}`)}, path == "/predict"
+		{"smoke", say(func(_ delivery.ReleaseID, path string) (port.ProbeResponse, bool) {
+			return port.ProbeResponse{Status: 200, Body: []byte(`{"class":"XX"}`)}, path == "/predict"
 		}), "smoke: predict", time.Second},
-		{"can't promote", func(w *fake.World) {
+		{"can't promote", func(w *fake.Environment) {
 			w.Target.Fail = func(m string, _ delivery.ReleaseID) error {
 				if m == "Promote" {
 					return errors.New("proxy is gone")
@@ -81,12 +83,12 @@ func TestFailures(t *testing.T) {
 				return nil
 			}
 		}, "proxy is gone", time.Second},
-		{"promoted in vain", func(w *fake.World) { w.Target.Lost = func(delivery.ReleaseID) bool { return true } }, "nothing has the traffic", time.Second},
+		{"promoted in vain", func(w *fake.Environment) { w.Target.Lost = func(delivery.ReleaseID) bool { return true } }, "nothing has the traffic", time.Second},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := fake.NewWorld()
+				w := fake.NewEnvironment()
 				rel := w.Release(2)
 				c.set(w)
 				begun := time.Now()
@@ -111,13 +113,13 @@ func TestFailures(t *testing.T) {
 
 func TestCancelIsNoVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := fake.NewWorld()
+		w := fake.NewEnvironment()
 		rel := w.Release(1)
 		why := errors.New("enough")
 		ctx, cancel := context.WithCancelCause(t.Context())
-		w.Prober.Answer = func(delivery.ReleaseID, string, port.Question) (port.Reply, bool, error) {
+		w.Prober.Respond = func(delivery.ReleaseID, string, port.ProbeRequest) (port.ProbeResponse, bool, error) {
 			cancel(why)
-			return port.Reply{Status: 503}, true, nil
+			return port.ProbeResponse{Status: 503}, true, nil
 		}
 		if _, err := stepOf(w).Run(ctx, ask(step.DeployWith{Release: rel.ID})); !errors.Is(err, why) {
 			t.Errorf("%v", err)

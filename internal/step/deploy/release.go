@@ -73,7 +73,7 @@ func (s Step) recorded(ctx context.Context, r step.Request, w step.DeployWith, t
 	if err != nil {
 		return delivery.ReleaseRecord{}, nil, err
 	}
-	rel, err := s.Releases.SaveRelease(ctx, r.Run, made)
+	rel, err := s.Releases.Save(ctx, r.Run, made)
 	if err != nil {
 		return rel, nil, fmt.Errorf("record the release: %w", err)
 	}

@@ -22,9 +22,9 @@ import (
 
 // rendering is a target whose releases carry objects, and a packer of models.
 type rendering struct {
-	*fake.Chronicled
+	*fake.TargetWithHistory
 	asked  []port.Manifests
-	staged []port.Order
+	staged []port.DeployRequest
 	packed []string
 	fail   error
 }
@@ -39,9 +39,9 @@ func (d *rendering) Render(_ context.Context, m port.Manifests) (port.Rendered, 
 	}, d.fail
 }
 
-func (d *rendering) Stage(ctx context.Context, o port.Order, say func(string)) (string, error) {
+func (d *rendering) Stage(ctx context.Context, o port.DeployRequest, say func(string)) (string, error) {
 	d.staged = append(d.staged, o)
-	return d.Chronicled.Stage(ctx, o, say)
+	return d.TargetWithHistory.Stage(ctx, o, say)
 }
 
 func (d *rendering) Pack(_ context.Context, m delivery.ModelRef, repository string) (delivery.Image, error) {
@@ -49,9 +49,9 @@ func (d *rendering) Pack(_ context.Context, m delivery.ModelRef, repository stri
 	return delivery.Image{Repository: repository, Digest: fake.Digest(77)}, d.fail
 }
 
-func renders() (*rendering, *fake.World, Step) {
-	w := fake.NewWorld()
-	d := &rendering{Chronicled: &fake.Chronicled{Target: w.Target}}
+func renders() (*rendering, *fake.Environment, Step) {
+	w := fake.NewEnvironment()
+	d := &rendering{TargetWithHistory: &fake.TargetWithHistory{Target: w.Target}}
 	s := stepOf(w)
 	s.Targets, s.ModelImages = probe.Targets{"local": d}, d
 	return d, w, s
@@ -85,7 +85,7 @@ func TestRenders(t *testing.T) {
 			t.Errorf("rendered %+v\nwant %+v", d.asked, want)
 		}
 		id := deployed(t, res).Release
-		rel, err := w.Ledger.Release(t.Context(), id)
+		rel, err := w.Records.Release(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestRenders(t *testing.T) {
 		if len(d.staged) != 1 || len(d.staged[0].Secrets) != 1 || string(d.staged[0].Secrets[0].Data["TOKEN"]) != secretValue {
 			t.Errorf("the order's secrets are %+v", d.staged)
 		}
-		history, err := d.Read(t.Context(), "api", env)
+		history, err := d.LoadHistory(t.Context(), "api", env)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -200,9 +200,9 @@ func TestUntrustedIsNotRendered(t *testing.T) {
 	r := ask(step.DeployWith{Manifests: []string{"k8s/"}, Trust: demand})
 	r.Given = given(*w.Release(2).Release.Model)
 	r.Checkout = func(context.Context) (string, error) { return "", errors.New("checked out") }
-	before, _ := w.Ledger.Releases(t.Context(), 0)
+	before, _ := w.Records.Releases(t.Context(), 0)
 	_, err := s.Run(t.Context(), r)
-	after, _ := w.Ledger.Releases(t.Context(), 0)
+	after, _ := w.Records.Releases(t.Context(), 0)
 	if !fault.Is(err, fault.Denied) || len(d.asked)+len(d.packed)+len(d.staged) > 0 || len(after) != len(before) {
 		t.Errorf("%v; rendered %v, packed %v, staged %v, recorded %d", err, d.asked, d.packed, d.staged, len(after)-len(before))
 	}

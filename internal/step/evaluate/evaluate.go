@@ -23,9 +23,9 @@ const metricsFile = "metrics.json"
 type Step struct {
 	Jobs        port.Jobs
 	Commands    port.Commands // make the Python environment
-	Deployments port.Deployments
-	Releases    port.Releases
-	Models      port.Models
+	Deployments port.DeploymentStore
+	Releases    port.ReleaseStore
+	Models      port.ModelRegistry
 	Hasher      digest.Hasher
 	Environ     job.Environ // nil: the process's
 	Clock       step.Clock

@@ -21,7 +21,7 @@ import (
 const env = delivery.Environment("prod")
 
 type scene struct {
-	*fake.World
+	*fake.Environment
 	jobs   *fake.Jobs
 	step   Step
 	r      step.Request
@@ -42,10 +42,10 @@ func newScene(t *testing.T, run string, gates ...string) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scene{World: fake.NewWorld(), jobs: &fake.Jobs{Commands: fake.Shell{}, Logs: root}}
+	s := &scene{Environment: fake.NewEnvironment(), jobs: &fake.Jobs{Commands: fake.Shell{}, Logs: root}}
 	s.w = step.EvaluateWith{Run: run, Data: []string{root + "/data.csv"}, Gates: gates}
 	s.step = Step{
-		Jobs: s.jobs, Deployments: s.Ledger, Releases: s.Ledger, Models: s.Ledger,
+		Jobs: s.jobs, Deployments: s.Records, Releases: s.Records, Models: s.Records,
 		Environ: func() []string { return []string{"PATH=" + os.Getenv("PATH")} },
 	}
 	trained, _ := json.Marshal(step.Trained{Dir: model, Files: files})
@@ -181,7 +181,7 @@ func TestRefused(t *testing.T) {
 		t.Errorf("no model: %v", err)
 	}
 	s = newScene(t, "true")
-	s.Ledger.Fail = func(m string) error { return fmt.Errorf("%s: disk", m) }
+	s.Records.Fail = func(m string) error { return fmt.Errorf("%s: disk", m) }
 	s.w.Run = wrote(`{"a":1}`)
 	if _, err := s.run(t); err == nil {
 		t.Error("records that can't be read were taken for no champion")

@@ -90,7 +90,7 @@ func unavailable(r step.Request, what string, err error) step.Result {
 // champion are the metrics of the model that the environment's accepted release
 // serves; nil when there is none.
 func (s Step) champion(ctx context.Context, env delivery.Environment) (delivery.Metrics, error) {
-	d, ok, err := s.Deployments.Serving(ctx, env)
+	d, ok, err := s.Deployments.Current(ctx, env)
 	if err != nil {
 		return nil, fmt.Errorf("ask what serves in %s: %w", env, err)
 	}

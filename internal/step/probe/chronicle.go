@@ -20,15 +20,15 @@ const (
 
 // Records are what a history is told from.
 type Records struct {
-	Deployments port.Deployments
-	Releases    port.Releases
-	Models      port.Models // nil: what they were measured at is not told
+	Deployments port.DeploymentStore
+	Releases    port.ReleaseStore
+	Models      port.ModelRegistry // nil: what they were measured at is not told
 }
 
 // Claim takes the environment for the run, where others deliver too, makes sure
 // that these records know what serves there, and lets the place say what it would
 // refuse. Nothing was begun when it fails.
-func (rec Records) Claim(ctx context.Context, r step.Request, t port.Target, o port.Order) error {
+func (rec Records) Claim(ctx context.Context, r step.Request, t port.Target, o port.DeployRequest) error {
 	if l, ok := t.(port.Locker); ok {
 		if err := l.Lock(ctx, o, func(text string) { r.Progress("%s", text) }); err != nil {
 			return fmt.Errorf("bring %s into %s: %w", o.ID, o.Environment, err)
@@ -37,8 +37,8 @@ func (rec Records) Claim(ctx context.Context, r step.Request, t port.Target, o p
 	if err := rec.agree(ctx, t, o); err != nil {
 		return err
 	}
-	if try, ok := t.(port.Rehearser); ok {
-		if err := try.Rehearse(ctx, o, func(text string) { r.Progress("%s", text) }); err != nil {
+	if try, ok := t.(port.DryRunner); ok {
+		if err := try.DryRun(ctx, o, func(text string) { r.Progress("%s", text) }); err != nil {
 			return fmt.Errorf("bring %s into %s: %w", o.ID, o.Environment, err)
 		}
 	}
@@ -47,12 +47,12 @@ func (rec Records) Claim(ctx context.Context, r step.Request, t port.Target, o p
 
 // agree is fault.Conflict when somebody has delivered there that these records do
 // not know of.
-func (rec Records) agree(ctx context.Context, t port.Target, o port.Order) error {
-	keeper, ok := t.(port.Chronicler)
+func (rec Records) agree(ctx context.Context, t port.Target, o port.DeployRequest) error {
+	keeper, ok := t.(port.HistoryStore)
 	if !ok {
 		return nil
 	}
-	there, err := keeper.Read(ctx, o.Service, o.Environment)
+	there, err := keeper.LoadHistory(ctx, o.Service, o.Environment)
 	if err != nil {
 		return fmt.Errorf("read the history beside %s: %w", o.Environment, err)
 	}
@@ -72,7 +72,7 @@ func (rec Records) agree(ctx context.Context, t port.Target, o port.Order) error
 
 // model adds a release's model, so that the next one can be measured against it
 // anywhere. A machine that has only taken the release over may not know it.
-func (rec Records) model(ctx context.Context, ref *delivery.ModelRef, c *port.Chapter) error {
+func (rec Records) model(ctx context.Context, ref *delivery.ModelRef, c *port.History) error {
 	if ref == nil || rec.Models == nil || slices.ContainsFunc(c.Models, func(m delivery.ModelVersion) bool { return m.ModelRef == *ref }) {
 		return nil
 	}
@@ -92,11 +92,11 @@ func (rec Records) model(ctx context.Context, ref *delivery.ModelRef, c *port.Ch
 // Tell writes the environment's history to a target that keeps one. It is called
 // before something changes, and once it has.
 func (rec Records) Tell(ctx context.Context, t port.Target, service string, env delivery.Environment) error {
-	keeper, ok := t.(port.Chronicler)
+	keeper, ok := t.(port.HistoryStore)
 	if !ok {
 		return nil
 	}
-	c := port.Chapter{Service: service, Environment: env}
+	c := port.History{Service: service, Environment: env}
 	history, err := rec.Deployments.History(ctx, env, 0)
 	if err != nil {
 		return fmt.Errorf("read the history of %s: %w", env, err)
@@ -125,7 +125,7 @@ func (rec Records) Tell(ctx context.Context, t port.Target, service string, env 
 			return err
 		}
 	}
-	if err := keeper.Write(ctx, c); err != nil {
+	if err := keeper.SaveHistory(ctx, c); err != nil {
 		return fmt.Errorf("write the history of %s beside it: %w", env, err)
 	}
 	return nil

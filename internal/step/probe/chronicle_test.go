@@ -21,23 +21,23 @@ const (
 )
 
 // long is a history of n runs; only those of good were accepted.
-func long(t *testing.T, w *fake.World, n int, good ...int) []delivery.ReleaseRecord {
+func long(t *testing.T, w *fake.Environment, n int, good ...int) []delivery.ReleaseRecord {
 	t.Helper()
 	var out []delivery.ReleaseRecord
 	for i := range n {
-		rel, err := w.Ledger.SaveRelease(t.Context(), "r", delivery.Release{Service: service, Commit: fmt.Sprint(i)})
+		rel, err := w.Records.Save(t.Context(), "r", delivery.Release{Service: service, Commit: fmt.Sprint(i)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		out = append(out, rel)
-		d, err := w.Ledger.Begin(t.Context(), delivery.Deployment{Environment: env, Release: rel.ID, Run: delivery.RunID(fmt.Sprint("run-", i))})
+		d, err := w.Records.Begin(t.Context(), delivery.Deployment{Environment: env, Release: rel.ID, Run: delivery.RunID(fmt.Sprint("run-", i))})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if slices.Contains(good, i) {
-			err = w.Ledger.Accept(t.Context(), d.ID, time.Date(2026, 1, 1, i, 0, 0, 0, time.UTC))
+			err = w.Records.Accept(t.Context(), d.ID, time.Date(2026, 1, 1, i, 0, 0, 0, time.UTC))
 		} else {
-			err = w.Ledger.End(t.Context(), d.ID, delivery.RolledBack, "it was wrong", time.Time{})
+			err = w.Records.End(t.Context(), d.ID, delivery.RolledBack, "it was wrong", time.Time{})
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -46,7 +46,9 @@ func long(t *testing.T, w *fake.World, n int, good ...int) []delivery.ReleaseRec
 	return out
 }
 
-func records(w *fake.World) Records { return Records{Deployments: w.Ledger, Releases: w.Ledger} }
+func records(w *fake.Environment) Records {
+	return Records{Deployments: w.Records, Releases: w.Records}
+}
 
 // TestTell: the newest ones, and those that can be gone back to, however old.
 func TestTell(t *testing.T) {
@@ -63,13 +65,13 @@ func TestTell(t *testing.T) {
 		{"good ones now and then", 14, []int{0, 1, 2, 12}, []int{13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 2, 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := fake.NewWorld()
+			w := fake.NewEnvironment()
 			all := long(t, w, c.n, c.good...)
-			target := &fake.Chronicled{Target: w.Target}
+			target := &fake.TargetWithHistory{Target: w.Target}
 			if err := records(w).Tell(t.Context(), target, service, env); err != nil {
 				t.Fatal(err)
 			}
-			got, err := target.Read(t.Context(), service, env)
+			got, err := target.LoadHistory(t.Context(), service, env)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,42 +94,42 @@ func TestTell(t *testing.T) {
 
 // TestTellOnce: a release that came more than once is one release.
 func TestTellOnce(t *testing.T) {
-	w := fake.NewWorld()
+	w := fake.NewEnvironment()
 	rel := w.Release(1)
 	for i := range 3 {
-		if _, err := w.Ledger.Begin(t.Context(), delivery.Deployment{Environment: env, Release: rel.ID, Run: delivery.RunID(fmt.Sprint(i))}); err != nil {
+		if _, err := w.Records.Begin(t.Context(), delivery.Deployment{Environment: env, Release: rel.ID, Run: delivery.RunID(fmt.Sprint(i))}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	target := &fake.Chronicled{Target: w.Target}
+	target := &fake.TargetWithHistory{Target: w.Target}
 	if err := records(w).Tell(t.Context(), target, service, env); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := target.Read(t.Context(), service, env); len(got.Deployments) != 3 || len(got.Releases) != 1 {
+	if got, _ := target.LoadHistory(t.Context(), service, env); len(got.Deployments) != 3 || len(got.Releases) != 1 {
 		t.Errorf("told %d deployments and %d releases, want 3 and 1", len(got.Deployments), len(got.Releases))
 	}
 }
 
 func TestTellTrouble(t *testing.T) {
-	w := fake.NewWorld()
+	w := fake.NewEnvironment()
 	long(t, w, 1, 0)
 	if err := records(w).Tell(t.Context(), w.Target, service, env); err != nil {
 		t.Errorf("a target without a history: %v", err)
 	}
 	why := errors.New("no")
-	target := &fake.Chronicled{Target: w.Target}
-	target.Told.Fail = func(string) error { return why }
+	target := &fake.TargetWithHistory{Target: w.Target}
+	target.History.Fail = func(string) error { return why }
 	if err := records(w).Tell(t.Context(), target, service, env); !errors.Is(err, why) {
 		t.Errorf("the target refuses: %v", err)
 	}
 	for _, method := range []string{"History", "Release"} {
-		w.Ledger.Fail = func(m string) error {
+		w.Records.Fail = func(m string) error {
 			if m == method {
 				return why
 			}
 			return nil
 		}
-		if err := records(w).Tell(t.Context(), &fake.Chronicled{Target: w.Target}, service, env); !errors.Is(err, why) {
+		if err := records(w).Tell(t.Context(), &fake.TargetWithHistory{Target: w.Target}, service, env); !errors.Is(err, why) {
 			t.Errorf("%s fails: %v", method, err)
 		}
 	}
@@ -135,18 +137,18 @@ func TestTellTrouble(t *testing.T) {
 
 // locking is a target that others deliver to as well.
 type locking struct {
-	*fake.Chronicled
+	*fake.TargetWithHistory
 	err error
 }
 
-func (l locking) Lock(context.Context, port.Order, func(string)) error { return l.err }
+func (l locking) Lock(context.Context, port.DeployRequest, func(string)) error { return l.err }
 
 func TestClaim(t *testing.T) {
-	w := fake.NewWorld()
+	w := fake.NewEnvironment()
 	rels := long(t, w, 2, 0, 1)
-	target := locking{Chronicled: &fake.Chronicled{Target: w.Target}}
+	target := locking{TargetWithHistory: &fake.TargetWithHistory{Target: w.Target}}
 	claim := func() error {
-		return records(w).Claim(t.Context(), step.Request{}, target, port.Order{Service: service, Environment: env, ID: "r-new"})
+		return records(w).Claim(t.Context(), step.Request{}, target, port.DeployRequest{Service: service, Environment: env, ID: "r-new"})
 	}
 	if err := claim(); err != nil {
 		t.Errorf("nothing was told: %v", err)
@@ -157,23 +159,23 @@ func TestClaim(t *testing.T) {
 	if err := claim(); err != nil {
 		t.Errorf("our own history: %v", err)
 	}
-	there, _ := target.Read(t.Context(), service, env)
+	there, _ := target.LoadHistory(t.Context(), service, env)
 	begun := delivery.Deployment{Environment: env, Release: rels[0].ID, Run: "theirs", State: delivery.Deploying, By: "eve"}
 	there.Deployments = append([]delivery.Deployment{begun}, there.Deployments...)
-	if err := target.Told.Write(t.Context(), there); err != nil {
+	if err := target.History.SaveHistory(t.Context(), there); err != nil {
 		t.Fatal(err)
 	}
 	if err := claim(); err != nil {
 		t.Errorf("what others began and did not end: %v", err)
 	}
 	there.Deployments[0].State, there.Deployments[0].ServingAt = delivery.Serving, time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
-	if err := target.Told.Write(t.Context(), there); err != nil {
+	if err := target.History.SaveHistory(t.Context(), there); err != nil {
 		t.Fatal(err)
 	}
 	if err := claim(); !fault.Is(err, fault.Conflict) {
 		t.Errorf("what others brought: %v, want %s", err, fault.Conflict)
 	}
-	target.Told.Fail = func(string) error { t.Error("it was asked without the lock"); return nil }
+	target.History.Fail = func(string) error { t.Error("it was asked without the lock"); return nil }
 	target.err = fault.New(fault.Conflict, "run theirs has it")
 	if err := claim(); !errors.Is(err, target.err) {
 		t.Errorf("somebody has the lock: %v", err)
@@ -181,13 +183,13 @@ func TestClaim(t *testing.T) {
 }
 
 func TestSettleOnlyWhereThereIsOne(t *testing.T) {
-	w := fake.NewWorld()
-	if err := Settle(t.Context(), step.Request{}, fake.Unmetered{Target: w.Target}, port.Order{}); err != nil {
+	w := fake.NewEnvironment()
+	if err := Settle(t.Context(), step.Request{}, fake.WithoutTraffic{Target: w.Target}, port.DeployRequest{}); err != nil {
 		t.Error(err)
 	}
 	why := errors.New("no")
 	w.Target.Fail = func(string, delivery.ReleaseID) error { return why }
-	if err := Settle(t.Context(), step.Request{}, w.Target, port.Order{ID: "r-1"}); !errors.Is(err, why) {
+	if err := Settle(t.Context(), step.Request{}, w.Target, port.DeployRequest{ID: "r-1"}); !errors.Is(err, why) {
 		t.Errorf("error = %v, want %v", err, why)
 	}
 }

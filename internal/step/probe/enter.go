@@ -24,21 +24,21 @@ func (t Targets) Find(name string, at delivery.Location) (port.Target, error) {
 		known := strings.Join(slices.Sorted(maps.Keys(t)), ", ")
 		return nil, fault.New(fault.Invalid, "there is no target %q", name).Hint("known: %s", known)
 	}
-	if p, many := found.(port.Placer); many {
-		return p.At(at)
+	if p, many := found.(port.Locator); many {
+		return p.For(at)
 	}
 	return found, nil
 }
 
 // OrderOf asks a target for a recorded release.
-func OrderOf(r step.Request, w step.DeployWith, rel delivery.ReleaseRecord) port.Order {
+func OrderOf(r step.Request, w step.DeployWith, rel delivery.ReleaseRecord) port.DeployRequest {
 	service := rel.Release.Service
 	if service == "" {
 		service = r.Service
 	}
-	return port.Order{
+	return port.DeployRequest{
 		Service: service, Environment: r.Environment, ID: rel.ID, Release: rel.Release,
-		Port: w.Port, Within: w.Within, Run: r.Run, Strategy: w.Strategy,
+		Port: w.Port, ReadyTimeout: w.Within, Run: r.Run, Strategy: w.Strategy,
 	}
 }
 
@@ -47,12 +47,12 @@ type Taste func(ctx context.Context) ([]delivery.GateResult, error)
 
 // Settle lets the target go of what it kept to go back to, once the release has
 // been accepted.
-func Settle(ctx context.Context, r step.Request, t port.Target, o port.Order) error {
-	s, ok := t.(port.Settler)
+func Settle(ctx context.Context, r step.Request, t port.Target, o port.DeployRequest) error {
+	s, ok := t.(port.Finalizer)
 	if !ok {
 		return nil
 	}
-	if err := s.Settle(ctx, o, func(text string) { r.Progress("%s", text) }); err != nil {
+	if err := s.Finalize(ctx, o, func(text string) { r.Progress("%s", text) }); err != nil {
 		return fmt.Errorf("let go of what served before %s: %w", o.ID, err)
 	}
 	return nil
@@ -62,7 +62,7 @@ func Settle(ctx context.Context, r step.Request, t port.Target, o port.Order) er
 // before any user reaches it, and only then gets the traffic: all of it, once
 // taste (nil: none) has let it have some. What it began when it fails is left for
 // the rollback.
-func (p Probe) Enter(ctx context.Context, r step.Request, t port.Target, o port.Order, w Want, taste Taste) (port.Observation, []delivery.GateResult, error) {
+func (p Probe) Enter(ctx context.Context, r step.Request, t port.Target, o port.DeployRequest, w Want, taste Taste) (port.Observation, []delivery.GateResult, error) {
 	say := func(s string) { r.Progress("%s", s) }
 	url, err := t.Stage(ctx, o, say)
 	if err != nil {
@@ -94,7 +94,7 @@ func (p Probe) Enter(ctx context.Context, r step.Request, t port.Target, o port.
 // Doom looks at the target while a release is asked at the stable address: a
 // release that has lost the traffic, or all of whose replicas have ended, will
 // not become healthy.
-func Doom(t port.Target, o port.Order) func(context.Context) string {
+func Doom(t port.Target, o port.DeployRequest) func(context.Context) string {
 	return func(ctx context.Context) string {
 		obs, err := t.Observe(ctx, o.Service, o.Environment)
 		if err != nil {

@@ -33,7 +33,7 @@ func well() []string { return []string{"ok", "healthy", "pass", "up", "ready", "
 
 // read judges one answer. An answer that does not name the release may come from
 // anybody, an old replica for one: it is none.
-func read(reply port.Reply, w Want) saying {
+func read(reply port.ProbeResponse, w Want) saying {
 	if reply.Status < 200 || reply.Status > 299 {
 		missing := reply.Status == http.StatusNotFound || reply.Status == http.StatusMethodNotAllowed
 		return saying{fatal: w.Alone && missing, trouble: fmt.Sprintf("%s answers %d%s", w.Health, reply.Status, quoted(reply.Body))}

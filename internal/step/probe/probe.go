@@ -181,8 +181,8 @@ func (d *watchdog) failed(w Want, why string) (delivery.GateResult, error) {
 }
 
 func (p Probe) once(ctx context.Context, url string, w Want, left time.Duration) saying {
-	q := port.Question{URL: join(url, w.Health), Timeout: max(min(askTime, left), time.Millisecond)}
-	reply, err := p.Prober.Ask(ctx, q)
+	q := port.ProbeRequest{URL: join(url, w.Health), Timeout: max(min(askTime, left), time.Millisecond)}
+	reply, err := p.Prober.Probe(ctx, q)
 	if err != nil {
 		return saying{trouble: "no answer: " + cause(err)}
 	}

@@ -42,7 +42,7 @@ func TestRead(t *testing.T) {
 	}
 	for _, c := range cases {
 		for _, alone := range []bool{true, false} {
-			s := read(port.Reply{Status: c.status, Body: []byte(c.body)}, Want{Release: id, Model: c.model, Health: "/health", Alone: alone})
+			s := read(port.ProbeResponse{Status: c.status, Body: []byte(c.body)}, Want{Release: id, Model: c.model, Health: "/health", Alone: alone})
 			if (s.trouble == "") != (c.says == "") || !strings.Contains(s.trouble, c.says) {
 				t.Errorf("%d %s: %q, want %q", c.status, c.body, s.trouble, c.says)
 			}
@@ -51,7 +51,7 @@ func TestRead(t *testing.T) {
 			}
 		}
 	}
-	long := read(port.Reply{Status: 200, Body: []byte(`{"release":"` + strings.Repeat("x", 1<<20) + `"}`)}, Want{Release: id})
+	long := read(port.ProbeResponse{Status: 200, Body: []byte(`{"release":"` + strings.Repeat("x", 1<<20) + `"}`)}, Want{Release: id})
 	if len(long.trouble) > 200 {
 		t.Errorf("%d bytes of trouble", len(long.trouble))
 	}
@@ -60,7 +60,7 @@ func TestRead(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add(200, []byte(`{"status":"ok","release":"r-0123456789ab","model_version":"7"}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		s := read(port.Reply{Status: status, Body: body}, Want{Release: "r-0123456789ab", Model: &delivery.ModelRef{Group: "m", Version: 7}})
+		s := read(port.ProbeResponse{Status: status, Body: body}, Want{Release: "r-0123456789ab", Model: &delivery.ModelRef{Group: "m", Version: 7}})
 		if s.trouble == "" && (status < 200 || status > 299 || !strings.Contains(string(body), "0123456789ab")) {
 			t.Errorf("%d %q is healthy", status, body)
 		}

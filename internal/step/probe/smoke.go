@@ -106,10 +106,10 @@ func (p Probe) check(ctx context.Context, url string, c compiled, w Want) delive
 	return a
 }
 
-func (p Probe) send(ctx context.Context, url string, c compiled) (reply port.Reply, err error) {
-	q := port.Question{Method: method(c), URL: join(url, c.Path), Body: []byte(c.JSON), Timeout: askTime}
+func (p Probe) send(ctx context.Context, url string, c compiled) (reply port.ProbeResponse, err error) {
+	q := port.ProbeRequest{Method: method(c), URL: join(url, c.Path), Body: []byte(c.JSON), Timeout: askTime}
 	for range smokeTries {
-		if reply, err = p.Prober.Ask(ctx, q); err == nil {
+		if reply, err = p.Prober.Probe(ctx, q); err == nil {
 			return reply, nil
 		}
 		if wait := p.Clock.Wait(ctx, smokeWait); wait != nil {

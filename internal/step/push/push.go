@@ -18,7 +18,7 @@ const often = 200 * time.Millisecond
 
 // Step pushes.
 type Step struct {
-	Images port.Images
+	Images port.ImageStore
 	Clock  step.Clock
 }
 

@@ -25,7 +25,7 @@ func request(said *[]string) step.Request {
 
 func TestPush(t *testing.T) {
 	var said []string
-	s := Step{Images: &fake.Images{}}
+	s := Step{Images: &fake.ImageStore{}}
 	res, err := s.Run(t.Context(), request(&said))
 	var out step.Pushed
 	_ = json.Unmarshal(res.Output, &out)
@@ -42,7 +42,7 @@ func TestPush(t *testing.T) {
 	if _, ok, err := s.Reuse(t.Context(), step.Request{}, res); !ok || err != nil {
 		t.Errorf("%v, %v", ok, err)
 	}
-	s.Images.(*fake.Images).Forget(want.Image)
+	s.Images.(*fake.ImageStore).Forget(want.Image)
 	if _, ok, err := s.Reuse(t.Context(), step.Request{}, res); ok || err != nil {
 		t.Errorf("an image that is gone: %v, %v", ok, err)
 	}
@@ -51,20 +51,20 @@ func TestPush(t *testing.T) {
 func TestTrouble(t *testing.T) {
 	var said []string
 	denied := fault.New(fault.Denied, "401").Hint("log in")
-	if _, err := (Step{Images: &fake.Images{Fail: denied}}).Run(t.Context(), request(&said)); !fault.Is(err, fault.Denied) || fault.HintOf(err) != "log in" {
+	if _, err := (Step{Images: &fake.ImageStore{Fail: denied}}).Run(t.Context(), request(&said)); !fault.Is(err, fault.Denied) || fault.HintOf(err) != "log in" {
 		t.Errorf("%v", err)
 	}
-	other := &fake.Images{Instead: func(i delivery.Image) delivery.Image { i.Digest = fake.Digest(2); return i }}
+	other := &fake.ImageStore{Respond: func(i delivery.Image) delivery.Image { i.Digest = fake.Digest(2); return i }}
 	if _, err := (Step{Images: other}).Run(t.Context(), request(&said)); !fault.Is(err, fault.Corrupt) {
 		t.Errorf("another image arrived: %v", err)
 	}
 	r := request(&said)
 	r.Given = nil
-	if _, err := (Step{Images: &fake.Images{}}).Run(t.Context(), r); !fault.Is(err, fault.Internal) {
+	if _, err := (Step{Images: &fake.ImageStore{}}).Run(t.Context(), r); !fault.Is(err, fault.Internal) {
 		t.Errorf("nothing built: %v", err)
 	}
 	cached := step.Result{Output: json.RawMessage(`{"image":{"repository":"a","digest":"` + string(fake.Digest(1)) + `"}}`)}
-	if _, ok, err := (Step{Images: &fake.Images{Fail: errors.New("down")}}).Reuse(t.Context(), r, cached); ok || err == nil {
+	if _, ok, err := (Step{Images: &fake.ImageStore{Fail: errors.New("down")}}).Reuse(t.Context(), r, cached); ok || err == nil {
 		t.Errorf("a registry that does not answer: %v, %v", ok, err)
 	}
 }

@@ -29,8 +29,8 @@ func request(t *testing.T) step.Request {
 }
 
 func TestRegister(t *testing.T) {
-	ledger := &fake.Ledger{}
-	s := Step{Artifacts: &fake.Artifacts{}, Models: ledger}
+	ledger := &fake.Records{}
+	s := Step{Artifacts: &fake.ArtifactStore{}, Models: ledger}
 	r := request(t)
 	res, err := s.Run(t.Context(), r)
 	if err != nil || res.Summary != "retail:1 PendingManualApproval" {
@@ -56,7 +56,7 @@ func TestRegister(t *testing.T) {
 
 func TestTrouble(t *testing.T) {
 	full := errors.New("disk full")
-	if _, err := (Step{Artifacts: &fake.Artifacts{Fail: full}, Models: &fake.Ledger{}}).Run(t.Context(), request(t)); !errors.Is(err, full) {
+	if _, err := (Step{Artifacts: &fake.ArtifactStore{Fail: full}, Models: &fake.Records{}}).Run(t.Context(), request(t)); !errors.Is(err, full) {
 		t.Errorf("%v", err)
 	}
 	r := request(t)
@@ -74,7 +74,7 @@ func TestTrouble(t *testing.T) {
 // TestBill: a project that signs gets the model's bills of materials, the same
 // ones for the same files.
 func TestBill(t *testing.T) {
-	s := Step{Artifacts: &fake.Artifacts{}, Models: &fake.Ledger{}, Biller: fake.Biller{}}
+	s := Step{Artifacts: &fake.ArtifactStore{}, Models: &fake.Records{}, Biller: fake.SBOMGenerator{}}
 	r := request(t)
 	r.Artifacts, r.Spec.With = t.TempDir(), json.RawMessage(`{"group":"retail","bill":true}`)
 	var first step.Registered
@@ -91,7 +91,7 @@ func TestBill(t *testing.T) {
 		first = out
 	}
 	full := errors.New("disk full")
-	s.Biller = fake.Biller{Fail: full}
+	s.Biller = fake.SBOMGenerator{Fail: full}
 	if _, err := s.Run(t.Context(), r); !errors.Is(err, full) {
 		t.Errorf("%v", err)
 	}

@@ -17,8 +17,8 @@ import (
 
 // inCluster lets the scene's target keep the release before, and a history.
 func (s *scene) inCluster() (deploy.Step, rollback.Step) {
-	s.Target.Keeps = true
-	targets := probe.Targets{"local": &fake.Chronicled{Target: s.Target}}
+	s.Target.KeepsPrevious = true
+	targets := probe.Targets{"local": &fake.TargetWithHistory{Target: s.Target}}
 	d, b := s.deploy(), s.rollback()
 	d.Targets, b.Targets = targets, targets
 	return d, b
@@ -66,8 +66,8 @@ func TestForwardSettles(t *testing.T) {
 			t.Fatalf("%+v, %v", res, err)
 		}
 		accept(t, s, res)
-		o := port.Order{Service: "api", Environment: env, ID: s.fresh.ID}
-		if err := s.Target.Settle(t.Context(), o, nil); err != nil {
+		o := port.DeployRequest{Service: "api", Environment: env, ID: s.fresh.ID}
+		if err := s.Target.Finalize(t.Context(), o, nil); err != nil {
 			t.Fatal(err)
 		}
 		s.Target.Calls = nil

@@ -19,7 +19,7 @@ type forward struct {
 	base
 	rel     delivery.ReleaseRecord
 	want    probe.Want
-	order   port.Order
+	order   port.DeployRequest
 	serving delivery.Deployment // zero when nothing does
 }
 
@@ -48,7 +48,7 @@ func (f forward) run(ctx context.Context) (step.Result, error) {
 	if err := f.trusted(ctx, begun); err != nil {
 		return step.Result{}, err
 	}
-	serving, ok, err := f.Deployments.Serving(ctx, f.r.Environment)
+	serving, ok, err := f.Deployments.Current(ctx, f.r.Environment)
 	if err != nil {
 		return step.Result{}, fmt.Errorf("ask what serves in %s: %w", f.r.Environment, err)
 	}

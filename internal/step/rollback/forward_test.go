@@ -30,7 +30,7 @@ func TestForwardKilledAnywhere(t *testing.T) {
 					t.Fatalf("%+v", res)
 				}
 				s.truth(t, s.old.ID, s.fresh.ID)
-				now, _ := s.Ledger.Release(t.Context(), s.fresh.ID)
+				now, _ := s.Records.Release(t.Context(), s.fresh.ID)
 				if now.Quarantined.Reason != "rolled back by bob: prices are wrong" {
 					t.Errorf("reason %q", now.Quarantined.Reason)
 				}
@@ -47,8 +47,8 @@ func TestForwardFails(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newScene(true)
 			s.Serve(env, "20260101-010000-cccc", s.fresh, time.Now())
-			s.Prober.Answer = func(id delivery.ReleaseID, _ string, _ port.Question) (port.Reply, bool, error) {
-				return fake.Health("broken", id, s.old.Release.Model), id == s.old.ID, nil
+			s.Prober.Respond = func(id delivery.ReleaseID, _ string, _ port.ProbeRequest) (port.ProbeResponse, bool, error) {
+				return fake.HealthResponse("broken", id, s.old.Release.Model), id == s.old.ID, nil
 			}
 			r := s.ask(step.DeployWith{Release: s.old.ID})
 			r.Spec.Kind, r.Spec.Undo = step.Rollback, undo
@@ -74,11 +74,11 @@ func TestForwardStopped(t *testing.T) {
 			s.Serve(env, "20260101-010000-cccc", s.fresh, time.Now())
 			why := errors.New("stopped by ann")
 			ctx, cancel := context.WithCancelCause(t.Context())
-			s.Prober.Answer = func(id delivery.ReleaseID, _ string, _ port.Question) (port.Reply, bool, error) {
+			s.Prober.Respond = func(id delivery.ReleaseID, _ string, _ port.ProbeRequest) (port.ProbeResponse, bool, error) {
 				if id == s.old.ID {
 					cancel(why)
 				}
-				return port.Reply{}, false, nil
+				return port.ProbeResponse{}, false, nil
 			}
 			r := s.ask(step.DeployWith{Release: s.old.ID})
 			r.Spec.Kind, r.Spec.Undo = step.Rollback, undo
@@ -108,7 +108,7 @@ func TestForwardAlreadyAndQuarantined(t *testing.T) {
 	if err != nil || !d.Already {
 		t.Errorf("%+v, %v", res, err)
 	}
-	_ = s.Ledger.Quarantine(t.Context(), delivery.Quarantine{Release: s.fresh.ID, Reason: "bad"})
+	_ = s.Records.Quarantine(t.Context(), delivery.Quarantine{Release: s.fresh.ID, Reason: "bad"})
 	if _, err := s.rollback().Run(t.Context(), s.promotion()); !fault.Is(err, fault.Conflict) {
 		t.Errorf("%v", err)
 	}

@@ -26,13 +26,13 @@ const (
 
 // scene is a world in which release old serves and new is to come.
 type scene struct {
-	*fake.World
+	*fake.Environment
 	old, fresh delivery.ReleaseRecord
 	events     []event.Event
 }
 
 func newScene(served bool) *scene {
-	s := &scene{World: fake.NewWorld()}
+	s := &scene{Environment: fake.NewEnvironment()}
 	s.old, s.fresh = s.Release(1), s.Release(2)
 	if served {
 		s.Serve(env, firstRun, s.old, time.Now())
@@ -42,12 +42,12 @@ func newScene(served bool) *scene {
 
 func (s *scene) deploy() deploy.Step {
 	return deploy.Step{
-		Targets: probe.Targets{"local": s.Target}, Releases: s.Ledger, Deployments: s.Ledger, Models: s.Ledger, Prober: s.Prober,
+		Targets: probe.Targets{"local": s.Target}, Releases: s.Records, Deployments: s.Records, Models: s.Records, Prober: s.Prober,
 	}
 }
 
 func (s *scene) rollback() rollback.Step {
-	return rollback.Step{Targets: probe.Targets{"local": s.Target}, Releases: s.Ledger, Deployments: s.Ledger, Prober: s.Prober}
+	return rollback.Step{Targets: probe.Targets{"local": s.Target}, Releases: s.Records, Deployments: s.Records, Prober: s.Prober}
 }
 
 func (s *scene) ask(w step.DeployWith) step.Request {
@@ -70,23 +70,23 @@ func (s *scene) undoing(cancelled bool) step.Request {
 
 func (s *scene) truth(t *testing.T, want delivery.ReleaseID, quarantined ...delivery.ReleaseID) {
 	t.Helper()
-	s.Burn(nil)
+	s.SetFuse(nil)
 	serving, all := s.Target.Running(env)
 	if serving != want || want != "" && len(all) != 1 || want == "" && len(all) != 0 {
 		t.Errorf("the target serves %q and runs %v, want %q alone", serving, all, want)
 	}
-	d, ok, _ := s.Ledger.Serving(t.Context(), env)
+	d, ok, _ := s.Records.Current(t.Context(), env)
 	if d.Release != want || ok != (want != "") {
 		t.Errorf("the records say that %q serves (%v), want %q", d.Release, ok, want)
 	}
-	history, _ := s.Ledger.History(t.Context(), env, 0)
+	history, _ := s.Records.History(t.Context(), env, 0)
 	for _, h := range history {
 		if h.State == delivery.Deploying {
 			t.Errorf("deployment %d of %s is still open", h.ID, h.Release)
 		}
 	}
 	for _, rel := range []delivery.ReleaseRecord{s.old, s.fresh} {
-		now, _ := s.Ledger.Release(t.Context(), rel.ID)
+		now, _ := s.Records.Release(t.Context(), rel.ID)
 		if out := slices.Contains(quarantined, rel.ID); out != (now.Quarantined != nil) {
 			t.Errorf("quarantine of %s is %v, want %v", rel.ID, now.Quarantined, out)
 		}
@@ -95,7 +95,7 @@ func (s *scene) truth(t *testing.T, want delivery.ReleaseID, quarantined ...deli
 
 func (s *scene) state(t *testing.T) delivery.DeploymentState {
 	t.Helper()
-	history, err := s.Ledger.History(t.Context(), env, 1)
+	history, err := s.Records.History(t.Context(), env, 1)
 	if err != nil || len(history) == 0 {
 		t.Fatalf("no history: %v", err)
 	}
@@ -104,10 +104,10 @@ func (s *scene) state(t *testing.T) delivery.DeploymentState {
 
 func (s *scene) until(t *testing.T, st step.Step, r step.Request, fuse *fake.Fuse) (res step.Result, killed bool) {
 	t.Helper()
-	s.Burn(fuse)
+	s.SetFuse(fuse)
 	var err error
 	killed = fake.Survive(func() { res, err = st.Run(t.Context(), r) })
-	s.Burn(nil)
+	s.SetFuse(nil)
 	if killed {
 		res, err = st.Run(t.Context(), r)
 	}
@@ -137,8 +137,8 @@ func whole(s *scene) {
 }
 
 func sickStaged(s *scene) {
-	s.Prober.Answer = func(id delivery.ReleaseID, _ string, _ port.Question) (port.Reply, bool, error) {
-		return port.Reply{Status: 500}, id == s.fresh.ID, nil
+	s.Prober.Respond = func(id delivery.ReleaseID, _ string, _ port.ProbeRequest) (port.ProbeResponse, bool, error) {
+		return port.ProbeResponse{Status: 500}, id == s.fresh.ID, nil
 	}
 	res, err := s.deploy().Run(context.Background(), s.promotion())
 	if err != nil || res.Outcome != delivery.OutcomeFailed {
@@ -152,7 +152,7 @@ func accept(t *testing.T, s *scene, res step.Result) {
 	if err := json.Unmarshal(res.Output, &d); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Ledger.Accept(t.Context(), d.Deployment, time.Now()); err != nil {
+	if err := s.Records.Accept(t.Context(), d.Deployment, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 }

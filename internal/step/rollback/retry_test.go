@@ -19,8 +19,8 @@ func TestFailingForwardKilledAnywhere(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newScene(true)
 				s.Serve(env, "20260101-010000-cccc", s.fresh, time.Now())
-				s.Prober.Answer = func(id delivery.ReleaseID, _ string, _ port.Question) (port.Reply, bool, error) {
-					return port.Reply{Status: 404}, id == s.old.ID, nil
+				s.Prober.Respond = func(id delivery.ReleaseID, _ string, _ port.ProbeRequest) (port.ProbeResponse, bool, error) {
+					return port.ProbeResponse{Status: 404}, id == s.old.ID, nil
 				}
 				r := s.ask(step.DeployWith{Release: s.old.ID})
 				r.Spec.Kind, r.Spec.Undo = step.Rollback, ""
@@ -48,9 +48,9 @@ func TestSameReleaseKilledAnywhere(t *testing.T) {
 				s := newScene(true)
 				s.Target.Lost = func(delivery.ReleaseID) bool { return true }
 				r := s.ask(step.DeployWith{Release: s.old.ID})
-				s.Burn(fake.NewFuse(at, after))
+				s.SetFuse(fake.NewFuse(at, after))
 				killed = fake.Survive(func() { _, _ = s.deploy().Run(t.Context(), r) })
-				s.Burn(nil)
+				s.SetFuse(nil)
 				s.Target.Lost = nil
 				res, err := s.deploy().Run(t.Context(), r)
 				if err != nil || res.Outcome != delivery.OutcomeSucceeded {

@@ -24,9 +24,9 @@ import (
 // Step goes back.
 type Step struct {
 	Targets     probe.Targets
-	Releases    port.Releases
-	Deployments port.Deployments
-	Models      port.Models
+	Releases    port.ReleaseStore
+	Deployments port.DeploymentStore
+	Models      port.ModelRegistry
 	Prober      port.Prober
 	Trust       trust.Judge // for environments that demand signatures
 	Clock       step.Clock
@@ -70,7 +70,7 @@ func (b base) undo(ctx context.Context) (step.Result, error) {
 	if !ok {
 		return skipped("nothing was brought into " + string(b.r.Environment)), nil
 	}
-	serving, has, err := b.Deployments.Serving(ctx, b.r.Environment)
+	serving, has, err := b.Deployments.Current(ctx, b.r.Environment)
 	if err != nil {
 		return step.Result{}, fmt.Errorf("ask what serves in %s: %w", b.r.Environment, err)
 	}

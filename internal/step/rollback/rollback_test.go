@@ -97,10 +97,10 @@ func undone(t *testing.T, at int, after, served bool) {
 		killed := false
 		synctest.Test(t, func(t *testing.T) {
 			s := newScene(served)
-			s.Burn(fake.NewFuse(at, after))
+			s.SetFuse(fake.NewFuse(at, after))
 			fake.Survive(func() { _, _ = s.deploy().Run(t.Context(), s.promotion()) })
-			s.Burn(nil)
-			begun, _, _ := probe.Begun(t.Context(), s.Ledger, s.promotion())
+			s.SetFuse(nil)
+			begun, _, _ := probe.Begun(t.Context(), s.Records, s.promotion())
 			var res step.Result
 			res, killed = s.until(t, s.rollback(), s.undoing(false), fake.NewFuse(n, !after))
 			want := delivery.OutcomeSucceeded

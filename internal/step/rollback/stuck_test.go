@@ -30,7 +30,7 @@ func TestStuck(t *testing.T) {
 		}
 		for _, want := range []string{
 			string(s.fresh.ID) + " to " + string(s.old.ID), "tries 1 to 3: start " + string(s.old.ID) + ": no memory left",
-			"now " + string(s.fresh.ID) + " has the traffic at " + fake.Stable(env) + ", 1 of 1 replicas ready",
+			"now " + string(s.fresh.ID) + " has the traffic at " + fake.StableURL(env) + ", 1 of 1 replicas ready",
 		} {
 			if !strings.Contains(res.Cause, want) {
 				t.Errorf("the cause lacks %q: %s", want, res.Cause)
@@ -74,8 +74,8 @@ func TestRestoredReleaseHasToAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(true)
 		whole(s)
-		s.Prober.Answer = func(id delivery.ReleaseID, _ string, _ port.Question) (port.Reply, bool, error) {
-			return port.Reply{}, false, fault.New(fault.Unavailable, "refused")
+		s.Prober.Respond = func(id delivery.ReleaseID, _ string, _ port.ProbeRequest) (port.ProbeResponse, bool, error) {
+			return port.ProbeResponse{}, false, fault.New(fault.Unavailable, "refused")
 		}
 		res, err := s.rollback().Run(t.Context(), s.undoing(false))
 		if err != nil || res.Outcome != delivery.OutcomeFailed || s.state(t) != delivery.Stuck {

@@ -17,12 +17,12 @@ import (
 // begins; the undo of a deployment is not, because it returns to what was let in
 // and served a moment ago.
 func TestTrust(t *testing.T) {
-	demand := &step.TrustWith{Trust: fake.Trust("ann"), Require: []string{step.NeedSignature}}
+	demand := &step.TrustWith{TrustPolicy: fake.TrustPolicy("ann"), Require: []string{step.NeedSignature}}
 	for _, asked := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newScene(true)
 			undo := s.rollback()
-			undo.Trust = trust.Judge{Attestations: &fake.Attestations{}, Verifier: fake.Verifier{}}
+			undo.Trust = trust.Judge{Attestations: &fake.AttestationStore{}, Verifier: fake.Verifier{}}
 			if asked {
 				s.Serve(env, "20260101-010000-cccc", s.fresh, time.Now())
 				s.Target.Calls = nil

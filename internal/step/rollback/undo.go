@@ -166,7 +166,7 @@ func (u undo) once(ctx context.Context) (url string, err error) {
 
 // bringBack makes the target serve the recorded release, and nothing of the bad
 // one run.
-func (u undo) bringBack(ctx context.Context, o port.Order, want probe.Want) (port.Observation, error) {
+func (u undo) bringBack(ctx context.Context, o port.DeployRequest, want probe.Want) (port.Observation, error) {
 	obs, err := u.observe(ctx, o.Service)
 	if err != nil {
 		return obs, err
@@ -187,11 +187,11 @@ func (u undo) bringBack(ctx context.Context, o port.Order, want probe.Want) (por
 }
 
 // discard stops what is staged of the bad release.
-func (u undo) discard(ctx context.Context, o port.Order) error {
+func (u undo) discard(ctx context.Context, o port.DeployRequest) error {
 	if u.same() {
 		return nil
 	}
-	bad := port.Order{Service: o.Service, Environment: o.Environment, ID: u.bad.Release, Port: o.Port, Run: u.r.Run}
+	bad := port.DeployRequest{Service: o.Service, Environment: o.Environment, ID: u.bad.Release, Port: o.Port, Run: u.r.Run}
 	if rel, err := u.recorded(ctx, u.bad.Release); err == nil {
 		bad.Release = rel.Release
 	}

@@ -31,7 +31,7 @@ const (
 type Step struct {
 	Scanners  map[string]port.Scanner      // by the name in the file
 	Databases map[string]port.ScanDatabase // of those whose database is ours to keep
-	Biller    port.Biller
+	Biller    port.SBOMGenerator
 	Clock     step.Clock
 }
 
@@ -61,13 +61,13 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	}
 	folder := filepath.Join(r.Artifacts, "scans", built.Digest.Hex())
 	r.Progress("listing what the image is made of")
-	bills, err := s.Biller.BillImage(ctx, port.ImageBill{Layout: built.Layout, Image: image, Dir: folder})
+	bills, err := s.Biller.ImageSBOM(ctx, port.ImageSBOMRequest{Layout: built.Layout, Image: image, Dir: folder})
 	if err != nil {
 		return step.Result{}, fmt.Errorf("list what %s is made of: %w", image, err)
 	}
 	away := s.refresh(ctx, r, w)
-	report, err := scanner.Scan(ctx, port.ScanOrder{
-		Layout: built.Layout, Image: image, Keep: folder, Progress: func(text string) { r.Progress("%s", text) },
+	report, err := scanner.Scan(ctx, port.ScanRequest{
+		Layout: built.Layout, Image: image, CacheDir: folder, OnProgress: func(text string) { r.Progress("%s", text) },
 	})
 	if err != nil && (ctx.Err() != nil || !fault.Is(err, fault.Unavailable)) {
 		return step.Result{}, fmt.Errorf("scan %s: %w", image, err)
@@ -84,7 +84,7 @@ func (s Step) judge(w step.ScanWith, report port.ScanReport, excuses []excuse, e
 	if err != nil {
 		return judgement{Verdict: delivery.Unavailable, Reason: err.Error(), Hint: fault.HintOf(err)}
 	}
-	report.Findings = port.Tidy(report.Findings)
+	report.Findings = port.DedupeFindings(report.Findings)
 	return judge(w, report, excuses, s.Clock.Now())
 }
 
@@ -141,7 +141,7 @@ func (s Step) refresh(ctx context.Context, r step.Request, w step.ScanWith) erro
 	}
 	now := s.Clock.Now()
 	d, err := db.Status(ctx)
-	if err == nil && (now.Sub(d.Built) < fresh || now.Sub(d.Asked) < again && !d.Built.IsZero()) {
+	if err == nil && (now.Sub(d.BuiltAt) < fresh || now.Sub(d.CheckedAt) < again && !d.BuiltAt.IsZero()) {
 		return nil
 	}
 	r.Progress("looking for a newer vulnerability database")
@@ -156,7 +156,7 @@ func (s Step) refresh(ctx context.Context, r step.Request, w step.ScanWith) erro
 	case err != nil:
 		r.Logf("the vulnerability database could not be updated: %v", err)
 	case changed:
-		r.Logf("downloaded the vulnerability database of %s", d.Built.UTC().Format(time.DateTime))
+		r.Logf("downloaded the vulnerability database of %s", d.BuiltAt.UTC().Format(time.DateTime))
 	}
 	return err
 }

@@ -43,11 +43,11 @@ func stage(t *testing.T, change func(*step.ScanWith)) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scene{scanner: &fake.Scanner{}, database: &fake.ScanDatabase{Now: port.ScanData{Built: now.Add(-time.Hour)}}, checkout: t.TempDir(), log: &bytes.Buffer{}}
+	s := &scene{scanner: &fake.Scanner{}, database: &fake.ScanDatabase{Now: port.ScanDatabaseInfo{BuiltAt: now.Add(-time.Hour)}}, checkout: t.TempDir(), log: &bytes.Buffer{}}
 	s.scanner.Report = port.ScanReport{Scanner: "grype 1", Database: now.Add(-time.Hour), Distribution: "debian 12", Packages: map[string]int{"deb": 93}}
 	s.step = Step{
 		Scanners: map[string]port.Scanner{"grype": s.scanner}, Databases: map[string]port.ScanDatabase{"grype": s.database},
-		Biller: fake.Biller{}, Clock: step.Clock{Time: func() time.Time { return now }},
+		Biller: fake.SBOMGenerator{}, Clock: step.Clock{Time: func() time.Time { return now }},
 	}
 	s.request = step.Request{
 		Run: "20260102-030405-abcd", Service: "api", Environment: "prod", Artifacts: t.TempDir(), Work: t.TempDir(), Log: s.log,
@@ -89,8 +89,8 @@ func TestPassed(t *testing.T) {
 	if out.Bills == nil || !out.Bills.CycloneDX.Digest.Valid() || !strings.Contains(out.Bills.SPDX.Path, fake.Digest(7).Hex()) {
 		t.Errorf("%+v", out.Bills)
 	}
-	order := s.scanner.Orders()[0]
-	if order.Layout != "/layout" || order.Image != (delivery.Image{Repository: "mlops/retail-api", Digest: fake.Digest(7)}) || !filepath.IsAbs(order.Keep) {
+	order := s.scanner.Requests()[0]
+	if order.Layout != "/layout" || order.Image != (delivery.Image{Repository: "mlops/retail-api", Digest: fake.Digest(7)}) || !filepath.IsAbs(order.CacheDir) {
 		t.Errorf("%+v", order)
 	}
 	if s.database.Updates != 0 {
@@ -173,7 +173,7 @@ func TestUnavailable(t *testing.T) {
 // TestUnavailableSaysWhyThereIsNoDatabase: that none came is half of the cause.
 func TestUnavailableSaysWhyThereIsNoDatabase(t *testing.T) {
 	s := stage(t, nil)
-	s.database.Now, s.database.Fail = port.ScanData{}, errors.New("no route to its source")
+	s.database.Now, s.database.Fail = port.ScanDatabaseInfo{}, errors.New("no route to its source")
 	s.scanner.Report, s.scanner.Fail = port.ScanReport{}, fault.New(fault.Unavailable, "there is no vulnerability database")
 	if r, _ := s.run(t); r.Cause != "scan is unavailable: there is no vulnerability database; no route to its source" {
 		t.Errorf("%q", r.Cause)
@@ -187,7 +187,7 @@ func TestTroubleIsNoVerdict(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	s = stage(t, nil)
-	s.step.Biller = fake.Biller{Fail: errors.New("disk")}
+	s.step.Biller = fake.SBOMGenerator{Fail: errors.New("disk")}
 	if r, err := s.step.Run(t.Context(), s.request); err == nil {
 		t.Errorf("%+v", r)
 	}
@@ -207,22 +207,22 @@ func TestTroubleIsNoVerdict(t *testing.T) {
 func TestTheDatabaseIsRefreshedWhenItIsOld(t *testing.T) {
 	now := at("2026-11-24T12:00:00Z")
 	for name, c := range map[string]struct {
-		have    port.ScanData
+		have    port.ScanDatabaseInfo
 		fail    error
 		updates int
 	}{
-		"none":                        {port.ScanData{}, nil, 1},
-		"none, asked a moment ago":    {port.ScanData{Asked: now.Add(-time.Minute)}, nil, 1},
-		"fresh":                       {port.ScanData{Built: now.Add(-23 * time.Hour)}, nil, 0},
-		"old":                         {port.ScanData{Built: now.Add(-25 * time.Hour)}, nil, 1},
-		"old, asked a moment ago":     {port.ScanData{Built: now.Add(-25 * time.Hour), Asked: now.Add(-time.Minute)}, nil, 0},
-		"old, asked a while ago":      {port.ScanData{Built: now.Add(-25 * time.Hour), Asked: now.Add(-2 * time.Hour)}, nil, 1},
-		"old, and nobody answers":     {port.ScanData{Built: now.Add(-25 * time.Hour)}, errors.New("no route"), 1},
-		"none, and nobody answers it": {port.ScanData{}, errors.New("no route"), 1},
+		"none":                        {port.ScanDatabaseInfo{}, nil, 1},
+		"none, asked a moment ago":    {port.ScanDatabaseInfo{CheckedAt: now.Add(-time.Minute)}, nil, 1},
+		"fresh":                       {port.ScanDatabaseInfo{BuiltAt: now.Add(-23 * time.Hour)}, nil, 0},
+		"old":                         {port.ScanDatabaseInfo{BuiltAt: now.Add(-25 * time.Hour)}, nil, 1},
+		"old, asked a moment ago":     {port.ScanDatabaseInfo{BuiltAt: now.Add(-25 * time.Hour), CheckedAt: now.Add(-time.Minute)}, nil, 0},
+		"old, asked a while ago":      {port.ScanDatabaseInfo{BuiltAt: now.Add(-25 * time.Hour), CheckedAt: now.Add(-2 * time.Hour)}, nil, 1},
+		"old, and nobody answers":     {port.ScanDatabaseInfo{BuiltAt: now.Add(-25 * time.Hour)}, errors.New("no route"), 1},
+		"none, and nobody answers it": {port.ScanDatabaseInfo{}, errors.New("no route"), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := stage(t, nil)
-			s.database.Now, s.database.Newer, s.database.Fail = c.have, port.ScanData{Built: now}, c.fail
+			s.database.Now, s.database.Newer, s.database.Fail = c.have, port.ScanDatabaseInfo{BuiltAt: now}, c.fail
 			r, _ := s.run(t)
 			if s.database.Updates != c.updates || r.Outcome != delivery.OutcomeSucceeded {
 				t.Errorf("%d updates, %+v", s.database.Updates, r)

@@ -15,20 +15,20 @@ import (
 // accepted is a statement about the subject, by somebody who counts.
 type accepted struct {
 	provenance.Statement
-	by port.Signatory
+	by port.SignerIdentity
 }
 
 // accept takes a statement, if it is about the subject. A good signature of
 // something else proves nothing here: it may have been copied.
-func (e *evidence) accept(v port.Verified) error {
+func (e *evidence) accept(v port.VerifiedStatement) error {
 	s, err := provenance.Parse(v.Statement)
 	if err != nil {
 		return fault.New(fault.Corrupt, "read a statement").Cause(err)
 	}
 	if !s.HasSubject(e.subject.Digest()) {
-		return fault.New(fault.Denied, "signed by %s, but for something else (%s)", v.By, about(s))
+		return fault.New(fault.Denied, "signed by %s, but for something else (%s)", v.Signer, about(s))
 	}
-	e.accepted = append(e.accepted, accepted{s, v.By})
+	e.accepted = append(e.accepted, accepted{s, v.Signer})
 	return nil
 }
 

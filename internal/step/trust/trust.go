@@ -19,19 +19,19 @@ import (
 
 // Judge checks releases.
 type Judge struct {
-	Attestations port.Attestations
+	Attestations port.AttestationStore
 	Verifier     port.Verifier
 }
 
 // Link is one link of a release's chain.
 type Link struct {
-	Name     string           `json:"link"` // "image: signature"
-	Verdict  delivery.Verdict `json:"verdict"`
-	Text     string           `json:"text"`           // what holds, or why it does not
-	Hint     string           `json:"hint,omitempty"` // what to do
-	By       *port.Signatory  `json:"by,omitempty"`
-	Details  []string         `json:"details,omitempty"`  // builder, commit, materials...
-	Required bool             `json:"required,omitempty"` // the policy demands it
+	Name     string               `json:"link"` // "image: signature"
+	Verdict  delivery.Verdict     `json:"verdict"`
+	Text     string               `json:"text"`           // what holds, or why it does not
+	Hint     string               `json:"hint,omitempty"` // what to do
+	By       *port.SignerIdentity `json:"by,omitempty"`
+	Details  []string             `json:"details,omitempty"`  // builder, commit, materials...
+	Required bool                 `json:"required,omitempty"` // the policy demands it
 
 	err error
 }
@@ -93,7 +93,7 @@ type evidence struct {
 // not seen might have been the reason.
 func (j Judge) read(ctx context.Context, s port.Subject, p step.TrustWith, all bool) evidence {
 	e := evidence{subject: s, policy: p}
-	listed, err := j.Attestations.Attached(ctx, s)
+	listed, err := j.Attestations.Attachments(ctx, s)
 	if err != nil {
 		e.trouble = err
 		return e
@@ -104,8 +104,8 @@ func (j Judge) read(ctx context.Context, s port.Subject, p step.TrustWith, all b
 		}
 		raw, err := j.Attestations.Bundle(ctx, s, a)
 		if err == nil {
-			var v port.Verified
-			if v, err = j.Verifier.Verify(ctx, raw, p.Trust); err == nil {
+			var v port.VerifiedStatement
+			if v, err = j.Verifier.Verify(ctx, raw, p.TrustPolicy); err == nil {
 				err = e.accept(v)
 			}
 		}
@@ -125,7 +125,7 @@ func (j Judge) read(ctx context.Context, s port.Subject, p step.TrustWith, all b
 func (e evidence) needs(what string) bool { return slices.Contains(e.policy.Require, what) }
 
 // link is one that holds or not; err nil: it holds.
-func (e evidence) link(what string, by *port.Signatory, err error, text string, details ...string) Link {
+func (e evidence) link(what string, by *port.SignerIdentity, err error, text string, details ...string) Link {
 	kind := "image"
 	if e.subject.Model.Digest != "" {
 		kind = "model"

@@ -24,7 +24,7 @@ var (
 
 // world is a registry in which somebody has signed.
 type world struct {
-	*fake.Attestations
+	*fake.AttestationStore
 	t *testing.T
 }
 
@@ -115,11 +115,11 @@ func release(t *testing.T) delivery.Release {
 }
 
 func everything(names ...string) step.TrustWith {
-	return step.TrustWith{Trust: fake.Trust(names...), Require: []string{step.NeedSignature, step.NeedProvenance, step.NeedSBOM}}
+	return step.TrustWith{TrustPolicy: fake.TrustPolicy(names...), Require: []string{step.NeedSignature, step.NeedProvenance, step.NeedSBOM}}
 }
 
 func TestAdmits(t *testing.T) {
-	w := world{&fake.Attestations{}, t}
+	w := world{&fake.AttestationStore{}, t}
 	w.all("mallory")
 	w.all("ann")
 	if err := (trust.Judge{Attestations: w, Verifier: fake.Verifier{}}).Admit(t.Context(), release(t), everything("bob", "ann")); err != nil {
@@ -183,7 +183,7 @@ func TestDenies(t *testing.T) {
 		}, "no signed provenance is the one that the release pins"},
 		{"key withdrawn", func(w world, _ *delivery.Release, p *step.TrustWith) {
 			w.all("ann")
-			p.Trust = fake.Trust("bob")
+			p.TrustPolicy = fake.TrustPolicy("bob")
 		}, "signed by a key that the policy does not trust"},
 		{"rubbish", func(w world, _ *delivery.Release, _ *step.TrustWith) {
 			_, _ = w.Attach(w.t.Context(), port.Subject{Image: image}, provenance.SignaturePredicate, []byte("rubbish"))
@@ -191,7 +191,7 @@ func TestDenies(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			w := world{&fake.Attestations{}, t}
+			w := world{&fake.AttestationStore{}, t}
 			rel, policy := release(t), everything("ann")
 			c.set(w, &rel, &policy)
 			err := (trust.Judge{Attestations: w, Verifier: fake.Verifier{}}).Admit(t.Context(), rel, policy)
@@ -211,7 +211,7 @@ func TestNotAskedIsNotTrusted(t *testing.T) {
 		"unknown":  func(w world, _ *fake.Verifier) { w.Fail = errors.New("strange") },
 		"root":     func(_ world, v *fake.Verifier) { v.Fail = away },
 	} {
-		w, v := world{&fake.Attestations{}, t}, fake.Verifier{}
+		w, v := world{&fake.AttestationStore{}, t}, fake.Verifier{}
 		w.all("ann")
 		set(w, &v)
 		err := (trust.Judge{Attestations: w, Verifier: v}).Admit(t.Context(), release(t), everything("ann"))
@@ -222,10 +222,10 @@ func TestNotAskedIsNotTrusted(t *testing.T) {
 }
 
 func TestOnlyWhatIsDemanded(t *testing.T) {
-	w := world{&fake.Attestations{}, t}
+	w := world{&fake.AttestationStore{}, t}
 	w.all("ann", "image-provenance", "model-provenance", "image-sbom", "model-sbom")
 	j := trust.Judge{Attestations: w, Verifier: fake.Verifier{}}
-	p := step.TrustWith{Trust: fake.Trust("ann"), Require: []string{step.NeedSignature}}
+	p := step.TrustWith{TrustPolicy: fake.TrustPolicy("ann"), Require: []string{step.NeedSignature}}
 	if err := j.Admit(t.Context(), release(t), p); err != nil {
 		t.Error(err)
 	}
@@ -251,7 +251,7 @@ func TestOnlyWhatIsDemanded(t *testing.T) {
 }
 
 func TestExplains(t *testing.T) {
-	w := world{&fake.Attestations{}, t}
+	w := world{&fake.AttestationStore{}, t}
 	w.all("ann")
 	links, err := (trust.Judge{Attestations: w, Verifier: fake.Verifier{}}).Explain(t.Context(), release(t), everything("ann"))
 	if err != nil {
@@ -272,7 +272,7 @@ func TestExplains(t *testing.T) {
 }
 
 func TestStopped(t *testing.T) {
-	w := world{&fake.Attestations{}, t}
+	w := world{&fake.AttestationStore{}, t}
 	why := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(why)

@@ -15,8 +15,8 @@ import (
 // Step verifies.
 type Step struct {
 	Targets     probe.Targets
-	Releases    port.Releases
-	Deployments port.Deployments
+	Releases    port.ReleaseStore
+	Deployments port.DeploymentStore
 	Prober      port.Prober
 	Clock       step.Clock
 }
@@ -80,7 +80,7 @@ func (s Step) deployed(ctx context.Context, r step.Request, w step.DeployWith) (
 			return d, err
 		}
 	}
-	serving, ok, err := s.Deployments.Serving(ctx, r.Environment)
+	serving, ok, err := s.Deployments.Current(ctx, r.Environment)
 	if err != nil {
 		return step.Deployed{}, fmt.Errorf("ask what serves in %s: %w", r.Environment, err)
 	}

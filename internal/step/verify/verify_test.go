@@ -19,14 +19,14 @@ import (
 const env = delivery.Environment("prod")
 
 type scene struct {
-	*fake.World
+	*fake.Environment
 	old, fresh delivery.ReleaseRecord
 	asked      int
 }
 
 // newScene has fresh take the place of old.
 func newScene() *scene {
-	s := &scene{World: fake.NewWorld()}
+	s := &scene{Environment: fake.NewEnvironment()}
 	s.old, s.fresh = s.Release(1), s.Release(2)
 	s.Serve(env, "20260101-000000-aaaa", s.old, time.Now())
 	s.Serve(env, "20260102-000000-bbbb", s.fresh, time.Now())
@@ -39,31 +39,33 @@ func (s *scene) run(t *testing.T, w step.DeployWith, given bool) (step.Result, e
 	with, _ := json.Marshal(w)
 	r := step.Request{Run: "20260102-000000-bbbb", Service: "api", Environment: env, Spec: step.Spec{Name: "verify", With: with}}
 	if given {
-		d, _ := json.Marshal(step.Deployed{Release: s.fresh.ID, Deployment: 2, URL: fake.Stable(env)})
+		d, _ := json.Marshal(step.Deployed{Release: s.fresh.ID, Deployment: 2, URL: fake.StableURL(env)})
 		r.Given = map[string]json.RawMessage{"deploy": d}
 	}
-	v := Step{Targets: probe.Targets{"local": s.Target}, Releases: s.Ledger, Deployments: s.Ledger, Prober: s.Prober}
+	v := Step{Targets: probe.Targets{"local": s.Target}, Releases: s.Records, Deployments: s.Records, Prober: s.Prober}
 	return v.Run(t.Context(), r)
 }
 
 // script answers by the number of the question; after the last, the last again.
-func (s *scene) script(answers ...func() (port.Reply, bool, error)) {
-	s.Prober.Answer = func(delivery.ReleaseID, string, port.Question) (port.Reply, bool, error) {
+func (s *scene) script(answers ...func() (port.ProbeResponse, bool, error)) {
+	s.Prober.Respond = func(delivery.ReleaseID, string, port.ProbeRequest) (port.ProbeResponse, bool, error) {
 		s.asked++
 		return answers[min(s.asked, len(answers))-1]()
 	}
 }
 
-func (s *scene) says(rel delivery.ReleaseRecord, status string) func() (port.Reply, bool, error) {
-	return func() (port.Reply, bool, error) { return fake.Health(status, rel.ID, rel.Release.Model), true, nil }
+func (s *scene) says(rel delivery.ReleaseRecord, status string) func() (port.ProbeResponse, bool, error) {
+	return func() (port.ProbeResponse, bool, error) {
+		return fake.HealthResponse(status, rel.ID, rel.Release.Model), true, nil
+	}
 }
 
-func silent() (port.Reply, bool, error) {
-	return port.Reply{}, false, fault.New(fault.Unavailable, "connection refused")
+func silent() (port.ProbeResponse, bool, error) {
+	return port.ProbeResponse{}, false, fault.New(fault.Unavailable, "connection refused")
 }
 
 func TestVerify(t *testing.T) {
-	type script = func(s *scene) []func() (port.Reply, bool, error)
+	type script = func(s *scene) []func() (port.ProbeResponse, bool, error)
 	cases := []struct {
 		name    string
 		answers script
@@ -73,22 +75,22 @@ func TestVerify(t *testing.T) {
 		says    string
 		verdict delivery.Verdict
 	}{
-		{"well at once", func(s *scene) []func() (port.Reply, bool, error) {
-			return []func() (port.Reply, bool, error){s.says(s.fresh, "ok")}
+		{"well at once", func(s *scene) []func() (port.ProbeResponse, bool, error) {
+			return []func() (port.ProbeResponse, bool, error){s.says(s.fresh, "ok")}
 		}, 3, delivery.OutcomeSucceeded, 3, "", delivery.Passed},
-		{"an old replica resets the count", func(s *scene) []func() (port.Reply, bool, error) {
+		{"an old replica resets the count", func(s *scene) []func() (port.ProbeResponse, bool, error) {
 			f, o := s.says(s.fresh, "ok"), s.says(s.old, "ok")
-			return []func() (port.Reply, bool, error){f, f, o, f, f, o, f, f, f}
+			return []func() (port.ProbeResponse, bool, error){f, f, o, f, f, o, f, f, f}
 		}, 3, delivery.OutcomeSucceeded, 9, "", delivery.Passed},
-		{"so do silence and sickness", func(s *scene) []func() (port.Reply, bool, error) {
+		{"so do silence and sickness", func(s *scene) []func() (port.ProbeResponse, bool, error) {
 			f := s.says(s.fresh, "ok")
-			return []func() (port.Reply, bool, error){f, silent, f, s.says(s.fresh, "degraded"), f, f}
+			return []func() (port.ProbeResponse, bool, error){f, silent, f, s.says(s.fresh, "degraded"), f, f}
 		}, 2, delivery.OutcomeSucceeded, 6, "", delivery.Passed},
-		{"only the old one answers", func(s *scene) []func() (port.Reply, bool, error) {
-			return []func() (port.Reply, bool, error){s.says(s.old, "ok")}
+		{"only the old one answers", func(s *scene) []func() (port.ProbeResponse, bool, error) {
+			return []func() (port.ProbeResponse, bool, error){s.says(s.old, "ok")}
 		}, 1, delivery.OutcomeFailed, 0, "answers, not r-", delivery.Failed},
-		{"nobody answers", func(*scene) []func() (port.Reply, bool, error) {
-			return []func() (port.Reply, bool, error){silent}
+		{"nobody answers", func(*scene) []func() (port.ProbeResponse, bool, error) {
+			return []func() (port.ProbeResponse, bool, error){silent}
 		}, 1, delivery.OutcomeFailed, 0, "no answer: connection refused", delivery.Unavailable},
 	}
 	for _, c := range cases {
@@ -119,7 +121,7 @@ func TestVerify(t *testing.T) {
 func TestHopelessEndsEarly(t *testing.T) {
 	cases := map[string]func(*scene){
 		"all of its 1 replicas have ended: exit 137": func(s *scene) {
-			s.Target.Sick = func(delivery.ReleaseID) (string, string) { return "backoff", "exit 137" }
+			s.Target.ReplicaHealth = func(delivery.ReleaseID) (string, string) { return "backoff", "exit 137" }
 			s.script(silent)
 		},
 		"the traffic goes to nothing": func(s *scene) {
@@ -127,8 +129,8 @@ func TestHopelessEndsEarly(t *testing.T) {
 			s.script(silent)
 		},
 		"model version": func(s *scene) {
-			s.script(func() (port.Reply, bool, error) {
-				return fake.Health("ok", s.fresh.ID, &delivery.ModelRef{Version: 1}), true, nil
+			s.script(func() (port.ProbeResponse, bool, error) {
+				return fake.HealthResponse("ok", s.fresh.ID, &delivery.ModelRef{Version: 1}), true, nil
 			})
 		},
 	}
@@ -152,25 +154,25 @@ func TestSmoke(t *testing.T) {
 	cases := []struct {
 		name  string
 		check step.Check
-		reply port.Reply
+		reply port.ProbeResponse
 		err   error
 		want  delivery.Verdict
 	}{
-		{"as expected", step.Check{Path: "/predict", JSON: `{"a":1}`, Expect: []string{`body.model_version == model_version`, `status == 201`, `headers["x-release"] == release`}, Status: 201}, port.Reply{Status: 201}, nil, delivery.Passed},
-		{"another status", step.Check{Path: "/predict"}, port.Reply{Status: 500}, nil, delivery.Failed},
-		{"another body", step.Check{Path: "/predict", Expect: []string{`body.class == "LA"`}}, port.Reply{Status: 200}, nil, delivery.Failed},
-		{"silence", step.Check{Path: "/predict"}, port.Reply{}, errors.New("reset"), delivery.Unavailable},
+		{"as expected", step.Check{Path: "/predict", JSON: `{"a":1}`, Expect: []string{`body.model_version == model_version`, `status == 201`, `headers["x-release"] == release`}, Status: 201}, port.ProbeResponse{Status: 201}, nil, delivery.Passed},
+		{"another status", step.Check{Path: "/predict"}, port.ProbeResponse{Status: 500}, nil, delivery.Failed},
+		{"another body", step.Check{Path: "/predict", Expect: []string{`body.class == "LA"`}}, port.ProbeResponse{Status: 200}, nil, delivery.Failed},
+		{"silence", step.Check{Path: "/predict"}, port.ProbeResponse{}, errors.New("reset"), delivery.Unavailable},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newScene()
-				s.Prober.Answer = func(id delivery.ReleaseID, path string, q port.Question) (port.Reply, bool, error) {
+				s.Prober.Respond = func(id delivery.ReleaseID, path string, q port.ProbeRequest) (port.ProbeResponse, bool, error) {
 					r := c.reply
 					r.Body = []byte(`{"class":"MM","model_version":"2"}`)
 					r.Header = map[string][]string{"X-Release": {string(id)}}
 					if path == "/predict" && c.check.JSON != "" && (q.Method != "POST" || string(q.Body) != c.check.JSON) {
-						return port.Reply{Status: 400}, true, nil
+						return port.ProbeResponse{Status: 400}, true, nil
 					}
 					return r, path == "/predict", pathErr(path, c.err)
 				}
@@ -204,7 +206,7 @@ func TestWithoutADeployment(t *testing.T) {
 		if res, err := s.run(t, step.DeployWith{Release: s.old.ID}, false); err != nil || res.Outcome != delivery.OutcomeFailed {
 			t.Errorf("a release that does not serve: %+v, %v", res, err)
 		}
-		empty := &scene{World: fake.NewWorld()}
+		empty := &scene{Environment: fake.NewEnvironment()}
 		if _, err := empty.run(t, step.DeployWith{}, false); !fault.Is(err, fault.NotFound) {
 			t.Errorf("nothing serves: %v", err)
 		}

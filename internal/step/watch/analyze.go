@@ -46,7 +46,7 @@ func (b *bake) look(ctx context.Context) view {
 		b.failed = 0
 		return view{progress: "no bake time"}
 	}
-	meter, ok := b.target.(port.Meter)
+	meter, ok := b.target.(port.TrafficReporter)
 	if !ok {
 		b.failed = 0
 		return scarce(b.w.Watch, "the target does not measure traffic; only the replicas were watched")

@@ -17,8 +17,8 @@ import (
 func keeping(t *testing.T) *scene {
 	t.Helper()
 	s := newScene(t)
-	s.Target.Keeps = true
-	again := port.Order{Service: "api", Environment: env, ID: s.old.ID, Release: s.old.Release}
+	s.Target.KeepsPrevious = true
+	again := port.DeployRequest{Service: "api", Environment: env, ID: s.old.ID, Release: s.old.Release}
 	if _, err := s.Target.Stage(t.Context(), again, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func keeping(t *testing.T) *scene {
 	if _, err := s.Target.Promote(t.Context(), again, nil); err != nil {
 		t.Fatal(err)
 	}
-	s.target = &fake.Chronicled{Target: s.Target}
+	s.target = &fake.TargetWithHistory{Target: s.Target}
 	s.Target.Calls = nil
 	return s
 }
@@ -54,7 +54,7 @@ func (s *scene) told() []string {
 func TestSettles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := keeping(t)
-		s.Target.Seen = func(delivery.ReleaseID, time.Time) port.Traffic {
+		s.Target.TrafficOf = func(delivery.ReleaseID, time.Time) port.Traffic {
 			s.during(t)
 			return port.Traffic{Requests: 100}
 		}

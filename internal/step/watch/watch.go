@@ -25,9 +25,9 @@ const (
 // Step watches.
 type Step struct {
 	Targets     probe.Targets
-	Releases    port.Releases
-	Deployments port.Deployments
-	Models      port.Models
+	Releases    port.ReleaseStore
+	Deployments port.DeploymentStore
+	Models      port.ModelRegistry
 	Clock       step.Clock
 }
 
@@ -69,7 +69,7 @@ type bake struct {
 	target port.Target
 	d      step.Deployed
 
-	order   port.Order
+	order   port.DeployRequest
 	service string
 	failed  int // looks in a row that did not succeed
 }
@@ -81,7 +81,7 @@ func (b *bake) run(ctx context.Context) (step.Result, error) {
 	}
 	b.order = probe.OrderOf(b.r, b.w, rel)
 	b.service = b.order.Service
-	serving, ok, err := b.Deployments.Serving(ctx, b.r.Environment)
+	serving, ok, err := b.Deployments.Current(ctx, b.r.Environment)
 	if err != nil {
 		return step.Result{}, fmt.Errorf("ask what serves in %s: %w", b.r.Environment, err)
 	}

@@ -23,7 +23,7 @@ const (
 )
 
 type scene struct {
-	*fake.World
+	*fake.Environment
 	target     port.Target
 	old, fresh delivery.ReleaseRecord
 	given      step.Deployed
@@ -32,18 +32,18 @@ type scene struct {
 // newScene has old accepted, and fresh with the traffic but not accepted.
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	s := &scene{World: fake.NewWorld()}
+	s := &scene{Environment: fake.NewEnvironment()}
 	s.target = s.Target
 	s.old, s.fresh = s.Release(1), s.Release(2)
 	s.Serve(env, "20260101-000000-aaaa", s.old, time.Now())
-	d, err := s.Ledger.Begin(t.Context(), delivery.Deployment{Environment: env, Release: s.fresh.ID, Run: run})
+	d, err := s.Records.Begin(t.Context(), delivery.Deployment{Environment: env, Release: s.fresh.ID, Run: run})
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := port.Order{Service: "api", Environment: env, ID: s.fresh.ID, Release: s.fresh.Release}
+	o := port.DeployRequest{Service: "api", Environment: env, ID: s.fresh.ID, Release: s.fresh.Release}
 	_, _ = s.Target.Stage(t.Context(), o, nil)
 	_, _ = s.Target.Promote(t.Context(), o, nil)
-	s.given = step.Deployed{Release: s.fresh.ID, Deployment: d.ID, URL: fake.Stable(env), Since: time.Now()}
+	s.given = step.Deployed{Release: s.fresh.ID, Deployment: d.ID, URL: fake.StableURL(env), Since: time.Now()}
 	return s
 }
 
@@ -51,7 +51,7 @@ func (s *scene) watch(ctx context.Context, w step.DeployWith) (step.Result, erro
 	w.Target = "local"
 	with, _ := json.Marshal(w)
 	given, _ := json.Marshal(s.given)
-	st := Step{Targets: probe.Targets{"local": s.target}, Releases: s.Ledger, Deployments: s.Ledger}
+	st := Step{Targets: probe.Targets{"local": s.target}, Releases: s.Records, Deployments: s.Records}
 	return st.Run(ctx, step.Request{
 		Run: run, Service: "api", Environment: env, Spec: step.Spec{Name: "watch", With: with},
 		Given: map[string]json.RawMessage{"deploy": given},
@@ -61,7 +61,7 @@ func (s *scene) watch(ctx context.Context, w step.DeployWith) (step.Result, erro
 // after lets traffic be seen once the time has come.
 func (s *scene) after(d time.Duration, t port.Traffic) {
 	at := time.Now().Add(d)
-	s.Target.Seen = func(delivery.ReleaseID, time.Time) port.Traffic {
+	s.Target.TrafficOf = func(delivery.ReleaseID, time.Time) port.Traffic {
 		if time.Now().Before(at) {
 			return port.Traffic{}
 		}
@@ -115,7 +115,7 @@ func TestWatch(t *testing.T) {
 
 func (s *scene) accepted(t *testing.T, yes bool) {
 	t.Helper()
-	d, _, _ := s.Ledger.Serving(t.Context(), env)
+	d, _, _ := s.Records.Current(t.Context(), env)
 	if got := d.Release == s.fresh.ID; got != yes {
 		t.Errorf("the records accept it: %v, want %v", got, yes)
 	}
@@ -150,9 +150,9 @@ func TestKilledAtAcceptance(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newScene(t)
 				with := step.DeployWith{Bake: delivery.Duration(time.Second)}
-				s.Burn(fake.NewFuse(at, after))
+				s.SetFuse(fake.NewFuse(at, after))
 				killed = fake.Survive(func() { _, _ = s.watch(t.Context(), with) })
-				s.Burn(nil)
+				s.SetFuse(nil)
 				if res, err := s.watch(t.Context(), with); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 					t.Errorf("killed at %d: %+v, %v", at, res, err)
 				}
@@ -166,7 +166,7 @@ func TestLossDuringTheBake(t *testing.T) {
 	cases := map[string]func(*scene){
 		"the traffic goes to nothing": func(s *scene) { s.Target.Lost = func(delivery.ReleaseID) bool { return true } },
 		"replicas have ended: exit 1": func(s *scene) {
-			s.Target.Sick = func(delivery.ReleaseID) (string, string) { return "exited", "exit 1" }
+			s.Target.ReplicaHealth = func(delivery.ReleaseID) (string, string) { return "exited", "exit 1" }
 		},
 		"investigate: watch: traffic could not be asked": func(s *scene) {
 			s.Target.Fail = func(m string, _ delivery.ReleaseID) error {
@@ -208,7 +208,7 @@ func TestMeterThatHealsAtTheEnd(t *testing.T) {
 			return nil
 		}
 		s.after(0, port.Traffic{Requests: 5, Errors: 5})
-		s.Target.Seen = func(delivery.ReleaseID, time.Time) port.Traffic {
+		s.Target.TrafficOf = func(delivery.ReleaseID, time.Time) port.Traffic {
 			if fails < 2 {
 				return port.Traffic{Requests: 5}
 			}
@@ -224,7 +224,7 @@ func TestMeterThatHealsAtTheEnd(t *testing.T) {
 func TestNoMeterAndNoBake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t)
-		s.target = fake.Unmetered{Target: s.Target}
+		s.target = fake.WithoutTraffic{Target: s.Target}
 		res, err := s.watch(t.Context(), step.DeployWith{Bake: delivery.Duration(time.Second), Watch: step.WatchWith{NoTraffic: "fail"}})
 		if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, "does not measure") {
 			t.Errorf("%+v, %v", res, err)

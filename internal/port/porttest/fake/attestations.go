@@ -11,8 +11,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Attestations keeps bundles in memory.
-type Attestations struct {
+// AttestationStore keeps bundles in memory.
+type AttestationStore struct {
 	Fail    error // of every call
 	Missing func(port.Subject) bool
 	Fuse    *Fuse
@@ -27,9 +27,9 @@ type bundle struct {
 	body []byte
 }
 
-var _ port.Attestations = (*Attestations)(nil)
+var _ port.AttestationStore = (*AttestationStore)(nil)
 
-func (a *Attestations) enter(ctx context.Context, call string, s port.Subject) (func(), error) {
+func (a *AttestationStore) enter(ctx context.Context, call string, s port.Subject) (func(), error) {
 	leave := a.Fuse.call()
 	a.mu.Lock()
 	a.Calls = append(a.Calls, call)
@@ -46,7 +46,7 @@ func (a *Attestations) enter(ctx context.Context, call string, s port.Subject) (
 }
 
 // Attach keeps a bundle.
-func (a *Attestations) Attach(ctx context.Context, s port.Subject, kind string, body []byte) (port.Attachment, error) {
+func (a *AttestationStore) Attach(ctx context.Context, s port.Subject, kind string, body []byte) (port.Attachment, error) {
 	leave, err := a.enter(ctx, "Attach "+kind, s)
 	defer leave()
 	if err != nil {
@@ -63,8 +63,8 @@ func (a *Attestations) Attach(ctx context.Context, s port.Subject, kind string, 
 	return at, nil
 }
 
-// Attached lists them.
-func (a *Attestations) Attached(ctx context.Context, s port.Subject) ([]port.Attachment, error) {
+// Attachments lists them.
+func (a *AttestationStore) Attachments(ctx context.Context, s port.Subject) ([]port.Attachment, error) {
 	leave, err := a.enter(ctx, "Attached", s)
 	defer leave()
 	if err != nil {
@@ -78,7 +78,7 @@ func (a *Attestations) Attached(ctx context.Context, s port.Subject) ([]port.Att
 }
 
 // Bundle reads one.
-func (a *Attestations) Bundle(ctx context.Context, s port.Subject, at port.Attachment) ([]byte, error) {
+func (a *AttestationStore) Bundle(ctx context.Context, s port.Subject, at port.Attachment) ([]byte, error) {
 	leave, err := a.enter(ctx, "Bundle", s)
 	defer leave()
 	if err != nil {
@@ -116,20 +116,20 @@ func (s Signer) Sign(_ context.Context, statement []byte) ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// Own opens a bundle of the same name.
-func (s Signer) Own(_ context.Context, raw []byte) ([]byte, bool) {
+// OwnStatement opens a bundle of the same name.
+func (s Signer) OwnStatement(_ context.Context, raw []byte) ([]byte, bool) {
 	b, ok := opened(raw)
 	return b.Statement, ok && b.By == s.Name
 }
 
-// Who is the name.
-func (s Signer) Who(context.Context) (port.Signatory, error) {
-	return port.Signatory{Key: "key of " + s.Name}, nil
+// Identity is the name.
+func (s Signer) Identity(context.Context) (port.SignerIdentity, error) {
+	return port.SignerIdentity{Key: "key of " + s.Name}, nil
 }
 
-// Trust is whoever trusts these names.
-func Trust(names ...string) port.Trust {
-	var t port.Trust
+// TrustPolicy is whoever trusts these names.
+func TrustPolicy(names ...string) port.TrustPolicy {
+	var t port.TrustPolicy
 	for _, n := range names {
 		t.Keys = append(t.Keys, port.TrustedKey{Name: n})
 	}
@@ -140,28 +140,28 @@ func Trust(names ...string) port.Trust {
 type Verifier struct{ Fail error }
 
 // Verify opens a bundle.
-func (v Verifier) Verify(_ context.Context, raw []byte, t port.Trust) (port.Verified, error) {
+func (v Verifier) Verify(_ context.Context, raw []byte, t port.TrustPolicy) (port.VerifiedStatement, error) {
 	b, ok := opened(raw)
 	switch {
 	case v.Fail != nil:
-		return port.Verified{}, v.Fail
+		return port.VerifiedStatement{}, v.Fail
 	case !ok:
-		return port.Verified{}, fault.New(fault.Corrupt, "read a signature")
+		return port.VerifiedStatement{}, fault.New(fault.Corrupt, "read a signature")
 	case !slices.ContainsFunc(t.Keys, func(k port.TrustedKey) bool { return k.Name == b.By }):
-		return port.Verified{}, fault.New(fault.Denied, "signed by a key that the policy does not trust")
+		return port.VerifiedStatement{}, fault.New(fault.Denied, "signed by a key that the policy does not trust")
 	}
-	return port.Verified{Statement: b.Statement, By: port.Signatory{Key: "key of " + b.By, Name: b.By}}, nil
+	return port.VerifiedStatement{Statement: b.Statement, Signer: port.SignerIdentity{Key: "key of " + b.By, Name: b.By}}, nil
 }
 
-// Signers gives signers by the text of their keys.
-type Signers struct {
-	Fail   error
-	Orders []port.SigningOrder
+// SignerFactory gives signers by the text of their keys.
+type SignerFactory struct {
+	Fail     error
+	Requests []port.SignRequest
 }
 
-// Signer makes one.
-func (s *Signers) Signer(o port.SigningOrder) (port.Signer, error) {
-	s.Orders = append(s.Orders, o)
+// NewSigner makes one.
+func (s *SignerFactory) NewSigner(o port.SignRequest) (port.Signer, error) {
+	s.Requests = append(s.Requests, o)
 	name := string(o.Key)
 	if name == "" {
 		name = "ci"

@@ -10,8 +10,8 @@ import (
 )
 
 func TestAttestations(t *testing.T) {
-	porttest.TestAttestations(t, func(*testing.T) (port.Attestations, [2]port.Subject) {
-		a := &fake.Attestations{Missing: func(s port.Subject) bool { return s.Digest() == fake.Digest(0) }}
+	porttest.TestAttestationStore(t, func(*testing.T) (port.AttestationStore, [2]port.Subject) {
+		a := &fake.AttestationStore{Missing: func(s port.Subject) bool { return s.Digest() == fake.Digest(0) }}
 		return a, [2]port.Subject{
 			{Image: delivery.Image{Repository: "api", Digest: fake.Digest(1)}},
 			{Model: delivery.ModelRef{Group: "m", Version: 1, Digest: fake.Digest(2)}},
@@ -20,10 +20,10 @@ func TestAttestations(t *testing.T) {
 }
 
 func TestSignatures(t *testing.T) {
-	porttest.TestSignatures(t, func(*testing.T) porttest.Signatures {
-		return porttest.Signatures{
+	porttest.TestSigning(t, func(*testing.T) porttest.SigningFixture {
+		return porttest.SigningFixture{
 			Signer: fake.Signer{Name: "ann"}, Other: fake.Signer{Name: "bob"}, Verifier: fake.Verifier{},
-			Trusted: fake.Trust("ann"), OthersTrusted: fake.Trust("bob"),
+			Trusted: fake.TrustPolicy("ann"), OtherTrusted: fake.TrustPolicy("bob"),
 		}
 	})
 }

@@ -10,21 +10,21 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// World is an environment with all that belongs to it.
-type World struct {
-	Ledger *Ledger
-	Target *Target
-	Prober *Prober
+// Environment is an environment with all that belongs to it.
+type Environment struct {
+	Records *Records
+	Target  *Target
+	Prober  *Prober
 }
 
-// NewWorld is an empty one.
-func NewWorld() *World {
+// NewEnvironment is an empty one.
+func NewEnvironment() *Environment {
 	t := &Target{}
-	return &World{Ledger: &Ledger{}, Target: t, Prober: &Prober{Target: t}}
+	return &Environment{Records: &Records{}, Target: t, Prober: &Prober{Target: t}}
 }
 
-// Burn kills at a call of any of the ports; nil takes the fuse out.
-func (w *World) Burn(f *Fuse) { w.Ledger.Fuse, w.Target.Fuse, w.Prober.Fuse = f, f, f }
+// SetFuse kills at a call of any of the ports; nil takes the fuse out.
+func (w *Environment) SetFuse(f *Fuse) { w.Records.Fuse, w.Target.Fuse, w.Prober.Fuse = f, f, f }
 
 // Digest is the digest of nothing in particular, the same for the same seed.
 func Digest(seed int) delivery.Digest {
@@ -33,17 +33,17 @@ func Digest(seed int) delivery.Digest {
 
 // Release is a release of the service "api" with model "m" in the given
 // version, which is registered and approved with it.
-func (w *World) Release(model int) delivery.ReleaseRecord {
+func (w *Environment) Release(model int) delivery.ReleaseRecord {
 	ctx := context.Background()
 	var ref delivery.ModelRef
 	for v := 1; v <= model; v++ {
-		m, err := w.Ledger.Register(ctx, "m", Digest(v), delivery.Metrics{"accuracy": float64(v) / 10}, delivery.Lineage{})
+		m, err := w.Records.Register(ctx, "m", Digest(v), delivery.Metrics{"accuracy": float64(v) / 10}, delivery.Lineage{})
 		must(err)
-		_, err = w.Ledger.Decide(ctx, m.ModelRef, delivery.Approved, "ann", "")
+		_, err = w.Records.Decide(ctx, m.ModelRef, delivery.Approved, "ann", "")
 		must(err)
 		ref = m.ModelRef
 	}
-	rel, err := w.Ledger.SaveRelease(ctx, "20260101-000000-aaaa", delivery.Release{
+	rel, err := w.Records.Save(ctx, "20260101-000000-aaaa", delivery.Release{
 		Schema: 1, Service: "api", Commit: fmt.Sprintf("%040d", model), Model: &ref,
 		Image:    delivery.Image{Repository: "api", Digest: Digest(100 + model)},
 		Workload: delivery.Workload{Replicas: 1, Health: "/health", Env: map[string]string{"MODE": fmt.Sprint(model)}},
@@ -53,16 +53,16 @@ func (w *World) Release(model int) delivery.ReleaseRecord {
 }
 
 // Serve lets a release serve, by the records and in truth.
-func (w *World) Serve(env delivery.Environment, run delivery.RunID, rel delivery.ReleaseRecord, at time.Time) delivery.Deployment {
+func (w *Environment) Serve(env delivery.Environment, run delivery.RunID, rel delivery.ReleaseRecord, at time.Time) delivery.Deployment {
 	ctx := context.Background()
-	d, err := w.Ledger.Begin(ctx, delivery.Deployment{Environment: env, Release: rel.ID, Run: run, StartedAt: at})
+	d, err := w.Records.Begin(ctx, delivery.Deployment{Environment: env, Release: rel.ID, Run: run, StartedAt: at})
 	must(err)
-	o := port.Order{Service: "api", Environment: env, ID: rel.ID, Release: rel.Release}
+	o := port.DeployRequest{Service: "api", Environment: env, ID: rel.ID, Release: rel.Release}
 	_, err = w.Target.Stage(ctx, o, nil)
 	must(err)
 	_, err = w.Target.Promote(ctx, o, nil)
 	must(err)
-	must(w.Ledger.Accept(ctx, d.ID, at))
+	must(w.Records.Accept(ctx, d.ID, at))
 	d.State, d.ServingAt = delivery.Serving, at
 	return d
 }

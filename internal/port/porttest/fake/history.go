@@ -12,42 +12,42 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Chronicle keeps histories in memory. The zero value is ready.
-type Chronicle struct {
+// HistoryStore keeps histories in memory. The zero value is ready.
+type HistoryStore struct {
 	Fail func(method string) error // nil: nothing fails
 
 	mu       sync.Mutex
 	chapters map[string][]byte
 }
 
-// Chronicled is a target that keeps a history. Its writes are among the target's
+// TargetWithHistory is a target that keeps a history. Its writes are among the target's
 // Calls: "Write r-... serving", the newest deployment.
-type Chronicled struct {
+type TargetWithHistory struct {
 	*Target
-	Told Chronicle
+	History HistoryStore
 }
 
-var _ port.Chronicler = (*Chronicled)(nil)
+var _ port.HistoryStore = (*TargetWithHistory)(nil)
 
-// Write keeps the history.
-func (c *Chronicled) Write(ctx context.Context, h port.Chapter) error {
+// SaveHistory keeps the history.
+func (c *TargetWithHistory) SaveHistory(ctx context.Context, h port.History) error {
 	if len(h.Deployments) > 0 {
 		d := h.Deployments[0]
 		c.mu.Lock()
 		c.Calls = append(c.Calls, fmt.Sprintf("Write %s %s", d.Release, d.State))
 		c.mu.Unlock()
 	}
-	return c.Told.Write(ctx, h)
+	return c.History.SaveHistory(ctx, h)
 }
 
-// Read returns it.
-func (c *Chronicled) Read(ctx context.Context, service string, env delivery.Environment) (port.Chapter, error) {
-	return c.Told.Read(ctx, service, env)
+// LoadHistory returns it.
+func (c *TargetWithHistory) LoadHistory(ctx context.Context, service string, env delivery.Environment) (port.History, error) {
+	return c.History.LoadHistory(ctx, service, env)
 }
 
-var _ port.Chronicler = (*Chronicle)(nil)
+var _ port.HistoryStore = (*HistoryStore)(nil)
 
-func (c *Chronicle) enter(method string) error {
+func (c *HistoryStore) enter(method string) error {
 	if c.Fail == nil {
 		return nil
 	}
@@ -56,8 +56,8 @@ func (c *Chronicle) enter(method string) error {
 
 func place(service string, env delivery.Environment) string { return service + "/" + string(env) }
 
-// Write replaces the history, but for releases that are there.
-func (c *Chronicle) Write(_ context.Context, h port.Chapter) error {
+// SaveHistory replaces the history, but for releases that are there.
+func (c *HistoryStore) SaveHistory(_ context.Context, h port.History) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(h.Deployments) == 0 {
@@ -97,18 +97,18 @@ func (c *Chronicle) Write(_ context.Context, h port.Chapter) error {
 	return nil
 }
 
-// Read returns it.
-func (c *Chronicle) Read(_ context.Context, service string, env delivery.Environment) (port.Chapter, error) {
+// LoadHistory returns it.
+func (c *HistoryStore) LoadHistory(_ context.Context, service string, env delivery.Environment) (port.History, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.enter("Read"); err != nil {
-		return port.Chapter{}, err
+		return port.History{}, err
 	}
 	return c.read(service, env)
 }
 
-func (c *Chronicle) read(service string, env delivery.Environment) (port.Chapter, error) {
-	out := port.Chapter{Service: service, Environment: env}
+func (c *HistoryStore) read(service string, env delivery.Environment) (port.History, error) {
+	out := port.History{Service: service, Environment: env}
 	raw, ok := c.chapters[place(service, env)]
 	if !ok {
 		return out, nil
@@ -119,8 +119,8 @@ func (c *Chronicle) read(service string, env delivery.Environment) (port.Chapter
 	return out, nil
 }
 
-// Spoil makes a history unreadable.
-func (c *Chronicle) Spoil(service string, env delivery.Environment) {
+// Corrupt makes a history unreadable.
+func (c *HistoryStore) Corrupt(service string, env delivery.Environment) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.chapters[place(service, env)] = []byte("{")

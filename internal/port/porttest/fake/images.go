@@ -21,13 +21,13 @@ type Builder struct {
 	Fail error
 
 	mu    sync.Mutex
-	Built []port.BuildOrder // in order; read it when nothing runs
+	Built []port.BuildRequest // in order; read it when nothing runs
 }
 
 var _ port.Builder = (*Builder)(nil)
 
 // Build writes the layout.
-func (b *Builder) Build(_ context.Context, o port.BuildOrder, log io.Writer) (port.BuiltImage, error) {
+func (b *Builder) Build(_ context.Context, o port.BuildRequest, log io.Writer) (port.BuiltImage, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.Built = append(b.Built, o)
@@ -72,20 +72,20 @@ func write(path string, content []byte) error {
 	return os.WriteFile(path, content, 0o644)
 }
 
-// Images is a registry of names and digests.
-type Images struct {
+// ImageStore is a registry of names and digests.
+type ImageStore struct {
 	Fail error
-	// Instead is what the registry says that it got; nil: what it was sent.
-	Instead func(delivery.Image) delivery.Image
+	// Respond is what the registry says that it got; nil: what it was sent.
+	Respond func(delivery.Image) delivery.Image
 
 	mu   sync.Mutex
 	held map[string]string // image -> tag
 }
 
-var _ port.Images = (*Images)(nil)
+var _ port.ImageStore = (*ImageStore)(nil)
 
 // Push keeps the image's name.
-func (i *Images) Push(_ context.Context, _ string, img delivery.Image, tag string, p port.Progress) (delivery.Image, error) {
+func (i *ImageStore) Push(_ context.Context, _ string, img delivery.Image, tag string, p port.Progress) (delivery.Image, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.Fail != nil {
@@ -99,14 +99,14 @@ func (i *Images) Push(_ context.Context, _ string, img delivery.Image, tag strin
 		i.held = map[string]string{}
 	}
 	i.held[img.String()] = tag
-	if i.Instead != nil {
-		return i.Instead(img), nil
+	if i.Respond != nil {
+		return i.Respond(img), nil
 	}
 	return img, nil
 }
 
 // Has tells whether it was pushed.
-func (i *Images) Has(_ context.Context, img delivery.Image) (bool, error) {
+func (i *ImageStore) Has(_ context.Context, img delivery.Image) (bool, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	_, ok := i.held[img.String()]
@@ -114,38 +114,38 @@ func (i *Images) Has(_ context.Context, img delivery.Image) (bool, error) {
 }
 
 // Unpack has nothing to unpack.
-func (i *Images) Unpack(_ context.Context, img delivery.Image, _ string) (port.ImageConfig, error) {
+func (i *ImageStore) Unpack(_ context.Context, img delivery.Image, _ string) (port.ImageConfig, error) {
 	return port.ImageConfig{}, fault.New(fault.NotFound, "image %s has no files", img)
 }
 
 // Reference is a name on this machine.
-func (i *Images) Reference(img delivery.Image) string { return "localhost/" + img.String() }
+func (i *ImageStore) Reference(img delivery.Image) string { return "localhost/" + img.String() }
 
 // Forget drops an image.
-func (i *Images) Forget(img delivery.Image) {
+func (i *ImageStore) Forget(img delivery.Image) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	delete(i.held, img.String())
 }
 
-// Artifacts names folders by their content and keeps nothing else.
-type Artifacts struct {
+// ArtifactStore names folders by their content and keeps nothing else.
+type ArtifactStore struct {
 	Fail error
 
-	mu     sync.Mutex
-	Stored []string // folders
+	mu    sync.Mutex
+	Saved []string // folders
 }
 
-var _ port.Artifacts = (*Artifacts)(nil)
+var _ port.ArtifactStore = (*ArtifactStore)(nil)
 
 // Store reads the folder.
-func (a *Artifacts) Store(_ context.Context, _, dir string, annotations map[string]string) (delivery.Digest, error) {
+func (a *ArtifactStore) Store(_ context.Context, _, dir string, annotations map[string]string) (delivery.Digest, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.Fail != nil {
 		return "", a.Fail
 	}
-	a.Stored = append(a.Stored, dir)
+	a.Saved = append(a.Saved, dir)
 	h := sha256.New()
 	fmt.Fprintln(h, annotations)
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -161,6 +161,6 @@ func (a *Artifacts) Store(_ context.Context, _, dir string, annotations map[stri
 }
 
 // Fetch has nothing to fetch.
-func (a *Artifacts) Fetch(_ context.Context, m delivery.ModelRef, _ string) error {
+func (a *ArtifactStore) Fetch(_ context.Context, m delivery.ModelRef, _ string) error {
 	return fault.New(fault.NotFound, "the files of %s are not kept", m)
 }

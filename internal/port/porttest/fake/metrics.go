@@ -9,26 +9,26 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Metrics answers queries from memory. The zero value knows no series.
-type Metrics struct {
+// MetricsProvider answers queries from memory. The zero value knows no series.
+type MetricsProvider struct {
 	Fuse *Fuse
 	// Values gives the samples of an expression; nil: none has any.
 	Values func(expression string) []float64
 	// Fail may refuse a query; nil: nothing fails.
 	Fail func(expression string) error
 
-	mu    sync.Mutex
-	Asked []string // expressions, in order; read it when nothing runs
+	mu      sync.Mutex
+	Queries []string // expressions, in order; read it when nothing runs
 }
 
-var _ port.Metrics = (*Metrics)(nil)
+var _ port.MetricsProvider = (*MetricsProvider)(nil)
 
 // Query evaluates an expression.
-func (m *Metrics) Query(ctx context.Context, _, expression string) (float64, bool, error) {
+func (m *MetricsProvider) Query(ctx context.Context, _, expression string) (float64, bool, error) {
 	defer m.Fuse.call()()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.Asked = append(m.Asked, expression)
+	m.Queries = append(m.Queries, expression)
 	if ctx.Err() != nil {
 		return 0, false, context.Cause(ctx)
 	}

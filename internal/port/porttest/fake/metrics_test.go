@@ -11,8 +11,8 @@ import (
 )
 
 func TestMetrics(t *testing.T) {
-	porttest.TestMetrics(t, func(*testing.T) porttest.MetricsFixture {
-		m := &fake.Metrics{Values: func(expression string) []float64 {
+	porttest.TestMetricsProvider(t, func(*testing.T) porttest.MetricsProviderFixture {
+		m := &fake.MetricsProvider{Values: func(expression string) []float64 {
 			return map[string][]float64{"one": {0.25}, "nan": {math.NaN()}, "many": {1, 2}}[expression]
 		}}
 		m.Fail = func(expression string) error {
@@ -21,10 +21,10 @@ func TestMetrics(t *testing.T) {
 			}
 			return nil
 		}
-		return porttest.MetricsFixture{
+		return porttest.MetricsProviderFixture{
 			Metrics: m, Address: "http://prometheus.example",
-			One: "one", None: "none", NaN: "nan", Many: "many", Bad: "rate(", Says: "unclosed left parenthesis",
-			Down: func() {
+			One: "one", None: "none", NaN: "nan", Many: "many", Bad: "rate(", ErrorText: "unclosed left parenthesis",
+			Stop: func() {
 				m.Fail = func(string) error { return fault.New(fault.Unavailable, "connection refused") }
 			},
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 // Register adds a version, or returns the one of the same digest.
-func (l *Ledger) Register(_ context.Context, group string, artifact delivery.Digest, metrics delivery.Metrics, lineage delivery.Lineage) (delivery.ModelVersion, error) {
+func (l *Records) Register(_ context.Context, group string, artifact delivery.Digest, metrics delivery.Metrics, lineage delivery.Lineage) (delivery.ModelVersion, error) {
 	leave, err := l.enter("Register")
 	defer leave()
 	if err != nil {
@@ -33,8 +33,8 @@ func (l *Ledger) Register(_ context.Context, group string, artifact delivery.Dig
 	return m, nil
 }
 
-// AdoptModel keeps another registry's version.
-func (l *Ledger) AdoptModel(_ context.Context, m delivery.ModelVersion) error {
+// Import keeps another registry's version.
+func (l *Records) Import(_ context.Context, m delivery.ModelVersion) error {
 	leave, err := l.enter("AdoptModel")
 	defer leave()
 	if err != nil {
@@ -54,7 +54,7 @@ func (l *Ledger) AdoptModel(_ context.Context, m delivery.ModelVersion) error {
 }
 
 // Decide approves or rejects.
-func (l *Ledger) Decide(_ context.Context, ref delivery.ModelRef, status delivery.ModelStatus, by, why string) (delivery.ModelVersion, error) {
+func (l *Records) Decide(_ context.Context, ref delivery.ModelRef, status delivery.ModelStatus, by, why string) (delivery.ModelVersion, error) {
 	leave, err := l.enter("Decide")
 	defer leave()
 	if err != nil {
@@ -75,14 +75,14 @@ func (l *Ledger) Decide(_ context.Context, ref delivery.ModelRef, status deliver
 	return *m, fault.New(fault.Conflict, "model %s is already %s", ref, m.Status)
 }
 
-func (l *Ledger) model(group string, version int) int {
+func (l *Records) model(group string, version int) int {
 	return slices.IndexFunc(l.models, func(m delivery.ModelVersion) bool {
 		return m.Group == group && m.Version == version
 	})
 }
 
 // Model finds a version.
-func (l *Ledger) Model(_ context.Context, group string, version int) (delivery.ModelVersion, error) {
+func (l *Records) Model(_ context.Context, group string, version int) (delivery.ModelVersion, error) {
 	leave, err := l.enter("Model")
 	defer leave()
 	if err != nil {
@@ -96,7 +96,7 @@ func (l *Ledger) Model(_ context.Context, group string, version int) (delivery.M
 }
 
 // Models lists versions, newest first.
-func (l *Ledger) Models(_ context.Context, group string) ([]delivery.ModelVersion, error) {
+func (l *Records) Models(_ context.Context, group string) ([]delivery.ModelVersion, error) {
 	leave, err := l.enter("Models")
 	defer leave()
 	if err != nil {
@@ -111,8 +111,8 @@ func (l *Ledger) Models(_ context.Context, group string) ([]delivery.ModelVersio
 	return newest(of, 0), nil
 }
 
-// Approve keeps a person's word.
-func (l *Ledger) Approve(_ context.Context, a port.Approval) error {
+// Record keeps a person's word.
+func (l *Records) Record(_ context.Context, a port.Approval) error {
 	leave, err := l.enter("Approve")
 	defer leave()
 	if err != nil {
@@ -128,7 +128,7 @@ func (l *Ledger) Approve(_ context.Context, a port.Approval) error {
 }
 
 // Approvals lists the words on a run.
-func (l *Ledger) Approvals(_ context.Context, run delivery.RunID) ([]port.Approval, error) {
+func (l *Records) Approvals(_ context.Context, run delivery.RunID) ([]port.Approval, error) {
 	leave, err := l.enter("Approvals")
 	defer leave()
 	if err != nil {

@@ -20,51 +20,51 @@ import (
 type Prober struct {
 	Target *Target
 	Fuse   *Fuse
-	// Answer may speak for a release; ok false leaves it to the release.
-	Answer func(id delivery.ReleaseID, path string, q port.Question) (r port.Reply, ok bool, err error)
+	// Respond may speak for a release; ok false leaves it to the release.
+	Respond func(id delivery.ReleaseID, path string, q port.ProbeRequest) (r port.ProbeResponse, ok bool, err error)
 
-	mu    sync.Mutex
-	Asked []string // URLs, in order; read it when nothing runs
+	mu   sync.Mutex
+	URLs []string // URLs, in order; read it when nothing runs
 }
 
 var _ port.Prober = (*Prober)(nil)
 
-// Ask answers as the release behind the URL.
-func (p *Prober) Ask(ctx context.Context, q port.Question) (port.Reply, error) {
+// Probe answers as the release behind the URL.
+func (p *Prober) Probe(ctx context.Context, q port.ProbeRequest) (port.ProbeResponse, error) {
 	defer p.Fuse.call()()
 	p.mu.Lock()
-	p.Asked = append(p.Asked, q.URL)
+	p.URLs = append(p.URLs, q.URL)
 	p.mu.Unlock()
 	if ctx.Err() != nil {
-		return port.Reply{}, fault.New(fault.Unavailable, "ask %s", q.URL).Cause(context.Cause(ctx))
+		return port.ProbeResponse{}, fault.New(fault.Unavailable, "ask %s", q.URL).Cause(context.Cause(ctx))
 	}
 	u, err := url.Parse(q.URL)
 	if err != nil {
-		return port.Reply{}, fault.New(fault.Unavailable, "ask %s", q.URL).Cause(err)
+		return port.ProbeResponse{}, fault.New(fault.Unavailable, "ask %s", q.URL).Cause(err)
 	}
 	id, rel, ok := p.behind(u.Host)
 	if !ok {
-		return port.Reply{}, fault.New(fault.Unavailable, "ask %s: connection refused", q.URL)
+		return port.ProbeResponse{}, fault.New(fault.Unavailable, "ask %s: connection refused", q.URL)
 	}
-	if p.Answer != nil {
-		if r, spoken, err := p.Answer(id, u.Path, q); spoken || err != nil {
+	if p.Respond != nil {
+		if r, spoken, err := p.Respond(id, u.Path, q); spoken || err != nil {
 			return r, err
 		}
 	}
 	if u.Path != rel.Workload.Health {
-		return port.Reply{Status: http.StatusNotFound}, nil
+		return port.ProbeResponse{Status: http.StatusNotFound}, nil
 	}
-	return Health("ok", id, rel.Model), nil
+	return HealthResponse("ok", id, rel.Model), nil
 }
 
-// Health is the answer of a service that names itself.
-func Health(status string, id delivery.ReleaseID, model *delivery.ModelRef) port.Reply {
+// HealthResponse is the answer of a service that names itself.
+func HealthResponse(status string, id delivery.ReleaseID, model *delivery.ModelRef) port.ProbeResponse {
 	say := map[string]any{"status": status, "release": id}
 	if model != nil {
 		say["model_version"] = strconv.Itoa(model.Version)
 	}
 	body, _ := json.Marshal(say)
-	return port.Reply{Status: http.StatusOK, Body: body, Header: http.Header{"Content-Type": {"application/json"}}}
+	return port.ProbeResponse{Status: http.StatusOK, Body: body, Header: http.Header{"Content-Type": {"application/json"}}}
 }
 
 func (p *Prober) behind(host string) (delivery.ReleaseID, delivery.Release, bool) {

@@ -14,9 +14,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Ledger keeps releases, deployments, models and approvals in memory. The zero
+// Records keeps releases, deployments, models and approvals in memory. The zero
 // value is ready.
-type Ledger struct {
+type Records struct {
 	Fuse *Fuse
 	Fail func(method string) error // nil: nothing fails
 
@@ -28,14 +28,14 @@ type Ledger struct {
 }
 
 var (
-	_ port.Releases    = (*Ledger)(nil)
-	_ port.Deployments = (*Ledger)(nil)
-	_ port.Models      = (*Ledger)(nil)
-	_ port.Approvals   = (*Ledger)(nil)
+	_ port.ReleaseStore    = (*Records)(nil)
+	_ port.DeploymentStore = (*Records)(nil)
+	_ port.ModelRegistry   = (*Records)(nil)
+	_ port.ApprovalStore   = (*Records)(nil)
 )
 
 // enter locks, and answers what to defer: it unlocks, and burns the fuse.
-func (l *Ledger) enter(method string) (func(), error) {
+func (l *Records) enter(method string) (func(), error) {
 	done := l.Fuse.call()
 	l.mu.Lock()
 	leave := func() { l.mu.Unlock(); done() }
@@ -47,8 +47,8 @@ func (l *Ledger) enter(method string) (func(), error) {
 	return leave, nil
 }
 
-// SaveRelease keeps the release under its digest.
-func (l *Ledger) SaveRelease(_ context.Context, run delivery.RunID, r delivery.Release) (delivery.ReleaseRecord, error) {
+// Save keeps the release under its digest.
+func (l *Records) Save(_ context.Context, run delivery.RunID, r delivery.Release) (delivery.ReleaseRecord, error) {
 	leave, err := l.enter("SaveRelease")
 	defer leave()
 	if err != nil {
@@ -67,12 +67,12 @@ func (l *Ledger) SaveRelease(_ context.Context, run delivery.RunID, r delivery.R
 	return saved, nil
 }
 
-func (l *Ledger) release(id delivery.ReleaseID) int {
+func (l *Records) release(id delivery.ReleaseID) int {
 	return slices.IndexFunc(l.releases, func(s delivery.ReleaseRecord) bool { return s.ID == id })
 }
 
 // Release finds a release.
-func (l *Ledger) Release(_ context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
+func (l *Records) Release(_ context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
 	leave, err := l.enter("Release")
 	defer leave()
 	if err != nil {
@@ -86,14 +86,14 @@ func (l *Ledger) Release(_ context.Context, id delivery.ReleaseID) (delivery.Rel
 }
 
 // Releases lists them, newest first.
-func (l *Ledger) Releases(_ context.Context, limit int) ([]delivery.ReleaseRecord, error) {
+func (l *Records) Releases(_ context.Context, limit int) ([]delivery.ReleaseRecord, error) {
 	leave, err := l.enter("Releases")
 	defer leave()
 	return newest(l.releases, limit), err
 }
 
 // Quarantine keeps a release out.
-func (l *Ledger) Quarantine(_ context.Context, q delivery.Quarantine) error {
+func (l *Records) Quarantine(_ context.Context, q delivery.Quarantine) error {
 	leave, err := l.enter("Quarantine")
 	defer leave()
 	if err != nil {
@@ -110,7 +110,7 @@ func (l *Ledger) Quarantine(_ context.Context, q delivery.Quarantine) error {
 }
 
 // Unquarantine lets a release go.
-func (l *Ledger) Unquarantine(_ context.Context, id delivery.ReleaseID, _, _ string) error {
+func (l *Records) Unquarantine(_ context.Context, id delivery.ReleaseID, _, _ string) error {
 	leave, err := l.enter("Unquarantine")
 	defer leave()
 	if err != nil {
@@ -125,7 +125,7 @@ func (l *Ledger) Unquarantine(_ context.Context, id delivery.ReleaseID, _, _ str
 }
 
 // Begin records that a release starts to enter.
-func (l *Ledger) Begin(_ context.Context, d delivery.Deployment) (delivery.Deployment, error) {
+func (l *Records) Begin(_ context.Context, d delivery.Deployment) (delivery.Deployment, error) {
 	leave, err := l.enter("Begin")
 	defer leave()
 	if err != nil {
@@ -142,7 +142,7 @@ func (l *Ledger) Begin(_ context.Context, d delivery.Deployment) (delivery.Deplo
 }
 
 // Accept makes it the one that serves.
-func (l *Ledger) Accept(_ context.Context, id int64, at time.Time) error {
+func (l *Records) Accept(_ context.Context, id int64, at time.Time) error {
 	leave, err := l.enter("Accept")
 	defer leave()
 	if err != nil {
@@ -165,7 +165,7 @@ func (l *Ledger) Accept(_ context.Context, id int64, at time.Time) error {
 }
 
 // End records how a deployment left.
-func (l *Ledger) End(_ context.Context, id int64, state delivery.DeploymentState, reason string, at time.Time) error {
+func (l *Records) End(_ context.Context, id int64, state delivery.DeploymentState, reason string, at time.Time) error {
 	leave, err := l.enter("End")
 	defer leave()
 	if err != nil {
@@ -181,15 +181,15 @@ func (l *Ledger) End(_ context.Context, id int64, state delivery.DeploymentState
 	return nil
 }
 
-func (l *Ledger) deployment(id int64) (*delivery.Deployment, error) {
+func (l *Records) deployment(id int64) (*delivery.Deployment, error) {
 	if id < 1 || id > int64(len(l.deployments)) {
 		return nil, fault.New(fault.NotFound, "there is no deployment %d", id)
 	}
 	return &l.deployments[id-1], nil
 }
 
-// Serving is the accepted deployment.
-func (l *Ledger) Serving(_ context.Context, env delivery.Environment) (delivery.Deployment, bool, error) {
+// Current is the accepted deployment.
+func (l *Records) Current(_ context.Context, env delivery.Environment) (delivery.Deployment, bool, error) {
 	leave, err := l.enter("Serving")
 	defer leave()
 	if err != nil {
@@ -204,7 +204,7 @@ func (l *Ledger) Serving(_ context.Context, env delivery.Environment) (delivery.
 }
 
 // History lists deployments, newest first.
-func (l *Ledger) History(_ context.Context, env delivery.Environment, limit int) ([]delivery.Deployment, error) {
+func (l *Records) History(_ context.Context, env delivery.Environment, limit int) ([]delivery.Deployment, error) {
 	leave, err := l.enter("History")
 	defer leave()
 	if err != nil {

@@ -18,11 +18,11 @@ type Scanner struct {
 	Fail   error
 
 	mu     sync.Mutex
-	orders []port.ScanOrder
+	orders []port.ScanRequest
 }
 
 // Scan gives the report.
-func (s *Scanner) Scan(ctx context.Context, o port.ScanOrder) (port.ScanReport, error) {
+func (s *Scanner) Scan(ctx context.Context, o port.ScanRequest) (port.ScanReport, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.orders = append(s.orders, o)
@@ -32,25 +32,25 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanOrder) (port.ScanReport, 
 	return s.Report, s.Fail
 }
 
-// Orders are all that it was asked.
-func (s *Scanner) Orders() []port.ScanOrder {
+// Requests are all that it was asked.
+func (s *Scanner) Requests() []port.ScanRequest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]port.ScanOrder(nil), s.orders...)
+	return append([]port.ScanRequest(nil), s.orders...)
 }
 
 // ScanDatabase has one description, and another after an update.
 type ScanDatabase struct {
-	Now, Newer port.ScanData
+	Now, Newer port.ScanDatabaseInfo
 	Fail       error
 	Updates    int
 }
 
 // Status gives the description.
-func (d *ScanDatabase) Status(context.Context) (port.ScanData, error) { return d.Now, nil }
+func (d *ScanDatabase) Status(context.Context) (port.ScanDatabaseInfo, error) { return d.Now, nil }
 
 // Update makes the newer one the one that is there.
-func (d *ScanDatabase) Update(_ context.Context, p port.Progress) (port.ScanData, bool, error) {
+func (d *ScanDatabase) Update(_ context.Context, p port.Progress) (port.ScanDatabaseInfo, bool, error) {
 	d.Updates++
 	if d.Fail != nil {
 		return d.Now, false, d.Fail
@@ -63,30 +63,30 @@ func (d *ScanDatabase) Update(_ context.Context, p port.Progress) (port.ScanData
 }
 
 // Import is like Update.
-func (d *ScanDatabase) Import(ctx context.Context, _ string) (port.ScanData, error) {
+func (d *ScanDatabase) Import(ctx context.Context, _ string) (port.ScanDatabaseInfo, error) {
 	now, _, err := d.Update(ctx, nil)
 	return now, err
 }
 
-// Biller writes documents that only name their subject.
-type Biller struct{ Fail error }
+// SBOMGenerator writes documents that only name their subject.
+type SBOMGenerator struct{ Fail error }
 
-// BillImage names the image.
-func (b Biller) BillImage(_ context.Context, o port.ImageBill) (port.Bills, error) {
+// ImageSBOM names the image.
+func (b SBOMGenerator) ImageSBOM(_ context.Context, o port.ImageSBOMRequest) (port.SBOMs, error) {
 	return b.write(o.Dir, o.Image.String())
 }
 
-// BillModel names the model.
-func (b Biller) BillModel(_ context.Context, o port.ModelBill) (port.Bills, error) {
+// ModelSBOM names the model.
+func (b SBOMGenerator) ModelSBOM(_ context.Context, o port.ModelSBOMRequest) (port.SBOMs, error) {
 	return b.write(o.Dir, o.Model.String())
 }
 
-func (b Biller) write(dir, subject string) (port.Bills, error) {
+func (b SBOMGenerator) write(dir, subject string) (port.SBOMs, error) {
 	if b.Fail != nil {
-		return port.Bills{}, b.Fail
+		return port.SBOMs{}, b.Fail
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return port.Bills{}, err
+		return port.SBOMs{}, err
 	}
 	put := func(name, kind string) (port.Document, error) {
 		text := fmt.Appendf(nil, `{"kind": %q, "of": %q}`+"\n", kind, subject)
@@ -96,8 +96,8 @@ func (b Biller) write(dir, subject string) (port.Bills, error) {
 	}
 	cyclone, err := put("bom.cdx.json", port.CycloneDXType)
 	if err != nil {
-		return port.Bills{}, err
+		return port.SBOMs{}, err
 	}
 	spdx, err := put("bom.spdx.json", port.SPDXType)
-	return port.Bills{CycloneDX: cyclone, SPDX: spdx}, err
+	return port.SBOMs{CycloneDX: cyclone, SPDX: spdx}, err
 }

@@ -17,18 +17,18 @@ type Target struct {
 	Fuse *Fuse
 	// Fail may refuse a call before it has an effect; nil: nothing fails.
 	Fail func(method string, id delivery.ReleaseID) error
-	// Seen is what Traffic answers; nil: no traffic.
-	Seen func(id delivery.ReleaseID, since time.Time) port.Traffic
-	// Sick gives the state of a release's replicas; nil: "ready".
-	Sick func(id delivery.ReleaseID) (state, cause string)
+	// TrafficOf is what Traffic answers; nil: no traffic.
+	TrafficOf func(id delivery.ReleaseID, since time.Time) port.Traffic
+	// ReplicaHealth gives the state of a release's replicas; nil: "ready".
+	ReplicaHealth func(id delivery.ReleaseID) (state, cause string)
 	// Lost lets a promoted release vanish from Observe; nil: none does.
 	Lost func(id delivery.ReleaseID) bool
-	// Share is what Shift really gives when it is asked for percent; nil: as asked.
-	Share func(percent int) float64
+	// ActualWeight is what Shift really gives when it is asked for percent; nil: as asked.
+	ActualWeight func(percent int) float64
 	// Samples is what Compare answers; nil: no traffic on either side.
 	Samples func(candidate delivery.ReleaseID, since time.Time) (of, beside port.Sample)
-	// Keeps lets Promote keep the release before until Settle.
-	Keeps bool
+	// KeepsPrevious lets Promote keep the release before until Settle.
+	KeepsPrevious bool
 
 	mu    sync.Mutex
 	envs  map[delivery.Environment]*scene
@@ -44,12 +44,12 @@ type scene struct {
 }
 
 var (
-	_ port.Target = (*Target)(nil)
-	_ port.Meter  = (*Target)(nil)
+	_ port.Target          = (*Target)(nil)
+	_ port.TrafficReporter = (*Target)(nil)
 )
 
-// Unmetered is a target that does not measure.
-type Unmetered struct{ port.Target }
+// WithoutTraffic is a target that does not measure.
+type WithoutTraffic struct{ port.Target }
 
 func (t *Target) enter(method string, id delivery.ReleaseID) (func(), error) {
 	done := t.Fuse.call()
@@ -76,15 +76,15 @@ func (t *Target) scene(env delivery.Environment) *scene {
 	return t.envs[env]
 }
 
-// Stable is the address of an environment's service.
-func Stable(env delivery.Environment) string { return "http://stable." + string(env) }
+// StableURL is the address of an environment's service.
+func StableURL(env delivery.Environment) string { return "http://stable." + string(env) }
 
 func staged(env delivery.Environment, id delivery.ReleaseID) string {
 	return fmt.Sprintf("http://%s.staged.%s", id, env)
 }
 
 // Stage starts a release without traffic.
-func (t *Target) Stage(ctx context.Context, o port.Order, say func(string)) (string, error) {
+func (t *Target) Stage(ctx context.Context, o port.DeployRequest, say func(string)) (string, error) {
 	leave, err := t.enter("Stage", o.ID)
 	defer leave()
 	if err != nil {
@@ -101,7 +101,7 @@ func (t *Target) Stage(ctx context.Context, o port.Order, say func(string)) (str
 }
 
 // Promote gives it the traffic.
-func (t *Target) Promote(ctx context.Context, o port.Order, _ func(string)) (port.Observation, error) {
+func (t *Target) Promote(ctx context.Context, o port.DeployRequest, _ func(string)) (port.Observation, error) {
 	leave, err := t.enter("Promote", o.ID)
 	defer leave()
 	if err != nil {
@@ -116,7 +116,7 @@ func (t *Target) Promote(ctx context.Context, o port.Order, _ func(string)) (por
 	}
 	switch {
 	case s.serving == o.ID || s.serving == "":
-	case t.Keeps:
+	case t.KeepsPrevious:
 		s.kept[s.serving] = true
 	default:
 		delete(s.running, s.serving)
@@ -128,7 +128,7 @@ func (t *Target) Promote(ctx context.Context, o port.Order, _ func(string)) (por
 }
 
 // Discard stops a staged release.
-func (t *Target) Discard(_ context.Context, o port.Order) error {
+func (t *Target) Discard(_ context.Context, o port.DeployRequest) error {
 	leave, err := t.enter("Discard", o.ID)
 	defer leave()
 	if err != nil {
@@ -153,14 +153,14 @@ func (t *Target) Observe(_ context.Context, _ string, env delivery.Environment) 
 
 func (t *Target) observe(env delivery.Environment) port.Observation {
 	s := t.scene(env)
-	obs := port.Observation{URL: Stable(env)}
+	obs := port.Observation{URL: StableURL(env)}
 	if s.serving != "" && (t.Lost == nil || !t.Lost(s.serving)) {
 		obs.Release = s.serving
 	}
 	for id := range s.running {
 		state, cause := "ready", ""
-		if t.Sick != nil {
-			state, cause = t.Sick(id)
+		if t.ReplicaHealth != nil {
+			state, cause = t.ReplicaHealth(id)
 		}
 		obs.Replicas = append(obs.Replicas, port.Replica{Name: string(id) + "-1", Release: id, State: state, Cause: cause})
 	}
@@ -182,10 +182,10 @@ func (t *Target) Remove(_ context.Context, _ string, env delivery.Environment) e
 func (t *Target) Traffic(_ context.Context, _ string, _ delivery.Environment, id delivery.ReleaseID, since time.Time) (port.Traffic, error) {
 	leave, err := t.enter("Traffic", id)
 	defer leave()
-	if err != nil || t.Seen == nil {
+	if err != nil || t.TrafficOf == nil {
 		return port.Traffic{}, err
 	}
-	return t.Seen(id, since), nil
+	return t.TrafficOf(id, since), nil
 }
 
 // Running lists what runs in an environment, staged or serving.

@@ -11,15 +11,15 @@ import (
 )
 
 func TestChronicler(t *testing.T) {
-	porttest.TestChronicler(t, func(*testing.T) porttest.ChroniclerFixture {
-		c := new(fake.Chronicle)
-		return porttest.ChroniclerFixture{
-			Open: func(*testing.T) port.Chronicler { return c },
+	porttest.TestHistoryStore(t, func(*testing.T) porttest.HistoryStoreFixture {
+		c := new(fake.HistoryStore)
+		return porttest.HistoryStoreFixture{
+			Open: func(*testing.T) port.HistoryStore { return c },
 			Damage: func(_ *testing.T, id delivery.ReleaseID, way int) bool {
 				if id != "" || way > 0 {
 					return false
 				}
-				c.Spoil("sample", "prod")
+				c.Corrupt("sample", "prod")
 				return true
 			},
 		}
@@ -27,12 +27,12 @@ func TestChronicler(t *testing.T) {
 }
 
 func fixture(keeps bool) porttest.TargetFixture {
-	target := &fake.Target{Keeps: keeps}
+	target := &fake.Target{KeepsPrevious: keeps}
 	turn := 0
 	return porttest.TargetFixture{
-		Target: target, Keeps: keeps,
-		Order: func(s porttest.Sample) port.Order {
-			return port.Order{Service: "sample", Environment: "test", ID: delivery.ReleaseID("r-" + s.Version), Within: delivery.Duration(time.Second)}
+		Target: target, KeepsPrevious: keeps,
+		Request: func(s porttest.Sample) port.DeployRequest {
+			return port.DeployRequest{Service: "sample", Environment: "test", ID: delivery.ReleaseID("r-" + s.Version), ReadyTimeout: delivery.Duration(time.Second)}
 		},
 		// Of a hundred requests in a row, a release that was shifted to gets its
 		// percentage.
@@ -40,7 +40,7 @@ func fixture(keeps bool) porttest.TargetFixture {
 			turn++
 			serving, all := target.Running("test")
 			for _, id := range all {
-				if turn%100 < target.Shifted("test", id) {
+				if turn%100 < target.Weight("test", id) {
 					return id, nil
 				}
 			}
@@ -51,10 +51,10 @@ func fixture(keeps bool) porttest.TargetFixture {
 
 func TestSettler(t *testing.T) {
 	for _, keeps := range []bool{false, true} {
-		porttest.TestSettler(t, func(*testing.T) porttest.TargetFixture { return fixture(keeps) })
+		porttest.TestFinalizer(t, func(*testing.T) porttest.TargetFixture { return fixture(keeps) })
 	}
 }
 
 func TestShifter(t *testing.T) {
-	porttest.TestShifter(t, func(*testing.T) porttest.TargetFixture { return fixture(false) })
+	porttest.TestTrafficSplitter(t, func(*testing.T) porttest.TargetFixture { return fixture(false) })
 }

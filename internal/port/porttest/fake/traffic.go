@@ -10,19 +10,19 @@ import (
 )
 
 var (
-	_ port.Shifter  = (*Target)(nil)
-	_ port.Comparer = (*Target)(nil)
-	_ port.Settler  = (*Target)(nil)
+	_ port.TrafficSplitter = (*Target)(nil)
+	_ port.MetricsComparer = (*Target)(nil)
+	_ port.Finalizer       = (*Target)(nil)
 )
 
-// Uncompared is a target that shifts traffic and does not measure it.
-type Uncompared struct {
+// WithoutMetrics is a target that shifts traffic and does not measure it.
+type WithoutMetrics struct {
 	port.Target
-	port.Shifter
+	port.TrafficSplitter
 }
 
-// Shift gives a staged release a part of the traffic, as much as Share says.
-func (t *Target) Shift(ctx context.Context, o port.Order, percent int, _ func(string)) (float64, error) {
+// SetWeight gives a staged release a part of the traffic, as much as Share says.
+func (t *Target) SetWeight(ctx context.Context, o port.DeployRequest, percent int, _ func(string)) (float64, error) {
 	leave, err := t.enter("Shift", o.ID)
 	defer leave()
 	if err != nil {
@@ -42,14 +42,14 @@ func (t *Target) Shift(ctx context.Context, o port.Order, percent int, _ func(st
 		return 0, fault.New(fault.Conflict, "nothing serves beside %s", o.ID)
 	}
 	s.shifted[o.ID] = percent
-	if t.Share != nil {
-		return t.Share(percent), nil
+	if t.ActualWeight != nil {
+		return t.ActualWeight(percent), nil
 	}
 	return float64(percent), nil
 }
 
 // Compare answers what Samples says.
-func (t *Target) Compare(ctx context.Context, o port.Order, since time.Time) (candidate, running port.Sample, err error) {
+func (t *Target) Compare(ctx context.Context, o port.DeployRequest, since time.Time) (candidate, running port.Sample, err error) {
 	leave, err := t.enter("Compare", o.ID)
 	defer leave()
 	if err != nil || t.Samples == nil {
@@ -62,8 +62,8 @@ func (t *Target) Compare(ctx context.Context, o port.Order, since time.Time) (ca
 	return candidate, running, nil
 }
 
-// Settle lets go of what Promote kept.
-func (t *Target) Settle(_ context.Context, o port.Order, _ func(string)) error {
+// Finalize lets go of what Promote kept.
+func (t *Target) Finalize(_ context.Context, o port.DeployRequest, _ func(string)) error {
 	leave, err := t.enter("Settle", o.ID)
 	defer leave()
 	if err != nil {
@@ -79,9 +79,9 @@ func (t *Target) Settle(_ context.Context, o port.Order, _ func(string)) error {
 	return nil
 }
 
-// Shifted is the share of the traffic, in percent, that was asked for a staged
+// Weight is the share of the traffic, in percent, that was asked for a staged
 // release; 0 for none.
-func (t *Target) Shifted(env delivery.Environment, id delivery.ReleaseID) int {
+func (t *Target) Weight(env delivery.Environment, id delivery.ReleaseID) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.scene(env).shifted[id]
