@@ -190,19 +190,19 @@ func (n *news) round(ctx context.Context) {
 	}
 }
 
-func (n *news) try(ctx context.Context, r receiver, o record.Outgoing) {
+func (n *news) try(ctx context.Context, r receiver, o record.OutboxMessage) {
 	err := r.Notify(ctx, o.Message)
 	switch {
 	case ctx.Err() != nil:
 		return // stopped in the middle: the receiver drops the double by its ID
 	case err == nil:
-		err = n.store.Sent(ctx, o.ID)
+		err = n.store.MarkSent(ctx, o.ID)
 	case fault.Is(err, fault.Invalid) || fault.Is(err, fault.Denied) || o.Attempts >= hopeless:
 		n.warn.Emit(event.Event{Time: n.now(), Kind: event.Notice, Text: "message to " + r.Name() + " given up: " + err.Error()})
-		err = n.store.Sent(ctx, o.ID)
+		err = n.store.MarkSent(ctx, o.ID)
 	default:
 		wait := min(time.Second<<min(o.Attempts, 10), 10*time.Minute)
-		err = n.store.Defer(ctx, o.ID, n.now().Add(wait))
+		err = n.store.Reschedule(ctx, o.ID, n.now().Add(wait))
 	}
 	if err != nil {
 		n.warn.Emit(event.Event{Time: n.now(), Kind: event.Notice, Text: "message to " + r.Name() + ": " + err.Error()})

@@ -175,7 +175,7 @@ func (s *session) recall(ctx context.Context) func(step.Spec, map[string]json.Ra
 		if err != nil {
 			return step.Result{}, false
 		}
-		r, ok, err := s.parts.Store.Recall(ctx, key)
+		r, ok, err := s.parts.Store.Lookup(ctx, key)
 		return r, ok && err == nil
 	}
 }

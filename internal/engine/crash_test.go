@@ -193,7 +193,7 @@ func TestDeadProcessAhead(t *testing.T) {
 	}
 	l := crashLab(t, home)
 	queued := make(chan struct{})
-	l.Fault = func(point string) {
+	l.Failpoint = func(point string) {
 		if point == "queued" {
 			close(queued)
 		}

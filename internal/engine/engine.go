@@ -43,7 +43,7 @@ type Engine struct {
 	UndoTimeout time.Duration  // for taking back one step; default 30m
 	Backoff     time.Duration  // before the first retry, doubled for each further one; default 1s
 	Jitter      func() float64 // 0 to 1, spreads retries; default random
-	Fault       func(point string)
+	Failpoint   func(point string)
 }
 
 // ErrSuspend is a cause for cancelling the context of Run or Resume: the run is
@@ -232,8 +232,8 @@ func (e *Engine) backoff(n int) time.Duration {
 
 // reach tells a test that the engine got to a point.
 func (e *Engine) reach(point string) {
-	if e.Fault != nil {
-		e.Fault(point)
+	if e.Failpoint != nil {
+		e.Failpoint(point)
 	}
 }
 

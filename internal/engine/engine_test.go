@@ -154,7 +154,7 @@ func TestGraceLetsQuickStepsEnd(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	l.Grace = time.Minute
 	failed := make(chan struct{})
-	l.Fault = func(point string) {
+	l.Failpoint = func(point string) {
 		if point == "recorded unit" {
 			close(failed)
 		}

@@ -45,7 +45,7 @@ func openDatabase(path string) (*sql.DB, error) {
 	}
 	db, err := sql.Open("sqlite", name.String())
 	if err != nil {
-		return nil, record.Trouble("open the journal", path, err)
+		return nil, record.DatabaseError("open the journal", path, err)
 	}
 	db.SetMaxOpenConns(1)
 	return db, nil
@@ -65,18 +65,18 @@ func (x *execution) journal(ctx context.Context) (dbos.Context, error) {
 		return nil, err
 	}
 	if err := db.PingContext(ctx); err != nil {
-		return nil, errors.Join(record.Trouble("open the journal", path, err), db.Close())
+		return nil, errors.Join(record.DatabaseError("open the journal", path, err), db.Close())
 	}
 	j, err := dbos.NewContext(context.WithoutCancel(ctx), dbos.Config{
 		AppName: "slipway-" + string(x.run.ID), SQLiteSystemDB: db, Logger: slog.New(slog.DiscardHandler),
 		ApplicationVersion: interpreter, ExecutorID: string(x.run.ID),
 	})
 	if err != nil {
-		return nil, errors.Join(record.Trouble("open the journal", path, x.healthy(ctx, db, err)), db.Close())
+		return nil, errors.Join(record.DatabaseError("open the journal", path, x.healthy(ctx, db, err)), db.Close())
 	}
 	dbos.RegisterWorkflow(j, x.interpret, dbos.WithWorkflowName(workflowName), dbos.WithMaxRecoveryAttempts(math.MaxInt32))
 	if err := dbos.Launch(j); err != nil {
-		return nil, record.Trouble("open the journal", path, err)
+		return nil, record.DatabaseError("open the journal", path, err)
 	}
 	return j, nil
 }
@@ -89,7 +89,7 @@ func (x *execution) healthy(ctx context.Context, db *sql.DB, err error) error {
 		return asked
 	}
 	if verdict != "ok" {
-		return record.Damaged(x.e.database()).Cause(errors.New(verdict))
+		return record.CorruptDatabase(x.e.database()).Cause(errors.New(verdict))
 	}
 	return err
 }
@@ -145,7 +145,7 @@ func (x *execution) result(h dbos.WorkflowHandle[verdict]) (verdict, error) {
 		return verdict{}, ErrSuspend
 	}
 	v, err := h.GetResult(dbos.WithHandlePollingInterval(lookAgain), dbos.WithHandleTimeout(patience))
-	return v, record.Trouble(fmt.Sprintf("end run %s", x.run.ID), x.e.database(), err)
+	return v, record.DatabaseError(fmt.Sprintf("end run %s", x.run.ID), x.e.database(), err)
 }
 
 // forget removes a turn that has ended from the journal: the records hold what it

@@ -221,7 +221,7 @@ func dump(t *testing.T, db, file string, tables ...string) {
 // TestFullDisk: there is no room for a checkpoint. The run stops without losing
 // anything, says why, and goes on once there is room.
 func TestFullDisk(t *testing.T) {
-	if !storetest.Alone(t) {
+	if !storetest.InSubprocess(t) {
 		return
 	}
 	for _, point := range []string{"queued", "begun unit", "ran unit", "begun deploy", "ran deploy", "ran rollback.deploy", "journaled"} {
@@ -239,7 +239,7 @@ func TestFullDisk(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			l.Fault = func(p string) {
+			l.Failpoint = func(p string) {
 				if p == point {
 					room(100)
 				}
@@ -249,7 +249,7 @@ func TestFullDisk(t *testing.T) {
 			if !fault.Is(err, fault.Exhausted) || fault.HintOf(err) == "" {
 				t.Fatalf("no room at %q: %v (%s)", point, err, fault.KindOf(err))
 			}
-			l.Fault = nil
+			l.Failpoint = nil
 			run, err := l.Resume(t.Context(), runID(1))
 			if err != nil {
 				t.Fatal(err)

@@ -20,8 +20,8 @@ type verdict struct {
 	OfPlace bool               `json:"ofPlace,omitempty"` // the place failed, not the release
 }
 
-func (v verdict) finish() record.Finish {
-	return record.Finish{Outcome: v.Outcome, Cause: v.Cause, Hint: v.Hint, Release: v.Release}
+func (v verdict) finish() record.RunResult {
+	return record.RunResult{Outcome: v.Outcome, Cause: v.Cause, Hint: v.Hint, Release: v.Release}
 }
 
 // bad tells whether what was begun must be undone.

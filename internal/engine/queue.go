@@ -49,7 +49,7 @@ func (l *leftQueue) Error() string { return "the run left the queue" }
 
 // skip ends a run that has nothing to do. It disturbs nobody, so it waits for nobody.
 func (e *Engine) skip(ctx context.Context, run record.Run) (record.Run, error) {
-	return e.finish(ctx, run, record.Finish{Outcome: delivery.OutcomeSkipped, Cause: run.Plan.Skip})
+	return e.finish(ctx, run, record.RunResult{Outcome: delivery.OutcomeSkipped, Cause: run.Plan.Skip})
 }
 
 // waitTurn returns once the run is at the head of its environment's queue. Runs
@@ -131,7 +131,7 @@ func (e *Engine) leaveQueue(ctx context.Context, run record.Run) error {
 	if now.State == record.Ended {
 		return &leftQueue{now}
 	}
-	if now.Cancel == "" {
+	if now.CancelledBy == "" {
 		return nil
 	}
 	quiet, err := e.quiet(ctx, now)
@@ -186,11 +186,11 @@ func (e *Engine) quiet(ctx context.Context, run record.Run) (bool, error) {
 
 // endQuietly ends a run for which nothing has to be undone.
 func (e *Engine) endQuietly(ctx context.Context, run record.Run) (record.Run, error) {
-	return e.finish(ctx, run, record.Finish{Outcome: delivery.OutcomeCancelled, Cause: "stopped by " + run.Cancel, Release: run.Release})
+	return e.finish(ctx, run, record.RunResult{Outcome: delivery.OutcomeCancelled, Cause: "stopped by " + run.CancelledBy, Release: run.Release})
 }
 
 // finish records the end of a run and says so.
-func (e *Engine) finish(ctx context.Context, run record.Run, f record.Finish) (record.Run, error) {
+func (e *Engine) finish(ctx context.Context, run record.Run, f record.RunResult) (record.Run, error) {
 	ctx = context.WithoutCancel(ctx)
 	f.At = e.now()
 	e.reach("finishing")

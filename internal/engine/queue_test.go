@@ -123,7 +123,7 @@ func TestQueueIsFIFO(t *testing.T) {
 			return step.Succeed("", nil)
 		}
 		queued := make(chan struct{})
-		l.Fault = func(point string) {
+		l.Failpoint = func(point string) {
 			if point == "queued" {
 				close(queued)
 			}
@@ -248,7 +248,7 @@ func TestReplayGivesEverything(t *testing.T) {
 	suspendIn(t, newLab(t, home), "deploy", p)
 	l := newLab(t, home)
 	built := make(chan struct{})
-	l.Fault = func(point string) {
+	l.Failpoint = func(point string) {
 		switch point {
 		case "recorded build":
 			close(built)

@@ -62,7 +62,7 @@ func (b *book) flush(ctx context.Context) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	if many, ok := b.store.(record.StepBatch); ok {
+	if many, ok := b.store.(record.StepBatcher); ok {
 		return many.SaveSteps(ctx, newest(batch))
 	}
 	for _, r := range newest(batch) {

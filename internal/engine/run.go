@@ -123,7 +123,7 @@ func (x *execution) play(ctx context.Context) (ended record.Run, err error) {
 	defer func() { err = errors.Join(err, x.leave(j), x.book.flush(ctx)) }()
 	h, err := x.begin(j)
 	if err != nil {
-		return x.run, record.Trouble("begin the run", x.e.database(), err)
+		return x.run, record.DatabaseError("begin the run", x.e.database(), err)
 	}
 	v, err := x.result(h)
 	if err != nil {
@@ -140,7 +140,7 @@ func (x *execution) play(ctx context.Context) (ended record.Run, err error) {
 // stoppedMeanwhile ends a run that somebody stopped when all that was left to do
 // was to wait.
 func (x *execution) stoppedMeanwhile(ctx context.Context, run record.Run) (record.Run, error) {
-	if run.State != record.Waiting || run.Cancel == "" {
+	if run.State != record.Waiting || run.CancelledBy == "" {
 		return run, nil
 	}
 	if quiet, err := x.e.quiet(ctx, run); err != nil || !quiet {
@@ -155,7 +155,7 @@ func (e *Engine) giveUp(ctx context.Context, run record.Run, why error) (record.
 	if quiet, err := e.untouched(ctx, run); err != nil || !quiet {
 		outcome = delivery.OutcomeRollbackFailed
 	}
-	return e.finish(ctx, run, record.Finish{Outcome: outcome, Cause: e.hide(why.Error()), Hint: fault.HintOf(why), Release: run.Release})
+	return e.finish(ctx, run, record.RunResult{Outcome: outcome, Cause: e.hide(why.Error()), Hint: fault.HintOf(why), Release: run.Release})
 }
 
 // untouched tells whether the run began nothing that must be undone.
@@ -168,8 +168,8 @@ func (e *Engine) untouched(ctx context.Context, run record.Run) (bool, error) {
 // ctx. The returned function ends the watch.
 func (x *execution) watch(ctx context.Context) (stop func()) {
 	watching, end := context.WithCancel(context.WithoutCancel(ctx))
-	if x.run.Cancel != "" {
-		x.halt.cancel(x.run.Cancel)
+	if x.run.CancelledBy != "" {
+		x.halt.cancel(x.run.CancelledBy)
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -199,8 +199,8 @@ func (x *execution) interrupt(watching, ctx context.Context) {
 // obey looks into the records for a request to stop.
 func (x *execution) obey(ctx context.Context) {
 	for sleep(ctx, pollCancel) == nil {
-		if run, err := x.e.Store.Run(ctx, x.run.ID); err == nil && run.Cancel != "" {
-			x.halt.cancel(run.Cancel)
+		if run, err := x.e.Store.Run(ctx, x.run.ID); err == nil && run.CancelledBy != "" {
+			x.halt.cancel(run.CancelledBy)
 			return
 		}
 	}

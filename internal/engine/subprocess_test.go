@@ -59,7 +59,7 @@ func TestChild(t *testing.T) {
 			return step.Result{Outcome: delivery.OutcomeSucceeded}, orphan.Start()
 		}
 	}
-	l.Fault = func(point string) {
+	l.Failpoint = func(point string) {
 		if point == order.KillAt {
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}

@@ -226,7 +226,7 @@ func TestCancelBeforeItsTurn(t *testing.T) {
 	go func() { first.Run(ctx, newPlan(1, deployPlan(1)...)); close(firstEnded) }()
 	<-began
 	queued := make(chan struct{})
-	second.Fault = func(point string) {
+	second.Failpoint = func(point string) {
 		if point == "queued" {
 			close(queued)
 		}

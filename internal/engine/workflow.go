@@ -117,7 +117,7 @@ func (x *execution) breakOff(ctx context.Context, err error) (verdict, error) {
 // trouble explains why the journal can't be kept. One that does not fit to the
 // plan never will: the run is then given up, so that it does not block the queue.
 func (x *execution) trouble(err error) error {
-	err = record.Trouble(fmt.Sprintf("keep the journal of run %s", x.run.ID), x.e.database(), err)
+	err = record.DatabaseError(fmt.Sprintf("keep the journal of run %s", x.run.ID), x.e.database(), err)
 	if errors.Is(err, &dbos.Error{Code: dbos.ErrorCodeUnexpectedStep}) || errors.Is(err, dbos.ErrStepNondeterminism) {
 		return fault.New(fault.Internal, "the journal of run %s does not fit to its plan", x.run.ID).
 			Hint("look what the run changed in %s, and start a new one", x.run.Environment).Cause(err)

@@ -23,12 +23,12 @@ func Canonical(r delivery.Release) (canonical []byte, d delivery.Digest, id deli
 	if err != nil {
 		return nil, "", "", fmt.Errorf("write release of %s: %w", r.Service, err)
 	}
-	d, id = Name(canonical)
+	d, id = Identify(canonical)
 	return canonical, d, id, nil
 }
 
-// Name is the digest and the name of a release's canonical JSON.
-func Name(canonical []byte) (delivery.Digest, delivery.ReleaseID) {
+// Identify is the digest and the name of a release's canonical JSON.
+func Identify(canonical []byte) (delivery.Digest, delivery.ReleaseID) {
 	sum := sha256.Sum256(canonical)
 	h := hex.EncodeToString(sum[:])
 	return delivery.Digest("sha256:" + h), delivery.ReleaseID("r-" + h[:12])

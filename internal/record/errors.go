@@ -20,9 +20,9 @@ const (
 	sqliteNotADB   = 26
 )
 
-// Trouble makes what SQLite says about the file at path into a fault that tells
+// DatabaseError makes what SQLite says about the file at path into a fault that tells
 // what to do. Other errors get the act in front; faults stay as they are.
-func Trouble(act, path string, err error) error {
+func DatabaseError(act, path string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -45,7 +45,7 @@ func Trouble(act, path string, err error) error {
 		return fault.New(fault.Exhausted, "%s: reading or writing %s does not work", act, path).
 			Hint("look at the disk's space, quota and health, then run the command again").Cause(err)
 	case sqliteCorrupt, sqliteNotADB:
-		return Damaged(path).Cause(err)
+		return CorruptDatabase(path).Cause(err)
 	case sqliteBusy:
 		return fault.New(fault.Unavailable, "%s: another process keeps %s busy", act, path).
 			Hint("try again; if it stays so, look which process has the file open").Cause(err)
@@ -53,8 +53,8 @@ func Trouble(act, path string, err error) error {
 	return fmt.Errorf("%s: %w", act, err)
 }
 
-// Damaged is the fault of a database that is not what was written.
-func Damaged(path string) *fault.Error {
+// CorruptDatabase is the fault of a database that is not what was written.
+func CorruptDatabase(path string) *fault.Error {
 	return fault.New(fault.Corrupt, "%s is damaged or not Slipway's", path).
 		Hint("restore %s from a backup; or move it away together with the files %s-wal and %s-shm: Slipway then starts without a history", path, path, path)
 }

@@ -39,7 +39,7 @@ type Run struct {
 	By          string               `json:"by"`
 	PID         int                  `json:"pid,omitempty"`    // of the process that runs it, for people
 	Host        string               `json:"host,omitempty"`   //
-	Cancel      string               `json:"cancel,omitempty"` // who asked for it to stop
+	CancelledBy string               `json:"cancel,omitempty"` // who asked for it to stop
 	Plan        plan.Plan            `json:"plan"`
 	CreatedAt   time.Time            `json:"created_at"`
 	StartedAt   time.Time            `json:"started_at,omitzero"`
@@ -79,7 +79,7 @@ type Runs interface {
 	Start(ctx context.Context, id delivery.RunID, pid int, host string, at time.Time) error
 	// Finish ends the run, or with outcome delivery.OutcomeWaiting sets it aside. What
 	// has Ended stays as it is.
-	Finish(ctx context.Context, id delivery.RunID, f Finish) error
+	Finish(ctx context.Context, id delivery.RunID, f RunResult) error
 	// RequestCancel asks whoever runs it to stop; the first request stays.
 	RequestCancel(ctx context.Context, id delivery.RunID, by string) error
 	// SaveStep keeps the newest record of a step. A result is never replaced by
@@ -89,14 +89,14 @@ type Runs interface {
 	Steps(ctx context.Context, id delivery.RunID) ([]StepRecord, error)
 }
 
-// StepBatch is a store that keeps many step records at the cost of one.
-type StepBatch interface {
+// StepBatcher is a store that keeps many step records at the cost of one.
+type StepBatcher interface {
 	// SaveSteps is SaveStep for each, in order, all or none.
 	SaveSteps(ctx context.Context, steps []StepRecord) error
 }
 
-// Finish is how a run ended.
-type Finish struct {
+// RunResult is how a run ended.
+type RunResult struct {
 	Outcome delivery.Outcome
 	Cause   string
 	Hint    string
@@ -106,17 +106,17 @@ type Finish struct {
 
 // Cache keeps results by the digest of everything that they depend on.
 type Cache interface {
-	// Remember keeps a successful result; the newest stays.
-	Remember(ctx context.Context, key delivery.Digest, run delivery.RunID, r step.Result) error
-	// Recall finds one.
-	Recall(ctx context.Context, key delivery.Digest) (r step.Result, ok bool, err error)
-	// Forget removes entries that were neither written nor recalled since then,
+	// Put keeps a successful result; the newest stays.
+	Put(ctx context.Context, key delivery.Digest, run delivery.RunID, r step.Result) error
+	// Lookup finds one.
+	Lookup(ctx context.Context, key delivery.Digest) (r step.Result, ok bool, err error)
+	// Prune removes entries that were neither written nor recalled since then,
 	// and returns how many.
-	Forget(ctx context.Context, since time.Time) (int, error)
+	Prune(ctx context.Context, since time.Time) (int, error)
 }
 
-// Outgoing is a message to one receiver that has not been delivered.
-type Outgoing struct {
+// OutboxMessage is a message to one receiver that has not been delivered.
+type OutboxMessage struct {
 	ID       int64
 	Receiver string // Notifier.Name
 	Message  port.Message
@@ -130,11 +130,11 @@ type Outbox interface {
 	// receiver is kept once.
 	Post(ctx context.Context, receiver string, m port.Message) error
 	// Due lists messages whose time has come, oldest first.
-	Due(ctx context.Context, now time.Time, limit int) ([]Outgoing, error)
-	// Sent removes a delivered (or hopeless) message.
-	Sent(ctx context.Context, id int64) error
-	// Defer counts an attempt and sets the next time.
-	Defer(ctx context.Context, id int64, next time.Time) error
+	Due(ctx context.Context, now time.Time, limit int) ([]OutboxMessage, error)
+	// MarkSent removes a delivered (or hopeless) message.
+	MarkSent(ctx context.Context, id int64) error
+	// Reschedule counts an attempt and sets the next time.
+	Reschedule(ctx context.Context, id int64, next time.Time) error
 }
 
 // Store is everything. Opening one that is not ours, or that is damaged, is

@@ -14,8 +14,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// Remember implements record.Cache.
-func (s *Store) Remember(ctx context.Context, key delivery.Digest, run delivery.RunID, r step.Result) error {
+// Put implements record.Cache.
+func (s *Store) Put(ctx context.Context, key delivery.Digest, run delivery.RunID, r step.Result) error {
 	if !key.Valid() {
 		return fault.New(fault.Invalid, "%q is not the key of a result", key)
 	}
@@ -34,8 +34,8 @@ func (s *Store) Remember(ctx context.Context, key delivery.Digest, run delivery.
 	})
 }
 
-// Recall implements record.Cache.
-func (s *Store) Recall(ctx context.Context, key delivery.Digest) (r step.Result, ok bool, err error) {
+// Lookup implements record.Cache.
+func (s *Store) Lookup(ctx context.Context, key delivery.Digest) (r step.Result, ok bool, err error) {
 	var document string
 	err = s.change(ctx, "recall a result", func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, "UPDATE cache SET used_at = ? WHERE key = ? RETURNING result", nanos(s.clock()), key).Scan(&document)
@@ -50,8 +50,8 @@ func (s *Store) Recall(ctx context.Context, key delivery.Digest) (r step.Result,
 	return r, err == nil, err
 }
 
-// Forget implements record.Cache.
-func (s *Store) Forget(ctx context.Context, since time.Time) (n int, err error) {
+// Prune implements record.Cache.
+func (s *Store) Prune(ctx context.Context, since time.Time) (n int, err error) {
 	err = s.change(ctx, "forget old results", func(tx *sql.Tx) error {
 		done, err := tx.ExecContext(ctx, "DELETE FROM cache WHERE used_at < ?", nanos(since))
 		if err != nil {

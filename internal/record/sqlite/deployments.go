@@ -82,14 +82,14 @@ func (s *Store) Current(ctx context.Context, env delivery.Environment) (delivery
 	if errors.Is(err, sql.ErrNoRows) {
 		return delivery.Deployment{}, false, nil
 	}
-	return d, err == nil, record.Trouble(fmt.Sprintf("look up what serves in %s", env), s.path, err)
+	return d, err == nil, record.DatabaseError(fmt.Sprintf("look up what serves in %s", env), s.path, err)
 }
 
 // History implements port.DeploymentStore.
 func (s *Store) History(ctx context.Context, env delivery.Environment, n int) ([]delivery.Deployment, error) {
 	out, err := list(ctx, s.read, scanDeployment, "SELECT "+deploymentColumns+` FROM deployments WHERE ?1 = '' OR environment = ?1
 		ORDER BY id DESC LIMIT ?2`, env, limit(n))
-	return out, record.Trouble("list the deployments", s.path, err)
+	return out, record.DatabaseError("list the deployments", s.path, err)
 }
 
 func findDeployment(ctx context.Context, from asker, id int64) (delivery.Deployment, error) {

@@ -42,15 +42,15 @@ func TestTrouble(t *testing.T) {
 		13: fault.Exhausted, 8: fault.Denied, 14: fault.Denied, 10: fault.Exhausted, 778: fault.Exhausted,
 		11: fault.Corrupt, 26: fault.Corrupt, 5: fault.Unavailable, 517: fault.Unavailable, 1: fault.Internal,
 	} {
-		if got := fault.KindOf(record.Trouble("act", "/x.db", code)); got != want {
+		if got := fault.KindOf(record.DatabaseError("act", "/x.db", code)); got != want {
 			t.Errorf("code %d is %s, want %s", code, got, want)
 		}
 	}
-	if record.Trouble("act", "/x.db", nil) != nil {
+	if record.DatabaseError("act", "/x.db", nil) != nil {
 		t.Error("no error is trouble")
 	}
 	known := fault.New(fault.NotFound, "no run")
-	if err := record.Trouble("act", "/x.db", known); !errors.Is(err, known) || err.Error() != "no run" {
+	if err := record.DatabaseError("act", "/x.db", known); !errors.Is(err, known) || err.Error() != "no run" {
 		t.Errorf("a fault was changed: %v", err)
 	}
 }

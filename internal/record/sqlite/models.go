@@ -113,7 +113,7 @@ func lower(s delivery.ModelStatus) string {
 // Model implements port.ModelRegistry.
 func (s *Store) Model(ctx context.Context, group string, version int) (delivery.ModelVersion, error) {
 	m, err := findModel(ctx, s.read, group, version)
-	return m, record.Trouble(fmt.Sprintf("look up model %s:%d", group, version), s.path, err)
+	return m, record.DatabaseError(fmt.Sprintf("look up model %s:%d", group, version), s.path, err)
 }
 
 func findModel(ctx context.Context, from asker, group string, version int) (delivery.ModelVersion, error) {
@@ -128,7 +128,7 @@ func findModel(ctx context.Context, from asker, group string, version int) (deli
 func (s *Store) Models(ctx context.Context, group string) ([]delivery.ModelVersion, error) {
 	out, err := list(ctx, s.read, scanModel, "SELECT "+modelColumns+` FROM models WHERE ?1 = '' OR grp = ?1
 		ORDER BY created_at DESC, version DESC`, group)
-	return out, record.Trouble("list the models", s.path, err)
+	return out, record.DatabaseError("list the models", s.path, err)
 }
 
 func scanModel(row scanner) (delivery.ModelVersion, error) {

@@ -31,8 +31,8 @@ type Store struct {
 }
 
 var (
-	_ record.Store     = (*Store)(nil)
-	_ record.StepBatch = (*Store)(nil)
+	_ record.Store       = (*Store)(nil)
+	_ record.StepBatcher = (*Store)(nil)
 )
 
 // Open opens the records at path, or starts new ones if there is no file. A file
@@ -69,7 +69,7 @@ func connect(path string, most int, more string) (*sql.DB, error) {
 	name := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: pragmas + "&" + more}
 	db, err := sql.Open("sqlite", name.String())
 	if err != nil {
-		return nil, record.Trouble("open the records", path, err)
+		return nil, record.DatabaseError("open the records", path, err)
 	}
 	db.SetMaxOpenConns(most)
 	db.SetMaxIdleConns(most)
@@ -84,12 +84,12 @@ func ensure(ctx context.Context, path string) error {
 	case err != nil:
 		return denied(path, err)
 	case !ours:
-		return record.Damaged(path).Cause(errors.New("its first bytes are not those of Slipway's records"))
+		return record.CorruptDatabase(path).Cause(errors.New("its first bytes are not those of Slipway's records"))
 	default:
 		return nil
 	}
 	if _, err := os.Stat(path + "-wal"); err == nil {
-		return record.Damaged(path).Cause(errors.New("the file is gone, but its -wal is there"))
+		return record.CorruptDatabase(path).Cause(errors.New("the file is gone, but its -wal is there"))
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return denied(path, err)
@@ -105,7 +105,7 @@ func ensure(ctx context.Context, path string) error {
 		return err
 	}
 	_, err = db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID))
-	err = errors.Join(record.Trouble("start the records", path, err), migrate(ctx, db, fresh), db.Close())
+	err = errors.Join(record.DatabaseError("start the records", path, err), migrate(ctx, db, fresh), db.Close())
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func denied(path string, err error) error {
 func migrate(ctx context.Context, db *sql.DB, path string) error {
 	var version int
 	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-		return record.Trouble("open the records", path, err)
+		return record.DatabaseError("open the records", path, err)
 	}
 	if version > len(migrations) {
 		return fault.New(fault.Conflict, "%s was written by a newer Slipway (records version %d, this one knows %d)", path, version, len(migrations)).
@@ -152,7 +152,7 @@ func migrate(ctx context.Context, db *sql.DB, path string) error {
 	}
 	for ; version < len(migrations); version++ {
 		if err := advance(ctx, db, version); err != nil {
-			return record.Trouble(fmt.Sprintf("bring the records to version %d", version+1), path, err)
+			return record.DatabaseError(fmt.Sprintf("bring the records to version %d", version+1), path, err)
 		}
 	}
 	return nil
@@ -182,12 +182,12 @@ func advance(ctx context.Context, db *sql.DB, from int) error {
 func (s *Store) change(ctx context.Context, act string, do func(*sql.Tx) error) error {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
-		return record.Trouble(act, s.path, err)
+		return record.DatabaseError(act, s.path, err)
 	}
 	if err := do(tx); err != nil {
-		return errors.Join(record.Trouble(act, s.path, err), undone(tx))
+		return errors.Join(record.DatabaseError(act, s.path, err), undone(tx))
 	}
-	return record.Trouble(act, s.path, tx.Commit())
+	return record.DatabaseError(act, s.path, tx.Commit())
 }
 
 // undone rolls back; a transaction that SQLite has ended by itself is fine.

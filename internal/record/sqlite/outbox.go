@@ -23,30 +23,30 @@ func (s *Store) Post(ctx context.Context, receiver string, m port.Message) error
 }
 
 // Due implements record.Outbox.
-func (s *Store) Due(ctx context.Context, now time.Time, n int) ([]record.Outgoing, error) {
+func (s *Store) Due(ctx context.Context, now time.Time, n int) ([]record.OutboxMessage, error) {
 	out, err := list(ctx, s.read, scanOutgoing, `SELECT id, receiver, message, title, body, document, attempts, next_at FROM outbox
 		WHERE sent = 0 AND next_at <= ? ORDER BY id LIMIT ?`, nanos(now), limit(n))
-	return out, record.Trouble("list the messages to send", s.path, err)
+	return out, record.DatabaseError("list the messages to send", s.path, err)
 }
 
-func scanOutgoing(row scanner) (record.Outgoing, error) {
-	var o record.Outgoing
+func scanOutgoing(row scanner) (record.OutboxMessage, error) {
+	var o record.OutboxMessage
 	var next int64
 	err := row.Scan(&o.ID, &o.Receiver, &o.Message.ID, &o.Message.Title, &o.Message.Text, &o.Message.JSON, &o.Attempts, &next)
 	o.Next = moment(next)
 	return o, err
 }
 
-// Sent implements record.Outbox.
-func (s *Store) Sent(ctx context.Context, id int64) error {
+// MarkSent implements record.Outbox.
+func (s *Store) MarkSent(ctx context.Context, id int64) error {
 	return s.change(ctx, fmt.Sprintf("strike out message %d", id), func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "UPDATE outbox SET sent = 1, title = '', body = '', document = NULL WHERE id = ?", id)
 		return err
 	})
 }
 
-// Defer implements record.Outbox.
-func (s *Store) Defer(ctx context.Context, id int64, next time.Time) error {
+// Reschedule implements record.Outbox.
+func (s *Store) Reschedule(ctx context.Context, id int64, next time.Time) error {
 	return s.change(ctx, fmt.Sprintf("put off message %d", id), func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "UPDATE outbox SET attempts = attempts + 1, next_at = ? WHERE id = ? AND sent = 0", nanos(next), id)
 		return err
@@ -71,7 +71,7 @@ func (s *Store) Record(ctx context.Context, a port.Approval) error {
 // Approvals implements port.ApprovalStore.
 func (s *Store) Approvals(ctx context.Context, run delivery.RunID) ([]port.Approval, error) {
 	out, err := list(ctx, s.read, scanApproval, "SELECT run, subject, person, yes, why, at FROM approvals WHERE run = ? ORDER BY id", run)
-	return out, record.Trouble(fmt.Sprintf("list the words on run %s", run), s.path, err)
+	return out, record.DatabaseError(fmt.Sprintf("list the words on run %s", run), s.path, err)
 }
 
 func scanApproval(row scanner) (port.Approval, error) {

@@ -42,7 +42,7 @@ func (s *Store) Save(ctx context.Context, run delivery.RunID, r delivery.Release
 // Release implements port.ReleaseStore.
 func (s *Store) Release(ctx context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
 	r, err := findRelease(ctx, s.read, id)
-	return r, record.Trouble(fmt.Sprintf("look up release %s", id), s.path, err)
+	return r, record.DatabaseError(fmt.Sprintf("look up release %s", id), s.path, err)
 }
 
 func findRelease(ctx context.Context, from asker, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
@@ -56,7 +56,7 @@ func findRelease(ctx context.Context, from asker, id delivery.ReleaseID) (delive
 // Releases implements port.ReleaseStore.
 func (s *Store) Releases(ctx context.Context, n int) ([]delivery.ReleaseRecord, error) {
 	out, err := list(ctx, s.read, scanRelease, selectReleases+" ORDER BY r.seq DESC LIMIT ?", limit(n))
-	return out, record.Trouble("list the releases", s.path, err)
+	return out, record.DatabaseError("list the releases", s.path, err)
 }
 
 // scanRelease believes a record only if its content has its digest and name.
@@ -70,7 +70,7 @@ func scanRelease(row scanner) (delivery.ReleaseRecord, error) {
 	if err != nil {
 		return r, err
 	}
-	digest, id := record.Name([]byte(canonical))
+	digest, id := record.Identify([]byte(canonical))
 	if digest != r.Digest || id != r.ID {
 		return r, fault.New(fault.Corrupt, "the record of release %s was changed: its content is %s", r.ID, digest).
 			Hint("restore the records from a backup; don't deploy this release")

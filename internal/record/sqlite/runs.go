@@ -23,7 +23,7 @@ func scanRun(row scanner) (record.Run, error) {
 	var document string
 	var created, started, ended int64
 	err := row.Scan(&r.ID, &r.Environment, &r.Seq, &r.Turn, &r.State, &r.Outcome, &r.Cause, &r.Hint, &r.Release,
-		&r.By, &r.PID, &r.Host, &r.Cancel, &document, &created, &started, &ended)
+		&r.By, &r.PID, &r.Host, &r.CancelledBy, &document, &created, &started, &ended)
 	if err != nil {
 		return r, err
 	}
@@ -107,26 +107,26 @@ func (s *Store) Head(ctx context.Context, env delivery.Environment) (record.Run,
 	if errors.Is(err, sql.ErrNoRows) {
 		return record.Run{}, false, nil
 	}
-	return r, err == nil, record.Trouble(fmt.Sprintf("look at the queue of %s", env), s.path, err)
+	return r, err == nil, record.DatabaseError(fmt.Sprintf("look at the queue of %s", env), s.path, err)
 }
 
 // Run implements record.Runs.
 func (s *Store) Run(ctx context.Context, id delivery.RunID) (record.Run, error) {
 	r, err := findRun(ctx, s.read, id)
-	return r, record.Trouble(fmt.Sprintf("look up run %s", id), s.path, err)
+	return r, record.DatabaseError(fmt.Sprintf("look up run %s", id), s.path, err)
 }
 
 // Runs implements record.Runs.
 func (s *Store) Runs(ctx context.Context, env delivery.Environment, n int) ([]record.Run, error) {
 	out, err := list(ctx, s.read, scanRun, "SELECT "+runColumns+` FROM runs WHERE ?1 = '' OR environment = ?1
 		ORDER BY created_at DESC, seq DESC LIMIT ?2`, env, limit(n))
-	return out, record.Trouble("list the runs", s.path, err)
+	return out, record.DatabaseError("list the runs", s.path, err)
 }
 
 // Unfinished implements record.Runs.
 func (s *Store) Unfinished(ctx context.Context) ([]record.Run, error) {
 	out, err := list(ctx, s.read, scanRun, "SELECT "+runColumns+" FROM runs WHERE "+open+" ORDER BY seq")
-	return out, record.Trouble("list the unfinished runs", s.path, err)
+	return out, record.DatabaseError("list the unfinished runs", s.path, err)
 }
 
 // Start implements record.Runs. The first start stays the run's start.
@@ -149,7 +149,7 @@ func (s *Store) Start(ctx context.Context, id delivery.RunID, pid int, host stri
 }
 
 // Finish implements record.Runs.
-func (s *Store) Finish(ctx context.Context, id delivery.RunID, f record.Finish) error {
+func (s *Store) Finish(ctx context.Context, id delivery.RunID, f record.RunResult) error {
 	state := record.Ended
 	if f.Outcome == delivery.OutcomeWaiting {
 		state = record.Waiting

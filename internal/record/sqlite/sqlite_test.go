@@ -22,7 +22,7 @@ import (
 func TestStore(t *testing.T) {
 	var mu sync.Mutex
 	homes := map[string]string{}
-	storetest.Run(t, func(t *testing.T) record.Store {
+	storetest.TestStore(t, func(t *testing.T) record.Store {
 		mu.Lock()
 		defer mu.Unlock()
 		if homes[t.Name()] == "" {
@@ -187,7 +187,7 @@ func TestConcurrentFirstOpen(t *testing.T) {
 }
 
 func TestFullDisk(t *testing.T) {
-	if !storetest.Alone(t) {
+	if !storetest.InSubprocess(t) {
 		return
 	}
 	path := fresh(t)

@@ -56,7 +56,7 @@ func testTwoHandlesQueue(t *testing.T, open func(*testing.T) record.Store) {
 	}
 	for i, r := range got {
 		wantHead(t, h[i%2], "prod", r.ID)
-		ok(t, h[(i+1)%2].Finish(t.Context(), r.ID, record.Finish{Outcome: delivery.OutcomeDeployed, At: at(1)}))
+		ok(t, h[(i+1)%2].Finish(t.Context(), r.ID, record.RunResult{Outcome: delivery.OutcomeDeployed, At: at(1)}))
 	}
 	wantHead(t, h[0], "prod", "")
 }
@@ -118,7 +118,7 @@ func testTwoHandlesSame(t *testing.T, open func(*testing.T) record.Store) {
 		if err := s.Record(t.Context(), port.Approval{Run: runID(1), Subject: "deploy", By: "ana", Approved: i%2 == 0, At: at(i)}); err != nil {
 			return err
 		}
-		return s.Remember(t.Context(), digest("a"), runID(1), step.Result{Outcome: delivery.OutcomeSucceeded})
+		return s.Put(t.Context(), digest("a"), runID(1), step.Result{Outcome: delivery.OutcomeSucceeded})
 	})
 	same(t, "messages", len(must(h[0].Due(t.Context(), at(59), 0))), 2)
 	same(t, "runs", len(must(h[1].Runs(t.Context(), "", 0))), 1)

@@ -19,40 +19,40 @@ func digest(c string) delivery.Digest { return delivery.Digest("sha256:" + strin
 func testCache(t *testing.T, open func(*testing.T) record.Store) {
 	s := closing(t, open(t))
 	start := time.Now()
-	if _, found, err := s.Recall(t.Context(), digest("a")); found || err != nil {
+	if _, found, err := s.Lookup(t.Context(), digest("a")); found || err != nil {
 		t.Errorf("recall of nothing: %v, %v", found, err)
 	}
 	r := step.Result{Outcome: delivery.OutcomeSucceeded, Summary: "1", Output: json.RawMessage(`{"a":1}`), Started: at(1), Ended: at(2)}
-	ok(t, s.Remember(t.Context(), digest("a"), runID(1), r))
-	got, found, err := s.Recall(t.Context(), digest("a"))
+	ok(t, s.Put(t.Context(), digest("a"), runID(1), r))
+	got, found, err := s.Lookup(t.Context(), digest("a"))
 	ok(t, err)
 	if !found {
 		t.Fatal("a remembered result was not recalled")
 	}
 	same(t, "recalled", got, r)
 	r.Summary = "2"
-	ok(t, s.Remember(t.Context(), digest("a"), runID(2), r))
-	got, _, err = s.Recall(t.Context(), digest("a"))
+	ok(t, s.Put(t.Context(), digest("a"), runID(2), r))
+	got, _, err = s.Lookup(t.Context(), digest("a"))
 	ok(t, err)
 	same(t, "newest", got.Summary, "2")
-	ok(t, s.Remember(t.Context(), digest("b"), runID(2), r))
-	same(t, "nothing is old", must(s.Forget(t.Context(), start.Add(-time.Hour))), 0)
+	ok(t, s.Put(t.Context(), digest("b"), runID(2), r))
+	same(t, "nothing is old", must(s.Prune(t.Context(), start.Add(-time.Hour))), 0)
 	pause(t, start)
 	middle := time.Now()
 	pause(t, middle)
-	if _, found, err = s.Recall(t.Context(), digest("a")); !found || err != nil {
+	if _, found, err = s.Lookup(t.Context(), digest("a")); !found || err != nil {
 		t.Errorf("recall: %v, %v", found, err)
 	}
-	same(t, "forget what was not used since", must(s.Forget(t.Context(), middle)), 1)
-	if _, found, _ = s.Recall(t.Context(), digest("a")); !found {
+	same(t, "forget what was not used since", must(s.Prune(t.Context(), middle)), 1)
+	if _, found, _ = s.Lookup(t.Context(), digest("a")); !found {
 		t.Error("a result that was recalled since was forgotten")
 	}
-	if _, found, _ = s.Recall(t.Context(), digest("b")); found {
+	if _, found, _ = s.Lookup(t.Context(), digest("b")); found {
 		t.Error("a forgotten result was recalled")
 	}
 	failed := step.Result{Outcome: delivery.OutcomeFailed}
-	wantKind(t, "keep a failure", s.Remember(t.Context(), digest("c"), runID(1), failed), fault.Invalid)
-	wantKind(t, "keep under no key", s.Remember(t.Context(), "", runID(1), r), fault.Invalid)
+	wantKind(t, "keep a failure", s.Put(t.Context(), digest("c"), runID(1), failed), fault.Invalid)
+	wantKind(t, "keep under no key", s.Put(t.Context(), "", runID(1), r), fault.Invalid)
 }
 
 // pause waits until the clock has moved on from then.
@@ -80,14 +80,14 @@ func testOutbox(t *testing.T, open func(*testing.T) record.Store) {
 	same(t, "message", due[0].Message, m)
 	same(t, "limit", len(must(s.Due(t.Context(), now, 2))), 2)
 	later := now.Add(time.Minute).UTC()
-	ok(t, s.Defer(t.Context(), due[0].ID, later))
+	ok(t, s.Reschedule(t.Context(), due[0].ID, later))
 	same(t, "put off", len(must(s.Due(t.Context(), now, 0))), 2)
 	again := must(s.Due(t.Context(), later, 0))
 	if len(again) != 3 || again[0].ID != due[0].ID || again[0].Attempts != 1 || !again[0].Next.Equal(later) {
 		t.Errorf("after its time: %+v", again)
 	}
-	ok(t, s.Sent(t.Context(), due[1].ID))
-	ok(t, s.Sent(t.Context(), due[1].ID))
+	ok(t, s.MarkSent(t.Context(), due[1].ID))
+	ok(t, s.MarkSent(t.Context(), due[1].ID))
 	same(t, "sent", len(must(s.Due(t.Context(), later, 0))), 2)
 	ok(t, s.Post(t.Context(), "mail", m))
 	same(t, "posted again after it was sent", len(must(s.Due(t.Context(), later, 0))), 2)

@@ -36,7 +36,7 @@ func testQueue(t *testing.T, open func(*testing.T) record.Store) {
 	want.State, want.PID, want.Host, want.StartedAt = record.Running, 8, "host2", at(5)
 	same(t, "started run", got, want)
 	wantHead(t, s, "dev", first.ID)
-	ok(t, s.Finish(t.Context(), first.ID, record.Finish{Outcome: delivery.OutcomeFailed, At: at(7)}))
+	ok(t, s.Finish(t.Context(), first.ID, record.RunResult{Outcome: delivery.OutcomeFailed, At: at(7)}))
 	wantHead(t, s, "dev", second.ID)
 	_, err = s.Run(t.Context(), runID(99))
 	wantKind(t, "unknown run", err, fault.NotFound)
@@ -55,7 +55,7 @@ func testWaiting(t *testing.T, open func(*testing.T) record.Store) {
 	ok(t, s.Start(t.Context(), first.ID, 7, "host", at(1)))
 	running := must(s.Run(t.Context(), first.ID))
 	same(t, "requeue of a running run", must(s.Requeue(t.Context(), first.ID)), running)
-	ok(t, s.Finish(t.Context(), first.ID, record.Finish{Outcome: delivery.OutcomeWaiting, Cause: "for ben", Hint: "ask ben", At: at(2)}))
+	ok(t, s.Finish(t.Context(), first.ID, record.RunResult{Outcome: delivery.OutcomeWaiting, Cause: "for ben", Hint: "ask ben", At: at(2)}))
 	waits := must(s.Run(t.Context(), first.ID))
 	if waits.State != record.Waiting || waits.Outcome != delivery.OutcomeWaiting || waits.Cause != "for ben" {
 		t.Errorf("set aside: %+v", waits)
@@ -70,7 +70,7 @@ func testWaiting(t *testing.T, open func(*testing.T) record.Store) {
 	}
 	same(t, "start stays", back.StartedAt, at(1))
 	wantHead(t, s, "prod", second.ID)
-	ok(t, s.Finish(t.Context(), second.ID, record.Finish{Outcome: delivery.OutcomeDeployed, At: at(3)}))
+	ok(t, s.Finish(t.Context(), second.ID, record.RunResult{Outcome: delivery.OutcomeDeployed, At: at(3)}))
 	wantHead(t, s, "prod", first.ID)
 	ended := must(s.Run(t.Context(), second.ID))
 	same(t, "requeue of an ended run", must(s.Requeue(t.Context(), second.ID)), ended)
@@ -88,7 +88,7 @@ func must[T any](v T, err error) T {
 func testRunLists(t *testing.T, open func(*testing.T) record.Store) {
 	s := closing(t, open(t))
 	a, b, c := enqueue(t, s, 1, "dev"), enqueue(t, s, 2, "prod"), enqueue(t, s, 3, "dev")
-	ok(t, s.Finish(t.Context(), a.ID, record.Finish{Outcome: delivery.OutcomeSkipped, At: at(9)}))
+	ok(t, s.Finish(t.Context(), a.ID, record.RunResult{Outcome: delivery.OutcomeSkipped, At: at(9)}))
 	cases := []struct {
 		env  delivery.Environment
 		n    int
@@ -109,9 +109,9 @@ func testFinish(t *testing.T, open func(*testing.T) record.Store) {
 	s := closing(t, open(t))
 	r := enqueue(t, s, 1, "dev")
 	ok(t, s.Start(t.Context(), r.ID, 1, "h", at(1)))
-	end := record.Finish{Outcome: delivery.OutcomeRolledBack, Cause: "watch: errors", Hint: "look", Release: "r-0123456789ab", At: at(2)}
+	end := record.RunResult{Outcome: delivery.OutcomeRolledBack, Cause: "watch: errors", Hint: "look", Release: "r-0123456789ab", At: at(2)}
 	ok(t, s.Finish(t.Context(), r.ID, end))
-	ok(t, s.Finish(t.Context(), r.ID, record.Finish{Outcome: delivery.OutcomeDeployed, At: at(3)}))
+	ok(t, s.Finish(t.Context(), r.ID, record.RunResult{Outcome: delivery.OutcomeDeployed, At: at(3)}))
 	got := must(s.Run(t.Context(), r.ID))
 	if got.State != record.Ended || got.Outcome != end.Outcome || got.Cause != end.Cause || got.Hint != end.Hint ||
 		got.Release != end.Release || !got.EndedAt.Equal(end.At) {
@@ -125,12 +125,12 @@ func testCancel(t *testing.T, open func(*testing.T) record.Store) {
 	r := enqueue(t, s, 1, "dev")
 	ok(t, s.RequestCancel(t.Context(), r.ID, "ana"))
 	ok(t, s.RequestCancel(t.Context(), r.ID, "ben"))
-	same(t, "who asked", must(s.Run(t.Context(), r.ID)).Cancel, "ana")
+	same(t, "who asked", must(s.Run(t.Context(), r.ID)).CancelledBy, "ana")
 	wantKind(t, "cancel of an unknown run", s.RequestCancel(t.Context(), runID(99), "ana"), fault.NotFound)
 	ended := enqueue(t, s, 2, "dev")
-	ok(t, s.Finish(t.Context(), ended.ID, record.Finish{Outcome: delivery.OutcomeDeployed, At: at(1)}))
+	ok(t, s.Finish(t.Context(), ended.ID, record.RunResult{Outcome: delivery.OutcomeDeployed, At: at(1)}))
 	ok(t, s.RequestCancel(t.Context(), ended.ID, "ana"))
-	same(t, "cancel of an ended run", must(s.Run(t.Context(), ended.ID)).Cancel, "")
+	same(t, "cancel of an ended run", must(s.Run(t.Context(), ended.ID)).CancelledBy, "")
 }
 
 func testNewerPlan(t *testing.T, open func(*testing.T) record.Store) {
@@ -200,7 +200,7 @@ func plain(steps []record.StepRecord) string {
 
 func testStepBatch(t *testing.T, open func(*testing.T) record.Store) {
 	s := closing(t, open(t))
-	batch, is := s.(record.StepBatch)
+	batch, is := s.(record.StepBatcher)
 	if !is {
 		t.Skip("the store keeps steps one by one")
 	}

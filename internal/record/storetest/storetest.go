@@ -14,10 +14,10 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-// Run holds a store against every promise of record.Store. open gives a handle:
+// TestStore holds a store against every promise of record.Store. open gives a handle:
 // the first call in a test starts with no records, and a later call in the same
 // test opens the same records again, whether or not the first is still open.
-func Run(t *testing.T, open func(t *testing.T) record.Store) {
+func TestStore(t *testing.T, open func(t *testing.T) record.Store) {
 	suites := []struct {
 		name string
 		test func(*testing.T, func(*testing.T) record.Store)

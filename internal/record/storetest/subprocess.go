@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// Alone tells whether the test is in a process of its own. If it is not, it is run
+// InSubprocess tells whether the test is in a process of its own. If it is not, it is run
 // there, and has passed or failed when this returns. A test that limits what its
 // process may write needs that: the go command has the test's process write down
 // which files it opens, and takes a cut log for a failure.
-func Alone(t *testing.T) bool {
+func InSubprocess(t *testing.T) bool {
 	t.Helper()
 	const variable = "SLIPWAY_TEST_ALONE"
 	if os.Getenv(variable) == t.Name() {
