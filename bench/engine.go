@@ -59,7 +59,7 @@ func (b *bench) noops(ctx context.Context, name string, steps, lanes int) (time.
 		Service: "bench", Environment: "bench", Trigger: plan.Trigger{By: "bench"},
 	}
 	for i := range steps {
-		s := step.Spec{Name: fmt.Sprintf("test.%d", i), Kind: step.Test, Action: step.Do}
+		s := step.Spec{Name: fmt.Sprintf("test.%d", i), Kind: step.Test, Action: step.ActionRun}
 		if i >= lanes {
 			s.Needs = []string{fmt.Sprintf("test.%d", i-lanes)}
 		}

@@ -139,7 +139,7 @@ func (s *session) modelOf(ctx context.Context, id delivery.RunID) (*delivery.Mod
 			continue
 		}
 		given := map[string]json.RawMessage{st.Name: st.Result.Output}
-		out, ok, err := step.Decode[step.Registered](given, st.Name)
+		out, ok, err := step.DecodeOutput[step.RegisterOutput](given, st.Name)
 		if err != nil || ok {
 			return &out.Model, err
 		}
@@ -152,8 +152,8 @@ func deployApprovals(p plan.Plan) int {
 		if spec.Kind != step.Approve {
 			continue
 		}
-		if w, err := step.Options[step.ApproveWith](step.Request{Spec: spec}); err == nil {
-			return w.Deploy
+		if w, err := step.ParamsOf[step.ApproveParams](step.Request{Spec: spec}); err == nil {
+			return w.DeployApprovals
 		}
 	}
 	return 0

@@ -171,7 +171,7 @@ func (s *session) recall(ctx context.Context) func(step.Spec, map[string]json.Ra
 				prints[spec.Kind] = text
 			}
 		}
-		key, err := step.Key(spec, prints[spec.Kind], given)
+		key, err := step.CacheKey(spec, prints[spec.Kind], given)
 		if err != nil {
 			return step.Result{}, false
 		}

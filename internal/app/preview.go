@@ -28,11 +28,11 @@ func (s *session) preview(ctx context.Context, p plan.Plan) ([]port.Change, erro
 		if spec.Kind != step.Deploy {
 			continue
 		}
-		w, err := step.Options[step.DeployWith](step.Request{Spec: spec})
+		w, err := step.ParamsOf[step.DeployParams](step.Request{Spec: spec})
 		if err != nil {
 			return nil, err
 		}
-		target, err := probe.Targets(s.parts.Targets).Find(w.Target, w.Place)
+		target, err := probe.Targets(s.parts.Targets).Find(w.Target, w.Location)
 		if err != nil {
 			return nil, err
 		}
@@ -60,20 +60,20 @@ func spoken(diff string) string {
 
 // imagine makes the order for a release that is not made yet, or takes the one
 // that is there.
-func (s *session) imagine(ctx context.Context, p plan.Plan, w step.DeployWith, renderer port.Renderer, o *port.DeployRequest) error {
+func (s *session) imagine(ctx context.Context, p plan.Plan, w step.DeployParams, renderer port.Renderer, o *port.DeployRequest) error {
 	if w.Release != "" {
 		saved, err := s.parts.Store.Release(ctx, w.Release)
 		o.ID, o.Release = saved.ID, saved.Release
 		return err
 	}
 	m := port.Manifests{
-		Service: p.Service, Paths: w.Manifests, Values: w.Values, Workload: w.Workload, Model: w.Model, Delivery: w.Deliver,
+		Service: p.Service, Paths: w.Manifests, Values: w.Values, Workload: w.Workload, Model: w.Model, Delivery: w.ModelDelivery,
 		Image: delivery.Image{Repository: s.project.Image.Repository, Digest: s.built(ctx, p)},
 	}
 	if m.Model == nil && s.project.Model != nil {
 		m.Model = &delivery.ModelRef{Group: s.project.Model.Group, Version: 1, Digest: noDigest}
 	}
-	if m.Model != nil && w.Deliver != delivery.DeliverByEnv {
+	if m.Model != nil && w.ModelDelivery != delivery.DeliverByEnv {
 		m.ModelImage = delivery.Image{Repository: m.Image.Repository, Digest: noDigest}
 	}
 	if len(w.Manifests) > 0 {
@@ -106,7 +106,7 @@ func (s *session) imagine(ctx context.Context, p plan.Plan, w step.DeployWith, r
 func (s *session) built(ctx context.Context, p plan.Plan) delivery.Digest {
 	recall := s.recall(ctx)
 	for _, spec := range p.Steps {
-		if spec.Kind != step.Build || spec.Action != step.Cached {
+		if spec.Kind != step.Build || spec.Action != step.ActionCached {
 			continue
 		}
 		res, ok := recall(spec, nil)
@@ -114,7 +114,7 @@ func (s *session) built(ctx context.Context, p plan.Plan) delivery.Digest {
 			continue
 		}
 		given := map[string]json.RawMessage{spec.Name: res.Output}
-		if b, ok, err := step.Decode[step.Built](given, spec.Name); ok && err == nil && b.Digest.Valid() {
+		if b, ok, err := step.DecodeOutput[step.BuildOutput](given, spec.Name); ok && err == nil && b.Digest.Valid() {
 			return b.Digest
 		}
 	}

@@ -59,7 +59,7 @@ func previews(t *testing.T) (machine, *differing) {
 	return m, d
 }
 
-func planned(t *testing.T, w step.DeployWith, more ...step.Spec) plan.Plan {
+func planned(t *testing.T, w step.DeployParams, more ...step.Spec) plan.Plan {
 	t.Helper()
 	w.Target = "local"
 	with, err := json.Marshal(w)
@@ -68,7 +68,7 @@ func planned(t *testing.T, w step.DeployWith, more ...step.Spec) plan.Plan {
 	}
 	return plan.Plan{
 		Service: "api", Environment: "prod", Commit: delivery.Commit{Tree: "tree-1"},
-		Steps: append(more, step.Spec{Name: "deploy", Kind: step.Deploy, With: with}),
+		Steps: append(more, step.Spec{Name: "deploy", Kind: step.Deploy, Params: with}),
 	}
 }
 
@@ -77,7 +77,7 @@ func planned(t *testing.T, w step.DeployWith, more ...step.Spec) plan.Plan {
 func TestPreview(t *testing.T) {
 	m, d := previews(t)
 	model := &delivery.ModelRef{Group: "m", Version: 3, Digest: fake.Digest(3)}
-	changes, err := m.preview(t.Context(), planned(t, step.DeployWith{Manifests: []string{"k8s.yaml"}, Model: model, Strategy: delivery.BlueGreen}))
+	changes, err := m.preview(t.Context(), planned(t, step.DeployParams{Manifests: []string{"k8s.yaml"}, Model: model, Strategy: delivery.BlueGreen}))
 	if err != nil || len(changes) != 1 {
 		t.Fatalf("%+v, %v", changes, err)
 	}
@@ -100,11 +100,11 @@ func TestPreview(t *testing.T) {
 func TestPreviewOfRecorded(t *testing.T) {
 	m, d := previews(t)
 	id := m.brings("20260301-010000-aaaa", "1", 1, delivery.Deploying)
-	changes, err := m.preview(t.Context(), planned(t, step.DeployWith{Release: id}))
+	changes, err := m.preview(t.Context(), planned(t, step.DeployParams{Release: id}))
 	if err != nil || len(changes) != 1 || d.order.ID != id || d.asked.Service != "" {
 		t.Errorf("%+v, %v; order %+v", changes, err, d.order)
 	}
-	if _, err := m.preview(t.Context(), planned(t, step.DeployWith{Release: "r-0123456789ab"})); err == nil {
+	if _, err := m.preview(t.Context(), planned(t, step.DeployParams{Release: "r-0123456789ab"})); err == nil {
 		t.Error("a release that nobody knows was shown")
 	}
 }
@@ -115,12 +115,12 @@ func TestPreviewOfNothing(t *testing.T) {
 		t.Errorf("nothing is deployed: %v, %v", changes, err)
 	}
 	m.parts.Targets["local"] = d.Target
-	if changes, err := m.preview(t.Context(), planned(t, step.DeployWith{})); err != nil || changes != nil {
+	if changes, err := m.preview(t.Context(), planned(t, step.DeployParams{})); err != nil || changes != nil {
 		t.Errorf("the target can't tell: %v, %v", changes, err)
 	}
 	m.parts.Targets["local"] = d
 	d.fail = errors.New("k8s.yaml:3: no")
-	if _, err := m.preview(t.Context(), planned(t, step.DeployWith{Manifests: []string{"k8s.yaml"}})); err == nil || !strings.Contains(err.Error(), "k8s.yaml:3") {
+	if _, err := m.preview(t.Context(), planned(t, step.DeployParams{Manifests: []string{"k8s.yaml"}})); err == nil || !strings.Contains(err.Error(), "k8s.yaml:3") {
 		t.Errorf("error = %v, want the renderer's", err)
 	}
 	if _, err := os.Stat(d.dir); !os.IsNotExist(err) {

@@ -85,14 +85,14 @@ func (s *session) provenance(ctx context.Context, id delivery.ReleaseID, env del
 // policy is that of the environment. Without one it is whom any environment
 // trusts, and signature and provenance are demanded: to look at a release says
 // nothing of where it may serve.
-func (s *session) policy(env delivery.Environment) (step.TrustWith, error) {
+func (s *session) policy(env delivery.Environment) (step.TrustParams, error) {
 	if env != "" {
 		if _, err := s.project.Environment(env); err != nil {
-			return step.TrustWith{}, err
+			return step.TrustParams{}, err
 		}
 		return s.policyOf(env)
 	}
-	all := step.TrustWith{Require: []string{step.NeedSignature, step.NeedProvenance}}
+	all := step.TrustParams{Require: []string{step.RequireSignature, step.RequireProvenance}}
 	for _, name := range s.project.EnvironmentNames() {
 		if s.project.Environments[delivery.Environment(name)].Trust == nil {
 			continue
@@ -123,15 +123,15 @@ func (s *session) policy(env delivery.Environment) (step.TrustWith, error) {
 	return all, nil
 }
 
-func (s *session) policyOf(env delivery.Environment) (step.TrustWith, error) {
+func (s *session) policyOf(env delivery.Environment) (step.TrustParams, error) {
 	e := s.project.Environments[env]
 	files, err := s.trustFiles(plan.TrustFiles(e))
 	if err != nil {
-		return step.TrustWith{}, err
+		return step.TrustParams{}, err
 	}
 	p := plan.Trust(e, files)
 	if p == nil {
-		return step.TrustWith{}, fault.New(fault.Invalid, "environment %s says nothing of whose signatures count", env).
+		return step.TrustParams{}, fault.New(fault.Invalid, "environment %s says nothing of whose signatures count", env).
 			Hint("add trust: {keys: [cosign.pub]} to it in %s", File)
 	}
 	return *p, nil

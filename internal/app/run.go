@@ -177,7 +177,7 @@ func (s *session) report(ctx context.Context, r record.Run) (RunReport, error) {
 		res := *st.Result
 		rep.Steps = append(rep.Steps, StepReport{Name: st.Name, Outcome: res.Outcome, Cached: res.Cached,
 			Seconds: seconds(res.Started, res.Ended), Summary: res.Summary, Cause: res.Cause})
-		var d step.Deployed
+		var d step.DeployOutput
 		if json.Unmarshal(res.Output, &d) == nil && d.URL != "" {
 			rep.URL = d.URL
 		}

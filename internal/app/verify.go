@@ -129,8 +129,8 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (Verifie
 		return v, err
 	}
 	r := step.Request{
-		Service: s.project.Service, Environment: env, By: s.app.who(), Spec: spec, Attempt: 1, Repository: s.place.Repository,
-		Given: map[string]json.RawMessage{}, Log: io.Discard, Say: func(string) {}, Emit: func(event.Event) {},
+		Service: s.project.Service, Environment: env, StartedBy: s.app.who(), Spec: spec, Attempt: 1, RepositoryDir: s.place.Repository,
+		Inputs: map[string]json.RawMessage{}, Log: io.Discard, OnProgress: func(string) {}, Emit: func(event.Event) {},
 	}
 	res, err := s.parts.Steps[step.Verify].Run(ctx, r)
 	if err != nil {
@@ -143,8 +143,8 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (Verifie
 	if seen, err := target.Observe(ctx, s.project.Service, env); err == nil { // the verdict is there without it
 		v.Notes = seen.Notes
 	}
-	out, _, err := step.Decode[step.Deployed](map[string]json.RawMessage{"verify": res.Output}, "verify")
-	v.Release, v.Summary, v.URL, v.Answers = d.Release, res.Summary, out.URL, res.Answers
+	out, _, err := step.DecodeOutput[step.DeployOutput](map[string]json.RawMessage{"verify": res.Output}, "verify")
+	v.Release, v.Summary, v.URL, v.Answers = d.Release, res.Summary, out.URL, res.GateResults
 	if res.Outcome == delivery.OutcomeSucceeded {
 		v.Verdict = delivery.Passed
 	} else {

@@ -48,7 +48,7 @@ func (c *Command) showPlan(p app.PlanView) {
 		if needs == "" {
 			needs = "-"
 		}
-		rows = append(rows, []string{s.Name, string(s.Action), needs, s.Why})
+		rows = append(rows, []string{s.Name, string(s.Action), needs, s.Reason})
 	}
 	c.table("STEP ACTION NEEDS WHY", rows)
 	c.showChanges(p)

@@ -11,11 +11,11 @@ import (
 const pythonForm = `^3\.[0-9]{1,2}(\.[0-9]{1,3})?$`
 
 // With is what a step is told of it; nil stays nil.
-func (p *Python) With() *step.PythonWith {
+func (p *Python) With() *step.PythonParams {
 	if p == nil {
 		return nil
 	}
-	return &step.PythonWith{Requirements: clean(p.Requirements), Lock: clean(p.Lock), Version: p.Version}
+	return &step.PythonParams{Requirements: clean(p.Requirements), Lock: clean(p.Lock), Version: p.Version}
 }
 
 func clean(file string) string {

@@ -17,7 +17,7 @@ func (x *execution) cached(ctx context.Context, impl step.Step, r step.Request) 
 	if err != nil {
 		return step.Result{}, err
 	}
-	if !r.Spec.Fresh {
+	if !r.Spec.SkipCache {
 		result, ok, err := x.reuse(ctx, impl, r, key)
 		if err != nil || ok {
 			return result, err
@@ -40,7 +40,7 @@ func keyOf(ctx context.Context, impl step.Step, r step.Request) (delivery.Digest
 			return "", fmt.Errorf("ask for the tools of step %s: %w", r.Spec.Name, err)
 		}
 	}
-	return step.Key(r.Spec, fingerprint, r.Given)
+	return step.CacheKey(r.Spec, fingerprint, r.Inputs)
 }
 
 // reuse looks for a result of the past and lets the step look at it.
@@ -54,8 +54,8 @@ func (x *execution) reuse(ctx context.Context, impl step.Step, r step.Request, k
 		return old, false, nil
 	}
 	old.Started, old.Ended = x.e.now(), x.e.now()
-	if again, is := impl.(step.Reuser); is {
-		fresh, usable, err := again.Reuse(ctx, r, old)
+	if again, is := impl.(step.CacheValidator); is {
+		fresh, usable, err := again.Revalidate(ctx, r, old)
 		if err != nil || !usable {
 			return fresh, false, err
 		}

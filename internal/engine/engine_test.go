@@ -24,30 +24,30 @@ func TestRunInOrder(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	l.does["deploy"] = func(_ context.Context, r step.Request) (step.Result, error) {
 		fmt.Fprint(r.Log, "one\ntwo")
-		r.Say("halfway")
+		r.OnProgress("halfway")
 		r.Emit(event.Event{Kind: event.DeploymentChanged, Text: "begun"})
 		keys := []string{}
-		for k := range r.Given {
+		for k := range r.Inputs {
 			keys = append(keys, k)
 		}
 		slices.Sort(keys)
-		if r.Run != runID(1) || r.Service != "retail" || r.Environment != "prod" || r.By != "ana" || r.Attempt != 1 || string(r.Spec.With) != `{"port":1}` {
+		if r.Run != runID(1) || r.Service != "retail" || r.Environment != "prod" || r.StartedBy != "ana" || r.Attempt != 1 || string(r.Spec.Params) != `{"port":1}` {
 			t.Errorf("request: %+v", r)
 		}
-		if !slices.Equal(keys, []string{"build", "unit"}) || string(r.Given["build"]) != `{"by":"build"}` {
-			t.Errorf("given: %v", r.Given)
+		if !slices.Equal(keys, []string{"build", "unit"}) || string(r.Inputs["build"]) != `{"by":"build"}` {
+			t.Errorf("given: %v", r.Inputs)
 		}
-		for _, dir := range []string{r.Work, r.Artifacts, r.Repository} {
+		for _, dir := range []string{r.WorkDir, r.ArtifactsDir, r.RepositoryDir} {
 			if info, err := os.Stat(dir); err != nil || !info.IsDir() || !filepath.IsAbs(dir) {
 				t.Errorf("folder %s: %v", dir, err)
 			}
 		}
-		return step.Succeed("r-1 serves", step.Deployed{Release: "r-0123456789ab"})
+		return step.Succeed("r-1 serves", step.DeployOutput{Release: "r-0123456789ab"})
 	}
 	p := newPlan(1,
 		step.Spec{Name: "unit"}, step.Spec{Name: "build", Kind: step.Build, Needs: []string{"unit"}},
 		step.Spec{Name: "lint"},
-		step.Spec{Name: "deploy", Kind: step.Deploy, Needs: []string{"build"}, With: json.RawMessage(`{"port":1}`), Undo: step.Rollback})
+		step.Spec{Name: "deploy", Kind: step.Deploy, Needs: []string{"build"}, Params: json.RawMessage(`{"port":1}`), Undo: step.Rollback})
 	run := l.run(p)
 	wantRun(t, run, record.Ended, delivery.OutcomeDeployed, "")
 	if run.Release != "r-0123456789ab" || run.PID != os.Getpid() || run.EndedAt.Before(run.StartedAt) {
@@ -100,8 +100,8 @@ func TestUntil(t *testing.T) {
 
 func TestPlannedSkip(t *testing.T) {
 	l := newLab(t, t.TempDir())
-	p := newPlan(1, step.Spec{Name: "train", Kind: step.Train, Why: "no data changed"}, step.Spec{Name: "deploy", Kind: step.Deploy, Needs: []string{"train"}})
-	p.Steps[0].Action = step.Skip
+	p := newPlan(1, step.Spec{Name: "train", Kind: step.Train, Reason: "no data changed"}, step.Spec{Name: "deploy", Kind: step.Deploy, Needs: []string{"train"}})
+	p.Steps[0].Action = step.ActionSkip
 	wantRun(t, l.run(p), record.Ended, delivery.OutcomeDeployed, "")
 	wantList(t, "ran", l.started(), []string{"deploy/1"})
 	wantList(t, "records", l.outcomes(p.Run), []string{"train skipped", "deploy succeeded"})

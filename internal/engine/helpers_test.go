@@ -126,7 +126,7 @@ func newPlan(n int, specs ...step.Spec) plan.Plan {
 		if specs[i].Kind == "" {
 			specs[i].Kind = step.Test
 		}
-		specs[i].Action = step.Do
+		specs[i].Action = step.ActionRun
 	}
 	return plan.Plan{
 		Version: plan.Version, Purpose: plan.Deliver, Run: runID(n), Service: "retail", Environment: "prod",

@@ -169,7 +169,7 @@ func TestPlanOfVersion1(t *testing.T) {
 	restore("engine.db", "journal.sql")
 	l.ran = nil
 	l.does["verify"] = func(_ context.Context, r step.Request) (step.Result, error) {
-		if string(r.Given["unit"]) != `{"by":"unit"}` || r.By != "ana" || r.Commit.SHA != strings.Repeat("a", 40) {
+		if string(r.Inputs["unit"]) != `{"by":"unit"}` || r.StartedBy != "ana" || r.Commit.SHA != strings.Repeat("a", 40) {
 			t.Errorf("request: %+v", r)
 		}
 		return fails("503", "")(t.Context(), r)

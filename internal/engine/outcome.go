@@ -36,7 +36,7 @@ func judge(p plan.Plan, nodes []*node) verdict {
 	v := verdict{Outcome: success(p, nodes), Release: releaseOf(nodes)}
 	if n := first(nodes, delivery.OutcomeFailed); n != nil {
 		v.Outcome, v.Cause, v.Hint = delivery.OutcomeFailed, n.cause(), n.end.Result.Hint
-		v.OfPlace = n.end.Result.OfPlace
+		v.OfPlace = n.end.Result.InfrastructureFailure
 		return v
 	}
 	for _, n := range nodes {
@@ -97,7 +97,7 @@ func releaseOf(nodes []*node) delivery.ReleaseID {
 		if n.spec.Kind != step.Deploy && n.spec.Kind != step.Rollback {
 			continue
 		}
-		var d step.Deployed
+		var d step.DeployOutput
 		if json.Unmarshal(n.end.Result.Output, &d) == nil && d.Release != "" {
 			return d.Release
 		}

@@ -52,8 +52,8 @@ func TestWaiting(t *testing.T) {
 	}
 	wantRun(t, run, record.Waiting, delivery.OutcomeWaiting, "for one more")
 	other.does["deploy"] = func(ctx context.Context, r step.Request) (step.Result, error) {
-		if len(r.Given) != 3 || string(r.Given["train"]) != `{"n":1}` {
-			t.Errorf("given: %s", r.Given)
+		if len(r.Inputs) != 3 || string(r.Inputs["train"]) != `{"n":1}` {
+			t.Errorf("given: %s", r.Inputs)
 		}
 		return step.Succeed("", nil)
 	}
@@ -258,8 +258,8 @@ func TestReplayGivesEverything(t *testing.T) {
 		}
 	}
 	l.does["deploy"] = func(_ context.Context, r step.Request) (step.Result, error) {
-		if len(r.Given) != 2 {
-			t.Errorf("given: %s", r.Given)
+		if len(r.Inputs) != 2 {
+			t.Errorf("given: %s", r.Inputs)
 		}
 		return step.Succeed("", nil)
 	}

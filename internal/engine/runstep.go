@@ -22,11 +22,11 @@ import (
 func (x *execution) request(spec step.Spec, given map[string]json.RawMessage) step.Request {
 	p := x.run.Plan
 	return step.Request{
-		Run: x.run.ID, Service: p.Service, Environment: p.Environment, Commit: p.Commit, By: p.Trigger.By,
-		Spec: spec, Given: given, Repository: x.e.Repository, Checkout: x.checkout,
-		Work:      filepath.Join(x.e.runDir(x.run.ID), "work", spec.Name),
-		Artifacts: filepath.Join(x.e.Home, "artifacts"),
-		Say: func(progress string) {
+		Run: x.run.ID, Service: p.Service, Environment: p.Environment, Commit: p.Commit, StartedBy: p.Trigger.By,
+		Spec: spec, Inputs: given, RepositoryDir: x.e.Repository, Checkout: x.checkout,
+		WorkDir:      filepath.Join(x.e.runDir(x.run.ID), "work", spec.Name),
+		ArtifactsDir: filepath.Join(x.e.Home, "artifacts"),
+		OnProgress: func(progress string) {
 			x.voice.emit(event.Event{Kind: event.StepProgress, Step: spec.Name, Text: progress})
 		},
 		Emit: func(ev event.Event) { ev.Step = spec.Name; x.voice.emit(ev) },
@@ -143,7 +143,7 @@ func (x *execution) again(ctx context.Context, r step.Request, n int, err error)
 	pause := x.e.backoff(n)
 	text := fmt.Sprintf("attempt %d: %v; again in %s", r.Attempt, err, pause.Round(100*time.Millisecond))
 	fmt.Fprintln(r.Log, text)
-	r.Say(text)
+	r.OnProgress(text)
 	_ = sleep(ctx, pause) // cut short, the next attempt sees that ctx has ended
 }
 
@@ -167,9 +167,9 @@ func (x *execution) settle(ctx context.Context, result step.Result, err error) s
 	case err != nil && ctx.Err() != nil:
 		result = step.Result{Outcome: delivery.OutcomeCancelled, Cause: context.Cause(ctx).Error(), Hint: fault.HintOf(context.Cause(ctx))}
 	case err != nil:
-		output, answers := result.Output, result.Answers
+		output, answers := result.Output, result.GateResults
 		result = step.FailWith(err)
-		result.Output, result.Answers = output, answers
+		result.Output, result.GateResults = output, answers
 	case ctx.Err() != nil && result.Outcome == delivery.OutcomeFailed:
 		result.Outcome, result.Cause = delivery.OutcomeCancelled, context.Cause(ctx).Error()
 	}
@@ -180,10 +180,10 @@ func (x *execution) settle(ctx context.Context, result step.Result, err error) s
 func (e *Engine) mask(r step.Result) step.Result {
 	r.Summary, r.Cause, r.Hint = e.hide(r.Summary), e.hide(r.Cause), e.hide(r.Hint)
 	r.Output = e.hideJSON(r.Output)
-	if e.Mask != nil && len(r.Answers) > 0 {
-		r.Answers = append([]delivery.GateResult(nil), r.Answers...)
-		for i := range r.Answers {
-			r.Answers[i].Evidence = e.hide(r.Answers[i].Evidence)
+	if e.Mask != nil && len(r.GateResults) > 0 {
+		r.GateResults = append([]delivery.GateResult(nil), r.GateResults...)
+		for i := range r.GateResults {
+			r.GateResults[i].Evidence = e.hide(r.GateResults[i].Evidence)
 		}
 	}
 	return r
@@ -216,8 +216,8 @@ func (x *execution) once(ctx context.Context, r step.Request) (result step.Resul
 				Hint("this is a bug in Slipway: please report it with the step's log").Cause(&panicked{v})
 		}
 	}()
-	if err := os.MkdirAll(r.Work, 0o755); err != nil {
-		return result, unwritable(r.Work, err)
+	if err := os.MkdirAll(r.WorkDir, 0o755); err != nil {
+		return result, unwritable(r.WorkDir, err)
 	}
 	if r.Spec.Cacheable {
 		return x.cached(ctx, impl, r)

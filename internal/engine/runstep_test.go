@@ -125,7 +125,7 @@ type reuser struct {
 	err error
 }
 
-func (r reuser) Reuse(_ context.Context, _ step.Request, cached step.Result) (step.Result, bool, error) {
+func (r reuser) Revalidate(_ context.Context, _ step.Request, cached step.Result) (step.Result, bool, error) {
 	cached.Summary = "looked at"
 	return cached, r.ok, r.err
 }
@@ -158,7 +158,7 @@ func TestCache(t *testing.T) {
 	if err != nil || !steps[0].Result.Cached || string(steps[0].Result.Output) != `{"by":"build"}` {
 		t.Errorf("cached: %+v, %v", steps[0].Result, err)
 	}
-	wantList(t, "fresh", build(3, func(s *step.Spec) { s.Fresh = true }), all)
+	wantList(t, "fresh", build(3, func(s *step.Spec) { s.SkipCache = true }), all)
 	wantList(t, "other inputs", build(4, func(s *step.Spec) { s.Inputs = "sha256:2" }), all)
 	wantList(t, "not cacheable", build(5, func(s *step.Spec) { s.Cacheable = false }), all)
 	l.Steps[step.Build] = reuser{l.step, true, nil}
@@ -204,11 +204,11 @@ func TestSecretsStayInside(t *testing.T) {
 	const secret = "hunter22"
 	l.does["s"] = func(_ context.Context, r step.Request) (step.Result, error) {
 		fmt.Fprintln(r.Log, "password is", secret)
-		r.Say("with " + secret)
+		r.OnProgress("with " + secret)
 		r.Emit(event.Event{Kind: event.GateEvaluated, GateResult: &delivery.GateResult{Gate: "g", Verdict: delivery.Passed, Evidence: secret}})
 		return step.Result{
 			Outcome: delivery.OutcomeFailed, Cause: "wrong " + secret, Hint: "not " + secret, Summary: secret,
-			Output: []byte(`{"n": 12345678901234567, "list":[{"message":"has ` + secret + `"}]}`), Answers: []delivery.GateResult{{Evidence: secret}},
+			Output: []byte(`{"n": 12345678901234567, "list":[{"message":"has ` + secret + `"}]}`), GateResults: []delivery.GateResult{{Evidence: secret}},
 		}, nil
 	}
 	l.does["p"] = func(context.Context, step.Request) (step.Result, error) { panic(secret) }

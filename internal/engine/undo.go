@@ -30,13 +30,13 @@ func (x *execution) undoAll(ctx dbos.Context, nodes []*node, v verdict) ([]endin
 	var undone []ending
 	for i, n := range begun(nodes) {
 		spec := step.Spec{
-			Name: undoName(n.spec), Kind: n.spec.Undo, With: n.spec.With, Needs: []string{n.spec.Name},
-			Retries: undoRetries, Action: step.Do, Why: "take back " + n.spec.Name,
+			Name: undoName(n.spec), Kind: n.spec.Undo, Params: n.spec.Params, Needs: []string{n.spec.Name},
+			Retries: undoRetries, Action: step.ActionRun, Reason: "take back " + n.spec.Name,
 		}
 		index := len(nodes) + i
 		end, err := dbos.RunAsStep(ctx, func(ctx context.Context) (ending, error) {
 			r := x.request(spec, outputs)
-			r.Cause, r.Cancelled, r.Blameless = v.Cause, v.Outcome == delivery.OutcomeCancelled, v.OfPlace
+			r.Cause, r.Cancelled, r.InfrastructureFailure = v.Cause, v.Outcome == delivery.OutcomeCancelled, v.OfPlace
 			return x.carryOut(ctx, work{index: index, request: r, undo: true})
 		}, dbos.WithStepName(spec.Name))
 		if err != nil {

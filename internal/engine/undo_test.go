@@ -17,7 +17,7 @@ import (
 func deployPlan(n int) []step.Spec {
 	return []step.Spec{
 		{Name: "unit"},
-		{Name: "deploy", Kind: step.Deploy, Needs: []string{"unit"}, Undo: step.Rollback, With: []byte(`{"target":"local"}`)},
+		{Name: "deploy", Kind: step.Deploy, Needs: []string{"unit"}, Undo: step.Rollback, Params: []byte(`{"target":"local"}`)},
 		{Name: "verify", Kind: step.Verify, Needs: []string{"deploy"}},
 	}[:n]
 }
@@ -83,11 +83,11 @@ func TestUndoRequest(t *testing.T) {
 	l.does["deploy"] = answers(delivery.OutcomeSucceeded, "r-1 serves")
 	l.does["verify"] = fails("503", "")
 	l.does["rollback.deploy"] = func(ctx context.Context, r step.Request) (step.Result, error) {
-		if string(r.Spec.With) != `{"target":"local"}` || r.Spec.Kind != step.Rollback || r.Cause != "verify: 503" || r.Cancelled {
+		if string(r.Spec.Params) != `{"target":"local"}` || r.Spec.Kind != step.Rollback || r.Cause != "verify: 503" || r.Cancelled {
 			t.Errorf("request: %+v", r)
 		}
-		if string(r.Given["deploy"]) != `{"release":"r-0123456789ab"}` || string(r.Given["unit"]) != `{"by":"unit"}` {
-			t.Errorf("given: %s", r.Given)
+		if string(r.Inputs["deploy"]) != `{"release":"r-0123456789ab"}` || string(r.Inputs["unit"]) != `{"by":"unit"}` {
+			t.Errorf("given: %s", r.Inputs)
 		}
 		if ctx.Err() != nil {
 			t.Errorf("its context has ended: %v", ctx.Err())
@@ -277,7 +277,7 @@ func TestUndoTellsWhoIsToBlame(t *testing.T) {
 			var asked []bool
 			l.does["deploy"] = c.does
 			l.does["rollback.deploy"] = func(ctx context.Context, r step.Request) (step.Result, error) {
-				asked = append(asked, r.Blameless)
+				asked = append(asked, r.InfrastructureFailure)
 				return answers(delivery.OutcomeSucceeded, "back")(ctx, r)
 			}
 			l.run(newPlan(1, deployPlan(3)...))

@@ -177,8 +177,8 @@ func (x *execution) perform(ctx context.Context, n *node) (ending, error) {
 	if end, unmet := n.unmet(); unmet {
 		return end, nil
 	}
-	if n.spec.Action == step.Skip {
-		return ending{Result: step.Result{Outcome: delivery.OutcomeSkipped, Summary: n.spec.Why}}, nil
+	if n.spec.Action == step.ActionSkip {
+		return ending{Result: step.Result{Outcome: delivery.OutcomeSkipped, Summary: n.spec.Reason}}, nil
 	}
 	select {
 	case x.slots <- struct{}{}:

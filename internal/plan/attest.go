@@ -17,9 +17,9 @@ const attestTime = delivery.Duration(10 * time.Minute)
 // attest plans the signing of what was pushed and registered.
 func (m *maker) attest(needs []string, pinned *delivery.ModelRef) {
 	s := m.project.Sign
-	with := step.AttestWith{
+	with := step.AttestParams{
 		Key: string(s.Key), Passphrase: string(s.Passphrase), Fulcio: s.Fulcio, Rekor: s.Rekor, Timestamps: s.Timestamps,
-		Build: m.buildParameters(), Train: m.trainParameters(), Model: pinned, Pack: m.packs(),
+		Build: m.buildParameters(), Train: m.trainParameters(), Model: pinned, PackModel: m.packs(),
 	}
 	by := "the CI's identity"
 	if with.Key != "" {
@@ -27,7 +27,7 @@ func (m *maker) attest(needs []string, pinned *delivery.ModelRef) {
 	}
 	m.add(step.Spec{
 		Name: "attest", Kind: step.Attest, Needs: needs, Timeout: attestTime, Retries: pushRetries,
-		Why: "signs what is not signed yet, with " + by,
+		Reason: "signs what is not signed yet, with " + by,
 	}, with)
 }
 
@@ -107,14 +107,14 @@ func TrustFiles(e config.Environment) []string {
 
 // Trust is an environment's policy with the content of its files, so that the
 // plan holds what it was made by; nil when the environment demands nothing.
-func Trust(e config.Environment, files map[string]string) *step.TrustWith {
+func Trust(e config.Environment, files map[string]string) *step.TrustParams {
 	t := e.Trust
 	if t == nil {
 		return nil
 	}
-	out := &step.TrustWith{Require: t.Require, TrustPolicy: port.TrustPolicy{Root: files[t.Root]}}
+	out := &step.TrustParams{Require: t.Require, TrustPolicy: port.TrustPolicy{Root: files[t.Root]}}
 	if len(out.Require) == 0 {
-		out.Require = []string{step.NeedSignature}
+		out.Require = []string{step.RequireSignature}
 	}
 	for _, k := range t.Keys {
 		out.Keys = append(out.Keys, port.TrustedKey{Name: k, PEM: files[k]})

@@ -31,8 +31,8 @@ func TestPackedModelIsSigned(t *testing.T) {
 			if s.Kind != step.Attest {
 				continue
 			}
-			var w step.AttestWith
-			if err := json.Unmarshal(s.With, &w); err != nil || w.Pack != c.want {
+			var w step.AttestParams
+			if err := json.Unmarshal(s.Params, &w); err != nil || w.PackModel != c.want {
 				t.Errorf("%s: %+v, %v", name, w, err)
 			}
 			found = true

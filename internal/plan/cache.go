@@ -16,30 +16,30 @@ func (m *maker) addCached(s step.Spec, in input, with any, reads ...string) {
 	s.Cacheable, s.Inputs, s.Reads = true, in.digest, append([]string{}, reads...)
 	m.add(s, with)
 	last := &m.plan.Steps[len(m.plan.Steps)-1]
-	last.Action, last.Why = m.expect(*last, in)
+	last.Action, last.Reason = m.expect(*last, in)
 }
 
 // expect says what the engine will find when it comes to the step.
 func (m *maker) expect(s step.Spec, in input) (step.Action, string) {
-	if s.Fresh {
-		return step.Do, "--retrain"
+	if s.SkipCache {
+		return step.ActionRun, "--retrain"
 	}
 	given := map[string]json.RawMessage{}
 	for _, name := range s.Reads {
 		output, ok := m.known[name]
 		if !ok {
-			return step.Do, name + " may change its result"
+			return step.ActionRun, name + " may change its result"
 		}
 		given[name] = output
 	}
 	if known, ok := m.recall(s, given); ok {
 		m.known[s.Name] = known.Output
 		if known.Ended.IsZero() {
-			return step.Cached, "nothing that it depends on changed"
+			return step.ActionCached, "nothing that it depends on changed"
 		}
-		return step.Cached, "nothing that it depends on changed since " + known.Ended.UTC().Format(time.DateTime)
+		return step.ActionCached, "nothing that it depends on changed since " + known.Ended.UTC().Format(time.DateTime)
 	}
-	return step.Do, m.because(in)
+	return step.ActionRun, m.because(in)
 }
 
 func (m *maker) recall(s step.Spec, given map[string]json.RawMessage) (step.Result, bool) {

@@ -21,7 +21,7 @@ const (
 )
 
 // deployWith says how the release of this project enters the environment.
-func (m *maker) deployWith() (step.DeployWith, error) {
+func (m *maker) deployWith() (step.DeployParams, error) {
 	d := m.project.Deploy
 	with := m.place()
 	with.Workload = delivery.Workload{
@@ -43,17 +43,17 @@ func (m *maker) replicas() int {
 }
 
 // place is the part of it that does not depend on the release.
-func (m *maker) place() step.DeployWith {
+func (m *maker) place() step.DeployParams {
 	d := m.project.Deploy
-	with := step.DeployWith{
-		Target: LocalTarget, Healthy: d.Healthy, Within: or(d.Within, defaultWithin), Bake: m.env.Bake,
-		Watch: step.WatchWith{
+	with := step.DeployParams{
+		Target: LocalTarget, SuccessThreshold: d.Healthy, Timeout: or(d.Within, defaultWithin), Bake: m.env.Bake,
+		Watch: step.WatchThresholds{
 			ErrorRate: d.Watch.ErrorRate, P95: d.Watch.P95,
 			MinRequests: max(int64(d.Watch.MinRequests), 1), NoTraffic: text(d.Watch.NoTraffic, "accept"),
 		},
 	}
-	if with.Healthy == 0 {
-		with.Healthy = defaultHealthy
+	if with.SuccessThreshold == 0 {
+		with.SuccessThreshold = defaultHealthy
 	}
 	if with.Watch.ErrorRate == 0 {
 		with.Watch.ErrorRate = defaultErrorRate

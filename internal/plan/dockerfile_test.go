@@ -28,8 +28,8 @@ environments: {prod: {target: {local: {}}}}
 		}
 		const want = `{"go":"","repository":"mlops/api","dockerfile":"server/Dockerfile","context":"server","target":"run",` +
 			`"args":{"A":"b"},"secrets":{"pip":"${PIP}"},"ssh":true,"platforms":["linux/arm64"],"cache":"r.example.com/c"}`
-		if string(s.With) != want || !s.Cacheable || !s.Inputs.Valid() {
-			t.Errorf("%s\n%+v", s.With, s)
+		if string(s.Params) != want || !s.Cacheable || !s.Inputs.Valid() {
+			t.Errorf("%s\n%+v", s.Params, s)
 		}
 		return
 	}

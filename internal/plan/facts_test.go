@@ -138,7 +138,7 @@ func TestValidate(t *testing.T) {
 		"action":             {func(p *plan.Plan) { p.Steps[0].Action = "" }, fault.Corrupt},
 		"inputs":             {func(p *plan.Plan) { p.Steps[0].Inputs = "md5:x" }, fault.Corrupt},
 		"timeout":            {func(p *plan.Plan) { p.Steps[0].Timeout = -1 }, fault.Corrupt},
-		"with":               {func(p *plan.Plan) { p.Steps[0].With = json.RawMessage(`null`) }, fault.Corrupt},
+		"with":               {func(p *plan.Plan) { p.Steps[0].Params = json.RawMessage(`null`) }, fault.Corrupt},
 		"itself":             {func(p *plan.Plan) { p.Steps[0].Needs = []string{p.Steps[0].Name} }, fault.Corrupt},
 		"later":              {func(p *plan.Plan) { p.Steps[0].Needs = []string{"push"} }, fault.Corrupt},
 		"reads without need": {func(p *plan.Plan) { p.Steps[0].Reads = []string{"push"} }, fault.Corrupt},

@@ -60,11 +60,11 @@ func (m *maker) deliver() error {
 		ready = []string{"push", "attest"}
 	}
 	if registered || m.env.Approvals > 0 {
-		ask := step.ApproveWith{Deploy: m.env.Approvals}
+		ask := step.ApproveParams{DeployApprovals: m.env.Approvals}
 		if registered {
 			ask.Model, ask.Group, ask.Auto = true, p.Model.Group, p.Model.Auto()
 		}
-		m.add(step.Spec{Name: "approve", Kind: step.Approve, Needs: ready, Why: askWhy(ask)}, ask)
+		m.add(step.Spec{Name: "approve", Kind: step.Approve, Needs: ready, Reason: askWhy(ask)}, ask)
 		ready = []string{"push", "approve"}
 	}
 	m.rollout(ready, deploy)
@@ -83,7 +83,7 @@ func (m *maker) tests() ([]string, error) {
 		}
 		name := "test." + t.Name
 		names = append(names, name)
-		m.addCached(step.Spec{Name: name, Kind: step.Test, Timeout: or(t.Timeout, testTime)}, in, step.TestWith{
+		m.addCached(step.Spec{Name: name, Kind: step.Test, Timeout: or(t.Timeout, testTime)}, in, step.TestParams{
 			Run: t.Run, Dir: t.Dir, Env: t.Env, Report: t.Report, AllowEmpty: t.AllowEmpty, Python: t.Python.With(),
 		})
 	}
@@ -103,14 +103,14 @@ func (m *maker) build(tests []string) error {
 	}
 	m.add(step.Spec{
 		Name: "push", Kind: step.Push, Needs: needs, Timeout: pushTime, Retries: pushRetries,
-		Why: "uploads what the registry lacks",
-	}, step.PushWith{Repository: image.Repository})
+		Reason: "uploads what the registry lacks",
+	}, step.PushParams{Repository: image.Repository})
 	return nil
 }
 
-func buildWith(image config.Image) step.BuildWith {
+func buildWith(image config.Image) step.BuildParams {
 	b := image.Build
-	with := step.BuildWith{
+	with := step.BuildParams{
 		Go: b.Go, Env: b.Env, Repository: image.Repository,
 		Dockerfile: b.Dockerfile, Context: b.Context, Target: b.Target, Args: b.Args, SSH: b.SSH, Platforms: b.Platforms, Cache: b.Cache,
 	}
@@ -135,8 +135,8 @@ func (m *maker) train(tests []string) error {
 	}
 	data, key := m.data()
 	m.addCached(step.Spec{
-		Name: "train", Kind: step.Train, Needs: tests, Fresh: m.trigger.Retrain, Timeout: or(model.Train.Timeout, trainTime),
-	}, in, step.TrainWith{Run: model.Train.Run, Env: model.Train.Env, Data: data, Keys: key, Python: model.Train.Python.With()})
+		Name: "train", Kind: step.Train, Needs: tests, SkipCache: m.trigger.Retrain, Timeout: or(model.Train.Timeout, trainTime),
+	}, in, step.TrainParams{Run: model.Train.Run, Env: model.Train.Env, Data: data, DataDigest: key, Python: model.Train.Python.With()})
 
 	in, err = m.inputs("model.evaluate.inputs", model.Evaluate.Inputs, true)
 	if err == nil {
@@ -148,17 +148,17 @@ func (m *maker) train(tests []string) error {
 	e := model.Evaluate
 	m.addCached(step.Spec{
 		Name: "evaluate", Kind: step.Evaluate, Needs: []string{"train"}, Timeout: or(e.Timeout, evaluateTime),
-	}, in, step.EvaluateWith{Run: e.Run, Env: e.Env, Data: data, Keys: key, Gates: e.Gates, Rows: e.Rows, Python: e.Python.With()}, "train")
+	}, in, step.EvaluateParams{Run: e.Run, Env: e.Env, Data: data, DataDigest: key, Gates: e.Gates, RowsMetric: e.Rows, Python: e.Python.With()}, "train")
 
 	m.add(step.Spec{
 		Name: "register", Kind: step.Register, Needs: []string{"train", "evaluate"}, Timeout: registerTime, Retries: pushRetries,
-		Why: "adds the model to " + model.Group + " unless it is there",
-	}, step.RegisterWith{Group: model.Group, Bill: m.project.Sign != nil})
+		Reason: "adds the model to " + model.Group + " unless it is there",
+	}, step.RegisterParams{Group: model.Group, SBOM: m.project.Sign != nil})
 	return nil
 }
 
 // rollout plans the release's way into the environment.
-func (m *maker) rollout(needs []string, with step.DeployWith) {
+func (m *maker) rollout(needs []string, with step.DeployParams) {
 	why := "nothing serves in " + string(m.plan.Environment)
 	if m.plan.Replaces != "" {
 		why = "replaces " + string(m.plan.Replaces)
@@ -167,7 +167,7 @@ func (m *maker) rollout(needs []string, with step.DeployWith) {
 		why = "it serves already"
 	}
 	m.add(step.Spec{
-		Name: "deploy", Kind: step.Deploy, Needs: needs, Undo: step.Rollback, Why: why,
+		Name: "deploy", Kind: step.Deploy, Needs: needs, Undo: step.Rollback, Reason: why,
 		Timeout: deployTime + with.Workload.Drain + bakes(with),
 	}, with)
 	m.verify("deploy", with)
@@ -175,13 +175,13 @@ func (m *maker) rollout(needs []string, with step.DeployWith) {
 	if with.Bake == 0 {
 		why = "no bake time: the release is accepted"
 	}
-	m.add(step.Spec{Name: "watch", Kind: step.Watch, Needs: []string{"verify"}, Timeout: with.Bake + graceTime, Why: why}, with)
+	m.add(step.Spec{Name: "watch", Kind: step.Watch, Needs: []string{"verify"}, Timeout: with.Bake + graceTime, Reason: why}, with)
 }
 
-func (m *maker) verify(after string, with step.DeployWith) {
+func (m *maker) verify(after string, with step.DeployParams) {
 	m.add(step.Spec{
-		Name: "verify", Kind: step.Verify, Needs: []string{after}, Timeout: with.Within + graceTime,
-		Why: "the release has to answer as itself",
+		Name: "verify", Kind: step.Verify, Needs: []string{after}, Timeout: with.Timeout + graceTime,
+		Reason: "the release has to answer as itself",
 	}, with)
 }
 
@@ -191,14 +191,14 @@ func (m *maker) add(s step.Spec, with any) {
 	if err != nil {
 		raw = []byte("null") // Validate refuses the plan: it can't happen with our own types
 	}
-	s.With = raw
+	s.Params = raw
 	if s.Action == "" {
-		s.Action = step.Do
+		s.Action = step.ActionRun
 	}
 	m.plan.Steps = append(m.plan.Steps, s)
 }
 
-func askWhy(a step.ApproveWith) string {
+func askWhy(a step.ApproveParams) string {
 	who := ""
 	switch {
 	case a.Model && a.Auto:
@@ -206,10 +206,10 @@ func askWhy(a step.ApproveWith) string {
 	case a.Model:
 		who = "a person approves the model"
 	}
-	if a.Deploy > 0 {
+	if a.DeployApprovals > 0 {
 		persons := "1 person lets"
-		if a.Deploy > 1 {
-			persons = fmt.Sprintf("%d persons let", a.Deploy)
+		if a.DeployApprovals > 1 {
+			persons = fmt.Sprintf("%d persons let", a.DeployApprovals)
 		}
 		if who != "" {
 			who += "; "

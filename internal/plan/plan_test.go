@@ -176,7 +176,7 @@ func sound(t *testing.T, p plan.Plan) {
 				t.Errorf("%s needs %s, which does not come before it", s.Name, n)
 			}
 		}
-		if s.Why == "" {
+		if s.Reason == "" {
 			t.Errorf("%s does not say why", s.Name)
 		}
 		if s.Cacheable != s.Inputs.Valid() || s.Cacheable && s.Reads == nil {

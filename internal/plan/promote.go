@@ -21,13 +21,13 @@ func (m *maker) promote() error {
 	m.existing(*r)
 	var needs []string
 	if m.env.Approvals > 0 {
-		ask := step.ApproveWith{Deploy: m.env.Approvals}
-		m.add(step.Spec{Name: "approve", Kind: step.Approve, Why: askWhy(ask)}, ask)
+		ask := step.ApproveParams{DeployApprovals: m.env.Approvals}
+		m.add(step.Spec{Name: "approve", Kind: step.Approve, Reason: askWhy(ask)}, ask)
 		needs = []string{"approve"}
 	}
 	with := m.place()
 	with.Release, with.Workload, with.Model = r.ID, r.Release.Workload, r.Release.Model
-	with.Scanned = m.mustBeScanned()
+	with.RequireScan = m.mustBeScanned()
 	m.rollout(needs, with)
 	return nil
 }
@@ -59,10 +59,10 @@ func (m *maker) goBack() error {
 	m.existing(*r)
 	with := m.place()
 	with.Release, with.Workload, with.Model = r.ID, r.Release.Workload, r.Release.Model
-	with.Why = m.trigger.Why
+	with.Reason = m.trigger.Why
 	m.add(step.Spec{
 		Name: "rollback", Kind: step.Rollback, Timeout: deployTime + with.Workload.Drain,
-		Why: "goes back from " + string(serving.Release) + " to " + string(r.ID),
+		Reason: "goes back from " + string(serving.Release) + " to " + string(r.ID),
 	}, with)
 	m.verify("rollback", with)
 	return nil

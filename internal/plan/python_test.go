@@ -35,8 +35,8 @@ func inputsOf(t *testing.T, f plan.Facts, text string) map[string]step.Spec {
 
 func TestPythonIsPartOfTheStep(t *testing.T) {
 	before := inputsOf(t, facts(), python)
-	var w step.TestWith
-	if err := json.Unmarshal(before["test.vet"].With, &w); err != nil || w.Python == nil || *w.Python != (step.PythonWith{Requirements: "go.mod", Version: "3.11"}) {
+	var w step.TestParams
+	if err := json.Unmarshal(before["test.vet"].Params, &w); err != nil || w.Python == nil || *w.Python != (step.PythonParams{Requirements: "go.mod", Version: "3.11"}) {
 		t.Errorf("%+v, %v", w.Python, err)
 	}
 	changed := facts()
@@ -52,8 +52,8 @@ func TestPythonIsPartOfTheStep(t *testing.T) {
 		}
 	}
 	// Without an environment, nothing is as it was not before.
-	if plain := inputsOf(t, facts(), file); strings.Contains(string(plain["test.vet"].With), "python") || plain["test.unit"].Inputs != before["test.unit"].Inputs {
-		t.Errorf("a step without an environment has changed: %s", plain["test.vet"].With)
+	if plain := inputsOf(t, facts(), file); strings.Contains(string(plain["test.vet"].Params), "python") || plain["test.unit"].Inputs != before["test.unit"].Inputs {
+		t.Errorf("a step without an environment has changed: %s", plain["test.vet"].Params)
 	}
 }
 

@@ -18,8 +18,8 @@ func (m *maker) scan() bool {
 	if s == nil {
 		return false
 	}
-	with := step.ScanWith{
-		Repository: m.project.Image.Repository, With: text(s.With, "grype"), FailOn: s.FailOn,
+	with := step.ScanParams{
+		Repository: m.project.Image.Repository, Scanner: text(s.With, "grype"), FailOn: s.FailOn,
 		FixableOnly: s.FixableOnly, VEX: s.VEX, MaxAge: or(s.MaxAge, maxAge), Unavailable: m.unscanned(),
 	}
 	if len(with.FailOn) == 0 {
@@ -30,13 +30,13 @@ func (m *maker) scan() bool {
 	}
 	m.add(step.Spec{
 		Name: "scan", Kind: step.Scan, Needs: []string{"build"}, Timeout: scanTime,
-		Why: "the same image may have new vulnerabilities every day",
+		Reason: "the same image may have new vulnerabilities every day",
 	}, with)
 	return true
 }
 
 func waiver(w config.Waiver) step.Waiver {
-	return step.Waiver{ID: w.ID, Package: w.Package, Until: w.Until, Why: w.Why}
+	return step.Waiver{ID: w.ID, Package: w.Package, Until: w.Until, Reason: w.Why}
 }
 
 // unscanned is what it means in the environment that nobody could be asked.

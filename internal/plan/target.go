@@ -25,20 +25,20 @@ func TargetOf(e config.Environment) (string, delivery.Location) {
 }
 
 // cluster adds what only a cluster needs.
-func (m *maker) cluster(with *step.DeployWith, k config.Kubernetes) {
+func (m *maker) cluster(with *step.DeployParams, k config.Kubernetes) {
 	d := m.project.Deploy
-	with.Target, with.Place = TargetOf(config.Environment{Target: config.Target{Kubernetes: &k}})
+	with.Target, with.Location = TargetOf(config.Environment{Target: config.Target{Kubernetes: &k}})
 	with.Manifests, with.Values, with.Strategy = d.Manifests, d.Values, d.Strategy
 	if m.project.Model != nil {
-		with.Deliver = m.project.Model.Deliver
+		with.ModelDelivery = m.project.Model.Deliver
 	}
 	if d.Canary != nil {
 		with.Canary = canary(*d.Canary)
 	}
 }
 
-func canary(c config.Canary) *step.CanaryWith {
-	out := &step.CanaryWith{
+func canary(c config.Canary) *step.CanaryParams {
+	out := &step.CanaryParams{
 		MinRequests: int64(c.MinRequests), NoTraffic: c.NoTraffic,
 		ErrorMargin: c.ErrorMargin, LatencyMargin: c.LatencyMargin, Prometheus: c.Prometheus,
 	}
@@ -46,13 +46,13 @@ func canary(c config.Canary) *step.CanaryWith {
 		out.Steps = append(out.Steps, step.CanaryStep{Weight: s.Weight, Bake: s.Bake})
 	}
 	for _, q := range c.Queries {
-		out.Queries = append(out.Queries, step.QueryWith{Name: q.Name, Query: q.Query, Min: q.Min, Max: q.Max})
+		out.Queries = append(out.Queries, step.QueryParams{Name: q.Name, Query: q.Query, Min: q.Min, Max: q.Max})
 	}
 	return out
 }
 
 // bakes is how long the canary's steps take together.
-func bakes(with step.DeployWith) delivery.Duration {
+func bakes(with step.DeployParams) delivery.Duration {
 	var all delivery.Duration
 	if with.Canary != nil {
 		for _, s := range with.Canary.Steps {

@@ -73,13 +73,13 @@ func wrong(s step.Spec, before map[string]bool) string {
 		return "is of the unknown kind " + string(s.Kind)
 	case s.Undo != "" && !kinds[s.Undo]:
 		return "is undone by the unknown kind " + string(s.Undo)
-	case s.Action != step.Do && s.Action != step.Cached && s.Action != step.Skip:
+	case s.Action != step.ActionRun && s.Action != step.ActionCached && s.Action != step.ActionSkip:
 		return "has the unknown action " + string(s.Action)
 	case s.Inputs != "" && !s.Inputs.Valid():
 		return "has no proper digest of its inputs"
 	case s.Timeout < 0 || s.Retries < 0:
 		return "has a negative timeout or number of retries"
-	case len(s.With) > 0 && (json.Unmarshal(s.With, &with) != nil || with == nil):
+	case len(s.Params) > 0 && (json.Unmarshal(s.Params, &with) != nil || with == nil):
 		return "has a configuration that is no JSON object"
 	}
 	for _, n := range s.Reads {

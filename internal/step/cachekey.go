@@ -15,11 +15,11 @@ import (
 // more, whatever their inputs say.
 const keyVersion = 1
 
-// Key names everything that the step's result depends on: what it does, its
+// CacheKey names everything that the step's result depends on: what it does, its
 // inputs, the tools it uses (fingerprint, may be empty) and what the steps that it
 // reads (of those it needs; all unless Reads says which) gave. Planning and running ask with the same arguments and get the same
 // key. given may hold more than the step's needs; the rest does not count.
-func Key(s Spec, fingerprint string, given map[string]json.RawMessage) (delivery.Digest, error) {
+func CacheKey(s Spec, fingerprint string, given map[string]json.RawMessage) (delivery.Digest, error) {
 	reads := s.Reads
 	if reads == nil {
 		reads = s.Needs
@@ -35,7 +35,7 @@ func Key(s Spec, fingerprint string, given map[string]json.RawMessage) (delivery
 		Inputs      delivery.Digest            `json:"inputs"`
 		Fingerprint string                     `json:"fingerprint"`
 		Needs       map[string]json.RawMessage `json:"needs"`
-	}{keyVersion, s.Kind, s.With, s.Inputs, fingerprint, needs})
+	}{keyVersion, s.Kind, s.Params, s.Inputs, fingerprint, needs})
 	if err != nil {
 		return "", fmt.Errorf("write the key of step %s: %w", s.Name, err)
 	}

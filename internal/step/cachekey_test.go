@@ -12,7 +12,7 @@ func TestKey(t *testing.T) {
 	base := func() (step.Spec, string, map[string]json.RawMessage) {
 		return step.Spec{
 				Name: "push", Kind: step.Push, Needs: []string{"build"}, Cacheable: true,
-				With:   json.RawMessage(`{"repository":"retail","size":1}`),
+				Params: json.RawMessage(`{"repository":"retail","size":1}`),
 				Inputs: delivery.Digest("sha256:aa"),
 			}, "go1.26", map[string]json.RawMessage{
 				"build": json.RawMessage(`{"digest":"sha256:bb","size":7}`),
@@ -20,7 +20,7 @@ func TestKey(t *testing.T) {
 			}
 	}
 	s, f, g := base()
-	want, err := step.Key(s, f, g)
+	want, err := step.CacheKey(s, f, g)
 	if err != nil || !want.Valid() {
 		t.Fatalf("Key = %q, %v", want, err)
 	}
@@ -36,7 +36,7 @@ func TestKey(t *testing.T) {
 		same   bool
 	}{
 		{"order of keys in With", func(s *step.Spec, _ *string, _ map[string]json.RawMessage) {
-			s.With = json.RawMessage(`{ "size":1, "repository":"retail" }`)
+			s.Params = json.RawMessage(`{ "size":1, "repository":"retail" }`)
 		}, true},
 		{"order of keys in an output", func(_ *step.Spec, _ *string, g map[string]json.RawMessage) {
 			g["build"] = json.RawMessage(`{"size":7,"digest":"sha256:bb"}`)
@@ -45,13 +45,13 @@ func TestKey(t *testing.T) {
 			g["other"] = json.RawMessage(`{"x":2}`)
 		}, true},
 		{"name", func(s *step.Spec, _ *string, _ map[string]json.RawMessage) { s.Name = "upload" }, true},
-		{"why", func(s *step.Spec, _ *string, _ map[string]json.RawMessage) { s.Why = "new" }, true},
+		{"why", func(s *step.Spec, _ *string, _ map[string]json.RawMessage) { s.Reason = "new" }, true},
 		{"reads what it needs", func(s *step.Spec, _ *string, _ map[string]json.RawMessage) { s.Reads = []string{"build"} }, true},
 		{"reads nothing", func(s *step.Spec, _ *string, _ map[string]json.RawMessage) { s.Reads = []string{} }, false},
-		{"fresh", func(s *step.Spec, _ *string, _ map[string]json.RawMessage) { s.Fresh = true }, true},
+		{"fresh", func(s *step.Spec, _ *string, _ map[string]json.RawMessage) { s.SkipCache = true }, true},
 		{"kind", func(s *step.Spec, _ *string, _ map[string]json.RawMessage) { s.Kind = step.Build }, false},
 		{"inputs", func(s *step.Spec, _ *string, _ map[string]json.RawMessage) { s.Inputs = "sha256:ab" }, false},
-		{"with", func(s *step.Spec, _ *string, _ map[string]json.RawMessage) { s.With = nil }, false},
+		{"with", func(s *step.Spec, _ *string, _ map[string]json.RawMessage) { s.Params = nil }, false},
 		{"fingerprint", func(_ *step.Spec, f *string, _ map[string]json.RawMessage) { *f = "go1.27" }, false},
 		{"an output it needs", func(_ *step.Spec, _ *string, g map[string]json.RawMessage) {
 			g["build"] = json.RawMessage(`{"digest":"sha256:bc","size":7}`)
@@ -62,7 +62,7 @@ func TestKey(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s, f, g := base()
 			c.change(&s, &f, g)
-			got, err := step.Key(s, f, g)
+			got, err := step.CacheKey(s, f, g)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,14 +81,14 @@ func TestKey(t *testing.T) {
 	if err := json.Unmarshal(stored, &read); err != nil || read.Reads == nil {
 		t.Errorf("reading nothing is forgotten when the plan is stored: %s (%v)", stored, err)
 	}
-	waits, _ := step.Key(read, f, g)
+	waits, _ := step.CacheKey(read, f, g)
 	g["build"] = json.RawMessage(`{"digest":"sha256:bc"}`)
-	if again, _ := step.Key(read, f, g); again != waits {
+	if again, _ := step.CacheKey(read, f, g); again != waits {
 		t.Error("the output of a step that is only waited for changes the key")
 	}
 	s, f, g = base()
-	s.With = json.RawMessage(`{broken`)
-	if _, err := step.Key(s, f, g); err == nil {
+	s.Params = json.RawMessage(`{broken`)
+	if _, err := step.CacheKey(s, f, g); err == nil {
 		t.Error("broken JSON has a key")
 	}
 }

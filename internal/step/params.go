@@ -22,29 +22,29 @@ const (
 // UVLock is the name of the lock file that uv writes.
 const UVLock = "uv.lock"
 
-// PythonWith asks for an isolated Python environment. One of Requirements and
+// PythonParams asks for an isolated Python environment. One of Requirements and
 // Lock is set: a file relative to the checkout.
-type PythonWith struct {
+type PythonParams struct {
 	Requirements string `json:"requirements,omitempty"`
 	Lock         string `json:"lock,omitempty"`    // uv.lock
 	Version      string `json:"version,omitempty"` // 3.11; empty: the first Python in PATH
 }
 
 // File is what the environment is made from.
-func (p PythonWith) File() string { return p.Requirements + p.Lock }
+func (p PythonParams) File() string { return p.Requirements + p.Lock }
 
-// TestWith configures a test step. Run is a template; see Vars.
-type TestWith struct {
+// TestParams configures a test step. Run is a template; see Vars.
+type TestParams struct {
 	Run        string            `json:"run"`
 	Dir        string            `json:"dir,omitempty"` // relative to the checkout
 	Env        map[string]string `json:"env,omitempty"` // values may be "${NAME}": taken from the environment when it runs
 	Report     ReportFormat      `json:"report,omitempty"`
 	AllowEmpty bool              `json:"allow_empty,omitempty"` // a report with no test is fine
-	Python     *PythonWith       `json:"python,omitempty"`
+	Python     *PythonParams     `json:"python,omitempty"`
 }
 
-// BuildWith configures a build step, with Go or with a Dockerfile.
-type BuildWith struct {
+// BuildParams configures a build step, with Go or with a Dockerfile.
+type BuildParams struct {
 	Go         string            `json:"go"` // main package; "" with a Dockerfile
 	Env        map[string]string `json:"env,omitempty"`
 	Repository string            `json:"repository"`
@@ -59,10 +59,10 @@ type BuildWith struct {
 	Cache      string            `json:"cache,omitempty"` // repository
 }
 
-// ScanWith configures a scan step.
-type ScanWith struct {
+// ScanParams configures a scan step.
+type ScanParams struct {
 	Repository  string              `json:"repository"`             // what the image will be called
-	With        string              `json:"with"`                   // the scanner: grype | trivy
+	Scanner     string              `json:"with"`                   // the scanner: grype | trivy
 	FailOn      []delivery.Severity `json:"fail_on"`                // the least of them and all that is worse fail; UNKNOWN only if it is named
 	FixableOnly bool                `json:"fixable_only,omitempty"` // what nobody can fix does not fail
 	Waive       []Waiver            `json:"waive,omitempty"`
@@ -76,50 +76,50 @@ type Waiver struct {
 	ID      string `json:"id"`                // or an alias of it
 	Package string `json:"package,omitempty"` // empty: in any
 	Until   string `json:"until"`             // 2006-01-02: the last day, in UTC
-	Why     string `json:"why"`
+	Reason  string `json:"why"`
 }
 
-// PushWith configures a push step.
-type PushWith struct {
+// PushParams configures a push step.
+type PushParams struct {
 	Repository string `json:"repository"`
 }
 
-// TrainWith configures a training step.
-type TrainWith struct {
-	Run  string            `json:"run"`
-	Env  map[string]string `json:"env,omitempty"`
-	Data []string          `json:"data,omitempty"` // absolute paths
-	Keys delivery.Digest   `json:"data_digest,omitempty"`
+// TrainParams configures a training step.
+type TrainParams struct {
+	Run        string            `json:"run"`
+	Env        map[string]string `json:"env,omitempty"`
+	Data       []string          `json:"data,omitempty"` // absolute paths
+	DataDigest delivery.Digest   `json:"data_digest,omitempty"`
 
-	Python *PythonWith `json:"python,omitempty"`
+	Python *PythonParams `json:"python,omitempty"`
 }
 
-// EvaluateWith configures an evaluation step.
-type EvaluateWith struct {
-	Run   string            `json:"run"`
-	Env   map[string]string `json:"env,omitempty"`
-	Data  []string          `json:"data,omitempty"`
-	Keys  delivery.Digest   `json:"data_digest,omitempty"`
-	Gates []string          `json:"gates,omitempty"`
-	Rows  string            `json:"rows,omitempty"` // metric that counts evaluated rows; default "rows" when present
+// EvaluateParams configures an evaluation step.
+type EvaluateParams struct {
+	Run        string            `json:"run"`
+	Env        map[string]string `json:"env,omitempty"`
+	Data       []string          `json:"data,omitempty"`
+	DataDigest delivery.Digest   `json:"data_digest,omitempty"`
+	Gates      []string          `json:"gates,omitempty"`
+	RowsMetric string            `json:"rows,omitempty"` // metric that counts evaluated rows; default "rows" when present
 
-	Python *PythonWith `json:"python,omitempty"`
+	Python *PythonParams `json:"python,omitempty"`
 }
 
-// RegisterWith configures a registration step.
-type RegisterWith struct {
+// RegisterParams configures a registration step.
+type RegisterParams struct {
 	Group string `json:"group"`
-	Bill  bool   `json:"bill,omitempty"` // write its bills of materials: they are to be signed
+	SBOM  bool   `json:"bill,omitempty"` // write its bills of materials: they are to be signed
 }
 
-// ApproveWith configures the approval step. Model: the registered model must be
+// ApproveParams configures the approval step. Model: the registered model must be
 // approved, by itself when Auto. Deploy counts the persons who must let the run
 // into the environment.
-type ApproveWith struct {
-	Model  bool   `json:"model,omitempty"`
-	Group  string `json:"group,omitempty"`
-	Auto   bool   `json:"auto,omitempty"`
-	Deploy int    `json:"deploy,omitempty"`
+type ApproveParams struct {
+	Model           bool   `json:"model,omitempty"`
+	Group           string `json:"group,omitempty"`
+	Auto            bool   `json:"auto,omitempty"`
+	DeployApprovals int    `json:"deploy,omitempty"`
 }
 
 // Check is one smoke request.
@@ -132,49 +132,49 @@ type Check struct {
 	Expect []string `json:"expect,omitempty"` // CEL over status, body, headers, release, model_version
 }
 
-// DeployWith configures deploy, verify, watch and rollback alike.
-type DeployWith struct {
-	Target   string             `json:"target"`         // "local" | "kubernetes"
-	Place    delivery.Location  `json:"place,omitzero"` // of a target that can be in many
-	Port     int                `json:"port,omitempty"`
-	Workload delivery.Workload  `json:"workload"`
-	Model    *delivery.ModelRef `json:"model,omitempty"`   // pinned by the plan when no step of it makes one
-	Release  delivery.ReleaseID `json:"release,omitempty"` // promotion and rollback: this one, as recorded
-	Healthy  int                `json:"healthy,omitempty"` // consecutive answers, default 3
-	Within   delivery.Duration  `json:"within,omitempty"`  // for verification, default 1m
-	Checks   []Check            `json:"checks,omitempty"`
-	Strategy delivery.Strategy  `json:"strategy,omitempty"`
-	Canary   *CanaryWith        `json:"canary,omitempty"`
-	Bake     delivery.Duration  `json:"bake,omitempty"`
-	Watch    WatchWith          `json:"watch,omitzero"`
+// DeployParams configures deploy, verify, watch and rollback alike.
+type DeployParams struct {
+	Target           string             `json:"target"`         // "local" | "kubernetes"
+	Location         delivery.Location  `json:"place,omitzero"` // of a target that can be in many
+	Port             int                `json:"port,omitempty"`
+	Workload         delivery.Workload  `json:"workload"`
+	Model            *delivery.ModelRef `json:"model,omitempty"`   // pinned by the plan when no step of it makes one
+	Release          delivery.ReleaseID `json:"release,omitempty"` // promotion and rollback: this one, as recorded
+	SuccessThreshold int                `json:"healthy,omitempty"` // consecutive answers, default 3
+	Timeout          delivery.Duration  `json:"within,omitempty"`  // for verification, default 1m
+	Checks           []Check            `json:"checks,omitempty"`
+	Strategy         delivery.Strategy  `json:"strategy,omitempty"`
+	Canary           *CanaryParams      `json:"canary,omitempty"`
+	Bake             delivery.Duration  `json:"bake,omitempty"`
+	Watch            WatchThresholds    `json:"watch,omitzero"`
 
-	Manifests []string               `json:"manifests,omitempty"` // relative to the checkout
-	Values    []string               `json:"values,omitempty"`
-	Deliver   delivery.ModelDelivery `json:"deliver,omitempty"`
+	Manifests     []string               `json:"manifests,omitempty"` // relative to the checkout
+	Values        []string               `json:"values,omitempty"`
+	ModelDelivery delivery.ModelDelivery `json:"deliver,omitempty"`
 
-	Scanned bool       `json:"scanned,omitempty"` // a release that exists must have passed its scan
-	Trust   *TrustWith `json:"trust,omitempty"`   // whose signatures the environment demands; nil: none
-	Why     string     `json:"why,omitempty"`     // of a rollback that a person asked for
+	RequireScan bool         `json:"scanned,omitempty"` // a release that exists must have passed its scan
+	Trust       *TrustParams `json:"trust,omitempty"`   // whose signatures the environment demands; nil: none
+	Reason      string       `json:"why,omitempty"`     // of a rollback that a person asked for
 }
 
-// WatchWith is what production may do during the bake time.
-type WatchWith struct {
+// WatchThresholds is what production may do during the bake time.
+type WatchThresholds struct {
 	ErrorRate   float64           `json:"error_rate,omitempty"`   // highest share of failed requests, default 0.01
 	P95         delivery.Duration `json:"p95,omitempty"`          // highest latency, 0: not asked
 	MinRequests int64             `json:"min_requests,omitempty"` // fewer is "not enough traffic", default 1
 	NoTraffic   string            `json:"no_traffic,omitempty"`   // accept (default) | fail: what that verdict means
 }
 
-// CanaryWith says in which steps a release takes over, and what stops it.
-type CanaryWith struct {
-	Steps         []CanaryStep `json:"steps"`                    // ascending
-	MinRequests   int64        `json:"min_requests,omitempty"`   // of the candidate in a step, default 50: fewer are not enough
-	NoTraffic     string       `json:"no_traffic,omitempty"`     // fail (default) | accept: what too few requests mean
-	ErrorMargin   float64      `json:"error_margin,omitempty"`   // by how much its error rate may be higher, default 0.01
-	LatencyMargin float64      `json:"latency_margin,omitempty"` // by what factor its p95 may be higher, default 1.2
-	Confidence    float64      `json:"confidence,omitempty"`     // default 0.95
-	Prometheus    string       `json:"prometheus,omitempty"`     // address
-	Queries       []QueryWith  `json:"queries,omitempty"`
+// CanaryParams says in which steps a release takes over, and what stops it.
+type CanaryParams struct {
+	Steps         []CanaryStep  `json:"steps"`                    // ascending
+	MinRequests   int64         `json:"min_requests,omitempty"`   // of the candidate in a step, default 50: fewer are not enough
+	NoTraffic     string        `json:"no_traffic,omitempty"`     // fail (default) | accept: what too few requests mean
+	ErrorMargin   float64       `json:"error_margin,omitempty"`   // by how much its error rate may be higher, default 0.01
+	LatencyMargin float64       `json:"latency_margin,omitempty"` // by what factor its p95 may be higher, default 1.2
+	Confidence    float64       `json:"confidence,omitempty"`     // default 0.95
+	Prometheus    string        `json:"prometheus,omitempty"`     // address
+	Queries       []QueryParams `json:"queries,omitempty"`
 }
 
 // CanaryStep is one share of the traffic.
@@ -183,39 +183,39 @@ type CanaryStep struct {
 	Bake   delivery.Duration `json:"bake"`
 }
 
-// QueryWith is a question to Prometheus. Query is a template with {{.Release}},
+// QueryParams is a question to Prometheus. Query is a template with {{.Release}},
 // {{.Running}}, {{.Service}}, {{.Environment}} and {{.Namespace}}.
-type QueryWith struct {
+type QueryParams struct {
 	Name  string   `json:"name"`
 	Query string   `json:"query"`
 	Min   *float64 `json:"min,omitempty"`
 	Max   *float64 `json:"max,omitempty"`
 }
 
-// AttestWith configures the step that signs. Key and Passphrase are "${NAME}":
+// AttestParams configures the step that signs. Key and Passphrase are "${NAME}":
 // their values are taken from the environment when it runs, and are in no plan.
-type AttestWith struct {
+type AttestParams struct {
 	Key        string `json:"key,omitempty"` // empty: the identity that the CI vouches for
 	Passphrase string `json:"passphrase,omitempty"`
 	Fulcio     string `json:"fulcio,omitempty"`
 	Rekor      string `json:"rekor,omitempty"`
 	Timestamps string `json:"timestamps,omitempty"`
 
-	Build json.RawMessage    `json:"build,omitempty"`    // what the file says of the image, for its provenance
-	Train json.RawMessage    `json:"training,omitempty"` // and of the model
-	Model *delivery.ModelRef `json:"model,omitempty"`    // pinned by the plan when no step of it makes one
-	Pack  bool               `json:"pack,omitempty"`     // pods get the model as an image: that is signed, too
+	Build     json.RawMessage    `json:"build,omitempty"`    // what the file says of the image, for its provenance
+	Train     json.RawMessage    `json:"training,omitempty"` // and of the model
+	Model     *delivery.ModelRef `json:"model,omitempty"`    // pinned by the plan when no step of it makes one
+	PackModel bool               `json:"pack,omitempty"`     // pods get the model as an image: that is signed, too
 }
 
 // What an environment can demand of a release.
 const (
-	NeedSignature  = "signature"
-	NeedProvenance = "provenance"
-	NeedSBOM       = "sbom"
+	RequireSignature  = "signature"
+	RequireProvenance = "provenance"
+	RequireSBOM       = "sbom"
 )
 
-// TrustWith is an environment's trust policy.
-type TrustWith struct {
+// TrustParams is an environment's trust policy.
+type TrustParams struct {
 	port.TrustPolicy
 	Require []string `json:"require"`
 }

@@ -13,8 +13,8 @@ import (
 
 // Progress says one short line that replaces the last.
 func (r Request) Progress(format string, args ...any) {
-	if r.Say != nil {
-		r.Say(fmt.Sprintf(format, args...))
+	if r.OnProgress != nil {
+		r.OnProgress(fmt.Sprintf(format, args...))
 	}
 }
 
@@ -25,8 +25,8 @@ func (r Request) Logf(format string, args ...any) {
 	}
 }
 
-// Answered emits what gates said.
-func (r Request) Answered(answers ...delivery.GateResult) {
+// ReportGates emits what gates said.
+func (r Request) ReportGates(answers ...delivery.GateResult) {
 	if r.Emit == nil {
 		return
 	}
@@ -35,8 +35,8 @@ func (r Request) Answered(answers ...delivery.GateResult) {
 	}
 }
 
-// Moved emits that a deployment changed its state.
-func (r Request) Moved(release delivery.ReleaseID, format string, args ...any) {
+// EmitDeployment emits that a deployment changed its state.
+func (r Request) EmitDeployment(release delivery.ReleaseID, format string, args ...any) {
 	if r.Emit == nil {
 		return
 	}
@@ -51,23 +51,23 @@ func Fail(format string, args ...any) Result {
 
 // FailWith is the result of a step that said no because of err.
 func FailWith(err error) Result {
-	return Result{Outcome: delivery.OutcomeFailed, Cause: err.Error(), Hint: fault.HintOf(err), OfPlace: fault.IsInfrastructure(err)}
+	return Result{Outcome: delivery.OutcomeFailed, Cause: err.Error(), Hint: fault.HintOf(err), InfrastructureFailure: fault.IsInfrastructure(err)}
 }
 
-// Of reads the output of the step of that kind among given. Steps are named
+// OutputOf reads the output of the step of that kind among given. Steps are named
 // after their kind: "build", or "build.api" when there are several; the first
 // name in order is read.
-func Of[T any](given map[string]json.RawMessage, kind Kind) (out T, ok bool, err error) {
-	for _, name := range Named(given, kind) {
-		if out, ok, err = Decode[T](given, name); ok || err != nil {
+func OutputOf[T any](given map[string]json.RawMessage, kind Kind) (out T, ok bool, err error) {
+	for _, name := range NamesOf(given, kind) {
+		if out, ok, err = DecodeOutput[T](given, name); ok || err != nil {
 			return out, ok, err
 		}
 	}
 	return out, false, nil
 }
 
-// Named lists the steps of that kind among given, sorted.
-func Named(given map[string]json.RawMessage, kind Kind) []string {
+// NamesOf lists the steps of that kind among given, sorted.
+func NamesOf(given map[string]json.RawMessage, kind Kind) []string {
 	var names []string
 	for name := range given {
 		if name == string(kind) || strings.HasPrefix(name, string(kind)+".") {

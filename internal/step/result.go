@@ -9,8 +9,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Tested is the output of a test step.
-type Tested struct {
+// TestOutput is the output of a test step.
+type TestOutput struct {
 	Passed   int           `json:"passed"`
 	Failed   int           `json:"failed"`
 	Skipped  int           `json:"skipped"`
@@ -19,47 +19,47 @@ type Tested struct {
 
 // TestFailure is one test that failed.
 type TestFailure struct {
-	Name    string `json:"name"`
-	Where   string `json:"where,omitempty"` // file:line, relative to the checkout
-	Message string `json:"message,omitempty"`
+	Name     string `json:"name"`
+	Location string `json:"where,omitempty"` // file:line, relative to the checkout
+	Message  string `json:"message,omitempty"`
 }
 
-// Built is the output of a build step.
-type Built struct {
+// BuildOutput is the output of a build step.
+type BuildOutput struct {
 	port.BuiltImage
 }
 
-// Scanned is the output of a scan step.
-type Scanned struct {
-	Verdict  delivery.Verdict `json:"verdict"`            // passed | failed | unavailable
-	Accepted bool             `json:"accepted,omitempty"` // unavailable, and the environment takes it all the same
-	Image    delivery.Digest  `json:"image"`              // manifest of the image that was scanned
+// ScanOutput is the output of a scan step.
+type ScanOutput struct {
+	Verdict             delivery.Verdict `json:"verdict"`            // passed | failed | unavailable
+	UnavailableAccepted bool             `json:"accepted,omitempty"` // unavailable, and the environment takes it all the same
+	Image               delivery.Digest  `json:"image"`              // manifest of the image that was scanned
 
 	Scanner      string         `json:"scanner,omitempty"` // name and version
 	Database     time.Time      `json:"database,omitzero"` // when its data were collected
 	Distribution string         `json:"distribution,omitempty"`
 	Packages     map[string]int `json:"packages,omitempty"` // looked up, by ecosystem
 
-	Counts   map[delivery.Severity]int `json:"counts,omitempty"`   // all findings
-	Blocking int                       `json:"blocking,omitempty"` // those that fail the gate
-	Waived   int                       `json:"waived,omitempty"`
-	Excused  int                       `json:"excused,omitempty"`  // by VEX documents
-	Findings []delivery.Finding        `json:"findings,omitempty"` // blocking ones first; not all if there are many
+	Counts          map[delivery.Severity]int `json:"counts,omitempty"`   // all findings
+	Blocking        int                       `json:"blocking,omitempty"` // those that fail the gate
+	Waived          int                       `json:"waived,omitempty"`
+	SuppressedByVEX int                       `json:"excused,omitempty"`  // by VEX documents
+	Findings        []delivery.Finding        `json:"findings,omitempty"` // blocking ones first; not all if there are many
 
-	Bills *port.SBOMs    `json:"bills,omitempty"` // SBOMs of the image
+	SBOMs *port.SBOMs    `json:"bills,omitempty"` // SBOMs of the image
 	SARIF *port.Document `json:"sarif,omitempty"`
 	Table *port.Document `json:"table,omitempty"` // the findings for people
 }
 
-// Pushed is the output of a push step.
-type Pushed struct {
+// PushOutput is the output of a push step.
+type PushOutput struct {
 	Image     delivery.Image `json:"image"`
 	Tag       string         `json:"tag"`
 	Reference string         `json:"reference"` // for other tools
 }
 
-// Trained is the output of a training step.
-type Trained struct {
+// TrainOutput is the output of a training step.
+type TrainOutput struct {
 	Dir    string          `json:"dir"`    // folder with the model's files
 	Files  delivery.Digest `json:"files"`  // of their names and contents
 	Data   delivery.Digest `json:"data"`   // of what it was trained on
@@ -70,25 +70,25 @@ type Trained struct {
 	Inputs  delivery.Digest `json:"inputs,omitempty"`  // of the training step
 }
 
-// Evaluated is the output of an evaluation step.
-type Evaluated struct {
+// EvaluateOutput is the output of an evaluation step.
+type EvaluateOutput struct {
 	Dir     string           `json:"dir"` // the model's files with metrics.json beside them
 	Metrics delivery.Metrics `json:"metrics"`
 
-	// Gates are the answers that depend on the model alone, not on the champion:
+	// GateResults are the answers that depend on the model alone, not on the champion:
 	// they become part of the release.
-	Gates []delivery.GateResult `json:"gates,omitempty"`
+	GateResults []delivery.GateResult `json:"gates,omitempty"`
 }
 
-// Registered is the output of register and approve.
-type Registered struct {
+// RegisterOutput is the output of register and approve.
+type RegisterOutput struct {
 	Model  delivery.ModelRef    `json:"model"`
 	Status delivery.ModelStatus `json:"status"`
-	Bills  *port.SBOMs          `json:"bills,omitempty"` // SBOMs of the model, of register alone
+	SBOMs  *port.SBOMs          `json:"bills,omitempty"` // SBOMs of the model, of register alone
 }
 
-// Attested is the output of the step that signs.
-type Attested struct {
+// AttestOutput is the output of the step that signs.
+type AttestOutput struct {
 	By         port.SignerIdentity `json:"by"`
 	Provenance delivery.Digest     `json:"provenance"` // of what the same inputs always make again: the release pins it
 	Statements []Statement         `json:"statements"`
@@ -99,26 +99,26 @@ type Statement struct {
 	Subject   delivery.Digest `json:"subject"`
 	Predicate string          `json:"predicate"`       // its type
 	Digest    delivery.Digest `json:"digest"`          // of the manifest that holds it
-	Found     bool            `json:"found,omitempty"` // it was there already
+	Existing  bool            `json:"found,omitempty"` // it was there already
 }
 
-// Approved is the output of an approval step.
-type Approved struct {
+// ApproveOutput is the output of an approval step.
+type ApproveOutput struct {
 	Model *delivery.ModelRef `json:"model,omitempty"`
 	By    []string           `json:"by,omitempty"` // who let it in
 }
 
-// Deployed is the output of deploy, verify, watch and rollback.
-type Deployed struct {
-	Release    delivery.ReleaseID `json:"release,omitempty"`
-	Deployment int64              `json:"deployment,omitempty"`
-	URL        string             `json:"url,omitempty"`
-	Already    bool               `json:"already,omitempty"` // it was serving; nothing was changed
-	Since      time.Time          `json:"since,omitzero"`    // when it took the traffic
+// DeployOutput is the output of deploy, verify, watch and rollback.
+type DeployOutput struct {
+	Release         delivery.ReleaseID `json:"release,omitempty"`
+	Deployment      int64              `json:"deployment,omitempty"`
+	URL             string             `json:"url,omitempty"`
+	AlreadyDeployed bool               `json:"already,omitempty"` // it was serving; nothing was changed
+	Since           time.Time          `json:"since,omitzero"`    // when it took the traffic
 }
 
-// Decode reads the output of the named step, if it is among given.
-func Decode[T any](given map[string]json.RawMessage, name string) (out T, ok bool, err error) {
+// DecodeOutput reads the output of the named step, if it is among given.
+func DecodeOutput[T any](given map[string]json.RawMessage, name string) (out T, ok bool, err error) {
 	raw, ok := given[name]
 	if !ok || len(raw) == 0 {
 		return out, false, nil
@@ -138,13 +138,13 @@ func Succeed(summary string, output any) (Result, error) {
 	return Result{Outcome: delivery.OutcomeSucceeded, Summary: summary, Output: raw}, nil
 }
 
-// Options reads the step's own configuration.
-func Options[T any](r Request) (T, error) {
+// ParamsOf reads the step's own configuration.
+func ParamsOf[T any](r Request) (T, error) {
 	var w T
-	if len(r.Spec.With) == 0 {
+	if len(r.Spec.Params) == 0 {
 		return w, nil
 	}
-	if err := json.Unmarshal(r.Spec.With, &w); err != nil {
+	if err := json.Unmarshal(r.Spec.Params, &w); err != nil {
 		return w, fmt.Errorf("read the plan of step %s: %w", r.Spec.Name, err)
 	}
 	return w, nil

@@ -38,9 +38,9 @@ type Action string
 
 // The actions.
 const (
-	Do     Action = "run"
-	Cached Action = "cached"
-	Skip   Action = "skip"
+	ActionRun    Action = "run"
+	ActionCached Action = "cached"
+	ActionSkip   Action = "skip"
 )
 
 // Spec is one step of a plan: data that outlives the version that wrote it.
@@ -49,36 +49,36 @@ type Spec struct {
 	Kind      Kind              `json:"kind"`            //
 	Needs     []string          `json:"needs,omitempty"` // names of steps that must have succeeded
 	Reads     []string          `json:"reads,omitzero"`  // of Needs: those whose outputs its result depends on; nil: all
-	With      json.RawMessage   `json:"with,omitempty"`  // one of the With types of this package
+	Params    json.RawMessage   `json:"with,omitempty"`  // one of the With types of this package
 	Inputs    delivery.Digest   `json:"inputs,omitempty"`
 	Cacheable bool              `json:"cacheable,omitempty"` // same key, same result
-	Fresh     bool              `json:"fresh,omitempty"`     // run even if cached (--retrain)
+	SkipCache bool              `json:"fresh,omitempty"`     // run even if cached (--retrain)
 	Timeout   delivery.Duration `json:"timeout,omitempty"`   // 0: none
 	Retries   int               `json:"retries,omitempty"`   // more tries after an error that may heal
 	Undo      Kind              `json:"undo,omitempty"`      // step that takes it back, once it has started
 	Action    Action            `json:"action"`              // what the plan expects
-	Why       string            `json:"why"`                 // and why
+	Reason    string            `json:"why"`                 // and why
 }
 
 // Request is what a step is asked.
 type Request struct {
-	Run         delivery.RunID
-	Service     string
-	Environment delivery.Environment
-	Commit      delivery.Commit
-	By          string // who started the run
-	Spec        Spec
-	Attempt     int                        // 1, 2...
-	Given       map[string]json.RawMessage // outputs of all steps before it, by step name
-	Cause       string                     // for undo steps: why it is taken back
-	Cancelled   bool                       // for undo steps: somebody stopped the run; nothing failed
-	Blameless   bool                       // for undo steps: the place failed, not what was brought there
-	Work        string                     // absolute folder of this step in this run; kept
-	Artifacts   string                     // absolute folder that outlives the run, for cached results
-	Repository  string                     // absolute folder where slipway.yaml is
-	Log         io.Writer                  // the step's log: lines, masked
-	Say         func(progress string)      // one short line that replaces the last
-	Emit        func(event.Event)          // for gate answers and deployments; run and step are filled in
+	Run                   delivery.RunID
+	Service               string
+	Environment           delivery.Environment
+	Commit                delivery.Commit
+	StartedBy             string // who started the run
+	Spec                  Spec
+	Attempt               int                        // 1, 2...
+	Inputs                map[string]json.RawMessage // outputs of all steps before it, by step name
+	Cause                 string                     // for undo steps: why it is taken back
+	Cancelled             bool                       // for undo steps: somebody stopped the run; nothing failed
+	InfrastructureFailure bool                       // for undo steps: the place failed, not what was brought there
+	WorkDir               string                     // absolute folder of this step in this run; kept
+	ArtifactsDir          string                     // absolute folder that outlives the run, for cached results
+	RepositoryDir         string                     // absolute folder where slipway.yaml is
+	Log                   io.Writer                  // the step's log: lines, masked
+	OnProgress            func(progress string)      // one short line that replaces the last
+	Emit                  func(event.Event)          // for gate answers and deployments; run and step are filled in
 
 	// Checkout gives the absolute folder that holds exactly the commit's tree.
 	Checkout func(ctx context.Context) (string, error)
@@ -86,16 +86,16 @@ type Request struct {
 
 // Result is what a step answers.
 type Result struct {
-	Outcome delivery.Outcome      `json:"outcome"`           // Succeeded, OutcomeFailed, Waiting, OutcomeCancelled, OutcomeSkipped
-	Summary string                `json:"summary,omitempty"` // one line: "212 passed", "sha256:... 7.1 MB"
-	Cause   string                `json:"cause,omitempty"`   // why it did not succeed
-	Hint    string                `json:"hint,omitempty"`    // what to do
-	OfPlace bool                  `json:"ofPlace,omitempty"` // the place did not answer, or did not let us in: no verdict on the release
-	Output  json.RawMessage       `json:"output,omitempty"`  // one of the output types of this package
-	Answers []delivery.GateResult `json:"answers,omitempty"` // gates asked
-	Cached  bool                  `json:"cached,omitempty"`
-	Started time.Time             `json:"started,omitzero"`
-	Ended   time.Time             `json:"ended,omitzero"`
+	Outcome               delivery.Outcome      `json:"outcome"`           // Succeeded, OutcomeFailed, Waiting, OutcomeCancelled, OutcomeSkipped
+	Summary               string                `json:"summary,omitempty"` // one line: "212 passed", "sha256:... 7.1 MB"
+	Cause                 string                `json:"cause,omitempty"`   // why it did not succeed
+	Hint                  string                `json:"hint,omitempty"`    // what to do
+	InfrastructureFailure bool                  `json:"ofPlace,omitempty"` // the place did not answer, or did not let us in: no verdict on the release
+	Output                json.RawMessage       `json:"output,omitempty"`  // one of the output types of this package
+	GateResults           []delivery.GateResult `json:"answers,omitempty"` // gates asked
+	Cached                bool                  `json:"cached,omitempty"`
+	Started               time.Time             `json:"started,omitzero"`
+	Ended                 time.Time             `json:"ended,omitzero"`
 }
 
 // Step does one kind of step. Run is idempotent: it may be called again after
@@ -106,11 +106,11 @@ type Step interface {
 	Run(ctx context.Context, r Request) (Result, error)
 }
 
-// Reuser is a step that looks at a cached result before it is used: ok is false
+// CacheValidator is a step that looks at a cached result before it is used: ok is false
 // when its artifacts are gone. It may refresh what does not depend on the step's
 // own inputs (gates over the champion).
-type Reuser interface {
-	Reuse(ctx context.Context, r Request, cached Result) (fresh Result, ok bool, err error)
+type CacheValidator interface {
+	Revalidate(ctx context.Context, r Request, cached Result) (fresh Result, ok bool, err error)
 }
 
 // Fingerprinter is a step whose result also depends on tools: their versions

@@ -141,7 +141,7 @@ func testNewerPlan(t *testing.T, open func(*testing.T) record.Store) {
 	wantKind(t, "enqueue", err, fault.Conflict)
 	old := newRun(2, "dev")
 	old.Plan.Version = plan.Version
-	old.Plan.Steps = []step.Spec{{Name: "build", Kind: step.Build, With: json.RawMessage(`{"go":"./cmd/api"}`), Action: step.Do, Why: "it changed"}}
+	old.Plan.Steps = []step.Spec{{Name: "build", Kind: step.Build, Params: json.RawMessage(`{"go":"./cmd/api"}`), Action: step.ActionRun, Reason: "it changed"}}
 	_, err = s.Enqueue(t.Context(), old)
 	ok(t, err)
 	same(t, "plan", must(s.Run(t.Context(), old.ID)).Plan, old.Plan)
@@ -152,7 +152,7 @@ func testSteps(t *testing.T, open func(*testing.T) record.Store) {
 	r := enqueue(t, s, 1, "dev")
 	passed := &step.Result{
 		Outcome: delivery.OutcomeSucceeded, Summary: "212 passed", Output: json.RawMessage(`{"passed":212}`),
-		Answers: []delivery.GateResult{{Gate: "g", Verdict: delivery.Passed}}, Started: at(1), Ended: at(2),
+		GateResults: []delivery.GateResult{{Gate: "g", Verdict: delivery.Passed}}, Started: at(1), Ended: at(2),
 	}
 	rec := func(name string, index, attempt int, result *step.Result) record.StepRecord {
 		return record.StepRecord{Run: r.ID, Name: name, Index: index, Kind: step.Test, Attempt: attempt, Begun: at(attempt), Result: result}

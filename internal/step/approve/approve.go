@@ -26,17 +26,17 @@ type Step struct {
 }
 
 // Run answers at once: succeeded, failed (somebody said no) or waiting. Its
-// output is step.Approved.
+// output is step.ApproveOutput.
 //
 // Who counts: each person once. When one approval is asked, whoever started the
 // run may give it. When more are asked, that many others must: the starter has
 // spoken by starting it.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.Options[step.ApproveWith](r)
+	w, err := step.ParamsOf[step.ApproveParams](r)
 	if err != nil {
 		return step.Result{}, err
 	}
-	var out step.Approved
+	var out step.ApproveOutput
 	var words []answer
 	if w.Model {
 		a, ref, err := s.model(ctx, r, w)
@@ -46,8 +46,8 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		out.Model = &ref
 		words = append(words, a)
 	}
-	if w.Deploy > 0 {
-		a, by, err := s.deploy(ctx, r, w.Deploy)
+	if w.DeployApprovals > 0 {
+		a, by, err := s.deploy(ctx, r, w.DeployApprovals)
 		if err != nil {
 			return step.Result{}, err
 		}
@@ -65,7 +65,7 @@ type answer struct {
 }
 
 // conclude lets a no win over waiting, and waiting over yes.
-func conclude(r step.Request, words []answer, out step.Approved) (step.Result, error) {
+func conclude(r step.Request, words []answer, out step.ApproveOutput) (step.Result, error) {
 	var said, hints []string
 	outcome := delivery.OutcomeSucceeded
 	var answers []delivery.GateResult
@@ -79,7 +79,7 @@ func conclude(r step.Request, words []answer, out step.Approved) (step.Result, e
 			continue
 		}
 		answers = append(answers, w.GateResult)
-		r.Answered(w.GateResult)
+		r.ReportGates(w.GateResult)
 		if w.Verdict != delivery.Passed {
 			outcome = delivery.OutcomeFailed
 		}
@@ -91,7 +91,7 @@ func conclude(r step.Request, words []answer, out step.Approved) (step.Result, e
 	if err != nil {
 		return step.Result{}, err
 	}
-	res.Outcome, res.Answers = outcome, answers
+	res.Outcome, res.GateResults = outcome, answers
 	if outcome != delivery.OutcomeSucceeded {
 		res.Cause = strings.Join(said, "; ")
 	}
@@ -102,8 +102,8 @@ func conclude(r step.Request, words []answer, out step.Approved) (step.Result, e
 }
 
 // model asks for the state of the registered version.
-func (s Step) model(ctx context.Context, r step.Request, w step.ApproveWith) (answer, delivery.ModelRef, error) {
-	reg, ok, err := step.Of[step.Registered](r.Given, step.Register)
+func (s Step) model(ctx context.Context, r step.Request, w step.ApproveParams) (answer, delivery.ModelRef, error) {
+	reg, ok, err := step.OutputOf[step.RegisterOutput](r.Inputs, step.Register)
 	if err != nil {
 		return answer{}, reg.Model, err
 	}
@@ -175,7 +175,7 @@ func (s Step) deploy(ctx context.Context, r step.Request, need int) (answer, []s
 			a.Evidence = fmt.Sprintf("%s said no%s", w.By, because(w.Reason))
 			return a, nil, nil
 		}
-		if need == 1 || w.By != r.By {
+		if need == 1 || w.By != r.StartedBy {
 			by = append(by, w.By)
 		}
 	}
@@ -183,7 +183,7 @@ func (s Step) deploy(ctx context.Context, r step.Request, need int) (answer, []s
 		a.waiting, a.hint = true, fmt.Sprintf("slipway approve %s", r.Run)
 		a.Evidence = fmt.Sprintf("%d of %d approvals for %s", len(by), need, r.Environment)
 		if need > 1 {
-			a.Evidence += ", not counting " + who(r.By) + " who started it"
+			a.Evidence += ", not counting " + who(r.StartedBy) + " who started it"
 		}
 		return a, by, nil
 	}

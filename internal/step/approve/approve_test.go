@@ -32,7 +32,7 @@ func TestApprove(t *testing.T) {
 	pending := delivery.PendingApproval
 	cases := []struct {
 		name    string
-		with    step.ApproveWith
+		with    step.ApproveParams
 		status  delivery.ModelStatus
 		words   []word
 		outcome delivery.Outcome
@@ -41,20 +41,20 @@ func TestApprove(t *testing.T) {
 		by      string
 	}{
 		{name: "nobody has to", outcome: delivery.OutcomeSucceeded, says: "nobody"},
-		{name: "by itself", with: step.ApproveWith{Model: true, Auto: true}, status: pending, outcome: delivery.OutcomeSucceeded, says: "approved by auto: gates passed"},
-		{name: "manual", with: step.ApproveWith{Model: true}, status: pending, outcome: delivery.OutcomeWaiting, says: "model m:1 waits", hint: "slipway approve m:1"},
-		{name: "approved", with: step.ApproveWith{Model: true}, status: delivery.Approved, outcome: delivery.OutcomeSucceeded, says: "approved by dan: fine"},
-		{name: "rejected", with: step.ApproveWith{Model: true}, status: delivery.Rejected, outcome: delivery.OutcomeFailed, says: "rejected by dan: fine"},
-		{name: "rejected is not overruled", with: step.ApproveWith{Model: true, Auto: true}, status: delivery.Rejected, outcome: delivery.OutcomeFailed, says: "rejected by dan"},
-		{name: "nobody spoke", with: step.ApproveWith{Deploy: 1}, outcome: delivery.OutcomeWaiting, says: "0 of 1", hint: "slipway approve " + string(run)},
-		{name: "one is enough, the starter too", with: step.ApproveWith{Deploy: 1}, words: yes("bob"), outcome: delivery.OutcomeSucceeded, by: "bob"},
-		{name: "two others", with: step.ApproveWith{Deploy: 2}, words: yes("ann", "cy"), outcome: delivery.OutcomeSucceeded, by: "ann,cy"},
-		{name: "the starter is no other", with: step.ApproveWith{Deploy: 2}, words: yes("bob", "ann"), outcome: delivery.OutcomeWaiting, says: "1 of 2 approvals for prod, not counting bob", hint: "slipway approve"},
-		{name: "a no", with: step.ApproveWith{Deploy: 1}, words: []word{{"ann", "", true}, {"cy", "friday", false}}, outcome: delivery.OutcomeFailed, says: "cy said no: friday"},
-		{name: "the starter's no", with: step.ApproveWith{Deploy: 2}, words: append(yes("ann", "cy"), word{"bob", "", false}), outcome: delivery.OutcomeFailed, says: "bob said no"},
-		{name: "both wait", with: step.ApproveWith{Model: true, Deploy: 1}, status: pending, outcome: delivery.OutcomeWaiting, says: "0 of 1", hint: "slipway approve m:1; slipway approve " + string(run)},
-		{name: "a no wins over waiting", with: step.ApproveWith{Model: true, Deploy: 1}, status: pending, words: []word{{"ann", "", false}}, outcome: delivery.OutcomeFailed, says: "ann said no"},
-		{name: "waiting wins over yes", with: step.ApproveWith{Model: true, Deploy: 1}, status: pending, words: yes("ann"), outcome: delivery.OutcomeWaiting, hint: "slipway approve m:1"},
+		{name: "by itself", with: step.ApproveParams{Model: true, Auto: true}, status: pending, outcome: delivery.OutcomeSucceeded, says: "approved by auto: gates passed"},
+		{name: "manual", with: step.ApproveParams{Model: true}, status: pending, outcome: delivery.OutcomeWaiting, says: "model m:1 waits", hint: "slipway approve m:1"},
+		{name: "approved", with: step.ApproveParams{Model: true}, status: delivery.Approved, outcome: delivery.OutcomeSucceeded, says: "approved by dan: fine"},
+		{name: "rejected", with: step.ApproveParams{Model: true}, status: delivery.Rejected, outcome: delivery.OutcomeFailed, says: "rejected by dan: fine"},
+		{name: "rejected is not overruled", with: step.ApproveParams{Model: true, Auto: true}, status: delivery.Rejected, outcome: delivery.OutcomeFailed, says: "rejected by dan"},
+		{name: "nobody spoke", with: step.ApproveParams{DeployApprovals: 1}, outcome: delivery.OutcomeWaiting, says: "0 of 1", hint: "slipway approve " + string(run)},
+		{name: "one is enough, the starter too", with: step.ApproveParams{DeployApprovals: 1}, words: yes("bob"), outcome: delivery.OutcomeSucceeded, by: "bob"},
+		{name: "two others", with: step.ApproveParams{DeployApprovals: 2}, words: yes("ann", "cy"), outcome: delivery.OutcomeSucceeded, by: "ann,cy"},
+		{name: "the starter is no other", with: step.ApproveParams{DeployApprovals: 2}, words: yes("bob", "ann"), outcome: delivery.OutcomeWaiting, says: "1 of 2 approvals for prod, not counting bob", hint: "slipway approve"},
+		{name: "a no", with: step.ApproveParams{DeployApprovals: 1}, words: []word{{"ann", "", true}, {"cy", "friday", false}}, outcome: delivery.OutcomeFailed, says: "cy said no: friday"},
+		{name: "the starter's no", with: step.ApproveParams{DeployApprovals: 2}, words: append(yes("ann", "cy"), word{"bob", "", false}), outcome: delivery.OutcomeFailed, says: "bob said no"},
+		{name: "both wait", with: step.ApproveParams{Model: true, DeployApprovals: 1}, status: pending, outcome: delivery.OutcomeWaiting, says: "0 of 1", hint: "slipway approve m:1; slipway approve " + string(run)},
+		{name: "a no wins over waiting", with: step.ApproveParams{Model: true, DeployApprovals: 1}, status: pending, words: []word{{"ann", "", false}}, outcome: delivery.OutcomeFailed, says: "ann said no"},
+		{name: "waiting wins over yes", with: step.ApproveParams{Model: true, DeployApprovals: 1}, status: pending, words: yes("ann"), outcome: delivery.OutcomeWaiting, hint: "slipway approve m:1"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -68,10 +68,10 @@ func TestApprove(t *testing.T) {
 			if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Summary, c.says) || res.Hint != c.hint && !strings.HasPrefix(res.Hint, c.hint+" ") {
 				t.Fatalf("%s %q hint %q, %v", res.Outcome, res.Summary, res.Hint, err)
 			}
-			if (res.Cause == "") != (c.outcome == delivery.OutcomeSucceeded) || len(told) != len(res.Answers) {
+			if (res.Cause == "") != (c.outcome == delivery.OutcomeSucceeded) || len(told) != len(res.GateResults) {
 				t.Errorf("cause %q, told %v", res.Cause, told)
 			}
-			var out step.Approved
+			var out step.ApproveOutput
 			_ = json.Unmarshal(res.Output, &out)
 			if c.by != "" && strings.Join(out.By, ",") != c.by || c.with.Model != (out.Model != nil) {
 				t.Errorf("%+v", out)
@@ -80,25 +80,25 @@ func TestApprove(t *testing.T) {
 	}
 }
 
-func scene(t *testing.T, w step.ApproveWith, status delivery.ModelStatus) (*fake.Records, step.Request) {
+func scene(t *testing.T, w step.ApproveParams, status delivery.ModelStatus) (*fake.Records, step.Request) {
 	t.Helper()
 	ledger := &fake.Records{}
 	with, _ := json.Marshal(w)
-	r := step.Request{Run: run, By: "bob", Environment: "prod", Spec: step.Spec{Name: "approve", With: with}}
+	r := step.Request{Run: run, StartedBy: "bob", Environment: "prod", Spec: step.Spec{Name: "approve", Params: with}}
 	if status != "" {
 		m, _ := ledger.Register(t.Context(), "m", fake.Digest(1), nil, delivery.Lineage{})
 		if status != delivery.PendingApproval {
 			_, _ = ledger.Decide(t.Context(), m.ModelRef, status, "dan", "fine")
 		}
-		reg, _ := json.Marshal(step.Registered{Model: m.ModelRef})
-		r.Given = map[string]json.RawMessage{"register": reg}
+		reg, _ := json.Marshal(step.RegisterOutput{Model: m.ModelRef})
+		r.Inputs = map[string]json.RawMessage{"register": reg}
 	}
 	return ledger, r
 }
 
 // TestOthersWordsDoNotCount: another run's, another subject's, and a second word.
 func TestOthersWordsDoNotCount(t *testing.T) {
-	ledger, r := scene(t, step.ApproveWith{Deploy: 2}, "")
+	ledger, r := scene(t, step.ApproveParams{DeployApprovals: 2}, "")
 	for _, a := range []port.Approval{
 		{Run: "20260101-000000-zzzz", Subject: "deploy", By: "ann", Approved: true},
 		{Run: run, Subject: "model m:1", By: "cy", Approved: true},
@@ -125,7 +125,7 @@ func (q quick) Decide(ctx context.Context, ref delivery.ModelRef, status deliver
 }
 
 func TestPersonWinsTheRace(t *testing.T) {
-	ledger, r := scene(t, step.ApproveWith{Model: true, Auto: true}, delivery.PendingApproval)
+	ledger, r := scene(t, step.ApproveParams{Model: true, Auto: true}, delivery.PendingApproval)
 	res, err := Step{Models: quick{ledger}, Approvals: ledger}.Run(t.Context(), r)
 	if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, "rejected by ann: stop") {
 		t.Errorf("%+v, %v", res, err)
@@ -133,18 +133,18 @@ func TestPersonWinsTheRace(t *testing.T) {
 }
 
 func TestTrouble(t *testing.T) {
-	ledger, r := scene(t, step.ApproveWith{Model: true}, delivery.Approved)
-	reg, _ := json.Marshal(step.Registered{Model: delivery.ModelRef{Group: "m", Version: 1, Digest: fake.Digest(2)}})
-	r.Given["register"] = reg
+	ledger, r := scene(t, step.ApproveParams{Model: true}, delivery.Approved)
+	reg, _ := json.Marshal(step.RegisterOutput{Model: delivery.ModelRef{Group: "m", Version: 1, Digest: fake.Digest(2)}})
+	r.Inputs["register"] = reg
 	if _, err := (Step{Models: ledger, Approvals: ledger}).Run(t.Context(), r); !fault.Is(err, fault.Corrupt) {
 		t.Errorf("another artifact: %v", err)
 	}
-	r.Given = nil
+	r.Inputs = nil
 	if _, err := (Step{Models: ledger, Approvals: ledger}).Run(t.Context(), r); !fault.Is(err, fault.Internal) {
 		t.Errorf("nothing registered: %v", err)
 	}
 	down := errors.New("disk")
-	ledger, r = scene(t, step.ApproveWith{Deploy: 1}, "")
+	ledger, r = scene(t, step.ApproveParams{DeployApprovals: 1}, "")
 	ledger.Fail = func(string) error { return down }
 	if _, err := (Step{Models: ledger, Approvals: ledger}).Run(t.Context(), r); !errors.Is(err, down) {
 		t.Errorf("%v", err)

@@ -29,9 +29,9 @@ type Step struct {
 
 // Run signs image and model unless that was done already: a statement that says
 // the same of the same subject, signed by the same signer, is not made again.
-// Its output is step.Attested.
+// Its output is step.AttestOutput.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.Options[step.AttestWith](r)
+	w, err := step.ParamsOf[step.AttestParams](r)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -43,7 +43,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	out := step.Attested{Provenance: o.essence}
+	out := step.AttestOutput{Provenance: o.essence}
 	if out.By, err = signer.Identity(ctx); err != nil {
 		return step.Result{}, fmt.Errorf("find out who signs: %w", err)
 	}
@@ -74,7 +74,7 @@ func (s Step) subject(ctx context.Context, signer port.Signer, o subject) ([]ste
 	}
 	var out []step.Statement
 	for i, want := range wanted {
-		done := step.Statement{Subject: o.of.Digest(), Predicate: want.PredicateType, Found: true}
+		done := step.Statement{Subject: o.of.Digest(), Predicate: want.PredicateType, Existing: true}
 		if done.Digest = find(known, want); done.Digest == "" {
 			if done, err = s.add(ctx, signer, o.of, want.PredicateType, o.statements[i]); err != nil {
 				return nil, err
@@ -140,10 +140,10 @@ func find(known []own, want provenance.Statement) delivery.Digest {
 	return ""
 }
 
-func summary(out step.Attested) string {
+func summary(out step.AttestOutput) string {
 	fresh := 0
 	for _, s := range out.Statements {
-		if !s.Found {
+		if !s.Existing {
 			fresh++
 		}
 	}

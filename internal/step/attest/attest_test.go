@@ -59,21 +59,21 @@ func (s *scene) step() Step {
 	}
 }
 
-func (s *scene) ask(t *testing.T, change func(*step.Request, *step.AttestWith)) step.Request {
+func (s *scene) ask(t *testing.T, change func(*step.Request, *step.AttestParams)) step.Request {
 	t.Helper()
-	w := step.AttestWith{Key: "${COSIGN_KEY}", Passphrase: "${COSIGN_PASSWORD}", Build: json.RawMessage(`{"go":"./cmd/api"}`)}
+	w := step.AttestParams{Key: "${COSIGN_KEY}", Passphrase: "${COSIGN_PASSWORD}", Build: json.RawMessage(`{"go":"./cmd/api"}`)}
 	r := step.Request{
-		Run: "20260102-000000-bbbb", Service: "api", Environment: "prod", Repository: s.repo,
+		Run: "20260102-000000-bbbb", Service: "api", Environment: "prod", RepositoryDir: s.repo,
 		Commit: delivery.Commit{SHA: strings.Repeat("a", 40), Tree: strings.Repeat("b", 40), Source: "https://github.com/o/r"},
-		Given: map[string]json.RawMessage{
-			"push": raw(t, step.Pushed{Image: image}), "build": json.RawMessage(`{"digest":"x","bases":["debian@` + string(fake.Digest(6)) + `"]}`),
-			"register": raw(t, step.Registered{Model: s.ref}),
+		Inputs: map[string]json.RawMessage{
+			"push": raw(t, step.PushOutput{Image: image}), "build": json.RawMessage(`{"digest":"x","bases":["debian@` + string(fake.Digest(6)) + `"]}`),
+			"register": raw(t, step.RegisterOutput{Model: s.ref}),
 		},
 	}
 	if change != nil {
 		change(&r, &w)
 	}
-	r.Spec = step.Spec{Name: "attest", Kind: step.Attest, With: raw(t, w)}
+	r.Spec = step.Spec{Name: "attest", Kind: step.Attest, Params: raw(t, w)}
 	return r
 }
 
@@ -86,9 +86,9 @@ func raw(t *testing.T, v any) json.RawMessage {
 	return b
 }
 
-func attested(t *testing.T, res step.Result) step.Attested {
+func attested(t *testing.T, res step.Result) step.AttestOutput {
 	t.Helper()
-	var a step.Attested
+	var a step.AttestOutput
 	if err := json.Unmarshal(res.Output, &a); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 		t.Fatalf("%+v, %v", res, err)
 	}
@@ -126,7 +126,7 @@ func TestSignsThePackedModel(t *testing.T) {
 	}
 	st := s.step()
 	st.ModelImages = packer{delivery.Image{Digest: fake.Digest(5)}}
-	res, err := st.Run(t.Context(), s.ask(t, func(_ *step.Request, w *step.AttestWith) { w.Pack = true }))
+	res, err := st.Run(t.Context(), s.ask(t, func(_ *step.Request, w *step.AttestParams) { w.PackModel = true }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestSigns(t *testing.T) {
 	if string(o.Key) != "ann" || string(o.Passphrase) != "hunter2-hunter2" {
 		t.Errorf("signed with %q", o.Key)
 	}
-	if bytes.Contains(res.Output, []byte("hunter2")) || strings.Contains(string(s.ask(t, nil).Spec.With), "hunter2") {
+	if bytes.Contains(res.Output, []byte("hunter2")) || strings.Contains(string(s.ask(t, nil).Spec.Params), "hunter2") {
 		t.Error("the passphrase is in what is kept")
 	}
 	for _, st := range out.Statements {
@@ -177,19 +177,19 @@ func TestAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := s.held(t)
-	again, err := s.step().Run(t.Context(), s.ask(t, func(r *step.Request, _ *step.AttestWith) { r.Run = "20270102-000000-cccc" }))
+	again, err := s.step().Run(t.Context(), s.ask(t, func(r *step.Request, _ *step.AttestParams) { r.Run = "20270102-000000-cccc" }))
 	if err != nil || fmt.Sprint(s.held(t)) != fmt.Sprint(before) {
 		t.Errorf("%v, %v; before %v", err, s.held(t), before)
 	}
 	for _, st := range attested(t, again).Statements {
-		if !st.Found {
+		if !st.Existing {
 			t.Errorf("%s was made again", st.Predicate)
 		}
 	}
 	if a, b := attested(t, first), attested(t, again); a.Provenance != b.Provenance {
 		t.Error("the same inputs pin another provenance")
 	}
-	other, err := s.step().Run(t.Context(), s.ask(t, func(r *step.Request, _ *step.AttestWith) { r.Commit.SHA = strings.Repeat("d", 40) }))
+	other, err := s.step().Run(t.Context(), s.ask(t, func(r *step.Request, _ *step.AttestParams) { r.Commit.SHA = strings.Repeat("d", 40) }))
 	if err != nil || s.held(t)["image "+provenance.SLSAPredicate] != 2 || s.held(t)["image "+provenance.SignaturePredicate] != 1 {
 		t.Errorf("another commit: %v, %v", err, s.held(t))
 	}
@@ -237,9 +237,9 @@ func TestSBOM(t *testing.T) {
 	if err := os.WriteFile(doc, body, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	scan := func(of, digest delivery.Digest) func(*step.Request, *step.AttestWith) {
-		return func(r *step.Request, _ *step.AttestWith) {
-			r.Given["scan"] = json.RawMessage(fmt.Sprintf(`{"verdict":"passed","image":%q,"bills":{"cyclonedx":{"path":%q,"digest":%q}}}`, of, doc, digest))
+	scan := func(of, digest delivery.Digest) func(*step.Request, *step.AttestParams) {
+		return func(r *step.Request, _ *step.AttestParams) {
+			r.Inputs["scan"] = json.RawMessage(fmt.Sprintf(`{"verdict":"passed","image":%q,"bills":{"cyclonedx":{"path":%q,"digest":%q}}}`, of, doc, digest))
 		}
 	}
 	sum := delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(body)))
@@ -255,8 +255,8 @@ func TestSBOM(t *testing.T) {
 	if _, err := s.step().Run(t.Context(), s.ask(t, scan(image.Digest, sum))); err != nil || s.held(t)["image "+provenance.CycloneDXPredicate] != 1 {
 		t.Errorf("%v, %v", err, s.held(t))
 	}
-	ofModel := func(r *step.Request, _ *step.AttestWith) {
-		r.Given["register"] = json.RawMessage(strings.TrimSuffix(string(r.Given["register"]), "}") + fmt.Sprintf(`,"bills":{"spdx":{"path":%q,"digest":%q}}}`, doc, sum))
+	ofModel := func(r *step.Request, _ *step.AttestParams) {
+		r.Inputs["register"] = json.RawMessage(strings.TrimSuffix(string(r.Inputs["register"]), "}") + fmt.Sprintf(`,"bills":{"spdx":{"path":%q,"digest":%q}}}`, doc, sum))
 	}
 	if _, err := s.step().Run(t.Context(), s.ask(t, ofModel)); err != nil || s.held(t)["model "+provenance.SPDXPredicate] != 1 {
 		t.Errorf("of the model: %v, %v", err, s.held(t))
@@ -270,9 +270,9 @@ func TestModelSBOM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	register := func(model delivery.ModelRef) func(*step.Request, *step.AttestWith) {
-		return func(r *step.Request, _ *step.AttestWith) {
-			r.Given["register"] = raw(t, step.Registered{Model: model, Bills: &bills})
+	register := func(model delivery.ModelRef) func(*step.Request, *step.AttestParams) {
+		return func(r *step.Request, _ *step.AttestParams) {
+			r.Inputs["register"] = raw(t, step.RegisterOutput{Model: model, SBOMs: &bills})
 		}
 	}
 	if _, err := s.step().Run(t.Context(), s.ask(t, register(s.ref))); err != nil {
@@ -286,14 +286,14 @@ func TestModelSBOM(t *testing.T) {
 
 func TestPinnedModelAndNone(t *testing.T) {
 	s := newScene(t)
-	res, err := s.step().Run(t.Context(), s.ask(t, func(r *step.Request, w *step.AttestWith) {
-		delete(r.Given, "register")
+	res, err := s.step().Run(t.Context(), s.ask(t, func(r *step.Request, w *step.AttestParams) {
+		delete(r.Inputs, "register")
 		w.Model = &s.ref
 	}))
 	if err != nil || len(attested(t, res).Statements) != 4 {
 		t.Errorf("pinned: %+v, %v", res, err)
 	}
-	res, err = s.step().Run(context.Background(), s.ask(t, func(r *step.Request, _ *step.AttestWith) { delete(r.Given, "register") }))
+	res, err = s.step().Run(context.Background(), s.ask(t, func(r *step.Request, _ *step.AttestParams) { delete(r.Inputs, "register") }))
 	if err != nil || len(attested(t, res).Statements) != 2 {
 		t.Errorf("none: %+v, %v", res, err)
 	}

@@ -15,51 +15,51 @@ import (
 func TestRefuses(t *testing.T) {
 	cases := []struct {
 		name string
-		set  func(t *testing.T, s *scene, r *step.Request, w *step.AttestWith)
+		set  func(t *testing.T, s *scene, r *step.Request, w *step.AttestParams)
 		kind fault.Kind
 		says string
 	}{
-		{"no key", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) { delete(s.env, "COSIGN_KEY") }, fault.Invalid, "COSIGN_KEY, which is not set"},
-		{"no passphrase", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) { delete(s.env, "COSIGN_PASSWORD") }, fault.Invalid, "COSIGN_PASSWORD"},
-		{"no file", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) {
+		{"no key", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestParams) { delete(s.env, "COSIGN_KEY") }, fault.Invalid, "COSIGN_KEY, which is not set"},
+		{"no passphrase", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestParams) { delete(s.env, "COSIGN_PASSWORD") }, fault.Invalid, "COSIGN_PASSWORD"},
+		{"no file", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestParams) {
 			s.env["COSIGN_KEY"] = "/nowhere/hunter2"
 		}, fault.Invalid, "read the file of the signing key"},
-		{"in the repository", func(t *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) {
+		{"in the repository", func(t *testing.T, s *scene, _ *step.Request, _ *step.AttestParams) {
 			s.env["COSIGN_KEY"] = write(t, filepath.Join(s.repo, "keys", "cosign.key"))
 		}, fault.Denied, "lies in the repository"},
-		{"in the repository, relative", func(t *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) {
+		{"in the repository, relative", func(t *testing.T, s *scene, _ *step.Request, _ *step.AttestParams) {
 			write(t, filepath.Join(s.repo, "cosign.key"))
 			s.env["COSIGN_KEY"] = "cosign.key"
 		}, fault.Denied, "lies in the repository"},
-		{"above the service, in the repository", func(t *testing.T, s *scene, r *step.Request, _ *step.AttestWith) {
+		{"above the service, in the repository", func(t *testing.T, s *scene, r *step.Request, _ *step.AttestParams) {
 			write(t, filepath.Join(s.repo, ".git", "HEAD"))
-			r.Repository = filepath.Dir(write(t, filepath.Join(s.repo, "services", "api", "slipway.yaml")))
+			r.RepositoryDir = filepath.Dir(write(t, filepath.Join(s.repo, "services", "api", "slipway.yaml")))
 			s.env["COSIGN_KEY"] = write(t, filepath.Join(s.repo, "cosign.key"))
 		}, fault.Denied, "lies in the repository"},
-		{"by a link into it", func(t *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) {
+		{"by a link into it", func(t *testing.T, s *scene, _ *step.Request, _ *step.AttestParams) {
 			link := filepath.Join(t.TempDir(), "key")
 			if err := os.Symlink(write(t, filepath.Join(s.repo, "cosign.key")), link); err != nil {
 				t.Fatal(err)
 			}
 			s.env["COSIGN_KEY"] = link
 		}, fault.Denied, "lies in the repository"},
-		{"a secret in the parameters", func(_ *testing.T, _ *scene, _ *step.Request, w *step.AttestWith) {
+		{"a secret in the parameters", func(_ *testing.T, _ *scene, _ *step.Request, w *step.AttestParams) {
 			w.Build = json.RawMessage(`{"args":["hunter2-hunter2"]}`)
 		}, fault.Denied, "would hold the value of a secret"},
-		{"nothing pushed", func(_ *testing.T, _ *scene, r *step.Request, _ *step.AttestWith) { delete(r.Given, "push") }, fault.Internal, "no push step"},
-		{"model is another", func(t *testing.T, s *scene, r *step.Request, _ *step.AttestWith) {
+		{"nothing pushed", func(_ *testing.T, _ *scene, r *step.Request, _ *step.AttestParams) { delete(r.Inputs, "push") }, fault.Internal, "no push step"},
+		{"model is another", func(t *testing.T, s *scene, r *step.Request, _ *step.AttestParams) {
 			other := s.ref
 			other.Digest = fake.Digest(99)
-			r.Given["register"] = raw(t, step.Registered{Model: other})
+			r.Inputs["register"] = raw(t, step.RegisterOutput{Model: other})
 		}, fault.Corrupt, "is registered as"},
-		{"registry away", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestWith) {
+		{"registry away", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestParams) {
 			s.store.Fail = fault.New(fault.Unavailable, "no answer")
 		}, fault.Unavailable, "no answer"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScene(t)
-			r := s.ask(t, func(r *step.Request, w *step.AttestWith) { c.set(t, s, r, w) })
+			r := s.ask(t, func(r *step.Request, w *step.AttestParams) { c.set(t, s, r, w) })
 			_, err := s.step().Run(t.Context(), r)
 			if !fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%v, want %s: %s", err, c.kind, c.says)

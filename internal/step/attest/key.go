@@ -20,7 +20,7 @@ const maxKey = 64 << 10
 var reference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$`)
 
 // signer reads the key, which stays in this process.
-func (s Step) signer(r step.Request, w step.AttestWith) (port.Signer, error) {
+func (s Step) signer(r step.Request, w step.AttestParams) (port.Signer, error) {
 	o := port.SignRequest{Fulcio: w.Fulcio, Rekor: w.Rekor, Timestamps: w.Timestamps}
 	if w.Key == "" {
 		return s.Signers.NewSigner(o)
@@ -29,7 +29,7 @@ func (s Step) signer(r step.Request, w step.AttestWith) (port.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Key, err = keyOf(value, r.Repository); err != nil {
+	if o.Key, err = keyOf(value, r.RepositoryDir); err != nil {
 		return nil, err
 	}
 	if w.Passphrase != "" {

@@ -17,23 +17,23 @@ const maxBill = 32 << 20
 
 // imageBills are the statements with the documents of the scan, if there was one.
 func imageBills(r step.Request, img delivery.Image) ([][]byte, error) {
-	scan, ok, err := step.Of[step.Scanned](r.Given, step.Scan)
-	if err != nil || !ok || scan.Bills == nil {
+	scan, ok, err := step.OutputOf[step.ScanOutput](r.Inputs, step.Scan)
+	if err != nil || !ok || scan.SBOMs == nil {
 		return nil, err
 	}
 	if scan.Image != img.Digest {
 		return nil, fault.New(fault.Corrupt, "the scan was of %s, but %s was pushed", scan.Image.Short(), img.Digest.Short())
 	}
-	return bills(provenance.ImageSubject(img), *scan.Bills)
+	return bills(provenance.ImageSubject(img), *scan.SBOMs)
 }
 
 // modelBills are those with the documents of the registration, if it wrote some.
 func modelBills(r step.Request, ref delivery.ModelRef) ([][]byte, error) {
-	reg, ok, err := step.Of[step.Registered](r.Given, step.Register)
-	if err != nil || !ok || reg.Bills == nil || reg.Model != ref {
+	reg, ok, err := step.OutputOf[step.RegisterOutput](r.Inputs, step.Register)
+	if err != nil || !ok || reg.SBOMs == nil || reg.Model != ref {
 		return nil, err
 	}
-	return bills(provenance.ModelSubject(ref), *reg.Bills)
+	return bills(provenance.ModelSubject(ref), *reg.SBOMs)
 }
 
 // bills are statements with documents of both forms.

@@ -23,7 +23,7 @@ type subject struct {
 	statements [][]byte
 }
 
-func (s Step) order(ctx context.Context, r step.Request, w step.AttestWith) (order, error) {
+func (s Step) order(ctx context.Context, r step.Request, w step.AttestParams) (order, error) {
 	image, err := s.image(r, w)
 	if err != nil {
 		return order{}, err
@@ -40,7 +40,7 @@ func (s Step) order(ctx context.Context, r step.Request, w step.AttestWith) (ord
 		}
 		out.subjects = append(out.subjects, m)
 	}
-	if ref != nil && w.Pack {
+	if ref != nil && w.PackModel {
 		p, err := s.packed(ctx, *ref, image.of.Image.Repository)
 		if err != nil {
 			return out, err
@@ -52,15 +52,15 @@ func (s Step) order(ctx context.Context, r step.Request, w step.AttestWith) (ord
 }
 
 // image says that it is signed, how it was built, and what it is made of.
-func (s Step) image(r step.Request, w step.AttestWith) (subject, error) {
-	pushed, ok, err := step.Of[step.Pushed](r.Given, step.Push)
+func (s Step) image(r step.Request, w step.AttestParams) (subject, error) {
+	pushed, ok, err := step.OutputOf[step.PushOutput](r.Inputs, step.Push)
 	if err != nil {
 		return subject{}, err
 	}
 	if !ok || !pushed.Image.Digest.Valid() {
 		return subject{}, fault.New(fault.Internal, "sign the image: no push step ran before it")
 	}
-	made, _, err := step.Of[step.Built](r.Given, step.Build)
+	made, _, err := step.OutputOf[step.BuildOutput](r.Inputs, step.Build)
 	if err != nil {
 		return subject{}, err
 	}
@@ -85,7 +85,7 @@ func (s Step) image(r step.Request, w step.AttestWith) (subject, error) {
 
 // model says that it is signed, and how it was trained: by its registered
 // version, which stays the same whichever run comes upon it again.
-func (s Step) model(ctx context.Context, r step.Request, w step.AttestWith, ref delivery.ModelRef) (subject, error) {
+func (s Step) model(ctx context.Context, r step.Request, w step.AttestParams, ref delivery.ModelRef) (subject, error) {
 	v, err := s.Models.Model(ctx, ref.Group, ref.Version)
 	if err != nil {
 		return subject{}, fmt.Errorf("read the lineage of model %s: %w", ref, err)
@@ -124,8 +124,8 @@ func (s Step) packed(ctx context.Context, ref delivery.ModelRef, repository stri
 }
 
 // model is the one that this run registered, or the one that the plan pinned.
-func model(r step.Request, w step.AttestWith) (*delivery.ModelRef, error) {
-	reg, ok, err := step.Of[step.Registered](r.Given, step.Register)
+func model(r step.Request, w step.AttestParams) (*delivery.ModelRef, error) {
+	reg, ok, err := step.OutputOf[step.RegisterOutput](r.Inputs, step.Register)
 	if err != nil {
 		return nil, err
 	}

@@ -26,13 +26,13 @@ type Step struct {
 }
 
 var (
-	_ step.Reuser        = Step{}
-	_ step.Fingerprinter = Step{}
+	_ step.CacheValidator = Step{}
+	_ step.Fingerprinter  = Step{}
 )
 
-// Run builds the image of the commit. Its output is step.Built.
+// Run builds the image of the commit. Its output is step.BuildOutput.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.Options[step.BuildWith](r)
+	w, err := step.ParamsOf[step.BuildParams](r)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -51,7 +51,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	r.Progress("building %s", what(w))
 	img, err := s.builder(w).Build(ctx, port.BuildRequest{
 		Dir: checkout, Go: w.Go, Commit: r.Commit, Service: r.Service,
-		Repository: w.Repository, Env: w.Env, Layout: layout(r), Dockerfile: dockerfile, OnProgress: r.Say,
+		Repository: w.Repository, Env: w.Env, Layout: layout(r), Dockerfile: dockerfile, OnProgress: r.OnProgress,
 	}, log)
 	if err != nil {
 		return failed(ctx, w, err)
@@ -59,17 +59,17 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if !img.Digest.Valid() {
 		return step.Result{}, fault.New(fault.Internal, "build %s: %q is no digest", what(w), img.Digest)
 	}
-	return step.Succeed(fmt.Sprintf("sha256:%s %s", img.Digest.Short(), size(img.Size)), step.Built{BuiltImage: img})
+	return step.Succeed(fmt.Sprintf("sha256:%s %s", img.Digest.Short(), size(img.Size)), step.BuildOutput{BuiltImage: img})
 }
 
-func (s Step) builder(w step.BuildWith) port.Builder {
+func (s Step) builder(w step.BuildParams) port.Builder {
 	if w.Dockerfile != "" {
 		return s.Dockerfile
 	}
 	return s.Go
 }
 
-func what(w step.BuildWith) string {
+func what(w step.BuildParams) string {
 	if w.Dockerfile != "" {
 		return w.Dockerfile
 	}
@@ -78,7 +78,7 @@ func what(w step.BuildWith) string {
 
 // dockerfile is the order's part for a Dockerfile, with the values of its
 // secrets: this is the first and only place that looks them up.
-func (s Step) dockerfile(w step.BuildWith) (*port.Dockerfile, error) {
+func (s Step) dockerfile(w step.BuildParams) (*port.Dockerfile, error) {
 	if w.Dockerfile == "" {
 		return nil, nil //nolint:nilnil // that is how the order says it
 	}
@@ -112,7 +112,7 @@ func lookup(environ []string, name string) (string, bool) {
 }
 
 // failed makes code that does not compile a result: trying again is of no use.
-func failed(ctx context.Context, w step.BuildWith, err error) (step.Result, error) {
+func failed(ctx context.Context, w step.BuildParams, err error) (step.Result, error) {
 	err = fmt.Errorf("build %s: %w", what(w), err)
 	if ctx.Err() == nil && fault.Is(err, fault.Failed) {
 		return step.FailWith(err), nil
@@ -126,12 +126,12 @@ func layout(r step.Request) string {
 	if r.Spec.Inputs.Valid() {
 		name = r.Spec.Inputs.Hex()
 	}
-	return filepath.Join(r.Artifacts, "images", name)
+	return filepath.Join(r.ArtifactsDir, "images", name)
 }
 
-// Reuse takes a cached image whose layout is still whole.
-func (s Step) Reuse(_ context.Context, _ step.Request, cached step.Result) (step.Result, bool, error) {
-	var b step.Built
+// Revalidate takes a cached image whose layout is still whole.
+func (s Step) Revalidate(_ context.Context, _ step.Request, cached step.Result) (step.Result, bool, error) {
+	var b step.BuildOutput
 	if err := json.Unmarshal(cached.Output, &b); err != nil {
 		return cached, false, nil //nolint:nilerr // an output that can't be read is built again
 	}
@@ -140,7 +140,7 @@ func (s Step) Reuse(_ context.Context, _ step.Request, cached step.Result) (step
 
 // Fingerprint is the builder's.
 func (s Step) Fingerprint(ctx context.Context, spec step.Spec) (string, error) {
-	w, err := step.Options[step.BuildWith](step.Request{Spec: spec})
+	w, err := step.ParamsOf[step.BuildParams](step.Request{Spec: spec})
 	if err != nil {
 		return "", err
 	}

@@ -22,9 +22,9 @@ import (
 func request(t *testing.T, log *bytes.Buffer) step.Request {
 	t.Helper()
 	return step.Request{
-		Run: "20260102-030405-abcd", Service: "api", Artifacts: t.TempDir(), Log: log,
+		Run: "20260102-030405-abcd", Service: "api", ArtifactsDir: t.TempDir(), Log: log,
 		Commit:   delivery.Commit{SHA: strings.Repeat("a", 40)},
-		Spec:     step.Spec{Name: "build", Inputs: fake.Digest(3), With: json.RawMessage(`{"go":"./cmd/api","repository":"mlops/api","env":{"GOFLAGS":"-tags=x"}}`)},
+		Spec:     step.Spec{Name: "build", Inputs: fake.Digest(3), Params: json.RawMessage(`{"go":"./cmd/api","repository":"mlops/api","env":{"GOFLAGS":"-tags=x"}}`)},
 		Checkout: func(context.Context) (string, error) { return "/checkout", nil },
 	}
 }
@@ -37,9 +37,9 @@ func TestBuild(t *testing.T) {
 	if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 		t.Fatalf("%+v, %v", res, err)
 	}
-	var out step.Built
+	var out step.BuildOutput
 	_ = json.Unmarshal(res.Output, &out)
-	if out.Layout != filepath.Join(r.Artifacts, "images", fake.Digest(3).Hex()) || res.Summary != "sha256:"+out.Digest.Short()+" 266 B" {
+	if out.Layout != filepath.Join(r.ArtifactsDir, "images", fake.Digest(3).Hex()) || res.Summary != "sha256:"+out.Digest.Short()+" 266 B" {
 		t.Errorf("%+v, %q", out, res.Summary)
 	}
 	o := b.Built[0]
@@ -60,7 +60,7 @@ func TestBuild(t *testing.T) {
 
 func TestDockerfile(t *testing.T) {
 	r := request(t, &bytes.Buffer{})
-	r.Spec.With = json.RawMessage(`{"go":"","repository":"mlops/api","dockerfile":"server/Dockerfile","context":"server","target":"x",
+	r.Spec.Params = json.RawMessage(`{"go":"","repository":"mlops/api","dockerfile":"server/Dockerfile","context":"server","target":"x",
 		"args":{"A":"b"},"secrets":{"pip":"${PIP}"},"ssh":true,"platforms":["linux/arm64"],"cache":"r.example.com/c"}`)
 	golang, kit := &fake.Builder{}, &fake.Builder{}
 	s := Step{Go: golang, Dockerfile: kit, Environ: func() []string { return []string{"X=y", "PIP=hush=hush"} }}
@@ -144,17 +144,17 @@ func TestReuseLooksAtTheLayout(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, ok, err := s.Reuse(t.Context(), r, res); !ok || err != nil {
+		if _, ok, err := s.Revalidate(t.Context(), r, res); !ok || err != nil {
 			t.Fatalf("a whole layout: %v, %v", ok, err)
 		}
-		var out step.Built
+		var out step.BuildOutput
 		_ = json.Unmarshal(res.Output, &out)
 		do(out.Layout, out.Digest)
-		if _, ok, err := s.Reuse(t.Context(), r, res); ok || err != nil {
+		if _, ok, err := s.Revalidate(t.Context(), r, res); ok || err != nil {
 			t.Errorf("%s: %v, %v", name, ok, err)
 		}
 	}
-	if _, ok, err := (Step{}).Reuse(t.Context(), step.Request{}, step.Result{Output: json.RawMessage(`{"digest":"sha256:../../x","layout":"/"}`)}); ok || err != nil {
+	if _, ok, err := (Step{}).Revalidate(t.Context(), step.Request{}, step.Result{Output: json.RawMessage(`{"digest":"sha256:../../x","layout":"/"}`)}); ok || err != nil {
 		t.Errorf("a digest that is none: %v, %v", ok, err)
 	}
 }

@@ -38,7 +38,7 @@ type Canary struct {
 // fault.Unavailable unless NoTraffic accepts that. Called again after a crash it
 // begins with the first step. Where nothing serves beside it, or it has all the
 // traffic already, there is nothing to compare and no answer.
-func (c Canary) Run(ctx context.Context, r step.Request, target port.Target, o port.DeployRequest, running delivery.ReleaseID, w step.CanaryWith) ([]delivery.GateResult, error) {
+func (c Canary) Run(ctx context.Context, r step.Request, target port.Target, o port.DeployRequest, running delivery.ReleaseID, w step.CanaryParams) ([]delivery.GateResult, error) {
 	if running == "" || running == o.ID {
 		r.Logf("canary: nothing serves beside %s that it could be compared with", o.ID)
 		return nil, nil
@@ -50,7 +50,7 @@ func (c Canary) Run(ctx context.Context, r step.Request, target port.Target, o p
 	var answers []delivery.GateResult
 	for _, s := range w.Steps {
 		said, err := t.take(ctx, s)
-		r.Answered(said...)
+		r.ReportGates(said...)
 		answers = append(answers, said...)
 		if err != nil {
 			return answers, err
@@ -67,12 +67,12 @@ type trial struct {
 	shifter port.TrafficSplitter
 	order   port.DeployRequest
 	running delivery.ReleaseID
-	w       step.CanaryWith // complete
-	asked   bool            // for a latency, by its margin
+	w       step.CanaryParams // complete
+	asked   bool              // for a latency, by its margin
 	queries []query
 }
 
-func (c Canary) trial(r step.Request, target port.Target, o port.DeployRequest, running delivery.ReleaseID, w step.CanaryWith) (trial, error) {
+func (c Canary) trial(r step.Request, target port.Target, o port.DeployRequest, running delivery.ReleaseID, w step.CanaryParams) (trial, error) {
 	shifter, ok := target.(port.TrafficSplitter)
 	if !ok {
 		return trial{}, fault.New(fault.Invalid, "canary: the target can't give a release a part of the traffic").

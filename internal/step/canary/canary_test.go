@@ -44,9 +44,9 @@ func newScene(t *testing.T) *scene {
 	return s
 }
 
-func (s *scene) run(ctx context.Context, w step.CanaryWith) ([]delivery.GateResult, error) {
+func (s *scene) run(ctx context.Context, w step.CanaryParams) ([]delivery.GateResult, error) {
 	r := step.Request{
-		Service: "api", Environment: env, Say: func(text string) { s.said = append(s.said, text) },
+		Service: "api", Environment: env, OnProgress: func(text string) { s.said = append(s.said, text) },
 		Emit: func(e event.Event) { s.emitted = append(s.emitted, *e.GateResult) },
 	}
 	c := Canary{Metrics: &s.metrics, Namespace: "shop"}
@@ -94,38 +94,38 @@ func TestRun(t *testing.T) {
 	cases := []struct {
 		name     string
 		traffic  rates
-		with     step.CanaryWith
+		with     step.CanaryParams
 		kind     fault.Kind // empty: it may be promoted
 		least    time.Duration
 		most     time.Duration
 		verdicts map[string]delivery.Verdict // by gate
 		says     string
 	}{
-		{"as good", ten, step.CanaryWith{Steps: steps(10, 50)}, "", 2 * bakeTime, 2 * bakeTime, map[string]delivery.Verdict{
+		{"as good", ten, step.CanaryParams{Steps: steps(10, 50)}, "", 2 * bakeTime, 2 * bakeTime, map[string]delivery.Verdict{
 			"canary 10 %: error rate": delivery.Passed, "canary 10 %: latency": delivery.Passed,
 			"canary 50 %: error rate": delivery.Passed, "canary 50 %: latency": delivery.Passed,
 		}, ""},
-		{"as bad", rates{10, 90, 0.2, 0.2, false}, step.CanaryWith{Steps: steps(10)}, "", bakeTime, bakeTime, nil, ""},
-		{"better", rates{10, 90, 0, 0.2, false}, step.CanaryWith{Steps: steps(10)}, "", bakeTime, bakeTime, nil, ""},
-		{"half fail", rates{10, 90, 0.5, 0, false}, step.CanaryWith{Steps: steps(10, 50)}, fault.Failed, 0, 3 * time.Second, map[string]delivery.Verdict{
+		{"as bad", rates{10, 90, 0.2, 0.2, false}, step.CanaryParams{Steps: steps(10)}, "", bakeTime, bakeTime, nil, ""},
+		{"better", rates{10, 90, 0, 0.2, false}, step.CanaryParams{Steps: steps(10)}, "", bakeTime, bakeTime, nil, ""},
+		{"half fail", rates{10, 90, 0.5, 0, false}, step.CanaryParams{Steps: steps(10, 50)}, fault.Failed, 0, 3 * time.Second, map[string]delivery.Verdict{
 			"canary 10 %: error rate": delivery.Failed,
 		}, "worse by more than 1 % with more than 99.99 % confidence"},
-		{"all fail, and few come", rates{1, 20, 1, 0, false}, step.CanaryWith{Steps: steps(10)}, fault.Failed, 9 * time.Second, 12 * time.Second, nil, "candidate 10 of 10 failed"},
-		{"worse by little, seen at the end", rates{10, 90, 0.03, 0, false}, step.CanaryWith{Steps: steps(10)}, fault.Failed, bakeTime, bakeTime, nil, "candidate 9 of 300 failed (3.00 %)"},
-		{"worse within the margin", rates{10, 90, 0.03, 0, false}, step.CanaryWith{Steps: steps(10), ErrorMargin: 0.05}, "", bakeTime, bakeTime, nil, ""},
-		{"slow", rates{10, 90, 0, 0, true}, step.CanaryWith{Steps: steps(10)}, fault.Failed, 0, 10 * time.Second, map[string]delivery.Verdict{
+		{"all fail, and few come", rates{1, 20, 1, 0, false}, step.CanaryParams{Steps: steps(10)}, fault.Failed, 9 * time.Second, 12 * time.Second, nil, "candidate 10 of 10 failed"},
+		{"worse by little, seen at the end", rates{10, 90, 0.03, 0, false}, step.CanaryParams{Steps: steps(10)}, fault.Failed, bakeTime, bakeTime, nil, "candidate 9 of 300 failed (3.00 %)"},
+		{"worse within the margin", rates{10, 90, 0.03, 0, false}, step.CanaryParams{Steps: steps(10), ErrorMargin: 0.05}, "", bakeTime, bakeTime, nil, ""},
+		{"slow", rates{10, 90, 0, 0, true}, step.CanaryParams{Steps: steps(10)}, fault.Failed, 0, 10 * time.Second, map[string]delivery.Verdict{
 			"canary 10 %: latency": delivery.Failed,
 		}, "slower by more than 20 %"},
-		{"slow within the margin", rates{10, 90, 0, 0, true}, step.CanaryWith{Steps: steps(10), LatencyMargin: 20}, "", bakeTime, bakeTime, nil, ""},
-		{"no traffic", rates{0, 90, 0, 0, false}, step.CanaryWith{Steps: steps(10, 50)}, fault.Unavailable, bakeTime, bakeTime, map[string]delivery.Verdict{
+		{"slow within the margin", rates{10, 90, 0, 0, true}, step.CanaryParams{Steps: steps(10), LatencyMargin: 20}, "", bakeTime, bakeTime, nil, ""},
+		{"no traffic", rates{0, 90, 0, 0, false}, step.CanaryParams{Steps: steps(10, 50)}, fault.Unavailable, bakeTime, bakeTime, map[string]delivery.Verdict{
 			"canary 10 %: traffic": delivery.Unavailable,
 		}, "no traffic reached the canary in 30s at 10 %"},
-		{"no traffic is accepted", rates{0, 90, 0, 0, false}, step.CanaryWith{Steps: steps(10), NoTraffic: "accept"}, "", bakeTime, bakeTime, map[string]delivery.Verdict{
+		{"no traffic is accepted", rates{0, 90, 0, 0, false}, step.CanaryParams{Steps: steps(10), NoTraffic: "accept"}, "", bakeTime, bakeTime, map[string]delivery.Verdict{
 			"canary 10 %: traffic": delivery.Unavailable,
 		}, ""},
-		{"not enough samples", rates{0.4, 90, 0, 0, false}, step.CanaryWith{Steps: steps(10)}, fault.Unavailable, bakeTime, bakeTime, nil, "not enough samples: 12 of 50"},
-		{"enough for the one who asked", rates{0.4, 90, 0, 0, false}, step.CanaryWith{Steps: steps(10), MinRequests: 10}, "", bakeTime, bakeTime, nil, ""},
-		{"nothing to compare with", rates{10, 0, 0.5, 0, false}, step.CanaryWith{Steps: steps(10)}, fault.Unavailable, bakeTime, bakeTime, nil, "got 0 of 20"},
+		{"not enough samples", rates{0.4, 90, 0, 0, false}, step.CanaryParams{Steps: steps(10)}, fault.Unavailable, bakeTime, bakeTime, nil, "not enough samples: 12 of 50"},
+		{"enough for the one who asked", rates{0.4, 90, 0, 0, false}, step.CanaryParams{Steps: steps(10), MinRequests: 10}, "", bakeTime, bakeTime, nil, ""},
+		{"nothing to compare with", rates{10, 0, 0.5, 0, false}, step.CanaryParams{Steps: steps(10)}, fault.Unavailable, bakeTime, bakeTime, nil, "got 0 of 20"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -168,7 +168,7 @@ func TestWorseStopsAtTheFirstStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t)
 		s.traffic(rates{10, 90, 0.3, 0, false})
-		_, err := s.run(t.Context(), step.CanaryWith{Steps: steps(5, 25, 50)})
+		_, err := s.run(t.Context(), step.CanaryParams{Steps: steps(5, 25, 50)})
 		if got := s.Target.Weight(env, s.fresh.ID); !fault.Is(err, fault.Failed) || got != 5 {
 			t.Errorf("%d %%, %v", got, err)
 		}
@@ -183,7 +183,7 @@ func TestUnmeasuredLatency(t *testing.T) {
 			s.Target.Samples = func(delivery.ReleaseID, time.Time) (port.Sample, port.Sample) {
 				return port.Sample{Requests: 300}, port.Sample{Requests: 2700}
 			}
-			answers, err := s.run(t.Context(), step.CanaryWith{Steps: steps(10), LatencyMargin: margin})
+			answers, err := s.run(t.Context(), step.CanaryParams{Steps: steps(10), LatencyMargin: margin})
 			if (err == nil) != (kind == "") || err != nil && !fault.Is(err, kind) {
 				t.Errorf("%g: %v", margin, err)
 			}
@@ -198,7 +198,7 @@ func TestNothingBeside(t *testing.T) {
 	s := newScene(t)
 	for _, running := range []delivery.ReleaseID{"", s.fresh.ID} {
 		var log strings.Builder
-		answers, err := Canary{}.Run(t.Context(), step.Request{Log: &log}, s.target, s.order, running, step.CanaryWith{})
+		answers, err := Canary{}.Run(t.Context(), step.Request{Log: &log}, s.target, s.order, running, step.CanaryParams{})
 		if answers != nil || err != nil || !strings.Contains(log.String(), "nothing serves beside") {
 			t.Errorf("%v, %v, %q", answers, err, log.String())
 		}
@@ -213,7 +213,7 @@ func TestCancel(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(7*time.Second, func() { cancel(stop) })
 		begun := time.Now()
-		if _, err := s.run(ctx, step.CanaryWith{Steps: steps(10)}); !errors.Is(err, stop) || time.Since(begun) != 7*time.Second {
+		if _, err := s.run(ctx, step.CanaryParams{Steps: steps(10)}); !errors.Is(err, stop) || time.Since(begun) != 7*time.Second {
 			t.Errorf("%v after %s", err, time.Since(begun))
 		}
 	})
@@ -227,10 +227,10 @@ func TestAgain(t *testing.T) {
 				s := newScene(t)
 				s.traffic(rates{perSecond: 10, beside: 90})
 				s.SetFuse(fake.NewFuse(at, after))
-				killed = fake.Survive(func() { _, _ = s.run(t.Context(), step.CanaryWith{Steps: steps(10, 50)}) })
+				killed = fake.Survive(func() { _, _ = s.run(t.Context(), step.CanaryParams{Steps: steps(10, 50)}) })
 				s.SetFuse(nil)
 				s.emitted = nil
-				if answers, err := s.run(t.Context(), step.CanaryWith{Steps: steps(10, 50)}); err != nil || len(answers) != 4 {
+				if answers, err := s.run(t.Context(), step.CanaryParams{Steps: steps(10, 50)}); err != nil || len(answers) != 4 {
 					t.Errorf("killed at %d: %v, %v", at, answers, err)
 				}
 			})

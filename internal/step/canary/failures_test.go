@@ -36,7 +36,7 @@ func TestReplicas(t *testing.T) {
 			s.traffic(rates{perSecond: 10, beside: 90})
 			begun := time.Now()
 			set(s, func() bool { return time.Since(begun) >= 10*time.Second })
-			answers, err := s.run(t.Context(), step.CanaryWith{Steps: steps(10)})
+			answers, err := s.run(t.Context(), step.CanaryParams{Steps: steps(10)})
 			if !fault.Is(err, fault.Failed) || !strings.Contains(err.Error(), says) {
 				t.Errorf("want %q: %v", says, err)
 			}
@@ -75,7 +75,7 @@ func TestPatience(t *testing.T) {
 				}
 				return nil
 			}
-			answers, err := s.run(t.Context(), step.CanaryWith{Steps: steps(10)})
+			answers, err := s.run(t.Context(), step.CanaryParams{Steps: steps(10)})
 			if (err == nil) != (c.kind == "") || err != nil && (!fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.err.Error())) {
 				t.Errorf("%s: %v", c.name, err)
 			}

@@ -15,7 +15,7 @@ import (
 
 func TestQueries(t *testing.T) {
 	most := 0.5
-	q := step.QueryWith{
+	q := step.QueryParams{
 		Name: "drift", Max: &most,
 		Query: `drift{release="{{.Release}}",against="{{.Running}}",ns="{{.Namespace}}",env="{{.Environment}}",app="{{.Service}}"}`,
 	}
@@ -23,30 +23,30 @@ func TestQueries(t *testing.T) {
 		name    string
 		values  func(since time.Duration) []float64
 		fails   error
-		with    step.CanaryWith
+		with    step.CanaryParams
 		kind    fault.Kind
 		verdict delivery.Verdict
 		within  time.Duration
 	}{
-		{"in bounds", func(time.Duration) []float64 { return []float64{0.5} }, nil, step.CanaryWith{}, "", delivery.Passed, bakeTime},
-		{"out of bounds", func(time.Duration) []float64 { return []float64{0.51} }, nil, step.CanaryWith{}, fault.Failed, delivery.Failed, 6 * time.Second},
-		{"infinite", func(time.Duration) []float64 { return []float64{math.Inf(1)} }, nil, step.CanaryWith{}, fault.Failed, delivery.Failed, 6 * time.Second},
+		{"in bounds", func(time.Duration) []float64 { return []float64{0.5} }, nil, step.CanaryParams{}, "", delivery.Passed, bakeTime},
+		{"out of bounds", func(time.Duration) []float64 { return []float64{0.51} }, nil, step.CanaryParams{}, fault.Failed, delivery.Failed, 6 * time.Second},
+		{"infinite", func(time.Duration) []float64 { return []float64{math.Inf(1)} }, nil, step.CanaryParams{}, fault.Failed, delivery.Failed, 6 * time.Second},
 		{"a spike", func(since time.Duration) []float64 {
 			if since > 9*time.Second && since < 13*time.Second {
 				return []float64{7}
 			}
 			return []float64{0}
-		}, nil, step.CanaryWith{}, "", delivery.Passed, bakeTime},
+		}, nil, step.CanaryParams{}, "", delivery.Passed, bakeTime},
 		{"out of bounds at the end", func(since time.Duration) []float64 {
 			if since >= bakeTime {
 				return []float64{7}
 			}
 			return []float64{0}
-		}, nil, step.CanaryWith{}, fault.Failed, delivery.Failed, bakeTime},
-		{"no value", func(time.Duration) []float64 { return nil }, nil, step.CanaryWith{}, fault.Unavailable, delivery.Unavailable, bakeTime},
-		{"no value, accepted", func(time.Duration) []float64 { return nil }, nil, step.CanaryWith{NoTraffic: "accept"}, "", delivery.Unavailable, bakeTime},
-		{"two values", func(time.Duration) []float64 { return []float64{0, 0} }, nil, step.CanaryWith{NoTraffic: "accept"}, fault.Invalid, delivery.Unavailable, 0},
-		{"no answer", nil, errors.New("connection refused"), step.CanaryWith{NoTraffic: "accept"}, fault.Unavailable, delivery.Unavailable, 10 * time.Second},
+		}, nil, step.CanaryParams{}, fault.Failed, delivery.Failed, bakeTime},
+		{"no value", func(time.Duration) []float64 { return nil }, nil, step.CanaryParams{}, fault.Unavailable, delivery.Unavailable, bakeTime},
+		{"no value, accepted", func(time.Duration) []float64 { return nil }, nil, step.CanaryParams{NoTraffic: "accept"}, "", delivery.Unavailable, bakeTime},
+		{"two values", func(time.Duration) []float64 { return []float64{0, 0} }, nil, step.CanaryParams{NoTraffic: "accept"}, fault.Invalid, delivery.Unavailable, 0},
+		{"no answer", nil, errors.New("connection refused"), step.CanaryParams{NoTraffic: "accept"}, fault.Unavailable, delivery.Unavailable, 10 * time.Second},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestQueries(t *testing.T) {
 				begun := time.Now()
 				s.metrics.Values = func(string) []float64 { return c.values(time.Since(begun)) }
 				s.metrics.Fail = func(string) error { return c.fails }
-				c.with.Steps, c.with.Queries, c.with.Prometheus = steps(10), []step.QueryWith{q}, "http://prometheus"
+				c.with.Steps, c.with.Queries, c.with.Prometheus = steps(10), []step.QueryParams{q}, "http://prometheus"
 				answers, err := s.run(t.Context(), c.with)
 				if (err == nil) != (c.kind == "") || err != nil && !fault.Is(err, c.kind) {
 					t.Errorf("%v", err)
@@ -82,7 +82,7 @@ func TestNoMeasure(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newScene(t)
 			s.target = fake.WithoutMetrics{Target: s.Target, TrafficSplitter: s.Target}
-			answers, err := s.run(t.Context(), step.CanaryWith{Steps: steps(10), NoTraffic: accepts})
+			answers, err := s.run(t.Context(), step.CanaryParams{Steps: steps(10), NoTraffic: accepts})
 			if (err == nil) != (kind == "") || err != nil && !fault.Is(err, kind) {
 				t.Errorf("%q: %v", accepts, err)
 			}

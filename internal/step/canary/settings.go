@@ -24,7 +24,7 @@ const (
 
 // check holds stored settings against what they may be. The configuration was
 // checked with positions before; a plan may come from elsewhere.
-func check(w step.CanaryWith) error {
+func check(w step.CanaryParams) error {
 	bad := func(format string, args ...any) *fault.Error {
 		return fault.New(fault.Invalid, "canary: "+format, args...)
 	}
@@ -63,7 +63,7 @@ func check(w step.CanaryWith) error {
 	return nil
 }
 
-func complete(w step.CanaryWith) step.CanaryWith {
+func complete(w step.CanaryParams) step.CanaryParams {
 	if w.MinRequests == 0 {
 		w.MinRequests = defaultRequests
 	}
@@ -81,7 +81,7 @@ func complete(w step.CanaryWith) step.CanaryWith {
 
 // query is one whose template has been filled.
 type query struct {
-	step.QueryWith
+	step.QueryParams
 	expression string
 }
 
@@ -104,7 +104,7 @@ func (t trial) fill() ([]query, error) {
 			return nil, fault.New(fault.Invalid, "canary: query %q", q.Name).
 				Hint("known in it: %s", strings.Join(slices.Sorted(maps.Keys(fields)), ", ")).Cause(err)
 		}
-		queries = append(queries, query{QueryWith: q, expression: out.String()})
+		queries = append(queries, query{QueryParams: q, expression: out.String()})
 	}
 	return queries, nil
 }

@@ -12,25 +12,25 @@ import (
 
 func TestSettings(t *testing.T) {
 	one := 1.0
-	ok := func(change func(*step.CanaryWith)) step.CanaryWith {
-		w := step.CanaryWith{Steps: steps(10, 50), Prometheus: "http://p", Queries: []step.QueryWith{{Name: "q", Query: "up", Max: &one}}}
+	ok := func(change func(*step.CanaryParams)) step.CanaryParams {
+		w := step.CanaryParams{Steps: steps(10, 50), Prometheus: "http://p", Queries: []step.QueryParams{{Name: "q", Query: "up", Max: &one}}}
 		change(&w)
 		return w
 	}
-	bad := map[string]step.CanaryWith{
-		"no steps":         ok(func(w *step.CanaryWith) { w.Steps = nil }),
-		"after one of":     ok(func(w *step.CanaryWith) { w.Steps = steps(50, 50) }),
-		"step of 100 %":    ok(func(w *step.CanaryWith) { w.Steps = steps(100) }),
-		"step of 0 %":      ok(func(w *step.CanaryWith) { w.Steps = steps(0) }),
-		"no bake time":     ok(func(w *step.CanaryWith) { w.Steps[1].Bake = 0 }),
-		"no_traffic":       ok(func(w *step.CanaryWith) { w.NoTraffic = "maybe" }),
-		"min_requests":     ok(func(w *step.CanaryWith) { w.MinRequests = -1 }),
-		"error_margin":     ok(func(w *step.CanaryWith) { w.ErrorMargin = 1 }),
-		"latency_margin":   ok(func(w *step.CanaryWith) { w.LatencyMargin = 0.5 }),
-		"confidence":       ok(func(w *step.CanaryWith) { w.Confidence = 95 }),
-		"nobody to answer": ok(func(w *step.CanaryWith) { w.Prometheus = "" }),
-		"any answer":       ok(func(w *step.CanaryWith) { w.Queries[0].Max = nil }),
-		`query "q"`:        ok(func(w *step.CanaryWith) { w.Queries[0].Query = "{{.Pod}}" }),
+	bad := map[string]step.CanaryParams{
+		"no steps":         ok(func(w *step.CanaryParams) { w.Steps = nil }),
+		"after one of":     ok(func(w *step.CanaryParams) { w.Steps = steps(50, 50) }),
+		"step of 100 %":    ok(func(w *step.CanaryParams) { w.Steps = steps(100) }),
+		"step of 0 %":      ok(func(w *step.CanaryParams) { w.Steps = steps(0) }),
+		"no bake time":     ok(func(w *step.CanaryParams) { w.Steps[1].Bake = 0 }),
+		"no_traffic":       ok(func(w *step.CanaryParams) { w.NoTraffic = "maybe" }),
+		"min_requests":     ok(func(w *step.CanaryParams) { w.MinRequests = -1 }),
+		"error_margin":     ok(func(w *step.CanaryParams) { w.ErrorMargin = 1 }),
+		"latency_margin":   ok(func(w *step.CanaryParams) { w.LatencyMargin = 0.5 }),
+		"confidence":       ok(func(w *step.CanaryParams) { w.Confidence = 95 }),
+		"nobody to answer": ok(func(w *step.CanaryParams) { w.Prometheus = "" }),
+		"any answer":       ok(func(w *step.CanaryParams) { w.Queries[0].Max = nil }),
+		`query "q"`:        ok(func(w *step.CanaryParams) { w.Queries[0].Query = "{{.Pod}}" }),
 	}
 	s := newScene(t)
 	for says, w := range bad {
@@ -39,7 +39,7 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	s.target = fake.WithoutTraffic{Target: s.Target}
-	if _, err := s.run(t.Context(), ok(func(*step.CanaryWith) {})); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "part of the traffic") {
+	if _, err := s.run(t.Context(), ok(func(*step.CanaryParams) {})); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "part of the traffic") {
 		t.Errorf("%v", err)
 	}
 	if slices.ContainsFunc(s.Target.Calls, func(call string) bool { return strings.HasPrefix(call, "Shift") }) {

@@ -32,15 +32,15 @@ type Step struct {
 }
 
 // Run deploys the recorded release With.Release, or the one that the steps
-// before it made. Its output is step.Deployed. A quarantined release is
+// before it made. Its output is step.DeployOutput. A quarantined release is
 // fault.Conflict, one with a model that nobody approved, or that the environment
 // does not trust, is fault.Denied; then nothing was begun.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.Options[step.DeployWith](r)
+	w, err := step.ParamsOf[step.DeployParams](r)
 	if err != nil {
 		return step.Result{}, err
 	}
-	target, err := s.Targets.Find(w.Target, w.Place)
+	target, err := s.Targets.Find(w.Target, w.Location)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -64,7 +64,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 type entry struct {
 	Step
 	r      step.Request
-	w      step.DeployWith
+	w      step.DeployParams
 	target port.Target
 	rel    delivery.ReleaseRecord
 	want   probe.Want
@@ -94,8 +94,8 @@ func (e *entry) already(ctx context.Context) (step.Result, bool, error) {
 	if err != nil || begun && own.State == delivery.Deploying {
 		return step.Result{}, false, err
 	}
-	res, err := step.Succeed(fmt.Sprintf("%s already serves in %s", e.rel.ID, e.r.Environment), step.Deployed{
-		Release: e.rel.ID, Deployment: serving.ID, URL: e.seen.URL, Already: true, Since: serving.ServingAt,
+	res, err := step.Succeed(fmt.Sprintf("%s already serves in %s", e.rel.ID, e.r.Environment), step.DeployOutput{
+		Release: e.rel.ID, Deployment: serving.ID, URL: e.seen.URL, AlreadyDeployed: true, Since: serving.ServingAt,
 	})
 	return res, true, err
 }
@@ -114,8 +114,8 @@ func (e *entry) enter(ctx context.Context) (step.Result, error) {
 	}
 	if err != nil {
 		res := step.FailWith(fmt.Errorf("deploy %s to %s: %w", e.rel.ID, e.r.Environment, err))
-		res.Answers = answers
-		res.Output, err = json.Marshal(step.Deployed{Release: e.rel.ID, Deployment: d.ID})
+		res.GateResults = answers
+		res.Output, err = json.Marshal(step.DeployOutput{Release: e.rel.ID, Deployment: d.ID})
 		return res, err
 	}
 	// After a crash it may have the traffic for long; else from now on.
@@ -123,12 +123,12 @@ func (e *entry) enter(ctx context.Context) (step.Result, error) {
 	if e.seen.Release == e.rel.ID && !d.StartedAt.IsZero() {
 		since = d.StartedAt
 	}
-	e.r.Moved(e.rel.ID, "%s has the traffic of %s, and is being verified", e.rel.ID, e.r.Environment)
+	e.r.EmitDeployment(e.rel.ID, "%s has the traffic of %s, and is being verified", e.rel.ID, e.r.Environment)
 	for _, note := range obs.Notes {
 		e.r.Logf("%s", note)
 	}
-	res, err := step.Succeed(e.summary(), step.Deployed{Release: e.rel.ID, Deployment: d.ID, URL: obs.URL, Since: since})
-	res.Answers = answers
+	res, err := step.Succeed(e.summary(), step.DeployOutput{Release: e.rel.ID, Deployment: d.ID, URL: obs.URL, Since: since})
+	res.GateResults = answers
 	return res, err
 }
 
@@ -158,7 +158,7 @@ func (e *entry) begin(ctx context.Context) (delivery.Deployment, error) {
 		return d, fault.New(fault.Conflict, "run %s has already brought %s into %s; that deployment is %s",
 			e.r.Run, e.rel.ID, e.r.Environment, d.State).Hint("start a new run")
 	}
-	e.r.Moved(e.rel.ID, "%s enters %s", e.rel.ID, e.r.Environment)
+	e.r.EmitDeployment(e.rel.ID, "%s enters %s", e.rel.ID, e.r.Environment)
 	return d, e.records().Tell(ctx, e.target, e.order.Service, e.r.Environment)
 }
 
@@ -172,7 +172,7 @@ func (e *entry) taste() probe.Taste {
 		return nil
 	}
 	return func(ctx context.Context) ([]delivery.GateResult, error) {
-		c := canary.Canary{Metrics: e.Metrics, Clock: e.Clock, Namespace: e.w.Place.Namespace}
+		c := canary.Canary{Metrics: e.Metrics, Clock: e.Clock, Namespace: e.w.Location.Namespace}
 		return c.Run(ctx, e.r, e.target, e.order, e.seen.Release, *e.w.Canary)
 	}
 }
@@ -180,15 +180,15 @@ func (e *entry) taste() probe.Taste {
 // by is who let it in: those who approved, or whoever started the run.
 func (e *entry) by() (string, error) {
 	var people []string
-	for _, name := range step.Named(e.r.Given, step.Approve) {
-		a, _, err := step.Decode[step.Approved](e.r.Given, name)
+	for _, name := range step.NamesOf(e.r.Inputs, step.Approve) {
+		a, _, err := step.DecodeOutput[step.ApproveOutput](e.r.Inputs, name)
 		if err != nil {
 			return "", err
 		}
 		people = append(people, a.By...)
 	}
 	if len(people) == 0 {
-		return e.r.By, nil
+		return e.r.StartedBy, nil
 	}
 	return strings.Join(people, ", "), nil
 }

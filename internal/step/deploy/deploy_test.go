@@ -28,15 +28,15 @@ func stepOf(w *fake.Environment) Step {
 }
 
 // demand is a policy that nothing in these tests fulfils.
-var demand = &step.TrustWith{TrustPolicy: fake.TrustPolicy("ann"), Require: []string{step.NeedSignature}}
+var demand = &step.TrustParams{TrustPolicy: fake.TrustPolicy("ann"), Require: []string{step.RequireSignature}}
 
-func ask(w step.DeployWith) step.Request {
+func ask(w step.DeployParams) step.Request {
 	w.Target = "local"
 	with, _ := json.Marshal(w)
 	return step.Request{
-		Run: "20260102-000000-bbbb", Service: "api", Environment: env, By: "bob", Attempt: 1,
+		Run: "20260102-000000-bbbb", Service: "api", Environment: env, StartedBy: "bob", Attempt: 1,
 		Commit: delivery.Commit{SHA: strings.Repeat("a", 40), Tree: strings.Repeat("b", 40)},
-		Spec:   step.Spec{Name: "deploy", Kind: step.Deploy, With: with},
+		Spec:   step.Spec{Name: "deploy", Kind: step.Deploy, Params: with},
 	}
 }
 
@@ -48,9 +48,9 @@ func raw(v any) json.RawMessage {
 	return b
 }
 
-func deployed(t *testing.T, res step.Result) step.Deployed {
+func deployed(t *testing.T, res step.Result) step.DeployOutput {
 	t.Helper()
-	var d step.Deployed
+	var d step.DeployOutput
 	if err := json.Unmarshal(res.Output, &d); err != nil {
 		t.Fatal(err)
 	}
@@ -60,12 +60,12 @@ func deployed(t *testing.T, res step.Result) step.Deployed {
 // given is what the steps of a delivery leave.
 func given(model delivery.ModelRef) map[string]json.RawMessage {
 	return map[string]json.RawMessage{
-		"test.unit": raw(step.Tested{Passed: 3}),
-		"scan":      raw(step.Scanned{Verdict: delivery.Passed, Bills: &port.SBOMs{CycloneDX: port.Document{Digest: fake.Digest(5)}}}),
-		"push":      raw(step.Pushed{Image: delivery.Image{Repository: "api", Digest: fake.Digest(9)}}),
-		"evaluate":  raw(step.Evaluated{Gates: []delivery.GateResult{{Gate: "evaluate: accuracy >= 0.1", Verdict: delivery.Passed, Evidence: "accuracy = 0.2"}}}),
-		"register":  raw(step.Registered{Model: model}),
-		"approve":   raw(step.Approved{By: []string{"ann", "cy"}}),
+		"test.unit": raw(step.TestOutput{Passed: 3}),
+		"scan":      raw(step.ScanOutput{Verdict: delivery.Passed, SBOMs: &port.SBOMs{CycloneDX: port.Document{Digest: fake.Digest(5)}}}),
+		"push":      raw(step.PushOutput{Image: delivery.Image{Repository: "api", Digest: fake.Digest(9)}}),
+		"evaluate":  raw(step.EvaluateOutput{GateResults: []delivery.GateResult{{Gate: "evaluate: accuracy >= 0.1", Verdict: delivery.Passed, Evidence: "accuracy = 0.2"}}}),
+		"register":  raw(step.RegisterOutput{Model: model}),
+		"approve":   raw(step.ApproveOutput{By: []string{"ann", "cy"}}),
 	}
 }
 
@@ -76,8 +76,8 @@ func TestUsersMeetOnlyWhatHasAnswered(t *testing.T) {
 		w.Serve(env, "20260101-000000-aaaa", old, time.Now())
 		w.Target.Calls, w.Prober.URLs = nil, nil
 		ref := *w.Release(2).Release.Model
-		r := ask(step.DeployWith{Workload: delivery.Workload{Replicas: 2, Health: "/health"}})
-		r.Given = given(ref)
+		r := ask(step.DeployParams{Workload: delivery.Workload{Replicas: 2, Health: "/health"}})
+		r.Inputs = given(ref)
 		res, err := stepOf(w).Run(t.Context(), r)
 		if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
@@ -90,7 +90,7 @@ func TestUsersMeetOnlyWhatHasAnswered(t *testing.T) {
 		if len(w.Prober.URLs) != 3 || !strings.Contains(w.Prober.URLs[0], "staged") || strings.Contains(strings.Join(w.Prober.URLs, " "), "stable") {
 			t.Errorf("asked %q", w.Prober.URLs)
 		}
-		if d.URL != fake.StableURL(env) || d.Already || !d.Since.Equal(time.Now()) {
+		if d.URL != fake.StableURL(env) || d.AlreadyDeployed || !d.Since.Equal(time.Now()) {
 			t.Errorf("%+v at %s", d, time.Now())
 		}
 		h, _ := w.Records.History(t.Context(), env, 1)
@@ -109,10 +109,10 @@ func TestUsersMeetOnlyWhatHasAnswered(t *testing.T) {
 // thing that must.
 func TestSameInputsSameRelease(t *testing.T) {
 	model := delivery.ModelRef{Group: "m", Version: 2, Digest: fake.Digest(2)}
-	with := step.DeployWith{Workload: delivery.Workload{Env: map[string]string{"A": "1", "B": "2"}}}
-	id := func(change func(*step.Request, *step.DeployWith)) string {
+	with := step.DeployParams{Workload: delivery.Workload{Env: map[string]string{"A": "1", "B": "2"}}}
+	id := func(change func(*step.Request, *step.DeployParams)) string {
 		r, w := ask(with), with
-		r.Given = given(model)
+		r.Inputs = given(model)
 		if change != nil {
 			change(&r, &w)
 		}
@@ -122,40 +122,40 @@ func TestSameInputsSameRelease(t *testing.T) {
 		}
 		return string(raw(rel))
 	}
-	same := map[string]func(*step.Request, *step.DeployWith){
-		"run":         func(r *step.Request, _ *step.DeployWith) { r.Run = "20270101-000000-zzzz" },
-		"starter":     func(r *step.Request, _ *step.DeployWith) { r.By = "eve" },
-		"approvers":   func(r *step.Request, _ *step.DeployWith) { delete(r.Given, "approve") },
-		"environment": func(r *step.Request, _ *step.DeployWith) { r.Environment = "dev" },
-		"counts":      func(r *step.Request, _ *step.DeployWith) { r.Given["test.unit"] = raw(step.Tested{Passed: 4}) },
-		"another database": func(r *step.Request, _ *step.DeployWith) {
-			r.Given["scan"] = raw(step.Scanned{
+	same := map[string]func(*step.Request, *step.DeployParams){
+		"run":         func(r *step.Request, _ *step.DeployParams) { r.Run = "20270101-000000-zzzz" },
+		"starter":     func(r *step.Request, _ *step.DeployParams) { r.StartedBy = "eve" },
+		"approvers":   func(r *step.Request, _ *step.DeployParams) { delete(r.Inputs, "approve") },
+		"environment": func(r *step.Request, _ *step.DeployParams) { r.Environment = "dev" },
+		"counts":      func(r *step.Request, _ *step.DeployParams) { r.Inputs["test.unit"] = raw(step.TestOutput{Passed: 4}) },
+		"another database": func(r *step.Request, _ *step.DeployParams) {
+			r.Inputs["scan"] = raw(step.ScanOutput{
 				Verdict: delivery.Passed, Database: time.Unix(1, 0), Counts: map[delivery.Severity]int{delivery.Low: 3},
-				Bills: &port.SBOMs{CycloneDX: port.Document{Digest: fake.Digest(5), Path: "/elsewhere"}},
+				SBOMs: &port.SBOMs{CycloneDX: port.Document{Digest: fake.Digest(5), Path: "/elsewhere"}},
 			})
 		},
-		"bake": func(_ *step.Request, w *step.DeployWith) { w.Bake = delivery.Duration(time.Hour) },
+		"bake": func(_ *step.Request, w *step.DeployParams) { w.Bake = delivery.Duration(time.Hour) },
 	}
 	for name, change := range same {
 		if id(change) != id(nil) {
 			t.Errorf("%s makes another release", name)
 		}
 	}
-	other := map[string]func(*step.Request, *step.DeployWith){
-		"commit": func(r *step.Request, _ *step.DeployWith) { r.Commit.SHA = strings.Repeat("c", 40) },
-		"image": func(r *step.Request, _ *step.DeployWith) {
-			r.Given["push"] = raw(step.Pushed{Image: delivery.Image{Repository: "api", Digest: fake.Digest(8)}})
+	other := map[string]func(*step.Request, *step.DeployParams){
+		"commit": func(r *step.Request, _ *step.DeployParams) { r.Commit.SHA = strings.Repeat("c", 40) },
+		"image": func(r *step.Request, _ *step.DeployParams) {
+			r.Inputs["push"] = raw(step.PushOutput{Image: delivery.Image{Repository: "api", Digest: fake.Digest(8)}})
 		},
-		"model": func(r *step.Request, _ *step.DeployWith) {
-			r.Given["register"] = raw(step.Registered{Model: delivery.ModelRef{Group: "m", Version: 3, Digest: fake.Digest(3)}})
+		"model": func(r *step.Request, _ *step.DeployParams) {
+			r.Inputs["register"] = raw(step.RegisterOutput{Model: delivery.ModelRef{Group: "m", Version: 3, Digest: fake.Digest(3)}})
 		},
-		"configuration": func(_ *step.Request, w *step.DeployWith) { w.Workload.Env = map[string]string{"A": "1"} },
-		"gates":         func(r *step.Request, _ *step.DeployWith) { delete(r.Given, "test.unit") },
-		"provenance": func(r *step.Request, _ *step.DeployWith) {
-			r.Given["attest"] = raw(step.Attested{Provenance: fake.Digest(5)})
+		"configuration": func(_ *step.Request, w *step.DeployParams) { w.Workload.Env = map[string]string{"A": "1"} },
+		"gates":         func(r *step.Request, _ *step.DeployParams) { delete(r.Inputs, "test.unit") },
+		"provenance": func(r *step.Request, _ *step.DeployParams) {
+			r.Inputs["attest"] = raw(step.AttestOutput{Provenance: fake.Digest(5)})
 		},
-		"materials": func(r *step.Request, _ *step.DeployWith) {
-			r.Given["scan"] = raw(step.Scanned{Verdict: delivery.Passed, Bills: &port.SBOMs{CycloneDX: port.Document{Digest: fake.Digest(6)}}})
+		"materials": func(r *step.Request, _ *step.DeployParams) {
+			r.Inputs["scan"] = raw(step.ScanOutput{Verdict: delivery.Passed, SBOMs: &port.SBOMs{CycloneDX: port.Document{Digest: fake.Digest(6)}}})
 		},
 	}
 	for name, change := range other {
@@ -176,16 +176,16 @@ func TestRefused(t *testing.T) {
 		{"quarantined", func(w *fake.Environment) step.Request {
 			rel := w.Release(1)
 			_ = w.Records.Quarantine(ctx, delivery.Quarantine{Release: rel.ID, Reason: "errors"})
-			return ask(step.DeployWith{Release: rel.ID})
+			return ask(step.DeployParams{Release: rel.ID})
 		}, fault.Conflict, "slipway releases unquarantine r-"},
 		{"not scanned where it comes from", func(w *fake.Environment) step.Request {
-			return ask(step.DeployWith{Release: w.Release(1).ID, Scanned: true})
+			return ask(step.DeployParams{Release: w.Release(1).ID, RequireScan: true})
 		}, fault.Denied, "environments.prod.scan: {unavailable: accept}"},
 		{"quarantined, made again by the same inputs", func(w *fake.Environment) step.Request {
-			r := ask(step.DeployWith{})
-			r.Given = given(*w.Release(2).Release.Model)
-			var with step.DeployWith
-			_ = json.Unmarshal(r.Spec.With, &with)
+			r := ask(step.DeployParams{})
+			r.Inputs = given(*w.Release(2).Release.Model)
+			var with step.DeployParams
+			_ = json.Unmarshal(r.Spec.Params, &with)
 			rel, _ := made(r, with)
 			saved, _ := w.Records.Save(ctx, "x", rel)
 			_ = w.Records.Quarantine(ctx, delivery.Quarantine{Release: saved.ID, Reason: "errors"})
@@ -194,37 +194,37 @@ func TestRefused(t *testing.T) {
 		}, fault.Conflict, ""},
 		{"model not approved", func(w *fake.Environment) step.Request {
 			m, _ := w.Records.Register(ctx, "m", fake.Digest(7), nil, delivery.Lineage{})
-			r := ask(step.DeployWith{})
-			r.Given = given(m.ModelRef)
+			r := ask(step.DeployParams{})
+			r.Inputs = given(m.ModelRef)
 			return r
 		}, fault.Denied, "slipway approve m:1"},
 		{"pinned model rejected", func(w *fake.Environment) step.Request {
 			m, _ := w.Records.Register(ctx, "m", fake.Digest(7), nil, delivery.Lineage{})
 			_, _ = w.Records.Decide(ctx, m.ModelRef, delivery.Rejected, "ann", "")
-			r := ask(step.DeployWith{Model: &m.ModelRef})
-			r.Given = given(m.ModelRef)
-			delete(r.Given, "register")
+			r := ask(step.DeployParams{Model: &m.ModelRef})
+			r.Inputs = given(m.ModelRef)
+			delete(r.Inputs, "register")
 			return r
 		}, fault.Denied, ""},
 		{"model is another", func(w *fake.Environment) step.Request {
 			ref := *w.Release(1).Release.Model
 			ref.Digest = fake.Digest(99)
-			r := ask(step.DeployWith{})
-			r.Given = given(ref)
+			r := ask(step.DeployParams{})
+			r.Inputs = given(ref)
 			return r
 		}, fault.Corrupt, ""},
 		{"not trusted", func(w *fake.Environment) step.Request {
-			return ask(step.DeployWith{Release: w.Release(1).ID, Trust: demand})
+			return ask(step.DeployParams{Release: w.Release(1).ID, Trust: demand})
 		}, fault.Denied, "sign"},
 		{"not trusted, made here", func(w *fake.Environment) step.Request {
-			r := ask(step.DeployWith{Trust: demand})
-			r.Given = given(*w.Release(2).Release.Model)
+			r := ask(step.DeployParams{Trust: demand})
+			r.Inputs = given(*w.Release(2).Release.Model)
 			return r
 		}, fault.Denied, "sign"},
-		{"no such release", func(*fake.Environment) step.Request { return ask(step.DeployWith{Release: "r-000000000000"}) }, fault.NotFound, ""},
-		{"nothing pushed", func(*fake.Environment) step.Request { return ask(step.DeployWith{}) }, fault.Internal, ""},
+		{"no such release", func(*fake.Environment) step.Request { return ask(step.DeployParams{Release: "r-000000000000"}) }, fault.NotFound, ""},
+		{"nothing pushed", func(*fake.Environment) step.Request { return ask(step.DeployParams{}) }, fault.Internal, ""},
 		{"wrong check", func(w *fake.Environment) step.Request {
-			return ask(step.DeployWith{Release: w.Release(1).ID, Checks: []step.Check{{Path: "/", Expect: []string{"body ="}}}})
+			return ask(step.DeployParams{Release: w.Release(1).ID, Checks: []step.Check{{Path: "/", Expect: []string{"body ="}}}})
 		}, fault.Invalid, ""},
 	}
 	for _, c := range cases {

@@ -22,15 +22,15 @@ func TestAlready(t *testing.T) {
 		rel := w.Release(1)
 		at := time.Now()
 		d := w.Serve(env, "20260101-000000-aaaa", rel, at)
-		res, err := stepOf(w).Run(t.Context(), ask(step.DeployWith{Release: rel.ID}))
+		res, err := stepOf(w).Run(t.Context(), ask(step.DeployParams{Release: rel.ID}))
 		got := deployed(t, res)
-		if err != nil || !got.Already || got.Deployment != d.ID || !got.Since.Equal(at) {
+		if err != nil || !got.AlreadyDeployed || got.Deployment != d.ID || !got.Since.Equal(at) {
 			t.Errorf("%+v, %v", got, err)
 		}
 		// Records alone are not enough: after a loss it is brought in again.
 		w.Target.Lost = func(delivery.ReleaseID) bool { return true }
 		w.Target.Calls = nil
-		_, err = stepOf(w).Run(t.Context(), ask(step.DeployWith{Release: rel.ID}))
+		_, err = stepOf(w).Run(t.Context(), ask(step.DeployParams{Release: rel.ID}))
 		if err != nil || !slices.Contains(w.Target.Calls, "Stage "+string(rel.ID)) {
 			t.Errorf("%v, %q", err, w.Target.Calls)
 		}
@@ -92,9 +92,9 @@ func TestFailures(t *testing.T) {
 				rel := w.Release(2)
 				c.set(w)
 				begun := time.Now()
-				r := ask(step.DeployWith{Release: rel.ID, Checks: []step.Check{{Name: "predict", Path: "/predict", JSON: "{}", Expect: []string{`body.class == "LA"`}}}})
+				r := ask(step.DeployParams{Release: rel.ID, Checks: []step.Check{{Name: "predict", Path: "/predict", JSON: "{}", Expect: []string{`body.class == "LA"`}}}})
 				if c.name == "can't promote" || c.name == "promoted in vain" {
-					r = ask(step.DeployWith{Release: rel.ID})
+					r = ask(step.DeployParams{Release: rel.ID})
 				}
 				res, err := stepOf(w).Run(t.Context(), r)
 				if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, c.says) {
@@ -121,7 +121,7 @@ func TestCancelIsNoVerdict(t *testing.T) {
 			cancel(why)
 			return port.ProbeResponse{Status: 503}, true, nil
 		}
-		if _, err := stepOf(w).Run(ctx, ask(step.DeployWith{Release: rel.ID})); !errors.Is(err, why) {
+		if _, err := stepOf(w).Run(ctx, ask(step.DeployParams{Release: rel.ID})); !errors.Is(err, why) {
 			t.Errorf("%v", err)
 		}
 	})

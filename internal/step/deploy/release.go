@@ -19,7 +19,7 @@ const schema = 1
 // release is the recorded release to deploy: whole, and allowed to serve.
 // The values of its Secrets come beside it, when it is made here: they are in no
 // record.
-func (s Step) release(ctx context.Context, r step.Request, w step.DeployWith, t port.Target) (delivery.ReleaseRecord, []port.Secret, error) {
+func (s Step) release(ctx context.Context, r step.Request, w step.DeployParams, t port.Target) (delivery.ReleaseRecord, []port.Secret, error) {
 	rel, secrets, err := s.recorded(ctx, r, w, t)
 	if err != nil {
 		return rel, nil, err
@@ -32,9 +32,9 @@ func (s Step) release(ctx context.Context, r step.Request, w step.DeployWith, t 
 
 // scanned refuses a release that comes from elsewhere and did not pass the scan
 // there, where that is asked for.
-func scanned(r step.Request, w step.DeployWith, rel delivery.ReleaseRecord) error {
+func scanned(r step.Request, w step.DeployParams, rel delivery.ReleaseRecord) error {
 	passed := func(a delivery.GateResult) bool { return a.Gate == string(step.Scan) && a.Verdict == delivery.Passed }
-	if !w.Scanned || slices.ContainsFunc(rel.Release.GateResults, passed) {
+	if !w.RequireScan || slices.ContainsFunc(rel.Release.GateResults, passed) {
 		return nil
 	}
 	return fault.New(fault.Denied, "release %s has not passed the scan", rel.ID).
@@ -54,7 +54,7 @@ func (s Step) allowed(ctx context.Context, rel delivery.ReleaseRecord) error {
 	return nil
 }
 
-func (s Step) recorded(ctx context.Context, r step.Request, w step.DeployWith, t port.Target) (delivery.ReleaseRecord, []port.Secret, error) {
+func (s Step) recorded(ctx context.Context, r step.Request, w step.DeployParams, t port.Target) (delivery.ReleaseRecord, []port.Secret, error) {
 	if w.Release != "" {
 		rel, err := s.Releases.Release(ctx, w.Release)
 		if err != nil {
@@ -82,7 +82,7 @@ func (s Step) recorded(ctx context.Context, r step.Request, w step.DeployWith, t
 
 // trusted asks whether the environment trusts what the release pins, before
 // anything of it is rendered, packed, recorded or brought anywhere.
-func (s Step) trusted(ctx context.Context, r step.Request, w step.DeployWith, rel delivery.Release) error {
+func (s Step) trusted(ctx context.Context, r step.Request, w step.DeployParams, rel delivery.Release) error {
 	if w.Trust == nil {
 		return nil
 	}
@@ -109,8 +109,8 @@ func (s Step) approved(ctx context.Context, ref delivery.ModelRef) error {
 // made puts the release together from what the steps before it gave. Nothing of
 // it may depend on when, where or by whom, nor on what serves now: the same
 // inputs have to be the same release, or a quarantine would be easy to escape.
-func made(r step.Request, w step.DeployWith) (delivery.Release, error) {
-	pushed, ok, err := step.Of[step.Pushed](r.Given, step.Push)
+func made(r step.Request, w step.DeployParams) (delivery.Release, error) {
+	pushed, ok, err := step.OutputOf[step.PushOutput](r.Inputs, step.Push)
 	if err != nil {
 		return delivery.Release{}, err
 	}
@@ -132,7 +132,7 @@ func made(r step.Request, w step.DeployWith) (delivery.Release, error) {
 	if workload.Health == "" {
 		workload.Health = "/health"
 	}
-	attested, _, err := step.Of[step.Attested](r.Given, step.Attest)
+	attested, _, err := step.OutputOf[step.AttestOutput](r.Inputs, step.Attest)
 	if err != nil {
 		return delivery.Release{}, err
 	}
@@ -155,23 +155,23 @@ func made(r step.Request, w step.DeployWith) (delivery.Release, error) {
 // sbom is the digest of the image's bill of materials (CycloneDXPredicate), if this run
 // wrote one.
 func sbom(r step.Request) (delivery.Digest, error) {
-	seen, _, err := step.Of[step.Scanned](r.Given, step.Scan)
-	if err != nil || seen.Bills == nil {
+	seen, _, err := step.OutputOf[step.ScanOutput](r.Inputs, step.Scan)
+	if err != nil || seen.SBOMs == nil {
 		return "", err
 	}
-	return seen.Bills.CycloneDX.Digest, nil
+	return seen.SBOMs.CycloneDX.Digest, nil
 }
 
 // model is the one that this run registered, or the one that the plan pinned.
-func model(r step.Request, w step.DeployWith) (*delivery.ModelRef, error) {
-	reg, ok, err := step.Of[step.Registered](r.Given, step.Register)
+func model(r step.Request, w step.DeployParams) (*delivery.ModelRef, error) {
+	reg, ok, err := step.OutputOf[step.RegisterOutput](r.Inputs, step.Register)
 	if err != nil {
 		return nil, err
 	}
 	if ok {
 		return &reg.Model, nil
 	}
-	if len(step.Named(r.Given, step.Train)) > 0 {
+	if len(step.NamesOf(r.Inputs, step.Train)) > 0 {
 		return nil, fault.New(fault.Internal, "a model was trained, but the step that registers it gave nothing")
 	}
 	return w.Model, nil
@@ -181,20 +181,20 @@ func model(r step.Request, w step.DeployWith) (*delivery.ModelRef, error) {
 // passed (their numbers may differ from run to run), and the model's own gates.
 func gates(r step.Request) ([]delivery.GateResult, error) {
 	var answers []delivery.GateResult
-	for _, name := range step.Named(r.Given, step.Test) {
+	for _, name := range step.NamesOf(r.Inputs, step.Test) {
 		answers = append(answers, delivery.GateResult{Gate: name, Verdict: delivery.Passed})
 	}
-	if seen, ok, err := step.Of[step.Scanned](r.Given, step.Scan); err != nil {
+	if seen, ok, err := step.OutputOf[step.ScanOutput](r.Inputs, step.Scan); err != nil {
 		return nil, err
 	} else if ok {
 		answers = append(answers, delivery.GateResult{Gate: string(step.Scan), Verdict: seen.Verdict})
 	}
-	for _, name := range step.Named(r.Given, step.Evaluate) {
-		e, _, err := step.Decode[step.Evaluated](r.Given, name)
+	for _, name := range step.NamesOf(r.Inputs, step.Evaluate) {
+		e, _, err := step.DecodeOutput[step.EvaluateOutput](r.Inputs, name)
 		if err != nil {
 			return nil, err
 		}
-		answers = append(answers, e.Gates...)
+		answers = append(answers, e.GateResults...)
 	}
 	return answers, nil
 }

@@ -11,14 +11,14 @@ import (
 
 // render adds the objects that the release is made of, for a target that has
 // some, and returns the values of their Secrets.
-func (s Step) render(ctx context.Context, r step.Request, w step.DeployWith, t port.Target, rel *delivery.Release) ([]port.Secret, error) {
+func (s Step) render(ctx context.Context, r step.Request, w step.DeployParams, t port.Target, rel *delivery.Release) ([]port.Secret, error) {
 	renderer, ok := t.(port.Renderer)
 	if !ok {
 		return nil, nil
 	}
 	m := port.Manifests{
 		Service: r.Service, Paths: w.Manifests, Values: w.Values, Image: rel.Image,
-		Workload: rel.Workload, Model: rel.Model, Delivery: w.Deliver,
+		Workload: rel.Workload, Model: rel.Model, Delivery: w.ModelDelivery,
 	}
 	var err error
 	if len(w.Manifests) > 0 {
@@ -41,8 +41,8 @@ func (s Step) render(ctx context.Context, r step.Request, w step.DeployWith, t p
 }
 
 // pack puts the model beside the image, where it is not the service that loads it.
-func (s Step) pack(ctx context.Context, r step.Request, w step.DeployWith, rel delivery.Release) (delivery.Image, error) {
-	if rel.Model == nil || w.Deliver == delivery.DeliverByEnv {
+func (s Step) pack(ctx context.Context, r step.Request, w step.DeployParams, rel delivery.Release) (delivery.Image, error) {
+	if rel.Model == nil || w.ModelDelivery == delivery.DeliverByEnv {
 		return delivery.Image{}, nil
 	}
 	r.Progress("packing model %s", rel.Model)

@@ -62,12 +62,12 @@ func TestRenders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, w, s := renders()
 		ref := *w.Release(2).Release.Model
-		with := step.DeployWith{
-			Manifests: []string{"k8s/"}, Values: []string{"values.yaml"}, Deliver: delivery.DeliverByVolume,
+		with := step.DeployParams{
+			Manifests: []string{"k8s/"}, Values: []string{"values.yaml"}, ModelDelivery: delivery.DeliverByVolume,
 			Workload: delivery.Workload{Health: "/health", Env: map[string]string{"A": "1"}},
 		}
 		r := ask(with)
-		r.Given = given(ref)
+		r.Inputs = given(ref)
 		r.Checkout = func(context.Context) (string, error) { return "/src", nil }
 		var told []string
 		var log strings.Builder
@@ -118,7 +118,7 @@ func TestPromotedIsNotRendered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, w, s := renders()
 		rel := w.Release(1)
-		res, err := s.Run(t.Context(), ask(step.DeployWith{Release: rel.ID, Manifests: []string{"k8s/"}}))
+		res, err := s.Run(t.Context(), ask(step.DeployParams{Release: rel.ID, Manifests: []string{"k8s/"}}))
 		if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
 		}
@@ -137,7 +137,7 @@ func TestToldBeforeTouched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, w, s := renders()
 		rel := w.Release(1)
-		if _, err := s.Run(t.Context(), ask(step.DeployWith{Release: rel.ID})); err != nil {
+		if _, err := s.Run(t.Context(), ask(step.DeployParams{Release: rel.ID})); err != nil {
 			t.Fatal(err)
 		}
 		told, staged := slices.Index(d.Calls, "Write "+string(rel.ID)+" deploying"), slices.Index(d.Calls, "Stage "+string(rel.ID))
@@ -163,8 +163,8 @@ func TestRenderRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d, w, s := renders()
-				r := ask(step.DeployWith{Manifests: []string{"k8s/"}, Workload: delivery.Workload{Health: "/health"}})
-				r.Given = given(*w.Release(2).Release.Model)
+				r := ask(step.DeployParams{Manifests: []string{"k8s/"}, Workload: delivery.Workload{Health: "/health"}})
+				r.Inputs = given(*w.Release(2).Release.Model)
 				r.Checkout = func(context.Context) (string, error) { return "/src", nil }
 				c.change(d, &s, &r)
 				if _, err := s.Run(t.Context(), r); err == nil || !strings.Contains(err.Error(), c.says) {
@@ -182,8 +182,8 @@ func TestRenderRefused(t *testing.T) {
 func TestModelByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, w, s := renders()
-		r := ask(step.DeployWith{Deliver: delivery.DeliverByEnv, Workload: delivery.Workload{Health: "/health"}})
-		r.Given = given(*w.Release(2).Release.Model)
+		r := ask(step.DeployParams{ModelDelivery: delivery.DeliverByEnv, Workload: delivery.Workload{Health: "/health"}})
+		r.Inputs = given(*w.Release(2).Release.Model)
 		if res, err := s.Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
 		}
@@ -197,8 +197,8 @@ func TestModelByItself(t *testing.T) {
 // recorded of what the environment does not trust.
 func TestUntrustedIsNotRendered(t *testing.T) {
 	d, w, s := renders()
-	r := ask(step.DeployWith{Manifests: []string{"k8s/"}, Trust: demand})
-	r.Given = given(*w.Release(2).Release.Model)
+	r := ask(step.DeployParams{Manifests: []string{"k8s/"}, Trust: demand})
+	r.Inputs = given(*w.Release(2).Release.Model)
 	r.Checkout = func(context.Context) (string, error) { return "", errors.New("checked out") }
 	before, _ := w.Records.Releases(t.Context(), 0)
 	_, err := s.Run(t.Context(), r)

@@ -31,12 +31,12 @@ type Step struct {
 	Clock       step.Clock
 }
 
-var _ step.Reuser = Step{}
+var _ step.CacheValidator = Step{}
 
 // Run evaluates the model that the training step left. Its output is
-// step.Evaluated.
+// step.EvaluateOutput.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.Options[step.EvaluateWith](r)
+	w, err := step.ParamsOf[step.EvaluateParams](r)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -56,12 +56,12 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return unavailable(r, "metrics", err), nil
 	}
-	if trouble := rows(metrics, w.Rows); trouble != "" {
+	if trouble := rows(metrics, w.RowsMetric); trouble != "" {
 		return unavailable(r, "rows", fault.New(fault.Unavailable, "%s", trouble)), nil
 	}
-	out := step.Evaluated{Metrics: metrics}
+	out := step.EvaluateOutput{Metrics: metrics}
 	from := []string{model.Dir, filepath.Join(j.Output, metricsFile)}
-	if out.Dir, _, err = digest.Keep(ctx, from, filepath.Join(r.Artifacts, "models")); err != nil {
+	if out.Dir, _, err = digest.Keep(ctx, from, filepath.Join(r.ArtifactsDir, "models")); err != nil {
 		return step.Result{}, fmt.Errorf("evaluate: keep the model with its metrics: %w", err)
 	}
 	return s.judge(ctx, r, gates, out)
@@ -75,8 +75,8 @@ func orFailed(failed *step.Result) step.Result {
 }
 
 // model is what was trained, and still is what it was.
-func (s Step) model(ctx context.Context, r step.Request) (step.Trained, error) {
-	t, ok, err := step.Of[step.Trained](r.Given, step.Train)
+func (s Step) model(ctx context.Context, r step.Request) (step.TrainOutput, error) {
+	t, ok, err := step.OutputOf[step.TrainOutput](r.Inputs, step.Train)
 	if err != nil {
 		return t, err
 	}
@@ -95,8 +95,8 @@ func (s Step) model(ctx context.Context, r step.Request) (step.Trained, error) {
 }
 
 // measure runs the command. A Result is a failure of the command's own.
-func (s Step) measure(ctx context.Context, r step.Request, w step.EvaluateWith, model step.Trained) (port.Job, *step.Result, error) {
-	before, err := digest.Before(ctx, s.Hasher, w.Data, w.Keys)
+func (s Step) measure(ctx context.Context, r step.Request, w step.EvaluateParams, model step.TrainOutput) (port.Job, *step.Result, error) {
+	before, err := digest.Before(ctx, s.Hasher, w.Data, w.DataDigest)
 	if err != nil {
 		return port.Job{}, nil, err
 	}
@@ -141,7 +141,7 @@ func (s Step) measure(ctx context.Context, r step.Request, w step.EvaluateWith, 
 	return j, nil, nil
 }
 
-func (s Step) job(r step.Request, w step.EvaluateWith, checkout, model string) (port.Job, error) {
+func (s Step) job(r step.Request, w step.EvaluateParams, checkout, model string) (port.Job, error) {
 	out := job.Folder(r)
 	data, metrics := job.QuoteAll(w.Data), filepath.Join(out, metricsFile)
 	run, err := job.Render(w.Run, job.Vars{"Data": data, "Model": job.Quote(model), "Metrics": job.Quote(metrics)})
@@ -160,10 +160,10 @@ func (s Step) job(r step.Request, w step.EvaluateWith, checkout, model string) (
 	return port.Job{Name: job.Name(r), Command: c, Inputs: inputs, Output: out}, nil
 }
 
-// Reuse takes cached metrics of a model that is still there, and asks the gates
+// Revalidate takes cached metrics of a model that is still there, and asks the gates
 // anew: the champion may be another by now.
-func (s Step) Reuse(ctx context.Context, r step.Request, cached step.Result) (step.Result, bool, error) {
-	w, err := step.Options[step.EvaluateWith](r)
+func (s Step) Revalidate(ctx context.Context, r step.Request, cached step.Result) (step.Result, bool, error) {
+	w, err := step.ParamsOf[step.EvaluateParams](r)
 	if err != nil {
 		return cached, false, err
 	}
@@ -171,7 +171,7 @@ func (s Step) Reuse(ctx context.Context, r step.Request, cached step.Result) (st
 	if err != nil {
 		return cached, false, err
 	}
-	var out step.Evaluated
+	var out step.EvaluateOutput
 	if err := json.Unmarshal(cached.Output, &out); err != nil || out.Dir == "" {
 		return cached, false, nil //nolint:nilerr // an output that can't be read is made again
 	}

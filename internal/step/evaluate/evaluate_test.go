@@ -25,7 +25,7 @@ type scene struct {
 	jobs   *fake.Jobs
 	step   Step
 	r      step.Request
-	w      step.EvaluateWith
+	w      step.EvaluateParams
 	events []event.Event
 }
 
@@ -43,15 +43,15 @@ func newScene(t *testing.T, run string, gates ...string) *scene {
 		t.Fatal(err)
 	}
 	s := &scene{Environment: fake.NewEnvironment(), jobs: &fake.Jobs{Commands: fake.Shell{}, Logs: root}}
-	s.w = step.EvaluateWith{Run: run, Data: []string{root + "/data.csv"}, Gates: gates}
+	s.w = step.EvaluateParams{Run: run, Data: []string{root + "/data.csv"}, Gates: gates}
 	s.step = Step{
 		Jobs: s.jobs, Deployments: s.Records, Releases: s.Records, Models: s.Records,
 		Environ: func() []string { return []string{"PATH=" + os.Getenv("PATH")} },
 	}
-	trained, _ := json.Marshal(step.Trained{Dir: model, Files: files})
+	trained, _ := json.Marshal(step.TrainOutput{Dir: model, Files: files})
 	s.r = step.Request{
-		Run: "20260102-030405-abcd", Attempt: 1, Work: root + "/work", Artifacts: root + "/artifacts", Environment: env,
-		Spec: step.Spec{Name: "evaluate", Kind: step.Evaluate}, Given: map[string]json.RawMessage{"train": trained},
+		Run: "20260102-030405-abcd", Attempt: 1, WorkDir: root + "/work", ArtifactsDir: root + "/artifacts", Environment: env,
+		Spec: step.Spec{Name: "evaluate", Kind: step.Evaluate}, Inputs: map[string]json.RawMessage{"train": trained},
 		Checkout: func(context.Context) (string, error) { return root, nil },
 		Emit:     func(e event.Event) { s.events = append(s.events, e) },
 	}
@@ -60,7 +60,7 @@ func newScene(t *testing.T, run string, gates ...string) *scene {
 
 func (s *scene) run(t *testing.T) (step.Result, error) {
 	t.Helper()
-	s.r.Spec.With, _ = json.Marshal(s.w)
+	s.r.Spec.Params, _ = json.Marshal(s.w)
 	return s.step.Run(t.Context(), s.r)
 }
 
@@ -94,25 +94,25 @@ func TestEvaluate(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScene(t, c.run, c.gates...)
-			s.w.Rows = c.rows
+			s.w.RowsMetric = c.rows
 			res, err := s.run(t)
 			if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Summary+"\n"+res.Cause, c.says) {
 				t.Fatalf("%s %q %q, %v", res.Outcome, res.Summary, res.Cause, err)
 			}
 			var got []delivery.Verdict
-			for _, a := range res.Answers {
+			for _, a := range res.GateResults {
 				got = append(got, a.Verdict)
 			}
 			if fmt.Sprint(got) != fmt.Sprint(c.answers) || len(s.events) != len(c.answers) {
-				t.Errorf("answers %v, %d events", res.Answers, len(s.events))
+				t.Errorf("answers %v, %d events", res.GateResults, len(s.events))
 			}
 		})
 	}
 }
 
-func output(t *testing.T, res step.Result) step.Evaluated {
+func output(t *testing.T, res step.Result) step.EvaluateOutput {
 	t.Helper()
-	var out step.Evaluated
+	var out step.EvaluateOutput
 	if err := json.Unmarshal(res.Output, &out); err != nil {
 		t.Fatal(err)
 	}
@@ -131,8 +131,8 @@ func TestKeepsTheModelWithItsMetrics(t *testing.T) {
 			t.Errorf("%s is %q", name, got)
 		}
 	}
-	if len(out.Gates) != 1 || out.Gates[0].Gate != "evaluate: accuracy >= 0.1" {
-		t.Errorf("gates of the release: %v", out.Gates)
+	if len(out.GateResults) != 1 || out.GateResults[0].Gate != "evaluate: accuracy >= 0.1" {
+		t.Errorf("gates of the release: %v", out.GateResults)
 	}
 	if again, err := s.run(t); err != nil || string(again.Output) != string(res.Output) || len(s.jobs.Submitted) != 1 {
 		t.Errorf("again: %s, %v", again.Output, err)
@@ -143,22 +143,22 @@ func TestKeepsTheModelWithItsMetrics(t *testing.T) {
 func TestChampionChanges(t *testing.T) {
 	s := newScene(t, wrote(`{"accuracy":0.15}`), "accuracy >= champion.accuracy")
 	res, err := s.run(t)
-	if err != nil || res.Outcome != delivery.OutcomeSucceeded || !strings.Contains(res.Answers[0].Evidence, "no champion") {
+	if err != nil || res.Outcome != delivery.OutcomeSucceeded || !strings.Contains(res.GateResults[0].Evidence, "no champion") {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	s.Serve(env, "20260101-000000-aaaa", s.Release(1), time.Now()) // accuracy 0.1
-	fresh, ok, err := s.step.Reuse(t.Context(), s.r, res)
+	fresh, ok, err := s.step.Revalidate(t.Context(), s.r, res)
 	if err != nil || !ok || fresh.Outcome != delivery.OutcomeSucceeded || !fresh.Cached {
 		t.Fatalf("%+v, %v, %v", fresh, ok, err)
 	}
 	s.Serve(env, "20260101-000001-aaaa", s.Release(2), time.Now()) // accuracy 0.2
-	fresh, ok, err = s.step.Reuse(t.Context(), s.r, res)
+	fresh, ok, err = s.step.Revalidate(t.Context(), s.r, res)
 	if err != nil || !ok || fresh.Outcome != delivery.OutcomeFailed || len(s.jobs.Submitted) != 1 {
 		t.Errorf("%+v, %v, %v", fresh, ok, err)
 	}
 	out := output(t, res)
 	_ = os.Remove(out.Dir + "/model.bin")
-	if _, ok, err := s.step.Reuse(t.Context(), s.r, res); ok || err != nil {
+	if _, ok, err := s.step.Revalidate(t.Context(), s.r, res); ok || err != nil {
 		t.Errorf("a model that is not whole: %v, %v", ok, err)
 	}
 }
@@ -169,14 +169,14 @@ func TestRefused(t *testing.T) {
 		t.Errorf("a gate that can't be read: %v", err)
 	}
 	s = newScene(t, wrote(`{}`))
-	var tr step.Trained
-	_ = json.Unmarshal(s.r.Given["train"], &tr)
+	var tr step.TrainOutput
+	_ = json.Unmarshal(s.r.Inputs["train"], &tr)
 	_ = os.WriteFile(tr.Dir+"/model.bin", []byte("other"), 0o644)
 	if _, err := s.run(t); !fault.Is(err, fault.Corrupt) {
 		t.Errorf("another model than was trained: %v", err)
 	}
 	s = newScene(t, wrote(`{}`))
-	s.r.Given = nil
+	s.r.Inputs = nil
 	if _, err := s.run(t); !fault.Is(err, fault.Internal) {
 		t.Errorf("no model: %v", err)
 	}

@@ -24,27 +24,27 @@ func compile(exprs []string) ([]gate.Gate, error) {
 }
 
 // judge asks all gates, so that people see every answer and not only the first.
-func (s Step) judge(ctx context.Context, r step.Request, gates []gate.Gate, out step.Evaluated) (step.Result, error) {
+func (s Step) judge(ctx context.Context, r step.Request, gates []gate.Gate, out step.EvaluateOutput) (step.Result, error) {
 	champion, err := s.champion(ctx, r.Environment)
 	if err != nil {
 		return step.Result{}, err
 	}
-	out.Gates = nil
+	out.GateResults = nil
 	answers := make([]delivery.GateResult, 0, len(gates))
 	for _, g := range gates {
 		a := g.Evaluate(out.Metrics, champion)
 		a.Gate = "evaluate: " + g.String()
-		r.Answered(a)
+		r.ReportGates(a)
 		answers = append(answers, a)
 		if !strings.Contains(g.String(), "champion") {
-			out.Gates = append(out.Gates, a)
+			out.GateResults = append(out.GateResults, a)
 		}
 	}
 	res, err := step.Succeed(fmt.Sprintf("%d of %d gates passed", count(answers, delivery.Passed), len(answers)), out)
 	if err != nil {
 		return step.Result{}, err
 	}
-	res.Answers = answers
+	res.GateResults = answers
 	switch {
 	case count(answers, delivery.Unavailable) > 0:
 		res.Outcome = delivery.OutcomeFailed
@@ -80,10 +80,10 @@ func told(answers []delivery.GateResult, v delivery.Verdict) string {
 // unavailable is the result of an evaluation that gave nothing to ask about.
 func unavailable(r step.Request, what string, err error) step.Result {
 	a := delivery.GateResult{Gate: "evaluate: " + what, Verdict: delivery.Unavailable, Evidence: err.Error()}
-	r.Answered(a)
+	r.ReportGates(a)
 	res := step.Fail("investigate: %v", err)
 	res.Hint = fault.HintOf(err)
-	res.Answers = []delivery.GateResult{a}
+	res.GateResults = []delivery.GateResult{a}
 	return res
 }
 

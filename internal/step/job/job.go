@@ -39,7 +39,7 @@ func Name(r step.Request) string {
 // Folder is the folder that this attempt's job fills. It is emptied only before
 // the job is submitted for the first time.
 func Folder(r step.Request) string {
-	return filepath.Join(r.Work, "output-"+strconv.Itoa(r.Attempt))
+	return filepath.Join(r.WorkDir, "output-"+strconv.Itoa(r.Attempt))
 }
 
 // Run finds the job or submits it, waits for its end, and copies its output to

@@ -69,11 +69,11 @@ func TestEnv(t *testing.T) {
 }
 
 func request(t *testing.T) step.Request {
-	return step.Request{Run: "20260102-030405-abcd", Attempt: 2, Work: t.TempDir(), Spec: step.Spec{Name: "train/it", Kind: step.Train}}
+	return step.Request{Run: "20260102-030405-abcd", Attempt: 2, WorkDir: t.TempDir(), Spec: step.Spec{Name: "train/it", Kind: step.Train}}
 }
 
 func order(r step.Request, run string) port.Job {
-	return port.Job{Name: Name(r), Output: Folder(r), Command: port.Command{Run: run, Dir: r.Work, Env: []string{"PATH=" + os.Getenv("PATH")}}}
+	return port.Job{Name: Name(r), Output: Folder(r), Command: port.Command{Run: run, Dir: r.WorkDir, Env: []string{"PATH=" + os.Getenv("PATH")}}}
 }
 
 func TestRunOnceUnderItsName(t *testing.T) {
@@ -110,13 +110,13 @@ func TestKilledAnywhere(t *testing.T) {
 		for at := 1; at <= 4; at++ {
 			r := request(t)
 			jobs := &fake.Jobs{Commands: fake.Shell{}, Logs: t.TempDir(), Fuse: fake.NewFuse(at, after)}
-			j := order(r, "echo x >> "+r.Work+"/ran")
+			j := order(r, "echo x >> "+r.WorkDir+"/ran")
 			fake.Survive(func() { _, _ = Runner{Jobs: jobs}.Run(t.Context(), j, nil) })
 			jobs.Fuse = nil
 			if exit, err := (Runner{Jobs: jobs}).Run(t.Context(), j, nil); err != nil || exit.Code != 0 {
 				t.Errorf("%+v, %v", exit, err)
 			}
-			if ran, _ := os.ReadFile(r.Work + "/ran"); string(ran) != "x\n" {
+			if ran, _ := os.ReadFile(r.WorkDir + "/ran"); string(ran) != "x\n" {
 				t.Errorf("killed at %d, after %v: it ran %q", at, after, ran)
 			}
 		}

@@ -31,14 +31,14 @@ func (t Targets) Find(name string, at delivery.Location) (port.Target, error) {
 }
 
 // OrderOf asks a target for a recorded release.
-func OrderOf(r step.Request, w step.DeployWith, rel delivery.ReleaseRecord) port.DeployRequest {
+func OrderOf(r step.Request, w step.DeployParams, rel delivery.ReleaseRecord) port.DeployRequest {
 	service := rel.Release.Service
 	if service == "" {
 		service = r.Service
 	}
 	return port.DeployRequest{
 		Service: service, Environment: r.Environment, ID: rel.ID, Release: rel.Release,
-		Port: w.Port, ReadyTimeout: w.Within, Run: r.Run, Strategy: w.Strategy,
+		Port: w.Port, ReadyTimeout: w.Timeout, Run: r.Run, Strategy: w.Strategy,
 	}
 }
 

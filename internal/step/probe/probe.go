@@ -51,14 +51,14 @@ type Want struct {
 }
 
 // WantOf is what a deployment's configuration wants of a recorded release.
-func WantOf(w step.DeployWith, rel delivery.ReleaseRecord) (Want, error) {
+func WantOf(w step.DeployParams, rel delivery.ReleaseRecord) (Want, error) {
 	smoke, err := Compile(w.Checks)
 	if err != nil {
 		return Want{}, err
 	}
 	return Want{
 		Release: rel.ID, Model: rel.Release.Model, Health: rel.Release.Workload.Health,
-		Healthy: w.Healthy, Within: w.Within.D(), Smoke: smoke,
+		Healthy: w.SuccessThreshold, Within: w.Timeout.D(), Smoke: smoke,
 	}, nil
 }
 
@@ -72,7 +72,7 @@ func (p Probe) Ask(ctx context.Context, r step.Request, url string, w Want) ([]d
 		return nil, context.Cause(ctx)
 	}
 	answers := []delivery.GateResult{health}
-	r.Answered(health)
+	r.ReportGates(health)
 	if err != nil {
 		return answers, err
 	}

@@ -64,7 +64,7 @@ func (p Probe) Smoke(ctx context.Context, r step.Request, url string, w Want) ([
 		if ctx.Err() != nil {
 			return answers, context.Cause(ctx)
 		}
-		r.Answered(a)
+		r.ReportGates(a)
 		answers = append(answers, a)
 		if a.Verdict == delivery.Passed || first != nil {
 			continue

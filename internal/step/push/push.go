@@ -22,16 +22,16 @@ type Step struct {
 	Clock  step.Clock
 }
 
-var _ step.Reuser = Step{}
+var _ step.CacheValidator = Step{}
 
-// Run pushes what the build step left. Its output is step.Pushed. The image that
+// Run pushes what the build step left. Its output is step.PushOutput. The image that
 // arrives has to be the one that was built.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.Options[step.PushWith](r)
+	w, err := step.ParamsOf[step.PushParams](r)
 	if err != nil {
 		return step.Result{}, err
 	}
-	built, ok, err := step.Of[step.Built](r.Given, step.Build)
+	built, ok, err := step.OutputOf[step.BuildOutput](r.Inputs, step.Build)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -51,7 +51,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, fault.New(fault.Corrupt, "push %s: the registry holds %s, not the %s that was built",
 			w.Repository, pushed.Digest.Short(), built.Digest.Short())
 	}
-	out := step.Pushed{Image: pushed, Tag: tag, Reference: s.Images.Reference(pushed)}
+	out := step.PushOutput{Image: pushed, Tag: tag, Reference: s.Images.Reference(pushed)}
 	return step.Succeed(out.Reference, out)
 }
 
@@ -71,9 +71,9 @@ func (s Step) progress(r step.Request) port.Progress {
 	}
 }
 
-// Reuse takes a cached push whose image the registry still holds.
-func (s Step) Reuse(ctx context.Context, _ step.Request, cached step.Result) (step.Result, bool, error) {
-	var p step.Pushed
+// Revalidate takes a cached push whose image the registry still holds.
+func (s Step) Revalidate(ctx context.Context, _ step.Request, cached step.Result) (step.Result, bool, error) {
+	var p step.PushOutput
 	if err := json.Unmarshal(cached.Output, &p); err != nil || !p.Image.Digest.Valid() {
 		return cached, false, nil //nolint:nilerr // an output that can't be read is pushed again
 	}

@@ -14,12 +14,12 @@ import (
 )
 
 func request(said *[]string) step.Request {
-	built, _ := json.Marshal(step.Built{BuiltImage: port.BuiltImage{Digest: fake.Digest(1), Layout: "/layout"}})
+	built, _ := json.Marshal(step.BuildOutput{BuiltImage: port.BuiltImage{Digest: fake.Digest(1), Layout: "/layout"}})
 	return step.Request{
 		Run: "20260102-030405-abcd", Commit: delivery.Commit{SHA: strings.Repeat("a", 40)},
-		Spec:  step.Spec{Name: "push", With: json.RawMessage(`{"repository":"mlops/api"}`)},
-		Given: map[string]json.RawMessage{"build": built},
-		Say:   func(s string) { *said = append(*said, s) },
+		Spec:       step.Spec{Name: "push", Params: json.RawMessage(`{"repository":"mlops/api"}`)},
+		Inputs:     map[string]json.RawMessage{"build": built},
+		OnProgress: func(s string) { *said = append(*said, s) },
 	}
 }
 
@@ -27,9 +27,9 @@ func TestPush(t *testing.T) {
 	var said []string
 	s := Step{Images: &fake.ImageStore{}}
 	res, err := s.Run(t.Context(), request(&said))
-	var out step.Pushed
+	var out step.PushOutput
 	_ = json.Unmarshal(res.Output, &out)
-	want := step.Pushed{
+	want := step.PushOutput{
 		Image: delivery.Image{Repository: "mlops/api", Digest: fake.Digest(1)}, Tag: "build-20260102-030405-abcd-aaaaaaa",
 		Reference: "localhost/mlops/api@" + string(fake.Digest(1)),
 	}
@@ -39,11 +39,11 @@ func TestPush(t *testing.T) {
 	if strings.Join(said, "|") != "pushed 1.0 of 2.0 MB|pushed 2.0 of 2.0 MB" {
 		t.Errorf("said %q", said)
 	}
-	if _, ok, err := s.Reuse(t.Context(), step.Request{}, res); !ok || err != nil {
+	if _, ok, err := s.Revalidate(t.Context(), step.Request{}, res); !ok || err != nil {
 		t.Errorf("%v, %v", ok, err)
 	}
 	s.Images.(*fake.ImageStore).Forget(want.Image)
-	if _, ok, err := s.Reuse(t.Context(), step.Request{}, res); ok || err != nil {
+	if _, ok, err := s.Revalidate(t.Context(), step.Request{}, res); ok || err != nil {
 		t.Errorf("an image that is gone: %v, %v", ok, err)
 	}
 }
@@ -59,12 +59,12 @@ func TestTrouble(t *testing.T) {
 		t.Errorf("another image arrived: %v", err)
 	}
 	r := request(&said)
-	r.Given = nil
+	r.Inputs = nil
 	if _, err := (Step{Images: &fake.ImageStore{}}).Run(t.Context(), r); !fault.Is(err, fault.Internal) {
 		t.Errorf("nothing built: %v", err)
 	}
 	cached := step.Result{Output: json.RawMessage(`{"image":{"repository":"a","digest":"` + string(fake.Digest(1)) + `"}}`)}
-	if _, ok, err := (Step{Images: &fake.ImageStore{Fail: errors.New("down")}}).Reuse(t.Context(), r, cached); ok || err == nil {
+	if _, ok, err := (Step{Images: &fake.ImageStore{Fail: errors.New("down")}}).Revalidate(t.Context(), r, cached); ok || err == nil {
 		t.Errorf("a registry that does not answer: %v, %v", ok, err)
 	}
 }

@@ -21,23 +21,23 @@ type Step struct {
 
 // Run registers the model with its metrics and lineage. The same files are the
 // same version, however often they are registered. Its output is
-// step.Registered.
+// step.RegisterOutput.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.Options[step.RegisterWith](r)
+	w, err := step.ParamsOf[step.RegisterParams](r)
 	if err != nil {
 		return step.Result{}, err
 	}
 	if w.Group == "" {
 		return step.Result{}, fault.New(fault.Invalid, "step %s: the model's group is not named", r.Spec.Name)
 	}
-	trained, ok, err := step.Of[step.Trained](r.Given, step.Train)
+	trained, ok, err := step.OutputOf[step.TrainOutput](r.Inputs, step.Train)
 	if err != nil {
 		return step.Result{}, err
 	}
 	if !ok {
 		return step.Result{}, fault.New(fault.Internal, "register %s: no training step ran before it", w.Group)
 	}
-	evaluated, ok, err := step.Of[step.Evaluated](r.Given, step.Evaluate)
+	evaluated, ok, err := step.OutputOf[step.EvaluateOutput](r.Inputs, step.Evaluate)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -56,9 +56,9 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, fmt.Errorf("register %s: %w", w.Group, err)
 	}
-	out := step.Registered{Model: m.ModelRef, Status: m.Status}
-	if w.Bill {
-		if out.Bills, err = s.bill(ctx, r, dir, m); err != nil {
+	out := step.RegisterOutput{Model: m.ModelRef, Status: m.Status}
+	if w.SBOM {
+		if out.SBOMs, err = s.bill(ctx, r, dir, m); err != nil {
 			return step.Result{}, err
 		}
 	}
@@ -73,7 +73,7 @@ func (s Step) bill(ctx context.Context, r step.Request, files string, m delivery
 	}
 	bills, err := s.Biller.ModelSBOM(ctx, port.ModelSBOMRequest{
 		Files: files, Model: m.ModelRef, Data: m.Lineage.Data,
-		Dir: filepath.Join(r.Artifacts, "bills", m.Digest.Hex()),
+		Dir: filepath.Join(r.ArtifactsDir, "bills", m.Digest.Hex()),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list what model %s is made of: %w", m.ModelRef, err)
@@ -81,7 +81,7 @@ func (s Step) bill(ctx context.Context, r step.Request, files string, m delivery
 	return &bills, nil
 }
 
-func lineage(r step.Request, t step.Trained) delivery.Lineage {
+func lineage(r step.Request, t step.TrainOutput) delivery.Lineage {
 	return delivery.Lineage{
 		Commit: t.Commit, Data: t.Data, Job: t.Job, Run: trainer(r, t),
 		Command: t.Command, Training: t.Inputs,
@@ -90,7 +90,7 @@ func lineage(r step.Request, t step.Trained) delivery.Lineage {
 
 // trainer is the run that trained the model: an earlier one when it was cached.
 // The job is named after it.
-func trainer(r step.Request, t step.Trained) delivery.RunID {
+func trainer(r step.Request, t step.TrainOutput) delivery.RunID {
 	const length = len("20060102-150405-abcd")
 	if len(t.Job) > length && delivery.RunID(t.Job[:length]).Valid() {
 		return delivery.RunID(t.Job[:length])

@@ -18,13 +18,13 @@ func request(t *testing.T) step.Request {
 	if err := os.WriteFile(dir+"/model.bin", []byte("weights"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	trained, _ := json.Marshal(step.Trained{
+	trained, _ := json.Marshal(step.TrainOutput{
 		Dir: "/elsewhere", Data: fake.Digest(4), Job: "20260101-000000-aaaa-train-1", Commit: "c0ffee", Command: "train {{.Data}}", Inputs: fake.Digest(5),
 	})
-	evaluated, _ := json.Marshal(step.Evaluated{Dir: dir, Metrics: delivery.Metrics{"accuracy": 0.9}})
+	evaluated, _ := json.Marshal(step.EvaluateOutput{Dir: dir, Metrics: delivery.Metrics{"accuracy": 0.9}})
 	return step.Request{
-		Run: "20260102-030405-abcd", Spec: step.Spec{Name: "register", With: json.RawMessage(`{"group":"retail"}`)},
-		Given: map[string]json.RawMessage{"train": trained, "evaluate": evaluated},
+		Run: "20260102-030405-abcd", Spec: step.Spec{Name: "register", Params: json.RawMessage(`{"group":"retail"}`)},
+		Inputs: map[string]json.RawMessage{"train": trained, "evaluate": evaluated},
 	}
 }
 
@@ -47,7 +47,7 @@ func TestRegister(t *testing.T) {
 	}
 	r.Run = "20260103-030405-abcd"
 	res, err = s.Run(t.Context(), r)
-	var out step.Registered
+	var out step.RegisterOutput
 	_ = json.Unmarshal(res.Output, &out)
 	if err != nil || out.Model != v.ModelRef || out.Status != delivery.Rejected {
 		t.Errorf("%+v, %v", out, err)
@@ -60,12 +60,12 @@ func TestTrouble(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	r := request(t)
-	r.Spec.With = json.RawMessage(`{}`)
+	r.Spec.Params = json.RawMessage(`{}`)
 	if _, err := (Step{}).Run(t.Context(), r); !fault.Is(err, fault.Invalid) {
 		t.Errorf("%v", err)
 	}
 	r = request(t)
-	delete(r.Given, "train")
+	delete(r.Inputs, "train")
 	if _, err := (Step{}).Run(t.Context(), r); !fault.Is(err, fault.Internal) {
 		t.Errorf("%v", err)
 	}
@@ -76,17 +76,17 @@ func TestTrouble(t *testing.T) {
 func TestBill(t *testing.T) {
 	s := Step{Artifacts: &fake.ArtifactStore{}, Models: &fake.Records{}, Biller: fake.SBOMGenerator{}}
 	r := request(t)
-	r.Artifacts, r.Spec.With = t.TempDir(), json.RawMessage(`{"group":"retail","bill":true}`)
-	var first step.Registered
+	r.ArtifactsDir, r.Spec.Params = t.TempDir(), json.RawMessage(`{"group":"retail","bill":true}`)
+	var first step.RegisterOutput
 	for range 2 {
 		res, err := s.Run(t.Context(), r)
-		var out step.Registered
+		var out step.RegisterOutput
 		_ = json.Unmarshal(res.Output, &out)
-		if err != nil || out.Bills == nil || !out.Bills.CycloneDX.Digest.Valid() || !out.Bills.SPDX.Digest.Valid() {
+		if err != nil || out.SBOMs == nil || !out.SBOMs.CycloneDX.Digest.Valid() || !out.SBOMs.SPDX.Digest.Valid() {
 			t.Fatalf("%+v, %v", out, err)
 		}
-		if first.Bills != nil && *first.Bills != *out.Bills {
-			t.Errorf("%+v, then %+v", first.Bills, out.Bills)
+		if first.SBOMs != nil && *first.SBOMs != *out.SBOMs {
+			t.Errorf("%+v, then %+v", first.SBOMs, out.SBOMs)
 		}
 		first = out
 	}

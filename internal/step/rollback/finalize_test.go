@@ -71,7 +71,7 @@ func TestForwardSettles(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.Target.Calls = nil
-		r := s.ask(step.DeployWith{Release: s.old.ID})
+		r := s.ask(step.DeployParams{Release: s.old.ID})
 		r.Run, r.Spec.Kind, r.Spec.Name = "20260103-000000-cccc", step.Rollback, "rollback"
 		if res, err := back.Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)

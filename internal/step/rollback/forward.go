@@ -60,8 +60,8 @@ func (f forward) run(ctx context.Context) (step.Result, error) {
 		return step.Result{}, err
 	}
 	if ok && !begun && serving.Release == f.rel.ID && obs.Release == f.rel.ID && probe.Down(obs, f.rel.ID) == "" {
-		return step.Succeed(fmt.Sprintf("%s already serves in %s", f.rel.ID, f.r.Environment), step.Deployed{
-			Release: f.rel.ID, Deployment: serving.ID, URL: obs.URL, Already: true, Since: serving.ServingAt,
+		return step.Succeed(fmt.Sprintf("%s already serves in %s", f.rel.ID, f.r.Environment), step.DeployOutput{
+			Release: f.rel.ID, Deployment: serving.ID, URL: obs.URL, AlreadyDeployed: true, Since: serving.ServingAt,
 		})
 	}
 	return f.enter(ctx)
@@ -108,7 +108,7 @@ func (f forward) enter(ctx context.Context) (step.Result, error) {
 	}
 	d, err := f.Deployments.Begin(ctx, delivery.Deployment{
 		Environment: f.r.Environment, Release: f.rel.ID, Run: f.r.Run, State: delivery.Deploying,
-		By: f.r.By, Replaced: f.serving.Release, Reason: f.reason(), StartedAt: f.Clock.Now(),
+		By: f.r.StartedBy, Replaced: f.serving.Release, Reason: f.reason(), StartedAt: f.Clock.Now(),
 	})
 	if err != nil {
 		return step.Result{}, fmt.Errorf("record that %s enters %s: %w", f.rel.ID, f.r.Environment, err)
@@ -120,21 +120,21 @@ func (f forward) enter(ctx context.Context) (step.Result, error) {
 	if err := f.tell(ctx, f.order.Service); err != nil {
 		return step.Result{}, err
 	}
-	f.r.Moved(f.rel.ID, "%s enters %s: %s", f.rel.ID, f.r.Environment, f.reason())
+	f.r.EmitDeployment(f.rel.ID, "%s enters %s: %s", f.rel.ID, f.r.Environment, f.reason())
 	answers, err := f.bring(ctx)
 	if ctx.Err() != nil {
 		return step.Result{}, f.stopped(ctx)
 	}
 	if err != nil {
 		res, err := f.failed(ctx, fmt.Errorf("go back to %s in %s: %w", f.rel.ID, f.r.Environment, err))
-		res.Answers = answers
+		res.GateResults = answers
 		return res, err
 	}
 	if err := f.Deployments.Accept(ctx, d.ID, f.Clock.Now()); err != nil {
 		return step.Result{}, fmt.Errorf("record that %s serves in %s: %w", f.rel.ID, f.r.Environment, err)
 	}
 	res, err := f.finish(ctx, d)
-	res.Answers = answers
+	res.GateResults = answers
 	return res, err
 }
 
@@ -158,7 +158,7 @@ func (f forward) failed(ctx context.Context, why error) (step.Result, error) {
 		return res, nil
 	}
 	back := f.base
-	back.r.Cause, back.r.Blameless = res.Cause, res.OfPlace
+	back.r.Cause, back.r.InfrastructureFailure = res.Cause, res.InfrastructureFailure
 	undone, err := back.undo(ctx)
 	if err != nil {
 		return step.Result{}, err
@@ -211,22 +211,22 @@ func (f forward) finish(ctx context.Context, d delivery.Deployment) (step.Result
 	if err != nil {
 		return step.Result{}, err
 	}
-	f.r.Moved(f.rel.ID, "%s serves in %s again", f.rel.ID, f.r.Environment)
+	f.r.EmitDeployment(f.rel.ID, "%s serves in %s again", f.rel.ID, f.r.Environment)
 	summary := fmt.Sprintf("%s serves in %s again", f.rel.ID, f.r.Environment)
 	if d.Replaced != "" && d.Replaced != f.rel.ID {
 		summary += fmt.Sprintf(", instead of %s, which is quarantined", d.Replaced)
 	}
-	return step.Succeed(summary, step.Deployed{Release: f.rel.ID, Deployment: d.ID, URL: obs.URL, Since: f.Clock.Now()})
+	return step.Succeed(summary, step.DeployOutput{Release: f.rel.ID, Deployment: d.ID, URL: obs.URL, Since: f.Clock.Now()})
 }
 
 // reason is who rolled back, and why.
 func (f forward) reason() string {
-	by := f.r.By
+	by := f.r.StartedBy
 	if by == "" {
 		by = "somebody"
 	}
-	if f.w.Why == "" {
+	if f.w.Reason == "" {
 		return "rolled back by " + by
 	}
-	return fmt.Sprintf("rolled back by %s: %s", by, f.w.Why)
+	return fmt.Sprintf("rolled back by %s: %s", by, f.w.Reason)
 }

@@ -50,17 +50,17 @@ func (s *scene) rollback() rollback.Step {
 	return rollback.Step{Targets: probe.Targets{"local": s.Target}, Releases: s.Records, Deployments: s.Records, Prober: s.Prober}
 }
 
-func (s *scene) ask(w step.DeployWith) step.Request {
+func (s *scene) ask(w step.DeployParams) step.Request {
 	w.Target = "local"
 	with, _ := json.Marshal(w)
 	return step.Request{
-		Run: thisRun, Service: "api", Environment: env, By: "bob", Attempt: 1,
-		Spec: step.Spec{Name: "deploy", Kind: step.Deploy, With: with, Undo: step.Rollback},
+		Run: thisRun, Service: "api", Environment: env, StartedBy: "bob", Attempt: 1,
+		Spec: step.Spec{Name: "deploy", Kind: step.Deploy, Params: with, Undo: step.Rollback},
 		Emit: func(e event.Event) { s.events = append(s.events, e) },
 	}
 }
 
-func (s *scene) promotion() step.Request { return s.ask(step.DeployWith{Release: s.fresh.ID}) }
+func (s *scene) promotion() step.Request { return s.ask(step.DeployParams{Release: s.fresh.ID}) }
 
 func (s *scene) undoing(cancelled bool) step.Request {
 	r := s.promotion()
@@ -148,7 +148,7 @@ func sickStaged(s *scene) {
 
 func accept(t *testing.T, s *scene, res step.Result) {
 	t.Helper()
-	var d step.Deployed
+	var d step.DeployOutput
 	if err := json.Unmarshal(res.Output, &d); err != nil {
 		t.Fatal(err)
 	}

@@ -33,15 +33,15 @@ type Step struct {
 }
 
 // Run undoes this run's deployment when r has a Cause or is Cancelled, and
-// otherwise brings With.Release back. Its output is step.Deployed: what serves
+// otherwise brings With.Release back. Its output is step.DeployOutput: what serves
 // now. Skipped means that there was nothing to undo. A result that failed says
 // what serves now and what was tried; the deployment is recorded as Stuck.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.Options[step.DeployWith](r)
+	w, err := step.ParamsOf[step.DeployParams](r)
 	if err != nil {
 		return step.Result{}, err
 	}
-	target, err := s.Targets.Find(w.Target, w.Place)
+	target, err := s.Targets.Find(w.Target, w.Location)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -56,7 +56,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 type base struct {
 	Step
 	r      step.Request
-	w      step.DeployWith
+	w      step.DeployParams
 	target port.Target
 }
 

@@ -133,7 +133,7 @@ func TestSmokeChecksOfTheNewDoNotHoldBackTheOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(true)
 		whole(s)
-		r := s.ask(step.DeployWith{Release: s.fresh.ID, Checks: []step.Check{{Name: "v2", Path: "/v2", Status: 200}}})
+		r := s.ask(step.DeployParams{Release: s.fresh.ID, Checks: []step.Check{{Name: "v2", Path: "/v2", Status: 200}}})
 		r.Cause = "bad"
 		if res, err := s.rollback().Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
@@ -152,7 +152,7 @@ func TestSameReleaseAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(true)
 		s.Target.Lost = func(delivery.ReleaseID) bool { return true }
-		r := s.ask(step.DeployWith{Release: s.old.ID})
+		r := s.ask(step.DeployParams{Release: s.old.ID})
 		if res, err := s.deploy().Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeFailed {
 			t.Fatalf("%+v, %v", res, err)
 		}
@@ -181,7 +181,7 @@ func TestAcceptedIsNotUndone(t *testing.T) {
 func TestUnknownTarget(t *testing.T) {
 	s := newScene(true)
 	r := s.promotion()
-	r.Spec.With = json.RawMessage(`{"target":"moon"}`)
+	r.Spec.Params = json.RawMessage(`{"target":"moon"}`)
 	_, err := s.rollback().Run(t.Context(), r)
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(fault.HintOf(err), "local") {
 		t.Errorf("%v (%s)", err, fault.HintOf(err))

@@ -135,7 +135,7 @@ func TestPlaceThatIsAway(t *testing.T) {
 					return nil
 				}
 				r := s.undoing(false)
-				r.Blameless = true
+				r.InfrastructureFailure = true
 				res, err := s.rollback().Run(t.Context(), r)
 				if err != nil || res.Outcome != c.outcome || s.state(t) != c.state {
 					t.Fatalf("%+v, %v, %s", res, err, s.state(t))

@@ -35,12 +35,12 @@ type undo struct {
 
 func (u undo) run(ctx context.Context) (step.Result, error) {
 	// First of all, so that nothing brings it back, whatever happens next.
-	if !u.r.Cancelled && !u.r.Blameless && !u.same() {
+	if !u.r.Cancelled && !u.r.InfrastructureFailure && !u.same() {
 		if err := u.quarantine(ctx, u.bad.Release, u.reason()); err != nil {
 			return step.Result{}, err
 		}
 	}
-	u.r.Moved(u.bad.Release, "%s is taken back from %s: %s", u.bad.Release, u.r.Environment, u.reason())
+	u.r.EmitDeployment(u.bad.Release, "%s is taken back from %s: %s", u.bad.Release, u.r.Environment, u.reason())
 	url, failures := u.restore(ctx)
 	if failures != nil && ctx.Err() != nil && !outOfTime(ctx) {
 		return step.Result{}, context.Cause(ctx) // stopped, not failed: the next call goes on
@@ -97,11 +97,11 @@ func outOfTime(ctx context.Context) bool {
 
 func (u undo) done(url string) (step.Result, error) {
 	if !u.has {
-		u.r.Moved("", "nothing serves in %s any more: no release served before %s", u.r.Environment, u.bad.Release)
-		return step.Succeed(fmt.Sprintf("%s removed from %s; nothing served there before it", u.bad.Release, u.r.Environment), step.Deployed{})
+		u.r.EmitDeployment("", "nothing serves in %s any more: no release served before %s", u.r.Environment, u.bad.Release)
+		return step.Succeed(fmt.Sprintf("%s removed from %s; nothing served there before it", u.bad.Release, u.r.Environment), step.DeployOutput{})
 	}
-	u.r.Moved(u.prev.Release, "%s serves in %s again", u.prev.Release, u.r.Environment)
-	return step.Succeed(fmt.Sprintf("%s serves in %s again, instead of %s", u.prev.Release, u.r.Environment, u.bad.Release), step.Deployed{
+	u.r.EmitDeployment(u.prev.Release, "%s serves in %s again", u.prev.Release, u.r.Environment)
+	return step.Succeed(fmt.Sprintf("%s serves in %s again, instead of %s", u.prev.Release, u.r.Environment, u.bad.Release), step.DeployOutput{
 		Release: u.prev.Release, Deployment: u.prev.ID, URL: url, Since: u.prev.ServingAt,
 	})
 }
@@ -144,7 +144,7 @@ func (u undo) once(ctx context.Context) (url string, err error) {
 	want, err := probe.WantOf(u.w, rel)
 	if err != nil {
 		u.r.Logf("%v", err)
-		want, _ = probe.WantOf(step.DeployWith{Healthy: u.w.Healthy, Within: u.w.Within}, rel)
+		want, _ = probe.WantOf(step.DeployParams{SuccessThreshold: u.w.SuccessThreshold, Timeout: u.w.Timeout}, rel)
 	}
 	smoke := want.Smoke
 	want.Smoke = nil
@@ -230,7 +230,7 @@ func (u undo) stuck(ctx context.Context, failures []error) (step.Result, error) 
 	if err := u.Deployments.End(last, u.bad.ID, delivery.Stuck, cause, u.Clock.Now()); err != nil {
 		return step.Result{}, fmt.Errorf("record that %s is stuck (%s): %w", u.bad.Release, cause, err)
 	}
-	u.r.Moved(u.bad.Release, "%s", cause)
+	u.r.EmitDeployment(u.bad.Release, "%s", cause)
 	res := step.Fail("%s", cause)
 	res.Hint = fmt.Sprintf("look at `slipway status --env %s` and `slipway logs`, mend the target, then `slipway rollback --env %s`",
 		u.r.Environment, u.r.Environment)

@@ -26,7 +26,7 @@ const (
 )
 
 // describe fills in what the output says of the verdict and what it rests on.
-func describe(out step.Scanned, j judgement, r port.ScanReport) step.Scanned {
+func describe(out step.ScanOutput, j judgement, r port.ScanReport) step.ScanOutput {
 	out.Verdict = j.Verdict
 	out.Scanner, out.Distribution, out.Packages = r.Scanner, r.Distribution, r.Packages
 	out.Database = r.Database
@@ -40,7 +40,7 @@ func describe(out step.Scanned, j judgement, r port.ScanReport) step.Scanned {
 		case f.waived:
 			out.Waived++
 		case f.vexed:
-			out.Excused++
+			out.SuppressedByVEX++
 		}
 		if len(out.Findings) < mostKept {
 			out.Findings = append(out.Findings, f.Finding)
@@ -50,7 +50,7 @@ func describe(out step.Scanned, j judgement, r port.ScanReport) step.Scanned {
 }
 
 // keep writes the evidence for people and for other tools.
-func keep(r step.Request, j judgement, report port.ScanReport, table string, out *step.Scanned) error {
+func keep(r step.Request, j judgement, report port.ScanReport, table string, out *step.ScanOutput) error {
 	if j.Verdict == delivery.Unavailable && report.Scanner == "" {
 		return nil // nothing was looked at, so there is nothing to show
 	}
@@ -58,10 +58,10 @@ func keep(r step.Request, j judgement, report port.ScanReport, table string, out
 	if err != nil {
 		return fmt.Errorf("write the findings: %w", err)
 	}
-	if out.SARIF, err = save(r.Work, sarifFile, sarifType, append(sarif, '\n')); err != nil {
+	if out.SARIF, err = save(r.WorkDir, sarifFile, sarifType, append(sarif, '\n')); err != nil {
 		return err
 	}
-	out.Table, err = save(r.Work, tableFile, tableType, []byte(looked(report)+"\n\n"+table))
+	out.Table, err = save(r.WorkDir, tableFile, tableType, []byte(looked(report)+"\n\n"+table))
 	return err
 }
 

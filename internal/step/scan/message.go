@@ -16,7 +16,7 @@ import (
 const mostNamed = 5
 
 // cause is why the gate did not let the image through, in one line.
-func cause(w step.ScanWith, j judgement) string {
+func cause(w step.ScanParams, j judgement) string {
 	if j.Verdict == delivery.Unavailable {
 		return "scan is unavailable: " + j.Reason
 	}
@@ -69,7 +69,7 @@ func floor(failOn []delivery.Severity) string {
 
 // evidence is the answer's one line: "0 of 12 findings at or above HIGH, 1 waived;
 // 93 deb, 31 python; database of 2026-11-24".
-func evidence(w step.ScanWith, j judgement, r port.ScanReport) string {
+func evidence(w step.ScanParams, j judgement, r port.ScanReport) string {
 	if j.Verdict == delivery.Unavailable {
 		return j.Reason
 	}
@@ -131,7 +131,7 @@ func (j judgement) count(is func(judged) bool) int {
 }
 
 // unrated counts findings that nobody rated and that therefore do not fail.
-func (j judgement) unrated(w step.ScanWith) int {
+func (j judgement) unrated(w step.ScanParams) int {
 	if slices.Contains(w.FailOn, delivery.UnknownSeverity) {
 		return 0
 	}

@@ -35,7 +35,7 @@ type judgement struct {
 
 // judge is the gate: pure, so that it is a table test. What certainly fails,
 // fails, however much is not known; what is not known passes nothing.
-func judge(w step.ScanWith, r port.ScanReport, excuses []excuse, now time.Time) judgement {
+func judge(w step.ScanParams, r port.ScanReport, excuses []excuse, now time.Time) judgement {
 	j := judgement{Verdict: delivery.Passed}
 	used := make([]bool, len(w.Waive))
 	blocks := false
@@ -67,7 +67,7 @@ func judge(w step.ScanWith, r port.ScanReport, excuses []excuse, now time.Time) 
 
 // weigh asks of one finding whether it fails the gate. used is told which
 // waivers have something to waive.
-func weigh(w step.ScanWith, f delivery.Finding, excuses []excuse, used []bool, now time.Time) judged {
+func weigh(w step.ScanParams, f delivery.Finding, excuses []excuse, used []bool, now time.Time) judged {
 	one := judged{Finding: f}
 	switch {
 	case !counts(w.FailOn, f.Severity):
@@ -90,11 +90,11 @@ func weigh(w step.ScanWith, f delivery.Finding, excuses []excuse, used []bool, n
 		}
 		used[i] = true
 		if expired(wv, now) {
-			one.Note = fmt.Sprintf("its waiver expired on %s (%s)", wv.Until, wv.Why)
+			one.Note = fmt.Sprintf("its waiver expired on %s (%s)", wv.Until, wv.Reason)
 			continue
 		}
 		one.Blocks, one.waived = false, true
-		one.Note, one.Why = "waived until "+wv.Until, wv.Why
+		one.Note, one.Why = "waived until "+wv.Until, wv.Reason
 		return one
 	}
 	return one
@@ -146,7 +146,7 @@ func named(w step.Waiver) string {
 }
 
 // unknown says why nothing was found, other than that there is nothing.
-func unknown(w step.ScanWith, r port.ScanReport, now time.Time) (reason, hint string) {
+func unknown(w step.ScanParams, r port.ScanReport, now time.Time) (reason, hint string) {
 	age := now.Sub(r.Database)
 	switch {
 	case len(r.Gaps) > 0:

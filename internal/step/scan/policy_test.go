@@ -29,8 +29,8 @@ func unfixed(s delivery.Severity) delivery.Finding {
 	return delivery.Finding{ID: "CVE-2026-1", Severity: s, Package: "libx", Version: "1", Type: "deb"}
 }
 
-func policy(change func(*step.ScanWith)) step.ScanWith {
-	w := step.ScanWith{FailOn: []delivery.Severity{delivery.High, delivery.Critical}, MaxAge: delivery.Duration(120 * time.Hour)}
+func policy(change func(*step.ScanParams)) step.ScanParams {
+	w := step.ScanParams{FailOn: []delivery.Severity{delivery.High, delivery.Critical}, MaxAge: delivery.Duration(120 * time.Hour)}
 	if change != nil {
 		change(&w)
 	}
@@ -39,10 +39,10 @@ func policy(change func(*step.ScanWith)) step.ScanWith {
 
 func TestJudge(t *testing.T) {
 	now := at("2026-11-24T12:00:00Z")
-	waive := func(ws ...step.Waiver) func(*step.ScanWith) { return func(w *step.ScanWith) { w.Waive = ws } }
-	waiver := step.Waiver{ID: "CVE-2021-44228", Until: "2026-12-01", Why: "not reachable"}
+	waive := func(ws ...step.Waiver) func(*step.ScanParams) { return func(w *step.ScanParams) { w.Waive = ws } }
+	waiver := step.Waiver{ID: "CVE-2021-44228", Until: "2026-12-01", Reason: "not reachable"}
 	cases := map[string]struct {
-		change   func(*step.ScanWith)
+		change   func(*step.ScanParams)
 		findings []delivery.Finding
 		gaps     []port.ScanGap
 		built    time.Time // default: an hour ago
@@ -53,29 +53,29 @@ func TestJudge(t *testing.T) {
 		"nothing found":            {want: delivery.Passed},
 		"critical":                 {findings: []delivery.Finding{log4j()}, want: delivery.Failed, says: "scan: 1 finding at or above HIGH: CVE-2021-44228 CRITICAL in log4j-core 2.14.1 (fixed in 2.15.0)"},
 		"medium is below":          {findings: []delivery.Finding{unfixed(delivery.Medium)}, want: delivery.Passed},
-		"medium, when named":       {change: func(w *step.ScanWith) { w.FailOn = []delivery.Severity{delivery.Medium} }, findings: []delivery.Finding{unfixed(delivery.High)}, want: delivery.Failed, says: "at or above MEDIUM: CVE-2026-1 HIGH in libx 1 (no fix yet)"},
+		"medium, when named":       {change: func(w *step.ScanParams) { w.FailOn = []delivery.Severity{delivery.Medium} }, findings: []delivery.Finding{unfixed(delivery.High)}, want: delivery.Failed, says: "at or above MEDIUM: CVE-2026-1 HIGH in libx 1 (no fix yet)"},
 		"not rated":                {findings: []delivery.Finding{unfixed(delivery.UnknownSeverity)}, want: delivery.Passed},
-		"not rated, when named":    {change: func(w *step.ScanWith) { w.FailOn = append(w.FailOn, delivery.UnknownSeverity) }, findings: []delivery.Finding{unfixed(delivery.UnknownSeverity)}, want: delivery.Failed, says: "at or above HIGH or not rated"},
-		"only not rated is named":  {change: func(w *step.ScanWith) { w.FailOn = []delivery.Severity{delivery.UnknownSeverity} }, findings: []delivery.Finding{log4j()}, want: delivery.Passed},
-		"fixable only":             {change: func(w *step.ScanWith) { w.FixableOnly = true }, findings: []delivery.Finding{unfixed(delivery.Critical)}, want: delivery.Passed},
-		"fixable only, fixable":    {change: func(w *step.ScanWith) { w.FixableOnly = true }, findings: []delivery.Finding{log4j()}, want: delivery.Failed},
+		"not rated, when named":    {change: func(w *step.ScanParams) { w.FailOn = append(w.FailOn, delivery.UnknownSeverity) }, findings: []delivery.Finding{unfixed(delivery.UnknownSeverity)}, want: delivery.Failed, says: "at or above HIGH or not rated"},
+		"only not rated is named":  {change: func(w *step.ScanParams) { w.FailOn = []delivery.Severity{delivery.UnknownSeverity} }, findings: []delivery.Finding{log4j()}, want: delivery.Passed},
+		"fixable only":             {change: func(w *step.ScanParams) { w.FixableOnly = true }, findings: []delivery.Finding{unfixed(delivery.Critical)}, want: delivery.Passed},
+		"fixable only, fixable":    {change: func(w *step.ScanParams) { w.FixableOnly = true }, findings: []delivery.Finding{log4j()}, want: delivery.Failed},
 		"waived":                   {change: waive(waiver), findings: []delivery.Finding{log4j()}, want: delivery.Passed},
-		"waived by an alias":       {change: waive(step.Waiver{ID: "ghsa-jfh8-c2jp-5v3q", Until: "2026-12-01", Why: "w"}), findings: []delivery.Finding{log4j()}, want: delivery.Passed},
-		"waived in another":        {change: waive(step.Waiver{ID: waiver.ID, Package: "other", Until: "2026-12-01", Why: "w"}), findings: []delivery.Finding{log4j()}, want: delivery.Failed},
-		"waived in this one":       {change: waive(step.Waiver{ID: waiver.ID, Package: "Log4J-core", Until: "2026-12-01", Why: "w"}), findings: []delivery.Finding{log4j()}, want: delivery.Passed},
+		"waived by an alias":       {change: waive(step.Waiver{ID: "ghsa-jfh8-c2jp-5v3q", Until: "2026-12-01", Reason: "w"}), findings: []delivery.Finding{log4j()}, want: delivery.Passed},
+		"waived in another":        {change: waive(step.Waiver{ID: waiver.ID, Package: "other", Until: "2026-12-01", Reason: "w"}), findings: []delivery.Finding{log4j()}, want: delivery.Failed},
+		"waived in this one":       {change: waive(step.Waiver{ID: waiver.ID, Package: "Log4J-core", Until: "2026-12-01", Reason: "w"}), findings: []delivery.Finding{log4j()}, want: delivery.Passed},
 		"last moment of the day":   {change: waive(waiver), findings: []delivery.Finding{log4j()}, now: at("2026-12-01T23:59:59Z"), built: at("2026-12-01T00:00:00Z"), want: delivery.Passed},
 		"the day is over":          {change: waive(waiver), findings: []delivery.Finding{log4j()}, now: at("2026-12-02T00:00:00Z"), built: at("2026-12-01T00:00:00Z"), want: delivery.Failed, says: "its waiver expired on 2026-12-01 (not reachable)"},
 		"over elsewhere only":      {change: waive(waiver), findings: []delivery.Finding{log4j()}, now: at("2026-12-02T01:00:00+03:00"), built: at("2026-12-01T00:00:00Z"), want: delivery.Passed},
-		"one expired, one not":     {change: waive(step.Waiver{ID: waiver.ID, Until: "2026-11-01", Why: "old"}, waiver), findings: []delivery.Finding{log4j()}, want: delivery.Passed},
-		"waiver of nothing":        {change: waive(step.Waiver{ID: "CVE-1", Until: "2026-11-01", Why: "old"}), want: delivery.Passed, says: "the waiver of CVE-1 expired on 2026-11-01 and matches nothing that would fail: it can go"},
-		"a day that is none":       {change: waive(step.Waiver{ID: waiver.ID, Until: "soon", Why: "w"}), findings: []delivery.Finding{log4j()}, want: delivery.Failed},
+		"one expired, one not":     {change: waive(step.Waiver{ID: waiver.ID, Until: "2026-11-01", Reason: "old"}, waiver), findings: []delivery.Finding{log4j()}, want: delivery.Passed},
+		"waiver of nothing":        {change: waive(step.Waiver{ID: "CVE-1", Until: "2026-11-01", Reason: "old"}), want: delivery.Passed, says: "the waiver of CVE-1 expired on 2026-11-01 and matches nothing that would fail: it can go"},
+		"a day that is none":       {change: waive(step.Waiver{ID: waiver.ID, Until: "soon", Reason: "w"}), findings: []delivery.Finding{log4j()}, want: delivery.Failed},
 		"gap":                      {gaps: []port.ScanGap{{What: "the distribution is unknown", Hint: "h"}}, want: delivery.Unavailable, says: "scan is unavailable: the distribution is unknown"},
 		"gap, and a finding":       {gaps: []port.ScanGap{{What: "x"}}, findings: []delivery.Finding{log4j()}, want: delivery.Failed},
 		"gap, and a waived one":    {change: waive(waiver), gaps: []port.ScanGap{{What: "x"}}, findings: []delivery.Finding{log4j()}, want: delivery.Unavailable},
 		"old database":             {built: at("2026-11-18T12:00:00Z"), want: delivery.Unavailable, says: "the database is from 2026-11-18, 6 days old, and may be 5 days at most"},
 		"just not too old":         {built: at("2026-11-19T12:00:00Z"), want: delivery.Passed},
 		"old, and a finding":       {built: at("2026-11-01T12:00:00Z"), findings: []delivery.Finding{log4j()}, want: delivery.Failed},
-		"database of no known age": {built: time.Unix(0, 0), change: func(w *step.ScanWith) { w.MaxAge = 0 }, want: delivery.Passed},
+		"database of no known age": {built: time.Unix(0, 0), change: func(w *step.ScanParams) { w.MaxAge = 0 }, want: delivery.Passed},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -35,31 +35,31 @@ type Step struct {
 	Clock     step.Clock
 }
 
-// Run looks at the image that the build step left. Its output is step.Scanned.
+// Run looks at the image that the build step left. Its output is step.ScanOutput.
 // It is never answered from the cache: tomorrow's database knows more of the
 // same image.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.Options[step.ScanWith](r)
+	w, err := step.ParamsOf[step.ScanParams](r)
 	if err != nil {
 		return step.Result{}, err
 	}
-	built, ok, err := step.Of[step.Built](r.Given, step.Build)
+	built, ok, err := step.OutputOf[step.BuildOutput](r.Inputs, step.Build)
 	if err != nil {
 		return step.Result{}, err
 	}
 	if !ok || !built.Digest.Valid() {
 		return step.Result{}, fault.New(fault.Internal, "scan: no build step ran before it")
 	}
-	scanner, ok := s.Scanners[w.With]
+	scanner, ok := s.Scanners[w.Scanner]
 	if !ok {
-		return step.Result{}, fault.New(fault.Invalid, "scan: this Slipway has no scanner %q", w.With)
+		return step.Result{}, fault.New(fault.Invalid, "scan: this Slipway has no scanner %q", w.Scanner)
 	}
 	image := delivery.Image{Repository: w.Repository, Digest: built.Digest}
 	excuses, err := s.excuses(ctx, r, w, image)
 	if err != nil {
 		return step.FailWith(err), nil
 	}
-	folder := filepath.Join(r.Artifacts, "scans", built.Digest.Hex())
+	folder := filepath.Join(r.ArtifactsDir, "scans", built.Digest.Hex())
 	r.Progress("listing what the image is made of")
 	bills, err := s.Biller.ImageSBOM(ctx, port.ImageSBOMRequest{Layout: built.Layout, Image: image, Dir: folder})
 	if err != nil {
@@ -76,11 +76,11 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if away != nil && j.Verdict == delivery.Unavailable {
 		j.Reason += "; " + away.Error()
 	}
-	return s.answer(r, w, j, report, step.Scanned{Image: built.Digest, Bills: &bills})
+	return s.answer(r, w, j, report, step.ScanOutput{Image: built.Digest, SBOMs: &bills})
 }
 
 // judge is the verdict on a report, or on there being none.
-func (s Step) judge(w step.ScanWith, report port.ScanReport, excuses []excuse, err error) judgement {
+func (s Step) judge(w step.ScanParams, report port.ScanReport, excuses []excuse, err error) judgement {
 	if err != nil {
 		return judgement{Verdict: delivery.Unavailable, Reason: err.Error(), Hint: fault.HintOf(err)}
 	}
@@ -89,7 +89,7 @@ func (s Step) judge(w step.ScanWith, report port.ScanReport, excuses []excuse, e
 }
 
 // excuses reads the VEX documents of the commit.
-func (s Step) excuses(ctx context.Context, r step.Request, w step.ScanWith, image delivery.Image) ([]excuse, error) {
+func (s Step) excuses(ctx context.Context, r step.Request, w step.ScanParams, image delivery.Image) ([]excuse, error) {
 	if len(w.VEX) == 0 {
 		return nil, nil
 	}
@@ -134,8 +134,8 @@ func readVEX(root *os.Root, name string) ([]byte, error) {
 
 // refresh gets a newer database when there may be one. Its error stops nothing:
 // the one that is there may still be good enough, and the scan will say if it is not.
-func (s Step) refresh(ctx context.Context, r step.Request, w step.ScanWith) error {
-	db, ok := s.Databases[w.With]
+func (s Step) refresh(ctx context.Context, r step.Request, w step.ScanParams) error {
+	db, ok := s.Databases[w.Scanner]
 	if !ok {
 		return nil
 	}
@@ -162,7 +162,7 @@ func (s Step) refresh(ctx context.Context, r step.Request, w step.ScanWith) erro
 }
 
 // answer keeps the evidence and says the verdict.
-func (s Step) answer(r step.Request, w step.ScanWith, j judgement, report port.ScanReport, out step.Scanned) (step.Result, error) {
+func (s Step) answer(r step.Request, w step.ScanParams, j judgement, report port.ScanReport, out step.ScanOutput) (step.Result, error) {
 	out = describe(out, j, report)
 	table := table(j)
 	if err := keep(r, j, report, table, &out); err != nil {
@@ -170,14 +170,14 @@ func (s Step) answer(r step.Request, w step.ScanWith, j judgement, report port.S
 	}
 	tell(r, j, report, table)
 	accepted := j.Verdict == delivery.Unavailable && w.Unavailable == "accept"
-	out.Accepted = accepted
+	out.UnavailableAccepted = accepted
 	said := delivery.GateResult{Gate: gate, Verdict: j.Verdict, Evidence: evidence(w, j, report)}
-	r.Answered(said)
+	r.ReportGates(said)
 	result, err := step.Succeed(said.Evidence, out)
 	if err != nil {
 		return step.Result{}, err
 	}
-	result.Answers = []delivery.GateResult{said}
+	result.GateResults = []delivery.GateResult{said}
 	switch {
 	case accepted:
 		text := fmt.Sprintf("the scan is unavailable, and %s takes that: %s", r.Environment, j.Reason)

@@ -30,16 +30,16 @@ type scene struct {
 	events   []event.Event
 }
 
-func stage(t *testing.T, change func(*step.ScanWith)) *scene {
+func stage(t *testing.T, change func(*step.ScanParams)) *scene {
 	t.Helper()
 	now := at("2026-11-24T12:00:00Z")
 	w := policy(change)
-	w.With, w.Repository = "grype", "mlops/retail-api"
+	w.Scanner, w.Repository = "grype", "mlops/retail-api"
 	with, err := json.Marshal(w)
 	if err != nil {
 		t.Fatal(err)
 	}
-	built, err := json.Marshal(step.Built{BuiltImage: port.BuiltImage{Digest: fake.Digest(7), Layout: "/layout"}})
+	built, err := json.Marshal(step.BuildOutput{BuiltImage: port.BuiltImage{Digest: fake.Digest(7), Layout: "/layout"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,22 +50,22 @@ func stage(t *testing.T, change func(*step.ScanWith)) *scene {
 		Biller: fake.SBOMGenerator{}, Clock: step.Clock{Time: func() time.Time { return now }},
 	}
 	s.request = step.Request{
-		Run: "20260102-030405-abcd", Service: "api", Environment: "prod", Artifacts: t.TempDir(), Work: t.TempDir(), Log: s.log,
-		Spec:     step.Spec{Name: "scan", Kind: step.Scan, With: with},
-		Given:    map[string]json.RawMessage{"build": built},
+		Run: "20260102-030405-abcd", Service: "api", Environment: "prod", ArtifactsDir: t.TempDir(), WorkDir: t.TempDir(), Log: s.log,
+		Spec:     step.Spec{Name: "scan", Kind: step.Scan, Params: with},
+		Inputs:   map[string]json.RawMessage{"build": built},
 		Checkout: func(context.Context) (string, error) { return s.checkout, nil },
 		Emit:     func(e event.Event) { s.events = append(s.events, e) },
 	}
 	return s
 }
 
-func (s *scene) run(t *testing.T) (step.Result, step.Scanned) {
+func (s *scene) run(t *testing.T) (step.Result, step.ScanOutput) {
 	t.Helper()
 	r, err := s.step.Run(t.Context(), s.request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out step.Scanned
+	var out step.ScanOutput
 	if len(r.Output) > 0 {
 		if err := json.Unmarshal(r.Output, &out); err != nil {
 			t.Fatal(err)
@@ -77,17 +77,17 @@ func (s *scene) run(t *testing.T) (step.Result, step.Scanned) {
 func TestPassed(t *testing.T) {
 	s := stage(t, nil)
 	r, out := s.run(t)
-	if r.Outcome != delivery.OutcomeSucceeded || out.Verdict != delivery.Passed || out.Image != fake.Digest(7) || out.Accepted {
+	if r.Outcome != delivery.OutcomeSucceeded || out.Verdict != delivery.Passed || out.Image != fake.Digest(7) || out.UnavailableAccepted {
 		t.Fatalf("%+v, %+v", r, out)
 	}
 	if r.Summary != "0 of 0 findings at or above HIGH; 93 deb; database of 2026-11-24" {
 		t.Error(r.Summary)
 	}
-	if len(r.Answers) != 1 || r.Answers[0].Gate != "scan" || r.Answers[0].Verdict != delivery.Passed {
-		t.Errorf("%+v", r.Answers)
+	if len(r.GateResults) != 1 || r.GateResults[0].Gate != "scan" || r.GateResults[0].Verdict != delivery.Passed {
+		t.Errorf("%+v", r.GateResults)
 	}
-	if out.Bills == nil || !out.Bills.CycloneDX.Digest.Valid() || !strings.Contains(out.Bills.SPDX.Path, fake.Digest(7).Hex()) {
-		t.Errorf("%+v", out.Bills)
+	if out.SBOMs == nil || !out.SBOMs.CycloneDX.Digest.Valid() || !strings.Contains(out.SBOMs.SPDX.Path, fake.Digest(7).Hex()) {
+		t.Errorf("%+v", out.SBOMs)
 	}
 	order := s.scanner.Requests()[0]
 	if order.Layout != "/layout" || order.Image != (delivery.Image{Repository: "mlops/retail-api", Digest: fake.Digest(7)}) || !filepath.IsAbs(order.CacheDir) {
@@ -99,8 +99,8 @@ func TestPassed(t *testing.T) {
 }
 
 func TestFailedLeavesItsEvidence(t *testing.T) {
-	s := stage(t, func(w *step.ScanWith) {
-		w.Waive = []step.Waiver{{ID: "CVE-2026-1", Until: "2026-12-01", Why: "only at build time"}}
+	s := stage(t, func(w *step.ScanParams) {
+		w.Waive = []step.Waiver{{ID: "CVE-2026-1", Until: "2026-12-01", Reason: "only at build time"}}
 	})
 	hostile := unfixed(delivery.Low)
 	hostile.ID, hostile.Package = "CVE-2026-2", "lib\x1b[2Jy\nz"
@@ -147,13 +147,13 @@ func TestUnavailable(t *testing.T) {
 		outcome delivery.Outcome
 	}{"stops by default": {"", delivery.OutcomeFailed}, "stops": {"fail", delivery.OutcomeFailed}, "is accepted": {"accept", delivery.OutcomeSucceeded}} {
 		t.Run(name, func(t *testing.T) {
-			s := stage(t, func(w *step.ScanWith) { w.Unavailable = c.accept })
+			s := stage(t, func(w *step.ScanParams) { w.Unavailable = c.accept })
 			s.scanner.Report, s.scanner.Fail = port.ScanReport{}, nobody
 			r, out := s.run(t)
-			if r.Outcome != c.outcome || out.Verdict != delivery.Unavailable || r.Answers[0].Verdict != delivery.Unavailable {
+			if r.Outcome != c.outcome || out.Verdict != delivery.Unavailable || r.GateResults[0].Verdict != delivery.Unavailable {
 				t.Fatalf("%+v", r)
 			}
-			if out.Accepted != (c.outcome == delivery.OutcomeSucceeded) || out.Bills == nil {
+			if out.UnavailableAccepted != (c.outcome == delivery.OutcomeSucceeded) || out.SBOMs == nil {
 				t.Errorf("%+v", out)
 			}
 			if c.outcome == delivery.OutcomeFailed && (r.Cause != "scan is unavailable: there is no vulnerability database" || r.Hint != "slipway scan db update") {
@@ -163,7 +163,7 @@ func TestUnavailable(t *testing.T) {
 			for _, e := range s.events {
 				noticed = noticed || e.Kind == event.Notice
 			}
-			if noticed != out.Accepted {
+			if noticed != out.UnavailableAccepted {
 				t.Errorf("noticed %v: %+v", noticed, s.events)
 			}
 		})
@@ -192,7 +192,7 @@ func TestTroubleIsNoVerdict(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	s = stage(t, nil)
-	s.request.Given = nil
+	s.request.Inputs = nil
 	if r, err := s.step.Run(t.Context(), s.request); !fault.Is(err, fault.Internal) {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -235,7 +235,7 @@ func TestTheDatabaseIsRefreshedWhenItIsOld(t *testing.T) {
 }
 
 func TestVEXDocumentsAreTheCommits(t *testing.T) {
-	s := stage(t, func(w *step.ScanWith) { w.VEX = []string{"security/vex.json"} })
+	s := stage(t, func(w *step.ScanParams) { w.VEX = []string{"security/vex.json"} })
 	s.scanner.Report.Findings = []delivery.Finding{log4j()}
 	if r, _ := s.run(t); r.Outcome != delivery.OutcomeFailed || !strings.HasPrefix(r.Cause, "security/vex.json: read a VEX document: ") {
 		t.Errorf("without the file: %+v", r)
@@ -248,7 +248,7 @@ func TestVEXDocumentsAreTheCommits(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, out := s.run(t)
-	if r.Outcome != delivery.OutcomeSucceeded || out.Excused != 1 || !strings.Contains(r.Summary, "1 excused by VEX") {
+	if r.Outcome != delivery.OutcomeSucceeded || out.SuppressedByVEX != 1 || !strings.Contains(r.Summary, "1 excused by VEX") {
 		t.Errorf("%+v", r)
 	}
 	elsewhere := filepath.Join(t.TempDir(), "vex.json")

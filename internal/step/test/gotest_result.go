@@ -105,9 +105,9 @@ func (g *goTest) failure(name string, o *output, dir string) step.TestFailure {
 	if dir != "" {
 		dirs = append(dirs, dir)
 	}
-	f := step.TestFailure{Name: name, Where: g.at.find(text, dirs...)}
+	f := step.TestFailure{Name: name, Location: g.at.find(text, dirs...)}
 	f.Message = strings.TrimSpace(text)
-	if f.Where != "" {
+	if f.Location != "" {
 		f.Message = goPointer.ReplaceAllString(f.Message, "")
 	}
 	return f

@@ -37,10 +37,10 @@ func TestGoFailures(t *testing.T) {
 	at.module, at.moduleDir = "example.com/shop", at.root
 	text := strings.ReplaceAll(string(raw), "@ROOT@", at.root)
 	want := []step.TestFailure{
-		{Name: ".TestTable/two/deep", Where: "a_test.go:7", Message: "want 3, got 4"},
-		{Name: "sub/pan.TestBoom", Where: "sub/pan/p_test.go:4", Message: "panic: assignment to entry in nil map [recovered, repanicked]"},
+		{Name: ".TestTable/two/deep", Location: "a_test.go:7", Message: "want 3, got 4"},
+		{Name: "sub/pan.TestBoom", Location: "sub/pan/p_test.go:4", Message: "panic: assignment to entry in nil map [recovered, repanicked]"},
 		{Name: "sub/pan.TestPar", Message: "it did not come to its end"},
-		{Name: "sub/bad", Where: "sub/bad/b.go:2", Message: `cannot use "s" (untyped string constant) as int value in variable declaration`},
+		{Name: "sub/bad", Location: "sub/bad/b.go:2", Message: `cannot use "s" (untyped string constant) as int value in variable declaration`},
 		{Name: "sub/main", Message: "no database"},
 	}
 	want[0].Name = "example.com/shop.TestTable/two/deep"

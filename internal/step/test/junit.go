@@ -256,14 +256,14 @@ func (t *testCase) failure(at place, pytest bool) step.TestFailure {
 	if pytest || isPytest(text) {
 		t.pytest(at, text, &f)
 	}
-	if f.Where == "" && strings.Contains(text, "Traceback (most recent call last)") {
-		f.Where = at.last(pythonLine, text)
+	if f.Location == "" && strings.Contains(text, "Traceback (most recent call last)") {
+		f.Location = at.last(pythonLine, text)
 	}
-	if f.Where == "" {
-		f.Where = at.find(text)
+	if f.Location == "" {
+		f.Location = at.find(text)
 	}
-	if f.Where == "" && t.file != "" {
-		f.Where = at.find(t.file + ":" + t.line)
+	if f.Location == "" && t.file != "" {
+		f.Location = at.find(t.file + ":" + t.line)
 	}
 	return f
 }

@@ -37,8 +37,8 @@ func TestJUnitOfPytest(t *testing.T) {
 		t.Errorf("%d passed, %d failed, %d skipped", got.passed, got.failed, got.skipped)
 	}
 	want := []step.TestFailure{
-		{Name: "tests/test_api.py::test_predict", Where: "tests/test_api.py:12", Message: "AssertionError: assert 500 == 200\n +  where 500 = r.status_code"},
-		{Name: "tests/test_broken.py", Where: "tests/test_broken.py:1", Message: "ModuleNotFoundError: No module named 'nothing'"},
+		{Name: "tests/test_api.py::test_predict", Location: "tests/test_api.py:12", Message: "AssertionError: assert 500 == 200\n +  where 500 = r.status_code"},
+		{Name: "tests/test_broken.py", Location: "tests/test_broken.py:1", Message: "ModuleNotFoundError: No module named 'nothing'"},
 	}
 	if fmt.Sprint(got.failures) != fmt.Sprint(want) {
 		t.Errorf("got  %q\nwant %q", got.failures, want)

@@ -89,7 +89,7 @@ func (p place) nodeID(class, name string) string {
 
 // pytest reads what only pytest writes.
 func (t *testCase) pytest(at place, text string, f *step.TestFailure) {
-	f.Where = at.findRaised(text)
+	f.Location = at.findRaised(text)
 	if id := at.nodeID(t.class, t.name); id != "" {
 		f.Name = id
 	}

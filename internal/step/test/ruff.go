@@ -169,9 +169,9 @@ func (r *ruff) count(found []finding) tally {
 		if one.Name == "" {
 			one.Name = "invalid-syntax"
 		}
-		one.Where = fmt.Sprintf("%s:%d:%d", file, f.Location.Row, f.Location.Column)
+		one.Location = fmt.Sprintf("%s:%d:%d", file, f.Location.Row, f.Location.Column)
 		t.fail(one)
-		r.print([]byte(one.Where + ": " + one.Name + " " + strings.ToValidUTF8(*f.Message, "") + "\n"))
+		r.print([]byte(one.Location + ": " + one.Name + " " + strings.ToValidUTF8(*f.Message, "") + "\n"))
 	}
 	return t
 }

@@ -44,8 +44,8 @@ func readRuff(t *testing.T, printed, written string, piece int) (tally, string, 
 
 func TestRuffFindings(t *testing.T) {
 	want := []step.TestFailure{
-		{Name: "F401", Where: "server/app.py:1:8", Message: "`os` imported but unused"},
-		{Name: "invalid-syntax", Where: "server/bad.py:3:7", Message: "SyntaxError: Expected an expression"},
+		{Name: "F401", Location: "server/app.py:1:8", Message: "`os` imported but unused"},
+		{Name: "invalid-syntax", Location: "server/bad.py:3:7", Message: "SyntaxError: Expected an expression"},
 	}
 	told := "server/app.py:1:8: F401 `os` imported but unused\nserver/bad.py:3:7: invalid-syntax SyntaxError: Expected an expression\n"
 	for name, c := range map[string]struct{ printed, written, log string }{
@@ -105,13 +105,13 @@ func TestRuffStep(t *testing.T) {
 		{"echo fine", delivery.OutcomeFailed, "no JSON", delivery.Unavailable},
 		{"echo 'warning: No Python files found under the given path(s)' >&2; echo '[]'", delivery.OutcomeFailed, "no Python file", delivery.Unavailable},
 	} {
-		w := step.TestWith{Run: c.run, Report: step.Ruff}
+		w := step.TestParams{Run: c.run, Report: step.Ruff}
 		res, err := Step{Commands: fake.Shell{}, Environ: environ}.Run(t.Context(), ask(t, w, &bytes.Buffer{}))
 		if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Summary+"\n"+res.Cause, c.says) {
 			t.Errorf("%s: %+v, %v", c.run, res, err)
 		}
-		if c.verdict != "" && (len(res.Answers) != 1 || res.Answers[0].Verdict != c.verdict) {
-			t.Errorf("%s: answers %v", c.run, res.Answers)
+		if c.verdict != "" && (len(res.GateResults) != 1 || res.GateResults[0].Verdict != c.verdict) {
+			t.Errorf("%s: answers %v", c.run, res.GateResults)
 		}
 	}
 }
@@ -135,9 +135,9 @@ func TestWithoutItsEnvironment(t *testing.T) {
 		{"ERROR: No matching distribution found for foo==9.9", "1", delivery.OutcomeFailed, "install server/r.txt: no matching distribution for foo==9.9", delivery.Failed},
 		{"WARNING: Retrying after connection broken by 'x'", "1", delivery.OutcomeFailed, "investigate: install server/r.txt: the package index can't be reached", delivery.Unavailable},
 	} {
-		w := step.TestWith{Run: `test -n "$VIRTUAL_ENV" && case "$PATH" in "$VIRTUAL_ENV/bin:"*) ;; *) exit 9;; esac`, Python: &step.PythonWith{Requirements: "server/r.txt"}}
+		w := step.TestParams{Run: `test -n "$VIRTUAL_ENV" && case "$PATH" in "$VIRTUAL_ENV/bin:"*) ;; *) exit 9;; esac`, Python: &step.PythonParams{Requirements: "server/r.txt"}}
 		r := ask(t, w, &bytes.Buffer{})
-		r.Artifacts = t.TempDir()
+		r.ArtifactsDir = t.TempDir()
 		root, _ := r.Checkout(t.Context())
 		if err := os.WriteFile(root+"/server/r.txt", []byte("foo==9.9\n"), 0o644); err != nil {
 			t.Fatal(err)
@@ -146,20 +146,20 @@ func TestWithoutItsEnvironment(t *testing.T) {
 			return []string{"PATH=" + bin + ":/usr/bin:/bin", "PYTHON_SAY=x", "SAY=" + c.say, "CODE=" + c.code}
 		}}
 		w.Env = map[string]string{"SAY": "${SAY}", "CODE": "${CODE}"}
-		r.Spec.With = with(t, w)
+		r.Spec.Params = with(t, w)
 		res, err := s.Run(t.Context(), r)
 		if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Summary+"\n"+res.Cause, c.says) {
 			t.Errorf("%s: %+v, %v", c.say, res, err)
 		}
-		if c.verdict != "" && (len(res.Answers) != 1 || res.Answers[0].Verdict != c.verdict || res.Hint == "") {
-			t.Errorf("%s: answers %v, hint %q", c.say, res.Answers, res.Hint)
+		if c.verdict != "" && (len(res.GateResults) != 1 || res.GateResults[0].Verdict != c.verdict || res.Hint == "") {
+			t.Errorf("%s: answers %v, hint %q", c.say, res.GateResults, res.Hint)
 		}
 	}
 }
 
-func with(t *testing.T, w step.TestWith) []byte {
+func with(t *testing.T, w step.TestParams) []byte {
 	t.Helper()
-	return ask(t, w, &bytes.Buffer{}).Spec.With
+	return ask(t, w, &bytes.Buffer{}).Spec.Params
 }
 
 func FuzzRuff(f *testing.F) {

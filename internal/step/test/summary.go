@@ -41,10 +41,10 @@ func (t *tally) add(o tally) {
 }
 
 // counted is a finished tally with words for people.
-type counted struct{ step.Tested }
+type counted struct{ step.TestOutput }
 
 func (t tally) tested() counted {
-	return counted{step.Tested{Passed: t.passed, Failed: t.failed, Skipped: t.skipped, Failures: t.failures}}
+	return counted{step.TestOutput{Passed: t.passed, Failed: t.failed, Skipped: t.skipped, Failures: t.failures}}
 }
 
 // summary is "212 passed, 3 skipped".
@@ -76,8 +76,8 @@ func (c counted) cause(f step.ReportFormat) string {
 			break
 		}
 		line := f.Name
-		if f.Where != "" {
-			line += " (" + f.Where + ")"
+		if f.Location != "" {
+			line += " (" + f.Location + ")"
 		}
 		if m := firstLine(f.Message); m != "" {
 			line += ": " + cut(m, 160)

@@ -26,9 +26,9 @@ type Step struct {
 	Clock    step.Clock
 }
 
-// Run runs the command in the checkout. Its output is step.Tested.
+// Run runs the command in the checkout. Its output is step.TestOutput.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.Options[step.TestWith](r)
+	w, err := step.ParamsOf[step.TestParams](r)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -64,7 +64,7 @@ func unprepared(ctx context.Context, err error) (step.Result, error) {
 		return step.Result{}, err
 	}
 	result := step.FailWith(err)
-	result.Answers = []delivery.GateResult{{Gate: "tests", Verdict: venv.Verdict(err), Evidence: result.Cause}}
+	result.GateResults = []delivery.GateResult{{Gate: "tests", Verdict: venv.Verdict(err), Evidence: result.Cause}}
 	if venv.Verdict(err) == delivery.Unavailable {
 		result.Cause = "investigate: " + result.Cause
 	}
@@ -73,17 +73,17 @@ func unprepared(ctx context.Context, err error) (step.Result, error) {
 
 // command fills the templates. What an attempt before this one reported is
 // removed, so that it can't pass for this one's report.
-func (s Step) command(r step.Request, w step.TestWith, checkout string) (port.Command, string, error) {
+func (s Step) command(r step.Request, w step.TestParams, checkout string) (port.Command, string, error) {
 	dir := filepath.Join(checkout, filepath.FromSlash(w.Dir))
 	if !within(checkout, dir) {
 		return port.Command{}, "", fault.New(fault.Invalid, "step %s: dir %q is outside the repository", r.Spec.Name, w.Dir)
 	}
-	report := filepath.Join(r.Work, "report.xml")
+	report := filepath.Join(r.WorkDir, "report.xml")
 	if err := os.RemoveAll(report); err != nil {
 		return port.Command{}, "", fmt.Errorf("remove the last report: %w", err)
 	}
-	if err := os.MkdirAll(r.Work, 0o755); err != nil {
-		return port.Command{}, "", fmt.Errorf("make %s: %w", r.Work, err)
+	if err := os.MkdirAll(r.WorkDir, 0o755); err != nil {
+		return port.Command{}, "", fmt.Errorf("make %s: %w", r.WorkDir, err)
 	}
 	run, err := job.Render(w.Run, job.Vars{"Report": job.Quote(report)})
 	if err != nil {
@@ -97,7 +97,7 @@ func (s Step) command(r step.Request, w step.TestWith, checkout string) (port.Co
 	return port.Command{Run: run, Dir: dir, Env: env, Timeout: r.Spec.Timeout.D()}, report, nil
 }
 
-func (s Step) run(ctx context.Context, r step.Request, w step.TestWith, c port.Command, report string, at place) (step.Result, error) {
+func (s Step) run(ctx context.Context, r step.Request, w step.TestParams, c port.Command, report string, at place) (step.Result, error) {
 	last := &job.Last{To: r.Log}
 	var out io.Writer = last
 	var events *goTest
@@ -129,9 +129,9 @@ func (s Step) run(ctx context.Context, r step.Request, w step.TestWith, c port.C
 }
 
 // judge turns exit and report into the result, the exit first.
-func judge(w step.TestWith, exit port.Exit, found tally, trouble error, last string) (step.Result, error) {
+func judge(w step.TestParams, exit port.Exit, found tally, trouble error, last string) (step.Result, error) {
 	out := found.tested()
-	result, err := step.Succeed(out.summary(w.Report), out.Tested)
+	result, err := step.Succeed(out.summary(w.Report), out.TestOutput)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -155,7 +155,7 @@ func judge(w step.TestWith, exit port.Exit, found tally, trouble error, last str
 		return result, nil
 	}
 	result.Outcome, result.Cause, result.Hint = delivery.OutcomeFailed, cause, hint
-	result.Answers = []delivery.GateResult{{Gate: "tests", Verdict: verdict, Evidence: cause}}
+	result.GateResults = []delivery.GateResult{{Gate: "tests", Verdict: verdict, Evidence: cause}}
 	return result, nil
 }
 

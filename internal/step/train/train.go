@@ -27,17 +27,17 @@ type Step struct {
 	Clock    step.Clock
 }
 
-var _ step.Reuser = Step{}
+var _ step.CacheValidator = Step{}
 
-// Run trains the model. Its output is step.Trained. The data has to be the same
+// Run trains the model. Its output is step.TrainOutput. The data has to be the same
 // before and after as when the plan was made: a model of unknown data is none.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.Options[step.TrainWith](r)
+	w, err := step.ParamsOf[step.TrainParams](r)
 	if err != nil {
 		return step.Result{}, err
 	}
 	r.Progress("reading the data")
-	before, err := digest.Before(ctx, s.Hasher, w.Data, w.Keys)
+	before, err := digest.Before(ctx, s.Hasher, w.Data, w.DataDigest)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -84,7 +84,7 @@ func said(cause, hint, last string) step.Result {
 	return res
 }
 
-func (s Step) job(r step.Request, w step.TrainWith, checkout string) (port.Job, error) {
+func (s Step) job(r step.Request, w step.TrainParams, checkout string) (port.Job, error) {
 	out := job.Folder(r)
 	data := job.QuoteAll(w.Data)
 	run, err := job.Render(w.Run, job.Vars{"Data": data, "Output": job.Quote(out)})
@@ -103,9 +103,9 @@ func (s Step) job(r step.Request, w step.TrainWith, checkout string) (port.Job, 
 }
 
 // keep puts the model where it outlives the run.
-func (s Step) keep(ctx context.Context, r step.Request, w step.TrainWith, j port.Job, data delivery.Digest) (step.Result, error) {
+func (s Step) keep(ctx context.Context, r step.Request, w step.TrainParams, j port.Job, data delivery.Digest) (step.Result, error) {
 	r.Progress("keeping the model")
-	dir, files, err := digest.Keep(ctx, []string{j.Output}, filepath.Join(r.Artifacts, "models"))
+	dir, files, err := digest.Keep(ctx, []string{j.Output}, filepath.Join(r.ArtifactsDir, "models"))
 	switch {
 	case err != nil && ctx.Err() == nil && fault.Is(err, fault.Failed):
 		res := step.Fail("train: the command succeeded, but wrote no file")
@@ -116,15 +116,15 @@ func (s Step) keep(ctx context.Context, r step.Request, w step.TrainWith, j port
 	case err != nil:
 		return step.Result{}, fmt.Errorf("train: keep the model: %w", err)
 	}
-	return step.Succeed("model "+files.Short(), step.Trained{
+	return step.Succeed("model "+files.Short(), step.TrainOutput{
 		Dir: dir, Files: files, Data: data, Job: j.Name, Commit: r.Commit.SHA,
 		Command: w.Run, Inputs: r.Spec.Inputs,
 	})
 }
 
-// Reuse takes a cached model whose files are still what they were.
-func (s Step) Reuse(ctx context.Context, _ step.Request, cached step.Result) (step.Result, bool, error) {
-	var t step.Trained
+// Revalidate takes a cached model whose files are still what they were.
+func (s Step) Revalidate(ctx context.Context, _ step.Request, cached step.Result) (step.Result, bool, error) {
+	var t step.TrainOutput
 	if err := json.Unmarshal(cached.Output, &t); err != nil || t.Dir == "" {
 		return cached, false, nil //nolint:nilerr // an output that can't be read is made again
 	}

@@ -20,7 +20,7 @@ type scene struct {
 	jobs *fake.Jobs
 	step Step
 	r    step.Request
-	w    step.TrainWith
+	w    step.TrainParams
 	log  bytes.Buffer
 }
 
@@ -35,10 +35,10 @@ func newScene(t *testing.T, run string) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scene{jobs: &fake.Jobs{Commands: fake.Shell{}, Logs: root}, w: step.TrainWith{Run: run, Data: []string{data}, Keys: d}}
+	s := &scene{jobs: &fake.Jobs{Commands: fake.Shell{}, Logs: root}, w: step.TrainParams{Run: run, Data: []string{data}, DataDigest: d}}
 	s.step = Step{Jobs: s.jobs, Environ: func() []string { return []string{"PATH=" + os.Getenv("PATH")} }}
 	s.r = step.Request{
-		Run: "20260102-030405-abcd", Attempt: 1, Work: root + "/work", Artifacts: root + "/artifacts", Log: &s.log,
+		Run: "20260102-030405-abcd", Attempt: 1, WorkDir: root + "/work", ArtifactsDir: root + "/artifacts", Log: &s.log,
 		Commit:   delivery.Commit{SHA: strings.Repeat("a", 40)},
 		Spec:     step.Spec{Name: "train", Kind: step.Train, Inputs: fake.Digest(5)},
 		Checkout: func(context.Context) (string, error) { return root, nil },
@@ -46,11 +46,11 @@ func newScene(t *testing.T, run string) *scene {
 	return s
 }
 
-func (s *scene) run(t *testing.T) (step.Result, step.Trained, error) {
+func (s *scene) run(t *testing.T) (step.Result, step.TrainOutput, error) {
 	t.Helper()
-	s.r.Spec.With, _ = json.Marshal(s.w)
+	s.r.Spec.Params, _ = json.Marshal(s.w)
 	res, err := s.step.Run(t.Context(), s.r)
-	var out step.Trained
+	var out step.TrainOutput
 	if err == nil && res.Outcome == delivery.OutcomeSucceeded {
 		if err := json.Unmarshal(res.Output, &out); err != nil {
 			t.Fatal(err)
@@ -68,7 +68,7 @@ func TestTrain(t *testing.T) {
 		t.Fatalf("%+v, %v\n%s", res, err, s.log.String())
 	}
 	files, err := digest.Folder(t.Context(), out.Dir)
-	if err != nil || files != out.Files || filepath.Base(out.Dir) != files.Hex() || out.Data != s.w.Keys {
+	if err != nil || files != out.Files || filepath.Base(out.Dir) != files.Hex() || out.Data != s.w.DataDigest {
 		t.Errorf("%+v, %v", out, err)
 	}
 	if out.Job != "20260102-030405-abcd-train-1" || out.Command != good || out.Commit != s.r.Commit.SHA || out.Inputs != fake.Digest(5) {
@@ -82,7 +82,7 @@ func TestTrain(t *testing.T) {
 	if err != nil || again != out || len(s.jobs.Submitted) != 1 {
 		t.Errorf("%+v, %v, %q", again, err, s.jobs.Submitted)
 	}
-	left, _ := filepath.Glob(s.r.Artifacts + "/models/.new-*")
+	left, _ := filepath.Glob(s.r.ArtifactsDir + "/models/.new-*")
 	if len(left) > 0 {
 		t.Errorf("left over: %q", left)
 	}
@@ -125,13 +125,13 @@ func TestReuse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok, err := s.step.Reuse(t.Context(), s.r, res); !ok || err != nil {
+	if _, ok, err := s.step.Revalidate(t.Context(), s.r, res); !ok || err != nil {
 		t.Errorf("whole: %v, %v", ok, err)
 	}
 	file := out.Dir + "/sub/vocab"
 	_ = os.Chmod(file, 0o644)
 	_ = os.WriteFile(file, []byte("y\n"), 0o644)
-	if _, ok, err := s.step.Reuse(t.Context(), s.r, res); ok || err != nil {
+	if _, ok, err := s.step.Revalidate(t.Context(), s.r, res); ok || err != nil {
 		t.Errorf("damaged: %v, %v", ok, err)
 	}
 	// A damaged folder is replaced by the next training.
@@ -139,14 +139,14 @@ func TestReuse(t *testing.T) {
 	if _, again, err := s.run(t); err != nil || again.Files != out.Files {
 		t.Errorf("%+v, %v", again, err)
 	}
-	if _, ok, _ := s.step.Reuse(t.Context(), s.r, res); !ok {
+	if _, ok, _ := s.step.Revalidate(t.Context(), s.r, res); !ok {
 		t.Error("still damaged")
 	}
 	_ = os.RemoveAll(out.Dir)
-	if _, ok, err := s.step.Reuse(t.Context(), s.r, res); ok || err != nil {
+	if _, ok, err := s.step.Revalidate(t.Context(), s.r, res); ok || err != nil {
 		t.Errorf("gone: %v, %v", ok, err)
 	}
-	if _, ok, err := s.step.Reuse(t.Context(), s.r, step.Result{Output: json.RawMessage(`7`)}); ok || err != nil {
+	if _, ok, err := s.step.Revalidate(t.Context(), s.r, step.Result{Output: json.RawMessage(`7`)}); ok || err != nil {
 		t.Errorf("nonsense: %v, %v", ok, err)
 	}
 }

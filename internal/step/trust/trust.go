@@ -39,7 +39,7 @@ type Link struct {
 // Admit returns nil when the release carries all that the policy demands. What
 // is missing or wrong is fault.Denied, and says what; what could not be asked
 // is fault.Unavailable, and never trusted.
-func (j Judge) Admit(ctx context.Context, rel delivery.Release, p step.TrustWith) error {
+func (j Judge) Admit(ctx context.Context, rel delivery.Release, p step.TrustParams) error {
 	links, err := j.links(ctx, rel, p, false)
 	if err != nil {
 		return err
@@ -54,13 +54,13 @@ func (j Judge) Admit(ctx context.Context, rel delivery.Release, p step.TrustWith
 
 // Explain checks every link, also those that the policy does not demand. The
 // error is the context's; all other trouble is in the links.
-func (j Judge) Explain(ctx context.Context, rel delivery.Release, p step.TrustWith) ([]Link, error) {
+func (j Judge) Explain(ctx context.Context, rel delivery.Release, p step.TrustParams) ([]Link, error) {
 	return j.links(ctx, rel, p, true)
 }
 
 // links checks every link, or with less only those that the policy demands: bills
 // of materials are large, and need not be read when nobody asks for them.
-func (j Judge) links(ctx context.Context, rel delivery.Release, p step.TrustWith, all bool) ([]Link, error) {
+func (j Judge) links(ctx context.Context, rel delivery.Release, p step.TrustParams, all bool) ([]Link, error) {
 	if j.Attestations == nil || j.Verifier == nil {
 		return nil, fault.New(fault.Internal, "check the signatures of %s: there is nobody to do it", rel.Image)
 	}
@@ -82,7 +82,7 @@ func (j Judge) links(ctx context.Context, rel delivery.Release, p step.TrustWith
 // counts.
 type evidence struct {
 	subject  port.Subject
-	policy   step.TrustWith
+	policy   step.TrustParams
 	trouble  error // it could not be asked
 	accepted []accepted
 	refused  []error
@@ -91,7 +91,7 @@ type evidence struct {
 // read opens everything that is attached. One statement that can't be read does
 // not hide another that is good, but trouble with the registry does: what was
 // not seen might have been the reason.
-func (j Judge) read(ctx context.Context, s port.Subject, p step.TrustWith, all bool) evidence {
+func (j Judge) read(ctx context.Context, s port.Subject, p step.TrustParams, all bool) evidence {
 	e := evidence{subject: s, policy: p}
 	listed, err := j.Attestations.Attachments(ctx, s)
 	if err != nil {
@@ -99,7 +99,7 @@ func (j Judge) read(ctx context.Context, s port.Subject, p step.TrustWith, all b
 		return e
 	}
 	for _, a := range listed {
-		if !all && !e.needs(step.NeedSBOM) && (a.Type == provenance.CycloneDXPredicate || a.Type == provenance.SPDXPredicate) {
+		if !all && !e.needs(step.RequireSBOM) && (a.Type == provenance.CycloneDXPredicate || a.Type == provenance.SPDXPredicate) {
 			continue // a wrong hint can hide a statement, never make one count
 		}
 		raw, err := j.Attestations.Bundle(ctx, s, a)

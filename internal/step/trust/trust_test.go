@@ -114,8 +114,8 @@ func release(t *testing.T) delivery.Release {
 	return delivery.Release{Service: "api", Commit: commit, Tree: tree, Image: image, Model: &model, Provenance: essence}
 }
 
-func everything(names ...string) step.TrustWith {
-	return step.TrustWith{TrustPolicy: fake.TrustPolicy(names...), Require: []string{step.NeedSignature, step.NeedProvenance, step.NeedSBOM}}
+func everything(names ...string) step.TrustParams {
+	return step.TrustParams{TrustPolicy: fake.TrustPolicy(names...), Require: []string{step.RequireSignature, step.RequireProvenance, step.RequireSBOM}}
 }
 
 func TestAdmits(t *testing.T) {
@@ -137,55 +137,55 @@ func TestAdmits(t *testing.T) {
 func TestDenies(t *testing.T) {
 	cases := []struct {
 		name string
-		set  func(w world, rel *delivery.Release, p *step.TrustWith)
+		set  func(w world, rel *delivery.Release, p *step.TrustParams)
 		says string
 	}{
-		{"unsigned", func(world, *delivery.Release, *step.TrustWith) {}, "image api@010101010101 has no signature"},
-		{"signed by another", func(w world, _ *delivery.Release, _ *step.TrustWith) { w.all("mallory") }, "no signature that counts: signed by a key that the policy does not trust"},
-		{"image swapped", func(w world, rel *delivery.Release, _ *step.TrustWith) {
+		{"unsigned", func(world, *delivery.Release, *step.TrustParams) {}, "image api@010101010101 has no signature"},
+		{"signed by another", func(w world, _ *delivery.Release, _ *step.TrustParams) { w.all("mallory") }, "no signature that counts: signed by a key that the policy does not trust"},
+		{"image swapped", func(w world, rel *delivery.Release, _ *step.TrustParams) {
 			w.all("ann")
 			rel.Image.Digest = fake.Digest(9)
 		}, "image api@090909090909 has no signature"},
-		{"image swapped, with copied signatures", func(w world, rel *delivery.Release, _ *step.TrustWith) {
+		{"image swapped, with copied signatures", func(w world, rel *delivery.Release, _ *step.TrustParams) {
 			rel.Image.Digest = fake.Digest(9)
 			raw, err := provenance.SignatureStatement(image.Digest)
 			w.sign("ann", port.Subject{Image: rel.Image}, raw, err)
 		}, "but for something else (010101010101)"},
-		{"image gone", func(w world, _ *delivery.Release, _ *step.TrustWith) {
+		{"image gone", func(w world, _ *delivery.Release, _ *step.TrustParams) {
 			w.Missing = func(s port.Subject) bool { return s.Image.Digest != "" }
 		}, "is not there as the release pins it"},
-		{"registry holds something else", func(w world, _ *delivery.Release, _ *step.TrustWith) {
+		{"registry holds something else", func(w world, _ *delivery.Release, _ *step.TrustParams) {
 			w.Fail = fault.New(fault.Corrupt, "the content is another")
 		}, "is not there as the release pins it: the content is another"},
-		{"model unsigned", func(w world, _ *delivery.Release, _ *step.TrustWith) { w.all("ann", "model-signature") }, "model m:2 has no signature"},
-		{"model swapped", func(w world, rel *delivery.Release, _ *step.TrustWith) {
+		{"model unsigned", func(w world, _ *delivery.Release, _ *step.TrustParams) { w.all("ann", "model-signature") }, "model m:2 has no signature"},
+		{"model swapped", func(w world, rel *delivery.Release, _ *step.TrustParams) {
 			w.all("ann")
 			other := model
 			other.Digest = fake.Digest(8)
 			rel.Model = &other
 		}, "model m:2 has no signature"},
-		{"no provenance", func(w world, _ *delivery.Release, _ *step.TrustWith) { w.all("ann", "image-provenance") }, "image api@010101010101 has no provenance"},
-		{"no model's provenance", func(w world, _ *delivery.Release, _ *step.TrustWith) { w.all("ann", "model-provenance") }, "model m:2 has no provenance"},
-		{"no sbom", func(w world, _ *delivery.Release, _ *step.TrustWith) { w.all("ann", "image-sbom") }, "image api@010101010101 has no sbom"},
-		{"no model's sbom", func(w world, _ *delivery.Release, _ *step.TrustWith) { w.all("ann", "model-sbom") }, "model m:2 has no sbom"},
-		{"another commit", func(w world, rel *delivery.Release, _ *step.TrustWith) {
+		{"no provenance", func(w world, _ *delivery.Release, _ *step.TrustParams) { w.all("ann", "image-provenance") }, "image api@010101010101 has no provenance"},
+		{"no model's provenance", func(w world, _ *delivery.Release, _ *step.TrustParams) { w.all("ann", "model-provenance") }, "model m:2 has no provenance"},
+		{"no sbom", func(w world, _ *delivery.Release, _ *step.TrustParams) { w.all("ann", "image-sbom") }, "image api@010101010101 has no sbom"},
+		{"no model's sbom", func(w world, _ *delivery.Release, _ *step.TrustParams) { w.all("ann", "model-sbom") }, "model m:2 has no sbom"},
+		{"another commit", func(w world, rel *delivery.Release, _ *step.TrustParams) {
 			w.all("ann")
 			rel.Commit = strings.Repeat("f", 40)
 		}, "is not that of the release's commit ffffffffffff: it names commit aaaaaaaaaaaa"},
-		{"other files under the commit", func(w world, rel *delivery.Release, _ *step.TrustWith) {
+		{"other files under the commit", func(w world, rel *delivery.Release, _ *step.TrustParams) {
 			w.all("ann")
 			rel.Tree = strings.Repeat("f", 40)
 		}, "with other files (tree bbbbbbbbbbbb)"},
-		{"provenance replaced", func(w world, _ *delivery.Release, _ *step.TrustWith) {
+		{"provenance replaced", func(w world, _ *delivery.Release, _ *step.TrustParams) {
 			w.all("ann", "model-provenance")
 			raw, err := ofModel(func(f *provenance.ModelFacts) { f.Lineage.Data = fake.Digest(66) })
 			w.sign("ann", port.Subject{Model: model}, raw, err)
 		}, "no signed provenance is the one that the release pins"},
-		{"key withdrawn", func(w world, _ *delivery.Release, p *step.TrustWith) {
+		{"key withdrawn", func(w world, _ *delivery.Release, p *step.TrustParams) {
 			w.all("ann")
 			p.TrustPolicy = fake.TrustPolicy("bob")
 		}, "signed by a key that the policy does not trust"},
-		{"rubbish", func(w world, _ *delivery.Release, _ *step.TrustWith) {
+		{"rubbish", func(w world, _ *delivery.Release, _ *step.TrustParams) {
 			_, _ = w.Attach(w.t.Context(), port.Subject{Image: image}, provenance.SignaturePredicate, []byte("rubbish"))
 		}, "no signature that counts: read a signature"},
 	}
@@ -225,7 +225,7 @@ func TestOnlyWhatIsDemanded(t *testing.T) {
 	w := world{&fake.AttestationStore{}, t}
 	w.all("ann", "image-provenance", "model-provenance", "image-sbom", "model-sbom")
 	j := trust.Judge{Attestations: w, Verifier: fake.Verifier{}}
-	p := step.TrustWith{TrustPolicy: fake.TrustPolicy("ann"), Require: []string{step.NeedSignature}}
+	p := step.TrustParams{TrustPolicy: fake.TrustPolicy("ann"), Require: []string{step.RequireSignature}}
 	if err := j.Admit(t.Context(), release(t), p); err != nil {
 		t.Error(err)
 	}

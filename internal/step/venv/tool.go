@@ -48,7 +48,7 @@ func (t tool) String() string {
 // recipe is everything that an environment is made of.
 type recipe struct {
 	tool  tool
-	with  step.PythonWith
+	with  step.PythonParams
 	files files
 }
 
@@ -69,7 +69,7 @@ func (e recipe) key() string {
 }
 
 // choose finds uv, if there is one, and the interpreter.
-func (p place) choose(ctx context.Context, w step.PythonWith) (tool, error) {
+func (p place) choose(ctx context.Context, w step.PythonParams) (tool, error) {
 	uv, err := p.ask(ctx, "uv --version")
 	if err != nil {
 		return tool{}, err

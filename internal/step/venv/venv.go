@@ -29,9 +29,9 @@ type Env struct {
 
 // Wish is what a step wants.
 type Wish struct {
-	Python   *step.PythonWith // nil: no environment
-	Checkout string           // absolute folder of the commit's tree
-	Environ  []string         // of the command, complete; the installer gets it too
+	Python   *step.PythonParams // nil: no environment
+	Checkout string             // absolute folder of the commit's tree
+	Environ  []string           // of the command, complete; the installer gets it too
 }
 
 // Ensure finds the environment or makes it, below the request's Artifacts. What
@@ -54,7 +54,7 @@ func (m Maker) Ensure(ctx context.Context, r step.Request, w Wish) (Env, error) 
 		return Env{}, err
 	}
 	e := recipe{tool: t, with: *w.Python, files: wanted}
-	return m.keep(ctx, r, filepath.Join(r.Artifacts, "python", e.key()), func(ctx context.Context, env string) error {
+	return m.keep(ctx, r, filepath.Join(r.ArtifactsDir, "python", e.key()), func(ctx context.Context, env string) error {
 		return p.install(ctx, r, e, env)
 	})
 }

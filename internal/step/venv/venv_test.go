@@ -63,8 +63,8 @@ func newScene(t *testing.T, tools map[string]string) *scene {
 		"VERSION": "3.11.7", "PATH": bin + ":/usr/bin:/bin", "PIP_INDEX_URL": "https://robot:hunter22@pypi.example.com/simple", "PIP_USER": "1",
 	}}
 	s.vars["CALLS"] = s.calls
-	s.r = step.Request{Artifacts: t.TempDir(), Log: &s.log}
-	s.w = Wish{Python: &step.PythonWith{Requirements: "r.txt"}, Checkout: tree(t, map[string]string{"r.txt": "foo==1\n", "uv.lock": "", "pyproject.toml": ""})}
+	s.r = step.Request{ArtifactsDir: t.TempDir(), Log: &s.log}
+	s.w = Wish{Python: &step.PythonParams{Requirements: "r.txt"}, Checkout: tree(t, map[string]string{"r.txt": "foo==1\n", "uv.lock": "", "pyproject.toml": ""})}
 	return s
 }
 
@@ -170,7 +170,7 @@ func TestAFailureLeavesNothing(t *testing.T) {
 	if !fault.Is(err, fault.Failed) || !strings.Contains(err.Error(), "install r.txt: no matching distribution for foo==1") {
 		t.Fatal(err)
 	}
-	if left, _ := filepath.Glob(s.r.Artifacts + "/python/*/env*"); len(left) > 0 {
+	if left, _ := filepath.Glob(s.r.ArtifactsDir + "/python/*/env*"); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
 	s.called("venv", "install unset")
@@ -197,7 +197,7 @@ func TestStepsWaitForEachOther(t *testing.T) {
 	s := newScene(t, map[string]string{"python3": fakePython})
 	s.vars["SLOW"] = "0.3"
 	s.must() // fills w.Environ; the environment goes again
-	if err := errors.Join(os.RemoveAll(s.r.Artifacts), os.Remove(s.calls)); err != nil {
+	if err := errors.Join(os.RemoveAll(s.r.ArtifactsDir), os.Remove(s.calls)); err != nil {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
@@ -273,16 +273,16 @@ func TestTools(t *testing.T) {
 	cases := []struct {
 		name  string
 		tools map[string]string
-		with  step.PythonWith
+		with  step.PythonParams
 		calls []string
 		says  string // of the error
 	}{
-		{"uv when it is there", both, step.PythonWith{Requirements: "r.txt"}, []string{"uv venv", "uv install https://robot:hunter22@pypi.example.com/simple"}, ""},
-		{"a lock", both, step.PythonWith{Lock: "uv.lock"}, []string{"uv venv", "uv sync"}, ""},
-		{"a lock without uv", map[string]string{"python3": fakePython}, step.PythonWith{Lock: "uv.lock"}, nil, "uv is not in PATH"},
-		{"the version asked for", map[string]string{"python3": fakePython, "python3.9": strings.ReplaceAll(fakePython, "$VERSION", "3.9.2")}, step.PythonWith{Requirements: "r.txt", Version: "3.9"}, []string{"venv", "install unset"}, ""},
-		{"one that only uv has", both, step.PythonWith{Requirements: "r.txt", Version: "3.12"}, []string{"uv venv", "uv install https://robot:hunter22@pypi.example.com/simple"}, ""},
-		{"a version that is not there", map[string]string{"python3": fakePython}, step.PythonWith{Requirements: "r.txt", Version: "3.1"}, nil, "there is no Python 3.1 in PATH; there is: 3.11.7"},
+		{"uv when it is there", both, step.PythonParams{Requirements: "r.txt"}, []string{"uv venv", "uv install https://robot:hunter22@pypi.example.com/simple"}, ""},
+		{"a lock", both, step.PythonParams{Lock: "uv.lock"}, []string{"uv venv", "uv sync"}, ""},
+		{"a lock without uv", map[string]string{"python3": fakePython}, step.PythonParams{Lock: "uv.lock"}, nil, "uv is not in PATH"},
+		{"the version asked for", map[string]string{"python3": fakePython, "python3.9": strings.ReplaceAll(fakePython, "$VERSION", "3.9.2")}, step.PythonParams{Requirements: "r.txt", Version: "3.9"}, []string{"venv", "install unset"}, ""},
+		{"one that only uv has", both, step.PythonParams{Requirements: "r.txt", Version: "3.12"}, []string{"uv venv", "uv install https://robot:hunter22@pypi.example.com/simple"}, ""},
+		{"a version that is not there", map[string]string{"python3": fakePython}, step.PythonParams{Requirements: "r.txt", Version: "3.1"}, nil, "there is no Python 3.1 in PATH; there is: 3.11.7"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -23,13 +23,13 @@ type Step struct {
 
 // Run verifies what was deployed before it; without a deployment in this run,
 // With.Release, or else what the records say that serves. Its output is
-// step.Deployed. It changes nothing.
+// step.DeployOutput. It changes nothing.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.Options[step.DeployWith](r)
+	w, err := step.ParamsOf[step.DeployParams](r)
 	if err != nil {
 		return step.Result{}, err
 	}
-	target, err := s.Targets.Find(w.Target, w.Place)
+	target, err := s.Targets.Find(w.Target, w.Location)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -57,39 +57,39 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	return s.ask(ctx, r, d, obs.Address(), want)
 }
 
-func (s Step) ask(ctx context.Context, r step.Request, d step.Deployed, address string, want probe.Want) (step.Result, error) {
+func (s Step) ask(ctx context.Context, r step.Request, d step.DeployOutput, address string, want probe.Want) (step.Result, error) {
 	answers, err := probe.Probe{Prober: s.Prober, Clock: s.Clock}.Ask(ctx, r, address, want)
 	if ctx.Err() != nil {
 		return step.Result{}, context.Cause(ctx)
 	}
 	if err != nil {
 		res := step.FailWith(fmt.Errorf("verify %s in %s: %w", d.Release, r.Environment, err))
-		res.Answers = answers
+		res.GateResults = answers
 		return res, nil
 	}
 	res, err := step.Succeed(fmt.Sprintf("%s answers at %s (%d checks)", d.Release, d.URL, len(answers)), d)
-	res.Answers = answers
+	res.GateResults = answers
 	return res, err
 }
 
 // deployed is what to verify.
-func (s Step) deployed(ctx context.Context, r step.Request, w step.DeployWith) (step.Deployed, error) {
+func (s Step) deployed(ctx context.Context, r step.Request, w step.DeployParams) (step.DeployOutput, error) {
 	for _, kind := range []step.Kind{step.Deploy, step.Rollback} {
-		d, ok, err := step.Of[step.Deployed](r.Given, kind)
+		d, ok, err := step.OutputOf[step.DeployOutput](r.Inputs, kind)
 		if err != nil || ok {
 			return d, err
 		}
 	}
 	serving, ok, err := s.Deployments.Current(ctx, r.Environment)
 	if err != nil {
-		return step.Deployed{}, fmt.Errorf("ask what serves in %s: %w", r.Environment, err)
+		return step.DeployOutput{}, fmt.Errorf("ask what serves in %s: %w", r.Environment, err)
 	}
 	switch {
 	case ok && (w.Release == "" || w.Release == serving.Release):
-		return step.Deployed{Release: serving.Release, Deployment: serving.ID, Already: true, Since: serving.ServingAt}, nil
+		return step.DeployOutput{Release: serving.Release, Deployment: serving.ID, AlreadyDeployed: true, Since: serving.ServingAt}, nil
 	case w.Release != "":
-		return step.Deployed{Release: w.Release}, nil
+		return step.DeployOutput{Release: w.Release}, nil
 	}
-	return step.Deployed{}, fault.New(fault.NotFound, "nothing serves in %s", r.Environment).
+	return step.DeployOutput{}, fault.New(fault.NotFound, "nothing serves in %s", r.Environment).
 		Hint("deploy with `slipway run --env %s`", r.Environment)
 }

@@ -33,14 +33,14 @@ func newScene() *scene {
 	return s
 }
 
-func (s *scene) run(t *testing.T, w step.DeployWith, given bool) (step.Result, error) {
+func (s *scene) run(t *testing.T, w step.DeployParams, given bool) (step.Result, error) {
 	t.Helper()
 	w.Target = "local"
 	with, _ := json.Marshal(w)
-	r := step.Request{Run: "20260102-000000-bbbb", Service: "api", Environment: env, Spec: step.Spec{Name: "verify", With: with}}
+	r := step.Request{Run: "20260102-000000-bbbb", Service: "api", Environment: env, Spec: step.Spec{Name: "verify", Params: with}}
 	if given {
-		d, _ := json.Marshal(step.Deployed{Release: s.fresh.ID, Deployment: 2, URL: fake.StableURL(env)})
-		r.Given = map[string]json.RawMessage{"deploy": d}
+		d, _ := json.Marshal(step.DeployOutput{Release: s.fresh.ID, Deployment: 2, URL: fake.StableURL(env)})
+		r.Inputs = map[string]json.RawMessage{"deploy": d}
 	}
 	v := Step{Targets: probe.Targets{"local": s.Target}, Releases: s.Records, Deployments: s.Records, Prober: s.Prober}
 	return v.Run(t.Context(), r)
@@ -99,7 +99,7 @@ func TestVerify(t *testing.T) {
 				s := newScene()
 				s.script(c.answers(s)...)
 				begun := time.Now()
-				res, err := s.run(t, step.DeployWith{Healthy: c.healthy, Within: delivery.Duration(20 * time.Second)}, true)
+				res, err := s.run(t, step.DeployParams{SuccessThreshold: c.healthy, Timeout: delivery.Duration(20 * time.Second)}, true)
 				if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Cause, c.says) {
 					t.Errorf("%s %q, %v", res.Outcome, res.Cause, err)
 				}
@@ -109,8 +109,8 @@ func TestVerify(t *testing.T) {
 				if took := time.Since(begun); took > 20*time.Second || c.outcome == delivery.OutcomeFailed && took < 20*time.Second {
 					t.Errorf("it took %s", took)
 				}
-				if len(res.Answers) != 1 || res.Answers[0].Verdict != c.verdict {
-					t.Errorf("answers %v", res.Answers)
+				if len(res.GateResults) != 1 || res.GateResults[0].Verdict != c.verdict {
+					t.Errorf("answers %v", res.GateResults)
 				}
 			})
 		})
@@ -139,7 +139,7 @@ func TestHopelessEndsEarly(t *testing.T) {
 			s := newScene()
 			set(s)
 			begun := time.Now()
-			res, err := s.run(t, step.DeployWith{}, true)
+			res, err := s.run(t, step.DeployParams{}, true)
 			if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, says) {
 				t.Errorf("want %q: %q, %v", says, res.Cause, err)
 			}
@@ -176,8 +176,8 @@ func TestSmoke(t *testing.T) {
 					}
 					return r, path == "/predict", pathErr(path, c.err)
 				}
-				res, err := s.run(t, step.DeployWith{Checks: []step.Check{c.check}}, true)
-				if err != nil || len(res.Answers) != 2 || res.Answers[1].Verdict != c.want {
+				res, err := s.run(t, step.DeployParams{Checks: []step.Check{c.check}}, true)
+				if err != nil || len(res.GateResults) != 2 || res.GateResults[1].Verdict != c.want {
 					t.Errorf("%+v, %v", res, err)
 				}
 				if (res.Outcome == delivery.OutcomeSucceeded) != (c.want == delivery.Passed) {
@@ -199,15 +199,15 @@ func pathErr(path string, err error) error {
 func TestWithoutADeployment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene()
-		res, err := s.run(t, step.DeployWith{}, false)
+		res, err := s.run(t, step.DeployParams{}, false)
 		if err != nil || res.Outcome != delivery.OutcomeSucceeded || !strings.Contains(res.Summary, string(s.fresh.ID)) {
 			t.Errorf("%+v, %v", res, err)
 		}
-		if res, err := s.run(t, step.DeployWith{Release: s.old.ID}, false); err != nil || res.Outcome != delivery.OutcomeFailed {
+		if res, err := s.run(t, step.DeployParams{Release: s.old.ID}, false); err != nil || res.Outcome != delivery.OutcomeFailed {
 			t.Errorf("a release that does not serve: %+v, %v", res, err)
 		}
 		empty := &scene{Environment: fake.NewEnvironment()}
-		if _, err := empty.run(t, step.DeployWith{}, false); !fault.Is(err, fault.NotFound) {
+		if _, err := empty.run(t, step.DeployParams{}, false); !fault.Is(err, fault.NotFound) {
 			t.Errorf("nothing serves: %v", err)
 		}
 	})

@@ -79,7 +79,7 @@ func lost(gate, why string) view {
 
 // judge holds the traffic against the thresholds. Too little of it is a verdict
 // of its own, neither good nor bad: NoTraffic says what it means.
-func judge(w step.WatchWith, t port.Traffic, since time.Duration) view {
+func judge(w step.WatchThresholds, t port.Traffic, since time.Duration) view {
 	least := max(w.MinRequests, 1)
 	since = since.Round(time.Second)
 	switch {
@@ -115,7 +115,7 @@ func (v *view) ask(gate string, yes bool, evidence string) {
 	v.answers = append(v.answers, a)
 }
 
-func scarce(w step.WatchWith, why string) view {
+func scarce(w step.WatchThresholds, why string) view {
 	v := view{progress: why, answers: []delivery.GateResult{{Gate: "watch: traffic", Verdict: delivery.Unavailable, Evidence: why}}}
 	if w.NoTraffic != "" && w.NoTraffic != accept {
 		v.scarce = why + ", and no_traffic is " + w.NoTraffic

@@ -32,25 +32,25 @@ type Step struct {
 }
 
 // Run watches from the moment the release got the traffic (also after a restart)
-// for With.Bake, and then accepts the deployment. Its output is step.Deployed.
+// for With.Bake, and then accepts the deployment. Its output is step.DeployOutput.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.Options[step.DeployWith](r)
+	w, err := step.ParamsOf[step.DeployParams](r)
 	if err != nil {
 		return step.Result{}, err
 	}
 	if n := w.Watch.NoTraffic; n != "" && n != "accept" && n != "fail" {
 		return step.Result{}, fault.New(fault.Invalid, "step %s: no_traffic is %q", r.Spec.Name, n).Hint("known: accept, fail")
 	}
-	target, err := s.Targets.Find(w.Target, w.Place)
+	target, err := s.Targets.Find(w.Target, w.Location)
 	if err != nil {
 		return step.Result{}, err
 	}
-	d, ok, err := step.Of[step.Deployed](r.Given, step.Deploy)
+	d, ok, err := step.OutputOf[step.DeployOutput](r.Inputs, step.Deploy)
 	if err != nil {
 		return step.Result{}, err
 	}
 	if !ok {
-		if d, ok, err = step.Of[step.Deployed](r.Given, step.Rollback); err != nil {
+		if d, ok, err = step.OutputOf[step.DeployOutput](r.Inputs, step.Rollback); err != nil {
 			return step.Result{}, err
 		}
 	}
@@ -65,9 +65,9 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 type bake struct {
 	Step
 	r      step.Request
-	w      step.DeployWith
+	w      step.DeployParams
 	target port.Target
-	d      step.Deployed
+	d      step.DeployOutput
 
 	order   port.DeployRequest
 	service string
@@ -92,10 +92,10 @@ func (b *bake) run(ctx context.Context) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	b.r.Answered(answers...)
+	b.r.ReportGates(answers...)
 	if trouble != "" {
 		res := step.Fail("watch %s in %s: %s", b.d.Release, b.r.Environment, trouble)
-		res.Answers = answers
+		res.GateResults = answers
 		return res, nil
 	}
 	return b.accept(ctx, answers)
@@ -133,13 +133,13 @@ func (b *bake) accept(ctx context.Context, answers []delivery.GateResult) (step.
 	if err := b.settle(ctx); err != nil {
 		return step.Result{}, err
 	}
-	b.r.Moved(b.d.Release, "%s serves in %s", b.d.Release, b.r.Environment)
+	b.r.EmitDeployment(b.d.Release, "%s serves in %s", b.d.Release, b.r.Environment)
 	summary := fmt.Sprintf("%s serves in %s", b.d.Release, b.r.Environment)
 	for _, a := range answers {
 		summary += "; " + a.Evidence
 	}
 	res, err := step.Succeed(summary, b.d)
-	res.Answers = answers
+	res.GateResults = answers
 	return res, err
 }
 

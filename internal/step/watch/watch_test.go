@@ -26,7 +26,7 @@ type scene struct {
 	*fake.Environment
 	target     port.Target
 	old, fresh delivery.ReleaseRecord
-	given      step.Deployed
+	given      step.DeployOutput
 }
 
 // newScene has old accepted, and fresh with the traffic but not accepted.
@@ -43,18 +43,18 @@ func newScene(t *testing.T) *scene {
 	o := port.DeployRequest{Service: "api", Environment: env, ID: s.fresh.ID, Release: s.fresh.Release}
 	_, _ = s.Target.Stage(t.Context(), o, nil)
 	_, _ = s.Target.Promote(t.Context(), o, nil)
-	s.given = step.Deployed{Release: s.fresh.ID, Deployment: d.ID, URL: fake.StableURL(env), Since: time.Now()}
+	s.given = step.DeployOutput{Release: s.fresh.ID, Deployment: d.ID, URL: fake.StableURL(env), Since: time.Now()}
 	return s
 }
 
-func (s *scene) watch(ctx context.Context, w step.DeployWith) (step.Result, error) {
+func (s *scene) watch(ctx context.Context, w step.DeployParams) (step.Result, error) {
 	w.Target = "local"
 	with, _ := json.Marshal(w)
 	given, _ := json.Marshal(s.given)
 	st := Step{Targets: probe.Targets{"local": s.target}, Releases: s.Records, Deployments: s.Records}
 	return st.Run(ctx, step.Request{
-		Run: run, Service: "api", Environment: env, Spec: step.Spec{Name: "watch", With: with},
-		Given: map[string]json.RawMessage{"deploy": given},
+		Run: run, Service: "api", Environment: env, Spec: step.Spec{Name: "watch", Params: with},
+		Inputs: map[string]json.RawMessage{"deploy": given},
 	})
 }
 
@@ -74,7 +74,7 @@ func TestWatch(t *testing.T) {
 	fine := port.Traffic{Requests: 1000, Errors: 10, P95: 80 * time.Millisecond}
 	cases := []struct {
 		name    string
-		with    step.WatchWith
+		with    step.WatchThresholds
 		when    time.Duration
 		seen    port.Traffic
 		outcome delivery.Outcome
@@ -82,14 +82,14 @@ func TestWatch(t *testing.T) {
 		verdict delivery.Verdict
 		says    string
 	}{
-		{"all is well", step.WatchWith{P95: delivery.Duration(80 * time.Millisecond)}, 0, fine, delivery.OutcomeSucceeded, minute, delivery.Passed, "10 of 1000 requests failed"},
-		{"one error too many", step.WatchWith{}, 20 * time.Second, port.Traffic{Requests: 1000, Errors: 11}, delivery.OutcomeFailed, 20 * time.Second, delivery.Failed, "11 of 1000 requests failed (1.10 %)"},
-		{"slow", step.WatchWith{P95: delivery.Duration(79 * time.Millisecond)}, 10 * time.Second, fine, delivery.OutcomeFailed, 10 * time.Second, delivery.Failed, "p95 is 80ms"},
-		{"a breach in the last moment", step.WatchWith{}, 60 * time.Second, port.Traffic{Requests: 2, Errors: 2}, delivery.OutcomeFailed, minute, delivery.Failed, "2 of 2"},
-		{"too few to judge", step.WatchWith{MinRequests: 20}, 0, port.Traffic{Requests: 19, Errors: 19}, delivery.OutcomeSucceeded, minute, delivery.Unavailable, "not enough requests: 19 of 20"},
-		{"too few, and that fails", step.WatchWith{MinRequests: 20, NoTraffic: "fail"}, 0, port.Traffic{Requests: 19}, delivery.OutcomeFailed, minute, delivery.Unavailable, "not enough requests"},
-		{"no traffic", step.WatchWith{}, 0, port.Traffic{}, delivery.OutcomeSucceeded, minute, delivery.Unavailable, "no traffic in 1m0s"},
-		{"no traffic, and that fails", step.WatchWith{NoTraffic: "fail"}, 0, port.Traffic{}, delivery.OutcomeFailed, minute, delivery.Unavailable, "no traffic"},
+		{"all is well", step.WatchThresholds{P95: delivery.Duration(80 * time.Millisecond)}, 0, fine, delivery.OutcomeSucceeded, minute, delivery.Passed, "10 of 1000 requests failed"},
+		{"one error too many", step.WatchThresholds{}, 20 * time.Second, port.Traffic{Requests: 1000, Errors: 11}, delivery.OutcomeFailed, 20 * time.Second, delivery.Failed, "11 of 1000 requests failed (1.10 %)"},
+		{"slow", step.WatchThresholds{P95: delivery.Duration(79 * time.Millisecond)}, 10 * time.Second, fine, delivery.OutcomeFailed, 10 * time.Second, delivery.Failed, "p95 is 80ms"},
+		{"a breach in the last moment", step.WatchThresholds{}, 60 * time.Second, port.Traffic{Requests: 2, Errors: 2}, delivery.OutcomeFailed, minute, delivery.Failed, "2 of 2"},
+		{"too few to judge", step.WatchThresholds{MinRequests: 20}, 0, port.Traffic{Requests: 19, Errors: 19}, delivery.OutcomeSucceeded, minute, delivery.Unavailable, "not enough requests: 19 of 20"},
+		{"too few, and that fails", step.WatchThresholds{MinRequests: 20, NoTraffic: "fail"}, 0, port.Traffic{Requests: 19}, delivery.OutcomeFailed, minute, delivery.Unavailable, "not enough requests"},
+		{"no traffic", step.WatchThresholds{}, 0, port.Traffic{}, delivery.OutcomeSucceeded, minute, delivery.Unavailable, "no traffic in 1m0s"},
+		{"no traffic, and that fails", step.WatchThresholds{NoTraffic: "fail"}, 0, port.Traffic{}, delivery.OutcomeFailed, minute, delivery.Unavailable, "no traffic"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -97,15 +97,15 @@ func TestWatch(t *testing.T) {
 				s := newScene(t)
 				s.after(c.when, c.seen)
 				begun := time.Now()
-				res, err := s.watch(t.Context(), step.DeployWith{Bake: delivery.Duration(minute), Watch: c.with})
+				res, err := s.watch(t.Context(), step.DeployParams{Bake: delivery.Duration(minute), Watch: c.with})
 				if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Summary+res.Cause, c.says) {
 					t.Errorf("%s %q %q, %v", res.Outcome, res.Summary, res.Cause, err)
 				}
 				if took := time.Since(begun); took < c.took || took > c.took+latest {
 					t.Errorf("it took %s, want about %s", took, c.took)
 				}
-				if len(res.Answers) == 0 || res.Answers[len(res.Answers)-1].Verdict != c.verdict {
-					t.Errorf("answers %v", res.Answers)
+				if len(res.GateResults) == 0 || res.GateResults[len(res.GateResults)-1].Verdict != c.verdict {
+					t.Errorf("answers %v", res.GateResults)
 				}
 				s.accepted(t, c.outcome == delivery.OutcomeSucceeded)
 			})
@@ -127,7 +127,7 @@ func TestResume(t *testing.T) {
 		s := newScene(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 		defer cancel()
-		with := step.DeployWith{Bake: delivery.Duration(time.Minute)}
+		with := step.DeployParams{Bake: delivery.Duration(time.Minute)}
 		if _, err := s.watch(ctx, with); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatal(err)
 		}
@@ -149,7 +149,7 @@ func TestKilledAtAcceptance(t *testing.T) {
 		for at, killed := 1, true; killed; at++ {
 			synctest.Test(t, func(t *testing.T) {
 				s := newScene(t)
-				with := step.DeployWith{Bake: delivery.Duration(time.Second)}
+				with := step.DeployParams{Bake: delivery.Duration(time.Second)}
 				s.SetFuse(fake.NewFuse(at, after))
 				killed = fake.Survive(func() { _, _ = s.watch(t.Context(), with) })
 				s.SetFuse(nil)
@@ -182,7 +182,7 @@ func TestLossDuringTheBake(t *testing.T) {
 			s := newScene(t)
 			set(s)
 			begun := time.Now()
-			res, err := s.watch(t.Context(), step.DeployWith{Bake: delivery.Duration(time.Hour)})
+			res, err := s.watch(t.Context(), step.DeployParams{Bake: delivery.Duration(time.Hour)})
 			if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, says) {
 				t.Errorf("want %q: %q, %v", says, res.Cause, err)
 			}
@@ -214,7 +214,7 @@ func TestMeterThatHealsAtTheEnd(t *testing.T) {
 			}
 			return port.Traffic{Requests: 10, Errors: 5}
 		}
-		res, err := s.watch(t.Context(), step.DeployWith{Bake: delivery.Duration(10 * time.Second)})
+		res, err := s.watch(t.Context(), step.DeployParams{Bake: delivery.Duration(10 * time.Second)})
 		if err != nil || res.Outcome != delivery.OutcomeFailed || fails != 2 {
 			t.Errorf("%+v, %v, %d fails", res, err, fails)
 		}
@@ -225,17 +225,17 @@ func TestNoMeterAndNoBake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t)
 		s.target = fake.WithoutTraffic{Target: s.Target}
-		res, err := s.watch(t.Context(), step.DeployWith{Bake: delivery.Duration(time.Second), Watch: step.WatchWith{NoTraffic: "fail"}})
+		res, err := s.watch(t.Context(), step.DeployParams{Bake: delivery.Duration(time.Second), Watch: step.WatchThresholds{NoTraffic: "fail"}})
 		if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, "does not measure") {
 			t.Errorf("%+v, %v", res, err)
 		}
 		begun := time.Now()
 		s.target = s.Target
-		res, err = s.watch(t.Context(), step.DeployWith{Watch: step.WatchWith{NoTraffic: "fail"}})
+		res, err = s.watch(t.Context(), step.DeployParams{Watch: step.WatchThresholds{NoTraffic: "fail"}})
 		if err != nil || res.Outcome != delivery.OutcomeSucceeded || time.Since(begun) != 0 {
 			t.Errorf("%+v, %v", res, err)
 		}
-		if _, err := s.watch(t.Context(), step.DeployWith{Watch: step.WatchWith{NoTraffic: "maybe"}}); !fault.Is(err, fault.Invalid) {
+		if _, err := s.watch(t.Context(), step.DeployParams{Watch: step.WatchThresholds{NoTraffic: "maybe"}}); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%v", err)
 		}
 	})
