@@ -52,7 +52,7 @@ type Parts struct {
 	Targets   map[string]port.Target
 	Reference func(delivery.Image) string
 	Notifier  func(Receiver) (port.Notifier, error)
-	Trust     trust.Judge
+	Trust     trust.Verifier
 	// GenerateKey makes a signing key pair as PEM, the private half sealed with
 	// the passphrase.
 	GenerateKey func(passphrase []byte) (private, public []byte, err error)

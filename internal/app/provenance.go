@@ -31,7 +31,7 @@ type Provenance struct {
 	Image       delivery.Image       `json:"image"`
 	Model       *delivery.ModelRef   `json:"model"`
 	Verdict     delivery.Verdict     `json:"verdict"`
-	Links       []trust.Link         `json:"links"`
+	Links       []trust.Check        `json:"links"`
 }
 
 // Provenance checks who signed a release and what the signed statements say of
@@ -60,7 +60,7 @@ func (s *session) provenance(ctx context.Context, id delivery.ReleaseID, env del
 	}
 	rel := saved.Release
 	out := Provenance{Release: id, Environment: env, Commit: rel.Commit, Image: rel.Image, Model: rel.Model, Verdict: delivery.Passed}
-	out.Links = append(out.Links, trust.Link{
+	out.Links = append(out.Links, trust.Check{
 		Name: "release: record", Verdict: delivery.Passed, Required: true, Text: "whole: its content has the digest that names it",
 		Details: []string{"digest " + string(saved.Digest), "commit " + rel.Commit},
 	})
@@ -176,8 +176,8 @@ func (s *session) trustFiles(names []string) (map[string]string, error) {
 }
 
 // approvals are the people, or the gates in their name, that let it through.
-func (s *session) approvals(ctx context.Context, rel delivery.ReleaseRecord) ([]trust.Link, error) {
-	var out []trust.Link
+func (s *session) approvals(ctx context.Context, rel delivery.ReleaseRecord) ([]trust.Check, error) {
+	var out []trust.Check
 	if ref := rel.Release.Model; ref != nil {
 		l, err := s.modelApproval(ctx, *ref)
 		if err != nil {
@@ -191,7 +191,7 @@ func (s *session) approvals(ctx context.Context, rel delivery.ReleaseRecord) ([]
 	}
 	for _, d := range history {
 		if d.Release == rel.ID {
-			out = append(out, trust.Link{
+			out = append(out, trust.Check{
 				Name: "deployment: " + string(d.Environment), Verdict: delivery.Passed,
 				Text: fmt.Sprintf("let in by %s at %s (%s): %s", d.By, d.StartedAt.UTC().Format(time.RFC3339), d.Reason, d.State),
 			})
@@ -200,8 +200,8 @@ func (s *session) approvals(ctx context.Context, rel delivery.ReleaseRecord) ([]
 	return out, nil
 }
 
-func (s *session) modelApproval(ctx context.Context, ref delivery.ModelRef) (trust.Link, error) {
-	l := trust.Link{Name: "model: approval", Verdict: delivery.Failed, Required: true}
+func (s *session) modelApproval(ctx context.Context, ref delivery.ModelRef) (trust.Check, error) {
+	l := trust.Check{Name: "model: approval", Verdict: delivery.Failed, Required: true}
 	m, err := s.parts.Store.Model(ctx, ref.Group, ref.Version)
 	switch {
 	case fault.Is(err, fault.NotFound):

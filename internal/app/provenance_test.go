@@ -30,7 +30,7 @@ func signed(t *testing.T) (machine, *fake.AttestationStore) {
 	p, err := config.Parse(File, []byte(signedProject), nil)
 	m.must(err)
 	m.project, m.place = p, Place{Repository: t.TempDir()}
-	m.parts.Trust = trust.Judge{Attestations: store, Verifier: fake.Verifier{}}
+	m.parts.Trust = trust.Verifier{Attestations: store, Signatures: fake.Verifier{}}
 	for name, text := range map[string]string{"cosign.pub": "new", "old.pub": "old"} {
 		m.must(os.WriteFile(filepath.Join(m.place.Repository, name), []byte(text), 0o600))
 	}

@@ -115,8 +115,8 @@ func jobs(dir, self string) port.Jobs {
 }
 
 // judge checks signatures.
-func (a adapters) judge() trust.Judge {
-	return trust.Judge{Attestations: a.registry, Verifier: a.sigstore}
+func (a adapters) judge() trust.Verifier {
+	return trust.Verifier{Attestations: a.registry, Signatures: a.sigstore}
 }
 
 func hide(secrets []string, w io.Writer) io.WriteCloser { return mask.New(nil, secrets...).Writer(w) }
@@ -133,13 +133,13 @@ func steps(a adapters) map[step.Kind]step.Step {
 		step.Push:     push.Step{Images: a.registry},
 		step.Train:    train.Step{Jobs: a.jobs, Commands: a.commands, Hasher: hasher},
 		step.Evaluate: evaluate.Step{Jobs: a.jobs, Commands: a.commands, Deployments: s, Releases: s, Models: s, Hasher: hasher},
-		step.Register: register.Step{Artifacts: a.registry, Models: s, Biller: scanner.Biller},
+		step.Register: register.Step{Artifacts: a.registry, Models: s, SBOMs: scanner.SBOMs},
 		step.Approve:  approve.Step{Models: s, Approvals: s},
 		step.Deploy:   deploy.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s, ModelImages: a.registry, Metrics: a.metrics, Prober: a.prober, Trust: a.judge()},
 		step.Verify:   verify.Step{Targets: a.targets, Releases: s, Deployments: s, Prober: a.prober},
 		step.Watch:    watch.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s},
 		step.Rollback: rollback.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s, Prober: a.prober, Trust: a.judge()},
-		step.Attest:   attest.Step{Signers: a.sigstore, Attestations: a.registry, Models: s, ModelImages: a.registry, Secret: mask.New(os.Environ()).Secret, Version: a.version},
+		step.Attest:   attest.Step{Signers: a.sigstore, Attestations: a.registry, Models: s, ModelImages: a.registry, ContainsSecret: mask.New(os.Environ()).Secret, Version: a.version},
 	}
 }
 
@@ -149,7 +149,7 @@ func scanning() scan.Step {
 	return scan.Step{
 		Scanners:  map[string]port.Scanner{"grype": embedded, "trivy": trivy.New(trivy.Config{})},
 		Databases: map[string]port.ScanDatabase{"grype": embedded},
-		Biller:    embedded,
+		SBOMs:     embedded,
 	}
 }
 

@@ -17,14 +17,14 @@ import (
 
 // Step signs.
 type Step struct {
-	Signers      port.SignerFactory
-	Attestations port.AttestationStore
-	Models       port.ModelRegistry
-	ModelImages  port.ModelImagePacker
-	Environ      func(string) (string, bool) // nil: os.LookupEnv
-	Secret       func(string) bool           // tells whether a text has a secret in it; nil: it can't be told
-	Version      string                      // of Slipway
-	Clock        step.Clock
+	Signers        port.SignerFactory
+	Attestations   port.AttestationStore
+	Models         port.ModelRegistry
+	ModelImages    port.ModelImagePacker
+	LookupEnv      func(string) (string, bool) // nil: os.LookupEnv
+	ContainsSecret func(string) bool           // tells whether a text has a secret in it; nil: it can't be told
+	Version        string                      // of Slipway
+	Clock          step.Clock
 }
 
 // Run signs image and model unless that was done already: a statement that says
@@ -172,7 +172,7 @@ func (s Step) run(r step.Request) provenance.RunDetails {
 
 // refuse keeps secrets out of what everybody can read.
 func (s Step) refuse(what string, raw []byte) error {
-	if s.Secret != nil && s.Secret(string(raw)) {
+	if s.ContainsSecret != nil && s.ContainsSecret(string(raw)) {
 		return fault.New(fault.Denied, "the provenance of %s would hold the value of a secret", what).
 			Hint("take it out of slipway.yaml and give it as ${NAME} in env")
 	}

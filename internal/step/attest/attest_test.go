@@ -53,9 +53,9 @@ func newScene(t *testing.T) *scene {
 func (s *scene) step() Step {
 	return Step{
 		Signers: s.signers, Attestations: s.store, Models: s.Records, Version: "v1",
-		Environ: func(name string) (string, bool) { v, ok := s.env[name]; return v, ok },
-		Secret:  func(text string) bool { return strings.Contains(text, "hunter2") },
-		Clock:   step.Clock{Time: func() time.Time { return time.Date(2026, 1, 2, 0, 5, 0, 0, time.UTC) }},
+		LookupEnv:      func(name string) (string, bool) { v, ok := s.env[name]; return v, ok },
+		ContainsSecret: func(text string) bool { return strings.Contains(text, "hunter2") },
+		Clock:          step.Clock{Time: func() time.Time { return time.Date(2026, 1, 2, 0, 5, 0, 0, time.UTC) }},
 	}
 }
 

@@ -48,7 +48,7 @@ func (s Step) value(at, ref string) (string, error) {
 	if m == nil {
 		return "", fault.New(fault.Invalid, "%s: it names no variable", at)
 	}
-	env := s.Environ
+	env := s.LookupEnv
 	if env == nil {
 		env = os.LookupEnv
 	}

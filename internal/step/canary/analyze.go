@@ -101,7 +101,7 @@ func sentence(findings []finding, named bool) string {
 func (b *bake) judge(candidate, running port.Sample, last bool) []finding {
 	scarce, enough := b.enough(candidate, running)
 	if last && enough {
-		end := b.looks.End()
+		end := b.looks.Final()
 		return []finding{b.rates(candidate, running, end), b.latency(candidate, running, end)}
 	}
 	found := b.clear(candidate, running, enough)
@@ -115,7 +115,7 @@ func (b *bake) clear(candidate, running port.Sample, enough bool) []finding {
 	if candidate.Requests < leastClear || running.Requests < b.beside() {
 		return nil
 	}
-	level, due := b.looks.Early(candidate.Requests)
+	level, due := b.looks.Interim(candidate.Requests)
 	if !due {
 		return nil
 	}
@@ -147,8 +147,8 @@ func (b *bake) enough(candidate, running port.Sample) (finding, bool) {
 }
 
 func (b *bake) rates(candidate, running port.Sample, level float64) finding {
-	c, r := compare.Count{Failed: candidate.Errors, Of: candidate.Requests}, compare.Count{Failed: running.Errors, Of: running.Requests}
-	chance := compare.Rates(c, r, b.w.ErrorMargin)
+	c, r := compare.Count{Failed: candidate.Errors, Total: candidate.Requests}, compare.Count{Failed: running.Errors, Total: running.Requests}
+	chance := compare.RatePValue(c, r, b.w.ErrorMargin)
 	f := finding{gate: "error rate", verdict: delivery.Passed}
 	f.evidence = fmt.Sprintf("candidate %s, %s %s: ", share(c, " failed"), b.running, share(r, ""))
 	margin := fmt.Sprintf("worse by more than %.3g %%", 100*b.w.ErrorMargin)
@@ -163,7 +163,7 @@ func (b *bake) rates(candidate, running port.Sample, level float64) finding {
 
 func (b *bake) latency(candidate, running port.Sample, level float64) finding {
 	f := finding{gate: "latency", verdict: delivery.Passed}
-	s, err := compare.Latencies(candidate.Latency, running.Latency)
+	s, err := compare.CompareLatency(candidate.Latency, running.Latency)
 	if err != nil {
 		// Who set a margin wants to know; others are content with the error rate.
 		f.verdict, f.weighs, f.evidence = delivery.Unavailable, b.asked, err.Error()
@@ -171,9 +171,9 @@ func (b *bake) latency(candidate, running port.Sample, level float64) finding {
 	}
 	f.evidence = fmt.Sprintf("p95 is %s, that of %s %s: ", seconds(s.Candidate), b.running, seconds(s.Running))
 	margin := fmt.Sprintf("slower by more than %.3g %%", 100*(b.w.LatencyMargin-1))
-	if s.Chance < level && s.Slower(b.w.LatencyMargin, leastSlower.Seconds()) {
+	if s.PValue < level && s.Slower(b.w.LatencyMargin, leastSlower.Seconds()) {
 		f.verdict = delivery.Failed
-		f.evidence += margin + ", and slower at all with " + confidence(s.Chance)
+		f.evidence += margin + ", and slower at all with " + confidence(s.PValue)
 		return f
 	}
 	f.evidence += "not clearly " + margin

@@ -25,8 +25,8 @@ const (
 	patience = 5
 )
 
-// Canary judges.
-type Canary struct {
+// Runner judges.
+type Runner struct {
 	Metrics   port.MetricsProvider // for the queries; nil: none can be asked
 	Clock     step.Clock
 	Namespace string // what {{.Namespace}} is in queries
@@ -38,7 +38,7 @@ type Canary struct {
 // fault.Unavailable unless NoTraffic accepts that. Called again after a crash it
 // begins with the first step. Where nothing serves beside it, or it has all the
 // traffic already, there is nothing to compare and no answer.
-func (c Canary) Run(ctx context.Context, r step.Request, target port.Target, o port.DeployRequest, running delivery.ReleaseID, w step.CanaryParams) ([]delivery.GateResult, error) {
+func (c Runner) Run(ctx context.Context, r step.Request, target port.Target, o port.DeployRequest, running delivery.ReleaseID, w step.CanaryParams) ([]delivery.GateResult, error) {
 	if running == "" || running == o.ID {
 		r.Logf("canary: nothing serves beside %s that it could be compared with", o.ID)
 		return nil, nil
@@ -61,7 +61,7 @@ func (c Canary) Run(ctx context.Context, r step.Request, target port.Target, o p
 
 // trial is one release on its way through the steps.
 type trial struct {
-	Canary
+	Runner
 	r       step.Request
 	target  port.Target
 	shifter port.TrafficSplitter
@@ -72,7 +72,7 @@ type trial struct {
 	queries []query
 }
 
-func (c Canary) trial(r step.Request, target port.Target, o port.DeployRequest, running delivery.ReleaseID, w step.CanaryParams) (trial, error) {
+func (c Runner) trial(r step.Request, target port.Target, o port.DeployRequest, running delivery.ReleaseID, w step.CanaryParams) (trial, error) {
 	shifter, ok := target.(port.TrafficSplitter)
 	if !ok {
 		return trial{}, fault.New(fault.Invalid, "canary: the target can't give a release a part of the traffic").
@@ -81,7 +81,7 @@ func (c Canary) trial(r step.Request, target port.Target, o port.DeployRequest, 
 	if err := check(w); err != nil {
 		return trial{}, err
 	}
-	t := trial{Canary: c, r: r, target: target, shifter: shifter, order: o, running: running, w: complete(w), asked: w.LatencyMargin != 0}
+	t := trial{Runner: c, r: r, target: target, shifter: shifter, order: o, running: running, w: complete(w), asked: w.LatencyMargin != 0}
 	var err error
 	t.queries, err = t.fill()
 	return t, err
@@ -94,7 +94,7 @@ type bake struct {
 	weight int
 	begun  time.Time
 	end    time.Time
-	looks  compare.Looks
+	looks  compare.AlphaSpending
 	failed int   // looks in a row that could not be taken
 	over   []int // by query: looks in a row whose value was out of bounds
 }
@@ -114,7 +114,7 @@ func (t trial) take(ctx context.Context, s step.CanaryStep) ([]delivery.GateResu
 	t.r.Logf("%s: %s gets %.3g %% of the traffic for %s", name, t.order.ID, actual, s.Bake)
 	b := bake{
 		trial: t, name: name, weight: s.Weight, begun: t.Clock.Now(),
-		looks: compare.Looks{Risk: 1 - t.w.Confidence}, over: make([]int, len(t.queries)),
+		looks: compare.AlphaSpending{Alpha: 1 - t.w.Confidence}, over: make([]int, len(t.queries)),
 	}
 	b.end = b.begun.Add(s.Bake.D())
 	return b.watch(ctx, min(max(s.Bake.D()/10, soonest), latest))
@@ -173,9 +173,9 @@ func (b *bake) look(ctx context.Context, last bool) (view, error) {
 		return view{asking: "replicas"}, err
 	}
 	if obs.Release == "" || obs.Release != b.running && obs.Release != b.order.ID {
-		return lost(fmt.Sprintf("the traffic goes to %s, not to %s", probe.Name(obs.Release), b.running)), nil
+		return lost(fmt.Sprintf("the traffic goes to %s, not to %s", probe.DisplayName(obs.Release), b.running)), nil
 	}
-	if down := probe.Down(obs, b.order.ID); down != "" {
+	if down := probe.DownReason(obs, b.order.ID); down != "" {
 		return lost(down), nil
 	}
 	v := view{}

@@ -49,7 +49,7 @@ func (s *scene) run(ctx context.Context, w step.CanaryParams) ([]delivery.GateRe
 		Service: "api", Environment: env, OnProgress: func(text string) { s.said = append(s.said, text) },
 		Emit: func(e event.Event) { s.emitted = append(s.emitted, *e.GateResult) },
 	}
-	c := Canary{Metrics: &s.metrics, Namespace: "shop"}
+	c := Runner{Metrics: &s.metrics, Namespace: "shop"}
 	return c.Run(ctx, r, s.target, s.order, s.old.ID, w)
 }
 
@@ -198,7 +198,7 @@ func TestNothingBeside(t *testing.T) {
 	s := newScene(t)
 	for _, running := range []delivery.ReleaseID{"", s.fresh.ID} {
 		var log strings.Builder
-		answers, err := Canary{}.Run(t.Context(), step.Request{Log: &log}, s.target, s.order, running, step.CanaryParams{})
+		answers, err := Runner{}.Run(t.Context(), step.Request{Log: &log}, s.target, s.order, running, step.CanaryParams{})
 		if answers != nil || err != nil || !strings.Contains(log.String(), "nothing serves beside") {
 			t.Errorf("%v, %v, %q", answers, err, log.String())
 		}

@@ -20,7 +20,7 @@ func number(n int64) string {
 
 // share is "12 of 300 failed (4.00 %)".
 func share(c compare.Count, what string) string {
-	return fmt.Sprintf("%s of %s%s (%.2f %%)", number(c.Failed), number(c.Of), what, 100*c.Rate())
+	return fmt.Sprintf("%s of %s%s (%.2f %%)", number(c.Failed), number(c.Total), what, 100*c.Rate())
 }
 
 // confidence is rounded down: 99.97 % is not 100 %.
@@ -34,7 +34,7 @@ func confidence(chance float64) string {
 func seconds(q compare.Quantile) string {
 	d := time.Duration(q.Seconds * float64(time.Second))
 	text := d.Round(max(d/1000, time.Microsecond).Truncate(time.Microsecond)).String()
-	if q.Beyond {
+	if q.AboveRange {
 		return "above " + text
 	}
 	return text

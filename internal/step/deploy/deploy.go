@@ -27,7 +27,7 @@ type Step struct {
 	ModelImages port.ModelImagePacker // nil: targets that want one can't be used
 	Metrics     port.MetricsProvider  // for canaries; nil: none can be asked
 	Prober      port.Prober
-	Trust       trust.Judge // for environments that demand signatures
+	Trust       trust.Verifier // for environments that demand signatures
 	Clock       step.Clock
 }
 
@@ -48,11 +48,11 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	want, err := probe.WantOf(w, rel)
+	want, err := probe.ExpectationFor(w, rel)
 	if err != nil {
 		return step.Result{}, err
 	}
-	e := entry{Step: s, r: r, w: w, target: target, rel: rel, want: want, order: probe.OrderOf(r, w, rel)}
+	e := entry{Step: s, r: r, w: w, target: target, rel: rel, want: want, order: probe.RequestFor(r, w, rel)}
 	e.order.Secrets = secrets
 	if res, done, err := e.already(ctx); done || err != nil {
 		return res, err
@@ -67,7 +67,7 @@ type entry struct {
 	w      step.DeployParams
 	target port.Target
 	rel    delivery.ReleaseRecord
-	want   probe.Want
+	want   probe.Expectation
 	order  port.DeployRequest
 
 	before delivery.Deployment // accepted, zero when nothing serves
@@ -87,10 +87,10 @@ func (e *entry) already(ctx context.Context) (step.Result, bool, error) {
 	if e.seen, err = e.target.Observe(ctx, e.order.Service, e.r.Environment); err != nil {
 		return step.Result{}, false, fmt.Errorf("look at %s: %w", e.r.Environment, err)
 	}
-	if !ok || serving.Release != e.rel.ID || e.seen.Release != e.rel.ID || probe.Down(e.seen, e.rel.ID) != "" {
+	if !ok || serving.Release != e.rel.ID || e.seen.Release != e.rel.ID || probe.DownReason(e.seen, e.rel.ID) != "" {
 		return step.Result{}, false, nil
 	}
-	own, begun, err := probe.Begun(ctx, e.Deployments, e.r)
+	own, begun, err := probe.DeploymentOfRun(ctx, e.Deployments, e.r)
 	if err != nil || begun && own.State == delivery.Deploying {
 		return step.Result{}, false, err
 	}
@@ -101,14 +101,14 @@ func (e *entry) already(ctx context.Context) (step.Result, bool, error) {
 }
 
 func (e *entry) enter(ctx context.Context) (step.Result, error) {
-	if err := e.records().Claim(ctx, e.r, e.target, e.order); err != nil {
+	if err := e.records().Acquire(ctx, e.r, e.target, e.order); err != nil {
 		return step.Result{}, err
 	}
 	d, err := e.begin(ctx)
 	if err != nil {
 		return step.Result{}, err
 	}
-	obs, answers, err := probe.Probe{Prober: e.Prober, Clock: e.Clock}.Enter(ctx, e.r, e.target, e.order, e.want, e.taste())
+	obs, answers, err := probe.Checker{Prober: e.Prober, Clock: e.Clock}.Start(ctx, e.r, e.target, e.order, e.want, e.taste())
 	if ctx.Err() != nil {
 		return step.Result{}, context.Cause(ctx)
 	}
@@ -159,7 +159,7 @@ func (e *entry) begin(ctx context.Context) (delivery.Deployment, error) {
 			e.r.Run, e.rel.ID, e.r.Environment, d.State).Hint("start a new run")
 	}
 	e.r.EmitDeployment(e.rel.ID, "%s enters %s", e.rel.ID, e.r.Environment)
-	return d, e.records().Tell(ctx, e.target, e.order.Service, e.r.Environment)
+	return d, e.records().Publish(ctx, e.target, e.order.Service, e.r.Environment)
 }
 
 func (e *entry) records() probe.Records {
@@ -167,12 +167,12 @@ func (e *entry) records() probe.Records {
 }
 
 // taste is the canary's way in, where there is something to compare it with.
-func (e *entry) taste() probe.Taste {
+func (e *entry) taste() probe.CanaryFunc {
 	if e.w.Strategy != delivery.Canary || e.w.Canary == nil {
 		return nil
 	}
 	return func(ctx context.Context) ([]delivery.GateResult, error) {
-		c := canary.Canary{Metrics: e.Metrics, Clock: e.Clock, Namespace: e.w.Location.Namespace}
+		c := canary.Runner{Metrics: e.Metrics, Clock: e.Clock, Namespace: e.w.Location.Namespace}
 		return c.Run(ctx, e.r, e.target, e.order, e.seen.Release, *e.w.Canary)
 	}
 }

@@ -23,7 +23,7 @@ const env = delivery.Environment("prod")
 func stepOf(w *fake.Environment) Step {
 	return Step{
 		Targets: probe.Targets{"local": w.Target}, Releases: w.Records, Deployments: w.Records, Models: w.Records, Prober: w.Prober,
-		Trust: trust.Judge{Attestations: &fake.AttestationStore{}, Verifier: fake.Verifier{}},
+		Trust: trust.Verifier{Attestations: &fake.AttestationStore{}, Signatures: fake.Verifier{}},
 	}
 }
 

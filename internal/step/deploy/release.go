@@ -87,7 +87,7 @@ func (s Step) trusted(ctx context.Context, r step.Request, w step.DeployParams, 
 		return nil
 	}
 	r.Progress("checking signatures")
-	return s.Trust.Admit(ctx, rel, *w.Trust)
+	return s.Trust.Verify(ctx, rel, *w.Trust)
 }
 
 // approved makes sure that a person, or the gates in their name, let the model

@@ -46,10 +46,10 @@ func (h Hasher) Paths(ctx context.Context, paths []string) (delivery.Digest, err
 	return named(sum.Sum(nil)), nil
 }
 
-// Folder is the digest of all regular files below dir. Symbolic links are
+// Dir is the digest of all regular files below dir. Symbolic links are
 // refused: what they point to is not in the folder. A folder without any file is
 // fault.Failed.
-func (h Hasher) Folder(ctx context.Context, dir string) (delivery.Digest, error) {
+func (h Hasher) Dir(ctx context.Context, dir string) (delivery.Digest, error) {
 	files, err := list(dir, false)
 	if err != nil {
 		return "", err
@@ -70,9 +70,9 @@ func Paths(ctx context.Context, paths []string) (delivery.Digest, error) {
 	return Hasher{}.Paths(ctx, paths)
 }
 
-// Folder is Hasher.Folder without a cache.
-func Folder(ctx context.Context, dir string) (delivery.Digest, error) {
-	return Hasher{}.Folder(ctx, dir)
+// Dir is Hasher.Dir without a cache.
+func Dir(ctx context.Context, dir string) (delivery.Digest, error) {
+	return Hasher{}.Dir(ctx, dir)
 }
 
 // entry is a file under the name that counts.

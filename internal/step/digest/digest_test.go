@@ -96,7 +96,7 @@ func TestLinksAndSpecialFiles(t *testing.T) {
 	if paths(t, Hasher{}, dir+"/plain") != paths(t, Hasher{}, dir+"/alias") {
 		t.Error("a link to a folder, given itself, does not count as the folder")
 	}
-	if _, err := Folder(t.Context(), dir+"/linked"); !fault.Is(err, fault.Invalid) {
+	if _, err := Dir(t.Context(), dir+"/linked"); !fault.Is(err, fault.Invalid) {
 		t.Errorf("Folder took a link: %v", err)
 	}
 	os.Mkdir(dir+"/deep", 0o755)
@@ -124,7 +124,7 @@ func TestNothingThere(t *testing.T) {
 	if !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "nowhere") || fault.HintOf(err) == "" {
 		t.Errorf("%v", err)
 	}
-	if _, err := Folder(t.Context(), t.TempDir()); !fault.Is(err, fault.Failed) {
+	if _, err := Dir(t.Context(), t.TempDir()); !fault.Is(err, fault.Failed) {
 		t.Errorf("an empty folder: %v", err)
 	}
 }
@@ -195,26 +195,26 @@ func TestKeep(t *testing.T) {
 	write(t, root+"/a/model", "weights")
 	write(t, root+"/a/sub/vocab", "x")
 	metrics := write(t, root+"/metrics.json", "{}")
-	dir, files, err := Keep(t.Context(), []string{root + "/a", metrics}, root+"/kept")
+	dir, files, err := Store(t.Context(), []string{root + "/a", metrics}, root+"/kept")
 	if err != nil || dir != root+"/kept/"+files.Hex() {
 		t.Fatalf("%s, %s, %v", dir, files, err)
 	}
-	if have, err := Folder(t.Context(), dir); have != files || err != nil {
+	if have, err := Dir(t.Context(), dir); have != files || err != nil {
 		t.Errorf("%s, %v", have, err)
 	}
 	if info, _ := os.Stat(dir + "/sub/vocab"); info.Mode().Perm() != 0o444 {
 		t.Errorf("mode %s", info.Mode())
 	}
 	// Again: the same. Damaged: replaced.
-	if again, _, err := Keep(t.Context(), []string{root + "/a", metrics}, root+"/kept"); again != dir || err != nil {
+	if again, _, err := Store(t.Context(), []string{root + "/a", metrics}, root+"/kept"); again != dir || err != nil {
 		t.Errorf("%s, %v", again, err)
 	}
 	os.Remove(dir + "/model")
 	write(t, dir+"/model", "broken")
-	if again, _, err := Keep(t.Context(), []string{root + "/a", metrics}, root+"/kept"); again != dir || err != nil {
+	if again, _, err := Store(t.Context(), []string{root + "/a", metrics}, root+"/kept"); again != dir || err != nil {
 		t.Errorf("%s, %v", again, err)
 	}
-	if have, err := Folder(t.Context(), dir); have != files || err != nil {
+	if have, err := Dir(t.Context(), dir); have != files || err != nil {
 		t.Errorf("still damaged: %s, %v", have, err)
 	}
 	if left, _ := filepath.Glob(root + "/kept/.new-*"); len(left) > 0 {
@@ -226,15 +226,15 @@ func TestKeepRefuses(t *testing.T) {
 	root := t.TempDir()
 	write(t, root+"/a/metrics.json", "{}")
 	metrics := write(t, root+"/metrics.json", "{}")
-	if _, _, err := Keep(t.Context(), []string{root + "/a", metrics}, root+"/kept"); !fault.Is(err, fault.Invalid) {
+	if _, _, err := Store(t.Context(), []string{root + "/a", metrics}, root+"/kept"); !fault.Is(err, fault.Invalid) {
 		t.Errorf("two of one name: %v", err)
 	}
 	os.Mkdir(root+"/empty", 0o755)
-	if _, _, err := Keep(t.Context(), []string{root + "/empty"}, root+"/kept"); !fault.Is(err, fault.Failed) {
+	if _, _, err := Store(t.Context(), []string{root + "/empty"}, root+"/kept"); !fault.Is(err, fault.Failed) {
 		t.Errorf("no file: %v", err)
 	}
 	os.Symlink(metrics, root+"/empty/link")
-	if _, _, err := Keep(t.Context(), []string{root + "/empty"}, root+"/kept"); !fault.Is(err, fault.Invalid) {
+	if _, _, err := Store(t.Context(), []string{root + "/empty"}, root+"/kept"); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a link: %v", err)
 	}
 	if left, _ := os.ReadDir(root + "/kept"); len(left) > 0 {

@@ -12,9 +12,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// Before is the digest of data that a command is about to read. If want is a
+// BeforeRun is the digest of data that a command is about to read. If want is a
 // digest, the data must have it: fault.Conflict otherwise.
-func Before(ctx context.Context, h Hasher, data []string, want delivery.Digest) (delivery.Digest, error) {
+func BeforeRun(ctx context.Context, h Hasher, data []string, want delivery.Digest) (delivery.Digest, error) {
 	d, err := h.Paths(ctx, data)
 	if err != nil {
 		return "", fmt.Errorf("read the data: %w", err)
@@ -26,8 +26,8 @@ func Before(ctx context.Context, h Hasher, data []string, want delivery.Digest) 
 	return d, nil
 }
 
-// After checks that the data is what it was before the command read it.
-func After(ctx context.Context, h Hasher, data []string, before delivery.Digest) error {
+// AfterRun checks that the data is what it was before the command read it.
+func AfterRun(ctx context.Context, h Hasher, data []string, before delivery.Digest) error {
 	d, err := h.Paths(ctx, data)
 	if err != nil {
 		return fmt.Errorf("read the data again: %w", err)
@@ -39,12 +39,12 @@ func After(ctx context.Context, h Hasher, data []string, before delivery.Digest)
 	return nil
 }
 
-// Keep puts the files of all from (folders, or single files) into one new folder
+// Store puts the files of all from (folders, or single files) into one new folder
 // below root, named after their digest. The folder appears whole or not at all;
 // one that is there and right is left alone, a damaged one is replaced. Files are
 // linked, or copied where that can't be, and become read-only. Two files of the
 // same name are fault.Invalid, no file at all is fault.Failed.
-func Keep(ctx context.Context, from []string, root string) (dir string, files delivery.Digest, err error) {
+func Store(ctx context.Context, from []string, root string) (dir string, files delivery.Digest, err error) {
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return "", "", fmt.Errorf("make %s: %w", root, err)
 	}
@@ -61,7 +61,7 @@ func Keep(ctx context.Context, from []string, root string) (dir string, files de
 			return "", "", err
 		}
 	}
-	if files, err = Folder(ctx, tmp); err != nil {
+	if files, err = Dir(ctx, tmp); err != nil {
 		return "", "", err
 	}
 	dir = filepath.Join(root, files.Hex())
@@ -86,7 +86,7 @@ func settle(ctx context.Context, tmp, dir string, files delivery.Digest) error {
 }
 
 func holds(ctx context.Context, dir string, files delivery.Digest) bool {
-	have, err := Folder(ctx, dir)
+	have, err := Dir(ctx, dir)
 	return err == nil && have == files
 }
 

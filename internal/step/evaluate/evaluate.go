@@ -27,7 +27,7 @@ type Step struct {
 	Releases    port.ReleaseStore
 	Models      port.ModelRegistry
 	Hasher      digest.Hasher
-	Environ     job.Environ // nil: the process's
+	Environ     job.EnvironFunc // nil: the process's
 	Clock       step.Clock
 }
 
@@ -61,7 +61,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	}
 	out := step.EvaluateOutput{Metrics: metrics}
 	from := []string{model.Dir, filepath.Join(j.Output, metricsFile)}
-	if out.Dir, _, err = digest.Keep(ctx, from, filepath.Join(r.ArtifactsDir, "models")); err != nil {
+	if out.Dir, _, err = digest.Store(ctx, from, filepath.Join(r.ArtifactsDir, "models")); err != nil {
 		return step.Result{}, fmt.Errorf("evaluate: keep the model with its metrics: %w", err)
 	}
 	return s.judge(ctx, r, gates, out)
@@ -83,7 +83,7 @@ func (s Step) model(ctx context.Context, r step.Request) (step.TrainOutput, erro
 	if !ok {
 		return t, fault.New(fault.Internal, "evaluate: no training step ran before it")
 	}
-	files, err := digest.Folder(ctx, t.Dir)
+	files, err := digest.Dir(ctx, t.Dir)
 	if err != nil {
 		return t, fmt.Errorf("evaluate: read the model: %w", err)
 	}
@@ -96,7 +96,7 @@ func (s Step) model(ctx context.Context, r step.Request) (step.TrainOutput, erro
 
 // measure runs the command. A Result is a failure of the command's own.
 func (s Step) measure(ctx context.Context, r step.Request, w step.EvaluateParams, model step.TrainOutput) (port.Job, *step.Result, error) {
-	before, err := digest.Before(ctx, s.Hasher, w.Data, w.DataDigest)
+	before, err := digest.BeforeRun(ctx, s.Hasher, w.Data, w.DataDigest)
 	if err != nil {
 		return port.Job{}, nil, err
 	}
@@ -108,8 +108,8 @@ func (s Step) measure(ctx context.Context, r step.Request, w step.EvaluateParams
 	if err != nil {
 		return j, nil, err
 	}
-	python, err := venv.Maker{Commands: s.Commands, Clock: s.Clock}.Ensure(ctx, r, venv.Wish{Python: w.Python, Checkout: checkout, Environ: j.Command.Env})
-	if err != nil && venv.Final(ctx, err) {
+	python, err := venv.Manager{Commands: s.Commands, Clock: s.Clock}.Ensure(ctx, r, venv.Spec{Python: w.Python, Checkout: checkout, Environ: j.Command.Env})
+	if err != nil && venv.IsFinal(ctx, err) {
 		res := step.FailWith(fmt.Errorf("evaluate: %w", err))
 		return j, &res, nil
 	}
@@ -118,20 +118,20 @@ func (s Step) measure(ctx context.Context, r step.Request, w step.EvaluateParams
 	}
 	j.Command.Env = python.Environ(j.Command.Env)
 	r.Progress("evaluating as job %s", j.Name)
-	last := &job.Last{To: r.Log}
+	last := &job.TailWriter{To: r.Log}
 	exit, err := job.Runner{Jobs: s.Jobs, Clock: s.Clock}.Run(ctx, j, last)
 	if err != nil {
 		return j, nil, fmt.Errorf("evaluate: %w", err)
 	}
-	if cause, hint := job.Explain(exit, w.Run); cause != "" {
-		if line := last.Line(); line != "" {
+	if cause, hint := job.FailureCause(exit, w.Run); cause != "" {
+		if line := last.LastLine(); line != "" {
 			cause += "; its last line: " + line
 		}
 		res := step.Fail("evaluate: %s", cause)
 		res.Hint = hint
 		return j, &res, nil
 	}
-	if err := digest.After(ctx, s.Hasher, w.Data, before); err != nil {
+	if err := digest.AfterRun(ctx, s.Hasher, w.Data, before); err != nil {
 		if ctx.Err() != nil {
 			return j, nil, err
 		}
@@ -142,13 +142,13 @@ func (s Step) measure(ctx context.Context, r step.Request, w step.EvaluateParams
 }
 
 func (s Step) job(r step.Request, w step.EvaluateParams, checkout, model string) (port.Job, error) {
-	out := job.Folder(r)
+	out := job.OutputDir(r)
 	data, metrics := job.QuoteAll(w.Data), filepath.Join(out, metricsFile)
 	run, err := job.Render(w.Run, job.Vars{"Data": data, "Model": job.Quote(model), "Metrics": job.Quote(metrics)})
 	if err != nil {
 		return port.Job{}, err
 	}
-	env, err := job.Env(s.Environ, w.Env, map[string]string{
+	env, err := job.BuildEnv(s.Environ, w.Env, map[string]string{
 		"SLIPWAY_DATA": data, "SLIPWAY_MODEL": model, "SLIPWAY_METRICS": metrics,
 		"SLIPWAY_RUN": string(r.Run), "SLIPWAY_COMMIT": r.Commit.SHA,
 	})
@@ -175,7 +175,7 @@ func (s Step) Revalidate(ctx context.Context, r step.Request, cached step.Result
 	if err := json.Unmarshal(cached.Output, &out); err != nil || out.Dir == "" {
 		return cached, false, nil //nolint:nilerr // an output that can't be read is made again
 	}
-	files, err := digest.Folder(ctx, out.Dir)
+	files, err := digest.Dir(ctx, out.Dir)
 	if ctx.Err() != nil {
 		return cached, false, context.Cause(ctx)
 	}

@@ -38,7 +38,7 @@ func newScene(t *testing.T, run string, gates ...string) *scene {
 	if err := os.WriteFile(model+"/model.bin", []byte("weights"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	files, err := digest.Folder(t.Context(), model)
+	files, err := digest.Dir(t.Context(), model)
 	if err != nil {
 		t.Fatal(err)
 	}

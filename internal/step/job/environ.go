@@ -20,13 +20,13 @@ var passed = regexp.MustCompile(`^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_.+|LANGU
 	`|GO[A-Z0-9_]*|CGO_.+|CC|CXX|LD_LIBRARY_PATH|PKG_CONFIG_PATH` +
 	`|VIRTUAL_ENV|PYTHON.*|PIP_.+|UV_.+|CONDA_.+|JAVA_HOME|NODE_PATH|CUDA_.+|NVIDIA_.+|OMP_.+)$`)
 
-// Environ is where "${NAME}" is looked up; nil stands for os.Environ.
-type Environ func() []string
+// EnvironFunc is where "${NAME}" is looked up; nil stands for os.Environ.
+type EnvironFunc func() []string
 
-// Env is the complete environment of a command, sorted: what passes from base,
+// BuildEnv is the complete environment of a command, sorted: what passes from base,
 // then the user's values with every "${NAME}" replaced from base, then our own.
 // A name that base lacks is fault.Invalid.
-func Env(base Environ, user, own map[string]string) ([]string, error) {
+func BuildEnv(base EnvironFunc, user, own map[string]string) ([]string, error) {
 	if base == nil {
 		base = os.Environ
 	}

@@ -36,9 +36,9 @@ func Name(r step.Request) string {
 	return unsafeName.ReplaceAllString(fmt.Sprintf("%s-%s-%d", r.Run, r.Spec.Name, r.Attempt), "-")
 }
 
-// Folder is the folder that this attempt's job fills. It is emptied only before
+// OutputDir is the folder that this attempt's job fills. It is emptied only before
 // the job is submitted for the first time.
-func Folder(r step.Request) string {
+func OutputDir(r step.Request) string {
 	return filepath.Join(r.WorkDir, "output-"+strconv.Itoa(r.Attempt))
 }
 

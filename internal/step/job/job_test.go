@@ -57,12 +57,12 @@ func TestEnv(t *testing.T) {
 	base := func() []string {
 		return []string{"PATH=/bin", "GOFLAGS=-x", "AWS_SECRET_ACCESS_KEY=s3cr3t", "EMPTY=", "http_proxy=p", "HOME=/h"}
 	}
-	got, err := Env(base, map[string]string{"KEY": "${AWS_SECRET_ACCESS_KEY}", "E": "[${EMPTY}]", "HOME": "/mine", "CI": "no", "S": "$x ${1} literal"}, map[string]string{"SLIPWAY_RUN": "r"})
+	got, err := BuildEnv(base, map[string]string{"KEY": "${AWS_SECRET_ACCESS_KEY}", "E": "[${EMPTY}]", "HOME": "/mine", "CI": "no", "S": "$x ${1} literal"}, map[string]string{"SLIPWAY_RUN": "r"})
 	want := []string{"CI=true", "E=[]", "GOFLAGS=-x", "HOME=/mine", "KEY=s3cr3t", "PATH=/bin", "S=$x ${1} literal", "SLIPWAY_RUN=r", "http_proxy=p"}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%q, %v", got, err)
 	}
-	_, err = Env(base, map[string]string{"A": "${AWS_SECRET_ACCESS_KEY}${NOT_SET}"}, nil)
+	_, err = BuildEnv(base, map[string]string{"A": "${AWS_SECRET_ACCESS_KEY}${NOT_SET}"}, nil)
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "NOT_SET") || strings.Contains(err.Error(), "s3cr3t") {
 		t.Errorf("%v", err)
 	}
@@ -73,16 +73,16 @@ func request(t *testing.T) step.Request {
 }
 
 func order(r step.Request, run string) port.Job {
-	return port.Job{Name: Name(r), Output: Folder(r), Command: port.Command{Run: run, Dir: r.WorkDir, Env: []string{"PATH=" + os.Getenv("PATH")}}}
+	return port.Job{Name: Name(r), Output: OutputDir(r), Command: port.Command{Run: run, Dir: r.WorkDir, Env: []string{"PATH=" + os.Getenv("PATH")}}}
 }
 
 func TestRunOnceUnderItsName(t *testing.T) {
 	r := request(t)
 	jobs := &fake.Jobs{Commands: fake.Shell{}, Logs: t.TempDir()}
-	left := filepath.Join(Folder(r), "left-over")
-	_ = os.MkdirAll(Folder(r), 0o755)
+	left := filepath.Join(OutputDir(r), "left-over")
+	_ = os.MkdirAll(OutputDir(r), 0o755)
 	_ = os.WriteFile(left, nil, 0o644)
-	j := order(r, "echo one; echo two > "+Folder(r)+"/model; exit 3")
+	j := order(r, "echo one; echo two > "+OutputDir(r)+"/model; exit 3")
 	if j.Name != "20260102-030405-abcd-train-it-2" {
 		t.Errorf("name %s", j.Name)
 	}
@@ -99,7 +99,7 @@ func TestRunOnceUnderItsName(t *testing.T) {
 	if _, err := os.Stat(left); err == nil {
 		t.Error("what was there before the job is in its output")
 	}
-	if _, err := os.Stat(Folder(r) + "/model"); err != nil {
+	if _, err := os.Stat(OutputDir(r) + "/model"); err != nil {
 		t.Error("finding the job again emptied its output")
 	}
 }
@@ -169,7 +169,7 @@ func TestExplain(t *testing.T) {
 		"(exit 126): ": {Code: 126},
 	}
 	for want, exit := range cases {
-		if got, _ := Explain(exit, "cmd\nmore"); !strings.Contains(got, want) || want == "" && got != "" {
+		if got, _ := FailureCause(exit, "cmd\nmore"); !strings.Contains(got, want) || want == "" && got != "" {
 			t.Errorf("%+v: %q, want %q", exit, got, want)
 		}
 	}
@@ -177,15 +177,15 @@ func TestExplain(t *testing.T) {
 
 func TestLast(t *testing.T) {
 	var all bytes.Buffer
-	l := &Last{To: &all}
+	l := &TailWriter{To: &all}
 	for range 1000 {
 		_, _ = io.WriteString(l, strings.Repeat("x", 100)+"\n")
 	}
 	_, _ = io.WriteString(l, "ImportError: pandas\n\n")
-	if l.Line() != "ImportError: pandas" || all.Len() != 101000+21 || len(l.tail) > kept {
-		t.Errorf("%q, %d", l.Line(), all.Len())
+	if l.LastLine() != "ImportError: pandas" || all.Len() != 101000+21 || len(l.tail) > kept {
+		t.Errorf("%q, %d", l.LastLine(), all.Len())
 	}
-	if got := (&Last{}).Line(); got != "" {
+	if got := (&TailWriter{}).LastLine(); got != "" {
 		t.Errorf("%q", got)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Explain says why a command that ended with e has failed, or "" if it has not.
-func Explain(e port.Exit, command string) (cause, hint string) {
+// FailureCause says why a command that ended with e has failed, or "" if it has not.
+func FailureCause(e port.Exit, command string) (cause, hint string) {
 	switch {
 	case e.TimedOut:
 		return "the command took too long and was stopped", "raise the step's timeout, or make the command quicker"
@@ -36,9 +36,9 @@ func firstLine(s string) string {
 	return line
 }
 
-// Last is a writer that passes everything on and keeps the last lines, for the
+// TailWriter is a writer that passes everything on and keeps the last lines, for the
 // cause of a failure. Safe for concurrent use.
-type Last struct {
+type TailWriter struct {
 	To io.Writer // may be nil
 
 	mu   sync.Mutex
@@ -49,7 +49,7 @@ type Last struct {
 const kept = 2048
 
 // Write never fails for the tail's sake.
-func (l *Last) Write(p []byte) (int, error) {
+func (l *TailWriter) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tail = append(l.tail, p[max(0, len(p)-kept):]...)
@@ -60,8 +60,8 @@ func (l *Last) Write(p []byte) (int, error) {
 	return l.To.Write(p)
 }
 
-// Line is the last line that says something, at most 200 bytes.
-func (l *Last) Line() string {
+// LastLine is the last line that says something, at most 200 bytes.
+func (l *TailWriter) LastLine() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	lines := bytes.Split(bytes.TrimSpace(l.tail), []byte("\n"))

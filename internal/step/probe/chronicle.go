@@ -25,10 +25,10 @@ type Records struct {
 	Models      port.ModelRegistry // nil: what they were measured at is not told
 }
 
-// Claim takes the environment for the run, where others deliver too, makes sure
+// Acquire takes the environment for the run, where others deliver too, makes sure
 // that these records know what serves there, and lets the place say what it would
 // refuse. Nothing was begun when it fails.
-func (rec Records) Claim(ctx context.Context, r step.Request, t port.Target, o port.DeployRequest) error {
+func (rec Records) Acquire(ctx context.Context, r step.Request, t port.Target, o port.DeployRequest) error {
 	if l, ok := t.(port.Locker); ok {
 		if err := l.Lock(ctx, o, func(text string) { r.Progress("%s", text) }); err != nil {
 			return fmt.Errorf("bring %s into %s: %w", o.ID, o.Environment, err)
@@ -89,9 +89,9 @@ func (rec Records) model(ctx context.Context, ref *delivery.ModelRef, c *port.Hi
 	return nil
 }
 
-// Tell writes the environment's history to a target that keeps one. It is called
+// Publish writes the environment's history to a target that keeps one. It is called
 // before something changes, and once it has.
-func (rec Records) Tell(ctx context.Context, t port.Target, service string, env delivery.Environment) error {
+func (rec Records) Publish(ctx context.Context, t port.Target, service string, env delivery.Environment) error {
 	keeper, ok := t.(port.HistoryStore)
 	if !ok {
 		return nil

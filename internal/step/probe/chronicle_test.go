@@ -68,7 +68,7 @@ func TestTell(t *testing.T) {
 			w := fake.NewEnvironment()
 			all := long(t, w, c.n, c.good...)
 			target := &fake.TargetWithHistory{Target: w.Target}
-			if err := records(w).Tell(t.Context(), target, service, env); err != nil {
+			if err := records(w).Publish(t.Context(), target, service, env); err != nil {
 				t.Fatal(err)
 			}
 			got, err := target.LoadHistory(t.Context(), service, env)
@@ -102,7 +102,7 @@ func TestTellOnce(t *testing.T) {
 		}
 	}
 	target := &fake.TargetWithHistory{Target: w.Target}
-	if err := records(w).Tell(t.Context(), target, service, env); err != nil {
+	if err := records(w).Publish(t.Context(), target, service, env); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := target.LoadHistory(t.Context(), service, env); len(got.Deployments) != 3 || len(got.Releases) != 1 {
@@ -113,13 +113,13 @@ func TestTellOnce(t *testing.T) {
 func TestTellTrouble(t *testing.T) {
 	w := fake.NewEnvironment()
 	long(t, w, 1, 0)
-	if err := records(w).Tell(t.Context(), w.Target, service, env); err != nil {
+	if err := records(w).Publish(t.Context(), w.Target, service, env); err != nil {
 		t.Errorf("a target without a history: %v", err)
 	}
 	why := errors.New("no")
 	target := &fake.TargetWithHistory{Target: w.Target}
 	target.History.Fail = func(string) error { return why }
-	if err := records(w).Tell(t.Context(), target, service, env); !errors.Is(err, why) {
+	if err := records(w).Publish(t.Context(), target, service, env); !errors.Is(err, why) {
 		t.Errorf("the target refuses: %v", err)
 	}
 	for _, method := range []string{"History", "Release"} {
@@ -129,7 +129,7 @@ func TestTellTrouble(t *testing.T) {
 			}
 			return nil
 		}
-		if err := records(w).Tell(t.Context(), &fake.TargetWithHistory{Target: w.Target}, service, env); !errors.Is(err, why) {
+		if err := records(w).Publish(t.Context(), &fake.TargetWithHistory{Target: w.Target}, service, env); !errors.Is(err, why) {
 			t.Errorf("%s fails: %v", method, err)
 		}
 	}
@@ -148,12 +148,12 @@ func TestClaim(t *testing.T) {
 	rels := long(t, w, 2, 0, 1)
 	target := locking{TargetWithHistory: &fake.TargetWithHistory{Target: w.Target}}
 	claim := func() error {
-		return records(w).Claim(t.Context(), step.Request{}, target, port.DeployRequest{Service: service, Environment: env, ID: "r-new"})
+		return records(w).Acquire(t.Context(), step.Request{}, target, port.DeployRequest{Service: service, Environment: env, ID: "r-new"})
 	}
 	if err := claim(); err != nil {
 		t.Errorf("nothing was told: %v", err)
 	}
-	if err := records(w).Tell(t.Context(), target, service, env); err != nil {
+	if err := records(w).Publish(t.Context(), target, service, env); err != nil {
 		t.Fatal(err)
 	}
 	if err := claim(); err != nil {
@@ -184,12 +184,12 @@ func TestClaim(t *testing.T) {
 
 func TestSettleOnlyWhereThereIsOne(t *testing.T) {
 	w := fake.NewEnvironment()
-	if err := Settle(t.Context(), step.Request{}, fake.WithoutTraffic{Target: w.Target}, port.DeployRequest{}); err != nil {
+	if err := Finalize(t.Context(), step.Request{}, fake.WithoutTraffic{Target: w.Target}, port.DeployRequest{}); err != nil {
 		t.Error(err)
 	}
 	why := errors.New("no")
 	w.Target.Fail = func(string, delivery.ReleaseID) error { return why }
-	if err := Settle(t.Context(), step.Request{}, w.Target, port.DeployRequest{ID: "r-1"}); !errors.Is(err, why) {
+	if err := Finalize(t.Context(), step.Request{}, w.Target, port.DeployRequest{ID: "r-1"}); !errors.Is(err, why) {
 		t.Errorf("error = %v, want %v", err, why)
 	}
 }

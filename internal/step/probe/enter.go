@@ -30,8 +30,8 @@ func (t Targets) Find(name string, at delivery.Location) (port.Target, error) {
 	return found, nil
 }
 
-// OrderOf asks a target for a recorded release.
-func OrderOf(r step.Request, w step.DeployParams, rel delivery.ReleaseRecord) port.DeployRequest {
+// RequestFor asks a target for a recorded release.
+func RequestFor(r step.Request, w step.DeployParams, rel delivery.ReleaseRecord) port.DeployRequest {
 	service := rel.Release.Service
 	if service == "" {
 		service = r.Service
@@ -42,12 +42,12 @@ func OrderOf(r step.Request, w step.DeployParams, rel delivery.ReleaseRecord) po
 	}
 }
 
-// Taste gives a staged release a part of the traffic and judges how it fares.
-type Taste func(ctx context.Context) ([]delivery.GateResult, error)
+// CanaryFunc gives a staged release a part of the traffic and judges how it fares.
+type CanaryFunc func(ctx context.Context) ([]delivery.GateResult, error)
 
-// Settle lets the target go of what it kept to go back to, once the release has
+// Finalize lets the target go of what it kept to go back to, once the release has
 // been accepted.
-func Settle(ctx context.Context, r step.Request, t port.Target, o port.DeployRequest) error {
+func Finalize(ctx context.Context, r step.Request, t port.Target, o port.DeployRequest) error {
 	s, ok := t.(port.Finalizer)
 	if !ok {
 		return nil
@@ -58,18 +58,18 @@ func Settle(ctx context.Context, r step.Request, t port.Target, o port.DeployReq
 	return nil
 }
 
-// Enter brings a release in: it is started beside the one that serves, asked
+// Start brings a release in: it is started beside the one that serves, asked
 // before any user reaches it, and only then gets the traffic: all of it, once
 // taste (nil: none) has let it have some. What it began when it fails is left for
 // the rollback.
-func (p Probe) Enter(ctx context.Context, r step.Request, t port.Target, o port.DeployRequest, w Want, taste Taste) (port.Observation, []delivery.GateResult, error) {
+func (p Checker) Start(ctx context.Context, r step.Request, t port.Target, o port.DeployRequest, w Expectation, taste CanaryFunc) (port.Observation, []delivery.GateResult, error) {
 	say := func(s string) { r.Progress("%s", s) }
 	url, err := t.Stage(ctx, o, say)
 	if err != nil {
 		return port.Observation{}, nil, fmt.Errorf("start %s: %w", o.ID, err)
 	}
-	w.Alone = true
-	answers, err := p.Ask(ctx, r, url, w)
+	w.Exclusive = true
+	answers, err := p.Check(ctx, r, url, w)
 	if err != nil {
 		return port.Observation{}, answers, fmt.Errorf("before it got any traffic: %w", err)
 	}
@@ -86,30 +86,30 @@ func (p Probe) Enter(ctx context.Context, r step.Request, t port.Target, o port.
 		return obs, answers, fmt.Errorf("give %s the traffic: %w", o.ID, err)
 	}
 	if obs.Release != o.ID {
-		return obs, answers, fault.New(fault.Failed, "the target says that %s has the traffic, not %s", Name(obs.Release), o.ID)
+		return obs, answers, fault.New(fault.Failed, "the target says that %s has the traffic, not %s", DisplayName(obs.Release), o.ID)
 	}
 	return obs, answers, nil
 }
 
-// Doom looks at the target while a release is asked at the stable address: a
+// FailureCheck looks at the target while a release is asked at the stable address: a
 // release that has lost the traffic, or all of whose replicas have ended, will
 // not become healthy.
-func Doom(t port.Target, o port.DeployRequest) func(context.Context) string {
+func FailureCheck(t port.Target, o port.DeployRequest) func(context.Context) string {
 	return func(ctx context.Context) string {
 		obs, err := t.Observe(ctx, o.Service, o.Environment)
 		if err != nil {
 			return "" // the service's own answers decide
 		}
 		if obs.Release != o.ID {
-			return fmt.Sprintf("the traffic goes to %s", Name(obs.Release))
+			return fmt.Sprintf("the traffic goes to %s", DisplayName(obs.Release))
 		}
-		return Down(obs, o.ID)
+		return DownReason(obs, o.ID)
 	}
 }
 
-// Down says why a release can't serve, or "": none of its replicas can come back
+// DownReason says why a release can't serve, or "": none of its replicas can come back
 // by itself.
-func Down(obs port.Observation, id delivery.ReleaseID) string {
+func DownReason(obs port.Observation, id delivery.ReleaseID) string {
 	of, down, why := 0, 0, ""
 	for _, rep := range obs.Replicas {
 		if rep.Release != id {
@@ -132,8 +132,8 @@ func Down(obs port.Observation, id delivery.ReleaseID) string {
 	return fmt.Sprintf("all of its %d replicas have ended: %s", of, why)
 }
 
-// Name is a release's name for people.
-func Name(id delivery.ReleaseID) string {
+// DisplayName is a release's name for people.
+func DisplayName(id delivery.ReleaseID) string {
 	if id == "" {
 		return "nothing"
 	}

@@ -33,20 +33,20 @@ func well() []string { return []string{"ok", "healthy", "pass", "up", "ready", "
 
 // read judges one answer. An answer that does not name the release may come from
 // anybody, an old replica for one: it is none.
-func read(reply port.ProbeResponse, w Want) saying {
+func read(reply port.ProbeResponse, w Expectation) saying {
 	if reply.Status < 200 || reply.Status > 299 {
 		missing := reply.Status == http.StatusNotFound || reply.Status == http.StatusMethodNotAllowed
-		return saying{fatal: w.Alone && missing, trouble: fmt.Sprintf("%s answers %d%s", w.Health, reply.Status, quoted(reply.Body))}
+		return saying{fatal: w.Exclusive && missing, trouble: fmt.Sprintf("%s answers %d%s", w.HealthPath, reply.Status, quoted(reply.Body))}
 	}
 	var h health
 	if err := json.Unmarshal(reply.Body, &h); err != nil {
-		return saying{fatal: w.Alone, trouble: fmt.Sprintf("%s answers no JSON object%s", w.Health, quoted(reply.Body))}
+		return saying{fatal: w.Exclusive, trouble: fmt.Sprintf("%s answers no JSON object%s", w.HealthPath, quoted(reply.Body))}
 	}
 	switch {
 	case h.Release == "":
-		return saying{fatal: w.Alone, trouble: "the answer does not name the release (SLIPWAY_RELEASE)"}
+		return saying{fatal: w.Exclusive, trouble: "the answer does not name the release (SLIPWAY_RELEASE)"}
 	case h.Release != w.Release:
-		return saying{fatal: w.Alone, trouble: fmt.Sprintf("release %s answers, not %s", short(h.Release), w.Release)}
+		return saying{fatal: w.Exclusive, trouble: fmt.Sprintf("release %s answers, not %s", short(h.Release), w.Release)}
 	case !sameModel(h.Model, w.Model):
 		return saying{fatal: true, trouble: fmt.Sprintf("it serves model version %s, not %d", modelWord(h.Model), w.Model.Version)}
 	case !slices.Contains(well(), strings.ToLower(h.Status)):

@@ -28,45 +28,45 @@ const (
 	hopeless  = 3 // answers in a row that can't become better
 )
 
-// Probe asks.
-type Probe struct {
+// Checker asks.
+type Checker struct {
 	Prober port.Prober
 	Clock  step.Clock
 }
 
-// Want is what the service should be.
-type Want struct {
-	Release delivery.ReleaseID
-	Model   *delivery.ModelRef // nil: a release without a model
-	Health  string             // path, default /health
-	Healthy int                // answers in a row, default 3
-	Within  time.Duration      // default 1m
-	Smoke   Smoke
-	// Alone says that the address reaches only this release: an answer by
+// Expectation is what the service should be.
+type Expectation struct {
+	Release          delivery.ReleaseID
+	Model            *delivery.ModelRef // nil: a release without a model
+	HealthPath       string             // path, default /health
+	SuccessThreshold int                // answers in a row, default 3
+	Timeout          time.Duration      // default 1m
+	Smoke            SmokeChecks
+	// Exclusive says that the address reaches only this release: an answer by
 	// another will not go away.
-	Alone bool
-	// Doom tells why the service can't become healthy any more, or "". It is
+	Exclusive bool
+	// FailureCheck tells why the service can't become healthy any more, or "". It is
 	// asked between answers; nil: nobody knows.
-	Doom func(ctx context.Context) string
+	FailureCheck func(ctx context.Context) string
 }
 
-// WantOf is what a deployment's configuration wants of a recorded release.
-func WantOf(w step.DeployParams, rel delivery.ReleaseRecord) (Want, error) {
-	smoke, err := Compile(w.Checks)
+// ExpectationFor is what a deployment's configuration wants of a recorded release.
+func ExpectationFor(w step.DeployParams, rel delivery.ReleaseRecord) (Expectation, error) {
+	smoke, err := CompileChecks(w.Checks)
 	if err != nil {
-		return Want{}, err
+		return Expectation{}, err
 	}
-	return Want{
-		Release: rel.ID, Model: rel.Release.Model, Health: rel.Release.Workload.Health,
-		Healthy: w.SuccessThreshold, Within: w.Timeout.D(), Smoke: smoke,
+	return Expectation{
+		Release: rel.ID, Model: rel.Release.Model, HealthPath: rel.Release.Workload.Health,
+		SuccessThreshold: w.SuccessThreshold, Timeout: w.Timeout.D(), Smoke: smoke,
 	}, nil
 }
 
-// Ask waits until the service has answered often enough in a row as the release
+// Check waits until the service has answered often enough in a row as the release
 // that is wanted, and then asks the smoke checks. The answers of the gates are
 // emitted and returned. A service that says otherwise is an error of kind
 // fault.Failed, one that never answered is fault.Unavailable.
-func (p Probe) Ask(ctx context.Context, r step.Request, url string, w Want) ([]delivery.GateResult, error) {
+func (p Checker) Check(ctx context.Context, r step.Request, url string, w Expectation) ([]delivery.GateResult, error) {
 	health, err := p.health(ctx, r, url, w.complete())
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -76,19 +76,19 @@ func (p Probe) Ask(ctx context.Context, r step.Request, url string, w Want) ([]d
 	if err != nil {
 		return answers, err
 	}
-	smoke, err := p.Smoke(ctx, r, url, w)
+	smoke, err := p.CheckSmoke(ctx, r, url, w)
 	return append(answers, smoke...), err
 }
 
-func (w Want) complete() Want {
-	if w.Healthy <= 0 {
-		w.Healthy = defaultHealthy
+func (w Expectation) complete() Expectation {
+	if w.SuccessThreshold <= 0 {
+		w.SuccessThreshold = defaultHealthy
 	}
-	if w.Within <= 0 {
-		w.Within = defaultWithin
+	if w.Timeout <= 0 {
+		w.Timeout = defaultWithin
 	}
-	if w.Health == "" {
-		w.Health = defaultHealth
+	if w.HealthPath == "" {
+		w.HealthPath = defaultHealth
 	}
 	return w
 }
@@ -117,29 +117,29 @@ func (d *watchdog) note(s saying) {
 	}
 }
 
-func (p Probe) health(ctx context.Context, r step.Request, url string, w Want) (delivery.GateResult, error) {
+func (p Checker) health(ctx context.Context, r step.Request, url string, w Expectation) (delivery.GateResult, error) {
 	begun := p.Clock.Now()
 	var d watchdog
 	for wait := firstWait; ; {
-		left := w.Within - p.Clock.Now().Sub(begun)
+		left := w.Timeout - p.Clock.Now().Sub(begun)
 		d.note(p.once(ctx, url, w, left))
-		left = w.Within - p.Clock.Now().Sub(begun)
-		r.Progress("healthy %d of %d%s", d.good, w.Healthy, unless(d.last.trouble))
+		left = w.Timeout - p.Clock.Now().Sub(begun)
+		r.Progress("healthy %d of %d%s", d.good, w.SuccessThreshold, unless(d.last.trouble))
 		doom := ""
-		if d.last.trouble != "" && d.asked%3 == 0 && w.Doom != nil {
-			doom = w.Doom(ctx)
+		if d.last.trouble != "" && d.asked%3 == 0 && w.FailureCheck != nil {
+			doom = w.FailureCheck(ctx)
 		}
 		switch {
 		case ctx.Err() != nil:
 			return delivery.GateResult{}, context.Cause(ctx)
-		case d.good >= w.Healthy:
+		case d.good >= w.SuccessThreshold:
 			return d.passed(w), nil
 		case doom != "":
 			return d.failed(w, "it can't become healthy: "+doom)
 		case d.fatal >= hopeless:
 			return d.failed(w, "it won't become healthy")
 		case left <= 0:
-			return d.failed(w, fmt.Sprintf("not healthy within %s (%d asked)", w.Within, d.asked))
+			return d.failed(w, fmt.Sprintf("not healthy within %s (%d asked)", w.Timeout, d.asked))
 		}
 		next := pace
 		if d.last.trouble != "" {
@@ -158,7 +158,7 @@ func unless(trouble string) string {
 	return ": " + trouble
 }
 
-func (d *watchdog) passed(w Want) delivery.GateResult {
+func (d *watchdog) passed(w Expectation) delivery.GateResult {
 	evidence := fmt.Sprintf("%d healthy answers in a row from %s", d.good, w.Release)
 	if w.Model != nil {
 		evidence += fmt.Sprintf(" with model %s", w.Model)
@@ -167,7 +167,7 @@ func (d *watchdog) passed(w Want) delivery.GateResult {
 	return delivery.GateResult{Gate: "health", Verdict: delivery.Passed, Evidence: evidence}
 }
 
-func (d *watchdog) failed(w Want, why string) (delivery.GateResult, error) {
+func (d *watchdog) failed(w Expectation, why string) (delivery.GateResult, error) {
 	a := delivery.GateResult{Gate: "health", Verdict: delivery.Failed, Evidence: why}
 	if d.last.trouble != "" {
 		a.Evidence += "; last: " + d.last.trouble
@@ -177,11 +177,11 @@ func (d *watchdog) failed(w Want, why string) (delivery.GateResult, error) {
 		kind, a.Verdict = fault.Unavailable, delivery.Unavailable
 	}
 	return a, fault.New(kind, "health of %s: %s", w.Release, a.Evidence).
-		Hint("the service's answer at %s must be 200 with its release and model_version; see its logs", w.Health)
+		Hint("the service's answer at %s must be 200 with its release and model_version; see its logs", w.HealthPath)
 }
 
-func (p Probe) once(ctx context.Context, url string, w Want, left time.Duration) saying {
-	q := port.ProbeRequest{URL: join(url, w.Health), Timeout: max(min(askTime, left), time.Millisecond)}
+func (p Checker) once(ctx context.Context, url string, w Expectation, left time.Duration) saying {
+	q := port.ProbeRequest{URL: join(url, w.HealthPath), Timeout: max(min(askTime, left), time.Millisecond)}
 	reply, err := p.Prober.Probe(ctx, q)
 	if err != nil {
 		return saying{trouble: "no answer: " + cause(err)}

@@ -22,17 +22,17 @@ const (
 	smokeWait  = 200 * time.Millisecond
 )
 
-// Smoke are compiled smoke checks.
-type Smoke []compiled
+// SmokeChecks are compiled smoke checks.
+type SmokeChecks []compiled
 
 type compiled struct {
 	step.Check
 	expect []gate.Check
 }
 
-// Compile reads the checks; a wrong expression is fault.Invalid.
-func Compile(checks []step.Check) (Smoke, error) {
-	smoke := make(Smoke, 0, len(checks))
+// CompileChecks reads the checks; a wrong expression is fault.Invalid.
+func CompileChecks(checks []step.Check) (SmokeChecks, error) {
+	smoke := make(SmokeChecks, 0, len(checks))
 	for i, c := range checks {
 		if c.Name == "" {
 			c.Name = strings.TrimSpace(fmt.Sprintf("%d %s", i+1, c.Path))
@@ -53,9 +53,9 @@ func Compile(checks []step.Check) (Smoke, error) {
 	return smoke, nil
 }
 
-// Smoke sends all requests of w.Smoke, so that people see every answer, and
+// CheckSmoke sends all requests of w.Smoke, so that people see every answer, and
 // returns the first trouble: fault.Failed, or fault.Unavailable without an answer.
-func (p Probe) Smoke(ctx context.Context, r step.Request, url string, w Want) ([]delivery.GateResult, error) {
+func (p Checker) CheckSmoke(ctx context.Context, r step.Request, url string, w Expectation) ([]delivery.GateResult, error) {
 	var answers []delivery.GateResult
 	var first error
 	for _, c := range w.Smoke {
@@ -78,7 +78,7 @@ func (p Probe) Smoke(ctx context.Context, r step.Request, url string, w Want) ([
 	return answers, first
 }
 
-func (p Probe) check(ctx context.Context, url string, c compiled, w Want) delivery.GateResult {
+func (p Checker) check(ctx context.Context, url string, c compiled, w Expectation) delivery.GateResult {
 	a := delivery.GateResult{Gate: "smoke: " + c.Name, Verdict: delivery.Failed}
 	reply, err := p.send(ctx, url, c)
 	switch {
@@ -106,7 +106,7 @@ func (p Probe) check(ctx context.Context, url string, c compiled, w Want) delive
 	return a
 }
 
-func (p Probe) send(ctx context.Context, url string, c compiled) (reply port.ProbeResponse, err error) {
+func (p Checker) send(ctx context.Context, url string, c compiled) (reply port.ProbeResponse, err error) {
 	q := port.ProbeRequest{Method: method(c), URL: join(url, c.Path), Body: []byte(c.JSON), Timeout: askTime}
 	for range smokeTries {
 		if reply, err = p.Prober.Probe(ctx, q); err == nil {

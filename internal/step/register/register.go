@@ -16,7 +16,7 @@ import (
 type Step struct {
 	Artifacts port.ArtifactStore
 	Models    port.ModelRegistry
-	Biller    port.SBOMGenerator // of projects that sign; nil: they can't be
+	SBOMs     port.SBOMGenerator // of projects that sign; nil: they can't be
 }
 
 // Run registers the model with its metrics and lineage. The same files are the
@@ -68,10 +68,10 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 // bill says what the model is made of. Its folder is named after the content, so
 // that the same model has one, whichever run asks for it.
 func (s Step) bill(ctx context.Context, r step.Request, files string, m delivery.ModelVersion) (*port.SBOMs, error) {
-	if s.Biller == nil {
+	if s.SBOMs == nil {
 		return nil, fault.New(fault.Internal, "list what model %s is made of: nobody can", m.ModelRef)
 	}
-	bills, err := s.Biller.ModelSBOM(ctx, port.ModelSBOMRequest{
+	bills, err := s.SBOMs.ModelSBOM(ctx, port.ModelSBOMRequest{
 		Files: files, Model: m.ModelRef, Data: m.Lineage.Data,
 		Dir: filepath.Join(r.ArtifactsDir, "bills", m.Digest.Hex()),
 	})

@@ -74,7 +74,7 @@ func TestTrouble(t *testing.T) {
 // TestBill: a project that signs gets the model's bills of materials, the same
 // ones for the same files.
 func TestBill(t *testing.T) {
-	s := Step{Artifacts: &fake.ArtifactStore{}, Models: &fake.Records{}, Biller: fake.SBOMGenerator{}}
+	s := Step{Artifacts: &fake.ArtifactStore{}, Models: &fake.Records{}, SBOMs: fake.SBOMGenerator{}}
 	r := request(t)
 	r.ArtifactsDir, r.Spec.Params = t.TempDir(), json.RawMessage(`{"group":"retail","bill":true}`)
 	var first step.RegisterOutput
@@ -91,11 +91,11 @@ func TestBill(t *testing.T) {
 		first = out
 	}
 	full := errors.New("disk full")
-	s.Biller = fake.SBOMGenerator{Fail: full}
+	s.SBOMs = fake.SBOMGenerator{Fail: full}
 	if _, err := s.Run(t.Context(), r); !errors.Is(err, full) {
 		t.Errorf("%v", err)
 	}
-	s.Biller = nil
+	s.SBOMs = nil
 	if _, err := s.Run(t.Context(), r); !fault.Is(err, fault.Internal) {
 		t.Errorf("nobody writes them: %v", err)
 	}

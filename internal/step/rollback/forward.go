@@ -18,7 +18,7 @@ import (
 type forward struct {
 	base
 	rel     delivery.ReleaseRecord
-	want    probe.Want
+	want    probe.Expectation
 	order   port.DeployRequest
 	serving delivery.Deployment // zero when nothing does
 }
@@ -28,11 +28,11 @@ func (f forward) run(ctx context.Context) (step.Result, error) {
 	if f.rel, err = f.recorded(ctx, f.w.Release); err != nil {
 		return step.Result{}, err
 	}
-	if f.want, err = probe.WantOf(f.w, f.rel); err != nil {
+	if f.want, err = probe.ExpectationFor(f.w, f.rel); err != nil {
 		return step.Result{}, err
 	}
-	f.order = probe.OrderOf(f.r, f.w, f.rel)
-	own, begun, err := probe.Begun(ctx, f.Deployments, f.r)
+	f.order = probe.RequestFor(f.r, f.w, f.rel)
+	own, begun, err := probe.DeploymentOfRun(ctx, f.Deployments, f.r)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -59,7 +59,7 @@ func (f forward) run(ctx context.Context) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	if ok && !begun && serving.Release == f.rel.ID && obs.Release == f.rel.ID && probe.Down(obs, f.rel.ID) == "" {
+	if ok && !begun && serving.Release == f.rel.ID && obs.Release == f.rel.ID && probe.DownReason(obs, f.rel.ID) == "" {
 		return step.Succeed(fmt.Sprintf("%s already serves in %s", f.rel.ID, f.r.Environment), step.DeployOutput{
 			Release: f.rel.ID, Deployment: serving.ID, URL: obs.URL, AlreadyDeployed: true, Since: serving.ServingAt,
 		})
@@ -78,7 +78,7 @@ func (f forward) trusted(ctx context.Context, begun bool) error {
 		return nil
 	}
 	f.r.Progress("checking signatures")
-	if err := f.Trust.Admit(ctx, f.rel.Release, *f.w.Trust); err != nil {
+	if err := f.Trust.Verify(ctx, f.rel.Release, *f.w.Trust); err != nil {
 		return fmt.Errorf("go back to %s: %w", f.rel.ID, err)
 	}
 	return nil
@@ -103,7 +103,7 @@ func (f forward) goOn(ctx context.Context, own delivery.Deployment) (step.Result
 }
 
 func (f forward) enter(ctx context.Context) (step.Result, error) {
-	if err := f.records().Claim(ctx, f.r, f.target, f.order); err != nil {
+	if err := f.records().Acquire(ctx, f.r, f.target, f.order); err != nil {
 		return step.Result{}, err
 	}
 	d, err := f.Deployments.Begin(ctx, delivery.Deployment{
@@ -140,13 +140,13 @@ func (f forward) enter(ctx context.Context) (step.Result, error) {
 
 // bring gives it the traffic and asks it at the stable address.
 func (f forward) bring(ctx context.Context) ([]delivery.GateResult, error) {
-	obs, answers, err := f.probe().Enter(ctx, f.r, f.target, f.order, f.want, nil)
+	obs, answers, err := f.probe().Start(ctx, f.r, f.target, f.order, f.want, nil)
 	if err != nil {
 		return answers, err
 	}
 	want := f.want
-	want.Doom = probe.Doom(f.target, f.order)
-	more, err := f.probe().Ask(ctx, f.r, obs.Address(), want)
+	want.FailureCheck = probe.FailureCheck(f.target, f.order)
+	more, err := f.probe().Check(ctx, f.r, obs.Address(), want)
 	return append(answers, more...), err
 }
 
@@ -204,7 +204,7 @@ func (f forward) finish(ctx context.Context, d delivery.Deployment) (step.Result
 	if err := f.tell(ctx, f.order.Service); err != nil {
 		return step.Result{}, err
 	}
-	if err := probe.Settle(ctx, f.r, f.target, f.order); err != nil {
+	if err := probe.Finalize(ctx, f.r, f.target, f.order); err != nil {
 		return step.Result{}, err
 	}
 	obs, err := f.observe(ctx, f.order.Service)

@@ -28,7 +28,7 @@ type Step struct {
 	Deployments port.DeploymentStore
 	Models      port.ModelRegistry
 	Prober      port.Prober
-	Trust       trust.Judge // for environments that demand signatures
+	Trust       trust.Verifier // for environments that demand signatures
 	Clock       step.Clock
 }
 
@@ -60,10 +60,10 @@ type base struct {
 	target port.Target
 }
 
-func (b base) probe() probe.Probe { return probe.Probe{Prober: b.Prober, Clock: b.Clock} }
+func (b base) probe() probe.Checker { return probe.Checker{Prober: b.Prober, Clock: b.Clock} }
 
 func (b base) undo(ctx context.Context) (step.Result, error) {
-	bad, ok, err := probe.Begun(ctx, b.Deployments, b.r)
+	bad, ok, err := probe.DeploymentOfRun(ctx, b.Deployments, b.r)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -94,7 +94,7 @@ func skipped(why string) step.Result {
 
 // tell writes the history beside what serves, for targets that keep one.
 func (b base) tell(ctx context.Context, service string) error {
-	return b.records().Tell(ctx, b.target, service, b.r.Environment)
+	return b.records().Publish(ctx, b.target, service, b.r.Environment)
 }
 
 func (b base) records() probe.Records {

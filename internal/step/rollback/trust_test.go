@@ -22,7 +22,7 @@ func TestTrust(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newScene(true)
 			undo := s.rollback()
-			undo.Trust = trust.Judge{Attestations: &fake.AttestationStore{}, Verifier: fake.Verifier{}}
+			undo.Trust = trust.Verifier{Attestations: &fake.AttestationStore{}, Signatures: fake.Verifier{}}
 			if asked {
 				s.Serve(env, "20260101-010000-cccc", s.fresh, time.Now())
 				s.Target.Calls = nil

@@ -74,7 +74,7 @@ func (u undo) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return probe.Settle(ctx, u.r, u.target, probe.OrderOf(u.r, u.w, rel))
+	return probe.Finalize(ctx, u.r, u.target, probe.RequestFor(u.r, u.w, rel))
 }
 
 // same tells that the release that serves was to be brought in once more: there
@@ -141,24 +141,24 @@ func (u undo) once(ctx context.Context) (url string, err error) {
 	}
 	// The smoke checks are those of the release that failed, and need not fit
 	// the one before it: its health decides, their answers are told.
-	want, err := probe.WantOf(u.w, rel)
+	want, err := probe.ExpectationFor(u.w, rel)
 	if err != nil {
 		u.r.Logf("%v", err)
-		want, _ = probe.WantOf(step.DeployParams{SuccessThreshold: u.w.SuccessThreshold, Timeout: u.w.Timeout}, rel)
+		want, _ = probe.ExpectationFor(step.DeployParams{SuccessThreshold: u.w.SuccessThreshold, Timeout: u.w.Timeout}, rel)
 	}
 	smoke := want.Smoke
 	want.Smoke = nil
-	order := probe.OrderOf(u.r, u.w, rel)
+	order := probe.RequestFor(u.r, u.w, rel)
 	obs, err := u.bringBack(ctx, order, want)
 	if err != nil {
 		return "", err
 	}
-	want.Doom = probe.Doom(u.target, order)
-	if _, err := u.probe().Ask(ctx, u.r, obs.Address(), want); err != nil {
+	want.FailureCheck = probe.FailureCheck(u.target, order)
+	if _, err := u.probe().Check(ctx, u.r, obs.Address(), want); err != nil {
 		return "", err
 	}
 	want.Smoke = smoke
-	if _, err := u.probe().Smoke(ctx, u.r, obs.Address(), want); err != nil {
+	if _, err := u.probe().CheckSmoke(ctx, u.r, obs.Address(), want); err != nil {
 		u.r.Logf("%v (told only: the check was made for %s)", err, u.bad.Release)
 	}
 	return obs.URL, nil
@@ -166,7 +166,7 @@ func (u undo) once(ctx context.Context) (url string, err error) {
 
 // bringBack makes the target serve the recorded release, and nothing of the bad
 // one run.
-func (u undo) bringBack(ctx context.Context, o port.DeployRequest, want probe.Want) (port.Observation, error) {
+func (u undo) bringBack(ctx context.Context, o port.DeployRequest, want probe.Expectation) (port.Observation, error) {
 	obs, err := u.observe(ctx, o.Service)
 	if err != nil {
 		return obs, err
@@ -176,11 +176,11 @@ func (u undo) bringBack(ctx context.Context, o port.DeployRequest, want probe.Wa
 			return obs, err
 		}
 	}
-	if obs.Release == o.ID && probe.Down(obs, o.ID) == "" {
+	if obs.Release == o.ID && probe.DownReason(obs, o.ID) == "" {
 		return obs, nil
 	}
 	u.r.Progress("bringing back %s", o.ID)
-	if obs, _, err = u.probe().Enter(ctx, u.r, u.target, o, want, nil); err != nil {
+	if obs, _, err = u.probe().Start(ctx, u.r, u.target, o, want, nil); err != nil {
 		return obs, err
 	}
 	return obs, u.discard(ctx, o)

@@ -31,7 +31,7 @@ const (
 type Step struct {
 	Scanners  map[string]port.Scanner      // by the name in the file
 	Databases map[string]port.ScanDatabase // of those whose database is ours to keep
-	Biller    port.SBOMGenerator
+	SBOMs     port.SBOMGenerator
 	Clock     step.Clock
 }
 
@@ -61,7 +61,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	}
 	folder := filepath.Join(r.ArtifactsDir, "scans", built.Digest.Hex())
 	r.Progress("listing what the image is made of")
-	bills, err := s.Biller.ImageSBOM(ctx, port.ImageSBOMRequest{Layout: built.Layout, Image: image, Dir: folder})
+	bills, err := s.SBOMs.ImageSBOM(ctx, port.ImageSBOMRequest{Layout: built.Layout, Image: image, Dir: folder})
 	if err != nil {
 		return step.Result{}, fmt.Errorf("list what %s is made of: %w", image, err)
 	}

@@ -47,7 +47,7 @@ func stage(t *testing.T, change func(*step.ScanParams)) *scene {
 	s.scanner.Report = port.ScanReport{Scanner: "grype 1", Database: now.Add(-time.Hour), Distribution: "debian 12", Packages: map[string]int{"deb": 93}}
 	s.step = Step{
 		Scanners: map[string]port.Scanner{"grype": s.scanner}, Databases: map[string]port.ScanDatabase{"grype": s.database},
-		Biller: fake.SBOMGenerator{}, Clock: step.Clock{Time: func() time.Time { return now }},
+		SBOMs: fake.SBOMGenerator{}, Clock: step.Clock{Time: func() time.Time { return now }},
 	}
 	s.request = step.Request{
 		Run: "20260102-030405-abcd", Service: "api", Environment: "prod", ArtifactsDir: t.TempDir(), WorkDir: t.TempDir(), Log: s.log,
@@ -187,7 +187,7 @@ func TestTroubleIsNoVerdict(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	s = stage(t, nil)
-	s.step.Biller = fake.SBOMGenerator{Fail: errors.New("disk")}
+	s.step.SBOMs = fake.SBOMGenerator{Fail: errors.New("disk")}
 	if r, err := s.step.Run(t.Context(), s.request); err == nil {
 		t.Errorf("%+v", r)
 	}

@@ -22,7 +22,7 @@ import (
 // Step runs a test command.
 type Step struct {
 	Commands port.Commands
-	Environ  job.Environ // nil: the process's
+	Environ  job.EnvironFunc // nil: the process's
 	Clock    step.Clock
 }
 
@@ -44,8 +44,8 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	maker := venv.Maker{Commands: s.Commands, Clock: s.Clock}
-	python, err := maker.Ensure(ctx, r, venv.Wish{Python: w.Python, Checkout: checkout, Environ: c.Env})
+	maker := venv.Manager{Commands: s.Commands, Clock: s.Clock}
+	python, err := maker.Ensure(ctx, r, venv.Spec{Python: w.Python, Checkout: checkout, Environ: c.Env})
 	if err != nil {
 		return unprepared(ctx, err)
 	}
@@ -60,12 +60,12 @@ func known(f step.ReportFormat) bool {
 // unprepared is the result of a test that has no environment to run in: its
 // cause is the installer's, not a test's.
 func unprepared(ctx context.Context, err error) (step.Result, error) {
-	if !venv.Final(ctx, err) {
+	if !venv.IsFinal(ctx, err) {
 		return step.Result{}, err
 	}
 	result := step.FailWith(err)
-	result.GateResults = []delivery.GateResult{{Gate: "tests", Verdict: venv.Verdict(err), Evidence: result.Cause}}
-	if venv.Verdict(err) == delivery.Unavailable {
+	result.GateResults = []delivery.GateResult{{Gate: "tests", Verdict: venv.VerdictOf(err), Evidence: result.Cause}}
+	if venv.VerdictOf(err) == delivery.Unavailable {
 		result.Cause = "investigate: " + result.Cause
 	}
 	return result, nil
@@ -90,7 +90,7 @@ func (s Step) command(r step.Request, w step.TestParams, checkout string) (port.
 		return port.Command{}, "", err
 	}
 	own := map[string]string{"SLIPWAY_REPORT": report, "SLIPWAY_RUN": string(r.Run), "SLIPWAY_COMMIT": r.Commit.SHA}
-	env, err := job.Env(s.Environ, w.Env, own)
+	env, err := job.BuildEnv(s.Environ, w.Env, own)
 	if err != nil {
 		return port.Command{}, "", err
 	}
@@ -98,7 +98,7 @@ func (s Step) command(r step.Request, w step.TestParams, checkout string) (port.
 }
 
 func (s Step) run(ctx context.Context, r step.Request, w step.TestParams, c port.Command, report string, at place) (step.Result, error) {
-	last := &job.Last{To: r.Log}
+	last := &job.TailWriter{To: r.Log}
 	var out io.Writer = last
 	var events *goTest
 	var findings *ruff
@@ -125,7 +125,7 @@ func (s Step) run(ctx context.Context, r step.Request, w step.TestParams, c port
 	case step.Ruff:
 		found, trouble = findings.finish(report)
 	}
-	return judge(w, exit, found, trouble, last.Line())
+	return judge(w, exit, found, trouble, last.LastLine())
 }
 
 // judge turns exit and report into the result, the exit first.
@@ -135,7 +135,7 @@ func judge(w step.TestParams, exit port.Exit, found tally, trouble error, last s
 	if err != nil {
 		return step.Result{}, err
 	}
-	cause, hint := job.Explain(exit, w.Run)
+	cause, hint := job.FailureCause(exit, w.Run)
 	verdict := delivery.Failed
 	switch {
 	case cause != "" && out.Failed > 0:

@@ -23,7 +23,7 @@ type Step struct {
 	Jobs     port.Jobs
 	Commands port.Commands // make the Python environment
 	Hasher   digest.Hasher
-	Environ  job.Environ // nil: the process's
+	Environ  job.EnvironFunc // nil: the process's
 	Clock    step.Clock
 }
 
@@ -37,7 +37,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, err
 	}
 	r.Progress("reading the data")
-	before, err := digest.Before(ctx, s.Hasher, w.Data, w.DataDigest)
+	before, err := digest.BeforeRun(ctx, s.Hasher, w.Data, w.DataDigest)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -49,8 +49,8 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	python, err := venv.Maker{Commands: s.Commands, Clock: s.Clock}.Ensure(ctx, r, venv.Wish{Python: w.Python, Checkout: checkout, Environ: j.Command.Env})
-	if err != nil && venv.Final(ctx, err) {
+	python, err := venv.Manager{Commands: s.Commands, Clock: s.Clock}.Ensure(ctx, r, venv.Spec{Python: w.Python, Checkout: checkout, Environ: j.Command.Env})
+	if err != nil && venv.IsFinal(ctx, err) {
 		return step.FailWith(fmt.Errorf("train: %w", err)), nil
 	}
 	if err != nil {
@@ -58,15 +58,15 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	}
 	j.Command.Env = python.Environ(j.Command.Env)
 	r.Progress("training as job %s", j.Name)
-	last := &job.Last{To: r.Log}
+	last := &job.TailWriter{To: r.Log}
 	exit, err := job.Runner{Jobs: s.Jobs, Clock: s.Clock}.Run(ctx, j, last)
 	if err != nil {
 		return step.Result{}, fmt.Errorf("train: %w", err)
 	}
-	if cause, hint := job.Explain(exit, w.Run); cause != "" {
-		return said(cause, hint, last.Line()), nil
+	if cause, hint := job.FailureCause(exit, w.Run); cause != "" {
+		return said(cause, hint, last.LastLine()), nil
 	}
-	if err := digest.After(ctx, s.Hasher, w.Data, before); err != nil {
+	if err := digest.AfterRun(ctx, s.Hasher, w.Data, before); err != nil {
 		if ctx.Err() != nil {
 			return step.Result{}, err
 		}
@@ -85,13 +85,13 @@ func said(cause, hint, last string) step.Result {
 }
 
 func (s Step) job(r step.Request, w step.TrainParams, checkout string) (port.Job, error) {
-	out := job.Folder(r)
+	out := job.OutputDir(r)
 	data := job.QuoteAll(w.Data)
 	run, err := job.Render(w.Run, job.Vars{"Data": data, "Output": job.Quote(out)})
 	if err != nil {
 		return port.Job{}, err
 	}
-	env, err := job.Env(s.Environ, w.Env, map[string]string{
+	env, err := job.BuildEnv(s.Environ, w.Env, map[string]string{
 		"SLIPWAY_DATA": data, "SLIPWAY_OUTPUT": out,
 		"SLIPWAY_RUN": string(r.Run), "SLIPWAY_COMMIT": r.Commit.SHA,
 	})
@@ -105,7 +105,7 @@ func (s Step) job(r step.Request, w step.TrainParams, checkout string) (port.Job
 // keep puts the model where it outlives the run.
 func (s Step) keep(ctx context.Context, r step.Request, w step.TrainParams, j port.Job, data delivery.Digest) (step.Result, error) {
 	r.Progress("keeping the model")
-	dir, files, err := digest.Keep(ctx, []string{j.Output}, filepath.Join(r.ArtifactsDir, "models"))
+	dir, files, err := digest.Store(ctx, []string{j.Output}, filepath.Join(r.ArtifactsDir, "models"))
 	switch {
 	case err != nil && ctx.Err() == nil && fault.Is(err, fault.Failed):
 		res := step.Fail("train: the command succeeded, but wrote no file")
@@ -131,7 +131,7 @@ func (s Step) Revalidate(ctx context.Context, _ step.Request, cached step.Result
 	if _, err := os.Stat(t.Dir); err != nil {
 		return cached, false, nil //nolint:nilerr // gone: it is made again
 	}
-	files, err := digest.Folder(ctx, t.Dir)
+	files, err := digest.Dir(ctx, t.Dir)
 	if ctx.Err() != nil {
 		return cached, false, context.Cause(ctx)
 	}

@@ -67,7 +67,7 @@ func TestTrain(t *testing.T) {
 	if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 		t.Fatalf("%+v, %v\n%s", res, err, s.log.String())
 	}
-	files, err := digest.Folder(t.Context(), out.Dir)
+	files, err := digest.Dir(t.Context(), out.Dir)
 	if err != nil || files != out.Files || filepath.Base(out.Dir) != files.Hex() || out.Data != s.w.DataDigest {
 		t.Errorf("%+v, %v", out, err)
 	}

@@ -53,7 +53,7 @@ func (e evidence) of(types ...string) []accepted {
 
 const howToSign = "deliver it with sign: in slipway.yaml, or sign it with cosign"
 
-func (e evidence) signature() Link {
+func (e evidence) signature() Check {
 	found := e.of(provenance.SignaturePredicate)
 	if e.trouble != nil || len(found) == 0 {
 		return e.link("signature", nil, e.lacking("signature", howToSign), "")
@@ -63,7 +63,7 @@ func (e evidence) signature() Link {
 
 // ofCommit finds the provenance that names the release's commit. The same image
 // may have several: commits that change nothing of it make it again.
-func (e evidence) ofCommit(sha, tree string) Link {
+func (e evidence) ofCommit(sha, tree string) Check {
 	const name = "provenance"
 	found := e.of(provenance.SLSAPredicate)
 	if e.trouble != nil || len(found) == 0 {
@@ -94,7 +94,7 @@ func treeOf(sameCommit bool, tree string) string {
 }
 
 // training finds the model's provenance, whichever commit trained it.
-func (e evidence) training() Link {
+func (e evidence) training() Check {
 	const name = "provenance"
 	found := e.of(provenance.SLSAPredicate)
 	if e.trouble != nil || len(found) == 0 {
@@ -119,7 +119,7 @@ func (e evidence) training() Link {
 	return e.link(name, nil, fault.New(fault.Denied, "the provenance of %s can't be read", e.subject).Cause(last), "")
 }
 
-func (e evidence) bill() Link {
+func (e evidence) bill() Check {
 	found := e.of(provenance.CycloneDXPredicate, provenance.SPDXPredicate)
 	if e.trouble != nil || len(found) == 0 {
 		hint := "add a scan to slipway.yaml, or attach one with `cosign attest --type cyclonedx`"
@@ -133,31 +133,31 @@ func (e evidence) bill() Link {
 
 // pinned holds the provenance against the digest that the release pins: what was
 // signed later for the same digests is not what the release was made from.
-func pinned(rel delivery.Release, image, model evidence) []Link {
+func pinned(rel delivery.Release, image, model evidence) []Check {
 	if rel.Provenance == "" {
 		return nil
 	}
-	l := Link{Name: "release: provenance", Verdict: delivery.Passed, Required: image.needs("provenance"),
+	l := Check{Name: "release: provenance", Verdict: delivery.Passed, Required: image.needs("provenance"),
 		Text: "the release pins exactly this provenance", Details: []string{string(rel.Provenance)}}
 	for _, e := range []evidence{image, model} {
 		if e.trouble != nil {
 			l.fail(e.unasked())
-			return []Link{l}
+			return []Check{l}
 		}
 	}
 	for _, i := range builds(image) {
 		if rel.Model == nil && isEssence(rel.Provenance, i, nil) {
-			return []Link{l}
+			return []Check{l}
 		}
 		for _, m := range builds(model) {
 			if rel.Model != nil && isEssence(rel.Provenance, i, &m) {
-				return []Link{l}
+				return []Check{l}
 			}
 		}
 	}
 	l.fail(fault.New(fault.Denied, "no signed provenance is the one that the release pins (%s)", rel.Provenance.Short()).
 		Hint("build, command or data are said to be others: find out who signed that, and deliver the commit again"))
-	return []Link{l}
+	return []Check{l}
 }
 
 func builds(e evidence) []provenance.BuildDefinition {

@@ -17,14 +17,14 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// Judge checks releases.
-type Judge struct {
+// Verifier checks releases.
+type Verifier struct {
 	Attestations port.AttestationStore
-	Verifier     port.Verifier
+	Signatures   port.Verifier
 }
 
-// Link is one link of a release's chain.
-type Link struct {
+// Check is one link of a release's chain.
+type Check struct {
 	Name     string               `json:"link"` // "image: signature"
 	Verdict  delivery.Verdict     `json:"verdict"`
 	Text     string               `json:"text"`           // what holds, or why it does not
@@ -36,10 +36,10 @@ type Link struct {
 	err error
 }
 
-// Admit returns nil when the release carries all that the policy demands. What
+// Verify returns nil when the release carries all that the policy demands. What
 // is missing or wrong is fault.Denied, and says what; what could not be asked
 // is fault.Unavailable, and never trusted.
-func (j Judge) Admit(ctx context.Context, rel delivery.Release, p step.TrustParams) error {
+func (j Verifier) Verify(ctx context.Context, rel delivery.Release, p step.TrustParams) error {
 	links, err := j.links(ctx, rel, p, false)
 	if err != nil {
 		return err
@@ -54,18 +54,18 @@ func (j Judge) Admit(ctx context.Context, rel delivery.Release, p step.TrustPara
 
 // Explain checks every link, also those that the policy does not demand. The
 // error is the context's; all other trouble is in the links.
-func (j Judge) Explain(ctx context.Context, rel delivery.Release, p step.TrustParams) ([]Link, error) {
+func (j Verifier) Explain(ctx context.Context, rel delivery.Release, p step.TrustParams) ([]Check, error) {
 	return j.links(ctx, rel, p, true)
 }
 
 // links checks every link, or with less only those that the policy demands: bills
 // of materials are large, and need not be read when nobody asks for them.
-func (j Judge) links(ctx context.Context, rel delivery.Release, p step.TrustParams, all bool) ([]Link, error) {
-	if j.Attestations == nil || j.Verifier == nil {
+func (j Verifier) links(ctx context.Context, rel delivery.Release, p step.TrustParams, all bool) ([]Check, error) {
+	if j.Attestations == nil || j.Signatures == nil {
 		return nil, fault.New(fault.Internal, "check the signatures of %s: there is nobody to do it", rel.Image)
 	}
 	image := j.read(ctx, port.Subject{Image: rel.Image}, p, all)
-	links := []Link{image.signature(), image.ofCommit(rel.Commit, rel.Tree), image.bill()}
+	links := []Check{image.signature(), image.ofCommit(rel.Commit, rel.Tree), image.bill()}
 	var model evidence
 	if rel.Model != nil {
 		model = j.read(ctx, port.Subject{Model: *rel.Model}, p, all)
@@ -91,7 +91,7 @@ type evidence struct {
 // read opens everything that is attached. One statement that can't be read does
 // not hide another that is good, but trouble with the registry does: what was
 // not seen might have been the reason.
-func (j Judge) read(ctx context.Context, s port.Subject, p step.TrustParams, all bool) evidence {
+func (j Verifier) read(ctx context.Context, s port.Subject, p step.TrustParams, all bool) evidence {
 	e := evidence{subject: s, policy: p}
 	listed, err := j.Attestations.Attachments(ctx, s)
 	if err != nil {
@@ -105,7 +105,7 @@ func (j Judge) read(ctx context.Context, s port.Subject, p step.TrustParams, all
 		raw, err := j.Attestations.Bundle(ctx, s, a)
 		if err == nil {
 			var v port.VerifiedStatement
-			if v, err = j.Verifier.Verify(ctx, raw, p.TrustPolicy); err == nil {
+			if v, err = j.Signatures.Verify(ctx, raw, p.TrustPolicy); err == nil {
 				err = e.accept(v)
 			}
 		}
@@ -125,19 +125,19 @@ func (j Judge) read(ctx context.Context, s port.Subject, p step.TrustParams, all
 func (e evidence) needs(what string) bool { return slices.Contains(e.policy.Require, what) }
 
 // link is one that holds or not; err nil: it holds.
-func (e evidence) link(what string, by *port.SignerIdentity, err error, text string, details ...string) Link {
+func (e evidence) link(what string, by *port.SignerIdentity, err error, text string, details ...string) Check {
 	kind := "image"
 	if e.subject.Model.Digest != "" {
 		kind = "model"
 	}
-	l := Link{Name: kind + ": " + what, Verdict: delivery.Passed, Text: text, By: by, Details: details, Required: e.needs(what)}
+	l := Check{Name: kind + ": " + what, Verdict: delivery.Passed, Text: text, By: by, Details: details, Required: e.needs(what)}
 	if err != nil {
 		l.fail(err)
 	}
 	return l
 }
 
-func (l *Link) fail(err error) {
+func (l *Check) fail(err error) {
 	l.Verdict, l.Text, l.Hint, l.err = delivery.Failed, err.Error(), fault.HintOf(err), err
 	if !fault.Is(err, fault.Denied) {
 		l.Verdict = delivery.Unavailable

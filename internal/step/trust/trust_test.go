@@ -122,12 +122,12 @@ func TestAdmits(t *testing.T) {
 	w := world{&fake.AttestationStore{}, t}
 	w.all("mallory")
 	w.all("ann")
-	if err := (trust.Judge{Attestations: w, Verifier: fake.Verifier{}}).Admit(t.Context(), release(t), everything("bob", "ann")); err != nil {
+	if err := (trust.Verifier{Attestations: w, Signatures: fake.Verifier{}}).Verify(t.Context(), release(t), everything("bob", "ann")); err != nil {
 		t.Error(err)
 	}
 	rel := release(t)
 	rel.Model, rel.Provenance = nil, "" // recorded before there was provenance
-	if err := (trust.Judge{Attestations: w, Verifier: fake.Verifier{}}).Admit(t.Context(), rel, everything("ann")); err != nil {
+	if err := (trust.Verifier{Attestations: w, Signatures: fake.Verifier{}}).Verify(t.Context(), rel, everything("ann")); err != nil {
 		t.Error(err)
 	}
 }
@@ -194,7 +194,7 @@ func TestDenies(t *testing.T) {
 			w := world{&fake.AttestationStore{}, t}
 			rel, policy := release(t), everything("ann")
 			c.set(w, &rel, &policy)
-			err := (trust.Judge{Attestations: w, Verifier: fake.Verifier{}}).Admit(t.Context(), rel, policy)
+			err := (trust.Verifier{Attestations: w, Signatures: fake.Verifier{}}).Verify(t.Context(), rel, policy)
 			if !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), c.says) || fault.HintOf(err) == "" {
 				t.Errorf("%v (hint %q), want denied with %q", err, fault.HintOf(err), c.says)
 			}
@@ -214,7 +214,7 @@ func TestNotAskedIsNotTrusted(t *testing.T) {
 		w, v := world{&fake.AttestationStore{}, t}, fake.Verifier{}
 		w.all("ann")
 		set(w, &v)
-		err := (trust.Judge{Attestations: w, Verifier: v}).Admit(t.Context(), release(t), everything("ann"))
+		err := (trust.Verifier{Attestations: w, Signatures: v}).Verify(t.Context(), release(t), everything("ann"))
 		if !fault.Is(err, fault.Unavailable) || fault.HintOf(err) == "" {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -224,9 +224,9 @@ func TestNotAskedIsNotTrusted(t *testing.T) {
 func TestOnlyWhatIsDemanded(t *testing.T) {
 	w := world{&fake.AttestationStore{}, t}
 	w.all("ann", "image-provenance", "model-provenance", "image-sbom", "model-sbom")
-	j := trust.Judge{Attestations: w, Verifier: fake.Verifier{}}
+	j := trust.Verifier{Attestations: w, Signatures: fake.Verifier{}}
 	p := step.TrustParams{TrustPolicy: fake.TrustPolicy("ann"), Require: []string{step.RequireSignature}}
-	if err := j.Admit(t.Context(), release(t), p); err != nil {
+	if err := j.Verify(t.Context(), release(t), p); err != nil {
 		t.Error(err)
 	}
 	links, err := j.Explain(t.Context(), release(t), p)
@@ -253,7 +253,7 @@ func TestOnlyWhatIsDemanded(t *testing.T) {
 func TestExplains(t *testing.T) {
 	w := world{&fake.AttestationStore{}, t}
 	w.all("ann")
-	links, err := (trust.Judge{Attestations: w, Verifier: fake.Verifier{}}).Explain(t.Context(), release(t), everything("ann"))
+	links, err := (trust.Verifier{Attestations: w, Signatures: fake.Verifier{}}).Explain(t.Context(), release(t), everything("ann"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +276,7 @@ func TestStopped(t *testing.T) {
 	why := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(why)
-	if err := (trust.Judge{Attestations: w, Verifier: fake.Verifier{}}).Admit(ctx, release(t), everything("ann")); !errors.Is(err, why) {
+	if err := (trust.Verifier{Attestations: w, Signatures: fake.Verifier{}}).Verify(ctx, release(t), everything("ann")); !errors.Is(err, why) {
 		t.Error(err)
 	}
 }

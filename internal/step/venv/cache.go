@@ -34,7 +34,7 @@ type done struct {
 }
 
 // keep finds the environment in folder, or lets install make it.
-func (m Maker) keep(ctx context.Context, r step.Request, folder string, install func(ctx context.Context, env string) error) (Env, error) {
+func (m Manager) keep(ctx context.Context, r step.Request, folder string, install func(ctx context.Context, env string) error) (Env, error) {
 	env := filepath.Join(folder, envName)
 	if whole(folder) {
 		m.used(folder)
@@ -74,12 +74,12 @@ func whole(folder string) bool {
 }
 
 // used keeps `slipway cleanup` from taking it for an old one.
-func (m Maker) used(folder string) {
+func (m Manager) used(folder string) {
 	now := m.Clock.Now()
 	_ = os.Chtimes(folder, now, now) // one that can't be touched is made again some day
 }
 
-func (m Maker) complete(folder string) error {
+func (m Manager) complete(folder string) error {
 	raw, err := json.Marshal(done{Path: filepath.Join(folder, envName), Made: m.Clock.Now()})
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func (m Maker) complete(folder string) error {
 
 // lock waits until nobody else makes this environment. The kernel lets the lock
 // go when its holder and the installers that this started are gone.
-func (m Maker) lock(ctx context.Context, r step.Request, folder string) (*os.File, error) {
+func (m Manager) lock(ctx context.Context, r step.Request, folder string) (*os.File, error) {
 	path := filepath.Join(folder, lockName)
 	for said := false; ; {
 		if err := os.MkdirAll(folder, 0o755); err != nil {

@@ -55,8 +55,8 @@ func TestExplain(t *testing.T) {
 			if fault.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.says) || fault.HintOf(err) == "" {
 				t.Errorf("%s: %v (%s)", fault.KindOf(err), err, fault.HintOf(err))
 			}
-			if failed := Verdict(err) == delivery.Failed; failed != (c.kind == fault.Failed) {
-				t.Errorf("verdict %s for %s", Verdict(err), c.kind)
+			if failed := VerdictOf(err) == delivery.Failed; failed != (c.kind == fault.Failed) {
+				t.Errorf("verdict %s for %s", VerdictOf(err), c.kind)
 			}
 		})
 	}

@@ -96,7 +96,7 @@ func (p place) run(ctx context.Context, log io.Writer, what string, c port.Comma
 	case exit.TimedOut:
 		return "", false, fault.New(fault.Unavailable, "%s: it took too long and was stopped", what).Hint("raise the step's timeout, or look at the package index")
 	case exit.Code > 128:
-		cause, hint := job.Explain(exit, c.Run)
+		cause, hint := job.FailureCause(exit, c.Run)
 		return "", false, fault.New(fault.Unavailable, "%s: %s", what, cause).Hint("%s", hint)
 	}
 	return out.text(), exit.Code == 0, nil

@@ -19,7 +19,7 @@ import (
 
 // place is where tools are looked for and run.
 type place struct {
-	Maker
+	Manager
 	dir     string // absolute
 	environ []string
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// Maker makes environments. Safe for concurrent use, by several processes too.
-type Maker struct {
+// Manager makes environments. Safe for concurrent use, by several processes too.
+type Manager struct {
 	Commands port.Commands
 	Clock    step.Clock
 }
@@ -27,8 +27,8 @@ type Env struct {
 	Dir string // absolute
 }
 
-// Wish is what a step wants.
-type Wish struct {
+// Spec is what a step wants.
+type Spec struct {
 	Python   *step.PythonParams // nil: no environment
 	Checkout string             // absolute folder of the commit's tree
 	Environ  []string           // of the command, complete; the installer gets it too
@@ -39,7 +39,7 @@ type Wish struct {
 // fault.Invalid; an index that does not answer, a missing interpreter and the
 // like are fault.Unavailable, fault.Denied or fault.Exhausted: they say nothing
 // about the commit.
-func (m Maker) Ensure(ctx context.Context, r step.Request, w Wish) (Env, error) {
+func (m Manager) Ensure(ctx context.Context, r step.Request, w Spec) (Env, error) {
 	if w.Python == nil {
 		return Env{}, nil
 	}
@@ -48,7 +48,7 @@ func (m Maker) Ensure(ctx context.Context, r step.Request, w Wish) (Env, error) 
 	if err != nil {
 		return Env{}, err
 	}
-	p := place{Maker: m, dir: filepath.Join(w.Checkout, filepath.FromSlash(filepath.Dir(file))), environ: forInstaller(w.Environ)}
+	p := place{Manager: m, dir: filepath.Join(w.Checkout, filepath.FromSlash(filepath.Dir(file))), environ: forInstaller(w.Environ)}
 	t, err := p.choose(ctx, *w.Python)
 	if err != nil {
 		return Env{}, err
@@ -80,15 +80,15 @@ func (e Env) Environ(list []string) []string {
 	return append(out, "PATH="+path, "VIRTUAL_ENV="+e.Dir)
 }
 
-// Final tells whether trouble with an environment is an answer, and not an end of
+// IsFinal tells whether trouble with an environment is an answer, and not an end of
 // the run or a bug, which the engine deals with.
-func Final(ctx context.Context, err error) bool {
+func IsFinal(ctx context.Context, err error) bool {
 	return ctx.Err() == nil && fault.KindOf(err) != fault.Internal // so is what is no fault at all
 }
 
-// Verdict is what trouble with an environment says about the commit: failed when
+// VerdictOf is what trouble with an environment says about the commit: failed when
 // the commit asks for what there is not, unavailable when nobody could tell.
-func Verdict(err error) delivery.Verdict {
+func VerdictOf(err error) delivery.Verdict {
 	if fault.Is(err, fault.Failed) || fault.Is(err, fault.Invalid) {
 		return delivery.Failed
 	}

@@ -47,7 +47,7 @@ type scene struct {
 	calls string
 	vars  map[string]string
 	r     step.Request
-	w     Wish
+	w     Spec
 	log   bytes.Buffer
 }
 
@@ -64,7 +64,7 @@ func newScene(t *testing.T, tools map[string]string) *scene {
 	}}
 	s.vars["CALLS"] = s.calls
 	s.r = step.Request{ArtifactsDir: t.TempDir(), Log: &s.log}
-	s.w = Wish{Python: &step.PythonParams{Requirements: "r.txt"}, Checkout: tree(t, map[string]string{"r.txt": "foo==1\n", "uv.lock": "", "pyproject.toml": ""})}
+	s.w = Spec{Python: &step.PythonParams{Requirements: "r.txt"}, Checkout: tree(t, map[string]string{"r.txt": "foo==1\n", "uv.lock": "", "pyproject.toml": ""})}
 	return s
 }
 
@@ -73,7 +73,7 @@ func (s *scene) ensure(ctx context.Context) (Env, error) {
 	for name, value := range s.vars {
 		s.w.Environ = append(s.w.Environ, name+"="+value)
 	}
-	return Maker{Commands: fake.Shell{}}.Ensure(ctx, s.r, s.w)
+	return Manager{Commands: fake.Shell{}}.Ensure(ctx, s.r, s.w)
 }
 
 func (s *scene) must() Env {
@@ -205,7 +205,7 @@ func TestStepsWaitForEachOther(t *testing.T) {
 		wg.Go(func() {
 			r := s.r
 			r.Log = nil
-			if _, err := (Maker{Commands: fake.Shell{}}).Ensure(t.Context(), r, s.w); err != nil {
+			if _, err := (Manager{Commands: fake.Shell{}}).Ensure(t.Context(), r, s.w); err != nil {
 				t.Error(err)
 			}
 		})
@@ -236,7 +236,7 @@ func TestEnsure_InstallersInheritLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	k := &lockKeeper{Commands: fake.Shell{}}
-	if _, err := (Maker{Commands: k}).Ensure(t.Context(), s.r, s.w); err != nil {
+	if _, err := (Manager{Commands: k}).Ensure(t.Context(), s.r, s.w); err != nil {
 		t.Fatal(err)
 	}
 	if want := []string{filepath.Join(filepath.Dir(e.Dir), lockName)}; !slices.Equal(k.names, want) {
@@ -251,7 +251,7 @@ func TestCancelWhileWaiting(t *testing.T) {
 	if err := os.Remove(filepath.Join(folder, doneName)); err != nil {
 		t.Fatal(err)
 	}
-	lock, err := Maker{}.lock(t.Context(), s.r, folder)
+	lock, err := Manager{}.lock(t.Context(), s.r, folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +259,7 @@ func TestCancelWhileWaiting(t *testing.T) {
 	why := errors.New("stop")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 300*time.Millisecond, why)
 	defer cancel()
-	if _, err := s.ensure(ctx); !errors.Is(err, why) || Final(ctx, err) {
+	if _, err := s.ensure(ctx); !errors.Is(err, why) || IsFinal(ctx, err) {
 		t.Errorf("%v", err)
 	}
 }

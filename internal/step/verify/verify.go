@@ -41,11 +41,11 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, fmt.Errorf("read release %s: %w", d.Release, err)
 	}
-	want, err := probe.WantOf(w, rel)
+	want, err := probe.ExpectationFor(w, rel)
 	if err != nil {
 		return step.Result{}, err
 	}
-	order := probe.OrderOf(r, w, rel)
+	order := probe.RequestFor(r, w, rel)
 	// Asked anew, also for what this run has deployed: an address may be good only
 	// for the process that it was given to.
 	obs, err := target.Observe(ctx, order.Service, r.Environment)
@@ -53,12 +53,12 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, fmt.Errorf("look at %s: %w", r.Environment, err)
 	}
 	d.URL = obs.URL
-	want.Doom = probe.Doom(target, order)
+	want.FailureCheck = probe.FailureCheck(target, order)
 	return s.ask(ctx, r, d, obs.Address(), want)
 }
 
-func (s Step) ask(ctx context.Context, r step.Request, d step.DeployOutput, address string, want probe.Want) (step.Result, error) {
-	answers, err := probe.Probe{Prober: s.Prober, Clock: s.Clock}.Ask(ctx, r, address, want)
+func (s Step) ask(ctx context.Context, r step.Request, d step.DeployOutput, address string, want probe.Expectation) (step.Result, error) {
+	answers, err := probe.Checker{Prober: s.Prober, Clock: s.Clock}.Check(ctx, r, address, want)
 	if ctx.Err() != nil {
 		return step.Result{}, context.Cause(ctx)
 	}

@@ -37,9 +37,9 @@ func (b *bake) look(ctx context.Context) view {
 		return b.unasked("watch: replicas", err)
 	}
 	if obs.Release != b.d.Release {
-		return lost("watch: replicas", fmt.Sprintf("the traffic goes to %s", probe.Name(obs.Release)))
+		return lost("watch: replicas", fmt.Sprintf("the traffic goes to %s", probe.DisplayName(obs.Release)))
 	}
-	if down := probe.Down(obs, b.d.Release); down != "" {
+	if down := probe.DownReason(obs, b.d.Release); down != "" {
 		return lost("watch: replicas", down)
 	}
 	if b.w.Bake <= 0 {

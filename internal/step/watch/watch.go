@@ -79,7 +79,7 @@ func (b *bake) run(ctx context.Context) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, fmt.Errorf("read release %s: %w", b.d.Release, err)
 	}
-	b.order = probe.OrderOf(b.r, b.w, rel)
+	b.order = probe.RequestFor(b.r, b.w, rel)
 	b.service = b.order.Service
 	serving, ok, err := b.Deployments.Current(ctx, b.r.Environment)
 	if err != nil {
@@ -110,7 +110,7 @@ func (b *bake) accepted(ctx context.Context) (step.Result, error) {
 		return step.Result{}, fmt.Errorf("look at %s: %w", b.r.Environment, err)
 	}
 	if obs.Release != b.d.Release {
-		return step.Fail("watch %s in %s: the traffic goes to %s", b.d.Release, b.r.Environment, probe.Name(obs.Release)), nil
+		return step.Fail("watch %s in %s: the traffic goes to %s", b.d.Release, b.r.Environment, probe.DisplayName(obs.Release)), nil
 	}
 	if err := b.settle(ctx); err != nil {
 		return step.Result{}, err
@@ -120,10 +120,10 @@ func (b *bake) accepted(ctx context.Context) (step.Result, error) {
 
 // settle tells the target that the release stays.
 func (b *bake) settle(ctx context.Context) error {
-	if err := (probe.Records{Deployments: b.Deployments, Releases: b.Releases, Models: b.Models}).Tell(ctx, b.target, b.service, b.r.Environment); err != nil {
+	if err := (probe.Records{Deployments: b.Deployments, Releases: b.Releases, Models: b.Models}).Publish(ctx, b.target, b.service, b.r.Environment); err != nil {
 		return err
 	}
-	return probe.Settle(ctx, b.r, b.target, b.order)
+	return probe.Finalize(ctx, b.r, b.target, b.order)
 }
 
 func (b *bake) accept(ctx context.Context, answers []delivery.GateResult) (step.Result, error) {

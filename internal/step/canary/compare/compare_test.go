@@ -29,7 +29,7 @@ func TestRates(t *testing.T) {
 		{Count{9, 3}, Count{0, 300}, 2, 1, 1},
 	}
 	for _, c := range cases {
-		if p := Rates(c.candidate, c.running, c.margin); !(p >= c.low && p <= c.high) {
+		if p := RatePValue(c.candidate, c.running, c.margin); !(p >= c.low && p <= c.high) {
 			t.Errorf("%v against %v + %g: %g, want %g to %g", c.candidate, c.running, c.margin, p, c.low, c.high)
 		}
 	}
@@ -43,7 +43,7 @@ func TestFisher(t *testing.T) {
 		failed, beside int64
 		fisher         float64
 	}{{5, 0, 0.0281}, {8, 1, 0.0154}, {3, 3, 0.661}} {
-		p := Rates(Count{c.failed, 50}, Count{c.beside, 50}, 0)
+		p := RatePValue(Count{c.failed, 50}, Count{c.beside, 50}, 0)
 		if !(p < c.fisher*1.05 && p > c.fisher/4) {
 			t.Errorf("%d and %d of 50: %g, Fisher %g", c.failed, c.beside, p, c.fisher)
 		}
@@ -54,7 +54,7 @@ func TestFisher(t *testing.T) {
 func TestScore(t *testing.T) {
 	c, r := Count{330, 10_000}, Count{1_700, 90_000}
 	rate := likeliest(c, r, 0.01)
-	spread := math.Sqrt(float64(r.Of) * rate * (1 - rate))
+	spread := math.Sqrt(float64(r.Total) * rate * (1 - rate))
 	byExact, byScore := exact(c, r, 0.01, rate, spread), score(c, r, 0.01, rate)
 	if math.Abs(byExact-byScore) > 0.02*byScore+1e-3 {
 		t.Errorf("exact %g, score %g", byExact, byScore)
@@ -72,8 +72,8 @@ func TestLikeliest(t *testing.T) {
 			if s.Failed > 0 {
 				sum += float64(s.Failed) * math.Log(s.p)
 			}
-			if s.Failed < s.Of {
-				sum += float64(s.Of-s.Failed) * math.Log1p(-s.p)
+			if s.Failed < s.Total {
+				sum += float64(s.Total-s.Failed) * math.Log1p(-s.p)
 			}
 		}
 		return sum
@@ -98,7 +98,7 @@ func chanceOf(n, m int64, bad, good, margin, level float64) float64 {
 	for x := range n + 1 {
 		for y := range m + 1 {
 			weight := mass(n, x, bad) * mass(m, y, good)
-			if weight > 1e-7 && Rates(Count{x, n}, Count{y, m}, margin) < level {
+			if weight > 1e-7 && RatePValue(Count{x, n}, Count{y, m}, margin) < level {
 				sum += weight
 			}
 		}
@@ -126,8 +126,8 @@ func TestLevel(t *testing.T) {
 // TestPower: 5 % of errors against 0.1 % are found out with 300 requests at 10 %
 // of the traffic, by the test at the end alone.
 func TestPower(t *testing.T) {
-	looks := Looks{Risk: 0.05}
-	if p := chanceOf(300, 2700, 0.05, 0.001, 0.01, looks.End()); p < 0.99 {
+	looks := AlphaSpending{Alpha: 0.05}
+	if p := chanceOf(300, 2700, 0.05, 0.001, 0.01, looks.Final()); p < 0.99 {
 		t.Errorf("stopped in %.2f %%", 100*p)
 	}
 }
@@ -135,20 +135,20 @@ func TestPower(t *testing.T) {
 // stopped simulates one step: ten looks while the requests come in, of which
 // running gets nine times as many.
 func stopped(rnd *rand.Rand, requests int64, bad, good float64) (yes, early bool) {
-	looks := Looks{Risk: 0.05}
+	looks := AlphaSpending{Alpha: 0.05}
 	var c, r Count
 	for look := int64(1); look <= 10; look++ {
-		for c.Of < requests*look/10 {
-			c.Of, c.Failed = c.Of+1, c.Failed+draw(rnd, bad)
+		for c.Total < requests*look/10 {
+			c.Total, c.Failed = c.Total+1, c.Failed+draw(rnd, bad)
 			for range 9 {
-				r.Of, r.Failed = r.Of+1, r.Failed+draw(rnd, good)
+				r.Total, r.Failed = r.Total+1, r.Failed+draw(rnd, good)
 			}
 		}
-		level, due := looks.Early(c.Of)
+		level, due := looks.Interim(c.Total)
 		if look == 10 {
-			level, due = looks.End(), true
+			level, due = looks.Final(), true
 		}
-		if due && Rates(c, r, 0.01) < level {
+		if due && RatePValue(c, r, 0.01) < level {
 			return true, look < 10
 		}
 	}
@@ -199,22 +199,22 @@ func TestSimulation(t *testing.T) {
 }
 
 func TestLooks(t *testing.T) {
-	l := Looks{Risk: 0.05}
-	sum := l.End()
+	l := AlphaSpending{Alpha: 0.05}
+	sum := l.Final()
 	for size := int64(1); size < math.MaxInt64/4; size *= 2 {
-		level, ok := l.Early(size)
+		level, ok := l.Interim(size)
 		if !ok {
 			t.Fatalf("not at %d", size)
 		}
 		sum += level
-		if _, again := l.Early(size + size/10); again {
+		if _, again := l.Interim(size + size/10); again {
 			t.Errorf("again at %d", size+size/10)
 		}
 	}
-	if sum > l.Risk || sum < 0.95*l.Risk {
+	if sum > l.Alpha || sum < 0.95*l.Alpha {
 		t.Errorf("all levels together are %g", sum)
 	}
-	if _, ok := (&Looks{Risk: 0.05}).Early(0); ok {
+	if _, ok := (&AlphaSpending{Alpha: 0.05}).Interim(0); ok {
 		t.Error("a test of nothing")
 	}
 }

@@ -12,27 +12,27 @@ import (
 
 // Why two histograms can't be compared.
 var (
-	ErrUnmeasured = errors.New("latency is not measured")
-	ErrUnlike     = errors.New("the two releases count latency in different buckets")
-	ErrBuckets    = errors.New("the buckets of the latency are not in order")
+	ErrNotMeasured    = errors.New("latency is not measured")
+	ErrBucketMismatch = errors.New("the two releases count latency in different buckets")
+	ErrBucketOrder    = errors.New("the buckets of the latency are not in order")
 )
 
-// Shift is how latencies of two releases differ.
-type Shift struct {
+// LatencyComparison is how latencies of two releases differ.
+type LatencyComparison struct {
 	Candidate, Running Quantile // p95
-	// Chance is the probability (0 to 1) that ranks differ as much if neither
+	// PValue is the probability (0 to 1) that ranks differ as much if neither
 	// release were slower.
-	Chance float64
+	PValue float64
 }
 
 // Quantile is a latency in seconds. Beyond says that it lies somewhere above the
 // last limit that was measured, which Seconds is then.
 type Quantile struct {
-	Seconds float64
-	Beyond  bool
+	Seconds    float64
+	AboveRange bool
 }
 
-// Latencies compares two histograms with the same limits. The error is one of
+// CompareLatency compares two histograms with the same limits. The error is one of
 // the above.
 //
 // A p95 of a few hundred requests is noisy, and one bucket of a histogram is
@@ -42,27 +42,27 @@ type Quantile struct {
 // variance for ties, for all requests of one bucket are tied (Lehmann,
 // "Nonparametrics", 1975, section 1.4), and for continuity. Only what both call
 // slower is slower.
-func Latencies(candidate, running []port.Bucket) (Shift, error) {
+func CompareLatency(candidate, running []port.Bucket) (LatencyComparison, error) {
 	if empty(candidate) || empty(running) {
-		return Shift{}, ErrUnmeasured
+		return LatencyComparison{}, ErrNotMeasured
 	}
 	if !ordered(candidate) || !ordered(running) {
-		return Shift{}, ErrBuckets
+		return LatencyComparison{}, ErrBucketOrder
 	}
 	if !slices.EqualFunc(candidate, running, func(a, b port.Bucket) bool { return a.Le == b.Le }) {
-		return Shift{}, ErrUnlike
+		return LatencyComparison{}, ErrBucketMismatch
 	}
-	return Shift{
+	return LatencyComparison{
 		Candidate: quantile(candidate, 0.95), Running: quantile(running, 0.95),
-		Chance: ranks(candidate, running),
+		PValue: ranks(candidate, running),
 	}, nil
 }
 
 // Slower tells whether the candidate's p95 is above running's by more than the
 // factor, and by more than least seconds. Where running's p95 is beyond what is
 // measured, nothing is above it.
-func (s Shift) Slower(factor, least float64) bool {
-	if s.Running.Beyond {
+func (s LatencyComparison) Slower(factor, least float64) bool {
+	if s.Running.AboveRange {
 		return false
 	}
 	return s.Candidate.Seconds > s.Running.Seconds*factor && s.Candidate.Seconds-s.Running.Seconds > least
@@ -93,7 +93,7 @@ func quantile(b []port.Bucket, q float64) Quantile {
 			continue
 		}
 		if math.IsInf(bucket.Le, 1) {
-			return Quantile{Seconds: before.Le, Beyond: true}
+			return Quantile{Seconds: before.Le, AboveRange: true}
 		}
 		low := max(before.Le, 0)
 		if bucket.Le <= low {
@@ -102,7 +102,7 @@ func quantile(b []port.Bucket, q float64) Quantile {
 		inside := (rank - float64(before.Count)) / float64(bucket.Count-before.Count)
 		return Quantile{Seconds: low + (bucket.Le-low)*inside}
 	}
-	return Quantile{Seconds: before.Le, Beyond: true}
+	return Quantile{Seconds: before.Le, AboveRange: true}
 }
 
 // ranks is the one-sided p-value that the candidate's latencies rank higher.

@@ -52,11 +52,11 @@ func TestLatencySimulation(t *testing.T) {
 	} {
 		slow := 0
 		for range runs {
-			s, err := Latencies(histogram(c.draw, 200), histogram(of(0.02), 1800))
+			s, err := CompareLatency(histogram(c.draw, 200), histogram(of(0.02), 1800))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if s.Chance < 0.045 && s.Slower(1.2, 0.005) {
+			if s.PValue < 0.045 && s.Slower(1.2, 0.005) {
 				slow++
 			}
 		}
@@ -77,31 +77,31 @@ func TestLatencies(t *testing.T) {
 		candidate, running []port.Bucket
 		err                error
 	}{
-		"nothing":          {nil, at(1, 2, 3), ErrUnmeasured},
-		"no request":       {at(1, 2, 3), at(0, 0, 0), ErrUnmeasured},
-		"other limits":     {at(1, 2, 3), []port.Bucket{{Le: 0.3, Count: 1}, {Le: inf, Count: 1}}, ErrUnlike},
-		"counts that sink": {at(3, 2, 3), at(1, 2, 3), ErrBuckets},
-		"no last bucket":   {at(1, 2, 3)[:2], at(1, 2, 3), ErrBuckets},
-		"no limit":         {[]port.Bucket{{Le: math.NaN(), Count: 1}, {Le: inf, Count: 1}}, at(1, 2, 3), ErrBuckets},
+		"nothing":          {nil, at(1, 2, 3), ErrNotMeasured},
+		"no request":       {at(1, 2, 3), at(0, 0, 0), ErrNotMeasured},
+		"other limits":     {at(1, 2, 3), []port.Bucket{{Le: 0.3, Count: 1}, {Le: inf, Count: 1}}, ErrBucketMismatch},
+		"counts that sink": {at(3, 2, 3), at(1, 2, 3), ErrBucketOrder},
+		"no last bucket":   {at(1, 2, 3)[:2], at(1, 2, 3), ErrBucketOrder},
+		"no limit":         {[]port.Bucket{{Le: math.NaN(), Count: 1}, {Le: inf, Count: 1}}, at(1, 2, 3), ErrBucketOrder},
 	} {
-		if _, err := Latencies(c.candidate, c.running); err != c.err {
+		if _, err := CompareLatency(c.candidate, c.running); err != c.err {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	s, err := Latencies(at(90, 100, 100), at(100, 100, 100))
-	if err != nil || math.Abs(s.Candidate.Seconds-0.15) > 1e-9 || math.Abs(s.Running.Seconds-0.095) > 1e-9 || s.Candidate.Beyond {
+	s, err := CompareLatency(at(90, 100, 100), at(100, 100, 100))
+	if err != nil || math.Abs(s.Candidate.Seconds-0.15) > 1e-9 || math.Abs(s.Running.Seconds-0.095) > 1e-9 || s.Candidate.AboveRange {
 		t.Errorf("%+v, %v", s, err)
 	}
 	// By hand: U = 5500, mean 5000, sd = sqrt(10000/12 * (201 - (190^3-190+10^3-10)/(200*199))).
 	want := 0.5 * math.Erfc((499.5/math.Sqrt(10000.0/12*(201-(190.0*190*190-190+990)/(200*199))))/math.Sqrt2)
-	if math.Abs(s.Chance-want) > 1e-12 || want > 0.01 {
-		t.Errorf("chance %g, want %g", s.Chance, want)
+	if math.Abs(s.PValue-want) > 1e-12 || want > 0.01 {
+		t.Errorf("chance %g, want %g", s.PValue, want)
 	}
-	s, _ = Latencies(at(0, 0, 100), at(0, 0, 100))
-	if !s.Candidate.Beyond || s.Candidate.Seconds != 0.2 || s.Chance != 1 || s.Slower(1, 0) {
+	s, _ = CompareLatency(at(0, 0, 100), at(0, 0, 100))
+	if !s.Candidate.AboveRange || s.Candidate.Seconds != 0.2 || s.PValue != 1 || s.Slower(1, 0) {
 		t.Errorf("%+v", s)
 	}
-	if s, _ = Latencies(at(0, 0, 100), at(100, 100, 100)); !s.Slower(1.2, 0.005) {
+	if s, _ = CompareLatency(at(0, 0, 100), at(100, 100, 100)); !s.Slower(1.2, 0.005) {
 		t.Errorf("beyond what is measured is not slower: %+v", s)
 	}
 }

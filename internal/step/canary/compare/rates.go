@@ -11,22 +11,22 @@ import (
 
 // Count is how many of a number of requests failed.
 type Count struct {
-	Failed, Of int64
+	Failed, Total int64
 }
 
 // Rate is the share that failed, 0 for no requests.
 func (c Count) Rate() float64 {
-	if c.Of <= 0 {
+	if c.Total <= 0 {
 		return 0
 	}
-	return float64(c.Failed) / float64(c.Of)
+	return float64(c.Failed) / float64(c.Total)
 }
 
 // terms is up to how many outcomes of the running release the exact sum takes.
 // With more of them the counts are so high that the normal distribution does.
 const terms = 4000
 
-// Rates is the probability (0 to 1) of a difference like the observed one, or a
+// RatePValue is the probability (0 to 1) of a difference like the observed one, or a
 // greater one, if the candidate's true rate of failures were running's + margin
 // and no more. A small one says: it is worse by more than the margin. Counts
 // that say nothing (no requests on one side) give 1.
@@ -42,14 +42,14 @@ const terms = 4000
 // margin Kang and Chen, Statistics in Medicine 19, 2000). High counts use the
 // score test with the same estimate (Farrington and Manning, Statistics in
 // Medicine 9, 1990).
-func Rates(candidate, running Count, margin float64) float64 {
+func RatePValue(candidate, running Count, margin float64) float64 {
 	c, r := candidate.sane(), running.sane()
-	if c.Of == 0 || r.Of == 0 {
+	if c.Total == 0 || r.Total == 0 {
 		return 1
 	}
 	margin = min(max(margin, 0), 1)
 	rate := likeliest(c, r, margin)
-	spread := math.Sqrt(float64(r.Of) * rate * (1 - rate))
+	spread := math.Sqrt(float64(r.Total) * rate * (1 - rate))
 	if 20*spread > terms {
 		return score(c, r, margin, rate)
 	}
@@ -57,8 +57,8 @@ func Rates(candidate, running Count, margin float64) float64 {
 }
 
 func (c Count) sane() Count {
-	of := max(c.Of, 0)
-	return Count{Failed: min(max(c.Failed, 0), of), Of: of}
+	of := max(c.Total, 0)
+	return Count{Failed: min(max(c.Failed, 0), of), Total: of}
 }
 
 // likeliest is running's most likely rate if the candidate's is higher by just
@@ -86,8 +86,8 @@ func pull(c Count, p float64) float64 {
 	if c.Failed > 0 {
 		up = float64(c.Failed) / p
 	}
-	if c.Failed < c.Of {
-		down = float64(c.Of-c.Failed) / (1 - p)
+	if c.Failed < c.Total {
+		down = float64(c.Total-c.Failed) / (1 - p)
 	}
 	return up - down
 }
@@ -96,7 +96,7 @@ func pull(c Count, p float64) float64 {
 // least the observed one: for each outcome of the running release, the
 // candidate's has to be so high at least.
 func exact(c, r Count, margin, rate, spread float64) float64 {
-	n, m := float64(c.Of), float64(r.Of)
+	n, m := float64(c.Total), float64(r.Total)
 	observed := c.Rate() - r.Rate()
 	middle := m * rate
 	first := int64(max(0, math.Floor(middle-10*spread-20)))
@@ -104,7 +104,7 @@ func exact(c, r Count, margin, rate, spread float64) float64 {
 	sum := 0.0
 	for k := first; k <= last; k++ {
 		least := math.Ceil(n*(observed+float64(k)/m) - 1e-9)
-		sum += mass(r.Of, k, rate) * atLeast(c.Of, int64(least), min(rate+margin, 1))
+		sum += mass(r.Total, k, rate) * atLeast(c.Total, int64(least), min(rate+margin, 1))
 	}
 	return sum
 }
@@ -143,7 +143,7 @@ func one(yes bool) float64 {
 
 func score(c, r Count, margin, rate float64) float64 {
 	above := min(rate+margin, 1)
-	sd := math.Sqrt(above*(1-above)/float64(c.Of) + rate*(1-rate)/float64(r.Of))
+	sd := math.Sqrt(above*(1-above)/float64(c.Total) + rate*(1-rate)/float64(r.Total))
 	if sd == 0 {
 		return 1
 	}

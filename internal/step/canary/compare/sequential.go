@@ -7,7 +7,7 @@ const early = 0.1
 // a part of the risk.
 const growth = 1.25
 
-// Looks keeps repeated looks at a growing sample honest. Who tests ten times at
+// AlphaSpending keeps repeated looks at a growing sample honest. Who tests ten times at
 // 5 % is wrong far more often than in 5 % of cases (Armitage, McPherson and Rowe,
 // "Repeated significance tests on accumulating data", 1969). So looks before the
 // end need far stronger evidence, and the one at the end nearly keeps the level
@@ -16,23 +16,23 @@ const growth = 1.25
 // The k-th early test gets 1/(k(k+1)) of a tenth of the risk. These parts add up
 // to that tenth however many tests there will be, and by Bonferroni's inequality
 // so does the risk of all of them. The end gets the other nine tenths.
-type Looks struct {
-	Risk float64 // of stopping a release that is not worse: 1 - confidence
+type AlphaSpending struct {
+	Alpha float64 // of stopping a release that is not worse: 1 - confidence
 
 	tests int64
 	last  int64 // sample size at the last test
 }
 
-// Early is the level for a test of a sample of that size now; ok is false when
+// Interim is the level for a test of a sample of that size now; ok is false when
 // it has not grown enough since the last test.
-func (l *Looks) Early(size int64) (level float64, ok bool) {
+func (l *AlphaSpending) Interim(size int64) (level float64, ok bool) {
 	if size <= 0 || l.tests > 0 && float64(size) < growth*float64(l.last) {
 		return 0, false
 	}
 	l.tests++
 	l.last = size
-	return early * l.Risk / float64(l.tests*(l.tests+1)), true
+	return early * l.Alpha / float64(l.tests*(l.tests+1)), true
 }
 
-// End is the level for the test at the end.
-func (l *Looks) End() float64 { return (1 - early) * l.Risk }
+// Final is the level for the test at the end.
+func (l *AlphaSpending) Final() float64 { return (1 - early) * l.Alpha }
