@@ -15,14 +15,14 @@ import (
 
 // make finds the facts and makes the plan.
 func (s *session) make(ctx context.Context, t plan.Trigger, commit delivery.Commit) (plan.Plan, error) {
-	env, err := plan.Choose(s.project, t)
+	env, err := plan.SelectEnvironment(s.project, t)
 	if err != nil {
 		return plan.Plan{}, err
 	}
 	if err := s.adopt(ctx, env); err != nil {
 		return plan.Plan{}, err
 	}
-	f := plan.Facts{Run: newRunID(s.app.Clock()), Commit: commit, Recall: s.recall(ctx)}
+	f := plan.Facts{Run: newRunID(s.app.Clock()), Commit: commit, CachedResult: s.recall(ctx)}
 	find := []func(context.Context, *plan.Facts, delivery.Environment) error{s.findServing, s.findTrusted}
 	if t.Rollback || t.DeployOnly {
 		find = append(find, s.findGood) // reads the whole history: only for those who go by it
@@ -39,9 +39,9 @@ func (s *session) make(ctx context.Context, t plan.Trigger, commit delivery.Comm
 		if err != nil {
 			return plan.Plan{}, err
 		}
-		f.Wanted = &wanted
+		f.Requested = &wanted
 	}
-	return plan.Make(s.project, t, f)
+	return plan.New(s.project, t, f)
 }
 
 // findServing looks up what serves, and with which model.

@@ -129,7 +129,7 @@ func (s *session) policyOf(env delivery.Environment) (step.TrustParams, error) {
 	if err != nil {
 		return step.TrustParams{}, err
 	}
-	p := plan.Trust(e, files)
+	p := plan.TrustPolicy(e, files)
 	if p == nil {
 		return step.TrustParams{}, fault.New(fault.Invalid, "environment %s says nothing of whose signatures count", env).
 			Hint("add trust: {keys: [cosign.pub]} to it in %s", File)
@@ -139,7 +139,7 @@ func (s *session) policyOf(env delivery.Environment) (step.TrustParams, error) {
 
 // findTrusted reads the files of the environment's trust policy.
 func (s *session) findTrusted(_ context.Context, f *plan.Facts, env delivery.Environment) (err error) {
-	f.Trusted, err = s.trustFiles(plan.TrustFiles(s.project.Environments[env]))
+	f.TrustFiles, err = s.trustFiles(plan.TrustFiles(s.project.Environments[env]))
 	return err
 }
 

@@ -140,5 +140,5 @@ func (s *session) target(env delivery.Environment) (port.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return probe.Targets(s.parts.Targets).Find(plan.TargetOf(e))
+	return probe.Targets(s.parts.Targets).Find(plan.LocationOf(e))
 }

@@ -124,7 +124,7 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (Verifie
 	if err != nil {
 		return v, err
 	}
-	spec, err := plan.Verification(s.project, env, saved)
+	spec, err := plan.VerifyStep(s.project, env, saved)
 	if err != nil {
 		return v, err
 	}

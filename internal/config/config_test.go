@@ -104,11 +104,11 @@ func TestInvalid(t *testing.T) {
 
 // story is an error as people see it.
 func story(err error) string {
-	var many config.Mistakes
-	if m, ok := err.(config.Mistakes); ok {
+	var many config.ErrorList
+	if m, ok := err.(config.ErrorList); ok {
 		many = m
 	} else if e, ok := err.(*fault.Error); ok {
-		many = config.Mistakes{e}
+		many = config.ErrorList{e}
 	}
 	var b strings.Builder
 	for _, e := range many {
@@ -211,7 +211,7 @@ func TestMatch(t *testing.T) {
 		{"[a", "a", false}, {"a*", "-a", false}, {"**", "any/thing", true},
 	}
 	for _, c := range cases {
-		if got := config.Match(c.glob, c.name); got != c.want {
+		if got := config.MatchGlob(c.glob, c.name); got != c.want {
 			t.Errorf("Match(%q, %q) = %v", c.glob, c.name, got)
 		}
 	}

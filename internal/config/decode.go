@@ -53,7 +53,7 @@ func (d *decoder) result() error {
 	case 1:
 		return d.mistakes[0].err
 	}
-	all := make(Mistakes, len(d.mistakes))
+	all := make(ErrorList, len(d.mistakes))
 	for i, m := range d.mistakes {
 		all[i] = m.err
 	}
@@ -160,12 +160,12 @@ func (d *decoder) special(v reflect.Value, n ast.Node, path string) bool {
 			return true
 		}
 		v.Set(reflect.ValueOf(out))
-	case Names:
+	case StringList:
 		if _, isList := n.(*ast.SequenceNode); isList {
 			return false
 		}
 		if text, ok := d.text(n, path, "a name or a list of names"); ok {
-			v.Set(reflect.ValueOf(Names{text}))
+			v.Set(reflect.ValueOf(StringList{text}))
 		}
 	default:
 		return false

@@ -6,18 +6,18 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// Match tells whether a slash-separated path (or a branch) matches a glob: *
+// MatchGlob tells whether a slash-separated path (or a branch) matches a glob: *
 // stays within a folder, ** crosses folders, {a,b} and [a-z] as in a shell.
 // "**.md" is "**/*.md", as people mean it.
-func Match(glob, name string) bool {
+func MatchGlob(glob, name string) bool {
 	ok, err := doublestar.Match(spell(glob), name)
 	return err == nil && ok
 }
 
-// MatchAny tells whether one of the globs matches.
-func MatchAny(globs []string, name string) bool {
+// MatchAnyGlob tells whether one of the globs matches.
+func MatchAnyGlob(globs []string, name string) bool {
 	for _, g := range globs {
-		if Match(g, name) {
+		if MatchGlob(g, name) {
 			return true
 		}
 	}

@@ -54,11 +54,11 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (Project, 
 	return p, d.result()
 }
 
-// Mistakes are two or more things wrong with one file, in its order.
-type Mistakes []*fault.Error
+// ErrorList are two or more things wrong with one file, in its order.
+type ErrorList []*fault.Error
 
 // Error has one line for each.
-func (m Mistakes) Error() string {
+func (m ErrorList) Error() string {
 	lines := make([]string, len(m))
 	for i, e := range m {
 		lines[i] = e.Error()
@@ -70,7 +70,7 @@ func (m Mistakes) Error() string {
 }
 
 // Unwrap gives them to errors.As.
-func (m Mistakes) Unwrap() []error {
+func (m ErrorList) Unwrap() []error {
 	out := make([]error, len(m))
 	for i, e := range m {
 		out[i] = e

@@ -88,8 +88,8 @@ type Model struct {
 	Approve  string                 `yaml:"approve" jsonschema:"enum=auto,enum=manual" jsonschema_description:"Who approves a model that passed its gates: auto, or manual (default): a person, by slipway approve."`
 }
 
-// Auto tells whether a model that passed its gates is approved by itself.
-func (m Model) Auto() bool { return m.Approve == "auto" }
+// AutoApprove tells whether a model that passed its gates is approved by itself.
+func (m Model) AutoApprove() bool { return m.Approve == "auto" }
 
 // Train is the training command.
 type Train struct {
@@ -177,18 +177,18 @@ type Query struct {
 
 // Environment is where releases serve, and what may enter there.
 type Environment struct {
-	On        On                `yaml:"on" jsonschema_description:"What enters by itself. Without: only what is asked for by name."`
+	On        Triggers          `yaml:"on" jsonschema_description:"What enters by itself. Without: only what is asked for by name."`
 	Target    Target            `yaml:"target" jsonschema:"required" jsonschema_description:"The place."`
 	Approvals int               `yaml:"approvals" jsonschema:"minimum=0,maximum=10" jsonschema_description:"Persons who must let a run in. Default 0."`
-	Scan      *ScanIn           `yaml:"scan" jsonschema_description:"What the scan means here."`
+	Scan      *EnvironmentScan  `yaml:"scan" jsonschema_description:"What the scan means here."`
 	Bake      delivery.Duration `yaml:"bake" jsonschema_description:"Time that production is watched after a deployment; a breach rolls back."`
 	Trust     *Trust            `yaml:"trust" jsonschema_description:"Whose signatures a release must carry to enter. Without: none are asked for."`
 }
 
-// On is what enters an environment by itself.
-type On struct {
-	Push        Names `yaml:"push" jsonschema_description:"Branches whose pushes enter: a name, a glob, or a list."`
-	PullRequest Names `yaml:"pull_request" jsonschema_description:"Branches that pull requests which enter aim at."`
+// Triggers is what enters an environment by itself.
+type Triggers struct {
+	Push        StringList `yaml:"push" jsonschema_description:"Branches whose pushes enter: a name, a glob, or a list."`
+	PullRequest StringList `yaml:"pull_request" jsonschema_description:"Branches that pull requests which enter aim at."`
 }
 
 // Target is a place; exactly one kind of it.
@@ -219,8 +219,8 @@ type Notify struct {
 	Events  []delivery.Outcome `yaml:"events" jsonschema:"enum=deployed,enum=skipped,enum=failed,enum=rolled_back,enum=rollback_failed,enum=waiting,enum=cancelled,enum=succeeded" jsonschema_description:"Ends of runs to hear of. Default: all."`
 }
 
-// Names is one name or a list of them.
-type Names []string
+// StringList is one name or a list of them.
+type StringList []string
 
 // EnvironmentNames lists the environments, sorted.
 func (p Project) EnvironmentNames() []string {

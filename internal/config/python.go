@@ -10,8 +10,8 @@ import (
 // pythonForm is a version of Python: 3.11, or 3.11.7.
 const pythonForm = `^3\.[0-9]{1,2}(\.[0-9]{1,3})?$`
 
-// With is what a step is told of it; nil stays nil.
-func (p *Python) With() *step.PythonParams {
+// Params is what a step is told of it; nil stays nil.
+func (p *Python) Params() *step.PythonParams {
 	if p == nil {
 		return nil
 	}

@@ -28,8 +28,8 @@ type Waiver struct {
 	Why     string `yaml:"why" jsonschema:"required" jsonschema_description:"The reason; it is kept with the findings."`
 }
 
-// ScanIn is what the scan means in one environment.
-type ScanIn struct {
+// EnvironmentScan is what the scan means in one environment.
+type EnvironmentScan struct {
 	Unavailable string `yaml:"unavailable" jsonschema:"enum=fail,enum=accept" jsonschema_description:"What it means that nobody could say whether the image has vulnerabilities (no database, unknown distribution): fail (default) or accept."`
 }
 

@@ -56,7 +56,7 @@ func mapped(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
 			{Type: "string", Pattern: sizeForm.String()}, {Type: "integer", Minimum: "0"},
 		}, Examples: []any{"512Mi", "2Gi"}}
-	case reflect.TypeFor[Names]():
+	case reflect.TypeFor[StringList]():
 		name := &jsonschema.Schema{Type: "string", MinLength: &one}
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{name, {Type: "array", Items: name}}, Examples: []any{"main"}}
 	case reflect.TypeFor[Secret]():

@@ -164,7 +164,7 @@ func (d *decoder) environments(all map[delivery.Environment]Environment, reposit
 	}
 }
 
-func (d *decoder) branches(at string, names Names) {
+func (d *decoder) branches(at string, names StringList) {
 	for i, n := range names {
 		if strings.TrimSpace(n) == "" || badGlob(n) != "" {
 			d.fail(fmt.Sprintf("%s[%d]", at, i), "a name such as main, or a glob such as release/*", "%s: %q is neither a branch nor a glob", at, n)

@@ -75,7 +75,7 @@ func first(nodes []*node, outcome delivery.Outcome) *node {
 // success is the outcome of a run that did all it was asked.
 func success(p plan.Plan, nodes []*node) delivery.Outcome {
 	for _, n := range nodes {
-		deploys := n.spec.Kind == step.Deploy || p.Purpose == plan.GoBack && n.spec.Kind == step.Rollback
+		deploys := n.spec.Kind == step.Deploy || p.Purpose == plan.Rollback && n.spec.Kind == step.Rollback
 		if deploys && n.end.Result.Outcome == delivery.OutcomeSucceeded {
 			return delivery.OutcomeDeployed
 		}

@@ -105,9 +105,9 @@ func TrustFiles(e config.Environment) []string {
 	return files
 }
 
-// Trust is an environment's policy with the content of its files, so that the
+// TrustPolicy is an environment's policy with the content of its files, so that the
 // plan holds what it was made by; nil when the environment demands nothing.
-func Trust(e config.Environment, files map[string]string) *step.TrustParams {
+func TrustPolicy(e config.Environment, files map[string]string) *step.TrustParams {
 	t := e.Trust
 	if t == nil {
 		return nil

@@ -22,7 +22,7 @@ func TestPackedModelIsSigned(t *testing.T) {
 		"the service loads it":    {strings.Replace(cluster, "approve: auto", "approve: auto\n  deliver: env", 1), false},
 		"as a volume, by the way": {strings.Replace(cluster, "approve: auto", "approve: auto\n  deliver: volume", 1), true},
 	} {
-		p, err := plan.Make(project(t, c.text), plan.Trigger{Environment: "staging"}, facts())
+		p, err := plan.New(project(t, c.text), plan.Trigger{Environment: "staging"}, facts())
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

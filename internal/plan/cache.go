@@ -43,10 +43,10 @@ func (m *maker) expect(s step.Spec, in input) (step.Action, string) {
 }
 
 func (m *maker) recall(s step.Spec, given map[string]json.RawMessage) (step.Result, bool) {
-	if m.facts.Recall == nil {
+	if m.facts.CachedResult == nil {
 		return step.Result{}, false
 	}
-	return m.facts.Recall(s, given)
+	return m.facts.CachedResult(s, given)
 }
 
 // because names the change that makes a step run, if the commit has one.

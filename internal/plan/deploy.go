@@ -64,7 +64,7 @@ func (m *maker) place() step.DeployParams {
 	if k := m.env.Target.Kubernetes; k != nil {
 		m.cluster(&with, *k)
 	}
-	with.Trust = Trust(m.env, m.facts.Trusted)
+	with.Trust = TrustPolicy(m.env, m.facts.TrustFiles)
 	for _, s := range d.Smoke {
 		with.Checks = append(with.Checks, check(s))
 	}

@@ -18,7 +18,7 @@ image:
   build: {dockerfile: server/Dockerfile, context: server, target: run, args: {A: b}, secrets: {pip: "${PIP}"}, ssh: true, platforms: [linux/arm64], cache: r.example.com/c}
 environments: {prod: {target: {local: {}}}}
 `
-	p, err := plan.Make(project(t, text), plan.Trigger{Event: "push", Environment: "prod", By: "tester", Until: "build"}, facts())
+	p, err := plan.New(project(t, text), plan.Trigger{Event: "push", Environment: "prod", By: "tester", Until: "build"}, facts())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,17 +28,17 @@ type Facts struct {
 
 	NewestGood *delivery.ReleaseRecord // newest release that was accepted anywhere and is not quarantined: for --deploy-only
 	LastGood   *delivery.ReleaseRecord // the one accepted before what serves, not quarantined: for a rollback
-	Wanted     *delivery.ReleaseRecord // the one that Trigger.To names
+	Requested  *delivery.ReleaseRecord // the one that Trigger.To names
 
 	LatestApproved *delivery.ModelVersion // newest approved version of model.group
 	Champion       *delivery.ModelVersion // the one that serves
 
-	Trusted map[string]string // content of the files that the environment's trust names, by their paths
+	TrustFiles map[string]string // content of the files that the environment's trust names, by their paths
 
-	// Recall finds the result that a cacheable step would get from the cache;
+	// CachedResult finds the result that a cacheable step would get from the cache;
 	// given holds the outputs of the steps that it reads (spec.Reads).
 	// Nil: nothing is cached.
-	Recall func(spec step.Spec, given map[string]json.RawMessage) (step.Result, bool)
+	CachedResult func(spec step.Spec, given map[string]json.RawMessage) (step.Result, bool)
 }
 
 // Data is one file or folder that training and evaluation read.

@@ -44,7 +44,7 @@ func TestSkip(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			c.trigger.Environment = "prod"
-			p, err := plan.Make(project(t, file), c.trigger, c.facts)
+			p, err := plan.New(project(t, file), c.trigger, c.facts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +60,7 @@ func TestInputs(t *testing.T) {
 	digests := func(change func(*plan.Facts)) map[string]delivery.Digest {
 		f := facts()
 		change(&f)
-		p, err := plan.Make(project(t, file), plan.Trigger{Environment: "prod"}, f)
+		p, err := plan.New(project(t, file), plan.Trigger{Environment: "prod"}, f)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +113,7 @@ func TestInputs(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	good, err := plan.Make(project(t, file), plan.Trigger{Environment: "prod"}, facts())
+	good, err := plan.New(project(t, file), plan.Trigger{Environment: "prod"}, facts())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,9 +176,9 @@ func FuzzMake(f *testing.F) {
 		}
 		given.Files = append(given.Files, port.File{Path: path1, Mode: "100644", Blob: path2})
 		if flags&2 != 0 {
-			given.Recall = all(path2)
+			given.CachedResult = all(path2)
 		}
-		made, err := plan.Make(p, plan.Trigger{
+		made, err := plan.New(p, plan.Trigger{
 			Event: event, Branch: branch, Environment: delivery.Environment(env), Until: until,
 			Retrain: flags&4 != 0, DeployOnly: flags&8 != 0, Rollback: flags&16 != 0,
 		}, given)
@@ -193,7 +193,7 @@ func FuzzMake(f *testing.F) {
 }
 
 func FuzzValidate(f *testing.F) {
-	p, err := plan.Make(project(f, file), plan.Trigger{Environment: "prod"}, facts())
+	p, err := plan.New(project(f, file), plan.Trigger{Environment: "prod"}, facts())
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -24,7 +24,7 @@ type input struct {
 func (m *maker) inputs(key string, globs []string, withData bool) (input, error) {
 	in := input{depends: func(path string) bool { return !m.ignored(path) && path != config.FileName }}
 	if len(globs) > 0 {
-		in.depends = func(path string) bool { return config.MatchAny(globs, path) }
+		in.depends = func(path string) bool { return config.MatchAnyGlob(globs, path) }
 	}
 	h := sha256.New()
 	used := map[string]bool{}
@@ -33,7 +33,7 @@ func (m *maker) inputs(key string, globs []string, withData bool) (input, error)
 			continue
 		}
 		for _, g := range globs {
-			used[g] = used[g] || config.Match(g, f.Path)
+			used[g] = used[g] || config.MatchGlob(g, f.Path)
 		}
 		part(h, "file", f.Mode, f.Blob, f.Path)
 	}
@@ -55,7 +55,7 @@ func (m *maker) inputs(key string, globs []string, withData bool) (input, error)
 // ignored tells whether a path can't change what is delivered. The file that
 // says so can.
 func (m *maker) ignored(path string) bool {
-	return path != config.FileName && config.MatchAny(m.project.Source.Ignore, path)
+	return path != config.FileName && config.MatchAnyGlob(m.project.Source.Ignore, path)
 }
 
 // folders hints at what a glob that matches nothing may have meant.

@@ -62,7 +62,7 @@ func (m *maker) deliver() error {
 	if registered || m.env.Approvals > 0 {
 		ask := step.ApproveParams{DeployApprovals: m.env.Approvals}
 		if registered {
-			ask.Model, ask.Group, ask.Auto = true, p.Model.Group, p.Model.Auto()
+			ask.Model, ask.Group, ask.Auto = true, p.Model.Group, p.Model.AutoApprove()
 		}
 		m.add(step.Spec{Name: "approve", Kind: step.Approve, Needs: ready, Reason: askWhy(ask)}, ask)
 		ready = []string{"push", "approve"}
@@ -84,7 +84,7 @@ func (m *maker) tests() ([]string, error) {
 		name := "test." + t.Name
 		names = append(names, name)
 		m.addCached(step.Spec{Name: name, Kind: step.Test, Timeout: or(t.Timeout, testTime)}, in, step.TestParams{
-			Run: t.Run, Dir: t.Dir, Env: t.Env, Report: t.Report, AllowEmpty: t.AllowEmpty, Python: t.Python.With(),
+			Run: t.Run, Dir: t.Dir, Env: t.Env, Report: t.Report, AllowEmpty: t.AllowEmpty, Python: t.Python.Params(),
 		})
 	}
 	return names, nil
@@ -136,7 +136,7 @@ func (m *maker) train(tests []string) error {
 	data, key := m.data()
 	m.addCached(step.Spec{
 		Name: "train", Kind: step.Train, Needs: tests, SkipCache: m.trigger.Retrain, Timeout: or(model.Train.Timeout, trainTime),
-	}, in, step.TrainParams{Run: model.Train.Run, Env: model.Train.Env, Data: data, DataDigest: key, Python: model.Train.Python.With()})
+	}, in, step.TrainParams{Run: model.Train.Run, Env: model.Train.Env, Data: data, DataDigest: key, Python: model.Train.Python.Params()})
 
 	in, err = m.inputs("model.evaluate.inputs", model.Evaluate.Inputs, true)
 	if err == nil {
@@ -148,7 +148,7 @@ func (m *maker) train(tests []string) error {
 	e := model.Evaluate
 	m.addCached(step.Spec{
 		Name: "evaluate", Kind: step.Evaluate, Needs: []string{"train"}, Timeout: or(e.Timeout, evaluateTime),
-	}, in, step.EvaluateParams{Run: e.Run, Env: e.Env, Data: data, DataDigest: key, Gates: e.Gates, RowsMetric: e.Rows, Python: e.Python.With()}, "train")
+	}, in, step.EvaluateParams{Run: e.Run, Env: e.Env, Data: data, DataDigest: key, Gates: e.Gates, RowsMetric: e.Rows, Python: e.Python.Params()}, "train")
 
 	m.add(step.Spec{
 		Name: "register", Kind: step.Register, Needs: []string{"train", "evaluate"}, Timeout: registerTime, Retries: pushRetries,

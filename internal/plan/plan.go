@@ -16,9 +16,9 @@ type Purpose string
 
 // The purposes.
 const (
-	Deliver Purpose = "deliver"  // from a commit
-	Promote Purpose = "promote"  // --deploy-only: a release that exists
-	GoBack  Purpose = "rollback" // `slipway rollback`
+	Deliver  Purpose = "deliver"  // from a commit
+	Promote  Purpose = "promote"  // --deploy-only: a release that exists
+	Rollback Purpose = "rollback" // `slipway rollback`
 )
 
 // Trigger is what asked for the run.

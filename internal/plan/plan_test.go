@@ -109,11 +109,11 @@ func TestGolden(t *testing.T) {
 	approved.LatestApproved = &delivery.ModelVersion{ModelRef: delivery.ModelRef{Group: "prices", Version: 4, Digest: digest}, Status: delivery.Approved}
 	scanned := plain + "scan: {waive: [{id: CVE-1, until: 2026-12-01, why: w}], max_age: 24h}\n"
 	cached := serving("cmd/api/main.go")
-	cached.Recall = all("build", "test.unit", "test.vet")
+	cached.CachedResult = all("build", "test.unit", "test.vet")
 	signed := strings.Replace(file, "approvals: 1", "approvals: 1, trust: {keys: [keys/cosign.pub], identities: [{issuer: https://token.example.com, subject: https://github.com/o/r/*}], require: [signature, provenance]}", 1) +
 		"sign: {key: \"${COSIGN_KEY}\", passphrase: \"${COSIGN_PASSWORD}\"}\n"
 	trusted := facts()
-	trusted.Trusted = map[string]string{"keys/cosign.pub": "-----BEGIN PUBLIC KEY-----"}
+	trusted.TrustFiles = map[string]string{"keys/cosign.pub": "-----BEGIN PUBLIC KEY-----"}
 	cases := map[string]struct {
 		file    string
 		trigger plan.Trigger
@@ -136,7 +136,7 @@ func TestGolden(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			p, err := plan.Make(project(t, c.file), c.trigger, c.facts)
+			p, err := plan.New(project(t, c.file), c.trigger, c.facts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -191,7 +191,7 @@ func TestErrors(t *testing.T) {
 	quarantined.NewestGood.Quarantined = &delivery.Quarantine{Release: old, Reason: "error rate 0.4", Since: noon}
 	quarantined.LastGood.Quarantined = quarantined.NewestGood.Quarantined
 	wanted := serving()
-	wanted.Wanted = wanted.ServingRelease
+	wanted.Requested = wanted.ServingRelease
 	alone := serving()
 	alone.LastGood = nil
 	two := strings.Replace(file, "{push: [develop, \"release/**\"]}", "{push: \"m*\"}", 1)
@@ -231,7 +231,7 @@ func TestErrors(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := plan.Make(project(t, c.file), c.trigger, c.facts)
+			_, err := plan.New(project(t, c.file), c.trigger, c.facts)
 			if !fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.says) || !strings.Contains(fault.HintOf(err), c.hint) {
 				t.Errorf("%v (hint %q), want %s: %s (%s)", err, fault.HintOf(err), c.kind, c.says, c.hint)
 			}

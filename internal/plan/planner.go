@@ -10,14 +10,14 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// Make plans what the trigger asks for. A wish that can't be granted (no such
+// New plans what the trigger asks for. A wish that can't be granted (no such
 // environment, nothing to go back to, a quarantined release) is a fault that
 // says what there is instead.
-func Make(p config.Project, t Trigger, f Facts) (Plan, error) {
+func New(p config.Project, t Trigger, f Facts) (Plan, error) {
 	if err := consistent(t); err != nil {
 		return Plan{}, err
 	}
-	name, err := Choose(p, t)
+	name, err := SelectEnvironment(p, t)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -76,9 +76,9 @@ func consistent(t Trigger) error {
 	return nil
 }
 
-// Choose finds the environment: the one asked for by name, or the only one that
+// SelectEnvironment finds the environment: the one asked for by name, or the only one that
 // the event and its branch may enter. A manual run counts as a push.
-func Choose(p config.Project, t Trigger) (delivery.Environment, error) {
+func SelectEnvironment(p config.Project, t Trigger) (delivery.Environment, error) {
 	if t.Environment != "" {
 		_, err := p.Environment(t.Environment)
 		return t.Environment, err
@@ -90,7 +90,7 @@ func Choose(p config.Project, t Trigger) (delivery.Environment, error) {
 		if t.Event == "pull_request" {
 			branches = on.PullRequest
 		}
-		if t.Branch != "" && config.MatchAny(branches, t.Branch) {
+		if t.Branch != "" && config.MatchAnyGlob(branches, t.Branch) {
 			match = append(match, name)
 		}
 		ways = append(ways, name+" ("+entry(on)+")")
@@ -116,7 +116,7 @@ func what(t Trigger) string {
 	return "a push to " + t.Branch
 }
 
-func entry(on config.On) string {
+func entry(on config.Triggers) string {
 	var ways []string
 	if len(on.Push) > 0 {
 		ways = append(ways, "push to "+strings.Join(on.Push, ", "))

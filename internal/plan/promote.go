@@ -41,7 +41,7 @@ func (m *maker) goBack() error {
 	}
 	r := m.facts.LastGood
 	if m.trigger.To != "" {
-		if r = m.facts.Wanted; r == nil || r.ID != m.trigger.To {
+		if r = m.facts.Requested; r == nil || r.ID != m.trigger.To {
 			return fault.New(fault.NotFound, "there is no release %s", m.trigger.To).Hint("see `slipway releases`")
 		}
 	}
@@ -55,7 +55,7 @@ func (m *maker) goBack() error {
 	if err := free(*r); err != nil {
 		return err
 	}
-	m.plan.Purpose = GoBack
+	m.plan.Purpose = Rollback
 	m.existing(*r)
 	with := m.place()
 	with.Release, with.Workload, with.Model = r.ID, r.Release.Workload, r.Release.Model
@@ -85,9 +85,9 @@ func free(r delivery.ReleaseRecord) error {
 		Hint("a person lets it go with `slipway releases unquarantine %s --why REASON`; or name another release", r.ID)
 }
 
-// Verification is the step that asks what serves in the environment whether it
+// VerifyStep is the step that asks what serves in the environment whether it
 // is the release, outside of any run.
-func Verification(p config.Project, env delivery.Environment, r delivery.ReleaseRecord) (step.Spec, error) {
+func VerifyStep(p config.Project, env delivery.Environment, r delivery.ReleaseRecord) (step.Spec, error) {
 	e, err := p.Environment(env)
 	if err != nil {
 		return step.Spec{}, err

@@ -14,7 +14,7 @@ import (
 // python adds the files that an environment is made from to what a step depends
 // on, whatever its globs say. key names the environment in slipway.yaml.
 func (m *maker) python(key string, p *config.Python, in input) (input, error) {
-	with := p.With()
+	with := p.Params()
 	if with == nil {
 		return in, nil
 	}

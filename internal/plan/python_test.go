@@ -22,7 +22,7 @@ var python = strings.NewReplacer(
 
 func inputsOf(t *testing.T, f plan.Facts, text string) map[string]step.Spec {
 	t.Helper()
-	p, err := plan.Make(project(t, text), plan.Trigger{Environment: "prod", Event: "push", Branch: "main"}, f)
+	p, err := plan.New(project(t, text), plan.Trigger{Environment: "prod", Event: "push", Branch: "main"}, f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestPythonIncludes(t *testing.T) {
 
 func TestPythonOfNoFile(t *testing.T) {
 	text := strings.Replace(python, "./go.mod", "go.mood", 1)
-	_, err := plan.Make(project(t, text), plan.Trigger{Environment: "prod", Event: "push", Branch: "main"}, facts())
+	_, err := plan.New(project(t, text), plan.Trigger{Environment: "prod", Event: "push", Branch: "main"}, facts())
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "test[0].python: there is no file go.mood in the commit") || !strings.Contains(fault.HintOf(err), `"go.mod"`) {
 		t.Errorf("%v (%s)", err, fault.HintOf(err))
 	}

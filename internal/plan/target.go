@@ -12,9 +12,9 @@ const (
 	KubernetesTarget = "kubernetes"
 )
 
-// TargetOf is where an environment is: the target's name, and the place that it
+// LocationOf is where an environment is: the target's name, and the place that it
 // is to be bound to.
-func TargetOf(e config.Environment) (string, delivery.Location) {
+func LocationOf(e config.Environment) (string, delivery.Location) {
 	k := e.Target.Kubernetes
 	if k == nil {
 		return LocalTarget, delivery.Location{}
@@ -27,7 +27,7 @@ func TargetOf(e config.Environment) (string, delivery.Location) {
 // cluster adds what only a cluster needs.
 func (m *maker) cluster(with *step.DeployParams, k config.Kubernetes) {
 	d := m.project.Deploy
-	with.Target, with.Location = TargetOf(config.Environment{Target: config.Target{Kubernetes: &k}})
+	with.Target, with.Location = LocationOf(config.Environment{Target: config.Target{Kubernetes: &k}})
 	with.Manifests, with.Values, with.Strategy = d.Manifests, d.Values, d.Strategy
 	if m.project.Model != nil {
 		with.ModelDelivery = m.project.Model.Deliver

@@ -34,7 +34,7 @@ func Validate(p Plan) error {
 			Hint("use the slipway that made it, or a newer one")
 	case p.Version < 1:
 		return bad("the plan has version %d", p.Version)
-	case p.Purpose != Deliver && p.Purpose != Promote && p.Purpose != GoBack:
+	case p.Purpose != Deliver && p.Purpose != Promote && p.Purpose != Rollback:
 		return bad("the plan has the unknown purpose %q", p.Purpose)
 	case !p.Run.Valid():
 		return bad("%q is not the name of a run", p.Run)
