@@ -20,7 +20,7 @@ import (
 var version = "dev"
 
 func main() {
-	if code, ok := catalog.Hidden(os.Args[1:], os.Stderr); ok {
+	if code, ok := catalog.RunInternal(os.Args[1:], os.Stderr); ok {
 		os.Exit(code)
 	}
 	catalog.DiscardLogs()
@@ -32,8 +32,8 @@ func main() {
 	ctx, stop := interruptible()
 	defer stop()
 	cmd := &cli.Command{
-		App:  &app.App{Dir: dir, Environ: os.Environ(), Wire: catalog.Wiring(version), ScanDatabase: catalog.ScanDatabase, Clock: time.Now},
-		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Version: version, Terminal: columns,
+		App:  &app.App{Dir: dir, Environ: os.Environ(), Factory: catalog.NewFactory(version), ScanDatabase: catalog.ScanDatabase, Clock: time.Now},
+		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Version: version, TerminalWidth: columns,
 	}
 	os.Exit(cmd.Main(ctx))
 }

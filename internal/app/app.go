@@ -31,27 +31,27 @@ import (
 // File is the name of the project's file.
 const File = "slipway.yaml"
 
-// Place is where a project is.
-type Place struct {
+// Workspace is where a project is.
+type Workspace struct {
 	Repository string // absolute folder with slipway.yaml
 	Home       string // absolute folder of the state
 }
 
-// Receiver is where news go, with its secrets in it: never print one.
-type Receiver struct {
+// NotifyTarget is where news go, with its secrets in it: never print one.
+type NotifyTarget struct {
 	Kind   string // webhook | chat
 	URL    string
 	Secret string
 }
 
-// Parts are the adapters and steps that the use cases need.
-type Parts struct {
+// Dependencies are the adapters and steps that the use cases need.
+type Dependencies struct {
 	Store     record.Store
 	Source    port.Source
 	Steps     map[step.Kind]step.Step
 	Targets   map[string]port.Target
 	Reference func(delivery.Image) string
-	Notifier  func(Receiver) (port.Notifier, error)
+	Notifier  func(NotifyTarget) (port.Notifier, error)
 	Trust     trust.Verifier
 	// GenerateKey makes a signing key pair as PEM, the private half sealed with
 	// the passphrase.
@@ -59,19 +59,19 @@ type Parts struct {
 	// ServeRegistry shows the embedded registry to other tools on a loopback
 	// address until ctx ends; ready is told the address.
 	ServeRegistry func(ctx context.Context, addr string, ready func(addr string)) error
-	Rest          func(ctx context.Context) error // ends helpers that were kept warm between commands
+	Shutdown      func(ctx context.Context) error // ends helpers that were kept warm between commands
 	Close         func() error
 }
 
-// Wiring makes the parts for a place. It is cheap: what is slow starts when it
+// Factory makes the parts for a place. It is cheap: what is slow starts when it
 // is first used.
-type Wiring func(ctx context.Context, p Place) (Parts, error)
+type Factory func(ctx context.Context, p Workspace) (Dependencies, error)
 
 // App answers the use cases.
 type App struct {
 	Dir     string   // where the command was given, absolute
 	Environ []string // "K=V"
-	Wire    Wiring
+	Factory Factory
 	// ScanDatabase is the machine's database of vulnerabilities: it belongs to no
 	// project.
 	ScanDatabase func() port.ScanDatabase
@@ -92,10 +92,10 @@ func (a *App) env(name string) (string, bool) {
 // session is a use case at work: the project that was found, and its parts.
 type session struct {
 	app     *App
-	place   Place
+	place   Workspace
 	project config.Project
-	parts   Parts
-	mask    *mask.Mask
+	parts   Dependencies
+	mask    *mask.Redactor
 	engine  *engine.Engine
 }
 
@@ -121,7 +121,7 @@ func (a *App) open(ctx context.Context) (*session, error) {
 	if err := prepare(place.Home); err != nil {
 		return nil, err
 	}
-	parts, err := a.Wire(ctx, place)
+	parts, err := a.Factory(ctx, place)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func (a *App) open(ctx context.Context) (*session, error) {
 }
 
 // find looks for slipway.yaml in the folder of the command and those above it.
-func (a *App) find() (Place, error) {
+func (a *App) find() (Workspace, error) {
 	for dir := a.Dir; ; dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, File)); err == nil {
 			return a.place(dir)
@@ -141,20 +141,20 @@ func (a *App) find() (Place, error) {
 			break
 		}
 	}
-	return Place{}, fault.New(fault.NotFound, "no %s in %s or the folders above it", File, a.Dir).
+	return Workspace{}, fault.New(fault.NotFound, "no %s in %s or the folders above it", File, a.Dir).
 		Hint("go to the service's repository, or write one with `slipway init`")
 }
 
-func (a *App) place(dir string) (Place, error) {
+func (a *App) place(dir string) (Workspace, error) {
 	home := filepath.Join(dir, ".slipway")
 	if h, ok := a.env("SLIPWAY_HOME"); ok && h != "" {
 		abs, err := filepath.Abs(h)
 		if err != nil {
-			return Place{}, fmt.Errorf("find SLIPWAY_HOME: %w", err)
+			return Workspace{}, fmt.Errorf("find SLIPWAY_HOME: %w", err)
 		}
 		home = abs
 	}
-	return Place{Repository: dir, Home: home}, nil
+	return Workspace{Repository: dir, Home: home}, nil
 }
 
 // prepare makes the state folder, which git is told to leave alone. Linters that

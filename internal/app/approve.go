@@ -17,25 +17,25 @@ import (
 // Decision is a person's word on a model version ("group:3") or a waiting run.
 type Decision struct {
 	Subject string
-	Yes     bool
+	Approve bool
 	Why     string
 	By      string // empty: who runs the command
-	Later   bool   // only record it: whoever runs `slipway run --resume` continues
+	NoWait  bool   // only record it: whoever runs `slipway run --resume` continues
 }
 
-// Decided is what a decision led to.
-type Decided struct {
-	Model *delivery.ModelVersion `json:"model,omitempty"`
-	Run   *RunReport             `json:"run,omitempty"` // that waited for it, and went on
-	Waits delivery.RunID         `json:"waits,omitempty"`
+// DecisionResult is what a decision led to.
+type DecisionResult struct {
+	Model      *delivery.ModelVersion `json:"model,omitempty"`
+	Run        *RunReport             `json:"run,omitempty"` // that waited for it, and went on
+	WaitingRun delivery.RunID         `json:"waits,omitempty"`
 }
 
 // Decide records the word and lets the run that waited for it go on.
-func (a *App) Decide(ctx context.Context, d Decision) (out Decided, err error) {
+func (a *App) Decide(ctx context.Context, d Decision) (out DecisionResult, err error) {
 	if d.By == "" {
 		d.By = a.who()
 	}
-	if !d.Yes && d.Why == "" {
+	if !d.Approve && d.Why == "" {
 		return out, fault.New(fault.Invalid, "reject %s: no reason", d.Subject).Hint(`say why with --why "...": it stays in the records`)
 	}
 	err = a.with(ctx, func(s *session) error {
@@ -43,8 +43,8 @@ func (a *App) Decide(ctx context.Context, d Decision) (out Decided, err error) {
 		if err != nil || run == nil {
 			return err
 		}
-		if d.Later {
-			out.Waits = run.ID
+		if d.NoWait {
+			out.WaitingRun = run.ID
 			return nil
 		}
 		rep, err := s.deliver(ctx, func() (record.Run, error) { return s.engine.Resume(ctx, run.ID) })
@@ -55,7 +55,7 @@ func (a *App) Decide(ctx context.Context, d Decision) (out Decided, err error) {
 }
 
 // decide records the word, and finds the run that waits for it.
-func (s *session) decide(ctx context.Context, d Decision, out *Decided) (*record.Run, error) {
+func (s *session) decide(ctx context.Context, d Decision, out *DecisionResult) (*record.Run, error) {
 	if ref, ok := modelRef(d.Subject); ok {
 		if err := s.decideModel(ctx, d, ref, out); err != nil {
 			return nil, err
@@ -83,7 +83,7 @@ func (s *session) decide(ctx context.Context, d Decision, out *Decided) (*record
 		}
 	}
 	if deployApprovals(run.Plan) > 0 {
-		word := port.Approval{Run: run.ID, Subject: "deploy", By: d.By, Approved: d.Yes, Reason: d.Why, At: s.app.Clock()}
+		word := port.Approval{Run: run.ID, Subject: "deploy", By: d.By, Approved: d.Approve, Reason: d.Why, At: s.app.Clock()}
 		if err := s.parts.Store.Record(ctx, word); err != nil {
 			return nil, err
 		}
@@ -91,9 +91,9 @@ func (s *session) decide(ctx context.Context, d Decision, out *Decided) (*record
 	return &run, nil
 }
 
-func (s *session) decideModel(ctx context.Context, d Decision, ref delivery.ModelRef, out *Decided) error {
+func (s *session) decideModel(ctx context.Context, d Decision, ref delivery.ModelRef, out *DecisionResult) error {
 	status := delivery.Rejected
-	if d.Yes {
+	if d.Approve {
 		status = delivery.Approved
 	}
 	found, err := s.parts.Store.Model(ctx, ref.Group, ref.Version)

@@ -13,19 +13,19 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-// Cleaning says what may go.
-type Cleaning struct {
-	Keep  int           // newest ended runs whose files stay
-	Older time.Duration // content that can be made again goes when it is older than this
-	Dry   bool          // only tell
+// CleanupOptions says what may go.
+type CleanupOptions struct {
+	Keep   int           // newest ended runs whose files stay
+	Older  time.Duration // content that can be made again goes when it is older than this
+	DryRun bool          // only tell
 }
 
-// Cleaned is what `slipway cleanup` removed, or would.
-type Cleaned struct {
+// CleanupResult is what `slipway cleanup` removed, or would.
+type CleanupResult struct {
 	Runs    []delivery.RunID `json:"runs"`    // whose logs and work folders went
 	Folders int              `json:"folders"` // built images, models and unpacked files
 	Bytes   int64            `json:"bytes"`
-	Dry     bool             `json:"dry_run"`
+	DryRun  bool             `json:"dry_run"`
 }
 
 // keeper is a target that has files which it could do without.
@@ -35,15 +35,15 @@ type keeper interface {
 
 // Cleanup removes the files of old runs, and content that can be made or fetched
 // again. Records, the registries and what serves stay.
-func (a *App) Cleanup(ctx context.Context, c Cleaning) (done Cleaned, err error) {
-	done = Cleaned{Runs: []delivery.RunID{}, Dry: c.Dry}
+func (a *App) Cleanup(ctx context.Context, c CleanupOptions) (done CleanupResult, err error) {
+	done = CleanupResult{Runs: []delivery.RunID{}, DryRun: c.DryRun}
 	err = a.with(ctx, func(s *session) error {
 		runs, err := s.oldRuns(ctx, c.Keep)
 		if err != nil {
 			return err
 		}
 		for _, id := range runs {
-			size, err := sweep(engine.RunDir(s.place.Home, id), c.Dry)
+			size, err := sweep(engine.RunDir(s.place.Home, id), c.DryRun)
 			if err != nil {
 				return err
 			}
@@ -57,7 +57,7 @@ func (a *App) Cleanup(ctx context.Context, c Cleaning) (done Cleaned, err error)
 				return err
 			}
 			var size int64
-			size, err = sweep(f, c.Dry)
+			size, err = sweep(f, c.DryRun)
 			done.Folders, done.Bytes = done.Folders+1, done.Bytes+size
 		}
 		return err

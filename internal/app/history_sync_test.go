@@ -44,7 +44,7 @@ func newMachine(t *testing.T, shared *fake.TargetWithHistory) machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &session{app: &App{Clock: time.Now}, project: p, parts: Parts{Store: store, Targets: map[string]port.Target{"local": shared}}}
+	s := &session{app: &App{Clock: time.Now}, project: p, parts: Dependencies{Store: store, Targets: map[string]port.Target{"local": shared}}}
 	return machine{s, t, shared}
 }
 

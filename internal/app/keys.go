@@ -15,8 +15,8 @@ import (
 
 // KeyPair is where a new signing key is.
 type KeyPair struct {
-	Private string `json:"private"`
-	Public  string `json:"public"`
+	PrivatePath string `json:"private"`
+	PublicPath  string `json:"public"`
 }
 
 // GenerateKey writes a signing key pair: the private half into folder, which has
@@ -52,17 +52,17 @@ func (s *session) generateKey(folder string) (KeyPair, error) {
 	if err != nil {
 		return KeyPair{}, err
 	}
-	out := KeyPair{Private: filepath.Join(folder, "cosign.key"), Public: filepath.Join(s.place.Repository, "cosign.pub")}
+	out := KeyPair{PrivatePath: filepath.Join(folder, "cosign.key"), PublicPath: filepath.Join(s.place.Repository, "cosign.pub")}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return out, fmt.Errorf("make the key's folder: %w", err)
 	}
-	if _, err := os.Lstat(out.Public); err == nil {
-		return out, taken(out.Public)
+	if _, err := os.Lstat(out.PublicPath); err == nil {
+		return out, taken(out.PublicPath)
 	}
-	if err := create(out.Private, private, 0o600); err != nil {
+	if err := create(out.PrivatePath, private, 0o600); err != nil {
 		return out, err
 	}
-	return out, create(out.Public, public, 0o644)
+	return out, create(out.PublicPath, public, 0o644)
 }
 
 func create(path string, content []byte, mode fs.FileMode) error {

@@ -69,7 +69,7 @@ func (s *session) receiver(c config.Notify) (receiver, error) {
 }
 
 // address fills in the secrets from the environment.
-func (s *session) address(c config.Notify) (to Receiver, err error) {
+func (s *session) address(c config.Notify) (to NotifyTarget, err error) {
 	if c.Chat.IsSet() {
 		to.Kind = "chat"
 		to.URL, err = c.Chat.Resolve(s.app.env)

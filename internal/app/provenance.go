@@ -31,7 +31,7 @@ type Provenance struct {
 	Image       delivery.Image       `json:"image"`
 	Model       *delivery.ModelRef   `json:"model"`
 	Verdict     delivery.Verdict     `json:"verdict"`
-	Links       []trust.Check        `json:"links"`
+	Checks      []trust.Check        `json:"links"`
 }
 
 // Provenance checks who signed a release and what the signed statements say of
@@ -60,7 +60,7 @@ func (s *session) provenance(ctx context.Context, id delivery.ReleaseID, env del
 	}
 	rel := saved.Release
 	out := Provenance{Release: id, Environment: env, Commit: rel.Commit, Image: rel.Image, Model: rel.Model, Verdict: delivery.Passed}
-	out.Links = append(out.Links, trust.Check{
+	out.Checks = append(out.Checks, trust.Check{
 		Name: "release: record", Verdict: delivery.Passed, Required: true, Text: "whole: its content has the digest that names it",
 		Details: []string{"digest " + string(saved.Digest), "commit " + rel.Commit},
 	})
@@ -68,13 +68,13 @@ func (s *session) provenance(ctx context.Context, id delivery.ReleaseID, env del
 	if err != nil {
 		return out, err
 	}
-	out.Links = append(out.Links, links...)
+	out.Checks = append(out.Checks, links...)
 	approvals, err := s.approvals(ctx, saved)
 	if err != nil {
 		return out, err
 	}
-	out.Links = append(out.Links, approvals...)
-	for _, l := range out.Links {
+	out.Checks = append(out.Checks, approvals...)
+	for _, l := range out.Checks {
 		if l.Required && l.Verdict != delivery.Passed && out.Verdict != delivery.Failed {
 			out.Verdict = l.Verdict
 		}

@@ -29,7 +29,7 @@ func signed(t *testing.T) (machine, *fake.AttestationStore) {
 	m, store := newMachine(t, shared()), &fake.AttestationStore{}
 	p, err := config.Parse(File, []byte(signedProject), nil)
 	m.must(err)
-	m.project, m.place = p, Place{Repository: t.TempDir()}
+	m.project, m.place = p, Workspace{Repository: t.TempDir()}
 	m.parts.Trust = trust.Verifier{Attestations: store, Signatures: fake.Verifier{}}
 	for name, text := range map[string]string{"cosign.pub": "new", "old.pub": "old"} {
 		m.must(os.WriteFile(filepath.Join(m.place.Repository, name), []byte(text), 0o600))
@@ -49,10 +49,10 @@ func TestProvenance(t *testing.T) {
 		"prod": delivery.Passed, "staging": delivery.Failed, "": delivery.Failed, // all of them together want provenance
 	} {
 		p, err := m.provenance(t.Context(), rel, env)
-		if err != nil || p.Verdict != want || p.Links[0].Name != "release: record" {
+		if err != nil || p.Verdict != want || p.Checks[0].Name != "release: record" {
 			t.Errorf("%q: %+v, %v", env, p, err)
 		}
-		last := p.Links[len(p.Links)-1]
+		last := p.Checks[len(p.Checks)-1]
 		if last.Name != "deployment: prod" || !strings.Contains(last.Text, "let in by ann") {
 			t.Errorf("%q: who let it in is not told: %+v", env, last)
 		}
@@ -111,16 +111,16 @@ func TestGenerateKey(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "keys")
 	pair, err := m.generateKey(dir)
 	m.must(err)
-	text, err := os.ReadFile(pair.Private)
-	info, err2 := os.Stat(pair.Private)
+	text, err := os.ReadFile(pair.PrivatePath)
+	info, err2 := os.Stat(pair.PrivatePath)
 	if err != nil || err2 != nil || string(text) != "private hunter2" || info.Mode().Perm() != 0o600 {
 		t.Errorf("%q, %v, %v", text, err, err2)
 	}
 	if _, err := m.generateKey(dir); !fault.Is(err, fault.Conflict) {
 		t.Errorf("again: %v", err)
 	}
-	m.must(os.Remove(pair.Public))
-	if _, err := m.generateKey(dir); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), pair.Private) {
+	m.must(os.Remove(pair.PublicPath))
+	if _, err := m.generateKey(dir); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), pair.PrivatePath) {
 		t.Errorf("again, without the public half: %v", err)
 	}
 }

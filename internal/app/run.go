@@ -14,8 +14,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// Ask is what a person asks of a plan or a run.
-type Ask struct {
+// RunOptions is what a person asks of a plan or a run.
+type RunOptions struct {
 	Environment delivery.Environment // empty: the branch decides
 	Event       string               // push | pull_request; empty: as the CI says, or push
 	Branch      string               // empty: as the CI says, or what is checked out
@@ -26,7 +26,7 @@ type Ask struct {
 }
 
 // trigger fills in what the CI's environment or the checkout says.
-func (a *App) trigger(ask Ask, commit delivery.Commit) plan.Trigger {
+func (a *App) trigger(ask RunOptions, commit delivery.Commit) plan.Trigger {
 	t := plan.Trigger{
 		Event: ask.Event, Branch: ask.Branch, Environment: ask.Environment, By: a.who(),
 		Retrain: ask.Retrain, DeployOnly: ask.DeployOnly, Until: ask.Until,
@@ -50,7 +50,7 @@ func (a *App) trigger(ask Ask, commit delivery.Commit) plan.Trigger {
 }
 
 // Plan says what a run would do, and touches nothing.
-func (a *App) Plan(ctx context.Context, ask Ask) (v PlanView, err error) {
+func (a *App) Plan(ctx context.Context, ask RunOptions) (v PlanView, err error) {
 	err = a.with(ctx, func(s *session) error {
 		if v.Plan, err = s.plan(ctx, ask); err != nil {
 			return err
@@ -61,7 +61,7 @@ func (a *App) Plan(ctx context.Context, ask Ask) (v PlanView, err error) {
 	return v, err
 }
 
-func (s *session) plan(ctx context.Context, ask Ask) (plan.Plan, error) {
+func (s *session) plan(ctx context.Context, ask RunOptions) (plan.Plan, error) {
 	commit, err := s.parts.Source.Head(ctx, ask.AllowDirty)
 	if err != nil {
 		return plan.Plan{}, err
@@ -71,7 +71,7 @@ func (s *session) plan(ctx context.Context, ask Ask) (plan.Plan, error) {
 
 // Run plans and delivers. Runs of the environment that a killed process left
 // behind are finished first.
-func (a *App) Run(ctx context.Context, ask Ask) (rep RunReport, err error) {
+func (a *App) Run(ctx context.Context, ask RunOptions) (rep RunReport, err error) {
 	err = a.with(ctx, func(s *session) error {
 		p, err := s.plan(ctx, ask)
 		if err != nil {

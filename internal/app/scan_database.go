@@ -13,28 +13,28 @@ import (
 // oftenest is how much time passes between two lines of progress, at least.
 const oftenest = 500 * time.Millisecond
 
-// ScanDBView is what commands about the vulnerability database show.
-type ScanDBView struct {
+// ScanDatabaseView is what commands about the vulnerability database show.
+type ScanDatabaseView struct {
 	port.ScanDatabaseInfo
 	Age     string `json:"age,omitempty"` // since its data were collected
 	Changed bool   `json:"changed"`       // by this command
 }
 
-// ScanDBStatus tells which database is there, without asking the network.
-func (a *App) ScanDBStatus(ctx context.Context) (ScanDBView, error) {
+// ScanDatabaseStatus tells which database is there, without asking the network.
+func (a *App) ScanDatabaseStatus(ctx context.Context) (ScanDatabaseView, error) {
 	d, err := a.ScanDatabase().Status(ctx)
 	return a.aged(d, false), err
 }
 
-// ScanDBUpdate downloads a newer database, if there is one.
-func (a *App) ScanDBUpdate(ctx context.Context) (ScanDBView, error) {
+// UpdateScanDatabase downloads a newer database, if there is one.
+func (a *App) UpdateScanDatabase(ctx context.Context) (ScanDatabaseView, error) {
 	d, changed, err := a.ScanDatabase().Update(ctx, a.downloading())
 	return a.aged(d, changed), err
 }
 
-// ScanDBImport installs a database from a file, relative to where the command
+// ImportScanDatabase installs a database from a file, relative to where the command
 // was given.
-func (a *App) ScanDBImport(ctx context.Context, file string) (ScanDBView, error) {
+func (a *App) ImportScanDatabase(ctx context.Context, file string) (ScanDatabaseView, error) {
 	if !filepath.IsAbs(file) {
 		file = filepath.Join(a.Dir, file)
 	}
@@ -42,8 +42,8 @@ func (a *App) ScanDBImport(ctx context.Context, file string) (ScanDBView, error)
 	return a.aged(d, err == nil), err
 }
 
-func (a *App) aged(d port.ScanDatabaseInfo, changed bool) ScanDBView {
-	v := ScanDBView{ScanDatabaseInfo: d, Changed: changed}
+func (a *App) aged(d port.ScanDatabaseInfo, changed bool) ScanDatabaseView {
+	v := ScanDatabaseView{ScanDatabaseInfo: d, Changed: changed}
 	if !d.BuiltAt.IsZero() {
 		v.Age = max(a.Clock().Sub(d.BuiltAt), 0).Round(time.Minute).String()
 	}

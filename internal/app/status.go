@@ -48,7 +48,7 @@ func (s *session) status(ctx context.Context, env delivery.Environment) (Status,
 	st.History = append([]delivery.Deployment{}, history...)
 	for i := range history {
 		if history[i].State == delivery.Deploying {
-			st.Entering = &history[i]
+			st.InProgress = &history[i]
 			break
 		}
 	}
@@ -128,7 +128,7 @@ func health(st *Status, seen port.Observation) string {
 		return "down"
 	case ready < want:
 		return "degraded"
-	case st.Release != "" && seen.Release != st.Release && (st.Entering == nil || st.Entering.Release != seen.Release):
+	case st.Release != "" && seen.Release != st.Release && (st.InProgress == nil || st.InProgress.Release != seen.Release):
 		st.Notes = append(st.Notes, "the target serves "+string(seen.Release)+", the records say "+string(st.Release)+": run `slipway rollback` or deploy again")
 		return "degraded"
 	}

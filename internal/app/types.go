@@ -57,7 +57,7 @@ type Status struct {
 	Health      string                `json:"health"` // healthy | degraded | down | unknown
 	Notes       []string              `json:"notes,omitempty"`
 	Replicas    []port.Replica        `json:"replicas,omitempty"`
-	Entering    *delivery.Deployment  `json:"entering,omitempty"` // deployed, not accepted yet
+	InProgress  *delivery.Deployment  `json:"entering,omitempty"` // deployed, not accepted yet
 	Quarantined []delivery.Quarantine `json:"quarantined"`
 	History     []delivery.Deployment `json:"history"`
 	Unfinished  []delivery.RunID      `json:"unfinished,omitempty"` // queued, running, or killed

@@ -57,8 +57,8 @@ func (a *App) Down(ctx context.Context, env delivery.Environment) (stopped []del
 			}
 			stopped = append(stopped, delivery.Environment(n))
 		}
-		if env == "" && s.parts.Rest != nil {
-			return s.parts.Rest(ctx)
+		if env == "" && s.parts.Shutdown != nil {
+			return s.parts.Shutdown(ctx)
 		}
 		return nil
 	})
@@ -85,19 +85,19 @@ func (s *session) down(ctx context.Context, env delivery.Environment) error {
 	return s.parts.Store.End(ctx, d.ID, delivery.Removed, "taken down by "+s.app.who(), s.app.Clock())
 }
 
-// Verified is what `slipway verify` found.
-type Verified struct {
+// VerifyResult is what `slipway verify` found.
+type VerifyResult struct {
 	Environment delivery.Environment  `json:"environment"`
 	Release     delivery.ReleaseID    `json:"release"`
 	Verdict     delivery.Verdict      `json:"verdict"`
 	Summary     string                `json:"summary"`
 	URL         string                `json:"url"`
-	Answers     []delivery.GateResult `json:"answers"`
+	GateResults []delivery.GateResult `json:"answers"`
 	Notes       []string              `json:"notes,omitempty"` // what the target tells besides, such as its autoscalers
 }
 
 // Verify asks what serves, as the pipeline does after a deploy, and changes nothing.
-func (a *App) Verify(ctx context.Context, env delivery.Environment) (v Verified, err error) {
+func (a *App) Verify(ctx context.Context, env delivery.Environment) (v VerifyResult, err error) {
 	err = a.with(ctx, func(s *session) error {
 		v, err = s.verify(ctx, env)
 		return err
@@ -105,8 +105,8 @@ func (a *App) Verify(ctx context.Context, env delivery.Environment) (v Verified,
 	return v, err
 }
 
-func (s *session) verify(ctx context.Context, env delivery.Environment) (Verified, error) {
-	v := Verified{Environment: env, Verdict: delivery.Failed}
+func (s *session) verify(ctx context.Context, env delivery.Environment) (VerifyResult, error) {
+	v := VerifyResult{Environment: env, Verdict: delivery.Failed}
 	if _, err := s.project.Environment(env); err != nil {
 		return v, err
 	}
@@ -144,7 +144,7 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (Verifie
 		v.Notes = seen.Notes
 	}
 	out, _, err := step.DecodeOutput[step.DeployOutput](map[string]json.RawMessage{"verify": res.Output}, "verify")
-	v.Release, v.Summary, v.URL, v.Answers = d.Release, res.Summary, out.URL, res.GateResults
+	v.Release, v.Summary, v.URL, v.GateResults = d.Release, res.Summary, out.URL, res.GateResults
 	if res.Outcome == delivery.OutcomeSucceeded {
 		v.Verdict = delivery.Passed
 	} else {

@@ -66,20 +66,20 @@ type adapters struct {
 	version  string
 }
 
-// Wiring makes the parts for a place, of a Slipway of that version.
-func Wiring(version string) app.Wiring {
-	return func(ctx context.Context, p app.Place) (app.Parts, error) { return wire(ctx, p, version) }
+// NewFactory makes the parts for a place, of a Slipway of that version.
+func NewFactory(version string) app.Factory {
+	return func(ctx context.Context, p app.Workspace) (app.Dependencies, error) { return wire(ctx, p, version) }
 }
 
 // wire makes the parts for a place. Nothing but the records is opened yet.
-func wire(ctx context.Context, p app.Place, version string) (app.Parts, error) {
+func wire(ctx context.Context, p app.Workspace, version string) (app.Dependencies, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return app.Parts{}, err
+		return app.Dependencies{}, err
 	}
 	store, err := sqlite.Open(ctx, filepath.Join(p.Home, "slipway.db"), time.Now)
 	if err != nil {
-		return app.Parts{}, err
+		return app.Dependencies{}, err
 	}
 	embedded := oci.Lazy(filepath.Join(p.Home, "registry"))
 	registry := oci.New(oci.Config{Embedded: embedded})
@@ -97,9 +97,9 @@ func wire(ctx context.Context, p app.Place, version string) (app.Parts, error) {
 			"local":      local.New(local.Config{Dir: filepath.Join(p.Home, "local"), Executable: self, Images: registry, Artifacts: registry}),
 		},
 	}
-	return app.Parts{
+	return app.Dependencies{
 		Store: store, Source: git.New(p.Repository), Steps: steps(a), Targets: a.targets,
-		Reference: registry.Reference, Notifier: notifier, Rest: kit.Stop, Trust: a.judge(), GenerateKey: sigstore.Generate,
+		Reference: registry.Reference, Notifier: notifier, Shutdown: kit.Stop, Trust: a.judge(), GenerateKey: sigstore.Generate,
 		Close: func() error { return errors.Join(cluster.Close(), store.Close()) },
 		ServeRegistry: func(ctx context.Context, addr string, ready func(addr string)) error {
 			return serveRegistry(ctx, embedded, addr, ready)
@@ -110,7 +110,7 @@ func wire(ctx context.Context, p app.Place, version string) (app.Parts, error) {
 // jobs run under this very program, and keep secrets out of their logs.
 func jobs(dir, self string) port.Jobs {
 	j := process.NewJobs(dir, self, jobRunner)
-	j.Secret = mask.New(os.Environ()).Secret
+	j.Secret = mask.New(os.Environ()).Contains
 	return j
 }
 
@@ -139,7 +139,7 @@ func steps(a adapters) map[step.Kind]step.Step {
 		step.Verify:   verify.Step{Targets: a.targets, Releases: s, Deployments: s, Prober: a.prober},
 		step.Watch:    watch.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s},
 		step.Rollback: rollback.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s, Prober: a.prober, Trust: a.judge()},
-		step.Attest:   attest.Step{Signers: a.sigstore, Attestations: a.registry, Models: s, ModelImages: a.registry, ContainsSecret: mask.New(os.Environ()).Secret, Version: a.version},
+		step.Attest:   attest.Step{Signers: a.sigstore, Attestations: a.registry, Models: s, ModelImages: a.registry, ContainsSecret: mask.New(os.Environ()).Contains, Version: a.version},
 	}
 }
 
@@ -171,7 +171,7 @@ func scanConfig(env func(string) string, cache func() (string, error)) anchore.C
 }
 
 // notifier is the list of receivers.
-func notifier(r app.Receiver) (port.Notifier, error) {
+func notifier(r app.NotifyTarget) (port.Notifier, error) {
 	if r.Kind == "chat" {
 		return shoutrrr.New(r.URL)
 	}
@@ -197,9 +197,9 @@ func serveRegistry(ctx context.Context, embedded func() (*oci.Embedded, error), 
 // start of the program.
 func DiscardLogs() { kubernetes.DiscardLogs() }
 
-// Hidden runs the commands that Slipway gives to itself (the supervisor, a
+// RunInternal runs the commands that Slipway gives to itself (the supervisor, a
 // container's first process, a job), if args name one. It is asked first of all.
-func Hidden(args []string, out io.Writer) (code int, handled bool) {
+func RunInternal(args []string, out io.Writer) (code int, handled bool) {
 	if len(args) == 0 {
 		return 0, false
 	}

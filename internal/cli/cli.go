@@ -20,13 +20,13 @@ import (
 
 // The exit codes: a contract with scripts and CI.
 const (
-	ExitDone        = 0
-	ExitFailed      = 1 // a gate or step failed; production is as before
-	ExitUsage       = 2 // usage or configuration
-	ExitRolledBack  = 3 // deployed, failed, and rolled back
-	ExitWaiting     = 4 // for an approval
-	ExitStuck       = 5 // the rollback itself failed
-	ExitInterrupted = 130
+	ExitOK             = 0
+	ExitFailed         = 1 // a gate or step failed; production is as before
+	ExitUsage          = 2 // usage or configuration
+	ExitRolledBack     = 3 // deployed, failed, and rolled back
+	ExitWaiting        = 4 // for an approval
+	ExitRollbackFailed = 5 // the rollback itself failed
+	ExitInterrupted    = 130
 )
 
 // Command is one start of the program.
@@ -36,9 +36,9 @@ type Command struct {
 	Stdout  io.Writer
 	Stderr  io.Writer
 	Version string
-	// Terminal is stderr's width in columns, 0 when it is no terminal.
-	Terminal func() int
-	Color    bool
+	// TerminalWidth is stderr's width in columns, 0 when it is no terminal.
+	TerminalWidth func() int
+	Color         bool
 
 	json   bool
 	output string
@@ -145,13 +145,13 @@ func isUsage(err error) bool {
 func outcomeExit(o delivery.Outcome) int {
 	switch o {
 	case delivery.OutcomeDeployed, delivery.OutcomeSucceeded, delivery.OutcomeSkipped:
-		return ExitDone
+		return ExitOK
 	case delivery.OutcomeRolledBack:
 		return ExitRolledBack
 	case delivery.OutcomeWaiting:
 		return ExitWaiting
 	case delivery.OutcomeRollbackFailed:
-		return ExitStuck
+		return ExitRollbackFailed
 	case delivery.OutcomeCancelled:
 		return ExitInterrupted
 	}
@@ -160,7 +160,7 @@ func outcomeExit(o delivery.Outcome) int {
 
 // worse keeps the first exit code that is not zero.
 func (c *Command) worse(code int) {
-	if c.exit == ExitDone {
+	if c.exit == ExitOK {
 		c.exit = code
 	}
 }
@@ -187,8 +187,8 @@ func (c *Command) story() (end func()) {
 		c.App.Sink = &render.JSON{W: c.Stdout}
 		return func() {}
 	}
-	if c.Terminal != nil && c.Terminal() > 0 {
-		live := render.NewLive(c.Stderr, c.Terminal, c.App.Clock)
+	if c.TerminalWidth != nil && c.TerminalWidth() > 0 {
+		live := render.NewLive(c.Stderr, c.TerminalWidth, c.App.Clock)
 		c.App.Sink = live
 		return live.Close
 	}

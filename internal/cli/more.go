@@ -49,7 +49,7 @@ func (c *Command) init() *cobra.Command {
 }
 
 func (c *Command) decide(verb string, yes bool) *cobra.Command {
-	d := app.Decision{Yes: yes}
+	d := app.Decision{Approve: yes}
 	short := map[bool]string{true: "Approve a model version, or let a waiting run into its environment", false: "Reject a model version, or stop a waiting run"}
 	cmd := &cobra.Command{
 		Use: verb + " RUN|GROUP:VERSION", Short: short[yes], Args: cobra.ExactArgs(1),
@@ -69,18 +69,18 @@ func (c *Command) decide(verb string, yes bool) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&d.Why, "why", "", "reason; it stays in the records")
 	cmd.Flags().StringVar(&d.By, "by", "", "who decides (default: $SLIPWAY_ACTOR, $GITHUB_ACTOR or $USER)")
-	cmd.Flags().BoolVar(&d.Later, "no-wait", false, "only record it; do not continue the run here")
+	cmd.Flags().BoolVar(&d.NoWait, "no-wait", false, "only record it; do not continue the run here")
 	return cmd
 }
 
-func (c *Command) decided(out app.Decided, yes bool) {
+func (c *Command) decided(out app.DecisionResult, yes bool) {
 	if c.json {
 		c.print(out)
 	} else if out.Model != nil {
 		fmt.Fprintf(c.Stdout, "%s is %s\n", out.Model, out.Model.Status)
 	}
-	if out.Waits != "" && !c.json {
-		fmt.Fprintf(c.Stdout, "`slipway run --resume %s` continues the run\n", out.Waits)
+	if out.WaitingRun != "" && !c.json {
+		fmt.Fprintf(c.Stdout, "`slipway run --resume %s` continues the run\n", out.WaitingRun)
 	}
 	if out.Run == nil {
 		return
@@ -91,7 +91,7 @@ func (c *Command) decided(out app.Decided, yes bool) {
 		c.reported(*out.Run)
 	}
 	if !yes && out.Run.Outcome == delivery.OutcomeFailed {
-		c.exit = ExitDone // the run ended because it was rejected: that is what was asked
+		c.exit = ExitOK // the run ended because it was rejected: that is what was asked
 	}
 }
 
@@ -202,7 +202,7 @@ func (c *Command) down() *cobra.Command {
 }
 
 func (c *Command) cleanup() *cobra.Command {
-	var what app.Cleaning
+	var what app.CleanupOptions
 	cmd := &cobra.Command{
 		Use: "cleanup", Short: "Remove files of old runs and content that can be made again; records and what serves stay", Args: cobra.NoArgs,
 		Example: "  slipway cleanup --dry-run\n  slipway cleanup --keep 5 --older 24h",
@@ -218,14 +218,14 @@ func (c *Command) cleanup() *cobra.Command {
 				c.print(done)
 				return nil
 			}
-			verb := map[bool]string{true: "would remove", false: "removed"}[what.Dry]
+			verb := map[bool]string{true: "would remove", false: "removed"}[what.DryRun]
 			fmt.Fprintf(c.Stdout, "%s the files of %d runs and %d folders of content: %.1f MB\n", verb, len(done.Runs), done.Folders, float64(done.Bytes)/1e6)
 			return nil
 		},
 	}
 	cmd.Flags().IntVar(&what.Keep, "keep", 20, "how many of the newest ended runs keep their files")
 	cmd.Flags().DurationVar(&what.Older, "older", 7*24*time.Hour, "content that can be made again goes when it is older than this")
-	cmd.Flags().BoolVar(&what.Dry, "dry-run", false, "only say what would go")
+	cmd.Flags().BoolVar(&what.DryRun, "dry-run", false, "only say what would go")
 	return cmd
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // ask adds the flags that plan and run share.
-func ask(cmd *cobra.Command, a *app.Ask) {
+func ask(cmd *cobra.Command, a *app.RunOptions) {
 	f := cmd.Flags()
 	f.StringVarP((*string)(&a.Environment), "env", "e", "", "environment; without it the branch decides")
 	f.StringVar(&a.Event, "event", "", "what happened: push or pull_request (default: as the CI says, else push)")
@@ -24,7 +24,7 @@ func ask(cmd *cobra.Command, a *app.Ask) {
 }
 
 func (c *Command) plan() *cobra.Command {
-	var a app.Ask
+	var a app.RunOptions
 	cmd := &cobra.Command{
 		Use: "plan", Short: "Show what a run would do, and why; touches nothing", Args: cobra.NoArgs,
 		Example: "  slipway plan --env prod\n  slipway plan --env prod -o json\n  slipway plan --retrain --until evaluate",
@@ -46,7 +46,7 @@ func (c *Command) plan() *cobra.Command {
 }
 
 func (c *Command) run() *cobra.Command {
-	var a app.Ask
+	var a app.RunOptions
 	var resume bool
 	cmd := &cobra.Command{
 		Use: "run", Short: "Deliver what is checked out: test, build, train, gate, deploy, verify, watch",
@@ -132,7 +132,7 @@ func (c *Command) cancel() *cobra.Command {
 			}
 			c.reported(rep)
 			if rep.Outcome == delivery.OutcomeCancelled {
-				c.exit = ExitDone // that is what was asked
+				c.exit = ExitOK // that is what was asked
 			}
 			return nil
 		},
@@ -154,7 +154,7 @@ func (c *Command) rollback() *cobra.Command {
 			}
 			c.reported(rep)
 			if rep.Outcome == delivery.OutcomeRolledBack {
-				c.exit = ExitDone // that is what was asked
+				c.exit = ExitOK // that is what was asked
 			}
 			return nil
 		},

@@ -23,15 +23,15 @@ the user's cache folder, or where $SLIPWAY_SCAN_DB says; it comes from where
 $SLIPWAY_SCAN_DB_URL says.`,
 	}
 	db.AddCommand(
-		c.scanDB("status", "Tell which database is there, and how old it is", c.App.ScanDBStatus),
-		c.scanDB("update", "Download a newer database, if there is one", c.App.ScanDBUpdate),
+		c.scanDB("status", "Tell which database is there, and how old it is", c.App.ScanDatabaseStatus),
+		c.scanDB("update", "Download a newer database, if there is one", c.App.UpdateScanDatabase),
 		c.scanImport(),
 	)
 	scan.AddCommand(db)
 	return scan
 }
 
-func (c *Command) scanDB(name, short string, do func(context.Context) (app.ScanDBView, error)) *cobra.Command {
+func (c *Command) scanDB(name, short string, do func(context.Context) (app.ScanDatabaseView, error)) *cobra.Command {
 	return &cobra.Command{
 		Use: name, Short: short, Args: cobra.NoArgs, Example: "  slipway scan db " + name,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.showDB(cmd.Context(), do) },
@@ -43,12 +43,12 @@ func (c *Command) scanImport() *cobra.Command {
 		Use: "import FILE", Short: "Take a database from a file that was downloaded elsewhere", Args: cobra.ExactArgs(1),
 		Example: "  slipway scan db import vulnerability-db_v6.tar.zst",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.showDB(cmd.Context(), func(ctx context.Context) (app.ScanDBView, error) { return c.App.ScanDBImport(ctx, args[0]) })
+			return c.showDB(cmd.Context(), func(ctx context.Context) (app.ScanDatabaseView, error) { return c.App.ImportScanDatabase(ctx, args[0]) })
 		},
 	}
 }
 
-func (c *Command) showDB(ctx context.Context, do func(context.Context) (app.ScanDBView, error)) error {
+func (c *Command) showDB(ctx context.Context, do func(context.Context) (app.ScanDatabaseView, error)) error {
 	end := func() {}
 	if !c.json { // JSON is one document, without the story of a download
 		end = c.story()

@@ -109,13 +109,13 @@ func (c *Command) showStatus(st app.Status) {
 		if st.Model != nil {
 			fmt.Fprintf(out, "  model     %s  %s\n", st.Model, st.Model.Digest)
 		}
-		fmt.Fprintf(out, "  since     %s (%s ago), by %s\n", st.Since.Format(time.RFC3339), render.Ago(c.App.Clock().Sub(st.Since)), st.By)
+		fmt.Fprintf(out, "  since     %s (%s ago), by %s\n", st.Since.Format(time.RFC3339), render.FormatAge(c.App.Clock().Sub(st.Since)), st.By)
 		if st.Replaced != "" {
 			fmt.Fprintf(out, "  replaced  %s\n", st.Replaced)
 		}
 	}
-	if st.Entering != nil {
-		fmt.Fprintf(out, "  entering  %s (run %s): not accepted yet\n", st.Entering.Release, st.Entering.Run)
+	if st.InProgress != nil {
+		fmt.Fprintf(out, "  entering  %s (run %s): not accepted yet\n", st.InProgress.Release, st.InProgress.Run)
 	}
 	for _, n := range st.Notes {
 		fmt.Fprintf(out, "  note      %s\n", n)

@@ -24,7 +24,7 @@ func (c *Command) provenance(ctx context.Context, id delivery.ReleaseID, env del
 		return nil
 	}
 	fmt.Fprintf(c.Stdout, "%s  %s\n", p.Verdict, p.Release)
-	for _, l := range p.Links {
+	for _, l := range p.Checks {
 		mark := map[delivery.Verdict]string{delivery.Passed: "ok", delivery.Failed: "no", delivery.Unavailable: "??"}[l.Verdict]
 		if l.Verdict != delivery.Passed && !l.Required {
 			mark = "--" // not demanded
@@ -70,5 +70,5 @@ func (c *Command) generated(pair app.KeyPair) {
 		c.print(pair)
 		return
 	}
-	fmt.Fprintf(c.Stdout, "wrote %s (keep it secret)\nwrote %s (commit it)\nnext: export COSIGN_KEY=%s, and in slipway.yaml\n  sign: {key: \"${COSIGN_KEY}\", passphrase: \"${COSIGN_PASSWORD}\"}\n  environments: {prod: {trust: {keys: [cosign.pub], require: [signature, provenance]}}}\n", pair.Private, pair.Public, pair.Private)
+	fmt.Fprintf(c.Stdout, "wrote %s (keep it secret)\nwrote %s (commit it)\nnext: export COSIGN_KEY=%s, and in slipway.yaml\n  sign: {key: \"${COSIGN_KEY}\", passphrase: \"${COSIGN_PASSWORD}\"}\n  environments: {prod: {trust: {keys: [cosign.pub], require: [signature, provenance]}}}\n", pair.PrivatePath, pair.PublicPath, pair.PrivatePath)
 }

@@ -24,14 +24,14 @@ var secretName = regexp.MustCompile(`(?i)(secret|token|passw|passphrase|credenti
 // "1" or "main" everywhere would hide the log and not a secret.
 const shortest = 8
 
-// Mask replaces the values of secrets in everything that people and files get.
-type Mask struct{ values []string }
+// Redactor replaces the values of secrets in everything that people and files get.
+type Redactor struct{ values []string }
 
 // New finds the secrets in an environment ("K=V") by their names and in the
 // addresses among its values (a package index's), and adds the values named in
 // extra. Longer values are replaced first.
-func New(environ []string, extra ...string) *Mask {
-	m := &Mask{}
+func New(environ []string, extra ...string) *Redactor {
+	m := &Redactor{}
 	for _, kv := range environ {
 		name, value, _ := strings.Cut(kv, "=")
 		if secretName.MatchString(name) {
@@ -47,7 +47,7 @@ func New(environ []string, extra ...string) *Mask {
 	return m
 }
 
-func (m *Mask) add(value string) {
+func (m *Redactor) add(value string) {
 	for _, line := range strings.Split(value, "\n") {
 		if line = strings.TrimSpace(line); len(line) >= shortest {
 			m.values = append(m.values, line)
@@ -61,7 +61,7 @@ var userinfo = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s/@:]*:([^\s/@]+
 
 // addresses adds the credentials of the addresses in value, as they stand there
 // and as they are sent.
-func (m *Mask) addresses(value string) {
+func (m *Redactor) addresses(value string) {
 	for _, found := range userinfo.FindAllStringSubmatch(value, -1) {
 		secret := found[1] + found[2]
 		m.add(secret)
@@ -71,11 +71,11 @@ func (m *Mask) addresses(value string) {
 	}
 }
 
-// Secret tells whether a value is, or has in it, one of the secrets.
-func (m *Mask) Secret(value string) bool { return m.Text(value) != value }
+// Contains tells whether a value is, or has in it, one of the secrets.
+func (m *Redactor) Contains(value string) bool { return m.Text(value) != value }
 
 // Text is s with every secret replaced.
-func (m *Mask) Text(s string) string {
+func (m *Redactor) Text(s string) string {
 	for _, v := range m.values {
 		s = strings.ReplaceAll(s, v, masked)
 	}
@@ -83,7 +83,7 @@ func (m *Mask) Text(s string) string {
 }
 
 // Sink masks what events say before they go on.
-func (m *Mask) Sink(next event.Sink) event.Sink {
+func (m *Redactor) Sink(next event.Sink) event.Sink {
 	return event.SinkFunc(func(e event.Event) {
 		e.Text, e.Hint = m.Text(e.Text), m.Text(e.Hint)
 		if e.GateResult != nil {
@@ -99,7 +99,7 @@ func (m *Mask) Sink(next event.Sink) event.Sink {
 // two pieces is found. A line longer than 64 KiB is passed on in parts that
 // overlap by the longest secret.
 // Close writes what has no line's end yet; it leaves w open.
-func (m *Mask) Writer(w io.Writer) io.WriteCloser {
+func (m *Redactor) Writer(w io.Writer) io.WriteCloser {
 	if len(m.values) == 0 {
 		return open{w}
 	}
@@ -112,7 +112,7 @@ type open struct{ io.Writer }
 func (open) Close() error { return nil }
 
 type maskWriter struct {
-	mask *Mask
+	mask *Redactor
 	next io.Writer
 	mu   sync.Mutex
 	rest []byte

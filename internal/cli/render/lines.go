@@ -139,8 +139,8 @@ func (p painter) verdict(v delivery.Verdict) string {
 	}
 }
 
-// Ago is how long ago, for people: "12s", "3m", "5h", "2d".
-func Ago(d time.Duration) string {
+// FormatAge is how long ago, for people: "12s", "3m", "5h", "2d".
+func FormatAge(d time.Duration) string {
 	switch {
 	case d < time.Minute:
 		return fmt.Sprintf("%ds", int(d.Seconds()))
