@@ -72,7 +72,7 @@ func (p *packing) prepare(ctx context.Context) error {
 		}
 		build := measure.Command(ctx, p.root, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(dir, "sh"), "./internal/adapter/buildkit/testdata/tool")
 		build.Env = append(build.Env, "CGO_ENABLED=0")
-		if _, err := measure.Finish(build, 0); err != nil {
+		if _, err := measure.ExecCmd(build, 0); err != nil {
 			return err
 		}
 		for name, text := range map[string]string{"Dockerfile": benchDockerfile, "slipway.yaml": benchProject, ".gitignore": ".slipway\n"} {
@@ -86,7 +86,7 @@ func (p *packing) prepare(ctx context.Context) error {
 			}
 		}
 	}
-	if _, err := measure.Do(ctx, 0, p.ours, "git", "init", "-q", "-b", "main"); err != nil {
+	if _, err := measure.Exec(ctx, 0, p.ours, "git", "init", "-q", "-b", "main"); err != nil {
 		return err
 	}
 	if err := p.commit(ctx); err != nil {
@@ -110,14 +110,14 @@ func (p *packing) commit(ctx context.Context) error {
 func (p *packing) deliver(ctx context.Context) error {
 	cmd := measure.Command(ctx, p.ours, p.slipway, "run", "--env", "dev", "--until", "build")
 	cmd.Env = append(cmd.Env, "SLIPWAY_BUILDKITD="+p.tools.Daemon, "DOCKER_HOST=unix://"+filepath.Join(p.work, "no-docker.sock"))
-	_, err := measure.Finish(cmd, 0)
+	_, err := measure.ExecCmd(cmd, 0)
 	return err
 }
 
 // plain builds with buildctl, into one file.
 func (p *packing) plain(ctx context.Context) error {
 	socket := filepath.Join(p.ours, ".slipway", "buildkit", "run", "buildkitd.sock")
-	_, err := measure.Do(ctx, 0, p.copy, p.tools.Client, "--addr", "unix://"+socket, "build", "--frontend", "dockerfile.v0",
+	_, err := measure.Exec(ctx, 0, p.copy, p.tools.Client, "--addr", "unix://"+socket, "build", "--frontend", "dockerfile.v0",
 		"--local", "context=.", "--local", "dockerfile=.", "--output", "type=oci,dest="+p.copy+".tar")
 	return err
 }

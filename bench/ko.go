@@ -132,7 +132,7 @@ func (k *koing) same(ours v1.Image) error {
 
 // deliver builds with Slipway.
 func (k *koing) deliver(ctx context.Context) error {
-	_, err := measure.Do(ctx, 0, k.ours.dir, k.slipway, "run", "--env", "dev", "--until", "build")
+	_, err := measure.Exec(ctx, 0, k.ours.dir, k.slipway, "run", "--env", "dev", "--until", "build")
 	return err
 }
 
@@ -145,7 +145,7 @@ func (k *koing) plain(ctx context.Context) error {
 	}
 	cmd := measure.Command(ctx, k.copy.dir, k.ko, "build", "--push=false", "--oci-layout-path", k.layout(), "--sbom=none", "--bare", "./cmd/api")
 	cmd.Env = append(cmd.Env, "KO_DOCKER_REPO=ko.invalid/retail-api", "GOFLAGS=-buildvcs=false")
-	_, err := measure.Finish(cmd, 0)
+	_, err := measure.ExecCmd(cmd, 0)
 	return err
 }
 

@@ -110,7 +110,7 @@ func run(ctx context.Context, only string, out, story io.Writer) error {
 		return err
 	}
 	defer func() {
-		if err := measure.Remove(b.work); err != nil {
+		if err := measure.RemoveAll(b.work); err != nil {
 			fmt.Fprintln(story, "bench:", err)
 		}
 	}()

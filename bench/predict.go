@@ -21,7 +21,7 @@ func (b *bench) predict(ctx context.Context) error {
 		{"run", "./cmd/generate", "-out", data},
 		{"run", "./cmd/train", "-data", data, "-out", model},
 	} {
-		if _, err := measure.Do(ctx, 0, dir, "go", args...); err != nil {
+		if _, err := measure.Exec(ctx, 0, dir, "go", args...); err != nil {
 			return err
 		}
 	}
@@ -46,11 +46,11 @@ func (b *bench) served(ctx context.Context, what string, cmd *exec.Cmd) error {
 		return err
 	}
 	ask := buyer(url)
-	measure.Crowd(8, time.Second, ask) // warm
+	measure.ConstantConcurrency(8, time.Second, ask) // warm
 	const period = 5 * time.Second
-	t := measure.Crowd(8, period, ask)
-	took := t.Took()
-	if failed, first := t.Failed(); failed > 0 {
+	t := measure.ConstantConcurrency(8, period, ask)
+	took := t.Latencies()
+	if failed, first := t.Failures(); failed > 0 {
 		return fmt.Errorf("%d of %d predictions failed: %w", failed, len(took), first)
 	}
 	b.Note(what, fmt.Sprintf("%.0f/s, p95 %.2f ms", float64(len(took))/period.Seconds(), measure.Milliseconds(measure.Quantile(took, 0.95))))

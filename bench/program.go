@@ -14,7 +14,7 @@ func (b *bench) program(ctx context.Context) error {
 	var took []time.Duration
 	for range 30 {
 		start := time.Now()
-		if _, err := measure.Do(ctx, 0, b.work, b.slipway, "version"); err != nil {
+		if _, err := measure.Exec(ctx, 0, b.work, b.slipway, "version"); err != nil {
 			return err
 		}
 		took = append(took, time.Since(start))

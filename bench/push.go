@@ -74,7 +74,7 @@ func (b *bench) pushers(ctx context.Context) ([]*pusher, error) {
 	ours := filepath.Join(b.work, "push")
 	build := measure.Command(ctx, b.root, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", ours, "./bench/push")
 	build.Env = append(build.Env, "CGO_ENABLED=0")
-	if _, err := measure.Finish(build, 0); err != nil {
+	if _, err := measure.ExecCmd(build, 0); err != nil {
 		return nil, err
 	}
 	crane, err := b.tool(ctx, "github.com/google/go-containerregistry/cmd/crane")
@@ -128,11 +128,11 @@ func (b *bench) pushOnce(ctx context.Context, p *pusher, repository, tag string,
 	runtime.GC()
 	syscall.Sync()
 	start := time.Now()
-	if _, err := measure.Do(ctx, 0, b.work, line[0], line[1:]...); err != nil {
+	if _, err := measure.Exec(ctx, 0, b.work, line[0], line[1:]...); err != nil {
 		return 0, err
 	}
 	took := time.Since(start)
-	return took, errors.Join(arrived(ctx, repository+":"+tag, d), measure.Remove(dir))
+	return took, errors.Join(arrived(ctx, repository+":"+tag, d), measure.RemoveAll(dir))
 }
 
 // arrived makes sure that the registry has that very image.

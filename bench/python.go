@@ -26,7 +26,7 @@ func (b *bench) predictPython(ctx context.Context) error {
 		{"-m", "training.generate", "--out", data},
 		{"-m", "training.train", "--data", data, "--out", model},
 	} {
-		if _, err := measure.Do(ctx, 0, dir, python, args...); err != nil {
+		if _, err := measure.Exec(ctx, 0, dir, python, args...); err != nil {
 			return err
 		}
 	}
@@ -47,10 +47,10 @@ func (b *bench) packages(ctx context.Context, dir string) (string, error) {
 	if have, err := os.ReadFile(mark); err == nil && string(have) == string(wanted) {
 		return python, nil
 	}
-	if _, err := measure.Do(ctx, 0, dir, "python3.11", "-m", "venv", "--clear", env); err != nil {
+	if _, err := measure.Exec(ctx, 0, dir, "python3.11", "-m", "venv", "--clear", env); err != nil {
 		return "", err
 	}
-	if _, err := measure.Do(ctx, 0, dir, python, "-m", "pip", "install", "-q", "--require-hashes", "-r", lock); err != nil {
+	if _, err := measure.Exec(ctx, 0, dir, python, "-m", "pip", "install", "-q", "--require-hashes", "-r", lock); err != nil {
 		return "", err
 	}
 	return python, os.WriteFile(mark, wanted, 0o644)

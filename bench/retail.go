@@ -29,7 +29,7 @@ func (b *bench) shop(ctx context.Context, name string, first int) (*shop, error)
 		return nil, err
 	}
 	for _, c := range [][]string{{"git", "init", "-q", "-b", "main"}, {"go", "run", "./cmd/generate", "-out", "data/transactions.csv"}} {
-		if _, err := measure.Do(ctx, 0, s.dir, c[0], c[1:]...); err != nil {
+		if _, err := measure.Exec(ctx, 0, s.dir, c[0], c[1:]...); err != nil {
 			return nil, err
 		}
 	}
@@ -37,10 +37,10 @@ func (b *bench) shop(ctx context.Context, name string, first int) (*shop, error)
 }
 
 func (s *shop) commit(ctx context.Context) error {
-	if _, err := measure.Do(ctx, 0, s.dir, "git", "add", "-A"); err != nil {
+	if _, err := measure.Exec(ctx, 0, s.dir, "git", "add", "-A"); err != nil {
 		return err
 	}
-	_, err := measure.Do(ctx, 0, s.dir, "git", "commit", "-q", "-m", "next")
+	_, err := measure.Exec(ctx, 0, s.dir, "git", "commit", "-q", "-m", "next")
 	return err
 }
 
@@ -106,7 +106,7 @@ func (b *bench) retail(ctx context.Context) error {
 func (s *shop) down() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if _, err := measure.Do(ctx, 0, s.dir, s.slipway, "down", "--all"); err != nil {
+	if _, err := measure.Exec(ctx, 0, s.dir, s.slipway, "down", "--all"); err != nil {
 		fmt.Fprintln(s.story, "bench:", err)
 	}
 }
@@ -120,13 +120,13 @@ func (s *shop) first(ctx context.Context) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	peak := measure.WatchMemory(cmd.Process.Pid, ended)
+	peak := measure.WatchProcess(cmd.Process.Pid, ended)
 	if err := peak.Err; err != nil {
 		return fmt.Errorf("first run: %w", err)
 	}
 	b := s.bench
 	b.Note("first delivery of Retail, compiler warm", fmt.Sprintf("%.1f s", time.Since(start).Seconds()))
-	b.Note("peak memory of that run (the process, without compilers)", fmt.Sprintf("%.0f MB", float64(peak.Kilobytes)/1e3))
+	b.Note("peak memory of that run (the process, without compilers)", fmt.Sprintf("%.0f MB", float64(peak.PeakKB)/1e3))
 	return nil
 }
 
@@ -134,7 +134,7 @@ func (s *shop) unchanged(ctx context.Context) error {
 	var took []time.Duration
 	for range pairs {
 		start := time.Now()
-		if _, err := measure.Do(ctx, 0, s.dir, s.slipway, "run", "--env", "prod"); err != nil {
+		if _, err := measure.Exec(ctx, 0, s.dir, s.slipway, "run", "--env", "prod"); err != nil {
 			return err
 		}
 		took = append(took, time.Since(start))
@@ -152,7 +152,7 @@ func (s *shop) beside(ctx context.Context, plain *shop) error {
 			return err
 		}
 		start := time.Now()
-		if _, err := measure.Do(ctx, 0, s.dir, s.slipway, "run", "--env", "prod"); err != nil {
+		if _, err := measure.Exec(ctx, 0, s.dir, s.slipway, "run", "--env", "prod"); err != nil {
 			return err
 		}
 		ours = append(ours, time.Since(start))
@@ -173,7 +173,7 @@ func (s *shop) beside(ctx context.Context, plain *shop) error {
 }
 
 func (s *shop) deliverPlain(ctx context.Context) error {
-	_, err := measure.Do(ctx, 0, s.dir, filepath.Join(s.root, "bench", "plain.sh"), s.dir, s.dir+".state")
+	_, err := measure.Exec(ctx, 0, s.dir, filepath.Join(s.root, "bench", "plain.sh"), s.dir, s.dir+".state")
 	return err
 }
 
@@ -195,7 +195,7 @@ func (s *shop) underLoad(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t, stop := measure.Users(200, buyer(url))
+	t, stop := measure.ConstantRate(200, buyer(url))
 	bad, back, err := s.changes(ctx)
 	stop()
 	if err != nil {
@@ -203,9 +203,9 @@ func (s *shop) underLoad(ctx context.Context) error {
 	}
 	s.Add("bad release: from its deploy to the good one alone again", "<= 3 s", fmt.Sprintf("%.2f s", bad.Seconds()), bad <= 3*time.Second)
 	s.Add("slipway rollback, by hand", "<= 3 s", fmt.Sprintf("%.2f s", back.Seconds()), back <= 3*time.Second)
-	took := t.Took()
-	failed, first := t.Failed()
-	s.Add("requests failed under 200/s: a deploy, a bad release, a rollback", "0", fmt.Sprintf("%d of %d%s", failed, len(took), measure.Because(first)), failed == 0)
+	took := t.Latencies()
+	failed, first := t.Failures()
+	s.Add("requests failed under 200/s: a deploy, a bad release, a rollback", "0", fmt.Sprintf("%d of %d%s", failed, len(took), measure.Parenthesize(first)), failed == 0)
 	s.Note("  p50 and p95 of those requests", fmt.Sprintf("%.1f ms, %.1f ms", measure.Milliseconds(measure.Quantile(took, 0.5)), measure.Milliseconds(measure.Quantile(took, 0.95))))
 	return nil
 }
@@ -214,7 +214,7 @@ func (s *shop) changes(ctx context.Context) (bad, back time.Duration, err error)
 	if err := s.harmless(ctx); err != nil {
 		return 0, 0, err
 	}
-	if _, err := measure.Do(ctx, 0, s.dir, s.slipway, "run", "--env", "prod"); err != nil {
+	if _, err := measure.Exec(ctx, 0, s.dir, s.slipway, "run", "--env", "prod"); err != nil {
 		return 0, 0, err
 	}
 	if err := s.change(ctx, 1); err != nil {
@@ -224,23 +224,23 @@ func (s *shop) changes(ctx context.Context) (bad, back time.Duration, err error)
 		return 0, 0, err
 	}
 	start := time.Now()
-	_, err = measure.Do(ctx, 0, s.dir, s.slipway, "rollback", "--env", "prod", "--why", "a measurement")
+	_, err = measure.Exec(ctx, 0, s.dir, s.slipway, "rollback", "--env", "prod", "--why", "a measurement")
 	return bad, time.Since(start), err
 }
 
 // rolledBack delivers what production refuses; the time is that from the deploy's
 // start to the end of the run.
 func (s *shop) rolledBack(ctx context.Context) (time.Duration, error) {
-	out, err := measure.Do(ctx, 3, s.dir, s.slipway, "run", "--env", "prod", "--json")
+	out, err := measure.Exec(ctx, 3, s.dir, s.slipway, "run", "--env", "prod", "--json")
 	if err != nil {
 		return 0, err
 	}
-	run, err := measure.ReadRun(out)
-	return run.Ended.Sub(run.Deploy), err
+	run, err := measure.ParseRun(out)
+	return run.Finished.Sub(run.DeployStarted), err
 }
 
 func (s *shop) url(ctx context.Context) (string, error) {
-	out, err := measure.Do(ctx, 0, s.dir, s.slipway, "status", "--env", "prod", "--json")
+	out, err := measure.Exec(ctx, 0, s.dir, s.slipway, "status", "--env", "prod", "--json")
 	if err != nil {
 		return "", err
 	}

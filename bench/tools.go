@@ -14,6 +14,6 @@ func (b *bench) tool(ctx context.Context, pkg string) (string, error) {
 	binary := filepath.Join(b.root, "bin", "bench", path.Base(pkg))
 	cmd := measure.Command(ctx, filepath.Join(b.root, "bench", "tools"), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, pkg)
 	cmd.Env = append(cmd.Env, "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false", "GOWORK=off")
-	_, err := measure.Finish(cmd, 0)
+	_, err := measure.ExecCmd(cmd, 0)
 	return binary, err
 }

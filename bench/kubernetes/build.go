@@ -37,7 +37,7 @@ func (b *bench) modules(ctx context.Context, t tool, args ...string) (string, er
 	dir := filepath.Join(b.root, "bench", "kubernetes", "tools", t.module)
 	cmd := measure.Command(ctx, dir, "nice", append([]string{"go"}, args...)...)
 	cmd.Env = append(cmd.Env, "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false", "GOWORK=off")
-	return measure.Finish(cmd, 0)
+	return measure.ExecCmd(cmd, 0)
 }
 
 // crds gives the cluster kinds that it lacks, and takes them away again when the
@@ -93,6 +93,6 @@ func (p *place) controller(ctx context.Context, path string, args ...string) err
 
 // asked runs a command whose no is an answer: false, and no error.
 func asked(cmd *exec.Cmd) (yes bool, err error) {
-	_, err = measure.Finish(cmd, 0)
+	_, err = measure.ExecCmd(cmd, 0)
 	return err == nil, refused(err)
 }

@@ -26,7 +26,7 @@ func (b *bench) bad(ctx context.Context, f *field) error {
 					return err
 				}
 				b.say("%s: %s: said %.2f s, good one alone %.2f s, failed %d of %d%s", e.place().name, kind,
-					o.said.Seconds(), (o.alone - o.entered).Seconds(), o.failed, o.requests, measure.Because(o.first))
+					o.said.Seconds(), (o.alone - o.entered).Seconds(), o.failed, o.requests, measure.Parenthesize(o.first))
 				all = append(all, o)
 			}
 			b.badRows(e, kind, all)

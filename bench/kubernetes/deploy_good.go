@@ -28,7 +28,7 @@ func (b *bench) good(ctx context.Context, f *field) error {
 			e.serves = o.serving
 			e.good = append(e.good, o)
 			b.say("%s: said %.2f s, all answers new %.2f s, alone %.2f s, failed %d of %d%s",
-				e.place().name, o.said.Seconds(), o.answered.Seconds(), o.alone.Seconds(), o.failed, o.requests, measure.Because(o.first))
+				e.place().name, o.said.Seconds(), o.answered.Seconds(), o.alone.Seconds(), o.failed, o.requests, measure.Parenthesize(o.first))
 		}
 	}
 	for _, e := range f.all {
@@ -91,7 +91,7 @@ func (b *bench) failures(e *entrant, what string, all []outcome) {
 			first = o.first
 		}
 	}
-	text := fmt.Sprintf("%d of %d%s", failed, requests, measure.Because(first))
+	text := fmt.Sprintf("%d of %d%s", failed, requests, measure.Parenthesize(first))
 	if _, ours := e.contender.(*project); ours {
 		b.Add(what, "0", text, failed == 0)
 		return

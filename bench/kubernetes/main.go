@@ -76,7 +76,7 @@ func (b *bench) run(ctx context.Context, parts []string) (err error) {
 		return err
 	}
 	if b.cluster, err = begin(ctx, b.story); err != nil {
-		return errors.Join(err, measure.Remove(b.work))
+		return errors.Join(err, measure.RemoveAll(b.work))
 	}
 	begun := time.Now()
 	err = b.measure(ctx, parts)
@@ -129,7 +129,7 @@ func (b *bench) clean() error {
 		_, err := b.cluster.Kubectl(ctx, "delete", "namespace", p.ns, "--wait=false")
 		errs = append(errs, err)
 	}
-	return errors.Join(append(errs, b.cluster.Stop(), measure.Remove(b.work))...)
+	return errors.Join(append(errs, b.cluster.Stop(), measure.RemoveAll(b.work))...)
 }
 
 // start starts what runs until the bench ends.

@@ -51,7 +51,7 @@ func (p *place) command(ctx context.Context, name string, args ...string) *exec.
 }
 
 func (p *place) do(ctx context.Context, code int, name string, args ...string) (string, error) {
-	return measure.Finish(p.command(ctx, name, args...), code)
+	return measure.ExecCmd(p.command(ctx, name, args...), code)
 }
 
 // account gives the place Slipway's own account with the least role. It asks the

@@ -35,7 +35,7 @@ func (b *bench) repository(ctx context.Context) (*repository, error) {
 			return nil, fmt.Errorf("copy the tiny service: %w", err)
 		}
 	}
-	if _, err := measure.Do(ctx, 0, r.dir, "git", "init", "-q", "-b", "main"); err != nil {
+	if _, err := measure.Exec(ctx, 0, r.dir, "git", "init", "-q", "-b", "main"); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -76,7 +76,7 @@ func (r *repository) commit(ctx context.Context, s *project, manifests []byte, m
 		return fmt.Errorf("write the repository: %w", err)
 	}
 	for _, args := range [][]string{{"add", "-A"}, {"commit", "-q", "-m", message}} {
-		if _, err := measure.Do(ctx, 0, r.dir, "git", args...); err != nil {
+		if _, err := measure.Exec(ctx, 0, r.dir, "git", args...); err != nil {
 			return err
 		}
 	}

@@ -47,7 +47,7 @@ func round(ctx context.Context, c contender, r release, stays string, most time.
 		return o, err
 	}
 	defer w.close()
-	users, stop := measure.Users(perSecond, asking(url, false), asking(url, true))
+	users, stop := measure.ConstantRate(perSecond, asking(url, false), asking(url, true))
 	defer stop()
 	if err := pause(ctx, lead); err != nil {
 		return o, err
@@ -88,7 +88,7 @@ func forgivable(c contender) bool {
 }
 
 // asking is a user whose answers tell which release gave them.
-func asking(url string, keepAlive bool) measure.Ask {
+func asking(url string, keepAlive bool) measure.RequestFunc {
 	post := measure.Post(measure.Client(keepAlive, 16), url+"/predict", `{"n": 1}`)
 	return func() (string, error) {
 		text, err := post()
@@ -113,7 +113,7 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // wait waits until the release that stays is alone, or the time is up.
-func (o *outcome) wait(ctx context.Context, w *pods, users *measure.Tally, t told, stays string) error {
+func (o *outcome) wait(ctx context.Context, w *pods, users *measure.Results, t told, stays string) error {
 	o.said = t.ended.Sub(t.begun)
 	if !t.entered.IsZero() {
 		o.entered = t.entered.Sub(t.begun)
@@ -143,23 +143,23 @@ func lastOther(samples []measure.Sample, stays string) (last time.Time, enough b
 	row := 0
 	for _, s := range samples {
 		row++
-		if s.Trouble != nil || s.Answer != stays {
-			last, row = s.Sent.Add(s.Took), 0
+		if s.Err != nil || s.Response != stays {
+			last, row = s.Start.Add(s.Latency), 0
 		}
 	}
 	return last, row >= inARow
 }
 
-func (o outcome) count(users *measure.Tally, t told) outcome {
+func (o outcome) count(users *measure.Results, t told) outcome {
 	for _, s := range users.Samples() {
-		if s.Sent.Before(t.begun.Add(-lead)) {
+		if s.Start.Before(t.begun.Add(-lead)) {
 			continue
 		}
 		o.requests++
-		if s.Trouble == nil {
-			o.serving = s.Answer
+		if s.Err == nil {
+			o.serving = s.Response
 		}
 	}
-	o.failed, o.first = users.Failed()
+	o.failed, o.first = users.Failures()
 	return o
 }

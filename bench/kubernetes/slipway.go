@@ -64,16 +64,16 @@ func (s *project) run(ctx context.Context) (t told, err error) {
 	}
 	ended := make(chan error, 1)
 	go func() { err := cmd.Wait(); t.ended = time.Now(); ended <- err }()
-	m := measure.WatchMemory(cmd.Process.Pid, ended)
-	s.said, s.peak = stdout.String(), m.Kilobytes
+	m := measure.WatchProcess(cmd.Process.Pid, ended)
+	s.said, s.peak = stdout.String(), m.PeakKB
 	if err := s.keep(); err != nil {
 		return t, err
 	}
-	run, err := measure.ReadRun(s.said)
+	run, err := measure.ParseRun(s.said)
 	if err != nil || run.Outcome != "deployed" && run.Outcome != "rolled_back" {
 		return t, fmt.Errorf("slipway run: %w: %s %w\n%s%s", m.Err, run.Outcome, err, s.said, stderr.String())
 	}
-	t.entered, t.good = run.Deploy, run.Outcome == "deployed"
+	t.entered, t.good = run.DeployStarted, run.Outcome == "deployed"
 	return t, nil
 }
 
@@ -90,7 +90,7 @@ func (s *project) keep() error {
 func (s *project) built(ctx context.Context) (string, error) {
 	cmd := s.at.command(ctx, s.at.slipway, "status", "--env", s.env, "--json")
 	cmd.Dir = s.dir
-	out, err := measure.Finish(cmd, 0)
+	out, err := measure.ExecCmd(cmd, 0)
 	if err != nil {
 		return "", err
 	}

@@ -25,14 +25,14 @@ func Command(ctx context.Context, dir, name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Do runs a command to its end, which must have that exit code, and returns what
+// Exec runs a command to its end, which must have that exit code, and returns what
 // it printed.
-func Do(ctx context.Context, code int, dir, name string, args ...string) (string, error) {
-	return Finish(Command(ctx, dir, name, args...), code)
+func Exec(ctx context.Context, code int, dir, name string, args ...string) (string, error) {
+	return ExecCmd(Command(ctx, dir, name, args...), code)
 }
 
-// Finish is Do for a prepared command.
-func Finish(cmd *exec.Cmd, code int) (string, error) {
+// ExecCmd is Do for a prepared command.
+func ExecCmd(cmd *exec.Cmd, code int) (string, error) {
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -42,20 +42,20 @@ func Finish(cmd *exec.Cmd, code int) (string, error) {
 	return stdout.String(), nil
 }
 
-// Memory is the highest resident memory of a process, and how it ended.
-type Memory struct {
-	Kilobytes int
-	Err       error
+// ProcessUsage is the highest resident memory of a process, and how it ended.
+type ProcessUsage struct {
+	PeakKB int
+	Err    error
 }
 
-// WatchMemory reads a process's highest resident memory until it has ended.
-func WatchMemory(pid int, ended <-chan error) (m Memory) {
+// WatchProcess reads a process's highest resident memory until it has ended.
+func WatchProcess(pid int, ended <-chan error) (m ProcessUsage) {
 	for {
 		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)); err == nil {
 			for line := range strings.Lines(string(text)) {
 				if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
 					kb, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
-					m.Kilobytes = max(m.Kilobytes, kb)
+					m.PeakKB = max(m.PeakKB, kb)
 				}
 			}
 		}
@@ -67,8 +67,8 @@ func WatchMemory(pid int, ended <-chan error) (m Memory) {
 	}
 }
 
-// Remove removes a folder with all that is in it; fetched models are read-only.
-func Remove(dir string) error {
+// RemoveAll removes a folder with all that is in it; fetched models are read-only.
+func RemoveAll(dir string) error {
 	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err == nil && d.IsDir() {
 			_ = os.Chmod(path, 0o755)

@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-// Run is when what happened in a run of `slipway run --json`.
-type Run struct {
-	Begun    time.Time // the run, once it is planned
-	Deploy   time.Time // its deploy step began
-	Ended    time.Time
-	Outcome  string
-	Progress []Moment
+// RunTimeline is when what happened in a run of `slipway run --json`.
+type RunTimeline struct {
+	Started       time.Time // the run, once it is planned
+	DeployStarted time.Time // its deploy step began
+	Finished      time.Time
+	Outcome       string
+	Events        []Event
 }
 
-// Moment is one thing that a run said.
-type Moment struct {
-	At   time.Time
+// Event is one thing that a run said.
+type Event struct {
+	Time time.Time
 	Text string
 }
 
-// ReadRun reads what `slipway run --json` printed.
-func ReadRun(out string) (Run, error) {
-	var r Run
+// ParseRun reads what `slipway run --json` printed.
+func ParseRun(out string) (RunTimeline, error) {
+	var r RunTimeline
 	for line := range strings.Lines(out) {
 		var e struct {
 			Time                      time.Time
@@ -33,17 +33,17 @@ func ReadRun(out string) (Run, error) {
 		if json.Unmarshal([]byte(line), &e) != nil || e.Time.IsZero() {
 			continue
 		}
-		r.Progress = append(r.Progress, Moment{e.Time, strings.Join(strings.Fields(e.Kind+" "+e.Step+" "+e.Text), " ")})
+		r.Events = append(r.Events, Event{e.Time, strings.Join(strings.Fields(e.Kind+" "+e.Step+" "+e.Text), " ")})
 		switch {
 		case e.Kind == "run.started":
-			r.Begun = e.Time
+			r.Started = e.Time
 		case e.Kind == "step.started" && e.Step == "deploy":
-			r.Deploy = e.Time
+			r.DeployStarted = e.Time
 		case e.Kind == "run.finished":
-			r.Ended, r.Outcome = e.Time, e.Outcome
+			r.Finished, r.Outcome = e.Time, e.Outcome
 		}
 	}
-	if r.Deploy.IsZero() || r.Ended.IsZero() {
+	if r.DeployStarted.IsZero() || r.Finished.IsZero() {
 		return r, fmt.Errorf("the run did not say when it deployed and ended:\n%s", out)
 	}
 	return r, nil

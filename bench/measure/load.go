@@ -11,26 +11,26 @@ import (
 	"time"
 )
 
-// Ask asks once and returns what was answered.
-type Ask func() (string, error)
+// RequestFunc asks once and returns what was answered.
+type RequestFunc func() (string, error)
 
 // Sample is one request.
 type Sample struct {
-	Sent    time.Time
-	Took    time.Duration
-	Answer  string
-	Trouble error
+	Start    time.Time
+	Latency  time.Duration
+	Response string
+	Err      error
 }
 
-// Tally is what users got. Safe for concurrent use.
-type Tally struct {
+// Results is what users got. Safe for concurrent use.
+type Results struct {
 	mu      sync.Mutex
 	samples []Sample
 }
 
-// Users ask at a steady rate until stop is called, whatever they are answered.
-func Users(perSecond int, ask ...Ask) (t *Tally, stop func()) {
-	t = &Tally{}
+// ConstantRate ask at a steady rate until stop is called, whatever they are answered.
+func ConstantRate(perSecond int, ask ...RequestFunc) (t *Results, stop func()) {
+	t = &Results{}
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -48,9 +48,9 @@ func Users(perSecond int, ask ...Ask) (t *Tally, stop func()) {
 	return t, func() { cancel(); wg.Wait() }
 }
 
-// Crowd keeps n requests under way for that long.
-func Crowd(n int, period time.Duration, ask Ask) *Tally {
-	t := &Tally{}
+// ConstantConcurrency keeps n requests under way for that long.
+func ConstantConcurrency(n int, period time.Duration, ask RequestFunc) *Results {
+	t := &Results{}
 	end := time.Now().Add(period)
 	var wg sync.WaitGroup
 	for range n {
@@ -64,40 +64,40 @@ func Crowd(n int, period time.Duration, ask Ask) *Tally {
 	return t
 }
 
-func (t *Tally) one(ask Ask) {
-	s := Sample{Sent: time.Now()}
-	s.Answer, s.Trouble = ask()
-	s.Took = time.Since(s.Sent)
+func (t *Results) one(ask RequestFunc) {
+	s := Sample{Start: time.Now()}
+	s.Response, s.Err = ask()
+	s.Latency = time.Since(s.Start)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.samples = append(t.samples, s)
 }
 
 // Samples are all requests that have ended, in the order of their ends.
-func (t *Tally) Samples() []Sample {
+func (t *Results) Samples() []Sample {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return append([]Sample(nil), t.samples...)
 }
 
-// Failed counts what went wrong, and tells the first of it.
-func (t *Tally) Failed() (n int, first error) {
+// Failures counts what went wrong, and tells the first of it.
+func (t *Results) Failures() (n int, first error) {
 	for _, s := range t.Samples() {
-		if s.Trouble == nil {
+		if s.Err == nil {
 			continue
 		}
 		if n++; first == nil {
-			first = s.Trouble
+			first = s.Err
 		}
 	}
 	return n, first
 }
 
-// Took is how long each request took.
-func (t *Tally) Took() []time.Duration {
+// Latencies is how long each request took.
+func (t *Results) Latencies() []time.Duration {
 	var took []time.Duration
 	for _, s := range t.Samples() {
-		took = append(took, s.Took)
+		took = append(took, s.Latency)
 	}
 	return took
 }
@@ -108,7 +108,7 @@ func Client(keepAlive bool, most int) *http.Client {
 }
 
 // Post asks with a JSON document. Another answer than 200 is an error.
-func Post(client *http.Client, url, body string) Ask {
+func Post(client *http.Client, url, body string) RequestFunc {
 	return func() (string, error) {
 		resp, err := client.Post(url, "application/json", strings.NewReader(body))
 		if err != nil {

@@ -37,8 +37,8 @@ func (t *Table) Print(out io.Writer, took time.Duration) {
 	_ = w.Flush()
 }
 
-// Because is a reason in brackets, or nothing.
-func Because(err error) string {
+// Parenthesize is a reason in brackets, or nothing.
+func Parenthesize(err error) string {
 	if err == nil {
 		return ""
 	}

@@ -54,14 +54,14 @@ type machine interface {
 	stop() error
 }
 
-// NetworkVariable names the process in whose network Command works beside an
+// NetworkEnv names the process in whose network Command works beside an
 // existing cluster: `cluster up` prints it, for one that tests use again and again.
-const NetworkVariable = "SLIPWAY_CLUSTER_NETWORK"
+const NetworkEnv = "SLIPWAY_CLUSTER_NETWORK"
 
 // Existing is a cluster that somebody else started (kind, k3d, minikube, or
 // `cluster up`). It wants kubectl on the PATH.
 func Existing(kubeconfig string) *Cluster {
-	c := &Cluster{Kubeconfig: kubeconfig, kubectl: []string{"kubectl"}, env: os.Environ(), network: os.Getenv(NetworkVariable)}
+	c := &Cluster{Kubeconfig: kubeconfig, kubectl: []string{"kubectl"}, env: os.Environ(), network: os.Getenv(NetworkEnv)}
 	if c.network != "" {
 		c.NodeIP = ownNodeIP
 	}

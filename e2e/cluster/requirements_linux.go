@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Packages are the Debian packages that Start wants.
-const Packages = "containerd runc containernetworking-plugins iptables conntrack nftables ethtool socat iproute2 util-linux"
+// DebianPackages are the Debian packages that Start wants.
+const DebianPackages = "containerd runc containernetworking-plugins iptables conntrack nftables ethtool socat iproute2 util-linux"
 
 // supported tells what this machine lacks for a cluster, if anything.
 func supported() error {
@@ -27,7 +27,7 @@ func supported() error {
 		missing = append(missing, "the CNI plugins bridge, host-local, portmap and loopback")
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("start a cluster: missing %s (apt-get install --no-install-recommends %s): %w", strings.Join(missing, ", "), Packages, ErrUnsupported)
+		return fmt.Errorf("start a cluster: missing %s (apt-get install --no-install-recommends %s): %w", strings.Join(missing, ", "), DebianPackages, ErrUnsupported)
 	}
 	return nil
 }

@@ -38,9 +38,9 @@ func (t *Target) await(ctx context.Context, c *cluster, w *watching, a awaited, 
 		if err != nil {
 			return err
 		}
-		waiting := v.Waiting
+		waiting := v.Progress
 		switch v.State {
-		case verdict.Doomed:
+		case verdict.Failed:
 			return doom(v, say)
 		case verdict.Ready:
 			if waiting = ""; a.also != nil {
@@ -57,7 +57,7 @@ func (t *Target) await(ctx context.Context, c *cluster, w *watching, a awaited, 
 		if c.now().Sub(begun) > longest {
 			return fault.New(fault.Failed, "%s is not ready after %s: %s", a.release, longest, waiting)
 		}
-		tick.Reset(next(v.Again))
+		tick.Reset(next(v.RequeueAfter))
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -76,20 +76,20 @@ func next(again time.Duration) time.Duration {
 }
 
 // judge fetches the logs that a verdict wants before it is believed.
-func (t *Target) judge(ctx context.Context, c *cluster, w *watching, a awaited, begun time.Time, logs map[verdict.LogKey][]string) (verdict.Verdict, seen, error) {
+func (t *Target) judge(ctx context.Context, c *cluster, w *watching, a awaited, begun time.Time, logs map[verdict.LogKey][]string) (verdict.Status, seen, error) {
 	for {
 		if err := w.refusal(); err != nil {
-			return verdict.Verdict{}, seen{}, err
+			return verdict.Status{}, seen{}, err
 		}
 		s, err := w.look()
 		if err != nil {
-			return verdict.Verdict{}, s, err
+			return verdict.Status{}, s, err
 		}
-		v := verdict.Judge(a.snapshot(s, c.now(), begun, logs, t.cfg.Patience))
-		if v.State != verdict.Doomed || len(v.Needs) == 0 {
+		v := verdict.Assess(a.snapshot(s, c.now(), begun, logs, t.cfg.Timeouts))
+		if v.State != verdict.Failed || len(v.LogsNeeded) == 0 {
 			return v, s, nil
 		}
-		for _, k := range v.Needs {
+		for _, k := range v.LogsNeeded {
 			lines, err := c.logs(ctx, k.Namespace, k.Pod, k.Container, k.Previous, logLines)
 			if err != nil && ctx.Err() != nil {
 				return v, s, context.Cause(ctx)
@@ -99,10 +99,10 @@ func (t *Target) judge(ctx context.Context, c *cluster, w *watching, a awaited, 
 	}
 }
 
-func (a awaited) snapshot(s seen, now, begun time.Time, logs map[verdict.LogKey][]string, p verdict.Patience) verdict.Snapshot {
+func (a awaited) snapshot(s seen, now, begun time.Time, logs map[verdict.LogKey][]string, p verdict.Timeouts) verdict.Snapshot {
 	out := verdict.Snapshot{
-		Release: a.release, Held: a.held, Want: a.want, ReplicaSets: s.sets,
-		Events: s.events, Logs: logs, Now: now, Since: begun, Patience: p,
+		Release: a.release, Held: a.held, MinReady: a.want, ReplicaSets: s.sets,
+		Events: s.events, Logs: logs, Now: now, PhaseStart: begun, Timeouts: p,
 	}
 	for _, name := range a.names {
 		if d := s.deployment(name); d != nil {
@@ -113,7 +113,7 @@ func (a awaited) snapshot(s seen, now, begun time.Time, logs map[verdict.LogKey]
 		if releaseOf(pod) == a.release {
 			out.Pods = append(out.Pods, pod)
 		} else {
-			out.Old = append(out.Old, pod)
+			out.OldPods = append(out.OldPods, pod)
 		}
 	}
 	return out
@@ -129,8 +129,8 @@ const lastLines = 3
 // doom is a verdict as an error. The log is said before: its pod will be gone.
 // The cause names more than one line: what a program prints to its two outputs
 // comes in no certain order, so the last one need not be the one that tells.
-func doom(v verdict.Verdict, say func(string)) error {
-	for _, line := range v.Log {
+func doom(v verdict.Status, say func(string)) error {
+	for _, line := range v.LogTail {
 		say("log | " + line)
 	}
 	kind := v.Kind
@@ -138,8 +138,8 @@ func doom(v verdict.Verdict, say func(string)) error {
 		kind = fault.Failed
 	}
 	cause := v.Cause
-	if n := len(v.Log); n > 1 {
-		cause += " (last lines: " + strings.Join(v.Log[max(0, n-lastLines):], " | ") + ")"
+	if n := len(v.LogTail); n > 1 {
+		cause += " (last lines: " + strings.Join(v.LogTail[max(0, n-lastLines):], " | ") + ")"
 	}
 	f := fault.New(kind, "%s", cause)
 	if v.Hint != "" {

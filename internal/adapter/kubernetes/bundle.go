@@ -60,11 +60,11 @@ func (t *Target) bundle(ctx context.Context, c *cluster, o port.DeployRequest) (
 	}
 	stamp := render.Stamp{
 		Service: o.Service, Environment: o.Environment, Release: o.ID,
-		Image: rel.Image, Prefix: t.prefix(rel.Image), Secrets: o.Secrets, Linger: c.linger(ctx),
+		Image: rel.Image, RegistryPrefix: t.prefix(rel.Image), Secrets: o.Secrets, PreStopSeconds: c.linger(ctx),
 	}
 	b := &bundle{order: o, all: stamp.Apply(parsed)}
 	for i, obj := range b.all {
-		if parsed[i].GetKind() == "Deployment" && render.Ours(parsed[i], rel.Image) {
+		if parsed[i].GetKind() == "Deployment" && render.RunsImage(parsed[i], rel.Image) {
 			b.ours = append(b.ours, obj)
 		}
 		if k, ok := common()[obj.GroupVersionKind()]; ok && k.namespaced && obj.GetNamespace() == "" {

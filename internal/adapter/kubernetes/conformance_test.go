@@ -78,8 +78,8 @@ func (b berth) slipway() *kubernetes.Target {
 	b.t.Helper()
 	all := kubernetes.New(kubernetes.Config{
 		Kubeconfig: b.kubeconfig,
-		Patience:   verdict.Patience{Ready: 3 * time.Second},
-		Lock:       kubernetes.LockTimes{Lasts: 4 * time.Second},
+		Timeouts:   verdict.Timeouts{Ready: 3 * time.Second},
+		Lease:      kubernetes.LockTimes{Lasts: 4 * time.Second},
 	})
 	b.t.Cleanup(func() {
 		if err := all.Close(); err != nil {

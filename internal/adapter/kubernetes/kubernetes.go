@@ -32,8 +32,8 @@ import (
 type Config struct {
 	Kubeconfig []byte           // instead of the place's file: for tests
 	Clock      func() time.Time // default time.Now
-	Patience   verdict.Patience // with what may heal
-	Lock       LockTimes
+	Timeouts   verdict.Timeouts // with what may heal
+	Lease      LockTimes
 	Host       string // who holds the lock, for people; default: this machine's name
 }
 
@@ -82,7 +82,7 @@ func New(cfg Config) *Target {
 	if cfg.Host == "" {
 		cfg.Host, _ = os.Hostname()
 	}
-	cfg.Lock = cfg.Lock.complete()
+	cfg.Lease = cfg.Lease.complete()
 	all := &shared{bound: map[delivery.Location]*Target{}}
 	return all.target(cfg, delivery.Location{})
 }

@@ -56,7 +56,7 @@ func (t *Target) hold(ctx context.Context, c *cluster, o port.DeployRequest, say
 			return nil, err
 		}
 	}
-	l := &lock{times: t.cfg.Lock, api: c, name: name, holder: holder(o), host: t.cfg.Host, clock: t.cfg.Clock}
+	l := &lock{times: t.cfg.Lease, api: c, name: name, holder: holder(o), host: t.cfg.Host, clock: t.cfg.Clock}
 	if err := l.take(ctx, say); err != nil {
 		return nil, err
 	}

@@ -151,7 +151,7 @@ func figures(ctx context.Context, tun *tunnels, pod corev1.Pod, number int) (por
 	if resp.StatusCode != http.StatusOK {
 		return port.Sample{}, uncounted(fmt.Errorf("%s answers %d", metricsPath, resp.StatusCode))
 	}
-	s, err := traffic.Read(resp.Body, traffic.Names{}, excluded(pod))
+	s, err := traffic.Read(resp.Body, traffic.MetricNames{}, excluded(pod))
 	if fault.Is(err, fault.Unavailable) && ctx.Err() == nil {
 		return s, uncounted(err)
 	}
@@ -167,7 +167,7 @@ func uncounted(err error) error {
 
 // excluded are paths that no user asks for.
 func excluded(pod corev1.Pod) []string {
-	paths := traffic.Probes(metricsPath)
+	paths := traffic.ProbePaths(metricsPath)
 	for _, c := range pod.Spec.Containers {
 		for _, p := range []*corev1.Probe{c.LivenessProbe, c.ReadinessProbe, c.StartupProbe} {
 			if p != nil && p.HTTPGet != nil {

@@ -55,7 +55,7 @@ func up(ctx context.Context, config cluster.Config) error {
 	}
 	fmt.Printf("export KUBECONFIG=%s\n", c.Kubeconfig)
 	if words := c.Command("true").Args; len(words) > 2 { // nsenter --target PID ...
-		fmt.Printf("export %s=%s\n", cluster.NetworkVariable, words[2])
+		fmt.Printf("export %s=%s\n", cluster.NetworkEnv, words[2])
 	}
 	fmt.Fprintf(os.Stderr, "NodePorts answer at %s. Pods pull from 127.0.0.1 of the cluster's network; start a registry there:\n  %s\n", c.NodeIP, c.Command("slipway", "registry"))
 	fmt.Fprintln(os.Stderr, "Ctrl-C stops it.")

@@ -48,7 +48,7 @@ func FuzzRender(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		stamp := render.Stamp{Service: m.Service, Environment: "prod", Release: "r-0123456789ab", Image: m.Image, Prefix: "h/", Secrets: got.Secrets}
+		stamp := render.Stamp{Service: m.Service, Environment: "prod", Release: "r-0123456789ab", Image: m.Image, RegistryPrefix: "h/", Secrets: got.Secrets}
 		if n := len(stamp.Apply(objects)); n != len(objects) {
 			t.Errorf("%d objects become %d", len(objects), n)
 		}

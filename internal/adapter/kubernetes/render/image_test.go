@@ -65,7 +65,7 @@ func TestKinds(t *testing.T) {
 		m := bare(t, "apiVersion: "+version+"\nkind: "+kind+"\nmetadata: {name: a}\n"+body)
 		m.Workload.Replicas = 3
 		o := parsed(t, mustRender(t, m))[0]
-		if !render.Ours(o, m.Image) {
+		if !render.RunsImage(o, m.Image) {
 			t.Errorf("%s is not ours", kind)
 		}
 		n, has, _ := unstructured.NestedInt64(o.Object, "spec", "replicas")

@@ -44,7 +44,7 @@ spec:
 		if err := in.UnmarshalJSON(text); err != nil {
 			t.Fatal(err)
 		}
-		s := render.Stamp{Service: "api", Image: delivery.Image{Repository: "retail-api"}, Linger: c.linger}
+		s := render.Stamp{Service: "api", Image: delivery.Image{Repository: "retail-api"}, PreStopSeconds: c.linger}
 		out := s.Apply([]*unstructured.Unstructured{in})[0]
 		spec, _, _ := unstructured.NestedMap(out.Object, "spec", "template", "spec")
 		if spec["terminationGracePeriodSeconds"] != c.grace {

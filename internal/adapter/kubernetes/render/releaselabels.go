@@ -16,16 +16,16 @@ import (
 // Stamp is what a release's objects get when they are applied: it depends on the
 // place and the moment, so it is in no record.
 type Stamp struct {
-	Service     string
-	Environment delivery.Environment
-	Release     delivery.ReleaseID
-	Image       delivery.Image
-	Prefix      string        // "127.0.0.1:5000/" goes before images of the embedded registry; empty: they are pulled by their own name
-	Secrets     []port.Secret // by the objects' names; those without an entry stay empty
-	// Linger is how many seconds our containers go on answering after the end of
+	Service        string
+	Environment    delivery.Environment
+	Release        delivery.ReleaseID
+	Image          delivery.Image
+	RegistryPrefix string        // "127.0.0.1:5000/" goes before images of the embedded registry; empty: they are pulled by their own name
+	Secrets        []port.Secret // by the objects' names; those without an entry stay empty
+	// PreStopSeconds is how many seconds our containers go on answering after the end of
 	// their pod was announced, where they have no preStop hook: requests are still
 	// on their way then. 0: they end at once.
-	Linger int64
+	PreStopSeconds int64
 }
 
 // Parse reads Rendered.Objects. Text that is not what Render wrote is
@@ -95,7 +95,7 @@ func (s Stamp) pods(o *unstructured.Unstructured) {
 	for _, c := range runningIn(o.Object, s.Image) {
 		setEnv(c, map[string]string{"SLIPWAY_RELEASE": string(s.Release), "SLIPWAY_ENVIRONMENT": string(s.Environment)})
 	}
-	if Ours(o, s.Image) {
+	if RunsImage(o, s.Image) {
 		s.linger(o)
 		t, _ := template(o.Object)
 		child(child(t, "metadata"), "labels")[labelRelease] = string(s.Release)
@@ -118,7 +118,7 @@ const graceBesides = 10
 // a preStop hook has thought of it.
 func (s Stamp) linger(o *unstructured.Unstructured) {
 	spec := podSpec(o.Object)
-	if s.Linger <= 0 {
+	if s.PreStopSeconds <= 0 {
 		return
 	}
 	for _, c := range mapsIn(spec["containers"]) {
@@ -126,10 +126,10 @@ func (s Stamp) linger(o *unstructured.Unstructured) {
 		if image, _ := c["image"].(string); !runs(image, s.Image) || lifecycle["preStop"] != nil {
 			continue
 		}
-		child(c, "lifecycle")["preStop"] = map[string]any{"sleep": map[string]any{"seconds": s.Linger}}
+		child(c, "lifecycle")["preStop"] = map[string]any{"sleep": map[string]any{"seconds": s.PreStopSeconds}}
 	}
-	if grace, ok := spec["terminationGracePeriodSeconds"].(int64); ok && grace < s.Linger+graceBesides {
-		spec["terminationGracePeriodSeconds"] = grace + s.Linger
+	if grace, ok := spec["terminationGracePeriodSeconds"].(int64); ok && grace < s.PreStopSeconds+graceBesides {
+		spec["terminationGracePeriodSeconds"] = grace + s.PreStopSeconds
 	}
 }
 
@@ -138,7 +138,7 @@ func (s Stamp) linger(o *unstructured.Unstructured) {
 func (s Stamp) pull(in map[string]any, field string) {
 	image, _ := in[field].(string)
 	if strings.HasPrefix(image, s.Image.Repository+"@") {
-		in[field] = s.Prefix + image
+		in[field] = s.RegistryPrefix + image
 	}
 }
 

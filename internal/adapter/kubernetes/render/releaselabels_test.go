@@ -38,7 +38,7 @@ func TestStamp(t *testing.T) {
 	m.Delivery = delivery.DeliverByVolume
 	r := mustRender(t, m)
 	before := parsed(t, r)
-	stamp := render.Stamp{Service: "retail-api", Environment: "prod", Release: "r-0123456789ab", Image: m.Image, Prefix: "127.0.0.1:5000/", Secrets: r.Secrets}
+	stamp := render.Stamp{Service: "retail-api", Environment: "prod", Release: "r-0123456789ab", Image: m.Image, RegistryPrefix: "127.0.0.1:5000/", Secrets: r.Secrets}
 	after := stamp.Apply(before)
 	if text, _ := json.Marshal(before); string(text) != r.Objects {
 		t.Error("the objects that were given changed")
@@ -70,7 +70,7 @@ func TestStamp(t *testing.T) {
 		t.Error("a Secret without values has data")
 	}
 	placed := delivery.Image{Repository: "127.0.0.1:5000/retail-api", Digest: imageDigest}
-	if d := find(t, after, "Deployment", ""); !render.Ours(d, placed) || render.Ours(d, m.Image) {
+	if d := find(t, after, "Deployment", ""); !render.RunsImage(d, placed) || render.RunsImage(d, m.Image) {
 		t.Error("the stamped Deployment is ours by its full name only")
 	}
 }

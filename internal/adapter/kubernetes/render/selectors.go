@@ -6,10 +6,10 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// Ours tells whether o is a workload with a container of the image's repository,
+// RunsImage tells whether o is a workload with a container of the image's repository,
 // init containers aside. Objects that are stamped name the registry too: give
 // the image with the prefix for those.
-func Ours(o *unstructured.Unstructured, img delivery.Image) bool {
+func RunsImage(o *unstructured.Unstructured, img delivery.Image) bool {
 	return len(runningIn(o.Object, img)) > 0
 }
 

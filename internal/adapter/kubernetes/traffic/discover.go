@@ -23,7 +23,7 @@ func pathLabels() []string {
 type finder struct {
 	families  map[string]*dto.MetricFamily
 	announced map[string]string // types by name
-	names     Names
+	names     MetricNames
 }
 
 // requests is the family that counts them. One that is announced and has no
@@ -114,8 +114,8 @@ func (f finder) labelled(name string, mf *dto.MetricFamily) family {
 			has[l.GetName()] = true
 		}
 	}
-	found.code = pick(has, f.names.Code, codeLabels())
-	found.path = pick(has, f.names.Path, pathLabels())
+	found.code = pick(has, f.names.CodeLabel, codeLabels())
+	found.path = pick(has, f.names.PathLabel, pathLabels())
 	return found
 }
 

@@ -29,32 +29,32 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Limit is how many bytes of text are read.
-const Limit = 8 << 20
+// MaxBytes is how many bytes of text are read.
+const MaxBytes = 8 << 20
 
-// Names are the names in a service's metrics; what is empty is looked for.
-type Names struct {
-	Requests string // counter, or a histogram
-	Latency  string // histogram, in seconds
-	Code     string // label with the status: "503" or "5xx"
-	Path     string // label with the path
+// MetricNames are the names in a service's metrics; what is empty is looked for.
+type MetricNames struct {
+	Requests  string // counter, or a histogram
+	Latency   string // histogram, in seconds
+	CodeLabel string // label with the status: "503" or "5xx"
+	PathLabel string // label with the path
 }
 
-// Probes are the paths that no user asks for, and those given.
-func Probes(more ...string) []string {
+// ProbePaths are the paths that no user asks for, and those given.
+func ProbePaths(more ...string) []string {
 	return append([]string{"/health", "/healthz", "/ready", "/readyz", "/livez", "/live", "/metrics", "/model/info"}, more...)
 }
 
 // Read sums up one text in Prometheus's format without the excluded paths. A
 // service that has not been asked yet is an empty Sample. A text that can't be
 // read, or without a family of requests, is fault.Unavailable.
-func Read(r io.Reader, n Names, exclude []string) (port.Sample, error) {
-	text, err := io.ReadAll(io.LimitReader(r, Limit+1))
+func Read(r io.Reader, n MetricNames, exclude []string) (port.Sample, error) {
+	text, err := io.ReadAll(io.LimitReader(r, MaxBytes+1))
 	switch {
 	case err != nil:
 		return port.Sample{}, fault.New(fault.Unavailable, "read the service's metrics").Cause(err)
-	case len(text) > Limit:
-		return port.Sample{}, fault.New(fault.Unavailable, "the service's metrics are larger than %d MiB", Limit>>20)
+	case len(text) > MaxBytes:
+		return port.Sample{}, fault.New(fault.Unavailable, "the service's metrics are larger than %d MiB", MaxBytes>>20)
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))

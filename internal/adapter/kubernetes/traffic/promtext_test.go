@@ -33,7 +33,7 @@ func at(b []port.Bucket, le float64) int64 {
 
 // TestRetail reads what the example in Go says of itself.
 func TestRetail(t *testing.T) {
-	s, err := Read(bytes.NewReader(file(t, "retail.txt")), Names{}, Probes())
+	s, err := Read(bytes.NewReader(file(t, "retail.txt")), MetricNames{}, ProbePaths())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,11 +44,11 @@ func TestRetail(t *testing.T) {
 	if len(s.Latency) != 15 || at(s.Latency, 0.0025) != 96 || at(s.Latency, 0.05) != 99 || at(s.Latency, 2.5) != 99 || at(s.Latency, inf) != 100 {
 		t.Errorf("latency %v", s.Latency)
 	}
-	all, err := Read(bytes.NewReader(file(t, "retail.txt")), Names{}, nil)
+	all, err := Read(bytes.NewReader(file(t, "retail.txt")), MetricNames{}, nil)
 	if err != nil || all.Requests != 143 || all.Errors != 5 || at(all.Latency, inf) != 143 {
 		t.Errorf("%+v, %v", all, err)
 	}
-	if s, err = Read(bytes.NewReader(file(t, "retail.txt")), Names{}, Probes("/predict/")); err != nil || s.Requests != 0 || s.Latency != nil {
+	if s, err = Read(bytes.NewReader(file(t, "retail.txt")), MetricNames{}, ProbePaths("/predict/")); err != nil || s.Requests != 0 || s.Latency != nil {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
@@ -56,11 +56,11 @@ func TestRetail(t *testing.T) {
 // TestFastAPI reads what prometheus-fastapi-instrumentator 8.1 says: statuses are
 // classes, and there is a second histogram without paths.
 func TestFastAPI(t *testing.T) {
-	s, err := Read(bytes.NewReader(file(t, "fastapi.txt")), Names{}, Probes())
+	s, err := Read(bytes.NewReader(file(t, "fastapi.txt")), MetricNames{}, ProbePaths())
 	if err != nil || s.Requests != 14 || s.Errors != 3 || at(s.Latency, math.Inf(1)) != 14 || len(s.Latency) != 4 {
 		t.Errorf("%+v, %v", s, err)
 	}
-	s, err = Read(bytes.NewReader(file(t, "fastapi-fresh.txt")), Names{}, Probes())
+	s, err = Read(bytes.NewReader(file(t, "fastapi-fresh.txt")), MetricNames{}, ProbePaths())
 	if err != nil || !reflect.DeepEqual(s, port.Sample{}) {
 		t.Errorf("a fresh one: %+v, %v", s, err)
 	}
@@ -73,7 +73,7 @@ func TestRead(t *testing.T) {
 	measured := []port.Bucket{{Le: 1, Count: 3}, {Le: math.Inf(1), Count: 4}}
 	cases := map[string]struct {
 		text  string
-		names Names
+		names MetricNames
 		want  port.Sample
 	}{
 		"the one with paths, before the one without": {
@@ -90,11 +90,11 @@ func TestRead(t *testing.T) {
 		},
 		"named": {
 			text:  "# TYPE http_requests_total counter\nhttp_requests_total{code=\"200\",path=\"/\"} 9\n# TYPE served counter\nserved{result=\"500\",verb=\"/a\"} 4\nserved{result=\"200\",verb=\"GET /ready?full=1\"} 7\n",
-			names: Names{Requests: "served", Code: "result", Path: "verb"},
+			names: MetricNames{Requests: "served", CodeLabel: "result", PathLabel: "verb"},
 			want:  port.Sample{Requests: 4, Errors: 4},
 		},
 		"named without a type": {
-			text: "served{code=\"200\"} 4\n", names: Names{Requests: "served"}, want: port.Sample{Requests: 4},
+			text: "served{code=\"200\"} 4\n", names: MetricNames{Requests: "served"}, want: port.Sample{Requests: 4},
 		},
 		"latency by path": {
 			text: "# TYPE http_requests_total counter\nhttp_requests_total{code=\"200\",path=\"/p\"} 4\n" + duration,
@@ -110,7 +110,7 @@ func TestRead(t *testing.T) {
 		},
 		"two histograms, one named": {
 			text:  "# TYPE http_requests_total counter\nhttp_requests_total{code=\"200\",path=\"/p\"} 4\n" + duration + strings.ReplaceAll(duration, "d_", "e_"),
-			names: Names{Latency: "e_request_duration_seconds"},
+			names: MetricNames{Latency: "e_request_duration_seconds"},
 			want:  port.Sample{Requests: 4, Latency: measured},
 		},
 		"OpenTelemetry has a histogram only": {
@@ -123,7 +123,7 @@ func TestRead(t *testing.T) {
 		"announced, and not asked yet": {text: "# TYPE http_requests_total counter\n# TYPE up gauge\nup 1\n"},
 	}
 	for name, c := range cases {
-		s, err := Read(strings.NewReader(c.text), c.names, Probes())
+		s, err := Read(strings.NewReader(c.text), c.names, ProbePaths())
 		if err != nil || !reflect.DeepEqual(s, c.want) {
 			t.Errorf("%s: %+v, %v", name, s, err)
 		}
@@ -134,28 +134,28 @@ func TestUnreadable(t *testing.T) {
 	const counter = "# TYPE http_requests_total counter\nhttp_requests_total{code=\"200\"} "
 	cases := map[string]struct {
 		text  string
-		names Names
+		names MetricNames
 		says  string
 	}{
-		"nothing":            {"", Names{}, "there is: none"},
-		"no such family":     {"# TYPE up gauge\nup 1\n# TYPE jobs_total counter\njobs_total 1\n", Names{}, "there is: jobs_total, up"},
-		"a name not there":   {"# TYPE up gauge\nup 1\n", Names{Requests: "served"}, "have no served; there is: up"},
-		"a gauge":            {"# TYPE up gauge\nup 1\n", Names{Requests: "up"}, "is a gauge"},
-		"without a status":   {"# TYPE up counter\nup 1\n", Names{Requests: "up"}, "no label with the status"},
-		"a tie":              {"# TYPE a_requests_total counter\na_requests_total{code=\"2\"} 1\n# TYPE b_requests_total counter\nb_requests_total{code=\"2\"} 1\n", Names{}, "more than once: a_requests_total, b_requests_total"},
-		"a page":             {"<html>\n", Names{}, "read the service's metrics"},
-		"NaN":                {counter + "NaN\n", Names{}, "NaN is no number of requests"},
-		"negative":           {counter + "-1\n", Names{}, "-1 is no number"},
-		"endless":            {counter + "1e300\n", Names{}, "1e+300 is no number"},
-		"too large":          {strings.Repeat("# a comment\n", Limit/12+1), Names{}, "larger than 8 MiB"},
-		"a falling bucket":   {counter + "1\n" + hist(`{le="1"} 5`, `{le="2"} 4`), Names{}, "not in order"},
-		"different buckets":  {counter + "1\n" + hist(`{a="1",le="1"} 5`, `{a="2",le="2"} 4`), Names{}, "different buckets"},
-		"the same limit":     {counter + "1\n" + hist(`{le="1"} 5`, `{le="1.0"} 5`), Names{}, "not in order"},
-		"more than all":      {counter + "1\n" + hist(`{le="1"} 7`), Names{}, "not in order"},
-		"a bucket below all": {counter + "1\n" + hist(`{le="1"} -1`), Names{}, "metrics"},
+		"nothing":            {"", MetricNames{}, "there is: none"},
+		"no such family":     {"# TYPE up gauge\nup 1\n# TYPE jobs_total counter\njobs_total 1\n", MetricNames{}, "there is: jobs_total, up"},
+		"a name not there":   {"# TYPE up gauge\nup 1\n", MetricNames{Requests: "served"}, "have no served; there is: up"},
+		"a gauge":            {"# TYPE up gauge\nup 1\n", MetricNames{Requests: "up"}, "is a gauge"},
+		"without a status":   {"# TYPE up counter\nup 1\n", MetricNames{Requests: "up"}, "no label with the status"},
+		"a tie":              {"# TYPE a_requests_total counter\na_requests_total{code=\"2\"} 1\n# TYPE b_requests_total counter\nb_requests_total{code=\"2\"} 1\n", MetricNames{}, "more than once: a_requests_total, b_requests_total"},
+		"a page":             {"<html>\n", MetricNames{}, "read the service's metrics"},
+		"NaN":                {counter + "NaN\n", MetricNames{}, "NaN is no number of requests"},
+		"negative":           {counter + "-1\n", MetricNames{}, "-1 is no number"},
+		"endless":            {counter + "1e300\n", MetricNames{}, "1e+300 is no number"},
+		"too large":          {strings.Repeat("# a comment\n", MaxBytes/12+1), MetricNames{}, "larger than 8 MiB"},
+		"a falling bucket":   {counter + "1\n" + hist(`{le="1"} 5`, `{le="2"} 4`), MetricNames{}, "not in order"},
+		"different buckets":  {counter + "1\n" + hist(`{a="1",le="1"} 5`, `{a="2",le="2"} 4`), MetricNames{}, "different buckets"},
+		"the same limit":     {counter + "1\n" + hist(`{le="1"} 5`, `{le="1.0"} 5`), MetricNames{}, "not in order"},
+		"more than all":      {counter + "1\n" + hist(`{le="1"} 7`), MetricNames{}, "not in order"},
+		"a bucket below all": {counter + "1\n" + hist(`{le="1"} -1`), MetricNames{}, "metrics"},
 	}
 	for name, c := range cases {
-		_, err := Read(strings.NewReader(c.text), c.names, Probes())
+		_, err := Read(strings.NewReader(c.text), c.names, ProbePaths())
 		if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: want %q: %v", name, c.says, err)
 		}
@@ -214,7 +214,7 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add([]byte("# TYPE http_requests_total counter\nhttp_requests_total{code=\"500\"} 1e15\nhttp_requests_total{code=\"500\"} 9e15\n" + hist(`{le="1"} 5`, `{le="+Inf"} 6`)))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		s, err := Read(bytes.NewReader(text), Names{}, Probes())
+		s, err := Read(bytes.NewReader(text), MetricNames{}, ProbePaths())
 		if err != nil {
 			if !fault.Is(err, fault.Unavailable) {
 				t.Fatalf("%v", err)

@@ -24,7 +24,7 @@ func (j *judge) admissions() {
 	}
 	for _, w := range j.s.Workloads {
 		kind := w.GetKind()
-		if kind == "Deployment" || got[w.GetName()] > 0 && got[w.GetName()] >= j.s.Want[w.GetName()] {
+		if kind == "Deployment" || got[w.GetName()] > 0 && got[w.GetName()] >= j.s.MinReady[w.GetName()] {
 			continue
 		}
 		var last *corev1.Event
@@ -80,7 +80,7 @@ func (j *judge) admission(said string) (fault.Kind, string, time.Duration) {
 	case has(said, "violates podsecurity"):
 		return fault.Denied, "set the securityContext that the namespace's pod security level asks for", 0
 	case has(said, "failed calling webhook", "timeout", "deadline exceeded", "connection refused"):
-		return fault.Unavailable, "an admission webhook or the API server does not answer", j.p.Admit
+		return fault.Unavailable, "an admission webhook or the API server does not answer", j.p.Admission
 	case has(said, "denied the request", "denied request"):
 		return fault.Denied, "an admission policy of the cluster says no: follow its message, or ask who looks after it", 0
 	case has(said, "serviceaccount") && has(said, "not found"):
@@ -92,13 +92,13 @@ func (j *judge) admission(said string) (fault.Kind, string, time.Duration) {
 	case has(said, "is invalid"):
 		return fault.Invalid, "correct the pod template", 0
 	}
-	return fault.Unavailable, "", j.p.Admit
+	return fault.Unavailable, "", j.p.Admission
 }
 
 // leaving tells whether an old pod is about to make room.
 func (j *judge) leaving() bool {
-	for i := range j.s.Old {
-		if j.s.Old[i].DeletionTimestamp != nil {
+	for i := range j.s.OldPods {
+		if j.s.OldPods[i].DeletionTimestamp != nil {
 			return true
 		}
 	}

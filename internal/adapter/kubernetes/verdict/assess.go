@@ -46,7 +46,7 @@ type trouble struct {
 
 type judge struct {
 	s        Snapshot
-	p        Patience
+	p        Timeouts
 	pods     []*corev1.Pod                    // of the release and not being deleted, by name
 	owners   map[types.UID]*appsv1.ReplicaSet // the ReplicaSets by their UID
 	got      map[string]int                   // ready pods of the release by their workload
@@ -58,10 +58,10 @@ type judge struct {
 	soon     time.Duration // until something else may become trouble; 0: nothing
 }
 
-// Judge says what to think of the release. It never panics, whatever the
+// Assess says what to think of the release. It never panics, whatever the
 // cluster's objects look like.
-func Judge(s Snapshot) Verdict {
-	j := &judge{s: s, p: s.Patience.filled()}
+func Assess(s Snapshot) Status {
+	j := &judge{s: s, p: s.Timeouts.filled()}
 	j.index()
 	for _, p := range j.pods {
 		j.pod(p)
@@ -133,29 +133,29 @@ func (j *judge) pod(p *corev1.Pod) {
 	}
 }
 
-func (j *judge) verdict() Verdict {
-	v := Verdict{State: Progressing, Waiting: j.waiting()}
+func (j *judge) verdict() Status {
+	v := Status{State: Progressing, Progress: j.waiting()}
 	if j.enough() && len(j.pending) == 0 && !j.jobFailed() {
 		v.State = Ready
 		return v
 	}
-	v.Again = j.soon
+	v.RequeueAfter = j.soon
 	for _, t := range j.troubles {
-		if t.left > 0 && t.left < forever && (v.Again == 0 || t.left < v.Again) {
-			v.Again = t.left
+		if t.left > 0 && t.left < forever && (v.RequeueAfter == 0 || t.left < v.RequeueAfter) {
+			v.RequeueAfter = t.left
 		}
 	}
 	if len(j.troubles) == 0 || j.troubles[0].left > 0 {
 		return v
 	}
 	t := j.troubles[0]
-	v.State, v.Again = Doomed, 0
+	v.State, v.RequeueAfter = Failed, 0
 	v.Kind, v.Cause, v.Hint = t.kind, t.cause, t.hint
 	if t.log != nil {
 		lines, fetched := j.s.Logs[*t.log]
-		v.Log = tail(lines, 10)
+		v.LogTail = tail(lines, 10)
 		if !fetched {
-			v.Needs = []LogKey{*t.log}
+			v.LogsNeeded = []LogKey{*t.log}
 		}
 	}
 	return v
@@ -168,7 +168,7 @@ func (j *judge) jobFailed() bool {
 
 // enough tells whether every workload has the ready pods that it needs.
 func (j *judge) enough() bool {
-	for name, want := range j.s.Want {
+	for name, want := range j.s.MinReady {
 		if j.got[name] < want {
 			return false
 		}
@@ -179,9 +179,9 @@ func (j *judge) enough() bool {
 // waiting is one line of progress: the count, and what keeps the rest.
 func (j *judge) waiting() string {
 	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(j.s.Want)) {
-		line := fmt.Sprintf("%d of %d pods ready", min(j.got[name], j.s.Want[name]), j.s.Want[name])
-		if len(j.s.Want) > 1 {
+	for _, name := range slices.Sorted(maps.Keys(j.s.MinReady)) {
+		line := fmt.Sprintf("%d of %d pods ready", min(j.got[name], j.s.MinReady[name]), j.s.MinReady[name])
+		if len(j.s.MinReady) > 1 {
 			line = clean(name) + ": " + line
 		}
 		parts = append(parts, line)
@@ -222,8 +222,8 @@ func (j *judge) age(start time.Time) time.Duration {
 
 // phase is how long this phase has been going on; forever if nobody said.
 func (j *judge) phase() time.Duration {
-	if j.s.Since.IsZero() {
+	if j.s.PhaseStart.IsZero() {
 		return forever
 	}
-	return max(0, j.s.Now.Sub(j.s.Since))
+	return max(0, j.s.Now.Sub(j.s.PhaseStart))
 }

@@ -116,7 +116,7 @@ func (j *judge) crash(b box) {
 	t := trouble{rank: crashing, kind: fault.Failed, log: &LogKey{
 		Namespace: b.pod.Namespace, Pod: b.pod.Name, Container: b.spec.Name, Previous: c.previous,
 	}}
-	most := j.p.Crashes
+	most := j.p.MaxCrashes
 	switch killer := j.killer(b, c.end); {
 	case c.end.Reason == "OOMKilled":
 		// The same model in the same memory ends the same way.
@@ -151,7 +151,7 @@ func (j *judge) crash(b box) {
 func (j *judge) stale(c crashed) bool {
 	const clocks = time.Minute
 	at := c.end.FinishedAt.Time
-	return c.previous && !at.IsZero() && !j.s.Since.IsZero() && at.Before(j.s.Since.Add(-clocks))
+	return c.previous && !at.IsZero() && !j.s.PhaseStart.IsZero() && at.Before(j.s.PhaseStart.Add(-clocks))
 }
 
 // explain is the cause and the hint for a container that ended by itself.

@@ -87,5 +87,5 @@ func lastSeen(e *corev1.Event) time.Time {
 // wrote them may be behind by a little.
 func (j *judge) recent(e *corev1.Event) bool {
 	const clocks = 2 * time.Second
-	return j.s.Since.IsZero() || !lastSeen(e).Before(j.s.Since.Add(-clocks))
+	return j.s.PhaseStart.IsZero() || !lastSeen(e).Before(j.s.PhaseStart.Add(-clocks))
 }

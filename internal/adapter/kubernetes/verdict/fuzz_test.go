@@ -29,7 +29,7 @@ func FuzzJudge(f *testing.F) {
 		s.Held = held
 		// What does not decode stays partial, which is as good as anything.
 		_ = json.Unmarshal(pods, &s.Pods)
-		_ = json.Unmarshal(pods, &s.Old)
+		_ = json.Unmarshal(pods, &s.OldPods)
 		_ = json.Unmarshal(events, &s.Events)
 		_ = json.Unmarshal(pods, &s.Nodes)
 		_ = json.Unmarshal(pods, &s.ReplicaSets)
@@ -50,16 +50,16 @@ func FuzzJudge(f *testing.F) {
 // them asks for.
 func BenchmarkJudge(b *testing.B) {
 	s := snap(20)
-	s.Want["api"] = 500
+	s.MinReady["api"] = 500
 	for i := range 500 {
 		name := fmt.Sprintf("api-77-%03d", i)
-		s.Pods = append(s.Pods, pod(name, runs(1), readiness(&corev1.Probe{})))
-		s.Old = append(s.Old, old(isReady(-1000, -999)))
+		s.Pods = append(s.Pods, pod(name, runs(1), withReadinessProbe(&corev1.Probe{})))
+		s.OldPods = append(s.OldPods, old(isReady(-1000, -999)))
 		s.Events = append(s.Events, event(name, "Unhealthy", unavailable, 1, 2))
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		verdict.Judge(s)
+		verdict.Assess(s)
 	}
 }
 
@@ -78,17 +78,17 @@ func seeds() []verdict.Snapshot {
 func sound(t *testing.T, s verdict.Snapshot) {
 	t.Helper()
 	before, _ := json.Marshal(s.Pods)
-	v := verdict.Judge(s)
+	v := verdict.Assess(s)
 	if after, _ := json.Marshal(s.Pods); string(before) != string(after) {
 		t.Fatal("the snapshot was changed")
 	}
-	if again := verdict.Judge(s); !reflect.DeepEqual(v, again) {
+	if again := verdict.Assess(s); !reflect.DeepEqual(v, again) {
 		t.Fatalf("two verdicts on one snapshot:\n%+v\n%+v", v, again)
 	}
-	if (v.State == verdict.Doomed) != (v.Cause != "") || (v.State == verdict.Doomed) != (v.Kind != "") {
+	if (v.State == verdict.Failed) != (v.Cause != "") || (v.State == verdict.Failed) != (v.Kind != "") {
 		t.Fatalf("%s with cause %q of kind %q", v.State, v.Cause, v.Kind)
 	}
-	for _, said := range []string{v.Cause, v.Hint, v.Waiting} {
+	for _, said := range []string{v.Cause, v.Hint, v.Progress} {
 		odd := strings.IndexFunc(said, func(r rune) bool { return !unicode.IsPrint(r) })
 		if odd >= 0 || !utf8.ValidString(said) || utf8.RuneCountInString(said) > 2000 {
 			t.Fatalf("said %q", said)

@@ -46,21 +46,21 @@ func run(t *testing.T, rows []row) {
 	t.Helper()
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
-			v := verdict.Judge(r.s)
+			v := verdict.Assess(r.s)
 			if v.State != r.state {
 				t.Fatalf("state = %s, want %s\n%+v", v.State, r.state, v)
 			}
 			if v.Cause != r.cause || v.Kind != r.kind {
 				t.Errorf("cause = %s: %s\nwant    %s: %s", v.Kind, v.Cause, r.kind, r.cause)
 			}
-			if r.waiting != "" && v.Waiting != r.waiting {
-				t.Errorf("waiting = %s\nwant      %s", v.Waiting, r.waiting)
+			if r.waiting != "" && v.Progress != r.waiting {
+				t.Errorf("waiting = %s\nwant      %s", v.Progress, r.waiting)
 			}
 			if !strings.Contains(v.Hint, r.hint) || (v.Hint == "") != (r.hint == "") {
 				t.Errorf("hint = %q, want %q in it", v.Hint, r.hint)
 			}
-			if r.state != verdict.Progressing && v.Again != 0 {
-				t.Errorf("again = %s after the last word", v.Again)
+			if r.state != verdict.Progressing && v.RequeueAfter != 0 {
+				t.Errorf("again = %s after the last word", v.RequeueAfter)
 			}
 		})
 	}
@@ -70,8 +70,8 @@ func run(t *testing.T, rows []row) {
 // phase began.
 func snap(seconds int, pods ...corev1.Pod) verdict.Snapshot {
 	return verdict.Snapshot{
-		Release: release, Held: true, Want: map[string]int{"api": max(1, len(pods))},
-		Pods: pods, Now: at(seconds).Time, Since: epoch,
+		Release: release, Held: true, MinReady: map[string]int{"api": max(1, len(pods))},
+		Pods: pods, Now: at(seconds).Time, PhaseStart: epoch,
 	}
 }
 
@@ -157,7 +157,7 @@ func old(change ...func(*corev1.Pod)) corev1.Pod {
 	return p
 }
 
-func readiness(p *corev1.Probe) func(*corev1.Pod) {
+func withReadinessProbe(p *corev1.Probe) func(*corev1.Pod) {
 	if p.HTTPGet == nil && p.Exec == nil {
 		p.HTTPGet = &corev1.HTTPGetAction{Path: "/ready", Port: intstr.FromInt32(8080)}
 	}

@@ -12,7 +12,7 @@ func TestPulls(t *testing.T) {
 	backoff := `Back-off pulling image "` + image + `"`
 	answer := func(said string) verdict.Snapshot { return snap(1, pod("api-77-a", waits("ErrImagePull", said))) }
 	doomed := func(name string, kind fault.Kind, hint, said string) row {
-		return row{name: name, s: answer(said), state: verdict.Doomed, kind: kind, hint: hint, cause: prefix + said}
+		return row{name: name, s: answer(said), state: verdict.Failed, kind: kind, hint: hint, cause: prefix + said}
 	}
 	healable := func(name, said string) row {
 		return row{name: name, s: answer(said), state: verdict.Progressing, waiting: "0 of 1 pods ready; " + prefix + said}
@@ -30,24 +30,24 @@ func TestPulls(t *testing.T) {
 		healable("slow down", "toomanyrequests: You have reached your pull rate limit"),
 		healable("odd", "something new"),
 		{name: "a repository called denied", s: with(answer("r/denied-timeout:1: not found"), func(s *verdict.Snapshot) { s.Pods[0].Spec.Containers[0].Image = "r/denied-timeout:1" }),
-			state: verdict.Doomed, kind: fault.NotFound, hint: "pushed", cause: "container api of pod api-77-a: image r/denied-timeout:1 can't be pulled: r/denied-timeout:1: not found"},
+			state: verdict.Failed, kind: fault.NotFound, hint: "pushed", cause: "container api of pod api-77-a: image r/denied-timeout:1 can't be pulled: r/denied-timeout:1: not found"},
 		{name: "unreachable for long", s: snap(60, pod("api-77-a", waits("ErrImagePull", "dial tcp: i/o timeout"))),
-			state: verdict.Doomed, kind: fault.Unavailable, hint: "can the nodes reach", cause: prefix + "dial tcp: i/o timeout"},
+			state: verdict.Failed, kind: fault.Unavailable, hint: "can the nodes reach", cause: prefix + "dial tcp: i/o timeout"},
 		{name: "unknown host for long", s: snap(60, pod("api-77-a", waits("ErrImagePull", "dial tcp: lookup registry: no such host"))),
-			state: verdict.Doomed, kind: fault.Unavailable, hint: "can the nodes reach", cause: prefix + "dial tcp: lookup registry: no such host"},
+			state: verdict.Failed, kind: fault.Unavailable, hint: "can the nodes reach", cause: prefix + "dial tcp: lookup registry: no such host"},
 		{name: "back-off tells in newer clusters", s: snap(1, pod("api-77-a", waits("ImagePullBackOff", backoff+": ErrImagePull: manifest unknown"))),
-			state: verdict.Doomed, kind: fault.NotFound, hint: "pushed", cause: prefix + "manifest unknown"},
+			state: verdict.Failed, kind: fault.NotFound, hint: "pushed", cause: prefix + "manifest unknown"},
 		{name: "back-off alone", s: snap(1, pod("api-77-a", waits("ImagePullBackOff", backoff))), state: verdict.Progressing},
 		{name: "back-off with the event", s: events(snap(1, pod("api-77-a", waits("ImagePullBackOff", backoff))),
 			event("api-77-a", "Failed", `Failed to pull image "`+image+`": manifest unknown`, 0, 1), event("api-77-a", "Failed", "Error: ImagePullBackOff", 1, 1)),
-			state: verdict.Doomed, kind: fault.NotFound, hint: "pushed", cause: prefix + "manifest unknown"},
+			state: verdict.Failed, kind: fault.NotFound, hint: "pushed", cause: prefix + "manifest unknown"},
 		{name: "another pod's event", s: events(snap(1, pod("api-77-a", waits("ImagePullBackOff", backoff))),
 			event("other", "Failed", `Failed to pull image "`+image+`": manifest unknown`, 0, 1)), state: verdict.Progressing},
 		{name: "a long pull that broke", s: events(snap(300, pod("api-77-a", waits("ErrImagePull", "connection reset by peer"))),
 			event("api-77-a", "Failed", `Failed to pull image "`+image+`": connection reset by peer`, 295, 295)), state: verdict.Progressing},
 		{name: "name", s: snap(1, pod("api-77-a", waits("InvalidImageName", "couldn't parse image name"))),
-			state: verdict.Doomed, kind: fault.Invalid, hint: "correct", cause: prefix + "couldn't parse image name"},
+			state: verdict.Failed, kind: fault.Invalid, hint: "correct", cause: prefix + "couldn't parse image name"},
 		{name: "never", s: snap(1, pod("api-77-a", waits("ErrImageNeverPull", "Container image is not present with pull policy of Never"))),
-			state: verdict.Doomed, kind: fault.NotFound, hint: "IfNotPresent", cause: prefix + "Container image is not present with pull policy of Never"},
+			state: verdict.Failed, kind: fault.NotFound, hint: "IfNotPresent", cause: prefix + "Container image is not present with pull policy of Never"},
 	})
 }

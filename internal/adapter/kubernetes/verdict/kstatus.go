@@ -106,8 +106,8 @@ func (j *judge) objectFailed(u *unstructured.Unstructured, name string, res *sta
 // grace in it already: what is past it is overdue.
 func (j *judge) terminations() {
 	const usual = 30 * time.Second // the kubelet's own clearing up
-	for i := range j.s.Old {
-		p := &j.s.Old[i]
+	for i := range j.s.OldPods {
+		p := &j.s.OldPods[i]
 		if p.DeletionTimestamp == nil {
 			continue
 		}
@@ -129,7 +129,7 @@ func (j *judge) terminations() {
 		case j.nodeGone(p.Spec.NodeName):
 			t.cause += ", which does not answer"
 		}
-		j.add(t, j.p.Terminate, min(overdue, j.phase()))
+		j.add(t, j.p.Termination, min(overdue, j.phase()))
 	}
 }
 

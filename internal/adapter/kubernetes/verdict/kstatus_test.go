@@ -19,7 +19,7 @@ func TestAdmission(t *testing.T) {
 	}
 	const quota = `pods "api-77-x" is forbidden: exceeded quota: team, requested: cpu=2, used: cpu=3, limited: cpu=4`
 	const overQuota = "deployment api gets no pods: exceeded quota: team, requested: cpu=2, used: cpu=3, limited: cpu=4"
-	leaving := with(refused(quota), func(s *verdict.Snapshot) { s.Held, s.Old = false, []corev1.Pod{old(deleted(20))} })
+	leaving := with(refused(quota), func(s *verdict.Snapshot) { s.Held, s.OldPods = false, []corev1.Pod{old(deleted(20))} })
 	set := func(message string, first, last int) verdict.Snapshot {
 		s := snap(2)
 		s.Workloads = []*unstructured.Unstructured{object("apps/v1", "StatefulSet", "api", nil, nil)}
@@ -28,25 +28,25 @@ func TestAdmission(t *testing.T) {
 		return events(s, e)
 	}
 	run(t, []row{
-		{name: "quota", s: refused(quota), state: verdict.Doomed, kind: fault.Exhausted, hint: "ResourceQuota", cause: overQuota},
+		{name: "quota", s: refused(quota), state: verdict.Failed, kind: fault.Exhausted, hint: "ResourceQuota", cause: overQuota},
 		{name: "quota, old pods are leaving", s: leaving, state: verdict.Progressing, waiting: "0 of 1 pods ready; " + overQuota},
-		{name: "quota, old pods left", s: with(leaving, func(s *verdict.Snapshot) { s.Now = at(30).Time }), state: verdict.Doomed, kind: fault.Exhausted, hint: "ResourceQuota", cause: overQuota},
-		{name: "quota, held", s: with(leaving, func(s *verdict.Snapshot) { s.Held = true }), state: verdict.Doomed, kind: fault.Exhausted, hint: "ResourceQuota", cause: overQuota},
+		{name: "quota, old pods left", s: with(leaving, func(s *verdict.Snapshot) { s.Now = at(30).Time }), state: verdict.Failed, kind: fault.Exhausted, hint: "ResourceQuota", cause: overQuota},
+		{name: "quota, held", s: with(leaving, func(s *verdict.Snapshot) { s.Held = true }), state: verdict.Failed, kind: fault.Exhausted, hint: "ResourceQuota", cause: overQuota},
 		{name: "pod security", s: refused(`pods "api-77-x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true`),
-			state: verdict.Doomed, kind: fault.Denied, hint: "securityContext", cause: `deployment api gets no pods: violates PodSecurity "restricted:latest": runAsNonRoot != true`},
+			state: verdict.Failed, kind: fault.Denied, hint: "securityContext", cause: `deployment api gets no pods: violates PodSecurity "restricted:latest": runAsNonRoot != true`},
 		{name: "webhook", s: refused(`admission webhook "policy.example.com" denied the request: no digest`),
-			state: verdict.Doomed, kind: fault.Denied, hint: "policy", cause: `deployment api gets no pods: admission webhook "policy.example.com" denied the request: no digest`},
+			state: verdict.Failed, kind: fault.Denied, hint: "policy", cause: `deployment api gets no pods: admission webhook "policy.example.com" denied the request: no digest`},
 		{name: "policy", s: refused(`pods "api-77-x" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no`),
-			state: verdict.Doomed, kind: fault.Denied, hint: "policy", cause: "deployment api gets no pods: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"},
+			state: verdict.Failed, kind: fault.Denied, hint: "policy", cause: "deployment api gets no pods: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"},
 		{name: "webhook is down", s: refused(`Internal error occurred: failed calling webhook "w": connection refused`), state: verdict.Progressing},
 		{name: "service account", s: refused(`pods "api-77-" is forbidden: error looking up service account mlops/api: serviceaccount "api" not found`), state: verdict.Progressing},
 		{name: "no service account", s: with(refused(`pods "api-77-" is forbidden: error looking up service account mlops/api: serviceaccount "api" not found`), func(s *verdict.Snapshot) { s.Now = at(20).Time }),
-			state: verdict.Doomed, kind: fault.NotFound, hint: "ServiceAccount", cause: `deployment api gets no pods: error looking up service account mlops/api: serviceaccount "api" not found`},
+			state: verdict.Failed, kind: fault.NotFound, hint: "ServiceAccount", cause: `deployment api gets no pods: error looking up service account mlops/api: serviceaccount "api" not found`},
 		{name: "limit range", s: refused(`pods "x" is forbidden: maximum cpu usage per Container is 1, but limit is 2`),
-			state: verdict.Doomed, kind: fault.Denied, hint: "rules", cause: "deployment api gets no pods: maximum cpu usage per Container is 1, but limit is 2"},
+			state: verdict.Failed, kind: fault.Denied, hint: "rules", cause: "deployment api gets no pods: maximum cpu usage per Container is 1, but limit is 2"},
 		{name: "an old ReplicaSet", s: with(refused(quota), func(s *verdict.Snapshot) { s.ReplicaSets[0].Spec.Template.Labels[verdict.Label] = "r-bbbbbbbbbbbb" }), state: verdict.Progressing},
 		{name: "stateful set", s: set(`create Pod api-0 in StatefulSet api failed error: pods "api-0" is forbidden: exceeded quota: team`, 1, 2),
-			state: verdict.Doomed, kind: fault.Exhausted, hint: "ResourceQuota", cause: "statefulset api gets no pods: exceeded quota: team"},
+			state: verdict.Failed, kind: fault.Exhausted, hint: "ResourceQuota", cause: "statefulset api gets no pods: exceeded quota: team"},
 		{name: "stateful set, last time", s: set(`pods "api-0" is forbidden: exceeded quota: team`, -99, -60), state: verdict.Progressing},
 	})
 }
@@ -77,28 +77,28 @@ func TestComplete(t *testing.T) {
 		{name: "current", s: complete(5, deployment(1, 1, "NewReplicaSetAvailable")), state: verdict.Ready, waiting: "1 of 1 pods ready"},
 		{name: "not available", s: complete(5, deployment(1, 0, "ReplicaSetUpdated")), state: verdict.Progressing, waiting: "1 of 1 pods ready; deployment api: Available: 0/1"},
 		{name: "not available, held", s: with(complete(5, deployment(1, 0, "ReplicaSetUpdated")), func(s *verdict.Snapshot) { s.Held = true }), state: verdict.Ready},
-		{name: "deadline", s: complete(5, late), state: verdict.Doomed, kind: fault.Exhausted, hint: "raise progressDeadlineSeconds", cause: "deployment api took longer than its progressDeadlineSeconds"},
+		{name: "deadline", s: complete(5, late), state: verdict.Failed, kind: fault.Exhausted, hint: "raise progressDeadlineSeconds", cause: "deployment api took longer than its progressDeadlineSeconds"},
 		{name: "deadline, held", s: with(complete(5, late), func(s *verdict.Snapshot) { s.Held = true }), state: verdict.Ready},
 		{name: "deadline with its cause", s: with(complete(5, late), func(s *verdict.Snapshot) {
 			s.Pods = []corev1.Pod{pod("api-77-a", waits("ErrImagePull", "i/o timeout"))}
-		}), state: verdict.Doomed, kind: fault.Exhausted, hint: "can the nodes reach",
+		}), state: verdict.Failed, kind: fault.Exhausted, hint: "can the nodes reach",
 			cause: "deployment api took longer than its progressDeadlineSeconds; container api of pod api-77-a: image " + image + " can't be pulled: i/o timeout"},
-		{name: "pods short", s: with(complete(5, deployment(1, 1, "NewReplicaSetAvailable")), func(s *verdict.Snapshot) { s.Want["api"] = 2 }), state: verdict.Progressing,
+		{name: "pods short", s: with(complete(5, deployment(1, 1, "NewReplicaSetAvailable")), func(s *verdict.Snapshot) { s.MinReady["api"] = 2 }), state: verdict.Progressing,
 			waiting: "1 of 2 pods ready; waiting for pods to be created"},
 		{name: "another object", s: with(complete(5), func(s *verdict.Snapshot) {
 			s.Objects = []*unstructured.Unstructured{nil, {}, odd}
 		}), state: verdict.Progressing, waiting: "1 of 1 pods ready; service odd: ClusterIP not set. Service type: LoadBalancer"},
 		{name: "another object, held", s: with(complete(5), func(s *verdict.Snapshot) { s.Held, s.Objects = true, []*unstructured.Unstructured{odd} }), state: verdict.Ready},
 		{name: "another object failed", s: complete(5, other(map[string]any{"conditions": []any{map[string]any{"type": "Stalled", "status": "True", "message": "no quota for it"}}})),
-			state: verdict.Doomed, kind: fault.Failed, cause: "thing t: no quota for it"},
+			state: verdict.Failed, kind: fault.Failed, cause: "thing t: no quota for it"},
 		{name: "a status like no other", s: complete(5, other(map[string]any{"conditions": "fine"})), state: verdict.Ready},
-		{name: "job failed", s: with(complete(5, job("Failed")), func(s *verdict.Snapshot) { s.Pods = append(s.Pods, pod("migrate-1", ofJob)) }), state: verdict.Doomed, kind: fault.Failed,
+		{name: "job failed", s: with(complete(5, job("Failed")), func(s *verdict.Snapshot) { s.Pods = append(s.Pods, pod("migrate-1", ofJob)) }), state: verdict.Failed, kind: fault.Failed,
 			cause: "container api of pod migrate-1 crashes: exit code 1: no such table (job migrate failed: BackoffLimitExceeded: Job has reached the specified backoff limit)"},
-		{name: "job failed, held", s: with(complete(5, job("Failed")), func(s *verdict.Snapshot) { s.Held = true }), state: verdict.Doomed, kind: fault.Failed,
+		{name: "job failed, held", s: with(complete(5, job("Failed")), func(s *verdict.Snapshot) { s.Held = true }), state: verdict.Failed, kind: fault.Failed,
 			cause: "job migrate failed: BackoffLimitExceeded: Job has reached the specified backoff limit"},
 		{name: "job done", s: complete(5, job("Complete")), state: verdict.Ready},
 		{name: "job tries again", s: with(complete(5), func(s *verdict.Snapshot) {
-			s.Want["api"] = 2
+			s.MinReady["api"] = 2
 			s.Pods = append(s.Pods, pod("migrate-1", ofJob, runs(1), ended(9, 1, "Error", 4)))
 		}), state: verdict.Progressing, waiting: "1 of 2 pods ready; container api of pod migrate-1 crashes: exit code 1"},
 	})
@@ -107,7 +107,7 @@ func TestComplete(t *testing.T) {
 func TestTerminations(t *testing.T) {
 	stuck := func(now int, finalizers ...string) verdict.Snapshot {
 		s := complete(now, deployment(1, 0, "ReplicaSetUpdated"))
-		s.Old = []corev1.Pod{old(deleted(10, finalizers...))}
+		s.OldPods = []corev1.Pod{old(deleted(10, finalizers...))}
 		return s
 	}
 	dead := node("n1", "4")
@@ -118,13 +118,13 @@ func TestTerminations(t *testing.T) {
 		{name: "told", s: stuck(60), state: verdict.Progressing, waiting: "1 of 1 pods ready; " + cause},
 		{name: "finalizer", s: stuck(60, "example.com/drain"), state: verdict.Progressing, waiting: "1 of 1 pods ready; " + cause + ", held by finalizer example.com/drain"},
 		{name: "dead node", s: nodes(stuck(60), dead), state: verdict.Progressing, waiting: "1 of 1 pods ready; " + cause + ", which does not answer"},
-		{name: "too long", s: stuck(130, "example.com/drain"), state: verdict.Doomed, kind: fault.Exhausted, hint: "controller running",
+		{name: "too long", s: stuck(130, "example.com/drain"), state: verdict.Failed, kind: fault.Exhausted, hint: "controller running",
 			cause: "old pod api-66-x does not end: 2m0s past its grace, on node n1, held by finalizer example.com/drain"},
 		{name: "too long, held", s: with(stuck(130), func(s *verdict.Snapshot) { s.Held = true }), state: verdict.Ready},
 		{name: "nobody waits for it", s: with(stuck(130), func(s *verdict.Snapshot) { s.Workloads = nil }), state: verdict.Ready,
 			waiting: "1 of 1 pods ready; old pod api-66-x does not end: 2m0s past its grace, on node n1"},
 	})
-	if v := verdict.Judge(stuck(30)); v.Again <= 0 || v.Again.Seconds() > 11 {
-		t.Errorf("20 s past its grace: again after %s, want 10 s and a bit", v.Again)
+	if v := verdict.Assess(stuck(30)); v.RequeueAfter <= 0 || v.RequeueAfter.Seconds() > 11 {
+		t.Errorf("20 s past its grace: again after %s, want 10 s and a bit", v.RequeueAfter)
 	}
 }

@@ -122,8 +122,8 @@ func (j *judge) measure() {
 			}
 		}
 	}
-	for i := range j.s.Old {
-		add(&j.s.Old[i])
+	for i := range j.s.OldPods {
+		add(&j.s.OldPods[i])
 	}
 	for _, p := range j.pods {
 		add(p)

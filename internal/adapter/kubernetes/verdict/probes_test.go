@@ -16,7 +16,7 @@ const unavailable = "Readiness probe failed: HTTP probe failed with statuscode: 
 // failing is a pod whose container runs since second 1 and whose readiness
 // probe was seen to fail until then.
 func failing(now, last int, probe corev1.Probe, message string) verdict.Snapshot {
-	s := snap(now, pod("api-77-a", runs(1), readiness(&probe)))
+	s := snap(now, pod("api-77-a", runs(1), withReadinessProbe(&probe)))
 	if message == "" {
 		return s
 	}
@@ -25,7 +25,7 @@ func failing(now, last int, probe corev1.Probe, message string) verdict.Snapshot
 
 // beside has an old pod that took so many seconds to become ready.
 func beside(s verdict.Snapshot, took int) verdict.Snapshot {
-	s.Old = append(s.Old, old(isReady(-1000, -1000+took)))
+	s.OldPods = append(s.OldPods, old(isReady(-1000, -1000+took)))
 	return s
 }
 
@@ -34,7 +34,7 @@ func TestProbes(t *testing.T) {
 		return "container api of pod api-77-a is not ready after " + after + ": its readiness probe (GET :8080/ready) fails: " + said
 	}
 	doomed := func(name string, s verdict.Snapshot, cause string) row {
-		return row{name: name, s: s, state: verdict.Doomed, kind: fault.Failed, hint: "path and the port", cause: cause}
+		return row{name: name, s: s, state: verdict.Failed, kind: fault.Failed, hint: "path and the port", cause: cause}
 	}
 	waiting := func(name string, s verdict.Snapshot) row { return row{name: name, s: s, state: verdict.Progressing} }
 	const says503 = "HTTP probe failed with statuscode: 503"
@@ -83,8 +83,8 @@ func TestProbes(t *testing.T) {
 			status(&s.Pods[0]).Ready = true
 		})),
 
-		doomed("patience", with(failing(5, 2, usual, unavailable), func(s *verdict.Snapshot) { s.Patience.Ready = 4 * time.Second }), cause("4s", says503)),
-		waiting("more patience", with(failing(99, 99, usual, unavailable), func(s *verdict.Snapshot) { s.Patience.Ready = time.Hour })),
+		doomed("patience", with(failing(5, 2, usual, unavailable), func(s *verdict.Snapshot) { s.Timeouts.Ready = 4 * time.Second }), cause("4s", says503)),
+		waiting("more patience", with(failing(99, 99, usual, unavailable), func(s *verdict.Snapshot) { s.Timeouts.Ready = time.Hour })),
 		doomed("command", failing(31, 31, corev1.Probe{ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"check", "me"}}}}, "Readiness probe failed: not yet"),
 			"container api of pod api-77-a is not ready after 30s: its readiness probe (command check me) fails: not yet"),
 	})
@@ -98,22 +98,22 @@ func TestStartupProbe(t *testing.T) {
 		FailureThreshold: 30,
 	}
 	s = events(s, event("api-77-a", "Unhealthy", "Startup probe failed: connect: connection refused", 1, 199))
-	v := verdict.Judge(s)
+	v := verdict.Assess(s)
 	want := "0 of 1 pods ready; container api of pod api-77-a is not ready after 3m19s: its startup probe (TCP :http) fails: connect: connection refused"
-	if v.State != verdict.Progressing || v.Waiting != want {
-		t.Errorf("got %s, %s\nwant %s", v.State, v.Waiting, want)
+	if v.State != verdict.Progressing || v.Progress != want {
+		t.Errorf("got %s, %s\nwant %s", v.State, v.Progress, want)
 	}
 }
 
 // TestAgain: the caller learns when time alone changes the verdict.
 func TestAgain(t *testing.T) {
 	s := failing(10, 1, corev1.Probe{}, unavailable)
-	v := verdict.Judge(s)
-	if v.State != verdict.Progressing || v.Again != 21*time.Second {
-		t.Fatalf("%s, again after %s, want 21 s", v.State, v.Again)
+	v := verdict.Assess(s)
+	if v.State != verdict.Progressing || v.RequeueAfter != 21*time.Second {
+		t.Fatalf("%s, again after %s, want 21 s", v.State, v.RequeueAfter)
 	}
-	s.Now = s.Now.Add(v.Again)
-	if v := verdict.Judge(s); v.State != verdict.Doomed {
+	s.Now = s.Now.Add(v.RequeueAfter)
+	if v := verdict.Assess(s); v.State != verdict.Failed {
 		t.Errorf("after that: %+v", v)
 	}
 }

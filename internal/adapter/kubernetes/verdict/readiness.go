@@ -27,7 +27,7 @@ type State string
 const (
 	Progressing State = "progressing" // not ready, and it still can be
 	Ready       State = "ready"
-	Doomed      State = "doomed" // it can't become ready any more
+	Failed      State = "doomed" // it can't become ready any more
 )
 
 // Snapshot is what there is to know about a release at one moment. Nothing in
@@ -40,15 +40,15 @@ type Snapshot struct {
 	// be Current too.
 	Held bool
 
-	// Want is how many ready pods of the release each workload needs, by the
+	// MinReady is how many ready pods of the release each workload needs, by the
 	// workload's name. A workload that is not named needs none.
-	Want map[string]int
+	MinReady map[string]int
 
 	Workloads   []*unstructured.Unstructured // live Deployments, StatefulSets, DaemonSets and Jobs of the release
 	Objects     []*unstructured.Unstructured // other live objects of the release
 	Pods        []corev1.Pod                 // of the release; one that carries another's label is passed over
 	ReplicaSets []appsv1.ReplicaSet          // of the workloads, all revisions
-	Old         []corev1.Pod                 // of earlier releases: they never count as ready
+	OldPods     []corev1.Pod                 // of earlier releases: they never count as ready
 
 	// Events are the warnings of the namespace, about anything in it. What
 	// autoscalers say is no warning and is wanted too: the reasons
@@ -56,14 +56,14 @@ type Snapshot struct {
 	Events []corev1.Event
 
 	Nodes []corev1.Node       // empty: not known
-	Logs  map[LogKey][]string // last lines, as Verdict.Needs asked for; empty lines: there are none
+	Logs  map[LogKey][]string // last lines, as Verdict.LogsNeeded asked for; empty lines: there are none
 
 	// Now should be the cluster's time (an answer of its API server has it in
 	// the Date header): it is held against times that nodes wrote down.
-	Now   time.Time
-	Since time.Time // when this phase began, by the same clock as Now
+	Now        time.Time
+	PhaseStart time.Time // when this phase began, by the same clock as Now
 
-	Patience Patience
+	Timeouts Timeouts
 }
 
 // LogKey names the log of one container: of its last instance but one when
@@ -73,40 +73,40 @@ type LogKey struct {
 	Previous                  bool
 }
 
-// Verdict is what to think of a release. All its strings are one line of
+// Status is what to think of a release. All its strings are one line of
 // printable text.
-type Verdict struct {
-	State   State
-	Kind    fault.Kind    // of the cause, when Doomed
-	Cause   string        // why it is Doomed
-	Hint    string        // what to do about the cause; may be empty
-	Log     []string      // last lines of the container that is the cause, oldest first
-	Waiting string        // where it stands: "2 of 3 pods ready; pod x: waiting for a node"
-	Needs   []LogKey      // fetch these and judge again before believing Doomed
-	Again   time.Duration // judge again after this, though nothing changed; 0: no need
+type Status struct {
+	State        State
+	Kind         fault.Kind    // of the cause, when Doomed
+	Cause        string        // why it is Doomed
+	Hint         string        // what to do about the cause; may be empty
+	LogTail      []string      // last lines of the container that is the cause, oldest first
+	Progress     string        // where it stands: "2 of 3 pods ready; pod x: waiting for a node"
+	LogsNeeded   []LogKey      // fetch these and judge again before believing Doomed
+	RequeueAfter time.Duration // judge again after this, though nothing changed; 0: no need
 }
 
-// Patience is how long trouble that can heal may last. Zero fields have the
+// Timeouts is how long trouble that can heal may last. Zero fields have the
 // values beside them.
-type Patience struct {
-	Crashes   int           // 2: times that a container may end, the last of them included
-	Config    time.Duration // 5 s: a ConfigMap, a Secret or a key of it is not there
-	Mount     time.Duration // 20 s: the same, to mount
-	Attach    time.Duration // 2 min: volumes and the pod's network
-	Pull      time.Duration // 60 s: the registry does not answer, or has trouble
-	Start     time.Duration // 30 s: the container runtime refuses
-	Schedule  time.Duration // 60 s: no node has room
-	Hopeless  time.Duration // 20 s: no node is big enough even when empty, and nobody adds one
-	ScaleUp   time.Duration // 10 min: no node has room, and one is being added
-	Ready     time.Duration // a container runs and is not ready; zero: by its probe, and by what ready pods took
-	Admit     time.Duration // 30 s: pods can't be created for a reason that may pass
-	Quota     time.Duration // 30 s: the quota is used up, and old pods are about to go
-	Terminate time.Duration // 2 min: a pod is still there after its grace has ended
+type Timeouts struct {
+	MaxCrashes  int           // 2: times that a container may end, the last of them included
+	Config      time.Duration // 5 s: a ConfigMap, a Secret or a key of it is not there
+	Mount       time.Duration // 20 s: the same, to mount
+	Attach      time.Duration // 2 min: volumes and the pod's network
+	Pull        time.Duration // 60 s: the registry does not answer, or has trouble
+	Start       time.Duration // 30 s: the container runtime refuses
+	Schedule    time.Duration // 60 s: no node has room
+	NoNodeFits  time.Duration // 20 s: no node is big enough even when empty, and nobody adds one
+	ScaleUp     time.Duration // 10 min: no node has room, and one is being added
+	Ready       time.Duration // a container runs and is not ready; zero: by its probe, and by what ready pods took
+	Admission   time.Duration // 30 s: pods can't be created for a reason that may pass
+	Quota       time.Duration // 30 s: the quota is used up, and old pods are about to go
+	Termination time.Duration // 2 min: a pod is still there after its grace has ended
 }
 
-func (p Patience) filled() Patience {
-	if p.Crashes <= 0 {
-		p.Crashes = 2
+func (p Timeouts) filled() Timeouts {
+	if p.MaxCrashes <= 0 {
+		p.MaxCrashes = 2
 	}
 	for _, d := range []struct {
 		field *time.Duration
@@ -118,11 +118,11 @@ func (p Patience) filled() Patience {
 		{&p.Pull, time.Minute},
 		{&p.Start, 30 * time.Second},
 		{&p.Schedule, time.Minute},
-		{&p.Hopeless, 20 * time.Second},
+		{&p.NoNodeFits, 20 * time.Second},
 		{&p.ScaleUp, 10 * time.Minute},
-		{&p.Admit, 30 * time.Second},
+		{&p.Admission, 30 * time.Second},
 		{&p.Quota, 30 * time.Second},
-		{&p.Terminate, 2 * time.Minute},
+		{&p.Termination, 2 * time.Minute},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.value

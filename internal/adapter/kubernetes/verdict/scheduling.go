@@ -43,7 +43,7 @@ func (j *judge) unscheduled(p *corev1.Pod) bool {
 			t.kind = fault.Failed
 		} else if !coming && helpless(preemption) {
 			// An autoscaler looks every ten seconds, and would have said something.
-			t.cause, patience = t.cause+" (no node is big enough)", min(patience, j.p.Hopeless)
+			t.cause, patience = t.cause+" (no node is big enough)", min(patience, j.p.NoNodeFits)
 		}
 	}
 	switch {

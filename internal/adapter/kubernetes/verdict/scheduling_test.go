@@ -37,37 +37,37 @@ func TestScheduling(t *testing.T) {
 	sidecar := corev1.ContainerRestartPolicyAlways
 	run(t, []row{
 		{name: "bigger than any node", s: nodes(snap(1, big), node("n1", "2"), node("n2", "4")),
-			state: verdict.Doomed, kind: fault.Exhausted, hint: "lower resources.requests of the workload (cpu)", cause: tooBig},
+			state: verdict.Failed, kind: fault.Exhausted, hint: "lower resources.requests of the workload (cpu)", cause: tooBig},
 		{name: "bigger, and a node is coming", s: events(nodes(snap(500, big), node("n2", "4")), scaleUp), state: verdict.Progressing,
 			waiting: "0 of 1 pods ready; " + tooBig + " (a node is being added)"},
 		{name: "bigger, and the node never came", s: events(nodes(snap(600, big), node("n2", "4")), scaleUp),
-			state: verdict.Doomed, kind: fault.Exhausted, hint: "bigger node", cause: tooBig + " (a node is being added)"},
+			state: verdict.Failed, kind: fault.Exhausted, hint: "bigger node", cause: tooBig + " (a node is being added)"},
 		{name: "bigger, where nodes come and go", s: nodes(snap(1, big), karpenter), state: verdict.Progressing},
 		{name: "bigger, and the autoscaler declines", s: events(nodes(snap(60, big), node("n2", "4")), event("api-77-a", "NotTriggerScaleUp", "pod didn't trigger scale-up: 1 max node group size reached", 1, 1)),
-			state: verdict.Doomed, kind: fault.Exhausted, hint: "bigger node", cause: tooBig + "; the autoscaler says: pod didn't trigger scale-up: 1 max node group size reached"},
+			state: verdict.Failed, kind: fault.Exhausted, hint: "bigger node", cause: tooBig + "; the autoscaler says: pod didn't trigger scale-up: 1 max node group size reached"},
 		{name: "nodes not known", s: snap(1, big), state: verdict.Progressing},
 		{name: "crowded", s: nodes(snap(59, usual), node("n1", "2"), node("n2", "4")), state: verdict.Progressing, waiting: "0 of 1 pods ready; " + crowded},
 		{name: "crowded for long", s: nodes(snap(60, usual), node("n1", "2"), node("n2", "4")),
-			state: verdict.Doomed, kind: fault.Exhausted, hint: "make room", cause: crowded},
+			state: verdict.Failed, kind: fault.Exhausted, hint: "make room", cause: crowded},
 		{name: "a graphics card", s: nodes(snap(1, pod("api-77-a", resources("nvidia.com/gpu", "1", ""), unschedulable("0/1 nodes are available: 1 Insufficient nvidia.com/gpu."))), node("n1", "4")),
-			state: verdict.Doomed, kind: fault.Exhausted, hint: "nvidia.com/gpu",
+			state: verdict.Failed, kind: fault.Exhausted, hint: "nvidia.com/gpu",
 			cause: "pod api-77-a can't be scheduled: it asks for 1 nvidia.com/gpu, and the biggest node has 0 nvidia.com/gpu"},
 		{name: "containers and sidecars count together", s: nodes(snap(1, pod("api-77-a", resources("memory", "10Gi", ""), unschedulable("0/1 nodes are available: 1 Insufficient memory."), func(p *corev1.Pod) {
 			p.Spec.InitContainers = []corev1.Container{
 				{Name: "proxy", RestartPolicy: &sidecar, Resources: p.Spec.Containers[0].Resources},
 			}
-		})), node("n1", "4")), state: verdict.Doomed, kind: fault.Exhausted, hint: "memory",
+		})), node("n1", "4")), state: verdict.Failed, kind: fault.Exhausted, hint: "memory",
 			cause: "pod api-77-a can't be scheduled: it asks for 20Gi memory, and the biggest node has 15.5Gi memory"},
 		{name: "an init container counts for itself", s: nodes(snap(1, pod("api-77-a", resources("memory", "1Gi", ""), unschedulable("0/1 nodes are available: 1 Insufficient memory."), func(p *corev1.Pod) {
 			big := p.DeepCopy()
 			resources("memory", "30Gi", "")(big)
 			p.Spec.InitContainers = []corev1.Container{{Name: "model", Resources: big.Spec.Containers[0].Resources}}
-		})), node("n1", "4")), state: verdict.Doomed, kind: fault.Exhausted, hint: "memory",
+		})), node("n1", "4")), state: verdict.Failed, kind: fault.Exhausted, hint: "memory",
 			cause: "pod api-77-a can't be scheduled: it asks for 30Gi memory, and the biggest node has 15.5Gi memory"},
 		{name: "taint", s: nodes(snap(60, pod("api-77-a", unschedulable("0/1 nodes are available: 1 node(s) had untolerated taint {gpu: true}."))), node("n1", "4")),
-			state: verdict.Doomed, kind: fault.Failed, hint: "toleration", cause: "pod api-77-a can't be scheduled: 0/1 nodes are available: 1 node(s) had untolerated taint {gpu: true}."},
+			state: verdict.Failed, kind: fault.Failed, hint: "toleration", cause: "pod api-77-a can't be scheduled: 0/1 nodes are available: 1 node(s) had untolerated taint {gpu: true}."},
 		{name: "selector", s: nodes(snap(60, pod("api-77-a", unschedulable("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."))), node("n1", "4")),
-			state: verdict.Doomed, kind: fault.Failed, hint: "nodeSelector", cause: "pod api-77-a can't be scheduled: 0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."},
+			state: verdict.Failed, kind: fault.Failed, hint: "nodeSelector", cause: "pod api-77-a can't be scheduled: 0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."},
 		{name: "not looked at yet", s: snap(1, pod("api-77-a", func(p *corev1.Pod) { p.Status = corev1.PodStatus{Phase: corev1.PodPending} })), state: verdict.Progressing,
 			waiting: "0 of 1 pods ready; pod api-77-a: waiting for a node"},
 	})
@@ -81,16 +81,16 @@ func TestMounts(t *testing.T) {
 	attach := event("api-77-a", "FailedAttachVolume", `Multi-Attach error for volume "pvc-1" Volume is already used by pod(s) api-66-x`, 1, 9)
 	run(t, []row{
 		{name: "arriving", s: events(snap(19, pod("api-77-a")), mount), state: verdict.Progressing, waiting: "0 of 1 pods ready; " + cause},
-		{name: "missing", s: events(snap(20, pod("api-77-a")), mount), state: verdict.Doomed, kind: fault.NotFound, hint: "part of the release", cause: cause},
+		{name: "missing", s: events(snap(20, pod("api-77-a")), mount), state: verdict.Failed, kind: fault.NotFound, hint: "part of the release", cause: cause},
 		{name: "arrived", s: events(snap(99, pod("api-77-a", waits("ContainerCreating", ""), func(p *corev1.Pod) {
 			p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: corev1.PodReadyToStartContainers, Status: corev1.ConditionTrue})
 		})), mount), state: verdict.Progressing, waiting: "0 of 1 pods ready; pod api-77-a: preparing container api (volumes, image)"},
 		{name: "arrived and pulling", s: events(snap(30, pod("api-77-a", waits("ErrImagePull", "i/o timeout"))), mount), state: verdict.Progressing},
 		{name: "attached elsewhere", s: events(snap(100, pod("api-77-a")), attach), state: verdict.Progressing},
-		{name: "attached elsewhere for long", s: events(snap(120, pod("api-77-a")), attach), state: verdict.Doomed, kind: fault.Unavailable, hint: "ReadWriteMany",
+		{name: "attached elsewhere for long", s: events(snap(120, pod("api-77-a")), attach), state: verdict.Failed, kind: fault.Unavailable, hint: "ReadWriteMany",
 			cause: `pod api-77-a has not got its volumes: Multi-Attach error for volume "pvc-1" Volume is already used by pod(s) api-66-x`},
 		{name: "network", s: events(snap(120, pod("api-77-a")), event("api-77-a", "FailedCreatePodSandBox", "plugin type=\"bridge\" failed (add): no IP addresses available", 1, 9)),
-			state: verdict.Doomed, kind: fault.Unavailable, hint: "network plugin", cause: `pod api-77-a has not got its network: plugin type="bridge" failed (add): no IP addresses available`},
+			state: verdict.Failed, kind: fault.Unavailable, hint: "network plugin", cause: `pod api-77-a has not got its network: plugin type="bridge" failed (add): no IP addresses available`},
 	})
 }
 
@@ -103,10 +103,10 @@ func TestLostPods(t *testing.T) {
 	const cause = "pod api-77-a was ended by its node: Evicted: The node was low on resource: memory."
 	run(t, []row{
 		{name: "evicted", s: snap(1, pod("api-77-a", evicted), pod("api-77-b", evicted)), state: verdict.Progressing, waiting: "0 of 2 pods ready; " + cause},
-		{name: "evicted and replaced", s: with(snap(9, pod("api-77-a", evicted), pod("api-77-b", isReady(2, 3))), func(s *verdict.Snapshot) { s.Want["api"] = 1 }), state: verdict.Ready},
+		{name: "evicted and replaced", s: with(snap(9, pod("api-77-a", evicted), pod("api-77-b", isReady(2, 3))), func(s *verdict.Snapshot) { s.MinReady["api"] = 1 }), state: verdict.Ready},
 		{name: "evicted over and over", s: snap(9, pod("api-77-a", evicted), pod("api-77-b", evicted), pod("api-77-c", evicted)),
-			state: verdict.Doomed, kind: fault.Exhausted, hint: "requests", cause: cause + " (3 pods in a row)"},
-		{name: "node lost", s: nodes(snap(99, pod("api-77-a", runs(1), readiness(&corev1.Probe{}))), dead), state: verdict.Progressing,
+			state: verdict.Failed, kind: fault.Exhausted, hint: "requests", cause: cause + " (3 pods in a row)"},
+		{name: "node lost", s: nodes(snap(99, pod("api-77-a", runs(1), withReadinessProbe(&corev1.Probe{}))), dead), state: verdict.Progressing,
 			waiting: "0 of 1 pods ready; pod api-77-a: its node n1 does not answer"},
 		{name: "preempted", s: snap(1, pod("api-77-a", isReady(0, 1), deleted(1))), state: verdict.Progressing, waiting: "0 of 1 pods ready; waiting for pods to be created"},
 	})
@@ -115,7 +115,7 @@ func TestLostPods(t *testing.T) {
 // TestCounts: whose pods count for what.
 func TestCounts(t *testing.T) {
 	two := snap(5, pod("api-77-a", isReady(1, 2)), pod("w-0", isReady(1, 2), func(p *corev1.Pod) { p.OwnerReferences = owner("StatefulSet", "worker") }))
-	two.Want = map[string]int{"api": 1, "worker": 1}
+	two.MinReady = map[string]int{"api": 1, "worker": 1}
 	stray := snap(5, old(isReady(1, 2)))
 	half := pod("api-77-a", isReady(1, 2), func(p *corev1.Pod) { p.Status.Conditions[1].Status = corev1.ConditionFalse })
 	run(t, []row{
@@ -123,9 +123,9 @@ func TestCounts(t *testing.T) {
 		{name: "one short", s: with(two, func(s *verdict.Snapshot) { s.Pods = s.Pods[:1] }), state: verdict.Progressing,
 			waiting: "api: 1 of 1 pods ready, worker: 0 of 1 pods ready; waiting for pods to be created"},
 		{name: "another release's pod among them", s: stray, state: verdict.Progressing},
-		{name: "old pods", s: with(snap(5), func(s *verdict.Snapshot) { s.Old = []corev1.Pod{old(isReady(1, 2))} }), state: verdict.Progressing},
+		{name: "old pods", s: with(snap(5), func(s *verdict.Snapshot) { s.OldPods = []corev1.Pod{old(isReady(1, 2))} }), state: verdict.Progressing},
 		{name: "containers not ready", s: snap(5, half), state: verdict.Progressing},
-		{name: "nothing wanted", s: with(snap(5), func(s *verdict.Snapshot) { s.Want = nil }), state: verdict.Ready},
+		{name: "nothing wanted", s: with(snap(5), func(s *verdict.Snapshot) { s.MinReady = nil }), state: verdict.Ready},
 		{name: "by its ReplicaSet's owner", s: with(snap(5, pod("p", isReady(1, 2), func(p *corev1.Pod) { p.OwnerReferences[0].Name = "odd" })), func(s *verdict.Snapshot) {
 			rs := replicaSet("")
 			rs.UID = "ReplicaSetapi-77"
