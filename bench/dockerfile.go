@@ -38,7 +38,7 @@ type packing struct {
 
 // dockerfiles measures what Slipway adds to a build by BuildKit.
 func (b *bench) dockerfiles(ctx context.Context) error {
-	tools, err := builder.Find(ctx, b.story)
+	tools, err := builder.Ensure(ctx, b.story)
 	if errors.Is(err, builder.ErrUnsupported) {
 		b.Note("Dockerfiles beside buildctl", err.Error())
 		return nil

@@ -76,7 +76,7 @@ func plantDatabase(ctx context.Context, work, dir string) error {
 	}
 	file, err := plant.Write(made, []plant.Vulnerability{
 		{ID: "CVE-2099-1001", Severity: "high", Ecosystem: "python", Package: "bench-wheel-07", Below: "2.0.0", Fixed: true},
-		{ID: "CVE-2099-1002", Severity: "high", Ecosystem: "deb", Name: "debian", Version: "12", Codename: "bookworm", Package: "libbench07", Below: "2.0-1", Fixed: true},
+		{ID: "CVE-2099-1002", Severity: "high", Ecosystem: "deb", Distro: "debian", DistroVersion: "12", Codename: "bookworm", Package: "libbench07", Below: "2.0-1", Fixed: true},
 	})
 	if err != nil {
 		return err

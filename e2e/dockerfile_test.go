@@ -34,7 +34,7 @@ ENTRYPOINT ["/server"]
 // TestDockerfile delivers a service whose image comes from a Dockerfile.
 func TestDockerfile(t *testing.T) {
 	t.Parallel()
-	tools := builder.Need(t)
+	tools := builder.Require(t)
 	p := packed(t)
 	without := p.env
 	p.env = append(p.env, "SLIPWAY_BUILDKITD="+tools.Daemon)

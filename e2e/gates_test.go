@@ -53,7 +53,7 @@ func (p *project) weaken(weak plant.Vulnerability) {
 	p.must(os.MkdirAll(dir, 0o755))
 	weak.ID, weak.Severity, weak.Below = weakness, "critical", "99.0.0"
 	file, err := plant.Write(dir, []plant.Vulnerability{weak, {
-		ID: "CVE-2099-0002", Severity: "low", Ecosystem: "deb", Name: "debian", Version: "12", Codename: "bookworm",
+		ID: "CVE-2099-0002", Severity: "low", Ecosystem: "deb", Distro: "debian", DistroVersion: "12", Codename: "bookworm",
 		Package: "nothing-that-is-installed", Below: "1",
 	}})
 	p.must(err)

@@ -64,7 +64,7 @@ func TestRetailPython(t *testing.T) {
 // public one.
 func retailPython(t *testing.T, root string) *project {
 	t.Helper()
-	tools := builder.Need(t)
+	tools := builder.Require(t)
 	if out, err := exec.Command("python3.11", "--version").CombinedOutput(); err != nil {
 		t.Skipf("there is no Python 3.11 here: %v %s", err, out)
 	}

@@ -17,7 +17,7 @@ import (
 // in a user namespace of its own, and nowhere else.
 func TestDockerfileRootless(t *testing.T) {
 	t.Parallel()
-	tools := builder.Need(t)
+	tools := builder.Require(t)
 	for _, name := range []string{"rootlesskit", "newuidmap", "unshare", "setpriv"} {
 		if _, err := exec.LookPath(name); err != nil {
 			t.Skipf("%s is not in PATH (Debian: apt-get install rootlesskit uidmap util-linux)", name)

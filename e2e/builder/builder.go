@@ -35,14 +35,14 @@ type Tools struct {
 	Client string // buildctl
 }
 
-// Find builds the programs into bin/ of the repository when they are missing or
+// Ensure builds the programs into bin/ of the repository when they are missing or
 // made from other modules. That takes several minutes the first time; it logs
 // when it has work to do. log may be nil.
-func Find(ctx context.Context, log io.Writer) (Tools, error) {
+func Ensure(ctx context.Context, log io.Writer) (Tools, error) {
 	if err := supported(); err != nil {
 		return Tools{}, err
 	}
-	sources, err := prebuild.Module("e2e/builder/buildkit")
+	sources, err := prebuild.ModuleDir("e2e/builder/buildkit")
 	if err != nil {
 		return Tools{}, err
 	}

@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// Need finds the tools for a test. Where they can't be, the test is skipped.
-func Need(t testing.TB) Tools {
+// Require finds the tools for a test. Where they can't be, the test is skipped.
+func Require(t testing.TB) Tools {
 	t.Helper()
-	tools, err := Find(t.Context(), os.Stderr)
+	tools, err := Ensure(t.Context(), os.Stderr)
 	if errors.Is(err, ErrUnsupported) {
 		t.Skip(err)
 	}

@@ -23,7 +23,7 @@ const version, versionMajor, versionMinor = "v1.36.3", "1", "36"
 // made from other sources, and returns the binary's path. The first time takes
 // several minutes; it logs when it has work to do.
 func Build(ctx context.Context, c Config) (string, error) {
-	module, err := prebuild.Module("e2e/cluster/kubernetes")
+	module, err := prebuild.ModuleDir("e2e/cluster/kubernetes")
 	if err != nil {
 		return prebuilt(c.Binary, err)
 	}

@@ -18,9 +18,9 @@ import (
 // look is how often a lock that is taken is asked for.
 const look = 50 * time.Millisecond
 
-// Module is the folder of a module of the repository, named by its path there
+// ModuleDir is the folder of a module of the repository, named by its path there
 // ("e2e/cluster/kubernetes"): it is looked for from the working folder upwards.
-func Module(path string) (string, error) {
+func ModuleDir(path string) (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", fmt.Errorf("find the working folder: %w", err)

@@ -37,8 +37,8 @@ func Decompress(r *bufio.Reader) (io.ReadCloser, error) {
 	return io.NopCloser(r), nil
 }
 
-// Reader reads from r until ctx ends; from then on its error is ctx's cause.
-func Reader(ctx context.Context, r io.Reader) io.Reader { return reader{ctx, r} }
+// ContextReader reads from r until ctx ends; from then on its error is ctx's cause.
+func ContextReader(ctx context.Context, r io.Reader) io.Reader { return reader{ctx, r} }
 
 type reader struct {
 	ctx context.Context

@@ -53,7 +53,7 @@ func TestWindow(t *testing.T) {
 func TestReaderStops(t *testing.T) {
 	stopped := errors.New("stopped")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	r := blob.Reader(ctx, bytes.NewReader([]byte("abc")))
+	r := blob.ContextReader(ctx, bytes.NewReader([]byte("abc")))
 	if n, err := r.Read(make([]byte, 1)); n != 1 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}

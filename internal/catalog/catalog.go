@@ -159,7 +159,7 @@ func ScanDatabase() port.ScanDatabase { return anchore.New(scanConfig(os.Getenv,
 // scanConfig says where the database is, and where it comes from. A machine
 // without a home keeps it where it keeps what may go.
 func scanConfig(env func(string) string, cache func() (string, error)) anchore.Config {
-	dir := env(anchore.FolderVariable)
+	dir := env(anchore.DatabaseDirVariable)
 	if dir == "" {
 		base, err := cache()
 		if err != nil {
@@ -167,7 +167,7 @@ func scanConfig(env func(string) string, cache func() (string, error)) anchore.C
 		}
 		dir = filepath.Join(base, "slipway", "vulnerabilities")
 	}
-	return anchore.Config{Dir: dir, URL: env(anchore.SourceVariable)}
+	return anchore.Config{Dir: dir, URL: env(anchore.DatabaseURLVariable)}
 }
 
 // notifier is the list of receivers.
@@ -205,15 +205,15 @@ func RunInternal(args []string, out io.Writer) (code int, handled bool) {
 	}
 	switch args[0] {
 	case jobRunner:
-		return process.RunJob(args[1:], hide), true
-	case buildkit.KeepCommand:
+		return process.RunJobProcess(args[1:], hide), true
+	case buildkit.IdleCommand:
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 		defer stop()
-		return buildkit.Keep(ctx, args[1:]), true
+		return buildkit.StopWhenIdle(ctx, args[1:]), true
 	case local.SuperviseCommand, local.InitCommand:
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 		defer stop()
-		return local.Hidden(ctx, args, out)
+		return local.RunInternal(ctx, args, out)
 	}
 	return 0, false
 }

@@ -22,15 +22,15 @@ import (
 // The environment variables that say where the database is, and where it comes
 // from.
 const (
-	FolderVariable = "SLIPWAY_SCAN_DB"
-	SourceVariable = "SLIPWAY_SCAN_DB_URL"
+	DatabaseDirVariable = "SLIPWAY_SCAN_DB"
+	DatabaseURLVariable = "SLIPWAY_SCAN_DB_URL"
 )
 
 // Config of a Scanner.
 type Config struct {
-	Dir   string           // absolute folder of the database; several Slipways may share it
-	URL   string           // where databases are listed; default: grype's own
-	Clock func() time.Time // default time.Now
+	Dir string           // absolute folder of the database; several Slipways may share it
+	URL string           // where databases are listed; default: grype's own
+	Now func() time.Time // default time.Now
 }
 
 // Scanner fulfils port.Scanner, port.ScanDatabase and port.SBOMGenerator. Nothing is
@@ -49,8 +49,8 @@ var (
 
 // New makes a Scanner.
 func New(c Config) *Scanner {
-	if c.Clock == nil {
-		c.Clock = time.Now
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	return &Scanner{c: c, licences: sync.OnceValues(func() (context.Context, error) {
 		return syft.SetContextLicenseScanner(context.Background(), cataloging.DefaultLicenseConfig())
@@ -85,7 +85,7 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanRequest) (port.ScanReport
 
 // look adds what is known of one platform's packages to the report.
 func (s *Scanner) look(ctx context.Context, db *database, list *sbom.SBOM, report *port.ScanReport) error {
-	l := newLookup(db, list, s.c.Clock())
+	l := newLookup(db, list, s.c.Now())
 	found, err := l.match(ctx)
 	if err != nil {
 		if ctx.Err() != nil {

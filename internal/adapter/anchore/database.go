@@ -239,7 +239,7 @@ func (s *Scanner) activate(root string, built time.Time) error {
 func (s *Scanner) sweep() {
 	old, _ := filepath.Glob(filepath.Join(s.c.Dir, ".incoming-*")) // the pattern is a constant
 	for _, dir := range old {
-		if info, err := os.Stat(dir); err == nil && s.c.Clock().Sub(info.ModTime()) > leftover {
+		if info, err := os.Stat(dir); err == nil && s.c.Now().Sub(info.ModTime()) > leftover {
 			_ = os.RemoveAll(dir) // the next one tries again
 		}
 	}

@@ -20,7 +20,7 @@ func TestUpdateOnAFullDisk(t *testing.T) {
 	mux.HandleFunc("/v6/db.tar.gz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 4<<20)) })
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	s := New(Config{Dir: disk, URL: server.URL, Clock: time.Now})
+	s := New(Config{Dir: disk, URL: server.URL, Now: time.Now})
 	_, changed, err := s.Update(t.Context(), nil)
 	if !fault.Is(err, fault.Unavailable) || changed || !strings.Contains(err.Error(), "no space left") || !strings.Contains(fault.HintOf(err), "make room") {
 		t.Errorf("%v, %v (%s)", changed, err, fault.HintOf(err))

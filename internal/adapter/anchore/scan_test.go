@@ -20,12 +20,12 @@ import (
 // planted is what the test's database knows: one weakness for each ecosystem.
 func planted() []plant.Vulnerability {
 	return []plant.Vulnerability{
-		{ID: "CVE-2099-0001", Severity: "high", Ecosystem: "deb", Name: "debian", Version: "12", Codename: "bookworm", Package: "libplanted", Below: "2.0-1", Fixed: true},
-		{ID: "CVE-2099-0002", Severity: "critical", Ecosystem: "apk", Name: "alpine", Version: "3.20", Package: "planted-apk", Below: "1.5.0-r0", Fixed: true},
+		{ID: "CVE-2099-0001", Severity: "high", Ecosystem: "deb", Distro: "debian", DistroVersion: "12", Codename: "bookworm", Package: "libplanted", Below: "2.0-1", Fixed: true},
+		{ID: "CVE-2099-0002", Severity: "critical", Ecosystem: "apk", Distro: "alpine", DistroVersion: "3.20", Package: "planted-apk", Below: "1.5.0-r0", Fixed: true},
 		{ID: "GHSA-pppp-pppp-pppp", Aliases: []string{"CVE-2099-0003"}, Severity: "critical", Ecosystem: "python", Package: "planted-wheel", Below: "2.0.0", Fixed: true},
 		{ID: "GHSA-gggg-gggg-gggg", Aliases: []string{"CVE-2099-0004"}, Severity: "high", Ecosystem: "go-module", Package: "github.com/spf13/cobra", Below: "9.0.0"},
 		{ID: "GHSA-nnnn-nnnn-nnnn", Aliases: []string{"CVE-2099-0005"}, Severity: "medium", Ecosystem: "npm", Package: "planted-npm", Below: "3.1.0", Fixed: true},
-		{ID: "CVE-2099-0006", Severity: "high", Ecosystem: "rpm", Name: "redhat", Version: "9", Package: "planted-rpm", Below: "0:4.0-1.el9", Fixed: true},
+		{ID: "CVE-2099-0006", Severity: "high", Ecosystem: "rpm", Distro: "redhat", DistroVersion: "9", Package: "planted-rpm", Below: "0:4.0-1.el9", Fixed: true},
 		{ID: "CVE-2099-0007", Severity: "unknown", Ecosystem: "python", Package: "planted-lock", Below: "1.1", Fixed: true},
 	}
 }

@@ -53,7 +53,7 @@ func (s *Scanner) ask(ctx context.Context, built time.Time) (*distribution.Archi
 	if ctx.Err() == context.Canceled {
 		return nil, s.silent(ctx, err)
 	}
-	if err := put(filepath.Join(s.c.Dir, askedFile), []byte(s.c.Clock().UTC().Format(time.RFC3339)+"\n")); err != nil {
+	if err := put(filepath.Join(s.c.Dir, askedFile), []byte(s.c.Now().UTC().Format(time.RFC3339)+"\n")); err != nil {
 		return nil, err
 	}
 	switch {

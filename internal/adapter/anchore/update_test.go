@@ -37,7 +37,7 @@ func TestUpdate(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	now := time.Now().UTC().Truncate(time.Second)
-	s := New(Config{Dir: filepath.Join(t.TempDir(), "db"), URL: server.URL + "/databases", Clock: func() time.Time { return now }})
+	s := New(Config{Dir: filepath.Join(t.TempDir(), "db"), URL: server.URL + "/databases", Now: func() time.Time { return now }})
 
 	broken.Store(true)
 	if d, changed, err := s.Update(t.Context(), nil); !fault.Is(err, fault.Unavailable) || changed || !d.BuiltAt.IsZero() {
@@ -99,7 +99,7 @@ func TestUpdateStopsInTheMiddle(t *testing.T) {
 	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	s := New(Config{Dir: t.TempDir(), URL: server.URL, Clock: time.Now})
+	s := New(Config{Dir: t.TempDir(), URL: server.URL, Now: time.Now})
 	var done, total int64
 	_, changed, err := s.Update(ctx, func(d, all int64) { done, total = d, all; cancel() })
 	if !errors.Is(err, context.Canceled) || changed || done == 0 || total != 1000000 {
@@ -132,7 +132,7 @@ func TestUpdateFromAStrangeSource(t *testing.T) {
 		mux.HandleFunc("/databases/v6/db.tar.gz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "x") })
 		mux.HandleFunc("/secret", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "beside the databases") })
 		server := httptest.NewServer(mux)
-		s := New(Config{Dir: t.TempDir(), URL: server.URL + "/databases/", Clock: time.Now})
+		s := New(Config{Dir: t.TempDir(), URL: server.URL + "/databases/", Now: time.Now})
 		_, changed, err := s.Update(t.Context(), nil)
 		otherHint := strings.Contains(fault.HintOf(err), "mirror on the way")
 		if !fault.Is(err, fault.Unavailable) || changed || !strings.Contains(fmt.Sprint(err), c.want) || otherHint != (name == "another archive") {

@@ -30,8 +30,8 @@ const (
 	agentVariable   = "SSH_AUTH_SOCK"        // of the SSH agent
 )
 
-// KeepCommand is the hidden command that the program must answer to, see Keep.
-const KeepCommand = "keep-buildkit"
+// IdleCommand is the hidden command that the program must answer to, see Keep.
+const IdleCommand = "keep-buildkit"
 
 // imageVersion counts changes of what this package does to an image. It is part
 // of the fingerprint.

@@ -20,4 +20,4 @@ func (*daemon) stop(context.Context) error                                    { 
 func (*daemon) version(context.Context) (string, error)                       { return "", errLinux }
 
 // Keep has nothing to keep here.
-func Keep(context.Context, []string) int { return 1 }
+func StopWhenIdle(context.Context, []string) int { return 1 }

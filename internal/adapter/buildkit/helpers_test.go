@@ -40,7 +40,7 @@ type yard struct {
 
 func newYard(t *testing.T) *yard {
 	t.Helper()
-	tools := builder.Need(t)
+	tools := builder.Require(t)
 	embedded, err := oci.OpenEmbedded(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

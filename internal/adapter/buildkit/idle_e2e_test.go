@@ -19,7 +19,7 @@ func (y *yard) testIdle(t *testing.T) {
 	go func() { defer close(done); _, _ = y.builder().Build(ctx, o, log) }()
 	<-log.got
 	kept := make(chan int, 1)
-	go func() { kept <- buildkit.Keep(t.Context(), []string{y.dir, "150ms"}) }()
+	go func() { kept <- buildkit.StopWhenIdle(t.Context(), []string{y.dir, "150ms"}) }()
 	select {
 	case code := <-kept:
 		t.Errorf("while it builds, the keeper ends: %d", code)
@@ -34,7 +34,7 @@ func (y *yard) testIdle(t *testing.T) {
 		t.Errorf("after the build: %d, %v", code, y.daemons(t))
 	}
 	y.build(t, project(t, "FROM scratch\nCOPY a.txt /\n", "a.txt", "a"), io.Discard)
-	go func() { kept <- buildkit.Keep(t.Context(), []string{y.dir, "1h"}) }()
+	go func() { kept <- buildkit.StopWhenIdle(t.Context(), []string{y.dir, "1h"}) }()
 	if err := y.builder().Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func (y *yard) testIdle(t *testing.T) {
 		t.Errorf("after it was stopped: %d", code)
 	}
 	for _, args := range [][]string{nil, {y.dir}, {y.dir, "soon"}, {y.dir, "-1s"}} {
-		if code := buildkit.Keep(t.Context(), args); code != 2 {
+		if code := buildkit.StopWhenIdle(t.Context(), args); code != 2 {
 			t.Errorf("%q: %d", args, code)
 		}
 	}

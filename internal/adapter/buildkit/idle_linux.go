@@ -26,7 +26,7 @@ func (d *daemon) guard() error {
 	if d.keeper == "" {
 		return nil
 	}
-	cmd := exec.Command(d.keeper, KeepCommand, d.dir, idleTime.String())
+	cmd := exec.Command(d.keeper, IdleCommand, d.dir, idleTime.String())
 	cmd.Args[0] = "slipway" // for people who look at the process list
 	cmd.Dir = "/"
 	cmd.Env = []string{"TMPDIR=" + os.TempDir()} // nothing of ours; that is where sockets may be
@@ -38,9 +38,9 @@ func (d *daemon) guard() error {
 	return nil
 }
 
-// Keep ends the BuildKit in a folder once nobody has used it for a while, and ends
+// StopWhenIdle ends the BuildKit in a folder once nobody has used it for a while, and ends
 // itself with it. args are the folder and the while. There is one keeper at most.
-func Keep(ctx context.Context, args []string) (code int) {
+func StopWhenIdle(ctx context.Context, args []string) (code int) {
 	if len(args) != 2 {
 		return 2
 	}

@@ -38,7 +38,7 @@ func press(ctx context.Context, from, blobs string, latest time.Time) (p pressed
 		return p, err
 	}
 	defer in.Close()
-	plain, err := blob.Decompress(bufio.NewReaderSize(blob.Reader(ctx, in), 256<<10))
+	plain, err := blob.Decompress(bufio.NewReaderSize(blob.ContextReader(ctx, in), 256<<10))
 	if err != nil {
 		return p, err
 	}

@@ -46,7 +46,7 @@ func BenchmarkBox(b *testing.B) {
 	for _, name := range runtimes() {
 		b.Run(name, func(b *testing.B) {
 			requireContainers(b, name)
-			runtime, err := box.Choose(name, "", []string{local.InitCommand}, box.NewSpawner())
+			runtime, err := box.SelectRuntime(name, "", []string{local.InitCommand}, box.NewSpawner())
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -64,9 +64,9 @@ func BenchmarkBox(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer null.Close()
-			spec := box.Spec{Name: "bench", Rootfs: base, Args: []string{"/sample"}, Env: []string{"SAMPLE_MODE=crash"}, User: box.Nobody}
+			spec := box.Spec{Name: "bench", Rootfs: base, Args: []string{"/sample"}, Env: []string{"SAMPLE_MODE=crash"}, User: box.DefaultUser}
 			for b.Loop() {
-				started, err := runtime.Start(spec, null, func(box.Birth) {})
+				started, err := runtime.Start(spec, null, func(box.Started) {})
 				if err != nil {
 					b.Fatal(err)
 				}

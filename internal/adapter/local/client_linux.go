@@ -79,19 +79,19 @@ func (t *Target) ask(ctx context.Context, path string, body, value any, say func
 func (t *Target) listen(ctx context.Context, answer io.Reader, value any, say func(string)) error {
 	lines := json.NewDecoder(answer)
 	for {
-		var l supervisor.Line
+		var l supervisor.Message
 		err := lines.Decode(&l)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case err != nil:
 			return fmt.Errorf("%w: it broke off: %w", errAway, err)
-		case l.Fault != nil:
-			return l.Fault.Err()
+		case l.Error != nil:
+			return l.Error.Err()
 		case l.Value != nil:
 			return json.Unmarshal(l.Value, value)
 		}
-		say(l.Say)
+		say(l.Progress)
 	}
 }
 
@@ -126,7 +126,7 @@ func (t *Target) ensure(ctx context.Context, say func(string)) error {
 		Hint("%s tells what it does; ending the process that holds supervisor.lock lets a new one start", t.logPath())
 }
 
-func (t *Target) hello(ctx context.Context) (h supervisor.Hello, err error) {
+func (t *Target) hello(ctx context.Context) (h supervisor.HelloResponse, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, 5*time.Second, fmt.Errorf("%w within 5 s", errAway))
 	defer cancel()
 	err = t.ask(ctx, supervisor.CallHello, struct{}{}, &h, func(string) {})
@@ -183,8 +183,8 @@ func (t *Target) hear(ctx context.Context, words *os.File) (started bool, err er
 	case wordBusy:
 		return false, nil
 	}
-	var f supervisor.Fault
-	if json.Unmarshal(said, &f) == nil && f.What != "" {
+	var f supervisor.RemoteError
+	if json.Unmarshal(said, &f) == nil && f.Text != "" {
 		return false, f.Err()
 	}
 	return false, fault.New(fault.Internal, "start the supervisor: it ended at once").Hint("%s tells why", t.logPath())

@@ -29,7 +29,7 @@ type Config struct {
 	InitArgs      []string           // arguments that make it call ContainerInit; default: "container-init"
 	Runtime       string             // "bwrap", "namespaces", or "": what works
 	StartTimeout  time.Duration      // until a release must be ready; default 2 min
-	Grace         time.Duration      // between SIGTERM and SIGKILL; default 10 s
+	GracePeriod   time.Duration      // between SIGTERM and SIGKILL; default 10 s
 	Images        port.ImageStore    //
 	Artifacts     port.ArtifactStore //
 }

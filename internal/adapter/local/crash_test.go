@@ -26,7 +26,7 @@ import (
 // client stages and promotes one release, to be killed on the way.
 func client(ctx context.Context, dir string) int {
 	store := &stored{sample: os.Getenv("SLIPWAY_TEST_SAMPLE")}
-	s := &stand{Target: local.New(local.Config{Dir: dir, StartTimeout: patience, Grace: 2 * time.Second, Images: store, Artifacts: store})}
+	s := &stand{Target: local.New(local.Config{Dir: dir, StartTimeout: patience, GracePeriod: 2 * time.Second, Images: store, Artifacts: store})}
 	o := s.order(porttest.Sample{Version: os.Getenv("SLIPWAY_TEST_VERSION")})
 	_, err := s.Stage(ctx, o, nil)
 	if err == nil {
@@ -166,9 +166,9 @@ func pretend(t *testing.T, dir string, protocol int) (end func()) {
 	mux := http.NewServeMux()
 	answer := func(w http.ResponseWriter, v any) {
 		raw, _ := json.Marshal(v)
-		_ = json.NewEncoder(w).Encode(supervisor.Line{Value: raw})
+		_ = json.NewEncoder(w).Encode(supervisor.Message{Value: raw})
 	}
-	mux.HandleFunc(supervisor.CallHello, func(w http.ResponseWriter, _ *http.Request) { answer(w, supervisor.Hello{Protocol: protocol}) })
+	mux.HandleFunc(supervisor.CallHello, func(w http.ResponseWriter, _ *http.Request) { answer(w, supervisor.HelloResponse{Protocol: protocol}) })
 	mux.HandleFunc(supervisor.CallStop, func(w http.ResponseWriter, _ *http.Request) { answer(w, true); end() })
 	go func() { _ = http.Serve(l, mux) }()
 	return end

@@ -26,7 +26,7 @@ func (t *Target) Unused(_ context.Context, before time.Time) ([]string, error) {
 	}
 	used := map[string]bool{}
 	for _, e := range state.Environments {
-		for _, p := range []*supervisor.Placement{e.Promoted, e.Staged} {
+		for _, p := range []*supervisor.ReleaseSpec{e.Promoted, e.Staged} {
 			if p != nil {
 				used[filepath.Base(p.Spec.Rootfs)], used[filepath.Base(p.Spec.Model)] = true, true
 			}

@@ -30,7 +30,7 @@ import (
 // process, as the real program is.
 func TestMain(m *testing.M) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	if code, handled := local.Hidden(ctx, os.Args[1:], os.Stderr); handled {
+	if code, handled := local.RunInternal(ctx, os.Args[1:], os.Stderr); handled {
 		os.Exit(code)
 	}
 	if dir := os.Getenv("SLIPWAY_TEST_CLIENT"); dir != "" {
@@ -137,7 +137,7 @@ func newStand(t testing.TB, change func(*local.Config)) *stand {
 	t.Helper()
 	s := &stored{t: t, sample: sample(t)}
 	base := t.TempDir()
-	cfg := local.Config{Dir: filepath.Join(base, "local"), StartTimeout: patience, Grace: 2 * time.Second, Images: s, Artifacts: s}
+	cfg := local.Config{Dir: filepath.Join(base, "local"), StartTimeout: patience, GracePeriod: 2 * time.Second, Images: s, Artifacts: s}
 	if change != nil {
 		change(&cfg)
 	}
@@ -175,7 +175,7 @@ func wantNobodyLeft(t testing.TB, dir string) {
 		for _, file := range files {
 			mounts, _ := os.ReadFile(file)
 			line, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
-			if strings.Contains(string(mounts), dir+"/") || strings.HasPrefix(string(line), box.Mark(dir)) {
+			if strings.Contains(string(mounts), dir+"/") || strings.HasPrefix(string(line), box.ProcessMark(dir)) {
 				left = append(left, fmt.Sprintf("%s: %q", filepath.Dir(file), line))
 			}
 		}

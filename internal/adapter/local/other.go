@@ -65,7 +65,7 @@ func (*Target) Up(context.Context) error { return needsLinux() }
 func (*Target) Down(context.Context) error { return needsLinux() }
 
 // Hidden handles no command on this system.
-func Hidden(context.Context, []string, io.Writer) (code int, handled bool) { return 0, false }
+func RunInternal(context.Context, []string, io.Writer) (code int, handled bool) { return 0, false }
 
 // Supervise is refused.
 func Supervise(context.Context, []string, io.Writer) error { return needsLinux() }

@@ -20,11 +20,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// Hidden runs the command of this package that args name ("supervise ...",
+// RunInternal runs the command of this package that args name ("supervise ...",
 // "container-init"), if they do. It must be asked before anything else, and
 // before anything heavy: a container's first process starts here. ctx ends with
 // SIGTERM; out gets the supervisor's log.
-func Hidden(ctx context.Context, args []string, out io.Writer) (code int, handled bool) {
+func RunInternal(ctx context.Context, args []string, out io.Writer) (code int, handled bool) {
 	if len(args) == 0 {
 		return 0, false
 	}
@@ -59,8 +59,8 @@ func Supervise(ctx context.Context, args []string, out io.Writer) error {
 	flags.SetOutput(out)
 	flags.StringVar(&cfg.Dir, "dir", "", "state folder")
 	flags.DurationVar(&cfg.StartTimeout, "start-timeout", 0, "until a release must be ready")
-	flags.DurationVar(&cfg.Grace, "grace", 0, "between SIGTERM and SIGKILL")
-	runtimeName := flags.String("runtime", "", box.ListOfRuntimes)
+	flags.DurationVar(&cfg.GracePeriod, "grace", 0, "between SIGTERM and SIGKILL")
+	runtimeName := flags.String("runtime", "", box.RuntimeNames)
 	initArgs := flags.String("init", InitCommand, "arguments of the container's first process")
 	readyFD := flags.Uint("ready-fd", 0, "where to say that it serves")
 	if err := flags.Parse(args); err != nil {
@@ -82,7 +82,7 @@ func Supervise(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if err != nil {
 		logger.Printf("supervisor ends: %v", err)
-		said, _ := json.Marshal(supervisor.NewFault(err)) // strings: cannot fail
+		said, _ := json.Marshal(supervisor.NewRemoteError(err)) // strings: cannot fail
 		say(string(said))
 	}
 	return err
@@ -93,7 +93,7 @@ func supervise(ctx context.Context, cfg supervisor.Config, runtimeName string, i
 		return fault.New(fault.Invalid, "supervise: no folder was named").Hint("this command is for Slipway's own use; see `slipway run`")
 	}
 	var err error
-	if cfg.Runtime, err = box.Choose(runtimeName, cfg.Dir, initArgs, box.NewSpawner()); err != nil {
+	if cfg.Runtime, err = box.SelectRuntime(runtimeName, cfg.Dir, initArgs, box.NewSpawner()); err != nil {
 		return err
 	}
 	return supervisor.Run(ctx, cfg, ready)
@@ -127,7 +127,7 @@ func superviseArgs(cfg Config) []string {
 	if cfg.Runtime != "" {
 		args = append(args, "--runtime", cfg.Runtime)
 	}
-	for name, d := range map[string]time.Duration{"start-timeout": cfg.StartTimeout, "grace": cfg.Grace} {
+	for name, d := range map[string]time.Duration{"start-timeout": cfg.StartTimeout, "grace": cfg.GracePeriod} {
 		if d != 0 {
 			args = append(args, fmt.Sprintf("--%s=%s", name, d))
 		}

@@ -39,7 +39,7 @@ func New(cfg Config) *Target {
 // beside the one that serves. The address is a proxy before its replicas only.
 func (t *Target) Stage(ctx context.Context, o port.DeployRequest, say func(string)) (string, error) {
 	say = quiet(say)
-	if err := supervisor.CheckNames(o.Service, o.Environment); err != nil {
+	if err := supervisor.ValidateNames(o.Service, o.Environment); err != nil {
 		return "", err
 	}
 	spec, err := t.fetch(ctx, o.Release, say)
@@ -83,7 +83,7 @@ func (t *Target) Observe(ctx context.Context, service string, env delivery.Envir
 	if err != nil {
 		return port.Observation{}, err
 	}
-	running, err := supervisor.Locked(t.cfg.Dir)
+	running, err := supervisor.IsRunning(t.cfg.Dir)
 	if err != nil {
 		return port.Observation{}, err
 	}
@@ -121,10 +121,10 @@ func (t *Target) Remove(ctx context.Context, service string, env delivery.Enviro
 // last hour. What an earlier supervisor counted is lost with it.
 func (t *Target) Traffic(ctx context.Context, service string, env delivery.Environment, id delivery.ReleaseID, since time.Time) (port.Traffic, error) {
 	saved, err := t.saved(service, env)
-	if err != nil || !saved.Live() {
+	if err != nil || !saved.ShouldRun() {
 		return port.Traffic{}, err
 	}
-	q := supervisor.TrafficQuery{Service: service, Environment: env, Release: id, Since: since}
+	q := supervisor.TrafficRequest{Service: service, Environment: env, Release: id, Since: since}
 	var seen port.Traffic
 	if err := t.ask(ctx, supervisor.CallTraffic, q, &seen, quiet(nil)); err != nil {
 		if errors.Is(err, errAway) {
@@ -144,7 +144,7 @@ func (t *Target) ReplicaLogs(_ context.Context, service string, env delivery.Env
 		return nil, err
 	}
 	var of []delivery.ReleaseID
-	for _, p := range []*supervisor.Placement{saved.Promoted, saved.Staged} {
+	for _, p := range []*supervisor.ReleaseSpec{saved.Promoted, saved.Staged} {
 		if p != nil {
 			of = append(of, p.Release)
 		}
@@ -166,7 +166,7 @@ func (t *Target) Up(ctx context.Context) error {
 // Down ends the supervisor and all replicas gracefully, and keeps what should
 // serve for the next Up or Stage. When none runs it does nothing.
 func (t *Target) Down(ctx context.Context) error {
-	return t.stop(ctx, supervisor.Stop{})
+	return t.stop(ctx, supervisor.StopRequest{})
 }
 
 // leave ends a supervisor that has nothing left to serve, so that no process
@@ -176,12 +176,12 @@ func (t *Target) leave(ctx context.Context) error {
 	if err != nil || live {
 		return err
 	}
-	return t.stop(ctx, supervisor.Stop{OnlyIdle: true})
+	return t.stop(ctx, supervisor.StopRequest{OnlyIdle: true})
 }
 
-func (t *Target) stop(ctx context.Context, how supervisor.Stop) error {
+func (t *Target) stop(ctx context.Context, how supervisor.StopRequest) error {
 	for {
-		running, err := supervisor.Locked(t.cfg.Dir)
+		running, err := supervisor.IsRunning(t.cfg.Dir)
 		if err != nil || !running {
 			return err
 		}
@@ -257,30 +257,30 @@ func readable(dir string) error {
 	})
 }
 
-func (t *Target) saved(service string, env delivery.Environment) (supervisor.Environment, error) {
-	if err := supervisor.CheckNames(service, env); err != nil {
-		return supervisor.Environment{}, err
+func (t *Target) saved(service string, env delivery.Environment) (supervisor.EnvironmentState, error) {
+	if err := supervisor.ValidateNames(service, env); err != nil {
+		return supervisor.EnvironmentState{}, err
 	}
 	state, err := supervisor.ReadState(t.cfg.Dir)
-	return state.Environments[supervisor.Key(service, env)], err
+	return state.Environments[supervisor.EnvironmentKey(service, env)], err
 }
 
 func (t *Target) live() (bool, error) {
 	state, err := supervisor.ReadState(t.cfg.Dir)
 	for _, e := range state.Environments {
-		if e.Live() {
+		if e.ShouldRun() {
 			return true, err
 		}
 	}
 	return false, err
 }
 
-func wireOrder(o port.DeployRequest) supervisor.Order {
-	return supervisor.Order{Service: o.Service, Environment: o.Environment, Release: o.ID, Port: o.Port, Within: o.ReadyTimeout}
+func wireOrder(o port.DeployRequest) supervisor.ReleaseRequest {
+	return supervisor.ReleaseRequest{Service: o.Service, Environment: o.Environment, Release: o.ID, Port: o.Port, ReadyTimeout: o.ReadyTimeout}
 }
 
-func named(service string, env delivery.Environment) supervisor.Order {
-	return supervisor.Order{Service: service, Environment: env}
+func named(service string, env delivery.Environment) supervisor.ReleaseRequest {
+	return supervisor.ReleaseRequest{Service: service, Environment: env}
 }
 
 func quiet(say func(string)) func(string) {

@@ -180,7 +180,7 @@ func sumFile(ctx context.Context, path string) (v1.Hash, int64, error) {
 	}
 	defer f.Close()
 	h := sha256.New()
-	n, err := io.CopyBuffer(struct{ io.Writer }{h}, blob.Reader(ctx, f), make([]byte, 1<<20))
+	n, err := io.CopyBuffer(struct{ io.Writer }{h}, blob.ContextReader(ctx, f), make([]byte, 1<<20))
 	if err != nil {
 		return v1.Hash{}, 0, err
 	}

@@ -139,7 +139,7 @@ func (p place) downloadFile(ctx context.Context, d v1.Descriptor, to string) (er
 	if err != nil {
 		return err
 	}
-	n, err := io.CopyBuffer(struct{ io.Writer }{f}, blob.Reader(ctx, packed), make([]byte, 1<<20))
+	n, err := io.CopyBuffer(struct{ io.Writer }{f}, blob.ContextReader(ctx, packed), make([]byte, 1<<20))
 	if err == nil && n != d.Size {
 		err = fmt.Errorf(mismatch+" size; got %d, want %d", n, d.Size)
 	}
@@ -196,7 +196,7 @@ func (r *Registry) recheck(ctx context.Context, act string, files map[string]v1.
 			return changed(title, fmt.Sprintf("%d bytes instead of %d", info.Size(), want.Size))
 		}
 		seen[title] = true
-		if !r.c.Rehash && info.ModTime().Equal(stamp()) {
+		if !r.c.VerifyContent && info.ModTime().Equal(stamp()) {
 			return nil
 		}
 		got, _, err := sumFile(ctx, at)

@@ -111,7 +111,7 @@ func (p packing) image(arch string, common []v1.Layer) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	user := strconv.Itoa(modelfiles.Nobody)
+	user := strconv.Itoa(modelfiles.NonRootID)
 	base, err := mutate.ConfigFile(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON), &v1.ConfigFile{
 		Architecture: arch, OS: "linux", Created: v1.Time{Time: time.Unix(0, 0).UTC()},
 		Config: v1.Config{Entrypoint: []string{"/" + modelfiles.Program}, User: user + ":" + user, Labels: p.labels},

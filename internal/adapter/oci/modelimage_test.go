@@ -54,7 +54,7 @@ func twoArchs() oci.Programs {
 }
 
 func packer(e *oci.Embedded, p oci.Programs) *oci.Registry {
-	return oci.New(oci.Config{Embedded: func() (*oci.Embedded, error) { return e, nil }, Programs: p, Wait: time.Millisecond})
+	return oci.New(oci.Config{Embedded: func() (*oci.Embedded, error) { return e, nil }, Programs: p, RetryDelay: time.Millisecond})
 }
 
 // another is a registry by other people, and how to look into it.

@@ -24,14 +24,14 @@ const DefaultAddress = "127.0.0.1:5000"
 // Config of a Registry. Zero values are useful, except that without Embedded
 // every repository needs a host.
 type Config struct {
-	Embedded  func() (*Embedded, error) // asked at the first use; see Lazy
-	Address   string                    // where Embedded listens for other tools; default DefaultAddress
-	Keychain  authn.Keychain            // default: Docker's configuration and its credential helpers
-	Transport http.RoundTripper         // to the other registries; default: go-containerregistry's
-	Wait      time.Duration             // before the first of two retries; default 1 s
-	Rehash    bool                      // Fetch reads every byte of a folder that is already there
-	Programs  Programs                  // what a packed model brings along; default: those that `make` embedded
-	OS, Arch  string                    // which image of a multi-platform one; default this machine's, on linux
+	Embedded      func() (*Embedded, error) // asked at the first use; see Lazy
+	Address       string                    // where Embedded listens for other tools; default DefaultAddress
+	Keychain      authn.Keychain            // default: Docker's configuration and its credential helpers
+	Transport     http.RoundTripper         // to the other registries; default: go-containerregistry's
+	RetryDelay    time.Duration             // before the first of two retries; default 1 s
+	VerifyContent bool                      // Fetch reads every byte of a folder that is already there
+	Programs      Programs                  // what a packed model brings along; default: those that `make` embedded
+	OS, Arch      string                    // which image of a multi-platform one; default this machine's, on linux
 }
 
 // Programs gives the program that takes models out of images, by architecture.
@@ -61,8 +61,8 @@ func New(c Config) *Registry {
 	if c.Transport == nil {
 		c.Transport = remote.DefaultTransport
 	}
-	if c.Wait == 0 {
-		c.Wait = time.Second
+	if c.RetryDelay == 0 {
+		c.RetryDelay = time.Second
 	}
 	if c.Programs == nil {
 		c.Programs = modelprogram.Programs
@@ -110,7 +110,7 @@ func (r *Registry) place(ctx context.Context, repository string) (place, error) 
 	options := append(r.common(ctx),
 		remote.WithTransport(safe),
 		remote.WithAuthFromKeychain(r.c.Keychain),
-		remote.WithRetryBackoff(remote.Backoff{Duration: r.c.Wait, Factor: 3, Jitter: 0.1, Steps: 3}))
+		remote.WithRetryBackoff(remote.Backoff{Duration: r.c.RetryDelay, Factor: 3, Jitter: 0.1, Steps: 3}))
 	return place{repo: repo, who: n.host, transport: safe, options: options}, nil
 }
 

@@ -56,7 +56,7 @@ func TestOrdinaryAttestations(t *testing.T) {
 	porttest.TestAttestationStore(t, func(t *testing.T) (port.AttestationStore, [2]port.Subject) {
 		o := startOrdinary(t)
 		login(t, o.host, "s3cret")
-		r := oci.New(oci.Config{Wait: time.Millisecond})
+		r := oci.New(oci.Config{RetryDelay: time.Millisecond})
 		return r, pushed(t, r, o.host+"/mlops/retail-api")
 	})
 }
@@ -72,7 +72,7 @@ func TestTagScheme(t *testing.T) {
 		return 0
 	}
 	login(t, o.host, "s3cret")
-	r := oci.New(oci.Config{Wait: time.Millisecond})
+	r := oci.New(oci.Config{RetryDelay: time.Millisecond})
 	s := pushed(t, r, o.host+"/mlops/retail-api")[0]
 	for _, body := range []string{"one", "two", "one"} {
 		if _, err := r.Attach(t.Context(), s, "x", []byte(body)); err != nil {
@@ -157,7 +157,7 @@ func TestRegistryInTrouble(t *testing.T) {
 	for status, want := range map[int]fault.Kind{500: fault.Unavailable, 503: fault.Unavailable, 403: fault.Denied} {
 		o := startOrdinary(t)
 		login(t, o.host, "s3cret")
-		r := oci.New(oci.Config{Wait: time.Millisecond})
+		r := oci.New(oci.Config{RetryDelay: time.Millisecond})
 		s := pushed(t, r, o.host+"/api")[0]
 		o.trouble = func(r *http.Request) int {
 			if strings.Contains(r.URL.Path, "/referrers/") {

@@ -94,7 +94,7 @@ func TestOrdinaryRegistry(t *testing.T) {
 	porttest.TestImageStore(t, func(t *testing.T) (port.ImageStore, string) {
 		o := startOrdinary(t)
 		login(t, o.host, "s3cret")
-		return oci.New(oci.Config{Wait: time.Millisecond}), o.host + "/mlops/retail-api"
+		return oci.New(oci.Config{RetryDelay: time.Millisecond}), o.host + "/mlops/retail-api"
 	})
 }
 
@@ -118,7 +118,7 @@ func TestUnreachable(t *testing.T) {
 	srv := httptest.NewServer(http.NotFoundHandler())
 	host := strings.TrimPrefix(srv.URL, "http://")
 	srv.Close()
-	r := oci.New(oci.Config{Wait: time.Millisecond})
+	r := oci.New(oci.Config{RetryDelay: time.Millisecond})
 	_, err := r.Has(t.Context(), delivery.Image{Repository: host + "/a/b", Digest: delivery.Digest("sha256:" + strings.Repeat("0", 64))})
 	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), host) {
 		t.Errorf("Has = %v, want unavailable, naming the host", err)
@@ -126,7 +126,7 @@ func TestUnreachable(t *testing.T) {
 }
 
 func TestNoCleartextAbroad(t *testing.T) {
-	r := oci.New(oci.Config{Wait: time.Millisecond, Transport: refuseTLS{t}})
+	r := oci.New(oci.Config{RetryDelay: time.Millisecond, Transport: refuseTLS{t}})
 	_, err := r.Has(t.Context(), delivery.Image{Repository: "192.168.7.7:5000/a/b", Digest: delivery.Digest("sha256:" + strings.Repeat("0", 64))})
 	if err == nil {
 		t.Error("a registry without encryption on another machine was accepted")
@@ -146,7 +146,7 @@ func (r refuseTLS) RoundTrip(req *http.Request) (*http.Response, error) {
 func TestOnlyMissingLayersTravel(t *testing.T) {
 	o := startOrdinary(t)
 	login(t, o.host, "s3cret")
-	r := oci.New(oci.Config{Wait: time.Millisecond})
+	r := oci.New(oci.Config{RetryDelay: time.Millisecond})
 	base := []porttest.LayerEntry{{Name: "base", Body: strings.Repeat("b", 1<<16)}}
 	for i, app := range []string{"one", "two"} {
 		built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, base, []porttest.LayerEntry{{Name: "app", Body: app}})
@@ -172,7 +172,7 @@ func TestTransientTrouble(t *testing.T) {
 			}
 			return 0
 		}
-		r := oci.New(oci.Config{Wait: time.Millisecond})
+		r := oci.New(oci.Config{RetryDelay: time.Millisecond})
 		built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a"}})
 		img := delivery.Image{Repository: o.host + "/a/b", Digest: built.Digest}
 		if _, err := r.Push(t.Context(), built.Layout, img, "v1", nil); err != nil || failed != 1 {
@@ -194,7 +194,7 @@ func TestTroubleThatStays(t *testing.T) {
 			}
 			return 0
 		}
-		r := oci.New(oci.Config{Wait: time.Millisecond})
+		r := oci.New(oci.Config{RetryDelay: time.Millisecond})
 		built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a"}})
 		_, err := r.Push(t.Context(), built.Layout, delivery.Image{Repository: o.host + "/a/b", Digest: built.Digest}, "v1", nil)
 		if !fault.Is(err, want) || fault.HintOf(err) == "" {

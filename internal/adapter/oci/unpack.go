@@ -143,7 +143,7 @@ func (p place) apply(ctx context.Context, layer v1.Layer, tree *tree) error {
 		return err
 	}
 	defer packed.Close()
-	whole := bufio.NewReaderSize(blob.Reader(ctx, packed), 256<<10)
+	whole := bufio.NewReaderSize(blob.ContextReader(ctx, packed), 256<<10)
 	plain, err := blob.Decompress(whole)
 	if err != nil {
 		return verified(whole, &entryError{err: err})

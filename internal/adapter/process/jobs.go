@@ -58,7 +58,7 @@ type status struct {
 // also by several processes.
 type Jobs struct {
 	// Secret tells which values of a job's environment must not get into its log;
-	// nil: none. The runner is told their names, see RunJob.
+	// nil: none. The runner is told their names, see RunJobProcess.
 	Secret func(value string) bool
 
 	dir        string
@@ -70,7 +70,7 @@ type Jobs struct {
 var _ port.Jobs = (*Jobs)(nil)
 
 // NewJobs keeps jobs in dir. To run one it starts the executable with args and
-// the job's folder; that program must call RunJob. args name a hidden command of
+// the job's folder; that program must call RunJobProcess. args name a hidden command of
 // it: NewJobs(dir, self, "job-runner").
 func NewJobs(dir, executable string, args ...string) *Jobs {
 	return &Jobs{dir: dir, executable: executable, args: args, grace: 5 * time.Second}

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 {
 		switch os.Args[1] {
 		case "job-runner":
-			os.Exit(process.RunJob(os.Args[2:], hide))
+			os.Exit(process.RunJobProcess(os.Args[2:], hide))
 		case "submit":
 			submit(os.Args[2], os.Args[3])
 		case "run":

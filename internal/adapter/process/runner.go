@@ -21,11 +21,11 @@ const (
 	stoppedReason = "stopped"
 )
 
-// RunJob is the whole program of a job's runner, which NewJobs starts: args are
+// RunJobProcess is the whole program of a job's runner, which NewJobs starts: args are
 // what follows the hidden command's name, the job's folder. mask hides secrets,
 // given as their values, in what the command prints. It returns the exit code for
 // the process. It runs a job at most once, whatever happens to it.
-func RunJob(args []string, mask func(secrets []string, w io.Writer) io.WriteCloser) int {
+func RunJobProcess(args []string, mask func(secrets []string, w io.Writer) io.WriteCloser) int {
 	submitter := os.NewFile(3, "submitter")
 	if len(args) != 1 || submitter == nil || os.Getenv(marker) != args[0] {
 		fmt.Fprintln(os.Stderr, "this command is for Slipway itself: it runs a job that was submitted")

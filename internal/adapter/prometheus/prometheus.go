@@ -26,25 +26,25 @@ const (
 	longest   = 300 // of what a server says about an error
 )
 
-// Prometheus asks servers. Safe for concurrent use.
-type Prometheus struct {
+// Client asks servers. Safe for concurrent use.
+type Client struct {
 	token  string
 	client *http.Client
 }
 
-var _ port.MetricsProvider = (*Prometheus)(nil)
+var _ port.MetricsProvider = (*Client)(nil)
 
 // New asks with a bearer token; an empty one sends none. Redirects are not
 // followed: the token is for the server that was named.
-func New(token string) *Prometheus {
+func New(token string) *Client {
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Prometheus{token: token, client: &http.Client{Timeout: timeout, CheckRedirect: stay}}
+	return &Client{token: token, client: &http.Client{Timeout: timeout, CheckRedirect: stay}}
 }
 
 // Query evaluates an expression at the server's now. An expression that the
 // server can't read is fault.Invalid with what it says; credentials that it does
 // not take are fault.Denied.
-func (p *Prometheus) Query(ctx context.Context, address, expression string) (float64, bool, error) {
+func (p *Client) Query(ctx context.Context, address, expression string) (float64, bool, error) {
 	at, err := endpoint(address)
 	if err != nil {
 		return 0, false, err
@@ -68,7 +68,7 @@ func endpoint(address string) (*url.URL, error) {
 	return u, nil
 }
 
-func (p *Prometheus) query(ctx context.Context, at *url.URL, expression string) (float64, bool, error) {
+func (p *Client) query(ctx context.Context, at *url.URL, expression string) (float64, bool, error) {
 	asked := *at
 	asked.RawQuery = url.Values{"query": {expression}}.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, asked.String(), nil)

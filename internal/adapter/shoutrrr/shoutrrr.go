@@ -21,19 +21,19 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Chat sends to one address.
-type Chat struct {
+// Notifier sends to one address.
+type Notifier struct {
 	name    string
 	sender  *router.ServiceRouter
 	secrets []string // longest first
 }
 
-var _ port.Notifier = (*Chat)(nil)
+var _ port.Notifier = (*Notifier)(nil)
 
 // New checks the address.
-func New(address string) (*Chat, error) {
+func New(address string) (*Notifier, error) {
 	scheme, _, _ := strings.Cut(address, ":")
-	c := &Chat{name: "chat " + known(scheme) + " " + fingerprint(address), secrets: parts(address)}
+	c := &Notifier{name: "chat " + known(scheme) + " " + fingerprint(address), secrets: parts(address)}
 	sender, err := shoutrrr.NewSender(log.New(io.Discard, "", 0), address)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "the chat's address is not one that Shoutrrr knows").Cause(c.scrub(err)).
@@ -44,11 +44,11 @@ func New(address string) (*Chat, error) {
 }
 
 // Name is the service and a fingerprint of the address.
-func (c *Chat) Name() string { return c.name }
+func (c *Notifier) Name() string { return c.name }
 
 // Notify sends title and text once. The library can't be interrupted: when ctx
 // ends, Notify returns, and the message may still arrive.
-func (c *Chat) Notify(ctx context.Context, m port.Message) error {
+func (c *Notifier) Notify(ctx context.Context, m port.Message) error {
 	sent := make(chan error, 1)
 	go func() { sent <- errors.Join(c.sender.Send(m.Text, &types.Params{"title": m.Title})...) }()
 	select {
@@ -63,7 +63,7 @@ func (c *Chat) Notify(ctx context.Context, m port.Message) error {
 }
 
 // scrub takes every part of the address out of an error's text.
-func (c *Chat) scrub(err error) error {
+func (c *Notifier) scrub(err error) error {
 	text := err.Error()
 	for _, s := range c.secrets {
 		text = strings.ReplaceAll(text, s, "***")

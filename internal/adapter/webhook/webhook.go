@@ -27,36 +27,36 @@ const (
 
 const timeout = 10 * time.Second
 
-// Webhook posts to one address.
-type Webhook struct {
+// Notifier posts to one address.
+type Notifier struct {
 	address *url.URL
 	secret  []byte
 	client  *http.Client
 	now     func() time.Time
 }
 
-var _ port.Notifier = (*Webhook)(nil)
+var _ port.Notifier = (*Notifier)(nil)
 
 // New checks the address (http or https). An empty secret sends no signature.
-func New(address, secret string, now func() time.Time) (*Webhook, error) {
+func New(address, secret string, now func() time.Time) (*Notifier, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		// The address may hold a secret: it is not repeated.
 		return nil, fault.New(fault.Invalid, "the webhook's address is no http(s) URL").Hint("check the environment variable that notify.webhook names")
 	}
 	client := &http.Client{Timeout: timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	return &Webhook{address: u, secret: []byte(secret), client: client, now: now}, nil
+	return &Notifier{address: u, secret: []byte(secret), client: client, now: now}, nil
 }
 
 // Name is the receiver's host and a fingerprint of the address, which tells
 // several of one host apart.
-func (w *Webhook) Name() string {
+func (w *Notifier) Name() string {
 	sum := sha256.Sum256([]byte(w.address.String()))
 	return "webhook " + w.address.Host + " " + hex.EncodeToString(sum[:4])
 }
 
 // Notify posts the event's JSON once.
-func (w *Webhook) Notify(ctx context.Context, m port.Message) error {
+func (w *Notifier) Notify(ctx context.Context, m port.Message) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.address.String(), bytes.NewReader(m.JSON))
 	if err != nil {
 		return fault.New(fault.Invalid, "post to %s", w.Name())
@@ -75,7 +75,7 @@ func (w *Webhook) Notify(ctx context.Context, m port.Message) error {
 	return w.judge(resp.StatusCode)
 }
 
-func (w *Webhook) sign(body []byte) string {
+func (w *Notifier) sign(body []byte) string {
 	t := w.now().Unix()
 	mac := hmac.New(sha256.New, w.secret)
 	fmt.Fprintf(mac, "%d.", t)
@@ -83,7 +83,7 @@ func (w *Webhook) sign(body []byte) string {
 	return fmt.Sprintf("t=%d,v1=%s", t, hex.EncodeToString(mac.Sum(nil)))
 }
 
-func (w *Webhook) judge(status int) error {
+func (w *Notifier) judge(status int) error {
 	kind := fault.Unavailable
 	switch {
 	case status >= 200 && status < 300:

@@ -23,10 +23,10 @@ type Vulnerability struct {
 	Severity string // critical | high | medium | low | negligible | unknown
 	// Ecosystem is deb, apk, rpm, python, go-module, npm or java-archive.
 	Ecosystem string
-	// Name and Version are of the distribution, such as debian and 12; empty for
+	// Distro and Version are of the distribution, such as debian and 12; empty for
 	// packages of a language. An image that has a code name in its /etc/os-release
 	// (bookworm) is only known by a database that has it too.
-	Name, Version, Codename string
+	Distro, DistroVersion, Codename string
 
 	Package string
 	Below   string // versions below this are vulnerable
@@ -55,8 +55,8 @@ func Write(dir string, all []Vulnerability) (string, error) {
 
 func add(w v6.ReadWriter, v Vulnerability) error {
 	provider := "planted"
-	if v.Name != "" {
-		provider = v.Name
+	if v.Distro != "" {
+		provider = v.Distro
 	}
 	seen := time.Unix(1_700_000_000, 0).UTC()
 	handle := &v6.VulnerabilityHandle{
@@ -82,15 +82,15 @@ func add(w v6.ReadWriter, v Vulnerability) error {
 			Ranges: []v6.Range{{Version: v6.Version{Type: format(v.Ecosystem), Constraint: "< " + v.Below}, Fix: fix}},
 		},
 	}
-	if v.Name != "" {
+	if v.Distro != "" {
 		affected.OperatingSystem = system(v)
 	}
 	return w.AddAffectedPackages(affected)
 }
 
 func system(v Vulnerability) *v6.OperatingSystem {
-	major, minor, _ := strings.Cut(v.Version, ".")
-	return &v6.OperatingSystem{Name: v.Name, ReleaseID: v.Name, MajorVersion: major, MinorVersion: minor, Codename: v.Codename}
+	major, minor, _ := strings.Cut(v.DistroVersion, ".")
+	return &v6.OperatingSystem{Name: v.Distro, ReleaseID: v.Distro, MajorVersion: major, MinorVersion: minor, Codename: v.Codename}
 }
 
 // format is how versions of the ecosystem are compared.

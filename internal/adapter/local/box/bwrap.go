@@ -48,7 +48,7 @@ func FindBubblewrap(mark string, spawner *Spawner, limiter Limiter) (Bubblewrap,
 }
 
 // Start makes the box. See Runtime.
-func (w Bubblewrap) Start(s Spec, out *os.File, born func(Birth)) (*Box, error) {
+func (w Bubblewrap) Start(s Spec, out *os.File, born func(Started)) (*Container, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
@@ -60,16 +60,16 @@ func (w Bubblewrap) Start(s Spec, out *os.File, born func(Birth)) (*Box, error) 
 			return nil, err
 		}
 	}
-	group := w.Limiter.Make(s.Name, s.CPU, s.Memory)
+	group := w.Limiter.Create(s.Name, s.CPU, s.Memory)
 	cmd, inner, err := w.run(s, out, func(outer, pid int) {
 		group.add(pid)
-		born(Birth{PIDs: []int{outer, pid}, Cgroups: group.folders()})
+		born(Started{PIDs: []int{outer, pid}, Cgroups: group.folders()})
 	})
 	if err != nil {
 		group.Remove()
 		return nil, fmt.Errorf("start container %s: %w", s.Name, err)
 	}
-	return &Box{Notes: group.Notes, cmd: cmd, inner: inner, group: group, memory: s.Memory}, nil
+	return &Container{Notes: group.Notes, cmd: cmd, inner: inner, group: group, memory: s.Memory}, nil
 }
 
 func (w Bubblewrap) run(s Spec, out *os.File, began func(outer, pid int)) (*exec.Cmd, *os.Process, error) {
@@ -198,9 +198,9 @@ func reachable(u User, folders ...string) error {
 	return nil
 }
 
-// Marked lists the processes of a mark that have not become a service: bwrap
+// FindMarked lists the processes of a mark that have not become a service: bwrap
 // itself, and children of one that was killed as it began.
-func Marked(mark string) []int {
+func FindMarked(mark string) []int {
 	var pids []int
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline") // the pattern is well-formed
 	for _, file := range files {
@@ -215,5 +215,5 @@ func Marked(mark string) []int {
 	return pids
 }
 
-// Mark is how processes for a state folder are marked.
-func Mark(dir string) string { return "slipway-box:" + dir }
+// ProcessMark is how processes for a state folder are marked.
+func ProcessMark(dir string) string { return "slipway-box:" + dir }

@@ -69,16 +69,16 @@ func below(at, mountRoot, path string) string {
 	return filepath.Join(at, rest)
 }
 
-// Group is the cgroups of one box. A nil group limits nothing.
-type Group struct {
+// Cgroup is the cgroups of one box. A nil group limits nothing.
+type Cgroup struct {
 	Notes  []string // what could not be limited
 	dirs   []string
 	events string // file that counts kills by the kernel when memory is short
 }
 
-// Make makes the groups of a box. What could not be limited is in its Notes.
-func (l Limiter) Make(name string, cpu float64, memory int64) *Group {
-	g := &Group{}
+// Create makes the groups of a box. What could not be limited is in its Notes.
+func (l Limiter) Create(name string, cpu float64, memory int64) *Cgroup {
+	g := &Cgroup{}
 	if memory > 0 {
 		if err := l.memory(g, name, memory); err != nil {
 			g.Notes = append(g.Notes, fmt.Sprintf("memory limit not enforced: %v", err))
@@ -92,7 +92,7 @@ func (l Limiter) Make(name string, cpu float64, memory int64) *Group {
 	return g
 }
 
-func (l Limiter) memory(g *Group, name string, bytes int64) error {
+func (l Limiter) memory(g *Cgroup, name string, bytes int64) error {
 	limit := strconv.FormatInt(bytes, 10)
 	if parent, ok := l.v1["memory"]; ok {
 		dir, err := g.dir(parent, name)
@@ -119,7 +119,7 @@ func (l Limiter) memory(g *Group, name string, bytes int64) error {
 	return nil
 }
 
-func (l Limiter) cpu(g *Group, name string, cores float64) error {
+func (l Limiter) cpu(g *Cgroup, name string, cores float64) error {
 	const period = 100_000 // microseconds
 	quota := strconv.Itoa(max(1000, int(cores*period)))
 	if parent, ok := l.v1["cpu"]; ok {
@@ -140,7 +140,7 @@ func (l Limiter) cpu(g *Group, name string, cores float64) error {
 }
 
 // unifiedDir makes the group with a controller switched on for it.
-func (l Limiter) unifiedDir(g *Group, name, controller string) (string, error) {
+func (l Limiter) unifiedDir(g *Cgroup, name, controller string) (string, error) {
 	if l.unified == "" {
 		return "", fmt.Errorf("this machine has no cgroup controller %q", controller)
 	}
@@ -158,7 +158,7 @@ func (l Limiter) unifiedDir(g *Group, name, controller string) (string, error) {
 }
 
 // dir makes the group's folder in a hierarchy, once.
-func (g *Group) dir(parent, name string) (string, error) {
+func (g *Cgroup) dir(parent, name string) (string, error) {
 	dir := filepath.Join(parent, "slipway-"+name)
 	for _, d := range g.dirs {
 		if d == dir {
@@ -184,7 +184,7 @@ func set(dir, file, value string) error {
 	return nil
 }
 
-func (g *Group) folders() []string {
+func (g *Cgroup) folders() []string {
 	if g == nil {
 		return nil
 	}
@@ -193,7 +193,7 @@ func (g *Group) folders() []string {
 
 // add moves a process into the groups. Where that is forbidden, the box runs
 // without limits and its notes say so.
-func (g *Group) add(pid int) {
+func (g *Cgroup) add(pid int) {
 	for _, dir := range g.folders() {
 		if err := set(dir, "cgroup.procs", strconv.Itoa(pid)); err != nil {
 			g.Notes = append(g.Notes, fmt.Sprintf("limits of %s not enforced: %v", filepath.Dir(dir), err))
@@ -201,9 +201,9 @@ func (g *Group) add(pid int) {
 	}
 }
 
-// OutOfMemory tells whether the kernel killed something in the group because it
+// OOMKilled tells whether the kernel killed something in the group because it
 // reached its limit.
-func (g *Group) OutOfMemory() bool {
+func (g *Cgroup) OOMKilled() bool {
 	if g == nil || g.events == "" {
 		return false
 	}
@@ -220,7 +220,7 @@ func (g *Group) OutOfMemory() bool {
 }
 
 // Remove removes the groups; their processes must have ended.
-func (g *Group) Remove() { RemoveCgroups(g.folders()) }
+func (g *Cgroup) Remove() { RemoveCgroups(g.folders()) }
 
 // RemoveCgroups removes the folders of a box that an earlier process left.
 func RemoveCgroups(dirs []string) {

@@ -64,27 +64,27 @@ type Runtime interface {
 	// Start runs the box with its output going to out. It dies with the calling
 	// process. born is called before the program may begin, so that what it is
 	// told can be written down first. An error means that nothing was left behind.
-	Start(s Spec, out *os.File, born func(Birth)) (*Box, error)
+	Start(s Spec, out *os.File, born func(Started)) (*Container, error)
 }
 
-// Birth is what is left to clear up after a box, whatever happens to us.
-type Birth struct {
+// Started is what is left to clear up after a box, whatever happens to us.
+type Started struct {
 	PIDs    []int
 	Cgroups []string // folders
 }
 
-// Box is a running container.
-type Box struct {
+// Container is a running container.
+type Container struct {
 	Notes []string // limits that could not be set
 
 	cmd    *exec.Cmd
 	inner  *os.Process // pid 1 of the box, as this machine sees it
-	group  *Group
+	group  *Cgroup
 	memory int64
 }
 
 // Signal sends a signal to the program; one that has ended is fine.
-func (b *Box) Signal(sig syscall.Signal) {
+func (b *Container) Signal(sig syscall.Signal) {
 	_ = b.inner.Signal(sig) // it ended: Wait tells
 	if sig == syscall.SIGKILL {
 		_ = b.cmd.Process.Kill()
@@ -93,15 +93,15 @@ func (b *Box) Signal(sig syscall.Signal) {
 
 // Exit is how a box ended.
 type Exit struct {
-	Code        int            // when it was not killed
-	Signal      syscall.Signal // that killed it
-	OutOfMemory bool
-	limit       int64
+	Code      int            // when it was not killed
+	Signal    syscall.Signal // that killed it
+	OOMKilled bool
+	limit     int64
 }
 
 func (e Exit) String() string {
 	switch {
-	case e.OutOfMemory:
+	case e.OOMKilled:
 		return fmt.Sprintf("out of memory: it was killed at its limit of %d MiB", e.limit>>20)
 	case e.Signal != 0:
 		return fmt.Sprintf("killed by signal %d (%s)", int(e.Signal), unix.SignalName(e.Signal))
@@ -110,7 +110,7 @@ func (e Exit) String() string {
 }
 
 // Wait waits for the end and clears up. Call it once.
-func (b *Box) Wait() Exit {
+func (b *Container) Wait() Exit {
 	_ = b.cmd.Wait() // the state below says more
 	e := Exit{Code: -1, limit: b.memory}
 	if status, ok := b.cmd.ProcessState.Sys().(syscall.WaitStatus); ok {
@@ -123,7 +123,7 @@ func (b *Box) Wait() Exit {
 			e.Code = status.ExitStatus()
 		}
 	}
-	e.OutOfMemory = b.group.OutOfMemory() && e.Signal == syscall.SIGKILL
+	e.OOMKilled = b.group.OOMKilled() && e.Signal == syscall.SIGKILL
 	b.group.Remove()
 	_ = b.inner.Release()
 	return e

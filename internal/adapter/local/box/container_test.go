@@ -24,10 +24,10 @@ func TestResolveUser(t *testing.T) {
 		note bool
 		fail bool
 	}{
-		{"", Nobody, false, false},
-		{"root", Nobody, true, false},
-		{"0", Nobody, true, false},
-		{"0:0", Nobody, true, false},
+		{"", DefaultUser, false, false},
+		{"root", DefaultUser, true, false},
+		{"0", DefaultUser, true, false},
+		{"0:0", DefaultUser, true, false},
 		{"app", User{1000, 1001}, false, false},
 		{"1000", User{1000, 1001}, false, false},
 		{"2000", User{2000, 2000}, false, false},
@@ -151,7 +151,7 @@ func TestLimitsOfVersion2(t *testing.T) {
 	}
 	write(t, filepath.Join(top, "cgroup.controllers"), "cpuset cpu memory\n")
 	write(t, filepath.Join(top, "cgroup.subtree_control"), "")
-	g := Limiter{unified: top}.Make("x", 1.5, 64<<20)
+	g := Limiter{unified: top}.Create("x", 1.5, 64<<20)
 	g.add(42)
 	if len(g.Notes) != 0 {
 		t.Fatalf("notes = %q", g.Notes)
@@ -161,11 +161,11 @@ func TestLimitsOfVersion2(t *testing.T) {
 			t.Errorf("%s = %q, want %q", f, got, want)
 		}
 	}
-	if g.OutOfMemory() {
+	if g.OOMKilled() {
 		t.Error("out of memory before anything happened")
 	}
 	write(t, filepath.Join(group, "memory.events"), "low 0\noom 1\noom_kill 2\n")
-	if !g.OutOfMemory() {
+	if !g.OOMKilled() {
 		t.Error("a kill was not seen")
 	}
 }
@@ -174,20 +174,20 @@ func TestLimitsThatCannotBeSet(t *testing.T) {
 	top := t.TempDir()
 	write(t, filepath.Join(top, "cgroup.controllers"), "hugetlb\n")
 	for name, l := range map[string]Limiter{"no cgroups": {}, "no controller": {unified: top}, "no folder": {v1: map[string]string{"memory": "/nowhere", "cpu": "/nowhere"}}} {
-		notes := strings.Join(l.Make("x", 1, 1<<20).Notes, "\n")
+		notes := strings.Join(l.Create("x", 1, 1<<20).Notes, "\n")
 		for _, want := range []string{"memory limit not enforced: ", "cpu limit not enforced: "} {
 			if !strings.Contains(notes, want) {
 				t.Errorf("%s: notes %q lack %q", name, notes, want)
 			}
 		}
 	}
-	if notes := (Limiter{}).Make("x", 0, 0).Notes; len(notes) != 0 {
+	if notes := (Limiter{}).Create("x", 0, 0).Notes; len(notes) != 0 {
 		t.Errorf("no limit was asked for, but notes = %q", notes)
 	}
 }
 
 func TestArgumentsOfBubblewrapHideTheEnvironment(t *testing.T) {
-	s := Spec{Name: "n", Rootfs: t.TempDir(), Args: []string{"/app", "-v"}, Env: []string{"A=b=c", "E="}, User: Nobody}
+	s := Spec{Name: "n", Rootfs: t.TempDir(), Args: []string{"/app", "-v"}, Env: []string{"A=b=c", "E="}, User: DefaultUser}
 	cmd := Bubblewrap{Path: "/usr/bin/bwrap", Mark: "mark"}.command(s, nil)
 	if want := []string{"mark", "--args", "3", "--", "/app", "-v"}; !slices.Equal(cmd.Args, want) || len(cmd.Env) != 0 {
 		t.Errorf("command = %q in %q, want %q in nothing", cmd.Args, cmd.Env, want)
@@ -204,7 +204,7 @@ func TestExitSays(t *testing.T) {
 	cases := map[string]Exit{
 		"exit code 3":                  {Code: 3},
 		"killed by signal 9 (SIGKILL)": {Signal: syscall.SIGKILL},
-		"out of memory: it was killed at its limit of 64 MiB": {Signal: syscall.SIGKILL, OutOfMemory: true, limit: 64 << 20},
+		"out of memory: it was killed at its limit of 64 MiB": {Signal: syscall.SIGKILL, OOMKilled: true, limit: 64 << 20},
 	}
 	for want, e := range cases {
 		if got := e.String(); got != want {

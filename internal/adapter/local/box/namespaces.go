@@ -33,23 +33,23 @@ type order struct {
 }
 
 // Start makes the box. See Runtime.
-func (n Namespaces) Start(s Spec, out *os.File, born func(Birth)) (*Box, error) {
+func (n Namespaces) Start(s Spec, out *os.File, born func(Started)) (*Container, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
 	if err := prepareRoot(s.Rootfs, s.Model != ""); err != nil {
 		return nil, err
 	}
-	group := n.Limiter.Make(s.Name, s.CPU, s.Memory)
+	group := n.Limiter.Create(s.Name, s.CPU, s.Memory)
 	cmd, err := n.run(order{Spec: s}, out, func(pid int) {
 		group.add(pid)
-		born(Birth{PIDs: []int{pid}, Cgroups: group.folders()})
+		born(Started{PIDs: []int{pid}, Cgroups: group.folders()})
 	})
 	if err != nil {
 		group.Remove()
 		return nil, fmt.Errorf("start container %s: %w", s.Name, err)
 	}
-	return &Box{Notes: group.Notes, cmd: cmd, inner: cmd.Process, group: group, memory: s.Memory}, nil
+	return &Container{Notes: group.Notes, cmd: cmd, inner: cmd.Process, group: group, memory: s.Memory}, nil
 }
 
 // Check tells whether this machine lets us make containers. The error is a

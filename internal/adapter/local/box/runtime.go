@@ -11,33 +11,33 @@ import (
 
 // The runtimes by name.
 const (
-	Auto           = ""
-	UseBubblewrap  = "bwrap"
-	UseNamespaces  = "namespaces"
-	ListOfRuntimes = `"bwrap", "namespaces" or nothing, which picks what works`
+	RuntimeAuto       = ""
+	RuntimeBubblewrap = "bwrap"
+	RuntimeNamespaces = "namespaces"
+	RuntimeNames      = `"bwrap", "namespaces" or nothing, which picks what works`
 )
 
-// Choose finds the runtime of that name for the boxes of a state folder, and makes
+// SelectRuntime finds the runtime of that name for the boxes of a state folder, and makes
 // sure that it works here. Left
 // to choose, an ordinary user gets bwrap where it works (it is allowed on more
 // machines) and our own namespaces otherwise; root gets our own, which can
 // change to the image's real user.
-func Choose(name, dir string, initArgs []string, spawner *Spawner) (Runtime, error) {
+func SelectRuntime(name, dir string, initArgs []string, spawner *Spawner) (Runtime, error) {
 	root := os.Geteuid() == 0
 	limiter := FindLimiter(root)
 	own := Namespaces{InitArgs: initArgs, Spawner: spawner, Limiter: limiter}
 	switch name {
-	case UseNamespaces:
+	case RuntimeNamespaces:
 		return own, own.Check()
-	case UseBubblewrap:
-		return FindBubblewrap(Mark(dir), spawner, limiter)
-	case Auto:
+	case RuntimeBubblewrap:
+		return FindBubblewrap(ProcessMark(dir), spawner, limiter)
+	case RuntimeAuto:
 	default:
-		return nil, fault.New(fault.Invalid, "runtime %q: there is none of that name", name).Hint("use %s", ListOfRuntimes)
+		return nil, fault.New(fault.Invalid, "runtime %q: there is none of that name", name).Hint("use %s", RuntimeNames)
 	}
 	var without error
 	if !root {
-		wrap, err := FindBubblewrap(Mark(dir), spawner, limiter)
+		wrap, err := FindBubblewrap(ProcessMark(dir), spawner, limiter)
 		if err == nil {
 			return wrap, nil
 		}

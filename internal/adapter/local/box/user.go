@@ -11,15 +11,15 @@ import (
 	"strings"
 )
 
-// Nobody is who a service is when its image names nobody, or root.
-var Nobody = User{UID: 65532, GID: 65532}
+// DefaultUser is who a service is when its image names nobody, or root.
+var DefaultUser = User{UID: 65532, GID: 65532}
 
 // ResolveUser finds the user that an image names ("", "1000", "app",
 // "app:staff", "1000:1000") in the image's own /etc. Root is never granted; note
 // tells when it was asked for.
 func ResolveUser(rootfs, name string) (u User, note string, err error) {
 	if name == "" {
-		return Nobody, "", nil
+		return DefaultUser, "", nil
 	}
 	root, err := os.OpenRoot(rootfs)
 	if err != nil {
@@ -36,10 +36,10 @@ func ResolveUser(rootfs, name string) (u User, note string, err error) {
 		}
 	}
 	if u.UID == 0 {
-		return Nobody, fmt.Sprintf("the image asks for user %q; it runs as %d", name, Nobody.UID), nil
+		return DefaultUser, fmt.Sprintf("the image asks for user %q; it runs as %d", name, DefaultUser.UID), nil
 	}
 	if u.GID == 0 {
-		u.GID = Nobody.GID
+		u.GID = DefaultUser.GID
 	}
 	return u, "", nil
 }

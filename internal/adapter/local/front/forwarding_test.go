@@ -98,7 +98,7 @@ func TestUpgrade(t *testing.T) {
 	if line, err := in.ReadString('\n'); line != "ping\n" {
 		t.Fatalf("echo = %q, %v", line, err)
 	}
-	if p.Inflight() != 1 {
+	if p.InFlight() != 1 {
 		t.Errorf("an open conversation does not hold the pool")
 	}
 	c.Close()
@@ -116,7 +116,7 @@ func TestBodyTooLongToKeep(t *testing.T) {
 	})
 	gone, dead := replica(t, says("dead"))
 	gone.Close()
-	r := newRig(t, front.Config{Buffer: 1000})
+	r := newRig(t, front.Config{MaxRetryBody: 1000})
 	r.Switch(pool(a, dead, at))
 	for _, chunked := range []bool{false, true} {
 		var body io.Reader = strings.NewReader(strings.Repeat("x", 5000))

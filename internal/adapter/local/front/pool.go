@@ -88,8 +88,8 @@ func (p *Pool) Drained(ctx context.Context) error {
 	}
 }
 
-// Inflight is how many requests hold the pool.
-func (p *Pool) Inflight() int {
+// InFlight is how many requests hold the pool.
+func (p *Pool) InFlight() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.inflight

@@ -14,19 +14,19 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Counter is told how every request ended. meter.Meter is one.
-type Counter interface {
-	Answered(id delivery.ReleaseID, at time.Time, status int, took time.Duration)
-	Lost(id delivery.ReleaseID, at time.Time)
+// Recorder is told how every request ended. meter.Recorder is one.
+type Recorder interface {
+	RecordResponse(id delivery.ReleaseID, at time.Time, status int, took time.Duration)
+	RecordFailure(id delivery.ReleaseID, at time.Time)
 }
 
 // Config is what a proxy needs; the zero value is useful.
 type Config struct {
-	Counter Counter       // nil: nothing is counted
-	Hold    time.Duration // how long a request waits for a replica when none is ready; default 5 s
-	Buffer  int64         // bytes of a request body that are kept for another try; default 1 MiB
-	Log     *log.Logger   // nil: discarded
-	Now     func() time.Time
+	Recorder     Recorder      // nil: nothing is counted
+	ReadyTimeout time.Duration // how long a request waits for a replica when none is ready; default 5 s
+	MaxRetryBody int64         // bytes of a request body that are kept for another try; default 1 MiB
+	Log          *log.Logger   // nil: discarded
+	Now          func() time.Time
 }
 
 // Proxy sends requests to the current pool. It is an http.Handler.
@@ -41,11 +41,11 @@ type Proxy struct {
 
 // New makes a proxy without a pool: it answers 503 until Switch.
 func New(cfg Config) *Proxy {
-	if cfg.Hold == 0 {
-		cfg.Hold = 5 * time.Second
+	if cfg.ReadyTimeout == 0 {
+		cfg.ReadyTimeout = 5 * time.Second
 	}
-	if cfg.Buffer == 0 {
-		cfg.Buffer = 1 << 20
+	if cfg.MaxRetryBody == 0 {
+		cfg.MaxRetryBody = 1 << 20
 	}
 	if cfg.Log == nil {
 		cfg.Log = log.New(io.Discard, "", 0)
@@ -80,7 +80,7 @@ func (p *Proxy) Switch(to *Pool) (from *Pool) {
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{proxy: p, tried: map[*backend]bool{}, probe: r.Header.Get(port.ProbeHeader) != ""}
 	defer x.end(r.Context())
-	if err := x.keepBody(r, p.cfg.Buffer); err != nil {
+	if err := x.keepBody(r, p.cfg.MaxRetryBody); err != nil {
 		x.gone = true
 		http.Error(w, "slipway: read the request: "+err.Error(), http.StatusBadRequest)
 		return

@@ -27,12 +27,12 @@ const a, b = delivery.ReleaseID("r-aaaaaaaaaaaa"), delivery.ReleaseID("r-bbbbbbb
 type rig struct {
 	*front.Proxy
 	url   string
-	meter *meter.Meter
+	meter *meter.Recorder
 }
 
 func newRig(t *testing.T, cfg front.Config) *rig {
-	m := &meter.Meter{}
-	cfg.Counter = m
+	m := &meter.Recorder{}
+	cfg.Recorder = m
 	p := front.New(cfg)
 	s := httptest.NewServer(p)
 	t.Cleanup(s.Close)
@@ -264,7 +264,7 @@ func TestWaitsForAReplica(t *testing.T) {
 	asked := make(chan struct{})
 	go func() {
 		<-asked
-		for p.Inflight() == 0 {
+		for p.InFlight() == 0 {
 			time.Sleep(time.Millisecond) // between two looks
 		}
 		p.Add(at)
@@ -276,7 +276,7 @@ func TestWaitsForAReplica(t *testing.T) {
 }
 
 func TestNoReplica(t *testing.T) {
-	r := newRig(t, front.Config{Hold: 20 * time.Millisecond})
+	r := newRig(t, front.Config{ReadyTimeout: 20 * time.Millisecond})
 	if code, _ := get(t, r.url); code != http.StatusServiceUnavailable {
 		t.Errorf("without a release: status %d, want 503", code)
 	}

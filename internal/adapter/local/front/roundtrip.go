@@ -102,17 +102,17 @@ func (x *exchange) end(ctx context.Context) {
 		return
 	}
 	defer x.pool.leave()
-	counter, now := x.proxy.cfg.Counter, x.proxy.cfg.Now()
+	counter, now := x.proxy.cfg.Recorder, x.proxy.cfg.Now()
 	switch {
 	case counter == nil || x.gone || x.probe:
 	case x.broken.Load(), x.lost && ctx.Err() == nil:
-		counter.Lost(x.pool.release, now)
+		counter.RecordFailure(x.pool.release, now)
 	case x.whole && x.status != 0: // else the client left: nobody's fault
 		until := now
 		if !x.answered.IsZero() {
 			until = x.answered
 		}
-		counter.Answered(x.pool.release, now, x.status, until.Sub(x.began))
+		counter.RecordResponse(x.pool.release, now, x.status, until.Sub(x.began))
 	}
 }
 
@@ -126,7 +126,7 @@ func (x *exchange) pick(ctx context.Context) error {
 		x.pool.give(x.on)
 		x.on = nil
 	}
-	deadline := time.NewTimer(x.proxy.cfg.Hold)
+	deadline := time.NewTimer(x.proxy.cfg.ReadyTimeout)
 	defer deadline.Stop()
 	for {
 		switched := x.proxy.enter(x)

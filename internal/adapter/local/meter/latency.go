@@ -11,19 +11,19 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Kept is how long a bucket is kept.
-const Kept = time.Hour
+// Retention is how long a bucket is kept.
+const Retention = time.Hour
 
 const (
 	shortest = 100 * time.Microsecond // everything faster lands in the first bin
 	growth   = 1.1                    // each bin is a tenth wider: a percentile is off by 5 % at most
 	bins     = 148                    // the last one begins at about two minutes
-	seconds  = int64(Kept / time.Second)
+	seconds  = int64(Retention / time.Second)
 )
 
-// Meter counts requests by release. The zero value is ready; it is safe for
+// Recorder counts requests by release. The zero value is ready; it is safe for
 // concurrent use.
-type Meter struct {
+type Recorder struct {
 	mu       sync.Mutex
 	releases map[delivery.ReleaseID]*series
 }
@@ -40,9 +40,9 @@ type bucket struct {
 	latency  [bins]uint32
 }
 
-// Answered counts a request that got a response. A status of 500 and above is
+// RecordResponse counts a request that got a response. A status of 500 and above is
 // an error; took is the time until the response was complete.
-func (m *Meter) Answered(id delivery.ReleaseID, at time.Time, status int, took time.Duration) {
+func (m *Recorder) RecordResponse(id delivery.ReleaseID, at time.Time, status int, took time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	b := m.bucket(id, at.Unix())
@@ -53,8 +53,8 @@ func (m *Meter) Answered(id delivery.ReleaseID, at time.Time, status int, took t
 	}
 }
 
-// Lost counts a request that got no response, or only a part of one.
-func (m *Meter) Lost(id delivery.ReleaseID, at time.Time) {
+// RecordFailure counts a request that got no response, or only a part of one.
+func (m *Recorder) RecordFailure(id delivery.ReleaseID, at time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	b := m.bucket(id, at.Unix())
@@ -63,7 +63,7 @@ func (m *Meter) Lost(id delivery.ReleaseID, at time.Time) {
 }
 
 // Traffic sums up the release's buckets from the second of since until now.
-func (m *Meter) Traffic(id delivery.ReleaseID, since, now time.Time) port.Traffic {
+func (m *Recorder) Traffic(id delivery.ReleaseID, since, now time.Time) port.Traffic {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.releases[id]
@@ -89,7 +89,7 @@ func (m *Meter) Traffic(id delivery.ReleaseID, since, now time.Time) port.Traffi
 
 // bucket finds the bucket of a second, and forgets releases that have had no
 // traffic for longer than buckets are kept.
-func (m *Meter) bucket(id delivery.ReleaseID, second int64) *bucket {
+func (m *Recorder) bucket(id delivery.ReleaseID, second int64) *bucket {
 	if m.releases == nil {
 		m.releases = map[delivery.ReleaseID]*series{}
 	}
@@ -107,7 +107,7 @@ func (m *Meter) bucket(id delivery.ReleaseID, second int64) *bucket {
 	return *slot
 }
 
-func (m *Meter) forget(now int64) {
+func (m *Recorder) forget(now int64) {
 	for id, s := range m.releases {
 		if now-s.last > seconds {
 			delete(m.releases, id)

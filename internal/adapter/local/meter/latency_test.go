@@ -14,9 +14,9 @@ const a, b = "r-aaaaaaaaaaaa", "r-bbbbbbbbbbbb"
 var start = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 
 func TestPercentilesWithinFivePercent(t *testing.T) {
-	var m meter.Meter
+	var m meter.Recorder
 	for i := 1; i <= 1000; i++ {
-		m.Answered(a, start, 200, time.Duration(i)*time.Millisecond)
+		m.RecordResponse(a, start, 200, time.Duration(i)*time.Millisecond)
 	}
 	got := m.Traffic(a, start, start)
 	if got.Requests != 1000 || got.Errors != 0 {
@@ -33,11 +33,11 @@ func TestPercentilesWithinFivePercent(t *testing.T) {
 }
 
 func TestWindow(t *testing.T) {
-	var m meter.Meter
-	m.Answered(a, start, 200, time.Millisecond)
-	m.Answered(a, start.Add(10*time.Second), 503, time.Millisecond)
-	m.Lost(a, start.Add(20*time.Second))
-	m.Answered(b, start.Add(20*time.Second), 404, time.Millisecond)
+	var m meter.Recorder
+	m.RecordResponse(a, start, 200, time.Millisecond)
+	m.RecordResponse(a, start.Add(10*time.Second), 503, time.Millisecond)
+	m.RecordFailure(a, start.Add(20*time.Second))
+	m.RecordResponse(b, start.Add(20*time.Second), 404, time.Millisecond)
 	now := start.Add(30 * time.Second)
 	cases := []struct {
 		name             string
@@ -50,7 +50,7 @@ func TestWindow(t *testing.T) {
 		{"after the last", a, start.Add(21 * time.Second), now, 0, 0},
 		{"a 404 is an answer", b, start, now, 1, 0},
 		{"unknown release", "r-cccccccccccc", start, now, 0, 0},
-		{"an hour later", a, start, start.Add(meter.Kept + 15*time.Second), 1, 1},
+		{"an hour later", a, start, start.Add(meter.Retention + 15*time.Second), 1, 1},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -63,18 +63,18 @@ func TestWindow(t *testing.T) {
 }
 
 func TestSlotIsReusedAfterAnHour(t *testing.T) {
-	var m meter.Meter
-	m.Answered(a, start, 500, time.Millisecond)
-	later := start.Add(meter.Kept)
-	m.Answered(a, later, 200, time.Millisecond)
+	var m meter.Recorder
+	m.RecordResponse(a, start, 500, time.Millisecond)
+	later := start.Add(meter.Retention)
+	m.RecordResponse(a, later, 200, time.Millisecond)
 	if got := m.Traffic(a, start, later); got.Requests != 1 || got.Errors != 0 {
 		t.Errorf("traffic = %+v, want the later request only", got)
 	}
 }
 
 func TestLostHasNoLatency(t *testing.T) {
-	var m meter.Meter
-	m.Lost(a, start)
+	var m meter.Recorder
+	m.RecordFailure(a, start)
 	if got := m.Traffic(a, start, start); got.P99 != 0 || got.Errors != 1 {
 		t.Errorf("traffic = %+v, want one error and no latency", got)
 	}

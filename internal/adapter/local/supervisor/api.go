@@ -53,14 +53,14 @@ func (s *Supervisor) answer(path string, c call) http.Handler {
 		}
 		lines := &lineWriter{to: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
 		value, err := s.safely(path, func() (any, error) {
-			return c(r.Context(), body, func(text string) { lines.write(Line{Say: text}) })
+			return c(r.Context(), body, func(text string) { lines.write(Message{Progress: text}) })
 		})
-		last := Line{}
+		last := Message{}
 		if err == nil {
 			last.Value, err = json.Marshal(value)
 		}
 		if err != nil {
-			last = Line{Fault: NewFault(err)}
+			last = Message{Error: NewRemoteError(err)}
 		}
 		lines.write(last)
 	})
@@ -83,7 +83,7 @@ type lineWriter struct {
 	flush func() error
 }
 
-func (l *lineWriter) write(line Line) {
+func (l *lineWriter) write(line Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.to.Encode(line) == nil {
@@ -106,18 +106,18 @@ func (s *Supervisor) done() {
 	defer s.mu.Unlock()
 	s.active--
 	if s.active == 0 {
-		s.idle.Reset(s.cfg.Idle)
+		s.idle.Reset(s.cfg.IdleTimeout)
 	}
 }
 
 func (s *Supervisor) hello(context.Context, []byte, func(string)) (any, error) {
-	return Hello{Protocol: Protocol, PID: os.Getpid(), Runtime: s.cfg.Runtime.Name()}, nil
+	return HelloResponse{Protocol: Protocol, PID: os.Getpid(), Runtime: s.cfg.Runtime.Name()}, nil
 }
 
 // stop ends the supervisor; with OnlyIdle not if there is something to serve or
 // another call is being answered. The answer tells whether it ends.
 func (s *Supervisor) stop(_ context.Context, body []byte, _ func(string)) (any, error) {
-	var o Stop
+	var o StopRequest
 	if err := read(body, &o); err != nil {
 		return nil, err
 	}
@@ -170,15 +170,15 @@ func (s *Supervisor) discard(ctx context.Context, body []byte, _ func(string)) (
 	return true, e.discard(ctx, o.Release)
 }
 
-func (s *Supervisor) order(body []byte) (Order, *environment, error) {
-	var o Order
+func (s *Supervisor) order(body []byte) (ReleaseRequest, *environment, error) {
+	var o ReleaseRequest
 	if err := read(body, &o); err != nil {
 		return o, nil, err
 	}
 	if err := o.check(); err != nil {
 		return o, nil, err
 	}
-	return o, s.environment(Key(o.Service, o.Environment)), nil
+	return o, s.environment(EnvironmentKey(o.Service, o.Environment)), nil
 }
 
 func (s *Supervisor) remove(ctx context.Context, body []byte, _ func(string)) (any, error) {
@@ -198,7 +198,7 @@ func (s *Supervisor) observe(_ context.Context, body []byte, _ func(string)) (an
 }
 
 func (s *Supervisor) traffic(_ context.Context, body []byte, _ func(string)) (any, error) {
-	var q TrafficQuery
+	var q TrafficRequest
 	if err := read(body, &q); err != nil {
 		return nil, err
 	}
@@ -211,14 +211,14 @@ func (s *Supervisor) traffic(_ context.Context, body []byte, _ func(string)) (an
 
 // named finds the environment that the call names; nil when there is none.
 func (s *Supervisor) named(body []byte) (*environment, error) {
-	var o Order
+	var o ReleaseRequest
 	if err := read(body, &o); err != nil {
 		return nil, err
 	}
-	if err := CheckNames(o.Service, o.Environment); err != nil {
+	if err := ValidateNames(o.Service, o.Environment); err != nil {
 		return nil, err
 	}
-	key := Key(o.Service, o.Environment)
+	key := EnvironmentKey(o.Service, o.Environment)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.envs[key]

@@ -21,7 +21,7 @@ func (e *environment) retire(g *group, servers map[int]*front.Server) {
 		ctx, cancel := context.WithTimeout(context.Background(), drainTime(e.cfg, g))
 		defer cancel()
 		if err := g.pool.Drained(ctx); err != nil {
-			e.cfg.Log.Printf("%s: %d requests were cut off after %s", g.order, g.pool.Inflight(), drainTime(e.cfg, g))
+			e.cfg.Log.Printf("%s: %d requests were cut off after %s", g.order, g.pool.InFlight(), drainTime(e.cfg, g))
 		}
 		for _, s := range servers {
 			s.Close(ctx)
@@ -37,7 +37,7 @@ func drainTime(cfg *Config, g *group) time.Duration {
 	if d := g.order.Spec.Workload.Drain.D(); d > 0 {
 		return d
 	}
-	return cfg.Drain
+	return cfg.DrainTimeout
 }
 
 // settle waits until everything that was replaced has ended.

@@ -22,7 +22,7 @@ type environment struct {
 	key   string
 	turn  chan struct{} // holds one token: who has it may change things
 	proxy *front.Proxy
-	meter meter.Meter
+	meter meter.Recorder
 
 	mu        sync.Mutex
 	servers   map[int]*front.Server // of the stable port, and of a new one until it is promoted
@@ -46,7 +46,7 @@ func newEnvironment(cfg *Config, s *store, key string) *environment {
 		servers: map[int]*front.Server{}, retiring: map[*group]chan struct{}{},
 	}
 	e.turn <- struct{}{}
-	e.proxy = front.New(front.Config{Counter: &e.meter, Log: cfg.Log, Now: cfg.Now})
+	e.proxy = front.New(front.Config{Recorder: &e.meter, Log: cfg.Log, Now: cfg.Now})
 	return e
 }
 
@@ -63,7 +63,7 @@ func (e *environment) take(ctx context.Context) error {
 func (e *environment) give() { e.turn <- struct{}{} }
 
 // stage starts the release beside the one that serves, and waits for it.
-func (e *environment) stage(ctx context.Context, o Order, say func(string)) (string, error) {
+func (e *environment) stage(ctx context.Context, o ReleaseRequest, say func(string)) (string, error) {
 	if err := e.take(ctx); err != nil {
 		return "", err
 	}
@@ -101,7 +101,7 @@ func (e *environment) stage(ctx context.Context, o Order, say func(string)) (str
 }
 
 // stageServing answers for a release that has the traffic already.
-func (e *environment) stageServing(ctx context.Context, o Order, saved Environment, say func(string)) (string, error) {
+func (e *environment) stageServing(ctx context.Context, o ReleaseRequest, saved EnvironmentState, say func(string)) (string, error) {
 	if err := e.discardStaged(ctx, saved); err != nil {
 		return "", err
 	}
@@ -138,8 +138,8 @@ func (e *environment) takeBack(ctx context.Context, err error) error {
 }
 
 // begin records the release as staged and starts it.
-func (e *environment) begin(o Order, saved Environment) error {
-	saved.Staged = &Placement{Release: o.Release, Spec: o.Spec}
+func (e *environment) begin(o ReleaseRequest, saved EnvironmentState) error {
+	saved.Staged = &ReleaseSpec{Release: o.Release, Spec: o.Spec}
 	if err := e.store.put(e.key, saved); err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (e *environment) begin(o Order, saved Environment) error {
 
 // promote gives the staged release the traffic. On disk first: whoever starts
 // again in between serves the new one.
-func (e *environment) promote(ctx context.Context, o Order, say func(string)) (port.Observation, error) {
+func (e *environment) promote(ctx context.Context, o ReleaseRequest, say func(string)) (port.Observation, error) {
 	if err := e.take(ctx); err != nil {
 		return port.Observation{}, err
 	}
@@ -179,7 +179,7 @@ func (e *environment) promote(ctx context.Context, o Order, say func(string)) (p
 	return e.observe(), nil
 }
 
-func (e *environment) switchTo(ctx context.Context, o Order, saved Environment, say func(string)) error {
+func (e *environment) switchTo(ctx context.Context, o ReleaseRequest, saved EnvironmentState, say func(string)) error {
 	if saved.Staged == nil || saved.Staged.Release != o.Release || e.staged == nil {
 		return fault.New(fault.Conflict, "promote %s: it is not staged", o).Hint("stage it first; a failed or replaced release is staged no more")
 	}
@@ -215,7 +215,7 @@ func (e *environment) switchTo(ctx context.Context, o Order, saved Environment, 
 }
 
 // move gives what serves the port that the order wants.
-func (e *environment) move(ctx context.Context, o Order, saved Environment) error {
+func (e *environment) move(ctx context.Context, o ReleaseRequest, saved EnvironmentState) error {
 	if o.Port == 0 || o.Port == saved.Port {
 		return nil
 	}
@@ -244,7 +244,7 @@ func (e *environment) discard(ctx context.Context, release delivery.ReleaseID) e
 	return e.discardStaged(ctx, saved)
 }
 
-func (e *environment) discardStaged(ctx context.Context, saved Environment) error {
+func (e *environment) discardStaged(ctx context.Context, saved EnvironmentState) error {
 	if saved.Staged != nil {
 		saved.Staged = nil
 		if err := e.store.put(e.key, saved); err != nil {

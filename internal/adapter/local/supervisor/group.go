@@ -20,7 +20,7 @@ import (
 // group is all the replicas of a release in an environment.
 type group struct {
 	cfg      *Config
-	order    Order
+	order    ReleaseRequest
 	pool     *front.Pool
 	replicas []*replica
 	notes    []string
@@ -31,7 +31,7 @@ type group struct {
 }
 
 // newGroup starts the replicas. The error is about the release's configuration.
-func newGroup(cfg *Config, o Order) (*group, error) {
+func newGroup(cfg *Config, o ReleaseRequest) (*group, error) {
 	spec, note, err := boxSpec(o)
 	if err != nil {
 		return nil, fault.New(fault.Failed, "start %s", o).Cause(err)
@@ -63,7 +63,7 @@ func newGroup(cfg *Config, o Order) (*group, error) {
 
 // boxSpec says how a replica runs. It sees the image's environment, then the
 // workload's, then what Slipway promises, and nothing of this process's own.
-func boxSpec(o Order) (spec box.Spec, note string, err error) {
+func boxSpec(o ReleaseRequest) (spec box.Spec, note string, err error) {
 	s := o.Spec
 	user, note, err := box.ResolveUser(s.Rootfs, s.Image.User)
 	if err != nil {
@@ -165,8 +165,8 @@ func (g *group) wait(ctx context.Context, strict bool, say func(string)) error {
 
 // limit is how long the release may take to become ready.
 func (g *group) limit() time.Duration {
-	if g.order.Within > 0 {
-		return g.order.Within.D()
+	if g.order.ReadyTimeout > 0 {
+		return g.order.ReadyTimeout.D()
 	}
 	return g.cfg.StartTimeout
 }

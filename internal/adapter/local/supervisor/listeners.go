@@ -12,7 +12,7 @@ import (
 
 // open makes the environment listen on the port that the order wants, or on the
 // one that it has, or on a new one, and returns which.
-func (e *environment) open(o Order, saved Environment) (int, error) {
+func (e *environment) open(o ReleaseRequest, saved EnvironmentState) (int, error) {
 	at := o.Port
 	if at == 0 {
 		at = saved.Port
@@ -66,11 +66,11 @@ func (e *environment) listen(at int) error {
 }
 
 // closeOthers closes the ports that the environment does not keep.
-func (e *environment) closeOthers(ctx context.Context, saved Environment) {
+func (e *environment) closeOthers(ctx context.Context, saved EnvironmentState) {
 	e.mu.Lock()
 	var unused []*front.Server
 	for at, s := range e.servers {
-		if at != saved.Port || !saved.Live() {
+		if at != saved.Port || !saved.ShouldRun() {
 			unused = append(unused, s)
 			delete(e.servers, at)
 		}
@@ -125,7 +125,7 @@ func (e *environment) url() string {
 
 // restore starts what should run. A port that is taken is tried again until it
 // is free or the environment ends; the replicas run meanwhile.
-func (e *environment) restore(ctx context.Context, saved Environment) {
+func (e *environment) restore(ctx context.Context, saved EnvironmentState) {
 	e.promoted = e.restart(saved, saved.Promoted)
 	e.staged = e.restart(saved, saved.Staged)
 	if e.promoted != nil {
@@ -135,7 +135,7 @@ func (e *environment) restore(ctx context.Context, saved Environment) {
 		return
 	}
 	go func() {
-		tick := time.NewTicker(e.cfg.BackoffMax)
+		tick := time.NewTicker(e.cfg.MaxBackoff)
 		defer tick.Stop()
 		for {
 			select {
@@ -151,11 +151,11 @@ func (e *environment) restore(ctx context.Context, saved Environment) {
 }
 
 // restart starts a placement again; one that cannot be is nil, and logged.
-func (e *environment) restart(saved Environment, p *Placement) *group {
+func (e *environment) restart(saved EnvironmentState, p *ReleaseSpec) *group {
 	if p == nil {
 		return nil
 	}
-	g, err := newGroup(e.cfg, Order{Service: saved.Service, Environment: saved.Environment, Release: p.Release, Port: saved.Port, Spec: p.Spec})
+	g, err := newGroup(e.cfg, ReleaseRequest{Service: saved.Service, Environment: saved.Environment, Release: p.Release, Port: saved.Port, Spec: p.Spec})
 	if err != nil {
 		e.cfg.Log.Printf("%s: %v", e.key, err)
 		e.broken = err

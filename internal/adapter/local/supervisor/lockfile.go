@@ -31,8 +31,8 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// Locked tells whether a supervisor has the folder.
-func Locked(dir string) (bool, error) {
+// IsRunning tells whether a supervisor has the folder.
+func IsRunning(dir string) (bool, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "supervisor.lock"), os.O_RDWR, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil

@@ -34,7 +34,7 @@ type process struct {
 
 // remember writes the trace of a box that is about to begin. Without it the box
 // still dies with this process, only nobody would look after it.
-func remember(dir, file string, b box.Birth) {
+func remember(dir, file string, b box.Started) {
 	t := trace{Boot: bootID(), Cgroups: b.Cgroups}
 	for _, pid := range b.PIDs {
 		if start, ok := startOf(pid); ok {
@@ -68,7 +68,7 @@ func clearLeftovers(ctx context.Context, dir string) error {
 		}
 		os.Remove(file)
 	}
-	for _, pid := range box.Marked(box.Mark(dir)) {
+	for _, pid := range box.FindMarked(box.ProcessMark(dir)) {
 		start, ok := startOf(pid)
 		if !ok {
 			continue

@@ -35,27 +35,27 @@ const (
 	CallTraffic = "/traffic"
 )
 
-// Hello is how a supervisor introduces itself.
-type Hello struct {
+// HelloResponse is how a supervisor introduces itself.
+type HelloResponse struct {
 	Protocol int    `json:"protocol"`
 	PID      int    `json:"pid"`
 	Runtime  string `json:"runtime"`
 }
 
-// Stop asks it to end.
-type Stop struct {
+// StopRequest asks it to end.
+type StopRequest struct {
 	OnlyIdle bool `json:"only_idle,omitempty"` // not if it has something to serve
 }
 
-// Order is a release for an environment, with everything that is needed to run
+// ReleaseRequest is a release for an environment, with everything that is needed to run
 // it without asking anybody.
-type Order struct {
-	Service     string               `json:"service"`
-	Environment delivery.Environment `json:"environment"`
-	Release     delivery.ReleaseID   `json:"release"`
-	Port        int                  `json:"port"`             // 0: chosen once and kept
-	Within      delivery.Duration    `json:"within,omitempty"` // to become ready; 0: the supervisor's default
-	Spec        Spec                 `json:"spec"`
+type ReleaseRequest struct {
+	Service      string               `json:"service"`
+	Environment  delivery.Environment `json:"environment"`
+	Release      delivery.ReleaseID   `json:"release"`
+	Port         int                  `json:"port"`             // 0: chosen once and kept
+	ReadyTimeout delivery.Duration    `json:"within,omitempty"` // to become ready; 0: the supervisor's default
+	Spec         Spec                 `json:"spec"`
 }
 
 // Spec is how a release runs here.
@@ -67,46 +67,48 @@ type Spec struct {
 	Workload     delivery.Workload `json:"workload"`
 }
 
-// TrafficQuery asks for a release's traffic.
-type TrafficQuery struct {
+// TrafficRequest asks for a release's traffic.
+type TrafficRequest struct {
 	Service     string               `json:"service"`
 	Environment delivery.Environment `json:"environment"`
 	Release     delivery.ReleaseID   `json:"release"`
 	Since       time.Time            `json:"since"`
 }
 
-// Line is one line of an answer: progress, then the value or the fault.
-type Line struct {
-	Say   string          `json:"say,omitempty"`
-	Value json.RawMessage `json:"value,omitempty"`
-	Fault *Fault          `json:"fault,omitempty"`
+// Message is one line of an answer: progress, then the value or the fault.
+type Message struct {
+	Progress string          `json:"say,omitempty"`
+	Value    json.RawMessage `json:"value,omitempty"`
+	Error    *RemoteError    `json:"fault,omitempty"`
 }
 
-// Fault is an error on its way to the client.
-type Fault struct {
+// RemoteError is an error on its way to the client.
+type RemoteError struct {
 	Kind fault.Kind `json:"kind"`
-	What string     `json:"what"`
+	Text string     `json:"what"`
 	Hint string     `json:"hint,omitempty"`
 }
 
-// NewFault makes err ready to travel.
-func NewFault(err error) *Fault {
-	return &Fault{Kind: fault.KindOf(err), What: err.Error(), Hint: fault.HintOf(err)}
+// NewRemoteError makes err ready to travel.
+func NewRemoteError(err error) *RemoteError {
+	return &RemoteError{Kind: fault.KindOf(err), Text: err.Error(), Hint: fault.HintOf(err)}
 }
 
 // Err makes it an error again.
-func (f *Fault) Err() error {
-	return fault.New(f.Kind, "%s", f.What).Hint("%s", f.Hint)
+func (f *RemoteError) Err() error {
+	return fault.New(f.Kind, "%s", f.Text).Hint("%s", f.Hint)
 }
 
-// Key names an environment of a service.
-func Key(service string, env delivery.Environment) string { return service + "/" + string(env) }
+// EnvironmentKey names an environment of a service.
+func EnvironmentKey(service string, env delivery.Environment) string {
+	return service + "/" + string(env)
+}
 
 // names become folders.
 var name = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
-// CheckNames refuses names that cannot be folders.
-func CheckNames(service string, env delivery.Environment) error {
+// ValidateNames refuses names that cannot be folders.
+func ValidateNames(service string, env delivery.Environment) error {
 	for _, n := range []string{service, string(env)} {
 		if !name.MatchString(n) || strings.Contains(n, "..") {
 			return fault.New(fault.Invalid, "name %q: use letters, digits, dot, dash and underscore, 63 at most", n)
@@ -115,8 +117,8 @@ func CheckNames(service string, env delivery.Environment) error {
 	return nil
 }
 
-func (o Order) check() error {
-	if err := CheckNames(o.Service, o.Environment); err != nil {
+func (o ReleaseRequest) check() error {
+	if err := ValidateNames(o.Service, o.Environment); err != nil {
 		return err
 	}
 	if !o.Release.Valid() {
@@ -128,6 +130,6 @@ func (o Order) check() error {
 	return nil
 }
 
-func (o Order) String() string {
-	return fmt.Sprintf("%s in %s", o.Release, Key(o.Service, o.Environment))
+func (o ReleaseRequest) String() string {
+	return fmt.Sprintf("%s in %s", o.Release, EnvironmentKey(o.Service, o.Environment))
 }

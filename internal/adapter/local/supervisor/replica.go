@@ -46,7 +46,7 @@ type replica struct {
 	seen     port.Replica
 	failures int // exits and failed starts
 	notes    []string
-	running  *box.Box
+	running  *box.Container
 }
 
 // run is the life of the replica.
@@ -79,10 +79,10 @@ func (r *replica) run() {
 // nextBackoff is how long to wait before the next start, after the last wait and
 // the time that the replica ran since.
 func (c *Config) nextBackoff(last, ran time.Duration) time.Duration {
-	if last == 0 || ran >= c.Stable {
-		return c.BackoffMin
+	if last == 0 || ran >= c.StableAfter {
+		return c.MinBackoff
 	}
-	return min(2*last, c.BackoffMax)
+	return min(2*last, c.MaxBackoff)
 }
 
 // live is one start until its end, which it explains.
@@ -108,7 +108,7 @@ func (r *replica) live() string {
 	spec.Env = append(spec.Env[:len(spec.Env):len(spec.Env)], fmt.Sprintf("PORT=%d", at))
 	trace := spec.Name + ".json"
 	defer forget(r.cfg.Dir, trace)
-	b, err := r.cfg.Runtime.Start(spec, in, func(born box.Birth) { remember(r.cfg.Dir, trace, born) })
+	b, err := r.cfg.Runtime.Start(spec, in, func(born box.Started) { remember(r.cfg.Dir, trace, born) })
 	in.Close()
 	if err != nil {
 		<-logged
@@ -121,7 +121,7 @@ func (r *replica) live() string {
 
 // attend watches over a running box: it joins the pool once it is ready, leaves
 // it when it ends, and is told to end when the replica is.
-func (r *replica) attend(b *box.Box, address string) box.Exit {
+func (r *replica) attend(b *box.Container, address string) box.Exit {
 	r.mu.Lock()
 	r.running, r.notes = b, b.Notes
 	r.mu.Unlock()
@@ -150,9 +150,9 @@ func (r *replica) attend(b *box.Box, address string) box.Exit {
 }
 
 // terminate asks the box to end, and makes it end after the grace time.
-func (r *replica) terminate(b *box.Box, ended <-chan struct{}) {
+func (r *replica) terminate(b *box.Container, ended <-chan struct{}) {
 	b.Signal(syscall.SIGTERM)
-	timer := time.NewTimer(r.cfg.Grace)
+	timer := time.NewTimer(r.cfg.GracePeriod)
 	defer timer.Stop()
 	select {
 	case <-ended:
@@ -248,6 +248,6 @@ func lastWords(lines []string) string {
 	return "; its last lines:\n  " + strings.Join(lines, "\n  ")
 }
 
-func replicaLog(cfg *Config, o Order, name string) *logFile {
-	return &logFile{path: filepath.Join(logDir(cfg.Dir, o.Service, o.Environment), name+".log"), max: cfg.LogSize, now: cfg.Now}
+func replicaLog(cfg *Config, o ReleaseRequest, name string) *logFile {
+	return &logFile{path: filepath.Join(logDir(cfg.Dir, o.Service, o.Environment), name+".log"), max: cfg.MaxLogSize, now: cfg.Now}
 }

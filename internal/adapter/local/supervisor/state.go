@@ -20,24 +20,24 @@ const stateSchema = 1
 
 // State is what should run, as state.json keeps it.
 type State struct {
-	Schema       int                    `json:"schema"`
-	Environments map[string]Environment `json:"environments"` // by Key
+	Schema       int                         `json:"schema"`
+	Environments map[string]EnvironmentState `json:"environments"` // by Key
 }
 
-// Environment is one of them. It has at most one promoted release.
-type Environment struct {
+// EnvironmentState is one of them. It has at most one promoted release.
+type EnvironmentState struct {
 	Service     string               `json:"service"`
 	Environment delivery.Environment `json:"environment"`
 	Port        int                  `json:"port"`
-	Promoted    *Placement           `json:"promoted,omitempty"`
-	Staged      *Placement           `json:"staged,omitempty"`
+	Promoted    *ReleaseSpec         `json:"promoted,omitempty"`
+	Staged      *ReleaseSpec         `json:"staged,omitempty"`
 }
 
-// Live tells whether anything should run.
-func (e Environment) Live() bool { return e.Promoted != nil || e.Staged != nil }
+// ShouldRun tells whether anything should run.
+func (e EnvironmentState) ShouldRun() bool { return e.Promoted != nil || e.Staged != nil }
 
-// Placement is a release that should run.
-type Placement struct {
+// ReleaseSpec is a release that should run.
+type ReleaseSpec struct {
 	Release delivery.ReleaseID `json:"release"`
 	Spec    Spec               `json:"spec"`
 }
@@ -45,7 +45,7 @@ type Placement struct {
 // ReadState reads the state of a folder; a missing one is empty.
 func ReadState(dir string) (State, error) {
 	path := filepath.Join(dir, "state.json")
-	s := State{Schema: stateSchema, Environments: map[string]Environment{}}
+	s := State{Schema: stateSchema, Environments: map[string]EnvironmentState{}}
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
@@ -61,7 +61,7 @@ func ReadState(dir string) (State, error) {
 		return s, fault.New(fault.Conflict, "read %s: a newer Slipway wrote it", path).Hint("use that version, or a later one")
 	}
 	if s.Environments == nil {
-		s.Environments = map[string]Environment{}
+		s.Environments = map[string]EnvironmentState{}
 	}
 	return s, nil
 }
@@ -74,17 +74,17 @@ type store struct {
 	state State
 }
 
-func (s *store) get(key string) (Environment, bool) {
+func (s *store) get(key string) (EnvironmentState, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, ok := s.state.Environments[key]
 	return e, ok
 }
 
-func (s *store) all() map[string]Environment {
+func (s *store) all() map[string]EnvironmentState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make(map[string]Environment, len(s.state.Environments))
+	all := make(map[string]EnvironmentState, len(s.state.Environments))
 	for k, e := range s.state.Environments {
 		all[k] = e
 	}
@@ -92,14 +92,14 @@ func (s *store) all() map[string]Environment {
 }
 
 // put makes e the environment's state, on disk first. drop removes it.
-func (s *store) put(key string, e Environment) error { return s.change(key, &e) }
+func (s *store) put(key string, e EnvironmentState) error { return s.change(key, &e) }
 
 func (s *store) drop(key string) error { return s.change(key, nil) }
 
-func (s *store) change(key string, e *Environment) error {
+func (s *store) change(key string, e *EnvironmentState) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := State{Schema: stateSchema, Environments: make(map[string]Environment, len(s.state.Environments)+1)}
+	next := State{Schema: stateSchema, Environments: make(map[string]EnvironmentState, len(s.state.Environments)+1)}
 	for k, old := range s.state.Environments {
 		next.Environments[k] = old
 	}

@@ -26,13 +26,13 @@ type Config struct {
 	Dir          string        // state folder, absolute
 	Runtime      box.Runtime   //
 	StartTimeout time.Duration // until a release must be ready; default 2 min
-	Drain        time.Duration // for requests in flight, when the workload does not say; default 10 s
-	Grace        time.Duration // between SIGTERM and SIGKILL; default 10 s
-	BackoffMin   time.Duration // before the first restart; default 100 ms, doubled each time
-	BackoffMax   time.Duration // default 30 s
-	Stable       time.Duration // a replica that ran so long starts over with BackoffMin; default 30 s
-	Idle         time.Duration // it ends after having had nothing to serve so long; default 3 s
-	LogSize      int64         // bytes of a replica's log before it is rotated; default 4 MiB
+	DrainTimeout time.Duration // for requests in flight, when the workload does not say; default 10 s
+	GracePeriod  time.Duration // between SIGTERM and SIGKILL; default 10 s
+	MinBackoff   time.Duration // before the first restart; default 100 ms, doubled each time
+	MaxBackoff   time.Duration // default 30 s
+	StableAfter  time.Duration // a replica that ran so long starts over with BackoffMin; default 30 s
+	IdleTimeout  time.Duration // it ends after having had nothing to serve so long; default 3 s
+	MaxLogSize   int64         // bytes of a replica's log before it is rotated; default 4 MiB
 	Log          *log.Logger   // default: discarded
 	Now          func() time.Time
 
@@ -41,15 +41,15 @@ type Config struct {
 
 func (c *Config) defaults() {
 	for d, value := range map[*time.Duration]time.Duration{
-		&c.StartTimeout: 2 * time.Minute, &c.Drain: 10 * time.Second, &c.Grace: 10 * time.Second,
-		&c.BackoffMin: 100 * time.Millisecond, &c.BackoffMax: 30 * time.Second, &c.Stable: 30 * time.Second, &c.Idle: 3 * time.Second,
+		&c.StartTimeout: 2 * time.Minute, &c.DrainTimeout: 10 * time.Second, &c.GracePeriod: 10 * time.Second,
+		&c.MinBackoff: 100 * time.Millisecond, &c.MaxBackoff: 30 * time.Second, &c.StableAfter: 30 * time.Second, &c.IdleTimeout: 3 * time.Second,
 	} {
 		if *d == 0 {
 			*d = value
 		}
 	}
-	if c.LogSize == 0 {
-		c.LogSize = 4 << 20
+	if c.MaxLogSize == 0 {
+		c.MaxLogSize = 4 << 20
 	}
 	if c.Log == nil {
 		c.Log = log.New(io.Discard, "", 0)
@@ -73,7 +73,7 @@ type Supervisor struct {
 	idle    *time.Timer
 }
 
-// Run serves until ctx ends, Stop is called, or there was nothing to serve for a
+// Run serves until ctx ends, StopRequest is called, or there was nothing to serve for a
 // while. Then it ends the replicas gracefully; what should run stays saved. It
 // calls ready once it answers. ErrBusy: another one has the folder.
 func Run(ctx context.Context, cfg Config, ready func()) error {
@@ -106,13 +106,13 @@ func Run(ctx context.Context, cfg Config, ready func()) error {
 	defer end(nil)
 	s := &Supervisor{cfg: &cfg, store: &store{dir: cfg.Dir, state: state}, end: end, envs: map[string]*environment{}}
 	s.restore(ctx)
-	s.idle = time.AfterFunc(cfg.Idle, s.endIdle)
+	s.idle = time.AfterFunc(cfg.IdleTimeout, s.endIdle)
 	return s.serve(ctx, listener, ready)
 }
 
 func (s *Supervisor) restore(ctx context.Context) {
 	for key, saved := range s.store.all() {
-		if !saved.Live() {
+		if !saved.ShouldRun() {
 			continue
 		}
 		e := newEnvironment(s.cfg, s.store, key)
@@ -170,7 +170,7 @@ func (s *Supervisor) endIdle() {
 // live tells whether anything should run. Called with mu held.
 func (s *Supervisor) live() bool {
 	for _, e := range s.store.all() {
-		if e.Live() {
+		if e.ShouldRun() {
 			return true
 		}
 	}

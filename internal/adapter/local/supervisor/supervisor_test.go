@@ -32,15 +32,15 @@ func TestBackoff(t *testing.T) {
 	if want := "100ms 200ms 400ms 800ms 1.6s 3.2s 6.4s 12.8s 25.6s 30s"; strings.Join(got, " ") != want {
 		t.Errorf("waits = %v, want %s", got, want)
 	}
-	if wait = c.nextBackoff(wait, c.Stable); wait != c.BackoffMin {
-		t.Errorf("after a stable time it waits %v, want %v", wait, c.BackoffMin)
+	if wait = c.nextBackoff(wait, c.StableAfter); wait != c.MinBackoff {
+		t.Errorf("after a stable time it waits %v, want %v", wait, c.MinBackoff)
 	}
 }
 
 func TestStateSurvives(t *testing.T) {
 	dir := t.TempDir()
 	s := &store{dir: dir}
-	want := Environment{Service: "s", Environment: "e", Port: 18001, Promoted: &Placement{Release: "r-aaaaaaaaaaaa", Spec: Spec{Rootfs: "/x"}}}
+	want := EnvironmentState{Service: "s", Environment: "e", Port: 18001, Promoted: &ReleaseSpec{Release: "r-aaaaaaaaaaaa", Spec: Spec{Rootfs: "/x"}}}
 	if err := s.put("s/e", want); err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestStateSurvives(t *testing.T) {
 func TestStateThatCannotBeSavedIsNotTrue(t *testing.T) {
 	dir := t.TempDir()
 	s := &store{dir: filepath.Join(dir, "gone")}
-	if err := s.put("s/e", Environment{Port: 1}); !fault.Is(err, fault.Exhausted) {
+	if err := s.put("s/e", EnvironmentState{Port: 1}); !fault.Is(err, fault.Exhausted) {
 		t.Errorf("error = %v, want %s", err, fault.Exhausted)
 	}
 	if _, ok := s.get("s/e"); ok {
@@ -196,7 +196,7 @@ func TestLogsAreRotatedAndBounded(t *testing.T) {
 }
 
 func TestEnvironmentOfAReplica(t *testing.T) {
-	o := Order{Environment: "dev", Release: "r-aaaaaaaaaaaa", Spec: Spec{
+	o := ReleaseRequest{Environment: "dev", Release: "r-aaaaaaaaaaaa", Spec: Spec{
 		Rootfs: t.TempDir(), Model: "/m", ModelVersion: "3",
 		Image:    port.ImageConfig{Entrypoint: []string{"/app"}, Cmd: []string{"serve"}, Env: []string{"PATH=/bin", "A=image", "PORT=1", "nonsense"}},
 		Workload: delivery.Workload{Env: map[string]string{"A": "workload", "PORT": "2", "MODEL_PATH": "/elsewhere"}},

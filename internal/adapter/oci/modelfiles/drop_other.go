@@ -3,7 +3,7 @@
 package modelfiles
 
 // Nobody is the user and group that the image names.
-const Nobody = 65532
+const NonRootID = 65532
 
 // DropPrivileges does nothing where there is no root.
 func DropPrivileges() error { return nil }
