@@ -15,7 +15,7 @@ import (
 
 	"github.com/slipway-cd/slipway/bench/measure"
 	"github.com/slipway-cd/slipway/internal/adapter/anchore"
-	"github.com/slipway-cd/slipway/internal/adapter/anchore/plant"
+	"github.com/slipway-cd/slipway/internal/adapter/anchore/testdb"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -74,7 +74,7 @@ func plantDatabase(ctx context.Context, work, dir string) error {
 	if err != nil {
 		return err
 	}
-	file, err := plant.Write(made, []plant.Vulnerability{
+	file, err := testdb.Write(made, []testdb.Vulnerability{
 		{ID: "CVE-2099-1001", Severity: "high", Ecosystem: "python", Package: "bench-wheel-07", Below: "2.0.0", Fixed: true},
 		{ID: "CVE-2099-1002", Severity: "high", Ecosystem: "deb", Distro: "debian", DistroVersion: "12", Codename: "bookworm", Package: "libbench07", Below: "2.0-1", Fixed: true},
 	})

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/slipway-cd/slipway/internal/adapter/anchore/plant"
+	"github.com/slipway-cd/slipway/internal/adapter/anchore/testdb"
 )
 
 // weakness is what the database of these tests says of the package that it names.
@@ -16,7 +16,7 @@ const weakness = "CVE-2099-0001"
 // guarded holds an example to what must not pass: a dependency with a known
 // weakness, and an image or a model that somebody has changed. good is what
 // serves when it begins, and the file has one environment with a bake of 2s.
-func (p *project) guarded(weak plant.Vulnerability, good string) {
+func (p *project) guarded(weak testdb.Vulnerability, good string) {
 	p.t.Helper()
 	p.weaken(weak)
 	p.sign("keys")
@@ -47,12 +47,12 @@ func (p *project) guarded(weak plant.Vulnerability, good string) {
 
 // weaken plants a database in which the package is weak, in every version. It
 // knows the distribution of the stand-in base too, or nobody could say anything.
-func (p *project) weaken(weak plant.Vulnerability) {
+func (p *project) weaken(weak testdb.Vulnerability) {
 	p.t.Helper()
 	dir := filepath.Join(p.base, "planted")
 	p.must(os.MkdirAll(dir, 0o755))
 	weak.ID, weak.Severity, weak.Below = weakness, "critical", "99.0.0"
-	file, err := plant.Write(dir, []plant.Vulnerability{weak, {
+	file, err := testdb.Write(dir, []testdb.Vulnerability{weak, {
 		ID: "CVE-2099-0002", Severity: "low", Ecosystem: "deb", Distro: "debian", DistroVersion: "12", Codename: "bookworm",
 		Package: "nothing-that-is-installed", Below: "1",
 	}})

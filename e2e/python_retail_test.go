@@ -13,7 +13,7 @@ import (
 
 	"github.com/slipway-cd/slipway/e2e/base"
 	"github.com/slipway-cd/slipway/e2e/builder"
-	"github.com/slipway-cd/slipway/internal/adapter/anchore/plant"
+	"github.com/slipway-cd/slipway/internal/adapter/anchore/testdb"
 )
 
 // TestRetailPython takes the Python example from a commit to production on a
@@ -57,7 +57,7 @@ func TestRetailPython(t *testing.T) {
 	p.retailServes(good)
 	p.git("revert", "--no-edit", "HEAD")
 
-	p.guarded(plant.Vulnerability{Ecosystem: "python", Package: "pydantic"}, good)
+	p.guarded(testdb.Vulnerability{Ecosystem: "python", Package: "pydantic"}, good)
 }
 
 // retailPython is the example, with a builder and a registry that stands for the

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/slipway-cd/slipway/internal/adapter/anchore/plant"
+	"github.com/slipway-cd/slipway/internal/adapter/anchore/testdb"
 )
 
 const basket = `{"BASKET_SIZE":"L","BASKET_TYPE":"Full Shop","STORE_REGION":"E02","STORE_FORMAT":"LS","SPEND":12.5,"QUANTITY":3,"PROD_CODE_20":"DEP00001","PROD_CODE_30":"G00001"}`
@@ -55,7 +55,7 @@ func TestRetail(t *testing.T) {
 	} else {
 		t.Logf("the real week is not here (dunnhumby's data may not be passed on), so its refusal was not seen: %v", err)
 	}
-	p.guarded(plant.Vulnerability{Ecosystem: "go-module", Package: "stdlib"}, good)
+	p.guarded(testdb.Vulnerability{Ecosystem: "go-module", Package: "stdlib"}, good)
 }
 
 func (p *project) tool(name string, args ...string) {

@@ -18,7 +18,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/slipway-cd/slipway/internal/adapter/anchore/plant"
+	"github.com/slipway-cd/slipway/internal/adapter/anchore/testdb"
 )
 
 // TestMessages runs the scripts of testdata/script: bad input of every sort, and
@@ -218,7 +218,7 @@ func scriptPlant(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	dir := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(dir, 0o755))
-	_, err := plant.Write(dir, []plant.Vulnerability{{ID: args[1], Severity: "critical", Ecosystem: "go-module", Package: args[2], Below: "99.0.0"}})
+	_, err := testdb.Write(dir, []testdb.Vulnerability{{ID: args[1], Severity: "critical", Ecosystem: "go-module", Package: args[2], Below: "99.0.0"}})
 	ts.Check(err)
 }
 

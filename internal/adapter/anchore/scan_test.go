@@ -11,15 +11,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/slipway-cd/slipway/internal/adapter/anchore/plant"
+	"github.com/slipway-cd/slipway/internal/adapter/anchore/testdb"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
 // planted is what the test's database knows: one weakness for each ecosystem.
-func planted() []plant.Vulnerability {
-	return []plant.Vulnerability{
+func planted() []testdb.Vulnerability {
+	return []testdb.Vulnerability{
 		{ID: "CVE-2099-0001", Severity: "high", Ecosystem: "deb", Distro: "debian", DistroVersion: "12", Codename: "bookworm", Package: "libplanted", Below: "2.0-1", Fixed: true},
 		{ID: "CVE-2099-0002", Severity: "critical", Ecosystem: "apk", Distro: "alpine", DistroVersion: "3.20", Package: "planted-apk", Below: "1.5.0-r0", Fixed: true},
 		{ID: "GHSA-pppp-pppp-pppp", Aliases: []string{"CVE-2099-0003"}, Severity: "critical", Ecosystem: "python", Package: "planted-wheel", Below: "2.0.0", Fixed: true},
@@ -34,7 +34,7 @@ func planted() []plant.Vulnerability {
 func scanner(t *testing.T) *Scanner {
 	t.Helper()
 	s := New(Config{Dir: filepath.Join(t.TempDir(), "db")})
-	file, err := plant.Write(t.TempDir(), planted())
+	file, err := testdb.Write(t.TempDir(), planted())
 	if err != nil {
 		t.Fatal(err)
 	}

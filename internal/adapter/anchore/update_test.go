@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/slipway-cd/slipway/internal/adapter/anchore/plant"
+	"github.com/slipway-cd/slipway/internal/adapter/anchore/testdb"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
@@ -152,7 +152,7 @@ func listing(path, sum string) http.HandlerFunc {
 // published is the planted database as an archive, and when it was made.
 func published(t *testing.T) ([]byte, time.Time) {
 	t.Helper()
-	file, err := plant.Write(t.TempDir(), planted())
+	file, err := testdb.Write(t.TempDir(), planted())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/verdict"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -29,7 +29,7 @@ type awaited struct {
 // await waits until the release is as wanted, or can't become so.
 func (t *Target) await(ctx context.Context, c *cluster, w *watching, a awaited, say func(string)) error {
 	begun := c.now()
-	logs := map[verdict.LogKey][]string{}
+	logs := map[readiness.LogKey][]string{}
 	tick := time.NewTimer(0)
 	defer tick.Stop()
 	last := ""
@@ -40,9 +40,9 @@ func (t *Target) await(ctx context.Context, c *cluster, w *watching, a awaited, 
 		}
 		waiting := v.Progress
 		switch v.State {
-		case verdict.Failed:
+		case readiness.Failed:
 			return doom(v, say)
-		case verdict.Ready:
+		case readiness.Ready:
 			if waiting = ""; a.also != nil {
 				waiting = a.also(s)
 			}
@@ -76,17 +76,17 @@ func next(again time.Duration) time.Duration {
 }
 
 // judge fetches the logs that a verdict wants before it is believed.
-func (t *Target) judge(ctx context.Context, c *cluster, w *watching, a awaited, begun time.Time, logs map[verdict.LogKey][]string) (verdict.Status, seen, error) {
+func (t *Target) judge(ctx context.Context, c *cluster, w *watching, a awaited, begun time.Time, logs map[readiness.LogKey][]string) (readiness.Status, seen, error) {
 	for {
 		if err := w.refusal(); err != nil {
-			return verdict.Status{}, seen{}, err
+			return readiness.Status{}, seen{}, err
 		}
 		s, err := w.look()
 		if err != nil {
-			return verdict.Status{}, s, err
+			return readiness.Status{}, s, err
 		}
-		v := verdict.Assess(a.snapshot(s, c.now(), begun, logs, t.cfg.Timeouts))
-		if v.State != verdict.Failed || len(v.LogsNeeded) == 0 {
+		v := readiness.Assess(a.snapshot(s, c.now(), begun, logs, t.cfg.Timeouts))
+		if v.State != readiness.Failed || len(v.LogsNeeded) == 0 {
 			return v, s, nil
 		}
 		for _, k := range v.LogsNeeded {
@@ -99,8 +99,8 @@ func (t *Target) judge(ctx context.Context, c *cluster, w *watching, a awaited, 
 	}
 }
 
-func (a awaited) snapshot(s seen, now, begun time.Time, logs map[verdict.LogKey][]string, p verdict.Timeouts) verdict.Snapshot {
-	out := verdict.Snapshot{
+func (a awaited) snapshot(s seen, now, begun time.Time, logs map[readiness.LogKey][]string, p readiness.Timeouts) readiness.Snapshot {
+	out := readiness.Snapshot{
 		Release: a.release, Held: a.held, MinReady: a.want, ReplicaSets: s.sets,
 		Events: s.events, Logs: logs, Now: now, PhaseStart: begun, Timeouts: p,
 	}
@@ -129,7 +129,7 @@ const lastLines = 3
 // doom is a verdict as an error. The log is said before: its pod will be gone.
 // The cause names more than one line: what a program prints to its two outputs
 // comes in no certain order, so the last one need not be the one that tells.
-func doom(v verdict.Status, say func(string)) error {
+func doom(v readiness.Status, say func(string)) error {
 	for _, line := range v.LogTail {
 		say("log | " + line)
 	}

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes"
-	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/verdict"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
@@ -78,7 +78,7 @@ func (b berth) slipway() *kubernetes.Target {
 	b.t.Helper()
 	all := kubernetes.New(kubernetes.Config{
 		Kubeconfig: b.kubeconfig,
-		Timeouts:   verdict.Timeouts{Ready: 3 * time.Second},
+		Timeouts:   readiness.Timeouts{Ready: 3 * time.Second},
 		Lease:      kubernetes.LockTimes{Lasts: 4 * time.Second},
 	})
 	b.t.Cleanup(func() {

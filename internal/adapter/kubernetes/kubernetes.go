@@ -22,17 +22,17 @@ import (
 	"sync"
 	"time"
 
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/render"
-	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/verdict"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // Config of a Target. The zero value is useful.
 type Config struct {
-	Kubeconfig []byte           // instead of the place's file: for tests
-	Clock      func() time.Time // default time.Now
-	Timeouts   verdict.Timeouts // with what may heal
+	Kubeconfig []byte             // instead of the place's file: for tests
+	Clock      func() time.Time   // default time.Now
+	Timeouts   readiness.Timeouts // with what may heal
 	Lease      LockTimes
 	Host       string // who holds the lock, for people; default: this machine's name
 }

@@ -10,7 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/traffic"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/promtext"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -77,9 +77,9 @@ func (t *Target) window(ctx context.Context, service string, env delivery.Enviro
 	}
 	var all []port.Sample
 	for pod, s := range now {
-		all = append(all, traffic.Sub(s, base.pods[pod])) // a pod that came later counts from its start
+		all = append(all, promtext.Sub(s, base.pods[pod])) // a pod that came later counts from its start
 	}
-	return traffic.Add(all...), nil
+	return promtext.Add(all...), nil
 }
 
 // scrape asks each of a release's ready pods for its figures.
@@ -151,7 +151,7 @@ func figures(ctx context.Context, tun *tunnels, pod corev1.Pod, number int) (por
 	if resp.StatusCode != http.StatusOK {
 		return port.Sample{}, uncounted(fmt.Errorf("%s answers %d", metricsPath, resp.StatusCode))
 	}
-	s, err := traffic.Read(resp.Body, traffic.MetricNames{}, excluded(pod))
+	s, err := promtext.Read(resp.Body, promtext.MetricNames{}, excluded(pod))
 	if fault.Is(err, fault.Unavailable) && ctx.Err() == nil {
 		return s, uncounted(err)
 	}
@@ -167,7 +167,7 @@ func uncounted(err error) error {
 
 // excluded are paths that no user asks for.
 func excluded(pod corev1.Pod) []string {
-	paths := traffic.ProbePaths(metricsPath)
+	paths := promtext.ProbePaths(metricsPath)
 	for _, c := range pod.Spec.Containers {
 		for _, p := range []*corev1.Probe{c.LivenessProbe, c.ReadinessProbe, c.StartupProbe} {
 			if p != nil && p.HTTPGet != nil {

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/adapter/local"
-	"github.com/slipway-cd/slipway/internal/adapter/local/box"
+	"github.com/slipway-cd/slipway/internal/adapter/local/container"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
@@ -46,7 +46,7 @@ func BenchmarkBox(b *testing.B) {
 	for _, name := range runtimes() {
 		b.Run(name, func(b *testing.B) {
 			requireContainers(b, name)
-			runtime, err := box.SelectRuntime(name, "", []string{local.InitCommand}, box.NewSpawner())
+			runtime, err := container.SelectRuntime(name, "", []string{local.InitCommand}, container.NewSpawner())
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -64,9 +64,9 @@ func BenchmarkBox(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer null.Close()
-			spec := box.Spec{Name: "bench", Rootfs: base, Args: []string{"/sample"}, Env: []string{"SAMPLE_MODE=crash"}, User: box.DefaultUser}
+			spec := container.Spec{Name: "bench", Rootfs: base, Args: []string{"/sample"}, Env: []string{"SAMPLE_MODE=crash"}, User: container.DefaultUser}
 			for b.Loop() {
-				started, err := runtime.Start(spec, null, func(box.Started) {})
+				started, err := runtime.Start(spec, null, func(container.Started) {})
 				if err != nil {
 					b.Fatal(err)
 				}

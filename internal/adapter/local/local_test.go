@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/local"
-	"github.com/slipway-cd/slipway/internal/adapter/local/box"
+	"github.com/slipway-cd/slipway/internal/adapter/local/container"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -175,7 +175,7 @@ func wantNobodyLeft(t testing.TB, dir string) {
 		for _, file := range files {
 			mounts, _ := os.ReadFile(file)
 			line, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
-			if strings.Contains(string(mounts), dir+"/") || strings.HasPrefix(string(line), box.ProcessMark(dir)) {
+			if strings.Contains(string(mounts), dir+"/") || strings.HasPrefix(string(line), container.ProcessMark(dir)) {
 				left = append(left, fmt.Sprintf("%s: %q", filepath.Dir(file), line))
 			}
 		}

@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/slipway-cd/slipway/internal/adapter/local/box"
+	"github.com/slipway-cd/slipway/internal/adapter/local/container"
 	"github.com/slipway-cd/slipway/internal/adapter/local/supervisor"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -42,7 +42,7 @@ func RunInternal(ctx context.Context, args []string, out io.Writer) (code int, h
 
 // ContainerInit makes a container of this process and becomes the service in it.
 // It does not return.
-func ContainerInit() { box.Init() }
+func ContainerInit() { container.Init() }
 
 // Words from a supervisor that starts to whoever started it.
 const (
@@ -60,7 +60,7 @@ func Supervise(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&cfg.Dir, "dir", "", "state folder")
 	flags.DurationVar(&cfg.StartTimeout, "start-timeout", 0, "until a release must be ready")
 	flags.DurationVar(&cfg.GracePeriod, "grace", 0, "between SIGTERM and SIGKILL")
-	runtimeName := flags.String("runtime", "", box.RuntimeNames)
+	runtimeName := flags.String("runtime", "", container.RuntimeNames)
 	initArgs := flags.String("init", InitCommand, "arguments of the container's first process")
 	readyFD := flags.Uint("ready-fd", 0, "where to say that it serves")
 	if err := flags.Parse(args); err != nil {
@@ -93,7 +93,7 @@ func supervise(ctx context.Context, cfg supervisor.Config, runtimeName string, i
 		return fault.New(fault.Invalid, "supervise: no folder was named").Hint("this command is for Slipway's own use; see `slipway run`")
 	}
 	var err error
-	if cfg.Runtime, err = box.SelectRuntime(runtimeName, cfg.Dir, initArgs, box.NewSpawner()); err != nil {
+	if cfg.Runtime, err = container.SelectRuntime(runtimeName, cfg.Dir, initArgs, container.NewSpawner()); err != nil {
 		return err
 	}
 	return supervisor.Run(ctx, cfg, ready)

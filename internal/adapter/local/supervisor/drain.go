@@ -6,12 +6,12 @@ import (
 	"context"
 	"time"
 
-	"github.com/slipway-cd/slipway/internal/adapter/local/front"
+	"github.com/slipway-cd/slipway/internal/adapter/local/proxy"
 )
 
 // retire ends a group in the background, once its requests are done or the time
 // for that is over.
-func (e *environment) retire(g *group, servers map[int]*front.Server) {
+func (e *environment) retire(g *group, servers map[int]*proxy.Server) {
 	ended := make(chan struct{})
 	e.mu.Lock()
 	e.retiring[g] = ended
@@ -79,7 +79,7 @@ func (e *environment) shut() {
 	e.closeCandidate()
 	e.mu.Lock()
 	servers, groups := e.servers, []*group{e.promoted, e.staged}
-	e.servers, e.promoted, e.staged = map[int]*front.Server{}, nil, nil
+	e.servers, e.promoted, e.staged = map[int]*proxy.Server{}, nil, nil
 	e.mu.Unlock()
 	limit := time.Duration(0)
 	for _, g := range groups {

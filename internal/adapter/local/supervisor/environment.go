@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/slipway-cd/slipway/internal/adapter/local/front"
-	"github.com/slipway-cd/slipway/internal/adapter/local/meter"
+	"github.com/slipway-cd/slipway/internal/adapter/local/latency"
+	"github.com/slipway-cd/slipway/internal/adapter/local/proxy"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -21,11 +21,11 @@ type environment struct {
 	store *store
 	key   string
 	turn  chan struct{} // holds one token: who has it may change things
-	proxy *front.Proxy
-	meter meter.Recorder
+	proxy *proxy.Proxy
+	meter latency.Recorder
 
 	mu        sync.Mutex
-	servers   map[int]*front.Server // of the stable port, and of a new one until it is promoted
+	servers   map[int]*proxy.Server // of the stable port, and of a new one until it is promoted
 	candidate *candidate
 	promoted  *group
 	staged    *group
@@ -36,17 +36,17 @@ type environment struct {
 
 // candidate is the address that reaches only the staged release.
 type candidate struct {
-	proxy  *front.Proxy
-	server *front.Server
+	proxy  *proxy.Proxy
+	server *proxy.Server
 }
 
 func newEnvironment(cfg *Config, s *store, key string) *environment {
 	e := &environment{
 		cfg: cfg, store: s, key: key, turn: make(chan struct{}, 1),
-		servers: map[int]*front.Server{}, retiring: map[*group]chan struct{}{},
+		servers: map[int]*proxy.Server{}, retiring: map[*group]chan struct{}{},
 	}
 	e.turn <- struct{}{}
-	e.proxy = front.New(front.Config{Recorder: &e.meter, Log: cfg.Log, Now: cfg.Now})
+	e.proxy = proxy.New(proxy.Config{Recorder: &e.meter, Log: cfg.Log, Now: cfg.Now})
 	return e
 }
 
@@ -198,7 +198,7 @@ func (e *environment) switchTo(ctx context.Context, o ReleaseRequest, saved Envi
 	old, servers := e.promoted, e.servers
 	e.promoted, e.staged = e.staged, nil
 	e.proxy.Switch(e.promoted.pool)
-	e.servers = map[int]*front.Server{at: servers[at]}
+	e.servers = map[int]*proxy.Server{at: servers[at]}
 	delete(servers, at)
 	e.mu.Unlock()
 	say(fmt.Sprintf("%s takes the traffic", o.Release))

@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/slipway-cd/slipway/internal/adapter/local/box"
-	"github.com/slipway-cd/slipway/internal/adapter/local/front"
+	"github.com/slipway-cd/slipway/internal/adapter/local/container"
+	"github.com/slipway-cd/slipway/internal/adapter/local/proxy"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -21,7 +21,7 @@ import (
 type group struct {
 	cfg      *Config
 	order    ReleaseRequest
-	pool     *front.Pool
+	pool     *proxy.Pool
 	replicas []*replica
 	notes    []string
 
@@ -36,7 +36,7 @@ func newGroup(cfg *Config, o ReleaseRequest) (*group, error) {
 	if err != nil {
 		return nil, fault.New(fault.Failed, "start %s", o).Cause(err)
 	}
-	g := &group{cfg: cfg, order: o, pool: front.NewPool(o.Release), changed: make(chan struct{})}
+	g := &group{cfg: cfg, order: o, pool: proxy.NewPool(o.Release), changed: make(chan struct{})}
 	if note != "" {
 		g.notes = append(g.notes, note)
 	}
@@ -63,11 +63,11 @@ func newGroup(cfg *Config, o ReleaseRequest) (*group, error) {
 
 // boxSpec says how a replica runs. It sees the image's environment, then the
 // workload's, then what Slipway promises, and nothing of this process's own.
-func boxSpec(o ReleaseRequest) (spec box.Spec, note string, err error) {
+func boxSpec(o ReleaseRequest) (spec container.Spec, note string, err error) {
 	s := o.Spec
-	user, note, err := box.ResolveUser(s.Rootfs, s.Image.User)
+	user, note, err := container.ResolveUser(s.Rootfs, s.Image.User)
 	if err != nil {
-		return box.Spec{}, "", err
+		return container.Spec{}, "", err
 	}
 	args := append([]string(nil), s.Image.Entrypoint...)
 	if len(s.Workload.Args) > 0 {
@@ -83,7 +83,7 @@ func boxSpec(o ReleaseRequest) (spec box.Spec, note string, err error) {
 		env = merge(env, nil, map[string]string{"MODEL_PATH": "/model", "MODEL_VERSION": s.ModelVersion})
 	}
 	env = without(env, "PORT") // each replica gets its own
-	return box.Spec{
+	return container.Spec{
 		Rootfs: s.Rootfs, Model: s.Model, Args: args, Env: env, Dir: s.Image.WorkingDir,
 		User: user, CPU: s.Workload.CPU, Memory: s.Workload.Memory,
 	}, note, nil

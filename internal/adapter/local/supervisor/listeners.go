@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/slipway-cd/slipway/internal/adapter/local/front"
+	"github.com/slipway-cd/slipway/internal/adapter/local/proxy"
 )
 
 // open makes the environment listen on the port that the order wants, or on the
@@ -56,7 +56,7 @@ func (e *environment) listen(at int) error {
 	if e.servers[at] != nil {
 		return nil
 	}
-	s, err := front.Listen(e.proxy, at, e.cfg.Log)
+	s, err := proxy.Listen(e.proxy, at, e.cfg.Log)
 	if err != nil {
 		return portTaken(at, err)
 	}
@@ -68,7 +68,7 @@ func (e *environment) listen(at int) error {
 // closeOthers closes the ports that the environment does not keep.
 func (e *environment) closeOthers(ctx context.Context, saved EnvironmentState) {
 	e.mu.Lock()
-	var unused []*front.Server
+	var unused []*proxy.Server
 	for at, s := range e.servers {
 		if at != saved.Port || !saved.ShouldRun() {
 			unused = append(unused, s)
@@ -89,12 +89,12 @@ func (e *environment) openCandidate() (string, error) {
 	if e.candidate != nil {
 		return e.candidate.server.URL(), nil
 	}
-	c := &candidate{proxy: front.New(front.Config{Log: e.cfg.Log, Now: e.cfg.Now})}
+	c := &candidate{proxy: proxy.New(proxy.Config{Log: e.cfg.Log, Now: e.cfg.Now})}
 	at, err := e.cfg.ports.take()
 	if err != nil {
 		return "", err
 	}
-	c.server, err = front.Listen(c.proxy, at, e.cfg.Log)
+	c.server, err = proxy.Listen(c.proxy, at, e.cfg.Log)
 	if err != nil {
 		e.cfg.ports.give(at)
 		return "", err

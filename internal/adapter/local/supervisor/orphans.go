@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/slipway-cd/slipway/internal/adapter/local/box"
+	"github.com/slipway-cd/slipway/internal/adapter/local/container"
 )
 
 // trace is what a box would leave if this process were killed.
@@ -34,7 +34,7 @@ type process struct {
 
 // remember writes the trace of a box that is about to begin. Without it the box
 // still dies with this process, only nobody would look after it.
-func remember(dir, file string, b box.Started) {
+func remember(dir, file string, b container.Started) {
 	t := trace{Boot: bootID(), Cgroups: b.Cgroups}
 	for _, pid := range b.PIDs {
 		if start, ok := startOf(pid); ok {
@@ -68,7 +68,7 @@ func clearLeftovers(ctx context.Context, dir string) error {
 		}
 		os.Remove(file)
 	}
-	for _, pid := range box.FindMarked(box.ProcessMark(dir)) {
+	for _, pid := range container.FindMarked(container.ProcessMark(dir)) {
 		start, ok := startOf(pid)
 		if !ok {
 			continue
@@ -89,7 +89,7 @@ func (t trace) clear(ctx context.Context) error {
 			return fmt.Errorf("end process %d, which an earlier supervisor left: %w", p.PID, err)
 		}
 	}
-	box.RemoveCgroups(t.Cgroups)
+	container.RemoveCgroups(t.Cgroups)
 	return nil
 }
 

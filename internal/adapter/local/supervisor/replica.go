@@ -14,8 +14,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/slipway-cd/slipway/internal/adapter/local/box"
-	"github.com/slipway-cd/slipway/internal/adapter/local/front"
+	"github.com/slipway-cd/slipway/internal/adapter/local/container"
+	"github.com/slipway-cd/slipway/internal/adapter/local/proxy"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -32,9 +32,9 @@ const (
 type replica struct {
 	cfg   *Config
 	name  string
-	spec  box.Spec // without PORT
-	ready string   // path
-	pool  *front.Pool
+	spec  container.Spec // without PORT
+	ready string         // path
+	pool  *proxy.Pool
 	log   *logFile
 	tell  func() // something changed
 
@@ -46,7 +46,7 @@ type replica struct {
 	seen     port.Replica
 	failures int // exits and failed starts
 	notes    []string
-	running  *box.Container
+	running  *container.Container
 }
 
 // run is the life of the replica.
@@ -108,7 +108,7 @@ func (r *replica) live() string {
 	spec.Env = append(spec.Env[:len(spec.Env):len(spec.Env)], fmt.Sprintf("PORT=%d", at))
 	trace := spec.Name + ".json"
 	defer forget(r.cfg.Dir, trace)
-	b, err := r.cfg.Runtime.Start(spec, in, func(born box.Started) { remember(r.cfg.Dir, trace, born) })
+	b, err := r.cfg.Runtime.Start(spec, in, func(born container.Started) { remember(r.cfg.Dir, trace, born) })
 	in.Close()
 	if err != nil {
 		<-logged
@@ -121,7 +121,7 @@ func (r *replica) live() string {
 
 // attend watches over a running box: it joins the pool once it is ready, leaves
 // it when it ends, and is told to end when the replica is.
-func (r *replica) attend(b *box.Container, address string) box.Exit {
+func (r *replica) attend(b *container.Container, address string) container.Exit {
 	r.mu.Lock()
 	r.running, r.notes = b, b.Notes
 	r.mu.Unlock()
@@ -150,7 +150,7 @@ func (r *replica) attend(b *box.Container, address string) box.Exit {
 }
 
 // terminate asks the box to end, and makes it end after the grace time.
-func (r *replica) terminate(b *box.Container, ended <-chan struct{}) {
+func (r *replica) terminate(b *container.Container, ended <-chan struct{}) {
 	b.Signal(syscall.SIGTERM)
 	timer := time.NewTimer(r.cfg.GracePeriod)
 	defer timer.Stop()

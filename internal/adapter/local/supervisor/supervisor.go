@@ -15,7 +15,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/slipway-cd/slipway/internal/adapter/local/box"
+	"github.com/slipway-cd/slipway/internal/adapter/local/container"
 )
 
 // ErrBusy says that another supervisor has the folder.
@@ -23,17 +23,17 @@ var ErrBusy = errors.New("another supervisor has this folder")
 
 // Config is what a supervisor needs. Only Dir and Runtime have no default.
 type Config struct {
-	Dir          string        // state folder, absolute
-	Runtime      box.Runtime   //
-	StartTimeout time.Duration // until a release must be ready; default 2 min
-	DrainTimeout time.Duration // for requests in flight, when the workload does not say; default 10 s
-	GracePeriod  time.Duration // between SIGTERM and SIGKILL; default 10 s
-	MinBackoff   time.Duration // before the first restart; default 100 ms, doubled each time
-	MaxBackoff   time.Duration // default 30 s
-	StableAfter  time.Duration // a replica that ran so long starts over with BackoffMin; default 30 s
-	IdleTimeout  time.Duration // it ends after having had nothing to serve so long; default 3 s
-	MaxLogSize   int64         // bytes of a replica's log before it is rotated; default 4 MiB
-	Log          *log.Logger   // default: discarded
+	Dir          string            // state folder, absolute
+	Runtime      container.Runtime //
+	StartTimeout time.Duration     // until a release must be ready; default 2 min
+	DrainTimeout time.Duration     // for requests in flight, when the workload does not say; default 10 s
+	GracePeriod  time.Duration     // between SIGTERM and SIGKILL; default 10 s
+	MinBackoff   time.Duration     // before the first restart; default 100 ms, doubled each time
+	MaxBackoff   time.Duration     // default 30 s
+	StableAfter  time.Duration     // a replica that ran so long starts over with BackoffMin; default 30 s
+	IdleTimeout  time.Duration     // it ends after having had nothing to serve so long; default 3 s
+	MaxLogSize   int64             // bytes of a replica's log before it is rotated; default 4 MiB
+	Log          *log.Logger       // default: discarded
 	Now          func() time.Time
 
 	ports *ports

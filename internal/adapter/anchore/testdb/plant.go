@@ -1,0 +1,103 @@
+// Package testdb writes small vulnerability databases, in grype's own form, for
+// tests: what they say is made up.
+package testdb
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	v6 "github.com/anchore/grype/grype/db/v6"
+)
+
+// cache is how much memory the database may take while it is written, in KiB:
+// the library's own choice is a gigabyte.
+const cache = 4096
+
+// Vulnerability is one that the database knows.
+type Vulnerability struct {
+	ID       string
+	Aliases  []string
+	Severity string // critical | high | medium | low | negligible | unknown
+	// Ecosystem is deb, apk, rpm, python, go-module, npm or java-archive.
+	Ecosystem string
+	// Distro and Version are of the distribution, such as debian and 12; empty for
+	// packages of a language. An image that has a code name in its /etc/os-release
+	// (bookworm) is only known by a database that has it too.
+	Distro, DistroVersion, Codename string
+
+	Package string
+	Below   string // versions below this are vulnerable
+	Fixed   bool   // and that one is fixed
+}
+
+// Write makes a database in dir, which has to exist, and returns its file.
+func Write(dir string, all []Vulnerability) (string, error) {
+	w, err := v6.NewWriter(v6.Config{DBDirPath: dir, CacheSizeKiB: cache})
+	if err != nil {
+		return "", fmt.Errorf("begin a database: %w", err)
+	}
+	for _, v := range all {
+		if err := add(w, v); err != nil {
+			_ = w.Close()
+			return "", fmt.Errorf("write %s: %w", v.ID, err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		return "", fmt.Errorf("end the database: %w", err)
+	}
+	file := filepath.Join(dir, v6.VulnerabilityDBFileName)
+	_, err = os.Stat(file)
+	return file, err
+}
+
+func add(w v6.ReadWriter, v Vulnerability) error {
+	provider := "planted"
+	if v.Distro != "" {
+		provider = v.Distro
+	}
+	seen := time.Unix(1_700_000_000, 0).UTC()
+	handle := &v6.VulnerabilityHandle{
+		Name: v.ID, Status: v6.VulnerabilityActive, ProviderID: provider,
+		Provider: &v6.Provider{ID: provider, Version: "1", Processor: "plant", DateCaptured: &seen},
+		BlobValue: &v6.VulnerabilityBlob{
+			ID: v.ID, Aliases: v.Aliases, Description: "A planted weakness of " + v.Package + ". Nobody has it.",
+			References: []v6.Reference{{URL: "https://example.com/" + v.ID}},
+			Severities: []v6.Severity{{Scheme: v6.SeveritySchemeHML, Value: v.Severity, Rank: 1}},
+		},
+	}
+	if err := w.AddVulnerabilities(handle); err != nil {
+		return err
+	}
+	fix := &v6.Fix{State: v6.NotFixedStatus}
+	if v.Fixed {
+		fix = &v6.Fix{Version: v.Below, State: v6.FixedStatus}
+	}
+	affected := &v6.AffectedPackageHandle{
+		VulnerabilityID: handle.ID, Vulnerability: handle,
+		Package: &v6.Package{Name: v.Package, Ecosystem: v.Ecosystem},
+		BlobValue: &v6.PackageBlob{
+			Ranges: []v6.Range{{Version: v6.Version{Type: format(v.Ecosystem), Constraint: "< " + v.Below}, Fix: fix}},
+		},
+	}
+	if v.Distro != "" {
+		affected.OperatingSystem = system(v)
+	}
+	return w.AddAffectedPackages(affected)
+}
+
+func system(v Vulnerability) *v6.OperatingSystem {
+	major, minor, _ := strings.Cut(v.DistroVersion, ".")
+	return &v6.OperatingSystem{Name: v.Distro, ReleaseID: v.Distro, MajorVersion: major, MinorVersion: minor, Codename: v.Codename}
+}
+
+// format is how versions of the ecosystem are compared.
+func format(ecosystem string) string {
+	known := map[string]string{"deb": "dpkg", "apk": "apk", "rpm": "rpm", "python": "python", "go-module": "go", "npm": "semver", "java-archive": "maven"}
+	if f, ok := known[ecosystem]; ok {
+		return f
+	}
+	return "semver"
+}

@@ -1,0 +1,120 @@
+package promtext
+
+import (
+	"errors"
+	"math"
+	"slices"
+
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Add sums up the samples of several replicas. Their histograms are added where
+// they have the same limits; if they differ the sum has none. A replica that has
+// not been asked does not matter.
+func Add(samples ...port.Sample) port.Sample {
+	var sum port.Sample
+	unlike := false
+	for _, s := range samples {
+		sum.Requests = plus(sum.Requests, s.Requests)
+		sum.Errors = plus(sum.Errors, s.Errors)
+		switch {
+		case len(s.Latency) == 0:
+			unlike = unlike || s.Requests > 0
+		case len(sum.Latency) == 0:
+			sum.Latency = slices.Clone(s.Latency)
+		case !alike(sum.Latency, s.Latency):
+			unlike = true
+		default:
+			for i, b := range s.Latency {
+				sum.Latency[i].Count = plus(sum.Latency[i].Count, b.Count)
+			}
+		}
+	}
+	if unlike {
+		sum.Latency = nil
+	}
+	return sum
+}
+
+// Sub is what one replica answered between two samples of it. A counter that is
+// lower than before has begun anew with the process: then all of after is new.
+func Sub(after, before port.Sample) port.Sample {
+	if after.Requests < before.Requests || after.Errors < before.Errors {
+		return after
+	}
+	delta := port.Sample{Requests: after.Requests - before.Requests, Errors: after.Errors - before.Errors}
+	switch {
+	case len(before.Latency) == 0:
+		delta.Latency = slices.Clone(after.Latency)
+		return delta
+	case !alike(after.Latency, before.Latency):
+		return after
+	}
+	for i, b := range after.Latency {
+		count := b.Count - before.Latency[i].Count
+		if count < 0 {
+			return after
+		}
+		delta.Latency = append(delta.Latency, port.Bucket{Le: b.Le, Count: count})
+	}
+	return delta
+}
+
+func alike(a, b []port.Bucket) bool {
+	return slices.EqualFunc(a, b, func(x, y port.Bucket) bool { return x.Le == y.Le })
+}
+
+// buckets adds the series of a histogram. Series with other limits than the
+// first are an error: what they add up to would be wrong.
+func buckets(f family, skip func(family, *dto.Metric) bool) ([]port.Bucket, error) {
+	var sum port.Sample
+	for _, m := range f.GetMetric() {
+		if skip(f, m) {
+			continue
+		}
+		one, err := histogram(m.GetHistogram())
+		if err != nil {
+			return nil, fault.New(fault.Unavailable, "read %s of the service's metrics", f.name).Cause(err)
+		}
+		sum = Add(sum, port.Sample{Requests: one[len(one)-1].Count, Latency: one})
+		if sum.Latency == nil {
+			return nil, fault.New(fault.Unavailable, "%s of the service's metrics has series with different buckets", f.name)
+		}
+	}
+	return sum.Latency, nil
+}
+
+// histogram sorts the buckets of one series. The last one is all that was seen.
+func histogram(h *dto.Histogram) ([]port.Bucket, error) {
+	all, err := whole(seen(h))
+	if err != nil {
+		return nil, err
+	}
+	var out []port.Bucket
+	for _, b := range h.GetBucket() {
+		if le := b.GetUpperBound(); math.IsNaN(le) || math.IsInf(le, 0) {
+			continue
+		}
+		n, err := whole(either(b.GetCumulativeCount(), b.GetCumulativeCountFloat()))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, port.Bucket{Le: b.GetUpperBound(), Count: n})
+	}
+	slices.SortFunc(out, func(a, b port.Bucket) int {
+		if a.Le < b.Le {
+			return -1
+		}
+		return 1
+	})
+	out = append(out, port.Bucket{Le: math.Inf(1), Count: all})
+	for i := 1; i < len(out); i++ {
+		if out[i].Le == out[i-1].Le || out[i].Count < out[i-1].Count {
+			return nil, errors.New("its buckets are not in order")
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,141 @@
+package readiness_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
+)
+
+// FuzzJudge: no pod, event, node or object, however odd, makes Judge panic, say
+// something that is not one printable line, or change what it was given.
+func FuzzJudge(f *testing.F) {
+	for _, s := range seeds() {
+		pods, _ := json.Marshal(s.Pods)
+		events, _ := json.Marshal(s.Events)
+		f.Add(pods, events, []byte(`[{"kind":"Deployment","status":{"conditions":[{"type":1}]}}]`), s.Held, int64(s.Now.Sub(epoch).Seconds()))
+	}
+	f.Fuzz(func(t *testing.T, pods, events, objects []byte, held bool, seconds int64) {
+		s := snap(int(seconds % 1e6))
+		s.Held = held
+		// What does not decode stays partial, which is as good as anything.
+		_ = json.Unmarshal(pods, &s.Pods)
+		_ = json.Unmarshal(pods, &s.OldPods)
+		_ = json.Unmarshal(events, &s.Events)
+		_ = json.Unmarshal(pods, &s.Nodes)
+		_ = json.Unmarshal(pods, &s.ReplicaSets)
+		var all []map[string]any
+		_ = json.Unmarshal(objects, &all)
+		for _, o := range all {
+			s.Workloads = append(s.Workloads, &unstructured.Unstructured{Object: o})
+		}
+		s.Objects = append(s.Objects, s.Workloads...)
+		for i := range s.Pods {
+			s.Pods[i].Labels = map[string]string{readiness.Label: string(s.Release)}
+		}
+		sound(t, s)
+	})
+}
+
+// BenchmarkJudge judges 500 pods beside 500 old ones, as each change of one of
+// them asks for.
+func BenchmarkJudge(b *testing.B) {
+	s := snap(20)
+	s.MinReady["api"] = 500
+	for i := range 500 {
+		name := fmt.Sprintf("api-77-%03d", i)
+		s.Pods = append(s.Pods, pod(name, runs(1), withReadinessProbe(&corev1.Probe{})))
+		s.OldPods = append(s.OldPods, old(isReady(-1000, -999)))
+		s.Events = append(s.Events, event(name, "Unhealthy", unavailable, 1, 2))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		readiness.Assess(s)
+	}
+}
+
+func seeds() []readiness.Snapshot {
+	return []readiness.Snapshot{
+		snap(3, pod("api-77-a", ended(1, 137, "OOMKilled", 2), waits("CrashLoopBackOff", "back-off"))),
+		snap(3, pod("api-77-a", initContainer)),
+		events(snap(9, pod("api-77-a", waits("ImagePullBackOff", "Back-off pulling image"))), event("api-77-a", "Failed", "Failed to pull image: not found", 1, 2)),
+		snap(70, pod("api-77-a", resources("cpu", "64", "64"), unschedulable("0/1 nodes are available: 1 Insufficient cpu."))),
+		failing(40, 31, corev1.Probe{PeriodSeconds: 5}, unavailable),
+		events(snap(40, pod("api-77-a")), event("api-77-a", "FailedMount", "not found", 1, 2)),
+		with(snap(40, pod("api-77-a", deleted(1, "x"))), func(s *readiness.Snapshot) { s.Held = false }),
+	}
+}
+
+func sound(t *testing.T, s readiness.Snapshot) {
+	t.Helper()
+	before, _ := json.Marshal(s.Pods)
+	v := readiness.Assess(s)
+	if after, _ := json.Marshal(s.Pods); string(before) != string(after) {
+		t.Fatal("the snapshot was changed")
+	}
+	if again := readiness.Assess(s); !reflect.DeepEqual(v, again) {
+		t.Fatalf("two verdicts on one snapshot:\n%+v\n%+v", v, again)
+	}
+	if (v.State == readiness.Failed) != (v.Cause != "") || (v.State == readiness.Failed) != (v.Kind != "") {
+		t.Fatalf("%s with cause %q of kind %q", v.State, v.Cause, v.Kind)
+	}
+	for _, said := range []string{v.Cause, v.Hint, v.Progress} {
+		odd := strings.IndexFunc(said, func(r rune) bool { return !unicode.IsPrint(r) })
+		if odd >= 0 || !utf8.ValidString(said) || utf8.RuneCountInString(said) > 2000 {
+			t.Fatalf("said %q", said)
+		}
+	}
+}
+
+// TestPartialStatuses takes fields out of every sort of snapshot at random:
+// informers and old clusters leave out what others have.
+func TestPartialStatuses(t *testing.T) {
+	const seed = 7
+	r := rand.New(rand.NewPCG(seed, seed))
+	for i := range 3000 {
+		s := seeds()[i%len(seeds())]
+		s.Held = r.IntN(2) == 0
+		for k := range s.Pods {
+			thin(r, reflect.ValueOf(&s.Pods[k].Spec).Elem(), 0)
+			thin(r, reflect.ValueOf(&s.Pods[k].Status).Elem(), 0)
+		}
+		for k := range s.Events {
+			thin(r, reflect.ValueOf(&s.Events[k]).Elem(), 0)
+		}
+		sound(t, s)
+	}
+}
+
+// thin sets some of what it finds to nothing.
+func thin(r *rand.Rand, v reflect.Value, depth int) {
+	if !v.CanSet() || depth > 8 {
+		return
+	}
+	if r.IntN(12) == 0 {
+		v.SetZero()
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			thin(r, v.Field(i), depth+1)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			thin(r, v.Index(i), depth+1)
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			thin(r, v.Elem(), depth+1)
+		}
+	}
+}

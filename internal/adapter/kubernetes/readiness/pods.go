@@ -1,0 +1,191 @@
+package readiness
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// box is a container of a pod with what the cluster says about it.
+type box struct {
+	pod     *corev1.Pod
+	spec    *corev1.Container
+	status  corev1.ContainerStatus
+	init    bool
+	sidecar bool // an init container that keeps running
+}
+
+func (b box) String() string {
+	name := "container"
+	if b.init && !b.sidecar {
+		name = "init container"
+	}
+	return fmt.Sprintf("%s %s of %s", name, clean(b.spec.Name), podName(b.pod))
+}
+
+// boxes are the containers that the cluster has a status for, those that run
+// first being first.
+func boxes(p *corev1.Pod) []box {
+	var out []box
+	collect := func(specs []corev1.Container, statuses []corev1.ContainerStatus, init bool) {
+		for i := range specs {
+			spec := &specs[i]
+			at := slices.IndexFunc(statuses, func(s corev1.ContainerStatus) bool { return s.Name == spec.Name })
+			if at < 0 {
+				continue
+			}
+			sidecar := init && spec.RestartPolicy != nil && *spec.RestartPolicy == corev1.ContainerRestartPolicyAlways
+			out = append(out, box{pod: p, spec: spec, status: statuses[at], init: init, sidecar: sidecar})
+		}
+	}
+	collect(p.Spec.InitContainers, p.Status.InitContainerStatuses, true)
+	collect(p.Spec.Containers, p.Status.ContainerStatuses, false)
+	return out
+}
+
+func podName(p *corev1.Pod) string { return "pod " + clean(p.Name) }
+
+// ready: Ready is never true without ContainersReady, but a status is written
+// by many hands (readiness gates), so both are asked for.
+func ready(p *corev1.Pod) bool {
+	if p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodFailed || p.Status.Phase == corev1.PodSucceeded {
+		return false
+	}
+	r, c := condition(p, corev1.PodReady), condition(p, corev1.ContainersReady)
+	return r != nil && r.Status == corev1.ConditionTrue && (c == nil || c.Status == corev1.ConditionTrue)
+}
+
+func condition(p *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
+	for i := range p.Status.Conditions {
+		if p.Status.Conditions[i].Type == kind {
+			return &p.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+// workload is the name of the workload that the pod belongs to.
+func (j *judge) workload(p *corev1.Pod) string {
+	o := controller(p.OwnerReferences)
+	if o == nil {
+		return p.Name
+	}
+	if o.Kind != "ReplicaSet" {
+		return o.Name
+	}
+	if rs := j.owners[o.UID]; rs != nil {
+		if d := controller(rs.OwnerReferences); d != nil {
+			return d.Name
+		}
+		return rs.Name
+	}
+	// The ReplicaSet may reach us after its pod; its name ends with the hash
+	// that its pods are labelled with.
+	if hash := p.Labels["pod-template-hash"]; hash != "" {
+		return strings.TrimSuffix(o.Name, "-"+hash)
+	}
+	return o.Name
+}
+
+func controller(refs []metav1.OwnerReference) *metav1.OwnerReference {
+	for i := range refs {
+		if refs[i].Controller != nil && *refs[i].Controller {
+			return &refs[i]
+		}
+	}
+	return nil
+}
+
+// ofJob: the Job itself decides how often its pods may fail.
+func ofJob(p *corev1.Pod) bool {
+	o := controller(p.OwnerReferences)
+	return o != nil && o.Kind == "Job"
+}
+
+// begun is when the pod was given to a node, or was made.
+func begun(p *corev1.Pod) time.Time {
+	if c := condition(p, corev1.PodScheduled); c != nil && c.Status == corev1.ConditionTrue && !c.LastTransitionTime.IsZero() {
+		return c.LastTransitionTime.Time
+	}
+	return p.CreationTimestamp.Time
+}
+
+// failed judges a pod that has ended. Whoever made it makes another: only when
+// the node throws out one after the other there is no point in waiting.
+func (j *judge) failed(p *corev1.Pod) {
+	if ofJob(p) {
+		return
+	}
+	same := 0
+	for _, o := range j.pods {
+		if o.Status.Phase == corev1.PodFailed && o.Status.Reason == p.Status.Reason {
+			same++
+		}
+	}
+	why := join(": ", p.Status.Reason, p.Status.Message)
+	if why == "" {
+		why = "its node gave no reason"
+	}
+	t := trouble{rank: scheduling, kind: fault.Failed, cause: podName(p) + " was ended by its node: " + clean(why)}
+	if p.Status.Reason == "Evicted" {
+		t.kind, t.hint = fault.Exhausted, "the node was short of memory or disk: set requests that the container really needs"
+	}
+	patience := forever
+	if same >= 3 {
+		patience = 0
+		t.cause += fmt.Sprintf(" (%d pods in a row)", same)
+	}
+	j.add(t, patience, 0)
+}
+
+// stranded: the node is gone and the pod's status is an old one. The cluster
+// makes another pod elsewhere, after some minutes.
+func (j *judge) stranded(p *corev1.Pod) bool {
+	if p.Status.Reason != "NodeLost" && !j.nodeGone(p.Spec.NodeName) {
+		return false
+	}
+	t := trouble{rank: scheduling, kind: fault.Unavailable, cause: podName(p) + ": its node " + clean(p.Spec.NodeName) + " does not answer"}
+	j.add(t, forever, 0)
+	return true
+}
+
+// stage says what the first pod that is not ready is doing.
+func (j *judge) stage() string {
+	at := slices.IndexFunc(j.pods, func(p *corev1.Pod) bool { return !ready(p) && p.Status.Phase != corev1.PodSucceeded })
+	if at < 0 {
+		return "waiting for pods to be created"
+	}
+	p := j.pods[at]
+	return podName(p) + ": " + doing(p)
+}
+
+func doing(p *corev1.Pod) string {
+	if c := condition(p, corev1.PodScheduled); c == nil || c.Status != corev1.ConditionTrue {
+		if c != nil && c.Reason == corev1.PodReasonSchedulingGated {
+			return "held back by a scheduling gate"
+		}
+		return "waiting for a node"
+	}
+	for _, b := range boxes(p) {
+		switch {
+		case b.init && !b.sidecar && b.status.State.Running != nil:
+			return "init container " + clean(b.spec.Name) + " runs"
+		case b.status.State.Waiting != nil && !b.init:
+			return "preparing container " + clean(b.spec.Name) + " (volumes, image)"
+		case b.status.State.Running != nil && !b.status.Ready:
+			return "waiting for container " + clean(b.spec.Name) + " to become ready"
+		}
+	}
+	for _, g := range p.Spec.ReadinessGates {
+		if c := condition(p, g.ConditionType); c == nil || c.Status != corev1.ConditionTrue {
+			return "waiting for its readiness gate " + clean(string(g.ConditionType))
+		}
+	}
+	return "starting"
+}

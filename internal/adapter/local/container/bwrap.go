@@ -1,0 +1,219 @@
+//go:build linux
+
+package container
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// Bubblewrap is the runtime that asks the installed bwrap. Distributions that
+// forbid user namespaces to everyone else often allow them to it.
+type Bubblewrap struct {
+	Path    string // of bwrap
+	Mark    string // what its processes are called, so that they can be found again
+	Spawner *Spawner
+	Limiter Limiter
+}
+
+// Name is "bwrap".
+func (w Bubblewrap) Name() string { return "bwrap" }
+
+// FindBubblewrap looks for a bwrap that works here.
+func FindBubblewrap(mark string, spawner *Spawner, limiter Limiter) (Bubblewrap, error) {
+	path, err := exec.LookPath("bwrap")
+	if err != nil {
+		return Bubblewrap{}, fault.New(fault.NotFound, "find bwrap: it is not installed").
+			Hint("install the package bubblewrap, or use the runtime \"namespaces\", which needs nothing installed").Cause(err)
+	}
+	w := Bubblewrap{Path: path, Mark: mark, Spawner: spawner, Limiter: limiter}
+	cmd := exec.Command(path, "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "true")
+	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin"}
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return Bubblewrap{}, fault.New(fault.Denied, "make a container with bwrap: %s", strings.TrimSpace(string(said))).
+			Hint("this machine may forbid user namespaces: check sysctl user.max_user_namespaces and kernel.unprivileged_userns_clone").Cause(err)
+	}
+	return w, nil
+}
+
+// Start makes the box. See Runtime.
+func (w Bubblewrap) Start(s Spec, out *os.File, born func(Started)) (*Container, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	if err := prepareRoot(s.Rootfs, s.Model != ""); err != nil {
+		return nil, err
+	}
+	if os.Geteuid() == 0 {
+		if err := reachable(s.User, s.Rootfs, s.Model); err != nil {
+			return nil, err
+		}
+	}
+	group := w.Limiter.Create(s.Name, s.CPU, s.Memory)
+	cmd, inner, err := w.run(s, out, func(outer, pid int) {
+		group.add(pid)
+		born(Started{PIDs: []int{outer, pid}, Cgroups: group.folders()})
+	})
+	if err != nil {
+		group.Remove()
+		return nil, fmt.Errorf("start container %s: %w", s.Name, err)
+	}
+	return &Container{Notes: group.Notes, cmd: cmd, inner: inner, group: group, memory: s.Memory}, nil
+}
+
+func (w Bubblewrap) run(s Spec, out *os.File, began func(outer, pid int)) (*exec.Cmd, *os.Process, error) {
+	var open []*os.File
+	defer func() {
+		for _, f := range open {
+			f.Close()
+		}
+	}()
+	pipe := func() (r, w *os.File, err error) {
+		if r, w, err = os.Pipe(); err == nil {
+			open = append(open, r, w)
+		}
+		return r, w, err
+	}
+	args, toArgs, err := pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	info, toInfo, err := pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	gate, openGate, err := pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	cmd := w.command(s, out)
+	// bwrap gets the gate's other end as well: if we die before we open it, it
+	// stays closed. At an end of file the program would begin, with nobody left
+	// to end it. What waits there is found by its mark; see Marked.
+	cmd.ExtraFiles = []*os.File{args, toInfo, gate, openGate}
+	if err := w.Spawner.Start(cmd); err != nil {
+		return nil, nil, err
+	}
+	args.Close()
+	toInfo.Close()
+	gate.Close()
+	inner, err := converse(s, toArgs, info, openGate, func(pid int) { began(cmd.Process.Pid, pid) })
+	if err != nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		return nil, nil, err
+	}
+	return cmd, inner, nil
+}
+
+func (w Bubblewrap) command(s Spec, out *os.File) *exec.Cmd {
+	attr := &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	if os.Geteuid() == 0 {
+		// In a user namespace made by root, the service would still be the host's
+		// root to everything that only looks at the user.
+		attr.Credential = &syscall.Credential{Uid: uint32(s.User.UID), Gid: uint32(s.User.GID)}
+	}
+	return &exec.Cmd{Path: w.Path, Args: append([]string{w.Mark, "--args", "3", "--"}, s.Args...), Env: []string{}, Dir: "/", Stdout: out, Stderr: out, SysProcAttr: attr}
+}
+
+// converse hands bwrap its arguments, learns which process the service will be,
+// and lets it go once that one is in its cgroup.
+func converse(s Spec, toArgs, info, openGate *os.File, began func(pid int)) (*os.Process, error) {
+	_, err := io.WriteString(toArgs, strings.Join(arguments(s), "\x00")+"\x00")
+	toArgs.Close()
+	if err != nil {
+		return nil, fmt.Errorf("give bwrap its arguments: %w", err)
+	}
+	var said struct {
+		Pid int `json:"child-pid"`
+	}
+	if err := json.NewDecoder(io.LimitReader(info, 4096)).Decode(&said); err != nil || said.Pid <= 0 {
+		return nil, fmt.Errorf("bwrap ended before it began; the log says why")
+	}
+	inner, err := os.FindProcess(said.Pid)
+	if err != nil {
+		return nil, err
+	}
+	began(said.Pid)
+	if _, err := openGate.Write([]byte{1}); err != nil {
+		return nil, fmt.Errorf("let the container go: %w", err)
+	}
+	return inner, nil
+}
+
+// arguments are bwrap's; they travel by a pipe, so that the process list shows
+// no environment.
+func arguments(s Spec) []string {
+	a := []string{
+		"--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
+		"--uid", strconv.Itoa(s.User.UID), "--gid", strconv.Itoa(s.User.GID), "--hostname", s.Name,
+		"--die-with-parent", "--new-session", "--as-pid-1", "--info-fd", "4", "--block-fd", "5",
+		"--ro-bind", s.Rootfs, "/", "--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp",
+	}
+	for inside, outside := range shareable(s.Rootfs) {
+		a = append(a, "--ro-bind", outside, "/"+inside)
+	}
+	if s.Model != "" {
+		a = append(a, "--ro-bind", s.Model, "/model")
+	}
+	a = append(a, "--clearenv")
+	for _, kv := range s.Env {
+		k, v, _ := strings.Cut(kv, "=")
+		a = append(a, "--setenv", k, v)
+	}
+	dir := s.Dir
+	if dir == "" {
+		dir = "/"
+	}
+	return append(a, "--chdir", dir)
+}
+
+// reachable tells whether the user can enter the folders, which bwrap must when
+// it does not run as root.
+func reachable(u User, folders ...string) error {
+	for _, folder := range folders {
+		for dir := folder; dir != "/" && folder != ""; dir = filepath.Dir(dir) {
+			var st unix.Stat_t
+			if err := unix.Stat(dir, &st); err != nil {
+				return fmt.Errorf("look at %s: %w", dir, err)
+			}
+			mine := int(st.Uid) == u.UID && st.Mode&0o100 != 0
+			if !mine && st.Mode&0o001 == 0 {
+				return fault.New(fault.Denied, "run bwrap for root: user %d may not enter %s", u.UID, dir).
+					Hint("use the runtime \"namespaces\" (the default for root), or keep the state where others may enter")
+			}
+		}
+	}
+	return nil
+}
+
+// FindMarked lists the processes of a mark that have not become a service: bwrap
+// itself, and children of one that was killed as it began.
+func FindMarked(mark string) []int {
+	var pids []int
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline") // the pattern is well-formed
+	for _, file := range files {
+		line, err := os.ReadFile(file)
+		if err != nil || !strings.HasPrefix(string(line), mark+"\x00") {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// ProcessMark is how processes for a state folder are marked.
+func ProcessMark(dir string) string { return "slipway-box:" + dir }

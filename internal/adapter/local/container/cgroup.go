@@ -1,0 +1,232 @@
+//go:build linux
+
+package container
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Limiter sets limits of CPU and memory by cgroups of either version. The zero
+// value limits nothing and says so.
+type Limiter struct {
+	v1      map[string]string // our own folder, by controller
+	unified string            // the folder below which groups may be made; empty: none
+}
+
+// FindLimiter reads where this process stands. root tells whether it may make
+// groups at the top of the unified hierarchy.
+func FindLimiter(root bool) Limiter {
+	mounts, err1 := os.ReadFile("/proc/self/mountinfo")
+	self, err2 := os.ReadFile("/proc/self/cgroup")
+	if err1 != nil || err2 != nil {
+		return Limiter{}
+	}
+	return parseLimiter(string(mounts), string(self), root)
+}
+
+func parseLimiter(mounts, self string, root bool) Limiter {
+	own := map[string]string{} // path by controller; "" is the unified hierarchy
+	for _, line := range strings.Split(self, "\n") {
+		if parts := strings.SplitN(line, ":", 3); len(parts) == 3 {
+			for _, controller := range strings.Split(parts[1], ",") {
+				own[controller] = parts[2]
+			}
+		}
+	}
+	l := Limiter{v1: map[string]string{}}
+	for _, line := range strings.Split(mounts, "\n") {
+		before, after, ok := strings.Cut(line, " - ")
+		head, tail := strings.Fields(before), strings.Fields(after)
+		if !ok || len(head) < 5 || len(tail) < 3 {
+			continue
+		}
+		mountRoot, at := head[3], head[4]
+		switch tail[0] {
+		case "cgroup2":
+			l.unified = at
+			if !root {
+				l.unified = below(at, mountRoot, own[""])
+			}
+		case "cgroup":
+			for _, controller := range strings.Split(tail[2], ",") {
+				if path, ok := own[controller]; ok {
+					l.v1[controller] = below(at, mountRoot, path)
+				}
+			}
+		}
+	}
+	return l
+}
+
+// below is where path is seen under a mount that shows mountRoot.
+func below(at, mountRoot, path string) string {
+	rest := strings.TrimPrefix(path, strings.TrimSuffix(mountRoot, "/"))
+	return filepath.Join(at, rest)
+}
+
+// Cgroup is the cgroups of one box. A nil group limits nothing.
+type Cgroup struct {
+	Notes  []string // what could not be limited
+	dirs   []string
+	events string // file that counts kills by the kernel when memory is short
+}
+
+// Create makes the groups of a box. What could not be limited is in its Notes.
+func (l Limiter) Create(name string, cpu float64, memory int64) *Cgroup {
+	g := &Cgroup{}
+	if memory > 0 {
+		if err := l.memory(g, name, memory); err != nil {
+			g.Notes = append(g.Notes, fmt.Sprintf("memory limit not enforced: %v", err))
+		}
+	}
+	if cpu > 0 {
+		if err := l.cpu(g, name, cpu); err != nil {
+			g.Notes = append(g.Notes, fmt.Sprintf("cpu limit not enforced: %v", err))
+		}
+	}
+	return g
+}
+
+func (l Limiter) memory(g *Cgroup, name string, bytes int64) error {
+	limit := strconv.FormatInt(bytes, 10)
+	if parent, ok := l.v1["memory"]; ok {
+		dir, err := g.dir(parent, name)
+		if err != nil {
+			return err
+		}
+		if err := set(dir, "memory.limit_in_bytes", limit); err != nil {
+			return err
+		}
+		_ = set(dir, "memory.memsw.limit_in_bytes", limit) // only where swap is accounted
+		g.events = filepath.Join(dir, "memory.oom_control")
+		return nil
+	}
+	dir, err := l.unifiedDir(g, name, "memory")
+	if err != nil {
+		return err
+	}
+	if err := set(dir, "memory.max", limit); err != nil {
+		return err
+	}
+	_ = set(dir, "memory.swap.max", "0") // only where there is swap
+	_ = set(dir, "memory.oom.group", "1")
+	g.events = filepath.Join(dir, "memory.events")
+	return nil
+}
+
+func (l Limiter) cpu(g *Cgroup, name string, cores float64) error {
+	const period = 100_000 // microseconds
+	quota := strconv.Itoa(max(1000, int(cores*period)))
+	if parent, ok := l.v1["cpu"]; ok {
+		dir, err := g.dir(parent, name)
+		if err != nil {
+			return err
+		}
+		if err := set(dir, "cpu.cfs_period_us", strconv.Itoa(period)); err != nil {
+			return err
+		}
+		return set(dir, "cpu.cfs_quota_us", quota)
+	}
+	dir, err := l.unifiedDir(g, name, "cpu")
+	if err != nil {
+		return err
+	}
+	return set(dir, "cpu.max", quota+" "+strconv.Itoa(period))
+}
+
+// unifiedDir makes the group with a controller switched on for it.
+func (l Limiter) unifiedDir(g *Cgroup, name, controller string) (string, error) {
+	if l.unified == "" {
+		return "", fmt.Errorf("this machine has no cgroup controller %q", controller)
+	}
+	has, err := os.ReadFile(filepath.Join(l.unified, "cgroup.controllers"))
+	if err != nil {
+		return "", err
+	}
+	if !strings.Contains(" "+strings.TrimSpace(string(has))+" ", " "+controller+" ") {
+		return "", fmt.Errorf("the cgroup controller %q is not available in %s", controller, l.unified)
+	}
+	if err := set(l.unified, "cgroup.subtree_control", "+"+controller); err != nil {
+		return "", fmt.Errorf("%w (run it by `systemd-run --user --scope -p Delegate=yes`, or as root)", err)
+	}
+	return g.dir(l.unified, name)
+}
+
+// dir makes the group's folder in a hierarchy, once.
+func (g *Cgroup) dir(parent, name string) (string, error) {
+	dir := filepath.Join(parent, "slipway-"+name)
+	for _, d := range g.dirs {
+		if d == dir {
+			return dir, nil
+		}
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", err
+	}
+	g.dirs = append(g.dirs, dir)
+	return dir, nil
+}
+
+func set(dir, file, value string) error {
+	f, err := os.OpenFile(filepath.Join(dir, file), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.WriteString(value); err != nil {
+		return fmt.Errorf("write %s: %w", f.Name(), err)
+	}
+	return nil
+}
+
+func (g *Cgroup) folders() []string {
+	if g == nil {
+		return nil
+	}
+	return g.dirs
+}
+
+// add moves a process into the groups. Where that is forbidden, the box runs
+// without limits and its notes say so.
+func (g *Cgroup) add(pid int) {
+	for _, dir := range g.folders() {
+		if err := set(dir, "cgroup.procs", strconv.Itoa(pid)); err != nil {
+			g.Notes = append(g.Notes, fmt.Sprintf("limits of %s not enforced: %v", filepath.Dir(dir), err))
+		}
+	}
+}
+
+// OOMKilled tells whether the kernel killed something in the group because it
+// reached its limit.
+func (g *Cgroup) OOMKilled() bool {
+	if g == nil || g.events == "" {
+		return false
+	}
+	said, err := os.ReadFile(g.events)
+	if err != nil {
+		return false
+	}
+	for _, line := range strings.Split(string(said), "\n") {
+		if n, ok := strings.CutPrefix(line, "oom_kill "); ok {
+			return strings.TrimSpace(n) != "0"
+		}
+	}
+	return false
+}
+
+// Remove removes the groups; their processes must have ended.
+func (g *Cgroup) Remove() { RemoveCgroups(g.folders()) }
+
+// RemoveCgroups removes the folders of a box that an earlier process left.
+func RemoveCgroups(dirs []string) {
+	for _, dir := range dirs {
+		if strings.HasPrefix(filepath.Base(dir), "slipway-") {
+			_ = os.Remove(dir) // gone, or still in use by something that we did not start
+		}
+	}
+}

@@ -1,0 +1,173 @@
+//go:build linux
+
+// Package container runs one process in a container of its own on this machine: a
+// read-only root file system, its own processes, mounts, IPC and host name, an
+// unprivileged user without capabilities, and the host's network.
+package container
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// Spec is what to run.
+type Spec struct {
+	Name   string   `json:"name"`   // host name inside, and the name of the cgroup
+	Rootfs string   `json:"rootfs"` // absolute folder
+	Model  string   `json:"model"`  // absolute folder, mounted read-only on /model; empty: none
+	Args   []string `json:"args"`   // program and arguments; looked up in the PATH of Env
+	Env    []string `json:"env"`    // complete
+	Dir    string   `json:"dir"`    // working folder inside; empty: /
+	User   User     `json:"user"`
+	CPU    float64  `json:"cpu"`    // cores, 0: no limit
+	Memory int64    `json:"memory"` // bytes, 0: no limit
+}
+
+// User is who a process is inside.
+type User struct {
+	UID int `json:"uid"`
+	GID int `json:"gid"`
+}
+
+// check refuses what no process can be given. It matters most to bwrap, whose
+// arguments are separated by zero bytes.
+func (s Spec) check() error {
+	if len(s.Args) == 0 || s.Args[0] == "" {
+		return fault.New(fault.Invalid, "start container %s: the image has no entrypoint", s.Name).
+			Hint("give the image an ENTRYPOINT or CMD")
+	}
+	for _, text := range slices.Concat(s.Args, s.Env, []string{s.Dir, s.Name, s.Rootfs, s.Model}) {
+		if strings.ContainsRune(text, 0) {
+			return fault.New(fault.Invalid, "start container %s: a zero byte in its arguments or environment", s.Name)
+		}
+	}
+	for _, kv := range s.Env {
+		if i := strings.IndexByte(kv, '='); i <= 0 {
+			return fault.New(fault.Invalid, "start container %s: an environment entry without a name", s.Name)
+		}
+	}
+	return nil
+}
+
+// Runtime starts boxes. It is safe for concurrent use.
+type Runtime interface {
+	Name() string
+	// Start runs the box with its output going to out. It dies with the calling
+	// process. born is called before the program may begin, so that what it is
+	// told can be written down first. An error means that nothing was left behind.
+	Start(s Spec, out *os.File, born func(Started)) (*Container, error)
+}
+
+// Started is what is left to clear up after a box, whatever happens to us.
+type Started struct {
+	PIDs    []int
+	Cgroups []string // folders
+}
+
+// Container is a running container.
+type Container struct {
+	Notes []string // limits that could not be set
+
+	cmd    *exec.Cmd
+	inner  *os.Process // pid 1 of the box, as this machine sees it
+	group  *Cgroup
+	memory int64
+}
+
+// Signal sends a signal to the program; one that has ended is fine.
+func (b *Container) Signal(sig syscall.Signal) {
+	_ = b.inner.Signal(sig) // it ended: Wait tells
+	if sig == syscall.SIGKILL {
+		_ = b.cmd.Process.Kill()
+	}
+}
+
+// Exit is how a box ended.
+type Exit struct {
+	Code      int            // when it was not killed
+	Signal    syscall.Signal // that killed it
+	OOMKilled bool
+	limit     int64
+}
+
+func (e Exit) String() string {
+	switch {
+	case e.OOMKilled:
+		return fmt.Sprintf("out of memory: it was killed at its limit of %d MiB", e.limit>>20)
+	case e.Signal != 0:
+		return fmt.Sprintf("killed by signal %d (%s)", int(e.Signal), unix.SignalName(e.Signal))
+	}
+	return fmt.Sprintf("exit code %d", e.Code)
+}
+
+// Wait waits for the end and clears up. Call it once.
+func (b *Container) Wait() Exit {
+	_ = b.cmd.Wait() // the state below says more
+	e := Exit{Code: -1, limit: b.memory}
+	if status, ok := b.cmd.ProcessState.Sys().(syscall.WaitStatus); ok {
+		switch {
+		case status.Signaled():
+			e.Signal = status.Signal()
+		case status.ExitStatus() > 128 && status.ExitStatus() < 128+65:
+			e.Signal = syscall.Signal(status.ExitStatus() - 128) // bubblewrap and shells say it so
+		default:
+			e.Code = status.ExitStatus()
+		}
+	}
+	e.OOMKilled = b.group.OOMKilled() && e.Signal == syscall.SIGKILL
+	b.group.Remove()
+	_ = b.inner.Release()
+	return e
+}
+
+// Spawner starts processes from one thread that never ends. The kernel kills a
+// child with Pdeathsig when the *thread* that made it ends, and Go ends threads
+// as it likes.
+type Spawner struct{ work chan func() }
+
+// NewSpawner makes one; it lasts as long as the process.
+func NewSpawner() *Spawner {
+	s := &Spawner{work: make(chan func())}
+	go func() {
+		runtime.LockOSThread()
+		for f := range s.work {
+			f()
+		}
+	}()
+	return s
+}
+
+// Start starts the command.
+func (s *Spawner) Start(cmd *exec.Cmd) error {
+	done := make(chan error)
+	s.work <- func() { done <- cmd.Start() }
+	return <-done
+}
+
+// lookPath finds a program by the PATH of env, with exists asked for each place.
+func lookPath(name string, env []string, exists func(string) bool) (string, error) {
+	if strings.Contains(name, "/") {
+		return name, nil
+	}
+	path := "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	for _, kv := range env {
+		if v, ok := strings.CutPrefix(kv, "PATH="); ok {
+			path = v
+		}
+	}
+	for _, dir := range strings.Split(path, ":") {
+		if full := dir + "/" + name; strings.HasPrefix(dir, "/") && exists(full) {
+			return full, nil
+		}
+	}
+	return "", fmt.Errorf("find %q in the image: no such program in PATH %s", name, path)
+}

@@ -1,0 +1,233 @@
+//go:build linux
+
+package container
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+func TestResolveUser(t *testing.T) {
+	root := t.TempDir()
+	write(t, filepath.Join(root, "etc/passwd"), "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/:/bin/sh\nbroken\nodd:x:many:1::/:\n")
+	write(t, filepath.Join(root, "etc/group"), "staff:x:50:\nwheel:x:0:\n")
+	cases := []struct {
+		name string
+		want User
+		note bool
+		fail bool
+	}{
+		{"", DefaultUser, false, false},
+		{"root", DefaultUser, true, false},
+		{"0", DefaultUser, true, false},
+		{"0:0", DefaultUser, true, false},
+		{"app", User{1000, 1001}, false, false},
+		{"1000", User{1000, 1001}, false, false},
+		{"2000", User{2000, 2000}, false, false},
+		{"app:staff", User{1000, 50}, false, false},
+		{"app:wheel", User{1000, 65532}, false, false},
+		{"1:2", User{1, 2}, false, false},
+		{"nobody-knows", User{}, false, true},
+		{"app:nobody-knows", User{}, false, true},
+		{"odd", User{}, false, true},
+		{"-1", User{}, false, true},
+		{"99999999999", User{}, false, true},
+	}
+	for _, c := range cases {
+		got, note, err := ResolveUser(root, c.name)
+		if (err != nil) != c.fail || err == nil && got != c.want || (note != "") != c.note {
+			t.Errorf("%q: %+v, note %q, %v; want %+v, note %v, failure %v", c.name, got, note, err, c.want, c.note, c.fail)
+		}
+	}
+}
+
+// TestUserFileThatLeavesTheImage: a link in a hostile image must not show the
+// host's files.
+func TestUserFileThatLeavesTheImage(t *testing.T) {
+	root := t.TempDir()
+	outside := filepath.Join(t.TempDir(), "passwd")
+	write(t, outside, "app:x:1234:1234::/:\n")
+	if err := os.Mkdir(filepath.Join(root, "etc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(outside, filepath.Join(root, "etc/passwd")); err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := ResolveUser(root, "app"); err == nil {
+		t.Errorf("user = %+v: it was read from outside the image", got)
+	}
+}
+
+func TestPrepareRootRefusesLinks(t *testing.T) {
+	for _, place := range []string{"proc", "dev", "tmp", "model", "etc"} {
+		root, outside := t.TempDir(), t.TempDir()
+		if err := os.Symlink(outside, filepath.Join(root, place)); err != nil {
+			t.Fatal(err)
+		}
+		if err := prepareRoot(root, true); err == nil {
+			t.Errorf("a link at /%s was accepted", place)
+		}
+		if left, _ := os.ReadDir(outside); len(left) != 0 {
+			t.Errorf("/%s: something was written outside the image", place)
+		}
+	}
+}
+
+func TestHostileSpecs(t *testing.T) {
+	cases := map[string]Spec{
+		"no program":        {},
+		"zero byte in env":  {Args: []string{"/a"}, Env: []string{"A=b\x00--bind\x00/\x00/host"}},
+		"zero byte in args": {Args: []string{"/a", "b\x00c"}},
+		"zero byte in dir":  {Args: []string{"/a"}, Dir: "/\x00--dev-bind"},
+		"env without name":  {Args: []string{"/a"}, Env: []string{"=x"}},
+		"env without value": {Args: []string{"/a"}, Env: []string{"x"}},
+	}
+	for name, s := range cases {
+		if err := s.check(); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: error = %v, want %s", name, err, fault.Invalid)
+		}
+	}
+}
+
+func TestForbiddenNamesTheSetting(t *testing.T) {
+	denied := &InitError{report{Doing: "mount /proc", Errno: syscall.EPERM, Text: "operation not permitted"}}
+	cases := []struct {
+		set  map[string]string
+		err  error
+		want string
+		kind fault.Kind
+	}{
+		{map[string]string{"kernel.unprivileged_userns_clone": "0"}, syscall.EPERM, "sysctl -w kernel.unprivileged_userns_clone=1", fault.Denied},
+		{map[string]string{"user.max_user_namespaces": "0"}, syscall.ENOSPC, "sysctl -w user.max_user_namespaces=15000", fault.Denied},
+		{map[string]string{"kernel.apparmor_restrict_unprivileged_userns": "1"}, denied, "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0", fault.Denied},
+		{map[string]string{"user.max_user_namespaces": "9000"}, syscall.EPERM, "seccomp", fault.Denied},
+		{nil, errors.New("a disk full of holes"), "", fault.Internal},
+	}
+	for _, c := range cases {
+		err := forbiddenBy(c.err, func(name string) string { return c.set[name] })
+		if fault.KindOf(err) != c.kind || !strings.Contains(fault.HintOf(err), c.want) || !errors.Is(err, c.err) {
+			t.Errorf("%v with %v: %v, hint %q; want %q", c.err, c.set, err, fault.HintOf(err), c.want)
+		}
+	}
+}
+
+const hybridMounts = `31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw
+32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct
+35 31 0:32 /docker/abc /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
+`
+
+func TestParseLimiter(t *testing.T) {
+	hybrid := parseLimiter(hybridMounts, "4:memory:/docker/abc/inner\n1:cpu,cpuacct:/own\n0::/user\n", false)
+	if got, want := hybrid.v1["memory"], "/sys/fs/cgroup/memory/inner"; got != want {
+		t.Errorf("memory = %q, want %q", got, want)
+	}
+	if got, want := hybrid.v1["cpu"], "/sys/fs/cgroup/cpu,cpuacct/own"; got != want {
+		t.Errorf("cpu = %q, want %q", got, want)
+	}
+	if got, want := hybrid.unified, "/sys/fs/cgroup/unified/user"; got != want {
+		t.Errorf("unified = %q, want %q", got, want)
+	}
+	modern := "30 1 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+	if got := parseLimiter(modern, "0::/user.slice/me\n", true).unified; got != "/sys/fs/cgroup" {
+		t.Errorf("unified as root = %q, want the top", got)
+	}
+}
+
+// TestLimitsOfVersion2 runs against a folder that looks like a hierarchy: the
+// kernel's own files appear with the group, here the test makes them first.
+func TestLimitsOfVersion2(t *testing.T) {
+	top := t.TempDir()
+	group := filepath.Join(top, "slipway-x")
+	for _, f := range []string{"memory.max", "memory.swap.max", "memory.oom.group", "cpu.max", "cgroup.procs", "memory.events"} {
+		write(t, filepath.Join(group, f), "")
+	}
+	write(t, filepath.Join(top, "cgroup.controllers"), "cpuset cpu memory\n")
+	write(t, filepath.Join(top, "cgroup.subtree_control"), "")
+	g := Limiter{unified: top}.Create("x", 1.5, 64<<20)
+	g.add(42)
+	if len(g.Notes) != 0 {
+		t.Fatalf("notes = %q", g.Notes)
+	}
+	for f, want := range map[string]string{"memory.max": "67108864", "cpu.max": "150000 100000", "cgroup.procs": "42", "memory.swap.max": "0"} {
+		if got := read(t, filepath.Join(group, f)); got != want {
+			t.Errorf("%s = %q, want %q", f, got, want)
+		}
+	}
+	if g.OOMKilled() {
+		t.Error("out of memory before anything happened")
+	}
+	write(t, filepath.Join(group, "memory.events"), "low 0\noom 1\noom_kill 2\n")
+	if !g.OOMKilled() {
+		t.Error("a kill was not seen")
+	}
+}
+
+func TestLimitsThatCannotBeSet(t *testing.T) {
+	top := t.TempDir()
+	write(t, filepath.Join(top, "cgroup.controllers"), "hugetlb\n")
+	for name, l := range map[string]Limiter{"no cgroups": {}, "no controller": {unified: top}, "no folder": {v1: map[string]string{"memory": "/nowhere", "cpu": "/nowhere"}}} {
+		notes := strings.Join(l.Create("x", 1, 1<<20).Notes, "\n")
+		for _, want := range []string{"memory limit not enforced: ", "cpu limit not enforced: "} {
+			if !strings.Contains(notes, want) {
+				t.Errorf("%s: notes %q lack %q", name, notes, want)
+			}
+		}
+	}
+	if notes := (Limiter{}).Create("x", 0, 0).Notes; len(notes) != 0 {
+		t.Errorf("no limit was asked for, but notes = %q", notes)
+	}
+}
+
+func TestArgumentsOfBubblewrapHideTheEnvironment(t *testing.T) {
+	s := Spec{Name: "n", Rootfs: t.TempDir(), Args: []string{"/app", "-v"}, Env: []string{"A=b=c", "E="}, User: DefaultUser}
+	cmd := Bubblewrap{Path: "/usr/bin/bwrap", Mark: "mark"}.command(s, nil)
+	if want := []string{"mark", "--args", "3", "--", "/app", "-v"}; !slices.Equal(cmd.Args, want) || len(cmd.Env) != 0 {
+		t.Errorf("command = %q in %q, want %q in nothing", cmd.Args, cmd.Env, want)
+	}
+	line := strings.Join(arguments(s), " ")
+	for _, want := range []string{"--clearenv --setenv A b=c --setenv E ", "--die-with-parent", "--uid 65532"} {
+		if !strings.Contains(line, want) {
+			t.Errorf("arguments %q lack %q", line, want)
+		}
+	}
+}
+
+func TestExitSays(t *testing.T) {
+	cases := map[string]Exit{
+		"exit code 3":                  {Code: 3},
+		"killed by signal 9 (SIGKILL)": {Signal: syscall.SIGKILL},
+		"out of memory: it was killed at its limit of 64 MiB": {Signal: syscall.SIGKILL, OOMKilled: true, limit: 64 << 20},
+	}
+	for want, e := range cases {
+		if got := e.String(); got != want {
+			t.Errorf("%+v says %q, want %q", e, got, want)
+		}
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}

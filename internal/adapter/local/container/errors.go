@@ -1,0 +1,46 @@
+//go:build linux
+
+package container
+
+import (
+	"os"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// sysctl is a setting of the kernel that can forbid user namespaces.
+type sysctl struct {
+	name, forbids, allow string
+}
+
+var sysctls = [...]sysctl{
+	{"kernel.unprivileged_userns_clone", "0", "1"},
+	{"user.max_user_namespaces", "0", "15000"},
+	{"kernel.apparmor_restrict_unprivileged_userns", "1", "0"},
+}
+
+// forbidden explains an error of making namespaces: which setting it is, and
+// how to change it.
+func forbidden(err error) error {
+	return forbiddenBy(err, func(name string) string {
+		b, _ := os.ReadFile("/proc/sys/" + strings.ReplaceAll(name, ".", "/")) // missing: not this kernel's
+		return strings.TrimSpace(string(b))
+	})
+}
+
+func forbiddenBy(err error, read func(name string) string) error {
+	if !isForbidden(err) {
+		return err
+	}
+	for _, s := range sysctls {
+		if read(s.name) == s.forbids {
+			return fault.New(fault.Denied, "make a container: %s = %s forbids it to ordinary users", s.name, s.forbids).
+				Hint("as root: sysctl -w %s=%s (and the same line in /etc/sysctl.d/), or install bubblewrap where the distribution allows it to, or run Slipway as root", s.name, s.allow).
+				Cause(err)
+		}
+	}
+	return fault.New(fault.Denied, "make a container: this machine forbids user namespaces").
+		Hint("check sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns; inside another container, its seccomp profile or masked /proc may forbid them; otherwise run Slipway as root, or use a Kubernetes target").
+		Cause(err)
+}

@@ -1,0 +1,156 @@
+//go:build linux
+
+package container
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// hostFiles are shared with the container because the network is.
+var hostFiles = [...]string{"etc/resolv.conf", "etc/hosts"}
+
+var devices = [...]string{"null", "zero", "full", "random", "urandom"}
+
+// prepareRoot makes the places where things are mounted. An image may lack
+// them, and the root is read-only later. It never leaves the folder: a link
+// where a folder belongs is refused.
+func prepareRoot(rootfs string, model bool) error {
+	root, err := os.OpenRoot(rootfs)
+	if err != nil {
+		return fmt.Errorf("open the image's root: %w", err)
+	}
+	defer root.Close()
+	places := []string{"proc", "dev", "tmp", "etc"}
+	if model {
+		places = append(places, "model")
+	}
+	for _, p := range places {
+		if err := root.Mkdir(p, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("make /%s in the image's root: %w", p, err)
+		}
+		if i, err := root.Lstat(p); err != nil || !i.IsDir() {
+			return fmt.Errorf("the image's /%s is not a folder: nothing can be mounted on it", p)
+		}
+	}
+	for _, p := range hostFiles {
+		f, err := root.OpenFile(p, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		if err == nil {
+			f.Close()
+		} else if !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("make /%s in the image's root: %w", p, err)
+		}
+	}
+	return nil
+}
+
+// shareable lists the host files that can be mounted over the image's own.
+func shareable(rootfs string) map[string]string {
+	found := map[string]string{}
+	for _, p := range hostFiles {
+		inside, err := os.Lstat(filepath.Join(rootfs, p))
+		if err != nil || !inside.Mode().IsRegular() {
+			continue
+		}
+		if host, err := filepath.EvalSymlinks("/" + p); err == nil {
+			found[p] = host
+		}
+	}
+	return found
+}
+
+// enter makes the mount tree and moves into it; the host's is gone afterwards.
+func enter(s Spec) error {
+	root := s.Rootfs
+	if err := unix.Mount(root, root, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+		return doing("bind the image's root", err)
+	}
+	if err := unix.Mount("proc", root+"/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+		return doing("mount /proc", err)
+	}
+	if err := makeDev(root + "/dev"); err != nil {
+		return err
+	}
+	if err := unix.Mount("tmpfs", root+"/tmp", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777"); err != nil {
+		return doing("mount /tmp", err)
+	}
+	for inside, outside := range shareable(root) {
+		if err := bindReadOnly(outside, filepath.Join(root, inside)); err != nil {
+			return doing("share /"+inside, err)
+		}
+	}
+	if s.Model != "" {
+		if err := bindReadOnly(s.Model, root+"/model"); err != nil {
+			return doing("mount the model", err)
+		}
+	}
+	if err := readOnly(root); err != nil {
+		return doing("make the image's root read-only", err)
+	}
+	return pivot(root)
+}
+
+// pivot swaps the roots in place and lets go of the old one.
+func pivot(root string) error {
+	if err := unix.Chdir(root); err != nil {
+		return doing("enter the image's root", err)
+	}
+	if err := unix.PivotRoot(".", "."); err != nil {
+		return doing("change the root", err)
+	}
+	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+		return doing("let go of the host's root", err)
+	}
+	return doing("enter the new root", unix.Chdir("/"))
+}
+
+func makeDev(dev string) error {
+	if err := unix.Mount("tmpfs", dev, "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=755,size=64k"); err != nil {
+		return doing("mount /dev", err)
+	}
+	for _, name := range devices {
+		inside := dev + "/" + name
+		if err := os.WriteFile(inside, nil, 0o644); err != nil {
+			return doing("make "+inside, err)
+		}
+		if err := unix.Mount("/dev/"+name, inside, "", unix.MS_BIND, ""); err != nil {
+			return doing("bind /dev/"+name, err)
+		}
+	}
+	for name, to := range map[string]string{"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"} {
+		if err := os.Symlink(to, dev+"/"+name); err != nil {
+			return doing("make /dev/"+name, err)
+		}
+	}
+	if err := os.Mkdir(dev+"/shm", 0o755); err != nil {
+		return doing("make /dev/shm", err)
+	}
+	return doing("mount /dev/shm", unix.Mount("tmpfs", dev+"/shm", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777"))
+}
+
+func bindReadOnly(from, to string) error {
+	if err := unix.Mount(from, to, "", unix.MS_BIND, ""); err != nil {
+		return err
+	}
+	return readOnly(to)
+}
+
+// readOnly remounts a bind mount. In a user namespace the flags that the mount
+// came with are locked and must be repeated.
+func readOnly(path string) error {
+	var st unix.Statfs_t
+	if err := unix.Statfs(path, &st); err != nil {
+		return err
+	}
+	flags := uintptr(unix.MS_BIND | unix.MS_REMOUNT | unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV)
+	flags |= uintptr(st.Flags) & (unix.MS_NOEXEC | unix.MS_NOATIME | unix.MS_NODIRATIME)
+	if st.Flags&unix.ST_RELATIME != 0 {
+		flags |= unix.MS_RELATIME
+	}
+	return unix.Mount("", path, "", flags, "")
+}

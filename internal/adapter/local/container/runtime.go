@@ -1,0 +1,53 @@
+//go:build linux
+
+package container
+
+import (
+	"errors"
+	"os"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// The runtimes by name.
+const (
+	RuntimeAuto       = ""
+	RuntimeBubblewrap = "bwrap"
+	RuntimeNamespaces = "namespaces"
+	RuntimeNames      = `"bwrap", "namespaces" or nothing, which picks what works`
+)
+
+// SelectRuntime finds the runtime of that name for the boxes of a state folder, and makes
+// sure that it works here. Left
+// to choose, an ordinary user gets bwrap where it works (it is allowed on more
+// machines) and our own namespaces otherwise; root gets our own, which can
+// change to the image's real user.
+func SelectRuntime(name, dir string, initArgs []string, spawner *Spawner) (Runtime, error) {
+	root := os.Geteuid() == 0
+	limiter := FindLimiter(root)
+	own := Namespaces{InitArgs: initArgs, Spawner: spawner, Limiter: limiter}
+	switch name {
+	case RuntimeNamespaces:
+		return own, own.Check()
+	case RuntimeBubblewrap:
+		return FindBubblewrap(ProcessMark(dir), spawner, limiter)
+	case RuntimeAuto:
+	default:
+		return nil, fault.New(fault.Invalid, "runtime %q: there is none of that name", name).Hint("use %s", RuntimeNames)
+	}
+	var without error
+	if !root {
+		wrap, err := FindBubblewrap(ProcessMark(dir), spawner, limiter)
+		if err == nil {
+			return wrap, nil
+		}
+		without = err
+	}
+	if err := own.Check(); err != nil {
+		if fault.Is(without, fault.Denied) {
+			return nil, errors.Join(err, without)
+		}
+		return nil, err
+	}
+	return own, nil
+}

@@ -1,0 +1,97 @@
+//go:build linux
+
+package container
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// DefaultUser is who a service is when its image names nobody, or root.
+var DefaultUser = User{UID: 65532, GID: 65532}
+
+// ResolveUser finds the user that an image names ("", "1000", "app",
+// "app:staff", "1000:1000") in the image's own /etc. Root is never granted; note
+// tells when it was asked for.
+func ResolveUser(rootfs, name string) (u User, note string, err error) {
+	if name == "" {
+		return DefaultUser, "", nil
+	}
+	root, err := os.OpenRoot(rootfs)
+	if err != nil {
+		return User{}, "", fmt.Errorf("open the image's root: %w", err)
+	}
+	defer root.Close()
+	user, group, hasGroup := strings.Cut(name, ":")
+	if u, err = findUser(root, user); err != nil {
+		return User{}, "", err
+	}
+	if hasGroup {
+		if u.GID, err = findGroup(root, group); err != nil {
+			return User{}, "", err
+		}
+	}
+	if u.UID == 0 {
+		return DefaultUser, fmt.Sprintf("the image asks for user %q; it runs as %d", name, DefaultUser.UID), nil
+	}
+	if u.GID == 0 {
+		u.GID = DefaultUser.GID
+	}
+	return u, "", nil
+}
+
+func findUser(root *os.Root, name string) (User, error) {
+	id, isNumber := number(name)
+	for _, f := range fields(root, "etc/passwd", 4) {
+		uid, ok1 := number(f[2])
+		gid, ok2 := number(f[3])
+		if ok1 && ok2 && (f[0] == name || isNumber && uid == id) {
+			return User{UID: uid, GID: gid}, nil
+		}
+	}
+	if name == "root" {
+		return User{}, nil // also where the image has no such file
+	}
+	if isNumber {
+		return User{UID: id, GID: id}, nil
+	}
+	return User{}, fmt.Errorf("find user %q: the image's /etc/passwd has none", name)
+}
+
+func findGroup(root *os.Root, name string) (int, error) {
+	if id, ok := number(name); ok {
+		return id, nil
+	}
+	for _, f := range fields(root, "etc/group", 3) {
+		if gid, ok := number(f[2]); ok && f[0] == name {
+			return gid, nil
+		}
+	}
+	return 0, fmt.Errorf("find group %q: the image's /etc/group has none", name)
+}
+
+func number(s string) (int, bool) {
+	n, err := strconv.ParseUint(s, 10, 31)
+	return int(n), err == nil
+}
+
+// fields reads a colon-separated file; a missing one has no lines.
+func fields(root *os.Root, path string, atLeast int) [][]string {
+	f, err := root.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	var all [][]string
+	lines := bufio.NewScanner(io.LimitReader(f, 1<<20))
+	for lines.Scan() {
+		if parts := strings.Split(lines.Text(), ":"); len(parts) >= atLeast {
+			all = append(all, parts)
+		}
+	}
+	return all
+}

@@ -1,0 +1,143 @@
+// Package latency counts what users got from each release: one bucket a second,
+// kept for about an hour.
+package latency
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Retention is how long a bucket is kept.
+const Retention = time.Hour
+
+const (
+	shortest = 100 * time.Microsecond // everything faster lands in the first bin
+	growth   = 1.1                    // each bin is a tenth wider: a percentile is off by 5 % at most
+	bins     = 148                    // the last one begins at about two minutes
+	seconds  = int64(Retention / time.Second)
+)
+
+// Recorder counts requests by release. The zero value is ready; it is safe for
+// concurrent use.
+type Recorder struct {
+	mu       sync.Mutex
+	releases map[delivery.ReleaseID]*series
+}
+
+type series struct {
+	buckets [seconds]*bucket
+	last    int64
+}
+
+type bucket struct {
+	second   int64
+	requests int64
+	errors   int64
+	latency  [bins]uint32
+}
+
+// RecordResponse counts a request that got a response. A status of 500 and above is
+// an error; took is the time until the response was complete.
+func (m *Recorder) RecordResponse(id delivery.ReleaseID, at time.Time, status int, took time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b := m.bucket(id, at.Unix())
+	b.requests++
+	b.latency[bin(took)]++
+	if status >= 500 {
+		b.errors++
+	}
+}
+
+// RecordFailure counts a request that got no response, or only a part of one.
+func (m *Recorder) RecordFailure(id delivery.ReleaseID, at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b := m.bucket(id, at.Unix())
+	b.requests++
+	b.errors++
+}
+
+// Traffic sums up the release's buckets from the second of since until now.
+func (m *Recorder) Traffic(id delivery.ReleaseID, since, now time.Time) port.Traffic {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.releases[id]
+	if s == nil {
+		return port.Traffic{}
+	}
+	oldest := max(since.Unix(), now.Unix()-seconds+1)
+	var t port.Traffic
+	var latency [bins]int64
+	for _, b := range s.buckets {
+		if b == nil || b.second < oldest {
+			continue
+		}
+		t.Requests += b.requests
+		t.Errors += b.errors
+		for i, n := range b.latency {
+			latency[i] += int64(n)
+		}
+	}
+	t.P50, t.P95, t.P99 = quantile(&latency, 0.50), quantile(&latency, 0.95), quantile(&latency, 0.99)
+	return t
+}
+
+// bucket finds the bucket of a second, and forgets releases that have had no
+// traffic for longer than buckets are kept.
+func (m *Recorder) bucket(id delivery.ReleaseID, second int64) *bucket {
+	if m.releases == nil {
+		m.releases = map[delivery.ReleaseID]*series{}
+	}
+	s := m.releases[id]
+	if s == nil {
+		m.forget(second)
+		s = &series{}
+		m.releases[id] = s
+	}
+	s.last = max(s.last, second)
+	slot := &s.buckets[((second%seconds)+seconds)%seconds]
+	if *slot == nil || (*slot).second != second {
+		*slot = &bucket{second: second}
+	}
+	return *slot
+}
+
+func (m *Recorder) forget(now int64) {
+	for id, s := range m.releases {
+		if now-s.last > seconds {
+			delete(m.releases, id)
+		}
+	}
+}
+
+func bin(d time.Duration) int {
+	if d <= shortest {
+		return 0
+	}
+	i := int(math.Log(float64(d)/float64(shortest))/math.Log(growth)) + 1
+	return min(i, bins-1)
+}
+
+// quantile is the middle of the bin where the share q of all is reached.
+func quantile(latency *[bins]int64, q float64) time.Duration {
+	var all int64
+	for _, n := range latency {
+		all += n
+	}
+	if all == 0 {
+		return 0
+	}
+	want, seen := int64(math.Ceil(q*float64(all))), int64(0)
+	for i, n := range latency {
+		seen += n
+		if seen >= want {
+			return time.Duration(float64(shortest) * math.Pow(growth, float64(i)-0.5)).Round(time.Microsecond)
+		}
+	}
+	return 0
+}

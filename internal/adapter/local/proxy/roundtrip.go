@@ -1,0 +1,236 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+	"time"
+)
+
+// exchange is one request of a client and all the tries to get it answered.
+type exchange struct {
+	proxy *Proxy
+	began time.Time
+	pool  *Pool    // held until the end
+	on    *backend // the replica of the last try
+	tried map[*backend]bool
+
+	body     []byte // kept for another try
+	stream   bool   // the body is too long to keep
+	status   int
+	answered time.Time // of an upgrade: when it was granted
+	lost     bool      // no replica answered
+	whole    bool      // the answer was passed on to its end
+	gone     bool      // the client left or sent nonsense
+	broken   atomic.Bool
+	probe    bool // our own question: no user, not counted
+}
+
+type exchangeKey struct{}
+
+func exchangeOf(ctx context.Context) *exchange {
+	return ctx.Value(exchangeKey{}).(*exchange)
+}
+
+// keepBody reads a body up to the limit, so that it can be sent again. A longer
+// one is passed on as it comes.
+func (x *exchange) keepBody(r *http.Request, limit int64) error {
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+		return nil
+	}
+	if r.ContentLength > limit {
+		x.stream = true
+		return nil
+	}
+	kept, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if err != nil {
+		return err
+	}
+	if int64(len(kept)) > limit {
+		x.stream = true
+		r.Body = joined{io.MultiReader(bytes.NewReader(kept), r.Body), r.Body}
+		return nil
+	}
+	if len(kept) == 0 {
+		r.Body, r.ContentLength, r.TransferEncoding = http.NoBody, 0, nil
+		return nil
+	}
+	x.body = kept
+	return nil
+}
+
+type joined struct {
+	io.Reader
+	io.Closer
+}
+
+func (x *exchange) responded(resp *http.Response) {
+	x.status = resp.StatusCode
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		x.answered = x.proxy.cfg.Now() // the conversation after it is not latency
+		return
+	}
+	resp.Body = &watched{resp.Body, x}
+}
+
+// watched notes that a replica broke off in the middle of its answer.
+type watched struct {
+	io.ReadCloser
+	x *exchange
+}
+
+func (w *watched) Read(b []byte) (int, error) {
+	n, err := w.ReadCloser.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
+		w.x.broken.Store(true)
+	}
+	return n, err
+}
+
+// end lets the pool go and counts the request. It runs while a panic of the
+// reverse proxy passes by, which is how that one aborts an answer cut short.
+func (x *exchange) end(ctx context.Context) {
+	if x.on != nil {
+		x.pool.give(x.on)
+	}
+	if x.pool == nil {
+		return
+	}
+	defer x.pool.leave()
+	counter, now := x.proxy.cfg.Recorder, x.proxy.cfg.Now()
+	switch {
+	case counter == nil || x.gone || x.probe:
+	case x.broken.Load(), x.lost && ctx.Err() == nil:
+		counter.RecordFailure(x.pool.release, now)
+	case x.whole && x.status != 0: // else the client left: nobody's fault
+		until := now
+		if !x.answered.IsZero() {
+			until = x.answered
+		}
+		counter.RecordResponse(x.pool.release, now, x.status, until.Sub(x.began))
+	}
+}
+
+var errNoReplica = errors.New("no replica is ready")
+
+func isNoReplica(err error) bool { return errors.Is(err, errNoReplica) }
+
+// pick waits for a replica that was not tried, of whatever release is current.
+func (x *exchange) pick(ctx context.Context) error {
+	if x.on != nil {
+		x.pool.give(x.on)
+		x.on = nil
+	}
+	deadline := time.NewTimer(x.proxy.cfg.ReadyTimeout)
+	defer deadline.Stop()
+	for {
+		switched := x.proxy.enter(x)
+		if x.pool == nil {
+			return fmt.Errorf("nothing serves here yet: %w", errNoReplica)
+		}
+		b, changed := x.pool.take(x.tried)
+		if b != nil {
+			x.on = b
+			return nil
+		}
+		again := time.NewTimer(100 * time.Millisecond)
+		select {
+		case <-switched:
+		case <-changed:
+		case <-again.C:
+			clear(x.tried) // those that refused may have come back
+		case <-deadline.C:
+			again.Stop()
+			return errNoReplica
+		case <-ctx.Done():
+			again.Stop()
+			return context.Cause(ctx)
+		}
+		again.Stop()
+	}
+}
+
+// balancer is the transport of the reverse proxy: it tries replicas until one
+// answers or another try would not be safe.
+type balancer struct{}
+
+// RoundTrip sends the request.
+func (balancer) RoundTrip(req *http.Request) (*http.Response, error) {
+	x := exchangeOf(req.Context())
+	var before error
+	for lost := 0; ; {
+		if err := x.pick(req.Context()); err != nil {
+			return nil, errors.Join(err, before)
+		}
+		try := &attempt{}
+		resp, err := x.pool.transport.RoundTrip(try.request(req, x))
+		if err == nil {
+			return resp, nil
+		}
+		if req.Context().Err() != nil || !try.mayRepeat(req.Method, x, lost) {
+			return nil, err
+		}
+		if try.connected.Load() {
+			lost++
+		}
+		x.tried[x.on] = true
+		before = err
+	}
+}
+
+// attempt is one try with one replica. Its fields are set by the transport's
+// goroutines.
+type attempt struct {
+	connected, reused, answered atomic.Bool
+}
+
+func (a *attempt) request(req *http.Request, x *exchange) *http.Request {
+	trace := &httptrace.ClientTrace{
+		GotConn: func(i httptrace.GotConnInfo) {
+			a.connected.Store(true)
+			a.reused.Store(i.Reused)
+		},
+		GotFirstResponseByte: func() { a.answered.Store(true) },
+	}
+	out := req.Clone(httptrace.WithClientTrace(req.Context(), trace))
+	out.URL.Host = x.on.address
+	switch {
+	case x.stream:
+		out.Body = keepOpen{req.Body} // a refused connection must not close it
+	case x.body != nil:
+		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(x.body)), nil }
+		out.Body, _ = out.GetBody()
+		out.ContentLength = int64(len(x.body))
+		out.TransferEncoding = nil
+	}
+	return out
+}
+
+type keepOpen struct{ io.Reader }
+
+func (keepOpen) Close() error { return nil }
+
+// mayRepeat tells whether the request can go to another replica: always when
+// this one was not reached; after it was reached only if not a byte came back,
+// the body is at hand, and either the method may be repeated or the connection
+// was an old one, which the replica may have closed before it read anything.
+func (a *attempt) mayRepeat(method string, x *exchange, lost int) bool {
+	switch {
+	case !a.connected.Load():
+		return true
+	case a.answered.Load() || x.stream || lost >= 2:
+		return false
+	case a.reused.Load():
+		return true
+	}
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return false
+}
