@@ -36,7 +36,7 @@ func TestRulesBite(t *testing.T) {
 		{"internal/step/deploy", module + "internal/step/probe", false},
 		{"internal/step/evaluate", module + "internal/gate", false},
 		{"internal/adapter/oci", module + "internal/adapter/local", true},
-		{"internal/adapter/local/box", module + "internal/adapter/local", false},
+		{"internal/adapter/local/container", module + "internal/adapter/local", false},
 		{"internal/adapter/oci", module + "internal/engine", true},
 		{"internal/cli", module + "internal/adapter/oci", true},
 		{"internal/cli", module + "internal/step/build", true},

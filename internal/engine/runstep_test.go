@@ -112,7 +112,7 @@ func TestBadSteps(t *testing.T) {
 		l.does["s"] = c.do
 		wantRun(t, l.run(newPlan(1, step.Spec{Name: "s"})), record.Ended, delivery.OutcomeFailed, c.cause)
 		log, _ := os.ReadFile(filepath.Join(l.Home, "runs", string(runID(1)), "logs", "s.log"))
-		if name == "panic" && !strings.Contains(string(log), "attempts_test.go") {
+		if name == "panic" && !strings.Contains(string(log), "runstep_test.go") {
 			t.Errorf("the log does not tell where it was: %s", log)
 		}
 	}
