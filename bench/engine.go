@@ -65,7 +65,7 @@ func (b *bench) noops(ctx context.Context, name string, steps, lanes int) (time.
 		}
 		p.Steps = append(p.Steps, s)
 	}
-	e := &engine.Engine{Store: store, Steps: map[step.Kind]step.Step{step.Test: nothing{}}, Home: home, Repository: home, Parallel: lanes}
+	e := &engine.Engine{Runs: store.Runs(), Cache: store.Cache(), Steps: map[step.Kind]step.Step{step.Test: nothing{}}, Home: home, Repository: home, Parallel: lanes}
 	start := time.Now()
 	run, err := e.Run(ctx, p)
 	took := time.Since(start)

@@ -41,7 +41,7 @@ func (s *siege) fail(format string, args ...any) {
 }
 
 // records opens the records for one look.
-func (s *siege) records(look func(ctx context.Context, store record.Store) error) {
+func (s *siege) records(look func(ctx context.Context, store *sqlite.Store) error) {
 	s.t.Helper()
 	ctx := s.t.Context()
 	store, err := sqlite.Open(ctx, filepath.Join(s.home, "slipway.db"), nil)
@@ -62,11 +62,11 @@ func (s *siege) note(r result) {
 			s.seen[delivery.RunID(e.Run)] = true
 		}
 	}
-	s.records(func(ctx context.Context, store record.Store) error {
-		runs, err := store.Unfinished(ctx)
+	s.records(func(ctx context.Context, store *sqlite.Store) error {
+		runs, err := store.Runs().Unfinished(ctx)
 		for _, run := range runs {
 			s.seen[run.ID] = true
-			steps, err := store.Steps(ctx, run.ID)
+			steps, err := store.Runs().ListSteps(ctx, run.ID)
 			if err != nil {
 				return err
 			}
@@ -98,7 +98,7 @@ func (s *siege) peace(want ...delivery.Outcome) {
 // over: every run has ended as it should, and one release serves.
 func (s *siege) over(want []delivery.Outcome) (serving delivery.ReleaseID) {
 	s.t.Helper()
-	s.records(func(ctx context.Context, store record.Store) error {
+	s.records(func(ctx context.Context, store *sqlite.Store) error {
 		if err := s.runs(ctx, store, want); err != nil {
 			return err
 		}
@@ -111,9 +111,9 @@ func (s *siege) over(want []delivery.Outcome) (serving delivery.ReleaseID) {
 
 // runs: none is lost, all have ended, the one that was struck as it should, and
 // what was complete at a kill was not done again.
-func (s *siege) runs(ctx context.Context, store record.Store, want []delivery.Outcome) error {
+func (s *siege) runs(ctx context.Context, store *sqlite.Store, want []delivery.Outcome) error {
 	s.t.Helper()
-	runs, err := store.Runs(ctx, "", 0)
+	runs, err := store.Runs().List(ctx, "", 0)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (s *siege) runs(ctx context.Context, store record.Store, want []delivery.Ou
 		}
 	}
 	for key, before := range s.done {
-		steps, err := store.Steps(ctx, before.Run)
+		steps, err := store.Runs().ListSteps(ctx, before.Run)
 		if err != nil {
 			return err
 		}
@@ -147,9 +147,9 @@ func (s *siege) runs(ctx context.Context, store record.Store, want []delivery.Ou
 }
 
 // one release serves by the records, and it is a recorded, healthy one.
-func (s *siege) one(ctx context.Context, store record.Store) (delivery.ReleaseID, error) {
+func (s *siege) one(ctx context.Context, store *sqlite.Store) (delivery.ReleaseID, error) {
 	s.t.Helper()
-	history, err := store.History(ctx, "prod", 0)
+	history, err := store.Deployments().List(ctx, "prod", 0)
 	if err != nil {
 		return "", err
 	}
@@ -165,7 +165,7 @@ func (s *siege) one(ctx context.Context, store record.Store) (delivery.ReleaseID
 	if len(serving) != 1 {
 		s.fail("%d deployments serve: %+v", len(serving), serving)
 	}
-	saved, err := store.Release(ctx, serving[0].Release)
+	saved, err := store.Releases().Get(ctx, serving[0].Release)
 	if err == nil && saved.Quarantined != nil {
 		s.fail("%s serves, and is quarantined: %s", saved.ID, saved.Quarantined.Reason)
 	}

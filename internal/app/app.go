@@ -46,7 +46,14 @@ type NotifyTarget struct {
 
 // Dependencies are the adapters and steps that the use cases need.
 type Dependencies struct {
-	Store     record.Store
+	Runs        record.Runs
+	Cache       record.Cache
+	Outbox      record.Outbox
+	Models      port.ModelRegistry
+	Releases    port.ReleaseStore
+	Deployments port.DeploymentStore
+	Approvals   port.ApprovalStore
+
 	Source    port.Source
 	Steps     map[step.Kind]step.Step
 	Targets   map[string]port.Target
@@ -193,7 +200,7 @@ func (s *session) newEngine() *engine.Engine {
 	}
 	host, _ := os.Hostname()
 	return &engine.Engine{
-		Store: s.parts.Store, Steps: s.parts.Steps, Source: s.parts.Source,
+		Runs: s.parts.Runs, Cache: s.parts.Cache, Steps: s.parts.Steps, Source: s.parts.Source,
 		Sink: s.mask.Sink(sink), Home: s.place.Home, Repository: s.place.Repository,
 		Clock: s.app.Clock, Mask: func(w io.Writer) io.Writer { return s.mask.Writer(w) },
 		PID: os.Getpid(), Host: host,

@@ -74,7 +74,7 @@ func (s *session) decide(ctx context.Context, d Decision, out *DecisionResult) (
 		return nil, err
 	}
 	if ref != nil {
-		m, err := s.parts.Store.Model(ctx, ref.Group, ref.Version)
+		m, err := s.parts.Models.Get(ctx, ref.Group, ref.Version)
 		if err == nil && m.Status == delivery.PendingApproval {
 			err = s.decideModel(ctx, d, *ref, out)
 		}
@@ -83,8 +83,8 @@ func (s *session) decide(ctx context.Context, d Decision, out *DecisionResult) (
 		}
 	}
 	if deployApprovals(run.Plan) > 0 {
-		word := port.Approval{Run: run.ID, Subject: "deploy", By: d.By, Approved: d.Approve, Reason: d.Why, At: s.app.Clock()}
-		if err := s.parts.Store.Record(ctx, word); err != nil {
+		word := port.Approval{Run: run.ID, Subject: port.ApproveDeploy, By: d.By, Approved: d.Approve, Reason: d.Why, At: s.app.Clock()}
+		if err := s.parts.Approvals.Record(ctx, word); err != nil {
 			return nil, err
 		}
 	}
@@ -96,11 +96,11 @@ func (s *session) decideModel(ctx context.Context, d Decision, ref delivery.Mode
 	if d.Approve {
 		status = delivery.Approved
 	}
-	found, err := s.parts.Store.Model(ctx, ref.Group, ref.Version)
+	found, err := s.parts.Models.Get(ctx, ref.Group, ref.Version)
 	if err != nil {
 		return err
 	}
-	m, err := s.parts.Store.Decide(ctx, found.ModelRef, status, d.By, d.Why)
+	m, err := s.parts.Models.Decide(ctx, found.ModelRef, status, d.By, d.Why)
 	if err == nil {
 		out.Model = &m
 	}
@@ -109,7 +109,7 @@ func (s *session) decideModel(ctx context.Context, d Decision, ref delivery.Mode
 
 // waitingFor is the oldest waiting run that registered the model, or nil.
 func (s *session) waitingFor(ctx context.Context, ref delivery.ModelRef) (*record.Run, error) {
-	runs, err := s.parts.Store.Runs(ctx, "", 0)
+	runs, err := s.parts.Runs.List(ctx, "", 0)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (s *session) waitingFor(ctx context.Context, ref delivery.ModelRef) (*recor
 
 // modelOf is the model that a run registered, or nil.
 func (s *session) modelOf(ctx context.Context, id delivery.RunID) (*delivery.ModelRef, error) {
-	steps, err := s.parts.Store.Steps(ctx, id)
+	steps, err := s.parts.Runs.ListSteps(ctx, id)
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func (a *App) Cleanup(ctx context.Context, c CleanupOptions) (done CleanupResult
 
 // oldRuns are the ended runs but the newest.
 func (s *session) oldRuns(ctx context.Context, keep int) ([]delivery.RunID, error) {
-	runs, err := s.parts.Store.Runs(ctx, "", 0)
+	runs, err := s.parts.Runs.List(ctx, "", 0)
 	var old []delivery.RunID
 	for _, r := range runs {
 		if r.State != record.Ended {
@@ -83,7 +83,7 @@ func (s *session) oldRuns(ctx context.Context, keep int) ([]delivery.RunID, erro
 // remakable lists content that the cache or a target would make again. It is
 // left alone while a run is at work, which may be about to use it.
 func (s *session) remakable(ctx context.Context, before time.Time) ([]string, error) {
-	if busy, err := s.parts.Store.Unfinished(ctx); err != nil || len(busy) > 0 {
+	if busy, err := s.parts.Runs.Unfinished(ctx); err != nil || len(busy) > 0 {
 		return nil, err
 	}
 	out, err := filepath.Glob(filepath.Join(s.place.Home, "artifacts", "*", "*"))

@@ -26,18 +26,14 @@ func (s *session) adopt(ctx context.Context, env delivery.Environment) error {
 	if err != nil || len(told.Deployments) == 0 {
 		return err
 	}
-	for _, m := range told.Models {
-		if err := s.parts.Store.Import(ctx, m); fault.Is(err, fault.Conflict) {
-			s.notice(env, err.Error()) // the way back needs no registry
-		} else if err != nil {
-			return err
-		}
+	if err := s.importModels(ctx, env, told.Models); err != nil {
+		return err
 	}
-	ours, err := s.parts.Store.History(ctx, env, 0)
+	ours, err := s.parts.Deployments.List(ctx, env, 0)
 	if err != nil {
 		return err
 	}
-	serving, _, err := s.parts.Store.Current(ctx, env)
+	serving, _, err := s.parts.Deployments.Current(ctx, env)
 	if err != nil {
 		return err
 	}
@@ -53,13 +49,45 @@ func (s *session) adopt(ctx context.Context, env delivery.Environment) error {
 	return nil
 }
 
+// importModels takes over the model versions that the history names. A registry that
+// does not import is shared by all machines and has them already. A rollback needs
+// no registry, so a difference is only reported.
+func (s *session) importModels(ctx context.Context, env delivery.Environment, models []delivery.ModelVersion) error {
+	importer, ok := s.parts.Models.(port.ModelImporter)
+	for _, m := range models {
+		var err error
+		if ok {
+			err = importer.Import(ctx, m)
+		} else {
+			err = s.compareModel(ctx, m)
+		}
+		switch {
+		case fault.Is(err, fault.Conflict) || fault.Is(err, fault.NotFound):
+			s.notice(env, err.Error())
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// compareModel returns fault.Conflict if the registry has other content under the
+// model's version.
+func (s *session) compareModel(ctx context.Context, m delivery.ModelVersion) error {
+	known, err := s.parts.Models.Get(ctx, m.Group, m.Version)
+	if err == nil && known.Digest != m.Digest {
+		err = fault.New(fault.Conflict, "model %s holds %s, not %s as in the target's history", m.ModelRef, known.Digest.Short(), m.Digest.Short())
+	}
+	return err
+}
+
 func (s *session) adoptOne(ctx context.Context, told port.History, d delivery.Deployment) error {
 	i := slices.IndexFunc(told.Releases, func(r delivery.ReleaseRecord) bool { return r.ID == d.Release })
 	if i < 0 {
 		return nil // its record is told no more: it can't be gone back to either
 	}
 	r := told.Releases[i]
-	saved, err := s.parts.Store.Save(ctx, r.Run, r.Release)
+	saved, err := s.parts.Releases.Save(ctx, r.Run, r.Release)
 	if err != nil {
 		return err
 	}
@@ -70,19 +98,19 @@ func (s *session) adoptOne(ctx context.Context, told port.History, d delivery.De
 	if err := s.adoptQuarantines(ctx, told, d); err != nil {
 		return err
 	}
-	begun, err := s.parts.Store.Begin(ctx, d)
+	begun, err := s.parts.Deployments.Begin(ctx, d)
 	if err != nil {
 		return err
 	}
 	s.tellAdopted(d)
 	if !d.ServingAt.IsZero() {
-		if err := s.parts.Store.Accept(ctx, begun.ID, d.ServingAt); err != nil {
+		if err := s.parts.Deployments.Accept(ctx, begun.ID, d.ServingAt); err != nil {
 			return err
 		}
 	}
 	switch d.State {
 	case delivery.RolledBack, delivery.Cancelled, delivery.Stuck, delivery.Removed:
-		return s.parts.Store.End(ctx, begun.ID, d.State, d.Reason, d.EndedAt)
+		return s.parts.Deployments.End(ctx, begun.ID, d.State, d.Reason, d.EndedAt)
 	}
 	return nil
 }
@@ -94,14 +122,14 @@ func (s *session) adoptQuarantines(ctx context.Context, told port.History, d del
 		if q := r.Quarantined; q == nil || r.ID != d.Release && q.Run != d.Run {
 			continue
 		}
-		saved, err := s.parts.Store.Save(ctx, r.Run, r.Release)
+		saved, err := s.parts.Releases.Save(ctx, r.Run, r.Release)
 		if err != nil {
 			return err
 		}
 		if saved.ID != r.ID {
 			continue // it was changed: adoptOne says so when its turn comes
 		}
-		if err := s.parts.Store.Quarantine(ctx, *r.Quarantined); err != nil {
+		if err := s.parts.Releases.Quarantine(ctx, *r.Quarantined); err != nil {
 			return err
 		}
 	}

@@ -44,7 +44,10 @@ func newMachine(t *testing.T, shared *fake.TargetWithHistory) machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &session{app: &App{Clock: time.Now}, project: p, parts: Dependencies{Store: store, Targets: map[string]port.Target{"local": shared}}}
+	s := &session{app: &App{Clock: time.Now}, project: p, parts: Dependencies{
+		Runs: store.Runs(), Cache: store.Cache(), Outbox: store.Outbox(), Models: store.Models(), Releases: store.Releases(),
+		Deployments: store.Deployments(), Approvals: store.Approvals(), Targets: map[string]port.Target{"local": shared},
+	}}
 	return machine{s, t, shared}
 }
 
@@ -55,22 +58,22 @@ func at(hour int) time.Time { return time.Date(2026, 3, 1, hour, 0, 0, 0, time.U
 func (m machine) brings(run delivery.RunID, commit string, hour int, end delivery.DeploymentState) delivery.ReleaseID {
 	m.t.Helper()
 	ctx := m.t.Context()
-	rel, err := m.parts.Store.Save(ctx, run, delivery.Release{
+	rel, err := m.parts.Releases.Save(ctx, run, delivery.Release{
 		Schema: 1, Service: "api", Commit: commit, Image: delivery.Image{Repository: "api", Digest: fake.Digest(1)},
 		Workload: delivery.Workload{Health: "/health"}, Manifests: fake.Digest(2),
 	})
 	m.must(err)
-	d, err := m.parts.Store.Begin(ctx, delivery.Deployment{Environment: "prod", Release: rel.ID, Run: run, By: "ann", StartedAt: at(hour)})
+	d, err := m.parts.Deployments.Begin(ctx, delivery.Deployment{Environment: "prod", Release: rel.ID, Run: run, By: "ann", StartedAt: at(hour)})
 	m.must(err)
 	switch end {
 	case delivery.Deploying:
 	case delivery.Serving:
-		m.must(m.parts.Store.Accept(ctx, d.ID, at(hour).Add(time.Minute)))
+		m.must(m.parts.Deployments.Accept(ctx, d.ID, at(hour).Add(time.Minute)))
 	case delivery.RolledBack:
-		m.must(m.parts.Store.Quarantine(ctx, delivery.Quarantine{Release: rel.ID, Environment: "prod", Reason: "slow", Since: at(hour), Run: run}))
+		m.must(m.parts.Releases.Quarantine(ctx, delivery.Quarantine{Release: rel.ID, Environment: "prod", Reason: "slow", Since: at(hour), Run: run}))
 		fallthrough
 	default:
-		m.must(m.parts.Store.End(ctx, d.ID, end, "slow", at(hour).Add(time.Minute)))
+		m.must(m.parts.Deployments.End(ctx, d.ID, end, "slow", at(hour).Add(time.Minute)))
 	}
 	return rel.ID
 }
@@ -80,9 +83,9 @@ func (m machine) tells() {
 	m.t.Helper()
 	c := port.History{Service: "api", Environment: "prod"}
 	var err error
-	c.Deployments, err = m.parts.Store.History(m.t.Context(), "prod", 0)
+	c.Deployments, err = m.parts.Deployments.List(m.t.Context(), "prod", 0)
 	m.must(err)
-	c.Releases, err = m.parts.Store.Releases(m.t.Context(), 0)
+	c.Releases, err = m.parts.Releases.List(m.t.Context(), 0)
 	m.must(err)
 	m.must(m.shared.SaveHistory(m.t.Context(), c))
 }
@@ -96,7 +99,7 @@ func (m machine) must(err error) {
 
 func (m machine) serves(want delivery.ReleaseID) {
 	m.t.Helper()
-	d, ok, err := m.parts.Store.Current(m.t.Context(), "prod")
+	d, ok, err := m.parts.Deployments.Current(m.t.Context(), "prod")
 	if err != nil || d.Release != want || ok != (want != "") {
 		m.t.Errorf("the records say that %q serves (%v), want %q", d.Release, err, want)
 	}
@@ -118,7 +121,7 @@ func TestAdopt(t *testing.T) {
 		ours.must(ours.adopt(t.Context(), "prod"))
 		ours.serves(last)
 	}
-	history, err := ours.parts.Store.History(t.Context(), "prod", 0)
+	history, err := ours.parts.Deployments.List(t.Context(), "prod", 0)
 	ours.must(err)
 	want := []struct {
 		release delivery.ReleaseID
@@ -135,7 +138,7 @@ func TestAdopt(t *testing.T) {
 	if d := history[1]; d.Reason != "slow" || !d.EndedAt.Equal(at(2).Add(time.Minute)) {
 		t.Errorf("the one that was taken back: %+v", d)
 	}
-	rel, err := ours.parts.Store.Release(t.Context(), bad)
+	rel, err := ours.parts.Releases.Get(t.Context(), bad)
 	if err != nil || rel.Quarantined == nil || rel.Quarantined.Reason != "slow" {
 		t.Errorf("%s is not quarantined here: %+v, %v", bad, rel, err)
 	}
@@ -156,7 +159,7 @@ func TestAdoptBetween(t *testing.T) {
 	ours.tells()
 	theirs.must(theirs.adopt(t.Context(), "prod"))
 	theirs.serves(third)
-	if history, _ := theirs.parts.Store.History(t.Context(), "prod", 0); len(history) != 3 {
+	if history, _ := theirs.parts.Deployments.List(t.Context(), "prod", 0); len(history) != 3 {
 		t.Errorf("their history is %+v", history)
 	}
 }

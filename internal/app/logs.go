@@ -36,11 +36,11 @@ func (a *App) Logs(ctx context.Context, ref, stepName string, follow bool, w io.
 		}
 		t := &tail{home: s.place.Home, run: r.ID, only: stepName, at: map[string]int64{}, out: bufio.NewWriter(w)}
 		for {
-			now, err := s.parts.Store.Run(ctx, r.ID)
+			now, err := s.parts.Runs.Get(ctx, r.ID)
 			if err != nil {
 				return err
 			}
-			steps, err := s.parts.Store.Steps(ctx, r.ID)
+			steps, err := s.parts.Runs.ListSteps(ctx, r.ID)
 			if err != nil {
 				return err
 			}
@@ -64,7 +64,7 @@ func (s *session) hasStep(ctx context.Context, r record.Run, name string) error 
 	for _, spec := range r.Plan.Steps {
 		names = append(names, spec.Name)
 	}
-	steps, err := s.parts.Store.Steps(ctx, r.ID)
+	steps, err := s.parts.Runs.ListSteps(ctx, r.ID)
 	for _, st := range steps {
 		names = append(names, st.Name)
 	}

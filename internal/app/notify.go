@@ -46,7 +46,7 @@ type receiver struct {
 
 // news starts the delivery; Close ends it.
 func (s *session) news(ctx context.Context) (*news, error) {
-	n := &news{store: s.parts.Store, now: s.app.Clock, warn: s.engine.Sink, wake: make(chan struct{}, 1), closed: make(chan struct{})}
+	n := &news{store: s.parts.Outbox, now: s.app.Clock, warn: s.engine.Sink, wake: make(chan struct{}, 1), closed: make(chan struct{})}
 	for _, c := range s.project.Notify {
 		r, err := s.receiver(c)
 		if err != nil {

@@ -46,17 +46,17 @@ func (s *session) make(ctx context.Context, t plan.Trigger, commit delivery.Comm
 
 // findServing looks up what serves, and with which model.
 func (s *session) findServing(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
-	d, ok, err := s.parts.Store.Current(ctx, env)
+	d, ok, err := s.parts.Deployments.Current(ctx, env)
 	if err != nil || !ok {
 		return err
 	}
-	r, err := s.parts.Store.Release(ctx, d.Release)
+	r, err := s.parts.Releases.Get(ctx, d.Release)
 	if err != nil {
 		return err
 	}
 	f.Serving, f.ServingRelease = &d, &r
 	if ref := r.Release.Model; ref != nil {
-		m, err := s.parts.Store.Model(ctx, ref.Group, ref.Version)
+		m, err := s.parts.Models.Get(ctx, ref.Group, ref.Version)
 		if fault.Is(err, fault.NotFound) || err == nil && m.Digest != ref.Digest {
 			return nil // another machine registered it: its metrics are not known here
 		}
@@ -71,7 +71,7 @@ func (s *session) findServing(ctx context.Context, f *plan.Facts, env delivery.E
 // findGood looks up the newest release that was accepted anywhere, and the one
 // that was accepted in this environment before what serves.
 func (s *session) findGood(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
-	history, err := s.parts.Store.History(ctx, "", 0)
+	history, err := s.parts.Deployments.List(ctx, "", 0)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (s *session) findGood(ctx context.Context, f *plan.Facts, env delivery.Envi
 		if d.ServingAt.IsZero() || d.State == delivery.RolledBack || d.State == delivery.Stuck {
 			continue
 		}
-		r, err := s.parts.Store.Release(ctx, d.Release)
+		r, err := s.parts.Releases.Get(ctx, d.Release)
 		if err != nil {
 			return err
 		}
@@ -148,7 +148,7 @@ func (s *session) findApproved(ctx context.Context, f *plan.Facts, _ delivery.En
 	if s.project.Model == nil {
 		return nil
 	}
-	all, err := s.parts.Store.Models(ctx, s.project.Model.Group)
+	all, err := s.parts.Models.List(ctx, s.project.Model.Group)
 	for i := range all {
 		if all[i].Status == delivery.Approved {
 			f.LatestApproved = &all[i]
@@ -175,7 +175,7 @@ func (s *session) recall(ctx context.Context) func(step.Spec, map[string]json.Ra
 		if err != nil {
 			return step.Result{}, false
 		}
-		r, ok, err := s.parts.Store.Lookup(ctx, key)
+		r, ok, err := s.parts.Cache.Lookup(ctx, key)
 		return r, ok && err == nil
 	}
 }

@@ -62,7 +62,7 @@ func spoken(diff string) string {
 // that is there.
 func (s *session) imagine(ctx context.Context, p plan.Plan, w step.DeployParams, renderer port.Renderer, o *port.DeployRequest) error {
 	if w.Release != "" {
-		saved, err := s.parts.Store.Release(ctx, w.Release)
+		saved, err := s.parts.Releases.Get(ctx, w.Release)
 		o.ID, o.Release = saved.ID, saved.Release
 		return err
 	}

@@ -185,7 +185,7 @@ func (s *session) approvals(ctx context.Context, rel delivery.ReleaseRecord) ([]
 		}
 		out = append(out, l)
 	}
-	history, err := s.parts.Store.History(ctx, "", 0)
+	history, err := s.parts.Deployments.List(ctx, "", 0)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +202,7 @@ func (s *session) approvals(ctx context.Context, rel delivery.ReleaseRecord) ([]
 
 func (s *session) modelApproval(ctx context.Context, ref delivery.ModelRef) (trust.Check, error) {
 	l := trust.Check{Name: "model: approval", Verdict: delivery.Failed, Required: true}
-	m, err := s.parts.Store.Model(ctx, ref.Group, ref.Version)
+	m, err := s.parts.Models.Get(ctx, ref.Group, ref.Version)
 	switch {
 	case fault.Is(err, fault.NotFound):
 		l.Text, l.Verdict = fmt.Sprintf("model %s is not in the records here", ref), delivery.Unavailable

@@ -37,7 +37,7 @@ func (s *session) wake(ctx context.Context) {
 // asleep tells that the records say that something serves, and the target that
 // nothing has the traffic.
 func (s *session) asleep(ctx context.Context, env delivery.Environment) bool {
-	_, serves, err := s.parts.Store.Current(ctx, env)
+	_, serves, err := s.parts.Deployments.Current(ctx, env)
 	if err != nil || !serves {
 		return false // whoever needs the records will say what is wrong with them
 	}

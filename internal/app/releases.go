@@ -16,7 +16,7 @@ type ReleaseDetails struct {
 // Releases lists the newest releases, 0 for all.
 func (a *App) Releases(ctx context.Context, limit int) (out []delivery.ReleaseRecord, err error) {
 	err = a.with(ctx, func(s *session) error {
-		out, err = s.parts.Store.Releases(ctx, limit)
+		out, err = s.parts.Releases.List(ctx, limit)
 		return err
 	})
 	return out, err
@@ -29,7 +29,7 @@ func (a *App) Release(ctx context.Context, id delivery.ReleaseID) (out ReleaseDe
 			return err
 		}
 		out.Deployments = []delivery.Deployment{}
-		history, err := s.parts.Store.History(ctx, "", 0)
+		history, err := s.parts.Deployments.List(ctx, "", 0)
 		for _, d := range history {
 			if d.Release == id {
 				out.Deployments = append(out.Deployments, d)
@@ -45,7 +45,7 @@ func (s *session) release(ctx context.Context, id delivery.ReleaseID) (delivery.
 		return delivery.ReleaseRecord{}, fault.New(fault.Invalid, "%q is no release", id).
 			Hint(`a release is "r-" and 12 hexadecimal digits; "slipway releases" lists them`)
 	}
-	return s.parts.Store.Release(ctx, id)
+	return s.parts.Releases.Get(ctx, id)
 }
 
 // Unquarantine lets a release enter environments again.
@@ -57,14 +57,14 @@ func (a *App) Unquarantine(ctx context.Context, id delivery.ReleaseID, why strin
 		if _, err := s.release(ctx, id); err != nil {
 			return err
 		}
-		return s.parts.Store.Unquarantine(ctx, id, a.who(), why)
+		return s.parts.Releases.Unquarantine(ctx, id, a.who(), why)
 	})
 }
 
 // Models lists the versions of a group, or of all with an empty name.
 func (a *App) Models(ctx context.Context, group string) (out []delivery.ModelVersion, err error) {
 	err = a.with(ctx, func(s *session) error {
-		out, err = s.parts.Store.Models(ctx, group)
+		out, err = s.parts.Models.List(ctx, group)
 		return err
 	})
 	return out, err

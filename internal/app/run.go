@@ -107,7 +107,7 @@ func (s *session) unfinished(ctx context.Context, ref string) ([]delivery.RunID,
 		r, err := s.run(ctx, ref)
 		return []delivery.RunID{r.ID}, err
 	}
-	runs, err := s.parts.Store.Unfinished(ctx)
+	runs, err := s.parts.Runs.Unfinished(ctx)
 	var ids []delivery.RunID
 	for _, r := range runs {
 		ids = append(ids, r.ID)
@@ -121,9 +121,9 @@ func (s *session) unfinished(ctx context.Context, ref string) ([]delivery.RunID,
 // run finds a run by its name, the beginning or end of it, or "latest".
 func (s *session) run(ctx context.Context, ref string) (record.Run, error) {
 	if id := delivery.RunID(ref); id.Valid() {
-		return s.parts.Store.Run(ctx, id)
+		return s.parts.Runs.Get(ctx, id)
 	}
-	all, err := s.parts.Store.Runs(ctx, "", 0)
+	all, err := s.parts.Runs.List(ctx, "", 0)
 	if err != nil {
 		return record.Run{}, err
 	}
@@ -169,7 +169,7 @@ func (s *session) report(ctx context.Context, r record.Run) (RunReport, error) {
 	if !r.EndedAt.IsZero() && !r.StartedAt.IsZero() {
 		rep.Seconds = seconds(r.StartedAt, r.EndedAt)
 	}
-	steps, err := s.parts.Store.Steps(ctx, r.ID)
+	steps, err := s.parts.Runs.ListSteps(ctx, r.ID)
 	for _, st := range steps {
 		if st.Result == nil {
 			continue

@@ -41,7 +41,7 @@ func (s *session) status(ctx context.Context, env delivery.Environment) (Status,
 	if err := s.adopt(ctx, env); err != nil {
 		st.Notes = append(st.Notes, err.Error()) // the records still tell what they know
 	}
-	history, err := s.parts.Store.History(ctx, env, historyShown)
+	history, err := s.parts.Deployments.List(ctx, env, historyShown)
 	if err != nil {
 		return st, err
 	}
@@ -62,11 +62,11 @@ func (s *session) status(ctx context.Context, env delivery.Environment) (Status,
 }
 
 func (s *session) fillServing(ctx context.Context, st *Status) error {
-	d, ok, err := s.parts.Store.Current(ctx, st.Environment)
+	d, ok, err := s.parts.Deployments.Current(ctx, st.Environment)
 	if err != nil || !ok {
 		return err
 	}
-	saved, err := s.parts.Store.Release(ctx, d.Release)
+	saved, err := s.parts.Releases.Get(ctx, d.Release)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (s *session) fillServing(ctx context.Context, st *Status) error {
 
 func (s *session) fillQuarantined(ctx context.Context, st *Status) error {
 	st.Quarantined = []delivery.Quarantine{}
-	all, err := s.parts.Store.Releases(ctx, 0)
+	all, err := s.parts.Releases.List(ctx, 0)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (s *session) fillQuarantined(ctx context.Context, st *Status) error {
 			st.Quarantined = append(st.Quarantined, *r.Quarantined)
 		}
 	}
-	unfinished, err := s.parts.Store.Unfinished(ctx)
+	unfinished, err := s.parts.Runs.Unfinished(ctx)
 	for _, r := range unfinished {
 		if r.Environment == st.Environment {
 			st.Unfinished = append(st.Unfinished, r.ID)

@@ -70,7 +70,7 @@ func (s *session) down(ctx context.Context, env delivery.Environment) error {
 	if err != nil {
 		return err
 	}
-	if r, ok, err := s.parts.Store.Head(ctx, env); err != nil {
+	if r, ok, err := s.parts.Runs.Head(ctx, env); err != nil {
 		return err
 	} else if ok {
 		return fault.New(fault.Conflict, "run %s of %s is at work in %s", r.ID, r.By, env).Hint("wait for it, or `slipway cancel %s`", r.ID)
@@ -78,11 +78,11 @@ func (s *session) down(ctx context.Context, env delivery.Environment) error {
 	if err := target.Remove(ctx, s.project.Service, env); err != nil {
 		return err
 	}
-	d, ok, err := s.parts.Store.Current(ctx, env)
+	d, ok, err := s.parts.Deployments.Current(ctx, env)
 	if err != nil || !ok {
 		return err
 	}
-	return s.parts.Store.End(ctx, d.ID, delivery.Removed, "taken down by "+s.app.who(), s.app.Clock())
+	return s.parts.Deployments.End(ctx, d.ID, delivery.Removed, "taken down by "+s.app.who(), s.app.Clock())
 }
 
 // VerifyResult is what `slipway verify` found.
@@ -113,14 +113,14 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (VerifyR
 	if err := s.adopt(ctx, env); err != nil {
 		return v, err
 	}
-	d, ok, err := s.parts.Store.Current(ctx, env)
+	d, ok, err := s.parts.Deployments.Current(ctx, env)
 	if err != nil {
 		return v, err
 	}
 	if !ok {
 		return v, fault.New(fault.NotFound, "nothing serves in %s", env).Hint("deliver something with `slipway run --env %s`", env)
 	}
-	saved, err := s.parts.Store.Release(ctx, d.Release)
+	saved, err := s.parts.Releases.Get(ctx, d.Release)
 	if err != nil {
 		return v, err
 	}

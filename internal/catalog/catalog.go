@@ -53,17 +53,20 @@ const jobRunner = "job-runner"
 
 // adapters are what the steps ask the outside world through.
 type adapters struct {
-	store    *sqlite.Store
-	registry *oci.Registry
-	builder  port.Builder // of Go programs
-	buildkit port.Builder // of Dockerfiles
-	commands port.Commands
-	jobs     port.Jobs
-	prober   port.Prober
-	metrics  port.MetricsProvider
-	sigstore sigstore.Sigstore
-	targets  map[string]port.Target
-	version  string
+	models      port.ModelRegistry
+	releases    port.ReleaseStore
+	deployments port.DeploymentStore
+	approvals   port.ApprovalStore
+	registry    *oci.Registry
+	builder     port.Builder // of Go programs
+	buildkit    port.Builder // of Dockerfiles
+	commands    port.Commands
+	jobs        port.Jobs
+	prober      port.Prober
+	metrics     port.MetricsProvider
+	sigstore    sigstore.Sigstore
+	targets     map[string]port.Target
+	version     string
 }
 
 // NewFactory makes the parts for a place, of a Slipway of that version.
@@ -86,7 +89,8 @@ func wire(ctx context.Context, p app.Workspace, version string) (app.Dependencie
 	cluster := kubernetes.New(kubernetes.Config{})
 	kit := buildkit.New(buildkit.Config{Dir: filepath.Join(p.Home, "buildkit"), Executable: self})
 	a := adapters{
-		store: store, registry: registry, builder: ko.New(ko.Config{}), buildkit: kit, prober: httpprobe.Prober{},
+		models: store.Models(), releases: store.Releases(), deployments: store.Deployments(), approvals: store.Approvals(),
+		registry: registry, builder: ko.New(ko.Config{}), buildkit: kit, prober: httpprobe.Prober{},
 		commands: process.NewCommands(process.Config{}),
 		jobs:     jobs(filepath.Join(p.Home, "jobs"), self),
 		metrics:  prometheus.New(os.Getenv(prometheus.TokenVariable)),
@@ -98,7 +102,9 @@ func wire(ctx context.Context, p app.Workspace, version string) (app.Dependencie
 		},
 	}
 	return app.Dependencies{
-		Store: store, Source: git.New(p.Repository), Steps: steps(a), Targets: a.targets,
+		Runs: store.Runs(), Cache: store.Cache(), Outbox: store.Outbox(),
+		Models: a.models, Releases: a.releases, Deployments: a.deployments, Approvals: a.approvals,
+		Source: git.New(p.Repository), Steps: steps(a), Targets: a.targets,
 		Reference: registry.Reference, Notifier: notifier, Shutdown: kit.Stop, Trust: a.judge(), GenerateKey: sigstore.Generate,
 		Close: func() error { return errors.Join(cluster.Close(), store.Close()) },
 		ServeRegistry: func(ctx context.Context, addr string, ready func(addr string)) error {
@@ -123,7 +129,6 @@ func hide(secrets []string, w io.Writer) io.WriteCloser { return mask.New(nil, s
 
 // steps is the list of steps.
 func steps(a adapters) map[step.Kind]step.Step {
-	s := a.store
 	hasher := digest.Hasher{Cache: digest.NewCache(nil)}
 	scanner := scanning()
 	return map[step.Kind]step.Step{
@@ -132,14 +137,14 @@ func steps(a adapters) map[step.Kind]step.Step {
 		step.Scan:     scanner,
 		step.Push:     push.Step{Images: a.registry},
 		step.Train:    train.Step{Jobs: a.jobs, Commands: a.commands, Hasher: hasher},
-		step.Evaluate: evaluate.Step{Jobs: a.jobs, Commands: a.commands, Deployments: s, Releases: s, Models: s, Hasher: hasher},
-		step.Register: register.Step{Artifacts: a.registry, Models: s, SBOMs: scanner.SBOMs},
-		step.Approve:  approve.Step{Models: s, Approvals: s},
-		step.Deploy:   deploy.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s, ModelImages: a.registry, Metrics: a.metrics, Prober: a.prober, Trust: a.judge()},
-		step.Verify:   verify.Step{Targets: a.targets, Releases: s, Deployments: s, Prober: a.prober},
-		step.Watch:    watch.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s},
-		step.Rollback: rollback.Step{Targets: a.targets, Releases: s, Deployments: s, Models: s, Prober: a.prober, Trust: a.judge()},
-		step.Attest:   attest.Step{Signers: a.sigstore, Attestations: a.registry, Models: s, ModelImages: a.registry, ContainsSecret: mask.New(os.Environ()).Contains, Version: a.version},
+		step.Evaluate: evaluate.Step{Jobs: a.jobs, Commands: a.commands, Deployments: a.deployments, Releases: a.releases, Models: a.models, Hasher: hasher},
+		step.Register: register.Step{Artifacts: a.registry, Models: a.models, SBOMs: scanner.SBOMs},
+		step.Approve:  approve.Step{Models: a.models, Approvals: a.approvals},
+		step.Deploy:   deploy.Step{Targets: a.targets, Releases: a.releases, Deployments: a.deployments, Models: a.models, ModelImages: a.registry, Metrics: a.metrics, Prober: a.prober, Trust: a.judge()},
+		step.Verify:   verify.Step{Targets: a.targets, Releases: a.releases, Deployments: a.deployments, Prober: a.prober},
+		step.Watch:    watch.Step{Targets: a.targets, Releases: a.releases, Deployments: a.deployments, Models: a.models},
+		step.Rollback: rollback.Step{Targets: a.targets, Releases: a.releases, Deployments: a.deployments, Models: a.models, Prober: a.prober, Trust: a.judge()},
+		step.Attest:   attest.Step{Signers: a.sigstore, Attestations: a.registry, Models: a.models, ModelImages: a.registry, ContainsSecret: mask.New(os.Environ()).Contains, Version: a.version},
 	}
 }
 

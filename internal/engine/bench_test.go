@@ -21,7 +21,7 @@ func benchmark(b *testing.B, parallel int, specs []step.Spec) {
 	}
 	defer store.Close()
 	noop := do(func(context.Context, step.Request) (step.Result, error) { return step.Succeed("", nil) })
-	e := &engine.Engine{Store: store, Home: home, Repository: home, Parallel: parallel, Steps: map[step.Kind]step.Step{step.Test: noop}}
+	e := &engine.Engine{Runs: store.Runs(), Cache: store.Cache(), Home: home, Repository: home, Parallel: parallel, Steps: map[step.Kind]step.Step{step.Test: noop}}
 	if _, err := e.Run(b.Context(), newPlan(0, step.Spec{Name: "first"})); err != nil {
 		b.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func (x *execution) cached(ctx context.Context, impl step.Step, r step.Request) 
 	}
 	result, err := sound(impl.Run(ctx, r))
 	if err == nil && result.Outcome == delivery.OutcomeSucceeded {
-		if err := x.e.Store.Put(context.WithoutCancel(ctx), key, x.run.ID, x.e.mask(result)); err != nil {
+		if err := x.e.Cache.Put(context.WithoutCancel(ctx), key, x.run.ID, x.e.mask(result)); err != nil {
 			x.noCache(r, err)
 		}
 	}
@@ -45,7 +45,7 @@ func keyOf(ctx context.Context, impl step.Step, r step.Request) (delivery.Digest
 
 // reuse looks for a result of the past and lets the step look at it.
 func (x *execution) reuse(ctx context.Context, impl step.Step, r step.Request, key delivery.Digest) (step.Result, bool, error) {
-	old, ok, err := x.e.Store.Lookup(context.WithoutCancel(ctx), key)
+	old, ok, err := x.e.Cache.Lookup(context.WithoutCancel(ctx), key)
 	if err != nil {
 		x.noCache(r, err)
 		return old, false, nil

@@ -83,7 +83,7 @@ func TestResume_WaitsForProcessesOfKilledOwner(t *testing.T) {
 
 func wantEnd(t *testing.T, l *lab) {
 	t.Helper()
-	run, err := l.Store.Run(t.Context(), runID(1))
+	run, err := l.Runs.Get(t.Context(), runID(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func TestDeadProcessAhead(t *testing.T) {
 	ended := make(chan record.Run)
 	go func() { r, _ := l.Run(context.Background(), second); ended <- r }()
 	<-queued
-	if head, ok, err := l.Store.Head(t.Context(), "prod"); err != nil || !ok || head.ID != runID(1) || head.PID != cmd.Process.Pid {
+	if head, ok, err := l.Runs.Head(t.Context(), "prod"); err != nil || !ok || head.ID != runID(1) || head.PID != cmd.Process.Pid {
 		t.Errorf("head: %+v, %v", head, err)
 	}
 	if len(l.started()) > 0 {

@@ -23,10 +23,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// Engine runs plans. Store, Steps and Home are needed; everything else has a
+// Engine runs plans. Runs, Steps and Home are required; everything else has a
 // useful zero value. It is safe for concurrent use once its fields are set.
 type Engine struct {
-	Store      record.Store
+	Runs       record.Runs
+	Cache      record.Cache // nil: nothing is cached
 	Steps      map[step.Kind]step.Step
 	Source     port.Source
 	Sink       event.Sink // nil: nobody listens
@@ -63,7 +64,7 @@ func (e *Engine) Run(ctx context.Context, p plan.Plan) (record.Run, error) {
 		return record.Run{}, err
 	}
 	defer own.release()
-	run, err := e.Store.Enqueue(ctx, record.Run{
+	run, err := e.Runs.Enqueue(ctx, record.Run{
 		ID: p.Run, Environment: p.Environment, By: p.Trigger.By, PID: e.PID, Host: e.Host, Plan: p, CreatedAt: e.now(),
 	})
 	if err != nil {
@@ -77,7 +78,7 @@ func (e *Engine) Run(ctx context.Context, p plan.Plan) (record.Run, error) {
 // that has ended is returned as it is; one that another process runs is
 // fault.Conflict.
 func (e *Engine) Resume(ctx context.Context, id delivery.RunID) (record.Run, error) {
-	run, err := e.Store.Run(ctx, id)
+	run, err := e.Runs.Get(ctx, id)
 	if err != nil || run.State == record.Ended {
 		return run, err
 	}
@@ -86,7 +87,7 @@ func (e *Engine) Resume(ctx context.Context, id delivery.RunID) (record.Run, err
 		return run, err
 	}
 	defer own.release()
-	if run, err = e.Store.Requeue(ctx, id); err != nil {
+	if run, err = e.Runs.Requeue(ctx, id); err != nil {
 		return run, err
 	}
 	return e.drive(ctx, run, own)
@@ -95,7 +96,7 @@ func (e *Engine) Resume(ctx context.Context, id delivery.RunID) (record.Run, err
 // Unfinished lists the runs that nobody runs any more, oldest first: their
 // processes died. Resume finishes them.
 func (e *Engine) Unfinished(ctx context.Context) ([]record.Run, error) {
-	runs, err := e.Store.Unfinished(ctx)
+	runs, err := e.Runs.Unfinished(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -137,11 +138,11 @@ func (e *Engine) ResumeAll(ctx context.Context) ([]record.Run, error) {
 // that runs it is asked to stop; if there is none any more, this one takes the
 // run over and undoes what it began. One that has ended is returned as it is.
 func (e *Engine) Cancel(ctx context.Context, id delivery.RunID, by string) (record.Run, error) {
-	if err := e.Store.RequestCancel(ctx, id, by); err != nil {
+	if err := e.Runs.RequestCancel(ctx, id, by); err != nil {
 		return record.Run{}, err
 	}
 	for {
-		run, err := e.Store.Run(ctx, id)
+		run, err := e.Runs.Get(ctx, id)
 		if err != nil || run.State == record.Ended {
 			return run, err
 		}
@@ -161,7 +162,7 @@ func (e *Engine) Cancel(ctx context.Context, id delivery.RunID, by string) (reco
 
 // takeOver ends a run that nobody runs and that somebody asked to stop.
 func (e *Engine) takeOver(ctx context.Context, id delivery.RunID, own *lock) (record.Run, error) {
-	run, err := e.Store.Run(ctx, id)
+	run, err := e.Runs.Get(ctx, id)
 	if err != nil || run.State == record.Ended {
 		return run, err
 	}
@@ -172,7 +173,7 @@ func (e *Engine) takeOver(ctx context.Context, id delivery.RunID, own *lock) (re
 	if quiet {
 		return e.endQuietly(ctx, run)
 	}
-	if run, err = e.Store.Requeue(ctx, id); err != nil {
+	if run, err = e.Runs.Requeue(ctx, id); err != nil {
 		return run, err
 	}
 	return e.drive(ctx, run, own)

@@ -139,7 +139,7 @@ func TestFailureStopsTheRest(t *testing.T) {
 		t.Errorf("hint = %q", run.Hint)
 	}
 	wantList(t, "records", l.outcomes(run.ID), []string{"unit failed", "train cancelled", "build skipped", "push skipped"})
-	steps, err := l.Store.Steps(t.Context(), run.ID)
+	steps, err := l.Runs.ListSteps(t.Context(), run.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestCheckRefuses(t *testing.T) {
 			t.Errorf("%s: the plan was run", name)
 		}
 	}
-	runs, err := l.Store.Runs(t.Context(), "", 0)
+	runs, err := l.Runs.List(t.Context(), "", 0)
 	if err != nil || len(runs) > 0 || len(l.started()) > 0 {
 		t.Errorf("something was begun: %v, %v, %v", runs, l.started(), err)
 	}

@@ -45,7 +45,7 @@ func newLab(t *testing.T, home string) *lab {
 	t.Cleanup(func() { store.Close() })
 	l := &lab{t: t, does: map[string]do{}}
 	l.Engine = &engine.Engine{
-		Store: store, Home: home, Repository: home, PID: os.Getpid(), Host: "lab",
+		Runs: store.Runs(), Cache: store.Cache(), Home: home, Repository: home, PID: os.Getpid(), Host: "lab",
 		Sink: event.SinkFunc(func(e event.Event) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
@@ -103,7 +103,7 @@ func (l *lab) run(p plan.Plan) record.Run {
 // outcomes are the recorded steps of a run as "name outcome", by index.
 func (l *lab) outcomes(id delivery.RunID) []string {
 	l.t.Helper()
-	steps, err := l.Store.Steps(l.t.Context(), id)
+	steps, err := l.Runs.ListSteps(l.t.Context(), id)
 	if err != nil {
 		l.t.Fatal(err)
 	}

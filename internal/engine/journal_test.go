@@ -143,7 +143,7 @@ func TestForeignJournal(t *testing.T) {
 	other := newLab(t, home)
 	run := other.run(newPlan(2, step.Spec{Name: "build", Kind: step.Build}))
 	wantRun(t, run, record.Ended, delivery.OutcomeSucceeded, "")
-	first, err := other.Store.Run(t.Context(), runID(1))
+	first, err := other.Runs.Get(t.Context(), runID(1))
 	if err != nil {
 		t.Fatal(err)
 	}

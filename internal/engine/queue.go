@@ -57,7 +57,7 @@ func (e *Engine) skip(ctx context.Context, run record.Run) (record.Run, error) {
 func (e *Engine) waitTurn(ctx context.Context, run record.Run) error {
 	said := ""
 	for {
-		head, ok, err := e.Store.Head(ctx, run.Environment)
+		head, ok, err := e.Runs.Head(ctx, run.Environment)
 		if err == nil && ok && head.ID == run.ID {
 			return nil
 		}
@@ -104,7 +104,7 @@ func (e *Engine) adopt(ctx context.Context, head record.Run) (adopted bool, err 
 		return false, err
 	}
 	defer own.release()
-	run, err := e.Store.Run(ctx, head.ID)
+	run, err := e.Runs.Get(ctx, head.ID)
 	if err != nil || run.State == record.Ended || run.State == record.Waiting {
 		return err == nil, err // it went on while we looked
 	}
@@ -124,7 +124,7 @@ func (e *Engine) adopt(ctx context.Context, head record.Run) (adopted bool, err 
 
 // leaveQueue returns *leftQueue if the run was ended, or is to be, while it waits.
 func (e *Engine) leaveQueue(ctx context.Context, run record.Run) error {
-	now, err := e.Store.Run(ctx, run.ID)
+	now, err := e.Runs.Get(ctx, run.ID)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (e *Engine) interrupted(ctx context.Context, run record.Run) error {
 		return context.Cause(ctx)
 	}
 	ctx = context.WithoutCancel(ctx)
-	if err := e.Store.RequestCancel(ctx, run.ID, interruption); err != nil {
+	if err := e.Runs.RequestCancel(ctx, run.ID, interruption); err != nil {
 		return err
 	}
 	if err := e.leaveQueue(ctx, run); err != nil {
@@ -168,7 +168,7 @@ func (e *Engine) quiet(ctx context.Context, run record.Run) (bool, error) {
 	if run.State == record.Running {
 		return false, nil
 	}
-	steps, err := e.Store.Steps(ctx, run.ID)
+	steps, err := e.Runs.ListSteps(ctx, run.ID)
 	if err != nil {
 		return false, err
 	}
@@ -194,11 +194,11 @@ func (e *Engine) finish(ctx context.Context, run record.Run, f record.RunResult)
 	ctx = context.WithoutCancel(ctx)
 	f.At = e.now()
 	e.reach("finishing")
-	if err := e.Store.Finish(ctx, run.ID, f); err != nil {
+	if err := e.Runs.Finish(ctx, run.ID, f); err != nil {
 		return run, err
 	}
 	e.reach("finished")
-	ended, err := e.Store.Run(ctx, run.ID)
+	ended, err := e.Runs.Get(ctx, run.ID)
 	if err != nil {
 		return run, err
 	}

@@ -190,7 +190,7 @@ func TestAdoption(t *testing.T) {
 	l := newLab(t, home)
 	wantRun(t, l.run(newPlan(2, step.Spec{Name: "build", Kind: step.Build})), record.Ended, delivery.OutcomeSucceeded, "")
 	wantList(t, "ran", l.started(), []string{"deploy/1", "verify/1", "build/1"})
-	first, err := l.Store.Run(t.Context(), runID(1))
+	first, err := l.Runs.Get(t.Context(), runID(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,18 +201,18 @@ func TestAdoption(t *testing.T) {
 func TestAdoptionOfWhatDidNotBegin(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	p := newPlan(1, step.Spec{Name: "unit"})
-	_, err := l.Store.Enqueue(t.Context(), record.Run{ID: p.Run, Environment: p.Environment, By: "ana", Plan: p})
+	_, err := l.Runs.Enqueue(t.Context(), record.Run{ID: p.Run, Environment: p.Environment, By: "ana", Plan: p})
 	if err != nil {
 		t.Fatal(err)
 	}
 	skip := newPlan(2)
 	skip.Skip = "nothing"
-	if _, err = l.Store.Enqueue(t.Context(), record.Run{ID: skip.Run, Environment: skip.Environment, Plan: skip}); err != nil {
+	if _, err = l.Runs.Enqueue(t.Context(), record.Run{ID: skip.Run, Environment: skip.Environment, Plan: skip}); err != nil {
 		t.Fatal(err)
 	}
 	l.run(newPlan(3, step.Spec{Name: "build", Kind: step.Build}))
 	wantList(t, "ran", l.started(), []string{"unit/1", "build/1"})
-	if left, err := l.Store.Unfinished(t.Context()); err != nil || len(left) > 0 {
+	if left, err := l.Runs.Unfinished(t.Context()); err != nil || len(left) > 0 {
 		t.Errorf("unfinished: %v, %v", left, err)
 	}
 }

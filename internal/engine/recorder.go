@@ -12,7 +12,7 @@ import (
 // the records tell it to people. So they may come a moment later and many at a
 // time, except where something depends on one: saveNow.
 type book struct {
-	store record.Runs
+	store record.StepHistory
 	fail  func(error)
 
 	mu      sync.Mutex

@@ -46,15 +46,15 @@ type script struct {
 // execute runs one turn of the run, which is at the head of its queue.
 func (e *Engine) execute(ctx context.Context, run record.Run, l *lock) (record.Run, error) {
 	whole := context.WithoutCancel(ctx)
-	steps, err := e.Store.Steps(whole, run.ID)
+	steps, err := e.Runs.ListSteps(whole, run.ID)
 	if err != nil {
 		return run, err
 	}
 	fresh := run.StartedAt.IsZero()
-	if err := e.Store.Start(whole, run.ID, e.PID, e.Host, e.now()); err != nil {
+	if err := e.Runs.Start(whole, run.ID, e.PID, e.Host, e.now()); err != nil {
 		return run, err
 	}
-	if run, err = e.Store.Run(whole, run.ID); err != nil {
+	if run, err = e.Runs.Get(whole, run.ID); err != nil {
 		return run, err
 	}
 	e.reach("started")
@@ -81,7 +81,7 @@ func (e *Engine) execution(run record.Run, steps []record.StepRecord) *execution
 		slots: make(chan struct{}, e.parallel()), halt: newHalt(orDefault(e.Grace, 2*time.Second)),
 		interpreted: make(chan struct{}), broken: make(chan error, 1), left: make(chan struct{}),
 	}
-	x.book = &book{store: e.Store, fail: x.fail}
+	x.book = &book{store: e.Runs, fail: x.fail}
 	for _, s := range steps {
 		x.known[s.Name] = s
 	}
@@ -191,7 +191,7 @@ func (x *execution) interrupt(watching, ctx context.Context) {
 		return
 	}
 	x.halt.cancel(interruption)
-	if err := x.e.Store.RequestCancel(watching, x.run.ID, interruption); err != nil && watching.Err() == nil {
+	if err := x.e.Runs.RequestCancel(watching, x.run.ID, interruption); err != nil && watching.Err() == nil {
 		x.voice.emit(event.Event{Kind: event.Notice, Text: "the records do not know that the run was stopped: " + err.Error()})
 	}
 }
@@ -199,7 +199,7 @@ func (x *execution) interrupt(watching, ctx context.Context) {
 // obey looks into the records for a request to stop.
 func (x *execution) obey(ctx context.Context) {
 	for sleep(ctx, pollCancel) == nil {
-		if run, err := x.e.Store.Run(ctx, x.run.ID); err == nil && run.CancelledBy != "" {
+		if run, err := x.e.Runs.Get(ctx, x.run.ID); err == nil && run.CancelledBy != "" {
 			x.halt.cancel(run.CancelledBy)
 			return
 		}

@@ -219,7 +219,7 @@ func (x *execution) once(ctx context.Context, r step.Request) (result step.Resul
 	if err := os.MkdirAll(r.WorkDir, 0o755); err != nil {
 		return result, unwritable(r.WorkDir, err)
 	}
-	if r.Spec.Cacheable {
+	if r.Spec.Cacheable && x.e.Cache != nil {
 		return x.cached(ctx, impl, r)
 	}
 	return sound(impl.Run(ctx, r))

@@ -154,7 +154,7 @@ func TestCache(t *testing.T) {
 	all, cached := []string{"build/1", "push/1"}, []string{"push/1"}
 	wantList(t, "first", build(1, nil), all)
 	wantList(t, "again", build(2, nil), cached)
-	steps, err := l.Store.Steps(t.Context(), runID(2))
+	steps, err := l.Runs.ListSteps(t.Context(), runID(2))
 	if err != nil || !steps[0].Result.Cached || string(steps[0].Result.Output) != `{"by":"build"}` {
 		t.Errorf("cached: %+v, %v", steps[0].Result, err)
 	}
@@ -163,7 +163,7 @@ func TestCache(t *testing.T) {
 	wantList(t, "not cacheable", build(5, func(s *step.Spec) { s.Cacheable = false }), all)
 	l.Steps[step.Build] = reuser{l.step, true, nil}
 	wantList(t, "still good", build(6, nil), cached)
-	if steps, err = l.Store.Steps(t.Context(), runID(6)); err != nil || steps[0].Result.Summary != "looked at" {
+	if steps, err = l.Runs.ListSteps(t.Context(), runID(6)); err != nil || steps[0].Result.Summary != "looked at" {
 		t.Errorf("looked at: %+v, %v", steps[0].Result, err)
 	}
 	l.Steps[step.Build] = reuser{l.step, false, nil}
@@ -215,7 +215,7 @@ func TestSecretsStayInside(t *testing.T) {
 	run := l.run(newPlan(1, step.Spec{Name: "s"}))
 	wantRun(t, run, record.Ended, delivery.OutcomeFailed, "s: wrong ***")
 	l.run(newPlan(2, step.Spec{Name: "p"}))
-	steps, err := l.Store.Steps(t.Context(), run.ID)
+	steps, err := l.Runs.ListSteps(t.Context(), run.ID)
 	if err != nil || string(steps[0].Result.Output) != `{"list":[{"message":"has ***"}],"n":12345678901234567}` {
 		t.Errorf("output: %s, %v", steps[0].Result.Output, err)
 	}

@@ -14,8 +14,13 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
+// cache keeps step results.
+type cache struct{ *database }
+
+var _ record.Cache = cache{}
+
 // Put implements record.Cache.
-func (s *Store) Put(ctx context.Context, key delivery.Digest, run delivery.RunID, r step.Result) error {
+func (s cache) Put(ctx context.Context, key delivery.Digest, run delivery.RunID, r step.Result) error {
 	if !key.Valid() {
 		return fault.New(fault.Invalid, "%q is not the key of a result", key)
 	}
@@ -35,7 +40,7 @@ func (s *Store) Put(ctx context.Context, key delivery.Digest, run delivery.RunID
 }
 
 // Lookup implements record.Cache.
-func (s *Store) Lookup(ctx context.Context, key delivery.Digest) (r step.Result, ok bool, err error) {
+func (s cache) Lookup(ctx context.Context, key delivery.Digest) (r step.Result, ok bool, err error) {
 	var document string
 	err = s.change(ctx, "recall a result", func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, "UPDATE cache SET used_at = ? WHERE key = ? RETURNING result", nanos(s.clock()), key).Scan(&document)
@@ -51,7 +56,7 @@ func (s *Store) Lookup(ctx context.Context, key delivery.Digest) (r step.Result,
 }
 
 // Prune implements record.Cache.
-func (s *Store) Prune(ctx context.Context, since time.Time) (n int, err error) {
+func (s cache) Prune(ctx context.Context, since time.Time) (n int, err error) {
 	err = s.change(ctx, "forget old results", func(tx *sql.Tx) error {
 		done, err := tx.ExecContext(ctx, "DELETE FROM cache WHERE used_at < ?", nanos(since))
 		if err != nil {
@@ -63,5 +68,3 @@ func (s *Store) Prune(ctx context.Context, since time.Time) (n int, err error) {
 	})
 	return n, err
 }
-
-var _ record.Cache = (*Store)(nil)

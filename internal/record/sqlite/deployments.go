@@ -9,13 +9,19 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
 const deploymentColumns = "id, environment, release, run, state, let_in_by, replaced, reason, started_at, serving_at, ended_at"
 
+// deployments keeps the history of the environments.
+type deployments struct{ *database }
+
+var _ port.DeploymentStore = deployments{}
+
 // Begin implements port.DeploymentStore. Without a Replaced it is what serves now.
-func (s *Store) Begin(ctx context.Context, d delivery.Deployment) (out delivery.Deployment, err error) {
+func (s deployments) Begin(ctx context.Context, d delivery.Deployment) (out delivery.Deployment, err error) {
 	if d.StartedAt.IsZero() {
 		d.StartedAt = s.clock()
 	}
@@ -36,7 +42,7 @@ func (s *Store) Begin(ctx context.Context, d delivery.Deployment) (out delivery.
 
 // Accept implements port.DeploymentStore. One that was accepted and replaced since
 // stays replaced.
-func (s *Store) Accept(ctx context.Context, id int64, at time.Time) error {
+func (s deployments) Accept(ctx context.Context, id int64, at time.Time) error {
 	return s.change(ctx, fmt.Sprintf("accept deployment %d", id), func(tx *sql.Tx) error {
 		d, err := findDeployment(ctx, tx, id)
 		if err != nil {
@@ -60,7 +66,7 @@ func (s *Store) Accept(ctx context.Context, id int64, at time.Time) error {
 }
 
 // End implements port.DeploymentStore. A replaced one has left already.
-func (s *Store) End(ctx context.Context, id int64, state delivery.DeploymentState, reason string, at time.Time) error {
+func (s deployments) End(ctx context.Context, id int64, state delivery.DeploymentState, reason string, at time.Time) error {
 	switch state {
 	case delivery.RolledBack, delivery.Cancelled, delivery.Stuck, delivery.Removed:
 	default:
@@ -77,7 +83,7 @@ func (s *Store) End(ctx context.Context, id int64, state delivery.DeploymentStat
 }
 
 // Current implements port.DeploymentStore.
-func (s *Store) Current(ctx context.Context, env delivery.Environment) (delivery.Deployment, bool, error) {
+func (s deployments) Current(ctx context.Context, env delivery.Environment) (delivery.Deployment, bool, error) {
 	d, err := scanDeployment(s.read.QueryRowContext(ctx, "SELECT "+deploymentColumns+" FROM deployments WHERE environment = ? AND state = 'serving'", env))
 	if errors.Is(err, sql.ErrNoRows) {
 		return delivery.Deployment{}, false, nil
@@ -85,8 +91,8 @@ func (s *Store) Current(ctx context.Context, env delivery.Environment) (delivery
 	return d, err == nil, record.DatabaseError(fmt.Sprintf("look up what serves in %s", env), s.path, err)
 }
 
-// History implements port.DeploymentStore.
-func (s *Store) History(ctx context.Context, env delivery.Environment, n int) ([]delivery.Deployment, error) {
+// List implements port.DeploymentStore.
+func (s deployments) List(ctx context.Context, env delivery.Environment, n int) ([]delivery.Deployment, error) {
 	out, err := list(ctx, s.read, scanDeployment, "SELECT "+deploymentColumns+` FROM deployments WHERE ?1 = '' OR environment = ?1
 		ORDER BY id DESC LIMIT ?2`, env, limit(n))
 	return out, record.DatabaseError("list the deployments", s.path, err)

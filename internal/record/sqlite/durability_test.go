@@ -19,14 +19,14 @@ func TestPragmas(t *testing.T) {
 	for pragma, want := range map[string]string{
 		"synchronous": "2", "journal_mode": "wal", "foreign_keys": "1", "busy_timeout": "15000",
 	} {
-		for name, db := range map[string]asker{"write": s.write, "read": s.read} {
+		for name, db := range map[string]asker{"write": s.db.write, "read": s.db.read} {
 			var got string
 			if err := db.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
 				t.Errorf("%s: %s = %q, %v; want %q", name, pragma, got, err, want)
 			}
 		}
 	}
-	if _, err := s.read.Exec("DELETE FROM runs"); err == nil {
+	if _, err := s.db.read.Exec("DELETE FROM runs"); err == nil {
 		t.Error("the reading pool writes")
 	}
 }

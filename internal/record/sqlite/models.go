@@ -9,13 +9,22 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
 const modelColumns = "grp, version, digest, status, metrics, lineage, created_at, decided_by, decided_at, why"
 
+// models is the embedded model registry.
+type models struct{ *database }
+
+var (
+	_ port.ModelRegistry = models{}
+	_ port.ModelImporter = models{}
+)
+
 // Register implements port.ModelRegistry.
-func (s *Store) Register(ctx context.Context, group string, artifact delivery.Digest, metrics delivery.Metrics, lineage delivery.Lineage) (out delivery.ModelVersion, err error) {
+func (s models) Register(ctx context.Context, group string, artifact delivery.Digest, metrics delivery.Metrics, lineage delivery.Lineage) (out delivery.ModelVersion, err error) {
 	if group == "" || !artifact.Valid() {
 		return out, fault.New(fault.Invalid, "register a model: group %q, artifact %q", group, artifact)
 	}
@@ -42,7 +51,7 @@ func (s *Store) Register(ctx context.Context, group string, artifact delivery.Di
 }
 
 // Import implements port.ModelRegistry.
-func (s *Store) Import(ctx context.Context, m delivery.ModelVersion) error {
+func (s models) Import(ctx context.Context, m delivery.ModelVersion) error {
 	if m.Group == "" || m.Version < 1 || !m.Digest.Valid() {
 		return fault.New(fault.Invalid, "adopt model %s with artifact %q", m.ModelRef, m.Digest)
 	}
@@ -73,7 +82,7 @@ func (s *Store) Import(ctx context.Context, m delivery.ModelVersion) error {
 }
 
 // Decide implements port.ModelRegistry.
-func (s *Store) Decide(ctx context.Context, ref delivery.ModelRef, status delivery.ModelStatus, by, why string) (out delivery.ModelVersion, err error) {
+func (s models) Decide(ctx context.Context, ref delivery.ModelRef, status delivery.ModelStatus, by, why string) (out delivery.ModelVersion, err error) {
 	if status != delivery.Approved && status != delivery.Rejected {
 		return out, fault.New(fault.Invalid, "decide on model %s: %q is no decision", ref, status)
 	}
@@ -110,8 +119,8 @@ func lower(s delivery.ModelStatus) string {
 	return "rejected"
 }
 
-// Model implements port.ModelRegistry.
-func (s *Store) Model(ctx context.Context, group string, version int) (delivery.ModelVersion, error) {
+// Get implements port.ModelRegistry.
+func (s models) Get(ctx context.Context, group string, version int) (delivery.ModelVersion, error) {
 	m, err := findModel(ctx, s.read, group, version)
 	return m, record.DatabaseError(fmt.Sprintf("look up model %s:%d", group, version), s.path, err)
 }
@@ -124,8 +133,8 @@ func findModel(ctx context.Context, from asker, group string, version int) (deli
 	return m, err
 }
 
-// Models implements port.ModelRegistry.
-func (s *Store) Models(ctx context.Context, group string) ([]delivery.ModelVersion, error) {
+// List implements port.ModelRegistry.
+func (s models) List(ctx context.Context, group string) ([]delivery.ModelVersion, error) {
 	out, err := list(ctx, s.read, scanModel, "SELECT "+modelColumns+` FROM models WHERE ?1 = '' OR grp = ?1
 		ORDER BY created_at DESC, version DESC`, group)
 	return out, record.DatabaseError("list the models", s.path, err)

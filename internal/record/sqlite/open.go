@@ -19,21 +19,25 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-// Store is record.Store in a file. It is safe for concurrent use.
+// Store is the records in one file. Each method returns one kind of them; all of
+// them are safe for concurrent use until Close.
 type Store struct {
+	db *database
+}
+
+// database is the file, shared by all that is kept in it.
+type database struct {
 	path  string
 	clock func() time.Time
 	write *sql.DB // one connection: writers of this process queue here, without polling
 	read  *sql.DB
 }
 
-var (
-	_ record.Store       = (*Store)(nil)
-	_ record.StepBatcher = (*Store)(nil)
-)
+var _ record.Store = (*Store)(nil)
 
 // Open opens the records at path, or starts new ones if there is no file. A file
 // that is damaged, empty or another program's is fault.Corrupt, one of a newer
@@ -45,22 +49,45 @@ func Open(ctx context.Context, path string, clock func() time.Time) (*Store, err
 	if err := ensure(ctx, path); err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, clock: clock}
+	db := &database{path: path, clock: clock}
 	var err error
-	if s.write, err = connect(path, 1, "_txlock=immediate"); err != nil {
+	if db.write, err = connect(path, 1, "_txlock=immediate"); err != nil {
 		return nil, err
 	}
-	if s.read, err = connect(path, 4, "_pragma=query_only(1)"); err != nil {
-		return nil, errors.Join(err, s.write.Close())
+	if db.read, err = connect(path, 4, "_pragma=query_only(1)"); err != nil {
+		return nil, errors.Join(err, db.write.Close())
 	}
-	if err := migrate(ctx, s.write, path); err != nil {
-		return nil, errors.Join(err, s.Close())
+	if err := migrate(ctx, db.write, path); err != nil {
+		return nil, errors.Join(err, db.close())
 	}
-	return s, nil
+	return &Store{db: db}, nil
 }
 
-// Close lets go of the file.
-func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
+// Runs returns the runs, their queue and their steps.
+func (s *Store) Runs() record.Runs { return runs{s.db} }
+
+// Cache returns the cached step results.
+func (s *Store) Cache() record.Cache { return cache{s.db} }
+
+// Outbox returns the messages to send.
+func (s *Store) Outbox() record.Outbox { return outbox{s.db} }
+
+// Models returns the model registry, which is also a port.ModelImporter.
+func (s *Store) Models() port.ModelRegistry { return models{s.db} }
+
+// Releases returns the release records.
+func (s *Store) Releases() port.ReleaseStore { return releases{s.db} }
+
+// Deployments returns the history of the environments.
+func (s *Store) Deployments() port.DeploymentStore { return deployments{s.db} }
+
+// Approvals returns the decisions on waiting runs.
+func (s *Store) Approvals() port.ApprovalStore { return approvals{s.db} }
+
+// Close closes the file.
+func (s *Store) Close() error { return s.db.close() }
+
+func (d *database) close() error { return errors.Join(d.read.Close(), d.write.Close()) }
 
 // connect opens a pool. Every connection waits for other processes' writes, and
 // makes its own durable before they count.
@@ -179,15 +206,15 @@ func advance(ctx context.Context, db *sql.DB, from int) error {
 }
 
 // change runs do in one transaction that holds the write lock from its start.
-func (s *Store) change(ctx context.Context, act string, do func(*sql.Tx) error) error {
-	tx, err := s.write.BeginTx(ctx, nil)
+func (d *database) change(ctx context.Context, act string, do func(*sql.Tx) error) error {
+	tx, err := d.write.BeginTx(ctx, nil)
 	if err != nil {
-		return record.DatabaseError(act, s.path, err)
+		return record.DatabaseError(act, d.path, err)
 	}
 	if err := do(tx); err != nil {
-		return errors.Join(record.DatabaseError(act, s.path, err), undone(tx))
+		return errors.Join(record.DatabaseError(act, d.path, err), undone(tx))
 	}
-	return record.DatabaseError(act, s.path, tx.Commit())
+	return record.DatabaseError(act, d.path, tx.Commit())
 }
 
 // undone rolls back; a transaction that SQLite has ended by itself is fine.

@@ -9,14 +9,20 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
 const selectReleases = `SELECT r.id, r.digest, r.canonical, r.created_at, r.run, q.environment, q.reason, q.since, q.run
 	FROM releases r LEFT JOIN quarantine q ON q.release = r.id AND q.let_go_at IS NULL`
 
+// releases keeps release records.
+type releases struct{ *database }
+
+var _ port.ReleaseStore = releases{}
+
 // Save implements port.ReleaseStore.
-func (s *Store) Save(ctx context.Context, run delivery.RunID, r delivery.Release) (out delivery.ReleaseRecord, err error) {
+func (s releases) Save(ctx context.Context, run delivery.RunID, r delivery.Release) (out delivery.ReleaseRecord, err error) {
 	canonical, digest, id, err := record.Canonical(r)
 	if err != nil {
 		return out, err
@@ -39,8 +45,8 @@ func (s *Store) Save(ctx context.Context, run delivery.RunID, r delivery.Release
 	return out, err
 }
 
-// Release implements port.ReleaseStore.
-func (s *Store) Release(ctx context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
+// Get implements port.ReleaseStore.
+func (s releases) Get(ctx context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
 	r, err := findRelease(ctx, s.read, id)
 	return r, record.DatabaseError(fmt.Sprintf("look up release %s", id), s.path, err)
 }
@@ -53,8 +59,8 @@ func findRelease(ctx context.Context, from asker, id delivery.ReleaseID) (delive
 	return r, err
 }
 
-// Releases implements port.ReleaseStore.
-func (s *Store) Releases(ctx context.Context, n int) ([]delivery.ReleaseRecord, error) {
+// List implements port.ReleaseStore.
+func (s releases) List(ctx context.Context, n int) ([]delivery.ReleaseRecord, error) {
 	out, err := list(ctx, s.read, scanRelease, selectReleases+" ORDER BY r.seq DESC LIMIT ?", limit(n))
 	return out, record.DatabaseError("list the releases", s.path, err)
 }
@@ -90,7 +96,7 @@ func scanRelease(row scanner) (delivery.ReleaseRecord, error) {
 }
 
 // Quarantine implements port.ReleaseStore.
-func (s *Store) Quarantine(ctx context.Context, q delivery.Quarantine) error {
+func (s releases) Quarantine(ctx context.Context, q delivery.Quarantine) error {
 	if q.Since.IsZero() {
 		q.Since = s.clock()
 	}
@@ -105,7 +111,7 @@ func (s *Store) Quarantine(ctx context.Context, q delivery.Quarantine) error {
 }
 
 // Unquarantine implements port.ReleaseStore.
-func (s *Store) Unquarantine(ctx context.Context, id delivery.ReleaseID, by, why string) error {
+func (s releases) Unquarantine(ctx context.Context, id delivery.ReleaseID, by, why string) error {
 	return s.change(ctx, fmt.Sprintf("let release %s go", id), func(tx *sql.Tx) error {
 		if _, err := findRelease(ctx, tx, id); err != nil {
 			return err

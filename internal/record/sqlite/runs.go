@@ -60,8 +60,16 @@ func findRun(ctx context.Context, from asker, id delivery.RunID) (record.Run, er
 	return r, err
 }
 
+// runs keeps runs, their queue and their steps.
+type runs struct{ *database }
+
+var (
+	_ record.Runs        = runs{}
+	_ record.StepBatcher = runs{}
+)
+
 // Enqueue implements record.Runs.
-func (s *Store) Enqueue(ctx context.Context, r record.Run) (out record.Run, err error) {
+func (s runs) Enqueue(ctx context.Context, r record.Run) (out record.Run, err error) {
 	if !r.ID.Valid() {
 		return out, fault.New(fault.Invalid, "%q is not the name of a run", r.ID)
 	}
@@ -87,7 +95,7 @@ func (s *Store) Enqueue(ctx context.Context, r record.Run) (out record.Run, err 
 }
 
 // Requeue implements record.Runs.
-func (s *Store) Requeue(ctx context.Context, id delivery.RunID) (out record.Run, err error) {
+func (s runs) Requeue(ctx context.Context, id delivery.RunID) (out record.Run, err error) {
 	err = s.change(ctx, fmt.Sprintf("queue run %s again", id), func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, turn = turn + 1, outcome = '', cause = '', hint = '', ended_at = 0,
 			seq = (SELECT max(seq) + 1 FROM runs) WHERE id = ? AND state = ?`, record.Queued, id, record.Waiting)
@@ -101,7 +109,7 @@ func (s *Store) Requeue(ctx context.Context, id delivery.RunID) (out record.Run,
 }
 
 // Head implements record.Runs.
-func (s *Store) Head(ctx context.Context, env delivery.Environment) (record.Run, bool, error) {
+func (s runs) Head(ctx context.Context, env delivery.Environment) (record.Run, bool, error) {
 	row := s.read.QueryRowContext(ctx, "SELECT "+runColumns+" FROM runs WHERE environment = ? AND "+open+" ORDER BY seq LIMIT 1", env)
 	r, err := scanRun(row)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -110,27 +118,27 @@ func (s *Store) Head(ctx context.Context, env delivery.Environment) (record.Run,
 	return r, err == nil, record.DatabaseError(fmt.Sprintf("look at the queue of %s", env), s.path, err)
 }
 
-// Run implements record.Runs.
-func (s *Store) Run(ctx context.Context, id delivery.RunID) (record.Run, error) {
+// Get implements record.Runs.
+func (s runs) Get(ctx context.Context, id delivery.RunID) (record.Run, error) {
 	r, err := findRun(ctx, s.read, id)
 	return r, record.DatabaseError(fmt.Sprintf("look up run %s", id), s.path, err)
 }
 
-// Runs implements record.Runs.
-func (s *Store) Runs(ctx context.Context, env delivery.Environment, n int) ([]record.Run, error) {
+// List implements record.Runs.
+func (s runs) List(ctx context.Context, env delivery.Environment, n int) ([]record.Run, error) {
 	out, err := list(ctx, s.read, scanRun, "SELECT "+runColumns+` FROM runs WHERE ?1 = '' OR environment = ?1
 		ORDER BY created_at DESC, seq DESC LIMIT ?2`, env, limit(n))
 	return out, record.DatabaseError("list the runs", s.path, err)
 }
 
 // Unfinished implements record.Runs.
-func (s *Store) Unfinished(ctx context.Context) ([]record.Run, error) {
+func (s runs) Unfinished(ctx context.Context) ([]record.Run, error) {
 	out, err := list(ctx, s.read, scanRun, "SELECT "+runColumns+" FROM runs WHERE "+open+" ORDER BY seq")
 	return out, record.DatabaseError("list the unfinished runs", s.path, err)
 }
 
 // Start implements record.Runs. The first start stays the run's start.
-func (s *Store) Start(ctx context.Context, id delivery.RunID, pid int, host string, at time.Time) error {
+func (s runs) Start(ctx context.Context, id delivery.RunID, pid int, host string, at time.Time) error {
 	return s.change(ctx, fmt.Sprintf("start run %s", id), func(tx *sql.Tx) error {
 		done, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, pid = ?, host = ?,
 			started_at = CASE WHEN started_at = 0 THEN ? ELSE started_at END WHERE id = ? AND `+open,
@@ -149,7 +157,7 @@ func (s *Store) Start(ctx context.Context, id delivery.RunID, pid int, host stri
 }
 
 // Finish implements record.Runs.
-func (s *Store) Finish(ctx context.Context, id delivery.RunID, f record.RunResult) error {
+func (s runs) Finish(ctx context.Context, id delivery.RunID, f record.RunResult) error {
 	state := record.Ended
 	if f.Outcome == delivery.OutcomeWaiting {
 		state = record.Waiting
@@ -165,7 +173,7 @@ func (s *Store) Finish(ctx context.Context, id delivery.RunID, f record.RunResul
 }
 
 // RequestCancel implements record.Runs. A run that has ended keeps no request.
-func (s *Store) RequestCancel(ctx context.Context, id delivery.RunID, by string) error {
+func (s runs) RequestCancel(ctx context.Context, id delivery.RunID, by string) error {
 	return s.change(ctx, fmt.Sprintf("ask run %s to stop", id), func(tx *sql.Tx) error {
 		done, err := tx.ExecContext(ctx, "UPDATE runs SET cancel = ? WHERE id = ? AND cancel = '' AND state <> ?", by, id, record.Ended)
 		if err != nil {

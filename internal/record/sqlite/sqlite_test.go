@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
 	"github.com/slipway-cd/slipway/internal/record/storetest"
@@ -120,7 +121,7 @@ func content(t *testing.T, path string) string {
 func TestDamageIsFound(t *testing.T) {
 	path := fresh(t)
 	s := open(t, path)
-	saved, err := s.Save(t.Context(), "20261124-101502-k3f9", delivery.Release{Schema: 1, Service: "retail"})
+	saved, err := s.Releases().Save(t.Context(), "20261124-101502-k3f9", delivery.Release{Schema: 1, Service: "retail"})
 	if err := errors.Join(err, s.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -128,9 +129,9 @@ func TestDamageIsFound(t *testing.T) {
 	s = open(t, path)
 	defer s.Close()
 	for name, ask := range map[string]func() error{
-		"Release":     func() error { _, err := s.Release(t.Context(), saved.ID); return err },
-		"Releases":    func() error { _, err := s.Releases(t.Context(), 0); return err },
-		"SaveRelease": func() error { _, err := s.Save(t.Context(), "", saved.Release); return err },
+		"Release":     func() error { _, err := s.Releases().Get(t.Context(), saved.ID); return err },
+		"Releases":    func() error { _, err := s.Releases().List(t.Context(), 0); return err },
+		"SaveRelease": func() error { _, err := s.Releases().Save(t.Context(), "", saved.Release); return err },
 	} {
 		if err := ask(); !fault.Is(err, fault.Corrupt) {
 			t.Errorf("%s of a changed record: %v, want fault.Corrupt", name, err)
@@ -150,7 +151,7 @@ func TestDamagedPages(t *testing.T) {
 	}
 	s, err := sqlite.Open(t.Context(), path, time.Now)
 	if err == nil {
-		_, err = s.Runs(t.Context(), "", 0)
+		_, err = s.Runs().List(t.Context(), "", 0)
 		s.Close()
 	}
 	if !fault.Is(err, fault.Corrupt) {
@@ -168,7 +169,7 @@ func TestConcurrentFirstOpen(t *testing.T) {
 				t.Errorf("Open: %v", err)
 				return
 			}
-			if err := s.Post(context.WithoutCancel(t.Context()), "x", message()); err != nil {
+			if err := s.Outbox().Post(context.WithoutCancel(t.Context()), "x", message()); err != nil {
 				t.Errorf("Post: %v", err)
 			}
 			s.Close()
@@ -177,7 +178,7 @@ func TestConcurrentFirstOpen(t *testing.T) {
 	wg.Wait()
 	s := open(t, path)
 	defer s.Close()
-	if due, err := s.Due(t.Context(), time.Now(), 0); err != nil || len(due) != 1 {
+	if due, err := s.Outbox().Due(t.Context(), time.Now(), 0); err != nil || len(due) != 1 {
 		t.Errorf("%d messages, %v: want the one that all posted", len(due), err)
 	}
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".new-*"))
@@ -197,14 +198,14 @@ func TestFullDisk(t *testing.T) {
 		for i := 0; err == nil && i < 100; i++ {
 			m := message()
 			m.ID, m.Text = strings.Repeat("m", i+1), strings.Repeat("text ", 2000)
-			err = s.Post(t.Context(), "x", m)
+			err = s.Outbox().Post(t.Context(), "x", m)
 		}
 		return err
 	})
 	if !fault.Is(err, fault.Exhausted) || fault.HintOf(err) == "" {
 		t.Fatalf("no room: %v (%s), want fault.Exhausted with a hint", err, fault.KindOf(err))
 	}
-	if err := s.Post(t.Context(), "later", message()); err != nil {
+	if err := s.Outbox().Post(t.Context(), "later", message()); err != nil {
 		t.Errorf("once there is room again: %v", err)
 	}
 }
@@ -238,10 +239,82 @@ func TestReadOnly(t *testing.T) {
 	}
 	s, err := sqlite.Open(t.Context(), path, time.Now)
 	if err == nil {
-		err = s.Post(t.Context(), "x", message())
+		err = s.Outbox().Post(t.Context(), "x", message())
 		s.Close()
 	}
 	if !fault.Is(err, fault.Denied) {
 		t.Errorf("read-only file: %v, want fault.Denied", err)
+	}
+}
+
+// freshStore returns a function that opens one kind of the records in the same file
+// again and again.
+func freshStore[S any](of func(*sqlite.Store) S) func(t *testing.T) func() S {
+	return func(t *testing.T) func() S {
+		path := filepath.Join(t.TempDir(), "slipway.db")
+		return func() S {
+			s := open(t, path)
+			t.Cleanup(func() {
+				if err := s.Close(); err != nil {
+					t.Errorf("close: %v", err)
+				}
+			})
+			return of(s)
+		}
+	}
+}
+
+func TestModels(t *testing.T) {
+	porttest.TestModels(t, freshStore((*sqlite.Store).Models))
+	porttest.TestModelImporter(t, freshStore((*sqlite.Store).Models))
+}
+
+func TestReleases(t *testing.T) { porttest.TestReleases(t, freshStore((*sqlite.Store).Releases)) }
+
+func TestDeployments(t *testing.T) {
+	porttest.TestDeployments(t, freshStore((*sqlite.Store).Deployments))
+}
+
+func TestApprovals(t *testing.T) { porttest.TestApprovals(t, freshStore((*sqlite.Store).Approvals)) }
+
+// TestReleases_NamedByCanonicalDigest: the name of a release is that of its
+// canonical JSON, before and after it was stored.
+func TestReleases_NamedByCanonicalDigest(t *testing.T) {
+	s := open(t, fresh(t))
+	defer s.Close()
+	saved, err := s.Releases().Save(t.Context(), "20261124-101502-k3f9", delivery.Release{Schema: 1, Service: "retail"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, digest, id, err := record.Canonical(saved.Release)
+	if err != nil || saved.ID != id || saved.Digest != digest {
+		t.Errorf("saved as %s (%s), want %s (%s), %v", saved.ID, saved.Digest, id, digest, err)
+	}
+}
+
+// TestStore_KeepsEverythingAcrossClose: what was recorded is there when the file is
+// opened again.
+func TestStore_KeepsEverythingAcrossClose(t *testing.T) {
+	path := fresh(t)
+	s := open(t, path)
+	rel, err := s.Releases().Save(t.Context(), "20261124-101502-k3f9", delivery.Release{Schema: 1, Service: "retail"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.Deployments().Begin(t.Context(), delivery.Deployment{Environment: "prod", Release: rel.ID, Run: rel.Run})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := delivery.Quarantine{Release: rel.ID, Environment: "prod", Reason: "x"}
+	if err := errors.Join(s.Deployments().Accept(t.Context(), d.ID, time.Now()), s.Releases().Quarantine(t.Context(), q), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, path)
+	defer s.Close()
+	if current, ok, err := s.Deployments().Current(t.Context(), "prod"); err != nil || !ok || current.ID != d.ID {
+		t.Errorf("current deployment after reopening: %+v, %v", current, err)
+	}
+	if again, err := s.Releases().Get(t.Context(), rel.ID); err != nil || again.Quarantined == nil {
+		t.Errorf("release after reopening: %+v, %v; want it quarantined", again, err)
 	}
 }

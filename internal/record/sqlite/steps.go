@@ -13,13 +13,13 @@ import (
 )
 
 // SaveStep implements record.Runs.
-func (s *Store) SaveStep(ctx context.Context, r record.StepRecord) error {
+func (s runs) SaveStep(ctx context.Context, r record.StepRecord) error {
 	return s.SaveSteps(ctx, []record.StepRecord{r})
 }
 
 // SaveSteps implements record.StepBatcher. A record of an earlier attempt than the
 // one that is kept is old news and changes nothing.
-func (s *Store) SaveSteps(ctx context.Context, steps []record.StepRecord) error {
+func (s runs) SaveSteps(ctx context.Context, steps []record.StepRecord) error {
 	if len(steps) == 0 {
 		return nil
 	}
@@ -62,8 +62,8 @@ func saveStep(ctx context.Context, stmt *sql.Stmt, r record.StepRecord) error {
 	return err
 }
 
-// Steps implements record.Runs.
-func (s *Store) Steps(ctx context.Context, id delivery.RunID) ([]record.StepRecord, error) {
+// ListSteps implements record.Runs.
+func (s runs) ListSteps(ctx context.Context, id delivery.RunID) ([]record.StepRecord, error) {
 	out, err := list(ctx, s.read, scanStep,
 		"SELECT run, name, idx, kind, attempt, begun, result FROM steps WHERE run = ? ORDER BY idx, name", id)
 	return out, record.DatabaseError(fmt.Sprintf("list the steps of run %s", id), s.path, err)

@@ -21,60 +21,60 @@ func testQueue(t *testing.T, open func(*testing.T) record.Store) {
 	}
 	want := newRun(1, "dev")
 	want.Seq, want.Turn, want.State = first.Seq, 1, record.Queued
-	got, err := s.Run(t.Context(), first.ID)
+	got, err := s.Runs().Get(t.Context(), first.ID)
 	ok(t, err)
 	same(t, "queued run", got, want)
-	again, err := s.Enqueue(t.Context(), newRun(1, "dev"))
+	again, err := s.Runs().Enqueue(t.Context(), newRun(1, "dev"))
 	ok(t, err)
 	same(t, "queued twice", again, first)
 	wantHead(t, s, "dev", first.ID)
 	wantHead(t, s, "prod", other.ID)
-	ok(t, s.Start(t.Context(), first.ID, 7, "host", at(5)))
-	ok(t, s.Start(t.Context(), first.ID, 8, "host2", at(6))) // resumed
-	got, err = s.Run(t.Context(), first.ID)
+	ok(t, s.Runs().Start(t.Context(), first.ID, 7, "host", at(5)))
+	ok(t, s.Runs().Start(t.Context(), first.ID, 8, "host2", at(6))) // resumed
+	got, err = s.Runs().Get(t.Context(), first.ID)
 	ok(t, err)
 	want.State, want.PID, want.Host, want.StartedAt = record.Running, 8, "host2", at(5)
 	same(t, "started run", got, want)
 	wantHead(t, s, "dev", first.ID)
-	ok(t, s.Finish(t.Context(), first.ID, record.RunResult{Outcome: delivery.OutcomeFailed, At: at(7)}))
+	ok(t, s.Runs().Finish(t.Context(), first.ID, record.RunResult{Outcome: delivery.OutcomeFailed, At: at(7)}))
 	wantHead(t, s, "dev", second.ID)
-	_, err = s.Run(t.Context(), runID(99))
+	_, err = s.Runs().Get(t.Context(), runID(99))
 	wantKind(t, "unknown run", err, fault.NotFound)
-	wantKind(t, "start of an unknown run", s.Start(t.Context(), runID(99), 1, "h", at(1)), fault.NotFound)
-	wantKind(t, "start of an ended run", s.Start(t.Context(), first.ID, 1, "h", at(1)), fault.Conflict)
+	wantKind(t, "start of an unknown run", s.Runs().Start(t.Context(), runID(99), 1, "h", at(1)), fault.NotFound)
+	wantKind(t, "start of an ended run", s.Runs().Start(t.Context(), first.ID, 1, "h", at(1)), fault.Conflict)
 	bad := newRun(1, "dev")
 	bad.ID = "../../etc/passwd"
-	_, err = s.Enqueue(t.Context(), bad)
+	_, err = s.Runs().Enqueue(t.Context(), bad)
 	wantKind(t, "a name that is a path", err, fault.Invalid)
 }
 
 func testWaiting(t *testing.T, open func(*testing.T) record.Store) {
 	s := closing(t, open(t))
 	first, second := enqueue(t, s, 1, "prod"), enqueue(t, s, 2, "prod")
-	same(t, "requeue of a queued run", must(s.Requeue(t.Context(), first.ID)), first)
-	ok(t, s.Start(t.Context(), first.ID, 7, "host", at(1)))
-	running := must(s.Run(t.Context(), first.ID))
-	same(t, "requeue of a running run", must(s.Requeue(t.Context(), first.ID)), running)
-	ok(t, s.Finish(t.Context(), first.ID, record.RunResult{Outcome: delivery.OutcomeWaiting, Cause: "for ben", Hint: "ask ben", At: at(2)}))
-	waits := must(s.Run(t.Context(), first.ID))
+	same(t, "requeue of a queued run", must(s.Runs().Requeue(t.Context(), first.ID)), first)
+	ok(t, s.Runs().Start(t.Context(), first.ID, 7, "host", at(1)))
+	running := must(s.Runs().Get(t.Context(), first.ID))
+	same(t, "requeue of a running run", must(s.Runs().Requeue(t.Context(), first.ID)), running)
+	ok(t, s.Runs().Finish(t.Context(), first.ID, record.RunResult{Outcome: delivery.OutcomeWaiting, Cause: "for ben", Hint: "ask ben", At: at(2)}))
+	waits := must(s.Runs().Get(t.Context(), first.ID))
 	if waits.State != record.Waiting || waits.Outcome != delivery.OutcomeWaiting || waits.Cause != "for ben" {
 		t.Errorf("set aside: %+v", waits)
 	}
 	wantHead(t, s, "prod", second.ID)
-	unfinished, err := s.Unfinished(t.Context())
+	unfinished, err := s.Runs().Unfinished(t.Context())
 	ok(t, err)
 	same(t, "unfinished", ids(unfinished), []delivery.RunID{second.ID})
-	back := must(s.Requeue(t.Context(), first.ID))
+	back := must(s.Runs().Requeue(t.Context(), first.ID))
 	if back.Turn != 2 || back.State != record.Queued || back.Seq <= second.Seq || back.Outcome != "" || back.Cause != "" || !back.EndedAt.IsZero() {
 		t.Errorf("queued again: %+v", back)
 	}
 	same(t, "start stays", back.StartedAt, at(1))
 	wantHead(t, s, "prod", second.ID)
-	ok(t, s.Finish(t.Context(), second.ID, record.RunResult{Outcome: delivery.OutcomeDeployed, At: at(3)}))
+	ok(t, s.Runs().Finish(t.Context(), second.ID, record.RunResult{Outcome: delivery.OutcomeDeployed, At: at(3)}))
 	wantHead(t, s, "prod", first.ID)
-	ended := must(s.Run(t.Context(), second.ID))
-	same(t, "requeue of an ended run", must(s.Requeue(t.Context(), second.ID)), ended)
-	_, err = s.Requeue(t.Context(), runID(99))
+	ended := must(s.Runs().Get(t.Context(), second.ID))
+	same(t, "requeue of an ended run", must(s.Runs().Requeue(t.Context(), second.ID)), ended)
+	_, err = s.Runs().Requeue(t.Context(), runID(99))
 	wantKind(t, "requeue of an unknown run", err, fault.NotFound)
 }
 
@@ -88,7 +88,7 @@ func must[T any](v T, err error) T {
 func testRunLists(t *testing.T, open func(*testing.T) record.Store) {
 	s := closing(t, open(t))
 	a, b, c := enqueue(t, s, 1, "dev"), enqueue(t, s, 2, "prod"), enqueue(t, s, 3, "dev")
-	ok(t, s.Finish(t.Context(), a.ID, record.RunResult{Outcome: delivery.OutcomeSkipped, At: at(9)}))
+	ok(t, s.Runs().Finish(t.Context(), a.ID, record.RunResult{Outcome: delivery.OutcomeSkipped, At: at(9)}))
 	cases := []struct {
 		env  delivery.Environment
 		n    int
@@ -100,51 +100,51 @@ func testRunLists(t *testing.T, open func(*testing.T) record.Store) {
 		{"nowhere", 0, []delivery.RunID{}},
 	}
 	for _, c := range cases {
-		same(t, "runs of "+string(c.env), ids(must(s.Runs(t.Context(), c.env, c.n))), c.want)
+		same(t, "runs of "+string(c.env), ids(must(s.Runs().List(t.Context(), c.env, c.n))), c.want)
 	}
-	same(t, "unfinished", ids(must(s.Unfinished(t.Context()))), []delivery.RunID{b.ID, c.ID})
+	same(t, "unfinished", ids(must(s.Runs().Unfinished(t.Context()))), []delivery.RunID{b.ID, c.ID})
 }
 
 func testFinish(t *testing.T, open func(*testing.T) record.Store) {
 	s := closing(t, open(t))
 	r := enqueue(t, s, 1, "dev")
-	ok(t, s.Start(t.Context(), r.ID, 1, "h", at(1)))
+	ok(t, s.Runs().Start(t.Context(), r.ID, 1, "h", at(1)))
 	end := record.RunResult{Outcome: delivery.OutcomeRolledBack, Cause: "watch: errors", Hint: "look", Release: "r-0123456789ab", At: at(2)}
-	ok(t, s.Finish(t.Context(), r.ID, end))
-	ok(t, s.Finish(t.Context(), r.ID, record.RunResult{Outcome: delivery.OutcomeDeployed, At: at(3)}))
-	got := must(s.Run(t.Context(), r.ID))
+	ok(t, s.Runs().Finish(t.Context(), r.ID, end))
+	ok(t, s.Runs().Finish(t.Context(), r.ID, record.RunResult{Outcome: delivery.OutcomeDeployed, At: at(3)}))
+	got := must(s.Runs().Get(t.Context(), r.ID))
 	if got.State != record.Ended || got.Outcome != end.Outcome || got.Cause != end.Cause || got.Hint != end.Hint ||
 		got.Release != end.Release || !got.EndedAt.Equal(end.At) {
 		t.Errorf("ended: %+v, want %+v", got, end)
 	}
-	wantKind(t, "finish of an unknown run", s.Finish(t.Context(), runID(99), end), fault.NotFound)
+	wantKind(t, "finish of an unknown run", s.Runs().Finish(t.Context(), runID(99), end), fault.NotFound)
 }
 
 func testCancel(t *testing.T, open func(*testing.T) record.Store) {
 	s := closing(t, open(t))
 	r := enqueue(t, s, 1, "dev")
-	ok(t, s.RequestCancel(t.Context(), r.ID, "ana"))
-	ok(t, s.RequestCancel(t.Context(), r.ID, "ben"))
-	same(t, "who asked", must(s.Run(t.Context(), r.ID)).CancelledBy, "ana")
-	wantKind(t, "cancel of an unknown run", s.RequestCancel(t.Context(), runID(99), "ana"), fault.NotFound)
+	ok(t, s.Runs().RequestCancel(t.Context(), r.ID, "ana"))
+	ok(t, s.Runs().RequestCancel(t.Context(), r.ID, "ben"))
+	same(t, "who asked", must(s.Runs().Get(t.Context(), r.ID)).CancelledBy, "ana")
+	wantKind(t, "cancel of an unknown run", s.Runs().RequestCancel(t.Context(), runID(99), "ana"), fault.NotFound)
 	ended := enqueue(t, s, 2, "dev")
-	ok(t, s.Finish(t.Context(), ended.ID, record.RunResult{Outcome: delivery.OutcomeDeployed, At: at(1)}))
-	ok(t, s.RequestCancel(t.Context(), ended.ID, "ana"))
-	same(t, "cancel of an ended run", must(s.Run(t.Context(), ended.ID)).CancelledBy, "")
+	ok(t, s.Runs().Finish(t.Context(), ended.ID, record.RunResult{Outcome: delivery.OutcomeDeployed, At: at(1)}))
+	ok(t, s.Runs().RequestCancel(t.Context(), ended.ID, "ana"))
+	same(t, "cancel of an ended run", must(s.Runs().Get(t.Context(), ended.ID)).CancelledBy, "")
 }
 
 func testNewerPlan(t *testing.T, open func(*testing.T) record.Store) {
 	s := closing(t, open(t))
 	r := newRun(1, "dev")
 	r.Plan.Version = plan.Version + 1
-	_, err := s.Enqueue(t.Context(), r)
+	_, err := s.Runs().Enqueue(t.Context(), r)
 	wantKind(t, "enqueue", err, fault.Conflict)
 	old := newRun(2, "dev")
 	old.Plan.Version = plan.Version
 	old.Plan.Steps = []step.Spec{{Name: "build", Kind: step.Build, Params: json.RawMessage(`{"go":"./cmd/api"}`), Action: step.ActionRun, Reason: "it changed"}}
-	_, err = s.Enqueue(t.Context(), old)
+	_, err = s.Runs().Enqueue(t.Context(), old)
 	ok(t, err)
-	same(t, "plan", must(s.Run(t.Context(), old.ID)).Plan, old.Plan)
+	same(t, "plan", must(s.Runs().Get(t.Context(), old.ID)).Plan, old.Plan)
 }
 
 func testSteps(t *testing.T, open func(*testing.T) record.Store) {
@@ -173,20 +173,20 @@ func testSteps(t *testing.T, open func(*testing.T) record.Store) {
 		{rec("b", 1, 2, failed), rec("b", 1, 2, failed), "a newer result of the same attempt"},
 	}
 	for _, m := range moves {
-		ok(t, s.SaveStep(t.Context(), m.save))
-		same(t, m.why, plain(must(s.Steps(t.Context(), r.ID))), plain([]record.StepRecord{m.want}))
+		ok(t, s.Runs().SaveStep(t.Context(), m.save))
+		same(t, m.why, plain(must(s.Runs().ListSteps(t.Context(), r.ID))), plain([]record.StepRecord{m.want}))
 	}
-	ok(t, s.SaveStep(t.Context(), rec("a", 0, 1, passed)))
-	ok(t, s.SaveStep(t.Context(), rec("rollback.b", 2, 1, passed)))
+	ok(t, s.Runs().SaveStep(t.Context(), rec("a", 0, 1, passed)))
+	ok(t, s.Runs().SaveStep(t.Context(), rec("rollback.b", 2, 1, passed)))
 	var names []string
-	for _, st := range must(s.Steps(t.Context(), r.ID)) {
+	for _, st := range must(s.Runs().ListSteps(t.Context(), r.ID)) {
 		names = append(names, st.Name)
 	}
 	same(t, "order", names, []string{"a", "b", "rollback.b"})
-	same(t, "steps of an unknown run", len(must(s.Steps(t.Context(), runID(99)))), 0)
+	same(t, "steps of an unknown run", len(must(s.Runs().ListSteps(t.Context(), runID(99)))), 0)
 	lost := rec("a", 0, 1, nil)
 	lost.Run = runID(99)
-	wantKind(t, "a step of an unknown run", s.SaveStep(t.Context(), lost), fault.NotFound)
+	wantKind(t, "a step of an unknown run", s.Runs().SaveStep(t.Context(), lost), fault.NotFound)
 }
 
 // plain is the records as JSON, which follows pointers.
@@ -212,12 +212,12 @@ func testStepBatch(t *testing.T, open func(*testing.T) record.Store) {
 		{Run: r.ID, Name: "b", Index: 1, Kind: step.Test, Attempt: 1},
 	}
 	ok(t, batch.SaveSteps(t.Context(), steps))
-	same(t, "batch", plain(must(s.Steps(t.Context(), r.ID))), plain(steps[1:]))
+	same(t, "batch", plain(must(s.Runs().ListSteps(t.Context(), r.ID))), plain(steps[1:]))
 	half := []record.StepRecord{
 		{Run: r.ID, Name: "c", Index: 2, Kind: step.Test, Attempt: 1},
 		{Run: runID(99), Name: "d", Index: 3, Kind: step.Test, Attempt: 1},
 	}
 	wantKind(t, "a batch with an unknown run", batch.SaveSteps(t.Context(), half), fault.NotFound)
-	same(t, "all or none", plain(must(s.Steps(t.Context(), r.ID))), plain(steps[1:]))
+	same(t, "all or none", plain(must(s.Runs().ListSteps(t.Context(), r.ID))), plain(steps[1:]))
 	ok(t, batch.SaveSteps(t.Context(), nil))
 }

@@ -24,11 +24,8 @@ func TestStore(t *testing.T, open func(t *testing.T) record.Store) {
 	}{
 		{"queue", testQueue}, {"waiting", testWaiting}, {"listing runs", testRunLists}, {"finish", testFinish},
 		{"cancel", testCancel}, {"newer plan", testNewerPlan}, {"steps", testSteps}, {"step batch", testStepBatch},
-		{"cache", testCache}, {"outbox", testOutbox}, {"approvals", testApprovals},
-		{"models", testModels}, {"decisions", testDecisions}, {"releases", testReleases}, {"quarantine", testQuarantine},
-		{"deployments", testDeployments}, {"deployment ends", testDeploymentEnds}, {"environments", testEnvironments},
-		{"two handles: queue", testTwoHandlesQueue}, {"two handles: models", testTwoHandlesModels},
-		{"two handles: serving", testTwoHandlesServing}, {"two handles: same things", testTwoHandlesSame},
+		{"cache", testCache}, {"outbox", testOutbox},
+		{"two handles: queue", testTwoHandlesQueue}, {"two handles: same things", testTwoHandlesSame},
 		{"reopen", testReopen}, {"cancelled context", testCancelledContext},
 	}
 	for _, s := range suites {
@@ -58,7 +55,7 @@ func newRun(n int, env delivery.Environment) record.Run {
 
 func enqueue(t *testing.T, s record.Store, n int, env delivery.Environment) record.Run {
 	t.Helper()
-	r, err := s.Enqueue(t.Context(), newRun(n, env))
+	r, err := s.Runs().Enqueue(t.Context(), newRun(n, env))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +98,7 @@ func same[T any](t *testing.T, what string, got, want T) {
 
 func wantHead(t *testing.T, s record.Store, env delivery.Environment, want delivery.RunID) {
 	t.Helper()
-	r, found, err := s.Head(t.Context(), env)
+	r, found, err := s.Runs().Head(t.Context(), env)
 	ok(t, err)
 	if found != (want != "") || r.ID != want {
 		t.Errorf("head of %s = %q (found %v), want %q", env, r.ID, found, want)
@@ -120,13 +117,13 @@ func testCancelledContext(t *testing.T, open func(*testing.T) record.Store) {
 	s := closing(t, open(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.Enqueue(ctx, newRun(1, "dev")); !errors.Is(err, context.Canceled) {
+	if _, err := s.Runs().Enqueue(ctx, newRun(1, "dev")); !errors.Is(err, context.Canceled) {
 		t.Errorf("Enqueue with a cancelled context: %v, want it to say so", err)
 	}
-	if _, err := s.Runs(ctx, "", 0); !errors.Is(err, context.Canceled) {
+	if _, err := s.Runs().List(ctx, "", 0); !errors.Is(err, context.Canceled) {
 		t.Errorf("Runs with a cancelled context: %v, want it to say so", err)
 	}
-	runs, err := s.Runs(t.Context(), "", 0)
+	runs, err := s.Runs().List(t.Context(), "", 0)
 	ok(t, err)
 	same(t, "runs afterwards", ids(runs), []delivery.RunID{})
 }

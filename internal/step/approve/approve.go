@@ -110,7 +110,7 @@ func (s Step) model(ctx context.Context, r step.Request, w step.ApproveParams) (
 	if !ok {
 		return answer{}, reg.Model, fault.New(fault.Internal, "approve %s: no registration ran before it", w.Group)
 	}
-	v, err := s.Models.Model(ctx, reg.Model.Group, reg.Model.Version)
+	v, err := s.Models.Get(ctx, reg.Model.Group, reg.Model.Version)
 	if err != nil {
 		return answer{}, reg.Model, fmt.Errorf("read the approval of model %s: %w", reg.Model, err)
 	}
@@ -130,7 +130,7 @@ func (s Step) model(ctx context.Context, r step.Request, w step.ApproveParams) (
 func (s Step) decide(ctx context.Context, ref delivery.ModelRef) (delivery.ModelVersion, error) {
 	v, err := s.Models.Decide(ctx, ref, delivery.Approved, auto, "")
 	if fault.Is(err, fault.Conflict) {
-		v, err = s.Models.Model(ctx, ref.Group, ref.Version)
+		v, err = s.Models.Get(ctx, ref.Group, ref.Version)
 	}
 	if err != nil {
 		return v, fmt.Errorf("approve model %s: %w", ref, err)
@@ -160,7 +160,7 @@ func modelAnswer(v delivery.ModelVersion) answer {
 // deploy counts the words on this run.
 func (s Step) deploy(ctx context.Context, r step.Request, need int) (answer, []string, error) {
 	a := answer{GateResult: delivery.GateResult{Gate: fmt.Sprintf("approve: deploy to %s", r.Environment), Verdict: delivery.Failed}}
-	words, err := s.Approvals.Approvals(ctx, r.Run)
+	words, err := s.Approvals.List(ctx, r.Run)
 	if err != nil {
 		return a, nil, fmt.Errorf("read the approvals of %s: %w", r.Run, err)
 	}

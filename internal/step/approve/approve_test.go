@@ -60,11 +60,11 @@ func TestApprove(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			ledger, r := scene(t, c.with, c.status)
 			for _, w := range c.words {
-				_ = ledger.Record(t.Context(), port.Approval{Run: run, Subject: "deploy", By: w.by, Approved: w.yes, Reason: w.why})
+				_ = ledger.Approvals().Record(t.Context(), port.Approval{Run: run, Subject: port.ApproveDeploy, By: w.by, Approved: w.yes, Reason: w.why})
 			}
 			var told []delivery.GateResult
 			r.Emit = func(e event.Event) { told = append(told, *e.GateResult) }
-			res, err := Step{Models: ledger, Approvals: ledger}.Run(t.Context(), r)
+			res, err := Step{Models: ledger.Models(), Approvals: ledger.Approvals()}.Run(t.Context(), r)
 			if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Summary, c.says) || res.Hint != c.hint && !strings.HasPrefix(res.Hint, c.hint+" ") {
 				t.Fatalf("%s %q hint %q, %v", res.Outcome, res.Summary, res.Hint, err)
 			}
@@ -86,9 +86,9 @@ func scene(t *testing.T, w step.ApproveParams, status delivery.ModelStatus) (*fa
 	with, _ := json.Marshal(w)
 	r := step.Request{Run: run, StartedBy: "bob", Environment: "prod", Spec: step.Spec{Name: "approve", Params: with}}
 	if status != "" {
-		m, _ := ledger.Register(t.Context(), "m", fake.Digest(1), nil, delivery.Lineage{})
+		m, _ := ledger.Models().Register(t.Context(), "m", fake.Digest(1), nil, delivery.Lineage{})
 		if status != delivery.PendingApproval {
-			_, _ = ledger.Decide(t.Context(), m.ModelRef, status, "dan", "fine")
+			_, _ = ledger.Models().Decide(t.Context(), m.ModelRef, status, "dan", "fine")
 		}
 		reg, _ := json.Marshal(step.RegisterOutput{Model: m.ModelRef})
 		r.Inputs = map[string]json.RawMessage{"register": reg}
@@ -100,33 +100,33 @@ func scene(t *testing.T, w step.ApproveParams, status delivery.ModelStatus) (*fa
 func TestOthersWordsDoNotCount(t *testing.T) {
 	ledger, r := scene(t, step.ApproveParams{DeployApprovals: 2}, "")
 	for _, a := range []port.Approval{
-		{Run: "20260101-000000-zzzz", Subject: "deploy", By: "ann", Approved: true},
+		{Run: "20260101-000000-zzzz", Subject: port.ApproveDeploy, By: "ann", Approved: true},
 		{Run: run, Subject: "model m:1", By: "cy", Approved: true},
-		{Run: run, Subject: "deploy", By: "", Approved: true},
-		{Run: run, Subject: "deploy", By: "dan", Approved: true},
-		{Run: run, Subject: "deploy", By: "dan", Approved: true},
+		{Run: run, Subject: port.ApproveDeploy, By: "", Approved: true},
+		{Run: run, Subject: port.ApproveDeploy, By: "dan", Approved: true},
+		{Run: run, Subject: port.ApproveDeploy, By: "dan", Approved: true},
 	} {
-		_ = ledger.Record(t.Context(), a)
+		_ = ledger.Approvals().Record(t.Context(), a)
 	}
-	res, err := Step{Models: ledger, Approvals: ledger}.Run(t.Context(), r)
+	res, err := Step{Models: ledger.Models(), Approvals: ledger.Approvals()}.Run(t.Context(), r)
 	if err != nil || res.Outcome != delivery.OutcomeWaiting || !strings.Contains(res.Summary, "1 of 2") {
 		t.Errorf("%+v, %v", res, err)
 	}
 }
 
 // quick is a person who rejects in the moment before the automatic approval.
-type quick struct{ *fake.Records }
+type quick struct{ port.ModelRegistry }
 
 func (q quick) Decide(ctx context.Context, ref delivery.ModelRef, status delivery.ModelStatus, by, why string) (delivery.ModelVersion, error) {
-	if _, err := q.Records.Decide(ctx, ref, delivery.Rejected, "ann", "stop"); err != nil {
+	if _, err := q.ModelRegistry.Decide(ctx, ref, delivery.Rejected, "ann", "stop"); err != nil {
 		return delivery.ModelVersion{}, err
 	}
-	return q.Records.Decide(ctx, ref, status, by, why)
+	return q.ModelRegistry.Decide(ctx, ref, status, by, why)
 }
 
 func TestPersonWinsTheRace(t *testing.T) {
 	ledger, r := scene(t, step.ApproveParams{Model: true, Auto: true}, delivery.PendingApproval)
-	res, err := Step{Models: quick{ledger}, Approvals: ledger}.Run(t.Context(), r)
+	res, err := Step{Models: quick{ledger.Models()}, Approvals: ledger.Approvals()}.Run(t.Context(), r)
 	if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, "rejected by ann: stop") {
 		t.Errorf("%+v, %v", res, err)
 	}
@@ -136,17 +136,17 @@ func TestTrouble(t *testing.T) {
 	ledger, r := scene(t, step.ApproveParams{Model: true}, delivery.Approved)
 	reg, _ := json.Marshal(step.RegisterOutput{Model: delivery.ModelRef{Group: "m", Version: 1, Digest: fake.Digest(2)}})
 	r.Inputs["register"] = reg
-	if _, err := (Step{Models: ledger, Approvals: ledger}).Run(t.Context(), r); !fault.Is(err, fault.Corrupt) {
+	if _, err := (Step{Models: ledger.Models(), Approvals: ledger.Approvals()}).Run(t.Context(), r); !fault.Is(err, fault.Corrupt) {
 		t.Errorf("another artifact: %v", err)
 	}
 	r.Inputs = nil
-	if _, err := (Step{Models: ledger, Approvals: ledger}).Run(t.Context(), r); !fault.Is(err, fault.Internal) {
+	if _, err := (Step{Models: ledger.Models(), Approvals: ledger.Approvals()}).Run(t.Context(), r); !fault.Is(err, fault.Internal) {
 		t.Errorf("nothing registered: %v", err)
 	}
 	down := errors.New("disk")
 	ledger, r = scene(t, step.ApproveParams{DeployApprovals: 1}, "")
 	ledger.Fail = func(string) error { return down }
-	if _, err := (Step{Models: ledger, Approvals: ledger}).Run(t.Context(), r); !errors.Is(err, down) {
+	if _, err := (Step{Models: ledger.Models(), Approvals: ledger.Approvals()}).Run(t.Context(), r); !errors.Is(err, down) {
 		t.Errorf("%v", err)
 	}
 }

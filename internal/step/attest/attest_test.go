@@ -42,7 +42,7 @@ func newScene(t *testing.T) *scene {
 	}
 	s.env = map[string]string{"COSIGN_KEY": s.key, "COSIGN_PASSWORD": "hunter2-hunter2"}
 	s.ref = delivery.ModelRef{Group: "m", Version: 1, Digest: fake.Digest(4)}
-	_, err := s.Records.Register(t.Context(), "m", s.ref.Digest, delivery.Metrics{"accuracy": 0.9},
+	_, err := s.Records.Models().Register(t.Context(), "m", s.ref.Digest, delivery.Metrics{"accuracy": 0.9},
 		delivery.Lineage{Commit: strings.Repeat("c", 40), Data: fake.Digest(7), Command: "train --token ${TOKEN}", Run: "20260101-000000-aaaa"})
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +52,7 @@ func newScene(t *testing.T) *scene {
 
 func (s *scene) step() Step {
 	return Step{
-		Signers: s.signers, Attestations: s.store, Models: s.Records, Version: "v1",
+		Signers: s.signers, Attestations: s.store, Models: s.Records.Models(), Version: "v1",
 		LookupEnv:      func(name string) (string, bool) { v, ok := s.env[name]; return v, ok },
 		ContainsSecret: func(text string) bool { return strings.Contains(text, "hunter2") },
 		Clock:          step.Clock{Time: func() time.Time { return time.Date(2026, 1, 2, 0, 5, 0, 0, time.UTC) }},

@@ -86,7 +86,7 @@ func (s Step) image(r step.Request, w step.AttestParams) (subject, error) {
 // model says that it is signed, and how it was trained: by its registered
 // version, which stays the same whichever run comes upon it again.
 func (s Step) model(ctx context.Context, r step.Request, w step.AttestParams, ref delivery.ModelRef) (subject, error) {
-	v, err := s.Models.Model(ctx, ref.Group, ref.Version)
+	v, err := s.Models.Get(ctx, ref.Group, ref.Version)
 	if err != nil {
 		return subject{}, fmt.Errorf("read the lineage of model %s: %w", ref, err)
 	}

@@ -22,7 +22,7 @@ const env = delivery.Environment("prod")
 
 func stepOf(w *fake.Environment) Step {
 	return Step{
-		Targets: probe.Targets{"local": w.Target}, Releases: w.Records, Deployments: w.Records, Models: w.Records, Prober: w.Prober,
+		Targets: probe.Targets{"local": w.Target}, Releases: w.Records.Releases(), Deployments: w.Records.Deployments(), Models: w.Records.Models(), Prober: w.Prober,
 		Trust: trust.Verifier{Attestations: &fake.AttestationStore{}, Signatures: fake.Verifier{}},
 	}
 }
@@ -93,11 +93,11 @@ func TestUsersMeetOnlyWhatHasAnswered(t *testing.T) {
 		if d.URL != fake.StableURL(env) || d.AlreadyDeployed || !d.Since.Equal(time.Now()) {
 			t.Errorf("%+v at %s", d, time.Now())
 		}
-		h, _ := w.Records.History(t.Context(), env, 1)
+		h, _ := w.Records.Deployments().List(t.Context(), env, 1)
 		if h[0].State != delivery.Deploying || h[0].Replaced != old.ID || h[0].By != "ann, cy" || h[0].ID != d.Deployment {
 			t.Errorf("%+v", h[0])
 		}
-		rel, _ := w.Records.Release(t.Context(), d.Release)
+		rel, _ := w.Records.Releases().Get(t.Context(), d.Release)
 		gates := rel.Release.GateResults
 		if len(gates) != 3 || gates[0].Gate != "test.unit" || gates[1].Gate != "scan" || gates[1].Verdict != delivery.Passed || rel.Release.SBOM != fake.Digest(5) || *rel.Release.Model != ref || rel.Release.Image.Digest != fake.Digest(9) || !rel.Release.Manifests.Valid() {
 			t.Errorf("%+v", rel.Release)
@@ -175,7 +175,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{"quarantined", func(w *fake.Environment) step.Request {
 			rel := w.Release(1)
-			_ = w.Records.Quarantine(ctx, delivery.Quarantine{Release: rel.ID, Reason: "errors"})
+			_ = w.Records.Releases().Quarantine(ctx, delivery.Quarantine{Release: rel.ID, Reason: "errors"})
 			return ask(step.DeployParams{Release: rel.ID})
 		}, fault.Conflict, "slipway releases unquarantine r-"},
 		{"not scanned where it comes from", func(w *fake.Environment) step.Request {
@@ -187,20 +187,20 @@ func TestRefused(t *testing.T) {
 			var with step.DeployParams
 			_ = json.Unmarshal(r.Spec.Params, &with)
 			rel, _ := made(r, with)
-			saved, _ := w.Records.Save(ctx, "x", rel)
-			_ = w.Records.Quarantine(ctx, delivery.Quarantine{Release: saved.ID, Reason: "errors"})
+			saved, _ := w.Records.Releases().Save(ctx, "x", rel)
+			_ = w.Records.Releases().Quarantine(ctx, delivery.Quarantine{Release: saved.ID, Reason: "errors"})
 			r.Run = "20260109-000000-dddd"
 			return r
 		}, fault.Conflict, ""},
 		{"model not approved", func(w *fake.Environment) step.Request {
-			m, _ := w.Records.Register(ctx, "m", fake.Digest(7), nil, delivery.Lineage{})
+			m, _ := w.Records.Models().Register(ctx, "m", fake.Digest(7), nil, delivery.Lineage{})
 			r := ask(step.DeployParams{})
 			r.Inputs = given(m.ModelRef)
 			return r
 		}, fault.Denied, "slipway approve m:1"},
 		{"pinned model rejected", func(w *fake.Environment) step.Request {
-			m, _ := w.Records.Register(ctx, "m", fake.Digest(7), nil, delivery.Lineage{})
-			_, _ = w.Records.Decide(ctx, m.ModelRef, delivery.Rejected, "ann", "")
+			m, _ := w.Records.Models().Register(ctx, "m", fake.Digest(7), nil, delivery.Lineage{})
+			_, _ = w.Records.Models().Decide(ctx, m.ModelRef, delivery.Rejected, "ann", "")
 			r := ask(step.DeployParams{Model: &m.ModelRef})
 			r.Inputs = given(m.ModelRef)
 			delete(r.Inputs, "register")
@@ -234,7 +234,7 @@ func TestRefused(t *testing.T) {
 			if !fault.Is(err, c.kind) || !strings.Contains(fault.HintOf(err), c.hint) {
 				t.Errorf("%v (%s)", err, fault.HintOf(err))
 			}
-			if h, _ := w.Records.History(t.Context(), env, 0); len(h) > 0 || len(w.Target.Calls) > 0 {
+			if h, _ := w.Records.Deployments().List(t.Context(), env, 0); len(h) > 0 || len(w.Target.Calls) > 0 {
 				t.Errorf("it began: %v, %v", h, w.Target.Calls)
 			}
 		})

@@ -56,7 +56,7 @@ func (s Step) allowed(ctx context.Context, rel delivery.ReleaseRecord) error {
 
 func (s Step) recorded(ctx context.Context, r step.Request, w step.DeployParams, t port.Target) (delivery.ReleaseRecord, []port.Secret, error) {
 	if w.Release != "" {
-		rel, err := s.Releases.Release(ctx, w.Release)
+		rel, err := s.Releases.Get(ctx, w.Release)
 		if err != nil {
 			return rel, nil, fmt.Errorf("read release %s: %w", w.Release, err)
 		}
@@ -93,7 +93,7 @@ func (s Step) trusted(ctx context.Context, r step.Request, w step.DeployParams, 
 // approved makes sure that a person, or the gates in their name, let the model
 // through: whatever steps the plan had before this one.
 func (s Step) approved(ctx context.Context, ref delivery.ModelRef) error {
-	v, err := s.Models.Model(ctx, ref.Group, ref.Version)
+	v, err := s.Models.Get(ctx, ref.Group, ref.Version)
 	if err != nil {
 		return fmt.Errorf("read the approval of model %s: %w", ref, err)
 	}

@@ -85,7 +85,7 @@ func TestRenders(t *testing.T) {
 			t.Errorf("rendered %+v\nwant %+v", d.asked, want)
 		}
 		id := deployed(t, res).Release
-		rel, err := w.Records.Release(t.Context(), id)
+		rel, err := w.Records.Releases().Get(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -200,9 +200,9 @@ func TestUntrustedIsNotRendered(t *testing.T) {
 	r := ask(step.DeployParams{Manifests: []string{"k8s/"}, Trust: demand})
 	r.Inputs = given(*w.Release(2).Release.Model)
 	r.Checkout = func(context.Context) (string, error) { return "", errors.New("checked out") }
-	before, _ := w.Records.Releases(t.Context(), 0)
+	before, _ := w.Records.Releases().List(t.Context(), 0)
 	_, err := s.Run(t.Context(), r)
-	after, _ := w.Records.Releases(t.Context(), 0)
+	after, _ := w.Records.Releases().List(t.Context(), 0)
 	if !fault.Is(err, fault.Denied) || len(d.asked)+len(d.packed)+len(d.staged) > 0 || len(after) != len(before) {
 		t.Errorf("%v; rendered %v, packed %v, staged %v, recorded %d", err, d.asked, d.packed, d.staged, len(after)-len(before))
 	}

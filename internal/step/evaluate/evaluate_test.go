@@ -45,7 +45,7 @@ func newScene(t *testing.T, run string, gates ...string) *scene {
 	s := &scene{Environment: fake.NewEnvironment(), jobs: &fake.Jobs{Commands: fake.Shell{}, Logs: root}}
 	s.w = step.EvaluateParams{Run: run, Data: []string{root + "/data.csv"}, Gates: gates}
 	s.step = Step{
-		Jobs: s.jobs, Deployments: s.Records, Releases: s.Records, Models: s.Records,
+		Jobs: s.jobs, Deployments: s.Records.Deployments(), Releases: s.Records.Releases(), Models: s.Records.Models(),
 		Environ: func() []string { return []string{"PATH=" + os.Getenv("PATH")} },
 	}
 	trained, _ := json.Marshal(step.TrainOutput{Dir: model, Files: files})

@@ -97,7 +97,7 @@ func (s Step) champion(ctx context.Context, env delivery.Environment) (delivery.
 	if !ok {
 		return nil, nil
 	}
-	rel, err := s.Releases.Release(ctx, d.Release)
+	rel, err := s.Releases.Get(ctx, d.Release)
 	if err != nil {
 		return nil, fmt.Errorf("read release %s, which serves in %s: %w", d.Release, env, err)
 	}
@@ -105,7 +105,7 @@ func (s Step) champion(ctx context.Context, env delivery.Environment) (delivery.
 	if m == nil {
 		return nil, nil
 	}
-	v, err := s.Models.Model(ctx, m.Group, m.Version)
+	v, err := s.Models.Get(ctx, m.Group, m.Version)
 	if err != nil {
 		return nil, fmt.Errorf("read the metrics of the champion %s: %w", m, err)
 	}

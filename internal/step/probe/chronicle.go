@@ -56,7 +56,7 @@ func (rec Records) agree(ctx context.Context, t port.Target, o port.DeployReques
 	if err != nil {
 		return fmt.Errorf("read the history beside %s: %w", o.Environment, err)
 	}
-	ours, err := rec.Deployments.History(ctx, o.Environment, 0)
+	ours, err := rec.Deployments.List(ctx, o.Environment, 0)
 	if err != nil {
 		return fmt.Errorf("read the history of %s: %w", o.Environment, err)
 	}
@@ -76,7 +76,7 @@ func (rec Records) model(ctx context.Context, ref *delivery.ModelRef, c *port.Hi
 	if ref == nil || rec.Models == nil || slices.ContainsFunc(c.Models, func(m delivery.ModelVersion) bool { return m.ModelRef == *ref }) {
 		return nil
 	}
-	m, err := rec.Models.Model(ctx, ref.Group, ref.Version)
+	m, err := rec.Models.Get(ctx, ref.Group, ref.Version)
 	if fault.Is(err, fault.NotFound) {
 		return nil
 	}
@@ -97,7 +97,7 @@ func (rec Records) Publish(ctx context.Context, t port.Target, service string, e
 		return nil
 	}
 	c := port.History{Service: service, Environment: env}
-	history, err := rec.Deployments.History(ctx, env, 0)
+	history, err := rec.Deployments.List(ctx, env, 0)
 	if err != nil {
 		return fmt.Errorf("read the history of %s: %w", env, err)
 	}
@@ -116,7 +116,7 @@ func (rec Records) Publish(ctx context.Context, t port.Target, service string, e
 			continue
 		}
 		told[d.Release] = true
-		rel, err := rec.Releases.Release(ctx, d.Release)
+		rel, err := rec.Releases.Get(ctx, d.Release)
 		if err != nil {
 			return fmt.Errorf("read release %s: %w", d.Release, err)
 		}

@@ -25,19 +25,19 @@ func long(t *testing.T, w *fake.Environment, n int, good ...int) []delivery.Rele
 	t.Helper()
 	var out []delivery.ReleaseRecord
 	for i := range n {
-		rel, err := w.Records.Save(t.Context(), "r", delivery.Release{Service: service, Commit: fmt.Sprint(i)})
+		rel, err := w.Records.Releases().Save(t.Context(), "r", delivery.Release{Service: service, Commit: fmt.Sprint(i)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		out = append(out, rel)
-		d, err := w.Records.Begin(t.Context(), delivery.Deployment{Environment: env, Release: rel.ID, Run: delivery.RunID(fmt.Sprint("run-", i))})
+		d, err := w.Records.Deployments().Begin(t.Context(), delivery.Deployment{Environment: env, Release: rel.ID, Run: delivery.RunID(fmt.Sprint("run-", i))})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if slices.Contains(good, i) {
-			err = w.Records.Accept(t.Context(), d.ID, time.Date(2026, 1, 1, i, 0, 0, 0, time.UTC))
+			err = w.Records.Deployments().Accept(t.Context(), d.ID, time.Date(2026, 1, 1, i, 0, 0, 0, time.UTC))
 		} else {
-			err = w.Records.End(t.Context(), d.ID, delivery.RolledBack, "it was wrong", time.Time{})
+			err = w.Records.Deployments().End(t.Context(), d.ID, delivery.RolledBack, "it was wrong", time.Time{})
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -47,7 +47,7 @@ func long(t *testing.T, w *fake.Environment, n int, good ...int) []delivery.Rele
 }
 
 func records(w *fake.Environment) Records {
-	return Records{Deployments: w.Records, Releases: w.Records}
+	return Records{Deployments: w.Records.Deployments(), Releases: w.Records.Releases()}
 }
 
 // TestTell: the newest ones, and those that can be gone back to, however old.
@@ -97,7 +97,7 @@ func TestTellOnce(t *testing.T) {
 	w := fake.NewEnvironment()
 	rel := w.Release(1)
 	for i := range 3 {
-		if _, err := w.Records.Begin(t.Context(), delivery.Deployment{Environment: env, Release: rel.ID, Run: delivery.RunID(fmt.Sprint(i))}); err != nil {
+		if _, err := w.Records.Deployments().Begin(t.Context(), delivery.Deployment{Environment: env, Release: rel.ID, Run: delivery.RunID(fmt.Sprint(i))}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -122,7 +122,7 @@ func TestTellTrouble(t *testing.T) {
 	if err := records(w).Publish(t.Context(), target, service, env); !errors.Is(err, why) {
 		t.Errorf("the target refuses: %v", err)
 	}
-	for _, method := range []string{"History", "Release"} {
+	for _, method := range []string{"Deployments.List", "Releases.Get"} {
 		w.Records.Fail = func(m string) error {
 			if m == method {
 				return why

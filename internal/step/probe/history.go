@@ -12,7 +12,7 @@ import (
 // DeploymentOfRun finds what this run began in its environment: the deployment that is
 // still open, or else its newest.
 func DeploymentOfRun(ctx context.Context, ledger port.DeploymentStore, r step.Request) (d delivery.Deployment, ok bool, err error) {
-	history, err := ledger.History(ctx, r.Environment, 0)
+	history, err := ledger.List(ctx, r.Environment, 0)
 	if err != nil {
 		return d, false, fmt.Errorf("read the history of %s: %w", r.Environment, err)
 	}

@@ -30,19 +30,19 @@ func request(t *testing.T) step.Request {
 
 func TestRegister(t *testing.T) {
 	ledger := &fake.Records{}
-	s := Step{Artifacts: &fake.ArtifactStore{}, Models: ledger}
+	s := Step{Artifacts: &fake.ArtifactStore{}, Models: ledger.Models()}
 	r := request(t)
 	res, err := s.Run(t.Context(), r)
 	if err != nil || res.Summary != "retail:1 PendingManualApproval" {
 		t.Fatalf("%+v, %v", res, err)
 	}
-	v, _ := ledger.Model(t.Context(), "retail", 1)
+	v, _ := ledger.Models().Get(t.Context(), "retail", 1)
 	want := delivery.Lineage{Commit: "c0ffee", Data: fake.Digest(4), Job: "20260101-000000-aaaa-train-1", Run: "20260101-000000-aaaa", Command: "train {{.Data}}", Training: fake.Digest(5)}
 	if v.Lineage != want || v.Metrics["accuracy"] != 0.9 {
 		t.Errorf("%+v", v)
 	}
 	// The same files in another run are the same version, also once decided.
-	if _, err := ledger.Decide(t.Context(), v.ModelRef, delivery.Rejected, "ann", "biased"); err != nil {
+	if _, err := ledger.Models().Decide(t.Context(), v.ModelRef, delivery.Rejected, "ann", "biased"); err != nil {
 		t.Fatal(err)
 	}
 	r.Run = "20260103-030405-abcd"
@@ -56,7 +56,7 @@ func TestRegister(t *testing.T) {
 
 func TestTrouble(t *testing.T) {
 	full := errors.New("disk full")
-	if _, err := (Step{Artifacts: &fake.ArtifactStore{Fail: full}, Models: &fake.Records{}}).Run(t.Context(), request(t)); !errors.Is(err, full) {
+	if _, err := (Step{Artifacts: &fake.ArtifactStore{Fail: full}, Models: (&fake.Records{}).Models()}).Run(t.Context(), request(t)); !errors.Is(err, full) {
 		t.Errorf("%v", err)
 	}
 	r := request(t)
@@ -74,7 +74,7 @@ func TestTrouble(t *testing.T) {
 // TestBill: a project that signs gets the model's bills of materials, the same
 // ones for the same files.
 func TestBill(t *testing.T) {
-	s := Step{Artifacts: &fake.ArtifactStore{}, Models: &fake.Records{}, SBOMs: fake.SBOMGenerator{}}
+	s := Step{Artifacts: &fake.ArtifactStore{}, Models: (&fake.Records{}).Models(), SBOMs: fake.SBOMGenerator{}}
 	r := request(t)
 	r.ArtifactsDir, r.Spec.Params = t.TempDir(), json.RawMessage(`{"group":"retail","bill":true}`)
 	var first step.RegisterOutput

@@ -30,7 +30,7 @@ func TestForwardKilledAnywhere(t *testing.T) {
 					t.Fatalf("%+v", res)
 				}
 				s.truth(t, s.old.ID, s.fresh.ID)
-				now, _ := s.Records.Release(t.Context(), s.fresh.ID)
+				now, _ := s.Records.Releases().Get(t.Context(), s.fresh.ID)
 				if now.Quarantined.Reason != "rolled back by bob: prices are wrong" {
 					t.Errorf("reason %q", now.Quarantined.Reason)
 				}
@@ -108,7 +108,7 @@ func TestForwardAlreadyAndQuarantined(t *testing.T) {
 	if err != nil || !d.AlreadyDeployed {
 		t.Errorf("%+v, %v", res, err)
 	}
-	_ = s.Records.Quarantine(t.Context(), delivery.Quarantine{Release: s.fresh.ID, Reason: "bad"})
+	_ = s.Records.Releases().Quarantine(t.Context(), delivery.Quarantine{Release: s.fresh.ID, Reason: "bad"})
 	if _, err := s.rollback().Run(t.Context(), s.promotion()); !fault.Is(err, fault.Conflict) {
 		t.Errorf("%v", err)
 	}

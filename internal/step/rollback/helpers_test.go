@@ -42,12 +42,12 @@ func newScene(served bool) *scene {
 
 func (s *scene) deploy() deploy.Step {
 	return deploy.Step{
-		Targets: probe.Targets{"local": s.Target}, Releases: s.Records, Deployments: s.Records, Models: s.Records, Prober: s.Prober,
+		Targets: probe.Targets{"local": s.Target}, Releases: s.Records.Releases(), Deployments: s.Records.Deployments(), Models: s.Records.Models(), Prober: s.Prober,
 	}
 }
 
 func (s *scene) rollback() rollback.Step {
-	return rollback.Step{Targets: probe.Targets{"local": s.Target}, Releases: s.Records, Deployments: s.Records, Prober: s.Prober}
+	return rollback.Step{Targets: probe.Targets{"local": s.Target}, Releases: s.Records.Releases(), Deployments: s.Records.Deployments(), Prober: s.Prober}
 }
 
 func (s *scene) ask(w step.DeployParams) step.Request {
@@ -75,18 +75,18 @@ func (s *scene) truth(t *testing.T, want delivery.ReleaseID, quarantined ...deli
 	if serving != want || want != "" && len(all) != 1 || want == "" && len(all) != 0 {
 		t.Errorf("the target serves %q and runs %v, want %q alone", serving, all, want)
 	}
-	d, ok, _ := s.Records.Current(t.Context(), env)
+	d, ok, _ := s.Records.Deployments().Current(t.Context(), env)
 	if d.Release != want || ok != (want != "") {
 		t.Errorf("the records say that %q serves (%v), want %q", d.Release, ok, want)
 	}
-	history, _ := s.Records.History(t.Context(), env, 0)
+	history, _ := s.Records.Deployments().List(t.Context(), env, 0)
 	for _, h := range history {
 		if h.State == delivery.Deploying {
 			t.Errorf("deployment %d of %s is still open", h.ID, h.Release)
 		}
 	}
 	for _, rel := range []delivery.ReleaseRecord{s.old, s.fresh} {
-		now, _ := s.Records.Release(t.Context(), rel.ID)
+		now, _ := s.Records.Releases().Get(t.Context(), rel.ID)
 		if out := slices.Contains(quarantined, rel.ID); out != (now.Quarantined != nil) {
 			t.Errorf("quarantine of %s is %v, want %v", rel.ID, now.Quarantined, out)
 		}
@@ -95,7 +95,7 @@ func (s *scene) truth(t *testing.T, want delivery.ReleaseID, quarantined ...deli
 
 func (s *scene) state(t *testing.T) delivery.DeploymentState {
 	t.Helper()
-	history, err := s.Records.History(t.Context(), env, 1)
+	history, err := s.Records.Deployments().List(t.Context(), env, 1)
 	if err != nil || len(history) == 0 {
 		t.Fatalf("no history: %v", err)
 	}
@@ -152,7 +152,7 @@ func accept(t *testing.T, s *scene, res step.Result) {
 	if err := json.Unmarshal(res.Output, &d); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Records.Accept(t.Context(), d.Deployment, time.Now()); err != nil {
+	if err := s.Records.Deployments().Accept(t.Context(), d.Deployment, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 }

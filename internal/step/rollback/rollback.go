@@ -110,7 +110,7 @@ func (b base) observe(ctx context.Context, service string) (port.Observation, er
 }
 
 func (b base) recorded(ctx context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
-	rel, err := b.Releases.Release(ctx, id)
+	rel, err := b.Releases.Get(ctx, id)
 	if err != nil {
 		return rel, fmt.Errorf("read release %s: %w", id, err)
 	}

@@ -100,7 +100,7 @@ func undone(t *testing.T, at int, after, served bool) {
 			s.SetFuse(fake.NewFuse(at, after))
 			fake.Survive(func() { _, _ = s.deploy().Run(t.Context(), s.promotion()) })
 			s.SetFuse(nil)
-			begun, _, _ := probe.DeploymentOfRun(t.Context(), s.Records, s.promotion())
+			begun, _, _ := probe.DeploymentOfRun(t.Context(), s.Records.Deployments(), s.promotion())
 			var res step.Result
 			res, killed = s.until(t, s.rollback(), s.undoing(false), fake.NewFuse(n, !after))
 			want := delivery.OutcomeSucceeded

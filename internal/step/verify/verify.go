@@ -37,7 +37,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	rel, err := s.Releases.Release(ctx, d.Release)
+	rel, err := s.Releases.Get(ctx, d.Release)
 	if err != nil {
 		return step.Result{}, fmt.Errorf("read release %s: %w", d.Release, err)
 	}

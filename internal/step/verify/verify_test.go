@@ -42,7 +42,7 @@ func (s *scene) run(t *testing.T, w step.DeployParams, given bool) (step.Result,
 		d, _ := json.Marshal(step.DeployOutput{Release: s.fresh.ID, Deployment: 2, URL: fake.StableURL(env)})
 		r.Inputs = map[string]json.RawMessage{"deploy": d}
 	}
-	v := Step{Targets: probe.Targets{"local": s.Target}, Releases: s.Records, Deployments: s.Records, Prober: s.Prober}
+	v := Step{Targets: probe.Targets{"local": s.Target}, Releases: s.Records.Releases(), Deployments: s.Records.Deployments(), Prober: s.Prober}
 	return v.Run(t.Context(), r)
 }
 

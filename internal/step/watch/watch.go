@@ -75,7 +75,7 @@ type bake struct {
 }
 
 func (b *bake) run(ctx context.Context) (step.Result, error) {
-	rel, err := b.Releases.Release(ctx, b.d.Release)
+	rel, err := b.Releases.Get(ctx, b.d.Release)
 	if err != nil {
 		return step.Result{}, fmt.Errorf("read release %s: %w", b.d.Release, err)
 	}

@@ -36,7 +36,7 @@ func newScene(t *testing.T) *scene {
 	s.target = s.Target
 	s.old, s.fresh = s.Release(1), s.Release(2)
 	s.Serve(env, "20260101-000000-aaaa", s.old, time.Now())
-	d, err := s.Records.Begin(t.Context(), delivery.Deployment{Environment: env, Release: s.fresh.ID, Run: run})
+	d, err := s.Records.Deployments().Begin(t.Context(), delivery.Deployment{Environment: env, Release: s.fresh.ID, Run: run})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func (s *scene) watch(ctx context.Context, w step.DeployParams) (step.Result, er
 	w.Target = "local"
 	with, _ := json.Marshal(w)
 	given, _ := json.Marshal(s.given)
-	st := Step{Targets: probe.Targets{"local": s.target}, Releases: s.Records, Deployments: s.Records}
+	st := Step{Targets: probe.Targets{"local": s.target}, Releases: s.Records.Releases(), Deployments: s.Records.Deployments()}
 	return st.Run(ctx, step.Request{
 		Run: run, Service: "api", Environment: env, Spec: step.Spec{Name: "watch", Params: with},
 		Inputs: map[string]json.RawMessage{"deploy": given},
@@ -115,7 +115,7 @@ func TestWatch(t *testing.T) {
 
 func (s *scene) accepted(t *testing.T, yes bool) {
 	t.Helper()
-	d, _, _ := s.Records.Current(t.Context(), env)
+	d, _, _ := s.Records.Deployments().Current(t.Context(), env)
 	if got := d.Release == s.fresh.ID; got != yes {
 		t.Errorf("the records accept it: %v, want %v", got, yes)
 	}

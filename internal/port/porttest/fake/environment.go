@@ -37,13 +37,13 @@ func (w *Environment) Release(model int) delivery.ReleaseRecord {
 	ctx := context.Background()
 	var ref delivery.ModelRef
 	for v := 1; v <= model; v++ {
-		m, err := w.Records.Register(ctx, "m", Digest(v), delivery.Metrics{"accuracy": float64(v) / 10}, delivery.Lineage{})
+		m, err := w.Records.Models().Register(ctx, "m", Digest(v), delivery.Metrics{"accuracy": float64(v) / 10}, delivery.Lineage{})
 		must(err)
-		_, err = w.Records.Decide(ctx, m.ModelRef, delivery.Approved, "ann", "")
+		_, err = w.Records.Models().Decide(ctx, m.ModelRef, delivery.Approved, "ann", "")
 		must(err)
 		ref = m.ModelRef
 	}
-	rel, err := w.Records.Save(ctx, "20260101-000000-aaaa", delivery.Release{
+	rel, err := w.Records.Releases().Save(ctx, "20260101-000000-aaaa", delivery.Release{
 		Schema: 1, Service: "api", Commit: fmt.Sprintf("%040d", model), Model: &ref,
 		Image:    delivery.Image{Repository: "api", Digest: Digest(100 + model)},
 		Workload: delivery.Workload{Replicas: 1, Health: "/health", Env: map[string]string{"MODE": fmt.Sprint(model)}},
@@ -55,14 +55,14 @@ func (w *Environment) Release(model int) delivery.ReleaseRecord {
 // Serve lets a release serve, by the records and in truth.
 func (w *Environment) Serve(env delivery.Environment, run delivery.RunID, rel delivery.ReleaseRecord, at time.Time) delivery.Deployment {
 	ctx := context.Background()
-	d, err := w.Records.Begin(ctx, delivery.Deployment{Environment: env, Release: rel.ID, Run: run, StartedAt: at})
+	d, err := w.Records.Deployments().Begin(ctx, delivery.Deployment{Environment: env, Release: rel.ID, Run: run, StartedAt: at})
 	must(err)
 	o := port.DeployRequest{Service: "api", Environment: env, ID: rel.ID, Release: rel.Release}
 	_, err = w.Target.Stage(ctx, o, nil)
 	must(err)
 	_, err = w.Target.Promote(ctx, o, nil)
 	must(err)
-	must(w.Records.Accept(ctx, d.ID, at))
+	must(w.Records.Deployments().Accept(ctx, d.ID, at))
 	d.State, d.ServingAt = delivery.Serving, at
 	return d
 }

@@ -1,0 +1,33 @@
+package port
+
+import (
+	"context"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// ApprovalSubject is what a person decides on.
+type ApprovalSubject string
+
+// ApproveDeploy is the deployment that a run waits with.
+const ApproveDeploy ApprovalSubject = "deploy"
+
+// Approval is a person's decision on a run that waits.
+type Approval struct {
+	Run      delivery.RunID
+	Subject  ApprovalSubject
+	By       string
+	Approved bool
+	Reason   string
+	At       time.Time
+}
+
+// ApprovalStore keeps approvals. Every method is atomic and safe across processes.
+type ApprovalStore interface {
+	// Record keeps a decision. A person decides once on a subject of a run: the
+	// first decision stays. One without a person or a subject is fault.Invalid.
+	Record(ctx context.Context, a Approval) error
+	// List returns the decisions on a run, oldest first.
+	List(ctx context.Context, run delivery.RunID) ([]Approval, error)
+}

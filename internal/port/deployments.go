@@ -1,0 +1,32 @@
+package port
+
+import (
+	"context"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// DeploymentStore is the history of the environments. A deployment begins
+// (Deploying), is accepted (Serving) and later replaced by the next one (Replaced);
+// or it ends otherwise (RolledBack, Cancelled, Stuck, Removed). Every method is
+// atomic and safe across processes.
+type DeploymentStore interface {
+	// Begin records that a release is being deployed, replacing the current one
+	// unless d.Replaced names another. Called again for the same run, release and
+	// environment it returns the first record.
+	Begin(ctx context.Context, d delivery.Deployment) (delivery.Deployment, error)
+	// Accept makes the deployment the environment's current one, and the one before
+	// Replaced. Idempotent; one that has ended otherwise is fault.Conflict.
+	Accept(ctx context.Context, id int64, at time.Time) error
+	// End records how a deployment ended: RolledBack, Cancelled, Stuck or Removed;
+	// any other state is fault.Invalid. Idempotent; the first end and its reason
+	// stay.
+	End(ctx context.Context, id int64, state delivery.DeploymentState, reason string, at time.Time) error
+	// Current returns the environment's accepted deployment; ok is false if there
+	// is none.
+	Current(ctx context.Context, env delivery.Environment) (d delivery.Deployment, ok bool, err error)
+	// List returns an environment's deployments, newest first (limit 0: all); with
+	// an empty env, those of all environments.
+	List(ctx context.Context, env delivery.Environment, limit int) ([]delivery.Deployment, error)
+}

@@ -1,0 +1,37 @@
+package port
+
+import (
+	"context"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// ModelRegistry keeps model versions with their metrics, their lineage and the
+// decisions on them; their files are in an ArtifactStore. Every method is atomic
+// and safe across processes.
+type ModelRegistry interface {
+	// Register adds a version to the group, or returns the existing one of the
+	// same artifact digest unchanged. A new version is pending approval, and its
+	// number is positive and greater than those registered in the group before.
+	// An empty group or an invalid digest is fault.Invalid.
+	Register(ctx context.Context, group string, artifact delivery.Digest, metrics delivery.Metrics, lineage delivery.Lineage) (delivery.ModelVersion, error)
+	// Decide approves or rejects a version, in the name of by. Repeating a decision
+	// changes nothing and returns the first; the opposite of an earlier one is
+	// fault.Conflict, as is a version with another digest than ref's, unless that
+	// is empty.
+	Decide(ctx context.Context, ref delivery.ModelRef, status delivery.ModelStatus, by, reason string) (delivery.ModelVersion, error)
+	// Get returns a version; fault.NotFound if there is none.
+	Get(ctx context.Context, group string, version int) (delivery.ModelVersion, error)
+	// List returns a group's versions, or with an empty group all, newest first.
+	List(ctx context.Context, group string) ([]delivery.ModelVersion, error)
+}
+
+// ModelImporter is an optional ability of a ModelRegistry that numbers its versions
+// itself: they count from 1 without gaps in each group, and versions that another
+// registry numbered can be taken over.
+type ModelImporter interface {
+	// Import keeps a version as another registry made it: number, metrics and
+	// decision. Importing it again does nothing. A number that belongs to other
+	// content here, or content that has another number here, is fault.Conflict.
+	Import(ctx context.Context, m delivery.ModelVersion) error
+}

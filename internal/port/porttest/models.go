@@ -1,0 +1,237 @@
+package porttest
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// TestModels holds an adapter to port.ModelRegistry. fresh returns a function that
+// opens the same registry, empty at first, again and again, as separate processes
+// would.
+func TestModels(t *testing.T, fresh func(t *testing.T) (open func() port.ModelRegistry)) {
+	t.Run("register", func(t *testing.T) { testRegister(t, fresh(t)()) })
+	t.Run("list", func(t *testing.T) { testListModels(t, fresh(t)()) })
+	t.Run("refuses", func(t *testing.T) { testRegisterRefuses(t, fresh(t)()) })
+	t.Run("decide", func(t *testing.T) { testDecide(t, fresh(t)()) })
+	t.Run("another handle", func(t *testing.T) { testModelsPersist(t, fresh(t)) })
+	t.Run("registered concurrently", func(t *testing.T) { testRegisterConcurrently(t, fresh(t)) })
+	t.Run("decided concurrently", func(t *testing.T) { testDecideConcurrently(t, fresh(t)) })
+}
+
+func register(t *testing.T, m port.ModelRegistry, group, digit string) delivery.ModelVersion {
+	t.Helper()
+	v, err := m.Register(t.Context(), group, repeatedDigest(digit), nil, delivery.Lineage{})
+	return must(t, v, err)
+}
+
+func testRegister(t *testing.T, m port.ModelRegistry) {
+	metrics := delivery.Metrics{"accuracy": 0.87, "report": map[string]any{"f1": 0.5}, "name": "x", "none": nil, "list": []any{1.0}}
+	lineage := delivery.Lineage{
+		Commit: "abc", Data: repeatedDigest("d"), Job: "j", Run: numberedRun(1), Command: "train", Training: repeatedDigest("e"),
+	}
+	first, err := m.Register(t.Context(), "retail", repeatedDigest("a"), metrics, lineage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.CreatedAt.IsZero() || first.Version < 1 {
+		t.Errorf("version %d was registered at %v", first.Version, first.CreatedAt)
+	}
+	want := delivery.ModelVersion{
+		ModelRef: delivery.ModelRef{Group: "retail", Version: first.Version, Digest: repeatedDigest("a")}, Status: delivery.PendingApproval,
+		Metrics: metrics, Lineage: lineage, CreatedAt: first.CreatedAt,
+	}
+	wantEqual(t, "registered", first, want)
+	again, err := m.Register(t.Context(), "retail", repeatedDigest("a"), delivery.Metrics{"accuracy": 0.1}, delivery.Lineage{Commit: "zzz"})
+	wantEqual(t, "the same artifact", must(t, again, err), first)
+	got, err := m.Get(t.Context(), "retail", first.Version)
+	wantEqual(t, "found", must(t, got, err), first)
+	other := register(t, m, "fraud", "a")
+	if other.Group != "fraud" || other.Version < 1 {
+		t.Errorf("the same artifact in another group: %+v", other)
+	}
+}
+
+func testListModels(t *testing.T, m port.ModelRegistry) {
+	list, err := m.List(t.Context(), "")
+	wantEqual(t, "an empty registry", must(t, list, err), nil)
+	first, second := register(t, m, "retail", "a"), register(t, m, "retail", "b")
+	if second.Version <= first.Version {
+		t.Errorf("version %d was registered after %d", second.Version, first.Version)
+	}
+	register(t, m, "fraud", "a")
+	list, err = m.List(t.Context(), "retail")
+	wantEqual(t, "newest first", must(t, list, err), []delivery.ModelVersion{second, first})
+	list, err = m.List(t.Context(), "")
+	wantEqual(t, "all groups", len(must(t, list, err)), 3)
+	list, err = m.List(t.Context(), "none")
+	wantEqual(t, "an unknown group", must(t, list, err), nil)
+}
+
+func testRegisterRefuses(t *testing.T, m port.ModelRegistry) {
+	first := register(t, m, "retail", "a")
+	_, err := m.Get(t.Context(), "retail", first.Version+1)
+	wantFault(t, "unknown version", err, fault.NotFound)
+	_, err = m.Get(t.Context(), "fraud", first.Version)
+	wantFault(t, "unknown group", err, fault.NotFound)
+	_, err = m.Register(t.Context(), "retail", "latest", nil, delivery.Lineage{})
+	wantFault(t, "artifact without a digest", err, fault.Invalid)
+	_, err = m.Register(t.Context(), "", repeatedDigest("b"), nil, delivery.Lineage{})
+	wantFault(t, "no group", err, fault.Invalid)
+}
+
+func testDecide(t *testing.T, m port.ModelRegistry) {
+	decide := func(ref delivery.ModelRef, status delivery.ModelStatus, by, reason string) (delivery.ModelVersion, error) {
+		return m.Decide(t.Context(), ref, status, by, reason)
+	}
+	registered := register(t, m, "retail", "a")
+	ref := registered.ModelRef
+	_, err := decide(ref, delivery.PendingApproval, "ana", "")
+	wantFault(t, "pending is not a decision", err, fault.Invalid)
+	first, err := decide(ref, delivery.Approved, "ana", "good")
+	if err != nil || first.DecidedAt.IsZero() {
+		t.Fatalf("approve: %+v, %v", first, err)
+	}
+	want := registered
+	want.Status, want.DecidedBy, want.DecidedAt, want.Why = delivery.Approved, "ana", first.DecidedAt, "good"
+	wantEqual(t, "approved", first, want)
+	again, err := decide(ref, delivery.Approved, "ben", "me too")
+	wantEqual(t, "approved again", must(t, again, err), first)
+	_, err = decide(ref, delivery.Rejected, "ben", "bad")
+	wantFault(t, "reject an approved version", err, fault.Conflict)
+	got, err := m.Get(t.Context(), "retail", ref.Version)
+	wantEqual(t, "unchanged", must(t, got, err), first)
+	_, err = decide(delivery.ModelRef{Group: "retail", Version: ref.Version + 8}, delivery.Approved, "ana", "")
+	wantFault(t, "unknown version", err, fault.NotFound)
+
+	second := register(t, m, "retail", "b").ModelRef
+	mistaken := second
+	mistaken.Digest = repeatedDigest("c")
+	_, err = decide(mistaken, delivery.Approved, "ana", "")
+	wantFault(t, "a version with another digest", err, fault.Conflict)
+	second.Digest = ""
+	rejected, err := decide(second, delivery.Rejected, "ana", "")
+	wantEqual(t, "rejected, without naming the digest", must(t, rejected, err).Status, delivery.Rejected)
+	_, err = decide(second, delivery.Approved, "ana", "")
+	wantFault(t, "approve a rejected version", err, fault.Conflict)
+}
+
+func testModelsPersist(t *testing.T, open func() port.ModelRegistry) {
+	m := open()
+	first := register(t, m, "retail", "a")
+	decided, err := m.Decide(t.Context(), first.ModelRef, delivery.Approved, "ana", "")
+	must(t, decided, err)
+	got, err := open().Get(t.Context(), "retail", first.Version)
+	wantEqual(t, "another handle", must(t, got, err), decided)
+}
+
+func testRegisterConcurrently(t *testing.T, open func() port.ModelRegistry) {
+	const n = 24
+	versions := make([]int, n)
+	concurrently(t, n, []port.ModelRegistry{open(), open()}, func(m port.ModelRegistry, i int) error {
+		artifact := delivery.Digest(fmt.Sprintf("sha256:%064x", i/2)) // each one twice
+		v, err := m.Register(t.Context(), "retail", artifact, nil, delivery.Lineage{})
+		versions[i] = v.Version
+		return err
+	})
+	byVersion := map[int]int{} // to the artifact
+	for i, v := range versions {
+		if other, taken := byVersion[v]; taken && other != i/2 {
+			t.Errorf("version %d was given to two artifacts", v)
+		}
+		byVersion[v] = i / 2
+	}
+	wantEqual(t, "versions", len(byVersion), n/2)
+}
+
+func testDecideConcurrently(t *testing.T, open func() port.ModelRegistry) {
+	ref := register(t, open(), "retail", "a").ModelRef
+	won := make([]bool, 8)
+	concurrently(t, len(won), []port.ModelRegistry{open(), open()}, func(m port.ModelRegistry, i int) error {
+		status := delivery.Approved
+		if i%2 == 0 {
+			status = delivery.Rejected
+		}
+		_, err := m.Decide(t.Context(), ref, status, fmt.Sprint(i), "")
+		won[i] = err == nil
+		if fault.Is(err, fault.Conflict) {
+			return nil
+		}
+		return err
+	})
+	for i := 2; i < len(won); i++ {
+		if won[i] != won[i-2] {
+			t.Fatalf("both decisions were taken: %v", won)
+		}
+	}
+	if won[0] == won[1] {
+		t.Errorf("approved and rejected: %v", won)
+	}
+}
+
+// TestModelImporter holds a registry to port.ModelImporter. fresh is that of
+// TestModels.
+func TestModelImporter(t *testing.T, fresh func(t *testing.T) (open func() port.ModelRegistry)) {
+	t.Run("numbers", func(t *testing.T) { testModelNumbers(t, fresh(t)) })
+	t.Run("import", func(t *testing.T) { testImport(t, fresh(t)()) })
+}
+
+func importer(t *testing.T, m port.ModelRegistry) port.ModelImporter {
+	t.Helper()
+	i, ok := m.(port.ModelImporter)
+	if !ok {
+		t.Fatalf("%T is not a port.ModelImporter", m)
+	}
+	return i
+}
+
+// testModelNumbers wants versions to count from 1 without gaps.
+func testModelNumbers(t *testing.T, open func() port.ModelRegistry) {
+	wantEqual(t, "the first of a group", register(t, open(), "fraud", "a").Version, 1)
+	const n = 24
+	versions := make([]int, n)
+	concurrently(t, n, []port.ModelRegistry{open(), open()}, func(m port.ModelRegistry, i int) error {
+		v, err := m.Register(t.Context(), "retail", delivery.Digest(fmt.Sprintf("sha256:%064x", i/2)), nil, delivery.Lineage{})
+		versions[i] = v.Version
+		return err
+	})
+	given := map[int]int{}
+	for _, v := range versions {
+		given[v]++
+	}
+	for v := 1; v <= n/2; v++ {
+		if given[v] != 2 {
+			t.Errorf("version %d was given %d times, want 2 (%v)", v, given[v], given)
+		}
+	}
+}
+
+func testImport(t *testing.T, m port.ModelRegistry) {
+	first := register(t, m, "retail", "a")
+	foreign := delivery.ModelVersion{
+		ModelRef: delivery.ModelRef{Group: "retail", Version: 7, Digest: repeatedDigest("f")}, Status: delivery.Approved,
+		Metrics: delivery.Metrics{"accuracy": 0.8}, Lineage: delivery.Lineage{Commit: "abc"}, CreatedAt: minute(1),
+		DecidedBy: "ann", DecidedAt: minute(2), Why: "good",
+	}
+	for range 2 {
+		if err := importer(t, m).Import(t.Context(), foreign); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := m.Get(t.Context(), "retail", 7)
+	wantEqual(t, "imported", must(t, got, err), foreign)
+	for name, ref := range map[string]delivery.ModelRef{
+		"a number of other content":   {Group: "retail", Version: 7, Digest: repeatedDigest("e")},
+		"content with another number": {Group: "retail", Version: 9, Digest: first.Digest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			other := foreign
+			other.ModelRef = ref
+			wantFault(t, "import "+ref.String(), importer(t, m).Import(t.Context(), other), fault.Conflict)
+		})
+	}
+	wantFault(t, "import no version", importer(t, m).Import(t.Context(), delivery.ModelVersion{}), fault.Invalid)
+}

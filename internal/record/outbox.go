@@ -1,0 +1,30 @@
+package record
+
+import (
+	"context"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// OutboxMessage is a message to one receiver that has not been delivered.
+type OutboxMessage struct {
+	ID       int64
+	Receiver string // Notifier.Name
+	Message  port.Message
+	Attempts int
+	Next     time.Time // not before
+}
+
+// Outbox keeps messages until they are delivered.
+type Outbox interface {
+	// Post keeps a message for a receiver; the same message ID for the same
+	// receiver is kept once, also after it was sent.
+	Post(ctx context.Context, receiver string, m port.Message) error
+	// Due lists messages whose time has come, oldest first.
+	Due(ctx context.Context, now time.Time, limit int) ([]OutboxMessage, error)
+	// MarkSent removes a message that was delivered or never will be.
+	MarkSent(ctx context.Context, id int64) error
+	// Reschedule counts an attempt and sets the time of the next one.
+	Reschedule(ctx context.Context, id int64, next time.Time) error
+}
