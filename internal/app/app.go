@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/user"
@@ -21,9 +20,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/engine"
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/fault"
-	"github.com/slipway-cd/slipway/internal/mask"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/redact"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/trust"
 )
@@ -98,12 +97,12 @@ func (a *App) env(name string) (string, bool) {
 
 // session is a use case at work: the project that was found, and its parts.
 type session struct {
-	app     *App
-	place   Workspace
-	project config.Project
-	parts   Dependencies
-	mask    *mask.Redactor
-	engine  *engine.Engine
+	app      *App
+	place    Workspace
+	project  config.Project
+	parts    Dependencies
+	redactor *redact.Redactor
+	engine   *engine.Engine
 }
 
 // with opens the project, runs do, and closes everything.
@@ -133,7 +132,7 @@ func (a *App) open(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	s := &session{app: a, place: place, project: project, parts: parts}
-	s.mask = mask.New(a.Environ, s.secrets()...)
+	s.redactor = redact.FromEnviron(a.Environ, s.secrets()...)
 	s.engine = s.newEngine()
 	return s, nil
 }
@@ -201,8 +200,8 @@ func (s *session) newEngine() *engine.Engine {
 	host, _ := os.Hostname()
 	return &engine.Engine{
 		Runs: s.parts.Runs, Cache: s.parts.Cache, Steps: s.parts.Steps, Source: s.parts.Source,
-		Sink: s.mask.Sink(sink), Home: s.place.Home, Repository: s.place.Repository,
-		Clock: s.app.Clock, Mask: func(w io.Writer) io.Writer { return s.mask.Writer(w) },
+		Sink: sink, Home: s.place.Home, Repository: s.place.Repository,
+		Clock: s.app.Clock, Redactor: s.redactor,
 		PID: os.Getpid(), Host: host,
 	}
 }

@@ -140,9 +140,11 @@ func (s *session) tellAdopted(d delivery.Deployment) {
 	s.notice(d.Environment, "read in "+string(d.Environment)+": run "+string(d.Run)+" by "+d.By+" brought "+string(d.Release)+" there")
 }
 
+// notice emits a message of the use case itself: what the engine emits is redacted
+// by the engine.
 func (s *session) notice(env delivery.Environment, text string) {
 	if s.engine == nil || s.engine.Sink == nil {
 		return
 	}
-	s.engine.Sink.Emit(event.Event{Time: s.app.Clock(), Kind: event.Notice, Environment: env, Text: text})
+	s.engine.Sink.Emit(s.redactor.Event(event.Event{Time: s.app.Clock(), Kind: event.Notice, Environment: env, Text: text}))
 }

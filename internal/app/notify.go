@@ -31,7 +31,7 @@ type news struct {
 	store     record.Outbox
 	receivers []receiver
 	now       func() time.Time
-	warn      event.Sink
+	warn      func(event.Event)
 
 	wake   chan struct{}
 	stop   context.CancelFunc
@@ -46,7 +46,7 @@ type receiver struct {
 
 // news starts the delivery; Close ends it.
 func (s *session) news(ctx context.Context) (*news, error) {
-	n := &news{store: s.parts.Outbox, now: s.app.Clock, warn: s.engine.Sink, wake: make(chan struct{}, 1), closed: make(chan struct{})}
+	n := &news{store: s.parts.Outbox, now: s.app.Clock, warn: s.warn(), wake: make(chan struct{}, 1), closed: make(chan struct{})}
 	for _, c := range s.project.Notify {
 		r, err := s.receiver(c)
 		if err != nil {
@@ -57,6 +57,12 @@ func (s *session) news(ctx context.Context) (*news, error) {
 	ctx, n.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go n.deliver(ctx)
 	return n, nil
+}
+
+// warn returns how the delivery of messages reports trouble: on the sink of before.
+func (s *session) warn() func(event.Event) {
+	sink := s.engine.Sink
+	return func(e event.Event) { sink.Emit(s.redactor.Event(e)) }
 }
 
 func (s *session) receiver(c config.Notify) (receiver, error) {
@@ -117,7 +123,7 @@ func (n *news) Emit(e event.Event) {
 			Title: fmt.Sprintf("%s: %s", e.Environment, e.Outcome), Text: sentence(e), JSON: body,
 		}
 		if err := n.store.Post(context.Background(), r.Name(), m); err != nil {
-			n.warn.Emit(event.Event{Time: n.now(), Kind: event.Notice, Run: e.Run, Text: "message to " + r.Name() + " not kept: " + err.Error()})
+			n.warn(event.Event{Time: n.now(), Kind: event.Notice, Run: e.Run, Text: "message to " + r.Name() + " not kept: " + err.Error()})
 		}
 	}
 	select {
@@ -198,13 +204,13 @@ func (n *news) try(ctx context.Context, r receiver, o record.OutboxMessage) {
 	case err == nil:
 		err = n.store.MarkSent(ctx, o.ID)
 	case fault.Is(err, fault.Invalid) || fault.Is(err, fault.Denied) || o.Attempts >= hopeless:
-		n.warn.Emit(event.Event{Time: n.now(), Kind: event.Notice, Text: "message to " + r.Name() + " given up: " + err.Error()})
+		n.warn(event.Event{Time: n.now(), Kind: event.Notice, Text: "message to " + r.Name() + " given up: " + err.Error()})
 		err = n.store.MarkSent(ctx, o.ID)
 	default:
 		wait := min(time.Second<<min(o.Attempts, 10), 10*time.Minute)
 		err = n.store.Reschedule(ctx, o.ID, n.now().Add(wait))
 	}
 	if err != nil {
-		n.warn.Emit(event.Event{Time: n.now(), Kind: event.Notice, Text: "message to " + r.Name() + ": " + err.Error()})
+		n.warn(event.Event{Time: n.now(), Kind: event.Notice, Text: "message to " + r.Name() + ": " + err.Error()})
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
-	"github.com/slipway-cd/slipway/internal/event"
 )
 
 // wakeTime is how long what should serve may take to come back before a run goes
@@ -30,7 +29,7 @@ func (s *session) wake(ctx context.Context) {
 		if err := up.Up(ctx); err != nil {
 			text = "what served in " + name + " is down, and does not come back: " + err.Error()
 		}
-		s.engine.Sink.Emit(event.Event{Time: s.app.Clock(), Kind: event.Notice, Environment: env, Text: text})
+		s.notice(env, text)
 	}
 }
 

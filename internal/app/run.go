@@ -151,7 +151,7 @@ func (s *session) deliver(ctx context.Context, do func() (record.Run, error)) (R
 	if err != nil {
 		return RunReport{}, err
 	}
-	s.engine.Sink = event.Tee(s.engine.Sink, s.mask.Sink(news))
+	s.engine.Sink = event.Tee(s.engine.Sink, news)
 	s.wake(ctx)
 	r, err := do()
 	news.Close()

@@ -18,7 +18,7 @@ func with(more ...string) []string { return slices.Concat(words, text, more) }
 // text and tools are small shared helpers, which import nothing but words and ports.
 // Those in tools touch files or time: packages that are pure may not have them.
 var (
-	text  = []string{"internal/quantile", "internal/textline"}
+	text  = []string{"internal/quantile", "internal/redact", "internal/textline"}
 	tools = []string{"internal/atomicfile", "internal/flock", "internal/wait"}
 )
 
@@ -31,7 +31,7 @@ var rules = []rule{
 	{"internal/port", words, "ports know words, not who uses or fulfils them"},
 	{"internal/port/porttest", with("internal/port", "internal/port/*"), "suites know ports, never an adapter"},
 	{"internal/gate", words, "gates are pure"},
-	{"internal/mask", words, "masking is pure"},
+	{"internal/redact", words, "redaction is pure"},
 	{"internal/atomicfile", nil, "atomic file writes import nothing internal"},
 	{"internal/flock", []string{"internal/wait"}, "file locks import nothing internal but how to wait"},
 	{"internal/wait", nil, "waiting imports nothing internal"},
@@ -65,8 +65,8 @@ var rules = []rule{
 	{"internal/engine", withTools("internal/plan", "internal/step", "internal/record", "internal/port"), "the engine runs steps by their contract"},
 	{"internal/record", withTools("internal/plan", "internal/step", "internal/port", "internal/record"), "records know words and contracts"},
 	{"internal/adapter", withTools("internal/blob", "internal/ocilayout", "internal/port", "internal/port/*"), "an adapter knows its port and its own SDK"},
-	{"internal/app", withTools("internal/config", "internal/plan", "internal/engine", "internal/record", "internal/port", "internal/step", "internal/step/digest", "internal/step/probe", "internal/step/trust", "internal/gate", "internal/mask"), "use cases know contracts, never an adapter"},
-	{"internal/catalog", withTools("internal/app", "internal/port", "internal/step", "internal/step/*", "internal/adapter/*", "internal/record", "internal/record/*", "internal/engine", "internal/mask"), "the list of parts"},
+	{"internal/app", withTools("internal/config", "internal/plan", "internal/engine", "internal/record", "internal/port", "internal/step", "internal/step/digest", "internal/step/probe", "internal/step/trust", "internal/gate"), "use cases know contracts, never an adapter"},
+	{"internal/catalog", withTools("internal/app", "internal/port", "internal/step", "internal/step/*", "internal/adapter/*", "internal/record", "internal/record/*", "internal/engine"), "the list of parts"},
 	{"internal/cli", withTools("internal/app", "internal/cli", "internal/cli/*"), "the command line asks use cases; never an adapter, a step or an SDK"},
 	{"internal/arch", nil, "the rules stand alone"},
 }

@@ -27,9 +27,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/trivy"
 	"github.com/slipway-cd/slipway/internal/adapter/webhook"
 	"github.com/slipway-cd/slipway/internal/app"
-	"github.com/slipway-cd/slipway/internal/mask"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
+	"github.com/slipway-cd/slipway/internal/redact"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/approve"
 	"github.com/slipway-cd/slipway/internal/step/attest"
@@ -116,7 +116,7 @@ func wire(ctx context.Context, p app.Workspace, version string) (app.Dependencie
 // jobs run under this very program, and keep secrets out of their logs.
 func jobs(dir, self string) port.Jobs {
 	j := process.NewJobs(dir, self, jobRunner)
-	j.Secret = mask.New(os.Environ()).Contains
+	j.Secret = redact.FromEnviron(os.Environ()).Contains
 	return j
 }
 
@@ -125,7 +125,7 @@ func (a adapters) judge() trust.Verifier {
 	return trust.Verifier{Attestations: a.registry, Signatures: a.sigstore}
 }
 
-func hide(secrets []string, w io.Writer) io.WriteCloser { return mask.New(nil, secrets...).Writer(w) }
+func hide(secrets []string, w io.Writer) io.WriteCloser { return redact.New(secrets...).Writer(w) }
 
 // steps is the list of steps.
 func steps(a adapters) map[step.Kind]step.Step {
@@ -144,7 +144,7 @@ func steps(a adapters) map[step.Kind]step.Step {
 		step.Verify:   verify.Step{Targets: a.targets, Releases: a.releases, Deployments: a.deployments, Prober: a.prober},
 		step.Watch:    watch.Step{Targets: a.targets, Releases: a.releases, Deployments: a.deployments, Models: a.models},
 		step.Rollback: rollback.Step{Targets: a.targets, Releases: a.releases, Deployments: a.deployments, Models: a.models, Prober: a.prober, Trust: a.judge()},
-		step.Attest:   attest.Step{Signers: a.sigstore, Attestations: a.registry, Models: a.models, ModelImages: a.registry, ContainsSecret: mask.New(os.Environ()).Contains, Version: a.version},
+		step.Attest:   attest.Step{Signers: a.sigstore, Attestations: a.registry, Models: a.models, ModelImages: a.registry, ContainsSecret: redact.FromEnviron(os.Environ()).Contains, Version: a.version},
 	}
 }
 

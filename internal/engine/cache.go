@@ -25,7 +25,7 @@ func (x *execution) cached(ctx context.Context, impl step.Step, r step.Request) 
 	}
 	result, err := sound(impl.Run(ctx, r))
 	if err == nil && result.Outcome == delivery.OutcomeSucceeded {
-		if err := x.e.Cache.Put(context.WithoutCancel(ctx), key, x.run.ID, x.e.mask(result)); err != nil {
+		if err := x.e.Cache.Put(context.WithoutCancel(ctx), key, x.run.ID, x.e.redact(result)); err != nil {
 			x.noCache(r, err)
 		}
 	}

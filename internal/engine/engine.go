@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"path/filepath"
 	"runtime"
@@ -20,6 +19,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/redact"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -36,8 +36,8 @@ type Engine struct {
 	Database   string     // journal of unfinished runs; default Home/engine.db
 	Parallel   int        // steps at once; default the CPUs, at least 2
 	Clock      func() time.Time
-	Mask       func(io.Writer) io.Writer // hides secrets in what is written; nil: nothing to hide
-	PID        int                       // of this process, for people
+	Redactor   *redact.Redactor // removes secrets from all that is printed and kept; nil: nothing to remove
+	PID        int              // of this process, for people
 	Host       string
 
 	Grace       time.Duration  // for steps that run when another fails; default 2s, negative: none

@@ -3,7 +3,6 @@ package engine
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -55,12 +54,7 @@ func (v *voice) emit(ev event.Event) {
 	if ev.Time.IsZero() {
 		ev.Time = v.e.now()
 	}
-	ev.Text, ev.Hint = v.e.hide(ev.Text), v.e.hide(ev.Hint)
-	if ev.GateResult != nil {
-		a := *ev.GateResult
-		a.Evidence = v.e.hide(a.Evidence)
-		ev.GateResult = &a
-	}
+	ev = v.e.Redactor.Event(ev)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.keep(ev)
@@ -75,64 +69,6 @@ func (v *voice) keep(ev event.Event) {
 	}
 	if line, err := json.Marshal(ev); err == nil {
 		_, _ = v.file.Write(append(line, '\n')) // the records hold what counts
-	}
-}
-
-// hide replaces secrets in a text.
-func (e *Engine) hide(s string) string {
-	if e.Mask == nil || s == "" {
-		return s
-	}
-	var b bytes.Buffer
-	w := e.Mask(&b)
-	_, _ = io.WriteString(w, s) // a buffer takes everything
-	closeIf(w)
-	return b.String()
-}
-
-// hideJSON replaces secrets in the strings of a document.
-func (e *Engine) hideJSON(raw json.RawMessage) json.RawMessage {
-	if e.Mask == nil || len(raw) == 0 {
-		return raw
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	var document any
-	if d.Decode(&document) != nil {
-		return raw // the caller refuses what is not JSON
-	}
-	if hidden, changed := e.hideIn(document); changed {
-		if out, err := json.Marshal(hidden); err == nil {
-			return out
-		}
-	}
-	return raw
-}
-
-func (e *Engine) hideIn(v any) (out any, changed bool) {
-	switch v := v.(type) {
-	case string:
-		s := e.hide(v)
-		return s, s != v
-	case []any:
-		for i := range v {
-			var c bool
-			v[i], c = e.hideIn(v[i])
-			changed = changed || c
-		}
-	case map[string]any:
-		for k := range v {
-			var c bool
-			v[k], c = e.hideIn(v[k])
-			changed = changed || c
-		}
-	}
-	return v, changed
-}
-
-func closeIf(w io.Writer) {
-	if c, ok := w.(io.Closer); ok {
-		_ = c.Close() // only flushes
 	}
 }
 

@@ -155,7 +155,7 @@ func (e *Engine) giveUp(ctx context.Context, run record.Run, why error) (record.
 	if quiet, err := e.untouched(ctx, run); err != nil || !quiet {
 		outcome = delivery.OutcomeRollbackFailed
 	}
-	return e.finish(ctx, run, record.RunResult{Outcome: outcome, Cause: e.hide(why.Error()), Hint: fault.HintOf(why), Release: run.Release})
+	return e.finish(ctx, run, record.RunResult{Outcome: outcome, Cause: e.Redactor.Text(why.Error()), Hint: e.Redactor.Text(fault.HintOf(why)), Release: run.Release})
 }
 
 // untouched tells whether the run began nothing that must be undone.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -93,19 +94,16 @@ func (x *execution) lifetime(journal context.Context, undo bool) (context.Contex
 	return ctx, func() { stop(); done() }
 }
 
-// openLog gives the request its masked log.
+// openLog gives the request its redacted log.
 func (x *execution) openLog(r *step.Request) (closeLog func()) {
 	log := &stepLog{
 		voice: x.voice, step: r.Spec.Name,
 		path: LogPath(x.e.Home, x.run.ID, r.Spec.Name),
 	}
-	r.Log = log
-	if x.e.Mask != nil {
-		r.Log = x.e.Mask(log)
-	}
-	masked := r.Log
+	redacted := x.e.Redactor.Writer(log)
+	r.Log = redacted
 	return func() {
-		closeIf(masked)
+		_ = redacted.Close() // only flushes
 		log.Close()
 	}
 }
@@ -173,18 +171,16 @@ func (x *execution) settle(ctx context.Context, result step.Result, err error) s
 	case ctx.Err() != nil && result.Outcome == delivery.OutcomeFailed:
 		result.Outcome, result.Cause = delivery.OutcomeCancelled, context.Cause(ctx).Error()
 	}
-	return x.e.mask(result)
+	return x.e.redact(result)
 }
 
-// mask hides secrets in everything that is kept of a result.
-func (e *Engine) mask(r step.Result) step.Result {
-	r.Summary, r.Cause, r.Hint = e.hide(r.Summary), e.hide(r.Cause), e.hide(r.Hint)
-	r.Output = e.hideJSON(r.Output)
-	if e.Mask != nil && len(r.GateResults) > 0 {
-		r.GateResults = append([]delivery.GateResult(nil), r.GateResults...)
-		for i := range r.GateResults {
-			r.GateResults[i].Evidence = e.hide(r.GateResults[i].Evidence)
-		}
+// redact removes secrets from everything that is kept of a result.
+func (e *Engine) redact(r step.Result) step.Result {
+	x := e.Redactor
+	r.Summary, r.Cause, r.Hint, r.Output = x.Text(r.Summary), x.Text(r.Cause), x.Text(r.Hint), x.JSON(r.Output)
+	r.GateResults = slices.Clone(r.GateResults)
+	for i := range r.GateResults {
+		r.GateResults[i].Evidence = x.Text(r.GateResults[i].Evidence)
 	}
 	return r
 }

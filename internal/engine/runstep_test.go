@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/redact"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -189,18 +189,10 @@ func TestFailuresAreNotCached(t *testing.T) {
 	wantRun(t, l.run(newPlan(4, spec)), record.Ended, delivery.OutcomeFailed, "s: champion is away")
 }
 
-// stars masks a secret in whole writes.
-type stars struct{ w io.Writer }
-
-func (s stars) Write(p []byte) (int, error) {
-	_, err := io.WriteString(s.w, strings.ReplaceAll(string(p), "hunter22", "***"))
-	return len(p), err
-}
-
 // TestSecretsStayInside: whatever a step says, the secret is in no file and in no event.
 func TestSecretsStayInside(t *testing.T) {
 	l := newLab(t, t.TempDir())
-	l.Mask = func(w io.Writer) io.Writer { return stars{w} }
+	l.Redactor = redact.New("hunter22")
 	const secret = "hunter22"
 	l.does["s"] = func(_ context.Context, r step.Request) (step.Result, error) {
 		fmt.Fprintln(r.Log, "password is", secret)

@@ -17,9 +17,9 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/process"
 	"github.com/slipway-cd/slipway/internal/flock"
-	"github.com/slipway-cd/slipway/internal/mask"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
+	"github.com/slipway-cd/slipway/internal/redact"
 )
 
 // TestMain lets the test's binary be a job's runner, and processes to be killed.
@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func hide(secrets []string, w io.Writer) io.WriteCloser { return mask.New(nil, secrets...).Writer(w) }
+func hide(secrets []string, w io.Writer) io.WriteCloser { return redact.New(secrets...).Writer(w) }
 
 func jobs(dir string) *process.Jobs { return process.NewJobs(dir, os.Args[0], "job-runner") }
 
