@@ -19,6 +19,11 @@ const (
 	pollCancel = 200 * time.Millisecond
 )
 
+// reportLockAfter is how long a run at the head of its queue waits for the
+// environment's lock before people hear of it: an ordinary run before it releases
+// the lock a moment after it has ended.
+const reportLockAfter = time.Second
+
 // drive brings a run that this process owns to its end: it waits in the queue,
 // and runs.
 func (e *Engine) drive(ctx context.Context, run record.Run, own *lock) (record.Run, error) {
@@ -216,12 +221,14 @@ func (e *Engine) finish(ctx context.Context, run record.Run, f record.RunResult)
 // of one whose process was killed: they inherit the lock.
 func (e *Engine) atHead(ctx context.Context, run record.Run) (record.Run, error) {
 	path := filepath.Join(e.Home, "locks", "env-"+string(run.Environment))
-	for waited := false; ; waited = true {
+	begun, reported := time.Now(), false
+	for {
 		l, free, err := tryLock(path)
 		if err != nil {
 			return run, err
 		}
-		if !free && !waited {
+		if !free && !reported && time.Since(begun) > reportLockAfter {
+			reported = true
 			e.speak(run, func(v *voice) {
 				v.emit(event.Event{Kind: event.RunQueued, Text: "waiting for the processes of an earlier run to end"})
 			})
