@@ -45,7 +45,7 @@ func jobs(dir string) *process.Jobs { return process.NewJobs(dir, os.Args[0], "j
 
 // submit submits a job, says so, and waits to be killed.
 func submit(dir, command string) {
-	err := jobs(dir).Submit(context.Background(), port.Job{Name: "j", Command: port.Command{Run: command, Dir: dir, Env: os.Environ()}})
+	_, err := jobs(dir).Submit(context.Background(), port.Job{Name: "j", Command: port.Command{Run: command, Dir: dir, Env: os.Environ()}})
 	fmt.Println("submitted", err)
 	select {}
 }
@@ -166,9 +166,9 @@ func TestJobOutlivesItsSubmitter(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := porttest.AwaitJob(t, j, "j")
-	log, err := os.ReadFile(s.Log)
-	if s.Exit.Code != 7 || s.Reason != "" || err != nil || string(log) != "begun\ndone\n" {
-		t.Errorf("%+v, log %q, %v", s, log, err)
+	log := porttest.JobLog(t, j, "j", 0)
+	if s.Exit.Code != 7 || s.Reason != "" || log != "begun\ndone\n" {
+		t.Errorf("ended with %+v, log %q; want exit code 7 and both lines", s, log)
 	}
 }
 
@@ -180,7 +180,7 @@ func TestRunnerKilled(t *testing.T) {
 			dir := t.TempDir()
 			j := jobs(dir)
 			pids := filepath.Join(dir, "pids")
-			err := j.Submit(t.Context(), port.Job{Name: "j", Command: port.Command{Dir: dir, Env: os.Environ(),
+			_, err := j.Submit(t.Context(), port.Job{Name: "j", Command: port.Command{Dir: dir, Env: os.Environ(),
 				Run: "echo $PPID > runner; (sleep 300 & echo $! > " + pids + "; wait) & setsid sh -c 'echo $$ > escaped; exec sleep 300' & wait"}})
 			if err != nil {
 				t.Fatal(err)
@@ -201,7 +201,7 @@ func TestRunnerKilled(t *testing.T) {
 					t.Errorf("process %s is still there", pid)
 				}
 			}
-			if err := j.Submit(t.Context(), port.Job{Name: "j", Command: port.Command{Dir: dir, Run: "touch again"}}); err != nil {
+			if _, err := j.Submit(t.Context(), port.Job{Name: "j", Command: port.Command{Dir: dir, Run: "touch again"}}); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := os.Stat(filepath.Join(dir, "again")); err == nil {
@@ -215,7 +215,7 @@ func TestRunnerKilled(t *testing.T) {
 func TestReboot(t *testing.T) {
 	dir := t.TempDir()
 	j := jobs(dir)
-	if err := j.Submit(t.Context(), port.Job{Name: "j", Command: port.Command{Dir: dir, Env: os.Environ(), Run: "echo $PPID > runner; sleep 300"}}); err != nil {
+	if _, err := j.Submit(t.Context(), port.Job{Name: "j", Command: port.Command{Dir: dir, Env: os.Environ(), Run: "echo $PPID > runner; sleep 300"}}); err != nil {
 		t.Fatal(err)
 	}
 	kill(t, pidIn(t, filepath.Join(dir, "runner")))
@@ -233,7 +233,7 @@ func TestReboot(t *testing.T) {
 func TestSecretsStayInMemory(t *testing.T) {
 	dir := t.TempDir()
 	j := jobs(dir)
-	if err := j.Submit(t.Context(), port.Job{Name: "j", Command: port.Command{Dir: dir, Env: []string{"PATH=" + os.Getenv("PATH"), "TOKEN=s3cret"}, Run: `test ${#TOKEN} = 6`}}); err != nil {
+	if _, err := j.Submit(t.Context(), port.Job{Name: "j", Command: port.Command{Dir: dir, Env: []string{"PATH=" + os.Getenv("PATH"), "TOKEN=s3cret"}, Run: `test ${#TOKEN} = 6`}}); err != nil {
 		t.Fatal(err)
 	}
 	if s := porttest.AwaitJob(t, j, "j"); s.Exit.Code != 0 {
@@ -260,16 +260,15 @@ func TestSecretsStayOutOfTheLog(t *testing.T) {
 	j := jobs(dir)
 	j.Secret = func(value string) bool { return value == "hunter2-hunter2" }
 	env := append(os.Environ(), "INNOCENT_NAME=hunter2-hunter2", "PLAIN=plain-enough")
-	err := j.Submit(t.Context(), port.Job{Name: "loud", Command: port.Command{Run: `printf %s "$PLAIN"; echo; echo "it is $INNOCENT_NAME"; env; printf %s "$INNOCENT_NAME"`, Dir: dir, Env: env}})
+	_, err := j.Submit(t.Context(), port.Job{Name: "loud", Command: port.Command{Run: `printf %s "$PLAIN"; echo; echo "it is $INNOCENT_NAME"; env; printf %s "$INNOCENT_NAME"`, Dir: dir, Env: env}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	state := porttest.AwaitJob(t, j, "loud")
-	text, err := os.ReadFile(state.Log)
-	if err != nil || state.Exit.Code != 0 {
-		t.Fatalf("%+v, %v", state, err)
+	if state.Exit.Code != 0 {
+		t.Fatalf("ended with %+v, want exit code 0", state)
 	}
-	if s := string(text); strings.Contains(s, "hunter2") || !strings.Contains(s, "plain-enough\nit is ***\n") || !strings.HasSuffix(s, "***") {
+	if s := porttest.JobLog(t, j, "loud", 0); strings.Contains(s, "hunter2") || !strings.Contains(s, "plain-enough\nit is ***\n") || !strings.HasSuffix(s, "***") {
 		t.Errorf("the log says %q", s)
 	}
 }

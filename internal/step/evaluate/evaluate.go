@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
@@ -48,11 +49,11 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	j, failed, err := s.measure(ctx, r, w, model)
+	path, failed, err := s.measure(ctx, r, w, model)
 	if err != nil || failed != nil {
 		return orFailed(failed), err
 	}
-	metrics, err := readMetrics(filepath.Join(j.Output, metricsFile))
+	metrics, err := readMetrics(path)
 	if err != nil {
 		return unavailable(r, "metrics", err), nil
 	}
@@ -60,7 +61,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return unavailable(r, "rows", fault.New(fault.Unavailable, "%s", trouble)), nil
 	}
 	out := step.EvaluateOutput{Metrics: metrics}
-	from := []string{model.Dir, filepath.Join(j.Output, metricsFile)}
+	from := []string{model.Dir, path}
 	if out.Dir, _, err = digest.Store(ctx, from, filepath.Join(r.ArtifactsDir, "models")); err != nil {
 		return step.Result{}, fmt.Errorf("evaluate: keep the model with its metrics: %w", err)
 	}
@@ -94,70 +95,88 @@ func (s Step) model(ctx context.Context, r step.Request) (step.TrainOutput, erro
 	return t, nil
 }
 
-// measure runs the command. A Result is a failure of the command's own.
-func (s Step) measure(ctx context.Context, r step.Request, w step.EvaluateParams, model step.TrainOutput) (port.Job, *step.Result, error) {
+// measure runs the command and returns the path of the metrics that it wrote. A
+// Result is a failure of the command's own.
+func (s Step) measure(ctx context.Context, r step.Request, w step.EvaluateParams, model step.TrainOutput) (metrics string, failed *step.Result, err error) {
 	before, err := digest.BeforeRun(ctx, s.Hasher, w.Data, w.DataDigest)
 	if err != nil {
-		return port.Job{}, nil, err
+		return "", nil, err
 	}
 	checkout, err := r.Checkout(ctx)
 	if err != nil {
-		return port.Job{}, nil, err
+		return "", nil, err
 	}
-	j, err := s.job(r, w, checkout, model.Dir)
+	j, err := s.job(r, w, checkout, model, before)
 	if err != nil {
-		return j, nil, err
+		return "", nil, err
 	}
 	python, err := venv.Manager{Commands: s.Commands, Clock: s.Clock}.Ensure(ctx, r, venv.Spec{Python: w.Python, Checkout: checkout, Environ: j.Command.Env})
 	if err != nil && venv.IsFinal(ctx, err) {
 		res := step.FailWith(fmt.Errorf("evaluate: %w", err))
-		return j, &res, nil
+		return "", &res, nil
 	}
 	if err != nil {
-		return j, nil, fmt.Errorf("evaluate: %w", err)
+		return "", nil, fmt.Errorf("evaluate: %w", err)
 	}
 	j.Command.Env = python.Environ(j.Command.Env)
 	r.Progress("evaluating as job %s", j.Name)
 	last := &job.TailWriter{To: r.Log}
-	exit, err := job.Runner{Jobs: s.Jobs, Clock: s.Clock}.Run(ctx, j, last)
+	done, err := job.Runner{Jobs: s.Jobs, Clock: s.Clock}.Run(ctx, j, last)
 	if err != nil {
-		return j, nil, fmt.Errorf("evaluate: %w", err)
+		return "", nil, fmt.Errorf("evaluate: %w", err)
 	}
-	if cause, hint := job.FailureCause(exit, w.Run); cause != "" {
+	if cause, hint := job.FailureCause(done.Exit, w.Run); cause != "" {
 		if line := last.LastLine(); line != "" {
 			cause += "; its last line: " + line
 		}
 		res := step.Fail("evaluate: %s", cause)
 		res.Hint = hint
-		return j, &res, nil
+		return "", &res, nil
 	}
 	if err := digest.AfterRun(ctx, s.Hasher, w.Data, before); err != nil {
 		if ctx.Err() != nil {
-			return j, nil, err
+			return "", nil, err
 		}
 		res := step.FailWith(fmt.Errorf("evaluate: %w", err))
-		return j, &res, nil
+		return "", &res, nil
 	}
-	return j, nil, nil
+	paths, err := done.Paths(metricsOutput)
+	if err != nil {
+		return "", nil, fmt.Errorf("evaluate: %w", err)
+	}
+	return filepath.Join(paths[0], metricsFile), nil, nil
 }
 
-func (s Step) job(r step.Request, w step.EvaluateParams, checkout, model string) (port.Job, error) {
-	out := job.OutputDir(r)
-	data, metrics := job.QuoteAll(w.Data), filepath.Join(out, metricsFile)
-	run, err := job.Render(w.Run, job.Vars{"Data": data, "Model": job.Quote(model), "Metrics": job.Quote(metrics)})
+// The names of the job's inputs and outputs.
+const (
+	dataInput     = "data"
+	modelInput    = "model"
+	metricsOutput = "metrics"
+)
+
+func (s Step) job(r step.Request, w step.EvaluateParams, checkout string, model step.TrainOutput, data delivery.Digest) (port.Job, error) {
+	j := port.Job{
+		Name: job.Name(r),
+		Inputs: map[string]port.Artifact{
+			dataInput: port.FileArtifact(data, w.Data...), modelInput: port.FileArtifact(model.Files, model.Dir),
+		},
+		Outputs: map[string]string{metricsOutput: port.FileURI(job.OutputDir(r))},
+	}
+	mounts, err := s.Jobs.Mounts(j)
 	if err != nil {
-		return port.Job{}, err
+		return j, err
+	}
+	inputs, dir, metrics := job.QuoteAll(mounts[dataInput]), mounts[modelInput][0], filepath.Join(mounts[metricsOutput][0], metricsFile)
+	run, err := job.Render(w.Run, job.Vars{"Data": inputs, "Model": job.Quote(dir), "Metrics": job.Quote(metrics)})
+	if err != nil {
+		return j, err
 	}
 	env, err := job.BuildEnv(s.Environ, w.Env, map[string]string{
-		"SLIPWAY_DATA": data, "SLIPWAY_MODEL": model, "SLIPWAY_METRICS": metrics,
+		"SLIPWAY_DATA": inputs, "SLIPWAY_MODEL": dir, "SLIPWAY_METRICS": metrics,
 		"SLIPWAY_RUN": string(r.Run), "SLIPWAY_COMMIT": r.Commit.SHA,
 	})
-	if err != nil {
-		return port.Job{}, err
-	}
-	c := port.Command{Run: run, Dir: checkout, Env: env, Timeout: r.Spec.Timeout.D()}
-	inputs := append([]string{model}, w.Data...)
-	return port.Job{Name: job.Name(r), Command: c, Inputs: inputs, Output: out}, nil
+	j.Command = port.Command{Run: run, Dir: checkout, Env: env, Timeout: r.Spec.Timeout.D()}
+	return j, err
 }
 
 // Revalidate takes cached metrics of a model that is still there, and asks the gates

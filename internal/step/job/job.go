@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -36,100 +36,96 @@ func Name(r step.Request) string {
 	return unsafeName.ReplaceAllString(fmt.Sprintf("%s-%s-%d", r.Run, r.Spec.Name, r.Attempt), "-")
 }
 
-// OutputDir is the folder that this attempt's job fills. It is emptied only before
-// the job is submitted for the first time.
+// OutputDir is the folder where the output of this attempt's job is stored.
 func OutputDir(r step.Request) string {
 	return filepath.Join(r.WorkDir, "output-"+strconv.Itoa(r.Attempt))
+}
+
+// Result is how a job ended.
+type Result struct {
+	Exit    port.Exit
+	Outputs map[string]port.Artifact // by name
 }
 
 // Run finds the job or submits it, waits for its end, and copies its output to
 // log while it grows. The Exit is the command's; a job that ended for another
 // reason is an error of kind fault.Unavailable. When ctx ends, the job is stopped
 // and the error is the context's cause.
-func (n Runner) Run(ctx context.Context, j port.Job, log io.Writer) (port.Exit, error) {
-	state, err := n.Jobs.Poll(ctx, j.Name)
-	if err == nil && !state.Found {
-		err = n.submit(ctx, j)
-	}
+func (n Runner) Run(ctx context.Context, j port.Job, log io.Writer) (Result, error) {
+	h, err := n.Jobs.Submit(ctx, j)
 	if err != nil {
-		return port.Exit{}, n.stopped(ctx, j, err)
+		return Result{}, n.stopped(ctx, h, err)
 	}
-	tail := &tail{to: log}
-	defer tail.Close()
+	tail := &tail{jobs: n.Jobs, job: h, to: log}
 	for wait := firstPoll; ; wait = min(wait*3/2, lastPoll) {
-		if state, err = n.Jobs.Poll(ctx, j.Name); err != nil {
-			return port.Exit{}, n.stopped(ctx, j, fmt.Errorf("look for job %s: %w", j.Name, err))
+		state, err := n.Jobs.Poll(ctx, h)
+		if err != nil {
+			return Result{}, n.stopped(ctx, h, err)
 		}
-		tail.follow(state.Log)
+		tail.follow(ctx)
 		if state.Done {
 			return ended(j, state)
 		}
 		if !state.Found {
-			return port.Exit{}, fault.New(fault.Unavailable, "job %s is gone", j.Name).Hint("run again: it starts anew")
+			return Result{}, fault.New(fault.Unavailable, "job %s is gone", j.Name).Hint("run again: it starts anew")
 		}
 		if err := n.Clock.Wait(ctx, wait); err != nil {
-			return port.Exit{}, n.stopped(ctx, j, err)
+			return Result{}, n.stopped(ctx, h, err)
 		}
 	}
 }
 
-func (n Runner) submit(ctx context.Context, j port.Job) error {
-	// What an earlier, unknown job left must not pass for this one's output.
-	if err := os.RemoveAll(j.Output); err != nil {
-		return fmt.Errorf("empty %s: %w", j.Output, err)
+func ended(j port.Job, s port.JobState) (Result, error) {
+	res := Result{Exit: s.Exit, Outputs: map[string]port.Artifact{}}
+	for name, uri := range j.Outputs {
+		res.Outputs[name] = port.Artifact{URIs: []string{uri}}
 	}
-	if err := os.MkdirAll(j.Output, 0o755); err != nil {
-		return fmt.Errorf("make %s: %w", j.Output, err)
-	}
-	if err := n.Jobs.Submit(ctx, j); err != nil {
-		return fmt.Errorf("submit job %s: %w", j.Name, err)
-	}
-	return nil
-}
-
-func ended(j port.Job, s port.JobState) (port.Exit, error) {
+	maps.Copy(res.Outputs, s.Outputs)
 	if s.Reason != "" && !s.Exit.TimedOut {
-		return s.Exit, fault.New(fault.Unavailable, "job %s ended early: %s", j.Name, s.Reason).Hint("run again")
+		return res, fault.New(fault.Unavailable, "job %s ended early: %s", j.Name, s.Reason).Hint("run again")
 	}
-	return s.Exit, nil
+	return res, nil
 }
 
-// stopped ends the job if the run has ended; err is the trouble otherwise.
-func (n Runner) stopped(ctx context.Context, j port.Job, err error) error {
+// stopped ends the job if the run has ended; err is the error otherwise.
+func (n Runner) stopped(ctx context.Context, h port.JobHandle, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
 	cause := context.Cause(ctx)
-	if err := n.Jobs.Stop(last, j.Name); err != nil {
-		return errors.Join(cause, fmt.Errorf("stop job %s: %w", j.Name, err))
+	if h == "" {
+		return cause
+	}
+	if err := n.Jobs.Stop(last, h); err != nil {
+		return errors.Join(cause, fmt.Errorf("stop job %s: %w", h, err))
 	}
 	return cause
 }
 
-// tail copies a growing file. Trouble with the log is no trouble of the job.
+// tail copies a growing log. A log that cannot be read does not fail the job.
 type tail struct {
-	to   io.Writer
-	file *os.File
+	jobs   port.Jobs
+	job    port.JobHandle
+	to     io.Writer
+	offset int64
 }
 
-func (t *tail) follow(path string) {
-	if t.to == nil || path == "" {
+func (t *tail) follow(ctx context.Context) {
+	if t.to == nil {
 		return
 	}
-	if t.file == nil {
-		f, err := os.Open(path)
-		if err != nil {
-			return
-		}
-		t.file = f
+	log, err := t.jobs.Log(ctx, t.job, t.offset)
+	if err != nil {
+		return
 	}
-	_, _ = io.Copy(t.to, t.file)
+	defer log.Close()
+	n, _ := io.Copy(t.to, log)
+	t.offset += n
 }
 
-func (t *tail) Close() {
-	if t.file != nil {
-		t.file.Close()
-	}
+// Paths returns where the output of that name is on this machine.
+func (r Result) Paths(output string) ([]string, error) {
+	return r.Outputs[output].Paths()
 }

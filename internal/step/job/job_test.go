@@ -73,7 +73,7 @@ func request(t *testing.T) step.Request {
 }
 
 func order(r step.Request, run string) port.Job {
-	return port.Job{Name: Name(r), Output: OutputDir(r), Command: port.Command{Run: run, Dir: r.WorkDir, Env: []string{"PATH=" + os.Getenv("PATH")}}}
+	return port.Job{Name: Name(r), Outputs: map[string]string{"model": port.FileURI(OutputDir(r))}, Command: port.Command{Run: run, Dir: r.WorkDir, Env: []string{"PATH=" + os.Getenv("PATH")}}}
 }
 
 func TestRunOnceUnderItsName(t *testing.T) {
@@ -88,9 +88,12 @@ func TestRunOnceUnderItsName(t *testing.T) {
 	}
 	for range 2 {
 		var log bytes.Buffer
-		exit, err := Runner{Jobs: jobs}.Run(t.Context(), j, &log)
-		if err != nil || exit.Code != 3 || log.String() != "one\n" {
-			t.Errorf("%+v, %v, log %q", exit, err, log.String())
+		res, err := Runner{Jobs: jobs}.Run(t.Context(), j, &log)
+		if err != nil || res.Exit.Code != 3 || log.String() != "one\n" {
+			t.Errorf("ended with %+v, %v, log %q; want exit code 3 and one line", res, err, log.String())
+		}
+		if paths, err := res.Paths("model"); err != nil || !slices.Equal(paths, []string{OutputDir(r)}) {
+			t.Errorf("its output is in %q, %v, want %s", paths, err, OutputDir(r))
 		}
 	}
 	if len(jobs.Submitted) != 1 {
@@ -113,8 +116,8 @@ func TestKilledAnywhere(t *testing.T) {
 			j := order(r, "echo x >> "+r.WorkDir+"/ran")
 			fake.Survive(func() { _, _ = Runner{Jobs: jobs}.Run(t.Context(), j, nil) })
 			jobs.Fuse = nil
-			if exit, err := (Runner{Jobs: jobs}).Run(t.Context(), j, nil); err != nil || exit.Code != 0 {
-				t.Errorf("%+v, %v", exit, err)
+			if res, err := (Runner{Jobs: jobs}).Run(t.Context(), j, nil); err != nil || res.Exit.Code != 0 {
+				t.Errorf("ended with %+v, %v; want exit code 0", res, err)
 			}
 			if ran, _ := os.ReadFile(r.WorkDir + "/ran"); string(ran) != "x\n" {
 				t.Errorf("killed at %d, after %v: it ran %q", at, after, ran)
@@ -135,7 +138,7 @@ func TestCancelStopsTheJob(t *testing.T) {
 	if !errors.Is(err, why) || len(jobs.Stopped) != 1 {
 		t.Errorf("%v, stopped %q", err, jobs.Stopped)
 	}
-	if s, _ := jobs.Poll(t.Context(), Name(r)); !s.Done {
+	if s, _ := jobs.Poll(t.Context(), port.JobHandle(Name(r))); !s.Done {
 		t.Error("the job goes on")
 	}
 }
@@ -147,7 +150,9 @@ func (w writer) Write(p []byte) (int, error) { return w(p) }
 // gone is a machine that went down under the job.
 type gone struct{ port.Jobs }
 
-func (gone) Poll(context.Context, string) (port.JobState, error) {
+func (gone) Submit(context.Context, port.Job) (port.JobHandle, error) { return "j", nil }
+
+func (gone) Poll(context.Context, port.JobHandle) (port.JobState, error) {
 	return port.JobState{Found: true, Done: true, Reason: "the machine restarted"}, nil
 }
 

@@ -45,7 +45,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	j, err := s.job(r, w, checkout)
+	j, err := s.job(r, w, checkout, before)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -59,11 +59,11 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	j.Command.Env = python.Environ(j.Command.Env)
 	r.Progress("training as job %s", j.Name)
 	last := &job.TailWriter{To: r.Log}
-	exit, err := job.Runner{Jobs: s.Jobs, Clock: s.Clock}.Run(ctx, j, last)
+	done, err := job.Runner{Jobs: s.Jobs, Clock: s.Clock}.Run(ctx, j, last)
 	if err != nil {
 		return step.Result{}, fmt.Errorf("train: %w", err)
 	}
-	if cause, hint := job.FailureCause(exit, w.Run); cause != "" {
+	if cause, hint := job.FailureCause(done.Exit, w.Run); cause != "" {
 		return said(cause, hint, last.LastLine()), nil
 	}
 	if err := digest.AfterRun(ctx, s.Hasher, w.Data, before); err != nil {
@@ -72,7 +72,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		}
 		return step.FailWith(fmt.Errorf("train: %w", err)), nil
 	}
-	return s.keep(ctx, r, w, j, before)
+	return s.keep(ctx, r, w, j, done, before)
 }
 
 func said(cause, hint, last string) step.Result {
@@ -84,28 +84,43 @@ func said(cause, hint, last string) step.Result {
 	return res
 }
 
-func (s Step) job(r step.Request, w step.TrainParams, checkout string) (port.Job, error) {
-	out := job.OutputDir(r)
-	data := job.QuoteAll(w.Data)
-	run, err := job.Render(w.Run, job.Vars{"Data": data, "Output": job.Quote(out)})
+// The names of the job's inputs and outputs.
+const (
+	dataInput   = "data"
+	modelOutput = "model"
+)
+
+func (s Step) job(r step.Request, w step.TrainParams, checkout string, data delivery.Digest) (port.Job, error) {
+	j := port.Job{
+		Name:    job.Name(r),
+		Inputs:  map[string]port.Artifact{dataInput: port.FileArtifact(data, w.Data...)},
+		Outputs: map[string]string{modelOutput: port.FileURI(job.OutputDir(r))},
+	}
+	mounts, err := s.Jobs.Mounts(j)
 	if err != nil {
-		return port.Job{}, err
+		return j, err
+	}
+	inputs, output := job.QuoteAll(mounts[dataInput]), mounts[modelOutput][0]
+	run, err := job.Render(w.Run, job.Vars{"Data": inputs, "Output": job.Quote(output)})
+	if err != nil {
+		return j, err
 	}
 	env, err := job.BuildEnv(s.Environ, w.Env, map[string]string{
-		"SLIPWAY_DATA": data, "SLIPWAY_OUTPUT": out,
+		"SLIPWAY_DATA": inputs, "SLIPWAY_OUTPUT": output,
 		"SLIPWAY_RUN": string(r.Run), "SLIPWAY_COMMIT": r.Commit.SHA,
 	})
-	if err != nil {
-		return port.Job{}, err
-	}
-	c := port.Command{Run: run, Dir: checkout, Env: env, Timeout: r.Spec.Timeout.D()}
-	return port.Job{Name: job.Name(r), Command: c, Inputs: w.Data, Output: out}, nil
+	j.Command = port.Command{Run: run, Dir: checkout, Env: env, Timeout: r.Spec.Timeout.D()}
+	return j, err
 }
 
 // keep puts the model where it outlives the run.
-func (s Step) keep(ctx context.Context, r step.Request, w step.TrainParams, j port.Job, data delivery.Digest) (step.Result, error) {
+func (s Step) keep(ctx context.Context, r step.Request, w step.TrainParams, j port.Job, done job.Result, data delivery.Digest) (step.Result, error) {
 	r.Progress("keeping the model")
-	dir, files, err := digest.Store(ctx, []string{j.Output}, filepath.Join(r.ArtifactsDir, "models"))
+	paths, err := done.Paths(modelOutput)
+	if err != nil {
+		return step.Result{}, fmt.Errorf("train: %w", err)
+	}
+	dir, files, err := digest.Store(ctx, paths, filepath.Join(r.ArtifactsDir, "models"))
 	switch {
 	case err != nil && ctx.Err() == nil && fault.Is(err, fault.Failed):
 		res := step.Fail("train: the command succeeded, but wrote no file")

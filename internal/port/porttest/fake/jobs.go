@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/slipway-cd/slipway/internal/port"
@@ -39,19 +41,20 @@ func (Shell) Run(ctx context.Context, c port.Command, out io.Writer) (port.Exit,
 	return port.Exit{}, err
 }
 
-// Jobs runs each job with Commands in the background of the test.
+// Jobs runs each job with Commands in the background of the test. Inputs and outputs
+// are local files; a handle is the job's name.
 type Jobs struct {
 	Commands port.Commands
 	Logs     string // folder
 	Fuse     *Fuse
 
 	mu        sync.Mutex
-	jobs      map[string]*work
+	jobs      map[port.JobHandle]*runningJob
 	Submitted []string // names of jobs that were started, in order
 	Stopped   []string
 }
 
-type work struct {
+type runningJob struct {
 	state  port.JobState
 	cancel context.CancelCauseFunc
 	ended  chan struct{}
@@ -59,31 +62,53 @@ type work struct {
 
 var _ port.Jobs = (*Jobs)(nil)
 
+// Mounts returns the local paths.
+func (j *Jobs) Mounts(job port.Job) (map[string][]string, error) {
+	mounts := map[string][]string{}
+	for name, in := range job.Inputs {
+		paths, err := in.Paths()
+		if err != nil {
+			return nil, err
+		}
+		mounts[name] = paths
+	}
+	for name, uri := range job.Outputs {
+		path, err := port.FilePath(uri)
+		if err != nil {
+			return nil, err
+		}
+		mounts[name] = []string{path}
+	}
+	return mounts, nil
+}
+
 // Submit starts the job unless it is known.
-func (j *Jobs) Submit(_ context.Context, o port.Job) error {
+func (j *Jobs) Submit(_ context.Context, job port.Job) (port.JobHandle, error) {
 	defer j.Fuse.call()()
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	h := port.JobHandle(job.Name)
 	if j.jobs == nil {
-		j.jobs = map[string]*work{}
+		j.jobs = map[port.JobHandle]*runningJob{}
 	}
-	if j.jobs[o.Name] != nil {
-		return nil
+	if j.jobs[h] != nil {
+		return h, nil
 	}
-	log, err := os.Create(filepath.Join(j.Logs, o.Name+".log"))
+	outputs, err := emptyOutputs(job)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if err := os.MkdirAll(o.Output, 0o755); err != nil {
-		return err
+	log, err := os.Create(j.log(h))
+	if err != nil {
+		return "", err
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
-	w := &work{port.JobState{Found: true, Log: log.Name()}, cancel, make(chan struct{})}
-	j.jobs[o.Name] = w
-	j.Submitted = append(j.Submitted, o.Name)
+	w := &runningJob{port.JobState{Found: true, Outputs: outputs}, cancel, make(chan struct{})}
+	j.jobs[h] = w
+	j.Submitted = append(j.Submitted, job.Name)
 	go func() {
 		defer close(w.ended)
-		exit, err := j.Commands.Run(ctx, o.Command, log)
+		exit, err := j.Commands.Run(ctx, job.Command, log)
 		log.Close()
 		j.mu.Lock()
 		defer j.mu.Unlock()
@@ -92,26 +117,57 @@ func (j *Jobs) Submit(_ context.Context, o port.Job) error {
 			w.state.Reason = err.Error()
 		}
 	}()
-	return nil
+	return h, nil
 }
 
-// Poll tells where it stands.
-func (j *Jobs) Poll(_ context.Context, name string) (port.JobState, error) {
+func emptyOutputs(job port.Job) (map[string]port.Artifact, error) {
+	outputs := map[string]port.Artifact{}
+	for name, uri := range job.Outputs {
+		path, err := port.FilePath(uri)
+		if err != nil {
+			return nil, err
+		}
+		if err := errors.Join(os.RemoveAll(path), os.MkdirAll(path, 0o755)); err != nil {
+			return nil, err
+		}
+		outputs[name] = port.FileArtifact("", path)
+	}
+	return outputs, nil
+}
+
+func (j *Jobs) log(h port.JobHandle) string { return filepath.Join(j.Logs, string(h)+".log") }
+
+// Poll returns the job's state.
+func (j *Jobs) Poll(_ context.Context, h port.JobHandle) (port.JobState, error) {
 	defer j.Fuse.call()()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if w := j.jobs[name]; w != nil {
+	if w := j.jobs[h]; w != nil {
 		return w.state, nil
 	}
 	return port.JobState{}, nil
 }
 
-// Stop ends it, and waits for the end.
-func (j *Jobs) Stop(_ context.Context, name string) error {
+// Log opens the job's log.
+func (j *Jobs) Log(_ context.Context, h port.JobHandle, offset int64) (io.ReadCloser, error) {
+	defer j.Fuse.call()()
+	f, err := os.Open(j.log(h))
+	if errors.Is(err, fs.ErrNotExist) {
+		return io.NopCloser(strings.NewReader("")), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.Seek(offset, io.SeekStart)
+	return f, err
+}
+
+// Stop ends the job, and waits for the end.
+func (j *Jobs) Stop(_ context.Context, h port.JobHandle) error {
 	defer j.Fuse.call()()
 	j.mu.Lock()
-	w := j.jobs[name]
-	j.Stopped = append(j.Stopped, name)
+	w := j.jobs[h]
+	j.Stopped = append(j.Stopped, string(h))
 	j.mu.Unlock()
 	if w == nil {
 		return nil

@@ -1,0 +1,192 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Poll returns the job's state. One whose runner died is ended here for good,
+// so that Done means that nothing of it runs.
+func (j *Jobs) Poll(ctx context.Context, h port.JobHandle) (port.JobState, error) {
+	folder, err := j.folder(h)
+	if err != nil {
+		return port.JobState{}, err
+	}
+	if ctx.Err() != nil {
+		return port.JobState{}, fmt.Errorf("poll job %s: %w", h, context.Cause(ctx))
+	}
+	var state port.JobState
+	if done, err := j.ended(folder, &state); done || err != nil {
+		return state, err
+	}
+	who, ok, err := readStarted(folder)
+	if err != nil || !ok {
+		return port.JobState{}, err // nobody took it: submit it (again)
+	}
+	state.Found = true
+	alive, release, err := running(folder)
+	if err != nil || alive {
+		return state, err
+	}
+	defer release()
+	// It may have ended between the two looks.
+	if done, err := j.ended(folder, &state); done || err != nil {
+		return state, err
+	}
+	reason := "its runner was killed (kill -9, or out of memory)"
+	if who.Boot != bootID() {
+		reason = "the machine went down while it ran"
+	}
+	if err := j.bury(ctx, folder, who, reason); err != nil {
+		return state, err
+	}
+	_, err = j.ended(folder, &state)
+	return state, err
+}
+
+// ended reads how the job ended, if it did.
+func (j *Jobs) ended(folder string, state *port.JobState) (bool, error) {
+	var s status
+	ok, err := readJSON(folder, statusFile, &s)
+	if err != nil || !ok {
+		return false, err
+	}
+	state.Found, state.Done, state.Exit, state.Reason = true, true, s.Exit, s.Reason
+	state.Outputs, err = outputs(folder)
+	return true, err
+}
+
+// outputs are where the job's outputs are stored. Their digests are the reader's to
+// compute.
+func outputs(folder string) (map[string]port.Artifact, error) {
+	var s spec
+	if _, err := readJSON(folder, specFile, &s); err != nil {
+		return nil, err
+	}
+	out := map[string]port.Artifact{}
+	for name, uri := range s.Outputs {
+		out[name] = port.Artifact{URIs: []string{uri}}
+	}
+	return out, nil
+}
+
+// Log opens the log at the offset.
+func (j *Jobs) Log(ctx context.Context, h port.JobHandle, offset int64) (io.ReadCloser, error) {
+	folder, err := j.folder(h)
+	if err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("read the log of job %s: %w", h, context.Cause(ctx))
+	}
+	f, err := os.Open(filepath.Join(folder, logFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return io.NopCloser(strings.NewReader("")), nil
+	}
+	if err != nil {
+		return nil, fault.New(kindOf(err), "read the log of job %s", h).Cause(err)
+	}
+	if _, err := f.Seek(offset, io.SeekStart); err != nil {
+		f.Close()
+		return nil, fault.New(fault.Invalid, "read the log of job %s from byte %d", h, offset).Cause(err)
+	}
+	return f, nil
+}
+
+// Stop ends the job with all its processes, also those whose runner is gone or
+// that left its session.
+func (j *Jobs) Stop(ctx context.Context, h port.JobHandle) error {
+	folder, err := j.folder(h)
+	if err != nil {
+		return err
+	}
+	who, ok, err := readStarted(folder)
+	if err != nil || !ok {
+		return err
+	}
+	if exists(folder, statusFile) {
+		return endAll(ctx, folder, who, 0)
+	}
+	if err := os.WriteFile(filepath.Join(folder, stopFile), nil, 0o600); err != nil {
+		return fault.New(kindOf(err), "stop job %s", h).Cause(err)
+	}
+	if alive(who) {
+		signalRunner(who)
+	}
+	if err := awaitStatus(ctx, folder, j.grace+2*time.Second); err != nil {
+		return fmt.Errorf("stop job %s: %w", h, err)
+	}
+	return j.bury(ctx, folder, who, stoppedReason)
+}
+
+// bury ends what is left of the job and says how it ended, unless that is said.
+func (j *Jobs) bury(ctx context.Context, folder string, who started, reason string) error {
+	if err := endAll(ctx, folder, who, j.grace); err != nil {
+		return err
+	}
+	if exists(folder, stopFile) {
+		reason = stoppedReason
+	}
+	if exists(folder, statusFile) {
+		return nil
+	}
+	return writeJSON(folder, statusFile, status{Exit: port.Exit{Code: 128 + 9}, Reason: reason, Ended: time.Now().UTC()})
+}
+
+// awaitStatus waits for the runner to say how the job ended, or to die.
+func awaitStatus(ctx context.Context, folder string, most time.Duration) error {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for end := time.After(most); !exists(folder, statusFile); {
+		isAlive, release, err := running(folder)
+		if err != nil {
+			return err
+		}
+		if !isAlive {
+			release()
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-end:
+			return nil
+		case <-again.C:
+		}
+	}
+	return nil
+}
+
+// running tells whether the job's runner lives. If not, release must be called.
+func running(folder string) (alive bool, release func(), err error) {
+	f, err := os.OpenFile(filepath.Join(folder, claimLock), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return false, nil, fault.New(kindOf(err), "look at the job in %s", folder).Cause(err)
+	}
+	free, err := tryLock(f)
+	if err != nil || !free {
+		f.Close()
+		return true, nil, err
+	}
+	return false, func() { f.Close() }, nil
+}
+
+func kindOf(err error) fault.Kind {
+	switch {
+	case fullDisk(err):
+		return fault.Exhausted
+	case errors.Is(err, fs.ErrPermission):
+		return fault.Denied
+	}
+	return fault.Internal
+}
