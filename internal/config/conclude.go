@@ -9,25 +9,25 @@ import (
 	"strings"
 )
 
-// conclude makes commands of what was found.
-func (s *seen) conclude() {
+// infer makes commands of what was found.
+func (s *repoInfo) infer() {
 	if s.GoModule == "" {
 		s.mains, s.GoTests = nil, false
 	}
-	train, trainIsGo := s.program("train", "training", "fit")
-	evaluate, evaluateIsGo := s.program("evaluate", "evaluation", "eval")
-	s.Server = s.server(train, evaluate)
+	train, trainIsGo := s.findProgram("train", "training", "fit")
+	evaluate, evaluateIsGo := s.findProgram("evaluate", "evaluation", "eval")
+	s.Server = s.findServer(train, evaluate)
 	if train == "" || evaluate == "" {
 		return
 	}
 	var sure bool
-	s.Train, sure = s.command(train, trainIsGo, option{"{{.Output}}", []string{"out", "output", "model-dir"}})
-	s.Train = proposed(s.Train, sure)
-	s.Evaluate, sure = s.command(evaluate, evaluateIsGo,
+	s.Train, sure = s.commandLine(train, trainIsGo, option{"{{.Output}}", []string{"out", "output", "model-dir"}})
+	s.Train = quoteCommand(s.Train, sure)
+	s.Evaluate, sure = s.commandLine(evaluate, evaluateIsGo,
 		option{"{{.Model}}", []string{"model", "model-dir"}}, option{"{{.Metrics}}", []string{"out", "metrics", "output"}})
-	s.Evaluate = proposed(s.Evaluate, sure)
-	s.TrainInputs, s.EvalInputs = s.inputs(train, trainIsGo), s.inputs(evaluate, evaluateIsGo)
-	s.gates()
+	s.Evaluate = quoteCommand(s.Evaluate, sure)
+	s.TrainInputs, s.EvalInputs = s.inputGlobs(train, trainIsGo), s.inputGlobs(evaluate, evaluateIsGo)
+	s.proposeGates()
 }
 
 // option is a value that a command needs, and how programs call it.
@@ -36,8 +36,8 @@ type option struct {
 	names []string
 }
 
-// command calls a program; it is sure when the source has all the options.
-func (s *seen) command(name string, isGo bool, needs ...option) (text string, sure bool) {
+// commandLine calls a program; it is sure when the source has all the options.
+func (s *repoInfo) commandLine(name string, isGo bool, needs ...option) (text string, sure bool) {
 	source, dash, text := s.scripts[name], "--", "python "+name
 	if isGo {
 		source, dash, text = s.mains[path.Clean(name)], "-", "go run "+name
@@ -47,42 +47,42 @@ func (s *seen) command(name string, isGo bool, needs ...option) (text string, su
 	}
 	sure = true
 	for _, n := range needs {
-		flag, found := flagFor(source, n.names...)
+		flag, found := findFlag(source, n.names...)
 		sure = sure && found
 		text += " " + dash + flag + " " + n.value
 	}
 	return text, sure
 }
 
-func proposed(command string, sure bool) string {
+func quoteCommand(command string, sure bool) string {
 	if !sure {
 		return strconv.Quote(command) + " # check its options"
 	}
 	return strconv.Quote(command)
 }
 
-// inputs are the files that a Go program is made of, as far as they are where
+// inputGlobs are the files that a Go program is made of, as far as they are where
 // they usually are. A Python script may import anything: all files.
-func (s *seen) inputs(name string, isGo bool) string {
+func (s *repoInfo) inputGlobs(name string, isGo bool) string {
 	if !isGo {
 		return ""
 	}
 	globs := []string{strconv.Quote(path.Clean(name) + "/**")}
 	for _, top := range []string{"internal", "pkg"} {
-		if s.tops[top] {
+		if s.topLevel[top] {
 			globs = append(globs, strconv.Quote(top+"/**"))
 		}
 	}
 	for _, file := range []string{"go.mod", "go.sum"} {
-		if s.tops[file] {
+		if s.topLevel[file] {
 			globs = append(globs, file)
 		}
 	}
 	return "[" + strings.Join(globs, ", ") + "]"
 }
 
-// program finds a main package or a script by its name.
-func (s *seen) program(names ...string) (command string, isGo bool) {
+// findProgram finds a main package or a script by its name.
+func (s *repoInfo) findProgram(names ...string) (command string, isGo bool) {
 	for _, dir := range slices.Sorted(maps.Keys(s.mains)) {
 		if slices.Contains(names, path.Base(dir)) {
 			return "./" + dir, true
@@ -96,8 +96,8 @@ func (s *seen) program(names ...string) (command string, isGo bool) {
 	return "", false
 }
 
-// server is the main package that most likely serves.
-func (s *seen) server(others ...string) string {
+// findServer is the main package that most likely serves.
+func (s *repoInfo) findServer(others ...string) string {
 	best, most := "", 0
 	for _, dir := range slices.Sorted(maps.Keys(s.mains)) {
 		command, points := "./"+dir, 1
@@ -120,14 +120,14 @@ func (s *seen) server(others ...string) string {
 	return best
 }
 
-// gates proposes one threshold per metric, and not to be worse than what serves.
-func (s *seen) gates() {
+// proposeGates proposes one threshold per metric, and not to be worse than what serves.
+func (s *repoInfo) proposeGates() {
 	sort.Strings(s.metrics)
 	for i, m := range s.metrics {
 		if i == 2 {
 			break
 		}
-		if slices.Contains(lowerBetter, m) {
+		if slices.Contains(lowerIsBetter, m) {
 			s.Gates = append(s.Gates, m+" <= champion."+m+" * 1.01")
 			continue
 		}
@@ -139,7 +139,7 @@ func (s *seen) gates() {
 }
 
 // String says what was seen, in one line.
-func (s *seen) String() string {
+func (s *repoInfo) String() string {
 	var parts []string
 	say := func(yes bool, text string) {
 		if yes {

@@ -13,73 +13,73 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// maxMistakes is how many are reported at once.
-const maxMistakes = 10
+// maxErrors is how many are reported at once.
+const maxErrors = 10
 
 // decoder fills a Project from YAML nodes, remembers where everything was, and
 // collects what is wrong. A path names a value: "test[1].name".
 type decoder struct {
-	file     string
-	places   map[string]place
-	mistakes []mistake
+	file      string
+	positions map[string]position
+	errors    []fieldError
 }
 
-// mistake is one thing wrong with the file.
-type mistake struct {
-	at  place
-	err *fault.Error
+// fieldError is one thing wrong with the file.
+type fieldError struct {
+	position position
+	err      *fault.Error
 }
 
-// place is where a value is. Raw tells that the text stands there letter by
+// position is where a value is. Raw tells that the text stands there letter by
 // letter, so that a column within it is a column of the file.
-type place struct {
+type position struct {
 	line, column int
 	raw          bool
 }
 
-func (d *decoder) into(p *Project, root ast.Node) {
-	d.value(reflect.ValueOf(p).Elem(), root, "", rules{})
+func (d *decoder) decodeProject(p *Project, root ast.Node) {
+	d.decodeValue(reflect.ValueOf(p).Elem(), root, "", constraints{})
 }
 
 // result is what is wrong, as one error.
 func (d *decoder) result() error {
-	sort.SliceStable(d.mistakes, func(i, j int) bool {
-		a, b := d.mistakes[i].at, d.mistakes[j].at
+	sort.SliceStable(d.errors, func(i, j int) bool {
+		a, b := d.errors[i].position, d.errors[j].position
 		return a.line < b.line || a.line == b.line && a.column < b.column
 	})
-	switch len(d.mistakes) {
+	switch len(d.errors) {
 	case 0:
 		return nil
 	case 1:
-		return d.mistakes[0].err
+		return d.errors[0].err
 	}
-	all := make(ErrorList, len(d.mistakes))
-	for i, m := range d.mistakes {
+	all := make(ErrorList, len(d.errors))
+	for i, m := range d.errors {
 		all[i] = m.err
 	}
 	return all
 }
 
-// fail notes a mistake at the value named by path.
-func (d *decoder) fail(path, hint, format string, args ...any) {
-	d.failAt(d.find(path), hint, format, args...)
+// addError notes a mistake at the value named by path.
+func (d *decoder) addError(path, hint, format string, args ...any) {
+	d.addErrorAt(d.positionOf(path), hint, format, args...)
 }
 
-func (d *decoder) failAt(at place, hint, format string, args ...any) {
-	if len(d.mistakes) >= maxMistakes {
+func (d *decoder) addErrorAt(at position, hint, format string, args ...any) {
+	if len(d.errors) >= maxErrors {
 		return
 	}
 	e := fault.New(fault.Invalid, format, args...).Location(fmt.Sprintf("%s:%d:%d", d.file, at.line, at.column))
 	if hint != "" {
 		e = e.Hint("%s", hint)
 	}
-	d.mistakes = append(d.mistakes, mistake{at, e})
+	d.errors = append(d.errors, fieldError{at, e})
 }
 
-// find is the place of the value, or of what would hold it.
-func (d *decoder) find(path string) place {
+// positionOf is the place of the value, or of what would hold it.
+func (d *decoder) positionOf(path string) position {
 	for {
-		if at, ok := d.places[path]; ok {
+		if at, ok := d.positions[path]; ok {
 			return at
 		}
 		i := strings.LastIndexAny(path, ".[")
@@ -88,52 +88,52 @@ func (d *decoder) find(path string) place {
 		}
 		path = path[:i]
 	}
-	if at, ok := d.places[""]; ok {
+	if at, ok := d.positions[""]; ok {
 		return at
 	}
-	return place{line: 1, column: 1}
+	return position{line: 1, column: 1}
 }
 
-// value decodes one node into v.
-func (d *decoder) value(v reflect.Value, n ast.Node, path string, r rules) {
-	at := where(n)
-	d.places[path] = at
+// decodeValue decodes one node into v.
+func (d *decoder) decodeValue(v reflect.Value, n ast.Node, path string, r constraints) {
+	at := positionOfNode(n)
+	d.positions[path] = at
 	switch n.(type) {
 	case *ast.AliasNode, *ast.AnchorNode, *ast.MergeKeyNode:
-		d.failAt(at, "write it twice", "%sanchors and aliases are not allowed", named(path))
+		d.addErrorAt(at, "write it twice", "%sanchors and aliases are not allowed", prefix(path))
 		return
 	case *ast.TagNode:
-		d.failAt(at, "remove it", "%stags are not allowed", named(path))
+		d.addErrorAt(at, "remove it", "%stags are not allowed", prefix(path))
 		return
 	case *ast.NullNode:
-		d.failAt(at, "give it a value, or remove the line", "%sis empty", called(path))
+		d.addErrorAt(at, "give it a value, or remove the line", "%sis empty", subject(path))
 		return
 	}
 	if v.Kind() == reflect.Pointer {
 		v.Set(reflect.New(v.Type().Elem()))
 		v = v.Elem()
 	}
-	if d.special(v, n, path) {
+	if d.decodeSpecial(v, n, path) {
 		return
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		d.structure(v, n, path)
+		d.decodeStruct(v, n, path)
 	case reflect.Map:
-		d.mapping(v, n, path, r)
+		d.decodeMap(v, n, path, r)
 	case reflect.Slice:
-		d.list(v, n, path, r)
+		d.decodeList(v, n, path, r)
 	case reflect.Interface:
-		if x := d.plain(n, path, 0); x != nil {
+		if x := d.decodeAny(n, path, 0); x != nil {
 			v.Set(reflect.ValueOf(x))
 		}
 	default:
-		d.scalar(v, n, path, r)
+		d.decodeScalar(v, n, path, r)
 	}
 }
 
-// special decodes the types that have a form of their own.
-func (d *decoder) special(v reflect.Value, n ast.Node, path string) bool {
+// decodeSpecial decodes the types that have a form of their own.
+func (d *decoder) decodeSpecial(v reflect.Value, n ast.Node, path string) bool {
 	switch v.Interface().(type) {
 	case delivery.Duration:
 		text, ok := d.text(n, path, "a duration such as 30s, 5m or 1h")
@@ -142,7 +142,7 @@ func (d *decoder) special(v reflect.Value, n ast.Node, path string) bool {
 		}
 		var out delivery.Duration
 		if err := out.UnmarshalText([]byte(text)); err != nil || out < 0 {
-			d.fail(path, "write it as 500ms, 30s, 5m or 1h30m", "%s%q is not a duration", named(path), text)
+			d.addError(path, "write it as 500ms, 30s, 5m or 1h30m", "%s%q is not a duration", prefix(path), text)
 			return true
 		}
 		v.Set(reflect.ValueOf(out))
@@ -156,7 +156,7 @@ func (d *decoder) special(v reflect.Value, n ast.Node, path string) bool {
 		}
 		out, err := parseSize(text)
 		if err != nil {
-			d.fail(path, "write it as 512Mi, 2Gi or 500M", "%s%v", named(path), err)
+			d.addError(path, "write it as 512Mi, 2Gi or 500M", "%s%v", prefix(path), err)
 			return true
 		}
 		v.Set(reflect.ValueOf(out))
@@ -173,111 +173,111 @@ func (d *decoder) special(v reflect.Value, n ast.Node, path string) bool {
 	return true
 }
 
-func (d *decoder) structure(v reflect.Value, n ast.Node, path string) {
+func (d *decoder) decodeStruct(v reflect.Value, n ast.Node, path string) {
 	pairs, ok := d.pairs(n, path)
 	if !ok {
 		return
 	}
 	fields := fieldsOf(v.Type())
-	strange := false
+	unknown := false
 	for _, p := range pairs {
 		f, known := fields[p.name]
 		if !known {
-			strange = true
-			d.failAt(p.at, fault.DidYouMean(p.name, names(fields)), "%sthere is no key %q", named(path), p.name)
+			unknown = true
+			d.addErrorAt(p.position, fault.DidYouMean(p.name, keysOf(fields)), "%sthere is no key %q", prefix(path), p.name)
 			continue
 		}
-		d.value(v.Field(f.index), p.value, under(path, p.name), f.rules)
+		d.decodeValue(v.Field(f.index), p.value, joinPath(path, p.name), f.constraints)
 	}
-	if strange {
+	if unknown {
 		return // what seems to be missing is likely there under a wrong name
 	}
-	for _, name := range names(fields) {
-		if !fields[name].rules.required {
+	for _, name := range keysOf(fields) {
+		if !fields[name].constraints.required {
 			continue
 		}
-		if _, has := d.places[under(path, name)]; !has {
-			d.fail(path, fields[name].about, "%sthe key %q is missing", named(path), name)
+		if _, has := d.positions[joinPath(path, name)]; !has {
+			d.addError(path, fields[name].description, "%sthe key %q is missing", prefix(path), name)
 		}
 	}
 }
 
-func (d *decoder) mapping(v reflect.Value, n ast.Node, path string, r rules) {
+func (d *decoder) decodeMap(v reflect.Value, n ast.Node, path string, r constraints) {
 	pairs, ok := d.pairs(n, path)
 	if !ok {
 		return
 	}
-	if len(pairs) < r.least {
-		d.fail(path, "", "%sthere has to be at least one", named(path))
+	if len(pairs) < r.minItems {
+		d.addError(path, "", "%sthere has to be at least one", prefix(path))
 	}
 	v.Set(reflect.MakeMap(v.Type()))
 	for _, p := range pairs {
-		one := reflect.New(v.Type().Elem()).Elem()
-		d.value(one, p.value, under(path, p.name), rules{})
-		v.SetMapIndex(reflect.ValueOf(p.name).Convert(v.Type().Key()), one)
+		entry := reflect.New(v.Type().Elem()).Elem()
+		d.decodeValue(entry, p.value, joinPath(path, p.name), constraints{})
+		v.SetMapIndex(reflect.ValueOf(p.name).Convert(v.Type().Key()), entry)
 	}
 }
 
-func (d *decoder) list(v reflect.Value, n ast.Node, path string, r rules) {
+func (d *decoder) decodeList(v reflect.Value, n ast.Node, path string, r constraints) {
 	s, ok := n.(*ast.SequenceNode)
 	if !ok {
-		d.fail(path, "write it as [a, b] or with a dash before each", "%sis %s, not a list", called(path), kind(n))
+		d.addError(path, "write it as [a, b] or with a dash before each", "%sis %s, not a list", subject(path), describeNode(n))
 		return
 	}
-	if len(s.Values) < r.least {
-		d.fail(path, "", "%sthere has to be at least one", named(path))
+	if len(s.Values) < r.minItems {
+		d.addError(path, "", "%sthere has to be at least one", prefix(path))
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(s.Values), len(s.Values)))
 	for i, x := range s.Values {
-		d.value(v.Index(i), x, fmt.Sprintf("%s[%d]", path, i), r)
+		d.decodeValue(v.Index(i), x, fmt.Sprintf("%s[%d]", path, i), r)
 	}
 }
 
-func (d *decoder) scalar(v reflect.Value, n ast.Node, path string, r rules) {
+func (d *decoder) decodeScalar(v reflect.Value, n ast.Node, path string, r constraints) {
 	switch v.Kind() {
 	case reflect.String:
 		text, ok := d.text(n, path, "a text")
 		if !ok {
 			return
 		}
-		if len(r.enum) > 0 && !r.has(text) {
-			d.fail(path, choose(text, r.enum), "%s%q is not possible", named(path), text)
+		if len(r.enum) > 0 && !r.allows(text) {
+			d.addError(path, suggest(text, r.enum), "%s%q is not possible", prefix(path), text)
 		}
 		v.SetString(text)
 	case reflect.Int:
 		i, err := strconv.ParseInt(n.GetToken().Value, 0, 32)
 		if _, ok := n.(*ast.IntegerNode); !ok || err != nil {
-			d.fail(path, "", "%sis %s, not a whole number", called(path), kind(n))
+			d.addError(path, "", "%sis %s, not a whole number", subject(path), describeNode(n))
 			return
 		}
-		d.bounds(float64(i), path, r)
+		d.checkBounds(float64(i), path, r)
 		v.SetInt(i)
 	case reflect.Float64:
 		f, err := strconv.ParseFloat(n.GetToken().Value, 64)
 		if !isNumber(n) || err != nil {
-			d.fail(path, "", "%sis %s, not a number", called(path), kind(n))
+			d.addError(path, "", "%sis %s, not a number", subject(path), describeNode(n))
 			return
 		}
-		d.bounds(f, path, r)
+		d.checkBounds(f, path, r)
 		v.SetFloat(f)
 	case reflect.Bool:
 		b, ok := n.(*ast.BoolNode)
 		if !ok {
-			d.fail(path, "write true or false", "%sis %s, not true or false", called(path), kind(n))
+			d.addError(path, "write true or false", "%sis %s, not true or false", subject(path), describeNode(n))
 			return
 		}
 		v.SetBool(b.Value)
 	}
 }
 
-func (d *decoder) bounds(f float64, path string, r rules) {
+func (d *decoder) checkBounds(f float64, path string, r constraints) {
 	text := strconv.FormatFloat(f, 'g', -1, 64)
 	switch {
-	case len(r.enum) > 0 && !r.has(text):
-		d.fail(path, choose(text, r.enum), "%s%s is not possible", named(path), text)
+	case len(r.enum) > 0 && !r.allows(text):
+		d.addError(path, suggest(text, r.enum), "%s%s is not possible", prefix(path), text)
 	case r.min != nil && f < *r.min:
-		d.fail(path, "", "%s%s is less than %v", named(path), text, *r.min)
+		d.addError(path, "", "%s%s is less than %v", prefix(path), text, *r.min)
 	case r.max != nil && f > *r.max:
-		d.fail(path, "", "%s%s is more than %v", named(path), text, *r.max)
+		d.addError(path, "", "%s%s is more than %v", prefix(path), text, *r.max)
 	}
 }

@@ -10,7 +10,7 @@ import (
 // stays within a folder, ** crosses folders, {a,b} and [a-z] as in a shell.
 // "**.md" is "**/*.md", as people mean it.
 func MatchGlob(glob, name string) bool {
-	ok, err := doublestar.Match(spell(glob), name)
+	ok, err := doublestar.Match(normalizeGlob(glob), name)
 	return err == nil && ok
 }
 
@@ -24,8 +24,8 @@ func MatchAnyGlob(globs []string, name string) bool {
 	return false
 }
 
-// spell writes ** as a folder of its own where it begins a name.
-func spell(glob string) string {
+// normalizeGlob writes ** as a folder of its own where it begins a name.
+func normalizeGlob(glob string) string {
 	if !strings.Contains(glob, "**") {
 		return glob
 	}
@@ -38,17 +38,17 @@ func spell(glob string) string {
 	return strings.Join(parts, "/")
 }
 
-// badGlob says why a glob is none, or never matches a file; "" if it is fine.
-func badGlob(glob string) string {
+// globProblem says why a glob is none, or never matches a file; "" if it is fine.
+func globProblem(glob string) string {
 	switch {
-	case glob == "" || !doublestar.ValidatePattern(spell(glob)):
+	case glob == "" || !doublestar.ValidatePattern(normalizeGlob(glob)):
 		return "is not a glob"
-	case strings.HasPrefix(glob, "/") || strings.HasPrefix(glob, "./") || escapes(glob):
+	case strings.HasPrefix(glob, "/") || strings.HasPrefix(glob, "./") || leavesRoot(glob):
 		return "never matches: globs are relative to this file, without ./ or ../"
 	case strings.HasSuffix(glob, "/"):
 		return "never matches a file: add **"
 	}
-	for _, part := range strings.Split(spell(glob), "/") {
+	for _, part := range strings.Split(normalizeGlob(glob), "/") {
 		if part != "**" && strings.Contains(part, "**") {
 			return "never crosses folders: ** stands alone between slashes, or begins a name"
 		}

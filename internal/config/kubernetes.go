@@ -9,16 +9,16 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// contextForm is the form of a kubeconfig's context: they hold ARNs and paths.
+// contextPattern is the form of a kubeconfig's context: they hold ARNs and paths.
 const (
-	contextForm      = `^[^\s\x00-\x1f]+$`
-	registryHostForm = `^(\[[0-9a-fA-F:]+\]|[a-zA-Z0-9][a-zA-Z0-9.-]*):[0-9]{1,5}$`
+	contextPattern      = `^[^\s\x00-\x1f]+$`
+	registryHostPattern = `^(\[[0-9a-fA-F:]+\]|[a-zA-Z0-9][a-zA-Z0-9.-]*):[0-9]{1,5}$`
 )
 
-// target checks that an environment has one place, and one that can be.
-func (d *decoder) target(at string, t Target, repository string) {
+// validateTarget checks that an environment has one place, and one that can be.
+func (d *decoder) validateTarget(at string, t Target, repository string) {
 	if (t.Local == nil) == (t.Kubernetes == nil) {
-		d.fail(at, "local: {} or kubernetes: {context: ..., namespace: ...}", "%s: it has to say where, once", at)
+		d.addError(at, "local: {} or kubernetes: {context: ..., namespace: ...}", "%s: it has to say where, once", at)
 		return
 	}
 	k := t.Kubernetes
@@ -27,78 +27,78 @@ func (d *decoder) target(at string, t Target, repository string) {
 	}
 	at += ".kubernetes"
 	if k.Namespace != "" {
-		d.form(at+".namespace", k.Namespace, nameForm, "lower-case letters, digits and dashes, at most 63")
+		d.matchPattern(at+".namespace", k.Namespace, namePattern, "lower-case letters, digits and dashes, at most 63")
 	}
-	if k.Context != "" && !matches(contextForm, k.Context) {
-		d.fail(at+".context", "see `kubectl config get-contexts`", "%s.context: %q is not possible", at, k.Context)
+	if k.Context != "" && !matches(contextPattern, k.Context) {
+		d.addError(at+".context", "see `kubectl config get-contexts`", "%s.context: %q is not possible", at, k.Context)
 	}
-	if k.Registry != "" && !matches(registryHostForm, k.Registry) {
-		d.fail(at+".registry", "such as 127.0.0.1:5000", "%s.registry: %q is no host and port", at, k.Registry)
+	if k.Registry != "" && !matches(registryHostPattern, k.Registry) {
+		d.addError(at+".registry", "such as 127.0.0.1:5000", "%s.registry: %q is no host and port", at, k.Registry)
 	}
 	if inside := !strings.ContainsAny(strings.SplitN(repository, "/", 2)[0], ".:"); inside && k.Registry == "" {
-		d.fail(at, "put the registry's host before image.repository; or say with registry: HOST:PORT where the nodes reach `slipway registry`",
+		d.addError(at, "put the registry's host before image.repository; or say with registry: HOST:PORT where the nodes reach `slipway registry`",
 			"%s: a cluster can't pull %q, which is in Slipway's own registry", at, repository)
 	}
 }
 
-// cluster checks what only Kubernetes reads. Where no environment is there, it
+// validateKubernetesOnly checks what only Kubernetes reads. Where no environment is there, it
 // would be ignored, and nobody would know.
-func (d *decoder) cluster(p *Project) {
-	d.manifests(p.Deploy)
-	d.canary(p.Deploy)
+func (d *decoder) validateKubernetesOnly(p *Project) {
+	d.validateManifests(p.Deploy)
+	d.validateCanary(p.Deploy)
 	for _, e := range p.Environments {
 		if e.Target.Kubernetes != nil {
 			return
 		}
 	}
 	for _, key := range []string{"deploy.manifests", "deploy.values", "deploy.strategy", "deploy.canary", "model.deliver"} {
-		if _, there := d.places[key]; there {
-			d.fail(key, "remove it, or give an environment target: {kubernetes: ...}", "%s: no environment is in Kubernetes, so nothing reads it", key)
+		if _, there := d.positions[key]; there {
+			d.addError(key, "remove it, or give an environment target: {kubernetes: ...}", "%s: no environment is in Kubernetes, so nothing reads it", key)
 		}
 	}
 }
 
-func (d *decoder) manifests(p Deploy) {
+func (d *decoder) validateManifests(p Deploy) {
 	for key, paths := range map[string][]string{"deploy.manifests": p.Manifests, "deploy.values": p.Values} {
 		for i, path := range paths {
 			at := fmt.Sprintf("%s[%d]", key, i)
 			if strings.TrimSpace(path) == "" {
-				d.fail(at, "such as k8s/", "%s is empty", at)
+				d.addError(at, "such as k8s/", "%s is empty", at)
 				continue
 			}
-			d.folder(at, path)
+			d.validatePath(at, path)
 		}
 	}
 	if len(p.Values) > 0 && len(p.Manifests) == 0 {
-		d.fail("deploy.values", "name the chart's folder in deploy.manifests", "deploy.values: there is no chart that reads them")
+		d.addError("deploy.values", "name the chart's folder in deploy.manifests", "deploy.values: there is no chart that reads them")
 	}
 }
 
-func (d *decoder) canary(p Deploy) {
+func (d *decoder) validateCanary(p Deploy) {
 	c := p.Canary
 	switch {
 	case p.Strategy == delivery.Canary && c == nil:
-		d.fail("deploy.strategy", "such as canary: {steps: [{weight: 10, bake: 1m}, {weight: 50, bake: 1m}]}", "deploy.strategy: canary without deploy.canary")
+		d.addError("deploy.strategy", "such as canary: {steps: [{weight: 10, bake: 1m}, {weight: 50, bake: 1m}]}", "deploy.strategy: canary without deploy.canary")
 		return
 	case c == nil:
 		return
 	case p.Strategy != delivery.Canary:
-		d.fail("deploy.canary", "add strategy: canary, or remove it", "deploy.canary: the strategy is not canary, so nothing reads it")
+		d.addError("deploy.canary", "add strategy: canary, or remove it", "deploy.canary: the strategy is not canary, so nothing reads it")
 	}
 	for i := range c.Steps {
 		if i > 0 && c.Steps[i].Weight <= c.Steps[i-1].Weight {
 			at := fmt.Sprintf("deploy.canary.steps[%d].weight", i)
-			d.fail(at, "let every step give it more", "%s: %d is not more than the step before", at, c.Steps[i].Weight)
+			d.addError(at, "let every step give it more", "%s: %d is not more than the step before", at, c.Steps[i].Weight)
 		}
 	}
 	if u, err := url.Parse(c.Prometheus); c.Prometheus != "" && (err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https") {
-		d.fail("deploy.canary.prometheus", "such as http://prometheus.monitoring:9090; no password in it", "deploy.canary.prometheus: it is no address")
+		d.addError("deploy.canary.prometheus", "such as http://prometheus.monitoring:9090; no password in it", "deploy.canary.prometheus: it is no address")
 	}
 	if len(c.Queries) > 0 && c.Prometheus == "" {
-		d.fail("deploy.canary.queries", "add prometheus: http://...", "deploy.canary.queries: nobody is there to answer them")
+		d.addError("deploy.canary.queries", "add prometheus: http://...", "deploy.canary.queries: nobody is there to answer them")
 	}
 	for i, q := range c.Queries {
-		d.query(fmt.Sprintf("deploy.canary.queries[%d]", i), q)
+		d.validateQuery(fmt.Sprintf("deploy.canary.queries[%d]", i), q)
 	}
 }
 
@@ -107,9 +107,9 @@ func queryFields() []string {
 	return []string{"Environment", "Namespace", "Release", "Running", "Service"}
 }
 
-func (d *decoder) query(at string, q Query) {
+func (d *decoder) validateQuery(at string, q Query) {
 	if q.Min == nil && q.Max == nil {
-		d.fail(at, "add max: 0.01, for example", "%s: any answer would be good", at)
+		d.addError(at, "add max: 0.01, for example", "%s: any answer would be good", at)
 	}
 	fields := map[string]string{}
 	for _, name := range queryFields() {
@@ -120,6 +120,6 @@ func (d *decoder) query(at string, q Query) {
 		err = t.Execute(new(strings.Builder), fields)
 	}
 	if err != nil {
-		d.fail(at+".query", choosable(queryFields()), "%s.query: %v", at, err)
+		d.addError(at+".query", fieldsHint(queryFields()), "%s.query: %v", at, err)
 	}
 }

@@ -38,18 +38,18 @@ func Load(path string, env func(string) (string, bool)) (Project, error) {
 
 // Parse reads a file's content; name is what errors call it.
 func Parse(name string, data []byte, env func(string) (string, bool)) (Project, error) {
-	root, err := document(name, data)
+	root, err := parseYAML(name, data)
 	if err != nil {
 		return Project{}, err
 	}
 	if env == nil {
 		env = func(string) (string, bool) { return "", false }
 	}
-	d := &decoder{file: name, places: map[string]place{}}
+	d := &decoder{file: name, positions: map[string]position{}}
 	var p Project
-	d.into(&p, root)
-	if len(d.mistakes) == 0 {
-		d.check(&p, env)
+	d.decodeProject(&p, root)
+	if len(d.errors) == 0 {
+		d.validate(&p, env)
 	}
 	return p, d.result()
 }

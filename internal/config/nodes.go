@@ -16,12 +16,12 @@ func (d *decoder) text(n ast.Node, path, wanted string) (string, bool) {
 	case *ast.LiteralNode:
 		return n.Value.Value, true
 	case *ast.MappingNode, *ast.MappingValueNode, *ast.SequenceNode:
-		d.fail(path, "", "%sis %s, not %s", called(path), kind(n), wanted)
+		d.addError(path, "", "%sis %s, not %s", subject(path), describeNode(n), wanted)
 	default:
 		if v := n.GetToken().Value; wanted == "a text" {
-			d.fail(path, fmt.Sprintf("put it in quotes: %q", v), "%sis %s, not %s", called(path), kind(n), wanted)
+			d.addError(path, fmt.Sprintf("put it in quotes: %q", v), "%sis %s, not %s", subject(path), describeNode(n), wanted)
 		} else {
-			d.fail(path, "", "%s%s is not %s", named(path), v, wanted)
+			d.addError(path, "", "%s%s is not %s", prefix(path), v, wanted)
 		}
 	}
 	return "", false
@@ -29,9 +29,9 @@ func (d *decoder) text(n ast.Node, path, wanted string) (string, bool) {
 
 // pair is one key with its value.
 type pair struct {
-	name  string
-	at    place
-	value ast.Node
+	name     string
+	position position
+	value    ast.Node
 }
 
 func (d *decoder) pairs(n ast.Node, path string) ([]pair, bool) {
@@ -42,20 +42,20 @@ func (d *decoder) pairs(n ast.Node, path string) ([]pair, bool) {
 	case *ast.MappingValueNode:
 		nodes = []*ast.MappingValueNode{n}
 	default:
-		d.fail(path, "write it as key: value", "%sis %s, not keys with values", called(path), kind(n))
+		d.addError(path, "write it as key: value", "%sis %s, not keys with values", subject(path), describeNode(n))
 		return nil, false
 	}
 	var out []pair
-	first := map[string]place{}
+	first := map[string]position{}
 	for _, m := range nodes {
-		at := where(m.Key)
-		name, ok := key(m.Key)
+		at := positionOfNode(m.Key)
+		name, ok := keyText(m.Key)
 		if !ok {
-			d.failAt(at, "a key is a plain text", "%sthis can't be a key", named(path))
+			d.addErrorAt(at, "a key is a plain text", "%sthis can't be a key", prefix(path))
 			continue
 		}
 		if before, twice := first[name]; twice {
-			d.failAt(at, fmt.Sprintf("the first is in line %d", before.line), "%sthe key %q is there twice", named(path), name)
+			d.addErrorAt(at, fmt.Sprintf("the first is in line %d", before.line), "%sthe key %q is there twice", prefix(path), name)
 			continue
 		}
 		first[name] = at
@@ -64,7 +64,7 @@ func (d *decoder) pairs(n ast.Node, path string) ([]pair, bool) {
 	return out, true
 }
 
-func key(k ast.MapKeyNode) (string, bool) {
+func keyText(k ast.MapKeyNode) (string, bool) {
 	switch k := k.(type) {
 	case *ast.StringNode:
 		return k.Value, true
@@ -74,7 +74,7 @@ func key(k ast.MapKeyNode) (string, bool) {
 	return "", false
 }
 
-func where(n ast.Node) place {
+func positionOfNode(n ast.Node) position {
 	tk := n.GetToken()
 	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 && !m.IsFlowStyle {
 		tk = m.Values[0].Key.GetToken()
@@ -83,9 +83,9 @@ func where(n ast.Node) place {
 		tk = m.Key.GetToken()
 	}
 	if tk == nil || tk.Position == nil {
-		return place{line: 1, column: 1}
+		return position{line: 1, column: 1}
 	}
-	at := place{line: max(tk.Position.Line, 1), column: max(tk.Position.Column, 1)}
+	at := position{line: max(tk.Position.Line, 1), column: max(tk.Position.Column, 1)}
 	s, ok := n.(*ast.StringNode)
 	if !ok {
 		return at

@@ -20,8 +20,8 @@ const (
 	maxEntries = 20_000
 )
 
-// document parses the YAML into its one mapping.
-func document(name string, data []byte) (root ast.Node, err error) {
+// parseYAML parses the YAML into its one mapping.
+func parseYAML(name string, data []byte) (root ast.Node, err error) {
 	invalid := func(line, column int, format string, args ...any) *fault.Error {
 		return fault.New(fault.Invalid, format, args...).Location(fmt.Sprintf("%s:%d:%d", name, line, column))
 	}
@@ -29,7 +29,7 @@ func document(name string, data []byte) (root ast.Node, err error) {
 		return nil, invalid(1, 1, "the file has more than 1 MiB").Hint("keep data out of %s", FileName)
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	if line, column, what := hostile(data); what != "" {
+	if line, column, what := findHostile(data); what != "" {
 		return nil, invalid(line, column, "%s", what)
 	}
 	defer func() {
@@ -75,8 +75,8 @@ func asYAML(err error, target *yaml.Error) bool {
 	return ok
 }
 
-// hostile finds what the parser should not be asked to look at.
-func hostile(data []byte) (line, column int, what string) {
+// findHostile finds what the parser should not be asked to look at.
+func findHostile(data []byte) (line, column int, what string) {
 	line, column = 1, 1
 	depth, dashes, entries := 0, 0, 0
 	for i := 0; i < len(data); {

@@ -16,13 +16,13 @@ import (
 // there, and says what that was. name is the service's, such as the folder's.
 // What this version can't deliver stands in comments. The result parses.
 func Scaffold(fsys fs.FS, name string) (file []byte, seen string, err error) {
-	s, err := survey(fsys)
+	s, err := detect(fsys)
 	if err != nil {
 		return nil, "", fmt.Errorf("look at the repository: %w", err)
 	}
 	s.Service = serviceName(name)
 	var out bytes.Buffer
-	form, err := template.New(FileName).Delims("<<", ">>").Funcs(template.FuncMap{"word": word}).Parse(scaffold)
+	form, err := template.New(FileName).Delims("<<", ">>").Funcs(template.FuncMap{"word": yamlString}).Parse(fileTemplate)
 	if err == nil {
 		err = form.Execute(&out, s)
 	}
@@ -37,39 +37,39 @@ func Scaffold(fsys fs.FS, name string) (file []byte, seen string, err error) {
 }
 
 var (
-	blankLines = regexp.MustCompile(`\n{3,}`)
-	notInName  = regexp.MustCompile(`[^a-z0-9]+`)
+	blankLines       = regexp.MustCompile(`\n{3,}`)
+	invalidNameChars = regexp.MustCompile(`[^a-z0-9]+`)
 )
 
 // serviceName makes a name of any text.
 func serviceName(text string) string {
-	name := strings.Trim(notInName.ReplaceAllString(strings.ToLower(text), "-"), "-")
+	name := strings.Trim(invalidNameChars.ReplaceAllString(strings.ToLower(text), "-"), "-")
 	if len(name) > 50 {
 		name = strings.Trim(name[:50], "-")
 	}
 	switch {
 	case name == "":
 		return "service"
-	case name[0] < 'a' || yamlWord[name]:
+	case name[0] < 'a' || yamlKeywords[name]:
 		return "service-" + name
 	}
 	return name
 }
 
-// yamlWord are the words that YAML does not take for text.
-var yamlWord = map[string]bool{"true": true, "false": true, "null": true, "yes": true, "no": true, "on": true, "off": true, "y": true, "n": true}
+// yamlKeywords are the words that YAML does not take for text.
+var yamlKeywords = map[string]bool{"true": true, "false": true, "null": true, "yes": true, "no": true, "on": true, "off": true, "y": true, "n": true}
 
-var plainWord = regexp.MustCompile(`^[A-Za-z][A-Za-z/-]*$`)
+var plainWordPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z/-]*$`)
 
-// word writes a name so that YAML takes it for text.
-func word(name string) string {
-	if plainWord.MatchString(name) && !yamlWord[strings.ToLower(name)] {
+// yamlString writes a name so that YAML takes it for text.
+func yamlString(name string) string {
+	if plainWordPattern.MatchString(name) && !yamlKeywords[strings.ToLower(name)] {
 		return name
 	}
 	return strconv.Quote(name)
 }
 
-const scaffold = `# yaml-language-server: $schema=` + SchemaID + `
+const fileTemplate = `# yaml-language-server: $schema=` + SchemaID + `
 version: 1
 service: <<.Service>>
 

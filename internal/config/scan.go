@@ -34,47 +34,47 @@ type EnvironmentScan struct {
 }
 
 const (
-	vulnerabilityForm = `^[A-Za-z0-9][A-Za-z0-9._:-]*$`
-	dayForm           = `^[0-9]{4}-[0-9]{2}-[0-9]{2}$`
+	vulnerabilityPattern = `^[A-Za-z0-9][A-Za-z0-9._:-]*$`
+	datePattern          = `^[0-9]{4}-[0-9]{2}-[0-9]{2}$`
 )
 
-// scan checks the waivers, and that nobody believes in a scan that is not there.
-func (d *decoder) scan(p *Project) {
+// validateScan checks the waivers, and that nobody believes in a scan that is not there.
+func (d *decoder) validateScan(p *Project) {
 	for name, e := range p.Environments {
 		if e.Scan != nil && p.Scan == nil {
 			at := "environments." + string(name) + ".scan"
-			d.fail(at, "add a section scan: {} at the top", "%s: there is no scan, so nothing reads it", at)
+			d.addError(at, "add a section scan: {} at the top", "%s: there is no scan, so nothing reads it", at)
 		}
 	}
 	if p.Scan == nil {
 		return
 	}
 	for i, w := range p.Scan.Waive {
-		d.waiver(fmt.Sprintf("scan.waive[%d]", i), w, p.Scan.Waive[:i])
+		d.validateWaiver(fmt.Sprintf("scan.waive[%d]", i), w, p.Scan.Waive[:i])
 	}
 	for i, path := range p.Scan.VEX {
 		at := fmt.Sprintf("scan.vex[%d]", i)
 		if strings.TrimSpace(path) == "" {
-			d.fail(at, "such as security/openvex.json", "%s is empty", at)
+			d.addError(at, "such as security/openvex.json", "%s is empty", at)
 			continue
 		}
-		d.folder(at, path)
+		d.validatePath(at, path)
 	}
 }
 
-func (d *decoder) waiver(at string, w Waiver, before []Waiver) {
-	d.form(at+".id", w.ID, vulnerabilityForm, "the name of a vulnerability, such as CVE-2021-44228")
-	if _, there := d.places[at+".package"]; there && strings.TrimSpace(w.Package) == "" {
-		d.fail(at+".package", "name it, or remove the line", "%s.package is empty", at)
+func (d *decoder) validateWaiver(at string, w Waiver, before []Waiver) {
+	d.matchPattern(at+".id", w.ID, vulnerabilityPattern, "the name of a vulnerability, such as CVE-2021-44228")
+	if _, there := d.positions[at+".package"]; there && strings.TrimSpace(w.Package) == "" {
+		d.addError(at+".package", "name it, or remove the line", "%s.package is empty", at)
 	}
 	if _, err := time.Parse(time.DateOnly, w.Until); err != nil {
-		d.fail(at+".until", "the last day as YYYY-MM-DD, such as 2026-12-01", "%s.until: %q is no day", at, w.Until)
+		d.addError(at+".until", "the last day as YYYY-MM-DD, such as 2026-12-01", "%s.until: %q is no day", at, w.Until)
 	}
 	if strings.TrimSpace(w.Why) == "" {
-		d.fail(at+".why", "say why it may pass, for whoever reads it later", "%s.why is empty", at)
+		d.addError(at+".why", "say why it may pass, for whoever reads it later", "%s.why is empty", at)
 	}
 	twice := func(o Waiver) bool { return strings.EqualFold(o.ID, w.ID) && strings.EqualFold(o.Package, w.Package) }
 	if i := slices.IndexFunc(before, twice); i >= 0 {
-		d.fail(at, fmt.Sprintf("the first is scan.waive[%d]", i), "%s: %s is waived twice", at, w.ID)
+		d.addError(at, fmt.Sprintf("the first is scan.waive[%d]", i), "%s: %s is waived twice", at, w.ID)
 	}
 }

@@ -17,7 +17,7 @@ const SchemaID = "https://slipway-cd.github.io/slipway/slipway.schema.json"
 // that read the file.
 func Schema() ([]byte, error) {
 	r := jsonschema.Reflector{
-		FieldNameTag: "yaml", RequiredFromJSONSchemaTags: true, ExpandedStruct: true, Anonymous: true, Mapper: mapped,
+		FieldNameTag: "yaml", RequiredFromJSONSchemaTags: true, ExpandedStruct: true, Anonymous: true, Mapper: schemaOf,
 	}
 	s := r.Reflect(Project{})
 	s.ID, s.Title = SchemaID, FileName
@@ -46,15 +46,15 @@ func Schema() ([]byte, error) {
 	return append(raw, '\n'), err
 }
 
-// mapped describes the types that have a form of their own.
-func mapped(t reflect.Type) *jsonschema.Schema {
+// schemaOf describes the types that have a form of their own.
+func schemaOf(t reflect.Type) *jsonschema.Schema {
 	one := uint64(1)
 	switch t {
 	case reflect.TypeFor[delivery.Duration]():
 		return &jsonschema.Schema{Type: "string", Pattern: `^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`, Examples: []any{"500ms", "30s", "5m", "1h30m"}}
 	case reflect.TypeFor[Size]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
-			{Type: "string", Pattern: sizeForm.String()}, {Type: "integer", Minimum: "0"},
+			{Type: "string", Pattern: sizePattern.String()}, {Type: "integer", Minimum: "0"},
 		}, Examples: []any{"512Mi", "2Gi"}}
 	case reflect.TypeFor[StringList]():
 		name := &jsonschema.Schema{Type: "string", MinLength: &one}
@@ -65,46 +65,46 @@ func mapped(t reflect.Type) *jsonschema.Schema {
 	return nil
 }
 
-// at is a property of a type.
-type at struct{ def, key string }
+// property is a property of a type.
+type property struct{ def, key string }
 
 // patterns are the demands that the tags can't hold.
-func patterns() map[at]func(*jsonschema.Schema) {
+func patterns() map[property]func(*jsonschema.Schema) {
 	events, _ := reflect.TypeFor[Notify]().FieldByName("Events")
-	return map[at]func(*jsonschema.Schema){
-		{"", "service"}:         form(nameForm),
+	return map[property]func(*jsonschema.Schema){
+		{"", "service"}:         patternOf(namePattern),
 		{"", "environments"}:    environmentNames,
-		{"Test", "name"}:        form(stepForm),
-		{"Test", "run"}:         form(`\S`),
-		{"Train", "run"}:        form(`\S`),
-		{"Evaluate", "run"}:     form(`\S`),
-		{"Image", "repository"}: form(repositoryForm),
-		{"Model", "group"}:      form(groupForm),
-		{"Build", "dockerfile"}: form(`[^/]$`),
-		{"Build", "target"}:     form(stageForm),
-		{"Build", "cache"}:      form(cacheForm),
-		{"Deploy", "health"}:    form(httpPathForm),
-		{"Deploy", "ready"}:     form(httpPathForm),
-		{"Python", "version"}:   form(pythonForm),
-		{"Smoke", "name"}:       form(`\S`),
-		{"Smoke", "get"}:        form(httpPathForm),
-		{"Smoke", "post"}:       form(httpPathForm),
-		{"Smoke", "put"}:        form(httpPathForm),
+		{"Test", "name"}:        patternOf(stepPattern),
+		{"Test", "run"}:         patternOf(`\S`),
+		{"Train", "run"}:        patternOf(`\S`),
+		{"Evaluate", "run"}:     patternOf(`\S`),
+		{"Image", "repository"}: patternOf(repositoryPattern),
+		{"Model", "group"}:      patternOf(groupPattern),
+		{"Build", "dockerfile"}: patternOf(`[^/]$`),
+		{"Build", "target"}:     patternOf(stagePattern),
+		{"Build", "cache"}:      patternOf(cachePattern),
+		{"Deploy", "health"}:    patternOf(httpPathPattern),
+		{"Deploy", "ready"}:     patternOf(httpPathPattern),
+		{"Python", "version"}:   patternOf(pythonPattern),
+		{"Smoke", "name"}:       patternOf(`\S`),
+		{"Smoke", "get"}:        patternOf(httpPathPattern),
+		{"Smoke", "post"}:       patternOf(httpPathPattern),
+		{"Smoke", "put"}:        patternOf(httpPathPattern),
 		{"Scan", "fail_on"}:     itemsOf(severities()),
-		{"Waiver", "id"}:        form(vulnerabilityForm),
-		{"Waiver", "until"}:     form(dayForm),
-		{"Waiver", "why"}:       form(`\S`),
-		{"Notify", "webhook"}:   form(`^(\$\{[A-Za-z_][A-Za-z0-9_]*\}|https?://[^@?]+)$`),
-		{"Notify", "events"}:    itemsOf(rulesOf(events.Tag.Get("jsonschema")).enum),
+		{"Waiver", "id"}:        patternOf(vulnerabilityPattern),
+		{"Waiver", "until"}:     patternOf(datePattern),
+		{"Waiver", "why"}:       patternOf(`\S`),
+		{"Notify", "webhook"}:   patternOf(`^(\$\{[A-Za-z_][A-Za-z0-9_]*\}|https?://[^@?]+)$`),
+		{"Notify", "events"}:    itemsOf(parseConstraints(events.Tag.Get("jsonschema")).enum),
 	}
 }
 
 func severities() []string {
 	field, _ := reflect.TypeFor[Scan]().FieldByName("FailOn")
-	return rulesOf(field.Tag.Get("jsonschema")).enum
+	return parseConstraints(field.Tag.Get("jsonschema")).enum
 }
 
-func form(pattern string) func(*jsonschema.Schema) {
+func patternOf(pattern string) func(*jsonschema.Schema) {
 	return func(s *jsonschema.Schema) { s.Pattern = pattern }
 }
 
@@ -121,5 +121,5 @@ func itemsOf(enum []string) func(*jsonschema.Schema) {
 func environmentNames(s *jsonschema.Schema) {
 	one := uint64(1)
 	s.MinProperties = &one
-	s.PropertyNames = &jsonschema.Schema{Pattern: nameForm}
+	s.PropertyNames = &jsonschema.Schema{Pattern: namePattern}
 }

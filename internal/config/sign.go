@@ -32,44 +32,44 @@ type Identity struct {
 	Subject string `yaml:"subject" jsonschema:"required" jsonschema_description:"The identity, such as https://github.com/ORG/REPO/.github/workflows/deliver.yml@refs/heads/main. * stands for any letters."`
 }
 
-func (d *decoder) sign(s *Sign) {
+func (d *decoder) validateSign(s *Sign) {
 	if s == nil {
 		return
 	}
 	if s.Key.IsSet() == s.Keyless {
-		d.fail("sign", "either key: ${COSIGN_KEY} or keyless: true", "sign: it has to say with what, once")
+		d.addError("sign", "either key: ${COSIGN_KEY} or keyless: true", "sign: it has to say with what, once")
 		return
 	}
-	d.secret("sign.key", s.Key)
-	d.secret("sign.passphrase", s.Passphrase)
+	d.validateSecret("sign.key", s.Key)
+	d.validateSecret("sign.passphrase", s.Passphrase)
 	if s.Passphrase.IsSet() && s.Keyless {
-		d.fail("sign.passphrase", "remove it", "sign.passphrase: there is no key that it opens")
+		d.addError("sign.passphrase", "remove it", "sign.passphrase: there is no key that it opens")
 	}
 	for key, address := range map[string]string{"sign.fulcio": s.Fulcio, "sign.rekor": s.Rekor, "sign.timestamps": s.Timestamps} {
-		if _, there := d.places[key]; !there {
+		if _, there := d.positions[key]; !there {
 			continue
 		}
 		switch {
 		case !s.Keyless:
-			d.fail(key, "remove it, or sign with keyless: true", "%s: signing with a key asks nobody", key)
-		case !service(address):
-			d.fail(key, "such as https://fulcio.example.com; no password in it", "%s: it is no https address", key)
+			d.addError(key, "remove it, or sign with keyless: true", "%s: signing with a key asks nobody", key)
+		case !isSecureURL(address):
+			d.addError(key, "such as https://fulcio.example.com; no password in it", "%s: it is no https address", key)
 		}
 	}
 	if !s.Keyless {
 		return
 	}
 	if s.Fulcio == "" && (s.Rekor != "" || s.Timestamps != "") {
-		d.fail("sign", "add fulcio: https://..., or remove them", "sign: the public certificate authority does not go with a log or clock of one's own")
+		d.addError("sign", "add fulcio: https://..., or remove them", "sign: the public certificate authority does not go with a log or clock of one's own")
 	}
 	if s.Fulcio != "" && s.Rekor == "" && s.Timestamps == "" {
-		d.fail("sign.fulcio", "add rekor: or timestamps:", "sign.fulcio: nobody would see when its short-lived certificates were used")
+		d.addError("sign.fulcio", "add rekor: or timestamps:", "sign.fulcio: nobody would see when its short-lived certificates were used")
 	}
 }
 
-// service tells whether an address is one to send secrets to: encrypted, or on
+// isSecureURL tells whether an address is one to send secrets to: encrypted, or on
 // this machine.
-func service(address string) bool {
+func isSecureURL(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" {
 		return false
@@ -78,33 +78,33 @@ func service(address string) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && ip != nil && ip.IsLoopback()
 }
 
-func (d *decoder) trust(at string, t *Trust) {
+func (d *decoder) validateTrust(at string, t *Trust) {
 	if t == nil {
 		return
 	}
 	if len(t.Keys)+len(t.Identities) == 0 {
-		d.fail(at, "add keys: [cosign.pub] or identities: [{issuer: ..., subject: ...}]", "%s: nobody is trusted, so nothing could ever enter", at)
+		d.addError(at, "add keys: [cosign.pub] or identities: [{issuer: ..., subject: ...}]", "%s: nobody is trusted, so nothing could ever enter", at)
 	}
 	for i, key := range t.Keys {
 		here := fmt.Sprintf("%s.keys[%d]", at, i)
 		if strings.TrimSpace(key) == "" {
-			d.fail(here, "such as cosign.pub", "%s is empty", here)
+			d.addError(here, "such as cosign.pub", "%s is empty", here)
 		}
-		d.folder(here, key)
+		d.validatePath(here, key)
 	}
 	for i, id := range t.Identities {
-		d.identity(fmt.Sprintf("%s.identities[%d]", at, i), id)
+		d.validateIdentity(fmt.Sprintf("%s.identities[%d]", at, i), id)
 	}
-	if d.folder(at+".root", t.Root); t.Root != "" && len(t.Identities) == 0 {
-		d.fail(at+".root", "remove it, or add identities", "%s.root: keys need no root of trust", at)
+	if d.validatePath(at+".root", t.Root); t.Root != "" && len(t.Identities) == 0 {
+		d.addError(at+".root", "remove it, or add identities", "%s.root: keys need no root of trust", at)
 	}
 }
 
-func (d *decoder) identity(at string, id Identity) {
-	if !service(id.Issuer) {
-		d.fail(at+".issuer", "such as https://token.actions.githubusercontent.com", "%s.issuer: %q is no issuer", at, id.Issuer)
+func (d *decoder) validateIdentity(at string, id Identity) {
+	if !isSecureURL(id.Issuer) {
+		d.addError(at+".issuer", "such as https://token.actions.githubusercontent.com", "%s.issuer: %q is no issuer", at, id.Issuer)
 	}
 	if strings.Trim(id.Subject, "*/ ") == "" || strings.ContainsAny(id.Subject, " \t\n") {
-		d.fail(at+".subject", "name the repository and the workflow", "%s.subject: %q would be anybody", at, id.Subject)
+		d.addError(at+".subject", "name the repository and the workflow", "%s.subject: %q would be anybody", at, id.Subject)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// seen is what a repository has.
-type seen struct {
+// repoInfo is what a repository has.
+type repoInfo struct {
 	Service     string
 	GoModule    string
 	GoTests     bool
@@ -30,33 +30,33 @@ type seen struct {
 	Health      string
 	Branch      string
 
-	mains   map[string][]byte // folder of a main package -> its source
-	scripts map[string][]byte // Python files
-	tops    map[string]bool   // names at the top
-	metrics []string          // names of metrics that sources mention
+	mains    map[string][]byte // folder of a main package -> its source
+	scripts  map[string][]byte // Python files
+	topLevel map[string]bool   // names at the top
+	metrics  []string          // names of metrics that sources mention
 }
 
 // How much of a repository is looked at.
 const (
-	surveyFiles = 5000
-	surveyDepth = 6
-	surveyBytes = 256 << 10
+	maxFiles     = 5000
+	maxDepth     = 6
+	maxFileBytes = 256 << 10
 )
 
 var (
-	moduleLine  = regexp.MustCompile(`(?m)^module\s+(\S+)`)
-	harmless    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./-]*$`)
-	healthPath  = regexp.MustCompile(`["' ](/(?:healthz?|api/health|livez))["']`)
-	metricName  = regexp.MustCompile(`["'](accuracy|f1_macro|f1|auc|roc_auc|rmse|mae|r2)["',:]`)
-	flagName    = regexp.MustCompile(`(?:Var|String|add_argument)\((?:&?[\w.]+,\s*)?["']-{0,2}([a-z][a-z-]*)["']`)
-	skipped     = []string{".git", ".slipway", "vendor", "node_modules", "testdata", "venv", ".venv", "__pycache__"}
-	lowerBetter = []string{"rmse", "mae"}
+	modulePattern = regexp.MustCompile(`(?m)^module\s+(\S+)`)
+	safePath      = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./-]*$`)
+	healthPattern = regexp.MustCompile(`["' ](/(?:healthz?|api/health|livez))["']`)
+	metricPattern = regexp.MustCompile(`["'](accuracy|f1_macro|f1|auc|roc_auc|rmse|mae|r2)["',:]`)
+	flagPattern   = regexp.MustCompile(`(?:Var|String|add_argument)\((?:&?[\w.]+,\s*)?["']-{0,2}([a-z][a-z-]*)["']`)
+	skippedDirs   = []string{".git", ".slipway", "vendor", "node_modules", "testdata", "venv", ".venv", "__pycache__"}
+	lowerIsBetter = []string{"rmse", "mae"}
 )
 
-// survey walks the repository once.
-func survey(fsys fs.FS) (*seen, error) {
-	s := &seen{mains: map[string][]byte{}, scripts: map[string][]byte{}, tops: map[string]bool{}, Health: "/health", Branch: branch(fsys)}
-	left := surveyFiles
+// detect walks the repository once.
+func detect(fsys fs.FS) (*repoInfo, error) {
+	s := &repoInfo{mains: map[string][]byte{}, scripts: map[string][]byte{}, topLevel: map[string]bool{}, Health: "/health", Branch: mainBranch(fsys)}
+	left := maxFiles
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil && name == ".":
@@ -64,48 +64,48 @@ func survey(fsys fs.FS) (*seen, error) {
 		case err != nil:
 			return nil //nolint:nilerr // what can't be read is not looked at
 		case d.IsDir() && name != ".":
-			if slices.Contains(skipped, d.Name()) || strings.Count(name, "/") >= surveyDepth {
+			if slices.Contains(skippedDirs, d.Name()) || strings.Count(name, "/") >= maxDepth {
 				return fs.SkipDir
 			}
-		case d.Type().IsRegular() && harmless.MatchString(name):
+		case d.Type().IsRegular() && safePath.MatchString(name):
 			if left--; left < 0 {
 				return fs.SkipAll
 			}
-			s.file(fsys, name)
+			s.addFile(fsys, name)
 		}
 		return nil
 	})
-	s.conclude()
+	s.infer()
 	return s, err
 }
 
-func (s *seen) file(fsys fs.FS, name string) {
+func (s *repoInfo) addFile(fsys fs.FS, name string) {
 	base, ext := path.Base(name), path.Ext(name)
 	top, _, _ := strings.Cut(name, "/")
-	s.tops[top] = true
+	s.topLevel[top] = true
 	switch {
 	case name == "go.mod":
-		if m := moduleLine.FindSubmatch(read(fsys, name)); m != nil {
+		if m := modulePattern.FindSubmatch(readHead(fsys, name)); m != nil {
 			s.GoModule = string(m[1])
 		}
 	case strings.HasSuffix(base, "_test.go"):
 		s.GoTests = true
 	case ext == ".go":
-		s.goFile(name, read(fsys, name))
+		s.addGoFile(name, readHead(fsys, name))
 	case base == "requirements.txt" || base == "pyproject.toml" || base == "setup.py":
 		s.Python = true
 	case base == "requirements-dev.txt" || base == "requirements-test.txt" || name == "uv.lock":
-		s.installs(name)
+		s.addPythonInstall(name)
 	case strings.HasPrefix(base, "test_") && ext == ".py":
 		s.PythonTests = true
 	case ext == ".py":
-		s.scripts[name] = read(fsys, name)
-		s.mentions(s.scripts[name])
+		s.scripts[name] = readHead(fsys, name)
+		s.scanSource(s.scripts[name])
 	case base == "Dockerfile" && s.Dockerfile == "":
 		s.Dockerfile = name
 	case (ext == ".yaml" || ext == ".yml") && s.Manifests == "":
 		// A chart is known by its own file, which comes before its templates.
-		if text := string(read(fsys, name)); base == "Chart.yaml" || strings.Contains(text, "apiVersion:") && strings.Contains(text, "kind:") {
+		if text := string(readHead(fsys, name)); base == "Chart.yaml" || strings.Contains(text, "apiVersion:") && strings.Contains(text, "kind:") {
 			if s.Manifests = path.Dir(name) + "/"; s.Manifests == "./" && base != "Chart.yaml" {
 				s.Manifests = name // the folder has other files too
 			}
@@ -115,9 +115,9 @@ func (s *seen) file(fsys fs.FS, name string) {
 	}
 }
 
-// installs notes what Python tests are most likely installed from: a lock before
+// addPythonInstall notes what Python tests are most likely installed from: a lock before
 // requirements for development. Others may well lack pytest.
-func (s *seen) installs(name string) {
+func (s *repoInfo) addPythonInstall(name string) {
 	switch {
 	case path.Base(name) == "uv.lock":
 		s.Installs = "lock: " + name
@@ -126,7 +126,7 @@ func (s *seen) installs(name string) {
 	}
 }
 
-func (s *seen) goFile(name string, source []byte) {
+func (s *repoInfo) addGoFile(name string, source []byte) {
 	f, err := parser.ParseFile(token.NewFileSet(), name, source, parser.PackageClauseOnly)
 	if err != nil {
 		return
@@ -134,28 +134,28 @@ func (s *seen) goFile(name string, source []byte) {
 	if dir := path.Dir(name); f.Name.Name == "main" {
 		s.mains[dir] = append(s.mains[dir], source...)
 	}
-	s.mentions(source)
+	s.scanSource(source)
 }
 
-// mentions looks for what a source says about health and metrics.
-func (s *seen) mentions(source []byte) {
-	if m := healthPath.FindSubmatch(source); m != nil {
+// scanSource looks for what a source says about health and metrics.
+func (s *repoInfo) scanSource(source []byte) {
+	if m := healthPattern.FindSubmatch(source); m != nil {
 		s.Health = string(m[1])
 	}
-	for _, m := range metricName.FindAllSubmatch(source, -1) {
+	for _, m := range metricPattern.FindAllSubmatch(source, -1) {
 		if n := string(m[1]); !slices.Contains(s.metrics, n) {
 			s.metrics = append(s.metrics, n)
 		}
 	}
 }
 
-func read(fsys fs.FS, name string) []byte {
+func readHead(fsys fs.FS, name string) []byte {
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil
 	}
 	defer f.Close()
-	data := make([]byte, surveyBytes)
+	data := make([]byte, maxFileBytes)
 	n := 0
 	for n < len(data) {
 		k, err := f.Read(data[n:])
@@ -167,24 +167,24 @@ func read(fsys fs.FS, name string) []byte {
 	return data[:n]
 }
 
-// branch is the one that people merge to.
-func branch(fsys fs.FS) string {
+// mainBranch is the one that people merge to.
+func mainBranch(fsys fs.FS) string {
 	for _, name := range []string{"main", "master"} {
 		if _, err := fs.Stat(fsys, ".git/refs/heads/"+name); err == nil {
 			return name
 		}
 	}
-	head := strings.TrimSpace(string(read(fsys, ".git/HEAD")))
-	if name, ok := strings.CutPrefix(head, "ref: refs/heads/"); ok && harmless.MatchString(name) {
+	head := strings.TrimSpace(string(readHead(fsys, ".git/HEAD")))
+	if name, ok := strings.CutPrefix(head, "ref: refs/heads/"); ok && safePath.MatchString(name) {
 		return name
 	}
 	return "main"
 }
 
-// flagFor finds the option of a program that is spelled in one of these ways.
-func flagFor(source []byte, ways ...string) (name string, found bool) {
+// findFlag finds the option of a program that is spelled in one of these ways.
+func findFlag(source []byte, ways ...string) (name string, found bool) {
 	var has []string
-	for _, m := range flagName.FindAllSubmatch(source, -1) {
+	for _, m := range flagPattern.FindAllSubmatch(source, -1) {
 		has = append(has, string(m[1]))
 	}
 	for _, w := range ways {

@@ -13,21 +13,21 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// rules are what a field's jsonschema tag demands.
-type rules struct {
+// constraints are what a field's jsonschema tag demands.
+type constraints struct {
 	required bool
 	enum     []string
-	least    int
+	minItems int
 	min, max *float64
 }
 
-func (r rules) has(text string) bool { return slices.Contains(r.enum, text) }
+func (r constraints) allows(text string) bool { return slices.Contains(r.enum, text) }
 
 // field is a key of the file.
 type field struct {
-	index int
-	about string
-	rules rules
+	index       int
+	description string
+	constraints constraints
 }
 
 func fieldsOf(t reflect.Type) map[string]field {
@@ -35,13 +35,13 @@ func fieldsOf(t reflect.Type) map[string]field {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		about, _, _ := strings.Cut(f.Tag.Get("jsonschema_description"), ". ")
-		out[f.Tag.Get("yaml")] = field{index: i, about: strings.TrimSuffix(about, "."), rules: rulesOf(f.Tag.Get("jsonschema"))}
+		out[f.Tag.Get("yaml")] = field{index: i, description: strings.TrimSuffix(about, "."), constraints: parseConstraints(f.Tag.Get("jsonschema"))}
 	}
 	return out
 }
 
-func rulesOf(tag string) rules {
-	var r rules
+func parseConstraints(tag string) constraints {
+	var r constraints
 	for _, part := range strings.Split(tag, ",") {
 		name, value, _ := strings.Cut(part, "=")
 		number, _ := strconv.ParseFloat(value, 64)
@@ -51,7 +51,7 @@ func rulesOf(tag string) rules {
 		case "enum":
 			r.enum = append(r.enum, value)
 		case "minItems", "minProperties":
-			r.least = int(number)
+			r.minItems = int(number)
 		case "minimum":
 			r.min = &number
 		case "maximum":
@@ -61,7 +61,7 @@ func rulesOf(tag string) rules {
 	return r
 }
 
-func names(fields map[string]field) []string {
+func keysOf(fields map[string]field) []string {
 	var out []string
 	for n := range fields {
 		out = append(out, n)
@@ -70,37 +70,37 @@ func names(fields map[string]field) []string {
 	return out
 }
 
-func choose(word string, allowed []string) string {
+func suggest(word string, allowed []string) string {
 	if near, ok := fault.Nearest(word, allowed); ok {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	return "possible: " + fault.Enumerate(allowed)
 }
 
-func under(path, name string) string {
+func joinPath(path, name string) string {
 	if path == "" {
 		return name
 	}
 	return path + "." + name
 }
 
-// named starts a sentence about what is in a value.
-func named(path string) string {
+// prefix starts a sentence about what is in a value.
+func prefix(path string) string {
 	if path == "" {
 		return ""
 	}
 	return path + ": "
 }
 
-// called starts a sentence about the value itself.
-func called(path string) string {
+// subject starts a sentence about the value itself.
+func subject(path string) string {
 	if path == "" {
 		return "the file "
 	}
 	return path + " "
 }
 
-func kind(n ast.Node) string {
+func describeNode(n ast.Node) string {
 	switch n.(type) {
 	case *ast.StringNode, *ast.LiteralNode:
 		return "a text"
@@ -125,10 +125,10 @@ func isNumber(n ast.Node) bool {
 	return false
 }
 
-// plain reads any value as JSON has it.
-func (d *decoder) plain(n ast.Node, path string, depth int) any {
+// decodeAny reads any value as JSON has it.
+func (d *decoder) decodeAny(n ast.Node, path string, depth int) any {
 	if depth > maxNesting {
-		d.fail(path, "", "%snested too deep", named(path))
+		d.addError(path, "", "%snested too deep", prefix(path))
 		return nil
 	}
 	switch n := n.(type) {
@@ -147,18 +147,18 @@ func (d *decoder) plain(n ast.Node, path string, depth int) any {
 	case *ast.SequenceNode:
 		out := make([]any, len(n.Values))
 		for i, x := range n.Values {
-			out[i] = d.plain(x, fmt.Sprintf("%s[%d]", path, i), depth+1)
+			out[i] = d.decodeAny(x, fmt.Sprintf("%s[%d]", path, i), depth+1)
 		}
 		return out
 	case *ast.MappingNode, *ast.MappingValueNode:
-		d.places[path] = where(n)
+		d.positions[path] = positionOfNode(n)
 		pairs, _ := d.pairs(n, path)
 		out := map[string]any{}
 		for _, p := range pairs {
-			out[p.name] = d.plain(p.value, under(path, p.name), depth+1)
+			out[p.name] = d.decodeAny(p.value, joinPath(path, p.name), depth+1)
 		}
 		return out
 	}
-	d.failAt(where(n), "", "%sthis is not JSON", named(path))
+	d.addErrorAt(positionOfNode(n), "", "%sthis is not JSON", prefix(path))
 	return nil
 }

@@ -15,79 +15,79 @@ import (
 
 // The forms of names. They become image names, job names and file names.
 const (
-	nameForm       = `^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`
-	stepForm       = `^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$`
-	groupForm      = `^[a-z0-9]+([._-][a-z0-9]+)*$`
-	repositoryForm = `^([a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]{1,5})?/)?[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$`
-	variableName   = `^[A-Za-z_][A-Za-z0-9_]*$`
-	httpPathForm   = `^/[^\s]*$`
-	longestName    = 128
+	namePattern         = `^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`
+	stepPattern         = `^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$`
+	groupPattern        = `^[a-z0-9]+([._-][a-z0-9]+)*$`
+	repositoryPattern   = `^([a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]{1,5})?/)?[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$`
+	variableNamePattern = `^[A-Za-z_][A-Za-z0-9_]*$`
+	httpPathPattern     = `^/[^\s]*$`
+	maxNameLength       = 128
 )
 
 func matches(form, text string) bool {
-	return len(text) <= longestName && regexp.MustCompile(form).MatchString(text)
+	return len(text) <= maxNameLength && regexp.MustCompile(form).MatchString(text)
 }
 
-// check holds what the types can't: names, patterns, expressions, and what
+// validate holds what the types can't: names, patterns, expressions, and what
 // belongs together.
-func (d *decoder) check(p *Project, env func(string) (string, bool)) {
-	d.form("service", p.Service, nameForm, "lower-case letters, digits and dashes, at most 63")
-	d.globs("source.ignore", p.Source.Ignore)
-	d.tests(p.Test)
-	d.image(p.Image)
-	d.scan(p)
+func (d *decoder) validate(p *Project, env func(string) (string, bool)) {
+	d.matchPattern("service", p.Service, namePattern, "lower-case letters, digits and dashes, at most 63")
+	d.validateGlobs("source.ignore", p.Source.Ignore)
+	d.validateTests(p.Test)
+	d.validateImage(p.Image)
+	d.validateScan(p)
 	if p.Model != nil {
-		d.model(p.Model, env)
+		d.validateModel(p.Model, env)
 	}
-	d.deploy(p.Deploy)
-	d.environments(p.Environments, p.Image.Repository)
-	d.cluster(p)
-	d.sign(p.Sign)
+	d.validateDeploy(p.Deploy)
+	d.validateEnvironments(p.Environments, p.Image.Repository)
+	d.validateKubernetesOnly(p)
+	d.validateSign(p.Sign)
 	for i, n := range p.Notify {
-		d.notify(fmt.Sprintf("notify[%d]", i), n)
+		d.validateNotify(fmt.Sprintf("notify[%d]", i), n)
 	}
 }
 
-func (d *decoder) form(at, text, form, hint string) {
+func (d *decoder) matchPattern(at, text, form, hint string) {
 	if !matches(form, text) {
-		d.fail(at, hint, "%s: %q is not possible", at, text)
+		d.addError(at, hint, "%s: %q is not possible", at, text)
 	}
 }
 
-func (d *decoder) tests(tests []Test) {
+func (d *decoder) validateTests(tests []Test) {
 	lines := map[string]int{}
 	for i, t := range tests {
 		at := fmt.Sprintf("test[%d]", i)
-		d.form(at+".name", t.Name, stepForm, "lower-case letters, digits, dashes and underscores")
+		d.matchPattern(at+".name", t.Name, stepPattern, "lower-case letters, digits, dashes and underscores")
 		if line, twice := lines[t.Name]; twice {
-			d.fail(at+".name", fmt.Sprintf("the first is in line %d", line), "%s.name: there are two tests named %q", at, t.Name)
+			d.addError(at+".name", fmt.Sprintf("the first is in line %d", line), "%s.name: there are two tests named %q", at, t.Name)
 		}
-		lines[t.Name] = d.find(at + ".name").line
+		lines[t.Name] = d.positionOf(at + ".name").line
 		known := []string{}
 		if t.Report == step.JUnit || t.Report == step.Ruff {
 			known = append(known, "Report")
 		}
-		used := d.command(at+".run", t.Run, known)
+		used := d.validateCommand(at+".run", t.Run, known)
 		if t.Report == step.JUnit && !used["Report"] {
-			d.fail(at+".run", "write the report to {{.Report}}, such as --junitxml={{.Report}}", "%s.run: nothing writes the junit report", at)
+			d.addError(at+".run", "write the report to {{.Report}}, such as --junitxml={{.Report}}", "%s.run: nothing writes the junit report", at)
 		}
-		d.folder(at+".dir", t.Dir)
-		d.variables(at+".env", t.Env, fromEnvironment)
-		d.globs(at+".inputs", t.Inputs)
-		d.python(at+".python", t.Python)
+		d.validatePath(at+".dir", t.Dir)
+		d.validateVariables(at+".env", t.Env, referencesAllowed)
+		d.validateGlobs(at+".inputs", t.Inputs)
+		d.validatePython(at+".python", t.Python)
 	}
 }
 
-func (d *decoder) model(m *Model, env func(string) (string, bool)) {
-	d.form("model.group", m.Group, groupForm, "lower-case letters and digits, with single dots, dashes or underscores between")
+func (d *decoder) validateModel(m *Model, env func(string) (string, bool)) {
+	d.matchPattern("model.group", m.Group, groupPattern, "lower-case letters and digits, with single dots, dashes or underscores between")
 	for i, text := range m.Data {
 		at := fmt.Sprintf("model.data[%d]", i)
 		full, err := expand(text, env)
 		switch {
 		case err != nil:
-			d.fail(at, "set it, or give it a default: ${NAME:-data.csv}", "%s: %v", at, err)
+			d.addError(at, "set it, or give it a default: ${NAME:-data.csv}", "%s: %v", at, err)
 		case strings.TrimSpace(full) == "":
-			d.fail(at, "name a file or folder", "%s is empty", at)
+			d.addError(at, "name a file or folder", "%s is empty", at)
 		}
 		m.Data[i] = full
 	}
@@ -96,161 +96,161 @@ func (d *decoder) model(m *Model, env func(string) (string, bool)) {
 		data = []string{"Data"}
 	}
 	if m.Train != nil {
-		d.command("model.train.run", m.Train.Run, append([]string{"Output"}, data...))
-		d.variables("model.train.env", m.Train.Env, fromEnvironment)
-		d.globs("model.train.inputs", m.Train.Inputs)
-		d.python("model.train.python", m.Train.Python)
+		d.validateCommand("model.train.run", m.Train.Run, append([]string{"Output"}, data...))
+		d.validateVariables("model.train.env", m.Train.Env, referencesAllowed)
+		d.validateGlobs("model.train.inputs", m.Train.Inputs)
+		d.validatePython("model.train.python", m.Train.Python)
 	}
 	if e := m.Evaluate; e != nil {
-		d.command("model.evaluate.run", e.Run, append([]string{"Model", "Metrics"}, data...))
-		d.variables("model.evaluate.env", e.Env, fromEnvironment)
-		d.globs("model.evaluate.inputs", e.Inputs)
-		d.python("model.evaluate.python", e.Python)
-		d.gates("model.evaluate.gates", e.Gates)
+		d.validateCommand("model.evaluate.run", e.Run, append([]string{"Model", "Metrics"}, data...))
+		d.validateVariables("model.evaluate.env", e.Env, referencesAllowed)
+		d.validateGlobs("model.evaluate.inputs", e.Inputs)
+		d.validatePython("model.evaluate.python", e.Python)
+		d.validateGates("model.evaluate.gates", e.Gates)
 	}
 	switch {
 	case m.Train != nil && m.Evaluate == nil:
-		d.fail("model.train", "add model.evaluate with at least one gate", "model.train: nothing evaluates what it trains")
+		d.addError("model.train", "add model.evaluate with at least one gate", "model.train: nothing evaluates what it trains")
 	case m.Train == nil && m.Evaluate != nil:
-		d.fail("model.evaluate", "add model.train, or remove model.evaluate to deliver the newest approved version", "model.evaluate: nothing trains what it evaluates")
+		d.addError("model.evaluate", "add model.train, or remove model.evaluate to deliver the newest approved version", "model.evaluate: nothing trains what it evaluates")
 	case m.Train == nil && len(m.Data) > 0:
-		d.fail("model.data", "remove it, or add model.train", "model.data: nothing reads it")
+		d.addError("model.data", "remove it, or add model.train", "model.data: nothing reads it")
 	}
 }
 
-func (d *decoder) deploy(p Deploy) {
-	d.variables("deploy.env", p.Env, literal)
-	d.httpPath("deploy.health", p.Health)
-	d.httpPath("deploy.ready", p.Ready)
+func (d *decoder) validateDeploy(p Deploy) {
+	d.validateVariables("deploy.env", p.Env, literalOnly)
+	d.validateHTTPPath("deploy.health", p.Health)
+	d.validateHTTPPath("deploy.ready", p.Ready)
 	lines := map[string]int{}
 	for i, s := range p.Smoke {
 		at := fmt.Sprintf("deploy.smoke[%d]", i)
 		if line, twice := lines[s.Name]; twice {
-			d.fail(at+".name", fmt.Sprintf("the first is in line %d", line), "%s.name: there are two checks named %q", at, s.Name)
+			d.addError(at+".name", fmt.Sprintf("the first is in line %d", line), "%s.name: there are two checks named %q", at, s.Name)
 		}
-		lines[s.Name] = d.find(at + ".name").line
-		d.smoke(at, s)
+		lines[s.Name] = d.positionOf(at + ".name").line
+		d.validateSmoke(at, s)
 	}
 }
 
-func (d *decoder) smoke(at string, s Smoke) {
+func (d *decoder) validateSmoke(at string, s Smoke) {
 	if strings.TrimSpace(s.Name) == "" {
-		d.fail(at+".name", "", "%s.name is empty", at)
+		d.addError(at+".name", "", "%s.name is empty", at)
 	}
-	asked := 0
+	methods := 0
 	for key, p := range map[string]string{"get": s.Get, "post": s.Post, "put": s.Put} {
-		if _, there := d.places[at+"."+key]; there {
-			asked++
-			d.httpPath(at+"."+key, p)
+		if _, there := d.positions[at+"."+key]; there {
+			methods++
+			d.validateHTTPPath(at+"."+key, p)
 		}
 	}
-	if asked != 1 {
-		d.fail(at, "one of get, post, put, such as post: /predict", "%s: it has to say what to ask, once", at)
+	if methods != 1 {
+		d.addError(at, "one of get, post, put, such as post: /predict", "%s: it has to say what to ask, once", at)
 	}
-	if _, body := d.places[at+".json"]; body && s.Get != "" {
-		d.fail(at+".json", "ask with post or put, or remove the body", "%s.json: get has no body", at)
+	if _, body := d.positions[at+".json"]; body && s.Get != "" {
+		d.addError(at+".json", "ask with post or put, or remove the body", "%s.json: get has no body", at)
 	}
-	d.checks(at+".expect", s.Expect)
+	d.validateChecks(at+".expect", s.Expect)
 }
 
-func (d *decoder) environments(all map[delivery.Environment]Environment, repository string) {
+func (d *decoder) validateEnvironments(all map[delivery.Environment]Environment, repository string) {
 	for _, name := range (Project{Environments: all}).EnvironmentNames() {
 		e, at := all[delivery.Environment(name)], "environments."+name
-		d.form(at, name, nameForm, "lower-case letters, digits and dashes")
-		d.branches(at+".on.push", e.On.Push)
-		d.branches(at+".on.pull_request", e.On.PullRequest)
-		d.target(at+".target", e.Target, repository)
-		d.trust(at+".trust", e.Trust)
+		d.matchPattern(at, name, namePattern, "lower-case letters, digits and dashes")
+		d.validateBranches(at+".on.push", e.On.Push)
+		d.validateBranches(at+".on.pull_request", e.On.PullRequest)
+		d.validateTarget(at+".target", e.Target, repository)
+		d.validateTrust(at+".trust", e.Trust)
 	}
 }
 
-func (d *decoder) branches(at string, names StringList) {
+func (d *decoder) validateBranches(at string, names StringList) {
 	for i, n := range names {
-		if strings.TrimSpace(n) == "" || badGlob(n) != "" {
-			d.fail(fmt.Sprintf("%s[%d]", at, i), "a name such as main, or a glob such as release/*", "%s: %q is neither a branch nor a glob", at, n)
+		if strings.TrimSpace(n) == "" || globProblem(n) != "" {
+			d.addError(fmt.Sprintf("%s[%d]", at, i), "a name such as main, or a glob such as release/*", "%s: %q is neither a branch nor a glob", at, n)
 		}
 	}
 }
 
-func (d *decoder) notify(at string, n Notify) {
+func (d *decoder) validateNotify(at string, n Notify) {
 	if n.Webhook.IsSet() == n.Chat.IsSet() {
-		d.fail(at, "either webhook or chat", "%s: it has to say whom, once", at)
+		d.addError(at, "either webhook or chat", "%s: it has to say whom, once", at)
 		return
 	}
 	if n.Secret.IsSet() && n.Chat.IsSet() {
-		d.fail(at+".secret", "remove it", "%s.secret: a chat message is not signed", at)
+		d.addError(at+".secret", "remove it", "%s.secret: a chat message is not signed", at)
 	}
-	d.secret(at+".chat", n.Chat)
-	d.secret(at+".secret", n.Secret)
+	d.validateSecret(at+".chat", n.Chat)
+	d.validateSecret(at+".secret", n.Secret)
 	if !strings.Contains(string(n.Webhook), "${") && n.Webhook.IsSet() {
 		u, err := url.Parse(string(n.Webhook))
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-			d.fail(at+".webhook", "such as https://hooks.example.com/slipway or ${HOOK_URL}", "%s.webhook: it is no http address", at)
+			d.addError(at+".webhook", "such as https://hooks.example.com/slipway or ${HOOK_URL}", "%s.webhook: it is no http address", at)
 		} else if u.User != nil || u.RawQuery != "" {
-			d.fail(at+".webhook", "put the address into an environment variable and write ${NAME}", "%s.webhook: a secret in the file", at)
+			d.addError(at+".webhook", "put the address into an environment variable and write ${NAME}", "%s.webhook: a secret in the file", at)
 		}
 		return
 	}
-	d.secret(at+".webhook", n.Webhook)
+	d.validateSecret(at+".webhook", n.Webhook)
 }
 
-// secret never repeats what it complains about.
-func (d *decoder) secret(at string, s Secret) {
-	if s.IsSet() && !wholeReference(string(s)) {
-		d.fail(at, "put it into an environment variable and write ${NAME}", "%s: a secret is never written into the file", at)
+// validateSecret never repeats what it complains about.
+func (d *decoder) validateSecret(at string, s Secret) {
+	if s.IsSet() && !isReference(string(s)) {
+		d.addError(at, "put it into an environment variable and write ${NAME}", "%s: a secret is never written into the file", at)
 	}
 }
 
-// references tells whether every ${ in a text begins a ${NAME}.
-func references(text string) bool {
-	for _, m := range referenceForm.FindAllStringSubmatch(text, -1) {
-		if !strings.HasSuffix(m[0], "}") || !matches(variableName, m[1]) {
+// onlyReferences tells whether every ${ in a text begins a ${NAME}.
+func onlyReferences(text string) bool {
+	for _, m := range referencePattern.FindAllStringSubmatch(text, -1) {
+		if !strings.HasSuffix(m[0], "}") || !matches(variableNamePattern, m[1]) {
 			return false
 		}
 	}
 	return true
 }
 
-func wholeReference(text string) bool {
-	m := referenceForm.FindStringSubmatch(text)
-	return m != nil && m[0] == text && strings.HasSuffix(text, "}") && matches(variableName, m[1])
+func isReference(text string) bool {
+	m := referencePattern.FindStringSubmatch(text)
+	return m != nil && m[0] == text && strings.HasSuffix(text, "}") && matches(variableNamePattern, m[1])
 }
 
-func (d *decoder) httpPath(at, p string) {
-	if _, there := d.places[at]; there && !matches(httpPathForm, p) {
-		d.fail(at, "a path that starts with a slash, such as /health", "%s: %q is no path", at, p)
+func (d *decoder) validateHTTPPath(at, p string) {
+	if _, there := d.positions[at]; there && !matches(httpPathPattern, p) {
+		d.addError(at, "a path that starts with a slash, such as /health", "%s: %q is no path", at, p)
 	}
 }
 
-func (d *decoder) folder(at, dir string) {
-	if path.IsAbs(dir) || escapes(dir) {
-		d.fail(at, "a folder below the one of this file", "%s: %q is outside of the repository", at, dir)
+func (d *decoder) validatePath(at, dir string) {
+	if path.IsAbs(dir) || leavesRoot(dir) {
+		d.addError(at, "a folder below the one of this file", "%s: %q is outside of the repository", at, dir)
 	}
 }
 
-func escapes(p string) bool {
+func leavesRoot(p string) bool {
 	clean := path.Clean(p)
 	return clean == ".." || strings.HasPrefix(clean, "../")
 }
 
-func (d *decoder) globs(at string, globs []string) {
+func (d *decoder) validateGlobs(at string, globs []string) {
 	for i, g := range globs {
 		here := fmt.Sprintf("%s[%d]", at, i)
-		if why := badGlob(g); why != "" {
-			d.fail(here, "such as docs/**, **/*.md or {go.mod,go.sum}", "%s: %q %s", here, g, why)
+		if why := globProblem(g); why != "" {
+			d.addError(here, "such as docs/**, **/*.md or {go.mod,go.sum}", "%s: %q %s", here, g, why)
 		}
 	}
 }
 
-// valueRule says what may stand in an environment variable.
-type valueRule int
+// referenceRule says what may stand in an environment variable.
+type referenceRule int
 
 const (
-	literal         valueRule = iota // as written
-	fromEnvironment                  // with ${NAME} in it
+	literalOnly       referenceRule = iota // as written
+	referencesAllowed                      // with ${NAME} in it
 )
 
-func (d *decoder) variables(at string, env map[string]string, r valueRule) {
+func (d *decoder) validateVariables(at string, env map[string]string, r referenceRule) {
 	var keys []string
 	for k := range env {
 		keys = append(keys, k)
@@ -259,21 +259,21 @@ func (d *decoder) variables(at string, env map[string]string, r valueRule) {
 	for _, k := range keys {
 		here, v := at+"."+k, env[k]
 		switch {
-		case !matches(variableName, k):
-			d.fail(here, "letters, digits and underscores", "%s: %q is no name of a variable", at, k)
+		case !matches(variableNamePattern, k):
+			d.addError(here, "letters, digits and underscores", "%s: %q is no name of a variable", at, k)
 		case strings.ContainsRune(v, 0):
-			d.fail(here, "", "%s holds a zero byte", here)
+			d.addError(here, "", "%s holds a zero byte", here)
 		case !strings.Contains(v, "${"):
-		case r == literal:
-			d.fail(here, "write the value itself; secrets can't be here, it is recorded", "%s: ${...} is not filled in here", here)
-		case !references(v):
-			d.fail(here, "give it as ${NAME}; there are no defaults here", "%s: ${...} has to name a variable", here)
+		case r == literalOnly:
+			d.addError(here, "write the value itself; secrets can't be here, it is recorded", "%s: ${...} is not filled in here", here)
+		case !onlyReferences(v):
+			d.addError(here, "give it as ${NAME}; there are no defaults here", "%s: ${...} has to name a variable", here)
 		}
 	}
 }
 
-// choosable lists template fields for hints.
-func choosable(known []string) string {
+// fieldsHint lists template fields for hints.
+func fieldsHint(known []string) string {
 	if len(known) == 0 {
 		return `there is none here; write {{"{{"}} for plain braces`
 	}

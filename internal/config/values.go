@@ -13,7 +13,7 @@ import (
 // Size is a number of bytes: 512Mi, 1Gi, 500M, 1048576.
 type Size int64
 
-var sizeForm = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)(Ki|Mi|Gi|Ti|k|M|G|T)?B?$`)
+var sizePattern = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)(Ki|Mi|Gi|Ti|k|M|G|T)?B?$`)
 
 var sizeUnit = map[string]float64{
 	"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
@@ -21,7 +21,7 @@ var sizeUnit = map[string]float64{
 }
 
 func parseSize(text string) (Size, error) {
-	m := sizeForm.FindStringSubmatch(text)
+	m := sizePattern.FindStringSubmatch(text)
 	if m == nil {
 		return 0, fmt.Errorf("%q is not a size", text)
 	}
@@ -38,8 +38,8 @@ func parseSize(text string) (Size, error) {
 type Secret string
 
 var (
-	referenceForm = regexp.MustCompile(`\$\{([^}]*)\}?`)
-	variableForm  = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)(:-(.*))?$`)
+	referencePattern = regexp.MustCompile(`\$\{([^}]*)\}?`)
+	variablePattern  = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)(:-(.*))?$`)
 )
 
 // IsSet tells whether the file has it.
@@ -59,23 +59,23 @@ func (s Secret) Resolve(env func(string) (string, bool)) (string, error) {
 // expand fills in ${NAME} and ${NAME:-default}. As in a shell, the default also
 // stands for a variable that is empty.
 func expand(text string, env func(string) (string, bool)) (string, error) {
-	var trouble error
-	out := referenceForm.ReplaceAllStringFunc(text, func(ref string) string {
-		m := variableForm.FindStringSubmatch(strings.TrimSuffix(ref[2:], "}"))
+	var firstErr error
+	out := referencePattern.ReplaceAllStringFunc(text, func(ref string) string {
+		m := variablePattern.FindStringSubmatch(strings.TrimSuffix(ref[2:], "}"))
 		if m == nil || !strings.HasSuffix(ref, "}") {
-			trouble = fmt.Errorf("%s is neither ${NAME} nor ${NAME:-default}", ref)
+			firstErr = fmt.Errorf("%s is neither ${NAME} nor ${NAME:-default}", ref)
 			return ""
 		}
 		if v, ok := env(m[1]); ok && v != "" {
 			return v
 		}
-		if m[2] == "" && trouble == nil {
-			trouble = fmt.Errorf("the environment variable %s is not set", m[1])
+		if m[2] == "" && firstErr == nil {
+			firstErr = fmt.Errorf("the environment variable %s is not set", m[1])
 		}
 		return m[3]
 	})
-	if trouble != nil {
-		return "", trouble
+	if firstErr != nil {
+		return "", firstErr
 	}
 	return out, nil
 }

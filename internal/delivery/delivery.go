@@ -13,11 +13,11 @@ import (
 // names, image tags and job names: "20261124-101502-k3f9".
 type RunID string
 
-var runForm = regexp.MustCompile(`^[0-9]{8}-[0-9]{6}-[a-z0-9]{4}$`)
+var runIDPattern = regexp.MustCompile(`^[0-9]{8}-[0-9]{6}-[a-z0-9]{4}$`)
 
 // Valid tells whether r has the form of a run's name. Names come from command
 // lines and become file names, so they are checked before they are used.
-func (r RunID) Valid() bool { return runForm.MatchString(string(r)) }
+func (r RunID) Valid() bool { return runIDPattern.MatchString(string(r)) }
 
 // Environment is where a release serves: "dev", "staging", "prod".
 type Environment string

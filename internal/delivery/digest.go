@@ -14,7 +14,7 @@ const algorithm = "sha256:"
 // Digest names content: "sha256:" and 64 lower-case hexadecimal digits.
 type Digest string
 
-var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+var digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
 // DigestOf returns the digest of content.
 func DigestOf(content []byte) Digest {
@@ -42,7 +42,7 @@ func DigestFromHex(digits string) Digest { return Digest(algorithm + digits) }
 func digestFromSum(sum []byte) Digest { return DigestFromHex(hex.EncodeToString(sum)) }
 
 // Valid reports whether d has the form of a digest.
-func (d Digest) Valid() bool { return digestForm.MatchString(string(d)) }
+func (d Digest) Valid() bool { return digestPattern.MatchString(string(d)) }
 
 // Short returns the first 12 hexadecimal digits, for people.
 func (d Digest) Short() string {

@@ -9,10 +9,10 @@ import (
 // first 12 hexadecimal digits.
 type ReleaseID string
 
-var releaseForm = regexp.MustCompile(`^r-[0-9a-f]{12}$`)
+var releaseIDPattern = regexp.MustCompile(`^r-[0-9a-f]{12}$`)
 
 // Valid tells whether r has the form of a release's name.
-func (r ReleaseID) Valid() bool { return releaseForm.MatchString(string(r)) }
+func (r ReleaseID) Valid() bool { return releaseIDPattern.MatchString(string(r)) }
 
 // Release is code, model and configuration as one immutable thing. Everything
 // in it is pinned, and nothing in it depends on when or by whom it was made:

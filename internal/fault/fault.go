@@ -26,12 +26,12 @@ const (
 
 // Error is a fault. Build it with New and the methods below; read it with As.
 type Error struct {
-	kind  Kind
-	what  string
-	where string
-	hint  string
-	cause error
-	place bool
+	kind           Kind
+	what           string
+	location       string
+	hint           string
+	cause          error
+	infrastructure bool
 }
 
 // New says what could not be done: the act and the thing ("push retail-api"),
@@ -41,7 +41,7 @@ func New(kind Kind, format string, args ...any) *Error {
 }
 
 // Location adds the place in the user's file: "slipway.yaml:12:5".
-func (e *Error) Location(where string) *Error { c := *e; c.where = where; return &c }
+func (e *Error) Location(where string) *Error { c := *e; c.location = where; return &c }
 
 // Hint adds what the user can do.
 func (e *Error) Hint(format string, args ...any) *Error {
@@ -52,7 +52,7 @@ func (e *Error) Hint(format string, args ...any) *Error {
 
 // Infrastructure says that the place did not answer or did not let us in: it tells
 // nothing about what was to be brought there.
-func (e *Error) Infrastructure() *Error { c := *e; c.place = true; return &c }
+func (e *Error) Infrastructure() *Error { c := *e; c.infrastructure = true; return &c }
 
 // Cause adds the cause.
 func (e *Error) Cause(err error) *Error { c := *e; c.cause = err; return &c }
@@ -60,8 +60,8 @@ func (e *Error) Cause(err error) *Error { c := *e; c.cause = err; return &c }
 // Error is one line: where, what and why, without the hint.
 func (e *Error) Error() string {
 	s := e.what
-	if e.where != "" {
-		s = e.where + ": " + s
+	if e.location != "" {
+		s = e.location + ": " + s
 	}
 	if e.cause != nil {
 		s += ": " + e.cause.Error()
@@ -100,7 +100,7 @@ func HintOf(err error) string {
 func IsInfrastructure(err error) bool {
 	var e *Error
 	for errors.As(err, &e) {
-		if e.place {
+		if e.infrastructure {
 			return true
 		}
 		err = e.cause

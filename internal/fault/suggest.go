@@ -34,10 +34,10 @@ func Nearest(word string, known []string) (string, bool) {
 
 // Enumerate lists words, sorted, at most twelve of them.
 func Enumerate(words []string) string {
-	const most = 12
+	const maxListed = 12
 	s := sorted(words)
-	if len(s) > most {
-		return strings.Join(s[:most], ", ") + fmt.Sprintf(" and %d more", len(s)-most)
+	if len(s) > maxListed {
+		return strings.Join(s[:maxListed], ", ") + fmt.Sprintf(" and %d more", len(s)-maxListed)
 	}
 	return strings.Join(s, ", ")
 }

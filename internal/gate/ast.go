@@ -22,7 +22,7 @@ func (r ref) String() string {
 		switch {
 		case i == 0:
 			b.WriteString(part)
-		case plain(part):
+		case isIdentifier(part):
 			b.WriteString("." + part)
 		default:
 			b.WriteString(`["` + part + `"]`)
@@ -31,7 +31,7 @@ func (r ref) String() string {
 	return b.String()
 }
 
-func plain(name string) bool {
+func isIdentifier(name string) bool {
 	for i, c := range name {
 		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 		if !letter && (i == 0 || c < '0' || c > '9') {
@@ -61,7 +61,7 @@ func inspect(tree *ast.AST) *inspector {
 		factory: ast.NewExprFactory(), nextID: ast.MaxID(tree) + 1,
 	}
 	root := tree.Expr()
-	if root.Kind() == ast.CallKind && numeric[root.AsCall().FunctionName()] {
+	if root.Kind() == ast.CallKind && numericFunctions[root.AsCall().FunctionName()] {
 		in.fail(root, "it gives a number, not yes or no: compare it with something")
 	}
 	in.walk(root)
@@ -81,8 +81,8 @@ func (in *inspector) guard() {
 	}
 }
 
-// numeric are the functions that never answer yes or no.
-var numeric = map[string]bool{
+// numericFunctions are the functions that never answer yes or no.
+var numericFunctions = map[string]bool{
 	operators.Add: true, operators.Subtract: true, operators.Multiply: true,
 	operators.Divide: true, operators.Negate: true, "size": true, "double": true, "int": true, "uint": true,
 }
@@ -90,17 +90,17 @@ var numeric = map[string]bool{
 func (in *inspector) fail(e ast.Expr, what string) {
 	if in.problem == "" {
 		in.problem = what
-		in.line, in.column = in.place(e)
+		in.line, in.column = in.positionOf(e)
 	}
 }
 
-func (in *inspector) place(e ast.Expr) (line, column int) {
+func (in *inspector) positionOf(e ast.Expr) (line, column int) {
 	at := in.tree.SourceInfo().GetStartLocation(e.ID())
 	return max(at.Line(), 1), max(at.Column(), 0) + 1
 }
 
 func (in *inspector) walk(e ast.Expr) {
-	if path, start, guarded, ok := in.chain(e); ok {
+	if path, start, guarded, ok := in.refPath(e); ok {
 		in.add(path, start, guarded)
 		return
 	}
@@ -189,19 +189,19 @@ func (in *inspector) literal(e ast.Expr) {
 	}
 }
 
-// chain reads a.b["c"] as a path, unless it starts at a variable of a
+// refPath reads a.b["c"] as a path, unless it starts at a variable of a
 // comprehension or at the name of a type.
-func (in *inspector) chain(e ast.Expr) (path []string, start ast.Expr, guarded, ok bool) {
+func (in *inspector) refPath(e ast.Expr) (path []string, start ast.Expr, guarded, ok bool) {
 	switch e.Kind() {
 	case ast.IdentKind:
 		name := strings.TrimPrefix(e.AsIdent(), ".")
-		if in.bound[name] > 0 || typeName[name] {
+		if in.bound[name] > 0 || typeNames[name] {
 			return nil, nil, false, false
 		}
 		return []string{name}, e, false, true
 	case ast.SelectKind:
 		s := e.AsSelect()
-		path, start, guarded, ok = in.chain(s.Operand())
+		path, start, guarded, ok = in.refPath(s.Operand())
 		return append(path, s.FieldName()), start, guarded || s.IsTestOnly(), ok
 	case ast.CallKind:
 		c := e.AsCall()
@@ -212,20 +212,20 @@ func (in *inspector) chain(e ast.Expr) (path []string, start ast.Expr, guarded, 
 		if !isText {
 			return nil, nil, false, false
 		}
-		path, start, guarded, ok = in.chain(c.Args()[0])
+		path, start, guarded, ok = in.refPath(c.Args()[0])
 		return append(path, string(key)), start, guarded, ok
 	}
 	return nil, nil, false, false
 }
 
-var typeName = map[string]bool{
+var typeNames = map[string]bool{
 	"bool": true, "bytes": true, "double": true, "int": true, "uint": true, "string": true,
 	"list": true, "map": true, "null_type": true, "type": true,
 }
 
 // add keeps a reference once.
 func (in *inspector) add(path []string, at ast.Expr, guarded bool) {
-	line, column := in.place(at)
+	line, column := in.positionOf(at)
 	r := ref{path: path, guarded: guarded, line: line, column: column}
 	if i, ok := in.seen[r.String()]; ok {
 		in.refs[i].guarded = in.refs[i].guarded || guarded

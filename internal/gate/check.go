@@ -46,12 +46,12 @@ func (c Check) Evaluate(r Response) (yes bool, why string) {
 		return false, err.Error()
 	}
 	for _, ref := range c.refs {
-		if _, trouble := look(ref, vars); trouble != "" && !ref.guarded {
-			return false, trouble
+		if _, problem := resolve(ref, vars); problem != "" && !ref.guarded {
+			return false, problem
 		}
 	}
 	out := evaluate(c.program, vars, false)
-	return out.yes, join(out.trouble, evidence(c.refs, vars))
+	return out.value, join(out.problem, evidence(c.refs, vars))
 }
 
 func (c Check) variables(r Response) (map[string]any, error) {
@@ -59,7 +59,7 @@ func (c Check) variables(r Response) (map[string]any, error) {
 	if json.Unmarshal(r.Body, &body) != nil {
 		body = string(r.Body)
 	}
-	body, err := numbers(body, 0)
+	body, err := toFloats(body, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -35,9 +35,9 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("gate %q, column %d: %s", e.Expr, e.Column, e.Message)
 }
 
-// language is built when the first expression is compiled: it takes
+// celEnv is built when the first expression is compiled: it takes
 // milliseconds that `slipway version` has no reason to pay.
-var language = sync.OnceValues(func() (*cel.Env, error) {
+var celEnv = sync.OnceValues(func() (*cel.Env, error) {
 	return cel.NewEnv(
 		cel.CrossTypeNumericComparisons(true),
 		cel.ParserRecursionLimit(maxDepth),
@@ -56,7 +56,7 @@ type compiled struct {
 // any name is a metric's.
 func compile(expr string, names []string) (compiled, error) {
 	fail := func(line, column int, format string, args ...any) (compiled, error) {
-		return compiled{}, &Error{Expr: shorten(expr, 120), Line: line, Column: column, Message: fmt.Sprintf(format, args...)}
+		return compiled{}, &Error{Expr: truncate(expr, 120), Line: line, Column: column, Message: fmt.Sprintf(format, args...)}
 	}
 	switch {
 	case strings.TrimSpace(expr) == "":
@@ -66,7 +66,7 @@ func compile(expr string, names []string) (compiled, error) {
 	case utf8.RuneCountInString(expr) > maxLength:
 		return fail(1, maxLength, "it has more than %d characters", maxLength)
 	}
-	env, err := language()
+	env, err := celEnv()
 	if err != nil {
 		return fail(1, 1, "start the expression language: %v", err)
 	}
@@ -138,7 +138,7 @@ func firstIssue(issues *cel.Issues) (line, column int, format, what string) {
 	return max(at.Line(), 1), max(at.Column(), 0) + 1, "%s", what
 }
 
-func shorten(s string, most int) string {
+func truncate(s string, most int) string {
 	if r := []rune(s); len(r) > most {
 		return string(r[:most]) + "..."
 	}

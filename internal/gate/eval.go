@@ -18,9 +18,9 @@ import (
 
 // result is what the language made of an expression.
 type result struct {
-	yes     bool
+	value   bool
 	unknown bool   // it depends on the champion, and there is none
-	trouble string // why it could not be answered
+	problem string // why it could not be answered
 }
 
 func evaluate(p cel.Program, vars map[string]any, noChampion bool) result {
@@ -30,27 +30,27 @@ func evaluate(p cel.Program, vars map[string]any, noChampion bool) result {
 	}
 	activation, err := cel.PartialVars(vars, missing...)
 	if err != nil {
-		return result{trouble: err.Error()}
+		return result{problem: err.Error()}
 	}
 	out, details, err := p.Eval(activation)
 	if err != nil {
-		return result{trouble: explain(err)}
+		return result{problem: translateError(err)}
 	}
 	if types.IsUnknown(out) {
 		return result{unknown: true}
 	}
-	if odd := oddNumber(details); odd != "" {
-		return result{trouble: odd}
+	if odd := nonFiniteProblem(details); odd != "" {
+		return result{problem: odd}
 	}
 	yes, ok := out.(types.Bool)
 	if !ok {
-		return result{trouble: fmt.Sprintf("the answer is %s, not yes or no", show(out.Value()))}
+		return result{problem: fmt.Sprintf("the answer is %s, not yes or no", formatValue(out.Value()))}
 	}
-	return result{yes: bool(yes)}
+	return result{value: bool(yes)}
 }
 
-// explain puts the language's usual complaints into our words.
-func explain(err error) string {
+// translateError puts the language's usual complaints into our words.
+func translateError(err error) string {
 	s := err.Error()
 	switch {
 	case strings.Contains(s, "no such overload"):
@@ -61,9 +61,9 @@ func explain(err error) string {
 	return s
 }
 
-// oddNumber tells of a calculation that ended outside the numbers: every
+// nonFiniteProblem tells of a calculation that ended outside the numbers: every
 // comparison with NaN is "no", also the one that asks for trouble.
-func oddNumber(details *cel.EvalDetails) string {
+func nonFiniteProblem(details *cel.EvalDetails) string {
 	if details == nil {
 		return ""
 	}
@@ -73,52 +73,52 @@ func oddNumber(details *cel.EvalDetails) string {
 		if !ok {
 			continue
 		}
-		if f, ok := v.(types.Double); ok && odd(float64(f)) {
+		if f, ok := v.(types.Double); ok && isNonFinite(float64(f)) {
 			return fmt.Sprintf("a calculation gave %v, which is no number", float64(f))
 		}
 	}
 	return ""
 }
 
-func odd(f float64) bool { return math.IsNaN(f) || math.IsInf(f, 0) }
+func isNonFinite(f float64) bool { return math.IsNaN(f) || math.IsInf(f, 0) }
 
-// lookAll says what is wrong with the first value that can't be asked about.
-func lookAll(refs []ref, vars map[string]any) string {
+// checkRefs says what is wrong with the first value that can't be asked about.
+func checkRefs(refs []ref, vars map[string]any) string {
 	for _, r := range refs {
-		v, trouble := look(r, vars)
+		v, problem := resolve(r, vars)
 		switch {
-		case trouble == "":
-			trouble = unfit(r.String(), v)
+		case problem == "":
+			problem = valueProblem(r.String(), v)
 		case r.guarded:
-			trouble = ""
+			problem = ""
 		}
-		if trouble != "" {
-			return trouble
+		if problem != "" {
+			return problem
 		}
 	}
 	return ""
 }
 
-// look finds a reference's value.
-func look(r ref, vars map[string]any) (any, string) {
+// resolve finds a reference's value.
+func resolve(r ref, vars map[string]any) (any, string) {
 	var v any = vars
 	for i, part := range r.path {
 		m, ok := v.(map[string]any)
 		if !ok {
-			return nil, fmt.Sprintf("%s is %s: it has no %q", ref{path: r.path[:i]}, kindOf(v), part)
+			return nil, fmt.Sprintf("%s is %s: it has no %q", ref{path: r.path[:i]}, describeKind(v), part)
 		}
 		next, ok := m[part]
 		if !ok {
-			return nil, missing(ref{path: r.path[:i]}, part, m)
+			return nil, notFound(ref{path: r.path[:i]}, part, m)
 		}
 		v = next
 	}
 	return v, ""
 }
 
-func missing(parent ref, name string, there map[string]any) string {
+func notFound(parent ref, name string, available map[string]any) string {
 	var known []string
-	for k := range there {
+	for k := range available {
 		if len(parent.path) > 0 || k != metricsVar && k != championVar {
 			known = append(known, k)
 		}
@@ -127,23 +127,23 @@ func missing(parent ref, name string, there map[string]any) string {
 	if len(parent.path) > 0 {
 		of = " in " + parent.String()
 	}
-	said := fmt.Sprintf("there is no %q%s", name, of)
+	text := fmt.Sprintf("there is no %q%s", name, of)
 	if near, ok := fault.Nearest(name, known); ok {
-		said += fmt.Sprintf("; did you mean %q?", near)
+		text += fmt.Sprintf("; did you mean %q?", near)
 	}
 	if len(known) == 0 {
-		return said + "; there is nothing at all"
+		return text + "; there is nothing at all"
 	}
-	return said + "; there is: " + fault.Enumerate(known)
+	return text + "; there is: " + fault.Enumerate(known)
 }
 
-// unfit says why a value can't be compared, or "".
-func unfit(name string, v any) string {
+// valueProblem says why a value can't be compared, or "".
+func valueProblem(name string, v any) string {
 	switch v := v.(type) {
 	case nil:
 		return name + " is null"
 	case float64:
-		if odd(v) {
+		if isNonFinite(v) {
 			return fmt.Sprintf("%s is %v, which is no number", name, v)
 		}
 	case string:
@@ -152,13 +152,13 @@ func unfit(name string, v any) string {
 		}
 	case map[string]any:
 		for _, k := range slices.Sorted(maps.Keys(v)) {
-			if said := unfitInside(name+"."+k, v[k]); said != "" {
+			if said := nestedProblem(name+"."+k, v[k]); said != "" {
 				return said
 			}
 		}
 	case []any:
 		for i, x := range v {
-			if said := unfitInside(fmt.Sprintf("%s[%d]", name, i), x); said != "" {
+			if said := nestedProblem(fmt.Sprintf("%s[%d]", name, i), x); said != "" {
 				return said
 			}
 		}
@@ -166,11 +166,11 @@ func unfit(name string, v any) string {
 	return ""
 }
 
-// unfitInside is stricter about numbers only: a list may hold texts and nulls.
-func unfitInside(name string, v any) string {
+// nestedProblem is stricter about numbers only: a list may hold texts and nulls.
+func nestedProblem(name string, v any) string {
 	switch v.(type) {
 	case float64, map[string]any, []any:
-		return unfit(name, v)
+		return valueProblem(name, v)
 	}
 	return ""
 }
@@ -179,27 +179,27 @@ func unfitInside(name string, v any) string {
 func evidence(refs []ref, vars map[string]any) string {
 	var said []string
 	for _, r := range refs {
-		if v, trouble := look(r, vars); trouble == "" {
-			said = append(said, r.String()+" = "+show(v))
+		if v, problem := resolve(r, vars); problem == "" {
+			said = append(said, r.String()+" = "+formatValue(v))
 		}
 	}
 	return strings.Join(said, ", ")
 }
 
-// show writes a value for people; numbers are exact, so that 0.7999999 is not
+// formatValue writes a value for people; numbers are exact, so that 0.7999999 is not
 // shown as the 0.8 that it failed to reach.
-func show(v any) string {
+func formatValue(v any) string {
 	if f, ok := v.(float64); ok {
 		return strconv.FormatFloat(f, 'g', -1, 64)
 	}
 	b, err := json.Marshal(v)
 	if err != nil {
-		return shorten(fmt.Sprint(v), 80)
+		return truncate(fmt.Sprint(v), 80)
 	}
-	return shorten(string(b), 80)
+	return truncate(string(b), 80)
 }
 
-func kindOf(v any) string {
+func describeKind(v any) string {
 	switch v.(type) {
 	case nil:
 		return "null"
@@ -215,8 +215,8 @@ func kindOf(v any) string {
 	return "no structure"
 }
 
-// numbers copies a value with every number as float64, however it was made.
-func numbers(v any, depth int) (any, error) {
+// toFloats copies a value with every number as float64, however it was made.
+func toFloats(v any, depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("the values are nested more than %d deep", maxDepth)
 	}
@@ -236,11 +236,11 @@ func numbers(v any, depth int) (any, error) {
 	case json.Number:
 		return v.Float64()
 	case delivery.Metrics:
-		return numbers(map[string]any(v), depth)
+		return toFloats(map[string]any(v), depth)
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for k, x := range v {
-			n, err := numbers(x, depth+1)
+			n, err := toFloats(x, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -250,7 +250,7 @@ func numbers(v any, depth int) (any, error) {
 	case []any:
 		out := make([]any, len(v))
 		for i, x := range v {
-			n, err := numbers(x, depth+1)
+			n, err := toFloats(x, depth+1)
 			if err != nil {
 				return nil, err
 			}

@@ -53,20 +53,20 @@ func (g Gate) Evaluate(metrics, champion delivery.Metrics) delivery.GateResult {
 		answer.Evidence = err.Error()
 		return answer
 	}
-	known := g.known(champion != nil)
-	if trouble := lookAll(known, vars); trouble != "" {
-		answer.Evidence = trouble
+	known := g.resolvableRefs(champion != nil)
+	if problem := checkRefs(known, vars); problem != "" {
+		answer.Evidence = problem
 		return answer
 	}
 	out := evaluate(g.program, vars, champion == nil)
 	answer.Evidence = evidence(known, vars)
 	switch {
-	case out.trouble != "":
-		answer.Evidence = join(out.trouble, answer.Evidence)
+	case out.problem != "":
+		answer.Evidence = join(out.problem, answer.Evidence)
 	case out.unknown:
 		answer.Verdict = delivery.Passed
 		answer.Evidence = join("no champion yet", answer.Evidence)
-	case out.yes:
+	case out.value:
 		answer.Verdict = delivery.Passed
 	default:
 		answer.Verdict = delivery.Failed
@@ -74,8 +74,8 @@ func (g Gate) Evaluate(metrics, champion delivery.Metrics) delivery.GateResult {
 	return answer
 }
 
-// known are the references that can be looked up now.
-func (g Gate) known(champion bool) []ref {
+// resolvableRefs are the references that can be looked up now.
+func (g Gate) resolvableRefs(champion bool) []ref {
 	if champion {
 		return g.refs
 	}
@@ -91,7 +91,7 @@ func (g Gate) known(champion bool) []ref {
 // variables lays out the metrics as an expression sees them. A metric named
 // like one of our own names is reached through metrics["..."].
 func variables(metrics, champion delivery.Metrics) (map[string]any, error) {
-	all, err := numbers(map[string]any(metrics), 0)
+	all, err := toFloats(map[string]any(metrics), 0)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func variables(metrics, champion delivery.Metrics) (map[string]any, error) {
 	vars[metricsVar] = all
 	delete(vars, championVar)
 	if champion != nil {
-		c, err := numbers(map[string]any(champion), 0)
+		c, err := toFloats(map[string]any(champion), 0)
 		if err != nil {
 			return nil, err
 		}

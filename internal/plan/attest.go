@@ -12,33 +12,33 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-const attestTime = delivery.Duration(10 * time.Minute)
+const attestTimeout = delivery.Duration(10 * time.Minute)
 
 // attest plans the signing of what was pushed and registered.
-func (m *maker) attest(needs []string, pinned *delivery.ModelRef) {
-	s := m.project.Sign
+func (pl *planner) attest(needs []string, pinned *delivery.ModelRef) {
+	s := pl.project.Sign
 	with := step.AttestParams{
 		Key: string(s.Key), Passphrase: string(s.Passphrase), Fulcio: s.Fulcio, Rekor: s.Rekor, Timestamps: s.Timestamps,
-		Build: m.buildParameters(), Train: m.trainParameters(), Model: pinned, PackModel: m.packs(),
+		Build: pl.buildParameters(), Train: pl.trainParameters(), Model: pinned, PackModel: pl.packsModel(),
 	}
 	by := "the CI's identity"
 	if with.Key != "" {
 		by = "the key in " + with.Key
 	}
-	m.add(step.Spec{
-		Name: "attest", Kind: step.Attest, Needs: needs, Timeout: attestTime, Retries: pushRetries,
+	pl.add(step.Spec{
+		Name: "attest", Kind: step.Attest, Needs: needs, Timeout: attestTimeout, Retries: pushRetries,
 		Reason: "signs what is not signed yet, with " + by,
 	}, with)
 }
 
-// packs tells whether the model comes into the pods of some environment as an
+// packsModel tells whether the model comes into the pods of some environment as an
 // image. It need not be this one: releases are promoted.
-func (m *maker) packs() bool {
-	model := m.project.Model
+func (pl *planner) packsModel() bool {
+	model := pl.project.Model
 	if model == nil || model.Deliver == delivery.DeliverByEnv {
 		return false
 	}
-	for _, e := range m.project.Environments {
+	for _, e := range pl.project.Environments {
 		if e.Target.Kubernetes != nil {
 			return true
 		}
@@ -48,30 +48,30 @@ func (m *maker) packs() bool {
 
 // buildParameters are what a reader of the provenance has to know to build the
 // image again. Of variables only the names: a value may be a secret.
-func (m *maker) buildParameters() json.RawMessage {
-	i, b := m.project.Image, m.project.Image.Build
-	return parameters(map[string]any{
-		"repository": i.Repository, "go": b.Go, "env": names(b.Env), "inputs": b.Inputs,
+func (pl *planner) buildParameters() json.RawMessage {
+	i, b := pl.project.Image, pl.project.Image.Build
+	return nonEmpty(map[string]any{
+		"repository": i.Repository, "go": b.Go, "env": sortedKeys(b.Env), "inputs": b.Inputs,
 		"dockerfile": b.Dockerfile, "context": b.Context, "target": b.Target, "platforms": b.Platforms,
-		"args": names(b.Args), "secrets": names(b.Secrets),
+		"args": sortedKeys(b.Args), "secrets": sortedKeys(b.Secrets),
 	})
 }
 
 // trainParameters are those of the model; its command comes with its lineage.
-func (m *maker) trainParameters() json.RawMessage {
-	model := m.project.Model
+func (pl *planner) trainParameters() json.RawMessage {
+	model := pl.project.Model
 	if model == nil || model.Train == nil {
 		return nil
 	}
-	out := map[string]any{"env": names(model.Train.Env), "inputs": model.Train.Inputs}
+	out := map[string]any{"env": sortedKeys(model.Train.Env), "inputs": model.Train.Inputs}
 	if e := model.Evaluate; e != nil {
 		out["evaluate"], out["gates"] = e.Run, e.Gates
 	}
-	return parameters(out)
+	return nonEmpty(out)
 }
 
-// parameters leaves out what is empty.
-func parameters(all map[string]any) json.RawMessage {
+// nonEmpty leaves out what is empty.
+func nonEmpty(all map[string]any) json.RawMessage {
 	for k, v := range all {
 		switch v := v.(type) {
 		case string:
@@ -91,7 +91,7 @@ func parameters(all map[string]any) json.RawMessage {
 	return raw
 }
 
-func names[V any](of map[string]V) []string { return slices.Sorted(maps.Keys(of)) }
+func sortedKeys[V any](of map[string]V) []string { return slices.Sorted(maps.Keys(of)) }
 
 // TrustFiles are the files that an environment's trust policy names.
 func TrustFiles(e config.Environment) []string {

@@ -13,65 +13,65 @@ import (
 
 // What a service gets when the file does not say.
 const (
-	defaultHealth    = "/health"
-	defaultDrain     = delivery.Duration(10 * time.Second)
-	defaultWithin    = delivery.Duration(time.Minute)
-	defaultHealthy   = 3
-	defaultErrorRate = 0.01
+	defaultHealth           = "/health"
+	defaultDrain            = delivery.Duration(10 * time.Second)
+	defaultVerifyTimeout    = delivery.Duration(time.Minute)
+	defaultSuccessThreshold = 3
+	defaultErrorRate        = 0.01
 )
 
-// deployWith says how the release of this project enters the environment.
-func (m *maker) deployWith() (step.DeployParams, error) {
-	d := m.project.Deploy
-	with := m.place()
+// deployParams says how the release of this project enters the environment.
+func (pl *planner) deployParams() (step.DeployParams, error) {
+	d := pl.project.Deploy
+	with := pl.environmentParams()
 	with.Workload = delivery.Workload{
-		Replicas: m.replicas(), Env: d.Env, Args: d.Args, CPU: d.CPU, Memory: int64(d.Memory),
-		Health: text(d.Health, defaultHealth), Ready: d.Ready, Drain: or(d.Drain, defaultDrain),
+		Replicas: pl.replicas(), Env: d.Env, Args: d.Args, CPU: d.CPU, Memory: int64(d.Memory),
+		Health: orDefault(d.Health, defaultHealth), Ready: d.Ready, Drain: or(d.Drain, defaultDrain),
 	}
-	model, err := m.pinned()
+	model, err := pl.pinnedModel()
 	with.Model = model
 	return with, err
 }
 
 // replicas is 0 where the manifests say how many there are.
-func (m *maker) replicas() int {
-	d := m.project.Deploy
-	if m.env.Target.Kubernetes != nil && len(d.Manifests) > 0 {
+func (pl *planner) replicas() int {
+	d := pl.project.Deploy
+	if pl.env.Target.Kubernetes != nil && len(d.Manifests) > 0 {
 		return d.Replicas
 	}
 	return max(d.Replicas, 1)
 }
 
-// place is the part of it that does not depend on the release.
-func (m *maker) place() step.DeployParams {
-	d := m.project.Deploy
+// environmentParams is the part of it that does not depend on the release.
+func (pl *planner) environmentParams() step.DeployParams {
+	d := pl.project.Deploy
 	with := step.DeployParams{
-		Target: LocalTarget, SuccessThreshold: d.Healthy, Timeout: or(d.Within, defaultWithin), Bake: m.env.Bake,
+		Target: LocalTarget, SuccessThreshold: d.Healthy, Timeout: or(d.Within, defaultVerifyTimeout), Bake: pl.env.Bake,
 		Watch: step.WatchThresholds{
 			ErrorRate: d.Watch.ErrorRate, P95: d.Watch.P95,
-			MinRequests: max(int64(d.Watch.MinRequests), 1), NoTraffic: text(d.Watch.NoTraffic, "accept"),
+			MinRequests: max(int64(d.Watch.MinRequests), 1), NoTraffic: orDefault(d.Watch.NoTraffic, "accept"),
 		},
 	}
 	if with.SuccessThreshold == 0 {
-		with.SuccessThreshold = defaultHealthy
+		with.SuccessThreshold = defaultSuccessThreshold
 	}
 	if with.Watch.ErrorRate == 0 {
 		with.Watch.ErrorRate = defaultErrorRate
 	}
-	if m.env.Target.Local != nil {
-		with.Port = m.env.Target.Local.Port
+	if pl.env.Target.Local != nil {
+		with.Port = pl.env.Target.Local.Port
 	}
-	if k := m.env.Target.Kubernetes; k != nil {
-		m.cluster(&with, *k)
+	if k := pl.env.Target.Kubernetes; k != nil {
+		pl.addKubernetes(&with, *k)
 	}
-	with.Trust = TrustPolicy(m.env, m.facts.TrustFiles)
+	with.Trust = TrustPolicy(pl.env, pl.facts.TrustFiles)
 	for _, s := range d.Smoke {
-		with.Checks = append(with.Checks, check(s))
+		with.Checks = append(with.Checks, smokeCheck(s))
 	}
 	return with
 }
 
-func check(s config.Smoke) step.Check {
+func smokeCheck(s config.Smoke) step.Check {
 	c := step.Check{Name: s.Name, Method: http.MethodGet, Path: s.Get, Status: s.Status, Expect: s.Expect}
 	switch {
 	case s.Post != "":
@@ -90,14 +90,14 @@ func check(s config.Smoke) step.Check {
 	return c
 }
 
-// pinned resolves "the newest approved version" once, for a project that
+// pinnedModel resolves "the newest approved version" once, for a project that
 // delivers a model without training it.
-func (m *maker) pinned() (*delivery.ModelRef, error) {
-	model := m.project.Model
+func (pl *planner) pinnedModel() (*delivery.ModelRef, error) {
+	model := pl.project.Model
 	if model == nil || model.Train != nil {
 		return nil, nil
 	}
-	latest := m.facts.LatestApproved
+	latest := pl.facts.LatestApproved
 	if latest == nil || latest.Status != delivery.Approved || latest.Group != model.Group {
 		return nil, fault.New(fault.NotFound, "no version of model %s is approved", model.Group).
 			Hint("see `slipway models`; approve one with `slipway approve`, or train one: add model.train to %s", config.FileName)
@@ -106,7 +106,7 @@ func (m *maker) pinned() (*delivery.ModelRef, error) {
 	return &ref, nil
 }
 
-func text(s, otherwise string) string {
+func orDefault(s, otherwise string) string {
 	if s != "" {
 		return s
 	}

@@ -15,53 +15,53 @@ import (
 // input is what a step's result depends on, besides its own configuration.
 type input struct {
 	digest  delivery.Digest
-	depends func(path string) bool
+	matches func(path string) bool
 }
 
 // inputs digests the files that a step depends on: those that match its globs,
 // or all that source.ignore leaves. slipway.yaml is not among the latter: what a
 // step reads of it is part of the step. key names the globs in the file.
-func (m *maker) inputs(key string, globs []string, withData bool) (input, error) {
-	in := input{depends: func(path string) bool { return !m.ignored(path) && path != config.FileName }}
+func (pl *planner) inputs(key string, globs []string, withData bool) (input, error) {
+	in := input{matches: func(path string) bool { return !pl.isIgnored(path) && path != config.FileName }}
 	if len(globs) > 0 {
-		in.depends = func(path string) bool { return config.MatchAnyGlob(globs, path) }
+		in.matches = func(path string) bool { return config.MatchAnyGlob(globs, path) }
 	}
 	h := sha256.New()
 	used := map[string]bool{}
-	for _, f := range m.facts.Files {
-		if !in.depends(f.Path) {
+	for _, f := range pl.facts.Files {
+		if !in.matches(f.Path) {
 			continue
 		}
 		for _, g := range globs {
 			used[g] = used[g] || config.MatchGlob(g, f.Path)
 		}
-		part(h, "file", f.Mode, f.Blob, f.Path)
+		writeParts(h, "file", f.Mode, f.Blob, f.Path)
 	}
 	for _, g := range globs {
 		if !used[g] {
 			return in, fault.New(fault.Invalid, "%s: %q matches no file of the commit", key, g).
-				Location(config.FileName).Hint("%s", m.folders(g))
+				Location(config.FileName).Hint("%s", pl.globHint(g))
 		}
 	}
 	if withData {
-		for _, d := range m.facts.Data {
-			part(h, "data", string(d.Digest))
+		for _, d := range pl.facts.Data {
+			writeParts(h, "data", string(d.Digest))
 		}
 	}
 	in.digest = sum(h)
 	return in, nil
 }
 
-// ignored tells whether a path can't change what is delivered. The file that
+// isIgnored tells whether a path can't change what is delivered. The file that
 // says so can.
-func (m *maker) ignored(path string) bool {
-	return path != config.FileName && config.MatchAnyGlob(m.project.Source.Ignore, path)
+func (pl *planner) isIgnored(path string) bool {
+	return path != config.FileName && config.MatchAnyGlob(pl.project.Source.Ignore, path)
 }
 
-// folders hints at what a glob that matches nothing may have meant.
-func (m *maker) folders(glob string) string {
+// globHint hints at what a glob that matches nothing may have meant.
+func (pl *planner) globHint(glob string) string {
 	seen := map[string]bool{}
-	for _, f := range m.facts.Files {
+	for _, f := range pl.facts.Files {
 		top, _, deeper := strings.Cut(f.Path, "/")
 		if deeper {
 			top += "/**"
@@ -81,20 +81,20 @@ func (m *maker) folders(glob string) string {
 
 // data lists the absolute paths, and the one digest over their contents if it
 // is known.
-func (m *maker) data() ([]string, delivery.Digest) {
+func (pl *planner) data() ([]string, delivery.Digest) {
 	var paths []string
-	for _, d := range m.facts.Data {
+	for _, d := range pl.facts.Data {
 		paths = append(paths, d.Path)
 	}
-	key := m.facts.DataDigest
+	key := pl.facts.DataDigest
 	if key == "" && len(paths) == 1 {
-		key = m.facts.Data[0].Digest
+		key = pl.facts.Data[0].Digest
 	}
 	return paths, key
 }
 
-// part writes texts so that no two lists of texts look alike.
-func part(h io.Writer, texts ...string) {
+// writeParts writes texts so that no two lists of texts look alike.
+func writeParts(h io.Writer, texts ...string) {
 	for _, t := range texts {
 		fmt.Fprintf(h, "%d:%s,", len(t), t)
 	}

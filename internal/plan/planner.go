@@ -14,7 +14,7 @@ import (
 // environment, nothing to go back to, a quarantined release) is a fault that
 // says what there is instead.
 func New(p config.Project, t Trigger, f Facts) (Plan, error) {
-	if err := consistent(t); err != nil {
+	if err := checkTrigger(t); err != nil {
 		return Plan{}, err
 	}
 	name, err := SelectEnvironment(p, t)
@@ -22,46 +22,46 @@ func New(p config.Project, t Trigger, f Facts) (Plan, error) {
 		return Plan{}, err
 	}
 	t.Environment = name
-	m := maker{project: p, trigger: t, facts: f, env: p.Environments[name], known: map[string]json.RawMessage{}}
-	m.plan = Plan{
+	pl := planner{project: p, trigger: t, facts: f, env: p.Environments[name], cachedOutputs: map[string]json.RawMessage{}}
+	pl.plan = Plan{
 		Version: Version, Purpose: Deliver, Run: f.Run, Service: p.Service,
 		Environment: name, Commit: f.Commit, Trigger: t,
 	}
 	if f.Serving != nil {
-		m.plan.Replaces = f.Serving.Release
+		pl.plan.Replaces = f.Serving.Release
 	}
 	switch {
 	case t.Rollback:
-		err = m.goBack()
+		err = pl.rollback()
 	case t.DeployOnly:
-		err = m.promote()
+		err = pl.promote()
 	default:
-		err = m.deliver()
+		err = pl.deliver()
 	}
 	if err != nil {
 		return Plan{}, err
 	}
-	if err := m.until(); err != nil {
+	if err := pl.truncate(); err != nil {
 		return Plan{}, err
 	}
-	if err := Validate(m.plan); err != nil {
+	if err := Validate(pl.plan); err != nil {
 		return Plan{}, fault.New(fault.Internal, "make a plan").Cause(err)
 	}
-	return m.plan, nil
+	return pl.plan, nil
 }
 
-// maker holds a plan in the making.
-type maker struct {
-	project config.Project
-	trigger Trigger
-	facts   Facts
-	env     config.Environment
-	plan    Plan
-	known   map[string]json.RawMessage // outputs of the cached steps so far
+// planner holds a plan in the making.
+type planner struct {
+	project       config.Project
+	trigger       Trigger
+	facts         Facts
+	env           config.Environment
+	plan          Plan
+	cachedOutputs map[string]json.RawMessage // outputs of the cached steps so far
 }
 
-// consistent refuses wishes that contradict each other.
-func consistent(t Trigger) error {
+// checkTrigger refuses wishes that contradict each other.
+func checkTrigger(t Trigger) error {
 	no := func(format string, args ...any) *fault.Error { return fault.New(fault.Invalid, format, args...) }
 	switch {
 	case t.Rollback && (t.Retrain || t.DeployOnly || t.Until != ""):
@@ -83,7 +83,7 @@ func SelectEnvironment(p config.Project, t Trigger) (delivery.Environment, error
 		_, err := p.Environment(t.Environment)
 		return t.Environment, err
 	}
-	var match, ways []string
+	var matches, choices []string
 	for _, name := range p.EnvironmentNames() {
 		on := p.Environments[delivery.Environment(name)].On
 		branches := on.Push
@@ -91,22 +91,22 @@ func SelectEnvironment(p config.Project, t Trigger) (delivery.Environment, error
 			branches = on.PullRequest
 		}
 		if t.Branch != "" && config.MatchAnyGlob(branches, t.Branch) {
-			match = append(match, name)
+			matches = append(matches, name)
 		}
-		ways = append(ways, name+" ("+entry(on)+")")
+		choices = append(choices, name+" ("+describeTriggers(on)+")")
 	}
-	switch len(match) {
+	switch len(matches) {
 	case 1:
-		return delivery.Environment(match[0]), nil
+		return delivery.Environment(matches[0]), nil
 	case 0:
-		return "", fault.New(fault.Invalid, "no environment takes %s", what(t)).
-			Hint("name one with --env; there is: %s", strings.Join(ways, ", "))
+		return "", fault.New(fault.Invalid, "no environment takes %s", describeTrigger(t)).
+			Hint("name one with --env; there is: %s", strings.Join(choices, ", "))
 	}
-	return "", fault.New(fault.Invalid, "%s may enter %s", what(t), strings.Join(match, " and ")).
+	return "", fault.New(fault.Invalid, "%s may enter %s", describeTrigger(t), strings.Join(matches, " and ")).
 		Hint("name one with --env, or make their `on` exclude each other")
 }
 
-func what(t Trigger) string {
+func describeTrigger(t Trigger) string {
 	switch {
 	case t.Branch == "":
 		return "a run without a branch"
@@ -116,7 +116,7 @@ func what(t Trigger) string {
 	return "a push to " + t.Branch
 }
 
-func entry(on config.Triggers) string {
+func describeTriggers(on config.Triggers) string {
 	var ways []string
 	if len(on.Push) > 0 {
 		ways = append(ways, "push to "+strings.Join(on.Push, ", "))
@@ -130,16 +130,16 @@ func entry(on config.Triggers) string {
 	return strings.Join(ways, "; ")
 }
 
-// until cuts the plan after the step that --until names, and keeps what that
+// truncate cuts the plan after the step that --until names, and keeps what that
 // step needs.
-func (m *maker) until() error {
-	want := m.trigger.Until
-	if want == "" || m.plan.Skip != "" {
+func (pl *planner) truncate() error {
+	want := pl.trigger.Until
+	if want == "" || pl.plan.Skip != "" {
 		return nil
 	}
 	keep := map[string]bool{}
 	known := map[string]bool{}
-	for _, s := range m.plan.Steps {
+	for _, s := range pl.plan.Steps {
 		group, _, _ := strings.Cut(s.Name, ".")
 		known[s.Name], known[group] = true, true
 		if s.Name == want || group == want {
@@ -158,7 +158,7 @@ func (m *maker) until() error {
 		return fault.New(fault.Invalid, "--until %s would leave a release with the traffic that nobody accepted", want).
 			Hint("stop before the deploy (--until push), or not at all")
 	}
-	steps := m.plan.Steps
+	steps := pl.plan.Steps
 	for i := len(steps) - 1; i >= 0; i-- { // needs come first, so one pass from the end finds them all
 		if keep[steps[i].Name] {
 			for _, n := range steps[i].Needs {
@@ -172,6 +172,6 @@ func (m *maker) until() error {
 			kept = append(kept, s)
 		}
 	}
-	m.plan.Steps = kept
+	pl.plan.Steps = kept
 	return nil
 }

@@ -8,75 +8,75 @@ import (
 )
 
 // promote plans the way of a release that exists.
-func (m *maker) promote() error {
-	r := m.facts.NewestGood
+func (pl *planner) promote() error {
+	r := pl.facts.NewestGood
 	if r == nil {
 		return fault.New(fault.NotFound, "there is no good release to deliver").
 			Hint("deliver one from a commit first: `slipway run`")
 	}
-	if err := free(*r); err != nil {
+	if err := checkNotQuarantined(*r); err != nil {
 		return err
 	}
-	m.plan.Purpose = Promote
-	m.existing(*r)
+	pl.plan.Purpose = Promote
+	pl.useCommitOf(*r)
 	var needs []string
-	if m.env.Approvals > 0 {
-		ask := step.ApproveParams{DeployApprovals: m.env.Approvals}
-		m.add(step.Spec{Name: "approve", Kind: step.Approve, Reason: askWhy(ask)}, ask)
+	if pl.env.Approvals > 0 {
+		ask := step.ApproveParams{DeployApprovals: pl.env.Approvals}
+		pl.add(step.Spec{Name: "approve", Kind: step.Approve, Reason: approvalReason(ask)}, ask)
 		needs = []string{"approve"}
 	}
-	with := m.place()
+	with := pl.environmentParams()
 	with.Release, with.Workload, with.Model = r.ID, r.Release.Workload, r.Release.Model
-	with.RequireScan = m.mustBeScanned()
-	m.rollout(needs, with)
+	with.RequireScan = pl.requiresScan()
+	pl.rollout(needs, with)
 	return nil
 }
 
-// goBack plans a rollback: forward to a release that was good.
-func (m *maker) goBack() error {
-	serving := m.facts.Serving
+// rollback plans a rollback: forward to a release that was good.
+func (pl *planner) rollback() error {
+	serving := pl.facts.Serving
 	if serving == nil {
-		return fault.New(fault.Conflict, "nothing serves in %s: there is nothing to roll back", m.plan.Environment).
+		return fault.New(fault.Conflict, "nothing serves in %s: there is nothing to roll back", pl.plan.Environment).
 			Hint("`slipway run --deploy-only` delivers the newest good release")
 	}
-	r := m.facts.LastGood
-	if m.trigger.To != "" {
-		if r = m.facts.Requested; r == nil || r.ID != m.trigger.To {
-			return fault.New(fault.NotFound, "there is no release %s", m.trigger.To).Hint("see `slipway releases`")
+	r := pl.facts.LastGood
+	if pl.trigger.To != "" {
+		if r = pl.facts.Requested; r == nil || r.ID != pl.trigger.To {
+			return fault.New(fault.NotFound, "there is no release %s", pl.trigger.To).Hint("see `slipway releases`")
 		}
 	}
 	switch {
 	case r == nil:
-		return fault.New(fault.NotFound, "there is no good release before %s in %s", serving.Release, m.plan.Environment).
+		return fault.New(fault.NotFound, "there is no good release before %s in %s", serving.Release, pl.plan.Environment).
 			Hint("name one with --to; see `slipway releases`")
 	case r.ID == serving.Release:
 		return fault.New(fault.Conflict, "%s serves already", r.ID).Hint("name another one with --to; see `slipway releases`")
 	}
-	if err := free(*r); err != nil {
+	if err := checkNotQuarantined(*r); err != nil {
 		return err
 	}
-	m.plan.Purpose = Rollback
-	m.existing(*r)
-	with := m.place()
+	pl.plan.Purpose = Rollback
+	pl.useCommitOf(*r)
+	with := pl.environmentParams()
 	with.Release, with.Workload, with.Model = r.ID, r.Release.Workload, r.Release.Model
-	with.Reason = m.trigger.Why
-	m.add(step.Spec{
-		Name: "rollback", Kind: step.Rollback, Timeout: deployTime + with.Workload.Drain,
+	with.Reason = pl.trigger.Why
+	pl.add(step.Spec{
+		Name: "rollback", Kind: step.Rollback, Timeout: deployTimeout + with.Workload.Drain,
 		Reason: "goes back from " + string(serving.Release) + " to " + string(r.ID),
 	}, with)
-	m.verify("rollback", with)
+	pl.verify("rollback", with)
 	return nil
 }
 
-// existing makes the release's commit the plan's.
-func (m *maker) existing(r delivery.ReleaseRecord) {
-	m.plan.Commit = delivery.Commit{SHA: r.Release.Commit, Tree: r.Release.Tree, Dirty: r.Release.Dirty, Branch: m.facts.Commit.Branch, Source: m.facts.Commit.Source}
-	if m.facts.Commit.SHA == r.Release.Commit {
-		m.plan.Commit.Time = m.facts.Commit.Time
+// useCommitOf makes the release's commit the plan's.
+func (pl *planner) useCommitOf(r delivery.ReleaseRecord) {
+	pl.plan.Commit = delivery.Commit{SHA: r.Release.Commit, Tree: r.Release.Tree, Dirty: r.Release.Dirty, Branch: pl.facts.Commit.Branch, Source: pl.facts.Commit.Source}
+	if pl.facts.Commit.SHA == r.Release.Commit {
+		pl.plan.Commit.Time = pl.facts.Commit.Time
 	}
 }
 
-func free(r delivery.ReleaseRecord) error {
+func checkNotQuarantined(r delivery.ReleaseRecord) error {
 	q := r.Quarantined
 	if q == nil {
 		return nil
@@ -92,9 +92,9 @@ func VerifyStep(p config.Project, env delivery.Environment, r delivery.ReleaseRe
 	if err != nil {
 		return step.Spec{}, err
 	}
-	m := maker{project: p, env: e}
-	with := m.place()
+	pl := planner{project: p, env: e}
+	with := pl.environmentParams()
 	with.Release, with.Workload, with.Model = r.ID, r.Release.Workload, r.Release.Model
-	m.verify("", with)
-	return m.plan.Steps[0], nil
+	pl.verify("", with)
+	return pl.plan.Steps[0], nil
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// python adds the files that an environment is made from to what a step depends
+// addPythonInputs adds the files that an environment is made from to what a step depends
 // on, whatever its globs say. key names the environment in slipway.yaml.
-func (m *maker) python(key string, p *config.Python, in input) (input, error) {
+func (pl *planner) addPythonInputs(key string, p *config.Python, in input) (input, error) {
 	with := p.Params()
 	if with == nil {
 		return in, nil
@@ -21,26 +21,26 @@ func (m *maker) python(key string, p *config.Python, in input) (input, error) {
 	name := with.File()
 	own := func(path string) bool { return path == name || mayInclude(name, path) }
 	h := sha256.New()
-	part(h, "python", string(in.digest))
+	writeParts(h, "python", string(in.digest))
 	var names []string
 	found := false
-	for _, f := range m.facts.Files {
+	for _, f := range pl.facts.Files {
 		names = append(names, f.Path)
 		found = found || f.Path == name
 		if own(f.Path) {
-			part(h, f.Path, f.Mode, f.Blob)
+			writeParts(h, f.Path, f.Mode, f.Blob)
 		}
 	}
 	if !found {
 		return in, fault.New(fault.Invalid, "%s: there is no file %s in the commit", key, name).
 			Location(config.FileName).Hint("%s; new files have to be committed", fault.DidYouMean(name, names))
 	}
-	depends := in.depends
+	depends := in.matches
 	return input{sum(h), func(path string) bool { return own(path) || depends(path) }}, nil
 }
 
-// pipFile are names that files of requirements and constraints usually have.
-var pipFile = regexp.MustCompile(`(?i)(requir|constrain)[^/]*$`)
+// requirementsPattern are names that files of requirements and constraints usually have.
+var requirementsPattern = regexp.MustCompile(`(?i)(requir|constrain)[^/]*$`)
 
 // mayInclude tells whether file may say what goes into an environment, too: a
 // plan does not read what files include. A file too many makes a step run once
@@ -51,5 +51,5 @@ func mayInclude(requirements, file string) bool {
 		return file == path.Join(dir, "pyproject.toml")
 	}
 	beside := dir == "." || strings.HasPrefix(file, dir+"/")
-	return beside && (path.Ext(file) == ".txt" || path.Ext(file) == path.Ext(requirements)) || pipFile.MatchString(file)
+	return beside && (path.Ext(file) == ".txt" || path.Ext(file) == path.Ext(requirements)) || requirementsPattern.MatchString(file)
 }

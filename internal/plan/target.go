@@ -24,20 +24,20 @@ func LocationOf(e config.Environment) (string, delivery.Location) {
 	}
 }
 
-// cluster adds what only a cluster needs.
-func (m *maker) cluster(with *step.DeployParams, k config.Kubernetes) {
-	d := m.project.Deploy
+// addKubernetes adds what only a cluster needs.
+func (pl *planner) addKubernetes(with *step.DeployParams, k config.Kubernetes) {
+	d := pl.project.Deploy
 	with.Target, with.Location = LocationOf(config.Environment{Target: config.Target{Kubernetes: &k}})
 	with.Manifests, with.Values, with.Strategy = d.Manifests, d.Values, d.Strategy
-	if m.project.Model != nil {
-		with.ModelDelivery = m.project.Model.Deliver
+	if pl.project.Model != nil {
+		with.ModelDelivery = pl.project.Model.Deliver
 	}
 	if d.Canary != nil {
-		with.Canary = canary(*d.Canary)
+		with.Canary = canaryParams(*d.Canary)
 	}
 }
 
-func canary(c config.Canary) *step.CanaryParams {
+func canaryParams(c config.Canary) *step.CanaryParams {
 	out := &step.CanaryParams{
 		MinRequests: int64(c.MinRequests), NoTraffic: c.NoTraffic,
 		ErrorMargin: c.ErrorMargin, LatencyMargin: c.LatencyMargin, Prometheus: c.Prometheus,
@@ -51,8 +51,8 @@ func canary(c config.Canary) *step.CanaryParams {
 	return out
 }
 
-// bakes is how long the canary's steps take together.
-func bakes(with step.DeployParams) delivery.Duration {
+// totalBake is how long the canary's steps take together.
+func totalBake(with step.DeployParams) delivery.Duration {
 	var all delivery.Duration
 	if with.Canary != nil {
 		for _, s := range with.Canary.Steps {

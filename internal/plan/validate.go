@@ -12,9 +12,9 @@ import (
 const maxSteps = 500
 
 var (
-	nameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	stepForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,80}[a-z0-9])?$`)
-	gitForm  = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})?$`)
+	namePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	stepPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,80}[a-z0-9])?$`)
+	gitPattern  = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})?$`)
 )
 
 var kinds = map[step.Kind]bool{
@@ -38,11 +38,11 @@ func Validate(p Plan) error {
 		return bad("the plan has the unknown purpose %q", p.Purpose)
 	case !p.Run.Valid():
 		return bad("%q is not the name of a run", p.Run)
-	case !nameForm.MatchString(p.Service):
+	case !namePattern.MatchString(p.Service):
 		return bad("%q is not the name of a service", p.Service)
-	case !nameForm.MatchString(string(p.Environment)):
+	case !namePattern.MatchString(string(p.Environment)):
 		return bad("%q is not the name of an environment", p.Environment)
-	case !gitForm.MatchString(p.Commit.SHA) || !gitForm.MatchString(p.Commit.Tree):
+	case !gitPattern.MatchString(p.Commit.SHA) || !gitPattern.MatchString(p.Commit.Tree):
 		return bad("the plan's commit %q with tree %q is none", p.Commit.SHA, p.Commit.Tree)
 	case p.Replaces != "" && !p.Replaces.Valid():
 		return bad("%q is not the name of a release", p.Replaces)
@@ -53,7 +53,7 @@ func Validate(p Plan) error {
 	}
 	before := map[string]bool{}
 	for _, s := range p.Steps {
-		if why := wrong(s, before); why != "" {
+		if why := stepProblem(s, before); why != "" {
 			return bad("step %q of the plan %s", s.Name, why)
 		}
 		before[s.Name] = true
@@ -61,11 +61,11 @@ func Validate(p Plan) error {
 	return nil
 }
 
-// wrong says what is wrong with a step after those before it, or "".
-func wrong(s step.Spec, before map[string]bool) string {
+// stepProblem says what is wrong with a step after those before it, or "".
+func stepProblem(s step.Spec, before map[string]bool) string {
 	var with map[string]any
 	switch {
-	case !stepForm.MatchString(s.Name):
+	case !stepPattern.MatchString(s.Name):
 		return "has an impossible name"
 	case before[s.Name]:
 		return "is there twice"

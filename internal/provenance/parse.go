@@ -99,20 +99,20 @@ func (b BuildDefinition) Metrics() delivery.Metrics {
 // Equivalent tells whether two statements say the same of the same subjects, but for
 // which run it was and when: then one of them is enough.
 func Equivalent(a, b Statement) bool {
-	if a.PredicateType != b.PredicateType || !equal(a.Subject, b.Subject) {
+	if a.PredicateType != b.PredicateType || !equalJSON(a.Subject, b.Subject) {
 		return false
 	}
 	if a.PredicateType != SLSAPredicate {
-		return equal(a.Predicate, b.Predicate)
+		return equalJSON(a.Predicate, b.Predicate)
 	}
 	p, errA := a.Provenance()
 	q, errB := b.Provenance()
-	return errA == nil && errB == nil && equal(p.BuildDefinition, q.BuildDefinition)
+	return errA == nil && errB == nil && equalJSON(p.BuildDefinition, q.BuildDefinition)
 }
 
-func equal(a, b any) bool {
-	x, errA := digestOf(a)
-	y, errB := digestOf(b)
+func equalJSON(a, b any) bool {
+	x, errA := canonicalDigest(a)
+	y, errB := canonicalDigest(b)
 	return errA == nil && errB == nil && x == y
 }
 
@@ -139,7 +139,7 @@ func ReproducibleDigest(image BuildDefinition, model *BuildDefinition) (delivery
 		}
 		parts = append(parts, p)
 	}
-	d, err := digestOf(parts)
+	d, err := canonicalDigest(parts)
 	if err != nil {
 		return "", fmt.Errorf("digest the provenance: %w", err)
 	}

@@ -14,7 +14,7 @@ import (
 
 // SignatureStatement is the statement that a subject is signed, as cosign writes it.
 func SignatureStatement(subject delivery.Digest) ([]byte, error) {
-	return statement(ResourceDescriptor{Digest: sha256Of(subject)}, SignaturePredicate, json.RawMessage("{}"))
+	return marshalStatement(ResourceDescriptor{Digest: digestSet(subject)}, SignaturePredicate, json.RawMessage("{}"))
 }
 
 // SBOMStatement is the statement that a document (CycloneDXPredicate or SPDXPredicate as JSON) is the
@@ -24,7 +24,7 @@ func SBOMStatement(subject ResourceDescriptor, predicateType string, document []
 	if err := json.Unmarshal(document, &object); err != nil {
 		return nil, fmt.Errorf("read the bill of materials: %w", err)
 	}
-	return statement(subject, predicateType, document)
+	return marshalStatement(subject, predicateType, document)
 }
 
 // ImageStatement is the statement how an image was built.
@@ -33,7 +33,7 @@ func ImageStatement(f ImageFacts) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return provenance(ImageSubject(f.Image), p)
+	return provenanceStatement(ImageSubject(f.Image), p)
 }
 
 // ModelStatement is the statement how a model was trained.
@@ -42,35 +42,35 @@ func ModelStatement(f ModelFacts) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return provenance(ModelSubject(f.Model), p)
+	return provenanceStatement(ModelSubject(f.Model), p)
 }
 
 // ImageSubject is an image as a subject.
 func ImageSubject(i delivery.Image) ResourceDescriptor {
-	return ResourceDescriptor{Name: i.Repository, Digest: sha256Of(i.Digest)}
+	return ResourceDescriptor{Name: i.Repository, Digest: digestSet(i.Digest)}
 }
 
 // ModelSubject is a model as a subject: its OCI manifest. The version is left
 // out, because other registries count otherwise.
 func ModelSubject(m delivery.ModelRef) ResourceDescriptor {
-	return ResourceDescriptor{Name: "models/" + m.Group, Digest: sha256Of(m.Digest)}
+	return ResourceDescriptor{Name: "models/" + m.Group, Digest: digestSet(m.Digest)}
 }
 
 func (f ImageFacts) provenance() (Provenance, error) {
-	external, err := object(f.Parameters)
+	external, err := parseObject(f.Parameters)
 	if err != nil {
 		return Provenance{}, fmt.Errorf("read the build's parameters: %w", err)
 	}
 	external["service"] = f.Service
-	deps := []ResourceDescriptor{source(f.Commit.Source, f.Commit)}
+	deps := []ResourceDescriptor{sourceDescriptor(f.Commit.Source, f.Commit)}
 	for _, ref := range slices.Sorted(slices.Values(f.BaseImages)) {
-		deps = append(deps, base(ref))
+		deps = append(deps, baseImageDescriptor(ref))
 	}
-	return build(ImageBuildType, external, nil, deps, f.RunDetails)
+	return newBuild(ImageBuildType, external, nil, deps, f.RunDetails)
 }
 
 func (f ModelFacts) provenance() (Provenance, error) {
-	external, err := object(f.Parameters)
+	external, err := parseObject(f.Parameters)
 	if err != nil {
 		return Provenance{}, fmt.Errorf("read the training's parameters: %w", err)
 	}
@@ -84,18 +84,18 @@ func (f ModelFacts) provenance() (Provenance, error) {
 	}
 	var deps []ResourceDescriptor
 	if f.Lineage.Commit != "" {
-		deps = append(deps, source(f.Source, delivery.Commit{SHA: f.Lineage.Commit}))
+		deps = append(deps, sourceDescriptor(f.Source, delivery.Commit{SHA: f.Lineage.Commit}))
 	}
 	if f.Lineage.Data.Valid() {
-		deps = append(deps, ResourceDescriptor{Name: dataName, Digest: sha256Of(f.Lineage.Data)})
+		deps = append(deps, ResourceDescriptor{Name: dataName, Digest: digestSet(f.Lineage.Data)})
 	}
 	if f.Lineage.Training.Valid() {
-		deps = append(deps, ResourceDescriptor{Name: inputsName, Digest: sha256Of(f.Lineage.Training)})
+		deps = append(deps, ResourceDescriptor{Name: inputsName, Digest: digestSet(f.Lineage.Training)})
 	}
-	return build(ModelBuildType, external, internal, deps, f.RunDetails)
+	return newBuild(ModelBuildType, external, internal, deps, f.RunDetails)
 }
 
-func build(kind string, external, internal map[string]any, deps []ResourceDescriptor, run RunDetails) (Provenance, error) {
+func newBuild(kind string, external, internal map[string]any, deps []ResourceDescriptor, run RunDetails) (Provenance, error) {
 	out := Provenance{BuildDefinition: BuildDefinition{BuildType: kind, ResolvedDependencies: deps}, RunDetails: run}
 	var err error
 	if out.BuildDefinition.ExternalParameters, err = json.Marshal(external); err != nil {
@@ -110,12 +110,12 @@ func build(kind string, external, internal map[string]any, deps []ResourceDescri
 	return out, nil
 }
 
-// source is a commit as a dependency. A dirty tree is not what the commit says,
+// sourceDescriptor is a commit as a dependency. A dirty tree is not what the commit says,
 // and the statement must not claim it.
-func source(url string, c delivery.Commit) ResourceDescriptor {
+func sourceDescriptor(url string, c delivery.Commit) ResourceDescriptor {
 	r := ResourceDescriptor{Name: sourceName, Digest: map[string]string{"gitCommit": c.SHA}}
 	if url != "" {
-		r.URI = "git+" + address(url)
+		r.URI = "git+" + gitURI(url)
 	}
 	if c.Tree != "" {
 		r.Digest["gitTree"] = c.Tree
@@ -126,8 +126,8 @@ func source(url string, c delivery.Commit) ResourceDescriptor {
 	return r
 }
 
-// address makes a URI of git's short form for SSH.
-func address(url string) string {
+// gitURI makes a URI of git's short form for SSH.
+func gitURI(url string) string {
 	host, path, short := strings.Cut(url, ":")
 	if short && !strings.HasPrefix(path, "//") && !strings.Contains(host, "/") {
 		return "ssh://" + host + "/" + strings.TrimPrefix(path, "/")
@@ -135,25 +135,25 @@ func address(url string) string {
 	return url
 }
 
-// base is an image as a dependency. One that is not pinned has no digest: then
+// baseImageDescriptor is an image as a dependency. One that is not pinned has no digest: then
 // nobody knows which it was, and that shows.
-func base(ref string) ResourceDescriptor {
+func baseImageDescriptor(ref string) ResourceDescriptor {
 	r := ResourceDescriptor{Name: baseName, URI: "oci://" + ref}
 	if _, d, ok := strings.Cut(ref, "@"); ok && delivery.Digest(d).Valid() {
-		r.Digest = sha256Of(delivery.Digest(d))
+		r.Digest = digestSet(delivery.Digest(d))
 	}
 	return r
 }
 
-func provenance(subject ResourceDescriptor, p Provenance) ([]byte, error) {
+func provenanceStatement(subject ResourceDescriptor, p Provenance) ([]byte, error) {
 	raw, err := json.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("write the provenance: %w", err)
 	}
-	return statement(subject, SLSAPredicate, raw)
+	return marshalStatement(subject, SLSAPredicate, raw)
 }
 
-func statement(subject ResourceDescriptor, predicateType string, predicate json.RawMessage) ([]byte, error) {
+func marshalStatement(subject ResourceDescriptor, predicateType string, predicate json.RawMessage) ([]byte, error) {
 	raw, err := json.Marshal(Statement{Type: StatementType, Subject: []ResourceDescriptor{subject}, PredicateType: predicateType, Predicate: predicate})
 	if err != nil {
 		return nil, fmt.Errorf("write the statement: %w", err)
@@ -161,7 +161,7 @@ func statement(subject ResourceDescriptor, predicateType string, predicate json.
 	return raw, nil
 }
 
-func object(raw json.RawMessage) (map[string]any, error) {
+func parseObject(raw json.RawMessage) (map[string]any, error) {
 	out := map[string]any{}
 	if len(raw) == 0 {
 		return out, nil
@@ -173,10 +173,10 @@ func object(raw json.RawMessage) (map[string]any, error) {
 	return out, err
 }
 
-func sha256Of(d delivery.Digest) map[string]string { return map[string]string{"sha256": d.Hex()} }
+func digestSet(d delivery.Digest) map[string]string { return map[string]string{"sha256": d.Hex()} }
 
-// digestOf is the digest of v's canonical JSON.
-func digestOf(v any) (delivery.Digest, error) {
+// canonicalDigest is the digest of v's canonical JSON.
+func canonicalDigest(v any) (delivery.Digest, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return "", err
