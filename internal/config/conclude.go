@@ -156,7 +156,7 @@ func (s *repoInfo) String() string {
 	say(s.Dockerfile != "", s.Dockerfile)
 	say(s.Manifests != "", "Kubernetes manifests in "+s.Manifests)
 	if len(parts) == 0 {
-		return "nothing that this version knows"
+		return "nothing recognized"
 	}
 	return strings.Join(parts, ", ")
 }

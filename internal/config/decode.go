@@ -100,7 +100,7 @@ func (d *decoder) decodeValue(v reflect.Value, n ast.Node, path string, r constr
 	d.positions[path] = at
 	switch n.(type) {
 	case *ast.AliasNode, *ast.AnchorNode, *ast.MergeKeyNode:
-		d.addErrorAt(at, "write it twice", "%sanchors and aliases are not allowed", prefix(path))
+		d.addErrorAt(at, "write the value out again", "%sanchors and aliases are not allowed", prefix(path))
 		return
 	case *ast.TagNode:
 		d.addErrorAt(at, "remove it", "%stags are not allowed", prefix(path))
@@ -184,7 +184,7 @@ func (d *decoder) decodeStruct(v reflect.Value, n ast.Node, path string) {
 		f, known := fields[p.name]
 		if !known {
 			unknown = true
-			d.addErrorAt(p.position, fault.DidYouMean(p.name, keysOf(fields)), "%sthere is no key %q", prefix(path), p.name)
+			d.addErrorAt(p.position, fault.DidYouMean(p.name, keysOf(fields)), "%sunknown key %q", prefix(path), p.name)
 			continue
 		}
 		d.decodeValue(v.Field(f.index), p.value, joinPath(path, p.name), f.constraints)
@@ -197,7 +197,7 @@ func (d *decoder) decodeStruct(v reflect.Value, n ast.Node, path string) {
 			continue
 		}
 		if _, has := d.positions[joinPath(path, name)]; !has {
-			d.addError(path, fields[name].description, "%sthe key %q is missing", prefix(path), name)
+			d.addError(path, fields[name].description, "%smissing key %q", prefix(path), name)
 		}
 	}
 }
@@ -208,7 +208,7 @@ func (d *decoder) decodeMap(v reflect.Value, n ast.Node, path string, r constrai
 		return
 	}
 	if len(pairs) < r.minItems {
-		d.addError(path, "", "%sthere has to be at least one", prefix(path))
+		d.addError(path, "", "%sat least one is required", prefix(path))
 	}
 	v.Set(reflect.MakeMap(v.Type()))
 	for _, p := range pairs {
@@ -221,11 +221,11 @@ func (d *decoder) decodeMap(v reflect.Value, n ast.Node, path string, r constrai
 func (d *decoder) decodeList(v reflect.Value, n ast.Node, path string, r constraints) {
 	s, ok := n.(*ast.SequenceNode)
 	if !ok {
-		d.addError(path, "write it as [a, b] or with a dash before each", "%sis %s, not a list", subject(path), describeNode(n))
+		d.addError(path, "write it as [a, b], or one item per line with a leading dash", "%sis %s, not a list", subject(path), describeNode(n))
 		return
 	}
 	if len(s.Values) < r.minItems {
-		d.addError(path, "", "%sthere has to be at least one", prefix(path))
+		d.addError(path, "", "%sat least one is required", prefix(path))
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(s.Values), len(s.Values)))
 	for i, x := range s.Values {
@@ -236,12 +236,12 @@ func (d *decoder) decodeList(v reflect.Value, n ast.Node, path string, r constra
 func (d *decoder) decodeScalar(v reflect.Value, n ast.Node, path string, r constraints) {
 	switch v.Kind() {
 	case reflect.String:
-		text, ok := d.text(n, path, "a text")
+		text, ok := d.text(n, path, "a string")
 		if !ok {
 			return
 		}
 		if len(r.enum) > 0 && !r.allows(text) {
-			d.addError(path, suggest(text, r.enum), "%s%q is not possible", prefix(path), text)
+			d.addError(path, suggest(text, r.enum), "%sinvalid value %q", prefix(path), text)
 		}
 		v.SetString(text)
 	case reflect.Int:
@@ -274,7 +274,7 @@ func (d *decoder) checkBounds(f float64, path string, r constraints) {
 	text := strconv.FormatFloat(f, 'g', -1, 64)
 	switch {
 	case len(r.enum) > 0 && !r.allows(text):
-		d.addError(path, suggest(text, r.enum), "%s%s is not possible", prefix(path), text)
+		d.addError(path, suggest(text, r.enum), "%sinvalid value %s", prefix(path), text)
 	case r.min != nil && f < *r.min:
 		d.addError(path, "", "%s%s is less than %v", prefix(path), text, *r.min)
 	case r.max != nil && f > *r.max:

@@ -22,9 +22,9 @@ func (d *decoder) addErrorWithin(path string, line, column int, hint, format str
 	case at.raw && line == 1:
 		at.column += column - 1
 	case line == 1:
-		what += fmt.Sprintf(" (character %d of it)", column)
+		what += fmt.Sprintf(" (character %d)", column)
 	default:
-		what += fmt.Sprintf(" (line %d, character %d of it)", line, column)
+		what += fmt.Sprintf(" (line %d, character %d)", line, column)
 	}
 	d.addErrorAt(at, hint, "%s", what)
 }
@@ -62,11 +62,11 @@ var (
 func (d *decoder) validateCommand(path, text string, known []string) map[string]bool {
 	used := map[string]bool{}
 	if strings.TrimSpace(text) == "" {
-		d.addError(path, "a shell command", "%s is empty", path)
+		d.addError(path, "write a shell command", "%s is empty", path)
 		return used
 	}
 	if strings.ContainsRune(text, 0) {
-		d.addError(path, "", "%s holds a zero byte", path)
+		d.addError(path, "", "%s contains a NUL byte", path)
 	}
 	for _, m := range templatePattern.FindAllStringSubmatchIndex(text, -1) {
 		whole, inner := text[m[0]:m[1]], text[m[2]:m[3]]
@@ -81,7 +81,7 @@ func (d *decoder) validateCommand(path, text string, known []string) map[string]
 			if near, ok := fault.Nearest(name[1], known); ok {
 				hint = fmt.Sprintf("did you mean {{.%s}}?", near)
 			}
-			d.addErrorWithin(path, line, column, hint, "%s: there is no {{.%s}} here", path, name[1])
+			d.addErrorWithin(path, line, column, hint, "%s: unknown field {{.%s}}", path, name[1])
 		default:
 			used[name[1]] = true
 		}

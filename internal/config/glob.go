@@ -42,15 +42,15 @@ func normalizeGlob(glob string) string {
 func globProblem(glob string) string {
 	switch {
 	case glob == "" || !doublestar.ValidatePattern(normalizeGlob(glob)):
-		return "is not a glob"
+		return "is not a valid glob"
 	case strings.HasPrefix(glob, "/") || strings.HasPrefix(glob, "./") || leavesRoot(glob):
-		return "never matches: globs are relative to this file, without ./ or ../"
+		return "never matches: globs are relative to this file and must not start with ./ or ../"
 	case strings.HasSuffix(glob, "/"):
-		return "never matches a file: add **"
+		return "matches folders only: append **"
 	}
 	for _, part := range strings.Split(normalizeGlob(glob), "/") {
 		if part != "**" && strings.Contains(part, "**") {
-			return "never crosses folders: ** stands alone between slashes, or begins a name"
+			return "does not cross folders: ** must stand alone between slashes or start a name"
 		}
 	}
 	return ""

@@ -21,13 +21,13 @@ func (d *decoder) validateImage(i Image) {
 	_, byFile := d.positions["image.build.dockerfile"]
 	switch {
 	case byGo && byFile:
-		d.addError("image.build.dockerfile", "keep the one that builds this image", "image.build: go and dockerfile exclude each other")
+		d.addError("image.build.dockerfile", "remove one of them", "image.build: set exactly one of go or dockerfile")
 	case byGo:
 		d.validateGoBuild(i.Build)
 	case byFile:
 		d.validateDockerfileBuild(i.Build)
 	default:
-		d.addError("image.build", "such as go: ./cmd/api, or dockerfile: Dockerfile", "image.build: it has to say what to build")
+		d.addError("image.build", "such as go: ./cmd/api, or dockerfile: Dockerfile", "image.build: set exactly one of go or dockerfile")
 	}
 	d.validateGlobs("image.build.inputs", i.Build.Inputs)
 }
@@ -50,7 +50,7 @@ func (d *decoder) validateDockerfileBuild(b Build) {
 	d.rejectForeignKey("env", "go")
 	d.validatePath("image.build.context", b.Context)
 	if b.Target != "" {
-		d.matchPattern("image.build.target", b.Target, stagePattern, "the name of a stage: FROM ... AS name")
+		d.matchPattern("image.build.target", b.Target, stagePattern, "use the name of a stage: FROM ... AS name")
 	}
 	d.validateVariables("image.build.args", b.Args, literalOnly)
 	d.validateBuildSecrets(b.Secrets)
@@ -59,7 +59,7 @@ func (d *decoder) validateDockerfileBuild(b Build) {
 		at := fmt.Sprintf("image.build.platforms[%d]", i)
 		d.matchPattern(at, p, platformPattern, "such as linux/amd64 or linux/arm64")
 		if seen[p] {
-			d.addError(at, "remove one", "%s: %q is there twice", at, p)
+			d.addError(at, "remove one", "%s: duplicate value %q", at, p)
 		}
 		seen[p] = true
 	}
@@ -72,7 +72,7 @@ func (d *decoder) validateDockerfileBuild(b Build) {
 func (d *decoder) rejectForeignKey(key, owner string) {
 	at := "image.build." + key
 	if _, there := d.positions[at]; there {
-		d.addError(at, "remove it", "%s: it is for %s only", at, owner)
+		d.addError(at, "remove it", "%s: only valid with %s", at, owner)
 	}
 }
 
@@ -85,7 +85,7 @@ func (d *decoder) validateBuildSecrets(secrets map[string]Secret) {
 	for _, id := range ids {
 		at := "image.build.secrets." + id
 		if !matches(mountIDPattern, id) {
-			d.addError(at, "letters, digits, dots, dashes and underscores", "image.build.secrets: %q is no id", id)
+			d.addError(at, "letters, digits, dots, dashes and underscores", "image.build.secrets: invalid id %q", id)
 		}
 		d.validateSecret(at, secrets[id])
 	}

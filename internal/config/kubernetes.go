@@ -18,7 +18,7 @@ const (
 // validateTarget checks that an environment has one place, and one that can be.
 func (d *decoder) validateTarget(at string, t Target, repository string) {
 	if (t.Local == nil) == (t.Kubernetes == nil) {
-		d.addError(at, "local: {} or kubernetes: {context: ..., namespace: ...}", "%s: it has to say where, once", at)
+		d.addError(at, "such as local: {} or kubernetes: {context: ..., namespace: ...}", "%s: set exactly one of local or kubernetes", at)
 		return
 	}
 	k := t.Kubernetes
@@ -30,14 +30,14 @@ func (d *decoder) validateTarget(at string, t Target, repository string) {
 		d.matchPattern(at+".namespace", k.Namespace, namePattern, "lower-case letters, digits and dashes, at most 63")
 	}
 	if k.Context != "" && !matches(contextPattern, k.Context) {
-		d.addError(at+".context", "see `kubectl config get-contexts`", "%s.context: %q is not possible", at, k.Context)
+		d.addError(at+".context", "see `kubectl config get-contexts`", "%s.context: invalid value %q", at, k.Context)
 	}
 	if k.Registry != "" && !matches(registryHostPattern, k.Registry) {
-		d.addError(at+".registry", "such as 127.0.0.1:5000", "%s.registry: %q is no host and port", at, k.Registry)
+		d.addError(at+".registry", "such as 127.0.0.1:5000", "%s.registry: invalid address %q (want HOST:PORT)", at, k.Registry)
 	}
 	if inside := !strings.ContainsAny(strings.SplitN(repository, "/", 2)[0], ".:"); inside && k.Registry == "" {
-		d.addError(at, "put the registry's host before image.repository; or say with registry: HOST:PORT where the nodes reach `slipway registry`",
-			"%s: a cluster can't pull %q, which is in Slipway's own registry", at, repository)
+		d.addError(at, "add a registry host to image.repository, or set registry: HOST:PORT to the address where the nodes reach `slipway registry`",
+			"%s: the cluster cannot pull %q from Slipway's embedded registry", at, repository)
 	}
 }
 
@@ -53,7 +53,7 @@ func (d *decoder) validateKubernetesOnly(p *Project) {
 	}
 	for _, key := range []string{"deploy.manifests", "deploy.values", "deploy.strategy", "deploy.canary", "model.deliver"} {
 		if _, there := d.positions[key]; there {
-			d.addError(key, "remove it, or give an environment target: {kubernetes: ...}", "%s: no environment is in Kubernetes, so nothing reads it", key)
+			d.addError(key, "remove it, or set target: {kubernetes: ...} in an environment", "%s: only used by Kubernetes targets, and no environment has one", key)
 		}
 	}
 }
@@ -70,7 +70,7 @@ func (d *decoder) validateManifests(p Deploy) {
 		}
 	}
 	if len(p.Values) > 0 && len(p.Manifests) == 0 {
-		d.addError("deploy.values", "name the chart's folder in deploy.manifests", "deploy.values: there is no chart that reads them")
+		d.addError("deploy.values", "add the chart's folder to deploy.manifests", "deploy.values: requires a Helm chart in deploy.manifests")
 	}
 }
 
@@ -78,24 +78,24 @@ func (d *decoder) validateCanary(p Deploy) {
 	c := p.Canary
 	switch {
 	case p.Strategy == delivery.Canary && c == nil:
-		d.addError("deploy.strategy", "such as canary: {steps: [{weight: 10, bake: 1m}, {weight: 50, bake: 1m}]}", "deploy.strategy: canary without deploy.canary")
+		d.addError("deploy.strategy", "such as canary: {steps: [{weight: 10, bake: 1m}, {weight: 50, bake: 1m}]}", "deploy.strategy: canary requires deploy.canary")
 		return
 	case c == nil:
 		return
 	case p.Strategy != delivery.Canary:
-		d.addError("deploy.canary", "add strategy: canary, or remove it", "deploy.canary: the strategy is not canary, so nothing reads it")
+		d.addError("deploy.canary", "add strategy: canary, or remove it", "deploy.canary: only used with strategy: canary")
 	}
 	for i := range c.Steps {
 		if i > 0 && c.Steps[i].Weight <= c.Steps[i-1].Weight {
 			at := fmt.Sprintf("deploy.canary.steps[%d].weight", i)
-			d.addError(at, "let every step give it more", "%s: %d is not more than the step before", at, c.Steps[i].Weight)
+			d.addError(at, "weights must increase from step to step", "%s: %d is not greater than the previous weight", at, c.Steps[i].Weight)
 		}
 	}
 	if u, err := url.Parse(c.Prometheus); c.Prometheus != "" && (err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https") {
-		d.addError("deploy.canary.prometheus", "such as http://prometheus.monitoring:9090; no password in it", "deploy.canary.prometheus: it is no address")
+		d.addError("deploy.canary.prometheus", "such as http://prometheus.monitoring:9090, without credentials", "deploy.canary.prometheus: not an http(s) URL")
 	}
 	if len(c.Queries) > 0 && c.Prometheus == "" {
-		d.addError("deploy.canary.queries", "add prometheus: http://...", "deploy.canary.queries: nobody is there to answer them")
+		d.addError("deploy.canary.queries", "add prometheus: http://...", "deploy.canary.queries: requires deploy.canary.prometheus")
 	}
 	for i, q := range c.Queries {
 		d.validateQuery(fmt.Sprintf("deploy.canary.queries[%d]", i), q)
@@ -109,7 +109,7 @@ func queryFields() []string {
 
 func (d *decoder) validateQuery(at string, q Query) {
 	if q.Min == nil && q.Max == nil {
-		d.addError(at, "add max: 0.01, for example", "%s: any answer would be good", at)
+		d.addError(at, "add max: 0.01, for example", "%s: set min, max or both", at)
 	}
 	fields := map[string]string{}
 	for _, name := range queryFields() {

@@ -22,8 +22,8 @@ func Load(path string, env func(string) (string, bool)) (Project, error) {
 	f, err := os.Open(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Project{}, fault.New(fault.NotFound, "there is no %s here", filepath.Base(path)).
-			Hint("run `slipway init` to write one, or go to the folder that has it").Cause(err)
+		return Project{}, fault.New(fault.NotFound, "%s not found", filepath.Base(path)).
+			Hint("run `slipway init` to write one, or change to the folder that has it").Cause(err)
 	case err != nil:
 		return Project{}, fault.New(fault.Invalid, "read %s", path).Cause(err)
 	}
@@ -31,7 +31,7 @@ func Load(path string, env func(string) (string, bool)) (Project, error) {
 	data, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
 	if err != nil {
 		return Project{}, fault.New(fault.Invalid, "read %s", path).Cause(err).
-			Hint("it has to be a file")
+			Hint("it must be a regular file")
 	}
 	return Parse(filepath.Base(path), data, env)
 }

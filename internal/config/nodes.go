@@ -18,7 +18,7 @@ func (d *decoder) text(n ast.Node, path, wanted string) (string, bool) {
 	case *ast.MappingNode, *ast.MappingValueNode, *ast.SequenceNode:
 		d.addError(path, "", "%sis %s, not %s", subject(path), describeNode(n), wanted)
 	default:
-		if v := n.GetToken().Value; wanted == "a text" {
+		if v := n.GetToken().Value; wanted == "a string" {
 			d.addError(path, fmt.Sprintf("put it in quotes: %q", v), "%sis %s, not %s", subject(path), describeNode(n), wanted)
 		} else {
 			d.addError(path, "", "%s%s is not %s", prefix(path), v, wanted)
@@ -42,7 +42,7 @@ func (d *decoder) pairs(n ast.Node, path string) ([]pair, bool) {
 	case *ast.MappingValueNode:
 		nodes = []*ast.MappingValueNode{n}
 	default:
-		d.addError(path, "write it as key: value", "%sis %s, not keys with values", subject(path), describeNode(n))
+		d.addError(path, "write it as key: value", "%sis %s, not a mapping", subject(path), describeNode(n))
 		return nil, false
 	}
 	var out []pair
@@ -51,11 +51,11 @@ func (d *decoder) pairs(n ast.Node, path string) ([]pair, bool) {
 		at := positionOfNode(m.Key)
 		name, ok := keyText(m.Key)
 		if !ok {
-			d.addErrorAt(at, "a key is a plain text", "%sthis can't be a key", prefix(path))
+			d.addErrorAt(at, "keys must be plain strings", "%sinvalid key", prefix(path))
 			continue
 		}
 		if before, twice := first[name]; twice {
-			d.addErrorAt(at, fmt.Sprintf("the first is in line %d", before.line), "%sthe key %q is there twice", prefix(path), name)
+			d.addErrorAt(at, fmt.Sprintf("the first one is on line %d", before.line), "%sduplicate key %q", prefix(path), name)
 			continue
 		}
 		first[name] = at

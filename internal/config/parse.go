@@ -26,7 +26,7 @@ func parseYAML(name string, data []byte) (root ast.Node, err error) {
 		return fault.New(fault.Invalid, format, args...).Location(fmt.Sprintf("%s:%d:%d", name, line, column))
 	}
 	if len(data) > MaxBytes {
-		return nil, invalid(1, 1, "the file has more than 1 MiB").Hint("keep data out of %s", FileName)
+		return nil, invalid(1, 1, "the file is larger than 1 MiB").Hint("keep data out of %s", FileName)
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if line, column, what := findHostile(data); what != "" {
@@ -47,7 +47,7 @@ func parseYAML(name string, data []byte) (root ast.Node, err error) {
 		at := e.GetToken().Position
 		fault := invalid(max(at.Line, 1), max(at.Column, 1), "%s", e.GetMessage())
 		if strings.Contains(e.GetMessage(), "'\t'") {
-			fault = invalid(at.Line, at.Column, "a tab can't indent").Hint("use spaces")
+			fault = invalid(at.Line, at.Column, "tabs cannot be used for indentation").Hint("use spaces")
 		}
 		return nil, fault
 	}
@@ -59,12 +59,12 @@ func parseYAML(name string, data []byte) (root ast.Node, err error) {
 	}
 	switch len(bodies) {
 	case 0:
-		return nil, invalid(1, 1, "the file is empty").Hint("run `slipway init` to see what belongs in it")
+		return nil, invalid(1, 1, "the file is empty").Hint("run `slipway init` to generate one")
 	case 1:
 		return bodies[0], nil
 	}
 	at := bodies[1].GetToken().Position
-	return nil, invalid(at.Line, at.Column, "a second document starts here").Hint("there is one document in %s", FileName)
+	return nil, invalid(at.Line, at.Column, "a second document starts here").Hint("%s holds a single document", FileName)
 }
 
 func asYAML(err error, target *yaml.Error) bool {
@@ -85,7 +85,7 @@ func findHostile(data []byte) (line, column int, what string) {
 		case r == utf8.RuneError && size <= 1:
 			return line, column, "the file is not UTF-8 text"
 		case r < ' ' && r != '\n' && r != '\r' && r != '\t':
-			return line, column, fmt.Sprintf("there is a control character (%U)", r)
+			return line, column, fmt.Sprintf("invalid control character (%U)", r)
 		case r == '[' || r == '{':
 			depth++
 		case r == ']' || r == '}':
@@ -105,7 +105,7 @@ func findHostile(data []byte) (line, column int, what string) {
 			return line, column, "the file has too many entries"
 		}
 		if depth > maxNesting || dashes > 200 {
-			return line, column, "the file is nested too deep"
+			return line, column, "the file is nested too deeply"
 		}
 		i, column = i+size, column+1
 		if r == '\n' {

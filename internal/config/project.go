@@ -236,7 +236,7 @@ func (p Project) EnvironmentNames() []string {
 func (p Project) Environment(name delivery.Environment) (Environment, error) {
 	e, ok := p.Environments[name]
 	if !ok {
-		return e, fault.New(fault.NotFound, "there is no environment %q in %s", name, FileName).
+		return e, fault.New(fault.NotFound, "environment %q not found in %s", name, FileName).
 			Hint("%s", fault.DidYouMean(string(name), p.EnvironmentNames()))
 	}
 	return e, nil

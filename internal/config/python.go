@@ -30,17 +30,17 @@ func (d *decoder) validatePython(at string, p *Python) {
 		return
 	}
 	if (p.Requirements == "") == (p.Lock == "") {
-		d.addError(at, "either requirements or lock, such as requirements: requirements-dev.txt", "%s: it has to say what to install, once", at)
+		d.addError(at, "such as requirements: requirements-dev.txt", "%s: set exactly one of requirements or lock", at)
 	}
 	for key, file := range map[string]string{"requirements": p.Requirements, "lock": p.Lock} {
 		if path.IsAbs(file) || leavesRoot(file) || strings.ContainsAny(file, "\\\n") {
-			d.addError(at+"."+key, "a file below the folder of this one", "%s.%s: %q is outside of the repository", at, key, file)
+			d.addError(at+"."+key, "use a path below the folder of this file", "%s.%s: %q is outside the repository", at, key, file)
 		}
 	}
 	if p.Lock != "" && path.Base(p.Lock) != step.UVLock {
-		d.addError(at+".lock", "uv.lock; a file that pip reads is named by requirements", "%s.lock: %q is no lock file that can be read", at, p.Lock)
+		d.addError(at+".lock", "use uv.lock here; files in pip's format go in requirements", "%s.lock: unsupported lock file %q", at, p.Lock)
 	}
 	if p.Version != "" && !matches(pythonPattern, p.Version) {
-		d.addError(at+".version", `such as "3.11"`, "%s.version: %q is no version of Python 3", at, p.Version)
+		d.addError(at+".version", `such as "3.11"`, "%s.version: %q is not a valid Python 3 version", at, p.Version)
 	}
 }

@@ -18,7 +18,7 @@ import (
 func Scaffold(fsys fs.FS, name string) (file []byte, seen string, err error) {
 	s, err := detect(fsys)
 	if err != nil {
-		return nil, "", fmt.Errorf("look at the repository: %w", err)
+		return nil, "", fmt.Errorf("inspect the repository: %w", err)
 	}
 	s.Service = serviceName(name)
 	var out bytes.Buffer
@@ -31,7 +31,7 @@ func Scaffold(fsys fs.FS, name string) (file []byte, seen string, err error) {
 	}
 	file = append(bytes.TrimSpace(blankLines.ReplaceAll(out.Bytes(), []byte("\n\n"))), '\n')
 	if _, err := Parse(FileName, file, nil); err != nil {
-		return nil, "", fault.New(fault.Internal, "write a first %s", FileName).Cause(err)
+		return nil, "", fault.New(fault.Internal, "generate %s", FileName).Cause(err)
 	}
 	return file, s.String(), nil
 }

@@ -163,7 +163,7 @@ func FuzzScaffold(f *testing.F) {
 		fsys := repository("go.mod", "module x\n", path1, text1, path2, text2, "evaluate.py", text2, "train.py", text1)
 		file, seen, err := config.Scaffold(fsys, name)
 		if err != nil {
-			if strings.Contains(fmt.Sprint(err), "look at the repository") {
+			if strings.Contains(fmt.Sprint(err), "inspect the repository") {
 				return // the fuzzer's paths are no file system
 			}
 			t.Fatal(err)

@@ -43,7 +43,7 @@ func (d *decoder) validateScan(p *Project) {
 	for name, e := range p.Environments {
 		if e.Scan != nil && p.Scan == nil {
 			at := "environments." + string(name) + ".scan"
-			d.addError(at, "add a section scan: {} at the top", "%s: there is no scan, so nothing reads it", at)
+			d.addError(at, "add a top-level section scan: {}", "%s: requires a top-level scan section", at)
 		}
 	}
 	if p.Scan == nil {
@@ -63,18 +63,18 @@ func (d *decoder) validateScan(p *Project) {
 }
 
 func (d *decoder) validateWaiver(at string, w Waiver, before []Waiver) {
-	d.matchPattern(at+".id", w.ID, vulnerabilityPattern, "the name of a vulnerability, such as CVE-2021-44228")
+	d.matchPattern(at+".id", w.ID, vulnerabilityPattern, "use a vulnerability ID such as CVE-2021-44228")
 	if _, there := d.positions[at+".package"]; there && strings.TrimSpace(w.Package) == "" {
 		d.addError(at+".package", "name it, or remove the line", "%s.package is empty", at)
 	}
 	if _, err := time.Parse(time.DateOnly, w.Until); err != nil {
-		d.addError(at+".until", "the last day as YYYY-MM-DD, such as 2026-12-01", "%s.until: %q is no day", at, w.Until)
+		d.addError(at+".until", "use the last day it applies, such as 2026-12-01", "%s.until: invalid date %q (want YYYY-MM-DD)", at, w.Until)
 	}
 	if strings.TrimSpace(w.Why) == "" {
-		d.addError(at+".why", "say why it may pass, for whoever reads it later", "%s.why is empty", at)
+		d.addError(at+".why", "give the reason; it is kept with the findings", "%s.why is empty", at)
 	}
 	twice := func(o Waiver) bool { return strings.EqualFold(o.ID, w.ID) && strings.EqualFold(o.Package, w.Package) }
 	if i := slices.IndexFunc(before, twice); i >= 0 {
-		d.addError(at, fmt.Sprintf("the first is scan.waive[%d]", i), "%s: %s is waived twice", at, w.ID)
+		d.addError(at, fmt.Sprintf("the first one is scan.waive[%d]", i), "%s: %s is waived twice", at, w.ID)
 	}
 }

@@ -27,11 +27,11 @@ func Schema() ([]byte, error) {
 			def = s.Definitions[at.def]
 		}
 		if def == nil || def.Properties == nil {
-			return nil, fmt.Errorf("make the schema: there is no %s", at.def)
+			return nil, fmt.Errorf("generate the schema: definition %s not found", at.def)
 		}
 		prop, ok := def.Properties.Get(at.key)
 		if !ok {
-			return nil, fmt.Errorf("make the schema: %s has no %s", at.def, at.key)
+			return nil, fmt.Errorf("generate the schema: %s has no property %s", at.def, at.key)
 		}
 		p(prop)
 	}

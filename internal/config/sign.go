@@ -37,13 +37,13 @@ func (d *decoder) validateSign(s *Sign) {
 		return
 	}
 	if s.Key.IsSet() == s.Keyless {
-		d.addError("sign", "either key: ${COSIGN_KEY} or keyless: true", "sign: it has to say with what, once")
+		d.addError("sign", "such as key: ${COSIGN_KEY} or keyless: true", "sign: set exactly one of key or keyless")
 		return
 	}
 	d.validateSecret("sign.key", s.Key)
 	d.validateSecret("sign.passphrase", s.Passphrase)
 	if s.Passphrase.IsSet() && s.Keyless {
-		d.addError("sign.passphrase", "remove it", "sign.passphrase: there is no key that it opens")
+		d.addError("sign.passphrase", "remove it", "sign.passphrase: requires sign.key")
 	}
 	for key, address := range map[string]string{"sign.fulcio": s.Fulcio, "sign.rekor": s.Rekor, "sign.timestamps": s.Timestamps} {
 		if _, there := d.positions[key]; !there {
@@ -51,19 +51,19 @@ func (d *decoder) validateSign(s *Sign) {
 		}
 		switch {
 		case !s.Keyless:
-			d.addError(key, "remove it, or sign with keyless: true", "%s: signing with a key asks nobody", key)
+			d.addError(key, "remove it, or sign with keyless: true", "%s: only used with keyless: true", key)
 		case !isSecureURL(address):
-			d.addError(key, "such as https://fulcio.example.com; no password in it", "%s: it is no https address", key)
+			d.addError(key, "such as https://fulcio.example.com, without credentials", "%s: not an https URL", key)
 		}
 	}
 	if !s.Keyless {
 		return
 	}
 	if s.Fulcio == "" && (s.Rekor != "" || s.Timestamps != "") {
-		d.addError("sign", "add fulcio: https://..., or remove them", "sign: the public certificate authority does not go with a log or clock of one's own")
+		d.addError("sign", "add fulcio: https://..., or remove them", "sign: rekor and timestamps require fulcio")
 	}
 	if s.Fulcio != "" && s.Rekor == "" && s.Timestamps == "" {
-		d.addError("sign.fulcio", "add rekor: or timestamps:", "sign.fulcio: nobody would see when its short-lived certificates were used")
+		d.addError("sign.fulcio", "add rekor: https://... or timestamps: https://...", "sign.fulcio: requires rekor or timestamps to prove when a short-lived certificate was used")
 	}
 }
 
@@ -83,7 +83,7 @@ func (d *decoder) validateTrust(at string, t *Trust) {
 		return
 	}
 	if len(t.Keys)+len(t.Identities) == 0 {
-		d.addError(at, "add keys: [cosign.pub] or identities: [{issuer: ..., subject: ...}]", "%s: nobody is trusted, so nothing could ever enter", at)
+		d.addError(at, "such as keys: [cosign.pub] or identities: [{issuer: ..., subject: ...}]", "%s: set keys, identities or both", at)
 	}
 	for i, key := range t.Keys {
 		here := fmt.Sprintf("%s.keys[%d]", at, i)
@@ -96,15 +96,15 @@ func (d *decoder) validateTrust(at string, t *Trust) {
 		d.validateIdentity(fmt.Sprintf("%s.identities[%d]", at, i), id)
 	}
 	if d.validatePath(at+".root", t.Root); t.Root != "" && len(t.Identities) == 0 {
-		d.addError(at+".root", "remove it, or add identities", "%s.root: keys need no root of trust", at)
+		d.addError(at+".root", "remove it, or add identities", "%s.root: only used with identities", at)
 	}
 }
 
 func (d *decoder) validateIdentity(at string, id Identity) {
 	if !isSecureURL(id.Issuer) {
-		d.addError(at+".issuer", "such as https://token.actions.githubusercontent.com", "%s.issuer: %q is no issuer", at, id.Issuer)
+		d.addError(at+".issuer", "such as https://token.actions.githubusercontent.com", "%s.issuer: invalid issuer %q", at, id.Issuer)
 	}
 	if strings.Trim(id.Subject, "*/ ") == "" || strings.ContainsAny(id.Subject, " \t\n") {
-		d.addError(at+".subject", "name the repository and the workflow", "%s.subject: %q would be anybody", at, id.Subject)
+		d.addError(at+".subject", "name the repository and the workflow", "%s.subject: pattern %q matches every identity", at, id.Subject)
 	}
 }

@@ -74,7 +74,7 @@ func suggest(word string, allowed []string) string {
 	if near, ok := fault.Nearest(word, allowed); ok {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
-	return "possible: " + fault.Enumerate(allowed)
+	return "allowed: " + fault.Enumerate(allowed)
 }
 
 func joinPath(path, name string) string {
@@ -103,13 +103,13 @@ func subject(path string) string {
 func describeNode(n ast.Node) string {
 	switch n.(type) {
 	case *ast.StringNode, *ast.LiteralNode:
-		return "a text"
+		return "a string"
 	case *ast.BoolNode:
 		return "true or false"
 	case *ast.SequenceNode:
 		return "a list"
 	case *ast.MappingNode, *ast.MappingValueNode:
-		return "keys with values"
+		return "a mapping"
 	}
 	if isNumber(n) {
 		return "a number"
@@ -128,7 +128,7 @@ func isNumber(n ast.Node) bool {
 // decodeAny reads any value as JSON has it.
 func (d *decoder) decodeAny(n ast.Node, path string, depth int) any {
 	if depth > maxNesting {
-		d.addError(path, "", "%snested too deep", prefix(path))
+		d.addError(path, "", "%snested too deeply", prefix(path))
 		return nil
 	}
 	switch n := n.(type) {
@@ -159,6 +159,6 @@ func (d *decoder) decodeAny(n ast.Node, path string, depth int) any {
 		}
 		return out
 	}
-	d.addErrorAt(positionOfNode(n), "", "%sthis is not JSON", prefix(path))
+	d.addErrorAt(positionOfNode(n), "", "%snot representable as JSON", prefix(path))
 	return nil
 }

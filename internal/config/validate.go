@@ -50,7 +50,7 @@ func (d *decoder) validate(p *Project, env func(string) (string, bool)) {
 
 func (d *decoder) matchPattern(at, text, form, hint string) {
 	if !matches(form, text) {
-		d.addError(at, hint, "%s: %q is not possible", at, text)
+		d.addError(at, hint, "%s: invalid value %q", at, text)
 	}
 }
 
@@ -60,7 +60,7 @@ func (d *decoder) validateTests(tests []Test) {
 		at := fmt.Sprintf("test[%d]", i)
 		d.matchPattern(at+".name", t.Name, stepPattern, "lower-case letters, digits, dashes and underscores")
 		if line, twice := lines[t.Name]; twice {
-			d.addError(at+".name", fmt.Sprintf("the first is in line %d", line), "%s.name: there are two tests named %q", at, t.Name)
+			d.addError(at+".name", fmt.Sprintf("the first one is on line %d", line), "%s.name: duplicate test name %q", at, t.Name)
 		}
 		lines[t.Name] = d.positionOf(at + ".name").line
 		known := []string{}
@@ -69,7 +69,7 @@ func (d *decoder) validateTests(tests []Test) {
 		}
 		used := d.validateCommand(at+".run", t.Run, known)
 		if t.Report == step.JUnit && !used["Report"] {
-			d.addError(at+".run", "write the report to {{.Report}}, such as --junitxml={{.Report}}", "%s.run: nothing writes the junit report", at)
+			d.addError(at+".run", "write the report to {{.Report}}, such as --junitxml={{.Report}}", "%s.run: the command does not write the junit report", at)
 		}
 		d.validatePath(at+".dir", t.Dir)
 		d.validateVariables(at+".env", t.Env, referencesAllowed)
@@ -85,7 +85,7 @@ func (d *decoder) validateModel(m *Model, env func(string) (string, bool)) {
 		full, err := expand(text, env)
 		switch {
 		case err != nil:
-			d.addError(at, "set it, or give it a default: ${NAME:-data.csv}", "%s: %v", at, err)
+			d.addError(at, "set the variable, or give it a default: ${NAME:-data.csv}", "%s: %v", at, err)
 		case strings.TrimSpace(full) == "":
 			d.addError(at, "name a file or folder", "%s is empty", at)
 		}
@@ -110,11 +110,11 @@ func (d *decoder) validateModel(m *Model, env func(string) (string, bool)) {
 	}
 	switch {
 	case m.Train != nil && m.Evaluate == nil:
-		d.addError("model.train", "add model.evaluate with at least one gate", "model.train: nothing evaluates what it trains")
+		d.addError("model.train", "add model.evaluate with at least one gate", "model.train: requires model.evaluate")
 	case m.Train == nil && m.Evaluate != nil:
-		d.addError("model.evaluate", "add model.train, or remove model.evaluate to deliver the newest approved version", "model.evaluate: nothing trains what it evaluates")
+		d.addError("model.evaluate", "add model.train, or remove model.evaluate to deliver the newest approved version", "model.evaluate: requires model.train")
 	case m.Train == nil && len(m.Data) > 0:
-		d.addError("model.data", "remove it, or add model.train", "model.data: nothing reads it")
+		d.addError("model.data", "remove it, or add model.train", "model.data: not used without model.train")
 	}
 }
 
@@ -126,7 +126,7 @@ func (d *decoder) validateDeploy(p Deploy) {
 	for i, s := range p.Smoke {
 		at := fmt.Sprintf("deploy.smoke[%d]", i)
 		if line, twice := lines[s.Name]; twice {
-			d.addError(at+".name", fmt.Sprintf("the first is in line %d", line), "%s.name: there are two checks named %q", at, s.Name)
+			d.addError(at+".name", fmt.Sprintf("the first one is on line %d", line), "%s.name: duplicate check name %q", at, s.Name)
 		}
 		lines[s.Name] = d.positionOf(at + ".name").line
 		d.validateSmoke(at, s)
@@ -145,10 +145,10 @@ func (d *decoder) validateSmoke(at string, s Smoke) {
 		}
 	}
 	if methods != 1 {
-		d.addError(at, "one of get, post, put, such as post: /predict", "%s: it has to say what to ask, once", at)
+		d.addError(at, "such as post: /predict", "%s: set exactly one of get, post or put", at)
 	}
 	if _, body := d.positions[at+".json"]; body && s.Get != "" {
-		d.addError(at+".json", "ask with post or put, or remove the body", "%s.json: get has no body", at)
+		d.addError(at+".json", "use post or put, or remove the body", "%s.json: a GET request has no body", at)
 	}
 	d.validateChecks(at+".expect", s.Expect)
 }
@@ -167,27 +167,27 @@ func (d *decoder) validateEnvironments(all map[delivery.Environment]Environment,
 func (d *decoder) validateBranches(at string, names StringList) {
 	for i, n := range names {
 		if strings.TrimSpace(n) == "" || globProblem(n) != "" {
-			d.addError(fmt.Sprintf("%s[%d]", at, i), "a name such as main, or a glob such as release/*", "%s: %q is neither a branch nor a glob", at, n)
+			d.addError(fmt.Sprintf("%s[%d]", at, i), "a name such as main, or a glob such as release/*", "%s: %q is not a valid branch name or glob", at, n)
 		}
 	}
 }
 
 func (d *decoder) validateNotify(at string, n Notify) {
 	if n.Webhook.IsSet() == n.Chat.IsSet() {
-		d.addError(at, "either webhook or chat", "%s: it has to say whom, once", at)
+		d.addError(at, "such as webhook: ${HOOK_URL} or chat: ${CHAT_URL}", "%s: set exactly one of webhook or chat", at)
 		return
 	}
 	if n.Secret.IsSet() && n.Chat.IsSet() {
-		d.addError(at+".secret", "remove it", "%s.secret: a chat message is not signed", at)
+		d.addError(at+".secret", "remove it", "%s.secret: only webhooks are signed", at)
 	}
 	d.validateSecret(at+".chat", n.Chat)
 	d.validateSecret(at+".secret", n.Secret)
 	if !strings.Contains(string(n.Webhook), "${") && n.Webhook.IsSet() {
 		u, err := url.Parse(string(n.Webhook))
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-			d.addError(at+".webhook", "such as https://hooks.example.com/slipway or ${HOOK_URL}", "%s.webhook: it is no http address", at)
+			d.addError(at+".webhook", "such as https://hooks.example.com/slipway or ${HOOK_URL}", "%s.webhook: not an http(s) URL", at)
 		} else if u.User != nil || u.RawQuery != "" {
-			d.addError(at+".webhook", "put the address into an environment variable and write ${NAME}", "%s.webhook: a secret in the file", at)
+			d.addError(at+".webhook", "store the URL in an environment variable and reference it as ${NAME}", "%s.webhook: the URL contains credentials", at)
 		}
 		return
 	}
@@ -197,7 +197,7 @@ func (d *decoder) validateNotify(at string, n Notify) {
 // validateSecret never repeats what it complains about.
 func (d *decoder) validateSecret(at string, s Secret) {
 	if s.IsSet() && !isReference(string(s)) {
-		d.addError(at, "put it into an environment variable and write ${NAME}", "%s: a secret is never written into the file", at)
+		d.addError(at, "store it in an environment variable and reference it as ${NAME}", "%s: secrets must not be written in the file", at)
 	}
 }
 
@@ -218,13 +218,13 @@ func isReference(text string) bool {
 
 func (d *decoder) validateHTTPPath(at, p string) {
 	if _, there := d.positions[at]; there && !matches(httpPathPattern, p) {
-		d.addError(at, "a path that starts with a slash, such as /health", "%s: %q is no path", at, p)
+		d.addError(at, "use a path that starts with a slash, such as /health", "%s: %q is not a valid URL path", at, p)
 	}
 }
 
 func (d *decoder) validatePath(at, dir string) {
 	if path.IsAbs(dir) || leavesRoot(dir) {
-		d.addError(at, "a folder below the one of this file", "%s: %q is outside of the repository", at, dir)
+		d.addError(at, "use a path below the folder of this file", "%s: %q is outside the repository", at, dir)
 	}
 }
 
@@ -260,14 +260,14 @@ func (d *decoder) validateVariables(at string, env map[string]string, r referenc
 		here, v := at+"."+k, env[k]
 		switch {
 		case !matches(variableNamePattern, k):
-			d.addError(here, "letters, digits and underscores", "%s: %q is no name of a variable", at, k)
+			d.addError(here, "letters, digits and underscores", "%s: %q is not a valid variable name", at, k)
 		case strings.ContainsRune(v, 0):
-			d.addError(here, "", "%s holds a zero byte", here)
+			d.addError(here, "", "%s contains a NUL byte", here)
 		case !strings.Contains(v, "${"):
 		case r == literalOnly:
-			d.addError(here, "write the value itself; secrets can't be here, it is recorded", "%s: ${...} is not filled in here", here)
+			d.addError(here, "write the literal value; it is recorded, so it must not be a secret", "%s: ${...} is not expanded here", here)
 		case !onlyReferences(v):
-			d.addError(here, "give it as ${NAME}; there are no defaults here", "%s: ${...} has to name a variable", here)
+			d.addError(here, "write it as ${NAME}; defaults are not supported here", "%s: ${...} must name a variable", here)
 		}
 	}
 }
@@ -275,11 +275,11 @@ func (d *decoder) validateVariables(at string, env map[string]string, r referenc
 // fieldsHint lists template fields for hints.
 func fieldsHint(known []string) string {
 	if len(known) == 0 {
-		return `there is none here; write {{"{{"}} for plain braces`
+		return `no fields are available here; write {{"{{"}} for literal braces`
 	}
 	var out []string
 	for _, k := range known {
 		out = append(out, "{{."+k+"}}")
 	}
-	return "there is: " + fault.Enumerate(out) + `; write {{"{{"}} for plain braces`
+	return "available: " + fault.Enumerate(out) + `; write {{"{{"}} for literal braces`
 }

@@ -23,7 +23,7 @@ var sizeUnit = map[string]float64{
 func parseSize(text string) (Size, error) {
 	m := sizePattern.FindStringSubmatch(text)
 	if m == nil {
-		return 0, fmt.Errorf("%q is not a size", text)
+		return 0, fmt.Errorf("%q is not a valid size", text)
 	}
 	n, err := strconv.ParseFloat(m[1], 64)
 	if bytes := n * sizeUnit[m[2]]; err == nil && bytes < math.MaxInt64/2 {
@@ -51,7 +51,7 @@ func (s Secret) Resolve(env func(string) (string, bool)) (string, error) {
 	text, err := expand(string(s), env)
 	if err != nil {
 		return "", fault.New(fault.NotFound, "read %s", s).Cause(err).
-			Hint("set the variable where slipway runs; it is not needed to plan")
+			Hint("set the variable where slipway runs; planning does not need it")
 	}
 	return text, nil
 }

@@ -15,7 +15,7 @@ func DidYouMean(word string, known []string) string {
 	if len(known) == 0 {
 		return ""
 	}
-	return "there is: " + Enumerate(known)
+	return "available: " + Enumerate(known)
 }
 
 // Nearest finds the known word that word is most likely a slip of.

@@ -12,9 +12,9 @@ func TestDidYouMean(t *testing.T) {
 		"sevrice":     `did you mean "service"?`,
 		"Image":       `did you mean "image"?`,
 		"enviroments": `did you mean "environments"?`,
-		"im":          "there is: deploy, environments, image, service",
-		"kubernetes":  "there is: deploy, environments, image, service",
-		"":            "there is: deploy, environments, image, service",
+		"im":          "available: deploy, environments, image, service",
+		"kubernetes":  "available: deploy, environments, image, service",
+		"":            "available: deploy, environments, image, service",
 	} {
 		if got := fault.DidYouMean(word, known); got != want {
 			t.Errorf("DidYouMean(%q) = %q, want %q", word, got, want)

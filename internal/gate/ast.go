@@ -62,7 +62,7 @@ func inspect(tree *ast.AST) *inspector {
 	}
 	root := tree.Expr()
 	if root.Kind() == ast.CallKind && numericFunctions[root.AsCall().FunctionName()] {
-		in.fail(root, "it gives a number, not yes or no: compare it with something")
+		in.fail(root, "the expression returns a number, not a boolean: add a comparison")
 	}
 	in.walk(root)
 	in.guard()
@@ -118,7 +118,7 @@ func (in *inspector) walk(e ast.Expr) {
 			in.walk(x.AsMapEntry().Value())
 		}
 	case ast.StructKind:
-		in.fail(e, "structures can't be made here")
+		in.fail(e, "message construction is not supported")
 	case ast.ComprehensionKind:
 		in.comprehension(e.AsComprehension())
 	case ast.LiteralKind:
@@ -129,7 +129,7 @@ func (in *inspector) walk(e ast.Expr) {
 func (in *inspector) call(e ast.Expr) {
 	c := e.AsCall()
 	if c.FunctionName() == operators.Modulo {
-		in.fail(e, "% is not there: the numbers are decimal")
+		in.fail(e, "operator % is not supported on floating-point values")
 		return
 	}
 	if c.IsMemberFunction() {

@@ -60,11 +60,11 @@ func compile(expr string, names []string) (compiled, error) {
 	}
 	switch {
 	case strings.TrimSpace(expr) == "":
-		return fail(1, 1, "it is empty")
+		return fail(1, 1, "the expression is empty")
 	case !utf8.ValidString(expr):
-		return fail(1, 1, "it is not UTF-8")
+		return fail(1, 1, "the expression is not valid UTF-8")
 	case utf8.RuneCountInString(expr) > maxLength:
-		return fail(1, maxLength, "it has more than %d characters", maxLength)
+		return fail(1, maxLength, "the expression is longer than %d characters", maxLength)
 	}
 	env, err := celEnv()
 	if err != nil {
@@ -80,11 +80,11 @@ func compile(expr string, names []string) (compiled, error) {
 	}
 	for _, r := range found.refs {
 		if names != nil && !slices.Contains(names, r.path[0]) {
-			return fail(r.line, r.column, "there is no %q here; %s", r.path[0], fault.DidYouMean(r.path[0], names))
+			return fail(r.line, r.column, "unknown name %q; %s", r.path[0], fault.DidYouMean(r.path[0], names))
 		}
 	}
 	if len(found.refs) == 0 {
-		return fail(1, 1, "it always gives the same answer: name what it depends on")
+		return fail(1, 1, "the expression is constant: refer to at least one value")
 	}
 	env, err = env.Extend(declare(found.refs)...)
 	if err != nil {
@@ -95,7 +95,7 @@ func compile(expr string, names []string) (compiled, error) {
 		return fail(firstIssue(issues))
 	}
 	if t := checked.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
-		return fail(1, 1, "it gives a %s, not yes or no: compare it with something", t)
+		return fail(1, 1, "the expression has type %s, not bool: add a comparison", t)
 	}
 	program, err := env.Program(checked, cel.EvalOptions(cel.OptPartialEval, cel.OptTrackState), cel.CostLimit(maxCost))
 	if err != nil {
@@ -133,7 +133,7 @@ func firstIssue(issues *cel.Issues) (line, column int, format, what string) {
 	what = strings.ReplaceAll(what, "<EOF>", "the end")
 	if name, ok := strings.CutPrefix(what, "undeclared reference to '"); ok {
 		name, _, _ = strings.Cut(name, "'")
-		what = fmt.Sprintf("there is no function %q", name)
+		what = fmt.Sprintf("unknown function %q", name)
 	}
 	return max(at.Line(), 1), max(at.Column(), 0) + 1, "%s", what
 }

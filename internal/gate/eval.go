@@ -44,7 +44,7 @@ func evaluate(p cel.Program, vars map[string]any, noChampion bool) result {
 	}
 	yes, ok := out.(types.Bool)
 	if !ok {
-		return result{problem: fmt.Sprintf("the answer is %s, not yes or no", formatValue(out.Value()))}
+		return result{problem: fmt.Sprintf("the expression returned %s, not true or false", formatValue(out.Value()))}
 	}
 	return result{value: bool(yes)}
 }
@@ -54,9 +54,9 @@ func translateError(err error) string {
 	s := err.Error()
 	switch {
 	case strings.Contains(s, "no such overload"):
-		return "a value is of another kind than the expression compares it with"
+		return "the expression compares values of different types"
 	case strings.Contains(s, "cost limit exceeded"):
-		return "the expression takes too long"
+		return "the expression is too expensive to evaluate"
 	}
 	return s
 }
@@ -74,7 +74,7 @@ func nonFiniteProblem(details *cel.EvalDetails) string {
 			continue
 		}
 		if f, ok := v.(types.Double); ok && isNonFinite(float64(f)) {
-			return fmt.Sprintf("a calculation gave %v, which is no number", float64(f))
+			return fmt.Sprintf("a calculation returned %v, which is not a finite number", float64(f))
 		}
 	}
 	return ""
@@ -105,7 +105,7 @@ func resolve(r ref, vars map[string]any) (any, string) {
 	for i, part := range r.path {
 		m, ok := v.(map[string]any)
 		if !ok {
-			return nil, fmt.Sprintf("%s is %s: it has no %q", ref{path: r.path[:i]}, describeKind(v), part)
+			return nil, fmt.Sprintf("%s is %s and has no %q", ref{path: r.path[:i]}, describeKind(v), part)
 		}
 		next, ok := m[part]
 		if !ok {
@@ -127,14 +127,14 @@ func notFound(parent ref, name string, available map[string]any) string {
 	if len(parent.path) > 0 {
 		of = " in " + parent.String()
 	}
-	text := fmt.Sprintf("there is no %q%s", name, of)
+	text := fmt.Sprintf("%q not found%s", name, of)
 	if near, ok := fault.Nearest(name, known); ok {
 		text += fmt.Sprintf("; did you mean %q?", near)
 	}
 	if len(known) == 0 {
-		return text + "; there is nothing at all"
+		return text + "; nothing is available"
 	}
-	return text + "; there is: " + fault.Enumerate(known)
+	return text + "; available: " + fault.Enumerate(known)
 }
 
 // valueProblem says why a value can't be compared, or "".
@@ -144,11 +144,11 @@ func valueProblem(name string, v any) string {
 		return name + " is null"
 	case float64:
 		if isNonFinite(v) {
-			return fmt.Sprintf("%s is %v, which is no number", name, v)
+			return fmt.Sprintf("%s is %v, which is not a finite number", name, v)
 		}
 	case string:
 		if f, err := strconv.ParseFloat(v, 64); err == nil {
-			return fmt.Sprintf("%s is the text %q, not the number %v", name, v, f)
+			return fmt.Sprintf("%s is the string %q, not the number %v", name, v, f)
 		}
 	case map[string]any:
 		for _, k := range slices.Sorted(maps.Keys(v)) {
@@ -206,19 +206,19 @@ func describeKind(v any) string {
 	case float64:
 		return "a number"
 	case string:
-		return "a text"
+		return "a string"
 	case bool:
-		return "yes or no"
+		return "a boolean"
 	case []any:
 		return "a list"
 	}
-	return "no structure"
+	return "a value without fields"
 }
 
 // toFloats copies a value with every number as float64, however it was made.
 func toFloats(v any, depth int) (any, error) {
 	if depth > maxDepth {
-		return nil, fmt.Errorf("the values are nested more than %d deep", maxDepth)
+		return nil, fmt.Errorf("the values are nested more than %d levels deep", maxDepth)
 	}
 	switch v := v.(type) {
 	case nil, bool, string, float64:
@@ -258,5 +258,5 @@ func toFloats(v any, depth int) (any, error) {
 		}
 		return out, nil
 	}
-	return nil, fmt.Errorf("a value is a %T, which is no JSON", v)
+	return nil, fmt.Errorf("unsupported value of type %T", v)
 }

@@ -59,17 +59,17 @@ func TestAsk(t *testing.T) {
 		{"has(per_class.MM) ? per_class.MM.recall > 0.5 : rows > 1", "", delivery.Passed, "rows = 200"},
 		{"!has(champion.f1_macro) || f1_macro >= champion.f1_macro", champion, delivery.Passed, "f1_macro = 0.71"},
 
-		{"acuracy >= 0.8", "", delivery.Unavailable, `there is no "acuracy"; did you mean "accuracy"?`},
+		{"acuracy >= 0.8", "", delivery.Unavailable, `"acuracy" not found; did you mean "accuracy"?`},
 		{"acuracy >= champion.accuracy", "", delivery.Unavailable, `did you mean "accuracy"?`},
-		{"per_class.MM.recall > 0.5", "", delivery.Unavailable, `there is no "MM" in per_class; there is: LA, UM`},
-		{"accuracy.mean > 0.5", "", delivery.Unavailable, `accuracy is a number: it has no "mean"`},
-		{"accuracy >= champion.f1_macro", champion, delivery.Unavailable, `there is no "f1_macro" in champion`},
-		{"accuracy > 0 || nothing > 0", "", delivery.Unavailable, `there is no "nothing"`},
+		{"per_class.MM.recall > 0.5", "", delivery.Unavailable, `"MM" not found in per_class; available: LA, UM`},
+		{"accuracy.mean > 0.5", "", delivery.Unavailable, `accuracy is a number and has no "mean"`},
+		{"accuracy >= champion.f1_macro", champion, delivery.Unavailable, `"f1_macro" not found in champion`},
+		{"accuracy > 0 || nothing > 0", "", delivery.Unavailable, `"nothing" not found`},
 		{"auc > 0.5", "", delivery.Unavailable, "auc is null"},
-		{"loss < 0.5", "", delivery.Unavailable, `loss is the text "0.3", not the number 0.3`},
-		{"note > 0.5", "", delivery.Unavailable, "of another kind"},
-		{"accuracy", "", delivery.Unavailable, "the answer is 0.87, not yes or no"},
-		{"!((rows - 200) / (rows - 200) < 1)", "", delivery.Unavailable, "which is no number"},
+		{"loss < 0.5", "", delivery.Unavailable, `loss is the string "0.3", not the number 0.3`},
+		{"note > 0.5", "", delivery.Unavailable, "of different types"},
+		{"accuracy", "", delivery.Unavailable, "the expression returned 0.87, not true or false"},
+		{"!((rows - 200) / (rows - 200) < 1)", "", delivery.Unavailable, "which is not a finite number"},
 		{"folds[7] > 0", "", delivery.Unavailable, "folds = "},
 	}
 	for _, c := range cases {
@@ -122,18 +122,18 @@ func TestCompileErrors(t *testing.T) {
 		{"", 1, "empty"},
 		{"accuracy >>= 0.8", 11, "extraneous input"},
 		{"accuracy >= ", 13, "the end"},
-		{"accuracy - 0.8", 10, "gives a number"},
-		{"size(folds)", 5, "gives a number"},
-		{"0.9 >= 0.8", 1, "always gives the same answer"},
-		{"true", 1, "always gives the same answer"},
-		{"accuracy >= 0.8 && maximum(f1) > 1", 27, `no function "maximum"`},
-		{"rows % 2 == 0", 6, "% is not there"},
-		{"'a' + note", 5, "gives a number"},
-		{"[accuracy]", 1, "not yes or no"},
+		{"accuracy - 0.8", 10, "returns a number"},
+		{"size(folds)", 5, "returns a number"},
+		{"0.9 >= 0.8", 1, "is constant"},
+		{"true", 1, "is constant"},
+		{"accuracy >= 0.8 && maximum(f1) > 1", 27, `unknown function "maximum"`},
+		{"rows % 2 == 0", 6, "operator % is not supported"},
+		{"'a' + note", 5, "returns a number"},
+		{"[accuracy]", 1, "not bool"},
 		{"accuracy > \xff", 1, "UTF-8"},
-		{strings.Repeat("a", 1001), 1000, "more than 1000"},
+		{strings.Repeat("a", 1001), 1000, "longer than 1000"},
 		{strings.Repeat("(", 300) + "a" + strings.Repeat(")", 300), 1, "recursion"},
-		{"google.rpc.Code{}.x > 1", 16, "structures"},
+		{"google.rpc.Code{}.x > 1", 16, "message construction"},
 	}
 	for _, c := range cases {
 		_, err := gate.Compile(c.expr)
@@ -159,7 +159,7 @@ func TestCostIsLimited(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := g.Evaluate(metrics(t, good), nil); got.Verdict != delivery.Unavailable || !strings.Contains(got.Evidence, "too long") {
+	if got := g.Evaluate(metrics(t, good), nil); got.Verdict != delivery.Unavailable || !strings.Contains(got.Evidence, "too expensive") {
 		t.Errorf("%s: %s", got.Verdict, got.Evidence)
 	}
 }
@@ -184,7 +184,7 @@ func TestCheck(t *testing.T) {
 		{"release != '' && model_version == 'm:3'", true, "model_version"},
 		{"body.klass == 'LA'", false, `did you mean "class"?`},
 		{"has(body.klass) && body.klass == 'LA'", false, ""},
-		{"body.class > 3", false, "another kind"},
+		{"body.class > 3", false, "different types"},
 	}
 	for _, c := range cases {
 		check, err := gate.CompileCheck(c.expr)

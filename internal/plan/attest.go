@@ -27,7 +27,7 @@ func (pl *planner) attest(needs []string, pinned *delivery.ModelRef) {
 	}
 	pl.add(step.Spec{
 		Name: "attest", Kind: step.Attest, Needs: needs, Timeout: attestTimeout, Retries: pushRetries,
-		Reason: "signs what is not signed yet, with " + by,
+		Reason: "signs what is not yet signed, with " + by,
 	}, with)
 }
 

@@ -28,16 +28,16 @@ func (pl *planner) expectedAction(s step.Spec, in input) (step.Action, string) {
 	for _, name := range s.Reads {
 		output, ok := pl.cachedOutputs[name]
 		if !ok {
-			return step.ActionRun, name + " may change its result"
+			return step.ActionRun, name + " may change the result"
 		}
 		given[name] = output
 	}
 	if known, ok := pl.lookupCache(s, given); ok {
 		pl.cachedOutputs[s.Name] = known.Output
 		if known.Ended.IsZero() {
-			return step.ActionCached, "nothing that it depends on changed"
+			return step.ActionCached, "inputs unchanged"
 		}
-		return step.ActionCached, "nothing that it depends on changed since " + known.Ended.UTC().Format(time.DateTime)
+		return step.ActionCached, "inputs unchanged since " + known.Ended.UTC().Format(time.DateTime)
 	}
 	return step.ActionRun, pl.changeReason(in)
 }
@@ -53,7 +53,7 @@ func (pl *planner) lookupCache(s step.Spec, given map[string]json.RawMessage) (s
 func (pl *planner) changeReason(in input) string {
 	c := pl.facts.Changed
 	if c == nil {
-		return "it never ran with these inputs"
+		return "no previous run with these inputs"
 	}
 	var changed []string
 	for _, path := range c.Paths {
@@ -63,7 +63,7 @@ func (pl *planner) changeReason(in input) string {
 	}
 	switch len(changed) {
 	case 0:
-		return "no result for these inputs is kept"
+		return "no cached result for these inputs"
 	case 1:
 		return fmt.Sprintf("%s changed since %s", changed[0], c.Since)
 	}
@@ -84,7 +84,7 @@ func (pl *planner) skipReason() string {
 			return ""
 		}
 	}
-	return fmt.Sprintf("only files that source.ignore names changed since %s: %s", f.Changed.Since, fault.Enumerate(f.Changed.Paths))
+	return fmt.Sprintf("only files matched by source.ignore changed since %s: %s", f.Changed.Since, fault.Enumerate(f.Changed.Paths))
 }
 
 // modelUnchanged tells whether the model that would be delivered is, as far as the

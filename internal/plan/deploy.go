@@ -99,8 +99,8 @@ func (pl *planner) pinnedModel() (*delivery.ModelRef, error) {
 	}
 	latest := pl.facts.LatestApproved
 	if latest == nil || latest.Status != delivery.Approved || latest.Group != model.Group {
-		return nil, fault.New(fault.NotFound, "no version of model %s is approved", model.Group).
-			Hint("see `slipway models`; approve one with `slipway approve`, or train one: add model.train to %s", config.FileName)
+		return nil, fault.New(fault.NotFound, "model %s has no approved version", model.Group).
+			Hint("see `slipway models`; approve a version with `slipway approve`, or add model.train to %s", config.FileName)
 	}
 	ref := latest.ModelRef
 	return &ref, nil

@@ -39,7 +39,7 @@ func (pl *planner) inputs(key string, globs []string, withData bool) (input, err
 	}
 	for _, g := range globs {
 		if !used[g] {
-			return in, fault.New(fault.Invalid, "%s: %q matches no file of the commit", key, g).
+			return in, fault.New(fault.Invalid, "%s: %q matches no file in the commit", key, g).
 				Location(config.FileName).Hint("%s", pl.globHint(g))
 		}
 	}
@@ -76,7 +76,7 @@ func (pl *planner) globHint(glob string) string {
 	if hint == "" {
 		return "the commit has no files"
 	}
-	return hint + "; new files have to be committed"
+	return hint + "; new files must be committed"
 }
 
 // data lists the absolute paths, and the one digest over their contents if it

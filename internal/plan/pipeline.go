@@ -31,7 +31,7 @@ const pushRetries = 3
 func (pl *planner) deliver() error {
 	p := pl.project
 	if pl.trigger.Retrain && (p.Model == nil || p.Model.Train == nil) {
-		return fault.New(fault.Invalid, "--retrain: %s trains no model", config.FileName)
+		return fault.New(fault.Invalid, "--retrain: %s has no model.train section", config.FileName)
 	}
 	deploy, err := pl.deployParams()
 	if err != nil {
@@ -103,7 +103,7 @@ func (pl *planner) build(tests []string) error {
 	}
 	pl.add(step.Spec{
 		Name: "push", Kind: step.Push, Needs: needs, Timeout: pushTimeout, Retries: pushRetries,
-		Reason: "uploads what the registry lacks",
+		Reason: "uploads missing layers to the registry",
 	}, step.PushParams{Repository: image.Repository})
 	return nil
 }
@@ -152,28 +152,28 @@ func (pl *planner) train(tests []string) error {
 
 	pl.add(step.Spec{
 		Name: "register", Kind: step.Register, Needs: []string{"train", "evaluate"}, Timeout: registerTimeout, Retries: pushRetries,
-		Reason: "adds the model to " + model.Group + " unless it is there",
+		Reason: "registers the model in " + model.Group + " if it is new",
 	}, step.RegisterParams{Group: model.Group, SBOM: pl.project.Sign != nil})
 	return nil
 }
 
 // rollout plans the release's way into the environment.
 func (pl *planner) rollout(needs []string, with step.DeployParams) {
-	why := "nothing serves in " + string(pl.plan.Environment)
+	why := "nothing is deployed in " + string(pl.plan.Environment)
 	if pl.plan.Replaces != "" {
 		why = "replaces " + string(pl.plan.Replaces)
 	}
 	if with.Release != "" && with.Release == pl.plan.Replaces {
-		why = "it serves already"
+		why = "already deployed"
 	}
 	pl.add(step.Spec{
 		Name: "deploy", Kind: step.Deploy, Needs: needs, Undo: step.Rollback, Reason: why,
 		Timeout: deployTimeout + with.Workload.Drain + totalBake(with),
 	}, with)
 	pl.verify("deploy", with)
-	why = "production is watched for " + with.Bake.String() + ", then the release is accepted"
+	why = "monitors production for " + with.Bake.String() + ", then accepts the release"
 	if with.Bake == 0 {
-		why = "no bake time: the release is accepted"
+		why = "no bake time; accepts the release"
 	}
 	pl.add(step.Spec{Name: "watch", Kind: step.Watch, Needs: []string{"verify"}, Timeout: with.Bake + gracePeriod, Reason: why}, with)
 }
@@ -181,7 +181,7 @@ func (pl *planner) rollout(needs []string, with step.DeployParams) {
 func (pl *planner) verify(after string, with step.DeployParams) {
 	pl.add(step.Spec{
 		Name: "verify", Kind: step.Verify, Needs: []string{after}, Timeout: with.Timeout + gracePeriod,
-		Reason: "the release has to answer as itself",
+		Reason: "checks that the release responds with its own identity",
 	}, with)
 }
 
@@ -202,19 +202,19 @@ func approvalReason(a step.ApproveParams) string {
 	who := ""
 	switch {
 	case a.Model && a.Auto:
-		who = "the model is approved by its gates"
+		who = "the gates approve the model"
 	case a.Model:
-		who = "a person approves the model"
+		who = "the model needs manual approval"
 	}
 	if a.DeployApprovals > 0 {
-		persons := "1 person lets"
+		persons := "1 approval"
 		if a.DeployApprovals > 1 {
-			persons = fmt.Sprintf("%d persons let", a.DeployApprovals)
+			persons = fmt.Sprintf("%d approvals", a.DeployApprovals)
 		}
 		if who != "" {
 			who += "; "
 		}
-		who += persons + " the run in"
+		who += persons + " required to deploy"
 	}
 	return who
 }

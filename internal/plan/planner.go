@@ -45,7 +45,7 @@ func New(p config.Project, t Trigger, f Facts) (Plan, error) {
 		return Plan{}, err
 	}
 	if err := Validate(pl.plan); err != nil {
-		return Plan{}, fault.New(fault.Internal, "make a plan").Cause(err)
+		return Plan{}, fault.New(fault.Internal, "generate the plan").Cause(err)
 	}
 	return pl.plan, nil
 }
@@ -65,13 +65,13 @@ func checkTrigger(t Trigger) error {
 	no := func(format string, args ...any) *fault.Error { return fault.New(fault.Invalid, format, args...) }
 	switch {
 	case t.Rollback && (t.Retrain || t.DeployOnly || t.Until != ""):
-		return no("a rollback takes none of --retrain, --deploy-only and --until")
+		return no("a rollback cannot be combined with --retrain, --deploy-only or --until")
 	case t.Retrain && t.DeployOnly:
-		return no("--deploy-only delivers a release that exists, --retrain makes a new one").Hint("drop one of them")
+		return no("--deploy-only and --retrain are mutually exclusive").Hint("drop one of them")
 	case t.To != "" && !t.Rollback:
-		return no("only a rollback names a release")
+		return no("only a rollback accepts a release")
 	case t.To != "" && !t.To.Valid():
-		return no("%q is not the name of a release", t.To).Hint("see `slipway releases`")
+		return no("%q is not a valid release ID", t.To).Hint("see `slipway releases`")
 	}
 	return nil
 }
@@ -99,21 +99,21 @@ func SelectEnvironment(p config.Project, t Trigger) (delivery.Environment, error
 	case 1:
 		return delivery.Environment(matches[0]), nil
 	case 0:
-		return "", fault.New(fault.Invalid, "no environment takes %s", describeTrigger(t)).
-			Hint("name one with --env; there is: %s", strings.Join(choices, ", "))
+		return "", fault.New(fault.Invalid, "no environment is configured for %s", describeTrigger(t)).
+			Hint("pass one with --env; available: %s", strings.Join(choices, ", "))
 	}
-	return "", fault.New(fault.Invalid, "%s may enter %s", describeTrigger(t), strings.Join(matches, " and ")).
-		Hint("name one with --env, or make their `on` exclude each other")
+	return "", fault.New(fault.Invalid, "%s matches the environments %s", describeTrigger(t), strings.Join(matches, " and ")).
+		Hint("pass one with --env, or make their `on` triggers mutually exclusive")
 }
 
 func describeTrigger(t Trigger) string {
 	switch {
 	case t.Branch == "":
-		return "a run without a branch"
+		return "runs without a branch"
 	case t.Event == "pull_request":
-		return "a pull request to " + t.Branch
+		return "pull requests to " + t.Branch
 	}
-	return "a push to " + t.Branch
+	return "push to " + t.Branch
 }
 
 func describeTriggers(on config.Triggers) string {
@@ -125,7 +125,7 @@ func describeTriggers(on config.Triggers) string {
 		ways = append(ways, "pull request to "+strings.Join(on.PullRequest, ", "))
 	}
 	if len(ways) == 0 {
-		return "by name"
+		return "only with --env"
 	}
 	return strings.Join(ways, "; ")
 }
@@ -152,11 +152,11 @@ func (pl *planner) truncate() error {
 			names = append(names, n)
 		}
 		sort.Strings(names)
-		return fault.New(fault.Invalid, "there is no step %q to stop after", want).Hint("%s", fault.DidYouMean(want, names))
+		return fault.New(fault.Invalid, "--until: step %q not found", want).Hint("%s", fault.DidYouMean(want, names))
 	}
 	if keep["deploy"] || keep["verify"] {
-		return fault.New(fault.Invalid, "--until %s would leave a release with the traffic that nobody accepted", want).
-			Hint("stop before the deploy (--until push), or not at all")
+		return fault.New(fault.Invalid, "--until %s would leave an unverified release serving traffic", want).
+			Hint("stop before the deployment (--until push), or drop --until")
 	}
 	steps := pl.plan.Steps
 	for i := len(steps) - 1; i >= 0; i-- { // needs come first, so one pass from the end finds them all

@@ -11,8 +11,8 @@ import (
 func (pl *planner) promote() error {
 	r := pl.facts.NewestGood
 	if r == nil {
-		return fault.New(fault.NotFound, "there is no good release to deliver").
-			Hint("deliver one from a commit first: `slipway run`")
+		return fault.New(fault.NotFound, "no accepted release to deploy").
+			Hint("deploy a commit first with `slipway run`")
 	}
 	if err := checkNotQuarantined(*r); err != nil {
 		return err
@@ -36,21 +36,21 @@ func (pl *planner) promote() error {
 func (pl *planner) rollback() error {
 	serving := pl.facts.Serving
 	if serving == nil {
-		return fault.New(fault.Conflict, "nothing serves in %s: there is nothing to roll back", pl.plan.Environment).
-			Hint("`slipway run --deploy-only` delivers the newest good release")
+		return fault.New(fault.Conflict, "nothing is deployed in %s, so it cannot be rolled back", pl.plan.Environment).
+			Hint("deploy the newest accepted release with `slipway run --deploy-only`")
 	}
 	r := pl.facts.LastGood
 	if pl.trigger.To != "" {
 		if r = pl.facts.Requested; r == nil || r.ID != pl.trigger.To {
-			return fault.New(fault.NotFound, "there is no release %s", pl.trigger.To).Hint("see `slipway releases`")
+			return fault.New(fault.NotFound, "release %s not found", pl.trigger.To).Hint("see `slipway releases`")
 		}
 	}
 	switch {
 	case r == nil:
-		return fault.New(fault.NotFound, "there is no good release before %s in %s", serving.Release, pl.plan.Environment).
-			Hint("name one with --to; see `slipway releases`")
+		return fault.New(fault.NotFound, "no accepted release before %s in %s", serving.Release, pl.plan.Environment).
+			Hint("pass one with --to; see `slipway releases`")
 	case r.ID == serving.Release:
-		return fault.New(fault.Conflict, "%s serves already", r.ID).Hint("name another one with --to; see `slipway releases`")
+		return fault.New(fault.Conflict, "%s is already deployed", r.ID).Hint("pass another one with --to; see `slipway releases`")
 	}
 	if err := checkNotQuarantined(*r); err != nil {
 		return err
@@ -62,7 +62,7 @@ func (pl *planner) rollback() error {
 	with.Reason = pl.trigger.Why
 	pl.add(step.Spec{
 		Name: "rollback", Kind: step.Rollback, Timeout: deployTimeout + with.Workload.Drain,
-		Reason: "goes back from " + string(serving.Release) + " to " + string(r.ID),
+		Reason: "rolls back from " + string(serving.Release) + " to " + string(r.ID),
 	}, with)
 	pl.verify("rollback", with)
 	return nil
@@ -81,8 +81,8 @@ func checkNotQuarantined(r delivery.ReleaseRecord) error {
 	if q == nil {
 		return nil
 	}
-	return fault.New(fault.Conflict, "%s is quarantined since %s: %s", r.ID, q.Since.UTC().Format("2006-01-02 15:04"), q.Reason).
-		Hint("a person lets it go with `slipway releases unquarantine %s --why REASON`; or name another release", r.ID)
+	return fault.New(fault.Conflict, "%s has been quarantined since %s: %s", r.ID, q.Since.UTC().Format("2006-01-02 15:04"), q.Reason).
+		Hint("release it with `slipway releases unquarantine %s --why REASON`, or choose another release", r.ID)
 }
 
 // VerifyStep is the step that asks what serves in the environment whether it

@@ -32,8 +32,8 @@ func (pl *planner) addPythonInputs(key string, p *config.Python, in input) (inpu
 		}
 	}
 	if !found {
-		return in, fault.New(fault.Invalid, "%s: there is no file %s in the commit", key, name).
-			Location(config.FileName).Hint("%s; new files have to be committed", fault.DidYouMean(name, names))
+		return in, fault.New(fault.Invalid, "%s: file %s not found in the commit", key, name).
+			Location(config.FileName).Hint("%s; new files must be committed", fault.DidYouMean(name, names))
 	}
 	depends := in.matches
 	return input{sum(h), func(path string) bool { return own(path) || depends(path) }}, nil

@@ -98,7 +98,7 @@ func TestPythonIncludes(t *testing.T) {
 func TestPythonOfNoFile(t *testing.T) {
 	text := strings.Replace(python, "./go.mod", "go.mood", 1)
 	_, err := plan.New(project(t, text), plan.Trigger{Environment: "prod", Event: "push", Branch: "main"}, facts())
-	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "test[0].python: there is no file go.mood in the commit") || !strings.Contains(fault.HintOf(err), `"go.mod"`) {
+	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "test[0].python: file go.mood not found in the commit") || !strings.Contains(fault.HintOf(err), `"go.mod"`) {
 		t.Errorf("%v (%s)", err, fault.HintOf(err))
 	}
 }

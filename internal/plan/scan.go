@@ -30,7 +30,7 @@ func (pl *planner) scan() bool {
 	}
 	pl.add(step.Spec{
 		Name: "scan", Kind: step.Scan, Needs: []string{"build"}, Timeout: scanTimeout,
-		Reason: "the same image may have new vulnerabilities every day",
+		Reason: "new vulnerabilities are published every day, so it is never cached",
 	}, with)
 	return true
 }

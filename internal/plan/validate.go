@@ -30,26 +30,26 @@ func Validate(p Plan) error {
 	bad := func(format string, args ...any) *fault.Error { return fault.New(fault.Corrupt, format, args...) }
 	switch {
 	case p.Version > Version:
-		return fault.New(fault.Conflict, "the plan has version %d, this slipway knows up to %d", p.Version, Version).
-			Hint("use the slipway that made it, or a newer one")
+		return fault.New(fault.Conflict, "the plan has version %d; this slipway supports up to %d", p.Version, Version).
+			Hint("use the version of slipway that created it, or a newer one")
 	case p.Version < 1:
-		return bad("the plan has version %d", p.Version)
+		return bad("the plan has invalid version %d", p.Version)
 	case p.Purpose != Deliver && p.Purpose != Promote && p.Purpose != Rollback:
-		return bad("the plan has the unknown purpose %q", p.Purpose)
+		return bad("the plan has unknown purpose %q", p.Purpose)
 	case !p.Run.Valid():
-		return bad("%q is not the name of a run", p.Run)
+		return bad("%q is not a valid run ID", p.Run)
 	case !namePattern.MatchString(p.Service):
-		return bad("%q is not the name of a service", p.Service)
+		return bad("%q is not a valid service name", p.Service)
 	case !namePattern.MatchString(string(p.Environment)):
-		return bad("%q is not the name of an environment", p.Environment)
+		return bad("%q is not a valid environment name", p.Environment)
 	case !gitPattern.MatchString(p.Commit.SHA) || !gitPattern.MatchString(p.Commit.Tree):
-		return bad("the plan's commit %q with tree %q is none", p.Commit.SHA, p.Commit.Tree)
+		return bad("the plan has an invalid commit %q or tree %q", p.Commit.SHA, p.Commit.Tree)
 	case p.Replaces != "" && !p.Replaces.Valid():
-		return bad("%q is not the name of a release", p.Replaces)
+		return bad("%q is not a valid release ID", p.Replaces)
 	case len(p.Steps) > maxSteps:
-		return bad("the plan has %d steps", len(p.Steps))
+		return bad("the plan has too many steps (%d)", len(p.Steps))
 	case len(p.Steps) == 0 && p.Skip == "":
-		return bad("the plan has no steps, and no reason for it")
+		return bad("the plan has no steps and no reason to skip them")
 	}
 	before := map[string]bool{}
 	for _, s := range p.Steps {
@@ -66,30 +66,30 @@ func stepProblem(s step.Spec, before map[string]bool) string {
 	var with map[string]any
 	switch {
 	case !stepPattern.MatchString(s.Name):
-		return "has an impossible name"
+		return "has an invalid name"
 	case before[s.Name]:
-		return "is there twice"
+		return "is duplicated"
 	case !kinds[s.Kind]:
-		return "is of the unknown kind " + string(s.Kind)
+		return "has unknown kind " + string(s.Kind)
 	case s.Undo != "" && !kinds[s.Undo]:
-		return "is undone by the unknown kind " + string(s.Undo)
+		return "has unknown undo kind " + string(s.Undo)
 	case s.Action != step.ActionRun && s.Action != step.ActionCached && s.Action != step.ActionSkip:
-		return "has the unknown action " + string(s.Action)
+		return "has unknown action " + string(s.Action)
 	case s.Inputs != "" && !s.Inputs.Valid():
-		return "has no proper digest of its inputs"
+		return "has an invalid input digest"
 	case s.Timeout < 0 || s.Retries < 0:
 		return "has a negative timeout or number of retries"
 	case len(s.Params) > 0 && (json.Unmarshal(s.Params, &with) != nil || with == nil):
-		return "has a configuration that is no JSON object"
+		return "has parameters that are not a JSON object"
 	}
 	for _, n := range s.Reads {
 		if !slices.Contains(s.Needs, n) {
-			return "reads " + n + ", which it does not need"
+			return "reads " + n + ", which is not among its needs"
 		}
 	}
 	for _, n := range s.Needs {
 		if !before[n] {
-			return "needs " + n + ", which does not come before it"
+			return "needs " + n + ", which does not precede it"
 		}
 	}
 	return ""

@@ -20,11 +20,11 @@ func Parse(payload []byte) (Statement, error) {
 	}
 	switch {
 	case s.Type != StatementType:
-		return s, fmt.Errorf("%q is no statement that is understood here", s.Type)
+		return s, fmt.Errorf("unsupported statement type %q", s.Type)
 	case len(s.Subject) == 0:
 		return s, errors.New("the statement has no subject")
 	case len(s.Subject) > maxSubjects:
-		return s, fmt.Errorf("the statement has %d subjects", len(s.Subject))
+		return s, fmt.Errorf("the statement has too many subjects (%d)", len(s.Subject))
 	}
 	return s, nil
 }
@@ -39,7 +39,7 @@ func (s Statement) HasSubject(d delivery.Digest) bool {
 func (s Statement) Provenance() (Provenance, error) {
 	var p Provenance
 	if s.PredicateType != SLSAPredicate {
-		return p, fmt.Errorf("%s is no provenance", s.PredicateType)
+		return p, fmt.Errorf("predicate type %s is not SLSA provenance", s.PredicateType)
 	}
 	if err := json.Unmarshal(s.Predicate, &p); err != nil {
 		return p, fmt.Errorf("read the provenance: %w", err)
@@ -51,7 +51,7 @@ func (s Statement) Provenance() (Provenance, error) {
 	case json.Unmarshal(p.BuildDefinition.ExternalParameters, &external) != nil || external == nil:
 		return p, errors.New("the provenance has no externalParameters")
 	case p.RunDetails.Builder.ID == "":
-		return p, errors.New("the provenance names no builder")
+		return p, errors.New("the provenance has no builder ID")
 	}
 	return p, nil
 }

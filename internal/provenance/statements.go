@@ -22,7 +22,7 @@ func SignatureStatement(subject delivery.Digest) ([]byte, error) {
 func SBOMStatement(subject ResourceDescriptor, predicateType string, document []byte) ([]byte, error) {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(document, &object); err != nil {
-		return nil, fmt.Errorf("read the bill of materials: %w", err)
+		return nil, fmt.Errorf("parse the SBOM: %w", err)
 	}
 	return marshalStatement(subject, predicateType, document)
 }
