@@ -44,12 +44,12 @@ type manifest struct {
 	Annotations   map[string]string `json:"annotations,omitempty"`
 }
 
-// raw is a manifest as bytes, which is what its digest is of.
-type raw []byte
+// rawManifest is a manifest as bytes, which is what its digest is of.
+type rawManifest []byte
 
-func (r raw) RawManifest() ([]byte, error)        { return r, nil }
-func (r raw) MediaType() (types.MediaType, error) { return types.OCIManifestSchema1, nil }
-func (r raw) digest() delivery.Digest             { return sum(r) }
+func (r rawManifest) RawManifest() ([]byte, error)        { return r, nil }
+func (r rawManifest) MediaType() (types.MediaType, error) { return types.OCIManifestSchema1, nil }
+func (r rawManifest) digest() delivery.Digest             { return sum(r) }
 
 // Store keeps the files below dir. Files only: a link would not mean the same
 // elsewhere, and is refused.
@@ -58,7 +58,7 @@ func (r *Registry) Store(ctx context.Context, group, dir string, annotations map
 	if err != nil {
 		return "", err
 	}
-	at, err := r.place(ctx, repository)
+	at, err := r.repoRef(ctx, repository)
 	if err != nil {
 		return "", err
 	}
@@ -80,18 +80,18 @@ func (r *Registry) Store(ctx context.Context, group, dir string, annotations map
 		return "", err
 	}
 	err = at.upload(files, m)
-	if err != nil && at.embedded != nil && ctx.Err() == nil && (noSpace(err) || lacks(at.embedded.dir, need)) {
-		return "", full(act, at.embedded.dir, "the model", need, err)
+	if err != nil && at.embedded != nil && ctx.Err() == nil && (isNoSpace(err) || lacksSpace(at.embedded.dir, need)) {
+		return "", diskFull(act, at.embedded.dir, "the model", need, err)
 	}
 	if err != nil {
-		return "", at.explain(ctx, act, err)
+		return "", at.toFault(ctx, act, err)
 	}
 	return m.digest(), nil
 }
 
 // upload puts the files, and the manifest last: before it nothing is visible.
-func (p place) upload(files []modelFile, m raw) error {
-	for _, f := range append(files, emptyFile()) {
+func (p repoRef) upload(files []modelFile, m rawManifest) error {
+	for _, f := range append(files, emptyLayer()) {
 		if err := remote.WriteLayer(p.repo, f, p.options...); err != nil {
 			return fmt.Errorf("%s: %w", f.Annotations[titleKey], err)
 		}
@@ -99,9 +99,9 @@ func (p place) upload(files []modelFile, m raw) error {
 	return remote.Put(p.repo.Digest(string(m.digest())), m, p.options...)
 }
 
-func modelManifest(files []modelFile, annotations map[string]string) (raw, error) {
+func modelManifest(files []modelFile, annotations map[string]string) (rawManifest, error) {
 	m := manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1, ArtifactType: ModelType, Annotations: annotations}
-	m.Config = emptyFile().Descriptor
+	m.Config = emptyLayer().Descriptor
 	for _, f := range files {
 		m.Layers = append(m.Layers, f.Descriptor)
 	}
@@ -116,9 +116,9 @@ type modelFile struct {
 	content string // when there is no path
 }
 
-func emptyFile() modelFile {
+func emptyLayer() modelFile {
 	return modelFile{content: emptyJSON, Descriptor: v1.Descriptor{
-		MediaType: emptyType, Size: int64(len(emptyJSON)), Digest: hash(sum([]byte(emptyJSON)))}}
+		MediaType: emptyType, Size: int64(len(emptyJSON)), Digest: v1Hash(sum([]byte(emptyJSON)))}}
 }
 
 // Digest and the methods below make it a layer.
@@ -153,7 +153,7 @@ func modelFiles(ctx context.Context, act, dir string) ([]modelFile, error) {
 			return fault.New(fault.Invalid, "%s: %q is no name for a model's file", act, title).Hint("use printable letters, and no backslash")
 		}
 		f := modelFile{path: path, Descriptor: v1.Descriptor{MediaType: fileType, Annotations: map[string]string{titleKey: title}}}
-		if f.Descriptor.Digest, f.Descriptor.Size, err = sumFile(ctx, path); err != nil {
+		if f.Descriptor.Digest, f.Descriptor.Size, err = digestFile(ctx, path); err != nil {
 			return err
 		}
 		files = append(files, f)
@@ -173,7 +173,7 @@ func modelFiles(ctx context.Context, act, dir string) ([]modelFile, error) {
 	return nil, fault.New(kindOf(err), "%s", act).Cause(err)
 }
 
-func sumFile(ctx context.Context, path string) (v1.Hash, int64, error) {
+func digestFile(ctx context.Context, path string) (v1.Hash, int64, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return v1.Hash{}, 0, err
@@ -192,4 +192,4 @@ func sum(b []byte) delivery.Digest {
 	return delivery.Digest("sha256:" + hex.EncodeToString(s[:]))
 }
 
-func hash(d delivery.Digest) v1.Hash { return v1.Hash{Algorithm: "sha256", Hex: d.Hex()} }
+func v1Hash(d delivery.Digest) v1.Hash { return v1.Hash{Algorithm: "sha256", Hex: d.Hex()} }

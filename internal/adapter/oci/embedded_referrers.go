@@ -75,7 +75,7 @@ func (e *Embedded) remember(w http.ResponseWriter, r *http.Request, repository s
 	}
 	digest := sum(body)
 	entry, err := json.Marshal(v1.Descriptor{
-		MediaType: m.MediaType, Digest: hash(digest), Size: int64(len(body)), ArtifactType: kind, Annotations: m.Annotations,
+		MediaType: m.MediaType, Digest: v1Hash(digest), Size: int64(len(body)), ArtifactType: kind, Annotations: m.Annotations,
 	})
 	if err != nil {
 		return fmt.Errorf("describe the manifest: %w", err)
@@ -130,7 +130,7 @@ func (e *Embedded) listReferrers(w http.ResponseWriter, repository string, subje
 		if err == nil {
 			err = json.Unmarshal(raw, &d)
 		}
-		if err != nil || d.Digest != hash(digest) {
+		if err != nil || d.Digest != v1Hash(digest) {
 			http.Error(w, "the entry of "+digest.Short()+" is damaged", http.StatusInternalServerError)
 			return
 		}

@@ -16,13 +16,13 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// mismatch begins what the registry's client says about content that is not
+// mismatchPrefix begins what the registry's client says about content that is not
 // what its digest or size says; it has no type for it. A test holds it.
-const mismatch = "error verifying"
+const mismatchPrefix = "error verifying"
 
-// explain makes a fault of what the registry's client returned. act is the act
+// toFault makes a fault of what the registry's client returned. act is the act
 // and the thing: "push mlops/api@sha256:...".
-func (p place) explain(ctx context.Context, act string, err error) error {
+func (p repoRef) toFault(ctx context.Context, act string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -33,7 +33,7 @@ func (p place) explain(ctx context.Context, act string, err error) error {
 	if errors.As(err, &own) {
 		return fmt.Errorf("%s: %w", act, err)
 	}
-	kind, hint := p.judge(err)
+	kind, hint := p.classify(err)
 	f := fault.New(kind, "%s", act).Cause(err)
 	if hint != "" {
 		f = f.Hint("%s", hint)
@@ -41,21 +41,21 @@ func (p place) explain(ctx context.Context, act string, err error) error {
 	return f
 }
 
-func (p place) judge(err error) (fault.Kind, string) {
+func (p repoRef) classify(err error) (fault.Kind, string) {
 	var answer *transport.Error
 	var asked *url.Error
 	var network net.Error
 	switch text := err.Error(); {
-	case noSpace(err):
-		return fault.Exhausted, "make room where " + p.who + " keeps its images"
-	case strings.Contains(text, mismatch):
-		return fault.Corrupt, "what " + p.who + " keeps is not what was pushed: push it again"
+	case isNoSpace(err):
+		return fault.Exhausted, "make room where " + p.displayName + " keeps its images"
+	case strings.Contains(text, mismatchPrefix):
+		return fault.Corrupt, "what " + p.displayName + " keeps is not what was pushed: push it again"
 	case errors.As(err, &answer):
-		return p.judgeAnswer(answer)
+		return p.classifyResponse(answer)
 	case strings.Contains(text, "credentials"):
 		return fault.Denied, "look at credHelpers and credsStore in Docker's config.json"
 	case errors.As(err, &asked) || errors.As(err, &network) || errors.Is(err, syscall.ECONNREFUSED):
-		return fault.Unavailable, "can this machine reach " + p.who + "?"
+		return fault.Unavailable, "can this machine reach " + p.displayName + "?"
 	case errors.Is(err, fs.ErrPermission):
 		return fault.Denied, "look at the owner and the permissions of the folder"
 	case errors.Is(err, fs.ErrNotExist):
@@ -64,7 +64,7 @@ func (p place) judge(err error) (fault.Kind, string) {
 	return fault.Internal, ""
 }
 
-func (p place) judgeAnswer(a *transport.Error) (fault.Kind, string) {
+func (p repoRef) classifyResponse(a *transport.Error) (fault.Kind, string) {
 	for _, d := range a.Errors {
 		if d.Code == transport.DigestInvalidErrorCode {
 			return fault.Corrupt, "a file changed while it was uploaded, or was damaged before: build it again"
@@ -72,22 +72,22 @@ func (p place) judgeAnswer(a *transport.Error) (fault.Kind, string) {
 	}
 	switch a.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return fault.Denied, fmt.Sprintf("log in with `docker login %s`, or check what the account may do there", p.who)
+		return fault.Denied, fmt.Sprintf("log in with `docker login %s`, or check what the account may do there", p.displayName)
 	case http.StatusNotFound:
 		return fault.NotFound, ""
 	case http.StatusRequestEntityTooLarge, http.StatusInsufficientStorage:
 		return fault.Exhausted, "the registry has no room for it"
 	case http.StatusTooManyRequests:
-		return fault.Unavailable, p.who + " asks to slow down: try again later"
+		return fault.Unavailable, p.displayName + " asks to slow down: try again later"
 	}
 	if a.StatusCode >= 500 {
-		return fault.Unavailable, p.who + " has trouble of its own: try again later"
+		return fault.Unavailable, p.displayName + " has trouble of its own: try again later"
 	}
 	return fault.Failed, ""
 }
 
-// noSpace knows a full disk, also when a registry tells of it.
-func noSpace(err error) bool {
+// isNoSpace knows a full disk, also when a registry tells of it.
+func isNoSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
 		strings.Contains(err.Error(), "no space left on device") || strings.Contains(err.Error(), "disk quota exceeded")
 }
@@ -95,7 +95,7 @@ func noSpace(err error) bool {
 // kindOf judges an error of the file system.
 func kindOf(err error) fault.Kind {
 	switch {
-	case noSpace(err):
+	case isNoSpace(err):
 		return fault.Exhausted
 	case errors.Is(err, fs.ErrPermission):
 		return fault.Denied
@@ -105,25 +105,25 @@ func kindOf(err error) fault.Kind {
 	return fault.Internal
 }
 
-func notFound(err error) bool {
+func isNotFound(err error) bool {
 	var answer *transport.Error
 	return errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound
 }
 
-// full says that the disk is, or will be. need 0: unknown.
-func full(act, folder, what string, need int64, because error) error {
+// diskFull says that the disk is, or will be. need 0: unknown.
+func diskFull(act, folder, what string, need int64, because error) error {
 	said := fmt.Sprintf("no space left on %s", folder)
 	if free, ok := freeSpace(folder); ok {
-		said = fmt.Sprintf("no space left: %s free on %s", megabytes(free), folder)
+		said = fmt.Sprintf("no space left: %s free on %s", formatBytes(free), folder)
 	}
 	if need > 0 {
-		said += fmt.Sprintf(", %s needs %s", what, megabytes(need))
+		said += fmt.Sprintf(", %s needs %s", what, formatBytes(need))
 	}
 	return fault.New(fault.Exhausted, "%s: %s", act, said).
 		Hint("make room there and run it again; `slipway cleanup` removes what no release needs").Cause(because)
 }
 
-func megabytes(n int64) string {
+func formatBytes(n int64) string {
 	switch {
 	case n >= 10<<30:
 		return fmt.Sprintf("%d GB", n>>30)

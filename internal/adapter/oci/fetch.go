@@ -21,9 +21,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// stamp is the time of every fetched file: one that has another time was
+// fetchedTime is the time of every fetched file: one that has another time was
 // touched since, and is read again.
-func stamp() time.Time { return time.Unix(1e9, 0) }
+func fetchedTime() time.Time { return time.Unix(1e9, 0) }
 
 // Fetch makes dir hold exactly the model's files. Beside dir it keeps dir.lock.
 func (r *Registry) Fetch(ctx context.Context, m delivery.ModelRef, dir string) error {
@@ -34,7 +34,7 @@ func (r *Registry) Fetch(ctx context.Context, m delivery.ModelRef, dir string) e
 	if !m.Digest.Valid() {
 		return fault.New(fault.Invalid, "model %s: %q is no digest", m, m.Digest)
 	}
-	at, err := r.place(ctx, repository)
+	at, err := r.repoRef(ctx, repository)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (r *Registry) Fetch(ctx context.Context, m delivery.ModelRef, dir string) e
 	defer unlock()
 	entries, err := os.ReadDir(dir)
 	if err == nil && len(entries) > 0 {
-		return r.recheck(ctx, act, files, dir)
+		return r.verifyFolder(ctx, act, files, dir)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fault.New(kindOf(err), "%s", act).Cause(err)
@@ -63,23 +63,23 @@ func (r *Registry) Fetch(ctx context.Context, m delivery.ModelRef, dir string) e
 
 // modelFiles reads the manifest; what it says is believed only as far as it is
 // well-formed.
-func (p place) modelFiles(ctx context.Context, act string, d delivery.Digest) (map[string]v1.Descriptor, error) {
+func (p repoRef) modelFiles(ctx context.Context, act string, d delivery.Digest) (map[string]v1.Descriptor, error) {
 	_, listed, err := p.modelManifest(ctx, act, d)
 	if err != nil {
 		return nil, err
 	}
 	files := make(map[string]v1.Descriptor, len(listed))
 	for _, f := range listed {
-		files[f.Title] = v1.Descriptor{MediaType: fileType, Digest: hash(delivery.Digest(f.Digest)), Size: f.Size}
+		files[f.Title] = v1.Descriptor{MediaType: fileType, Digest: v1Hash(delivery.Digest(f.Digest)), Size: f.Size}
 	}
 	return files, nil
 }
 
 // modelManifest is the manifest byte for byte, and the files in it by title.
-func (p place) modelManifest(ctx context.Context, act string, d delivery.Digest) (raw, []modelfiles.File, error) {
+func (p repoRef) modelManifest(ctx context.Context, act string, d delivery.Digest) (rawManifest, []modelfiles.File, error) {
 	got, err := remote.Get(p.repo.Digest(string(d)), p.options...)
 	if err != nil {
-		return nil, nil, p.explain(ctx, act, err)
+		return nil, nil, p.toFault(ctx, act, err)
 	}
 	err = errors.New("its manifest is damaged")
 	var files []modelfiles.File
@@ -92,24 +92,24 @@ func (p place) modelManifest(ctx context.Context, act string, d delivery.Digest)
 	return got.Manifest, files, nil
 }
 
-func (p place) download(ctx context.Context, act string, files map[string]v1.Descriptor, dir string) error {
+func (p repoRef) download(ctx context.Context, act string, files map[string]v1.Descriptor, dir string) error {
 	var need int64
 	for _, f := range files {
 		need += f.Size
 	}
-	if lacks(filepath.Dir(dir), need) {
-		return full(act, filepath.Dir(dir), "the model", need, nil)
+	if lacksSpace(filepath.Dir(dir), need) {
+		return diskFull(act, filepath.Dir(dir), "the model", need, nil)
 	}
 	partial := dir + ".partial"
-	removeTree(partial)
-	defer removeTree(partial)
-	for _, title := range titles(files) {
+	removeAll(partial)
+	defer removeAll(partial)
+	for _, title := range sortedTitles(files) {
 		err := p.downloadFile(ctx, files[title], filepath.Join(partial, filepath.FromSlash(title)))
-		if err != nil && noSpace(err) {
-			return full(act, filepath.Dir(dir), "the model", need, err)
+		if err != nil && isNoSpace(err) {
+			return diskFull(act, filepath.Dir(dir), "the model", need, err)
 		}
 		if err != nil {
-			return p.explainFile(ctx, act, title, err)
+			return p.fileFault(ctx, act, title, err)
 		}
 	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -122,7 +122,7 @@ func (p place) download(ctx context.Context, act string, files map[string]v1.Des
 }
 
 // downloadFile writes one file, read-only and on the disk before it is visible.
-func (p place) downloadFile(ctx context.Context, d v1.Descriptor, to string) (err error) {
+func (p repoRef) downloadFile(ctx context.Context, d v1.Descriptor, to string) (err error) {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
@@ -141,34 +141,34 @@ func (p place) downloadFile(ctx context.Context, d v1.Descriptor, to string) (er
 	}
 	n, err := io.CopyBuffer(struct{ io.Writer }{f}, blob.ContextReader(ctx, packed), make([]byte, 1<<20))
 	if err == nil && n != d.Size {
-		err = fmt.Errorf(mismatch+" size; got %d, want %d", n, d.Size)
+		err = fmt.Errorf(mismatchPrefix+" size; got %d, want %d", n, d.Size)
 	}
 	err = errors.Join(err, f.Chmod(0o444), f.Sync(), f.Close())
 	if err != nil {
 		return err
 	}
-	return os.Chtimes(to, stamp(), stamp())
+	return os.Chtimes(to, fetchedTime(), fetchedTime())
 }
 
-// explainFile is explain for one file of a model.
-func (p place) explainFile(ctx context.Context, act, title string, err error) error {
+// fileFault is explain for one file of a model.
+func (p repoRef) fileFault(ctx context.Context, act, title string, err error) error {
 	switch {
-	case notFound(err) && ctx.Err() == nil:
-		return damaged(act, title, errors.New("the registry has lost it"))
-	case strings.Contains(err.Error(), mismatch) && ctx.Err() == nil:
-		return damaged(act, title, err)
+	case isNotFound(err) && ctx.Err() == nil:
+		return corruptFile(act, title, errors.New("the registry has lost it"))
+	case strings.Contains(err.Error(), mismatchPrefix) && ctx.Err() == nil:
+		return corruptFile(act, title, err)
 	}
-	return p.explain(ctx, fmt.Sprintf("%s: file %s", act, title), err)
+	return p.toFault(ctx, fmt.Sprintf("%s: file %s", act, title), err)
 }
 
-func damaged(act, title string, err error) error {
+func corruptFile(act, title string, err error) error {
 	return fault.New(fault.Corrupt, "%s: file %s is not what was stored", act, title).
 		Hint("train and register the model again, or approve another version").Cause(err)
 }
 
-// recheck looks at a folder that is there already: the same files, and of each
+// verifyFolder looks at a folder that is there already: the same files, and of each
 // one that was touched (or all, with Rehash) the same content.
-func (r *Registry) recheck(ctx context.Context, act string, files map[string]v1.Descriptor, dir string) error {
+func (r *Registry) verifyFolder(ctx context.Context, act string, files map[string]v1.Descriptor, dir string) error {
 	changed := func(title string, why string) error {
 		return fault.New(fault.Corrupt, "%s: file %s in %s is not what was stored: %s", act, title, dir, why).
 			Hint("remove %s and run it again: it is fetched anew", dir)
@@ -196,10 +196,10 @@ func (r *Registry) recheck(ctx context.Context, act string, files map[string]v1.
 			return changed(title, fmt.Sprintf("%d bytes instead of %d", info.Size(), want.Size))
 		}
 		seen[title] = true
-		if !r.c.VerifyContent && info.ModTime().Equal(stamp()) {
+		if !r.c.VerifyContent && info.ModTime().Equal(fetchedTime()) {
 			return nil
 		}
-		got, _, err := sumFile(ctx, at)
+		got, _, err := digestFile(ctx, at)
 		if err == nil && got != want.Digest {
 			err = changed(title, "its digest is "+got.String())
 		}
@@ -208,7 +208,7 @@ func (r *Registry) recheck(ctx context.Context, act string, files map[string]v1.
 	if err != nil {
 		return fmt.Errorf("look at the model's folder: %w", err)
 	}
-	for _, title := range titles(files) {
+	for _, title := range sortedTitles(files) {
 		if !seen[title] {
 			return changed(title, "it is missing")
 		}
@@ -216,7 +216,7 @@ func (r *Registry) recheck(ctx context.Context, act string, files map[string]v1.
 	return nil
 }
 
-func titles(files map[string]v1.Descriptor) []string {
+func sortedTitles(files map[string]v1.Descriptor) []string {
 	out := make([]string, 0, len(files))
 	for t := range files {
 		out = append(out, t)

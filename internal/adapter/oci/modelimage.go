@@ -27,27 +27,27 @@ const (
 	imageKey   = "dev.slipway.model.image"   // in the note only: the digest that was packed
 )
 
-// noteType is a note, kept beside the model, of the image it was packed as.
-const noteType = "application/vnd.slipway.model.image.v1"
+// recordType is a note, kept beside the model, of the image it was packed as.
+const recordType = "application/vnd.slipway.model.image.v1"
 
-// maxOwnLayers is how many files have a layer of their own: a root file system
+// maxFileLayers is how many files have a layer of their own: a root file system
 // has room for about 120 layers.
-const maxOwnLayers = 32
+const maxFileLayers = 32
 
 // Pack makes an image of the model and pushes it. What is in the repository is
 // believed by its digest only, which is computed here or was noted beside the
 // model: whoever can write a tag there must not choose what pods run.
 func (r *Registry) Pack(ctx context.Context, m delivery.ModelRef, repository string) (delivery.Image, error) {
-	p, err := r.packing(ctx, m)
+	p, err := r.newPacker(ctx, m)
 	if err != nil {
 		return delivery.Image{}, err
 	}
-	at, err := r.place(ctx, repository)
+	at, err := r.repoRef(ctx, repository)
 	if err != nil {
 		return delivery.Image{}, err
 	}
-	img := delivery.Image{Repository: repository, Digest: p.noted()}
-	if img.Digest != "" && at.tagged(img, p.tag("model")) {
+	img := delivery.Image{Repository: repository, Digest: p.recordedImage()}
+	if img.Digest != "" && at.isTagged(img, p.tag("model")) {
 		return img, nil
 	}
 	what, parts, err := p.build(ctx)
@@ -59,47 +59,47 @@ func (r *Registry) Pack(ctx context.Context, m delivery.ModelRef, repository str
 		return delivery.Image{}, fmt.Errorf("%s: %w", p.act, err)
 	}
 	img.Digest = delivery.Digest(digest.String())
-	if !at.tagged(img, p.tag("model")) {
+	if !at.isTagged(img, p.tag("model")) {
 		err := at.send(ctx, "push the model's image "+img.String(), p.tag("model"), what, parts, nil)
 		if err != nil {
-			return delivery.Image{}, p.explain(ctx, err)
+			return delivery.Image{}, p.toFault(ctx, err)
 		}
 	}
-	return img, p.note(ctx, img.Digest)
+	return img, p.recordImage(ctx, img.Digest)
 }
 
-// packing is one model on its way into an image.
-type packing struct {
+// packer is one model on its way into an image.
+type packer struct {
 	act      string
 	model    delivery.ModelRef
-	source   place // where Store put it
+	source   repoRef // where Store put it
 	programs map[string][]byte
 	labels   map[string]string
 }
 
-func (r *Registry) packing(ctx context.Context, m delivery.ModelRef) (packing, error) {
+func (r *Registry) newPacker(ctx context.Context, m delivery.ModelRef) (packer, error) {
 	repository, err := modelRepository(m.Group)
 	if err != nil {
-		return packing{}, err
+		return packer{}, err
 	}
 	if !m.Digest.Valid() || m.Version < 0 {
-		return packing{}, fault.New(fault.Invalid, "model %s: %q is no digest of a version", m, m.Digest)
+		return packer{}, fault.New(fault.Invalid, "model %s: %q is no digest of a version", m, m.Digest)
 	}
-	source, err := r.place(ctx, repository)
+	source, err := r.repoRef(ctx, repository)
 	if err != nil {
-		return packing{}, err
+		return packer{}, err
 	}
 	programs, err := r.c.Programs()
 	if err != nil {
-		return packing{}, err
+		return packer{}, err
 	}
-	return packing{act: "pack model " + m.String(), model: m, source: source, programs: programs, labels: map[string]string{
-		modelKey: m.String(), digestKey: string(m.Digest), programKey: string(digestOf(programs)),
+	return packer{act: "pack model " + m.String(), model: m, source: source, programs: programs, labels: map[string]string{
+		modelKey: m.String(), digestKey: string(m.Digest), programKey: string(programsDigest(programs)),
 	}}, nil
 }
 
-// digestOf names all programs together.
-func digestOf(programs map[string][]byte) delivery.Digest {
+// programsDigest names all programs together.
+func programsDigest(programs map[string][]byte) delivery.Digest {
 	var all strings.Builder
 	for _, arch := range slices.Sorted(maps.Keys(programs)) {
 		fmt.Fprintf(&all, "%s %s\n", arch, sum(programs[arch]))
@@ -109,21 +109,21 @@ func digestOf(programs map[string][]byte) delivery.Digest {
 
 // tag names model, version, artifact and programs; the group is cut to what a
 // tag has room for.
-func (p packing) tag(prefix string) string {
+func (p packer) tag(prefix string) string {
 	rest := fmt.Sprintf("-v%d-%s-%s", p.model.Version, p.model.Digest.Short(), p.labels[programKey][7:15])
 	group := prefix + "-" + strings.ReplaceAll(p.model.Group, "/", "-")
 	return group[:min(len(group), 128-len(rest))] + rest
 }
 
-// noted is the digest of the image that this model and these programs made
+// recordedImage is the digest of the image that this model and these programs made
 // before, or "". Trouble is left to who packs.
-func (p packing) noted() delivery.Digest {
+func (p packer) recordedImage() delivery.Digest {
 	got, err := remote.Get(p.source.repo.Tag(p.tag("packed")), p.source.options...)
 	if err != nil {
 		return ""
 	}
 	var n manifest
-	if json.Unmarshal(got.Manifest, &n) != nil || n.ArtifactType != noteType {
+	if json.Unmarshal(got.Manifest, &n) != nil || n.ArtifactType != recordType {
 		return ""
 	}
 	digest := delivery.Digest(n.Annotations[imageKey])
@@ -134,12 +134,12 @@ func (p packing) noted() delivery.Digest {
 	return digest
 }
 
-func (p packing) note(ctx context.Context, d delivery.Digest) error {
-	if p.noted() == d {
+func (p packer) recordImage(ctx context.Context, d delivery.Digest) error {
+	if p.recordedImage() == d {
 		return nil
 	}
-	nothing := emptyFile()
-	n := manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1, ArtifactType: noteType,
+	nothing := emptyLayer()
+	n := manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1, ArtifactType: recordType,
 		Config: nothing.Descriptor, Layers: []v1.Descriptor{nothing.Descriptor}, Annotations: maps.Clone(p.labels)}
 	n.Annotations[imageKey] = string(d)
 	text, err := json.Marshal(n)
@@ -148,27 +148,27 @@ func (p packing) note(ctx context.Context, d delivery.Digest) error {
 	}
 	err = remote.WriteLayer(p.source.repo, nothing, p.source.options...)
 	if err == nil {
-		err = remote.Put(p.source.repo.Tag(p.tag("packed")), raw(text), p.source.options...)
+		err = remote.Put(p.source.repo.Tag(p.tag("packed")), rawManifest(text), p.source.options...)
 	}
-	return p.source.explain(ctx, p.act+": note its image", err)
+	return p.source.toFault(ctx, p.act+": note its image", err)
 }
 
 // build reads the whole model once, for the digests; nothing of it is kept.
-func (p packing) build(ctx context.Context) (taggable, []v1.Descriptor, error) {
+func (p packer) build(ctx context.Context) (taggable, []v1.Descriptor, error) {
 	text, files, err := p.source.modelManifest(ctx, p.act, p.model.Digest)
 	if err != nil {
 		return nil, nil, err
 	}
 	var common []v1.Layer
-	for _, group := range inLayers(files) {
+	for _, group := range groupIntoLayers(files) {
 		layer, err := p.filesLayer(group)
 		if err != nil {
-			return nil, nil, p.explain(ctx, err)
+			return nil, nil, p.toFault(ctx, err)
 		}
 		common = append(common, layer)
 	}
 	note, err := newTarLayer(dirEntry(modelfiles.Folder),
-		inMemory(path.Join(modelfiles.Folder, modelfiles.ManifestName), 0o444, text))
+		memoryEntry(path.Join(modelfiles.Folder, modelfiles.ManifestName), 0o444, text))
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", p.act, err)
 	}
@@ -179,11 +179,11 @@ func (p packing) build(ctx context.Context) (taggable, []v1.Descriptor, error) {
 	return what, parts, nil
 }
 
-// explain names the file, if it is one that made trouble.
-func (p packing) explain(ctx context.Context, err error) error {
+// toFault names the file, if it is one that made trouble.
+func (p packer) toFault(ctx context.Context, err error) error {
 	var file *entryError
 	if errors.As(err, &file) {
-		return p.source.explainFile(ctx, p.act, file.name, file.err)
+		return p.source.fileFault(ctx, p.act, file.name, file.err)
 	}
 	return fmt.Errorf("%s: %w", p.act, err)
 }

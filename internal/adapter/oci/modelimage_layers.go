@@ -21,15 +21,15 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/oci/modelfiles"
 )
 
-// inLayers gives each file a layer, so that versions share what did not change.
+// groupIntoLayers gives each file a layer, so that versions share what did not change.
 // Of many files only the biggest have one, and the others are together.
-func inLayers(files []modelfiles.File) [][]modelfiles.File {
+func groupIntoLayers(files []modelfiles.File) [][]modelfiles.File {
 	own := files
 	var rest []modelfiles.File
-	if len(files) > maxOwnLayers {
+	if len(files) > maxFileLayers {
 		bySize := slices.Clone(files)
 		slices.SortStableFunc(bySize, func(a, b modelfiles.File) int { return cmp.Compare(b.Size, a.Size) })
-		own, rest = bySize[:maxOwnLayers-1], bySize[maxOwnLayers-1:]
+		own, rest = bySize[:maxFileLayers-1], bySize[maxFileLayers-1:]
 		slices.SortFunc(rest, func(a, b modelfiles.File) int { return strings.Compare(a.Title, b.Title) })
 	}
 	var out [][]modelfiles.File
@@ -42,12 +42,12 @@ func inLayers(files []modelfiles.File) [][]modelfiles.File {
 	return out
 }
 
-func (p packing) filesLayer(files []modelfiles.File) (v1.Layer, error) {
+func (p packer) filesLayer(files []modelfiles.File) (v1.Layer, error) {
 	var entries []tarEntry
 	made := map[string]bool{".": true}
 	for _, f := range files {
 		name := path.Join(modelfiles.Folder, modelfiles.FilesFolder, f.Title)
-		for _, dir := range above(name) {
+		for _, dir := range parentDirs(name) {
 			if !made[dir] {
 				entries = append(entries, dirEntry(dir))
 			}
@@ -64,8 +64,8 @@ func (p packing) filesLayer(files []modelfiles.File) (v1.Layer, error) {
 	return newTarLayer(entries...)
 }
 
-// above lists the folders of a name, the outermost first.
-func above(name string) []string {
+// parentDirs lists the folders of a name, the outermost first.
+func parentDirs(name string) []string {
 	var dirs []string
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
 		dirs = append(dirs, dir)
@@ -82,7 +82,7 @@ type taggable interface {
 
 // images makes an image for each architecture, and an index if there are
 // several. It returns all blobs, each once.
-func (p packing) images(common []v1.Layer) (taggable, []v1.Descriptor, error) {
+func (p packer) images(common []v1.Layer) (taggable, []v1.Descriptor, error) {
 	all := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	var last v1.Image
 	archs := slices.Sorted(maps.Keys(p.programs))
@@ -95,19 +95,19 @@ func (p packing) images(common []v1.Layer) (taggable, []v1.Descriptor, error) {
 			Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}}})
 	}
 	if len(archs) == 1 {
-		parts, err := blobs(last)
+		parts, err := allDescriptors(last)
 		return last, parts, err
 	}
 	index, ok := mutate.Annotations(all, p.labels).(v1.ImageIndex)
 	if !ok {
 		return nil, nil, errors.New("an annotated index is no index")
 	}
-	parts, err := blobs(index)
+	parts, err := allDescriptors(index)
 	return index, parts, err
 }
 
-func (p packing) image(arch string, common []v1.Layer) (v1.Image, error) {
-	program, err := newTarLayer(inMemory(modelfiles.Program, 0o555, p.programs[arch]))
+func (p packer) image(arch string, common []v1.Layer) (v1.Image, error) {
+	program, err := newTarLayer(memoryEntry(modelfiles.Program, 0o555, p.programs[arch]))
 	if err != nil {
 		return nil, err
 	}
@@ -131,14 +131,14 @@ func (p packing) image(arch string, common []v1.Layer) (v1.Image, error) {
 	return annotated, nil
 }
 
-// blobs lists the image or index and everything below it, each once.
-func blobs(what mutate.Appendable) ([]v1.Descriptor, error) {
+// allDescriptors lists the image or index and everything below it, each once.
+func allDescriptors(what mutate.Appendable) ([]v1.Descriptor, error) {
 	top := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: what})
 	m, err := top.IndexManifest()
 	if err != nil {
 		return nil, err
 	}
-	_, parts, err := open(top, m.Manifests[0])
+	_, parts, err := resolve(top, m.Manifests[0])
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func blobs(what mutate.Appendable) ([]v1.Descriptor, error) {
 	return out, nil
 }
 
-func inMemory(name string, mode int64, content []byte) tarEntry {
+func memoryEntry(name string, mode int64, content []byte) tarEntry {
 	return tarEntry{name: name, title: name, mode: mode, size: int64(len(content)), open: func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(content)), nil
 	}}

@@ -18,19 +18,19 @@ const (
 )
 
 var (
-	pathForm = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
-	hostForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$`)
-	tagForm  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+	pathPattern = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
+	hostPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$`)
+	tagPattern  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 )
 
-// repositoryName is a repository's name, taken apart. Without a host it is the
+// repoName is a repository's name, taken apart. Without a host it is the
 // embedded registry's.
-type repositoryName struct{ host, path string }
+type repoName struct{ host, path string }
 
 // parseName is strict, because names become paths and URLs. The first part is a
 // host when it has a dot or a colon or is "localhost", as everywhere.
-func parseName(s string) (repositoryName, error) {
-	var n repositoryName
+func parseName(s string) (repoName, error) {
+	var n repoName
 	n.path = s
 	if first, rest, ok := strings.Cut(s, "/"); ok && (strings.ContainsAny(first, ".:") || first == "localhost") {
 		n.host, n.path = first, rest
@@ -38,7 +38,7 @@ func parseName(s string) (repositoryName, error) {
 	if len(s) > maxName {
 		return n, fault.New(fault.Invalid, "repository %q...: its name is longer than %d letters", s[:40], maxName)
 	}
-	if !pathForm.MatchString(n.path) || n.host != "" && !validHost(n.host) {
+	if !pathPattern.MatchString(n.path) || n.host != "" && !validHost(n.host) {
 		return n, fault.New(fault.Invalid, "%q is no repository's name", s).
 			Hint("lower-case letters, digits and single . _ - between them, parts separated by /, no tag: mlops/retail-api or registry.example.com/mlops/retail-api")
 	}
@@ -57,10 +57,10 @@ func validHost(s string) bool {
 		}
 		host = h
 	}
-	return hostForm.MatchString(host)
+	return hostPattern.MatchString(host)
 }
 
-func checkImage(img delivery.Image) error {
+func validateImage(img delivery.Image) error {
 	if !img.Digest.Valid() {
 		return fault.New(fault.Invalid, "%q is no digest of an image", img.Digest).Hint("sha256: and 64 hexadecimal digits")
 	}

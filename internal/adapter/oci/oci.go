@@ -84,59 +84,59 @@ func (r *Registry) Reference(img delivery.Image) string {
 	return img.String()
 }
 
-// place is one repository with the way to reach it.
-type place struct {
-	repo      name.Repository
-	embedded  *Embedded // nil: another registry
-	who       string    // host, for people
-	transport http.RoundTripper
-	options   []remote.Option
+// repoRef is one repository with the way to reach it.
+type repoRef struct {
+	repo        name.Repository
+	embedded    *Embedded // nil: another registry
+	displayName string    // host, for people
+	transport   http.RoundTripper
+	options     []remote.Option
 }
 
-// place finds the repository; nothing is asked yet.
-func (r *Registry) place(ctx context.Context, repository string) (place, error) {
+// repoRef finds the repository; nothing is asked yet.
+func (r *Registry) repoRef(ctx context.Context, repository string) (repoRef, error) {
 	n, err := parseName(repository)
 	if err != nil {
-		return place{}, err
+		return repoRef{}, err
 	}
 	if n.host == "" {
-		return r.inside(ctx, n)
+		return r.embeddedRef(ctx, n)
 	}
 	repo, err := name.NewRepository(n.host+"/"+n.path, name.StrictValidation)
 	if err != nil {
-		return place{}, fault.New(fault.Invalid, "repository %q", repository).Cause(err)
+		return repoRef{}, fault.New(fault.Invalid, "repository %q", repository).Cause(err)
 	}
-	safe := cleartext{r.c.Transport}
-	options := append(r.common(ctx),
+	safe := requireTLS{r.c.Transport}
+	options := append(r.commonOptions(ctx),
 		remote.WithTransport(safe),
 		remote.WithAuthFromKeychain(r.c.Keychain),
 		remote.WithRetryBackoff(remote.Backoff{Duration: r.c.RetryDelay, Factor: 3, Jitter: 0.1, Steps: 3}))
-	return place{repo: repo, who: n.host, transport: safe, options: options}, nil
+	return repoRef{repo: repo, displayName: n.host, transport: safe, options: options}, nil
 }
 
-func (r *Registry) inside(ctx context.Context, n repositoryName) (place, error) {
+func (r *Registry) embeddedRef(ctx context.Context, n repoName) (repoRef, error) {
 	if r.c.Embedded == nil {
-		return place{}, fault.New(fault.Invalid, "repository %q has no registry", n.path).
+		return repoRef{}, fault.New(fault.Invalid, "repository %q has no registry", n.path).
 			Hint("put the registry's host before it: registry.example.com/%s", n.path)
 	}
 	e, err := r.c.Embedded()
 	if err != nil {
-		return place{}, err
+		return repoRef{}, err
 	}
 	repo, err := name.NewRepository(embeddedHost+"/"+n.path, name.StrictValidation)
 	if err != nil {
-		return place{}, fault.New(fault.Invalid, "repository %q", n.path).Cause(err)
+		return repoRef{}, fault.New(fault.Invalid, "repository %q", n.path).Cause(err)
 	}
 	// A folder does not get better by asking again: no retries.
-	options := append(r.common(ctx),
+	options := append(r.commonOptions(ctx),
 		remote.WithTransport(e.transport),
 		remote.WithAuth(authn.Anonymous),
 		remote.WithRetryBackoff(remote.Backoff{Duration: time.Millisecond, Steps: 1}),
 		remote.WithRetryStatusCodes())
-	return place{repo: repo, embedded: e, who: "the embedded registry", transport: e.transport, options: options}, nil
+	return repoRef{repo: repo, embedded: e, displayName: "the embedded registry", transport: e.transport, options: options}, nil
 }
 
-func (r *Registry) common(ctx context.Context) []remote.Option {
+func (r *Registry) commonOptions(ctx context.Context) []remote.Option {
 	return []remote.Option{
 		remote.WithContext(ctx),
 		remote.WithUserAgent("slipway"),
@@ -144,11 +144,11 @@ func (r *Registry) common(ctx context.Context) []remote.Option {
 	}
 }
 
-// cleartext refuses to speak plain HTTP with anything but this machine: the
+// requireTLS refuses to speak plain HTTP with anything but this machine: the
 // library would, to private networks, and passwords would go with it.
-type cleartext struct{ next http.RoundTripper }
+type requireTLS struct{ next http.RoundTripper }
 
-func (c cleartext) RoundTrip(req *http.Request) (*http.Response, error) {
+func (c requireTLS) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme != "https" && !isLoopback(req.URL.Hostname()) {
 		return nil, fault.New(fault.Denied, "speak unencrypted HTTP with %s", req.URL.Host).
 			Hint("give the registry a certificate; only registries on this machine may go without")

@@ -13,54 +13,54 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// looks is how often a file on its way is asked how far it is.
-const looks = 100 * time.Millisecond
+// pollInterval is how often a file on its way is asked how far it is.
+const pollInterval = 100 * time.Millisecond
 
-// meter counts what a push sends, and what the registry says it has already.
+// progressTransport counts what a push sends, and what the registry says it has already.
 // The library's own progress panics when an upload is cut off: a request's body
 // may be read for a while after the request has failed.
-type meter struct {
-	next http.RoundTripper
-	p    port.Progress
+type progressTransport struct {
+	next   http.RoundTripper
+	report port.Progress
 
-	mu    sync.Mutex
-	total int64
-	done  int64
-	told  int64
-	over  bool
+	mu       sync.Mutex
+	total    int64
+	done     int64
+	reported int64
+	ended    bool
 }
 
-func newMeter(next http.RoundTripper, p port.Progress, parts []v1.Descriptor) *meter {
-	m := &meter{next: next, p: p}
+func newProgressTransport(next http.RoundTripper, p port.Progress, parts []v1.Descriptor) *progressTransport {
+	m := &progressTransport{next: next, report: p}
 	for _, part := range parts {
 		m.total += part.Size
 	}
 	return m
 }
 
-// end says that all is done, or nothing more.
-func (m *meter) end(whole bool) {
+// finish says that all is done, or nothing more.
+func (m *progressTransport) finish(whole bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.over = true
-	if whole && m.p != nil {
-		m.p(m.total, m.total)
+	m.ended = true
+	if whole && m.report != nil {
+		m.report(m.total, m.total)
 	}
 }
 
-func (m *meter) add(n int64) {
+func (m *progressTransport) add(n int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.done = min(m.done+n, m.total)
-	if m.over || m.p == nil || m.done >= m.told && m.done-m.told < 1<<20 {
+	if m.ended || m.report == nil || m.done >= m.reported && m.done-m.reported < 1<<20 {
 		return
 	}
-	m.told = m.done
-	m.p(m.done, m.total)
+	m.reported = m.done
+	m.report(m.done, m.total)
 }
 
 // RoundTrip counts blobs on their way.
-func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
+func (m *progressTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Method != http.MethodPatch || req.Body == nil {
 		resp, err := m.next.RoundTrip(req)
 		if err == nil && req.Method == http.MethodHead && resp.StatusCode == http.StatusOK && strings.Contains(req.URL.Path, "/blobs/") {
@@ -69,14 +69,14 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	if f, ok := req.Body.(*os.File); ok && req.URL.Scheme == "http" {
-		return m.watch(req, f)
+		return m.sendFile(req, f)
 	}
-	body := &counted{ReadCloser: req.Body, m: m}
+	body := &countingBody{ReadCloser: req.Body, meter: m}
 	sent := req.Clone(req.Context())
 	sent.Body = body
 	resp, err := m.next.RoundTrip(sent)
 	if err != nil || resp.StatusCode >= 400 {
-		body.forget()
+		body.discard()
 	}
 	if resp != nil {
 		resp.Request = req
@@ -84,10 +84,10 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// watch counts a file from outside. Left as it is, the system copies it to an
+// sendFile counts a file from outside. Left as it is, the system copies it to an
 // unencrypted connection without this process having to.
-func (m *meter) watch(req *http.Request, f *os.File) (*http.Response, error) {
-	stop := m.follow(f)
+func (m *progressTransport) sendFile(req *http.Request, f *os.File) (*http.Response, error) {
+	stop := m.trackOffset(f)
 	resp, err := m.next.RoundTrip(req)
 	told := stop()
 	if err != nil || resp.StatusCode >= 400 {
@@ -98,14 +98,14 @@ func (m *meter) watch(req *http.Request, f *os.File) (*http.Response, error) {
 	return resp, err
 }
 
-// follow adds what was read of the file until stop is called, which tells how much
+// trackOffset adds what was read of the file until stop is called, which tells how much
 // that was.
-func (m *meter) follow(f *os.File) (stop func() (told int64)) {
+func (m *progressTransport) trackOffset(f *os.File) (stop func() (told int64)) {
 	var told int64
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		t := time.NewTicker(looks)
+		t := time.NewTicker(pollInterval)
 		defer t.Stop()
 		for {
 			select {
@@ -124,30 +124,30 @@ func (m *meter) follow(f *os.File) (stop func() (told int64)) {
 	return func() int64 { close(done); <-ended; return told }
 }
 
-type counted struct {
+type countingBody struct {
 	io.ReadCloser
-	m *meter
+	meter *progressTransport
 
 	mu     sync.Mutex
 	n      int64
 	failed bool
 }
 
-func (c *counted) Read(b []byte) (int, error) {
+func (c *countingBody) Read(b []byte) (int, error) {
 	n, err := c.ReadCloser.Read(b)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.failed {
 		c.n += int64(n)
-		c.m.add(int64(n))
+		c.meter.add(int64(n))
 	}
 	return n, err
 }
 
-// forget takes back what was counted of a try that failed.
-func (c *counted) forget() {
+// discard takes back what was counted of a try that failed.
+func (c *countingBody) discard() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.failed = true
-	c.m.add(-c.n)
+	c.meter.add(-c.n)
 }

@@ -18,14 +18,14 @@ import (
 
 // Push uploads what the registry lacks and tags it.
 func (r *Registry) Push(ctx context.Context, dir string, img delivery.Image, tag string, p port.Progress) (delivery.Image, error) {
-	if err := checkImage(img); err != nil {
+	if err := validateImage(img); err != nil {
 		return delivery.Image{}, err
 	}
-	if !tagForm.MatchString(tag) {
+	if !tagPattern.MatchString(tag) {
 		return delivery.Image{}, fault.New(fault.Invalid, "%q is no tag", tag).
 			Hint("letters, digits and . _ -, at most 128 of them")
 	}
-	at, err := r.place(ctx, img.Repository)
+	at, err := r.repoRef(ctx, img.Repository)
 	if err != nil {
 		return delivery.Image{}, err
 	}
@@ -33,7 +33,7 @@ func (r *Registry) Push(ctx context.Context, dir string, img delivery.Image, tag
 	what, parts, err := fromLayout(dir, img)
 	// The library looks for the tag itself, but knows nothing of blobs that the
 	// embedded registry has lost.
-	if (err != nil || at.embedded != nil) && at.tagged(img, tag) {
+	if (err != nil || at.embedded != nil) && at.isTagged(img, tag) {
 		return img, nil
 	}
 	if err != nil {
@@ -46,41 +46,41 @@ func (r *Registry) Push(ctx context.Context, dir string, img delivery.Image, tag
 }
 
 // send uploads the parts that are missing, and the tag last.
-func (p place) send(ctx context.Context, act, tag string, what remote.Taggable, parts []v1.Descriptor, progress port.Progress) error {
+func (p repoRef) send(ctx context.Context, act, tag string, what remote.Taggable, parts []v1.Descriptor, progress port.Progress) error {
 	need, err := p.prepare(act, parts)
 	if err != nil {
 		return err
 	}
-	seen := newMeter(p.transport, progress, parts)
+	seen := newProgressTransport(p.transport, progress, parts)
 	err = remote.Push(p.repo.Tag(tag), what, append(p.options, remote.WithTransport(seen))...)
-	seen.end(err == nil)
-	if err != nil && p.embedded != nil && (noSpace(err) || lacks(p.embedded.dir, need)) && ctx.Err() == nil {
-		return full(act, p.embedded.dir, "the image", need, err)
+	seen.finish(err == nil)
+	if err != nil && p.embedded != nil && (isNoSpace(err) || lacksSpace(p.embedded.dir, need)) && ctx.Err() == nil {
+		return diskFull(act, p.embedded.dir, "the image", need, err)
 	}
-	return p.explain(ctx, act, err)
+	return p.toFault(ctx, act, err)
 }
 
 // Has tells whether the registry holds the image.
 func (r *Registry) Has(ctx context.Context, img delivery.Image) (bool, error) {
-	if err := checkImage(img); err != nil {
+	if err := validateImage(img); err != nil {
 		return false, err
 	}
-	at, err := r.place(ctx, img.Repository)
+	at, err := r.repoRef(ctx, img.Repository)
 	if err != nil {
 		return false, err
 	}
 	_, err = remote.Head(at.repo.Digest(string(img.Digest)), at.options...)
-	if notFound(err) {
+	if isNotFound(err) {
 		return false, nil
 	}
 	if err != nil {
-		return false, at.explain(ctx, "look for "+img.String(), err)
+		return false, at.toFault(ctx, "look for "+img.String(), err)
 	}
 	return at.embedded == nil || at.embedded.holds(img.Digest), nil
 }
 
-// tagged tells whether there is nothing to do. Trouble is left to the push.
-func (p place) tagged(img delivery.Image, tag string) bool {
+// isTagged tells whether there is nothing to do. Trouble is left to the push.
+func (p repoRef) isTagged(img delivery.Image, tag string) bool {
 	d, err := remote.Head(p.repo.Tag(tag), p.options...)
 	if err != nil || d.Digest.String() != string(img.Digest) {
 		return false
@@ -91,7 +91,7 @@ func (p place) tagged(img delivery.Image, tag string) bool {
 // prepare makes the embedded registry ready for the blobs: leftovers go, and a
 // disk that is too small is known before the first byte. It returns the bytes
 // that will be written.
-func (p place) prepare(act string, parts []v1.Descriptor) (need int64, err error) {
+func (p repoRef) prepare(act string, parts []v1.Descriptor) (need int64, err error) {
 	if p.embedded == nil {
 		return 0, nil
 	}
@@ -102,8 +102,8 @@ func (p place) prepare(act string, parts []v1.Descriptor) (need int64, err error
 			need += part.Size
 		}
 	}
-	if lacks(p.embedded.dir, need) {
-		return need, full(act, p.embedded.dir, "the image", need, nil)
+	if lacksSpace(p.embedded.dir, need) {
+		return need, diskFull(act, p.embedded.dir, "the image", need, nil)
 	}
 	for _, part := range parts {
 		// The library takes a manifest that is there for the image being whole.
@@ -114,7 +114,7 @@ func (p place) prepare(act string, parts []v1.Descriptor) (need int64, err error
 	return need, nil
 }
 
-func lacks(dir string, need int64) bool {
+func lacksSpace(dir string, need int64) bool {
 	free, ok := freeSpace(dir)
 	return ok && free < need
 }
@@ -144,7 +144,7 @@ func fromLayout(dir string, img delivery.Image) (remote.Taggable, []v1.Descripto
 		if d.Digest.String() != string(img.Digest) {
 			continue
 		}
-		what, parts, err := open(top, d)
+		what, parts, err := resolve(top, d)
 		if err != nil {
 			return nil, nil, broken(fault.Corrupt, err)
 		}
@@ -153,7 +153,7 @@ func fromLayout(dir string, img delivery.Image) (remote.Taggable, []v1.Descripto
 	return nil, nil, broken(fault.NotFound, errors.New("it is not among the layout's images"))
 }
 
-func open(in v1.ImageIndex, d v1.Descriptor) (remote.Taggable, []v1.Descriptor, error) {
+func resolve(in v1.ImageIndex, d v1.Descriptor) (remote.Taggable, []v1.Descriptor, error) {
 	if !d.MediaType.IsIndex() {
 		img, err := in.Image(d.Digest)
 		if err != nil {
@@ -175,7 +175,7 @@ func open(in v1.ImageIndex, d v1.Descriptor) (remote.Taggable, []v1.Descriptor, 
 	}
 	all := []v1.Descriptor{d}
 	for _, child := range m.Manifests {
-		_, parts, err := open(index, child)
+		_, parts, err := resolve(index, child)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", child.Digest, err)
 		}

@@ -32,7 +32,7 @@ const (
 // Attach keeps a bundle as a referrer of its subject. A registry without the
 // referrers API gets the tag that the specification names for it.
 func (r *Registry) Attach(ctx context.Context, s port.Subject, predicateType string, bundle []byte) (port.Attachment, error) {
-	at, act, err := r.beside(ctx, s, "attach a statement to ")
+	at, act, err := r.subjectRepo(ctx, s, "attach a statement to ")
 	if err != nil {
 		return port.Attachment{}, err
 	}
@@ -41,10 +41,10 @@ func (r *Registry) Attach(ctx context.Context, s port.Subject, predicateType str
 		return port.Attachment{}, err
 	}
 	layer := modelFile{content: string(bundle), Descriptor: v1.Descriptor{
-		MediaType: bundleType, Size: int64(len(bundle)), Digest: hash(sum(bundle))}}
+		MediaType: bundleType, Size: int64(len(bundle)), Digest: v1Hash(sum(bundle))}}
 	m, err := json.Marshal(manifest{
 		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, ArtifactType: bundleType,
-		Config: emptyFile().Descriptor, Layers: []v1.Descriptor{layer.Descriptor}, Subject: &subject,
+		Config: emptyLayer().Descriptor, Layers: []v1.Descriptor{layer.Descriptor}, Subject: &subject,
 		Annotations: map[string]string{contentKey: "dsse-envelope", predicateKey: predicateType},
 	})
 	if err != nil {
@@ -59,27 +59,27 @@ func (r *Registry) Attach(ctx context.Context, s port.Subject, predicateType str
 
 // attach uploads, and looks whether it is listed: where the list is a tag, two
 // writers at once may lose an entry.
-func (p place) attach(ctx context.Context, act string, s port.Subject, layer modelFile, m raw) error {
+func (p repoRef) attach(ctx context.Context, act string, s port.Subject, layer modelFile, m rawManifest) error {
 	for range attachedTries {
 		if err := p.upload([]modelFile{layer}, m); err != nil {
-			return p.explain(ctx, act, err)
+			return p.toFault(ctx, act, err)
 		}
 		listed, err := p.referrers(ctx, act, s)
 		if err != nil {
 			return err
 		}
 		for _, d := range listed {
-			if d.Digest == hash(m.digest()) {
+			if d.Digest == v1Hash(m.digest()) {
 				return nil
 			}
 		}
 	}
-	return fault.New(fault.Unavailable, "%s: %s took it and does not list it", act, p.who).Hint("run it again")
+	return fault.New(fault.Unavailable, "%s: %s took it and does not list it", act, p.displayName).Hint("run it again")
 }
 
 // Attachments lists the bundles of a subject that is there and whole.
 func (r *Registry) Attachments(ctx context.Context, s port.Subject) ([]port.Attachment, error) {
-	at, act, err := r.beside(ctx, s, "list the statements about ")
+	at, act, err := r.subjectRepo(ctx, s, "list the statements about ")
 	if err != nil {
 		return nil, err
 	}
@@ -101,13 +101,13 @@ func (r *Registry) Attachments(ctx context.Context, s port.Subject) ([]port.Atta
 
 // Bundle reads one bundle.
 func (r *Registry) Bundle(ctx context.Context, s port.Subject, a port.Attachment) ([]byte, error) {
-	at, act, err := r.beside(ctx, s, "read a statement about ")
+	at, act, err := r.subjectRepo(ctx, s, "read a statement about ")
 	if err != nil {
 		return nil, err
 	}
 	got, err := remote.Get(at.repo.Digest(string(a.Digest)), at.options...)
 	if err != nil {
-		return nil, at.explain(ctx, act, err)
+		return nil, at.toFault(ctx, act, err)
 	}
 	var m manifest
 	err = json.Unmarshal(got.Manifest, &m)
@@ -117,78 +117,78 @@ func (r *Registry) Bundle(ctx context.Context, s port.Subject, a port.Attachment
 	case len(m.Layers) != 1 || !strings.HasPrefix(string(m.Layers[0].MediaType), bundleFamily):
 		err = errors.New("it holds no bundle")
 	case m.Layers[0].Size > maxBundle:
-		err = fmt.Errorf("it has %s", megabytes(m.Layers[0].Size))
+		err = fmt.Errorf("it has %s", formatBytes(m.Layers[0].Size))
 	default:
 		return at.bundle(ctx, act, m.Layers[0])
 	}
 	return nil, fault.New(fault.Corrupt, "%s", act).Cause(err)
 }
 
-func (p place) bundle(ctx context.Context, act string, d v1.Descriptor) ([]byte, error) {
+func (p repoRef) bundle(ctx context.Context, act string, d v1.Descriptor) ([]byte, error) {
 	layer, err := remote.Layer(p.repo.Digest(d.Digest.String()), p.options...)
 	if err != nil {
-		return nil, p.explain(ctx, act, err)
+		return nil, p.toFault(ctx, act, err)
 	}
 	blob, err := layer.Compressed()
 	if err != nil {
-		return nil, p.explain(ctx, act, err)
+		return nil, p.toFault(ctx, act, err)
 	}
 	defer blob.Close()
 	raw, err := io.ReadAll(io.LimitReader(blob, maxBundle+1))
 	if err != nil {
-		return nil, p.explain(ctx, act, err)
+		return nil, p.toFault(ctx, act, err)
 	}
-	if hash(sum(raw)) != d.Digest {
+	if v1Hash(sum(raw)) != d.Digest {
 		return nil, fault.New(fault.Corrupt, "%s: it is not what was attached", act)
 	}
 	return raw, nil
 }
 
-// beside is where a subject's statements are: in its own repository.
-func (r *Registry) beside(ctx context.Context, s port.Subject, verb string) (place, string, error) {
+// subjectRepo is where a subject's statements are: in its own repository.
+func (r *Registry) subjectRepo(ctx context.Context, s port.Subject, verb string) (repoRef, string, error) {
 	repository := s.Image.Repository
 	if s.Model.Digest != "" {
 		var err error
 		if repository, err = modelRepository(s.Model.Group); err != nil {
-			return place{}, "", err
+			return repoRef{}, "", err
 		}
 	}
 	if !s.Digest().Valid() {
-		return place{}, "", fault.New(fault.Invalid, "%s%s: %q is no digest", verb, s, s.Digest())
+		return repoRef{}, "", fault.New(fault.Invalid, "%s%s: %q is no digest", verb, s, s.Digest())
 	}
-	at, err := r.place(ctx, repository)
+	at, err := r.repoRef(ctx, repository)
 	return at, verb + s.String(), err
 }
 
 // subject describes what statements are about, from its own bytes.
-func (p place) subject(ctx context.Context, act string, s port.Subject) (v1.Descriptor, error) {
+func (p repoRef) subject(ctx context.Context, act string, s port.Subject) (v1.Descriptor, error) {
 	got, err := remote.Get(p.repo.Digest(string(s.Digest())), p.options...)
-	if notFound(err) {
-		return v1.Descriptor{}, fault.New(fault.NotFound, "%s: %s does not have it", act, p.who).
+	if isNotFound(err) {
+		return v1.Descriptor{}, fault.New(fault.NotFound, "%s: %s does not have it", act, p.displayName).
 			Hint("deliver it again: the run pushes it").Cause(err)
 	}
 	if err != nil && strings.Contains(err.Error(), "does not match requested digest") {
-		return v1.Descriptor{}, p.swapped(act, s)
+		return v1.Descriptor{}, p.changedSubject(act, s)
 	}
 	if err != nil {
-		return v1.Descriptor{}, p.explain(ctx, act, err)
+		return v1.Descriptor{}, p.toFault(ctx, act, err)
 	}
 	if sum(got.Manifest) != s.Digest() {
-		return v1.Descriptor{}, p.swapped(act, s)
+		return v1.Descriptor{}, p.changedSubject(act, s)
 	}
-	return v1.Descriptor{MediaType: got.MediaType, Digest: hash(s.Digest()), Size: int64(len(got.Manifest))}, nil
+	return v1.Descriptor{MediaType: got.MediaType, Digest: v1Hash(s.Digest()), Size: int64(len(got.Manifest))}, nil
 }
 
-func (p place) swapped(act string, s port.Subject) error {
-	return fault.New(fault.Corrupt, "%s: what %s keeps under %s is something else", act, p.who, s.Digest().Short()).
+func (p repoRef) changedSubject(act string, s port.Subject) error {
+	return fault.New(fault.Corrupt, "%s: what %s keeps under %s is something else", act, p.displayName, s.Digest().Short()).
 		Hint("somebody changed it: find out who, and deliver it again")
 }
 
 // referrers lists all that refers to the subject.
-func (p place) referrers(ctx context.Context, act string, s port.Subject) ([]v1.Descriptor, error) {
+func (p repoRef) referrers(ctx context.Context, act string, s port.Subject) ([]v1.Descriptor, error) {
 	index, err := remote.Referrers(p.repo.Digest(string(s.Digest())), p.options...)
 	if err != nil {
-		return nil, p.explain(ctx, act, err)
+		return nil, p.toFault(ctx, act, err)
 	}
 	m, err := index.IndexManifest()
 	if err != nil {

@@ -18,14 +18,14 @@ const (
 	maxLinks = 40 // symbolic links on the way to one entry, as in the kernel
 )
 
-// tree is a root file system in the making. os.Root keeps every operation
+// rootFS is a root file system in the making. os.Root keeps every operation
 // inside; symbolic links on the way are followed as a container would.
-type tree struct {
-	root  *os.Root
-	modes map[string]fs.FileMode // of folders, set at the very end: a read-only one could not be filled
-	times map[string]*tar.Header // likewise
-	mine  map[string]bool        // made by the layer that is being applied
-	buf   []byte
+type rootFS struct {
+	root    *os.Root
+	modes   map[string]fs.FileMode // of folders, set at the very end: a read-only one could not be filled
+	times   map[string]*tar.Header // likewise
+	created map[string]bool        // made by the layer that is being applied
+	buf     []byte
 }
 
 // entryError is an archive that cannot be right.
@@ -45,13 +45,13 @@ func (e *entryError) Unwrap() error { return e.err }
 
 var errOutside = errors.New("it would leave the folder")
 
-func newTree(root *os.Root) *tree {
-	return &tree{root: root, modes: map[string]fs.FileMode{}, times: map[string]*tar.Header{}, buf: make([]byte, 256<<10)}
+func newRootFS(root *os.Root) *rootFS {
+	return &rootFS{root: root, modes: map[string]fs.FileMode{}, times: map[string]*tar.Header{}, buf: make([]byte, 256<<10)}
 }
 
-// layer applies one archive.
-func (t *tree) layer(r io.Reader) error {
-	t.mine = map[string]bool{}
+// applyLayer applies one archive.
+func (t *rootFS) applyLayer(r io.Reader) error {
+	t.created = map[string]bool{}
 	archive := tar.NewReader(r)
 	for {
 		h, err := archive.Next()
@@ -61,17 +61,17 @@ func (t *tree) layer(r io.Reader) error {
 		if err != nil {
 			return &entryError{err: err}
 		}
-		if err := t.entry(h, archive); err != nil {
+		if err := t.applyEntry(h, archive); err != nil {
 			return err
 		}
 	}
 }
 
-func (t *tree) entry(h *tar.Header, content io.Reader) error {
+func (t *rootFS) applyEntry(h *tar.Header, content io.Reader) error {
 	if h.Typeflag == tar.TypeXGlobalHeader {
 		return nil
 	}
-	name, err := within(h.Name)
+	name, err := cleanName(h.Name)
 	if err != nil {
 		return &entryError{h.Name, err}
 	}
@@ -79,27 +79,27 @@ func (t *tree) entry(h *tar.Header, content io.Reader) error {
 		t.modes["."] = dirMode(h)
 		return nil
 	}
-	parent, err := t.folder(path.Dir(name))
+	parent, err := t.mkdirAll(path.Dir(name))
 	if err != nil {
 		return &entryError{h.Name, err}
 	}
 	base := path.Base(name)
 	if strings.HasPrefix(base, whiteout) {
-		return t.remove(h.Name, parent, base)
+		return t.applyWhiteout(h.Name, parent, base)
 	}
 	at := path.Join(parent, base)
-	if err := t.clear(h, at); err != nil {
+	if err := t.removeExisting(h, at); err != nil {
 		return &entryError{h.Name, err}
 	}
-	if err := t.put(h, at, content); err != nil {
+	if err := t.create(h, at, content); err != nil {
 		return err
 	}
-	t.mine[at] = true
+	t.created[at] = true
 	return nil
 }
 
-// within is the entry's name relative to the root.
-func within(name string) (string, error) {
+// cleanName is the entry's name relative to the root.
+func cleanName(name string) (string, error) {
 	clean := path.Clean(strings.TrimLeft(name, "/"))
 	if strings.ContainsRune(name, 0) || clean == ".." || strings.HasPrefix(clean, "../") {
 		return "", errOutside
@@ -107,10 +107,10 @@ func within(name string) (string, error) {
 	return clean, nil
 }
 
-// folder makes the folder, following links inside the root, and returns its
+// mkdirAll makes the folder, following links inside the root, and returns its
 // place without links. A link to somewhere outside, or to a place that the image
 // does not have, is refused.
-func (t *tree) folder(name string) (string, error) {
+func (t *rootFS) mkdirAll(name string) (string, error) {
 	at, links := ".", 0
 	todo := strings.Split(name, "/")
 	for len(todo) > 0 {
@@ -158,8 +158,8 @@ func (t *tree) folder(name string) (string, error) {
 	return at, nil
 }
 
-// clear removes what is in the entry's way; a folder on a folder stays.
-func (t *tree) clear(h *tar.Header, at string) error {
+// removeExisting removes what is in the entry's way; a folder on a folder stays.
+func (t *rootFS) removeExisting(h *tar.Header, at string) error {
 	info, err := t.root.Lstat(at)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() && h.Typeflag == tar.TypeDir {
 		return nil
@@ -170,7 +170,7 @@ func (t *tree) clear(h *tar.Header, at string) error {
 	return t.root.RemoveAll(at)
 }
 
-func (t *tree) put(h *tar.Header, at string, content io.Reader) error {
+func (t *rootFS) create(h *tar.Header, at string, content io.Reader) error {
 	switch h.Typeflag {
 	case tar.TypeDir:
 		t.modes[at], t.times[at] = dirMode(h), h
@@ -178,7 +178,7 @@ func (t *tree) put(h *tar.Header, at string, content io.Reader) error {
 			return err
 		}
 	case tar.TypeReg:
-		return t.file(h, at, content)
+		return t.writeFile(h, at, content)
 	case tar.TypeSymlink:
 		return t.root.Symlink(h.Linkname, at)
 	case tar.TypeLink:
@@ -191,7 +191,7 @@ func (t *tree) put(h *tar.Header, at string, content io.Reader) error {
 	return nil
 }
 
-func (t *tree) file(h *tar.Header, at string, content io.Reader) (err error) {
+func (t *rootFS) writeFile(h *tar.Header, at string, content io.Reader) (err error) {
 	f, err := t.root.OpenFile(at, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -206,7 +206,7 @@ func (t *tree) file(h *tar.Header, at string, content io.Reader) (err error) {
 	}()
 	// Only Read and Write: the copy must not depend on what the types can do.
 	if _, err := io.CopyBuffer(struct{ io.Writer }{f}, struct{ io.Reader }{content}, t.buf); err != nil {
-		if noSpace(err) || errors.Is(err, fs.ErrPermission) {
+		if isNoSpace(err) || errors.Is(err, fs.ErrPermission) {
 			return err
 		}
 		return &entryError{h.Name, err}
@@ -215,17 +215,17 @@ func (t *tree) file(h *tar.Header, at string, content io.Reader) (err error) {
 }
 
 // hardLink links to an entry that came before.
-func (t *tree) hardLink(h *tar.Header, at string) error {
-	target, err := within(h.Linkname)
+func (t *rootFS) hardLink(h *tar.Header, at string) error {
+	target, err := cleanName(h.Linkname)
 	if err != nil {
 		return &entryError{h.Name, err}
 	}
-	parent, err := t.folder(path.Dir(target))
+	parent, err := t.mkdirAll(path.Dir(target))
 	if err != nil {
 		return &entryError{h.Name, err}
 	}
 	if err := t.root.Link(path.Join(parent, path.Base(target)), at); err != nil {
-		if noSpace(err) {
+		if isNoSpace(err) {
 			return err
 		}
 		return &entryError{h.Name, err}
@@ -233,8 +233,8 @@ func (t *tree) hardLink(h *tar.Header, at string) error {
 	return nil
 }
 
-// finish sets the folders' modes and times, deepest first.
-func (t *tree) finish() error {
+// setDirMetadata sets the folders' modes and times, deepest first.
+func (t *rootFS) setDirMetadata() error {
 	dirs := make([]string, 0, len(t.modes))
 	for at := range t.modes {
 		dirs = append(dirs, at)

@@ -136,7 +136,7 @@ func (f *lazyFile) Read(b []byte) (int, error) {
 		return n, io.EOF
 	}
 	if errors.Is(err, io.EOF) || f.n > f.e.size {
-		err = fmt.Errorf(mismatch+" size; got %d, want %d", f.n, f.e.size)
+		err = fmt.Errorf(mismatchPrefix+" size; got %d, want %d", f.n, f.e.size)
 	}
 	if err != nil {
 		return n, &entryError{f.e.title, err}

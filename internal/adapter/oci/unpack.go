@@ -20,8 +20,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// note lies beside an unpacked image: what it is, and how to start it.
-type note struct {
+// unpackRecord lies beside an unpacked image: what it is, and how to start it.
+type unpackRecord struct {
 	Digest delivery.Digest  `json:"digest"`
 	Config port.ImageConfig `json:"config"`
 }
@@ -30,10 +30,10 @@ type note struct {
 // (which image it is) and dir.lock. Owners and devices are left out, as are the
 // bits that let a program run as another user: any user may unpack.
 func (r *Registry) Unpack(ctx context.Context, img delivery.Image, dir string) (port.ImageConfig, error) {
-	if err := checkImage(img); err != nil {
+	if err := validateImage(img); err != nil {
 		return port.ImageConfig{}, err
 	}
-	at, err := r.place(ctx, img.Repository)
+	at, err := r.repoRef(ctx, img.Repository)
 	if err != nil {
 		return port.ImageConfig{}, err
 	}
@@ -46,31 +46,31 @@ func (r *Registry) Unpack(ctx context.Context, img delivery.Image, dir string) (
 		return port.ImageConfig{}, fmt.Errorf("%s: %w", act, err)
 	}
 	defer unlock()
-	if n, ok, err := unpacked(dir, img.Digest); err != nil || ok {
+	if n, ok, err := readRecord(dir, img.Digest); err != nil || ok {
 		return n.Config, err
 	}
 	remoteImage, err := remote.Image(at.repo.Digest(string(img.Digest)), at.options...)
 	if err != nil {
-		return port.ImageConfig{}, at.explain(ctx, act, err)
+		return port.ImageConfig{}, at.toFault(ctx, act, err)
 	}
-	n := note{Digest: img.Digest}
+	n := unpackRecord{Digest: img.Digest}
 	if n.Config, err = imageConfig(remoteImage); err != nil {
-		return port.ImageConfig{}, at.explain(ctx, act, err)
+		return port.ImageConfig{}, at.toFault(ctx, act, err)
 	}
 	partial := dir + ".partial"
-	defer removeTree(partial)
-	if err := at.fill(ctx, act, remoteImage, partial); err != nil {
+	defer removeAll(partial)
+	if err := at.unpackLayers(ctx, act, remoteImage, partial); err != nil {
 		return port.ImageConfig{}, err
 	}
-	if err := finish(n, partial, dir); err != nil {
+	if err := publish(n, partial, dir); err != nil {
 		return port.ImageConfig{}, fault.New(kindOf(err), "%s", act).Cause(err)
 	}
 	return n.Config, nil
 }
 
-// unpacked tells whether dir is there already, whole.
-func unpacked(dir string, want delivery.Digest) (note, bool, error) {
-	var n note
+// readRecord tells whether dir is there already, whole.
+func readRecord(dir string, want delivery.Digest) (unpackRecord, bool, error) {
+	var n unpackRecord
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
 		return n, false, nil
@@ -97,13 +97,13 @@ func imageConfig(img v1.Image) (port.ImageConfig, error) {
 	return port.ImageConfig{Entrypoint: c.Entrypoint, Cmd: c.Cmd, Env: c.Env, WorkingDir: c.WorkingDir, User: c.User}, nil
 }
 
-// fill unpacks the layers, lowest first, into a new folder.
-func (p place) fill(ctx context.Context, act string, img v1.Image, dir string) error {
+// unpackLayers unpacks the layers, lowest first, into a new folder.
+func (p repoRef) unpackLayers(ctx context.Context, act string, img v1.Image, dir string) error {
 	layers, err := img.Layers()
 	if err != nil {
-		return p.explain(ctx, act, err)
+		return p.toFault(ctx, act, err)
 	}
-	removeTree(dir)
+	removeAll(dir)
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return fault.New(kindOf(err), "%s", act).Cause(err)
 	}
@@ -112,32 +112,32 @@ func (p place) fill(ctx context.Context, act string, img v1.Image, dir string) e
 		return fault.New(kindOf(err), "%s", act).Cause(err)
 	}
 	defer root.Close()
-	tree := newTree(root)
+	tree := newRootFS(root)
 	for _, layer := range layers {
-		if err := p.apply(ctx, layer, tree); err != nil {
-			if noSpace(err) {
-				return full(act, filepath.Dir(dir), "the image", 0, err)
+		if err := p.applyLayer(ctx, layer, tree); err != nil {
+			if isNoSpace(err) {
+				return diskFull(act, filepath.Dir(dir), "the image", 0, err)
 			}
-			return p.explainEntry(ctx, act, err)
+			return p.entryFault(ctx, act, err)
 		}
 	}
-	if err := tree.finish(); err != nil {
+	if err := tree.setDirMetadata(); err != nil {
 		return fault.New(kindOf(err), "%s", act).Cause(err)
 	}
 	return nil
 }
 
-func (p place) explainEntry(ctx context.Context, act string, err error) error {
+func (p repoRef) entryFault(ctx context.Context, act string, err error) error {
 	var bad *entryError
 	if errors.As(err, &bad) && ctx.Err() == nil {
 		return fault.New(fault.Corrupt, "%s", act).Hint("the image was made wrongly, or to do harm: build it again from its source").Cause(err)
 	}
-	return p.explain(ctx, act, err)
+	return p.toFault(ctx, act, err)
 }
 
-// apply puts one layer on the tree. The library checks the blob's digest at its
+// applyLayer puts one layer on the tree. The library checks the blob's digest at its
 // end, so everything is read up to there, also what follows the archive.
-func (p place) apply(ctx context.Context, layer v1.Layer, tree *tree) error {
+func (p repoRef) applyLayer(ctx context.Context, layer v1.Layer, tree *rootFS) error {
 	packed, err := layer.Compressed()
 	if err != nil {
 		return err
@@ -146,22 +146,22 @@ func (p place) apply(ctx context.Context, layer v1.Layer, tree *tree) error {
 	whole := bufio.NewReaderSize(blob.ContextReader(ctx, packed), 256<<10)
 	plain, err := blob.Decompress(whole)
 	if err != nil {
-		return verified(whole, &entryError{err: err})
+		return drain(whole, &entryError{err: err})
 	}
 	defer plain.Close()
-	if err := tree.layer(plain); err != nil {
-		return verified(whole, err)
+	if err := tree.applyLayer(plain); err != nil {
+		return drain(whole, err)
 	}
 	if _, err := io.Copy(io.Discard, plain); err != nil {
-		return verified(whole, &entryError{err: err})
+		return drain(whole, &entryError{err: err})
 	}
-	return verified(whole, nil)
+	return drain(whole, nil)
 }
 
-// verified reads the blob to its end. That its digest is wrong explains more
+// drain reads the blob to its end. That its digest is wrong explains more
 // than what was found in it.
-func verified(whole io.Reader, err error) error {
-	if err != nil && noSpace(err) {
+func drain(whole io.Reader, err error) error {
+	if err != nil && isNoSpace(err) {
 		return err
 	}
 	if _, bad := io.Copy(io.Discard, whole); bad != nil {
@@ -170,8 +170,8 @@ func verified(whole io.Reader, err error) error {
 	return err
 }
 
-// finish makes what is whole visible, the note first.
-func finish(n note, partial, dir string) error {
+// publish makes what is whole visible, the note first.
+func publish(n unpackRecord, partial, dir string) error {
 	raw, err := json.Marshal(n)
 	if err != nil {
 		return err
@@ -188,8 +188,8 @@ func finish(n note, partial, dir string) error {
 	return os.Rename(partial, dir)
 }
 
-// removeTree removes a folder whatever its modes are.
-func removeTree(dir string) {
+// removeAll removes a folder whatever its modes are.
+func removeAll(dir string) {
 	if os.RemoveAll(dir) == nil {
 		return
 	}

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// remove does what a whiteout says: what lower layers put there goes.
-func (t *tree) remove(entry, parent, base string) error {
+// applyWhiteout does what a whiteout says: what lower layers put there goes.
+func (t *rootFS) applyWhiteout(entry, parent, base string) error {
 	if base == opaque {
-		return t.empty(parent)
+		return t.clearLower(parent)
 	}
 	gone := strings.TrimPrefix(base, whiteout)
 	if strings.HasPrefix(gone, whiteout) {
@@ -18,14 +18,14 @@ func (t *tree) remove(entry, parent, base string) error {
 		return &entryError{entry, errOutside}
 	}
 	at := path.Join(parent, gone)
-	if t.mine[at] {
+	if t.created[at] {
 		return nil
 	}
 	return t.root.RemoveAll(at)
 }
 
-// empty removes what this layer did not make.
-func (t *tree) empty(dir string) error {
+// clearLower removes what this layer did not make.
+func (t *rootFS) clearLower(dir string) error {
 	f, err := t.root.Open(dir)
 	if err != nil {
 		return err
@@ -42,9 +42,9 @@ func (t *tree) empty(dir string) error {
 			return err
 		}
 		switch {
-		case info.IsDir() && t.made(at):
-			err = t.empty(at)
-		case !t.mine[at]:
+		case info.IsDir() && t.createdBelow(at):
+			err = t.clearLower(at)
+		case !t.created[at]:
 			err = t.root.RemoveAll(at)
 		}
 		if err != nil {
@@ -54,12 +54,12 @@ func (t *tree) empty(dir string) error {
 	return nil
 }
 
-// made tells whether this layer made dir or anything in it.
-func (t *tree) made(dir string) bool {
-	if t.mine[dir] {
+// createdBelow tells whether this layer made dir or anything in it.
+func (t *rootFS) createdBelow(dir string) bool {
+	if t.created[dir] {
 		return true
 	}
-	for at := range t.mine {
+	for at := range t.created {
 		if strings.HasPrefix(at, dir+"/") {
 			return true
 		}

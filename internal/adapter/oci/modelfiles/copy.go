@@ -26,58 +26,58 @@ type Copy struct {
 func (c Copy) Run() (int64, error) {
 	from, err := os.OpenRoot(c.From)
 	if err != nil {
-		return 0, fmt.Errorf("open %s: %w", c.From, reason(err))
+		return 0, fmt.Errorf("open %s: %w", c.From, pathErrorCause(err))
 	}
 	defer from.Close()
 	files, err := c.manifest(from)
 	if err != nil {
 		return 0, err
 	}
-	if err := onlyThese(from, files); err != nil {
+	if err := checkFiles(from, files); err != nil {
 		return 0, err
 	}
 	to, err := os.OpenRoot(c.To)
 	if err != nil {
-		return 0, fmt.Errorf("open %s: %w: is the volume mounted there?", c.To, reason(err))
+		return 0, fmt.Errorf("open %s: %w: is the volume mounted there?", c.To, pathErrorCause(err))
 	}
 	defer to.Close()
-	p := pair{from: from, to: to, partial: partialName(c.Owner, files), buf: make([]byte, 1<<20)}
+	p := copier{from: from, to: to, partial: partialName(c.Owner, files), buf: make([]byte, 1<<20)}
 	var total int64
 	for _, f := range files {
-		if err := p.file(f); err != nil {
-			return total, c.explain(f, err)
+		if err := p.copyFile(f); err != nil {
+			return total, c.wrapError(f, err)
 		}
 		total += f.Size
 	}
 	return total, nil
 }
 
-// wrongError is a file that is not the pinned one.
-type wrongError struct{ name, got, want string }
+// mismatchError is a file that is not the pinned one.
+type mismatchError struct{ name, got, want string }
 
-func (e *wrongError) Error() string {
+func (e *mismatchError) Error() string {
 	return e.name + " is not what the release pins: " + e.got + " instead of " + e.want
 }
 
 func (c Copy) manifest(from *os.Root) ([]File, error) {
 	info, err := from.Lstat(ManifestName)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", ManifestName, reason(err))
+		return nil, fmt.Errorf("read %s: %w", ManifestName, pathErrorCause(err))
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is no regular file", ManifestName)
 	}
 	f, err := from.Open(ManifestName)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", ManifestName, reason(err))
+		return nil, fmt.Errorf("read %s: %w", ManifestName, pathErrorCause(err))
 	}
 	defer f.Close()
 	raw, err := io.ReadAll(io.LimitReader(f, MaxManifest+1))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", ManifestName, reason(err))
+		return nil, fmt.Errorf("read %s: %w", ManifestName, pathErrorCause(err))
 	}
 	if got := Digest(raw); got != c.Digest {
-		return nil, &wrongError{ManifestName, got, c.Digest}
+		return nil, &mismatchError{ManifestName, got, c.Digest}
 	}
 	files, err := Parse(raw)
 	if err != nil {
@@ -86,9 +86,9 @@ func (c Copy) manifest(from *os.Root) ([]File, error) {
 	return files, nil
 }
 
-// onlyThese holds the image's folder against the manifest: every file is there,
+// checkFiles holds the image's folder against the manifest: every file is there,
 // no other one is, and none is a link.
-func onlyThese(from *os.Root, files []File) error {
+func checkFiles(from *os.Root, files []File) error {
 	missing := map[string]bool{ManifestName: true}
 	for _, f := range files {
 		missing[path.Join(FilesFolder, f.Title)] = true
@@ -96,7 +96,7 @@ func onlyThese(from *os.Root, files []File) error {
 	err := fs.WalkDir(from.FS(), ".", func(at string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			return fmt.Errorf("read %q: %w", at, reason(err))
+			return fmt.Errorf("read %q: %w", at, pathErrorCause(err))
 		case d.IsDir():
 			return nil
 		case !missing[at]:
@@ -129,15 +129,15 @@ func partialName(owner string, files []File) string {
 	return name
 }
 
-// pair copies between two folders, neither of which is ever left.
-type pair struct {
+// copier copies between two folders, neither of which is ever left.
+type copier struct {
 	from, to *os.Root
 	partial  string
 	buf      []byte
 }
 
-func (p pair) file(f File) error {
-	if err := p.folders(path.Dir(f.Title)); err != nil {
+func (p copier) copyFile(f File) error {
+	if err := p.mkdirAll(path.Dir(f.Title)); err != nil {
 		return err
 	}
 	info, err := p.to.Lstat(f.Title)
@@ -147,18 +147,18 @@ func (p pair) file(f File) error {
 		return err
 	case info.IsDir():
 		return errors.New("a folder is in its place: remove it")
-	case info.Mode() == 0o444 && info.Size() == f.Size && p.same(f):
+	case info.Mode() == 0o444 && info.Size() == f.Size && p.matches(f):
 		return nil
 	}
 	return p.write(f)
 }
 
-// folders makes what is above a file; a link or file in its way goes.
-func (p pair) folders(dir string) error {
+// mkdirAll makes what is above a file; a link or file in its way goes.
+func (p copier) mkdirAll(dir string) error {
 	if dir == "." {
 		return nil
 	}
-	if err := p.folders(path.Dir(dir)); err != nil {
+	if err := p.mkdirAll(path.Dir(dir)); err != nil {
 		return err
 	}
 	info, err := p.to.Lstat(dir)
@@ -177,18 +177,18 @@ func (p pair) folders(dir string) error {
 	return p.to.Chmod(dir, 0o755) // whatever the umask
 }
 
-// same tells whether the file in its place has the right content. One that
+// matches tells whether the file in its place has the right content. One that
 // can't be read does not.
-func (p pair) same(f File) bool {
+func (p copier) matches(f File) bool {
 	there, err := p.to.Open(f.Title)
 	if err != nil {
 		return false
 	}
 	defer there.Close()
-	return p.stream(io.Discard, there, f) == nil
+	return p.copyVerified(io.Discard, there, f) == nil
 }
 
-func (p pair) write(f File) (err error) {
+func (p copier) write(f File) (err error) {
 	in, err := p.from.Open(path.Join(FilesFolder, f.Title))
 	if err != nil {
 		return err
@@ -207,7 +207,7 @@ func (p pair) write(f File) (err error) {
 			_ = p.to.Remove(p.partial)
 		}
 	}()
-	if err := p.stream(out, in, f); err != nil {
+	if err := p.copyVerified(out, in, f); err != nil {
 		return err
 	}
 	if err := errors.Join(out.Chmod(0o444), out.Sync(), out.Close()); err != nil {
@@ -216,37 +216,37 @@ func (p pair) write(f File) (err error) {
 	return p.to.Rename(p.partial, f.Title)
 }
 
-// stream copies and compares: a byte more or less than pinned is wrong, too.
-func (p pair) stream(out io.Writer, in io.Reader, f File) error {
+// copyVerified copies and compares: a byte more or less than pinned is wrong, too.
+func (p copier) copyVerified(out io.Writer, in io.Reader, f File) error {
 	sum := sha256.New()
 	n, err := io.CopyBuffer(io.MultiWriter(out, sum), struct{ io.Reader }{io.LimitReader(in, f.Size+1)}, p.buf)
 	if err != nil {
 		return err
 	}
 	if n > f.Size {
-		return &wrongError{f.Title, fmt.Sprintf("more than %d bytes", f.Size), f.Digest}
+		return &mismatchError{f.Title, fmt.Sprintf("more than %d bytes", f.Size), f.Digest}
 	}
-	if got := named(sum.Sum(nil)); got != f.Digest || n != f.Size {
-		return &wrongError{f.Title, got, f.Digest}
+	if got := digestString(sum.Sum(nil)); got != f.Digest || n != f.Size {
+		return &mismatchError{f.Title, got, f.Digest}
 	}
 	return nil
 }
 
-func (c Copy) explain(f File, err error) error {
-	var wrong *wrongError
+func (c Copy) wrapError(f File, err error) error {
+	var wrong *mismatchError
 	if errors.As(err, &wrong) {
 		return err
 	}
-	said := fmt.Errorf("copy %s to %s: %w", f.Title, c.To, reason(err))
+	said := fmt.Errorf("copy %s to %s: %w", f.Title, c.To, pathErrorCause(err))
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%w: user %d needs to write there: an emptyDir lets it, other volumes need the pod's fsGroup", said, os.Geteuid())
 	}
 	return said
 }
 
-// reason is an error of the file system without the call and the path, which
+// pathErrorCause is an error of the file system without the call and the path, which
 // are said better before it.
-func reason(err error) error {
+func pathErrorCause(err error) error {
 	var at *fs.PathError
 	var link *os.LinkError
 	switch {

@@ -67,14 +67,14 @@ func Parse(raw []byte) ([]File, error) {
 		files = append(files, f)
 	}
 	sort.Slice(files, func(i, j int) bool { return files[i].Title < files[j].Title })
-	if err := distinct(files); err != nil {
+	if err := checkUnique(files); err != nil {
 		return nil, err
 	}
 	return files, nil
 }
 
-// distinct refuses two files in one place, and a file where a folder must be.
-func distinct(files []File) error {
+// checkUnique refuses two files in one place, and a file where a folder must be.
+func checkUnique(files []File) error {
 	seen := make(map[string]bool, len(files))
 	for _, f := range files {
 		if seen[f.Title] {
@@ -110,7 +110,7 @@ func ValidDigest(s string) bool {
 // Digest names content.
 func Digest(b []byte) string {
 	s := sha256.Sum256(b)
-	return named(s[:])
+	return digestString(s[:])
 }
 
-func named(sum []byte) string { return "sha256:" + hex.EncodeToString(sum) }
+func digestString(sum []byte) string { return "sha256:" + hex.EncodeToString(sum) }

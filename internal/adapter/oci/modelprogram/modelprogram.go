@@ -21,8 +21,8 @@ import (
 var built embed.FS
 
 const (
-	before = "slipway-model-linux-"
-	after  = ".gz"
+	filePrefix = "slipway-model-linux-"
+	fileSuffix = ".gz"
 )
 
 // Programs are the static programs for Linux by architecture ("amd64"), or
@@ -32,11 +32,11 @@ func Programs() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return in(folder)
+	return readPrograms(folder)
 }
 
-func in(folder fs.FS) (map[string][]byte, error) {
-	names, err := fs.Glob(folder, before+"*"+after)
+func readPrograms(folder fs.FS) (map[string][]byte, error) {
+	names, err := fs.Glob(folder, filePrefix+"*"+fileSuffix)
 	if err != nil {
 		return nil, err
 	}
@@ -46,16 +46,16 @@ func in(folder fs.FS) (map[string][]byte, error) {
 	}
 	out := make(map[string][]byte, len(names))
 	for _, name := range names {
-		program, err := unzip(folder, name)
+		program, err := readGzip(folder, name)
 		if err != nil {
 			return nil, fault.New(fault.Internal, "read the program %s", name).Hint("build slipway with `make` again").Cause(err)
 		}
-		out[strings.TrimSuffix(strings.TrimPrefix(path.Base(name), before), after)] = program
+		out[strings.TrimSuffix(strings.TrimPrefix(path.Base(name), filePrefix), fileSuffix)] = program
 	}
 	return out, nil
 }
 
-func unzip(folder fs.FS, name string) ([]byte, error) {
+func readGzip(folder fs.FS, name string) ([]byte, error) {
 	packed, err := fs.ReadFile(folder, name)
 	if err != nil {
 		return nil, err

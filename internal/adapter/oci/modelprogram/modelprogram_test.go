@@ -24,7 +24,7 @@ func zipped(t *testing.T, content string) []byte {
 }
 
 func TestPrograms(t *testing.T) {
-	got, err := in(fstest.MapFS{
+	got, err := readPrograms(fstest.MapFS{
 		"README.md":                    {Data: []byte("x")},
 		"slipway-model-linux-amd64.gz": {Data: zipped(t, "one")},
 		"slipway-model-linux-arm64.gz": {Data: zipped(t, "two")},
@@ -35,7 +35,7 @@ func TestPrograms(t *testing.T) {
 }
 
 func TestNoPrograms(t *testing.T) {
-	_, err := in(fstest.MapFS{"README.md": {}})
+	_, err := readPrograms(fstest.MapFS{"README.md": {}})
 	if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.HintOf(err), "model.deliver: env") {
 		t.Errorf("no programs: %v (hint %q), want unavailable and what to do", err, fault.HintOf(err))
 	}
@@ -44,7 +44,7 @@ func TestNoPrograms(t *testing.T) {
 func TestDamagedProgram(t *testing.T) {
 	whole := zipped(t, strings.Repeat("program", 99))
 	for name, data := range map[string][]byte{"none": nil, "no gzip": []byte("ELF"), "cut off": whole[:len(whole)/2], "empty": zipped(t, "")} {
-		_, err := in(fstest.MapFS{"slipway-model-linux-amd64.gz": {Data: data}})
+		_, err := readPrograms(fstest.MapFS{"slipway-model-linux-amd64.gz": {Data: data}})
 		if !fault.Is(err, fault.Internal) || !strings.Contains(err.Error(), "amd64") {
 			t.Errorf("%s: %v, want the program by its name", name, err)
 		}
