@@ -15,66 +15,66 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// incoming is a blob on its way into a store: what containerd's own writer does,
+// blobWriter is a blob on its way into a store: what containerd's own writer does,
 // but that it does not wait for the disk. A layer that just came is read again at
 // once and becomes another blob, and whoever reads a layout holds it against its
 // digests.
-type incoming struct {
-	sum    *summed
+type blobWriter struct {
+	hashed *hashingWriter
 	file   *os.File // in the folder of blobs
 	status content.Status
 	closed bool
 }
 
-var _ content.Writer = (*incoming)(nil)
+var _ content.Writer = (*blobWriter)(nil)
 
-func (s *store) incoming(o content.WriterOpts) (*incoming, error) {
+func (s *store) newBlobWriter(o content.WriterOpts) (*blobWriter, error) {
 	file, err := os.CreateTemp(filepath.Join(s.dir, "blobs", "sha256"), "incoming-*.new")
 	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
-	return &incoming{
-		sum: &summed{next: file, hash: sha256.New()}, file: file,
+	return &blobWriter{
+		hashed: &hashingWriter{next: file, hash: sha256.New()}, file: file,
 		status: content.Status{Ref: o.Ref, Total: o.Desc.Size, Expected: o.Desc.Digest, StartedAt: now, UpdatedAt: now},
 	}, nil
 }
 
-func (i *incoming) Write(p []byte) (int, error) {
+func (i *blobWriter) Write(p []byte) (int, error) {
 	i.status.UpdatedAt = time.Now()
-	return i.sum.Write(p)
+	return i.hashed.Write(p)
 }
 
 // Status says how far the blob has come, in bytes.
-func (i *incoming) Status() (content.Status, error) {
-	i.status.Offset = i.sum.bytes
+func (i *blobWriter) Status() (content.Status, error) {
+	i.status.Offset = i.hashed.bytes
 	return i.status, nil
 }
 
 // Digest is that of what has come.
-func (i *incoming) Digest() digest.Digest { return digest.Digest(i.sum.digest()) }
+func (i *blobWriter) Digest() digest.Digest { return digest.Digest(i.hashed.digest()) }
 
 // Truncate begins again; size has to be 0.
-func (i *incoming) Truncate(size int64) error {
+func (i *blobWriter) Truncate(size int64) error {
 	if size != 0 {
 		return fmt.Errorf("cut a blob to %d bytes: %w", size, errdefs.ErrNotImplemented)
 	}
 	if _, err := i.file.Seek(0, 0); err != nil {
 		return err
 	}
-	i.sum = &summed{next: i.file, hash: sha256.New()}
+	i.hashed = &hashingWriter{next: i.file, hash: sha256.New()}
 	return i.file.Truncate(0)
 }
 
 // Commit gives the blob its place. A size of 0 and an empty digest are not known.
-func (i *incoming) Commit(_ context.Context, size int64, expected digest.Digest, _ ...content.Opt) error {
+func (i *blobWriter) Commit(_ context.Context, size int64, expected digest.Digest, _ ...content.Opt) error {
 	if i.closed {
 		return fmt.Errorf("a blob that is closed: %w", errdefs.ErrFailedPrecondition)
 	}
 	got, expected := i.Digest(), cmp.Or(expected, i.status.Expected)
 	switch {
-	case size > 0 && size != i.sum.bytes:
-		return fmt.Errorf("%d bytes came instead of %d: %w", i.sum.bytes, size, errdefs.ErrFailedPrecondition)
+	case size > 0 && size != i.hashed.bytes:
+		return fmt.Errorf("%d bytes came instead of %d: %w", i.hashed.bytes, size, errdefs.ErrFailedPrecondition)
 	case expected != "" && expected != got:
 		return fmt.Errorf("%s came instead of %s: %w", got, expected, errdefs.ErrFailedPrecondition)
 	}
@@ -89,7 +89,7 @@ func (i *incoming) Commit(_ context.Context, size int64, expected digest.Digest,
 }
 
 // Close gives up what has not been committed.
-func (i *incoming) Close() error {
+func (i *blobWriter) Close() error {
 	if i.closed {
 		return nil
 	}

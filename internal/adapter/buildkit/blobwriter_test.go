@@ -26,7 +26,7 @@ func TestIncoming(t *testing.T) {
 		"at the end":       {committed: ocispecs.Descriptor{Digest: digest.FromString("other")}, refused: true},
 		"too short":        {committed: ocispecs.Descriptor{Size: 100}, refused: true},
 	} {
-		s, err := newStore(filepath.Join(t.TempDir(), "layout"), t.TempDir(), memo{})
+		s, err := newStore(filepath.Join(t.TempDir(), "layout"), t.TempDir(), layerCache{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func held(t *testing.T, name string, s *store, d digest.Digest, refused bool) {
 }
 
 func TestIncomingIsGivenUp(t *testing.T) {
-	s, err := newStore(filepath.Join(t.TempDir(), "layout"), t.TempDir(), memo{})
+	s, err := newStore(filepath.Join(t.TempDir(), "layout"), t.TempDir(), layerCache{})
 	if err != nil {
 		t.Fatal(err)
 	}

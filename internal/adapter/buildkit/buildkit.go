@@ -48,8 +48,8 @@ type Config struct {
 type Builder struct {
 	c Config
 
-	mu    sync.Mutex
-	known *engine // found before, by this process
+	mu     sync.Mutex
+	cached *endpoint // found before, by this process
 }
 
 var _ port.Builder = (*Builder)(nil)
@@ -64,7 +64,7 @@ func New(c Config) *Builder {
 
 // Fingerprint names the BuildKit that would build. It starts none.
 func (b *Builder) Fingerprint(ctx context.Context) (string, error) {
-	e, err := b.engine(ctx)
+	e, err := b.endpoint(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -77,36 +77,36 @@ func (b *Builder) Fingerprint(ctx context.Context) (string, error) {
 
 // Build builds the Dockerfile into o.Layout.
 func (b *Builder) Build(ctx context.Context, o port.BuildRequest, out io.Writer) (port.BuiltImage, error) {
-	silence()
-	at, err := find(o)
+	silenceLibraryLogs()
+	at, err := resolveSource(o)
 	if err != nil {
 		return port.BuiltImage{}, err
 	}
-	e, err := b.engine(ctx)
+	e, err := b.endpoint(ctx)
 	if err != nil {
 		return port.BuiltImage{}, err
 	}
-	if err := e.trusts(o.Dockerfile); err != nil {
+	if err := e.checkSecrets(o.Dockerfile); err != nil {
 		return port.BuiltImage{}, err
 	}
-	c, release, err := e.connect(ctx, progressSay(o))
+	c, release, err := e.connect(ctx, progressFunc(o))
 	if err != nil {
 		return port.BuiltImage{}, err
 	}
 	defer release()
-	w := work{
+	w := buildJob{
 		client: c, order: o, source: at, hush: newHush(o.Dockerfile.Secrets),
-		near: e.near,
+		local: e.local,
 	}
 	if b.c.Dir != "" {
-		w.memory = filepath.Join(b.c.Dir, "layers")
+		w.cacheDir = filepath.Join(b.c.Dir, "layers")
 	}
 	return w.build(ctx, out)
 }
 
-// silence keeps the libraries off standard error: they log with this process's
+// silenceLibraryLogs keeps the libraries off standard error: they log with this process's
 // loggers, which nothing of ours uses, and have no other way. Their errors come back.
-func silence() {
+func silenceLibraryLogs() {
 	logrus.SetOutput(io.Discard)
 	log.SetOutput(io.Discard)
 }
@@ -117,37 +117,37 @@ func (b *Builder) Stop(ctx context.Context) error {
 }
 
 func (b *Builder) daemon(program string) *daemon {
-	return &daemon{dir: b.c.Dir, program: program, mirrors: b.c.Getenv(MirrorsVariable), keeper: b.c.Executable}
+	return &daemon{dir: b.c.Dir, program: program, mirrors: b.c.Getenv(MirrorsVariable), idleProgram: b.c.Executable}
 }
 
-// engine is a BuildKit that can be reached, or started.
-type engine struct {
-	name    string // for people
-	address string // of client.New
-	remote  bool   // plain text would leave this machine
-	options []client.ClientOpt
-	own     *daemon // ours to start
-	near    bool    // it is on this machine
+// endpoint is a BuildKit that can be reached, or started.
+type endpoint struct {
+	name      string // for people
+	address   string // of client.New
+	cleartext bool   // plain text would leave this machine
+	options   []client.ClientOpt
+	daemon    *daemon // ours to start
+	local     bool    // it is on this machine
 }
 
 // version asks without starting anything.
-func (e *engine) version(ctx context.Context) (string, error) {
-	if e.own != nil {
-		return e.own.version(ctx)
+func (e *endpoint) version(ctx context.Context) (string, error) {
+	if e.daemon != nil {
+		return e.daemon.version(ctx)
 	}
 	c, err := e.dial(ctx)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = c.Close() }()
-	return e.ask(ctx, c)
+	return e.queryVersion(ctx, c)
 }
 
 // connect gives a client that reaches a BuildKit which answers. release ends it.
-func (e *engine) connect(ctx context.Context, say func(string)) (c *client.Client, release func(), err error) {
+func (e *endpoint) connect(ctx context.Context, say func(string)) (c *client.Client, release func(), err error) {
 	done := func() {}
-	if e.own != nil {
-		if done, err = e.own.use(ctx, say); err != nil {
+	if e.daemon != nil {
+		if done, err = e.daemon.acquire(ctx, say); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -155,7 +155,7 @@ func (e *engine) connect(ctx context.Context, say func(string)) (c *client.Clien
 		done()
 		return nil, nil, err
 	}
-	if _, err := e.ask(ctx, c); err != nil {
+	if _, err := e.queryVersion(ctx, c); err != nil {
 		_ = c.Close()
 		done()
 		return nil, nil, err
@@ -163,10 +163,10 @@ func (e *engine) connect(ctx context.Context, say func(string)) (c *client.Clien
 	return c, func() { _ = c.Close(); done() }, nil
 }
 
-func (e *engine) dial(ctx context.Context) (*client.Client, error) {
+func (e *endpoint) dial(ctx context.Context) (*client.Client, error) {
 	address := e.address
-	if e.own != nil {
-		address = e.own.address()
+	if e.daemon != nil {
+		address = e.daemon.address()
 	}
 	c, err := client.New(ctx, address, e.options...)
 	if err != nil {
@@ -176,9 +176,9 @@ func (e *engine) dial(ctx context.Context) (*client.Client, error) {
 	return c, nil
 }
 
-// ask wants an answer within patience: a dead address would wait for ever.
-func (e *engine) ask(ctx context.Context, c *client.Client) (string, error) {
-	short, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %s", patience))
+// queryVersion wants an answer within patience: a dead address would wait for ever.
+func (e *endpoint) queryVersion(ctx context.Context, c *client.Client) (string, error) {
+	short, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer within %s", connectTimeout))
 	defer cancel()
 	info, err := c.Info(short)
 	switch {
@@ -189,6 +189,6 @@ func (e *engine) ask(ctx context.Context, c *client.Client) (string, error) {
 	case err == nil:
 		return "unknown", nil
 	}
-	return "", fault.New(fault.Unavailable, "reach %s", e.name).Cause(plain(err)).
+	return "", fault.New(fault.Unavailable, "reach %s", e.name).Cause(connectionError(err)).
 		Hint("does it run? `buildctl --addr %s debug info` asks it, too", e.address)
 }

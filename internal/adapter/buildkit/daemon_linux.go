@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	startTime = 30 * time.Second // a BuildKit of ours may take to answer, or to end
-	pollTime  = 20 * time.Millisecond
+	startTimeout = 30 * time.Second // a BuildKit of ours may take to answer, or to end
+	pollInterval = 20 * time.Millisecond
 )
 
 // daemon is a BuildKit that Slipway starts, in a folder of its own. It outlives
@@ -28,42 +28,42 @@ const (
 // use.lock is shared by builds and taken alone to start, change or stop it, and
 // alive.lock is held by the daemon itself, so that a dead one is never waited for.
 type daemon struct {
-	dir     string
-	program string
-	mirrors string
-	keeper  string // program that ends an idle one; "": none
+	dir         string
+	program     string
+	mirrors     string
+	idleProgram string // program that ends an idle one; "": none
 
-	asked sync.Mutex
-	said  string // by the program about its version
+	mu            sync.Mutex
+	cachedVersion string // by the program about its version
 }
 
 func (d *daemon) address() string { return "unix://" + d.socket() }
 
-// use makes sure that it runs as configured, and keeps it so until release.
-func (d *daemon) use(ctx context.Context, say func(string)) (release func(), err error) {
-	want, err := d.wanted()
+// acquire makes sure that it runs as configured, and keeps it so until release.
+func (d *daemon) acquire(ctx context.Context, say func(string)) (release func(), err error) {
+	want, err := d.wantedSettings()
 	if err != nil {
 		return nil, err
 	}
-	if err := d.prepare(); err != nil {
+	if err := d.prepareDirs(); err != nil {
 		return nil, err
 	}
 	for range 5 {
-		held, err := d.hold(ctx, "use.lock", unix.LOCK_SH, func() {})
+		held, err := d.lock(ctx, "use.lock", unix.LOCK_SH, func() {})
 		if err != nil {
 			return nil, err
 		}
 		if d.alive() && d.running() == want.text() {
-			if err := d.ready(ctx, nil); err == nil {
-				d.touch()
-				return func() { d.touch(); _ = held.Close() }, nil
+			if err := d.waitReady(ctx, nil); err == nil {
+				d.markUsed()
+				return func() { d.markUsed(); _ = held.Close() }, nil
 			} else if ctx.Err() != nil {
 				_ = held.Close()
 				return nil, err
 			}
 		}
 		_ = held.Close()
-		if err := d.renew(ctx, want, say); err != nil {
+		if err := d.restart(ctx, want, say); err != nil {
 			return nil, err
 		}
 	}
@@ -71,19 +71,19 @@ func (d *daemon) use(ctx context.Context, say func(string)) (release func(), err
 		Hint("is %s or %s different in another terminal?", MirrorsVariable, ProgramVariable)
 }
 
-// renew starts it, alone; one that runs in another way is ended first, once the
+// restart starts it, alone; one that runs in another way is ended first, once the
 // builds that it does are done.
-func (d *daemon) renew(ctx context.Context, want settings, say func(string)) error {
-	held, err := d.hold(ctx, "use.lock", unix.LOCK_EX, func() { say("waiting for another build before BuildKit starts anew") })
+func (d *daemon) restart(ctx context.Context, want settings, say func(string)) error {
+	held, err := d.lock(ctx, "use.lock", unix.LOCK_EX, func() { say("waiting for another build before BuildKit starts anew") })
 	if err != nil {
 		return err
 	}
 	defer held.Close()
 	if d.alive() {
-		if d.running() == want.text() && d.ready(ctx, nil) == nil {
+		if d.running() == want.text() && d.waitReady(ctx, nil) == nil {
 			return nil // another process was quicker
 		}
-		if err := d.end(ctx); err != nil {
+		if err := d.terminate(ctx); err != nil {
 			return err
 		}
 	}
@@ -104,11 +104,11 @@ func (d *daemon) stop(ctx context.Context) error {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return fault.New(fault.Conflict, "stop BuildKit in %s: it builds", d.dir).Hint("wait for the build, or cancel it")
 	}
-	return d.end(ctx)
+	return d.terminate(ctx)
 }
 
-// end tells it to end, and waits until it has.
-func (d *daemon) end(ctx context.Context) error {
+// terminate tells it to end, and waits until it has.
+func (d *daemon) terminate(ctx context.Context) error {
 	for _, s := range []os.Signal{unix.SIGTERM, unix.SIGKILL} {
 		process, err := d.process(ctx)
 		if err != nil && d.alive() {
@@ -118,7 +118,7 @@ func (d *daemon) end(ctx context.Context) error {
 		if d.alive() {
 			_ = process.Signal(s) // one that is gone is fine: its lock tells
 		}
-		until := time.Now().Add(startTime)
+		until := time.Now().Add(startTimeout)
 		for d.alive() && time.Now().Before(until) {
 			if err := pause(ctx); err != nil {
 				return fmt.Errorf("wait for BuildKit to end: %w", err)
@@ -133,7 +133,7 @@ func (d *daemon) end(ctx context.Context) error {
 
 // process is who listens on the socket: the kernel says so, not a file.
 func (d *daemon) process(ctx context.Context) (*os.Process, error) {
-	conn, err := d.knock(ctx)
+	conn, err := d.dialSocket(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -155,30 +155,30 @@ func (d *daemon) process(ctx context.Context) (*os.Process, error) {
 	return os.FindProcess(int(peer.Pid))
 }
 
-func (d *daemon) knock(ctx context.Context) (net.Conn, error) {
+func (d *daemon) dialSocket(ctx context.Context) (net.Conn, error) {
 	var dialer net.Dialer
 	return dialer.DialContext(ctx, "unix", d.socket())
 }
 
-// ready waits until it takes connections. ended tells that there is nothing to
+// waitReady waits until it takes connections. ended tells that there is nothing to
 // wait for; nil: the lock does.
-func (d *daemon) ready(ctx context.Context, ended <-chan struct{}) error {
-	until := time.Now().Add(startTime)
+func (d *daemon) waitReady(ctx context.Context, ended <-chan struct{}) error {
+	until := time.Now().Add(startTimeout)
 	for {
-		conn, err := d.knock(ctx)
+		conn, err := d.dialSocket(ctx)
 		if err == nil {
 			return conn.Close()
 		}
 		select {
 		case <-ended:
-			return errEnded
+			return errExited
 		default:
 		}
 		if ended == nil && !d.alive() {
-			return errEnded
+			return errExited
 		}
 		if time.Now().After(until) {
-			return fmt.Errorf("no answer within %s: %w", startTime, err)
+			return fmt.Errorf("no answer within %s: %w", startTimeout, err)
 		}
 		if err := pause(ctx); err != nil {
 			return err
@@ -186,14 +186,14 @@ func (d *daemon) ready(ctx context.Context, ended <-chan struct{}) error {
 	}
 }
 
-var errEnded = errors.New("it ended")
+var errExited = errors.New("it ended")
 
 // version asks the program, once, and remembers the answer between processes.
 func (d *daemon) version(ctx context.Context) (string, error) {
-	d.asked.Lock()
-	defer d.asked.Unlock()
-	if d.said != "" {
-		return d.said, nil
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.cachedVersion != "" {
+		return d.cachedVersion, nil
 	}
 	id, err := identity(d.program)
 	if err != nil {
@@ -201,7 +201,7 @@ func (d *daemon) version(ctx context.Context) (string, error) {
 	}
 	if kept, err := os.ReadFile(d.file("version")); err == nil {
 		if of, v, ok := strings.Cut(strings.TrimSpace(string(kept)), "\n"); ok && of == id {
-			d.said = v
+			d.cachedVersion = v
 			return v, nil
 		}
 	}
@@ -210,11 +210,11 @@ func (d *daemon) version(ctx context.Context) (string, error) {
 	if err != nil || len(words) < 3 {
 		return "", fault.New(fault.Unavailable, "ask %s for its version", d.program).Hint("is it BuildKit's daemon?").Cause(err)
 	}
-	d.said = words[2]
-	if d.prepare() == nil {
-		_ = os.WriteFile(d.file("version"), []byte(id+"\n"+d.said+"\n"), 0o600) // then the next process asks again
+	d.cachedVersion = words[2]
+	if d.prepareDirs() == nil {
+		_ = os.WriteFile(d.file("version"), []byte(id+"\n"+d.cachedVersion+"\n"), 0o600) // then the next process asks again
 	}
-	return d.said, nil
+	return d.cachedVersion, nil
 }
 
 func (d *daemon) file(name string) string { return filepath.Join(d.dir, name) }
@@ -247,9 +247,9 @@ func (d *daemon) open(name string) (*os.File, error) {
 	return f, nil
 }
 
-// hold takes a lock, which goes with the file's last holder. busy is called once
+// lock takes a lock, which goes with the file's last holder. busy is called once
 // when somebody else has it.
-func (d *daemon) hold(ctx context.Context, name string, how int, busy func()) (*os.File, error) {
+func (d *daemon) lock(ctx context.Context, name string, how int, busy func()) (*os.File, error) {
 	f, err := d.open(name)
 	if err != nil {
 		return nil, err
@@ -274,7 +274,7 @@ func (d *daemon) hold(ctx context.Context, name string, how int, busy func()) (*
 }
 
 func pause(ctx context.Context) error {
-	timer := time.NewTimer(pollTime)
+	timer := time.NewTimer(pollInterval)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -8,16 +8,18 @@ import (
 )
 
 // daemon is a BuildKit of our own: it runs on Linux only.
-type daemon struct{ dir, program, mirrors, keeper string }
+type daemon struct{ dir, program, mirrors, idleProgram string }
 
 var errLinux = errors.New("it runs on Linux only")
 
 func findDaemon(string) (string, error) { return "", errLinux }
 
-func (*daemon) address() string                                               { return "" }
-func (*daemon) use(context.Context, func(string)) (release func(), err error) { return nil, errLinux }
-func (*daemon) stop(context.Context) error                                    { return nil }
-func (*daemon) version(context.Context) (string, error)                       { return "", errLinux }
+func (*daemon) address() string { return "" }
+func (*daemon) acquire(context.Context, func(string)) (release func(), err error) {
+	return nil, errLinux
+}
+func (*daemon) stop(context.Context) error              { return nil }
+func (*daemon) version(context.Context) (string, error) { return "", errLinux }
 
-// Keep has nothing to keep here.
+// StopWhenIdle has nothing to watch here.
 func StopWhenIdle(context.Context, []string) int { return 1 }

@@ -21,27 +21,27 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// patience is how long a BuildKit may take to say who it is.
-const patience = 10 * time.Second
+// connectTimeout is how long a BuildKit may take to say who it is.
+const connectTimeout = 10 * time.Second
 
-// engine finds a BuildKit: the one that the user names, Docker's own, or one to
+// endpoint finds a BuildKit: the one that the user names, Docker's own, or one to
 // start. The answer stays the same for this process.
-func (b *Builder) engine(ctx context.Context) (*engine, error) {
+func (b *Builder) endpoint(ctx context.Context) (*endpoint, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.known != nil {
-		return b.known, nil
+	if b.cached != nil {
+		return b.cached, nil
 	}
-	e, err := b.look(ctx)
+	e, err := b.discover(ctx)
 	if err == nil {
-		b.known = e
+		b.cached = e
 	}
 	return e, err
 }
 
-func (b *Builder) look(ctx context.Context) (*engine, error) {
+func (b *Builder) discover(ctx context.Context) (*endpoint, error) {
 	if host := b.c.Getenv(HostVariable); host != "" {
-		return named(host, b.c.Getenv(TLSVariable))
+		return parseEndpoint(host, b.c.Getenv(TLSVariable))
 	}
 	docker, why := dockerEngine(ctx, b.c.Getenv(dockerVariable))
 	if docker != nil {
@@ -52,36 +52,36 @@ func (b *Builder) look(ctx context.Context) (*engine, error) {
 	}
 	program, err := findDaemon(b.c.Getenv(ProgramVariable))
 	if err != nil {
-		return nil, none(why, err)
+		return nil, notFoundError(why, err)
 	}
 	d := b.daemon(program)
 	if _, err := parseMirrors(d.mirrors); err != nil {
 		return nil, err
 	}
-	return &engine{name: "the BuildKit of " + d.dir, own: d, near: true}, nil
+	return &endpoint{name: "the BuildKit of " + d.dir, daemon: d, local: true}, nil
 }
 
-// none says how to get a builder.
-func none(docker, own error) error {
+// notFoundError says how to get a builder.
+func notFoundError(docker, own error) error {
 	ways := "set " + HostVariable + " to a BuildKit's address, start Docker (with its containerd image store), " +
 		"or put buildkitd and runc into PATH (https://github.com/moby/buildkit/releases) and Slipway starts it"
 	return fault.New(fault.Unavailable, "find a BuildKit to build the Dockerfile with").
 		Cause(fmt.Errorf("%s is not set; Docker: %w; buildkitd: %w", HostVariable, docker, own)).Hint("%s", ways)
 }
 
-// named is the BuildKit at an address of the user's.
-func named(host, certificates string) (*engine, error) {
+// parseEndpoint is the BuildKit at an address of the user's.
+func parseEndpoint(host, certificates string) (*endpoint, error) {
 	u, err := url.Parse(host)
 	if err != nil || u.Scheme == "" {
 		return nil, fault.New(fault.Invalid, "%s: %q is no address", HostVariable, host).
 			Hint("such as unix:///run/buildkit/buildkitd.sock or tcp://buildkit.example.com:1234")
 	}
-	e := &engine{name: "BuildKit at " + u.Redacted(), address: host, near: u.Scheme == "unix"}
+	e := &endpoint{name: "BuildKit at " + u.Redacted(), address: host, local: u.Scheme == "unix"}
 	if u.Scheme != "tcp" {
 		return e, nil
 	}
 	if certificates == "" {
-		e.remote = !loopback(u.Hostname())
+		e.cleartext = !isLoopback(u.Hostname())
 		return e, nil
 	}
 	e.options = []client.ClientOpt{
@@ -91,14 +91,14 @@ func named(host, certificates string) (*engine, error) {
 	return e, nil
 }
 
-func loopback(host string) bool {
+func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// trusts refuses to send secrets over an open line.
-func (e *engine) trusts(d *port.Dockerfile) error {
-	if !e.remote || len(d.Secrets) == 0 && !d.SSH {
+// checkSecrets refuses to send secrets over an open line.
+func (e *endpoint) checkSecrets(d *port.Dockerfile) error {
+	if !e.cleartext || len(d.Secrets) == 0 && !d.SSH {
 		return nil
 	}
 	return fault.New(fault.Denied, "send the build's secrets to %s: the connection is not encrypted", e.name).
@@ -112,14 +112,14 @@ type source struct {
 	file    string // its name there
 }
 
-// find looks at the order before BuildKit is asked: what is wrong with the
+// resolveSource looks at the order before BuildKit is asked: what is wrong with the
 // configuration is said in the user's words. Links may not lead out of the checkout.
-func find(o port.BuildRequest) (source, error) {
+func resolveSource(o port.BuildRequest) (source, error) {
 	d := o.Dockerfile
 	if d == nil {
 		return source{}, fault.New(fault.Internal, "build %s: there is no Dockerfile in the order", o.Service)
 	}
-	file, err := inside(o.Dir, d.Path)
+	file, err := resolveInside(o.Dir, d.Path)
 	info, statErr := os.Stat(file)
 	switch {
 	case d.Path == "" || errors.Is(err, errOutside):
@@ -129,7 +129,7 @@ func find(o port.BuildRequest) (source, error) {
 		return source{}, fault.New(fault.Invalid, "image.build.dockerfile: there is no file %s", d.Path).
 			Hint("a path from the repository's root, such as server/Dockerfile; is it committed?")
 	}
-	folder, err := inside(o.Dir, d.Context)
+	folder, err := resolveInside(o.Dir, d.Context)
 	info, statErr = os.Stat(folder)
 	if err != nil || statErr != nil || !info.IsDir() {
 		return source{}, fault.New(fault.Invalid, "image.build.context: there is no folder %s in the repository", d.Context).
@@ -140,8 +140,8 @@ func find(o port.BuildRequest) (source, error) {
 
 var errOutside = errors.New("outside of the repository")
 
-// inside follows links from root to rel, which has to stay below it.
-func inside(root, rel string) (string, error) {
+// resolveInside follows links from root to rel, which has to stay below it.
+func resolveInside(root, rel string) (string, error) {
 	if rel == "" {
 		rel = "."
 	}

@@ -53,16 +53,16 @@ func TestAddresses(t *testing.T) {
 		"tcp://buildkit.example.com:1234": fault.Denied,
 		"tcp://127.0.0.1:1234":            "", "tcp://[::1]:1234": "", "tcp://localhost:1234": "", "unix:///x.sock": "", "docker-container://x": "",
 	} {
-		e, err := named(host, "")
+		e, err := parseEndpoint(host, "")
 		if err == nil {
-			err = e.trusts(secret)
+			err = e.checkSecrets(secret)
 		}
 		if want == "" && err != nil || want != "" && (!fault.Is(err, want) || fault.HintOf(err) == "") {
 			t.Errorf("%s: %v, want %q", host, err, want)
 		}
 	}
-	e, err := named("tcp://buildkit.example.com:1234", "/certificates")
-	if err != nil || e.trusts(secret) != nil || len(e.options) != 2 {
+	e, err := parseEndpoint("tcp://buildkit.example.com:1234", "/certificates")
+	if err != nil || e.checkSecrets(secret) != nil || len(e.options) != 2 {
 		t.Errorf("with certificates: %+v, %v", e, err)
 	}
 	if _, err := builder(t, map[string]string{HostVariable: "tcp://127.0.0.1:1", TLSVariable: t.TempDir()}).Fingerprint(t.Context()); !fault.Is(err, fault.Unavailable) {
@@ -155,7 +155,7 @@ func TestTreeModes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	all, err := tree(o.Dir)
+	all, err := sourceFS(o.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}

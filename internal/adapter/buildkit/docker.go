@@ -15,11 +15,11 @@ import (
 	"github.com/moby/buildkit/client"
 )
 
-// dockerWait is how long Docker's engine may take to tell what it is.
-const dockerWait = 3 * time.Second
+// dockerTimeout is how long Docker's engine may take to tell what it is.
+const dockerTimeout = 3 * time.Second
 
 // dockerEngine is the BuildKit inside of Docker's engine, or why it can't be used.
-func dockerEngine(ctx context.Context, host string) (*engine, error) {
+func dockerEngine(ctx context.Context, host string) (*endpoint, error) {
 	if host == "" {
 		host = "unix://" + dockerSocket
 	}
@@ -31,7 +31,7 @@ func dockerEngine(ctx context.Context, host string) (*engine, error) {
 	if err := d.check(ctx); err != nil {
 		return nil, err
 	}
-	return &engine{name: "Docker's BuildKit", address: host, near: true, options: []client.ClientOpt{
+	return &endpoint{name: "Docker's BuildKit", address: host, local: true, options: []client.ClientOpt{
 		client.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			return d.hijack(ctx, "/grpc", "h2c", nil)
 		}),
@@ -51,7 +51,7 @@ func (d docker) dial(ctx context.Context) (net.Conn, error) {
 // check asks the engine whether it answers and can give an image away as OCI has
 // it: its old image store can't.
 func (d docker) check(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, dockerWait, errors.New("its engine does not answer"))
+	ctx, cancel := context.WithTimeoutCause(ctx, dockerTimeout, errors.New("its engine does not answer"))
 	defer cancel()
 	transport := &http.Transport{
 		DisableKeepAlives: true,
@@ -93,7 +93,7 @@ func (d docker) hijack(ctx context.Context, path, proto string, meta map[string]
 		_ = conn.Close()
 		return nil, fmt.Errorf("open %s of Docker's engine: %w", path, err)
 	}
-	return hijacked{conn, in}, nil
+	return hijackedConn{conn, in}, nil
 }
 
 func upgrade(ctx context.Context, conn net.Conn, path, proto string, meta map[string][]string) (*bufio.Reader, error) {
@@ -121,16 +121,16 @@ func upgrade(ctx context.Context, conn net.Conn, path, proto string, meta map[st
 	return in, nil
 }
 
-// hijacked reads first what came together with the answer.
-type hijacked struct {
+// hijackedConn reads first what came together with the answer.
+type hijackedConn struct {
 	net.Conn
 	in *bufio.Reader
 }
 
-func (h hijacked) Read(p []byte) (int, error) { return h.in.Read(p) }
+func (h hijackedConn) Read(p []byte) (int, error) { return h.in.Read(p) }
 
 // CloseWrite ends our side alone, as the session's server wants it.
-func (h hijacked) CloseWrite() error {
+func (h hijackedConn) CloseWrite() error {
 	if half, ok := h.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}

@@ -30,13 +30,13 @@ func number(t *testing.T, text string) int {
 	return n
 }
 
-// engine speaks as Docker's engine does and hands everything to a real BuildKit.
-type engine struct {
+// endpoint speaks as Docker's engine does and hands everything to a real BuildKit.
+type endpoint struct {
 	kit   string // its socket
 	store string // that it says it has
 }
 
-func (e engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/info":
 		_, _ = io.WriteString(w, `{"DriverStatus":[["driver-type","`+e.store+`"]]}`)
@@ -64,7 +64,7 @@ func (e engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (e engine) upgrade(w http.ResponseWriter, r *http.Request, to func(context.Context) (net.Conn, error)) {
+func (e endpoint) upgrade(w http.ResponseWriter, r *http.Request, to func(context.Context) (net.Conn, error)) {
 	proto := r.Header.Get("Upgrade")
 	conn, in, err := w.(http.Hijacker).Hijack()
 	if err != nil {
@@ -122,7 +122,7 @@ func (y *yard) serve(t *testing.T, store string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewUnstartedServer(engine{kit: filepath.Join(y.dir, "run", "buildkitd.sock"), store: store})
+	s := httptest.NewUnstartedServer(endpoint{kit: filepath.Join(y.dir, "run", "buildkitd.sock"), store: store})
 	_ = s.Listener.Close()
 	s.Listener = l
 	s.Config.ReadHeaderTimeout = 10 * time.Second

@@ -18,19 +18,19 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// explain makes a fault of what BuildKit said: what is wrong with the Dockerfile
+// toFault makes a fault of what BuildKit said: what is wrong with the Dockerfile
 // has its line, and a command that failed the last that it printed.
-func (w work) explain(ctx context.Context, act string, err error, seen *story) error {
+func (w buildJob) toFault(ctx context.Context, act string, err error, seen *progress) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", act, context.Cause(ctx))
 	}
-	text := w.hush.text(clean(err.Error()))
-	at, line := w.place(err)
-	kind, hint := judge(text, at != "")
+	text := w.hush.text(stripPrefixes(err.Error()))
+	at, line := w.dockerfileLine(err)
+	kind, hint := classify(text, at != "")
 	var exit *gateway.ExitError
 	if errors.As(err, &exit) && kind != fault.Exhausted {
-		kind, hint = fault.Failed, w.lacks(line)
-		text = w.exited(line, exit.ExitCode, seen)
+		kind, hint = fault.Failed, w.missingMount(line)
+		text = w.exitMessage(line, exit.ExitCode, seen)
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		kind, hint = fault.Exhausted, roomHint
@@ -45,8 +45,8 @@ func (w work) explain(ctx context.Context, act string, err error, seen *story) e
 	return f
 }
 
-// exited tells of a command that ended badly.
-func (w work) exited(line string, code uint32, seen *story) string {
+// exitMessage tells of a command that ended badly.
+func (w buildJob) exitMessage(line string, code uint32, seen *progress) string {
 	said := fmt.Sprintf("%s: it ended with exit %d", line, code)
 	if line == "" {
 		said = fmt.Sprintf("a command ended with exit %d", code)
@@ -54,7 +54,7 @@ func (w work) exited(line string, code uint32, seen *story) string {
 	if code == 137 {
 		said += " (it was killed: out of memory?)"
 	}
-	if last := seen.failure(); len(last) > 0 {
+	if last := seen.failedOutput(); len(last) > 0 {
 		said += "; it printed\n" + strings.Join(last, "\n")
 	}
 	return said
@@ -67,9 +67,9 @@ const (
 
 var secretID = regexp.MustCompile(`type=secret[^ ]*?\bid=([A-Za-z0-9_.-]+)`)
 
-// lacks tells what a command wanted to mount and did not get: BuildKit lets it run
+// missingMount tells what a command wanted to mount and did not get: BuildKit lets it run
 // without.
-func (w work) lacks(line string) string {
+func (w buildJob) missingMount(line string) string {
 	for _, m := range secretID.FindAllStringSubmatch(line, -1) {
 		if _, given := w.order.Dockerfile.Secrets[m[1]]; !given {
 			return secretHint
@@ -81,9 +81,9 @@ func (w work) lacks(line string) string {
 	return ""
 }
 
-// place is the line of the Dockerfile that an error is about ("server/Dockerfile:7"),
+// dockerfileLine is the line of the Dockerfile that an error is about ("server/Dockerfile:7"),
 // and what stands there.
-func (w work) place(err error) (at, line string) {
+func (w buildJob) dockerfileLine(err error) (at, line string) {
 	sources := errdefs.Sources(err)
 	for i := len(sources) - 1; i >= 0; i-- {
 		s := sources[i]
@@ -101,20 +101,20 @@ func (w work) place(err error) (at, line string) {
 }
 
 var (
-	// noise is what the libraries put before what happened.
-	noise = regexp.MustCompile(`^(failed to solve: |rpc error: code = \w+ desc = |failed to receive status: |process ".*" did not complete successfully: )+`)
-	// parseLine is told by the place already.
-	parseLine = regexp.MustCompile(`^dockerfile parse error on line \d+: `)
+	// noisePrefixes is what the libraries put before what happened.
+	noisePrefixes = regexp.MustCompile(`^(failed to solve: |rpc error: code = \w+ desc = |failed to receive status: |process ".*" did not complete successfully: )+`)
+	// parsePrefix is told by the place already.
+	parsePrefix = regexp.MustCompile(`^dockerfile parse error on line \d+: `)
 )
 
-func clean(text string) string {
-	return parseLine.ReplaceAllString(noise.ReplaceAllString(text, ""), "")
+func stripPrefixes(text string) string {
+	return parsePrefix.ReplaceAllString(noisePrefixes.ReplaceAllString(text, ""), "")
 }
 
 const roomHint = "make room where BuildKit keeps its state, and where Slipway does (`slipway cleanup`)"
 
-// judge picks the kind and what can be done. placed: it is about a line of the Dockerfile.
-func judge(text string, placed bool) (fault.Kind, string) {
+// classify picks the kind and what can be done. placed: it is about a line of the Dockerfile.
+func classify(text string, placed bool) (fault.Kind, string) {
 	has := func(words ...string) bool {
 		for _, w := range words {
 			if strings.Contains(text, w) {
@@ -150,12 +150,12 @@ func judge(text string, placed bool) (fault.Kind, string) {
 	return fault.Internal, ""
 }
 
-// plain is an error of the connection in one line, without the library's wrapping.
-func plain(err error) error {
+// connectionError is an error of the connection in one line, without the library's wrapping.
+func connectionError(err error) error {
 	if grpcerrors.Code(err) == codes.Unavailable {
 		if _, after, ok := strings.Cut(err.Error(), "Error while dialing: "); ok {
 			return errors.New(strings.TrimSuffix(after, `"`))
 		}
 	}
-	return errors.New(clean(oneLine(err.Error())))
+	return errors.New(stripPrefixes(oneLine(err.Error())))
 }

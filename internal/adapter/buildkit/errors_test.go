@@ -36,7 +36,7 @@ func TestExplain(t *testing.T) {
 		"rpc error: code = Unavailable desc = error reading from server: EOF":                                       {fault.Unavailable, "went away"},
 		"something else altogether": {fault.Internal, ""},
 	} {
-		err := job(nil).explain(t.Context(), "build Dockerfile of api", errors.New(said), newStory(&bytes.Buffer{}, newHush(nil), func(string) {}))
+		err := job(nil).toFault(t.Context(), "build Dockerfile of api", errors.New(said), newProgress(&bytes.Buffer{}, newHush(nil), func(string) {}))
 		if !fault.Is(err, want.kind) || want.hint == "" != (fault.HintOf(err) == "") || !strings.Contains(fault.HintOf(err), want.hint) {
 			t.Errorf("%s:\n%v, %s (%s)", said, err, fault.KindOf(err), fault.HintOf(err))
 		}
@@ -46,8 +46,8 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-func job(secrets map[string][]byte) work {
-	return work{
+func job(secrets map[string][]byte) buildJob {
+	return buildJob{
 		order:  port.BuildRequest{Service: "api", Dockerfile: &port.Dockerfile{Path: "server/Dockerfile", Secrets: secrets}},
 		source: source{file: "Dockerfile"}, hush: newHush(secrets),
 	}
@@ -62,22 +62,22 @@ func TestExplainPlaces(t *testing.T) {
 		})
 	}
 	exit := placed(fmt.Errorf("process \"/bin/sh\" did not complete successfully: %w", &gateway.ExitError{ExitCode: 137}))
-	err := job(nil).explain(t.Context(), "build", exit, newStory(&bytes.Buffer{}, newHush(nil), func(string) {}))
+	err := job(nil).toFault(t.Context(), "build", exit, newProgress(&bytes.Buffer{}, newHush(nil), func(string) {}))
 	if want := "server/Dockerfile:2: RUN --mount=type=secret,id=pip \\: it ended with exit 137 (it was killed: out of memory?)"; !fault.Is(err, fault.Failed) || err.Error() != want || fault.HintOf(err) != secretHint {
 		t.Errorf("%v (%s)", err, fault.HintOf(err))
 	}
-	err = job(map[string][]byte{"pip": []byte("unknown")}).explain(t.Context(), "build", placed(errors.New("dockerfile parse error on line 2: unknown flag")), nil)
+	err = job(map[string][]byte{"pip": []byte("unknown")}).toFault(t.Context(), "build", placed(errors.New("dockerfile parse error on line 2: unknown flag")), nil)
 	if !fault.Is(err, fault.Failed) || err.Error() != "server/Dockerfile:2: *** flag" {
 		t.Errorf("%v", err)
 	}
-	full := job(nil).explain(t.Context(), "build", fmt.Errorf("write: %w", syscall.ENOSPC), nil)
+	full := job(nil).toFault(t.Context(), "build", fmt.Errorf("write: %w", syscall.ENOSPC), nil)
 	if !fault.Is(full, fault.Exhausted) {
 		t.Errorf("%v", full)
 	}
 	stopped := errors.New("stopped")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stopped)
-	if err := job(nil).explain(ctx, "build", errors.New("context canceled"), nil); !errors.Is(err, stopped) {
+	if err := job(nil).toFault(ctx, "build", errors.New("context canceled"), nil); !errors.Is(err, stopped) {
 		t.Errorf("%v", err)
 	}
 }

@@ -15,18 +15,18 @@ import (
 // idleTime is how long a BuildKit of ours stays warm without a build.
 const idleTime = time.Hour
 
-// touch notes that it is used.
-func (d *daemon) touch() {
+// markUsed notes that it is used.
+func (d *daemon) markUsed() {
 	now := time.Now()
 	_ = os.Chtimes(d.file("use.lock"), now, now) // then it ends earlier, and starts again
 }
 
-// guard starts the program that ends an idle daemon.
-func (d *daemon) guard() error {
-	if d.keeper == "" {
+// startIdleWatch starts the program that ends an idle daemon.
+func (d *daemon) startIdleWatch() error {
+	if d.idleProgram == "" {
 		return nil
 	}
-	cmd := exec.Command(d.keeper, IdleCommand, d.dir, idleTime.String())
+	cmd := exec.Command(d.idleProgram, IdleCommand, d.dir, idleTime.String())
 	cmd.Args[0] = "slipway" // for people who look at the process list
 	cmd.Dir = "/"
 	cmd.Env = []string{"TMPDIR=" + os.TempDir()} // nothing of ours; that is where sockets may be
@@ -50,16 +50,16 @@ func StopWhenIdle(ctx context.Context, args []string) (code int) {
 	}
 	d := &daemon{dir: args[0]}
 	// The keeper of a daemon that ended just now may not have noticed yet.
-	short, cancel := context.WithTimeout(ctx, startTime)
-	one, err := d.hold(short, "keeper.lock", unix.LOCK_EX, func() {})
+	short, cancel := context.WithTimeout(ctx, startTimeout)
+	one, err := d.lock(short, "keeper.lock", unix.LOCK_EX, func() {})
 	cancel()
 	if err != nil {
 		return 0
 	}
 	defer one.Close()
-	ended := d.ended()
+	ended := d.exited()
 	for {
-		wait := time.NewTimer(d.rest(idle))
+		wait := time.NewTimer(d.remaining(idle))
 		select {
 		case <-ended:
 			wait.Stop()
@@ -69,27 +69,27 @@ func StopWhenIdle(ctx context.Context, args []string) (code int) {
 			return 0
 		case <-wait.C:
 		}
-		if d.rest(idle) > pollTime {
+		if d.remaining(idle) > pollInterval {
 			continue
 		}
 		if err := d.stop(ctx); err == nil { // one that builds is used, and asked again
 			return 0
 		}
-		d.touch()
+		d.markUsed()
 	}
 }
 
-// rest is how long it may still be idle.
-func (d *daemon) rest(idle time.Duration) time.Duration {
+// remaining is how long it may still be idle.
+func (d *daemon) remaining(idle time.Duration) time.Duration {
 	info, err := os.Stat(d.file("use.lock"))
 	if err != nil {
-		return pollTime
+		return pollInterval
 	}
-	return max(idle-time.Since(info.ModTime()), pollTime)
+	return max(idle-time.Since(info.ModTime()), pollInterval)
 }
 
-// ended is closed when the daemon has let go of its lock.
-func (d *daemon) ended() <-chan struct{} {
+// exited is closed when the daemon has let go of its lock.
+func (d *daemon) exited() <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

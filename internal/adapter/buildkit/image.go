@@ -12,15 +12,15 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// markImage brings the layers into their final form and makes the configuration
+// rewriteImage brings the layers into their final form and makes the configuration
 // say it, the commit's time and our labels.
-func (l layout) markImage(m *manifest) error {
+func (l layout) rewriteImage(m *manifest) error {
 	var c struct {
 		History []ocispecs.History         `json:"history"`
 		Config  map[string]json.RawMessage `json:"config"`
 		RootFS  ocispecs.RootFS            `json:"rootfs"`
 	}
-	raw, err := l.read(delivery.Digest(m.Config.Digest))
+	raw, err := l.readBlob(delivery.Digest(m.Config.Digest))
 	if err == nil {
 		err = json.Unmarshal(raw, &c)
 	}
@@ -30,9 +30,9 @@ func (l layout) markImage(m *manifest) error {
 	if len(c.RootFS.DiffIDs) != len(m.Layers) {
 		return fmt.Errorf("the image has %d layers, and %d in its configuration", len(m.Layers), len(c.RootFS.DiffIDs))
 	}
-	first := firstOwn(c.History, len(m.Layers), l.origin.files)
+	first := firstBuiltLayer(c.History, len(m.Layers), l.origin.files)
 	for i := range m.Layers {
-		if err := l.markLayer(&m.Layers[i], &c.RootFS.DiffIDs[i], i >= first); err != nil {
+		if err := l.rewriteLayer(&m.Layers[i], &c.RootFS.DiffIDs[i], i >= first); err != nil {
 			return err
 		}
 	}
@@ -46,24 +46,24 @@ func (l layout) markImage(m *manifest) error {
 	}
 	inner, err := json.Marshal(c.Config)
 	if err == nil {
-		inner, err = change(inner, nil, "Labels", l.origin.labels)
+		inner, err = patchJSON(inner, nil, "Labels", l.origin.labels)
 	}
 	if err == nil {
-		raw, err = change(raw, map[string]any{
+		raw, err = patchJSON(raw, map[string]any{
 			"created": l.origin.created, "history": c.History, "rootfs": c.RootFS, "config": json.RawMessage(inner),
 		}, "", nil)
 	}
 	if err != nil {
 		return fmt.Errorf("write the image's configuration: %w", err)
 	}
-	*m.Config, err = l.write(*m.Config, raw)
+	*m.Config, err = l.writeBlob(*m.Config, raw)
 	return err
 }
 
-// firstOwn is the number of the first layer that the Dockerfile made; those before
+// firstBuiltLayer is the number of the first layer that the Dockerfile made; those before
 // are the base image's and stay as they are. BuildKit gives entries of its own the
 // files' time. A history that does not fit says nothing: then all are our own.
-func firstOwn(history []ocispecs.History, layers int, files time.Time) int {
+func firstBuiltLayer(history []ocispecs.History, layers int, files time.Time) int {
 	first, at := -1, 0
 	for _, h := range history {
 		if h.EmptyLayer {
@@ -83,28 +83,28 @@ func firstOwn(history []ocispecs.History, layers int, files time.Time) int {
 	return first
 }
 
-// markLayer gives a layer its final form, unless it is the base's.
-func (l layout) markLayer(d *ocispecs.Descriptor, diff *digest.Digest, own bool) error {
+// rewriteLayer gives a layer its final form, unless it is the base's.
+func (l layout) rewriteLayer(d *ocispecs.Descriptor, diff *digest.Digest, own bool) error {
 	original := delivery.Digest(d.Digest)
 	if !original.Valid() {
 		return fmt.Errorf("layer %q has no digest", original)
 	}
-	p, lent := l.store.lent(original)
+	p, lent := l.store.reusedLayer(original)
 	if !lent {
-		if err := l.holds(*d); err != nil {
+		if err := l.checkSize(*d); err != nil {
 			return err
 		}
 		if !own {
-			l.seen[original] = d.Size
+			l.kept[original] = d.Size
 			return nil
 		}
 		var err error
-		if p, err = press(l.ctx, l.blob(original), filepath.Join(l.dir, "blobs", "sha256"), l.origin.files); err != nil {
+		if p, err = normalizeLayer(l.ctx, l.blob(original), filepath.Join(l.dir, "blobs", "sha256"), l.origin.files); err != nil {
 			return fmt.Errorf("press layer %s: %w", original, err)
 		}
-		l.store.memo.keep(original, p)
+		l.store.cache.store(original, p)
 	}
-	l.seen[p.Digest] = p.Size
+	l.kept[p.Digest] = p.Size
 	*diff = digest.Digest(p.DiffID)
 	*d = ocispecs.Descriptor{MediaType: ocispecs.MediaTypeImageLayerGzip, Digest: digest.Digest(p.Digest), Size: p.Size}
 	return nil

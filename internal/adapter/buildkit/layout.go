@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	mostManifest = 4 << 20 // bytes of a manifest, an index or an image's configuration
-	deepest      = 3       // indexes in indexes
+	maxManifest = 4 << 20 // bytes of a manifest, an index or an image's configuration
+	maxDepth    = 3       // indexes in indexes
 )
 
 // origin is what an image says about where it comes from.
@@ -31,31 +31,31 @@ type origin struct {
 	labels  map[string]string // annotations of its manifest, too
 }
 
-// finish makes a layout of the blobs that BuildKit wrote into the store: its layers
+// finishLayout makes a layout of the blobs that BuildKit wrote into the store: its layers
 // get their final form, the image says where it comes from and when its commit was
 // made, and index.json lists it.
-func finish(ctx context.Context, s *store, top delivery.Digest, o origin) (port.BuiltImage, error) {
-	l := layout{ctx: ctx, store: s, dir: s.dir, origin: o, seen: map[delivery.Digest]int64{}}
+func finishLayout(ctx context.Context, s *store, top delivery.Digest, o origin) (port.BuiltImage, error) {
+	l := layout{ctx: ctx, store: s, dir: s.dir, origin: o, kept: map[delivery.Digest]int64{}}
 	if !top.Valid() {
 		return port.BuiltImage{}, fmt.Errorf("BuildKit named no digest: %q", top)
 	}
-	image, err := l.mark(ocispecs.Descriptor{Digest: digest.Digest(top)}, deepest)
+	image, err := l.rewrite(ocispecs.Descriptor{Digest: digest.Digest(top)}, maxDepth)
 	if err != nil {
 		return port.BuiltImage{}, err
 	}
 	index := ocispecs.Index{MediaType: ocispecs.MediaTypeImageIndex, Manifests: []ocispecs.Descriptor{image}}
 	index.SchemaVersion = 2
-	if err := l.document("index.json", index); err != nil {
+	if err := l.writeJSON("index.json", index); err != nil {
 		return port.BuiltImage{}, err
 	}
-	if err := l.document(ocispecs.ImageLayoutFile, ocispecs.ImageLayout{Version: ocispecs.ImageLayoutVersion}); err != nil {
+	if err := l.writeJSON(ocispecs.ImageLayoutFile, ocispecs.ImageLayout{Version: ocispecs.ImageLayoutVersion}); err != nil {
 		return port.BuiltImage{}, err
 	}
-	if err := l.tidy(); err != nil {
+	if err := l.removeUnused(); err != nil {
 		return port.BuiltImage{}, err
 	}
 	built := port.BuiltImage{Digest: delivery.Digest(image.Digest)}
-	for _, size := range l.seen {
+	for _, size := range l.kept {
 		built.Size += size
 	}
 	return built, nil
@@ -67,17 +67,17 @@ type layout struct {
 	store  *store
 	dir    string
 	origin origin
-	seen   map[delivery.Digest]int64 // blobs of the image, with their sizes in bytes
+	kept   map[delivery.Digest]int64 // blobs of the image, with their sizes in bytes
 }
 
-// mark rewrites a manifest or index and everything below it, and returns how to
+// rewrite rewrites a manifest or index and everything below it, and returns how to
 // refer to it.
-func (l layout) mark(d ocispecs.Descriptor, depth int) (ocispecs.Descriptor, error) {
+func (l layout) rewrite(d ocispecs.Descriptor, depth int) (ocispecs.Descriptor, error) {
 	if depth == 0 {
 		return d, errors.New("the image's indexes are nested too deep")
 	}
 	var m manifest
-	raw, err := l.read(delivery.Digest(d.Digest))
+	raw, err := l.readBlob(delivery.Digest(d.Digest))
 	if err == nil {
 		err = json.Unmarshal(raw, &m)
 	}
@@ -87,13 +87,13 @@ func (l layout) mark(d ocispecs.Descriptor, depth int) (ocispecs.Descriptor, err
 	changes := map[string]any{}
 	switch {
 	case m.Config != nil:
-		if err := l.markImage(&m); err != nil {
+		if err := l.rewriteImage(&m); err != nil {
 			return d, err
 		}
 		changes["config"], changes["layers"] = m.Config, m.Layers
 	case len(m.Manifests) > 0:
 		for i, child := range m.Manifests {
-			if m.Manifests[i], err = l.mark(child, depth-1); err != nil {
+			if m.Manifests[i], err = l.rewrite(child, depth-1); err != nil {
 				return d, err
 			}
 		}
@@ -101,12 +101,12 @@ func (l layout) mark(d ocispecs.Descriptor, depth int) (ocispecs.Descriptor, err
 	default:
 		return d, fmt.Errorf("manifest %s is neither an image nor an index", d.Digest)
 	}
-	changed, err := change(raw, changes, "annotations", l.origin.labels)
+	changed, err := patchJSON(raw, changes, "annotations", l.origin.labels)
 	if err != nil {
 		return d, err
 	}
 	d.MediaType = m.MediaType
-	return l.write(d, changed)
+	return l.writeBlob(d, changed)
 }
 
 // manifest is an image's, or an index.
@@ -117,9 +117,9 @@ type manifest struct {
 	Layers    []ocispecs.Descriptor `json:"layers"`
 }
 
-// change replaces keys of a JSON object, and adds to the texts at key texts. What
+// patchJSON replaces keys of a JSON object, and adds to the texts at key texts. What
 // it does not know stays.
-func change(raw []byte, keys map[string]any, texts string, more map[string]string) ([]byte, error) {
+func patchJSON(raw []byte, keys map[string]any, texts string, more map[string]string) ([]byte, error) {
 	object := map[string]json.RawMessage{}
 	if err := json.Unmarshal(raw, &object); err != nil {
 		return nil, err
@@ -151,8 +151,8 @@ func change(raw []byte, keys map[string]any, texts string, more map[string]strin
 	return json.Marshal(object) // its keys are sorted
 }
 
-// read gives a small blob that is what its digest says.
-func (l layout) read(d delivery.Digest) ([]byte, error) {
+// readBlob gives a small blob that is what its digest says.
+func (l layout) readBlob(d delivery.Digest) ([]byte, error) {
 	if !d.Valid() {
 		return nil, fmt.Errorf("%q is no digest", d)
 	}
@@ -160,7 +160,7 @@ func (l layout) read(d delivery.Digest) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() > mostManifest {
+	if info.Size() > maxManifest {
 		return nil, fmt.Errorf("%d bytes are too many", info.Size())
 	}
 	raw, err := os.ReadFile(l.blob(d))
@@ -170,8 +170,8 @@ func (l layout) read(d delivery.Digest) ([]byte, error) {
 	return raw, err
 }
 
-// write puts a blob beside the others and describes it.
-func (l layout) write(d ocispecs.Descriptor, raw []byte) (ocispecs.Descriptor, error) {
+// writeBlob puts a blob beside the others and describes it.
+func (l layout) writeBlob(d ocispecs.Descriptor, raw []byte) (ocispecs.Descriptor, error) {
 	to := l.blob(sum(raw))
 	if err := os.WriteFile(to+".new", raw, 0o644); err != nil {
 		return d, err
@@ -179,14 +179,14 @@ func (l layout) write(d ocispecs.Descriptor, raw []byte) (ocispecs.Descriptor, e
 	if err := os.Rename(to+".new", to); err != nil {
 		return d, err
 	}
-	l.seen[sum(raw)] = int64(len(raw))
+	l.kept[sum(raw)] = int64(len(raw))
 	d.Digest, d.Size, d.Annotations = digest.Digest(sum(raw)), int64(len(raw)), nil
 	return d, nil
 }
 
-// holds makes sure that a layer is there in full length; who wrote it held it
+// checkSize makes sure that a layer is there in full length; who wrote it held it
 // against its digest.
-func (l layout) holds(d ocispecs.Descriptor) error {
+func (l layout) checkSize(d ocispecs.Descriptor) error {
 	info, err := os.Stat(l.blob(delivery.Digest(d.Digest)))
 	if err != nil {
 		return fmt.Errorf("find layer %s: %w", d.Digest, err)
@@ -197,7 +197,7 @@ func (l layout) holds(d ocispecs.Descriptor) error {
 	return nil
 }
 
-func (l layout) document(name string, v any) error {
+func (l layout) writeJSON(name string, v any) error {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -205,9 +205,9 @@ func (l layout) document(name string, v any) error {
 	return os.WriteFile(filepath.Join(l.dir, name), raw, 0o644)
 }
 
-// tidy removes what is not of the image: the manifests as BuildKit wrote them,
+// removeUnused removes what is not of the image: the manifests as BuildKit wrote them,
 // and the store's working folder.
-func (l layout) tidy() error {
+func (l layout) removeUnused() error {
 	entries, err := os.ReadDir(l.dir)
 	if err != nil {
 		return err
@@ -224,7 +224,7 @@ func (l layout) tidy() error {
 		return err
 	}
 	for _, e := range blobs {
-		if _, ours := l.seen[delivery.Digest("sha256:"+e.Name())]; !ours {
+		if _, ours := l.kept[delivery.Digest("sha256:"+e.Name())]; !ours {
 			if err := os.Remove(filepath.Join(l.dir, "blobs", "sha256", e.Name())); err != nil {
 				return err
 			}

@@ -23,11 +23,11 @@ func written(t *testing.T) port.BuiltImage {
 // end is finish for blobs that lie in a folder already.
 func end(t *testing.T, dir string, d delivery.Digest) (port.BuiltImage, error) {
 	t.Helper()
-	s, err := newStore(dir, t.TempDir(), memo{dir: t.TempDir(), latest: fileTime()})
+	s, err := newStore(dir, t.TempDir(), layerCache{dir: t.TempDir(), latest: fileTime()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return finish(t.Context(), s, d, here)
+	return finishLayout(t.Context(), s, d, here)
 }
 
 func TestFinish(t *testing.T) {
@@ -127,7 +127,7 @@ func TestFinishRefuses(t *testing.T) {
 		},
 		"nested without end": func(t *testing.T, from port.BuiltImage) delivery.Digest {
 			d := from.Digest
-			for range deepest {
+			for range maxDepth {
 				raw := []byte(`{"manifests":[{"digest":"` + string(d) + `"}]}`)
 				d = put(t, from, sum(raw), raw)
 			}
@@ -164,7 +164,7 @@ func put(t *testing.T, from port.BuiltImage, d delivery.Digest, raw []byte) deli
 func TestBorrow(t *testing.T) {
 	all := t.TempDir()
 	other := porttest.WriteLayout(t, filepath.Join(all, "one"), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a", Body: "a"}})
-	s, err := newStore(filepath.Join(all, "two.partial"), all, memo{dir: t.TempDir(), latest: fileTime()})
+	s, err := newStore(filepath.Join(all, "two.partial"), all, layerCache{dir: t.TempDir(), latest: fileTime()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,13 +172,13 @@ func TestBorrow(t *testing.T) {
 	if err == nil {
 		t.Errorf("a blob that nobody has: %+v", info)
 	}
-	s.borrow("sha256:"+"../../../../etc/passwd", 0)
+	s.linkBlob("sha256:"+"../../../../etc/passwd", 0)
 	from := filepath.Join(other.Layout, "blobs", "sha256", other.Digest.Hex())
 	there, err := os.Stat(from)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.borrow(other.Digest, there.Size()+1)
+	s.linkBlob(other.Digest, there.Size()+1)
 	to := filepath.Join(all, "two.partial", "blobs", "sha256", other.Digest.Hex())
 	if _, err := os.Stat(to); err == nil {
 		t.Error("a blob of another size was taken")

@@ -13,13 +13,13 @@ import (
 
 // mirror is another place to ask for a registry's images.
 type mirror struct {
-	at    string // host, with a path perhaps
-	plain bool   // speaks HTTP without encryption
+	address string // host, with a path perhaps
+	http    bool   // speaks HTTP without encryption
 }
 
 var (
-	registryForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$`)
-	placeForm    = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._/-]*)?$`)
+	registryPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$`)
+	mirrorPattern   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._/-]*)?$`)
 )
 
 // parseMirrors reads "docker.io=http://127.0.0.1:5000,ghcr.io=https://mirror.example.com".
@@ -33,8 +33,8 @@ func parseMirrors(text string) (map[string][]mirror, error) {
 		}
 		registry, address, _ := strings.Cut(part, "=")
 		u, err := url.Parse(address)
-		if err != nil || !registryForm.MatchString(registry) || u.Scheme != "http" && u.Scheme != "https" ||
-			u.User != nil || u.RawQuery != "" || u.Fragment != "" || !placeForm.MatchString(u.Host+strings.TrimSuffix(u.Path, "/")) {
+		if err != nil || !registryPattern.MatchString(registry) || u.Scheme != "http" && u.Scheme != "https" ||
+			u.User != nil || u.RawQuery != "" || u.Fragment != "" || !mirrorPattern.MatchString(u.Host+strings.TrimSuffix(u.Path, "/")) {
 			return nil, fault.New(fault.Invalid, "%s: %q is no mirror", MirrorsVariable, part).
 				Hint("such as docker.io=http://127.0.0.1:5000; more than one with commas between")
 		}
@@ -43,9 +43,9 @@ func parseMirrors(text string) (map[string][]mirror, error) {
 	return all, nil
 }
 
-// configuration is the buildkitd.toml of our own. RUN shares the machine's
+// daemonConfig is the buildkitd.toml of our own. RUN shares the machine's
 // network, because anything else needs plugins that are not part of BuildKit.
-func configuration(mirrors map[string][]mirror, rootless bool) string {
+func daemonConfig(mirrors map[string][]mirror, rootless bool) string {
 	var b strings.Builder
 	b.WriteString("insecure-entitlements = []\n\n[worker.oci]\nenabled = true\nnetworkMode = \"host\"\ngc = true\n")
 	if rootless {
@@ -55,14 +55,14 @@ func configuration(mirrors map[string][]mirror, rootless bool) string {
 	open := map[string]bool{} // hosts that speak HTTP
 	for _, places := range mirrors {
 		for _, m := range places {
-			host, _, _ := strings.Cut(m.at, "/")
-			open[host] = open[host] || m.plain
+			host, _, _ := strings.Cut(m.address, "/")
+			open[host] = open[host] || m.http
 		}
 	}
 	for _, registry := range slices.Sorted(maps.Keys(mirrors)) {
 		var places []string
 		for _, m := range mirrors[registry] {
-			places = append(places, fmt.Sprintf("%q", m.at))
+			places = append(places, fmt.Sprintf("%q", m.address))
 		}
 		fmt.Fprintf(&b, "\n[registry.%q]\nmirrors = [%s]\n", registry, strings.Join(places, ", "))
 		if open[registry] {

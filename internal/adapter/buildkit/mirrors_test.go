@@ -34,17 +34,17 @@ mirrors = ["mirror.example.com/hub"]
 [registry."127.0.0.1:5000"]
 http = true
 `
-	if got := configuration(all, false); got != want {
+	if got := daemonConfig(all, false); got != want {
 		t.Errorf("configuration:\n%s", got)
 	}
-	if got := configuration(nil, true); !strings.Contains(got, "rootless = true\nnoProcessSandbox = true\n") || strings.Contains(got, "registry") {
+	if got := daemonConfig(nil, true); !strings.Contains(got, "rootless = true\nnoProcessSandbox = true\n") || strings.Contains(got, "registry") {
 		t.Errorf("an ordinary user's:\n%s", got)
 	}
 	same, err := parseMirrors("127.0.0.1:5000=http://127.0.0.1:5000")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := configuration(same, false); strings.Count(got, `[registry."127.0.0.1:5000"]`) != 1 || !strings.HasSuffix(got, "http = true\n") {
+	if got := daemonConfig(same, false); strings.Count(got, `[registry."127.0.0.1:5000"]`) != 1 || !strings.HasSuffix(got, "http = true\n") {
 		t.Errorf("a registry that is its own mirror:\n%s", got)
 	}
 }
@@ -67,7 +67,7 @@ func FuzzMirrors(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for line := range strings.Lines(configuration(all, false)) {
+		for line := range strings.Lines(daemonConfig(all, false)) {
 			if strings.Count(line, `"`)%2 != 0 || strings.ContainsAny(strings.TrimSuffix(line, "\n"), "\\\x00\r") {
 				t.Errorf("%q writes %q", text, line)
 			}

@@ -21,18 +21,18 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// pressed is a layer in its final form: no file in it is younger than the image's
+// normalizedLayer is a layer in its final form: no file in it is younger than the image's
 // file time, and it is compressed by us, so that the bytes are the same whatever
 // BuildKit it came from. BuildKit can do the first itself (rewrite-timestamp), but
 // does it again for every layer in every build; we remember.
-type pressed struct {
+type normalizedLayer struct {
 	Digest delivery.Digest `json:"digest"`
 	Size   int64           `json:"size"`    // bytes
 	DiffID delivery.Digest `json:"diff_id"` // of the archive
 }
 
-// press makes the layer in the file from, and puts it into the folder of blobs.
-func press(ctx context.Context, from, blobs string, latest time.Time) (p pressed, err error) {
+// normalizeLayer makes the layer in the file from, and puts it into the folder of blobs.
+func normalizeLayer(ctx context.Context, from, blobs string, latest time.Time) (p normalizedLayer, err error) {
 	in, err := os.Open(from)
 	if err != nil {
 		return p, err
@@ -49,25 +49,25 @@ func press(ctx context.Context, from, blobs string, latest time.Time) (p pressed
 	}
 	defer os.Remove(out.Name())
 	defer out.Close()
-	packed, archive := &summed{next: out, hash: sha256.New()}, &summed{hash: sha256.New()}
+	packed, archive := &hashingWriter{next: out, hash: sha256.New()}, &hashingWriter{hash: sha256.New()}
 	zip, err := pgzip.NewWriterLevel(packed, pgzip.DefaultCompression) // its bytes depend on no number of processors
 	if err != nil {
 		return p, err
 	}
 	defer func() { _ = zip.Close() }() // it has goroutines of its own
 	archive.next = zip
-	if err := settle(plain, archive, latest); err != nil {
+	if err := clampTimes(plain, archive, latest); err != nil {
 		return p, err
 	}
 	if err := errors.Join(zip.Close(), out.Chmod(0o644), out.Close()); err != nil {
 		return p, err
 	}
-	p = pressed{Digest: packed.digest(), Size: packed.bytes, DiffID: archive.digest()}
+	p = normalizedLayer{Digest: packed.digest(), Size: packed.bytes, DiffID: archive.digest()}
 	return p, os.Rename(out.Name(), filepath.Join(blobs, p.Digest.Hex()))
 }
 
-// settle copies an archive; times after latest become latest.
-func settle(from io.Reader, to io.Writer, latest time.Time) error {
+// clampTimes copies an archive; times after latest become latest.
+func clampTimes(from io.Reader, to io.Writer, latest time.Time) error {
 	r, w := tar.NewReader(from), tar.NewWriter(to)
 	for {
 		h, err := r.Next()
@@ -91,52 +91,52 @@ func settle(from io.Reader, to io.Writer, latest time.Time) error {
 	}
 }
 
-// summed counts and digests what goes through.
-type summed struct {
+// hashingWriter counts and digests what goes through.
+type hashingWriter struct {
 	next  io.Writer
 	hash  hash.Hash
 	bytes int64
 }
 
-func (s *summed) Write(p []byte) (int, error) {
+func (s *hashingWriter) Write(p []byte) (int, error) {
 	n, err := s.next.Write(p)
 	s.hash.Write(p[:n])
 	s.bytes += int64(n)
 	return n, err
 }
 
-func (s *summed) digest() delivery.Digest {
+func (s *hashingWriter) digest() delivery.Digest {
 	return delivery.Digest("sha256:" + hex.EncodeToString(s.hash.Sum(nil)))
 }
 
-// memoAge is how long a layer that no build uses any more is remembered.
-const memoAge = 60 * 24 * time.Hour
+// layerCacheAge is how long a layer that no build uses any more is remembered.
+const layerCacheAge = 60 * 24 * time.Hour
 
-// memo remembers what layers became, by a small file for each. Losing one costs
+// layerCache remembers what layers became, by a small file for each. Losing one costs
 // time alone.
-type memo struct {
+type layerCache struct {
 	dir    string // "": nothing is remembered
 	latest time.Time
 }
 
-func (m memo) file(original delivery.Digest) string {
+func (m layerCache) file(original delivery.Digest) string {
 	return filepath.Join(m.dir, fmt.Sprintf("%s-%d-%d", original.Hex(), m.latest.Unix(), imageVersion))
 }
 
-func (m memo) find(original delivery.Digest) (p pressed, ok bool) {
+func (m layerCache) lookup(original delivery.Digest) (p normalizedLayer, ok bool) {
 	if m.dir == "" || !original.Valid() {
 		return p, false
 	}
 	raw, err := os.ReadFile(m.file(original))
 	if err != nil || json.Unmarshal(raw, &p) != nil || !p.Digest.Valid() || !p.DiffID.Valid() {
-		return pressed{}, false
+		return normalizedLayer{}, false
 	}
 	now := time.Now()
 	_ = os.Chtimes(m.file(original), now, now) // it was of use
 	return p, true
 }
 
-func (m memo) keep(original delivery.Digest, p pressed) {
+func (m layerCache) store(original delivery.Digest, p normalizedLayer) {
 	raw, err := json.Marshal(p)
 	if err != nil || m.dir == "" || os.MkdirAll(m.dir, 0o700) != nil {
 		return
@@ -146,7 +146,7 @@ func (m memo) keep(original delivery.Digest, p pressed) {
 	}
 	old, _ := filepath.Glob(filepath.Join(m.dir, "*")) // none is fine
 	for _, file := range old {
-		if info, err := os.Stat(file); err == nil && time.Since(info.ModTime()) > memoAge {
+		if info, err := os.Stat(file); err == nil && time.Since(info.ModTime()) > layerCacheAge {
 			_ = os.Remove(file)
 		}
 	}

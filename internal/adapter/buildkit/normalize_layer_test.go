@@ -61,14 +61,14 @@ func zipped(t *testing.T, raw []byte) []byte {
 	return buf.Bytes()
 }
 
-func pressBytes(t *testing.T, raw []byte) (pressed, []byte) {
+func pressBytes(t *testing.T, raw []byte) (normalizedLayer, []byte) {
 	t.Helper()
 	dir := t.TempDir()
 	from := filepath.Join(dir, "from")
 	if err := os.WriteFile(from, raw, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	p, err := press(t.Context(), from, dir, fileTime())
+	p, err := normalizeLayer(t.Context(), from, dir, fileTime())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,14 +160,14 @@ func TestPressRefuses(t *testing.T) {
 		if err := os.WriteFile(from, raw, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if p, err := press(t.Context(), from, dir, fileTime()); err == nil {
+		if p, err := normalizeLayer(t.Context(), from, dir, fileTime()); err == nil {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}
 	stopped := errors.New("stopped")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stopped)
-	if _, err := press(ctx, from, dir, fileTime()); !errors.Is(err, stopped) {
+	if _, err := normalizeLayer(ctx, from, dir, fileTime()); !errors.Is(err, stopped) {
 		t.Errorf("stopped: %v", err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 1 {
@@ -177,38 +177,38 @@ func TestPressRefuses(t *testing.T) {
 
 func TestMemo(t *testing.T) {
 	d := delivery.Digest("sha256:5b1de0fd605470195fdeec93dca2fb39df1641b95b251e9aa034a682e4b9531c")
-	p := pressed{Digest: d, Size: 3, DiffID: d}
-	m := memo{dir: filepath.Join(t.TempDir(), "layers"), latest: fileTime()}
-	if got, ok := m.find(d); ok {
+	p := normalizedLayer{Digest: d, Size: 3, DiffID: d}
+	m := layerCache{dir: filepath.Join(t.TempDir(), "layers"), latest: fileTime()}
+	if got, ok := m.lookup(d); ok {
 		t.Errorf("before: %+v", got)
 	}
 	old := filepath.Join(m.dir, "old")
-	m.keep(d, p)
+	m.store(d, p)
 	if err := os.WriteFile(old, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	long := time.Now().Add(-2 * memoAge)
+	long := time.Now().Add(-2 * layerCacheAge)
 	if err := os.Chtimes(old, long, long); err != nil {
 		t.Fatal(err)
 	}
-	m.keep(d, p)
+	m.store(d, p)
 	if _, err := os.Stat(old); !os.IsNotExist(err) {
 		t.Errorf("what nobody used is kept: %v", err)
 	}
-	if got, ok := m.find(d); !ok || got != p {
+	if got, ok := m.lookup(d); !ok || got != p {
 		t.Errorf("%+v, %v", got, ok)
 	}
-	if got, ok := (memo{dir: m.dir, latest: time.Unix(0, 0)}).find(d); ok {
+	if got, ok := (layerCache{dir: m.dir, latest: time.Unix(0, 0)}).lookup(d); ok {
 		t.Errorf("for another time: %+v", got)
 	}
 	if err := os.WriteFile(m.file(d), []byte(`{"digest":"sha256:../x"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, ok := m.find(d); ok {
+	if got, ok := m.lookup(d); ok {
 		t.Errorf("nonsense: %+v", got)
 	}
-	memo{}.keep(d, p)
-	if _, ok := (memo{}).find(d); ok {
+	layerCache{}.store(d, p)
+	if _, ok := (layerCache{}).lookup(d); ok {
 		t.Error("without a folder something is remembered")
 	}
 }
@@ -234,7 +234,7 @@ func TestFirstOwn(t *testing.T) {
 		"none at all":              {nil, 3, 0},
 		"no times":                 {[]ocispecs.History{entry(meta, false), entry(own, false)}, 2, 1},
 	} {
-		if got := firstOwn(c.history, c.layers, own); got != c.want {
+		if got := firstBuiltLayer(c.history, c.layers, own); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
 	}

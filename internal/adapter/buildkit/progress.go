@@ -15,90 +15,90 @@ import (
 )
 
 const (
-	lastLines   = 8       // of a command that fails, kept for its error
-	longestLine = 2000    // bytes of a command's output that are kept as one line
-	longestSay  = 90      // bytes of a progress line
-	mostRest    = 1 << 16 // bytes of a line without an end
+	maxKeptLines    = 8       // of a command that fails, kept for its error
+	maxLineBytes    = 2000    // bytes of a command's output that are kept as one line
+	maxStatusBytes  = 90      // bytes of a progress line
+	maxPartialBytes = 1 << 16 // bytes of a line without an end
 )
 
-// story turns BuildKit's updates into lines as `docker buildx` has them, "#4
+// progress turns BuildKit's updates into lines as `docker buildx` has them, "#4
 // [runtime 3/7] RUN pip install", and one short line that replaces the last.
-type story struct {
-	say  func(string)
-	hush hush
+type progress struct {
+	onProgress func(string)
+	hush       hush
 
-	mu    sync.Mutex
-	log   io.Writer // nil once nobody listens any more
-	parts map[digest.Digest]*part
-	count int
-	last  string // that was said
-	pins  map[string]bool
+	mu         sync.Mutex
+	log        io.Writer // nil once nobody listens any more
+	vertices   map[digest.Digest]*vertex
+	numbered   int
+	lastStatus string // that was said
+	pins       map[string]bool
 }
 
-// part is one vertex of the build.
-type part struct {
-	number  int
-	name    string
-	started *time.Time
-	ended   bool
-	failed  bool
-	rest    map[int][]byte // of a line that is not complete, by stream
-	lines   []string       // the last that it printed
-	fetched map[string]bool
+// vertex is one vertex of the build.
+type vertex struct {
+	number      int
+	name        string
+	started     *time.Time
+	ended       bool
+	failed      bool
+	partial     map[int][]byte // of a line that is not complete, by stream
+	lines       []string       // the last that it printed
+	transferred map[string]bool
 }
 
-func newStory(log io.Writer, h hush, say func(string)) *story {
-	return &story{say: say, hush: h, log: log, parts: map[digest.Digest]*part{}, pins: map[string]bool{}}
+func newProgress(log io.Writer, h hush, say func(string)) *progress {
+	return &progress{onProgress: say, hush: h, log: log, vertices: map[digest.Digest]*vertex{}, pins: map[string]bool{}}
 }
 
-// listen tells until there is nothing more to tell.
-func (s *story) listen(updates <-chan *client.SolveStatus) {
+// consume tells until there is nothing more to tell.
+func (s *progress) consume(updates <-chan *client.SolveStatus) {
 	for u := range updates {
 		s.update(u)
 	}
 }
 
-// mute ends the telling; the library may not have noticed yet that it is over.
-func (s *story) mute() {
+// stop ends the telling; the library may not have noticed yet that it is over.
+func (s *progress) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.log = nil
 }
 
-func (s *story) update(u *client.SolveStatus) {
+func (s *progress) update(u *client.SolveStatus) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.log == nil {
 		return
 	}
 	for _, v := range u.Vertexes {
-		s.begin(v)
+		s.beginVertex(v)
 	}
 	for _, f := range u.Statuses {
-		s.fetch(f)
+		s.reportTransfer(f)
 	}
 	for _, l := range u.Logs {
-		s.output(l)
+		s.addOutput(l)
 	}
 	for _, w := range u.Warnings {
-		s.line(s.part(w.Vertex), "WARN: "+string(w.Short))
+		s.writeLine(s.vertex(w.Vertex), "WARN: "+string(w.Short))
 	}
 	for _, v := range u.Vertexes {
-		s.finish(v)
+		s.finishVertex(v)
 	}
 }
 
-func (s *story) part(d digest.Digest) *part {
-	p := s.parts[d]
+func (s *progress) vertex(d digest.Digest) *vertex {
+	p := s.vertices[d]
 	if p == nil {
-		p = &part{rest: map[int][]byte{}, fetched: map[string]bool{}}
-		s.parts[d] = p
+		p = &vertex{partial: map[int][]byte{}, transferred: map[string]bool{}}
+		s.vertices[d] = p
 	}
 	return p
 }
 
-func (s *story) begin(v *client.Vertex) {
-	p := s.part(v.Digest)
+func (s *progress) beginVertex(v *client.Vertex) {
+	p := s.vertex(v.Digest)
 	if v.Started == nil || p.started != nil {
 		return
 	}
@@ -106,120 +106,120 @@ func (s *story) begin(v *client.Vertex) {
 	for _, pin := range pinned.FindAllStringSubmatch(v.Name, -1) {
 		s.pins[pin[1]] = true
 	}
-	s.line(p, p.name)
+	s.writeLine(p, p.name)
 	if !strings.HasPrefix(p.name, "[internal]") && !v.Cached {
-		s.now(p.name)
+		s.showStatus(p.name)
 	}
 }
 
 // pinned finds the image that a stage begins with, as BuildKit resolved it.
 var pinned = regexp.MustCompile(`\] FROM (\S+@sha256:[0-9a-f]{64})(?:\s|$)`)
 
-func (s *story) finish(v *client.Vertex) {
-	p := s.part(v.Digest)
+func (s *progress) finishVertex(v *client.Vertex) {
+	p := s.vertex(v.Digest)
 	if v.Completed == nil || p.ended || p.started == nil {
 		return
 	}
 	p.ended = true
-	for stream := range p.rest {
+	for stream := range p.partial {
 		s.flush(p, stream, v.Completed)
 	}
 	switch {
 	case strings.HasSuffix(v.Error, "context canceled"):
-		s.line(p, "CANCELED")
+		s.writeLine(p, "CANCELED")
 	case v.Error != "":
 		p.failed = true
-		s.line(p, "ERROR: "+oneLine(v.Error))
+		s.writeLine(p, "ERROR: "+oneLine(v.Error))
 	case v.Cached:
-		s.line(p, "CACHED")
+		s.writeLine(p, "CACHED")
 	default:
-		s.line(p, fmt.Sprintf("DONE %.1fs", v.Completed.Sub(*v.Started).Seconds()))
+		s.writeLine(p, fmt.Sprintf("DONE %.1fs", v.Completed.Sub(*v.Started).Seconds()))
 	}
 }
 
-// fetch tells of a download or another part of a vertex.
-func (s *story) fetch(f *client.VertexStatus) {
-	p := s.part(f.Vertex)
+// reportTransfer tells of a download or another part of a vertex.
+func (s *progress) reportTransfer(f *client.VertexStatus) {
+	p := s.vertex(f.Vertex)
 	size := ""
 	if f.Total > 0 {
 		size = fmt.Sprintf(" %s / %s", megabytes(f.Current), megabytes(f.Total))
 	}
 	if f.Completed == nil {
 		if size != "" && f.Current > 0 {
-			s.now(p.name + size)
+			s.showStatus(p.name + size)
 		}
 		return
 	}
-	if p.fetched[f.ID] {
+	if p.transferred[f.ID] {
 		return
 	}
-	p.fetched[f.ID] = true
-	s.line(p, oneLine(f.ID)+size+" done")
+	p.transferred[f.ID] = true
+	s.writeLine(p, oneLine(f.ID)+size+" done")
 }
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
-// output tells whole lines, so that a secret which comes in two pieces is found.
-func (s *story) output(l *client.VertexLog) {
-	p := s.part(l.Vertex)
-	p.rest[l.Stream] = append(p.rest[l.Stream], l.Data...)
+// addOutput tells whole lines, so that a secret which comes in two pieces is found.
+func (s *progress) addOutput(l *client.VertexLog) {
+	p := s.vertex(l.Vertex)
+	p.partial[l.Stream] = append(p.partial[l.Stream], l.Data...)
 	for {
-		before, after, whole := strings.Cut(string(p.rest[l.Stream]), "\n")
+		before, after, whole := strings.Cut(string(p.partial[l.Stream]), "\n")
 		if !whole {
 			break
 		}
-		p.rest[l.Stream] = []byte(after)
-		s.printed(p, before, l.Timestamp)
+		p.partial[l.Stream] = []byte(after)
+		s.writeOutput(p, before, l.Timestamp)
 	}
-	if len(p.rest[l.Stream]) > mostRest {
+	if len(p.partial[l.Stream]) > maxPartialBytes {
 		s.flush(p, l.Stream, &l.Timestamp)
 	}
 }
 
-func (s *story) flush(p *part, stream int, at *time.Time) {
-	if rest := p.rest[stream]; len(rest) > 0 {
-		s.printed(p, string(rest), *at)
+func (s *progress) flush(p *vertex, stream int, at *time.Time) {
+	if rest := p.partial[stream]; len(rest) > 0 {
+		s.writeOutput(p, string(rest), *at)
 	}
-	delete(p.rest, stream)
+	delete(p.partial, stream)
 }
 
-func (s *story) printed(p *part, text string, at time.Time) {
+func (s *progress) writeOutput(p *vertex, text string, at time.Time) {
 	text = strings.TrimRight(text, "\r")
 	text = s.hush.text(text[strings.LastIndexByte(text, '\r')+1:]) // a bar that was drawn again and again
-	if len(text) > longestLine {
-		text = text[:longestLine] + "..."
+	if len(text) > maxLineBytes {
+		text = text[:maxLineBytes] + "..."
 	}
 	if strings.TrimSpace(text) != "" {
 		p.lines = append(p.lines, text)
-		p.lines = p.lines[max(0, len(p.lines)-lastLines):]
+		p.lines = p.lines[max(0, len(p.lines)-maxKeptLines):]
 	}
 	since := 0.0
 	if p.started != nil {
 		since = max(0, at.Sub(*p.started).Seconds())
 	}
-	s.line(p, fmt.Sprintf("%.3f %s", since, text))
+	s.writeLine(p, fmt.Sprintf("%.3f %s", since, text))
 }
 
-func (s *story) line(p *part, text string) {
+func (s *progress) writeLine(p *vertex, text string) {
 	if p.number == 0 {
-		s.count++
-		p.number = s.count
+		s.numbered++
+		p.number = s.numbered
 	}
 	fmt.Fprintf(s.log, "#%d %s\n", p.number, s.hush.text(text))
 }
 
-func (s *story) now(text string) {
-	if len(text) > longestSay {
-		text = strings.ToValidUTF8(text[:longestSay], "") + "..."
+func (s *progress) showStatus(text string) {
+	if len(text) > maxStatusBytes {
+		text = strings.ToValidUTF8(text[:maxStatusBytes], "") + "..."
 	}
-	if text != s.last {
-		s.last = text
-		s.say(text)
+	if text != s.lastStatus {
+		s.lastStatus = text
+		s.onProgress(text)
 	}
 }
 
 // bases are the images that the stages began with, pinned.
-func (s *story) bases() []string {
+func (s *progress) bases() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.pins) == 0 {
@@ -228,11 +228,11 @@ func (s *story) bases() []string {
 	return slices.Sorted(maps.Keys(s.pins))
 }
 
-// failure is the last that the part which failed printed.
-func (s *story) failure() []string {
+// failedOutput is the last that the part which failed printed.
+func (s *progress) failedOutput() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, p := range s.parts {
+	for _, p := range s.vertices {
 		if p.failed && len(p.lines) > 0 {
 			return p.lines
 		}

@@ -21,10 +21,10 @@ func TestStory(t *testing.T) {
 	from, run := digest.FromString("from"), digest.FromString("run")
 	var log bytes.Buffer
 	var said []string
-	s := newStory(&log, newHush(map[string][]byte{"a": []byte("hunter2\nsecond line\nabc")}), func(text string) { said = append(said, text) })
+	s := newProgress(&log, newHush(map[string][]byte{"a": []byte("hunter2\nsecond line\nabc")}), func(text string) { said = append(said, text) })
 	updates := make(chan *client.SolveStatus)
 	told := make(chan struct{})
-	go func() { defer close(told); s.listen(updates) }()
+	go func() { defer close(told); s.consume(updates) }()
 	for _, u := range []*client.SolveStatus{
 		{Vertexes: []*client.Vertex{{Digest: from, Name: "[runtime 1/2] FROM " + pin, Started: at(0)}, {Digest: run, Name: "[runtime 2/2] RUN  pip \n install"}}},
 		{Statuses: []*client.VertexStatus{{ID: "sha256:aa", Vertex: from, Current: 1e6, Total: 4e6}}},
@@ -62,10 +62,10 @@ func TestStory(t *testing.T) {
 	if !slices.Equal(s.bases(), []string{pin}) {
 		t.Errorf("bases: %v", s.bases())
 	}
-	if last := s.failure(); strings.Join(last, "|") != "one|warned|it is ***!|30%|***, abc" {
+	if last := s.failedOutput(); strings.Join(last, "|") != "one|warned|it is ***!|30%|***, abc" {
 		t.Errorf("failure: %q", last)
 	}
-	s.mute()
+	s.stop()
 	s.update(&client.SolveStatus{Warnings: []*client.VertexWarning{{Vertex: run, Short: []byte("late")}}})
 	if strings.Contains(log.String(), "late") {
 		t.Error("it spoke after it was muted")
@@ -75,17 +75,17 @@ func TestStory(t *testing.T) {
 // TestLongLines: what has no end does not fill the memory.
 func TestLongLines(t *testing.T) {
 	var log bytes.Buffer
-	s := newStory(&log, newHush(nil), func(string) {})
-	chunk := bytes.Repeat([]byte("x"), mostRest/2)
+	s := newProgress(&log, newHush(nil), func(string) {})
+	chunk := bytes.Repeat([]byte("x"), maxPartialBytes/2)
 	for range 9 {
 		s.update(&client.SolveStatus{Logs: []*client.VertexLog{{Vertex: "v", Data: chunk}}})
 	}
-	for _, p := range s.parts {
-		if len(p.rest[0]) > mostRest {
-			t.Errorf("%d bytes are kept", len(p.rest[0]))
+	for _, p := range s.vertices {
+		if len(p.partial[0]) > maxPartialBytes {
+			t.Errorf("%d bytes are kept", len(p.partial[0]))
 		}
 	}
-	if log.Len() == 0 || log.Len() > 5*(longestLine+50) {
+	if log.Len() == 0 || log.Len() > 5*(maxLineBytes+50) {
 		t.Errorf("%d bytes of log", log.Len())
 	}
 }

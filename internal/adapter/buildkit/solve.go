@@ -37,43 +37,43 @@ func fileTime() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
 // epochArgument is how commands and BuildKit hear of that time.
 const epochArgument = "SOURCE_DATE_EPOCH"
 
-// work is one build.
-type work struct {
-	client *client.Client
-	order  port.BuildRequest
-	source source
-	hush   hush
-	memory string // folder that remembers what layers became
-	near   bool   // BuildKit is on this machine
+// buildJob is one build.
+type buildJob struct {
+	client   *client.Client
+	order    port.BuildRequest
+	source   source
+	hush     hush
+	cacheDir string // folder that remembers what layers became
+	local    bool   // BuildKit is on this machine
 }
 
-func (w work) build(ctx context.Context, log io.Writer) (port.BuiltImage, error) {
+func (w buildJob) build(ctx context.Context, log io.Writer) (port.BuiltImage, error) {
 	act := fmt.Sprintf("build %s of %s", w.order.Dockerfile.Path, w.order.Service)
 	partial := w.order.Layout + ".partial"
 	if err := os.RemoveAll(partial); err != nil {
 		return port.BuiltImage{}, fmt.Errorf("%s: %w", act, err)
 	}
 	defer os.RemoveAll(partial)
-	about := w.notes()
-	out, err := newStore(partial, filepath.Dir(w.order.Layout), memo{dir: w.memory, latest: about.files})
+	about := w.imageOrigin()
+	out, err := newStore(partial, filepath.Dir(w.order.Layout), layerCache{dir: w.cacheDir, latest: about.files})
 	if err != nil {
-		return port.BuiltImage{}, w.explain(ctx, act, err, nil)
+		return port.BuiltImage{}, w.toFault(ctx, act, err, nil)
 	}
 	opt, err := w.options(out)
 	if err != nil {
 		return port.BuiltImage{}, err
 	}
-	seen := newStory(log, w.hush, progressSay(w.order))
+	seen := newProgress(log, w.hush, progressFunc(w.order))
 	resp, err := w.solve(ctx, opt, seen)
 	if err != nil {
-		return port.BuiltImage{}, w.explain(ctx, act, err, seen)
+		return port.BuiltImage{}, w.toFault(ctx, act, err, seen)
 	}
-	built, err := finish(ctx, out, delivery.Digest(resp.ExporterResponse["containerimage.digest"]), about)
+	built, err := finishLayout(ctx, out, delivery.Digest(resp.ExporterResponse["containerimage.digest"]), about)
 	if err == nil {
-		err = replace(partial, w.order.Layout)
+		err = replaceDir(partial, w.order.Layout)
 	}
 	if err != nil {
-		return port.BuiltImage{}, w.explain(ctx, act, fmt.Errorf("write the image's layout: %w", err), seen)
+		return port.BuiltImage{}, w.toFault(ctx, act, fmt.Errorf("write the image's layout: %w", err), seen)
 	}
 	built.Layout, built.Bases = filepath.Clean(w.order.Layout), seen.bases()
 	return built, nil
@@ -81,7 +81,7 @@ func (w work) build(ctx context.Context, log io.Writer) (port.BuiltImage, error)
 
 // solve lets BuildKit work. When ctx ends, it returns at once: what the library
 // still has to tidy up, it does alone, and nothing of it is heard any more.
-func (w work) solve(ctx context.Context, opt client.SolveOpt, seen *story) (*client.SolveResponse, error) {
+func (w buildJob) solve(ctx context.Context, opt client.SolveOpt, seen *progress) (*client.SolveResponse, error) {
 	type answer struct {
 		resp *client.SolveResponse
 		err  error
@@ -89,7 +89,7 @@ func (w work) solve(ctx context.Context, opt client.SolveOpt, seen *story) (*cli
 	done := make(chan answer, 1)
 	updates := make(chan *client.SolveStatus)
 	told := make(chan struct{})
-	go func() { defer close(told); seen.listen(updates) }()
+	go func() { defer close(told); seen.consume(updates) }()
 	go func() {
 		resp, err := w.client.Solve(ctx, nil, opt, updates)
 		<-told
@@ -99,18 +99,18 @@ func (w work) solve(ctx context.Context, opt client.SolveOpt, seen *story) (*cli
 	case a := <-done:
 		return a.resp, a.err
 	case <-ctx.Done():
-		seen.mute()
+		seen.stop()
 		return nil, context.Cause(ctx)
 	}
 }
 
 // options say what to build, and where everything comes from and goes to.
-func (w work) options(out *store) (client.SolveOpt, error) {
-	files, err := tree(w.source.context)
+func (w buildJob) options(out *store) (client.SolveOpt, error) {
+	files, err := sourceFS(w.source.context)
 	if err != nil {
 		return client.SolveOpt{}, err
 	}
-	dockerfile, err := tree(w.source.dir)
+	dockerfile, err := sourceFS(w.source.dir)
 	if err != nil {
 		return client.SolveOpt{}, err
 	}
@@ -140,8 +140,8 @@ func (w work) options(out *store) (client.SolveOpt, error) {
 
 // compression is how layers travel; they are compressed here, whatever they come
 // as. Over a network, and for a cache in a registry, bytes are dear.
-func (w work) compression() string {
-	if w.near && w.order.Dockerfile.Cache == "" {
+func (w buildJob) compression() string {
+	if w.local && w.order.Dockerfile.Cache == "" {
 		return "uncompressed"
 	}
 	return "gzip"
@@ -149,7 +149,7 @@ func (w work) compression() string {
 
 // attributes are what the Dockerfile's frontend reads. There is no attestation
 // among them: provenance is Slipway's own.
-func (w work) attributes() map[string]string {
+func (w buildJob) attributes() map[string]string {
 	d := w.order.Dockerfile
 	a := map[string]string{"filename": w.source.file}
 	for key, value := range d.Args {
@@ -168,7 +168,7 @@ func (w work) attributes() map[string]string {
 }
 
 // session is what BuildKit may ask of us while it builds.
-func (w work) session() ([]session.Attachable, error) {
+func (w buildJob) session() ([]session.Attachable, error) {
 	docker, err := config.Load(config.Dir())
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "read Docker's configuration for the registries' passwords").Cause(err).
@@ -189,7 +189,7 @@ func (w work) session() ([]session.Attachable, error) {
 	forward, err := sshprovider.NewSSHAgentProvider([]sshprovider.AgentConfig{{Paths: []string{agent}}})
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "image.build.ssh: reach the SSH agent at %s", agent).
-			Hint("is it still there? `ssh-add -l` asks it").Cause(plain(err))
+			Hint("is it still there? `ssh-add -l` asks it").Cause(connectionError(err))
 	}
 	return append(attached, forward), nil
 }
@@ -202,9 +202,9 @@ func sharedKey(dir string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// tree is a folder as git knows it: modes that depend on who checked it out, and
+// sourceFS is a folder as git knows it: modes that depend on who checked it out, and
 // attributes of this machine's file system, must not become part of the image.
-func tree(dir string) (fsutil.FS, error) {
+func sourceFS(dir string) (fsutil.FS, error) {
 	all, err := fsutil.NewFS(dir)
 	if err != nil {
 		return nil, err
@@ -223,8 +223,8 @@ func tree(dir string) (fsutil.FS, error) {
 	}})
 }
 
-// notes say where the image comes from, in the words of the OCI specification.
-func (w work) notes() origin {
+// imageOrigin say where the image comes from, in the words of the OCI specification.
+func (w buildJob) imageOrigin() origin {
 	o, files := w.order, fileTime()
 	if own, err := strconv.ParseInt(o.Dockerfile.Args[epochArgument], 10, 64); err == nil {
 		files = time.Unix(own, 0).UTC()
@@ -244,14 +244,14 @@ func (w work) notes() origin {
 	return origin{created: at, files: files, labels: n}
 }
 
-func replace(partial, dir string) error {
+func replaceDir(partial, dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
 	return os.Rename(partial, dir)
 }
 
-func progressSay(o port.BuildRequest) func(string) {
+func progressFunc(o port.BuildRequest) func(string) {
 	if o.OnProgress == nil {
 		return func(string) {}
 	}

@@ -18,10 +18,10 @@ import (
 )
 
 const (
-	logName    = "buildkitd.log"
-	socketName = "buildkitd.sock"
-	mostLog    = 4 << 20 // bytes; a longer one becomes the old one
-	longestRun = 80      // bytes of a folder's path in which sockets fit: the kernel takes 108
+	logName        = "buildkitd.log"
+	socketName     = "buildkitd.sock"
+	maxLogBytes    = 4 << 20 // bytes; a longer one becomes the old one
+	maxRunDirBytes = 80      // bytes of a folder's path in which sockets fit: the kernel takes 108
 )
 
 // findDaemon looks for what it takes to run a BuildKit of our own.
@@ -36,10 +36,10 @@ func findDaemon(named string) (string, error) {
 	if program, err = filepath.Abs(program); err != nil {
 		return "", err
 	}
-	if tool("runc") == "" && tool("buildkit-runc") == "" {
+	if findTool("runc") == "" && findTool("buildkit-runc") == "" {
 		return "", errors.New("it needs runc, which is not in PATH")
 	}
-	if os.Geteuid() != 0 && tool("rootlesskit") == "" {
+	if os.Geteuid() != 0 && findTool("rootlesskit") == "" {
 		return "", errors.New("an ordinary user needs rootlesskit for it, which is not in PATH")
 	}
 	return program, nil
@@ -55,7 +55,7 @@ func orElse(text, otherwise string) string {
 // searchPath is PATH and the folders of system programs, which ordinary users may lack.
 func searchPath() string { return os.Getenv("PATH") + ":/usr/local/sbin:/usr/sbin:/sbin" }
 
-func tool(name string) string {
+func findTool(name string) string {
 	for _, dir := range filepath.SplitList(searchPath()) {
 		full := filepath.Join(dir, name)
 		if info, err := os.Stat(full); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
@@ -79,7 +79,7 @@ type settings struct{ program, toml string }
 
 func (s settings) text() string { return s.program + "\n" + s.toml }
 
-func (d *daemon) wanted() (settings, error) {
+func (d *daemon) wantedSettings() (settings, error) {
 	id, err := identity(d.program)
 	if err != nil {
 		return settings{}, err
@@ -88,13 +88,13 @@ func (d *daemon) wanted() (settings, error) {
 	if err != nil {
 		return settings{}, err
 	}
-	return settings{id, configuration(mirrors, os.Geteuid() != 0)}, nil
+	return settings{id, daemonConfig(mirrors, os.Geteuid() != 0)}, nil
 }
 
-// prepare makes the folders, for their owner alone: who reaches the socket is
+// prepareDirs makes the folders, for their owner alone: who reaches the socket is
 // root on the machine, or as good as the user.
-func (d *daemon) prepare() error {
-	for _, dir := range []string{d.dir, d.run()} {
+func (d *daemon) prepareDirs() error {
+	for _, dir := range []string{d.dir, d.runDir()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fault.New(fault.Denied, "make BuildKit's folder %s", dir).
 				Hint("own the folder, or use another state folder ($SLIPWAY_HOME)").Cause(err)
@@ -117,17 +117,17 @@ func (d *daemon) prepare() error {
 	return nil
 }
 
-// run is the folder of the sockets: a short one when the state's path is too long.
-func (d *daemon) run() string {
+// runDir is the folder of the sockets: a short one when the state's path is too long.
+func (d *daemon) runDir() string {
 	run := d.file("run")
-	if len(run) <= longestRun {
+	if len(run) <= maxRunDirBytes {
 		return run
 	}
 	sum := sha256.Sum256([]byte(d.dir))
 	return filepath.Join(os.TempDir(), fmt.Sprintf("slipway-%d-%s", os.Geteuid(), hex.EncodeToString(sum[:6])))
 }
 
-func (d *daemon) socket() string { return filepath.Join(d.run(), socketName) }
+func (d *daemon) socket() string { return filepath.Join(d.runDir(), socketName) }
 
 // start starts it and waits for its answer.
 func (d *daemon) start(ctx context.Context, want settings) error {
@@ -144,7 +144,7 @@ func (d *daemon) start(ctx context.Context, want settings) error {
 	}
 	defer log.Close()
 	// It is free, but for the moment in which somebody asks whether it is.
-	alive, err := d.hold(ctx, "alive.lock", unix.LOCK_EX, func() {})
+	alive, err := d.lock(ctx, "alive.lock", unix.LOCK_EX, func() {})
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (d *daemon) start(ctx context.Context, want settings) error {
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = cmd.Wait() }() // so that it leaves no zombie if it ends before us
 	_ = alive.Close()
-	if err := d.ready(ctx, ended); err != nil {
+	if err := d.waitReady(ctx, ended); err != nil {
 		_ = cmd.Process.Kill()
 		if ctx.Err() != nil {
 			return fmt.Errorf("start BuildKit: %w", context.Cause(ctx))
@@ -166,35 +166,35 @@ func (d *daemon) start(ctx context.Context, want settings) error {
 		return fault.New(fault.Unavailable, "start %s", d.program).
 			Cause(fmt.Errorf("%w; the end of its log: %s", err, d.lastLog())).Hint("%s tells more", d.file(logName))
 	}
-	return d.guard()
+	return d.startIdleWatch()
 }
 
 // command starts it detached, with nothing of ours in its environment: no
 // secrets, and no mark by which a build server would end it together with the job.
 func (d *daemon) command(config string) *exec.Cmd {
-	args := []string{"--config", config, "--root", d.file("root"), "--addr", d.address(), "--otel-socket-path", filepath.Join(d.run(), "otel.sock")}
+	args := []string{"--config", config, "--root", d.file("root"), "--addr", d.address(), "--otel-socket-path", filepath.Join(d.runDir(), "otel.sock")}
 	name := d.program
 	if os.Geteuid() != 0 {
 		args = append([]string{"--net=host", "--state-dir=" + d.file("rootlesskit"), d.program}, args...)
-		name = tool("rootlesskit")
+		name = findTool("rootlesskit")
 	}
 	cmd := exec.Command(name, args...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=" + searchPath()}
-	for _, key := range passed() {
+	for _, key := range passedEnv() {
 		if v, ok := os.LookupEnv(key); ok {
 			cmd.Env = append(cmd.Env, key+"="+v)
 		}
 	}
 	if os.Geteuid() != 0 {
-		cmd.Env = append(cmd.Env, "XDG_RUNTIME_DIR="+d.run()) // runc keeps its state there; /run is root's
+		cmd.Env = append(cmd.Env, "XDG_RUNTIME_DIR="+d.runDir()) // runc keeps its state there; /run is root's
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return cmd
 }
 
-// passed are the variables that the daemon needs to reach registries.
-func passed() []string {
+// passedEnv are the variables that the daemon needs to reach registries.
+func passedEnv() []string {
 	return []string{
 		"HOME", "USER", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR",
 		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
@@ -203,7 +203,7 @@ func passed() []string {
 
 func (d *daemon) openLog() (*os.File, error) {
 	name := d.file(logName)
-	if i, err := os.Stat(name); err == nil && i.Size() > mostLog {
+	if i, err := os.Stat(name); err == nil && i.Size() > maxLogBytes {
 		_ = os.Rename(name, name+".1") // then it grows
 	}
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

@@ -19,15 +19,15 @@ import (
 // of a large image, only what changed is moved.
 type store struct {
 	content.Store
-	dir    string // the layout
-	beside string // folder of the others
-	memo   memo
+	dir      string // the layout
+	siblings string // folder of the others
+	cache    layerCache
 
-	mu    sync.Mutex
-	known map[delivery.Digest]pressed // layers that were not sent, by what BuildKit calls them
+	mu     sync.Mutex
+	reused map[delivery.Digest]normalizedLayer // layers that were not sent, by what BuildKit calls them
 }
 
-func newStore(dir, beside string, m memo) (*store, error) {
+func newStore(dir, beside string, m layerCache) (*store, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "blobs", "sha256"), 0o755); err != nil {
 		return nil, err
 	}
@@ -35,12 +35,12 @@ func newStore(dir, beside string, m memo) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &store{Store: s, dir: dir, beside: beside, memo: m, known: map[delivery.Digest]pressed{}}, nil
+	return &store{Store: s, dir: dir, siblings: beside, cache: m, reused: map[delivery.Digest]normalizedLayer{}}, nil
 }
 
 // Info is asked before a blob is sent.
 func (s *store) Info(ctx context.Context, d digest.Digest) (content.Info, error) {
-	if p, ok := s.lend(d, 0); ok {
+	if p, ok := s.reuse(d, 0); ok {
 		return content.Info{Digest: d, Size: p.Size}, nil
 	}
 	return s.Store.Info(ctx, d)
@@ -54,40 +54,40 @@ func (s *store) Writer(_ context.Context, opts ...content.WriterOpt) (content.Wr
 			return nil, err
 		}
 	}
-	if _, ok := s.lend(o.Desc.Digest, o.Desc.Size); ok {
+	if _, ok := s.reuse(o.Desc.Digest, o.Desc.Size); ok {
 		return nil, errdefs.ErrAlreadyExists
 	}
-	return s.incoming(o)
+	return s.newBlobWriter(o)
 }
 
 // Abort has nothing to do: a writer that is closed leaves nothing.
 func (s *store) Abort(context.Context, string) error { return nil }
 
-// lend borrows what a layer became before, or else the blob itself; size in
+// reuse borrows what a layer became before, or else the blob itself; size in
 // bytes, 0: not known.
-func (s *store) lend(d digest.Digest, size int64) (pressed, bool) {
+func (s *store) reuse(d digest.Digest, size int64) (normalizedLayer, bool) {
 	original := delivery.Digest(d)
-	if p, ok := s.memo.find(original); ok && s.borrow(p.Digest, p.Size) {
+	if p, ok := s.cache.lookup(original); ok && s.linkBlob(p.Digest, p.Size) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.known[original] = p
+		s.reused[original] = p
 		return p, true
 	}
-	s.borrow(original, size)
-	return pressed{}, false
+	s.linkBlob(original, size)
+	return normalizedLayer{}, false
 }
 
-// lent tells what a layer that was not sent became.
-func (s *store) lent(original delivery.Digest) (pressed, bool) {
+// reusedLayer tells what a layer that was not sent became.
+func (s *store) reusedLayer(original delivery.Digest) (normalizedLayer, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, ok := s.known[original]
+	p, ok := s.reused[original]
 	return p, ok
 }
 
-// borrow links a blob of that size from another layout, if there is one; size 0:
+// linkBlob links a blob of that size from another layout, if there is one; size 0:
 // any. Nobody writes to a blob that has its place, so that both may have it.
-func (s *store) borrow(d delivery.Digest, size int64) bool {
+func (s *store) linkBlob(d delivery.Digest, size int64) bool {
 	if !d.Valid() {
 		return false
 	}
@@ -95,7 +95,7 @@ func (s *store) borrow(d delivery.Digest, size int64) bool {
 	if _, err := os.Lstat(to); err == nil {
 		return true
 	}
-	found, err := filepath.Glob(filepath.Join(s.beside, "*", "blobs", "sha256", d.Hex()))
+	found, err := filepath.Glob(filepath.Join(s.siblings, "*", "blobs", "sha256", d.Hex()))
 	if err != nil {
 		return false
 	}
