@@ -37,8 +37,8 @@ type Config struct {
 // opened before it is needed.
 type Scanner struct {
 	c        Config
-	sound    sound
-	licences func() (context.Context, error) // a context that holds the reader of licences: it takes a second to make
+	verified verifiedDatabase
+	licenses func() (context.Context, error) // a context that holds the reader of licences: it takes a second to make
 }
 
 var (
@@ -52,7 +52,7 @@ func New(c Config) *Scanner {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Scanner{c: c, licences: sync.OnceValues(func() (context.Context, error) {
+	return &Scanner{c: c, licenses: sync.OnceValues(func() (context.Context, error) {
 		return syft.SetContextLicenseScanner(context.Background(), cataloging.DefaultLicenseConfig())
 	})}
 }
@@ -63,11 +63,11 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanRequest) (port.ScanReport
 	if say == nil {
 		say = func(string) {}
 	}
-	lists, err := s.inventories(ctx, o.Layout, o.Image, o.CacheDir)
+	lists, err := s.platformPackages(ctx, o.Layout, o.Image, o.CacheDir)
 	if err != nil {
 		return port.ScanReport{}, err
 	}
-	db, err := s.open()
+	db, err := s.openDatabase()
 	if err != nil {
 		return port.ScanReport{}, err
 	}
@@ -75,7 +75,7 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanRequest) (port.ScanReport
 	report := port.ScanReport{Scanner: "grype " + moduleVersion("github.com/anchore/grype"), Database: db.built, Packages: map[string]int{}}
 	say("looking the packages up")
 	for _, list := range lists {
-		if err := s.look(ctx, db, list, &report); err != nil {
+		if err := s.matchPlatform(ctx, db, list, &report); err != nil {
 			return port.ScanReport{}, err
 		}
 	}
@@ -83,9 +83,9 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanRequest) (port.ScanReport
 	return report, nil
 }
 
-// look adds what is known of one platform's packages to the report.
-func (s *Scanner) look(ctx context.Context, db *database, list *sbom.SBOM, report *port.ScanReport) error {
-	l := newLookup(db, list, s.c.Now())
+// matchPlatform adds what is known of one platform's packages to the report.
+func (s *Scanner) matchPlatform(ctx context.Context, db *database, list *sbom.SBOM, report *port.ScanReport) error {
+	l := newPackageMatcher(db, list, s.c.Now())
 	found, err := l.match(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -96,9 +96,9 @@ func (s *Scanner) look(ctx context.Context, db *database, list *sbom.SBOM, repor
 	}
 	report.Findings = append(report.Findings, found...)
 	if l.distribution != nil {
-		report.Distribution = nameOf(l.distribution)
+		report.Distribution = distroName(l.distribution)
 	}
-	for kind, n := range l.counts() {
+	for kind, n := range l.countByEcosystem() {
 		report.Packages[kind] += n
 	}
 	gaps, notes := l.gaps()
@@ -107,15 +107,15 @@ func (s *Scanner) look(ctx context.Context, db *database, list *sbom.SBOM, repor
 	return nil
 }
 
-// inventories lists the packages of every platform of the image.
-func (s *Scanner) inventories(ctx context.Context, layout string, image delivery.Image, keep string) ([]*sbom.SBOM, error) {
+// platformPackages lists the packages of every platform of the image.
+func (s *Scanner) platformPackages(ctx context.Context, layout string, image delivery.Image, keep string) ([]*sbom.SBOM, error) {
 	platforms, err := platforms(layout, image.Digest)
 	if err != nil {
 		return nil, err
 	}
 	var lists []*sbom.SBOM
 	for _, p := range platforms {
-		list, err := s.inventory(ctx, p, image, keep)
+		list, err := s.packages(ctx, p, image, keep)
 		if err != nil {
 			return nil, err
 		}

@@ -23,20 +23,20 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// inventoryVersion changes when lists that were kept can't be used any more.
-const inventoryVersion = 1
+// catalogVersion changes when lists that were kept can't be used any more.
+const catalogVersion = 1
 
-// inventory is what one platform of the image is made of, as syft's own document
+// packages is what one platform of the image is made of, as syft's own document
 // has it. It always comes out of that document, kept or not, so that what is
 // made of it does not depend on whether it was kept.
-func (s *Scanner) inventory(ctx context.Context, p platform, name delivery.Image, keep string) (*sbom.SBOM, error) {
-	file := filepath.Join(keep, fmt.Sprintf("packages-%s-v%d-syft%s.json", p.digest.Short(), inventoryVersion, moduleVersion("github.com/anchore/syft")))
+func (s *Scanner) packages(ctx context.Context, p platform, name delivery.Image, keep string) (*sbom.SBOM, error) {
+	file := filepath.Join(keep, fmt.Sprintf("packages-%s-v%d-syft%s.json", p.digest.Short(), catalogVersion, moduleVersion("github.com/anchore/syft")))
 	if keep != "" {
-		if list, ok := kept(file); ok {
+		if list, ok := readCached(file); ok {
 			return list, nil
 		}
 	}
-	raw, err := s.catalogue(ctx, p, name)
+	raw, err := s.catalog(ctx, p, name)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (s *Scanner) inventory(ctx context.Context, p platform, name delivery.Image
 	if keep == "" {
 		return list, nil
 	}
-	return list, put(file, raw)
+	return list, writeFile(file, raw)
 }
 
 func decode(raw []byte) (*sbom.SBOM, error) {
@@ -55,8 +55,8 @@ func decode(raw []byte) (*sbom.SBOM, error) {
 	return list, err
 }
 
-// kept reads a list of the past. One that can't be read is made again.
-func kept(file string) (*sbom.SBOM, bool) {
+// readCached reads a list of the past. One that can't be read is made again.
+func readCached(file string) (*sbom.SBOM, bool) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return nil, false
@@ -65,45 +65,45 @@ func kept(file string) (*sbom.SBOM, bool) {
 	return list, err == nil && list != nil
 }
 
-// catalogue reads the image, all of its layers, and nothing else: the source is
+// catalog reads the image, all of its layers, and nothing else: the source is
 // made by hand, so none can be looked for at a daemon or a registry.
-func (s *Scanner) catalogue(ctx context.Context, p platform, name delivery.Image) (raw []byte, err error) {
+func (s *Scanner) catalog(ctx context.Context, p platform, name delivery.Image) (raw []byte, err error) {
 	tmp, err := os.MkdirTemp("", "slipway-scan-")
 	if err != nil {
 		return nil, fault.New(fault.Exhausted, "make room for the layers").Cause(err)
 	}
 	defer os.RemoveAll(tmp)
 	gen := stfile.NewTempDirGenerator(tmp)
-	img := image.New(quick{p.image}, gen, tmp, image.WithManifestDigest(string(p.digest)))
+	img := image.New(fastGzipImage{p.image}, gen, tmp, image.WithManifestDigest(string(p.digest)))
 	if err := img.Read(ctx); err != nil {
-		return nil, trouble(ctx, "read the layers of "+name.String(), err)
+		return nil, readError(ctx, "read the layers of "+name.String(), err)
 	}
 	src := stereoscopesource.New(img, stereoscopesource.ImageConfig{Reference: reference(name)})
 	defer func() { err = errors.Join(err, src.Close()) }()
-	licences, err := s.licences()
+	licences, err := s.licenses()
 	if err != nil {
 		return nil, fault.New(fault.Internal, "prepare to read licences").Cause(err)
 	}
-	list, err := syft.CreateSBOM(knowing{ctx, licences}, src, options())
+	list, err := syft.CreateSBOM(mergedContext{ctx, licences}, src, syftConfig())
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		return nil, trouble(ctx, "list what "+name.String()+" is made of", err)
+		return nil, readError(ctx, "list what "+name.String()+" is made of", err)
 	}
 	var out bytes.Buffer
 	err = syftjson.NewFormatEncoder().Encode(&out, *list)
 	return out.Bytes(), err
 }
 
-// knowing is a context with the values of another one besides its own.
-type knowing struct {
+// mergedContext is a context with the values of another one besides its own.
+type mergedContext struct {
 	context.Context
 	other context.Context
 }
 
 // Value looks in both.
-func (k knowing) Value(key any) any {
+func (k mergedContext) Value(key any) any {
 	if v := k.Context.Value(key); v != nil {
 		return v
 	}
@@ -117,11 +117,11 @@ func reference(i delivery.Image) string {
 	return i.String()
 }
 
-// options are what syft looks for. Files with what was to be installed count as
+// syftConfig are what syft looks for. Files with what was to be installed count as
 // well as what is installed: a lock file in an image is usually all that is left
 // of a bundled program. Nothing is asked on the network, and nothing of this
 // machine (caches, vendored modules) gets in.
-func options() *syft.CreateSBOMConfig {
+func syftConfig() *syft.CreateSBOMConfig {
 	c := syft.DefaultCreateSBOMConfig().
 		WithCatalogerSelection(cataloging.NewSelectionRequest().WithDefaults("image").
 			WithAdditions("python-package-cataloger", "javascript-lock-cataloger")).
@@ -136,8 +136,8 @@ func options() *syft.CreateSBOMConfig {
 	return c
 }
 
-// put writes a file whole or not at all.
-func put(file string, data []byte) error {
+// writeFile writes a file whole or not at all.
+func writeFile(file string, data []byte) error {
 	dir := filepath.Dir(file)
 	err := os.MkdirAll(dir, 0o755)
 	var tmp *os.File
@@ -145,7 +145,7 @@ func put(file string, data []byte) error {
 		tmp, err = os.CreateTemp(dir, ".new-")
 	}
 	if err != nil {
-		return unwritable(file, err)
+		return writeError(file, err)
 	}
 	defer os.Remove(tmp.Name())
 	_, err = tmp.Write(data)
@@ -154,18 +154,18 @@ func put(file string, data []byte) error {
 		err = os.Rename(tmp.Name(), file)
 	}
 	if err != nil {
-		return unwritable(file, err)
+		return writeError(file, err)
 	}
 	return nil
 }
 
-func unwritable(file string, err error) error {
+func writeError(file string, err error) error {
 	return fault.New(fault.Unavailable, "write %s", file).Cause(err).Hint("make room on the disk, or own the folder")
 }
 
-// trouble is why an image could not be read: its own fault, the disk's, or that
+// readError is why an image could not be read: its own fault, the disk's, or that
 // nobody wants to know any more.
-func trouble(ctx context.Context, act string, err error) error {
+func readError(ctx context.Context, act string, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", act, context.Cause(ctx))
 	}

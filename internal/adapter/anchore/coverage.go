@@ -13,18 +13,18 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// mostMissed is how many packages and files are named that could not be read.
-const mostMissed = 10
+// maxListed is how many packages and files are named that could not be read.
+const maxListed = 10
 
-// fromDistribution are the ecosystems whose packages are known by the
+// distroEcosystems are the ecosystems whose packages are known by the
 // distribution that they are of.
-func fromDistribution() []string { return []string{"apk", "alpm", "deb", "portage", "rpm"} }
+func distroEcosystems() []string { return []string{"apk", "alpm", "deb", "portage", "rpm"} }
 
 // gaps are what the findings do not speak of, and what is only worth a note.
-func (l *lookup) gaps() (gaps []port.ScanGap, notes []string) {
-	counts := l.counts()
+func (l *packageMatcher) gaps() (gaps []port.ScanGap, notes []string) {
+	counts := l.countByEcosystem()
 	ours := map[string]int{}
-	for _, kind := range fromDistribution() {
+	for _, kind := range distroEcosystems() {
 		if counts[kind] > 0 {
 			ours[kind] = counts[kind]
 		}
@@ -38,30 +38,30 @@ func (l *lookup) gaps() (gaps []port.ScanGap, notes []string) {
 			"nothing was recognised in the image: no package of any kind")
 	case len(ours) > 0 && l.distribution == nil:
 		add("keep /etc/os-release in the image",
-			"the distribution is unknown, so nobody can say whether its packages are vulnerable (%s)", said(ours))
-	case len(ours) > 0 && !l.db.knows(l.distribution):
+			"the distribution is unknown, so nobody can say whether its packages are vulnerable (%s)", formatCounts(ours))
+	case len(ours) > 0 && !l.db.covers(l.distribution):
 		add("take a base image of a distribution that is maintained, or a newer database: `slipway scan db update`",
-			"the database knows nothing of %s, whose packages are in the image (%s)", nameOf(l.distribution), said(ours))
+			"the database knows nothing of %s, whose packages are in the image (%s)", distroName(l.distribution), formatCounts(ours))
 	case len(ours) == 0 && l.distribution != nil:
 		add("build on a base image that keeps its package database (/var/lib/dpkg, /lib/apk/db, /var/lib/rpm)",
-			"the image is %s, but which packages of it are there is not to be found", nameOf(l.distribution))
+			"the image is %s, but which packages of it are there is not to be found", distroName(l.distribution))
 	}
-	for i, text := range l.missed.all {
-		if i == mostMissed {
-			add("", "and %d more packages", len(l.missed.all)-mostMissed)
+	for i, text := range l.failures.all {
+		if i == maxListed {
+			add("", "and %d more packages", len(l.failures.all)-maxListed)
 			break
 		}
 		add("look at the package by hand", "%s", text)
 	}
-	if l.ended() {
-		notes = append(notes, nameOf(l.distribution)+" is no longer maintained: what is found in it from now on, nobody records")
+	if l.isEndOfLife() {
+		notes = append(notes, distroName(l.distribution)+" is no longer maintained: what is found in it from now on, nobody records")
 	}
-	return l.unread(gaps, append(notes, l.nameless()...))
+	return l.addUnreadable(gaps, append(notes, l.unversioned()...))
 }
 
-// nameless tells of packages without a version: nothing can be looked up by it.
+// unversioned tells of packages without a version: nothing can be looked up by it.
 // The main module of a Go program never has one.
-func (l *lookup) nameless() []string {
+func (l *packageMatcher) unversioned() []string {
 	var names []string
 	for _, p := range l.packages {
 		if kind := ecosystem(string(p.Type)); kind != "go" && (p.Version == "" || strings.EqualFold(p.Version, "unknown")) {
@@ -73,16 +73,16 @@ func (l *lookup) nameless() []string {
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	text := strings.Join(names[:min(len(names), mostMissed)], ", ")
-	if len(names) > mostMissed {
-		text += fmt.Sprintf(" and %d more", len(names)-mostMissed)
+	text := strings.Join(names[:min(len(names), maxListed)], ", ")
+	if len(names) > maxListed {
+		text += fmt.Sprintf(" and %d more", len(names)-maxListed)
 	}
 	return []string{"without a version, so nothing is known of " + text}
 }
 
-// ended tells whether the distribution is past its end of life, as far as the
+// isEndOfLife tells whether the distribution is past its end of life, as far as the
 // database knows.
-func (l *lookup) ended() bool {
+func (l *packageMatcher) isEndOfLife() bool {
 	ends, ok := l.db.provider.(vulnerability.EOLChecker)
 	if !ok || l.distribution == nil {
 		return false
@@ -91,9 +91,9 @@ func (l *lookup) ended() bool {
 	return err == nil && last != nil && last.Before(l.now)
 }
 
-// unread adds files that should tell of packages and could not be read: a package
+// addUnreadable adds files that should tell of packages and could not be read: a package
 // database is a gap, any other file a note.
-func (l *lookup) unread(gaps []port.ScanGap, notes []string) ([]port.ScanGap, []string) {
+func (l *packageMatcher) addUnreadable(gaps []port.ScanGap, notes []string) ([]port.ScanGap, []string) {
 	why := map[string]string{}
 	for at, reasons := range l.list.Artifacts.Unknowns {
 		why[at.RealPath] = strings.Join(reasons, "; ")
@@ -103,7 +103,7 @@ func (l *lookup) unread(gaps []port.ScanGap, notes []string) ([]port.ScanGap, []
 		switch {
 		case isPackageDatabase(file):
 			gaps = append(gaps, port.ScanGap{What: text, Hint: "build the image again, without touching that file"})
-		case i < mostMissed:
+		case i < maxListed:
 			notes = append(notes, text)
 		}
 	}
@@ -119,7 +119,7 @@ func isPackageDatabase(file string) bool {
 	return false
 }
 
-func said(counts map[string]int) string {
+func formatCounts(counts map[string]int) string {
 	var out []string
 	for _, kind := range slices.Sorted(maps.Keys(counts)) {
 		out = append(out, fmt.Sprintf("%d %s", counts[kind], kind))
@@ -127,7 +127,7 @@ func said(counts map[string]int) string {
 	return strings.Join(out, ", ")
 }
 
-// specifier is a distribution as the database has it.
-func specifier(name, major, minor, rest, label string) v6.OSSpecifier {
+// osSpecifier is a distribution as the database has it.
+func osSpecifier(name, major, minor, rest, label string) v6.OSSpecifier {
 	return v6.OSSpecifier{Name: name, MajorVersion: major, MinorVersion: minor, RemainingVersion: rest, LabelVersion: label}
 }

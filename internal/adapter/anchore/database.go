@@ -28,13 +28,13 @@ import (
 // that folder, and the time when the source was last asked. A new database is
 // filled beside the old one, and then named: readers see one or the other.
 const (
-	currentFile = "current"
-	askedFile   = "asked"
-	folderForm  = `^db-[0-9a-z-]+$`
-	leftover    = 24 * time.Hour // an unfinished folder that is older belongs to nobody
+	currentFile  = "current"
+	checkedFile  = "asked"
+	dirPattern   = `^db-[0-9a-z-]+$`
+	abandonedAge = 24 * time.Hour // an unfinished folder that is older belongs to nobody
 )
 
-const getOne = "`slipway scan db update` downloads one; without network, `slipway scan db import FILE` takes one that was downloaded elsewhere"
+const downloadHint = "`slipway scan db update` downloads one; without network, `slipway scan db import FILE` takes one that was downloaded elsewhere"
 
 // database is one that is open.
 type database struct {
@@ -46,34 +46,34 @@ type database struct {
 
 func (d *database) close() { _ = d.provider.Close() }
 
-// knows tells whether there are data of the distribution.
-func (d *database) knows(of *distro.Distro) bool {
-	found, err := d.reader.GetOperatingSystems(specifier(of.Name(), of.MajorVersion(), of.MinorVersion(), of.RemainingVersion(), of.LabelVersion()))
+// covers tells whether there are data of the distribution.
+func (d *database) covers(of *distro.Distro) bool {
+	found, err := d.reader.GetOperatingSystems(osSpecifier(of.Name(), of.MajorVersion(), of.MinorVersion(), of.RemainingVersion(), of.LabelVersion()))
 	return err == nil && len(found) > 0
 }
 
-// open opens the database that counts. One that is replaced meanwhile is asked
+// openDatabase opens the database that counts. One that is replaced meanwhile is asked
 // for once more.
-func (s *Scanner) open() (*database, error) {
+func (s *Scanner) openDatabase() (*database, error) {
 	var err error
 	for range 2 {
-		root, ok := s.current()
+		root, ok := s.currentDir()
 		if !ok {
-			return nil, fault.New(fault.Unavailable, "there is no vulnerability database").Hint(getOne)
+			return nil, fault.New(fault.Unavailable, "there is no vulnerability database").Hint(downloadHint)
 		}
 		var d *database
-		if d, err = s.openAt(root); err == nil {
+		if d, err = s.openDatabaseAt(root); err == nil {
 			return d, nil
 		}
-		if now, _ := s.current(); now == root {
+		if now, _ := s.currentDir(); now == root {
 			break
 		}
 	}
-	return nil, fault.New(fault.Unavailable, "open the vulnerability database").Cause(err).Hint(getOne)
+	return nil, fault.New(fault.Unavailable, "open the vulnerability database").Cause(err).Hint(downloadHint)
 }
 
-func (s *Scanner) openAt(root string) (*database, error) {
-	status := s.sound.check(root)
+func (s *Scanner) openDatabaseAt(root string) (*database, error) {
+	status := s.verified.check(root)
 	if status.Error != nil {
 		return nil, status.Error
 	}
@@ -84,9 +84,9 @@ func (s *Scanner) openAt(root string) (*database, error) {
 	return &database{path: status.Path, built: status.Built.UTC(), reader: reader, provider: v6.NewVulnerabilityProvider(reader)}, nil
 }
 
-// sound remembers the database that was last found whole: its file has a gigabyte
+// verifiedDatabase remembers the database that was last found whole: its file has a gigabyte
 // or more, and is read to the end for that. Safe for concurrent use.
-type sound struct {
+type verifiedDatabase struct {
 	mu     sync.Mutex
 	info   os.FileInfo
 	status vulnerability.ProviderStatus
@@ -94,7 +94,7 @@ type sound struct {
 
 // check describes the database below root, and holds it against its checksum
 // unless it did so before and the file is the same.
-func (s *sound) check(root string) vulnerability.ProviderStatus {
+func (s *verifiedDatabase) check(root string) vulnerability.ProviderStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	config := installation.Config{DBRootDir: root, ValidateChecksum: true}
@@ -115,11 +115,11 @@ func (s *sound) check(root string) vulnerability.ProviderStatus {
 	return status
 }
 
-// current is the folder that counts.
-func (s *Scanner) current() (string, bool) {
+// currentDir is the folder that counts.
+func (s *Scanner) currentDir() (string, bool) {
 	raw, err := os.ReadFile(filepath.Join(s.c.Dir, currentFile))
 	name := strings.TrimSpace(string(raw))
-	if err != nil || !regexp.MustCompile(folderForm).MatchString(name) {
+	if err != nil || !regexp.MustCompile(dirPattern).MatchString(name) {
 		return "", false
 	}
 	return filepath.Join(s.c.Dir, name), true
@@ -127,14 +127,14 @@ func (s *Scanner) current() (string, bool) {
 
 // Status describes the database, without asking anybody.
 func (s *Scanner) Status(context.Context) (port.ScanDatabaseInfo, error) {
-	d := port.ScanDatabaseInfo{Scanner: "grype", Path: s.c.Dir, CheckedAt: s.asked()}
-	root, ok := s.current()
+	d := port.ScanDatabaseInfo{Scanner: "grype", Path: s.c.Dir, CheckedAt: s.lastChecked()}
+	root, ok := s.currentDir()
 	if !ok {
 		return d, nil
 	}
-	status := s.sound.check(root)
+	status := s.verified.check(root)
 	if status.Error != nil {
-		return d, fault.New(fault.Corrupt, "read the vulnerability database in %s", root).Cause(status.Error).Hint(getOne)
+		return d, fault.New(fault.Corrupt, "read the vulnerability database in %s", root).Cause(status.Error).Hint(downloadHint)
 	}
 	d.Path, d.Schema, d.BuiltAt, d.Source = status.Path, status.SchemaVersion, status.Built.UTC(), status.From
 	if info, err := os.Stat(status.Path); err == nil {
@@ -171,12 +171,12 @@ func (s *Scanner) Import(ctx context.Context, file string) (port.ScanDatabaseInf
 // that counts. from is where the file came from; "": a person brought it.
 func (s *Scanner) install(ctx context.Context, file, from string) error {
 	if err := os.MkdirAll(s.c.Dir, 0o755); err != nil {
-		return unwritable(s.c.Dir, err)
+		return writeError(s.c.Dir, err)
 	}
-	s.sweep()
+	s.removeAbandoned()
 	root, err := os.MkdirTemp(s.c.Dir, ".incoming-")
 	if err != nil {
-		return unwritable(s.c.Dir, err)
+		return writeError(s.c.Dir, err)
 	}
 	config := installation.Config{DBRootDir: root, ValidateChecksum: true}
 	c, err := installation.NewCurator(config, nil)
@@ -215,18 +215,18 @@ func setSource(dir, from string) error {
 	if err != nil {
 		return err
 	}
-	return put(filepath.Join(dir, v6.ImportMetadataFileName), raw)
+	return writeFile(filepath.Join(dir, v6.ImportMetadataFileName), raw)
 }
 
 // activate names the folder as the one that counts, and removes the one before.
 func (s *Scanner) activate(root string, built time.Time) error {
-	before, had := s.current()
+	before, had := s.currentDir()
 	suffix := strings.ToLower(strings.TrimPrefix(filepath.Base(root), ".incoming-"))
 	name := fmt.Sprintf("db-%s-%s", built.UTC().Format("20060102t150405"), suffix)
 	if err := os.Rename(root, filepath.Join(s.c.Dir, name)); err != nil {
-		return unwritable(s.c.Dir, err)
+		return writeError(s.c.Dir, err)
 	}
-	if err := put(filepath.Join(s.c.Dir, currentFile), []byte(name+"\n")); err != nil {
+	if err := writeFile(filepath.Join(s.c.Dir, currentFile), []byte(name+"\n")); err != nil {
 		return err
 	}
 	if had {
@@ -235,18 +235,18 @@ func (s *Scanner) activate(root string, built time.Time) error {
 	return nil
 }
 
-// sweep removes what downloads that were cut off left.
-func (s *Scanner) sweep() {
+// removeAbandoned removes what downloads that were cut off left.
+func (s *Scanner) removeAbandoned() {
 	old, _ := filepath.Glob(filepath.Join(s.c.Dir, ".incoming-*")) // the pattern is a constant
 	for _, dir := range old {
-		if info, err := os.Stat(dir); err == nil && s.c.Now().Sub(info.ModTime()) > leftover {
+		if info, err := os.Stat(dir); err == nil && s.c.Now().Sub(info.ModTime()) > abandonedAge {
 			_ = os.RemoveAll(dir) // the next one tries again
 		}
 	}
 }
 
-func (s *Scanner) asked() time.Time {
-	raw, err := os.ReadFile(filepath.Join(s.c.Dir, askedFile))
+func (s *Scanner) lastChecked() time.Time {
+	raw, err := os.ReadFile(filepath.Join(s.c.Dir, checkedFile))
 	if err != nil {
 		return time.Time{}
 	}
@@ -257,6 +257,6 @@ func (s *Scanner) asked() time.Time {
 	return t
 }
 
-func identity() clio.Identification {
+func clientID() clio.Identification {
 	return clio.Identification{Name: "slipway", Version: moduleVersion("github.com/anchore/grype")}
 }

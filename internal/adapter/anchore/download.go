@@ -21,20 +21,20 @@ import (
 )
 
 const (
-	tick          = 250 * time.Millisecond // between two lines of progress
-	downloadBytes = 8 << 30                // no archive of a database comes near
+	progressInterval = 250 * time.Millisecond // between two lines of progress
+	maxDownloadBytes = 8 << 30                // no archive of a database comes near
 )
 
-var errChanged = errors.New("what came is something else")
+var errChecksum = errors.New("what came is something else")
 
 // download writes the archive at the address to a file beside the databases, and
 // holds it against its checksum. The caller removes the file.
 func (s *Scanner) download(ctx context.Context, at string, a *distribution.Archive, p port.Progress) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, downloadTime)
+	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
 	defer cancel()
 	file, err := os.CreateTemp(s.c.Dir, ".incoming-*-"+path.Base(a.Path))
 	if err != nil {
-		return "", unwritable(s.c.Dir, err)
+		return "", writeError(s.c.Dir, err)
 	}
 	err = s.fetch(ctx, file, at, a.Checksum, p)
 	if err = errors.Join(err, file.Close()); err == nil {
@@ -42,9 +42,9 @@ func (s *Scanner) download(ctx context.Context, at string, a *distribution.Archi
 	}
 	_ = os.Remove(file.Name()) // the next download sweeps
 	if disk := new(fs.PathError); errors.As(err, &disk) && ctx.Err() == nil {
-		return "", unwritable(file.Name(), disk.Err)
+		return "", writeError(file.Name(), disk.Err)
 	}
-	return "", s.silent(ctx, err)
+	return "", s.sourceError(ctx, err)
 }
 
 func (s *Scanner) fetch(ctx context.Context, to io.Writer, at, sum string, p port.Progress) error {
@@ -58,12 +58,12 @@ func (s *Scanner) fetch(ctx context.Context, to io.Writer, at, sum string, p por
 	}
 	defer func() { _ = resp.Body.Close() }()
 	hash := sha256.New()
-	told := &teller{p: p, total: max(resp.ContentLength, 0)}
-	if _, err := io.Copy(io.MultiWriter(to, hash, told), http.MaxBytesReader(nil, resp.Body, downloadBytes)); err != nil {
+	told := &progressWriter{p: p, total: max(resp.ContentLength, 0)}
+	if _, err := io.Copy(io.MultiWriter(to, hash, told), http.MaxBytesReader(nil, resp.Body, maxDownloadBytes)); err != nil {
 		return fmt.Errorf("download: %w", err)
 	}
 	if got := hex.EncodeToString(hash.Sum(nil)); got != want {
-		return fmt.Errorf("%w: it has the SHA-256 %s, and the source promised %s", errChanged, got, want)
+		return fmt.Errorf("%w: it has the SHA-256 %s, and the source promised %s", errChecksum, got, want)
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func (s *Scanner) get(ctx context.Context, at string) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	id := identity()
+	id := clientID()
 	req.Header.Set("User-Agent", id.Name+" "+id.Version)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -90,17 +90,17 @@ func (s *Scanner) get(ctx context.Context, at string) (*http.Response, error) {
 	return resp, nil
 }
 
-// teller tells p every now and then how far a download is.
-type teller struct {
+// progressWriter tells p every now and then how far a download is.
+type progressWriter struct {
 	p           port.Progress
 	done, total int64 // bytes
 	next        time.Time
 }
 
-func (t *teller) Write(b []byte) (int, error) {
+func (t *progressWriter) Write(b []byte) (int, error) {
 	t.done += int64(len(b))
 	if now := time.Now(); t.p != nil && now.After(t.next) {
-		t.next = now.Add(tick)
+		t.next = now.Add(progressInterval)
 		t.p(t.done, t.total)
 	}
 	return len(b), nil

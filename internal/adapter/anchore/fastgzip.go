@@ -9,24 +9,24 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// quick is an image whose layers are unpacked by a faster reader of gzip:
+// fastGzipImage is an image whose layers are unpacked by a faster reader of gzip:
 // unpacking is most of the time that a new image takes.
-type quick struct{ v1.Image }
+type fastGzipImage struct{ v1.Image }
 
 // Layers are the image's.
-func (q quick) Layers() ([]v1.Layer, error) {
+func (q fastGzipImage) Layers() ([]v1.Layer, error) {
 	layers, err := q.Image.Layers()
 	out := make([]v1.Layer, len(layers))
 	for i, l := range layers {
-		out[i] = quickLayer{l}
+		out[i] = fastGzipLayer{l}
 	}
 	return out, err
 }
 
-type quickLayer struct{ v1.Layer }
+type fastGzipLayer struct{ v1.Layer }
 
 // Uncompressed unpacks gzip, and leaves every other form to the library.
-func (l quickLayer) Uncompressed() (io.ReadCloser, error) {
+func (l fastGzipLayer) Uncompressed() (io.ReadCloser, error) {
 	form, err := l.MediaType()
 	if err != nil || !strings.HasSuffix(string(form), "gzip") {
 		return l.Layer.Uncompressed()
@@ -39,14 +39,14 @@ func (l quickLayer) Uncompressed() (io.ReadCloser, error) {
 	if err != nil {
 		return nil, errors.Join(err, packed.Close())
 	}
-	return unpacking{plain, packed}, nil
+	return gzipReadCloser{plain, packed}, nil
 }
 
-// unpacking closes both of its ends.
-type unpacking struct {
+// gzipReadCloser closes both of its ends.
+type gzipReadCloser struct {
 	*gzip.Reader
 	packed io.Closer
 }
 
 // Close ends the reading.
-func (u unpacking) Close() error { return errors.Join(u.Reader.Close(), u.packed.Close()) }
+func (u gzipReadCloser) Close() error { return errors.Join(u.Reader.Close(), u.packed.Close()) }

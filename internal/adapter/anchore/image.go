@@ -32,37 +32,37 @@ func platforms(dir string, d delivery.Digest) ([]platform, error) {
 	}
 	index, err := layout.ImageIndexFromPath(dir)
 	if err != nil {
-		return nil, damaged(dir, err)
+		return nil, corruptImage(dir, err)
 	}
 	hash, err := v1.NewHash(string(d))
 	if err != nil {
-		return nil, damaged(dir, err)
+		return nil, corruptImage(dir, err)
 	}
 	if err := checkBlob(dir, hash); err != nil {
-		return nil, damaged(dir, err)
+		return nil, corruptImage(dir, err)
 	}
 	top, err := index.IndexManifest()
 	if err != nil {
-		return nil, damaged(dir, err)
+		return nil, corruptImage(dir, err)
 	}
 	for _, m := range top.Manifests {
 		if m.Digest != hash {
 			continue
 		}
-		all, err := within(dir, index, m)
+		all, err := imagesBelow(dir, index, m)
 		if err == nil && len(all) == 0 {
 			err = errors.New("the index names no image")
 		}
 		if err != nil {
-			return nil, damaged(dir, err)
+			return nil, corruptImage(dir, err)
 		}
 		return all, nil
 	}
-	return nil, damaged(dir, fmt.Errorf("the layout does not list %s", d))
+	return nil, corruptImage(dir, fmt.Errorf("the layout does not list %s", d))
 }
 
-// within is the image that a descriptor names, or those of an index.
-func within(dir string, parent v1.ImageIndex, m v1.Descriptor) ([]platform, error) {
+// imagesBelow is the image that a descriptor names, or those of an index.
+func imagesBelow(dir string, parent v1.ImageIndex, m v1.Descriptor) ([]platform, error) {
 	if err := checkBlob(dir, m.Digest); err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func within(dir string, parent v1.ImageIndex, m v1.Descriptor) ([]platform, erro
 		if one.MediaType.IsIndex() {
 			return nil, errors.New("an index within an index")
 		}
-		some, err := within(dir, index, one)
+		some, err := imagesBelow(dir, index, one)
 		if err != nil {
 			return nil, err
 		}
@@ -131,7 +131,7 @@ func checkBlob(dir string, h v1.Hash) error {
 	return nil
 }
 
-func damaged(dir string, err error) error {
+func corruptImage(dir string, err error) error {
 	kind := fault.Corrupt
 	if errors.Is(err, fs.ErrPermission) {
 		kind = fault.Unavailable

@@ -24,21 +24,21 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// lookup is one list of packages being looked up.
-type lookup struct {
+// packageMatcher is one list of packages being looked up.
+type packageMatcher struct {
 	db           *database
 	list         *sbom.SBOM
 	packages     []pkg.Package
 	distribution *distro.Distro
 	matchers     []match.Matcher
-	missed       *missed
+	failures     *matchFailures
 	now          time.Time
 }
 
-// newLookup makes grype's packages of syft's. Every package gets the image's
+// newPackageMatcher makes grype's packages of syft's. Every package gets the image's
 // distribution: without it no package of a distribution is ever looked up.
-func newLookup(db *database, list *sbom.SBOM, now time.Time) *lookup {
-	l := &lookup{db: db, list: list, missed: &missed{}, now: now}
+func newPackageMatcher(db *database, list *sbom.SBOM, now time.Time) *packageMatcher {
+	l := &packageMatcher{db: db, list: list, failures: &matchFailures{}, now: now}
 	channels := distro.DefaultFixChannels()
 	l.distribution = distro.FromRelease(list.Artifacts.LinuxDistribution, channels)
 	found := pkg.FromCollection(list.Artifacts.Packages, list.Relationships, pkg.SynthesisConfig{
@@ -51,7 +51,7 @@ func newLookup(db *database, list *sbom.SBOM, now time.Time) *lookup {
 	}
 	l.packages = pkg.FromPtrs(found)
 	for _, m := range matchers() {
-		l.matchers = append(l.matchers, honest{m, l.missed})
+		l.matchers = append(l.matchers, recordingMatcher{m, l.failures})
 	}
 	return l
 }
@@ -67,7 +67,7 @@ func matchers() []match.Matcher {
 }
 
 // match asks the database for every package.
-func (l *lookup) match(ctx context.Context) ([]delivery.Finding, error) {
+func (l *packageMatcher) match(ctx context.Context) ([]delivery.Finding, error) {
 	m := grype.VulnerabilityMatcher{VulnerabilityProvider: l.db.provider, Matchers: l.matchers}
 	found, _, err := m.FindMatchesContext(ctx, l.packages, pkg.Context{Distro: l.distribution})
 	if err != nil {
@@ -80,29 +80,29 @@ func (l *lookup) match(ctx context.Context) ([]delivery.Finding, error) {
 	return out, nil
 }
 
-// honest remembers what a matcher could not answer: grype only logs it, and a
+// recordingMatcher remembers what a matcher could not answer: grype only logs it, and a
 // package that could not be looked up would look like one that is safe.
-type honest struct {
+type recordingMatcher struct {
 	match.Matcher
-	missed *missed
+	failures *matchFailures
 }
 
 // Match asks, and remembers trouble.
-func (h honest) Match(vp vulnerability.Provider, p pkg.Package) ([]match.Match, []match.IgnoreFilter, error) {
+func (h recordingMatcher) Match(vp vulnerability.Provider, p pkg.Package) ([]match.Match, []match.IgnoreFilter, error) {
 	found, ignore, err := h.Matcher.Match(vp, p)
 	if err != nil {
-		h.missed.add(p, err)
+		h.failures.add(p, err)
 	}
 	return found, ignore, err
 }
 
-// missed are packages that could not be looked up. Safe for concurrent use.
-type missed struct {
+// matchFailures are packages that could not be looked up. Safe for concurrent use.
+type matchFailures struct {
 	mu  sync.Mutex
 	all []string
 }
 
-func (m *missed) add(p pkg.Package, err error) {
+func (m *matchFailures) add(p pkg.Package, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.all = append(m.all, fmt.Sprintf("%s %s %s could not be looked up: %v", ecosystem(string(p.Type)), p.Name, p.Version, err))
@@ -135,7 +135,7 @@ func finding(m match.Match) delivery.Finding {
 		f.FixedIn = m.Vulnerability.Fix.Versions
 	}
 	if meta := m.Vulnerability.Metadata; meta != nil {
-		f.Severity, f.URL, f.Title = delivery.ParseSeverity(meta.Severity), meta.DataSource, title(meta.Description)
+		f.Severity, f.URL, f.Title = delivery.ParseSeverity(meta.Severity), meta.DataSource, firstSentence(meta.Description)
 	}
 	locations := m.Package.Locations.ToSlice()
 	if len(locations) > 0 {
@@ -144,8 +144,8 @@ func finding(m match.Match) delivery.Finding {
 	return f
 }
 
-// title is the first sentence of a description.
-func title(text string) string {
+// firstSentence is the first sentence of a description.
+func firstSentence(text string) string {
 	const most = 160
 	text = strings.Join(strings.Fields(text), " ")
 	if i := strings.Index(text, ". "); i > 0 {
@@ -157,8 +157,8 @@ func title(text string) string {
 	return text
 }
 
-// counts are the packages by ecosystem.
-func (l *lookup) counts() map[string]int {
+// countByEcosystem are the packages by ecosystem.
+func (l *packageMatcher) countByEcosystem() map[string]int {
 	out := map[string]int{}
 	for _, p := range l.packages {
 		out[ecosystem(string(p.Type))]++
@@ -175,7 +175,7 @@ func ecosystem(kind string) string {
 	return cmp.Or(known[kind], kind)
 }
 
-// nameOf is "debian 12".
-func nameOf(d *distro.Distro) string {
+// distroName is "debian 12".
+func distroName(d *distro.Distro) string {
 	return strings.TrimSpace(d.Name() + " " + cmp.Or(d.VersionString(), d.LabelVersion()))
 }

@@ -24,15 +24,15 @@ func (mute) Match(vulnerability.Provider, pkg.Package) ([]match.Match, []match.I
 // TestAMatcherThatCanNotAnswerIsAGap holds that grype's silence about its own
 // trouble is not taken for an answer.
 func TestAMatcherThatCanNotAnswerIsAGap(t *testing.T) {
-	m := &missed{}
-	for range mostMissed + 2 {
-		if _, _, err := (honest{mute{}, m}).Match(nil, pkg.Package{Name: "odd", Version: "x", Type: syftpkg.PythonPkg}); err == nil {
+	m := &matchFailures{}
+	for range maxListed + 2 {
+		if _, _, err := (recordingMatcher{mute{}, m}).Match(nil, pkg.Package{Name: "odd", Version: "x", Type: syftpkg.PythonPkg}); err == nil {
 			t.Fatal("the error is gone")
 		}
 	}
-	l := &lookup{list: &sbom.SBOM{}, missed: m, packages: []pkg.Package{{Name: "odd", Type: syftpkg.PythonPkg}}, db: &database{}}
+	l := &packageMatcher{list: &sbom.SBOM{}, failures: m, packages: []pkg.Package{{Name: "odd", Type: syftpkg.PythonPkg}}, db: &database{}}
 	gaps, _ := l.gaps()
-	if len(gaps) != mostMissed+1 || gaps[0].What != "python odd x could not be looked up: the version makes no sense" || !strings.Contains(gaps[mostMissed].What, "2 more") {
+	if len(gaps) != maxListed+1 || gaps[0].What != "python odd x could not be looked up: the version makes no sense" || !strings.Contains(gaps[maxListed].What, "2 more") {
 		t.Errorf("%+v", gaps)
 	}
 }

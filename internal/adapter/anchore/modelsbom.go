@@ -30,20 +30,20 @@ type modelFile struct {
 // ModelSBOM writes the bills of a model. They are of our own making: the model is
 // the subject, its files are its parts.
 func (s *Scanner) ModelSBOM(ctx context.Context, b port.ModelSBOMRequest) (port.SBOMs, error) {
-	files, err := modelFiles(ctx, b.Files)
+	files, err := listModelFiles(ctx, b.Files)
 	if err != nil {
 		return port.SBOMs{}, err
 	}
 	var out port.SBOMs
-	if out.CycloneDX, err = saved(b.Dir, cycloneFile, port.CycloneDXType, modelCyclone(b, files)); err != nil {
+	if out.CycloneDX, err = writeDocument(b.Dir, cycloneFile, port.CycloneDXType, modelCyclone(b, files)); err != nil {
 		return port.SBOMs{}, err
 	}
-	out.SPDX, err = saved(b.Dir, spdxFile, port.SPDXType, modelSPDX(b, files))
+	out.SPDX, err = writeDocument(b.Dir, spdxFile, port.SPDXType, modelSPDX(b, files))
 	return out, err
 }
 
-// modelFiles lists and digests the regular files, sorted by path.
-func modelFiles(ctx context.Context, dir string) ([]modelFile, error) {
+// listModelFiles lists and digests the regular files, sorted by path.
+func listModelFiles(ctx context.Context, dir string) ([]modelFile, error) {
 	var files []modelFile
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -58,7 +58,7 @@ func modelFiles(ctx context.Context, dir string) ([]modelFile, error) {
 		if err != nil {
 			return err
 		}
-		f, err := digested(path)
+		f, err := hashFile(path)
 		f.path = filepath.ToSlash(rel)
 		files = append(files, f)
 		return err
@@ -72,7 +72,7 @@ func modelFiles(ctx context.Context, dir string) ([]modelFile, error) {
 	return files, err
 }
 
-func digested(path string) (modelFile, error) {
+func hashFile(path string) (modelFile, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return modelFile{}, err
@@ -129,7 +129,7 @@ func modelSPDX(b port.ModelSBOMRequest, files []modelFile) map[string]any {
 	}
 	model := map[string]any{
 		"SPDXID": subject, "name": b.Model.Group, "downloadLocation": "NOASSERTION", "filesAnalyzed": true,
-		"packageVerificationCode": map[string]any{"packageVerificationCodeValue": verification(files)},
+		"packageVerificationCode": map[string]any{"packageVerificationCodeValue": verificationCode(files)},
 		"licenseConcluded":        "NOASSERTION", "licenseDeclared": "NOASSERTION", "copyrightText": "NOASSERTION",
 	}
 	if b.Model.Version > 0 {
@@ -143,14 +143,14 @@ func modelSPDX(b port.ModelSBOMRequest, files []modelFile) map[string]any {
 	}
 	return map[string]any{
 		"spdxVersion": "SPDX-2.3", "dataLicense": "CC0-1.0", "SPDXID": "SPDXRef-DOCUMENT", "name": b.Model.Group,
-		"documentNamespace": spdxNamespace + "model/" + b.Model.Group + "/" + fingerprint(b, files),
-		"creationInfo":      map[string]any{"created": moment(time.Time{}), "creators": []any{"Tool: slipway"}},
+		"documentNamespace": spdxNamespace + "model/" + b.Model.Group + "/" + documentFingerprint(b, files),
+		"creationInfo":      map[string]any{"created": spdxTime(time.Time{}), "creators": []any{"Tool: slipway"}},
 		"packages":          []any{model}, "files": parts, "relationships": relations,
 	}
 }
 
-// verification is SPDXPredicate's code of a package: the digest of its files' digests.
-func verification(files []modelFile) string {
+// verificationCode is SPDXPredicate's code of a package: the digest of its files' digests.
+func verificationCode(files []modelFile) string {
 	sums := make([]string, len(files))
 	for i, f := range files {
 		sums[i] = f.sha1
@@ -163,8 +163,8 @@ func relation(from, kind, to string) map[string]any {
 	return map[string]any{"spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to}
 }
 
-// fingerprint names the document by all that it says.
-func fingerprint(b port.ModelSBOMRequest, files []modelFile) string {
+// documentFingerprint names the document by all that it says.
+func documentFingerprint(b port.ModelSBOMRequest, files []modelFile) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s %s %s\n", b.Model, b.Model.Digest, b.Data)
 	for _, f := range files {

@@ -36,21 +36,21 @@ func (s *Scanner) ImageSBOM(ctx context.Context, b port.ImageSBOMRequest) (port.
 	}
 	var list *sbom.SBOM
 	for _, p := range platforms {
-		one, err := s.inventory(ctx, p, b.Image, b.Dir)
+		one, err := s.packages(ctx, p, b.Image, b.Dir)
 		if err != nil {
 			return port.SBOMs{}, err
 		}
-		list = joined(list, one)
+		list = mergeSBOMs(list, one)
 	}
 	config, err := platforms[0].image.ConfigFile()
 	if err != nil {
-		return port.SBOMs{}, damaged(b.Layout, err)
+		return port.SBOMs{}, corruptImage(b.Layout, err)
 	}
-	return written(b.Dir, list, identityOf{name: "image/" + b.Image.Digest.Hex(), created: config.Created.Time})
+	return writeSBOMs(b.Dir, list, documentIdentity{name: "image/" + b.Image.Digest.Hex(), created: config.Created.Time})
 }
 
-// joined is both lists in one.
-func joined(a, b *sbom.SBOM) *sbom.SBOM {
+// mergeSBOMs is both lists in one.
+func mergeSBOMs(a, b *sbom.SBOM) *sbom.SBOM {
 	if a == nil {
 		return b
 	}
@@ -65,13 +65,13 @@ func joined(a, b *sbom.SBOM) *sbom.SBOM {
 	return a
 }
 
-// identityOf is what a document is called, and when its subject was made.
-type identityOf struct {
+// documentIdentity is what a document is called, and when its subject was made.
+type documentIdentity struct {
 	name    string // a path that is like no other's
 	created time.Time
 }
 
-func written(dir string, list *sbom.SBOM, id identityOf) (port.SBOMs, error) {
+func writeSBOMs(dir string, list *sbom.SBOM, id documentIdentity) (port.SBOMs, error) {
 	cyclone, err := cyclonedxjson.NewFormatEncoderWithConfig(cyclonedxjson.DefaultEncoderConfig())
 	if err != nil {
 		return port.SBOMs{}, fmt.Errorf("prepare CycloneDX: %w", err)
@@ -81,15 +81,15 @@ func written(dir string, list *sbom.SBOM, id identityOf) (port.SBOMs, error) {
 		return port.SBOMs{}, fmt.Errorf("prepare SPDX: %w", err)
 	}
 	var out port.SBOMs
-	if out.CycloneDX, err = document(dir, cycloneFile, port.CycloneDXType, cyclone, list, stillCyclone); err != nil {
+	if out.CycloneDX, err = encodeDocument(dir, cycloneFile, port.CycloneDXType, cyclone, list, normalizeCycloneDX); err != nil {
 		return port.SBOMs{}, err
 	}
-	out.SPDX, err = document(dir, spdxFile, port.SPDXType, spdx, list, func(doc map[string]any) { stillSPDX(doc, id) })
+	out.SPDX, err = encodeDocument(dir, spdxFile, port.SPDXType, spdx, list, func(doc map[string]any) { normalizeSPDX(doc, id) })
 	return out, err
 }
 
-// document writes one form of the list, without what is new each time.
-func document(dir, name, kind string, enc sbom.FormatEncoder, list *sbom.SBOM, still func(map[string]any)) (port.Document, error) {
+// encodeDocument writes one form of the list, without what is new each time.
+func encodeDocument(dir, name, kind string, enc sbom.FormatEncoder, list *sbom.SBOM, still func(map[string]any)) (port.Document, error) {
 	var raw bytes.Buffer
 	if err := enc.Encode(&raw, *list); err != nil {
 		return port.Document{}, fault.New(fault.Internal, "write %s", name).Cause(err)
@@ -104,10 +104,10 @@ func document(dir, name, kind string, enc sbom.FormatEncoder, list *sbom.SBOM, s
 		return port.Document{}, fault.New(fault.Internal, "write %s: something follows it", name)
 	}
 	still(doc)
-	return saved(dir, name, kind, doc)
+	return writeDocument(dir, name, kind, doc)
 }
 
-func saved(dir, name, kind string, doc any) (port.Document, error) {
+func writeDocument(dir, name, kind string, doc any) (port.Document, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out) // keys of maps come out sorted
 	enc.SetEscapeHTML(false)
@@ -115,33 +115,33 @@ func saved(dir, name, kind string, doc any) (port.Document, error) {
 		return port.Document{}, fault.New(fault.Internal, "write %s", name).Cause(err)
 	}
 	path := filepath.Join(dir, name)
-	if err := put(path, out.Bytes()); err != nil {
+	if err := writeFile(path, out.Bytes()); err != nil {
 		return port.Document{}, err
 	}
 	sum := delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(out.Bytes())))
 	return port.Document{Type: kind, Path: path, Digest: sum, Size: int64(out.Len())}, nil
 }
 
-// stillCyclone takes out the random number and the time, which the form leaves
+// normalizeCycloneDX takes out the random number and the time, which the form leaves
 // to whoever writes it.
-func stillCyclone(doc map[string]any) {
+func normalizeCycloneDX(doc map[string]any) {
 	delete(doc, "serialNumber")
 	if meta, ok := doc["metadata"].(map[string]any); ok {
 		delete(meta, "timestamp")
 	}
 }
 
-// stillSPDX gives the document a name and a time that follow from its subject:
+// normalizeSPDX gives the document a name and a time that follow from its subject:
 // the form demands both.
-func stillSPDX(doc map[string]any, id identityOf) {
+func normalizeSPDX(doc map[string]any, id documentIdentity) {
 	doc["documentNamespace"] = spdxNamespace + id.name
 	if info, ok := doc["creationInfo"].(map[string]any); ok {
-		info["created"] = moment(id.created)
+		info["created"] = spdxTime(id.created)
 	}
 }
 
-// moment is a time as SPDXPredicate has it; none is the first one.
-func moment(t time.Time) string {
+// spdxTime is a time as SPDXPredicate has it; none is the first one.
+func spdxTime(t time.Time) string {
 	if t.IsZero() {
 		t = time.Unix(0, 0)
 	}

@@ -21,11 +21,11 @@ import (
 
 // How long the source may take.
 const (
-	checkTime    = 15 * time.Second
-	downloadTime = 20 * time.Minute
+	checkTimeout    = 15 * time.Second
+	downloadTimeout = 20 * time.Minute
 )
 
-const listingBytes = 1 << 20 // more than any list of one database has
+const maxListingBytes = 1 << 20 // more than any list of one database has
 
 // Update asks the source whether it has a newer database, and takes it.
 func (s *Scanner) Update(ctx context.Context, p port.Progress) (port.ScanDatabaseInfo, bool, error) {
@@ -33,36 +33,36 @@ func (s *Scanner) Update(ctx context.Context, p port.Progress) (port.ScanDatabas
 	if err != nil && !fault.Is(err, fault.Corrupt) {
 		return have, false, err
 	}
-	newer, err := s.ask(ctx, have.BuiltAt)
+	newer, err := s.findUpdate(ctx, have.BuiltAt)
 	if err != nil || newer == nil {
 		return have, false, err
 	}
-	if err := s.take(ctx, newer, p); err != nil {
+	if err := s.installUpdate(ctx, newer, p); err != nil {
 		return have, false, err
 	}
 	now, err := s.Status(ctx)
 	return now, err == nil, err
 }
 
-// ask looks for a database that is newer than built (zero: than none, or than one
+// findUpdate looks for a database that is newer than built (zero: than none, or than one
 // that is damaged), and notes when it did.
-func (s *Scanner) ask(ctx context.Context, built time.Time) (*distribution.Archive, error) {
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
+func (s *Scanner) findUpdate(ctx context.Context, built time.Time) (*distribution.Archive, error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	latest, err := s.latest(ctx)
 	if ctx.Err() == context.Canceled {
-		return nil, s.silent(ctx, err)
+		return nil, s.sourceError(ctx, err)
 	}
-	if err := put(filepath.Join(s.c.Dir, askedFile), []byte(s.c.Now().UTC().Format(time.RFC3339)+"\n")); err != nil {
+	if err := writeFile(filepath.Join(s.c.Dir, checkedFile), []byte(s.c.Now().UTC().Format(time.RFC3339)+"\n")); err != nil {
 		return nil, err
 	}
 	switch {
 	case err != nil:
-		return nil, s.silent(ctx, err)
+		return nil, s.sourceError(ctx, err)
 	case latest == nil:
-		return nil, s.silent(ctx, fmt.Errorf("%s names no database", s.listing()))
+		return nil, s.sourceError(ctx, fmt.Errorf("%s names no database", s.listingURL()))
 	case latest.SchemaVersion.Model != v6.ModelVersion:
-		return nil, s.silent(ctx, fmt.Errorf("it has a database of form v%d, and this scanner reads v%d", latest.SchemaVersion.Model, v6.ModelVersion))
+		return nil, s.sourceError(ctx, fmt.Errorf("it has a database of form v%d, and this scanner reads v%d", latest.SchemaVersion.Model, v6.ModelVersion))
 	case !latest.Built.After(built):
 		return nil, nil
 	}
@@ -70,19 +70,19 @@ func (s *Scanner) ask(ctx context.Context, built time.Time) (*distribution.Archi
 }
 
 func (s *Scanner) latest(ctx context.Context) (*distribution.LatestDocument, error) {
-	resp, err := s.get(ctx, s.listing())
+	resp, err := s.get(ctx, s.listingURL())
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return distribution.NewLatestFromReader(http.MaxBytesReader(nil, resp.Body, listingBytes))
+	return distribution.NewLatestFromReader(http.MaxBytesReader(nil, resp.Body, maxListingBytes))
 }
 
-// take downloads the database, and makes it the one that counts.
-func (s *Scanner) take(ctx context.Context, a *distribution.Archive, p port.Progress) error {
-	from, err := url.Parse(s.listing())
+// installUpdate downloads the database, and makes it the one that counts.
+func (s *Scanner) installUpdate(ctx context.Context, a *distribution.Archive, p port.Progress) error {
+	from, err := url.Parse(s.listingURL())
 	if err != nil {
-		return s.silent(ctx, err)
+		return s.sourceError(ctx, err)
 	}
 	from.Path = path.Join(path.Dir(from.Path), path.Clean("/"+a.Path))
 	file, err := s.download(ctx, from.String(), a, p)
@@ -92,14 +92,14 @@ func (s *Scanner) take(ctx context.Context, a *distribution.Archive, p port.Prog
 	defer func() { _ = os.Remove(file) }() // the next download sweeps
 	err = s.install(ctx, file, from.Redacted())
 	if err != nil && !fault.Is(err, fault.Unavailable) {
-		return s.silent(ctx, err)
+		return s.sourceError(ctx, err)
 	}
 	return err
 }
 
-// listing is the address of the file that names the newest database: the one
+// listingURL is the address of the file that names the newest database: the one
 // that is set, or where grype's have it below the folder that is set.
-func (s *Scanner) listing() string {
+func (s *Scanner) listingURL() string {
 	at := s.c.URL
 	if at == "" {
 		at = distribution.DefaultConfig().LatestURL
@@ -110,18 +110,18 @@ func (s *Scanner) listing() string {
 	return fmt.Sprintf("%s/v%d/%s", strings.TrimRight(at, "/"), v6.ModelVersion, distribution.LatestFileName)
 }
 
-// silent is the error of a source that gave no database. A caller that has
+// sourceError is the error of a source that gave no database. A caller that has
 // stopped is told so, not that the source is silent.
-func (s *Scanner) silent(ctx context.Context, err error) error {
+func (s *Scanner) sourceError(ctx context.Context, err error) error {
 	if ctx.Err() == context.Canceled {
 		return fmt.Errorf("get a vulnerability database: %w", context.Cause(ctx))
 	}
-	at := s.listing()
+	at := s.listingURL()
 	if u, bad := url.Parse(at); bad == nil {
 		at = u.Redacted()
 	}
 	e := fault.New(fault.Unavailable, "get a vulnerability database from %s", at).Cause(err)
-	if errors.Is(err, errChanged) {
+	if errors.Is(err, errChecksum) {
 		return e.Hint("try again; if it stays so, a proxy or mirror on the way gives out an old or a changed file")
 	}
 	return e.Hint("let this machine reach it (HTTPS_PROXY counts), or bring a file: `slipway scan db import FILE`")

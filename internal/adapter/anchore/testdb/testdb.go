@@ -12,9 +12,9 @@ import (
 	v6 "github.com/anchore/grype/grype/db/v6"
 )
 
-// cache is how much memory the database may take while it is written, in KiB:
+// writerCacheKiB is how much memory the database may take while it is written, in KiB:
 // the library's own choice is a gigabyte.
-const cache = 4096
+const writerCacheKiB = 4096
 
 // Vulnerability is one that the database knows.
 type Vulnerability struct {
@@ -35,12 +35,12 @@ type Vulnerability struct {
 
 // Write makes a database in dir, which has to exist, and returns its file.
 func Write(dir string, all []Vulnerability) (string, error) {
-	w, err := v6.NewWriter(v6.Config{DBDirPath: dir, CacheSizeKiB: cache})
+	w, err := v6.NewWriter(v6.Config{DBDirPath: dir, CacheSizeKiB: writerCacheKiB})
 	if err != nil {
 		return "", fmt.Errorf("begin a database: %w", err)
 	}
 	for _, v := range all {
-		if err := add(w, v); err != nil {
+		if err := addVulnerability(w, v); err != nil {
 			_ = w.Close()
 			return "", fmt.Errorf("write %s: %w", v.ID, err)
 		}
@@ -53,7 +53,7 @@ func Write(dir string, all []Vulnerability) (string, error) {
 	return file, err
 }
 
-func add(w v6.ReadWriter, v Vulnerability) error {
+func addVulnerability(w v6.ReadWriter, v Vulnerability) error {
 	provider := "planted"
 	if v.Distro != "" {
 		provider = v.Distro
@@ -79,22 +79,22 @@ func add(w v6.ReadWriter, v Vulnerability) error {
 		VulnerabilityID: handle.ID, Vulnerability: handle,
 		Package: &v6.Package{Name: v.Package, Ecosystem: v.Ecosystem},
 		BlobValue: &v6.PackageBlob{
-			Ranges: []v6.Range{{Version: v6.Version{Type: format(v.Ecosystem), Constraint: "< " + v.Below}, Fix: fix}},
+			Ranges: []v6.Range{{Version: v6.Version{Type: versionFormat(v.Ecosystem), Constraint: "< " + v.Below}, Fix: fix}},
 		},
 	}
 	if v.Distro != "" {
-		affected.OperatingSystem = system(v)
+		affected.OperatingSystem = operatingSystem(v)
 	}
 	return w.AddAffectedPackages(affected)
 }
 
-func system(v Vulnerability) *v6.OperatingSystem {
+func operatingSystem(v Vulnerability) *v6.OperatingSystem {
 	major, minor, _ := strings.Cut(v.DistroVersion, ".")
 	return &v6.OperatingSystem{Name: v.Distro, ReleaseID: v.Distro, MajorVersion: major, MinorVersion: minor, Codename: v.Codename}
 }
 
-// format is how versions of the ecosystem are compared.
-func format(ecosystem string) string {
+// versionFormat is how versions of the ecosystem are compared.
+func versionFormat(ecosystem string) string {
 	known := map[string]string{"deb": "dpkg", "apk": "apk", "rpm": "rpm", "python": "python", "go-module": "go", "npm": "semver", "java-archive": "maven"}
 	if f, ok := known[ecosystem]; ok {
 		return f
