@@ -13,9 +13,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// mostWindow is how much memory a zstd stream may ask for, in bytes: as much as
+// maxWindow is how much memory a zstd stream may ask for, in bytes: as much as
 // the format's own tool allows by itself.
-const mostWindow = 128 << 20
+const maxWindow = 128 << 20
 
 // Decompress looks at the first bytes: media types are not always right. What is
 // neither gzip nor zstd comes as it is. The caller closes what it gets, and r.
@@ -28,7 +28,7 @@ func Decompress(r *bufio.Reader) (io.ReadCloser, error) {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 		return gzip.NewReader(r)
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(mostWindow))
+		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, err
 		}
