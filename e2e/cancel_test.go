@@ -39,7 +39,7 @@ func TestCancel(t *testing.T) {
 			if last := st.History[0]; last.Release != entering.Release || last.State != "cancelled" || last.Reason == "" {
 				t.Errorf("the history does not tell of the cancellation: %+v", last)
 			}
-			p.slipway("cancel", run).exits(2).says("has ended")
+			p.slipway("cancel", run).exits(2).says("has already ended")
 			p.edit("slipway.yaml", "bake: 2m", "bake: 100ms")
 			p.commit("a short bake")
 			p.serves(p.run().wants(0, "deployed").report.Release)

@@ -26,7 +26,7 @@ func main() {
 	catalog.DiscardLogs()
 	dir, err := os.Getwd()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "slipway: find the current folder:", err)
+		fmt.Fprintln(os.Stderr, "slipway: find the working directory:", err)
 		os.Exit(cli.ExitUsage)
 	}
 	ctx, stop := interruptible()

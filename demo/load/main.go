@@ -29,14 +29,14 @@ type tally struct {
 }
 
 func main() {
-	target := flag.String("url", "", "where to POST (loopback only)")
-	body := flag.String("body", "", "JSON to send")
+	target := flag.String("url", "", "URL to POST to (loopback only)")
+	body := flag.String("body", "", "JSON request body")
 	rate := flag.Int("rate", 50, "requests per second")
-	once := flag.Bool("once", false, "ask once and print the answer")
-	limit := flag.Duration("for", 5*time.Minute, "at the longest")
+	once := flag.Bool("once", false, "send one request and print the response")
+	limit := flag.Duration("for", 5*time.Minute, "maximum duration")
 	flag.Parse()
 	if err := loopback(*target); err != nil || *rate < 1 || *rate > 5000 {
-		fmt.Fprintln(os.Stderr, "load: give -url on a loopback address and -rate between 1 and 5000:", err)
+		fmt.Fprintln(os.Stderr, "load: set -url to a loopback address and -rate to 1..5000:", err)
 		os.Exit(2)
 	}
 	if *once {
@@ -84,7 +84,7 @@ func loopback(raw string) error {
 		return err
 	}
 	if h := u.Hostname(); h != "127.0.0.1" && h != "localhost" && h != "::1" {
-		return fmt.Errorf("%q is not on this machine", h)
+		return fmt.Errorf("host %q is not a loopback address", h)
 	}
 	return nil
 }

@@ -147,8 +147,8 @@ func (a *App) find() (Workspace, error) {
 			break
 		}
 	}
-	return Workspace{}, fault.New(fault.NotFound, "no %s in %s or the folders above it", File, a.Dir).
-		Hint("go to the service's repository, or write one with `slipway init`")
+	return Workspace{}, fault.New(fault.NotFound, "no %s found in %s or its parent folders", File, a.Dir).
+		Hint("change to the service's repository, or create the file with `slipway init`")
 }
 
 func (a *App) place(dir string) (Workspace, error) {
@@ -156,7 +156,7 @@ func (a *App) place(dir string) (Workspace, error) {
 	if h, ok := a.env("SLIPWAY_HOME"); ok && h != "" {
 		abs, err := filepath.Abs(h)
 		if err != nil {
-			return Workspace{}, fmt.Errorf("find SLIPWAY_HOME: %w", err)
+			return Workspace{}, fmt.Errorf("resolve SLIPWAY_HOME: %w", err)
 		}
 		home = abs
 	}
@@ -174,9 +174,9 @@ func prepare(home string) error {
 	if err == nil {
 		return nil
 	}
-	f := fault.New(fault.Unavailable, "make the state folder %s", home).Cause(err)
+	f := fault.New(fault.Unavailable, "create the state folder %s", home).Cause(err)
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		f = f.Hint("own the folder, or set SLIPWAY_HOME to one that you may write")
+		f = f.Hint("make the folder writable, or set SLIPWAY_HOME to one that is")
 	}
 	return f
 }

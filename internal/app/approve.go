@@ -36,7 +36,7 @@ func (a *App) Decide(ctx context.Context, d Decision) (out DecisionResult, err e
 		d.By = a.who()
 	}
 	if !d.Approve && d.Why == "" {
-		return out, fault.New(fault.Invalid, "reject %s: no reason", d.Subject).Hint(`say why with --why "...": it stays in the records`)
+		return out, fault.New(fault.Invalid, "reject %s: a reason is required", d.Subject).Hint(`give one with --why "..."; it is kept in the records`)
 	}
 	err = a.with(ctx, func(s *session) error {
 		run, err := s.decide(ctx, d, &out)
@@ -67,7 +67,7 @@ func (s *session) decide(ctx context.Context, d Decision, out *DecisionResult) (
 		return nil, err
 	}
 	if run.State != record.Waiting {
-		return nil, fault.New(fault.Conflict, "run %s does not wait for anybody: %s", run.ID, run.State).Hint("`slipway status` shows what waits")
+		return nil, fault.New(fault.Conflict, "run %s is not waiting for an approval: it is %s", run.ID, run.State).Hint("`slipway status` shows unfinished runs")
 	}
 	ref, err := s.modelOf(ctx, run.ID)
 	if err != nil {

@@ -92,8 +92,8 @@ func (s *session) adoptOne(ctx context.Context, told port.History, d delivery.De
 		return err
 	}
 	if saved.ID != d.Release {
-		return fault.New(fault.Corrupt, "the record of %s beside %s is not of that release: it makes %s", d.Release, d.Environment, saved.ID).
-			Hint("somebody changed it: compare with `slipway releases show %s` on the machine that delivered it", d.Release)
+		return fault.New(fault.Corrupt, "the history of %[2]s holds a modified record of release %[1]s: its content is that of %[3]s", d.Release, d.Environment, saved.ID).
+			Hint("compare it with `slipway releases show %s` on the machine that delivered it", d.Release)
 	}
 	if err := s.adoptQuarantines(ctx, told, d); err != nil {
 		return err

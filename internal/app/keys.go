@@ -35,17 +35,17 @@ func (s *session) generateKey(folder string) (KeyPair, error) {
 	if folder == "" {
 		own, err := os.UserConfigDir()
 		if err != nil {
-			return KeyPair{}, fault.New(fault.Invalid, "find your configuration's folder").Cause(err).Hint("name a folder with --dir")
+			return KeyPair{}, fault.New(fault.Invalid, "find the user configuration folder").Cause(err).Hint("choose a folder with --dir")
 		}
 		folder = filepath.Join(own, "slipway", "keys", s.project.Service)
 	}
 	folder, err := filepath.Abs(folder)
 	if err != nil {
-		return KeyPair{}, fmt.Errorf("find the folder of the key: %w", err)
+		return KeyPair{}, fmt.Errorf("resolve the key folder: %w", err)
 	}
 	if rel, err := filepath.Rel(s.place.Repository, folder); err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
-		return KeyPair{}, fault.New(fault.Invalid, "%s is in the repository: a private key does not belong there", folder).
-			Hint("leave out --dir, or name a folder elsewhere")
+		return KeyPair{}, fault.New(fault.Invalid, "%s is inside the repository: refusing to write a private key there", folder).
+			Hint("omit --dir, or choose a folder outside the repository")
 	}
 	passphrase, _ := s.app.env("COSIGN_PASSWORD")
 	private, public, err := s.parts.GenerateKey([]byte(passphrase))
@@ -54,7 +54,7 @@ func (s *session) generateKey(folder string) (KeyPair, error) {
 	}
 	out := KeyPair{PrivatePath: filepath.Join(folder, "cosign.key"), PublicPath: filepath.Join(s.place.Repository, "cosign.pub")}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return out, fmt.Errorf("make the key's folder: %w", err)
+		return out, fmt.Errorf("create the key folder: %w", err)
 	}
 	if _, err := os.Lstat(out.PublicPath); err == nil {
 		return out, taken(out.PublicPath)
@@ -81,7 +81,7 @@ func create(path string, content []byte, mode fs.FileMode) error {
 }
 
 func taken(path string) error {
-	return fault.New(fault.Conflict, "%s exists", path).Hint("a key is never replaced: move it away first, if you are sure that nothing needs it")
+	return fault.New(fault.Conflict, "%s already exists", path).Hint("keys are never overwritten: move it away first if it is no longer needed")
 }
 
 // signingSecrets are the values that no log may show: the passphrase, and the key

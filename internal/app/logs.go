@@ -73,7 +73,7 @@ func (s *session) hasStep(ctx context.Context, r record.Run, name string) error 
 			return err
 		}
 	}
-	return errors.Join(err, fault.New(fault.NotFound, "run %s has no step %q", r.ID, name).Hint("its steps: %v", names))
+	return errors.Join(err, fault.New(fault.NotFound, "run %s has no step %q", r.ID, name).Hint("its steps are %v", names))
 }
 
 // tail copies what log files gained since the last time.
@@ -132,7 +132,7 @@ func (a *App) ServiceLogs(ctx context.Context, env delivery.Environment, lines i
 		}
 		logs, ok := target.(port.LogReader)
 		if !ok {
-			return fault.New(fault.Unavailable, "the target of %s keeps no logs", env)
+			return fault.New(fault.Unavailable, "the target of %s does not provide logs", env)
 		}
 		out, err := logs.ReplicaLogs(ctx, s.project.Service, env, lines)
 		for _, l := range out {
@@ -146,7 +146,7 @@ func (a *App) ServiceLogs(ctx context.Context, env delivery.Environment, lines i
 func (a *App) Init(_ context.Context, force bool) (path, seen string, err error) {
 	path = filepath.Join(a.Dir, File)
 	if _, err := os.Stat(path); err == nil && !force {
-		return path, "", fault.New(fault.Conflict, "%s is there already", path).Hint("--force writes it anew")
+		return path, "", fault.New(fault.Conflict, "%s already exists", path).Hint("overwrite it with --force")
 	}
 	text, seen, err := scaffold(a.Dir)
 	if err != nil {

@@ -129,8 +129,8 @@ func (s *session) findData(ctx context.Context, f *plan.Facts, _ delivery.Enviro
 		}
 		d, err := h.Paths(ctx, []string{p})
 		if err != nil {
-			return fault.New(fault.NotFound, "read the training data: model.data[%d]", i).Location(File).Cause(err).
-				Hint("paths are relative to the folder of %s", File)
+			return fault.New(fault.NotFound, "read the training data model.data[%d]", i).Location(File).Cause(err).
+				Hint("paths are relative to the folder that contains %s", File)
 		}
 		f.Data = append(f.Data, plan.Data{Path: p, Digest: d})
 		paths = append(paths, p)

@@ -79,12 +79,12 @@ func (s *session) imagine(ctx context.Context, p plan.Plan, w step.DeployParams,
 	if len(w.Manifests) > 0 {
 		room, err := os.MkdirTemp("", "slipway-plan-")
 		if err != nil {
-			return fmt.Errorf("make room for the manifests: %w", err)
+			return fmt.Errorf("create a folder for the manifests: %w", err)
 		}
 		defer os.RemoveAll(room)
 		dir := filepath.Join(room, "src") // a checkout keeps its notes beside it
 		if err := os.Mkdir(dir, 0o700); err != nil {
-			return fmt.Errorf("make room for the manifests: %w", err)
+			return fmt.Errorf("create a folder for the manifests: %w", err)
 		}
 		if err := s.parts.Source.Checkout(ctx, p.Commit.Tree, dir); err != nil {
 			return err

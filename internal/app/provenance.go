@@ -61,7 +61,7 @@ func (s *session) provenance(ctx context.Context, id delivery.ReleaseID, env del
 	rel := saved.Release
 	out := Provenance{Release: id, Environment: env, Commit: rel.Commit, Image: rel.Image, Model: rel.Model, Verdict: delivery.Passed}
 	out.Checks = append(out.Checks, trust.Check{
-		Name: "release: record", Verdict: delivery.Passed, Required: true, Text: "whole: its content has the digest that names it",
+		Name: "release: record", Verdict: delivery.Passed, Required: true, Text: "intact: its content matches the digest in its name",
 		Details: []string{"digest " + string(saved.Digest), "commit " + rel.Commit},
 	})
 	links, err := s.parts.Trust.Explain(ctx, rel, policy)
@@ -102,7 +102,7 @@ func (s *session) policy(env delivery.Environment) (step.TrustParams, error) {
 			return all, err
 		}
 		if all.Root != "" && p.Root != "" && all.Root != p.Root {
-			return all, fault.New(fault.Invalid, "the environments trust different roots").Hint("name one with --env")
+			return all, fault.New(fault.Invalid, "the environments use different roots of trust").Hint("choose one environment with --env")
 		}
 		all.Root = all.Root + strings.TrimPrefix(p.Root, all.Root)
 		for _, k := range p.Keys {
@@ -117,7 +117,7 @@ func (s *session) policy(env delivery.Environment) (step.TrustParams, error) {
 		}
 	}
 	if len(all.Keys)+len(all.Identities) == 0 {
-		return all, fault.New(fault.Invalid, "nobody says whose signatures count").
+		return all, fault.New(fault.Invalid, "no environment has a trust policy").
 			Hint("add trust: {keys: [cosign.pub]} to an environment in %s", File)
 	}
 	return all, nil
@@ -131,7 +131,7 @@ func (s *session) policyOf(env delivery.Environment) (step.TrustParams, error) {
 	}
 	p := plan.TrustPolicy(e, files)
 	if p == nil {
-		return step.TrustParams{}, fault.New(fault.Invalid, "environment %s says nothing of whose signatures count", env).
+		return step.TrustParams{}, fault.New(fault.Invalid, "environment %s has no trust policy", env).
 			Hint("add trust: {keys: [cosign.pub]} to it in %s", File)
 	}
 	return *p, nil
@@ -167,8 +167,8 @@ func (s *session) trustFiles(names []string) (map[string]string, error) {
 			if errors.Is(err, fs.ErrNotExist) {
 				kind = fault.NotFound
 			}
-			return nil, fault.New(kind, "read %s, which says whom to trust", name).Location(File).Cause(err).
-				Hint("paths are relative to the folder of %s; `slipway keys generate` and `cosign public-key` write public keys", File)
+			return nil, fault.New(kind, "read %s of the trust policy", name).Location(File).Cause(err).
+				Hint("paths are relative to the folder that contains %s; `slipway keys generate` and `cosign public-key` write public keys", File)
 		}
 		out[name] = string(text)
 	}
@@ -193,7 +193,7 @@ func (s *session) approvals(ctx context.Context, rel delivery.ReleaseRecord) ([]
 		if d.Release == rel.ID {
 			out = append(out, trust.Check{
 				Name: "deployment: " + string(d.Environment), Verdict: delivery.Passed,
-				Text: fmt.Sprintf("let in by %s at %s (%s): %s", d.By, d.StartedAt.UTC().Format(time.RFC3339), d.Reason, d.State),
+				Text: fmt.Sprintf("deployed by %s at %s (%s): %s", d.By, d.StartedAt.UTC().Format(time.RFC3339), d.Reason, d.State),
 			})
 		}
 	}
@@ -205,7 +205,7 @@ func (s *session) modelApproval(ctx context.Context, ref delivery.ModelRef) (tru
 	m, err := s.parts.Models.Get(ctx, ref.Group, ref.Version)
 	switch {
 	case fault.Is(err, fault.NotFound):
-		l.Text, l.Verdict = fmt.Sprintf("model %s is not in the records here", ref), delivery.Unavailable
+		l.Text, l.Verdict = fmt.Sprintf("model %s is not in the local records", ref), delivery.Unavailable
 	case err != nil:
 		return l, err
 	case m.Digest != ref.Digest:

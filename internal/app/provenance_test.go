@@ -53,7 +53,7 @@ func TestProvenance(t *testing.T) {
 			t.Errorf("%q: %+v, %v", env, p, err)
 		}
 		last := p.Checks[len(p.Checks)-1]
-		if last.Name != "deployment: prod" || !strings.Contains(last.Text, "let in by ann") {
+		if last.Name != "deployment: prod" || !strings.Contains(last.Text, "deployed by ann") {
 			t.Errorf("%q: who let it in is not told: %+v", env, last)
 		}
 	}

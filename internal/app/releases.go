@@ -42,8 +42,8 @@ func (a *App) Release(ctx context.Context, id delivery.ReleaseID) (out ReleaseDe
 
 func (s *session) release(ctx context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
 	if !id.Valid() {
-		return delivery.ReleaseRecord{}, fault.New(fault.Invalid, "%q is no release", id).
-			Hint(`a release is "r-" and 12 hexadecimal digits; "slipway releases" lists them`)
+		return delivery.ReleaseRecord{}, fault.New(fault.Invalid, "%q is not a valid release", id).
+			Hint("a release is \"r-\" followed by 12 hexadecimal digits; `slipway releases` lists them")
 	}
 	return s.parts.Releases.Get(ctx, id)
 }
@@ -51,7 +51,7 @@ func (s *session) release(ctx context.Context, id delivery.ReleaseID) (delivery.
 // Unquarantine lets a release enter environments again.
 func (a *App) Unquarantine(ctx context.Context, id delivery.ReleaseID, why string) error {
 	if why == "" {
-		return fault.New(fault.Invalid, "unquarantine %s: no reason", id).Hint(`say why with --why "...": it stays in the history`)
+		return fault.New(fault.Invalid, "unquarantine %s: a reason is required", id).Hint(`give one with --why "..."; it is kept in the history`)
 	}
 	return a.with(ctx, func(s *session) error {
 		if _, err := s.release(ctx, id); err != nil {

@@ -113,7 +113,7 @@ func (s *session) unfinished(ctx context.Context, ref string) ([]delivery.RunID,
 		ids = append(ids, r.ID)
 	}
 	if err == nil && len(ids) == 0 {
-		err = fault.New(fault.NotFound, "no unfinished run").Hint("`slipway run` starts one")
+		err = fault.New(fault.NotFound, "no unfinished run found").Hint("start one with `slipway run`")
 	}
 	return ids, err
 }
@@ -138,9 +138,9 @@ func (s *session) run(ctx context.Context, ref string) (record.Run, error) {
 	}
 	switch {
 	case ref == "" || len(found) == 0:
-		return record.Run{}, fault.New(fault.NotFound, "no run %q", ref).Hint("`slipway releases` and `slipway status` name runs; `latest` is the newest")
+		return record.Run{}, fault.New(fault.NotFound, "run %q not found", ref).Hint("`slipway releases` and `slipway status` show runs; `latest` is the newest")
 	case len(found) > 1:
-		return record.Run{}, fault.New(fault.Invalid, "%d runs match %q", len(found), ref).Hint("give more of the name, such as %s", found[0].ID)
+		return record.Run{}, fault.New(fault.Invalid, "%d runs match %q", len(found), ref).Hint("use a longer prefix, such as %s", found[0].ID)
 	}
 	return found[0], nil
 }
@@ -200,7 +200,7 @@ func (a *App) Cancel(ctx context.Context, ref string) (rep RunReport, err error)
 			return err
 		}
 		if r.State == record.Ended {
-			return fault.New(fault.Conflict, "run %s has ended: %s", r.ID, r.Outcome)
+			return fault.New(fault.Conflict, "run %s has already ended: %s", r.ID, r.Outcome)
 		}
 		rep, err = s.deliver(ctx, func() (record.Run, error) { return s.engine.Cancel(ctx, r.ID, a.who()) })
 		return err

@@ -73,7 +73,7 @@ func (s *session) down(ctx context.Context, env delivery.Environment) error {
 	if r, ok, err := s.parts.Runs.Head(ctx, env); err != nil {
 		return err
 	} else if ok {
-		return fault.New(fault.Conflict, "run %s of %s is at work in %s", r.ID, r.By, env).Hint("wait for it, or `slipway cancel %s`", r.ID)
+		return fault.New(fault.Conflict, "run %s of %s is in progress in %s", r.ID, r.By, env).Hint("wait for it, or stop it with `slipway cancel %s`", r.ID)
 	}
 	if err := target.Remove(ctx, s.project.Service, env); err != nil {
 		return err
@@ -118,7 +118,7 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (VerifyR
 		return v, err
 	}
 	if !ok {
-		return v, fault.New(fault.NotFound, "nothing serves in %s", env).Hint("deliver something with `slipway run --env %s`", env)
+		return v, fault.New(fault.NotFound, "nothing is deployed in %s", env).Hint("deploy a release with `slipway run --env %s`", env)
 	}
 	saved, err := s.parts.Releases.Get(ctx, d.Release)
 	if err != nil {

@@ -60,21 +60,21 @@ func (c *Command) Main(ctx context.Context) int {
 func (c *Command) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "slipway",
-		Short: "Deliver code and model as one release, and haul both back",
+		Short: "Deliver code and model as one release, and roll both back together",
 		Long: `Slipway takes a model-serving repository from a commit to verified production,
-and rolls code, model and configuration back together when production says no.`,
+and rolls code, model and configuration back together when verification fails.`,
 		Example: `  slipway init                  write a slipway.yaml for this repository
-  slipway plan --env prod       what a run would do, and why
-  slipway run --env prod        do it
-  slipway status --env prod     what serves, since when, let in by whom`,
+  slipway plan --env prod       show what a run would do, and why
+  slipway run --env prod        run it
+  slipway status --env prod     show what is deployed, since when, and who approved it`,
 		SilenceUsage: true, SilenceErrors: true,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return c.settle() },
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "print the result as JSON (same as -o json)")
-	root.PersistentFlags().StringVarP(&c.output, "output", "o", "text", "form of the result: text or json")
+	root.PersistentFlags().StringVarP(&c.output, "output", "o", "text", "output format: text or json")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fault.New(fault.Invalid, "%s", err).Hint("`%s --help` lists the flags", cmd.CommandPath())
+		return fault.New(fault.Invalid, "%s", err).Hint("see `%s --help`", cmd.CommandPath())
 	})
 	root.AddCommand(c.init(), c.plan(), c.run(), c.cancel(), c.status(), c.releases(), c.models(),
 		c.decide("approve", true), c.decide("reject", false), c.rollback(), c.verify(), c.logs(),
@@ -88,7 +88,7 @@ func (c *Command) settle() error {
 	case "json":
 		c.json = true
 	default:
-		return fault.New(fault.Invalid, "output %q", c.output).Hint("there are: text, json")
+		return fault.New(fault.Invalid, "invalid output format %q", c.output).Hint("use text or json")
 	}
 	return nil
 }
@@ -99,7 +99,7 @@ func (c *Command) fail(ctx context.Context, cmd *cobra.Command, err error) int {
 	if code == ExitInterrupted {
 		said := "interrupted"
 		if name := cmd.Name(); name == "run" || name == "rollback" {
-			said += "; `slipway run --resume` finishes what was begun"
+			said += "; finish the run with `slipway run --resume`"
 		}
 		fmt.Fprintln(c.Stderr, said)
 		return code

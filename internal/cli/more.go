@@ -29,7 +29,7 @@ func numbers(m delivery.Metrics) string {
 func (c *Command) init() *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
-		Use: "init", Short: "Write a commented slipway.yaml by looking at the repository", Args: cobra.NoArgs,
+		Use: "init", Short: "Write a commented slipway.yaml based on what the repository contains", Args: cobra.NoArgs,
 		Example: "  slipway init\n  slipway init --force",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path, seen, err := c.App.Init(cmd.Context(), force)
@@ -40,20 +40,20 @@ func (c *Command) init() *cobra.Command {
 				c.print(map[string]string{"file": path, "seen": seen})
 				return nil
 			}
-			fmt.Fprintf(c.Stdout, "wrote %s\n%s\nnext: read it, commit it, and `slipway plan`\n", path, seen)
+			fmt.Fprintf(c.Stdout, "wrote %s\n%s\nnext: review it, commit it, and run `slipway plan`\n", path, seen)
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&force, "force", false, "replace an existing file")
+	cmd.Flags().BoolVar(&force, "force", false, "overwrite an existing file")
 	return cmd
 }
 
 func (c *Command) decide(verb string, yes bool) *cobra.Command {
 	d := app.Decision{Approve: yes}
-	short := map[bool]string{true: "Approve a model version, or let a waiting run into its environment", false: "Reject a model version, or stop a waiting run"}
+	short := map[bool]string{true: "Approve a model version or a run that is waiting for approval", false: "Reject a model version or a run that is waiting for approval"}
 	cmd := &cobra.Command{
 		Use: verb + " RUN|GROUP:VERSION", Short: short[yes], Args: cobra.ExactArgs(1),
-		Long:    short[yes] + ".\n\nThe run that waited for the decision goes on here; with --no-wait whoever runs\n`slipway run --resume RUN` continues it.",
+		Long:    short[yes] + ".\n\nThe command continues the run that was waiting for the decision. With --no-wait it\nonly records the decision; continue the run with `slipway run --resume RUN`.",
 		Example: fmt.Sprintf("  slipway %[1]s latest --why \"looked at the confusion matrix\"\n  slipway %[1]s retail-price-sensitivity-models:3 --why \"...\"", verb),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d.Subject = args[0]
@@ -67,9 +67,9 @@ func (c *Command) decide(verb string, yes bool) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&d.Why, "why", "", "reason; it stays in the records")
-	cmd.Flags().StringVar(&d.By, "by", "", "who decides (default: $SLIPWAY_ACTOR, $GITHUB_ACTOR or $USER)")
-	cmd.Flags().BoolVar(&d.NoWait, "no-wait", false, "only record it; do not continue the run here")
+	cmd.Flags().StringVar(&d.Why, "why", "", "reason, kept in the records")
+	cmd.Flags().StringVar(&d.By, "by", "", "who makes the decision (default: $SLIPWAY_ACTOR, $GITHUB_ACTOR or $USER)")
+	cmd.Flags().BoolVar(&d.NoWait, "no-wait", false, "only record the decision; do not continue the run")
 	return cmd
 }
 
@@ -80,7 +80,7 @@ func (c *Command) decided(out app.DecisionResult, yes bool) {
 		fmt.Fprintf(c.Stdout, "%s is %s\n", out.Model, out.Model.Status)
 	}
 	if out.WaitingRun != "" && !c.json {
-		fmt.Fprintf(c.Stdout, "`slipway run --resume %s` continues the run\n", out.WaitingRun)
+		fmt.Fprintf(c.Stdout, "continue the run with `slipway run --resume %s`\n", out.WaitingRun)
 	}
 	if out.Run == nil {
 		return
@@ -98,7 +98,7 @@ func (c *Command) decided(out app.DecisionResult, yes bool) {
 func (c *Command) verify() *cobra.Command {
 	var env, release string
 	cmd := &cobra.Command{
-		Use: "verify --env ENV | verify --provenance RELEASE", Short: "Ask what serves whether it is the recorded release and healthy, or who signed a release; changes nothing", Args: cobra.NoArgs,
+		Use: "verify --env ENV | verify --provenance RELEASE", Short: "Check that what is deployed is the recorded release and healthy, or explain a release's provenance", Args: cobra.NoArgs,
 		Example: "  slipway verify --env prod\n  slipway verify --provenance r-7f3a9c21d04e\n  slipway verify --provenance r-7f3a9c21d04e --env prod --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if release != "" {
@@ -122,8 +122,8 @@ func (c *Command) verify() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&env, "env", "e", "", "environment; with --provenance, the one whose trust policy counts (default: all of them)")
-	cmd.Flags().StringVar(&release, "provenance", "", "explain who signed this release, and what it was made from")
+	cmd.Flags().StringVarP(&env, "env", "e", "", "environment; with --provenance, whose trust policy to apply (default: all combined)")
+	cmd.Flags().StringVar(&release, "provenance", "", "explain who signed this release and what it was built from")
 	cmd.MarkFlagsOneRequired("env", "provenance")
 	return cmd
 }
@@ -133,27 +133,27 @@ func (c *Command) logs() *cobra.Command {
 	var env string
 	var lines int
 	cmd := &cobra.Command{
-		Use: "logs RUN [STEP] | logs --env ENV", Short: "Show what the steps of a run printed, or the service itself", Args: cobra.MaximumNArgs(2),
+		Use: "logs RUN [STEP] | logs --env ENV", Short: "Show the output of a run's steps, or of the service", Args: cobra.MaximumNArgs(2),
 		Example: "  slipway logs latest\n  slipway logs latest train -f\n  slipway logs --env prod",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if env != "" {
 				return c.App.ServiceLogs(cmd.Context(), delivery.Environment(env), lines, c.Stdout)
 			}
 			if len(args) == 0 {
-				return fault.New(fault.Invalid, "logs of what?").Hint("name a run (`latest` will do), or --env for the service's own")
+				return fault.New(fault.Invalid, "a run or --env is required").Hint("name a run (`latest` is the newest), or pass --env for the service's own logs")
 			}
 			return c.App.Logs(cmd.Context(), args[0], strings.Join(args[1:], ""), follow, c.Stdout)
 		},
 	}
-	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on until the run has ended")
-	cmd.Flags().StringVarP(&env, "env", "e", "", "the service's own output in this environment")
-	cmd.Flags().IntVar(&lines, "lines", 100, "how many lines of the service's output")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "follow the output until the run ends")
+	cmd.Flags().StringVarP(&env, "env", "e", "", "show the service's own logs in this environment")
+	cmd.Flags().IntVar(&lines, "lines", 100, "number of lines of the service's logs")
 	return cmd
 }
 
 func (c *Command) up() *cobra.Command {
 	return &cobra.Command{
-		Use: "up", Short: "Bring the services back after a reboot", Args: cobra.NoArgs, Example: "  slipway up",
+		Use: "up", Short: "Start the services again after a reboot", Args: cobra.NoArgs, Example: "  slipway up",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all, err := c.App.Up(cmd.Context())
 			if err != nil {
@@ -175,11 +175,11 @@ func (c *Command) down() *cobra.Command {
 	var env string
 	var all bool
 	cmd := &cobra.Command{
-		Use: "down", Short: "Stop the service in an environment; with --all what is kept warm for builds, too", Args: cobra.NoArgs,
+		Use: "down", Short: "Stop the service in an environment, or everything with --all", Args: cobra.NoArgs,
 		Example: "  slipway down --env prod\n  slipway down --all",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if env == "" && !all {
-				return fault.New(fault.Invalid, "down: which environment?").Hint("name it with --env, or --all")
+				return fault.New(fault.Invalid, "an environment is required").Hint("pass --env ENV or --all")
 			}
 			stopped, err := c.App.Down(cmd.Context(), delivery.Environment(env))
 			if err != nil {
@@ -196,7 +196,7 @@ func (c *Command) down() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&env, "env", "e", "", "environment")
-	cmd.Flags().BoolVar(&all, "all", false, "every environment")
+	cmd.Flags().BoolVar(&all, "all", false, "every environment, and the build daemon")
 	cmd.MarkFlagsMutuallyExclusive("env", "all")
 	return cmd
 }
@@ -204,11 +204,11 @@ func (c *Command) down() *cobra.Command {
 func (c *Command) cleanup() *cobra.Command {
 	var what app.CleanupOptions
 	cmd := &cobra.Command{
-		Use: "cleanup", Short: "Remove files of old runs and content that can be made again; records and what serves stay", Args: cobra.NoArgs,
+		Use: "cleanup", Short: "Remove files of old runs, unused content and old cache entries", Args: cobra.NoArgs,
 		Example: "  slipway cleanup --dry-run\n  slipway cleanup --keep 5 --older 24h",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if what.Keep < 0 || what.Older < 0 {
-				return fault.New(fault.Invalid, "--keep %d --older %s", what.Keep, what.Older).Hint("give 0 or more")
+				return fault.New(fault.Invalid, "invalid value --keep %d --older %s", what.Keep, what.Older).Hint("use zero or a positive value")
 			}
 			done, err := c.App.Cleanup(cmd.Context(), what)
 			if err != nil {
@@ -223,16 +223,16 @@ func (c *Command) cleanup() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().IntVar(&what.Keep, "keep", 20, "how many of the newest ended runs keep their files")
-	cmd.Flags().DurationVar(&what.Older, "older", 7*24*time.Hour, "content that can be made again goes when it is older than this")
-	cmd.Flags().BoolVar(&what.DryRun, "dry-run", false, "only say what would go")
+	cmd.Flags().IntVar(&what.Keep, "keep", 20, "number of finished runs, newest first, that keep their files")
+	cmd.Flags().DurationVar(&what.Older, "older", 7*24*time.Hour, "minimum age of content and cache entries to remove")
+	cmd.Flags().BoolVar(&what.DryRun, "dry-run", false, "only print what would be removed")
 	return cmd
 }
 
 func (c *Command) registry() *cobra.Command {
 	var addr string
 	cmd := &cobra.Command{
-		Use: "registry", Short: "Show the embedded registry to other tools, until Ctrl-C", Args: cobra.NoArgs,
+		Use: "registry", Short: "Serve the embedded registry to other tools until interrupted", Args: cobra.NoArgs,
 		Example: "  slipway registry\n  docker pull 127.0.0.1:5000/retail-api@sha256:...",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.App.ServeRegistry(cmd.Context(), addr, func(addr string) {
@@ -244,7 +244,7 @@ func (c *Command) registry() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&addr, "listen", "127.0.0.1:5000", "loopback address")
+	cmd.Flags().StringVar(&addr, "listen", "127.0.0.1:5000", "loopback address to listen on")
 	return cmd
 }
 

@@ -13,20 +13,20 @@ import (
 // ask adds the flags that plan and run share.
 func ask(cmd *cobra.Command, a *app.RunOptions) {
 	f := cmd.Flags()
-	f.StringVarP((*string)(&a.Environment), "env", "e", "", "environment; without it the branch decides")
-	f.StringVar(&a.Event, "event", "", "what happened: push or pull_request (default: as the CI says, else push)")
-	f.StringVar(&a.Branch, "branch", "", "branch that was pushed, or the pull request's base (default: what is checked out)")
-	f.BoolVar(&a.Retrain, "retrain", false, "train even if nothing that training reads has changed")
-	f.BoolVar(&a.DeployOnly, "deploy-only", false, "promote the newest good release: no test, no build, no training")
+	f.StringVarP((*string)(&a.Environment), "env", "e", "", "environment (default: chosen by the branch)")
+	f.StringVar(&a.Event, "event", "", "triggering event: push or pull_request (default: taken from the CI environment, else push)")
+	f.StringVar(&a.Branch, "branch", "", "branch that was pushed, or the base of the pull request (default: the current branch)")
+	f.BoolVar(&a.Retrain, "retrain", false, "train even if no training input has changed")
+	f.BoolVar(&a.DeployOnly, "deploy-only", false, "promote the newest good release without testing, building or training")
 	f.StringVar(&a.Until, "until", "", "stop after this step")
-	f.BoolVar(&a.AllowDirty, "allow-dirty", false, "deliver uncommitted changes too; the release is recorded as dirty")
+	f.BoolVar(&a.AllowDirty, "allow-dirty", false, "include uncommitted changes; the release is recorded as dirty")
 	cmd.MarkFlagsMutuallyExclusive("retrain", "deploy-only")
 }
 
 func (c *Command) plan() *cobra.Command {
 	var a app.RunOptions
 	cmd := &cobra.Command{
-		Use: "plan", Short: "Show what a run would do, and why; touches nothing", Args: cobra.NoArgs,
+		Use: "plan", Short: "Show what a run would do, and why, without changing anything", Args: cobra.NoArgs,
 		Example: "  slipway plan --env prod\n  slipway plan --env prod -o json\n  slipway plan --retrain --until evaluate",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := c.App.Plan(cmd.Context(), a)
@@ -49,24 +49,24 @@ func (c *Command) run() *cobra.Command {
 	var a app.RunOptions
 	var resume bool
 	cmd := &cobra.Command{
-		Use: "run", Short: "Deliver what is checked out: test, build, train, gate, deploy, verify, watch",
-		Long: `Run plans and delivers. If production says no after the deploy has begun, the
-environment goes back to the last good release as a whole, and the bad one is
-quarantined.
+		Use: "run", Short: "Deliver the current commit: test, build, train, gate, deploy, verify, watch",
+		Long: `Run makes a plan and carries it out. If the release fails after its deployment has
+started, the environment is rolled back to the last good release as a whole, and the
+failed release is quarantined.
 
-Runs of one environment happen strictly one after the other. A run that was
-killed is finished by the next one, or by --resume.
+Runs of one environment are executed strictly one after another. A run whose process
+was killed is finished by the next run, or by --resume.
 
-Exit codes: 0 done, 1 a gate or step failed and production is as before, 2 usage
-or configuration, 3 deployed, failed and rolled back, 4 waiting for approval,
+Exit codes: 0 done, 1 a gate or step failed and production is unchanged, 2 usage
+or configuration error, 3 deployed, failed and rolled back, 4 waiting for approval,
 5 the rollback itself failed, 130 interrupted.`,
 		Args: cobra.MaximumNArgs(1),
-		Example: `  slipway run                       the branch decides the environment
+		Example: `  slipway run                       choose the environment by the branch
   slipway run --env prod
   slipway run --env prod --retrain
   slipway run --env prod --deploy-only
   slipway run --until evaluate --json
-  slipway run --resume              finish what was killed`,
+  slipway run --resume              finish every interrupted run`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			end := c.story()
 			if resume {
@@ -74,7 +74,7 @@ or configuration, 3 deployed, failed and rolled back, 4 waiting for approval,
 			}
 			if len(args) > 0 {
 				end()
-				return fault.New(fault.Invalid, "run takes no argument %q", args[0]).Hint("only `slipway run --resume RUN` names a run")
+				return fault.New(fault.Invalid, "unexpected argument %q", args[0]).Hint("a run is only named with `slipway run --resume RUN`")
 			}
 			rep, err := c.App.Run(cmd.Context(), a)
 			end()
@@ -86,7 +86,7 @@ or configuration, 3 deployed, failed and rolled back, 4 waiting for approval,
 		},
 	}
 	ask(cmd, &a)
-	cmd.Flags().BoolVar(&resume, "resume", false, "finish RUN, or every run that was killed")
+	cmd.Flags().BoolVar(&resume, "resume", false, "finish RUN, or every interrupted run")
 	return cmd
 }
 
@@ -121,7 +121,7 @@ func (c *Command) reported(rep app.RunReport) {
 
 func (c *Command) cancel() *cobra.Command {
 	return &cobra.Command{
-		Use: "cancel RUN", Short: "Stop a run; what it had deployed is taken back", Args: cobra.ExactArgs(1),
+		Use: "cancel RUN", Short: "Stop a run and undo what it deployed", Args: cobra.ExactArgs(1),
 		Example: "  slipway cancel latest\n  slipway cancel 20261124-101502-k3f9",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			end := c.story()
@@ -142,7 +142,7 @@ func (c *Command) cancel() *cobra.Command {
 func (c *Command) rollback() *cobra.Command {
 	var env, to, why string
 	cmd := &cobra.Command{
-		Use: "rollback --env ENV [--to RELEASE]", Short: "Go back to the last good release: image, model and configuration",
+		Use: "rollback --env ENV [--to RELEASE]", Short: "Roll back to the last good release: image, model and configuration",
 		Args:    cobra.NoArgs,
 		Example: "  slipway rollback --env prod --why \"wrong prices since noon\"\n  slipway rollback --env prod --to r-7f3a9c21d04e",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -160,8 +160,8 @@ func (c *Command) rollback() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&env, "env", "e", "", "environment")
-	cmd.Flags().StringVar(&to, "to", "", "release to go back to (default: the one that served before)")
-	cmd.Flags().StringVar(&why, "why", "", "reason; it stays in the history")
+	cmd.Flags().StringVar(&to, "to", "", "release to roll back to (default: the previous one)")
+	cmd.Flags().StringVar(&why, "why", "", "reason, kept in the history")
 	must(cmd.MarkFlagRequired("env"))
 	return cmd
 }

@@ -75,7 +75,7 @@ func (c *Command) showChanges(p app.PlanView) {
 func (c *Command) status() *cobra.Command {
 	var env string
 	cmd := &cobra.Command{
-		Use: "status", Short: "Show what serves, since when, let in by whom, and what it replaced", Args: cobra.NoArgs,
+		Use: "status", Short: "Show what is deployed, since when, who approved it, and what it replaced", Args: cobra.NoArgs,
 		Example: "  slipway status\n  slipway status --env prod --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all, err := c.App.Status(cmd.Context(), delivery.Environment(env))
@@ -102,7 +102,7 @@ func (c *Command) status() *cobra.Command {
 func (c *Command) showStatus(st app.Status) {
 	out := c.Stdout
 	if st.Release == "" {
-		fmt.Fprintf(out, "%s  nothing serves\n", st.Environment)
+		fmt.Fprintf(out, "%s  nothing deployed\n", st.Environment)
 	} else {
 		fmt.Fprintf(out, "%s  %s  %s\n", st.Environment, st.Release, st.Health)
 		fmt.Fprintf(out, "  url       %s\n  commit    %s\n  image     %s\n", st.URL, st.Commit, st.Image.Reference)
@@ -163,7 +163,7 @@ func (c *Command) releases() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 20, "how many; 0 for all")
+	cmd.Flags().IntVar(&limit, "limit", 20, "maximum number to list; 0 for all")
 	cmd.AddCommand(c.showRelease(), c.unquarantine())
 	return cmd
 }
@@ -185,7 +185,7 @@ func releaseRow(r delivery.ReleaseRecord) []string {
 
 func (c *Command) showRelease() *cobra.Command {
 	return &cobra.Command{
-		Use: "show RELEASE", Short: "Show everything that a release pins, and where it served", Args: cobra.ExactArgs(1),
+		Use: "show RELEASE", Short: "Show everything a release pins, and its deployments", Args: cobra.ExactArgs(1),
 		Example: "  slipway releases show r-7f3a9c21d04e",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := c.App.Release(cmd.Context(), delivery.ReleaseID(args[0]))
@@ -202,7 +202,7 @@ func (c *Command) showRelease() *cobra.Command {
 func (c *Command) unquarantine() *cobra.Command {
 	var why string
 	cmd := &cobra.Command{
-		Use: "unquarantine RELEASE --why REASON", Short: "Let a release enter environments again", Args: cobra.ExactArgs(1),
+		Use: "unquarantine RELEASE --why REASON", Short: "Release a release from quarantine", Args: cobra.ExactArgs(1),
 		Example: "  slipway releases unquarantine r-7f3a9c21d04e --why \"the alarm was wrong\"",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := c.App.Unquarantine(cmd.Context(), delivery.ReleaseID(args[0]), why); err != nil {
@@ -212,18 +212,18 @@ func (c *Command) unquarantine() *cobra.Command {
 				c.print(map[string]any{"release": args[0], "quarantined": false})
 				return nil
 			}
-			fmt.Fprintf(c.Stdout, "%s may enter again\n", args[0])
+			fmt.Fprintf(c.Stdout, "%s is no longer quarantined\n", args[0])
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&why, "why", "", "reason; it stays in the history")
+	cmd.Flags().StringVar(&why, "why", "", "reason, kept in the history")
 	return cmd
 }
 
 func (c *Command) models() *cobra.Command {
 	var group string
 	cmd := &cobra.Command{
-		Use: "models", Short: "List model versions with their metrics and who decided", Args: cobra.NoArgs,
+		Use: "models", Short: "List model versions with their metrics and approvals", Args: cobra.NoArgs,
 		Example: "  slipway models\n  slipway models --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all, err := c.App.Models(cmd.Context(), group)

@@ -41,7 +41,7 @@ func (c *Command) provenance(ctx context.Context, id delivery.ReleaseID, env del
 }
 
 func (c *Command) keys() *cobra.Command {
-	cmd := &cobra.Command{Use: "keys", Short: "Make a key to sign releases with", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "keys", Short: "Manage signing keys", Args: cobra.NoArgs}
 	cmd.AddCommand(c.generateKey())
 	return cmd
 }
@@ -49,8 +49,8 @@ func (c *Command) keys() *cobra.Command {
 func (c *Command) generateKey() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
-		Use: "generate", Short: "Write a signing key outside of the repository, and cosign.pub into it", Args: cobra.NoArgs,
-		Long:    "Write a signing key outside of the repository, and cosign.pub into it.\n\nThe passphrase is taken from COSIGN_PASSWORD; without it the key can be used by\nwhoever can read the file.",
+		Use: "generate", Short: "Generate a signing key outside the repository, and write cosign.pub into it", Args: cobra.NoArgs,
+		Long:    "Generate a signing key outside the repository, and write cosign.pub into it.\n\nThe passphrase is read from COSIGN_PASSWORD; without one, anyone who can read the\nfile can use the key.",
 		Example: "  COSIGN_PASSWORD=... slipway keys generate\n  slipway keys generate --dir ~/keys/retail",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			pair, err := c.App.GenerateKey(cmd.Context(), dir)
@@ -61,7 +61,7 @@ func (c *Command) generateKey() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", "", "folder for the private key (default: your configuration's)")
+	cmd.Flags().StringVar(&dir, "dir", "", "folder for the private key (default: the user configuration folder)")
 	return cmd
 }
 
