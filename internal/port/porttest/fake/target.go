@@ -174,7 +174,7 @@ func (t *Target) Remove(_ context.Context, _ string, env delivery.Environment) e
 	if err != nil {
 		return err
 	}
-	t.envs[env] = nil
+	delete(t.envs, env)
 	return nil
 }
 

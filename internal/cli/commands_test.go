@@ -1,0 +1,143 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// TestCommands_JSON: with --json stdout is exactly one JSON document, whether there
+// is something to show or not.
+func TestCommands_JSON(t *testing.T) {
+	fresh, used := newProgram(t), newProgram(t)
+	if got := used.run("run", "--env", "dev"); got.code != 0 {
+		t.Fatal(got.stderr)
+	}
+	for _, args := range []string{
+		"plan --env dev", "status", "status --env dev", "releases", "releases --limit 0", "models", "models --group m", "cleanup --dry-run",
+		"cleanup --keep 0 --older 0s --dry-run", "up", "down --env dev", "down --all", "version", "scan db status", "registry --listen 127.0.0.1:0",
+	} {
+		t.Run(args, func(t *testing.T) {
+			for name, p := range map[string]*program{"fresh": fresh, "used": used} {
+				got := p.run(append(strings.Fields(args), "--json")...)
+				if got.code != 0 || !json.Valid([]byte(got.stdout)) || got.stderr != "" {
+					t.Errorf("%s: exit code %d, stdout %q, stderr %q", name, got.code, got.stdout, got.stderr)
+				}
+			}
+		})
+	}
+}
+
+// TestCommands_Text: what people read, of commands that only read.
+func TestCommands_Text(t *testing.T) {
+	p := newProgram(t)
+	for args, want := range map[string]string{
+		"version":              "slipway 1.2.3 (go",
+		"status --env dev":     "dev  nothing deployed\n",
+		"releases":             "RELEASE  CREATED  COMMIT  IMAGE  MODEL  STATE\n",
+		"models":               "MODEL  STATUS  METRICS  DIGEST  BY  WHY\n",
+		"scan db status":       "no database found in /nowhere\n",
+		"scan db import /a.db": "grype database of ",
+		"down --env dev":       "dev is down\n",
+		"down --all":           "dev is down\nprod is down\n",
+		"up":                   "dev    down  ",
+		"cleanup --dry-run":    "would remove the files of 0 runs and 0 folders of content (0.0 MB)\n",
+		"registry":             "the registry is at 127.0.0.1:5000\n",
+	} {
+		t.Run(args, func(t *testing.T) {
+			if got := p.run(strings.Fields(args)...); got.code != 0 || !strings.HasPrefix(got.stdout, want) || got.stderr != "" {
+				t.Errorf("exit code %d, stdout %q, want %q; stderr %q", got.code, got.stdout, want, got.stderr)
+			}
+		})
+	}
+}
+
+func TestInit_WritesFile(t *testing.T) {
+	p := newProgram(t)
+	file := filepath.Join(p.dir, "slipway.yaml")
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.run("init", "--force", "--json"); got.code != 0 || decode[struct{ File string }](t, got).File != file {
+		t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	if after, err := os.ReadFile(file); err != nil || string(after) == string(before) {
+		t.Errorf("%s is as before, or gone: %v", file, err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.run("init"); got.code != 0 || !strings.HasPrefix(got.stdout, "wrote "+file) {
+		t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
+	}
+}
+
+func TestKeysGenerate_WritesPair(t *testing.T) {
+	p := newProgram(t)
+	dir := filepath.Join(t.TempDir(), "keys")
+	got := p.run("keys", "generate", "--dir", dir, "--json")
+	pair := decode[struct{ Private, Public string }](t, got)
+	if got.code != 0 || pair.Private != filepath.Join(dir, "cosign.key") || pair.Public != filepath.Join(p.dir, "cosign.pub") {
+		t.Errorf("exit code %d, %+v\n%s", got.code, pair, got.stderr)
+	}
+	if again := p.run("keys", "generate", "--dir", dir); again.code != 2 || !strings.Contains(again.stderr, "already exists") {
+		t.Errorf("again: exit code %d: %s", again.code, again.stderr)
+	}
+}
+
+// TestApprove_Decisions: what the commands record, and how they end.
+func TestApprove_Decisions(t *testing.T) {
+	waiting := step.Result{Outcome: delivery.OutcomeWaiting, Cause: "needs 1 approval"}
+	for name, c := range map[string]struct {
+		args   string
+		after  step.Result // of the approve step, once it was decided
+		code   int
+		stdout string
+	}{
+		"approve":             {"approve latest --why fine --by ben", step.Result{Outcome: delivery.OutcomeSucceeded}, 0, "deployed  run "},
+		"approve, no wait":    {"approve latest --no-wait", waiting, 0, "continue the run with `slipway run --resume "},
+		"approve, of several": {"approve latest", waiting, 4, "waiting  run "},
+		"reject":              {"reject latest --why wrong", failed("rejected by ann: wrong"), 0, "failed  run "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newProgram(t)
+			p.results[step.Approve] = waiting
+			if got := p.run("run", "--env", "prod"); got.code != 4 {
+				t.Fatalf("exit code %d: %s", got.code, got.stderr)
+			}
+			p.results[step.Approve] = c.after
+			got := p.run(strings.Fields(c.args)...)
+			if got.code != c.code || !strings.HasPrefix(got.stdout, c.stdout) {
+				t.Errorf("exit code %d, want %d\n%s%s", got.code, c.code, got.stdout, got.stderr)
+			}
+		})
+	}
+	t.Run("nothing waits", func(t *testing.T) {
+		p := newProgram(t)
+		p.run("run", "--env", "dev", "--until", "build")
+		if got := p.run("approve", "latest"); got.code != 2 || !strings.Contains(got.stderr, "is not waiting for an approval") {
+			t.Errorf("exit code %d: %s", got.code, got.stderr)
+		}
+	})
+}
+
+// TestLogs_RunAndStep: a run's logs are those of all its steps, or of one.
+func TestLogs_RunAndStep(t *testing.T) {
+	p := newProgram(t)
+	p.run("run", "--env", "dev", "--until", "build")
+	if got := p.run("logs", "latest"); got.code != 0 {
+		t.Errorf("exit code %d: %s", got.code, got.stderr)
+	}
+	if got := p.run("logs", "latest", "train"); got.code != 2 || !strings.Contains(got.stderr, `has no step "train"`) {
+		t.Errorf("exit code %d: %s", got.code, got.stderr)
+	}
+	if got := p.run("logs", "--env", "dev"); got.code != 1 || !strings.Contains(got.stderr, "does not provide logs") {
+		t.Errorf("exit code %d: %s", got.code, got.stderr)
+	}
+}

@@ -1,0 +1,58 @@
+package cli_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// commands are all that there are, by their paths.
+var commands = []string{
+	"init", "plan", "run", "cancel", "status", "releases", "releases show", "releases unquarantine", "models", "approve", "reject",
+	"rollback", "verify", "logs", "up", "down", "scan", "scan db", "scan db status", "scan db update", "scan db import", "cleanup",
+	"registry", "keys", "keys generate", "version",
+}
+
+// TestHelp_Examples: the help of every command has a description and examples, and
+// is not an error.
+func TestHelp_Examples(t *testing.T) {
+	p := newProgram(t)
+	for _, name := range append([]string{""}, commands...) {
+		t.Run("slipway "+name, func(t *testing.T) {
+			got := p.run(append(strings.Fields(name), "--help")...)
+			if got.code != 0 || got.stderr != "" {
+				t.Errorf("exit code %d, stderr %q", got.code, got.stderr)
+			}
+			for _, want := range []string{"Usage:\n  slipway", "Examples:\n  ", "slipway " + name} {
+				if !strings.Contains(got.stdout, want) {
+					t.Errorf("the help does not contain %q:\n%s", want, got.stdout)
+				}
+			}
+		})
+	}
+}
+
+// TestHelp_ListsEveryCommand: a command that is added is added to the list above.
+func TestHelp_ListsEveryCommand(t *testing.T) {
+	p := newProgram(t)
+	for _, group := range []string{"", "releases", "scan", "scan db", "keys"} {
+		_, list, _ := strings.Cut(p.run(append(strings.Fields(group), "--help")...).stdout, "Available Commands:\n")
+		list, _, _ = strings.Cut(list, "\n\n")
+		for line := range strings.Lines(list) {
+			name := strings.TrimSpace(group + " " + strings.Fields(line)[0])
+			if name != "help" && !slices.Contains(commands, name) {
+				t.Errorf("%q is not in the list of commands of this test", name)
+			}
+		}
+	}
+}
+
+// TestHelp_GroupWithoutSubcommand: a group prints its help.
+func TestHelp_GroupWithoutSubcommand(t *testing.T) {
+	p := newProgram(t)
+	for _, group := range []string{"", "scan", "scan db", "keys"} {
+		if got := p.run(strings.Fields(group)...); got.code != 0 || !strings.Contains(got.stdout, "Available Commands:") {
+			t.Errorf("slipway %s: exit code %d\n%s%s", group, got.code, got.stdout, got.stderr)
+		}
+	}
+}

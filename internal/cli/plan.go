@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-cd/slipway/internal/app"
+)
+
+func (c *Command) plan() *cobra.Command {
+	var opts app.RunOptions
+	cmd := &cobra.Command{
+		Use: "plan", Short: "Show what a run would do, and why, without changing anything", Args: noArgs,
+		Example: "  slipway plan --env prod\n  slipway plan --env prod -o json\n  slipway plan --retrain --until evaluate",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := c.App.Plan(cmd.Context(), opts)
+			if err != nil {
+				return err
+			}
+			if c.json {
+				c.printJSON(p)
+				return nil
+			}
+			c.printPlan(p)
+			return nil
+		},
+	}
+	addRunFlags(cmd, &opts)
+	return cmd
+}
+
+// addRunFlags adds the flags that plan and run share.
+func addRunFlags(cmd *cobra.Command, opts *app.RunOptions) {
+	f := cmd.Flags()
+	f.StringVarP((*string)(&opts.Environment), "env", "e", "", "environment (default: chosen by the branch)")
+	f.StringVar(&opts.Event, "event", "", "triggering event: push or pull_request (default: taken from the CI environment, else push)")
+	f.StringVar(&opts.Branch, "branch", "", "branch that was pushed, or the base of the pull request (default: the current branch)")
+	f.BoolVar(&opts.Retrain, "retrain", false, "train even if no training input has changed")
+	f.BoolVar(&opts.DeployOnly, "deploy-only", false, "promote the newest good release without testing, building or training")
+	f.StringVar(&opts.Until, "until", "", "stop after this step")
+	f.BoolVar(&opts.AllowDirty, "allow-dirty", false, "include uncommitted changes; the release is recorded as dirty")
+	excludeEachOther(cmd, "retrain", "deploy-only")
+}
+
+func (c *Command) printPlan(p app.PlanView) {
+	fmt.Fprintf(c.Stdout, "%s %s -> %s", p.Purpose, p.Service, p.Environment)
+	if p.Commit.SHA != "" {
+		fmt.Fprintf(c.Stdout, "  commit %s", p.Commit.Short())
+	}
+	if p.Commit.Dirty {
+		fmt.Fprint(c.Stdout, " (dirty)")
+	}
+	if p.Replaces != "" {
+		fmt.Fprintf(c.Stdout, "  replaces %s", p.Replaces)
+	}
+	fmt.Fprintln(c.Stdout)
+	if p.Skip != "" {
+		fmt.Fprintf(c.Stdout, "nothing to do: %s\n", p.Skip)
+		return
+	}
+	var rows [][]string
+	for _, s := range p.Steps {
+		needs := strings.Join(s.Needs, ",")
+		if needs == "" {
+			needs = "-"
+		}
+		rows = append(rows, []string{s.Name, string(s.Action), needs, s.Reason})
+	}
+	c.printTable("STEP ACTION NEEDS WHY", rows)
+	c.printChanges(p)
+}
+
+// printChanges shows what the run would change in the environment, as far as the
+// target can predict it.
+func (c *Command) printChanges(p app.PlanView) {
+	if len(p.Changes) == 0 {
+		return
+	}
+	fmt.Fprintf(c.Stdout, "\nin %s:\n", p.Environment)
+	for _, ch := range p.Changes {
+		fmt.Fprintf(c.Stdout, "%s %s %s\n", ch.Action, ch.Kind, ch.Name)
+		if ch.Action != "change" {
+			continue // a whole new object is in the manifests
+		}
+		for line := range strings.Lines(ch.Diff) {
+			fmt.Fprintf(c.Stdout, "    %s\n", strings.TrimSuffix(line, "\n"))
+		}
+	}
+}

@@ -1,0 +1,161 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/app"
+	"github.com/slipway-cd/slipway/internal/cli"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/record/sqlite"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+const projectFile = `version: 1
+service: api
+image: {build: {go: .}, repository: api}
+environments:
+  dev: {on: {push: develop}, target: {local: {}}}
+  prod: {on: {push: main}, target: {local: {}}, approvals: 1}
+`
+
+// program is the command line on top of steps that do nothing but end as results
+// say, in a folder of its own.
+type program struct {
+	t       *testing.T
+	dir     string
+	environ []string
+	results map[step.Kind]step.Result // default: succeeded
+	target  *fake.Target
+
+	mu  sync.Mutex
+	ran []string // names of steps, in order of start
+}
+
+// newProgram returns one in a repository with projectFile.
+func newProgram(t *testing.T) *program {
+	t.Helper()
+	p := &program{
+		t: t, dir: t.TempDir(), environ: []string{"SLIPWAY_ACTOR=ann"}, results: map[step.Kind]step.Result{}, target: &fake.Target{},
+	}
+	if err := os.WriteFile(filepath.Join(p.dir, "slipway.yaml"), []byte(projectFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// output is what a finished command left.
+type output struct {
+	code           int
+	stdout, stderr string
+}
+
+func (p *program) run(args ...string) output {
+	p.t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd := cli.Command{
+		App: &app.App{
+			Dir: p.dir, Environ: p.environ, Factory: p.dependencies, Clock: time.Now,
+			ScanDatabase: func() port.ScanDatabase { return scanDatabase{} },
+		},
+		Args: args, Stdout: &stdout, Stderr: &stderr, Version: "1.2.3",
+	}
+	code := cmd.Main(p.t.Context())
+	return output{code, stdout.String(), stderr.String()}
+}
+
+func (p *program) dependencies(ctx context.Context, w app.Workspace) (app.Dependencies, error) {
+	store, err := sqlite.Open(ctx, filepath.Join(w.Home, "slipway.db"), nil)
+	if err != nil {
+		return app.Dependencies{}, err
+	}
+	steps := map[step.Kind]step.Step{}
+	for _, kind := range []step.Kind{step.Build, step.Push, step.Approve, step.Deploy, step.Verify, step.Watch, step.Rollback} {
+		steps[kind] = stepFunc(p.step)
+	}
+	return app.Dependencies{
+		Runs: store.Runs(), Cache: store.Cache(), Outbox: store.Outbox(), Models: store.Models(),
+		Releases: store.Releases(), Deployments: store.Deployments(), Approvals: store.Approvals(),
+		Source: source{}, Steps: steps, Targets: map[string]port.Target{"local": p.target},
+		Reference:   func(img delivery.Image) string { return img.String() },
+		GenerateKey: func([]byte) (private, public []byte, err error) { return []byte("private"), []byte("public"), nil },
+		ServeRegistry: func(_ context.Context, addr string, ready func(string)) error {
+			ready(addr)
+			return nil
+		},
+		Close: store.Close,
+	}, nil
+}
+
+func (p *program) step(_ context.Context, r step.Request) (step.Result, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ran = append(p.ran, r.Spec.Name)
+	result, ok := p.results[r.Spec.Kind]
+	if !ok {
+		result.Outcome = delivery.OutcomeSucceeded
+	}
+	if r.Spec.Kind == step.Deploy || r.Spec.Kind == step.Rollback {
+		result.Output = []byte(`{"release":"r-0123456789ab","url":"http://api.local"}`)
+	}
+	return result, nil
+}
+
+type stepFunc func(context.Context, step.Request) (step.Result, error)
+
+func (f stepFunc) Run(ctx context.Context, r step.Request) (step.Result, error) { return f(ctx, r) }
+
+// source is a repository with one commit on main.
+type source struct{}
+
+func (source) Head(context.Context, bool) (delivery.Commit, error) {
+	return delivery.Commit{SHA: strings.Repeat("c", 40), Tree: strings.Repeat("d", 40), Branch: "main"}, nil
+}
+
+func (source) Files(context.Context, string) ([]port.File, error) {
+	return []port.File{{Path: "main.go", Mode: "100644", Blob: strings.Repeat("e", 40)}}, nil
+}
+func (source) Changed(context.Context, string, string) ([]string, error) { return nil, nil }
+func (source) Checkout(_ context.Context, _, dir string) error           { return os.MkdirAll(dir, 0o755) }
+
+// scanDatabase is a machine without a vulnerability database.
+type scanDatabase struct{}
+
+func (scanDatabase) Status(context.Context) (port.ScanDatabaseInfo, error) {
+	return port.ScanDatabaseInfo{Scanner: "grype", Path: "/nowhere"}, nil
+}
+
+func (scanDatabase) Update(context.Context, port.Progress) (port.ScanDatabaseInfo, bool, error) {
+	return port.ScanDatabaseInfo{}, false, fault.New(fault.Unavailable, "download the database: no route to host")
+}
+
+func (scanDatabase) Import(_ context.Context, file string) (port.ScanDatabaseInfo, error) {
+	return port.ScanDatabaseInfo{Scanner: "grype", Path: file, Schema: "v6", BuiltAt: time.Now(), Bytes: 1e6}, nil
+}
+
+// decode reads the JSON document that a command printed.
+func decode[T any](t *testing.T, o output) T {
+	t.Helper()
+	var doc T
+	if err := json.Unmarshal([]byte(o.stdout), &doc); err != nil {
+		t.Fatalf("stdout is not a JSON document: %v\n%s", err, o.stdout)
+	}
+	return doc
+}
+
+// last reads the last line of JSON lines.
+func last[T any](t *testing.T, o output) T {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(o.stdout), "\n")
+	return decode[T](t, output{stdout: lines[len(lines)-1]})
+}

@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+func (c *Command) releases() *cobra.Command {
+	var limit int
+	cmd := group(&cobra.Command{
+		Use: "releases", Short: "List releases, newest first",
+		Example: "  slipway releases\n  slipway releases show r-7f3a9c21d04e\n  slipway releases unquarantine r-7f3a9c21d04e --why \"the alarm was wrong\"",
+	}, c.showRelease(), c.unquarantine())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		all, err := c.App.Releases(cmd.Context(), limit)
+		if err != nil {
+			return err
+		}
+		if c.json {
+			c.printJSON(all)
+			return nil
+		}
+		var rows [][]string
+		for _, r := range all {
+			rows = append(rows, releaseRow(r))
+		}
+		c.printTable("RELEASE CREATED COMMIT IMAGE MODEL STATE", rows)
+		return nil
+	}
+	cmd.Flags().IntVar(&limit, "limit", 20, "maximum number to list; 0 for all")
+	return cmd
+}
+
+func releaseRow(r delivery.ReleaseRecord) []string {
+	model, state := "-", "ok"
+	if r.Release.Model != nil {
+		model = r.Release.Model.String()
+	}
+	if r.Quarantined != nil {
+		state = "quarantined: " + r.Quarantined.Reason
+	}
+	commit := delivery.Commit{SHA: r.Release.Commit}.Short()
+	if r.Release.Dirty {
+		commit += "+dirty"
+	}
+	return []string{string(r.ID), r.CreatedAt.Format(time.DateTime), commit, r.Release.Image.Digest.Short(), model, state}
+}
+
+func (c *Command) showRelease() *cobra.Command {
+	return &cobra.Command{
+		Use: "show RELEASE", Short: "Show everything a release pins, and its deployments", Args: argsBetween(1, 1),
+		Example: "  slipway releases show r-7f3a9c21d04e",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := c.App.Release(cmd.Context(), delivery.ReleaseID(args[0]))
+			if err != nil {
+				return err
+			}
+			c.printJSON(r) // with -o text too: a record is JSON by nature
+			return nil
+		},
+	}
+}
+
+func (c *Command) unquarantine() *cobra.Command {
+	var why string
+	cmd := &cobra.Command{
+		Use: "unquarantine RELEASE --why REASON", Short: "Release a release from quarantine", Args: argsBetween(1, 1),
+		Example: "  slipway releases unquarantine r-7f3a9c21d04e --why \"the alarm was wrong\"",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := c.App.Unquarantine(cmd.Context(), delivery.ReleaseID(args[0]), why); err != nil {
+				return err
+			}
+			if c.json {
+				c.printJSON(map[string]any{"release": args[0], "quarantined": false})
+				return nil
+			}
+			fmt.Fprintf(c.Stdout, "%s is no longer quarantined\n", args[0])
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&why, "why", "", "reason, kept in the history")
+	return cmd
+}

@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// usageError returns the error for a command line that cannot be carried out.
+func usageError(cmd *cobra.Command, format string, args ...any) *fault.Error {
+	return fault.New(fault.Invalid, format, args...).Hint("see `%s --help`", cmd.CommandPath())
+}
+
+// flagError gives cobra's errors about flags a type. An unknown command before
+// them is the better explanation for a flag that is unknown, too.
+func flagError(cmd *cobra.Command, err error) error {
+	if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+		return unknownCommand(cmd, words)
+	}
+	return usageError(cmd, "%s", err)
+}
+
+// group makes a command of others. Without a subcommand it prints its help.
+func group(cmd *cobra.Command, children ...*cobra.Command) *cobra.Command {
+	cmd.AddCommand(children...)
+	cmd.Args = unknownCommand
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	return cmd
+}
+
+// unknownCommand accepts no arguments: what is left is a misspelt subcommand.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := usageError(cmd, "unknown command %q for %q", args[0], cmd.CommandPath())
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return err.Hint("did you mean %q? See `%s --help`", near[0], cmd.CommandPath())
+	}
+	return err
+}
+
+// noArgs accepts no arguments.
+func noArgs(cmd *cobra.Command, args []string) error { return argsBetween(0, 0)(cmd, args) }
+
+// argsBetween accepts a number of arguments. Their names come from cmd.Use.
+func argsBetween(minimum, maximum int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch names := strings.Fields(cmd.Use)[1:]; {
+		case len(args) > maximum:
+			return usageError(cmd, "unexpected argument %q", args[maximum])
+		case len(args) < minimum:
+			return usageError(cmd, "missing argument %s", names[len(args)])
+		}
+		return nil
+	}
+}
+
+// checkFlags adds a check of the flags, before the command runs.
+func checkFlags(cmd *cobra.Command, check func(given func(name string) bool) error) {
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return check(cmd.Flags().Changed) }
+}
+
+// requireOneOf refuses a command line without any of the flags.
+func requireOneOf(cmd *cobra.Command, names ...string) {
+	checkFlags(cmd, func(given func(string) bool) error {
+		for _, name := range names {
+			if given(name) {
+				return nil
+			}
+		}
+		return usageError(cmd, "--%s is required", strings.Join(names, " or --"))
+	})
+}
+
+// excludeEachOther refuses a command line with both flags.
+func excludeEachOther(cmd *cobra.Command, one, other string) {
+	checkFlags(cmd, func(given func(string) bool) error {
+		if given(one) && given(other) {
+			return usageError(cmd, "--%s and --%s cannot be combined", one, other)
+		}
+		return nil
+	})
+}

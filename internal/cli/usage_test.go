@@ -1,0 +1,102 @@
+package cli_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestUsage_Refused: a command line that cannot be carried out ends with exit code
+// 2, and says what is wrong and what to do.
+func TestUsage_Refused(t *testing.T) {
+	p := newProgram(t)
+	for name, c := range map[string]struct {
+		args string
+		want []string // in stderr
+	}{
+		"unknown command":             {"rnu", []string{`unknown command "rnu" for "slipway"`, `did you mean "run"?`}},
+		"unknown command with a flag": {"rnu --env prod", []string{`unknown command "rnu"`}},
+		"nothing like a command":      {"xyzzy", []string{`unknown command "xyzzy"`, "slipway --help"}},
+		"unknown subcommand":          {"releases shwo", []string{`unknown command "shwo" for "slipway releases"`, `did you mean "show"?`}},
+		"unknown subcommand, nested":  {"scan db stauts", []string{`unknown command "stauts" for "slipway scan db"`}},
+		"unknown subcommand of keys":  {"keys make", []string{`unknown command "make" for "slipway keys"`}},
+		"unknown flag":                {"run --enviroment prod", []string{"unknown flag: --enviroment", "slipway run --help"}},
+		"flag without a value":        {"run --env", []string{"--env", "slipway run --help"}},
+		"flag with a bad value":       {"releases --limit many", []string{`"many"`, "slipway releases --help"}},
+		"unknown output format":       {"version -o yaml", []string{`invalid output format "yaml"`, "text or json"}},
+		"missing argument":            {"cancel", []string{"missing argument RUN", "slipway cancel --help"}},
+		"missing argument of approve": {"approve", []string{"missing argument RUN|GROUP:VERSION"}},
+		"missing argument of show":    {"releases show", []string{"missing argument RELEASE"}},
+		"missing argument of import":  {"scan db import", []string{"missing argument FILE"}},
+		"one argument too many":       {"version now", []string{`unexpected argument "now"`}},
+		"two arguments too many":      {"logs latest build again twice", []string{`unexpected argument "again"`}},
+		"argument of run":             {"run prod", []string{`unexpected argument "prod"`, "--resume"}},
+		"two runs to resume":          {"run --resume a b", []string{`unexpected argument "b"`}},
+		"required flag":               {"rollback", []string{"--env is required", "slipway rollback --help"}},
+		"one of two flags required":   {"verify", []string{"--env or --provenance is required"}},
+		"exclusive flags":             {"run --retrain --deploy-only", []string{"--retrain and --deploy-only cannot be combined"}},
+		"exclusive flags of plan":     {"plan --retrain --deploy-only", []string{"--retrain and --deploy-only cannot be combined"}},
+		"exclusive flags of down":     {"down --env dev --all", []string{"--env and --all cannot be combined"}},
+		"down without anything":       {"down", []string{"an environment is required", "--env ENV or --all"}},
+		"logs without anything":       {"logs", []string{"a run or --env is required", "latest"}},
+		"negative number to keep":     {"cleanup --keep -1", []string{"--keep -1", "zero or a positive value"}},
+		"negative age":                {"cleanup --older -1h", []string{"--older -1h", "zero or a positive value"}},
+		"unknown environment":         {"plan --env prd", []string{"prd", `did you mean "prod"`}},
+		"unknown environment, status": {"status --env prd", []string{"prd"}},
+		"unknown step":                {"plan --env dev --until biuld", []string{"biuld", `did you mean "build"`}},
+		"invalid release":             {"releases show r-12", []string{`"r-12"`, "slipway releases"}},
+		"unknown run":                 {"cancel 20261124-101502-k3f9", []string{"20261124-101502-k3f9"}},
+		"nothing to resume":           {"run --resume", []string{"no unfinished run", "slipway run"}},
+		"rejection without a reason":  {"reject latest", []string{"a reason is required", "--why"}},
+		"release without a reason":    {"releases unquarantine r-0123456789ab", []string{"a reason is required", "--why"}},
+		"file exists":                 {"init", []string{"slipway.yaml already exists", "--force"}},
+		"argument of completion":      {"completion bash now", []string{`unexpected argument "now"`}},
+		"unknown shell":               {"completion tcsh2000", []string{`unknown command "tcsh2000" for "slipway completion"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := p.run(strings.Fields(c.args)...)
+			if got.code != 2 {
+				t.Errorf("slipway %s: exit code %d, want 2", c.args, got.code)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(got.stderr, want) {
+					t.Errorf("slipway %s: stderr does not contain %q:\n%s", c.args, want, got.stderr)
+				}
+			}
+			if got.stdout != "" {
+				t.Errorf("slipway %s: stdout is %q", c.args, got.stdout)
+			}
+		})
+	}
+}
+
+// TestUsage_RefusedJSON: with --json an error is a document too.
+func TestUsage_RefusedJSON(t *testing.T) {
+	type document struct{ Error, Kind, Hint string }
+	p := newProgram(t)
+	for name, c := range map[string]struct {
+		args string
+		want document
+	}{
+		"flag rule":       {"rollback --json", document{"--env is required", "invalid", "see `slipway rollback --help`"}},
+		"unknown flag":    {"plan -o json --enviroment prod", document{"unknown flag: --enviroment", "invalid", "see `slipway plan --help`"}},
+		"invalid release": {"releases show x --json", document{`"x" is not a valid release`, "invalid", "a release is \"r-\" followed by 12 hexadecimal digits; `slipway releases` lists them"}},
+		"nothing found":   {"run --resume --json", document{"no unfinished run found", "not found", "start one with `slipway run`"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := p.run(strings.Fields(c.args)...)
+			if diff := cmp.Diff(c.want, decode[document](t, got)); diff != "" || got.code != 2 {
+				t.Errorf("exit code %d, document (-want +got):\n%s", got.code, diff)
+			}
+		})
+	}
+}
+
+// TestUsage_Unavailable: what is not the fault of the command line is not exit
+// code 2.
+func TestUsage_Unavailable(t *testing.T) {
+	if got := newProgram(t).run("scan", "db", "update"); got.code != 1 || !strings.Contains(got.stderr, "no route to host") {
+		t.Errorf("exit code %d, want 1: %s", got.code, got.stderr)
+	}
+}

@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+func (c *Command) verify() *cobra.Command {
+	var env, release string
+	cmd := &cobra.Command{
+		Use:     "verify --env ENV | verify --provenance RELEASE",
+		Short:   "Check that what is deployed is the recorded release and healthy, or explain a release's provenance",
+		Args:    noArgs,
+		Example: "  slipway verify --env prod\n  slipway verify --provenance r-7f3a9c21d04e\n  slipway verify --provenance r-7f3a9c21d04e --env prod --json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if release != "" {
+				return c.verifyProvenance(cmd.Context(), delivery.ReleaseID(release), delivery.Environment(env))
+			}
+			v, err := c.App.Verify(cmd.Context(), delivery.Environment(env))
+			if err != nil {
+				return err
+			}
+			if v.Verdict != delivery.Passed {
+				c.setExit(ExitFailed)
+			}
+			if c.json {
+				c.printJSON(v)
+				return nil
+			}
+			fmt.Fprintf(c.Stdout, "%s  %s in %s: %s\n", v.Verdict, v.Release, v.Environment, v.Summary)
+			for _, note := range v.Notes {
+				fmt.Fprintln(c.Stdout, "  "+note)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&env, "env", "e", "", "environment; with --provenance, whose trust policy to apply (default: all combined)")
+	cmd.Flags().StringVar(&release, "provenance", "", "explain who signed this release and what it was built from")
+	requireOneOf(cmd, "env", "provenance")
+	return cmd
+}
