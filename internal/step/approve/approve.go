@@ -13,8 +13,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// auto is who approves when nobody has to.
-const auto = "auto: gates passed"
+// autoApprover is who approves when nobody has to.
+const autoApprover = "auto: gates passed"
 
 // subject is what approvals of a deployment speak of.
 const subject = "deploy"
@@ -37,40 +37,40 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, err
 	}
 	var out step.ApproveOutput
-	var words []answer
+	var decisions []decision
 	if w.Model {
-		a, ref, err := s.model(ctx, r, w)
+		a, ref, err := s.registeredModelDecision(ctx, r, w)
 		if err != nil {
 			return step.Result{}, err
 		}
 		out.Model = &ref
-		words = append(words, a)
+		decisions = append(decisions, a)
 	}
 	if w.DeployApprovals > 0 {
-		a, by, err := s.deploy(ctx, r, w.DeployApprovals)
+		a, by, err := s.deployDecision(ctx, r, w.DeployApprovals)
 		if err != nil {
 			return step.Result{}, err
 		}
 		out.By = by
-		words = append(words, a)
+		decisions = append(decisions, a)
 	}
-	return conclude(r, words, out)
+	return conclude(r, decisions, out)
 }
 
-// answer is what one of the questions came to.
-type answer struct {
+// decision is what one of the questions came to.
+type decision struct {
 	delivery.GateResult
 	waiting bool
 	hint    string
 }
 
 // conclude lets a no win over waiting, and waiting over yes.
-func conclude(r step.Request, words []answer, out step.ApproveOutput) (step.Result, error) {
-	var said, hints []string
+func conclude(r step.Request, decisions []decision, out step.ApproveOutput) (step.Result, error) {
+	var evidence, hints []string
 	outcome := delivery.OutcomeSucceeded
 	var answers []delivery.GateResult
-	for _, w := range words {
-		said = append(said, w.Evidence)
+	for _, w := range decisions {
+		evidence = append(evidence, w.Evidence)
 		if w.waiting {
 			hints = append(hints, w.hint)
 			if outcome == delivery.OutcomeSucceeded {
@@ -84,16 +84,16 @@ func conclude(r step.Request, words []answer, out step.ApproveOutput) (step.Resu
 			outcome = delivery.OutcomeFailed
 		}
 	}
-	if len(said) == 0 {
-		said = []string{"nobody has to approve"}
+	if len(evidence) == 0 {
+		evidence = []string{"nobody has to approve"}
 	}
-	res, err := step.Succeed(strings.Join(said, "; "), out)
+	res, err := step.Succeed(strings.Join(evidence, "; "), out)
 	if err != nil {
 		return step.Result{}, err
 	}
 	res.Outcome, res.GateResults = outcome, answers
 	if outcome != delivery.OutcomeSucceeded {
-		res.Cause = strings.Join(said, "; ")
+		res.Cause = strings.Join(evidence, "; ")
 	}
 	if outcome == delivery.OutcomeWaiting {
 		res.Hint = strings.Join(hints, "; ")
@@ -101,34 +101,34 @@ func conclude(r step.Request, words []answer, out step.ApproveOutput) (step.Resu
 	return res, nil
 }
 
-// model asks for the state of the registered version.
-func (s Step) model(ctx context.Context, r step.Request, w step.ApproveParams) (answer, delivery.ModelRef, error) {
+// registeredModelDecision asks for the state of the registered version.
+func (s Step) registeredModelDecision(ctx context.Context, r step.Request, w step.ApproveParams) (decision, delivery.ModelRef, error) {
 	reg, ok, err := step.OutputOf[step.RegisterOutput](r.Inputs, step.Register)
 	if err != nil {
-		return answer{}, reg.Model, err
+		return decision{}, reg.Model, err
 	}
 	if !ok {
-		return answer{}, reg.Model, fault.New(fault.Internal, "approve %s: no registration ran before it", w.Group)
+		return decision{}, reg.Model, fault.New(fault.Internal, "approve %s: no registration ran before it", w.Group)
 	}
 	v, err := s.Models.Get(ctx, reg.Model.Group, reg.Model.Version)
 	if err != nil {
-		return answer{}, reg.Model, fmt.Errorf("read the approval of model %s: %w", reg.Model, err)
+		return decision{}, reg.Model, fmt.Errorf("read the approval of model %s: %w", reg.Model, err)
 	}
 	if v.Digest != reg.Model.Digest {
-		return answer{}, reg.Model, fault.New(fault.Corrupt, "model %s is recorded as %s, not as the %s that was registered",
+		return decision{}, reg.Model, fault.New(fault.Corrupt, "model %s is recorded as %s, not as the %s that was registered",
 			reg.Model, v.Digest.Short(), reg.Model.Digest.Short())
 	}
 	if v.Status == delivery.PendingApproval && w.Auto {
-		if v, err = s.decide(ctx, reg.Model); err != nil {
-			return answer{}, reg.Model, err
+		if v, err = s.autoApprove(ctx, reg.Model); err != nil {
+			return decision{}, reg.Model, err
 		}
 	}
-	return modelAnswer(v), reg.Model, nil
+	return modelDecision(v), reg.Model, nil
 }
 
-// decide approves; a person who decided in the same moment has the last word.
-func (s Step) decide(ctx context.Context, ref delivery.ModelRef) (delivery.ModelVersion, error) {
-	v, err := s.Models.Decide(ctx, ref, delivery.Approved, auto, "")
+// autoApprove approves; a person who decided in the same moment has the last word.
+func (s Step) autoApprove(ctx context.Context, ref delivery.ModelRef) (delivery.ModelVersion, error) {
+	v, err := s.Models.Decide(ctx, ref, delivery.Approved, autoApprover, "")
 	if fault.Is(err, fault.Conflict) {
 		v, err = s.Models.Get(ctx, ref.Group, ref.Version)
 	}
@@ -138,18 +138,18 @@ func (s Step) decide(ctx context.Context, ref delivery.ModelRef) (delivery.Model
 	return v, nil
 }
 
-func modelAnswer(v delivery.ModelVersion) answer {
-	a := answer{GateResult: delivery.GateResult{Gate: "approve: model " + v.String(), Verdict: delivery.Failed}}
+func modelDecision(v delivery.ModelVersion) decision {
+	a := decision{GateResult: delivery.GateResult{Gate: "approve: model " + v.String(), Verdict: delivery.Failed}}
 	switch v.Status {
 	case delivery.Approved:
 		a.Verdict = delivery.Passed
-		a.Evidence = fmt.Sprintf("model %s approved by %s%s", v, who(v.DecidedBy), because(v.Why))
+		a.Evidence = fmt.Sprintf("model %s approved by %s%s", v, userName(v.DecidedBy), reasonSuffix(v.Why))
 	case delivery.PendingApproval:
 		a.waiting = true
 		a.Evidence = fmt.Sprintf("model %s waits for approval", v)
 		a.hint = fmt.Sprintf("slipway approve %s", v)
 	case delivery.Rejected:
-		a.Evidence = fmt.Sprintf("model %s rejected by %s%s", v, who(v.DecidedBy), because(v.Why))
+		a.Evidence = fmt.Sprintf("model %s rejected by %s%s", v, userName(v.DecidedBy), reasonSuffix(v.Why))
 	default:
 		a.Verdict = delivery.Unavailable
 		a.Evidence = fmt.Sprintf("investigate: model %s has the unknown status %q", v, v.Status)
@@ -157,48 +157,48 @@ func modelAnswer(v delivery.ModelVersion) answer {
 	return a
 }
 
-// deploy counts the words on this run.
-func (s Step) deploy(ctx context.Context, r step.Request, need int) (answer, []string, error) {
-	a := answer{GateResult: delivery.GateResult{Gate: fmt.Sprintf("approve: deploy to %s", r.Environment), Verdict: delivery.Failed}}
-	words, err := s.Approvals.List(ctx, r.Run)
+// deployDecision counts the words on this run.
+func (s Step) deployDecision(ctx context.Context, r step.Request, required int) (decision, []string, error) {
+	a := decision{GateResult: delivery.GateResult{Gate: fmt.Sprintf("approve: deploy to %s", r.Environment), Verdict: delivery.Failed}}
+	approvals, err := s.Approvals.List(ctx, r.Run)
 	if err != nil {
 		return a, nil, fmt.Errorf("read the approvals of %s: %w", r.Run, err)
 	}
-	var by []string
-	heard := map[string]bool{}
-	for _, w := range words {
-		if w.Subject != subject || w.By == "" || heard[w.By] {
+	var approvers []string
+	counted := map[string]bool{}
+	for _, w := range approvals {
+		if w.Subject != subject || w.By == "" || counted[w.By] {
 			continue
 		}
-		heard[w.By] = true
+		counted[w.By] = true
 		if !w.Approved {
-			a.Evidence = fmt.Sprintf("%s said no%s", w.By, because(w.Reason))
+			a.Evidence = fmt.Sprintf("%s said no%s", w.By, reasonSuffix(w.Reason))
 			return a, nil, nil
 		}
-		if need == 1 || w.By != r.StartedBy {
-			by = append(by, w.By)
+		if required == 1 || w.By != r.StartedBy {
+			approvers = append(approvers, w.By)
 		}
 	}
-	if len(by) < need {
+	if len(approvers) < required {
 		a.waiting, a.hint = true, fmt.Sprintf("slipway approve %s", r.Run)
-		a.Evidence = fmt.Sprintf("%d of %d approvals for %s", len(by), need, r.Environment)
-		if need > 1 {
-			a.Evidence += ", not counting " + who(r.StartedBy) + " who started it"
+		a.Evidence = fmt.Sprintf("%d of %d approvals for %s", len(approvers), required, r.Environment)
+		if required > 1 {
+			a.Evidence += ", not counting " + userName(r.StartedBy) + " who started it"
 		}
-		return a, by, nil
+		return a, approvers, nil
 	}
-	a.Verdict, a.Evidence = delivery.Passed, fmt.Sprintf("let into %s by %s", r.Environment, strings.Join(by, ", "))
-	return a, by, nil
+	a.Verdict, a.Evidence = delivery.Passed, fmt.Sprintf("let into %s by %s", r.Environment, strings.Join(approvers, ", "))
+	return a, approvers, nil
 }
 
-func who(name string) string {
+func userName(name string) string {
 	if name == "" {
 		return "somebody"
 	}
 	return name
 }
 
-func because(why string) string {
+func reasonSuffix(why string) string {
 	if why == "" {
 		return ""
 	}

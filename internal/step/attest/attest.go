@@ -39,44 +39,44 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	o, err := s.order(ctx, r, w)
+	o, err := s.signingPlan(ctx, r, w)
 	if err != nil {
 		return step.Result{}, err
 	}
-	out := step.AttestOutput{Provenance: o.essence}
+	out := step.AttestOutput{Provenance: o.reproducible}
 	if out.By, err = signer.Identity(ctx); err != nil {
 		return step.Result{}, fmt.Errorf("find out who signs: %w", err)
 	}
 	for _, subject := range o.subjects {
-		r.Progress("signing %s", subject.of)
-		done, err := s.subject(ctx, signer, subject)
+		r.Progress("signing %s", subject.ref)
+		done, err := s.signSubject(ctx, signer, subject)
 		if err != nil {
-			return step.Result{}, fmt.Errorf("sign %s: %w", subject.of, err)
+			return step.Result{}, fmt.Errorf("sign %s: %w", subject.ref, err)
 		}
 		out.Statements = append(out.Statements, done...)
 	}
 	return step.Succeed(summary(out), out)
 }
 
-// subject adds what is missing beside one subject.
-func (s Step) subject(ctx context.Context, signer port.Signer, o subject) ([]step.Statement, error) {
-	wanted, kinds := make([]provenance.Statement, len(o.statements)), map[string]bool{"": true}
+// signSubject adds what is missing beside one subject.
+func (s Step) signSubject(ctx context.Context, signer port.Signer, o subject) ([]step.Statement, error) {
+	statements, predicateTypes := make([]provenance.Statement, len(o.statements)), map[string]bool{"": true}
 	for i, raw := range o.statements {
 		var err error
-		if wanted[i], err = provenance.Parse(raw); err != nil {
+		if statements[i], err = provenance.Parse(raw); err != nil {
 			return nil, fmt.Errorf("read what is to be signed: %w", err)
 		}
-		kinds[wanted[i].PredicateType] = true
+		predicateTypes[statements[i].PredicateType] = true
 	}
-	known, err := s.known(ctx, signer, o.of, kinds)
+	known, err := s.ownStatements(ctx, signer, o.ref, predicateTypes)
 	if err != nil {
 		return nil, err
 	}
 	var out []step.Statement
-	for i, want := range wanted {
-		done := step.Statement{Subject: o.of.Digest(), Predicate: want.PredicateType, Existing: true}
-		if done.Digest = find(known, want); done.Digest == "" {
-			if done, err = s.add(ctx, signer, o.of, want.PredicateType, o.statements[i]); err != nil {
+	for i, want := range statements {
+		done := step.Statement{Subject: o.ref.Digest(), Predicate: want.PredicateType, Existing: true}
+		if done.Digest = findEquivalent(known, want); done.Digest == "" {
+			if done, err = s.signAndAttach(ctx, signer, o.ref, want.PredicateType, o.statements[i]); err != nil {
 				return nil, err
 			}
 		}
@@ -85,7 +85,7 @@ func (s Step) subject(ctx context.Context, signer port.Signer, o subject) ([]ste
 	return out, nil
 }
 
-func (s Step) add(ctx context.Context, signer port.Signer, of port.Subject, predicate string, raw []byte) (step.Statement, error) {
+func (s Step) signAndAttach(ctx context.Context, signer port.Signer, of port.Subject, predicate string, raw []byte) (step.Statement, error) {
 	bundle, err := signer.Sign(ctx, raw)
 	if err != nil {
 		return step.Statement{}, err
@@ -97,22 +97,22 @@ func (s Step) add(ctx context.Context, signer port.Signer, of port.Subject, pred
 	return step.Statement{Subject: of.Digest(), Predicate: predicate, Digest: a.Digest}, nil
 }
 
-// own is a statement that this signer signed before.
-type own struct {
+// ownStatement is a statement that this signer signed before.
+type ownStatement struct {
 	provenance.Statement
-	at delivery.Digest
+	digest delivery.Digest
 }
 
-// known are the signer's own statements of these kinds beside the subject. What
+// ownStatements are the signer's own statements of these kinds beside the subject. What
 // others have put there, whole or broken, is not ours to judge.
-func (s Step) known(ctx context.Context, signer port.Signer, of port.Subject, kinds map[string]bool) ([]own, error) {
+func (s Step) ownStatements(ctx context.Context, signer port.Signer, of port.Subject, predicateTypes map[string]bool) ([]ownStatement, error) {
 	listed, err := s.Attestations.Attachments(ctx, of)
 	if err != nil {
 		return nil, err
 	}
-	var out []own
+	var out []ownStatement
 	for _, a := range listed {
-		if !kinds[a.Type] {
+		if !predicateTypes[a.Type] {
 			continue
 		}
 		raw, err := s.Attestations.Bundle(ctx, of, a)
@@ -124,17 +124,17 @@ func (s Step) known(ctx context.Context, signer port.Signer, of port.Subject, ki
 		}
 		if payload, ok := signer.OwnStatement(ctx, raw); ok {
 			if st, err := provenance.Parse(payload); err == nil {
-				out = append(out, own{st, a.Digest})
+				out = append(out, ownStatement{st, a.Digest})
 			}
 		}
 	}
 	return out, nil
 }
 
-func find(known []own, want provenance.Statement) delivery.Digest {
+func findEquivalent(known []ownStatement, want provenance.Statement) delivery.Digest {
 	for _, k := range known {
 		if provenance.Equivalent(k.Statement, want) {
-			return k.at
+			return k.digest
 		}
 	}
 	return ""
@@ -154,8 +154,8 @@ func summary(out step.AttestOutput) string {
 	return fmt.Sprintf("%s, %d of them new", text, fresh)
 }
 
-// run is what the statements say of this run.
-func (s Step) run(r step.Request) provenance.RunDetails {
+// runDetails is what the statements say of this run.
+func (s Step) runDetails(r step.Request) provenance.RunDetails {
 	var began time.Time
 	if at, err := time.Parse("20060102-150405", string(r.Run)[:min(15, len(r.Run))]); err == nil {
 		began = at
@@ -170,8 +170,8 @@ func (s Step) run(r step.Request) provenance.RunDetails {
 	return out
 }
 
-// refuse keeps secrets out of what everybody can read.
-func (s Step) refuse(what string, raw []byte) error {
+// checkSecrets keeps secrets out of what everybody can read.
+func (s Step) checkSecrets(what string, raw []byte) error {
 	if s.ContainsSecret != nil && s.ContainsSecret(string(raw)) {
 		return fault.New(fault.Denied, "the provenance of %s would hold the value of a secret", what).
 			Hint("take it out of slipway.yaml and give it as ${NAME} in env")

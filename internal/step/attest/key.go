@@ -14,10 +14,10 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// maxKey is the largest file that is taken for a key.
-const maxKey = 64 << 10
+// maxKeyBytes is the largest file that is taken for a key.
+const maxKeyBytes = 64 << 10
 
-var reference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$`)
+var variableReference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$`)
 
 // signer reads the key, which stays in this process.
 func (s Step) signer(r step.Request, w step.AttestParams) (port.Signer, error) {
@@ -25,15 +25,15 @@ func (s Step) signer(r step.Request, w step.AttestParams) (port.Signer, error) {
 	if w.Key == "" {
 		return s.Signers.NewSigner(o)
 	}
-	value, err := s.value("sign.key", w.Key)
+	value, err := s.lookup("sign.key", w.Key)
 	if err != nil {
 		return nil, err
 	}
-	if o.Key, err = keyOf(value, r.RepositoryDir); err != nil {
+	if o.Key, err = loadKey(value, r.RepositoryDir); err != nil {
 		return nil, err
 	}
 	if w.Passphrase != "" {
-		pass, err := s.value("sign.passphrase", w.Passphrase)
+		pass, err := s.lookup("sign.passphrase", w.Passphrase)
 		if err != nil {
 			return nil, err
 		}
@@ -42,9 +42,9 @@ func (s Step) signer(r step.Request, w step.AttestParams) (port.Signer, error) {
 	return s.Signers.NewSigner(o)
 }
 
-// value looks a variable up. Its value is in no error.
-func (s Step) value(at, ref string) (string, error) {
-	m := reference.FindStringSubmatch(ref)
+// lookup looks a variable up. Its value is in no error.
+func (s Step) lookup(at, ref string) (string, error) {
+	m := variableReference.FindStringSubmatch(ref)
 	if m == nil {
 		return "", fault.New(fault.Invalid, "%s: it names no variable", at)
 	}
@@ -60,9 +60,9 @@ func (s Step) value(at, ref string) (string, error) {
 	return v, nil
 }
 
-// keyOf is the key itself, or the content of its file, which has to be outside
+// loadKey is the key itself, or the content of its file, which has to be outside
 // of the repository: what is inside is committed sooner or later.
-func keyOf(value, repository string) ([]byte, error) {
+func loadKey(value, repository string) ([]byte, error) {
 	if strings.Contains(value, "-----BEGIN") {
 		return []byte(value), nil
 	}
@@ -72,29 +72,29 @@ func keyOf(value, repository string) ([]byte, error) {
 	}
 	resolved, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, keyReadError(err)
 	}
 	for _, p := range []string{filepath.Clean(path), resolved} {
-		if within(p, top(repository)) {
+		if within(p, repositoryRoot(repository)) {
 			return nil, fault.New(fault.Denied, "the signing key lies in the repository").
 				Hint("move it elsewhere, such as ~/.config/slipway, make a new one if it was ever committed, and let the variable name the new place")
 		}
 	}
 	f, err := os.Open(resolved)
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, keyReadError(err)
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, maxKey))
+	raw, err := io.ReadAll(io.LimitReader(f, maxKeyBytes))
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, keyReadError(err)
 	}
 	return raw, nil
 }
 
-// unreadable leaves the path out: a key that was pasted without its first line
+// keyReadError leaves the path out: a key that was pasted without its first line
 // would be in it.
-func unreadable(err error) error {
+func keyReadError(err error) error {
 	var at *fs.PathError
 	if errors.As(err, &at) {
 		err = at.Err
@@ -103,8 +103,8 @@ func unreadable(err error) error {
 		Hint("sign.key names a variable that holds a key as PEM, or the path of its file")
 }
 
-// top is the folder of the git repository around dir, or dir itself.
-func top(dir string) string {
+// repositoryRoot is the folder of the git repository around dir, or dir itself.
+func repositoryRoot(dir string) string {
 	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
 		dir = resolved
 	}

@@ -12,11 +12,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// maxBill is the largest bill of materials that is attached.
-const maxBill = 32 << 20
+// maxSBOMBytes is the largest bill of materials that is attached.
+const maxSBOMBytes = 32 << 20
 
-// imageBills are the statements with the documents of the scan, if there was one.
-func imageBills(r step.Request, img delivery.Image) ([][]byte, error) {
+// imageSBOMs are the statements with the documents of the scan, if there was one.
+func imageSBOMs(r step.Request, img delivery.Image) ([][]byte, error) {
 	scan, ok, err := step.OutputOf[step.ScanOutput](r.Inputs, step.Scan)
 	if err != nil || !ok || scan.SBOMs == nil {
 		return nil, err
@@ -24,20 +24,20 @@ func imageBills(r step.Request, img delivery.Image) ([][]byte, error) {
 	if scan.Image != img.Digest {
 		return nil, fault.New(fault.Corrupt, "the scan was of %s, but %s was pushed", scan.Image.Short(), img.Digest.Short())
 	}
-	return bills(provenance.ImageSubject(img), *scan.SBOMs)
+	return sbomStatements(provenance.ImageSubject(img), *scan.SBOMs)
 }
 
-// modelBills are those with the documents of the registration, if it wrote some.
-func modelBills(r step.Request, ref delivery.ModelRef) ([][]byte, error) {
+// modelSBOMs are those with the documents of the registration, if it wrote some.
+func modelSBOMs(r step.Request, ref delivery.ModelRef) ([][]byte, error) {
 	reg, ok, err := step.OutputOf[step.RegisterOutput](r.Inputs, step.Register)
 	if err != nil || !ok || reg.SBOMs == nil || reg.Model != ref {
 		return nil, err
 	}
-	return bills(provenance.ModelSubject(ref), *reg.SBOMs)
+	return sbomStatements(provenance.ModelSubject(ref), *reg.SBOMs)
 }
 
-// bills are statements with documents of both forms.
-func bills(of provenance.ResourceDescriptor, all port.SBOMs) ([][]byte, error) {
+// sbomStatements are statements with documents of both forms.
+func sbomStatements(of provenance.ResourceDescriptor, all port.SBOMs) ([][]byte, error) {
 	var out [][]byte
 	for _, form := range []struct {
 		kind string
@@ -46,7 +46,7 @@ func bills(of provenance.ResourceDescriptor, all port.SBOMs) ([][]byte, error) {
 		if form.doc.Path == "" {
 			continue
 		}
-		raw, err := read(form.doc)
+		raw, err := readDocument(form.doc)
 		if err != nil {
 			return nil, err
 		}
@@ -59,10 +59,10 @@ func bills(of provenance.ResourceDescriptor, all port.SBOMs) ([][]byte, error) {
 	return out, nil
 }
 
-// read gives the document, if it is still what was written.
-func read(d port.Document) ([]byte, error) {
+// readDocument gives the document, if it is still what was written.
+func readDocument(d port.Document) ([]byte, error) {
 	info, err := os.Stat(d.Path)
-	if err == nil && info.Size() > maxBill {
+	if err == nil && info.Size() > maxSBOMBytes {
 		return nil, fault.New(fault.Exhausted, "the bill of materials has %d MB", info.Size()>>20)
 	}
 	var raw []byte

@@ -48,18 +48,18 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if log == nil {
 		log = io.Discard
 	}
-	r.Progress("building %s", what(w))
+	r.Progress("building %s", source(w))
 	img, err := s.builder(w).Build(ctx, port.BuildRequest{
 		Dir: checkout, Go: w.Go, Commit: r.Commit, Service: r.Service,
-		Repository: w.Repository, Env: w.Env, Layout: layout(r), Dockerfile: dockerfile, OnProgress: r.OnProgress,
+		Repository: w.Repository, Env: w.Env, Layout: layoutDir(r), Dockerfile: dockerfile, OnProgress: r.OnProgress,
 	}, log)
 	if err != nil {
-		return failed(ctx, w, err)
+		return buildError(ctx, w, err)
 	}
 	if !img.Digest.Valid() {
-		return step.Result{}, fault.New(fault.Internal, "build %s: %q is no digest", what(w), img.Digest)
+		return step.Result{}, fault.New(fault.Internal, "build %s: %q is no digest", source(w), img.Digest)
 	}
-	return step.Succeed(fmt.Sprintf("sha256:%s %s", img.Digest.Short(), size(img.Size)), step.BuildOutput{BuiltImage: img})
+	return step.Succeed(fmt.Sprintf("sha256:%s %s", img.Digest.Short(), formatSize(img.Size)), step.BuildOutput{BuiltImage: img})
 }
 
 func (s Step) builder(w step.BuildParams) port.Builder {
@@ -69,7 +69,7 @@ func (s Step) builder(w step.BuildParams) port.Builder {
 	return s.Go
 }
 
-func what(w step.BuildParams) string {
+func source(w step.BuildParams) string {
 	if w.Dockerfile != "" {
 		return w.Dockerfile
 	}
@@ -92,7 +92,7 @@ func (s Step) dockerfile(w step.BuildParams) (*port.Dockerfile, error) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(w.Secrets)) {
 		name := strings.TrimSuffix(strings.TrimPrefix(w.Secrets[id], "${"), "}")
-		value, ok := lookup(environ(), name)
+		value, ok := lookupEnv(environ(), name)
 		if !ok {
 			return nil, fault.New(fault.Invalid, "secret %s of the build needs the variable %s, which is not set", id, name).
 				Hint("export %s before you start slipway", name)
@@ -102,7 +102,7 @@ func (s Step) dockerfile(w step.BuildParams) (*port.Dockerfile, error) {
 	return d, nil
 }
 
-func lookup(environ []string, name string) (string, bool) {
+func lookupEnv(environ []string, name string) (string, bool) {
 	for _, kv := range environ {
 		if k, v, _ := strings.Cut(kv, "="); k == name {
 			return v, v != ""
@@ -111,17 +111,17 @@ func lookup(environ []string, name string) (string, bool) {
 	return "", false
 }
 
-// failed makes code that does not compile a result: trying again is of no use.
-func failed(ctx context.Context, w step.BuildParams, err error) (step.Result, error) {
-	err = fmt.Errorf("build %s: %w", what(w), err)
+// buildError makes code that does not compile a result: trying again is of no use.
+func buildError(ctx context.Context, w step.BuildParams, err error) (step.Result, error) {
+	err = fmt.Errorf("build %s: %w", source(w), err)
 	if ctx.Err() == nil && fault.Is(err, fault.Failed) {
 		return step.FailWith(err), nil
 	}
 	return step.Result{}, err
 }
 
-// layout is named after what goes in, so that a cached result finds it.
-func layout(r step.Request) string {
+// layoutDir is named after what goes in, so that a cached result finds it.
+func layoutDir(r step.Request) string {
 	name := string(r.Run)
 	if r.Spec.Inputs.Valid() {
 		name = r.Spec.Inputs.Hex()
@@ -135,7 +135,7 @@ func (s Step) Revalidate(_ context.Context, _ step.Request, cached step.Result) 
 	if err := json.Unmarshal(cached.Output, &b); err != nil {
 		return cached, false, nil //nolint:nilerr // an output that can't be read is built again
 	}
-	return cached, whole(b.Layout, b.Digest), nil
+	return cached, layoutComplete(b.Layout, b.Digest), nil
 }
 
 // Fingerprint is the builder's.
@@ -147,7 +147,7 @@ func (s Step) Fingerprint(ctx context.Context, spec step.Spec) (string, error) {
 	return s.builder(w).Fingerprint(ctx)
 }
 
-func size(bytes int64) string {
+func formatSize(bytes int64) string {
 	const k = 1000
 	switch {
 	case bytes < k:

@@ -50,7 +50,7 @@ func TestBuild(t *testing.T) {
 		t.Errorf("log %q", log.String())
 	}
 	r.Spec.Inputs = ""
-	if got := layout(r); filepath.Base(got) != string(r.Run) {
+	if got := layoutDir(r); filepath.Base(got) != string(r.Run) {
 		t.Errorf("layout without inputs: %s", got)
 	}
 	if f, err := (Step{Go: b}).Fingerprint(t.Context(), r.Spec); f != "fake1" || err != nil {
@@ -90,7 +90,7 @@ func TestDockerfile(t *testing.T) {
 
 func TestWholeWithPlatforms(t *testing.T) {
 	built := porttest.WriteIndexLayout(t, t.TempDir())
-	if !whole(built.Layout, built.Digest) {
+	if !layoutComplete(built.Layout, built.Digest) {
 		t.Fatal("a whole layout is not taken")
 	}
 	blobs, err := filepath.Glob(filepath.Join(built.Layout, "blobs", "sha256", "*"))
@@ -101,7 +101,7 @@ func TestWholeWithPlatforms(t *testing.T) {
 		if err := os.Rename(b, b+".away"); err != nil {
 			t.Fatal(err)
 		}
-		if whole(built.Layout, built.Digest) {
+		if layoutComplete(built.Layout, built.Digest) {
 			t.Errorf("without %s it is taken for whole", filepath.Base(b))
 		}
 		if err := os.Rename(b+".away", b); err != nil {
@@ -128,13 +128,13 @@ func TestReuseLooksAtTheLayout(t *testing.T) {
 		"another index": func(dir string, _ delivery.Digest) {
 			_ = os.WriteFile(dir+"/index.json", []byte(`{"manifests":[]}`), 0o644)
 		},
-		"no manifest":    func(dir string, d delivery.Digest) { _ = os.Remove(blob(dir, d)) },
-		"other manifest": func(dir string, d delivery.Digest) { _ = os.WriteFile(blob(dir, d), []byte(`{}`), 0o644) },
+		"no manifest":    func(dir string, d delivery.Digest) { _ = os.Remove(blobPath(dir, d)) },
+		"other manifest": func(dir string, d delivery.Digest) { _ = os.WriteFile(blobPath(dir, d), []byte(`{}`), 0o644) },
 		"layer cut": func(dir string, d delivery.Digest) {
-			raw, _ := os.ReadFile(blob(dir, d))
+			raw, _ := os.ReadFile(blobPath(dir, d))
 			var m struct{ Layers []descriptor }
 			_ = json.Unmarshal(raw, &m)
-			_ = os.Truncate(blob(dir, m.Layers[0].Digest), 3)
+			_ = os.Truncate(blobPath(dir, m.Layers[0].Digest), 3)
 		},
 	}
 	for name, do := range damage {
@@ -161,7 +161,7 @@ func TestReuseLooksAtTheLayout(t *testing.T) {
 
 func TestSize(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 7_100_000: "7.1 MB", 1500: "1.5 kB", 2_000_000_000: "2.0 GB"} {
-		if got := size(n); got != want {
+		if got := formatSize(n); got != want {
 			t.Errorf("%d: %s", n, got)
 		}
 	}

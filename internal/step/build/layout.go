@@ -11,33 +11,33 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// mostManifest is how large a manifest or index may be, in bytes.
-const mostManifest = 4 << 20
+// maxManifestBytes is how large a manifest or index may be, in bytes.
+const maxManifestBytes = 4 << 20
 
-// deepest is how far indexes may be nested.
-const deepest = 3
+// maxIndexDepth is how far indexes may be nested.
+const maxIndexDepth = 3
 
-// whole tells whether the layout lists the image and holds its manifest, byte
+// layoutComplete tells whether the layout lists the image and holds its manifest, byte
 // for byte, and every blob that the manifest names, by size. Of an image for
 // several platforms it wants all of them.
-func whole(layout string, d delivery.Digest) bool {
+func layoutComplete(layout string, d delivery.Digest) bool {
 	if layout == "" || !d.Valid() {
 		return false
 	}
 	var index struct {
 		Manifests []descriptor `json:"manifests"`
 	}
-	raw, ok := small(filepath.Join(layout, "index.json"))
+	raw, ok := readSmallFile(filepath.Join(layout, "index.json"))
 	if !ok || json.Unmarshal(raw, &index) != nil {
 		return false
 	}
 	if !slices.ContainsFunc(index.Manifests, func(m descriptor) bool { return m.Digest == d }) {
 		return false
 	}
-	return wholeManifest(layout, d, deepest)
+	return manifestComplete(layout, d, maxIndexDepth)
 }
 
-func wholeManifest(layout string, d delivery.Digest, depth int) bool {
+func manifestComplete(layout string, d delivery.Digest, depth int) bool {
 	var m struct {
 		Config    *descriptor  `json:"config"`
 		Layers    []descriptor `json:"layers"`
@@ -46,7 +46,7 @@ func wholeManifest(layout string, d delivery.Digest, depth int) bool {
 	if !d.Valid() || depth == 0 {
 		return false
 	}
-	raw, ok := small(blob(layout, d))
+	raw, ok := readSmallFile(blobPath(layout, d))
 	if !ok || fmt.Sprintf("sha256:%x", sha256.Sum256(raw)) != string(d) || json.Unmarshal(raw, &m) != nil {
 		return false
 	}
@@ -58,26 +58,26 @@ func wholeManifest(layout string, d delivery.Digest, depth int) bool {
 		parts = append(parts, *m.Config)
 	}
 	for _, b := range parts {
-		info, err := os.Stat(blob(layout, b.Digest))
+		info, err := os.Stat(blobPath(layout, b.Digest))
 		if !b.Digest.Valid() || err != nil || info.Size() != b.Size {
 			return false
 		}
 	}
 	for _, child := range m.Manifests {
-		if !wholeManifest(layout, child.Digest, depth-1) {
+		if !manifestComplete(layout, child.Digest, depth-1) {
 			return false
 		}
 	}
 	return true
 }
 
-func blob(layout string, d delivery.Digest) string {
+func blobPath(layout string, d delivery.Digest) string {
 	return filepath.Join(layout, "blobs", "sha256", d.Hex())
 }
 
-func small(path string) ([]byte, bool) {
+func readSmallFile(path string) ([]byte, bool) {
 	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > mostManifest {
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxManifestBytes {
 		return nil, false
 	}
 	raw, err := os.ReadFile(path)

@@ -43,13 +43,13 @@ func (c Runner) Run(ctx context.Context, r step.Request, target port.Target, o p
 		r.Logf("canary: nothing serves beside %s that it could be compared with", o.ID)
 		return nil, nil
 	}
-	t, err := c.trial(r, target, o, running, w)
+	t, err := c.newAnalysis(r, target, o, running, w)
 	if err != nil {
 		return nil, err
 	}
 	var answers []delivery.GateResult
 	for _, s := range w.Steps {
-		said, err := t.take(ctx, s)
+		said, err := t.runStep(ctx, s)
 		r.ReportGates(said...)
 		answers = append(answers, said...)
 		if err != nil {
@@ -59,81 +59,81 @@ func (c Runner) Run(ctx context.Context, r step.Request, target port.Target, o p
 	return answers, nil
 }
 
-// trial is one release on its way through the steps.
-type trial struct {
+// analysis is one release on its way through the steps.
+type analysis struct {
 	Runner
-	r       step.Request
-	target  port.Target
-	shifter port.TrafficSplitter
-	order   port.DeployRequest
-	running delivery.ReleaseID
-	w       step.CanaryParams // complete
-	asked   bool              // for a latency, by its margin
-	queries []query
+	r               step.Request
+	target          port.Target
+	splitter        port.TrafficSplitter
+	request         port.DeployRequest
+	running         delivery.ReleaseID
+	params          step.CanaryParams // complete
+	latencyRequired bool              // for a latency, by its margin
+	queries         []query
 }
 
-func (c Runner) trial(r step.Request, target port.Target, o port.DeployRequest, running delivery.ReleaseID, w step.CanaryParams) (trial, error) {
+func (c Runner) newAnalysis(r step.Request, target port.Target, o port.DeployRequest, running delivery.ReleaseID, w step.CanaryParams) (analysis, error) {
 	shifter, ok := target.(port.TrafficSplitter)
 	if !ok {
-		return trial{}, fault.New(fault.Invalid, "canary: the target can't give a release a part of the traffic").
+		return analysis{}, fault.New(fault.Invalid, "canary: the target can't give a release a part of the traffic").
 			Hint("choose another strategy, or a target that can (kubernetes)")
 	}
-	if err := check(w); err != nil {
-		return trial{}, err
+	if err := validate(w); err != nil {
+		return analysis{}, err
 	}
-	t := trial{Runner: c, r: r, target: target, shifter: shifter, order: o, running: running, w: complete(w), asked: w.LatencyMargin != 0}
+	t := analysis{Runner: c, r: r, target: target, splitter: shifter, request: o, running: running, params: withDefaults(w), latencyRequired: w.LatencyMargin != 0}
 	var err error
-	t.queries, err = t.fill()
+	t.queries, err = t.expandQueries()
 	return t, err
 }
 
-// bake is one step.
-type bake struct {
-	trial
-	name   string // "canary 10 %"
-	weight int
-	begun  time.Time
-	end    time.Time
-	looks  compare.AlphaSpending
-	failed int   // looks in a row that could not be taken
-	over   []int // by query: looks in a row whose value was out of bounds
+// stepAnalysis is one step.
+type stepAnalysis struct {
+	analysis
+	name        string // "canary 10 %"
+	weight      int
+	start       time.Time
+	end         time.Time
+	alpha       compare.AlphaSpending
+	failed      int   // looks in a row that could not be taken
+	outOfBounds []int // by query: looks in a row whose value was out of bounds
 }
 
-// take shifts the traffic and watches for the bake time. An answer that is clear
+// runStep shifts the traffic and watches for the bake time. An answer that is clear
 // ends it at once.
-func (t trial) take(ctx context.Context, s step.CanaryStep) ([]delivery.GateResult, error) {
+func (t analysis) runStep(ctx context.Context, s step.CanaryStep) ([]delivery.GateResult, error) {
 	name := fmt.Sprintf("canary %d %%", s.Weight)
-	t.r.Progress("%s: shifting traffic to %s", name, t.order.ID)
-	actual, err := t.shifter.SetWeight(ctx, t.order, s.Weight, func(text string) { t.r.Progress("%s", text) })
+	t.r.Progress("%s: shifting traffic to %s", name, t.request.ID)
+	actual, err := t.splitter.SetWeight(ctx, t.request, s.Weight, func(text string) { t.r.Progress("%s", text) })
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("give %s %d %% of the traffic: %w", t.order.ID, s.Weight, err)
+		return nil, fmt.Errorf("give %s %d %% of the traffic: %w", t.request.ID, s.Weight, err)
 	}
-	t.r.Logf("%s: %s gets %.3g %% of the traffic for %s", name, t.order.ID, actual, s.Bake)
-	b := bake{
-		trial: t, name: name, weight: s.Weight, begun: t.Clock.Now(),
-		looks: compare.AlphaSpending{Alpha: 1 - t.w.Confidence}, over: make([]int, len(t.queries)),
+	t.r.Logf("%s: %s gets %.3g %% of the traffic for %s", name, t.request.ID, actual, s.Bake)
+	b := stepAnalysis{
+		analysis: t, name: name, weight: s.Weight, start: t.Clock.Now(),
+		alpha: compare.AlphaSpending{Alpha: 1 - t.params.Confidence}, outOfBounds: make([]int, len(t.queries)),
 	}
-	b.end = b.begun.Add(s.Bake.D())
+	b.end = b.start.Add(s.Bake.D())
 	return b.watch(ctx, min(max(s.Bake.D()/10, soonest), latest))
 }
 
-func (b *bake) watch(ctx context.Context, every time.Duration) ([]delivery.GateResult, error) {
+func (b *stepAnalysis) watch(ctx context.Context, every time.Duration) ([]delivery.GateResult, error) {
 	for {
 		left := b.end.Sub(b.Clock.Now())
-		v, err := b.look(ctx, left <= 0)
+		v, err := b.observe(ctx, left <= 0)
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
-		case err != nil && (final(err) || b.failed >= patience):
-			return b.unasked(v, err)
+		case err != nil && (permanent(err) || b.failed >= patience):
+			return b.inconclusive(v, err)
 		case err != nil:
 			// Again, also when the time is over: nothing is known yet.
 			b.r.Progress("%s, %s left: could not look: %v", b.name, max(left, 0).Round(time.Second), err)
-		case left <= 0 || v.worse():
-			return v.answers(b.name), b.conclude(v)
+		case left <= 0 || v.failed():
+			return v.gateResults(b.name), b.conclude(v)
 		default:
 			b.r.Progress("%s, %s left: %s", b.name, left.Round(time.Second), v.progress)
 		}
@@ -147,67 +147,67 @@ func (b *bake) watch(ctx context.Context, every time.Duration) ([]delivery.GateR
 	}
 }
 
-// final tells errors that asking again will not heal.
-func final(err error) bool {
+// permanent tells errors that asking again will not heal.
+func permanent(err error) bool {
 	return fault.Is(err, fault.Invalid) || fault.Is(err, fault.Denied)
 }
 
-// unasked is the end when too many looks in a row could not be taken.
-func (b *bake) unasked(v view, err error) ([]delivery.GateResult, error) {
+// inconclusive is the end when too many looks in a row could not be taken.
+func (b *stepAnalysis) inconclusive(v observation, err error) ([]delivery.GateResult, error) {
 	kind, times := fault.Unavailable, fmt.Sprintf("%d times in a row", b.failed)
-	if final(err) {
+	if permanent(err) {
 		kind, times = fault.KindOf(err), "at all"
 	}
-	a := delivery.GateResult{Gate: b.name + ": " + v.asking, Verdict: delivery.Unavailable, Evidence: err.Error()}
-	return []delivery.GateResult{a}, fault.New(kind, "%s: %s could not be asked %s", b.name, v.asking, times).
+	a := delivery.GateResult{Gate: b.name + ": " + v.failedCheck, Verdict: delivery.Unavailable, Evidence: err.Error()}
+	return []delivery.GateResult{a}, fault.New(kind, "%s: %s could not be asked %s", b.name, v.failedCheck, times).
 		Hint("a canary that can't be judged does not go on").Cause(err)
 }
 
-// look takes one look. The error is that of a question that could not be asked,
-// which view.asking names. Only the last look may say that there is too little to
+// observe takes one look. The error is that of a question that could not be asked,
+// which view.failedCheck names. Only the last look may say that there is too little to
 // judge by.
-func (b *bake) look(ctx context.Context, last bool) (view, error) {
-	obs, err := b.target.Observe(ctx, b.order.Service, b.order.Environment)
+func (b *stepAnalysis) observe(ctx context.Context, last bool) (observation, error) {
+	obs, err := b.target.Observe(ctx, b.request.Service, b.request.Environment)
 	if err != nil {
 		b.failed++
-		return view{asking: "replicas"}, err
+		return observation{failedCheck: "replicas"}, err
 	}
-	if obs.Release == "" || obs.Release != b.running && obs.Release != b.order.ID {
-		return lost(fmt.Sprintf("the traffic goes to %s, not to %s", probe.DisplayName(obs.Release), b.running)), nil
+	if obs.Release == "" || obs.Release != b.running && obs.Release != b.request.ID {
+		return replicasFailed(fmt.Sprintf("the traffic goes to %s, not to %s", probe.DisplayName(obs.Release), b.running)), nil
 	}
-	if down := probe.DownReason(obs, b.order.ID); down != "" {
-		return lost(down), nil
+	if down := probe.DownReason(obs, b.request.ID); down != "" {
+		return replicasFailed(down), nil
 	}
-	v := view{}
-	if err := b.traffic(ctx, &v, last); err != nil {
+	v := observation{}
+	if err := b.compareTraffic(ctx, &v, last); err != nil {
 		b.failed++
-		return view{asking: "traffic"}, err
+		return observation{failedCheck: "traffic"}, err
 	}
-	if name, err := b.ask(ctx, &v, last); err != nil {
+	if name, err := b.runQueries(ctx, &v, last); err != nil {
 		b.failed++
-		return view{asking: name}, err
+		return observation{failedCheck: name}, err
 	}
 	b.failed = 0
 	return v, nil
 }
 
-// traffic compares the two releases.
-func (b *bake) traffic(ctx context.Context, v *view, last bool) error {
+// compareTraffic compares the two releases.
+func (b *stepAnalysis) compareTraffic(ctx context.Context, v *observation, last bool) error {
 	comparer, ok := b.target.(port.MetricsComparer)
 	if !ok {
 		v.progress = "traffic is not measured"
 		if len(b.queries) == 0 {
-			v.add(finding{gate: "traffic", verdict: delivery.Unavailable, weighs: true,
+			v.add(finding{gate: "traffic", verdict: delivery.Unavailable, blocking: true,
 				evidence: "the target does not measure traffic, and there is no query"})
 		}
 		return nil
 	}
-	candidate, running, err := comparer.Compare(ctx, b.order, b.begun)
+	candidate, running, err := comparer.Compare(ctx, b.request, b.start)
 	if err != nil {
 		return err
 	}
 	v.progress = fmt.Sprintf("%s of %s requests failed, %s of %s of %s",
-		number(candidate.Errors), number(candidate.Requests), number(running.Errors), number(running.Requests), b.running)
-	v.add(b.judge(candidate, running, last)...)
+		formatCount(candidate.Errors), formatCount(candidate.Requests), formatCount(running.Errors), formatCount(running.Requests), b.running)
+	v.add(b.analyze(candidate, running, last)...)
 	return nil
 }

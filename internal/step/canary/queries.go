@@ -7,24 +7,24 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// stubborn is how many looks in a row a query must be out of its bounds to stop
+// minOutOfBounds is how many looks in a row a query must be out of its bounds to stop
 // the canary before the end: one value may be a spike.
-const stubborn = 3
+const minOutOfBounds = 3
 
-// ask asks the queries. The error is that of the one named.
-func (b *bake) ask(ctx context.Context, v *view, last bool) (string, error) {
+// runQueries asks the queries. The error is that of the one named.
+func (b *stepAnalysis) runQueries(ctx context.Context, v *observation, last bool) (string, error) {
 	for i, q := range b.queries {
-		value, ok, err := b.Metrics.Query(ctx, b.w.Prometheus, q.expression)
+		value, ok, err := b.Metrics.Query(ctx, b.params.Prometheus, q.expression)
 		if err != nil {
 			return q.Name, err
 		}
-		f := q.hold(value, ok)
+		f := q.evaluate(value, ok)
 		if f.verdict == delivery.Failed {
-			b.over[i]++
+			b.outOfBounds[i]++
 		} else {
-			b.over[i] = 0
+			b.outOfBounds[i] = 0
 		}
-		if last || b.over[i] >= stubborn {
+		if last || b.outOfBounds[i] >= minOutOfBounds {
 			v.add(f)
 		}
 		v.progress += fmt.Sprintf("; %s: %s", q.Name, f.evidence)
@@ -32,11 +32,11 @@ func (b *bake) ask(ctx context.Context, v *view, last bool) (string, error) {
 	return "", nil
 }
 
-func (q query) hold(value float64, ok bool) finding {
+func (q query) evaluate(value float64, ok bool) finding {
 	f := finding{gate: q.Name, verdict: delivery.Passed, evidence: fmt.Sprintf("%.4g", value)}
 	switch {
 	case !ok:
-		f.verdict, f.weighs, f.evidence = delivery.Unavailable, true, q.Name+" gives no value"
+		f.verdict, f.blocking, f.evidence = delivery.Unavailable, true, q.Name+" gives no value"
 	case q.Min != nil && !(value >= *q.Min):
 		f.verdict, f.evidence = delivery.Failed, fmt.Sprintf("%.4g is below %g", value, *q.Min)
 	case q.Max != nil && !(value <= *q.Max):

@@ -13,18 +13,18 @@ import (
 
 // Defaults.
 const (
-	defaultRequests   = 50
-	defaultError      = 0.01
-	defaultLatency    = 1.2
-	defaultConfidence = 0.95
+	defaultMinRequests   = 50
+	defaultErrorMargin   = 0.01
+	defaultLatencyMargin = 1.2
+	defaultConfidence    = 0.95
 
 	accept = "accept"
 	fail   = "fail"
 )
 
-// check holds stored settings against what they may be. The configuration was
+// validate holds stored settings against what they may be. The configuration was
 // checked with positions before; a plan may come from elsewhere.
-func check(w step.CanaryParams) error {
+func validate(w step.CanaryParams) error {
 	bad := func(format string, args ...any) *fault.Error {
 		return fault.New(fault.Invalid, "canary: "+format, args...)
 	}
@@ -63,15 +63,15 @@ func check(w step.CanaryParams) error {
 	return nil
 }
 
-func complete(w step.CanaryParams) step.CanaryParams {
+func withDefaults(w step.CanaryParams) step.CanaryParams {
 	if w.MinRequests == 0 {
-		w.MinRequests = defaultRequests
+		w.MinRequests = defaultMinRequests
 	}
 	if w.ErrorMargin == 0 {
-		w.ErrorMargin = defaultError
+		w.ErrorMargin = defaultErrorMargin
 	}
 	if w.LatencyMargin == 0 {
-		w.LatencyMargin = defaultLatency
+		w.LatencyMargin = defaultLatencyMargin
 	}
 	if w.Confidence == 0 {
 		w.Confidence = defaultConfidence
@@ -85,16 +85,16 @@ type query struct {
 	expression string
 }
 
-func (t trial) fill() ([]query, error) {
-	if len(t.w.Queries) > 0 && t.Metrics == nil {
+func (t analysis) expandQueries() ([]query, error) {
+	if len(t.params.Queries) > 0 && t.Metrics == nil {
 		return nil, fault.New(fault.Internal, "canary: there is nobody to ask queries with")
 	}
 	fields := map[string]string{
-		"Release": string(t.order.ID), "Running": string(t.running), "Service": t.order.Service,
-		"Environment": string(t.order.Environment), "Namespace": t.Namespace,
+		"Release": string(t.request.ID), "Running": string(t.running), "Service": t.request.Service,
+		"Environment": string(t.request.Environment), "Namespace": t.Namespace,
 	}
 	var queries []query
-	for _, q := range t.w.Queries {
+	for _, q := range t.params.Queries {
 		var out bytes.Buffer
 		parsed, err := template.New("query").Option("missingkey=error").Parse(q.Query)
 		if err == nil {

@@ -49,12 +49,12 @@ func TestSettings(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 12: "12", 999: "999", 2810: "2,810", 1234567: "1,234,567", -123456: "-123,456"} {
-		if got := number(n); got != want {
+		if got := formatCount(n); got != want {
 			t.Errorf("%d: %s", n, got)
 		}
 	}
 	for chance, want := range map[float64]string{0.04: "96.0 % confidence", 0.00015: "99.9 % confidence", 1e-9: "more than 99.99 % confidence"} {
-		if got := confidence(chance); got != want {
+		if got := formatConfidence(chance); got != want {
 			t.Errorf("%g: %s", chance, got)
 		}
 	}

@@ -13,18 +13,18 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// settled is how old a file's last change must be before its digest is kept: a
+// minAge is how old a file's last change must be before its digest is kept: a
 // change within the clock's grain would leave no trace.
-const settled = 2 * time.Second
+const minAge = 2 * time.Second
 
 // Cache remembers the digests of files that have not changed since: same path,
 // device, inode, size, and times of change to the nanosecond. Safe for
 // concurrent use; a nil Cache remembers nothing.
 type Cache struct {
-	now   func() time.Time
-	mu    sync.Mutex
-	seen  map[string]stamp
-	dirty bool
+	now     func() time.Time
+	mu      sync.Mutex
+	entries map[string]stamp
+	dirty   bool
 }
 
 // stamp is what a file looked like when it was read.
@@ -42,7 +42,7 @@ func NewCache(now func() time.Time) *Cache {
 	if now == nil {
 		now = time.Now
 	}
-	return &Cache{now: now, seen: map[string]stamp{}}
+	return &Cache{now: now, entries: map[string]stamp{}}
 }
 
 // Load reads what Save wrote. A file that is missing or not readable as a cache
@@ -55,15 +55,15 @@ func (c *Cache) Load(file string) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", file, err)
 	}
-	seen := map[string]stamp{}
-	if json.Unmarshal(raw, &seen) != nil {
+	entries := map[string]stamp{}
+	if json.Unmarshal(raw, &entries) != nil {
 		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for path, s := range seen {
+	for path, s := range entries {
 		if s.Content.Valid() {
-			c.seen[path] = s
+			c.entries[path] = s
 		}
 	}
 	return nil
@@ -76,7 +76,7 @@ func (c *Cache) Save(file string) error {
 	if !c.dirty {
 		return nil
 	}
-	raw, err := json.Marshal(c.seen)
+	raw, err := json.Marshal(c.entries)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", file, err)
 	}
@@ -97,15 +97,15 @@ func (c *Cache) Save(file string) error {
 }
 
 func (c *Cache) get(path string, info fs.FileInfo) (delivery.Digest, bool) {
-	now, ok := look(info)
+	current, ok := stampOf(info)
 	if c == nil || !ok {
 		return "", false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	before, known := c.seen[path]
-	now.Content = before.Content
-	return before.Content, known && before == now
+	cached, known := c.entries[path]
+	current.Content = cached.Content
+	return cached.Content, known && cached == current
 }
 
 // put keeps d for the open file f, unless it changed while it was read or so
@@ -118,13 +118,13 @@ func (c *Cache) put(path string, f *os.File, before fs.FileInfo, d delivery.Dige
 	if err != nil {
 		return
 	}
-	was, ok := look(before)
-	is, _ := look(after)
-	if !ok || was != is || c.now().Sub(time.Unix(0, max(is.Mtime, is.Ctime))) < settled {
+	was, ok := stampOf(before)
+	is, _ := stampOf(after)
+	if !ok || was != is || c.now().Sub(time.Unix(0, max(is.Mtime, is.Ctime))) < minAge {
 		return
 	}
 	is.Content = d
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.seen[path], c.dirty = is, true
+	c.entries[path], c.dirty = is, true
 }

@@ -34,23 +34,23 @@ func (h Hasher) Paths(ctx context.Context, paths []string) (delivery.Digest, err
 	}
 	sum := sha256.New()
 	for i, path := range paths {
-		files, err := list(path, true)
+		files, err := listFiles(path, true)
 		if err != nil {
 			return "", err
 		}
 		fmt.Fprintf(sum, "path %d %d\n", i, len(files))
-		if err := h.files(ctx, sum, files); err != nil {
+		if err := h.writeFiles(ctx, sum, files); err != nil {
 			return "", err
 		}
 	}
-	return named(sum.Sum(nil)), nil
+	return digestOf(sum.Sum(nil)), nil
 }
 
 // Dir is the digest of all regular files below dir. Symbolic links are
 // refused: what they point to is not in the folder. A folder without any file is
 // fault.Failed.
 func (h Hasher) Dir(ctx context.Context, dir string) (delivery.Digest, error) {
-	files, err := list(dir, false)
+	files, err := listFiles(dir, false)
 	if err != nil {
 		return "", err
 	}
@@ -59,10 +59,10 @@ func (h Hasher) Dir(ctx context.Context, dir string) (delivery.Digest, error) {
 	}
 	sum := sha256.New()
 	fmt.Fprintf(sum, "folder %d\n", len(files))
-	if err := h.files(ctx, sum, files); err != nil {
+	if err := h.writeFiles(ctx, sum, files); err != nil {
 		return "", err
 	}
-	return named(sum.Sum(nil)), nil
+	return digestOf(sum.Sum(nil)), nil
 }
 
 // Paths is Hasher.Paths without a cache.
@@ -75,14 +75,14 @@ func Dir(ctx context.Context, dir string) (delivery.Digest, error) {
 	return Hasher{}.Dir(ctx, dir)
 }
 
-// entry is a file under the name that counts.
-type entry struct{ name, path string }
+// fileEntry is a file under the name that counts.
+type fileEntry struct{ name, path string }
 
-// files writes one line for each file; names are quoted, so that no name can
+// writeFiles writes one line for each file; names are quoted, so that no name can
 // pass for two lines.
-func (h Hasher) files(ctx context.Context, w io.Writer, files []entry) error {
+func (h Hasher) writeFiles(ctx context.Context, w io.Writer, files []fileEntry) error {
 	for _, f := range files {
-		d, err := h.file(ctx, f.path)
+		d, err := h.hashFile(ctx, f.path)
 		if err != nil {
 			return err
 		}
@@ -91,8 +91,8 @@ func (h Hasher) files(ctx context.Context, w io.Writer, files []entry) error {
 	return nil
 }
 
-// list finds the files at path, sorted by name.
-func list(path string, links bool) ([]entry, error) {
+// listFiles finds the files at path, sorted by name.
+func listFiles(path string, links bool) ([]fileEntry, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.New(fault.NotFound, "read %s", path).
@@ -102,21 +102,21 @@ func list(path string, links bool) ([]entry, error) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	if info.Mode().IsRegular() {
-		return []entry{{filepath.Base(path), path}}, nil
+		return []fileEntry{{filepath.Base(path), path}}, nil
 	}
 	if !info.IsDir() {
-		return nil, refuse(path, info.Mode())
+		return nil, unsupportedFile(path, info.Mode())
 	}
 	// The folder itself may be a link; WalkDir would not enter it.
 	root, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	return below(root, links)
+	return walk(root, links)
 }
 
-func below(root string, links bool) ([]entry, error) {
-	var files []entry
+func walk(root string, links bool) ([]fileEntry, error) {
+	var files []fileEntry
 	walk := func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return fmt.Errorf("read %s: %w", path, err)
@@ -125,13 +125,13 @@ func below(root string, links bool) ([]entry, error) {
 			return nil
 		}
 		if !d.Type().IsRegular() && (!links || !linksToFile(path, d)) {
-			return refuse(path, d.Type())
+			return unsupportedFile(path, d.Type())
 		}
 		rel, err := filepath.Rel(root, path)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", path, err)
 		}
-		files = append(files, entry{filepath.ToSlash(rel), path})
+		files = append(files, fileEntry{filepath.ToSlash(rel), path})
 		return nil
 	}
 	if err := filepath.WalkDir(root, walk); err != nil {
@@ -149,7 +149,7 @@ func linksToFile(path string, d fs.DirEntry) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-func refuse(path string, mode fs.FileMode) error {
+func unsupportedFile(path string, mode fs.FileMode) error {
 	kind := "special file"
 	if mode&fs.ModeSymlink != 0 {
 		kind = "symbolic link"
@@ -158,7 +158,7 @@ func refuse(path string, mode fs.FileMode) error {
 		Hint("replace it by what it stands for")
 }
 
-func (h Hasher) file(ctx context.Context, path string) (delivery.Digest, error) {
+func (h Hasher) hashFile(ctx context.Context, path string) (delivery.Digest, error) {
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
 	}
@@ -172,33 +172,33 @@ func (h Hasher) file(ctx context.Context, path string) (delivery.Digest, error) 
 		return "", fmt.Errorf("read %s: %w", path, err)
 	}
 	if !info.Mode().IsRegular() {
-		return "", refuse(path, info.Mode())
+		return "", unsupportedFile(path, info.Mode())
 	}
 	if d, ok := h.Cache.get(path, info); ok {
 		return d, nil
 	}
 	sum := sha256.New()
-	if _, err := io.Copy(sum, &reader{ctx, f}); err != nil {
+	if _, err := io.Copy(sum, &contextReader{ctx, f}); err != nil {
 		return "", fmt.Errorf("read %s: %w", path, err)
 	}
-	d := named(sum.Sum(nil))
+	d := digestOf(sum.Sum(nil))
 	h.Cache.put(path, f, info, d)
 	return d, nil
 }
 
-// reader stops between two reads once its context has ended.
-type reader struct {
+// contextReader stops between two reads once its context has ended.
+type contextReader struct {
 	ctx context.Context
 	r   io.Reader
 }
 
-func (r *reader) Read(p []byte) (int, error) {
+func (r *contextReader) Read(p []byte) (int, error) {
 	if r.ctx.Err() != nil {
 		return 0, context.Cause(r.ctx)
 	}
 	return r.r.Read(p)
 }
 
-func named(sum []byte) delivery.Digest {
+func digestOf(sum []byte) delivery.Digest {
 	return delivery.Digest("sha256:" + hex.EncodeToString(sum))
 }

@@ -144,8 +144,8 @@ func TestCache(t *testing.T) {
 	later := func() time.Time { return time.Now().Add(time.Hour) }
 	c := NewCache(later)
 	before := paths(t, Hasher{c}, file)
-	if len(c.seen) != 1 {
-		t.Fatalf("kept %d digests, want 1", len(c.seen))
+	if len(c.entries) != 1 {
+		t.Fatalf("kept %d digests, want 1", len(c.entries))
 	}
 	if err := c.Save(dir + "/cache.json"); err != nil {
 		t.Fatal(err)
@@ -155,9 +155,9 @@ func TestCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A kept digest is used: a planted one comes out.
-	s := again.seen[file]
-	s.Content = named(make([]byte, 32))
-	again.seen[file] = s
+	s := again.entries[file]
+	s.Content = digestOf(make([]byte, 32))
+	again.entries[file] = s
 	if paths(t, Hasher{again}, file) == before {
 		t.Error("the cache was not asked")
 	}
@@ -176,7 +176,7 @@ func TestCache(t *testing.T) {
 func TestCacheKeepsNothingFresh(t *testing.T) {
 	c := NewCache(nil)
 	paths(t, Hasher{c}, write(t, t.TempDir()+"/a", "a"))
-	if len(c.seen) != 0 {
+	if len(c.entries) != 0 {
 		t.Error("the digest of a file that was written just now was kept")
 	}
 }
@@ -184,8 +184,8 @@ func TestCacheKeepsNothingFresh(t *testing.T) {
 func TestDamagedCacheIsEmpty(t *testing.T) {
 	for _, text := range []string{"", "{", `{"/a":{"content":"nonsense"}}`, "[]"} {
 		c := NewCache(nil)
-		if err := c.Load(write(t, t.TempDir()+"/c", text)); err != nil || len(c.seen) != 0 {
-			t.Errorf("%q: %v, %d entries", text, err, len(c.seen))
+		if err := c.Load(write(t, t.TempDir()+"/c", text)); err != nil || len(c.entries) != 0 {
+			t.Errorf("%q: %v, %d entries", text, err, len(c.entries))
 		}
 	}
 }
@@ -245,7 +245,7 @@ func TestKeepRefuses(t *testing.T) {
 func TestDuplicate(t *testing.T) {
 	root := t.TempDir()
 	src := write(t, root+"/src", "content")
-	if err := duplicate(t.Context(), src, root+"/dst"); err != nil {
+	if err := copyFile(t.Context(), src, root+"/dst"); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := os.ReadFile(root + "/dst"); string(got) != "content" {

@@ -7,7 +7,7 @@ import (
 
 // look is what a file looks like; ok is false where the system does not tell
 // enough to notice every change.
-func look(info fs.FileInfo) (s stamp, ok bool) {
+func stampOf(info fs.FileInfo) (s stamp, ok bool) {
 	sys, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return stamp{}, false

@@ -5,9 +5,9 @@ import (
 	"syscall"
 )
 
-// look is what a file looks like; ok is false where the system does not tell
+// stampOf is what a file looks like; ok is false where the system does not tell
 // enough to notice every change.
-func look(info fs.FileInfo) (s stamp, ok bool) {
+func stampOf(info fs.FileInfo) (s stamp, ok bool) {
 	sys, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return stamp{}, false

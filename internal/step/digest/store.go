@@ -57,7 +57,7 @@ func Store(ctx context.Context, from []string, root string) (dir string, files d
 		return "", "", fmt.Errorf("make a folder in %s: %w", root, err)
 	}
 	for _, f := range from {
-		if err := lay(ctx, f, tmp); err != nil {
+		if err := addFiles(ctx, f, tmp); err != nil {
 			return "", "", err
 		}
 	}
@@ -65,12 +65,12 @@ func Store(ctx context.Context, from []string, root string) (dir string, files d
 		return "", "", err
 	}
 	dir = filepath.Join(root, files.Hex())
-	return dir, files, settle(ctx, tmp, dir, files)
+	return dir, files, publish(ctx, tmp, dir, files)
 }
 
-// settle gives tmp its name, unless the name is taken by the right files.
-func settle(ctx context.Context, tmp, dir string, files delivery.Digest) error {
-	if os.Rename(tmp, dir) == nil || holds(ctx, dir, files) {
+// publish gives tmp its name, unless the name is taken by the right files.
+func publish(ctx context.Context, tmp, dir string, files delivery.Digest) error {
+	if os.Rename(tmp, dir) == nil || hasFiles(ctx, dir, files) {
 		return nil
 	}
 	if ctx.Err() != nil {
@@ -85,13 +85,13 @@ func settle(ctx context.Context, tmp, dir string, files delivery.Digest) error {
 	return nil
 }
 
-func holds(ctx context.Context, dir string, files delivery.Digest) bool {
+func hasFiles(ctx context.Context, dir string, files delivery.Digest) bool {
 	have, err := Dir(ctx, dir)
 	return err == nil && have == files
 }
 
-func lay(ctx context.Context, from, to string) error {
-	files, err := list(from, false)
+func addFiles(ctx context.Context, from, to string) error {
+	files, err := listFiles(from, false)
 	if err != nil {
 		return err
 	}
@@ -103,24 +103,24 @@ func lay(ctx context.Context, from, to string) error {
 		if _, err := os.Lstat(dst); err == nil {
 			return fault.New(fault.Invalid, "there are two files %s", f.name).Hint("write one of them under another name")
 		}
-		if err := place(ctx, f.path, dst); err != nil {
+		if err := linkOrCopy(ctx, f.path, dst); err != nil {
 			return fmt.Errorf("keep %s: %w", f.name, err)
 		}
 	}
 	return nil
 }
 
-// place links where it can: models may be large.
-func place(ctx context.Context, src, dst string) error {
+// linkOrCopy links where it can: models may be large.
+func linkOrCopy(ctx context.Context, src, dst string) error {
 	if os.Link(src, dst) != nil {
-		if err := duplicate(ctx, src, dst); err != nil {
+		if err := copyFile(ctx, src, dst); err != nil {
 			return err
 		}
 	}
 	return os.Chmod(dst, 0o444)
 }
 
-func duplicate(ctx context.Context, src, dst string) error {
+func copyFile(ctx context.Context, src, dst string) error {
 	in, err := os.Open(src)
 	if err != nil {
 		return err
@@ -130,6 +130,6 @@ func duplicate(ctx context.Context, src, dst string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, &reader{ctx, in})
+	_, err = io.Copy(out, &contextReader{ctx, in})
 	return errors.Join(err, out.Close())
 }

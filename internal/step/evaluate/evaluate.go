@@ -41,42 +41,42 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	gates, err := compile(w.Gates)
+	gates, err := compileGates(w.Gates)
 	if err != nil {
 		return step.Result{}, err
 	}
-	model, err := s.model(ctx, r)
+	model, err := s.trainedModel(ctx, r)
 	if err != nil {
 		return step.Result{}, err
 	}
-	path, failed, err := s.measure(ctx, r, w, model)
+	path, failed, err := s.runEvaluation(ctx, r, w, model)
 	if err != nil || failed != nil {
-		return orFailed(failed), err
+		return resultOrZero(failed), err
 	}
 	metrics, err := readMetrics(path)
 	if err != nil {
-		return unavailable(r, "metrics", err), nil
+		return unavailableResult(r, "metrics", err), nil
 	}
-	if trouble := rows(metrics, w.RowsMetric); trouble != "" {
-		return unavailable(r, "rows", fault.New(fault.Unavailable, "%s", trouble)), nil
+	if trouble := checkRows(metrics, w.RowsMetric); trouble != "" {
+		return unavailableResult(r, "rows", fault.New(fault.Unavailable, "%s", trouble)), nil
 	}
 	out := step.EvaluateOutput{Metrics: metrics}
 	from := []string{model.Dir, path}
 	if out.Dir, _, err = digest.Store(ctx, from, filepath.Join(r.ArtifactsDir, "models")); err != nil {
 		return step.Result{}, fmt.Errorf("evaluate: keep the model with its metrics: %w", err)
 	}
-	return s.judge(ctx, r, gates, out)
+	return s.evaluateGates(ctx, r, gates, out)
 }
 
-func orFailed(failed *step.Result) step.Result {
+func resultOrZero(failed *step.Result) step.Result {
 	if failed == nil {
 		return step.Result{}
 	}
 	return *failed
 }
 
-// model is what was trained, and still is what it was.
-func (s Step) model(ctx context.Context, r step.Request) (step.TrainOutput, error) {
+// trainedModel is what was trained, and still is what it was.
+func (s Step) trainedModel(ctx context.Context, r step.Request) (step.TrainOutput, error) {
 	t, ok, err := step.OutputOf[step.TrainOutput](r.Inputs, step.Train)
 	if err != nil {
 		return t, err
@@ -95,9 +95,9 @@ func (s Step) model(ctx context.Context, r step.Request) (step.TrainOutput, erro
 	return t, nil
 }
 
-// measure runs the command and returns the path of the metrics that it wrote. A
+// runEvaluation runs the command and returns the path of the metrics that it wrote. A
 // Result is a failure of the command's own.
-func (s Step) measure(ctx context.Context, r step.Request, w step.EvaluateParams, model step.TrainOutput) (metrics string, failed *step.Result, err error) {
+func (s Step) runEvaluation(ctx context.Context, r step.Request, w step.EvaluateParams, model step.TrainOutput) (metrics string, failed *step.Result, err error) {
 	before, err := digest.BeforeRun(ctx, s.Hasher, w.Data, w.DataDigest)
 	if err != nil {
 		return "", nil, err
@@ -186,7 +186,7 @@ func (s Step) Revalidate(ctx context.Context, r step.Request, cached step.Result
 	if err != nil {
 		return cached, false, err
 	}
-	gates, err := compile(w.Gates)
+	gates, err := compileGates(w.Gates)
 	if err != nil {
 		return cached, false, err
 	}
@@ -201,7 +201,7 @@ func (s Step) Revalidate(ctx context.Context, r step.Request, cached step.Result
 	if err != nil || files.Hex() != filepath.Base(out.Dir) {
 		return cached, false, nil //nolint:nilerr // gone or damaged: it is made again
 	}
-	fresh, err := s.judge(ctx, r, gates, out)
+	fresh, err := s.evaluateGates(ctx, r, gates, out)
 	if err != nil {
 		return cached, false, err
 	}

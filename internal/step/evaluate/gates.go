@@ -11,7 +11,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-func compile(exprs []string) ([]gate.Gate, error) {
+func compileGates(exprs []string) ([]gate.Gate, error) {
 	gates := make([]gate.Gate, len(exprs))
 	for i, expr := range exprs {
 		g, err := gate.Compile(expr)
@@ -23,8 +23,8 @@ func compile(exprs []string) ([]gate.Gate, error) {
 	return gates, nil
 }
 
-// judge asks all gates, so that people see every answer and not only the first.
-func (s Step) judge(ctx context.Context, r step.Request, gates []gate.Gate, out step.EvaluateOutput) (step.Result, error) {
+// evaluateGates asks all gates, so that people see every answer and not only the first.
+func (s Step) evaluateGates(ctx context.Context, r step.Request, gates []gate.Gate, out step.EvaluateOutput) (step.Result, error) {
 	champion, err := s.champion(ctx, r.Environment)
 	if err != nil {
 		return step.Result{}, err
@@ -40,24 +40,24 @@ func (s Step) judge(ctx context.Context, r step.Request, gates []gate.Gate, out 
 			out.GateResults = append(out.GateResults, a)
 		}
 	}
-	res, err := step.Succeed(fmt.Sprintf("%d of %d gates passed", count(answers, delivery.Passed), len(answers)), out)
+	res, err := step.Succeed(fmt.Sprintf("%d of %d gates passed", countVerdict(answers, delivery.Passed), len(answers)), out)
 	if err != nil {
 		return step.Result{}, err
 	}
 	res.GateResults = answers
 	switch {
-	case count(answers, delivery.Unavailable) > 0:
+	case countVerdict(answers, delivery.Unavailable) > 0:
 		res.Outcome = delivery.OutcomeFailed
-		res.Cause = "investigate: " + told(answers, delivery.Unavailable)
+		res.Cause = "investigate: " + describe(answers, delivery.Unavailable)
 		res.Hint = "a gate that could not be asked has not passed: see what the evaluation wrote"
-	case count(answers, delivery.Failed) > 0:
+	case countVerdict(answers, delivery.Failed) > 0:
 		res.Outcome = delivery.OutcomeFailed
-		res.Cause = "the model is not good enough: " + told(answers, delivery.Failed)
+		res.Cause = "the model is not good enough: " + describe(answers, delivery.Failed)
 	}
 	return res, nil
 }
 
-func count(answers []delivery.GateResult, v delivery.Verdict) int {
+func countVerdict(answers []delivery.GateResult, v delivery.Verdict) int {
 	n := 0
 	for _, a := range answers {
 		if a.Verdict == v {
@@ -67,18 +67,18 @@ func count(answers []delivery.GateResult, v delivery.Verdict) int {
 	return n
 }
 
-func told(answers []delivery.GateResult, v delivery.Verdict) string {
-	var said []string
+func describe(answers []delivery.GateResult, v delivery.Verdict) string {
+	var parts []string
 	for _, a := range answers {
 		if a.Verdict == v {
-			said = append(said, fmt.Sprintf("%s (%s)", strings.TrimPrefix(a.Gate, "evaluate: "), a.Evidence))
+			parts = append(parts, fmt.Sprintf("%s (%s)", strings.TrimPrefix(a.Gate, "evaluate: "), a.Evidence))
 		}
 	}
-	return strings.Join(said, "; ")
+	return strings.Join(parts, "; ")
 }
 
-// unavailable is the result of an evaluation that gave nothing to ask about.
-func unavailable(r step.Request, what string, err error) step.Result {
+// unavailableResult is the result of an evaluation that gave nothing to ask about.
+func unavailableResult(r step.Request, what string, err error) step.Result {
 	a := delivery.GateResult{Gate: "evaluate: " + what, Verdict: delivery.Unavailable, Evidence: err.Error()}
 	r.ReportGates(a)
 	res := step.Fail("investigate: %v", err)

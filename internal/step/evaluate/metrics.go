@@ -17,8 +17,8 @@ import (
 
 // Limits for a metrics file.
 const (
-	mostMetrics = 4 << 20 // bytes
-	mostDepth   = 32
+	maxMetricsBytes = 4 << 20 // bytes
+	maxDepth        = 32
 )
 
 // readMetrics reads what the evaluation wrote. Everything that is not one plain
@@ -33,8 +33,8 @@ func readMetrics(path string) (delivery.Metrics, error) {
 		return nil, fault.New(fault.Unavailable, "read the metrics").Cause(err)
 	case !info.Mode().IsRegular():
 		return nil, fault.New(fault.Unavailable, "the metrics are not a plain file")
-	case info.Size() > mostMetrics:
-		return nil, fault.New(fault.Unavailable, "the metrics have %d bytes, more than %d", info.Size(), mostMetrics)
+	case info.Size() > maxMetricsBytes:
+		return nil, fault.New(fault.Unavailable, "the metrics have %d bytes, more than %d", info.Size(), maxMetricsBytes)
 	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -42,15 +42,15 @@ func readMetrics(path string) (delivery.Metrics, error) {
 	}
 	m, err := parseMetrics(raw)
 	if err != nil {
-		return nil, fault.New(fault.Unavailable, "the metrics are no plain JSON object").Hint("%s", hint(raw)).Cause(err)
+		return nil, fault.New(fault.Unavailable, "the metrics are no plain JSON object").Hint("%s", metricsHint(raw)).Cause(err)
 	}
 	return m, nil
 }
 
-var noNumber = regexp.MustCompile(`[:\[,]\s*-?(NaN|Infinity|inf|nan)\b`)
+var invalidNumber = regexp.MustCompile(`[:\[,]\s*-?(NaN|Infinity|inf|nan)\b`)
 
-func hint(raw []byte) string {
-	if noNumber.Match(raw) {
+func metricsHint(raw []byte) string {
+	if invalidNumber.Match(raw) {
 		return "NaN and Infinity are no JSON: the evaluation divided by zero, or by an empty set; write null, or mend it"
 	}
 	return "write one JSON object of numbers to {{.Metrics}}"
@@ -60,7 +60,7 @@ func hint(raw []byte) string {
 // can't hold, nothing after it.
 func parseMetrics(raw []byte) (delivery.Metrics, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
-	v, err := value(dec, 0)
+	v, err := decodeValue(dec, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -74,9 +74,9 @@ func parseMetrics(raw []byte) (delivery.Metrics, error) {
 	return m, nil
 }
 
-func value(dec *json.Decoder, depth int) (any, error) {
-	if depth > mostDepth {
-		return nil, fmt.Errorf("it is nested more than %d deep", mostDepth)
+func decodeValue(dec *json.Decoder, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("it is nested more than %d deep", maxDepth)
 	}
 	tok, err := dec.Token()
 	if errors.Is(err, io.EOF) {
@@ -87,14 +87,14 @@ func value(dec *json.Decoder, depth int) (any, error) {
 	}
 	switch tok {
 	case json.Delim('{'):
-		return object(dec, depth)
+		return decodeObject(dec, depth)
 	case json.Delim('['):
-		return array(dec, depth)
+		return decodeArray(dec, depth)
 	}
 	return tok, nil
 }
 
-func object(dec *json.Decoder, depth int) (any, error) {
+func decodeObject(dec *json.Decoder, depth int) (any, error) {
 	m := map[string]any{}
 	for dec.More() {
 		tok, err := dec.Token()
@@ -108,26 +108,26 @@ func object(dec *json.Decoder, depth int) (any, error) {
 		if _, twice := m[name]; twice {
 			return nil, fmt.Errorf("%q is there twice", name)
 		}
-		if m[name], err = value(dec, depth+1); err != nil {
+		if m[name], err = decodeValue(dec, depth+1); err != nil {
 			return nil, err
 		}
 	}
-	return m, end(dec)
+	return m, closeDelimiter(dec)
 }
 
-func array(dec *json.Decoder, depth int) (any, error) {
+func decodeArray(dec *json.Decoder, depth int) (any, error) {
 	list := []any{}
 	for dec.More() {
-		v, err := value(dec, depth+1)
+		v, err := decodeValue(dec, depth+1)
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, v)
 	}
-	return list, end(dec)
+	return list, closeDelimiter(dec)
 }
 
-func end(dec *json.Decoder) error {
+func closeDelimiter(dec *json.Decoder) error {
 	_, err := dec.Token()
 	if errors.Is(err, io.EOF) {
 		return errors.New("it ends too early")
@@ -135,17 +135,17 @@ func end(dec *json.Decoder) error {
 	return err
 }
 
-// rows says what is wrong with the number of rows that were evaluated, or "".
+// checkRows says what is wrong with the number of rows that were evaluated, or "".
 // name may lead into nested metrics: "test.rows". Without a name, "rows" is
 // looked at if it is there.
-func rows(m delivery.Metrics, name string) string {
-	asked := name != ""
-	if !asked {
+func checkRows(m delivery.Metrics, name string) string {
+	explicit := name != ""
+	if !explicit {
 		name = "rows"
 	}
-	v, ok := lookUp(m, name)
+	v, ok := lookup(m, name)
 	if !ok {
-		if asked {
+		if explicit {
 			return fmt.Sprintf("the metrics lack %q, which counts the rows", name)
 		}
 		return ""
@@ -162,7 +162,7 @@ func rows(m delivery.Metrics, name string) string {
 	return ""
 }
 
-func lookUp(m delivery.Metrics, name string) (any, bool) {
+func lookup(m delivery.Metrics, name string) (any, bool) {
 	if v, ok := m[name]; ok {
 		return v, true
 	}

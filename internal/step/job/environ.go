@@ -11,11 +11,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// passed are the variables a command gets from Slipway's own environment:
+// inheritedVariables are the variables a command gets from Slipway's own environment:
 // what tools need to be found and to find their caches. Everything else, above
 // all credentials, must be named in the step's env, so that a command does the
 // same on every machine and sees no secret that it was not given.
-var passed = regexp.MustCompile(`^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_.+|LANGUAGE|TZ|TMPDIR|XDG_.+` +
+var inheritedVariables = regexp.MustCompile(`^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_.+|LANGUAGE|TZ|TMPDIR|XDG_.+` +
 	`|(HTTP|HTTPS|NO|ALL)_PROXY|(http|https|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE` +
 	`|GO[A-Z0-9_]*|CGO_.+|CC|CXX|LD_LIBRARY_PATH|PKG_CONFIG_PATH` +
 	`|VIRTUAL_ENV|PYTHON.*|PIP_.+|UV_.+|CONDA_.+|JAVA_HOME|NODE_PATH|CUDA_.+|NVIDIA_.+|OMP_.+)$`)
@@ -26,27 +26,27 @@ type EnvironFunc func() []string
 // BuildEnv is the complete environment of a command, sorted: what passes from base,
 // then the user's values with every "${NAME}" replaced from base, then our own.
 // A name that base lacks is fault.Invalid.
-func BuildEnv(base EnvironFunc, user, own map[string]string) ([]string, error) {
+func BuildEnv(base EnvironFunc, user, slipway map[string]string) ([]string, error) {
 	if base == nil {
 		base = os.Environ
 	}
-	all, env := map[string]string{}, map[string]string{}
+	variables, env := map[string]string{}, map[string]string{}
 	for _, kv := range base() {
 		name, value, _ := strings.Cut(kv, "=")
-		all[name] = value
-		if passed.MatchString(name) {
+		variables[name] = value
+		if inheritedVariables.MatchString(name) {
 			env[name] = value
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(user)) {
-		value, err := expand(name, user[name], all)
+		value, err := expand(name, user[name], variables)
 		if err != nil {
 			return nil, err
 		}
 		env[name] = value
 	}
 	env["CI"] = "true"
-	maps.Copy(env, own)
+	maps.Copy(env, slipway)
 	list := make([]string, 0, len(env))
 	for name, value := range env {
 		list = append(list, name+"="+value)
@@ -54,12 +54,12 @@ func BuildEnv(base EnvironFunc, user, own map[string]string) ([]string, error) {
 	return sorted(list), nil
 }
 
-var reference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+var variableReference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // expand never repeats a value in its error: it may be a secret.
 func expand(name, value string, all map[string]string) (string, error) {
 	var missing string
-	out := reference.ReplaceAllStringFunc(value, func(ref string) string {
+	out := variableReference.ReplaceAllStringFunc(value, func(ref string) string {
 		v, ok := all[ref[2:len(ref)-1]]
 		if !ok && missing == "" {
 			missing = ref[2 : len(ref)-1]

@@ -18,9 +18,9 @@ import (
 
 // How often a job is polled: quickly at first, for short ones.
 const (
-	firstPoll = 50 * time.Millisecond
-	lastPoll  = 200 * time.Millisecond
-	stopTime  = 30 * time.Second
+	minPollInterval = 50 * time.Millisecond
+	maxPollInterval = 200 * time.Millisecond
+	stopTimeout     = 30 * time.Second
 )
 
 // Runner runs heavy work.
@@ -54,28 +54,28 @@ type Result struct {
 func (n Runner) Run(ctx context.Context, j port.Job, log io.Writer) (Result, error) {
 	h, err := n.Jobs.Submit(ctx, j)
 	if err != nil {
-		return Result{}, n.stopped(ctx, h, err)
+		return Result{}, n.stop(ctx, h, err)
 	}
-	tail := &tail{jobs: n.Jobs, job: h, to: log}
-	for wait := firstPoll; ; wait = min(wait*3/2, lastPoll) {
+	tail := &logTail{jobs: n.Jobs, job: h, to: log}
+	for wait := minPollInterval; ; wait = min(wait*3/2, maxPollInterval) {
 		state, err := n.Jobs.Poll(ctx, h)
 		if err != nil {
-			return Result{}, n.stopped(ctx, h, err)
+			return Result{}, n.stop(ctx, h, err)
 		}
 		tail.follow(ctx)
 		if state.Done {
-			return ended(j, state)
+			return exitOf(j, state)
 		}
 		if !state.Found {
 			return Result{}, fault.New(fault.Unavailable, "job %s is gone", j.Name).Hint("run again: it starts anew")
 		}
 		if err := n.Clock.Wait(ctx, wait); err != nil {
-			return Result{}, n.stopped(ctx, h, err)
+			return Result{}, n.stop(ctx, h, err)
 		}
 	}
 }
 
-func ended(j port.Job, s port.JobState) (Result, error) {
+func exitOf(j port.Job, s port.JobState) (Result, error) {
 	res := Result{Exit: s.Exit, Outputs: map[string]port.Artifact{}}
 	for name, uri := range j.Outputs {
 		res.Outputs[name] = port.Artifact{URIs: []string{uri}}
@@ -87,12 +87,12 @@ func ended(j port.Job, s port.JobState) (Result, error) {
 	return res, nil
 }
 
-// stopped ends the job if the run has ended; err is the error otherwise.
-func (n Runner) stopped(ctx context.Context, h port.JobHandle, err error) error {
+// stop ends the job if the run has ended; err is the error otherwise.
+func (n Runner) stop(ctx context.Context, h port.JobHandle, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	cause := context.Cause(ctx)
 	if h == "" {
@@ -104,15 +104,15 @@ func (n Runner) stopped(ctx context.Context, h port.JobHandle, err error) error 
 	return cause
 }
 
-// tail copies a growing log. A log that cannot be read does not fail the job.
-type tail struct {
+// logTail copies a growing log. A log that cannot be read does not fail the job.
+type logTail struct {
 	jobs   port.Jobs
 	job    port.JobHandle
 	to     io.Writer
 	offset int64
 }
 
-func (t *tail) follow(ctx context.Context) {
+func (t *logTail) follow(ctx context.Context) {
 	if t.to == nil {
 		return
 	}

@@ -45,15 +45,15 @@ type TailWriter struct {
 	tail []byte
 }
 
-// kept is how much of the output's end is kept, in bytes.
-const kept = 2048
+// tailBytes is how much of the output's end is kept, in bytes.
+const tailBytes = 2048
 
 // Write never fails for the tail's sake.
 func (l *TailWriter) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.tail = append(l.tail, p[max(0, len(p)-kept):]...)
-	l.tail = append([]byte(nil), l.tail[max(0, len(l.tail)-kept):]...)
+	l.tail = append(l.tail, p[max(0, len(p)-tailBytes):]...)
+	l.tail = append([]byte(nil), l.tail[max(0, len(l.tail)-tailBytes):]...)
 	if l.To == nil {
 		return len(p), nil
 	}

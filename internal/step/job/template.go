@@ -41,11 +41,11 @@ func (v Vars) names() string {
 	return strings.Join(sorted(names), ", ")
 }
 
-var plain = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+var shellSafe = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
 
 // Quote makes s one word of a POSIX shell, whatever is in it.
 func Quote(s string) string {
-	if plain.MatchString(s) {
+	if shellSafe.MatchString(s) {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"

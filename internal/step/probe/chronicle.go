@@ -14,8 +14,8 @@ import (
 // How much of an environment's history is kept beside what serves there: enough
 // to see how it came to be, and to go back more than once.
 const (
-	toldDeployments = 10
-	toldGood        = 3 // that were accepted, however long ago
+	maxDeployments = 10
+	maxAccepted    = 3 // that were accepted, however long ago
 )
 
 // Records are what a history is told from.
@@ -34,7 +34,7 @@ func (rec Records) Acquire(ctx context.Context, r step.Request, t port.Target, o
 			return fmt.Errorf("bring %s into %s: %w", o.ID, o.Environment, err)
 		}
 	}
-	if err := rec.agree(ctx, t, o); err != nil {
+	if err := rec.checkCurrent(ctx, t, o); err != nil {
 		return err
 	}
 	if try, ok := t.(port.DryRunner); ok {
@@ -45,9 +45,9 @@ func (rec Records) Acquire(ctx context.Context, r step.Request, t port.Target, o
 	return nil
 }
 
-// agree is fault.Conflict when somebody has delivered there that these records do
+// checkCurrent is fault.Conflict when somebody has delivered there that these records do
 // not know of.
-func (rec Records) agree(ctx context.Context, t port.Target, o port.DeployRequest) error {
+func (rec Records) checkCurrent(ctx context.Context, t port.Target, o port.DeployRequest) error {
 	keeper, ok := t.(port.HistoryStore)
 	if !ok {
 		return nil
@@ -70,9 +70,9 @@ func (rec Records) agree(ctx context.Context, t port.Target, o port.DeployReques
 	return nil
 }
 
-// model adds a release's model, so that the next one can be measured against it
+// addModel adds a release's model, so that the next one can be measured against it
 // anywhere. A machine that has only taken the release over may not know it.
-func (rec Records) model(ctx context.Context, ref *delivery.ModelRef, c *port.History) error {
+func (rec Records) addModel(ctx context.Context, ref *delivery.ModelRef, c *port.History) error {
 	if ref == nil || rec.Models == nil || slices.ContainsFunc(c.Models, func(m delivery.ModelVersion) bool { return m.ModelRef == *ref }) {
 		return nil
 	}
@@ -105,7 +105,7 @@ func (rec Records) Publish(ctx context.Context, t port.Target, service string, e
 	told := map[delivery.ReleaseID]bool{}
 	for i, d := range history {
 		accepted := !d.ServingAt.IsZero()
-		if i >= toldDeployments && (!accepted || good >= toldGood) {
+		if i >= maxDeployments && (!accepted || good >= maxAccepted) {
 			continue
 		}
 		if accepted {
@@ -121,7 +121,7 @@ func (rec Records) Publish(ctx context.Context, t port.Target, service string, e
 			return fmt.Errorf("read release %s: %w", d.Release, err)
 		}
 		c.Releases = append(c.Releases, rel)
-		if err := rec.model(ctx, rel.Release.Model, &c); err != nil {
+		if err := rec.addModel(ctx, rel.Release.Model, &c); err != nil {
 			return err
 		}
 	}

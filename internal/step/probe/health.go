@@ -13,12 +13,12 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// saying is what one answer to the health question amounts to.
-type saying struct {
-	answered bool
-	trouble  string // empty: healthy, and the release that is wanted
-	fatal    bool   // asking again will not help
-	latency  time.Duration
+// healthCheck is what one answer to the health question amounts to.
+type healthCheck struct {
+	responded bool
+	problem   string // empty: healthy, and the release that is wanted
+	fatal     bool   // asking again will not help
+	latency   time.Duration
 }
 
 // health is the body of a service's answer.
@@ -28,36 +28,36 @@ type health struct {
 	Model   any                `json:"model_version"` // "7" or 7
 }
 
-// well are the words for a healthy service.
-func well() []string { return []string{"ok", "healthy", "pass", "up", "ready", "serving"} }
+// healthyStatuses are the words for a healthy service.
+func healthyStatuses() []string { return []string{"ok", "healthy", "pass", "up", "ready", "serving"} }
 
-// read judges one answer. An answer that does not name the release may come from
+// evaluateHealth judges one answer. An answer that does not name the release may come from
 // anybody, an old replica for one: it is none.
-func read(reply port.ProbeResponse, w Expectation) saying {
+func evaluateHealth(reply port.ProbeResponse, w Expectation) healthCheck {
 	if reply.Status < 200 || reply.Status > 299 {
 		missing := reply.Status == http.StatusNotFound || reply.Status == http.StatusMethodNotAllowed
-		return saying{fatal: w.Exclusive && missing, trouble: fmt.Sprintf("%s answers %d%s", w.HealthPath, reply.Status, quoted(reply.Body))}
+		return healthCheck{fatal: w.Exclusive && missing, problem: fmt.Sprintf("%s answers %d%s", w.HealthPath, reply.Status, quoted(reply.Body))}
 	}
 	var h health
 	if err := json.Unmarshal(reply.Body, &h); err != nil {
-		return saying{fatal: w.Exclusive, trouble: fmt.Sprintf("%s answers no JSON object%s", w.HealthPath, quoted(reply.Body))}
+		return healthCheck{fatal: w.Exclusive, problem: fmt.Sprintf("%s answers no JSON object%s", w.HealthPath, quoted(reply.Body))}
 	}
 	switch {
 	case h.Release == "":
-		return saying{fatal: w.Exclusive, trouble: "the answer does not name the release (SLIPWAY_RELEASE)"}
+		return healthCheck{fatal: w.Exclusive, problem: "the answer does not name the release (SLIPWAY_RELEASE)"}
 	case h.Release != w.Release:
-		return saying{fatal: w.Exclusive, trouble: fmt.Sprintf("release %s answers, not %s", short(h.Release), w.Release)}
-	case !sameModel(h.Model, w.Model):
-		return saying{fatal: true, trouble: fmt.Sprintf("it serves model version %s, not %d", modelWord(h.Model), w.Model.Version)}
-	case !slices.Contains(well(), strings.ToLower(h.Status)):
-		return saying{trouble: fmt.Sprintf("its status is %q, not \"ok\"", short(h.Status))}
+		return healthCheck{fatal: w.Exclusive, problem: fmt.Sprintf("release %s answers, not %s", truncate(h.Release), w.Release)}
+	case !modelMatches(h.Model, w.Model):
+		return healthCheck{fatal: true, problem: fmt.Sprintf("it serves model version %s, not %d", formatModel(h.Model), w.Model.Version)}
+	case !slices.Contains(healthyStatuses(), strings.ToLower(h.Status)):
+		return healthCheck{problem: fmt.Sprintf("its status is %q, not \"ok\"", truncate(h.Status))}
 	}
-	return saying{}
+	return healthCheck{}
 }
 
-// sameModel takes 7, "7", "v7" and "group:7". A release without a model may say
+// modelMatches takes 7, "7", "v7" and "group:7". A release without a model may say
 // what it likes.
-func sameModel(said any, want *delivery.ModelRef) bool {
+func modelMatches(said any, want *delivery.ModelRef) bool {
 	if want == nil {
 		return true
 	}
@@ -71,11 +71,11 @@ func sameModel(said any, want *delivery.ModelRef) bool {
 	return false
 }
 
-func modelWord(said any) string {
+func formatModel(said any) string {
 	if said == nil {
 		return "(not named)"
 	}
-	return fmt.Sprintf("%q", short(fmt.Sprint(said)))
+	return fmt.Sprintf("%q", truncate(fmt.Sprint(said)))
 }
 
 func quoted(body []byte) string {
@@ -86,8 +86,8 @@ func quoted(body []byte) string {
 	return fmt.Sprintf(": %q", text)
 }
 
-// short keeps what a stranger says from filling the screen.
-func short[S ~string](s S) S {
+// truncate keeps what a stranger says from filling the screen.
+func truncate[S ~string](s S) S {
 	if len(s) > 40 {
 		return s[:40] + "..."
 	}

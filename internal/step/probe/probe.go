@@ -17,15 +17,15 @@ import (
 
 // Defaults and paces.
 const (
-	defaultHealthy = 3
-	defaultWithin  = time.Minute
-	defaultHealth  = "/health"
+	defaultSuccessThreshold = 3
+	defaultTimeout          = time.Minute
+	defaultHealthPath       = "/health"
 
-	askTime   = 5 * time.Second // for one question
-	pace      = 20 * time.Millisecond
-	firstWait = 100 * time.Millisecond // after a bad answer; grows
-	lastWait  = time.Second
-	hopeless  = 3 // answers in a row that can't become better
+	requestTimeout  = 5 * time.Second // for one question
+	healthyInterval = 20 * time.Millisecond
+	minRetryWait    = 100 * time.Millisecond // after a bad answer; grows
+	maxRetryWait    = time.Second
+	maxFatalChecks  = 3 // answers in a row that can't become better
 )
 
 // Checker asks.
@@ -67,7 +67,7 @@ func ExpectationFor(w step.DeployParams, rel delivery.ReleaseRecord) (Expectatio
 // emitted and returned. A service that says otherwise is an error of kind
 // fault.Failed, one that never answered is fault.Unavailable.
 func (p Checker) Check(ctx context.Context, r step.Request, url string, w Expectation) ([]delivery.GateResult, error) {
-	health, err := p.health(ctx, r, url, w.complete())
+	health, err := p.waitHealthy(ctx, r, url, w.withDefaults())
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -80,70 +80,70 @@ func (p Checker) Check(ctx context.Context, r step.Request, url string, w Expect
 	return append(answers, smoke...), err
 }
 
-func (w Expectation) complete() Expectation {
+func (w Expectation) withDefaults() Expectation {
 	if w.SuccessThreshold <= 0 {
-		w.SuccessThreshold = defaultHealthy
+		w.SuccessThreshold = defaultSuccessThreshold
 	}
 	if w.Timeout <= 0 {
-		w.Timeout = defaultWithin
+		w.Timeout = defaultTimeout
 	}
 	if w.HealthPath == "" {
-		w.HealthPath = defaultHealth
+		w.HealthPath = defaultHealthPath
 	}
 	return w
 }
 
-// watchdog counts while health is asked.
-type watchdog struct {
-	good, fatal int // in a row
-	asked       int
-	answered    bool
-	slowest     time.Duration
-	last        saying
+// healthTracker counts while health is asked.
+type healthTracker struct {
+	healthy, fatal int // in a row
+	requests       int
+	responded      bool
+	slowest        time.Duration
+	last           healthCheck
 }
 
-func (d *watchdog) note(s saying) {
-	d.asked++
+func (d *healthTracker) record(s healthCheck) {
+	d.requests++
 	d.last = s
-	d.answered = d.answered || s.answered
+	d.responded = d.responded || s.responded
 	switch {
-	case s.trouble == "":
-		d.good, d.fatal = d.good+1, 0
+	case s.problem == "":
+		d.healthy, d.fatal = d.healthy+1, 0
 		d.slowest = max(d.slowest, s.latency)
 	case s.fatal:
-		d.good, d.fatal = 0, d.fatal+1
+		d.healthy, d.fatal = 0, d.fatal+1
 	default:
-		d.good, d.fatal = 0, 0
+		d.healthy, d.fatal = 0, 0
 	}
 }
 
-func (p Checker) health(ctx context.Context, r step.Request, url string, w Expectation) (delivery.GateResult, error) {
+func (p Checker) waitHealthy(ctx context.Context, r step.Request, url string, w Expectation) (delivery.GateResult, error) {
 	begun := p.Clock.Now()
-	var d watchdog
-	for wait := firstWait; ; {
+	var d healthTracker
+	for wait := minRetryWait; ; {
 		left := w.Timeout - p.Clock.Now().Sub(begun)
-		d.note(p.once(ctx, url, w, left))
+		d.record(p.checkHealth(ctx, url, w, left))
 		left = w.Timeout - p.Clock.Now().Sub(begun)
-		r.Progress("healthy %d of %d%s", d.good, w.SuccessThreshold, unless(d.last.trouble))
+		r.Progress("healthy %d of %d%s", d.healthy, w.SuccessThreshold, problemSuffix(d.last.problem))
 		doom := ""
-		if d.last.trouble != "" && d.asked%3 == 0 && w.FailureCheck != nil {
+		if d.last.problem != "" && d.requests%3 == 0 && w.FailureCheck != nil {
 			doom = w.FailureCheck(ctx)
 		}
 		switch {
 		case ctx.Err() != nil:
 			return delivery.GateResult{}, context.Cause(ctx)
-		case d.good >= w.SuccessThreshold:
-			return d.passed(w), nil
+		case d.healthy >= w.SuccessThreshold:
+			return d.passedResult(w), nil
 		case doom != "":
-			return d.failed(w, "it can't become healthy: "+doom)
-		case d.fatal >= hopeless:
-			return d.failed(w, "it won't become healthy")
+			return d.failedResult(w, "it can't become healthy: "+doom)
+		case d.fatal >= maxFatalChecks:
+			return d.failedResult(w, "it won't become healthy")
 		case left <= 0:
-			return d.failed(w, fmt.Sprintf("not healthy within %s (%d asked)", w.Timeout, d.asked))
+			return d.failedResult(w, fmt.Sprintf("not healthy within %s (%d asked)", w.Timeout, d.requests))
 		}
-		next := pace
-		if d.last.trouble != "" {
-			next, wait = wait, min(wait*3/2, lastWait)
+		next := healthyInterval
+		if d.last.problem != "" {
+			next, wait = wait, min(wait*3/2, maxRetryWait)
 		}
 		if err := p.Clock.Wait(ctx, min(next, left)); err != nil {
 			return delivery.GateResult{}, err
@@ -151,15 +151,15 @@ func (p Checker) health(ctx context.Context, r step.Request, url string, w Expec
 	}
 }
 
-func unless(trouble string) string {
+func problemSuffix(trouble string) string {
 	if trouble == "" {
 		return ""
 	}
 	return ": " + trouble
 }
 
-func (d *watchdog) passed(w Expectation) delivery.GateResult {
-	evidence := fmt.Sprintf("%d healthy answers in a row from %s", d.good, w.Release)
+func (d *healthTracker) passedResult(w Expectation) delivery.GateResult {
+	evidence := fmt.Sprintf("%d healthy answers in a row from %s", d.healthy, w.Release)
 	if w.Model != nil {
 		evidence += fmt.Sprintf(" with model %s", w.Model)
 	}
@@ -167,33 +167,33 @@ func (d *watchdog) passed(w Expectation) delivery.GateResult {
 	return delivery.GateResult{Gate: "health", Verdict: delivery.Passed, Evidence: evidence}
 }
 
-func (d *watchdog) failed(w Expectation, why string) (delivery.GateResult, error) {
+func (d *healthTracker) failedResult(w Expectation, why string) (delivery.GateResult, error) {
 	a := delivery.GateResult{Gate: "health", Verdict: delivery.Failed, Evidence: why}
-	if d.last.trouble != "" {
-		a.Evidence += "; last: " + d.last.trouble
+	if d.last.problem != "" {
+		a.Evidence += "; last: " + d.last.problem
 	}
 	kind := fault.Failed
-	if !d.answered {
+	if !d.responded {
 		kind, a.Verdict = fault.Unavailable, delivery.Unavailable
 	}
 	return a, fault.New(kind, "health of %s: %s", w.Release, a.Evidence).
 		Hint("the service's answer at %s must be 200 with its release and model_version; see its logs", w.HealthPath)
 }
 
-func (p Checker) once(ctx context.Context, url string, w Expectation, left time.Duration) saying {
-	q := port.ProbeRequest{URL: join(url, w.HealthPath), Timeout: max(min(askTime, left), time.Millisecond)}
+func (p Checker) checkHealth(ctx context.Context, url string, w Expectation, left time.Duration) healthCheck {
+	q := port.ProbeRequest{URL: joinURL(url, w.HealthPath), Timeout: max(min(requestTimeout, left), time.Millisecond)}
 	reply, err := p.Prober.Probe(ctx, q)
 	if err != nil {
-		return saying{trouble: "no answer: " + cause(err)}
+		return healthCheck{problem: "no answer: " + rootCause(err)}
 	}
-	s := read(reply, w)
-	s.answered, s.latency = true, reply.Latency
+	s := evaluateHealth(reply, w)
+	s.responded, s.latency = true, reply.Latency
 	return s
 }
 
-// cause is the innermost reason: people need "connection refused", not the
+// rootCause is the innermost reason: people need "connection refused", not the
 // layers around it.
-func cause(err error) string {
+func rootCause(err error) string {
 	for {
 		inner := errors.Unwrap(err)
 		if inner == nil {
@@ -203,6 +203,6 @@ func cause(err error) string {
 	}
 }
 
-func join(base, path string) string {
+func joinURL(base, path string) string {
 	return strings.TrimRight(base, "/") + "/" + strings.TrimLeft(path, "/")
 }

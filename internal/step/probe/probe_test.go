@@ -42,26 +42,26 @@ func TestRead(t *testing.T) {
 	}
 	for _, c := range cases {
 		for _, alone := range []bool{true, false} {
-			s := read(port.ProbeResponse{Status: c.status, Body: []byte(c.body)}, Expectation{Release: id, Model: c.model, HealthPath: "/health", Exclusive: alone})
-			if (s.trouble == "") != (c.says == "") || !strings.Contains(s.trouble, c.says) {
-				t.Errorf("%d %s: %q, want %q", c.status, c.body, s.trouble, c.says)
+			s := evaluateHealth(port.ProbeResponse{Status: c.status, Body: []byte(c.body)}, Expectation{Release: id, Model: c.model, HealthPath: "/health", Exclusive: alone})
+			if (s.problem == "") != (c.says == "") || !strings.Contains(s.problem, c.says) {
+				t.Errorf("%d %s: %q, want %q", c.status, c.body, s.problem, c.says)
 			}
 			if want := c.fatal && alone || c.shared; s.fatal != want {
 				t.Errorf("%d %s, alone %v: fatal %v", c.status, c.body, alone, s.fatal)
 			}
 		}
 	}
-	long := read(port.ProbeResponse{Status: 200, Body: []byte(`{"release":"` + strings.Repeat("x", 1<<20) + `"}`)}, Expectation{Release: id})
-	if len(long.trouble) > 200 {
-		t.Errorf("%d bytes of trouble", len(long.trouble))
+	long := evaluateHealth(port.ProbeResponse{Status: 200, Body: []byte(`{"release":"` + strings.Repeat("x", 1<<20) + `"}`)}, Expectation{Release: id})
+	if len(long.problem) > 200 {
+		t.Errorf("%d bytes of trouble", len(long.problem))
 	}
 }
 
 func FuzzRead(f *testing.F) {
 	f.Add(200, []byte(`{"status":"ok","release":"r-0123456789ab","model_version":"7"}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		s := read(port.ProbeResponse{Status: status, Body: body}, Expectation{Release: "r-0123456789ab", Model: &delivery.ModelRef{Group: "m", Version: 7}})
-		if s.trouble == "" && (status < 200 || status > 299 || !strings.Contains(string(body), "0123456789ab")) {
+		s := evaluateHealth(port.ProbeResponse{Status: status, Body: body}, Expectation{Release: "r-0123456789ab", Model: &delivery.ModelRef{Group: "m", Version: 7}})
+		if s.problem == "" && (status < 200 || status > 299 || !strings.Contains(string(body), "0123456789ab")) {
 			t.Errorf("%d %q is healthy", status, body)
 		}
 	})
@@ -92,14 +92,14 @@ func TestDown(t *testing.T) {
 
 func TestCompile(t *testing.T) {
 	s, err := CompileChecks([]step.Check{{Path: "/a"}, {Name: "b", Path: "b", JSON: "{}", Method: "PUT", Status: 201}})
-	if err != nil || s[0].Name != "1 /a" || s[0].Status != 200 || method(s[0]) != "GET" || method(s[1]) != "PUT" || s[1].Status != 201 {
+	if err != nil || s[0].Name != "1 /a" || s[0].Status != 200 || methodOf(s[0]) != "GET" || methodOf(s[1]) != "PUT" || s[1].Status != 201 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	if _, err := CompileChecks([]step.Check{{Name: "x", Expect: []string{"boddy.a == 1"}}}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "smoke check x") {
 		t.Errorf("%v", err)
 	}
 	for _, c := range [][3]string{{"http://h", "/a", "http://h/a"}, {"http://h/", "a", "http://h/a"}, {"http://h/x/", "/a?b=c", "http://h/x/a?b=c"}} {
-		if got := join(c[0], c[1]); got != c[2] {
+		if got := joinURL(c[0], c[1]); got != c[2] {
 			t.Errorf("%s", got)
 		}
 	}

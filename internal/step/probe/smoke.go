@@ -18,14 +18,14 @@ import (
 // How often a smoke request without an answer is sent, and how long between. One
 // with a wrong answer is not sent again: users do not ask twice either.
 const (
-	smokeTries = 3
-	smokeWait  = 200 * time.Millisecond
+	smokeAttempts = 3
+	smokeWait     = 200 * time.Millisecond
 )
 
 // SmokeChecks are compiled smoke checks.
-type SmokeChecks []compiled
+type SmokeChecks []compiledCheck
 
-type compiled struct {
+type compiledCheck struct {
 	step.Check
 	expect []gate.Check
 }
@@ -40,7 +40,7 @@ func CompileChecks(checks []step.Check) (SmokeChecks, error) {
 		if c.Status == 0 {
 			c.Status = http.StatusOK
 		}
-		one := compiled{Check: c}
+		one := compiledCheck{Check: c}
 		for _, expr := range c.Expect {
 			e, err := gate.CompileCheck(expr)
 			if err != nil {
@@ -60,7 +60,7 @@ func (p Checker) CheckSmoke(ctx context.Context, r step.Request, url string, w E
 	var first error
 	for _, c := range w.Smoke {
 		r.Progress("smoke check %s", c.Name)
-		a := p.check(ctx, url, c, w)
+		a := p.runCheck(ctx, url, c, w)
 		if ctx.Err() != nil {
 			return answers, context.Cause(ctx)
 		}
@@ -78,22 +78,22 @@ func (p Checker) CheckSmoke(ctx context.Context, r step.Request, url string, w E
 	return answers, first
 }
 
-func (p Checker) check(ctx context.Context, url string, c compiled, w Expectation) delivery.GateResult {
+func (p Checker) runCheck(ctx context.Context, url string, c compiledCheck, w Expectation) delivery.GateResult {
 	a := delivery.GateResult{Gate: "smoke: " + c.Name, Verdict: delivery.Failed}
 	reply, err := p.send(ctx, url, c)
 	switch {
 	case err != nil:
-		a.Verdict, a.Evidence = delivery.Unavailable, "no answer: "+cause(err)
+		a.Verdict, a.Evidence = delivery.Unavailable, "no answer: "+rootCause(err)
 		return a
 	case reply.Status != c.Status:
-		a.Evidence = fmt.Sprintf("%s %s answers %d, not %d%s", method(c), c.Path, reply.Status, c.Status, quoted(reply.Body))
+		a.Evidence = fmt.Sprintf("%s %s answers %d, not %d%s", methodOf(c), c.Path, reply.Status, c.Status, quoted(reply.Body))
 		return a
 	}
-	seen := gate.Response{Status: reply.Status, Body: reply.Body, Headers: flat(reply.Header), Release: string(w.Release)}
+	seen := gate.Response{Status: reply.Status, Body: reply.Body, Headers: flattenHeader(reply.Header), Release: string(w.Release)}
 	if w.Model != nil {
 		seen.ModelVersion = strconv.Itoa(w.Model.Version)
 	}
-	said := []string{fmt.Sprintf("%s %s answers %d in %s", method(c), c.Path, reply.Status, reply.Latency.Round(time.Millisecond/10))}
+	said := []string{fmt.Sprintf("%s %s answers %d in %s", methodOf(c), c.Path, reply.Status, reply.Latency.Round(time.Millisecond/10))}
 	for _, e := range c.expect {
 		yes, why := e.Evaluate(seen)
 		if !yes {
@@ -106,9 +106,9 @@ func (p Checker) check(ctx context.Context, url string, c compiled, w Expectatio
 	return a
 }
 
-func (p Checker) send(ctx context.Context, url string, c compiled) (reply port.ProbeResponse, err error) {
-	q := port.ProbeRequest{Method: method(c), URL: join(url, c.Path), Body: []byte(c.JSON), Timeout: askTime}
-	for range smokeTries {
+func (p Checker) send(ctx context.Context, url string, c compiledCheck) (reply port.ProbeResponse, err error) {
+	q := port.ProbeRequest{Method: methodOf(c), URL: joinURL(url, c.Path), Body: []byte(c.JSON), Timeout: requestTimeout}
+	for range smokeAttempts {
 		if reply, err = p.Prober.Probe(ctx, q); err == nil {
 			return reply, nil
 		}
@@ -119,8 +119,8 @@ func (p Checker) send(ctx context.Context, url string, c compiled) (reply port.P
 	return reply, err
 }
 
-// method is GET, or POST when there is a body.
-func method(c compiled) string {
+// methodOf is GET, or POST when there is a body.
+func methodOf(c compiledCheck) string {
 	switch {
 	case c.Method != "":
 		return c.Method
@@ -130,7 +130,7 @@ func method(c compiled) string {
 	return http.MethodGet
 }
 
-func flat(h http.Header) map[string]string {
+func flattenHeader(h http.Header) map[string]string {
 	out := make(map[string]string, len(h))
 	for k, v := range h {
 		out[strings.ToLower(k)] = strings.Join(v, ", ")

@@ -13,8 +13,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// often is how much time passes between two lines of progress, at least.
-const often = 200 * time.Millisecond
+// progressInterval is how much time passes between two lines of progress, at least.
+const progressInterval = 200 * time.Millisecond
 
 // Step pushes.
 type Step struct {
@@ -59,7 +59,7 @@ func (s Step) progress(r step.Request) port.Progress {
 	var last time.Time
 	return func(done, total int64) {
 		now := s.Clock.Now()
-		if now.Sub(last) < often && done != total {
+		if now.Sub(last) < progressInterval && done != total {
 			return
 		}
 		last = now

@@ -58,16 +58,16 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	}
 	out := step.RegisterOutput{Model: m.ModelRef, Status: m.Status}
 	if w.SBOM {
-		if out.SBOMs, err = s.bill(ctx, r, dir, m); err != nil {
+		if out.SBOMs, err = s.generateSBOMs(ctx, r, dir, m); err != nil {
 			return step.Result{}, err
 		}
 	}
 	return step.Succeed(fmt.Sprintf("%s %s", m.ModelRef, m.Status), out)
 }
 
-// bill says what the model is made of. Its folder is named after the content, so
+// generateSBOMs says what the model is made of. Its folder is named after the content, so
 // that the same model has one, whichever run asks for it.
-func (s Step) bill(ctx context.Context, r step.Request, files string, m delivery.ModelVersion) (*port.SBOMs, error) {
+func (s Step) generateSBOMs(ctx context.Context, r step.Request, files string, m delivery.ModelVersion) (*port.SBOMs, error) {
 	if s.SBOMs == nil {
 		return nil, fault.New(fault.Internal, "list what model %s is made of: nobody can", m.ModelRef)
 	}
@@ -83,14 +83,14 @@ func (s Step) bill(ctx context.Context, r step.Request, files string, m delivery
 
 func lineage(r step.Request, t step.TrainOutput) delivery.Lineage {
 	return delivery.Lineage{
-		Commit: t.Commit, Data: t.Data, Job: t.Job, Run: trainer(r, t),
+		Commit: t.Commit, Data: t.Data, Job: t.Job, Run: trainingRun(r, t),
 		Command: t.Command, Training: t.Inputs,
 	}
 }
 
-// trainer is the run that trained the model: an earlier one when it was cached.
+// trainingRun is the run that trained the model: an earlier one when it was cached.
 // The job is named after it.
-func trainer(r step.Request, t step.TrainOutput) delivery.RunID {
+func trainingRun(r step.Request, t step.TrainOutput) delivery.RunID {
 	const length = len("20060102-150405-abcd")
 	if len(t.Job) > length && delivery.RunID(t.Job[:length]).Valid() {
 		return delivery.RunID(t.Job[:length])

@@ -17,16 +17,16 @@ import (
 
 // The files of evidence, in the step's folder of the run, and their limits.
 const (
-	sarifFile = "scan.sarif"
-	tableFile = "scan.txt"
-	sarifType = "application/sarif+json"
-	tableType = "text/plain; charset=utf-8"
-	mostKept  = 200 // findings in the output
-	mostLines = 100 // of the table in the log
+	sarifFile   = "scan.sarif"
+	tableFile   = "scan.txt"
+	sarifType   = "application/sarif+json"
+	tableType   = "text/plain; charset=utf-8"
+	maxFindings = 200 // findings in the output
+	maxLogLines = 100 // of the table in the log
 )
 
-// describe fills in what the output says of the verdict and what it rests on.
-func describe(out step.ScanOutput, j judgement, r port.ScanReport) step.ScanOutput {
+// fillOutput fills in what the output says of the verdict and what it rests on.
+func fillOutput(out step.ScanOutput, j assessment, r port.ScanReport) step.ScanOutput {
 	out.Verdict = j.Verdict
 	out.Scanner, out.Distribution, out.Packages = r.Scanner, r.Distribution, r.Packages
 	out.Database = r.Database
@@ -39,18 +39,18 @@ func describe(out step.ScanOutput, j judgement, r port.ScanReport) step.ScanOutp
 		switch {
 		case f.waived:
 			out.Waived++
-		case f.vexed:
+		case f.suppressedByVEX:
 			out.SuppressedByVEX++
 		}
-		if len(out.Findings) < mostKept {
+		if len(out.Findings) < maxFindings {
 			out.Findings = append(out.Findings, f.Finding)
 		}
 	}
 	return out
 }
 
-// keep writes the evidence for people and for other tools.
-func keep(r step.Request, j judgement, report port.ScanReport, table string, out *step.ScanOutput) error {
+// writeArtifacts writes the evidence for people and for other tools.
+func writeArtifacts(r step.Request, j assessment, report port.ScanReport, table string, out *step.ScanOutput) error {
 	if j.Verdict == delivery.Unavailable && report.Scanner == "" {
 		return nil // nothing was looked at, so there is nothing to show
 	}
@@ -58,14 +58,14 @@ func keep(r step.Request, j judgement, report port.ScanReport, table string, out
 	if err != nil {
 		return fmt.Errorf("write the findings: %w", err)
 	}
-	if out.SARIF, err = save(r.WorkDir, sarifFile, sarifType, append(sarif, '\n')); err != nil {
+	if out.SARIF, err = writeArtifact(r.WorkDir, sarifFile, sarifType, append(sarif, '\n')); err != nil {
 		return err
 	}
-	out.Table, err = save(r.WorkDir, tableFile, tableType, []byte(looked(report)+"\n\n"+table))
+	out.Table, err = writeArtifact(r.WorkDir, tableFile, tableType, []byte(scanSummary(report)+"\n\n"+table))
 	return err
 }
 
-func save(dir, name, kind string, data []byte) (*port.Document, error) {
+func writeArtifact(dir, name, kind string, data []byte) (*port.Document, error) {
 	path := filepath.Join(dir, name)
 	if err := os.WriteFile(path, data, 0o644); err != nil {
 		return nil, fault.New(fault.Unavailable, "write %s", path).Cause(err).Hint("make room on the disk, or own the folder")
@@ -74,8 +74,8 @@ func save(dir, name, kind string, data []byte) (*port.Document, error) {
 	return &port.Document{Type: kind, Path: path, Digest: sum, Size: int64(len(data))}, nil
 }
 
-// table is the findings for people, one a line.
-func table(j judgement) string {
+// findingsTable is the findings for people, one a line.
+func findingsTable(j assessment) string {
 	if len(j.Findings) == 0 {
 		return "no findings\n"
 	}
@@ -108,5 +108,5 @@ func printable(s string) string {
 			return '?'
 		}
 		return c
-	}, brief(s))
+	}, truncateLine(s))
 }

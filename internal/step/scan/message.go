@@ -12,28 +12,28 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// mostNamed is how many findings the cause's one line names.
-const mostNamed = 5
+// maxNamedFindings is how many findings the cause's one line names.
+const maxNamedFindings = 5
 
-// cause is why the gate did not let the image through, in one line.
-func cause(w step.ScanParams, j judgement) string {
+// failureCause is why the gate did not let the image through, in one line.
+func failureCause(w step.ScanParams, j assessment) string {
 	if j.Verdict == delivery.Unavailable {
 		return "scan is unavailable: " + j.Reason
 	}
-	var said []string
+	var parts []string
 	blocking := j.blocking()
 	for i, f := range blocking {
-		if i == mostNamed {
-			said = append(said, fmt.Sprintf("and %d more", len(blocking)-mostNamed))
+		if i == maxNamedFindings {
+			parts = append(parts, fmt.Sprintf("and %d more", len(blocking)-maxNamedFindings))
 			break
 		}
-		said = append(said, f.String())
+		parts = append(parts, f.String())
 	}
-	return fmt.Sprintf("scan: %s %s: %s", plural(len(blocking), "finding"), floor(w.FailOn), strings.Join(said, "; "))
+	return fmt.Sprintf("scan: %s %s: %s", plural(len(blocking), "finding"), thresholdText(w.FailOn), strings.Join(parts, "; "))
 }
 
 // String is "CVE-2021-44228 CRITICAL in log4j-core 2.14.1 (fixed in 2.15.0)".
-func (f judged) String() string {
+func (f assessedFinding) String() string {
 	text := fmt.Sprintf("%s %s in %s %s", f.ID, f.Severity, f.Package, f.Version)
 	switch {
 	case len(f.FixedIn) > 0:
@@ -47,8 +47,8 @@ func (f judged) String() string {
 	return text
 }
 
-// floor says which severities fail.
-func floor(failOn []delivery.Severity) string {
+// thresholdText says which severities fail.
+func thresholdText(failOn []delivery.Severity) string {
 	least := delivery.Severity("")
 	unrated := false
 	for _, s := range failOn {
@@ -67,60 +67,60 @@ func floor(failOn []delivery.Severity) string {
 	return "at or above " + string(least)
 }
 
-// evidence is the answer's one line: "0 of 12 findings at or above HIGH, 1 waived;
+// gateEvidence is the answer's one line: "0 of 12 findings at or above HIGH, 1 waived;
 // 93 deb, 31 python; database of 2026-11-24".
-func evidence(w step.ScanParams, j judgement, r port.ScanReport) string {
+func gateEvidence(w step.ScanParams, j assessment, r port.ScanReport) string {
 	if j.Verdict == delivery.Unavailable {
 		return j.Reason
 	}
-	said := []string{fmt.Sprintf("%d of %s %s", len(j.blocking()), plural(len(j.Findings), "finding"), floor(w.FailOn))}
+	parts := []string{fmt.Sprintf("%d of %s %s", len(j.blocking()), plural(len(j.Findings), "finding"), thresholdText(w.FailOn))}
 	for _, c := range []struct {
 		count int
 		words string
-	}{{j.count(func(f judged) bool { return f.waived }), "waived"}, {j.count(func(f judged) bool { return f.vexed }), "excused by VEX"}, {j.unrated(w), "not rated"}} {
+	}{{j.count(func(f assessedFinding) bool { return f.waived }), "waived"}, {j.count(func(f assessedFinding) bool { return f.suppressedByVEX }), "excused by VEX"}, {j.unrated(w), "not rated"}} {
 		if c.count > 0 {
-			said[0] += fmt.Sprintf(", %d %s", c.count, c.words)
+			parts[0] += fmt.Sprintf(", %d %s", c.count, c.words)
 		}
 	}
-	if p := packages(r.Packages); p != "" {
-		said = append(said, p)
+	if p := formatPackages(r.Packages); p != "" {
+		parts = append(parts, p)
 	}
 	if !r.Database.IsZero() {
-		said = append(said, "database of "+r.Database.UTC().Format(time.DateOnly))
+		parts = append(parts, "database of "+r.Database.UTC().Format(time.DateOnly))
 	}
-	return strings.Join(said, "; ")
+	return strings.Join(parts, "; ")
 }
 
-// looked says what was looked at: the first line of the log.
-func looked(r port.ScanReport) string {
+// scanSummary says what was looked at: the first line of the log.
+func scanSummary(r port.ScanReport) string {
 	if r.Scanner == "" {
 		return "nothing was looked at"
 	}
-	said := r.Scanner + " looked at " + orElse(packages(r.Packages), "no package")
+	text := r.Scanner + " looked at " + orElse(formatPackages(r.Packages), "no package")
 	if r.Distribution != "" {
-		said += " on " + r.Distribution
+		text += " on " + r.Distribution
 	}
 	if !r.Database.IsZero() {
-		said += "; its database is of " + r.Database.UTC().Format(time.DateTime)
+		text += "; its database is of " + r.Database.UTC().Format(time.DateTime)
 	}
-	return said
+	return text
 }
 
-// packages is "93 deb, 31 python".
-func packages(counts map[string]int) string {
-	var said []string
+// formatPackages is "93 deb, 31 python".
+func formatPackages(counts map[string]int) string {
+	var parts []string
 	for _, kind := range slices.Sorted(maps.Keys(counts)) {
-		said = append(said, fmt.Sprintf("%d %s", counts[kind], kind))
+		parts = append(parts, fmt.Sprintf("%d %s", counts[kind], kind))
 	}
-	return strings.Join(said, ", ")
+	return strings.Join(parts, ", ")
 }
 
-func (j judgement) blocking() []judged {
-	n := j.count(func(f judged) bool { return f.Blocks })
+func (j assessment) blocking() []assessedFinding {
+	n := j.count(func(f assessedFinding) bool { return f.Blocks })
 	return j.Findings[:n] // they come first
 }
 
-func (j judgement) count(is func(judged) bool) int {
+func (j assessment) count(is func(assessedFinding) bool) int {
 	n := 0
 	for _, f := range j.Findings {
 		if is(f) {
@@ -131,11 +131,11 @@ func (j judgement) count(is func(judged) bool) int {
 }
 
 // unrated counts findings that nobody rated and that therefore do not fail.
-func (j judgement) unrated(w step.ScanParams) int {
+func (j assessment) unrated(w step.ScanParams) int {
 	if slices.Contains(w.FailOn, delivery.UnknownSeverity) {
 		return 0
 	}
-	return j.count(func(f judged) bool { return f.Severity == delivery.UnknownSeverity })
+	return j.count(func(f assessedFinding) bool { return f.Severity == delivery.UnknownSeverity })
 }
 
 func plural(n int, word string) string {

@@ -11,40 +11,40 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// day is the form of a waiver's last day.
-const day = time.DateOnly
+// dateFormat is the form of a waiver's last day.
+const dateFormat = time.DateOnly
 
-// judged is a finding and what the policy makes of it.
-type judged struct {
+// assessedFinding is a finding and what the policy makes of it.
+type assessedFinding struct {
 	delivery.Finding
-	Blocks bool
-	Note   string // why it does not block, or what is wrong with its waiver; for people
-	Why    string // the waiver's or the document's own reason; only of what is let pass by one
-	waived bool
-	vexed  bool
+	Blocks          bool
+	Note            string // why it does not block, or what is wrong with its waiver; for people
+	Why             string // the waiver's or the document's own reason; only of what is let pass by one
+	waived          bool
+	suppressedByVEX bool
 }
 
-// judgement is the gate's answer.
-type judgement struct {
+// assessment is the gate's answer.
+type assessment struct {
 	Verdict  delivery.Verdict
-	Findings []judged // blocking ones first, then as in the report
-	Reason   string   // why it is unavailable
+	Findings []assessedFinding // blocking ones first, then as in the report
+	Reason   string            // why it is unavailable
 	Hint     string
 	Notes    []string
 }
 
-// judge is the gate: pure, so that it is a table test. What certainly fails,
+// assess is the gate: pure, so that it is a table test. What certainly fails,
 // fails, however much is not known; what is not known passes nothing.
-func judge(w step.ScanParams, r port.ScanReport, excuses []excuse, now time.Time) judgement {
-	j := judgement{Verdict: delivery.Passed}
+func assess(w step.ScanParams, r port.ScanReport, excuses []suppression, now time.Time) assessment {
+	j := assessment{Verdict: delivery.Passed}
 	used := make([]bool, len(w.Waive))
 	blocks := false
 	for _, f := range r.Findings {
-		one := weigh(w, f, excuses, used, now)
+		one := assessFinding(w, f, excuses, used, now)
 		blocks = blocks || one.Blocks
 		j.Findings = append(j.Findings, one)
 	}
-	slices.SortStableFunc(j.Findings, func(a, b judged) int {
+	slices.SortStableFunc(j.Findings, func(a, b assessedFinding) int {
 		switch {
 		case a.Blocks == b.Blocks:
 			return 0
@@ -53,24 +53,24 @@ func judge(w step.ScanParams, r port.ScanReport, excuses []excuse, now time.Time
 		}
 		return 1
 	})
-	j.Notes = append(j.Notes, stale(w.Waive, used, now)...)
+	j.Notes = append(j.Notes, staleWaivers(w.Waive, used, now)...)
 	if blocks {
 		j.Verdict = delivery.Failed
 		j.Hint = "update the packages; or let one pass for a while: scan.waive: [{id: " + j.Findings[0].ID + ", until: YYYY-MM-DD, why: ...}]"
 		return j
 	}
-	if reason, hint := unknown(w, r, now); reason != "" {
+	if reason, hint := unavailableReason(w, r, now); reason != "" {
 		j.Verdict, j.Reason, j.Hint = delivery.Unavailable, reason, hint
 	}
 	return j
 }
 
-// weigh asks of one finding whether it fails the gate. used is told which
+// assessFinding asks of one finding whether it fails the gate. used is told which
 // waivers have something to waive.
-func weigh(w step.ScanParams, f delivery.Finding, excuses []excuse, used []bool, now time.Time) judged {
-	one := judged{Finding: f}
+func assessFinding(w step.ScanParams, f delivery.Finding, excuses []suppression, used []bool, now time.Time) assessedFinding {
+	one := assessedFinding{Finding: f}
 	switch {
-	case !counts(w.FailOn, f.Severity):
+	case !failsOn(w.FailOn, f.Severity):
 		if f.Severity == delivery.UnknownSeverity {
 			one.Note = "not rated: counts only with UNKNOWN in fail_on"
 		}
@@ -79,13 +79,13 @@ func weigh(w step.ScanParams, f delivery.Finding, excuses []excuse, used []bool,
 		one.Note = "no fix yet"
 		return one
 	}
-	if e, ok := excused(excuses, f); ok {
-		one.Note, one.Why, one.vexed = "VEX: "+string(e.status), e.why, true
+	if e, ok := findSuppression(excuses, f); ok {
+		one.Note, one.Why, one.suppressedByVEX = "VEX: "+string(e.status), e.reason, true
 		return one
 	}
 	one.Blocks = true
 	for i, wv := range w.Waive {
-		if !covers(wv, f) {
+		if !waives(wv, f) {
 			continue
 		}
 		used[i] = true
@@ -100,9 +100,9 @@ func weigh(w step.ScanParams, f delivery.Finding, excuses []excuse, used []bool,
 	return one
 }
 
-// counts tells whether a severity fails: from the least that is named upward.
+// failsOn tells whether a severity fails: from the least that is named upward.
 // What is not rated counts only if that is asked for.
-func counts(failOn []delivery.Severity, s delivery.Severity) bool {
+func failsOn(failOn []delivery.Severity, s delivery.Severity) bool {
 	for _, least := range failOn {
 		if s == least || least != delivery.UnknownSeverity && s.AtLeast(least) {
 			return true
@@ -111,19 +111,19 @@ func counts(failOn []delivery.Severity, s delivery.Severity) bool {
 	return false
 }
 
-func covers(w step.Waiver, f delivery.Finding) bool {
+func waives(w step.Waiver, f delivery.Finding) bool {
 	return f.HasID(w.ID) && (w.Package == "" || strings.EqualFold(w.Package, f.Package))
 }
 
 // expired tells whether the waiver's last day, in UTC, is over. A day that is
 // none waives nothing.
 func expired(w step.Waiver, now time.Time) bool {
-	last, err := time.Parse(day, w.Until)
+	last, err := time.Parse(dateFormat, w.Until)
 	return err != nil || !now.Before(last.AddDate(0, 0, 1))
 }
 
-// stale names waivers that waive nothing.
-func stale(all []step.Waiver, used []bool, now time.Time) []string {
+// staleWaivers names waivers that waive nothing.
+func staleWaivers(all []step.Waiver, used []bool, now time.Time) []string {
 	var notes []string
 	for i, w := range all {
 		if used[i] {
@@ -133,42 +133,42 @@ func stale(all []step.Waiver, used []bool, now time.Time) []string {
 		if expired(w, now) {
 			state = "expired on " + w.Until + " and " + state
 		}
-		notes = append(notes, fmt.Sprintf("the waiver of %s %s: it can go", named(w), state))
+		notes = append(notes, fmt.Sprintf("the waiver of %s %s: it can go", waiverName(w), state))
 	}
 	return notes
 }
 
-func named(w step.Waiver) string {
+func waiverName(w step.Waiver) string {
 	if w.Package == "" {
 		return w.ID
 	}
 	return w.ID + " in " + w.Package
 }
 
-// unknown says why nothing was found, other than that there is nothing.
-func unknown(w step.ScanParams, r port.ScanReport, now time.Time) (reason, hint string) {
+// unavailableReason says why nothing was found, other than that there is nothing.
+func unavailableReason(w step.ScanParams, r port.ScanReport, now time.Time) (reason, hint string) {
 	age := now.Sub(r.Database)
 	switch {
 	case len(r.Gaps) > 0:
-		said := make([]string, 0, len(r.Gaps))
+		reasons := make([]string, 0, len(r.Gaps))
 		for _, g := range r.Gaps {
-			said = append(said, g.What)
+			reasons = append(reasons, g.What)
 			if hint == "" {
 				hint = g.Hint
 			}
 		}
-		return strings.Join(said, "; "), hint
+		return strings.Join(reasons, "; "), hint
 	case r.Database.IsZero():
 		return "the scanner does not say how old its database is", "look at the scanner by hand"
 	case w.MaxAge > 0 && age > w.MaxAge.D():
-		return fmt.Sprintf("the database is from %s, %s old, and may be %s at most", r.Database.UTC().Format(day), span(age), span(w.MaxAge.D())),
+		return fmt.Sprintf("the database is from %s, %s old, and may be %s at most", r.Database.UTC().Format(dateFormat), formatAge(age), formatAge(w.MaxAge.D())),
 			"get a newer one: `slipway scan db update`, or `slipway scan db import FILE`; scan.max_age says how old it may be"
 	}
 	return "", ""
 }
 
-// span is a duration in days and hours.
-func span(d time.Duration) string {
+// formatAge is a duration in days and hours.
+func formatAge(d time.Duration) string {
 	hours := int(d.Hours())
 	switch days := hours / 24; {
 	case hours < 1:

@@ -86,7 +86,7 @@ func TestJudge(t *testing.T) {
 			if c.built.IsZero() {
 				c.built = c.now.Add(-time.Hour)
 			}
-			j := judge(w, port.ScanReport{Database: c.built, Findings: c.findings, Gaps: c.gaps}, nil, c.now)
+			j := assess(w, port.ScanReport{Database: c.built, Findings: c.findings, Gaps: c.gaps}, nil, c.now)
 			if j.Verdict != c.want {
 				t.Fatalf("%s, want %s: %+v", j.Verdict, c.want, j)
 			}
@@ -95,7 +95,7 @@ func TestJudge(t *testing.T) {
 			}
 			said := strings.Join(j.Notes, "\n")
 			if j.Verdict != delivery.Passed {
-				said += cause(w, j)
+				said += failureCause(w, j)
 			}
 			if !strings.Contains(said, c.says) {
 				t.Errorf("says %q, want %q", said, c.says)
@@ -105,7 +105,7 @@ func TestJudge(t *testing.T) {
 }
 
 func TestADatabaseThatDoesNotSayItsAgeIsNotTrusted(t *testing.T) {
-	j := judge(policy(nil), port.ScanReport{}, nil, at("2026-11-24T12:00:00Z"))
+	j := assess(policy(nil), port.ScanReport{}, nil, at("2026-11-24T12:00:00Z"))
 	if j.Verdict != delivery.Unavailable || !strings.Contains(j.Reason, "does not say how old") {
 		t.Errorf("%+v", j)
 	}
@@ -117,8 +117,8 @@ func TestTheCauseNamesTheFirstAndCountsTheRest(t *testing.T) {
 		all = append(all, log4j())
 	}
 	w := policy(nil)
-	j := judge(w, port.ScanReport{Database: at("2026-11-24T00:00:00Z"), Findings: all}, nil, at("2026-11-24T12:00:00Z"))
-	text := cause(w, j)
+	j := assess(w, port.ScanReport{Database: at("2026-11-24T00:00:00Z"), Findings: all}, nil, at("2026-11-24T12:00:00Z"))
+	text := failureCause(w, j)
 	if !strings.HasPrefix(text, "scan: 9 findings at or above HIGH: ") || !strings.HasSuffix(text, "; and 4 more") || strings.Contains(text, "\n") {
 		t.Error(text)
 	}

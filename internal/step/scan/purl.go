@@ -19,7 +19,7 @@ type purl struct {
 // parsePURL reads a package URL. Names are compared as their ecosystem does it.
 func parsePURL(text string) (purl, error) {
 	bad := func(why string) (purl, error) {
-		return purl{}, fmt.Errorf("%q is no package URL such as pkg:pypi/requests@2.31.0: %s", brief(text), why)
+		return purl{}, fmt.Errorf("%q is no package URL such as pkg:pypi/requests@2.31.0: %s", truncateLine(text), why)
 	}
 	rest, ok := strings.CutPrefix(text, "pkg:")
 	if !ok {

@@ -66,7 +66,7 @@ type (
 
 // sarif is the findings for other tools. Each vulnerability is a rule; what is
 // waived or excused is there, and suppressed.
-func sarif(j judgement, r port.ScanReport) sarifLog {
+func sarif(j assessment, r port.ScanReport) sarifLog {
 	name, version, _ := strings.Cut(r.Scanner, " ")
 	run := sarifRun{Results: []sarifResult{}}
 	run.Tool.Driver = sarifDriver{Name: name, Version: version, Rules: []sarifRule{}}
@@ -77,7 +77,7 @@ func sarif(j judgement, r port.ScanReport) sarifLog {
 			i = len(rules)
 			rules[f.ID] = i
 			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{
-				ID: f.ID, Short: sarifText{orElse(brief(f.Title), f.ID)}, Help: f.URL,
+				ID: f.ID, Short: sarifText{orElse(truncateLine(f.Title), f.ID)}, Help: f.URL,
 				Properties: map[string]string{"security-severity": score(f.Severity)},
 			})
 		}
@@ -86,7 +86,7 @@ func sarif(j judgement, r port.ScanReport) sarifLog {
 	return sarifLog{Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run}}
 }
 
-func result(f judged, rule int) sarifResult {
+func result(f assessedFinding, rule int) sarifResult {
 	where := orElse(strings.TrimPrefix(f.Path, "/"), "image")
 	out := sarifResult{
 		Rule: f.ID, Index: rule, Level: level(f), Message: sarifText{f.String()},
@@ -96,14 +96,14 @@ func result(f judged, rule int) sarifResult {
 	if f.Layer != "" {
 		out.Locations[0].Logical = []sarifLogical{{Name: string(f.Layer) + ":" + f.Path, Kind: "resource"}}
 	}
-	if f.waived || f.vexed {
+	if f.waived || f.suppressedByVEX {
 		out.Suppressions = []sarifSuppression{{Kind: "external", Justification: orElse(f.Why, f.Note)}}
 	}
 	return out
 }
 
 // level is an error for what fails the gate, and a warning otherwise.
-func level(f judged) string {
+func level(f assessedFinding) string {
 	switch {
 	case f.Blocks:
 		return "error"

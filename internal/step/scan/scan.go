@@ -18,13 +18,13 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// gate is the name under which the answer goes.
-const gate = "scan"
+// gateName is the name under which the answer goes.
+const gateName = "scan"
 
 // When a database is asked whether there is a newer one.
 const (
-	fresh = 24 * time.Hour // they are built daily
-	again = time.Hour      // a source that did not answer is left alone for so long
+	updateInterval = 24 * time.Hour // they are built daily
+	retryInterval  = time.Hour      // a source that did not answer is left alone for so long
 )
 
 // Step scans.
@@ -55,7 +55,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, fault.New(fault.Invalid, "scan: this Slipway has no scanner %q", w.Scanner)
 	}
 	image := delivery.Image{Repository: w.Repository, Digest: built.Digest}
-	excuses, err := s.excuses(ctx, r, w, image)
+	excuses, err := s.suppressions(ctx, r, w, image)
 	if err != nil {
 		return step.FailWith(err), nil
 	}
@@ -65,31 +65,31 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, fmt.Errorf("list what %s is made of: %w", image, err)
 	}
-	away := s.refresh(ctx, r, w)
+	away := s.updateDatabase(ctx, r, w)
 	report, err := scanner.Scan(ctx, port.ScanRequest{
 		Layout: built.Layout, Image: image, CacheDir: folder, OnProgress: func(text string) { r.Progress("%s", text) },
 	})
 	if err != nil && (ctx.Err() != nil || !fault.Is(err, fault.Unavailable)) {
 		return step.Result{}, fmt.Errorf("scan %s: %w", image, err)
 	}
-	j := s.judge(w, report, excuses, err)
+	j := s.assess(w, report, excuses, err)
 	if away != nil && j.Verdict == delivery.Unavailable {
 		j.Reason += "; " + away.Error()
 	}
-	return s.answer(r, w, j, report, step.ScanOutput{Image: built.Digest, SBOMs: &bills})
+	return s.finish(r, w, j, report, step.ScanOutput{Image: built.Digest, SBOMs: &bills})
 }
 
-// judge is the verdict on a report, or on there being none.
-func (s Step) judge(w step.ScanParams, report port.ScanReport, excuses []excuse, err error) judgement {
+// assess is the verdict on a report, or on there being none.
+func (s Step) assess(w step.ScanParams, report port.ScanReport, excuses []suppression, err error) assessment {
 	if err != nil {
-		return judgement{Verdict: delivery.Unavailable, Reason: err.Error(), Hint: fault.HintOf(err)}
+		return assessment{Verdict: delivery.Unavailable, Reason: err.Error(), Hint: fault.HintOf(err)}
 	}
 	report.Findings = port.DedupeFindings(report.Findings)
-	return judge(w, report, excuses, s.Clock.Now())
+	return assess(w, report, excuses, s.Clock.Now())
 }
 
-// excuses reads the VEX documents of the commit.
-func (s Step) excuses(ctx context.Context, r step.Request, w step.ScanParams, image delivery.Image) ([]excuse, error) {
+// suppressions reads the VEX documents of the commit.
+func (s Step) suppressions(ctx context.Context, r step.Request, w step.ScanParams, image delivery.Image) ([]suppression, error) {
 	if len(w.VEX) == 0 {
 		return nil, nil
 	}
@@ -102,11 +102,11 @@ func (s Step) excuses(ctx context.Context, r step.Request, w step.ScanParams, im
 		return nil, fmt.Errorf("open the checkout: %w", err)
 	}
 	defer root.Close()
-	var all []excuse
+	var all []suppression
 	for _, name := range w.VEX {
 		raw, err := readVEX(root, name)
 		if err == nil {
-			var some []excuse
+			var some []suppression
 			some, err = parseVEX(raw, image)
 			all = append(all, some...)
 		}
@@ -126,22 +126,22 @@ func readVEX(root *os.Root, name string) ([]byte, error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, errors.New("it is no file")
-	case info.Size() > mostVEX:
+	case info.Size() > maxVEXBytes:
 		return nil, errors.New("it has more than 4 MiB")
 	}
 	return root.ReadFile(filepath.FromSlash(name))
 }
 
-// refresh gets a newer database when there may be one. Its error stops nothing:
+// updateDatabase gets a newer database when there may be one. Its error stops nothing:
 // the one that is there may still be good enough, and the scan will say if it is not.
-func (s Step) refresh(ctx context.Context, r step.Request, w step.ScanParams) error {
+func (s Step) updateDatabase(ctx context.Context, r step.Request, w step.ScanParams) error {
 	db, ok := s.Databases[w.Scanner]
 	if !ok {
 		return nil
 	}
 	now := s.Clock.Now()
 	d, err := db.Status(ctx)
-	if err == nil && (now.Sub(d.BuiltAt) < fresh || now.Sub(d.CheckedAt) < again && !d.BuiltAt.IsZero()) {
+	if err == nil && (now.Sub(d.BuiltAt) < updateInterval || now.Sub(d.CheckedAt) < retryInterval && !d.BuiltAt.IsZero()) {
 		return nil
 	}
 	r.Progress("looking for a newer vulnerability database")
@@ -161,23 +161,23 @@ func (s Step) refresh(ctx context.Context, r step.Request, w step.ScanParams) er
 	return err
 }
 
-// answer keeps the evidence and says the verdict.
-func (s Step) answer(r step.Request, w step.ScanParams, j judgement, report port.ScanReport, out step.ScanOutput) (step.Result, error) {
-	out = describe(out, j, report)
-	table := table(j)
-	if err := keep(r, j, report, table, &out); err != nil {
+// finish keeps the evidence and says the verdict.
+func (s Step) finish(r step.Request, w step.ScanParams, j assessment, report port.ScanReport, out step.ScanOutput) (step.Result, error) {
+	out = fillOutput(out, j, report)
+	table := findingsTable(j)
+	if err := writeArtifacts(r, j, report, table, &out); err != nil {
 		return step.Result{}, err
 	}
-	tell(r, j, report, table)
+	logReport(r, j, report, table)
 	accepted := j.Verdict == delivery.Unavailable && w.Unavailable == "accept"
 	out.UnavailableAccepted = accepted
-	said := delivery.GateResult{Gate: gate, Verdict: j.Verdict, Evidence: evidence(w, j, report)}
-	r.ReportGates(said)
-	result, err := step.Succeed(said.Evidence, out)
+	gate := delivery.GateResult{Gate: gateName, Verdict: j.Verdict, Evidence: gateEvidence(w, j, report)}
+	r.ReportGates(gate)
+	result, err := step.Succeed(gate.Evidence, out)
 	if err != nil {
 		return step.Result{}, err
 	}
-	result.GateResults = []delivery.GateResult{said}
+	result.GateResults = []delivery.GateResult{gate}
 	switch {
 	case accepted:
 		text := fmt.Sprintf("the scan is unavailable, and %s takes that: %s", r.Environment, j.Reason)
@@ -187,17 +187,17 @@ func (s Step) answer(r step.Request, w step.ScanParams, j judgement, report port
 		}
 	case j.Verdict != delivery.Passed:
 		result.Outcome, result.Summary = delivery.OutcomeFailed, ""
-		result.Cause, result.Hint = cause(w, j), j.Hint
+		result.Cause, result.Hint = failureCause(w, j), j.Hint
 	}
 	return result, nil
 }
 
-// tell writes the story into the log.
-func tell(r step.Request, j judgement, report port.ScanReport, table string) {
-	r.Logf("%s", looked(report))
+// logReport writes the story into the log.
+func logReport(r step.Request, j assessment, report port.ScanReport, table string) {
+	r.Logf("%s", scanSummary(report))
 	lines := strings.Split(strings.TrimRight(table, "\n"), "\n")
-	if len(lines) > mostLines {
-		lines = append(lines[:mostLines], fmt.Sprintf("... and %d more: see %s", len(lines)-mostLines, tableFile))
+	if len(lines) > maxLogLines {
+		lines = append(lines[:maxLogLines], fmt.Sprintf("... and %d more: see %s", len(lines)-maxLogLines, tableFile))
 	}
 	if len(j.Findings) > 0 {
 		r.Logf("%s", strings.Join(lines, "\n"))

@@ -26,22 +26,22 @@ const (
 
 // The forms that are read, and how much of them.
 const (
-	vexContext   = "https://openvex.dev/ns"
-	mostVEX      = 4 << 20 // bytes
-	mostExcuses  = 100_000
-	justifyNames = "component_not_present, vulnerable_code_not_present, vulnerable_code_not_in_execute_path, vulnerable_code_cannot_be_controlled_by_adversary, inline_mitigations_already_exist"
+	vexContext       = "https://openvex.dev/ns"
+	maxVEXBytes      = 4 << 20 // bytes
+	maxVEXStatements = 100_000
+	justifications   = "component_not_present, vulnerable_code_not_present, vulnerable_code_not_in_execute_path, vulnerable_code_cannot_be_controlled_by_adversary, inline_mitigations_already_exist"
 )
 
-// excuse is one statement about one package: it says for which vulnerability, in
+// suppression is one statement about one package: it says for which vulnerability, in
 // which package, and since when. Of several about the same, the latest counts.
-type excuse struct {
-	names    []string // of the vulnerability
-	image    *purl    // only in this image; nil: in any
-	part     *purl    // only this package; nil: any in the image
-	status   vexStatus
-	why      string
-	when     time.Time
-	sequence int // in its document, for those of the same time
+type suppression struct {
+	names     []string // of the vulnerability
+	image     *purl    // only in this image; nil: in any
+	component *purl    // only this package; nil: any in the image
+	status    vexStatus
+	reason    string
+	timestamp time.Time
+	sequence  int // in its document, for those of the same time
 }
 
 type vexDocument struct {
@@ -90,37 +90,37 @@ type vexVulnerability struct {
 
 // parseVEX reads an OpenVEX document, strictly: a key that is not known may be
 // the one that limits what a statement is about. image is what is scanned.
-func parseVEX(raw []byte, image delivery.Image) ([]excuse, error) {
+func parseVEX(raw []byte, image delivery.Image) ([]suppression, error) {
 	var doc vexDocument
-	if err := strict(raw, &doc); err != nil {
+	if err := decodeStrict(raw, &doc); err != nil {
 		return nil, err
 	}
 	switch {
 	case doc.Context != vexContext && !strings.HasPrefix(doc.Context, vexContext+"/"):
-		return nil, fmt.Errorf("its @context is %q, and not below %s", brief(doc.Context), vexContext)
+		return nil, fmt.Errorf("its @context is %q, and not below %s", truncateLine(doc.Context), vexContext)
 	case doc.Author == "":
 		return nil, errors.New("it has no author")
 	}
-	var all []excuse
+	var all []suppression
 	for i, s := range doc.Statements {
-		out, err := s.excuses(doc, image)
+		out, err := s.suppressions(doc, image)
 		if err != nil {
 			return nil, fmt.Errorf("statements[%d]: %w", i, err)
 		}
 		for k := range out {
 			out[k].sequence = i
 		}
-		if all = append(all, out...); len(all) > mostExcuses {
+		if all = append(all, out...); len(all) > maxVEXStatements {
 			return nil, errors.New("it has too many statements")
 		}
 	}
 	return all, nil
 }
 
-func (s vexStatement) excuses(doc vexDocument, image delivery.Image) ([]excuse, error) {
-	e := excuse{status: s.Status, why: s.reason(), when: latest(s.LastUpdated, s.Timestamp, doc.LastUpdated, doc.Timestamp)}
+func (s vexStatement) suppressions(doc vexDocument, image delivery.Image) ([]suppression, error) {
+	e := suppression{status: s.Status, reason: s.reason(), timestamp: firstTime(s.LastUpdated, s.Timestamp, doc.LastUpdated, doc.Timestamp)}
 	var err error
-	if e.names, err = vulnerability(s.Vulnerability); err != nil {
+	if e.names, err = vulnerabilityNames(s.Vulnerability); err != nil {
 		return nil, err
 	}
 	switch s.Status {
@@ -128,19 +128,19 @@ func (s vexStatement) excuses(doc vexDocument, image delivery.Image) ([]excuse, 
 		if s.Justification == "" && s.Impact == "" {
 			return nil, errors.New("not_affected needs a justification or an impact_statement")
 		}
-		if s.Justification != "" && !slices.Contains(strings.Split(justifyNames, ", "), s.Justification) {
-			return nil, fmt.Errorf("the justification %q is none of %s", brief(s.Justification), justifyNames)
+		if s.Justification != "" && !slices.Contains(strings.Split(justifications, ", "), s.Justification) {
+			return nil, fmt.Errorf("the justification %q is none of %s", truncateLine(s.Justification), justifications)
 		}
 	case affected, fixed, investigating:
 	default:
-		return nil, fmt.Errorf("the status %q is none of not_affected, affected, fixed, under_investigation", brief(string(s.Status)))
+		return nil, fmt.Errorf("the status %q is none of not_affected, affected, fixed, under_investigation", truncateLine(string(s.Status)))
 	}
 	if len(s.Products) == 0 {
 		return nil, errors.New("it names no product: say which package or image it is about")
 	}
-	var out []excuse
+	var out []suppression
 	for i, p := range s.Products {
-		of, err := p.about(e, image)
+		of, err := p.suppressions(e, image)
 		if err != nil {
 			return nil, fmt.Errorf("products[%d]: %w", i, err)
 		}
@@ -149,35 +149,35 @@ func (s vexStatement) excuses(doc vexDocument, image delivery.Image) ([]excuse, 
 	return out, nil
 }
 
-// about makes excuses for one product: a package, or an image with or without
+// suppressions makes excuses for one product: a package, or an image with or without
 // the parts of it that are meant. Another image's are none of ours.
-func (p vexProduct) about(e excuse, image delivery.Image) ([]excuse, error) {
+func (p vexProduct) suppressions(e suppression, image delivery.Image) ([]suppression, error) {
 	id, err := p.purl()
 	if err != nil {
 		return nil, err
 	}
 	if !id.isImage() {
-		e.part = &id
+		e.component = &id
 		if len(p.Subcomponents) > 0 {
 			return nil, errors.New("a package with subcomponents: name the subcomponents as products")
 		}
-		return []excuse{e}, nil
+		return []suppression{e}, nil
 	}
 	if !id.names(image) {
 		return nil, nil
 	}
 	e.image = &id
 	if len(p.Subcomponents) == 0 {
-		return []excuse{e}, nil
+		return []suppression{e}, nil
 	}
-	var out []excuse
+	var out []suppression
 	for i, sub := range p.Subcomponents {
 		part, err := sub.purl()
 		if err != nil {
 			return nil, fmt.Errorf("subcomponents[%d]: %w", i, err)
 		}
 		one := e
-		one.part = &part
+		one.component = &part
 		out = append(out, one)
 	}
 	return out, nil
@@ -194,20 +194,20 @@ func (p vexProduct) purl() (purl, error) {
 	return parsePURL(text)
 }
 
-// excused finds the latest statement about the finding. Only not_affected and
+// findSuppression finds the latest statement about the finding. Only not_affected and
 // fixed let it pass.
-func excused(all []excuse, f delivery.Finding) (excuse, bool) {
-	var last *excuse
+func findSuppression(all []suppression, f delivery.Finding) (suppression, bool) {
+	var last *suppression
 	for i, e := range all {
-		if !slices.ContainsFunc(e.names, f.HasID) || e.part != nil && !e.part.covers(f.PURL) {
+		if !slices.ContainsFunc(e.names, f.HasID) || e.component != nil && !e.component.covers(f.PURL) {
 			continue
 		}
-		if last == nil || e.when.After(last.when) || e.when.Equal(last.when) && e.sequence >= last.sequence {
+		if last == nil || e.timestamp.After(last.timestamp) || e.timestamp.Equal(last.timestamp) && e.sequence >= last.sequence {
 			last = &all[i]
 		}
 	}
 	if last == nil || last.status != notAffected && last.status != fixed {
-		return excuse{}, false
+		return suppression{}, false
 	}
 	return *last, true
 }
@@ -219,13 +219,13 @@ func (s vexStatement) reason() string {
 			said = append(said, text)
 		}
 	}
-	return brief(strings.Join(said, ": "))
+	return truncateLine(strings.Join(said, ": "))
 }
 
-func vulnerability(raw json.RawMessage) ([]string, error) {
+func vulnerabilityNames(raw json.RawMessage) ([]string, error) {
 	var v vexVulnerability
 	if len(raw) == 0 || json.Unmarshal(raw, &v.Name) != nil {
-		if err := strict(raw, &v); err != nil {
+		if err := decodeStrict(raw, &v); err != nil {
 			return nil, fmt.Errorf("vulnerability: %w", err)
 		}
 	}
@@ -239,7 +239,7 @@ func vulnerability(raw json.RawMessage) ([]string, error) {
 	return append([]string{name}, v.Aliases...), nil
 }
 
-func latest(times ...*time.Time) time.Time {
+func firstTime(times ...*time.Time) time.Time {
 	for _, t := range times { // the most exact first
 		if t != nil {
 			return *t
@@ -248,8 +248,8 @@ func latest(times ...*time.Time) time.Time {
 	return time.Time{}
 }
 
-// strict reads exactly one JSON document without unknown keys.
-func strict(raw []byte, into any) error {
+// decodeStrict reads exactly one JSON document without unknown keys.
+func decodeStrict(raw []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
@@ -261,8 +261,8 @@ func strict(raw []byte, into any) error {
 	return nil
 }
 
-// brief is one line of at most 200 bytes.
-func brief(s string) string {
+// truncateLine is one line of at most 200 bytes.
+func truncateLine(s string) string {
 	const most = 200
 	s = strings.Join(strings.Fields(s), " ")
 	if len(s) > most {

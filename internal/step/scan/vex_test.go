@@ -67,7 +67,7 @@ func TestVEX(t *testing.T) {
 				t.Fatal(err)
 			}
 			report := port.ScanReport{Database: at("2026-11-24T00:00:00Z"), Findings: []delivery.Finding{log4j()}}
-			j := judge(policy(nil), report, excuses, at("2026-11-24T12:00:00Z"))
+			j := assess(policy(nil), report, excuses, at("2026-11-24T12:00:00Z"))
 			if (j.Verdict == delivery.Passed) != c.pass {
 				t.Errorf("%s: %+v", j.Verdict, j.Findings)
 			}
@@ -114,11 +114,11 @@ func FuzzVEX(f *testing.F) {
 			return
 		}
 		for _, e := range excuses {
-			if len(e.names) == 0 || e.names[0] == "" || e.image == nil && e.part == nil {
+			if len(e.names) == 0 || e.names[0] == "" || e.image == nil && e.component == nil {
 				t.Errorf("an excuse for anything: %+v", e)
 			}
 		}
-		excused(excuses, log4j())
+		findSuppression(excuses, log4j())
 	})
 }
 

@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// longestLine is how much of a line without an end is held back, in bytes.
-const longestLine = 4 << 20
+// maxLineBytes is how much of a line without an end is held back, in bytes.
+const maxLineBytes = 4 << 20
 
 // goEvent is one line of `go test -json`; see `go doc test2json` and `go help
 // buildjson`.
@@ -26,30 +26,30 @@ type goEvent struct {
 // What people can read goes to log: the output of failed tests and of packages,
 // and every line that is no event. Safe for concurrent use.
 type goTest struct {
-	mu     sync.Mutex
-	log    io.Writer
-	at     place
-	say    func(format string, args ...any)
-	rest   []byte
-	events int
-	ended  int // tests
+	mu       sync.Mutex
+	log      io.Writer
+	location location
+	progress func(format string, args ...any)
+	partial  []byte
+	events   int
+	finished int // tests
 
-	tests    map[testID]*goCase
-	order    []testID
-	packages map[string]*goPackage
-	named    []string // packages in order
-	builds   map[string]*build
-	built    []string // in order
+	tests        map[testID]*goCase
+	testOrder    []testID
+	packages     map[string]*goPackage
+	packageOrder []string // packages in order
+	builds       map[string]*build
+	buildOrder   []string // in order
 }
 
 type testID struct{ pkg, test string }
 
 // goCase is one test or subtest.
 type goCase struct {
-	result string // pass | fail | skip, empty while it runs
-	parent bool   // it has subtests
-	deeper bool   // one of them failed
-	output output
+	result      string // pass | fail | skip, empty while it runs
+	hasChildren bool   // it has subtests
+	childFailed bool   // one of them failed
+	output      output
 }
 
 // goPackage is one package.
@@ -62,13 +62,13 @@ type goPackage struct {
 
 // build is one package's compilation.
 type build struct {
-	failed, told bool
-	output       output
+	failed, reported bool
+	output           output
 }
 
-func newGoTest(log io.Writer, at place, say func(string, ...any)) *goTest {
+func newGoTest(log io.Writer, at location, say func(string, ...any)) *goTest {
 	return &goTest{
-		log: log, at: at, say: say,
+		log: log, location: at, progress: say,
 		tests: map[testID]*goCase{}, packages: map[string]*goPackage{}, builds: map[string]*build{},
 	}
 }
@@ -77,26 +77,26 @@ func newGoTest(log io.Writer, at place, say func(string, ...any)) *goTest {
 func (g *goTest) Write(p []byte) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	done, seen := 0, len(g.rest)
-	g.rest = append(g.rest, p...)
+	done, seen := 0, len(g.partial)
+	g.partial = append(g.partial, p...)
 	for {
-		end := bytes.IndexByte(g.rest[seen:], '\n') + seen + 1
-		if end == seen && len(g.rest)-done > longestLine {
-			end = len(g.rest)
+		end := bytes.IndexByte(g.partial[seen:], '\n') + seen + 1
+		if end == seen && len(g.partial)-done > maxLineBytes {
+			end = len(g.partial)
 		}
 		if end == seen {
 			if done > 0 {
-				g.rest = append(g.rest[:0], g.rest[done:]...)
+				g.partial = append(g.partial[:0], g.partial[done:]...)
 			}
 			return len(p), nil
 		}
-		g.line(g.rest[done:end])
+		g.parseLine(g.partial[done:end])
 		done, seen = end, end
 	}
 }
 
-// line takes one line. Another process may have written the beginning of it.
-func (g *goTest) line(line []byte) {
+// parseLine takes one line. Another process may have written the beginning of it.
+func (g *goTest) parseLine(line []byte) {
 	for _, start := range []string{"{", `{"Time":`, `{"ImportPath":`} {
 		i := bytes.Index(line, []byte(start))
 		if i < 0 || start == "{" && i > 0 {
@@ -125,53 +125,53 @@ func (g *goTest) event(e goEvent) {
 	g.events++
 	switch {
 	case e.Action == "build-output" || e.Action == "build-fail":
-		g.build(e)
+		g.buildEvent(e)
 	case e.Test != "":
-		g.test(e)
+		g.testEvent(e)
 	default:
-		g.ofPackage(e)
+		g.packageEvent(e)
 	}
 }
 
-func (g *goTest) build(e goEvent) {
+func (g *goTest) buildEvent(e goEvent) {
 	b := g.builds[e.ImportPath]
 	if b == nil {
 		b = &build{}
 		g.builds[e.ImportPath] = b
-		g.built = append(g.built, e.ImportPath)
+		g.buildOrder = append(g.buildOrder, e.ImportPath)
 	}
 	b.failed = b.failed || e.Action == "build-fail"
 	b.output.add(e.Output)
 	g.print(e.Output)
 }
 
-func (g *goTest) test(e goEvent) {
+func (g *goTest) testEvent(e goEvent) {
 	id := testID{e.Package, e.Test}
 	c := g.tests[id]
 	if c == nil {
 		c = &goCase{}
 		g.tests[id] = c
-		g.order = append(g.order, id)
+		g.testOrder = append(g.testOrder, id)
 		g.pkg(e.Package)
-		g.parents(id, func(p *goCase) { p.parent = true })
+		g.parents(id, func(p *goCase) { p.hasChildren = true })
 	}
 	switch e.Action {
 	case "output":
 		c.output.add(e.Output)
 	case "pass", "skip", "fail":
 		c.result = e.Action
-		g.testEnded(id, c)
+		g.testFinished(id, c)
 	}
 }
 
-func (g *goTest) testEnded(id testID, c *goCase) {
-	g.ended++
+func (g *goTest) testFinished(id testID, c *goCase) {
+	g.finished++
 	if c.result == "fail" {
-		g.parents(id, func(p *goCase) { p.deeper = true })
+		g.parents(id, func(p *goCase) { p.childFailed = true })
 		g.print(c.output.String())
 	}
-	if c.result == "fail" || g.ended%50 == 0 {
-		g.say("%d tests ended, last %s", g.ended, id.test)
+	if c.result == "fail" || g.finished%50 == 0 {
+		g.progress("%d tests ended, last %s", g.finished, id.test)
 	}
 }
 
@@ -192,12 +192,12 @@ func (g *goTest) pkg(name string) *goPackage {
 	if p == nil {
 		p = &goPackage{}
 		g.packages[name] = p
-		g.named = append(g.named, name)
+		g.packageOrder = append(g.packageOrder, name)
 	}
 	return p
 }
 
-func (g *goTest) ofPackage(e goEvent) {
+func (g *goTest) packageEvent(e goEvent) {
 	p := g.pkg(e.Package)
 	switch e.Action {
 	case "output":
@@ -207,12 +207,12 @@ func (g *goTest) ofPackage(e goEvent) {
 		}
 	case "pass", "fail", "skip":
 		p.result, p.failedBuild = e.Action, e.FailedBuild
-		g.say("%d tests ended, last package %s", g.ended, e.Package)
+		g.progress("%d tests ended, last package %s", g.finished, e.Package)
 	}
 }
 
-// mostOutput is how much of one test's output is kept, in bytes.
-const mostOutput = 64 << 10
+// maxOutputBytes is how much of one test's output is kept, in bytes.
+const maxOutputBytes = 64 << 10
 
 // output keeps the end of what a test printed.
 type output struct {
@@ -222,8 +222,8 @@ type output struct {
 
 func (o *output) add(s string) {
 	o.text = append(o.text, s...)
-	if len(o.text) > 2*mostOutput {
-		o.text = append([]byte(nil), o.text[len(o.text)-mostOutput:]...)
+	if len(o.text) > 2*maxOutputBytes {
+		o.text = append([]byte(nil), o.text[len(o.text)-maxOutputBytes:]...)
 		o.cut = true
 	}
 }

@@ -14,9 +14,9 @@ import (
 func (g *goTest) finish() (tally, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.rest) > 0 {
-		g.line(append(g.rest, '\n'))
-		g.rest = nil
+	if len(g.partial) > 0 {
+		g.parseLine(append(g.partial, '\n'))
+		g.partial = nil
 	}
 	if g.events == 0 {
 		return tally{}, fault.New(fault.Unavailable, "it printed no test events").
@@ -24,7 +24,7 @@ func (g *goTest) finish() (tally, error) {
 	}
 	var t tally
 	var open []testID // told last: mostly they only wait for the one that broke
-	for _, id := range g.order {
+	for _, id := range g.testOrder {
 		if g.tests[id].result == "" {
 			open = append(open, id)
 			continue
@@ -34,11 +34,11 @@ func (g *goTest) finish() (tally, error) {
 	for _, id := range open {
 		g.countTest(&t, id, g.tests[id])
 	}
-	for _, name := range g.named {
+	for _, name := range g.packageOrder {
 		g.countPackage(&t, name, g.packages[name])
 	}
-	for _, path := range g.built {
-		if b := g.builds[path]; b.failed && !b.told {
+	for _, path := range g.buildOrder {
+		if b := g.builds[path]; b.failed && !b.reported {
 			t.fail(g.failure(path, &b.output, ""))
 		}
 	}
@@ -47,7 +47,7 @@ func (g *goTest) finish() (tally, error) {
 
 func (g *goTest) countTest(t *tally, id testID, c *goCase) {
 	switch {
-	case c.parent && (c.result != "fail" || c.deeper):
+	case c.hasChildren && (c.result != "fail" || c.childFailed):
 		// Its subtests count.
 	case c.result == "pass":
 		t.passed++
@@ -59,7 +59,7 @@ func (g *goTest) countTest(t *tally, id testID, c *goCase) {
 			t.failed++
 			return
 		}
-		f := g.failure(g.short(id.pkg)+"."+id.test, &c.output, g.at.packageDir(id.pkg))
+		f := g.failure(g.shortName(id.pkg)+"."+id.test, &c.output, g.location.packageDir(id.pkg))
 		if c.result == "" {
 			g.print(c.output.String())
 			f.Message = strings.TrimSpace("it did not come to its end\n" + f.Message)
@@ -72,43 +72,43 @@ func (g *goTest) countPackage(t *tally, name string, p *goPackage) {
 	b := g.builds[p.failedBuild]
 	switch {
 	case p.result == "fail" && b != nil:
-		if !b.told {
-			b.told = true
-			t.fail(g.failure(g.short(name), &b.output, ""))
+		if !b.reported {
+			b.reported = true
+			t.fail(g.failure(g.shortName(name), &b.output, ""))
 		}
 	case p.result == "fail" && !p.failing:
-		t.fail(g.failure(g.short(name), &p.output, g.at.packageDir(name)))
+		t.fail(g.failure(g.shortName(name), &p.output, g.location.packageDir(name)))
 	case p.result == "" && !p.failing:
-		f := g.failure(g.short(name), &p.output, g.at.packageDir(name))
+		f := g.failure(g.shortName(name), &p.output, g.location.packageDir(name))
 		f.Message = strings.TrimSpace("the package did not come to its end\n" + f.Message)
 		t.fail(f)
 	}
 }
 
-// short is a package's path within its module.
-func (g *goTest) short(pkg string) string {
-	if rel, ok := strings.CutPrefix(pkg, g.at.module+"/"); ok && g.at.module != "" {
+// shortName is a package's path within its module.
+func (g *goTest) shortName(pkg string) string {
+	if rel, ok := strings.CutPrefix(pkg, g.location.module+"/"); ok && g.location.module != "" {
 		return rel
 	}
 	return pkg
 }
 
 var (
-	noise     = regexp.MustCompile(`(?m)^\s*(=== (RUN|PAUSE|CONT|NAME)|--- (FAIL|PASS|SKIP):|FAIL\s*$|FAIL\t|exit status |# ).*\n?`)
-	goPointer = regexp.MustCompile(`^[A-Za-z0-9_@+./-]+\.go:[0-9]+(:[0-9]+)?: `)
+	goTestNoise  = regexp.MustCompile(`(?m)^\s*(=== (RUN|PAUSE|CONT|NAME)|--- (FAIL|PASS|SKIP):|FAIL\s*$|FAIL\t|exit status |# ).*\n?`)
+	goFilePrefix = regexp.MustCompile(`^[A-Za-z0-9_@+./-]+\.go:[0-9]+(:[0-9]+)?: `)
 )
 
 // failure reads place and message from what was printed.
 func (g *goTest) failure(name string, o *output, dir string) step.TestFailure {
-	text := noise.ReplaceAllString(o.String(), "")
+	text := goTestNoise.ReplaceAllString(o.String(), "")
 	var dirs []string
 	if dir != "" {
 		dirs = append(dirs, dir)
 	}
-	f := step.TestFailure{Name: name, Location: g.at.find(text, dirs...)}
+	f := step.TestFailure{Name: name, Location: g.location.find(text, dirs...)}
 	f.Message = strings.TrimSpace(text)
 	if f.Location != "" {
-		f.Message = goPointer.ReplaceAllString(f.Message, "")
+		f.Message = goFilePrefix.ReplaceAllString(f.Message, "")
 	}
 	return f
 }

@@ -14,7 +14,7 @@ import (
 func silent(string, ...any) {}
 
 // parse feeds text in pieces of the given size.
-func parse(text string, at place, piece int) (tally, string, error) {
+func parse(text string, at location, piece int) (tally, string, error) {
 	var log bytes.Buffer
 	g := newGoTest(&log, at, silent)
 	for len(text) > 0 {
@@ -115,7 +115,7 @@ func TestGoForms(t *testing.T) {
 }
 
 func TestGoWithoutEvents(t *testing.T) {
-	_, log, err := parse("ok  \tp\t0.1s\n", place{}, 100)
+	_, log, err := parse("ok  \tp\t0.1s\n", location{}, 100)
 	if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.HintOf(err), "-json") {
 		t.Errorf("%v", err)
 	}
@@ -130,7 +130,7 @@ func TestOutputIsBounded(t *testing.T) {
 		o.add(strings.Repeat("x", 1000))
 	}
 	o.add("the end")
-	if len(o.text) > 2*mostOutput || !strings.HasSuffix(o.String(), "the end") || !strings.HasPrefix(o.String(), "...\n") {
+	if len(o.text) > 2*maxOutputBytes || !strings.HasSuffix(o.String(), "the end") || !strings.HasPrefix(o.String(), "...\n") {
 		t.Errorf("kept %d bytes", len(o.text))
 	}
 }
@@ -142,7 +142,7 @@ func FuzzGoTest(f *testing.F) {
 	}
 	f.Add(string(raw), 100)
 	f.Add(`{"Action":"fail","Package":"p","Test":"T/a"}`, 1)
-	at := place{root: f.TempDir(), dir: "/"}
+	at := location{root: f.TempDir(), dir: "/"}
 	f.Fuzz(func(t *testing.T, text string, piece int) {
 		whole, _, err := parse(text, at, len(text)+1)
 		holds(t, whole, err)

@@ -18,14 +18,14 @@ import (
 
 // Limits for a report, which is hostile until it is parsed.
 const (
-	mostReport = 64 << 20 // bytes of one file
-	mostDepth  = 64       // elements within elements
-	mostFiles  = 1000     // when the report is a folder
-	mostText   = 16 << 10 // bytes of the beginning, and of the end, of one test's output that are read
+	maxReportBytes = 64 << 20 // bytes of one file
+	maxDepth       = 64       // elements within elements
+	maxReportFiles = 1000     // when the report is a folder
+	maxTextBytes   = 16 << 10 // bytes of the beginning, and of the end, of one test's output that are read
 )
 
 // readJUnit reads the report at path: a file, or a folder of *.xml files.
-func readJUnit(path string, at place) (tally, error) {
+func readJUnit(path string, at location) (tally, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -39,13 +39,13 @@ func readJUnit(path string, at place) (tally, error) {
 	return readFile(path, at)
 }
 
-func readFolder(dir string, at place) (tally, error) {
+func readFolder(dir string, at location) (tally, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.xml"))
 	if err != nil || len(files) == 0 {
 		return tally{}, fault.New(fault.Unavailable, "the report's folder holds no *.xml file")
 	}
-	if len(files) > mostFiles {
-		return tally{}, fault.New(fault.Unavailable, "the report has %d files, more than %d", len(files), mostFiles)
+	if len(files) > maxReportFiles {
+		return tally{}, fault.New(fault.Unavailable, "the report has %d files, more than %d", len(files), maxReportFiles)
 	}
 	sort.Strings(files)
 	var sum tally
@@ -59,7 +59,7 @@ func readFolder(dir string, at place) (tally, error) {
 	return sum, nil
 }
 
-func readFile(path string, at place) (tally, error) {
+func readFile(path string, at location) (tally, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return tally{}, fmt.Errorf("read the report: %w", err)
@@ -67,21 +67,21 @@ func readFile(path string, at place) (tally, error) {
 	if !info.Mode().IsRegular() {
 		return tally{}, fault.New(fault.Unavailable, "the report is not a file")
 	}
-	if info.Size() > mostReport {
-		return tally{}, fault.New(fault.Unavailable, "the report has %d bytes, more than %d", info.Size(), mostReport)
+	if info.Size() > maxReportBytes {
+		return tally{}, fault.New(fault.Unavailable, "the report has %d bytes, more than %d", info.Size(), maxReportBytes)
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return tally{}, fmt.Errorf("read the report: %w", err)
 	}
 	defer f.Close()
-	return parseJUnit(io.LimitReader(f, mostReport), at)
+	return parseJUnit(io.LimitReader(f, maxReportBytes), at)
 }
 
 // parseJUnit reads one document. Entities other than XML's own five are errors,
 // so that none can blow up. Anything but a whole report is an error.
-func parseJUnit(r io.Reader, at place) (tally, error) {
-	p := junit{dec: xml.NewDecoder(r), at: at}
+func parseJUnit(r io.Reader, at location) (tally, error) {
+	p := junit{dec: xml.NewDecoder(r), location: at}
 	for {
 		tok, err := p.dec.Token()
 		if errors.Is(err, io.EOF) {
@@ -95,24 +95,24 @@ func parseJUnit(r io.Reader, at place) (tally, error) {
 				Hint("is {{.Report}} written by one tool, to its end?").Cause(err)
 		}
 	}
-	if !p.seen {
+	if !p.hasElements {
 		return tally{}, fault.New(fault.Unavailable, "its report is empty").
 			Hint("let the command write JUnit XML to {{.Report}}")
 	}
-	return p.done(), nil
+	return p.finish(), nil
 }
 
 // junit is the state of the parser.
 type junit struct {
-	dec      *xml.Decoder
-	at       place
-	seen     bool
-	pytest   bool     // its suite is called so
-	path     []string // names of the open elements
-	declared int      // failures that the outermost counters speak of
-	counters int      // depth of the element that declared them; 0: none yet
-	found    tally
-	test     *testCase
+	dec           *xml.Decoder
+	location      location
+	hasElements   bool
+	pytest        bool     // its suite is called so
+	path          []string // names of the open elements
+	declared      int      // failures that the outermost counters speak of
+	countersDepth int      // depth of the element that declared them; 0: none yet
+	found         tally
+	test          *testCase
 }
 
 // testCase is the open <testcase>.
@@ -127,12 +127,12 @@ type testCase struct {
 type excerpt struct{ head, tail string }
 
 func (e *excerpt) add(s string) {
-	if room := mostText - len(e.head); room > 0 && e.tail == "" {
+	if room := maxTextBytes - len(e.head); room > 0 && e.tail == "" {
 		n := min(room, len(s))
 		e.head, s = e.head+s[:n], s[n:]
 	}
 	e.tail += s
-	if extra := len(e.tail) - mostText; extra > 0 {
+	if extra := len(e.tail) - maxTextBytes; extra > 0 {
 		e.tail = e.tail[extra:]
 	}
 }
@@ -165,12 +165,12 @@ func (p *junit) inside(names ...string) bool {
 func (p *junit) open(e xml.StartElement) error {
 	name := e.Name.Local
 	if len(p.path) == 0 && name != "testsuites" && name != "testsuite" {
-		return fmt.Errorf("<%s> is no JUnit report", cut(name, 40))
+		return fmt.Errorf("<%s> is no JUnit report", truncate(name, 40))
 	}
-	if len(p.path) >= mostDepth {
-		return fmt.Errorf("elements are nested more than %d deep", mostDepth)
+	if len(p.path) >= maxDepth {
+		return fmt.Errorf("elements are nested more than %d deep", maxDepth)
 	}
-	p.seen = true
+	p.hasElements = true
 	p.path = append(p.path, name)
 	switch name {
 	case "testsuites", "testsuite":
@@ -194,7 +194,7 @@ func (p *junit) open(e xml.StartElement) error {
 // suite notes how many failures the outermost element with counters declares:
 // inner ones are part of its sum.
 func (p *junit) suite(e xml.StartElement) error {
-	if attr(e, "failures") == "" && attr(e, "errors") == "" || p.counters > 0 && len(p.path) > p.counters {
+	if attr(e, "failures") == "" && attr(e, "errors") == "" || p.countersDepth > 0 && len(p.path) > p.countersDepth {
 		return nil
 	}
 	for _, name := range []string{"failures", "errors"} {
@@ -204,11 +204,11 @@ func (p *junit) suite(e xml.StartElement) error {
 		}
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 0 {
-			return fmt.Errorf("%s=%q is no count", name, cut(text, 40))
+			return fmt.Errorf("%s=%q is no count", name, truncate(text, 40))
 		}
 		p.declared += n
 	}
-	p.counters = len(p.path)
+	p.countersDepth = len(p.path)
 	return nil
 }
 
@@ -236,7 +236,7 @@ func (p *junit) close(name string) {
 	case t.failed && p.found.full():
 		p.found.fail(step.TestFailure{Name: t.name})
 	case t.failed:
-		p.found.fail(t.failure(p.at, p.pytest))
+		p.found.fail(t.failure(p.location, p.pytest))
 	case t.skipped:
 		p.found.skipped++
 	default:
@@ -244,7 +244,7 @@ func (p *junit) close(name string) {
 	}
 }
 
-func (t *testCase) failure(at place, pytest bool) step.TestFailure {
+func (t *testCase) failure(at location, pytest bool) step.TestFailure {
 	f := step.TestFailure{Name: t.name, Message: t.message}
 	if t.class != "" && !strings.HasPrefix(t.name, t.class) {
 		f.Name = t.class + "." + t.name
@@ -257,7 +257,7 @@ func (t *testCase) failure(at place, pytest bool) step.TestFailure {
 		t.pytest(at, text, &f)
 	}
 	if f.Location == "" && strings.Contains(text, "Traceback (most recent call last)") {
-		f.Location = at.last(pythonLine, text)
+		f.Location = at.lastMatch(tracebackLine, text)
 	}
 	if f.Location == "" {
 		f.Location = at.find(text)
@@ -268,8 +268,8 @@ func (t *testCase) failure(at place, pytest bool) step.TestFailure {
 	return f
 }
 
-// done adds failures that were counted by the report but not listed in it.
-func (p *junit) done() tally {
+// finish adds failures that were counted by the report but not listed in it.
+func (p *junit) finish() tally {
 	if hidden := p.declared - p.found.failed; hidden > 0 {
 		p.found.fail(step.TestFailure{
 			Name:    "report",
@@ -282,7 +282,7 @@ func (p *junit) done() tally {
 func attr(e xml.StartElement, name string) string {
 	for _, a := range e.Attr {
 		if a.Name.Local == name {
-			return cut(strings.TrimSpace(a.Value), mostText)
+			return truncate(strings.TrimSpace(a.Value), maxTextBytes)
 		}
 	}
 	return ""

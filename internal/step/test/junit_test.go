@@ -12,7 +12,7 @@ import (
 )
 
 // checkout makes a folder with the given files in it.
-func checkout(t *testing.T, files ...string) place {
+func checkout(t *testing.T, files ...string) location {
 	t.Helper()
 	root := t.TempDir()
 	for _, f := range files {
@@ -24,7 +24,7 @@ func checkout(t *testing.T, files ...string) place {
 			t.Fatal(err)
 		}
 	}
-	return place{root: root, dir: root}
+	return location{root: root, dir: root}
 }
 
 func TestJUnitOfPytest(t *testing.T) {
@@ -89,7 +89,7 @@ func TestJUnitForms(t *testing.T) {
 
 func TestReportFiles(t *testing.T) {
 	dir := t.TempDir()
-	at := place{root: dir, dir: dir}
+	at := location{root: dir, dir: dir}
 	if _, err := readJUnit(dir+"/none.xml", at); !fault.Is(err, fault.Unavailable) || fault.HintOf(err) == "" {
 		t.Errorf("no report: %v", err)
 	}
@@ -97,7 +97,7 @@ func TestReportFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := big.Truncate(mostReport + 1); err != nil {
+	if err := big.Truncate(maxReportBytes + 1); err != nil {
 		t.Fatal(err)
 	}
 	big.Close()
@@ -124,11 +124,11 @@ func TestManyFailuresAreCountedAndFewKept(t *testing.T) {
 		fmt.Fprintf(&xml, `<testcase name="t%d"><failure message="%s"/></testcase>`, i, strings.Repeat("ä", 5000/(1+i)))
 	}
 	xml.WriteString("</testsuite>")
-	got, err := parseJUnit(strings.NewReader(xml.String()), place{})
-	if err != nil || got.failed != 5000 || len(got.failures) != mostFailures {
+	got, err := parseJUnit(strings.NewReader(xml.String()), location{})
+	if err != nil || got.failed != 5000 || len(got.failures) != maxFailures {
 		t.Fatalf("%d failed, %d kept, %v", got.failed, len(got.failures), err)
 	}
-	if n := len(got.failures[0].Message); n > mostMessage {
+	if n := len(got.failures[0].Message); n > maxMessageBytes {
 		t.Errorf("a message of %d bytes", n)
 	}
 }
@@ -163,7 +163,7 @@ func FuzzJUnit(f *testing.F) {
 	}
 	f.Add(string(raw))
 	f.Add(`<testsuite errors="1"><testcase name="a"><failure>x.go:1</failure></testcase></testsuite>`)
-	at := place{root: f.TempDir(), dir: "/"}
+	at := location{root: f.TempDir(), dir: "/"}
 	f.Fuzz(func(t *testing.T, text string) {
 		got, err := parseJUnit(strings.NewReader(text), at)
 		holds(t, got, err)
@@ -176,14 +176,14 @@ func holds(t *testing.T, got tally, err error) {
 	if err != nil && (got.failed > 0 || got.passed > 0) {
 		t.Errorf("an error and counts as well: %+v, %v", got, err)
 	}
-	if got.passed < 0 || got.skipped < 0 || got.failed < len(got.failures) || len(got.failures) > mostFailures {
+	if got.passed < 0 || got.skipped < 0 || got.failed < len(got.failures) || len(got.failures) > maxFailures {
 		t.Errorf("counts that can't be: %+v", got)
 	}
 	if got.failed > 0 && len(got.failures) == 0 {
 		t.Errorf("%d failed, and none is named", got.failed)
 	}
 	for _, f := range got.failures {
-		if len(f.Message) > mostMessage || len(f.Name) > mostMessage {
+		if len(f.Message) > maxMessageBytes || len(f.Name) > maxMessageBytes {
 			t.Errorf("too long: %.80q", f)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// place finds files of the repository in what tests print.
-type place struct {
+// location finds files of the repository in what tests print.
+type location struct {
 	root      string // the checkout
 	dir       string // where the command ran
 	module    string // path of the Go module
@@ -16,20 +16,20 @@ type place struct {
 }
 
 var (
-	colonLine  = regexp.MustCompile(`([A-Za-z0-9_@+./\\-]+\.[A-Za-z0-9]+):([0-9]{1,7})\b`)
-	pythonLine = regexp.MustCompile(`File "([^"\n]+)", line ([0-9]{1,7})`)
+	fileColonLine = regexp.MustCompile(`([A-Za-z0-9_@+./\\-]+\.[A-Za-z0-9]+):([0-9]{1,7})\b`)
+	tracebackLine = regexp.MustCompile(`File "([^"\n]+)", line ([0-9]{1,7})`)
 )
 
-// mostSearched is how much of a text is searched for a place, in bytes.
-const mostSearched = 64 << 10
+// maxSearchedBytes is how much of a text is searched for a place, in bytes.
+const maxSearchedBytes = 64 << 10
 
 // find returns "file:line" relative to the checkout for the first place in text
 // that exists there, or "". Relative names are looked up in dirs, then where the
 // command ran, then in the checkout.
-func (p place) find(text string, dirs ...string) string {
-	text = cut(text, mostSearched)
+func (p location) find(text string, dirs ...string) string {
+	text = truncate(text, maxSearchedBytes)
 	dirs = append(dirs, p.dir, p.root)
-	for _, form := range []*regexp.Regexp{pythonLine, colonLine} {
+	for _, form := range []*regexp.Regexp{tracebackLine, fileColonLine} {
 		for _, m := range form.FindAllStringSubmatch(text, 200) {
 			if rel := p.relative(m[1], dirs); rel != "" {
 				return rel + ":" + m[2]
@@ -40,7 +40,7 @@ func (p place) find(text string, dirs ...string) string {
 }
 
 // relative is the file's path in the checkout, or "" when it has none there.
-func (p place) relative(file string, dirs []string) string {
+func (p location) relative(file string, dirs []string) string {
 	if filepath.IsAbs(file) {
 		dirs = []string{""}
 	}
@@ -62,7 +62,7 @@ func (p place) relative(file string, dirs []string) string {
 }
 
 // packageDir is the folder of a Go package, or "" when it is not in the module.
-func (p place) packageDir(pkg string) string {
+func (p location) packageDir(pkg string) string {
 	if p.module == "" {
 		return ""
 	}
@@ -75,17 +75,17 @@ func (p place) packageDir(pkg string) string {
 	return ""
 }
 
-var moduleForm = regexp.MustCompile(`(?m)^module[ \t]+"?([^\s"]+)"?`)
+var moduleDirective = regexp.MustCompile(`(?m)^module[ \t]+"?([^\s"]+)"?`)
 
 // moduleOf reads the nearest go.mod from where the command runs up to the
 // checkout's root.
-func moduleOf(p place) (module, dir string) {
+func moduleOf(p location) (module, dir string) {
 	for dir = p.dir; within(p.root, dir); dir = filepath.Dir(dir) {
 		raw, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 		if err != nil {
 			continue
 		}
-		if m := moduleForm.FindSubmatch(raw); m != nil {
+		if m := moduleDirective.FindSubmatch(raw); m != nil {
 			return string(m[1]), dir
 		}
 	}

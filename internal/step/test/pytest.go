@@ -12,30 +12,30 @@ import (
 // --tb=short, begins) with a place, the outermost call first, and lines that
 // start with E say what was raised.
 var (
-	raised      = regexp.MustCompile(`(?m)^E(?:\s+(.*))?$`)
-	entry       = regexp.MustCompile(`(?m)^((?:[A-Za-z]:)?[^\s:"'][^:"'\n]*):([0-9]{1,7})(?:: |:?\s*$)`)
-	wrongSyntax = regexp.MustCompile(`(?m)^E\s+File "([^"\n]+)", line ([0-9]{1,7})`)
-	syntaxError = regexp.MustCompile(`(?m)^E\s+(?:SyntaxError|IndentationError|TabError)\b`)
+	pytestRaised      = regexp.MustCompile(`(?m)^E(?:\s+(.*))?$`)
+	pytestEntry       = regexp.MustCompile(`(?m)^((?:[A-Za-z]:)?[^\s:"'][^:"'\n]*):([0-9]{1,7})(?:: |:?\s*$)`)
+	pytestSyntaxFile  = regexp.MustCompile(`(?m)^E\s+File "([^"\n]+)", line ([0-9]{1,7})`)
+	pytestSyntaxError = regexp.MustCompile(`(?m)^E\s+(?:SyntaxError|IndentationError|TabError)\b`)
 )
 
 // isPytest tells whether a failure's text is pytest's.
-func isPytest(text string) bool { return raised.MatchString(text) }
+func isPytest(text string) bool { return pytestRaised.MatchString(text) }
 
 // findRaised returns "file:line" of the innermost place in the checkout: where
 // the assertion failed, not where the test called what failed.
-func (p place) findRaised(text string) string {
-	if syntaxError.MatchString(text) {
-		if where := p.last(wrongSyntax, text); where != "" {
+func (p location) findRaised(text string) string {
+	if pytestSyntaxError.MatchString(text) {
+		if where := p.lastMatch(pytestSyntaxFile, text); where != "" {
 			return where
 		}
 	}
-	return p.last(entry, text)
+	return p.lastMatch(pytestEntry, text)
 }
 
-// last is the last place of that form that is in the checkout.
-func (p place) last(form *regexp.Regexp, text string) string {
-	if len(text) > mostSearched {
-		text = text[len(text)-mostSearched:]
+// lastMatch is the last place of that form that is in the checkout.
+func (p location) lastMatch(form *regexp.Regexp, text string) string {
+	if len(text) > maxSearchedBytes {
+		text = text[len(text)-maxSearchedBytes:]
 	}
 	all := form.FindAllStringSubmatch(text, -1)
 	for i := len(all) - 1; i >= max(0, len(all)-200); i-- {
@@ -51,7 +51,7 @@ func (p place) last(form *regexp.Regexp, text string) string {
 func firstRaised(text string) string {
 	exception := regexp.MustCompile(`^[A-Za-z_][\w.]*(?:Error|Exception|Warning|Exit|Interrupt)\b`)
 	var first string
-	for _, m := range raised.FindAllStringSubmatch(text, 100) {
+	for _, m := range pytestRaised.FindAllStringSubmatch(text, 100) {
 		line := strings.TrimSpace(m[1])
 		if exception.MatchString(line) {
 			return line
@@ -65,7 +65,7 @@ func firstRaised(text string) string {
 
 // nodeID is how pytest calls a test: "tests/test_api.py::TestX::test_y[1]". It is
 // empty when no file of the checkout stands for the class's name.
-func (p place) nodeID(class, name string) string {
+func (p location) nodeID(class, name string) string {
 	parts := strings.Split(class, ".")
 	if class == "" { // what can't be collected is called by its module
 		parts, name = strings.Split(name, "."), ""
@@ -88,7 +88,7 @@ func (p place) nodeID(class, name string) string {
 }
 
 // pytest reads what only pytest writes.
-func (t *testCase) pytest(at place, text string, f *step.TestFailure) {
+func (t *testCase) pytest(at location, text string, f *step.TestFailure) {
 	f.Location = at.findRaised(text)
 	if id := at.nodeID(t.class, t.name); id != "" {
 		f.Name = id

@@ -35,41 +35,41 @@ type finding struct {
 // people can read goes to log: every line outside of the JSON as it comes, and
 // the findings at the end. Safe for concurrent use.
 type ruff struct {
-	log io.Writer
-	at  place
+	log      io.Writer
+	location location
 
-	mu      sync.Mutex
-	rest    []byte // a line without its end
-	json    []byte // from the line on that opens a list
-	overrun bool
-	nothing bool // ruff said that it found no file
+	mu       sync.Mutex
+	partial  []byte // a line without its end
+	json     []byte // from the line on that opens a list
+	tooLarge bool
+	noFiles  bool // ruff said that it found no file
 }
 
 // Write takes output, in whatever pieces it comes.
 func (r *ruff) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.rest = append(r.rest, p...)
+	r.partial = append(r.partial, p...)
 	for {
-		end := bytes.IndexByte(r.rest, '\n') + 1
-		if end == 0 && len(r.rest) <= longestLine {
+		end := bytes.IndexByte(r.partial, '\n') + 1
+		if end == 0 && len(r.partial) <= maxLineBytes {
 			return len(p), nil
 		}
 		if end == 0 {
-			end = len(r.rest)
+			end = len(r.partial)
 		}
-		r.line(r.rest[:end])
-		r.rest = append([]byte(nil), r.rest[end:]...)
+		r.parseLine(r.partial[:end])
+		r.partial = append([]byte(nil), r.partial[end:]...)
 	}
 }
 
-func (r *ruff) line(line []byte) {
+func (r *ruff) parseLine(line []byte) {
 	switch {
 	case len(r.json) == 0 && !bytes.HasPrefix(line, []byte("[]")) && !bytes.HasPrefix(line, []byte("[{")) && string(bytes.TrimSpace(line)) != "[":
-		r.nothing = r.nothing || bytes.Contains(line, []byte("No Python files found"))
+		r.noFiles = r.noFiles || bytes.Contains(line, []byte("No Python files found"))
 		r.print(line)
-	case len(r.json)+len(line) > mostReport:
-		r.overrun = true
+	case len(r.json)+len(line) > maxReportBytes:
+		r.tooLarge = true
 	default:
 		r.json = append(r.json, line...)
 	}
@@ -86,43 +86,43 @@ func (r *ruff) print(text []byte) {
 func (r *ruff) finish(path string) (tally, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.rest) > 0 {
-		r.line(append(r.rest, '\n'))
-		r.rest = nil
+	if len(r.partial) > 0 {
+		r.parseLine(append(r.partial, '\n'))
+		r.partial = nil
 	}
-	text, err := r.written(path)
+	text, err := r.readReport(path)
 	if err != nil {
 		return tally{}, err
 	}
-	found, after, err := findingsIn(text)
+	found, after, err := parseFindings(text)
 	if err != nil {
 		r.print(r.json)
 		return tally{}, err
 	}
 	if len(r.json) > 0 {
-		r.nothing = r.nothing || bytes.Contains(after, []byte("No Python files found"))
+		r.noFiles = r.noFiles || bytes.Contains(after, []byte("No Python files found"))
 		r.print(after)
 	}
-	if r.nothing {
+	if r.noFiles {
 		return tally{}, fault.New(fault.Unavailable, "ruff found no Python file").Hint("check the folders that it is given, and its `exclude`")
 	}
 	return r.count(found), nil
 }
 
-// written is the report: of the file, when the command wrote one.
-func (r *ruff) written(path string) ([]byte, error) {
+// readReport is the report: of the file, when the command wrote one.
+func (r *ruff) readReport(path string) ([]byte, error) {
 	info, err := os.Lstat(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && r.overrun:
-		return nil, fault.New(fault.Unavailable, "its report has more than %d bytes", mostReport)
+	case errors.Is(err, fs.ErrNotExist) && r.tooLarge:
+		return nil, fault.New(fault.Unavailable, "its report has more than %d bytes", maxReportBytes)
 	case errors.Is(err, fs.ErrNotExist) && len(r.json) == 0:
 		return nil, fault.New(fault.Unavailable, "it printed no JSON of ruff's").Hint("%s", ruffHint)
 	case errors.Is(err, fs.ErrNotExist):
 		return r.json, nil
 	case err != nil:
 		return nil, fmt.Errorf("read the report: %w", err)
-	case !info.Mode().IsRegular() || info.Size() > mostReport:
-		return nil, fault.New(fault.Unavailable, "the report is no plain file of at most %d bytes", mostReport)
+	case !info.Mode().IsRegular() || info.Size() > maxReportBytes:
+		return nil, fault.New(fault.Unavailable, "the report is no plain file of at most %d bytes", maxReportBytes)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -131,9 +131,9 @@ func (r *ruff) written(path string) ([]byte, error) {
 	return text, nil
 }
 
-// findingsIn reads lists of findings, one after the other, and returns what
+// parseFindings reads lists of findings, one after the other, and returns what
 // follows the last. No list at all is an error.
-func findingsIn(text []byte) (all []finding, after []byte, err error) {
+func parseFindings(text []byte) (all []finding, after []byte, err error) {
 	broken := fault.New(fault.Unavailable, "its report is not whole").Hint("%s", ruffHint)
 	for lists := 0; ; lists++ {
 		text = bytes.TrimLeft(text, " \t\r\n")
@@ -161,7 +161,7 @@ func findingsIn(text []byte) (all []finding, after []byte, err error) {
 func (r *ruff) count(found []finding) tally {
 	var t tally
 	for _, f := range found {
-		file := r.at.relative(f.Filename, []string{r.at.dir, r.at.root})
+		file := r.location.relative(f.Filename, []string{r.location.dir, r.location.root})
 		if file == "" {
 			file = filepath.Base(f.Filename)
 		}

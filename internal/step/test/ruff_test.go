@@ -26,7 +26,7 @@ func readRuff(t *testing.T, printed, written string, piece int) (tally, string, 
 	at := checkout(t, "server/app.py", "server/bad.py")
 	printed = strings.ReplaceAll(printed, "@ROOT@", at.root)
 	var log bytes.Buffer
-	r := &ruff{log: &log, at: at}
+	r := &ruff{log: &log, location: at}
 	for len(printed) > 0 {
 		n := min(piece, len(printed))
 		_, _ = r.Write([]byte(printed[:n]))
@@ -166,7 +166,7 @@ func FuzzRuff(f *testing.F) {
 	f.Add(twoFindings, 3)
 	f.Add("[]\nx\n", 1)
 	f.Fuzz(func(t *testing.T, text string, piece int) {
-		r := &ruff{at: place{root: "/nowhere", dir: "/nowhere"}}
+		r := &ruff{location: location{root: "/nowhere", dir: "/nowhere"}}
 		for rest := text; len(rest) > 0; {
 			n := min(max(1, piece), len(rest))
 			_, _ = r.Write([]byte(rest[:n]))

@@ -9,9 +9,9 @@ import (
 
 // How much of the failures is kept: enough for people, little enough to record.
 const (
-	mostFailures = 100
-	mostMessage  = 2 << 10 // bytes
-	mostNamed    = 3       // failures in the cause's one line
+	maxFailures      = 100
+	maxMessageBytes  = 2 << 10 // bytes
+	maxNamedFailures = 3       // failures in the cause's one line
 )
 
 // tally counts while a report is read.
@@ -22,15 +22,15 @@ type tally struct {
 
 func (t *tally) fail(f step.TestFailure) {
 	t.failed++
-	if len(t.failures) < mostFailures {
-		f.Name, f.Message = cut(f.Name, mostMessage), cut(strings.TrimSpace(f.Message), mostMessage)
+	if len(t.failures) < maxFailures {
+		f.Name, f.Message = truncate(f.Name, maxMessageBytes), truncate(strings.TrimSpace(f.Message), maxMessageBytes)
 		t.failures = append(t.failures, f)
 	}
 }
 
 // full tells that further failures are only counted: their places need not be
 // looked for.
-func (t *tally) full() bool { return len(t.failures) >= mostFailures }
+func (t *tally) full() bool { return len(t.failures) >= maxFailures }
 
 func (t *tally) add(o tally) {
 	t.passed, t.skipped = t.passed+o.passed, t.skipped+o.skipped
@@ -55,24 +55,24 @@ func (c counted) summary(f step.ReportFormat) string {
 	case f == step.Ruff && c.Failed == 0:
 		return "no findings"
 	case f == step.Ruff:
-		return findings(c.Failed)
+		return formatFindings(c.Failed)
 	}
-	said := []string{fmt.Sprintf("%d passed", c.Passed)}
+	parts := []string{fmt.Sprintf("%d passed", c.Passed)}
 	if c.Failed > 0 {
-		said = append([]string{fmt.Sprintf("%d failed", c.Failed)}, said...)
+		parts = append([]string{fmt.Sprintf("%d failed", c.Failed)}, parts...)
 	}
 	if c.Skipped > 0 {
-		said = append(said, fmt.Sprintf("%d skipped", c.Skipped))
+		parts = append(parts, fmt.Sprintf("%d skipped", c.Skipped))
 	}
-	return strings.Join(said, ", ")
+	return strings.Join(parts, ", ")
 }
 
 // cause names the first failures: "2 of 30 failed: TestA (a_test.go:7): want 3".
 func (c counted) cause(f step.ReportFormat) string {
-	var said []string
+	var parts []string
 	for i, f := range c.Failures {
-		if i == mostNamed {
-			said = append(said, fmt.Sprintf("and %d more", c.Failed-mostNamed))
+		if i == maxNamedFailures {
+			parts = append(parts, fmt.Sprintf("and %d more", c.Failed-maxNamedFailures))
 			break
 		}
 		line := f.Name
@@ -80,17 +80,17 @@ func (c counted) cause(f step.ReportFormat) string {
 			line += " (" + f.Location + ")"
 		}
 		if m := firstLine(f.Message); m != "" {
-			line += ": " + cut(m, 160)
+			line += ": " + truncate(m, 160)
 		}
-		said = append(said, line)
+		parts = append(parts, line)
 	}
 	if f == step.Ruff {
-		return findings(c.Failed) + ": " + strings.Join(said, "; ")
+		return formatFindings(c.Failed) + ": " + strings.Join(parts, "; ")
 	}
-	return fmt.Sprintf("%d of %d failed: %s", c.Failed, c.Failed+c.Passed, strings.Join(said, "; "))
+	return fmt.Sprintf("%d of %d failed: %s", c.Failed, c.Failed+c.Passed, strings.Join(parts, "; "))
 }
 
-func findings(n int) string {
+func formatFindings(n int) string {
 	if n == 1 {
 		return "1 finding"
 	}
@@ -102,8 +102,8 @@ func firstLine(s string) string {
 	return strings.TrimSpace(line)
 }
 
-// cut shortens to at most n bytes of whole characters.
-func cut(s string, n int) string {
+// truncate shortens to at most n bytes of whole characters.
+func truncate(s string, n int) string {
 	if len(s) > n {
 		s = s[:n]
 	}

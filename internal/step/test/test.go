@@ -32,7 +32,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	if !known(w.Report) {
+	if !validFormat(w.Report) {
 		return step.Result{}, fault.New(fault.Invalid, "step %s: unknown report format %q", r.Spec.Name, w.Report).
 			Hint("known: %s, %s, %s, or none", step.JUnit, step.GoTest, step.Ruff)
 	}
@@ -47,19 +47,19 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	maker := venv.Manager{Commands: s.Commands, Clock: s.Clock}
 	python, err := maker.Ensure(ctx, r, venv.Spec{Python: w.Python, Checkout: checkout, Environ: c.Env})
 	if err != nil {
-		return unprepared(ctx, err)
+		return environmentFailed(ctx, err)
 	}
 	c.Env = python.Environ(c.Env)
-	return s.run(ctx, r, w, c, report, place{root: checkout, dir: c.Dir})
+	return s.run(ctx, r, w, c, report, location{root: checkout, dir: c.Dir})
 }
 
-func known(f step.ReportFormat) bool {
+func validFormat(f step.ReportFormat) bool {
 	return f == step.NoReport || f == step.JUnit || f == step.GoTest || f == step.Ruff
 }
 
-// unprepared is the result of a test that has no environment to run in: its
+// environmentFailed is the result of a test that has no environment to run in: its
 // cause is the installer's, not a test's.
-func unprepared(ctx context.Context, err error) (step.Result, error) {
+func environmentFailed(ctx context.Context, err error) (step.Result, error) {
 	if !venv.IsFinal(ctx, err) {
 		return step.Result{}, err
 	}
@@ -97,7 +97,7 @@ func (s Step) command(r step.Request, w step.TestParams, checkout string) (port.
 	return port.Command{Run: run, Dir: dir, Env: env, Timeout: r.Spec.Timeout.D()}, report, nil
 }
 
-func (s Step) run(ctx context.Context, r step.Request, w step.TestParams, c port.Command, report string, at place) (step.Result, error) {
+func (s Step) run(ctx context.Context, r step.Request, w step.TestParams, c port.Command, report string, at location) (step.Result, error) {
 	last := &job.TailWriter{To: r.Log}
 	var out io.Writer = last
 	var events *goTest
@@ -108,7 +108,7 @@ func (s Step) run(ctx context.Context, r step.Request, w step.TestParams, c port
 		events = newGoTest(last, at, r.Progress)
 		out = events
 	case step.Ruff:
-		findings = &ruff{log: last, at: at}
+		findings = &ruff{log: last, location: at}
 		out = findings
 	}
 	exit, err := s.Commands.Run(ctx, c, out)
@@ -125,11 +125,11 @@ func (s Step) run(ctx context.Context, r step.Request, w step.TestParams, c port
 	case step.Ruff:
 		found, trouble = findings.finish(report)
 	}
-	return judge(w, exit, found, trouble, last.LastLine())
+	return conclude(w, exit, found, trouble, last.LastLine())
 }
 
-// judge turns exit and report into the result, the exit first.
-func judge(w step.TestParams, exit port.Exit, found tally, trouble error, last string) (step.Result, error) {
+// conclude turns exit and report into the result, the exit first.
+func conclude(w step.TestParams, exit port.Exit, found tally, trouble error, last string) (step.Result, error) {
 	out := found.tested()
 	result, err := step.Succeed(out.summary(w.Report), out.TestOutput)
 	if err != nil {
@@ -141,7 +141,7 @@ func judge(w step.TestParams, exit port.Exit, found tally, trouble error, last s
 	case cause != "" && out.Failed > 0:
 		cause = out.cause(w.Report)
 	case cause != "":
-		cause = withLast(cause, last)
+		cause = withLastLine(cause, last)
 	case trouble != nil:
 		verdict = delivery.Unavailable
 		cause, hint = "investigate: the command succeeded, but "+trouble.Error(), fault.HintOf(trouble)
@@ -159,7 +159,7 @@ func judge(w step.TestParams, exit port.Exit, found tally, trouble error, last s
 	return result, nil
 }
 
-func withLast(cause, last string) string {
+func withLastLine(cause, last string) string {
 	if last == "" {
 		return cause
 	}

@@ -64,7 +64,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, fmt.Errorf("train: %w", err)
 	}
 	if cause, hint := job.FailureCause(done.Exit, w.Run); cause != "" {
-		return said(cause, hint, last.LastLine()), nil
+		return commandFailed(cause, hint, last.LastLine()), nil
 	}
 	if err := digest.AfterRun(ctx, s.Hasher, w.Data, before); err != nil {
 		if ctx.Err() != nil {
@@ -72,10 +72,10 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		}
 		return step.FailWith(fmt.Errorf("train: %w", err)), nil
 	}
-	return s.keep(ctx, r, w, j, done, before)
+	return s.store(ctx, r, w, j, done, before)
 }
 
-func said(cause, hint, last string) step.Result {
+func commandFailed(cause, hint, last string) step.Result {
 	if last != "" {
 		cause += "; its last line: " + last
 	}
@@ -113,8 +113,8 @@ func (s Step) job(r step.Request, w step.TrainParams, checkout string, data deli
 	return j, err
 }
 
-// keep puts the model where it outlives the run.
-func (s Step) keep(ctx context.Context, r step.Request, w step.TrainParams, j port.Job, done job.Result, data delivery.Digest) (step.Result, error) {
+// store puts the model where it outlives the run.
+func (s Step) store(ctx context.Context, r step.Request, w step.TrainParams, j port.Job, done job.Result, data delivery.Digest) (step.Result, error) {
 	r.Progress("keeping the model")
 	paths, err := done.Paths(modelOutput)
 	if err != nil {

@@ -12,28 +12,28 @@ import (
 	"github.com/slipway-cd/slipway/internal/provenance"
 )
 
-// accepted is a statement about the subject, by somebody who counts.
-type accepted struct {
+// trustedStatement is a statement about the subject, by somebody who counts.
+type trustedStatement struct {
 	provenance.Statement
-	by port.SignerIdentity
+	signer port.SignerIdentity
 }
 
-// accept takes a statement, if it is about the subject. A good signature of
+// add takes a statement, if it is about the subject. A good signature of
 // something else proves nothing here: it may have been copied.
-func (e *evidence) accept(v port.VerifiedStatement) error {
+func (e *evidence) add(v port.VerifiedStatement) error {
 	s, err := provenance.Parse(v.Statement)
 	if err != nil {
 		return fault.New(fault.Corrupt, "read a statement").Cause(err)
 	}
 	if !s.HasSubject(e.subject.Digest()) {
-		return fault.New(fault.Denied, "signed by %s, but for something else (%s)", v.Signer, about(s))
+		return fault.New(fault.Denied, "signed by %s, but for something else (%s)", v.Signer, subjectDigests(s))
 	}
-	e.accepted = append(e.accepted, accepted{s, v.Signer})
+	e.trusted = append(e.trusted, trustedStatement{s, v.Signer})
 	return nil
 }
 
-// about names what a statement is about.
-func about(s provenance.Statement) string {
+// subjectDigests names what a statement is about.
+func subjectDigests(s provenance.Statement) string {
 	var of []string
 	for _, r := range s.Subject {
 		of = append(of, delivery.Digest("sha256:"+r.Digest["sha256"]).Short())
@@ -41,9 +41,9 @@ func about(s provenance.Statement) string {
 	return strings.Join(of, ", ")
 }
 
-func (e evidence) of(types ...string) []accepted {
-	var out []accepted
-	for _, a := range e.accepted {
+func (e evidence) byType(types ...string) []trustedStatement {
+	var out []trustedStatement
+	for _, a := range e.trusted {
 		if slices.Contains(types, a.PredicateType) {
 			out = append(out, a)
 		}
@@ -51,23 +51,23 @@ func (e evidence) of(types ...string) []accepted {
 	return out
 }
 
-const howToSign = "deliver it with sign: in slipway.yaml, or sign it with cosign"
+const signHint = "deliver it with sign: in slipway.yaml, or sign it with cosign"
 
-func (e evidence) signature() Check {
-	found := e.of(provenance.SignaturePredicate)
-	if e.trouble != nil || len(found) == 0 {
-		return e.link("signature", nil, e.lacking("signature", howToSign), "")
+func (e evidence) checkSignature() Check {
+	found := e.byType(provenance.SignaturePredicate)
+	if e.err != nil || len(found) == 0 {
+		return e.newCheck("signature", nil, e.missing("signature", signHint), "")
 	}
-	return e.link("signature", &found[0].by, nil, "signed by "+found[0].by.String(), "digest "+string(e.subject.Digest()))
+	return e.newCheck("signature", &found[0].signer, nil, "signed by "+found[0].signer.String(), "digest "+string(e.subject.Digest()))
 }
 
-// ofCommit finds the provenance that names the release's commit. The same image
+// checkImageProvenance finds the provenance that names the release's commit. The same image
 // may have several: commits that change nothing of it make it again.
-func (e evidence) ofCommit(sha, tree string) Check {
+func (e evidence) checkImageProvenance(sha, tree string) Check {
 	const name = "provenance"
-	found := e.of(provenance.SLSAPredicate)
-	if e.trouble != nil || len(found) == 0 {
-		return e.link(name, nil, e.lacking(name, howToSign), "")
+	found := e.byType(provenance.SLSAPredicate)
+	if e.err != nil || len(found) == 0 {
+		return e.newCheck(name, nil, e.missing(name, signHint), "")
 	}
 	var others []string
 	for _, a := range found {
@@ -78,11 +78,11 @@ func (e evidence) ofCommit(sha, tree string) Check {
 		}
 		commit, of := p.BuildDefinition.Commit()
 		if commit == sha && (of == "" || tree == "" || of == tree) {
-			return e.link(name, &a.by, nil, "built from commit "+short(commit)+" by "+p.RunDetails.Builder.ID+", says "+a.by.String(), details(p)...)
+			return e.newCheck(name, &a.signer, nil, "built from commit "+short(commit)+" by "+p.RunDetails.Builder.ID+", says "+a.signer.String(), details(p)...)
 		}
 		others = append(others, "it names commit "+or(short(commit), "none")+treeOf(commit == sha, of))
 	}
-	return e.link(name, nil, fault.New(fault.Denied, "the provenance of %s is not that of the release's commit %s: %s", e.subject, short(sha), strings.Join(others, "; ")).
+	return e.newCheck(name, nil, fault.New(fault.Denied, "the provenance of %s is not that of the release's commit %s: %s", e.subject, short(sha), strings.Join(others, "; ")).
 		Hint("deliver the commit again, with sign: in slipway.yaml"), "")
 }
 
@@ -93,12 +93,12 @@ func treeOf(sameCommit bool, tree string) string {
 	return " with other files (tree " + short(tree) + ")"
 }
 
-// training finds the model's provenance, whichever commit trained it.
-func (e evidence) training() Check {
+// checkModelProvenance finds the model's provenance, whichever commit trained it.
+func (e evidence) checkModelProvenance() Check {
 	const name = "provenance"
-	found := e.of(provenance.SLSAPredicate)
-	if e.trouble != nil || len(found) == 0 {
-		return e.link(name, nil, e.lacking(name, howToSign), "")
+	found := e.byType(provenance.SLSAPredicate)
+	if e.err != nil || len(found) == 0 {
+		return e.newCheck(name, nil, e.missing(name, signHint), "")
 	}
 	var last error
 	for _, a := range found {
@@ -114,43 +114,43 @@ func (e evidence) training() Check {
 		if sha, _ := p.BuildDefinition.Commit(); sha != "" {
 			text += " from commit " + short(sha)
 		}
-		return e.link(name, &a.by, nil, text+", says "+a.by.String(), details(p)...)
+		return e.newCheck(name, &a.signer, nil, text+", says "+a.signer.String(), details(p)...)
 	}
-	return e.link(name, nil, fault.New(fault.Denied, "the provenance of %s can't be read", e.subject).Cause(last), "")
+	return e.newCheck(name, nil, fault.New(fault.Denied, "the provenance of %s can't be read", e.subject).Cause(last), "")
 }
 
-func (e evidence) bill() Check {
-	found := e.of(provenance.CycloneDXPredicate, provenance.SPDXPredicate)
-	if e.trouble != nil || len(found) == 0 {
+func (e evidence) checkSBOM() Check {
+	found := e.byType(provenance.CycloneDXPredicate, provenance.SPDXPredicate)
+	if e.err != nil || len(found) == 0 {
 		hint := "add a scan to slipway.yaml, or attach one with `cosign attest --type cyclonedx`"
 		if e.subject.Model.Digest != "" {
-			hint = howToSign
+			hint = signHint
 		}
-		return e.link("sbom", nil, e.lacking("sbom", hint), "")
+		return e.newCheck("sbom", nil, e.missing("sbom", hint), "")
 	}
-	return e.link("sbom", &found[0].by, nil, "bill of materials ("+found[0].PredicateType+") by "+found[0].by.String())
+	return e.newCheck("sbom", &found[0].signer, nil, "bill of materials ("+found[0].PredicateType+") by "+found[0].signer.String())
 }
 
-// pinned holds the provenance against the digest that the release pins: what was
+// checkPinned holds the provenance against the digest that the release pins: what was
 // signed later for the same digests is not what the release was made from.
-func pinned(rel delivery.Release, image, model evidence) []Check {
+func checkPinned(rel delivery.Release, image, model evidence) []Check {
 	if rel.Provenance == "" {
 		return nil
 	}
-	l := Check{Name: "release: provenance", Verdict: delivery.Passed, Required: image.needs("provenance"),
+	l := Check{Name: "release: provenance", Verdict: delivery.Passed, Required: image.requires("provenance"),
 		Text: "the release pins exactly this provenance", Details: []string{string(rel.Provenance)}}
 	for _, e := range []evidence{image, model} {
-		if e.trouble != nil {
-			l.fail(e.unasked())
+		if e.err != nil {
+			l.fail(e.unavailable())
 			return []Check{l}
 		}
 	}
-	for _, i := range builds(image) {
-		if rel.Model == nil && isEssence(rel.Provenance, i, nil) {
+	for _, i := range buildDefinitions(image) {
+		if rel.Model == nil && matchesPinned(rel.Provenance, i, nil) {
 			return []Check{l}
 		}
-		for _, m := range builds(model) {
-			if rel.Model != nil && isEssence(rel.Provenance, i, &m) {
+		for _, m := range buildDefinitions(model) {
+			if rel.Model != nil && matchesPinned(rel.Provenance, i, &m) {
 				return []Check{l}
 			}
 		}
@@ -160,9 +160,9 @@ func pinned(rel delivery.Release, image, model evidence) []Check {
 	return []Check{l}
 }
 
-func builds(e evidence) []provenance.BuildDefinition {
+func buildDefinitions(e evidence) []provenance.BuildDefinition {
 	var out []provenance.BuildDefinition
-	for _, a := range e.of(provenance.SLSAPredicate) {
+	for _, a := range e.byType(provenance.SLSAPredicate) {
 		if p, err := a.Provenance(); err == nil {
 			out = append(out, p.BuildDefinition)
 		}
@@ -170,7 +170,7 @@ func builds(e evidence) []provenance.BuildDefinition {
 	return out
 }
 
-func isEssence(want delivery.Digest, image provenance.BuildDefinition, model *provenance.BuildDefinition) bool {
+func matchesPinned(want delivery.Digest, image provenance.BuildDefinition, model *provenance.BuildDefinition) bool {
 	got, err := provenance.ReproducibleDigest(image, model)
 	return err == nil && got == want
 }

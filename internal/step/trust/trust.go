@@ -40,7 +40,7 @@ type Check struct {
 // is missing or wrong is fault.Denied, and says what; what could not be asked
 // is fault.Unavailable, and never trusted.
 func (j Verifier) Verify(ctx context.Context, rel delivery.Release, p step.TrustParams) error {
-	links, err := j.links(ctx, rel, p, false)
+	links, err := j.checks(ctx, rel, p, false)
 	if err != nil {
 		return err
 	}
@@ -55,23 +55,23 @@ func (j Verifier) Verify(ctx context.Context, rel delivery.Release, p step.Trust
 // Explain checks every link, also those that the policy does not demand. The
 // error is the context's; all other trouble is in the links.
 func (j Verifier) Explain(ctx context.Context, rel delivery.Release, p step.TrustParams) ([]Check, error) {
-	return j.links(ctx, rel, p, true)
+	return j.checks(ctx, rel, p, true)
 }
 
-// links checks every link, or with less only those that the policy demands: bills
+// checks checks every link, or with less only those that the policy demands: bills
 // of materials are large, and need not be read when nobody asks for them.
-func (j Verifier) links(ctx context.Context, rel delivery.Release, p step.TrustParams, all bool) ([]Check, error) {
+func (j Verifier) checks(ctx context.Context, rel delivery.Release, p step.TrustParams, all bool) ([]Check, error) {
 	if j.Attestations == nil || j.Signatures == nil {
 		return nil, fault.New(fault.Internal, "check the signatures of %s: there is nobody to do it", rel.Image)
 	}
-	image := j.read(ctx, port.Subject{Image: rel.Image}, p, all)
-	links := []Check{image.signature(), image.ofCommit(rel.Commit, rel.Tree), image.bill()}
+	image := j.collect(ctx, port.Subject{Image: rel.Image}, p, all)
+	links := []Check{image.checkSignature(), image.checkImageProvenance(rel.Commit, rel.Tree), image.checkSBOM()}
 	var model evidence
 	if rel.Model != nil {
-		model = j.read(ctx, port.Subject{Model: *rel.Model}, p, all)
-		links = append(links, model.signature(), model.training(), model.bill())
+		model = j.collect(ctx, port.Subject{Model: *rel.Model}, p, all)
+		links = append(links, model.checkSignature(), model.checkModelProvenance(), model.checkSBOM())
 	}
-	links = append(links, pinned(rel, image, model)...)
+	links = append(links, checkPinned(rel, image, model)...)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -83,54 +83,54 @@ func (j Verifier) links(ctx context.Context, rel delivery.Release, p step.TrustP
 type evidence struct {
 	subject  port.Subject
 	policy   step.TrustParams
-	trouble  error // it could not be asked
-	accepted []accepted
-	refused  []error
+	err      error // it could not be asked
+	trusted  []trustedStatement
+	rejected []error
 }
 
-// read opens everything that is attached. One statement that can't be read does
+// collect opens everything that is attached. One statement that can't be read does
 // not hide another that is good, but trouble with the registry does: what was
 // not seen might have been the reason.
-func (j Verifier) read(ctx context.Context, s port.Subject, p step.TrustParams, all bool) evidence {
+func (j Verifier) collect(ctx context.Context, s port.Subject, p step.TrustParams, all bool) evidence {
 	e := evidence{subject: s, policy: p}
 	listed, err := j.Attestations.Attachments(ctx, s)
 	if err != nil {
-		e.trouble = err
+		e.err = err
 		return e
 	}
 	for _, a := range listed {
-		if !all && !e.needs(step.RequireSBOM) && (a.Type == provenance.CycloneDXPredicate || a.Type == provenance.SPDXPredicate) {
+		if !all && !e.requires(step.RequireSBOM) && (a.Type == provenance.CycloneDXPredicate || a.Type == provenance.SPDXPredicate) {
 			continue // a wrong hint can hide a statement, never make one count
 		}
 		raw, err := j.Attestations.Bundle(ctx, s, a)
 		if err == nil {
 			var v port.VerifiedStatement
 			if v, err = j.Signatures.Verify(ctx, raw, p.TrustPolicy); err == nil {
-				err = e.accept(v)
+				err = e.add(v)
 			}
 		}
 		switch {
 		case err == nil:
 		case fault.Is(err, fault.Denied), fault.Is(err, fault.Corrupt):
-			e.refused = append(e.refused, err)
+			e.rejected = append(e.rejected, err)
 		default:
-			e.trouble = err
+			e.err = err
 			return e
 		}
 	}
 	return e
 }
 
-// needs tells whether the policy demands a thing.
-func (e evidence) needs(what string) bool { return slices.Contains(e.policy.Require, what) }
+// requires tells whether the policy demands a thing.
+func (e evidence) requires(what string) bool { return slices.Contains(e.policy.Require, what) }
 
-// link is one that holds or not; err nil: it holds.
-func (e evidence) link(what string, by *port.SignerIdentity, err error, text string, details ...string) Check {
+// newCheck is one that holds or not; err nil: it holds.
+func (e evidence) newCheck(what string, by *port.SignerIdentity, err error, text string, details ...string) Check {
 	kind := "image"
 	if e.subject.Model.Digest != "" {
 		kind = "model"
 	}
-	l := Check{Name: kind + ": " + what, Verdict: delivery.Passed, Text: text, By: by, Details: details, Required: e.needs(what)}
+	l := Check{Name: kind + ": " + what, Verdict: delivery.Passed, Text: text, By: by, Details: details, Required: e.requires(what)}
 	if err != nil {
 		l.fail(err)
 	}
@@ -144,42 +144,42 @@ func (l *Check) fail(err error) {
 	}
 }
 
-// lacking is why there is no accepted statement of some sort.
-func (e evidence) lacking(what, hint string) error {
-	if e.trouble != nil {
-		return e.unasked()
+// missing is why there is no accepted statement of some sort.
+func (e evidence) missing(what, hint string) error {
+	if e.err != nil {
+		return e.unavailable()
 	}
-	if len(e.refused) == 0 {
+	if len(e.rejected) == 0 {
 		return fault.New(fault.Denied, "%s has no %s", e.subject, what).Hint("%s", hint)
 	}
 	var why []string
-	for _, err := range e.refused {
+	for _, err := range e.rejected {
 		if text := err.Error(); !slices.Contains(why, text) {
 			why = append(why, text)
 		}
 	}
 	return fault.New(fault.Denied, "%s has no %s that counts: %s", e.subject, what, strings.Join(why, "; ")).
-		Hint("trusted are: %s", e.trusted())
+		Hint("trusted are: %s", e.trustedSigners())
 }
 
-// unasked turns the registry's trouble into an answer. What is not what its
+// unavailable turns the registry's trouble into an answer. What is not what its
 // digest says was changed by somebody: that is a no, and not a "don't know".
-func (e evidence) unasked() error {
-	kind := fault.KindOf(e.trouble)
+func (e evidence) unavailable() error {
+	kind := fault.KindOf(e.err)
 	switch kind {
 	case fault.Corrupt, fault.NotFound:
-		return fault.New(fault.Denied, "%s is not there as the release pins it", e.subject).Cause(e.trouble).
-			Hint("%s", or(fault.HintOf(e.trouble), "find out who changed it, and deliver it again"))
+		return fault.New(fault.Denied, "%s is not there as the release pins it", e.subject).Cause(e.err).
+			Hint("%s", or(fault.HintOf(e.err), "find out who changed it, and deliver it again"))
 	case fault.Invalid, fault.Denied:
 	default:
 		kind = fault.Unavailable
 	}
-	return fault.New(kind, "whether %s may be trusted could not be asked", e.subject).Cause(e.trouble).
-		Hint("%s", or(fault.HintOf(e.trouble), "nothing is trusted that could not be asked; run it again"))
+	return fault.New(kind, "whether %s may be trusted could not be asked", e.subject).Cause(e.err).
+		Hint("%s", or(fault.HintOf(e.err), "nothing is trusted that could not be asked; run it again"))
 }
 
-// trusted lists who counts, for hints.
-func (e evidence) trusted() string {
+// trustedSigners lists who counts, for hints.
+func (e evidence) trustedSigners() string {
 	var who []string
 	for _, k := range e.policy.Keys {
 		who = append(who, "key "+k.Name)

@@ -19,25 +19,25 @@ import (
 // An environment's folder holds these. They are not moved into place when they
 // are done: an environment has its own path in its scripts.
 const (
-	envName  = "env"
-	doneName = "complete.json" // written last
-	lockName = "lock"
+	envName        = "env"
+	completionName = "complete.json" // written last
+	lockName       = "lock"
 )
 
-// again is how long to wait for another step that makes the same one.
-const again = 200 * time.Millisecond
+// lockPollInterval is how long to wait for another step that makes the same one.
+const lockPollInterval = 200 * time.Millisecond
 
-// done says that the environment beside it is whole.
-type done struct {
+// completion says that the environment beside it is whole.
+type completion struct {
 	Path string    `json:"path"` // where it was made: elsewhere it does not work
 	Made time.Time `json:"made"`
 }
 
-// keep finds the environment in folder, or lets install make it.
-func (m Manager) keep(ctx context.Context, r step.Request, folder string, install func(ctx context.Context, env string) error) (Env, error) {
+// findOrInstall finds the environment in folder, or lets install make it.
+func (m Manager) findOrInstall(ctx context.Context, r step.Request, folder string, install func(ctx context.Context, env string) error) (Env, error) {
 	env := filepath.Join(folder, envName)
-	if whole(folder) {
-		m.used(folder)
+	if isComplete(folder) {
+		m.touch(folder)
 		return Env{env}, nil
 	}
 	lock, err := m.lock(ctx, r, folder)
@@ -46,26 +46,26 @@ func (m Manager) keep(ctx context.Context, r step.Request, folder string, instal
 	}
 	defer lock.Close()
 	ctx = flock.Inherit(ctx, lock)
-	if whole(folder) { // another step has made it meanwhile
+	if isComplete(folder) { // another step has made it meanwhile
 		return Env{env}, nil
 	}
 	// What a process left that was killed in the middle.
 	if err := os.RemoveAll(env); err != nil {
-		return Env{}, unwritable(env, err)
+		return Env{}, writeError(env, err)
 	}
 	if err := install(ctx, env); err != nil {
 		return Env{}, errors.Join(err, os.RemoveAll(env))
 	}
-	if err := m.complete(folder); err != nil {
-		return Env{}, unwritable(folder, err)
+	if err := m.markComplete(folder); err != nil {
+		return Env{}, writeError(folder, err)
 	}
 	return Env{env}, nil
 }
 
-// whole tells whether the environment is all there, and its Python still works.
-func whole(folder string) bool {
-	raw, err := os.ReadFile(filepath.Join(folder, doneName))
-	var d done
+// isComplete tells whether the environment is all there, and its Python still works.
+func isComplete(folder string) bool {
+	raw, err := os.ReadFile(filepath.Join(folder, completionName))
+	var d completion
 	if err != nil || json.Unmarshal(raw, &d) != nil || d.Path != filepath.Join(folder, envName) {
 		return false
 	}
@@ -73,18 +73,18 @@ func whole(folder string) bool {
 	return err == nil
 }
 
-// used keeps `slipway cleanup` from taking it for an old one.
-func (m Manager) used(folder string) {
+// touch keeps `slipway cleanup` from taking it for an old one.
+func (m Manager) touch(folder string) {
 	now := m.Clock.Now()
 	_ = os.Chtimes(folder, now, now) // one that can't be touched is made again some day
 }
 
-func (m Manager) complete(folder string) error {
-	raw, err := json.Marshal(done{Path: filepath.Join(folder, envName), Made: m.Clock.Now()})
+func (m Manager) markComplete(folder string) error {
+	raw, err := json.Marshal(completion{Path: filepath.Join(folder, envName), Made: m.Clock.Now()})
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(folder, doneName+".*")
+	f, err := os.CreateTemp(folder, completionName+".*")
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (m Manager) complete(folder string) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), filepath.Join(folder, doneName))
+	return os.Rename(f.Name(), filepath.Join(folder, completionName))
 }
 
 // lock waits until nobody else makes this environment. The kernel lets the lock
@@ -102,20 +102,20 @@ func (m Manager) lock(ctx context.Context, r step.Request, folder string) (*os.F
 	path := filepath.Join(folder, lockName)
 	for said := false; ; {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
-			return nil, unwritable(folder, err)
+			return nil, writeError(folder, err)
 		}
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // a cleanup took the folder in between
 		}
 		if err != nil {
-			return nil, unwritable(path, err)
+			return nil, writeError(path, err)
 		}
 		free, err := flock.Try(f)
 		switch {
 		case err != nil:
-			return nil, errors.Join(unwritable(path, err), f.Close())
-		case free && current(f, path):
+			return nil, errors.Join(writeError(path, err), f.Close())
+		case free && isCurrent(f, path):
 			return f, nil
 		}
 		f.Close()
@@ -126,14 +126,14 @@ func (m Manager) lock(ctx context.Context, r step.Request, folder string) (*os.F
 			said = true
 			r.Progress("waiting for another step that makes the same environment")
 		}
-		if err := m.Clock.Wait(ctx, again); err != nil {
+		if err := m.Clock.Wait(ctx, lockPollInterval); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// current tells whether f is still the file at path.
-func current(f *os.File, path string) bool {
+// isCurrent tells whether f is still the file at path.
+func isCurrent(f *os.File, path string) bool {
 	held, err := f.Stat()
 	if err != nil {
 		return false
@@ -142,7 +142,7 @@ func current(f *os.File, path string) bool {
 	return err == nil && os.SameFile(held, now)
 }
 
-func unwritable(path string, err error) error {
+func writeError(path string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fault.New(fault.Exhausted, "write %s", path).Hint("free some space on that disk, such as by `slipway cleanup`").Cause(err)
 	}

@@ -8,36 +8,36 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// symptom tells one sort of an installer's failure. Its text is looked for in what
+// failurePattern tells one sort of an installer's failure. Its text is looked for in what
 // pip or uv printed; the first of the list that is there counts.
-type symptom struct {
-	text *regexp.Regexp
-	kind fault.Kind
-	say  string // with $1 of the text
-	hint string
-	not  *regexp.Regexp // unless this is there too
+type failurePattern struct {
+	text    *regexp.Regexp
+	kind    fault.Kind
+	message string // with $1 of the text
+	hint    string
+	unless  *regexp.Regexp // unless this is there too
 }
 
-// away are the words of an index that did not answer. pip tries again and then
+// indexUnreachable are the words of an index that did not answer. pip tries again and then
 // goes on as if the index had nothing, so it says "no matching distribution"
 // about a package that may well exist: these come before.
-var away = regexp.MustCompile(`(?i)after connection broken by|NewConnectionError|Max retries exceeded|name resolution|dns error|failed to lookup address` +
+var indexUnreachable = regexp.MustCompile(`(?i)after connection broken by|NewConnectionError|Max retries exceeded|name resolution|dns error|failed to lookup address` +
 	`|ReadTimeoutError|ConnectTimeout|operation timed out|connection (?:refused|reset|aborted)|network is unreachable|client error \(Connect\)` +
 	`|too many \d+ error responses|ProxyError|SSLError|certificate verify failed|invalid peer certificate|error sending request for url|HTTP error 5\d\d|5\d\d Server Error|\(5\d\d [A-Z]`)
 
-// answered tells that the index named versions after all.
-var answered = regexp.MustCompile(`\(from versions: [^)n]`)
+// versionsListed tells that the index named versions after all.
+var versionsListed = regexp.MustCompile(`\(from versions: [^)n]`)
 
 const (
 	networkHint = "check the network, and PIP_INDEX_URL (pip) or UV_DEFAULT_INDEX (uv) if you use a mirror; then run again"
 	pinHint     = "correct the file, and commit it"
 )
 
-var symptoms = []symptom{
+var failurePatterns = []failurePattern{
 	{regexp.MustCompile(`(?i)No space left on device|\(os error 28\)|Disk quota exceeded`), fault.Exhausted, "the disk is full", "free some space, such as by `slipway cleanup`", nil},
 	{regexp.MustCompile(`(?i)ensurepip is not (?:available|enabled)|No module named '?(?:ensurepip|venv)`), fault.Unavailable, "this Python has no venv or pip", "install them (Debian: apt install python3-venv), or install uv", nil},
 	{regexp.MustCompile(`(?i)\b(401|403)\b[^\n]{0,80}(?:Error|Unauthorized|Forbidden|Client)|HTTP error (401|403)|(?:un)?valid authentication credentials|Credentials not correct`), fault.Denied, "the package index refused the credentials", "check those in PIP_INDEX_URL or UV_DEFAULT_INDEX, or the netrc file", nil},
-	{away, fault.Unavailable, "the package index can't be reached", networkHint, answered},
+	{indexUnreachable, fault.Unavailable, "the package index can't be reached", networkHint, versionsListed},
 	{regexp.MustCompile(`(?m)^ERROR: No matching distribution found for ([^\n]+?)(?: \(from -?r? ?[^\n]*)?$`), fault.Failed, "no matching distribution for $1", "name a version that exists for this Python and platform", nil},
 	{regexp.MustCompile(`(?i)Because there (?:is|are) no versions? of ([^\s,]+)`), fault.Failed, "no matching distribution for $1", "name a version that exists for this Python and platform", nil},
 	{regexp.MustCompile(`(?i)Because ([^\s,]+) was not found in the package registry`), fault.Failed, "no matching distribution for $1", "check the name", nil},
@@ -54,22 +54,22 @@ var symptoms = []symptom{
 	{regexp.MustCompile(`(?i)No solution found when resolving dependencies[^\n]*\n\s*[^A-Za-z\n]*(?:cause: )?([^\n]+)`), fault.Failed, "$1", pinHint, nil},
 }
 
-// wrongLine is pip's word for a line of a file.
-var wrongLine = regexp.MustCompile(`\(from (?:line (\d+) of (?:\./)?([^\s)]+)|-r (?:\./)?([^\s)]+) \(line (\d+)\))\)`)
+// requirementLine is pip's word for a line of a file.
+var requirementLine = regexp.MustCompile(`\(from (?:line (\d+) of (?:\./)?([^\s)]+)|-r (?:\./)?([^\s)]+) \(line (\d+)\))\)`)
 
-// explain makes an error of what an installer printed before it gave up; dir is
+// installError makes an error of what an installer printed before it gave up; dir is
 // where it ran, relative to the checkout. What nobody knows says nothing about
 // the commit.
-func explain(what, said, dir string) error {
-	for _, s := range symptoms {
+func installError(what, said, dir string) error {
+	for _, s := range failurePatterns {
 		m := s.text.FindStringSubmatchIndex(said)
-		if m == nil || s.not != nil && s.not.MatchString(said) {
+		if m == nil || s.unless != nil && s.unless.MatchString(said) {
 			continue
 		}
-		text := string(s.text.ExpandString(nil, s.say, said, m))
-		e := fault.New(s.kind, "%s: %s", what, cut(strings.TrimSpace(text), 200)).Hint("%s", s.hint)
+		text := string(s.text.ExpandString(nil, s.message, said, m))
+		e := fault.New(s.kind, "%s: %s", what, truncate(strings.TrimSpace(text), 200)).Hint("%s", s.hint)
 		if s.kind == fault.Failed {
-			if at := wrongLine.FindStringSubmatch(said); at != nil && !path.IsAbs(at[2]+at[3]) {
+			if at := requirementLine.FindStringSubmatch(said); at != nil && !path.IsAbs(at[2]+at[3]) {
 				e = e.Location(path.Join(dir, at[2]+at[3]) + ":" + at[1] + at[4])
 			}
 		}
@@ -85,5 +85,5 @@ func lastLine(said string) string {
 	if line == "" {
 		return "it ended without a word"
 	}
-	return cut(line, 200)
+	return truncate(line, 200)
 }

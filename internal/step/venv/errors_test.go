@@ -51,7 +51,7 @@ func TestExplain(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			err := explain("install r.txt", c.said, "server")
+			err := installError("install r.txt", c.said, "server")
 			if fault.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.says) || fault.HintOf(err) == "" {
 				t.Errorf("%s: %v (%s)", fault.KindOf(err), err, fault.HintOf(err))
 			}
@@ -64,7 +64,7 @@ func TestExplain(t *testing.T) {
 
 func TestTranscriptKeepsNoCredentials(t *testing.T) {
 	var log strings.Builder
-	out := &transcript{to: &log}
+	out := &installerOutput{to: &log}
 	text := "Looking in indexes: https://robot:hunter2@pypi.example.com/simple, https://glpat-1@b.example.com\nmail me@example.com\nno end https://u:p@h/x"
 	for _, part := range strings.SplitAfter(text, "h") {
 		if _, err := out.Write([]byte(part)); err != nil {
@@ -79,7 +79,7 @@ func TestTranscriptKeepsNoCredentials(t *testing.T) {
 	for range 100 {
 		_, _ = out.Write([]byte(strings.Repeat("x", 4000) + "\n"))
 	}
-	if len(out.text()) > mostKept {
+	if len(out.text()) > maxTailBytes {
 		t.Errorf("%d bytes kept", len(out.text()))
 	}
 }

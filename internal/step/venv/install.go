@@ -16,49 +16,49 @@ import (
 )
 
 // install makes the environment at env.
-func (p place) install(ctx context.Context, r step.Request, e recipe, env string) error {
+func (p runner) install(ctx context.Context, r step.Request, e recipe, env string) error {
 	r.Logf("making a Python environment from %s (%s)", strings.Join(e.files.names, ", "), e.tool)
 	r.Progress("installing %s with %s", e.with.File(), e.tool)
 	file, timeout := e.with.File(), r.Spec.Timeout.D()
 	what := "make an environment with " + e.tool.String()
 	if said, ok, err := p.run(ctx, r.Log, what, port.Command{Run: e.create(env), Timeout: timeout}); err != nil || !ok {
-		return orExplain(err, what, said, path.Dir(file))
+		return runError(err, what, said, path.Dir(file))
 	}
 	what = "install " + file
 	said, ok, err := p.run(ctx, r.Log, what, port.Command{Run: e.install(env), Timeout: timeout})
 	if err != nil || ok {
 		return err
 	}
-	return explain(what, said+p.reason(ctx, e, env, said), path.Dir(file))
+	return installError(what, said+p.fetchErrors(ctx, e, env, said), path.Dir(file))
 }
 
-func orExplain(err error, what, said, dir string) error {
+func runError(err error, what, said, dir string) error {
 	if err != nil {
 		return err
 	}
-	return explain(what, said, dir)
+	return installError(what, said, dir)
 }
 
 // unfound is pip's word for a package of which the index named no version;
 // unfetched, what it says about the index when it is told to talk.
 var (
-	unfound   = regexp.MustCompile(`\(from versions: none\)`)
-	unfetched = regexp.MustCompile(`(?m)^\s*Could not fetch URL .*$`)
+	versionsNone   = regexp.MustCompile(`\(from versions: none\)`)
+	fetchErrorLine = regexp.MustCompile(`(?m)^\s*Could not fetch URL .*$`)
 )
 
-// reason asks pip once more when it did not find a package at all: that an index
+// fetchErrors asks pip once more when it did not find a package at all: that an index
 // refused to answer it keeps to itself, and calls the package missing.
-func (p place) reason(ctx context.Context, e recipe, env, said string) string {
-	if e.tool.UV != "" || !unfound.MatchString(said) {
+func (p runner) fetchErrors(ctx context.Context, e recipe, env, said string) string {
+	if e.tool.UV != "" || !versionsNone.MatchString(said) {
 		return ""
 	}
 	run := job.Quote(filepath.Join(env, "bin", "python")) + " -m pip download -vv --no-deps --no-input --disable-pip-version-check --progress-bar off -d " +
 		job.Quote(filepath.Join(env, "none")) + " -r " + job.Quote("./"+path.Base(e.with.File()))
-	more, _, err := p.run(ctx, nil, "ask again", port.Command{Run: run, Timeout: questionTime})
+	more, _, err := p.run(ctx, nil, "ask again", port.Command{Run: run, Timeout: probeTimeout})
 	if err != nil {
 		return "" // what is known already has to do
 	}
-	return "\n" + strings.Join(unfetched.FindAllString(more, -1), "\n")
+	return "\n" + strings.Join(fetchErrorLine.FindAllString(more, -1), "\n")
 }
 
 // create is the command that makes an empty environment.
@@ -85,8 +85,8 @@ func (e recipe) install(env string) string {
 // run runs one command of the installer's and returns what it said; ok tells that
 // it succeeded. Its output goes to the log without the credentials that addresses
 // may have in them.
-func (p place) run(ctx context.Context, log io.Writer, what string, c port.Command) (said string, ok bool, err error) {
-	out := &transcript{to: log}
+func (p runner) run(ctx context.Context, log io.Writer, what string, c port.Command) (said string, ok bool, err error) {
+	out := &installerOutput{to: log}
 	c.Dir, c.Env = p.dir, p.environ
 	exit, err := p.Commands.Run(ctx, c, out)
 	out.Close()
@@ -102,21 +102,21 @@ func (p place) run(ctx context.Context, log io.Writer, what string, c port.Comma
 	return out.text(), exit.Code == 0, nil
 }
 
-// misleading are variables that would send packages elsewhere, or bring others in.
-var misleading = []string{
+// strippedVariables are variables that would send packages elsewhere, or bring others in.
+var strippedVariables = []string{
 	"PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIREMENT", "PIP_PYTHON", "PIP_DRY_RUN", "PIP_REPORT", "PIP_QUIET", "PIP_LOG",
 	"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_PREFIX", "UV_PROJECT_ENVIRONMENT", "UV_SYSTEM_PYTHON", "UV_QUIET",
 }
 
-// forInstaller is the command's environment for an installer. uv is told what
+// installerEnviron is the command's environment for an installer. uv is told what
 // pip is told, unless it is told something of its own.
-func forInstaller(environ []string) []string {
+func installerEnviron(environ []string) []string {
 	all := map[string]string{}
 	var out []string
 	for _, kv := range environ {
 		name, value, _ := strings.Cut(kv, "=")
 		all[name] = value
-		if !contains(misleading, name) {
+		if !contains(strippedVariables, name) {
 			out = append(out, kv)
 		}
 	}

@@ -10,10 +10,10 @@ import (
 // userinfo is what stands before the host in an address: credentials.
 var userinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^\s/"'<>@]+(?::[^\s/"'<>@]*)?@`)
 
-// transcript passes what an installer prints on to the log, line by line and
+// installerOutput passes what an installer prints on to the log, line by line and
 // without the credentials of addresses, and keeps its end. Safe for concurrent
 // use.
-type transcript struct {
+type installerOutput struct {
 	to io.Writer // may be nil
 
 	mu   sync.Mutex
@@ -23,17 +23,17 @@ type transcript struct {
 
 // How much is held back and kept, in bytes.
 const (
-	longestLine = 64 << 10
-	mostKept    = 64 << 10
+	maxLineBytes = 64 << 10
+	maxTailBytes = 64 << 10
 )
 
 // Write never fails: trouble with the log is no trouble of the installer.
-func (t *transcript) Write(p []byte) (int, error) {
+func (t *installerOutput) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.rest = append(t.rest, p...)
 	end := bytes.LastIndexByte(t.rest, '\n') + 1
-	if end == 0 && len(t.rest) > longestLine {
+	if end == 0 && len(t.rest) > maxLineBytes {
 		end = len(t.rest)
 	}
 	t.flush(end)
@@ -41,13 +41,13 @@ func (t *transcript) Write(p []byte) (int, error) {
 }
 
 // Close passes on what has no line's end yet.
-func (t *transcript) Close() {
+func (t *installerOutput) Close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.flush(len(t.rest))
 }
 
-func (t *transcript) flush(end int) {
+func (t *installerOutput) flush(end int) {
 	if end == 0 {
 		return
 	}
@@ -57,13 +57,13 @@ func (t *transcript) flush(end int) {
 		_, _ = t.to.Write(clean)
 	}
 	t.tail = append(t.tail, clean...)
-	if extra := len(t.tail) - mostKept; extra > 0 {
+	if extra := len(t.tail) - maxTailBytes; extra > 0 {
 		t.tail = append([]byte(nil), t.tail[extra:]...)
 	}
 }
 
 // text is the end of what was printed.
-func (t *transcript) text() string {
+func (t *installerOutput) text() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return string(bytes.ToValidUTF8(t.tail, nil))

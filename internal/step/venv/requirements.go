@@ -18,35 +18,35 @@ import (
 
 // Limits for requirements, which are somebody's until they are read.
 const (
-	mostBytes = 8 << 20 // of one file
-	mostFiles = 50
+	maxFileBytes = 8 << 20 // of one file
+	maxFiles     = 50
 )
 
-// files are those that say what to install.
-type files struct {
+// requirements are those that say what to install.
+type requirements struct {
 	names  []string
 	digest string // of names and contents, hex
 }
 
-// read reads the file and those that it names, all below root.
-func read(root, file string) (files, error) {
+// readRequirements reads the file and those that it names, all below root.
+func readRequirements(root, file string) (requirements, error) {
 	tree, err := os.OpenRoot(root)
 	if err != nil {
-		return files{}, fmt.Errorf("read %s: %w", file, err)
+		return requirements{}, fmt.Errorf("read %s: %w", file, err)
 	}
 	defer tree.Close()
 	c := collector{tree: tree, seen: map[string]bool{}}
 	switch {
 	case path.Base(file) == step.UVLock:
 		// What uv installs is in the lock; what it is asked for, beside it.
-		err = errors.Join(c.plain(file), c.plain(path.Join(path.Dir(file), "pyproject.toml")))
+		err = errors.Join(c.addFile(file), c.addFile(path.Join(path.Dir(file), "pyproject.toml")))
 	default:
 		err = c.requirements(file, "")
 	}
 	if err != nil {
-		return files{}, err
+		return requirements{}, err
 	}
-	return files{names: c.names, digest: hex.EncodeToString(c.sum())}, nil
+	return requirements{names: c.names, digest: hex.EncodeToString(c.sum())}, nil
 }
 
 type collector struct {
@@ -65,26 +65,26 @@ func (c *collector) sum() []byte {
 	return h.Sum(nil)
 }
 
-// plain takes a file as it is.
-func (c *collector) plain(name string) error {
-	_, err := c.take(name, "")
+// addFile takes a file as it is.
+func (c *collector) addFile(name string) error {
+	_, err := c.readFile(name, "")
 	return err
 }
 
-// take reads a file of the repository; at is where it was named.
-func (c *collector) take(name, at string) ([]byte, error) {
+// readFile reads a file of the repository; at is where it was named.
+func (c *collector) readFile(name, at string) ([]byte, error) {
 	c.seen[name] = true
-	if len(c.names) == mostFiles {
-		return nil, fault.New(fault.Invalid, "the requirements are in more than %d files", mostFiles)
+	if len(c.names) == maxFiles {
+		return nil, fault.New(fault.Invalid, "the requirements are in more than %d files", maxFiles)
 	}
 	info, err := c.tree.Stat(filepath.FromSlash(name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, placed(fault.New(fault.Invalid, "there is no file %s in the commit", name).Hint("commit it, or correct its name"), at)
+		return nil, withLocation(fault.New(fault.Invalid, "there is no file %s in the commit", name).Hint("commit it, or correct its name"), at)
 	case err != nil:
-		return nil, placed(fault.New(fault.Invalid, "read %s", name).Cause(err), at)
-	case !info.Mode().IsRegular() || info.Size() > mostBytes:
-		return nil, placed(fault.New(fault.Invalid, "read %s: it is no plain file of at most %d bytes", name, mostBytes), at)
+		return nil, withLocation(fault.New(fault.Invalid, "read %s", name).Cause(err), at)
+	case !info.Mode().IsRegular() || info.Size() > maxFileBytes:
+		return nil, withLocation(fault.New(fault.Invalid, "read %s: it is no plain file of at most %d bytes", name, maxFileBytes), at)
 	}
 	text, err := c.tree.ReadFile(filepath.FromSlash(name))
 	if err != nil {
@@ -94,7 +94,7 @@ func (c *collector) take(name, at string) ([]byte, error) {
 	return text, nil
 }
 
-func placed(e *fault.Error, at string) error {
+func withLocation(e *fault.Error, at string) error {
 	if at == "" {
 		return e
 	}
@@ -102,10 +102,10 @@ func placed(e *fault.Error, at string) error {
 }
 
 var (
-	comment  = regexp.MustCompile(`(^|\s)#.*$`)
-	included = regexp.MustCompile(`^(?:-r|-c|--requirements?|--constraints?)(?:\s+|\s*=\s*|)["']?([^"'\s]+)["']?\s*$`)
-	editable = regexp.MustCompile(`^(-e|--editable)([\s=]|$)`)
-	folder   = regexp.MustCompile(`^(\.{1,2}(/|$|\[)|/|file:)|@\s*file:`)
+	commentPart  = regexp.MustCompile(`(^|\s)#.*$`)
+	includeLine  = regexp.MustCompile(`^(?:-r|-c|--requirements?|--constraints?)(?:\s+|\s*=\s*|)["']?([^"'\s]+)["']?\s*$`)
+	editableLine = regexp.MustCompile(`^(-e|--editable)([\s=]|$)`)
+	localPath    = regexp.MustCompile(`^(\.{1,2}(/|$|\[)|/|file:)|@\s*file:`)
 )
 
 // requirements takes a file in pip's form and those that it includes. The
@@ -115,18 +115,18 @@ func (c *collector) requirements(name, at string) error {
 	if c.seen[name] {
 		return nil
 	}
-	text, err := c.take(name, at)
+	text, err := c.readFile(name, at)
 	if err != nil {
 		return err
 	}
 	for i, line := range strings.Split(string(text), "\n") {
-		line = strings.TrimSpace(comment.ReplaceAllString(line, ""))
+		line = strings.TrimSpace(commentPart.ReplaceAllString(line, ""))
 		here := fmt.Sprintf("%s:%d", name, i+1)
-		if editable.MatchString(line) || folder.MatchString(line) {
-			return fault.New(fault.Invalid, "%q is code of the repository: an environment holds only what it is pinned to", cut(line, 80)).
+		if editableLine.MatchString(line) || localPath.MatchString(line) {
+			return fault.New(fault.Invalid, "%q is code of the repository: an environment holds only what it is pinned to", truncate(line, 80)).
 				Location(here).Hint("take the line out, and let the command find the code: pytest's `pythonpath`, or PYTHONPATH in `env`")
 		}
-		if m := included.FindStringSubmatch(line); m != nil {
+		if m := includeLine.FindStringSubmatch(line); m != nil {
 			if err := c.include(path.Dir(name), m[1], here); err != nil {
 				return err
 			}
@@ -138,13 +138,13 @@ func (c *collector) requirements(name, at string) error {
 func (c *collector) include(dir, name, at string) error {
 	inner := path.Join(dir, name)
 	if strings.Contains(name, "://") || path.IsAbs(name) || inner == ".." || strings.HasPrefix(inner, "../") {
-		return fault.New(fault.Invalid, "%q is not in the repository", cut(name, 80)).Location(at).Hint("commit the file, and name it by a path within the repository")
+		return fault.New(fault.Invalid, "%q is not in the repository", truncate(name, 80)).Location(at).Hint("commit the file, and name it by a path within the repository")
 	}
 	return c.requirements(inner, at)
 }
 
-// cut shortens to at most n bytes of whole characters.
-func cut(s string, n int) string {
+// truncate shortens to at most n bytes of whole characters.
+func truncate(s string, n int) string {
 	if len(s) > n {
 		s = s[:n]
 	}

@@ -31,14 +31,14 @@ func TestWhatCountsForAnEnvironment(t *testing.T) {
 		"c.txt":      "foo<2\n",
 		"other.txt":  "x\n",
 	}
-	first, err := read(tree(t, files), "a/r.txt")
+	first, err := readRequirements(tree(t, files), "a/r.txt")
 	if err != nil || strings.Join(first.names, " ") != "a/r.txt a/base.txt c.txt" {
 		t.Fatalf("%v, %v", first.names, err)
 	}
 	for name, same := range map[string]bool{"a/r.txt": false, "a/base.txt": false, "c.txt": false, "other.txt": true} {
 		before := files[name]
 		files[name] += "\nmore==1\n"
-		again, err := read(tree(t, files), "a/r.txt")
+		again, err := readRequirements(tree(t, files), "a/r.txt")
 		if err != nil || (again.digest == first.digest) != same {
 			t.Errorf("%s changed: same = %v, %v", name, again.digest == first.digest, err)
 		}
@@ -48,16 +48,16 @@ func TestWhatCountsForAnEnvironment(t *testing.T) {
 
 func TestTheLockAndItsProject(t *testing.T) {
 	files := map[string]string{"uv.lock": "version = 1\n", "pyproject.toml": "[project]\n"}
-	first, err := read(tree(t, files), "uv.lock")
+	first, err := readRequirements(tree(t, files), "uv.lock")
 	if err != nil || len(first.names) != 2 {
 		t.Fatalf("%v, %v", first, err)
 	}
 	files["pyproject.toml"] += "x = 1\n"
-	if again, err := read(tree(t, files), "uv.lock"); err != nil || again.digest == first.digest {
+	if again, err := readRequirements(tree(t, files), "uv.lock"); err != nil || again.digest == first.digest {
 		t.Errorf("another project has the same digest (%v)", err)
 	}
 	delete(files, "pyproject.toml")
-	if _, err := read(tree(t, files), "uv.lock"); !fault.Is(err, fault.Invalid) {
+	if _, err := readRequirements(tree(t, files), "uv.lock"); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a lock without a project: %v", err)
 	}
 }
@@ -77,7 +77,7 @@ func TestRequirementsThatAreRefused(t *testing.T) {
 		"-r none.txt":              "there is no file none.txt",
 	}
 	for line, says := range cases {
-		_, err := read(tree(t, map[string]string{"r.txt": "foo==1\n" + line + "\n"}), "r.txt")
+		_, err := readRequirements(tree(t, map[string]string{"r.txt": "foo==1\n" + line + "\n"}), "r.txt")
 		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), says) || !strings.HasPrefix(err.Error(), "r.txt:2: ") {
 			t.Errorf("%q: %v", line, err)
 		}
@@ -87,10 +87,10 @@ func TestRequirementsThatAreRefused(t *testing.T) {
 	if err := os.Symlink(filepath.Join(outside, "secret.txt"), filepath.Join(root, "r.txt")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := read(root, "r.txt"); !fault.Is(err, fault.Invalid) {
+	if _, err := readRequirements(root, "r.txt"); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a link out of the repository: %v", err)
 	}
-	if _, err := read(root, "none.txt"); !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
+	if _, err := readRequirements(root, "none.txt"); !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
 		t.Errorf("no file: %v", err)
 	}
 }
@@ -102,7 +102,7 @@ func FuzzRequirements(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(root, "r.txt"), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		got, err := read(root, "r.txt")
+		got, err := readRequirements(root, "r.txt")
 		if err == nil && (len(got.names) != 1 || len(got.digest) != 64) {
 			t.Errorf("%+v", got)
 		}

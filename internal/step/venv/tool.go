@@ -17,8 +17,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/step/job"
 )
 
-// place is where tools are looked for and run.
-type place struct {
+// runner is where tools are looked for and run.
+type runner struct {
 	Manager
 	dir     string // absolute
 	environ []string
@@ -49,18 +49,18 @@ func (t tool) String() string {
 type recipe struct {
 	tool  tool
 	with  step.PythonParams
-	files files
+	files requirements
 }
 
-// formVersion changes when environments that older versions made can't be used
+// formatVersion changes when environments that older versions made can't be used
 // any more.
-const formVersion = 1
+const formatVersion = 1
 
 // key names the environment: same key, same content.
 func (e recipe) key() string {
 	h := sha256.New()
 	for _, part := range []string{
-		fmt.Sprint(formVersion), e.tool.UV, e.tool.Python.Version, e.tool.Python.Executable, e.tool.Python.Implementation,
+		fmt.Sprint(formatVersion), e.tool.UV, e.tool.Python.Version, e.tool.Python.Executable, e.tool.Python.Implementation,
 		e.tool.Python.Platform, e.with.File(), e.files.digest,
 	} {
 		fmt.Fprintf(h, "%d:%s,", len(part), part)
@@ -68,9 +68,9 @@ func (e recipe) key() string {
 	return hex.EncodeToString(h.Sum(nil))[:32]
 }
 
-// choose finds uv, if there is one, and the interpreter.
-func (p place) choose(ctx context.Context, w step.PythonParams) (tool, error) {
-	uv, err := p.ask(ctx, "uv --version")
+// detectTool finds uv, if there is one, and the interpreter.
+func (p runner) detectTool(ctx context.Context, w step.PythonParams) (tool, error) {
+	uv, err := p.output(ctx, "uv --version")
 	if err != nil {
 		return tool{}, err
 	}
@@ -83,39 +83,39 @@ func (p place) choose(ctx context.Context, w step.PythonParams) (tool, error) {
 	return t, err
 }
 
-// probe makes an interpreter tell about itself. Of an environment, it tells
+// interpreterProbe makes an interpreter tell about itself. Of an environment, it tells
 // about the interpreter below.
-const probe = `import json, platform, sys, sysconfig; print(json.dumps({"version": platform.python_version(), ` +
+const interpreterProbe = `import json, platform, sys, sysconfig; print(json.dumps({"version": platform.python_version(), ` +
 	`"executable": getattr(sys, "_base_executable", sys.executable), "implementation": sys.implementation.name, "platform": sysconfig.get_platform()}))`
 
 // interpreter is the first in PATH of that version, or the one that uv keeps.
-func (p place) interpreter(ctx context.Context, version string, uv bool) (interpreter, error) {
+func (p runner) interpreter(ctx context.Context, version string, uv bool) (interpreter, error) {
 	names := "python3 python"
 	if version != "" {
 		names = "python" + version + " " + names
 	}
-	each := `for p in ` + names + `; do command -v "$p" >/dev/null && "$p" -I -c ` + job.Quote(probe) + `; done; true`
+	each := `for p in ` + names + `; do command -v "$p" >/dev/null && "$p" -I -c ` + job.Quote(interpreterProbe) + `; done; true`
 	found, err := p.interpreters(ctx, each)
 	if err != nil {
 		return interpreter{}, err
 	}
-	if i, ok := first(found, version); ok {
+	if i, ok := firstMatching(found, version); ok {
 		return i, nil
 	}
 	if uv {
-		kept, err := p.interpreters(ctx, `p=$(uv python find --no-project `+version+`) && "$p" -I -c `+job.Quote(probe))
+		kept, err := p.interpreters(ctx, `p=$(uv python find --no-project `+version+`) && "$p" -I -c `+job.Quote(interpreterProbe))
 		if err != nil {
 			return interpreter{}, err
 		}
-		if i, ok := first(kept, version); ok {
+		if i, ok := firstMatching(kept, version); ok {
 			return i, nil
 		}
 	}
 	return interpreter{}, noPython(version, found)
 }
 
-func (p place) interpreters(ctx context.Context, run string) ([]interpreter, error) {
-	said, err := p.ask(ctx, run)
+func (p runner) interpreters(ctx context.Context, run string) ([]interpreter, error) {
+	said, err := p.output(ctx, run)
 	var found []interpreter
 	for line := range strings.Lines(said) {
 		var i interpreter
@@ -126,8 +126,8 @@ func (p place) interpreters(ctx context.Context, run string) ([]interpreter, err
 	return found, err
 }
 
-// first is the first of that version: "3.11" takes 3.11.7.
-func first(found []interpreter, version string) (interpreter, bool) {
+// firstMatching is the first of that version: "3.11" takes 3.11.7.
+func firstMatching(found []interpreter, version string) (interpreter, bool) {
 	for _, i := range found {
 		if version == "" || i.Version == version || strings.HasPrefix(i.Version, version+".") {
 			return i, true
@@ -152,14 +152,14 @@ func noPython(version string, found []interpreter) error {
 		Hint("install it (with uv: `uv python install %s`), or change `version`", strings.TrimPrefix(what, "Python "))
 }
 
-// questionTime is how long a tool may take to tell about itself.
-const questionTime = time.Minute
+// probeTimeout is how long a tool may take to tell about itself.
+const probeTimeout = time.Minute
 
-// ask returns what a command prints on standard output; a command that fails
+// output returns what a command prints on standard output; a command that fails
 // says nothing.
-func (p place) ask(ctx context.Context, run string) (string, error) {
+func (p runner) output(ctx context.Context, run string) (string, error) {
 	var out bytes.Buffer
-	c := port.Command{Run: "exec 2>/dev/null\n" + run, Dir: p.dir, Env: p.environ, Timeout: questionTime}
+	c := port.Command{Run: "exec 2>/dev/null\n" + run, Dir: p.dir, Env: p.environ, Timeout: probeTimeout}
 	exit, err := p.Commands.Run(ctx, c, &out)
 	if err != nil {
 		return "", fmt.Errorf("look for Python: %w", err)

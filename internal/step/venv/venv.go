@@ -44,17 +44,17 @@ func (m Manager) Ensure(ctx context.Context, r step.Request, w Spec) (Env, error
 		return Env{}, nil
 	}
 	file := w.Python.File()
-	wanted, err := read(w.Checkout, file)
+	wanted, err := readRequirements(w.Checkout, file)
 	if err != nil {
 		return Env{}, err
 	}
-	p := place{Manager: m, dir: filepath.Join(w.Checkout, filepath.FromSlash(filepath.Dir(file))), environ: forInstaller(w.Environ)}
-	t, err := p.choose(ctx, *w.Python)
+	p := runner{Manager: m, dir: filepath.Join(w.Checkout, filepath.FromSlash(filepath.Dir(file))), environ: installerEnviron(w.Environ)}
+	t, err := p.detectTool(ctx, *w.Python)
 	if err != nil {
 		return Env{}, err
 	}
 	e := recipe{tool: t, with: *w.Python, files: wanted}
-	return m.keep(ctx, r, filepath.Join(r.ArtifactsDir, "python", e.key()), func(ctx context.Context, env string) error {
+	return m.findOrInstall(ctx, r, filepath.Join(r.ArtifactsDir, "python", e.key()), func(ctx context.Context, env string) error {
 		return p.install(ctx, r, e, env)
 	})
 }

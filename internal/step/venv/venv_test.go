@@ -137,11 +137,11 @@ func TestWithoutAWishNothingIsDone(t *testing.T) {
 
 func TestWhatIsNotWholeIsMadeAgain(t *testing.T) {
 	harm := map[string]func(folder string) error{
-		"killed before the end": func(f string) error { return os.Remove(filepath.Join(f, doneName)) },
+		"killed before the end": func(f string) error { return os.Remove(filepath.Join(f, completionName)) },
 		"the state folder moved": func(f string) error {
-			return os.WriteFile(filepath.Join(f, doneName), []byte(`{"path":"/elsewhere/env"}`), 0o644)
+			return os.WriteFile(filepath.Join(f, completionName), []byte(`{"path":"/elsewhere/env"}`), 0o644)
 		},
-		"a mark that is none":     func(f string) error { return os.WriteFile(filepath.Join(f, doneName), []byte(`{`), 0o644) },
+		"a mark that is none":     func(f string) error { return os.WriteFile(filepath.Join(f, completionName), []byte(`{`), 0o644) },
 		"the interpreter is gone": func(f string) error { return os.Remove(filepath.Join(f, envName, "bin", "python")) },
 	}
 	for name, do := range harm {
@@ -232,7 +232,7 @@ func (k *lockKeeper) Run(ctx context.Context, c port.Command, out io.Writer) (po
 func TestEnsure_InstallersInheritLock(t *testing.T) {
 	s := newScene(t, map[string]string{"python3": fakePython})
 	e := s.must()
-	if err := os.Remove(filepath.Join(filepath.Dir(e.Dir), doneName)); err != nil {
+	if err := os.Remove(filepath.Join(filepath.Dir(e.Dir), completionName)); err != nil {
 		t.Fatal(err)
 	}
 	k := &lockKeeper{Commands: fake.Shell{}}
@@ -248,7 +248,7 @@ func TestCancelWhileWaiting(t *testing.T) {
 	s := newScene(t, map[string]string{"python3": fakePython})
 	e := s.must()
 	folder := filepath.Dir(e.Dir)
-	if err := os.Remove(filepath.Join(folder, doneName)); err != nil {
+	if err := os.Remove(filepath.Join(folder, completionName)); err != nil {
 		t.Fatal(err)
 	}
 	lock, err := Manager{}.lock(t.Context(), s.r, folder)

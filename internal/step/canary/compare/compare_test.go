@@ -53,9 +53,9 @@ func TestFisher(t *testing.T) {
 // TestScore: where both ways can be taken they agree.
 func TestScore(t *testing.T) {
 	c, r := Count{330, 10_000}, Count{1_700, 90_000}
-	rate := likeliest(c, r, 0.01)
+	rate := restrictedMLE(c, r, 0.01)
 	spread := math.Sqrt(float64(r.Total) * rate * (1 - rate))
-	byExact, byScore := exact(c, r, 0.01, rate, spread), score(c, r, 0.01, rate)
+	byExact, byScore := exactPValue(c, r, 0.01, rate, spread), scorePValue(c, r, 0.01, rate)
 	if math.Abs(byExact-byScore) > 0.02*byScore+1e-3 {
 		t.Errorf("exact %g, score %g", byExact, byScore)
 	}
@@ -82,7 +82,7 @@ func TestLikeliest(t *testing.T) {
 		{Count{12, 300}, Count{1, 2810}}, {Count{0, 300}, Count{0, 3}}, {Count{20, 20}, Count{180, 180}}, {Count{1, 50}, Count{40, 60}},
 	} {
 		const margin = 0.01
-		best := likeliest(c.candidate, c.running, margin)
+		best := restrictedMLE(c.candidate, c.running, margin)
 		top := likelihood(c.candidate, c.running, margin, best)
 		for p := 0.0; p <= 1-margin; p += 0.001 {
 			if other := likelihood(c.candidate, c.running, margin, p); other > top+1e-6 {
@@ -97,7 +97,7 @@ func chanceOf(n, m int64, bad, good, margin, level float64) float64 {
 	sum := 0.0
 	for x := range n + 1 {
 		for y := range m + 1 {
-			weight := mass(n, x, bad) * mass(m, y, good)
+			weight := binomialProbability(n, x, bad) * binomialProbability(m, y, good)
 			if weight > 1e-7 && RatePValue(Count{x, n}, Count{y, m}, margin) < level {
 				sum += weight
 			}

@@ -54,67 +54,67 @@ func CompareLatency(candidate, running []port.Bucket) (LatencyComparison, error)
 	}
 	return LatencyComparison{
 		Candidate: quantile(candidate, 0.95), Running: quantile(running, 0.95),
-		PValue: ranks(candidate, running),
+		PValue: mannWhitney(candidate, running),
 	}, nil
 }
 
 // Slower tells whether the candidate's p95 is above running's by more than the
 // factor, and by more than least seconds. Where running's p95 is beyond what is
 // measured, nothing is above it.
-func (s LatencyComparison) Slower(factor, least float64) bool {
+func (s LatencyComparison) Slower(factor, minDifference float64) bool {
 	if s.Running.AboveRange {
 		return false
 	}
-	return s.Candidate.Seconds > s.Running.Seconds*factor && s.Candidate.Seconds-s.Running.Seconds > least
+	return s.Candidate.Seconds > s.Running.Seconds*factor && s.Candidate.Seconds-s.Running.Seconds > minDifference
 }
 
 func empty(b []port.Bucket) bool { return len(b) == 0 || b[len(b)-1].Count <= 0 }
 
 // ordered tells whether limits ascend up to +Inf, and counts never fall.
 func ordered(b []port.Bucket) bool {
-	before := port.Bucket{Le: math.Inf(-1)}
+	previous := port.Bucket{Le: math.Inf(-1)}
 	for _, bucket := range b {
-		if !(bucket.Le > before.Le) || bucket.Count < before.Count {
+		if !(bucket.Le > previous.Le) || bucket.Count < previous.Count {
 			return false
 		}
-		before = bucket
+		previous = bucket
 	}
-	return math.IsInf(before.Le, 1)
+	return math.IsInf(previous.Le, 1)
 }
 
 // quantile takes the requests of a bucket for evenly spread in it, as
 // Prometheus's histogram_quantile does.
 func quantile(b []port.Bucket, q float64) Quantile {
 	rank := q * float64(b[len(b)-1].Count)
-	var before port.Bucket
+	var previous port.Bucket
 	for _, bucket := range b {
 		if float64(bucket.Count) < rank {
-			before = bucket
+			previous = bucket
 			continue
 		}
 		if math.IsInf(bucket.Le, 1) {
-			return Quantile{Seconds: before.Le, AboveRange: true}
+			return Quantile{Seconds: previous.Le, AboveRange: true}
 		}
-		low := max(before.Le, 0)
+		low := max(previous.Le, 0)
 		if bucket.Le <= low {
 			return Quantile{Seconds: bucket.Le}
 		}
-		inside := (rank - float64(before.Count)) / float64(bucket.Count-before.Count)
+		inside := (rank - float64(previous.Count)) / float64(bucket.Count-previous.Count)
 		return Quantile{Seconds: low + (bucket.Le-low)*inside}
 	}
-	return Quantile{Seconds: before.Le, AboveRange: true}
+	return Quantile{Seconds: previous.Le, AboveRange: true}
 }
 
-// ranks is the one-sided p-value that the candidate's latencies rank higher.
-func ranks(candidate, running []port.Bucket) float64 {
+// mannWhitney is the one-sided p-value that the candidate's latencies rank higher.
+func mannWhitney(candidate, running []port.Bucket) float64 {
 	n, m := float64(candidate[len(candidate)-1].Count), float64(running[len(running)-1].Count)
-	var u, ties, seenC, seenR float64
+	var u, ties, cumulativeC, cumulativeR float64
 	for i := range candidate {
-		c, r := float64(candidate[i].Count)-seenC, float64(running[i].Count)-seenR
-		u += c * (seenR + r/2)
+		c, r := float64(candidate[i].Count)-cumulativeC, float64(running[i].Count)-cumulativeR
+		u += c * (cumulativeR + r/2)
 		t := c + r
 		ties += t * (t*t - 1)
-		seenC, seenR = seenC+c, seenR+r
+		cumulativeC, cumulativeR = cumulativeC+c, cumulativeR+r
 	}
 	all := n + m
 	variance := n * m / 12 * (all + 1 - ties/(all*(all-1)))

@@ -22,9 +22,9 @@ func (c Count) Rate() float64 {
 	return float64(c.Failed) / float64(c.Total)
 }
 
-// terms is up to how many outcomes of the running release the exact sum takes.
+// maxExactOutcomes is up to how many outcomes of the running release the exact sum takes.
 // With more of them the counts are so high that the normal distribution does.
-const terms = 4000
+const maxExactOutcomes = 4000
 
 // RatePValue is the probability (0 to 1) of a difference like the observed one, or a
 // greater one, if the candidate's true rate of failures were running's + margin
@@ -43,30 +43,30 @@ const terms = 4000
 // score test with the same estimate (Farrington and Manning, Statistics in
 // Medicine 9, 1990).
 func RatePValue(candidate, running Count, margin float64) float64 {
-	c, r := candidate.sane(), running.sane()
+	c, r := candidate.clamp(), running.clamp()
 	if c.Total == 0 || r.Total == 0 {
 		return 1
 	}
 	margin = min(max(margin, 0), 1)
-	rate := likeliest(c, r, margin)
+	rate := restrictedMLE(c, r, margin)
 	spread := math.Sqrt(float64(r.Total) * rate * (1 - rate))
-	if 20*spread > terms {
-		return score(c, r, margin, rate)
+	if 20*spread > maxExactOutcomes {
+		return scorePValue(c, r, margin, rate)
 	}
-	return min(exact(c, r, margin, rate, spread), 1)
+	return min(exactPValue(c, r, margin, rate, spread), 1)
 }
 
-func (c Count) sane() Count {
+func (c Count) clamp() Count {
 	of := max(c.Total, 0)
 	return Count{Failed: min(max(c.Failed, 0), of), Total: of}
 }
 
-// likeliest is running's most likely rate if the candidate's is higher by just
+// restrictedMLE is running's most likely rate if the candidate's is higher by just
 // the margin. The logarithm of the likelihood is concave, so that its slope is
 // zero once at most: it is found by halving.
-func likeliest(c, r Count, margin float64) float64 {
+func restrictedMLE(c, r Count, margin float64) float64 {
 	slope := func(p float64) float64 {
-		return pull(c, p+margin) + pull(r, p)
+		return logLikelihoodSlope(c, p+margin) + logLikelihoodSlope(r, p)
 	}
 	low, high := 0.0, 1-margin
 	for range 100 {
@@ -80,8 +80,8 @@ func likeliest(c, r Count, margin float64) float64 {
 	return (low + high) / 2
 }
 
-// pull is the slope of the logarithm of a binomial likelihood at rate p.
-func pull(c Count, p float64) float64 {
+// logLikelihoodSlope is the slope of the logarithm of a binomial likelihood at rate p.
+func logLikelihoodSlope(c Count, p float64) float64 {
 	var up, down float64
 	if c.Failed > 0 {
 		up = float64(c.Failed) / p
@@ -92,10 +92,10 @@ func pull(c Count, p float64) float64 {
 	return up - down
 }
 
-// exact sums the probability of every pair of outcomes whose difference is at
+// exactPValue sums the probability of every pair of outcomes whose difference is at
 // least the observed one: for each outcome of the running release, the
 // candidate's has to be so high at least.
-func exact(c, r Count, margin, rate, spread float64) float64 {
+func exactPValue(c, r Count, margin, rate, spread float64) float64 {
 	n, m := float64(c.Total), float64(r.Total)
 	observed := c.Rate() - r.Rate()
 	middle := m * rate
@@ -103,26 +103,26 @@ func exact(c, r Count, margin, rate, spread float64) float64 {
 	last := int64(min(m, math.Ceil(middle+10*spread+20)))
 	sum := 0.0
 	for k := first; k <= last; k++ {
-		least := math.Ceil(n*(observed+float64(k)/m) - 1e-9)
-		sum += mass(r.Total, k, rate) * atLeast(c.Total, int64(least), min(rate+margin, 1))
+		minFailures := math.Ceil(n*(observed+float64(k)/m) - 1e-9)
+		sum += binomialProbability(r.Total, k, rate) * binomialTail(c.Total, int64(minFailures), min(rate+margin, 1))
 	}
 	return sum
 }
 
-// mass is the probability of k failures among n.
-func mass(n, k int64, p float64) float64 {
+// binomialProbability is the probability of k failures among n.
+func binomialProbability(n, k int64, p float64) float64 {
 	switch {
 	case p <= 0:
-		return one(k == 0)
+		return indicator(k == 0)
 	case p >= 1:
-		return one(k == n)
+		return indicator(k == n)
 	}
 	return distuv.Binomial{N: float64(n), P: p}.Prob(float64(k))
 }
 
-// atLeast is the probability of k failures or more among n. The incomplete beta
+// binomialTail is the probability of k failures or more among n. The incomplete beta
 // function keeps its precision where 1 - CDF would be rounded to nothing.
-func atLeast(n, k int64, p float64) float64 {
+func binomialTail(n, k int64, p float64) float64 {
 	switch {
 	case k <= 0:
 		return 1
@@ -134,14 +134,14 @@ func atLeast(n, k int64, p float64) float64 {
 	return mathext.RegIncBeta(float64(k), float64(n-k+1), p)
 }
 
-func one(yes bool) float64 {
+func indicator(yes bool) float64 {
 	if yes {
 		return 1
 	}
 	return 0
 }
 
-func score(c, r Count, margin, rate float64) float64 {
+func scorePValue(c, r Count, margin, rate float64) float64 {
 	above := min(rate+margin, 1)
 	sd := math.Sqrt(above*(1-above)/float64(c.Total) + rate*(1-rate)/float64(r.Total))
 	if sd == 0 {

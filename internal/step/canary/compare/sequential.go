@@ -1,11 +1,11 @@
 package compare
 
-// early is the part of the accepted risk that looks before the end may use up.
-const early = 0.1
+// interimShare is the part of the accepted risk that looks before the end may use up.
+const interimShare = 0.1
 
-// growth is by how much the sample must have grown for another test to be worth
+// minGrowth is by how much the sample must have grown for another test to be worth
 // a part of the risk.
-const growth = 1.25
+const minGrowth = 1.25
 
 // AlphaSpending keeps repeated looks at a growing sample honest. Who tests ten times at
 // 5 % is wrong far more often than in 5 % of cases (Armitage, McPherson and Rowe,
@@ -19,20 +19,20 @@ const growth = 1.25
 type AlphaSpending struct {
 	Alpha float64 // of stopping a release that is not worse: 1 - confidence
 
-	tests int64
-	last  int64 // sample size at the last test
+	interimTests int64
+	lastSize     int64 // sample size at the last test
 }
 
 // Interim is the level for a test of a sample of that size now; ok is false when
 // it has not grown enough since the last test.
 func (l *AlphaSpending) Interim(size int64) (level float64, ok bool) {
-	if size <= 0 || l.tests > 0 && float64(size) < growth*float64(l.last) {
+	if size <= 0 || l.interimTests > 0 && float64(size) < minGrowth*float64(l.lastSize) {
 		return 0, false
 	}
-	l.tests++
-	l.last = size
-	return early * l.Alpha / float64(l.tests*(l.tests+1)), true
+	l.interimTests++
+	l.lastSize = size
+	return interimShare * l.Alpha / float64(l.interimTests*(l.interimTests+1)), true
 }
 
 // Final is the level for the test at the end.
-func (l *AlphaSpending) Final() float64 { return (1 - early) * l.Alpha }
+func (l *AlphaSpending) Final() float64 { return (1 - interimShare) * l.Alpha }
