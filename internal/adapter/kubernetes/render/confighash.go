@@ -16,24 +16,24 @@ import (
 )
 
 const (
-	longestName = 253
-	hashDigits  = 10
+	maxNameLength = 253
+	hashDigits    = 10
 )
 
-// freeze gives ConfigMaps and Secrets names that follow from their content, so
+// hashConfigNames gives ConfigMaps and Secrets names that follow from their content, so
 // that pods of the release before keep theirs, and takes Secrets' values out.
-func (r *rendering) freeze() error {
-	renamed := names{}
+func (r *renderer) hashConfigNames() error {
+	renamed := renames{}
 	for _, o := range r.objects {
-		if !configuration(o.kind()) {
+		if !isConfig(o.groupKind()) {
 			continue
 		}
-		values, err := o.content()
+		values, err := o.normalizeData()
 		if err != nil {
 			return err
 		}
 		if !keepsName(o) {
-			name, err := hashed(o)
+			name, err := hashedName(o)
 			if err != nil {
 				return err
 			}
@@ -41,36 +41,36 @@ func (r *rendering) freeze() error {
 			o.body["metadata"].(map[string]any)["name"] = name
 			o.body["immutable"] = true
 		}
-		if o.text("kind") == "Secret" {
-			if err := r.takeOut(o, values); err != nil {
+		if o.stringField("kind") == "Secret" {
+			if err := r.extractSecret(o, values); err != nil {
 				return err
 			}
 		}
 	}
 	for _, o := range r.objects {
-		renamed.apply(o)
+		renamed.rewrite(o)
 	}
-	for _, n := range renamed.unused() {
-		r.note("%s is not referred to by an object of the release; it is called %s now (annotate it with %s: \"true\" if something asks for it by name)", n.title, n.now, annotationKeepName)
+	for _, n := range renamed.unreferenced() {
+		r.addNote("%s is not referred to by an object of the release; it is called %s now (annotate it with %s: \"true\" if something asks for it by name)", n.displayName, n.newName, annotationKeepName)
 	}
 	return nil
 }
 
-func configuration(k schema.GroupKind) bool {
+func isConfig(k schema.GroupKind) bool {
 	return k.Group == "" && (k.Kind == "ConfigMap" || k.Kind == "Secret")
 }
 
 // keepsName tells whether something outside of the release asks for the object
 // by its name.
 func keepsName(o object) bool {
-	t := o.text("type")
-	return o.annotation(annotationKeepName) == "true" || o.text("kind") == "Secret" &&
+	t := o.stringField("type")
+	return o.annotation(annotationKeepName) == "true" || o.stringField("kind") == "Secret" &&
 		(t == "kubernetes.io/service-account-token" || t == "bootstrap.kubernetes.io/token")
 }
 
-// content checks the entries of a ConfigMap or Secret, and folds stringData of a
+// normalizeData checks the entries of a ConfigMap or Secret, and folds stringData of a
 // Secret into data. The values of a Secret come back decoded.
-func (o object) content() (map[string][]byte, error) {
+func (o object) normalizeData() (map[string][]byte, error) {
 	for _, field := range []string{"data", "binaryData", "stringData"} {
 		if o.body[field] == nil {
 			delete(o.body, field)
@@ -78,7 +78,7 @@ func (o object) content() (map[string][]byte, error) {
 		}
 		entries, ok := o.body[field].(map[string]any)
 		if !ok {
-			return nil, o.wrong("%s of %s is not a map", field, o.title())
+			return nil, o.errorf("%s of %s is not a map", field, o.displayName())
 		}
 		if len(entries) == 0 {
 			delete(o.body, field)
@@ -88,24 +88,24 @@ func (o object) content() (map[string][]byte, error) {
 				entries[k] = ""
 			}
 			if _, ok := entries[k].(string); !ok {
-				return nil, o.wrong("%s.%s of %s is not text", field, k, o.title()).Hint("put the value into quotes: numbers and true/false are not text")
+				return nil, o.errorf("%s.%s of %s is not text", field, k, o.displayName()).Hint("put the value into quotes: numbers and true/false are not text")
 			}
 		}
 	}
-	if o.text("kind") != "Secret" {
+	if o.stringField("kind") != "Secret" {
 		return nil, nil
 	}
-	return o.secretValues()
+	return o.decodeSecret()
 }
 
-func (o object) secretValues() (map[string][]byte, error) {
+func (o object) decodeSecret() (map[string][]byte, error) {
 	values := map[string][]byte{}
 	data, _ := o.body["data"].(map[string]any)
 	for _, k := range slices.Sorted(maps.Keys(data)) {
 		text := strings.NewReplacer("\n", "", "\r", "", " ", "").Replace(data[k].(string))
 		value, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
-			return nil, o.wrong("data.%s of %s is not base64", k, o.title()).Hint("encode it, or move it to stringData, where it stands as it is")
+			return nil, o.errorf("data.%s of %s is not base64", k, o.displayName()).Hint("encode it, or move it to stringData, where it stands as it is")
 		}
 		values[k] = value
 	}
@@ -125,26 +125,26 @@ func (o object) secretValues() (map[string][]byte, error) {
 	return values, nil
 }
 
-// hashed is the object's name and the first digits of its content's digest.
+// hashedName is the object's name and the first digits of its content's digest.
 // Labels do not count: they change nothing for a pod.
-func hashed(o object) (string, error) {
-	name := o.meta("name")
-	text, err := json.Marshal([]any{o.text("kind"), name, o.body["data"], o.body["binaryData"], o.text("type")})
+func hashedName(o object) (string, error) {
+	name := o.metaString("name")
+	text, err := json.Marshal([]any{o.stringField("kind"), name, o.body["data"], o.body["binaryData"], o.stringField("type")})
 	if err != nil {
-		return "", fmt.Errorf("hash %s: %w", o.title(), err)
+		return "", fmt.Errorf("hash %s: %w", o.displayName(), err)
 	}
 	sum := sha256.Sum256(text)
-	name = strings.TrimRight(name[:min(len(name), longestName-hashDigits-1)], "-.")
+	name = strings.TrimRight(name[:min(len(name), maxNameLength-hashDigits-1)], "-.")
 	return name + "-" + hex.EncodeToString(sum[:])[:hashDigits], nil
 }
 
-// takeOut moves a Secret's values from the object to the side, and leaves the
+// extractSecret moves a Secret's values from the object to the side, and leaves the
 // names of its keys for people.
-func (r *rendering) takeOut(o object, values map[string][]byte) error {
+func (r *renderer) extractSecret(o object, values map[string][]byte) error {
 	delete(o.body, "data")
-	name := o.meta("name")
-	notes := child(o.body["metadata"].(map[string]any), "annotations")
-	notes[annotationKeys] = strings.Join(slices.Sorted(maps.Keys(values)), ",")
+	name := o.metaString("name")
+	annotations := childMap(o.body["metadata"].(map[string]any), "annotations")
+	annotations[annotationKeys] = strings.Join(slices.Sorted(maps.Keys(values)), ",")
 	for _, s := range r.secrets {
 		if s.Name != name {
 			continue
@@ -152,7 +152,7 @@ func (r *rendering) takeOut(o object, values map[string][]byte) error {
 		if maps.EqualFunc(s.Data, values, func(a, b []byte) bool { return string(a) == string(b) }) {
 			return nil // the same one, in another namespace
 		}
-		return o.wrong("two Secrets of different content keep the name %s", name).Hint("remove the annotation %s, or give one of them another name", annotationKeepName)
+		return o.errorf("two Secrets of different content keep the name %s", name).Hint("remove the annotation %s, or give one of them another name", annotationKeepName)
 	}
 	r.secrets = append(r.secrets, port.Secret{Name: name, Data: values})
 	return nil

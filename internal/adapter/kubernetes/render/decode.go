@@ -29,8 +29,8 @@ func decode(name string, data []byte) ([]object, error) {
 		return decodeJSON(name, data)
 	}
 	var out []object
-	for _, d := range documents(string(data)) {
-		found, err := d.objects(name)
+	for _, d := range splitDocuments(string(data)) {
+		found, err := d.decode(name)
 		if err != nil {
 			return nil, err
 		}
@@ -45,51 +45,51 @@ type document struct {
 	line int
 }
 
-// documents cuts a file at its markers, the way a YAML parser does.
-func documents(text string) []document {
+// splitDocuments cuts a file at its markers, the way a YAML parser does.
+func splitDocuments(text string) []document {
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	lines := strings.Split(text, "\n")
 	var out []document
-	begin := 0
+	start := 0
 	for i, l := range lines {
-		starts, ends := marker(l, "---"), marker(l, "...")
-		if starts || ends {
-			out = append(out, document{strings.Join(lines[begin:i], "\n"), begin + 1})
-			begin = i
+		isStart, isEnd := isMarker(l, "---"), isMarker(l, "...")
+		if isStart || isEnd {
+			out = append(out, document{strings.Join(lines[start:i], "\n"), start + 1})
+			start = i
 			lines[i] = "   " + l[3:] // an object may begin behind the marker
 		}
 	}
-	return append(out, document{strings.Join(lines[begin:], "\n"), begin + 1})
+	return append(out, document{strings.Join(lines[start:], "\n"), start + 1})
 }
 
-func marker(line, mark string) bool {
-	rest, ok := strings.CutPrefix(line, mark)
+func isMarker(line, marker string) bool {
+	rest, ok := strings.CutPrefix(line, marker)
 	return ok && (rest == "" || rest[0] == ' ' || rest[0] == '\t')
 }
 
-// otherBreak is a document's begin after a line break that only old YAML knows:
+// unusualBreakPattern is a document's begin after a line break that only old YAML knows:
 // the parser would read up to there and stop.
-var otherBreak = regexp.MustCompile(`[\x{85}\x{2028}\x{2029}](---|\.\.\.)`)
+var unusualBreakPattern = regexp.MustCompile(`[\x{85}\x{2028}\x{2029}](---|\.\.\.)`)
 
-func (d document) objects(name string) ([]object, error) {
-	first, empty := d.first()
+func (d document) decode(name string) ([]object, error) {
+	first, empty := d.firstContentLine()
 	if empty {
 		return nil, nil
 	}
-	place := fmt.Sprintf("%s:%d", name, first)
-	if otherBreak.MatchString(d.text) {
-		return nil, fault.New(fault.Invalid, "a document begins after an unusual line break").Location(place).Hint("save the file with ordinary line ends")
+	location := fmt.Sprintf("%s:%d", name, first)
+	if unusualBreakPattern.MatchString(d.text) {
+		return nil, fault.New(fault.Invalid, "a document begins after an unusual line break").Location(location).Hint("save the file with ordinary line ends")
 	}
 	text, err := yaml.YAMLToJSONStrict([]byte(d.text))
 	if err != nil {
-		return nil, d.fault(name, err)
+		return nil, d.syntaxError(name, err)
 	}
-	return value(place, text)
+	return objectsFromJSON(location, text)
 }
 
-// first is the line of the document's first content. Directives before it say
+// firstContentLine is the line of the document's first content. Directives before it say
 // nothing that matters here.
-func (d *document) first() (int, bool) {
+func (d *document) firstContentLine() (int, bool) {
 	lines := strings.Split(d.text, "\n")
 	for i, l := range lines {
 		switch l := strings.TrimSpace(l); {
@@ -104,30 +104,30 @@ func (d *document) first() (int, bool) {
 	return 0, true
 }
 
-var yamlLine = regexp.MustCompile(`line (\d+): `)
+var yamlLinePattern = regexp.MustCompile(`line (\d+): `)
 
-func (d document) fault(name string, err error) error {
+func (d document) syntaxError(name string, err error) error {
 	message, line := err.Error(), d.line
-	if at := yamlLine.FindStringSubmatchIndex(message); at != nil {
-		n, _ := strconv.Atoi(message[at[2]:at[3]])
-		line, message = max(d.line, d.line+n-1), message[at[1]:]
+	if match := yamlLinePattern.FindStringSubmatchIndex(message); match != nil {
+		offset, _ := strconv.Atoi(message[match[2]:match[3]])
+		line, message = max(d.line, d.line+offset-1), message[match[1]:]
 	}
 	return fault.New(fault.Invalid, "the YAML can't be read").Location(fmt.Sprintf("%s:%d", name, line)).
-		Cause(errors.New(sayable(message))).Hint("check the indentation and the quotes around this line")
+		Cause(errors.New(redactParserMessage(message))).Hint("check the indentation and the quotes around this line")
 }
 
-// sayable takes out of a parser's message what it quotes of the file.
-func sayable(message string) string {
+// redactParserMessage takes out of a parser's message what it quotes of the file.
+func redactParserMessage(message string) string {
 	message, _, _ = strings.Cut(message, "\n")
 	message = strings.TrimPrefix(strings.TrimPrefix(message, "error converting YAML to JSON: "), "yaml: ")
-	for mark, say := range map[string]string{
+	for substring, replacement := range map[string]string{
 		"`":                   "a value does not fit its tag",
 		"unknown anchor":      "an alias (*name) has no anchor (&name)",
 		"unsupported map key": "a key is neither text nor a number",
 		"unsupported value":   "a number is not finite",
 	} {
-		if strings.Contains(message, mark) {
-			return say
+		if strings.Contains(message, substring) {
+			return replacement
 		}
 	}
 	return message
@@ -142,11 +142,11 @@ func decodeJSON(name string, data []byte) ([]object, error) {
 		case errors.Is(err, io.EOF):
 			return out, nil
 		case err != nil:
-			return nil, fault.New(fault.Invalid, "the JSON can't be read").Location(position(name, data, offset(err, len(data)))).
-				Cause(errors.New(jsonReason(err))).Hint("check the commas, quotes and brackets before this place")
+			return nil, fault.New(fault.Invalid, "the JSON can't be read").Location(formatPosition(name, data, errorOffset(err, len(data)))).
+				Cause(errors.New(jsonErrorMessage(err))).Hint("check the commas, quotes and brackets before this place")
 		}
-		begin := dec.InputOffset() - int64(len(raw))
-		found, err := value(position(name, data, begin), raw)
+		start := dec.InputOffset() - int64(len(raw))
+		found, err := objectsFromJSON(formatPosition(name, data, start), raw)
 		if err != nil {
 			return nil, err
 		}
@@ -154,51 +154,51 @@ func decodeJSON(name string, data []byte) ([]object, error) {
 	}
 }
 
-func offset(err error, end int) int64 {
-	var at *json.SyntaxError
-	if errors.As(err, &at) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return max(0, at.Offset-1)
+func errorOffset(err error, end int) int64 {
+	var syntaxErr *json.SyntaxError
+	if errors.As(err, &syntaxErr) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return max(0, syntaxErr.Offset-1)
 	}
 	return int64(end)
 }
 
-func jsonReason(err error) string {
+func jsonErrorMessage(err error) string {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return "it ends in the middle"
 	}
 	return err.Error()
 }
 
-// position is "name:line:column" of a byte, both from 1.
-func position(name string, data []byte, at int64) string {
-	before := data[:min(int(at), len(data))]
+// formatPosition is "name:line:column" of a byte, both from 1.
+func formatPosition(name string, data []byte, offset int64) string {
+	before := data[:min(int(offset), len(data))]
 	line := bytes.Count(before, []byte("\n")) + 1
 	column := len(before) - bytes.LastIndexByte(before, '\n')
 	return fmt.Sprintf("%s:%d:%d", name, line, column)
 }
 
-// value makes objects of a JSON text; null is none.
-func value(place string, text []byte) ([]object, error) {
+// objectsFromJSON makes objects of a JSON text; null is none.
+func objectsFromJSON(location string, text []byte) ([]object, error) {
 	var v any
-	twice, err := kjson.UnmarshalStrict(text, &v)
+	duplicates, err := kjson.UnmarshalStrict(text, &v)
 	switch {
 	case err != nil:
-		return nil, fault.New(fault.Invalid, "the document can't be read").Location(place).Cause(errors.New("a number or text in it is not valid"))
-	case len(twice) > 0:
-		return nil, fault.New(fault.Invalid, "the document has a key twice").Location(place).Cause(twice[0]).Hint("remove one of the two")
+		return nil, fault.New(fault.Invalid, "the document can't be read").Location(location).Cause(errors.New("a number or text in it is not valid"))
+	case len(duplicates) > 0:
+		return nil, fault.New(fault.Invalid, "the document has a key twice").Location(location).Cause(duplicates[0]).Hint("remove one of the two")
 	case v == nil:
 		return nil, nil
 	}
 	body, ok := v.(map[string]any)
 	if !ok {
-		return nil, fault.New(fault.Invalid, "the document is not an object").Location(place).Hint("it needs apiVersion, kind and metadata.name")
+		return nil, fault.New(fault.Invalid, "the document is not an object").Location(location).Hint("it needs apiVersion, kind and metadata.name")
 	}
-	return flat(object{body, place}, 0)
+	return flattenList(object{body, location}, 0)
 }
 
-// flat takes a List apart. Lists of one kind may leave the kind of their items out.
-func flat(o object, depth int) ([]object, error) {
-	kind := o.text("kind")
+// flattenList takes a List apart. Lists of one kind may leave the kind of their items out.
+func flattenList(o object, depth int) ([]object, error) {
+	kind := o.stringField("kind")
 	items, ok := o.body["items"].([]any)
 	if kind == "List" && o.body["items"] == nil {
 		return nil, nil
@@ -210,12 +210,12 @@ func flat(o object, depth int) ([]object, error) {
 	for i, item := range items {
 		body, ok := item.(map[string]any)
 		if !ok || depth > 5 {
-			return nil, fault.New(fault.Invalid, "item %d of the %s is not an object", i+1, kind).Location(o.place)
+			return nil, fault.New(fault.Invalid, "item %d of the %s is not an object", i+1, kind).Location(o.location)
 		}
-		if one := strings.TrimSuffix(kind, "List"); one != "" && body["kind"] == nil {
-			body["kind"], body["apiVersion"] = one, o.body["apiVersion"]
+		if itemKind := strings.TrimSuffix(kind, "List"); itemKind != "" && body["kind"] == nil {
+			body["kind"], body["apiVersion"] = itemKind, o.body["apiVersion"]
 		}
-		found, err := flat(object{body, fmt.Sprintf("%s (item %d)", o.place, i+1)}, depth+1)
+		found, err := flattenList(object{body, fmt.Sprintf("%s (item %d)", o.location, i+1)}, depth+1)
 		if err != nil {
 			return nil, err
 		}

@@ -19,19 +19,19 @@ import (
 )
 
 const (
-	head    = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
-	secret  = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n"
-	chart   = "apiVersion: v2\nname: c\nversion: 0.1.0\n"
-	planted = "planted-hunter2"
+	configMapHead = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+	secretHead    = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n"
+	chartYAML     = "apiVersion: v2\nname: c\nversion: 0.1.0\n"
+	secretValue   = "planted-hunter2"
 )
 
-// pod is a Deployment of the service; more goes into its container, indented by 8.
-func pod(more string) string {
+// deploymentYAML is a Deployment of the service; more goes into its container, indented by 8.
+func deploymentYAML(more string) string {
 	return "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api}\nspec:\n  template:\n    spec:\n      containers:\n      - name: c\n        image: retail-api\n" + more
 }
 
-// bomb grows to a billion entries when its aliases are followed.
-func bomb() string {
+// aliasBomb grows to a billion entries when its aliases are followed.
+func aliasBomb() string {
 	text := "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
 	for i := range 9 {
 		one := "*a" + string(rune('0'+i)) + ", "
@@ -40,30 +40,30 @@ func bomb() string {
 	return text
 }
 
-func TestErrors(t *testing.T) {
+func TestRender_RejectsInvalidSources(t *testing.T) {
 	cases := map[string]struct {
 		paths      string // comma separated; empty: k8s
 		files      map[string]string
 		change     func(*port.Manifests)
 		says, hint string
 	}{
-		"missing":          {"k8s/b.yaml", map[string]string{"k8s/a.yaml": head}, nil, "there is no k8s/b.yaml in the checkout", "committed"},
+		"missing":          {"k8s/b.yaml", map[string]string{"k8s/a.yaml": configMapHead}, nil, "there is no k8s/b.yaml in the checkout", "committed"},
 		"leaves":           {"../k8s", nil, nil, `"../k8s" leaves the checkout`, "inside"},
 		"absolute":         {"/etc/passwd", nil, nil, "leaves the checkout", "inside"},
 		"empty path":       {" ", nil, func(m *port.Manifests) { m.Paths = []string{""} }, "leaves the checkout", ""},
-		"no manifest":      {"k8s/a.txt", map[string]string{"k8s/a.txt": head}, nil, "k8s/a.txt is no manifest", ".yaml"},
+		"no manifest":      {"k8s/a.txt", map[string]string{"k8s/a.txt": configMapHead}, nil, "k8s/a.txt is no manifest", ".yaml"},
 		"empty folder":     {"", map[string]string{"k8s/a.txt": ""}, nil, "there is no manifest in k8s", "kustomization.yaml"},
 		"no object":        {"", map[string]string{"k8s/a.yaml": "# nothing\n---\n"}, nil, "there is no object", "deploy.manifests"},
-		"both":             {"", map[string]string{"k8s/Chart.yaml": chart, "k8s/kustomization.yml": ""}, nil, "a kustomization and a Helm chart at once", "folder"},
-		"values":           {"", map[string]string{"k8s/a.yaml": pod("")}, func(m *port.Manifests) { m.Values = []string{"v.yaml"} }, "none of the manifests is a Helm chart", ""},
-		"syntax":           {"", map[string]string{"k8s/a.yaml": head + "---\n\n" + head + "data:\n\ta: b\n"}, nil, "k8s/a.yaml:10: the YAML can't be read: found character", "indentation"},
+		"both":             {"", map[string]string{"k8s/Chart.yaml": chartYAML, "k8s/kustomization.yml": ""}, nil, "a kustomization and a Helm chart at once", "folder"},
+		"values":           {"", map[string]string{"k8s/a.yaml": deploymentYAML("")}, func(m *port.Manifests) { m.Values = []string{"v.yaml"} }, "none of the manifests is a Helm chart", ""},
+		"syntax":           {"", map[string]string{"k8s/a.yaml": configMapHead + "---\n\n" + configMapHead + "data:\n\ta: b\n"}, nil, "k8s/a.yaml:10: the YAML can't be read: found character", "indentation"},
 		"syntax 2":         {"", map[string]string{"k8s/a.yaml": "a: b\n---\na: b\nc: d: e\n"}, nil, "k8s/a.yaml:4: the YAML can't be read: mapping values are not allowed", ""},
-		"key twice":        {"", map[string]string{"k8s/a.yaml": head + "kind: X\n"}, nil, `k8s/a.yaml:4: the YAML can't be read: key "kind" already set in map`, ""},
+		"key twice":        {"", map[string]string{"k8s/a.yaml": configMapHead + "kind: X\n"}, nil, `k8s/a.yaml:4: the YAML can't be read: key "kind" already set in map`, ""},
 		"JSON":             {"", map[string]string{"k8s/a.json": "{\"a\": 1,\n  \"b\" 2}"}, nil, "k8s/a.json:2:7: the JSON can't be read", "commas"},
 		"JSON ends":        {"", map[string]string{"k8s/a.json": "{\"a\": 1,\n"}, nil, "k8s/a.json:2:1: the JSON can't be read: it ends in the middle", ""},
 		"JSON key twice":   {"", map[string]string{"k8s/a.json": `{"kind": "A", "kind": "B"}`}, nil, `k8s/a.json:1:1: the document has a key twice: duplicate field "kind"`, ""},
 		"not text":         {"", map[string]string{"k8s/a.yaml": "\xff\xfe"}, nil, "k8s/a.yaml: the file is not UTF-8 text", ""},
-		"hidden document":  {"", map[string]string{"k8s/a.yaml": head + "data: {a: b}\u2028---\u2028x"}, nil, "unusual line break", ""},
+		"hidden document":  {"", map[string]string{"k8s/a.yaml": configMapHead + "data: {a: b}\u2028---\u2028x"}, nil, "unusual line break", ""},
 		"a list":           {"", map[string]string{"k8s/a.yaml": "\n- a\n"}, nil, "k8s/a.yaml:2: the document is not an object", ""},
 		"bad item":         {"", map[string]string{"k8s/a.yaml": "kind: List\nitems: [1]\n"}, nil, "k8s/a.yaml:1: item 1 of the List is not an object", ""},
 		"no kind":          {"", map[string]string{"k8s/a.yaml": "apiVersion: v1\n"}, nil, "k8s/a.yaml:1: the object has no kind", "metadata.name"},
@@ -73,54 +73,54 @@ func TestErrors(t *testing.T) {
 		"namespace":        {"", map[string]string{"k8s/a.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: 1}\n"}, nil, "metadata.namespace of Pod a is not text", "quotes"},
 		"owner":            {"", map[string]string{"k8s/a.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a, ownerReferences: [{}]}\n"}, nil, "Pod a has metadata.ownerReferences", "remove"},
 		"label":            {"", map[string]string{"k8s/a.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: {x: 1}}\n"}, nil, "metadata.labels of Pod a: x is not text", "quotes"},
-		"twice":            {"k8s/a.yaml,k8s/b.yaml", map[string]string{"k8s/a.yaml": head, "k8s/b.yaml": head + "---\n" + head}, nil, "k8s/b.yaml:1: ConfigMap a is there twice, first at k8s/a.yaml:1", "remove"},
-		"containers":       {"", map[string]string{"k8s/a.yaml": strings.Replace(pod(""), "- name: c\n", "  name: c\n", 1)}, nil, "containers of pod template of Deployment api is not a list", ""},
-		"env":              {"", map[string]string{"k8s/a.yaml": pod("        env: {A: b}\n")}, nil, "env of container c of Deployment api is not a list", "- name:"},
-		"no image":         {"", map[string]string{"k8s/a.yaml": strings.Replace(pod(""), "retail-api", "host.example.com/retail-api:1", 1)}, nil, "no container of the manifests uses image retail-api", "there is: host.example.com/retail-api:1"},
-		"no container":     {"", map[string]string{"k8s/a.yaml": head}, nil, "no container of the manifests uses image retail-api", "add a Deployment"},
-		"request":          {"", map[string]string{"k8s/a.yaml": pod("        resources: {requests: {cpu: much}}\n")}, func(m *port.Manifests) { m.Workload.CPU = 1 }, "requests.cpu of container c of Deployment api is not a quantity", "500m"},
-		"mounted":          {"", map[string]string{"k8s/a.yaml": pod("        volumeMounts: [{name: x, mountPath: /model/}]\n")}, nil, "container c of Deployment api mounts a volume at /model", "model.deliver"},
-		"volume's name":    {"", map[string]string{"k8s/a.yaml": pod("      volumes: [{name: slipway-model}]\n")}, nil, "has a volume or container called slipway-model", ""},
-		"way":              {"", map[string]string{"k8s/a.yaml": pod("")}, func(m *port.Manifests) { m.Delivery = "post" }, `no way "post"`, "init, volume, env"},
-		"data":             {"", map[string]string{"k8s/a.yaml": pod("---\n" + head + "data: {a: 1}\n")}, nil, "k8s/a.yaml:11: data.a of ConfigMap a is not text", "quotes"},
-		"secret's number":  {"", map[string]string{"k8s/a.yaml": pod("---\n" + secret + "stringData: {a: 12345678}\n")}, nil, "stringData.a of Secret a is not text", "quotes"},
-		"secret's base64":  {"", map[string]string{"k8s/a.yaml": pod("---\n" + secret + "data: {a: " + planted + "}\n")}, nil, "data.a of Secret a is not base64", "stringData"},
-		"secret's tag":     {"", map[string]string{"k8s/a.yaml": secret + "data: {a: !!int " + planted + "}\n"}, nil, "a value does not fit its tag", ""},
-		"secret's alias":   {"", map[string]string{"k8s/a.yaml": secret + "data: {a: *" + planted + "}\n"}, nil, "has no anchor", ""},
-		"secret's key":     {"", map[string]string{"k8s/a.yaml": secret + "data: {[a]: " + planted + "}\n"}, nil, "the YAML can't be read", ""},
-		"same name":        {"", map[string]string{"k8s/a.yaml": pod("---\n" + strings.Replace(secret, "a}", "a, namespace: x, annotations: {slipway.dev/keep-name: 'true'}}", 1) + "stringData: {a: " + planted + "}\n---\n" + strings.Replace(secret, "a}", "a, annotations: {slipway.dev/keep-name: 'true'}}", 1))}, nil, "two Secrets of different content keep the name a", ""},
-		"kustomize syntax": {"", map[string]string{"k8s/kustomization.yaml": "resources: [a.yaml]", "k8s/a.yaml": head + "data: [\n"}, nil, "k8s/a.yaml:", ""},
+		"twice":            {"k8s/a.yaml,k8s/b.yaml", map[string]string{"k8s/a.yaml": configMapHead, "k8s/b.yaml": configMapHead + "---\n" + configMapHead}, nil, "k8s/b.yaml:1: ConfigMap a is there twice, first at k8s/a.yaml:1", "remove"},
+		"containers":       {"", map[string]string{"k8s/a.yaml": strings.Replace(deploymentYAML(""), "- name: c\n", "  name: c\n", 1)}, nil, "containers of pod template of Deployment api is not a list", ""},
+		"env":              {"", map[string]string{"k8s/a.yaml": deploymentYAML("        env: {A: b}\n")}, nil, "env of container c of Deployment api is not a list", "- name:"},
+		"no image":         {"", map[string]string{"k8s/a.yaml": strings.Replace(deploymentYAML(""), "retail-api", "host.example.com/retail-api:1", 1)}, nil, "no container of the manifests uses image retail-api", "there is: host.example.com/retail-api:1"},
+		"no container":     {"", map[string]string{"k8s/a.yaml": configMapHead}, nil, "no container of the manifests uses image retail-api", "add a Deployment"},
+		"request":          {"", map[string]string{"k8s/a.yaml": deploymentYAML("        resources: {requests: {cpu: much}}\n")}, func(m *port.Manifests) { m.Workload.CPU = 1 }, "requests.cpu of container c of Deployment api is not a quantity", "500m"},
+		"mounted":          {"", map[string]string{"k8s/a.yaml": deploymentYAML("        volumeMounts: [{name: x, mountPath: /model/}]\n")}, nil, "container c of Deployment api mounts a volume at /model", "model.deliver"},
+		"volume's name":    {"", map[string]string{"k8s/a.yaml": deploymentYAML("      volumes: [{name: slipway-model}]\n")}, nil, "has a volume or container called slipway-model", ""},
+		"way":              {"", map[string]string{"k8s/a.yaml": deploymentYAML("")}, func(m *port.Manifests) { m.Delivery = "post" }, `no way "post"`, "init, volume, env"},
+		"data":             {"", map[string]string{"k8s/a.yaml": deploymentYAML("---\n" + configMapHead + "data: {a: 1}\n")}, nil, "k8s/a.yaml:11: data.a of ConfigMap a is not text", "quotes"},
+		"secret's number":  {"", map[string]string{"k8s/a.yaml": deploymentYAML("---\n" + secretHead + "stringData: {a: 12345678}\n")}, nil, "stringData.a of Secret a is not text", "quotes"},
+		"secret's base64":  {"", map[string]string{"k8s/a.yaml": deploymentYAML("---\n" + secretHead + "data: {a: " + secretValue + "}\n")}, nil, "data.a of Secret a is not base64", "stringData"},
+		"secret's tag":     {"", map[string]string{"k8s/a.yaml": secretHead + "data: {a: !!int " + secretValue + "}\n"}, nil, "a value does not fit its tag", ""},
+		"secret's alias":   {"", map[string]string{"k8s/a.yaml": secretHead + "data: {a: *" + secretValue + "}\n"}, nil, "has no anchor", ""},
+		"secret's key":     {"", map[string]string{"k8s/a.yaml": secretHead + "data: {[a]: " + secretValue + "}\n"}, nil, "the YAML can't be read", ""},
+		"same name":        {"", map[string]string{"k8s/a.yaml": deploymentYAML("---\n" + strings.Replace(secretHead, "a}", "a, namespace: x, annotations: {slipway.dev/keep-name: 'true'}}", 1) + "stringData: {a: " + secretValue + "}\n---\n" + strings.Replace(secretHead, "a}", "a, annotations: {slipway.dev/keep-name: 'true'}}", 1))}, nil, "two Secrets of different content keep the name a", ""},
+		"kustomize syntax": {"", map[string]string{"k8s/kustomization.yaml": "resources: [a.yaml]", "k8s/a.yaml": configMapHead + "data: [\n"}, nil, "k8s/a.yaml:", ""},
 		"kustomize field":  {"", map[string]string{"k8s/kustomization.yaml": "resorces: [a.yaml]"}, nil, `k8s/kustomization.yaml: the kustomization can't be read: unknown field "resorces"`, ""},
 		"kustomize plugin": {"", map[string]string{"k8s/kustomization.yaml": "Transformers: [a.yaml]"}, nil, "uses transformers (plugins)", "commit"},
 		"kustomize chart":  {"", map[string]string{"k8s/kustomization.yaml": "helmCharts: [{name: a}]"}, nil, "uses helmCharts", ""},
-		"kustomize other":  {"k8s/over", map[string]string{"k8s/over/kustomization.yaml": "patches: [{path: ../p.yaml}]\nresources: [../base]", "k8s/base/kustomization.yaml": "resources: [a.yaml]", "k8s/base/a.yaml": head, "k8s/p.yaml": head}, nil, "k8s/over: build the kustomization", "outside"},
+		"kustomize other":  {"k8s/over", map[string]string{"k8s/over/kustomization.yaml": "patches: [{path: ../p.yaml}]\nresources: [../base]", "k8s/base/kustomization.yaml": "resources: [a.yaml]", "k8s/base/a.yaml": configMapHead, "k8s/p.yaml": configMapHead}, nil, "k8s/over: build the kustomization", "outside"},
 		"kustomize out":    {"", map[string]string{"k8s/kustomization.yaml": "resources: [../../other]"}, nil, "outside of the checkout", ""},
 		"kustomize base":   {"", map[string]string{"k8s/kustomization.yaml": "resources: [b]", "k8s/b/kustomization.yaml": "resources: [ssh://host/repo]"}, nil, "k8s/b/kustomization.yaml: the kustomization loads \"ssh://host/repo\" from elsewhere", ""},
-		"kustomize secret": {"", map[string]string{"k8s/kustomization.yaml": "secretGenerator: [{name: a, literals: [" + planted + "]}]"}, nil, "build the kustomization: ", ""},
-		"kustomize patch":  {"", map[string]string{"k8s/kustomization.yaml": "resources: [a.yaml]\npatches: [{target: {kind: Secret}, patch: '[{\"op\": \"test\", \"path\": \"/data/a\", \"value\": \"' }]\n", "k8s/a.yaml": secret + "stringData: {a: " + planted + "}\n"}, nil, "build the kustomization", ""},
-		"kustomize merge":  {"", map[string]string{"k8s/kustomization.yaml": "resources: [a.yaml]\npatches: [{path: p.yaml}]\n", "k8s/p.yaml": secret + "stringData: {a: [" + planted + "}\n", "k8s/a.yaml": secret}, nil, "build the kustomization", ""},
-		"kustomize same":   {"", map[string]string{"k8s/kustomization.yaml": "resources: [a.yaml, b.yaml]", "k8s/a.yaml": secret + "stringData: {a: " + planted + "}\n", "k8s/b.yaml": secret}, nil, "build the kustomization", ""},
-		"bomb":             {"", map[string]string{"k8s/a.yaml": bomb()}, nil, "k8s/a.yaml", ""},
+		"kustomize secret": {"", map[string]string{"k8s/kustomization.yaml": "secretGenerator: [{name: a, literals: [" + secretValue + "]}]"}, nil, "build the kustomization: ", ""},
+		"kustomize patch":  {"", map[string]string{"k8s/kustomization.yaml": "resources: [a.yaml]\npatches: [{target: {kind: Secret}, patch: '[{\"op\": \"test\", \"path\": \"/data/a\", \"value\": \"' }]\n", "k8s/a.yaml": secretHead + "stringData: {a: " + secretValue + "}\n"}, nil, "build the kustomization", ""},
+		"kustomize merge":  {"", map[string]string{"k8s/kustomization.yaml": "resources: [a.yaml]\npatches: [{path: p.yaml}]\n", "k8s/p.yaml": secretHead + "stringData: {a: [" + secretValue + "}\n", "k8s/a.yaml": secretHead}, nil, "build the kustomization", ""},
+		"kustomize same":   {"", map[string]string{"k8s/kustomization.yaml": "resources: [a.yaml, b.yaml]", "k8s/a.yaml": secretHead + "stringData: {a: " + secretValue + "}\n", "k8s/b.yaml": secretHead}, nil, "build the kustomization", ""},
+		"bomb":             {"", map[string]string{"k8s/a.yaml": aliasBomb()}, nil, "k8s/a.yaml", ""},
 		"deep":             {"", map[string]string{"k8s/a.yaml": "a: " + strings.Repeat("[", 100_000)}, nil, "k8s/a.yaml", ""},
 		"deep JSON":        {"", map[string]string{"k8s/a.json": strings.Repeat("[", 100_000)}, nil, "k8s/a.json", ""},
-		"chart syntax":     {"", map[string]string{"k8s/Chart.yaml": chart, "k8s/templates/a.yaml": "a:\n{{ if }}"}, nil, "k8s/templates/a.yaml:2: render the chart: missing value for if", "helm template"},
-		"chart value":      {"", map[string]string{"k8s/Chart.yaml": chart, "k8s/templates/a.yaml": "a:\n{{ .Values.a.b }}"}, nil, "k8s/templates/a.yaml:2:", ""},
-		"chart random":     {"", map[string]string{"k8s/Chart.yaml": chart, "k8s/templates/a.yaml": "{{ randAlphaNum 5 }}"}, nil, "randAlphaNum is not available", ""},
-		"chart output":     {"", map[string]string{"k8s/Chart.yaml": chart, "k8s/templates/a.yaml": "a: b\nc\n"}, nil, "k8s/templates/a.yaml (rendered):", ""},
-		"chart hook":       {"", map[string]string{"k8s/Chart.yaml": chart, "k8s/templates/a.yaml": strings.Replace(head, "a}", "a, annotations: {helm.sh/hook: \"pre-install,test\"}}", 1)}, nil, "ConfigMap a is a Helm hook (pre-install,test)", "Job"},
-		"chart fails":      {"", map[string]string{"k8s/Chart.yaml": chart, "k8s/values.yaml": "p: " + planted, "k8s/templates/a.yaml": "{{ fail (printf \"bad %s\" .Values.p) }}"}, nil, "bad ***", ""},
-		"chart tpl":        {"", map[string]string{"k8s/Chart.yaml": chart, "k8s/values.yaml": "p: \"{{ x }} " + planted + "\"", "k8s/templates/a.yaml": "{{ tpl .Values.p . }}"}, nil, "render the chart", ""},
-		"chart dependency": {"", map[string]string{"k8s/Chart.yaml": chart + "dependencies: [{name: db, version: 1.0.0, repository: https://example.com}]"}, nil, `depends on "db"`, "helm dependency build k8s"},
-		"chart library":    {"", map[string]string{"k8s/Chart.yaml": chart + "type: library"}, nil, "the chart is a library", ""},
-		"chart values":     {"", map[string]string{"k8s/Chart.yaml": chart, "v.yaml": "a: b\nc"}, func(m *port.Manifests) { m.Values = []string{"v.yaml"} }, "v.yaml:", ""},
-		"chart schema":     {"", map[string]string{"k8s/Chart.yaml": chart, "k8s/values.yaml": "p: " + planted, "k8s/values.schema.json": `{"properties": {"p": {"pattern": "^x"}}}`}, nil, "the values don't fit the chart's schema", "look at /p"},
-		"chart clash":      {"", map[string]string{"k8s/Chart.yaml": chart, "k8s/values.yaml": "a: {p: {q: x}}", "v.yaml": "a: {p: " + planted + "}"}, func(m *port.Manifests) { m.Values = []string{"v.yaml"} }, "k8s/values.yaml: value a.p is a map", ""},
-		"schema's file":    {"", map[string]string{"k8s/Chart.yaml": chart, "k8s/values.schema.json": `{"$ref": "file:///etc/passwd"}`}, nil, "refers to another document", ""},
-		"sub schema":       {"", map[string]string{"k8s/Chart.yaml": chart, "k8s/charts/d/Chart.yaml": strings.Replace(chart, "c", "d", 1), "k8s/charts/d/values.schema.json": `{"allOf": [{"$ref": "x.json"}]}`}, nil, "refers to another document", ""},
+		"chart syntax":     {"", map[string]string{"k8s/Chart.yaml": chartYAML, "k8s/templates/a.yaml": "a:\n{{ if }}"}, nil, "k8s/templates/a.yaml:2: render the chart: missing value for if", "helm template"},
+		"chart value":      {"", map[string]string{"k8s/Chart.yaml": chartYAML, "k8s/templates/a.yaml": "a:\n{{ .Values.a.b }}"}, nil, "k8s/templates/a.yaml:2:", ""},
+		"chart random":     {"", map[string]string{"k8s/Chart.yaml": chartYAML, "k8s/templates/a.yaml": "{{ randAlphaNum 5 }}"}, nil, "randAlphaNum is not available", ""},
+		"chart output":     {"", map[string]string{"k8s/Chart.yaml": chartYAML, "k8s/templates/a.yaml": "a: b\nc\n"}, nil, "k8s/templates/a.yaml (rendered):", ""},
+		"chart hook":       {"", map[string]string{"k8s/Chart.yaml": chartYAML, "k8s/templates/a.yaml": strings.Replace(configMapHead, "a}", "a, annotations: {helm.sh/hook: \"pre-install,test\"}}", 1)}, nil, "ConfigMap a is a Helm hook (pre-install,test)", "Job"},
+		"chart fails":      {"", map[string]string{"k8s/Chart.yaml": chartYAML, "k8s/values.yaml": "p: " + secretValue, "k8s/templates/a.yaml": "{{ fail (printf \"bad %s\" .Values.p) }}"}, nil, "bad ***", ""},
+		"chart tpl":        {"", map[string]string{"k8s/Chart.yaml": chartYAML, "k8s/values.yaml": "p: \"{{ x }} " + secretValue + "\"", "k8s/templates/a.yaml": "{{ tpl .Values.p . }}"}, nil, "render the chart", ""},
+		"chart dependency": {"", map[string]string{"k8s/Chart.yaml": chartYAML + "dependencies: [{name: db, version: 1.0.0, repository: https://example.com}]"}, nil, `depends on "db"`, "helm dependency build k8s"},
+		"chart library":    {"", map[string]string{"k8s/Chart.yaml": chartYAML + "type: library"}, nil, "the chart is a library", ""},
+		"chart values":     {"", map[string]string{"k8s/Chart.yaml": chartYAML, "v.yaml": "a: b\nc"}, func(m *port.Manifests) { m.Values = []string{"v.yaml"} }, "v.yaml:", ""},
+		"chart schema":     {"", map[string]string{"k8s/Chart.yaml": chartYAML, "k8s/values.yaml": "p: " + secretValue, "k8s/values.schema.json": `{"properties": {"p": {"pattern": "^x"}}}`}, nil, "the values don't fit the chart's schema", "look at /p"},
+		"chart clash":      {"", map[string]string{"k8s/Chart.yaml": chartYAML, "k8s/values.yaml": "a: {p: {q: x}}", "v.yaml": "a: {p: " + secretValue + "}"}, func(m *port.Manifests) { m.Values = []string{"v.yaml"} }, "k8s/values.yaml: value a.p is a map", ""},
+		"schema's file":    {"", map[string]string{"k8s/Chart.yaml": chartYAML, "k8s/values.schema.json": `{"$ref": "file:///etc/passwd"}`}, nil, "refers to another document", ""},
+		"sub schema":       {"", map[string]string{"k8s/Chart.yaml": chartYAML, "k8s/charts/d/Chart.yaml": strings.Replace(chartYAML, "c", "d", 1), "k8s/charts/d/values.schema.json": `{"allOf": [{"$ref": "x.json"}]}`}, nil, "refers to another document", ""},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			m := manifests(checkout(t, c.files), "k8s")
+			m := manifests(writeCheckout(t, c.files), "k8s")
 			if c.paths != "" {
 				m.Paths = strings.Split(c.paths, ",")
 			}
@@ -138,9 +138,9 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestLinks proves that no source leads out of the checkout.
-func TestLinks(t *testing.T) {
-	outside := checkout(t, map[string]string{"secret.yaml": pod(""), "base/kustomization.yaml": "resources: [a.yaml]", "base/a.yaml": pod("")})
+// TestRender_RejectsLinksOutsideCheckout proves that no source leads out of the checkout.
+func TestRender_RejectsLinksOutsideCheckout(t *testing.T) {
+	outside := writeCheckout(t, map[string]string{"secret.yaml": deploymentYAML(""), "base/kustomization.yaml": "resources: [a.yaml]", "base/a.yaml": deploymentYAML("")})
 	for name, link := range map[string][2]string{
 		"file":          {"k8s/a.yaml", filepath.Join(outside, "secret.yaml")},
 		"folder":        {"k8s", outside},
@@ -155,11 +155,11 @@ func TestLinks(t *testing.T) {
 			case "resource":
 				files["k8s/kustomization.yaml"] = "resources: [b]"
 			case "template":
-				files["k8s/Chart.yaml"], files["k8s/templates/b.yaml"] = chart, ""
+				files["k8s/Chart.yaml"], files["k8s/templates/b.yaml"] = chartYAML, ""
 			case "file", "relative", "kustomization":
 				files["k8s/README"] = ""
 			}
-			dir := checkout(t, files)
+			dir := writeCheckout(t, files)
 			if err := os.Symlink(link[1], filepath.Join(dir, link[0])); err != nil {
 				t.Fatal(err)
 			}
@@ -171,10 +171,10 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestNoNetwork proves that no address in the files is asked.
-func TestNoNetwork(t *testing.T) {
-	var asked atomic.Int32
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+// TestRender_NeverUsesNetwork proves that no address in the files is asked.
+func TestRender_NeverUsesNetwork(t *testing.T) {
+	var requests atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
 	defer server.Close()
 	_, at, err := net.SplitHostPort(server.Listener.Addr().String())
 	if err != nil {
@@ -189,31 +189,31 @@ func TestNoNetwork(t *testing.T) {
 		"secretGenerator: [{name: a, envs: [URL/a]}]", "configMapGenerator: [{name: a, env: URL/a}]", "resources: ['file:///etc']",
 		"generators: [URL/a]", "validators: [URL/a]", "resources: ['ssh://127.0.0.1/a']",
 	} {
-		dir := checkout(t, map[string]string{"k8s/kustomization.yaml": strings.ReplaceAll(k, "URL", url)})
+		dir := writeCheckout(t, map[string]string{"k8s/kustomization.yaml": strings.ReplaceAll(k, "URL", url)})
 		_, err := render.Render(t.Context(), manifests(dir, "k8s"))
 		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "elsewhere") && !strings.Contains(err.Error(), "does not run") {
 			t.Errorf("%s: %v", k, err)
 		}
 	}
-	dir := checkout(t, map[string]string{"k8s/Chart.yaml": chart, "k8s/values.schema.json": `{"$ref": "` + url + `"}`})
+	dir := writeCheckout(t, map[string]string{"k8s/Chart.yaml": chartYAML, "k8s/values.schema.json": `{"$ref": "` + url + `"}`})
 	if _, err := render.Render(t.Context(), manifests(dir, "k8s")); !fault.Is(err, fault.Invalid) {
 		t.Error(err)
 	}
-	if n := asked.Load(); n > 0 {
+	if n := requests.Load(); n > 0 {
 		t.Errorf("the server was asked %d times", n)
 	}
 }
 
-func TestCancelled(t *testing.T) {
+func TestRender_Cancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := render.Render(ctx, sample(t, "plain", "k8s")); !errors.Is(err, context.Canceled) {
+	if _, err := render.Render(ctx, sampleManifests(t, "plain", "k8s")); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }
 
-func TestWithoutPack(t *testing.T) {
-	m := sample(t, "plain", "k8s")
+func TestRender_InitDeliveryNeedsModelImage(t *testing.T) {
+	m := sampleManifests(t, "plain", "k8s")
 	m.ModelImage, m.Delivery = delivery.Image{}, delivery.DeliverByInit
 	if _, err := render.Render(t.Context(), m); !fault.Is(err, fault.Internal) {
 		t.Error(err)

@@ -23,7 +23,7 @@ func FuzzRender(f *testing.F) {
 		}
 		f.Add(text)
 	}
-	for _, text := range []string{pod(""), pod("---\n" + secret + "data: {a: aGk=}"), "a: &a [*a]", "--- {a: b}\n...\n%YAML 1.1\n---\n"} {
+	for _, text := range []string{deploymentYAML(""), deploymentYAML("---\n" + secretHead + "data: {a: aGk=}"), "a: &a [*a]", "--- {a: b}\n...\n%YAML 1.1\n---\n"} {
 		f.Add([]byte(text))
 	}
 	dir := f.TempDir()

@@ -10,30 +10,30 @@ import (
 // httpPort is where a service without manifests of its own listens.
 const httpPort = int64(8000)
 
-// drainMargin is the time between the end of the draining and the kill.
-const drainMargin = 5 * time.Second
+// terminationMargin is the time between the end of the draining and the kill.
+const terminationMargin = 5 * time.Second
 
-// generated are the objects of a service that brings none.
-func generated(m port.Manifests) []object {
-	place := "(made from the configuration)"
-	return []object{{deployment(m), place}, {service(m), place}}
+// defaultObjects are the objects of a service that brings none.
+func defaultObjects(m port.Manifests) []object {
+	location := "(made from the configuration)"
+	return []object{{defaultDeployment(m), location}, {defaultService(m), location}}
 }
 
-func deployment(m port.Manifests) map[string]any {
-	mine := map[string]any{labelName: m.Service}
+func defaultDeployment(m port.Manifests) map[string]any {
+	selector := map[string]any{labelName: m.Service}
 	return map[string]any{
 		"apiVersion": "apps/v1", "kind": "Deployment",
-		"metadata": map[string]any{"name": m.Service, "labels": deepCopy(mine)},
+		"metadata": map[string]any{"name": m.Service, "labels": deepCopy(selector)},
 		"spec": map[string]any{
 			"replicas": int64(max(1, m.Workload.Replicas)),
-			"selector": map[string]any{"matchLabels": deepCopy(mine)},
+			"selector": map[string]any{"matchLabels": deepCopy(selector)},
 			// All at once: then those before get no request any more when they end.
 			"strategy": map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"maxSurge": "100%", "maxUnavailable": int64(0)}},
 			"template": map[string]any{
-				"metadata": map[string]any{"labels": deepCopy(mine)},
+				"metadata": map[string]any{"labels": deepCopy(selector)},
 				"spec": map[string]any{
-					"containers":                    []any{container(m)},
-					"terminationGracePeriodSeconds": int64((m.Workload.Drain.D() + drainMargin + time.Second - 1) / time.Second),
+					"containers":                    []any{defaultContainer(m)},
+					"terminationGracePeriodSeconds": int64((m.Workload.Drain.D() + terminationMargin + time.Second - 1) / time.Second),
 					"securityContext":               map[string]any{"runAsNonRoot": true, "seccompProfile": map[string]any{"type": "RuntimeDefault"}},
 					"volumes":                       []any{map[string]any{"name": "tmp", "emptyDir": map[string]any{}}},
 				},
@@ -42,32 +42,32 @@ func deployment(m port.Manifests) map[string]any {
 	}
 }
 
-func container(m port.Manifests) map[string]any {
+func defaultContainer(m port.Manifests) map[string]any {
 	w := m.Workload
 	return map[string]any{
 		"name": m.Service, "image": m.Image.Repository,
 		"ports":           []any{map[string]any{"name": "http", "containerPort": httpPort}},
 		"env":             []any{map[string]any{"name": "PORT", "value": "8000"}},
 		"volumeMounts":    []any{map[string]any{"name": "tmp", "mountPath": "/tmp"}},
-		"securityContext": confined(nil),
+		"securityContext": restrictedSecurityContext(nil),
 		// A service may load its model before it listens, so it has two minutes for
 		// it. One that listens and is not ready is judged sooner.
-		"startupProbe":   probe("", 1, 120),
-		"readinessProbe": probe(ready(w), 2, 2),
+		"startupProbe":   defaultProbe("", 1, 120),
+		"readinessProbe": defaultProbe(readinessPath(w), 2, 2),
 		// A slow service is not a dead one: half a minute without an answer is.
-		"livenessProbe": probe(w.Health, 10, 3),
+		"livenessProbe": defaultProbe(w.Health, 10, 3),
 	}
 }
 
-func ready(w delivery.Workload) string {
+func readinessPath(w delivery.Workload) string {
 	if w.Ready != "" {
 		return w.Ready
 	}
 	return w.Health
 }
 
-// probe asks a path every so many seconds; without one, whether the port is open.
-func probe(path string, seconds, failures int64) map[string]any {
+// defaultProbe asks a path every so many seconds; without one, whether the port is open.
+func defaultProbe(path string, seconds, failures int64) map[string]any {
 	p := map[string]any{"periodSeconds": seconds, "timeoutSeconds": min(seconds, 5), "failureThreshold": failures}
 	if path == "" {
 		p["tcpSocket"] = map[string]any{"port": "http"}
@@ -77,7 +77,7 @@ func probe(path string, seconds, failures int64) map[string]any {
 	return p
 }
 
-func service(m port.Manifests) map[string]any {
+func defaultService(m port.Manifests) map[string]any {
 	return map[string]any{
 		"apiVersion": "v1", "kind": "Service",
 		"metadata": map[string]any{"name": m.Service, "labels": map[string]any{labelName: m.Service}},

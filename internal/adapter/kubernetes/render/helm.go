@@ -22,13 +22,13 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// oldest is the version of Kubernetes that charts see: what they write for the
+// minKubeVersion is the version of Kubernetes that charts see: what they write for the
 // oldest that is supported, later ones read too.
-const oldest = "v1.29.0"
+const minKubeVersion = "v1.29.0"
 
-// chart renders a Helm chart the way `helm template` does.
-func (l *loader) chart(dir string) ([]object, error) {
-	values, err := l.chartValues()
+// renderChart renders a Helm chart the way `helm template` does.
+func (l *loader) renderChart(dir string) ([]object, error) {
+	values, err := l.mergeValues()
 	if err != nil {
 		return nil, err
 	}
@@ -36,16 +36,16 @@ func (l *loader) chart(dir string) ([]object, error) {
 	if err != nil {
 		return nil, err
 	}
-	hide := &hider{}
-	hide.leaves(values)
-	hide.leaves(c.Values)
-	texts, err := l.template(dir, c, values, hide)
+	redactor := &hider{}
+	redactor.leaves(values)
+	redactor.leaves(c.Values)
+	texts, err := l.executeTemplates(dir, c, values, redactor)
 	if err != nil {
 		return nil, err
 	}
 	var out []object
 	for _, crd := range c.CRDObjects() {
-		found, err := decode(path.Join(dir, below(crd.Filename)), crd.File.Data)
+		found, err := decode(path.Join(dir, withoutChartName(crd.Filename)), crd.File.Data)
 		if err != nil {
 			return nil, err
 		}
@@ -55,30 +55,30 @@ func (l *loader) chart(dir string) ([]object, error) {
 		if path.Base(name) == "NOTES.txt" {
 			continue
 		}
-		found, err := decode(path.Join(dir, below(name))+" (rendered)", []byte(texts[name]))
+		found, err := decode(path.Join(dir, withoutChartName(name))+" (rendered)", []byte(texts[name]))
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, found...)
 	}
-	return l.withoutHooks(out)
+	return l.dropTestHooks(out)
 }
 
-// below is a name of the engine's without the chart's, so a path in its folder.
-func below(name string) string {
+// withoutChartName is a name of the engine's without the chart's, so a path in its folder.
+func withoutChartName(name string) string {
 	_, rest, _ := strings.Cut(name, "/")
 	return rest
 }
 
-// chartValues merges the files, later ones over earlier ones.
-func (l *loader) chartValues() (map[string]any, error) {
+// mergeValues merges the files, later ones over earlier ones.
+func (l *loader) mergeValues() (map[string]any, error) {
 	values := map[string]any{}
 	for _, v := range l.values {
-		name, err := local(v)
+		name, err := localPath(v)
 		if err != nil {
 			return nil, err
 		}
-		data, err := l.tree.file(name)
+		data, err := l.source.readFile(name)
 		if err != nil {
 			return nil, err
 		}
@@ -86,11 +86,11 @@ func (l *loader) chartValues() (map[string]any, error) {
 		if _, err := decode(name, data); err != nil {
 			return nil, err
 		}
-		more, err := helmloader.LoadValues(bytes.NewReader(data))
+		parsed, err := helmloader.LoadValues(bytes.NewReader(data))
 		if err != nil {
 			return nil, fault.New(fault.Invalid, "the values can't be read").Location(name).Hint("a values file is a map of names to values")
 		}
-		values = helmloader.MergeMaps(values, more)
+		values = helmloader.MergeMaps(values, parsed)
 	}
 	return values, nil
 }
@@ -109,14 +109,14 @@ func (l *loader) loadChart(dir string) (*chart.Chart, error) {
 	}
 	c, err := helmloader.LoadFiles(files)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "load the chart").Location(path.Join(dir, "Chart.yaml")).Cause(errors.New(sayable(reason(err)))).
+		return nil, fault.New(fault.Invalid, "load the chart").Location(path.Join(dir, "Chart.yaml")).Cause(errors.New(redactParserMessage(firstBytes(err)))).
 			Hint("`helm lint %s` tells more", dir)
 	}
 	if c.Metadata.Type == "library" {
 		return nil, fault.New(fault.Invalid, "the chart is a library: it has no objects of its own").Location(path.Join(dir, "Chart.yaml")).
 			Hint("name the chart that uses it")
 	}
-	if err := vendored(dir, c); err != nil {
+	if err := checkVendored(dir, c); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -125,20 +125,20 @@ func (l *loader) loadChart(dir string) (*chart.Chart, error) {
 // chartFiles reads the chart's folder but for what .helmignore names.
 func (l *loader) chartFiles(dir string) ([]*archive.BufferedFile, error) {
 	rules := ignore.Empty()
-	if name := path.Join(dir, ignore.HelmIgnore); l.tree.exists(name) {
-		data, err := l.tree.file(name)
+	if name := path.Join(dir, ignore.HelmIgnore); l.source.exists(name) {
+		data, err := l.source.readFile(name)
 		if err != nil {
 			return nil, err
 		}
 		if rules, err = ignore.Parse(bytes.NewReader(data)); err != nil {
-			return nil, fault.New(fault.Invalid, "the patterns can't be read").Location(name).Cause(errors.New(reason(err)))
+			return nil, fault.New(fault.Invalid, "the patterns can't be read").Location(name).Cause(errors.New(firstBytes(err)))
 		}
 	}
 	rules.AddDefaults()
 	var files []*archive.BufferedFile
-	err := fs.WalkDir(l.tree.root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(l.source.root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return unreadable(name, err)
+			return readError(name, err)
 		}
 		short := strings.TrimPrefix(strings.TrimPrefix(name, dir), "/")
 		if dir == "." {
@@ -147,7 +147,7 @@ func (l *loader) chartFiles(dir string) ([]*archive.BufferedFile, error) {
 		info, err := d.Info()
 		switch {
 		case err != nil:
-			return unreadable(name, err)
+			return readError(name, err)
 		case name == dir:
 			return nil
 		case d.IsDir() && rules.Ignore(short, info):
@@ -155,7 +155,7 @@ func (l *loader) chartFiles(dir string) ([]*archive.BufferedFile, error) {
 		case d.IsDir() || rules.Ignore(short, info):
 			return nil
 		}
-		data, err := l.tree.file(name)
+		data, err := l.source.readFile(name)
 		if err != nil {
 			return err
 		}
@@ -168,8 +168,8 @@ func (l *loader) chartFiles(dir string) ([]*archive.BufferedFile, error) {
 	return files, nil
 }
 
-// vendored refuses a chart whose dependencies would have to be fetched.
-func vendored(dir string, c *chart.Chart) error {
+// checkVendored refuses a chart whose dependencies would have to be fetched.
+func checkVendored(dir string, c *chart.Chart) error {
 	for _, d := range c.Metadata.Dependencies {
 		if d == nil || slices.ContainsFunc(c.Dependencies(), func(have *chart.Chart) bool { return have.Name() == d.Name }) {
 			continue
@@ -180,18 +180,18 @@ func vendored(dir string, c *chart.Chart) error {
 	return nil
 }
 
-// template renders the texts by the engine's names, "chart/templates/x.yaml".
-func (l *loader) template(dir string, c *chart.Chart, values map[string]any, hide *hider) (map[string]string, error) {
-	if err := closed(dir, c); err != nil {
+// executeTemplates renders the texts by the engine's names, "chart/templates/x.yaml".
+func (l *loader) executeTemplates(dir string, c *chart.Chart, values map[string]any, redactor *hider) (map[string]string, error) {
+	if err := checkSchemaRefs(dir, c); err != nil {
 		return nil, err
 	}
-	if err := clash(dir, c, values); err != nil {
+	if err := checkTypeConflicts(dir, c, values); err != nil {
 		return nil, err
 	}
-	place := path.Join(dir, "Chart.yaml")
+	location := path.Join(dir, "Chart.yaml")
 	merged, err := util.CoalesceValues(c, values)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "merge the chart's values").Location(place).Cause(errors.New(short(hide.text(oneLine(err)))))
+		return nil, fault.New(fault.Invalid, "merge the chart's values").Location(location).Cause(errors.New(truncate(redactor.text(oneLine(err)))))
 	}
 	if err := depend(dir, c, merged, merged); err != nil {
 		return nil, err
@@ -203,26 +203,26 @@ func (l *loader) template(dir string, c *chart.Chart, values map[string]any, hid
 	options := common.ReleaseOptions{Name: l.service, Namespace: "default", Revision: 1, IsInstall: true}
 	all, err := util.ToRenderValuesWithSchemaValidation(c, values, options, caps, true)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "merge the chart's values").Location(place).Cause(errors.New(short(hide.text(oneLine(err)))))
+		return nil, fault.New(fault.Invalid, "merge the chart's values").Location(location).Cause(errors.New(truncate(redactor.text(oneLine(err)))))
 	}
-	if err := valid(dir, c, all); err != nil {
+	if err := validateValues(dir, c, all); err != nil {
 		return nil, err
 	}
-	asked := false
-	texts, err := engine.Engine{CustomTemplateFuncs: functions(&asked)}.Render(c, all)
+	usedLookup := false
+	texts, err := engine.Engine{CustomTemplateFuncs: deterministicFuncs(&usedLookup)}.Render(c, all)
 	if err != nil {
-		return nil, broken(dir, err, hide)
+		return nil, templateError(dir, err, redactor)
 	}
-	if asked {
+	if usedLookup {
 		l.notes = append(l.notes, fmt.Sprintf("chart %s asks the cluster (lookup) and gets no answer: releases are made without one", c.Name()))
 	}
 	return texts, nil
 }
 
 func capabilities() (*common.Capabilities, error) {
-	version, err := common.ParseKubeVersion(oldest)
+	version, err := common.ParseKubeVersion(minKubeVersion)
 	if err != nil {
-		return nil, fmt.Errorf("read version %s: %w", oldest, err)
+		return nil, fmt.Errorf("read version %s: %w", minKubeVersion, err)
 	}
 	caps := common.DefaultCapabilities.Copy()
 	caps.KubeVersion = *version
@@ -230,30 +230,30 @@ func capabilities() (*common.Capabilities, error) {
 }
 
 var (
-	parsePlace = regexp.MustCompile(`^[a-z ]+ at \(([^():]+(?::\d+)*)\): `)
-	execPlace  = regexp.MustCompile(`^(?:template: )?([^\s:]+(?::\d+)+):? `)
-	quote      = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+	parseErrorPattern = regexp.MustCompile(`^[a-z ]+ at \(([^():]+(?::\d+)*)\): `)
+	execErrorPattern  = regexp.MustCompile(`^(?:template: )?([^\s:]+(?::\d+)+):? `)
+	quotedTextPattern = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 )
 
-// longestQuote is how much of a text the engine may show: names of templates, not
+// maxQuoteLength is how much of a text the engine may show: names of templates, not
 // the templates that values hold.
-const longestQuote = 60
+const maxQuoteLength = 60
 
-// broken is what the engine says about a template, with its place first.
-func broken(dir string, err error, hide *hider) error {
-	text := quote.ReplaceAllStringFunc(hide.text(oneLine(err)), func(q string) string {
-		if len(q) > longestQuote {
+// templateError is what the engine says about a template, with its place first.
+func templateError(dir string, err error, redactor *hider) error {
+	text := quotedTextPattern.ReplaceAllStringFunc(redactor.text(oneLine(err)), func(q string) string {
+		if len(q) > maxQuoteLength {
 			return `"..."`
 		}
 		return q
 	})
-	place := dir
-	for _, form := range []*regexp.Regexp{parsePlace, execPlace} {
-		if at := form.FindStringSubmatch(text); at != nil {
-			place, text = path.Join(dir, below(at[1])), text[len(at[0]):]
+	location := dir
+	for _, pattern := range []*regexp.Regexp{parseErrorPattern, execErrorPattern} {
+		if match := pattern.FindStringSubmatch(text); match != nil {
+			location, text = path.Join(dir, withoutChartName(match[1])), text[len(match[0]):]
 			break
 		}
 	}
-	return fault.New(fault.Invalid, "render the chart").Location(place).Cause(errors.New(short(text))).
+	return fault.New(fault.Invalid, "render the chart").Location(location).Cause(errors.New(truncate(text))).
 		Hint("`helm template %s` with the same values shows the same", dir)
 }

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestDependencies switches the charts below by tags and conditions.
-func TestDependencies(t *testing.T) {
+// TestRender_HelmDependencies switches the charts below by tags and conditions.
+func TestRender_HelmDependencies(t *testing.T) {
 	for name, c := range map[string]struct {
 		dependency, values string
 		there              bool
@@ -23,13 +23,13 @@ func TestDependencies(t *testing.T) {
 		"not in the list":     {"-", "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			parent := chart
+			parent := chartYAML
 			if c.dependency != "-" {
 				parent += "dependencies: [{name: db, version: 0.1.0, " + c.dependency + "}]"
 			}
-			m := manifests(checkout(t, map[string]string{
-				"c/Chart.yaml": parent, "c/values.yaml": c.values, "c/templates/a.yaml": pod(""), "c/.helmignore": "*.bad\n", "c/templates/x.bad": "{{",
-				"c/charts/db/Chart.yaml": "apiVersion: v2\nname: db\nversion: 0.1.0\n", "c/charts/db/templates/b.yaml": strings.Replace(head, "name: a", "name: db", 1),
+			m := manifests(writeCheckout(t, map[string]string{
+				"c/Chart.yaml": parent, "c/values.yaml": c.values, "c/templates/a.yaml": deploymentYAML(""), "c/.helmignore": "*.bad\n", "c/templates/x.bad": "{{",
+				"c/charts/db/Chart.yaml": "apiVersion: v2\nname: db\nversion: 0.1.0\n", "c/charts/db/templates/b.yaml": strings.Replace(configMapHead, "name: a", "name: db", 1),
 			}), "c")
 			if got := mustRender(t, m).Objects; strings.Contains(got, `"kind":"ConfigMap"`) != c.there {
 				t.Errorf("the chart below is there: %v", !c.there)

@@ -23,7 +23,7 @@ func depend(dir string, c *chart.Chart, all, scoped common.Values) error {
 		listed[d.Name] = true
 		if len(d.ImportValues) > 0 {
 			return fault.New(fault.Invalid, "dependency %s of the chart has import-values, which is not supported", d.Name).
-				Location(path.Join(dir, below(c.ChartFullPath()), "Chart.yaml")).Hint("write the values under the parent's own names")
+				Location(path.Join(dir, withoutChartName(c.ChartFullPath()), "Chart.yaml")).Hint("write the values under the parent's own names")
 		}
 		if have := named(c, d.Name); have != nil && enabled(d, all, scoped) {
 			kept = append(kept, aliased(have, d.Alias))

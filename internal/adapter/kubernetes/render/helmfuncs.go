@@ -7,13 +7,13 @@ import (
 	templates "text/template"
 )
 
-// functions replaces those of the engine's functions that answer differently
+// deterministicFuncs replaces those of the engine's functions that answer differently
 // each time: a release is made of its files alone. asked becomes true when a
 // template looks into the cluster.
-func functions(asked *bool) templates.FuncMap {
+func deterministicFuncs(usedLookup *bool) templates.FuncMap {
 	f := templates.FuncMap{
 		"lookup": func(_, _, _, _ string) map[string]any {
-			*asked = true
+			*usedLookup = true
 			return map[string]any{}
 		},
 		"keys": func(dicts ...map[string]any) []string {

@@ -15,34 +15,34 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// closed refuses schemas of values that refer to another document: checking them
+// checkSchemaRefs refuses schemas of values that refer to another document: checking them
 // would fetch it, or read it from this machine.
-func closed(dir string, c *chart.Chart) error {
-	place := path.Join(dir, below(c.ChartFullPath()), "values.schema.json")
+func checkSchemaRefs(dir string, c *chart.Chart) error {
+	location := path.Join(dir, withoutChartName(c.ChartFullPath()), "values.schema.json")
 	if len(c.Schema) > 0 {
 		var schema any
 		if err := json.Unmarshal(c.Schema, &schema); err != nil {
-			return fault.New(fault.Invalid, "the schema of the values can't be read").Location(position(place, c.Schema, offset(err, len(c.Schema))))
+			return fault.New(fault.Invalid, "the schema of the values can't be read").Location(formatPosition(location, c.Schema, errorOffset(err, len(c.Schema))))
 		}
-		if open(schema) {
-			return fault.New(fault.Invalid, "the schema of the values refers to another document").Location(place).
+		if hasExternalRef(schema) {
+			return fault.New(fault.Invalid, "the schema of the values refers to another document").Location(location).
 				Hint("only references within the schema (#/...) are followed: copy the rest into it")
 		}
 	}
 	for _, d := range c.Dependencies() {
-		if err := closed(dir, d); err != nil {
+		if err := checkSchemaRefs(dir, d); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-var metaSchema = regexp.MustCompile(`^https?://json-schema\.org/`)
+var metaSchemaPattern = regexp.MustCompile(`^https?://json-schema\.org/`)
 
-func open(schema any) bool {
+func hasExternalRef(schema any) bool {
 	switch s := schema.(type) {
 	case []any:
-		return slices.ContainsFunc(s, open)
+		return slices.ContainsFunc(s, hasExternalRef)
 	case map[string]any:
 		for k, v := range s {
 			text, _ := v.(string)
@@ -52,11 +52,11 @@ func open(schema any) bool {
 					return true
 				}
 			case "$schema":
-				if text != "" && !metaSchema.MatchString(text) {
+				if text != "" && !metaSchemaPattern.MatchString(text) {
 					return true
 				}
 			}
-			if open(v) {
+			if hasExternalRef(v) {
 				return true
 			}
 		}
@@ -64,11 +64,11 @@ func open(schema any) bool {
 	return false
 }
 
-var schemaPlace = regexp.MustCompile(`at '(/[^']*)'`)
+var schemaLocationPattern = regexp.MustCompile(`at '(/[^']*)'`)
 
-// valid checks the values against the chart's schemas. The checker's message
+// validateValues checks the values against the chart's schemas. The checker's message
 // quotes values, so only the places are taken from it.
-func valid(dir string, c *chart.Chart, all common.Values) error {
+func validateValues(dir string, c *chart.Chart, all common.Values) error {
 	values, err := all.Table("Values")
 	if err != nil {
 		return nil //nolint:nilerr // no values: nothing to check
@@ -78,27 +78,27 @@ func valid(dir string, c *chart.Chart, all common.Values) error {
 		return nil
 	}
 	f := fault.New(fault.Invalid, "the values don't fit the chart's schema").Location(path.Join(dir, "values.schema.json"))
-	var places []string
-	for _, at := range schemaPlace.FindAllStringSubmatch(err.Error(), -1) {
-		places = append(places, at[1])
+	var locations []string
+	for _, match := range schemaLocationPattern.FindAllStringSubmatch(err.Error(), -1) {
+		locations = append(locations, match[1])
 	}
-	if len(places) == 0 {
+	if len(locations) == 0 {
 		return f.Hint("`helm lint %s` with the same values tells more", dir)
 	}
-	return f.Hint("look at %s: `helm lint %s` with the same values tells more", strings.Join(unique(places), ", "), dir)
+	return f.Hint("look at %s: `helm lint %s` with the same values tells more", strings.Join(dedupe(locations), ", "), dir)
 }
 
-// clash refuses values that are a map in one place and not in the other. Helm
+// checkTypeConflicts refuses values that are a map in one place and not in the other. Helm
 // would go on with one of the two, and write the other into the log.
-func clash(dir string, c *chart.Chart, values map[string]any) error {
-	if at := clashing(values, c.Values, ""); at != "" {
-		return fault.New(fault.Invalid, "value %s is a map in the chart or in the values files, and not in the other", at).
-			Location(path.Join(dir, below(c.ChartFullPath()), "values.yaml")).Hint("give it the form that the chart's templates read")
+func checkTypeConflicts(dir string, c *chart.Chart, values map[string]any) error {
+	if conflict := typeConflict(values, c.Values, ""); conflict != "" {
+		return fault.New(fault.Invalid, "value %s is a map in the chart or in the values files, and not in the other", conflict).
+			Location(path.Join(dir, withoutChartName(c.ChartFullPath()), "values.yaml")).Hint("give it the form that the chart's templates read")
 	}
 	for _, d := range c.Dependencies() {
-		for _, above := range []map[string]any{values, c.Values} {
-			scoped, _ := above[d.Name()].(map[string]any)
-			if err := clash(dir, d, scoped); err != nil {
+		for _, parent := range []map[string]any{values, c.Values} {
+			scoped, _ := parent[d.Name()].(map[string]any)
+			if err := checkTypeConflicts(dir, d, scoped); err != nil {
 				return err
 			}
 		}
@@ -106,8 +106,8 @@ func clash(dir string, c *chart.Chart, values map[string]any) error {
 	return nil
 }
 
-// clashing is the first name, by the alphabet, under which only one has a map.
-func clashing(over, under map[string]any, at string) string {
+// typeConflict is the first name, by the alphabet, under which only one has a map.
+func typeConflict(over, under map[string]any, prefix string) string {
 	for _, k := range slices.Sorted(maps.Keys(over)) {
 		if over[k] == nil || under[k] == nil {
 			continue
@@ -115,9 +115,9 @@ func clashing(over, under map[string]any, at string) string {
 		a, aMap := over[k].(map[string]any)
 		b, bMap := under[k].(map[string]any)
 		if aMap != bMap {
-			return at + k
+			return prefix + k
 		}
-		if found := clashing(a, b, at+k+"."); found != "" {
+		if found := typeConflict(a, b, prefix+k+"."); found != "" {
 			return found
 		}
 	}

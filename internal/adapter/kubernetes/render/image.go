@@ -7,22 +7,22 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// pin puts the release's image wherever its repository stands.
-func (r *rendering) pin() error {
+// pinImage puts the release's image wherever its repository stands.
+func (r *renderer) pinImage() error {
 	var others []string
 	found := false
 	for _, o := range r.objects {
 		spec := podSpec(o.body)
-		for _, c := range everyContainer(spec) {
+		for _, c := range allContainers(spec) {
 			image, _ := c["image"].(string)
 			switch {
 			case image == "":
-			case runs(image, r.m.Image):
+			case sameRepository(image, r.m.Image):
 				c["image"], found = r.m.Image.String(), true
 			default:
 				others = append(others, image)
 				if !strings.Contains(image, "@") {
-					r.note("image %s of %s is not pinned by digest", image, o.title())
+					r.addNote("image %s of %s is not pinned by digest", image, o.displayName())
 				}
 			}
 		}
@@ -34,37 +34,37 @@ func (r *rendering) pin() error {
 	if len(others) == 0 {
 		return f.Hint("there is no container with an image at all: add a Deployment")
 	}
-	return f.Hint("write this repository as the image of the service's container, or set image.repository to it; there is: %s", fault.Enumerate(unique(others)))
+	return f.Hint("write this repository as the image of the service's container, or set image.repository to it; there is: %s", fault.Enumerate(dedupe(others)))
 }
 
-func unique(words []string) []string {
+func dedupe(values []string) []string {
 	var out []string
-	seen := map[string]bool{}
-	for _, w := range words {
-		if !seen[w] {
-			seen[w] = true
+	known := map[string]bool{}
+	for _, w := range values {
+		if !known[w] {
+			known[w] = true
 			out = append(out, w)
 		}
 	}
 	return out
 }
 
-// runs tells whether an image reference is of the image's repository.
-func runs(reference string, img delivery.Image) bool {
-	host, path := split(repository(reference))
-	ourHost, ourPath := split(img.Repository)
-	if dockerHub(ourHost) {
+// sameRepository tells whether an image reference is of the image's repository.
+func sameRepository(reference string, img delivery.Image) bool {
+	host, path := splitHost(withoutTag(reference))
+	ourHost, ourPath := splitHost(img.Repository)
+	if isDockerHub(ourHost) {
 		if host == "" {
 			host = ourHost
 		}
-		path, ourPath = official(path), official(ourPath)
-		return dockerHub(host) && path == ourPath
+		path, ourPath = withLibrary(path), withLibrary(ourPath)
+		return isDockerHub(host) && path == ourPath
 	}
 	return host == ourHost && path == ourPath
 }
 
-// repository is a reference without its tag and digest.
-func repository(reference string) string {
+// withoutTag is a reference without its tag and digest.
+func withoutTag(reference string) string {
 	name, _, _ := strings.Cut(reference, "@")
 	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
 		name = name[:colon]
@@ -72,9 +72,9 @@ func repository(reference string) string {
 	return name
 }
 
-// split cuts the registry's host off, in lower case, as clients tell it: the
+// splitHost cuts the registry's host off, in lower case, as clients tell it: the
 // first part is a host when it has a dot or a port, or is localhost.
-func split(repository string) (host, path string) {
+func splitHost(repository string) (host, path string) {
 	first, rest, ok := strings.Cut(repository, "/")
 	if !ok || !strings.ContainsAny(first, ".:") && !strings.EqualFold(first, "localhost") {
 		return "", repository
@@ -82,10 +82,10 @@ func split(repository string) (host, path string) {
 	return strings.ToLower(first), rest
 }
 
-func dockerHub(host string) bool { return host == "docker.io" || host == "index.docker.io" }
+func isDockerHub(host string) bool { return host == "docker.io" || host == "index.docker.io" }
 
-// official names Docker's own images in full.
-func official(path string) string {
+// withLibrary names Docker's own images in full.
+func withLibrary(path string) string {
 	if strings.Contains(path, "/") {
 		return path
 	}

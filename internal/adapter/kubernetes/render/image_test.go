@@ -12,14 +12,14 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// bare is a release without a model, from one file.
-func bare(t testing.TB, text string) port.Manifests {
-	m := manifests(checkout(t, map[string]string{"a.yaml": text}), "a.yaml")
+// withoutModel is a release without a model, from one file.
+func withoutModel(t testing.TB, text string) port.Manifests {
+	m := manifests(writeCheckout(t, map[string]string{"a.yaml": text}), "a.yaml")
 	m.Model, m.ModelImage = nil, delivery.Image{}
 	return m
 }
 
-func TestRepositories(t *testing.T) {
+func TestRender_MatchesRepository(t *testing.T) {
 	for _, c := range []struct {
 		configured, file string
 		same             bool
@@ -39,7 +39,7 @@ func TestRepositories(t *testing.T) {
 		{"docker.io/team/a", "team/a:1", true},
 		{"docker.io/team/a", "quay.io/team/a:1", false},
 	} {
-		m := bare(t, strings.Replace(pod(""), "retail-api", c.file, 1))
+		m := withoutModel(t, strings.Replace(deploymentYAML(""), "retail-api", c.file, 1))
 		m.Image.Repository = c.configured
 		got, err := render.Render(t.Context(), m)
 		if (err == nil) != c.same || c.same && !strings.Contains(got.Objects, `"`+m.Image.String()+`"`) {
@@ -48,8 +48,8 @@ func TestRepositories(t *testing.T) {
 	}
 }
 
-// TestKinds proves that every kind of workload is pinned and known as ours.
-func TestKinds(t *testing.T) {
+// TestRender_PinsEveryWorkloadKind proves that every kind of workload is pinned and known as ours.
+func TestRender_PinsEveryWorkloadKind(t *testing.T) {
 	const spec = "{containers: [{name: c, image: 'retail-api:1'}]}"
 	for kind, version := range map[string]string{
 		"Deployment": "apps/v1", "StatefulSet": "apps/v1", "DaemonSet": "apps/v1", "ReplicaSet": "apps/v1", "Job": "batch/v1",
@@ -62,9 +62,9 @@ func TestKinds(t *testing.T) {
 		case "CronJob":
 			body = "spec: {jobTemplate: {spec: {template: {spec: " + spec + "}}}}"
 		}
-		m := bare(t, "apiVersion: "+version+"\nkind: "+kind+"\nmetadata: {name: a}\n"+body)
+		m := withoutModel(t, "apiVersion: "+version+"\nkind: "+kind+"\nmetadata: {name: a}\n"+body)
 		m.Workload.Replicas = 3
-		o := parsed(t, mustRender(t, m))[0]
+		o := mustParse(t, mustRender(t, m))[0]
 		if !render.RunsImage(o, m.Image) {
 			t.Errorf("%s is not ours", kind)
 		}
@@ -74,13 +74,13 @@ func TestKinds(t *testing.T) {
 		}
 	}
 	other := "apiVersion: batch.volcano.sh/v1\nkind: Job\nmetadata: {name: a}\nspec: {template: {spec: " + spec + "}}"
-	if _, err := render.Render(t.Context(), bare(t, other)); err == nil {
+	if _, err := render.Render(t.Context(), withoutModel(t, other)); err == nil {
 		t.Error("a Job of somebody else counts as Kubernetes's")
 	}
 }
 
-// TestOrder gives the objects backwards.
-func TestOrder(t *testing.T) {
+// TestRender_SortsForApply gives the objects backwards.
+func TestRender_SortsForApply(t *testing.T) {
 	want := []string{
 		"v1/Namespace", "apiextensions.k8s.io/v1/CustomResourceDefinition", "networking.k8s.io/v1/NetworkPolicy", "v1/ServiceAccount", "rbac.authorization.k8s.io/v1/Role",
 		"rbac.authorization.k8s.io/v1/RoleBinding", "v1/ConfigMap", "storage.k8s.io/v1/StorageClass", "v1/PersistentVolumeClaim", "v1/Service", "apps/v1/Deployment", "batch/v1/Job",
@@ -91,12 +91,12 @@ func TestOrder(t *testing.T) {
 		at := strings.LastIndexByte(w, '/')
 		one := "apiVersion: " + w[:at] + "\nkind: " + w[at+1:] + "\nmetadata: {name: a}\n"
 		if w == "apps/v1/Deployment" {
-			one = pod("")
+			one = deploymentYAML("")
 		}
 		text = append(text, one)
 	}
 	var got []string
-	for _, o := range parsed(t, mustRender(t, bare(t, strings.Join(text, "---\n")))) {
+	for _, o := range mustParse(t, mustRender(t, withoutModel(t, strings.Join(text, "---\n")))) {
 		got = append(got, o.GetAPIVersion()+"/"+o.GetKind())
 	}
 	if !slices.Equal(got, want) {
@@ -104,41 +104,41 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestFrozen proves what changes a ConfigMap's name and what does not.
-func TestFrozen(t *testing.T) {
+// TestRender_HashesConfigNames proves what changes a ConfigMap's name and what does not.
+func TestRender_HashesConfigNames(t *testing.T) {
 	long := strings.Repeat("a", 245) + ".bcdefgh"
 	name := func(text string) string {
-		m := bare(t, pod("---\n"+text))
+		m := withoutModel(t, deploymentYAML("---\n"+text))
 		r := mustRender(t, m)
 		if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "not referred to") {
 			t.Errorf("notes: %v", r.Notes)
 		}
-		return parsed(t, r)[0].GetName()
+		return mustParse(t, r)[0].GetName()
 	}
-	base := name(head + "data: {a: b}")
+	base := name(configMapHead + "data: {a: b}")
 	for text, same := range map[string]bool{
-		head + "data: {a: b}\nbinaryData: {}":                                 true,
-		strings.Replace(head, "a}", "a, labels: {x: z}}", 1) + "data: {a: b}": true,
-		head + "data: {a: c}":                                                 false,
-		head + "data: {a: b}\nbinaryData: {c: aGk=}":                          false,
-		secret + "data: {a: aGk=}":                                            false,
-		strings.Replace(head, "a}", "b}", 1) + "data: {a: b}":                 false,
+		configMapHead + "data: {a: b}\nbinaryData: {}":                                 true,
+		strings.Replace(configMapHead, "a}", "a, labels: {x: z}}", 1) + "data: {a: b}": true,
+		configMapHead + "data: {a: c}":                                                 false,
+		configMapHead + "data: {a: b}\nbinaryData: {c: aGk=}":                          false,
+		secretHead + "data: {a: aGk=}":                                                 false,
+		strings.Replace(configMapHead, "a}", "b}", 1) + "data: {a: b}":                 false,
 	} {
 		if got := name(text); (got == base) != same {
 			t.Errorf("%s is called %s, and %s was first", text, got, base)
 		}
 	}
-	if name(secret+"data: {a: aGk=}") != name(secret+"stringData: {a: hi}") {
+	if name(secretHead+"data: {a: aGk=}") != name(secretHead+"stringData: {a: hi}") {
 		t.Error("stringData makes another Secret than data")
 	}
-	if got := name(strings.Replace(head, "name: a", "name: "+long, 1)); len(got) > 253 || !strings.HasPrefix(got, long[:242]) {
+	if got := name(strings.Replace(configMapHead, "name: a", "name: "+long, 1)); len(got) > 253 || !strings.HasPrefix(got, long[:242]) {
 		t.Errorf("the name is %d long: %s", len(got), got)
 	}
 }
 
-// TestNamespaces proves that a reference stays in its namespace.
-func TestNamespaces(t *testing.T) {
-	m := bare(t, pod("        envFrom: [{configMapRef: {name: a}}]\n---\n"+strings.Replace(head, "a}", "a, namespace: other}", 1)))
+// TestRender_ReferencesStayInNamespace proves that a reference stays in its namespace.
+func TestRender_ReferencesStayInNamespace(t *testing.T) {
+	m := withoutModel(t, deploymentYAML("        envFrom: [{configMapRef: {name: a}}]\n---\n"+strings.Replace(configMapHead, "a}", "a, namespace: other}", 1)))
 	if got := mustRender(t, m).Objects; !strings.Contains(got, `"configMapRef":{"name":"a"}`) {
 		t.Errorf("it reaches into another namespace: %s", got)
 	}

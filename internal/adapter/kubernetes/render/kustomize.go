@@ -10,22 +10,22 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// kustomizing lets one kustomization run at a time: the library keeps the
+// kustomizeMu lets one kustomization run at a time: the library keeps the
 // schemas of the one that runs in a variable of its package.
-var kustomizing sync.Mutex
+var kustomizeMu sync.Mutex
 
 // kustomize runs a kustomization over the checkout alone: no plugin, no chart,
 // no address outside. Places are the folder's, as fields come from many files.
 func (l *loader) kustomize(dir string) ([]object, error) {
-	kustomizing.Lock()
-	defer kustomizing.Unlock()
-	files := &overlay{tree: l.tree}
+	kustomizeMu.Lock()
+	defer kustomizeMu.Unlock()
+	files := &kustomizeFS{tree: l.source}
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, "/"+dir)
-	if files.refused != nil {
-		return nil, files.refused
+	if files.firstErr != nil {
+		return nil, files.firstErr
 	}
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "build the kustomization").Location(dir).Cause(errors.New(short(files.hide.text(oneLine(err))))).
+		return nil, fault.New(fault.Invalid, "build the kustomization").Location(dir).Cause(errors.New(truncate(files.redactor.text(oneLine(err))))).
 			Hint("`kustomize build %s` shows the same; files outside of the kustomization's folder are not loaded", dir)
 	}
 	var out []object
@@ -34,7 +34,7 @@ func (l *loader) kustomize(dir string) ([]object, error) {
 		if err != nil {
 			return nil, fault.New(fault.Invalid, "write %s %s of the kustomization", res.GetKind(), res.GetName()).Location(dir)
 		}
-		found, err := value(dir, text)
+		found, err := objectsFromJSON(dir, text)
 		if err != nil {
 			return nil, err
 		}
@@ -43,17 +43,17 @@ func (l *loader) kustomize(dir string) ([]object, error) {
 	return out, nil
 }
 
-// mostReason is how many bytes of a library's explanation are shown.
-const mostReason = 600
+// maxMessageBytes is how many bytes of a library's explanation are shown.
+const maxMessageBytes = 600
 
-// reason is the beginning of a library's message, on one line.
-func reason(err error) string { return short(oneLine(err)) }
+// firstBytes is the beginning of a library's message, on one line.
+func firstBytes(err error) string { return truncate(oneLine(err)) }
 
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
-func short(text string) string {
-	if len(text) <= mostReason {
+func truncate(text string) string {
+	if len(text) <= maxMessageBytes {
 		return text
 	}
-	return strings.ToValidUTF8(text[:mostReason], "") + "..."
+	return strings.ToValidUTF8(text[:maxMessageBytes], "") + "..."
 }

@@ -13,18 +13,18 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// overlay is the checkout as kustomize sees it: "/" is its root, and nothing can
+// kustomizeFS is the checkout as kustomize sees it: "/" is its root, and nothing can
 // be written. Every kustomization is checked on its way in, so that what the
 // library would fetch or run is known before it does.
-type overlay struct {
-	tree    *tree
-	refused error // the first thing wrong, with its place
-	hide    hider // values of Secrets that were seen
+type kustomizeFS struct {
+	tree     *sourceFS
+	firstErr error // the first thing wrong, with its place
+	redactor hider // values of Secrets that were seen
 }
 
 var errReadOnly = errors.New("the checkout is only read")
 
-func (o *overlay) name(p string) string {
+func (o *kustomizeFS) rel(p string) string {
 	if p = path.Clean("/" + filepath.ToSlash(p)); p == "/" {
 		return "."
 	}
@@ -32,24 +32,24 @@ func (o *overlay) name(p string) string {
 }
 
 // ReadFile reads a file; a kustomization only if it stays in the checkout.
-func (o *overlay) ReadFile(p string) ([]byte, error) {
-	name := o.name(p)
+func (o *kustomizeFS) ReadFile(p string) ([]byte, error) {
+	name := o.rel(p)
 	if !o.tree.exists(name) {
 		return nil, fs.ErrNotExist // it is asked for every name that a kustomization can have
 	}
-	data, err := o.tree.file(name)
+	data, err := o.tree.readFile(name)
 	if err == nil && slices.Contains(konfig.RecognizedKustomizationFileNames(), path.Base(name)) {
-		err = o.admit(name, data)
+		err = o.validateKustomization(name, data)
 	}
-	if err != nil && o.refused == nil {
-		o.refused = err
+	if err != nil && o.firstErr == nil {
+		o.firstErr = err
 	}
 	return data, err
 }
 
 // CleanedAbs splits a path into folder and file.
-func (o *overlay) CleanedAbs(p string) (filesys.ConfirmedDir, string, error) {
-	name := o.name(p)
+func (o *kustomizeFS) CleanedAbs(p string) (filesys.ConfirmedDir, string, error) {
+	name := o.rel(p)
 	info, err := o.tree.stat(name)
 	if err != nil {
 		return "", "", err
@@ -62,17 +62,17 @@ func (o *overlay) CleanedAbs(p string) (filesys.ConfirmedDir, string, error) {
 }
 
 // IsDir tells whether there is a folder.
-func (o *overlay) IsDir(p string) bool {
-	info, err := o.tree.stat(o.name(p))
+func (o *kustomizeFS) IsDir(p string) bool {
+	info, err := o.tree.stat(o.rel(p))
 	return err == nil && info.IsDir()
 }
 
 // Exists tells whether there is a file or folder.
-func (o *overlay) Exists(p string) bool { return o.tree.exists(o.name(p)) }
+func (o *kustomizeFS) Exists(p string) bool { return o.tree.exists(o.rel(p)) }
 
 // ReadDir is the names in a folder.
-func (o *overlay) ReadDir(p string) ([]string, error) {
-	entries, err := o.tree.list(o.name(p))
+func (o *kustomizeFS) ReadDir(p string) ([]string, error) {
+	entries, err := o.tree.readDir(o.rel(p))
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +84,8 @@ func (o *overlay) ReadDir(p string) ([]string, error) {
 }
 
 // Glob finds files by a pattern, sorted.
-func (o *overlay) Glob(pattern string) ([]string, error) {
-	found, err := fs.Glob(o.tree.root.FS(), o.name(pattern))
+func (o *kustomizeFS) Glob(pattern string) ([]string, error) {
+	found, err := fs.Glob(o.tree.root.FS(), o.rel(pattern))
 	for i := range found {
 		found[i] = path.Join("/", found[i])
 	}
@@ -93,8 +93,8 @@ func (o *overlay) Glob(pattern string) ([]string, error) {
 }
 
 // Walk goes through a folder, in order.
-func (o *overlay) Walk(p string, visit filepath.WalkFunc) error {
-	return fs.WalkDir(o.tree.root.FS(), o.name(p), func(name string, d fs.DirEntry, err error) error {
+func (o *kustomizeFS) Walk(p string, visit filepath.WalkFunc) error {
+	return fs.WalkDir(o.tree.root.FS(), o.rel(p), func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return visit(path.Join("/", name), nil, err)
 		}
@@ -104,21 +104,21 @@ func (o *overlay) Walk(p string, visit filepath.WalkFunc) error {
 }
 
 // Open opens a file for reading.
-func (o *overlay) Open(p string) (filesys.File, error) {
-	return nil, fault.New(fault.Invalid, "read %s as a stream: kustomizations are not read like that", o.name(p))
+func (o *kustomizeFS) Open(p string) (filesys.File, error) {
+	return nil, fault.New(fault.Invalid, "read %s as a stream: kustomizations are not read like that", o.rel(p))
 }
 
 // Create is refused.
-func (o *overlay) Create(string) (filesys.File, error) { return nil, errReadOnly }
+func (o *kustomizeFS) Create(string) (filesys.File, error) { return nil, errReadOnly }
 
 // Mkdir is refused.
-func (o *overlay) Mkdir(string) error { return errReadOnly }
+func (o *kustomizeFS) Mkdir(string) error { return errReadOnly }
 
 // MkdirAll is refused.
-func (o *overlay) MkdirAll(string) error { return errReadOnly }
+func (o *kustomizeFS) MkdirAll(string) error { return errReadOnly }
 
 // RemoveAll is refused.
-func (o *overlay) RemoveAll(string) error { return errReadOnly }
+func (o *kustomizeFS) RemoveAll(string) error { return errReadOnly }
 
 // WriteFile is refused.
-func (o *overlay) WriteFile(string, []byte) error { return errReadOnly }
+func (o *kustomizeFS) WriteFile(string, []byte) error { return errReadOnly }

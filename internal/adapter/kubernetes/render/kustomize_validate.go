@@ -12,44 +12,44 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// admit checks a kustomization before the library follows it: it would clone
+// validateKustomization checks a kustomization before the library follows it: it would clone
 // repositories, fetch addresses and run plugins by itself. The file is read with
 // the library's own types, so that both see the same.
-func (o *overlay) admit(name string, data []byte) error {
-	for _, d := range documents(string(data)) {
-		if _, err := d.objects(name); err != nil {
+func (o *kustomizeFS) validateKustomization(name string, data []byte) error {
+	for _, d := range splitDocuments(string(data)) {
+		if _, err := d.decode(name); err != nil {
 			return err
 		}
 	}
 	var k types.Kustomization
 	if err := k.Unmarshal(data); err != nil {
-		return fault.New(fault.Invalid, "the kustomization can't be read").Location(name).Cause(errors.New(sayable(unknownField(err)))).
+		return fault.New(fault.Invalid, "the kustomization can't be read").Location(name).Cause(errors.New(redactParserMessage(unknownFieldMessage(err)))).
 			Hint("check its fields against the reference of kustomize")
 	}
 	k.FixKustomization()
-	if what := refusedFields(k); what != "" {
-		return fault.New(fault.Invalid, "the kustomization uses %s, which Slipway does not run", what).Location(name).
+	if field := unsupportedFeature(k); field != "" {
+		return fault.New(fault.Invalid, "the kustomization uses %s, which Slipway does not run", field).Location(name).
 			Hint("build it beforehand and commit the result, or name the chart itself under deploy.manifests")
 	}
-	for _, p := range paths(k) {
-		if remote(p) {
-			return fault.New(fault.Invalid, "the kustomization loads %s from elsewhere", quoted(shown(p))).Location(name).
+	for _, p := range referencedPaths(k) {
+		if isRemote(p) {
+			return fault.New(fault.Invalid, "the kustomization loads %s from elsewhere", quoted(redactAddress(p))).Location(name).
 				Hint("copy it into the repository: a release consists of what is committed")
 		}
 	}
-	o.learn(path.Dir(name), k)
-	return o.resources(path.Dir(name), k)
+	o.collectSecrets(path.Dir(name), k)
+	return o.validateResources(path.Dir(name), k)
 }
 
-// unknownField keeps of the library's message what it says about field names.
-func unknownField(err error) string {
-	if at := regexp.MustCompile(`unknown field "[A-Za-z0-9_.-]+"`).FindString(err.Error()); at != "" {
-		return at
+// unknownFieldMessage keeps of the library's message what it says about field names.
+func unknownFieldMessage(err error) string {
+	if match := regexp.MustCompile(`unknown field "[A-Za-z0-9_.-]+"`).FindString(err.Error()); match != "" {
+		return match
 	}
 	return "a field has a value of the wrong sort"
 }
 
-func refusedFields(k types.Kustomization) string {
+func unsupportedFeature(k types.Kustomization) string {
 	switch {
 	case len(k.Generators) > 0:
 		return "generators (plugins)"
@@ -65,8 +65,8 @@ func refusedFields(k types.Kustomization) string {
 	return ""
 }
 
-// paths are all that the library takes for a path or an address.
-func paths(k types.Kustomization) []string {
+// referencedPaths are all that the library takes for a path or an address.
+func referencedPaths(k types.Kustomization) []string {
 	var out []string
 	for _, list := range [][]string{k.Resources, k.Components, k.Crds, k.Configurations} {
 		out = append(out, list...)
@@ -82,13 +82,13 @@ func paths(k types.Kustomization) []string {
 	for _, r := range k.Replacements {
 		out = append(out, r.Path)
 	}
-	for _, g := range sources(k) {
+	for _, g := range generatorSources(k) {
 		out = append(append(out, g.FileSources...), g.EnvSources...)
 	}
 	return out
 }
 
-func sources(k types.Kustomization) []types.KvPairSources {
+func generatorSources(k types.Kustomization) []types.KvPairSources {
 	var out []types.KvPairSources
 	for _, g := range k.ConfigMapGenerator {
 		out = append(out, g.KvPairSources)
@@ -99,17 +99,17 @@ func sources(k types.Kustomization) []types.KvPairSources {
 	return out
 }
 
-// remoteForm is what the library may take for an address: a scheme, a user
+// remotePattern is what the library may take for an address: a scheme, a user
 // before a host, or GitHub's name. It is wider than that, as no path needs it.
-var remoteForm = regexp.MustCompile(`(?i)://|^\s*(?:[a-z][a-z0-9+.-]*:|[a-z][a-z0-9-]*@|github\.com)`)
+var remotePattern = regexp.MustCompile(`(?i)://|^\s*(?:[a-z][a-z0-9+.-]*:|[a-z][a-z0-9-]*@|github\.com)`)
 
-func remote(p string) bool {
-	_, behind, _ := strings.Cut(p, "=") // key=path of generators
-	return remoteForm.MatchString(p) || remoteForm.MatchString(behind) || strings.HasPrefix(strings.ToLower(p), "git::")
+func isRemote(p string) bool {
+	_, value, _ := strings.Cut(p, "=") // key=path of generators
+	return remotePattern.MatchString(p) || remotePattern.MatchString(value) || strings.HasPrefix(strings.ToLower(p), "git::")
 }
 
-// shown is an address without what may be credentials in it.
-func shown(p string) string {
+// redactAddress is an address without what may be credentials in it.
+func redactAddress(p string) string {
 	if i := strings.LastIndexByte(p, '@'); i >= 0 {
 		p = "..." + p[i:]
 	}
@@ -117,43 +117,43 @@ func shown(p string) string {
 	return p[:min(len(p), 100)]
 }
 
-// learn remembers the values that the kustomization makes Secrets of.
-func (o *overlay) learn(dir string, k types.Kustomization) {
+// collectSecrets remembers the values that the kustomization makes Secrets of.
+func (o *kustomizeFS) collectSecrets(dir string, k types.Kustomization) {
 	for _, g := range k.SecretGenerator {
 		for _, literal := range g.LiteralSources {
 			_, value, ok := strings.Cut(literal, "=")
 			if !ok {
 				value = literal
 			}
-			o.hide.add(strings.Trim(value, `"'`))
+			o.redactor.add(strings.Trim(value, `"'`))
 		}
 		for _, f := range append(append([]string{}, g.FileSources...), g.EnvSources...) {
 			if _, p, ok := strings.Cut(f, "="); ok {
 				f = p
 			}
-			data, err := o.tree.file(path.Join(dir, f))
+			data, err := o.tree.readFile(path.Join(dir, f))
 			if err != nil {
 				continue // the library says so
 			}
 			for line := range bytes.Lines(data) {
 				_, value, _ := strings.Cut(string(line), "=")
-				o.hide.add(string(line))
-				o.hide.add(value)
+				o.redactor.add(string(line))
+				o.redactor.add(value)
 			}
 		}
 	}
 	for _, p := range append(append([]types.Patch{}, k.Patches...), k.PatchesJson6902...) { //nolint:staticcheck // kustomizations of old have them
-		o.learnPatch(dir, p.Path, p.Patch)
+		o.collectPatchSecrets(dir, p.Path, p.Patch)
 	}
 	for _, p := range k.PatchesStrategicMerge { //nolint:staticcheck // kustomizations of old have them
-		o.learnPatch(dir, string(p), string(p))
+		o.collectPatchSecrets(dir, string(p), string(p))
 	}
 }
 
-// learnPatch takes every value of a patch that speaks of a Secret for one.
-func (o *overlay) learnPatch(dir, file, text string) {
+// collectPatchSecrets takes every value of a patch that speaks of a Secret for one.
+func (o *kustomizeFS) collectPatchSecrets(dir, file, text string) {
 	if file != "" && o.tree.exists(path.Join(dir, file)) {
-		data, err := o.tree.file(path.Join(dir, file))
+		data, err := o.tree.readFile(path.Join(dir, file))
 		if err != nil {
 			return // the library says so
 		}
@@ -164,14 +164,14 @@ func (o *overlay) learnPatch(dir, file, text string) {
 	}
 	for line := range strings.Lines(text) {
 		if _, value, ok := strings.Cut(line, ": "); ok {
-			o.hide.add(strings.Trim(strings.TrimSpace(value), `"'`))
+			o.redactor.add(strings.Trim(strings.TrimSpace(value), `"'`))
 		}
 	}
 }
 
-// resources reads the files of objects once beforehand: the library says of a
+// validateResources reads the files of objects once beforehand: the library says of a
 // mistake only roughly where it is.
-func (o *overlay) resources(dir string, k types.Kustomization) error {
+func (o *kustomizeFS) validateResources(dir string, k types.Kustomization) error {
 	for _, p := range k.Resources {
 		name := path.Join(dir, p)
 		if path.IsAbs(p) || strings.HasPrefix(name, "..") {
@@ -181,10 +181,10 @@ func (o *overlay) resources(dir string, k types.Kustomization) error {
 		if err != nil {
 			return err
 		}
-		if info.IsDir() || !manifest(name) {
+		if info.IsDir() || !isManifest(name) {
 			continue
 		}
-		data, err := o.tree.file(name)
+		data, err := o.tree.readFile(name)
 		if err != nil {
 			return err
 		}
@@ -193,7 +193,7 @@ func (o *overlay) resources(dir string, k types.Kustomization) error {
 			return err
 		}
 		for _, object := range found {
-			o.hide.secret(object)
+			o.redactor.secret(object)
 		}
 	}
 	return nil

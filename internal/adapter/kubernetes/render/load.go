@@ -12,26 +12,26 @@ import (
 
 // loader reads the sources of objects, each by its form.
 type loader struct {
-	tree    *tree
-	service string
-	values  []string // for charts
-	charts  bool     // there was one
-	notes   []string
+	source   *sourceFS
+	service  string
+	values   []string // for charts
+	sawChart bool     // there was one
+	notes    []string
 }
 
-func (l *loader) path(p string) ([]object, error) {
-	name, err := local(p)
+func (l *loader) load(p string) ([]object, error) {
+	name, err := localPath(p)
 	if err != nil {
 		return nil, err
 	}
-	info, err := l.tree.stat(name)
+	info, err := l.source.stat(name)
 	if err != nil {
 		return nil, err
 	}
 	if !info.IsDir() {
-		return l.file(name)
+		return l.loadFile(name)
 	}
-	kustomization, chart := l.kustomization(name), l.tree.exists(path.Join(name, "Chart.yaml"))
+	kustomization, chart := l.hasKustomization(name), l.source.exists(path.Join(name, "Chart.yaml"))
 	switch {
 	case kustomization && chart:
 		return nil, fault.New(fault.Invalid, "%s is a kustomization and a Helm chart at once", name).
@@ -39,37 +39,37 @@ func (l *loader) path(p string) ([]object, error) {
 	case kustomization:
 		return l.kustomize(name)
 	case chart:
-		l.charts = true
-		return l.chart(name)
+		l.sawChart = true
+		return l.renderChart(name)
 	}
-	return l.folder(name)
+	return l.loadDir(name)
 }
 
-func (l *loader) kustomization(dir string) bool {
+func (l *loader) hasKustomization(dir string) bool {
 	return slices.ContainsFunc(konfig.RecognizedKustomizationFileNames(), func(f string) bool {
-		return l.tree.exists(path.Join(dir, f))
+		return l.source.exists(path.Join(dir, f))
 	})
 }
 
-func (l *loader) file(name string) ([]object, error) {
-	if !manifest(name) {
+func (l *loader) loadFile(name string) ([]object, error) {
+	if !isManifest(name) {
 		return nil, fault.New(fault.Invalid, "%s is no manifest", name).Hint("files end in .yaml, .yml or .json")
 	}
-	data, err := l.tree.file(name)
+	data, err := l.source.readFile(name)
 	if err != nil {
 		return nil, err
 	}
 	return decode(name, data)
 }
 
-func manifest(name string) bool {
+func isManifest(name string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name))
 }
 
-// folder reads the files of a folder by name. Folders in it are left alone, as
+// loadDir reads the files of a folder by name. Folders in it are left alone, as
 // kubectl does: they often hold another environment's objects.
-func (l *loader) folder(dir string) ([]object, error) {
-	entries, err := l.tree.list(dir)
+func (l *loader) loadDir(dir string) ([]object, error) {
+	entries, err := l.source.readDir(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -77,9 +77,9 @@ func (l *loader) folder(dir string) ([]object, error) {
 	files := 0
 	for _, e := range entries {
 		name := path.Join(dir, e.Name())
-		info, err := l.tree.stat(name)
+		info, err := l.source.stat(name)
 		switch {
-		case !manifest(name) && (err != nil || !info.IsDir() || strings.HasPrefix(e.Name(), ".")):
+		case !isManifest(name) && (err != nil || !info.IsDir() || strings.HasPrefix(e.Name(), ".")):
 			continue
 		case err != nil:
 			return nil, err
@@ -87,7 +87,7 @@ func (l *loader) folder(dir string) ([]object, error) {
 			l.notes = append(l.notes, "folder "+name+" is not read: folders in folders are named one by one")
 			continue
 		}
-		found, err := l.file(name)
+		found, err := l.loadFile(name)
 		if err != nil {
 			return nil, err
 		}

@@ -16,20 +16,20 @@ const (
 	annotationKeys        = "slipway.dev/keys"
 )
 
-// label says on every object whose it is. Selectors are left alone: they can't
+// addManagedLabels says on every object whose it is. Selectors are left alone: they can't
 // be changed once an object is there.
-func (r *rendering) label() error {
+func (r *renderer) addManagedLabels() error {
 	for _, o := range r.objects {
-		labels := child(child(o.body, "metadata"), "labels")
+		labels := childMap(childMap(o.body, "metadata"), "labels")
 		labels[labelManagedBy] = "slipway"
 		if labels[labelPartOf] == nil {
 			labels[labelPartOf] = r.m.Service
 		}
-		if len(runningIn(o.body, r.m.Image)) == 0 {
+		if len(containersOf(o.body, r.m.Image)) == 0 {
 			continue
 		}
-		t, _ := template(o.body)
-		child(child(t, "metadata"), "labels")[labelService] = r.m.Service
+		t, _ := podTemplate(o.body)
+		childMap(childMap(t, "metadata"), "labels")[labelService] = r.m.Service
 	}
 	return nil
 }

@@ -19,9 +19,9 @@ const (
 	copyTarget     = "/target"
 )
 
-// deliveryOf is how the model comes into the pods; without an image that holds
+// effectiveDelivery is how the model comes into the pods; without an image that holds
 // it, there is nothing but to tell the service which one it is.
-func deliveryOf(d delivery.ModelDelivery, image delivery.Image) delivery.ModelDelivery {
+func effectiveDelivery(d delivery.ModelDelivery, image delivery.Image) delivery.ModelDelivery {
 	switch {
 	case image == delivery.Image{}:
 		return delivery.DeliverByEnv
@@ -31,8 +31,8 @@ func deliveryOf(d delivery.ModelDelivery, image delivery.Image) delivery.ModelDe
 	return d
 }
 
-func (r *rendering) modelPath() string {
-	switch deliveryOf(r.m.Delivery, r.m.ModelImage) {
+func (r *renderer) modelPath() string {
+	switch effectiveDelivery(r.m.Delivery, r.m.ModelImage) {
 	case delivery.DeliverByInit:
 		return modelMount
 	case delivery.DeliverByVolume:
@@ -41,78 +41,78 @@ func (r *rendering) modelPath() string {
 	return ""
 }
 
-// models brings the model's files into the pods that run the service.
-func (r *rendering) models() error {
+// injectModel brings the model's files into the pods that run the service.
+func (r *renderer) injectModel() error {
 	if r.m.Model == nil {
 		return nil
 	}
-	how := deliveryOf(r.m.Delivery, r.m.ModelImage)
-	switch how {
+	mode := effectiveDelivery(r.m.Delivery, r.m.ModelImage)
+	switch mode {
 	case delivery.DeliverByEnv:
-		return r.modelWithoutImage()
+		return r.checkEnvDelivery()
 	case delivery.DeliverByInit, delivery.DeliverByVolume:
 	default:
-		return fault.New(fault.Invalid, "there is no way %q to deliver a model", string(how)).Hint("there is: init, volume, env")
+		return fault.New(fault.Invalid, "there is no way %q to deliver a model", string(mode)).Hint("there is: init, volume, env")
 	}
 	for _, o := range r.objects {
-		ours := runningIn(o.body, r.m.Image)
-		if len(ours) == 0 {
+		containers := containersOf(o.body, r.m.Image)
+		if len(containers) == 0 {
 			continue
 		}
-		if err := r.free(o, ours); err != nil {
+		if err := r.checkMountConflicts(o, containers); err != nil {
 			return err
 		}
 		spec := podSpec(o.body)
 		mount := map[string]any{"name": modelVolume, "mountPath": modelMount, "readOnly": true}
-		if how == delivery.DeliverByInit {
-			grow(spec, "volumes", map[string]any{"name": modelVolume, "emptyDir": map[string]any{}})
+		if mode == delivery.DeliverByInit {
+			appendTo(spec, "volumes", map[string]any{"name": modelVolume, "emptyDir": map[string]any{}})
 			others, _ := spec["initContainers"].([]any)
-			spec["initContainers"] = append([]any{r.copier()}, others...)
+			spec["initContainers"] = append([]any{r.modelInitContainer()}, others...)
 		} else {
 			mount["mountPath"] = imageMount
-			grow(spec, "volumes", map[string]any{"name": modelVolume, "image": map[string]any{
+			appendTo(spec, "volumes", map[string]any{"name": modelVolume, "image": map[string]any{
 				"reference": r.m.ModelImage.String(), "pullPolicy": "IfNotPresent"}})
 		}
-		for _, c := range ours {
-			grow(c, "volumeMounts", deepCopy(mount))
+		for _, c := range containers {
+			appendTo(c, "volumeMounts", deepCopy(mount))
 		}
 	}
 	return nil
 }
 
-func (r *rendering) modelWithoutImage() error {
+func (r *renderer) checkEnvDelivery() error {
 	if r.m.Delivery == delivery.DeliverByInit || r.m.Delivery == delivery.DeliverByVolume {
 		return fault.New(fault.Internal, "model %s is to be delivered, and no image holds it", r.m.Model)
 	}
 	return nil
 }
 
-// free refuses a pod that uses the model's place for something else.
-func (r *rendering) free(o object, ours []map[string]any) error {
-	at := modelMount
-	if deliveryOf(r.m.Delivery, r.m.ModelImage) == delivery.DeliverByVolume {
-		at = imageMount
+// checkMountConflicts refuses a pod that uses the model's place for something else.
+func (r *renderer) checkMountConflicts(o object, containers []map[string]any) error {
+	mountPath := modelMount
+	if effectiveDelivery(r.m.Delivery, r.m.ModelImage) == delivery.DeliverByVolume {
+		mountPath = imageMount
 	}
-	for _, c := range ours {
-		for _, m := range mapsIn(c["volumeMounts"]) {
+	for _, c := range containers {
+		for _, m := range mapItems(c["volumeMounts"]) {
 			p, _ := m["mountPath"].(string)
-			if p = path.Clean("/" + p); p == at || strings.HasPrefix(p, at+"/") {
-				return o.wrong("container %s of %s mounts a volume at %s, where the model belongs", c["name"], o.title(), p).
+			if p = path.Clean("/" + p); p == mountPath || strings.HasPrefix(p, mountPath+"/") {
+				return o.errorf("container %s of %s mounts a volume at %s, where the model belongs", c["name"], o.displayName(), p).
 					Hint("mount it elsewhere, or set model.deliver to env if the service loads the model itself")
 			}
 		}
 	}
 	spec := podSpec(o.body)
-	for _, v := range append(mapsIn(spec["volumes"]), everyContainer(spec)...) {
+	for _, v := range append(mapItems(spec["volumes"]), allContainers(spec)...) {
 		if v["name"] == modelVolume {
-			return o.wrong("%s has a volume or container called %s already", o.title(), modelVolume).Hint("give it another name: Slipway brings the model under this one")
+			return o.errorf("%s has a volume or container called %s already", o.displayName(), modelVolume).Hint("give it another name: Slipway brings the model under this one")
 		}
 	}
 	return nil
 }
 
-// copier is the init container that checks the model and copies it.
-func (r *rendering) copier() map[string]any {
+// modelInitContainer is the init container that checks the model and copies it.
+func (r *renderer) modelInitContainer() map[string]any {
 	digest := string(r.m.Model.Digest)
 	return map[string]any{
 		"name": modelVolume, "image": r.m.ModelImage.String(),
@@ -123,12 +123,12 @@ func (r *rendering) copier() map[string]any {
 			"requests": map[string]any{"cpu": "10m", "memory": "32Mi"},
 			"limits":   map[string]any{"memory": "64Mi"},
 		},
-		"securityContext": confined(map[string]any{"runAsUser": int64(65532)}),
+		"securityContext": restrictedSecurityContext(map[string]any{"runAsUser": int64(65532)}),
 	}
 }
 
-// confined is a container's security context with as few rights as there are.
-func confined(more map[string]any) map[string]any {
+// restrictedSecurityContext is a container's security context with as few rights as there are.
+func restrictedSecurityContext(more map[string]any) map[string]any {
 	c := map[string]any{
 		"runAsNonRoot": true, "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
 		"capabilities":   map[string]any{"drop": []any{"ALL"}},

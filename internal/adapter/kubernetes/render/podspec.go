@@ -4,7 +4,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-func kindOf(body map[string]any) schema.GroupKind {
+func groupKindOf(body map[string]any) schema.GroupKind {
 	version, _ := body["apiVersion"].(string)
 	kind, _ := body["kind"].(string)
 	gv, err := schema.ParseGroupVersion(version)
@@ -14,9 +14,9 @@ func kindOf(body map[string]any) schema.GroupKind {
 	return schema.GroupKind{Group: gv.Group, Kind: kind}
 }
 
-// templatePath is where a kind has its pod template; ok is false for kinds that
+// podTemplatePath is where a kind has its pod template; ok is false for kinds that
 // run no pods. A Pod is its own template.
-func templatePath(k schema.GroupKind) (path []string, ok bool) {
+func podTemplatePath(k schema.GroupKind) (path []string, ok bool) {
 	switch k {
 	case schema.GroupKind{Kind: "Pod"}:
 		return nil, true
@@ -30,10 +30,10 @@ func templatePath(k schema.GroupKind) (path []string, ok bool) {
 	return nil, false
 }
 
-// template is the map with metadata and spec of a workload's pods. It is the
+// podTemplate is the map with metadata and spec of a workload's pods. It is the
 // object's own, not a copy.
-func template(body map[string]any) (map[string]any, bool) {
-	path, ok := templatePath(kindOf(body))
+func podTemplate(body map[string]any) (map[string]any, bool) {
+	path, ok := podTemplatePath(groupKindOf(body))
 	if !ok {
 		return nil, false
 	}
@@ -47,13 +47,13 @@ func template(body map[string]any) (map[string]any, bool) {
 
 // podSpec is the spec in a workload's template, or nil.
 func podSpec(body map[string]any) map[string]any {
-	t, _ := template(body)
+	t, _ := podTemplate(body)
 	spec, _ := t["spec"].(map[string]any)
 	return spec
 }
 
-// mapsIn are the maps of a list: what else is in it is left out.
-func mapsIn(v any) []map[string]any {
+// mapItems are the maps of a list: what else is in it is left out.
+func mapItems(v any) []map[string]any {
 	l, _ := v.([]any)
 	out := make([]map[string]any, 0, len(l))
 	for _, e := range l {
@@ -64,16 +64,16 @@ func mapsIn(v any) []map[string]any {
 	return out
 }
 
-func everyContainer(spec map[string]any) []map[string]any {
+func allContainers(spec map[string]any) []map[string]any {
 	var out []map[string]any
 	for _, field := range []string{"containers", "initContainers", "ephemeralContainers"} {
-		out = append(out, mapsIn(spec[field])...)
+		out = append(out, mapItems(spec[field])...)
 	}
 	return out
 }
 
-// child is the map under a key, made when it is not there.
-func child(m map[string]any, key string) map[string]any {
+// childMap is the map under a key, made when it is not there.
+func childMap(m map[string]any, key string) map[string]any {
 	if c, ok := m[key].(map[string]any); ok {
 		return c
 	}
@@ -82,8 +82,8 @@ func child(m map[string]any, key string) map[string]any {
 	return c
 }
 
-// grow adds to the end of a list under a key.
-func grow(m map[string]any, key string, values ...any) {
+// appendTo adds to the end of a list under a key.
+func appendTo(m map[string]any, key string, values ...any) {
 	l, _ := m[key].([]any)
 	m[key] = append(l[:len(l):len(l)], values...)
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// TestLinger lets containers of the release wait before they end, unless somebody
+// TestStamp_AddsPreStopSleep lets containers of the release wait before they end, unless somebody
 // has thought of it, and gives them the time for it.
-func TestLinger(t *testing.T) {
+func TestStamp_AddsPreStopSleep(t *testing.T) {
 	var body map[string]any
 	err := yaml.Unmarshal([]byte(`
 apiVersion: apps/v1

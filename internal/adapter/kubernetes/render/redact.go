@@ -24,7 +24,7 @@ func (h *hider) add(value string) {
 
 // secret learns the values of a Secret, as they stand and decoded.
 func (h *hider) secret(o object) {
-	if o.text("kind") != "Secret" {
+	if o.stringField("kind") != "Secret" {
 		return
 	}
 	for _, field := range []string{"data", "stringData"} {

@@ -4,104 +4,104 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// names are the new names of ConfigMaps and Secrets, by what they were called.
+// renames are the new names of ConfigMaps and Secrets, by what they were called.
 // A reference reaches objects of its own namespace only.
-type names map[reference]*rename
+type renames map[reference]*renamedObject
 
 type reference struct{ kind, namespace, name string }
 
-type rename struct {
-	title, now string
-	used       bool
-	turn       int // keeps what people read in the files' order
+type renamedObject struct {
+	displayName, newName string
+	referenced           bool
+	index                int // keeps what people read in the files' order
 }
 
-func (n names) add(o object, now string) {
-	n[reference{o.text("kind"), o.meta("namespace"), o.meta("name")}] = &rename{title: o.title(), now: now, turn: len(n)}
+func (n renames) add(o object, newName string) {
+	n[reference{o.stringField("kind"), o.metaString("namespace"), o.metaString("name")}] = &renamedObject{displayName: o.displayName(), newName: newName, index: len(n)}
 }
 
-func (n names) unused() []*rename {
-	inOrder := make([]*rename, len(n))
+func (n renames) unreferenced() []*renamedObject {
+	inOrder := make([]*renamedObject, len(n))
 	for _, r := range n {
-		inOrder[r.turn] = r
+		inOrder[r.index] = r
 	}
-	var out []*rename
+	var out []*renamedObject
 	for _, r := range inOrder {
-		if !r.used {
+		if !r.referenced {
 			out = append(out, r)
 		}
 	}
 	return out
 }
 
-// apply rewrites every reference that an object has.
-func (n names) apply(o object) {
-	in := scope{n, o.meta("namespace")}
+// rewrite rewrites every reference that an object has.
+func (n renames) rewrite(o object) {
+	refs := referenceScope{n, o.metaString("namespace")}
 	if spec := podSpec(o.body); spec != nil {
-		in.pod(spec)
+		refs.rewritePod(spec)
 	}
-	switch o.kind() {
+	switch o.groupKind() {
 	case schema.GroupKind{Kind: "ServiceAccount"}:
-		in.each("Secret", "name", o.body["secrets"])
-		in.each("Secret", "name", o.body["imagePullSecrets"])
+		refs.rewriteAll("Secret", "name", o.body["secrets"])
+		refs.rewriteAll("Secret", "name", o.body["imagePullSecrets"])
 	case schema.GroupKind{Group: "networking.k8s.io", Kind: "Ingress"}:
 		spec, _ := o.body["spec"].(map[string]any)
-		in.each("Secret", "secretName", spec["tls"])
+		refs.rewriteAll("Secret", "secretName", spec["tls"])
 	}
 }
 
-// scope rewrites references of one namespace.
-type scope struct {
-	names     names
+// referenceScope rewrites references of one namespace.
+type referenceScope struct {
+	renames   renames
 	namespace string
 }
 
-func (s scope) each(kind, field string, list any) {
-	for _, m := range mapsIn(list) {
-		s.one(kind, field, m)
+func (s referenceScope) rewriteAll(kind, field string, list any) {
+	for _, m := range mapItems(list) {
+		s.rewriteField(kind, field, m)
 	}
 }
 
-func (s scope) one(kind, field string, v any) {
+func (s referenceScope) rewriteField(kind, field string, v any) {
 	m, _ := v.(map[string]any)
 	name, _ := m[field].(string)
-	if r, ok := s.names[reference{kind, s.namespace, name}]; ok {
-		m[field], r.used = r.now, true
+	if r, ok := s.renames[reference{kind, s.namespace, name}]; ok {
+		m[field], r.referenced = r.newName, true
 	}
 }
 
-func (s scope) pod(spec map[string]any) {
-	s.each("Secret", "name", spec["imagePullSecrets"])
-	for _, c := range everyContainer(spec) {
-		for _, e := range mapsIn(c["envFrom"]) {
-			s.one("ConfigMap", "name", e["configMapRef"])
-			s.one("Secret", "name", e["secretRef"])
+func (s referenceScope) rewritePod(spec map[string]any) {
+	s.rewriteAll("Secret", "name", spec["imagePullSecrets"])
+	for _, c := range allContainers(spec) {
+		for _, e := range mapItems(c["envFrom"]) {
+			s.rewriteField("ConfigMap", "name", e["configMapRef"])
+			s.rewriteField("Secret", "name", e["secretRef"])
 		}
-		for _, e := range mapsIn(c["env"]) {
+		for _, e := range mapItems(c["env"]) {
 			from, _ := e["valueFrom"].(map[string]any)
-			s.one("ConfigMap", "name", from["configMapKeyRef"])
-			s.one("Secret", "name", from["secretKeyRef"])
+			s.rewriteField("ConfigMap", "name", from["configMapKeyRef"])
+			s.rewriteField("Secret", "name", from["secretKeyRef"])
 		}
 	}
-	for _, v := range mapsIn(spec["volumes"]) {
-		s.volume(v)
+	for _, v := range mapItems(spec["volumes"]) {
+		s.rewriteVolume(v)
 	}
 }
 
-// volume rewrites a volume's own source, those that it puts together, and the
+// rewriteVolume rewrites a volume's own source, those that it puts together, and the
 // credentials that storage drivers take.
-func (s scope) volume(v map[string]any) {
-	s.one("ConfigMap", "name", v["configMap"])
-	s.one("Secret", "secretName", v["secret"])
+func (s referenceScope) rewriteVolume(v map[string]any) {
+	s.rewriteField("ConfigMap", "name", v["configMap"])
+	s.rewriteField("Secret", "secretName", v["secret"])
 	projected, _ := v["projected"].(map[string]any)
-	for _, p := range mapsIn(projected["sources"]) {
-		s.one("ConfigMap", "name", p["configMap"])
-		s.one("Secret", "name", p["secret"])
+	for _, p := range mapItems(projected["sources"]) {
+		s.rewriteField("ConfigMap", "name", p["configMap"])
+		s.rewriteField("Secret", "name", p["secret"])
 	}
-	s.one("Secret", "secretName", v["azureFile"])
+	s.rewriteField("Secret", "secretName", v["azureFile"])
 	for _, driver := range []string{"csi", "cephfs", "rbd", "iscsi", "flexVolume", "scaleIO", "storageos"} {
 		source, _ := v[driver].(map[string]any)
-		s.one("Secret", "name", source["secretRef"])
-		s.one("Secret", "name", source["nodePublishSecretRef"])
+		s.rewriteField("Secret", "name", source["secretRef"])
+		s.rewriteField("Secret", "name", source["nodePublishSecretRef"])
 	}
 }

@@ -32,24 +32,24 @@ type Stamp struct {
 // fault.Corrupt.
 func Parse(objects string) ([]*unstructured.Unstructured, error) {
 	var list []any
-	twice, err := kjson.UnmarshalStrict([]byte(objects), &list)
-	if err != nil || len(twice) > 0 {
-		return nil, corrupt("is not an array of objects")
+	duplicates, err := kjson.UnmarshalStrict([]byte(objects), &list)
+	if err != nil || len(duplicates) > 0 {
+		return nil, corruptError("is not an array of objects")
 	}
 	out := make([]*unstructured.Unstructured, len(list))
 	for i, v := range list {
 		body, ok := v.(map[string]any)
 		o := object{body: body}
-		if !ok || o.text("apiVersion") == "" || o.text("kind") == "" || o.meta("name") == "" {
-			return nil, corrupt("has an object without a name")
+		if !ok || o.stringField("apiVersion") == "" || o.stringField("kind") == "" || o.metaString("name") == "" {
+			return nil, corruptError("has an object without a name")
 		}
 		out[i] = &unstructured.Unstructured{Object: body}
 	}
 	return out, nil
 }
 
-func corrupt(what string) error {
-	return fault.New(fault.Corrupt, "read the release's objects: the text %s", what).
+func corruptError(problem string) error {
+	return fault.New(fault.Corrupt, "read the release's objects: the text %s", problem).
 		Hint("the record was changed: deliver the commit anew")
 }
 
@@ -58,22 +58,22 @@ func (s Stamp) Apply(objects []*unstructured.Unstructured) []*unstructured.Unstr
 	out := make([]*unstructured.Unstructured, len(objects))
 	for i, o := range objects {
 		c := o.DeepCopy()
-		s.name(c.Object)
-		s.fill(c)
-		s.pods(c)
+		s.addIdentity(c.Object)
+		s.fillSecret(c)
+		s.stampPods(c)
 		out[i] = c
 	}
 	return out
 }
 
-func (s Stamp) name(body map[string]any) {
-	meta := child(body, "metadata")
-	labels := child(meta, "labels")
+func (s Stamp) addIdentity(body map[string]any) {
+	meta := childMap(body, "metadata")
+	labels := childMap(meta, "labels")
 	labels[labelService], labels[labelEnvironment] = s.Service, string(s.Environment)
-	child(meta, "annotations")[annotationRelease] = string(s.Release)
+	childMap(meta, "annotations")[annotationRelease] = string(s.Release)
 }
 
-func (s Stamp) fill(o *unstructured.Unstructured) {
+func (s Stamp) fillSecret(o *unstructured.Unstructured) {
 	if o.GroupVersionKind().Group != "" || o.GetKind() != "Secret" {
 		return
 	}
@@ -89,56 +89,56 @@ func (s Stamp) fill(o *unstructured.Unstructured) {
 	}
 }
 
-// pods stamps the pod template, and names images as nodes find them. It comes to
+// stampPods stamps the pod template, and names images as nodes find them. It comes to
 // know ours before the names change.
-func (s Stamp) pods(o *unstructured.Unstructured) {
-	for _, c := range runningIn(o.Object, s.Image) {
+func (s Stamp) stampPods(o *unstructured.Unstructured) {
+	for _, c := range containersOf(o.Object, s.Image) {
 		setEnv(c, map[string]string{"SLIPWAY_RELEASE": string(s.Release), "SLIPWAY_ENVIRONMENT": string(s.Environment)})
 	}
 	if RunsImage(o, s.Image) {
-		s.linger(o)
-		t, _ := template(o.Object)
-		child(child(t, "metadata"), "labels")[labelRelease] = string(s.Release)
+		s.addPreStop(o)
+		t, _ := podTemplate(o.Object)
+		childMap(childMap(t, "metadata"), "labels")[labelRelease] = string(s.Release)
 	}
 	spec := podSpec(o.Object)
-	for _, c := range everyContainer(spec) {
-		s.pull(c, "image")
+	for _, c := range allContainers(spec) {
+		s.prefixImage(c, "image")
 	}
-	for _, v := range mapsIn(spec["volumes"]) {
+	for _, v := range mapItems(spec["volumes"]) {
 		if image, ok := v["image"].(map[string]any); ok {
-			s.pull(image, "reference")
+			s.prefixImage(image, "reference")
 		}
 	}
 }
 
-// graceBesides is what a container gets at least after it lingered, in seconds.
-const graceBesides = 10
+// minGraceAfterPreStop is what a container gets at least after it lingered, in seconds.
+const minGraceAfterPreStop = 10
 
-// linger lets the kubelet wait before it tells a container to end. Whoever wrote
+// addPreStop lets the kubelet wait before it tells a container to end. Whoever wrote
 // a preStop hook has thought of it.
-func (s Stamp) linger(o *unstructured.Unstructured) {
+func (s Stamp) addPreStop(o *unstructured.Unstructured) {
 	spec := podSpec(o.Object)
 	if s.PreStopSeconds <= 0 {
 		return
 	}
-	for _, c := range mapsIn(spec["containers"]) {
+	for _, c := range mapItems(spec["containers"]) {
 		lifecycle, _ := c["lifecycle"].(map[string]any)
-		if image, _ := c["image"].(string); !runs(image, s.Image) || lifecycle["preStop"] != nil {
+		if image, _ := c["image"].(string); !sameRepository(image, s.Image) || lifecycle["preStop"] != nil {
 			continue
 		}
-		child(c, "lifecycle")["preStop"] = map[string]any{"sleep": map[string]any{"seconds": s.PreStopSeconds}}
+		childMap(c, "lifecycle")["preStop"] = map[string]any{"sleep": map[string]any{"seconds": s.PreStopSeconds}}
 	}
-	if grace, ok := spec["terminationGracePeriodSeconds"].(int64); ok && grace < s.PreStopSeconds+graceBesides {
+	if grace, ok := spec["terminationGracePeriodSeconds"].(int64); ok && grace < s.PreStopSeconds+minGraceAfterPreStop {
 		spec["terminationGracePeriodSeconds"] = grace + s.PreStopSeconds
 	}
 }
 
-// pull puts the registry before an image of the release's repository: the
+// prefixImage puts the registry before an image of the release's repository: the
 // service's and its model's are both there.
-func (s Stamp) pull(in map[string]any, field string) {
-	image, _ := in[field].(string)
+func (s Stamp) prefixImage(parent map[string]any, field string) {
+	image, _ := parent[field].(string)
 	if strings.HasPrefix(image, s.Image.Repository+"@") {
-		in[field] = s.RegistryPrefix + image
+		parent[field] = s.RegistryPrefix + image
 	}
 }
 

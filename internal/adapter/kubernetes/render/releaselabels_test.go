@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-func parsed(t testing.TB, r port.Rendered) []*unstructured.Unstructured {
+func mustParse(t testing.TB, r port.Rendered) []*unstructured.Unstructured {
 	t.Helper()
 	objects, err := render.Parse(r.Objects)
 	if err != nil {
@@ -22,7 +22,7 @@ func parsed(t testing.TB, r port.Rendered) []*unstructured.Unstructured {
 	return objects
 }
 
-func find(t testing.TB, objects []*unstructured.Unstructured, kind, name string) *unstructured.Unstructured {
+func mustFind(t testing.TB, objects []*unstructured.Unstructured, kind, name string) *unstructured.Unstructured {
 	t.Helper()
 	for _, o := range objects {
 		if o.GetKind() == kind && strings.HasPrefix(o.GetName(), name) {
@@ -33,11 +33,11 @@ func find(t testing.TB, objects []*unstructured.Unstructured, kind, name string)
 	return nil
 }
 
-func TestStamp(t *testing.T) {
-	m := sample(t, "plain", "k8s")
+func TestStamp_Apply(t *testing.T) {
+	m := sampleManifests(t, "plain", "k8s")
 	m.Delivery = delivery.DeliverByVolume
 	r := mustRender(t, m)
-	before := parsed(t, r)
+	before := mustParse(t, r)
 	stamp := render.Stamp{Service: "retail-api", Environment: "prod", Release: "r-0123456789ab", Image: m.Image, RegistryPrefix: "127.0.0.1:5000/", Secrets: r.Secrets}
 	after := stamp.Apply(before)
 	if text, _ := json.Marshal(before); string(text) != r.Objects {
@@ -49,9 +49,9 @@ func TestStamp(t *testing.T) {
 			t.Errorf("%s: %v %v", o.GetKind(), l, o.GetAnnotations())
 		}
 	}
-	text, _ := json.Marshal(find(t, after, "Deployment", "retail-api"))
+	text, _ := json.Marshal(mustFind(t, after, "Deployment", "retail-api"))
 	for _, want := range []string{
-		`"image":"127.0.0.1:5000/retail-api@` + string(imageDigest), `"reference":"127.0.0.1:5000/retail-api@` + string(packDigest),
+		`"image":"127.0.0.1:5000/retail-api@` + string(imageDigest), `"reference":"127.0.0.1:5000/retail-api@` + string(modelImageDigest),
 		`{"name":"SLIPWAY_RELEASE","value":"r-0123456789ab"}`, `"slipway.dev/release":"r-0123456789ab","slipway.dev/service":"retail-api"`, `"image":"busybox:1.36"`,
 	} {
 		if !strings.Contains(string(text), want) {
@@ -61,23 +61,23 @@ func TestStamp(t *testing.T) {
 	if n := strings.Count(string(text), "SLIPWAY_RELEASE"); n != 1 {
 		t.Errorf("%d containers know the release, want the service's own", n)
 	}
-	secret := find(t, after, "Secret", "retail-secret-")
+	secret := mustFind(t, after, "Secret", "retail-secret-")
 	if got, _, _ := unstructured.NestedString(secret.Object, "data", "TOKEN"); got != "cGxhbnRlZC10b2tlbi0y" {
 		t.Errorf("TOKEN = %q", got)
 	}
 	stamp.Secrets = nil
-	if _, has := find(t, stamp.Apply(before), "Secret", "retail-secret-").Object["data"]; has {
+	if _, has := mustFind(t, stamp.Apply(before), "Secret", "retail-secret-").Object["data"]; has {
 		t.Error("a Secret without values has data")
 	}
 	placed := delivery.Image{Repository: "127.0.0.1:5000/retail-api", Digest: imageDigest}
-	if d := find(t, after, "Deployment", ""); !render.RunsImage(d, placed) || render.RunsImage(d, m.Image) {
+	if d := mustFind(t, after, "Deployment", ""); !render.RunsImage(d, placed) || render.RunsImage(d, m.Image) {
 		t.Error("the stamped Deployment is ours by its full name only")
 	}
 }
 
 func TestSelects(t *testing.T) {
-	objects := parsed(t, mustRender(t, sample(t, "plain", "k8s")))
-	service, workload := find(t, objects, "Service", "retail-api"), find(t, objects, "Deployment", "")
+	objects := mustParse(t, mustRender(t, sampleManifests(t, "plain", "k8s")))
+	service, workload := mustFind(t, objects, "Service", "retail-api"), mustFind(t, objects, "Deployment", "")
 	if !render.Selects(service, workload) || render.Selects(workload, service) {
 		t.Error("the Service selects its Deployment, and nothing the other way round")
 	}
@@ -87,7 +87,7 @@ func TestSelects(t *testing.T) {
 			t.Errorf("%v selects", selector)
 		}
 	}
-	service = find(t, parsed(t, mustRender(t, sample(t, "plain", "k8s"))), "Service", "retail-api")
+	service = mustFind(t, mustParse(t, mustRender(t, sampleManifests(t, "plain", "k8s"))), "Service", "retail-api")
 	service.SetNamespace("other")
 	if render.Selects(service, workload) {
 		t.Error("a Service selects in another namespace")

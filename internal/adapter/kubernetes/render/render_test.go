@@ -20,9 +20,9 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 const (
-	imageDigest = delivery.Digest("sha256:1111111111111111111111111111111111111111111111111111111111111111")
-	modelDigest = delivery.Digest("sha256:2222222222222222222222222222222222222222222222222222222222222222")
-	packDigest  = delivery.Digest("sha256:3333333333333333333333333333333333333333333333333333333333333333")
+	imageDigest      = delivery.Digest("sha256:1111111111111111111111111111111111111111111111111111111111111111")
+	modelDigest      = delivery.Digest("sha256:2222222222222222222222222222222222222222222222222222222222222222")
+	modelImageDigest = delivery.Digest("sha256:3333333333333333333333333333333333333333333333333333333333333333")
 )
 
 // manifests are a release with a model, from files below dir.
@@ -31,11 +31,11 @@ func manifests(dir string, paths ...string) port.Manifests {
 		Service: "retail-api", Dir: dir, Paths: paths,
 		Image:      delivery.Image{Repository: "retail-api", Digest: imageDigest},
 		Model:      &delivery.ModelRef{Group: "prices", Version: 3, Digest: modelDigest},
-		ModelImage: delivery.Image{Repository: "retail-api", Digest: packDigest},
+		ModelImage: delivery.Image{Repository: "retail-api", Digest: modelImageDigest},
 	}
 }
 
-func sample(t testing.TB, name string, paths ...string) port.Manifests {
+func sampleManifests(t testing.TB, name string, paths ...string) port.Manifests {
 	t.Helper()
 	dir, err := filepath.Abs("testdata/" + name)
 	if err != nil {
@@ -44,31 +44,31 @@ func sample(t testing.TB, name string, paths ...string) port.Manifests {
 	return manifests(dir, paths...)
 }
 
-// cases are the deliveries of the golden files.
-func cases(t testing.TB) map[string]port.Manifests {
-	plain := sample(t, "plain", "k8s/")
+// goldenCases are the deliveries of the golden files.
+func goldenCases(t testing.TB) map[string]port.Manifests {
+	plain := sampleManifests(t, "plain", "k8s/")
 	plain.Workload = delivery.Workload{Replicas: 4, Env: map[string]string{"LOG_LEVEL": "debug", "EXTRA": "1"}, Args: []string{"-v"}, CPU: 0.5, Memory: 512 << 20}
-	volume := sample(t, "plain", "k8s")
+	volume := sampleManifests(t, "plain", "k8s")
 	volume.Delivery = delivery.DeliverByVolume
-	env := sample(t, "plain", "k8s/config.yaml", "k8s/retail.yaml")
+	env := sampleManifests(t, "plain", "k8s/config.yaml", "k8s/retail.yaml")
 	env.Delivery = delivery.DeliverByEnv
-	helm := sample(t, "helm", "chart")
+	helm := sampleManifests(t, "helm", "chart")
 	helm.Values = []string{"prod.yaml", "eu.yaml"}
-	made := sample(t, "plain")
+	made := sampleManifests(t, "plain")
 	made.Workload = delivery.Workload{Replicas: 2, Env: map[string]string{"A": "b"}, CPU: 1, Memory: 1000, Health: "/health", Ready: "/ready", Drain: delivery.Duration(1500 * time.Millisecond)}
 	bare := made
 	bare.Model, bare.ModelImage, bare.Workload = nil, delivery.Image{}, delivery.Workload{Health: "/health"}
 	return map[string]port.Manifests{
-		"plain": plain, "volume": volume, "env": env, "kustomize": sample(t, "kustomize", "k8s/overlays/prod"),
+		"plain": plain, "volume": volume, "env": env, "kustomize": sampleManifests(t, "kustomize", "k8s/overlays/prod"),
 		"helm": helm, "generated": made, "bare": bare,
 	}
 }
 
-func TestGolden(t *testing.T) {
-	for name, m := range cases(t) {
+func TestRender_Golden(t *testing.T) {
+	for name, m := range goldenCases(t) {
 		t.Run(name, func(t *testing.T) {
 			got := mustRender(t, m)
-			text := show(t, got)
+			text := formatRendered(t, got)
 			golden := "testdata/golden/" + name + ".json"
 			if *update {
 				if err := os.WriteFile(golden, text, 0o644); err != nil {
@@ -89,9 +89,9 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestSameBytes renders often: the order of maps is another each time.
-func TestSameBytes(t *testing.T) {
-	for name, m := range cases(t) {
+// TestRender_Reproducible renders often: the order of maps is another each time.
+func TestRender_Reproducible(t *testing.T) {
+	for name, m := range goldenCases(t) {
 		first := mustRender(t, m)
 		for range 20 {
 			if diff := cmp.Diff(first, mustRender(t, m)); diff != "" {
@@ -110,7 +110,7 @@ func mustRender(t testing.TB, m port.Manifests) port.Rendered {
 	return got
 }
 
-func show(t testing.TB, r port.Rendered) []byte {
+func formatRendered(t testing.TB, r port.Rendered) []byte {
 	t.Helper()
 	secrets := map[string]map[string]string{}
 	for _, s := range r.Secrets {
@@ -129,8 +129,8 @@ func show(t testing.TB, r port.Rendered) []byte {
 	return out.Bytes()
 }
 
-// checkout writes files ("name: text") into a new folder.
-func checkout(t testing.TB, files map[string]string) string {
+// writeCheckout writes files ("name: text") into a new folder.
+func writeCheckout(t testing.TB, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range files {

@@ -10,18 +10,18 @@ import (
 // init containers aside. Objects that are stamped name the registry too: give
 // the image with the prefix for those.
 func RunsImage(o *unstructured.Unstructured, img delivery.Image) bool {
-	return len(runningIn(o.Object, img)) > 0
+	return len(containersOf(o.Object, img)) > 0
 }
 
 // PodTemplate is the map with metadata and spec of a workload's pods, the
 // object's own; false for what runs no pods. A Pod is its own template.
-func PodTemplate(o *unstructured.Unstructured) (map[string]any, bool) { return template(o.Object) }
+func PodTemplate(o *unstructured.Unstructured) (map[string]any, bool) { return podTemplate(o.Object) }
 
 // TemplateLabels are the labels that a workload's pods get.
 func TemplateLabels(o *unstructured.Unstructured) map[string]string {
-	t, _ := template(o.Object)
+	t, _ := podTemplate(o.Object)
 	meta, _ := t["metadata"].(map[string]any)
-	return words(meta["labels"])
+	return stringMap(meta["labels"])
 }
 
 // Selects tells whether a Service sends requests to a workload's pods: both are
@@ -33,7 +33,7 @@ func Selects(service, workload *unstructured.Unstructured) bool {
 		return false
 	}
 	spec, _ := service.Object["spec"].(map[string]any)
-	selector, has := words(spec["selector"]), TemplateLabels(workload)
+	selector, has := stringMap(spec["selector"]), TemplateLabels(workload)
 	for key, want := range selector {
 		if got, ok := has[key]; !ok || got != want {
 			return false
@@ -42,7 +42,7 @@ func Selects(service, workload *unstructured.Unstructured) bool {
 	return len(selector) > 0
 }
 
-func words(v any) map[string]string {
+func stringMap(v any) map[string]string {
 	m, _ := v.(map[string]any)
 	out := make(map[string]string, len(m))
 	for k, v := range m {

@@ -14,83 +14,83 @@ import (
 
 // Limits of what is read, against a checkout that wants to use up the memory.
 const (
-	mostFile  = 4 << 20
-	mostFiles = 10_000
+	maxFileBytes = 4 << 20
+	maxFiles     = 10_000
 )
 
-// tree reads files below the checkout. os.Root keeps every access inside, also
+// sourceFS reads files below the checkout. os.Root keeps every access inside, also
 // where links are on the way.
-type tree struct {
-	root *os.Root
-	read int // files, of all sources together
+type sourceFS struct {
+	root      *os.Root
+	filesRead int // files, of all sources together
 }
 
-func openTree(dir string) (*tree, error) {
+func openSource(dir string) (*sourceFS, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "open the folder of the manifests").Cause(plain(err))
+		return nil, fault.New(fault.Invalid, "open the folder of the manifests").Cause(withoutPath(err))
 	}
-	return &tree{root: root}, nil
+	return &sourceFS{root: root}, nil
 }
 
-// local gives a path of the configuration the form that the tree reads.
-func local(p string) (string, error) {
+// localPath gives a path of the configuration the form that the tree reads.
+func localPath(p string) (string, error) {
 	if !filepath.IsLocal(filepath.FromSlash(p)) {
 		return "", fault.New(fault.Invalid, "%s leaves the checkout", quoted(p)).Hint("name a path inside the repository, relative to its root")
 	}
 	return path.Clean(filepath.ToSlash(p)), nil
 }
 
-func (t *tree) stat(name string) (fs.FileInfo, error) {
+func (t *sourceFS) stat(name string) (fs.FileInfo, error) {
 	info, err := t.root.Stat(name)
 	if err != nil {
-		return nil, unreadable(name, err)
+		return nil, readError(name, err)
 	}
 	return info, nil
 }
 
-func (t *tree) exists(name string) bool {
+func (t *sourceFS) exists(name string) bool {
 	_, err := t.root.Stat(name)
 	return err == nil
 }
 
-// list is the entries of a folder by name, sorted.
-func (t *tree) list(dir string) ([]fs.DirEntry, error) {
+// readDir is the entries of a folder by name, sorted.
+func (t *sourceFS) readDir(dir string) ([]fs.DirEntry, error) {
 	entries, err := fs.ReadDir(t.root.FS(), dir)
 	if err != nil {
-		return nil, unreadable(dir, err)
+		return nil, readError(dir, err)
 	}
 	return entries, nil
 }
 
-// file is a regular file's content. A pipe or device would never end.
-func (t *tree) file(name string) ([]byte, error) {
+// readFile is a regular file's content. A pipe or device would never end.
+func (t *sourceFS) readFile(name string) ([]byte, error) {
 	info, err := t.stat(name)
 	if err != nil {
 		return nil, err
 	}
-	t.read++
+	t.filesRead++
 	switch {
 	case !info.Mode().IsRegular():
 		return nil, fault.New(fault.Invalid, "%s is not a file", name).Hint("only regular files and folders are read")
-	case info.Size() > mostFile:
-		return nil, fault.New(fault.Invalid, "%s is larger than %d MiB", name, mostFile>>20).Hint("manifests are smaller: is it the right file?")
-	case t.read > mostFiles:
-		return nil, fault.New(fault.Invalid, "the manifests have more than %d files", mostFiles).Hint("name the folders that belong to the service")
+	case info.Size() > maxFileBytes:
+		return nil, fault.New(fault.Invalid, "%s is larger than %d MiB", name, maxFileBytes>>20).Hint("manifests are smaller: is it the right file?")
+	case t.filesRead > maxFiles:
+		return nil, fault.New(fault.Invalid, "the manifests have more than %d files", maxFiles).Hint("name the folders that belong to the service")
 	}
 	f, err := t.root.Open(name)
 	if err != nil {
-		return nil, unreadable(name, err)
+		return nil, readError(name, err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, mostFile))
+	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes))
 	if err != nil {
-		return nil, unreadable(name, err)
+		return nil, readError(name, err)
 	}
 	return data, nil
 }
 
-func unreadable(name string, err error) error {
+func readError(name string, err error) error {
 	f := fault.New(fault.Invalid, "read %s", name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -98,14 +98,14 @@ func unreadable(name string, err error) error {
 	case strings.Contains(err.Error(), "escapes"):
 		return f.Cause(errors.New("a link leads out of the checkout")).Hint("copy the file into the repository: only what is in it is delivered")
 	}
-	return f.Cause(plain(err))
+	return f.Cause(withoutPath(err))
 }
 
-// plain is the reason without the path, which the message has already.
-func plain(err error) error {
-	var at *fs.PathError
-	if errors.As(err, &at) {
-		return at.Err
+// withoutPath is the reason without the path, which the message has already.
+func withoutPath(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
 	}
 	return err
 }

@@ -11,46 +11,46 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// workloads puts what the release says about running into the workloads that run it.
-func (r *rendering) workloads() error {
-	scaled := r.scaled()
+// applyWorkload puts what the release says about running into the workloads that run it.
+func (r *renderer) applyWorkload() error {
+	scaled := r.autoscaledWorkloads()
 	for _, o := range r.objects {
-		ours := runningIn(o.body, r.m.Image)
-		if err := r.replicas(o, scaled[workloadKey(o.kind().Kind, o.meta("name"), o.meta("namespace"))], len(ours) > 0); err != nil {
+		containers := containersOf(o.body, r.m.Image)
+		if err := r.setReplicas(o, scaled[workloadKey(o.groupKind().Kind, o.metaString("name"), o.metaString("namespace"))], len(containers) > 0); err != nil {
 			return err
 		}
-		for _, c := range ours {
-			r.environment(c)
+		for _, c := range containers {
+			r.setEnvironment(c)
 			if len(r.m.Workload.Args) > 0 {
-				c["args"] = texts(r.m.Workload.Args)
+				c["args"] = toAnySlice(r.m.Workload.Args)
 			}
-			if err := r.resources(o, c); err != nil {
+			if err := r.setResources(o, c); err != nil {
 				return err
 			}
 		}
-		if len(ours) > 0 && r.m.Model != nil {
-			t, _ := template(o.body)
-			notes := child(child(t, "metadata"), "annotations")
-			notes[annotationModel], notes[annotationModelDigest] = r.m.Model.String(), string(r.m.Model.Digest)
+		if len(containers) > 0 && r.m.Model != nil {
+			t, _ := podTemplate(o.body)
+			annotations := childMap(childMap(t, "metadata"), "annotations")
+			annotations[annotationModel], annotations[annotationModelDigest] = r.m.Model.String(), string(r.m.Model.Digest)
 		}
 	}
 	return nil
 }
 
-// runningIn are a workload's containers that run the image, init containers aside.
-func runningIn(body map[string]any, img delivery.Image) []map[string]any {
-	containers := everyContainer(map[string]any{"containers": podSpec(body)["containers"]})
+// containersOf are a workload's containers that run the image, init containers aside.
+func containersOf(body map[string]any, img delivery.Image) []map[string]any {
+	containers := allContainers(map[string]any{"containers": podSpec(body)["containers"]})
 	return slices.DeleteFunc(containers, func(c map[string]any) bool {
 		image, _ := c["image"].(string)
-		return image == "" || !runs(image, img)
+		return image == "" || !sameRepository(image, img)
 	})
 }
 
-// scaled are the workloads that an autoscaler of the set looks after.
-func (r *rendering) scaled() map[string]bool {
+// autoscaledWorkloads are the workloads that an autoscaler of the set looks after.
+func (r *renderer) autoscaledWorkloads() map[string]bool {
 	out := map[string]bool{}
 	for _, o := range r.objects {
-		switch o.kind() {
+		switch o.groupKind() {
 		case schema.GroupKind{Group: "autoscaling", Kind: "HorizontalPodAutoscaler"}, schema.GroupKind{Group: "keda.sh", Kind: "ScaledObject"}:
 		default:
 			continue
@@ -62,7 +62,7 @@ func (r *rendering) scaled() map[string]bool {
 		if kind == "" {
 			kind = "Deployment"
 		}
-		out[workloadKey(kind, name, o.meta("namespace"))] = true
+		out[workloadKey(kind, name, o.metaString("namespace"))] = true
 	}
 	return out
 }
@@ -71,10 +71,10 @@ func workloadKey(kind, name, namespace string) string {
 	return kind + "\x00" + namespace + "\x00" + name
 }
 
-// replicas sets how many there are, or leaves it to the autoscaler: a number in
+// setReplicas sets how many there are, or leaves it to the autoscaler: a number in
 // the object would set back on every release what it has found out.
-func (r *rendering) replicas(o object, scaled, ours bool) error {
-	k := o.kind()
+func (r *renderer) setReplicas(o object, autoscaled, runsImage bool) error {
+	k := o.groupKind()
 	if k.Group != "apps" && k != (schema.GroupKind{Kind: "ReplicationController"}) || k.Kind == "DaemonSet" {
 		return nil
 	}
@@ -82,28 +82,28 @@ func (r *rendering) replicas(o object, scaled, ours bool) error {
 	switch {
 	case !ok:
 		return nil
-	case scaled:
-		if ours && r.m.Workload.Replicas > 0 {
-			r.note("replicas of %s are left to its autoscaler: the %d that are configured do not count", o.title(), r.m.Workload.Replicas)
+	case autoscaled:
+		if runsImage && r.m.Workload.Replicas > 0 {
+			r.addNote("replicas of %s are left to its autoscaler: the %d that are configured do not count", o.displayName(), r.m.Workload.Replicas)
 		}
 		delete(spec, "replicas")
-	case ours && r.m.Workload.Replicas > 0:
+	case runsImage && r.m.Workload.Replicas > 0:
 		spec["replicas"] = int64(r.m.Workload.Replicas)
 	}
 	return nil
 }
 
-// environment merges the release's variables into a container's: the file's keep
+// setEnvironment merges the release's variables into a container's: the file's keep
 // their order, because later ones may refer to earlier ones.
-func (r *rendering) environment(c map[string]any) {
+func (r *renderer) setEnvironment(c map[string]any) {
 	vars := maps.Clone(r.m.Workload.Env)
 	if vars == nil {
 		vars = map[string]string{}
 	}
 	if m := r.m.Model; m != nil {
 		vars["MODEL_VERSION"], vars["MODEL_DIGEST"] = strconv.Itoa(m.Version), string(m.Digest)
-		if at := r.modelPath(); at != "" {
-			vars["MODEL_PATH"] = at
+		if path := r.modelPath(); path != "" {
+			vars["MODEL_PATH"] = path
 		}
 	}
 	setEnv(c, vars)
@@ -116,9 +116,9 @@ func setEnv(c map[string]any, vars map[string]string) {
 	for _, e := range old {
 		m, _ := e.(map[string]any)
 		name, _ := m["name"].(string)
-		value, ours := vars[name]
+		value, overridden := vars[name]
 		switch {
-		case !ours:
+		case !overridden:
 			env = append(env, e)
 		case !done[name]:
 			env = append(env, map[string]any{"name": name, "value": value})
@@ -135,25 +135,25 @@ func setEnv(c map[string]any, vars map[string]string) {
 	}
 }
 
-// resources sets the limits, and requests where the file has none. A request
+// setResources sets the limits, and requests where the file has none. A request
 // above the limit would be refused by every cluster, so it goes down with it.
-func (r *rendering) resources(o object, c map[string]any) error {
+func (r *renderer) setResources(o object, c map[string]any) error {
 	for _, limit := range limits(r.m.Workload) {
-		res := child(c, "resources")
-		child(res, "limits")[limit.name] = limit.text
-		requests := child(res, "requests")
-		asked, has := requests[limit.name]
+		res := childMap(c, "resources")
+		childMap(res, "limits")[limit.name] = limit.text
+		requests := childMap(res, "requests")
+		request, has := requests[limit.name]
 		if !has {
 			requests[limit.name] = limit.text
 			continue
 		}
-		q, err := quantity(asked)
+		q, err := parseQuantity(request)
 		if err != nil {
-			return o.wrong("requests.%s of container %s of %s is not a quantity", limit.name, c["name"], o.title()).Hint("write it like 500m or 512Mi")
+			return o.errorf("requests.%s of container %s of %s is not a quantity", limit.name, c["name"], o.displayName()).Hint("write it like 500m or 512Mi")
 		}
 		if q.Cmp(resource.MustParse(limit.text)) > 0 {
 			requests[limit.name] = limit.text
-			r.note("requests.%s of container %s of %s is lowered to the limit of %s", limit.name, c["name"], o.title(), limit.text)
+			r.addNote("requests.%s of container %s of %s is lowered to the limit of %s", limit.name, c["name"], o.displayName(), limit.text)
 		}
 	}
 	return nil
@@ -173,7 +173,7 @@ func limits(w delivery.Workload) []limit {
 	return out
 }
 
-func quantity(v any) (resource.Quantity, error) {
+func parseQuantity(v any) (resource.Quantity, error) {
 	switch v := v.(type) {
 	case string:
 		return resource.ParseQuantity(v)
@@ -185,7 +185,7 @@ func quantity(v any) (resource.Quantity, error) {
 	return resource.Quantity{}, resource.ErrFormatWrong
 }
 
-func texts(words []string) []any {
+func toAnySlice(words []string) []any {
 	out := make([]any, len(words))
 	for i, w := range words {
 		out[i] = w
