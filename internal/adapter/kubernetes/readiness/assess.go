@@ -16,144 +16,144 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// forever is the patience with what the cluster mends by itself; the caller's
+// noTimeout is the patience with what the cluster mends by itself; the caller's
 // own deadline ends it.
-const forever = time.Duration(1<<63 - 1)
+const noTimeout = time.Duration(1<<63 - 1)
 
-// rank orders causes: what comes first is nearer to the root.
-type rank int
+// causeRank orders causes: what comes first is nearer to the root.
+type causeRank int
 
 const (
-	admission rank = iota
-	scheduling
-	configuring
-	pulling
-	crashing
-	probing
-	jobs
-	objects
-	ending
+	rankAdmission causeRank = iota
+	rankScheduling
+	rankConfig
+	rankImagePull
+	rankCrash
+	rankProbe
+	rankJob
+	rankObject
+	rankTermination
 )
 
-// trouble is something that keeps the release from being ready.
-type trouble struct {
-	rank        rank
+// problem is something that keeps the release from being ready.
+type problem struct {
+	rank        causeRank
 	kind        fault.Kind
 	cause, hint string
-	left        time.Duration // how long it may still last; 0 and less: it can't heal
+	remaining   time.Duration // how long it may still last; 0 and less: it can't heal
 	log         *LogKey       // where the cause is told in full
 }
 
-type judge struct {
-	s        Snapshot
-	p        Timeouts
-	pods     []*corev1.Pod                    // of the release and not being deleted, by name
-	owners   map[types.UID]*appsv1.ReplicaSet // the ReplicaSets by their UID
-	got      map[string]int                   // ready pods of the release by their workload
-	took     map[string]time.Duration         // see measure
-	byUID    map[types.UID][]*corev1.Event
-	byName   map[string][]*corev1.Event // events that know no UID, by kind and name
-	troubles []trouble
-	pending  []string      // what is not Current yet, in words
-	soon     time.Duration // until something else may become trouble; 0: nothing
+type assessor struct {
+	snapshot     Snapshot
+	timeouts     Timeouts
+	pods         []*corev1.Pod                    // of the release and not being deleted, by name
+	owners       map[types.UID]*appsv1.ReplicaSet // the ReplicaSets by their UID
+	readyPods    map[string]int                   // ready pods of the release by their workload
+	readyTimes   map[string]time.Duration         // see measure
+	eventsByUID  map[types.UID][]*corev1.Event
+	eventsByName map[string][]*corev1.Event // events that know no UID, by kind and name
+	problems     []problem
+	notCurrent   []string      // what is not Current yet, in words
+	recheckIn    time.Duration // until something else may become trouble; 0: nothing
 }
 
 // Assess says what to think of the release. It never panics, whatever the
 // cluster's objects look like.
 func Assess(s Snapshot) Status {
-	j := &judge{s: s, p: s.Timeouts.filled()}
-	j.index()
-	for _, p := range j.pods {
-		j.pod(p)
+	a := &assessor{snapshot: s, timeouts: s.Timeouts.withDefaults()}
+	a.index()
+	for _, p := range a.pods {
+		a.assessPod(p)
 	}
-	j.admissions()
-	j.jobs()
+	a.assessAdmission()
+	a.assessJobs()
 	if !s.Held {
-		j.currents()
-		j.terminations()
+		a.assessObjects()
+		a.assessTerminations()
 	}
-	slices.SortStableFunc(j.troubles, func(a, b trouble) int {
-		return cmp.Or(cmp.Compare(min(1, max(0, a.left)), min(1, max(0, b.left))), cmp.Compare(a.rank, b.rank))
+	slices.SortStableFunc(a.problems, func(a, b problem) int {
+		return cmp.Or(cmp.Compare(min(1, max(0, a.remaining)), min(1, max(0, b.remaining))), cmp.Compare(a.rank, b.rank))
 	})
-	return j.verdict()
+	return a.status()
 }
 
-func (j *judge) index() {
+func (a *assessor) index() {
 	known := func(all []*unstructured.Unstructured) []*unstructured.Unstructured {
 		return slices.DeleteFunc(slices.Clone(all), func(u *unstructured.Unstructured) bool { return u == nil || u.Object == nil })
 	}
-	j.s.Workloads, j.s.Objects = known(j.s.Workloads), known(j.s.Objects)
-	j.owners = map[types.UID]*appsv1.ReplicaSet{}
-	for i := range j.s.ReplicaSets {
-		j.owners[j.s.ReplicaSets[i].UID] = &j.s.ReplicaSets[i]
+	a.snapshot.Workloads, a.snapshot.Objects = known(a.snapshot.Workloads), known(a.snapshot.Objects)
+	a.owners = map[types.UID]*appsv1.ReplicaSet{}
+	for i := range a.snapshot.ReplicaSets {
+		a.owners[a.snapshot.ReplicaSets[i].UID] = &a.snapshot.ReplicaSets[i]
 	}
-	j.byUID, j.byName = map[types.UID][]*corev1.Event{}, map[string][]*corev1.Event{}
-	for i := range j.s.Events {
-		e := &j.s.Events[i]
+	a.eventsByUID, a.eventsByName = map[types.UID][]*corev1.Event{}, map[string][]*corev1.Event{}
+	for i := range a.snapshot.Events {
+		e := &a.snapshot.Events[i]
 		if o := e.InvolvedObject; o.UID != "" {
-			j.byUID[o.UID] = append(j.byUID[o.UID], e)
+			a.eventsByUID[o.UID] = append(a.eventsByUID[o.UID], e)
 		} else {
-			j.byName[o.Kind+"/"+o.Name] = append(j.byName[o.Kind+"/"+o.Name], e)
+			a.eventsByName[o.Kind+"/"+o.Name] = append(a.eventsByName[o.Kind+"/"+o.Name], e)
 		}
 	}
-	for i := range j.s.Pods {
-		if p := &j.s.Pods[i]; j.ours(p) && p.DeletionTimestamp == nil {
-			j.pods = append(j.pods, p)
+	for i := range a.snapshot.Pods {
+		if p := &a.snapshot.Pods[i]; a.isOfRelease(p) && p.DeletionTimestamp == nil {
+			a.pods = append(a.pods, p)
 		}
 	}
-	slices.SortStableFunc(j.pods, func(a, b *corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
-	j.got = map[string]int{}
-	for _, p := range j.pods {
-		if ready(p) {
-			j.got[j.workload(p)]++
+	slices.SortStableFunc(a.pods, func(a, b *corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
+	a.readyPods = map[string]int{}
+	for _, p := range a.pods {
+		if podReady(p) {
+			a.readyPods[a.workload(p)]++
 		}
 	}
-	j.measure()
+	a.measureReadyTimes()
 }
 
-func (j *judge) ours(p *corev1.Pod) bool {
-	return p.Labels[Label] == string(j.s.Release)
+func (a *assessor) isOfRelease(p *corev1.Pod) bool {
+	return p.Labels[Label] == string(a.snapshot.Release)
 }
 
-// pod looks for trouble of one pod of the release.
-func (j *judge) pod(p *corev1.Pod) {
-	if p.Status.Phase == corev1.PodSucceeded || ready(p) {
+// assessPod looks for trouble of one pod of the release.
+func (a *assessor) assessPod(p *corev1.Pod) {
+	if p.Status.Phase == corev1.PodSucceeded || podReady(p) {
 		return
 	}
 	if p.Status.Phase == corev1.PodFailed {
-		j.failed(p)
+		a.assessFailedPod(p)
 		return
 	}
-	if j.unscheduled(p) || j.stranded(p) {
+	if a.assessUnscheduled(p) || a.assessLostNode(p) {
 		return
 	}
-	j.mounts(p)
-	for _, b := range boxes(p) {
-		j.container(b)
+	a.assessVolumes(p)
+	for _, b := range containerStates(p) {
+		a.assessContainer(b)
 	}
 }
 
-func (j *judge) verdict() Status {
-	v := Status{State: Progressing, Progress: j.waiting()}
-	if j.enough() && len(j.pending) == 0 && !j.jobFailed() {
+func (a *assessor) status() Status {
+	v := Status{State: Progressing, Progress: a.progress()}
+	if a.enoughReady() && len(a.notCurrent) == 0 && !a.jobFailed() {
 		v.State = Ready
 		return v
 	}
-	v.RequeueAfter = j.soon
-	for _, t := range j.troubles {
-		if t.left > 0 && t.left < forever && (v.RequeueAfter == 0 || t.left < v.RequeueAfter) {
-			v.RequeueAfter = t.left
+	v.RequeueAfter = a.recheckIn
+	for _, t := range a.problems {
+		if t.remaining > 0 && t.remaining < noTimeout && (v.RequeueAfter == 0 || t.remaining < v.RequeueAfter) {
+			v.RequeueAfter = t.remaining
 		}
 	}
-	if len(j.troubles) == 0 || j.troubles[0].left > 0 {
+	if len(a.problems) == 0 || a.problems[0].remaining > 0 {
 		return v
 	}
-	t := j.troubles[0]
+	t := a.problems[0]
 	v.State, v.RequeueAfter = Failed, 0
 	v.Kind, v.Cause, v.Hint = t.kind, t.cause, t.hint
 	if t.log != nil {
-		lines, fetched := j.s.Logs[*t.log]
-		v.LogTail = tail(lines, 10)
+		lines, fetched := a.snapshot.Logs[*t.log]
+		v.LogTail = lastLines(lines, 10)
 		if !fetched {
 			v.LogsNeeded = []LogKey{*t.log}
 		}
@@ -162,68 +162,68 @@ func (j *judge) verdict() Status {
 }
 
 // jobFailed: a Job that failed is never outvoted by ready pods.
-func (j *judge) jobFailed() bool {
-	return slices.ContainsFunc(j.troubles, func(t trouble) bool { return t.rank == jobs && t.left <= 0 })
+func (a *assessor) jobFailed() bool {
+	return slices.ContainsFunc(a.problems, func(t problem) bool { return t.rank == rankJob && t.remaining <= 0 })
 }
 
-// enough tells whether every workload has the ready pods that it needs.
-func (j *judge) enough() bool {
-	for name, want := range j.s.MinReady {
-		if j.got[name] < want {
+// enoughReady tells whether every workload has the ready pods that it needs.
+func (a *assessor) enoughReady() bool {
+	for name, want := range a.snapshot.MinReady {
+		if a.readyPods[name] < want {
 			return false
 		}
 	}
 	return true
 }
 
-// waiting is one line of progress: the count, and what keeps the rest.
-func (j *judge) waiting() string {
+// progress is one line of progress: the count, and what keeps the rest.
+func (a *assessor) progress() string {
 	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(j.s.MinReady)) {
-		line := fmt.Sprintf("%d of %d pods ready", min(j.got[name], j.s.MinReady[name]), j.s.MinReady[name])
-		if len(j.s.MinReady) > 1 {
+	for _, name := range slices.Sorted(maps.Keys(a.snapshot.MinReady)) {
+		line := fmt.Sprintf("%d of %d pods ready", min(a.readyPods[name], a.snapshot.MinReady[name]), a.snapshot.MinReady[name])
+		if len(a.snapshot.MinReady) > 1 {
 			line = clean(name) + ": " + line
 		}
 		parts = append(parts, line)
 	}
 	said := []string{strings.Join(parts, ", ")}
 	switch {
-	case len(j.troubles) > 0:
-		said = append(said, j.troubles[0].cause)
-	case !j.enough():
-		said = append(said, j.stage())
-	case len(j.pending) > 0:
-		said = append(said, j.pending[0])
+	case len(a.problems) > 0:
+		said = append(said, a.problems[0].cause)
+	case !a.enoughReady():
+		said = append(said, a.firstUnreadyPod())
+	case len(a.notCurrent) > 0:
+		said = append(said, a.notCurrent[0])
 	}
 	return strings.Join(slices.DeleteFunc(said, func(s string) bool { return s == "" }), "; ")
 }
 
-// add notes trouble that may last as long as patience, and has lasted for age.
-func (j *judge) add(t trouble, patience, age time.Duration) {
-	t.left = forever
-	if patience < forever {
-		t.left = patience - age
+// addProblem notes trouble that may last as long as patience, and has lasted for age.
+func (a *assessor) addProblem(t problem, timeout, age time.Duration) {
+	t.remaining = noTimeout
+	if timeout < noTimeout {
+		t.remaining = timeout - age
 	}
-	j.troubles = append(j.troubles, t)
+	a.problems = append(a.problems, t)
 }
 
-// age is how long something has lasted that began at start by a clock of the
+// elapsed is how long something has lasted that began at start by a clock of the
 // cluster. It is never longer than the phase: a node whose clock is behind must
 // not make a new release look old, nor must what an earlier attempt left.
-func (j *judge) age(start time.Time) time.Duration {
+func (a *assessor) elapsed(start time.Time) time.Duration {
 	if !start.IsZero() {
-		return min(j.phase(), max(0, j.s.Now.Sub(start)))
+		return min(a.phaseElapsed(), max(0, a.snapshot.Now.Sub(start)))
 	}
-	if p := j.phase(); p < forever {
+	if p := a.phaseElapsed(); p < noTimeout {
 		return p
 	}
 	return 0
 }
 
-// phase is how long this phase has been going on; forever if nobody said.
-func (j *judge) phase() time.Duration {
-	if j.s.PhaseStart.IsZero() {
-		return forever
+// phaseElapsed is how long this phase has been going on; forever if nobody said.
+func (a *assessor) phaseElapsed() time.Duration {
+	if a.snapshot.PhaseStart.IsZero() {
+		return noTimeout
 	}
-	return max(0, j.s.Now.Sub(j.s.PhaseStart))
+	return max(0, a.snapshot.Now.Sub(a.snapshot.PhaseStart))
 }

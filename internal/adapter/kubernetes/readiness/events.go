@@ -8,23 +8,23 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// about are the events of one object: by its UID, or by kind and name if the
+// eventsOf are the events of one object: by its UID, or by kind and name if the
 // event knows no UID. A namesake's events (a StatefulSet's pods keep their
 // names) have another UID and are not among them.
-func (j *judge) about(kind, name string, uid types.UID) []*corev1.Event {
-	found := j.byName[kind+"/"+name]
+func (a *assessor) eventsOf(kind, name string, uid types.UID) []*corev1.Event {
+	found := a.eventsByName[kind+"/"+name]
 	if uid != "" {
-		found = append(found[:len(found):len(found)], j.byUID[uid]...)
+		found = append(found[:len(found):len(found)], a.eventsByUID[uid]...)
 	}
 	return found
 }
 
-func (j *judge) aboutPod(p *corev1.Pod) []*corev1.Event { return j.about("Pod", p.Name, p.UID) }
+func (a *assessor) podEvents(p *corev1.Pod) []*corev1.Event { return a.eventsOf("Pod", p.Name, p.UID) }
 
 // latest is the newest of the pod's events that fit.
-func (j *judge) latest(p *corev1.Pod, fits func(*corev1.Event) bool) *corev1.Event {
+func (a *assessor) latest(p *corev1.Pod, fits func(*corev1.Event) bool) *corev1.Event {
 	var best *corev1.Event
-	for _, e := range j.aboutPod(p) {
+	for _, e := range a.podEvents(p) {
 		if fits(e) && (best == nil || lastSeen(e).After(lastSeen(best))) {
 			best = e
 		}
@@ -32,26 +32,26 @@ func (j *judge) latest(p *corev1.Pod, fits func(*corev1.Event) bool) *corev1.Eve
 	return best
 }
 
-// first is when the kubelet first said that of the container: before, it may
+// firstFailure is when the kubelet first said that of the container: before, it may
 // have spent minutes on an image. If it never did, when the pod got its node.
-func (j *judge) first(b box, prefix string) time.Time {
-	var at time.Time
-	for _, e := range j.aboutPod(b.pod) {
-		if e.Reason != "Failed" || !b.names(e) || !strings.HasPrefix(e.Message, prefix) || strings.Contains(e.Message, "ImagePull") {
+func (a *assessor) firstFailure(b containerState, prefix string) time.Time {
+	var earliest time.Time
+	for _, e := range a.podEvents(b.pod) {
+		if e.Reason != "Failed" || !b.matchesEvent(e) || !strings.HasPrefix(e.Message, prefix) || strings.Contains(e.Message, "ImagePull") {
 			continue
 		}
-		if t := firstSeen(e); at.IsZero() || t.Before(at) {
-			at = t
+		if t := firstSeen(e); earliest.IsZero() || t.Before(earliest) {
+			earliest = t
 		}
 	}
-	if at.IsZero() {
-		return begun(b.pod)
+	if earliest.IsZero() {
+		return scheduledAt(b.pod)
 	}
-	return at
+	return earliest
 }
 
-// names tells whether the event is about that container, or about none.
-func (b box) names(e *corev1.Event) bool {
+// matchesEvent tells whether the event is about that container, or about none.
+func (b containerState) matchesEvent(e *corev1.Event) bool {
 	path := e.InvolvedObject.FieldPath
 	if !strings.Contains(path, "{") {
 		return true
@@ -82,10 +82,10 @@ func lastSeen(e *corev1.Event) time.Time {
 	return last
 }
 
-// recent tells whether the event happened in this phase: events live for an
+// isRecent tells whether the event happened in this phase: events live for an
 // hour, and an earlier attempt at the same release left some. The clocks that
 // wrote them may be behind by a little.
-func (j *judge) recent(e *corev1.Event) bool {
-	const clocks = 2 * time.Second
-	return j.s.PhaseStart.IsZero() || !lastSeen(e).Before(j.s.PhaseStart.Add(-clocks))
+func (a *assessor) isRecent(e *corev1.Event) bool {
+	const clockSkew = 2 * time.Second
+	return a.snapshot.PhaseStart.IsZero() || !lastSeen(e).Before(a.snapshot.PhaseStart.Add(-clockSkew))
 }

@@ -11,14 +11,14 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// longest is the most of a string from the cluster that is repeated, in
+// maxMessageRunes is the most of a string from the cluster that is repeated, in
 // letters. Anybody who may create a pod writes there.
-const longest = 200
+const maxMessageRunes = 200
 
 // clean makes one bounded line of printable text of whatever the cluster said.
 func clean(s string) string {
-	if len(s) > 4*4*longest {
-		s = s[:4*4*longest]
+	if len(s) > 4*4*maxMessageRunes {
+		s = s[:4*4*maxMessageRunes]
 	}
 	printable := strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) || !unicode.IsPrint(r) {
@@ -27,27 +27,27 @@ func clean(s string) string {
 		return r
 	}, s)
 	line := []rune(strings.Join(strings.Fields(printable), " "))
-	if len(line) > longest {
-		return string(line[:longest-1]) + "…"
+	if len(line) > maxMessageRunes {
+		return string(line[:maxMessageRunes-1]) + "…"
 	}
 	return string(line)
 }
 
-// tail is the last lines that say something, cleaned.
-func tail(lines []string, most int) []string {
+// lastLines is the last lines that say something, cleaned.
+func lastLines(lines []string, limit int) []string {
 	var out []string
-	for _, l := range lines[max(0, len(lines)-4*most):] {
+	for _, l := range lines[max(0, len(lines)-4*limit):] {
 		if l = clean(l); l != "" {
 			out = append(out, l)
 		}
 	}
-	return out[max(0, len(out)-most):]
+	return out[max(0, len(out)-limit):]
 }
 
-// telling is the line of a log that says most: where Go or Rust panicked (their
+// errorLine is the line of a log that says most: where Go or Rust panicked (their
 // last lines are addresses), or else the last one, where others put the error.
-func telling(lines []string) string {
-	lines = tail(lines, 50)
+func errorLine(lines []string) string {
+	lines = lastLines(lines, 50)
 	for _, l := range slices.Backward(lines) {
 		if strings.HasPrefix(l, "panic: ") || strings.HasPrefix(l, "fatal error: ") || strings.Contains(l, "' panicked at ") {
 			return l
@@ -59,8 +59,8 @@ func telling(lines []string) string {
 	return lines[len(lines)-1]
 }
 
-// exit explains how a container ended: "exit code 127 (command not found)".
-func exit(end corev1.ContainerStateTerminated) string {
+// formatExit explains how a container ended: "exit code 127 (command not found)".
+func formatExit(end corev1.ContainerStateTerminated) string {
 	code := fmt.Sprintf("exit code %d", end.ExitCode)
 	signal := end.Signal
 	if signal == 0 && end.ExitCode > 128 && end.ExitCode <= 128+64 {
@@ -72,12 +72,12 @@ func exit(end corev1.ContainerStateTerminated) string {
 	case end.ExitCode == 127:
 		return code + " (command not found)"
 	case signal != 0:
-		return code + " (" + signalName(signal) + ")"
+		return code + " (" + describeSignal(signal) + ")"
 	}
 	return code
 }
 
-func signalName(n int32) string {
+func describeSignal(n int32) string {
 	switch n {
 	case 4:
 		return "SIGILL: an instruction that this processor does not have"
@@ -97,8 +97,8 @@ func signalName(n int32) string {
 	return fmt.Sprintf("signal %d", n)
 }
 
-// amount prints a quantity of a resource as people write it: 15.5Gi, 500m.
-func amount(name corev1.ResourceName, q resource.Quantity) string {
+// formatQuantity prints a quantity of a resource as people write it: 15.5Gi, 500m.
+func formatQuantity(name corev1.ResourceName, q resource.Quantity) string {
 	switch name {
 	case corev1.ResourceMemory, corev1.ResourceEphemeralStorage:
 	default:
@@ -115,16 +115,16 @@ func amount(name corev1.ResourceName, q resource.Quantity) string {
 	return clean(q.String())
 }
 
-// duration prints whole seconds: 12s, 2m0s.
-func duration(d time.Duration) string { return d.Round(time.Second).String() }
+// formatDuration prints whole seconds: 12s, 2m0s.
+func formatDuration(d time.Duration) string { return d.Round(time.Second).String() }
 
-// join puts the parts that are not empty together.
-func join(between string, parts ...string) string {
+// joinNonEmpty puts the parts that are not empty together.
+func joinNonEmpty(between string, parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), between)
 }
 
-// has tells whether text has one of the words in it, in any case of letters.
-func has(text string, words ...string) bool {
+// containsAny tells whether text has one of the words in it, in any case of letters.
+func containsAny(text string, substrings ...string) bool {
 	text = strings.ToLower(text)
-	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
+	return slices.ContainsFunc(substrings, func(w string) bool { return strings.Contains(text, w) })
 }

@@ -16,16 +16,16 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
 )
 
-// FuzzJudge: no pod, event, node or object, however odd, makes Judge panic, say
+// FuzzAssess: no pod, event, node or object, however odd, makes Judge panic, say
 // something that is not one printable line, or change what it was given.
-func FuzzJudge(f *testing.F) {
+func FuzzAssess(f *testing.F) {
 	for _, s := range seeds() {
 		pods, _ := json.Marshal(s.Pods)
 		events, _ := json.Marshal(s.Events)
 		f.Add(pods, events, []byte(`[{"kind":"Deployment","status":{"conditions":[{"type":1}]}}]`), s.Held, int64(s.Now.Sub(epoch).Seconds()))
 	}
 	f.Fuzz(func(t *testing.T, pods, events, objects []byte, held bool, seconds int64) {
-		s := snap(int(seconds % 1e6))
+		s := snapshot(int(seconds % 1e6))
 		s.Held = held
 		// What does not decode stays partial, which is as good as anything.
 		_ = json.Unmarshal(pods, &s.Pods)
@@ -42,20 +42,20 @@ func FuzzJudge(f *testing.F) {
 		for i := range s.Pods {
 			s.Pods[i].Labels = map[string]string{readiness.Label: string(s.Release)}
 		}
-		sound(t, s)
+		checkSound(t, s)
 	})
 }
 
-// BenchmarkJudge judges 500 pods beside 500 old ones, as each change of one of
+// BenchmarkAssess judges 500 pods beside 500 old ones, as each change of one of
 // them asks for.
-func BenchmarkJudge(b *testing.B) {
-	s := snap(20)
+func BenchmarkAssess(b *testing.B) {
+	s := snapshot(20)
 	s.MinReady["api"] = 500
 	for i := range 500 {
 		name := fmt.Sprintf("api-77-%03d", i)
-		s.Pods = append(s.Pods, pod(name, runs(1), withReadinessProbe(&corev1.Probe{})))
-		s.OldPods = append(s.OldPods, old(isReady(-1000, -999)))
-		s.Events = append(s.Events, event(name, "Unhealthy", unavailable, 1, 2))
+		s.Pods = append(s.Pods, pod(name, running(1), withReadinessProbe(&corev1.Probe{})))
+		s.OldPods = append(s.OldPods, oldPod(readySince(-1000, -999)))
+		s.Events = append(s.Events, event(name, "Unhealthy", message503, 1, 2))
 	}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -65,17 +65,17 @@ func BenchmarkJudge(b *testing.B) {
 
 func seeds() []readiness.Snapshot {
 	return []readiness.Snapshot{
-		snap(3, pod("api-77-a", ended(1, 137, "OOMKilled", 2), waits("CrashLoopBackOff", "back-off"))),
-		snap(3, pod("api-77-a", initContainer)),
-		events(snap(9, pod("api-77-a", waits("ImagePullBackOff", "Back-off pulling image"))), event("api-77-a", "Failed", "Failed to pull image: not found", 1, 2)),
-		snap(70, pod("api-77-a", resources("cpu", "64", "64"), unschedulable("0/1 nodes are available: 1 Insufficient cpu."))),
-		failing(40, 31, corev1.Probe{PeriodSeconds: 5}, unavailable),
-		events(snap(40, pod("api-77-a")), event("api-77-a", "FailedMount", "not found", 1, 2)),
-		with(snap(40, pod("api-77-a", deleted(1, "x"))), func(s *readiness.Snapshot) { s.Held = false }),
+		snapshot(3, pod("api-77-a", terminated(1, 137, "OOMKilled", 2), waiting("CrashLoopBackOff", "back-off"))),
+		snapshot(3, pod("api-77-a", initContainer)),
+		withEvents(snapshot(9, pod("api-77-a", waiting("ImagePullBackOff", "Back-off pulling image"))), event("api-77-a", "Failed", "Failed to pull image: not found", 1, 2)),
+		snapshot(70, pod("api-77-a", withResources("cpu", "64", "64"), unschedulable("0/1 nodes are available: 1 Insufficient cpu."))),
+		probeFailing(40, 31, corev1.Probe{PeriodSeconds: 5}, message503),
+		withEvents(snapshot(40, pod("api-77-a")), event("api-77-a", "FailedMount", "not found", 1, 2)),
+		modified(snapshot(40, pod("api-77-a", deletedAt(1, "x"))), func(s *readiness.Snapshot) { s.Held = false }),
 	}
 }
 
-func sound(t *testing.T, s readiness.Snapshot) {
+func checkSound(t *testing.T, s readiness.Snapshot) {
 	t.Helper()
 	before, _ := json.Marshal(s.Pods)
 	v := readiness.Assess(s)
@@ -96,27 +96,27 @@ func sound(t *testing.T, s readiness.Snapshot) {
 	}
 }
 
-// TestPartialStatuses takes fields out of every sort of snapshot at random:
+// TestAssess_PartialStatuses takes fields out of every sort of snapshot at random:
 // informers and old clusters leave out what others have.
-func TestPartialStatuses(t *testing.T) {
+func TestAssess_PartialStatuses(t *testing.T) {
 	const seed = 7
 	r := rand.New(rand.NewPCG(seed, seed))
 	for i := range 3000 {
 		s := seeds()[i%len(seeds())]
 		s.Held = r.IntN(2) == 0
 		for k := range s.Pods {
-			thin(r, reflect.ValueOf(&s.Pods[k].Spec).Elem(), 0)
-			thin(r, reflect.ValueOf(&s.Pods[k].Status).Elem(), 0)
+			dropFields(r, reflect.ValueOf(&s.Pods[k].Spec).Elem(), 0)
+			dropFields(r, reflect.ValueOf(&s.Pods[k].Status).Elem(), 0)
 		}
 		for k := range s.Events {
-			thin(r, reflect.ValueOf(&s.Events[k]).Elem(), 0)
+			dropFields(r, reflect.ValueOf(&s.Events[k]).Elem(), 0)
 		}
-		sound(t, s)
+		checkSound(t, s)
 	}
 }
 
-// thin sets some of what it finds to nothing.
-func thin(r *rand.Rand, v reflect.Value, depth int) {
+// dropFields sets some of what it finds to nothing.
+func dropFields(r *rand.Rand, v reflect.Value, depth int) {
 	if !v.CanSet() || depth > 8 {
 		return
 	}
@@ -127,15 +127,15 @@ func thin(r *rand.Rand, v reflect.Value, depth int) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			thin(r, v.Field(i), depth+1)
+			dropFields(r, v.Field(i), depth+1)
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			thin(r, v.Index(i), depth+1)
+			dropFields(r, v.Index(i), depth+1)
 		}
 	case reflect.Pointer:
 		if !v.IsNil() {
-			thin(r, v.Elem(), depth+1)
+			dropFields(r, v.Elem(), depth+1)
 		}
 	}
 }

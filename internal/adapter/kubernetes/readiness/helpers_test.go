@@ -25,14 +25,14 @@ const (
 
 var epoch = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
-// at is a time of the test's clock, in seconds after the phase began.
-func at(seconds int) metav1.Time {
+// atSecond is a time of the test's clock, in seconds after the phase began.
+func atSecond(seconds int) metav1.Time {
 	return metav1.NewTime(epoch.Add(time.Duration(seconds) * time.Second))
 }
 
-// row is a snapshot and what has to be thought of it: of a doomed one the kind,
+// testCase is a snapshot and what has to be thought of it: of a doomed one the kind,
 // the whole cause and a part of the hint, of others the line of progress.
-type row struct {
+type testCase struct {
 	name    string
 	s       readiness.Snapshot
 	state   readiness.State
@@ -42,7 +42,7 @@ type row struct {
 	waiting string
 }
 
-func run(t *testing.T, rows []row) {
+func runCases(t *testing.T, rows []testCase) {
 	t.Helper()
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
@@ -66,12 +66,12 @@ func run(t *testing.T, rows []row) {
 	}
 }
 
-// snap is a held release of one pod that is judged so many seconds after the
+// snapshot is a held release of one pod that is judged so many seconds after the
 // phase began.
-func snap(seconds int, pods ...corev1.Pod) readiness.Snapshot {
+func snapshot(seconds int, pods ...corev1.Pod) readiness.Snapshot {
 	return readiness.Snapshot{
 		Release: release, Held: true, MinReady: map[string]int{"api": max(1, len(pods))},
-		Pods: pods, Now: at(seconds).Time, PhaseStart: epoch,
+		Pods: pods, Now: atSecond(seconds).Time, PhaseStart: epoch,
 	}
 }
 
@@ -84,7 +84,7 @@ func owner(kind, name string) []metav1.OwnerReference {
 func pod(name string, change ...func(*corev1.Pod)) corev1.Pod {
 	p := corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
-			Name: name, Namespace: "mlops", UID: types.UID(name), CreationTimestamp: at(0),
+			Name: name, Namespace: "mlops", UID: types.UID(name), CreationTimestamp: atSecond(0),
 			Labels:          map[string]string{readiness.Label: string(release), "pod-template-hash": "77"},
 			OwnerReferences: owner("ReplicaSet", "api-77"),
 		},
@@ -92,8 +92,8 @@ func pod(name string, change ...func(*corev1.Pod)) corev1.Pod {
 		Status: corev1.PodStatus{
 			Phase: corev1.PodPending,
 			Conditions: []corev1.PodCondition{
-				{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: at(0)},
-				{Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: at(0)},
+				{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: atSecond(0)},
+				{Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: atSecond(0)},
 			},
 			ContainerStatuses: []corev1.ContainerStatus{{Name: "api"}},
 		},
@@ -105,53 +105,53 @@ func pod(name string, change ...func(*corev1.Pod)) corev1.Pod {
 	return p
 }
 
-func status(p *corev1.Pod) *corev1.ContainerStatus { return &p.Status.ContainerStatuses[0] }
+func containerStatus(p *corev1.Pod) *corev1.ContainerStatus { return &p.Status.ContainerStatuses[0] }
 
-func waits(reason, message string) func(*corev1.Pod) {
+func waiting(reason, message string) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {
-		status(p).State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
+		containerStatus(p).State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
 	}
 }
 
-// runs: the container has been running since then, and is not ready.
-func runs(since int) func(*corev1.Pod) {
+// running: the container has been running since then, and is not ready.
+func running(since int) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {
 		p.Status.Phase = corev1.PodRunning
-		status(p).State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: at(since)}}
+		containerStatus(p).State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: atSecond(since)}}
 	}
 }
 
-// isReady: it runs since one moment and is ready since another.
-func isReady(since, ready int) func(*corev1.Pod) {
+// readySince: it runs since one moment and is ready since another.
+func readySince(since, ready int) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {
-		runs(since)(p)
-		status(p).Ready = true
+		running(since)(p)
+		containerStatus(p).Ready = true
 		p.Status.Conditions = []corev1.PodCondition{
-			{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: at(0)},
-			{Type: corev1.ContainersReady, Status: corev1.ConditionTrue, LastTransitionTime: at(ready)},
-			{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: at(ready)},
+			{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: atSecond(0)},
+			{Type: corev1.ContainersReady, Status: corev1.ConditionTrue, LastTransitionTime: atSecond(ready)},
+			{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: atSecond(ready)},
 		}
 	}
 }
 
-// ended: an instance ended with that code and reason after one second.
-func ended(restarts int32, code int32, reason string, finished int) func(*corev1.Pod) {
+// terminated: an instance ended with that code and reason after one second.
+func terminated(restarts int32, code int32, reason string, finished int) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {
-		status(p).RestartCount = restarts
-		status(p).LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
-			ExitCode: code, Reason: reason, StartedAt: at(finished - 1), FinishedAt: at(finished),
+		containerStatus(p).RestartCount = restarts
+		containerStatus(p).LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
+			ExitCode: code, Reason: reason, StartedAt: atSecond(finished - 1), FinishedAt: atSecond(finished),
 		}
 	}
 }
 
-func deleted(seconds int, finalizers ...string) func(*corev1.Pod) {
+func deletedAt(seconds int, finalizers ...string) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {
-		when := at(seconds)
+		when := atSecond(seconds)
 		p.DeletionTimestamp, p.Finalizers = &when, finalizers
 	}
 }
 
-func old(change ...func(*corev1.Pod)) corev1.Pod {
+func oldPod(change ...func(*corev1.Pod)) corev1.Pod {
 	p := pod("api-66-x", change...)
 	p.Labels = map[string]string{readiness.Label: "r-bbbbbbbbbbbb"}
 	return p
@@ -164,7 +164,7 @@ func withReadinessProbe(p *corev1.Probe) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) { pod.Spec.Containers[0].ReadinessProbe = p }
 }
 
-func resources(name corev1.ResourceName, request, limit string) func(*corev1.Pod) {
+func withResources(name corev1.ResourceName, request, limit string) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {
 		r := &p.Spec.Containers[0].Resources
 		if request != "" {
@@ -180,22 +180,22 @@ func resources(name corev1.ResourceName, request, limit string) func(*corev1.Pod
 func event(pod, reason, message string, first, last int) corev1.Event {
 	return corev1.Event{
 		InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: "mlops", Name: pod, UID: types.UID(pod), FieldPath: "spec.containers{api}"},
-		Reason:         reason, Message: message, FirstTimestamp: at(first), LastTimestamp: at(last),
+		Reason:         reason, Message: message, FirstTimestamp: atSecond(first), LastTimestamp: atSecond(last),
 	}
 }
 
-func with(s readiness.Snapshot, change func(*readiness.Snapshot)) readiness.Snapshot {
+func modified(s readiness.Snapshot, change func(*readiness.Snapshot)) readiness.Snapshot {
 	change(&s)
 	return s
 }
 
-// often is an event that was told so many times.
-func often(n int32, e corev1.Event) corev1.Event {
+// withCount is an event that was told so many times.
+func withCount(n int32, e corev1.Event) corev1.Event {
 	e.Count = n
 	return e
 }
 
-func events(s readiness.Snapshot, more ...corev1.Event) readiness.Snapshot {
+func withEvents(s readiness.Snapshot, more ...corev1.Event) readiness.Snapshot {
 	s.Events = append(s.Events, more...)
 	return s
 }
@@ -212,7 +212,7 @@ func replicaSet(failure string) appsv1.ReplicaSet {
 	rs.Spec.Template.Labels = map[string]string{readiness.Label: string(release)}
 	if failure != "" {
 		rs.Status.Conditions = []appsv1.ReplicaSetCondition{{
-			Type: appsv1.ReplicaSetReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: failure, LastTransitionTime: at(0),
+			Type: appsv1.ReplicaSetReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: failure, LastTransitionTime: atSecond(0),
 		}}
 	}
 	return rs

@@ -9,48 +9,48 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// pull judges an image that did not arrive. A registry that answers "there is
+// assessImagePull judges an image that did not arrive. A registry that answers "there is
 // no such thing" or "not for you" answers the same in a minute; one that does
 // not answer, or has trouble, is given time.
-func (j *judge) pull(b box) {
-	said := j.pullMessage(b)
-	kind, hint, final := refusal(b, said)
-	t := trouble{rank: pulling, kind: kind, hint: hint}
+func (a *assessor) assessImagePull(b containerState) {
+	message := a.pullMessage(b)
+	kind, hint, permanent := classifyPullError(b, message)
+	t := problem{rank: rankImagePull, kind: kind, hint: hint}
 	// Runtimes repeat the image's name, and the answer comes last.
-	said = strings.ReplaceAll(said, fmt.Sprintf("%q", b.spec.Image), "it")
-	t.cause = join(": ", fmt.Sprintf("%s: image %s can't be pulled", b, clean(b.spec.Image)), clean(said))
-	patience := j.p.Pull
-	if final {
+	message = strings.ReplaceAll(message, fmt.Sprintf("%q", b.spec.Image), "it")
+	t.cause = joinNonEmpty(": ", fmt.Sprintf("%s: image %s can't be pulled", b, clean(b.spec.Image)), clean(message))
+	patience := a.timeouts.Pull
+	if permanent {
 		patience = 0
 	}
-	j.add(t, patience, j.age(j.first(b, "Failed to pull image")))
+	a.addProblem(t, patience, a.elapsed(a.firstFailure(b, "Failed to pull image")))
 }
 
 // pullMessage is the registry's answer. While the kubelet backs off, older ones
 // say only that; then the answer is in an event.
-func (j *judge) pullMessage(b box) string {
-	said := b.status.State.Waiting.Message
-	rest := strings.TrimPrefix(said, fmt.Sprintf("Back-off pulling image %q", b.spec.Image))
+func (a *assessor) pullMessage(b containerState) string {
+	message := b.status.State.Waiting.Message
+	rest := strings.TrimPrefix(message, fmt.Sprintf("Back-off pulling image %q", b.spec.Image))
 	rest = strings.TrimPrefix(rest, ": ")
 	rest = strings.TrimPrefix(rest, "ErrImagePull: ")
 	if rest != "" && !strings.HasPrefix(rest, "Back-off pulling image") {
 		return rest
 	}
-	e := j.latest(b.pod, func(e *corev1.Event) bool {
-		return e.Reason == "Failed" && b.names(e) && strings.HasPrefix(e.Message, "Failed to pull image")
+	e := a.latest(b.pod, func(e *corev1.Event) bool {
+		return e.Reason == "Failed" && b.matchesEvent(e) && strings.HasPrefix(e.Message, "Failed to pull image")
 	})
 	if e == nil {
-		return said
+		return message
 	}
 	return strings.TrimPrefix(e.Message, fmt.Sprintf("Failed to pull image %q: ", b.spec.Image))
 }
 
-// refusal reads a registry's answer as container runtimes pass it on; they have
+// classifyPullError reads a registry's answer as container runtimes pass it on; they have
 // no codes for it. The image's own name is taken out first: a repository may be
 // called "denied".
-func refusal(b box, said string) (kind fault.Kind, hint string, final bool) {
+func classifyPullError(b containerState, message string) (kind fault.Kind, hint string, permanent bool) {
 	if b.spec.Image != "" {
-		said = strings.ReplaceAll(said, b.spec.Image, "")
+		message = strings.ReplaceAll(message, b.spec.Image, "")
 	}
 	switch b.status.State.Waiting.Reason {
 	case "InvalidImageName":
@@ -61,22 +61,22 @@ func refusal(b box, said string) (kind fault.Kind, hint string, final bool) {
 		return fault.Denied, "the node only runs signed images: sign it, or change the node's policy", true
 	}
 	switch {
-	case has(said, "unknown authority", "x509:", "gave http response to https"):
+	case containsAny(message, "unknown authority", "x509:", "gave http response to https"):
 		return fault.Denied, "the nodes don't trust this registry: give their container runtime its certificate, or allow plain HTTP for it", true
-	case has(said, "connection refused", "timeout", "deadline exceeded", "no such host", "connection reset", "server misbehaving",
+	case containsAny(message, "connection refused", "timeout", "deadline exceeded", "no such host", "connection reset", "server misbehaving",
 		"network is unreachable", "no route to host", "unexpected eof", "registry is unavailable", "temporary failure"):
 		return fault.Unavailable, "can the nodes reach the registry under this name?", false
-	case has(said, "too many requests", "toomanyrequests", "rate limit", ": 429"):
+	case containsAny(message, "too many requests", "toomanyrequests", "rate limit", ": 429"):
 		return fault.Unavailable, "the registry asks to slow down: pull with an account, or from a mirror", false
-	case has(said, "internal server error", "bad gateway", "service unavailable", "gateway time", "unexpected status code 5"):
+	case containsAny(message, "internal server error", "bad gateway", "service unavailable", "gateway time", "unexpected status code 5"):
 		return fault.Unavailable, "the registry has trouble of its own", false
-	case has(said, "no space left"):
+	case containsAny(message, "no space left"):
 		return fault.Exhausted, "the node's disk is full: images that nobody uses are removed after a while", false
-	case has(said, "unauthorized", "denied", "forbidden", "authentication required", "authorization failed", "no basic auth credentials", "insufficient_scope"):
+	case containsAny(message, "unauthorized", "denied", "forbidden", "authentication required", "authorization failed", "no basic auth credentials", "insufficient_scope"):
 		return fault.Denied, "give the pods imagePullSecrets that may read the repository, or the nodes' role the right to pull (ECR); a wrong name looks the same to some registries", true
-	case has(said, "no match for platform", "no matching manifest"):
+	case containsAny(message, "no match for platform", "no matching manifest"):
 		return fault.NotFound, "the image is not built for the nodes' processor: build it for that platform", true
-	case has(said, "not found", "manifest unknown", "name unknown", "does not exist", "no such manifest"):
+	case containsAny(message, "not found", "manifest unknown", "name unknown", "does not exist", "no such manifest"):
 		return fault.NotFound, "was it pushed to the registry that the cluster pulls from, under this name?", true
 	}
 	return fault.Unavailable, "look at the image's name and at the registry", false

@@ -7,17 +7,19 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-func TestPulls(t *testing.T) {
+func TestAssess_ImagePulls(t *testing.T) {
 	const prefix = "container api of pod api-77-a: image " + image + " can't be pulled: "
 	backoff := `Back-off pulling image "` + image + `"`
-	answer := func(said string) readiness.Snapshot { return snap(1, pod("api-77-a", waits("ErrImagePull", said))) }
-	doomed := func(name string, kind fault.Kind, hint, said string) row {
-		return row{name: name, s: answer(said), state: readiness.Failed, kind: kind, hint: hint, cause: prefix + said}
+	answer := func(said string) readiness.Snapshot {
+		return snapshot(1, pod("api-77-a", waiting("ErrImagePull", said)))
 	}
-	healable := func(name, said string) row {
-		return row{name: name, s: answer(said), state: readiness.Progressing, waiting: "0 of 1 pods ready; " + prefix + said}
+	doomed := func(name string, kind fault.Kind, hint, said string) testCase {
+		return testCase{name: name, s: answer(said), state: readiness.Failed, kind: kind, hint: hint, cause: prefix + said}
 	}
-	run(t, []row{
+	healable := func(name, said string) testCase {
+		return testCase{name: name, s: answer(said), state: readiness.Progressing, waiting: "0 of 1 pods ready; " + prefix + said}
+	}
+	runCases(t, []testCase{
 		doomed("missing", fault.NotFound, "was it pushed", "rpc error: code = NotFound desc = failed to resolve reference: not found"),
 		doomed("manifest unknown", fault.NotFound, "was it pushed", "manifest unknown: manifest unknown"),
 		doomed("denied", fault.Denied, "imagePullSecrets", "pull access denied, repository does not exist or may require authorization"),
@@ -29,25 +31,25 @@ func TestPulls(t *testing.T) {
 		healable("busy", "unexpected status from HEAD request: 503 Service Unavailable"),
 		healable("slow down", "toomanyrequests: You have reached your pull rate limit"),
 		healable("odd", "something new"),
-		{name: "a repository called denied", s: with(answer("r/denied-timeout:1: not found"), func(s *readiness.Snapshot) { s.Pods[0].Spec.Containers[0].Image = "r/denied-timeout:1" }),
+		{name: "a repository called denied", s: modified(answer("r/denied-timeout:1: not found"), func(s *readiness.Snapshot) { s.Pods[0].Spec.Containers[0].Image = "r/denied-timeout:1" }),
 			state: readiness.Failed, kind: fault.NotFound, hint: "pushed", cause: "container api of pod api-77-a: image r/denied-timeout:1 can't be pulled: r/denied-timeout:1: not found"},
-		{name: "unreachable for long", s: snap(60, pod("api-77-a", waits("ErrImagePull", "dial tcp: i/o timeout"))),
+		{name: "unreachable for long", s: snapshot(60, pod("api-77-a", waiting("ErrImagePull", "dial tcp: i/o timeout"))),
 			state: readiness.Failed, kind: fault.Unavailable, hint: "can the nodes reach", cause: prefix + "dial tcp: i/o timeout"},
-		{name: "unknown host for long", s: snap(60, pod("api-77-a", waits("ErrImagePull", "dial tcp: lookup registry: no such host"))),
+		{name: "unknown host for long", s: snapshot(60, pod("api-77-a", waiting("ErrImagePull", "dial tcp: lookup registry: no such host"))),
 			state: readiness.Failed, kind: fault.Unavailable, hint: "can the nodes reach", cause: prefix + "dial tcp: lookup registry: no such host"},
-		{name: "back-off tells in newer clusters", s: snap(1, pod("api-77-a", waits("ImagePullBackOff", backoff+": ErrImagePull: manifest unknown"))),
+		{name: "back-off tells in newer clusters", s: snapshot(1, pod("api-77-a", waiting("ImagePullBackOff", backoff+": ErrImagePull: manifest unknown"))),
 			state: readiness.Failed, kind: fault.NotFound, hint: "pushed", cause: prefix + "manifest unknown"},
-		{name: "back-off alone", s: snap(1, pod("api-77-a", waits("ImagePullBackOff", backoff))), state: readiness.Progressing},
-		{name: "back-off with the event", s: events(snap(1, pod("api-77-a", waits("ImagePullBackOff", backoff))),
+		{name: "back-off alone", s: snapshot(1, pod("api-77-a", waiting("ImagePullBackOff", backoff))), state: readiness.Progressing},
+		{name: "back-off with the event", s: withEvents(snapshot(1, pod("api-77-a", waiting("ImagePullBackOff", backoff))),
 			event("api-77-a", "Failed", `Failed to pull image "`+image+`": manifest unknown`, 0, 1), event("api-77-a", "Failed", "Error: ImagePullBackOff", 1, 1)),
 			state: readiness.Failed, kind: fault.NotFound, hint: "pushed", cause: prefix + "manifest unknown"},
-		{name: "another pod's event", s: events(snap(1, pod("api-77-a", waits("ImagePullBackOff", backoff))),
+		{name: "another pod's event", s: withEvents(snapshot(1, pod("api-77-a", waiting("ImagePullBackOff", backoff))),
 			event("other", "Failed", `Failed to pull image "`+image+`": manifest unknown`, 0, 1)), state: readiness.Progressing},
-		{name: "a long pull that broke", s: events(snap(300, pod("api-77-a", waits("ErrImagePull", "connection reset by peer"))),
+		{name: "a long pull that broke", s: withEvents(snapshot(300, pod("api-77-a", waiting("ErrImagePull", "connection reset by peer"))),
 			event("api-77-a", "Failed", `Failed to pull image "`+image+`": connection reset by peer`, 295, 295)), state: readiness.Progressing},
-		{name: "name", s: snap(1, pod("api-77-a", waits("InvalidImageName", "couldn't parse image name"))),
+		{name: "name", s: snapshot(1, pod("api-77-a", waiting("InvalidImageName", "couldn't parse image name"))),
 			state: readiness.Failed, kind: fault.Invalid, hint: "correct", cause: prefix + "couldn't parse image name"},
-		{name: "never", s: snap(1, pod("api-77-a", waits("ErrImageNeverPull", "Container image is not present with pull policy of Never"))),
+		{name: "never", s: snapshot(1, pod("api-77-a", waiting("ErrImageNeverPull", "Container image is not present with pull policy of Never"))),
 			state: readiness.Failed, kind: fault.NotFound, hint: "IfNotPresent", cause: prefix + "Container image is not present with pull policy of Never"},
 	})
 }

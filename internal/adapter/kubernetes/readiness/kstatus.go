@@ -13,70 +13,70 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// jobs judges the release's Jobs, held or not: nothing replaces one that failed.
-func (j *judge) jobs() {
-	for _, w := range j.s.Workloads {
+// assessJobs judges the release's Jobs, held or not: nothing replaces one that failed.
+func (a *assessor) assessJobs() {
+	for _, w := range a.snapshot.Workloads {
 		if w.GetKind() != "Job" {
 			continue
 		}
-		c := conditionOf(w, "Failed")
+		c := unstructuredCondition(w, "Failed")
 		if c["status"] != "True" {
 			continue
 		}
-		t := trouble{rank: jobs, kind: fault.Failed}
-		said := join(": ", text(c["reason"]), text(c["message"]))
-		t.cause = join(": ", objectName("Job", w.GetName())+" failed", clean(said))
-		if why := j.lastEnd(w.GetName()); why != nil {
-			t.cause, t.log = why.cause+" ("+t.cause+")", why.log
+		t := problem{rank: rankJob, kind: fault.Failed}
+		message := joinNonEmpty(": ", stringValue(c["reason"]), stringValue(c["message"]))
+		t.cause = joinNonEmpty(": ", objectName("Job", w.GetName())+" failed", clean(message))
+		if failure := a.lastJobFailure(w.GetName()); failure != nil {
+			t.cause, t.log = failure.cause+" ("+t.cause+")", failure.log
 		}
-		j.add(t, 0, 0)
+		a.addProblem(t, 0, 0)
 	}
 }
 
-// lastEnd is how a pod of the Job ended.
-func (j *judge) lastEnd(job string) *trouble {
-	for _, p := range slices.Backward(j.pods) {
-		if !ofJob(p) || j.workload(p) != job {
+// lastJobFailure is how a pod of the Job ended.
+func (a *assessor) lastJobFailure(name string) *problem {
+	for _, p := range slices.Backward(a.pods) {
+		if !ownedByJob(p) || a.workload(p) != name {
 			continue
 		}
-		for _, b := range boxes(p) {
-			if c, ok := b.crashed(); ok {
+		for _, b := range containerStates(p) {
+			if c, ok := b.crash(); ok {
 				key := LogKey{Namespace: p.Namespace, Pod: p.Name, Container: b.spec.Name, Previous: c.previous}
-				cause, _ := j.explain(b, c, key)
-				return &trouble{cause: cause, log: &key}
+				cause, _ := a.explainExit(b, c, key)
+				return &problem{cause: cause, log: &key}
 			}
 		}
 	}
 	return nil
 }
 
-// currents holds every object of the release against kstatus. Its own failure
+// assessObjects holds every object of the release against kstatus. Its own failure
 // is named last: a Deployment past its deadline is a symptom.
-func (j *judge) currents() {
-	for _, u := range slices.Concat(j.s.Workloads, j.s.Objects) {
+func (a *assessor) assessObjects() {
+	for _, u := range slices.Concat(a.snapshot.Workloads, a.snapshot.Objects) {
 		// kstatus asks the clock about pods, and they have been judged.
 		if u.GetKind() == "Pod" {
 			continue
 		}
-		res, err := compute(u)
+		res, err := computeStatus(u)
 		if err != nil {
 			continue // the object has a status that is no Kubernetes status: nothing can be read from it
 		}
 		name := objectName(u.GetKind(), u.GetName())
 		switch res.Status {
 		case status.FailedStatus:
-			j.objectFailed(u, name, res)
+			a.addObjectFailure(u, name, res)
 		case status.InProgressStatus:
-			j.pending = append(j.pending, join(": ", name, clean(res.Message)))
+			a.notCurrent = append(a.notCurrent, joinNonEmpty(": ", name, clean(res.Message)))
 		case status.TerminatingStatus:
-			j.pending = append(j.pending, name+" is being deleted")
+			a.notCurrent = append(a.notCurrent, name+" is being deleted")
 		}
 	}
 }
 
-// compute is kstatus, which trusts lists and maps to be what they should be;
+// computeStatus is kstatus, which trusts lists and maps to be what they should be;
 // custom resources are what their owner made them.
-func compute(u *unstructured.Unstructured) (res *status.Result, err error) {
+func computeStatus(u *unstructured.Unstructured) (res *status.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("read the status: %v", p)
@@ -85,39 +85,39 @@ func compute(u *unstructured.Unstructured) (res *status.Result, err error) {
 	return status.Compute(u)
 }
 
-func (j *judge) objectFailed(u *unstructured.Unstructured, name string, res *status.Result) {
+func (a *assessor) addObjectFailure(u *unstructured.Unstructured, name string, res *status.Result) {
 	if u.GetKind() == "Job" {
 		return // judged before, with its pods
 	}
-	j.pending = append(j.pending, join(": ", name, clean(res.Message)))
-	t := trouble{rank: objects, kind: fault.Failed, cause: join(": ", name, clean(res.Message))}
-	if c := conditionOf(u, "Progressing"); u.GetKind() == "Deployment" && c["reason"] == "ProgressDeadlineExceeded" {
+	a.notCurrent = append(a.notCurrent, joinNonEmpty(": ", name, clean(res.Message)))
+	t := problem{rank: rankObject, kind: fault.Failed, cause: joinNonEmpty(": ", name, clean(res.Message))}
+	if c := unstructuredCondition(u, "Progressing"); u.GetKind() == "Deployment" && c["reason"] == "ProgressDeadlineExceeded" {
 		t.kind = fault.Exhausted
 		t.cause = name + " took longer than its progressDeadlineSeconds"
 		t.hint = "raise progressDeadlineSeconds if the service needs that long"
-		if len(j.troubles) > 0 {
-			t.cause, t.hint = t.cause+"; "+j.troubles[0].cause, j.troubles[0].hint
+		if len(a.problems) > 0 {
+			t.cause, t.hint = t.cause+"; "+a.problems[0].cause, a.problems[0].hint
 		}
 	}
-	j.add(t, 0, 0)
+	a.addProblem(t, 0, 0)
 }
 
-// terminations judges old pods that don't go. The deletion's timestamp has the
+// assessTerminations judges old pods that don't go. The deletion's timestamp has the
 // grace in it already: what is past it is overdue.
-func (j *judge) terminations() {
+func (a *assessor) assessTerminations() {
 	const usual = 30 * time.Second // the kubelet's own clearing up
-	for i := range j.s.OldPods {
-		p := &j.s.OldPods[i]
+	for i := range a.snapshot.OldPods {
+		p := &a.snapshot.OldPods[i]
 		if p.DeletionTimestamp == nil {
 			continue
 		}
-		overdue := j.s.Now.Sub(p.DeletionTimestamp.Time)
+		overdue := a.snapshot.Now.Sub(p.DeletionTimestamp.Time)
 		if overdue <= usual {
-			j.soon = usual - overdue + time.Second
+			a.recheckIn = usual - overdue + time.Second
 			continue
 		}
-		t := trouble{rank: ending, kind: fault.Exhausted}
-		t.cause = fmt.Sprintf("old %s does not end: %s past its grace", podName(p), duration(overdue))
+		t := problem{rank: rankTermination, kind: fault.Exhausted}
+		t.cause = fmt.Sprintf("old %s does not end: %s past its grace", podName(p), formatDuration(overdue))
 		if p.Spec.NodeName != "" {
 			t.cause += ", on node " + clean(p.Spec.NodeName)
 		}
@@ -126,16 +126,16 @@ func (j *judge) terminations() {
 		case len(p.Finalizers) > 0:
 			t.cause += ", held by finalizer " + clean(strings.Join(p.Finalizers, ", "))
 			t.hint = "whoever set the finalizer has to take it away: is that controller running?"
-		case j.nodeGone(p.Spec.NodeName):
+		case a.nodeNotReady(p.Spec.NodeName):
 			t.cause += ", which does not answer"
 		}
-		j.add(t, j.p.Termination, min(overdue, j.phase()))
+		a.addProblem(t, a.timeouts.Termination, min(overdue, a.phaseElapsed()))
 	}
 }
 
-func (j *judge) nodeGone(name string) bool {
-	for i := range j.s.Nodes {
-		n := &j.s.Nodes[i]
+func (a *assessor) nodeNotReady(name string) bool {
+	for i := range a.snapshot.Nodes {
+		n := &a.snapshot.Nodes[i]
 		for _, c := range n.Status.Conditions {
 			if n.Name == name && c.Type == corev1.NodeReady {
 				return c.Status != corev1.ConditionTrue
@@ -150,8 +150,8 @@ func objectName(kind, name string) string {
 	return strings.ToLower(clean(kind)) + " " + clean(name)
 }
 
-// conditionOf is the condition of that type, or nil.
-func conditionOf(u *unstructured.Unstructured, kind string) map[string]any {
+// unstructuredCondition is the condition of that type, or nil.
+func unstructuredCondition(u *unstructured.Unstructured, kind string) map[string]any {
 	all, _, err := unstructured.NestedFieldNoCopy(u.Object, "status", "conditions")
 	list, ok := all.([]any)
 	if err != nil || !ok {
@@ -165,7 +165,7 @@ func conditionOf(u *unstructured.Unstructured, kind string) map[string]any {
 	return nil
 }
 
-func text(v any) string {
+func stringValue(v any) string {
 	s, _ := v.(string)
 	return s
 }

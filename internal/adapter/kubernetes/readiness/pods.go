@@ -12,8 +12,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// box is a container of a pod with what the cluster says about it.
-type box struct {
+// containerState is a container of a pod with what the cluster says about it.
+type containerState struct {
 	pod     *corev1.Pod
 	spec    *corev1.Container
 	status  corev1.ContainerStatus
@@ -21,7 +21,7 @@ type box struct {
 	sidecar bool // an init container that keeps running
 }
 
-func (b box) String() string {
+func (b containerState) String() string {
 	name := "container"
 	if b.init && !b.sidecar {
 		name = "init container"
@@ -29,10 +29,10 @@ func (b box) String() string {
 	return fmt.Sprintf("%s %s of %s", name, clean(b.spec.Name), podName(b.pod))
 }
 
-// boxes are the containers that the cluster has a status for, those that run
+// containerStates are the containers that the cluster has a status for, those that run
 // first being first.
-func boxes(p *corev1.Pod) []box {
-	var out []box
+func containerStates(p *corev1.Pod) []containerState {
+	var out []containerState
 	collect := func(specs []corev1.Container, statuses []corev1.ContainerStatus, init bool) {
 		for i := range specs {
 			spec := &specs[i]
@@ -41,7 +41,7 @@ func boxes(p *corev1.Pod) []box {
 				continue
 			}
 			sidecar := init && spec.RestartPolicy != nil && *spec.RestartPolicy == corev1.ContainerRestartPolicyAlways
-			out = append(out, box{pod: p, spec: spec, status: statuses[at], init: init, sidecar: sidecar})
+			out = append(out, containerState{pod: p, spec: spec, status: statuses[at], init: init, sidecar: sidecar})
 		}
 	}
 	collect(p.Spec.InitContainers, p.Status.InitContainerStatuses, true)
@@ -51,9 +51,9 @@ func boxes(p *corev1.Pod) []box {
 
 func podName(p *corev1.Pod) string { return "pod " + clean(p.Name) }
 
-// ready: Ready is never true without ContainersReady, but a status is written
+// podReady: Ready is never true without ContainersReady, but a status is written
 // by many hands (readiness gates), so both are asked for.
-func ready(p *corev1.Pod) bool {
+func podReady(p *corev1.Pod) bool {
 	if p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodFailed || p.Status.Phase == corev1.PodSucceeded {
 		return false
 	}
@@ -71,16 +71,16 @@ func condition(p *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition
 }
 
 // workload is the name of the workload that the pod belongs to.
-func (j *judge) workload(p *corev1.Pod) string {
-	o := controller(p.OwnerReferences)
+func (a *assessor) workload(p *corev1.Pod) string {
+	o := controllerRef(p.OwnerReferences)
 	if o == nil {
 		return p.Name
 	}
 	if o.Kind != "ReplicaSet" {
 		return o.Name
 	}
-	if rs := j.owners[o.UID]; rs != nil {
-		if d := controller(rs.OwnerReferences); d != nil {
+	if rs := a.owners[o.UID]; rs != nil {
+		if d := controllerRef(rs.OwnerReferences); d != nil {
 			return d.Name
 		}
 		return rs.Name
@@ -93,7 +93,7 @@ func (j *judge) workload(p *corev1.Pod) string {
 	return o.Name
 }
 
-func controller(refs []metav1.OwnerReference) *metav1.OwnerReference {
+func controllerRef(refs []metav1.OwnerReference) *metav1.OwnerReference {
 	for i := range refs {
 		if refs[i].Controller != nil && *refs[i].Controller {
 			return &refs[i]
@@ -102,77 +102,77 @@ func controller(refs []metav1.OwnerReference) *metav1.OwnerReference {
 	return nil
 }
 
-// ofJob: the Job itself decides how often its pods may fail.
-func ofJob(p *corev1.Pod) bool {
-	o := controller(p.OwnerReferences)
+// ownedByJob: the Job itself decides how often its pods may fail.
+func ownedByJob(p *corev1.Pod) bool {
+	o := controllerRef(p.OwnerReferences)
 	return o != nil && o.Kind == "Job"
 }
 
-// begun is when the pod was given to a node, or was made.
-func begun(p *corev1.Pod) time.Time {
+// scheduledAt is when the pod was given to a node, or was made.
+func scheduledAt(p *corev1.Pod) time.Time {
 	if c := condition(p, corev1.PodScheduled); c != nil && c.Status == corev1.ConditionTrue && !c.LastTransitionTime.IsZero() {
 		return c.LastTransitionTime.Time
 	}
 	return p.CreationTimestamp.Time
 }
 
-// failed judges a pod that has ended. Whoever made it makes another: only when
+// assessFailedPod judges a pod that has ended. Whoever made it makes another: only when
 // the node throws out one after the other there is no point in waiting.
-func (j *judge) failed(p *corev1.Pod) {
-	if ofJob(p) {
+func (a *assessor) assessFailedPod(p *corev1.Pod) {
+	if ownedByJob(p) {
 		return
 	}
-	same := 0
-	for _, o := range j.pods {
+	count := 0
+	for _, o := range a.pods {
 		if o.Status.Phase == corev1.PodFailed && o.Status.Reason == p.Status.Reason {
-			same++
+			count++
 		}
 	}
-	why := join(": ", p.Status.Reason, p.Status.Message)
-	if why == "" {
-		why = "its node gave no reason"
+	reason := joinNonEmpty(": ", p.Status.Reason, p.Status.Message)
+	if reason == "" {
+		reason = "its node gave no reason"
 	}
-	t := trouble{rank: scheduling, kind: fault.Failed, cause: podName(p) + " was ended by its node: " + clean(why)}
+	t := problem{rank: rankScheduling, kind: fault.Failed, cause: podName(p) + " was ended by its node: " + clean(reason)}
 	if p.Status.Reason == "Evicted" {
 		t.kind, t.hint = fault.Exhausted, "the node was short of memory or disk: set requests that the container really needs"
 	}
-	patience := forever
-	if same >= 3 {
+	patience := noTimeout
+	if count >= 3 {
 		patience = 0
-		t.cause += fmt.Sprintf(" (%d pods in a row)", same)
+		t.cause += fmt.Sprintf(" (%d pods in a row)", count)
 	}
-	j.add(t, patience, 0)
+	a.addProblem(t, patience, 0)
 }
 
-// stranded: the node is gone and the pod's status is an old one. The cluster
+// assessLostNode: the node is gone and the pod's status is an old one. The cluster
 // makes another pod elsewhere, after some minutes.
-func (j *judge) stranded(p *corev1.Pod) bool {
-	if p.Status.Reason != "NodeLost" && !j.nodeGone(p.Spec.NodeName) {
+func (a *assessor) assessLostNode(p *corev1.Pod) bool {
+	if p.Status.Reason != "NodeLost" && !a.nodeNotReady(p.Spec.NodeName) {
 		return false
 	}
-	t := trouble{rank: scheduling, kind: fault.Unavailable, cause: podName(p) + ": its node " + clean(p.Spec.NodeName) + " does not answer"}
-	j.add(t, forever, 0)
+	t := problem{rank: rankScheduling, kind: fault.Unavailable, cause: podName(p) + ": its node " + clean(p.Spec.NodeName) + " does not answer"}
+	a.addProblem(t, noTimeout, 0)
 	return true
 }
 
-// stage says what the first pod that is not ready is doing.
-func (j *judge) stage() string {
-	at := slices.IndexFunc(j.pods, func(p *corev1.Pod) bool { return !ready(p) && p.Status.Phase != corev1.PodSucceeded })
+// firstUnreadyPod says what the first pod that is not ready is doing.
+func (a *assessor) firstUnreadyPod() string {
+	at := slices.IndexFunc(a.pods, func(p *corev1.Pod) bool { return !podReady(p) && p.Status.Phase != corev1.PodSucceeded })
 	if at < 0 {
 		return "waiting for pods to be created"
 	}
-	p := j.pods[at]
-	return podName(p) + ": " + doing(p)
+	p := a.pods[at]
+	return podName(p) + ": " + podProgress(p)
 }
 
-func doing(p *corev1.Pod) string {
+func podProgress(p *corev1.Pod) string {
 	if c := condition(p, corev1.PodScheduled); c == nil || c.Status != corev1.ConditionTrue {
 		if c != nil && c.Reason == corev1.PodReasonSchedulingGated {
 			return "held back by a scheduling gate"
 		}
 		return "waiting for a node"
 	}
-	for _, b := range boxes(p) {
+	for _, b := range containerStates(p) {
 		switch {
 		case b.init && !b.sidecar && b.status.State.Running != nil:
 			return "init container " + clean(b.spec.Name) + " runs"

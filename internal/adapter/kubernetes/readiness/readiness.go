@@ -104,7 +104,7 @@ type Timeouts struct {
 	Termination time.Duration // 2 min: a pod is still there after its grace has ended
 }
 
-func (p Timeouts) filled() Timeouts {
+func (p Timeouts) withDefaults() Timeouts {
 	if p.MaxCrashes <= 0 {
 		p.MaxCrashes = 2
 	}
