@@ -19,127 +19,127 @@ func pathLabels() []string {
 	return []string{"path", "route", "handler", "endpoint", "url", "http_route", "uri"}
 }
 
-// finder picks the families.
-type finder struct {
-	families  map[string]*dto.MetricFamily
-	announced map[string]string // types by name
-	names     MetricNames
+// selector picks the families.
+type selector struct {
+	families      map[string]*dto.MetricFamily
+	declaredTypes map[string]string // types by name
+	names         MetricNames
 }
 
-// requests is the family that counts them. One that is announced and has no
+// selectRequests is the family that counts them. One that is announced and has no
 // series yet is empty.
-func (f finder) requests() (family, error) {
+func (f selector) selectRequests() (family, error) {
 	if f.names.Requests != "" {
-		return f.named(f.names.Requests)
+		return f.namedRequests(f.names.Requests)
 	}
-	counters := f.all(dto.MetricType_COUNTER, isRequests, true)
+	counters := f.candidates(dto.MetricType_COUNTER, isRequestsName, true)
 	if len(counters) == 0 {
-		counters = f.all(dto.MetricType_HISTOGRAM, isLatency, true)
+		counters = f.candidates(dto.MetricType_HISTOGRAM, isLatencyName, true)
 	}
-	switch best := foremost(counters); {
+	switch best := bestRanked(counters); {
 	case len(best) == 1:
 		return best[0], nil
 	case len(best) > 1:
-		return family{}, fault.New(fault.Unavailable, "the service's metrics count requests more than once: %s", enumerate(best)).
+		return family{}, fault.New(fault.Unavailable, "the service's metrics count requests more than once: %s", joinNames(best)).
 			Hint("say which one it is")
 	}
-	return family{}, fault.New(fault.Unavailable, "the service's metrics count no requests by status; there is: %s", f.list()).
+	return family{}, fault.New(fault.Unavailable, "the service's metrics count no requests by status; there is: %s", f.familyNames()).
 		Hint("count them as http_requests_total{path,code}, or say how the counter is called")
 }
 
-func (f finder) named(name string) (family, error) {
-	mf, there := f.families[name]
-	if !there {
-		if _, fresh := f.announced[name]; fresh {
+func (f selector) namedRequests(name string) (family, error) {
+	mf, exists := f.families[name]
+	if !exists {
+		if _, declared := f.declaredTypes[name]; declared {
 			return family{}, nil
 		}
-		return family{}, fault.New(fault.Unavailable, "the service's metrics have no %s; there is: %s", name, f.list())
+		return family{}, fault.New(fault.Unavailable, "the service's metrics have no %s; there is: %s", name, f.familyNames())
 	}
 	if t := mf.GetType(); t != dto.MetricType_COUNTER && t != dto.MetricType_UNTYPED && t != dto.MetricType_HISTOGRAM {
 		return family{}, fault.New(fault.Unavailable, "%s of the service's metrics is a %s, not a counter", name, strings.ToLower(t.String()))
 	}
-	found := f.labelled(name, mf)
-	if found.code == "" {
+	found := f.withLabels(name, mf)
+	if found.codeLabel == "" {
 		return family{}, fault.New(fault.Unavailable, "%s of the service's metrics has no label with the status", name).
 			Hint("known: %s", strings.Join(codeLabels(), ", "))
 	}
 	return found, nil
 }
 
-// latency is the histogram of latencies that can be trusted beside the counter.
-func (f finder) latency(requests family) (family, bool) {
+// selectLatency is the histogram of latencies that can be trusted beside the counter.
+func (f selector) selectLatency(requests family) (family, bool) {
 	if f.names.Latency != "" {
-		mf, there := f.families[f.names.Latency]
-		return f.labelled(f.names.Latency, mf), there && mf.GetType() == dto.MetricType_HISTOGRAM
+		mf, found := f.families[f.names.Latency]
+		return f.withLabels(f.names.Latency, mf), found && mf.GetType() == dto.MetricType_HISTOGRAM
 	}
-	histograms := f.all(dto.MetricType_HISTOGRAM, isLatency, false)
-	best := foremost(histograms)
-	if len(best) != 1 || best[0].path == "" && requests.path != "" {
+	histograms := f.candidates(dto.MetricType_HISTOGRAM, isLatencyName, false)
+	best := bestRanked(histograms)
+	if len(best) != 1 || best[0].pathLabel == "" && requests.pathLabel != "" {
 		return family{}, false
 	}
 	return best[0], true
 }
 
-// all are the families of that type and sort of name. One that has no series yet
+// candidates are the families of that type and sort of name. One that has no series yet
 // is taken for one with all labels: when it has some, it must not take the place
 // of another that was read before.
-func (f finder) all(kind dto.MetricType, is func(string) bool, coded bool) (found []family) {
+func (f selector) candidates(kind dto.MetricType, matches func(string) bool, needsCode bool) (found []family) {
 	for name, mf := range f.families {
-		if mf.GetType() != kind || !is(name) {
+		if mf.GetType() != kind || !matches(name) {
 			continue
 		}
-		if candidate := f.labelled(name, mf); !coded || candidate.code != "" {
+		if candidate := f.withLabels(name, mf); !needsCode || candidate.codeLabel != "" {
 			found = append(found, candidate)
 		}
 	}
-	for name, t := range f.announced {
-		if _, there := f.families[name]; !there && t == strings.ToLower(kind.String()) && is(name) {
-			found = append(found, family{name: name, code: codeLabels()[0], path: pathLabels()[0]})
+	for name, t := range f.declaredTypes {
+		if _, hasSeries := f.families[name]; !hasSeries && t == strings.ToLower(kind.String()) && matches(name) {
+			found = append(found, family{name: name, codeLabel: codeLabels()[0], pathLabel: pathLabels()[0]})
 		}
 	}
 	return found
 }
 
-func isRequests(name string) bool { return strings.HasSuffix(name, "requests_total") }
+func isRequestsName(name string) bool { return strings.HasSuffix(name, "requests_total") }
 
-func isLatency(name string) bool {
+func isLatencyName(name string) bool {
 	return strings.Contains(name, "request_duration_seconds") || strings.Contains(name, "latency_seconds")
 }
 
-func (f finder) labelled(name string, mf *dto.MetricFamily) family {
+func (f selector) withLabels(name string, mf *dto.MetricFamily) family {
 	found := family{MetricFamily: mf, name: name}
-	has := map[string]bool{}
+	present := map[string]bool{}
 	for _, m := range mf.GetMetric() {
 		for _, l := range m.GetLabel() {
-			has[l.GetName()] = true
+			present[l.GetName()] = true
 		}
 	}
-	found.code = pick(has, f.names.CodeLabel, codeLabels())
-	found.path = pick(has, f.names.PathLabel, pathLabels())
+	found.codeLabel = chooseLabel(present, f.names.CodeLabel, codeLabels())
+	found.pathLabel = chooseLabel(present, f.names.PathLabel, pathLabels())
 	return found
 }
 
-func pick(has map[string]bool, named string, known []string) string {
+func chooseLabel(present map[string]bool, named string, known []string) string {
 	if named != "" {
 		known = []string{named}
 	}
 	for _, label := range known {
-		if has[label] {
+		if present[label] {
 			return label
 		}
 	}
 	return ""
 }
 
-// foremost are those of the best rank: one, or a tie.
-func foremost(families []family) []family {
+// bestRanked are those of the best rank: one, or a tie.
+func bestRanked(families []family) []family {
 	var best []family
-	least := -1
+	bestRank := -1
 	for _, f := range families {
 		switch r := rank(f); {
-		case least < 0 || r < least:
-			best, least = []family{f}, r
-		case r == least:
+		case bestRank < 0 || r < bestRank:
+			best, bestRank = []family{f}, r
+		case r == bestRank:
 			best = append(best, f)
 		}
 	}
@@ -157,13 +157,13 @@ func rank(f family) int {
 			r = min(r, 1)
 		}
 	}
-	if f.path == "" {
+	if f.pathLabel == "" {
 		r += 3
 	}
 	return r
 }
 
-func enumerate(families []family) string {
+func joinNames(families []family) string {
 	var names []string
 	for _, f := range families {
 		names = append(names, f.name)
@@ -171,8 +171,8 @@ func enumerate(families []family) string {
 	return fault.Enumerate(names)
 }
 
-// list names the families there are, for people.
-func (f finder) list() string {
+// familyNames names the families there are, for people.
+func (f selector) familyNames() string {
 	names := slices.Collect(maps.Keys(f.families))
 	if len(names) == 0 {
 		return "none"

@@ -61,25 +61,25 @@ func Read(r io.Reader, n MetricNames, exclude []string) (port.Sample, error) {
 	if err != nil {
 		return port.Sample{}, fault.New(fault.Unavailable, "read the service's metrics").Cause(err)
 	}
-	f := finder{families: families, announced: announced(text), names: n}
-	requests, err := f.requests()
+	f := selector{families: families, declaredTypes: declaredTypes(text), names: n}
+	requests, err := f.selectRequests()
 	if err != nil {
 		return port.Sample{}, err
 	}
-	skip := skipper(exclude)
-	s, err := count(requests, skip)
+	skip := excludePaths(exclude)
+	s, err := countRequests(requests, skip)
 	if err != nil {
 		return port.Sample{}, err
 	}
-	if latency, ok := f.latency(requests); ok {
-		s.Latency, err = buckets(latency, skip)
+	if latency, ok := f.selectLatency(requests); ok {
+		s.Latency, err = mergeHistograms(latency, skip)
 	}
 	return s, err
 }
 
-// announced are the families that the text gives a type to: a fresh service may
+// declaredTypes are the families that the text gives a type to: a fresh service may
 // have no series of them yet, and the parser drops those.
-func announced(text []byte) map[string]string {
+func declaredTypes(text []byte) map[string]string {
 	types := map[string]string{}
 	for line := range bytes.Lines(text) {
 		if !bytes.HasPrefix(line, []byte("# TYPE ")) {
@@ -95,22 +95,22 @@ func announced(text []byte) map[string]string {
 // family is one that was chosen, with its labels.
 type family struct {
 	*dto.MetricFamily
-	name, code, path string // labels; empty: it has none
+	name, codeLabel, pathLabel string // labels; empty: it has none
 }
 
-// skipper tells whether a series is of an excluded path.
-func skipper(exclude []string) func(f family, m *dto.Metric) bool {
+// excludePaths tells whether a series is of an excluded path.
+func excludePaths(exclude []string) func(f family, m *dto.Metric) bool {
 	var paths []string
 	for _, path := range exclude {
-		paths = append(paths, plain(path))
+		paths = append(paths, normalizePath(path))
 	}
 	return func(f family, m *dto.Metric) bool {
-		return f.path != "" && slices.Contains(paths, plain(value(m, f.path)))
+		return f.pathLabel != "" && slices.Contains(paths, normalizePath(labelValue(m, f.pathLabel)))
 	}
 }
 
-// plain is a path without its query, method and last slash.
-func plain(path string) string {
+// normalizePath is a path without its query, method and last slash.
+func normalizePath(path string) string {
 	path, _, _ = strings.Cut(path, "?")
 	if i := strings.LastIndex(path, " "); i >= 0 {
 		path = path[i+1:]
@@ -118,7 +118,7 @@ func plain(path string) string {
 	return strings.TrimRight(path, "/")
 }
 
-func value(m *dto.Metric, label string) string {
+func labelValue(m *dto.Metric, label string) string {
 	for _, l := range m.GetLabel() {
 		if l.GetName() == label {
 			return l.GetValue()
@@ -127,59 +127,59 @@ func value(m *dto.Metric, label string) string {
 	return ""
 }
 
-// failed tells whether a status is a server's error.
-func failed(code string) bool { return len(code) == 3 && code[0] == '5' }
+// isServerError tells whether a status is a server's error.
+func isServerError(code string) bool { return len(code) == 3 && code[0] == '5' }
 
-func count(f family, skip func(family, *dto.Metric) bool) (port.Sample, error) {
+func countRequests(f family, skip func(family, *dto.Metric) bool) (port.Sample, error) {
 	var s port.Sample
 	for _, m := range f.GetMetric() {
 		if skip(f, m) {
 			continue
 		}
-		n, err := whole(amount(m))
+		n, err := toCount(metricValue(m))
 		if err != nil {
 			return port.Sample{}, fault.New(fault.Unavailable, "read %s of the service's metrics", f.name).Cause(err)
 		}
-		s.Requests = plus(s.Requests, n)
-		if failed(value(m, f.code)) {
-			s.Errors = plus(s.Errors, n)
+		s.Requests = addCapped(s.Requests, n)
+		if isServerError(labelValue(m, f.codeLabel)) {
+			s.Errors = addCapped(s.Errors, n)
 		}
 	}
 	return s, nil
 }
 
-// amount is a counter's value, or how many a histogram has seen.
-func amount(m *dto.Metric) float64 {
+// metricValue is a counter's value, or how many a histogram has seen.
+func metricValue(m *dto.Metric) float64 {
 	switch {
 	case m.Counter != nil:
 		return m.Counter.GetValue()
 	case m.Untyped != nil:
 		return m.Untyped.GetValue()
 	}
-	return seen(m.GetHistogram())
+	return sampleCount(m.GetHistogram())
 }
 
-// seen is a histogram's count, which is a float once any of its numbers is one.
-func seen(h *dto.Histogram) float64 {
-	return either(h.GetSampleCount(), h.GetSampleCountFloat())
+// sampleCount is a histogram's count, which is a float once any of its numbers is one.
+func sampleCount(h *dto.Histogram) float64 {
+	return uintOrFloat(h.GetSampleCount(), h.GetSampleCountFloat())
 }
 
-func either(n uint64, f float64) float64 {
+func uintOrFloat(n uint64, f float64) float64 {
 	if n != 0 {
 		return float64(n)
 	}
 	return f
 }
 
-// most is up to where a float64 counts every request.
-const most = 1 << 53
+// maxCount is up to where a float64 counts every request.
+const maxCount = 1 << 53
 
-func whole(f float64) (int64, error) {
-	if !(f >= 0 && f <= most) {
+func toCount(f float64) (int64, error) {
+	if !(f >= 0 && f <= maxCount) {
 		return 0, fmt.Errorf("%g is no number of requests", f)
 	}
 	return int64(f), nil
 }
 
-// plus adds without running over.
-func plus(a, b int64) int64 { return min(a+b, most) }
+// addCapped adds without running over.
+func addCapped(a, b int64) int64 { return min(a+b, maxCount) }

@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-func file(t *testing.T, name string) []byte {
+func readTestdata(t *testing.T, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
@@ -22,7 +22,7 @@ func file(t *testing.T, name string) []byte {
 	return b
 }
 
-func at(b []port.Bucket, le float64) int64 {
+func countAt(b []port.Bucket, le float64) int64 {
 	for _, bucket := range b {
 		if bucket.Le == le {
 			return bucket.Count
@@ -31,9 +31,9 @@ func at(b []port.Bucket, le float64) int64 {
 	return -1
 }
 
-// TestRetail reads what the example in Go says of itself.
-func TestRetail(t *testing.T) {
-	s, err := Read(bytes.NewReader(file(t, "retail.txt")), MetricNames{}, ProbePaths())
+// TestRead_RetailExample reads what the example in Go says of itself.
+func TestRead_RetailExample(t *testing.T) {
+	s, err := Read(bytes.NewReader(readTestdata(t, "retail.txt")), MetricNames{}, ProbePaths())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,26 +41,26 @@ func TestRetail(t *testing.T) {
 		t.Errorf("%d requests, %d errors", s.Requests, s.Errors)
 	}
 	inf := math.Inf(1)
-	if len(s.Latency) != 15 || at(s.Latency, 0.0025) != 96 || at(s.Latency, 0.05) != 99 || at(s.Latency, 2.5) != 99 || at(s.Latency, inf) != 100 {
+	if len(s.Latency) != 15 || countAt(s.Latency, 0.0025) != 96 || countAt(s.Latency, 0.05) != 99 || countAt(s.Latency, 2.5) != 99 || countAt(s.Latency, inf) != 100 {
 		t.Errorf("latency %v", s.Latency)
 	}
-	all, err := Read(bytes.NewReader(file(t, "retail.txt")), MetricNames{}, nil)
-	if err != nil || all.Requests != 143 || all.Errors != 5 || at(all.Latency, inf) != 143 {
+	all, err := Read(bytes.NewReader(readTestdata(t, "retail.txt")), MetricNames{}, nil)
+	if err != nil || all.Requests != 143 || all.Errors != 5 || countAt(all.Latency, inf) != 143 {
 		t.Errorf("%+v, %v", all, err)
 	}
-	if s, err = Read(bytes.NewReader(file(t, "retail.txt")), MetricNames{}, ProbePaths("/predict/")); err != nil || s.Requests != 0 || s.Latency != nil {
+	if s, err = Read(bytes.NewReader(readTestdata(t, "retail.txt")), MetricNames{}, ProbePaths("/predict/")); err != nil || s.Requests != 0 || s.Latency != nil {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
 
-// TestFastAPI reads what prometheus-fastapi-instrumentator 8.1 says: statuses are
+// TestRead_FastAPI reads what prometheus-fastapi-instrumentator 8.1 says: statuses are
 // classes, and there is a second histogram without paths.
-func TestFastAPI(t *testing.T) {
-	s, err := Read(bytes.NewReader(file(t, "fastapi.txt")), MetricNames{}, ProbePaths())
-	if err != nil || s.Requests != 14 || s.Errors != 3 || at(s.Latency, math.Inf(1)) != 14 || len(s.Latency) != 4 {
+func TestRead_FastAPI(t *testing.T) {
+	s, err := Read(bytes.NewReader(readTestdata(t, "fastapi.txt")), MetricNames{}, ProbePaths())
+	if err != nil || s.Requests != 14 || s.Errors != 3 || countAt(s.Latency, math.Inf(1)) != 14 || len(s.Latency) != 4 {
 		t.Errorf("%+v, %v", s, err)
 	}
-	s, err = Read(bytes.NewReader(file(t, "fastapi-fresh.txt")), MetricNames{}, ProbePaths())
+	s, err = Read(bytes.NewReader(readTestdata(t, "fastapi-fresh.txt")), MetricNames{}, ProbePaths())
 	if err != nil || !reflect.DeepEqual(s, port.Sample{}) {
 		t.Errorf("a fresh one: %+v, %v", s, err)
 	}
@@ -130,7 +130,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func TestUnreadable(t *testing.T) {
+func TestRead_Unreadable(t *testing.T) {
 	const counter = "# TYPE http_requests_total counter\nhttp_requests_total{code=\"200\"} "
 	cases := map[string]struct {
 		text  string
@@ -148,11 +148,11 @@ func TestUnreadable(t *testing.T) {
 		"negative":           {counter + "-1\n", MetricNames{}, "-1 is no number"},
 		"endless":            {counter + "1e300\n", MetricNames{}, "1e+300 is no number"},
 		"too large":          {strings.Repeat("# a comment\n", MaxBytes/12+1), MetricNames{}, "larger than 8 MiB"},
-		"a falling bucket":   {counter + "1\n" + hist(`{le="1"} 5`, `{le="2"} 4`), MetricNames{}, "not in order"},
-		"different buckets":  {counter + "1\n" + hist(`{a="1",le="1"} 5`, `{a="2",le="2"} 4`), MetricNames{}, "different buckets"},
-		"the same limit":     {counter + "1\n" + hist(`{le="1"} 5`, `{le="1.0"} 5`), MetricNames{}, "not in order"},
-		"more than all":      {counter + "1\n" + hist(`{le="1"} 7`), MetricNames{}, "not in order"},
-		"a bucket below all": {counter + "1\n" + hist(`{le="1"} -1`), MetricNames{}, "metrics"},
+		"a falling bucket":   {counter + "1\n" + histogramText(`{le="1"} 5`, `{le="2"} 4`), MetricNames{}, "not in order"},
+		"different buckets":  {counter + "1\n" + histogramText(`{a="1",le="1"} 5`, `{a="2",le="2"} 4`), MetricNames{}, "different buckets"},
+		"the same limit":     {counter + "1\n" + histogramText(`{le="1"} 5`, `{le="1.0"} 5`), MetricNames{}, "not in order"},
+		"more than all":      {counter + "1\n" + histogramText(`{le="1"} 7`), MetricNames{}, "not in order"},
+		"a bucket below all": {counter + "1\n" + histogramText(`{le="1"} -1`), MetricNames{}, "metrics"},
 	}
 	for name, c := range cases {
 		_, err := Read(strings.NewReader(c.text), c.names, ProbePaths())
@@ -162,8 +162,8 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-// hist is a histogram of latencies; every series has seen six.
-func hist(buckets ...string) string {
+// histogramText is a histogram of latencies; every series has seen six.
+func histogramText(buckets ...string) string {
 	text := "# TYPE latency_seconds histogram\n"
 	for _, b := range buckets {
 		text += "latency_seconds_bucket" + b + "\n"
@@ -173,7 +173,7 @@ func hist(buckets ...string) string {
 	return text
 }
 
-func TestAddAndSub(t *testing.T) {
+func TestAddSub(t *testing.T) {
 	inf := math.Inf(1)
 	mk := func(requests, errors, fast, all int64) port.Sample {
 		return port.Sample{Requests: requests, Errors: errors, Latency: []port.Bucket{{Le: 1, Count: fast}, {Le: inf, Count: all}}}
@@ -192,7 +192,7 @@ func TestAddAndSub(t *testing.T) {
 	same("different limits", Add(a, other), port.Sample{Requests: 15, Errors: 1})
 	same("different limits, and more", Add(a, other, a), port.Sample{Requests: 25, Errors: 2})
 	same("one without", Add(a, port.Sample{Requests: 3}), port.Sample{Requests: 13, Errors: 1})
-	same("no overflow", Add(port.Sample{Requests: most}, port.Sample{Requests: most}), port.Sample{Requests: most})
+	same("no overflow", Add(port.Sample{Requests: maxCount}, port.Sample{Requests: maxCount}), port.Sample{Requests: maxCount})
 
 	same("delta", Sub(mk(15, 3, 9, 15), a), mk(5, 2, 1, 5))
 	same("nothing new", Sub(a, a), mk(0, 0, 0, 0))
@@ -212,7 +212,7 @@ func FuzzRead(f *testing.F) {
 		}
 		f.Add(b)
 	}
-	f.Add([]byte("# TYPE http_requests_total counter\nhttp_requests_total{code=\"500\"} 1e15\nhttp_requests_total{code=\"500\"} 9e15\n" + hist(`{le="1"} 5`, `{le="+Inf"} 6`)))
+	f.Add([]byte("# TYPE http_requests_total counter\nhttp_requests_total{code=\"500\"} 1e15\nhttp_requests_total{code=\"500\"} 9e15\n" + histogramText(`{le="1"} 5`, `{le="+Inf"} 6`)))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s, err := Read(bytes.NewReader(text), MetricNames{}, ProbePaths())
 		if err != nil {

@@ -16,24 +16,24 @@ import (
 // not been asked does not matter.
 func Add(samples ...port.Sample) port.Sample {
 	var sum port.Sample
-	unlike := false
+	mismatched := false
 	for _, s := range samples {
-		sum.Requests = plus(sum.Requests, s.Requests)
-		sum.Errors = plus(sum.Errors, s.Errors)
+		sum.Requests = addCapped(sum.Requests, s.Requests)
+		sum.Errors = addCapped(sum.Errors, s.Errors)
 		switch {
 		case len(s.Latency) == 0:
-			unlike = unlike || s.Requests > 0
+			mismatched = mismatched || s.Requests > 0
 		case len(sum.Latency) == 0:
 			sum.Latency = slices.Clone(s.Latency)
-		case !alike(sum.Latency, s.Latency):
-			unlike = true
+		case !sameBounds(sum.Latency, s.Latency):
+			mismatched = true
 		default:
 			for i, b := range s.Latency {
-				sum.Latency[i].Count = plus(sum.Latency[i].Count, b.Count)
+				sum.Latency[i].Count = addCapped(sum.Latency[i].Count, b.Count)
 			}
 		}
 	}
-	if unlike {
+	if mismatched {
 		sum.Latency = nil
 	}
 	return sum
@@ -50,7 +50,7 @@ func Sub(after, before port.Sample) port.Sample {
 	case len(before.Latency) == 0:
 		delta.Latency = slices.Clone(after.Latency)
 		return delta
-	case !alike(after.Latency, before.Latency):
+	case !sameBounds(after.Latency, before.Latency):
 		return after
 	}
 	for i, b := range after.Latency {
@@ -63,19 +63,19 @@ func Sub(after, before port.Sample) port.Sample {
 	return delta
 }
 
-func alike(a, b []port.Bucket) bool {
+func sameBounds(a, b []port.Bucket) bool {
 	return slices.EqualFunc(a, b, func(x, y port.Bucket) bool { return x.Le == y.Le })
 }
 
-// buckets adds the series of a histogram. Series with other limits than the
+// mergeHistograms adds the series of a histogram. Series with other limits than the
 // first are an error: what they add up to would be wrong.
-func buckets(f family, skip func(family, *dto.Metric) bool) ([]port.Bucket, error) {
+func mergeHistograms(f family, skip func(family, *dto.Metric) bool) ([]port.Bucket, error) {
 	var sum port.Sample
 	for _, m := range f.GetMetric() {
 		if skip(f, m) {
 			continue
 		}
-		one, err := histogram(m.GetHistogram())
+		one, err := readHistogram(m.GetHistogram())
 		if err != nil {
 			return nil, fault.New(fault.Unavailable, "read %s of the service's metrics", f.name).Cause(err)
 		}
@@ -87,9 +87,9 @@ func buckets(f family, skip func(family, *dto.Metric) bool) ([]port.Bucket, erro
 	return sum.Latency, nil
 }
 
-// histogram sorts the buckets of one series. The last one is all that was seen.
-func histogram(h *dto.Histogram) ([]port.Bucket, error) {
-	all, err := whole(seen(h))
+// readHistogram sorts the buckets of one series. The last one is all that was seen.
+func readHistogram(h *dto.Histogram) ([]port.Bucket, error) {
+	all, err := toCount(sampleCount(h))
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func histogram(h *dto.Histogram) ([]port.Bucket, error) {
 		if le := b.GetUpperBound(); math.IsNaN(le) || math.IsInf(le, 0) {
 			continue
 		}
-		n, err := whole(either(b.GetCumulativeCount(), b.GetCumulativeCountFloat()))
+		n, err := toCount(uintOrFloat(b.GetCumulativeCount(), b.GetCumulativeCountFloat()))
 		if err != nil {
 			return nil, err
 		}
