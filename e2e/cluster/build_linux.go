@@ -25,7 +25,7 @@ const version, versionMajor, versionMinor = "v1.36.3", "1", "36"
 func Build(ctx context.Context, c Config) (string, error) {
 	module, err := prebuild.ModuleDir("e2e/cluster/kubernetes")
 	if err != nil {
-		return prebuilt(c.Binary, err)
+		return findPrebuilt(c.Binary, err)
 	}
 	binary := c.Binary
 	if binary == "" {
@@ -37,15 +37,15 @@ func Build(ctx context.Context, c Config) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(binary), 0o755); err != nil {
 		return "", fmt.Errorf("make the folder of the Kubernetes binary: %w", err)
 	}
-	lock, err := prebuild.Lock(ctx, binary+".lock", func() { say(c.Log, "somebody else builds %s: waiting", binary) })
+	lock, err := prebuild.Lock(ctx, binary+".lock", func() { logf(c.Log, "somebody else builds %s: waiting", binary) })
 	if err != nil {
 		return "", err
 	}
 	defer lock.Close()
 	stamp := "-X k8s.io/component-base/version."
 	flags := "-s -w " + stamp + "gitVersion=" + version + " " + stamp + "gitMajor=" + versionMajor + " " + stamp + "gitMinor=" + versionMinor + " " + stamp + "gitTreeState=clean"
-	for _, t := range []target{{pausePath(binary), "./pause", "-s -w"}, {binary, ".", flags}} {
-		if err := t.build(ctx, module, c); err != nil {
+	for _, t := range []program{{pausePath(binary), "./pause", "-s -w"}, {binary, ".", flags}} {
+		if err := t.buildIfStale(ctx, module, c); err != nil {
 			return "", err
 		}
 	}
@@ -55,8 +55,8 @@ func Build(ctx context.Context, c Config) (string, error) {
 // pausePath is where the pause program is kept: beside the binary.
 func pausePath(binary string) string { return binary + "-pause" }
 
-// prebuilt takes a binary for which there are no sources here.
-func prebuilt(binary string, noSources error) (string, error) {
+// findPrebuilt takes a binary for which there are no sources here.
+func findPrebuilt(binary string, noSources error) (string, error) {
 	if binary == "" {
 		return "", noSources
 	}
@@ -68,21 +68,21 @@ func prebuilt(binary string, noSources error) (string, error) {
 	return filepath.Abs(binary)
 }
 
-// target is a program to build: where it goes, its package and linker flags.
-type target struct{ path, pkg, flags string }
+// program is a program to build: where it goes, its package and linker flags.
+type program struct{ path, pkg, flags string }
 
-// build runs Go unless what is there was made from the same sources. A digest tells,
+// buildIfStale runs Go unless what is there was made from the same sources. A digest tells,
 // not the files' times: a fresh clone with a restored cache has younger sources.
-func (t target) build(ctx context.Context, module string, c Config) error {
-	want, err := t.digest(module)
+func (t program) buildIfStale(ctx context.Context, module string, c Config) error {
+	wantDigest, err := t.digest(module)
 	if err != nil {
 		return err
 	}
-	have, _ := os.ReadFile(t.path + ".digest")
-	if _, err := os.Stat(t.path); err == nil && string(have) == want {
+	haveDigest, _ := os.ReadFile(t.path + ".digest")
+	if _, err := os.Stat(t.path); err == nil && string(haveDigest) == wantDigest {
 		return nil
 	}
-	say(c.Log, "building %s (the first time takes several minutes)", t.path)
+	logf(c.Log, "building %s (the first time takes several minutes)", t.path)
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", t.flags, "-o", t.path+".new", t.pkg)
 	cmd.Dir, cmd.Env = module, append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -92,14 +92,14 @@ func (t target) build(ctx context.Context, module string, c Config) error {
 	if err := os.Rename(t.path+".new", t.path); err != nil {
 		return fmt.Errorf("build %s: %w", t.path, err)
 	}
-	if err := os.WriteFile(t.path+".digest", []byte(want), 0o644); err != nil {
+	if err := os.WriteFile(t.path+".digest", []byte(wantDigest), 0o644); err != nil {
 		return fmt.Errorf("build %s: %w", t.path, err)
 	}
 	return nil
 }
 
 // digest names what the program is made from.
-func (t target) digest(module string) (string, error) {
+func (t program) digest(module string) (string, error) {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%s\n%s\n%s\n", t.flags, runtime.GOOS, runtime.GOARCH)
 	sources, err := filepath.Glob(filepath.Join(module, t.pkg, "*.go"))

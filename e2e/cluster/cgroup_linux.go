@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// cgroup is the kubelet's root in every hierarchy: ours alone, so that it can be
+// cgroupName is the kubelet's root in every hierarchy: ours alone, so that it can be
 // removed without a look at anybody else's.
-const cgroup = "/slipway-cluster"
+const cgroupName = "/slipway-cluster"
 
 const cgroupMount = "/sys/fs/cgroup"
 
@@ -42,13 +42,13 @@ func makeCgroups() error {
 		return err
 	}
 	for _, dir := range dirs {
-		if err := os.Mkdir(dir+cgroup, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := os.Mkdir(dir+cgroupName, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("make the cgroup: %w", err)
 		}
 		if dir == cgroupMount {
-			err = delegate(dir)
+			err = enableControllers(dir)
 		} else {
-			err = inherit(dir)
+			err = copyCpuset(dir)
 		}
 		if err != nil {
 			return err
@@ -57,8 +57,8 @@ func makeCgroups() error {
 	return nil
 }
 
-// delegate lets the new cgroup have the controllers (version 2).
-func delegate(dir string) error {
+// enableControllers lets the new cgroup have the controllers (version 2).
+func enableControllers(dir string) error {
 	have, err := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
 	if err != nil {
 		return fmt.Errorf("list the cgroup controllers: %w", err)
@@ -70,15 +70,15 @@ func delegate(dir string) error {
 	return nil
 }
 
-// inherit copies what a cpuset needs before a process may enter it (version 1).
-func inherit(dir string) error {
+// copyCpuset copies what a cpuset needs before a process may enter it (version 1).
+func copyCpuset(dir string) error {
 	for _, name := range []string{"cpuset.cpus", "cpuset.mems"} {
 		value, err := os.ReadFile(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err == nil {
-			err = os.WriteFile(filepath.Join(dir+cgroup, name), value, 0o644)
+			err = os.WriteFile(filepath.Join(dir+cgroupName, name), value, 0o644)
 		}
 		if err != nil {
 			return fmt.Errorf("set up the cgroup: %w", err)
@@ -89,15 +89,15 @@ func inherit(dir string) error {
 
 // removeCgroups removes the kubelet's root with all below it. The kernel lets go of
 // a cgroup only some time after its last process.
-func removeCgroups(patience time.Duration) error {
+func removeCgroups(timeout time.Duration) error {
 	dirs, err := hierarchies()
 	if err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(poll) {
+	for deadline := time.Now().Add(timeout); ; time.Sleep(pollInterval) {
 		err = nil
 		for _, dir := range dirs {
-			err = errors.Join(err, removeCgroup(dir+cgroup))
+			err = errors.Join(err, removeCgroup(dir+cgroupName))
 		}
 		if err == nil || time.Now().After(deadline) {
 			return err

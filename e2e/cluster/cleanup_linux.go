@@ -22,34 +22,34 @@ const lockPath = "/run/slipway-cluster.lock"
 // killed test's.
 const tempPrefix = "slipway-cluster-"
 
-// grace is how long the kernel may take to clear up behind killed processes.
-const grace = 10 * time.Second
+// cleanupTimeout is how long the kernel may take to clear up behind killed processes.
+const cleanupTimeout = 10 * time.Second
 
-// record is what a cluster leaves on this machine, beside what the kernel clears up
+// leftovers is what a cluster leaves on this machine, beside what the kernel clears up
 // by itself. It is written down before it is made.
-type record struct {
-	Dir       string   `json:"dir"`
-	Temporary bool     `json:"temporary"`
-	Made      []string `json:"made"` // folders that this machine did not have
-	Net       nsID     `json:"net"`
+type leftovers struct {
+	Dir       string      `json:"dir"`
+	Temporary bool        `json:"temporary"`
+	Made      []string    `json:"made"` // folders that this machine did not have
+	Net       namespaceID `json:"net"`
 }
 
-// claim waits until no other process has a cluster, and puts back what a killed one
+// acquire waits until no other process has a cluster, and puts back what a killed one
 // left.
-func claim(ctx context.Context, log io.Writer) (*os.File, error) {
-	f, err := prebuild.Lock(ctx, lockPath, func() { say(log, "another process has a cluster on this machine: waiting until it stops") })
+func acquire(ctx context.Context, log io.Writer) (*os.File, error) {
+	f, err := prebuild.Lock(ctx, lockPath, func() { logf(log, "another process has a cluster on this machine: waiting until it stops") })
 	if err != nil {
 		return nil, err
 	}
-	if err := clearUp(f, log); err != nil {
+	if err := removeLeftovers(f, log); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("clear up behind a cluster that was not stopped: %w", err)
 	}
 	return f, nil
 }
 
-// clearUp puts back what the file tells of, and empties it.
-func clearUp(f *os.File, log io.Writer) error {
+// removeLeftovers puts back what the file tells of, and empties it.
+func removeLeftovers(f *os.File, log io.Writer) error {
 	content, err := io.ReadAll(f)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", lockPath, err)
@@ -57,19 +57,19 @@ func clearUp(f *os.File, log io.Writer) error {
 	if len(content) == 0 {
 		return nil
 	}
-	say(log, "clearing up behind a cluster that was not stopped")
-	var left record
-	if err := json.Unmarshal(content, &left); err != nil {
+	logf(log, "clearing up behind a cluster that was not stopped")
+	var leftovers leftovers
+	if err := json.Unmarshal(content, &leftovers); err != nil {
 		return fmt.Errorf("read %s: %w", lockPath, err)
 	}
-	if err := left.putBack(); err != nil {
+	if err := leftovers.restore(); err != nil {
 		return err
 	}
 	return f.Truncate(0)
 }
 
-// write keeps the record where the next cluster finds it.
-func (r record) write(f *os.File) error {
+// save keeps the record where the next cluster finds it.
+func (r leftovers) save(f *os.File) error {
 	content, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encode the record of the cluster: %w", err)
@@ -83,12 +83,12 @@ func (r record) write(f *os.File) error {
 	return nil
 }
 
-// putBack makes this machine as it was, once the room has ended. It may be called
+// restore makes this machine as it was, once the room has ended. It may be called
 // again.
-func (r record) putBack() error {
-	err := errors.Join(unwire(r.Net, grace), removeCgroups(grace), r.removeState())
+func (r leftovers) restore() error {
+	err := errors.Join(disconnect(r.Net, cleanupTimeout), removeCgroups(cleanupTimeout), r.removeState())
 	for _, dir := range r.Made {
-		if slices.Contains(hidden, dir) {
+		if slices.Contains(privateDirs, dir) {
 			_ = os.Remove(dir) // stays if somebody else put something there meanwhile
 		}
 	}
@@ -97,7 +97,7 @@ func (r record) putBack() error {
 
 // removeState removes what the cluster wrote. In a folder that was given, the logs
 // stay.
-func (r record) removeState() error {
+func (r leftovers) removeState() error {
 	if r.Dir == "" {
 		return nil // it was given up before
 	}
@@ -108,7 +108,7 @@ func (r record) removeState() error {
 		return os.RemoveAll(r.Dir)
 	}
 	var err error
-	for _, name := range ownFolders {
+	for _, name := range stateDirs {
 		if name != "logs" {
 			err = errors.Join(err, os.RemoveAll(filepath.Join(r.Dir, name)))
 		}

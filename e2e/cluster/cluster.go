@@ -24,8 +24,8 @@ import (
 // package that is missing, an apiserver that is not ours to stop.
 var ErrUnsupported = errors.New("not supported here")
 
-// ownNodeIP is the node's address in a cluster of ours.
-const ownNodeIP = "10.200.0.2"
+// builtinNodeIP is the node's address in a cluster of ours.
+const builtinNodeIP = "10.200.0.2"
 
 // Config says where a cluster keeps its things. The zero value is good.
 type Config struct {
@@ -39,14 +39,14 @@ type Cluster struct {
 	Kubeconfig string // path of a file for an administrator, with everything embedded
 	NodeIP     string // where NodePorts answer; empty when the cluster is somebody's own
 
-	own     machine  // nil when the cluster is somebody's own
-	network string   // a process in the cluster's network; empty: this one's is
-	kubectl []string // the command
-	env     []string // of kubectl
+	backend    backend  // nil when the cluster is somebody's own
+	networkPID string   // a process in the cluster's network; empty: this one's is
+	kubectl    []string // the command
+	env        []string // of kubectl
 }
 
-// machine is what only a cluster of ours has.
-type machine interface {
+// backend is what only a cluster of ours has.
+type backend interface {
 	command(name string, args ...string) *exec.Cmd
 	stopAPIServer() error
 	startAPIServer(ctx context.Context) error
@@ -61,9 +61,9 @@ const NetworkEnv = "SLIPWAY_CLUSTER_NETWORK"
 // Existing is a cluster that somebody else started (kind, k3d, minikube, or
 // `cluster up`). It wants kubectl on the PATH.
 func Existing(kubeconfig string) *Cluster {
-	c := &Cluster{Kubeconfig: kubeconfig, kubectl: []string{"kubectl"}, env: os.Environ(), network: os.Getenv(NetworkEnv)}
-	if c.network != "" {
-		c.NodeIP = ownNodeIP
+	c := &Cluster{Kubeconfig: kubeconfig, kubectl: []string{"kubectl"}, env: os.Environ(), networkPID: os.Getenv(NetworkEnv)}
+	if c.networkPID != "" {
+		c.NodeIP = builtinNodeIP
 	}
 	return c
 }
@@ -93,13 +93,13 @@ func (c *Cluster) KubectlInput(ctx context.Context, stdin string, args ...string
 // its own); files and processes are those of this machine. It dies with the process
 // that started it and with Stop. Beside somebody's own cluster it is a plain command.
 func (c *Cluster) Command(name string, args ...string) *exec.Cmd {
-	if c.own == nil && c.network == "" {
+	if c.backend == nil && c.networkPID == "" {
 		return exec.Command(name, args...)
 	}
-	if c.own == nil {
-		return exec.Command("nsenter", append([]string{"--target", c.network, "--net", "--", name}, args...)...)
+	if c.backend == nil {
+		return exec.Command("nsenter", append([]string{"--target", c.networkPID, "--net", "--", name}, args...)...)
 	}
-	return c.own.command(name, args...)
+	return c.backend.command(name, args...)
 }
 
 // RestartAPIServer kills the apiserver (SIGKILL), starts it again, and returns when
@@ -113,39 +113,39 @@ func (c *Cluster) RestartAPIServer(ctx context.Context) error {
 
 // StopAPIServer kills the apiserver (SIGKILL). To stop a stopped one is no error.
 func (c *Cluster) StopAPIServer(context.Context) error {
-	if c.own == nil {
-		return notOurs("stop the apiserver")
+	if c.backend == nil {
+		return unsupported("stop the apiserver")
 	}
-	return c.own.stopAPIServer()
+	return c.backend.stopAPIServer()
 }
 
 // StartAPIServer starts the apiserver after StopAPIServer, and returns when it is
 // ready.
 func (c *Cluster) StartAPIServer(ctx context.Context) error {
-	if c.own == nil {
-		return notOurs("start the apiserver")
+	if c.backend == nil {
+		return unsupported("start the apiserver")
 	}
-	return c.own.startAPIServer(ctx)
+	return c.backend.startAPIServer(ctx)
 }
 
 // Logs is the end of each component's log, for a post-mortem.
 func (c *Cluster) Logs() string {
-	if c.own == nil {
+	if c.backend == nil {
 		return ""
 	}
-	return c.own.logs()
+	return c.backend.logs()
 }
 
 // Stop ends the cluster with everything that runs in it and puts the machine back
 // as it was. More calls return what the first one returned. Somebody's own cluster
 // is left alone.
 func (c *Cluster) Stop() error {
-	if c.own == nil {
+	if c.backend == nil {
 		return nil
 	}
-	return c.own.stop()
+	return c.backend.stop()
 }
 
-func notOurs(act string) error {
+func unsupported(act string) error {
 	return fmt.Errorf("%s: the cluster is somebody's own: %w", act, ErrUnsupported)
 }

@@ -17,14 +17,14 @@ import (
 	"time"
 )
 
-// patience is how long the cluster may take for one thing on a busy machine.
-const patience = 2 * time.Minute
+// timeout is how long the cluster may take for one thing on a busy machine.
+const timeout = 2 * time.Minute
 
-// TestCluster uses everything that the other tests build on.
-func TestCluster(t *testing.T) {
+// TestCluster_RunsWorkloads uses everything that the other tests build on.
+func TestCluster_RunsWorkloads(t *testing.T) {
 	before := machineState(t)
-	c := started(t)
-	image := pushed(t, c)
+	c := startCluster(t)
+	image := pushImage(t, c)
 	manifest, err := os.ReadFile("testdata/hello.yaml")
 	must(t, err)
 	begin := time.Now()
@@ -34,10 +34,10 @@ func TestCluster(t *testing.T) {
 	t.Logf("apply to Available, 2 replicas: %.1f s", time.Since(begin).Seconds())
 
 	for _, url := range []string{"http://" + c.NodeIP + ":30080/", "http://" + kubectl(t, c, "get", "service", "hello", "-o", "jsonpath={.spec.clusterIP}") + "/"} {
-		eventually(t, url+" to answer", func() string { return get(url) }, "hello from hello-")
+		eventually(t, url+" to answer", func() string { return httpGet(url) }, "hello from hello-")
 	}
 	pod := kubectl(t, c, "get", "pod", "-l", "app=hello", "-o", "jsonpath={.items[0].status.podIP}")
-	eventually(t, "the pod to answer", func() string { return get("http://" + pod + ":8080/") }, "hello from hello-")
+	eventually(t, "the pod to answer", func() string { return httpGet("http://" + pod + ":8080/") }, "hello from hello-")
 	if logs := kubectl(t, c, "logs", "deployment/hello"); !strings.Contains(logs, "hello starts") {
 		t.Errorf("the pod's log is %q", logs)
 	}
@@ -50,7 +50,7 @@ func TestCluster(t *testing.T) {
 	if _, err := c.Kubectl(t.Context(), "get", "nodes", "--request-timeout=2s"); err == nil {
 		t.Error("the stopped apiserver answers")
 	}
-	if said := get("http://" + c.NodeIP + ":30080/"); !strings.HasPrefix(said, "hello from ") {
+	if said := httpGet("http://" + c.NodeIP + ":30080/"); !strings.HasPrefix(said, "hello from ") {
 		t.Errorf("without an apiserver the NodePort says %q", said)
 	}
 	begin = time.Now()
@@ -67,18 +67,18 @@ func TestCluster(t *testing.T) {
 	if top := kubectl(t, c, "top", "pods"); !strings.Contains(top, "hello-") {
 		t.Errorf("kubectl top says %q", top)
 	}
-	t.Logf("memory of everything: %d MB", memory(c)>>10)
-	stops(t, c, before)
+	t.Logf("memory of everything: %d MB", memoryKB(c)>>10)
+	requireCleanStop(t, c, before)
 }
 
-// TestKilled: a killed test's cluster dies with it, and the next one clears up.
-func TestKilled(t *testing.T) {
+// TestStart_CleansUpAfterKill: a killed test's cluster dies with it, and the next one clears up.
+func TestStart_CleansUpAfterKill(t *testing.T) {
 	before := machineState(t)
-	if err := supported(); err != nil {
+	if err := checkRequirements(); err != nil {
 		t.Skip(err)
 	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env, cmd.Stderr = append(os.Environ(), helper+"=cluster"), os.Stderr
+	cmd.Env, cmd.Stderr = append(os.Environ(), helperEnv+"=cluster"), os.Stderr
 	out, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())
@@ -86,13 +86,13 @@ func TestKilled(t *testing.T) {
 	if !said.Scan() || said.Text() != "ready" {
 		t.Fatalf("the cluster said %q: %v", said.Text(), cmd.Wait())
 	}
-	var net nsID
-	if left := processes(func(pid int) bool { return parent(pid) == cmd.Process.Pid }); len(left) > 0 {
-		net, err = netns(left[0])
+	var net namespaceID
+	if left := findProcesses(func(pid int) bool { return parentPID(pid) == cmd.Process.Pid }); len(left) > 0 {
+		net, err = netnsOf(left[0])
 		must(t, err)
 	}
 	inside := func() []int {
-		return processes(func(pid int) bool { id, err := netns(pid); return err == nil && id == net })
+		return findProcesses(func(pid int) bool { id, err := netnsOf(pid); return err == nil && id == net })
 	}
 	if len(inside()) < 8 {
 		t.Fatalf("only the processes %v are in the cluster", inside())
@@ -100,16 +100,16 @@ func TestKilled(t *testing.T) {
 	must(t, cmd.Process.Kill())
 	_ = cmd.Wait()
 	eventually(t, "the processes to die", func() string { return fmt.Sprint(inside()) }, "[]")
-	eventually(t, "the link to go", func() string { return fmt.Sprint(wired()) }, "false")
-	f, err := claim(t.Context(), io.Discard)
+	eventually(t, "the link to go", func() string { return fmt.Sprint(linkExists()) }, "false")
+	f, err := acquire(t.Context(), io.Discard)
 	must(t, err)
 	must(t, f.Close())
-	same(t, before)
+	requireState(t, before)
 }
 
-// TestForeignFolder: a folder with somebody's things in it is refused, and they stay.
-func TestForeignFolder(t *testing.T) {
-	if err := supported(); err != nil {
+// TestStart_RefusesForeignFolder: a folder with somebody's things in it is refused, and they stay.
+func TestStart_RefusesForeignFolder(t *testing.T) {
+	if err := checkRequirements(); err != nil {
 		t.Skip(err)
 	}
 	dir := t.TempDir()
@@ -127,8 +127,8 @@ func TestForeignFolder(t *testing.T) {
 	}
 }
 
-// TestExisting: somebody's own cluster is used, never stopped.
-func TestExisting(t *testing.T) {
+// TestExisting_NeverStops: somebody's own cluster is used, never stopped.
+func TestExisting_NeverStops(t *testing.T) {
 	c := Existing("/nowhere/config")
 	if err := c.RestartAPIServer(t.Context()); !errors.Is(err, ErrUnsupported) {
 		t.Errorf("restart: %v", err)
@@ -141,10 +141,10 @@ func TestExisting(t *testing.T) {
 	}
 }
 
-// TestGivenUp: a start that is given up half way leaves nothing.
-func TestGivenUp(t *testing.T) {
+// TestStart_CancelledLeavesNothing: a start that is given up half way leaves nothing.
+func TestStart_CancelledLeavesNothing(t *testing.T) {
 	before := machineState(t)
-	if err := supported(); err != nil {
+	if err := checkRequirements(); err != nil {
 		t.Skip(err)
 	}
 	for _, after := range []time.Duration{100 * time.Millisecond, 500 * time.Millisecond, 3 * time.Second} {
@@ -157,13 +157,13 @@ func TestGivenUp(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("after %s: %v", after, err)
 		}
-		same(t, before)
+		requireState(t, before)
 	}
 }
 
-func started(t *testing.T) *Cluster {
+func startCluster(t *testing.T) *Cluster {
 	t.Helper()
-	if err := supported(); err != nil {
+	if err := checkRequirements(); err != nil {
 		t.Skip(err)
 	}
 	_, err := Build(t.Context(), Config{Log: t.Output()})
@@ -183,8 +183,8 @@ func started(t *testing.T) *Cluster {
 	return c
 }
 
-// pushed builds hello and serves it from a registry in the cluster's network.
-func pushed(t *testing.T, c *Cluster) (image string) {
+// pushImage builds hello and serves it from a registry in the cluster's network.
+func pushImage(t *testing.T, c *Cluster) (image string) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "hello")
 	build := exec.Command("go", "build", "-trimpath", "-o", program, "./testdata/hello")
@@ -193,7 +193,7 @@ func pushed(t *testing.T, c *Cluster) (image string) {
 		t.Fatalf("build hello: %v: %s", err, out)
 	}
 	cmd := c.Command(os.Args[0], program)
-	cmd.Env, cmd.Stderr = append(os.Environ(), helper+"=registry"), os.Stderr
+	cmd.Env, cmd.Stderr = append(os.Environ(), helperEnv+"=registry"), os.Stderr
 	out, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())
@@ -205,10 +205,10 @@ func pushed(t *testing.T, c *Cluster) (image string) {
 	return said.Text()
 }
 
-// stops stops the cluster and compares the machine with what it was.
-func stops(t *testing.T, c *Cluster, before string) {
+// requireCleanStop stops the cluster and compares the machine with what it was.
+func requireCleanStop(t *testing.T, c *Cluster, before string) {
 	t.Helper()
-	n, ok := c.own.(*node)
+	n, ok := c.backend.(*node)
 	if !ok {
 		t.Fatal("the cluster is not ours")
 	}
@@ -216,13 +216,13 @@ func stops(t *testing.T, c *Cluster, before string) {
 	must(t, c.Stop())
 	t.Logf("stop: %.1f s", time.Since(begin).Seconds())
 	must(t, c.Stop())
-	if left := processes(func(pid int) bool { id, err := netns(pid); return err == nil && id == n.Net }); len(left) > 0 {
+	if left := findProcesses(func(pid int) bool { id, err := netnsOf(pid); return err == nil && id == n.Net }); len(left) > 0 {
 		t.Errorf("the processes %v are left", left)
 	}
 	if _, err := os.Stat(n.Dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%s is left: %v", n.Dir, err)
 	}
-	same(t, before)
+	requireState(t, before)
 }
 
 func kubectl(t *testing.T, c *Cluster, args ...string) string {
@@ -232,7 +232,7 @@ func kubectl(t *testing.T, c *Cluster, args ...string) string {
 	return out
 }
 
-func get(url string) string {
+func httpGet(url string) string {
 	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Get(url)
 	if err != nil {
@@ -246,13 +246,13 @@ func get(url string) string {
 func eventually(t *testing.T, what string, ask func() string, want string) {
 	t.Helper()
 	begin, said := time.Now(), ""
-	for time.Since(begin) < patience {
+	for time.Since(begin) < timeout {
 		if said = ask(); strings.Contains(said, want) {
 			return
 		}
-		time.Sleep(poll)
+		time.Sleep(pollInterval)
 	}
-	t.Fatalf("waited %s for %s: %q", patience, what, said)
+	t.Fatalf("waited %s for %s: %q", timeout, what, said)
 }
 
 func must(t *testing.T, err error) {

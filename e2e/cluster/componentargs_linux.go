@@ -4,15 +4,15 @@ import "path/filepath"
 
 // The addresses, which are the same in every cluster: there is one at a time.
 const (
-	nodeName     = "node1"
-	hostIP       = "10.200.0.1"
-	nodeIP       = ownNodeIP
-	nodeNet      = "10.200.0.0/24"
-	podNet       = "10.244.0.0/24"
-	serviceNet   = "10.96.0.0/16"
-	apiServiceIP = "10.96.0.1"
-	apiServer    = "https://" + nodeIP + ":6443"
-	socket       = "/run/containerd/containerd.sock" // in the room only
+	nodeName         = "node1"
+	hostIP           = "10.200.0.1"
+	nodeIP           = builtinNodeIP
+	nodeNet          = "10.200.0.0/24"
+	podNet           = "10.244.0.0/24"
+	serviceNet       = "10.96.0.0/16"
+	apiServiceIP     = "10.96.0.1"
+	apiServer        = "https://" + nodeIP + ":6443"
+	containerdSocket = "/run/containerd/containerd.sock" // in the room only
 )
 
 func etcdArgs(dir string) []string {
@@ -45,7 +45,7 @@ func apiServerArgs(dir string) []string {
 // soon, so that a test need not wait for minutes.
 func controllerManagerArgs(dir string) []string {
 	pki := filepath.Join(dir, "pki") + "/"
-	return append(asks("kube-controller-manager", pki+"controller-manager.kubeconfig"),
+	return append(controllerArgs("kube-controller-manager", pki+"controller-manager.kubeconfig"),
 		"--service-account-private-key-file="+pki+"sa.key", "--root-ca-file="+pki+"ca.crt", "--use-service-account-credentials=true",
 		"--horizontal-pod-autoscaler-sync-period=5s", "--horizontal-pod-autoscaler-cpu-initialization-period=10s",
 		"--horizontal-pod-autoscaler-initial-readiness-delay=5s", "--horizontal-pod-autoscaler-downscale-stabilization=10s",
@@ -53,10 +53,10 @@ func controllerManagerArgs(dir string) []string {
 }
 
 func schedulerArgs(dir string) []string {
-	return asks("kube-scheduler", filepath.Join(dir, "pki", "scheduler.kubeconfig"))
+	return controllerArgs("kube-scheduler", filepath.Join(dir, "pki", "scheduler.kubeconfig"))
 }
 
-func asks(name, kubeconfig string) []string {
+func controllerArgs(name, kubeconfig string) []string {
 	return []string{
 		name, "--kubeconfig=" + kubeconfig, "--authentication-kubeconfig=" + kubeconfig, "--authorization-kubeconfig=" + kubeconfig,
 		"--bind-address=127.0.0.1", "--leader-elect=false",

@@ -29,29 +29,29 @@ const pauseImage = "slipway.invalid/pause:1"
 //go:embed files
 var files embed.FS
 
-// hidden are folders that components use by a fixed name. In the room each is a
+// privateDirs are folders that components use by a fixed name. In the room each is a
 // folder of the cluster's own.
-var hidden = []string{"/run", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers", "/var/log/pods"}
+var privateDirs = []string{"/run", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers", "/var/log/pods"}
 
-// kernelSettings are what the kubelet insists on. In the room they are plain files
+// sysctls are what the kubelet insists on. In the room they are plain files
 // which hold that already, so it changes nothing on this machine.
-var kernelSettings = map[string]string{
+var sysctls = map[string]string{
 	"vm/overcommit_memory": "1", "vm/panic_on_oom": "0", "kernel/panic": "10", "kernel/panic_on_oops": "1",
 	"kernel/keys/root_maxkeys": "1000000", "kernel/keys/root_maxbytes": "25000000",
 }
 
-// mounts makes what the room hides, below dir, and returns pairs of what to mount
+// prepareMounts makes what the room hides, below dir, and returns pairs of what to mount
 // where, and the folders that this machine did not have. What is used in the room
 // can't be in a folder that it hides.
-func mounts(dir string, used ...string) (pairs, made []string, err error) {
-	for _, path := range hidden {
-		for _, u := range append(used, dir) {
+func prepareMounts(dir string, outside ...string) (pairs, made []string, err error) {
+	for _, path := range privateDirs {
+		for _, u := range append(outside, dir) {
 			if strings.HasPrefix(u, path+"/") {
 				return nil, made, fmt.Errorf("start a cluster: %s is below %s, which the cluster has for itself: %w", u, path, ErrUnsupported)
 			}
 		}
-		own := filepath.Join(dir, "hidden", path)
-		if err := os.MkdirAll(own, 0o755); err != nil {
+		private := filepath.Join(dir, "hidden", path)
+		if err := os.MkdirAll(private, 0o755); err != nil {
 			return nil, made, fmt.Errorf("make the room's folders: %w", err)
 		}
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
@@ -60,24 +60,24 @@ func mounts(dir string, used ...string) (pairs, made []string, err error) {
 			}
 			made = append(made, path)
 		}
-		pairs = append(pairs, own, path)
+		pairs = append(pairs, private, path)
 	}
-	for name, value := range kernelSettings {
-		own, path := filepath.Join(dir, "hidden", "sys", name), filepath.Join("/proc/sys", name)
+	for name, value := range sysctls {
+		private, path := filepath.Join(dir, "hidden", "sys", name), filepath.Join("/proc/sys", name)
 		if _, err := os.Stat(path); err != nil {
 			continue // this kernel lacks it, and the kubelet knows
 		}
-		if err := errors.Join(os.MkdirAll(filepath.Dir(own), 0o755), os.WriteFile(own, []byte(value+"\n"), 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(private), 0o755), os.WriteFile(private, []byte(value+"\n"), 0o644)); err != nil {
 			return nil, made, fmt.Errorf("make the room's kernel settings: %w", err)
 		}
-		pairs = append(pairs, own, path)
+		pairs = append(pairs, private, path)
 	}
 	return pairs, made, nil
 }
 
 // writeConfig fills the components' files in, below dir.
 func writeConfig(dir string) error {
-	plugins, err := pluginFolder()
+	plugins, err := pluginDir()
 	if err != nil {
 		return fmt.Errorf("find the CNI plugins: %w", err)
 	}
@@ -90,7 +90,7 @@ func writeConfig(dir string) error {
 		return fmt.Errorf("read the configuration files: %w", err)
 	}
 	facts := map[string]string{
-		"Dir": dir, "Socket": socket, "Pause": pauseImage, "CNI": plugins, "Pods": podNet, "Cgroup": cgroup,
+		"Dir": dir, "Socket": containerdSocket, "Pause": pauseImage, "CNI": plugins, "Pods": podNet, "Cgroup": cgroupName,
 		"Node": nodeName, "NodeIP": nodeIP, "CA": base64.StdEncoding.EncodeToString(ca),
 	}
 	for _, t := range all.Templates() {

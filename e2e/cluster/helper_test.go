@@ -24,16 +24,16 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// helper is the variable that makes the test's own program something else.
-const helper = "SLIPWAY_CLUSTER_HELPER"
+// helperEnv is the variable that makes the test's own program something else.
+const helperEnv = "SLIPWAY_CLUSTER_HELPER"
 
 func TestMain(m *testing.M) {
 	var err error
-	switch os.Getenv(helper) {
+	switch os.Getenv(helperEnv) {
 	case "registry":
-		err = serveImage(os.Args[1])
+		err = serveRegistry(os.Args[1])
 	case "cluster":
-		err = keep()
+		err = runUntilKilled()
 	default:
 		os.Exit(m.Run())
 	}
@@ -41,8 +41,8 @@ func TestMain(m *testing.M) {
 	os.Exit(1)
 }
 
-// keep starts a cluster and something beside it, and waits to be killed.
-func keep() error {
+// runUntilKilled starts a cluster and something beside it, and waits to be killed.
+func runUntilKilled() error {
 	c, err := Start(context.Background(), Config{})
 	if err != nil {
 		return err
@@ -54,8 +54,8 @@ func keep() error {
 	select {}
 }
 
-// serveImage serves a registry with the program as an image, and prints its name.
-func serveImage(program string) error {
+// serveRegistry serves a registry with the program as an image, and prints its name.
+func serveRegistry(program string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err

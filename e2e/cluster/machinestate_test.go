@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-func same(t *testing.T, before string) {
+func requireState(t *testing.T, before string) {
 	t.Helper()
 	if after := machineState(t); after != before {
 		t.Errorf("the machine was\n%s\nand is\n%s", before, after)
@@ -22,7 +22,7 @@ func same(t *testing.T, before string) {
 func machineState(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
-	for name := range kernelSettings {
+	for name := range sysctls {
 		value, err := os.ReadFile(filepath.Join("/proc/sys", name))
 		fmt.Fprintln(&b, name, string(value), err)
 	}
@@ -41,14 +41,14 @@ func machineState(t *testing.T) string {
 	return strings.Join(slices.Compact(lines), "\n")
 }
 
-// memory is that of all processes in the cluster's network, in KB; what several
+// memoryKB is that of all processes in the cluster's network, in KB; what several
 // share is counted once.
-func memory(c *Cluster) (kb int) {
-	n, ok := c.own.(*node)
+func memoryKB(c *Cluster) (kb int) {
+	n, ok := c.backend.(*node)
 	if !ok {
 		return 0
 	}
-	for _, pid := range processes(func(pid int) bool { id, err := netns(pid); return err == nil && id == n.Net }) {
+	for _, pid := range findProcesses(func(pid int) bool { id, err := netnsOf(pid); return err == nil && id == n.Net }) {
 		content, _ := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 		for line := range strings.Lines(string(content)) {
 			var pss int

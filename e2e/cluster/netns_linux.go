@@ -14,88 +14,88 @@ import (
 	"time"
 )
 
-// link is this machine's end of the wire into the cluster.
-const link = "slipway-e2e"
+// linkName is this machine's end of the wire into the cluster.
+const linkName = "slipway-e2e"
 
-// room is the cluster's own namespaces: network, mounts and processes. They belong
+// netns is the cluster's own namespaces: network, mounts and processes. They belong
 // to one process, the holder, which ends when this process closes its input or dies;
 // then the kernel kills everything in the room and drops its mounts, and with the
 // network go the wire and its routes. So a killed test leaves nothing that runs.
-type room struct {
-	holder *exec.Cmd
-	input  io.Closer
-	ended  chan struct{}
-	net    nsID
+type netns struct {
+	init   *exec.Cmd
+	stdin  io.Closer
+	exited chan struct{}
+	id     namespaceID
 }
 
-// nsID tells one namespace from another while either is in use.
-type nsID struct{ Dev, Ino uint64 }
+// namespaceID tells one namespace from another while either is in use.
+type namespaceID struct{ Dev, Ino uint64 }
 
-// openRoom makes the namespaces with the mounts: pairs of what and where.
-func openRoom(pause string, mounts []string) (*room, error) {
-	r := &room{holder: exec.Command(pause, append([]string{"machine"}, mounts...)...), ended: make(chan struct{})}
-	r.holder.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID}
-	input, err := r.holder.StdinPipe()
+// openNamespaces makes the namespaces with the mounts: pairs of what and where.
+func openNamespaces(pause string, mounts []string) (*netns, error) {
+	r := &netns{init: exec.Command(pause, append([]string{"machine"}, mounts...)...), exited: make(chan struct{})}
+	r.init.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID}
+	input, err := r.init.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("make the namespaces: %w", err)
 	}
-	output, err := r.holder.StdoutPipe()
+	output, err := r.init.StdoutPipe()
 	if err != nil {
 		return nil, fmt.Errorf("make the namespaces: %w", err)
 	}
-	var complaint strings.Builder
-	r.holder.Stderr = &complaint
-	if err := r.holder.Start(); err != nil {
+	var stderr strings.Builder
+	r.init.Stderr = &stderr
+	if err := r.init.Start(); err != nil {
 		return nil, fmt.Errorf("make the namespaces: %w", err)
 	}
-	r.input = input
-	said, _ := bufio.NewReader(output).ReadString('\n')
-	go func() { _ = r.holder.Wait(); close(r.ended) }()
-	if said != "ready\n" {
-		r.end()
-		return nil, fmt.Errorf("make the namespaces: %s", strings.TrimSpace(complaint.String()))
+	r.stdin = input
+	line, _ := bufio.NewReader(output).ReadString('\n')
+	go func() { _ = r.init.Wait(); close(r.exited) }()
+	if line != "ready\n" {
+		r.close()
+		return nil, fmt.Errorf("make the namespaces: %s", strings.TrimSpace(stderr.String()))
 	}
-	if r.net, err = netns(r.holder.Process.Pid); err != nil {
-		r.end()
+	if r.id, err = netnsOf(r.init.Process.Pid); err != nil {
+		r.close()
 		return nil, fmt.Errorf("make the namespaces: %w", err)
 	}
 	return r, nil
 }
 
-// inside is a command that belongs to the room. nsenter stays as its parent.
-func (r *room) inside(name string, args ...string) *exec.Cmd {
-	return r.enter([]string{"--net", "--mount", "--pid"}, name, args...)
+// command is a command that belongs to the room. nsenter stays as its parent.
+func (r *netns) command(name string, args ...string) *exec.Cmd {
+	return r.nsenter([]string{"--net", "--mount", "--pid"}, name, args...)
 }
 
-// beside is a command of this machine that only has the room's network. The kernel
+// hostCommand is a command of this machine that only has the room's network. The kernel
 // kills it when the thread that starts it ends, which is with this process.
-func (r *room) beside(name string, args ...string) *exec.Cmd {
-	cmd := r.enter([]string{"--net"}, name, args...)
+func (r *netns) hostCommand(name string, args ...string) *exec.Cmd {
+	cmd := r.nsenter([]string{"--net"}, name, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd
 }
 
-func (r *room) enter(which []string, name string, args ...string) *exec.Cmd {
-	words := append([]string{"--target", strconv.Itoa(r.holder.Process.Pid)}, which...)
+func (r *netns) nsenter(which []string, name string, args ...string) *exec.Cmd {
+	words := append([]string{"--target", strconv.Itoa(r.init.Process.Pid)}, which...)
 	return exec.Command("nsenter", append(append(words, "--", name), args...)...)
 }
 
-// wire connects the room with this machine, and sends what is for pods and Services
+// connect connects the room with this machine, and sends what is for pods and Services
 // there. From the room there is no way to anywhere else.
-func (r *room) wire() error {
-	pid := strconv.Itoa(r.holder.Process.Pid)
+func (r *netns) connect() error {
+	pid := strconv.Itoa(r.init.Process.Pid)
 	for _, step := range []*exec.Cmd{
-		exec.Command("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", pid),
-		exec.Command("ip", "addr", "add", hostIP+"/24", "dev", link),
-		exec.Command("ip", "link", "set", link, "up"),
-		r.beside("ip", "link", "set", "lo", "up"),
-		r.beside("ip", "addr", "add", nodeIP+"/24", "dev", "eth0"),
-		r.beside("ip", "link", "set", "eth0", "up"),
+		exec.Command("ip", "link", "add", linkName, "type", "veth", "peer", "name", "eth0", "netns", pid),
+		exec.Command("ip", "addr", "add", hostIP+"/24", "dev", linkName),
+		exec.Command("ip", "link", "set", linkName, "up"),
+		r.hostCommand("ip", "link", "set", "lo", "up"),
+		r.hostCommand("ip", "addr", "add", nodeIP+"/24", "dev", "eth0"),
+		r.hostCommand("ip", "link", "set", "eth0", "up"),
 		// A packet to a Service needs a way before kube-proxy gives it another address.
-		r.beside("ip", "route", "add", serviceNet, "dev", "eth0"),
-		r.beside("ip", "route", "add", "unreachable", "default"),
-		exec.Command("ip", "route", "add", podNet, "via", nodeIP, "dev", link),
-		exec.Command("ip", "route", "add", serviceNet, "via", nodeIP, "dev", link),
+		r.hostCommand("ip", "route", "add", serviceNet, "dev", "eth0"),
+		r.hostCommand("ip", "route", "add", "unreachable", "default"),
+		exec.Command("ip", "route", "add", podNet, "via", nodeIP, "dev", linkName),
+		exec.Command("ip", "route", "add", serviceNet, "via", nodeIP, "dev", linkName),
 	} {
 		if out, err := step.CombinedOutput(); err != nil {
 			return fmt.Errorf("wire the network: %s: %w: %s", strings.Join(step.Args, " "), err, strings.TrimSpace(string(out)))
@@ -104,59 +104,59 @@ func (r *room) wire() error {
 	return nil
 }
 
-// end kills everything in the room, and what this machine runs in its network.
-func (r *room) end() {
-	_ = r.input.Close()
-	_ = r.holder.Process.Kill()
-	<-r.ended // the kernel has buried everybody in the room by then
+// close kills everything in the room, and what this machine runs in its network.
+func (r *netns) close() {
+	_ = r.stdin.Close()
+	_ = r.init.Process.Kill()
+	<-r.exited // the kernel has buried everybody in the room by then
 }
 
-// unwire removes the wire with its routes, and kills who still uses the network of
+// disconnect removes the wire with its routes, and kills who still uses the network of
 // which it is a part. It is the same after a Stop as after a killed test.
-func unwire(net nsID, patience time.Duration) error {
-	deadline := time.Now().Add(patience)
+func disconnect(net namespaceID, timeout time.Duration) error {
+	deadline := time.Now().Add(timeout)
 	for {
-		left := processes(func(pid int) bool { id, err := netns(pid); return err == nil && id == net })
-		if len(left) == 0 {
+		pids := findProcesses(func(pid int) bool { id, err := netnsOf(pid); return err == nil && id == net })
+		if len(pids) == 0 {
 			break
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("end the processes %v in the cluster's network: %w", left, os.ErrDeadlineExceeded)
+			return fmt.Errorf("end the processes %v in the cluster's network: %w", pids, os.ErrDeadlineExceeded)
 		}
-		for _, pid := range left {
+		for _, pid := range pids {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
-		time.Sleep(poll / 5)
+		time.Sleep(pollInterval / 5)
 	}
-	if !wired() {
+	if !linkExists() {
 		return nil
 	}
-	if out, err := exec.Command("ip", "link", "del", link).CombinedOutput(); err != nil && wired() {
-		return fmt.Errorf("remove the link %s: %w: %s", link, err, strings.TrimSpace(string(out)))
+	if out, err := exec.Command("ip", "link", "del", linkName).CombinedOutput(); err != nil && linkExists() {
+		return fmt.Errorf("remove the link %s: %w: %s", linkName, err, strings.TrimSpace(string(out)))
 	}
 	return nil
 }
 
-// wired tells whether this machine's end of a wire is there.
-func wired() bool {
-	_, err := os.Lstat(filepath.Join("/sys/class/net", link))
+// linkExists tells whether this machine's end of a wire is there.
+func linkExists() bool {
+	_, err := os.Lstat(filepath.Join("/sys/class/net", linkName))
 	return err == nil
 }
 
-func netns(pid int) (nsID, error) {
+func netnsOf(pid int) (namespaceID, error) {
 	info, err := os.Stat(filepath.Join("/proc", strconv.Itoa(pid), "ns", "net"))
 	if err != nil {
-		return nsID{}, fmt.Errorf("find the network namespace of %d: %w", pid, err)
+		return namespaceID{}, fmt.Errorf("find the network namespace of %d: %w", pid, err)
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
-		return nsID{}, errors.ErrUnsupported
+		return namespaceID{}, errors.ErrUnsupported
 	}
-	return nsID{st.Dev, st.Ino}, nil
+	return namespaceID{st.Dev, st.Ino}, nil
 }
 
-// processes lists those that match, without this one.
-func processes(match func(pid int) bool) []int {
+// findProcesses lists those that match, without this one.
+func findProcesses(match func(pid int) bool) []int {
 	entries, _ := os.ReadDir("/proc")
 	var found []int
 	for _, e := range entries {
@@ -167,9 +167,9 @@ func processes(match func(pid int) bool) []int {
 	return found
 }
 
-// parent reads the parent in /proc/PID/stat: the second word after the name, which
+// parentPID reads the parent in /proc/PID/stat: the second word after the name, which
 // stands in brackets and may hold anything.
-func parent(pid int) int {
+func parentPID(pid int) int {
 	stat, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	words := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 	if len(words) < 2 {

@@ -14,109 +14,109 @@ import (
 
 // node is a cluster of ours: one machine with everything on it.
 type node struct {
-	record
+	leftovers
 	binary string
-	out    io.Writer
-	file   *os.File // the lock, with the record in it
-	room   *room
-	asks   *client
+	log    io.Writer
+	lock   *os.File // the lock, with the record in it
+	ns     *netns
+	api    *client
 
-	mu    sync.Mutex // guards what follows
-	parts map[string]*part
+	mu         sync.Mutex // guards what follows
+	components map[string]*component
 
-	once    sync.Once
-	stopped error
+	stopOnce sync.Once
+	stopErr  error
 }
 
 func (n *node) path(elem ...string) string {
 	return filepath.Join(append([]string{n.Dir}, elem...)...)
 }
 
-// launch starts a component.
-func (n *node) launch(name, program string, args ...string) error {
+// startComponent starts a component.
+func (n *node) startComponent(name, program string, args ...string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if p := n.parts[name]; p != nil && p.running() {
+	if p := n.components[name]; p != nil && p.isRunning() {
 		return nil
 	}
 	select {
-	case <-n.room.ended:
+	case <-n.ns.exited:
 		return fmt.Errorf("start %s: the cluster has stopped: %w", name, os.ErrClosed)
 	default:
 	}
-	p, err := startPart(name, n.path("logs", name+".log"), n.room.inside(program, args...))
+	p, err := startComponent(name, n.path("logs", name+".log"), n.ns.command(program, args...))
 	if err == nil {
-		n.parts[name] = p
+		n.components[name] = p
 	}
 	return err
 }
 
-// wait asks until the answer is yes. It gives up when a component has ended.
-func (n *node) wait(ctx context.Context, what string, ask func(context.Context) bool) error {
-	for !ask(ctx) {
-		if name := n.fallen(); name != "" {
+// waitFor asks until the answer is yes. It gives up when a component has ended.
+func (n *node) waitFor(ctx context.Context, what string, ready func(context.Context) bool) error {
+	for !ready(ctx) {
+		if name := n.exitedComponent(); name != "" {
 			return fmt.Errorf("wait for %s: %s has ended", what, name)
 		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for %s: %w", what, ctx.Err())
-		case <-time.After(poll):
+		case <-time.After(pollInterval):
 		}
 	}
 	return nil
 }
 
-// fallen names a component that has ended, if any.
-func (n *node) fallen() string {
+// exitedComponent names a component that has ended, if any.
+func (n *node) exitedComponent() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for name, p := range n.parts {
-		if !p.running() {
+	for name, p := range n.components {
+		if !p.isRunning() {
 			return name
 		}
 	}
 	return ""
 }
 
-func (n *node) command(name string, args ...string) *exec.Cmd { return n.room.beside(name, args...) }
+func (n *node) command(name string, args ...string) *exec.Cmd { return n.ns.hostCommand(name, args...) }
 
 func (n *node) stopAPIServer() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.parts["kube-apiserver"].kill()
+	n.components["kube-apiserver"].kill()
 	return nil
 }
 
 func (n *node) startAPIServer(ctx context.Context) error {
-	if err := n.launch("kube-apiserver", n.binary, apiServerArgs(n.Dir)...); err != nil {
+	if err := n.startComponent("kube-apiserver", n.binary, apiServerArgs(n.Dir)...); err != nil {
 		return err
 	}
-	return n.wait(ctx, "the apiserver", func(ctx context.Context) bool { return n.asks.ok(ctx, "/readyz") })
+	return n.waitFor(ctx, "the apiserver", func(ctx context.Context) bool { return n.api.ok(ctx, "/readyz") })
 }
 
-func (n *node) logs() string { return tails(n.path("logs"), 20) }
+func (n *node) logs() string { return logTails(n.path("logs"), 20) }
 
 // stop works for a half started node too.
 func (n *node) stop() error {
-	n.once.Do(func() {
-		if n.asks != nil {
-			n.asks.close()
+	n.stopOnce.Do(func() {
+		if n.api != nil {
+			n.api.close()
 		}
-		if n.room != nil {
-			n.room.end()
+		if n.ns != nil {
+			n.ns.close()
 		}
 		n.mu.Lock()
-		for _, p := range n.parts {
-			<-p.ended
+		for _, p := range n.components {
+			<-p.exited
 		}
 		n.mu.Unlock()
-		err := n.putBack()
+		err := n.restore()
 		if err == nil {
-			err = n.file.Truncate(0) // else the next one tries again
+			err = n.lock.Truncate(0) // else the next one tries again
 		}
-		if n.stopped = errors.Join(err, n.file.Close()); n.stopped != nil {
-			n.stopped = fmt.Errorf("stop the cluster: %w", n.stopped)
+		if n.stopErr = errors.Join(err, n.lock.Close()); n.stopErr != nil {
+			n.stopErr = fmt.Errorf("stop the cluster: %w", n.stopErr)
 		}
 	})
-	return n.stopped
+	return n.stopErr
 }

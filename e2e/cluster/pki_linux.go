@@ -19,15 +19,15 @@ import (
 // lifetime is that of the certificates: a cluster is not kept for long.
 const lifetime = 30 * 24 * time.Hour
 
-// authority signs certificates.
-type authority struct {
+// certAuthority signs certificates.
+type certAuthority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 	pem  []byte
 }
 
-// pair is a certificate and its key, both as PEM.
-type pair struct{ cert, key []byte }
+// keyPair is a certificate and its key, both as PEM.
+type keyPair struct{ cert, key []byte }
 
 // writePKI makes every certificate and kubeconfig that the components read, in dir.
 func writePKI(dir string) error {
@@ -55,7 +55,7 @@ func writePKI(dir string) error {
 		"ca.crt": ca.pem, "front-proxy-ca.crt": front.pem,
 		"sa.key": accountKey, "sa.pub": pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}),
 	}
-	if err := identities(files, ca, front); err != nil {
+	if err := issueCertificates(files, ca, front); err != nil {
 		return err
 	}
 	for name, content := range files {
@@ -66,18 +66,18 @@ func writePKI(dir string) error {
 	return nil
 }
 
-// identities adds to files a certificate for everyone who serves or asks, and a
+// issueCertificates adds to files a certificate for everyone who serves or asks, and a
 // kubeconfig for those who ask the apiserver.
-func identities(files map[string][]byte, ca, front *authority) error {
+func issueCertificates(files map[string][]byte, ca, frontCA *certAuthority) error {
 	names := []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", nodeName, "metrics-server.kube-system.svc"}
-	for _, who := range []struct {
+	for _, identity := range []struct {
 		file, name, group string
-		by                *authority
+		by                *certAuthority
 		asks              bool
 	}{
 		{"apiserver", "kube-apiserver", "", ca, false},
 		{"apiserver-kubelet-client", "kube-apiserver-kubelet-client", "system:masters", ca, false},
-		{"front-proxy-client", "front-proxy-client", "", front, false},
+		{"front-proxy-client", "front-proxy-client", "", frontCA, false},
 		{"admin", "admin", "system:masters", ca, true},
 		{"controller-manager", "system:kube-controller-manager", "", ca, true},
 		{"scheduler", "system:kube-scheduler", "", ca, true},
@@ -85,19 +85,19 @@ func identities(files map[string][]byte, ca, front *authority) error {
 		{"kubelet", "system:node:" + nodeName, "system:nodes", ca, true},
 		{"metrics-server", "metrics-server", "system:masters", ca, true},
 	} {
-		p, err := who.by.issue(who.name, who.group, names)
+		p, err := identity.by.issue(identity.name, identity.group, names)
 		if err != nil {
 			return err
 		}
-		files[who.file+".crt"], files[who.file+".key"] = p.cert, p.key
-		if who.asks {
-			files[who.file+".kubeconfig"] = kubeconfig(ca.pem, p)
+		files[identity.file+".crt"], files[identity.file+".key"] = p.cert, p.key
+		if identity.asks {
+			files[identity.file+".kubeconfig"] = kubeconfig(ca.pem, p)
 		}
 	}
 	return nil
 }
 
-func newAuthority(name string) (*authority, error) {
+func newAuthority(name string) (*certAuthority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make the key of %s: %w", name, err)
@@ -115,19 +115,19 @@ func newAuthority(name string) (*authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the certificate of %s: %w", name, err)
 	}
-	return &authority{cert, key, certPEM(der)}, nil
+	return &certAuthority{cert, key, certPEM(der)}, nil
 }
 
 // issue makes a certificate to serve under the names and the node's addresses, and
 // to ask as a member of the group.
-func (a *authority) issue(name, group string, names []string) (pair, error) {
+func (a *certAuthority) issue(name, group string, names []string) (keyPair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return pair{}, fmt.Errorf("make the key of %s: %w", name, err)
+		return keyPair{}, fmt.Errorf("make the key of %s: %w", name, err)
 	}
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {
-		return pair{}, fmt.Errorf("make the certificate of %s: %w", name, err)
+		return keyPair{}, fmt.Errorf("make the certificate of %s: %w", name, err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: name},
@@ -141,10 +141,10 @@ func (a *authority) issue(name, group string, names []string) (pair, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
 	if err != nil {
-		return pair{}, fmt.Errorf("make the certificate of %s: %w", name, err)
+		return keyPair{}, fmt.Errorf("make the certificate of %s: %w", name, err)
 	}
 	encoded, err := keyPEM(key)
-	return pair{certPEM(der), encoded}, err
+	return keyPair{certPEM(der), encoded}, err
 }
 
 func certPEM(der []byte) []byte {
@@ -159,7 +159,7 @@ func keyPEM(key *ecdsa.PrivateKey) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), nil
 }
 
-func kubeconfig(ca []byte, p pair) []byte {
+func kubeconfig(ca []byte, p keyPair) []byte {
 	b64 := base64.StdEncoding.EncodeToString
 	return fmt.Appendf(nil, `apiVersion: v1
 kind: Config

@@ -12,8 +12,8 @@ import (
 // DebianPackages are the Debian packages that Start wants.
 const DebianPackages = "containerd runc containernetworking-plugins iptables conntrack nftables ethtool socat iproute2 util-linux"
 
-// supported tells what this machine lacks for a cluster, if anything.
-func supported() error {
+// checkRequirements tells what this machine lacks for a cluster, if anything.
+func checkRequirements() error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("start a cluster: it needs root: %w", ErrUnsupported)
 	}
@@ -23,7 +23,7 @@ func supported() error {
 			missing = append(missing, name)
 		}
 	}
-	if _, err := pluginFolder(); err != nil {
+	if _, err := pluginDir(); err != nil {
 		missing = append(missing, "the CNI plugins bridge, host-local, portmap and loopback")
 	}
 	if len(missing) > 0 {
@@ -32,8 +32,8 @@ func supported() error {
 	return nil
 }
 
-// pluginFolder is where the CNI plugins are, in Debian or elsewhere.
-func pluginFolder() (string, error) {
+// pluginDir is where the CNI plugins are, in Debian or elsewhere.
+func pluginDir() (string, error) {
 	for _, dir := range []string{"/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"} {
 		found := 0
 		for _, name := range []string{"bridge", "host-local", "portmap", "loopback"} {
@@ -48,20 +48,20 @@ func pluginFolder() (string, error) {
 	return "", os.ErrNotExist
 }
 
-// freeAddresses makes sure that nothing on this machine has the cluster's addresses.
-func freeAddresses() error {
+// checkAddressesFree makes sure that nothing on this machine has the cluster's addresses.
+func checkAddressesFree() error {
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
 		return fmt.Errorf("list this machine's addresses: %w", err)
 	}
 	for _, cidr := range []string{nodeNet, podNet, serviceNet} {
-		_, wanted, err := net.ParseCIDR(cidr)
+		_, needed, err := net.ParseCIDR(cidr)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", cidr, err)
 		}
 		for _, addr := range addrs {
-			if have, ok := addr.(*net.IPNet); ok && (wanted.Contains(have.IP) || have.Contains(wanted.IP)) {
-				return fmt.Errorf("start a cluster: this machine has %s, and the cluster wants %s: %w", have, cidr, ErrUnsupported)
+			if taken, ok := addr.(*net.IPNet); ok && (needed.Contains(taken.IP) || taken.Contains(needed.IP)) {
+				return fmt.Errorf("start a cluster: this machine has %s, and the cluster wants %s: %w", taken, cidr, ErrUnsupported)
 			}
 		}
 	}
