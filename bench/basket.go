@@ -2,9 +2,9 @@ package main
 
 import "github.com/slipway-cd/slipway/bench/measure"
 
-const basket = `{"BASKET_SIZE":"L","BASKET_TYPE":"Full Shop","STORE_REGION":"E02","STORE_FORMAT":"LS","SPEND":12.5,"QUANTITY":3,"PROD_CODE_20":"DEP00001","PROD_CODE_30":"G00001"}`
+const predictBody = `{"BASKET_SIZE":"L","BASKET_TYPE":"Full Shop","STORE_REGION":"E02","STORE_FORMAT":"LS","SPEND":12.5,"QUANTITY":3,"PROD_CODE_20":"DEP00001","PROD_CODE_30":"G00001"}`
 
-// buyer asks for a prediction, over connections that stay open.
-func buyer(url string) measure.RequestFunc {
-	return measure.Post(measure.Client(true, 64), url+"/predict", basket)
+// predictRequest asks for a prediction, over connections that stay open.
+func predictRequest(url string) measure.RequestFunc {
+	return measure.Post(measure.Client(true, 64), url+"/predict", predictBody)
 }

@@ -27,18 +27,18 @@ image: {build: {dockerfile: Dockerfile}, repository: packed}
 environments: {dev: {target: {local: {}}}}
 `
 
-// packing is a repository with a Dockerfile, and a copy of it for buildctl, both
+// dockerfileBench is a repository with a Dockerfile, and a copy of it for buildctl, both
 // built by the same BuildKit, which Slipway starts.
-type packing struct {
+type dockerfileBench struct {
 	*bench
-	tools      builder.Tools
-	ours, copy string // folders
-	next       int
+	tools                   builder.Tools
+	slipwayDir, buildctlDir string // folders
+	line                    int
 }
 
-// dockerfiles measures what Slipway adds to a build by BuildKit.
-func (b *bench) dockerfiles(ctx context.Context) error {
-	tools, err := builder.Ensure(ctx, b.story)
+// measureDockerfiles measures what Slipway adds to a build by BuildKit.
+func (b *bench) measureDockerfiles(ctx context.Context) error {
+	tools, err := builder.Ensure(ctx, b.log)
 	if errors.Is(err, builder.ErrUnsupported) {
 		b.Note("Dockerfiles beside buildctl", err.Error())
 		return nil
@@ -46,27 +46,27 @@ func (b *bench) dockerfiles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p := &packing{bench: b, tools: tools, ours: filepath.Join(b.work, "packed"), copy: filepath.Join(b.work, "packed-plain")}
+	p := &dockerfileBench{bench: b, tools: tools, slipwayDir: filepath.Join(b.work, "packed"), buildctlDir: filepath.Join(b.work, "packed-plain")}
 	if err := p.prepare(ctx); err != nil {
 		return err
 	}
-	defer (&shop{bench: b, dir: p.ours}).down()
+	defer (&retailRepo{bench: b, dir: p.slipwayDir}).down()
 	for _, c := range []struct {
 		what  string
 		file  string // that changes; "": nothing does
 		times int
 	}{
-		{"nothing changed", "", pairs}, {"one line changed", "app.txt", pairs}, {"one dependency changed", "dependencies.txt", 3},
+		{"nothing changed", "", rounds}, {"one line changed", "app.txt", rounds}, {"one dependency changed", "dependencies.txt", 3},
 	} {
-		if err := p.beside(ctx, c.what, c.file, c.times); err != nil {
+		if err := p.compare(ctx, c.what, c.file, c.times); err != nil {
 			return fmt.Errorf("%s: %w", c.what, err)
 		}
 	}
 	return nil
 }
 
-func (p *packing) prepare(ctx context.Context) error {
-	for _, dir := range []string{p.ours, p.copy} {
+func (p *dockerfileBench) prepare(ctx context.Context) error {
+	for _, dir := range []string{p.slipwayDir, p.buildctlDir} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return err
 		}
@@ -81,52 +81,52 @@ func (p *packing) prepare(ctx context.Context) error {
 			}
 		}
 		for _, name := range []string{"dependencies.txt", "app.txt"} {
-			if err := p.change(dir, name); err != nil {
+			if err := p.changeFile(dir, name); err != nil {
 				return err
 			}
 		}
 	}
-	if _, err := measure.Exec(ctx, 0, p.ours, "git", "init", "-q", "-b", "main"); err != nil {
+	if _, err := measure.Exec(ctx, 0, p.slipwayDir, "git", "init", "-q", "-b", "main"); err != nil {
 		return err
 	}
 	if err := p.commit(ctx); err != nil {
 		return err
 	}
-	return errors.Join(p.deliver(ctx), p.plain(ctx))
+	return errors.Join(p.buildWithSlipway(ctx), p.buildWithBuildctl(ctx))
 }
 
-// change writes what neither folder had before, so that none gains from the
+// changeFile writes what neither folder had before, so that none gains from the
 // other's cache.
-func (p *packing) change(dir, name string) error {
-	p.next++
-	return os.WriteFile(filepath.Join(dir, name), fmt.Appendf(nil, "line %d of %d\n", p.next, time.Now().UnixNano()), 0o644)
+func (p *dockerfileBench) changeFile(dir, name string) error {
+	p.line++
+	return os.WriteFile(filepath.Join(dir, name), fmt.Appendf(nil, "line %d of %d\n", p.line, time.Now().UnixNano()), 0o644)
 }
 
-func (p *packing) commit(ctx context.Context) error {
-	return (&shop{bench: p.bench, dir: p.ours}).commit(ctx)
+func (p *dockerfileBench) commit(ctx context.Context) error {
+	return (&retailRepo{bench: p.bench, dir: p.slipwayDir}).commit(ctx)
 }
 
-// deliver builds with Slipway.
-func (p *packing) deliver(ctx context.Context) error {
-	cmd := measure.Command(ctx, p.ours, p.slipway, "run", "--env", "dev", "--until", "build")
+// buildWithSlipway builds with Slipway.
+func (p *dockerfileBench) buildWithSlipway(ctx context.Context) error {
+	cmd := measure.Command(ctx, p.slipwayDir, p.slipway, "run", "--env", "dev", "--until", "build")
 	cmd.Env = append(cmd.Env, "SLIPWAY_BUILDKITD="+p.tools.Daemon, "DOCKER_HOST=unix://"+filepath.Join(p.work, "no-docker.sock"))
 	_, err := measure.ExecCmd(cmd, 0)
 	return err
 }
 
-// plain builds with buildctl, into one file.
-func (p *packing) plain(ctx context.Context) error {
-	socket := filepath.Join(p.ours, ".slipway", "buildkit", "run", "buildkitd.sock")
-	_, err := measure.Exec(ctx, 0, p.copy, p.tools.Client, "--addr", "unix://"+socket, "build", "--frontend", "dockerfile.v0",
-		"--local", "context=.", "--local", "dockerfile=.", "--output", "type=oci,dest="+p.copy+".tar")
+// buildWithBuildctl builds with buildctl, into one file.
+func (p *dockerfileBench) buildWithBuildctl(ctx context.Context) error {
+	socket := filepath.Join(p.slipwayDir, ".slipway", "buildkit", "run", "buildkitd.sock")
+	_, err := measure.Exec(ctx, 0, p.buildctlDir, p.tools.Client, "--addr", "unix://"+socket, "build", "--frontend", "dockerfile.v0",
+		"--local", "context=.", "--local", "dockerfile=.", "--output", "type=oci,dest="+p.buildctlDir+".tar")
 	return err
 }
 
-func (p *packing) beside(ctx context.Context, what, file string, times int) error {
+func (p *dockerfileBench) compare(ctx context.Context, what, file string, times int) error {
 	var ours, theirs, more []time.Duration
 	for range times {
 		if file != "" {
-			if err := errors.Join(p.change(p.ours, file), p.change(p.copy, file)); err != nil {
+			if err := errors.Join(p.changeFile(p.slipwayDir, file), p.changeFile(p.buildctlDir, file)); err != nil {
 				return err
 			}
 			if err := p.commit(ctx); err != nil {
@@ -134,12 +134,12 @@ func (p *packing) beside(ctx context.Context, what, file string, times int) erro
 			}
 		}
 		start := time.Now()
-		if err := p.deliver(ctx); err != nil {
+		if err := p.buildWithSlipway(ctx); err != nil {
 			return err
 		}
 		ours = append(ours, time.Since(start))
 		start = time.Now()
-		if err := p.plain(ctx); err != nil {
+		if err := p.buildWithBuildctl(ctx); err != nil {
 			return err
 		}
 		theirs = append(theirs, time.Since(start))

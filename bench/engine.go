@@ -14,16 +14,16 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// nothing is a step that does nothing: what is left is the engine.
-type nothing struct{}
+// noopStep is a step that does nothing: what is left is the engine.
+type noopStep struct{}
 
-func (nothing) Run(context.Context, step.Request) (step.Result, error) {
+func (noopStep) Run(context.Context, step.Request) (step.Result, error) {
 	return step.Succeed("", struct{}{})
 }
 
-// engine measures what durability costs: steps that do nothing, on the disk where
+// measureEngine measures what durability costs: steps that do nothing, on the disk where
 // temporary files are.
-func (b *bench) engine(ctx context.Context) error {
+func (b *bench) measureEngine(ctx context.Context) error {
 	for i, c := range []struct {
 		what         string
 		steps, lanes int
@@ -34,7 +34,7 @@ func (b *bench) engine(ctx context.Context) error {
 	} {
 		var each []time.Duration
 		for n := range c.times {
-			took, err := b.noops(ctx, fmt.Sprintf("%02d%02d", i, n), c.steps, c.lanes)
+			took, err := b.runNoops(ctx, fmt.Sprintf("%02d%02d", i, n), c.steps, c.lanes)
 			if err != nil {
 				return err
 			}
@@ -46,8 +46,8 @@ func (b *bench) engine(ctx context.Context) error {
 	return nil
 }
 
-// noops runs a plan of that many steps in chains beside each other.
-func (b *bench) noops(ctx context.Context, name string, steps, lanes int) (time.Duration, error) {
+// runNoops runs a plan of that many steps in chains beside each other.
+func (b *bench) runNoops(ctx context.Context, name string, steps, lanes int) (time.Duration, error) {
 	home := filepath.Join(b.work, "engine"+name)
 	store, err := sqlite.Open(ctx, filepath.Join(home, "slipway.db"), nil)
 	if err != nil {
@@ -65,7 +65,7 @@ func (b *bench) noops(ctx context.Context, name string, steps, lanes int) (time.
 		}
 		p.Steps = append(p.Steps, s)
 	}
-	e := &engine.Engine{Runs: store.Runs(), Cache: store.Cache(), Steps: map[step.Kind]step.Step{step.Test: nothing{}}, Home: home, Repository: home, Parallel: lanes}
+	e := &engine.Engine{Runs: store.Runs(), Cache: store.Cache(), Steps: map[step.Kind]step.Step{step.Test: noopStep{}}, Home: home, Repository: home, Parallel: lanes}
 	start := time.Now()
 	run, err := e.Run(ctx, p)
 	took := time.Since(start)

@@ -23,21 +23,21 @@ image: {build: {go: ./cmd/api}, repository: retail-api}
 environments: {dev: {target: {local: {}}}}
 `
 
-// koing is two copies of Retail, one for Slipway and one for ko's own program.
-type koing struct {
+// koBench is two copies of Retail, one for Slipway and one for ko's own program.
+type koBench struct {
 	*bench
-	ko         string // the program
-	ours, copy *shop
+	ko                  string // the program
+	slipwayRepo, koRepo *retailRepo
 }
 
-// goImages measures what Slipway adds to ko, whose library it uses.
-func (b *bench) goImages(ctx context.Context) error {
-	k := &koing{bench: b}
+// measureGoImages measures what Slipway adds to ko, whose library it uses.
+func (b *bench) measureGoImages(ctx context.Context) error {
+	k := &koBench{bench: b}
 	var err error
-	if k.ko, err = b.tool(ctx, "github.com/google/ko"); err != nil {
+	if k.ko, err = b.buildTool(ctx, "github.com/google/ko"); err != nil {
 		return err
 	}
-	address, stop, err := b.registry("base")
+	address, stop, err := b.serveRegistry("base")
 	if err != nil {
 		return err
 	}
@@ -45,25 +45,25 @@ func (b *bench) goImages(ctx context.Context) error {
 	if err := k.prepare(ctx, address); err != nil {
 		return err
 	}
-	defer k.ours.down()
-	return k.beside(ctx)
+	defer k.slipwayRepo.down()
+	return k.compare(ctx)
 }
 
-func (k *koing) prepare(ctx context.Context, address string) (err error) {
+func (k *koBench) prepare(ctx context.Context, address string) (err error) {
 	seed := int(time.Now().UnixNano()/1000) % 500_000_000 &^ 1
-	if k.ours, err = k.shop(ctx, "go-slipway", seed); err != nil {
+	if k.slipwayRepo, err = k.newRetailRepo(ctx, "go-slipway", seed); err != nil {
 		return err
 	}
-	if k.copy, err = k.shop(ctx, "go-ko", seed+1); err != nil {
+	if k.koRepo, err = k.newRetailRepo(ctx, "go-ko", seed+1); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(k.ours.dir, "slipway.yaml"), []byte(koProject), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(k.slipwayRepo.dir, "slipway.yaml"), []byte(koProject), 0o644); err != nil {
 		return err
 	}
-	if err := errors.Join(k.ours.commit(ctx), k.deliver(ctx)); err != nil {
+	if err := errors.Join(k.slipwayRepo.commit(ctx), k.buildWithSlipway(ctx)); err != nil {
 		return err
 	}
-	built, err := filepath.Glob(filepath.Join(k.ours.dir, ".slipway", "artifacts", "images", "*", "index.json"))
+	built, err := filepath.Glob(filepath.Join(k.slipwayRepo.dir, ".slipway", "artifacts", "images", "*", "index.json"))
 	if err != nil || len(built) != 1 {
 		return fmt.Errorf("the first build left %d images, want 1 (%w)", len(built), err)
 	}
@@ -71,17 +71,17 @@ func (k *koing) prepare(ctx context.Context, address string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := k.base(ctx, address, img); err != nil {
+	if err := k.pushBase(ctx, address, img); err != nil {
 		return err
 	}
-	if err := k.plain(ctx); err != nil {
+	if err := k.buildWithKo(ctx); err != nil {
 		return err
 	}
-	return k.same(img)
+	return k.checkSameLayer(img)
 }
 
-// base gives ko the base that Slipway's image has.
-func (k *koing) base(ctx context.Context, address string, built v1.Image) error {
+// pushBase gives ko the base that Slipway's image has.
+func (k *koBench) pushBase(ctx context.Context, address string, built v1.Image) error {
 	layers, err := built.Layers()
 	if err != nil {
 		return err
@@ -106,12 +106,12 @@ func (k *koing) base(ctx context.Context, address string, built v1.Image) error 
 		return err
 	}
 	settings := fmt.Sprintf("defaultBaseImage: %s\ndefaultPlatforms: [linux/%s]\ndefaultFlags: [-buildvcs=false]\ndefaultLdflags: [\"-s -w -buildid=\"]\n", ref, runtime.GOARCH)
-	return os.WriteFile(filepath.Join(k.copy.dir, ".ko.yaml"), []byte(settings), 0o644)
+	return os.WriteFile(filepath.Join(k.koRepo.dir, ".ko.yaml"), []byte(settings), 0o644)
 }
 
-// same makes sure that both build the same: of one source, the layer with the
+// checkSameLayer makes sure that both build the same: of one source, the layer with the
 // program has the same bytes.
-func (k *koing) same(ours v1.Image) error {
+func (k *koBench) checkSameLayer(ours v1.Image) error {
 	theirs, err := readLayout(k.layout())
 	if err != nil {
 		return err
@@ -130,44 +130,44 @@ func (k *koing) same(ours v1.Image) error {
 	return nil
 }
 
-// deliver builds with Slipway.
-func (k *koing) deliver(ctx context.Context) error {
-	_, err := measure.Exec(ctx, 0, k.ours.dir, k.slipway, "run", "--env", "dev", "--until", "build")
+// buildWithSlipway builds with Slipway.
+func (k *koBench) buildWithSlipway(ctx context.Context) error {
+	_, err := measure.Exec(ctx, 0, k.slipwayRepo.dir, k.slipway, "run", "--env", "dev", "--until", "build")
 	return err
 }
 
-func (k *koing) layout() string { return filepath.Join(k.work, "go-ko-layout") }
+func (k *koBench) layout() string { return filepath.Join(k.work, "go-ko-layout") }
 
-// plain builds with ko, into an OCI layout as Slipway does.
-func (k *koing) plain(ctx context.Context) error {
+// buildWithKo builds with ko, into an OCI layout as Slipway does.
+func (k *koBench) buildWithKo(ctx context.Context) error {
 	if err := os.RemoveAll(k.layout()); err != nil {
 		return err
 	}
-	cmd := measure.Command(ctx, k.copy.dir, k.ko, "build", "--push=false", "--oci-layout-path", k.layout(), "--sbom=none", "--bare", "./cmd/api")
+	cmd := measure.Command(ctx, k.koRepo.dir, k.ko, "build", "--push=false", "--oci-layout-path", k.layout(), "--sbom=none", "--bare", "./cmd/api")
 	cmd.Env = append(cmd.Env, "KO_DOCKER_REPO=ko.invalid/retail-api", "GOFLAGS=-buildvcs=false")
 	_, err := measure.ExecCmd(cmd, 0)
 	return err
 }
 
-func (k *koing) beside(ctx context.Context) error {
+func (k *koBench) compare(ctx context.Context) error {
 	var ours, theirs []time.Duration
-	for range pairs {
-		if err := errors.Join(k.ours.harmless(ctx), k.copy.harmless(ctx)); err != nil {
+	for range rounds {
+		if err := errors.Join(k.slipwayRepo.touch(ctx), k.koRepo.touch(ctx)); err != nil {
 			return err
 		}
 		start := time.Now()
-		if err := k.deliver(ctx); err != nil {
+		if err := k.buildWithSlipway(ctx); err != nil {
 			return err
 		}
 		ours = append(ours, time.Since(start))
 		start = time.Now()
-		if err := k.plain(ctx); err != nil {
+		if err := k.buildWithKo(ctx); err != nil {
 			return err
 		}
 		theirs = append(theirs, time.Since(start))
 	}
 	ratio, least, most := measure.Ratios(ours, theirs)
-	k.Add(fmt.Sprintf("Go image, one line changed: slipway run --until build (plan, checkout and records too) beside ko build (image alone) (median of %d)", pairs), "ratio <= 1.05",
+	k.Add(fmt.Sprintf("Go image, one line changed: slipway run --until build (plan, checkout and records too) beside ko build (image alone) (median of %d)", rounds), "ratio <= 1.05",
 		fmt.Sprintf("%.2f s, ko %.2f s, ratio %.2f (%.2f to %.2f)", measure.Median(ours).Seconds(), measure.Median(theirs).Seconds(), ratio, least, most), ratio <= 1.05)
 	return nil
 }

@@ -24,15 +24,15 @@ import (
 	"github.com/slipway-cd/slipway/bench/measure"
 )
 
-// limit is how long everything may take; other tools are built in it, too.
-const limit = 20 * time.Minute
+// maxDuration is how long everything may take; other tools are built in it, too.
+const maxDuration = 20 * time.Minute
 
 func main() {
-	only := flag.String("parts", "", "measure these `parts` alone, separated by commas: "+strings.Join(keys((*bench)(nil).parts()), ","))
+	only := flag.String("parts", "", "measure these `parts` alone, separated by commas: "+strings.Join(partNames((*bench)(nil).parts()), ","))
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, maxDuration)
 	defer cancel()
 	if err := run(ctx, *only, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -45,49 +45,49 @@ type bench struct {
 	slipway string // the binary
 	root    string // of this repository
 	work    string // temporary
-	story   io.Writer
+	log     io.Writer
 	measure.Table
 }
 
 // part is a group of measurements.
 type part struct {
-	key  string // for -parts
-	name string
-	do   func(context.Context) error
+	name  string // for -parts
+	title string
+	run   func(context.Context) error
 }
 
 func (b *bench) parts() []part {
 	return []part{
-		{"program", "the program itself", b.program},
-		{"engine", "the engine", b.engine},
-		{"retail", "Retail", b.retail},
-		{"predict", "/predict", b.predict},
-		{"dockerfile", "Dockerfiles", b.dockerfiles},
-		{"python", "/predict in Python", b.predictPython},
-		{"ko", "Go images beside ko", b.goImages},
-		{"push", "pushes beside crane and skopeo", b.pushes},
-		{"scan", "SBOMs and scans", b.scans},
+		{"program", "the program itself", b.measureProgram},
+		{"engine", "the engine", b.measureEngine},
+		{"retail", "Retail", b.measureRetail},
+		{"predict", "/predict", b.measurePredict},
+		{"dockerfile", "Dockerfiles", b.measureDockerfiles},
+		{"python", "/predict in Python", b.measurePythonPredict},
+		{"ko", "Go images beside ko", b.measureGoImages},
+		{"push", "pushes beside crane and skopeo", b.measurePushes},
+		{"scan", "SBOMs and scans", b.measureScans},
 	}
 }
 
-func keys(all []part) []string {
+func partNames(all []part) []string {
 	var out []string
 	for _, p := range all {
-		out = append(out, p.key)
+		out = append(out, p.name)
 	}
 	return out
 }
 
-// chosen are the parts that are asked for; "" is all.
-func chosen(all []part, only string) ([]part, error) {
+// selectParts are the parts that are asked for; "" is all.
+func selectParts(all []part, only string) ([]part, error) {
 	if only == "" {
 		return all, nil
 	}
 	var out []part
 	for key := range strings.SplitSeq(only, ",") {
-		i := slices.Index(keys(all), key)
+		i := slices.Index(partNames(all), key)
 		if i < 0 {
-			return nil, fmt.Errorf("-parts: there is no part %q; there are %s", key, strings.Join(keys(all), ", "))
+			return nil, fmt.Errorf("-parts: there is no part %q; there are %s", key, strings.Join(partNames(all), ", "))
 		}
 		out = append(out, all[i])
 	}
@@ -95,8 +95,8 @@ func chosen(all []part, only string) ([]part, error) {
 }
 
 func run(ctx context.Context, only string, out, story io.Writer) error {
-	b := &bench{slipway: os.Getenv("SLIPWAY_BIN"), story: story}
-	parts, err := chosen(b.parts(), only)
+	b := &bench{slipway: os.Getenv("SLIPWAY_BIN"), log: story}
+	parts, err := selectParts(b.parts(), only)
 	if err != nil {
 		return err
 	}
@@ -117,9 +117,9 @@ func run(ctx context.Context, only string, out, story io.Writer) error {
 	start := time.Now()
 	var errs []error
 	for _, p := range parts {
-		fmt.Fprintf(story, "bench: %s\n", p.name)
-		if err := p.do(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", p.name, err))
+		fmt.Fprintf(story, "bench: %s\n", p.title)
+		if err := p.run(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", p.title, err))
 		}
 	}
 	b.Print(out, time.Since(start))

@@ -21,8 +21,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// registry serves an empty registry on a loopback address, to everybody alike.
-func (b *bench) registry(name string) (address string, stop func(), err error) {
+// serveRegistry serves an empty registry on a loopback address, to everybody alike.
+func (b *bench) serveRegistry(name string) (address string, stop func(), err error) {
 	r, err := oci.OpenEmbedded(filepath.Join(b.work, name))
 	if err != nil {
 		return "", nil, err
@@ -33,7 +33,7 @@ func (b *bench) registry(name string) (address string, stop func(), err error) {
 	}
 	return l.Addr(), func() {
 		if err := errors.Join(l.Close(), r.Close()); err != nil {
-			fmt.Fprintln(b.story, "bench:", err)
+			fmt.Fprintln(b.log, "bench:", err)
 		}
 	}, nil
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/slipway-cd/slipway/bench/measure"
 )
 
-// predict measures the example's server on one core, without Slipway in between.
-func (b *bench) predict(ctx context.Context) error {
+// measurePredict measures the example's server on one core, without Slipway in between.
+func (b *bench) measurePredict(ctx context.Context) error {
 	dir := filepath.Join(b.root, "examples", "retail")
 	server, model, data := filepath.Join(b.work, "api"), filepath.Join(b.work, "model"), filepath.Join(b.work, "t.csv")
 	for _, args := range [][]string{
@@ -27,11 +27,11 @@ func (b *bench) predict(ctx context.Context) error {
 	}
 	cmd := measure.Command(ctx, b.work, server)
 	cmd.Env = append(cmd.Env, "GOMAXPROCS=1", "MODEL_PATH="+model)
-	return b.served(ctx, "/predict, server on one core, 8 clients", cmd)
+	return b.measureServer(ctx, "/predict, server on one core, 8 clients", cmd)
 }
 
-// served starts a server of Retail, and measures what its users get.
-func (b *bench) served(ctx context.Context, what string, cmd *exec.Cmd) error {
+// measureServer starts a server of Retail, and measures what its users get.
+func (b *bench) measureServer(ctx context.Context, what string, cmd *exec.Cmd) error {
 	port, err := freePort()
 	if err != nil {
 		return err
@@ -42,10 +42,10 @@ func (b *bench) served(ctx context.Context, what string, cmd *exec.Cmd) error {
 	}
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 	url := fmt.Sprintf("http://127.0.0.1:%d", port)
-	if err := ready(ctx, url+"/ready"); err != nil {
+	if err := waitReady(ctx, url+"/ready"); err != nil {
 		return err
 	}
-	ask := buyer(url)
+	ask := predictRequest(url)
 	measure.ConstantConcurrency(8, time.Second, ask) // warm
 	const period = 5 * time.Second
 	t := measure.ConstantConcurrency(8, period, ask)
@@ -66,7 +66,7 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-func ready(ctx context.Context, url string) error {
+func waitReady(ctx context.Context, url string) error {
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {

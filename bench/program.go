@@ -9,8 +9,8 @@ import (
 	"github.com/slipway-cd/slipway/bench/measure"
 )
 
-// program measures the start and the size of the binary.
-func (b *bench) program(ctx context.Context) error {
+// measureProgram measures the start and the size of the binary.
+func (b *bench) measureProgram(ctx context.Context) error {
 	var took []time.Duration
 	for range 30 {
 		start := time.Now()

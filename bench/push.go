@@ -28,28 +28,28 @@ const (
 	pushRounds    = 15
 )
 
-// pusher is one way to push the image of an OCI layout. Each has its own layout and
+// pushTool is one way to push the image of an OCI layout. Each has its own layout and
 // its own repository of the same registry.
-type pusher struct {
+type pushTool struct {
 	name    string
 	command func(layout, repository, tag string, d delivery.Digest) []string
 	took    []time.Duration
 }
 
-// pushes measures the push of an image of which one layer is new.
-func (b *bench) pushes(ctx context.Context) error {
-	all, err := b.pushers(ctx)
+// measurePushes measures the push of an image of which one layer is new.
+func (b *bench) measurePushes(ctx context.Context) error {
+	all, err := b.pushTools(ctx)
 	if err != nil {
 		return err
 	}
-	address, stop, err := b.registry("pushed")
+	address, stop, err := b.serveRegistry("pushed")
 	if err != nil {
 		return err
 	}
 	defer stop()
 	common := make([]v1.Layer, pushLayers-1)
 	for i := range common {
-		if common[i], err = noise(); err != nil {
+		if common[i], err = randomLayer(); err != nil {
 			return err
 		}
 	}
@@ -65,23 +65,23 @@ func (b *bench) pushes(ctx context.Context) error {
 			}
 		}
 	}
-	b.addPushes(all[0], all[1:])
+	b.addPushRows(all[0], all[1:])
 	return nil
 }
 
-// pushers are ours first, and others: each is a program of its own.
-func (b *bench) pushers(ctx context.Context) ([]*pusher, error) {
+// pushTools are ours first, and others: each is a program of its own.
+func (b *bench) pushTools(ctx context.Context) ([]*pushTool, error) {
 	ours := filepath.Join(b.work, "push")
 	build := measure.Command(ctx, b.root, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", ours, "./bench/push")
 	build.Env = append(build.Env, "CGO_ENABLED=0")
 	if _, err := measure.ExecCmd(build, 0); err != nil {
 		return nil, err
 	}
-	crane, err := b.tool(ctx, "github.com/google/go-containerregistry/cmd/crane")
+	crane, err := b.buildTool(ctx, "github.com/google/go-containerregistry/cmd/crane")
 	if err != nil {
 		return nil, err
 	}
-	all := []*pusher{
+	all := []*pushTool{
 		{name: "slipway", command: func(layout, repository, tag string, d delivery.Digest) []string {
 			return []string{ours, layout, repository, string(d), tag}
 		}},
@@ -94,13 +94,13 @@ func (b *bench) pushers(ctx context.Context) ([]*pusher, error) {
 		b.Note("push beside skopeo", "no skopeo in PATH")
 		return all, nil //nolint:nilerr // without it, the rest is measured
 	}
-	return append(all, &pusher{name: "skopeo", command: func(layout, repository, tag string, _ delivery.Digest) []string {
+	return append(all, &pushTool{name: "skopeo", command: func(layout, repository, tag string, _ delivery.Digest) []string {
 		return []string{skopeo, "copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false", "oci:" + layout, "docker://" + repository + ":" + tag}
 	}}), nil
 }
 
-// noise is a layer of random bytes, in an archive that is compressed for its form.
-func noise() (v1.Layer, error) {
+// randomLayer is a layer of random bytes, in an archive that is compressed for its form.
+func randomLayer() (v1.Layer, error) {
 	random := make([]byte, pushLayerSize)
 	if _, err := rand.Read(random); err != nil {
 		return nil, err
@@ -109,8 +109,8 @@ func noise() (v1.Layer, error) {
 }
 
 // pushOnce pushes an image with a layer that the registry never saw.
-func (b *bench) pushOnce(ctx context.Context, p *pusher, repository, tag string, common []v1.Layer) (time.Duration, error) {
-	fresh, err := noise()
+func (b *bench) pushOnce(ctx context.Context, p *pushTool, repository, tag string, common []v1.Layer) (time.Duration, error) {
+	fresh, err := randomLayer()
 	if err != nil {
 		return 0, err
 	}
@@ -132,11 +132,11 @@ func (b *bench) pushOnce(ctx context.Context, p *pusher, repository, tag string,
 		return 0, err
 	}
 	took := time.Since(start)
-	return took, errors.Join(arrived(ctx, repository+":"+tag, d), measure.RemoveAll(dir))
+	return took, errors.Join(checkPushed(ctx, repository+":"+tag, d), measure.RemoveAll(dir))
 }
 
-// arrived makes sure that the registry has that very image.
-func arrived(ctx context.Context, reference string, want delivery.Digest) error {
+// checkPushed makes sure that the registry has that very image.
+func checkPushed(ctx context.Context, reference string, want delivery.Digest) error {
 	ref, err := name.NewTag(reference)
 	if err != nil {
 		return err
@@ -148,8 +148,8 @@ func arrived(ctx context.Context, reference string, want delivery.Digest) error 
 	return err
 }
 
-// addPushes holds ours against the fastest of the others.
-func (b *bench) addPushes(ours *pusher, others []*pusher) {
+// addPushRows holds ours against the fastest of the others.
+func (b *bench) addPushRows(ours *pushTool, others []*pushTool) {
 	fastest := others[0]
 	var said []string
 	for _, o := range others {

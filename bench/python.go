@@ -9,15 +9,15 @@ import (
 	"github.com/slipway-cd/slipway/bench/measure"
 )
 
-// predictPython measures the Python example's server on one core, beside the Go
+// measurePythonPredict measures the Python example's server on one core, beside the Go
 // one before it. Its packages are installed once, into a folder that stays.
-func (b *bench) predictPython(ctx context.Context) error {
+func (b *bench) measurePythonPredict(ctx context.Context) error {
 	if _, err := exec.LookPath("python3.11"); err != nil {
 		b.Note("/predict of the Python Retail", "no python3.11 here")
 		return nil //nolint:nilerr // without it, the rest is measured
 	}
 	dir := filepath.Join(b.root, "examples", "retail-python")
-	python, err := b.packages(ctx, dir)
+	python, err := b.pythonEnv(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -32,11 +32,11 @@ func (b *bench) predictPython(ctx context.Context) error {
 	}
 	cmd := measure.Command(ctx, dir, python, "-m", "server")
 	cmd.Env = append(cmd.Env, "MODEL_PATH="+model)
-	return b.served(ctx, "/predict, the Python Retail, one process, 8 clients", cmd)
+	return b.measureServer(ctx, "/predict, the Python Retail, one process, 8 clients", cmd)
 }
 
-// packages is a Python with what the example needs.
-func (b *bench) packages(ctx context.Context, dir string) (string, error) {
+// pythonEnv is a Python with what the example needs.
+func (b *bench) pythonEnv(ctx context.Context, dir string) (string, error) {
 	lock := filepath.Join(dir, "requirements-dev.txt")
 	env := filepath.Join(b.root, "bin", "bench", "python")
 	python, mark := filepath.Join(env, "bin", "python"), filepath.Join(env, "requirements.txt")

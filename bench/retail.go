@@ -13,18 +13,18 @@ import (
 	"github.com/slipway-cd/slipway/bench/measure"
 )
 
-// pairs is how often Slipway and the script do the same, one after the other.
-const pairs = 7
+// rounds is how often Slipway and the script do the same, one after the other.
+const rounds = 7
 
-// shop is a repository with Retail.
-type shop struct {
+// retailRepo is a repository with Retail.
+type retailRepo struct {
 	*bench
-	dir  string
-	next int // so that no two builds are of the same source
+	dir        string
+	lastBudget int // so that no two builds are of the same source
 }
 
-func (b *bench) shop(ctx context.Context, name string, first int) (*shop, error) {
-	s := &shop{b, filepath.Join(b.work, name), first}
+func (b *bench) newRetailRepo(ctx context.Context, name string, first int) (*retailRepo, error) {
+	s := &retailRepo{b, filepath.Join(b.work, name), first}
 	if err := os.CopyFS(s.dir, os.DirFS(filepath.Join(b.root, "examples", "retail"))); err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func (b *bench) shop(ctx context.Context, name string, first int) (*shop, error)
 	return s, s.commit(ctx)
 }
 
-func (s *shop) commit(ctx context.Context) error {
+func (s *retailRepo) commit(ctx context.Context) error {
 	if _, err := measure.Exec(ctx, 0, s.dir, "git", "add", "-A"); err != nil {
 		return err
 	}
@@ -44,8 +44,8 @@ func (s *shop) commit(ctx context.Context) error {
 	return err
 }
 
-// change changes one line of the server: its time budget, in nanoseconds.
-func (s *shop) change(ctx context.Context, nanoseconds int) error {
+// setBudget changes one line of the server: its time budget, in nanoseconds.
+func (s *retailRepo) setBudget(ctx context.Context, nanoseconds int) error {
 	path := filepath.Join(s.dir, "cmd", "api", "main.go")
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -64,37 +64,37 @@ func (s *shop) change(ctx context.Context, nanoseconds int) error {
 	return fmt.Errorf("%s has no line for predictBudget", path)
 }
 
-// harmless changes the line so that nobody notices: about a second, every time
+// touch changes the line so that nobody notices: about a second, every time
 // another one. The compiler has seen none of them.
-func (s *shop) harmless(ctx context.Context) error {
-	s.next += 2
-	return s.change(ctx, int(time.Second)+s.next)
+func (s *retailRepo) touch(ctx context.Context) error {
+	s.lastBudget += 2
+	return s.setBudget(ctx, int(time.Second)+s.lastBudget)
 }
 
-// retail measures deliveries of the example.
-func (b *bench) retail(ctx context.Context) error {
+// measureRetail measures deliveries of the example.
+func (b *bench) measureRetail(ctx context.Context) error {
 	// Even and odd: neither finds the other's work in the compiler's cache.
 	seed := int(time.Now().UnixNano()/1000) % 500_000_000 &^ 1
-	ours, err := b.shop(ctx, "slipway", seed)
+	ours, err := b.newRetailRepo(ctx, "slipway", seed)
 	if err != nil {
 		return err
 	}
-	plain, err := b.shop(ctx, "plain", seed+1)
+	plain, err := b.newRetailRepo(ctx, "plain", seed+1)
 	if err != nil {
 		return err
 	}
 	defer ours.down()
 	defer plain.stopPlain()
-	if err := ours.first(ctx); err != nil {
+	if err := ours.measureFirstRun(ctx); err != nil {
 		return err
 	}
-	if err := plain.deliverPlain(ctx); err != nil {
+	if err := plain.runPlainScript(ctx); err != nil {
 		return err
 	}
 	for _, measure := range []func(context.Context) error{
-		ours.unchanged,
-		func(ctx context.Context) error { return ours.beside(ctx, plain) },
-		ours.underLoad,
+		ours.measureUnchanged,
+		func(ctx context.Context) error { return ours.compareWithScript(ctx, plain) },
+		ours.measureUnderLoad,
 	} {
 		if err := measure(ctx); err != nil {
 			return err
@@ -103,16 +103,16 @@ func (b *bench) retail(ctx context.Context) error {
 	return nil
 }
 
-func (s *shop) down() {
+func (s *retailRepo) down() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if _, err := measure.Exec(ctx, 0, s.dir, s.slipway, "down", "--all"); err != nil {
-		fmt.Fprintln(s.story, "bench:", err)
+		fmt.Fprintln(s.log, "bench:", err)
 	}
 }
 
-// first is a whole delivery with nothing cached by Slipway, and its memory.
-func (s *shop) first(ctx context.Context) error {
+// measureFirstRun is a whole delivery with nothing cached by Slipway, and its memory.
+func (s *retailRepo) measureFirstRun(ctx context.Context) error {
 	cmd := measure.Command(ctx, s.dir, s.slipway, "run", "--env", "prod")
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
@@ -130,9 +130,9 @@ func (s *shop) first(ctx context.Context) error {
 	return nil
 }
 
-func (s *shop) unchanged(ctx context.Context) error {
+func (s *retailRepo) measureUnchanged(ctx context.Context) error {
 	var took []time.Duration
-	for range pairs {
+	for range rounds {
 		start := time.Now()
 		if _, err := measure.Exec(ctx, 0, s.dir, s.slipway, "run", "--env", "prod"); err != nil {
 			return err
@@ -140,15 +140,15 @@ func (s *shop) unchanged(ctx context.Context) error {
 		took = append(took, time.Since(start))
 	}
 	m := measure.Median(took)
-	s.Add(fmt.Sprintf("rerun with nothing changed (median of %d)", pairs), "<= 0.5 s", fmt.Sprintf("%.2f s", m.Seconds()), m <= 500*time.Millisecond)
+	s.Add(fmt.Sprintf("rerun with nothing changed (median of %d)", rounds), "<= 0.5 s", fmt.Sprintf("%.2f s", m.Seconds()), m <= 500*time.Millisecond)
 	return nil
 }
 
-// beside delivers one-line changes with Slipway and with the script, in turns.
-func (s *shop) beside(ctx context.Context, plain *shop) error {
+// compareWithScript delivers one-line changes with Slipway and with the script, in turns.
+func (s *retailRepo) compareWithScript(ctx context.Context, plain *retailRepo) error {
 	var ours, theirs []time.Duration
-	for range pairs {
-		if err := s.harmless(ctx); err != nil {
+	for range rounds {
+		if err := s.touch(ctx); err != nil {
 			return err
 		}
 		start := time.Now()
@@ -156,28 +156,28 @@ func (s *shop) beside(ctx context.Context, plain *shop) error {
 			return err
 		}
 		ours = append(ours, time.Since(start))
-		if err := plain.harmless(ctx); err != nil {
+		if err := plain.touch(ctx); err != nil {
 			return err
 		}
 		start = time.Now()
-		if err := plain.deliverPlain(ctx); err != nil {
+		if err := plain.runPlainScript(ctx); err != nil {
 			return err
 		}
 		theirs = append(theirs, time.Since(start))
 	}
 	a, z := measure.Median(ours), measure.Median(theirs)
 	ratio, least, most := measure.Ratios(ours, theirs)
-	s.Add(fmt.Sprintf("one-line change to verified, 2 s bake included (median of %d)", pairs), "<= 10 s", fmt.Sprintf("%.2f s", a.Seconds()), a <= 10*time.Second)
+	s.Add(fmt.Sprintf("one-line change to verified, 2 s bake included (median of %d)", rounds), "<= 10 s", fmt.Sprintf("%.2f s", a.Seconds()), a <= 10*time.Second)
 	s.Add("  beside bench/plain.sh, in turns", "ratio <= 1", fmt.Sprintf("%.2f s, ratio %.2f (%.2f to %.2f)", z.Seconds(), ratio, least, most), ratio <= 1)
 	return nil
 }
 
-func (s *shop) deliverPlain(ctx context.Context) error {
+func (s *retailRepo) runPlainScript(ctx context.Context) error {
 	_, err := measure.Exec(ctx, 0, s.dir, filepath.Join(s.root, "bench", "plain.sh"), s.dir, s.dir+".state")
 	return err
 }
 
-func (s *shop) stopPlain() {
+func (s *retailRepo) stopPlain() {
 	text, _ := os.ReadFile(filepath.Join(s.dir+".state", "pids"))
 	for _, word := range strings.Fields(string(text)) {
 		if pid, err := strconv.Atoi(word); err == nil {
@@ -188,15 +188,15 @@ func (s *shop) stopPlain() {
 	}
 }
 
-// underLoad delivers a good release and a bad one, and goes back by hand, while
+// measureUnderLoad delivers a good release and a bad one, and goes back by hand, while
 // users ask 200 times a second.
-func (s *shop) underLoad(ctx context.Context) error {
+func (s *retailRepo) measureUnderLoad(ctx context.Context) error {
 	url, err := s.url(ctx)
 	if err != nil {
 		return err
 	}
-	t, stop := measure.ConstantRate(200, buyer(url))
-	bad, back, err := s.changes(ctx)
+	t, stop := measure.ConstantRate(200, predictRequest(url))
+	bad, back, err := s.deployUnderLoad(ctx)
 	stop()
 	if err != nil {
 		return err
@@ -210,17 +210,17 @@ func (s *shop) underLoad(ctx context.Context) error {
 	return nil
 }
 
-func (s *shop) changes(ctx context.Context) (bad, back time.Duration, err error) {
-	if err := s.harmless(ctx); err != nil {
+func (s *retailRepo) deployUnderLoad(ctx context.Context) (bad, back time.Duration, err error) {
+	if err := s.touch(ctx); err != nil {
 		return 0, 0, err
 	}
 	if _, err := measure.Exec(ctx, 0, s.dir, s.slipway, "run", "--env", "prod"); err != nil {
 		return 0, 0, err
 	}
-	if err := s.change(ctx, 1); err != nil {
+	if err := s.setBudget(ctx, 1); err != nil {
 		return 0, 0, err
 	}
-	if bad, err = s.rolledBack(ctx); err != nil {
+	if bad, err = s.deployBad(ctx); err != nil {
 		return 0, 0, err
 	}
 	start := time.Now()
@@ -228,9 +228,9 @@ func (s *shop) changes(ctx context.Context) (bad, back time.Duration, err error)
 	return bad, time.Since(start), err
 }
 
-// rolledBack delivers what production refuses; the time is that from the deploy's
+// deployBad delivers what production refuses; the time is that from the deploy's
 // start to the end of the run.
-func (s *shop) rolledBack(ctx context.Context) (time.Duration, error) {
+func (s *retailRepo) deployBad(ctx context.Context) (time.Duration, error) {
 	out, err := measure.Exec(ctx, 3, s.dir, s.slipway, "run", "--env", "prod", "--json")
 	if err != nil {
 		return 0, err
@@ -239,7 +239,7 @@ func (s *shop) rolledBack(ctx context.Context) (time.Duration, error) {
 	return run.Finished.Sub(run.DeployStarted), err
 }
 
-func (s *shop) url(ctx context.Context) (string, error) {
+func (s *retailRepo) url(ctx context.Context) (string, error) {
 	out, err := measure.Exec(ctx, 0, s.dir, s.slipway, "status", "--env", "prod", "--json")
 	if err != nil {
 		return "", err

@@ -28,10 +28,10 @@ const (
 	scanRounds     = 5
 )
 
-// scans measures the bills of materials and the scan of a Python image.
-func (b *bench) scans(ctx context.Context) error {
+// measureScans measures the bills of materials and the scan of a Python image.
+func (b *bench) measureScans(ctx context.Context) error {
 	db := filepath.Join(b.work, "vulnerabilities")
-	if err := plantDatabase(ctx, b.work, db); err != nil {
+	if err := installTestDatabase(ctx, b.work, db); err != nil {
 		return err
 	}
 	base, err := b.pythonLayers()
@@ -45,11 +45,11 @@ func (b *bench) scans(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		first, err := look(ctx, db, dir, d)
+		first, err := scanOnce(ctx, db, dir, d)
 		if err != nil {
 			return err
 		}
-		second, err := look(ctx, db, dir, d)
+		second, err := scanOnce(ctx, db, dir, d)
 		if err != nil {
 			return err
 		}
@@ -68,8 +68,8 @@ func (b *bench) scans(ctx context.Context) error {
 	return nil
 }
 
-// plantDatabase installs a database that knows one weakness of each sort.
-func plantDatabase(ctx context.Context, work, dir string) error {
+// installTestDatabase installs a database that knows one weakness of each sort.
+func installTestDatabase(ctx context.Context, work, dir string) error {
 	made, err := os.MkdirTemp(work, "planted-")
 	if err != nil {
 		return err
@@ -85,9 +85,9 @@ func plantDatabase(ctx context.Context, work, dir string) error {
 	return err
 }
 
-// look is what the step scan does, in a Scanner of its own as each run has one:
+// scanOnce is what the step scan does, in a Scanner of its own as each run has one:
 // both bills, then the scan. Both planted weaknesses have to be found.
-func look(ctx context.Context, db, dir string, d delivery.Digest) (time.Duration, error) {
+func scanOnce(ctx context.Context, db, dir string, d delivery.Digest) (time.Duration, error) {
 	keep := dir + "-kept"
 	if err := os.MkdirAll(keep, 0o755); err != nil {
 		return 0, err

@@ -8,9 +8,9 @@ import (
 	"github.com/slipway-cd/slipway/bench/measure"
 )
 
-// tool builds somebody else's program from the module in bench/tools, which takes
+// buildTool builds somebody else's program from the module in bench/tools, which takes
 // minutes for the first time, and returns where it is.
-func (b *bench) tool(ctx context.Context, pkg string) (string, error) {
+func (b *bench) buildTool(ctx context.Context, pkg string) (string, error) {
 	binary := filepath.Join(b.root, "bin", "bench", path.Base(pkg))
 	cmd := measure.Command(ctx, filepath.Join(b.root, "bench", "tools"), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, pkg)
 	cmd.Env = append(cmd.Env, "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false", "GOWORK=off")

@@ -19,30 +19,30 @@ import (
 	"sync"
 )
 
-// server stands before the cluster's and counts what it is asked. Safe for
+// apiProxy stands before the cluster's and counts what it is asked. Safe for
 // concurrent use.
-type server struct {
-	http *httptest.Server
-	ca   string // file with the certificate that it shows
+type apiProxy struct {
+	server *httptest.Server
+	caFile string // file with the certificate that it shows
 
 	mu    sync.Mutex
-	calls calls
+	calls callCounts
 }
 
-// calls are what a server was asked.
-type calls struct {
-	verbs   map[string]int // without watches
-	watches int
-	same    map[string]int // for each question: a verb, and what is asked for
+// callCounts are what a server was asked.
+type callCounts struct {
+	byVerb   map[string]int // without watches
+	watches  int
+	byTarget map[string]int // for each question: a verb, and what is asked for
 }
 
-// server starts one that passes everything on, with the token of whoever asks.
-func (b *bench) server(ctx context.Context) (*server, error) {
+// startProxy starts one that passes everything on, with the token of whoever asks.
+func (b *bench) startProxy(ctx context.Context) (*apiProxy, error) {
 	to, transport, err := b.upstream(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &server{ca: filepath.Join(b.work, "proxy.crt")}
+	s := &apiProxy{caFile: filepath.Join(b.work, "proxy.crt")}
 	s.reset()
 	proxy := &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(to) },
@@ -50,15 +50,15 @@ func (b *bench) server(ctx context.Context) (*server, error) {
 		FlushInterval: -1,                         // watches
 		ErrorLog:      log.New(io.Discard, "", 0), // of who went away
 	}
-	s.http = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.count(r)
 		proxy.ServeHTTP(w, r)
 	}))
-	s.http.EnableHTTP2 = true
-	s.http.Config.ErrorLog = proxy.ErrorLog
-	s.http.StartTLS()
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.http.Certificate().Raw})
-	if err := os.WriteFile(s.ca, certificate, 0o644); err != nil {
+	s.server.EnableHTTP2 = true
+	s.server.Config.ErrorLog = proxy.ErrorLog
+	s.server.StartTLS()
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.server.Certificate().Raw})
+	if err := os.WriteFile(s.caFile, certificate, 0o644); err != nil {
 		s.close()
 		return nil, fmt.Errorf("write a certificate: %w", err)
 	}
@@ -66,35 +66,35 @@ func (b *bench) server(ctx context.Context) (*server, error) {
 }
 
 // close ends it, with the watches that are left.
-func (s *server) close() {
-	s.http.CloseClientConnections()
-	s.http.Close()
+func (s *apiProxy) close() {
+	s.server.CloseClientConnections()
+	s.server.Close()
 }
 
-func (s *server) reset() {
+func (s *apiProxy) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls = calls{verbs: map[string]int{}, same: map[string]int{}}
+	s.calls = callCounts{byVerb: map[string]int{}, byTarget: map[string]int{}}
 }
 
-// taken are the calls since the last reset.
-func (s *server) taken() calls {
+// snapshot are the calls since the last reset.
+func (s *apiProxy) snapshot() callCounts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.calls
 }
 
-func (s *server) count(r *http.Request) {
-	verb := verb(r)
-	rest, _ := resource(r.URL.Path)
+func (s *apiProxy) count(r *http.Request) {
+	verb := requestVerb(r)
+	rest, _ := resourcePath(r.URL.Path)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if verb == "watch" {
 		s.calls.watches++
 		return
 	}
-	s.calls.verbs[verb]++
-	s.calls.same[strings.TrimSpace(verb+" "+strings.Join(rest, "/"))]++
+	s.calls.byVerb[verb]++
+	s.calls.byTarget[strings.TrimSpace(verb+" "+strings.Join(rest, "/"))]++
 }
 
 // upstream is the cluster's server, and how it is reached: by HTTP/2, and where a
@@ -122,14 +122,14 @@ func (b *bench) upstream(ctx context.Context) (*url.URL, http.RoundTripper, erro
 	trust := &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
 	trust.RootCAs.AppendCertsFromPEM(c.Clusters[0].Cluster.CA)
 	one := &http.Transport{TLSClientConfig: trust.Clone(), TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}}
-	return to, byProtocol{one: one, two: &http.Transport{TLSClientConfig: trust, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 32}}, nil
+	return to, protocolTransport{http1: one, http2: &http.Transport{TLSClientConfig: trust, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 32}}, nil
 }
 
-type byProtocol struct{ one, two http.RoundTripper }
+type protocolTransport struct{ http1, http2 http.RoundTripper }
 
-func (t byProtocol) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t protocolTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Header.Get("Upgrade") != "" {
-		return t.one.RoundTrip(r)
+		return t.http1.RoundTrip(r)
 	}
-	return t.two.RoundTrip(r)
+	return t.http2.RoundTrip(r)
 }

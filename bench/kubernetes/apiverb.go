@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// verb is what the apiserver calls a request. What is asked of it as such, its
+// requestVerb is what the apiserver calls a request. What is asked of it as such, its
 // kinds and version, is a discovery; a rehearsal is a patch (or the like) that
 // changes nothing.
-func verb(r *http.Request) string {
-	rest, ok := resource(r.URL.Path)
+func requestVerb(r *http.Request) string {
+	rest, ok := resourcePath(r.URL.Path)
 	if !ok {
 		return "discovery"
 	}
@@ -37,9 +37,9 @@ func verb(r *http.Request) string {
 	return verb
 }
 
-// resource is what comes after the namespace: the kind, and its name and what is
+// resourcePath is what comes after the namespace: the kind, and its name and what is
 // below that, if one is asked for. False: the path is of no object.
-func resource(path string) (rest []string, ok bool) {
+func resourcePath(path string) (rest []string, ok bool) {
 	words := strings.Split(strings.Trim(path, "/"), "/")
 	switch {
 	case words[0] == "api" && len(words) > 2:

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestVerb(t *testing.T) {
+func TestRequestVerb(t *testing.T) {
 	for request, want := range map[string]string{
 		"GET /version":                "discovery",
 		"GET /api/v1":                 "discovery",
@@ -25,7 +25,7 @@ func TestVerb(t *testing.T) {
 		"DELETE /api/v1/namespaces/shop/configmaps/c":                               "delete",
 	} {
 		method, target, _ := strings.Cut(request, " ")
-		if got := verb(httptest.NewRequest(method, target, nil)); got != want {
+		if got := requestVerb(httptest.NewRequest(method, target, nil)); got != want {
 			t.Errorf("%s: %s, want %s", request, got, want)
 		}
 	}

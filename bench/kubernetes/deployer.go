@@ -20,29 +20,29 @@ const (
 	neverReady = "never ready"
 )
 
-// contender is a way to deliver, with a namespace of its own.
-type contender interface {
-	place() *place
+// deployer is a way to deliver, with a namespace of its own.
+type deployer interface {
+	namespace() *namespace
 	// deploy runs the command that brings the release in, until it has ended. It is
 	// no error that a bad release is refused.
-	deploy(ctx context.Context, r release) (told, error)
+	deploy(ctx context.Context, r release) (deployResult, error)
 }
 
-// told is when a command began and ended, and what it said last.
-type told struct {
-	begun, ended time.Time
-	entered      time.Time // zero, or when it began to change the cluster
-	good         bool      // it says that the release serves
+// deployResult is when a command began and ended, and what it said last.
+type deployResult struct {
+	started, finished time.Time
+	rolloutStarted    time.Time // zero, or when it began to change the cluster
+	succeeded         bool      // it says that the release serves
 }
 
-// values are what the service's manifest is filled in with.
-func values(image string, r release) map[string]string {
+// manifestValues are what the service's manifest is filled in with.
+func manifestValues(image string, r release) map[string]string {
 	return map[string]string{"image": image, "release": r.name, "behaviour": r.behaviour}
 }
 
-// manifest writes the service's objects with these values, and returns the file.
-func (p *place) manifest(values map[string]string) (string, error) {
-	text, err := rendered(p.template(), values)
+// writeManifest writes the service's objects with these values, and returns the file.
+func (p *namespace) writeManifest(values map[string]string) (string, error) {
+	text, err := renderTemplate(p.template(), values)
 	if err != nil {
 		return "", err
 	}
@@ -53,7 +53,7 @@ func (p *place) manifest(values map[string]string) (string, error) {
 	return path, nil
 }
 
-func rendered(path string, values map[string]string) ([]byte, error) {
+func renderTemplate(path string, values map[string]string) ([]byte, error) {
 	t, err := template.ParseFiles(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the manifest: %w", err)

@@ -11,38 +11,38 @@ import (
 	"time"
 )
 
-// flagger keeps what serves in a Deployment of its own, and copies a release there
+// flaggerDeployer keeps what serves in a Deployment of its own, and copies a release there
 // once it is ready beside it.
-type flagger struct{ at *place }
+type flaggerDeployer struct{ at *namespace }
 
-func newFlagger(ctx context.Context, at *place) (contender, error) {
-	at.name = "Flagger, blue/green"
-	program := tool{"flagger", "github.com/fluxcd/flagger", "cmd/flagger"}
-	path, err := at.path(ctx, program)
+func newFlagger(ctx context.Context, at *namespace) (deployer, error) {
+	at.toolName = "Flagger, blue/green"
+	program := program{"flagger", "github.com/fluxcd/flagger", "cmd/flagger"}
+	path, err := at.buildTool(ctx, program)
 	if err != nil {
 		return nil, err
 	}
-	source, err := at.source(ctx, program)
+	source, err := at.moduleDir(ctx, program)
 	if err != nil {
 		return nil, err
 	}
-	if err := at.crds(ctx, filepath.Join(source, "artifacts", "flagger", "crd.yaml")); err != nil {
+	if err := at.installCRDs(ctx, filepath.Join(source, "artifacts", "flagger", "crd.yaml")); err != nil {
 		return nil, err
 	}
-	return flagger{at}, at.controller(ctx, path, "-kubeconfig", at.kubeconfig, "-namespace", at.ns, "-mesh-provider", "kubernetes",
+	return flaggerDeployer{at}, at.startController(ctx, path, "-kubeconfig", at.kubeconfig, "-namespace", at.name, "-mesh-provider", "kubernetes",
 		"-metrics-server", "http://127.0.0.1:1", "-log-level", "info", "-port", fmt.Sprint(20000+rand.IntN(20000)))
 }
 
-func (k flagger) place() *place { return k.at }
+func (k flaggerDeployer) namespace() *namespace { return k.at }
 
-func (k flagger) deploy(ctx context.Context, r release) (t told, err error) {
-	v := values(k.at.image.digest(), r)
-	v["flagger"], v["patience"] = "yes", fmt.Sprint(int(k.at.patience.Seconds()))
-	file, err := k.at.manifest(v)
+func (k flaggerDeployer) deploy(ctx context.Context, r release) (t deployResult, err error) {
+	v := manifestValues(k.at.image.digest(), r)
+	v["flagger"], v["patience"] = "yes", fmt.Sprint(int(k.at.timeout.Seconds()))
+	file, err := k.at.writeManifest(v)
 	if err != nil {
 		return t, err
 	}
-	text, err := rendered(filepath.Join(k.at.root, "bench", "kubernetes", "flagger.yaml"), v)
+	text, err := renderTemplate(filepath.Join(k.at.root, "bench", "kubernetes", "flagger.yaml"), v)
 	if err != nil {
 		return t, err
 	}
@@ -50,7 +50,7 @@ func (k flagger) deploy(ctx context.Context, r release) (t told, err error) {
 	if err := os.WriteFile(canary, text, 0o644); err != nil {
 		return t, fmt.Errorf("write the canary: %w", err)
 	}
-	if _, err := k.at.do(ctx, 0, "kubectl", "apply", "-f", canary); err != nil { // there from the first time on
+	if _, err := k.at.exec(ctx, 0, "kubectl", "apply", "-f", canary); err != nil { // there from the first time on
 		return t, err
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -59,18 +59,18 @@ func (k flagger) deploy(ctx context.Context, r release) (t told, err error) {
 	if err != nil {
 		return t, err
 	}
-	t.begun = time.Now()
-	if _, err = k.at.do(ctx, 0, "kubectl", "apply", "-f", file); err != nil {
+	t.started = time.Now()
+	if _, err = k.at.exec(ctx, 0, "kubectl", "apply", "-f", file); err != nil {
 		return t, err
 	}
 	phase := <-verdict
-	t.ended, t.good = time.Now(), phase == "Succeeded" || phase == "Initialized"
+	t.finished, t.succeeded = time.Now(), phase == "Succeeded" || phase == "Initialized"
 	return t, ctx.Err()
 }
 
 // verdict gives the phase in which the next release ends. The first phase that
 // kubectl prints is that in which the one before ended, or a beginning.
-func (k flagger) verdict(ctx context.Context) (<-chan string, error) {
+func (k flaggerDeployer) verdict(ctx context.Context) (<-chan string, error) {
 	ends := []string{"Initialized", "Succeeded", "Failed"}
 	cmd := k.at.command(ctx, "kubectl", "get", "canary", "tiny", "--watch", "-o", `jsonpath={.status.phase}{"\n"}`)
 	out, err := cmd.StdoutPipe()

@@ -6,28 +6,28 @@ import (
 	"time"
 )
 
-// helm is `helm upgrade` with its own way back.
-type helm struct {
-	at   *place
+// helmDeployer is `helm upgrade` with its own way back.
+type helmDeployer struct {
+	at   *namespace
 	path string
 }
 
-func newHelm(ctx context.Context, at *place) (contender, error) {
-	at.name = "helm upgrade --rollback-on-failure"
-	path, err := at.path(ctx, tool{"helm", "helm.sh/helm/v4", "cmd/helm"})
-	return helm{at, path}, err
+func newHelm(ctx context.Context, at *namespace) (deployer, error) {
+	at.toolName = "helm upgrade --rollback-on-failure"
+	path, err := at.buildTool(ctx, program{"helm", "helm.sh/helm/v4", "cmd/helm"})
+	return helmDeployer{at, path}, err
 }
 
-func (h helm) place() *place { return h.at }
+func (h helmDeployer) namespace() *namespace { return h.at }
 
-func (h helm) deploy(ctx context.Context, r release) (t told, err error) {
+func (h helmDeployer) deploy(ctx context.Context, r release) (t deployResult, err error) {
 	args := []string{"upgrade", "tiny", filepath.Join(h.at.root, "bench", "kubernetes", "chart"),
-		"--install", "--rollback-on-failure", "--wait", "--timeout", h.at.patience.String()}
-	for key, value := range values(h.at.image.digest(), r) {
+		"--install", "--rollback-on-failure", "--wait", "--timeout", h.at.timeout.String()}
+	for key, value := range manifestValues(h.at.image.digest(), r) {
 		args = append(args, "--set-string", key+"="+value)
 	}
-	t.begun = time.Now()
-	t.good, err = asked(h.at.command(ctx, h.path, args...))
-	t.ended = time.Now()
+	t.started = time.Now()
+	t.succeeded, err = runTool(h.at.command(ctx, h.path, args...))
+	t.finished = time.Now()
 	return t, err
 }

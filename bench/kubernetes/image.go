@@ -6,18 +6,18 @@ import (
 	"path/filepath"
 )
 
-// image is the service's image, built once.
-type image struct{ registry, sum string }
+// serviceImage is the service's image, built once.
+type serviceImage struct{ registry, imageDigest string }
 
-func (i image) digest() string         { return i.registry + "/tiny@" + i.sum }
-func (i image) tag(name string) string { return i.registry + "/tiny:" + name }
+func (i serviceImage) digest() string         { return i.registry + "/tiny@" + i.imageDigest }
+func (i serviceImage) tag(name string) string { return i.registry + "/tiny:" + name }
 
 const manifestType = "application/vnd.oci.image.manifest.v1+json"
 
-// name gives the image tags in the registry, which only the nodes can reach.
-func (b *bench) name(ctx context.Context, i image, tags ...string) error {
+// tagImage gives the image tags in the registry, which only the nodes can reach.
+func (b *bench) tagImage(ctx context.Context, i serviceImage, tags ...string) error {
 	at, file := "http://"+i.registry+"/v2/tiny/manifests/", filepath.Join(b.work, "manifest.json")
-	calls := [][]string{{"-H", "Accept: " + manifestType, "-o", file, at + i.sum}}
+	calls := [][]string{{"-H", "Accept: " + manifestType, "-o", file, at + i.imageDigest}}
 	for _, tag := range tags {
 		calls = append(calls, []string{"-X", "PUT", "-H", "Content-Type: " + manifestType, "--data-binary", "@" + file, at + tag})
 	}

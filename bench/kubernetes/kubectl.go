@@ -10,40 +10,40 @@ import (
 	"time"
 )
 
-// plain is `kubectl apply` of a digest and `kubectl rollout status`: what Slipway
+// kubectlDeployer is `kubectl apply` of a digest and `kubectl rollout status`: what Slipway
 // may not be slower than.
-type plain struct {
-	at    *place
+type kubectlDeployer struct {
+	at    *namespace
 	extra func(r release) string
 }
 
-func newPlain(_ context.Context, at *place) (contender, error) {
-	at.name = "kubectl apply and rollout status"
-	return plain{at: at}, nil
+func newKubectl(_ context.Context, at *namespace) (deployer, error) {
+	at.toolName = "kubectl apply and rollout status"
+	return kubectlDeployer{at: at}, nil
 }
 
-func (k plain) place() *place { return k.at }
+func (k kubectlDeployer) namespace() *namespace { return k.at }
 
-func (k plain) deploy(ctx context.Context, r release) (t told, err error) {
-	file, err := k.at.manifest(values(k.at.image.digest(), r))
+func (k kubectlDeployer) deploy(ctx context.Context, r release) (t deployResult, err error) {
+	file, err := k.at.writeManifest(manifestValues(k.at.image.digest(), r))
 	if err != nil {
 		return t, err
 	}
 	if k.extra != nil {
-		if err := appendTo(file, k.extra(r)); err != nil {
+		if err := appendFile(file, k.extra(r)); err != nil {
 			return t, err
 		}
 	}
-	t.begun = time.Now()
-	if _, err = k.at.do(ctx, 0, "kubectl", "apply", "-f", file); err != nil {
+	t.started = time.Now()
+	if _, err = k.at.exec(ctx, 0, "kubectl", "apply", "-f", file); err != nil {
 		return t, err
 	}
-	_, err = k.at.do(ctx, 0, "kubectl", "rollout", "status", "deployment/tiny", "--timeout="+k.at.patience.String())
-	t.ended, t.good = time.Now(), err == nil
-	return t, refused(err)
+	_, err = k.at.exec(ctx, 0, "kubectl", "rollout", "status", "deployment/tiny", "--timeout="+k.at.timeout.String())
+	t.finished, t.succeeded = time.Now(), err == nil
+	return t, ignoreExitCode(err)
 }
 
-func appendTo(path, text string) error {
+func appendFile(path, text string) error {
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return fmt.Errorf("write the manifest: %w", err)
@@ -52,35 +52,35 @@ func appendTo(path, text string) error {
 	return errors.Join(err, f.Close())
 }
 
-// workshop is bench/kubernetes/workshop.sh.
-type workshop struct {
-	at  *place
+// workshopScript is bench/kubernetes/workshop.sh.
+type workshopScript struct {
+	at  *namespace
 	tag int
 }
 
-func newWorkshop(_ context.Context, at *place) (contender, error) {
-	at.name = "the workshop's script"
-	return &workshop{at: at}, nil
+func newWorkshopScript(_ context.Context, at *namespace) (deployer, error) {
+	at.toolName = "the workshop's script"
+	return &workshopScript{at: at}, nil
 }
 
-func (k *workshop) place() *place { return k.at }
+func (k *workshopScript) namespace() *namespace { return k.at }
 
-func (k *workshop) deploy(ctx context.Context, r release) (t told, err error) {
+func (k *workshopScript) deploy(ctx context.Context, r release) (t deployResult, err error) {
 	k.tag++
-	file, err := k.at.manifest(values(k.at.image.tag("latest"), r))
+	file, err := k.at.writeManifest(manifestValues(k.at.image.tag("latest"), r))
 	if err != nil {
 		return t, err
 	}
 	commit := k.at.image.tag([]string{"a", "b"}[k.tag%2])
 	script := filepath.Join(k.at.root, "bench", "kubernetes", "workshop.sh")
-	t.begun = time.Now()
-	_, err = k.at.do(ctx, 0, script, file, commit, k.at.patience.String())
-	t.ended, t.good = time.Now(), err == nil
-	return t, refused(err)
+	t.started = time.Now()
+	_, err = k.at.exec(ctx, 0, script, file, commit, k.at.timeout.String())
+	t.finished, t.succeeded = time.Now(), err == nil
+	return t, ignoreExitCode(err)
 }
 
-// refused takes a command's own no for an answer.
-func refused(err error) error {
+// ignoreExitCode takes a command's own no for an answer.
+func ignoreExitCode(err error) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {
 		return nil

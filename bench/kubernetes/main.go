@@ -25,39 +25,39 @@ import (
 	"github.com/slipway-cd/slipway/e2e/cluster"
 )
 
-// limit is how long everything may take.
-const limit = time.Hour
+// maxDuration is how long everything may take.
+const maxDuration = time.Hour
 
 // bench is one run of all measurements.
 type bench struct {
-	cluster  *cluster.Cluster
-	slipway  string // the binary
-	root     string // of this repository
-	work     string // temporary
-	story    io.Writer
-	keep     string        // folder for what Slipway's runs say; empty: it is forgotten
-	rounds   int           // of good deploys, for each contender
-	bads     int           // of each bad kind, for those that see it early
-	patience time.Duration // of those that wait for the end of a time: kubectl's --timeout and its like
-	image    image
-	next     int // release
-	places   []*place
-	started  []*exec.Cmd
-	undo     []func(context.Context) error
+	cluster      *cluster.Cluster
+	slipway      string // the binary
+	root         string // of this repository
+	work         string // temporary
+	log          io.Writer
+	outputDir    string        // folder for what Slipway's runs say; empty: it is forgotten
+	rounds       int           // of good deploys, for each contender
+	badRounds    int           // of each bad kind, for those that see it early
+	timeout      time.Duration // of those that wait for the end of a time: kubectl's --timeout and its like
+	image        serviceImage
+	releaseCount int // release
+	namespaces   []*namespace
+	processes    []*exec.Cmd
+	cleanups     []func(context.Context) error
 	measure.Table
 }
 
 func main() {
-	b := &bench{slipway: os.Getenv("SLIPWAY_BIN"), story: os.Stderr}
+	b := &bench{slipway: os.Getenv("SLIPWAY_BIN"), log: os.Stderr}
 	parts := flag.String("parts", "good,bad,waiting,cost", "what is measured")
 	flag.IntVar(&b.rounds, "rounds", 5, "good deploys of each contender")
-	flag.IntVar(&b.bads, "bads", 3, "bad releases of each kind")
-	flag.DurationVar(&b.patience, "timeout", time.Minute, "patience of those that wait for the end of a time; the workshop's script has 5m")
-	flag.StringVar(&b.keep, "keep", "", "folder for what each run of Slipway prints, and for the controllers' logs")
+	flag.IntVar(&b.badRounds, "bads", 3, "bad releases of each kind")
+	flag.DurationVar(&b.timeout, "timeout", time.Minute, "patience of those that wait for the end of a time; the workshop's script has 5m")
+	flag.StringVar(&b.outputDir, "keep", "", "folder for what each run of Slipway prints, and for the controllers' logs")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, maxDuration)
 	defer cancel()
 	if err := b.run(ctx, strings.Split(*parts, ",")); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -75,30 +75,30 @@ func (b *bench) run(ctx context.Context, parts []string) (err error) {
 	if b.work, err = os.MkdirTemp("", "slipway-bench-"); err != nil {
 		return err
 	}
-	if b.cluster, err = begin(ctx, b.story); err != nil {
+	if b.cluster, err = startCluster(ctx, b.log); err != nil {
 		return errors.Join(err, measure.RemoveAll(b.work))
 	}
 	begun := time.Now()
-	err = b.measure(ctx, parts)
+	err = b.measureParts(ctx, parts)
 	b.Print(os.Stdout, time.Since(begun))
-	return errors.Join(err, b.clean())
+	return errors.Join(err, b.cleanup())
 }
 
-func begin(ctx context.Context, story io.Writer) (*cluster.Cluster, error) {
+func startCluster(ctx context.Context, story io.Writer) (*cluster.Cluster, error) {
 	if path := os.Getenv("KUBECONFIG"); path != "" {
 		return cluster.Existing(path), nil
 	}
 	return cluster.Start(ctx, cluster.Config{Log: story})
 }
 
-// measure does the parts; one that does not work does not keep the others from it.
-func (b *bench) measure(ctx context.Context, parts []string) error {
-	f, err := b.field(ctx)
+// measureParts does the parts; one that does not work does not keep the others from it.
+func (b *bench) measureParts(ctx context.Context, parts []string) error {
+	f, err := b.setUpContenders(ctx)
 	if err != nil {
 		return err
 	}
-	does := map[string]func(context.Context, *field) error{
-		"good": b.good, "bad": b.bad, "waiting": b.waiting, "cost": b.cost,
+	does := map[string]func(context.Context, *contenders) error{
+		"good": b.measureGood, "bad": b.measureBad, "waiting": b.measureTimeouts, "cost": b.measureResources,
 	}
 	var errs []error
 	for _, part := range parts {
@@ -113,40 +113,40 @@ func (b *bench) measure(ctx context.Context, parts []string) error {
 	return errors.Join(errs...)
 }
 
-// clean ends and removes what the bench has made.
-func (b *bench) clean() error {
+// cleanup ends and removes what the bench has made.
+func (b *bench) cleanup() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var errs []error
-	for _, cmd := range b.started {
+	for _, cmd := range b.processes {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}
-	for _, undo := range b.undo {
+	for _, undo := range b.cleanups {
 		errs = append(errs, undo(ctx))
 	}
-	for _, p := range b.places {
-		_, err := b.cluster.Kubectl(ctx, "delete", "namespace", p.ns, "--wait=false")
+	for _, p := range b.namespaces {
+		_, err := b.cluster.Kubectl(ctx, "delete", "namespace", p.name, "--wait=false")
 		errs = append(errs, err)
 	}
 	return errors.Join(append(errs, b.cluster.Stop(), measure.RemoveAll(b.work))...)
 }
 
-// start starts what runs until the bench ends.
-func (b *bench) start(cmd *exec.Cmd) error {
+// startProcess starts what runs until the bench ends.
+func (b *bench) startProcess(cmd *exec.Cmd) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", filepath.Base(cmd.Path), err)
 	}
-	b.started = append(b.started, cmd)
+	b.processes = append(b.processes, cmd)
 	return nil
 }
 
-func (b *bench) say(format string, args ...any) {
-	fmt.Fprintf(b.story, "bench: "+format+"\n", args...)
+func (b *bench) logf(format string, args ...any) {
+	fmt.Fprintf(b.log, "bench: "+format+"\n", args...)
 }
 
-// release is a new one with that behaviour.
-func (b *bench) release(behaviour string) release {
-	b.next++
-	return release{fmt.Sprintf("%s-%d", strings.ReplaceAll(behaviour, " ", "-"), b.next), behaviour}
+// newRelease is a new one with that behaviour.
+func (b *bench) newRelease(behaviour string) release {
+	b.releaseCount++
+	return release{fmt.Sprintf("%s-%d", strings.ReplaceAll(behaviour, " ", "-"), b.releaseCount), behaviour}
 }

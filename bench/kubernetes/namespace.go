@@ -12,25 +12,25 @@ import (
 	"github.com/slipway-cd/slipway/bench/measure"
 )
 
-// place is a namespace of the cluster with a kubeconfig whose default it is.
-type place struct {
+// namespace is a namespace of the cluster with a kubeconfig whose default it is.
+type namespace struct {
 	*bench
-	name       string // of the contender, for people
-	ns, dir    string
+	toolName   string // of the contender, for people
+	name, dir  string
 	kubeconfig string
 }
 
-// place makes a namespace and a folder.
-func (b *bench) place(ctx context.Context, name string) (*place, error) {
+// createNamespace makes a namespace and a folder.
+func (b *bench) createNamespace(ctx context.Context, name string) (*namespace, error) {
 	id := fmt.Sprintf("bench-%08x", rand.Uint32())
-	p := &place{bench: b, name: name, ns: id, dir: filepath.Join(b.work, id)}
+	p := &namespace{bench: b, toolName: name, name: id, dir: filepath.Join(b.work, id)}
 	if err := os.MkdirAll(p.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make a folder: %w", err)
 	}
-	if _, err := b.cluster.Kubectl(ctx, "create", "namespace", p.ns); err != nil {
+	if _, err := b.cluster.Kubectl(ctx, "create", "namespace", p.name); err != nil {
 		return nil, err
 	}
-	b.places = append(b.places, p)
+	b.namespaces = append(b.namespaces, p)
 	text, err := os.ReadFile(b.cluster.Kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("read the kubeconfig: %w", err)
@@ -39,28 +39,28 @@ func (b *bench) place(ctx context.Context, name string) (*place, error) {
 	if err := os.WriteFile(p.kubeconfig, text, 0o600); err != nil {
 		return nil, fmt.Errorf("write a kubeconfig: %w", err)
 	}
-	_, err = p.do(ctx, 0, "kubectl", "config", "set-context", "--current", "--namespace", p.ns)
+	_, err = p.exec(ctx, 0, "kubectl", "config", "set-context", "--current", "--namespace", p.name)
 	return p, err
 }
 
 // command runs in the place's folder, and with its kubeconfig.
-func (p *place) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+func (p *namespace) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := measure.Command(ctx, p.dir, name, args...)
 	cmd.Env = append(cmd.Env, "KUBECONFIG="+p.kubeconfig)
 	return cmd
 }
 
-func (p *place) do(ctx context.Context, code int, name string, args ...string) (string, error) {
+func (p *namespace) exec(ctx context.Context, code int, name string, args ...string) (string, error) {
 	return measure.ExecCmd(p.command(ctx, name, args...), code)
 }
 
-// account gives the place Slipway's own account with the least role. It asks the
+// createServiceAccount gives the place Slipway's own account with the least role. It asks the
 // cluster's server, or the one given.
-func (p *place) account(ctx context.Context, server *server) error {
-	if _, err := p.do(ctx, 0, "kubectl", "apply", "-f", filepath.Join(p.root, "docs", "kubernetes-role.yaml")); err != nil {
+func (p *namespace) createServiceAccount(ctx context.Context, server *apiProxy) error {
+	if _, err := p.exec(ctx, 0, "kubectl", "apply", "-f", filepath.Join(p.root, "docs", "kubernetes-role.yaml")); err != nil {
 		return err
 	}
-	token, err := p.do(ctx, 0, "kubectl", "create", "token", "slipway", "--duration=12h")
+	token, err := p.exec(ctx, 0, "kubectl", "create", "token", "slipway", "--duration=12h")
 	if err != nil {
 		return err
 	}
@@ -70,19 +70,19 @@ func (p *place) account(ctx context.Context, server *server) error {
 	}
 	if server != nil {
 		commands = append(commands,
-			[]string{"set-cluster", "proxy", "--server", server.http.URL, "--certificate-authority", server.ca, "--embed-certs"},
+			[]string{"set-cluster", "proxy", "--server", server.server.URL, "--certificate-authority", server.caFile, "--embed-certs"},
 			[]string{"set-context", "--current", "--cluster", "proxy"})
 	}
 	for _, args := range commands {
-		if _, err := p.do(ctx, 0, "kubectl", append([]string{"config"}, args...)...); err != nil {
+		if _, err := p.exec(ctx, 0, "kubectl", append([]string{"config"}, args...)...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// url is the Service's address, which works from this machine.
-func (p *place) url(ctx context.Context) (string, error) {
-	ip, err := p.cluster.Kubectl(ctx, "-n", p.ns, "get", "service", "tiny", "-o", "jsonpath={.spec.clusterIP}")
+// serviceURL is the Service's address, which works from this machine.
+func (p *namespace) serviceURL(ctx context.Context) (string, error) {
+	ip, err := p.cluster.Kubectl(ctx, "-n", p.name, "get", "service", "tiny", "-o", "jsonpath={.spec.clusterIP}")
 	return "http://" + strings.TrimSpace(ip), err
 }

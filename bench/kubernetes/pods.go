@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// pods follows the pods of a place, by one watch.
-type pods struct {
-	mu     sync.Mutex
-	live   map[string]pod
-	past   []moment
-	broken error
-	stop   context.CancelFunc
-	ended  chan struct{}
+// podWatch follows the pods of a place, by one watch.
+type podWatch struct {
+	mu      sync.Mutex
+	live    map[string]pod
+	history []podSet
+	err     error
+	stop    context.CancelFunc
+	exited  chan struct{}
 }
 
-// moment is what there was from then on.
-type moment struct {
-	at  time.Time
-	all []pod
+// podSet is what there was from then on.
+type podSet struct {
+	at   time.Time
+	pods []pod
 }
 
 // pod is one that is not told to end.
@@ -31,10 +31,10 @@ type pod struct {
 	ready   bool
 }
 
-// watch follows the place's pods until closed.
-func (p *place) watch(ctx context.Context) (*pods, error) {
+// watchPods follows the place's pods until closed.
+func (p *namespace) watchPods(ctx context.Context) (*podWatch, error) {
 	ctx, stop := context.WithCancel(ctx)
-	w := &pods{live: map[string]pod{}, stop: stop, ended: make(chan struct{})}
+	w := &podWatch{live: map[string]pod{}, stop: stop, exited: make(chan struct{})}
 	cmd := p.command(ctx, "kubectl", "get", "pods", "--watch", "--output-watch-events", "-o", "json")
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -47,14 +47,14 @@ func (p *place) watch(ctx context.Context) (*pods, error) {
 	go func() {
 		w.read(out)
 		_ = cmd.Wait()
-		close(w.ended)
+		close(w.exited)
 	}()
 	return w, nil
 }
 
-func (w *pods) close() { w.stop(); <-w.ended }
+func (w *podWatch) close() { w.stop(); <-w.exited }
 
-func (w *pods) read(out io.Reader) {
+func (w *podWatch) read(out io.Reader) {
 	lines := json.NewDecoder(out)
 	for {
 		var e struct {
@@ -64,11 +64,11 @@ func (w *pods) read(out io.Reader) {
 		err := lines.Decode(&e)
 		w.mu.Lock()
 		if err != nil {
-			w.broken = fmt.Errorf("watch pods: %w", err)
+			w.err = fmt.Errorf("watch pods: %w", err)
 			w.mu.Unlock()
 			return
 		}
-		w.take(e.Type, e.Object)
+		w.apply(e.Type, e.Object)
 		w.mu.Unlock()
 	}
 }
@@ -89,16 +89,16 @@ type podObject struct {
 	}
 }
 
-func (w *pods) take(how string, o podObject) {
+func (w *podWatch) apply(how string, o podObject) {
 	delete(w.live, o.Metadata.Name)
 	if how != "DELETED" && o.Metadata.DeletionTimestamp == nil {
 		w.live[o.Metadata.Name] = o.pod()
 	}
-	m := moment{at: time.Now()}
+	m := podSet{at: time.Now()}
 	for _, p := range w.live {
-		m.all = append(m.all, p)
+		m.pods = append(m.pods, p)
 	}
-	w.past = append(w.past, m)
+	w.history = append(w.history, m)
 }
 
 func (o podObject) pod() (p pod) {
@@ -115,15 +115,15 @@ func (o podObject) pod() (p pod) {
 	return p
 }
 
-// alone tells since when only that release's pods are there, and enough of them
+// onlyReleaseSince tells since when only that release's pods are there, and enough of them
 // are ready; zero: it is not so. Others says whether there were other releases'
 // pods after begun.
-func (w *pods) alone(name string, want int, begun time.Time) (since time.Time, others bool, err error) {
+func (w *podWatch) onlyReleaseSince(name string, want int, begun time.Time) (since time.Time, others bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, m := range w.past {
+	for _, m := range w.history {
 		ready, strange := 0, false
-		for _, p := range m.all {
+		for _, p := range m.pods {
 			strange = strange || p.release != name
 			if p.ready {
 				ready++
@@ -137,5 +137,5 @@ func (w *pods) alone(name string, want int, begun time.Time) (since time.Time, o
 			since = m.at
 		}
 	}
-	return since, others, w.broken
+	return since, others, w.err
 }

@@ -11,18 +11,18 @@ import (
 	"github.com/slipway-cd/slipway/bench/measure"
 )
 
-// repository is what Slipway delivers: one, with an environment for each project,
+// testRepository is what Slipway delivers: one, with an environment for each project,
 // so that they all bring in the same image out of the same registry.
-type repository struct {
+type testRepository struct {
 	*bench
 	dir      string
 	registry string // where the nodes pull from
-	projects []*project
+	projects []*slipwayDeployer
 }
 
-// repository makes one with the tiny service, and shows its registry to the nodes.
-func (b *bench) repository(ctx context.Context) (*repository, error) {
-	r := &repository{bench: b, dir: filepath.Join(b.work, "repo"), registry: fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(20000))}
+// createRepository makes one with the tiny service, and shows its registry to the nodes.
+func (b *bench) createRepository(ctx context.Context) (*testRepository, error) {
+	r := &testRepository{bench: b, dir: filepath.Join(b.work, "repo"), registry: fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(20000))}
 	if err := os.MkdirAll(r.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make a repository: %w", err)
 	}
@@ -41,9 +41,9 @@ func (b *bench) repository(ctx context.Context) (*repository, error) {
 	return r, nil
 }
 
-// serve shows the registry to the nodes until the bench ends. It wants a project
+// serveRegistry shows the registry to the nodes until the bench ends. It wants a project
 // that slipway.yaml can speak of.
-func (r *repository) serve(s *project) error {
+func (r *testRepository) serveRegistry(s *slipwayDeployer) error {
 	if err := r.configure(s); err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (r *repository) serve(s *project) error {
 	if err != nil {
 		return fmt.Errorf("start a registry: %w", err)
 	}
-	if err := r.start(cmd); err != nil {
+	if err := r.startProcess(cmd); err != nil {
 		return fmt.Errorf("start a registry: %w", err)
 	}
 	if _, err := said.Read(make([]byte, 1)); err != nil { // it prints its address once it listens
@@ -63,7 +63,7 @@ func (r *repository) serve(s *project) error {
 }
 
 // commit writes a project's manifests and the configuration with its strategy.
-func (r *repository) commit(ctx context.Context, s *project, manifests []byte, message string) error {
+func (r *testRepository) commit(ctx context.Context, s *slipwayDeployer, manifests []byte, message string) error {
 	dir := filepath.Join(r.dir, "k8s", s.env)
 	err := os.MkdirAll(dir, 0o755)
 	if err == nil {
@@ -85,7 +85,7 @@ func (r *repository) commit(ctx context.Context, s *project, manifests []byte, m
 
 // configure writes slipway.yaml. Manifests and strategy hold for all environments,
 // so that they are the ones of the project that is delivered.
-func (r *repository) configure(of *project) error {
+func (r *testRepository) configure(of *slipwayDeployer) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, `version: 1
 service: tiny
@@ -94,7 +94,7 @@ deploy: {manifests: [k8s/%s/], strategy: %s}
 environments:
 `, of.env, of.strategy)
 	for _, s := range r.projects {
-		fmt.Fprintf(&text, "  %s: {target: {kubernetes: {namespace: %s, registry: %q}}}\n", s.env, s.at.ns, r.registry)
+		fmt.Fprintf(&text, "  %s: {target: {kubernetes: {namespace: %s, registry: %q}}}\n", s.env, s.ns.name, r.registry)
 	}
 	return os.WriteFile(filepath.Join(r.dir, "slipway.yaml"), []byte(text.String()), 0o644)
 }

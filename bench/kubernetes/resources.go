@@ -9,33 +9,33 @@ import (
 	"strings"
 )
 
-// many is how many objects a large release has.
-const many = 500
+// largeRelease is how many objects a large release has.
+const largeRelease = 500
 
-// cost counts what one deploy asks of the cluster, with few objects and with many.
+// measureResources counts what one deploy asks of the cluster, with few objects and with many.
 // All of them differ from the release before, for kubectl as well.
-func (b *bench) cost(ctx context.Context, f *field) error {
-	counting, err := b.server(ctx)
+func (b *bench) measureResources(ctx context.Context, f *contenders) error {
+	counting, err := b.startProxy(ctx)
 	if err != nil {
 		return err
 	}
 	defer counting.close()
-	for _, objects := range []int{few, many} {
-		s, err := f.project(ctx, "Slipway, rolling", fmt.Sprintf("objects-%d", objects), "rolling", counting)
+	for _, objects := range []int{serviceObjects, largeRelease} {
+		s, err := f.newEnvironment(ctx, "Slipway, rolling", fmt.Sprintf("objects-%d", objects), "rolling", counting)
 		if err != nil {
 			return err
 		}
-		at, err := b.place(ctx, "kubectl apply and rollout status")
+		at, err := b.createNamespace(ctx, "kubectl apply and rollout status")
 		if err == nil {
-			err = at.account(ctx, counting)
+			err = at.createServiceAccount(ctx, counting)
 		}
 		if err != nil {
 			return err
 		}
-		extra := func(r release) string { return others(objects-few, r) }
-		s.extra = extra
-		for _, c := range []contender{s, plain{at, extra}} {
-			if err := b.counted(ctx, c, counting, objects); err != nil {
+		extra := func(r release) string { return extraObjects(objects-serviceObjects, r) }
+		s.extraManifests = extra
+		for _, c := range []deployer{s, kubectlDeployer{at, extra}} {
+			if err := b.measureCalls(ctx, c, counting, objects); err != nil {
 				return err
 			}
 		}
@@ -43,44 +43,44 @@ func (b *bench) cost(ctx context.Context, f *field) error {
 	return nil
 }
 
-// counted brings two releases in, and counts the second.
-func (b *bench) counted(ctx context.Context, c contender, by *server, objects int) error {
-	var t told
+// measureCalls brings two releases in, and counts the second.
+func (b *bench) measureCalls(ctx context.Context, c deployer, by *apiProxy, objects int) error {
+	var t deployResult
 	var err error
 	for range 2 {
 		by.reset()
-		if t, err = c.deploy(ctx, b.release(good)); err != nil || !t.good {
-			return fmt.Errorf("%s: %d objects: good: %t: %w", c.place().name, objects, t.good, err)
+		if t, err = c.deploy(ctx, b.newRelease(good)); err != nil || !t.succeeded {
+			return fmt.Errorf("%s: %d objects: good: %t: %w", c.namespace().toolName, objects, t.succeeded, err)
 		}
 	}
-	took, calls := t.ended.Sub(t.begun), by.taken()
-	b.say("%s: %d objects: %.1f s: %s", c.place().name, objects, took.Seconds(), calls)
-	b.Note(fmt.Sprintf("release of %d objects that all changed, %s: command done", objects, c.place().name), seconds(took))
-	if s, ok := c.(*project); ok {
-		b.Note("  peak memory of the process", fmt.Sprintf("%.0f MB", float64(s.peak)/1e3))
+	took, calls := t.finished.Sub(t.started), by.snapshot()
+	b.logf("%s: %d objects: %.1f s: %s", c.namespace().toolName, objects, took.Seconds(), calls)
+	b.Note(fmt.Sprintf("release of %d objects that all changed, %s: command done", objects, c.namespace().toolName), seconds(took))
+	if s, ok := c.(*slipwayDeployer); ok {
+		b.Note("  peak memory of the process", fmt.Sprintf("%.0f MB", float64(s.peakKB)/1e3))
 	}
 	b.Note("  calls of the API server", calls.String())
-	b.Note("  the same call again and again", calls.most())
+	b.Note("  the same call again and again", calls.topCalls())
 	return nil
 }
 
 // String is how many calls there were of each verb, the most frequent first.
-func (c calls) String() string {
+func (c callCounts) String() string {
 	sum := 0
-	for _, n := range c.verbs {
+	for _, n := range c.byVerb {
 		sum += n
 	}
-	return fmt.Sprintf("%d (%s) and %d watches", sum, strings.Join(ranked(c.verbs), ", "), c.watches)
+	return fmt.Sprintf("%d (%s) and %d watches", sum, strings.Join(byCount(c.byVerb), ", "), c.watches)
 }
 
-// most are the calls that were made most often: who polls makes them again and again.
-func (c calls) most() string {
-	all := ranked(c.same)
+// topCalls are the calls that were made most often: who polls makes them again and again.
+func (c callCounts) topCalls() string {
+	all := byCount(c.byTarget)
 	return strings.Join(all[:min(3, len(all))], ", ")
 }
 
-// ranked are the names with their numbers, the highest first.
-func ranked(numbers map[string]int) []string {
+// byCount are the names with their numbers, the highest first.
+func byCount(numbers map[string]int) []string {
 	names := slices.SortedFunc(maps.Keys(numbers), func(x, y string) int {
 		return cmp.Or(numbers[y]-numbers[x], strings.Compare(x, y))
 	})
@@ -90,12 +90,12 @@ func ranked(numbers map[string]int) []string {
 	return names
 }
 
-// few is how many objects the tiny service has by itself.
-const few = 3
+// serviceObjects is how many objects the tiny service has by itself.
+const serviceObjects = 3
 
-// others are further objects of a release: configuration under fixed names, and a
+// extraObjects are further objects of a release: configuration under fixed names, and a
 // Service for every 25 of them.
-func others(n int, r release) string {
+func extraObjects(n int, r release) string {
 	var text strings.Builder
 	for i := range n {
 		if i%25 == 0 {

@@ -10,85 +10,85 @@ import (
 )
 
 const (
-	perSecond = 100 // users' requests
-	replicas  = 2
-	inARow    = 20 // answers of one release until it counts as the only one
-	lead      = 500 * time.Millisecond
-	look      = 50 * time.Millisecond
+	perSecond    = 100 // users' requests
+	replicas     = 2
+	minStreak    = 20 // answers of one release until it counts as the only one
+	warmup       = 500 * time.Millisecond
+	pollInterval = 50 * time.Millisecond
 
-	afterMistake = 5 * time.Second // how long is looked on when a command's verdict was wrong
+	graceAfterWrongVerdict = 5 * time.Second // how long is looked on when a command's verdict was wrong
 )
 
-// outcome is one release brought in under load. Times are from the command's start.
-type outcome struct {
-	said     time.Duration // until the command ended
-	entered  time.Duration // until it began to change the cluster; 0: at once
-	answered time.Duration // until the last answer of another release than the one that stays
-	alone    time.Duration // until that, and until no other release had a pod
-	mistaken bool          // the command's own verdict was wrong
-	back     bool          // false: it was not so before the time was up
-	serving  string        // the release that gave the last good answer
-	requests int
-	failed   int
-	first    error
+// measurement is one release brought in under load. Times are from the command's start.
+type measurement struct {
+	commandTime     time.Duration // until the command ended
+	rolloutStart    time.Duration // until it began to change the cluster; 0: at once
+	lastOldResponse time.Duration // until the last answer of another release than the one that stays
+	converged       time.Duration // until that, and until no other release had a pod
+	wrongVerdict    bool          // the command's own verdict was wrong
+	reached         bool          // false: it was not so before the time was up
+	serving         string        // the release that gave the last good answer
+	requests        int
+	failed          int
+	firstErr        error
 }
 
-// round brings a release in while users ask. stays is the release that is to serve
+// measureDeploy brings a release in while users ask. stays is the release that is to serve
 // alone in the end: that one, or the one before it. What is not so after most is
 // given up.
-func round(ctx context.Context, c contender, r release, stays string, most time.Duration) (o outcome, err error) {
-	p := c.place()
-	url, err := p.url(ctx)
+func measureDeploy(ctx context.Context, c deployer, r release, expected string, timeout time.Duration) (o measurement, err error) {
+	p := c.namespace()
+	url, err := p.serviceURL(ctx)
 	if err != nil {
 		return o, err
 	}
-	w, err := p.watch(ctx)
+	w, err := p.watchPods(ctx)
 	if err != nil {
 		return o, err
 	}
 	defer w.close()
-	users, stop := measure.ConstantRate(perSecond, asking(url, false), asking(url, true))
+	users, stop := measure.ConstantRate(perSecond, predictRequest(url, false), predictRequest(url, true))
 	defer stop()
-	if err := pause(ctx, lead); err != nil {
+	if err := sleep(ctx, warmup); err != nil {
 		return o, err
 	}
-	bounded, cancel := context.WithTimeout(ctx, most)
+	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	t, err := c.deploy(bounded, r)
 	if bounded.Err() != nil && ctx.Err() == nil {
-		t.ended, err = time.Now(), nil
+		t.finished, err = time.Now(), nil
 	}
 	if err != nil {
-		return o, fmt.Errorf("%s: %s: %w", p.name, r.name, err)
+		return o, fmt.Errorf("%s: %s: %w", p.toolName, r.name, err)
 	}
-	if o.mistaken = t.good != (r.name == stays) && bounded.Err() == nil; o.mistaken && !forgivable(c) {
-		return o, fmt.Errorf("%s: %s: it says that it serves: %t", p.name, r.name, t.good)
+	if o.wrongVerdict = t.succeeded != (r.name == expected) && bounded.Err() == nil; o.wrongVerdict && !mayBeWrong(c) {
+		return o, fmt.Errorf("%s: %s: it says that it serves: %t", p.toolName, r.name, t.succeeded)
 	}
-	if o.mistaken { // then it need not become so
-		bounded, cancel = context.WithTimeout(ctx, afterMistake)
+	if o.wrongVerdict { // then it need not become so
+		bounded, cancel = context.WithTimeout(ctx, graceAfterWrongVerdict)
 		defer cancel()
 	}
-	if err := o.wait(bounded, w, users, t, stays); err != nil {
+	if err := o.waitConverged(bounded, w, users, t, expected); err != nil {
 		return o, err
 	}
-	if err := pause(ctx, lead); err != nil {
+	if err := sleep(ctx, warmup); err != nil {
 		return o, err
 	}
 	stop()
-	return o.count(users, t), ctx.Err()
+	return o.withRequests(users, t), ctx.Err()
 }
 
-// forgivable tells whose wrong verdicts are a figure, and no bug of ours.
-func forgivable(c contender) bool {
+// mayBeWrong tells whose wrong verdicts are a figure, and no bug of ours.
+func mayBeWrong(c deployer) bool {
 	if e, ok := c.(*entrant); ok {
-		c = e.contender
+		c = e.deployer
 	}
-	_, ours := c.(*project)
+	_, ours := c.(*slipwayDeployer)
 	return !ours
 }
 
-// asking is a user whose answers tell which release gave them.
-func asking(url string, keepAlive bool) measure.RequestFunc {
+// predictRequest is a user whose answers tell which release gave them.
+func predictRequest(url string, keepAlive bool) measure.RequestFunc {
 	post := measure.Post(measure.Client(keepAlive, 16), url+"/predict", `{"n": 1}`)
 	return func() (string, error) {
 		text, err := post()
@@ -103,7 +103,7 @@ func asking(url string, keepAlive bool) measure.RequestFunc {
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -112,34 +112,34 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// wait waits until the release that stays is alone, or the time is up.
-func (o *outcome) wait(ctx context.Context, w *pods, users *measure.Results, t told, stays string) error {
-	o.said = t.ended.Sub(t.begun)
-	if !t.entered.IsZero() {
-		o.entered = t.entered.Sub(t.begun)
+// waitConverged waits until the release that stays is alone, or the time is up.
+func (o *measurement) waitConverged(ctx context.Context, w *podWatch, users *measure.Results, t deployResult, stays string) error {
+	o.commandTime = t.finished.Sub(t.started)
+	if !t.rolloutStarted.IsZero() {
+		o.rolloutStart = t.rolloutStarted.Sub(t.started)
 	}
 	for {
-		since, others, err := w.alone(stays, replicas, t.begun)
+		since, others, err := w.onlyReleaseSince(stays, replicas, t.started)
 		if err != nil {
 			return err
 		}
-		last, enough := lastOther(users.Samples(), stays)
+		last, enough := lastOtherResponse(users.Samples(), stays)
 		if enough && !since.IsZero() && others {
-			o.back = true
-			o.answered = max(0, last.Sub(t.begun))
-			o.alone = max(o.answered, since.Sub(t.begun))
+			o.reached = true
+			o.lastOldResponse = max(0, last.Sub(t.started))
+			o.converged = max(o.lastOldResponse, since.Sub(t.started))
 			return nil
 		}
-		_ = pause(ctx, look)
+		_ = sleep(ctx, pollInterval)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it is not back by now, and that is a result
 		}
 	}
 }
 
-// lastOther is when the last answer ended that was not the release's; enough: there
+// lastOtherResponse is when the last answer ended that was not the release's; enough: there
 // have been plenty since.
-func lastOther(samples []measure.Sample, stays string) (last time.Time, enough bool) {
+func lastOtherResponse(samples []measure.Sample, stays string) (last time.Time, enough bool) {
 	row := 0
 	for _, s := range samples {
 		row++
@@ -147,12 +147,12 @@ func lastOther(samples []measure.Sample, stays string) (last time.Time, enough b
 			last, row = s.Start.Add(s.Latency), 0
 		}
 	}
-	return last, row >= inARow
+	return last, row >= minStreak
 }
 
-func (o outcome) count(users *measure.Results, t told) outcome {
+func (o measurement) withRequests(users *measure.Results, t deployResult) measurement {
 	for _, s := range users.Samples() {
-		if s.Start.Before(t.begun.Add(-lead)) {
+		if s.Start.Before(t.started.Add(-warmup)) {
 			continue
 		}
 		o.requests++
@@ -160,6 +160,6 @@ func (o outcome) count(users *measure.Results, t told) outcome {
 			o.serving = s.Response
 		}
 	}
-	o.failed, o.first = users.Failures()
+	o.failed, o.firstErr = users.Failures()
 	return o
 }

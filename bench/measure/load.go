@@ -112,12 +112,12 @@ func Post(client *http.Client, url, body string) RequestFunc {
 	return func() (string, error) {
 		resp, err := client.Post(url, "application/json", strings.NewReader(body))
 		if err != nil {
-			return "", innermost(err)
+			return "", rootCause(err)
 		}
 		defer resp.Body.Close()
 		text, err := io.ReadAll(resp.Body)
 		if err != nil {
-			return "", innermost(err)
+			return "", rootCause(err)
 		}
 		if resp.StatusCode != http.StatusOK {
 			return string(text), fmt.Errorf("status %d", resp.StatusCode)
@@ -126,8 +126,8 @@ func Post(client *http.Client, url, body string) RequestFunc {
 	}
 }
 
-// innermost is the reason without the layers around it, which name ports.
-func innermost(err error) error {
+// rootCause is the reason without the layers around it, which name ports.
+func rootCause(err error) error {
 	for {
 		inner := errors.Unwrap(err)
 		if inner == nil {

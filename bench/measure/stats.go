@@ -9,11 +9,11 @@ import (
 
 // Median is the middle one, or what lies between the two in the middle; 0 of nothing.
 func Median(d []time.Duration) time.Duration {
-	return middle(slices.Sorted(slices.Values(d)))
+	return medianOfSorted(slices.Sorted(slices.Values(d)))
 }
 
-// middle is the median of what is sorted.
-func middle[T ~int64 | ~float64](sorted []T) T {
+// medianOfSorted is the median of what is sorted.
+func medianOfSorted[T ~int64 | ~float64](sorted []T) T {
 	if len(sorted) == 0 {
 		return 0
 	}
@@ -35,7 +35,7 @@ func Milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 
 // Ratios compares neighbours: the machine changes its mind from one minute to the
 // next, so what was measured side by side is divided, and the median counts.
-func Ratios(ours, theirs []time.Duration) (median, least, most float64) {
+func Ratios(ours, theirs []time.Duration) (median, lowest, highest float64) {
 	var all []float64
 	for i := range min(len(ours), len(theirs)) {
 		all = append(all, ours[i].Seconds()/theirs[i].Seconds())
@@ -44,5 +44,5 @@ func Ratios(ours, theirs []time.Duration) (median, least, most float64) {
 		return 0, 0, 0
 	}
 	slices.Sort(all)
-	return middle(all), all[0], all[len(all)-1]
+	return medianOfSorted(all), all[0], all[len(all)-1]
 }

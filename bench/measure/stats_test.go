@@ -22,7 +22,7 @@ func TestMedian(t *testing.T) {
 	}
 }
 
-func TestRatiosOfNeighbours(t *testing.T) {
+func TestRatios(t *testing.T) {
 	ours, theirs := []time.Duration{8 * time.Second, 24 * time.Second, 4 * time.Second, 12 * time.Second}, slices.Repeat([]time.Duration{8 * time.Second}, 4)
 	if median, least, most := Ratios(ours, theirs); median != 1.25 || least != 0.5 || most != 3 {
 		t.Errorf("%v, %v to %v; want 1.25, 0.5 to 3", median, least, most)
