@@ -7,15 +7,16 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// sortForApply puts first what others need to be there: an object in a namespace needs
-// the namespace, a pod its ServiceAccount and configuration.
+// sortForApply orders the objects so that each comes after what it depends on: a
+// namespace before its objects, a ServiceAccount and configuration before their pods.
 func (r *renderer) sortForApply() error {
 	slices.SortStableFunc(r.objects, func(a, b object) int { return cmp.Compare(applyRank(a.groupKind()), applyRank(b.groupKind())) })
 	return nil
 }
 
-// applyRank is a kind's turn. Kinds of Kubernetes are told by name within their own
-// groups; those of others come last, after what may be their controller.
+// applyRank returns the position of a kind in the apply order. Built-in kinds are
+// recognized by name within their own groups; all others come last, after the
+// workloads that may be their controllers.
 func applyRank(k schema.GroupKind) int {
 	const last = 100
 	switch k.Group {
@@ -65,7 +66,7 @@ func coreRank(kind string, last int) int {
 	return last
 }
 
-// rankInList is first plus the kind's place in the list, or other.
+// rankInList returns first plus the index of kind in kinds, or other.
 func rankInList(kind string, first, other int, kinds ...string) int {
 	if i := slices.Index(kinds, kind); i >= 0 {
 		return first + i

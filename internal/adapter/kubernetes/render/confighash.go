@@ -20,8 +20,8 @@ const (
 	hashDigits    = 10
 )
 
-// hashConfigNames gives ConfigMaps and Secrets names that follow from their content, so
-// that pods of the release before keep theirs, and takes Secrets' values out.
+// hashConfigNames appends a content hash to the names of ConfigMaps and Secrets, so
+// that pods of the previous release keep theirs, and extracts the values of Secrets.
 func (r *renderer) hashConfigNames() error {
 	renamed := renames{}
 	for _, o := range r.objects {
@@ -51,7 +51,7 @@ func (r *renderer) hashConfigNames() error {
 		renamed.rewrite(o)
 	}
 	for _, n := range renamed.unreferenced() {
-		r.addNote("%s is not referred to by an object of the release; it is called %s now (annotate it with %s: \"true\" if something asks for it by name)", n.displayName, n.newName, annotationKeepName)
+		r.addNote(`%s is not referenced by any object of the release; it is now named %s (annotate it with %s: "true" if something looks it up by name)`, n.displayName, n.newName, annotationKeepName)
 	}
 	return nil
 }
@@ -60,16 +60,16 @@ func isConfig(k schema.GroupKind) bool {
 	return k.Group == "" && (k.Kind == "ConfigMap" || k.Kind == "Secret")
 }
 
-// keepsName tells whether something outside of the release asks for the object
-// by its name.
+// keepsName reports whether something outside the release looks the object up by
+// name.
 func keepsName(o object) bool {
 	t := o.stringField("type")
 	return o.annotation(annotationKeepName) == "true" || o.stringField("kind") == "Secret" &&
 		(t == "kubernetes.io/service-account-token" || t == "bootstrap.kubernetes.io/token")
 }
 
-// normalizeData checks the entries of a ConfigMap or Secret, and folds stringData of a
-// Secret into data. The values of a Secret come back decoded.
+// normalizeData validates the entries of a ConfigMap or Secret, and folds a Secret's
+// stringData into data. It returns the decoded values of a Secret.
 func (o object) normalizeData() (map[string][]byte, error) {
 	for _, field := range []string{"data", "binaryData", "stringData"} {
 		if o.body[field] == nil {
@@ -88,7 +88,7 @@ func (o object) normalizeData() (map[string][]byte, error) {
 				entries[k] = ""
 			}
 			if _, ok := entries[k].(string); !ok {
-				return nil, o.errorf("%s.%s of %s is not text", field, k, o.displayName()).Hint("put the value into quotes: numbers and true/false are not text")
+				return nil, o.errorf("%s.%s of %s is not a string", field, k, o.displayName()).Hint("put the value in quotes: numbers and true/false are not strings")
 			}
 		}
 	}
@@ -105,7 +105,7 @@ func (o object) decodeSecret() (map[string][]byte, error) {
 		text := strings.NewReplacer("\n", "", "\r", "", " ", "").Replace(data[k].(string))
 		value, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
-			return nil, o.errorf("data.%s of %s is not base64", k, o.displayName()).Hint("encode it, or move it to stringData, where it stands as it is")
+			return nil, o.errorf("data.%s of %s is not base64", k, o.displayName()).Hint("encode it, or move it to stringData, which holds plain text")
 		}
 		values[k] = value
 	}
@@ -125,8 +125,8 @@ func (o object) decodeSecret() (map[string][]byte, error) {
 	return values, nil
 }
 
-// hashedName is the object's name and the first digits of its content's digest.
-// Labels do not count: they change nothing for a pod.
+// hashedName returns the object's name with the first digits of its content's digest
+// appended. Labels are not part of the content: they do not affect pods.
 func hashedName(o object) (string, error) {
 	name := o.metaString("name")
 	text, err := json.Marshal([]any{o.stringField("kind"), name, o.body["data"], o.body["binaryData"], o.stringField("type")})
@@ -138,8 +138,8 @@ func hashedName(o object) (string, error) {
 	return name + "-" + hex.EncodeToString(sum[:])[:hashDigits], nil
 }
 
-// extractSecret moves a Secret's values from the object to the side, and leaves the
-// names of its keys for people.
+// extractSecret moves a Secret's values out of the object, and annotates the object
+// with the names of its keys for people to read.
 func (r *renderer) extractSecret(o object, values map[string][]byte) error {
 	delete(o.body, "data")
 	name := o.metaString("name")
@@ -150,9 +150,9 @@ func (r *renderer) extractSecret(o object, values map[string][]byte) error {
 			continue
 		}
 		if maps.EqualFunc(s.Data, values, func(a, b []byte) bool { return string(a) == string(b) }) {
-			return nil // the same one, in another namespace
+			return nil // the same Secret in another namespace
 		}
-		return o.errorf("two Secrets of different content keep the name %s", name).Hint("remove the annotation %s, or give one of them another name", annotationKeepName)
+		return o.errorf("two Secrets with different content have the fixed name %s", name).Hint("remove the annotation %s, or rename one of them", annotationKeepName)
 	}
 	r.secrets = append(r.secrets, port.Secret{Name: name, Data: values})
 	return nil

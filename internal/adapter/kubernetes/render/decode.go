@@ -17,9 +17,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// decode reads the objects of a file; name is what places begin with. Lists are
-// taken apart. Mistakes have their line. They never show what stands there: it
-// may be a Secret's value.
+// decode reads the objects of a file; name is the prefix of error positions. Lists
+// are flattened. Errors have a line number and never quote the content, which may be
+// a Secret's value.
 func decode(name string, data []byte) ([]object, error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
@@ -39,13 +39,14 @@ func decode(name string, data []byte) ([]object, error) {
 	return out, nil
 }
 
-// document is one YAML document of a file; line is where it begins, from 1.
+// document is one YAML document of a file; line is the number of its first line, from
+// 1.
 type document struct {
 	text string
 	line int
 }
 
-// splitDocuments cuts a file at its markers, the way a YAML parser does.
+// splitDocuments splits a file at its document markers, as a YAML parser does.
 func splitDocuments(text string) []document {
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	lines := strings.Split(text, "\n")
@@ -56,7 +57,7 @@ func splitDocuments(text string) []document {
 		if isStart || isEnd {
 			out = append(out, document{strings.Join(lines[start:i], "\n"), start + 1})
 			start = i
-			lines[i] = "   " + l[3:] // an object may begin behind the marker
+			lines[i] = "   " + l[3:] // an object may start on the marker's line
 		}
 	}
 	return append(out, document{strings.Join(lines[start:], "\n"), start + 1})
@@ -67,8 +68,8 @@ func isMarker(line, marker string) bool {
 	return ok && (rest == "" || rest[0] == ' ' || rest[0] == '\t')
 }
 
-// unusualBreakPattern is a document's begin after a line break that only old YAML knows:
-// the parser would read up to there and stop.
+// unusualBreakPattern matches a document marker after a line break that only YAML 1.1
+// knows: the parser would stop reading there.
 var unusualBreakPattern = regexp.MustCompile(`[\x{85}\x{2028}\x{2029}](---|\.\.\.)`)
 
 func (d document) decode(name string) ([]object, error) {
@@ -78,7 +79,7 @@ func (d document) decode(name string) ([]object, error) {
 	}
 	location := fmt.Sprintf("%s:%d", name, first)
 	if unusualBreakPattern.MatchString(d.text) {
-		return nil, fault.New(fault.Invalid, "a document begins after an unusual line break").Location(location).Hint("save the file with ordinary line ends")
+		return nil, fault.New(fault.Invalid, "a document starts after an unusual line break").Location(location).Hint("save the file with LF line endings")
 	}
 	text, err := yaml.YAMLToJSONStrict([]byte(d.text))
 	if err != nil {
@@ -87,8 +88,8 @@ func (d document) decode(name string) ([]object, error) {
 	return objectsFromJSON(location, text)
 }
 
-// firstContentLine is the line of the document's first content. Directives before it say
-// nothing that matters here.
+// firstContentLine returns the line of the document's first content. Directives
+// before it are dropped.
 func (d *document) firstContentLine() (int, bool) {
 	lines := strings.Split(d.text, "\n")
 	for i, l := range lines {
@@ -116,14 +117,14 @@ func (d document) syntaxError(name string, err error) error {
 		Cause(errors.New(redactParserMessage(message))).Hint("check the indentation and the quotes around this line")
 }
 
-// redactParserMessage takes out of a parser's message what it quotes of the file.
+// redactParserMessage removes what a parser's message quotes from the file.
 func redactParserMessage(message string) string {
 	message, _, _ = strings.Cut(message, "\n")
 	message = strings.TrimPrefix(strings.TrimPrefix(message, "error converting YAML to JSON: "), "yaml: ")
 	for substring, replacement := range map[string]string{
-		"`":                   "a value does not fit its tag",
+		"`":                   "a value does not match its tag",
 		"unknown anchor":      "an alias (*name) has no anchor (&name)",
-		"unsupported map key": "a key is neither text nor a number",
+		"unsupported map key": "a key is neither a string nor a number",
 		"unsupported value":   "a number is not finite",
 	} {
 		if strings.Contains(message, substring) {
@@ -143,7 +144,7 @@ func decodeJSON(name string, data []byte) ([]object, error) {
 			return out, nil
 		case err != nil:
 			return nil, fault.New(fault.Invalid, "the JSON can't be read").Location(formatPosition(name, data, errorOffset(err, len(data)))).
-				Cause(errors.New(jsonErrorMessage(err))).Hint("check the commas, quotes and brackets before this place")
+				Cause(errors.New(jsonErrorMessage(err))).Hint("check the commas, quotes and brackets before this position")
 		}
 		start := dec.InputOffset() - int64(len(raw))
 		found, err := objectsFromJSON(formatPosition(name, data, start), raw)
@@ -164,12 +165,12 @@ func errorOffset(err error, end int) int64 {
 
 func jsonErrorMessage(err error) string {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return "it ends in the middle"
+		return "unexpected end of file"
 	}
 	return err.Error()
 }
 
-// formatPosition is "name:line:column" of a byte, both from 1.
+// formatPosition returns "name:line:column" of a byte offset, both from 1.
 func formatPosition(name string, data []byte, offset int64) string {
 	before := data[:min(int(offset), len(data))]
 	line := bytes.Count(before, []byte("\n")) + 1
@@ -177,15 +178,15 @@ func formatPosition(name string, data []byte, offset int64) string {
 	return fmt.Sprintf("%s:%d:%d", name, line, column)
 }
 
-// objectsFromJSON makes objects of a JSON text; null is none.
+// objectsFromJSON decodes the objects of a JSON text. null yields none.
 func objectsFromJSON(location string, text []byte) ([]object, error) {
 	var v any
 	duplicates, err := kjson.UnmarshalStrict(text, &v)
 	switch {
 	case err != nil:
-		return nil, fault.New(fault.Invalid, "the document can't be read").Location(location).Cause(errors.New("a number or text in it is not valid"))
+		return nil, fault.New(fault.Invalid, "the document can't be read").Location(location).Cause(errors.New("it contains an invalid number or string"))
 	case len(duplicates) > 0:
-		return nil, fault.New(fault.Invalid, "the document has a key twice").Location(location).Cause(duplicates[0]).Hint("remove one of the two")
+		return nil, fault.New(fault.Invalid, "the document has a duplicate key").Location(location).Cause(duplicates[0]).Hint("remove one of them")
 	case v == nil:
 		return nil, nil
 	}
@@ -196,7 +197,7 @@ func objectsFromJSON(location string, text []byte) ([]object, error) {
 	return flattenList(object{body, location}, 0)
 }
 
-// flattenList takes a List apart. Lists of one kind may leave the kind of their items out.
+// flattenList returns the items of a List. Items of a typed list may omit their kind.
 func flattenList(o object, depth int) ([]object, error) {
 	kind := o.stringField("kind")
 	items, ok := o.body["items"].([]any)

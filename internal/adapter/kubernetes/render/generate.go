@@ -7,15 +7,15 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// httpPort is where a service without manifests of its own listens.
+// httpPort is the port of a service without manifests.
 const httpPort = int64(8000)
 
-// terminationMargin is the time between the end of the draining and the kill.
+// terminationMargin is the time between the end of draining and SIGKILL.
 const terminationMargin = 5 * time.Second
 
-// defaultObjects are the objects of a service that brings none.
+// defaultObjects returns the objects of a service that has no manifests.
 func defaultObjects(m port.Manifests) []object {
-	location := "(made from the configuration)"
+	location := "(generated from the configuration)"
 	return []object{{defaultDeployment(m), location}, {defaultService(m), location}}
 }
 
@@ -27,7 +27,8 @@ func defaultDeployment(m port.Manifests) map[string]any {
 		"spec": map[string]any{
 			"replicas": int64(max(1, m.Workload.Replicas)),
 			"selector": map[string]any{"matchLabels": deepCopy(selector)},
-			// All at once: then those before get no request any more when they end.
+			// All at once, so that the old pods receive no requests any more when
+			// they terminate.
 			"strategy": map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"maxSurge": "100%", "maxUnavailable": int64(0)}},
 			"template": map[string]any{
 				"metadata": map[string]any{"labels": deepCopy(selector)},
@@ -50,11 +51,11 @@ func defaultContainer(m port.Manifests) map[string]any {
 		"env":             []any{map[string]any{"name": "PORT", "value": "8000"}},
 		"volumeMounts":    []any{map[string]any{"name": "tmp", "mountPath": "/tmp"}},
 		"securityContext": restrictedSecurityContext(nil),
-		// A service may load its model before it listens, so it has two minutes for
-		// it. One that listens and is not ready is judged sooner.
+		// A service may load its model before it listens: it has two minutes for
+		// that. Once it listens, the readiness probe applies.
 		"startupProbe":   defaultProbe("", 1, 120),
 		"readinessProbe": defaultProbe(readinessPath(w), 2, 2),
-		// A slow service is not a dead one: half a minute without an answer is.
+		// A slow service is not a dead one: only half a minute without a response is.
 		"livenessProbe": defaultProbe(w.Health, 10, 3),
 	}
 }
@@ -66,7 +67,7 @@ func readinessPath(w delivery.Workload) string {
 	return w.Health
 }
 
-// defaultProbe asks a path every so many seconds; without one, whether the port is open.
+// defaultProbe probes a path at an interval of seconds, or the port if path is empty.
 func defaultProbe(path string, seconds, failures int64) map[string]any {
 	p := map[string]any{"periodSeconds": seconds, "timeoutSeconds": min(seconds, 5), "failureThreshold": failures}
 	if path == "" {

@@ -22,11 +22,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// minKubeVersion is the version of Kubernetes that charts see: what they write for the
-// oldest that is supported, later ones read too.
+// minKubeVersion is the Kubernetes version that charts are rendered for: newer
+// versions accept what charts write for the oldest supported one.
 const minKubeVersion = "v1.29.0"
 
-// renderChart renders a Helm chart the way `helm template` does.
+// renderChart renders a Helm chart as `helm template` does.
 func (l *loader) renderChart(dir string) ([]object, error) {
 	values, err := l.mergeValues()
 	if err != nil {
@@ -64,13 +64,14 @@ func (l *loader) renderChart(dir string) ([]object, error) {
 	return l.dropTestHooks(out)
 }
 
-// withoutChartName is a name of the engine's without the chart's, so a path in its folder.
+// withoutChartName strips the chart's name from an engine name, which yields a path
+// in the chart's folder.
 func withoutChartName(name string) string {
 	_, rest, _ := strings.Cut(name, "/")
 	return rest
 }
 
-// mergeValues merges the files, later ones over earlier ones.
+// mergeValues merges the values files, later ones over earlier ones.
 func (l *loader) mergeValues() (map[string]any, error) {
 	values := map[string]any{}
 	for _, v := range l.values {
@@ -82,7 +83,8 @@ func (l *loader) mergeValues() (map[string]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		// The reading is Helm's, the errors are ours: they have a place and no values.
+		// Parsed twice: Helm's parser has the last word, ours has errors with a
+		// position and without values.
 		if _, err := decode(name, data); err != nil {
 			return nil, err
 		}
@@ -110,11 +112,11 @@ func (l *loader) loadChart(dir string) (*chart.Chart, error) {
 	c, err := helmloader.LoadFiles(files)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "load the chart").Location(path.Join(dir, "Chart.yaml")).Cause(errors.New(redactParserMessage(firstBytes(err)))).
-			Hint("`helm lint %s` tells more", dir)
+			Hint("run `helm lint %s` for details", dir)
 	}
 	if c.Metadata.Type == "library" {
-		return nil, fault.New(fault.Invalid, "the chart is a library: it has no objects of its own").Location(path.Join(dir, "Chart.yaml")).
-			Hint("name the chart that uses it")
+		return nil, fault.New(fault.Invalid, "the chart is a library chart, which renders no objects").Location(path.Join(dir, "Chart.yaml")).
+			Hint("name a chart that depends on it")
 	}
 	if err := checkVendored(dir, c); err != nil {
 		return nil, err
@@ -122,7 +124,7 @@ func (l *loader) loadChart(dir string) (*chart.Chart, error) {
 	return c, nil
 }
 
-// chartFiles reads the chart's folder but for what .helmignore names.
+// chartFiles reads the chart's folder except for the files that .helmignore excludes.
 func (l *loader) chartFiles(dir string) ([]*archive.BufferedFile, error) {
 	rules := ignore.Empty()
 	if name := path.Join(dir, ignore.HelmIgnore); l.source.exists(name) {
@@ -168,19 +170,20 @@ func (l *loader) chartFiles(dir string) ([]*archive.BufferedFile, error) {
 	return files, nil
 }
 
-// checkVendored refuses a chart whose dependencies would have to be fetched.
+// checkVendored rejects a chart whose dependencies would have to be downloaded.
 func checkVendored(dir string, c *chart.Chart) error {
 	for _, d := range c.Metadata.Dependencies {
 		if d == nil || slices.ContainsFunc(c.Dependencies(), func(have *chart.Chart) bool { return have.Name() == d.Name }) {
 			continue
 		}
-		return fault.New(fault.Invalid, "the chart depends on %s, which is not in its folder charts", quoted(d.Name)).Location(path.Join(dir, "Chart.yaml")).
+		return fault.New(fault.Invalid, "the chart depends on %s, which is not in its charts folder", quoted(d.Name)).Location(path.Join(dir, "Chart.yaml")).
 			Hint("run `helm dependency build %s` and commit %s/charts", dir, dir)
 	}
 	return nil
 }
 
-// executeTemplates renders the texts by the engine's names, "chart/templates/x.yaml".
+// executeTemplates renders the chart's templates. The result is keyed by the engine's
+// names, "chart/templates/x.yaml".
 func (l *loader) executeTemplates(dir string, c *chart.Chart, values map[string]any, redactor *hider) (map[string]string, error) {
 	if err := checkSchemaRefs(dir, c); err != nil {
 		return nil, err
@@ -214,7 +217,7 @@ func (l *loader) executeTemplates(dir string, c *chart.Chart, values map[string]
 		return nil, templateError(dir, err, redactor)
 	}
 	if usedLookup {
-		l.notes = append(l.notes, fmt.Sprintf("chart %s asks the cluster (lookup) and gets no answer: releases are made without one", c.Name()))
+		l.notes = append(l.notes, fmt.Sprintf("chart %s calls lookup, which finds nothing: releases are rendered without a cluster", c.Name()))
 	}
 	return texts, nil
 }
@@ -235,11 +238,12 @@ var (
 	quotedTextPattern = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 )
 
-// maxQuoteLength is how much of a text the engine may show: names of templates, not
-// the templates that values hold.
+// maxQuoteLength is the longest quoted text that is kept in the engine's messages:
+// enough for names of templates, too short for templates that values hold.
 const maxQuoteLength = 60
 
-// templateError is what the engine says about a template, with its place first.
+// templateError converts an error of the template engine, and moves its position to
+// the front.
 func templateError(dir string, err error, redactor *hider) error {
 	text := quotedTextPattern.ReplaceAllStringFunc(redactor.text(oneLine(err)), func(q string) string {
 		if len(q) > maxQuoteLength {
@@ -255,5 +259,5 @@ func templateError(dir string, err error, redactor *hider) error {
 		}
 	}
 	return fault.New(fault.Invalid, "render the chart").Location(location).Cause(errors.New(truncate(text))).
-		Hint("`helm template %s` with the same values shows the same", dir)
+		Hint("`helm template %s` with the same values reproduces the error", dir)
 }

@@ -7,9 +7,8 @@ import (
 	templates "text/template"
 )
 
-// deterministicFuncs replaces those of the engine's functions that answer differently
-// each time: a release is made of its files alone. asked becomes true when a
-// template looks into the cluster.
+// deterministicFuncs overrides the engine's functions whose results vary: a release
+// depends on its files only. It sets usedLookup when a template calls lookup.
 func deterministicFuncs(usedLookup *bool) templates.FuncMap {
 	f := templates.FuncMap{
 		"lookup": func(_, _, _, _ string) map[string]any {
@@ -37,7 +36,7 @@ func deterministicFuncs(usedLookup *bool) templates.FuncMap {
 		"bcrypt", "htpasswd", "encryptAES",
 	} {
 		f[name] = func(...any) (string, error) {
-			return "", fmt.Errorf("%s is not available: it gives another result each time, and a release is the same each time", name)
+			return "", fmt.Errorf("%s is not available: its result differs every time, and a release must be reproducible", name)
 		}
 	}
 	return f

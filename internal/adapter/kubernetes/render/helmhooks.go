@@ -6,8 +6,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// dropTestHooks leaves tests of the chart out, and refuses every other hook: it
-// would run at a time that Slipway does not know.
+// dropTestHooks removes the chart's tests, and rejects all other hooks: they would
+// have to run at times that Slipway has no step for.
 func (l *loader) dropTestHooks(objects []object) ([]object, error) {
 	var out []object
 	for _, o := range objects {
@@ -16,16 +16,16 @@ func (l *loader) dropTestHooks(objects []object) ([]object, error) {
 		case hook == "":
 			out = append(out, o)
 		case isTestHook(hook):
-			l.notes = append(l.notes, o.displayName()+" is a test of the chart and left out")
+			l.notes = append(l.notes, o.displayName()+" is a chart test and is left out")
 		default:
-			return nil, fault.New(fault.Invalid, "%s is a Helm hook (%s), and Slipway runs none", o.displayName(), hook).Location(o.location).
+			return nil, fault.New(fault.Invalid, "%s is a Helm hook (%s), which Slipway does not run", o.displayName(), hook).Location(o.location).
 				Hint("make it an ordinary Job or an init container, or switch it off in the chart's values")
 		}
 	}
 	return out, nil
 }
 
-// isTestHook tells whether a hook runs for `helm test` alone.
+// isTestHook reports whether a hook runs on `helm test` only.
 func isTestHook(hook string) bool {
 	for _, event := range strings.Split(hook, ",") {
 		switch strings.ToLower(strings.TrimSpace(event)) {

@@ -15,8 +15,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// checkSchemaRefs refuses schemas of values that refer to another document: checking them
-// would fetch it, or read it from this machine.
+// checkSchemaRefs rejects values schemas that refer to another document: validation
+// would download it, or read it from this machine.
 func checkSchemaRefs(dir string, c *chart.Chart) error {
 	location := path.Join(dir, withoutChartName(c.ChartFullPath()), "values.schema.json")
 	if len(c.Schema) > 0 {
@@ -66,34 +66,34 @@ func hasExternalRef(schema any) bool {
 
 var schemaLocationPattern = regexp.MustCompile(`at '(/[^']*)'`)
 
-// validateValues checks the values against the chart's schemas. The checker's message
-// quotes values, so only the places are taken from it.
+// validateValues validates the values against the chart's schemas. The validator's
+// message quotes values, so only the locations are taken from it.
 func validateValues(dir string, c *chart.Chart, all common.Values) error {
 	values, err := all.Table("Values")
 	if err != nil {
-		return nil //nolint:nilerr // no values: nothing to check
+		return nil //nolint:nilerr // no values to validate
 	}
 	err = util.ValidateAgainstSchema(c, values)
 	if err == nil {
 		return nil
 	}
-	f := fault.New(fault.Invalid, "the values don't fit the chart's schema").Location(path.Join(dir, "values.schema.json"))
+	f := fault.New(fault.Invalid, "the values do not match the chart's schema").Location(path.Join(dir, "values.schema.json"))
 	var locations []string
 	for _, match := range schemaLocationPattern.FindAllStringSubmatch(err.Error(), -1) {
 		locations = append(locations, match[1])
 	}
 	if len(locations) == 0 {
-		return f.Hint("`helm lint %s` with the same values tells more", dir)
+		return f.Hint("run `helm lint %s` with the same values for details", dir)
 	}
-	return f.Hint("look at %s: `helm lint %s` with the same values tells more", strings.Join(dedupe(locations), ", "), dir)
+	return f.Hint("check %s; run `helm lint %s` with the same values for details", strings.Join(dedupe(locations), ", "), dir)
 }
 
-// checkTypeConflicts refuses values that are a map in one place and not in the other. Helm
-// would go on with one of the two, and write the other into the log.
+// checkTypeConflicts rejects values that are a map in one place and not in another.
+// Helm would use one of the two and write the other to its log.
 func checkTypeConflicts(dir string, c *chart.Chart, values map[string]any) error {
 	if conflict := typeConflict(values, c.Values, ""); conflict != "" {
-		return fault.New(fault.Invalid, "value %s is a map in the chart or in the values files, and not in the other", conflict).
-			Location(path.Join(dir, withoutChartName(c.ChartFullPath()), "values.yaml")).Hint("give it the form that the chart's templates read")
+		return fault.New(fault.Invalid, "value %s is a map in only one of the chart and the values files", conflict).
+			Location(path.Join(dir, withoutChartName(c.ChartFullPath()), "values.yaml")).Hint("give it the type that the chart's templates expect")
 	}
 	for _, d := range c.Dependencies() {
 		for _, parent := range []map[string]any{values, c.Values} {
@@ -106,7 +106,8 @@ func checkTypeConflicts(dir string, c *chart.Chart, values map[string]any) error
 	return nil
 }
 
-// typeConflict is the first name, by the alphabet, under which only one has a map.
+// typeConflict returns the alphabetically first key that holds a map in only one of
+// the two, or "".
 func typeConflict(over, under map[string]any, prefix string) string {
 	for _, k := range slices.Sorted(maps.Keys(over)) {
 		if over[k] == nil || under[k] == nil {

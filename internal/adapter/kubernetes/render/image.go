@@ -7,7 +7,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// pinImage puts the release's image wherever its repository stands.
+// pinImage replaces every reference to the release's repository with the release's
+// image.
 func (r *renderer) pinImage() error {
 	var others []string
 	found := false
@@ -32,9 +33,9 @@ func (r *renderer) pinImage() error {
 	}
 	f := fault.New(fault.Invalid, "no container of the manifests uses image %s", r.m.Image.Repository)
 	if len(others) == 0 {
-		return f.Hint("there is no container with an image at all: add a Deployment")
+		return f.Hint("no container has an image: add a Deployment")
 	}
-	return f.Hint("write this repository as the image of the service's container, or set image.repository to it; there is: %s", fault.Enumerate(dedupe(others)))
+	return f.Hint("use this repository as the image of the service's container, or change image.repository; images found: %s", fault.Enumerate(dedupe(others)))
 }
 
 func dedupe(values []string) []string {

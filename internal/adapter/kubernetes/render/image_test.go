@@ -110,7 +110,7 @@ func TestRender_HashesConfigNames(t *testing.T) {
 	name := func(text string) string {
 		m := withoutModel(t, deploymentYAML("---\n"+text))
 		r := mustRender(t, m)
-		if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "not referred to") {
+		if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "not referenced by") {
 			t.Errorf("notes: %v", r.Notes)
 		}
 		return mustParse(t, r)[0].GetName()

@@ -10,12 +10,13 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// kustomizeMu lets one kustomization run at a time: the library keeps the
-// schemas of the one that runs in a variable of its package.
+// kustomizeMu serializes kustomize runs: the library keeps the schemas of the current
+// run in a package variable.
 var kustomizeMu sync.Mutex
 
-// kustomize runs a kustomization over the checkout alone: no plugin, no chart,
-// no address outside. Places are the folder's, as fields come from many files.
+// kustomize builds a kustomization from the checkout only: without plugins, charts
+// and remote resources. Errors are located by folder, because fields come from many
+// files.
 func (l *loader) kustomize(dir string) ([]object, error) {
 	kustomizeMu.Lock()
 	defer kustomizeMu.Unlock()
@@ -26,13 +27,13 @@ func (l *loader) kustomize(dir string) ([]object, error) {
 	}
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "build the kustomization").Location(dir).Cause(errors.New(truncate(files.redactor.text(oneLine(err))))).
-			Hint("`kustomize build %s` shows the same; files outside of the kustomization's folder are not loaded", dir)
+			Hint("`kustomize build %s` reproduces the error; files outside the kustomization's folder are not loaded", dir)
 	}
 	var out []object
 	for _, res := range built.Resources() {
 		text, err := res.MarshalJSON()
 		if err != nil {
-			return nil, fault.New(fault.Invalid, "write %s %s of the kustomization", res.GetKind(), res.GetName()).Location(dir)
+			return nil, fault.New(fault.Invalid, "encode %s %s of the kustomization", res.GetKind(), res.GetName()).Location(dir)
 		}
 		found, err := objectsFromJSON(dir, text)
 		if err != nil {
@@ -43,10 +44,10 @@ func (l *loader) kustomize(dir string) ([]object, error) {
 	return out, nil
 }
 
-// maxMessageBytes is how many bytes of a library's explanation are shown.
+// maxMessageBytes is the longest library message that is shown.
 const maxMessageBytes = 600
 
-// firstBytes is the beginning of a library's message, on one line.
+// firstBytes returns the beginning of a library's message, on one line.
 func firstBytes(err error) string { return truncate(oneLine(err)) }
 
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

@@ -13,16 +13,16 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// kustomizeFS is the checkout as kustomize sees it: "/" is its root, and nothing can
-// be written. Every kustomization is checked on its way in, so that what the
-// library would fetch or run is known before it does.
+// kustomizeFS is the checkout as kustomize's file system: "/" is its root, and it is
+// read-only. Every kustomization is validated when it is read, before the library can
+// download or run anything that it names.
 type kustomizeFS struct {
 	tree     *sourceFS
-	firstErr error // the first thing wrong, with its place
-	redactor hider // values of Secrets that were seen
+	firstErr error // the first error, with its location
+	redactor hider // knows the values of all Secrets read so far
 }
 
-var errReadOnly = errors.New("the checkout is only read")
+var errReadOnly = errors.New("the checkout is read-only")
 
 func (o *kustomizeFS) rel(p string) string {
 	if p = path.Clean("/" + filepath.ToSlash(p)); p == "/" {
@@ -31,11 +31,11 @@ func (o *kustomizeFS) rel(p string) string {
 	return p[1:]
 }
 
-// ReadFile reads a file; a kustomization only if it stays in the checkout.
+// ReadFile reads a file. Kustomizations are validated first.
 func (o *kustomizeFS) ReadFile(p string) ([]byte, error) {
 	name := o.rel(p)
 	if !o.tree.exists(name) {
-		return nil, fs.ErrNotExist // it is asked for every name that a kustomization can have
+		return nil, fs.ErrNotExist // expected: the library tries every name that a kustomization can have
 	}
 	data, err := o.tree.readFile(name)
 	if err == nil && slices.Contains(konfig.RecognizedKustomizationFileNames(), path.Base(name)) {
@@ -61,16 +61,16 @@ func (o *kustomizeFS) CleanedAbs(p string) (filesys.ConfirmedDir, string, error)
 	return filesys.ConfirmedDir(path.Dir(full)), path.Base(full), nil
 }
 
-// IsDir tells whether there is a folder.
+// IsDir reports whether p is a folder.
 func (o *kustomizeFS) IsDir(p string) bool {
 	info, err := o.tree.stat(o.rel(p))
 	return err == nil && info.IsDir()
 }
 
-// Exists tells whether there is a file or folder.
+// Exists reports whether there is a file or folder at p.
 func (o *kustomizeFS) Exists(p string) bool { return o.tree.exists(o.rel(p)) }
 
-// ReadDir is the names in a folder.
+// ReadDir returns the names of the entries of a folder.
 func (o *kustomizeFS) ReadDir(p string) ([]string, error) {
 	entries, err := o.tree.readDir(o.rel(p))
 	if err != nil {
@@ -83,7 +83,7 @@ func (o *kustomizeFS) ReadDir(p string) ([]string, error) {
 	return out, nil
 }
 
-// Glob finds files by a pattern, sorted.
+// Glob returns the files that match a pattern, sorted.
 func (o *kustomizeFS) Glob(pattern string) ([]string, error) {
 	found, err := fs.Glob(o.tree.root.FS(), o.rel(pattern))
 	for i := range found {
@@ -92,7 +92,7 @@ func (o *kustomizeFS) Glob(pattern string) ([]string, error) {
 	return found, err
 }
 
-// Walk goes through a folder, in order.
+// Walk walks a folder in lexical order.
 func (o *kustomizeFS) Walk(p string, visit filepath.WalkFunc) error {
 	return fs.WalkDir(o.tree.root.FS(), o.rel(p), func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -103,22 +103,22 @@ func (o *kustomizeFS) Walk(p string, visit filepath.WalkFunc) error {
 	})
 }
 
-// Open opens a file for reading.
+// Open is not supported.
 func (o *kustomizeFS) Open(p string) (filesys.File, error) {
-	return nil, fault.New(fault.Invalid, "read %s as a stream: kustomizations are not read like that", o.rel(p))
+	return nil, fault.New(fault.Invalid, "open %s: kustomizations cannot be streamed", o.rel(p))
 }
 
-// Create is refused.
+// Create is not supported.
 func (o *kustomizeFS) Create(string) (filesys.File, error) { return nil, errReadOnly }
 
-// Mkdir is refused.
+// Mkdir is not supported.
 func (o *kustomizeFS) Mkdir(string) error { return errReadOnly }
 
-// MkdirAll is refused.
+// MkdirAll is not supported.
 func (o *kustomizeFS) MkdirAll(string) error { return errReadOnly }
 
-// RemoveAll is refused.
+// RemoveAll is not supported.
 func (o *kustomizeFS) RemoveAll(string) error { return errReadOnly }
 
-// WriteFile is refused.
+// WriteFile is not supported.
 func (o *kustomizeFS) WriteFile(string, []byte) error { return errReadOnly }

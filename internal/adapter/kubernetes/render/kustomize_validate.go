@@ -12,9 +12,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// validateKustomization checks a kustomization before the library follows it: it would clone
-// repositories, fetch addresses and run plugins by itself. The file is read with
-// the library's own types, so that both see the same.
+// validateKustomization validates a kustomization before the library acts on it: the
+// library would clone repositories, download URLs and run plugins. It is decoded into
+// the library's own types, so that both read the same.
 func (o *kustomizeFS) validateKustomization(name string, data []byte) error {
 	for _, d := range splitDocuments(string(data)) {
 		if _, err := d.decode(name); err != nil {
@@ -24,16 +24,16 @@ func (o *kustomizeFS) validateKustomization(name string, data []byte) error {
 	var k types.Kustomization
 	if err := k.Unmarshal(data); err != nil {
 		return fault.New(fault.Invalid, "the kustomization can't be read").Location(name).Cause(errors.New(redactParserMessage(unknownFieldMessage(err)))).
-			Hint("check its fields against the reference of kustomize")
+			Hint("check its fields against the kustomize reference")
 	}
 	k.FixKustomization()
 	if field := unsupportedFeature(k); field != "" {
-		return fault.New(fault.Invalid, "the kustomization uses %s, which Slipway does not run", field).Location(name).
-			Hint("build it beforehand and commit the result, or name the chart itself under deploy.manifests")
+		return fault.New(fault.Invalid, "the kustomization uses %s, which Slipway does not support", field).Location(name).
+			Hint("build it beforehand and commit the result, or list the chart itself under deploy.manifests")
 	}
 	for _, p := range referencedPaths(k) {
 		if isRemote(p) {
-			return fault.New(fault.Invalid, "the kustomization loads %s from elsewhere", quoted(redactAddress(p))).Location(name).
+			return fault.New(fault.Invalid, "the kustomization loads %s, a remote resource", quoted(redactAddress(p))).Location(name).
 				Hint("copy it into the repository: a release consists of what is committed")
 		}
 	}
@@ -41,12 +41,13 @@ func (o *kustomizeFS) validateKustomization(name string, data []byte) error {
 	return o.validateResources(path.Dir(name), k)
 }
 
-// unknownFieldMessage keeps of the library's message what it says about field names.
+// unknownFieldMessage returns the part of the library's message that names an unknown
+// field.
 func unknownFieldMessage(err error) string {
 	if match := regexp.MustCompile(`unknown field "[A-Za-z0-9_.-]+"`).FindString(err.Error()); match != "" {
 		return match
 	}
-	return "a field has a value of the wrong sort"
+	return "a field has a value of the wrong type"
 }
 
 func unsupportedFeature(k types.Kustomization) string {
@@ -65,17 +66,17 @@ func unsupportedFeature(k types.Kustomization) string {
 	return ""
 }
 
-// referencedPaths are all that the library takes for a path or an address.
+// referencedPaths returns everything that the library would treat as a path or URL.
 func referencedPaths(k types.Kustomization) []string {
 	var out []string
 	for _, list := range [][]string{k.Resources, k.Components, k.Crds, k.Configurations} {
 		out = append(out, list...)
 	}
-	for _, p := range append(append([]types.Patch{}, k.Patches...), k.PatchesJson6902...) { //nolint:staticcheck // kustomizations of old have them
+	for _, p := range append(append([]types.Patch{}, k.Patches...), k.PatchesJson6902...) { //nolint:staticcheck // old kustomizations use them
 		out = append(out, p.Path)
 	}
-	for _, p := range k.PatchesStrategicMerge { //nolint:staticcheck // kustomizations of old have them
-		if !strings.Contains(string(p), "\n") { // else it is the patch itself
+	for _, p := range k.PatchesStrategicMerge { //nolint:staticcheck // old kustomizations use them
+		if !strings.Contains(string(p), "\n") { // otherwise an inline patch
 			out = append(out, string(p))
 		}
 	}
@@ -99,16 +100,16 @@ func generatorSources(k types.Kustomization) []types.KvPairSources {
 	return out
 }
 
-// remotePattern is what the library may take for an address: a scheme, a user
-// before a host, or GitHub's name. It is wider than that, as no path needs it.
+// remotePattern matches what the library may treat as a URL: a scheme, a user before
+// a host, or GitHub's name. It is deliberately broader, as no path looks like that.
 var remotePattern = regexp.MustCompile(`(?i)://|^\s*(?:[a-z][a-z0-9+.-]*:|[a-z][a-z0-9-]*@|github\.com)`)
 
 func isRemote(p string) bool {
-	_, value, _ := strings.Cut(p, "=") // key=path of generators
+	_, value, _ := strings.Cut(p, "=") // generators use key=path
 	return remotePattern.MatchString(p) || remotePattern.MatchString(value) || strings.HasPrefix(strings.ToLower(p), "git::")
 }
 
-// redactAddress is an address without what may be credentials in it.
+// redactAddress removes what may be credentials from an address.
 func redactAddress(p string) string {
 	if i := strings.LastIndexByte(p, '@'); i >= 0 {
 		p = "..." + p[i:]
@@ -117,7 +118,8 @@ func redactAddress(p string) string {
 	return p[:min(len(p), 100)]
 }
 
-// collectSecrets remembers the values that the kustomization makes Secrets of.
+// collectSecrets adds the values of the kustomization's generated Secrets to the
+// redactor.
 func (o *kustomizeFS) collectSecrets(dir string, k types.Kustomization) {
 	for _, g := range k.SecretGenerator {
 		for _, literal := range g.LiteralSources {
@@ -133,7 +135,7 @@ func (o *kustomizeFS) collectSecrets(dir string, k types.Kustomization) {
 			}
 			data, err := o.tree.readFile(path.Join(dir, f))
 			if err != nil {
-				continue // the library says so
+				continue // the library reports it
 			}
 			for line := range bytes.Lines(data) {
 				_, value, _ := strings.Cut(string(line), "=")
@@ -142,20 +144,21 @@ func (o *kustomizeFS) collectSecrets(dir string, k types.Kustomization) {
 			}
 		}
 	}
-	for _, p := range append(append([]types.Patch{}, k.Patches...), k.PatchesJson6902...) { //nolint:staticcheck // kustomizations of old have them
+	for _, p := range append(append([]types.Patch{}, k.Patches...), k.PatchesJson6902...) { //nolint:staticcheck // old kustomizations use them
 		o.collectPatchSecrets(dir, p.Path, p.Patch)
 	}
-	for _, p := range k.PatchesStrategicMerge { //nolint:staticcheck // kustomizations of old have them
+	for _, p := range k.PatchesStrategicMerge { //nolint:staticcheck // old kustomizations use them
 		o.collectPatchSecrets(dir, string(p), string(p))
 	}
 }
 
-// collectPatchSecrets takes every value of a patch that speaks of a Secret for one.
+// collectPatchSecrets adds all values of a patch that mentions a Secret to the
+// redactor.
 func (o *kustomizeFS) collectPatchSecrets(dir, file, text string) {
 	if file != "" && o.tree.exists(path.Join(dir, file)) {
 		data, err := o.tree.readFile(path.Join(dir, file))
 		if err != nil {
-			return // the library says so
+			return // the library reports it
 		}
 		text = string(data)
 	}
@@ -169,13 +172,13 @@ func (o *kustomizeFS) collectPatchSecrets(dir, file, text string) {
 	}
 }
 
-// validateResources reads the files of objects once beforehand: the library says of a
-// mistake only roughly where it is.
+// validateResources decodes the resource files up front: the library reports errors
+// without a line.
 func (o *kustomizeFS) validateResources(dir string, k types.Kustomization) error {
 	for _, p := range k.Resources {
 		name := path.Join(dir, p)
 		if path.IsAbs(p) || strings.HasPrefix(name, "..") {
-			return fault.New(fault.Invalid, "the kustomization's resource %s is outside of the checkout", quoted(p)).Location(dir)
+			return fault.New(fault.Invalid, "the kustomization's resource %s is outside the checkout", quoted(p)).Location(dir)
 		}
 		info, err := o.tree.stat(name)
 		if err != nil {

@@ -10,12 +10,12 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// loader reads the sources of objects, each by its form.
+// loader reads objects from files, folders, kustomizations and charts.
 type loader struct {
 	source   *sourceFS
 	service  string
-	values   []string // for charts
-	sawChart bool     // there was one
+	values   []string // values files, for charts
+	sawChart bool     // whether any path was a chart
 	notes    []string
 }
 
@@ -34,8 +34,8 @@ func (l *loader) load(p string) ([]object, error) {
 	kustomization, chart := l.hasKustomization(name), l.source.exists(path.Join(name, "Chart.yaml"))
 	switch {
 	case kustomization && chart:
-		return nil, fault.New(fault.Invalid, "%s is a kustomization and a Helm chart at once", name).
-			Hint("move one of the two into a folder of its own, and name it")
+		return nil, fault.New(fault.Invalid, "%s is both a kustomization and a Helm chart", name).
+			Hint("move one of them into another folder, and name that one")
 	case kustomization:
 		return l.kustomize(name)
 	case chart:
@@ -53,7 +53,7 @@ func (l *loader) hasKustomization(dir string) bool {
 
 func (l *loader) loadFile(name string) ([]object, error) {
 	if !isManifest(name) {
-		return nil, fault.New(fault.Invalid, "%s is no manifest", name).Hint("files end in .yaml, .yml or .json")
+		return nil, fault.New(fault.Invalid, "%s is not a manifest", name).Hint("manifest files end in .yaml, .yml or .json")
 	}
 	data, err := l.source.readFile(name)
 	if err != nil {
@@ -66,8 +66,8 @@ func isManifest(name string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name))
 }
 
-// loadDir reads the files of a folder by name. Folders in it are left alone, as
-// kubectl does: they often hold another environment's objects.
+// loadDir reads the files of a folder in lexical order. Subfolders are skipped, as by
+// kubectl: they often hold another environment's objects.
 func (l *loader) loadDir(dir string) ([]object, error) {
 	entries, err := l.source.readDir(dir)
 	if err != nil {
@@ -84,7 +84,7 @@ func (l *loader) loadDir(dir string) ([]object, error) {
 		case err != nil:
 			return nil, err
 		case info.IsDir():
-			l.notes = append(l.notes, "folder "+name+" is not read: folders in folders are named one by one")
+			l.notes = append(l.notes, "folder "+name+" is not read: list subfolders one by one")
 			continue
 		}
 		found, err := l.loadFile(name)
@@ -95,7 +95,7 @@ func (l *loader) loadDir(dir string) ([]object, error) {
 		out = append(out, found...)
 	}
 	if files == 0 {
-		return nil, fault.New(fault.Invalid, "there is no manifest in %s", dir).
+		return nil, fault.New(fault.Invalid, "no manifests found in %s", dir).
 			Hint("put *.yaml, *.yml or *.json files there, a kustomization.yaml or a Chart.yaml")
 	}
 	return out, nil

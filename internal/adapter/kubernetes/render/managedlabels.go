@@ -16,8 +16,8 @@ const (
 	annotationKeys        = "slipway.dev/keys"
 )
 
-// addManagedLabels says on every object whose it is. Selectors are left alone: they can't
-// be changed once an object is there.
+// addManagedLabels labels every object with the service that it belongs to. Selectors
+// are left alone: they are immutable.
 func (r *renderer) addManagedLabels() error {
 	for _, o := range r.objects {
 		labels := childMap(childMap(o.body, "metadata"), "labels")

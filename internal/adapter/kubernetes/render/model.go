@@ -8,9 +8,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// Where a model's files are. As a volume, the whole image is mounted and its
-// folder named: mounting a folder of an image needs a newer runtime than
-// mounting the image does, and an older one would show the wrong files.
+// Paths of a model's files. As a volume, the whole image is mounted: mounting a
+// subfolder of an image requires a newer container runtime, and an older one would
+// show the wrong files.
 const (
 	modelVolume    = "slipway-model"
 	modelMount     = "/model"
@@ -19,8 +19,8 @@ const (
 	copyTarget     = "/target"
 )
 
-// effectiveDelivery is how the model comes into the pods; without an image that holds
-// it, there is nothing but to tell the service which one it is.
+// effectiveDelivery returns how the model is delivered to the pods. Without a model
+// image, only environment variables are set.
 func effectiveDelivery(d delivery.ModelDelivery, image delivery.Image) delivery.ModelDelivery {
 	switch {
 	case image == delivery.Image{}:
@@ -41,7 +41,7 @@ func (r *renderer) modelPath() string {
 	return ""
 }
 
-// injectModel brings the model's files into the pods that run the service.
+// injectModel adds the model's files to the pods that run the service.
 func (r *renderer) injectModel() error {
 	if r.m.Model == nil {
 		return nil
@@ -52,7 +52,7 @@ func (r *renderer) injectModel() error {
 		return r.checkEnvDelivery()
 	case delivery.DeliverByInit, delivery.DeliverByVolume:
 	default:
-		return fault.New(fault.Invalid, "there is no way %q to deliver a model", string(mode)).Hint("there is: init, volume, env")
+		return fault.New(fault.Invalid, "invalid model delivery %q", string(mode)).Hint("use init, volume or env")
 	}
 	for _, o := range r.objects {
 		containers := containersOf(o.body, r.m.Image)
@@ -82,12 +82,13 @@ func (r *renderer) injectModel() error {
 
 func (r *renderer) checkEnvDelivery() error {
 	if r.m.Delivery == delivery.DeliverByInit || r.m.Delivery == delivery.DeliverByVolume {
-		return fault.New(fault.Internal, "model %s is to be delivered, and no image holds it", r.m.Model)
+		return fault.New(fault.Internal, "model %s cannot be delivered: it has no image", r.m.Model)
 	}
 	return nil
 }
 
-// checkMountConflicts refuses a pod that uses the model's place for something else.
+// checkMountConflicts rejects a pod that already uses the model's mount path or
+// volume name.
 func (r *renderer) checkMountConflicts(o object, containers []map[string]any) error {
 	mountPath := modelMount
 	if effectiveDelivery(r.m.Delivery, r.m.ModelImage) == delivery.DeliverByVolume {
@@ -97,7 +98,7 @@ func (r *renderer) checkMountConflicts(o object, containers []map[string]any) er
 		for _, m := range mapItems(c["volumeMounts"]) {
 			p, _ := m["mountPath"].(string)
 			if p = path.Clean("/" + p); p == mountPath || strings.HasPrefix(p, mountPath+"/") {
-				return o.errorf("container %s of %s mounts a volume at %s, where the model belongs", c["name"], o.displayName(), p).
+				return o.errorf("container %s of %s mounts a volume at %s, which is reserved for the model", c["name"], o.displayName(), p).
 					Hint("mount it elsewhere, or set model.deliver to env if the service loads the model itself")
 			}
 		}
@@ -105,13 +106,13 @@ func (r *renderer) checkMountConflicts(o object, containers []map[string]any) er
 	spec := podSpec(o.body)
 	for _, v := range append(mapItems(spec["volumes"]), allContainers(spec)...) {
 		if v["name"] == modelVolume {
-			return o.errorf("%s has a volume or container called %s already", o.displayName(), modelVolume).Hint("give it another name: Slipway brings the model under this one")
+			return o.errorf("%s already has a volume or container named %s", o.displayName(), modelVolume).Hint("rename it: Slipway uses this name for the model")
 		}
 	}
 	return nil
 }
 
-// modelInitContainer is the init container that checks the model and copies it.
+// modelInitContainer returns the init container that verifies and copies the model.
 func (r *renderer) modelInitContainer() map[string]any {
 	digest := string(r.m.Model.Digest)
 	return map[string]any{
@@ -127,7 +128,8 @@ func (r *renderer) modelInitContainer() map[string]any {
 	}
 }
 
-// restrictedSecurityContext is a container's security context with as few rights as there are.
+// restrictedSecurityContext returns a container security context with the fewest
+// privileges.
 func restrictedSecurityContext(more map[string]any) map[string]any {
 	c := map[string]any{
 		"runAsNonRoot": true, "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,

@@ -14,8 +14,8 @@ func groupKindOf(body map[string]any) schema.GroupKind {
 	return schema.GroupKind{Group: gv.Group, Kind: kind}
 }
 
-// podTemplatePath is where a kind has its pod template; ok is false for kinds that
-// run no pods. A Pod is its own template.
+// podTemplatePath returns the path of a kind's pod template; ok is false for kinds
+// that run no pods. A Pod is its own template.
 func podTemplatePath(k schema.GroupKind) (path []string, ok bool) {
 	switch k {
 	case schema.GroupKind{Kind: "Pod"}:
@@ -30,8 +30,8 @@ func podTemplatePath(k schema.GroupKind) (path []string, ok bool) {
 	return nil, false
 }
 
-// podTemplate is the map with metadata and spec of a workload's pods. It is the
-// object's own, not a copy.
+// podTemplate returns the map with metadata and spec of a workload's pods. It is not
+// a copy.
 func podTemplate(body map[string]any) (map[string]any, bool) {
 	path, ok := podTemplatePath(groupKindOf(body))
 	if !ok {
@@ -45,14 +45,14 @@ func podTemplate(body map[string]any) (map[string]any, bool) {
 	return body, true
 }
 
-// podSpec is the spec in a workload's template, or nil.
+// podSpec returns the pod spec of a workload, or nil.
 func podSpec(body map[string]any) map[string]any {
 	t, _ := podTemplate(body)
 	spec, _ := t["spec"].(map[string]any)
 	return spec
 }
 
-// mapItems are the maps of a list: what else is in it is left out.
+// mapItems returns the items of a list that are maps.
 func mapItems(v any) []map[string]any {
 	l, _ := v.([]any)
 	out := make([]map[string]any, 0, len(l))
@@ -72,7 +72,7 @@ func allContainers(spec map[string]any) []map[string]any {
 	return out
 }
 
-// childMap is the map under a key, made when it is not there.
+// childMap returns the map under a key, which is created if missing.
 func childMap(m map[string]any, key string) map[string]any {
 	if c, ok := m[key].(map[string]any); ok {
 		return c
@@ -82,7 +82,7 @@ func childMap(m map[string]any, key string) map[string]any {
 	return c
 }
 
-// appendTo adds to the end of a list under a key.
+// appendTo appends to the list under a key.
 func appendTo(m map[string]any, key string, values ...any) {
 	l, _ := m[key].([]any)
 	m[key] = append(l[:len(l):len(l)], values...)

@@ -4,8 +4,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// renames are the new names of ConfigMaps and Secrets, by what they were called.
-// A reference reaches objects of its own namespace only.
+// renames maps ConfigMaps and Secrets to their new names. References only reach
+// objects of the same namespace.
 type renames map[reference]*renamedObject
 
 type reference struct{ kind, namespace, name string }
@@ -13,7 +13,7 @@ type reference struct{ kind, namespace, name string }
 type renamedObject struct {
 	displayName, newName string
 	referenced           bool
-	index                int // keeps what people read in the files' order
+	index                int // position in the files, for the order of messages
 }
 
 func (n renames) add(o object, newName string) {
@@ -34,7 +34,7 @@ func (n renames) unreferenced() []*renamedObject {
 	return out
 }
 
-// rewrite rewrites every reference that an object has.
+// rewrite updates all references of an object.
 func (n renames) rewrite(o object) {
 	refs := referenceScope{n, o.metaString("namespace")}
 	if spec := podSpec(o.body); spec != nil {
@@ -50,7 +50,7 @@ func (n renames) rewrite(o object) {
 	}
 }
 
-// referenceScope rewrites references of one namespace.
+// referenceScope updates references within one namespace.
 type referenceScope struct {
 	renames   renames
 	namespace string
@@ -88,8 +88,8 @@ func (s referenceScope) rewritePod(spec map[string]any) {
 	}
 }
 
-// rewriteVolume rewrites a volume's own source, those that it puts together, and the
-// credentials that storage drivers take.
+// rewriteVolume updates a volume's source, its projected sources, and the credentials
+// of storage drivers.
 func (s referenceScope) rewriteVolume(v map[string]any) {
 	s.rewriteField("ConfigMap", "name", v["configMap"])
 	s.rewriteField("Secret", "secretName", v["secret"])

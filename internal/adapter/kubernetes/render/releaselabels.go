@@ -13,22 +13,22 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Stamp is what a release's objects get when they are applied: it depends on the
-// place and the moment, so it is in no record.
+// Stamp is what a release's objects get when they are applied. It depends on the
+// environment and the time, so it is not part of any record.
 type Stamp struct {
 	Service        string
 	Environment    delivery.Environment
 	Release        delivery.ReleaseID
 	Image          delivery.Image
 	RegistryPrefix string        // "127.0.0.1:5000/" goes before images of the embedded registry; empty: they are pulled by their own name
-	Secrets        []port.Secret // by the objects' names; those without an entry stay empty
-	// PreStopSeconds is how many seconds our containers go on answering after the end of
-	// their pod was announced, where they have no preStop hook: requests are still
-	// on their way then. 0: they end at once.
+	Secrets        []port.Secret // by object name; those without an entry stay empty
+	// PreStopSeconds is how long the service's containers keep serving after their
+	// pod is marked for termination, unless they have a preStop hook: requests may
+	// still be in flight to them. 0 adds no hook.
 	PreStopSeconds int64
 }
 
-// Parse reads Rendered.Objects. Text that is not what Render wrote is
+// Parse decodes Rendered.Objects. Anything that Render did not write is
 // fault.Corrupt.
 func Parse(objects string) ([]*unstructured.Unstructured, error) {
 	var list []any
@@ -50,10 +50,10 @@ func Parse(objects string) ([]*unstructured.Unstructured, error) {
 
 func corruptError(problem string) error {
 	return fault.New(fault.Corrupt, "read the release's objects: the text %s", problem).
-		Hint("the record was changed: deliver the commit anew")
+		Hint("the record was modified: deliver the commit again")
 }
 
-// Apply gives copies of the objects with the stamp on them.
+// Apply returns stamped copies of the objects.
 func (s Stamp) Apply(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
 	out := make([]*unstructured.Unstructured, len(objects))
 	for i, o := range objects {
@@ -89,8 +89,8 @@ func (s Stamp) fillSecret(o *unstructured.Unstructured) {
 	}
 }
 
-// stampPods stamps the pod template, and names images as nodes find them. It comes to
-// know ours before the names change.
+// stampPods stamps the pod template and rewrites image references to what nodes pull.
+// The service's containers are identified before the rewrite.
 func (s Stamp) stampPods(o *unstructured.Unstructured) {
 	for _, c := range containersOf(o.Object, s.Image) {
 		setEnv(c, map[string]string{"SLIPWAY_RELEASE": string(s.Release), "SLIPWAY_ENVIRONMENT": string(s.Environment)})
@@ -111,11 +111,12 @@ func (s Stamp) stampPods(o *unstructured.Unstructured) {
 	}
 }
 
-// minGraceAfterPreStop is what a container gets at least after it lingered, in seconds.
+// minGraceAfterPreStop is the minimum time in seconds that a container has to shut
+// down after the preStop hook.
 const minGraceAfterPreStop = 10
 
-// addPreStop lets the kubelet wait before it tells a container to end. Whoever wrote
-// a preStop hook has thought of it.
+// addPreStop adds a preStop sleep, so that the kubelet delays SIGTERM. Existing
+// preStop hooks are kept.
 func (s Stamp) addPreStop(o *unstructured.Unstructured) {
 	spec := podSpec(o.Object)
 	if s.PreStopSeconds <= 0 {
@@ -133,8 +134,8 @@ func (s Stamp) addPreStop(o *unstructured.Unstructured) {
 	}
 }
 
-// prefixImage puts the registry before an image of the release's repository: the
-// service's and its model's are both there.
+// prefixImage prepends the registry to images of the release's repository, which
+// holds the service's and the model's image.
 func (s Stamp) prefixImage(parent map[string]any, field string) {
 	image, _ := parent[field].(string)
 	if strings.HasPrefix(image, s.Image.Repository+"@") {

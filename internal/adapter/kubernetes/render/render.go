@@ -1,7 +1,7 @@
-// Package render makes a release's Kubernetes objects from files, and pins into
-// them what the release consists of: the image, the model, the configuration.
-// It is pure: the same files give the same bytes, no cluster is asked, and
-// nothing outside of the checkout is read.
+// Package render produces the Kubernetes objects of a release from files, and pins in
+// them what the release consists of: image, model and configuration. It is pure: the
+// same files yield the same bytes, without access to a cluster or to anything outside
+// the checkout.
 package render
 
 import (
@@ -14,11 +14,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// maxObjectsBytes is how large a release's objects may be, as text. It goes into the
-// records and into the cluster.
+// maxObjectsBytes is the maximum size of a release's objects as JSON. They are stored
+// in the records and in the cluster.
 const maxObjectsBytes = 8 << 20
 
-// Render makes a release's objects; see port.Renderer.
+// Render produces the objects of a release; see port.Renderer.
 func Render(ctx context.Context, m port.Manifests) (port.Rendered, error) {
 	r := &renderer{m: m}
 	for _, step := range []func() error{
@@ -34,13 +34,13 @@ func Render(ctx context.Context, m port.Manifests) (port.Rendered, error) {
 	return r.result()
 }
 
-// object is one Kubernetes object and where it stands: "k8s/api.yaml:12".
+// object is one Kubernetes object and its location: "k8s/api.yaml:12".
 type object struct {
 	body     map[string]any
 	location string
 }
 
-// renderer is the set of objects on its way through the steps.
+// renderer carries the objects through the rendering steps.
 type renderer struct {
 	m       port.Manifests
 	objects []object
@@ -71,14 +71,14 @@ func (r *renderer) loadObjects(ctx context.Context) error {
 	}
 	if len(r.m.Values) > 0 && !l.sawChart {
 		return fault.New(fault.Invalid, "values files are given, but none of the manifests is a Helm chart").
-			Hint("remove the values, or name the folder that has the Chart.yaml")
+			Hint("remove the values files, or name the folder with the Chart.yaml")
 	}
 	r.notes = append(r.notes, l.notes...)
 	return nil
 }
 
-// validate drops what a cluster writes into objects, and refuses those that can't
-// be applied under a name that is known beforehand.
+// validate drops fields that only a cluster sets, and rejects objects that cannot be
+// applied under a predetermined name.
 func (r *renderer) validate() error {
 	locations := map[string]string{}
 	for _, o := range r.objects {
@@ -86,14 +86,14 @@ func (r *renderer) validate() error {
 			return err
 		}
 		if first, ok := locations[o.identity()]; ok {
-			return fault.New(fault.Invalid, "%s is there twice, first at %s", o.displayName(), first).Location(o.location).
-				Hint("remove one of the two, or give it another name or namespace")
+			return fault.New(fault.Invalid, "%s is defined twice, first at %s", o.displayName(), first).Location(o.location).
+				Hint("remove one of them, or change its name or namespace")
 		}
 		locations[o.identity()] = o.location
 	}
 	if len(r.objects) == 0 {
-		return fault.New(fault.Invalid, "there is no object in the manifests").
-			Hint("name files or folders with Deployments and Services under deploy.manifests, or leave it out to have them made")
+		return fault.New(fault.Invalid, "no objects found in the manifests").
+			Hint("list files or folders with Deployments and Services under deploy.manifests, or omit it to have them generated")
 	}
 	return nil
 }
@@ -111,11 +111,11 @@ func (r *renderer) result() (port.Rendered, error) {
 	}
 	text, err := json.Marshal(bodies)
 	if err != nil {
-		return port.Rendered{}, fmt.Errorf("write the objects: %w", err)
+		return port.Rendered{}, fmt.Errorf("encode the objects: %w", err)
 	}
 	if len(text) > maxObjectsBytes {
-		return port.Rendered{}, fault.New(fault.Invalid, "the objects are %d bytes, and %d are possible", len(text), maxObjectsBytes).
-			Hint("apply what changes seldom, like CRDs, on its own")
+		return port.Rendered{}, fault.New(fault.Invalid, "the objects are %d bytes, and the limit is %d", len(text), maxObjectsBytes).
+			Hint("apply objects that rarely change, such as CRDs, separately")
 	}
 	return port.Rendered{Objects: string(text), Secrets: r.secrets, Notes: r.notes}, nil
 }

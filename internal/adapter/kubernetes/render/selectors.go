@@ -6,27 +6,27 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// RunsImage tells whether o is a workload with a container of the image's repository,
-// init containers aside. Objects that are stamped name the registry too: give
-// the image with the prefix for those.
+// RunsImage reports whether o is a workload with a container of the image's
+// repository, init containers aside. For stamped objects, img must include the
+// registry prefix.
 func RunsImage(o *unstructured.Unstructured, img delivery.Image) bool {
 	return len(containersOf(o.Object, img)) > 0
 }
 
-// PodTemplate is the map with metadata and spec of a workload's pods, the
-// object's own; false for what runs no pods. A Pod is its own template.
+// PodTemplate returns the map with metadata and spec of a workload's pods, not a
+// copy; false for kinds that run no pods. A Pod is its own template.
 func PodTemplate(o *unstructured.Unstructured) (map[string]any, bool) { return podTemplate(o.Object) }
 
-// TemplateLabels are the labels that a workload's pods get.
+// TemplateLabels returns the labels of a workload's pods.
 func TemplateLabels(o *unstructured.Unstructured) map[string]string {
 	t, _ := podTemplate(o.Object)
 	meta, _ := t["metadata"].(map[string]any)
 	return stringMap(meta["labels"])
 }
 
-// Selects tells whether a Service sends requests to a workload's pods: both are
-// in one namespace, and the pods have every label that it asks for. A Service
-// without a selector selects nothing.
+// Selects reports whether a Service selects a workload's pods: both are in one
+// namespace, and the pods carry every label of the selector. A Service without a
+// selector selects nothing.
 func Selects(service, workload *unstructured.Unstructured) bool {
 	k := service.GroupVersionKind()
 	if k.Group != "" || k.Kind != "Service" || service.GetNamespace() != workload.GetNamespace() {

@@ -12,17 +12,17 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// Limits of what is read, against a checkout that wants to use up the memory.
+// Limits on what is read, against a checkout that would exhaust the memory.
 const (
 	maxFileBytes = 4 << 20
 	maxFiles     = 10_000
 )
 
-// sourceFS reads files below the checkout. os.Root keeps every access inside, also
-// where links are on the way.
+// sourceFS reads files below the checkout. os.Root keeps every access inside, even
+// through symbolic links.
 type sourceFS struct {
 	root      *os.Root
-	filesRead int // files, of all sources together
+	filesRead int // from all sources together
 }
 
 func openSource(dir string) (*sourceFS, error) {
@@ -33,10 +33,10 @@ func openSource(dir string) (*sourceFS, error) {
 	return &sourceFS{root: root}, nil
 }
 
-// localPath gives a path of the configuration the form that the tree reads.
+// localPath converts a path of the configuration to a clean path within the checkout.
 func localPath(p string) (string, error) {
 	if !filepath.IsLocal(filepath.FromSlash(p)) {
-		return "", fault.New(fault.Invalid, "%s leaves the checkout", quoted(p)).Hint("name a path inside the repository, relative to its root")
+		return "", fault.New(fault.Invalid, "%s is outside the checkout", quoted(p)).Hint("name a path inside the repository, relative to its root")
 	}
 	return path.Clean(filepath.ToSlash(p)), nil
 }
@@ -54,7 +54,7 @@ func (t *sourceFS) exists(name string) bool {
 	return err == nil
 }
 
-// readDir is the entries of a folder by name, sorted.
+// readDir returns the entries of a folder, sorted by name.
 func (t *sourceFS) readDir(dir string) ([]fs.DirEntry, error) {
 	entries, err := fs.ReadDir(t.root.FS(), dir)
 	if err != nil {
@@ -63,7 +63,8 @@ func (t *sourceFS) readDir(dir string) ([]fs.DirEntry, error) {
 	return entries, nil
 }
 
-// readFile is a regular file's content. A pipe or device would never end.
+// readFile returns the content of a regular file. Reading a pipe or device might
+// never end.
 func (t *sourceFS) readFile(name string) ([]byte, error) {
 	info, err := t.stat(name)
 	if err != nil {
@@ -74,9 +75,9 @@ func (t *sourceFS) readFile(name string) ([]byte, error) {
 	case !info.Mode().IsRegular():
 		return nil, fault.New(fault.Invalid, "%s is not a file", name).Hint("only regular files and folders are read")
 	case info.Size() > maxFileBytes:
-		return nil, fault.New(fault.Invalid, "%s is larger than %d MiB", name, maxFileBytes>>20).Hint("manifests are smaller: is it the right file?")
+		return nil, fault.New(fault.Invalid, "%s is larger than %d MiB", name, maxFileBytes>>20).Hint("manifests are smaller: check that it is the right file")
 	case t.filesRead > maxFiles:
-		return nil, fault.New(fault.Invalid, "the manifests have more than %d files", maxFiles).Hint("name the folders that belong to the service")
+		return nil, fault.New(fault.Invalid, "the manifests have more than %d files", maxFiles).Hint("list only the folders that belong to the service")
 	}
 	f, err := t.root.Open(name)
 	if err != nil {
@@ -94,14 +95,14 @@ func readError(name string, err error) error {
 	f := fault.New(fault.Invalid, "read %s", name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fault.New(fault.Invalid, "there is no %s in the checkout", name).Hint("check the path: it is relative to the repository's root; is the file committed?")
+		return fault.New(fault.Invalid, "%s not found in the checkout", name).Hint("check that the path is relative to the repository's root and that the file is committed")
 	case strings.Contains(err.Error(), "escapes"):
-		return f.Cause(errors.New("a link leads out of the checkout")).Hint("copy the file into the repository: only what is in it is delivered")
+		return f.Cause(errors.New("a link points outside the checkout")).Hint("copy the file into the repository: only files in it are delivered")
 	}
 	return f.Cause(withoutPath(err))
 }
 
-// withoutPath is the reason without the path, which the message has already.
+// withoutPath returns the cause without the path, which the message already has.
 func withoutPath(err error) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {

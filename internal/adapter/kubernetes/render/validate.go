@@ -9,8 +9,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// validate refuses an object without an identity or with a form that can't be
-// worked with, and drops what only a cluster writes.
+// validate rejects an object without an identity or with a malformed structure, and
+// drops fields that only a cluster sets.
 func (o object) validate() error {
 	for _, field := range []string{"apiVersion", "kind"} {
 		if o.stringField(field) == "" {
@@ -22,18 +22,18 @@ func (o object) validate() error {
 		return err
 	}
 	if meta["generateName"] != nil {
-		return o.errorf("%s has metadata.generateName: its name would be another each time", o.stringField("kind")).
-			Hint("give it a fixed metadata.name, so that the next release finds it again")
+		return o.errorf("%s has metadata.generateName: its name would differ on every deploy", o.stringField("kind")).
+			Hint("give it a fixed metadata.name, so that the next release updates the same object")
 	}
 	if name, _ := meta["name"].(string); name == "" || len(name) > maxNameLength || strings.ContainsAny(name, "/ \t\n") {
-		return o.errorf("%s has no usable metadata.name", o.stringField("kind")).Hint("it is text of at most %d characters, without spaces and slashes", maxNameLength)
+		return o.errorf("%s has no valid metadata.name", o.stringField("kind")).Hint("use a string of at most %d characters, without spaces and slashes", maxNameLength)
 	}
 	if _, ok := meta["namespace"].(string); meta["namespace"] != nil && !ok {
-		return o.errorf("metadata.namespace of %s is not text", o.displayName()).Hint("put it into quotes")
+		return o.errorf("metadata.namespace of %s is not a string", o.displayName()).Hint("put it in quotes")
 	}
 	if owners, _ := meta["ownerReferences"].([]any); meta["ownerReferences"] != nil && (owners == nil || len(owners) > 0) {
-		return o.errorf("%s has metadata.ownerReferences: it belongs to another object of one cluster", o.displayName()).
-			Hint("remove them: what owns the object makes it again")
+		return o.errorf("%s has metadata.ownerReferences: it belongs to another object in one particular cluster", o.displayName()).
+			Hint("remove them: the owner recreates the object")
 	}
 	o.dropServerFields(meta)
 	if err := o.validateStringMaps(meta, "metadata"); err != nil {
@@ -59,11 +59,11 @@ func (o object) dropServerFields(meta map[string]any) {
 		delete(meta, "namespace")
 	}
 	if notes, ok := meta["annotations"].(map[string]any); ok {
-		delete(notes, "kubectl.kubernetes.io/last-applied-configuration") // it can hold a Secret's values
+		delete(notes, "kubectl.kubernetes.io/last-applied-configuration") // may hold a Secret's values
 	}
 }
 
-// validateStringMaps checks that labels and annotations are text.
+// validateStringMaps validates that labels and annotations are strings.
 func (o object) validateStringMaps(meta map[string]any, path string) error {
 	for _, field := range []string{"labels", "annotations"} {
 		if meta[field] == nil {
@@ -76,7 +76,7 @@ func (o object) validateStringMaps(meta map[string]any, path string) error {
 		}
 		for k, v := range entries {
 			if _, ok := v.(string); !ok {
-				return o.errorf("%s.%s of %s: %s is not text", path, field, o.displayName(), k).Hint("put the value into quotes")
+				return o.errorf("%s.%s of %s: %s is not a string", path, field, o.displayName(), k).Hint("put the value in quotes")
 			}
 		}
 		if len(entries) == 0 {
@@ -86,7 +86,7 @@ func (o object) validateStringMaps(meta map[string]any, path string) error {
 	return nil
 }
 
-// validatePodTemplate checks of a pod template what the steps after it go through.
+// validatePodTemplate validates the parts of a pod template that later steps access.
 func (o object) validatePodTemplate() error {
 	t, ok := podTemplate(o.body)
 	if !ok {
@@ -124,7 +124,7 @@ func (o object) validateContainer(c map[string]any) error {
 		return o.errorf("a container of %s has no name", o.displayName())
 	}
 	if _, ok := c["image"].(string); c["image"] != nil && !ok {
-		return o.errorf("the image of container %s of %s is not text", name, o.displayName())
+		return o.errorf("the image of container %s of %s is not a string", name, o.displayName())
 	}
 	if _, ok := c["resources"].(map[string]any); c["resources"] != nil && !ok {
 		return o.errorf("the resources of container %s of %s are not a map", name, o.displayName())
@@ -132,7 +132,7 @@ func (o object) validateContainer(c map[string]any) error {
 	return o.validateLists(c, "container "+name, "env", "envFrom", "volumeMounts")
 }
 
-// validateLists checks that these fields, where they are, are lists of maps.
+// validateLists validates that the given fields, where present, are lists of maps.
 func (o object) validateLists(parent map[string]any, what string, fields ...string) error {
 	for _, f := range fields {
 		if parent[f] == nil {
@@ -141,7 +141,7 @@ func (o object) validateLists(parent map[string]any, what string, fields ...stri
 		}
 		l, ok := parent[f].([]any)
 		if !ok || len(mapItems(l)) != len(l) {
-			return o.errorf("%s of %s of %s is not a list of objects", f, what, o.displayName()).Hint("each entry begins with `- name:`")
+			return o.errorf("%s of %s of %s is not a list of objects", f, what, o.displayName()).Hint("each entry starts with `- name:`")
 		}
 	}
 	return nil
@@ -151,7 +151,7 @@ func (o object) errorf(format string, args ...any) *fault.Error {
 	return fault.New(fault.Invalid, format, args...).Location(o.location)
 }
 
-// stringField is a field of the object itself, or "".
+// stringField returns a top-level string field, or "".
 func (o object) stringField(field string) string {
 	s, _ := o.body[field].(string)
 	return s
@@ -163,15 +163,15 @@ func (o object) metaString(field string) string {
 	return s
 }
 
-// displayName is "Deployment retail-api", for people.
+// displayName returns "Deployment retail-api", for messages.
 func (o object) displayName() string {
 	return fmt.Sprintf("%s %s", o.stringField("kind"), o.metaString("name"))
 }
 
 func (o object) groupKind() schema.GroupKind { return groupKindOf(o.body) }
 
-// identity tells objects apart: the version of the API does not count, because it is
-// the same object under each.
+// identity returns a key that distinguishes objects. It excludes the API version: the
+// object is the same under each.
 func (o object) identity() string {
 	return strings.Join([]string{o.groupKind().Group, o.groupKind().Kind, o.metaString("namespace"), o.metaString("name")}, "\x00")
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// applyWorkload puts what the release says about running into the workloads that run it.
+// applyWorkload applies the release's workload settings to the workloads that run it.
 func (r *renderer) applyWorkload() error {
 	scaled := r.autoscaledWorkloads()
 	for _, o := range r.objects {
@@ -37,7 +37,8 @@ func (r *renderer) applyWorkload() error {
 	return nil
 }
 
-// containersOf are a workload's containers that run the image, init containers aside.
+// containersOf returns a workload's containers that run the image, init containers
+// aside.
 func containersOf(body map[string]any, img delivery.Image) []map[string]any {
 	containers := allContainers(map[string]any{"containers": podSpec(body)["containers"]})
 	return slices.DeleteFunc(containers, func(c map[string]any) bool {
@@ -46,7 +47,8 @@ func containersOf(body map[string]any, img delivery.Image) []map[string]any {
 	})
 }
 
-// autoscaledWorkloads are the workloads that an autoscaler of the set looks after.
+// autoscaledWorkloads returns the workloads that have an autoscaler among the
+// objects.
 func (r *renderer) autoscaledWorkloads() map[string]bool {
 	out := map[string]bool{}
 	for _, o := range r.objects {
@@ -71,8 +73,8 @@ func workloadKey(kind, name, namespace string) string {
 	return kind + "\x00" + namespace + "\x00" + name
 }
 
-// setReplicas sets how many there are, or leaves it to the autoscaler: a number in
-// the object would set back on every release what it has found out.
+// setReplicas sets the number of replicas, or leaves it to the autoscaler, whose
+// decision a fixed number would reset on every release.
 func (r *renderer) setReplicas(o object, autoscaled, runsImage bool) error {
 	k := o.groupKind()
 	if k.Group != "apps" && k != (schema.GroupKind{Kind: "ReplicationController"}) || k.Kind == "DaemonSet" {
@@ -84,7 +86,7 @@ func (r *renderer) setReplicas(o object, autoscaled, runsImage bool) error {
 		return nil
 	case autoscaled:
 		if runsImage && r.m.Workload.Replicas > 0 {
-			r.addNote("replicas of %s are left to its autoscaler: the %d that are configured do not count", o.displayName(), r.m.Workload.Replicas)
+			r.addNote("replicas of %s are left to its autoscaler: the configured %d are ignored", o.displayName(), r.m.Workload.Replicas)
 		}
 		delete(spec, "replicas")
 	case runsImage && r.m.Workload.Replicas > 0:
@@ -93,8 +95,8 @@ func (r *renderer) setReplicas(o object, autoscaled, runsImage bool) error {
 	return nil
 }
 
-// setEnvironment merges the release's variables into a container's: the file's keep
-// their order, because later ones may refer to earlier ones.
+// setEnvironment merges the release's variables into a container's. Those in the
+// manifest keep their order, because later ones may refer to earlier ones.
 func (r *renderer) setEnvironment(c map[string]any) {
 	vars := maps.Clone(r.m.Workload.Env)
 	if vars == nil {
@@ -135,8 +137,8 @@ func setEnv(c map[string]any, vars map[string]string) {
 	}
 }
 
-// setResources sets the limits, and requests where the file has none. A request
-// above the limit would be refused by every cluster, so it goes down with it.
+// setResources sets limits, and requests where the manifest has none. Requests above
+// the limit, which every cluster rejects, are lowered to it.
 func (r *renderer) setResources(o object, c map[string]any) error {
 	for _, limit := range limits(r.m.Workload) {
 		res := childMap(c, "resources")
@@ -149,7 +151,7 @@ func (r *renderer) setResources(o object, c map[string]any) error {
 		}
 		q, err := parseQuantity(request)
 		if err != nil {
-			return o.errorf("requests.%s of container %s of %s is not a quantity", limit.name, c["name"], o.displayName()).Hint("write it like 500m or 512Mi")
+			return o.errorf("requests.%s of container %s of %s is not a quantity", limit.name, c["name"], o.displayName()).Hint("use a quantity such as 500m or 512Mi")
 		}
 		if q.Cmp(resource.MustParse(limit.text)) > 0 {
 			requests[limit.name] = limit.text
