@@ -11,7 +11,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// assessAdmission judges pods that the API server would not let be created.
+// assessAdmission looks for pods that the API server refuses to create.
 func (a *assessor) assessAdmission() {
 	for i := range a.snapshot.ReplicaSets {
 		if rs := &a.snapshot.ReplicaSets[i]; rs.Spec.Template.Labels[Label] == string(a.snapshot.Release) {
@@ -39,7 +39,8 @@ func (a *assessor) assessAdmission() {
 	}
 }
 
-// assessReplicaSet keeps the refusal as a condition for as long as it lasts.
+// assessReplicaSet reads the ReplicaFailure condition, which lasts as long as the
+// refusal.
 func (a *assessor) assessReplicaSet(rs *appsv1.ReplicaSet) {
 	for _, c := range rs.Status.Conditions {
 		if c.Type != appsv1.ReplicaSetReplicaFailure || c.Status != corev1.ConditionTrue || c.Reason != "FailedCreate" {
@@ -67,8 +68,8 @@ func (a *assessor) addAdmissionProblem(workload, message string, e *corev1.Event
 	a.addProblem(t, patience, a.elapsed(firstSeen(e)))
 }
 
-// classifyAdmission reads why a pod was refused. What a person has to change is final;
-// a webhook that does not answer, or an object that is on its way, is not.
+// classifyAdmission determines why a pod was refused. What a person has to change is
+// permanent; an unresponsive webhook or an object that may still be created is not.
 func (a *assessor) classifyAdmission(message string) (fault.Kind, string, time.Duration) {
 	switch {
 	case containsAny(message, "exceeded quota"):
@@ -76,17 +77,17 @@ func (a *assessor) classifyAdmission(message string) (fault.Kind, string, time.D
 		if !a.snapshot.Held && a.oldPodTerminating() {
 			patience = a.timeouts.Quota
 		}
-		return fault.Exhausted, "raise the ResourceQuota or lower resources.requests; new pods stand beside the old ones until they are ready", patience
+		return fault.Exhausted, "raise the ResourceQuota or lower resources.requests; new pods run alongside the old ones until they are ready", patience
 	case containsAny(message, "violates podsecurity"):
-		return fault.Denied, "set the securityContext that the namespace's pod security level asks for", 0
+		return fault.Denied, "set the securityContext that the namespace's pod security level requires", 0
 	case containsAny(message, "failed calling webhook", "timeout", "deadline exceeded", "connection refused"):
-		return fault.Unavailable, "an admission webhook or the API server does not answer", a.timeouts.Admission
+		return fault.Unavailable, "an admission webhook or the API server does not respond", a.timeouts.Admission
 	case containsAny(message, "denied the request", "denied request"):
-		return fault.Denied, "an admission policy of the cluster says no: follow its message, or ask who looks after it", 0
+		return fault.Denied, "an admission policy of the cluster rejects the pod: follow its message, or contact the cluster's administrator", 0
 	case containsAny(message, "serviceaccount") && containsAny(message, "not found"):
 		return fault.NotFound, "make the ServiceAccount part of the release, or create it in the namespace", a.timeouts.Mount
 	case containsAny(message, "must specify"):
-		return fault.Denied, "the namespace has a quota: set requests and limits for what it counts", 0
+		return fault.Denied, "the namespace has a quota: set requests and limits for the resources it covers", 0
 	case containsAny(message, "forbidden"):
 		return fault.Denied, "the cluster's rules forbid this pod: follow the message", 0
 	case containsAny(message, "is invalid"):
@@ -95,7 +96,7 @@ func (a *assessor) classifyAdmission(message string) (fault.Kind, string, time.D
 	return fault.Unavailable, "", a.timeouts.Admission
 }
 
-// oldPodTerminating tells whether an old pod is about to make room.
+// oldPodTerminating reports whether an old pod is about to free its resources.
 func (a *assessor) oldPodTerminating() bool {
 	for i := range a.snapshot.OldPods {
 		if a.snapshot.OldPods[i].DeletionTimestamp != nil {

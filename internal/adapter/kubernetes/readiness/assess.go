@@ -16,11 +16,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// noTimeout is the patience with what the cluster mends by itself; the caller's
-// own deadline ends it.
+// noTimeout is the timeout of problems that the cluster resolves by itself; only the
+// caller's deadline ends the wait.
 const noTimeout = time.Duration(1<<63 - 1)
 
-// causeRank orders causes: what comes first is nearer to the root.
+// causeRank orders problems: the lowest is closest to the root cause.
 type causeRank int
 
 const (
@@ -35,31 +35,31 @@ const (
 	rankTermination
 )
 
-// problem is something that keeps the release from being ready.
+// problem is something that keeps the release from becoming ready.
 type problem struct {
 	rank        causeRank
 	kind        fault.Kind
 	cause, hint string
-	remaining   time.Duration // how long it may still last; 0 and less: it can't heal
-	log         *LogKey       // where the cause is told in full
+	remaining   time.Duration // how long it may still last; <= 0: permanent
+	log         *LogKey       // the log that explains the cause
 }
 
 type assessor struct {
 	snapshot     Snapshot
 	timeouts     Timeouts
-	pods         []*corev1.Pod                    // of the release and not being deleted, by name
-	owners       map[types.UID]*appsv1.ReplicaSet // the ReplicaSets by their UID
-	readyPods    map[string]int                   // ready pods of the release by their workload
-	readyTimes   map[string]time.Duration         // see measure
+	pods         []*corev1.Pod                    // of the release and not being deleted, sorted by name
+	owners       map[types.UID]*appsv1.ReplicaSet // ReplicaSets by UID
+	readyPods    map[string]int                   // ready pods of the release by workload
+	readyTimes   map[string]time.Duration         // see measureReadyTimes
 	eventsByUID  map[types.UID][]*corev1.Event
-	eventsByName map[string][]*corev1.Event // events that know no UID, by kind and name
+	eventsByName map[string][]*corev1.Event // events without a UID, by kind and name
 	problems     []problem
-	notCurrent   []string      // what is not Current yet, in words
-	recheckIn    time.Duration // until something else may become trouble; 0: nothing
+	notCurrent   []string      // descriptions of what is not Current yet
+	recheckIn    time.Duration // until something may become a problem; 0: nothing
 }
 
-// Assess says what to think of the release. It never panics, whatever the
-// cluster's objects look like.
+// Assess assesses the release. It never panics, whatever the cluster's objects look
+// like.
 func Assess(s Snapshot) Status {
 	a := &assessor{snapshot: s, timeouts: s.Timeouts.withDefaults()}
 	a.index()
@@ -115,7 +115,7 @@ func (a *assessor) isOfRelease(p *corev1.Pod) bool {
 	return p.Labels[Label] == string(a.snapshot.Release)
 }
 
-// assessPod looks for trouble of one pod of the release.
+// assessPod looks for problems of one pod of the release.
 func (a *assessor) assessPod(p *corev1.Pod) {
 	if p.Status.Phase == corev1.PodSucceeded || podReady(p) {
 		return
@@ -161,12 +161,12 @@ func (a *assessor) status() Status {
 	return v
 }
 
-// jobFailed: a Job that failed is never outvoted by ready pods.
+// jobFailed reports whether a Job failed, which no number of ready pods outweighs.
 func (a *assessor) jobFailed() bool {
 	return slices.ContainsFunc(a.problems, func(t problem) bool { return t.rank == rankJob && t.remaining <= 0 })
 }
 
-// enoughReady tells whether every workload has the ready pods that it needs.
+// enoughReady reports whether every workload has as many ready pods as it needs.
 func (a *assessor) enoughReady() bool {
 	for name, want := range a.snapshot.MinReady {
 		if a.readyPods[name] < want {
@@ -176,7 +176,8 @@ func (a *assessor) enoughReady() bool {
 	return true
 }
 
-// progress is one line of progress: the count, and what keeps the rest.
+// progress returns one line: the number of ready pods and what the rest is waiting
+// for.
 func (a *assessor) progress() string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(a.snapshot.MinReady)) {
@@ -198,7 +199,7 @@ func (a *assessor) progress() string {
 	return strings.Join(slices.DeleteFunc(said, func(s string) bool { return s == "" }), "; ")
 }
 
-// addProblem notes trouble that may last as long as patience, and has lasted for age.
+// addProblem records a problem that may last for timeout and has lasted for age.
 func (a *assessor) addProblem(t problem, timeout, age time.Duration) {
 	t.remaining = noTimeout
 	if timeout < noTimeout {
@@ -207,9 +208,9 @@ func (a *assessor) addProblem(t problem, timeout, age time.Duration) {
 	a.problems = append(a.problems, t)
 }
 
-// elapsed is how long something has lasted that began at start by a clock of the
-// cluster. It is never longer than the phase: a node whose clock is behind must
-// not make a new release look old, nor must what an earlier attempt left.
+// elapsed returns how long something has lasted that began at start, by a clock of
+// the cluster. It never exceeds the phase: neither a node whose clock is slow nor
+// leftovers of an earlier attempt may make a new release look old.
 func (a *assessor) elapsed(start time.Time) time.Duration {
 	if !start.IsZero() {
 		return min(a.phaseElapsed(), max(0, a.snapshot.Now.Sub(start)))
@@ -220,7 +221,8 @@ func (a *assessor) elapsed(start time.Time) time.Duration {
 	return 0
 }
 
-// phaseElapsed is how long this phase has been going on; forever if nobody said.
+// phaseElapsed returns how long this phase has lasted, or noTimeout if its start is
+// unknown.
 func (a *assessor) phaseElapsed() time.Duration {
 	if a.snapshot.PhaseStart.IsZero() {
 		return noTimeout

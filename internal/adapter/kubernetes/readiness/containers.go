@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// assessContainer looks for trouble of one container of a pod that is not ready.
+// assessContainer looks for problems of one container of a pod that is not ready.
 func (a *assessor) assessContainer(b containerState) {
 	w := b.status.State.Waiting
 	if w != nil {
@@ -30,8 +30,8 @@ func (a *assessor) assessContainer(b containerState) {
 	a.assessProbe(b)
 }
 
-// assessConfigError: an object that the container refers to is not there, and may be
-// on its way; a rule about users is no matter of time.
+// assessConfigError: a referenced object is missing and may still be created. A
+// violation of security rules is permanent.
 func (a *assessor) assessConfigError(b containerState) {
 	message := b.status.State.Waiting.Message
 	t := problem{rank: rankConfig, kind: fault.NotFound, cause: fmt.Sprintf("%s can't start: %s", b, clean(message))}
@@ -50,8 +50,9 @@ func (a *assessor) assessConfigError(b containerState) {
 	a.addProblem(t, patience, a.elapsed(a.firstFailure(b, "Error: ")))
 }
 
-// assessCreateError: the container runtime could not create or start it. What it says
-// about the image's own command never changes; the rest may be a busy node.
+// assessCreateError: the container runtime could not create or start the container.
+// Errors about the image's own command are permanent; others may be due to a busy
+// node.
 func (a *assessor) assessCreateError(b containerState) {
 	message := b.status.State.Waiting.Message
 	if message == "" && b.status.LastTerminationState.Terminated != nil {
@@ -66,24 +67,24 @@ func (a *assessor) assessCreateError(b containerState) {
 	a.addProblem(t, patience, a.elapsed(a.firstFailure(b, "Error: ")))
 }
 
-// startHint is what to do about a command that can never start, or "".
+// startHint returns a hint for a command that can never start, or "".
 func startHint(message string) string {
 	switch {
 	case containsAny(message, "exec format error"):
-		return "the image is built for another processor: build it for that of the nodes"
+		return "the image is built for another architecture: build it for the nodes' architecture"
 	case containsAny(message, "executable file not found", "no such file or directory", "no command specified"):
-		return "look at command and args of the container, and at ENTRYPOINT of the image"
+		return "check command and args of the container, and ENTRYPOINT of the image"
 	case containsAny(message, "permission denied"):
-		return "the file is not executable for the container's user: look at its mode and at securityContext"
+		return "the file is not executable for the container's user: check its mode and securityContext"
 	}
 	return ""
 }
 
-// crashInfo is how the last instance of a container that ended did end.
+// crashInfo describes how the last terminated instance of a container ended.
 type crashInfo struct {
 	state    corev1.ContainerStateTerminated
-	count    int  // instances that ended, as far as the cluster counted
-	previous bool // a newer instance has the container's current log
+	count    int  // terminated instances, as counted by the cluster
+	previous bool // whether its log is the previous one
 }
 
 func (b containerState) crash() (crashInfo, bool) {
@@ -96,7 +97,7 @@ func (b containerState) crash() (crashInfo, bool) {
 		c = crashInfo{state: *st.LastTerminationState.Terminated, count: max(1, restarts), previous: true}
 	}
 	if w := st.State.Waiting; w != nil && w.Reason == "CrashLoopBackOff" {
-		// The cluster itself calls it a loop.
+		// The cluster itself has found a crash loop.
 		c.count, c.previous = max(2, restarts+1), c.previous || st.LastTerminationState.Terminated != nil
 		return c, true
 	}
@@ -104,10 +105,10 @@ func (b containerState) crash() (crashInfo, bool) {
 	return c, c.count > 0 && (!done || c.state.ExitCode != 0)
 }
 
-// assessCrash judges a container that ended. One crash can heal: it came up before
-// its database. The second one, a second or two later, is a loop, and the
-// cluster's back-off only makes it slower. If another pod of the same workload
-// is ready, then the release can run, and two more are let pass.
+// assessCrash assesses a container that terminated. One crash may be transient: the
+// container started before its database. A second one soon after is a crash loop,
+// which the back-off only slows down. If another pod of the workload is ready, the
+// release can run, and two more crashes are tolerated.
 func (a *assessor) assessCrash(b containerState) {
 	c, ok := b.crash()
 	if !ok || b.status.State.Running != nil && b.status.Ready || a.isStale(c) {
@@ -119,19 +120,19 @@ func (a *assessor) assessCrash(b containerState) {
 	limit := a.timeouts.MaxCrashes
 	switch killer := a.killingProbe(b, c.state); {
 	case c.state.Reason == "OOMKilled":
-		// The same model in the same memory ends the same way.
+		// The same model exceeds the same memory again.
 		limit = 1
 		t.kind, t.log = fault.Exhausted, nil
 		t.cause, t.hint = describeOOM(b, c.state)
 	case killer != "":
 		t.cause = fmt.Sprintf("%s is killed by its %s", b, killer)
-		t.hint = "look at the path, the port and the time that the probe allows, or at why the service does not answer"
+		t.hint = "check the probe's path, port and timeouts, and why the service does not respond"
 		if containsAny(killer, "startup") {
-			limit = 1 // it had all the time that its startup probe allows
+			limit = 1 // it used up the time that its startup probe allows
 		}
 	default:
 		t.cause, t.hint = a.explainExit(b, c, *t.log)
-		t.hint = cmp.Or(t.hint, "look at its log, and at the configuration and the model that it got")
+		t.hint = cmp.Or(t.hint, "check its log, its configuration and its model")
 		if c.state.ExitCode == 126 || c.state.ExitCode == 127 || startHint(c.state.Message) != "" {
 			limit = 1
 		}
@@ -146,15 +147,15 @@ func (a *assessor) assessCrash(b containerState) {
 	a.addProblem(t, patience, 0)
 }
 
-// isStale: a container may carry the end of an instance from long before this
-// phase, when the same release is deployed once more.
+// isStale reports whether the termination predates this phase, as when the same
+// release is deployed again.
 func (a *assessor) isStale(c crashInfo) bool {
 	const clockSkew = time.Minute
 	at := c.state.FinishedAt.Time
 	return c.previous && !at.IsZero() && !a.snapshot.PhaseStart.IsZero() && at.Before(a.snapshot.PhaseStart.Add(-clockSkew))
 }
 
-// explainExit is the cause and the hint for a container that ended by itself.
+// explainExit returns the cause and the hint for a container that exited by itself.
 func (a *assessor) explainExit(b containerState, c crashInfo, key LogKey) (cause, hint string) {
 	message := errorLine(a.snapshot.Logs[key])
 	if message == "" {
@@ -166,17 +167,17 @@ func (a *assessor) explainExit(b containerState, c crashInfo, key LogKey) (cause
 	}
 	verb := "crashes"
 	if c.state.ExitCode == 0 && c.state.Signal == 0 {
-		verb, hint = "ends", "a service has to keep running: look at command and args"
+		verb, hint = "ends", "a service must keep running: check command and args"
 	}
 	exit := formatExit(c.state)
 	if c.state == (corev1.ContainerStateTerminated{}) {
-		verb, hint, exit = "crashes", "", "again and again"
+		verb, hint, exit = "crashes", "", "repeatedly"
 	}
 	switch code := c.state.ExitCode; {
 	case code >= 126 && code <= 128:
-		hint = cmp.Or(startHint(message), "look at command and args of the container, and at ENTRYPOINT of the image")
+		hint = cmp.Or(startHint(message), "check command and args of the container, and ENTRYPOINT of the image")
 	case code == 132:
-		hint = "the image may be built for another processor than that of the node"
+		hint = "the image may be built for another architecture than the node's"
 	}
 	return joinNonEmpty(": ", fmt.Sprintf("%s %s", b, verb), exit, clean(reason), message), hint
 }
@@ -185,7 +186,7 @@ func describeOOM(b containerState, end corev1.ContainerStateTerminated) (cause, 
 	limit, ok := b.spec.Resources.Limits[corev1.ResourceMemory]
 	if !ok {
 		return fmt.Sprintf("%s was killed because its node ran out of memory (exit code %d, OOMKilled)", b, end.ExitCode),
-			"set resources.requests.memory to what the service needs, so that it gets a node with room"
+			"set resources.requests.memory to what the service needs, so that it is scheduled on a node with enough memory"
 	}
 	return fmt.Sprintf("%s needs more than its memory limit of %s (exit code %d, OOMKilled)", b, formatQuantity(corev1.ResourceMemory, limit), end.ExitCode),
 		fmt.Sprintf("raise resources.limits.memory of container %s, or use a smaller model", clean(b.spec.Name))

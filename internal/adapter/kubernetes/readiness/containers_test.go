@@ -29,7 +29,7 @@ func TestAssess_Crashes(t *testing.T) {
 	loop := waiting("CrashLoopBackOff", "back-off 10s restarting failed container=api pod=api-77-a_mlops(1)")
 	runCases(t, []testCase{
 		{name: "loop", s: withLogs(snapshot(3, pod("api-77-a", terminated(1, 1, "Error", 2), loop)), true, "starting", "refusing to start: no model", ""),
-			state: readiness.Failed, kind: fault.Failed, hint: "look at its log", waiting: "0 of 1 pods ready; container api of pod api-77-a crashes: exit code 1: refusing to start: no model",
+			state: readiness.Failed, kind: fault.Failed, hint: "check its log", waiting: "0 of 1 pods ready; container api of pod api-77-a crashes: exit code 1: refusing to start: no model",
 			cause: "container api of pod api-77-a crashes: exit code 1: refusing to start: no model"},
 		{name: "panic", s: withLogs(snapshot(3, pod("api-77-a", terminated(1, 2, "Error", 2), loop)), true, "panic: nil map", "", "goroutine 1 [running]:", "main.main()"),
 			state: readiness.Failed, kind: fault.Failed, hint: "log", cause: "container api of pod api-77-a crashes: exit code 2: panic: nil map"},
@@ -48,7 +48,7 @@ func TestAssess_Crashes(t *testing.T) {
 		{name: "ends by itself", s: snapshot(9, pod("api-77-a", terminated(1, 0, "Completed", 8), loop)),
 			state: readiness.Failed, kind: fault.Failed, hint: "keep running", cause: "container api of pod api-77-a ends: exit code 0"},
 		{name: "signal", s: snapshot(9, pod("api-77-a", terminated(1, 139, "Error", 8), loop)),
-			state: readiness.Failed, kind: fault.Failed, hint: "log", cause: "container api of pod api-77-a crashes: exit code 139 (SIGSEGV: bad memory access)"},
+			state: readiness.Failed, kind: fault.Failed, hint: "log", cause: "container api of pod api-77-a crashes: exit code 139 (SIGSEGV: segmentation fault)"},
 		{name: "no such command", s: snapshot(2, pod("api-77-a", running(1), terminated(1, 127, "Error", 1))),
 			state: readiness.Failed, kind: fault.Failed, hint: "command and args", cause: "container api of pod api-77-a crashes: exit code 127 (command not found)"},
 		{name: "out of memory", s: snapshot(2, pod("api-77-a", withResources("memory", "", "128Mi"), terminated(1, 137, "OOMKilled", 2), running(2))),
@@ -58,14 +58,14 @@ func TestAssess_Crashes(t *testing.T) {
 			state: readiness.Failed, kind: fault.Exhausted, hint: "requests.memory",
 			cause: "container api of pod api-77-a was killed because its node ran out of memory (exit code 137, OOMKilled)"},
 		{name: "init container", s: snapshot(3, pod("api-77-a", initContainer)),
-			state: readiness.Failed, kind: fault.Failed, hint: "the model that it got",
+			state: readiness.Failed, kind: fault.Failed, hint: "its model",
 			cause: "init container slipway-model of pod api-77-a crashes: exit code 3: model m@7: digest is sha256:bad, want sha256:good"},
 		{name: "liveness", s: withEvents(snapshot(70, pod("api-77-a", terminated(1, 137, "Error", 66), loop)), withCount(3, event("api-77-a", "Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500", 36, 65))),
-			state: readiness.Failed, kind: fault.Failed, hint: "time that the probe allows",
+			state: readiness.Failed, kind: fault.Failed, hint: "path, port and timeouts",
 			cause: "container api of pod api-77-a is killed by its liveness probe: HTTP probe failed with statuscode: 500"},
 		{name: "startup probe used up", s: withEvents(snapshot(35, pod("api-77-a", running(34), terminated(1, 137, "Error", 33), func(p *corev1.Pod) { containerStatus(p).LastTerminationState.Terminated.StartedAt = atSecond(2) })),
 			withCount(30, event("api-77-a", "Unhealthy", "Startup probe failed: dial tcp 10.0.0.2:8080: connect: connection refused", 3, 32))),
-			state: readiness.Failed, kind: fault.Failed, hint: "probe allows",
+			state: readiness.Failed, kind: fault.Failed, hint: "path, port and timeouts",
 			cause: "container api of pod api-77-a is killed by its startup probe: dial tcp 10.0.0.2:8080: connect: connection refused"},
 		{name: "crash at the first probe", s: withEvents(snapshot(6, pod("api-77-a", running(4), terminated(1, 1, "Error", 3), func(p *corev1.Pod) { containerStatus(p).LastTerminationState.Terminated.StartedAt = atSecond(2) })),
 			event("api-77-a", "Unhealthy", "Startup probe failed: dial tcp 10.0.0.2:8080: connect: connection refused", 3, 3)),
@@ -92,7 +92,7 @@ func TestAssess_ContainerStarts(t *testing.T) {
 		{name: "no such program", s: snapshot(1, pod("api-77-a", waiting("RunContainerError", `exec: "srv": executable file not found in $PATH: unknown`))),
 			state: readiness.Failed, kind: fault.Failed, hint: "ENTRYPOINT", cause: `container api of pod api-77-a can't be started: exec: "srv": executable file not found in $PATH: unknown`},
 		{name: "other processor", s: snapshot(1, pod("api-77-a", waiting("CreateContainerError", "exec /srv: exec format error"))),
-			state: readiness.Failed, kind: fault.Failed, hint: "processor", cause: "container api of pod api-77-a can't be started: exec /srv: exec format error"},
+			state: readiness.Failed, kind: fault.Failed, hint: "architecture", cause: "container api of pod api-77-a can't be started: exec /srv: exec format error"},
 		{name: "busy runtime", s: snapshot(20, pod("api-77-a", waiting("CreateContainerError", "context deadline exceeded"))), state: readiness.Progressing},
 		{name: "runtime stays busy", s: snapshot(30, pod("api-77-a", waiting("CreateContainerError", "context deadline exceeded"))),
 			state: readiness.Failed, kind: fault.Failed, cause: "container api of pod api-77-a can't be started: context deadline exceeded"},
@@ -102,9 +102,9 @@ func TestAssess_ContainerStarts(t *testing.T) {
 func TestAssess_ExitCodes(t *testing.T) {
 	for code, want := range map[int32]string{
 		1: "exit code 1", 126: "exit code 126 (the command can't be executed)", 127: "exit code 127 (command not found)",
-		132: "exit code 132 (SIGILL: an instruction that this processor does not have)", 134: "exit code 134 (SIGABRT: it gave up)",
-		135: "exit code 135 (SIGBUS: bad memory access)", 136: "exit code 136 (SIGFPE: bad arithmetic)", 137: "exit code 137 (SIGKILL: killed from outside)",
-		139: "exit code 139 (SIGSEGV: bad memory access)", 143: "exit code 143 (SIGTERM: asked to stop)", 141: "exit code 141 (signal 13)", 255: "exit code 255",
+		132: "exit code 132 (SIGILL: illegal instruction)", 134: "exit code 134 (SIGABRT: aborted)",
+		135: "exit code 135 (SIGBUS: bus error)", 136: "exit code 136 (SIGFPE: arithmetic error)", 137: "exit code 137 (SIGKILL: killed)",
+		139: "exit code 139 (SIGSEGV: segmentation fault)", 143: "exit code 143 (SIGTERM: terminated)", 141: "exit code 141 (signal 13)", 255: "exit code 255",
 	} {
 		v := readiness.Assess(snapshot(9, pod("api-77-a", terminated(1, code, "Error", 8), waiting("CrashLoopBackOff", ""))))
 		if want = "container api of pod api-77-a crashes: " + want; v.Cause != want {

@@ -8,9 +8,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// eventsOf are the events of one object: by its UID, or by kind and name if the
-// event knows no UID. A namesake's events (a StatefulSet's pods keep their
-// names) have another UID and are not among them.
+// eventsOf returns the events of an object: by UID, or by kind and name for events
+// without a UID. A namesake's events (pods of a StatefulSet keep their names) have
+// another UID.
 func (a *assessor) eventsOf(kind, name string, uid types.UID) []*corev1.Event {
 	found := a.eventsByName[kind+"/"+name]
 	if uid != "" {
@@ -21,7 +21,7 @@ func (a *assessor) eventsOf(kind, name string, uid types.UID) []*corev1.Event {
 
 func (a *assessor) podEvents(p *corev1.Pod) []*corev1.Event { return a.eventsOf("Pod", p.Name, p.UID) }
 
-// latest is the newest of the pod's events that fit.
+// latest returns the newest event of the pod that matches.
 func (a *assessor) latest(p *corev1.Pod, fits func(*corev1.Event) bool) *corev1.Event {
 	var best *corev1.Event
 	for _, e := range a.podEvents(p) {
@@ -32,8 +32,9 @@ func (a *assessor) latest(p *corev1.Pod, fits func(*corev1.Event) bool) *corev1.
 	return best
 }
 
-// firstFailure is when the kubelet first said that of the container: before, it may
-// have spent minutes on an image. If it never did, when the pod got its node.
+// firstFailure returns when the kubelet first reported the failure of the container:
+// until then it may have spent minutes pulling an image. Without a report, it is when
+// the pod was scheduled.
 func (a *assessor) firstFailure(b containerState, prefix string) time.Time {
 	var earliest time.Time
 	for _, e := range a.podEvents(b.pod) {
@@ -50,7 +51,8 @@ func (a *assessor) firstFailure(b containerState, prefix string) time.Time {
 	return earliest
 }
 
-// matchesEvent tells whether the event is about that container, or about none.
+// matchesEvent reports whether the event concerns the container, or no container in
+// particular.
 func (b containerState) matchesEvent(e *corev1.Event) bool {
 	path := e.InvolvedObject.FieldPath
 	if !strings.Contains(path, "{") {
@@ -82,9 +84,9 @@ func lastSeen(e *corev1.Event) time.Time {
 	return last
 }
 
-// isRecent tells whether the event happened in this phase: events live for an
-// hour, and an earlier attempt at the same release left some. The clocks that
-// wrote them may be behind by a little.
+// isRecent reports whether the event occurred in this phase: events are kept for an
+// hour, and an earlier attempt at the same release left some. The clocks that wrote
+// them may be slightly behind.
 func (a *assessor) isRecent(e *corev1.Event) bool {
 	const clockSkew = 2 * time.Second
 	return a.snapshot.PhaseStart.IsZero() || !lastSeen(e).Before(a.snapshot.PhaseStart.Add(-clockSkew))

@@ -11,11 +11,11 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// maxMessageRunes is the most of a string from the cluster that is repeated, in
-// letters. Anybody who may create a pod writes there.
+// maxMessageRunes is the maximum length of a message from the cluster, in runes.
+// Anyone who may create pods can write them.
 const maxMessageRunes = 200
 
-// clean makes one bounded line of printable text of whatever the cluster said.
+// clean turns a message from the cluster into one bounded line of printable text.
 func clean(s string) string {
 	if len(s) > 4*4*maxMessageRunes {
 		s = s[:4*4*maxMessageRunes]
@@ -33,7 +33,7 @@ func clean(s string) string {
 	return string(line)
 }
 
-// lastLines is the last lines that say something, cleaned.
+// lastLines returns the last nonempty lines, cleaned.
 func lastLines(lines []string, limit int) []string {
 	var out []string
 	for _, l := range lines[max(0, len(lines)-4*limit):] {
@@ -44,8 +44,8 @@ func lastLines(lines []string, limit int) []string {
 	return out[max(0, len(out)-limit):]
 }
 
-// errorLine is the line of a log that says most: where Go or Rust panicked (their
-// last lines are addresses), or else the last one, where others put the error.
+// errorLine returns the most informative line of a log: the panic message of Go or
+// Rust, whose last lines are addresses, or else the last line.
 func errorLine(lines []string) string {
 	lines = lastLines(lines, 50)
 	for _, l := range slices.Backward(lines) {
@@ -59,7 +59,8 @@ func errorLine(lines []string) string {
 	return lines[len(lines)-1]
 }
 
-// formatExit explains how a container ended: "exit code 127 (command not found)".
+// formatExit describes how a container terminated: "exit code 127 (command not
+// found)".
 func formatExit(end corev1.ContainerStateTerminated) string {
 	code := fmt.Sprintf("exit code %d", end.ExitCode)
 	signal := end.Signal
@@ -80,24 +81,24 @@ func formatExit(end corev1.ContainerStateTerminated) string {
 func describeSignal(n int32) string {
 	switch n {
 	case 4:
-		return "SIGILL: an instruction that this processor does not have"
+		return "SIGILL: illegal instruction"
 	case 6:
-		return "SIGABRT: it gave up"
+		return "SIGABRT: aborted"
 	case 7:
-		return "SIGBUS: bad memory access"
+		return "SIGBUS: bus error"
 	case 8:
-		return "SIGFPE: bad arithmetic"
+		return "SIGFPE: arithmetic error"
 	case 9:
-		return "SIGKILL: killed from outside"
+		return "SIGKILL: killed"
 	case 11:
-		return "SIGSEGV: bad memory access"
+		return "SIGSEGV: segmentation fault"
 	case 15:
-		return "SIGTERM: asked to stop"
+		return "SIGTERM: terminated"
 	}
 	return fmt.Sprintf("signal %d", n)
 }
 
-// formatQuantity prints a quantity of a resource as people write it: 15.5Gi, 500m.
+// formatQuantity formats a resource quantity for people: 15.5Gi, 500m.
 func formatQuantity(name corev1.ResourceName, q resource.Quantity) string {
 	switch name {
 	case corev1.ResourceMemory, corev1.ResourceEphemeralStorage:
@@ -115,15 +116,16 @@ func formatQuantity(name corev1.ResourceName, q resource.Quantity) string {
 	return clean(q.String())
 }
 
-// formatDuration prints whole seconds: 12s, 2m0s.
+// formatDuration rounds to seconds: 12s, 2m0s.
 func formatDuration(d time.Duration) string { return d.Round(time.Second).String() }
 
-// joinNonEmpty puts the parts that are not empty together.
+// joinNonEmpty joins the parts that are not empty.
 func joinNonEmpty(between string, parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), between)
 }
 
-// containsAny tells whether text has one of the words in it, in any case of letters.
+// containsAny reports whether text contains any of the substrings, which are lower
+// case, ignoring the case of text.
 func containsAny(text string, substrings ...string) bool {
 	text = strings.ToLower(text)
 	return slices.ContainsFunc(substrings, func(w string) bool { return strings.Contains(text, w) })

@@ -20,12 +20,12 @@ func TestAssess_ImagePulls(t *testing.T) {
 		return testCase{name: name, s: answer(said), state: readiness.Progressing, waiting: "0 of 1 pods ready; " + prefix + said}
 	}
 	runCases(t, []testCase{
-		doomed("missing", fault.NotFound, "was it pushed", "rpc error: code = NotFound desc = failed to resolve reference: not found"),
-		doomed("manifest unknown", fault.NotFound, "was it pushed", "manifest unknown: manifest unknown"),
+		doomed("missing", fault.NotFound, "was pushed", "rpc error: code = NotFound desc = failed to resolve reference: not found"),
+		doomed("manifest unknown", fault.NotFound, "was pushed", "manifest unknown: manifest unknown"),
 		doomed("denied", fault.Denied, "imagePullSecrets", "pull access denied, repository does not exist or may require authorization"),
 		doomed("unauthorized", fault.Denied, "imagePullSecrets", "failed to fetch oauth token: unexpected status: 401 Unauthorized"),
 		doomed("plain HTTP", fault.Denied, "don't trust", "http: server gave HTTP response to HTTPS client"),
-		doomed("platform", fault.NotFound, "processor", "no match for platform in manifest: not found"),
+		doomed("platform", fault.NotFound, "platform", "no match for platform in manifest: not found"),
 		healable("refused", "dial tcp 10.0.0.1:5000: connect: connection refused"),
 		healable("host", "dial tcp: lookup registry: no such host"),
 		healable("busy", "unexpected status from HEAD request: 503 Service Unavailable"),
@@ -34,9 +34,9 @@ func TestAssess_ImagePulls(t *testing.T) {
 		{name: "a repository called denied", s: modified(answer("r/denied-timeout:1: not found"), func(s *readiness.Snapshot) { s.Pods[0].Spec.Containers[0].Image = "r/denied-timeout:1" }),
 			state: readiness.Failed, kind: fault.NotFound, hint: "pushed", cause: "container api of pod api-77-a: image r/denied-timeout:1 can't be pulled: r/denied-timeout:1: not found"},
 		{name: "unreachable for long", s: snapshot(60, pod("api-77-a", waiting("ErrImagePull", "dial tcp: i/o timeout"))),
-			state: readiness.Failed, kind: fault.Unavailable, hint: "can the nodes reach", cause: prefix + "dial tcp: i/o timeout"},
+			state: readiness.Failed, kind: fault.Unavailable, hint: "nodes can reach", cause: prefix + "dial tcp: i/o timeout"},
 		{name: "unknown host for long", s: snapshot(60, pod("api-77-a", waiting("ErrImagePull", "dial tcp: lookup registry: no such host"))),
-			state: readiness.Failed, kind: fault.Unavailable, hint: "can the nodes reach", cause: prefix + "dial tcp: lookup registry: no such host"},
+			state: readiness.Failed, kind: fault.Unavailable, hint: "nodes can reach", cause: prefix + "dial tcp: lookup registry: no such host"},
 		{name: "back-off tells in newer clusters", s: snapshot(1, pod("api-77-a", waiting("ImagePullBackOff", backoff+": ErrImagePull: manifest unknown"))),
 			state: readiness.Failed, kind: fault.NotFound, hint: "pushed", cause: prefix + "manifest unknown"},
 		{name: "back-off alone", s: snapshot(1, pod("api-77-a", waiting("ImagePullBackOff", backoff))), state: readiness.Progressing},

@@ -13,7 +13,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// assessJobs judges the release's Jobs, held or not: nothing replaces one that failed.
+// assessJobs assesses the release's Jobs, whether held or not: nothing replaces one
+// that failed.
 func (a *assessor) assessJobs() {
 	for _, w := range a.snapshot.Workloads {
 		if w.GetKind() != "Job" {
@@ -33,7 +34,7 @@ func (a *assessor) assessJobs() {
 	}
 }
 
-// lastJobFailure is how a pod of the Job ended.
+// lastJobFailure returns how a pod of the Job failed.
 func (a *assessor) lastJobFailure(name string) *problem {
 	for _, p := range slices.Backward(a.pods) {
 		if !ownedByJob(p) || a.workload(p) != name {
@@ -50,17 +51,17 @@ func (a *assessor) lastJobFailure(name string) *problem {
 	return nil
 }
 
-// assessObjects holds every object of the release against kstatus. Its own failure
-// is named last: a Deployment past its deadline is a symptom.
+// assessObjects checks every object of the release with kstatus. Its failures rank
+// last: a Deployment past its deadline is a symptom.
 func (a *assessor) assessObjects() {
 	for _, u := range slices.Concat(a.snapshot.Workloads, a.snapshot.Objects) {
-		// kstatus asks the clock about pods, and they have been judged.
+		// kstatus uses the wall clock for pods, and they have been assessed already.
 		if u.GetKind() == "Pod" {
 			continue
 		}
 		res, err := computeStatus(u)
 		if err != nil {
-			continue // the object has a status that is no Kubernetes status: nothing can be read from it
+			continue // the status does not follow Kubernetes conventions
 		}
 		name := objectName(u.GetKind(), u.GetName())
 		switch res.Status {
@@ -74,8 +75,8 @@ func (a *assessor) assessObjects() {
 	}
 }
 
-// computeStatus is kstatus, which trusts lists and maps to be what they should be;
-// custom resources are what their owner made them.
+// computeStatus calls kstatus, which panics on malformed lists and maps: custom
+// resources can contain anything.
 func computeStatus(u *unstructured.Unstructured) (res *status.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -87,7 +88,7 @@ func computeStatus(u *unstructured.Unstructured) (res *status.Result, err error)
 
 func (a *assessor) addObjectFailure(u *unstructured.Unstructured, name string, res *status.Result) {
 	if u.GetKind() == "Job" {
-		return // judged before, with its pods
+		return // assessed already, with its pods
 	}
 	a.notCurrent = append(a.notCurrent, joinNonEmpty(": ", name, clean(res.Message)))
 	t := problem{rank: rankObject, kind: fault.Failed, cause: joinNonEmpty(": ", name, clean(res.Message))}
@@ -102,10 +103,10 @@ func (a *assessor) addObjectFailure(u *unstructured.Unstructured, name string, r
 	a.addProblem(t, 0, 0)
 }
 
-// assessTerminations judges old pods that don't go. The deletion's timestamp has the
-// grace in it already: what is past it is overdue.
+// assessTerminations looks for old pods that do not terminate. The deletion timestamp
+// includes the grace period: a pod past it is overdue.
 func (a *assessor) assessTerminations() {
-	const usual = 30 * time.Second // the kubelet's own clearing up
+	const usual = 30 * time.Second // for the kubelet to clean up
 	for i := range a.snapshot.OldPods {
 		p := &a.snapshot.OldPods[i]
 		if p.DeletionTimestamp == nil {
@@ -117,17 +118,17 @@ func (a *assessor) assessTerminations() {
 			continue
 		}
 		t := problem{rank: rankTermination, kind: fault.Exhausted}
-		t.cause = fmt.Sprintf("old %s does not end: %s past its grace", podName(p), formatDuration(overdue))
+		t.cause = fmt.Sprintf("old %s is still terminating: %s past its grace period", podName(p), formatDuration(overdue))
 		if p.Spec.NodeName != "" {
 			t.cause += ", on node " + clean(p.Spec.NodeName)
 		}
-		t.hint = "does its node answer? if it is gone, delete the node, or the pod with --force"
+		t.hint = "check that its node is up; if it is gone, delete the node, or the pod with --force"
 		switch {
 		case len(p.Finalizers) > 0:
 			t.cause += ", held by finalizer " + clean(strings.Join(p.Finalizers, ", "))
-			t.hint = "whoever set the finalizer has to take it away: is that controller running?"
+			t.hint = "the controller that set the finalizer must remove it: check that the controller is running"
 		case a.nodeNotReady(p.Spec.NodeName):
-			t.cause += ", which does not answer"
+			t.cause += ", which is not responding"
 		}
 		a.addProblem(t, a.timeouts.Termination, min(overdue, a.phaseElapsed()))
 	}
@@ -145,12 +146,12 @@ func (a *assessor) nodeNotReady(name string) bool {
 	return false
 }
 
-// objectName is how people say it: "deployment api".
+// objectName returns the name for messages: "deployment api".
 func objectName(kind, name string) string {
 	return strings.ToLower(clean(kind)) + " " + clean(name)
 }
 
-// unstructuredCondition is the condition of that type, or nil.
+// unstructuredCondition returns the condition of the given type, or nil.
 func unstructuredCondition(u *unstructured.Unstructured, kind string) map[string]any {
 	all, _, err := unstructured.NestedFieldNoCopy(u.Object, "status", "conditions")
 	list, ok := all.([]any)

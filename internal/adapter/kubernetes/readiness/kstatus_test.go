@@ -81,7 +81,7 @@ func TestAssess_Objects(t *testing.T) {
 		{name: "deadline, held", s: modified(notHeld(5, late), func(s *readiness.Snapshot) { s.Held = true }), state: readiness.Ready},
 		{name: "deadline with its cause", s: modified(notHeld(5, late), func(s *readiness.Snapshot) {
 			s.Pods = []corev1.Pod{pod("api-77-a", waiting("ErrImagePull", "i/o timeout"))}
-		}), state: readiness.Failed, kind: fault.Exhausted, hint: "can the nodes reach",
+		}), state: readiness.Failed, kind: fault.Exhausted, hint: "nodes can reach",
 			cause: "deployment api took longer than its progressDeadlineSeconds; container api of pod api-77-a: image " + image + " can't be pulled: i/o timeout"},
 		{name: "pods short", s: modified(notHeld(5, deployment(1, 1, "NewReplicaSetAvailable")), func(s *readiness.Snapshot) { s.MinReady["api"] = 2 }), state: readiness.Progressing,
 			waiting: "1 of 2 pods ready; waiting for pods to be created"},
@@ -112,17 +112,17 @@ func TestAssess_Terminations(t *testing.T) {
 	}
 	dead := node("n1", "4")
 	dead.Status.Conditions[0].Status = corev1.ConditionUnknown
-	const cause = "old pod api-66-x does not end: 50s past its grace, on node n1"
+	const cause = "old pod api-66-x is still terminating: 50s past its grace period, on node n1"
 	runCases(t, []testCase{
 		{name: "within its grace", s: stuck(5), state: readiness.Progressing, waiting: "1 of 1 pods ready; deployment api: Available: 0/1"},
-		{name: "told", s: stuck(60), state: readiness.Progressing, waiting: "1 of 1 pods ready; " + cause},
+		{name: "reported as progress", s: stuck(60), state: readiness.Progressing, waiting: "1 of 1 pods ready; " + cause},
 		{name: "finalizer", s: stuck(60, "example.com/drain"), state: readiness.Progressing, waiting: "1 of 1 pods ready; " + cause + ", held by finalizer example.com/drain"},
-		{name: "dead node", s: withNodes(stuck(60), dead), state: readiness.Progressing, waiting: "1 of 1 pods ready; " + cause + ", which does not answer"},
-		{name: "too long", s: stuck(130, "example.com/drain"), state: readiness.Failed, kind: fault.Exhausted, hint: "controller running",
-			cause: "old pod api-66-x does not end: 2m0s past its grace, on node n1, held by finalizer example.com/drain"},
+		{name: "dead node", s: withNodes(stuck(60), dead), state: readiness.Progressing, waiting: "1 of 1 pods ready; " + cause + ", which is not responding"},
+		{name: "too long", s: stuck(130, "example.com/drain"), state: readiness.Failed, kind: fault.Exhausted, hint: "controller is running",
+			cause: "old pod api-66-x is still terminating: 2m0s past its grace period, on node n1, held by finalizer example.com/drain"},
 		{name: "too long, held", s: modified(stuck(130), func(s *readiness.Snapshot) { s.Held = true }), state: readiness.Ready},
-		{name: "nobody waits for it", s: modified(stuck(130), func(s *readiness.Snapshot) { s.Workloads = nil }), state: readiness.Ready,
-			waiting: "1 of 1 pods ready; old pod api-66-x does not end: 2m0s past its grace, on node n1"},
+		{name: "no workload waits for it", s: modified(stuck(130), func(s *readiness.Snapshot) { s.Workloads = nil }), state: readiness.Ready,
+			waiting: "1 of 1 pods ready; old pod api-66-x is still terminating: 2m0s past its grace period, on node n1"},
 	})
 	if v := readiness.Assess(stuck(30)); v.RequeueAfter <= 0 || v.RequeueAfter.Seconds() > 11 {
 		t.Errorf("20 s past its grace: again after %s, want 10 s and a bit", v.RequeueAfter)

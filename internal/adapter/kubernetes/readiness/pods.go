@@ -12,13 +12,13 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// containerState is a container of a pod with what the cluster says about it.
+// containerState is a container of a pod with its reported status.
 type containerState struct {
 	pod     *corev1.Pod
 	spec    *corev1.Container
 	status  corev1.ContainerStatus
 	init    bool
-	sidecar bool // an init container that keeps running
+	sidecar bool // an init container with restartPolicy: Always
 }
 
 func (b containerState) String() string {
@@ -29,8 +29,8 @@ func (b containerState) String() string {
 	return fmt.Sprintf("%s %s of %s", name, clean(b.spec.Name), podName(b.pod))
 }
 
-// containerStates are the containers that the cluster has a status for, those that run
-// first being first.
+// containerStates returns the containers that have a status, in the order in which
+// they run.
 func containerStates(p *corev1.Pod) []containerState {
 	var out []containerState
 	collect := func(specs []corev1.Container, statuses []corev1.ContainerStatus, init bool) {
@@ -51,8 +51,8 @@ func containerStates(p *corev1.Pod) []containerState {
 
 func podName(p *corev1.Pod) string { return "pod " + clean(p.Name) }
 
-// podReady: Ready is never true without ContainersReady, but a status is written
-// by many hands (readiness gates), so both are asked for.
+// podReady reports whether a pod is ready. Ready implies ContainersReady, but as
+// several components write the status (readiness gates), both are checked.
 func podReady(p *corev1.Pod) bool {
 	if p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodFailed || p.Status.Phase == corev1.PodSucceeded {
 		return false
@@ -70,7 +70,7 @@ func condition(p *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition
 	return nil
 }
 
-// workload is the name of the workload that the pod belongs to.
+// workload returns the name of the workload that owns the pod.
 func (a *assessor) workload(p *corev1.Pod) string {
 	o := controllerRef(p.OwnerReferences)
 	if o == nil {
@@ -85,8 +85,8 @@ func (a *assessor) workload(p *corev1.Pod) string {
 		}
 		return rs.Name
 	}
-	// The ReplicaSet may reach us after its pod; its name ends with the hash
-	// that its pods are labelled with.
+	// The ReplicaSet may be observed after its pod; its name ends with the pods'
+	// template hash.
 	if hash := p.Labels["pod-template-hash"]; hash != "" {
 		return strings.TrimSuffix(o.Name, "-"+hash)
 	}
@@ -102,13 +102,14 @@ func controllerRef(refs []metav1.OwnerReference) *metav1.OwnerReference {
 	return nil
 }
 
-// ownedByJob: the Job itself decides how often its pods may fail.
+// ownedByJob reports whether the pod belongs to a Job, which decides itself how often
+// its pods may fail.
 func ownedByJob(p *corev1.Pod) bool {
 	o := controllerRef(p.OwnerReferences)
 	return o != nil && o.Kind == "Job"
 }
 
-// scheduledAt is when the pod was given to a node, or was made.
+// scheduledAt returns when the pod was scheduled, or else created.
 func scheduledAt(p *corev1.Pod) time.Time {
 	if c := condition(p, corev1.PodScheduled); c != nil && c.Status == corev1.ConditionTrue && !c.LastTransitionTime.IsZero() {
 		return c.LastTransitionTime.Time
@@ -116,8 +117,8 @@ func scheduledAt(p *corev1.Pod) time.Time {
 	return p.CreationTimestamp.Time
 }
 
-// assessFailedPod judges a pod that has ended. Whoever made it makes another: only when
-// the node throws out one after the other there is no point in waiting.
+// assessFailedPod assesses a pod that has failed. Its controller replaces it: waiting
+// is only pointless when pods are evicted one after another.
 func (a *assessor) assessFailedPod(p *corev1.Pod) {
 	if ownedByJob(p) {
 		return
@@ -132,7 +133,7 @@ func (a *assessor) assessFailedPod(p *corev1.Pod) {
 	if reason == "" {
 		reason = "its node gave no reason"
 	}
-	t := problem{rank: rankScheduling, kind: fault.Failed, cause: podName(p) + " was ended by its node: " + clean(reason)}
+	t := problem{rank: rankScheduling, kind: fault.Failed, cause: podName(p) + " was terminated by its node: " + clean(reason)}
 	if p.Status.Reason == "Evicted" {
 		t.kind, t.hint = fault.Exhausted, "the node was short of memory or disk: set requests that the container really needs"
 	}
@@ -144,18 +145,18 @@ func (a *assessor) assessFailedPod(p *corev1.Pod) {
 	a.addProblem(t, patience, 0)
 }
 
-// assessLostNode: the node is gone and the pod's status is an old one. The cluster
-// makes another pod elsewhere, after some minutes.
+// assessLostNode: the node is gone and the pod's status is stale. The cluster creates
+// another pod elsewhere after some minutes.
 func (a *assessor) assessLostNode(p *corev1.Pod) bool {
 	if p.Status.Reason != "NodeLost" && !a.nodeNotReady(p.Spec.NodeName) {
 		return false
 	}
-	t := problem{rank: rankScheduling, kind: fault.Unavailable, cause: podName(p) + ": its node " + clean(p.Spec.NodeName) + " does not answer"}
+	t := problem{rank: rankScheduling, kind: fault.Unavailable, cause: podName(p) + ": its node " + clean(p.Spec.NodeName) + " is not responding"}
 	a.addProblem(t, noTimeout, 0)
 	return true
 }
 
-// firstUnreadyPod says what the first pod that is not ready is doing.
+// firstUnreadyPod describes the first pod that is not ready.
 func (a *assessor) firstUnreadyPod() string {
 	at := slices.IndexFunc(a.pods, func(p *corev1.Pod) bool { return !podReady(p) && p.Status.Phase != corev1.PodSucceeded })
 	if at < 0 {
@@ -175,7 +176,7 @@ func podProgress(p *corev1.Pod) string {
 	for _, b := range containerStates(p) {
 		switch {
 		case b.init && !b.sidecar && b.status.State.Running != nil:
-			return "init container " + clean(b.spec.Name) + " runs"
+			return "init container " + clean(b.spec.Name) + " is running"
 		case b.status.State.Waiting != nil && !b.init:
 			return "preparing container " + clean(b.spec.Name) + " (volumes, image)"
 		case b.status.State.Running != nil && !b.status.Ready:

@@ -13,16 +13,16 @@ import (
 )
 
 const (
-	// minSettleTime is how long any service may take from its first instruction until
-	// its answers are meant. Servers bind their port and know their paths within
-	// it; nothing shorter can be told from a clock that counts whole seconds.
+	// minSettleTime is how long any service may take from its start until its
+	// responses are taken seriously. Servers bind their port and register their paths
+	// within it; a shorter time cannot be measured with timestamps in whole seconds.
 	minSettleTime = 5 * time.Second
-	// maxReadyTime is where a measured time to become ready is no measurement any
-	// more: the pod became ready a second time, much later.
+	// maxReadyTime bounds the measured time to become ready: above it, the pod became
+	// ready a second time, much later.
 	maxReadyTime = 10 * time.Minute
 )
 
-// assessProbe judges a container that runs and is not ready.
+// assessProbe assesses a container that is running and not ready.
 func (a *assessor) assessProbe(b containerState) {
 	run := b.status.State.Running
 	if run == nil || b.status.Ready || b.init && !b.sidecar || ownedByJob(b.pod) {
@@ -32,7 +32,7 @@ func (a *assessor) assessProbe(b containerState) {
 	if probe == nil {
 		return
 	}
-	// A pod that was ready before has a new chance: from when it was so no more.
+	// A pod that was ready before starts over when it stops being ready.
 	since := run.StartedAt.Time
 	if c := condition(b.pod, corev1.PodReady); c != nil && c.LastTransitionTime.After(since) {
 		since = c.LastTransitionTime.Time
@@ -43,24 +43,23 @@ func (a *assessor) assessProbe(b containerState) {
 	}
 	t := problem{rank: rankProbe, kind: fault.Failed, log: &LogKey{Namespace: b.pod.Namespace, Pod: b.pod.Name, Container: b.spec.Name}}
 	t.cause = joinNonEmpty(": ", fmt.Sprintf("%s is not ready after %s: its %s probe (%s) fails", b, formatDuration(max(age, lastFailure)), kind, describeProbe(probe)), message)
-	t.hint = "look at the service's log, and at the path and the port of the probe"
+	t.hint = "check the service's log, and the path and port of the probe"
 	if message == "" {
 		t.cause = strings.TrimSuffix(t.cause, "fails") + "has not passed"
 	}
 	a.addProblem(t, a.readyTimeout(b, kind, probe, message, lastFailure), max(age, lastFailure))
 }
 
-// readyTimeout is how long the container may run and not be ready, counted from its
-// start. seen is the age at which the probe was last reported to fail: both
-// ends of it were written by the node's clock.
+// readyTimeout returns how long the container may run without being ready, counted
+// from its start. lastFailure is the age at which the probe was last reported to
+// fail, both ends by the node's clock.
 //
-// Patience.Ready decides if it is set. An answer that no waiting changes (404)
-// is believed once the service has settled. A startup probe is a wish of the
-// user's for time, and the kubelet itself ends it. Otherwise it is the time of
-// window; but as the kubelet probes once per period (10 s by default), and the
-// first time right at the start, the window must have a second probe in it,
-// seen to fail at its end or with two seconds for it to be reported. Without
-// any report the probe may just be slow to tell, so twice as long.
+// Timeouts.Ready takes precedence. A permanent failure (404) is believed once the
+// service has settled. A startup probe is the user's own time limit, which the
+// kubelet enforces. Otherwise the limit is readyWindow; but as the kubelet probes
+// once per period (10 s by default), and first right after the start, it must include
+// a second probe, reported to fail at its end or with two seconds for the report.
+// Without any report, the probe may just be slow, so the limit doubles.
 func (a *assessor) readyTimeout(b containerState, kind string, probe *corev1.Probe, message string, lastFailure time.Duration) time.Duration {
 	delay, period := probeSeconds(probe.InitialDelaySeconds, 1), probeSeconds(cmp.Or(probe.PeriodSeconds, 10), 1)
 	if a.timeouts.Ready > 0 {
@@ -82,11 +81,10 @@ func (a *assessor) readyTimeout(b containerState, kind string, probe *corev1.Pro
 	return max(window, delay+period+2*time.Second)
 }
 
-// readyWindow is how long a container of that sort takes to become ready, with a
-// margin. Pods that are ready already tell: three times what most of them took.
-// Beside no pod there is only what the probe says: its delay and three periods,
-// at least 10 s. A failureThreshold above the usual three is a wish for time on
-// readiness and always honoured.
+// readyWindow returns how long such a container takes to become ready, with a margin:
+// three times the median of the pods that are ready. Without any, the probe's
+// settings are used: its delay and three periods, at least 10 s. A failureThreshold
+// above the default of three asks for time explicitly and is always honored.
 func (a *assessor) readyWindow(b containerState, probe *corev1.Probe) time.Duration {
 	delay := probeSeconds(probe.InitialDelaySeconds, 1)
 	threshold := max(3, probe.FailureThreshold)
@@ -102,9 +100,9 @@ func (a *assessor) readyWindow(b containerState, probe *corev1.Probe) time.Durat
 	return window
 }
 
-// measureReadyTimes finds what the pods that are ready took, from the start of a container
-// until the pod's containers were ready, by the container's name: the median,
-// because one that became ready a second time would look slow.
+// measureReadyTimes measures, by container name, the time from the start of a
+// container until the pod's containers were ready: the median, as a pod that became
+// ready a second time would look slow.
 func (a *assessor) measureReadyTimes() {
 	durations := map[string][]time.Duration{}
 	add := func(p *corev1.Pod) {
@@ -118,7 +116,7 @@ func (a *assessor) measureReadyTimes() {
 				continue
 			}
 			if d := c.LastTransitionTime.Sub(s.State.Running.StartedAt.Time); d >= 0 && d <= maxReadyTime {
-				durations[s.Name] = append(durations[s.Name], d+time.Second) // times are whole seconds
+				durations[s.Name] = append(durations[s.Name], d+time.Second) // timestamps are in whole seconds
 			}
 		}
 	}
@@ -135,7 +133,7 @@ func (a *assessor) measureReadyTimes() {
 	}
 }
 
-// activeProbe is the probe that keeps a running container from being ready.
+// activeProbe returns the probe that keeps a running container from being ready.
 func activeProbe(b containerState) (string, *corev1.Probe) {
 	if b.spec.StartupProbe != nil && (b.status.Started == nil || !*b.status.Started) {
 		return "startup", b.spec.StartupProbe
@@ -143,31 +141,32 @@ func activeProbe(b containerState) (string, *corev1.Probe) {
 	return "readiness", b.spec.ReadinessProbe
 }
 
-// lastUnhealthyEvent is the newest report of that sort of probe about the container.
+// lastUnhealthyEvent returns the newest failure of that kind of probe of the
+// container.
 func (a *assessor) lastUnhealthyEvent(b containerState, kind string) *corev1.Event {
 	return a.latest(b.pod, func(e *corev1.Event) bool {
 		return e.Reason == "Unhealthy" && b.matchesEvent(e) && len(e.Message) > len(kind) && strings.EqualFold(e.Message[:len(kind)], kind)
 	})
 }
 
-// killingProbe names the probe that had the kubelet end this instance, and what the
-// probe last said; "" if it was none. A container that crashes by itself fails its
-// probes too, but not as often as it takes.
+// killingProbe returns the probe that made the kubelet kill this instance, with its
+// last message, or "". A container that crashes by itself fails its probes too, but
+// less often than the threshold.
 func (a *assessor) killingProbe(b containerState, end corev1.ContainerStateTerminated) string {
-	const goodbye = time.Minute // grace that the container may have had
+	const maxGrace = time.Minute // the container's grace period
 	for _, kind := range []string{"liveness", "startup"} {
 		e := a.lastUnhealthyEvent(b, kind)
 		if e == nil || end.FinishedAt.IsZero() || eventCount(e) < failureThreshold(b, kind) {
 			continue
 		}
-		if lastSeenAt := lastSeen(e); !lastSeenAt.Before(end.StartedAt.Time) && lastSeenAt.After(end.FinishedAt.Add(-goodbye)) && !lastSeenAt.After(end.FinishedAt.Add(time.Second)) {
+		if lastSeenAt := lastSeen(e); !lastSeenAt.Before(end.StartedAt.Time) && lastSeenAt.After(end.FinishedAt.Add(-maxGrace)) && !lastSeenAt.After(end.FinishedAt.Add(time.Second)) {
 			return joinNonEmpty(": ", kind+" probe", probeMessage(e))
 		}
 	}
 	return ""
 }
 
-// eventCount is how often an event was told.
+// eventCount returns how often an event occurred.
 func eventCount(e *corev1.Event) int32 {
 	if e.Series != nil {
 		return max(e.Count, e.Series.Count)
@@ -175,8 +174,8 @@ func eventCount(e *corev1.Event) int32 {
 	return max(e.Count, 1)
 }
 
-// failureThreshold is how often a probe fails before the kubelet ends the container; the
-// kubelet stops counting events of one object aloud after a while.
+// failureThreshold returns how often a probe fails before the kubelet kills the
+// container, at most as many as it counts: beyond that it aggregates events silently.
 func failureThreshold(b containerState, kind string) int32 {
 	const maxCounted = 20
 	p := b.spec.LivenessProbe
@@ -184,19 +183,20 @@ func failureThreshold(b containerState, kind string) int32 {
 		p = b.spec.StartupProbe
 	}
 	if p == nil || p.FailureThreshold <= 0 {
-		return 3 // the API's default
+		return 3 // the API default
 	}
 	return min(p.FailureThreshold, maxCounted)
 }
 
-// probeMessage is what stands after "Readiness probe failed: ".
+// probeMessage returns what follows "Readiness probe failed: ".
 func probeMessage(e *corev1.Event) string {
 	_, said, _ := strings.Cut(e.Message, ": ")
 	return clean(said)
 }
 
-// isPermanentProbeFailure tells an answer that stays the same however long one waits: the probe
-// asks for what the service does not have. 408, 425 and 429 ask for time.
+// isPermanentProbeFailure reports whether the response stays the same however long
+// one waits: the service lacks what the probe requests. 408, 425 and 429 are
+// transient.
 func isPermanentProbeFailure(message string) bool {
 	for _, code := range []string{"400", "401", "403", "404", "405", "406", "410", "501"} {
 		if strings.Contains(message, "statuscode: "+code) {
@@ -218,10 +218,10 @@ func describeProbe(p *corev1.Probe) string {
 	case p.Exec != nil:
 		return clean("command " + strings.Join(p.Exec.Command, " "))
 	}
-	return "of no known sort"
+	return "of unknown type"
 }
 
-// probeSeconds multiplies without overflow; more than a day is a day.
+// probeSeconds multiplies without overflow, and caps the result at a day.
 func probeSeconds(n, times int32) time.Duration {
 	const day = 86400
 	return time.Duration(min(day, int64(max(0, n))*int64(max(0, times)))) * time.Second

@@ -34,7 +34,7 @@ func TestAssess_Probes(t *testing.T) {
 		return "container api of pod api-77-a is not ready after " + after + ": its readiness probe (GET :8080/ready) fails: " + said
 	}
 	doomed := func(name string, s readiness.Snapshot, cause string) testCase {
-		return testCase{name: name, s: s, state: readiness.Failed, kind: fault.Failed, hint: "path and the port", cause: cause}
+		return testCase{name: name, s: s, state: readiness.Failed, kind: fault.Failed, hint: "path and port", cause: cause}
 	}
 	waiting := func(name string, s readiness.Snapshot) testCase {
 		return testCase{name: name, s: s, state: readiness.Progressing}

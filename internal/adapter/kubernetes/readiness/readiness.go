@@ -1,9 +1,9 @@
-// Package readiness says from a snapshot of a cluster whether a release is
-// becoming ready, is ready, or can't become ready any more, and why. It is
-// pure: it asks nobody, keeps nothing, and takes the time from the snapshot.
+// Package readiness determines from a snapshot of a cluster whether a release is
+// becoming ready, is ready, or can no longer become ready, and why. It is pure: it
+// makes no calls, keeps no state, and takes the time from the snapshot.
 //
-// It fails early on what can't heal (an image that is not there) and waits for
-// what can (a registry that is down), each for as long as Patience says.
+// It fails early on permanent problems (an image that does not exist) and waits for
+// transient ones (a registry that is down), each for as long as Timeouts allows.
 package readiness
 
 import (
@@ -17,91 +17,90 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// Label is what every pod of a release carries, with the release's name.
+// Label is the label of every pod of a release; its value is the release's ID.
 const Label = "slipway.dev/release"
 
-// State is how far a release has come.
+// State is the state of a release.
 type State string
 
-// The states.
+// The states of a release.
 const (
-	Progressing State = "progressing" // not ready, and it still can be
+	Progressing State = "progressing" // not ready yet
 	Ready       State = "ready"
-	Failed      State = "doomed" // it can't become ready any more
+	Failed      State = "failed" // can no longer become ready
 )
 
-// Snapshot is what there is to know about a release at one moment. Nothing in
-// it is changed, so it may point into an informer's cache.
+// Snapshot is the known state of a release at one moment. Assess does not modify it,
+// so it may point into an informer's cache.
 type Snapshot struct {
 	Release delivery.ReleaseID
 
-	// Held: the new pods stand beside the old ones and the Deployments are kept
-	// from completing, so only the pods are judged. Otherwise every object must
-	// be Current too.
+	// Held reports whether the rollout is on hold: the new pods run alongside the old
+	// ones and the Deployments are kept from completing, so only the pods are
+	// assessed. Otherwise every object must be Current as well.
 	Held bool
 
-	// MinReady is how many ready pods of the release each workload needs, by the
-	// workload's name. A workload that is not named needs none.
+	// MinReady is the number of ready pods of the release that each workload needs,
+	// by workload name. Workloads that are not listed need none.
 	MinReady map[string]int
 
 	Workloads   []*unstructured.Unstructured // live Deployments, StatefulSets, DaemonSets and Jobs of the release
 	Objects     []*unstructured.Unstructured // other live objects of the release
-	Pods        []corev1.Pod                 // of the release; one that carries another's label is passed over
+	Pods        []corev1.Pod                 // of the release; pods with another release's label are ignored
 	ReplicaSets []appsv1.ReplicaSet          // of the workloads, all revisions
-	OldPods     []corev1.Pod                 // of earlier releases: they never count as ready
+	OldPods     []corev1.Pod                 // of earlier releases; they never count as ready
 
-	// Events are the warnings of the namespace, about anything in it. What
-	// autoscalers say is no warning and is wanted too: the reasons
-	// TriggeredScaleUp, NotTriggerScaleUp and Nominated.
+	// Events are the warnings of the namespace, for all objects. Reports of
+	// autoscalers are no warnings and are included: the reasons TriggeredScaleUp,
+	// NotTriggerScaleUp and Nominated.
 	Events []corev1.Event
 
-	Nodes []corev1.Node       // empty: not known
-	Logs  map[LogKey][]string // last lines, as Verdict.LogsNeeded asked for; empty lines: there are none
+	Nodes []corev1.Node       // empty: unknown
+	Logs  map[LogKey][]string // last lines of the logs in Status.LogsNeeded; an empty log has no lines
 
-	// Now should be the cluster's time (an answer of its API server has it in
-	// the Date header): it is held against times that nodes wrote down.
+	// Now should be the cluster's time, as in the Date header of the API server's
+	// responses: it is compared with timestamps that nodes wrote.
 	Now        time.Time
-	PhaseStart time.Time // when this phase began, by the same clock as Now
+	PhaseStart time.Time // by the same clock as Now
 
 	Timeouts Timeouts
 }
 
-// LogKey names the log of one container: of its last instance but one when
-// Previous is set.
+// LogKey identifies the log of a container: of its previous instance if Previous is
+// set.
 type LogKey struct {
 	Namespace, Pod, Container string
 	Previous                  bool
 }
 
-// Status is what to think of a release. All its strings are one line of
-// printable text.
+// Status is the assessment of a release. All strings are one line of printable text.
 type Status struct {
 	State        State
-	Kind         fault.Kind    // of the cause, when Doomed
-	Cause        string        // why it is Doomed
+	Kind         fault.Kind    // of the cause, if Failed
+	Cause        string        // why it Failed
 	Hint         string        // what to do about the cause; may be empty
-	LogTail      []string      // last lines of the container that is the cause, oldest first
+	LogTail      []string      // last log lines of the container that is the cause, oldest first
 	Progress     string        // where it stands: "2 of 3 pods ready; pod x: waiting for a node"
-	LogsNeeded   []LogKey      // fetch these and judge again before believing Doomed
-	RequeueAfter time.Duration // judge again after this, though nothing changed; 0: no need
+	LogsNeeded   []LogKey      // fetch these and assess again before relying on Failed
+	RequeueAfter time.Duration // assess again after this, even if nothing changed; 0: not needed
 }
 
-// Timeouts is how long trouble that can heal may last. Zero fields have the
-// values beside them.
+// Timeouts are how long transient problems may last. Zero fields have the defaults
+// listed here.
 type Timeouts struct {
-	MaxCrashes  int           // 2: times that a container may end, the last of them included
-	Config      time.Duration // 5 s: a ConfigMap, a Secret or a key of it is not there
-	Mount       time.Duration // 20 s: the same, to mount
-	Attach      time.Duration // 2 min: volumes and the pod's network
-	Pull        time.Duration // 60 s: the registry does not answer, or has trouble
-	Start       time.Duration // 30 s: the container runtime refuses
-	Schedule    time.Duration // 60 s: no node has room
-	NoNodeFits  time.Duration // 20 s: no node is big enough even when empty, and nobody adds one
-	ScaleUp     time.Duration // 10 min: no node has room, and one is being added
-	Ready       time.Duration // a container runs and is not ready; zero: by its probe, and by what ready pods took
-	Admission   time.Duration // 30 s: pods can't be created for a reason that may pass
-	Quota       time.Duration // 30 s: the quota is used up, and old pods are about to go
-	Termination time.Duration // 2 min: a pod is still there after its grace has ended
+	MaxCrashes  int           // 2: terminations of a container until it counts as a crash loop
+	Config      time.Duration // 5 s: a ConfigMap, a Secret or one of its keys is missing
+	Mount       time.Duration // 20 s: the same for volumes
+	Attach      time.Duration // 2 min: volumes and the pod network
+	Pull        time.Duration // 60 s: the registry is unreachable or failing
+	Start       time.Duration // 30 s: container runtime errors
+	Schedule    time.Duration // 60 s: no node has capacity
+	NoNodeFits  time.Duration // 20 s: no node is large enough even when empty, and none is being added
+	ScaleUp     time.Duration // 10 min: no node has capacity, and one is being added
+	Ready       time.Duration // a container is running and not ready; zero: derived from its probe and from ready pods
+	Admission   time.Duration // 30 s: pods can't be created for a transient reason
+	Quota       time.Duration // 30 s: the quota is used up, and old pods are terminating
+	Termination time.Duration // 2 min: a pod exists past its grace period
 }
 
 func (p Timeouts) withDefaults() Timeouts {

@@ -12,10 +12,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// insufficientPattern finds what there is not enough of in the scheduler's message.
+// insufficientPattern matches the lacking resources in the scheduler's message.
 var insufficientPattern = regexp.MustCompile(`Insufficient ([A-Za-z0-9][A-Za-z0-9./_-]*)`)
 
-// assessUnscheduled judges a pod that no node would take, and tells whether it is one.
+// assessUnscheduled assesses a pod that no node would take, and reports whether p is
+// one.
 func (a *assessor) assessUnscheduled(p *corev1.Pod) bool {
 	c := condition(p, corev1.PodScheduled)
 	if c == nil || c.Status != corev1.ConditionFalse {
@@ -32,8 +33,8 @@ func (a *assessor) assessUnscheduled(p *corev1.Pod) bool {
 		patience = a.timeouts.ScaleUp
 	}
 	if name, need, largest, exceeds := a.exceedsNodes(p, message); exceeds {
-		t.cause = fmt.Sprintf("%s can't be scheduled: it asks for %s, and the biggest node has %s", podName(p), formatResource(name, need), formatResource(name, largest))
-		t.hint = fmt.Sprintf("lower resources.requests of the workload (%s), or add a bigger node", clean(string(name)))
+		t.cause = fmt.Sprintf("%s can't be scheduled: it requests %s, and the largest node has %s", podName(p), formatResource(name, need), formatResource(name, largest))
+		t.hint = fmt.Sprintf("lower resources.requests of the workload (%s), or add a larger node", clean(string(name)))
 		if !adding && !a.hasAutoscaler() {
 			patience = 0
 		}
@@ -42,32 +43,33 @@ func (a *assessor) assessUnscheduled(p *corev1.Pod) bool {
 		if !containsAny(message, "insufficient", "too many pods") {
 			t.kind = fault.Failed
 		} else if !adding && preemptionCannotHelp(preemption) {
-			// An autoscaler looks every ten seconds, and would have said something.
-			t.cause, patience = t.cause+" (no node is big enough)", min(patience, a.timeouts.NoNodeFits)
+			// An autoscaler checks every ten seconds, and would have reported
+			// something.
+			t.cause, patience = t.cause+" (no node is large enough)", min(patience, a.timeouts.NoNodeFits)
 		}
 	}
 	switch {
 	case adding:
 		t.cause += " (a node is being added)"
 	case reason != "":
-		t.cause += "; the autoscaler says: " + reason
+		t.cause += "; autoscaler: " + reason
 	}
 	a.addProblem(t, patience, a.elapsed(c.LastTransitionTime.Time))
 	return true
 }
 
-// preemptionPattern reads what the scheduler says of making room: for how many of how many
-// nodes that would not help.
+// preemptionPattern matches for how many of how many nodes preemption would not help.
 var preemptionPattern = regexp.MustCompile(`0/(\d+) nodes are available: (\d+) Preemption is not helpful`)
 
-// preemptionCannotHelp tells that the pod would not fit on any node if it were empty.
+// preemptionCannotHelp reports whether the pod would not fit on any node even if it
+// were empty.
 func preemptionCannotHelp(preemption string) bool {
 	match := preemptionPattern.FindStringSubmatch(preemption)
 	return match != nil && match[1] == match[2]
 }
 
-// describeUnschedulable is the cause and the hint for a pod that a node could take, but none
-// does.
+// describeUnschedulable returns the cause and the hint for a pod that would fit on a
+// node, but not now.
 func describeUnschedulable(p *corev1.Pod, message string) (cause, hint string) {
 	var requested []string
 	for _, m := range insufficientPattern.FindAllStringSubmatch(message, 8) {
@@ -81,24 +83,24 @@ func describeUnschedulable(p *corev1.Pod, message string) (cause, hint string) {
 	cause = podName(p) + " can't be scheduled: "
 	if len(requested) > 0 {
 		cause += "no node has " + strings.Join(requested, " and ") + " left: "
-		hint = "make room, add a node, or lower resources.requests; new pods stand beside the old ones until they are ready"
+		hint = "free capacity, add a node, or lower resources.requests; new pods run alongside the old ones until they are ready"
 	}
 	switch {
 	case hint != "":
 	case containsAny(message, "taint"):
 		hint = "add a toleration for the taint, or a node without it"
 	case containsAny(message, "affinity", "selector", "topology"):
-		hint = "look at nodeSelector, affinity and spread of the workload, and at the labels of the nodes"
+		hint = "check nodeSelector, affinity and topology spread of the workload, and the labels of the nodes"
 	case containsAny(message, "persistentvolumeclaim", "persistent volume", "pvc"):
-		hint = "look at the claim and its storage class: `kubectl describe pvc`"
+		hint = "check the claim and its storage class: `kubectl describe pvc`"
 	case containsAny(message, "free ports"):
 		hint = "a hostPort can be taken once per node: use a Service instead"
 	}
 	return cause + clean(message), hint
 }
 
-// exceedsNodes finds a resource of which the pod asks for more than any node has.
-// With no node known, nothing is too big.
+// exceedsNodes finds a resource of which the pod requests more than any node has. If
+// no nodes are known, nothing exceeds them.
 func (a *assessor) exceedsNodes(p *corev1.Pod, message string) (name corev1.ResourceName, need, largest resource.Quantity, exceeds bool) {
 	if len(a.snapshot.Nodes) == 0 {
 		return "", need, largest, false
@@ -123,7 +125,8 @@ func (a *assessor) exceedsNodes(p *corev1.Pod, message string) (name corev1.Reso
 	return "", need, largest, false
 }
 
-// scaleUpState tells whether an autoscaler is adding a node for the pod, or why not.
+// scaleUpState reports whether an autoscaler is adding a node for the pod, or why it
+// does not.
 func (a *assessor) scaleUpState(p *corev1.Pod) (adding bool, reason string) {
 	for _, e := range a.podEvents(p) {
 		switch e.Reason {
@@ -136,8 +139,9 @@ func (a *assessor) scaleUpState(p *corev1.Pod) (adding bool, reason string) {
 	return adding, reason
 }
 
-// hasAutoscaler tells whether nodes come and go here: then one that is bigger than
-// all of today's may come, if the autoscaler is given the time to say so.
+// hasAutoscaler reports whether nodes are added and removed automatically: a larger
+// node than today's may then be added, if the autoscaler is given time to announce
+// it.
 func (a *assessor) hasAutoscaler() bool {
 	for i := range a.snapshot.Nodes {
 		for key := range a.snapshot.Nodes[i].Labels {
@@ -151,9 +155,9 @@ func (a *assessor) hasAutoscaler() bool {
 	})
 }
 
-// podRequests are what the scheduler reserves for a pod: its containers and
-// sidecars together, or the biggest init container with the sidecars that were
-// started before it, whichever is more, and the overhead.
+// podRequests returns what the scheduler reserves for a pod: the sum of its
+// containers and sidecars, or the largest init container with the sidecars started
+// before it, whichever is greater, plus the overhead.
 func podRequests(p *corev1.Pod) corev1.ResourceList {
 	total, sidecars, peak := corev1.ResourceList{}, corev1.ResourceList{}, corev1.ResourceList{}
 	for _, c := range p.Spec.Containers {

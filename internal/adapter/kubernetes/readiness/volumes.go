@@ -9,9 +9,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// assessVolumes judges a pod that has a node and whose volumes or network are not
-// there. The cluster only tells of it in events, and those outlive the trouble:
-// once the pod has its sandbox, or a container came further, they mean nothing.
+// assessVolumes assesses a scheduled pod whose volumes or network are missing. The
+// cluster reports that only in events, which outlive the problem: once the pod has
+// its sandbox, or a container got further, they are irrelevant.
 func (a *assessor) assessVolumes(p *corev1.Pod) {
 	if c := condition(p, corev1.PodReadyToStartContainers); c != nil && c.Status == corev1.ConditionTrue {
 		return
@@ -26,10 +26,10 @@ func (a *assessor) assessVolumes(p *corev1.Pod) {
 		return
 	}
 	t := problem{rank: rankConfig, kind: fault.Unavailable}
-	patience, what := a.timeouts.Attach, "has not got its volumes"
+	patience, what := a.timeouts.Attach, "cannot mount its volumes"
 	switch {
 	case e.Reason == "FailedCreatePodSandBox":
-		what, t.hint = "has not got its network", "look at the network plugin of its node"
+		what, t.hint = "cannot set up its network", "check the network plugin of its node"
 	case containsAny(e.Message, "multi-attach"):
 		t.hint = "the volume can only be on one node at a time: use ReadWriteMany, or let old pods end before new ones start (Recreate)"
 	case containsAny(e.Message, "not found", "references non-existent"):
@@ -46,8 +46,8 @@ func startedContainer(b containerState) bool {
 		w.Reason != "" && w.Reason != "ContainerCreating" && w.Reason != "PodInitializing"
 }
 
-// earlierOf is when trouble began: the pod is what it befell, but the clock of
-// an event may know better than that of the pod.
+// earlierOf returns when a problem began: the pod's time, unless the event's is
+// earlier, as its clock may be more accurate.
 func earlierOf(event, pod time.Time) time.Time {
 	if pod.IsZero() || !event.IsZero() && event.Before(pod) {
 		return event
