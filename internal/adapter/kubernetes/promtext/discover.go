@@ -19,14 +19,14 @@ func pathLabels() []string {
 	return []string{"path", "route", "handler", "endpoint", "url", "http_route", "uri"}
 }
 
-// selector picks the families.
+// selector selects the metric families.
 type selector struct {
 	families      map[string]*dto.MetricFamily
-	declaredTypes map[string]string // types by name
+	declaredTypes map[string]string // by family name
 	names         MetricNames
 }
 
-// selectRequests is the family that counts them. One that is announced and has no
+// selectRequests returns the family that counts requests. A declared family without
 // series yet is empty.
 func (f selector) selectRequests() (family, error) {
 	if f.names.Requests != "" {
@@ -40,11 +40,11 @@ func (f selector) selectRequests() (family, error) {
 	case len(best) == 1:
 		return best[0], nil
 	case len(best) > 1:
-		return family{}, fault.New(fault.Unavailable, "the service's metrics count requests more than once: %s", joinNames(best)).
-			Hint("say which one it is")
+		return family{}, fault.New(fault.Unavailable, "several of the service's metrics count requests: %s", joinNames(best)).
+			Hint("count them in one metric: http_requests_total{path,code}")
 	}
-	return family{}, fault.New(fault.Unavailable, "the service's metrics count no requests by status; there is: %s", f.familyNames()).
-		Hint("count them as http_requests_total{path,code}, or say how the counter is called")
+	return family{}, fault.New(fault.Unavailable, "the service's metrics do not count requests by status; found: %s", f.familyNames()).
+		Hint("count them as http_requests_total{path,code}")
 }
 
 func (f selector) namedRequests(name string) (family, error) {
@@ -53,20 +53,21 @@ func (f selector) namedRequests(name string) (family, error) {
 		if _, declared := f.declaredTypes[name]; declared {
 			return family{}, nil
 		}
-		return family{}, fault.New(fault.Unavailable, "the service's metrics have no %s; there is: %s", name, f.familyNames())
+		return family{}, fault.New(fault.Unavailable, "the service's metrics have no %s; found: %s", name, f.familyNames())
 	}
 	if t := mf.GetType(); t != dto.MetricType_COUNTER && t != dto.MetricType_UNTYPED && t != dto.MetricType_HISTOGRAM {
 		return family{}, fault.New(fault.Unavailable, "%s of the service's metrics is a %s, not a counter", name, strings.ToLower(t.String()))
 	}
 	found := f.withLabels(name, mf)
 	if found.codeLabel == "" {
-		return family{}, fault.New(fault.Unavailable, "%s of the service's metrics has no label with the status", name).
-			Hint("known: %s", strings.Join(codeLabels(), ", "))
+		return family{}, fault.New(fault.Unavailable, "%s of the service's metrics has no status label", name).
+			Hint("known labels: %s", strings.Join(codeLabels(), ", "))
 	}
 	return found, nil
 }
 
-// selectLatency is the histogram of latencies that can be trusted beside the counter.
+// selectLatency returns the latency histogram that matches the request counter, if
+// one can be trusted.
 func (f selector) selectLatency(requests family) (family, bool) {
 	if f.names.Latency != "" {
 		mf, found := f.families[f.names.Latency]
@@ -80,9 +81,9 @@ func (f selector) selectLatency(requests family) (family, bool) {
 	return best[0], true
 }
 
-// candidates are the families of that type and sort of name. One that has no series yet
-// is taken for one with all labels: when it has some, it must not take the place
-// of another that was read before.
+// candidates returns the families with that type and a matching name. A family
+// without series yet counts as one with all labels: once it has series, it must not
+// replace another family that was read before.
 func (f selector) candidates(kind dto.MetricType, matches func(string) bool, needsCode bool) (found []family) {
 	for name, mf := range f.families {
 		if mf.GetType() != kind || !matches(name) {
@@ -131,7 +132,7 @@ func chooseLabel(present map[string]bool, named string, known []string) string {
 	return ""
 }
 
-// bestRanked are those of the best rank: one, or a tie.
+// bestRanked returns the families with the best rank: more than one is a tie.
 func bestRanked(families []family) []family {
 	var best []family
 	bestRank := -1
@@ -146,7 +147,7 @@ func bestRanked(families []family) []family {
 	return best
 }
 
-// rank is how likely a family is to be the right one; 0 is the best.
+// rank returns how unlikely a family is to be the right one; 0 is the best.
 func rank(f family) int {
 	r := 2
 	for _, name := range []string{"http_requests_total", "http_request_duration_seconds"} {
@@ -171,7 +172,7 @@ func joinNames(families []family) string {
 	return fault.Enumerate(names)
 }
 
-// familyNames names the families there are, for people.
+// familyNames lists the names of all families, for messages.
 func (f selector) familyNames() string {
 	names := slices.Collect(maps.Keys(f.families))
 	if len(names) == 0 {

@@ -1,17 +1,15 @@
-// Package promtext reads from a service's own /metrics what its users got. It is
-// pure: text in, numbers out.
+// Package promtext reads request counts, errors and latencies from a service's
+// /metrics. It is pure: text in, numbers out.
 //
-// Services name their metrics as they like, so that the right families have to be
-// found. Of all counters whose name ends in requests_total and which have a label
-// with the status, the right one is the one with a label for the path, before
-// one without (it can't tell users from probes); then the one called
-// http_requests_total, before one whose name ends so, before others. What is
-// still a tie is an error that says which there are: name it then. The histogram
-// of latencies (request_duration_seconds or latency_seconds somewhere in its
-// name) is found in the same way; a tie there, or one without paths beside a
-// counter with them, leaves the latency unmeasured, for wrong figures are worse
-// than none. Where there is no such counter, a histogram with a label for the
-// status is both, as OpenTelemetry does it.
+// Services name their metrics as they like, so the right families have to be
+// discovered. Among the counters whose name ends in requests_total and that have a
+// status label, those with a path label take precedence, as the others cannot tell
+// users from probes; then the one named http_requests_total, then names ending so,
+// then others. A tie is an error that lists the candidates. The latency histogram
+// (request_duration_seconds or latency_seconds in its name) is discovered in the same
+// way, except that after a tie, or if it lacks the paths that the counter has,
+// latency is not measured: wrong figures are worse than none. Without such a counter,
+// a histogram with a status label serves as both, as in OpenTelemetry.
 package promtext
 
 import (
@@ -29,25 +27,25 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// MaxBytes is how many bytes of text are read.
+// MaxBytes is the maximum size of the text.
 const MaxBytes = 8 << 20
 
-// MetricNames are the names in a service's metrics; what is empty is looked for.
+// MetricNames are the names in a service's metrics; empty ones are discovered.
 type MetricNames struct {
-	Requests  string // counter, or a histogram
-	Latency   string // histogram, in seconds
-	CodeLabel string // label with the status: "503" or "5xx"
-	PathLabel string // label with the path
+	Requests  string // counter or histogram
+	Latency   string // histogram in seconds
+	CodeLabel string // status label: "503" or "5xx"
+	PathLabel string // path label
 }
 
-// ProbePaths are the paths that no user asks for, and those given.
+// ProbePaths returns the paths that no user requests, and those given.
 func ProbePaths(more ...string) []string {
 	return append([]string{"/health", "/healthz", "/ready", "/readyz", "/livez", "/live", "/metrics", "/model/info"}, more...)
 }
 
-// Read sums up one text in Prometheus's format without the excluded paths. A
-// service that has not been asked yet is an empty Sample. A text that can't be
-// read, or without a family of requests, is fault.Unavailable.
+// Read sums up a text in Prometheus's format, without the excluded paths. For a
+// service without requests yet, it returns an empty Sample. A text that cannot be
+// parsed or counts no requests is fault.Unavailable.
 func Read(r io.Reader, n MetricNames, exclude []string) (port.Sample, error) {
 	text, err := io.ReadAll(io.LimitReader(r, MaxBytes+1))
 	switch {
@@ -77,8 +75,8 @@ func Read(r io.Reader, n MetricNames, exclude []string) (port.Sample, error) {
 	return s, err
 }
 
-// declaredTypes are the families that the text gives a type to: a fresh service may
-// have no series of them yet, and the parser drops those.
+// declaredTypes returns the types that the text declares: the parser drops families
+// without series, which a new service may have.
 func declaredTypes(text []byte) map[string]string {
 	types := map[string]string{}
 	for line := range bytes.Lines(text) {
@@ -92,13 +90,14 @@ func declaredTypes(text []byte) map[string]string {
 	return types
 }
 
-// family is one that was chosen, with its labels.
+// family is a selected metric family with its labels.
 type family struct {
 	*dto.MetricFamily
-	name, codeLabel, pathLabel string // labels; empty: it has none
+	name, codeLabel, pathLabel string // empty labels: it has none
 }
 
-// excludePaths tells whether a series is of an excluded path.
+// excludePaths returns a function that reports whether a series is of an excluded
+// path.
 func excludePaths(exclude []string) func(f family, m *dto.Metric) bool {
 	var paths []string
 	for _, path := range exclude {
@@ -109,7 +108,7 @@ func excludePaths(exclude []string) func(f family, m *dto.Metric) bool {
 	}
 }
 
-// normalizePath is a path without its query, method and last slash.
+// normalizePath strips the query, the method and trailing slashes.
 func normalizePath(path string) string {
 	path, _, _ = strings.Cut(path, "?")
 	if i := strings.LastIndex(path, " "); i >= 0 {
@@ -127,7 +126,7 @@ func labelValue(m *dto.Metric, label string) string {
 	return ""
 }
 
-// isServerError tells whether a status is a server's error.
+// isServerError reports whether a status code is a 5xx.
 func isServerError(code string) bool { return len(code) == 3 && code[0] == '5' }
 
 func countRequests(f family, skip func(family, *dto.Metric) bool) (port.Sample, error) {
@@ -148,7 +147,7 @@ func countRequests(f family, skip func(family, *dto.Metric) bool) (port.Sample, 
 	return s, nil
 }
 
-// metricValue is a counter's value, or how many a histogram has seen.
+// metricValue returns a counter's value, or a histogram's count.
 func metricValue(m *dto.Metric) float64 {
 	switch {
 	case m.Counter != nil:
@@ -159,7 +158,8 @@ func metricValue(m *dto.Metric) float64 {
 	return sampleCount(m.GetHistogram())
 }
 
-// sampleCount is a histogram's count, which is a float once any of its numbers is one.
+// sampleCount returns a histogram's count, which is a float if any of its numbers is
+// one.
 func sampleCount(h *dto.Histogram) float64 {
 	return uintOrFloat(h.GetSampleCount(), h.GetSampleCountFloat())
 }
@@ -171,15 +171,15 @@ func uintOrFloat(n uint64, f float64) float64 {
 	return f
 }
 
-// maxCount is up to where a float64 counts every request.
+// maxCount is the largest number up to which a float64 counts exactly.
 const maxCount = 1 << 53
 
 func toCount(f float64) (int64, error) {
 	if !(f >= 0 && f <= maxCount) {
-		return 0, fmt.Errorf("%g is no number of requests", f)
+		return 0, fmt.Errorf("%g is not a valid number of requests", f)
 	}
 	return int64(f), nil
 }
 
-// addCapped adds without running over.
+// addCapped adds without overflow.
 func addCapped(a, b int64) int64 { return min(a+b, maxCount) }

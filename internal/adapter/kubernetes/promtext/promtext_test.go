@@ -5,9 +5,10 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -31,38 +32,38 @@ func countAt(b []port.Bucket, le float64) int64 {
 	return -1
 }
 
-// TestRead_RetailExample reads what the example in Go says of itself.
+// The metrics of the Go example.
 func TestRead_RetailExample(t *testing.T) {
 	s, err := Read(bytes.NewReader(readTestdata(t, "retail.txt")), MetricNames{}, ProbePaths())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s.Requests != 100 || s.Errors != 4 {
-		t.Errorf("%d requests, %d errors", s.Requests, s.Errors)
+		t.Errorf("got %d requests, %d errors, want 100, 4", s.Requests, s.Errors)
 	}
 	inf := math.Inf(1)
 	if len(s.Latency) != 15 || countAt(s.Latency, 0.0025) != 96 || countAt(s.Latency, 0.05) != 99 || countAt(s.Latency, 2.5) != 99 || countAt(s.Latency, inf) != 100 {
-		t.Errorf("latency %v", s.Latency)
+		t.Errorf("Latency = %v", s.Latency)
 	}
 	all, err := Read(bytes.NewReader(readTestdata(t, "retail.txt")), MetricNames{}, nil)
 	if err != nil || all.Requests != 143 || all.Errors != 5 || countAt(all.Latency, inf) != 143 {
-		t.Errorf("%+v, %v", all, err)
+		t.Errorf("without excluded paths: %+v, %v; want 143 requests, 5 errors", all, err)
 	}
 	if s, err = Read(bytes.NewReader(readTestdata(t, "retail.txt")), MetricNames{}, ProbePaths("/predict/")); err != nil || s.Requests != 0 || s.Latency != nil {
-		t.Errorf("%+v, %v", s, err)
+		t.Errorf("with /predict excluded: %+v, %v; want no requests", s, err)
 	}
 }
 
-// TestRead_FastAPI reads what prometheus-fastapi-instrumentator 8.1 says: statuses are
-// classes, and there is a second histogram without paths.
+// The metrics of prometheus-fastapi-instrumentator 8.1: status codes are classes, and
+// there is a second histogram without paths.
 func TestRead_FastAPI(t *testing.T) {
 	s, err := Read(bytes.NewReader(readTestdata(t, "fastapi.txt")), MetricNames{}, ProbePaths())
 	if err != nil || s.Requests != 14 || s.Errors != 3 || countAt(s.Latency, math.Inf(1)) != 14 || len(s.Latency) != 4 {
-		t.Errorf("%+v, %v", s, err)
+		t.Errorf("Read(fastapi.txt) = %+v, %v; want 14 requests, 3 errors, 4 buckets up to 14", s, err)
 	}
 	s, err = Read(bytes.NewReader(readTestdata(t, "fastapi-fresh.txt")), MetricNames{}, ProbePaths())
-	if err != nil || !reflect.DeepEqual(s, port.Sample{}) {
-		t.Errorf("a fresh one: %+v, %v", s, err)
+	if diff := cmp.Diff(port.Sample{}, s); err != nil || diff != "" {
+		t.Errorf("before the first request: %v, (-want +got):\n%s", err, diff)
 	}
 }
 
@@ -76,15 +77,15 @@ func TestRead(t *testing.T) {
 		names MetricNames
 		want  port.Sample
 	}{
-		"the one with paths, before the one without": {
+		"with paths before without": {
 			text: "# TYPE http_requests_total counter\nhttp_requests_total{code=\"500\"} 9\n# TYPE app_requests_total counter\napp_requests_total{code=\"503\",route=\"/p\"} 4\n",
 			want: port.Sample{Requests: 4, Errors: 4},
 		},
-		"http's own, before others": {
+		"http_requests_total before others": {
 			text: "# TYPE db_requests_total counter\ndb_requests_total{code=\"500\"} 9\n# TYPE x_http_requests_total counter\nx_http_requests_total{code=\"200\"} 4\n",
 			want: port.Sample{Requests: 4},
 		},
-		"a counter without a status is none": {
+		"counter without status label": {
 			text: "# TYPE http_requests_total counter\nhttp_requests_total{path=\"/a\"} 9\n# TYPE a_requests_total counter\na_requests_total{http_status=\"5XX\"} 4\n",
 			want: port.Sample{Requests: 4, Errors: 4},
 		},
@@ -100,11 +101,11 @@ func TestRead(t *testing.T) {
 			text: "# TYPE http_requests_total counter\nhttp_requests_total{code=\"200\",path=\"/p\"} 4\n" + duration,
 			want: port.Sample{Requests: 4, Latency: measured},
 		},
-		"latency that counts probes too is none": {
+		"latency without paths": {
 			text: "# TYPE http_requests_total counter\nhttp_requests_total{code=\"200\",path=\"/p\"} 4\n" + strings.ReplaceAll(duration, `path="/p"`, `x="y"`),
 			want: port.Sample{Requests: 4},
 		},
-		"two histograms are none": {
+		"two histograms": {
 			text: "# TYPE http_requests_total counter\nhttp_requests_total{code=\"200\",path=\"/p\"} 4\n" + duration + strings.ReplaceAll(duration, "d_", "e_"),
 			want: port.Sample{Requests: 4},
 		},
@@ -113,40 +114,42 @@ func TestRead(t *testing.T) {
 			names: MetricNames{Latency: "e_request_duration_seconds"},
 			want:  port.Sample{Requests: 4, Latency: measured},
 		},
-		"OpenTelemetry has a histogram only": {
+		"OpenTelemetry histogram": {
 			text: strings.NewReplacer("d_request", "http_server_request", `path="/p"`, `http_response_status_code="502",http_route="/p"`).Replace(duration),
 			want: port.Sample{Requests: 4, Errors: 4, Latency: measured},
 		},
-		"announced, before one that has been asked": {
+		"declared without series, before one with requests": {
 			text: "# TYPE http_requests_total counter\n# TYPE db_requests_total counter\ndb_requests_total{code=\"500\"} 9\n",
 		},
-		"announced, and not asked yet": {text: "# TYPE http_requests_total counter\n# TYPE up gauge\nup 1\n"},
+		"declared without series": {text: "# TYPE http_requests_total counter\n# TYPE up gauge\nup 1\n"},
 	}
 	for name, c := range cases {
-		s, err := Read(strings.NewReader(c.text), c.names, ProbePaths())
-		if err != nil || !reflect.DeepEqual(s, c.want) {
-			t.Errorf("%s: %+v, %v", name, s, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			got, err := Read(strings.NewReader(c.text), c.names, ProbePaths())
+			if diff := cmp.Diff(c.want, got); err != nil || diff != "" {
+				t.Errorf("Read: %v, (-want +got):\n%s", err, diff)
+			}
+		})
 	}
 }
 
 func TestRead_Unreadable(t *testing.T) {
 	const counter = "# TYPE http_requests_total counter\nhttp_requests_total{code=\"200\"} "
 	cases := map[string]struct {
-		text  string
-		names MetricNames
-		says  string
+		text    string
+		names   MetricNames
+		wantErr string
 	}{
-		"nothing":            {"", MetricNames{}, "there is: none"},
-		"no such family":     {"# TYPE up gauge\nup 1\n# TYPE jobs_total counter\njobs_total 1\n", MetricNames{}, "there is: jobs_total, up"},
-		"a name not there":   {"# TYPE up gauge\nup 1\n", MetricNames{Requests: "served"}, "have no served; there is: up"},
+		"nothing":            {"", MetricNames{}, "found: none"},
+		"no such family":     {"# TYPE up gauge\nup 1\n# TYPE jobs_total counter\njobs_total 1\n", MetricNames{}, "found: jobs_total, up"},
+		"a name not there":   {"# TYPE up gauge\nup 1\n", MetricNames{Requests: "served"}, "have no served; found: up"},
 		"a gauge":            {"# TYPE up gauge\nup 1\n", MetricNames{Requests: "up"}, "is a gauge"},
-		"without a status":   {"# TYPE up counter\nup 1\n", MetricNames{Requests: "up"}, "no label with the status"},
-		"a tie":              {"# TYPE a_requests_total counter\na_requests_total{code=\"2\"} 1\n# TYPE b_requests_total counter\nb_requests_total{code=\"2\"} 1\n", MetricNames{}, "more than once: a_requests_total, b_requests_total"},
+		"without a status":   {"# TYPE up counter\nup 1\n", MetricNames{Requests: "up"}, "no status label"},
+		"a tie":              {"# TYPE a_requests_total counter\na_requests_total{code=\"2\"} 1\n# TYPE b_requests_total counter\nb_requests_total{code=\"2\"} 1\n", MetricNames{}, "count requests: a_requests_total, b_requests_total"},
 		"a page":             {"<html>\n", MetricNames{}, "read the service's metrics"},
-		"NaN":                {counter + "NaN\n", MetricNames{}, "NaN is no number of requests"},
-		"negative":           {counter + "-1\n", MetricNames{}, "-1 is no number"},
-		"endless":            {counter + "1e300\n", MetricNames{}, "1e+300 is no number"},
+		"NaN":                {counter + "NaN\n", MetricNames{}, "NaN is not a valid number of requests"},
+		"negative":           {counter + "-1\n", MetricNames{}, "-1 is not a valid number"},
+		"endless":            {counter + "1e300\n", MetricNames{}, "1e+300 is not a valid number"},
 		"too large":          {strings.Repeat("# a comment\n", MaxBytes/12+1), MetricNames{}, "larger than 8 MiB"},
 		"a falling bucket":   {counter + "1\n" + histogramText(`{le="1"} 5`, `{le="2"} 4`), MetricNames{}, "not in order"},
 		"different buckets":  {counter + "1\n" + histogramText(`{a="1",le="1"} 5`, `{a="2",le="2"} 4`), MetricNames{}, "different buckets"},
@@ -155,14 +158,16 @@ func TestRead_Unreadable(t *testing.T) {
 		"a bucket below all": {counter + "1\n" + histogramText(`{le="1"} -1`), MetricNames{}, "metrics"},
 	}
 	for name, c := range cases {
-		_, err := Read(strings.NewReader(c.text), c.names, ProbePaths())
-		if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: want %q: %v", name, c.says, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			_, err := Read(strings.NewReader(c.text), c.names, ProbePaths())
+			if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), c.wantErr) {
+				t.Errorf("Read: %v, want %q in the error", err, c.wantErr)
+			}
+		})
 	}
 }
 
-// histogramText is a histogram of latencies; every series has seen six.
+// histogramText returns a latency histogram in which every series counts six.
 func histogramText(buckets ...string) string {
 	text := "# TYPE latency_seconds histogram\n"
 	for _, b := range buckets {
@@ -181,8 +186,8 @@ func TestAddSub(t *testing.T) {
 	other := port.Sample{Requests: 5, Latency: []port.Bucket{{Le: 2, Count: 1}, {Le: inf, Count: 5}}}
 	same := func(name string, got, want port.Sample) {
 		t.Helper()
-		if !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: %+v, want %+v", name, got, want)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 	a, b := mk(10, 1, 8, 10), mk(5, 2, 1, 5)
@@ -203,7 +208,7 @@ func TestAddSub(t *testing.T) {
 	same("other limits", Sub(port.Sample{Requests: 15, Errors: 3, Latency: other.Latency}, a), port.Sample{Requests: 15, Errors: 3, Latency: other.Latency})
 }
 
-// FuzzRead: whatever a service says, figures make sense or there are none.
+// For any metrics text, Read returns consistent figures or fault.Unavailable.
 func FuzzRead(f *testing.F) {
 	for _, name := range []string{"retail.txt", "fastapi.txt", "fastapi-fresh.txt"} {
 		b, err := os.ReadFile(filepath.Join("testdata", name))

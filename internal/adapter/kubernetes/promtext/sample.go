@@ -11,9 +11,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Add sums up the samples of several replicas. Their histograms are added where
-// they have the same limits; if they differ the sum has none. A replica that has
-// not been asked does not matter.
+// Add sums the samples of several replicas. Histograms are added if they have the
+// same buckets; otherwise the sum has none. Replicas without requests do not matter.
 func Add(samples ...port.Sample) port.Sample {
 	var sum port.Sample
 	mismatched := false
@@ -39,8 +38,8 @@ func Add(samples ...port.Sample) port.Sample {
 	return sum
 }
 
-// Sub is what one replica answered between two samples of it. A counter that is
-// lower than before has begun anew with the process: then all of after is new.
+// Sub returns the difference between two samples of one replica. If a counter
+// decreased, the process has restarted, and all of after is new.
 func Sub(after, before port.Sample) port.Sample {
 	if after.Requests < before.Requests || after.Errors < before.Errors {
 		return after
@@ -67,8 +66,8 @@ func sameBounds(a, b []port.Bucket) bool {
 	return slices.EqualFunc(a, b, func(x, y port.Bucket) bool { return x.Le == y.Le })
 }
 
-// mergeHistograms adds the series of a histogram. Series with other limits than the
-// first are an error: what they add up to would be wrong.
+// mergeHistograms adds the series of a histogram. Series with different buckets are
+// an error: their sum would be wrong.
 func mergeHistograms(f family, skip func(family, *dto.Metric) bool) ([]port.Bucket, error) {
 	var sum port.Sample
 	for _, m := range f.GetMetric() {
@@ -87,7 +86,7 @@ func mergeHistograms(f family, skip func(family, *dto.Metric) bool) ([]port.Buck
 	return sum.Latency, nil
 }
 
-// readHistogram sorts the buckets of one series. The last one is all that was seen.
+// readHistogram returns the sorted buckets of one series. The last one is the total.
 func readHistogram(h *dto.Histogram) ([]port.Bucket, error) {
 	all, err := toCount(sampleCount(h))
 	if err != nil {
