@@ -16,12 +16,12 @@ import (
 	"github.com/slipway-cd/slipway/e2e/prebuild"
 )
 
-// The version that the components say they are; go.mod of the module has the code.
+// The version that the components report; the code is that of the module's go.mod.
 const version, versionMajor, versionMinor = "v1.36.3", "1", "36"
 
-// Build makes the Kubernetes binary and the pause program when they are missing or
-// made from other sources, and returns the binary's path. The first time takes
-// several minutes; it logs when it has work to do.
+// Build builds the Kubernetes binary and the pause program if they are missing or
+// were built from other sources, and returns the binary's path. The first build takes
+// several minutes and is logged.
 func Build(ctx context.Context, c Config) (string, error) {
 	module, err := prebuild.ModuleDir("e2e/cluster/kubernetes")
 	if err != nil {
@@ -35,9 +35,9 @@ func Build(ctx context.Context, c Config) (string, error) {
 		return "", fmt.Errorf("find the Kubernetes binary: %w", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(binary), 0o755); err != nil {
-		return "", fmt.Errorf("make the folder of the Kubernetes binary: %w", err)
+		return "", fmt.Errorf("create the folder of the Kubernetes binary: %w", err)
 	}
-	lock, err := prebuild.Lock(ctx, binary+".lock", func() { logf(c.Log, "somebody else builds %s: waiting", binary) })
+	lock, err := prebuild.Lock(ctx, binary+".lock", func() { logf(c.Log, "another process is building %s: waiting", binary) })
 	if err != nil {
 		return "", err
 	}
@@ -52,10 +52,10 @@ func Build(ctx context.Context, c Config) (string, error) {
 	return binary, nil
 }
 
-// pausePath is where the pause program is kept: beside the binary.
+// pausePath returns the path of the pause program, next to the binary.
 func pausePath(binary string) string { return binary + "-pause" }
 
-// findPrebuilt takes a binary for which there are no sources here.
+// findPrebuilt returns a binary whose sources are not available here.
 func findPrebuilt(binary string, noSources error) (string, error) {
 	if binary == "" {
 		return "", noSources
@@ -68,11 +68,12 @@ func findPrebuilt(binary string, noSources error) (string, error) {
 	return filepath.Abs(binary)
 }
 
-// program is a program to build: where it goes, its package and linker flags.
+// program is a program to build: its output path, package and linker flags.
 type program struct{ path, pkg, flags string }
 
-// buildIfStale runs Go unless what is there was made from the same sources. A digest tells,
-// not the files' times: a fresh clone with a restored cache has younger sources.
+// buildIfStale builds the program unless it was built from the same sources. That is
+// decided by digest, not by modification time: in a fresh clone with a restored
+// cache, the sources are newer.
 func (t program) buildIfStale(ctx context.Context, module string, c Config) error {
 	wantDigest, err := t.digest(module)
 	if err != nil {
@@ -98,7 +99,7 @@ func (t program) buildIfStale(ctx context.Context, module string, c Config) erro
 	return nil
 }
 
-// digest names what the program is made from.
+// digest returns a digest of what the program is built from.
 func (t program) digest(module string) (string, error) {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%s\n%s\n%s\n", t.flags, runtime.GOOS, runtime.GOARCH)

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// cgroupName is the kubelet's root in every hierarchy: ours alone, so that it can be
-// removed without a look at anybody else's.
+// cgroupName is the kubelet's root cgroup in every hierarchy. It belongs to the
+// cluster alone, so it can be removed safely.
 const cgroupName = "/slipway-cluster"
 
 const cgroupMount = "/sys/fs/cgroup"
 
-// hierarchies are the mount points: one in version 2, one for each controller in
+// hierarchies returns the mount points: one in version 2, one per controller in
 // version 1 and in the hybrid layout.
 func hierarchies() ([]string, error) {
 	if _, err := os.Stat(filepath.Join(cgroupMount, "cgroup.controllers")); err == nil {
@@ -28,14 +28,14 @@ func hierarchies() ([]string, error) {
 	}
 	var dirs []string
 	for _, e := range entries {
-		if e.IsDir() { // links are second names: cpu -> cpu,cpuacct
+		if e.IsDir() { // symlinks are aliases: cpu -> cpu,cpuacct
 			dirs = append(dirs, filepath.Join(cgroupMount, e.Name()))
 		}
 	}
 	return dirs, nil
 }
 
-// makeCgroups makes the kubelet's root, with every controller that there is.
+// makeCgroups creates the kubelet's root cgroup, with all available controllers.
 func makeCgroups() error {
 	dirs, err := hierarchies()
 	if err != nil {
@@ -43,7 +43,7 @@ func makeCgroups() error {
 	}
 	for _, dir := range dirs {
 		if err := os.Mkdir(dir+cgroupName, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("make the cgroup: %w", err)
+			return fmt.Errorf("create the cgroup: %w", err)
 		}
 		if dir == cgroupMount {
 			err = enableControllers(dir)
@@ -57,20 +57,21 @@ func makeCgroups() error {
 	return nil
 }
 
-// enableControllers lets the new cgroup have the controllers (version 2).
+// enableControllers enables the controllers for the new cgroup (version 2).
 func enableControllers(dir string) error {
 	have, err := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
 	if err != nil {
 		return fmt.Errorf("list the cgroup controllers: %w", err)
 	}
 	for _, name := range strings.Fields(string(have)) {
-		// A controller that can't be had here is one that the kubelet will name.
+		// The kubelet reports a controller that it misses.
 		_ = os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+name), 0o644)
 	}
 	return nil
 }
 
-// copyCpuset copies what a cpuset needs before a process may enter it (version 1).
+// copyCpuset copies the settings that a cpuset needs before a process can join it
+// (version 1).
 func copyCpuset(dir string) error {
 	for _, name := range []string{"cpuset.cpus", "cpuset.mems"} {
 		value, err := os.ReadFile(filepath.Join(dir, name))
@@ -87,8 +88,8 @@ func copyCpuset(dir string) error {
 	return nil
 }
 
-// removeCgroups removes the kubelet's root with all below it. The kernel lets go of
-// a cgroup only some time after its last process.
+// removeCgroups removes the kubelet's root cgroup recursively. The kernel releases a
+// cgroup only some time after its last process.
 func removeCgroups(timeout time.Duration) error {
 	dirs, err := hierarchies()
 	if err != nil {
@@ -105,8 +106,8 @@ func removeCgroups(timeout time.Duration) error {
 	}
 }
 
-// removeCgroup removes the deepest ones first. The files in them can't be removed,
-// and need not be.
+// removeCgroup removes the deepest cgroups first. Their files cannot and need not be
+// removed.
 func removeCgroup(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {

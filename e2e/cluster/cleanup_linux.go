@@ -15,40 +15,41 @@ import (
 	"github.com/slipway-cd/slipway/e2e/prebuild"
 )
 
-// lockPath is locked by whoever has a cluster, and tells what is to be put back.
+// lockPath is locked by the process that runs a cluster, and records what has to be
+// cleaned up.
 const lockPath = "/run/slipway-cluster.lock"
 
-// tempPrefix starts the names of temporary folders; only such are removed as a
-// killed test's.
+// tempPrefix is the prefix of temporary folders; only folders with it are removed
+// after a killed test.
 const tempPrefix = "slipway-cluster-"
 
-// cleanupTimeout is how long the kernel may take to clear up behind killed processes.
+// cleanupTimeout is how long the kernel may take to clean up after killed processes.
 const cleanupTimeout = 10 * time.Second
 
-// leftovers is what a cluster leaves on this machine, beside what the kernel clears up
-// by itself. It is written down before it is made.
+// leftovers is what a cluster leaves on this machine beyond what the kernel cleans up
+// by itself. It is saved before it is created.
 type leftovers struct {
 	Dir       string      `json:"dir"`
 	Temporary bool        `json:"temporary"`
-	Made      []string    `json:"made"` // folders that this machine did not have
+	Made      []string    `json:"made"` // folders that did not exist before
 	Net       namespaceID `json:"net"`
 }
 
-// acquire waits until no other process has a cluster, and puts back what a killed one
-// left.
+// acquire waits until no other process runs a cluster, and cleans up after a killed
+// one.
 func acquire(ctx context.Context, log io.Writer) (*os.File, error) {
-	f, err := prebuild.Lock(ctx, lockPath, func() { logf(log, "another process has a cluster on this machine: waiting until it stops") })
+	f, err := prebuild.Lock(ctx, lockPath, func() { logf(log, "another process runs a cluster on this machine: waiting until it stops") })
 	if err != nil {
 		return nil, err
 	}
 	if err := removeLeftovers(f, log); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("clear up behind a cluster that was not stopped: %w", err)
+		return nil, fmt.Errorf("clean up after a cluster that was not stopped: %w", err)
 	}
 	return f, nil
 }
 
-// removeLeftovers puts back what the file tells of, and empties it.
+// removeLeftovers cleans up what the file records, and truncates it.
 func removeLeftovers(f *os.File, log io.Writer) error {
 	content, err := io.ReadAll(f)
 	if err != nil {
@@ -57,7 +58,7 @@ func removeLeftovers(f *os.File, log io.Writer) error {
 	if len(content) == 0 {
 		return nil
 	}
-	logf(log, "clearing up behind a cluster that was not stopped")
+	logf(log, "cleaning up after a cluster that was not stopped")
 	var leftovers leftovers
 	if err := json.Unmarshal(content, &leftovers); err != nil {
 		return fmt.Errorf("read %s: %w", lockPath, err)
@@ -68,7 +69,7 @@ func removeLeftovers(f *os.File, log io.Writer) error {
 	return f.Truncate(0)
 }
 
-// save keeps the record where the next cluster finds it.
+// save writes the record to where the next cluster finds it.
 func (r leftovers) save(f *os.File) error {
 	content, err := json.Marshal(r)
 	if err != nil {
@@ -83,23 +84,23 @@ func (r leftovers) save(f *os.File) error {
 	return nil
 }
 
-// restore makes this machine as it was, once the room has ended. It may be called
-// again.
+// restore brings this machine back to its original state, once the namespaces are
+// closed. It is idempotent.
 func (r leftovers) restore() error {
 	err := errors.Join(disconnect(r.Net, cleanupTimeout), removeCgroups(cleanupTimeout), r.removeState())
 	for _, dir := range r.Made {
 		if slices.Contains(privateDirs, dir) {
-			_ = os.Remove(dir) // stays if somebody else put something there meanwhile
+			_ = os.Remove(dir) // stays if it is not empty
 		}
 	}
 	return err
 }
 
-// removeState removes what the cluster wrote. In a folder that was given, the logs
-// stay.
+// removeState removes the cluster's files. In a folder from Config.Dir, the logs are
+// kept.
 func (r leftovers) removeState() error {
 	if r.Dir == "" {
-		return nil // it was given up before
+		return nil // aborted before it had one
 	}
 	if r.Temporary {
 		if !strings.HasPrefix(filepath.Base(r.Dir), tempPrefix) {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// client asks the apiserver as the administrator.
+// client sends requests to the API server as the administrator.
 type client struct{ http *http.Client }
 
 func newClient(pki string) (*client, error) {
@@ -32,13 +32,13 @@ func newClient(pki string) (*client, error) {
 	}}}, nil
 }
 
-// ok tells whether the path answers with 200.
+// ok reports whether a GET of the path returns 200.
 func (c *client) ok(ctx context.Context, path string) bool {
 	_, ok := c.get(ctx, path)
 	return ok
 }
 
-// nodeReady tells whether the node says that it is ready, and may have pods.
+// nodeReady reports whether the node is ready and schedulable.
 func (c *client) nodeReady(ctx context.Context) bool {
 	var node struct {
 		Spec   struct{ Taints []struct{ Key string } }

@@ -1,12 +1,11 @@
-// Package cluster gives the tests a real Kubernetes: etcd, the control plane, one
-// node and a metrics server, with Debian's containerd and runc, all inside
-// namespaces of its own on this machine. It needs Linux, root and a few packages;
-// nothing is downloaded but Go modules. Existing takes somebody's own cluster
-// instead.
+// Package cluster provides a real Kubernetes for tests: etcd, the control plane, one
+// node and a metrics server, with Debian's containerd and runc, all inside private
+// namespaces on this machine. It requires Linux, root and a few packages, and
+// downloads nothing but Go modules. Existing uses an existing cluster instead.
 //
-// There is no DNS in the cluster, and no way from it to the internet. Pods pull
-// from a registry that listens on 127.0.0.1 inside the cluster's network namespace
-// (see Command), over plain HTTP.
+// The cluster has neither DNS nor access to the internet. Pods pull images from a
+// registry that listens on 127.0.0.1 inside the cluster's network namespace (see
+// Command), over plain HTTP.
 package cluster
 
 import (
@@ -20,32 +19,32 @@ import (
 	"strings"
 )
 
-// ErrUnsupported marks what this machine or this cluster can't do: no root, a
-// package that is missing, an apiserver that is not ours to stop.
+// ErrUnsupported marks what this machine or cluster does not support: no root, a
+// missing package, an API server that was not started here.
 var ErrUnsupported = errors.New("not supported here")
 
-// builtinNodeIP is the node's address in a cluster of ours.
+// builtinNodeIP is the node's address in a cluster started by Start.
 const builtinNodeIP = "10.200.0.2"
 
-// Config says where a cluster keeps its things. The zero value is good.
+// Config configures a cluster. The zero value is valid.
 type Config struct {
-	Dir    string    // all state; a temporary folder by default, gone after Stop
-	Binary string    // the Kubernetes binary; bin/kubernetes of the repository by default, built when need be
-	Log    io.Writer // one line for each thing that is done; nil for silence
+	Dir    string    // all state; by default a temporary folder, removed by Stop
+	Binary string    // the Kubernetes binary; by default the repository's bin/kubernetes, built if necessary
+	Log    io.Writer // one line per action; nil discards them
 }
 
-// Cluster is a running Kubernetes. Its methods may be called concurrently.
+// Cluster is a running Kubernetes cluster. It is safe for concurrent use.
 type Cluster struct {
-	Kubeconfig string // path of a file for an administrator, with everything embedded
-	NodeIP     string // where NodePorts answer; empty when the cluster is somebody's own
+	Kubeconfig string // path of a self-contained administrator's kubeconfig
+	NodeIP     string // address of NodePorts; empty for an existing cluster
 
-	backend    backend  // nil when the cluster is somebody's own
-	networkPID string   // a process in the cluster's network; empty: this one's is
-	kubectl    []string // the command
+	backend    backend  // nil for an existing cluster
+	networkPID string   // a process in the cluster's network namespace; empty: the current one
+	kubectl    []string // command line
 	env        []string // of kubectl
 }
 
-// backend is what only a cluster of ours has.
+// backend is what only a cluster started by Start supports.
 type backend interface {
 	command(name string, args ...string) *exec.Cmd
 	stopAPIServer() error
@@ -54,12 +53,13 @@ type backend interface {
 	stop() error
 }
 
-// NetworkEnv names the process in whose network Command works beside an
-// existing cluster: `cluster up` prints it, for one that tests use again and again.
+// NetworkEnv is the environment variable with the ID of a process in the network
+// namespace of an existing cluster, for Command. `cluster up` prints it, for a
+// cluster that is reused by several test runs.
 const NetworkEnv = "SLIPWAY_CLUSTER_NETWORK"
 
-// Existing is a cluster that somebody else started (kind, k3d, minikube, or
-// `cluster up`). It wants kubectl on the PATH.
+// Existing returns a cluster that was started elsewhere (kind, k3d, minikube, or
+// `cluster up`). It requires kubectl in PATH.
 func Existing(kubeconfig string) *Cluster {
 	c := &Cluster{Kubeconfig: kubeconfig, kubectl: []string{"kubectl"}, env: os.Environ(), networkPID: os.Getenv(NetworkEnv)}
 	if c.networkPID != "" {
@@ -68,13 +68,13 @@ func Existing(kubeconfig string) *Cluster {
 	return c
 }
 
-// Kubectl runs kubectl as the administrator and returns what it printed. The error
-// holds what it complained about.
+// Kubectl runs kubectl as the administrator and returns its stdout. Errors include
+// its stderr.
 func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
 	return c.KubectlInput(ctx, "", args...)
 }
 
-// KubectlInput is Kubectl with something to read, as for `apply -f -`.
+// KubectlInput is Kubectl with stdin, as for `apply -f -`.
 func (c *Cluster) KubectlInput(ctx context.Context, stdin string, args ...string) (string, error) {
 	words := append(append([]string(nil), c.kubectl[1:]...), "--kubeconfig="+c.Kubeconfig)
 	cmd := exec.CommandContext(ctx, c.kubectl[0], append(words, args...)...)
@@ -82,16 +82,16 @@ func (c *Cluster) KubectlInput(ctx context.Context, stdin string, args ...string
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = strings.NewReader(stdin), &stdout, &stderr, c.env
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
-			err = ctx.Err() // says more than how it was killed
+			err = ctx.Err() // more informative than "signal: killed"
 		}
 		return stdout.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
 	}
 	return stdout.String(), nil
 }
 
-// Command is a command in the cluster's network namespace (the node's 127.0.0.1 is
-// its own); files and processes are those of this machine. It dies with the process
-// that started it and with Stop. Beside somebody's own cluster it is a plain command.
+// Command returns a command that runs in the cluster's network namespace (with the
+// node's 127.0.0.1) and otherwise on this machine. It is killed when the process that
+// started it exits, and by Stop. For an existing cluster, it is a plain command.
 func (c *Cluster) Command(name string, args ...string) *exec.Cmd {
 	if c.backend == nil && c.networkPID == "" {
 		return exec.Command(name, args...)
@@ -102,8 +102,8 @@ func (c *Cluster) Command(name string, args ...string) *exec.Cmd {
 	return c.backend.command(name, args...)
 }
 
-// RestartAPIServer kills the apiserver (SIGKILL), starts it again, and returns when
-// it is ready.
+// RestartAPIServer kills the API server with SIGKILL, starts it again, and returns
+// once it is ready.
 func (c *Cluster) RestartAPIServer(ctx context.Context) error {
 	if err := c.StopAPIServer(ctx); err != nil {
 		return err
@@ -111,7 +111,8 @@ func (c *Cluster) RestartAPIServer(ctx context.Context) error {
 	return c.StartAPIServer(ctx)
 }
 
-// StopAPIServer kills the apiserver (SIGKILL). To stop a stopped one is no error.
+// StopAPIServer kills the API server with SIGKILL. Stopping a stopped one is not an
+// error.
 func (c *Cluster) StopAPIServer(context.Context) error {
 	if c.backend == nil {
 		return unsupported("stop the apiserver")
@@ -119,7 +120,7 @@ func (c *Cluster) StopAPIServer(context.Context) error {
 	return c.backend.stopAPIServer()
 }
 
-// StartAPIServer starts the apiserver after StopAPIServer, and returns when it is
+// StartAPIServer starts the API server after StopAPIServer, and returns once it is
 // ready.
 func (c *Cluster) StartAPIServer(ctx context.Context) error {
 	if c.backend == nil {
@@ -128,7 +129,7 @@ func (c *Cluster) StartAPIServer(ctx context.Context) error {
 	return c.backend.startAPIServer(ctx)
 }
 
-// Logs is the end of each component's log, for a post-mortem.
+// Logs returns the end of each component's log, for diagnostics.
 func (c *Cluster) Logs() string {
 	if c.backend == nil {
 		return ""
@@ -136,9 +137,8 @@ func (c *Cluster) Logs() string {
 	return c.backend.logs()
 }
 
-// Stop ends the cluster with everything that runs in it and puts the machine back
-// as it was. More calls return what the first one returned. Somebody's own cluster
-// is left alone.
+// Stop ends the cluster with all its processes and restores the machine's state.
+// Further calls return the first result. An existing cluster is left alone.
 func (c *Cluster) Stop() error {
 	if c.backend == nil {
 		return nil
@@ -147,5 +147,5 @@ func (c *Cluster) Stop() error {
 }
 
 func unsupported(act string) error {
-	return fmt.Errorf("%s: the cluster is somebody's own: %w", act, ErrUnsupported)
+	return fmt.Errorf("%s: the cluster was not started here: %w", act, ErrUnsupported)
 }

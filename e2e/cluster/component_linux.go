@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// component is a component that runs in the room.
+// component is a process of the cluster.
 type component struct {
 	name   string
 	cmd    *exec.Cmd
 	exited chan struct{}
 }
 
-// startComponent runs the command with its output at the end of the log.
+// startComponent starts the command, and appends its output to the log.
 func startComponent(name, logPath string, cmd *exec.Cmd) (*component, error) {
 	out, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -26,7 +26,7 @@ func startComponent(name, logPath string, cmd *exec.Cmd) (*component, error) {
 	}
 	defer out.Close()
 	cmd.Stdout, cmd.Stderr, cmd.Env = out, out, environment()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us, not for it
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // keeps Ctrl-C away from it
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
@@ -35,8 +35,7 @@ func startComponent(name, logPath string, cmd *exec.Cmd) (*component, error) {
 	return p, nil
 }
 
-// kill kills the component, which is the only child of nsenter, and returns when it
-// is gone.
+// kill kills the component, the only child of nsenter, and waits until it has exited.
 func (p *component) kill() {
 	for p.isRunning() {
 		for _, pid := range findProcesses(func(pid int) bool { return parentPID(pid) == p.cmd.Process.Pid }) {
@@ -49,7 +48,7 @@ func (p *component) kill() {
 	}
 }
 
-// isRunning tells whether it has not ended.
+// isRunning reports whether the component has not exited.
 func (p *component) isRunning() bool {
 	select {
 	case <-p.exited:
@@ -59,8 +58,8 @@ func (p *component) isRunning() bool {
 	}
 }
 
-// environment is this process's environment without the ways to a proxy: the cluster is
-// on this machine.
+// environment returns this process's environment without proxy settings: the cluster
+// is local.
 func environment() []string {
 	return append(slices.DeleteFunc(os.Environ(), func(kv string) bool {
 		name, _, _ := strings.Cut(strings.ToLower(kv), "=")
@@ -68,10 +67,10 @@ func environment() []string {
 	}), "KUBECTL_KUBERC=false")
 }
 
-// maxLineBytes is how much of a log's line is shown.
+// maxLineBytes is the maximum length of a log line in Logs.
 const maxLineBytes = 300
 
-// logTails is the end of every log in the folder.
+// logTails returns the end of every log in the folder.
 func logTails(dir string, lines int) string {
 	paths, _ := filepath.Glob(filepath.Join(dir, "*.log"))
 	var b strings.Builder

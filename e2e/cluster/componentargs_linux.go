@@ -2,7 +2,7 @@ package cluster
 
 import "path/filepath"
 
-// The addresses, which are the same in every cluster: there is one at a time.
+// Addresses are the same in every cluster: only one runs at a time.
 const (
 	nodeName         = "node1"
 	hostIP           = "10.200.0.1"
@@ -12,7 +12,7 @@ const (
 	serviceNet       = "10.96.0.0/16"
 	apiServiceIP     = "10.96.0.1"
 	apiServer        = "https://" + nodeIP + ":6443"
-	containerdSocket = "/run/containerd/containerd.sock" // in the room only
+	containerdSocket = "/run/containerd/containerd.sock" // inside the namespaces only
 )
 
 func etcdArgs(dir string) []string {
@@ -41,8 +41,8 @@ func apiServerArgs(dir string) []string {
 	}
 }
 
-// controllerManagerArgs make the autoscaler look every 5 s and believe young pods
-// soon, so that a test need not wait for minutes.
+// controllerManagerArgs makes the autoscaler sync every 5 s and trust young pods
+// soon, so that tests need not wait for minutes.
 func controllerManagerArgs(dir string) []string {
 	pki := filepath.Join(dir, "pki") + "/"
 	return append(controllerArgs("kube-controller-manager", pki+"controller-manager.kubeconfig"),

@@ -23,40 +23,40 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// pauseImage is what containerd knows the pause image by. Nobody serves it.
+// pauseImage is the pause image's name in containerd. No registry serves it.
 const pauseImage = "slipway.invalid/pause:1"
 
 //go:embed files
 var files embed.FS
 
-// privateDirs are folders that components use by a fixed name. In the room each is a
-// folder of the cluster's own.
+// privateDirs are folders that components use under fixed names. Inside the
+// namespaces, each is a private folder of the cluster.
 var privateDirs = []string{"/run", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers", "/var/log/pods"}
 
-// sysctls are what the kubelet insists on. In the room they are plain files
-// which hold that already, so it changes nothing on this machine.
+// sysctls are kernel settings that the kubelet requires. Inside the namespaces they
+// are plain files that have the values already, so that this machine is not changed.
 var sysctls = map[string]string{
 	"vm/overcommit_memory": "1", "vm/panic_on_oom": "0", "kernel/panic": "10", "kernel/panic_on_oops": "1",
 	"kernel/keys/root_maxkeys": "1000000", "kernel/keys/root_maxbytes": "25000000",
 }
 
-// prepareMounts makes what the room hides, below dir, and returns pairs of what to mount
-// where, and the folders that this machine did not have. What is used in the room
-// can't be in a folder that it hides.
+// prepareMounts creates the private folders below dir. It returns pairs of source and
+// mount point, and the folders that did not exist on this machine. Paths outside that
+// the cluster uses must not be below a private folder.
 func prepareMounts(dir string, outside ...string) (pairs, made []string, err error) {
 	for _, path := range privateDirs {
 		for _, u := range append(outside, dir) {
 			if strings.HasPrefix(u, path+"/") {
-				return nil, made, fmt.Errorf("start a cluster: %s is below %s, which the cluster has for itself: %w", u, path, ErrUnsupported)
+				return nil, made, fmt.Errorf("start a cluster: %s is below %s, which is private to the cluster: %w", u, path, ErrUnsupported)
 			}
 		}
 		private := filepath.Join(dir, "hidden", path)
 		if err := os.MkdirAll(private, 0o755); err != nil {
-			return nil, made, fmt.Errorf("make the room's folders: %w", err)
+			return nil, made, fmt.Errorf("create the private folders: %w", err)
 		}
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			if err := os.MkdirAll(path, 0o755); err != nil {
-				return nil, made, fmt.Errorf("make the room's folders: %w", err)
+				return nil, made, fmt.Errorf("create the private folders: %w", err)
 			}
 			made = append(made, path)
 		}
@@ -65,17 +65,17 @@ func prepareMounts(dir string, outside ...string) (pairs, made []string, err err
 	for name, value := range sysctls {
 		private, path := filepath.Join(dir, "hidden", "sys", name), filepath.Join("/proc/sys", name)
 		if _, err := os.Stat(path); err != nil {
-			continue // this kernel lacks it, and the kubelet knows
+			continue // not supported by this kernel; the kubelet copes
 		}
 		if err := errors.Join(os.MkdirAll(filepath.Dir(private), 0o755), os.WriteFile(private, []byte(value+"\n"), 0o644)); err != nil {
-			return nil, made, fmt.Errorf("make the room's kernel settings: %w", err)
+			return nil, made, fmt.Errorf("write the kernel settings: %w", err)
 		}
 		pairs = append(pairs, private, path)
 	}
 	return pairs, made, nil
 }
 
-// writeConfig fills the components' files in, below dir.
+// writeConfig renders the components' configuration files below dir.
 func writeConfig(dir string) error {
 	plugins, err := pluginDir()
 	if err != nil {
@@ -96,11 +96,11 @@ func writeConfig(dir string) error {
 	for _, t := range all.Templates() {
 		path := filepath.Join(dir, "config", t.Name())
 		if strings.HasSuffix(path, ".conflist") {
-			path = filepath.Join(dir, "config", "cni", t.Name()) // containerd reads the folder
+			path = filepath.Join(dir, "config", "cni", t.Name()) // containerd reads this folder
 		}
 		var text bytes.Buffer
 		if err := t.Execute(&text, facts); err != nil {
-			return fmt.Errorf("fill %s in: %w", t.Name(), err)
+			return fmt.Errorf("render %s: %w", t.Name(), err)
 		}
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, text.Bytes(), 0o644)); err != nil {
 			return fmt.Errorf("write %s: %w", path, err)
@@ -109,7 +109,7 @@ func writeConfig(dir string) error {
 	return nil
 }
 
-// writePauseImage packs the program as an image that containerd imports.
+// writePauseImage packs the program as an image archive for containerd.
 func writePauseImage(program, path string) error {
 	content, err := os.ReadFile(program)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// pollInterval is how often a state is asked for that nothing tells of.
+// pollInterval is how often a state is polled that has no notification.
 const pollInterval = 50 * time.Millisecond
 
 func logf(w io.Writer, format string, args ...any) {

@@ -14,13 +14,14 @@ import (
 	"time"
 )
 
-// linkName is this machine's end of the wire into the cluster.
+// linkName is the host's end of the veth pair to the cluster.
 const linkName = "slipway-e2e"
 
-// netns is the cluster's own namespaces: network, mounts and processes. They belong
-// to one process, the holder, which ends when this process closes its input or dies;
-// then the kernel kills everything in the room and drops its mounts, and with the
-// network go the wire and its routes. So a killed test leaves nothing that runs.
+// netns is the cluster's private namespaces: network, mount and PID. They belong to
+// one process, init, which exits when this process closes its stdin or dies; the
+// kernel then kills everything inside and drops the mounts, and with the network
+// namespace the veth pair and its routes disappear. So a killed test leaves no
+// processes.
 type netns struct {
 	init   *exec.Cmd
 	stdin  io.Closer
@@ -28,47 +29,50 @@ type netns struct {
 	id     namespaceID
 }
 
-// namespaceID tells one namespace from another while either is in use.
+// namespaceID identifies a namespace while it is in use.
 type namespaceID struct{ Dev, Ino uint64 }
 
-// openNamespaces makes the namespaces with the mounts: pairs of what and where.
+// openNamespaces creates the namespaces with mounts, given as pairs of source and
+// mount point.
 func openNamespaces(pause string, mounts []string) (*netns, error) {
 	r := &netns{init: exec.Command(pause, append([]string{"machine"}, mounts...)...), exited: make(chan struct{})}
 	r.init.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID}
 	input, err := r.init.StdinPipe()
 	if err != nil {
-		return nil, fmt.Errorf("make the namespaces: %w", err)
+		return nil, fmt.Errorf("create the namespaces: %w", err)
 	}
 	output, err := r.init.StdoutPipe()
 	if err != nil {
-		return nil, fmt.Errorf("make the namespaces: %w", err)
+		return nil, fmt.Errorf("create the namespaces: %w", err)
 	}
 	var stderr strings.Builder
 	r.init.Stderr = &stderr
 	if err := r.init.Start(); err != nil {
-		return nil, fmt.Errorf("make the namespaces: %w", err)
+		return nil, fmt.Errorf("create the namespaces: %w", err)
 	}
 	r.stdin = input
 	line, _ := bufio.NewReader(output).ReadString('\n')
 	go func() { _ = r.init.Wait(); close(r.exited) }()
 	if line != "ready\n" {
 		r.close()
-		return nil, fmt.Errorf("make the namespaces: %s", strings.TrimSpace(stderr.String()))
+		return nil, fmt.Errorf("create the namespaces: %s", strings.TrimSpace(stderr.String()))
 	}
 	if r.id, err = netnsOf(r.init.Process.Pid); err != nil {
 		r.close()
-		return nil, fmt.Errorf("make the namespaces: %w", err)
+		return nil, fmt.Errorf("create the namespaces: %w", err)
 	}
 	return r, nil
 }
 
-// command is a command that belongs to the room. nsenter stays as its parent.
+// command returns a command that runs inside the namespaces, with nsenter as its
+// parent.
 func (r *netns) command(name string, args ...string) *exec.Cmd {
 	return r.nsenter([]string{"--net", "--mount", "--pid"}, name, args...)
 }
 
-// hostCommand is a command of this machine that only has the room's network. The kernel
-// kills it when the thread that starts it ends, which is with this process.
+// hostCommand returns a command that runs on this machine with the cluster's network
+// namespace. The kernel kills it when the thread that started it exits, that is with
+// this process.
 func (r *netns) hostCommand(name string, args ...string) *exec.Cmd {
 	cmd := r.nsenter([]string{"--net"}, name, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -80,8 +84,8 @@ func (r *netns) nsenter(which []string, name string, args ...string) *exec.Cmd {
 	return exec.Command("nsenter", append(append(words, "--", name), args...)...)
 }
 
-// connect connects the room with this machine, and sends what is for pods and Services
-// there. From the room there is no way to anywhere else.
+// connect connects the cluster to this machine, and routes the traffic for pods and
+// Services to it. There is no route from the cluster to anywhere else.
 func (r *netns) connect() error {
 	pid := strconv.Itoa(r.init.Process.Pid)
 	for _, step := range []*exec.Cmd{
@@ -91,28 +95,28 @@ func (r *netns) connect() error {
 		r.hostCommand("ip", "link", "set", "lo", "up"),
 		r.hostCommand("ip", "addr", "add", nodeIP+"/24", "dev", "eth0"),
 		r.hostCommand("ip", "link", "set", "eth0", "up"),
-		// A packet to a Service needs a way before kube-proxy gives it another address.
+		// A packet to a Service needs a route before kube-proxy rewrites its address.
 		r.hostCommand("ip", "route", "add", serviceNet, "dev", "eth0"),
 		r.hostCommand("ip", "route", "add", "unreachable", "default"),
 		exec.Command("ip", "route", "add", podNet, "via", nodeIP, "dev", linkName),
 		exec.Command("ip", "route", "add", serviceNet, "via", nodeIP, "dev", linkName),
 	} {
 		if out, err := step.CombinedOutput(); err != nil {
-			return fmt.Errorf("wire the network: %s: %w: %s", strings.Join(step.Args, " "), err, strings.TrimSpace(string(out)))
+			return fmt.Errorf("set up the network: %s: %w: %s", strings.Join(step.Args, " "), err, strings.TrimSpace(string(out)))
 		}
 	}
 	return nil
 }
 
-// close kills everything in the room, and what this machine runs in its network.
+// close kills everything inside the namespaces.
 func (r *netns) close() {
 	_ = r.stdin.Close()
 	_ = r.init.Process.Kill()
-	<-r.exited // the kernel has buried everybody in the room by then
+	<-r.exited // by then the kernel has killed everything inside
 }
 
-// disconnect removes the wire with its routes, and kills who still uses the network of
-// which it is a part. It is the same after a Stop as after a killed test.
+// disconnect kills the processes that still use the network namespace, and removes
+// the link with its routes. It works the same after Stop and after a killed test.
 func disconnect(net namespaceID, timeout time.Duration) error {
 	deadline := time.Now().Add(timeout)
 	for {
@@ -137,7 +141,7 @@ func disconnect(net namespaceID, timeout time.Duration) error {
 	return nil
 }
 
-// linkExists tells whether this machine's end of a wire is there.
+// linkExists reports whether the host's end of the veth pair exists.
 func linkExists() bool {
 	_, err := os.Lstat(filepath.Join("/sys/class/net", linkName))
 	return err == nil
@@ -155,7 +159,7 @@ func netnsOf(pid int) (namespaceID, error) {
 	return namespaceID{st.Dev, st.Ino}, nil
 }
 
-// findProcesses lists those that match, without this one.
+// findProcesses returns the IDs of the processes that match, except this one.
 func findProcesses(match func(pid int) bool) []int {
 	entries, _ := os.ReadDir("/proc")
 	var found []int
@@ -167,8 +171,8 @@ func findProcesses(match func(pid int) bool) []int {
 	return found
 }
 
-// parentPID reads the parent in /proc/PID/stat: the second word after the name, which
-// stands in brackets and may hold anything.
+// parentPID reads the parent from /proc/PID/stat: the second field after the name,
+// which is in parentheses and may contain anything.
 func parentPID(pid int) int {
 	stat, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	words := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))

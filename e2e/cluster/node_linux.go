@@ -12,16 +12,16 @@ import (
 	"time"
 )
 
-// node is a cluster of ours: one machine with everything on it.
+// node is a cluster started by Start: everything on one machine.
 type node struct {
 	leftovers
 	binary string
 	log    io.Writer
-	lock   *os.File // the lock, with the record in it
+	lock   *os.File // the lock file, which contains the record
 	ns     *netns
 	api    *client
 
-	mu         sync.Mutex // guards what follows
+	mu         sync.Mutex // guards components
 	components map[string]*component
 
 	stopOnce sync.Once
@@ -32,7 +32,7 @@ func (n *node) path(elem ...string) string {
 	return filepath.Join(append([]string{n.Dir}, elem...)...)
 }
 
-// startComponent starts a component.
+// startComponent starts a component unless it is running.
 func (n *node) startComponent(name, program string, args ...string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -51,7 +51,7 @@ func (n *node) startComponent(name, program string, args ...string) error {
 	return err
 }
 
-// waitFor asks until the answer is yes. It gives up when a component has ended.
+// waitFor polls until ready returns true. It fails if a component exits.
 func (n *node) waitFor(ctx context.Context, what string, ready func(context.Context) bool) error {
 	for !ready(ctx) {
 		if name := n.exitedComponent(); name != "" {
@@ -66,7 +66,7 @@ func (n *node) waitFor(ctx context.Context, what string, ready func(context.Cont
 	return nil
 }
 
-// exitedComponent names a component that has ended, if any.
+// exitedComponent returns the name of a component that has exited, or "".
 func (n *node) exitedComponent() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -96,7 +96,7 @@ func (n *node) startAPIServer(ctx context.Context) error {
 
 func (n *node) logs() string { return logTails(n.path("logs"), 20) }
 
-// stop works for a half started node too.
+// stop also works for a partially started node.
 func (n *node) stop() error {
 	n.stopOnce.Do(func() {
 		if n.api != nil {
@@ -112,7 +112,7 @@ func (n *node) stop() error {
 		n.mu.Unlock()
 		err := n.restore()
 		if err == nil {
-			err = n.lock.Truncate(0) // else the next one tries again
+			err = n.lock.Truncate(0) // otherwise the next cluster retries
 		}
 		if n.stopErr = errors.Join(err, n.lock.Close()); n.stopErr != nil {
 			n.stopErr = fmt.Errorf("stop the cluster: %w", n.stopErr)

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// lifetime is that of the certificates: a cluster is not kept for long.
+// lifetime is the validity of the certificates: clusters are short-lived.
 const lifetime = 30 * 24 * time.Hour
 
 // certAuthority signs certificates.
@@ -26,10 +26,10 @@ type certAuthority struct {
 	pem  []byte
 }
 
-// keyPair is a certificate and its key, both as PEM.
+// keyPair is a certificate and its key as PEM.
 type keyPair struct{ cert, key []byte }
 
-// writePKI makes every certificate and kubeconfig that the components read, in dir.
+// writePKI writes all certificates and kubeconfigs of the components to dir.
 func writePKI(dir string) error {
 	ca, err := newAuthority("slipway-cluster")
 	if err != nil {
@@ -41,7 +41,7 @@ func writePKI(dir string) error {
 	}
 	account, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return fmt.Errorf("make the service accounts' key: %w", err)
+		return fmt.Errorf("generate the service accounts' key: %w", err)
 	}
 	accountKey, err := keyPEM(account)
 	if err != nil {
@@ -66,8 +66,8 @@ func writePKI(dir string) error {
 	return nil
 }
 
-// issueCertificates adds to files a certificate for everyone who serves or asks, and a
-// kubeconfig for those who ask the apiserver.
+// issueCertificates adds a certificate for every server and client to files, and a
+// kubeconfig for each client of the API server.
 func issueCertificates(files map[string][]byte, ca, frontCA *certAuthority) error {
 	names := []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", nodeName, "metrics-server.kube-system.svc"}
 	for _, identity := range []struct {
@@ -100,7 +100,7 @@ func issueCertificates(files map[string][]byte, ca, frontCA *certAuthority) erro
 func newAuthority(name string) (*certAuthority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("make the key of %s: %w", name, err)
+		return nil, fmt.Errorf("generate the key of %s: %w", name, err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
@@ -109,7 +109,7 @@ func newAuthority(name string) (*certAuthority, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
-		return nil, fmt.Errorf("make the certificate of %s: %w", name, err)
+		return nil, fmt.Errorf("create the certificate of %s: %w", name, err)
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
@@ -118,16 +118,16 @@ func newAuthority(name string) (*certAuthority, error) {
 	return &certAuthority{cert, key, certPEM(der)}, nil
 }
 
-// issue makes a certificate to serve under the names and the node's addresses, and
-// to ask as a member of the group.
+// issue creates a certificate that is valid for a server with the names and the
+// node's addresses, and for a client in the group.
 func (a *certAuthority) issue(name, group string, names []string) (keyPair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return keyPair{}, fmt.Errorf("make the key of %s: %w", name, err)
+		return keyPair{}, fmt.Errorf("generate the key of %s: %w", name, err)
 	}
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {
-		return keyPair{}, fmt.Errorf("make the certificate of %s: %w", name, err)
+		return keyPair{}, fmt.Errorf("create the certificate of %s: %w", name, err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: name},
@@ -141,7 +141,7 @@ func (a *certAuthority) issue(name, group string, names []string) (keyPair, erro
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
 	if err != nil {
-		return keyPair{}, fmt.Errorf("make the certificate of %s: %w", name, err)
+		return keyPair{}, fmt.Errorf("create the certificate of %s: %w", name, err)
 	}
 	encoded, err := keyPEM(key)
 	return keyPair{certPEM(der), encoded}, err

@@ -9,13 +9,14 @@ import (
 	"strings"
 )
 
-// DebianPackages are the Debian packages that Start wants.
+// DebianPackages are the Debian packages that Start requires.
 const DebianPackages = "containerd runc containernetworking-plugins iptables conntrack nftables ethtool socat iproute2 util-linux"
 
-// checkRequirements tells what this machine lacks for a cluster, if anything.
+// checkRequirements returns an error that lists what this machine lacks for a
+// cluster.
 func checkRequirements() error {
 	if os.Geteuid() != 0 {
-		return fmt.Errorf("start a cluster: it needs root: %w", ErrUnsupported)
+		return fmt.Errorf("start a cluster: root is required: %w", ErrUnsupported)
 	}
 	var missing []string
 	for _, name := range []string{"containerd", "containerd-shim-runc-v2", "ctr", "runc", "iptables", "conntrack", "nft", "ip", "nsenter"} {
@@ -32,7 +33,7 @@ func checkRequirements() error {
 	return nil
 }
 
-// pluginDir is where the CNI plugins are, in Debian or elsewhere.
+// pluginDir returns the folder of the CNI plugins, on Debian or elsewhere.
 func pluginDir() (string, error) {
 	for _, dir := range []string{"/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"} {
 		found := 0
@@ -48,7 +49,8 @@ func pluginDir() (string, error) {
 	return "", os.ErrNotExist
 }
 
-// checkAddressesFree makes sure that nothing on this machine has the cluster's addresses.
+// checkAddressesFree checks that the cluster's addresses are not in use on this
+// machine.
 func checkAddressesFree() error {
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
@@ -61,7 +63,7 @@ func checkAddressesFree() error {
 		}
 		for _, addr := range addrs {
 			if taken, ok := addr.(*net.IPNet); ok && (needed.Contains(taken.IP) || taken.Contains(needed.IP)) {
-				return fmt.Errorf("start a cluster: this machine has %s, and the cluster wants %s: %w", taken, cidr, ErrUnsupported)
+				return fmt.Errorf("start a cluster: this machine uses %s, and the cluster needs %s: %w", taken, cidr, ErrUnsupported)
 			}
 		}
 	}

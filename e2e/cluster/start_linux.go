@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// startTimeout is the longest that a cluster may take to be ready, once it is built.
+// startTimeout is the maximum time until a cluster is ready, once it is built.
 const startTimeout = 2 * time.Minute
 
-// stateDirs are what a cluster makes in its folder.
+// stateDirs are the subfolders of a cluster's folder.
 var stateDirs = []string{"pki", "config", "logs", "hidden", "containerd", "etcd", "kubectl"}
 
-// Start starts a cluster and returns when its node is ready; the metrics follow some
-// seconds later. There is one at a time on a machine: Start waits for the other's
-// end, as long as the context allows. The error is ErrUnsupported when something is
-// missing here. After an error nothing is left.
+// Start starts a cluster and returns when its node is ready; metrics follow some
+// seconds later. Only one runs at a time on a machine: Start waits for the other one
+// to stop, until the context is done. The error wraps ErrUnsupported if this machine
+// lacks something. Nothing is left behind after an error.
 func Start(ctx context.Context, c Config) (*Cluster, error) {
 	if err := checkRequirements(); err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func Start(ctx context.Context, c Config) (*Cluster, error) {
 	return n.cluster(), nil
 }
 
-// textError is text that goes with an error; nil for none.
+// textError returns an error with the text, or nil if it is empty.
 func textError(text string) error {
 	if text == "" {
 		return nil
@@ -50,7 +50,7 @@ func textError(text string) error {
 	return errors.New(text)
 }
 
-// cluster is what the tests see of the node.
+// cluster returns the node as the tests see it.
 func (n *node) cluster() *Cluster {
 	return &Cluster{
 		Kubeconfig: n.path("pki", "admin.kubeconfig"), NodeIP: nodeIP, backend: n, env: environment(),
@@ -69,7 +69,7 @@ func (n *node) start(ctx context.Context, dir string) error {
 	if err := n.createNamespaces(); err != nil {
 		return err
 	}
-	logf(n.log, "%5.1fs the node's namespaces are made (%s)", time.Since(started).Seconds(), n.Dir)
+	logf(n.log, "%5.1fs the node's namespaces exist (%s)", time.Since(started).Seconds(), n.Dir)
 	if err := n.startControlPlane(ctx); err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (n *node) start(ctx context.Context, dir string) error {
 	return nil
 }
 
-// writeFiles writes every file that the components read.
+// writeFiles writes all files that the components read.
 func (n *node) writeFiles(dir string) (err error) {
 	if n.Temporary = dir == ""; n.Temporary {
 		dir, err = os.MkdirTemp("", tempPrefix)
@@ -89,7 +89,7 @@ func (n *node) writeFiles(dir string) (err error) {
 		dir, err = filepath.Abs(dir)
 	}
 	if err != nil {
-		return fmt.Errorf("make the cluster's folder: %w", err)
+		return fmt.Errorf("create the cluster's folder: %w", err)
 	}
 	if err := claimDir(dir); err != nil {
 		return err
@@ -99,9 +99,9 @@ func (n *node) writeFiles(dir string) (err error) {
 		return err
 	}
 	for _, name := range stateDirs {
-		// What an earlier cluster left there is not ours to go on with.
+		// Never reuse the state of an earlier cluster.
 		if err := errors.Join(os.RemoveAll(n.path(name)), os.MkdirAll(n.path(name), 0o755)); err != nil {
-			return fmt.Errorf("make the cluster's folder: %w", err)
+			return fmt.Errorf("create the cluster's folder: %w", err)
 		}
 	}
 	if err := writePKI(n.path("pki")); err != nil {
@@ -116,8 +116,8 @@ func (n *node) writeFiles(dir string) (err error) {
 	return writePauseImage(pausePath(n.binary), n.path("config", "pause.tar"))
 }
 
-// claimDir claims the folder for clusters. Folders with other things in them are refused:
-// ours have plain names and are removed without asking.
+// claimDir marks the folder as a cluster's. Other folders with content are refused:
+// the cluster's subfolders have plain names and are removed without asking.
 func claimDir(dir string) error {
 	markerPath := filepath.Join(dir, ".slipway-cluster")
 	entries, err := os.ReadDir(dir)
@@ -125,10 +125,10 @@ func claimDir(dir string) error {
 		err = os.MkdirAll(dir, 0o755)
 	}
 	if err != nil {
-		return fmt.Errorf("make the cluster's folder: %w", err)
+		return fmt.Errorf("create the cluster's folder: %w", err)
 	}
 	if _, err := os.Stat(markerPath); err != nil && len(entries) > 0 {
-		return fmt.Errorf("start a cluster in %s: the folder has other things in it: name an empty or a new one", dir)
+		return fmt.Errorf("start a cluster in %s: the folder is not empty: use a new or empty one", dir)
 	}
 	if err := os.WriteFile(markerPath, nil, 0o644); err != nil {
 		return fmt.Errorf("mark the cluster's folder: %w", err)
@@ -136,7 +136,7 @@ func claimDir(dir string) error {
 	return nil
 }
 
-// createNamespaces makes the namespaces, the wire and the cgroup.
+// createNamespaces creates the namespaces, the network and the cgroup.
 func (n *node) createNamespaces() error {
 	pairs, made, err := prepareMounts(n.Dir, n.binary)
 	n.Made = made
@@ -156,7 +156,7 @@ func (n *node) createNamespaces() error {
 	return n.ns.connect()
 }
 
-// startControlPlane starts what the node needs, and the apiserver.
+// startControlPlane starts what the node depends on, and the API server.
 func (n *node) startControlPlane(ctx context.Context) error {
 	err := errors.Join(
 		n.startComponent("containerd", "containerd", "--config", n.path("config", "containerd.toml")),
@@ -172,7 +172,8 @@ func (n *node) startControlPlane(ctx context.Context) error {
 	return n.waitFor(ctx, "the apiserver", func(ctx context.Context) bool { return n.api.ok(ctx, "/readyz") })
 }
 
-// startNode starts the rest, and waits until pods can be made and would run.
+// startNode starts the other components, and waits until pods can be created and
+// would run.
 func (n *node) startNode(ctx context.Context) error {
 	err := errors.Join(
 		n.startComponent("kubelet", n.binary, kubeletArgs(n.Dir)...),
@@ -195,7 +196,7 @@ func (n *node) startNode(ctx context.Context) error {
 	})
 }
 
-// importPause gives containerd the pause image, as soon as it listens.
+// importPause imports the pause image as soon as containerd listens.
 func (n *node) importPause(ctx context.Context) error {
 	var lastErr error
 	err := n.waitFor(ctx, "containerd", func(context.Context) bool {

@@ -8,7 +8,7 @@ import (
 	"runtime"
 )
 
-// Start needs Linux.
+// Start requires Linux.
 func Start(context.Context, Config) (*Cluster, error) {
-	return nil, fmt.Errorf("start a cluster on %s: it needs Linux's namespaces (use Existing with kind, k3d or minikube): %w", runtime.GOOS, ErrUnsupported)
+	return nil, fmt.Errorf("start a cluster on %s: Linux namespaces are required (use Existing with kind, k3d or minikube): %w", runtime.GOOS, ErrUnsupported)
 }

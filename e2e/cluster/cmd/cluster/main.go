@@ -1,5 +1,5 @@
-// Command cluster gives a person the Kubernetes that the tests use: `cluster up`
-// starts one and keeps it until Ctrl-C; `cluster build` only builds its binary.
+// Command cluster runs the Kubernetes of the tests for interactive use: `cluster up`
+// starts it until Ctrl-C; `cluster build` only builds its binary.
 package main
 
 import (
@@ -47,7 +47,7 @@ func main() {
 	}
 }
 
-// up keeps a cluster until it is told to stop.
+// up keeps a cluster running until the context is canceled.
 func up(ctx context.Context, config cluster.Config) error {
 	c, err := cluster.Start(ctx, config)
 	if err != nil {
@@ -57,8 +57,8 @@ func up(ctx context.Context, config cluster.Config) error {
 	if words := c.Command("true").Args; len(words) > 2 { // nsenter --target PID ...
 		fmt.Printf("export %s=%s\n", cluster.NetworkEnv, words[2])
 	}
-	fmt.Fprintf(os.Stderr, "NodePorts answer at %s. Pods pull from 127.0.0.1 of the cluster's network; start a registry there:\n  %s\n", c.NodeIP, c.Command("slipway", "registry"))
-	fmt.Fprintln(os.Stderr, "Ctrl-C stops it.")
+	fmt.Fprintf(os.Stderr, "NodePorts are reachable at %s. Pods pull from 127.0.0.1 in the cluster's network; start a registry there:\n  %s\n", c.NodeIP, c.Command("slipway", "registry"))
+	fmt.Fprintln(os.Stderr, "Press Ctrl-C to stop it.")
 	<-ctx.Done()
 	fmt.Fprintln(os.Stderr, "stopping")
 	return c.Stop()

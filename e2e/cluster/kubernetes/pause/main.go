@@ -1,8 +1,8 @@
-// Command pause keeps namespaces open and buries the orphans in them. Alone it is
-// the first process of every pod. As `pause machine FROM TO...` it is the first
-// process of the whole cluster's own namespaces: it mounts each FROM over its TO
-// where only the cluster sees it, says "ready", and ends with its standard input.
-// When it ends, by whatever cause, the kernel kills everything in there.
+// Command pause keeps namespaces open and reaps the orphans in them. Without
+// arguments it is the first process of every pod. As `pause machine FROM TO...` it is
+// the first process of the cluster's namespaces: it mounts each FROM on its TO where
+// only the cluster sees it, prints "ready", and exits when its standard input is
+// closed. When it exits for whatever reason, the kernel kills everything inside.
 package main
 
 import (
@@ -17,7 +17,7 @@ func main() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGCHLD)
 	if len(os.Args) > 1 && os.Args[1] == "machine" {
-		if err := furnish(os.Args[2:]); err != nil {
+		if err := setUpMounts(os.Args[2:]); err != nil {
 			fmt.Fprintln(os.Stderr, "pause:", err)
 			os.Exit(1)
 		}
@@ -28,14 +28,14 @@ func main() {
 		if s != syscall.SIGCHLD {
 			return
 		}
-		bury()
+		reap()
 	}
 }
 
-// furnish gives the new mount namespace its own /proc and the mounts that were
-// asked for. Nothing of it spreads to the machine; within the namespace it does,
-// as the kubelet expects.
-func furnish(pairs []string) error {
+// setUpMounts mounts /proc and the given pairs in the new mount namespace. Nothing
+// propagates to the machine; within the namespace mounts do propagate, as the kubelet
+// expects.
+func setUpMounts(pairs []string) error {
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make the mounts private: %w", err)
 	}
@@ -58,8 +58,8 @@ func endWith(r io.Reader) {
 	os.Exit(0)
 }
 
-// bury waits for every child that has ended; several may stand behind one signal.
-func bury() {
+// reap waits for all children that have exited; several may share one signal.
+func reap() {
 	for {
 		if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); pid <= 0 && err != syscall.EINTR {
 			return
