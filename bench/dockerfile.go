@@ -12,7 +12,8 @@ import (
 	"github.com/slipway-cd/slipway/e2e/builder"
 )
 
-// The image: a layer of dependencies of 60 MB (30 MB compressed), and one file on top.
+// The image: a layer of dependencies of 60 MB (30 MB compressed), and one file on
+// top.
 const benchDockerfile = `FROM scratch
 COPY --chmod=755 sh /bin/sh
 WORKDIR /app
@@ -27,8 +28,8 @@ image: {build: {dockerfile: Dockerfile}, repository: packed}
 environments: {dev: {target: {local: {}}}}
 `
 
-// dockerfileBench is a repository with a Dockerfile, and a copy of it for buildctl, both
-// built by the same BuildKit, which Slipway starts.
+// dockerfileBench is a repository with a Dockerfile, and a copy of it for buildctl.
+// Both are built by the same BuildKit, which Slipway starts.
 type dockerfileBench struct {
 	*bench
 	tools                   builder.Tools
@@ -36,11 +37,11 @@ type dockerfileBench struct {
 	line                    int
 }
 
-// measureDockerfiles measures what Slipway adds to a build by BuildKit.
+// measureDockerfiles measures the overhead over BuildKit alone.
 func (b *bench) measureDockerfiles(ctx context.Context) error {
 	tools, err := builder.Ensure(ctx, b.log)
 	if errors.Is(err, builder.ErrUnsupported) {
-		b.Note("Dockerfiles beside buildctl", err.Error())
+		b.Note("Dockerfiles compared with buildctl", err.Error())
 		return nil
 	}
 	if err != nil {
@@ -95,8 +96,8 @@ func (p *dockerfileBench) prepare(ctx context.Context) error {
 	return errors.Join(p.buildWithSlipway(ctx), p.buildWithBuildctl(ctx))
 }
 
-// changeFile writes what neither folder had before, so that none gains from the
-// other's cache.
+// changeFile writes content that is new to both folders, so that neither benefits
+// from the other's cache.
 func (p *dockerfileBench) changeFile(dir, name string) error {
 	p.line++
 	return os.WriteFile(filepath.Join(dir, name), fmt.Appendf(nil, "line %d of %d\n", p.line, time.Now().UnixNano()), 0o644)
@@ -146,7 +147,7 @@ func (p *dockerfileBench) compare(ctx context.Context, what, file string, times 
 		more = append(more, ours[len(ours)-1]-theirs[len(theirs)-1])
 	}
 	extra := measure.Median(more)
-	p.Add(fmt.Sprintf("Dockerfile, %s: slipway run --until build beside buildctl (median of %d)", what, times), "<= 0.3 s more",
+	p.Add(fmt.Sprintf("Dockerfile, %s: slipway run --until build compared with buildctl (median of %d)", what, times), "<= 0.3 s more",
 		fmt.Sprintf("%+.2f s (%.2f s, buildctl %.2f s)", extra.Seconds(), measure.Median(ours).Seconds(), measure.Median(theirs).Seconds()),
 		extra <= 300*time.Millisecond)
 	return nil

@@ -14,15 +14,15 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// noopStep is a step that does nothing: what is left is the engine.
+// noopStep is a step that does nothing: what remains is the engine.
 type noopStep struct{}
 
 func (noopStep) Run(context.Context, step.Request) (step.Result, error) {
 	return step.Succeed("", struct{}{})
 }
 
-// measureEngine measures what durability costs: steps that do nothing, on the disk where
-// temporary files are.
+// measureEngine measures the cost of durability with steps that do nothing, on the
+// disk of the temporary folder.
 func (b *bench) measureEngine(ctx context.Context) error {
 	for i, c := range []struct {
 		what         string
@@ -46,7 +46,7 @@ func (b *bench) measureEngine(ctx context.Context) error {
 	return nil
 }
 
-// runNoops runs a plan of that many steps in chains beside each other.
+// runNoops runs a plan with that many steps in parallel chains.
 func (b *bench) runNoops(ctx context.Context, name string, steps, lanes int) (time.Duration, error) {
 	home := filepath.Join(b.work, "engine"+name)
 	store, err := sqlite.Open(ctx, filepath.Join(home, "slipway.db"), nil)

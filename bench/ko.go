@@ -16,21 +16,21 @@ import (
 	"github.com/slipway-cd/slipway/bench/measure"
 )
 
-// Retail's image alone: no tests, no model.
+// Only Retail's image: no tests, no model.
 const koProject = `version: 1
 service: retail-api
 image: {build: {go: ./cmd/api}, repository: retail-api}
 environments: {dev: {target: {local: {}}}}
 `
 
-// koBench is two copies of Retail, one for Slipway and one for ko's own program.
+// koBench is two copies of Retail, one for Slipway and one for ko.
 type koBench struct {
 	*bench
 	ko                  string // the program
 	slipwayRepo, koRepo *retailRepo
 }
 
-// measureGoImages measures what Slipway adds to ko, whose library it uses.
+// measureGoImages measures the overhead over ko, whose library Slipway uses.
 func (b *bench) measureGoImages(ctx context.Context) error {
 	k := &koBench{bench: b}
 	var err error
@@ -80,7 +80,7 @@ func (k *koBench) prepare(ctx context.Context, address string) (err error) {
 	return k.checkSameLayer(img)
 }
 
-// pushBase gives ko the base that Slipway's image has.
+// pushBase gives ko the base image of Slipway's image.
 func (k *koBench) pushBase(ctx context.Context, address string, built v1.Image) error {
 	layers, err := built.Layers()
 	if err != nil {
@@ -109,7 +109,7 @@ func (k *koBench) pushBase(ctx context.Context, address string, built v1.Image) 
 	return os.WriteFile(filepath.Join(k.koRepo.dir, ".ko.yaml"), []byte(settings), 0o644)
 }
 
-// checkSameLayer makes sure that both build the same: of one source, the layer with the
+// checkSameLayer checks that both build the same: from one source, the layer with the
 // program has the same bytes.
 func (k *koBench) checkSameLayer(ours v1.Image) error {
 	theirs, err := readLayout(k.layout())
@@ -125,7 +125,7 @@ func (k *koBench) checkSameLayer(ours v1.Image) error {
 		last = append(last, m.Layers[len(m.Layers)-1].Digest)
 	}
 	if last[0] != last[1] {
-		return fmt.Errorf("of the same source, Slipway's program is in layer %s and ko's in %s: they were told to build different things", last[0], last[1])
+		return fmt.Errorf("from the same source, Slipway's program is in layer %s and ko's in %s: they are not building the same thing", last[0], last[1])
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ func (k *koBench) compare(ctx context.Context) error {
 		theirs = append(theirs, time.Since(start))
 	}
 	ratio, least, most := measure.Ratios(ours, theirs)
-	k.Add(fmt.Sprintf("Go image, one line changed: slipway run --until build (plan, checkout and records too) beside ko build (image alone) (median of %d)", rounds), "ratio <= 1.05",
+	k.Add(fmt.Sprintf("Go image, one line changed: slipway run --until build (with plan, checkout and records) compared with ko build (image alone) (median of %d)", rounds), "ratio <= 1.05",
 		fmt.Sprintf("%.2f s, ko %.2f s, ratio %.2f (%.2f to %.2f)", measure.Median(ours).Seconds(), measure.Median(theirs).Seconds(), ratio, least, most), ratio <= 1.05)
 	return nil
 }

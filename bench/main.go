@@ -1,10 +1,10 @@
-// Command bench measures what Slipway costs: on its own, and beside a shell
-// script that does the same steps and other tools. It prints one table, in a few
-// minutes:
+// Command bench measures Slipway's speed and memory, alone and compared with other
+// tools and with a shell script that takes the same steps. It prints one table, in a
+// few minutes:
 //
 //	SLIPWAY_BIN=$PWD/bin/slipway go run ./bench [-parts retail,push]
 //
-// Everything happens in a temporary folder and on loopback addresses.
+// It only uses a temporary folder and loopback addresses.
 package main
 
 import (
@@ -24,11 +24,11 @@ import (
 	"github.com/slipway-cd/slipway/bench/measure"
 )
 
-// maxDuration is how long everything may take; other tools are built in it, too.
+// maxDuration is the maximum duration, including builds of other tools.
 const maxDuration = 20 * time.Minute
 
 func main() {
-	only := flag.String("parts", "", "measure these `parts` alone, separated by commas: "+strings.Join(partNames((*bench)(nil).parts()), ","))
+	only := flag.String("parts", "", "measure only these `parts`, separated by commas: "+strings.Join(partNames((*bench)(nil).parts()), ","))
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -64,8 +64,8 @@ func (b *bench) parts() []part {
 		{"predict", "/predict", b.measurePredict},
 		{"dockerfile", "Dockerfiles", b.measureDockerfiles},
 		{"python", "/predict in Python", b.measurePythonPredict},
-		{"ko", "Go images beside ko", b.measureGoImages},
-		{"push", "pushes beside crane and skopeo", b.measurePushes},
+		{"ko", "Go images compared with ko", b.measureGoImages},
+		{"push", "pushes compared with crane and skopeo", b.measurePushes},
 		{"scan", "SBOMs and scans", b.measureScans},
 	}
 }
@@ -78,7 +78,7 @@ func partNames(all []part) []string {
 	return out
 }
 
-// selectParts are the parts that are asked for; "" is all.
+// selectParts returns the parts with the given names; "" selects all.
 func selectParts(all []part, only string) ([]part, error) {
 	if only == "" {
 		return all, nil
@@ -87,7 +87,7 @@ func selectParts(all []part, only string) ([]part, error) {
 	for key := range strings.SplitSeq(only, ",") {
 		i := slices.Index(partNames(all), key)
 		if i < 0 {
-			return nil, fmt.Errorf("-parts: there is no part %q; there are %s", key, strings.Join(partNames(all), ", "))
+			return nil, fmt.Errorf("-parts: unknown part %q (want %s)", key, strings.Join(partNames(all), ", "))
 		}
 		out = append(out, all[i])
 	}
@@ -101,7 +101,7 @@ func run(ctx context.Context, only string, out, story io.Writer) error {
 		return err
 	}
 	if !filepath.IsAbs(b.slipway) {
-		return fmt.Errorf("SLIPWAY_BIN=%q is no absolute path of the binary: use `make bench`", b.slipway)
+		return fmt.Errorf("SLIPWAY_BIN=%q is not an absolute path: use `make bench`", b.slipway)
 	}
 	if b.root, err = os.Getwd(); err != nil {
 		return err

@@ -21,7 +21,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// serveRegistry serves an empty registry on a loopback address, to everybody alike.
+// serveRegistry serves an empty registry on a loopback address.
 func (b *bench) serveRegistry(name string) (address string, stop func(), err error) {
 	r, err := oci.OpenEmbedded(filepath.Join(b.work, name))
 	if err != nil {
@@ -38,7 +38,7 @@ func (b *bench) serveRegistry(name string) (address string, stop func(), err err
 	}, nil
 }
 
-// layer is the archive of the files, compressed at that level.
+// layer returns a layer with the files, compressed at the given level.
 func layer(level int, files map[string][]byte, order []string) (v1.Layer, error) {
 	var packed bytes.Buffer
 	z, err := gzip.NewWriterLevel(&packed, level)
@@ -62,7 +62,7 @@ func layer(level int, files map[string][]byte, order []string) (v1.Layer, error)
 	}, tarball.WithMediaType(types.OCILayer))
 }
 
-// image is one of these layers, for this machine.
+// image returns an image of these layers for this machine's platform.
 func image(c v1.Config, layers ...v1.Layer) (v1.Image, error) {
 	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	img, err := mutate.ConfigFile(img, &v1.ConfigFile{OS: "linux", Architecture: runtime.GOARCH, RootFS: v1.RootFS{Type: "layers"}, Config: c})
@@ -72,8 +72,8 @@ func image(c v1.Config, layers ...v1.Layer) (v1.Image, error) {
 	return mutate.AppendLayers(img, layers...)
 }
 
-// writeLayout makes the image the only one of the OCI layout in dir; blobs that are
-// there already stay.
+// writeLayout makes the image the only one of the OCI layout in dir; existing blobs
+// are kept.
 func writeLayout(dir string, img v1.Image) (delivery.Digest, error) {
 	at, err := layout.Write(dir, empty.Index)
 	if err != nil {
@@ -86,7 +86,7 @@ func writeLayout(dir string, img v1.Image) (delivery.Digest, error) {
 	return delivery.Digest(d.String()), err
 }
 
-// readLayout is the only image of the OCI layout in dir.
+// readLayout returns the only image of the OCI layout in dir.
 func readLayout(dir string) (v1.Image, error) {
 	index, err := layout.ImageIndexFromPath(dir)
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"github.com/slipway-cd/slipway/bench/measure"
 )
 
-// measurePredict measures the example's server on one core, without Slipway in between.
+// measurePredict measures the example's server on one core, without Slipway in
+// between.
 func (b *bench) measurePredict(ctx context.Context) error {
 	dir := filepath.Join(b.root, "examples", "retail")
 	server, model, data := filepath.Join(b.work, "api"), filepath.Join(b.work, "model"), filepath.Join(b.work, "t.csv")
@@ -30,7 +31,7 @@ func (b *bench) measurePredict(ctx context.Context) error {
 	return b.measureServer(ctx, "/predict, server on one core, 8 clients", cmd)
 }
 
-// measureServer starts a server of Retail, and measures what its users get.
+// measureServer starts a Retail server and measures its responses.
 func (b *bench) measureServer(ctx context.Context, what string, cmd *exec.Cmd) error {
 	port, err := freePort()
 	if err != nil {
@@ -46,7 +47,7 @@ func (b *bench) measureServer(ctx context.Context, what string, cmd *exec.Cmd) e
 		return err
 	}
 	ask := predictRequest(url)
-	measure.ConstantConcurrency(8, time.Second, ask) // warm
+	measure.ConstantConcurrency(8, time.Second, ask) // warm-up
 	const period = 5 * time.Second
 	t := measure.ConstantConcurrency(8, period, ask)
 	took := t.Latencies()

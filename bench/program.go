@@ -9,7 +9,7 @@ import (
 	"github.com/slipway-cd/slipway/bench/measure"
 )
 
-// measureProgram measures the start and the size of the binary.
+// measureProgram measures the start-up time and the size of the binary.
 func (b *bench) measureProgram(ctx context.Context) error {
 	var took []time.Duration
 	for range 30 {

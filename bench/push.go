@@ -21,7 +21,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// The image that is pushed: 200 MB that nobody can compress.
+// The pushed image: 200 MB of incompressible data.
 const (
 	pushLayers    = 4
 	pushLayerSize = 50e6
@@ -29,14 +29,14 @@ const (
 )
 
 // pushTool is one way to push the image of an OCI layout. Each has its own layout and
-// its own repository of the same registry.
+// its own repository in the same registry.
 type pushTool struct {
 	name    string
 	command func(layout, repository, tag string, d delivery.Digest) []string
 	took    []time.Duration
 }
 
-// measurePushes measures the push of an image of which one layer is new.
+// measurePushes measures pushing an image of which one layer is new.
 func (b *bench) measurePushes(ctx context.Context) error {
 	all, err := b.pushTools(ctx)
 	if err != nil {
@@ -53,7 +53,7 @@ func (b *bench) measurePushes(ctx context.Context) error {
 			return err
 		}
 	}
-	for round := range pushRounds + 1 { // in the first one, everything is new: it does not count
+	for round := range pushRounds + 1 { // the first round is not measured: everything is new
 		for i := range all {
 			p := all[(round+i)%len(all)]
 			took, err := b.pushOnce(ctx, p, address+"/"+p.name, fmt.Sprint("round", round), common)
@@ -69,7 +69,7 @@ func (b *bench) measurePushes(ctx context.Context) error {
 	return nil
 }
 
-// pushTools are ours first, and others: each is a program of its own.
+// pushTools returns Slipway's push first, then others. Each is a separate program.
 func (b *bench) pushTools(ctx context.Context) ([]*pushTool, error) {
 	ours := filepath.Join(b.work, "push")
 	build := measure.Command(ctx, b.root, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", ours, "./bench/push")
@@ -91,15 +91,15 @@ func (b *bench) pushTools(ctx context.Context) ([]*pushTool, error) {
 	}
 	skopeo, err := exec.LookPath("skopeo")
 	if err != nil {
-		b.Note("push beside skopeo", "no skopeo in PATH")
-		return all, nil //nolint:nilerr // without it, the rest is measured
+		b.Note("push compared with skopeo", "no skopeo in PATH")
+		return all, nil //nolint:nilerr // the rest is still measured
 	}
 	return append(all, &pushTool{name: "skopeo", command: func(layout, repository, tag string, _ delivery.Digest) []string {
 		return []string{skopeo, "copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false", "oci:" + layout, "docker://" + repository + ":" + tag}
 	}}), nil
 }
 
-// randomLayer is a layer of random bytes, in an archive that is compressed for its form.
+// randomLayer returns a layer of random bytes.
 func randomLayer() (v1.Layer, error) {
 	random := make([]byte, pushLayerSize)
 	if _, err := rand.Read(random); err != nil {
@@ -108,7 +108,7 @@ func randomLayer() (v1.Layer, error) {
 	return layer(gzip.NoCompression, map[string][]byte{"noise": random}, []string{"noise"})
 }
 
-// pushOnce pushes an image with a layer that the registry never saw.
+// pushOnce pushes an image with one layer that is new to the registry.
 func (b *bench) pushOnce(ctx context.Context, p *pushTool, repository, tag string, common []v1.Layer) (time.Duration, error) {
 	fresh, err := randomLayer()
 	if err != nil {
@@ -124,7 +124,7 @@ func (b *bench) pushOnce(ctx context.Context, p *pushTool, repository, tag strin
 		return 0, err
 	}
 	line := p.command(dir, repository, tag, d)
-	// What was made for this round is not cleaned up or written back within it.
+	// Garbage and dirty pages of this round's setup are not part of the measurement.
 	runtime.GC()
 	syscall.Sync()
 	start := time.Now()
@@ -135,7 +135,7 @@ func (b *bench) pushOnce(ctx context.Context, p *pushTool, repository, tag strin
 	return took, errors.Join(checkPushed(ctx, repository+":"+tag, d), measure.RemoveAll(dir))
 }
 
-// checkPushed makes sure that the registry has that very image.
+// checkPushed checks that the registry has exactly this image.
 func checkPushed(ctx context.Context, reference string, want delivery.Digest) error {
 	ref, err := name.NewTag(reference)
 	if err != nil {
@@ -148,7 +148,7 @@ func checkPushed(ctx context.Context, reference string, want delivery.Digest) er
 	return err
 }
 
-// addPushRows holds ours against the fastest of the others.
+// addPushRows compares Slipway's push with the fastest of the others.
 func (b *bench) addPushRows(ours *pushTool, others []*pushTool) {
 	fastest := others[0]
 	var said []string
@@ -159,6 +159,6 @@ func (b *bench) addPushRows(ours *pushTool, others []*pushTool) {
 		}
 	}
 	ratio, least, most := measure.Ratios(ours.took, fastest.took)
-	b.Add(fmt.Sprintf("push of 200 MB with one of 4 layers changed, our push in a program of its own, beside %s (median of %d)", fastest.name, pushRounds), "ratio <= 1",
+	b.Add(fmt.Sprintf("push of 200 MB with one of 4 layers changed, Slipway's push alone compared with %s (median of %d)", fastest.name, pushRounds), "ratio <= 1",
 		fmt.Sprintf("%.2f s, %s, ratio %.2f (%.2f to %.2f)", measure.Median(ours.took).Seconds(), strings.Join(said, ", "), ratio, least, most), ratio <= 1)
 }

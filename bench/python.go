@@ -9,12 +9,12 @@ import (
 	"github.com/slipway-cd/slipway/bench/measure"
 )
 
-// measurePythonPredict measures the Python example's server on one core, beside the Go
-// one before it. Its packages are installed once, into a folder that stays.
+// measurePythonPredict measures the Python example's server on one core, like the Go
+// one. Its packages are installed once, into a persistent folder.
 func (b *bench) measurePythonPredict(ctx context.Context) error {
 	if _, err := exec.LookPath("python3.11"); err != nil {
 		b.Note("/predict of the Python Retail", "no python3.11 here")
-		return nil //nolint:nilerr // without it, the rest is measured
+		return nil //nolint:nilerr // the rest is still measured
 	}
 	dir := filepath.Join(b.root, "examples", "retail-python")
 	python, err := b.pythonEnv(ctx, dir)
@@ -35,7 +35,7 @@ func (b *bench) measurePythonPredict(ctx context.Context) error {
 	return b.measureServer(ctx, "/predict, the Python Retail, one process, 8 clients", cmd)
 }
 
-// pythonEnv is a Python with what the example needs.
+// pythonEnv returns a Python with the example's dependencies.
 func (b *bench) pythonEnv(ctx context.Context, dir string) (string, error) {
 	lock := filepath.Join(dir, "requirements-dev.txt")
 	env := filepath.Join(b.root, "bin", "bench", "python")

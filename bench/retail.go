@@ -13,14 +13,14 @@ import (
 	"github.com/slipway-cd/slipway/bench/measure"
 )
 
-// rounds is how often Slipway and the script do the same, one after the other.
+// rounds is how often Slipway and the script do the same, alternating.
 const rounds = 7
 
-// retailRepo is a repository with Retail.
+// retailRepo is a repository with the Retail example.
 type retailRepo struct {
 	*bench
 	dir        string
-	lastBudget int // so that no two builds are of the same source
+	lastBudget int // so that every build has a different source
 }
 
 func (b *bench) newRetailRepo(ctx context.Context, name string, first int) (*retailRepo, error) {
@@ -64,8 +64,8 @@ func (s *retailRepo) setBudget(ctx context.Context, nanoseconds int) error {
 	return fmt.Errorf("%s has no line for predictBudget", path)
 }
 
-// touch changes the line so that nobody notices: about a second, every time
-// another one. The compiler has seen none of them.
+// touch changes that line without visible effect: about a second, different every
+// time, so that the compiler has not seen it.
 func (s *retailRepo) touch(ctx context.Context) error {
 	s.lastBudget += 2
 	return s.setBudget(ctx, int(time.Second)+s.lastBudget)
@@ -73,7 +73,7 @@ func (s *retailRepo) touch(ctx context.Context) error {
 
 // measureRetail measures deliveries of the example.
 func (b *bench) measureRetail(ctx context.Context) error {
-	// Even and odd: neither finds the other's work in the compiler's cache.
+	// Even and odd: neither benefits from the other's compiler cache.
 	seed := int(time.Now().UnixNano()/1000) % 500_000_000 &^ 1
 	ours, err := b.newRetailRepo(ctx, "slipway", seed)
 	if err != nil {
@@ -111,7 +111,7 @@ func (s *retailRepo) down() {
 	}
 }
 
-// measureFirstRun is a whole delivery with nothing cached by Slipway, and its memory.
+// measureFirstRun measures a whole delivery with an empty cache, and its memory.
 func (s *retailRepo) measureFirstRun(ctx context.Context) error {
 	cmd := measure.Command(ctx, s.dir, s.slipway, "run", "--env", "prod")
 	start := time.Now()
@@ -144,7 +144,8 @@ func (s *retailRepo) measureUnchanged(ctx context.Context) error {
 	return nil
 }
 
-// compareWithScript delivers one-line changes with Slipway and with the script, in turns.
+// compareWithScript delivers one-line changes with Slipway and with the script,
+// alternating.
 func (s *retailRepo) compareWithScript(ctx context.Context, plain *retailRepo) error {
 	var ours, theirs []time.Duration
 	for range rounds {
@@ -168,7 +169,7 @@ func (s *retailRepo) compareWithScript(ctx context.Context, plain *retailRepo) e
 	a, z := measure.Median(ours), measure.Median(theirs)
 	ratio, least, most := measure.Ratios(ours, theirs)
 	s.Add(fmt.Sprintf("one-line change to verified, 2 s bake included (median of %d)", rounds), "<= 10 s", fmt.Sprintf("%.2f s", a.Seconds()), a <= 10*time.Second)
-	s.Add("  beside bench/plain.sh, in turns", "ratio <= 1", fmt.Sprintf("%.2f s, ratio %.2f (%.2f to %.2f)", z.Seconds(), ratio, least, most), ratio <= 1)
+	s.Add("  compared with bench/plain.sh, in turns", "ratio <= 1", fmt.Sprintf("%.2f s, ratio %.2f (%.2f to %.2f)", z.Seconds(), ratio, least, most), ratio <= 1)
 	return nil
 }
 
@@ -188,8 +189,8 @@ func (s *retailRepo) stopPlain() {
 	}
 }
 
-// measureUnderLoad delivers a good release and a bad one, and goes back by hand, while
-// users ask 200 times a second.
+// measureUnderLoad delivers a good release and a bad one, and rolls back manually,
+// under 200 requests per second.
 func (s *retailRepo) measureUnderLoad(ctx context.Context) error {
 	url, err := s.url(ctx)
 	if err != nil {
@@ -201,7 +202,7 @@ func (s *retailRepo) measureUnderLoad(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Add("bad release: from its deploy to the good one alone again", "<= 3 s", fmt.Sprintf("%.2f s", bad.Seconds()), bad <= 3*time.Second)
+	s.Add("bad release: from its deploy until only the good one is running again", "<= 3 s", fmt.Sprintf("%.2f s", bad.Seconds()), bad <= 3*time.Second)
 	s.Add("slipway rollback, by hand", "<= 3 s", fmt.Sprintf("%.2f s", back.Seconds()), back <= 3*time.Second)
 	took := t.Latencies()
 	failed, first := t.Failures()
@@ -228,8 +229,8 @@ func (s *retailRepo) deployUnderLoad(ctx context.Context) (bad, back time.Durati
 	return bad, time.Since(start), err
 }
 
-// deployBad delivers what production refuses; the time is that from the deploy's
-// start to the end of the run.
+// deployBad delivers a release that production rejects. It returns the time from the
+// start of the deploy step to the end of the run.
 func (s *retailRepo) deployBad(ctx context.Context) (time.Duration, error) {
 	out, err := measure.Exec(ctx, 3, s.dir, s.slipway, "run", "--env", "prod", "--json")
 	if err != nil {

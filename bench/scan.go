@@ -20,7 +20,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// The image that is looked into: as much as a service with scikit-learn has.
+// The scanned image: about as large as a service with scikit-learn.
 const (
 	wheels         = 60
 	filesPerWheel  = 60
@@ -28,7 +28,7 @@ const (
 	scanRounds     = 5
 )
 
-// measureScans measures the bills of materials and the scan of a Python image.
+// measureScans measures the SBOMs and the scan of a Python image.
 func (b *bench) measureScans(ctx context.Context) error {
 	db := filepath.Join(b.work, "vulnerabilities")
 	if err := installTestDatabase(ctx, b.work, db); err != nil {
@@ -39,7 +39,7 @@ func (b *bench) measureScans(ctx context.Context) error {
 		return err
 	}
 	var fresh, again []time.Duration
-	for round := range scanRounds + 1 { // the first one only warms the disk's cache
+	for round := range scanRounds + 1 { // the first round only warms the page cache
 		dir := filepath.Join(b.work, fmt.Sprint("scanned", round))
 		d, err := pythonImage(dir, round, base)
 		if err != nil {
@@ -62,13 +62,14 @@ func (b *bench) measureScans(ctx context.Context) error {
 		took []time.Duration
 	}{{"a Python image", fresh}, {"the same image again", again}} {
 		m := measure.Median(c.took)
-		b.Add(fmt.Sprintf("SBOMs and scan of %s, %d wheels and %d deb packages, database planted (median of %d)", c.what, wheels, debianPackages, scanRounds), "<= 5 s",
+		b.Add(fmt.Sprintf("SBOMs and scan of %s, %d wheels and %d deb packages, test database (median of %d)", c.what, wheels, debianPackages, scanRounds), "<= 5 s",
 			fmt.Sprintf("%.2f s", m.Seconds()), m <= 5*time.Second)
 	}
 	return nil
 }
 
-// installTestDatabase installs a database that knows one weakness of each sort.
+// installTestDatabase installs a vulnerability database with one vulnerability of
+// each ecosystem.
 func installTestDatabase(ctx context.Context, work, dir string) error {
 	made, err := os.MkdirTemp(work, "planted-")
 	if err != nil {
@@ -85,8 +86,8 @@ func installTestDatabase(ctx context.Context, work, dir string) error {
 	return err
 }
 
-// scanOnce is what the step scan does, in a Scanner of its own as each run has one:
-// both bills, then the scan. Both planted weaknesses have to be found.
+// scanOnce does what the scan step does, with a new Scanner as in every run: both
+// SBOMs, then the scan, which must find both vulnerabilities.
 func scanOnce(ctx context.Context, db, dir string, d delivery.Digest) (time.Duration, error) {
 	keep := dir + "-kept"
 	if err := os.MkdirAll(keep, 0o755); err != nil {
@@ -104,12 +105,12 @@ func scanOnce(ctx context.Context, db, dir string, d delivery.Digest) (time.Dura
 		return 0, err
 	}
 	if len(report.Findings) != 2 || len(report.Gaps) != 0 || report.Packages["python"] != wheels || report.Packages["deb"] != debianPackages {
-		return 0, fmt.Errorf("the scan found %d weaknesses in %v, with the gaps %v; want 2 and none", len(report.Findings), report.Packages, report.Gaps)
+		return 0, fmt.Errorf("the scan found %d vulnerabilities in %v, with gaps %v; want 2 and none", len(report.Findings), report.Packages, report.Gaps)
 	}
 	return took, nil
 }
 
-// pythonLayers are a distribution, and packages of Python on top.
+// pythonLayers returns the layers of a distribution and of Python packages.
 func (b *bench) pythonLayers() ([]v1.Layer, error) {
 	licence, err := os.ReadFile(filepath.Join(b.root, "LICENSE"))
 	if err != nil {
@@ -126,7 +127,7 @@ func (b *bench) pythonLayers() ([]v1.Layer, error) {
 	return layers, nil
 }
 
-// pythonImage writes an image whose last layer nobody saw before.
+// pythonImage writes an image whose last layer is new.
 func pythonImage(dir string, round int, base []v1.Layer) (delivery.Digest, error) {
 	const file = "app/server/main.py"
 	last, err := layer(gzip.BestSpeed, map[string][]byte{file: fmt.Appendf(nil, "round = %d\n", round)}, []string{file})

@@ -19,24 +19,24 @@ import (
 	"sync"
 )
 
-// apiProxy stands before the cluster's and counts what it is asked. Safe for
+// apiProxy is a proxy for the API server that counts requests. It is safe for
 // concurrent use.
 type apiProxy struct {
 	server *httptest.Server
-	caFile string // file with the certificate that it shows
+	caFile string // its certificate
 
 	mu    sync.Mutex
 	calls callCounts
 }
 
-// callCounts are what a server was asked.
+// callCounts are the counted requests.
 type callCounts struct {
 	byVerb   map[string]int // without watches
 	watches  int
-	byTarget map[string]int // for each question: a verb, and what is asked for
+	byTarget map[string]int // by verb and resource path
 }
 
-// startProxy starts one that passes everything on, with the token of whoever asks.
+// startProxy starts a proxy that forwards all requests with their tokens.
 func (b *bench) startProxy(ctx context.Context) (*apiProxy, error) {
 	to, transport, err := b.upstream(ctx)
 	if err != nil {
@@ -48,7 +48,7 @@ func (b *bench) startProxy(ctx context.Context) (*apiProxy, error) {
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(to) },
 		Transport:     transport,
 		FlushInterval: -1,                         // watches
-		ErrorLog:      log.New(io.Discard, "", 0), // of who went away
+		ErrorLog:      log.New(io.Discard, "", 0), // about clients that disconnect
 	}
 	s.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.count(r)
@@ -65,7 +65,7 @@ func (b *bench) startProxy(ctx context.Context) (*apiProxy, error) {
 	return s, nil
 }
 
-// close ends it, with the watches that are left.
+// close stops the proxy and the remaining watches.
 func (s *apiProxy) close() {
 	s.server.CloseClientConnections()
 	s.server.Close()
@@ -77,7 +77,7 @@ func (s *apiProxy) reset() {
 	s.calls = callCounts{byVerb: map[string]int{}, byTarget: map[string]int{}}
 }
 
-// snapshot are the calls since the last reset.
+// snapshot returns the calls since the last reset.
 func (s *apiProxy) snapshot() callCounts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,8 +97,8 @@ func (s *apiProxy) count(r *http.Request) {
 	s.calls.byTarget[strings.TrimSpace(verb+" "+strings.Join(rest, "/"))]++
 }
 
-// upstream is the cluster's server, and how it is reached: by HTTP/2, and where a
-// connection is to become something else, by HTTP/1.1.
+// upstream returns the URL of the API server and its transport: HTTP/2, except
+// HTTP/1.1 for connections to be upgraded.
 func (b *bench) upstream(ctx context.Context) (*url.URL, http.RoundTripper, error) {
 	text, err := b.cluster.Kubectl(ctx, "config", "view", "--raw", "--minify", "--flatten", "-o", "json")
 	if err != nil {

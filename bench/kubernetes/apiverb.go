@@ -5,9 +5,8 @@ import (
 	"strings"
 )
 
-// requestVerb is what the apiserver calls a request. What is asked of it as such, its
-// kinds and version, is a discovery; a rehearsal is a patch (or the like) that
-// changes nothing.
+// requestVerb returns the API verb of a request. Requests for API groups and versions
+// are "discovery"; dry runs are marked as such.
 func requestVerb(r *http.Request) string {
 	rest, ok := resourcePath(r.URL.Path)
 	if !ok {
@@ -32,13 +31,13 @@ func requestVerb(r *http.Request) string {
 		verb = strings.ToLower(r.Method)
 	}
 	if len(query["dryRun"]) > 0 {
-		verb += " (rehearsed)"
+		verb += " (dry run)"
 	}
 	return verb
 }
 
-// resourcePath is what comes after the namespace: the kind, and its name and what is
-// below that, if one is asked for. False: the path is of no object.
+// resourcePath returns the path after the namespace: the resource, and its name and
+// subresource, if any. ok is false for a path without a resource.
 func resourcePath(path string) (rest []string, ok bool) {
 	words := strings.Split(strings.Trim(path, "/"), "/")
 	switch {

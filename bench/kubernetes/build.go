@@ -12,22 +12,22 @@ import (
 	"github.com/slipway-cd/slipway/bench/measure"
 )
 
-// program is somebody else's program, built from a Go module of its own.
+// program is a third-party program, built from a separate Go module.
 type program struct {
-	toolModule string // folder below tools
-	module     string // the module that has it
-	pkg        string // below that
+	toolModule string // subfolder of tools
+	module     string // the module that contains it
+	pkg        string // package path within it
 }
 
-// buildTool builds the program, which takes minutes for the first time, and returns
-// where it is. One job at a time: the cluster wants the processors, too.
+// buildTool builds the program, which takes minutes the first time, and returns its
+// path. It builds one package at a time, to leave processors for the cluster.
 func (b *bench) buildTool(ctx context.Context, t program) (string, error) {
 	binary := filepath.Join(b.root, "bin", "bench", filepath.Base(t.pkg))
 	_, err := b.goCommand(ctx, t, "build", "-p", "1", "-trimpath", "-ldflags", "-s -w", "-o", binary, t.module+"/"+t.pkg)
 	return binary, err
 }
 
-// moduleDir is where the module's files are.
+// moduleDir returns the folder of the module's sources.
 func (b *bench) moduleDir(ctx context.Context, t program) (string, error) {
 	out, err := b.goCommand(ctx, t, "list", "-m", "-f", "{{.Dir}}", t.module)
 	return strings.TrimSpace(out), err
@@ -40,8 +40,8 @@ func (b *bench) goCommand(ctx context.Context, t program, args ...string) (strin
 	return measure.ExecCmd(cmd, 0)
 }
 
-// installCRDs gives the cluster kinds that it lacks, and takes them away again when the
-// bench ends. Kinds that are there belong to somebody, and stay as they are.
+// installCRDs creates the CRDs that the cluster lacks, and removes them when the
+// benchmark ends. Existing ones are left alone.
 func (b *bench) installCRDs(ctx context.Context, files ...string) error {
 	for _, file := range files {
 		if _, err := b.cluster.Kubectl(ctx, "get", "-f", file); err == nil {
@@ -61,8 +61,8 @@ func (b *bench) installCRDs(ctx context.Context, files ...string) error {
 	return nil
 }
 
-// waitEstablished waits until the cluster serves a new kind. kubectl can't wait for what
-// has no status yet, so it is asked again.
+// waitEstablished waits until a new kind is served. kubectl fails on a CRD without a
+// status, so it is retried.
 func (b *bench) waitEstablished(ctx context.Context, file string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -74,8 +74,8 @@ func (b *bench) waitEstablished(ctx context.Context, file string) error {
 	}
 }
 
-// startController starts one with an administrator's rights in the place. What it says
-// goes into a file there, or into the folder for what is kept.
+// startController starts a controller with administrator rights in the namespace. Its
+// output goes to a file in the namespace's folder or in the output folder.
 func (p *namespace) startController(ctx context.Context, path string, args ...string) error {
 	dir := p.dir
 	if p.outputDir != "" {
@@ -83,7 +83,7 @@ func (p *namespace) startController(ctx context.Context, path string, args ...st
 	}
 	log, err := os.Create(filepath.Join(dir, filepath.Base(path)+".log"))
 	if err != nil {
-		return fmt.Errorf("make a log: %w", err)
+		return fmt.Errorf("create a log: %w", err)
 	}
 	defer log.Close()
 	cmd := p.command(context.WithoutCancel(ctx), path, args...)
@@ -91,7 +91,8 @@ func (p *namespace) startController(ctx context.Context, path string, args ...st
 	return p.startProcess(cmd)
 }
 
-// runTool runs a command whose no is an answer: false, and no error.
+// runTool runs a command. Exiting with a nonzero code is a result (false), not an
+// error.
 func runTool(cmd *exec.Cmd) (yes bool, err error) {
 	_, err = measure.ExecCmd(cmd, 0)
 	return err == nil, ignoreExitCode(err)

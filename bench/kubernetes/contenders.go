@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// contenders are the contenders, each with a good release that serves.
+// contenders are the tools that are compared, each with a good release deployed.
 type contenders struct {
 	*testRepository
 	rolling, blueGreen, kubectl *entrant
-	timeoutBased                []*entrant // that see a bad release only by waiting
+	timeoutBased                []*entrant // detect a bad release only by a timeout
 	all                         []*entrant
 }
 
-// entrant is a contender and what was measured of it.
+// entrant is a tool with its measurements.
 type entrant struct {
 	deployer
-	serving  string // the release
+	serving  string // the deployed release
 	goodRuns []measurement
 }
 
-// firstDeployTimeout waits for the first release of a place, which nobody measures.
+// firstDeployTimeout is the timeout of a first release, which is not measured.
 const firstDeployTimeout = 2 * time.Minute
 
-// setUpContenders sets everybody up. Slipway builds the image. Who can't be built or does not
-// run gets a row that says why.
+// setUpContenders sets up all tools. Slipway builds the image. A tool that cannot be
+// built or does not run gets a row with the reason.
 func (b *bench) setUpContenders(ctx context.Context) (*contenders, error) {
 	r, err := b.createRepository(ctx)
 	if err != nil {
@@ -57,7 +57,8 @@ func (b *bench) setUpContenders(ctx context.Context) (*contenders, error) {
 	return f, nil
 }
 
-// addSlipway is Slipway with that strategy. All its projects deliver one image.
+// addSlipway adds Slipway with the given strategy. All its environments deliver one
+// image.
 func (f *contenders) addSlipway(ctx context.Context, strategy string) (*entrant, error) {
 	p, err := f.newEnvironment(ctx, "Slipway, "+strategy, strings.ReplaceAll(strategy, "_", "-"), strategy, nil)
 	if err == nil && len(f.projects) == 1 {
@@ -72,16 +73,16 @@ func (f *contenders) addSlipway(ctx context.Context, strategy string) (*entrant,
 	}
 	sum, err := p.deployedDigest(ctx)
 	if err == nil && f.image.imageDigest != "" && f.image.imageDigest != sum {
-		err = fmt.Errorf("%s delivers %s, and another image than %s", p.ns.toolName, sum, f.image.imageDigest)
+		err = fmt.Errorf("%s delivers image %s, not %s", p.ns.toolName, sum, f.image.imageDigest)
 	}
 	f.image = serviceImage{f.registry, sum}
 	return e, err
 }
 
-// constructor makes a contender at a place, and gives that its name.
+// constructor creates a deployer in a namespace, and sets the namespace's toolName.
 type constructor func(context.Context, *namespace) (deployer, error)
 
-// add sets a contender up; nil: it does not work here, and has a row that says why.
+// add sets up a tool; nil if it does not work here, which gets a row with the reason.
 func (f *contenders) add(ctx context.Context, of constructor) (*entrant, error) {
 	at, err := f.createNamespace(ctx, "")
 	if err != nil {
@@ -103,25 +104,25 @@ func (f *contenders) add(ctx context.Context, of constructor) (*entrant, error) 
 	return nil, nil
 }
 
-// deployFirst brings in the contender's first release.
+// deployFirst deploys the tool's first release.
 func (b *bench) deployFirst(ctx context.Context, f *contenders, c deployer) (*entrant, error) {
 	ctx, cancel := context.WithTimeout(ctx, firstDeployTimeout)
 	defer cancel()
 	e := &entrant{deployer: c}
 	var r release
 	var t deployResult
-	for try := 1; !t.succeeded; try++ { // some ask once, and take the first no for an answer
+	for try := 1; !t.succeeded; try++ { // some tools give up after one failed check
 		var err error
 		r = b.newRelease(good)
 		if t, err = c.deploy(ctx, r); err != nil {
 			return nil, fmt.Errorf("%s: first release: %w", c.namespace().toolName, err)
 		}
 		if !t.succeeded && (try == 3 || !mayBeWrong(e)) {
-			return nil, fmt.Errorf("%s: it says %d times that a good first release is bad", c.namespace().toolName, try)
+			return nil, fmt.Errorf("%s: reported a good first release as bad %d times", c.namespace().toolName, try)
 		}
 	}
 	e.serving = r.name
 	f.all = append(f.all, e)
-	b.logf("%s: a first release serves after %.1f s", c.namespace().toolName, t.finished.Sub(t.started).Seconds())
+	b.logf("%s: first release deployed after %.1f s", c.namespace().toolName, t.finished.Sub(t.started).Seconds())
 	return e, nil
 }

@@ -9,13 +9,14 @@ import (
 	"github.com/slipway-cd/slipway/bench/measure"
 )
 
-// maxRollback is how soon Slipway has to be back.
+// maxRollback is the goal for Slipway's rollback.
 const maxRollback = 10 * time.Second
 
-// badBehaviours are the bad releases.
+// badBehaviours are the behaviours of bad releases.
 func badBehaviours() []string { return []string{crashes, neverReady} }
 
-// measureBad brings bad releases in with Slipway. The time counts from the deploy step.
+// measureBad deploys bad releases with Slipway. Times count from the start of the
+// deploy step.
 func (b *bench) measureBad(ctx context.Context, f *contenders) error {
 	for _, kind := range badBehaviours() {
 		for _, e := range []*entrant{f.rolling, f.blueGreen} {
@@ -25,7 +26,7 @@ func (b *bench) measureBad(ctx context.Context, f *contenders) error {
 				if err != nil {
 					return err
 				}
-				b.logf("%s: %s: said %.2f s, good one alone %.2f s, failed %d of %d%s", e.namespace().toolName, kind,
+				b.logf("%s: %s: command %.2f s, only the good release %.2f s, failed %d of %d%s", e.namespace().toolName, kind,
 					o.commandTime.Seconds(), (o.converged - o.rolloutStart).Seconds(), o.failed, o.requests, measure.Parenthesize(o.firstErr))
 				all = append(all, o)
 			}
@@ -41,15 +42,15 @@ func (b *bench) addBadRows(e *entrant, kind string, all []measurement) {
 	for _, o := range all {
 		ok = ok && o.reached
 	}
-	what := fmt.Sprintf("bad release (%s), %s: good one alone again", kind, e.namespace().toolName)
+	what := fmt.Sprintf("bad release (%s), %s: only the good one is running again", kind, e.namespace().toolName)
 	b.Add(what, "<= 10 s", fmt.Sprintf("%.2f s, at most %.2f s (of %d)", measure.Median(back).Seconds(), worst.Seconds(), len(all)), ok && worst <= maxRollback)
 	b.addFailures(e, "  requests failed under 100/s", all)
 }
 
-// measureTimeouts brings bad releases in with those that wait for the end of a time. They
-// do so side by side: they have nothing else to do.
+// measureTimeouts deploys bad releases with the tools that detect them by a timeout,
+// concurrently, as they are mostly idle.
 func (b *bench) measureTimeouts(ctx context.Context, f *contenders) error {
-	most := 2*b.timeout + time.Minute // until it gave up, until it gave up to go back
+	most := 2*b.timeout + time.Minute // a timeout for the deploy and one for the rollback
 	for _, kind := range badBehaviours() {
 		outcomes, errs := make([]measurement, len(f.timeoutBased)), make([]error, len(f.timeoutBased))
 		var all sync.WaitGroup
@@ -70,13 +71,13 @@ func (b *bench) measureTimeouts(ctx context.Context, f *contenders) error {
 }
 
 func (b *bench) addTimeoutRows(e *entrant, kind string, o measurement, most time.Duration) {
-	text := fmt.Sprintf("%.2f s (told to wait %.0f s; command done after %.2f s)", o.converged.Seconds(), b.timeout.Seconds(), o.commandTime.Seconds())
+	text := fmt.Sprintf("%.2f s (timeout %.0f s; command done after %.2f s)", o.converged.Seconds(), b.timeout.Seconds(), o.commandTime.Seconds())
 	switch {
 	case o.wrongVerdict:
-		text = fmt.Sprintf("it says that it is good, after %.2f s", o.commandTime.Seconds())
+		text = fmt.Sprintf("reported as good after %.2f s", o.commandTime.Seconds())
 	case !o.reached:
 		text = fmt.Sprintf("not within %.0f s; command done after %.2f s", most.Seconds(), o.commandTime.Seconds())
 	}
-	b.Note(fmt.Sprintf("bad release (%s), %s: good one alone again", kind, e.namespace().toolName), text)
+	b.Note(fmt.Sprintf("bad release (%s), %s: only the good one is running again", kind, e.namespace().toolName), text)
 	b.addFailures(e, "  requests failed under 100/s", []measurement{o})
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/slipway-cd/slipway/bench/measure"
 )
 
-// goodTimeout is when a release is given up.
+// goodTimeout is the timeout of a good release.
 const goodTimeout = 3 * time.Minute
 
-// measureGood brings good releases in, everybody in turns.
+// measureGood deploys good releases with all tools, in rotating order.
 func (b *bench) measureGood(ctx context.Context, f *contenders) error {
 	for n := range b.rounds {
 		for i := range f.all {
@@ -22,12 +22,12 @@ func (b *bench) measureGood(ctx context.Context, f *contenders) error {
 				return err
 			}
 			if !o.reached && !mayBeWrong(e) {
-				return fmt.Errorf("%s: %s does not serve alone after %s", e.namespace().toolName, r.name, goodTimeout)
+				return fmt.Errorf("%s: %s is not the only running release after %s", e.namespace().toolName, r.name, goodTimeout)
 			}
 			o.wrongVerdict = o.wrongVerdict || !o.reached
 			e.serving = o.serving
 			e.goodRuns = append(e.goodRuns, o)
-			b.logf("%s: said %.2f s, all answers new %.2f s, alone %.2f s, failed %d of %d%s",
+			b.logf("%s: command %.2f s, only new responses %.2f s, only the new release %.2f s, failed %d of %d%s",
 				e.namespace().toolName, o.commandTime.Seconds(), o.lastOldResponse.Seconds(), o.converged.Seconds(), o.failed, o.requests, measure.Parenthesize(o.firstErr))
 		}
 	}
@@ -41,18 +41,18 @@ func (b *bench) addGoodRows(e, reference *entrant) {
 	name := e.namespace().toolName
 	said, answered := durations(e.goodRuns, func(o measurement) time.Duration { return o.commandTime }), durations(e.goodRuns, func(o measurement) time.Duration { return o.lastOldResponse })
 	b.Note(fmt.Sprintf("good release, %s: command done (median of %d)", name, len(said)), seconds(measure.Median(said)))
-	b.Note("  from its start to the last answer of the old release", seconds(measure.Median(answered)))
+	b.Note("  from its start to the last response of the old release", seconds(measure.Median(answered)))
 	if n := countWrong(e.goodRuns); n > 0 {
-		b.Note("  good releases that it took for bad ones, or left half way", fmt.Sprintf("%d of %d", n, len(e.goodRuns)))
+		b.Note("  good releases reported as bad, or left incomplete", fmt.Sprintf("%d of %d", n, len(e.goodRuns)))
 	}
 	if s, ok := e.deployer.(*slipwayDeployer); ok {
 		entered := durations(e.goodRuns, func(o measurement) time.Duration { return o.commandTime - o.rolloutStart })
-		b.Note("  from its deploy step on", seconds(measure.Median(entered)))
+		b.Note("  from the start of its deploy step", seconds(measure.Median(entered)))
 		b.Note("  peak memory of the process", fmt.Sprintf("%.0f MB", float64(s.peakKB)/1e3))
 		r, least, most := pairedRatios(e, reference, func(o measurement) time.Duration { return o.commandTime })
-		b.Add("  beside kubectl of the same round: command done", fmt.Sprintf("ratio <= %.2f", maxRatio), fmt.Sprintf("%.2f (%.2f to %.2f)", r, least, most), r <= maxRatio)
+		b.Add("  compared with kubectl in the same round: command done", fmt.Sprintf("ratio <= %.2f", maxRatio), fmt.Sprintf("%.2f (%.2f to %.2f)", r, least, most), r <= maxRatio)
 		r, least, most = pairedRatios(e, reference, func(o measurement) time.Duration { return o.lastOldResponse })
-		b.Note("  beside kubectl of the same round: last answer of the old release", fmt.Sprintf("%.2f (%.2f to %.2f)", r, least, most))
+		b.Note("  compared with kubectl in the same round: last response of the old release", fmt.Sprintf("%.2f (%.2f to %.2f)", r, least, most))
 	}
 	b.addFailures(e, "  requests failed under 100/s", e.goodRuns)
 }
@@ -69,8 +69,8 @@ func countWrong(all []measurement) (n int) {
 // maxRatio is how much slower than kubectl a good release may be.
 const maxRatio = 1.10
 
-// pairedRatios are the ratios of two figures of one round; rounds in which either took the
-// release for a bad one are left out.
+// pairedRatios returns the ratios of a figure within each round, without rounds in
+// which either tool reported the release as bad.
 func pairedRatios(ours, theirs *entrant, of func(measurement) time.Duration) (median, least, most float64) {
 	var a, b []time.Duration
 	for i := range min(len(ours.goodRuns), len(theirs.goodRuns)) {
@@ -81,7 +81,8 @@ func pairedRatios(ours, theirs *entrant, of func(measurement) time.Duration) (me
 	return measure.Ratios(a, b)
 }
 
-// addFailures is a goal for Slipway, and a figure of the others.
+// addFailures adds failed requests, with a goal for Slipway and without one for the
+// other tools.
 func (b *bench) addFailures(e *entrant, what string, all []measurement) {
 	failed, requests := 0, 0
 	var first error
@@ -99,7 +100,7 @@ func (b *bench) addFailures(e *entrant, what string, all []measurement) {
 	b.Note(what, text)
 }
 
-// durations is one figure of each outcome; those of wrong verdicts are left out.
+// durations returns one figure of all measurements without a wrong verdict.
 func durations(all []measurement, of func(measurement) time.Duration) []time.Duration {
 	var d []time.Duration
 	for _, o := range all {

@@ -20,27 +20,28 @@ const (
 	neverReady = "never ready"
 )
 
-// deployer is a way to deliver, with a namespace of its own.
+// deployer is a way to deliver, with a separate namespace.
 type deployer interface {
 	namespace() *namespace
-	// deploy runs the command that brings the release in, until it has ended. It is
-	// no error that a bad release is refused.
+	// deploy runs the command that deploys the release, until it exits. A rejected
+	// bad release is not an error.
 	deploy(ctx context.Context, r release) (deployResult, error)
 }
 
-// deployResult is when a command began and ended, and what it said last.
+// deployResult is when a command started and finished, and what it reported.
 type deployResult struct {
 	started, finished time.Time
-	rolloutStarted    time.Time // zero, or when it began to change the cluster
-	succeeded         bool      // it says that the release serves
+	rolloutStarted    time.Time // zero, or when it started to change the cluster
+	succeeded         bool      // it reported the release as deployed
 }
 
-// manifestValues are what the service's manifest is filled in with.
+// manifestValues returns the template values of the service's manifest.
 func manifestValues(image string, r release) map[string]string {
 	return map[string]string{"image": image, "release": r.name, "behaviour": r.behaviour}
 }
 
-// writeManifest writes the service's objects with these values, and returns the file.
+// writeManifest renders the service's manifest with these values, and returns its
+// path.
 func (p *namespace) writeManifest(values map[string]string) (string, error) {
 	text, err := renderTemplate(p.template(), values)
 	if err != nil {
@@ -65,7 +66,7 @@ func renderTemplate(path string, values map[string]string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// template is the service's manifest, a chart's template.
+// template returns the path of the service's manifest, a chart's template.
 func (b *bench) template() string {
 	return filepath.Join(b.root, "bench", "kubernetes", "chart", "templates", "tiny.yaml")
 }

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// flaggerDeployer keeps what serves in a Deployment of its own, and copies a release there
-// once it is ready beside it.
+// flaggerDeployer is Flagger: it keeps the serving release in a separate Deployment,
+// and copies a new release to it once that is ready.
 type flaggerDeployer struct{ at *namespace }
 
 func newFlagger(ctx context.Context, at *namespace) (deployer, error) {
@@ -50,7 +50,7 @@ func (k flaggerDeployer) deploy(ctx context.Context, r release) (t deployResult,
 	if err := os.WriteFile(canary, text, 0o644); err != nil {
 		return t, fmt.Errorf("write the canary: %w", err)
 	}
-	if _, err := k.at.exec(ctx, 0, "kubectl", "apply", "-f", canary); err != nil { // there from the first time on
+	if _, err := k.at.exec(ctx, 0, "kubectl", "apply", "-f", canary); err != nil { // creates it the first time
 		return t, err
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -68,8 +68,8 @@ func (k flaggerDeployer) deploy(ctx context.Context, r release) (t deployResult,
 	return t, ctx.Err()
 }
 
-// verdict gives the phase in which the next release ends. The first phase that
-// kubectl prints is that in which the one before ended, or a beginning.
+// verdict returns the final phase of the next release. The first phase that kubectl
+// prints is the final one of the previous release, or an initial one.
 func (k flaggerDeployer) verdict(ctx context.Context) (<-chan string, error) {
 	ends := []string{"Initialized", "Succeeded", "Failed"}
 	cmd := k.at.command(ctx, "kubectl", "get", "canary", "tiny", "--watch", "-o", `jsonpath={.status.phase}{"\n"}`)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// helmDeployer is `helm upgrade` with its own way back.
+// helmDeployer is `helm upgrade` with its own rollback.
 type helmDeployer struct {
 	at   *namespace
 	path string

@@ -14,7 +14,7 @@ func (i serviceImage) tag(name string) string { return i.registry + "/tiny:" + n
 
 const manifestType = "application/vnd.oci.image.manifest.v1+json"
 
-// tagImage gives the image tags in the registry, which only the nodes can reach.
+// tagImage tags the image in the registry, which is only reachable from the nodes.
 func (b *bench) tagImage(ctx context.Context, i serviceImage, tags ...string) error {
 	at, file := "http://"+i.registry+"/v2/tiny/manifests/", filepath.Join(b.work, "manifest.json")
 	calls := [][]string{{"-H", "Accept: " + manifestType, "-o", file, at + i.imageDigest}}

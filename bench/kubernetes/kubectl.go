@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// kubectlDeployer is `kubectl apply` of a digest and `kubectl rollout status`: what Slipway
-// may not be slower than.
+// kubectlDeployer is `kubectl apply` of a digest and `kubectl rollout status`: the
+// baseline that Slipway must not be slower than.
 type kubectlDeployer struct {
 	at    *namespace
 	extra func(r release) string
@@ -79,7 +79,7 @@ func (k *workshopScript) deploy(ctx context.Context, r release) (t deployResult,
 	return t, ignoreExitCode(err)
 }
 
-// ignoreExitCode takes a command's own no for an answer.
+// ignoreExitCode drops the error of a command that exited with a nonzero code.
 func ignoreExitCode(err error) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {

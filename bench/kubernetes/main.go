@@ -1,10 +1,9 @@
-// Command kubernetes measures deliveries into a real cluster: Slipway beside what
-// others deliver with, in turns, while users ask 100 times a second. It prints one
-// table:
+// Command kubernetes measures deployments to a real cluster: Slipway compared with
+// other tools, in rotating order, under 100 requests per second. It prints one table:
 //
 //	SLIPWAY_BIN=$PWD/bin/slipway go run ./bench/kubernetes
 //
-// The cluster is that of the tests, or the one that KUBECONFIG names.
+// The cluster is that of the tests, or the one in KUBECONFIG.
 package main
 
 import (
@@ -25,7 +24,7 @@ import (
 	"github.com/slipway-cd/slipway/e2e/cluster"
 )
 
-// maxDuration is how long everything may take.
+// maxDuration is the maximum duration of everything.
 const maxDuration = time.Hour
 
 // bench is one run of all measurements.
@@ -35,12 +34,12 @@ type bench struct {
 	root         string // of this repository
 	work         string // temporary
 	log          io.Writer
-	outputDir    string        // folder for what Slipway's runs say; empty: it is forgotten
-	rounds       int           // of good deploys, for each contender
-	badRounds    int           // of each bad kind, for those that see it early
-	timeout      time.Duration // of those that wait for the end of a time: kubectl's --timeout and its like
+	outputDir    string        // folder for the output of Slipway's runs; empty: discarded
+	rounds       int           // of good deploys, for each tool
+	badRounds    int           // of each kind of bad release, for tools that detect it early
+	timeout      time.Duration // of tools that detect it by a timeout: kubectl's --timeout etc.
 	image        serviceImage
-	releaseCount int // release
+	releaseCount int
 	namespaces   []*namespace
 	processes    []*exec.Cmd
 	cleanups     []func(context.Context) error
@@ -49,11 +48,11 @@ type bench struct {
 
 func main() {
 	b := &bench{slipway: os.Getenv("SLIPWAY_BIN"), log: os.Stderr}
-	parts := flag.String("parts", "good,bad,waiting,cost", "what is measured")
-	flag.IntVar(&b.rounds, "rounds", 5, "good deploys of each contender")
+	parts := flag.String("parts", "good,bad,waiting,cost", "parts to measure")
+	flag.IntVar(&b.rounds, "rounds", 5, "good deploys with each tool")
 	flag.IntVar(&b.badRounds, "bads", 3, "bad releases of each kind")
-	flag.DurationVar(&b.timeout, "timeout", time.Minute, "patience of those that wait for the end of a time; the workshop's script has 5m")
-	flag.StringVar(&b.outputDir, "keep", "", "folder for what each run of Slipway prints, and for the controllers' logs")
+	flag.DurationVar(&b.timeout, "timeout", time.Minute, "timeout of the tools that detect a bad release only by waiting; the workshop's script has 5m")
+	flag.StringVar(&b.outputDir, "keep", "", "folder for the output of each Slipway run and for the controllers' logs")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -67,7 +66,7 @@ func main() {
 
 func (b *bench) run(ctx context.Context, parts []string) (err error) {
 	if !filepath.IsAbs(b.slipway) {
-		return fmt.Errorf("SLIPWAY_BIN=%q is no absolute path of the binary: use `make bench-kubernetes`", b.slipway)
+		return fmt.Errorf("SLIPWAY_BIN=%q is not an absolute path: use `make bench-kubernetes`", b.slipway)
 	}
 	if b.root, err = os.Getwd(); err != nil {
 		return err
@@ -91,7 +90,7 @@ func startCluster(ctx context.Context, story io.Writer) (*cluster.Cluster, error
 	return cluster.Start(ctx, cluster.Config{Log: story})
 }
 
-// measureParts does the parts; one that does not work does not keep the others from it.
+// measureParts measures the parts. A failing part does not prevent the others.
 func (b *bench) measureParts(ctx context.Context, parts []string) error {
 	f, err := b.setUpContenders(ctx)
 	if err != nil {
@@ -104,7 +103,7 @@ func (b *bench) measureParts(ctx context.Context, parts []string) error {
 	for _, part := range parts {
 		do, ok := does[part]
 		if !ok {
-			return fmt.Errorf("there is no part %q", part)
+			return fmt.Errorf("unknown part %q", part)
 		}
 		if err := do(ctx, f); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", part, err))
@@ -113,7 +112,7 @@ func (b *bench) measureParts(ctx context.Context, parts []string) error {
 	return errors.Join(errs...)
 }
 
-// cleanup ends and removes what the bench has made.
+// cleanup stops and removes what the benchmark created.
 func (b *bench) cleanup() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -132,7 +131,7 @@ func (b *bench) cleanup() error {
 	return errors.Join(append(errs, b.cluster.Stop(), measure.RemoveAll(b.work))...)
 }
 
-// startProcess starts what runs until the bench ends.
+// startProcess starts a process that runs until the benchmark ends.
 func (b *bench) startProcess(cmd *exec.Cmd) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", filepath.Base(cmd.Path), err)
@@ -145,7 +144,7 @@ func (b *bench) logf(format string, args ...any) {
 	fmt.Fprintf(b.log, "bench: "+format+"\n", args...)
 }
 
-// newRelease is a new one with that behaviour.
+// newRelease returns a new release with the given behaviour.
 func (b *bench) newRelease(behaviour string) release {
 	b.releaseCount++
 	return release{fmt.Sprintf("%s-%d", strings.ReplaceAll(behaviour, " ", "-"), b.releaseCount), behaviour}

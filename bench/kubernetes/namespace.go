@@ -12,20 +12,20 @@ import (
 	"github.com/slipway-cd/slipway/bench/measure"
 )
 
-// namespace is a namespace of the cluster with a kubeconfig whose default it is.
+// namespace is a namespace of the cluster, and a kubeconfig with it as default.
 type namespace struct {
 	*bench
-	toolName   string // of the contender, for people
+	toolName   string // for messages
 	name, dir  string
 	kubeconfig string
 }
 
-// createNamespace makes a namespace and a folder.
+// createNamespace creates a namespace and a folder.
 func (b *bench) createNamespace(ctx context.Context, name string) (*namespace, error) {
 	id := fmt.Sprintf("bench-%08x", rand.Uint32())
 	p := &namespace{bench: b, toolName: name, name: id, dir: filepath.Join(b.work, id)}
 	if err := os.MkdirAll(p.dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make a folder: %w", err)
+		return nil, fmt.Errorf("create a folder: %w", err)
 	}
 	if _, err := b.cluster.Kubectl(ctx, "create", "namespace", p.name); err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func (b *bench) createNamespace(ctx context.Context, name string) (*namespace, e
 	return p, err
 }
 
-// command runs in the place's folder, and with its kubeconfig.
+// command returns a command that runs in the namespace's folder with its kubeconfig.
 func (p *namespace) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := measure.Command(ctx, p.dir, name, args...)
 	cmd.Env = append(cmd.Env, "KUBECONFIG="+p.kubeconfig)
@@ -54,8 +54,8 @@ func (p *namespace) exec(ctx context.Context, code int, name string, args ...str
 	return measure.ExecCmd(p.command(ctx, name, args...), code)
 }
 
-// createServiceAccount gives the place Slipway's own account with the least role. It asks the
-// cluster's server, or the one given.
+// createServiceAccount creates Slipway's least-privilege service account in the
+// namespace. It uses the given proxy, if any, in place of the API server.
 func (p *namespace) createServiceAccount(ctx context.Context, server *apiProxy) error {
 	if _, err := p.exec(ctx, 0, "kubectl", "apply", "-f", filepath.Join(p.root, "docs", "kubernetes-role.yaml")); err != nil {
 		return err
@@ -81,7 +81,7 @@ func (p *namespace) createServiceAccount(ctx context.Context, server *apiProxy) 
 	return nil
 }
 
-// serviceURL is the Service's address, which works from this machine.
+// serviceURL returns the Service's URL, which is reachable from this machine.
 func (p *namespace) serviceURL(ctx context.Context) (string, error) {
 	ip, err := p.cluster.Kubectl(ctx, "-n", p.name, "get", "service", "tiny", "-o", "jsonpath={.spec.clusterIP}")
 	return "http://" + strings.TrimSpace(ip), err

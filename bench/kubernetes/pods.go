@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// podWatch follows the pods of a place, by one watch.
+// podWatch follows the pods of a namespace with one watch.
 type podWatch struct {
 	mu      sync.Mutex
 	live    map[string]pod
@@ -19,19 +19,19 @@ type podWatch struct {
 	exited  chan struct{}
 }
 
-// podSet is what there was from then on.
+// podSet is the set of pods from a point in time on.
 type podSet struct {
 	at   time.Time
 	pods []pod
 }
 
-// pod is one that is not told to end.
+// pod is a pod that is not being deleted.
 type pod struct {
 	release string
 	ready   bool
 }
 
-// watchPods follows the place's pods until closed.
+// watchPods follows the namespace's pods until closed.
 func (p *namespace) watchPods(ctx context.Context) (*podWatch, error) {
 	ctx, stop := context.WithCancel(ctx)
 	w := &podWatch{live: map[string]pod{}, stop: stop, exited: make(chan struct{})}
@@ -73,7 +73,7 @@ func (w *podWatch) read(out io.Reader) {
 	}
 }
 
-// podObject is what we read of a pod.
+// podObject is the part of a pod that is decoded.
 type podObject struct {
 	Metadata struct {
 		Name              string
@@ -115,9 +115,9 @@ func (o podObject) pod() (p pod) {
 	return p
 }
 
-// onlyReleaseSince tells since when only that release's pods are there, and enough of them
-// are ready; zero: it is not so. Others says whether there were other releases'
-// pods after begun.
+// onlyReleaseSince returns since when only that release's pods have been running,
+// with enough of them ready; zero if they are not. others reports whether there were
+// other releases' pods after begun.
 func (w *podWatch) onlyReleaseSince(name string, want int, begun time.Time) (since time.Time, others bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -11,20 +11,20 @@ import (
 	"github.com/slipway-cd/slipway/bench/measure"
 )
 
-// testRepository is what Slipway delivers: one, with an environment for each project,
-// so that they all bring in the same image out of the same registry.
+// testRepository is the repository that Slipway delivers. It has an environment for
+// each deployer, so that they all deploy the same image from the same registry.
 type testRepository struct {
 	*bench
 	dir      string
-	registry string // where the nodes pull from
+	registry string // the nodes pull from it
 	projects []*slipwayDeployer
 }
 
-// createRepository makes one with the tiny service, and shows its registry to the nodes.
+// createRepository creates a repository with the tiny service.
 func (b *bench) createRepository(ctx context.Context) (*testRepository, error) {
 	r := &testRepository{bench: b, dir: filepath.Join(b.work, "repo"), registry: fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(20000))}
 	if err := os.MkdirAll(r.dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make a repository: %w", err)
+		return nil, fmt.Errorf("create a repository: %w", err)
 	}
 	for _, file := range []string{"behaviour.go", "main.go", "go.mod"} {
 		text, err := os.ReadFile(filepath.Join(b.root, "e2e", "testdata", "tiny", file))
@@ -41,8 +41,8 @@ func (b *bench) createRepository(ctx context.Context) (*testRepository, error) {
 	return r, nil
 }
 
-// serveRegistry shows the registry to the nodes until the bench ends. It wants a project
-// that slipway.yaml can speak of.
+// serveRegistry serves the repository's registry to the nodes until the benchmark
+// ends. s is the environment that slipway.yaml is configured for.
 func (r *testRepository) serveRegistry(s *slipwayDeployer) error {
 	if err := r.configure(s); err != nil {
 		return err
@@ -62,7 +62,7 @@ func (r *testRepository) serveRegistry(s *slipwayDeployer) error {
 	return nil
 }
 
-// commit writes a project's manifests and the configuration with its strategy.
+// commit writes an environment's manifests and the configuration with its strategy.
 func (r *testRepository) commit(ctx context.Context, s *slipwayDeployer, manifests []byte, message string) error {
 	dir := filepath.Join(r.dir, "k8s", s.env)
 	err := os.MkdirAll(dir, 0o755)
@@ -83,8 +83,8 @@ func (r *testRepository) commit(ctx context.Context, s *slipwayDeployer, manifes
 	return nil
 }
 
-// configure writes slipway.yaml. Manifests and strategy hold for all environments,
-// so that they are the ones of the project that is delivered.
+// configure writes slipway.yaml. Manifests and strategy apply to all environments, so
+// they are those of the environment that is delivered.
 func (r *testRepository) configure(of *slipwayDeployer) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, `version: 1

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// largeRelease is how many objects a large release has.
+// largeRelease is the number of objects of a large release.
 const largeRelease = 500
 
-// measureResources counts what one deploy asks of the cluster, with few objects and with many.
-// All of them differ from the release before, for kubectl as well.
+// measureResources counts the API calls of a deploy, with few objects and with many,
+// all of which differ from those of the previous release.
 func (b *bench) measureResources(ctx context.Context, f *contenders) error {
 	counting, err := b.startProxy(ctx)
 	if err != nil {
@@ -43,7 +43,7 @@ func (b *bench) measureResources(ctx context.Context, f *contenders) error {
 	return nil
 }
 
-// measureCalls brings two releases in, and counts the second.
+// measureCalls deploys two releases, and counts the calls of the second.
 func (b *bench) measureCalls(ctx context.Context, c deployer, by *apiProxy, objects int) error {
 	var t deployResult
 	var err error
@@ -59,12 +59,12 @@ func (b *bench) measureCalls(ctx context.Context, c deployer, by *apiProxy, obje
 	if s, ok := c.(*slipwayDeployer); ok {
 		b.Note("  peak memory of the process", fmt.Sprintf("%.0f MB", float64(s.peakKB)/1e3))
 	}
-	b.Note("  calls of the API server", calls.String())
-	b.Note("  the same call again and again", calls.topCalls())
+	b.Note("  calls to the API server", calls.String())
+	b.Note("  most repeated calls", calls.topCalls())
 	return nil
 }
 
-// String is how many calls there were of each verb, the most frequent first.
+// String returns the number of calls per verb, the most frequent first.
 func (c callCounts) String() string {
 	sum := 0
 	for _, n := range c.byVerb {
@@ -73,13 +73,13 @@ func (c callCounts) String() string {
 	return fmt.Sprintf("%d (%s) and %d watches", sum, strings.Join(byCount(c.byVerb), ", "), c.watches)
 }
 
-// topCalls are the calls that were made most often: who polls makes them again and again.
+// topCalls returns the most frequent calls: polling repeats them.
 func (c callCounts) topCalls() string {
 	all := byCount(c.byTarget)
 	return strings.Join(all[:min(3, len(all))], ", ")
 }
 
-// byCount are the names with their numbers, the highest first.
+// byCount returns the names with their counts, the highest first.
 func byCount(numbers map[string]int) []string {
 	names := slices.SortedFunc(maps.Keys(numbers), func(x, y string) int {
 		return cmp.Or(numbers[y]-numbers[x], strings.Compare(x, y))
@@ -90,11 +90,11 @@ func byCount(numbers map[string]int) []string {
 	return names
 }
 
-// serviceObjects is how many objects the tiny service has by itself.
+// serviceObjects is the number of objects of the tiny service itself.
 const serviceObjects = 3
 
-// extraObjects are further objects of a release: configuration under fixed names, and a
-// Service for every 25 of them.
+// extraObjects returns additional objects for a release: ConfigMaps with fixed names,
+// and a Service for every 25 of them.
 func extraObjects(n int, r release) string {
 	var text strings.Builder
 	for i := range n {

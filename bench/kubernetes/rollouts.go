@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// rolloutsDeployer is Argo Rollouts: its controller goes back by itself when the progress
-// deadline, which is the bench's patience, has passed.
+// rolloutsDeployer is Argo Rollouts: its controller rolls back by itself when the
+// progress deadline, set to the benchmark's timeout, has passed.
 type rolloutsDeployer struct {
 	at     *namespace
 	plugin string
@@ -56,7 +56,7 @@ func (k rolloutsDeployer) deploy(ctx context.Context, r release) (t deployResult
 	if _, err = k.at.exec(ctx, 0, "kubectl", "apply", "-f", file); err != nil {
 		return t, err
 	}
-	most := k.at.timeout + 30*time.Second // it answers earlier, when the deadline has passed
+	most := k.at.timeout + 30*time.Second // it returns earlier, when the deadline has passed
 	t.succeeded, err = runTool(k.at.command(ctx, k.plugin, "status", "tiny", "--timeout", most.String()))
 	t.finished = time.Now()
 	return t, err

@@ -10,32 +10,32 @@ import (
 )
 
 const (
-	perSecond    = 100 // users' requests
+	perSecond    = 100 // requests per second
 	replicas     = 2
-	minStreak    = 20 // answers of one release until it counts as the only one
+	minStreak    = 20 // consecutive responses of one release until it counts as the only one
 	warmup       = 500 * time.Millisecond
 	pollInterval = 50 * time.Millisecond
 
-	graceAfterWrongVerdict = 5 * time.Second // how long is looked on when a command's verdict was wrong
+	graceAfterWrongVerdict = 5 * time.Second // observation time after a wrong verdict
 )
 
-// measurement is one release brought in under load. Times are from the command's start.
+// measurement is one deployment under load. Times are relative to the command's
+// start.
 type measurement struct {
-	commandTime     time.Duration // until the command ended
-	rolloutStart    time.Duration // until it began to change the cluster; 0: at once
-	lastOldResponse time.Duration // until the last answer of another release than the one that stays
-	converged       time.Duration // until that, and until no other release had a pod
-	wrongVerdict    bool          // the command's own verdict was wrong
-	reached         bool          // false: it was not so before the time was up
-	serving         string        // the release that gave the last good answer
+	commandTime     time.Duration // until the command exited
+	rolloutStart    time.Duration // until it started to change the cluster; 0: at once
+	lastOldResponse time.Duration // until the last response of any but the expected release
+	converged       time.Duration // until then, and until no other release has a pod
+	wrongVerdict    bool          // the command reported the wrong result
+	reached         bool          // converged before the timeout
+	serving         string        // the release of the last successful response
 	requests        int
 	failed          int
 	firstErr        error
 }
 
-// measureDeploy brings a release in while users ask. stays is the release that is to serve
-// alone in the end: that one, or the one before it. What is not so after most is
-// given up.
+// measureDeploy deploys a release under load. expected is the release that should be
+// the only one in the end: that one, or the previous one. It gives up after timeout.
 func measureDeploy(ctx context.Context, c deployer, r release, expected string, timeout time.Duration) (o measurement, err error) {
 	p := c.namespace()
 	url, err := p.serviceURL(ctx)
@@ -62,9 +62,9 @@ func measureDeploy(ctx context.Context, c deployer, r release, expected string, 
 		return o, fmt.Errorf("%s: %s: %w", p.toolName, r.name, err)
 	}
 	if o.wrongVerdict = t.succeeded != (r.name == expected) && bounded.Err() == nil; o.wrongVerdict && !mayBeWrong(c) {
-		return o, fmt.Errorf("%s: %s: it says that it serves: %t", p.toolName, r.name, t.succeeded)
+		return o, fmt.Errorf("%s: %s: wrong result: deployed: %t", p.toolName, r.name, t.succeeded)
 	}
-	if o.wrongVerdict { // then it need not become so
+	if o.wrongVerdict { // then it may never converge
 		bounded, cancel = context.WithTimeout(ctx, graceAfterWrongVerdict)
 		defer cancel()
 	}
@@ -78,7 +78,8 @@ func measureDeploy(ctx context.Context, c deployer, r release, expected string, 
 	return o.withRequests(users, t), ctx.Err()
 }
 
-// mayBeWrong tells whose wrong verdicts are a figure, and no bug of ours.
+// mayBeWrong reports whether a wrong verdict of the tool is a measurement, rather
+// than a bug of Slipway.
 func mayBeWrong(c deployer) bool {
 	if e, ok := c.(*entrant); ok {
 		c = e.deployer
@@ -87,7 +88,7 @@ func mayBeWrong(c deployer) bool {
 	return !ours
 }
 
-// predictRequest is a user whose answers tell which release gave them.
+// predictRequest returns a request whose response is the release that served it.
 func predictRequest(url string, keepAlive bool) measure.RequestFunc {
 	post := measure.Post(measure.Client(keepAlive, 16), url+"/predict", `{"n": 1}`)
 	return func() (string, error) {
@@ -112,7 +113,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// waitConverged waits until the release that stays is alone, or the time is up.
+// waitConverged waits until the expected release is the only one, or the context is
+// done.
 func (o *measurement) waitConverged(ctx context.Context, w *podWatch, users *measure.Results, t deployResult, stays string) error {
 	o.commandTime = t.finished.Sub(t.started)
 	if !t.rolloutStarted.IsZero() {
@@ -132,13 +134,13 @@ func (o *measurement) waitConverged(ctx context.Context, w *podWatch, users *mea
 		}
 		_ = sleep(ctx, pollInterval)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it is not back by now, and that is a result
+			return nil //nolint:nilerr // not converged in time, which is a result
 		}
 	}
 }
 
-// lastOtherResponse is when the last answer ended that was not the release's; enough: there
-// have been plenty since.
+// lastOtherResponse returns when the last response of any other release ended; enough
+// reports whether plenty have followed since.
 func lastOtherResponse(samples []measure.Sample, stays string) (last time.Time, enough bool) {
 	row := 0
 	for _, s := range samples {

@@ -17,17 +17,17 @@ type slipwayDeployer struct {
 	*testRepository
 	ns             *namespace
 	env            string
-	strategy       string // what slipway.yaml says when it is delivered
+	strategy       string // deploy.strategy of its deliveries
 	extraManifests func(r release) string
-	output         string // by the last run
+	output         string // of the last run
 	runs           int
-	peakKB         int // its highest resident memory, in kilobytes
+	peakKB         int // peak resident memory
 }
 
 func (s *slipwayDeployer) namespace() *namespace { return s.ns }
 
-// newEnvironment adds an environment with an account of the least role. The strategy is
-// that of slipway.yaml; for server see account.
+// newEnvironment adds an environment with a least-privilege service account; for
+// server, see createServiceAccount.
 func (r *testRepository) newEnvironment(ctx context.Context, name, env, strategy string, server *apiProxy) (*slipwayDeployer, error) {
 	at, err := r.createNamespace(ctx, name)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *slipwayDeployer) deploy(ctx context.Context, r release) (t deployResult
 	return s.run(ctx)
 }
 
-// run is one delivery of what is committed.
+// run delivers what is committed.
 func (s *slipwayDeployer) run(ctx context.Context) (t deployResult, err error) {
 	cmd := s.ns.command(ctx, s.ns.slipway, "run", "--env", s.env, "--json")
 	cmd.Dir = s.dir
@@ -77,7 +77,7 @@ func (s *slipwayDeployer) run(ctx context.Context) (t deployResult, err error) {
 	return t, nil
 }
 
-// saveOutput writes what the run said into the folder for it, if there is one.
+// saveOutput writes the run's output to the output folder, if any.
 func (s *slipwayDeployer) saveOutput() error {
 	if s.ns.outputDir == "" {
 		return nil
@@ -86,7 +86,7 @@ func (s *slipwayDeployer) saveOutput() error {
 	return os.WriteFile(filepath.Join(s.ns.outputDir, fmt.Sprintf("%s-%02d.json", s.ns.name, s.runs)), []byte(s.output), 0o644)
 }
 
-// deployedDigest is the digest of the image that the last run delivered.
+// deployedDigest returns the digest of the image that the last run delivered.
 func (s *slipwayDeployer) deployedDigest(ctx context.Context) (string, error) {
 	cmd := s.ns.command(ctx, s.ns.slipway, "status", "--env", s.env, "--json")
 	cmd.Dir = s.dir

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Command prepares a command in a folder, with a plain environment.
+// Command prepares a command in a folder, with a neutral environment.
 func Command(ctx context.Context, dir, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
@@ -25,13 +25,12 @@ func Command(ctx context.Context, dir, name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Exec runs a command to its end, which must have that exit code, and returns what
-// it printed.
+// Exec runs a command, which must exit with the given code, and returns its stdout.
 func Exec(ctx context.Context, code int, dir, name string, args ...string) (string, error) {
 	return ExecCmd(Command(ctx, dir, name, args...), code)
 }
 
-// ExecCmd is Do for a prepared command.
+// ExecCmd is Exec for a prepared command.
 func ExecCmd(cmd *exec.Cmd, code int) (string, error) {
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -42,13 +41,13 @@ func ExecCmd(cmd *exec.Cmd, code int) (string, error) {
 	return stdout.String(), nil
 }
 
-// ProcessUsage is the highest resident memory of a process, and how it ended.
+// ProcessUsage is the peak resident memory of a process, and how it exited.
 type ProcessUsage struct {
 	PeakKB int
 	Err    error
 }
 
-// WatchProcess reads a process's highest resident memory until it has ended.
+// WatchProcess polls a process's peak resident memory until it has exited.
 func WatchProcess(pid int, ended <-chan error) (m ProcessUsage) {
 	for {
 		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)); err == nil {
@@ -67,7 +66,8 @@ func WatchProcess(pid int, ended <-chan error) (m ProcessUsage) {
 	}
 }
 
-// RemoveAll removes a folder with all that is in it; fetched models are read-only.
+// RemoveAll removes a folder recursively, including read-only subfolders as of
+// downloaded models.
 func RemoveAll(dir string) error {
 	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err == nil && d.IsDir() {

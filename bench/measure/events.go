@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// RunTimeline is when what happened in a run of `slipway run --json`.
+// RunTimeline is the timeline of a `slipway run --json`.
 type RunTimeline struct {
-	Started       time.Time // the run, once it is planned
-	DeployStarted time.Time // its deploy step began
+	Started       time.Time // once the run is planned
+	DeployStarted time.Time // start of the deploy step
 	Finished      time.Time
 	Outcome       string
 	Events        []Event
 }
 
-// Event is one thing that a run said.
+// Event is one event of a run.
 type Event struct {
 	Time time.Time
 	Text string
 }
 
-// ParseRun reads what `slipway run --json` printed.
+// ParseRun parses the output of `slipway run --json`.
 func ParseRun(out string) (RunTimeline, error) {
 	var r RunTimeline
 	for line := range strings.Lines(out) {
@@ -44,7 +44,7 @@ func ParseRun(out string) (RunTimeline, error) {
 		}
 	}
 	if r.DeployStarted.IsZero() || r.Finished.IsZero() {
-		return r, fmt.Errorf("the run did not say when it deployed and ended:\n%s", out)
+		return r, fmt.Errorf("the run's events lack its deploy or its end:\n%s", out)
 	}
 	return r, nil
 }

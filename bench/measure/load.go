@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// RequestFunc asks once and returns what was answered.
+// RequestFunc sends one request and returns the response.
 type RequestFunc func() (string, error)
 
 // Sample is one request.
@@ -22,13 +22,14 @@ type Sample struct {
 	Err      error
 }
 
-// Results is what users got. Safe for concurrent use.
+// Results collects the results of requests. It is safe for concurrent use.
 type Results struct {
 	mu      sync.Mutex
 	samples []Sample
 }
 
-// ConstantRate ask at a steady rate until stop is called, whatever they are answered.
+// ConstantRate sends requests at a constant rate until stop is called, regardless of
+// response times.
 func ConstantRate(perSecond int, ask ...RequestFunc) (t *Results, stop func()) {
 	t = &Results{}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -48,7 +49,7 @@ func ConstantRate(perSecond int, ask ...RequestFunc) (t *Results, stop func()) {
 	return t, func() { cancel(); wg.Wait() }
 }
 
-// ConstantConcurrency keeps n requests under way for that long.
+// ConstantConcurrency keeps n requests in flight for the given period.
 func ConstantConcurrency(n int, period time.Duration, ask RequestFunc) *Results {
 	t := &Results{}
 	end := time.Now().Add(period)
@@ -73,14 +74,14 @@ func (t *Results) one(ask RequestFunc) {
 	t.samples = append(t.samples, s)
 }
 
-// Samples are all requests that have ended, in the order of their ends.
+// Samples returns all completed requests, in order of completion.
 func (t *Results) Samples() []Sample {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return append([]Sample(nil), t.samples...)
 }
 
-// Failures counts what went wrong, and tells the first of it.
+// Failures returns the number of failed requests, and the first error.
 func (t *Results) Failures() (n int, first error) {
 	for _, s := range t.Samples() {
 		if s.Err == nil {
@@ -93,7 +94,7 @@ func (t *Results) Failures() (n int, first error) {
 	return n, first
 }
 
-// Latencies is how long each request took.
+// Latencies returns the duration of each request.
 func (t *Results) Latencies() []time.Duration {
 	var took []time.Duration
 	for _, s := range t.Samples() {
@@ -102,12 +103,13 @@ func (t *Results) Latencies() []time.Duration {
 	return took
 }
 
-// Client asks over connections that stay open, or over a new one each time.
+// Client returns a client that keeps connections alive, or opens a new one for each
+// request.
 func Client(keepAlive bool, most int) *http.Client {
 	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: most, DisableKeepAlives: !keepAlive}}
 }
 
-// Post asks with a JSON document. Another answer than 200 is an error.
+// Post returns a POST of a JSON document. Any status but 200 is an error.
 func Post(client *http.Client, url, body string) RequestFunc {
 	return func() (string, error) {
 		resp, err := client.Post(url, "application/json", strings.NewReader(body))
@@ -126,7 +128,7 @@ func Post(client *http.Client, url, body string) RequestFunc {
 	}
 }
 
-// rootCause is the reason without the layers around it, which name ports.
+// rootCause returns the innermost error: those around it contain ports.
 func rootCause(err error) error {
 	for {
 		inner := errors.Unwrap(err)

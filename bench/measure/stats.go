@@ -1,5 +1,5 @@
-// Package measure is what the benchmarks share: commands, load, memory, the
-// figures of a run of Slipway, and the table that is printed.
+// Package measure is shared by the benchmarks: commands, load, memory, the timeline
+// of a Slipway run, and the table that is printed.
 package measure
 
 import (
@@ -7,12 +7,13 @@ import (
 	"time"
 )
 
-// Median is the middle one, or what lies between the two in the middle; 0 of nothing.
+// Median returns the median, which is the mean of the middle two for an even number;
+// 0 for an empty slice.
 func Median(d []time.Duration) time.Duration {
 	return medianOfSorted(slices.Sorted(slices.Values(d)))
 }
 
-// medianOfSorted is the median of what is sorted.
+// medianOfSorted returns the median of a sorted slice.
 func medianOfSorted[T ~int64 | ~float64](sorted []T) T {
 	if len(sorted) == 0 {
 		return 0
@@ -20,7 +21,7 @@ func medianOfSorted[T ~int64 | ~float64](sorted []T) T {
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
-// Quantile is the value below which that share of d lies; 0 of nothing.
+// Quantile returns the q-quantile of d; 0 for an empty slice.
 func Quantile(d []time.Duration, q float64) time.Duration {
 	if len(d) == 0 {
 		return 0
@@ -30,11 +31,11 @@ func Quantile(d []time.Duration, q float64) time.Duration {
 	return sorted[int(q*float64(len(sorted)-1)+0.5)]
 }
 
-// Milliseconds is d with three digits after the point.
+// Milliseconds returns d in milliseconds, with microsecond precision.
 func Milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// Ratios compares neighbours: the machine changes its mind from one minute to the
-// next, so what was measured side by side is divided, and the median counts.
+// Ratios compares pairwise: the speed of the machine varies from one minute to the
+// next, so the ratio of adjacent measurements is taken, and then the median.
 func Ratios(ours, theirs []time.Duration) (median, lowest, highest float64) {
 	var all []float64
 	for i := range min(len(ours), len(theirs)) {

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// Table is what a benchmark prints. The zero value is empty.
+// Table is the table that a benchmark prints. The zero value is empty.
 type Table struct{ rows []row }
 
 // row is one line of the table.
 type row struct{ what, goal, measured, ok string }
 
-// Add adds a measured value and whether it reaches its goal.
+// Add adds a measured value and whether it meets its goal.
 func (t *Table) Add(what, goal, measured string, ok bool) {
 	mark := "ok"
 	if !ok {
@@ -23,10 +23,10 @@ func (t *Table) Add(what, goal, measured string, ok bool) {
 	t.rows = append(t.rows, row{what, goal, measured, mark})
 }
 
-// Note adds a figure that has no goal.
+// Note adds a value without a goal.
 func (t *Table) Note(what, measured string) { t.rows = append(t.rows, row{what, "-", measured, ""}) }
 
-// Print writes the machine, how long it took, and the rows.
+// Print writes the machine, the duration and the rows.
 func (t *Table) Print(out io.Writer, took time.Duration) {
 	fmt.Fprintf(out, "%s/%s, %d processors, %s, %.0f s\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), took.Seconds())
 	w := tabwriter.NewWriter(out, 2, 4, 2, ' ', 0)
@@ -37,7 +37,7 @@ func (t *Table) Print(out io.Writer, took time.Duration) {
 	_ = w.Flush()
 }
 
-// Parenthesize is a reason in brackets, or nothing.
+// Parenthesize returns the error in parentheses after a space, or "" for nil.
 func Parenthesize(err error) string {
 	if err == nil {
 		return ""

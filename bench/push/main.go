@@ -1,5 +1,5 @@
-// Command push is the step push without the rest of Slipway, so that the bench can
-// hold it against programs that only push:
+// Command push is Slipway's push step alone, so that the benchmark can compare it
+// with programs that only push:
 //
 //	push LAYOUT REPOSITORY DIGEST TAG
 package main
