@@ -3,6 +3,8 @@ package render
 import (
 	"strings"
 
+	"github.com/distribution/reference"
+
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -50,45 +52,36 @@ func dedupe(values []string) []string {
 	return out
 }
 
-// sameRepository tells whether an image reference is of the image's repository.
-func sameRepository(reference string, img delivery.Image) bool {
-	host, path := splitHost(withoutTag(reference))
-	ourHost, ourPath := splitHost(img.Repository)
-	if isDockerHub(ourHost) {
-		if host == "" {
-			host = ourHost
-		}
-		path, ourPath = withLibrary(path), withLibrary(ourPath)
-		return isDockerHub(host) && path == ourPath
+// sameRepository reports whether an image reference is of the image's repository.
+func sameRepository(ref string, img delivery.Image) bool {
+	got, ok := parseRepository(ref)
+	want, valid := parseRepository(img.Repository)
+	if !ok || !valid || got.path != want.path {
+		return false
 	}
-	return host == ourHost && path == ourPath
+	// Without a host, it is Docker Hub for other clients, and the embedded registry
+	// for Slipway: the manifests may omit docker.io, but not imply it.
+	return got.host == want.host || got.host == "" && want.host == dockerHub
 }
 
-// withoutTag is a reference without its tag and digest.
-func withoutTag(reference string) string {
-	name, _, _ := strings.Cut(reference, "@")
-	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
-		name = name[:colon]
-	}
-	return name
-}
+const dockerHub = "docker.io"
 
-// splitHost cuts the registry's host off, in lower case, as clients tell it: the
-// first part is a host when it has a dot or a port, or is localhost.
-func splitHost(repository string) (host, path string) {
-	first, rest, ok := strings.Cut(repository, "/")
-	if !ok || !strings.ContainsAny(first, ".:") && !strings.EqualFold(first, "localhost") {
-		return "", repository
-	}
-	return strings.ToLower(first), rest
-}
+// repository is a repository name in canonical form; host is empty if the name has
+// none.
+type repository struct{ host, path string }
 
-func isDockerHub(host string) bool { return host == "docker.io" || host == "index.docker.io" }
-
-// withLibrary names Docker's own images in full.
-func withLibrary(path string) string {
-	if strings.Contains(path, "/") {
-		return path
+// parseRepository parses the repository of an image reference, ignoring tag and
+// digest: a malformed digest is replaced as well.
+func parseRepository(ref string) (repository, bool) {
+	name, _, _ := strings.Cut(ref, "@")
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return repository{}, false
 	}
-	return "library/" + path
+	r := repository{host: strings.ToLower(reference.Domain(named)), path: reference.Path(named)}
+	first, _, _ := strings.Cut(name, "/")
+	if r.host == dockerHub && first != dockerHub && first != "index."+dockerHub {
+		r.host = ""
+	}
+	return r, true
 }

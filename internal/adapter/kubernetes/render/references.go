@@ -6,9 +6,9 @@ import (
 
 // renames maps ConfigMaps and Secrets to their new names. References only reach
 // objects of the same namespace.
-type renames map[reference]*renamedObject
+type renames map[objectRef]*renamedObject
 
-type reference struct{ kind, namespace, name string }
+type objectRef struct{ kind, namespace, name string }
 
 type renamedObject struct {
 	displayName, newName string
@@ -17,7 +17,7 @@ type renamedObject struct {
 }
 
 func (n renames) add(o object, newName string) {
-	n[reference{o.stringField("kind"), o.metaString("namespace"), o.metaString("name")}] = &renamedObject{displayName: o.displayName(), newName: newName, index: len(n)}
+	n[objectRef{o.stringField("kind"), o.metaString("namespace"), o.metaString("name")}] = &renamedObject{displayName: o.displayName(), newName: newName, index: len(n)}
 }
 
 func (n renames) unreferenced() []*renamedObject {
@@ -65,7 +65,7 @@ func (s referenceScope) rewriteAll(kind, field string, list any) {
 func (s referenceScope) rewriteField(kind, field string, v any) {
 	m, _ := v.(map[string]any)
 	name, _ := m[field].(string)
-	if r, ok := s.renames[reference{kind, s.namespace, name}]; ok {
+	if r, ok := s.renames[objectRef{kind, s.namespace, name}]; ok {
 		m[field], r.referenced = r.newName, true
 	}
 }
