@@ -115,6 +115,7 @@ func TestRender_RejectsInvalidSources(t *testing.T) {
 		"chart values":     {"", map[string]string{"k8s/Chart.yaml": chartYAML, "v.yaml": "a: b\nc"}, func(m *port.Manifests) { m.Values = []string{"v.yaml"} }, "v.yaml:", ""},
 		"chart schema":     {"", map[string]string{"k8s/Chart.yaml": chartYAML, "k8s/values.yaml": "p: " + secretValue, "k8s/values.schema.json": `{"properties": {"p": {"pattern": "^x"}}}`}, nil, "the values do not match the chart's schema", "check /p"},
 		"chart clash":      {"", map[string]string{"k8s/Chart.yaml": chartYAML, "k8s/values.yaml": "a: {p: {q: x}}", "v.yaml": "a: {p: " + secretValue + "}"}, func(m *port.Manifests) { m.Values = []string{"v.yaml"} }, "k8s/values.yaml: value a.p is a map", ""},
+		"chart import":     {"", map[string]string{"k8s/Chart.yaml": chartYAML + "dependencies: [{name: d, version: 0.1.0, import-values: [{child: p, parent: a}]}]", "k8s/values.yaml": "a: " + secretValue, "k8s/charts/d/Chart.yaml": strings.Replace(chartYAML, "c", "d", 1), "k8s/charts/d/values.yaml": "p: {q: x}"}, nil, `value a, imported from dependency "d", is a map in only one`, "another name"},
 		"schema's file":    {"", map[string]string{"k8s/Chart.yaml": chartYAML, "k8s/values.schema.json": `{"$ref": "file:///etc/passwd"}`}, nil, "refers to another document", ""},
 		"sub schema":       {"", map[string]string{"k8s/Chart.yaml": chartYAML, "k8s/charts/d/Chart.yaml": strings.Replace(chartYAML, "c", "d", 1), "k8s/charts/d/values.schema.json": `{"allOf": [{"$ref": "x.json"}]}`}, nil, "refers to another document", ""},
 	}

@@ -191,14 +191,10 @@ func (l *loader) executeTemplates(dir string, c *chart.Chart, values map[string]
 	if err := checkTypeConflicts(dir, c, values); err != nil {
 		return nil, err
 	}
-	location := path.Join(dir, "Chart.yaml")
-	merged, err := util.CoalesceValues(c, values)
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "merge the chart's values").Location(location).Cause(errors.New(truncate(redactor.text(oneLine(err)))))
-	}
-	if err := depend(dir, c, merged, merged); err != nil {
+	if err := processDependencies(dir, c, values, redactor); err != nil {
 		return nil, err
 	}
+	redactor.leaves(c.Values) // with those of the subcharts
 	caps, err := capabilities()
 	if err != nil {
 		return nil, err
@@ -206,7 +202,7 @@ func (l *loader) executeTemplates(dir string, c *chart.Chart, values map[string]
 	options := common.ReleaseOptions{Name: l.service, Namespace: "default", Revision: 1, IsInstall: true}
 	all, err := util.ToRenderValuesWithSchemaValidation(c, values, options, caps, true)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "merge the chart's values").Location(location).Cause(errors.New(truncate(redactor.text(oneLine(err)))))
+		return nil, fault.New(fault.Invalid, "merge the chart's values").Location(path.Join(dir, "Chart.yaml")).Cause(errors.New(truncate(redactor.text(oneLine(err)))))
 	}
 	if err := validateValues(dir, c, all); err != nil {
 		return nil, err

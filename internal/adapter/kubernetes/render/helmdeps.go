@@ -1,102 +1,96 @@
 package render
 
 import (
+	"errors"
+	"fmt"
 	"path"
 	"strings"
 
 	"helm.sh/helm/v4/pkg/chart/common"
+	"helm.sh/helm/v4/pkg/chart/common/util"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
+	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// depend leaves out the charts below that tags and conditions switch off, and
-// gives those with an alias their name. all are the values of the whole, scoped
-// those that c sees.
-func depend(dir string, c *chart.Chart, all, scoped common.Values) error {
-	var kept []*chart.Chart
-	listed := map[string]bool{}
+// processDependencies has Helm drop the subcharts that conditions and tags switch
+// off, rename those with an alias, and import values of subcharts into their parents.
+func processDependencies(dir string, c *chart.Chart, values map[string]any, redactor *hider) error {
+	trimConditions(c)
+	if err := checkImports(dir, c); err != nil {
+		return err
+	}
+	if err := chartutil.ProcessDependencies(c, common.Values(values)); err != nil {
+		return fault.New(fault.Invalid, "process the chart's dependencies").Location(path.Join(dir, "Chart.yaml")).
+			Cause(errors.New(truncate(redactor.text(oneLine(err)))))
+	}
+	return nil
+}
+
+// trimConditions removes the spaces between the paths of a condition, which Helm
+// takes for part of the path: "cache.enabled, global.cache" would ignore the second.
+func trimConditions(c *chart.Chart) {
 	for _, d := range c.Metadata.Dependencies {
-		if d == nil {
-			continue
-		}
-		listed[d.Name] = true
-		if len(d.ImportValues) > 0 {
-			return fault.New(fault.Invalid, "dependency %s of the chart has import-values, which is not supported", d.Name).
-				Location(path.Join(dir, withoutChartName(c.ChartFullPath()), "Chart.yaml")).Hint("write the values under the parent's own names")
-		}
-		if have := named(c, d.Name); have != nil && enabled(d, all, scoped) {
-			kept = append(kept, aliased(have, d.Alias))
+		d.Condition = strings.ReplaceAll(d.Condition, " ", "")
+	}
+	for _, sub := range c.Dependencies() {
+		trimConditions(sub)
+	}
+}
+
+// checkImports rejects imported values that are a map where the parent's own are
+// not, or vice versa. Helm would use one of the two and write the other to its log.
+func checkImports(dir string, c *chart.Chart) error {
+	own, err := util.CoalesceValues(c, nil)
+	if err != nil {
+		return nil //nolint:nilerr // Helm reports it
+	}
+	imported := map[string]any{}
+	for _, d := range c.Metadata.Dependencies {
+		for _, entry := range d.ImportValues {
+			child, parent := importPaths(entry)
+			table, err := own.Table(d.Name + "." + child)
+			if err != nil {
+				continue // Helm ignores imports that the subchart does not define
+			}
+			values := nest(parent, table)
+			conflict := typeConflict(values, own, "")
+			if conflict == "" {
+				conflict = typeConflict(values, imported, "")
+			}
+			if conflict != "" {
+				return fault.New(fault.Invalid, "value %s, imported from dependency %s, is a map in only one of the two charts", conflict, quoted(d.Name)).
+					Location(path.Join(dir, withoutChartName(c.ChartFullPath()), "Chart.yaml")).Hint("import it under another name")
+			}
+			imported = util.MergeTables(imported, values)
 		}
 	}
-	for _, have := range c.Dependencies() {
-		if !listed[have.Name()] {
-			kept = append(kept, have)
-		}
-	}
-	c.SetDependencies()
-	c.AddDependency(kept...)
-	for _, k := range kept {
-		below, err := scoped.Table(k.Name())
-		if err != nil {
-			below = common.Values{}
-		}
-		if err := depend(dir, k, all, below); err != nil {
+	for _, sub := range c.Dependencies() {
+		if err := checkImports(dir, sub); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func named(c *chart.Chart, name string) *chart.Chart {
-	for _, have := range c.Dependencies() {
-		if have.Name() == name {
-			return have
-		}
+// importPaths returns the paths that an entry of import-values imports from and to.
+// A plain name imports from exports to the top level.
+func importPaths(entry any) (child, parent string) {
+	if m, ok := entry.(map[string]any); ok {
+		return fmt.Sprint(m["child"]), fmt.Sprint(m["parent"])
 	}
-	return nil
+	return fmt.Sprint("exports.", entry), "."
 }
 
-// aliased is a copy, as one chart can be there under several names.
-func aliased(c *chart.Chart, alias string) *chart.Chart {
-	out := *c
-	meta := *c.Metadata
-	out.Metadata = &meta
-	if alias != "" {
-		meta.Name = alias
+// nest returns values nested below a dotted path.
+func nest(path string, values map[string]any) map[string]any {
+	if path == "." {
+		return values
 	}
-	below := c.Dependencies()
-	out.SetDependencies()
-	for _, b := range below {
-		out.AddDependency(aliased(b, ""))
+	keys := strings.Split(path, ".")
+	for i := len(keys) - 1; i >= 0; i-- {
+		values = map[string]any{keys[i]: values}
 	}
-	return &out
-}
-
-// enabled goes by the first condition that is there, else by the tags: one that
-// is on is enough.
-func enabled(d *chart.Dependency, all, scoped common.Values) bool {
-	for _, at := range strings.Split(d.Condition, ",") {
-		if at = strings.TrimSpace(at); at == "" {
-			continue
-		}
-		if v, err := scoped.PathValue(at); err == nil {
-			if on, ok := v.(bool); ok {
-				return on
-			}
-		}
-	}
-	tags, err := all.Table("tags")
-	if err != nil {
-		return true
-	}
-	off := false
-	for _, t := range d.Tags {
-		on, ok := tags[t].(bool)
-		if ok && on {
-			return true
-		}
-		off = off || ok
-	}
-	return !off
+	return values
 }
