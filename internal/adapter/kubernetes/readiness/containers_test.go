@@ -108,35 +108,35 @@ func TestAssess_ExitCodes(t *testing.T) {
 	} {
 		v := readiness.Assess(snapshot(9, pod("api-77-a", terminated(1, code, "Error", 8), waiting("CrashLoopBackOff", ""))))
 		if want = "container api of pod api-77-a crashes: " + want; v.Cause != want {
-			t.Errorf("cause = %s, want %s", v.Cause, want)
+			t.Errorf("Cause = %s, want %s", v.Cause, want)
 		}
 	}
 }
 
-// TestAssess_LogsNeeded: the log is asked for once, whatever is in it.
+// The log is requested once, even if it is empty.
 func TestAssess_LogsNeeded(t *testing.T) {
 	s := snapshot(3, pod("api-77-a", terminated(1, 1, "Error", 2), waiting("CrashLoopBackOff", "")))
 	key := readiness.LogKey{Namespace: "mlops", Pod: "api-77-a", Container: "api", Previous: true}
 	if v := readiness.Assess(s); !slices.Equal(v.LogsNeeded, []readiness.LogKey{key}) {
-		t.Fatalf("needs = %v, want %v", v.LogsNeeded, key)
+		t.Fatalf("LogsNeeded = %v, want %v", v.LogsNeeded, key)
 	}
 	v := readiness.Assess(withLogs(s, true, "one", "", "two"))
 	if len(v.LogsNeeded) > 0 || !slices.Equal(v.LogTail, []string{"one", "two"}) {
-		t.Errorf("needs = %v, log = %q", v.LogsNeeded, v.LogTail)
+		t.Errorf("LogsNeeded = %v, LogTail = %q, want none and [one two]", v.LogsNeeded, v.LogTail)
 	}
 	if v := readiness.Assess(withLogs(s, true)); len(v.LogsNeeded) > 0 || v.State != readiness.Failed {
 		t.Errorf("with an empty log: %+v", v)
 	}
 }
 
-// TestAssess_HostileMessages: what a pod's author writes is one short line of printable text.
+// Messages that a pod's author controls become one short printable line.
 func TestAssess_HostileMessages(t *testing.T) {
 	evil := "\x1b[2Jgone\r\nnext\u202e line " + strings.Repeat("x", 1<<20)
 	s := withLogs(snapshot(3, pod("api-77-a", terminated(1, 1, evil, 2), waiting("CrashLoopBackOff", evil))), true, evil)
 	v := readiness.Assess(s)
 	for _, said := range append(v.LogTail, v.Cause, v.Progress) {
 		if strings.ContainsAny(said, "\x1b\r\n\u202e") || len(said) > 1000 || !strings.Contains(said, "[2Jgone next line xxx") {
-			t.Errorf("said %q", said)
+			t.Errorf("got %q, want one short printable line", said)
 		}
 	}
 }

@@ -10,14 +10,15 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
 )
 
-// FuzzAssess: no pod, event, node or object, however odd, makes Judge panic, say
-// something that is not one printable line, or change what it was given.
+// No pod, event, node or object, however malformed, makes Assess panic, return text that
+// is not one printable line, or modify its input.
 func FuzzAssess(f *testing.F) {
 	for _, s := range seeds() {
 		pods, _ := json.Marshal(s.Pods)
@@ -27,7 +28,7 @@ func FuzzAssess(f *testing.F) {
 	f.Fuzz(func(t *testing.T, pods, events, objects []byte, held bool, seconds int64) {
 		s := snapshot(int(seconds % 1e6))
 		s.Held = held
-		// What does not decode stays partial, which is as good as anything.
+		// Partially decoded input is fine.
 		_ = json.Unmarshal(pods, &s.Pods)
 		_ = json.Unmarshal(pods, &s.OldPods)
 		_ = json.Unmarshal(events, &s.Events)
@@ -46,8 +47,8 @@ func FuzzAssess(f *testing.F) {
 	})
 }
 
-// BenchmarkAssess judges 500 pods beside 500 old ones, as each change of one of
-// them asks for.
+// BenchmarkAssess assesses 500 new and 500 old pods, as after each change of one of
+// them.
 func BenchmarkAssess(b *testing.B) {
 	s := snapshot(20)
 	s.MinReady["api"] = 500
@@ -80,10 +81,10 @@ func checkSound(t *testing.T, s readiness.Snapshot) {
 	before, _ := json.Marshal(s.Pods)
 	v := readiness.Assess(s)
 	if after, _ := json.Marshal(s.Pods); string(before) != string(after) {
-		t.Fatal("the snapshot was changed")
+		t.Fatal("Assess modified the snapshot")
 	}
 	if again := readiness.Assess(s); !reflect.DeepEqual(v, again) {
-		t.Fatalf("two verdicts on one snapshot:\n%+v\n%+v", v, again)
+		t.Fatalf("second Assess differs (-first +second):\n%s", cmp.Diff(v, again))
 	}
 	if (v.State == readiness.Failed) != (v.Cause != "") || (v.State == readiness.Failed) != (v.Kind != "") {
 		t.Fatalf("%s with cause %q of kind %q", v.State, v.Cause, v.Kind)
@@ -91,13 +92,12 @@ func checkSound(t *testing.T, s readiness.Snapshot) {
 	for _, said := range []string{v.Cause, v.Hint, v.Progress} {
 		odd := strings.IndexFunc(said, func(r rune) bool { return !unicode.IsPrint(r) })
 		if odd >= 0 || !utf8.ValidString(said) || utf8.RuneCountInString(said) > 2000 {
-			t.Fatalf("said %q", said)
+			t.Fatalf("unprintable or too long: %q", said)
 		}
 	}
 }
 
-// TestAssess_PartialStatuses takes fields out of every sort of snapshot at random:
-// informers and old clusters leave out what others have.
+// Fields are removed from the snapshots at random: informers and old clusters omit some.
 func TestAssess_PartialStatuses(t *testing.T) {
 	const seed = 7
 	r := rand.New(rand.NewPCG(seed, seed))
@@ -115,7 +115,7 @@ func TestAssess_PartialStatuses(t *testing.T) {
 	}
 }
 
-// dropFields sets some of what it finds to nothing.
+// dropFields sets random fields to their zero value.
 func dropFields(r *rand.Rand, v reflect.Value, depth int) {
 	if !v.CanSet() || depth > 8 {
 		return

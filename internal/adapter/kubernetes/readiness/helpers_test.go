@@ -25,13 +25,13 @@ const (
 
 var epoch = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
-// atSecond is a time of the test's clock, in seconds after the phase began.
+// atSecond returns the time that many seconds after the start of the phase.
 func atSecond(seconds int) metav1.Time {
 	return metav1.NewTime(epoch.Add(time.Duration(seconds) * time.Second))
 }
 
-// testCase is a snapshot and what has to be thought of it: of a doomed one the kind,
-// the whole cause and a part of the hint, of others the line of progress.
+// testCase is a snapshot and its expected status: for a failed one the kind, the whole
+// cause and a part of the hint, for others the progress.
 type testCase struct {
 	name    string
 	s       readiness.Snapshot
@@ -48,26 +48,26 @@ func runCases(t *testing.T, rows []testCase) {
 		t.Run(r.name, func(t *testing.T) {
 			v := readiness.Assess(r.s)
 			if v.State != r.state {
-				t.Fatalf("state = %s, want %s\n%+v", v.State, r.state, v)
+				t.Fatalf("State = %s, want %s\n%+v", v.State, r.state, v)
 			}
 			if v.Cause != r.cause || v.Kind != r.kind {
-				t.Errorf("cause = %s: %s\nwant    %s: %s", v.Kind, v.Cause, r.kind, r.cause)
+				t.Errorf("Cause = %s: %s\nwant    %s: %s", v.Kind, v.Cause, r.kind, r.cause)
 			}
 			if r.waiting != "" && v.Progress != r.waiting {
-				t.Errorf("waiting = %s\nwant      %s", v.Progress, r.waiting)
+				t.Errorf("Progress = %s\nwant       %s", v.Progress, r.waiting)
 			}
 			if !strings.Contains(v.Hint, r.hint) || (v.Hint == "") != (r.hint == "") {
-				t.Errorf("hint = %q, want %q in it", v.Hint, r.hint)
+				t.Errorf("Hint = %q, want %q in it", v.Hint, r.hint)
 			}
 			if r.state != readiness.Progressing && v.RequeueAfter != 0 {
-				t.Errorf("again = %s after the last word", v.RequeueAfter)
+				t.Errorf("RequeueAfter = %s in a final state", v.RequeueAfter)
 			}
 		})
 	}
 }
 
-// snapshot is a held release of one pod that is judged so many seconds after the
-// phase began.
+// snapshot returns a held release, assessed that many seconds after the start of the
+// phase.
 func snapshot(seconds int, pods ...corev1.Pod) readiness.Snapshot {
 	return readiness.Snapshot{
 		Release: release, Held: true, MinReady: map[string]int{"api": max(1, len(pods))},
@@ -80,7 +80,8 @@ func owner(kind, name string) []metav1.OwnerReference {
 	return []metav1.OwnerReference{{Kind: kind, Name: name, UID: types.UID(kind + name), Controller: &yes}}
 }
 
-// pod is one that was scheduled at 0 and whose container api was never created.
+// pod returns a pod that was scheduled at 0, with a container api that was not created
+// yet.
 func pod(name string, change ...func(*corev1.Pod)) corev1.Pod {
 	p := corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
@@ -113,7 +114,7 @@ func waiting(reason, message string) func(*corev1.Pod) {
 	}
 }
 
-// running: the container has been running since then, and is not ready.
+// running: the container has been running since that second, and is not ready.
 func running(since int) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {
 		p.Status.Phase = corev1.PodRunning
@@ -121,7 +122,7 @@ func running(since int) func(*corev1.Pod) {
 	}
 }
 
-// readySince: it runs since one moment and is ready since another.
+// readySince: the container has been running since one second and ready since another.
 func readySince(since, ready int) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {
 		running(since)(p)
@@ -134,7 +135,7 @@ func readySince(since, ready int) func(*corev1.Pod) {
 	}
 }
 
-// terminated: an instance ended with that code and reason after one second.
+// terminated: the last instance ran for one second and ended with that code and reason.
 func terminated(restarts int32, code int32, reason string, finished int) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {
 		containerStatus(p).RestartCount = restarts
@@ -176,7 +177,8 @@ func withResources(name corev1.ResourceName, request, limit string) func(*corev1
 	}
 }
 
-// event is a warning about the container api of a pod, seen at those seconds.
+// event returns a warning about the container api of a pod, first and last seen at those
+// seconds.
 func event(pod, reason, message string, first, last int) corev1.Event {
 	return corev1.Event{
 		InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: "mlops", Name: pod, UID: types.UID(pod), FieldPath: "spec.containers{api}"},
@@ -189,7 +191,7 @@ func modified(s readiness.Snapshot, change func(*readiness.Snapshot)) readiness.
 	return s
 }
 
-// withCount is an event that was told so many times.
+// withCount returns an event that occurred that many times.
 func withCount(n int32, e corev1.Event) corev1.Event {
 	e.Count = n
 	return e
@@ -226,8 +228,8 @@ func object(version, kind, name string, spec, status map[string]any) *unstructur
 	}}
 }
 
-// deployment is a live one of so many replicas, all new, of which some are
-// available.
+// deployment returns a live Deployment with that many replicas, all new, of which some
+// are available.
 func deployment(replicas, available int64, progressing string) *unstructured.Unstructured {
 	state := "False"
 	if available == replicas {

@@ -51,7 +51,7 @@ func TestAssess_Admission(t *testing.T) {
 	})
 }
 
-// notHeld is a release whose hold is over.
+// notHeld returns a release that is no longer on hold.
 func notHeld(seconds int, workloads ...*unstructured.Unstructured) readiness.Snapshot {
 	s := snapshot(seconds, pod("api-77-a", readySince(1, 2)))
 	s.Held, s.Workloads = false, workloads
@@ -125,6 +125,6 @@ func TestAssess_Terminations(t *testing.T) {
 			waiting: "1 of 1 pods ready; old pod api-66-x is still terminating: 2m0s past its grace period, on node n1"},
 	})
 	if v := readiness.Assess(stuck(30)); v.RequeueAfter <= 0 || v.RequeueAfter.Seconds() > 11 {
-		t.Errorf("20 s past its grace: again after %s, want 10 s and a bit", v.RequeueAfter)
+		t.Errorf("RequeueAfter = %s 20 s past the grace period, want just over 10 s", v.RequeueAfter)
 	}
 }

@@ -13,8 +13,8 @@ import (
 
 const message503 = "Readiness probe failed: HTTP probe failed with statuscode: 503"
 
-// probeFailing is a pod whose container runs since second 1 and whose readiness
-// probe was seen to fail until then.
+// probeFailing returns a pod whose container has been running since second 1 and whose
+// readiness probe was last reported to fail at last.
 func probeFailing(now, last int, probe corev1.Probe, message string) readiness.Snapshot {
 	s := snapshot(now, pod("api-77-a", running(1), withReadinessProbe(&probe)))
 	if message == "" {
@@ -23,7 +23,7 @@ func probeFailing(now, last int, probe corev1.Probe, message string) readiness.S
 	return withEvents(s, event("api-77-a", "Unhealthy", message, 1, last))
 }
 
-// withOldPodReadyIn has an old pod that took so many seconds to become ready.
+// withOldPodReadyIn adds an old pod that took that many seconds to become ready.
 func withOldPodReadyIn(s readiness.Snapshot, took int) readiness.Snapshot {
 	s.OldPods = append(s.OldPods, oldPod(readySince(-1000, -1000+took)))
 	return s
@@ -43,7 +43,7 @@ func TestAssess_Probes(t *testing.T) {
 	var usual corev1.Probe // every 10 s, three times
 	quick := corev1.Probe{PeriodSeconds: 2}
 	runCases(t, []testCase{
-		// Nobody to compare with: the delay and three periods.
+		// Without a pod to compare with: the delay and three periods.
 		waiting("first release, 30 s", probeFailing(30, 21, usual, message503)),
 		doomed("first release, 31 s", probeFailing(31, 31, usual, message503), cause("30s", says503)),
 		waiting("first release, delay", probeFailing(31, 31, corev1.Probe{InitialDelaySeconds: 20}, message503)),
@@ -62,7 +62,7 @@ func TestAssess_Probes(t *testing.T) {
 		doomed("an old pod with a late hiccup", withOldPodReadyIn(probeFailing(31, 31, usual, message503), 900), cause("30s", says503)),
 		waiting("a wish for time beats the old ones", withOldPodReadyIn(probeFailing(99, 99, corev1.Probe{FailureThreshold: 12}, message503), 1)),
 
-		// An answer that no waiting changes.
+		// A permanent failure.
 		waiting("no such path, settling", probeFailing(5, 1, usual, "Readiness probe failed: HTTP probe failed with statuscode: 404")),
 		doomed("no such path", probeFailing(6, 1, usual, "Readiness probe failed: HTTP probe failed with statuscode: 404"), cause("5s", "HTTP probe failed with statuscode: 404")),
 
@@ -92,7 +92,7 @@ func TestAssess_Probes(t *testing.T) {
 	})
 }
 
-// TestAssess_StartupProbe: the kubelet ends it, and readiness is not asked before.
+// The kubelet enforces the startup probe; until then readiness does not matter.
 func TestAssess_StartupProbe(t *testing.T) {
 	s := probeFailing(200, 1, corev1.Probe{}, "")
 	s.Pods[0].Spec.Containers[0].StartupProbe = &corev1.Probe{
@@ -103,19 +103,19 @@ func TestAssess_StartupProbe(t *testing.T) {
 	v := readiness.Assess(s)
 	want := "0 of 1 pods ready; container api of pod api-77-a is not ready after 3m19s: its startup probe (TCP :http) fails: connect: connection refused"
 	if v.State != readiness.Progressing || v.Progress != want {
-		t.Errorf("got %s, %s\nwant %s", v.State, v.Progress, want)
+		t.Errorf("State = %s, Progress = %s\nwant %s, %s", v.State, v.Progress, readiness.Progressing, want)
 	}
 }
 
-// TestAssess_RequeueAfter: the caller learns when time alone changes the verdict.
+// RequeueAfter is when time alone changes the status.
 func TestAssess_RequeueAfter(t *testing.T) {
 	s := probeFailing(10, 1, corev1.Probe{}, message503)
 	v := readiness.Assess(s)
 	if v.State != readiness.Progressing || v.RequeueAfter != 21*time.Second {
-		t.Fatalf("%s, again after %s, want 21 s", v.State, v.RequeueAfter)
+		t.Fatalf("State = %s, RequeueAfter = %s, want progressing, 21s", v.State, v.RequeueAfter)
 	}
 	s.Now = s.Now.Add(v.RequeueAfter)
 	if v := readiness.Assess(s); v.State != readiness.Failed {
-		t.Errorf("after that: %+v", v)
+		t.Errorf("State after RequeueAfter = %s, want failed", v.State)
 	}
 }

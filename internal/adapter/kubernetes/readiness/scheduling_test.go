@@ -112,7 +112,7 @@ func TestAssess_LostPods(t *testing.T) {
 	})
 }
 
-// TestAssess_CountsPods: whose pods count for what.
+// Which pods count for which workload.
 func TestAssess_CountsPods(t *testing.T) {
 	two := snapshot(5, pod("api-77-a", readySince(1, 2)), pod("w-0", readySince(1, 2), func(p *corev1.Pod) { p.OwnerReferences = owner("StatefulSet", "worker") }))
 	two.MinReady = map[string]int{"api": 1, "worker": 1}

@@ -25,12 +25,13 @@ const (
 	secretValue   = "planted-hunter2"
 )
 
-// deploymentYAML is a Deployment of the service; more goes into its container, indented by 8.
+// deploymentYAML is a Deployment of the service. more is added to its container, and
+// must be indented by 8.
 func deploymentYAML(more string) string {
 	return "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api}\nspec:\n  template:\n    spec:\n      containers:\n      - name: c\n        image: retail-api\n" + more
 }
 
-// aliasBomb grows to a billion entries when its aliases are followed.
+// aliasBomb expands to a billion entries.
 func aliasBomb() string {
 	text := "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
 	for i := range 9 {
@@ -42,10 +43,10 @@ func aliasBomb() string {
 
 func TestRender_RejectsInvalidSources(t *testing.T) {
 	cases := map[string]struct {
-		paths      string // comma separated; empty: k8s
-		files      map[string]string
-		change     func(*port.Manifests)
-		says, hint string
+		paths             string // comma separated; default: k8s
+		files             map[string]string
+		change            func(*port.Manifests)
+		wantErr, wantHint string
 	}{
 		"missing":          {"k8s/b.yaml", map[string]string{"k8s/a.yaml": configMapHead}, nil, "k8s/b.yaml not found in the checkout", "committed"},
 		"leaves":           {"../k8s", nil, nil, `"../k8s" is outside the checkout`, "inside"},
@@ -129,8 +130,8 @@ func TestRender_RejectsInvalidSources(t *testing.T) {
 				c.change(&m)
 			}
 			_, err := render.Render(t.Context(), m)
-			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.says) || !strings.Contains(fault.HintOf(err), c.hint) {
-				t.Errorf("%v (hint %q), want %s (%s)", err, fault.HintOf(err), c.says, c.hint)
+			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.wantErr) || !strings.Contains(fault.HintOf(err), c.wantHint) {
+				t.Errorf("Render: %v (hint %q), want %s (hint %s)", err, fault.HintOf(err), c.wantErr, c.wantHint)
 			}
 			if err != nil && (strings.Contains(err.Error(), "hunter2") || strings.Contains(fault.HintOf(err), "hunter2") || strings.Contains(err.Error(), m.Dir)) {
 				t.Errorf("error shows a secret value or the checkout's path: %v (%s)", err, fault.HintOf(err))
@@ -193,12 +194,12 @@ func TestRender_NeverUsesNetwork(t *testing.T) {
 		dir := writeCheckout(t, map[string]string{"k8s/kustomization.yaml": strings.ReplaceAll(k, "URL", url)})
 		_, err := render.Render(t.Context(), manifests(dir, "k8s"))
 		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "a remote resource") && !strings.Contains(err.Error(), "does not support") {
-			t.Errorf("%s: %v", k, err)
+			t.Errorf("Render with %s: %v, want it rejected as remote or not supported", k, err)
 		}
 	}
 	dir := writeCheckout(t, map[string]string{"k8s/Chart.yaml": chartYAML, "k8s/values.schema.json": `{"$ref": "` + url + `"}`})
 	if _, err := render.Render(t.Context(), manifests(dir, "k8s")); !fault.Is(err, fault.Invalid) {
-		t.Error(err)
+		t.Errorf("Render with a remote schema: %v, want fault.Invalid", err)
 	}
 	if n := requests.Load(); n > 0 {
 		t.Errorf("the server received %d requests", n)
@@ -209,7 +210,7 @@ func TestRender_Cancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := render.Render(ctx, sampleManifests(t, "plain", "k8s")); !errors.Is(err, context.Canceled) {
-		t.Error(err)
+		t.Errorf("Render: %v, want context.Canceled", err)
 	}
 }
 
@@ -217,6 +218,6 @@ func TestRender_InitDeliveryNeedsModelImage(t *testing.T) {
 	m := sampleManifests(t, "plain", "k8s")
 	m.ModelImage, m.Delivery = delivery.Image{}, delivery.DeliverByInit
 	if _, err := render.Render(t.Context(), m); !fault.Is(err, fault.Internal) {
-		t.Error(err)
+		t.Errorf("Render: %v, want fault.Internal", err)
 	}
 }

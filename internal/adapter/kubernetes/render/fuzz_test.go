@@ -13,8 +13,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// FuzzRender renders any file: it is refused as invalid, or gives objects that
-// can be parsed and stamped, the same ones each time.
+// Any file is either rejected as fault.Invalid or rendered reproducibly to objects that
+// can be parsed and stamped.
 func FuzzRender(f *testing.F) {
 	for _, name := range []string{"testdata/plain/k8s/retail.yaml", "testdata/plain/k8s/config.yaml", "testdata/plain/k8s/setup.json"} {
 		text, err := os.ReadFile(name)
@@ -36,13 +36,13 @@ func FuzzRender(f *testing.F) {
 		got, err := render.Render(t.Context(), m)
 		if err != nil {
 			if !fault.Is(err, fault.Invalid) || strings.Contains(err.Error(), dir) {
-				t.Errorf("%v", err)
+				t.Errorf("Render: %v, want fault.Invalid without the path %s", err, dir)
 			}
 			return
 		}
 		again, err := render.Render(t.Context(), m)
 		if diff := cmp.Diff(got, again); err != nil || diff != "" {
-			t.Errorf("%v: %s", err, diff)
+			t.Errorf("second Render: %v, (-first +second):\n%s", err, diff)
 		}
 		objects, err := render.Parse(got.Objects)
 		if err != nil {
@@ -50,7 +50,7 @@ func FuzzRender(f *testing.F) {
 		}
 		stamp := render.Stamp{Service: m.Service, Environment: "prod", Release: "r-0123456789ab", Image: m.Image, RegistryPrefix: "h/", Secrets: got.Secrets}
 		if n := len(stamp.Apply(objects)); n != len(objects) {
-			t.Errorf("%d objects become %d", len(objects), n)
+			t.Errorf("Apply changed %d objects to %d", len(objects), n)
 		}
 	})
 }

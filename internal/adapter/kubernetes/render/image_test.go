@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/render"
@@ -12,7 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// withoutModel is a release without a model, from one file.
+// withoutModel returns a release without a model, from one file.
 func withoutModel(t testing.TB, text string) port.Manifests {
 	m := manifests(writeCheckout(t, map[string]string{"a.yaml": text}), "a.yaml")
 	m.Model, m.ModelImage = nil, delivery.Image{}
@@ -39,16 +40,17 @@ func TestRender_MatchesRepository(t *testing.T) {
 		{"docker.io/team/a", "team/a:1", true},
 		{"docker.io/team/a", "quay.io/team/a:1", false},
 	} {
-		m := withoutModel(t, strings.Replace(deploymentYAML(""), "retail-api", c.file, 1))
-		m.Image.Repository = c.configured
-		got, err := render.Render(t.Context(), m)
-		if (err == nil) != c.same || c.same && !strings.Contains(got.Objects, `"`+m.Image.String()+`"`) {
-			t.Errorf("%s, %s: %v", c.configured, c.file, err)
-		}
+		t.Run(c.configured+" "+c.file, func(t *testing.T) {
+			m := withoutModel(t, strings.Replace(deploymentYAML(""), "retail-api", c.file, 1))
+			m.Image.Repository = c.configured
+			got, err := render.Render(t.Context(), m)
+			if (err == nil) != c.same || c.same && !strings.Contains(got.Objects, `"`+m.Image.String()+`"`) {
+				t.Errorf("Render: %v, want the image replaced: %v", err, c.same)
+			}
+		})
 	}
 }
 
-// TestRender_PinsEveryWorkloadKind proves that every kind of workload is pinned and known as ours.
 func TestRender_PinsEveryWorkloadKind(t *testing.T) {
 	const spec = "{containers: [{name: c, image: 'retail-api:1'}]}"
 	for kind, version := range map[string]string{
@@ -66,20 +68,20 @@ func TestRender_PinsEveryWorkloadKind(t *testing.T) {
 		m.Workload.Replicas = 3
 		o := mustParse(t, mustRender(t, m))[0]
 		if !render.RunsImage(o, m.Image) {
-			t.Errorf("%s is not ours", kind)
+			t.Errorf("RunsImage(%s) = false, want true", kind)
 		}
 		n, has, _ := unstructured.NestedInt64(o.Object, "spec", "replicas")
 		if want := slices.Contains([]string{"Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"}, kind); has != want || want && n != 3 {
-			t.Errorf("%s: replicas %d, %v", kind, n, has)
+			t.Errorf("%s has replicas %d (set: %v), want 3 (set: %v)", kind, n, has, want)
 		}
 	}
 	other := "apiVersion: batch.volcano.sh/v1\nkind: Job\nmetadata: {name: a}\nspec: {template: {spec: " + spec + "}}"
 	if _, err := render.Render(t.Context(), withoutModel(t, other)); err == nil {
-		t.Error("a Job of somebody else counts as Kubernetes's")
+		t.Error("Render pinned a Job of another API group")
 	}
 }
 
-// TestRender_SortsForApply gives the objects backwards.
+// The objects are given in reverse order.
 func TestRender_SortsForApply(t *testing.T) {
 	want := []string{
 		"v1/Namespace", "apiextensions.k8s.io/v1/CustomResourceDefinition", "networking.k8s.io/v1/NetworkPolicy", "v1/ServiceAccount", "rbac.authorization.k8s.io/v1/Role",
@@ -99,19 +101,19 @@ func TestRender_SortsForApply(t *testing.T) {
 	for _, o := range mustParse(t, mustRender(t, withoutModel(t, strings.Join(text, "---\n")))) {
 		got = append(got, o.GetAPIVersion()+"/"+o.GetKind())
 	}
-	if !slices.Equal(got, want) {
-		t.Errorf("got  %v\nwant %v", got, want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
 	}
 }
 
-// TestRender_HashesConfigNames proves what changes a ConfigMap's name and what does not.
+// What changes the name of a ConfigMap or Secret, and what does not.
 func TestRender_HashesConfigNames(t *testing.T) {
 	long := strings.Repeat("a", 245) + ".bcdefgh"
 	name := func(text string) string {
 		m := withoutModel(t, deploymentYAML("---\n"+text))
 		r := mustRender(t, m)
 		if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "not referenced by") {
-			t.Errorf("notes: %v", r.Notes)
+			t.Errorf("Notes = %v, want one about the missing reference", r.Notes)
 		}
 		return mustParse(t, r)[0].GetName()
 	}
@@ -125,21 +127,20 @@ func TestRender_HashesConfigNames(t *testing.T) {
 		strings.Replace(configMapHead, "a}", "b}", 1) + "data: {a: b}":                 false,
 	} {
 		if got := name(text); (got == base) != same {
-			t.Errorf("%s is called %s, and %s was first", text, got, base)
+			t.Errorf("%s is named %s, want the name %s: %v", text, got, base, same)
 		}
 	}
 	if name(secretHead+"data: {a: aGk=}") != name(secretHead+"stringData: {a: hi}") {
-		t.Error("stringData makes another Secret than data")
+		t.Error("a Secret with stringData has another name than one with data")
 	}
 	if got := name(strings.Replace(configMapHead, "name: a", "name: "+long, 1)); len(got) > 253 || !strings.HasPrefix(got, long[:242]) {
-		t.Errorf("the name is %d long: %s", len(got), got)
+		t.Errorf("the name has %d characters, want at most 253: %s", len(got), got)
 	}
 }
 
-// TestRender_ReferencesStayInNamespace proves that a reference stays in its namespace.
 func TestRender_ReferencesStayInNamespace(t *testing.T) {
 	m := withoutModel(t, deploymentYAML("        envFrom: [{configMapRef: {name: a}}]\n---\n"+strings.Replace(configMapHead, "a}", "a, namespace: other}", 1)))
 	if got := mustRender(t, m).Objects; !strings.Contains(got, `"configMapRef":{"name":"a"}`) {
-		t.Errorf("it reaches into another namespace: %s", got)
+		t.Errorf("a reference to another namespace was rewritten: %s", got)
 	}
 }

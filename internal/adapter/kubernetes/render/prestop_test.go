@@ -11,8 +11,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// TestStamp_AddsPreStopSleep lets containers of the release wait before they end, unless somebody
-// has thought of it, and gives them the time for it.
+// Containers of the release get a preStop sleep unless they have a hook, and a longer
+// grace period.
 func TestStamp_AddsPreStopSleep(t *testing.T) {
 	var body map[string]any
 	err := yaml.Unmarshal([]byte(`
@@ -48,12 +48,12 @@ spec:
 		out := s.Apply([]*unstructured.Unstructured{in})[0]
 		spec, _, _ := unstructured.NestedMap(out.Object, "spec", "template", "spec")
 		if spec["terminationGracePeriodSeconds"] != c.grace {
-			t.Errorf("linger %d: grace %v, want %d", c.linger, spec["terminationGracePeriodSeconds"], c.grace)
+			t.Errorf("PreStopSeconds %d: grace period %v, want %d", c.linger, spec["terminationGracePeriodSeconds"], c.grace)
 		}
 		hooks := []any{c.hook, map[string]any{"preStop": map[string]any{"exec": map[string]any{"command": []any{"wait"}}}}, nil}
 		for i, container := range spec["containers"].([]any) {
 			if diff := cmp.Diff(hooks[i], container.(map[string]any)["lifecycle"]); diff != "" {
-				t.Errorf("linger %d, container %d: %s", c.linger, i, diff)
+				t.Errorf("PreStopSeconds %d, container %d: lifecycle (-want +got):\n%s", c.linger, i, diff)
 			}
 		}
 	}

@@ -29,7 +29,7 @@ func mustFind(t testing.TB, objects []*unstructured.Unstructured, kind, name str
 			return o
 		}
 	}
-	t.Fatalf("there is no %s %s", kind, name)
+	t.Fatalf("%s %s not found", kind, name)
 	return nil
 }
 
@@ -41,12 +41,12 @@ func TestStamp_Apply(t *testing.T) {
 	stamp := render.Stamp{Service: "retail-api", Environment: "prod", Release: "r-0123456789ab", Image: m.Image, RegistryPrefix: "127.0.0.1:5000/", Secrets: r.Secrets}
 	after := stamp.Apply(before)
 	if text, _ := json.Marshal(before); string(text) != r.Objects {
-		t.Error("the objects that were given changed")
+		t.Error("Apply modified its input")
 	}
 	for _, o := range after {
 		l := o.GetLabels()
 		if l["slipway.dev/service"] != "retail-api" || l["slipway.dev/environment"] != "prod" || o.GetAnnotations()["slipway.dev/release"] != "r-0123456789ab" {
-			t.Errorf("%s: %v %v", o.GetKind(), l, o.GetAnnotations())
+			t.Errorf("%s has labels %v and annotations %v", o.GetKind(), l, o.GetAnnotations())
 		}
 	}
 	text, _ := json.Marshal(mustFind(t, after, "Deployment", "retail-api"))
@@ -55,11 +55,11 @@ func TestStamp_Apply(t *testing.T) {
 		`{"name":"SLIPWAY_RELEASE","value":"r-0123456789ab"}`, `"slipway.dev/release":"r-0123456789ab","slipway.dev/service":"retail-api"`, `"image":"busybox:1.36"`,
 	} {
 		if !strings.Contains(string(text), want) {
-			t.Errorf("there is no %s in %s", want, text)
+			t.Errorf("%s not found in %s", want, text)
 		}
 	}
 	if n := strings.Count(string(text), "SLIPWAY_RELEASE"); n != 1 {
-		t.Errorf("%d containers know the release, want the service's own", n)
+		t.Errorf("%d containers have SLIPWAY_RELEASE, want 1", n)
 	}
 	secret := mustFind(t, after, "Secret", "retail-secret-")
 	if got, _, _ := unstructured.NestedString(secret.Object, "data", "TOKEN"); got != "cGxhbnRlZC10b2tlbi0y" {
@@ -67,11 +67,11 @@ func TestStamp_Apply(t *testing.T) {
 	}
 	stamp.Secrets = nil
 	if _, has := mustFind(t, stamp.Apply(before), "Secret", "retail-secret-").Object["data"]; has {
-		t.Error("a Secret without values has data")
+		t.Error("a Secret without values has data after Apply")
 	}
 	placed := delivery.Image{Repository: "127.0.0.1:5000/retail-api", Digest: imageDigest}
 	if d := mustFind(t, after, "Deployment", ""); !render.RunsImage(d, placed) || render.RunsImage(d, m.Image) {
-		t.Error("the stamped Deployment is ours by its full name only")
+		t.Error("RunsImage must require the registry prefix for a stamped Deployment")
 	}
 }
 
@@ -79,28 +79,28 @@ func TestSelects(t *testing.T) {
 	objects := mustParse(t, mustRender(t, sampleManifests(t, "plain", "k8s")))
 	service, workload := mustFind(t, objects, "Service", "retail-api"), mustFind(t, objects, "Deployment", "")
 	if !render.Selects(service, workload) || render.Selects(workload, service) {
-		t.Error("the Service selects its Deployment, and nothing the other way round")
+		t.Error("Selects must be true for the Service and its Deployment, and false for swapped arguments")
 	}
 	for _, selector := range []map[string]any{{}, {"app": "other"}, {"app": "retail-api", "color": "blue"}} {
 		service.Object["spec"].(map[string]any)["selector"] = selector
 		if render.Selects(service, workload) {
-			t.Errorf("%v selects", selector)
+			t.Errorf("Selects is true for selector %v", selector)
 		}
 	}
 	service = mustFind(t, mustParse(t, mustRender(t, sampleManifests(t, "plain", "k8s"))), "Service", "retail-api")
 	service.SetNamespace("other")
 	if render.Selects(service, workload) {
-		t.Error("a Service selects in another namespace")
+		t.Error("Selects is true for another namespace")
 	}
 	if _, ok := render.PodTemplate(service); ok {
-		t.Error("a Service has a pod template")
+		t.Error("PodTemplate is true for a Service")
 	}
 }
 
 func TestParse(t *testing.T) {
 	for _, text := range []string{"", "{}", "[1]", "[{}]", `[{"apiVersion":"v1","kind":"Pod","metadata":{}}]`, `[{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","name":"b"}}]`, `[] []`} {
 		if _, err := render.Parse(text); !fault.Is(err, fault.Corrupt) {
-			t.Errorf("%q: %v", text, err)
+			t.Errorf("Parse(%q): %v, want fault.Corrupt", text, err)
 		}
 	}
 }

@@ -25,7 +25,7 @@ const (
 	modelImageDigest = delivery.Digest("sha256:3333333333333333333333333333333333333333333333333333333333333333")
 )
 
-// manifests are a release with a model, from files below dir.
+// manifests returns a release with a model, from files below dir.
 func manifests(dir string, paths ...string) port.Manifests {
 	return port.Manifests{
 		Service: "retail-api", Dir: dir, Paths: paths,
@@ -44,7 +44,7 @@ func sampleManifests(t testing.TB, name string, paths ...string) port.Manifests 
 	return manifests(dir, paths...)
 }
 
-// goldenCases are the deliveries of the golden files.
+// goldenCases returns the releases of the golden files.
 func goldenCases(t testing.TB) map[string]port.Manifests {
 	plain := sampleManifests(t, "plain", "k8s/")
 	plain.Workload = delivery.Workload{Replicas: 4, Env: map[string]string{"LOG_LEVEL": "debug", "EXTRA": "1"}, Args: []string{"-v"}, CPU: 0.5, Memory: 512 << 20}
@@ -77,25 +77,25 @@ func TestRender_Golden(t *testing.T) {
 			}
 			want, err := os.ReadFile(golden)
 			if diff := cmp.Diff(string(want), string(text)); err != nil || diff != "" {
-				t.Errorf("%v (-want +got):\n%s", err, diff)
+				t.Errorf("Render (-want +got): %v\n%s", err, diff)
 			}
 			if strings.Contains(got.Objects, "planted") || strings.Contains(got.Objects, "cGxhbnRlZ") || strings.Contains(strings.Join(got.Notes, " "), "planted") {
-				t.Errorf("a Secret's value is in the objects or notes")
+				t.Error("the objects or notes contain a Secret's value")
 			}
 			if _, err := render.Parse(got.Objects); err != nil {
-				t.Error(err)
+				t.Errorf("Parse: %v", err)
 			}
 		})
 	}
 }
 
-// TestRender_Reproducible renders often: the order of maps is another each time.
+// Rendering is repeated because the iteration order of maps varies.
 func TestRender_Reproducible(t *testing.T) {
 	for name, m := range goldenCases(t) {
 		first := mustRender(t, m)
 		for range 20 {
 			if diff := cmp.Diff(first, mustRender(t, m)); diff != "" {
-				t.Fatalf("%s is another the next time:\n%s", name, diff)
+				t.Fatalf("%s differs when rendered again (-first +again):\n%s", name, diff)
 			}
 		}
 	}
@@ -129,7 +129,7 @@ func formatRendered(t testing.TB, r port.Rendered) []byte {
 	return out.Bytes()
 }
 
-// writeCheckout writes files ("name: text") into a new folder.
+// writeCheckout writes files, by name, to a new folder.
 func writeCheckout(t testing.TB, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
