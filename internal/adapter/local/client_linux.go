@@ -20,9 +20,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// errAway says that no supervisor answered, or that it was on its way out, so
+// errUnavailable says that no supervisor answered, or that it was on its way out, so
 // that asking again is safe and of use.
-var errAway = errors.New("no supervisor answers")
+var errUnavailable = errors.New("no supervisor answers")
 
 // call asks the supervisor, which is started if there is none. It survives one
 // that ends in between: every call may be made again.
@@ -32,7 +32,7 @@ func (t *Target) call(ctx context.Context, path string, body, value any, say fun
 		if err = t.ensure(ctx, say); err != nil {
 			return err
 		}
-		if err = t.ask(ctx, path, body, value, say); !errors.Is(err, errAway) || ctx.Err() != nil {
+		if err = t.send(ctx, path, body, value, say); !errors.Is(err, errUnavailable) || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -40,8 +40,8 @@ func (t *Target) call(ctx context.Context, path string, body, value any, say fun
 		Hint("%s tells why it ended", t.logPath()).Cause(err)
 }
 
-// ask makes one call to a supervisor that runs.
-func (t *Target) ask(ctx context.Context, path string, body, value any, say func(string)) error {
+// send makes one call to a supervisor that runs.
+func (t *Target) send(ctx context.Context, path string, body, value any, say func(string)) error {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return err
@@ -63,35 +63,35 @@ func (t *Target) ask(ctx context.Context, path string, body, value any, say func
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return fmt.Errorf("%w: %w", errAway, err)
+		return fmt.Errorf("%w: %w", errUnavailable, err)
 	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {
 	case http.StatusOK:
-		return t.listen(ctx, resp.Body, value, say)
+		return t.readMessages(ctx, resp.Body, value, say)
 	case http.StatusServiceUnavailable:
-		return fmt.Errorf("%w: it is ending", errAway)
+		return fmt.Errorf("%w: it is ending", errUnavailable)
 	}
 	return fault.New(fault.Internal, "ask the supervisor for %s: status %d", path, resp.StatusCode)
 }
 
-// listen reads the lines of an answer.
-func (t *Target) listen(ctx context.Context, answer io.Reader, value any, say func(string)) error {
+// readMessages reads the lines of an answer.
+func (t *Target) readMessages(ctx context.Context, answer io.Reader, value any, say func(string)) error {
 	lines := json.NewDecoder(answer)
 	for {
-		var l supervisor.Message
-		err := lines.Decode(&l)
+		var message supervisor.Message
+		err := lines.Decode(&message)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case err != nil:
-			return fmt.Errorf("%w: it broke off: %w", errAway, err)
-		case l.Error != nil:
-			return l.Error.Err()
-		case l.Value != nil:
-			return json.Unmarshal(l.Value, value)
+			return fmt.Errorf("%w: it broke off: %w", errUnavailable, err)
+		case message.Error != nil:
+			return message.Error.Err()
+		case message.Value != nil:
+			return json.Unmarshal(message.Value, value)
 		}
-		say(l.Progress)
+		say(message.Progress)
 	}
 }
 
@@ -111,7 +111,7 @@ func (t *Target) ensure(ctx context.Context, say func(string)) error {
 			if err := t.Down(ctx); err != nil {
 				return err
 			}
-		case !errors.Is(err, errAway):
+		case !errors.Is(err, errUnavailable):
 			return err
 		}
 		started, err := t.start(ctx)
@@ -127,9 +127,9 @@ func (t *Target) ensure(ctx context.Context, say func(string)) error {
 }
 
 func (t *Target) hello(ctx context.Context) (h supervisor.HelloResponse, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, 5*time.Second, fmt.Errorf("%w within 5 s", errAway))
+	ctx, cancel := context.WithTimeoutCause(ctx, 5*time.Second, fmt.Errorf("%w within 5 s", errUnavailable))
 	defer cancel()
-	err = t.ask(ctx, supervisor.CallHello, struct{}{}, &h, func(string) {})
+	err = t.send(ctx, supervisor.CallHello, struct{}{}, &h, func(string) {})
 	return h, err
 }
 
@@ -144,11 +144,11 @@ func (t *Target) start(ctx context.Context) (started bool, err error) {
 		return false, err
 	}
 	defer logFile.Close()
-	words, tell, err := os.Pipe()
+	startup, startupWriter, err := os.Pipe()
 	if err != nil {
 		return false, err
 	}
-	defer words.Close()
+	defer startup.Close()
 	cmd := exec.Command(t.cfg.Executable, superviseArgs(t.cfg)...)
 	cmd.Args[0] = "slipway" // for people who look at the process list
 	cmd.Dir = "/"
@@ -156,35 +156,35 @@ func (t *Target) start(ctx context.Context) (started bool, err error) {
 	// and end it together with the job.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
 	cmd.Stdout, cmd.Stderr = logFile, logFile
-	cmd.ExtraFiles = []*os.File{tell}
+	cmd.ExtraFiles = []*os.File{startupWriter}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
-	tell.Close()
+	startupWriter.Close()
 	if err != nil {
 		return false, fault.New(fault.Internal, "start the supervisor %s", t.cfg.Executable).Cause(err)
 	}
 	go func() { _ = cmd.Wait() }() // so that it leaves no zombie if it ends before us
-	return t.hear(ctx, words)
+	return t.readStartup(ctx, startup)
 }
 
-func (t *Target) hear(ctx context.Context, words *os.File) (started bool, err error) {
-	stop := context.AfterFunc(ctx, func() { _ = words.SetReadDeadline(time.Unix(1, 0)) })
+func (t *Target) readStartup(ctx context.Context, startup *os.File) (started bool, err error) {
+	stop := context.AfterFunc(ctx, func() { _ = startup.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
-	said, err := io.ReadAll(io.LimitReader(words, 64<<10))
+	text, err := io.ReadAll(io.LimitReader(startup, 64<<10))
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
 	if err != nil {
 		return false, fmt.Errorf("hear from the supervisor: %w", err)
 	}
-	switch string(said) {
-	case wordReady:
+	switch string(text) {
+	case startupReady:
 		return true, nil
-	case wordBusy:
+	case startupBusy:
 		return false, nil
 	}
 	var f supervisor.RemoteError
-	if json.Unmarshal(said, &f) == nil && f.Text != "" {
+	if json.Unmarshal(text, &f) == nil && f.Text != "" {
 		return false, f.Err()
 	}
 	return false, fault.New(fault.Internal, "start the supervisor: it ended at once").Hint("%s tells why", t.logPath())
@@ -219,8 +219,8 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// absolute makes the folder's path one that another process understands.
-func absolute(dir string) string {
+// absolutePath makes the folder's path one that another process understands.
+func absolutePath(dir string) string {
 	if full, err := filepath.Abs(dir); err == nil {
 		return full
 	}

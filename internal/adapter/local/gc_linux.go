@@ -13,8 +13,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/local/supervisor"
 )
 
-// content is a folder named by a digest, or a file that goes with it.
-var content = regexp.MustCompile(`^[0-9a-f]{64}(\.[a-z]+)?$`)
+// contentName is a folder named by a digest, or a file that goes with it.
+var contentName = regexp.MustCompile(`^[0-9a-f]{64}(\.[a-z]+)?$`)
 
 // Unused lists the unpacked images and fetched models that no environment runs
 // and that have not changed since before: they can be removed, and come back
@@ -42,7 +42,7 @@ func (t *Target) Unused(_ context.Context, before time.Time) ([]string, error) {
 		for _, e := range entries {
 			digest, _, _ := strings.Cut(e.Name(), ".")
 			info, err := e.Info()
-			if err != nil || !content.MatchString(e.Name()) || used[digest] || !info.ModTime().Before(before) {
+			if err != nil || !contentName.MatchString(e.Name()) || used[digest] || !info.ModTime().Before(before) {
 				continue
 			}
 			unused = append(unused, filepath.Join(dir, e.Name()))

@@ -46,8 +46,8 @@ func ContainerInit() { container.Init() }
 
 // Words from a supervisor that starts to whoever started it.
 const (
-	wordReady = "ready"
-	wordBusy  = "busy"
+	startupReady = "ready"
+	startupBusy  = "busy"
 )
 
 // Supervise serves a state folder until ctx ends, it is asked to stop, or there
@@ -66,24 +66,24 @@ func Supervise(ctx context.Context, args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	say := func(word string) {}
+	report := func(word string) {}
 	if *readyFD > 2 {
 		pipe := os.NewFile(uintptr(*readyFD), "ready")
-		say = func(word string) {
+		report = func(word string) {
 			_, _ = io.WriteString(pipe, word) // whoever started us may have gone
 			pipe.Close()
 		}
 	}
 	closeInherited(int(*readyFD))
-	err := supervise(ctx, cfg, *runtimeName, strings.Fields(*initArgs), func() { say(wordReady) })
+	err := supervise(ctx, cfg, *runtimeName, strings.Fields(*initArgs), func() { report(startupReady) })
 	if errors.Is(err, supervisor.ErrBusy) {
-		say(wordBusy)
+		report(startupBusy)
 		return nil
 	}
 	if err != nil {
 		logger.Printf("supervisor ends: %v", err)
-		said, _ := json.Marshal(supervisor.NewRemoteError(err)) // strings: cannot fail
-		say(string(said))
+		message, _ := json.Marshal(supervisor.NewRemoteError(err)) // strings: cannot fail
+		report(string(message))
 	}
 	return err
 }

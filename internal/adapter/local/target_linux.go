@@ -22,7 +22,7 @@ type Target struct{ cfg Config }
 
 // New makes the target. Nothing is started or written before it is used.
 func New(cfg Config) *Target {
-	cfg.Dir = absolute(cfg.Dir)
+	cfg.Dir = absolutePath(cfg.Dir)
 	if cfg.Executable == "" {
 		cfg.Executable = "/proc/self/exe"
 	}
@@ -38,7 +38,7 @@ func New(cfg Config) *Target {
 // Stage fetches the image and the model by their digests and starts the release
 // beside the one that serves. The address is a proxy before its replicas only.
 func (t *Target) Stage(ctx context.Context, o port.DeployRequest, say func(string)) (string, error) {
-	say = quiet(say)
+	say = orDiscard(say)
 	if err := supervisor.ValidateNames(o.Service, o.Environment); err != nil {
 		return "", err
 	}
@@ -46,7 +46,7 @@ func (t *Target) Stage(ctx context.Context, o port.DeployRequest, say func(strin
 	if err != nil {
 		return "", err
 	}
-	wire := wireOrder(o)
+	wire := releaseRequest(o)
 	wire.Spec = spec
 	var url string
 	if err := t.call(ctx, supervisor.CallStage, wire, &url, say); err != nil {
@@ -58,28 +58,28 @@ func (t *Target) Stage(ctx context.Context, o port.DeployRequest, say func(strin
 // Promote switches the stable port to the staged release, waits for the
 // requests in flight on the one before, and stops that.
 func (t *Target) Promote(ctx context.Context, o port.DeployRequest, say func(string)) (port.Observation, error) {
-	var seen port.Observation
-	err := t.call(ctx, supervisor.CallPromote, wireOrder(o), &seen, quiet(say))
-	return seen, err
+	var observation port.Observation
+	err := t.call(ctx, supervisor.CallPromote, releaseRequest(o), &observation, orDiscard(say))
+	return observation, err
 }
 
 // Discard stops the release if it is staged.
 func (t *Target) Discard(ctx context.Context, o port.DeployRequest) error {
-	saved, err := t.saved(o.Service, o.Environment)
+	saved, err := t.savedState(o.Service, o.Environment)
 	if err != nil || saved.Staged == nil || saved.Staged.Release != o.ID {
 		return err
 	}
 	var done bool
-	if err := t.call(ctx, supervisor.CallDiscard, wireOrder(o), &done, quiet(nil)); err != nil {
+	if err := t.call(ctx, supervisor.CallDiscard, releaseRequest(o), &done, orDiscard(nil)); err != nil {
 		return err
 	}
-	return t.leave(ctx)
+	return t.stopIfIdle(ctx)
 }
 
 // Observe looks. It starts nothing: what should run but has no supervisor is in
 // the notes.
 func (t *Target) Observe(ctx context.Context, service string, env delivery.Environment) (port.Observation, error) {
-	saved, err := t.saved(service, env)
+	saved, err := t.savedState(service, env)
 	if err != nil {
 		return port.Observation{}, err
 	}
@@ -87,80 +87,80 @@ func (t *Target) Observe(ctx context.Context, service string, env delivery.Envir
 	if err != nil {
 		return port.Observation{}, err
 	}
-	var seen port.Observation
+	var observation port.Observation
 	if running {
-		err := t.ask(ctx, supervisor.CallObserve, named(service, env), &seen, quiet(nil))
-		if err == nil || !errors.Is(err, errAway) {
-			return seen, err
+		err := t.send(ctx, supervisor.CallObserve, environmentRequest(service, env), &observation, orDiscard(nil))
+		if err == nil || !errors.Is(err, errUnavailable) {
+			return observation, err
 		}
 	}
 	if saved.Port != 0 {
-		seen.URL = fmt.Sprintf("http://127.0.0.1:%d", saved.Port)
+		observation.URL = fmt.Sprintf("http://127.0.0.1:%d", saved.Port)
 	}
 	if saved.Promoted != nil {
-		seen.Notes = []string{fmt.Sprintf("%s should serve, but its supervisor does not run: start it again with `slipway up`", saved.Promoted.Release)}
+		observation.Notes = []string{fmt.Sprintf("%s should serve, but its supervisor does not run: start it again with `slipway up`", saved.Promoted.Release)}
 	}
-	return seen, nil
+	return observation, nil
 }
 
 // Remove stops everything of the service in the environment and forgets its
 // port. The supervisor ends with the last one.
 func (t *Target) Remove(ctx context.Context, service string, env delivery.Environment) error {
-	saved, err := t.saved(service, env)
+	saved, err := t.savedState(service, env)
 	if err != nil || saved.Service == "" {
 		return err
 	}
 	var done bool
-	if err := t.call(ctx, supervisor.CallRemove, named(service, env), &done, quiet(nil)); err != nil {
+	if err := t.call(ctx, supervisor.CallRemove, environmentRequest(service, env), &done, orDiscard(nil)); err != nil {
 		return err
 	}
-	return t.leave(ctx)
+	return t.stopIfIdle(ctx)
 }
 
 // Traffic sums up what came by the stable port, by the second, for about the
 // last hour. What an earlier supervisor counted is lost with it.
 func (t *Target) Traffic(ctx context.Context, service string, env delivery.Environment, id delivery.ReleaseID, since time.Time) (port.Traffic, error) {
-	saved, err := t.saved(service, env)
+	saved, err := t.savedState(service, env)
 	if err != nil || !saved.ShouldRun() {
 		return port.Traffic{}, err
 	}
 	q := supervisor.TrafficRequest{Service: service, Environment: env, Release: id, Since: since}
-	var seen port.Traffic
-	if err := t.ask(ctx, supervisor.CallTraffic, q, &seen, quiet(nil)); err != nil {
-		if errors.Is(err, errAway) {
+	var traffic port.Traffic
+	if err := t.send(ctx, supervisor.CallTraffic, q, &traffic, orDiscard(nil)); err != nil {
+		if errors.Is(err, errUnavailable) {
 			err = fault.New(fault.Unavailable, "read the traffic of %s in %s: its supervisor does not run", service, env).
 				Hint("start it again with `slipway up`").Cause(err)
 		}
 		return port.Traffic{}, err
 	}
-	return seen, nil
+	return traffic, nil
 }
 
 // LogReader returns the last lines of every replica that is there, or that was
 // if none is: "time replica | text".
 func (t *Target) ReplicaLogs(_ context.Context, service string, env delivery.Environment, lines int) ([]string, error) {
-	saved, err := t.saved(service, env)
+	saved, err := t.savedState(service, env)
 	if err != nil {
 		return nil, err
 	}
-	var of []delivery.ReleaseID
+	var releases []delivery.ReleaseID
 	for _, p := range []*supervisor.ReleaseSpec{saved.Promoted, saved.Staged} {
 		if p != nil {
-			of = append(of, p.Release)
+			releases = append(releases, p.Release)
 		}
 	}
-	return supervisor.ReadLogs(t.cfg.Dir, service, env, of, lines)
+	return supervisor.ReadLogs(t.cfg.Dir, service, env, releases, lines)
 }
 
 // Up brings back everything that should serve, e.g. after a reboot, and waits
 // until it does. With nothing to serve it does nothing.
 func (t *Target) Up(ctx context.Context) error {
-	live, err := t.live()
+	live, err := t.hasWork()
 	if err != nil || !live {
 		return err
 	}
 	var done bool
-	return t.call(ctx, supervisor.CallUp, struct{}{}, &done, quiet(nil))
+	return t.call(ctx, supervisor.CallUp, struct{}{}, &done, orDiscard(nil))
 }
 
 // Down ends the supervisor and all replicas gracefully, and keeps what should
@@ -169,10 +169,10 @@ func (t *Target) Down(ctx context.Context) error {
 	return t.stop(ctx, supervisor.StopRequest{})
 }
 
-// leave ends a supervisor that has nothing left to serve, so that no process
+// stopIfIdle ends a supervisor that has nothing left to serve, so that no process
 // lingers.
-func (t *Target) leave(ctx context.Context) error {
-	live, err := t.live()
+func (t *Target) stopIfIdle(ctx context.Context) error {
+	live, err := t.hasWork()
 	if err != nil || live {
 		return err
 	}
@@ -185,9 +185,9 @@ func (t *Target) stop(ctx context.Context, how supervisor.StopRequest) error {
 		if err != nil || !running {
 			return err
 		}
-		ends := true
-		err = t.ask(ctx, supervisor.CallStop, how, &ends, quiet(nil))
-		if err != nil && !errors.Is(err, errAway) || !ends {
+		stops := true
+		err = t.send(ctx, supervisor.CallStop, how, &stops, orDiscard(nil))
+		if err != nil && !errors.Is(err, errUnavailable) || !stops {
 			return err
 		}
 		if err := pause(ctx, 10*time.Millisecond); err != nil {
@@ -229,12 +229,12 @@ func (t *Target) fetch(ctx context.Context, r delivery.Release, say func(string)
 	if err := t.cfg.Artifacts.Fetch(ctx, *r.Model, spec.Model); err != nil {
 		return spec, fmt.Errorf("fetch model %s: %w", r.Model, err)
 	}
-	return spec, readable(spec.Model)
+	return spec, makeReadable(spec.Model)
 }
 
-// readable lets the service's user, who is another one than root, read the
+// makeReadable lets the service's user, who is another one than root, read the
 // model. An ordinary user's replicas are that user already.
-func readable(dir string) error {
+func makeReadable(dir string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -257,7 +257,7 @@ func readable(dir string) error {
 	})
 }
 
-func (t *Target) saved(service string, env delivery.Environment) (supervisor.EnvironmentState, error) {
+func (t *Target) savedState(service string, env delivery.Environment) (supervisor.EnvironmentState, error) {
 	if err := supervisor.ValidateNames(service, env); err != nil {
 		return supervisor.EnvironmentState{}, err
 	}
@@ -265,7 +265,7 @@ func (t *Target) saved(service string, env delivery.Environment) (supervisor.Env
 	return state.Environments[supervisor.EnvironmentKey(service, env)], err
 }
 
-func (t *Target) live() (bool, error) {
+func (t *Target) hasWork() (bool, error) {
 	state, err := supervisor.ReadState(t.cfg.Dir)
 	for _, e := range state.Environments {
 		if e.ShouldRun() {
@@ -275,15 +275,15 @@ func (t *Target) live() (bool, error) {
 	return false, err
 }
 
-func wireOrder(o port.DeployRequest) supervisor.ReleaseRequest {
+func releaseRequest(o port.DeployRequest) supervisor.ReleaseRequest {
 	return supervisor.ReleaseRequest{Service: o.Service, Environment: o.Environment, Release: o.ID, Port: o.Port, ReadyTimeout: o.ReadyTimeout}
 }
 
-func named(service string, env delivery.Environment) supervisor.ReleaseRequest {
+func environmentRequest(service string, env delivery.Environment) supervisor.ReleaseRequest {
 	return supervisor.ReleaseRequest{Service: service, Environment: env}
 }
 
-func quiet(say func(string)) func(string) {
+func orDiscard(say func(string)) func(string) {
 	if say == nil {
 		return func(string) {}
 	}

@@ -40,39 +40,39 @@ func FindBubblewrap(mark string, spawner *Spawner, limiter Limiter) (Bubblewrap,
 	w := Bubblewrap{Path: path, Mark: mark, Spawner: spawner, Limiter: limiter}
 	cmd := exec.Command(path, "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "true")
 	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin"}
-	if said, err := cmd.CombinedOutput(); err != nil {
-		return Bubblewrap{}, fault.New(fault.Denied, "make a container with bwrap: %s", strings.TrimSpace(string(said))).
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return Bubblewrap{}, fault.New(fault.Denied, "make a container with bwrap: %s", strings.TrimSpace(string(output))).
 			Hint("this machine may forbid user namespaces: check sysctl user.max_user_namespaces and kernel.unprivileged_userns_clone").Cause(err)
 	}
 	return w, nil
 }
 
 // Start makes the box. See Runtime.
-func (w Bubblewrap) Start(s Spec, out *os.File, born func(Started)) (*Container, error) {
-	if err := s.check(); err != nil {
+func (w Bubblewrap) Start(s Spec, out *os.File, onStarted func(Started)) (*Container, error) {
+	if err := s.validate(); err != nil {
 		return nil, err
 	}
-	if err := prepareRoot(s.Rootfs, s.Model != ""); err != nil {
+	if err := createMountPoints(s.Rootfs, s.Model != ""); err != nil {
 		return nil, err
 	}
 	if os.Geteuid() == 0 {
-		if err := reachable(s.User, s.Rootfs, s.Model); err != nil {
+		if err := checkAccess(s.User, s.Rootfs, s.Model); err != nil {
 			return nil, err
 		}
 	}
 	group := w.Limiter.Create(s.Name, s.CPU, s.Memory)
 	cmd, inner, err := w.run(s, out, func(outer, pid int) {
 		group.add(pid)
-		born(Started{PIDs: []int{outer, pid}, Cgroups: group.folders()})
+		onStarted(Started{PIDs: []int{outer, pid}, Cgroups: group.paths()})
 	})
 	if err != nil {
 		group.Remove()
 		return nil, fmt.Errorf("start container %s: %w", s.Name, err)
 	}
-	return &Container{Notes: group.Notes, cmd: cmd, inner: inner, group: group, memory: s.Memory}, nil
+	return &Container{Notes: group.Notes, cmd: cmd, process: inner, cgroup: group, memory: s.Memory}, nil
 }
 
-func (w Bubblewrap) run(s Spec, out *os.File, began func(outer, pid int)) (*exec.Cmd, *os.Process, error) {
+func (w Bubblewrap) run(s Spec, out *os.File, onStarted func(outer, pid int)) (*exec.Cmd, *os.Process, error) {
 	var open []*os.File
 	defer func() {
 		for _, f := range open {
@@ -93,7 +93,7 @@ func (w Bubblewrap) run(s Spec, out *os.File, began func(outer, pid int)) (*exec
 	if err != nil {
 		return nil, nil, err
 	}
-	gate, openGate, err := pipe()
+	block, unblock, err := pipe()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -101,14 +101,14 @@ func (w Bubblewrap) run(s Spec, out *os.File, began func(outer, pid int)) (*exec
 	// bwrap gets the gate's other end as well: if we die before we open it, it
 	// stays closed. At an end of file the program would begin, with nobody left
 	// to end it. What waits there is found by its mark; see Marked.
-	cmd.ExtraFiles = []*os.File{args, toInfo, gate, openGate}
+	cmd.ExtraFiles = []*os.File{args, toInfo, block, unblock}
 	if err := w.Spawner.Start(cmd); err != nil {
 		return nil, nil, err
 	}
 	args.Close()
 	toInfo.Close()
-	gate.Close()
-	inner, err := converse(s, toArgs, info, openGate, func(pid int) { began(cmd.Process.Pid, pid) })
+	block.Close()
+	inner, err := handshakeBubblewrap(s, toArgs, info, unblock, func(pid int) { onStarted(cmd.Process.Pid, pid) })
 	if err != nil {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
@@ -127,26 +127,26 @@ func (w Bubblewrap) command(s Spec, out *os.File) *exec.Cmd {
 	return &exec.Cmd{Path: w.Path, Args: append([]string{w.Mark, "--args", "3", "--"}, s.Args...), Env: []string{}, Dir: "/", Stdout: out, Stderr: out, SysProcAttr: attr}
 }
 
-// converse hands bwrap its arguments, learns which process the service will be,
+// handshakeBubblewrap hands bwrap its arguments, learns which process the service will be,
 // and lets it go once that one is in its cgroup.
-func converse(s Spec, toArgs, info, openGate *os.File, began func(pid int)) (*os.Process, error) {
+func handshakeBubblewrap(s Spec, toArgs, info, unblock *os.File, onStarted func(pid int)) (*os.Process, error) {
 	_, err := io.WriteString(toArgs, strings.Join(arguments(s), "\x00")+"\x00")
 	toArgs.Close()
 	if err != nil {
 		return nil, fmt.Errorf("give bwrap its arguments: %w", err)
 	}
-	var said struct {
+	var response struct {
 		Pid int `json:"child-pid"`
 	}
-	if err := json.NewDecoder(io.LimitReader(info, 4096)).Decode(&said); err != nil || said.Pid <= 0 {
+	if err := json.NewDecoder(io.LimitReader(info, 4096)).Decode(&response); err != nil || response.Pid <= 0 {
 		return nil, fmt.Errorf("bwrap ended before it began; the log says why")
 	}
-	inner, err := os.FindProcess(said.Pid)
+	inner, err := os.FindProcess(response.Pid)
 	if err != nil {
 		return nil, err
 	}
-	began(said.Pid)
-	if _, err := openGate.Write([]byte{1}); err != nil {
+	onStarted(response.Pid)
+	if _, err := unblock.Write([]byte{1}); err != nil {
 		return nil, fmt.Errorf("let the container go: %w", err)
 	}
 	return inner, nil
@@ -161,7 +161,7 @@ func arguments(s Spec) []string {
 		"--die-with-parent", "--new-session", "--as-pid-1", "--info-fd", "4", "--block-fd", "5",
 		"--ro-bind", s.Rootfs, "/", "--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp",
 	}
-	for inside, outside := range shareable(s.Rootfs) {
+	for inside, outside := range sharedHostFiles(s.Rootfs) {
 		a = append(a, "--ro-bind", outside, "/"+inside)
 	}
 	if s.Model != "" {
@@ -179,17 +179,17 @@ func arguments(s Spec) []string {
 	return append(a, "--chdir", dir)
 }
 
-// reachable tells whether the user can enter the folders, which bwrap must when
+// checkAccess tells whether the user can enter the folders, which bwrap must when
 // it does not run as root.
-func reachable(u User, folders ...string) error {
+func checkAccess(u User, folders ...string) error {
 	for _, folder := range folders {
 		for dir := folder; dir != "/" && folder != ""; dir = filepath.Dir(dir) {
 			var st unix.Stat_t
 			if err := unix.Stat(dir, &st); err != nil {
 				return fmt.Errorf("look at %s: %w", dir, err)
 			}
-			mine := int(st.Uid) == u.UID && st.Mode&0o100 != 0
-			if !mine && st.Mode&0o001 == 0 {
+			ownerMayEnter := int(st.Uid) == u.UID && st.Mode&0o100 != 0
+			if !ownerMayEnter && st.Mode&0o001 == 0 {
 				return fault.New(fault.Denied, "run bwrap for root: user %d may not enter %s", u.UID, dir).
 					Hint("use the runtime \"namespaces\" (the default for root), or keep the state where others may enter")
 			}

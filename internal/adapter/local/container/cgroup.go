@@ -30,11 +30,11 @@ func FindLimiter(root bool) Limiter {
 }
 
 func parseLimiter(mounts, self string, root bool) Limiter {
-	own := map[string]string{} // path by controller; "" is the unified hierarchy
+	cgroups := map[string]string{} // path by controller; "" is the unified hierarchy
 	for _, line := range strings.Split(self, "\n") {
 		if parts := strings.SplitN(line, ":", 3); len(parts) == 3 {
 			for _, controller := range strings.Split(parts[1], ",") {
-				own[controller] = parts[2]
+				cgroups[controller] = parts[2]
 			}
 		}
 	}
@@ -50,12 +50,12 @@ func parseLimiter(mounts, self string, root bool) Limiter {
 		case "cgroup2":
 			l.unified = at
 			if !root {
-				l.unified = below(at, mountRoot, own[""])
+				l.unified = joinMount(at, mountRoot, cgroups[""])
 			}
 		case "cgroup":
 			for _, controller := range strings.Split(tail[2], ",") {
-				if path, ok := own[controller]; ok {
-					l.v1[controller] = below(at, mountRoot, path)
+				if path, ok := cgroups[controller]; ok {
+					l.v1[controller] = joinMount(at, mountRoot, path)
 				}
 			}
 		}
@@ -63,8 +63,8 @@ func parseLimiter(mounts, self string, root bool) Limiter {
 	return l
 }
 
-// below is where path is seen under a mount that shows mountRoot.
-func below(at, mountRoot, path string) string {
+// joinMount is where path is seen under a mount that shows mountRoot.
+func joinMount(at, mountRoot, path string) string {
 	rest := strings.TrimPrefix(path, strings.TrimSuffix(mountRoot, "/"))
 	return filepath.Join(at, rest)
 }
@@ -95,14 +95,14 @@ func (l Limiter) Create(name string, cpu float64, memory int64) *Cgroup {
 func (l Limiter) memory(g *Cgroup, name string, bytes int64) error {
 	limit := strconv.FormatInt(bytes, 10)
 	if parent, ok := l.v1["memory"]; ok {
-		dir, err := g.dir(parent, name)
+		dir, err := g.makeDir(parent, name)
 		if err != nil {
 			return err
 		}
-		if err := set(dir, "memory.limit_in_bytes", limit); err != nil {
+		if err := writeControl(dir, "memory.limit_in_bytes", limit); err != nil {
 			return err
 		}
-		_ = set(dir, "memory.memsw.limit_in_bytes", limit) // only where swap is accounted
+		_ = writeControl(dir, "memory.memsw.limit_in_bytes", limit) // only where swap is accounted
 		g.events = filepath.Join(dir, "memory.oom_control")
 		return nil
 	}
@@ -110,11 +110,11 @@ func (l Limiter) memory(g *Cgroup, name string, bytes int64) error {
 	if err != nil {
 		return err
 	}
-	if err := set(dir, "memory.max", limit); err != nil {
+	if err := writeControl(dir, "memory.max", limit); err != nil {
 		return err
 	}
-	_ = set(dir, "memory.swap.max", "0") // only where there is swap
-	_ = set(dir, "memory.oom.group", "1")
+	_ = writeControl(dir, "memory.swap.max", "0") // only where there is swap
+	_ = writeControl(dir, "memory.oom.group", "1")
 	g.events = filepath.Join(dir, "memory.events")
 	return nil
 }
@@ -123,20 +123,20 @@ func (l Limiter) cpu(g *Cgroup, name string, cores float64) error {
 	const period = 100_000 // microseconds
 	quota := strconv.Itoa(max(1000, int(cores*period)))
 	if parent, ok := l.v1["cpu"]; ok {
-		dir, err := g.dir(parent, name)
+		dir, err := g.makeDir(parent, name)
 		if err != nil {
 			return err
 		}
-		if err := set(dir, "cpu.cfs_period_us", strconv.Itoa(period)); err != nil {
+		if err := writeControl(dir, "cpu.cfs_period_us", strconv.Itoa(period)); err != nil {
 			return err
 		}
-		return set(dir, "cpu.cfs_quota_us", quota)
+		return writeControl(dir, "cpu.cfs_quota_us", quota)
 	}
 	dir, err := l.unifiedDir(g, name, "cpu")
 	if err != nil {
 		return err
 	}
-	return set(dir, "cpu.max", quota+" "+strconv.Itoa(period))
+	return writeControl(dir, "cpu.max", quota+" "+strconv.Itoa(period))
 }
 
 // unifiedDir makes the group with a controller switched on for it.
@@ -151,14 +151,14 @@ func (l Limiter) unifiedDir(g *Cgroup, name, controller string) (string, error) 
 	if !strings.Contains(" "+strings.TrimSpace(string(has))+" ", " "+controller+" ") {
 		return "", fmt.Errorf("the cgroup controller %q is not available in %s", controller, l.unified)
 	}
-	if err := set(l.unified, "cgroup.subtree_control", "+"+controller); err != nil {
+	if err := writeControl(l.unified, "cgroup.subtree_control", "+"+controller); err != nil {
 		return "", fmt.Errorf("%w (run it by `systemd-run --user --scope -p Delegate=yes`, or as root)", err)
 	}
-	return g.dir(l.unified, name)
+	return g.makeDir(l.unified, name)
 }
 
-// dir makes the group's folder in a hierarchy, once.
-func (g *Cgroup) dir(parent, name string) (string, error) {
+// makeDir makes the group's folder in a hierarchy, once.
+func (g *Cgroup) makeDir(parent, name string) (string, error) {
 	dir := filepath.Join(parent, "slipway-"+name)
 	for _, d := range g.dirs {
 		if d == dir {
@@ -172,7 +172,7 @@ func (g *Cgroup) dir(parent, name string) (string, error) {
 	return dir, nil
 }
 
-func set(dir, file, value string) error {
+func writeControl(dir, file, value string) error {
 	f, err := os.OpenFile(filepath.Join(dir, file), os.O_WRONLY, 0)
 	if err != nil {
 		return err
@@ -184,7 +184,7 @@ func set(dir, file, value string) error {
 	return nil
 }
 
-func (g *Cgroup) folders() []string {
+func (g *Cgroup) paths() []string {
 	if g == nil {
 		return nil
 	}
@@ -194,8 +194,8 @@ func (g *Cgroup) folders() []string {
 // add moves a process into the groups. Where that is forbidden, the box runs
 // without limits and its notes say so.
 func (g *Cgroup) add(pid int) {
-	for _, dir := range g.folders() {
-		if err := set(dir, "cgroup.procs", strconv.Itoa(pid)); err != nil {
+	for _, dir := range g.paths() {
+		if err := writeControl(dir, "cgroup.procs", strconv.Itoa(pid)); err != nil {
 			g.Notes = append(g.Notes, fmt.Sprintf("limits of %s not enforced: %v", filepath.Dir(dir), err))
 		}
 	}
@@ -207,11 +207,11 @@ func (g *Cgroup) OOMKilled() bool {
 	if g == nil || g.events == "" {
 		return false
 	}
-	said, err := os.ReadFile(g.events)
+	content, err := os.ReadFile(g.events)
 	if err != nil {
 		return false
 	}
-	for _, line := range strings.Split(string(said), "\n") {
+	for _, line := range strings.Split(string(content), "\n") {
 		if n, ok := strings.CutPrefix(line, "oom_kill "); ok {
 			return strings.TrimSpace(n) != "0"
 		}
@@ -220,7 +220,7 @@ func (g *Cgroup) OOMKilled() bool {
 }
 
 // Remove removes the groups; their processes must have ended.
-func (g *Cgroup) Remove() { RemoveCgroups(g.folders()) }
+func (g *Cgroup) Remove() { RemoveCgroups(g.paths()) }
 
 // RemoveCgroups removes the folders of a box that an earlier process left.
 func RemoveCgroups(dirs []string) {

@@ -38,9 +38,9 @@ type User struct {
 	GID int `json:"gid"`
 }
 
-// check refuses what no process can be given. It matters most to bwrap, whose
+// validate refuses what no process can be given. It matters most to bwrap, whose
 // arguments are separated by zero bytes.
-func (s Spec) check() error {
+func (s Spec) validate() error {
 	if len(s.Args) == 0 || s.Args[0] == "" {
 		return fault.New(fault.Invalid, "start container %s: the image has no entrypoint", s.Name).
 			Hint("give the image an ENTRYPOINT or CMD")
@@ -77,15 +77,15 @@ type Started struct {
 type Container struct {
 	Notes []string // limits that could not be set
 
-	cmd    *exec.Cmd
-	inner  *os.Process // pid 1 of the box, as this machine sees it
-	group  *Cgroup
-	memory int64
+	cmd     *exec.Cmd
+	process *os.Process // pid 1 of the box, as this machine sees it
+	cgroup  *Cgroup
+	memory  int64
 }
 
 // Signal sends a signal to the program; one that has ended is fine.
 func (b *Container) Signal(sig syscall.Signal) {
-	_ = b.inner.Signal(sig) // it ended: Wait tells
+	_ = b.process.Signal(sig) // it ended: Wait tells
 	if sig == syscall.SIGKILL {
 		_ = b.cmd.Process.Kill()
 	}
@@ -93,16 +93,16 @@ func (b *Container) Signal(sig syscall.Signal) {
 
 // Exit is how a box ended.
 type Exit struct {
-	Code      int            // when it was not killed
-	Signal    syscall.Signal // that killed it
-	OOMKilled bool
-	limit     int64
+	Code        int            // when it was not killed
+	Signal      syscall.Signal // that killed it
+	OOMKilled   bool
+	memoryLimit int64
 }
 
 func (e Exit) String() string {
 	switch {
 	case e.OOMKilled:
-		return fmt.Sprintf("out of memory: it was killed at its limit of %d MiB", e.limit>>20)
+		return fmt.Sprintf("out of memory: it was killed at its limit of %d MiB", e.memoryLimit>>20)
 	case e.Signal != 0:
 		return fmt.Sprintf("killed by signal %d (%s)", int(e.Signal), unix.SignalName(e.Signal))
 	}
@@ -112,7 +112,7 @@ func (e Exit) String() string {
 // Wait waits for the end and clears up. Call it once.
 func (b *Container) Wait() Exit {
 	_ = b.cmd.Wait() // the state below says more
-	e := Exit{Code: -1, limit: b.memory}
+	e := Exit{Code: -1, memoryLimit: b.memory}
 	if status, ok := b.cmd.ProcessState.Sys().(syscall.WaitStatus); ok {
 		switch {
 		case status.Signaled():
@@ -123,23 +123,23 @@ func (b *Container) Wait() Exit {
 			e.Code = status.ExitStatus()
 		}
 	}
-	e.OOMKilled = b.group.OOMKilled() && e.Signal == syscall.SIGKILL
-	b.group.Remove()
-	_ = b.inner.Release()
+	e.OOMKilled = b.cgroup.OOMKilled() && e.Signal == syscall.SIGKILL
+	b.cgroup.Remove()
+	_ = b.process.Release()
 	return e
 }
 
 // Spawner starts processes from one thread that never ends. The kernel kills a
 // child with Pdeathsig when the *thread* that made it ends, and Go ends threads
 // as it likes.
-type Spawner struct{ work chan func() }
+type Spawner struct{ tasks chan func() }
 
 // NewSpawner makes one; it lasts as long as the process.
 func NewSpawner() *Spawner {
-	s := &Spawner{work: make(chan func())}
+	s := &Spawner{tasks: make(chan func())}
 	go func() {
 		runtime.LockOSThread()
-		for f := range s.work {
+		for f := range s.tasks {
 			f()
 		}
 	}()
@@ -149,7 +149,7 @@ func NewSpawner() *Spawner {
 // Start starts the command.
 func (s *Spawner) Start(cmd *exec.Cmd) error {
 	done := make(chan error)
-	s.work <- func() { done <- cmd.Start() }
+	s.tasks <- func() { done <- cmd.Start() }
 	return <-done
 }
 

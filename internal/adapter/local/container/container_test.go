@@ -71,7 +71,7 @@ func TestPrepareRootRefusesLinks(t *testing.T) {
 		if err := os.Symlink(outside, filepath.Join(root, place)); err != nil {
 			t.Fatal(err)
 		}
-		if err := prepareRoot(root, true); err == nil {
+		if err := createMountPoints(root, true); err == nil {
 			t.Errorf("a link at /%s was accepted", place)
 		}
 		if left, _ := os.ReadDir(outside); len(left) != 0 {
@@ -90,14 +90,14 @@ func TestHostileSpecs(t *testing.T) {
 		"env without value": {Args: []string{"/a"}, Env: []string{"x"}},
 	}
 	for name, s := range cases {
-		if err := s.check(); !fault.Is(err, fault.Invalid) {
+		if err := s.validate(); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: error = %v, want %s", name, err, fault.Invalid)
 		}
 	}
 }
 
 func TestForbiddenNamesTheSetting(t *testing.T) {
-	denied := &InitError{report{Doing: "mount /proc", Errno: syscall.EPERM, Text: "operation not permitted"}}
+	denied := &InitError{report{Action: "mount /proc", Errno: syscall.EPERM, Text: "operation not permitted"}}
 	cases := []struct {
 		set  map[string]string
 		err  error
@@ -111,7 +111,7 @@ func TestForbiddenNamesTheSetting(t *testing.T) {
 		{nil, errors.New("a disk full of holes"), "", fault.Internal},
 	}
 	for _, c := range cases {
-		err := forbiddenBy(c.err, func(name string) string { return c.set[name] })
+		err := explainForbiddenBy(c.err, func(name string) string { return c.set[name] })
 		if fault.KindOf(err) != c.kind || !strings.Contains(fault.HintOf(err), c.want) || !errors.Is(err, c.err) {
 			t.Errorf("%v with %v: %v, hint %q; want %q", c.err, c.set, err, fault.HintOf(err), c.want)
 		}
@@ -204,7 +204,7 @@ func TestExitSays(t *testing.T) {
 	cases := map[string]Exit{
 		"exit code 3":                  {Code: 3},
 		"killed by signal 9 (SIGKILL)": {Signal: syscall.SIGKILL},
-		"out of memory: it was killed at its limit of 64 MiB": {Signal: syscall.SIGKILL, OOMKilled: true, limit: 64 << 20},
+		"out of memory: it was killed at its limit of 64 MiB": {Signal: syscall.SIGKILL, OOMKilled: true, memoryLimit: 64 << 20},
 	}
 	for want, e := range cases {
 		if got := e.String(); got != want {

@@ -11,7 +11,7 @@ import (
 
 // sysctl is a setting of the kernel that can forbid user namespaces.
 type sysctl struct {
-	name, forbids, allow string
+	name, forbidden, allowed string
 }
 
 var sysctls = [...]sysctl{
@@ -20,23 +20,23 @@ var sysctls = [...]sysctl{
 	{"kernel.apparmor_restrict_unprivileged_userns", "1", "0"},
 }
 
-// forbidden explains an error of making namespaces: which setting it is, and
+// explainForbidden explains an error of making namespaces: which setting it is, and
 // how to change it.
-func forbidden(err error) error {
-	return forbiddenBy(err, func(name string) string {
+func explainForbidden(err error) error {
+	return explainForbiddenBy(err, func(name string) string {
 		b, _ := os.ReadFile("/proc/sys/" + strings.ReplaceAll(name, ".", "/")) // missing: not this kernel's
 		return strings.TrimSpace(string(b))
 	})
 }
 
-func forbiddenBy(err error, read func(name string) string) error {
-	if !isForbidden(err) {
+func explainForbiddenBy(err error, read func(name string) string) error {
+	if !isPermissionError(err) {
 		return err
 	}
 	for _, s := range sysctls {
-		if read(s.name) == s.forbids {
-			return fault.New(fault.Denied, "make a container: %s = %s forbids it to ordinary users", s.name, s.forbids).
-				Hint("as root: sysctl -w %s=%s (and the same line in /etc/sysctl.d/), or install bubblewrap where the distribution allows it to, or run Slipway as root", s.name, s.allow).
+		if read(s.name) == s.forbidden {
+			return fault.New(fault.Denied, "make a container: %s = %s forbids it to ordinary users", s.name, s.forbidden).
+				Hint("as root: sysctl -w %s=%s (and the same line in /etc/sysctl.d/), or install bubblewrap where the distribution allows it to, or run Slipway as root", s.name, s.allowed).
 				Cause(err)
 		}
 	}

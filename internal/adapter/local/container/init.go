@@ -22,127 +22,127 @@ func Init() {
 	// Capabilities and the death signal belong to a thread: exec must happen on
 	// the one that set them.
 	runtime.LockOSThread()
-	orders, status := os.NewFile(3, "orders"), os.NewFile(4, "status")
+	request, status := os.NewFile(3, "orders"), os.NewFile(4, "status")
 	syscall.CloseOnExec(3)
 	syscall.CloseOnExec(4)
-	err := become(orders)
+	err := setup(request)
 	if err == nil {
 		os.Exit(0) // it was a check
 	}
-	r := report{Doing: "start", Text: err.Error()}
-	var at *stage
+	r := report{Action: "start", Text: err.Error()}
+	var at *initError
 	if errors.As(err, &at) {
-		r.Doing, r.Text = at.doing, at.err.Error()
+		r.Action, r.Text = at.action, at.err.Error()
 	}
 	_ = errors.As(err, &r.Errno)
 	_ = json.NewEncoder(status).Encode(r) // nobody is left to tell
 	os.Exit(125)
 }
 
-// stage is an error with what was being done.
-type stage struct {
-	doing string
-	err   error
+// initError is an error with what was being done.
+type initError struct {
+	action string
+	err    error
 }
 
-func (s *stage) Error() string { return s.doing + ": " + s.err.Error() }
-func (s *stage) Unwrap() error { return s.err }
+func (s *initError) Error() string { return s.action + ": " + s.err.Error() }
+func (s *initError) Unwrap() error { return s.err }
 
-func doing(what string, err error) error {
+func annotate(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &stage{what, err}
+	return &initError{what, err}
 }
 
-func become(orders *os.File) error {
-	line, err := bufio.NewReader(orders).ReadBytes('\n')
+func setup(request *os.File) error {
+	line, err := bufio.NewReader(request).ReadBytes('\n')
 	if err != nil {
-		return doing("read the order (this command is for Slipway's own use)", err)
+		return annotate("read the order (this command is for Slipway's own use)", err)
 	}
-	var o order
+	var o initRequest
 	if err := json.Unmarshal(line, &o); err != nil {
-		return doing("read the order", err)
+		return annotate("read the order", err)
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return doing("make the mounts private", err)
+		return annotate("make the mounts private", err)
 	}
 	if o.Check {
 		return checkMounts()
 	}
-	if err := enter(o.Spec); err != nil {
+	if err := mountRootfs(o.Spec); err != nil {
 		return err
 	}
 	if err := unix.Sethostname([]byte(o.Spec.Name)); err != nil {
-		return doing("set the host name", err)
+		return annotate("set the host name", err)
 	}
-	if err := giveUp(o.Spec.User); err != nil {
+	if err := dropPrivileges(o.Spec.User); err != nil {
 		return err
 	}
-	if err := dieWithParent(orders); err != nil {
+	if err := dieWithParent(request); err != nil {
 		return err
 	}
-	return doing("run "+o.Spec.Args[0], execute(o.Spec))
+	return annotate("run "+o.Spec.Args[0], execService(o.Spec))
 }
 
 func checkMounts() error {
 	if err := unix.Mount("tmpfs", "/tmp", "tmpfs", 0, ""); err != nil {
-		return doing("mount a tmpfs", err)
+		return annotate("mount a tmpfs", err)
 	}
-	return doing("mount /proc", unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""))
+	return annotate("mount /proc", unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""))
 }
 
-// giveUp becomes the user, without a capability and without a way to get one.
-func giveUp(u User) error {
+// dropPrivileges becomes the user, without a capability and without a way to get one.
+func dropPrivileges(u User) error {
 	for c := uintptr(0); c <= 63; c++ {
 		err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
 		if errors.Is(err, unix.EINVAL) {
 			break // this kernel has no more
 		}
 		if err != nil {
-			return doing("drop the capability bounding set", err)
+			return annotate("drop the capability bounding set", err)
 		}
 	}
 	if os.Geteuid() != u.UID {
 		if err := syscall.Setgroups([]int{}); err != nil {
-			return doing("leave all groups", err)
+			return annotate("leave all groups", err)
 		}
 		if err := syscall.Setresgid(u.GID, u.GID, u.GID); err != nil {
-			return doing(fmt.Sprintf("become group %d", u.GID), err)
+			return annotate(fmt.Sprintf("become group %d", u.GID), err)
 		}
 		if err := syscall.Setresuid(u.UID, u.UID, u.UID); err != nil {
-			return doing(fmt.Sprintf("become user %d", u.UID), err)
+			return annotate(fmt.Sprintf("become user %d", u.UID), err)
 		}
 	}
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
-		return doing("drop the ambient capabilities", err)
+		return annotate("drop the ambient capabilities", err)
 	}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var none [2]unix.CapUserData
 	if err := unix.Capset(&header, &none[0]); err != nil {
-		return doing("drop all capabilities", err)
+		return annotate("drop all capabilities", err)
 	}
-	return doing("forbid new privileges", unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+	return annotate("forbid new privileges", unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 }
 
 // dieWithParent renews the death signal, which changing the user cleared. The
 // parent holds the other end of orders until we have begun: if it is gone, so
 // is the parent.
-func dieWithParent(orders *os.File) error {
+func dieWithParent(request *os.File) error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
-		return doing("ask to die with the supervisor", err)
+		return annotate("ask to die with the supervisor", err)
 	}
-	poll := []unix.PollFd{{Fd: int32(orders.Fd()), Events: unix.POLLIN}}
+	poll := []unix.PollFd{{Fd: int32(request.Fd()), Events: unix.POLLIN}}
 	if _, err := unix.Poll(poll, 0); err != nil && !errors.Is(err, unix.EINTR) {
-		return doing("look for the supervisor", err)
+		return annotate("look for the supervisor", err)
 	}
 	if poll[0].Revents&unix.POLLHUP != 0 {
-		return doing("look for the supervisor", errors.New("it is gone"))
+		return annotate("look for the supervisor", errors.New("it is gone"))
 	}
 	return nil
 }
 
-func execute(s Spec) error {
+func execService(s Spec) error {
 	dir := s.Dir
 	if dir == "" {
 		dir = "/"

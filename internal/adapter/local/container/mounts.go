@@ -15,12 +15,12 @@ import (
 // hostFiles are shared with the container because the network is.
 var hostFiles = [...]string{"etc/resolv.conf", "etc/hosts"}
 
-var devices = [...]string{"null", "zero", "full", "random", "urandom"}
+var deviceNodes = [...]string{"null", "zero", "full", "random", "urandom"}
 
-// prepareRoot makes the places where things are mounted. An image may lack
+// createMountPoints makes the places where things are mounted. An image may lack
 // them, and the root is read-only later. It never leaves the folder: a link
 // where a folder belongs is refused.
-func prepareRoot(rootfs string, model bool) error {
+func createMountPoints(rootfs string, model bool) error {
 	root, err := os.OpenRoot(rootfs)
 	if err != nil {
 		return fmt.Errorf("open the image's root: %w", err)
@@ -49,8 +49,8 @@ func prepareRoot(rootfs string, model bool) error {
 	return nil
 }
 
-// shareable lists the host files that can be mounted over the image's own.
-func shareable(rootfs string) map[string]string {
+// sharedHostFiles lists the host files that can be mounted over the image's own.
+func sharedHostFiles(rootfs string) map[string]string {
 	found := map[string]string{}
 	for _, p := range hostFiles {
 		inside, err := os.Lstat(filepath.Join(rootfs, p))
@@ -64,73 +64,73 @@ func shareable(rootfs string) map[string]string {
 	return found
 }
 
-// enter makes the mount tree and moves into it; the host's is gone afterwards.
-func enter(s Spec) error {
+// mountRootfs makes the mount tree and moves into it; the host's is gone afterwards.
+func mountRootfs(s Spec) error {
 	root := s.Rootfs
 	if err := unix.Mount(root, root, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
-		return doing("bind the image's root", err)
+		return annotate("bind the image's root", err)
 	}
 	if err := unix.Mount("proc", root+"/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
-		return doing("mount /proc", err)
+		return annotate("mount /proc", err)
 	}
 	if err := makeDev(root + "/dev"); err != nil {
 		return err
 	}
 	if err := unix.Mount("tmpfs", root+"/tmp", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777"); err != nil {
-		return doing("mount /tmp", err)
+		return annotate("mount /tmp", err)
 	}
-	for inside, outside := range shareable(root) {
+	for inside, outside := range sharedHostFiles(root) {
 		if err := bindReadOnly(outside, filepath.Join(root, inside)); err != nil {
-			return doing("share /"+inside, err)
+			return annotate("share /"+inside, err)
 		}
 	}
 	if s.Model != "" {
 		if err := bindReadOnly(s.Model, root+"/model"); err != nil {
-			return doing("mount the model", err)
+			return annotate("mount the model", err)
 		}
 	}
 	if err := readOnly(root); err != nil {
-		return doing("make the image's root read-only", err)
+		return annotate("make the image's root read-only", err)
 	}
-	return pivot(root)
+	return pivotRoot(root)
 }
 
-// pivot swaps the roots in place and lets go of the old one.
-func pivot(root string) error {
+// pivotRoot swaps the roots in place and lets go of the old one.
+func pivotRoot(root string) error {
 	if err := unix.Chdir(root); err != nil {
-		return doing("enter the image's root", err)
+		return annotate("enter the image's root", err)
 	}
 	if err := unix.PivotRoot(".", "."); err != nil {
-		return doing("change the root", err)
+		return annotate("change the root", err)
 	}
 	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
-		return doing("let go of the host's root", err)
+		return annotate("let go of the host's root", err)
 	}
-	return doing("enter the new root", unix.Chdir("/"))
+	return annotate("enter the new root", unix.Chdir("/"))
 }
 
 func makeDev(dev string) error {
 	if err := unix.Mount("tmpfs", dev, "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=755,size=64k"); err != nil {
-		return doing("mount /dev", err)
+		return annotate("mount /dev", err)
 	}
-	for _, name := range devices {
+	for _, name := range deviceNodes {
 		inside := dev + "/" + name
 		if err := os.WriteFile(inside, nil, 0o644); err != nil {
-			return doing("make "+inside, err)
+			return annotate("make "+inside, err)
 		}
 		if err := unix.Mount("/dev/"+name, inside, "", unix.MS_BIND, ""); err != nil {
-			return doing("bind /dev/"+name, err)
+			return annotate("bind /dev/"+name, err)
 		}
 	}
 	for name, to := range map[string]string{"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"} {
 		if err := os.Symlink(to, dev+"/"+name); err != nil {
-			return doing("make /dev/"+name, err)
+			return annotate("make /dev/"+name, err)
 		}
 	}
 	if err := os.Mkdir(dev+"/shm", 0o755); err != nil {
-		return doing("make /dev/shm", err)
+		return annotate("make /dev/shm", err)
 	}
-	return doing("mount /dev/shm", unix.Mount("tmpfs", dev+"/shm", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777"))
+	return annotate("mount /dev/shm", unix.Mount("tmpfs", dev+"/shm", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777"))
 }
 
 func bindReadOnly(from, to string) error {

@@ -26,30 +26,30 @@ type Namespaces struct {
 // Name is "namespaces".
 func (n Namespaces) Name() string { return "namespaces" }
 
-// order is what the parent tells Init.
-type order struct {
+// initRequest is what the parent tells Init.
+type initRequest struct {
 	Spec  Spec `json:"spec"`
 	Check bool `json:"check"` // only see whether mounting is allowed
 }
 
 // Start makes the box. See Runtime.
-func (n Namespaces) Start(s Spec, out *os.File, born func(Started)) (*Container, error) {
-	if err := s.check(); err != nil {
+func (n Namespaces) Start(s Spec, out *os.File, onStarted func(Started)) (*Container, error) {
+	if err := s.validate(); err != nil {
 		return nil, err
 	}
-	if err := prepareRoot(s.Rootfs, s.Model != ""); err != nil {
+	if err := createMountPoints(s.Rootfs, s.Model != ""); err != nil {
 		return nil, err
 	}
 	group := n.Limiter.Create(s.Name, s.CPU, s.Memory)
-	cmd, err := n.run(order{Spec: s}, out, func(pid int) {
+	cmd, err := n.run(initRequest{Spec: s}, out, func(pid int) {
 		group.add(pid)
-		born(Started{PIDs: []int{pid}, Cgroups: group.folders()})
+		onStarted(Started{PIDs: []int{pid}, Cgroups: group.paths()})
 	})
 	if err != nil {
 		group.Remove()
 		return nil, fmt.Errorf("start container %s: %w", s.Name, err)
 	}
-	return &Container{Notes: group.Notes, cmd: cmd, inner: cmd.Process, group: group, memory: s.Memory}, nil
+	return &Container{Notes: group.Notes, cmd: cmd, process: cmd.Process, cgroup: group, memory: s.Memory}, nil
 }
 
 // Check tells whether this machine lets us make containers. The error is a
@@ -60,35 +60,35 @@ func (n Namespaces) Check() error {
 		return err
 	}
 	defer null.Close()
-	cmd, err := n.run(order{Check: true, Spec: Spec{User: User{UID: 65532, GID: 65532}}}, null, func(int) {})
+	cmd, err := n.run(initRequest{Check: true, Spec: Spec{User: User{UID: 65532, GID: 65532}}}, null, func(int) {})
 	if err != nil {
-		return forbidden(err)
+		return explainForbidden(err)
 	}
 	return cmd.Wait()
 }
 
 // run starts Init and returns once it has become the service.
-func (n Namespaces) run(o order, out *os.File, began func(pid int)) (*exec.Cmd, error) {
+func (n Namespaces) run(o initRequest, out *os.File, onStarted func(pid int)) (*exec.Cmd, error) {
 	cmd := n.command(o.Spec.User, out)
-	orders, toInit, err := os.Pipe()
+	requestReader, requestWriter, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	defer toInit.Close()
-	fromInit, status, err := os.Pipe()
+	defer requestWriter.Close()
+	statusReader, statusWriter, err := os.Pipe()
 	if err != nil {
-		orders.Close()
+		requestReader.Close()
 		return nil, err
 	}
-	defer fromInit.Close()
-	cmd.ExtraFiles = []*os.File{orders, status}
+	defer statusReader.Close()
+	cmd.ExtraFiles = []*os.File{requestReader, statusWriter}
 	err = n.Spawner.Start(cmd)
-	orders.Close()
-	status.Close()
+	requestReader.Close()
+	statusWriter.Close()
 	if err != nil {
 		return nil, fmt.Errorf("new namespaces: %w", err)
 	}
-	if err := instruct(cmd.Process.Pid, o, toInit, fromInit, began); err != nil {
+	if err := handshake(cmd.Process.Pid, o, requestWriter, statusReader, onStarted); err != nil {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		return nil, err
@@ -122,38 +122,38 @@ func (n Namespaces) command(u User, out *os.File) *exec.Cmd {
 	}
 }
 
-// instruct sends the order and waits for the status pipe to close, which exec
+// handshake sends the order and waits for the status pipe to close, which exec
 // does. What it says before that is why it could not.
-func instruct(pid int, o order, toInit io.Writer, fromInit io.Reader, began func(pid int)) error {
-	began(pid)
-	if err := json.NewEncoder(toInit).Encode(o); err != nil {
+func handshake(pid int, o initRequest, request io.Writer, status io.Reader, onStarted func(pid int)) error {
+	onStarted(pid)
+	if err := json.NewEncoder(request).Encode(o); err != nil {
 		return fmt.Errorf("instruct the container: %w", err)
 	}
-	said, err := io.ReadAll(io.LimitReader(fromInit, 64<<10))
+	response, err := io.ReadAll(io.LimitReader(status, 64<<10))
 	if err != nil {
 		return fmt.Errorf("hear from the container: %w", err)
 	}
-	if len(said) == 0 {
+	if len(response) == 0 {
 		return nil
 	}
 	var r report
-	if err := json.Unmarshal(said, &r); err != nil {
-		return fmt.Errorf("hear from the container: %s", strings.TrimSpace(string(said)))
+	if err := json.Unmarshal(response, &r); err != nil {
+		return fmt.Errorf("hear from the container: %s", strings.TrimSpace(string(response)))
 	}
 	return &InitError{r}
 }
 
 // report is what Init says when it cannot become the service.
 type report struct {
-	Doing string        `json:"doing"`
-	Errno syscall.Errno `json:"errno"`
-	Text  string        `json:"text"`
+	Action string        `json:"doing"`
+	Errno  syscall.Errno `json:"errno"`
+	Text   string        `json:"text"`
 }
 
 // InitError tells what a container's start stumbled over.
 type InitError struct{ report }
 
-func (e *InitError) Error() string { return e.Doing + ": " + e.Text }
+func (e *InitError) Error() string { return e.Action + ": " + e.Text }
 
 func (e *InitError) Unwrap() error {
 	if e.Errno == 0 {
@@ -162,7 +162,7 @@ func (e *InitError) Unwrap() error {
 	return e.Errno
 }
 
-func isForbidden(err error) bool {
+func isPermissionError(err error) bool {
 	return errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) ||
 		errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EUSERS)
 }

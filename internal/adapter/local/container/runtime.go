@@ -25,29 +25,29 @@ const (
 func SelectRuntime(name, dir string, initArgs []string, spawner *Spawner) (Runtime, error) {
 	root := os.Geteuid() == 0
 	limiter := FindLimiter(root)
-	own := Namespaces{InitArgs: initArgs, Spawner: spawner, Limiter: limiter}
+	namespaces := Namespaces{InitArgs: initArgs, Spawner: spawner, Limiter: limiter}
 	switch name {
 	case RuntimeNamespaces:
-		return own, own.Check()
+		return namespaces, namespaces.Check()
 	case RuntimeBubblewrap:
 		return FindBubblewrap(ProcessMark(dir), spawner, limiter)
 	case RuntimeAuto:
 	default:
 		return nil, fault.New(fault.Invalid, "runtime %q: there is none of that name", name).Hint("use %s", RuntimeNames)
 	}
-	var without error
+	var bwrapErr error
 	if !root {
 		wrap, err := FindBubblewrap(ProcessMark(dir), spawner, limiter)
 		if err == nil {
 			return wrap, nil
 		}
-		without = err
+		bwrapErr = err
 	}
-	if err := own.Check(); err != nil {
-		if fault.Is(without, fault.Denied) {
-			return nil, errors.Join(err, without)
+	if err := namespaces.Check(); err != nil {
+		if fault.Is(bwrapErr, fault.Denied) {
+			return nil, errors.Join(err, bwrapErr)
 		}
 		return nil, err
 	}
-	return own, nil
+	return namespaces, nil
 }

@@ -45,10 +45,10 @@ func ResolveUser(rootfs, name string) (u User, note string, err error) {
 }
 
 func findUser(root *os.Root, name string) (User, error) {
-	id, isNumber := number(name)
-	for _, f := range fields(root, "etc/passwd", 4) {
-		uid, ok1 := number(f[2])
-		gid, ok2 := number(f[3])
+	id, isNumber := parseID(name)
+	for _, f := range readEntries(root, "etc/passwd", 4) {
+		uid, ok1 := parseID(f[2])
+		gid, ok2 := parseID(f[3])
 		if ok1 && ok2 && (f[0] == name || isNumber && uid == id) {
 			return User{UID: uid, GID: gid}, nil
 		}
@@ -63,24 +63,24 @@ func findUser(root *os.Root, name string) (User, error) {
 }
 
 func findGroup(root *os.Root, name string) (int, error) {
-	if id, ok := number(name); ok {
+	if id, ok := parseID(name); ok {
 		return id, nil
 	}
-	for _, f := range fields(root, "etc/group", 3) {
-		if gid, ok := number(f[2]); ok && f[0] == name {
+	for _, f := range readEntries(root, "etc/group", 3) {
+		if gid, ok := parseID(f[2]); ok && f[0] == name {
 			return gid, nil
 		}
 	}
 	return 0, fmt.Errorf("find group %q: the image's /etc/group has none", name)
 }
 
-func number(s string) (int, bool) {
+func parseID(s string) (int, bool) {
 	n, err := strconv.ParseUint(s, 10, 31)
 	return int(n), err == nil
 }
 
-// fields reads a colon-separated file; a missing one has no lines.
-func fields(root *os.Root, path string, atLeast int) [][]string {
+// readEntries reads a colon-separated file; a missing one has no lines.
+func readEntries(root *os.Root, path string, atLeast int) [][]string {
 	f, err := root.Open(path)
 	if err != nil {
 		return nil

@@ -15,10 +15,10 @@ import (
 const Retention = time.Hour
 
 const (
-	shortest = 100 * time.Microsecond // everything faster lands in the first bin
-	growth   = 1.1                    // each bin is a tenth wider: a percentile is off by 5 % at most
-	bins     = 148                    // the last one begins at about two minutes
-	seconds  = int64(Retention / time.Second)
+	minLatency = 100 * time.Microsecond // everything faster lands in the first bin
+	binGrowth  = 1.1                    // each bin is a tenth wider: a percentile is off by 5 % at most
+	numBins    = 148                    // the last one begins at about two minutes
+	numBuckets = int64(Retention / time.Second)
 )
 
 // Recorder counts requests by release. The zero value is ready; it is safe for
@@ -29,15 +29,15 @@ type Recorder struct {
 }
 
 type series struct {
-	buckets [seconds]*bucket
-	last    int64
+	buckets    [numBuckets]*bucket
+	lastSecond int64
 }
 
 type bucket struct {
 	second   int64
 	requests int64
 	errors   int64
-	latency  [bins]uint32
+	latency  [numBins]uint32
 }
 
 // RecordResponse counts a request that got a response. A status of 500 and above is
@@ -47,7 +47,7 @@ func (m *Recorder) RecordResponse(id delivery.ReleaseID, at time.Time, status in
 	defer m.mu.Unlock()
 	b := m.bucket(id, at.Unix())
 	b.requests++
-	b.latency[bin(took)]++
+	b.latency[binOf(took)]++
 	if status >= 500 {
 		b.errors++
 	}
@@ -70,9 +70,9 @@ func (m *Recorder) Traffic(id delivery.ReleaseID, since, now time.Time) port.Tra
 	if s == nil {
 		return port.Traffic{}
 	}
-	oldest := max(since.Unix(), now.Unix()-seconds+1)
+	oldest := max(since.Unix(), now.Unix()-numBuckets+1)
 	var t port.Traffic
-	var latency [bins]int64
+	var latency [numBins]int64
 	for _, b := range s.buckets {
 		if b == nil || b.second < oldest {
 			continue
@@ -95,36 +95,36 @@ func (m *Recorder) bucket(id delivery.ReleaseID, second int64) *bucket {
 	}
 	s := m.releases[id]
 	if s == nil {
-		m.forget(second)
+		m.evict(second)
 		s = &series{}
 		m.releases[id] = s
 	}
-	s.last = max(s.last, second)
-	slot := &s.buckets[((second%seconds)+seconds)%seconds]
+	s.lastSecond = max(s.lastSecond, second)
+	slot := &s.buckets[((second%numBuckets)+numBuckets)%numBuckets]
 	if *slot == nil || (*slot).second != second {
 		*slot = &bucket{second: second}
 	}
 	return *slot
 }
 
-func (m *Recorder) forget(now int64) {
+func (m *Recorder) evict(now int64) {
 	for id, s := range m.releases {
-		if now-s.last > seconds {
+		if now-s.lastSecond > numBuckets {
 			delete(m.releases, id)
 		}
 	}
 }
 
-func bin(d time.Duration) int {
-	if d <= shortest {
+func binOf(d time.Duration) int {
+	if d <= minLatency {
 		return 0
 	}
-	i := int(math.Log(float64(d)/float64(shortest))/math.Log(growth)) + 1
-	return min(i, bins-1)
+	i := int(math.Log(float64(d)/float64(minLatency))/math.Log(binGrowth)) + 1
+	return min(i, numBins-1)
 }
 
 // quantile is the middle of the bin where the share q of all is reached.
-func quantile(latency *[bins]int64, q float64) time.Duration {
+func quantile(latency *[numBins]int64, q float64) time.Duration {
 	var all int64
 	for _, n := range latency {
 		all += n
@@ -136,7 +136,7 @@ func quantile(latency *[bins]int64, q float64) time.Duration {
 	for i, n := range latency {
 		seen += n
 		if seen >= want {
-			return time.Duration(float64(shortest) * math.Pow(growth, float64(i)-0.5)).Round(time.Microsecond)
+			return time.Duration(float64(minLatency) * math.Pow(binGrowth, float64(i)-0.5)).Round(time.Microsecond)
 		}
 	}
 	return 0

@@ -52,7 +52,7 @@ func (p *Pool) Add(address string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ready = append(p.ready, &backend{address: address})
-	p.announce()
+	p.notify()
 }
 
 // Remove keeps new requests from a replica.
@@ -66,7 +66,7 @@ func (p *Pool) Remove(address string) {
 		}
 	}
 	p.ready = kept
-	p.announce()
+	p.notify()
 }
 
 // Drained waits until no request holds the pool, then closes its idle
@@ -95,29 +95,29 @@ func (p *Pool) InFlight() int {
 	return p.inflight
 }
 
-func (p *Pool) announce() {
+func (p *Pool) notify() {
 	close(p.changed)
 	p.changed = make(chan struct{})
 }
 
-func (p *Pool) enter() {
+func (p *Pool) retain() {
 	p.mu.Lock()
 	p.inflight++
 	p.mu.Unlock()
 }
 
-func (p *Pool) leave() {
+func (p *Pool) dropRequest() {
 	p.mu.Lock()
 	p.inflight--
 	if p.inflight == 0 {
-		p.announce()
+		p.notify()
 	}
 	p.mu.Unlock()
 }
 
-// take picks the replica with the fewest requests that was not tried yet, in
+// acquire picks the replica with the fewest requests that was not tried yet, in
 // turn among equals. Without one it is nil, and changed tells when to ask again.
-func (p *Pool) take(tried map[*backend]bool) (picked *backend, changed <-chan struct{}) {
+func (p *Pool) acquire(tried map[*backend]bool) (picked *backend, changed <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range p.ready {
@@ -133,7 +133,7 @@ func (p *Pool) take(tried map[*backend]bool) (picked *backend, changed <-chan st
 	return picked, p.changed
 }
 
-func (p *Pool) give(b *backend) {
+func (p *Pool) giveBack(b *backend) {
 	p.mu.Lock()
 	b.inflight--
 	p.mu.Unlock()

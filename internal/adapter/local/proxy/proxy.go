@@ -58,8 +58,8 @@ func New(cfg Config) *Proxy {
 		Rewrite:        rewrite,
 		Transport:      balancer{},
 		FlushInterval:  -1, // streams reach the client as they are written
-		ModifyResponse: responded,
-		ErrorHandler:   p.failed,
+		ModifyResponse: modifyResponse,
+		ErrorHandler:   p.handleError,
 		ErrorLog:       cfg.Log,
 	}
 	return p
@@ -79,15 +79,15 @@ func (p *Proxy) Switch(to *Pool) (from *Pool) {
 // ServeHTTP passes the request on.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{proxy: p, tried: map[*backend]bool{}, probe: r.Header.Get(port.ProbeHeader) != ""}
-	defer x.end(r.Context())
-	if err := x.keepBody(r, p.cfg.MaxRetryBody); err != nil {
-		x.gone = true
+	defer x.finish(r.Context())
+	if err := x.bufferBody(r, p.cfg.MaxRetryBody); err != nil {
+		x.clientGone = true
 		http.Error(w, "slipway: read the request: "+err.Error(), http.StatusBadRequest)
 		return
 	}
-	x.began = p.cfg.Now() // a slow upload is not the service's latency
+	x.start = p.cfg.Now() // a slow upload is not the service's latency
 	p.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
-	x.whole = true
+	x.completed = true
 }
 
 func rewrite(r *httputil.ProxyRequest) {
@@ -98,15 +98,15 @@ func rewrite(r *httputil.ProxyRequest) {
 	r.SetXForwarded()
 }
 
-func responded(resp *http.Response) error {
-	exchangeOf(resp.Request.Context()).responded(resp)
+func modifyResponse(resp *http.Response) error {
+	exchangeOf(resp.Request.Context()).onResponse(resp)
 	return nil
 }
 
-// failed answers for a request that no replica answered.
-func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
+// handleError answers for a request that no replica answered.
+func (p *Proxy) handleError(w http.ResponseWriter, r *http.Request, err error) {
 	x := exchangeOf(r.Context())
-	x.lost = true
+	x.failed = true
 	if r.Context().Err() != nil {
 		return // nobody is there to read it
 	}
@@ -114,7 +114,7 @@ func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	if x.pool != nil {
 		release = x.pool.release
 	}
-	if isNoReplica(err) {
+	if isNoReplicaError(err) {
 		status = http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", "1")
 	}
@@ -122,16 +122,16 @@ func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	http.Error(w, fmt.Sprintf("slipway: release %q: %v", release, err), status)
 }
 
-// enter makes the exchange hold the current pool instead of the one it held.
-func (p *Proxy) enter(x *exchange) (changed <-chan struct{}) {
+// attach makes the exchange hold the current pool instead of the one it held.
+func (p *Proxy) attach(x *exchange) (changed <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if x.pool != p.current {
 		if p.current != nil {
-			p.current.enter()
+			p.current.retain()
 		}
 		if x.pool != nil {
-			x.pool.leave()
+			x.pool.dropRequest()
 		}
 		x.pool = p.current
 	}

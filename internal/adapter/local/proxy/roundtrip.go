@@ -14,21 +14,21 @@ import (
 
 // exchange is one request of a client and all the tries to get it answered.
 type exchange struct {
-	proxy *Proxy
-	began time.Time
-	pool  *Pool    // held until the end
-	on    *backend // the replica of the last try
-	tried map[*backend]bool
+	proxy   *Proxy
+	start   time.Time
+	pool    *Pool    // held until the end
+	backend *backend // the replica of the last try
+	tried   map[*backend]bool
 
-	body     []byte // kept for another try
-	stream   bool   // the body is too long to keep
-	status   int
-	answered time.Time // of an upgrade: when it was granted
-	lost     bool      // no replica answered
-	whole    bool      // the answer was passed on to its end
-	gone     bool      // the client left or sent nonsense
-	broken   atomic.Bool
-	probe    bool // our own question: no user, not counted
+	body        []byte // kept for another try
+	streaming   bool   // the body is too long to keep
+	status      int
+	respondedAt time.Time // of an upgrade: when it was granted
+	failed      bool      // no replica answered
+	completed   bool      // the answer was passed on to its end
+	clientGone  bool      // the client left or sent nonsense
+	truncated   atomic.Bool
+	probe       bool // our own question: no user, not counted
 }
 
 type exchangeKey struct{}
@@ -37,14 +37,14 @@ func exchangeOf(ctx context.Context) *exchange {
 	return ctx.Value(exchangeKey{}).(*exchange)
 }
 
-// keepBody reads a body up to the limit, so that it can be sent again. A longer
+// bufferBody reads a body up to the limit, so that it can be sent again. A longer
 // one is passed on as it comes.
-func (x *exchange) keepBody(r *http.Request, limit int64) error {
+func (x *exchange) bufferBody(r *http.Request, limit int64) error {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return nil
 	}
 	if r.ContentLength > limit {
-		x.stream = true
+		x.streaming = true
 		return nil
 	}
 	kept, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
@@ -52,8 +52,8 @@ func (x *exchange) keepBody(r *http.Request, limit int64) error {
 		return err
 	}
 	if int64(len(kept)) > limit {
-		x.stream = true
-		r.Body = joined{io.MultiReader(bytes.NewReader(kept), r.Body), r.Body}
+		x.streaming = true
+		r.Body = readCloser{io.MultiReader(bytes.NewReader(kept), r.Body), r.Body}
 		return nil
 	}
 	if len(kept) == 0 {
@@ -64,78 +64,78 @@ func (x *exchange) keepBody(r *http.Request, limit int64) error {
 	return nil
 }
 
-type joined struct {
+type readCloser struct {
 	io.Reader
 	io.Closer
 }
 
-func (x *exchange) responded(resp *http.Response) {
+func (x *exchange) onResponse(resp *http.Response) {
 	x.status = resp.StatusCode
 	if resp.StatusCode == http.StatusSwitchingProtocols {
-		x.answered = x.proxy.cfg.Now() // the conversation after it is not latency
+		x.respondedAt = x.proxy.cfg.Now() // the conversation after it is not latency
 		return
 	}
-	resp.Body = &watched{resp.Body, x}
+	resp.Body = &observedBody{resp.Body, x}
 }
 
-// watched notes that a replica broke off in the middle of its answer.
-type watched struct {
+// observedBody notes that a replica broke off in the middle of its answer.
+type observedBody struct {
 	io.ReadCloser
 	x *exchange
 }
 
-func (w *watched) Read(b []byte) (int, error) {
+func (w *observedBody) Read(b []byte) (int, error) {
 	n, err := w.ReadCloser.Read(b)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
-		w.x.broken.Store(true)
+		w.x.truncated.Store(true)
 	}
 	return n, err
 }
 
-// end lets the pool go and counts the request. It runs while a panic of the
+// finish lets the pool go and counts the request. It runs while a panic of the
 // reverse proxy passes by, which is how that one aborts an answer cut short.
-func (x *exchange) end(ctx context.Context) {
-	if x.on != nil {
-		x.pool.give(x.on)
+func (x *exchange) finish(ctx context.Context) {
+	if x.backend != nil {
+		x.pool.giveBack(x.backend)
 	}
 	if x.pool == nil {
 		return
 	}
-	defer x.pool.leave()
-	counter, now := x.proxy.cfg.Recorder, x.proxy.cfg.Now()
+	defer x.pool.dropRequest()
+	recorder, now := x.proxy.cfg.Recorder, x.proxy.cfg.Now()
 	switch {
-	case counter == nil || x.gone || x.probe:
-	case x.broken.Load(), x.lost && ctx.Err() == nil:
-		counter.RecordFailure(x.pool.release, now)
-	case x.whole && x.status != 0: // else the client left: nobody's fault
+	case recorder == nil || x.clientGone || x.probe:
+	case x.truncated.Load(), x.failed && ctx.Err() == nil:
+		recorder.RecordFailure(x.pool.release, now)
+	case x.completed && x.status != 0: // else the client left: nobody's fault
 		until := now
-		if !x.answered.IsZero() {
-			until = x.answered
+		if !x.respondedAt.IsZero() {
+			until = x.respondedAt
 		}
-		counter.RecordResponse(x.pool.release, now, x.status, until.Sub(x.began))
+		recorder.RecordResponse(x.pool.release, now, x.status, until.Sub(x.start))
 	}
 }
 
 var errNoReplica = errors.New("no replica is ready")
 
-func isNoReplica(err error) bool { return errors.Is(err, errNoReplica) }
+func isNoReplicaError(err error) bool { return errors.Is(err, errNoReplica) }
 
 // pick waits for a replica that was not tried, of whatever release is current.
 func (x *exchange) pick(ctx context.Context) error {
-	if x.on != nil {
-		x.pool.give(x.on)
-		x.on = nil
+	if x.backend != nil {
+		x.pool.giveBack(x.backend)
+		x.backend = nil
 	}
 	deadline := time.NewTimer(x.proxy.cfg.ReadyTimeout)
 	defer deadline.Stop()
 	for {
-		switched := x.proxy.enter(x)
+		switched := x.proxy.attach(x)
 		if x.pool == nil {
 			return fmt.Errorf("nothing serves here yet: %w", errNoReplica)
 		}
-		b, changed := x.pool.take(x.tried)
+		b, changed := x.pool.acquire(x.tried)
 		if b != nil {
-			x.on = b
+			x.backend = b
 			return nil
 		}
 		again := time.NewTimer(100 * time.Millisecond)
@@ -162,31 +162,31 @@ type balancer struct{}
 // RoundTrip sends the request.
 func (balancer) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := exchangeOf(req.Context())
-	var before error
-	for lost := 0; ; {
+	var previous error
+	for failures := 0; ; {
 		if err := x.pick(req.Context()); err != nil {
-			return nil, errors.Join(err, before)
+			return nil, errors.Join(err, previous)
 		}
 		try := &attempt{}
 		resp, err := x.pool.transport.RoundTrip(try.request(req, x))
 		if err == nil {
 			return resp, nil
 		}
-		if req.Context().Err() != nil || !try.mayRepeat(req.Method, x, lost) {
+		if req.Context().Err() != nil || !try.retryable(req.Method, x, failures) {
 			return nil, err
 		}
 		if try.connected.Load() {
-			lost++
+			failures++
 		}
-		x.tried[x.on] = true
-		before = err
+		x.tried[x.backend] = true
+		previous = err
 	}
 }
 
 // attempt is one try with one replica. Its fields are set by the transport's
 // goroutines.
 type attempt struct {
-	connected, reused, answered atomic.Bool
+	connected, reused, responded atomic.Bool
 }
 
 func (a *attempt) request(req *http.Request, x *exchange) *http.Request {
@@ -195,13 +195,13 @@ func (a *attempt) request(req *http.Request, x *exchange) *http.Request {
 			a.connected.Store(true)
 			a.reused.Store(i.Reused)
 		},
-		GotFirstResponseByte: func() { a.answered.Store(true) },
+		GotFirstResponseByte: func() { a.responded.Store(true) },
 	}
 	out := req.Clone(httptrace.WithClientTrace(req.Context(), trace))
-	out.URL.Host = x.on.address
+	out.URL.Host = x.backend.address
 	switch {
-	case x.stream:
-		out.Body = keepOpen{req.Body} // a refused connection must not close it
+	case x.streaming:
+		out.Body = unclosedBody{req.Body} // a refused connection must not close it
 	case x.body != nil:
 		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(x.body)), nil }
 		out.Body, _ = out.GetBody()
@@ -211,19 +211,19 @@ func (a *attempt) request(req *http.Request, x *exchange) *http.Request {
 	return out
 }
 
-type keepOpen struct{ io.Reader }
+type unclosedBody struct{ io.Reader }
 
-func (keepOpen) Close() error { return nil }
+func (unclosedBody) Close() error { return nil }
 
-// mayRepeat tells whether the request can go to another replica: always when
+// retryable tells whether the request can go to another replica: always when
 // this one was not reached; after it was reached only if not a byte came back,
 // the body is at hand, and either the method may be repeated or the connection
 // was an old one, which the replica may have closed before it read anything.
-func (a *attempt) mayRepeat(method string, x *exchange, lost int) bool {
+func (a *attempt) retryable(method string, x *exchange, failures int) bool {
 	switch {
 	case !a.connected.Load():
 		return true
-	case a.answered.Load() || x.stream || lost >= 2:
+	case a.responded.Load() || x.streaming || failures >= 2:
 		return false
 	case a.reused.Load():
 		return true

@@ -15,13 +15,13 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// call answers one request; what it says travels at once.
-type call func(ctx context.Context, body []byte, say func(string)) (any, error)
+// handler answers one request; what it says travels at once.
+type handler func(ctx context.Context, body []byte, say func(string)) (any, error)
 
 // routes are the calls. A client that hangs up ends the context of its call.
 func (s *Supervisor) routes() http.Handler {
 	mux := http.NewServeMux()
-	for path, c := range map[string]call{
+	for path, c := range map[string]handler{
 		CallHello:   s.hello,
 		CallStop:    s.stop,
 		CallUp:      s.up,
@@ -32,27 +32,27 @@ func (s *Supervisor) routes() http.Handler {
 		CallObserve: s.observe,
 		CallTraffic: s.traffic,
 	} {
-		mux.Handle("POST "+path, s.answer(path, c))
+		mux.Handle("POST "+path, s.handle(path, c))
 	}
 	return mux
 }
 
-// answer runs a call and writes its lines. 503 means that this supervisor is on
+// handle runs a call and writes its lines. 503 means that this supervisor is on
 // its way out and did nothing.
-func (s *Supervisor) answer(path string, c call) http.Handler {
+func (s *Supervisor) handle(path string, c handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.begin() {
+		if !s.beginCall() {
 			http.Error(w, "the supervisor is ending", http.StatusServiceUnavailable)
 			return
 		}
-		defer s.done()
+		defer s.endCall()
 		var body json.RawMessage
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 16<<20)).Decode(&body); err != nil {
 			http.Error(w, "read the call: "+err.Error(), http.StatusBadRequest)
 			return
 		}
-		lines := &lineWriter{to: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
-		value, err := s.safely(path, func() (any, error) {
+		lines := &messageWriter{to: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
+		value, err := s.recoverPanic(path, func() (any, error) {
 			return c(r.Context(), body, func(text string) { lines.write(Message{Progress: text}) })
 		})
 		last := Message{}
@@ -66,8 +66,8 @@ func (s *Supervisor) answer(path string, c call) http.Handler {
 	})
 }
 
-// safely keeps a bug in one call from taking every service down.
-func (s *Supervisor) safely(path string, f func() (any, error)) (value any, err error) {
+// recoverPanic keeps a bug in one call from taking every service down.
+func (s *Supervisor) recoverPanic(path string, f func() (any, error)) (value any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.cfg.Log.Printf("%s: panic: %v\n%s", path, p, debug.Stack())
@@ -77,13 +77,13 @@ func (s *Supervisor) safely(path string, f func() (any, error)) (value any, err 
 	return f()
 }
 
-type lineWriter struct {
+type messageWriter struct {
 	mu    sync.Mutex
 	to    *json.Encoder
 	flush func() error
 }
 
-func (l *lineWriter) write(line Message) {
+func (l *messageWriter) write(line Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.to.Encode(line) == nil {
@@ -91,21 +91,21 @@ func (l *lineWriter) write(line Message) {
 	}
 }
 
-func (s *Supervisor) begin() bool {
+func (s *Supervisor) beginCall() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
 		return false
 	}
-	s.active++
+	s.activeCalls++
 	return true
 }
 
-func (s *Supervisor) done() {
+func (s *Supervisor) endCall() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.active--
-	if s.active == 0 {
+	s.activeCalls--
+	if s.activeCalls == 0 {
 		s.idle.Reset(s.cfg.IdleTimeout)
 	}
 }
@@ -118,16 +118,16 @@ func (s *Supervisor) hello(context.Context, []byte, func(string)) (any, error) {
 // another call is being answered. The answer tells whether it ends.
 func (s *Supervisor) stop(_ context.Context, body []byte, _ func(string)) (any, error) {
 	var o StopRequest
-	if err := read(body, &o); err != nil {
+	if err := decode(body, &o); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if o.OnlyIdle && (s.active > 1 || s.live()) {
+	if o.OnlyIdle && (s.activeCalls > 1 || s.hasWork()) {
 		return false, nil
 	}
 	s.closing = true
-	s.end(errStopped)
+	s.cancel(errStopped)
 	return true, nil
 }
 
@@ -147,7 +147,7 @@ func (s *Supervisor) up(ctx context.Context, _ []byte, say func(string)) (any, e
 }
 
 func (s *Supervisor) stage(ctx context.Context, body []byte, say func(string)) (any, error) {
-	o, e, err := s.order(body)
+	o, e, err := s.decodeRequest(body)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (s *Supervisor) stage(ctx context.Context, body []byte, say func(string)) (
 }
 
 func (s *Supervisor) promote(ctx context.Context, body []byte, say func(string)) (any, error) {
-	o, e, err := s.order(body)
+	o, e, err := s.decodeRequest(body)
 	if err != nil {
 		return nil, err
 	}
@@ -163,26 +163,26 @@ func (s *Supervisor) promote(ctx context.Context, body []byte, say func(string))
 }
 
 func (s *Supervisor) discard(ctx context.Context, body []byte, _ func(string)) (any, error) {
-	o, e, err := s.order(body)
+	o, e, err := s.decodeRequest(body)
 	if err != nil {
 		return nil, err
 	}
 	return true, e.discard(ctx, o.Release)
 }
 
-func (s *Supervisor) order(body []byte) (ReleaseRequest, *environment, error) {
+func (s *Supervisor) decodeRequest(body []byte) (ReleaseRequest, *environment, error) {
 	var o ReleaseRequest
-	if err := read(body, &o); err != nil {
+	if err := decode(body, &o); err != nil {
 		return o, nil, err
 	}
-	if err := o.check(); err != nil {
+	if err := o.validate(); err != nil {
 		return o, nil, err
 	}
 	return o, s.environment(EnvironmentKey(o.Service, o.Environment)), nil
 }
 
 func (s *Supervisor) remove(ctx context.Context, body []byte, _ func(string)) (any, error) {
-	e, err := s.named(body)
+	e, err := s.lookup(body)
 	if err != nil || e == nil {
 		return true, err
 	}
@@ -190,7 +190,7 @@ func (s *Supervisor) remove(ctx context.Context, body []byte, _ func(string)) (a
 }
 
 func (s *Supervisor) observe(_ context.Context, body []byte, _ func(string)) (any, error) {
-	e, err := s.named(body)
+	e, err := s.lookup(body)
 	if err != nil || e == nil {
 		return port.Observation{}, err
 	}
@@ -199,20 +199,20 @@ func (s *Supervisor) observe(_ context.Context, body []byte, _ func(string)) (an
 
 func (s *Supervisor) traffic(_ context.Context, body []byte, _ func(string)) (any, error) {
 	var q TrafficRequest
-	if err := read(body, &q); err != nil {
+	if err := decode(body, &q); err != nil {
 		return nil, err
 	}
-	e, err := s.named(body)
+	e, err := s.lookup(body)
 	if err != nil || e == nil {
 		return port.Traffic{}, err
 	}
 	return e.meter.Traffic(q.Release, q.Since, s.cfg.Now()), nil
 }
 
-// named finds the environment that the call names; nil when there is none.
-func (s *Supervisor) named(body []byte) (*environment, error) {
+// lookup finds the environment that the call names; nil when there is none.
+func (s *Supervisor) lookup(body []byte) (*environment, error) {
 	var o ReleaseRequest
-	if err := read(body, &o); err != nil {
+	if err := decode(body, &o); err != nil {
 		return nil, err
 	}
 	if err := ValidateNames(o.Service, o.Environment); err != nil {
@@ -229,7 +229,7 @@ func (s *Supervisor) named(body []byte) (*environment, error) {
 	return e, nil
 }
 
-func read(body []byte, to any) error {
+func decode(body []byte, to any) error {
 	if err := json.Unmarshal(body, to); err != nil {
 		return fmt.Errorf("read the call: %w", err)
 	}

@@ -9,43 +9,43 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/local/proxy"
 )
 
-// retire ends a group in the background, once its requests are done or the time
+// drainGroup ends a group in the background, once its requests are done or the time
 // for that is over.
-func (e *environment) retire(g *group, servers map[int]*proxy.Server) {
+func (e *environment) drainGroup(g *group, servers map[int]*proxy.Server) {
 	ended := make(chan struct{})
 	e.mu.Lock()
-	e.retiring[g] = ended
+	e.draining[g] = ended
 	e.mu.Unlock()
 	go func() {
 		defer close(ended)
-		ctx, cancel := context.WithTimeout(context.Background(), drainTime(e.cfg, g))
+		ctx, cancel := context.WithTimeout(context.Background(), drainTimeout(e.cfg, g))
 		defer cancel()
 		if err := g.pool.Drained(ctx); err != nil {
-			e.cfg.Log.Printf("%s: %d requests were cut off after %s", g.order, g.pool.InFlight(), drainTime(e.cfg, g))
+			e.cfg.Log.Printf("%s: %d requests were cut off after %s", g.request, g.pool.InFlight(), drainTimeout(e.cfg, g))
 		}
 		for _, s := range servers {
 			s.Close(ctx)
 		}
-		g.end()
+		g.stop()
 		e.mu.Lock()
-		delete(e.retiring, g)
+		delete(e.draining, g)
 		e.mu.Unlock()
 	}()
 }
 
-func drainTime(cfg *Config, g *group) time.Duration {
-	if d := g.order.Spec.Workload.Drain.D(); d > 0 {
+func drainTimeout(cfg *Config, g *group) time.Duration {
+	if d := g.request.Spec.Workload.Drain.D(); d > 0 {
 		return d
 	}
 	return cfg.DrainTimeout
 }
 
-// settle waits until everything that was replaced has ended.
-func (e *environment) settle(ctx context.Context) error {
+// waitDrained waits until everything that was replaced has ended.
+func (e *environment) waitDrained(ctx context.Context) error {
 	for {
 		e.mu.Lock()
 		var next chan struct{}
-		for _, ended := range e.retiring {
+		for _, ended := range e.draining {
 			next = ended
 		}
 		e.mu.Unlock()
@@ -62,20 +62,20 @@ func (e *environment) settle(ctx context.Context) error {
 
 // remove ends everything.
 func (e *environment) remove(ctx context.Context) error {
-	if err := e.take(ctx); err != nil {
+	if err := e.lock(ctx); err != nil {
 		return err
 	}
-	defer e.give()
-	if err := e.store.drop(e.key); err != nil {
+	defer e.unlock()
+	if err := e.store.remove(e.key); err != nil {
 		return err
 	}
-	e.shut()
+	e.shutdown()
 	return nil
 }
 
-// shut ends everything and keeps what is saved: listeners first, then the
+// shutdown ends everything and keeps what is saved: listeners first, then the
 // requests in flight, then the replicas.
-func (e *environment) shut() {
+func (e *environment) shutdown() {
 	e.closeCandidate()
 	e.mu.Lock()
 	servers, groups := e.servers, []*group{e.promoted, e.staged}
@@ -84,8 +84,8 @@ func (e *environment) shut() {
 	limit := time.Duration(0)
 	for _, g := range groups {
 		if g != nil {
-			g.drain()
-			limit = max(limit, drainTime(e.cfg, g))
+			g.setDraining()
+			limit = max(limit, drainTimeout(e.cfg, g))
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
@@ -96,8 +96,8 @@ func (e *environment) shut() {
 	e.proxy.Switch(nil)
 	for _, g := range groups {
 		if g != nil {
-			e.retire(g, nil)
+			e.drainGroup(g, nil)
 		}
 	}
-	_ = e.settle(context.WithoutCancel(ctx)) // its only error is the context's
+	_ = e.waitDrained(context.WithoutCancel(ctx)) // its only error is the context's
 }

@@ -20,7 +20,7 @@ type environment struct {
 	cfg   *Config
 	store *store
 	key   string
-	turn  chan struct{} // holds one token: who has it may change things
+	sem   chan struct{} // holds one token: who has it may change things
 	proxy *proxy.Proxy
 	meter latency.Recorder
 
@@ -29,9 +29,9 @@ type environment struct {
 	candidate *candidate
 	promoted  *group
 	staged    *group
-	retiring  map[*group]chan struct{} // closed once it has ended
-	problem   error                    // why the stable port is not open
-	broken    error                    // why a saved release could not be started again
+	draining  map[*group]chan struct{} // closed once it has ended
+	listenErr error                    // why the stable port is not open
+	startErr  error                    // why a saved release could not be started again
 }
 
 // candidate is the address that reaches only the staged release.
@@ -42,38 +42,38 @@ type candidate struct {
 
 func newEnvironment(cfg *Config, s *store, key string) *environment {
 	e := &environment{
-		cfg: cfg, store: s, key: key, turn: make(chan struct{}, 1),
-		servers: map[int]*proxy.Server{}, retiring: map[*group]chan struct{}{},
+		cfg: cfg, store: s, key: key, sem: make(chan struct{}, 1),
+		servers: map[int]*proxy.Server{}, draining: map[*group]chan struct{}{},
 	}
-	e.turn <- struct{}{}
+	e.sem <- struct{}{}
 	e.proxy = proxy.New(proxy.Config{Recorder: &e.meter, Log: cfg.Log, Now: cfg.Now})
 	return e
 }
 
-// take waits for the turn to change things; give it back.
-func (e *environment) take(ctx context.Context) error {
+// lock waits for the turn to change things; give it back.
+func (e *environment) lock(ctx context.Context) error {
 	select {
-	case <-e.turn:
+	case <-e.sem:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-func (e *environment) give() { e.turn <- struct{}{} }
+func (e *environment) unlock() { e.sem <- struct{}{} }
 
 // stage starts the release beside the one that serves, and waits for it.
 func (e *environment) stage(ctx context.Context, o ReleaseRequest, say func(string)) (string, error) {
-	if err := e.take(ctx); err != nil {
+	if err := e.lock(ctx); err != nil {
 		return "", err
 	}
-	defer e.give()
+	defer e.unlock()
 	saved, _ := e.store.get(e.key)
 	saved.Service, saved.Environment = o.Service, o.Environment
 	if saved.Promoted != nil && saved.Promoted.Release == o.Release {
-		return e.stageServing(ctx, o, saved, say)
+		return e.stagePromoted(ctx, o, saved, say)
 	}
-	if err := e.settle(ctx); err != nil {
+	if err := e.waitDrained(ctx); err != nil {
 		return "", err
 	}
 	running := saved.Staged != nil && saved.Staged.Release == o.Release && e.staged != nil && e.staged.healthy()
@@ -82,7 +82,7 @@ func (e *environment) stage(ctx context.Context, o ReleaseRequest, say func(stri
 			return "", err
 		}
 	}
-	at, err := e.open(o, saved)
+	at, err := e.openPort(o, saved)
 	if err != nil {
 		return "", err
 	}
@@ -90,22 +90,22 @@ func (e *environment) stage(ctx context.Context, o ReleaseRequest, say func(stri
 		saved.Port = at
 	}
 	if !running {
-		if err := e.begin(o, saved); err != nil {
+		if err := e.startStaged(o, saved); err != nil {
 			return "", err
 		}
 	}
-	if err := e.staged.wait(ctx, true, say); err != nil {
-		return "", e.takeBack(ctx, err)
+	if err := e.staged.waitReady(ctx, true, say); err != nil {
+		return "", e.discardFailed(ctx, err)
 	}
 	return e.openCandidate()
 }
 
-// stageServing answers for a release that has the traffic already.
-func (e *environment) stageServing(ctx context.Context, o ReleaseRequest, saved EnvironmentState, say func(string)) (string, error) {
+// stagePromoted answers for a release that has the traffic already.
+func (e *environment) stagePromoted(ctx context.Context, o ReleaseRequest, saved EnvironmentState, say func(string)) (string, error) {
 	if err := e.discardStaged(ctx, saved); err != nil {
 		return "", err
 	}
-	if _, err := e.open(o, saved); err != nil {
+	if _, err := e.openPort(o, saved); err != nil {
 		return "", err
 	}
 	if e.promoted == nil { // it could not be started when the supervisor began
@@ -118,15 +118,15 @@ func (e *environment) stageServing(ctx context.Context, o ReleaseRequest, saved 
 		e.proxy.Switch(g.pool)
 		e.mu.Unlock()
 	}
-	if err := e.promoted.wait(ctx, false, say); err != nil {
+	if err := e.promoted.waitReady(ctx, false, say); err != nil {
 		return "", err
 	}
 	return e.url(), nil
 }
 
-// takeBack ends a release that cannot become ready. One whose caller left is
+// discardFailed ends a release that cannot become ready. One whose caller left is
 // kept: it may come back and ask again.
-func (e *environment) takeBack(ctx context.Context, err error) error {
+func (e *environment) discardFailed(ctx context.Context, err error) error {
 	if !fault.Is(err, fault.Failed) {
 		return err
 	}
@@ -137,8 +137,8 @@ func (e *environment) takeBack(ctx context.Context, err error) error {
 	return err
 }
 
-// begin records the release as staged and starts it.
-func (e *environment) begin(o ReleaseRequest, saved EnvironmentState) error {
+// startStaged records the release as staged and starts it.
+func (e *environment) startStaged(o ReleaseRequest, saved EnvironmentState) error {
 	saved.Staged = &ReleaseSpec{Release: o.Release, Spec: o.Spec}
 	if err := e.store.put(e.key, saved); err != nil {
 		return err
@@ -160,34 +160,34 @@ func (e *environment) begin(o ReleaseRequest, saved EnvironmentState) error {
 // promote gives the staged release the traffic. On disk first: whoever starts
 // again in between serves the new one.
 func (e *environment) promote(ctx context.Context, o ReleaseRequest, say func(string)) (port.Observation, error) {
-	if err := e.take(ctx); err != nil {
+	if err := e.lock(ctx); err != nil {
 		return port.Observation{}, err
 	}
-	defer e.give()
+	defer e.unlock()
 	saved, _ := e.store.get(e.key)
 	if saved.Promoted == nil || saved.Promoted.Release != o.Release {
-		if err := e.switchTo(ctx, o, saved, say); err != nil {
+		if err := e.switchTraffic(ctx, o, saved, say); err != nil {
 			return port.Observation{}, err
 		}
-	} else if err := e.move(ctx, o, saved); err != nil {
+	} else if err := e.changePort(ctx, o, saved); err != nil {
 		return port.Observation{}, err
 	}
 	say("waiting for requests in flight on what served before")
-	if err := e.settle(ctx); err != nil {
+	if err := e.waitDrained(ctx); err != nil {
 		return port.Observation{}, err
 	}
 	return e.observe(), nil
 }
 
-func (e *environment) switchTo(ctx context.Context, o ReleaseRequest, saved EnvironmentState, say func(string)) error {
+func (e *environment) switchTraffic(ctx context.Context, o ReleaseRequest, saved EnvironmentState, say func(string)) error {
 	if saved.Staged == nil || saved.Staged.Release != o.Release || e.staged == nil {
 		return fault.New(fault.Conflict, "promote %s: it is not staged", o).Hint("stage it first; a failed or replaced release is staged no more")
 	}
-	at, err := e.open(o, saved)
+	at, err := e.openPort(o, saved)
 	if err != nil {
 		return err
 	}
-	if err := e.staged.wait(ctx, false, say); err != nil {
+	if err := e.staged.waitReady(ctx, false, say); err != nil {
 		return err
 	}
 	saved.Promoted, saved.Staged, saved.Port = saved.Staged, nil, at
@@ -204,8 +204,8 @@ func (e *environment) switchTo(ctx context.Context, o ReleaseRequest, saved Envi
 	say(fmt.Sprintf("%s takes the traffic", o.Release))
 	e.closeCandidate()
 	if old != nil {
-		old.drain()
-		e.retire(old, servers)
+		old.setDraining()
+		e.drainGroup(old, servers)
 		return nil
 	}
 	for _, s := range servers {
@@ -214,12 +214,12 @@ func (e *environment) switchTo(ctx context.Context, o ReleaseRequest, saved Envi
 	return nil
 }
 
-// move gives what serves the port that the order wants.
-func (e *environment) move(ctx context.Context, o ReleaseRequest, saved EnvironmentState) error {
+// changePort gives what serves the port that the order wants.
+func (e *environment) changePort(ctx context.Context, o ReleaseRequest, saved EnvironmentState) error {
 	if o.Port == 0 || o.Port == saved.Port {
 		return nil
 	}
-	at, err := e.open(o, saved)
+	at, err := e.openPort(o, saved)
 	if err != nil {
 		return err
 	}
@@ -227,16 +227,16 @@ func (e *environment) move(ctx context.Context, o ReleaseRequest, saved Environm
 	if err := e.store.put(e.key, saved); err != nil {
 		return err
 	}
-	e.closeOthers(ctx, saved)
+	e.closeUnusedPorts(ctx, saved)
 	return nil
 }
 
 // discard ends the staged release if it is that one.
 func (e *environment) discard(ctx context.Context, release delivery.ReleaseID) error {
-	if err := e.take(ctx); err != nil {
+	if err := e.lock(ctx); err != nil {
 		return err
 	}
-	defer e.give()
+	defer e.unlock()
 	saved, _ := e.store.get(e.key)
 	if saved.Staged == nil || saved.Staged.Release != release {
 		return nil
@@ -257,10 +257,10 @@ func (e *environment) discardStaged(ctx context.Context, saved EnvironmentState)
 	e.staged = nil
 	e.mu.Unlock()
 	if g != nil {
-		e.retire(g, nil)
+		e.drainGroup(g, nil)
 	}
-	e.closeOthers(ctx, saved)
-	return e.settle(ctx)
+	e.closeUnusedPorts(ctx, saved)
+	return e.waitDrained(ctx)
 }
 
 // observe tells what is there.
@@ -268,25 +268,25 @@ func (e *environment) observe() port.Observation {
 	saved, _ := e.store.get(e.key)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	o := port.Observation{}
+	observation := port.Observation{}
 	if saved.Port != 0 {
-		o.URL = fmt.Sprintf("http://127.0.0.1:%d", saved.Port)
+		observation.URL = fmt.Sprintf("http://127.0.0.1:%d", saved.Port)
 	}
-	if e.problem != nil {
-		o.Notes = append(o.Notes, e.problem.Error())
+	if e.listenErr != nil {
+		observation.Notes = append(observation.Notes, e.listenErr.Error())
 	}
-	if e.broken != nil && e.promoted == nil {
-		o.Notes = append(o.Notes, e.broken.Error())
+	if e.startErr != nil && e.promoted == nil {
+		observation.Notes = append(observation.Notes, e.startErr.Error())
 	}
 	if e.promoted != nil {
-		o.Release = e.promoted.order.Release
-		e.promoted.observe(&o)
+		observation.Release = e.promoted.request.Release
+		e.promoted.observe(&observation)
 	}
 	if e.staged != nil {
-		e.staged.observe(&o)
+		e.staged.observe(&observation)
 	}
-	for g := range e.retiring {
-		g.observe(&o)
+	for g := range e.draining {
+		g.observe(&observation)
 	}
-	return o
+	return observation
 }

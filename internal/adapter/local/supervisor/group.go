@@ -20,7 +20,7 @@ import (
 // group is all the replicas of a release in an environment.
 type group struct {
 	cfg      *Config
-	order    ReleaseRequest
+	request  ReleaseRequest
 	pool     *proxy.Pool
 	replicas []*replica
 	notes    []string
@@ -32,11 +32,11 @@ type group struct {
 
 // newGroup starts the replicas. The error is about the release's configuration.
 func newGroup(cfg *Config, o ReleaseRequest) (*group, error) {
-	spec, note, err := boxSpec(o)
+	spec, note, err := containerSpec(o)
 	if err != nil {
 		return nil, fault.New(fault.Failed, "start %s", o).Cause(err)
 	}
-	g := &group{cfg: cfg, order: o, pool: proxy.NewPool(o.Release), changed: make(chan struct{})}
+	g := &group{cfg: cfg, request: o, pool: proxy.NewPool(o.Release), changed: make(chan struct{})}
 	if note != "" {
 		g.notes = append(g.notes, note)
 	}
@@ -50,10 +50,10 @@ func newGroup(cfg *Config, o ReleaseRequest) (*group, error) {
 	for i := range max(1, o.Spec.Workload.Replicas) {
 		name := fmt.Sprintf("%s-%d", o.Release, i+1)
 		r := &replica{
-			cfg: cfg, name: name, spec: spec, ready: path, pool: g.pool, tell: g.announce,
-			log:  replicaLog(cfg, o, name),
-			stop: make(chan struct{}), done: make(chan struct{}),
-			seen: port.Replica{Name: name, Release: o.Release, State: starting},
+			cfg: cfg, name: name, spec: spec, readyPath: path, pool: g.pool, notify: g.notify,
+			log:           replicaLog(cfg, o, name),
+			stopRequested: make(chan struct{}), done: make(chan struct{}),
+			status: port.Replica{Name: name, Release: o.Release, State: starting},
 		}
 		g.replicas = append(g.replicas, r)
 		go r.run()
@@ -61,9 +61,9 @@ func newGroup(cfg *Config, o ReleaseRequest) (*group, error) {
 	return g, nil
 }
 
-// boxSpec says how a replica runs. It sees the image's environment, then the
+// containerSpec says how a replica runs. It sees the image's environment, then the
 // workload's, then what Slipway promises, and nothing of this process's own.
-func boxSpec(o ReleaseRequest) (spec container.Spec, note string, err error) {
+func containerSpec(o ReleaseRequest) (spec container.Spec, note string, err error) {
 	s := o.Spec
 	user, note, err := container.ResolveUser(s.Rootfs, s.Image.User)
 	if err != nil {
@@ -75,22 +75,22 @@ func boxSpec(o ReleaseRequest) (spec container.Spec, note string, err error) {
 	} else {
 		args = append(args, s.Image.Cmd...)
 	}
-	env := merge(s.Image.Env, s.Workload.Env, map[string]string{
+	env := mergeEnv(s.Image.Env, s.Workload.Env, map[string]string{
 		"SLIPWAY_RELEASE":     string(o.Release),
 		"SLIPWAY_ENVIRONMENT": string(o.Environment),
 	})
 	if s.Model != "" {
-		env = merge(env, nil, map[string]string{"MODEL_PATH": "/model", "MODEL_VERSION": s.ModelVersion})
+		env = mergeEnv(env, nil, map[string]string{"MODEL_PATH": "/model", "MODEL_VERSION": s.ModelVersion})
 	}
-	env = without(env, "PORT") // each replica gets its own
+	env = withoutEnv(env, "PORT") // each replica gets its own
 	return container.Spec{
 		Rootfs: s.Rootfs, Model: s.Model, Args: args, Env: env, Dir: s.Image.WorkingDir,
 		User: user, CPU: s.Workload.CPU, Memory: s.Workload.Memory,
 	}, note, nil
 }
 
-// merge makes one environment; later values win, and names are sorted.
-func merge(base []string, more ...map[string]string) []string {
+// mergeEnv makes one environment; later values win, and names are sorted.
+func mergeEnv(base []string, more ...map[string]string) []string {
 	all := map[string]string{}
 	for _, kv := range base {
 		if k, v, ok := strings.Cut(kv, "="); ok && k != "" {
@@ -110,7 +110,7 @@ func merge(base []string, more ...map[string]string) []string {
 	return env
 }
 
-func without(env []string, name string) []string {
+func withoutEnv(env []string, name string) []string {
 	var kept []string
 	for _, kv := range env {
 		if !strings.HasPrefix(kv, name+"=") {
@@ -120,91 +120,91 @@ func without(env []string, name string) []string {
 	return kept
 }
 
-func (g *group) announce() {
+func (g *group) notify() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	close(g.changed)
 	g.changed = make(chan struct{})
 }
 
-// wait returns once every replica is ready. A strict wait ends with the first
+// waitReady returns once every replica is ready. A strict wait ends with the first
 // replica that fails; the other is for a release that has been ready before.
-func (g *group) wait(ctx context.Context, strict bool, say func(string)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, g.limit(), errTooLate)
+func (g *group) waitReady(ctx context.Context, strict bool, say func(string)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, g.readyTimeout(), errReadyTimeout)
 	defer cancel()
-	said := -1
+	reported := -1
 	for {
 		g.mu.Lock()
 		changed := g.changed
 		g.mu.Unlock()
 		count := 0
 		for _, r := range g.replicas {
-			seen, failures, _ := r.observe()
+			status, failures, _ := r.observe()
 			if strict && failures > 0 {
-				return fault.New(fault.Failed, "start %s: %s ended: %s", g.order, seen.Name, seen.Cause).
+				return fault.New(fault.Failed, "start %s: %s ended: %s", g.request, status.Name, status.Cause).
 					Hint("the release cannot run as it is; what served before still does")
 			}
-			if seen.State == ready {
+			if status.State == ready {
 				count++
 			}
 		}
 		if count == len(g.replicas) {
 			return nil
 		}
-		if count != said {
-			said = count
+		if count != reported {
+			reported = count
 			say(fmt.Sprintf("%d of %d replicas ready", count, len(g.replicas)))
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return g.notReady(context.Cause(ctx), count)
+			return g.notReadyError(context.Cause(ctx), count)
 		}
 	}
 }
 
-// limit is how long the release may take to become ready.
-func (g *group) limit() time.Duration {
-	if g.order.ReadyTimeout > 0 {
-		return g.order.ReadyTimeout.D()
+// readyTimeout is how long the release may take to become ready.
+func (g *group) readyTimeout() time.Duration {
+	if g.request.ReadyTimeout > 0 {
+		return g.request.ReadyTimeout.D()
 	}
 	return g.cfg.StartTimeout
 }
 
-var errTooLate = fmt.Errorf("the start timeout passed")
+var errReadyTimeout = fmt.Errorf("the start timeout passed")
 
-func (g *group) notReady(cause error, count int) error {
-	if !errors.Is(cause, errTooLate) {
-		return fmt.Errorf("wait for %s: %w", g.order, cause)
+func (g *group) notReadyError(cause error, count int) error {
+	if !errors.Is(cause, errReadyTimeout) {
+		return fmt.Errorf("wait for %s: %w", g.request, cause)
 	}
 	for _, r := range g.replicas {
-		seen, _, _ := r.observe()
-		if seen.State == ready {
+		status, _, _ := r.observe()
+		if status.State == ready {
 			continue
 		}
-		why := seen.Cause
+		why := status.Cause
 		if why == "" {
-			why = fmt.Sprintf("it runs, but %s does not answer 200 on its PORT", r.ready) + lastWords(r.log.tail())
+			why = fmt.Sprintf("it runs, but %s does not answer 200 on its PORT", r.readyPath) + formatTail(r.log.tail())
 		}
 		return fault.New(fault.Failed, "start %s: %d of %d replicas ready after %s; %s: %s",
-			g.order, count, len(g.replicas), g.limit(), seen.Name, why).
+			g.request, count, len(g.replicas), g.readyTimeout(), status.Name, why).
 			Hint("does the service listen on the port in PORT, and does its readiness path answer 200?")
 	}
 	return cause
 }
 
-// end stops every replica and waits until all have ended.
-func (g *group) end() {
+// stop stops every replica and waits until all have ended.
+func (g *group) stop() {
 	for _, r := range g.replicas {
-		r.end()
+		r.requestStop()
 	}
 	for _, r := range g.replicas {
 		<-r.done
 	}
 }
 
-// drain marks the group as on its way out.
-func (g *group) drain() {
+// setDraining marks the group as on its way out.
+func (g *group) setDraining() {
 	g.mu.Lock()
 	g.draining = true
 	g.mu.Unlock()
@@ -216,22 +216,22 @@ func (g *group) observe(o *port.Observation) {
 	out := g.draining
 	g.mu.Unlock()
 	for _, note := range g.notes {
-		o.Notes = addNote(o.Notes, note)
+		o.Notes = appendNote(o.Notes, note)
 	}
 	for _, r := range g.replicas {
-		seen, _, notes := r.observe()
-		if out && seen.State == ready {
-			seen.State = draining
+		status, _, notes := r.observe()
+		if out && status.State == ready {
+			status.State = draining
 		}
-		o.Replicas = append(o.Replicas, seen)
+		o.Replicas = append(o.Replicas, status)
 		for _, note := range notes {
-			o.Notes = addNote(o.Notes, note)
+			o.Notes = appendNote(o.Notes, note)
 		}
 	}
 }
 
-// addNote keeps the notes of many replicas from repeating each other.
-func addNote(notes []string, note string) []string {
+// appendNote keeps the notes of many replicas from repeating each other.
+func appendNote(notes []string, note string) []string {
 	for _, n := range notes {
 		if n == note {
 			return notes

@@ -10,9 +10,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/local/proxy"
 )
 
-// open makes the environment listen on the port that the order wants, or on the
+// openPort makes the environment listen on the port that the order wants, or on the
 // one that it has, or on a new one, and returns which.
-func (e *environment) open(o ReleaseRequest, saved EnvironmentState) (int, error) {
+func (e *environment) openPort(o ReleaseRequest, saved EnvironmentState) (int, error) {
 	at := o.Port
 	if at == 0 {
 		at = saved.Port
@@ -25,14 +25,14 @@ func (e *environment) open(o ReleaseRequest, saved EnvironmentState) (int, error
 	for open := range e.servers {
 		return open, nil
 	}
-	return e.openNew()
+	return e.openNewPort()
 }
 
-// openNew chooses a port and opens it. One environment at a time: looking
+// openNewPort chooses a port and opens it. One environment at a time: looking
 // whether a port is free takes it for a moment. Called with mu held.
-func (e *environment) openNew() (int, error) {
-	e.cfg.ports.choosing.Lock()
-	defer e.cfg.ports.choosing.Unlock()
+func (e *environment) openNewPort() (int, error) {
+	e.cfg.ports.stableMu.Lock()
+	defer e.cfg.ports.stableMu.Unlock()
 	avoid := map[int]bool{}
 	for _, other := range e.store.all() {
 		avoid[other.Port] = true
@@ -58,15 +58,15 @@ func (e *environment) listen(at int) error {
 	}
 	s, err := proxy.Listen(e.proxy, at, e.cfg.Log)
 	if err != nil {
-		return portTaken(at, err)
+		return portInUseError(at, err)
 	}
 	e.servers[at] = s
-	e.problem = nil
+	e.listenErr = nil
 	return nil
 }
 
-// closeOthers closes the ports that the environment does not keep.
-func (e *environment) closeOthers(ctx context.Context, saved EnvironmentState) {
+// closeUnusedPorts closes the ports that the environment does not keep.
+func (e *environment) closeUnusedPorts(ctx context.Context, saved EnvironmentState) {
 	e.mu.Lock()
 	var unused []*proxy.Server
 	for at, s := range e.servers {
@@ -90,13 +90,13 @@ func (e *environment) openCandidate() (string, error) {
 		return e.candidate.server.URL(), nil
 	}
 	c := &candidate{proxy: proxy.New(proxy.Config{Log: e.cfg.Log, Now: e.cfg.Now})}
-	at, err := e.cfg.ports.take()
+	at, err := e.cfg.ports.acquire()
 	if err != nil {
 		return "", err
 	}
 	c.server, err = proxy.Listen(c.proxy, at, e.cfg.Log)
 	if err != nil {
-		e.cfg.ports.give(at)
+		e.cfg.ports.release(at)
 		return "", err
 	}
 	c.proxy.Switch(e.staged.pool)
@@ -115,7 +115,7 @@ func (e *environment) closeCandidate() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	c.server.Close(ctx)
-	e.cfg.ports.give(c.server.Port())
+	e.cfg.ports.release(c.server.Port())
 }
 
 func (e *environment) url() string {
@@ -158,7 +158,7 @@ func (e *environment) restart(saved EnvironmentState, p *ReleaseSpec) *group {
 	g, err := newGroup(e.cfg, ReleaseRequest{Service: saved.Service, Environment: saved.Environment, Release: p.Release, Port: saved.Port, Spec: p.Spec})
 	if err != nil {
 		e.cfg.Log.Printf("%s: %v", e.key, err)
-		e.broken = err
+		e.startErr = err
 	}
 	return g
 }
@@ -169,19 +169,19 @@ func (e *environment) relisten(at int) bool {
 	if e.promoted == nil && e.staged == nil {
 		return true // it was ended meanwhile
 	}
-	e.problem = e.listen(at)
-	if e.problem != nil {
-		e.cfg.Log.Printf("%s: %v", e.key, e.problem)
+	e.listenErr = e.listen(at)
+	if e.listenErr != nil {
+		e.cfg.Log.Printf("%s: %v", e.key, e.listenErr)
 	}
-	return e.problem == nil
+	return e.listenErr == nil
 }
 
 // up waits until what should serve does.
 func (e *environment) up(ctx context.Context, say func(string)) error {
 	e.mu.Lock()
-	g, problem := e.promoted, e.problem
+	g, problem := e.promoted, e.listenErr
 	if problem == nil && g == nil {
-		problem = e.broken
+		problem = e.startErr
 	}
 	e.mu.Unlock()
 	if problem != nil {
@@ -190,5 +190,5 @@ func (e *environment) up(ctx context.Context, say func(string)) error {
 	if g == nil {
 		return nil
 	}
-	return g.wait(ctx, false, say)
+	return g.waitReady(ctx, false, say)
 }

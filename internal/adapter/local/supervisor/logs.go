@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	longestLine = 16 << 10
-	lastLines   = 20
-	stamp       = "2006-01-02T15:04:05.000000Z" // fixed width, so that lines sort by time
+	maxLine    = 16 << 10
+	maxTail    = 20
+	timeFormat = "2006-01-02T15:04:05.000000Z" // fixed width, so that lines sort by time
 )
 
 // logFile is a replica's log: lines with times, rotated once to ".1".
@@ -30,30 +30,30 @@ type logFile struct {
 	max  int64 // bytes, after which it is rotated
 	now  func() time.Time
 
-	mu   sync.Mutex
-	file *os.File
-	size int64
-	last []string // of the current start
+	mu        sync.Mutex
+	file      *os.File
+	size      int64
+	tailLines []string // of the current start
 }
 
-// begin forgets the last lines: they belong to an earlier start.
-func (l *logFile) begin() {
+// reset forgets the last lines: they belong to an earlier start.
+func (l *logFile) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.last = nil
+	l.tailLines = nil
 }
 
 // tail is the last lines of the current start.
 func (l *logFile) tail() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return append([]string(nil), l.last...)
+	return append([]string(nil), l.tailLines...)
 }
 
 // copy writes lines until r ends. A replica must never stall because its log
 // cannot be written, so errors cost lines only.
 func (l *logFile) copy(r io.Reader) {
-	lines := bufio.NewReaderSize(r, longestLine)
+	lines := bufio.NewReaderSize(r, maxLine)
 	for {
 		line, err := lines.ReadSlice('\n')
 		if len(line) > 0 {
@@ -68,9 +68,9 @@ func (l *logFile) copy(r io.Reader) {
 func (l *logFile) write(line string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.last = append(l.last, line)
-	if len(l.last) > lastLines {
-		l.last = l.last[1:]
+	l.tailLines = append(l.tailLines, line)
+	if len(l.tailLines) > maxTail {
+		l.tailLines = l.tailLines[1:]
 	}
 	if l.size > l.max {
 		l.close()
@@ -79,7 +79,7 @@ func (l *logFile) write(line string) {
 	if l.file == nil && l.open() != nil {
 		return
 	}
-	n, _ := l.file.WriteString(l.now().UTC().Format(stamp) + " " + line + "\n")
+	n, _ := l.file.WriteString(l.now().UTC().Format(timeFormat) + " " + line + "\n")
 	l.size += int64(n)
 }
 
@@ -107,8 +107,8 @@ func (l *logFile) close() {
 	}
 }
 
-// end closes the file.
-func (l *logFile) end() {
+// finish closes the file.
+func (l *logFile) finish() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.close()
@@ -120,7 +120,7 @@ func logDir(dir, service string, env delivery.Environment) string {
 
 // ReadLogs returns the last lines of every replica of those releases (none: of
 // all that ever ran there), merged by time: "time replica | text".
-func ReadLogs(dir, service string, env delivery.Environment, of []delivery.ReleaseID, lines int) ([]string, error) {
+func ReadLogs(dir, service string, env delivery.Environment, releases []delivery.ReleaseID, lines int) ([]string, error) {
 	folder := logDir(dir, service, env)
 	entries, err := os.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -132,7 +132,7 @@ func ReadLogs(dir, service string, env delivery.Environment, of []delivery.Relea
 	var merged []string
 	for _, e := range entries {
 		replica, ok := strings.CutSuffix(e.Name(), ".log")
-		if !ok || !belongs(replica, of) {
+		if !ok || !belongsTo(replica, releases) {
 			continue
 		}
 		found, err := tailFile(filepath.Join(folder, e.Name()), lines)
@@ -145,18 +145,18 @@ func ReadLogs(dir, service string, env delivery.Environment, of []delivery.Relea
 		}
 	}
 	slices.SortStableFunc(merged, func(a, b string) int {
-		return strings.Compare(a[:min(len(stamp), len(a))], b[:min(len(stamp), len(b))])
+		return strings.Compare(a[:min(len(timeFormat), len(a))], b[:min(len(timeFormat), len(b))])
 	})
 	return merged, nil
 }
 
-func belongs(replica string, of []delivery.ReleaseID) bool {
-	for _, release := range of {
+func belongsTo(replica string, releases []delivery.ReleaseID) bool {
+	for _, release := range releases {
 		if strings.HasPrefix(replica, string(release)+"-") {
 			return true
 		}
 	}
-	return len(of) == 0
+	return len(releases) == 0
 }
 
 // tailFile reads the last n lines of a log and, where it was just rotated, of

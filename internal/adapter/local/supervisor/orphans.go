@@ -19,8 +19,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/local/container"
 )
 
-// trace is what a box would leave if this process were killed.
-type trace struct {
+// processRecord is what a box would leave if this process were killed.
+type processRecord struct {
 	Boot      string    `json:"boot"`
 	Processes []process `json:"processes"`
 	Cgroups   []string  `json:"cgroups,omitempty"`
@@ -32,12 +32,12 @@ type process struct {
 	Start string `json:"start"` // clock ticks after the boot
 }
 
-// remember writes the trace of a box that is about to begin. Without it the box
+// writeProcessRecord writes the trace of a box that is about to begin. Without it the box
 // still dies with this process, only nobody would look after it.
-func remember(dir, file string, b container.Started) {
-	t := trace{Boot: bootID(), Cgroups: b.Cgroups}
+func writeProcessRecord(dir, file string, b container.Started) {
+	t := processRecord{Boot: bootID(), Cgroups: b.Cgroups}
 	for _, pid := range b.PIDs {
-		if start, ok := startOf(pid); ok {
+		if start, ok := startTime(pid); ok {
 			t.Processes = append(t.Processes, process{pid, start})
 		}
 	}
@@ -47,10 +47,10 @@ func remember(dir, file string, b container.Started) {
 	}
 }
 
-func forget(dir, file string) { os.Remove(filepath.Join(dir, "run", file)) }
+func removeProcessRecord(dir, file string) { os.Remove(filepath.Join(dir, "run", file)) }
 
-// clearLeftovers ends what an earlier supervisor left running.
-func clearLeftovers(ctx context.Context, dir string) error {
+// killOrphans ends what an earlier supervisor left running.
+func killOrphans(ctx context.Context, dir string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "run", "*.json"))
 	if err != nil {
 		return err
@@ -60,32 +60,32 @@ func clearLeftovers(ctx context.Context, dir string) error {
 		if err != nil {
 			return err
 		}
-		var t trace
+		var t processRecord
 		if json.Unmarshal(raw, &t) == nil { // else it was cut short as the box began
-			if err := t.clear(ctx); err != nil {
+			if err := t.killAll(ctx); err != nil {
 				return err
 			}
 		}
 		os.Remove(file)
 	}
 	for _, pid := range container.FindMarked(container.ProcessMark(dir)) {
-		start, ok := startOf(pid)
+		start, ok := startTime(pid)
 		if !ok {
 			continue
 		}
-		if err := endProcess(ctx, process{pid, start}); err != nil {
+		if err := killProcess(ctx, process{pid, start}); err != nil {
 			return fmt.Errorf("end process %d, which an earlier supervisor left: %w", pid, err)
 		}
 	}
 	return nil
 }
 
-func (t trace) clear(ctx context.Context) error {
+func (t processRecord) killAll(ctx context.Context) error {
 	for _, p := range t.Processes {
-		if start, ok := startOf(p.PID); t.Boot != bootID() || !ok || start != p.Start {
+		if start, ok := startTime(p.PID); t.Boot != bootID() || !ok || start != p.Start {
 			continue
 		}
-		if err := endProcess(ctx, p); err != nil {
+		if err := killProcess(ctx, p); err != nil {
 			return fmt.Errorf("end process %d, which an earlier supervisor left: %w", p.PID, err)
 		}
 	}
@@ -93,14 +93,14 @@ func (t trace) clear(ctx context.Context) error {
 	return nil
 }
 
-// endProcess kills it and waits until it is gone.
-func endProcess(ctx context.Context, p process) error {
+// killProcess kills it and waits until it is gone.
+func killProcess(ctx context.Context, p process) error {
 	fd, err := unix.PidfdOpen(p.PID, 0)
 	if err != nil {
 		return nil // it is gone
 	}
 	defer unix.Close(fd)
-	if start, ok := startOf(p.PID); !ok || start != p.Start {
+	if start, ok := startTime(p.PID); !ok || start != p.Start {
 		return nil
 	}
 	if err := unix.PidfdSendSignal(fd, syscall.SIGKILL, nil, 0); err != nil && !errors.Is(err, syscall.ESRCH) {
@@ -118,8 +118,8 @@ func endProcess(ctx context.Context, p process) error {
 	}
 }
 
-// startOf reads when a process started. A zombie counts as gone.
-func startOf(pid int) (string, bool) {
+// startTime reads when a process started. A zombie counts as gone.
+func startTime(pid int) (string, bool) {
 	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return "", false

@@ -19,48 +19,48 @@ import (
 // The ranges lie below the ports that Linux hands out to outgoing connections
 // (32768 and above), so that none of those can take one in between.
 const (
-	firstStable, stables   = 18000, 2000
-	firstReplica, replicas = 20000, 12000
+	minStable, numStable   = 18000, 2000
+	minReplica, numReplica = 20000, 12000
 )
 
 // ports hands out loopback ports to replicas.
 type ports struct {
-	choosing sync.Mutex // held while a stable port is looked for
+	stableMu sync.Mutex // held while a stable port is looked for
 
 	mu    sync.Mutex
 	next  int
 	taken map[int]net.Listener // what holds the port against other supervisors
 }
 
-// take finds a free port, never one that is handed out, here or by another
+// acquire finds a free port, never one that is handed out, here or by another
 // supervisor of this machine. Between this look and the replica's own there is a
 // moment in which the port is nobody's: an abstract socket of its name holds it,
 // which is seen exactly where the port is (in this network namespace, by every
 // user), and which the kernel drops with its holder.
-func (p *ports) take() (int, error) {
+func (p *ports) acquire() (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.taken == nil {
 		p.taken = map[int]net.Listener{}
 		p.next = os.Getpid() // two supervisors begin at different places
 	}
-	for range replicas {
+	for range numReplica {
 		p.next++
-		n := firstReplica + p.next%replicas
+		n := minReplica + p.next%numReplica
 		hold, err := net.Listen("unix", "@slipway-port-"+strconv.Itoa(n))
 		if err != nil {
 			continue
 		}
-		if free(n) {
+		if isFree(n) {
 			p.taken[n] = hold
 			return n, nil
 		}
 		hold.Close()
 	}
-	return 0, fault.New(fault.Exhausted, "find a free port: all of %d to %d are taken", firstReplica, firstReplica+replicas-1)
+	return 0, fault.New(fault.Exhausted, "find a free port: all of %d to %d are taken", minReplica, minReplica+numReplica-1)
 }
 
-func (p *ports) give(n int) {
+func (p *ports) release(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if hold, ok := p.taken[n]; ok {
@@ -74,19 +74,19 @@ func (p *ports) give(n int) {
 func stablePort(key string, reserved map[int]bool) (int, error) {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(key)) // never fails
-	start := int(h.Sum32() % stables)
-	for i := range stables {
-		n := firstStable + (start+i)%stables
-		if !reserved[n] && free(n) {
+	start := int(h.Sum32() % numStable)
+	for i := range numStable {
+		n := minStable + (start+i)%numStable
+		if !reserved[n] && isFree(n) {
 			return n, nil
 		}
 	}
-	return 0, fault.New(fault.Exhausted, "find a free port for %s: all of %d to %d are taken", key, firstStable, firstStable+stables-1).
+	return 0, fault.New(fault.Exhausted, "find a free port for %s: all of %d to %d are taken", key, minStable, minStable+numStable-1).
 		Hint("set `port` of the local target")
 }
 
-// free tells whether a service could listen on the port on all addresses.
-func free(n int) bool {
+// isFree tells whether a service could listen on the port on all addresses.
+func isFree(n int) bool {
 	l, err := net.Listen("tcp", ":"+strconv.Itoa(n))
 	if err != nil {
 		return false
@@ -95,22 +95,22 @@ func free(n int) bool {
 	return true
 }
 
-// portTaken explains why the port could not be opened.
-func portTaken(n int, err error) error {
+// portInUseError explains why the port could not be opened.
+func portInUseError(n int, err error) error {
 	who := "another process"
-	if found := listener("/proc", n); found != "" {
+	if found := findListener("/proc", n); found != "" {
 		who = found
 	}
 	return fault.New(fault.Conflict, "open port %d of the local target: %s has it", n, who).
 		Hint("stop that process, or set another `port` for this environment").Cause(err)
 }
 
-// listener names the process that listens on a port: "process 123 (nginx)". It
+// findListener names the process that listens on a port: "process 123 (nginx)". It
 // is empty when it cannot be found, e.g. because it is another user's.
-func listener(proc string, n int) string {
+func findListener(proc string, n int) string {
 	inodes := map[string]bool{}
 	for _, table := range []string{"net/tcp", "net/tcp6"} {
-		listening(filepath.Join(proc, table), n, inodes)
+		listeningInodes(filepath.Join(proc, table), n, inodes)
 	}
 	links, _ := filepath.Glob(filepath.Join(proc, "[0-9]*/fd/*")) // the pattern is well-formed
 	for _, link := range links {
@@ -125,8 +125,8 @@ func listener(proc string, n int) string {
 	return ""
 }
 
-// listening adds the sockets ("socket:[123]") that listen on the port.
-func listening(table string, n int, inodes map[string]bool) {
+// listeningInodes adds the sockets ("socket:[123]") that listen on the port.
+func listeningInodes(table string, n int, inodes map[string]bool) {
 	f, err := os.Open(table)
 	if err != nil {
 		return

@@ -10,7 +10,7 @@ func TestTwoSupervisorsTakeDifferentPorts(t *testing.T) {
 	seen := map[int]bool{}
 	for range 20 {
 		for _, p := range []*ports{&a, &b} {
-			n, err := p.take()
+			n, err := p.acquire()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -21,11 +21,11 @@ func TestTwoSupervisorsTakeDifferentPorts(t *testing.T) {
 		}
 	}
 	for n := range seen {
-		a.give(n)
-		b.give(n)
+		a.release(n)
+		b.release(n)
 	}
 	c := ports{next: a.next - 39, taken: a.taken}
-	if n, err := c.take(); err != nil || !seen[n] {
+	if n, err := c.acquire(); err != nil || !seen[n] {
 		t.Errorf("a port that was given back is not taken again: %d, %v", n, err)
 	}
 }

@@ -105,19 +105,19 @@ func EnvironmentKey(service string, env delivery.Environment) string {
 }
 
 // names become folders.
-var name = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
 // ValidateNames refuses names that cannot be folders.
 func ValidateNames(service string, env delivery.Environment) error {
 	for _, n := range []string{service, string(env)} {
-		if !name.MatchString(n) || strings.Contains(n, "..") {
+		if !namePattern.MatchString(n) || strings.Contains(n, "..") {
 			return fault.New(fault.Invalid, "name %q: use letters, digits, dot, dash and underscore, 63 at most", n)
 		}
 	}
 	return nil
 }
 
-func (o ReleaseRequest) check() error {
+func (o ReleaseRequest) validate() error {
 	if err := ValidateNames(o.Service, o.Environment); err != nil {
 		return err
 	}

@@ -30,49 +30,49 @@ const (
 
 // replica keeps one copy of a release running until it is stopped.
 type replica struct {
-	cfg   *Config
-	name  string
-	spec  container.Spec // without PORT
-	ready string         // path
-	pool  *proxy.Pool
-	log   *logFile
-	tell  func() // something changed
+	cfg       *Config
+	name      string
+	spec      container.Spec // without PORT
+	readyPath string         // path
+	pool      *proxy.Pool
+	log       *logFile
+	notify    func() // something changed
 
-	stop chan struct{} // closed: end
-	done chan struct{} // closed: ended
-	once sync.Once
+	stopRequested chan struct{} // closed: end
+	done          chan struct{} // closed: ended
+	once          sync.Once
 
-	mu       sync.Mutex
-	seen     port.Replica
-	failures int // exits and failed starts
-	notes    []string
-	running  *container.Container
+	mu        sync.Mutex
+	status    port.Replica
+	failures  int // exits and failed starts
+	notes     []string
+	container *container.Container
 }
 
 // run is the life of the replica.
 func (r *replica) run() {
 	defer close(r.done)
-	defer r.log.end()
+	defer r.log.finish()
 	wait := time.Duration(0)
 	for {
-		began := r.cfg.Now()
-		r.set(starting, "")
-		cause := r.live()
-		if r.stopping() {
-			r.set(exited, cause)
+		start := r.cfg.Now()
+		r.setState(starting, "")
+		cause := r.runOnce()
+		if r.isStopping() {
+			r.setState(exited, cause)
 			return
 		}
-		wait = r.cfg.nextBackoff(wait, r.cfg.Now().Sub(began))
-		r.failed(cause)
+		wait = r.cfg.nextBackoff(wait, r.cfg.Now().Sub(start))
+		r.setFailed(cause)
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
-		case <-r.stop:
+		case <-r.stopRequested:
 			timer.Stop()
-			r.set(exited, cause)
+			r.setState(exited, cause)
 			return
 		}
-		r.restarting()
+		r.countRestart()
 	}
 }
 
@@ -85,18 +85,18 @@ func (c *Config) nextBackoff(last, ran time.Duration) time.Duration {
 	return min(2*last, c.MaxBackoff)
 }
 
-// live is one start until its end, which it explains.
-func (r *replica) live() string {
-	at, err := r.cfg.ports.take()
+// runOnce is one start until its end, which it explains.
+func (r *replica) runOnce() string {
+	port, err := r.cfg.ports.acquire()
 	if err != nil {
 		return err.Error()
 	}
-	defer r.cfg.ports.give(at)
+	defer r.cfg.ports.release(port)
 	out, in, err := os.Pipe()
 	if err != nil {
 		return err.Error()
 	}
-	r.log.begin()
+	r.log.reset()
 	logged := make(chan struct{})
 	go func() {
 		defer close(logged)
@@ -104,39 +104,39 @@ func (r *replica) live() string {
 		r.log.copy(out)
 	}()
 	spec := r.spec
-	spec.Name = fmt.Sprintf("%s-%d", r.name, at)
-	spec.Env = append(spec.Env[:len(spec.Env):len(spec.Env)], fmt.Sprintf("PORT=%d", at))
+	spec.Name = fmt.Sprintf("%s-%d", r.name, port)
+	spec.Env = append(spec.Env[:len(spec.Env):len(spec.Env)], fmt.Sprintf("PORT=%d", port))
 	trace := spec.Name + ".json"
-	defer forget(r.cfg.Dir, trace)
-	b, err := r.cfg.Runtime.Start(spec, in, func(born container.Started) { remember(r.cfg.Dir, trace, born) })
+	defer removeProcessRecord(r.cfg.Dir, trace)
+	b, err := r.cfg.Runtime.Start(spec, in, func(born container.Started) { writeProcessRecord(r.cfg.Dir, trace, born) })
 	in.Close()
 	if err != nil {
 		<-logged
-		return err.Error() + lastWords(r.log.tail())
+		return err.Error() + formatTail(r.log.tail())
 	}
-	exit := r.attend(b, fmt.Sprintf("127.0.0.1:%d", at))
+	exit := r.supervise(b, fmt.Sprintf("127.0.0.1:%d", port))
 	<-logged
-	return exit.String() + lastWords(r.log.tail())
+	return exit.String() + formatTail(r.log.tail())
 }
 
-// attend watches over a running box: it joins the pool once it is ready, leaves
+// supervise watches over a running box: it joins the pool once it is ready, leaves
 // it when it ends, and is told to end when the replica is.
-func (r *replica) attend(b *container.Container, address string) container.Exit {
+func (r *replica) supervise(b *container.Container, address string) container.Exit {
 	r.mu.Lock()
-	r.running, r.notes = b, b.Notes
+	r.container, r.notes = b, b.Notes
 	r.mu.Unlock()
 	ended := make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
 	var watchers sync.WaitGroup
 	watchers.Go(func() {
-		if r.probe(ctx, "http://"+address+r.ready) {
+		if r.probe(ctx, "http://"+address+r.readyPath) {
 			r.pool.Add(address)
-			r.set(ready, "")
+			r.setState(ready, "")
 		}
 	})
 	watchers.Go(func() {
 		select {
-		case <-r.stop:
+		case <-r.stopRequested:
 			r.terminate(b, ended)
 		case <-ended:
 		}
@@ -169,7 +169,7 @@ func (r *replica) probe(ctx context.Context, url string) bool {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
-		if answers200(ctx, &client, url) {
+		if respondsOK(ctx, &client, url) {
 			return true
 		}
 		timer := time.NewTimer(pause)
@@ -182,7 +182,7 @@ func (r *replica) probe(ctx context.Context, url string) bool {
 	}
 }
 
-func answers200(ctx context.Context, client *http.Client, url string) bool {
+func respondsOK(ctx context.Context, client *http.Client, url string) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return false
@@ -196,52 +196,52 @@ func answers200(ctx context.Context, client *http.Client, url string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// end asks the replica to end; wait for done.
-func (r *replica) end() { r.once.Do(func() { close(r.stop) }) }
+// requestStop asks the replica to end; wait for done.
+func (r *replica) requestStop() { r.once.Do(func() { close(r.stopRequested) }) }
 
-func (r *replica) stopping() bool {
+func (r *replica) isStopping() bool {
 	select {
-	case <-r.stop:
+	case <-r.stopRequested:
 		return true
 	default:
 		return false
 	}
 }
 
-func (r *replica) set(state, cause string) {
+func (r *replica) setState(state, cause string) {
 	r.mu.Lock()
-	r.seen.State = state
+	r.status.State = state
 	if cause != "" {
-		r.seen.Cause = cause
+		r.status.Cause = cause
 	}
 	r.mu.Unlock()
-	r.tell()
+	r.notify()
 }
 
-func (r *replica) failed(cause string) {
+func (r *replica) setFailed(cause string) {
 	r.cfg.Log.Printf("replica %s: %s", r.name, cause)
 	r.mu.Lock()
-	r.seen.State, r.seen.Cause = backoff, cause
+	r.status.State, r.status.Cause = backoff, cause
 	r.failures++
 	r.mu.Unlock()
-	r.tell()
+	r.notify()
 }
 
-func (r *replica) restarting() {
+func (r *replica) countRestart() {
 	r.mu.Lock()
-	r.seen.Restarts++
+	r.status.Restarts++
 	r.mu.Unlock()
 }
 
 // observe is the replica as others see it.
-func (r *replica) observe() (seen port.Replica, failures int, notes []string) {
+func (r *replica) observe() (status port.Replica, failures int, notes []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.seen, r.failures, r.notes
+	return r.status, r.failures, r.notes
 }
 
-// lastWords renders the end of a log below a cause.
-func lastWords(lines []string) string {
+// formatTail renders the end of a log below a cause.
+func formatTail(lines []string) string {
 	if len(lines) == 0 {
 		return "; it printed nothing"
 	}

@@ -94,7 +94,7 @@ func (s *store) all() map[string]EnvironmentState {
 // put makes e the environment's state, on disk first. drop removes it.
 func (s *store) put(key string, e EnvironmentState) error { return s.change(key, &e) }
 
-func (s *store) drop(key string) error { return s.change(key, nil) }
+func (s *store) remove(key string) error { return s.change(key, nil) }
 
 func (s *store) change(key string, e *EnvironmentState) error {
 	s.mu.Lock()

@@ -39,7 +39,7 @@ type Config struct {
 	ports *ports
 }
 
-func (c *Config) defaults() {
+func (c *Config) setDefaults() {
 	for d, value := range map[*time.Duration]time.Duration{
 		&c.StartTimeout: 2 * time.Minute, &c.DrainTimeout: 10 * time.Second, &c.GracePeriod: 10 * time.Second,
 		&c.MinBackoff: 100 * time.Millisecond, &c.MaxBackoff: 30 * time.Second, &c.StableAfter: 30 * time.Second, &c.IdleTimeout: 3 * time.Second,
@@ -62,22 +62,22 @@ func (c *Config) defaults() {
 
 // Supervisor serves the environments of one state folder.
 type Supervisor struct {
-	cfg   *Config
-	store *store
-	end   context.CancelCauseFunc
+	cfg    *Config
+	store  *store
+	cancel context.CancelCauseFunc
 
-	mu      sync.Mutex
-	envs    map[string]*environment
-	active  int // calls
-	closing bool
-	idle    *time.Timer
+	mu          sync.Mutex
+	envs        map[string]*environment
+	activeCalls int // calls
+	closing     bool
+	idle        *time.Timer
 }
 
 // Run serves until ctx ends, StopRequest is called, or there was nothing to serve for a
 // while. Then it ends the replicas gracefully; what should run stays saved. It
 // calls ready once it answers. ErrBusy: another one has the folder.
 func Run(ctx context.Context, cfg Config, ready func()) error {
-	cfg.defaults()
+	cfg.setDefaults()
 	for _, dir := range []string{cfg.Dir, filepath.Join(cfg.Dir, "run")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("make the local target's folder: %w", err)
@@ -91,7 +91,7 @@ func Run(ctx context.Context, cfg Config, ready func()) error {
 		return err
 	}
 	defer lock.Close()
-	if err := clearLeftovers(ctx, cfg.Dir); err != nil {
+	if err := killOrphans(ctx, cfg.Dir); err != nil {
 		return err
 	}
 	state, err := ReadState(cfg.Dir)
@@ -104,9 +104,9 @@ func Run(ctx context.Context, cfg Config, ready func()) error {
 	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	s := &Supervisor{cfg: &cfg, store: &store{dir: cfg.Dir, state: state}, end: end, envs: map[string]*environment{}}
+	s := &Supervisor{cfg: &cfg, store: &store{dir: cfg.Dir, state: state}, cancel: end, envs: map[string]*environment{}}
 	s.restore(ctx)
-	s.idle = time.AfterFunc(cfg.IdleTimeout, s.endIdle)
+	s.idle = time.AfterFunc(cfg.IdleTimeout, s.stopIfIdle)
 	return s.serve(ctx, listener, ready)
 }
 
@@ -143,8 +143,8 @@ func (s *Supervisor) serve(ctx context.Context, listener net.Listener, ready fun
 	var all sync.WaitGroup
 	for _, e := range envs {
 		all.Go(func() {
-			_ = e.take(last) // whoever has the turn was told to stop
-			e.shut()
+			_ = e.lock(last) // whoever has the turn was told to stop
+			e.shutdown()
 		})
 	}
 	all.Wait()
@@ -157,18 +157,18 @@ var (
 	errStopped = errors.New("it was asked to stop")
 )
 
-// endIdle ends the supervisor unless it is of use.
-func (s *Supervisor) endIdle() {
+// stopIfIdle ends the supervisor unless it is of use.
+func (s *Supervisor) stopIfIdle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.active == 0 && !s.live() {
+	if s.activeCalls == 0 && !s.hasWork() {
 		s.closing = true
-		s.end(errIdle)
+		s.cancel(errIdle)
 	}
 }
 
-// live tells whether anything should run. Called with mu held.
-func (s *Supervisor) live() bool {
+// hasWork tells whether anything should run. Called with mu held.
+func (s *Supervisor) hasWork() bool {
 	for _, e := range s.store.all() {
 		if e.ShouldRun() {
 			return true

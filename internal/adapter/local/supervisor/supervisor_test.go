@@ -22,7 +22,7 @@ import (
 
 func TestBackoff(t *testing.T) {
 	var c Config
-	c.defaults()
+	c.setDefaults()
 	var got []string
 	wait := time.Duration(0)
 	for range 10 {
@@ -83,10 +83,10 @@ func TestListenerIsFound(t *testing.T) {
 	}
 	defer l.Close()
 	at := l.Addr().(*net.TCPAddr).Port
-	if got, want := listener("/proc", at), fmt.Sprintf("process %d (", os.Getpid()); !strings.HasPrefix(got, want) {
+	if got, want := findListener("/proc", at), fmt.Sprintf("process %d (", os.Getpid()); !strings.HasPrefix(got, want) {
 		t.Errorf("port %d belongs to %q, want %q", at, got, want)
 	}
-	if got := listener(t.TempDir(), at); got != "" {
+	if got := findListener(t.TempDir(), at); got != "" {
 		t.Errorf("without /proc: %q, want nothing", got)
 	}
 }
@@ -95,8 +95,8 @@ func TestPortsAreNotHandedOutTwice(t *testing.T) {
 	var p ports
 	seen := map[int]bool{}
 	for range 50 {
-		n, err := p.take()
-		if err != nil || seen[n] || n < firstReplica || n >= firstReplica+replicas {
+		n, err := p.acquire()
+		if err != nil || seen[n] || n < minReplica || n >= minReplica+numReplica {
 			t.Fatalf("port %d, %v (twice: %v)", n, err, seen[n])
 		}
 		seen[n] = true
@@ -117,12 +117,12 @@ func TestStablePortIsTheSameAgain(t *testing.T) {
 func TestLeftoversAreEnded(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		change func(*trace)
+		change func(*processRecord)
 		ended  bool
 	}{
-		{"ours", func(*trace) {}, true},
-		{"another start", func(tr *trace) { tr.Processes[0].Start = "1" }, false},
-		{"another boot", func(tr *trace) { tr.Boot = "before" }, false},
+		{"ours", func(*processRecord) {}, true},
+		{"another start", func(tr *processRecord) { tr.Processes[0].Start = "1" }, false},
+		{"another boot", func(tr *processRecord) { tr.Boot = "before" }, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cmd := exec.Command("sleep", "60")
@@ -132,11 +132,11 @@ func TestLeftoversAreEnded(t *testing.T) {
 			ended := make(chan error, 1)
 			go func() { ended <- cmd.Wait() }()
 			defer func() { _ = cmd.Process.Kill() }()
-			start, ok := startOf(cmd.Process.Pid)
+			start, ok := startTime(cmd.Process.Pid)
 			if !ok {
 				t.Fatal("the process was not found")
 			}
-			left := trace{Boot: bootID(), Processes: []process{{cmd.Process.Pid, start}}}
+			left := processRecord{Boot: bootID(), Processes: []process{{cmd.Process.Pid, start}}}
 			c.change(&left)
 			dir := t.TempDir()
 			if err := os.Mkdir(filepath.Join(dir, "run"), 0o700); err != nil {
@@ -147,7 +147,7 @@ func TestLeftoversAreEnded(t *testing.T) {
 			if err := os.WriteFile(file, raw, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if err := clearLeftovers(context.Background(), dir); err != nil {
+			if err := killOrphans(context.Background(), dir); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := os.Stat(file); err == nil {
@@ -174,10 +174,10 @@ func TestLogsAreRotatedAndBounded(t *testing.T) {
 	for i := range 100 {
 		fmt.Fprintf(&text, "line %d\r\n", i)
 	}
-	text.WriteString(strings.Repeat("x", 3*longestLine) + "\nno end")
+	text.WriteString(strings.Repeat("x", 3*maxLine) + "\nno end")
 	l.copy(strings.NewReader(text.String()))
-	l.end()
-	if tail := l.tail(); len(tail) > lastLines || tail[len(tail)-1] != "no end" {
+	l.finish()
+	if tail := l.tail(); len(tail) > maxTail || tail[len(tail)-1] != "no end" {
 		t.Errorf("last lines = %d, the last is %q", len(tail), tail[len(tail)-1])
 	}
 	got, err := ReadLogs(dir, "s", "e", nil, 10)
@@ -201,7 +201,7 @@ func TestEnvironmentOfAReplica(t *testing.T) {
 		Image:    port.ImageConfig{Entrypoint: []string{"/app"}, Cmd: []string{"serve"}, Env: []string{"PATH=/bin", "A=image", "PORT=1", "nonsense"}},
 		Workload: delivery.Workload{Env: map[string]string{"A": "workload", "PORT": "2", "MODEL_PATH": "/elsewhere"}},
 	}}
-	s, _, err := boxSpec(o)
+	s, _, err := containerSpec(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func TestEnvironmentOfAReplica(t *testing.T) {
 		t.Errorf("arguments = %s", got)
 	}
 	o.Spec.Workload.Args = []string{"-v"}
-	if s, _, _ = boxSpec(o); strings.Join(s.Args, " ") != "/app -v" {
+	if s, _, _ = containerSpec(o); strings.Join(s.Args, " ") != "/app -v" {
 		t.Errorf("arguments = %v: the workload's replace the image's", s.Args)
 	}
 }
