@@ -18,7 +18,7 @@ import (
 // without objects, whose settings are ours. Neither the user's hooks, filters
 // and attributes nor a sparse or shallow clone change what is written.
 func (s Source) Checkout(ctx context.Context, tree, dir string) error {
-	if err := object(tree); err != nil {
+	if err := validateObject(tree); err != nil {
 		return err
 	}
 	if !filepath.IsAbs(dir) {
@@ -28,15 +28,15 @@ func (s Source) Checkout(ctx context.Context, tree, dir string) error {
 	if err != nil {
 		return err
 	}
-	repo, err := s.find(ctx)
+	repo, err := s.openRepository(ctx)
 	if err != nil {
 		return err
 	}
-	w := work{source: s, dir: filepath.Clean(dir), git: filepath.Clean(dir) + ".git", objects: repo.objects, sha256: len(tree) == 64}
+	w := checkout{source: s, dir: filepath.Clean(dir), git: filepath.Clean(dir) + ".git", objects: repo.objects, sha256: len(tree) == 64}
 	for _, f := range files {
 		w.attributes = w.attributes || f.Path == ".gitattributes" || strings.HasSuffix(f.Path, "/.gitattributes")
 	}
-	if err := w.lfs(ctx, tree); err != nil {
+	if err := w.rejectLFS(ctx, tree); err != nil {
 		return err
 	}
 	lock, err := w.lock(ctx)
@@ -58,8 +58,8 @@ func (s Source) Checkout(ctx context.Context, tree, dir string) error {
 	return nil
 }
 
-// work is a folder that is made to hold a tree.
-type work struct {
+// checkout is a folder that is made to hold a tree.
+type checkout struct {
 	source     Source
 	dir, git   string
 	objects    string // of the user's repository
@@ -67,14 +67,14 @@ type work struct {
 	sha256     bool   // names of objects are SHA-256
 }
 
-func (w work) run(ctx context.Context, args ...string) error {
+func (w checkout) run(ctx context.Context, args ...string) error {
 	_, err := w.source.run(ctx, command{dir: w.dir, env: []string{"GIT_DIR=" + w.git, "GIT_WORK_TREE=" + w.dir}, args: args})
 	return err
 }
 
 // update makes the folder hold the tree. read-tree compares every file with the
 // index, by its times and number on disk, and writes those that differ.
-func (w work) update(ctx context.Context, tree string) error {
+func (w checkout) update(ctx context.Context, tree string) error {
 	if err := w.prepare(); err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (w work) update(ctx context.Context, tree string) error {
 	}
 	clean := []string{"clean", "-ffdxq", "--"}
 	if err := w.run(ctx, clean...); err != nil {
-		if err := writable(w.dir); err != nil {
+		if err := makeWritable(w.dir); err != nil {
 			return err
 		}
 		return w.run(ctx, clean...)
@@ -92,7 +92,7 @@ func (w work) update(ctx context.Context, tree string) error {
 }
 
 // prepare makes the folder and its git folder what they have to be.
-func (w work) prepare() error {
+func (w checkout) prepare() error {
 	if info, err := os.Lstat(w.dir); err == nil && !info.IsDir() { // a link would lead the checkout elsewhere
 		if err := os.Remove(w.dir); err != nil {
 			return err
@@ -108,20 +108,20 @@ func (w work) prepare() error {
 	}
 	for name, content := range map[string]string{
 		"HEAD":                    "ref: refs/heads/none\n",
-		"config":                  w.settings(),
+		"config":                  w.gitConfig(),
 		"objects/info/alternates": w.objects + "\n",
 		// The tree as it is: nothing in it converts, filters or expands files.
 		"info/attributes": "* -text -eol -crlf -filter -ident -working-tree-encoding -export-subst\n",
 		"info/exclude":    "",
 	} {
-		if err := keep(filepath.Join(w.git, filepath.FromSlash(name)), content); err != nil {
+		if err := writeIfChanged(filepath.Join(w.git, filepath.FromSlash(name)), content); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w work) settings() string {
+func (w checkout) gitConfig() string {
 	format := "[core]\n\trepositoryformatversion = 0\n"
 	if w.sha256 {
 		format = "[core]\n\trepositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n[core]\n"
@@ -130,8 +130,8 @@ func (w work) settings() string {
 		"\tprotectHFS = true\n\tprotectNTFS = true\n\tsparseCheckout = false\n[index]\n\tversion = 4\n"
 }
 
-// keep writes a file unless it has that content.
-func keep(path, content string) error {
+// writeIfChanged writes a file unless it has that content.
+func writeIfChanged(path, content string) error {
 	if old, err := os.ReadFile(path); err == nil && string(old) == content {
 		return nil
 	}
@@ -139,7 +139,7 @@ func keep(path, content string) error {
 }
 
 // reset forgets the index and everything else but the lock.
-func (w work) reset() error {
+func (w checkout) reset() error {
 	entries, err := os.ReadDir(w.git)
 	if err != nil {
 		return err
@@ -155,22 +155,22 @@ func (w work) reset() error {
 // lock keeps two processes from filling the same folder. It goes with its holder
 // and the git that this started, however they end: a git whose parent was killed
 // goes on writing.
-func (w work) lock(ctx context.Context) (*os.File, error) {
+func (w checkout) lock(ctx context.Context) (*os.File, error) {
 	if err := os.MkdirAll(w.git, 0o755); err != nil {
 		return nil, err
 	}
 	return flock.Lock(ctx, filepath.Join(w.git, "lock"), nil)
 }
 
-// lfs refuses trees whose files are pointers to content kept elsewhere.
-func (w work) lfs(ctx context.Context, tree string) error {
+// rejectLFS refuses trees whose files are pointers to content kept elsewhere.
+func (w checkout) rejectLFS(ctx context.Context, tree string) error {
 	if !w.attributes {
 		return nil
 	}
 	out, err := w.source.run(ctx, command{dir: w.source.Dir, args: []string{
 		"grep", "-I", "-l", "-z", "--full-name", "-e", "filter=lfs", tree, "--", ":(glob)**/.gitattributes",
 	}})
-	var f *failure
+	var f *exitError
 	if errors.As(err, &f) && f.code == 1 {
 		return nil // no line has it
 	}
@@ -183,8 +183,8 @@ func (w work) lfs(ctx context.Context, tree string) error {
 		Hint("keep large files outside of the repository and name them in model.data")
 }
 
-// writable opens folders that a tool wrote read-only, so that they can be removed.
-func writable(dir string) error {
+// makeWritable opens folders that a tool wrote read-only, so that they can be removed.
+func makeWritable(dir string) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if d != nil && d.IsDir() {
 			if info, statErr := d.Info(); statErr == nil && info.Mode().Perm()&0o700 != 0o700 {
@@ -204,7 +204,7 @@ func removeAll(dir string) error {
 	if err := os.RemoveAll(dir); err == nil {
 		return nil
 	}
-	if err := writable(dir); err != nil {
+	if err := makeWritable(dir); err != nil {
 		return err
 	}
 	return os.RemoveAll(dir)

@@ -14,12 +14,12 @@ const submodule = "160000"
 
 // Files lists a tree; see port.Source. A submodule in it is fault.Invalid.
 func (s Source) Files(ctx context.Context, tree string) ([]port.File, error) {
-	if err := object(tree); err != nil {
+	if err := validateObject(tree); err != nil {
 		return nil, err
 	}
 	out, err := s.run(ctx, command{dir: s.Dir, args: []string{"ls-tree", "-r", "-z", "--full-tree", tree}})
 	if err != nil {
-		return nil, s.unknown(ctx, err, tree)
+		return nil, s.explainMissingTree(ctx, err, tree)
 	}
 	files, err := parseTree(out)
 	if err != nil {
@@ -54,7 +54,7 @@ func parseTree(out string) ([]port.File, error) {
 // Changed lists the paths that differ between two trees; see port.Source.
 func (s Source) Changed(ctx context.Context, from, to string) ([]string, error) {
 	for _, tree := range []string{from, to} {
-		if err := object(tree); err != nil {
+		if err := validateObject(tree); err != nil {
 			return nil, err
 		}
 	}
@@ -62,7 +62,7 @@ func (s Source) Changed(ctx context.Context, from, to string) ([]string, error) 
 		"diff-tree", "-r", "-z", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none", from, to, "--",
 	}})
 	if err != nil {
-		return nil, s.unknown(ctx, err, from, to)
+		return nil, s.explainMissingTree(ctx, err, from, to)
 	}
 	var paths []string
 	for _, p := range strings.Split(out, "\x00") {

@@ -39,9 +39,9 @@ func New(dir string) Source { return Source{Dir: dir} }
 // stateDir is never part of a tree that is made of the working tree.
 const stateDir = ".slipway"
 
-// safety keeps a repository from running programs of its own, and git from
+// safeArgs keeps a repository from running programs of its own, and git from
 // asking people.
-var safety = []string{
+var safeArgs = []string{
 	"-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false",
 	"-c", "core.quotePath=false", "-c", "advice.addEmbeddedRepo=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
 	"-c", "submodule.recurse=false", "-c", "protocol.allow=never", "--no-pager", "--no-optional-locks",
@@ -55,14 +55,14 @@ type command struct {
 	in   []byte
 }
 
-// failure is a git command that ended with an error.
-type failure struct {
+// exitError is a git command that ended with an error.
+type exitError struct {
 	command string
 	code    int
 	stderr  string
 }
 
-func (f *failure) Error() string {
+func (f *exitError) Error() string {
 	if f.stderr == "" {
 		return fmt.Sprintf("git %s: exit status %d", f.command, f.code)
 	}
@@ -75,10 +75,10 @@ func (s Source) run(ctx context.Context, c command) (string, error) {
 	if program == "" {
 		program = "git"
 	}
-	cmd := exec.CommandContext(ctx, program, append(slices.Clone(safety), c.args...)...)
-	cmd.Dir, cmd.Env, cmd.Stdin = c.dir, append(environment(os.Environ()), c.env...), bytes.NewReader(c.in)
-	var out, trouble bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &trouble
+	cmd := exec.CommandContext(ctx, program, append(slices.Clone(safeArgs), c.args...)...)
+	cmd.Dir, cmd.Env, cmd.Stdin = c.dir, append(cleanEnviron(os.Environ()), c.env...), bytes.NewReader(c.in)
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
 	cmd.ExtraFiles = flock.Inherited(ctx)
 	err := cmd.Run()
 	var exit *exec.ExitError
@@ -90,25 +90,25 @@ func (s Source) run(ctx context.Context, c command) (string, error) {
 	case errors.Is(err, exec.ErrNotFound):
 		return "", fault.New(fault.Unavailable, "run git").Hint("install git; slipway delivers from git repositories").Cause(err)
 	case errors.As(err, &exit):
-		return "", &failure{command: c.args[0], code: exit.ExitCode(), stderr: firstLine(trouble.String())}
+		return "", &exitError{command: c.args[0], code: exit.ExitCode(), stderr: firstLine(stderr.String())}
 	}
 	return "", fmt.Errorf("git %s: %w", c.args[0], err)
 }
 
-// environment is the caller's without what would lead git elsewhere: inside of a
+// cleanEnviron is the caller's without what would lead git elsewhere: inside of a
 // git hook, GIT_DIR and GIT_INDEX_FILE name the repository of the hook.
-func environment(all []string) []string {
-	keep := []string{"GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C"}
+func cleanEnviron(all []string) []string {
+	kept := []string{"GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C"}
 	for _, kv := range all {
 		name, _, _ := strings.Cut(kv, "=")
 		switch {
 		case name == "LC_ALL" || name == "LANGUAGE" || name == "LANG":
 		case !strings.HasPrefix(name, "GIT_"), strings.HasPrefix(name, "GIT_CONFIG"), name == "GIT_CEILING_DIRECTORIES",
 			name == "GIT_DISCOVERY_ACROSS_FILESYSTEM", name == "GIT_EXEC_PATH":
-			keep = append(keep, kv)
+			kept = append(kept, kv)
 		}
 	}
-	return keep
+	return kept
 }
 
 func firstLine(s string) string {
@@ -121,24 +121,24 @@ func firstLine(s string) string {
 	return ""
 }
 
-var objectForm = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+var objectPattern = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
-// object checks the name of a tree before it gets near a command line.
-func object(name string) error {
-	if objectForm.MatchString(name) {
+// validateObject checks the name of a tree before it gets near a command line.
+func validateObject(name string) error {
+	if objectPattern.MatchString(name) {
 		return nil
 	}
 	return fault.New(fault.NotFound, "%q is not the name of a git tree", name)
 }
 
-// unknown says which tree the repository lacks, if that is what went wrong.
-func (s Source) unknown(ctx context.Context, err error, trees ...string) error {
-	var f *failure
+// explainMissingTree says which tree the repository lacks, if that is what went wrong.
+func (s Source) explainMissingTree(ctx context.Context, err error, trees ...string) error {
+	var f *exitError
 	if !errors.As(err, &f) {
 		return err
 	}
 	for _, tree := range trees {
-		if _, there := s.run(ctx, command{dir: s.Dir, args: []string{"cat-file", "-e", tree + "^{tree}"}}); there != nil {
+		if _, missing := s.run(ctx, command{dir: s.Dir, args: []string{"cat-file", "-e", tree + "^{tree}"}}); missing != nil {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}

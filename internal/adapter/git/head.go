@@ -26,7 +26,7 @@ type repository struct {
 // Head describes what is checked out; see port.Source. Tree is the tree of the
 // source's folder.
 func (s Source) Head(ctx context.Context, allowDirty bool) (delivery.Commit, error) {
-	repo, err := s.find(ctx)
+	repo, err := s.openRepository(ctx)
 	if err != nil {
 		return delivery.Commit{}, err
 	}
@@ -50,7 +50,7 @@ func (s Source) Head(ctx context.Context, allowDirty bool) (delivery.Commit, err
 	}
 	commit.Branch, commit.Source = changes.branch, remote
 	if len(changes.paths) > 0 {
-		if commit.Tree, err = s.dirty(ctx, repo, changes, allowDirty); err != nil {
+		if commit.Tree, err = s.snapshot(ctx, repo, changes, allowDirty); err != nil {
 			return delivery.Commit{}, err
 		}
 		commit.Dirty = true
@@ -62,11 +62,11 @@ func (s Source) Head(ctx context.Context, allowDirty bool) (delivery.Commit, err
 	return commit, nil
 }
 
-func (s Source) find(ctx context.Context) (repository, error) {
+func (s Source) openRepository(ctx context.Context) (repository, error) {
 	out, err := s.run(ctx, command{dir: s.Dir, args: []string{
 		"rev-parse", "--is-inside-work-tree", "--show-prefix", "--git-path", "index", "--git-path", "objects",
 	}})
-	var f *failure
+	var f *exitError
 	switch {
 	case errors.As(err, &f) && strings.Contains(f.stderr, "dubious ownership"):
 		return repository{}, fault.New(fault.Denied, "%s belongs to somebody else", s.Dir).Cause(err).
@@ -97,7 +97,7 @@ func (s Source) absolute(path string) string {
 // an empty one: status tells.
 func (s Source) commit(ctx context.Context, repo repository) (delivery.Commit, error) {
 	out, err := s.run(ctx, command{dir: s.Dir, args: []string{"log", "-1", "--no-show-signature", "--format=%H%n%T%n%ct", "HEAD", "--"}})
-	var f *failure
+	var f *exitError
 	if errors.As(err, &f) {
 		return delivery.Commit{}, nil
 	}
@@ -123,7 +123,7 @@ func (s Source) commit(ctx context.Context, repo repository) (delivery.Commit, e
 // remote is the URL of origin without credentials, or "".
 func (s Source) remote(ctx context.Context) (string, error) {
 	out, err := s.run(ctx, command{dir: s.Dir, args: []string{"config", "--get", "remote.origin.url"}})
-	var f *failure
+	var f *exitError
 	if errors.As(err, &f) {
 		return "", nil
 	}
@@ -144,19 +144,19 @@ func withoutCredentials(remote string) string {
 	return u.String()
 }
 
-// dirty makes a tree of what is in the folder now, with an index of its own:
+// snapshot makes a tree of what is in the folder now, with an index of its own:
 // the user's is only copied, for the sake of the file times in it.
-func (s Source) dirty(ctx context.Context, repo repository, changes status, allowed bool) (string, error) {
-	some := changes.paths[:min(len(changes.paths), 5)]
+func (s Source) snapshot(ctx context.Context, repo repository, changes status, allowed bool) (string, error) {
+	shown := changes.paths[:min(len(changes.paths), 5)]
 	more := ""
-	if n := len(changes.paths) - len(some); n > 0 {
+	if n := len(changes.paths) - len(shown); n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
 	if changes.unmerged != "" {
 		return "", fault.New(fault.Conflict, "%s has conflicts of a merge", changes.unmerged).Hint("finish the merge, and commit it")
 	}
 	if !allowed {
-		return "", fault.New(fault.Conflict, "the working tree differs from the commit: %s%s", strings.Join(some, ", "), more).
+		return "", fault.New(fault.Conflict, "the working tree differs from the commit: %s%s", strings.Join(shown, ", "), more).
 			Hint("commit the changes, or deliver them as they are with --allow-dirty")
 	}
 	dir, err := os.MkdirTemp("", "slipway-index-")
