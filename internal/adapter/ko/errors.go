@@ -11,31 +11,31 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// explain tells a compile error from trouble around it. What the toolchain
+// buildError tells a compile error from trouble around it. What the toolchain
 // said, whole, goes to the log.
-func explain(ctx context.Context, act string, err error, out io.Writer) error {
+func buildError(ctx context.Context, act string, err error, out io.Writer) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", act, context.Cause(ctx))
 	}
-	said := err.Error()
-	_, after, compiled := strings.Cut(said, "go build: ")
+	output := err.Error()
+	_, after, compiled := strings.Cut(output, "go build: ")
 	if compiled {
 		_, after, _ = strings.Cut(after, ": ")
-		said = after
-		fmt.Fprintln(out, strings.TrimSpace(said))
+		output = after
+		fmt.Fprintln(out, strings.TrimSpace(output))
 	}
-	kind, hint := judge(said, compiled)
-	f := fault.New(kind, "%s", act).Cause(errors.New(first(said, 8)))
+	kind, hint := classify(output, compiled)
+	f := fault.New(kind, "%s", act).Cause(errors.New(summarize(output, 8)))
 	if hint != "" {
 		f = f.Hint("%s", hint)
 	}
 	return f
 }
 
-func judge(said string, compiled bool) (fault.Kind, string) {
+func classify(output string, compiled bool) (fault.Kind, string) {
 	has := func(words ...string) bool {
 		for _, w := range words {
-			if strings.Contains(said, w) {
+			if strings.Contains(output, w) {
 				return true
 			}
 		}
@@ -56,24 +56,24 @@ func judge(said string, compiled bool) (fault.Kind, string) {
 	return fault.Internal, ""
 }
 
-// first keeps the lines that name a place, or else the first ones.
-func first(said string, most int) string {
+// summarize keeps the lines that name a place, or else the first ones.
+func summarize(output string, limit int) string {
 	var places, all []string
-	for line := range bytes.Lines([]byte(said)) {
+	for line := range bytes.Lines([]byte(output)) {
 		l := strings.TrimSpace(string(line))
 		if l == "" {
 			continue
 		}
 		all = append(all, l)
-		if placed.MatchString(l) {
+		if positionPattern.MatchString(l) {
 			places = append(places, l)
 		}
 	}
 	if len(places) == 0 {
 		places = all
 	}
-	if n := len(places); n > most {
-		places = append(places[:most:most], fmt.Sprintf("and %d more", n-most))
+	if n := len(places); n > limit {
+		places = append(places[:limit:limit], fmt.Sprintf("and %d more", n-limit))
 	}
 	return strings.Join(places, "\n")
 }

@@ -37,10 +37,10 @@ type Builder struct {
 	arch string
 	base func() (v1.Image, error)
 
-	one sync.Mutex
+	building sync.Mutex
 
-	mu    sync.Mutex
-	known toolchain
+	mu     sync.Mutex
+	cached toolchain
 }
 
 // toolchain is a program go, and the version that it said.
@@ -64,7 +64,7 @@ func New(c Config) *Builder {
 func (b *Builder) Fingerprint(ctx context.Context) (string, error) {
 	version, err := b.version(ctx)
 	if err != nil {
-		return "", b.noToolchain(ctx, "ask for Go's version", err)
+		return "", b.toolchainError(ctx, "ask for Go's version", err)
 	}
 	return fmt.Sprintf("%s ko%s linux/%s base%d", version, Version, b.arch, baseVersion), nil
 }
@@ -81,18 +81,18 @@ func (b *Builder) version(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if k := b.known; k.path == path && os.SameFile(k.info, info) && k.info.ModTime().Equal(info.ModTime()) {
+	if k := b.cached; k.path == path && os.SameFile(k.info, info) && k.info.ModTime().Equal(info.ModTime()) {
 		return k.version, nil
 	}
 	out, err := exec.CommandContext(ctx, path, "env", "GOVERSION").Output()
 	if err != nil {
 		return "", err
 	}
-	b.known = toolchain{path, info, strings.TrimSpace(string(out))}
-	return b.known.version, nil
+	b.cached = toolchain{path, info, strings.TrimSpace(string(out))}
+	return b.cached.version, nil
 }
 
-func (b *Builder) noToolchain(ctx context.Context, act string, err error) error {
+func (b *Builder) toolchainError(ctx context.Context, act string, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", act, context.Cause(ctx))
 	}
@@ -102,31 +102,31 @@ func (b *Builder) noToolchain(ctx context.Context, act string, err error) error 
 // Build writes the image of the main package o.Go into o.Layout.
 func (b *Builder) Build(ctx context.Context, o port.BuildRequest, out io.Writer) (port.BuiltImage, error) {
 	act := fmt.Sprintf("build %s of %s", o.Go, o.Service)
-	at, err := find(o, b.arch)
+	at, err := findMainPackage(o, b.arch)
 	if err != nil {
 		return port.BuiltImage{}, err
 	}
 	if _, err := exec.LookPath("go"); err != nil {
-		return port.BuiltImage{}, b.noToolchain(ctx, act, err)
+		return port.BuiltImage{}, b.toolchainError(ctx, act, err)
 	}
-	b.one.Lock()
-	defer b.one.Unlock()
+	b.building.Lock()
+	defer b.building.Unlock()
 	if ctx.Err() != nil {
 		return port.BuiltImage{}, fmt.Errorf("%s: %w", act, context.Cause(ctx))
 	}
 	img, err := b.compile(ctx, o, at, out)
 	if err != nil {
-		return port.BuiltImage{}, explain(ctx, act, err, out)
+		return port.BuiltImage{}, buildError(ctx, act, err, out)
 	}
-	built, err := write(img, o.Layout)
+	built, err := writeAtomically(img, o.Layout)
 	if err != nil {
-		return port.BuiltImage{}, explain(ctx, act, err, out)
+		return port.BuiltImage{}, buildError(ctx, act, err, out)
 	}
 	return built, nil
 }
 
 // compile runs the toolchain, and makes the image in memory.
-func (b *Builder) compile(ctx context.Context, o port.BuildRequest, at source, out io.Writer) (v1.Image, error) {
+func (b *Builder) compile(ctx context.Context, o port.BuildRequest, at mainPackage, out io.Writer) (v1.Image, error) {
 	options := []build.Option{
 		build.WithBaseImages(func(context.Context, string) (refName, build.Result, error) {
 			base, err := b.base()
@@ -144,14 +144,14 @@ func (b *Builder) compile(ctx context.Context, o port.BuildRequest, at source, o
 			Ldflags: build.StringArray{"-s -w -buildid="},
 		}}),
 	}
-	for key, value := range notes(o) {
+	for key, value := range labels(o) {
 		options = append(options, build.WithLabel(key, value), build.WithAnnotation(key, value))
 	}
 	builder, err := build.NewGo(ctx, at.module, options...)
 	if err != nil {
 		return nil, err
 	}
-	defer redirect(out)()
+	defer redirectLog(out)()
 	result, err := builder.Build(ctx, build.StrictScheme+at.pkg)
 	if err != nil {
 		return nil, err
@@ -182,8 +182,8 @@ func (b *Builder) environment(of map[string]string) []string {
 	return env
 }
 
-// notes say where the image comes from, in the words of the OCI specification.
-func notes(o port.BuildRequest) map[string]string {
+// labels say where the image comes from, in the words of the OCI specification.
+func labels(o port.BuildRequest) map[string]string {
 	n := map[string]string{
 		"org.opencontainers.image.title":    o.Service,
 		"org.opencontainers.image.revision": o.Commit.SHA,
@@ -198,17 +198,17 @@ func notes(o port.BuildRequest) map[string]string {
 	return n
 }
 
-// redirect sends what the library says with the process's logger to out; it has
+// redirectLog sends what the library says with the process's logger to out; it has
 // no other way. Builds wait for each other, so that the one before is restored.
-func redirect(out io.Writer) (restore func()) {
+func redirectLog(out io.Writer) (restore func()) {
 	before, flags := log.Writer(), log.Flags()
 	log.SetOutput(out)
 	log.SetFlags(0)
 	return func() { log.SetOutput(before); log.SetFlags(flags) }
 }
 
-// write puts the image into a new OCI layout at dir.
-func write(img v1.Image, dir string) (port.BuiltImage, error) {
+// writeAtomically puts the image into a new OCI layout at dir.
+func writeAtomically(img v1.Image, dir string) (port.BuiltImage, error) {
 	partial := dir + ".partial"
 	if err := os.RemoveAll(partial); err != nil {
 		return port.BuiltImage{}, err

@@ -14,45 +14,45 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// placed is a line of the compiler's that names a place.
-var placed = regexp.MustCompile(`^\S+\.go:\d+(:\d+)?: `)
+// positionPattern is a line of the compiler's that names a place.
+var positionPattern = regexp.MustCompile(`^\S+\.go:\d+(:\d+)?: `)
 
-// source is a main package: its module's folder, and the package's path from there.
-type source struct{ module, pkg string }
+// mainPackage is a main package: its module's folder, and the package's path from there.
+type mainPackage struct{ module, pkg string }
 
-// find looks at the package before the toolchain is started: what is wrong with
+// findMainPackage looks at the package before the toolchain is started: what is wrong with
 // the configuration is said in the user's words.
-func find(o port.BuildRequest, arch string) (source, error) {
+func findMainPackage(o port.BuildRequest, arch string) (mainPackage, error) {
 	rel := path.Clean(filepath.ToSlash(o.Go))
 	if o.Go == "" || !filepath.IsLocal(filepath.FromSlash(rel)) || strings.HasPrefix(rel, "-") || strings.ContainsAny(rel, "\x00*@=,{}\n") || strings.Contains(rel, "...") {
-		return source{}, fault.New(fault.Invalid, "image.build.go: %q is no package of the repository", o.Go).
+		return mainPackage{}, fault.New(fault.Invalid, "image.build.go: %q is no package of the repository", o.Go).
 			Hint("the folder of the main package from the repository's root, like ./cmd/api")
 	}
 	dir := filepath.Join(o.Dir, filepath.FromSlash(rel))
-	pkg, err := target(arch, o.Env).ImportDir(dir, 0)
+	pkg, err := buildContext(arch, o.Env).ImportDir(dir, 0)
 	var none *build.NoGoError
 	switch {
-	case errors.As(err, &none), err != nil && missing(dir):
-		return source{}, fault.New(fault.Invalid, "image.build.go: there is no Go package in %s", o.Go).
+	case errors.As(err, &none), err != nil && isMissing(dir):
+		return mainPackage{}, fault.New(fault.Invalid, "image.build.go: there is no Go package in %s", o.Go).
 			Hint("the folder of the main package from the repository's root, like ./cmd/api; is it committed?")
 	case err == nil && pkg.Name != "main":
-		return source{}, fault.New(fault.Invalid, "image.build.go: %s is package %s, not a program", o.Go, pkg.Name).
+		return mainPackage{}, fault.New(fault.Invalid, "image.build.go: %s is package %s, not a program", o.Go, pkg.Name).
 			Hint("name the folder that holds `package main`")
 	}
 	// What else is wrong with it, the compiler says better.
 	for up := rel; ; up = path.Dir(up) {
 		module := filepath.Join(o.Dir, filepath.FromSlash(up))
 		if info, err := os.Stat(filepath.Join(module, "go.mod")); err == nil && info.Mode().IsRegular() {
-			return source{module: module, pkg: "./" + strings.TrimPrefix(strings.TrimPrefix(rel, up), "/")}, nil
+			return mainPackage{module: module, pkg: "./" + strings.TrimPrefix(strings.TrimPrefix(rel, up), "/")}, nil
 		}
 		if up == "." {
-			return source{}, fault.New(fault.Invalid, "image.build.go: %s belongs to no Go module", o.Go).
+			return mainPackage{}, fault.New(fault.Invalid, "image.build.go: %s belongs to no Go module", o.Go).
 				Hint("run `go mod init` and commit go.mod")
 		}
 	}
 }
 
-func target(arch string, env map[string]string) *build.Context {
+func buildContext(arch string, env map[string]string) *build.Context {
 	c := build.Default
 	c.GOOS, c.GOARCH, c.CgoEnabled, c.Dir = "linux", arch, env["CGO_ENABLED"] == "1", ""
 	for flag := range strings.FieldsSeq(env["GOFLAGS"]) {
@@ -63,7 +63,7 @@ func target(arch string, env map[string]string) *build.Context {
 	return &c
 }
 
-func missing(dir string) bool {
+func isMissing(dir string) bool {
 	info, err := os.Stat(dir)
 	return errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir()
 }

@@ -30,24 +30,24 @@ const (
 	tokenSecret = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 )
 
-// largestAnswer bounds what is read of a service's answer.
-const largestAnswer = 1 << 20
+// maxResponse bounds what is read of a service's answer.
+const maxResponse = 1 << 20
 
 // identitySigner signs with a key that lives as long as it does, and for which
 // Fulcio vouches by the CI's token.
 type identitySigner struct {
-	c Config
-	o port.SignRequest
+	config  Config
+	request port.SignRequest
 
-	mu  sync.Mutex
-	one *ephemeral
+	mu     sync.Mutex
+	cached *ephemeral
 }
 
 // ephemeral is a key with its certificate.
 type ephemeral struct {
-	key  key
-	cert []byte // DER
-	who  port.SignerIdentity
+	key      key
+	cert     []byte // DER
+	identity port.SignerIdentity
 }
 
 // Sign makes the bundle: signed, seen by a clock, written into the log.
@@ -57,13 +57,13 @@ func (s *identitySigner) Sign(ctx context.Context, statement []byte) ([]byte, er
 		return nil, err
 	}
 	b, err := sign.Bundle(envelope(statement), e.key, sign.BundleOptions{
-		Context: ctx, CertificateProvider: e, TransparencyLogs: s.logs(), TimestampAuthorities: s.clocks(),
+		Context: ctx, CertificateProvider: e, TransparencyLogs: s.transparencyLogs(), TimestampAuthorities: s.timestampAuthorities(),
 		CertificateProviderOptions: &sign.CertificateProviderOptions{},
 	})
 	if err != nil {
-		return nil, unavailable("sign a statement as "+e.who.Subject, err)
+		return nil, unavailableError("sign a statement as "+e.identity.Subject, err)
 	}
-	return write(b)
+	return marshalBundle(b)
 }
 
 // GetCertificate is the one that there is.
@@ -75,7 +75,7 @@ func (e *ephemeral) GetCertificate(context.Context, sign.Keypair, *sign.Certific
 // signatures are not checked: whoever deploys does that. What is planted here
 // can at most keep a statement from being made again.
 func (s *identitySigner) OwnStatement(ctx context.Context, raw []byte) ([]byte, bool) {
-	b, err := open(raw)
+	b, err := parseBundle(raw)
 	if err != nil {
 		return nil, false
 	}
@@ -89,7 +89,7 @@ func (s *identitySigner) OwnStatement(ctx context.Context, raw []byte) ([]byte, 
 		return nil, false
 	}
 	e, err := s.identity(ctx)
-	if err != nil || got.Issuer != e.who.Issuer || got.SubjectAlternativeName != e.who.Subject {
+	if err != nil || got.Issuer != e.identity.Issuer || got.SubjectAlternativeName != e.identity.Subject {
 		return nil, false
 	}
 	return signedBy(b, public)
@@ -101,17 +101,17 @@ func (s *identitySigner) Identity(ctx context.Context) (port.SignerIdentity, err
 	if err != nil {
 		return port.SignerIdentity{}, err
 	}
-	return e.who, nil
+	return e.identity, nil
 }
 
 // identity asks for the token and the certificate, once.
 func (s *identitySigner) identity(ctx context.Context) (*ephemeral, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.one != nil {
-		return s.one, nil
+	if s.cached != nil {
+		return s.cached, nil
 	}
-	token, err := s.c.token(ctx)
+	token, err := s.config.token(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -123,21 +123,21 @@ func (s *identitySigner) identity(ctx context.Context) (*ephemeral, error) {
 	if err != nil {
 		return nil, err
 	}
-	fulcio := sign.NewFulcio(&sign.FulcioOptions{BaseURL: or(s.o.Fulcio, publicFulcio), Timeout: wait, Retries: 1, Transport: s.c.Transport})
+	fulcio := sign.NewFulcio(&sign.FulcioOptions{BaseURL: baseURL(s.request.Fulcio, publicFulcio), Timeout: requestTimeout, Retries: 1, Transport: s.config.Transport})
 	der, err := fulcio.GetCertificate(ctx, k, &sign.CertificateProviderOptions{IDToken: token})
 	if err != nil {
-		return nil, unavailable("get a certificate of "+or(s.o.Fulcio, publicFulcio), err)
+		return nil, unavailableError("get a certificate of "+baseURL(s.request.Fulcio, publicFulcio), err)
 	}
-	who, err := holder(der)
+	who, err := certificateIdentity(der)
 	if err != nil {
 		return nil, err
 	}
-	s.one = &ephemeral{key: k, cert: der, who: who}
-	return s.one, nil
+	s.cached = &ephemeral{key: k, cert: der, identity: who}
+	return s.cached, nil
 }
 
-// holder is whom a certificate is for.
-func holder(der []byte) (port.SignerIdentity, error) {
+// certificateIdentity is whom a certificate is for.
+func certificateIdentity(der []byte) (port.SignerIdentity, error) {
 	c, err := x509.ParseCertificate(der)
 	if err != nil {
 		return port.SignerIdentity{}, fmt.Errorf("read the certificate: %w", err)
@@ -149,19 +149,19 @@ func holder(der []byte) (port.SignerIdentity, error) {
 	return port.SignerIdentity{Issuer: sum.Issuer, Subject: sum.SubjectAlternativeName}, nil
 }
 
-func (s *identitySigner) logs() []sign.Transparency {
-	if s.o.Rekor == "" && s.o.Fulcio != "" {
+func (s *identitySigner) transparencyLogs() []sign.Transparency {
+	if s.request.Rekor == "" && s.request.Fulcio != "" {
 		return nil // a Sigstore of one's own need not have a log
 	}
-	return []sign.Transparency{sign.NewRekor(&sign.RekorOptions{BaseURL: or(s.o.Rekor, publicRekor), Timeout: wait, Retries: 1})}
+	return []sign.Transparency{sign.NewRekor(&sign.RekorOptions{BaseURL: baseURL(s.request.Rekor, publicRekor), Timeout: requestTimeout, Retries: 1})}
 }
 
-func (s *identitySigner) clocks() []*sign.TimestampAuthority {
-	if s.o.Timestamps == "" && s.o.Fulcio != "" {
+func (s *identitySigner) timestampAuthorities() []*sign.TimestampAuthority {
+	if s.request.Timestamps == "" && s.request.Fulcio != "" {
 		return nil
 	}
 	return []*sign.TimestampAuthority{sign.NewTimestampAuthority(&sign.TimestampAuthorityOptions{
-		URL: or(s.o.Timestamps, publicTimestamps), Timeout: wait, Retries: 1, Transport: s.c.Transport,
+		URL: baseURL(s.request.Timestamps, publicTimestamps), Timeout: requestTimeout, Retries: 1, Transport: s.config.Transport,
 	})}
 }
 
@@ -186,27 +186,27 @@ func (c Config) token(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("ask the CI for a token: %w", err)
 	}
 	req.Header.Set("Authorization", "Bearer "+secret)
-	answer, err := (&http.Client{Transport: c.Transport, Timeout: wait}).Do(req)
+	response, err := (&http.Client{Transport: c.Transport, Timeout: requestTimeout}).Do(req)
 	if err != nil {
-		return "", unavailable("ask the CI for a token", err)
+		return "", unavailableError("ask the CI for a token", err)
 	}
-	defer answer.Body.Close()
-	var got struct{ Value string }
-	err = json.NewDecoder(io.LimitReader(answer.Body, largestAnswer)).Decode(&got)
-	if err != nil || answer.StatusCode != http.StatusOK || strings.Count(got.Value, ".") != 2 {
-		return "", fault.New(fault.Unavailable, "ask the CI for a token: it answers %d and no token", answer.StatusCode)
+	defer response.Body.Close()
+	var token struct{ Value string }
+	err = json.NewDecoder(io.LimitReader(response.Body, maxResponse)).Decode(&token)
+	if err != nil || response.StatusCode != http.StatusOK || strings.Count(token.Value, ".") != 2 {
+		return "", fault.New(fault.Unavailable, "ask the CI for a token: it answers %d and no token", response.StatusCode)
 	}
-	if _, err := base64.RawURLEncoding.DecodeString(strings.Split(got.Value, ".")[1]); err != nil {
+	if _, err := base64.RawURLEncoding.DecodeString(strings.Split(token.Value, ".")[1]); err != nil {
 		return "", fault.New(fault.Unavailable, "ask the CI for a token: what it answers is none")
 	}
-	return got.Value, nil
+	return token.Value, nil
 }
 
-func unavailable(act string, err error) error {
+func unavailableError(act string, err error) error {
 	return fault.New(fault.Unavailable, "%s", act).Cause(err).Hint("can this machine reach it? then run it again")
 }
 
-func or(text, otherwise string) string {
+func baseURL(text, otherwise string) string {
 	if text != "" {
 		return strings.TrimSuffix(text, "/")
 	}

@@ -99,9 +99,9 @@ func (k key) GetHint() []byte {
 }
 
 // GetPublicKeyPem is the public half.
-func (k key) GetPublicKeyPem() (string, error) { return publicText(k.der), nil }
+func (k key) GetPublicKeyPem() (string, error) { return encodePublicKey(k.der), nil }
 
-func publicText(der []byte) string {
+func encodePublicKey(der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: publicPEM, Bytes: der}))
 }
 
@@ -131,7 +131,7 @@ func Generate(passphrase []byte) (private, public []byte, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("seal the key: %w", err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: sealedPEM, Bytes: sealed}), []byte(publicText(k.der)), nil
+	return pem.EncodeToMemory(&pem.Block{Type: sealedPEM, Bytes: sealed}), []byte(encodePublicKey(k.der)), nil
 }
 
 // readPublic parses a trusted key.

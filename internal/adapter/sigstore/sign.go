@@ -28,12 +28,12 @@ func (s keySigner) Sign(ctx context.Context, statement []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sign a statement: %w", err)
 	}
-	return write(b)
+	return marshalBundle(b)
 }
 
 // OwnStatement opens a bundle that this key signed.
 func (s keySigner) OwnStatement(_ context.Context, raw []byte) ([]byte, bool) {
-	b, err := open(raw)
+	b, err := parseBundle(raw)
 	if err != nil {
 		return nil, false
 	}
@@ -49,7 +49,7 @@ func envelope(statement []byte) *sign.DSSEData {
 	return &sign.DSSEData{Data: statement, PayloadType: payloadType}
 }
 
-func write(b *bundles.Bundle) ([]byte, error) {
+func marshalBundle(b *bundles.Bundle) ([]byte, error) {
 	raw, err := protojson.Marshal(b)
 	if err != nil {
 		return nil, fmt.Errorf("write a bundle: %w", err)
@@ -62,8 +62,8 @@ func write(b *bundles.Bundle) ([]byte, error) {
 	return json.Marshal(plain)
 }
 
-// open parses a bundle that holds a statement. It is not verified.
-func open(raw []byte) (*bundle.Bundle, error) {
+// parseBundle parses a bundle that holds a statement. It is not verified.
+func parseBundle(raw []byte) (*bundle.Bundle, error) {
 	if len(raw) > maxBundle {
 		return nil, fmt.Errorf("a bundle of %d bytes", len(raw))
 	}

@@ -22,8 +22,8 @@ const (
 // audience is for whom a CI's token has to be.
 const audience = "sigstore"
 
-// wait is how long one service may take to answer.
-const wait = 30 * time.Second
+// requestTimeout is how long one service may take to answer.
+const requestTimeout = 30 * time.Second
 
 // maxBundle is the largest bundle that is read: bills of materials are large.
 const maxBundle = 64 << 20
@@ -67,5 +67,5 @@ func (s Sigstore) NewSigner(o port.SignRequest) (port.Signer, error) {
 		}
 		return keySigner{k}, nil
 	}
-	return &identitySigner{c: s.c, o: o}, nil
+	return &identitySigner{config: s.c, request: o}, nil
 }

@@ -174,7 +174,7 @@ func TestTrustedKeysThatAreNone(t *testing.T) {
 }
 
 func TestPattern(t *testing.T) {
-	if got := pattern("https://github.com/a.b/*@refs/heads/main"); got != `\Ahttps://github\.com/a\.b/.*@refs/heads/main\z` {
+	if got := subjectPattern("https://github.com/a.b/*@refs/heads/main"); got != `\Ahttps://github\.com/a\.b/.*@refs/heads/main\z` {
 		t.Error(got)
 	}
 }

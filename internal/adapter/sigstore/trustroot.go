@@ -11,9 +11,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// fresh is how long the public root of trust is used before it is asked for
+// rootTTL is how long the public root of trust is used before it is asked for
 // again.
-const fresh = time.Hour
+const rootTTL = time.Hour
 
 // publicRoot is the root of trust of the public Sigstore: asked for when it is
 // first needed, not for every signature.
@@ -21,16 +21,16 @@ type publicRoot struct {
 	clock func() time.Time
 	fetch func() (root.TrustedMaterial, error)
 
-	mu  sync.Mutex
-	got root.TrustedMaterial
-	at  time.Time
+	mu        sync.Mutex
+	root      root.TrustedMaterial
+	fetchedAt time.Time
 }
 
 func (p *publicRoot) get(ctx context.Context) (root.TrustedMaterial, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.got != nil && p.clock().Sub(p.at) < fresh {
-		return p.got, nil
+	if p.root != nil && p.clock().Sub(p.fetchedAt) < rootTTL {
+		return p.root, nil
 	}
 	type answer struct {
 		root root.TrustedMaterial
@@ -49,8 +49,8 @@ func (p *publicRoot) get(ctx context.Context) (root.TrustedMaterial, error) {
 			return nil, fault.New(fault.Unavailable, "get Sigstore's root of trust").Cause(a.err).
 				Hint("can this machine reach tuf-repo-cdn.sigstore.dev? else keep a trusted_root.json in the repository, and name it in trust.root")
 		}
-		p.got, p.at = a.root, p.clock()
-		return p.got, nil
+		p.root, p.fetchedAt = a.root, p.clock()
+		return p.root, nil
 	}
 }
 

@@ -46,7 +46,7 @@ func TestPublicRoot(t *testing.T) {
 	if asked != 2 {
 		t.Errorf("it was asked for %d times, want once more after the trouble", asked)
 	}
-	now = now.Add(2 * fresh)
+	now = now.Add(2 * rootTTL)
 	if err := verify(); err != nil || asked != 3 {
 		t.Errorf("much later: %v, asked %d times", err, asked)
 	}

@@ -20,7 +20,7 @@ import (
 
 // Verify tries the keys, or the identities when the bundle brings a certificate.
 func (s Sigstore) Verify(ctx context.Context, raw []byte, t port.TrustPolicy) (port.VerifiedStatement, error) {
-	b, err := open(raw)
+	b, err := parseBundle(raw)
 	if err != nil {
 		return port.VerifiedStatement{}, fault.New(fault.Corrupt, "read a signature").Cause(err)
 	}
@@ -77,13 +77,13 @@ func (s Sigstore) byIdentity(ctx context.Context, b *bundle.Bundle, t port.Trust
 	if err != nil {
 		return port.SignerIdentity{}, err
 	}
-	v, err := verify.NewVerifier(trusted, demands(trusted)...)
+	v, err := verify.NewVerifier(trusted, verifierOptions(trusted)...)
 	if err != nil {
 		return port.SignerIdentity{}, fmt.Errorf("use the root of trust: %w", err)
 	}
 	var matchers []verify.PolicyOption
 	for _, id := range t.Identities {
-		m, err := verify.NewShortCertificateIdentity(id.Issuer, "", "", pattern(id.Subject))
+		m, err := verify.NewShortCertificateIdentity(id.Issuer, "", "", subjectPattern(id.Subject))
 		if err != nil {
 			return port.SignerIdentity{}, fault.New(fault.Invalid, "trust the identity %s", id.Subject).Cause(err)
 		}
@@ -91,16 +91,16 @@ func (s Sigstore) byIdentity(ctx context.Context, b *bundle.Bundle, t port.Trust
 	}
 	res, err := v.Verify(b, verify.NewPolicy(verify.WithoutArtifactUnsafe(), matchers...))
 	if err != nil {
-		return port.SignerIdentity{}, denied(err)
+		return port.SignerIdentity{}, deniedError(err)
 	}
 	c := res.Signature.Certificate
 	return port.SignerIdentity{Issuer: c.Issuer, Subject: c.SubjectAlternativeName}, nil
 }
 
-// demands are what a root of trust makes it possible to demand: what its logs
+// verifierOptions are what a root of trust makes it possible to demand: what its logs
 // and clocks sign has to be there. A short-lived certificate is worth nothing
 // without somebody who saw when it was used.
-func demands(m root.TrustedMaterial) []verify.VerifierOption {
+func verifierOptions(m root.TrustedMaterial) []verify.VerifierOption {
 	options := []verify.VerifierOption{verify.WithObserverTimestamps(1), verify.WithoutStatementPredicate()}
 	if len(m.RekorLogs()) > 0 {
 		options = append(options, verify.WithTransparencyLog(1))
@@ -111,7 +111,7 @@ func demands(m root.TrustedMaterial) []verify.VerifierOption {
 	return options
 }
 
-func denied(err error) error {
+func deniedError(err error) error {
 	var other *verify.ErrNoMatchingCertificateIdentity
 	if errors.As(err, &other) {
 		return fault.New(fault.Denied, "signed by an identity that the policy does not trust").Cause(err)
@@ -119,9 +119,9 @@ func denied(err error) error {
 	return fault.New(fault.Denied, "signed under a root that the policy does not trust, or changed after it was signed").Cause(err)
 }
 
-// pattern makes an anchored expression of a subject in which * stands for any
+// subjectPattern makes an anchored expression of a subject in which * stands for any
 // letters.
-func pattern(subject string) string {
+func subjectPattern(subject string) string {
 	parts := strings.Split(subject, "*")
 	for i := range parts {
 		parts[i] = regexp.QuoteMeta(parts[i])

@@ -14,8 +14,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// reportForm is the form of reports that is read.
-const reportForm = 2
+// reportSchema is the form of reports that is read.
+const reportSchema = 2
 
 // The parts of a report that count. Trivy adds keys with its releases, so keys
 // that are not known are none of our business; those that are have to be there.
@@ -59,8 +59,8 @@ type (
 
 // The classes of results that hold packages.
 const (
-	ofSystem   = "os-pkgs"
-	ofLanguage = "lang-pkgs"
+	classOS       = "os-pkgs"
+	classLanguage = "lang-pkgs"
 )
 
 // parse reads a report. Whatever would make findings disappear is an error.
@@ -74,7 +74,7 @@ func parse(raw []byte) (document, error) {
 		return doc, errors.New("something follows the report")
 	}
 	switch {
-	case doc.SchemaVersion != reportForm:
+	case doc.SchemaVersion != reportSchema:
 		return doc, fmt.Errorf("it is a report of form %d", doc.SchemaVersion)
 	case doc.ArtifactType != "container_image":
 		return doc, fmt.Errorf("it is a report on a %q, not on an image", doc.ArtifactType)
@@ -89,8 +89,8 @@ func parse(raw []byte) (document, error) {
 	return doc, nil
 }
 
-// isOf makes sure that the report is on this image.
-func (d document) isOf(img manifest) error {
+// checkImage makes sure that the report is on this image.
+func (d document) checkImage(img manifest) error {
 	if d.Metadata.ImageID != string(img.config) {
 		return fmt.Errorf("it is on the image %q, not on %s", d.Metadata.ImageID, img.config)
 	}
@@ -99,42 +99,42 @@ func (d document) isOf(img manifest) error {
 
 // add puts the report's findings and gaps into ours.
 func (d document) add(report *port.ScanReport, log string) {
-	ours := 0
+	osPackages := 0
 	for _, r := range d.Results {
-		if r.Class != ofSystem && r.Class != ofLanguage {
+		if r.Class != classOS && r.Class != classLanguage {
 			continue
 		}
 		kind := ecosystem(r)
 		if n := len(r.Packages); n > 0 {
 			report.Packages[kind] += n
-			if r.Class == ofSystem {
-				ours += n
+			if r.Class == classOS {
+				osPackages += n
 			}
 		}
 		for _, v := range r.Vulnerabilities {
 			report.Findings = append(report.Findings, v.finding(kind, r))
 		}
 	}
-	d.gaps(report, ours, log)
+	d.gaps(report, osPackages, log)
 }
 
 // gaps are what the findings do not speak of. Trivy ends with 0 in all of these.
-func (d document) gaps(report *port.ScanReport, ours int, log string) {
+func (d document) gaps(report *port.ScanReport, osPackages int, log string) {
 	add := func(hint, format string, args ...any) {
 		report.Gaps = append(report.Gaps, port.ScanGap{What: fmt.Sprintf(format, args...), Hint: hint})
 	}
 	os := d.Metadata.OS
 	if os == nil || os.Family == "" || os.Family == "none" {
-		if ours > 0 || strings.Contains(strings.ToLower(log), "os is not detected") && len(report.Packages) == 0 {
-			add("keep /etc/os-release in the image", "the distribution is unknown, so nobody can say whether its packages are vulnerable (%d packages)", ours)
+		if osPackages > 0 || strings.Contains(strings.ToLower(log), "os is not detected") && len(report.Packages) == 0 {
+			add("keep /etc/os-release in the image", "the distribution is unknown, so nobody can say whether its packages are vulnerable (%d packages)", osPackages)
 		}
 		return
 	}
 	report.Distribution = strings.TrimSpace(os.Family + " " + os.Name)
 	switch {
-	case !slices.Contains(families(), strings.ToLower(os.Family)) && !strings.HasPrefix(os.Family, "suse") && !strings.HasPrefix(os.Family, "opensuse"):
-		add("take a base image of a distribution that trivy knows", "trivy knows nothing of %s (%d packages of it)", report.Distribution, ours)
-	case ours == 0:
+	case !slices.Contains(supportedFamilies(), strings.ToLower(os.Family)) && !strings.HasPrefix(os.Family, "suse") && !strings.HasPrefix(os.Family, "opensuse"):
+		add("take a base image of a distribution that trivy knows", "trivy knows nothing of %s (%d packages of it)", report.Distribution, osPackages)
+	case osPackages == 0:
 		add("build on a base image that keeps its package database (/var/lib/dpkg, /lib/apk/db, /var/lib/rpm)",
 			"the image is %s, but which packages of it are there is not to be found", report.Distribution)
 	}
@@ -148,8 +148,8 @@ func (d document) gaps(report *port.ScanReport, ours int, log string) {
 	}
 }
 
-// families are the distributions that trivy has data of.
-func families() []string {
+// supportedFamilies are the distributions that trivy has data of.
+func supportedFamilies() []string {
 	return []string{
 		"alma", "almalinux", "alpine", "amazon", "azurelinux", "bottlerocket", "cbl-mariner", "centos", "chainguard", "coreos", "debian",
 		"echo", "minimos", "oracle", "photon", "redhat", "rocky", "seal", "ubuntu", "wolfi",
@@ -166,7 +166,7 @@ func (v vulnerability) finding(kind string, r result) delivery.Finding {
 			f.FixedIn = append(f.FixedIn, version)
 		}
 	}
-	if f.Path == "" && r.Class == ofLanguage {
+	if f.Path == "" && r.Class == classLanguage {
 		f.Path = r.Target
 	}
 	if d := delivery.Digest(v.Layer.DiffID); d.Valid() {
@@ -191,14 +191,14 @@ func ecosystem(r result) string {
 	if kind, ok := kinds[r.Type]; ok {
 		return kind
 	}
-	if r.Class == ofSystem {
+	if r.Class == classOS {
 		return "rpm"
 	}
 	return r.Type
 }
 
-// described reads `trivy version --format json`.
-func described(raw []byte, report *port.ScanReport) error {
+// readVersion reads `trivy version --format json`.
+func readVersion(raw []byte, report *port.ScanReport) error {
 	var v struct {
 		Version         string
 		VulnerabilityDB *struct{ UpdatedAt time.Time }

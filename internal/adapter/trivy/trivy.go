@@ -36,10 +36,10 @@ var _ port.Scanner = (*Scanner)(nil)
 
 // How much of the program's words is read, and shown.
 const (
-	mostAnswer = 512 << 20 // bytes of JSON
-	mostLog    = 1 << 20   // bytes of its log that are looked at
-	patience   = "60m"     // its own limit, beyond ours
-	grace      = 5 * time.Second
+	maxReport   = 512 << 20 // bytes of JSON
+	maxLog      = 1 << 20   // bytes of its log that are looked at
+	scanTimeout = "60m"     // its own limit, beyond ours
+	waitDelay   = 5 * time.Second
 )
 
 // New makes a Scanner.
@@ -66,7 +66,7 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanRequest) (port.ScanReport
 		if o.OnProgress != nil {
 			o.OnProgress("trivy is looking at it")
 		}
-		if err := s.one(ctx, program, o.Layout, img, &report); err != nil {
+		if err := s.scanPlatform(ctx, program, o.Layout, img, &report); err != nil {
 			return port.ScanReport{}, err
 		}
 	}
@@ -83,35 +83,35 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanRequest) (port.ScanReport
 	return report, nil
 }
 
-// one adds what the program says of one platform's image.
-func (s *Scanner) one(ctx context.Context, program, layout string, img manifest, report *port.ScanReport) error {
+// scanPlatform adds what the program says of one platform's image.
+func (s *Scanner) scanPlatform(ctx context.Context, program, layout string, img manifest, report *port.ScanReport) error {
 	dir, err := os.MkdirTemp("", "slipway-trivy-")
 	if err != nil {
 		return fault.New(fault.Exhausted, "make room for trivy").Cause(err)
 	}
 	defer os.RemoveAll(dir)
-	place := filepath.Join(dir, "image")
-	if err := img.alone(layout, place); err != nil {
+	imageDir := filepath.Join(dir, "image")
+	if err := img.alone(layout, imageDir); err != nil {
 		return err
 	}
-	answer := filepath.Join(dir, "answer.json")
-	log, err := s.run(ctx, program, dir, "image", "--input", place, "--format", "json", "--output", answer,
-		"--exit-code", "0", "--scanners", "vuln", "--list-all-pkgs", "--no-progress", "--timeout", patience,
+	reportPath := filepath.Join(dir, "answer.json")
+	log, err := s.run(ctx, program, dir, "image", "--input", imageDir, "--format", "json", "--output", reportPath,
+		"--exit-code", "0", "--scanners", "vuln", "--list-all-pkgs", "--no-progress", "--timeout", scanTimeout,
 		"--severity", "UNKNOWN,LOW,MEDIUM,HIGH,CRITICAL")
 	if err != nil {
 		return err
 	}
-	raw, err := read(answer)
+	raw, err := readReport(reportPath)
 	if err != nil {
 		return err
 	}
 	doc, err := parse(raw)
 	if err == nil {
-		err = doc.isOf(img)
+		err = doc.checkImage(img)
 	}
 	if err != nil {
 		return fault.New(fault.Unavailable, "read what trivy says").Cause(err).
-			Hint("this Slipway knows Trivy's reports of form %d: take a release that writes them", reportForm)
+			Hint("this Slipway knows Trivy's reports of form %d: take a release that writes them", reportSchema)
 	}
 	doc.add(report, log)
 	return nil
@@ -131,7 +131,7 @@ func (s *Scanner) version(ctx context.Context, program string, report *port.Scan
 		}
 		return fault.New(fault.Unavailable, "ask trivy for its version and its database").Cause(err)
 	}
-	return described(out.Bytes(), report)
+	return readVersion(out.Bytes(), report)
 }
 
 // run starts the program, and explains why it did not do it.
@@ -139,8 +139,8 @@ func (s *Scanner) run(ctx context.Context, program, dir string, args ...string) 
 	var out, errs bytes.Buffer
 	err = s.start(ctx, program, dir, &out, &errs, args...)
 	log = errs.String()
-	if len(log) > mostLog {
-		log = log[len(log)-mostLog:]
+	if len(log) > maxLog {
+		log = log[len(log)-maxLog:]
 	}
 	if err == nil {
 		return log, nil
@@ -148,40 +148,40 @@ func (s *Scanner) run(ctx context.Context, program, dir string, args ...string) 
 	if ctx.Err() != nil {
 		return log, fmt.Errorf("scan with trivy: %w", context.Cause(ctx))
 	}
-	if missing(log) {
-		return log, fault.New(fault.Unavailable, "trivy has no vulnerability database").Cause(errors.New(lastWords(log))).
+	if isDatabaseMissing(log) {
+		return log, fault.New(fault.Unavailable, "trivy has no vulnerability database").Cause(errors.New(logTail(log))).
 			Hint("let it download one: `trivy image --download-db-only`; or bring its cache folder to this machine")
 	}
-	return log, fault.New(fault.Unavailable, "scan with trivy").Cause(fmt.Errorf("%w: %s", err, lastWords(log))).
+	return log, fault.New(fault.Unavailable, "scan with trivy").Cause(fmt.Errorf("%w: %s", err, logTail(log))).
 		Hint("run `trivy image` by hand on another image to see what it lacks")
 }
 
 func (s *Scanner) start(ctx context.Context, program, dir string, out, errs *bytes.Buffer, args ...string) error {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = dir // a trivy.yaml or .trivyignore of the repository would hide findings
-	cmd.Env = environment(s.c.Environ)
-	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, errs, grace
+	cmd.Env = scanEnviron(s.c.Environ)
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, errs, waitDelay
 	cmd.ExtraFiles = flock.Inherited(ctx)
 	return cmd.Run()
 }
 
-// environment is this process's, without settings that would hide findings.
-func environment(all []string) []string {
+// scanEnviron is this process's, without settings that would hide findings.
+func scanEnviron(all []string) []string {
 	if all == nil {
 		all = os.Environ()
 	}
 	kept := make([]string, 0, len(all)+2)
 	for _, kv := range all {
 		name, _, _ := strings.Cut(kv, "=")
-		if !strings.HasPrefix(name, "TRIVY_") || slices.Contains(harmless(), name) {
+		if !strings.HasPrefix(name, "TRIVY_") || slices.Contains(allowedVariables(), name) {
 			kept = append(kept, kv)
 		}
 	}
 	return append(kept, "TRIVY_DISABLE_TELEMETRY=true", "TRIVY_SKIP_VERSION_CHECK=true")
 }
 
-// harmless settings say where the database is and how it is reached.
-func harmless() []string {
+// allowedVariables settings say where the database is and how it is reached.
+func allowedVariables() []string {
 	return []string{
 		"TRIVY_CACHE_DIR", "TRIVY_CACHE_BACKEND", "TRIVY_DB_REPOSITORY", "TRIVY_JAVA_DB_REPOSITORY", "TRIVY_SKIP_DB_UPDATE",
 		"TRIVY_SKIP_JAVA_DB_UPDATE", "TRIVY_OFFLINE_SCAN", "TRIVY_INSECURE", "TRIVY_USERNAME", "TRIVY_PASSWORD",
@@ -189,8 +189,8 @@ func harmless() []string {
 	}
 }
 
-// missing tells whether the program complained that it has no database.
-func missing(log string) bool {
+// isDatabaseMissing tells whether the program complained that it has no database.
+func isDatabaseMissing(log string) bool {
 	log = strings.ToLower(log)
 	for _, sign := range []string{"vulnerability db", "vulnerability database", "skip-db-update cannot be specified", "db error", "failed to download", "trivy-db"} {
 		if strings.Contains(log, sign) {
@@ -200,8 +200,8 @@ func missing(log string) bool {
 	return false
 }
 
-// lastWords is the end of a log, in one line.
-func lastWords(log string) string {
+// logTail is the end of a log, in one line.
+func logTail(log string) string {
 	const most = 300
 	text := strings.Join(strings.Fields(log), " ")
 	if len(text) > most {
@@ -213,13 +213,13 @@ func lastWords(log string) string {
 	return text
 }
 
-func read(file string) ([]byte, error) {
+func readReport(file string) ([]byte, error) {
 	info, err := os.Stat(file)
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "read what trivy says").Cause(errors.New("it ended well, and wrote nothing")).
 			Hint("run `trivy image` by hand on another image to see what it does")
 	}
-	if info.Size() > mostAnswer {
+	if info.Size() > maxReport {
 		return nil, fault.New(fault.Exhausted, "read what trivy says: %d MB", info.Size()>>20)
 	}
 	return os.ReadFile(file)
