@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	bodyLimit      = 1 << 20
+	maxBody        = 1 << 20
 	defaultTimeout = 5 * time.Second
 )
 
@@ -36,9 +36,9 @@ func (Prober) Probe(ctx context.Context, q port.ProbeRequest) (port.ProbeRespons
 	if timeout == 0 {
 		timeout = defaultTimeout
 	}
-	asked, cancel := context.WithTimeout(ctx, timeout)
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(asked, method, q.URL, bytes.NewReader(q.Body))
+	req, err := http.NewRequestWithContext(limited, method, q.URL, bytes.NewReader(q.Body))
 	if err != nil {
 		return port.ProbeResponse{}, fault.New(fault.Invalid, "%s %s", method, q.URL).Cause(err)
 	}
@@ -53,13 +53,13 @@ func (Prober) Probe(ctx context.Context, q port.ProbeRequest) (port.ProbeRespons
 	case ctx.Err() != nil:
 		return port.ProbeResponse{}, context.Cause(ctx)
 	case err != nil:
-		return port.ProbeResponse{}, fault.New(fault.Unavailable, "%s %s", method, q.URL).Cause(plain(err, timeout))
+		return port.ProbeResponse{}, fault.New(fault.Unavailable, "%s %s", method, q.URL).Cause(describeError(err, timeout))
 	}
 	return reply, nil
 }
 
 func send(req *http.Request) (port.ProbeResponse, error) {
-	transport := &http.Transport{Proxy: proxy, DisableKeepAlives: true, DisableCompression: true}
+	transport := &http.Transport{Proxy: proxyFor, DisableKeepAlives: true, DisableCompression: true}
 	defer transport.CloseIdleConnections()
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
@@ -69,20 +69,20 @@ func send(req *http.Request) (port.ProbeResponse, error) {
 	if why := resp.Header.Get(port.ForwardErrorHeader); why != "" {
 		return port.ProbeResponse{}, errors.New(why)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyLimit))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	return port.ProbeResponse{Status: resp.StatusCode, Header: resp.Header, Body: body}, err
 }
 
-// proxy is the environment's, but never for this machine.
-func proxy(req *http.Request) (*url.URL, error) {
+// proxyFor is the environment's, but never for this machine.
+func proxyFor(req *http.Request) (*url.URL, error) {
 	if ip := net.ParseIP(req.URL.Hostname()); ip != nil && ip.IsLoopback() || req.URL.Hostname() == "localhost" {
 		return nil, nil
 	}
 	return http.ProxyFromEnvironment(req)
 }
 
-// plain says "no answer in 5s" instead of naming contexts.
-func plain(err error, timeout time.Duration) error {
+// describeError says "no answer in 5s" instead of naming contexts.
+func describeError(err error, timeout time.Duration) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errors.New("no answer in " + timeout.String())
 	}

@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// number reads [time, "value"]. What is not a number is no value.
-func number(sample json.RawMessage) (float64, bool, error) {
+// parseSample reads [time, "value"]. What is not a number is no value.
+func parseSample(sample json.RawMessage) (float64, bool, error) {
 	var pair []json.RawMessage
 	var text string
 	if json.Unmarshal(sample, &pair) != nil || len(pair) != 2 || json.Unmarshal(pair[1], &text) != nil {

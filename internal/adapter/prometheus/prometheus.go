@@ -21,9 +21,9 @@ import (
 const TokenVariable = "SLIPWAY_PROMETHEUS_TOKEN"
 
 const (
-	bodyLimit = 1 << 20
-	timeout   = 10 * time.Second
-	longest   = 300 // of what a server says about an error
+	maxBody      = 1 << 20
+	timeout      = 10 * time.Second
+	maxErrorText = 300 // of what a server says about an error
 )
 
 // Client asks servers. Safe for concurrent use.
@@ -37,8 +37,8 @@ var _ port.MetricsProvider = (*Client)(nil)
 // New asks with a bearer token; an empty one sends none. Redirects are not
 // followed: the token is for the server that was named.
 func New(token string) *Client {
-	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{token: token, client: &http.Client{Timeout: timeout, CheckRedirect: stay}}
+	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Client{token: token, client: &http.Client{Timeout: timeout, CheckRedirect: noRedirect}}
 }
 
 // Query evaluates an expression at the server's now. An expression that the
@@ -69,9 +69,9 @@ func endpoint(address string) (*url.URL, error) {
 }
 
 func (p *Client) query(ctx context.Context, at *url.URL, expression string) (float64, bool, error) {
-	asked := *at
-	asked.RawQuery = url.Values{"query": {expression}}.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, asked.String(), nil)
+	target := *at
+	target.RawQuery = url.Values{"query": {expression}}.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
 	if err != nil {
 		return 0, false, fault.New(fault.Invalid, "ask %s", at.Redacted())
 	}
@@ -81,23 +81,23 @@ func (p *Client) query(ctx context.Context, at *url.URL, expression string) (flo
 	}
 	resp, err := p.client.Do(req)
 	if err != nil {
-		return 0, false, fault.New(fault.Unavailable, "ask %s", at.Redacted()).Cause(plain(err))
+		return 0, false, fault.New(fault.Unavailable, "ask %s", at.Redacted()).Cause(describeError(err))
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyLimit+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case err != nil:
-		return 0, false, fault.New(fault.Unavailable, "read the answer of %s", at.Redacted()).Cause(plain(err))
-	case len(body) > bodyLimit:
-		return 0, false, fault.New(fault.Invalid, "query %q gives more than %d bytes", short(expression), bodyLimit).
+		return 0, false, fault.New(fault.Unavailable, "read the answer of %s", at.Redacted()).Cause(describeError(err))
+	case len(body) > maxBody:
+		return 0, false, fault.New(fault.Invalid, "query %q gives more than %d bytes", short(expression), maxBody).
 			Hint("let it give one value: sum(...), max(...)")
 	}
-	return judge(resp.StatusCode, body, at.Redacted(), expression)
+	return parseResponse(resp.StatusCode, body, at.Redacted(), expression)
 }
 
-// plain drops the address and the query, which net/http puts into its errors, and
+// describeError drops the address and the query, which net/http puts into its errors, and
 // says "no answer in 10s" instead of naming contexts.
-func plain(err error) error {
+func describeError(err error) error {
 	var e *url.Error
 	if errors.As(err, &e) {
 		if e.Timeout() {
@@ -119,7 +119,7 @@ type envelope struct {
 	} `json:"data"`
 }
 
-func judge(status int, body []byte, at, expression string) (float64, bool, error) {
+func parseResponse(status int, body []byte, at, expression string) (float64, bool, error) {
 	var e envelope
 	err := json.Unmarshal(body, &e)
 	switch {
@@ -134,7 +134,7 @@ func judge(status int, body []byte, at, expression string) (float64, bool, error
 	case err != nil || e.Status != "success":
 		return 0, false, fault.New(fault.Unavailable, "ask %s: that is no answer of Prometheus", at).Hint("is this the address of a Prometheus?")
 	}
-	value, ok, err := read(e.Data.Type, e.Data.Result)
+	value, ok, err := parseResult(e.Data.Type, e.Data.Result)
 	if err != nil {
 		return 0, false, fault.New(fault.Invalid, "query %q", short(expression)).Hint("let it give one value: sum(...), max(...)").Cause(err)
 	}
@@ -144,17 +144,17 @@ func judge(status int, body []byte, at, expression string) (float64, bool, error
 // short keeps what a stranger says to one line that does not fill the screen.
 func short(s string) string {
 	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "")), " ")
-	if len(s) > longest {
-		return strings.ToValidUTF8(s[:longest], "") + "..."
+	if len(s) > maxErrorText {
+		return strings.ToValidUTF8(s[:maxErrorText], "") + "..."
 	}
 	return s
 }
 
-// read takes a scalar, or the only sample of a vector.
-func read(kind string, result json.RawMessage) (float64, bool, error) {
+// parseResult takes a scalar, or the only sample of a vector.
+func parseResult(kind string, result json.RawMessage) (float64, bool, error) {
 	switch kind {
 	case "scalar":
-		return number(result)
+		return parseSample(result)
 	case "vector":
 		var samples []struct {
 			Value json.RawMessage `json:"value"` // missing: a native histogram
@@ -170,7 +170,7 @@ func read(kind string, result json.RawMessage) (float64, bool, error) {
 		case samples[0].Value == nil:
 			return 0, false, errors.New("it gives a histogram")
 		}
-		return number(samples[0].Value)
+		return parseSample(samples[0].Value)
 	}
 	return 0, false, fmt.Errorf("it gives a %q, not one value", short(kind))
 }

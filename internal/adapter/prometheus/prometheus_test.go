@@ -94,7 +94,7 @@ func TestAnswers(t *testing.T) {
 		"another API":     {answer: answer{200, `{"ok":true}`}, kind: fault.Unavailable},
 		"elsewhere":       {answer: answer{302, ""}, kind: fault.Unavailable},
 		"proxy's trouble": {answer: answer{502, "bad gateway"}, kind: fault.Unavailable},
-		"endless":         {answer: answer{200, vector(strings.Repeat("1", bodyLimit))}, kind: fault.Invalid},
+		"endless":         {answer: answer{200, vector(strings.Repeat("1", maxBody))}, kind: fault.Invalid},
 	}
 	answers := map[string]answer{}
 	for name, c := range cases {

@@ -33,7 +33,7 @@ var _ port.Notifier = (*Notifier)(nil)
 // New checks the address.
 func New(address string) (*Notifier, error) {
 	scheme, _, _ := strings.Cut(address, ":")
-	c := &Notifier{name: "chat " + known(scheme) + " " + fingerprint(address), secrets: parts(address)}
+	c := &Notifier{name: "chat " + schemeName(scheme) + " " + fingerprint(address), secrets: parts(address)}
 	sender, err := shoutrrr.NewSender(log.New(io.Discard, "", 0), address)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "the chat's address is not one that Shoutrrr knows").Cause(c.scrub(err)).
@@ -89,8 +89,8 @@ func parts(address string) []string {
 	return out
 }
 
-// known keeps a mistyped address, which has no scheme, out of the name.
-func known(scheme string) string {
+// schemeName keeps a mistyped address, which has no scheme, out of the name.
+func schemeName(scheme string) string {
 	if len(scheme) > 20 || strings.ContainsFunc(scheme, func(r rune) bool { return (r < 'a' || r > 'z') && r != '+' }) {
 		return "?"
 	}

@@ -72,7 +72,7 @@ func (w *Notifier) Notify(ctx context.Context, m port.Message) error {
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // lets the connection be used again
-	return w.judge(resp.StatusCode)
+	return w.checkStatus(resp.StatusCode)
 }
 
 func (w *Notifier) sign(body []byte) string {
@@ -83,7 +83,7 @@ func (w *Notifier) sign(body []byte) string {
 	return fmt.Sprintf("t=%d,v1=%s", t, hex.EncodeToString(mac.Sum(nil)))
 }
 
-func (w *Notifier) judge(status int) error {
+func (w *Notifier) checkStatus(status int) error {
 	kind := fault.Unavailable
 	switch {
 	case status >= 200 && status < 300:
