@@ -22,7 +22,7 @@ import (
 
 // errUnavailable says that no supervisor answered, or that it was on its way out, so
 // that asking again is safe and of use.
-var errUnavailable = errors.New("no supervisor answers")
+var errUnavailable = errors.New("the supervisor is not responding")
 
 // call asks the supervisor, which is started if there is none. It survives one
 // that ends in between: every call may be made again.
@@ -36,8 +36,8 @@ func (t *Target) call(ctx context.Context, path string, body, value any, say fun
 			return err
 		}
 	}
-	return fault.New(fault.Unavailable, "ask the local target's supervisor").
-		Hint("%s tells why it ended", t.logPath()).Cause(err)
+	return fault.New(fault.Unavailable, "call the supervisor of the local target").
+		Hint("see %s for why it exited", t.logPath()).Cause(err)
 }
 
 // send makes one call to a supervisor that runs.
@@ -56,8 +56,8 @@ func (t *Target) send(ctx context.Context, path string, body, value any, say fun
 	}
 	resp, err := (&http.Client{Transport: transport}).Do(req)
 	if errors.Is(err, os.ErrPermission) {
-		return fault.New(fault.Denied, "reach the supervisor in %s", t.cfg.Dir).
-			Hint("another user started it: run this command as that user, or use another state folder ($SLIPWAY_HOME)").Cause(err)
+		return fault.New(fault.Denied, "connect to the supervisor in %s", t.cfg.Dir).
+			Hint("it was started by another user: run this command as that user, or use another state folder ($SLIPWAY_HOME)").Cause(err)
 	}
 	if err != nil {
 		if ctx.Err() != nil {
@@ -70,9 +70,9 @@ func (t *Target) send(ctx context.Context, path string, body, value any, say fun
 	case http.StatusOK:
 		return t.readMessages(ctx, resp.Body, value, say)
 	case http.StatusServiceUnavailable:
-		return fmt.Errorf("%w: it is ending", errUnavailable)
+		return fmt.Errorf("%w: it is shutting down", errUnavailable)
 	}
-	return fault.New(fault.Internal, "ask the supervisor for %s: status %d", path, resp.StatusCode)
+	return fault.New(fault.Internal, "call %s of the supervisor: status %d", path, resp.StatusCode)
 }
 
 // readMessages reads the lines of an answer.
@@ -85,7 +85,7 @@ func (t *Target) readMessages(ctx context.Context, answer io.Reader, value any, 
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case err != nil:
-			return fmt.Errorf("%w: it broke off: %w", errUnavailable, err)
+			return fmt.Errorf("%w: the connection was closed: %w", errUnavailable, err)
 		case message.Error != nil:
 			return message.Error.Err()
 		case message.Value != nil:
@@ -104,10 +104,10 @@ func (t *Target) ensure(ctx context.Context, say func(string)) error {
 		case err == nil && hello.Protocol == supervisor.Protocol:
 			return nil
 		case err == nil && hello.Protocol > supervisor.Protocol:
-			return fault.New(fault.Conflict, "use the supervisor in %s: a newer Slipway runs it (protocol %d, this one speaks %d)", t.cfg.Dir, hello.Protocol, supervisor.Protocol).
-				Hint("use that version, or stop it with its own `slipway down`")
+			return fault.New(fault.Conflict, "use the supervisor in %s: it was started by a newer Slipway (protocol %d, this version supports %d)", t.cfg.Dir, hello.Protocol, supervisor.Protocol).
+				Hint("use that version, or stop the supervisor with that version's `slipway down`")
 		case err == nil:
-			say("an older version's supervisor runs; it is replaced, and its replicas start again")
+			say("replacing the supervisor of an older version; its replicas restart")
 			if err := t.Down(ctx); err != nil {
 				return err
 			}
@@ -122,8 +122,8 @@ func (t *Target) ensure(ctx context.Context, say func(string)) error {
 			return err
 		}
 	}
-	return fault.New(fault.Unavailable, "reach the supervisor in %s: one holds the folder, but does not answer", t.cfg.Dir).
-		Hint("%s tells what it does; ending the process that holds supervisor.lock lets a new one start", t.logPath())
+	return fault.New(fault.Unavailable, "connect to the supervisor in %s: it is running but not responding", t.cfg.Dir).
+		Hint("see %s; to start a new one, stop the process that holds supervisor.lock", t.logPath())
 }
 
 func (t *Target) hello(ctx context.Context) (h supervisor.HelloResponse, err error) {
@@ -137,7 +137,7 @@ func (t *Target) hello(ctx context.Context) (h supervisor.HelloResponse, err err
 // another one has the folder.
 func (t *Target) start(ctx context.Context) (started bool, err error) {
 	if err := os.MkdirAll(t.cfg.Dir, 0o755); err != nil {
-		return false, fmt.Errorf("make the local target's folder: %w", err)
+		return false, fmt.Errorf("create the folder of the local target: %w", err)
 	}
 	logFile, err := t.openLog()
 	if err != nil {
@@ -175,7 +175,7 @@ func (t *Target) readStartup(ctx context.Context, startup *os.File) (started boo
 		return false, context.Cause(ctx)
 	}
 	if err != nil {
-		return false, fmt.Errorf("hear from the supervisor: %w", err)
+		return false, fmt.Errorf("read the startup status of the supervisor: %w", err)
 	}
 	switch string(text) {
 	case startupReady:
@@ -187,7 +187,7 @@ func (t *Target) readStartup(ctx context.Context, startup *os.File) (started boo
 	if json.Unmarshal(text, &f) == nil && f.Text != "" {
 		return false, f.Err()
 	}
-	return false, fault.New(fault.Internal, "start the supervisor: it ended at once").Hint("%s tells why", t.logPath())
+	return false, fault.New(fault.Internal, "start the supervisor: it exited immediately").Hint("see %s for the reason", t.logPath())
 }
 
 func (t *Target) logPath() string { return filepath.Join(t.cfg.Dir, "supervisor.log") }
@@ -200,10 +200,10 @@ func (t *Target) openLog() (*os.File, error) {
 	f, err := os.OpenFile(t.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if errors.Is(err, os.ErrPermission) {
 		return nil, fault.New(fault.Denied, "use the local target in %s", t.cfg.Dir).
-			Hint("the folder is another user's: run as that user, or use another state folder ($SLIPWAY_HOME)").Cause(err)
+			Hint("the folder is owned by another user: run as that user, or use another state folder ($SLIPWAY_HOME)").Cause(err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open the supervisor's log: %w", err)
+		return nil, fmt.Errorf("open the supervisor log: %w", err)
 	}
 	return f, nil
 }

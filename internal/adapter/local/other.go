@@ -20,7 +20,7 @@ type Target struct{}
 func New(Config) *Target { return &Target{} }
 
 func needsLinux() error {
-	return fault.New(fault.Invalid, "use the local target on %s: it needs Linux", runtime.GOOS).
+	return fault.New(fault.Invalid, "use the local target on %s: it requires Linux", runtime.GOOS).
 		Hint("run Slipway in a Linux virtual machine or WSL2, or use a Kubernetes target")
 }
 

@@ -58,11 +58,11 @@ func Supervise(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet(SuperviseCommand, flag.ContinueOnError)
 	flags.SetOutput(out)
 	flags.StringVar(&cfg.Dir, "dir", "", "state folder")
-	flags.DurationVar(&cfg.StartTimeout, "start-timeout", 0, "until a release must be ready")
-	flags.DurationVar(&cfg.GracePeriod, "grace", 0, "between SIGTERM and SIGKILL")
+	flags.DurationVar(&cfg.StartTimeout, "start-timeout", 0, "time until a release must be ready")
+	flags.DurationVar(&cfg.GracePeriod, "grace", 0, "time between SIGTERM and SIGKILL")
 	runtimeName := flags.String("runtime", "", container.RuntimeNames)
 	initArgs := flags.String("init", InitCommand, "arguments of the container's first process")
-	readyFD := flags.Uint("ready-fd", 0, "where to say that it serves")
+	readyFD := flags.Uint("ready-fd", 0, "file descriptor to report readiness on")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func Supervise(ctx context.Context, args []string, out io.Writer) error {
 		return nil
 	}
 	if err != nil {
-		logger.Printf("supervisor ends: %v", err)
+		logger.Printf("supervisor exits: %v", err)
 		message, _ := json.Marshal(supervisor.NewRemoteError(err)) // strings: cannot fail
 		report(string(message))
 	}
@@ -90,7 +90,7 @@ func Supervise(ctx context.Context, args []string, out io.Writer) error {
 
 func supervise(ctx context.Context, cfg supervisor.Config, runtimeName string, initArgs []string, ready func()) error {
 	if cfg.Dir == "" {
-		return fault.New(fault.Invalid, "supervise: no folder was named").Hint("this command is for Slipway's own use; see `slipway run`")
+		return fault.New(fault.Invalid, "supervise: --dir is not set").Hint("this command is internal to Slipway; see `slipway run`")
 	}
 	var err error
 	if cfg.Runtime, err = container.SelectRuntime(runtimeName, cfg.Dir, initArgs, container.NewSpawner()); err != nil {

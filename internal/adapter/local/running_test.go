@@ -66,7 +66,7 @@ func TestOutOfMemory(t *testing.T) {
 			_, _ = fetch(seen.URL + "/eat?mib=200") // the replica is killed under the request
 			until(t, func() error {
 				seen, err := s.Observe(context.Background(), a.Service, a.Environment)
-				if err != nil || !strings.Contains(fmt.Sprint(seen.Replicas), "out of memory: it was killed at its limit of 64 MiB") {
+				if err != nil || !strings.Contains(fmt.Sprint(seen.Replicas), "out of memory: killed at its limit of 64 MiB") {
 					return fmt.Errorf("replicas %+v, %v; want one that ran out of memory", seen.Replicas, err)
 				}
 				return nil

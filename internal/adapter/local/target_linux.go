@@ -98,7 +98,7 @@ func (t *Target) Observe(ctx context.Context, service string, env delivery.Envir
 		observation.URL = fmt.Sprintf("http://127.0.0.1:%d", saved.Port)
 	}
 	if saved.Promoted != nil {
-		observation.Notes = []string{fmt.Sprintf("%s should serve, but its supervisor does not run: start it again with `slipway up`", saved.Promoted.Release)}
+		observation.Notes = []string{fmt.Sprintf("%s should be running, but its supervisor is stopped: start it with `slipway up`", saved.Promoted.Release)}
 	}
 	return observation, nil
 }
@@ -128,8 +128,8 @@ func (t *Target) Traffic(ctx context.Context, service string, env delivery.Envir
 	var traffic port.Traffic
 	if err := t.send(ctx, supervisor.CallTraffic, q, &traffic, orDiscard(nil)); err != nil {
 		if errors.Is(err, errUnavailable) {
-			err = fault.New(fault.Unavailable, "read the traffic of %s in %s: its supervisor does not run", service, env).
-				Hint("start it again with `slipway up`").Cause(err)
+			err = fault.New(fault.Unavailable, "read the traffic of %s in %s: its supervisor is not running", service, env).
+				Hint("start it with `slipway up`").Cause(err)
 		}
 		return port.Traffic{}, err
 	}
@@ -191,7 +191,7 @@ func (t *Target) stop(ctx context.Context, how supervisor.StopRequest) error {
 			return err
 		}
 		if err := pause(ctx, 10*time.Millisecond); err != nil {
-			return fmt.Errorf("wait for the supervisor to end: %w", err)
+			return fmt.Errorf("wait for the supervisor to exit: %w", err)
 		}
 	}
 }
@@ -200,31 +200,31 @@ func (t *Target) stop(ctx context.Context, how supervisor.StopRequest) error {
 func (t *Target) fetch(ctx context.Context, r delivery.Release, say func(string)) (supervisor.Spec, error) {
 	spec := supervisor.Spec{Workload: r.Workload}
 	if !r.Image.Digest.Valid() {
-		return spec, fault.New(fault.Invalid, "run image %q: it is not pinned by digest", r.Image)
+		return spec, fault.New(fault.Invalid, "run image %q: the image is not pinned by digest", r.Image)
 	}
 	say("unpacking the image")
 	spec.Rootfs = filepath.Join(t.cfg.Dir, "rootfs", r.Image.Digest.Hex())
 	if err := os.MkdirAll(filepath.Dir(spec.Rootfs), 0o755); err != nil {
-		return spec, fmt.Errorf("make room for the image: %w", err)
+		return spec, fmt.Errorf("create the image folder: %w", err)
 	}
 	var err error
 	if spec.Image, err = t.cfg.Images.Unpack(ctx, r.Image, spec.Rootfs); err != nil {
 		return spec, fmt.Errorf("unpack %s: %w", r.Image, err)
 	}
 	if err := os.Chmod(spec.Rootfs, 0o755); err != nil {
-		return spec, fmt.Errorf("open the image's root to its user: %w", err)
+		return spec, fmt.Errorf("make the image root accessible to its user: %w", err)
 	}
 	if r.Model == nil {
 		return spec, nil
 	}
 	if !r.Model.Digest.Valid() {
-		return spec, fault.New(fault.Invalid, "run model %s: it is not pinned by digest", r.Model)
+		return spec, fault.New(fault.Invalid, "run model %s: the model is not pinned by digest", r.Model)
 	}
 	say("fetching the model")
 	spec.Model = filepath.Join(t.cfg.Dir, "models", r.Model.Digest.Hex())
 	spec.ModelVersion = strconv.Itoa(r.Model.Version)
 	if err := os.MkdirAll(filepath.Dir(spec.Model), 0o755); err != nil {
-		return spec, fmt.Errorf("make room for the model: %w", err)
+		return spec, fmt.Errorf("create the model folder: %w", err)
 	}
 	if err := t.cfg.Artifacts.Fetch(ctx, *r.Model, spec.Model); err != nil {
 		return spec, fmt.Errorf("fetch model %s: %w", r.Model, err)

@@ -35,13 +35,13 @@ func FindBubblewrap(mark string, spawner *Spawner, limiter Limiter) (Bubblewrap,
 	path, err := exec.LookPath("bwrap")
 	if err != nil {
 		return Bubblewrap{}, fault.New(fault.NotFound, "find bwrap: it is not installed").
-			Hint("install the package bubblewrap, or use the runtime \"namespaces\", which needs nothing installed").Cause(err)
+			Hint(`install the bubblewrap package, or use the runtime "namespaces", which has no dependencies`).Cause(err)
 	}
 	w := Bubblewrap{Path: path, Mark: mark, Spawner: spawner, Limiter: limiter}
 	cmd := exec.Command(path, "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "true")
 	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin"}
 	if output, err := cmd.CombinedOutput(); err != nil {
-		return Bubblewrap{}, fault.New(fault.Denied, "make a container with bwrap: %s", strings.TrimSpace(string(output))).
+		return Bubblewrap{}, fault.New(fault.Denied, "create a container with bwrap: %s", strings.TrimSpace(string(output))).
 			Hint("this machine may forbid user namespaces: check sysctl user.max_user_namespaces and kernel.unprivileged_userns_clone").Cause(err)
 	}
 	return w, nil
@@ -133,13 +133,13 @@ func handshakeBubblewrap(s Spec, toArgs, info, unblock *os.File, onStarted func(
 	_, err := io.WriteString(toArgs, strings.Join(arguments(s), "\x00")+"\x00")
 	toArgs.Close()
 	if err != nil {
-		return nil, fmt.Errorf("give bwrap its arguments: %w", err)
+		return nil, fmt.Errorf("pass arguments to bwrap: %w", err)
 	}
 	var response struct {
 		Pid int `json:"child-pid"`
 	}
 	if err := json.NewDecoder(io.LimitReader(info, 4096)).Decode(&response); err != nil || response.Pid <= 0 {
-		return nil, fmt.Errorf("bwrap ended before it began; the log says why")
+		return nil, fmt.Errorf("bwrap exited before the container started; see the log")
 	}
 	inner, err := os.FindProcess(response.Pid)
 	if err != nil {
@@ -147,7 +147,7 @@ func handshakeBubblewrap(s Spec, toArgs, info, unblock *os.File, onStarted func(
 	}
 	onStarted(response.Pid)
 	if _, err := unblock.Write([]byte{1}); err != nil {
-		return nil, fmt.Errorf("let the container go: %w", err)
+		return nil, fmt.Errorf("unblock the container: %w", err)
 	}
 	return inner, nil
 }
@@ -186,12 +186,12 @@ func checkAccess(u User, folders ...string) error {
 		for dir := folder; dir != "/" && folder != ""; dir = filepath.Dir(dir) {
 			var st unix.Stat_t
 			if err := unix.Stat(dir, &st); err != nil {
-				return fmt.Errorf("look at %s: %w", dir, err)
+				return fmt.Errorf("stat %s: %w", dir, err)
 			}
 			ownerMayEnter := int(st.Uid) == u.UID && st.Mode&0o100 != 0
 			if !ownerMayEnter && st.Mode&0o001 == 0 {
-				return fault.New(fault.Denied, "run bwrap for root: user %d may not enter %s", u.UID, dir).
-					Hint("use the runtime \"namespaces\" (the default for root), or keep the state where others may enter")
+				return fault.New(fault.Denied, "run bwrap as root: user %d has no access to %s", u.UID, dir).
+					Hint(`use the runtime "namespaces" (the default for root), or a state folder that other users can access`)
 			}
 		}
 	}

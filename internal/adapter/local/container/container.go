@@ -47,12 +47,12 @@ func (s Spec) validate() error {
 	}
 	for _, text := range slices.Concat(s.Args, s.Env, []string{s.Dir, s.Name, s.Rootfs, s.Model}) {
 		if strings.ContainsRune(text, 0) {
-			return fault.New(fault.Invalid, "start container %s: a zero byte in its arguments or environment", s.Name)
+			return fault.New(fault.Invalid, "start container %s: its arguments or environment contain a NUL byte", s.Name)
 		}
 	}
 	for _, kv := range s.Env {
 		if i := strings.IndexByte(kv, '='); i <= 0 {
-			return fault.New(fault.Invalid, "start container %s: an environment entry without a name", s.Name)
+			return fault.New(fault.Invalid, "start container %s: an environment variable has no name", s.Name)
 		}
 	}
 	return nil
@@ -102,7 +102,7 @@ type Exit struct {
 func (e Exit) String() string {
 	switch {
 	case e.OOMKilled:
-		return fmt.Sprintf("out of memory: it was killed at its limit of %d MiB", e.memoryLimit>>20)
+		return fmt.Sprintf("out of memory: killed at its limit of %d MiB", e.memoryLimit>>20)
 	case e.Signal != 0:
 		return fmt.Sprintf("killed by signal %d (%s)", int(e.Signal), unix.SignalName(e.Signal))
 	}
@@ -169,5 +169,5 @@ func lookPath(name string, env []string, exists func(string) bool) (string, erro
 			return full, nil
 		}
 	}
-	return "", fmt.Errorf("find %q in the image: no such program in PATH %s", name, path)
+	return "", fmt.Errorf("find %q in the image: executable not found in PATH %s", name, path)
 }

@@ -35,12 +35,12 @@ func explainForbiddenBy(err error, read func(name string) string) error {
 	}
 	for _, s := range sysctls {
 		if read(s.name) == s.forbidden {
-			return fault.New(fault.Denied, "make a container: %s = %s forbids it to ordinary users", s.name, s.forbidden).
-				Hint("as root: sysctl -w %s=%s (and the same line in /etc/sysctl.d/), or install bubblewrap where the distribution allows it to, or run Slipway as root", s.name, s.allowed).
+			return fault.New(fault.Denied, "create a container: %s = %s forbids it for unprivileged users", s.name, s.forbidden).
+				Hint("as root: sysctl -w %s=%s (and add the line to /etc/sysctl.d/), or install bubblewrap if the distribution exempts it, or run Slipway as root", s.name, s.allowed).
 				Cause(err)
 		}
 	}
-	return fault.New(fault.Denied, "make a container: this machine forbids user namespaces").
-		Hint("check sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns; inside another container, its seccomp profile or masked /proc may forbid them; otherwise run Slipway as root, or use a Kubernetes target").
+	return fault.New(fault.Denied, "create a container: this machine forbids user namespaces").
+		Hint("check sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns; inside another container, its seccomp profile or a masked /proc may forbid them; otherwise run Slipway as root, or use a Kubernetes target").
 		Cause(err)
 }

@@ -58,11 +58,11 @@ func annotate(what string, err error) error {
 func setup(request *os.File) error {
 	line, err := bufio.NewReader(request).ReadBytes('\n')
 	if err != nil {
-		return annotate("read the order (this command is for Slipway's own use)", err)
+		return annotate("read the request (this command is internal to Slipway)", err)
 	}
 	var o initRequest
 	if err := json.Unmarshal(line, &o); err != nil {
-		return annotate("read the order", err)
+		return annotate("read the request", err)
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return annotate("make the mounts private", err)
@@ -105,13 +105,13 @@ func dropPrivileges(u User) error {
 	}
 	if os.Geteuid() != u.UID {
 		if err := syscall.Setgroups([]int{}); err != nil {
-			return annotate("leave all groups", err)
+			return annotate("drop the supplementary groups", err)
 		}
 		if err := syscall.Setresgid(u.GID, u.GID, u.GID); err != nil {
-			return annotate(fmt.Sprintf("become group %d", u.GID), err)
+			return annotate(fmt.Sprintf("switch to group %d", u.GID), err)
 		}
 		if err := syscall.Setresuid(u.UID, u.UID, u.UID); err != nil {
-			return annotate(fmt.Sprintf("become user %d", u.UID), err)
+			return annotate(fmt.Sprintf("switch to user %d", u.UID), err)
 		}
 	}
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
@@ -130,14 +130,14 @@ func dropPrivileges(u User) error {
 // is the parent.
 func dieWithParent(request *os.File) error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
-		return annotate("ask to die with the supervisor", err)
+		return annotate("set the parent death signal", err)
 	}
 	poll := []unix.PollFd{{Fd: int32(request.Fd()), Events: unix.POLLIN}}
 	if _, err := unix.Poll(poll, 0); err != nil && !errors.Is(err, unix.EINTR) {
-		return annotate("look for the supervisor", err)
+		return annotate("check that the supervisor is running", err)
 	}
 	if poll[0].Revents&unix.POLLHUP != 0 {
-		return annotate("look for the supervisor", errors.New("it is gone"))
+		return annotate("check that the supervisor is running", errors.New("it has exited"))
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ var deviceNodes = [...]string{"null", "zero", "full", "random", "urandom"}
 func createMountPoints(rootfs string, model bool) error {
 	root, err := os.OpenRoot(rootfs)
 	if err != nil {
-		return fmt.Errorf("open the image's root: %w", err)
+		return fmt.Errorf("open the image root: %w", err)
 	}
 	defer root.Close()
 	places := []string{"proc", "dev", "tmp", "etc"}
@@ -32,10 +32,10 @@ func createMountPoints(rootfs string, model bool) error {
 	}
 	for _, p := range places {
 		if err := root.Mkdir(p, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("make /%s in the image's root: %w", p, err)
+			return fmt.Errorf("create /%s in the image root: %w", p, err)
 		}
 		if i, err := root.Lstat(p); err != nil || !i.IsDir() {
-			return fmt.Errorf("the image's /%s is not a folder: nothing can be mounted on it", p)
+			return fmt.Errorf("/%s of the image is not a directory and cannot be used as a mount point", p)
 		}
 	}
 	for _, p := range hostFiles {
@@ -43,7 +43,7 @@ func createMountPoints(rootfs string, model bool) error {
 		if err == nil {
 			f.Close()
 		} else if !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("make /%s in the image's root: %w", p, err)
+			return fmt.Errorf("create /%s in the image root: %w", p, err)
 		}
 	}
 	return nil
@@ -68,7 +68,7 @@ func sharedHostFiles(rootfs string) map[string]string {
 func mountRootfs(s Spec) error {
 	root := s.Rootfs
 	if err := unix.Mount(root, root, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
-		return annotate("bind the image's root", err)
+		return annotate("bind-mount the image root", err)
 	}
 	if err := unix.Mount("proc", root+"/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return annotate("mount /proc", err)
@@ -90,7 +90,7 @@ func mountRootfs(s Spec) error {
 		}
 	}
 	if err := readOnly(root); err != nil {
-		return annotate("make the image's root read-only", err)
+		return annotate("remount the image root read-only", err)
 	}
 	return pivotRoot(root)
 }
@@ -98,15 +98,15 @@ func mountRootfs(s Spec) error {
 // pivotRoot swaps the roots in place and lets go of the old one.
 func pivotRoot(root string) error {
 	if err := unix.Chdir(root); err != nil {
-		return annotate("enter the image's root", err)
+		return annotate("change to the image root", err)
 	}
 	if err := unix.PivotRoot(".", "."); err != nil {
-		return annotate("change the root", err)
+		return annotate("pivot the root", err)
 	}
 	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
-		return annotate("let go of the host's root", err)
+		return annotate("unmount the host root", err)
 	}
-	return annotate("enter the new root", unix.Chdir("/"))
+	return annotate("change to the new root", unix.Chdir("/"))
 }
 
 func makeDev(dev string) error {
@@ -116,19 +116,19 @@ func makeDev(dev string) error {
 	for _, name := range deviceNodes {
 		inside := dev + "/" + name
 		if err := os.WriteFile(inside, nil, 0o644); err != nil {
-			return annotate("make "+inside, err)
+			return annotate("create "+inside, err)
 		}
 		if err := unix.Mount("/dev/"+name, inside, "", unix.MS_BIND, ""); err != nil {
-			return annotate("bind /dev/"+name, err)
+			return annotate("bind-mount /dev/"+name, err)
 		}
 	}
 	for name, to := range map[string]string{"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"} {
 		if err := os.Symlink(to, dev+"/"+name); err != nil {
-			return annotate("make /dev/"+name, err)
+			return annotate("create /dev/"+name, err)
 		}
 	}
 	if err := os.Mkdir(dev+"/shm", 0o755); err != nil {
-		return annotate("make /dev/shm", err)
+		return annotate("create /dev/shm", err)
 	}
 	return annotate("mount /dev/shm", unix.Mount("tmpfs", dev+"/shm", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777"))
 }

@@ -86,7 +86,7 @@ func (n Namespaces) run(o initRequest, out *os.File, onStarted func(pid int)) (*
 	requestReader.Close()
 	statusWriter.Close()
 	if err != nil {
-		return nil, fmt.Errorf("new namespaces: %w", err)
+		return nil, fmt.Errorf("create namespaces: %w", err)
 	}
 	if err := handshake(cmd.Process.Pid, o, requestWriter, statusReader, onStarted); err != nil {
 		_ = cmd.Process.Kill()
@@ -127,18 +127,18 @@ func (n Namespaces) command(u User, out *os.File) *exec.Cmd {
 func handshake(pid int, o initRequest, request io.Writer, status io.Reader, onStarted func(pid int)) error {
 	onStarted(pid)
 	if err := json.NewEncoder(request).Encode(o); err != nil {
-		return fmt.Errorf("instruct the container: %w", err)
+		return fmt.Errorf("send the request to the container: %w", err)
 	}
 	response, err := io.ReadAll(io.LimitReader(status, 64<<10))
 	if err != nil {
-		return fmt.Errorf("hear from the container: %w", err)
+		return fmt.Errorf("read the status of the container: %w", err)
 	}
 	if len(response) == 0 {
 		return nil
 	}
 	var r report
 	if err := json.Unmarshal(response, &r); err != nil {
-		return fmt.Errorf("hear from the container: %s", strings.TrimSpace(string(response)))
+		return fmt.Errorf("read the status of the container: %s", strings.TrimSpace(string(response)))
 	}
 	return &InitError{r}
 }

@@ -14,7 +14,7 @@ const (
 	RuntimeAuto       = ""
 	RuntimeBubblewrap = "bwrap"
 	RuntimeNamespaces = "namespaces"
-	RuntimeNames      = `"bwrap", "namespaces" or nothing, which picks what works`
+	RuntimeNames      = `"bwrap", "namespaces", or empty to select one that works`
 )
 
 // SelectRuntime finds the runtime of that name for the boxes of a state folder, and makes
@@ -33,7 +33,7 @@ func SelectRuntime(name, dir string, initArgs []string, spawner *Spawner) (Runti
 		return FindBubblewrap(ProcessMark(dir), spawner, limiter)
 	case RuntimeAuto:
 	default:
-		return nil, fault.New(fault.Invalid, "runtime %q: there is none of that name", name).Hint("use %s", RuntimeNames)
+		return nil, fault.New(fault.Invalid, "unknown runtime %q", name).Hint("use %s", RuntimeNames)
 	}
 	var bwrapErr error
 	if !root {

@@ -23,7 +23,7 @@ func ResolveUser(rootfs, name string) (u User, note string, err error) {
 	}
 	root, err := os.OpenRoot(rootfs)
 	if err != nil {
-		return User{}, "", fmt.Errorf("open the image's root: %w", err)
+		return User{}, "", fmt.Errorf("open the image root: %w", err)
 	}
 	defer root.Close()
 	user, group, hasGroup := strings.Cut(name, ":")
@@ -36,7 +36,7 @@ func ResolveUser(rootfs, name string) (u User, note string, err error) {
 		}
 	}
 	if u.UID == 0 {
-		return DefaultUser, fmt.Sprintf("the image asks for user %q; it runs as %d", name, DefaultUser.UID), nil
+		return DefaultUser, fmt.Sprintf("the image sets user %q; it runs as %d instead", name, DefaultUser.UID), nil
 	}
 	if u.GID == 0 {
 		u.GID = DefaultUser.GID
@@ -59,7 +59,7 @@ func findUser(root *os.Root, name string) (User, error) {
 	if isNumber {
 		return User{UID: id, GID: id}, nil
 	}
-	return User{}, fmt.Errorf("find user %q: the image's /etc/passwd has none", name)
+	return User{}, fmt.Errorf("user %q not found in /etc/passwd of the image", name)
 }
 
 func findGroup(root *os.Root, name string) (int, error) {
@@ -71,7 +71,7 @@ func findGroup(root *os.Root, name string) (int, error) {
 			return gid, nil
 		}
 	}
-	return 0, fmt.Errorf("find group %q: the image's /etc/group has none", name)
+	return 0, fmt.Errorf("group %q not found in /etc/group of the image", name)
 }
 
 func parseID(s string) (int, bool) {

@@ -131,7 +131,7 @@ func (x *exchange) pick(ctx context.Context) error {
 	for {
 		switched := x.proxy.attach(x)
 		if x.pool == nil {
-			return fmt.Errorf("nothing serves here yet: %w", errNoReplica)
+			return fmt.Errorf("no release is deployed here: %w", errNoReplica)
 		}
 		b, changed := x.pool.acquire(x.tried)
 		if b != nil {

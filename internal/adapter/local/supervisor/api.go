@@ -42,13 +42,13 @@ func (s *Supervisor) routes() http.Handler {
 func (s *Supervisor) handle(path string, c handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.beginCall() {
-			http.Error(w, "the supervisor is ending", http.StatusServiceUnavailable)
+			http.Error(w, "the supervisor is shutting down", http.StatusServiceUnavailable)
 			return
 		}
 		defer s.endCall()
 		var body json.RawMessage
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 16<<20)).Decode(&body); err != nil {
-			http.Error(w, "read the call: "+err.Error(), http.StatusBadRequest)
+			http.Error(w, "read the request: "+err.Error(), http.StatusBadRequest)
 			return
 		}
 		lines := &messageWriter{to: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
@@ -71,7 +71,7 @@ func (s *Supervisor) recoverPanic(path string, f func() (any, error)) (value any
 	defer func() {
 		if p := recover(); p != nil {
 			s.cfg.Log.Printf("%s: panic: %v\n%s", path, p, debug.Stack())
-			err = fault.New(fault.Internal, "%s: %v", path, p).Hint("this is a bug of Slipway; supervisor.log has the details")
+			err = fault.New(fault.Internal, "%s: %v", path, p).Hint("this is a bug in Slipway; see supervisor.log for details")
 		}
 	}()
 	return f()
@@ -231,7 +231,7 @@ func (s *Supervisor) lookup(body []byte) (*environment, error) {
 
 func decode(body []byte, to any) error {
 	if err := json.Unmarshal(body, to); err != nil {
-		return fmt.Errorf("read the call: %w", err)
+		return fmt.Errorf("read the request: %w", err)
 	}
 	return nil
 }

@@ -132,7 +132,7 @@ func (e *environment) discardFailed(ctx context.Context, err error) error {
 	}
 	saved, _ := e.store.get(e.key)
 	if undo := e.discardStaged(context.WithoutCancel(ctx), saved); undo != nil {
-		return fmt.Errorf("%w; and then: %w", err, undo)
+		return fmt.Errorf("%w; then: %w", err, undo)
 	}
 	return err
 }
@@ -147,7 +147,7 @@ func (e *environment) startStaged(o ReleaseRequest, saved EnvironmentState) erro
 	if err != nil {
 		saved.Staged = nil
 		if undo := e.store.put(e.key, saved); undo != nil {
-			return fmt.Errorf("%w; and then: %w", err, undo)
+			return fmt.Errorf("%w; then: %w", err, undo)
 		}
 		return err
 	}
@@ -172,7 +172,7 @@ func (e *environment) promote(ctx context.Context, o ReleaseRequest, say func(st
 	} else if err := e.changePort(ctx, o, saved); err != nil {
 		return port.Observation{}, err
 	}
-	say("waiting for requests in flight on what served before")
+	say("waiting for in-flight requests of the previous release")
 	if err := e.waitDrained(ctx); err != nil {
 		return port.Observation{}, err
 	}
@@ -181,7 +181,7 @@ func (e *environment) promote(ctx context.Context, o ReleaseRequest, say func(st
 
 func (e *environment) switchTraffic(ctx context.Context, o ReleaseRequest, saved EnvironmentState, say func(string)) error {
 	if saved.Staged == nil || saved.Staged.Release != o.Release || e.staged == nil {
-		return fault.New(fault.Conflict, "promote %s: it is not staged", o).Hint("stage it first; a failed or replaced release is staged no more")
+		return fault.New(fault.Conflict, "promote %s: the release is not staged", o).Hint("stage it first; a failed or replaced release is no longer staged")
 	}
 	at, err := e.openPort(o, saved)
 	if err != nil {
@@ -201,7 +201,7 @@ func (e *environment) switchTraffic(ctx context.Context, o ReleaseRequest, saved
 	e.servers = map[int]*proxy.Server{at: servers[at]}
 	delete(servers, at)
 	e.mu.Unlock()
-	say(fmt.Sprintf("%s takes the traffic", o.Release))
+	say(fmt.Sprintf("%s receives the traffic", o.Release))
 	e.closeCandidate()
 	if old != nil {
 		old.setDraining()

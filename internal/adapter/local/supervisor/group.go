@@ -141,8 +141,8 @@ func (g *group) waitReady(ctx context.Context, strict bool, say func(string)) er
 		for _, r := range g.replicas {
 			status, failures, _ := r.observe()
 			if strict && failures > 0 {
-				return fault.New(fault.Failed, "start %s: %s ended: %s", g.request, status.Name, status.Cause).
-					Hint("the release cannot run as it is; what served before still does")
+				return fault.New(fault.Failed, "start %s: %s exited: %s", g.request, status.Name, status.Cause).
+					Hint("this release cannot start; the previous release is unaffected")
 			}
 			if status.State == ready {
 				count++
@@ -171,7 +171,7 @@ func (g *group) readyTimeout() time.Duration {
 	return g.cfg.StartTimeout
 }
 
-var errReadyTimeout = fmt.Errorf("the start timeout passed")
+var errReadyTimeout = fmt.Errorf("start timeout exceeded")
 
 func (g *group) notReadyError(cause error, count int) error {
 	if !errors.Is(cause, errReadyTimeout) {
@@ -184,11 +184,11 @@ func (g *group) notReadyError(cause error, count int) error {
 		}
 		why := status.Cause
 		if why == "" {
-			why = fmt.Sprintf("it runs, but %s does not answer 200 on its PORT", r.readyPath) + formatTail(r.log.tail())
+			why = fmt.Sprintf("running, but %s does not return 200 on its PORT", r.readyPath) + formatTail(r.log.tail())
 		}
 		return fault.New(fault.Failed, "start %s: %d of %d replicas ready after %s; %s: %s",
 			g.request, count, len(g.replicas), g.readyTimeout(), status.Name, why).
-			Hint("does the service listen on the port in PORT, and does its readiness path answer 200?")
+			Hint("does the service listen on the port in PORT, and does its readiness path return 200?")
 	}
 	return cause
 }

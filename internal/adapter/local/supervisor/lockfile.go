@@ -19,14 +19,14 @@ import (
 func lockDir(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "supervisor.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock the local target's folder: %w", err)
+		return nil, fmt.Errorf("lock the folder of the local target: %w", err)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, ErrBusy
 		}
-		return nil, fault.New(fault.Internal, "lock the local target's folder").Cause(err)
+		return nil, fault.New(fault.Internal, "lock the folder of the local target").Cause(err)
 	}
 	return f, nil
 }
@@ -38,7 +38,7 @@ func IsRunning(dir string) (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("look at the local target's lock: %w", err)
+		return false, fmt.Errorf("check the lock of the local target: %w", err)
 	}
 	defer f.Close()
 	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
@@ -69,7 +69,7 @@ func listenUnix(dir string) (net.Listener, error) {
 	}
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
-		return nil, fmt.Errorf("listen on the supervisor's socket: %w", err)
+		return nil, fmt.Errorf("listen on the supervisor socket: %w", err)
 	}
 	listener.SetUnlinkOnClose(false) // that path names whatever the number means by then
 	return listener, nil

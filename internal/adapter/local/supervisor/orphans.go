@@ -74,7 +74,7 @@ func killOrphans(ctx context.Context, dir string) error {
 			continue
 		}
 		if err := killProcess(ctx, process{pid, start}); err != nil {
-			return fmt.Errorf("end process %d, which an earlier supervisor left: %w", pid, err)
+			return fmt.Errorf("kill process %d of a previous supervisor: %w", pid, err)
 		}
 	}
 	return nil
@@ -86,7 +86,7 @@ func (t processRecord) killAll(ctx context.Context) error {
 			continue
 		}
 		if err := killProcess(ctx, p); err != nil {
-			return fmt.Errorf("end process %d, which an earlier supervisor left: %w", p.PID, err)
+			return fmt.Errorf("kill process %d of a previous supervisor: %w", p.PID, err)
 		}
 	}
 	container.RemoveCgroups(t.Cgroups)

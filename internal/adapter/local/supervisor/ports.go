@@ -57,7 +57,7 @@ func (p *ports) acquire() (int, error) {
 		}
 		hold.Close()
 	}
-	return 0, fault.New(fault.Exhausted, "find a free port: all of %d to %d are taken", minReplica, minReplica+numReplica-1)
+	return 0, fault.New(fault.Exhausted, "find a free port: all ports from %d to %d are in use", minReplica, minReplica+numReplica-1)
 }
 
 func (p *ports) release(n int) {
@@ -81,7 +81,7 @@ func stablePort(key string, reserved map[int]bool) (int, error) {
 			return n, nil
 		}
 	}
-	return 0, fault.New(fault.Exhausted, "find a free port for %s: all of %d to %d are taken", key, minStable, minStable+numStable-1).
+	return 0, fault.New(fault.Exhausted, "find a free port for %s: all ports from %d to %d are in use", key, minStable, minStable+numStable-1).
 		Hint("set `port` of the local target")
 }
 
@@ -101,8 +101,8 @@ func portInUseError(n int, err error) error {
 	if found := findListener("/proc", n); found != "" {
 		who = found
 	}
-	return fault.New(fault.Conflict, "open port %d of the local target: %s has it", n, who).
-		Hint("stop that process, or set another `port` for this environment").Cause(err)
+	return fault.New(fault.Conflict, "listen on port %d of the local target: in use by %s", n, who).
+		Hint("stop that process, or set a different `port` for this environment").Cause(err)
 }
 
 // findListener names the process that listens on a port: "process 123 (nginx)". It

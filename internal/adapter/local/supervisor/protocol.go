@@ -111,7 +111,7 @@ var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 func ValidateNames(service string, env delivery.Environment) error {
 	for _, n := range []string{service, string(env)} {
 		if !namePattern.MatchString(n) || strings.Contains(n, "..") {
-			return fault.New(fault.Invalid, "name %q: use letters, digits, dot, dash and underscore, 63 at most", n)
+			return fault.New(fault.Invalid, "invalid name %q: use at most 63 letters, digits, dots, dashes and underscores", n)
 		}
 	}
 	return nil
@@ -122,10 +122,10 @@ func (o ReleaseRequest) validate() error {
 		return err
 	}
 	if !o.Release.Valid() {
-		return fault.New(fault.Invalid, "release %q: not a release's name", o.Release)
+		return fault.New(fault.Invalid, "invalid release ID %q", o.Release)
 	}
 	if o.Port < 0 || o.Port > 65535 {
-		return fault.New(fault.Invalid, "port %d: must be 0 to 65535", o.Port)
+		return fault.New(fault.Invalid, "invalid port %d: must be 0 to 65535", o.Port)
 	}
 	return nil
 }

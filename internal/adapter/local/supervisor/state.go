@@ -51,14 +51,14 @@ func ReadState(dir string) (State, error) {
 		return s, nil
 	}
 	if err != nil {
-		return s, fmt.Errorf("read the local target's state: %w", err)
+		return s, fmt.Errorf("read the state of the local target: %w", err)
 	}
 	if err := json.NewDecoder(bytes.NewReader(raw)).Decode(&s); err != nil {
 		return s, fault.New(fault.Corrupt, "read %s", path).
-			Hint("move the file away and deploy again; the records of releases are elsewhere and not affected").Cause(err)
+			Hint("move the file away and deploy again; release records are stored elsewhere and not affected").Cause(err)
 	}
 	if s.Schema > stateSchema {
-		return s, fault.New(fault.Conflict, "read %s: a newer Slipway wrote it", path).Hint("use that version, or a later one")
+		return s, fault.New(fault.Conflict, "read %s: it was written by a newer Slipway", path).Hint("use that version, or a later one")
 	}
 	if s.Environments == nil {
 		s.Environments = map[string]EnvironmentState{}
@@ -112,7 +112,7 @@ func (s *store) change(key string, e *EnvironmentState) error {
 		return err
 	}
 	if err := writeFile(filepath.Join(s.dir, "state.json"), append(raw, '\n')); err != nil {
-		return fault.New(fault.Exhausted, "save the local target's state").Hint("is the disk full? Nothing was changed").Cause(err)
+		return fault.New(fault.Exhausted, "save the state of the local target").Hint("nothing was changed; is the disk full?").Cause(err)
 	}
 	s.state = next
 	return nil

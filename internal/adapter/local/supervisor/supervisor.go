@@ -19,7 +19,7 @@ import (
 )
 
 // ErrBusy says that another supervisor has the folder.
-var ErrBusy = errors.New("another supervisor has this folder")
+var ErrBusy = errors.New("another supervisor is using this folder")
 
 // Config is what a supervisor needs. Only Dir and Runtime have no default.
 type Config struct {
@@ -80,11 +80,11 @@ func Run(ctx context.Context, cfg Config, ready func()) error {
 	cfg.setDefaults()
 	for _, dir := range []string{cfg.Dir, filepath.Join(cfg.Dir, "run")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("make the local target's folder: %w", err)
+			return fmt.Errorf("create the folder of the local target: %w", err)
 		}
 	}
 	if err := os.Chmod(filepath.Join(cfg.Dir, "run"), 0o700); err != nil {
-		return fmt.Errorf("keep others out of the socket's folder: %w", err)
+		return fmt.Errorf("restrict access to the socket folder: %w", err)
 	}
 	lock, err := lockDir(cfg.Dir)
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *Supervisor) serve(ctx context.Context, listener net.Listener, ready fun
 	api := &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }, ErrorLog: s.cfg.Log}
 	failed := make(chan error, 1)
 	go func() { failed <- api.Serve(listener) }()
-	s.cfg.Log.Printf("supervisor %d serves %s (runtime %s)", os.Getpid(), s.cfg.Dir, s.cfg.Runtime.Name())
+	s.cfg.Log.Printf("supervisor %d started in %s (runtime %s)", os.Getpid(), s.cfg.Dir, s.cfg.Runtime.Name())
 	ready()
 	var err error
 	select {
@@ -148,13 +148,13 @@ func (s *Supervisor) serve(ctx context.Context, listener net.Listener, ready fun
 		})
 	}
 	all.Wait()
-	s.cfg.Log.Printf("supervisor %d ends: %v", os.Getpid(), context.Cause(ctx))
+	s.cfg.Log.Printf("supervisor %d exits: %v", os.Getpid(), context.Cause(ctx))
 	return err
 }
 
 var (
-	errIdle    = errors.New("nothing is left to serve")
-	errStopped = errors.New("it was asked to stop")
+	errIdle    = errors.New("idle: no release is deployed")
+	errStopped = errors.New("stop requested")
 )
 
 // stopIfIdle ends the supervisor unless it is of use.
