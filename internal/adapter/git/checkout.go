@@ -22,7 +22,7 @@ func (s Source) Checkout(ctx context.Context, tree, dir string) error {
 		return err
 	}
 	if !filepath.IsAbs(dir) {
-		return fault.New(fault.Internal, "check out to %q: it is not absolute", dir)
+		return fault.New(fault.Internal, "check out to %q: the path is not absolute", dir)
 	}
 	files, err := s.Files(ctx, tree)
 	if err != nil {
@@ -175,12 +175,12 @@ func (w checkout) rejectLFS(ctx context.Context, tree string) error {
 		return nil // no line has it
 	}
 	if err != nil {
-		return fmt.Errorf("look for Git LFS: %w", err)
+		return fmt.Errorf("check for Git LFS: %w", err)
 	}
 	first, _, _ := strings.Cut(out, "\x00")
 	_, path, _ := strings.Cut(first, ":")
-	return fault.New(fault.Invalid, "%s keeps files in Git LFS: that is not supported", path).
-		Hint("keep large files outside of the repository and name them in model.data")
+	return fault.New(fault.Invalid, "%s enables Git LFS, which is not supported", path).
+		Hint("keep large files outside the repository and list them in model.data")
 }
 
 // makeWritable opens folders that a tool wrote read-only, so that they can be removed.

@@ -27,8 +27,8 @@ func (s Source) Files(ctx context.Context, tree string) ([]port.File, error) {
 	}
 	for _, f := range files {
 		if f.Mode == submodule {
-			return nil, fault.New(fault.Invalid, "%s is a submodule: they are not supported", f.Path).
-				Hint("copy what the service needs of it into the repository (git subtree), or depend on it as a module or package")
+			return nil, fault.New(fault.Invalid, "%s is a submodule, which is not supported", f.Path).
+				Hint("copy what the service needs into the repository (git subtree), or depend on it as a module or package")
 		}
 	}
 	return files, nil
@@ -42,7 +42,7 @@ func parseTree(out string) ([]port.File, error) {
 		meta, path, tab := strings.Cut(entry, "\t")
 		fields := strings.Fields(meta)
 		if !ended || !tab || len(fields) != 3 || path == "" {
-			return nil, fmt.Errorf("git ls-tree answers %q", entry)
+			return nil, fmt.Errorf("unexpected output of git ls-tree: %q", entry)
 		}
 		files = append(files, port.File{Path: path, Mode: fields[0], Blob: fields[2]})
 		out = rest

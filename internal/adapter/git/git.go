@@ -88,7 +88,7 @@ func (s Source) run(ctx context.Context, c command) (string, error) {
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("git %s: %w", c.args[0], context.Cause(ctx))
 	case errors.Is(err, exec.ErrNotFound):
-		return "", fault.New(fault.Unavailable, "run git").Hint("install git; slipway delivers from git repositories").Cause(err)
+		return "", fault.New(fault.Unavailable, "run git").Hint("install git: slipway deploys from git repositories").Cause(err)
 	case errors.As(err, &exit):
 		return "", &exitError{command: c.args[0], code: exit.ExitCode(), stderr: firstLine(stderr.String())}
 	}
@@ -128,7 +128,7 @@ func validateObject(name string) error {
 	if objectPattern.MatchString(name) {
 		return nil
 	}
-	return fault.New(fault.NotFound, "%q is not the name of a git tree", name)
+	return fault.New(fault.NotFound, "%q is not a valid git tree ID", name)
 }
 
 // explainMissingTree says which tree the repository lacks, if that is what went wrong.
@@ -142,8 +142,8 @@ func (s Source) explainMissingTree(ctx context.Context, err error, trees ...stri
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			return fault.New(fault.NotFound, "the repository has no tree %s", tree).Cause(err).
-				Hint("a shallow clone lacks history: `git fetch --unshallow`")
+			return fault.New(fault.NotFound, "tree %s not found in the repository", tree).Cause(err).
+				Hint("a shallow clone lacks history; run `git fetch --unshallow`")
 		}
 	}
 	return err

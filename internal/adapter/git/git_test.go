@@ -128,10 +128,10 @@ func TestHeadTroubles(t *testing.T) {
 		says, hint string
 	}{
 		{"no repository", t.TempDir(), fault.Invalid, "not in a git repository", "git init"},
-		{"bare", bare, fault.Invalid, "not in a working tree", "clone"},
+		{"bare", bare, fault.Invalid, "not in a git working tree", "clone"},
 		{"no commit", empty, fault.Invalid, "no commit yet", "git commit"},
-		{"merge", merging, fault.Conflict, "first has conflicts", "finish the merge"},
-		{"ignored folder", filepath.Join(ignored, "svc"), fault.Invalid, "does not have the folder svc", "ignored"},
+		{"merge", merging, fault.Conflict, "first has merge conflicts", "finish the merge"},
+		{"ignored folder", filepath.Join(ignored, "svc"), fault.Invalid, "folder svc not found", "ignored"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -227,7 +227,7 @@ func TestUnsupported(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = r.Source.Checkout(t.Context(), c.Tree, filepath.Join(t.TempDir(), "out"))
-	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "models/.gitattributes keeps files in Git LFS") {
+	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "models/.gitattributes enables Git LFS") {
 		t.Errorf("LFS: %v", err)
 	}
 }

@@ -56,8 +56,8 @@ func (s Source) Head(ctx context.Context, allowDirty bool) (delivery.Commit, err
 		commit.Dirty = true
 	}
 	if commit.Tree == "" {
-		return delivery.Commit{}, fault.New(fault.Invalid, "the commit does not have the folder %s", strings.TrimSuffix(repo.prefix, "/")).
-			Hint("is it ignored by .gitignore? commit it first")
+		return delivery.Commit{}, fault.New(fault.Invalid, "folder %s not found in the commit", strings.TrimSuffix(repo.prefix, "/")).
+			Hint("commit it first; is it listed in .gitignore?")
 	}
 	return commit, nil
 }
@@ -69,10 +69,10 @@ func (s Source) openRepository(ctx context.Context) (repository, error) {
 	var f *exitError
 	switch {
 	case errors.As(err, &f) && strings.Contains(f.stderr, "dubious ownership"):
-		return repository{}, fault.New(fault.Denied, "%s belongs to somebody else", s.Dir).Cause(err).
+		return repository{}, fault.New(fault.Denied, "%s is owned by another user", s.Dir).Cause(err).
 			Hint("git config --global --add safe.directory %s", s.Dir)
 	case errors.As(err, &f) && strings.Contains(f.stderr, "must be run in a work tree"), strings.HasPrefix(out, "false"):
-		return repository{}, fault.New(fault.Invalid, "%s is not in a working tree of git", s.Dir).Hint("clone the repository, and run slipway there")
+		return repository{}, fault.New(fault.Invalid, "%s is not in a git working tree", s.Dir).Hint("clone the repository and run slipway there")
 	case errors.As(err, &f):
 		return repository{}, fault.New(fault.Invalid, "%s is not in a git repository", s.Dir).Cause(err).
 			Hint("git init && git add . && git commit -m 'Begin'")
@@ -81,7 +81,7 @@ func (s Source) openRepository(ctx context.Context) (repository, error) {
 	}
 	lines := strings.Split(out, "\n")
 	if len(lines) < 4 {
-		return repository{}, fmt.Errorf("git rev-parse answers %q", out)
+		return repository{}, fmt.Errorf("unexpected output of git rev-parse: %q", out)
 	}
 	return repository{prefix: lines[1], index: s.absolute(lines[2]), objects: s.absolute(lines[3])}, nil
 }
@@ -103,11 +103,11 @@ func (s Source) commit(ctx context.Context, repo repository) (delivery.Commit, e
 	}
 	fields := strings.Split(out, "\n")
 	if err != nil || len(fields) < 3 {
-		return delivery.Commit{}, errors.Join(err, fmt.Errorf("git log answers %q", out))
+		return delivery.Commit{}, errors.Join(err, fmt.Errorf("unexpected output of git log: %q", out))
 	}
 	seconds, err := strconv.ParseInt(fields[2], 10, 64)
 	if err != nil {
-		return delivery.Commit{}, fmt.Errorf("git log answers %q", out)
+		return delivery.Commit{}, fmt.Errorf("unexpected output of git log: %q", out)
 	}
 	c := delivery.Commit{SHA: fields[0], Tree: fields[1], Time: time.Unix(seconds, 0).UTC()}
 	if repo.prefix != "" {
@@ -153,15 +153,15 @@ func (s Source) snapshot(ctx context.Context, repo repository, changes status, a
 		more = fmt.Sprintf(" and %d more", n)
 	}
 	if changes.unmerged != "" {
-		return "", fault.New(fault.Conflict, "%s has conflicts of a merge", changes.unmerged).Hint("finish the merge, and commit it")
+		return "", fault.New(fault.Conflict, "%s has merge conflicts", changes.unmerged).Hint("finish the merge and commit it")
 	}
 	if !allowed {
 		return "", fault.New(fault.Conflict, "the working tree differs from the commit: %s%s", strings.Join(shown, ", "), more).
-			Hint("commit the changes, or deliver them as they are with --allow-dirty")
+			Hint("commit the changes, or deploy them uncommitted with --allow-dirty")
 	}
 	dir, err := os.MkdirTemp("", "slipway-index-")
 	if err != nil {
-		return "", fmt.Errorf("make a folder for an index: %w", err)
+		return "", fmt.Errorf("create a folder for the index: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	index := filepath.Join(dir, "index")
@@ -176,7 +176,7 @@ func (s Source) snapshot(ctx context.Context, repo repository, changes status, a
 	out := ""
 	for _, args := range steps {
 		if out, err = s.run(ctx, command{dir: s.Dir, env: env, args: args}); err != nil {
-			return "", fmt.Errorf("make a tree of the changes: %w", err)
+			return "", fmt.Errorf("write a tree of the changes: %w", err)
 		}
 	}
 	return strings.TrimSpace(out), nil

@@ -25,7 +25,7 @@ func (s Source) status(ctx context.Context, repo repository) (status, error) {
 	return parseStatus(out, repo.prefix)
 }
 
-var errStatus = errors.New("git status answers in an unknown form")
+var errStatus = errors.New("unexpected output of git status")
 
 // parseStatus reads `git status --porcelain=v2 --branch -z --no-renames`.
 func parseStatus(out, prefix string) (status, error) {

@@ -43,13 +43,13 @@ func classify(output string, compiled bool) (fault.Kind, string) {
 	}
 	switch {
 	case has("no space left on device", "disk quota exceeded"):
-		return fault.Exhausted, "make room, also where Go keeps its cache (go env GOCACHE)"
+		return fault.Exhausted, "free disk space, also in the Go build cache (go env GOCACHE)"
 	case has("dial tcp", "i/o timeout", "TLS handshake timeout", "proxyconnect", "connection refused", "no such host", "module lookup disabled"):
-		return fault.Unavailable, "the toolchain could not fetch a module: can this machine reach the module proxy (go env GOPROXY)?"
+		return fault.Unavailable, "the toolchain could not download a module: can this machine reach the module proxy (go env GOPROXY)?"
 	case has("no required module provides", "missing go.sum entry", "updates to go.mod needed", "go mod tidy"):
 		return fault.Failed, "run `go mod tidy` and commit go.mod and go.sum"
 	case has("requires go >=", "GOTOOLCHAIN=local"):
-		return fault.Failed, "install the Go version that go.mod asks for"
+		return fault.Failed, "install the Go version that go.mod requires"
 	case compiled:
 		return fault.Failed, ""
 	}

@@ -64,7 +64,7 @@ func New(c Config) *Builder {
 func (b *Builder) Fingerprint(ctx context.Context) (string, error) {
 	version, err := b.version(ctx)
 	if err != nil {
-		return "", b.toolchainError(ctx, "ask for Go's version", err)
+		return "", b.toolchainError(ctx, "read the version of Go", err)
 	}
 	return fmt.Sprintf("%s ko%s linux/%s base%d", version, Version, b.arch, baseVersion), nil
 }
@@ -96,7 +96,7 @@ func (b *Builder) toolchainError(ctx context.Context, act string, err error) err
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", act, context.Cause(ctx))
 	}
-	return fault.New(fault.Unavailable, "%s", act).Hint("install Go and put it into PATH: https://go.dev/dl").Cause(err)
+	return fault.New(fault.Unavailable, "%s", act).Hint("install Go and add it to PATH: https://go.dev/dl").Cause(err)
 }
 
 // Build writes the image of the main package o.Go into o.Layout.
@@ -158,7 +158,7 @@ func (b *Builder) compile(ctx context.Context, o port.BuildRequest, at mainPacka
 	}
 	img, ok := result.(v1.Image)
 	if !ok {
-		return nil, fmt.Errorf("ko made %T instead of an image", result)
+		return nil, fmt.Errorf("ko returned %T instead of an image", result)
 	}
 	return img, nil
 }
@@ -216,7 +216,7 @@ func writeAtomically(img v1.Image, dir string) (port.BuiltImage, error) {
 	defer os.RemoveAll(partial)
 	built, err := writeLayout(img, partial)
 	if err != nil {
-		return port.BuiltImage{}, fmt.Errorf("write the image's layout: %w", err)
+		return port.BuiltImage{}, fmt.Errorf("write the image layout: %w", err)
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return port.BuiltImage{}, err

@@ -25,19 +25,19 @@ type mainPackage struct{ module, pkg string }
 func findMainPackage(o port.BuildRequest, arch string) (mainPackage, error) {
 	rel := path.Clean(filepath.ToSlash(o.Go))
 	if o.Go == "" || !filepath.IsLocal(filepath.FromSlash(rel)) || strings.HasPrefix(rel, "-") || strings.ContainsAny(rel, "\x00*@=,{}\n") || strings.Contains(rel, "...") {
-		return mainPackage{}, fault.New(fault.Invalid, "image.build.go: %q is no package of the repository", o.Go).
-			Hint("the folder of the main package from the repository's root, like ./cmd/api")
+		return mainPackage{}, fault.New(fault.Invalid, "image.build.go: invalid package %q", o.Go).
+			Hint("set the path of the main package relative to the repository root, such as ./cmd/api")
 	}
 	dir := filepath.Join(o.Dir, filepath.FromSlash(rel))
 	pkg, err := buildContext(arch, o.Env).ImportDir(dir, 0)
 	var none *build.NoGoError
 	switch {
 	case errors.As(err, &none), err != nil && isMissing(dir):
-		return mainPackage{}, fault.New(fault.Invalid, "image.build.go: there is no Go package in %s", o.Go).
-			Hint("the folder of the main package from the repository's root, like ./cmd/api; is it committed?")
+		return mainPackage{}, fault.New(fault.Invalid, "image.build.go: no Go package found in %s", o.Go).
+			Hint("set the path of the main package relative to the repository root, such as ./cmd/api; is it committed?")
 	case err == nil && pkg.Name != "main":
-		return mainPackage{}, fault.New(fault.Invalid, "image.build.go: %s is package %s, not a program", o.Go, pkg.Name).
-			Hint("name the folder that holds `package main`")
+		return mainPackage{}, fault.New(fault.Invalid, "image.build.go: %s is package %s, not main", o.Go, pkg.Name).
+			Hint("set the folder that contains `package main`")
 	}
 	// What else is wrong with it, the compiler says better.
 	for up := rel; ; up = path.Dir(up) {
@@ -46,7 +46,7 @@ func findMainPackage(o port.BuildRequest, arch string) (mainPackage, error) {
 			return mainPackage{module: module, pkg: "./" + strings.TrimPrefix(strings.TrimPrefix(rel, up), "/")}, nil
 		}
 		if up == "." {
-			return mainPackage{}, fault.New(fault.Invalid, "image.build.go: %s belongs to no Go module", o.Go).
+			return mainPackage{}, fault.New(fault.Invalid, "image.build.go: %s is not in a Go module", o.Go).
 				Hint("run `go mod init` and commit go.mod")
 		}
 	}

@@ -117,7 +117,7 @@ func (s *identitySigner) identity(ctx context.Context) (*ephemeral, error) {
 	}
 	fresh, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("make a key: %w", err)
+		return nil, fmt.Errorf("generate a key: %w", err)
 	}
 	k, err := newKey(fresh)
 	if err != nil {
@@ -126,7 +126,7 @@ func (s *identitySigner) identity(ctx context.Context) (*ephemeral, error) {
 	fulcio := sign.NewFulcio(&sign.FulcioOptions{BaseURL: baseURL(s.request.Fulcio, publicFulcio), Timeout: requestTimeout, Retries: 1, Transport: s.config.Transport})
 	der, err := fulcio.GetCertificate(ctx, k, &sign.CertificateProviderOptions{IDToken: token})
 	if err != nil {
-		return nil, unavailableError("get a certificate of "+baseURL(s.request.Fulcio, publicFulcio), err)
+		return nil, unavailableError("get a certificate from "+baseURL(s.request.Fulcio, publicFulcio), err)
 	}
 	who, err := certificateIdentity(der)
 	if err != nil {
@@ -175,35 +175,35 @@ func (c Config) token(ctx context.Context) (string, error) {
 	secret, _ := env(tokenSecret)
 	at, err := url.Parse(address)
 	if address == "" || secret == "" || err != nil || at.Scheme != "https" && at.Hostname() != "127.0.0.1" {
-		return "", fault.New(fault.Denied, "sign without a key: no CI vouches for this run").
-			Hint("on GitHub Actions give the job the permission id-token: write; elsewhere use sign: {key: ...}")
+		return "", fault.New(fault.Denied, "sign without a key: no CI identity token is available").
+			Hint("on GitHub Actions, give the job the permission id-token: write; elsewhere use sign: {key: ...}")
 	}
 	query := at.Query()
 	query.Set("audience", audience)
 	at.RawQuery = query.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
 	if err != nil {
-		return "", fmt.Errorf("ask the CI for a token: %w", err)
+		return "", fmt.Errorf("request a token from the CI: %w", err)
 	}
 	req.Header.Set("Authorization", "Bearer "+secret)
 	response, err := (&http.Client{Transport: c.Transport, Timeout: requestTimeout}).Do(req)
 	if err != nil {
-		return "", unavailableError("ask the CI for a token", err)
+		return "", unavailableError("request a token from the CI", err)
 	}
 	defer response.Body.Close()
 	var token struct{ Value string }
 	err = json.NewDecoder(io.LimitReader(response.Body, maxResponse)).Decode(&token)
 	if err != nil || response.StatusCode != http.StatusOK || strings.Count(token.Value, ".") != 2 {
-		return "", fault.New(fault.Unavailable, "ask the CI for a token: it answers %d and no token", response.StatusCode)
+		return "", fault.New(fault.Unavailable, "request a token from the CI: status %d without a token", response.StatusCode)
 	}
 	if _, err := base64.RawURLEncoding.DecodeString(strings.Split(token.Value, ".")[1]); err != nil {
-		return "", fault.New(fault.Unavailable, "ask the CI for a token: what it answers is none")
+		return "", fault.New(fault.Unavailable, "request a token from the CI: the response is not a valid token")
 	}
 	return token.Value, nil
 }
 
 func unavailableError(act string, err error) error {
-	return fault.New(fault.Unavailable, "%s", act).Cause(err).Hint("can this machine reach it? then run it again")
+	return fault.New(fault.Unavailable, "%s", act).Cause(err).Hint("check that this machine can reach it, then run again")
 }
 
 func baseURL(text, otherwise string) string {

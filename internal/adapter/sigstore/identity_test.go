@@ -220,7 +220,7 @@ func TestIdentities(t *testing.T) {
 		"the subject within":      {good, p.trust("mlops.example"), "identity that the policy does not trust"},
 		"another issuer":          {good, otherIssuer, "identity that the policy does not trust"},
 		"another root":            {good, q.trust(p.subject), "under a root that the policy does not trust"},
-		"keys only":               {good, keys, "the policy trusts keys only"},
+		"keys only":               {good, keys, "the policy trusts only keys"},
 		"used after it was good":  {sign(late), late.trust(late.subject), "under a root that the policy does not trust"},
 		"without a clock's stamp": {without(t, good, "timestampVerificationData"), p.trust(p.subject), "under a root that the policy does not trust"},
 	} {

@@ -43,19 +43,19 @@ func readKey(text, passphrase []byte) (key, error) {
 	}
 	block, _ := pem.Decode(bytes.TrimSpace(text))
 	if block == nil {
-		return key{}, bad("it is no PEM").Hint("`slipway keys generate` and `cosign generate-key-pair` make one")
+		return key{}, bad("not in PEM format").Hint("generate one with `slipway keys generate` or `cosign generate-key-pair`")
 	}
 	der := block.Bytes
 	switch block.Type {
 	case sealedPEM, cosignPEM:
 		open, err := encrypted.Decrypt(der, passphrase)
 		if err != nil {
-			return key{}, bad("the passphrase does not open it").Hint("set the variable that sign.passphrase names")
+			return key{}, bad("wrong passphrase").Hint("set the environment variable in sign.passphrase")
 		}
 		der = open
 	case plainPEM, ecPEM:
 	default:
-		return key{}, bad("%q is no private key", block.Type).Hint("give the private half: cosign.key")
+		return key{}, bad("%q is not a private key", block.Type).Hint("use the private key, cosign.key")
 	}
 	var parsed any
 	var err error
@@ -66,7 +66,7 @@ func readKey(text, passphrase []byte) (key, error) {
 	}
 	private, ok := parsed.(*ecdsa.PrivateKey)
 	if err != nil || !ok || private.Curve != elliptic.P256() {
-		return key{}, bad("it is no ECDSA key on P-256").Hint("`slipway keys generate` makes one")
+		return key{}, bad("not an ECDSA P-256 key").Hint("generate one with `slipway keys generate`")
 	}
 	return newKey(private)
 }
@@ -74,7 +74,7 @@ func readKey(text, passphrase []byte) (key, error) {
 func newKey(private *ecdsa.PrivateKey) (key, error) {
 	der, err := x509.MarshalPKIXPublicKey(private.Public())
 	if err != nil {
-		return key{}, fmt.Errorf("write the public key: %w", err)
+		return key{}, fmt.Errorf("encode the public key: %w", err)
 	}
 	return key{private, der}, nil
 }
@@ -117,7 +117,7 @@ func (k key) GetSigningAlgorithm() common.PublicKeyDetails {
 func Generate(passphrase []byte) (private, public []byte, err error) {
 	fresh, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, nil, fmt.Errorf("make a key: %w", err)
+		return nil, nil, fmt.Errorf("generate a key: %w", err)
 	}
 	k, err := newKey(fresh)
 	if err != nil {
@@ -125,11 +125,11 @@ func Generate(passphrase []byte) (private, public []byte, err error) {
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(fresh)
 	if err != nil {
-		return nil, nil, fmt.Errorf("write the key: %w", err)
+		return nil, nil, fmt.Errorf("encode the key: %w", err)
 	}
 	sealed, err := encrypted.Encrypt(der, passphrase)
 	if err != nil {
-		return nil, nil, fmt.Errorf("seal the key: %w", err)
+		return nil, nil, fmt.Errorf("encrypt the key: %w", err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: sealedPEM, Bytes: sealed}), []byte(encodePublicKey(k.der)), nil
 }
@@ -138,7 +138,7 @@ func Generate(passphrase []byte) (private, public []byte, err error) {
 func readPublic(text string) (*ecdsa.PublicKey, []byte, error) {
 	block, _ := pem.Decode([]byte(text))
 	if block == nil || block.Type != publicPEM {
-		return nil, nil, errors.New("it is no public key as PEM")
+		return nil, nil, errors.New("not a public key in PEM format")
 	}
 	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {
@@ -146,7 +146,7 @@ func readPublic(text string) (*ecdsa.PublicKey, []byte, error) {
 	}
 	public, ok := parsed.(*ecdsa.PublicKey)
 	if !ok || public.Curve != elliptic.P256() {
-		return nil, nil, errors.New("it is no ECDSA key on P-256")
+		return nil, nil, errors.New("not an ECDSA P-256 key")
 	}
 	return public, block.Bytes, nil
 }

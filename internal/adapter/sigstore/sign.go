@@ -52,12 +52,12 @@ func envelope(statement []byte) *sign.DSSEData {
 func marshalBundle(b *bundles.Bundle) ([]byte, error) {
 	raw, err := protojson.Marshal(b)
 	if err != nil {
-		return nil, fmt.Errorf("write a bundle: %w", err)
+		return nil, fmt.Errorf("encode a bundle: %w", err)
 	}
 	// The library puts spaces in at random; the same bundle has to be the same.
 	var plain json.RawMessage
 	if err := json.Unmarshal(raw, &plain); err != nil {
-		return nil, fmt.Errorf("write a bundle: %w", err)
+		return nil, fmt.Errorf("encode a bundle: %w", err)
 	}
 	return json.Marshal(plain)
 }
@@ -65,7 +65,7 @@ func marshalBundle(b *bundles.Bundle) ([]byte, error) {
 // parseBundle parses a bundle that holds a statement. It is not verified.
 func parseBundle(raw []byte) (*bundle.Bundle, error) {
 	if len(raw) > maxBundle {
-		return nil, fmt.Errorf("a bundle of %d bytes", len(raw))
+		return nil, fmt.Errorf("the bundle has %d bytes, which is too large", len(raw))
 	}
 	b := new(bundle.Bundle)
 	if err := b.UnmarshalJSON(raw); err != nil {
@@ -73,7 +73,7 @@ func parseBundle(raw []byte) (*bundle.Bundle, error) {
 	}
 	e := b.GetDsseEnvelope()
 	if e == nil || e.GetPayloadType() != payloadType || len(e.GetSignatures()) != 1 {
-		return nil, errors.New("it holds no signed statement")
+		return nil, errors.New("the bundle has no signed statement")
 	}
 	return b, nil
 }

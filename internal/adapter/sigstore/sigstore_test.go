@@ -129,17 +129,17 @@ func TestKeys(t *testing.T) {
 		key, pass string
 		says      string // "" when it is good
 	}{
-		"EC":               {string(plainEC), "", ""},
-		"PKCS 8":           {string(plain), "", ""},
-		"sealed":           {string(sealed), "s3cret-passphrase", ""},
-		"cosign's old":     {string(cosign), "s3cret-passphrase", ""},
-		"with blank lines": {"\n\n" + string(plain) + "\n", "", ""},
-		"wrong passphrase": {string(sealed), "s3cret-passphras", "does not open"},
-		"no passphrase":    {string(sealed), "", "does not open"},
-		"public":           {string(public), "", "no private key"},
-		"P-384":            {string(p384), "", "P-256"},
-		"cut":              {string(plain[:60]), "", "no PEM"},
-		"no PEM":           {"s3cret", "", "no PEM"},
+		"EC":                {string(plainEC), "", ""},
+		"PKCS 8":            {string(plain), "", ""},
+		"sealed":            {string(sealed), "s3cret-passphrase", ""},
+		"cosign's old":      {string(cosign), "s3cret-passphrase", ""},
+		"with blank lines":  {"\n\n" + string(plain) + "\n", "", ""},
+		"wrong passphrase":  {string(sealed), "s3cret-passphras", "wrong passphrase"},
+		"no passphrase":     {string(sealed), "", "wrong passphrase"},
+		"public":            {string(public), "", "not a private key"},
+		"P-384":             {string(p384), "", "P-256"},
+		"cut":               {string(plain[:60]), "", "not in PEM format"},
+		"not in PEM format": {"s3cret", "", "not in PEM format"},
 	} {
 		_, err := New(Config{}).NewSigner(port.SignRequest{Key: []byte(c.key), Passphrase: []byte(c.pass)})
 		if c.says == "" {

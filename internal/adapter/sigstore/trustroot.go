@@ -46,8 +46,8 @@ func (p *publicRoot) get(ctx context.Context) (root.TrustedMaterial, error) {
 		return nil, context.Cause(ctx)
 	case a := <-done:
 		if a.err != nil {
-			return nil, fault.New(fault.Unavailable, "get Sigstore's root of trust").Cause(a.err).
-				Hint("can this machine reach tuf-repo-cdn.sigstore.dev? else keep a trusted_root.json in the repository, and name it in trust.root")
+			return nil, fault.New(fault.Unavailable, "download the Sigstore trust root").Cause(a.err).
+				Hint("check that this machine can reach tuf-repo-cdn.sigstore.dev; or commit a trusted_root.json and set trust.root to it")
 		}
 		p.root, p.fetchedAt = a.root, p.clock()
 		return p.root, nil

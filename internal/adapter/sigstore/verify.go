@@ -47,7 +47,7 @@ func byKey(b *bundle.Bundle, keys []port.TrustedKey) (port.SignerIdentity, error
 		public, der, err := readPublic(k.PEM)
 		if err != nil {
 			return port.SignerIdentity{}, fault.New(fault.Invalid, "read the trusted key %s", k.Name).Cause(err).
-				Hint("an ECDSA P-256 public key as PEM, as in cosign.pub")
+				Hint("use an ECDSA P-256 public key in PEM format, such as cosign.pub")
 		}
 		checker, err := signature.LoadECDSAVerifier(public, crypto.SHA256)
 		if err != nil {
@@ -64,14 +64,14 @@ func byKey(b *bundle.Bundle, keys []port.TrustedKey) (port.SignerIdentity, error
 			return port.SignerIdentity{Key: fingerprint(der), Name: k.Name}, nil
 		}
 	}
-	return port.SignerIdentity{}, fault.New(fault.Denied, "signed by a key that the policy does not trust, or changed after it was signed")
+	return port.SignerIdentity{}, fault.New(fault.Denied, "signed by a key that the policy does not trust, or modified after signing")
 }
 
 // byIdentity checks the certificate against the root of trust, and the identity
 // in it against those that may sign.
 func (s Sigstore) byIdentity(ctx context.Context, b *bundle.Bundle, t port.TrustPolicy) (port.SignerIdentity, error) {
 	if len(t.Identities) == 0 {
-		return port.SignerIdentity{}, fault.New(fault.Denied, "signed by an identity, and the policy trusts keys only")
+		return port.SignerIdentity{}, fault.New(fault.Denied, "signed by an identity, but the policy trusts only keys")
 	}
 	trusted, err := s.root(ctx, t.Root)
 	if err != nil {
@@ -79,7 +79,7 @@ func (s Sigstore) byIdentity(ctx context.Context, b *bundle.Bundle, t port.Trust
 	}
 	v, err := verify.NewVerifier(trusted, verifierOptions(trusted)...)
 	if err != nil {
-		return port.SignerIdentity{}, fmt.Errorf("use the root of trust: %w", err)
+		return port.SignerIdentity{}, fmt.Errorf("use the trust root: %w", err)
 	}
 	var matchers []verify.PolicyOption
 	for _, id := range t.Identities {
@@ -116,7 +116,7 @@ func deniedError(err error) error {
 	if errors.As(err, &other) {
 		return fault.New(fault.Denied, "signed by an identity that the policy does not trust").Cause(err)
 	}
-	return fault.New(fault.Denied, "signed under a root that the policy does not trust, or changed after it was signed").Cause(err)
+	return fault.New(fault.Denied, "signed under a root that the policy does not trust, or modified after signing").Cause(err)
 }
 
 // subjectPattern makes an anchored expression of a subject in which * stands for any
@@ -136,8 +136,8 @@ func (s Sigstore) root(ctx context.Context, given string) (root.TrustedMaterial,
 	}
 	r, err := root.NewTrustedRootFromJSON([]byte(given))
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "read the root of trust").Cause(err).
-			Hint("trust.root names a trusted_root.json, as `cosign trusted-root create` makes it")
+		return nil, fault.New(fault.Invalid, "read the trust root").Cause(err).
+			Hint("set trust.root to a trusted_root.json, created with `cosign trusted-root create`")
 	}
 	return r, nil
 }

@@ -68,16 +68,16 @@ func parse(raw []byte) (document, error) {
 	var doc document
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if err := d.Decode(&doc); err != nil {
-		return doc, fmt.Errorf("it is no report: %w", err)
+		return doc, fmt.Errorf("not a valid report: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return doc, errors.New("something follows the report")
+		return doc, errors.New("unexpected data after the report")
 	}
 	switch {
 	case doc.SchemaVersion != reportSchema:
-		return doc, fmt.Errorf("it is a report of form %d", doc.SchemaVersion)
+		return doc, fmt.Errorf("unsupported report schema %d", doc.SchemaVersion)
 	case doc.ArtifactType != "container_image":
-		return doc, fmt.Errorf("it is a report on a %q, not on an image", doc.ArtifactType)
+		return doc, fmt.Errorf("the report is on a %q, not on an image", doc.ArtifactType)
 	}
 	for _, r := range doc.Results {
 		for i, v := range r.Vulnerabilities {
@@ -92,7 +92,7 @@ func parse(raw []byte) (document, error) {
 // checkImage makes sure that the report is on this image.
 func (d document) checkImage(img manifest) error {
 	if d.Metadata.ImageID != string(img.config) {
-		return fmt.Errorf("it is on the image %q, not on %s", d.Metadata.ImageID, img.config)
+		return fmt.Errorf("the report is on image %q, not on %s", d.Metadata.ImageID, img.config)
 	}
 	return nil
 }
@@ -126,25 +126,25 @@ func (d document) gaps(report *port.ScanReport, osPackages int, log string) {
 	os := d.Metadata.OS
 	if os == nil || os.Family == "" || os.Family == "none" {
 		if osPackages > 0 || strings.Contains(strings.ToLower(log), "os is not detected") && len(report.Packages) == 0 {
-			add("keep /etc/os-release in the image", "the distribution is unknown, so nobody can say whether its packages are vulnerable (%d packages)", osPackages)
+			add("keep /etc/os-release in the image", "unknown distribution: vulnerabilities of its %d packages cannot be determined", osPackages)
 		}
 		return
 	}
 	report.Distribution = strings.TrimSpace(os.Family + " " + os.Name)
 	switch {
 	case !slices.Contains(supportedFamilies(), strings.ToLower(os.Family)) && !strings.HasPrefix(os.Family, "suse") && !strings.HasPrefix(os.Family, "opensuse"):
-		add("take a base image of a distribution that trivy knows", "trivy knows nothing of %s (%d packages of it)", report.Distribution, osPackages)
+		add("use a base image of a distribution that trivy supports", "trivy does not support %s (%d packages)", report.Distribution, osPackages)
 	case osPackages == 0:
 		add("build on a base image that keeps its package database (/var/lib/dpkg, /lib/apk/db, /var/lib/rpm)",
-			"the image is %s, but which packages of it are there is not to be found", report.Distribution)
+			"the image is %s, but it has no readable package database", report.Distribution)
 	}
 	for _, sign := range []string{"unsupported os", "not on the eol list", "no vulnerability data"} {
 		if strings.Contains(strings.ToLower(log), sign) {
-			add("take a base image of a distribution that is maintained", "trivy says of %s: %s", report.Distribution, sign)
+			add("use a base image of a maintained distribution", "trivy reports for %s: %s", report.Distribution, sign)
 		}
 	}
 	if os.EOSL {
-		report.Notes = append(report.Notes, report.Distribution+" is no longer maintained: what is found in it from now on, nobody records")
+		report.Notes = append(report.Notes, report.Distribution+" has reached end of life: new vulnerabilities are no longer published for it")
 	}
 }
 
@@ -204,7 +204,7 @@ func readVersion(raw []byte, report *port.ScanReport) error {
 		VulnerabilityDB *struct{ UpdatedAt time.Time }
 	}
 	if err := json.Unmarshal(raw, &v); err != nil {
-		return fmt.Errorf("read trivy's version: %w", err)
+		return fmt.Errorf("read the version of trivy: %w", err)
 	}
 	if v.Version != "" {
 		report.Scanner += " " + v.Version

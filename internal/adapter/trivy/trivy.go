@@ -59,12 +59,12 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanRequest) (port.ScanReport
 	program, err := exec.LookPath(s.c.Program)
 	if err != nil {
 		return port.ScanReport{}, fault.New(fault.Unavailable, "trivy is not installed").Cause(err).
-			Hint("install it: https://trivy.dev; or take the embedded scanner: scan: {with: grype}")
+			Hint("install it (https://trivy.dev), or use the embedded scanner: scan: {with: grype}")
 	}
 	report := port.ScanReport{Scanner: "trivy", Packages: map[string]int{}}
 	for _, img := range images {
 		if o.OnProgress != nil {
-			o.OnProgress("trivy is looking at it")
+			o.OnProgress("scanning with trivy")
 		}
 		if err := s.scanPlatform(ctx, program, o.Layout, img, &report); err != nil {
 			return port.ScanReport{}, err
@@ -75,7 +75,7 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanRequest) (port.ScanReport
 	}
 	if len(report.Packages) == 0 {
 		report.Gaps = append(report.Gaps, port.ScanGap{
-			What: "nothing was recognised in the image: no package of any kind",
+			What: "no packages found in the image",
 			Hint: "build on a base image that keeps its package database, or scan it with another scanner",
 		})
 	}
@@ -87,7 +87,7 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanRequest) (port.ScanReport
 func (s *Scanner) scanPlatform(ctx context.Context, program, layout string, img manifest, report *port.ScanReport) error {
 	dir, err := os.MkdirTemp("", "slipway-trivy-")
 	if err != nil {
-		return fault.New(fault.Exhausted, "make room for trivy").Cause(err)
+		return fault.New(fault.Exhausted, "create a temporary folder for trivy").Cause(err)
 	}
 	defer os.RemoveAll(dir)
 	imageDir := filepath.Join(dir, "image")
@@ -110,8 +110,8 @@ func (s *Scanner) scanPlatform(ctx context.Context, program, layout string, img 
 		err = doc.checkImage(img)
 	}
 	if err != nil {
-		return fault.New(fault.Unavailable, "read what trivy says").Cause(err).
-			Hint("this Slipway knows Trivy's reports of form %d: take a release that writes them", reportSchema)
+		return fault.New(fault.Unavailable, "read the report of trivy").Cause(err).
+			Hint("install a Trivy release that writes reports with schema version %d", reportSchema)
 	}
 	doc.add(report, log)
 	return nil
@@ -121,15 +121,15 @@ func (s *Scanner) scanPlatform(ctx context.Context, program, layout string, img 
 func (s *Scanner) version(ctx context.Context, program string, report *port.ScanReport) error {
 	dir, err := os.MkdirTemp("", "slipway-trivy-")
 	if err != nil {
-		return fault.New(fault.Exhausted, "make room for trivy").Cause(err)
+		return fault.New(fault.Exhausted, "create a temporary folder for trivy").Cause(err)
 	}
 	defer os.RemoveAll(dir)
 	var out bytes.Buffer
 	if err := s.start(ctx, program, dir, &out, &bytes.Buffer{}, "version", "--format", "json"); err != nil {
 		if ctx.Err() != nil {
-			return fmt.Errorf("ask trivy for its version: %w", context.Cause(ctx))
+			return fmt.Errorf("read the version of trivy: %w", context.Cause(ctx))
 		}
-		return fault.New(fault.Unavailable, "ask trivy for its version and its database").Cause(err)
+		return fault.New(fault.Unavailable, "read the version of trivy and of its database").Cause(err)
 	}
 	return readVersion(out.Bytes(), report)
 }
@@ -150,10 +150,10 @@ func (s *Scanner) run(ctx context.Context, program, dir string, args ...string) 
 	}
 	if isDatabaseMissing(log) {
 		return log, fault.New(fault.Unavailable, "trivy has no vulnerability database").Cause(errors.New(logTail(log))).
-			Hint("let it download one: `trivy image --download-db-only`; or bring its cache folder to this machine")
+			Hint("download one with `trivy image --download-db-only`, or copy its cache folder to this machine")
 	}
 	return log, fault.New(fault.Unavailable, "scan with trivy").Cause(fmt.Errorf("%w: %s", err, logTail(log))).
-		Hint("run `trivy image` by hand on another image to see what it lacks")
+		Hint("run `trivy image` on another image to see what is missing")
 }
 
 func (s *Scanner) start(ctx context.Context, program, dir string, out, errs *bytes.Buffer, args ...string) error {
@@ -208,7 +208,7 @@ func logTail(log string) string {
 		text = "..." + strings.ToValidUTF8(text[len(text)-most:], "")
 	}
 	if text == "" {
-		return "it said nothing"
+		return "no output"
 	}
 	return text
 }
@@ -216,11 +216,11 @@ func logTail(log string) string {
 func readReport(file string) ([]byte, error) {
 	info, err := os.Stat(file)
 	if err != nil {
-		return nil, fault.New(fault.Unavailable, "read what trivy says").Cause(errors.New("it ended well, and wrote nothing")).
-			Hint("run `trivy image` by hand on another image to see what it does")
+		return nil, fault.New(fault.Unavailable, "read the report of trivy").Cause(errors.New("it exited successfully without writing a report")).
+			Hint("run `trivy image` on another image to see what it does")
 	}
 	if info.Size() > maxReport {
-		return nil, fault.New(fault.Exhausted, "read what trivy says: %d MB", info.Size()>>20)
+		return nil, fault.New(fault.Exhausted, "read the report of trivy: %d MB is too large", info.Size()>>20)
 	}
 	return os.ReadFile(file)
 }

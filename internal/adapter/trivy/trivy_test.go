@@ -126,12 +126,12 @@ func TestGaps(t *testing.T) {
 		p    program
 		says string
 	}{
-		"a distribution that nobody knows":     {program{answer: answer(img, `"OS": {"Family": "slackware", "Name": "15"},`, osResult(basePkg))}, "trivy knows nothing of slackware 15"},
-		"a distribution without packages":      {program{answer: answer(img, debian, lang)}, "which packages of it are there is not to be found"},
+		"a distribution that nobody knows":     {program{answer: answer(img, `"OS": {"Family": "slackware", "Name": "15"},`, osResult(basePkg))}, "trivy does not support slackware 15"},
+		"a distribution without packages":      {program{answer: answer(img, debian, lang)}, "no readable package database"},
 		"the database has nothing of it":       {program{answer: answer(img, debian, osResult(basePkg)), log: "WARN This OS version is not on the EOL list\n"}, "not on the eol list"},
 		"it says that it can't":                {program{answer: answer(img, debian, osResult(basePkg)), log: "WARN Unsupported os family\n"}, "unsupported os"},
-		"packages of no distribution":          {program{answer: answer(img, "", osResult(basePkg))}, "the distribution is unknown"},
-		"nothing but what it does not look at": {program{answer: answer(img, "", `{"Target": "x", "Class": "secret"}`)}, "nothing was recognised"},
+		"packages of no distribution":          {program{answer: answer(img, "", osResult(basePkg))}, "unknown distribution"},
+		"nothing but what it does not look at": {program{answer: answer(img, "", `{"Target": "x", "Class": "secret"}`)}, "no packages found in the image"},
 	} {
 		r, err := scan(t, c.p.install(t), img)
 		if err != nil || len(r.Gaps) == 0 || !strings.Contains(r.Gaps[0].What, c.says) {
@@ -157,11 +157,11 @@ func TestWhatCanNotBeAsked(t *testing.T) {
 		"not installed":      {New(Config{Program: filepath.Join(t.TempDir(), "trivy")}), "trivy is not installed"},
 		"no database":        {program{code: 1, log: "FATAL --skip-db-update cannot be specified on the first run"}.install(t), "trivy has no vulnerability database"},
 		"it fails":           {program{code: 2, log: "panic: oh"}.install(t), "exit status 2: panic: oh"},
-		"it writes nothing":  {program{}.install(t), "it ended well, and wrote nothing"},
-		"no JSON":            {program{answer: "oh"}.install(t), "it is no report"},
-		"another form":       {program{answer: `{"SchemaVersion": 3}`}.install(t), "a report of form 3"},
+		"it writes nothing":  {program{}.install(t), "exited successfully without writing a report"},
+		"no JSON":            {program{answer: "oh"}.install(t), "not a valid report"},
+		"another form":       {program{answer: `{"SchemaVersion": 3}`}.install(t), "unsupported report schema 3"},
 		"not on an image":    {program{answer: `{"SchemaVersion": 2, "ArtifactType": "filesystem"}`}.install(t), "not on an image"},
-		"on another image":   {program{answer: strings.Replace(answer(img, debian), string(configOf(img)), "sha256:0", 1)}.install(t), `it is on the image "sha256:0"`},
+		"on another image":   {program{answer: strings.Replace(answer(img, debian), string(configOf(img)), "sha256:0", 1)}.install(t), `the report is on image "sha256:0"`},
 		"a nameless finding": {program{answer: answer(img, debian, osResult(basePkg, `{"Severity": "HIGH"}`))}.install(t), "vulnerability 0 has no name"},
 	} {
 		r, err := scan(t, c.s, img)
