@@ -84,7 +84,7 @@ func proxyFor(req *http.Request) (*url.URL, error) {
 // describeError says "no answer in 5s" instead of naming contexts.
 func describeError(err error, timeout time.Duration) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errors.New("no answer in " + timeout.String())
+		return errors.New("no response within " + timeout.String())
 	}
 	return err
 }

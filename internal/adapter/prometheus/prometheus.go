@@ -61,7 +61,7 @@ func (p *Client) Query(ctx context.Context, address, expression string) (float64
 func endpoint(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fault.New(fault.Invalid, "the address of Prometheus is no http(s) URL").Hint("such as http://prometheus.monitoring:9090")
+		return nil, fault.New(fault.Invalid, "the address of Prometheus is not an http(s) URL").Hint("use an address such as http://prometheus.monitoring:9090")
 	}
 	u = u.JoinPath("api/v1/query")
 	u.RawQuery, u.Fragment = "", ""
@@ -73,7 +73,7 @@ func (p *Client) query(ctx context.Context, at *url.URL, expression string) (flo
 	target.RawQuery = url.Values{"query": {expression}}.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
 	if err != nil {
-		return 0, false, fault.New(fault.Invalid, "ask %s", at.Redacted())
+		return 0, false, fault.New(fault.Invalid, "query %s", at.Redacted())
 	}
 	req.Header.Set("Accept", "application/json")
 	if p.token != "" {
@@ -81,16 +81,16 @@ func (p *Client) query(ctx context.Context, at *url.URL, expression string) (flo
 	}
 	resp, err := p.client.Do(req)
 	if err != nil {
-		return 0, false, fault.New(fault.Unavailable, "ask %s", at.Redacted()).Cause(describeError(err))
+		return 0, false, fault.New(fault.Unavailable, "query %s", at.Redacted()).Cause(describeError(err))
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case err != nil:
-		return 0, false, fault.New(fault.Unavailable, "read the answer of %s", at.Redacted()).Cause(describeError(err))
+		return 0, false, fault.New(fault.Unavailable, "read the response of %s", at.Redacted()).Cause(describeError(err))
 	case len(body) > maxBody:
-		return 0, false, fault.New(fault.Invalid, "query %q gives more than %d bytes", short(expression), maxBody).
-			Hint("let it give one value: sum(...), max(...)")
+		return 0, false, fault.New(fault.Invalid, "query %q returned more than %d bytes", short(expression), maxBody).
+			Hint("reduce the result to one value: sum(...), max(...)")
 	}
 	return parseResponse(resp.StatusCode, body, at.Redacted(), expression)
 }
@@ -101,7 +101,7 @@ func describeError(err error) error {
 	var e *url.Error
 	if errors.As(err, &e) {
 		if e.Timeout() {
-			return errors.New("no answer in " + timeout.String())
+			return errors.New("no response within " + timeout.String())
 		}
 		return e.Err
 	}
@@ -124,19 +124,19 @@ func parseResponse(status int, body []byte, at, expression string) (float64, boo
 	err := json.Unmarshal(body, &e)
 	switch {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return 0, false, fault.New(fault.Denied, "ask %s: status %d", at, status).Hint("set %s to a token that may query", TokenVariable)
+		return 0, false, fault.New(fault.Denied, "query %s: status %d", at, status).Hint("set %s to a token with permission to query", TokenVariable)
 	case err == nil && e.Type == "bad_data":
-		return 0, false, fault.New(fault.Invalid, "query %q: %s", short(expression), short(e.Error)).Hint("try it in Prometheus's own page")
+		return 0, false, fault.New(fault.Invalid, "query %q: %s", short(expression), short(e.Error)).Hint("try the query in the Prometheus web UI")
 	case err == nil && e.Status == "error":
 		return 0, false, fault.New(fault.Unavailable, "query %q: %s: %s", short(expression), short(e.Type), short(e.Error))
 	case status < 200 || status > 299:
-		return 0, false, fault.New(fault.Unavailable, "ask %s: status %d", at, status).Hint("is this the address of a Prometheus?")
+		return 0, false, fault.New(fault.Unavailable, "query %s: status %d", at, status).Hint("check that this is the address of a Prometheus server")
 	case err != nil || e.Status != "success":
-		return 0, false, fault.New(fault.Unavailable, "ask %s: that is no answer of Prometheus", at).Hint("is this the address of a Prometheus?")
+		return 0, false, fault.New(fault.Unavailable, "query %s: the response is not from the Prometheus API", at).Hint("check that this is the address of a Prometheus server")
 	}
 	value, ok, err := parseResult(e.Data.Type, e.Data.Result)
 	if err != nil {
-		return 0, false, fault.New(fault.Invalid, "query %q", short(expression)).Hint("let it give one value: sum(...), max(...)").Cause(err)
+		return 0, false, fault.New(fault.Invalid, "query %q", short(expression)).Hint("reduce the result to one value: sum(...), max(...)").Cause(err)
 	}
 	return value, ok, nil
 }
@@ -160,17 +160,17 @@ func parseResult(kind string, result json.RawMessage) (float64, bool, error) {
 			Value json.RawMessage `json:"value"` // missing: a native histogram
 		}
 		if err := json.Unmarshal(result, &samples); err != nil {
-			return 0, false, errors.New("the vector can't be read")
+			return 0, false, errors.New("the vector is malformed")
 		}
 		switch {
 		case len(samples) == 0:
 			return 0, false, nil
 		case len(samples) > 1:
-			return 0, false, fmt.Errorf("it gives %d values", len(samples))
+			return 0, false, fmt.Errorf("it returned %d values instead of one", len(samples))
 		case samples[0].Value == nil:
-			return 0, false, errors.New("it gives a histogram")
+			return 0, false, errors.New("it returned a histogram instead of one value")
 		}
 		return parseSample(samples[0].Value)
 	}
-	return 0, false, fmt.Errorf("it gives a %q, not one value", short(kind))
+	return 0, false, fmt.Errorf("it returned a %q instead of one value", short(kind))
 }

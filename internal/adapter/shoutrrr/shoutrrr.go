@@ -36,8 +36,8 @@ func New(address string) (*Notifier, error) {
 	c := &Notifier{name: "chat " + schemeName(scheme) + " " + fingerprint(address), secrets: parts(address)}
 	sender, err := shoutrrr.NewSender(log.New(io.Discard, "", 0), address)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "the chat's address is not one that Shoutrrr knows").Cause(c.scrub(err)).
-			Hint("check the environment variable that notify.chat names; it looks like slack://token@channel")
+		return nil, fault.New(fault.Invalid, "the chat address is not supported by Shoutrrr").Cause(c.scrub(err)).
+			Hint("check the environment variable in notify.chat; its value must look like slack://token@channel")
 	}
 	c.sender = sender
 	return c, nil

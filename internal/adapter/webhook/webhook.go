@@ -42,7 +42,7 @@ func New(address, secret string, now func() time.Time) (*Notifier, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		// The address may hold a secret: it is not repeated.
-		return nil, fault.New(fault.Invalid, "the webhook's address is no http(s) URL").Hint("check the environment variable that notify.webhook names")
+		return nil, fault.New(fault.Invalid, "the webhook address is not an http(s) URL").Hint("check the environment variable in notify.webhook")
 	}
 	client := &http.Client{Timeout: timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return &Notifier{address: u, secret: []byte(secret), client: client, now: now}, nil
