@@ -84,7 +84,7 @@ func loadMetrics(dir, modelDigest string) (measured, error) {
 	path := filepath.Join(dir, model.MetricsName)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return measured{absent: "there is no " + model.MetricsName + " next to the model: this version was not evaluated"}, nil
+		return measured{absent: "no " + model.MetricsName + " found next to the model: this version was not evaluated"}, nil
 	}
 	if err != nil {
 		return measured{}, fmt.Errorf("read metrics: %w", err)
@@ -98,7 +98,7 @@ func loadMetrics(dir, modelDigest string) (measured, error) {
 		return measured{}, fmt.Errorf("metrics %s: corrupt (%w): evaluate the model again, or remove the file", path, err)
 	}
 	if d := of.Source.ModelDigest; d != "" && d != modelDigest {
-		return measured{absent: fmt.Sprintf("%s is of model %s, not of this one (%s)", model.MetricsName, d, modelDigest)}, nil
+		return measured{absent: fmt.Sprintf("%s belongs to model %s, not to this model (%s)", model.MetricsName, d, modelDigest)}, nil
 	}
 	return measured{text: text}, nil
 }

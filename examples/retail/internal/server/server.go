@@ -142,12 +142,12 @@ func only(method string, next http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		w.Header().Set("Allow", method)
-		writeProblems(w, http.StatusMethodNotAllowed, problem{Message: fmt.Sprintf("%s %s is not possible: use %s", shorten(r.Method), r.URL.Path, method)})
+		writeProblems(w, http.StatusMethodNotAllowed, problem{Message: fmt.Sprintf("method %s is not allowed on %s: use %s", shorten(r.Method), r.URL.Path, method)})
 	}
 }
 
 func notFound(w http.ResponseWriter, _ *http.Request) {
-	writeProblems(w, http.StatusNotFound, problem{Message: "there is nothing here: see /docs"})
+	writeProblems(w, http.StatusNotFound, problem{Message: "not found: see /docs"})
 }
 
 // writeProblems answers with everything that is wrong, in the one shape all errors have.

@@ -28,7 +28,7 @@ func newTelemetry(release, modelVersion string) *telemetry {
 			Name: "retail_http_requests_total", Help: "Requests answered.",
 		}, []string{"path", "code"}),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "retail_http_request_duration_seconds", Help: "Time to answer a request.",
+			Name: "retail_http_request_duration_seconds", Help: "Request latency.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
 		}, []string{"path"}),
 	}
@@ -39,13 +39,13 @@ func newTelemetry(release, modelVersion string) *telemetry {
 		t.predictions[c] = predictions.WithLabelValues(c.String())
 	}
 	unknown := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "retail_unknown_categories_total", Help: "Values predicted on that training had not seen: drift, when it grows.",
+		Name: "retail_unknown_categories_total", Help: "Values in predictions that were not in the training data; a growing rate indicates drift.",
 	}, []string{"field"})
 	for i, name := range retail.CategoryNames() {
 		t.unknown[i] = unknown.WithLabelValues(name)
 	}
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "retail_info", Help: "Always 1: its labels say what serves.",
+		Name: "retail_info", Help: "Build and model information in its labels; always 1.",
 		ConstLabels: prometheus.Labels{"release": release, "model_version": modelVersion},
 	})
 	info.Set(1)
