@@ -20,12 +20,12 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// errUnavailable says that no supervisor answered, or that it was on its way out, so
-// that asking again is safe and of use.
+// errUnavailable means that no supervisor responded, or that it was shutting
+// down. The call can be repeated.
 var errUnavailable = errors.New("the supervisor is not responding")
 
-// call asks the supervisor, which is started if there is none. It survives one
-// that ends in between: every call may be made again.
+// call calls the supervisor and starts one if necessary. It retries if the
+// supervisor exits meanwhile: all calls are idempotent.
 func (t *Target) call(ctx context.Context, path string, body, value any, say func(string)) error {
 	var err error
 	for range 4 {
@@ -40,7 +40,7 @@ func (t *Target) call(ctx context.Context, path string, body, value any, say fun
 		Hint("see %s for why it exited", t.logPath()).Cause(err)
 }
 
-// send makes one call to a supervisor that runs.
+// send makes one call to a running supervisor.
 func (t *Target) send(ctx context.Context, path string, body, value any, say func(string)) error {
 	raw, err := json.Marshal(body)
 	if err != nil {
@@ -75,7 +75,7 @@ func (t *Target) send(ctx context.Context, path string, body, value any, say fun
 	return fault.New(fault.Internal, "call %s of the supervisor: status %d", path, resp.StatusCode)
 }
 
-// readMessages reads the lines of an answer.
+// readMessages reads the messages of a response.
 func (t *Target) readMessages(ctx context.Context, answer io.Reader, value any, say func(string)) error {
 	lines := json.NewDecoder(answer)
 	for {
@@ -95,7 +95,8 @@ func (t *Target) readMessages(ctx context.Context, answer io.Reader, value any, 
 	}
 }
 
-// ensure makes sure that a supervisor which speaks our protocol answers.
+// ensure starts a supervisor unless one with the same protocol version is
+// running.
 func (t *Target) ensure(ctx context.Context, say func(string)) error {
 	deadline := time.Now().Add(30 * time.Second)
 	for time.Now().Before(deadline) {
@@ -118,7 +119,7 @@ func (t *Target) ensure(ctx context.Context, say func(string)) error {
 		if err != nil || started {
 			return err
 		}
-		if err := pause(ctx, 20*time.Millisecond); err != nil { // another one starts, or ends
+		if err := pause(ctx, 20*time.Millisecond); err != nil { // another one is starting or exiting
 			return err
 		}
 	}
@@ -133,8 +134,8 @@ func (t *Target) hello(ctx context.Context) (h supervisor.HelloResponse, err err
 	return h, err
 }
 
-// start starts a supervisor and waits for its word. started is false when
-// another one has the folder.
+// start starts a supervisor and waits until it reports its status. started is
+// false if another one holds the lock.
 func (t *Target) start(ctx context.Context) (started bool, err error) {
 	if err := os.MkdirAll(t.cfg.Dir, 0o755); err != nil {
 		return false, fmt.Errorf("create the folder of the local target: %w", err)
@@ -150,10 +151,10 @@ func (t *Target) start(ctx context.Context) (started bool, err error) {
 	}
 	defer startup.Close()
 	cmd := exec.Command(t.cfg.Executable, superviseArgs(t.cfg)...)
-	cmd.Args[0] = "slipway" // for people who look at the process list
+	cmd.Args[0] = "slipway" // shown in process lists
 	cmd.Dir = "/"
-	// Nothing of ours: no secrets, and no mark by which a build server would find
-	// and end it together with the job.
+	// No inherited variables: they may be secrets, or mark the process as part of
+	// a CI job, whose processes the CI kills at its end.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	cmd.ExtraFiles = []*os.File{startupWriter}
@@ -163,7 +164,7 @@ func (t *Target) start(ctx context.Context) (started bool, err error) {
 	if err != nil {
 		return false, fault.New(fault.Internal, "start the supervisor %s", t.cfg.Executable).Cause(err)
 	}
-	go func() { _ = cmd.Wait() }() // so that it leaves no zombie if it ends before us
+	go func() { _ = cmd.Wait() }() // reap it if it exits first
 	return t.readStartup(ctx, startup)
 }
 
@@ -192,10 +193,10 @@ func (t *Target) readStartup(ctx context.Context, startup *os.File) (started boo
 
 func (t *Target) logPath() string { return filepath.Join(t.cfg.Dir, "supervisor.log") }
 
-// openLog opens the supervisor's log; a long one becomes the old one first.
+// openLog opens the supervisor's log and rotates a long one.
 func (t *Target) openLog() (*os.File, error) {
 	if i, err := os.Stat(t.logPath()); err == nil && i.Size() > 1<<20 {
-		_ = os.Rename(t.logPath(), t.logPath()+".1") // then it grows
+		_ = os.Rename(t.logPath(), t.logPath()+".1") // on failure it grows
 	}
 	f, err := os.OpenFile(t.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if errors.Is(err, os.ErrPermission) {
@@ -219,7 +220,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// absolutePath makes the folder's path one that another process understands.
+// absolutePath returns the path in a form that is valid in other processes.
 func absolutePath(dir string) string {
 	if full, err := filepath.Abs(dir); err == nil {
 		return full

@@ -1,12 +1,12 @@
-// Package local is the target that needs nothing but this Linux machine: it runs
-// releases as containers under a supervisor of its own, which outlives the
-// command that started it, and puts one stable loopback port before each
+// Package local implements a target on this Linux machine without further
+// requirements. It runs releases as containers under a supervisor, which outlives
+// the command that started it, and provides one stable loopback port for each
 // environment.
 //
 // Replicas share the host's network: they listen on loopback ports of their own
-// (PORT), and can reach what any local process can. They see a read-only root,
-// their own processes, a private /tmp, the model on /model, and run as an
-// unprivileged user without capabilities.
+// (PORT) and can reach whatever a local process can. They have a read-only root
+// file system, a separate process namespace, a private /tmp and the model in
+// /model, and run as an unprivileged user without capabilities.
 package local
 
 import (
@@ -15,19 +15,19 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// The hidden commands that the program must answer to, see Hidden.
+// The internal commands of the program, see RunInternal.
 const (
 	SuperviseCommand = "supervise"
 	InitCommand      = "container-init"
 )
 
-// Config is what the target needs. Runtime and the durations have defaults.
+// Config configures the target. Runtime and the durations have defaults.
 type Config struct {
-	Dir           string             // state folder (".slipway/local"); made when missing
-	Executable    string             // this very program; default: os.Executable
-	SuperviseArgs []string           // arguments that make it call Supervise; default: "supervise"
-	InitArgs      []string           // arguments that make it call ContainerInit; default: "container-init"
-	Runtime       string             // "bwrap", "namespaces", or "": what works
+	Dir           string             // state folder (".slipway/local"); created if missing
+	Executable    string             // this program; default: os.Executable
+	SuperviseArgs []string           // arguments that call Supervise; default: "supervise"
+	InitArgs      []string           // arguments that call ContainerInit; default: "container-init"
+	Runtime       string             // "bwrap", "namespaces", or "" to select one
 	StartTimeout  time.Duration      // until a release must be ready; default 2 min
 	GracePeriod   time.Duration      // between SIGTERM and SIGKILL; default 10 s
 	Images        port.ImageStore    //

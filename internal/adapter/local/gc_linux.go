@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/local/supervisor"
 )
 
-// contentName is a folder named by a digest, or a file that goes with it.
+// contentName matches a folder named by a digest, and files that belong to it.
 var contentName = regexp.MustCompile(`^[0-9a-f]{64}(\.[a-z]+)?$`)
 
 // Unused lists the unpacked images and fetched models that no environment runs

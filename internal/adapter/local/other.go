@@ -13,10 +13,10 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Target refuses everything on this system.
+// Target is not supported on this system.
 type Target struct{}
 
-// New makes a target that says what it needs.
+// New returns a target whose methods return an error.
 func New(Config) *Target { return &Target{} }
 
 func needsLinux() error {
@@ -24,33 +24,33 @@ func needsLinux() error {
 		Hint("run Slipway in a Linux virtual machine or WSL2, or use a Kubernetes target")
 }
 
-// Stage is refused.
+// Stage is not supported.
 func (*Target) Stage(context.Context, port.DeployRequest, func(string)) (string, error) {
 	return "", needsLinux()
 }
 
-// Promote is refused.
+// Promote is not supported.
 func (*Target) Promote(context.Context, port.DeployRequest, func(string)) (port.Observation, error) {
 	return port.Observation{}, needsLinux()
 }
 
-// Discard is refused.
+// Discard is not supported.
 func (*Target) Discard(context.Context, port.DeployRequest) error { return needsLinux() }
 
-// Observe is refused.
+// Observe is not supported.
 func (*Target) Observe(context.Context, string, delivery.Environment) (port.Observation, error) {
 	return port.Observation{}, needsLinux()
 }
 
-// Remove is refused.
+// Remove is not supported.
 func (*Target) Remove(context.Context, string, delivery.Environment) error { return needsLinux() }
 
-// Traffic is refused.
+// Traffic is not supported.
 func (*Target) Traffic(context.Context, string, delivery.Environment, delivery.ReleaseID, time.Time) (port.Traffic, error) {
 	return port.Traffic{}, needsLinux()
 }
 
-// ReplicaLogs is refused.
+// ReplicaLogs is not supported.
 func (*Target) ReplicaLogs(context.Context, string, delivery.Environment, int) ([]string, error) {
 	return nil, needsLinux()
 }
@@ -61,14 +61,14 @@ func (*Target) Unused(context.Context, time.Time) ([]string, error) { return nil
 // Up is refused.
 func (*Target) Up(context.Context) error { return needsLinux() }
 
-// Down is refused.
+// Down is not supported.
 func (*Target) Down(context.Context) error { return needsLinux() }
 
 // Hidden handles no command on this system.
 func RunInternal(context.Context, []string, io.Writer) (code int, handled bool) { return 0, false }
 
-// Supervise is refused.
+// Supervise is not supported.
 func Supervise(context.Context, []string, io.Writer) error { return needsLinux() }
 
-// ContainerInit is never started on this system.
+// ContainerInit is not supported.
 func ContainerInit() {}

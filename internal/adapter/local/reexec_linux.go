@@ -20,10 +20,10 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// RunInternal runs the command of this package that args name ("supervise ...",
-// "container-init"), if they do. It must be asked before anything else, and
-// before anything heavy: a container's first process starts here. ctx ends with
-// SIGTERM; out gets the supervisor's log.
+// RunInternal runs the internal command in args ("supervise ...",
+// "container-init"), if it is one. Call it first, before any expensive
+// initialization: containers start here. ctx ends with SIGTERM; out receives the
+// supervisor's log.
 func RunInternal(ctx context.Context, args []string, out io.Writer) (code int, handled bool) {
 	if len(args) == 0 {
 		return 0, false
@@ -40,18 +40,19 @@ func RunInternal(ctx context.Context, args []string, out io.Writer) (code int, h
 	return 0, false
 }
 
-// ContainerInit makes a container of this process and becomes the service in it.
-// It does not return.
+// ContainerInit sets up a container in this process and becomes the service in
+// it. It does not return.
 func ContainerInit() { container.Init() }
 
-// Words from a supervisor that starts to whoever started it.
+// Startup messages of a supervisor to the process that started it.
 const (
 	startupReady = "ready"
 	startupBusy  = "busy"
 )
 
-// Supervise serves a state folder until ctx ends, it is asked to stop, or there
-// is nothing to serve. args are what the target passes; out gets the log.
+// Supervise runs the supervisor of a state folder until ctx ends, it is stopped,
+// or no release is deployed. args are those of superviseArgs; out receives the
+// log.
 func Supervise(ctx context.Context, args []string, out io.Writer) error {
 	logger := log.New(out, "", log.LstdFlags|log.LUTC|log.Lmsgprefix)
 	cfg := supervisor.Config{Log: logger}
@@ -70,7 +71,7 @@ func Supervise(ctx context.Context, args []string, out io.Writer) error {
 	if *readyFD > 2 {
 		pipe := os.NewFile(uintptr(*readyFD), "ready")
 		report = func(word string) {
-			_, _ = io.WriteString(pipe, word) // whoever started us may have gone
+			_, _ = io.WriteString(pipe, word) // the parent may have exited
 			pipe.Close()
 		}
 	}
@@ -82,7 +83,7 @@ func Supervise(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if err != nil {
 		logger.Printf("supervisor exits: %v", err)
-		message, _ := json.Marshal(supervisor.NewRemoteError(err)) // strings: cannot fail
+		message, _ := json.Marshal(supervisor.NewRemoteError(err)) // cannot fail for strings
 		report(string(message))
 	}
 	return err
@@ -99,9 +100,9 @@ func supervise(ctx context.Context, cfg supervisor.Config, runtimeName string, i
 	return supervisor.Run(ctx, cfg, ready)
 }
 
-// closeInherited closes what whoever started us left open: a service must not get
-// it, and a shell that waits for the end of a pipe must not wait for us. What Go
-// opens is marked to be closed on exec; what was inherited is not.
+// closeInherited closes inherited file descriptors: a service must not get them,
+// and a shell that waits for the end of a pipe must not wait for the supervisor.
+// Descriptors opened by Go are close-on-exec; inherited ones are not.
 func closeInherited(except int) {
 	open, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -113,7 +114,7 @@ func closeInherited(except int) {
 			continue
 		}
 		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
-			_ = unix.Close(fd) // it was open a moment ago
+			_ = unix.Close(fd) // cannot fail: it is open
 		}
 	}
 	if except > 2 {
@@ -121,7 +122,7 @@ func closeInherited(except int) {
 	}
 }
 
-// superviseArgs are what Supervise parses.
+// superviseArgs returns the arguments that Supervise parses.
 func superviseArgs(cfg Config) []string {
 	args := []string{"--dir", cfg.Dir, "--ready-fd", "3", "--init", strings.Join(cfg.InitArgs, " ")}
 	if cfg.Runtime != "" {

@@ -11,15 +11,15 @@ import (
 	"strings"
 )
 
-// Limiter sets limits of CPU and memory by cgroups of either version. The zero
-// value limits nothing and says so.
+// Limiter sets CPU and memory limits by cgroups v1 or v2. The zero value enforces
+// no limits and adds a note about it.
 type Limiter struct {
-	v1      map[string]string // our own folder, by controller
-	unified string            // the folder below which groups may be made; empty: none
+	v1      map[string]string // cgroup of this process, by controller
+	unified string            // parent of new cgroups; empty: none
 }
 
-// FindLimiter reads where this process stands. root tells whether it may make
-// groups at the top of the unified hierarchy.
+// FindLimiter reads the cgroups of this process. root selects the top of the
+// unified hierarchy as the parent of new cgroups.
 func FindLimiter(root bool) Limiter {
 	mounts, err1 := os.ReadFile("/proc/self/mountinfo")
 	self, err2 := os.ReadFile("/proc/self/cgroup")
@@ -63,20 +63,21 @@ func parseLimiter(mounts, self string, root bool) Limiter {
 	return l
 }
 
-// joinMount is where path is seen under a mount that shows mountRoot.
+// joinMount maps a cgroup path to a path below a mount of mountRoot.
 func joinMount(at, mountRoot, path string) string {
 	rest := strings.TrimPrefix(path, strings.TrimSuffix(mountRoot, "/"))
 	return filepath.Join(at, rest)
 }
 
-// Cgroup is the cgroups of one box. A nil group limits nothing.
+// Cgroup is the cgroups of one container. A nil Cgroup limits nothing.
 type Cgroup struct {
-	Notes  []string // what could not be limited
+	Notes  []string // limits that could not be set
 	dirs   []string
-	events string // file that counts kills by the kernel when memory is short
+	events string // file with the number of OOM kills
 }
 
-// Create makes the groups of a box. What could not be limited is in its Notes.
+// Create creates the cgroups of a container. Limits that could not be set are in
+// its Notes.
 func (l Limiter) Create(name string, cpu float64, memory int64) *Cgroup {
 	g := &Cgroup{}
 	if memory > 0 {
@@ -139,7 +140,7 @@ func (l Limiter) cpu(g *Cgroup, name string, cores float64) error {
 	return writeControl(dir, "cpu.max", quota+" "+strconv.Itoa(period))
 }
 
-// unifiedDir makes the group with a controller switched on for it.
+// unifiedDir creates the cgroup and enables a controller for it.
 func (l Limiter) unifiedDir(g *Cgroup, name, controller string) (string, error) {
 	if l.unified == "" {
 		return "", fmt.Errorf("this machine has no cgroup controller %q", controller)
@@ -157,7 +158,7 @@ func (l Limiter) unifiedDir(g *Cgroup, name, controller string) (string, error) 
 	return g.makeDir(l.unified, name)
 }
 
-// makeDir makes the group's folder in a hierarchy, once.
+// makeDir creates the cgroup in a hierarchy once.
 func (g *Cgroup) makeDir(parent, name string) (string, error) {
 	dir := filepath.Join(parent, "slipway-"+name)
 	for _, d := range g.dirs {
@@ -191,8 +192,8 @@ func (g *Cgroup) paths() []string {
 	return g.dirs
 }
 
-// add moves a process into the groups. Where that is forbidden, the box runs
-// without limits and its notes say so.
+// add moves a process into the cgroups. If that is not permitted, the container
+// runs without limits and its notes mention it.
 func (g *Cgroup) add(pid int) {
 	for _, dir := range g.paths() {
 		if err := writeControl(dir, "cgroup.procs", strconv.Itoa(pid)); err != nil {
@@ -201,8 +202,8 @@ func (g *Cgroup) add(pid int) {
 	}
 }
 
-// OOMKilled tells whether the kernel killed something in the group because it
-// reached its limit.
+// OOMKilled reports whether the kernel killed a process in the cgroup for
+// reaching the memory limit.
 func (g *Cgroup) OOMKilled() bool {
 	if g == nil || g.events == "" {
 		return false
@@ -219,14 +220,14 @@ func (g *Cgroup) OOMKilled() bool {
 	return false
 }
 
-// Remove removes the groups; their processes must have ended.
+// Remove removes the cgroups. Their processes must have exited.
 func (g *Cgroup) Remove() { RemoveCgroups(g.paths()) }
 
-// RemoveCgroups removes the folders of a box that an earlier process left.
+// RemoveCgroups removes the cgroups of a container of a previous process.
 func RemoveCgroups(dirs []string) {
 	for _, dir := range dirs {
 		if strings.HasPrefix(filepath.Base(dir), "slipway-") {
-			_ = os.Remove(dir) // gone, or still in use by something that we did not start
+			_ = os.Remove(dir) // it is gone, or still in use by another process
 		}
 	}
 }

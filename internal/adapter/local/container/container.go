@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package container runs one process in a container of its own on this machine: a
-// read-only root file system, its own processes, mounts, IPC and host name, an
+// Package container runs a process in a container on this machine: a read-only
+// root file system, separate process, mount, IPC and UTS namespaces, an
 // unprivileged user without capabilities, and the host's network.
 package container
 
@@ -19,7 +19,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// Spec is what to run.
+// Spec describes a container.
 type Spec struct {
 	Name   string   `json:"name"`   // host name inside, and the name of the cgroup
 	Rootfs string   `json:"rootfs"` // absolute folder
@@ -32,14 +32,14 @@ type Spec struct {
 	Memory int64    `json:"memory"` // bytes, 0: no limit
 }
 
-// User is who a process is inside.
+// User is the user in the container.
 type User struct {
 	UID int `json:"uid"`
 	GID int `json:"gid"`
 }
 
-// validate refuses what no process can be given. It matters most to bwrap, whose
-// arguments are separated by zero bytes.
+// validate rejects specifications that cannot be executed. NUL bytes would
+// separate arguments of bwrap.
 func (s Spec) validate() error {
 	if len(s.Args) == 0 || s.Args[0] == "" {
 		return fault.New(fault.Invalid, "start container %s: the image has no entrypoint", s.Name).
@@ -58,16 +58,18 @@ func (s Spec) validate() error {
 	return nil
 }
 
-// Runtime starts boxes. It is safe for concurrent use.
+// Runtime starts containers. It is safe for concurrent use.
 type Runtime interface {
 	Name() string
-	// Start runs the box with its output going to out. It dies with the calling
-	// process. born is called before the program may begin, so that what it is
-	// told can be written down first. An error means that nothing was left behind.
+	// Start starts a container with its output going to out. The container ends
+	// with the calling process. onStarted is called before the program may begin,
+	// so that the processes can be recorded first. An error means that nothing
+	// was left behind.
 	Start(s Spec, out *os.File, born func(Started)) (*Container, error)
 }
 
-// Started is what is left to clear up after a box, whatever happens to us.
+// Started lists what has to be cleaned up after a container if this process is
+// killed.
 type Started struct {
 	PIDs    []int
 	Cgroups []string // folders
@@ -78,22 +80,22 @@ type Container struct {
 	Notes []string // limits that could not be set
 
 	cmd     *exec.Cmd
-	process *os.Process // pid 1 of the box, as this machine sees it
+	process *os.Process // pid 1 of the container, in this pid namespace
 	cgroup  *Cgroup
 	memory  int64
 }
 
-// Signal sends a signal to the program; one that has ended is fine.
+// Signal sends a signal to the program. It is ignored if the program has exited.
 func (b *Container) Signal(sig syscall.Signal) {
-	_ = b.process.Signal(sig) // it ended: Wait tells
+	_ = b.process.Signal(sig) // it has exited: see Wait
 	if sig == syscall.SIGKILL {
 		_ = b.cmd.Process.Kill()
 	}
 }
 
-// Exit is how a box ended.
+// Exit is the exit status of a container.
 type Exit struct {
-	Code        int            // when it was not killed
+	Code        int            // unless it was killed
 	Signal      syscall.Signal // that killed it
 	OOMKilled   bool
 	memoryLimit int64
@@ -109,16 +111,16 @@ func (e Exit) String() string {
 	return fmt.Sprintf("exit code %d", e.Code)
 }
 
-// Wait waits for the end and clears up. Call it once.
+// Wait waits for the exit and cleans up. It must be called once.
 func (b *Container) Wait() Exit {
-	_ = b.cmd.Wait() // the state below says more
+	_ = b.cmd.Wait() // the process state has the details
 	e := Exit{Code: -1, memoryLimit: b.memory}
 	if status, ok := b.cmd.ProcessState.Sys().(syscall.WaitStatus); ok {
 		switch {
 		case status.Signaled():
 			e.Signal = status.Signal()
 		case status.ExitStatus() > 128 && status.ExitStatus() < 128+65:
-			e.Signal = syscall.Signal(status.ExitStatus() - 128) // bubblewrap and shells say it so
+			e.Signal = syscall.Signal(status.ExitStatus() - 128) // convention of bubblewrap and shells
 		default:
 			e.Code = status.ExitStatus()
 		}
@@ -129,12 +131,12 @@ func (b *Container) Wait() Exit {
 	return e
 }
 
-// Spawner starts processes from one thread that never ends. The kernel kills a
-// child with Pdeathsig when the *thread* that made it ends, and Go ends threads
-// as it likes.
+// Spawner starts processes from one thread that never exits. The kernel kills a
+// child with Pdeathsig when the *thread* that started it exits, and the Go
+// runtime may end threads at any time.
 type Spawner struct{ tasks chan func() }
 
-// NewSpawner makes one; it lasts as long as the process.
+// NewSpawner returns a Spawner, which lasts as long as the process.
 func NewSpawner() *Spawner {
 	s := &Spawner{tasks: make(chan func())}
 	go func() {
@@ -153,7 +155,7 @@ func (s *Spawner) Start(cmd *exec.Cmd) error {
 	return <-done
 }
 
-// lookPath finds a program by the PATH of env, with exists asked for each place.
+// lookPath searches the PATH in env for a program.
 func lookPath(name string, env []string, exists func(string) bool) (string, error) {
 	if strings.Contains(name, "/") {
 		return name, nil

@@ -9,7 +9,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// sysctl is a setting of the kernel that can forbid user namespaces.
+// sysctl is a kernel setting that can forbid user namespaces.
 type sysctl struct {
 	name, forbidden, allowed string
 }
@@ -20,11 +20,11 @@ var sysctls = [...]sysctl{
 	{"kernel.apparmor_restrict_unprivileged_userns", "1", "0"},
 }
 
-// explainForbidden explains an error of making namespaces: which setting it is, and
-// how to change it.
+// explainForbidden returns an error that names the setting that forbids user
+// namespaces, and how to change it.
 func explainForbidden(err error) error {
 	return explainForbiddenBy(err, func(name string) string {
-		b, _ := os.ReadFile("/proc/sys/" + strings.ReplaceAll(name, ".", "/")) // missing: not this kernel's
+		b, _ := os.ReadFile("/proc/sys/" + strings.ReplaceAll(name, ".", "/")) // missing if the kernel lacks it
 		return strings.TrimSpace(string(b))
 	})
 }

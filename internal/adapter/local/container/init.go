@@ -15,12 +15,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Init is the first process of a container: it makes the private mount tree,
-// gives up every privilege, and becomes the service. It does not return. Its
-// order comes on file descriptor 3; why it could not go on leaves by 4.
+// Init is the first process of a container: it sets up the mounts, drops all
+// privileges, and executes the service. It does not return. It reads its request
+// from file descriptor 3 and reports errors on 4.
 func Init() {
-	// Capabilities and the death signal belong to a thread: exec must happen on
-	// the one that set them.
+	// Capabilities and the parent death signal belong to a thread, which must be
+	// the one that calls exec.
 	runtime.LockOSThread()
 	request, status := os.NewFile(3, "orders"), os.NewFile(4, "status")
 	syscall.CloseOnExec(3)
@@ -35,11 +35,11 @@ func Init() {
 		r.Action, r.Text = at.action, at.err.Error()
 	}
 	_ = errors.As(err, &r.Errno)
-	_ = json.NewEncoder(status).Encode(r) // nobody is left to tell
+	_ = json.NewEncoder(status).Encode(r) // the parent is gone
 	os.Exit(125)
 }
 
-// initError is an error with what was being done.
+// initError is an error with the action that failed.
 type initError struct {
 	action string
 	err    error
@@ -92,12 +92,12 @@ func checkMounts() error {
 	return annotate("mount /proc", unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""))
 }
 
-// dropPrivileges becomes the user, without a capability and without a way to get one.
+// dropPrivileges switches to the user and drops all capabilities for good.
 func dropPrivileges(u User) error {
 	for c := uintptr(0); c <= 63; c++ {
 		err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
 		if errors.Is(err, unix.EINVAL) {
-			break // this kernel has no more
+			break // no more capabilities in this kernel
 		}
 		if err != nil {
 			return annotate("drop the capability bounding set", err)
@@ -125,9 +125,9 @@ func dropPrivileges(u User) error {
 	return annotate("forbid new privileges", unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 }
 
-// dieWithParent renews the death signal, which changing the user cleared. The
-// parent holds the other end of orders until we have begun: if it is gone, so
-// is the parent.
+// dieWithParent sets the parent death signal again, which changing the user
+// cleared. The parent keeps the other end of request open until exec: if it is
+// closed, the parent is gone.
 func dieWithParent(request *os.File) error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return annotate("set the parent death signal", err)

@@ -12,14 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hostFiles are shared with the container because the network is.
+// hostFiles are shared with the container, as is the network.
 var hostFiles = [...]string{"etc/resolv.conf", "etc/hosts"}
 
 var deviceNodes = [...]string{"null", "zero", "full", "random", "urandom"}
 
-// createMountPoints makes the places where things are mounted. An image may lack
-// them, and the root is read-only later. It never leaves the folder: a link
-// where a folder belongs is refused.
+// createMountPoints creates the mount points, which an image may lack, since the
+// root is read-only later. Symlinks in their place are rejected: they could lead
+// out of the root.
 func createMountPoints(rootfs string, model bool) error {
 	root, err := os.OpenRoot(rootfs)
 	if err != nil {
@@ -49,7 +49,8 @@ func createMountPoints(rootfs string, model bool) error {
 	return nil
 }
 
-// sharedHostFiles lists the host files that can be mounted over the image's own.
+// sharedHostFiles returns the host files that can be mounted over the image's
+// own.
 func sharedHostFiles(rootfs string) map[string]string {
 	found := map[string]string{}
 	for _, p := range hostFiles {
@@ -64,7 +65,8 @@ func sharedHostFiles(rootfs string) map[string]string {
 	return found
 }
 
-// mountRootfs makes the mount tree and moves into it; the host's is gone afterwards.
+// mountRootfs sets up the mounts and makes them the root. The host's mounts are
+// gone afterwards.
 func mountRootfs(s Spec) error {
 	root := s.Rootfs
 	if err := unix.Mount(root, root, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
@@ -95,7 +97,7 @@ func mountRootfs(s Spec) error {
 	return pivotRoot(root)
 }
 
-// pivotRoot swaps the roots in place and lets go of the old one.
+// pivotRoot changes the root and unmounts the previous one.
 func pivotRoot(root string) error {
 	if err := unix.Chdir(root); err != nil {
 		return annotate("change to the image root", err)
@@ -140,8 +142,8 @@ func bindReadOnly(from, to string) error {
 	return readOnly(to)
 }
 
-// readOnly remounts a bind mount. In a user namespace the flags that the mount
-// came with are locked and must be repeated.
+// readOnly remounts a bind mount. In a user namespace its original flags are
+// locked and have to be repeated.
 func readOnly(path string) error {
 	var st unix.Statfs_t
 	if err := unix.Statfs(path, &st); err != nil {

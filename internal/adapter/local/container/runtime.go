@@ -9,7 +9,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// The runtimes by name.
+// The names of the runtimes.
 const (
 	RuntimeAuto       = ""
 	RuntimeBubblewrap = "bwrap"
@@ -17,11 +17,11 @@ const (
 	RuntimeNames      = `"bwrap", "namespaces", or empty to select one that works`
 )
 
-// SelectRuntime finds the runtime of that name for the boxes of a state folder, and makes
-// sure that it works here. Left
-// to choose, an ordinary user gets bwrap where it works (it is allowed on more
-// machines) and our own namespaces otherwise; root gets our own, which can
-// change to the image's real user.
+// SelectRuntime returns the runtime of that name for the containers of a state
+// folder, after checking that it works on this machine. With RuntimeAuto an
+// unprivileged user gets bwrap if it works, because more machines permit it, and
+// otherwise namespaces; root gets namespaces, which can switch to the user of the
+// image.
 func SelectRuntime(name, dir string, initArgs []string, spawner *Spawner) (Runtime, error) {
 	root := os.Geteuid() == 0
 	limiter := FindLimiter(root)

@@ -1,5 +1,5 @@
-// Package latency counts what users got from each release: one bucket a second,
-// kept for about an hour.
+// Package latency records the requests of each release in buckets of one second,
+// which are kept for about an hour.
 package latency
 
 import (
@@ -11,18 +11,18 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Retention is how long a bucket is kept.
+// Retention is how long buckets are kept.
 const Retention = time.Hour
 
 const (
-	minLatency = 100 * time.Microsecond // everything faster lands in the first bin
-	binGrowth  = 1.1                    // each bin is a tenth wider: a percentile is off by 5 % at most
-	numBins    = 148                    // the last one begins at about two minutes
+	minLatency = 100 * time.Microsecond // upper bound of the first bin
+	binGrowth  = 1.1                    // each bin is 10 % wider than the previous one: quantiles are accurate to 5 %
+	numBins    = 148                    // the last bin begins at about two minutes
 	numBuckets = int64(Retention / time.Second)
 )
 
-// Recorder counts requests by release. The zero value is ready; it is safe for
-// concurrent use.
+// Recorder records requests by release. The zero value is ready to use. It is
+// safe for concurrent use.
 type Recorder struct {
 	mu       sync.Mutex
 	releases map[delivery.ReleaseID]*series
@@ -40,8 +40,8 @@ type bucket struct {
 	latency  [numBins]uint32
 }
 
-// RecordResponse counts a request that got a response. A status of 500 and above is
-// an error; took is the time until the response was complete.
+// RecordResponse records a response. A status of 500 and above is an error; took
+// is the time until the response was complete.
 func (m *Recorder) RecordResponse(id delivery.ReleaseID, at time.Time, status int, took time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -53,7 +53,7 @@ func (m *Recorder) RecordResponse(id delivery.ReleaseID, at time.Time, status in
 	}
 }
 
-// RecordFailure counts a request that got no response, or only a part of one.
+// RecordFailure records a request without a complete response.
 func (m *Recorder) RecordFailure(id delivery.ReleaseID, at time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -62,7 +62,8 @@ func (m *Recorder) RecordFailure(id delivery.ReleaseID, at time.Time) {
 	b.errors++
 }
 
-// Traffic sums up the release's buckets from the second of since until now.
+// Traffic returns the sum of the release's buckets from the second of since until
+// now.
 func (m *Recorder) Traffic(id delivery.ReleaseID, since, now time.Time) port.Traffic {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -87,8 +88,8 @@ func (m *Recorder) Traffic(id delivery.ReleaseID, since, now time.Time) port.Tra
 	return t
 }
 
-// bucket finds the bucket of a second, and forgets releases that have had no
-// traffic for longer than buckets are kept.
+// bucket returns the bucket of a second. It evicts releases whose buckets have
+// all expired.
 func (m *Recorder) bucket(id delivery.ReleaseID, second int64) *bucket {
 	if m.releases == nil {
 		m.releases = map[delivery.ReleaseID]*series{}

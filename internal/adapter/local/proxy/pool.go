@@ -1,6 +1,6 @@
-// Package proxy is the reverse proxy before the replicas of one environment: it
-// switches between releases in one instant, sends a request that got no answer
-// to another replica where that is safe, and counts what users got.
+// Package proxy is the reverse proxy in front of the replicas of one environment.
+// It switches between releases atomically, retries a request on another replica
+// where that is safe, and records the outcome of every request.
 package proxy
 
 import (
@@ -13,8 +13,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// Pool is the replicas of one release that can take requests. It is safe for
-// concurrent use. Requests hold it from their first byte to their last.
+// Pool is the set of ready replicas of one release. It is safe for concurrent
+// use. Requests hold it from their first byte to their last.
 type Pool struct {
 	release   delivery.ReleaseID
 	transport *http.Transport
@@ -31,12 +31,12 @@ type backend struct {
 	inflight int
 }
 
-// NewPool makes an empty pool.
+// NewPool returns an empty pool.
 func NewPool(release delivery.ReleaseID) *Pool {
 	dialer := net.Dialer{Timeout: 2 * time.Second}
 	return &Pool{release: release, changed: make(chan struct{}), transport: &http.Transport{
 		DialContext:         dialer.DialContext,
-		DisableCompression:  true, // what the client accepts is between it and the service
+		DisableCompression:  true, // client and service negotiate compression
 		MaxIdleConnsPerHost: 256,
 		// Many servers close idle connections after 5 s. Closing first avoids most
 		// races with that; the rest are retried.
@@ -44,10 +44,10 @@ func NewPool(release delivery.ReleaseID) *Pool {
 	}}
 }
 
-// Release names whose replicas these are.
+// Release returns the release of the replicas.
 func (p *Pool) Release() delivery.ReleaseID { return p.release }
 
-// Add lets a replica ("127.0.0.1:20001") take requests.
+// Add adds a replica ("127.0.0.1:20001").
 func (p *Pool) Add(address string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -55,7 +55,7 @@ func (p *Pool) Add(address string) {
 	p.notify()
 }
 
-// Remove keeps new requests from a replica.
+// Remove stops sending new requests to a replica.
 func (p *Pool) Remove(address string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -69,8 +69,8 @@ func (p *Pool) Remove(address string) {
 	p.notify()
 }
 
-// Drained waits until no request holds the pool, then closes its idle
-// connections. The error is the context's.
+// Drained waits until no request holds the pool, then closes idle connections. It
+// returns the context's error.
 func (p *Pool) Drained(ctx context.Context) error {
 	defer p.transport.CloseIdleConnections()
 	for {
@@ -88,7 +88,7 @@ func (p *Pool) Drained(ctx context.Context) error {
 	}
 }
 
-// InFlight is how many requests hold the pool.
+// InFlight returns the number of requests that hold the pool.
 func (p *Pool) InFlight() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -115,8 +115,9 @@ func (p *Pool) dropRequest() {
 	p.mu.Unlock()
 }
 
-// acquire picks the replica with the fewest requests that was not tried yet, in
-// turn among equals. Without one it is nil, and changed tells when to ask again.
+// acquire returns the replica with the fewest requests that was not tried yet,
+// round robin among equals. If there is none, it returns nil and a channel that
+// is closed at the next change.
 func (p *Pool) acquire(tried map[*backend]bool) (picked *backend, changed <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -14,17 +14,17 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Recorder is told how every request ended. meter.Recorder is one.
+// Recorder records the outcome of every request. *latency.Recorder is one.
 type Recorder interface {
 	RecordResponse(id delivery.ReleaseID, at time.Time, status int, took time.Duration)
 	RecordFailure(id delivery.ReleaseID, at time.Time)
 }
 
-// Config is what a proxy needs; the zero value is useful.
+// Config configures a Proxy. The zero value is ready to use.
 type Config struct {
-	Recorder     Recorder      // nil: nothing is counted
-	ReadyTimeout time.Duration // how long a request waits for a replica when none is ready; default 5 s
-	MaxRetryBody int64         // bytes of a request body that are kept for another try; default 1 MiB
+	Recorder     Recorder      // nil: nothing is recorded
+	ReadyTimeout time.Duration // how long a request waits for a ready replica; default 5 s
+	MaxRetryBody int64         // bytes of a request body that are buffered for a retry; default 1 MiB
 	Log          *log.Logger   // nil: discarded
 	Now          func() time.Time
 }
@@ -39,7 +39,7 @@ type Proxy struct {
 	changed chan struct{}
 }
 
-// New makes a proxy without a pool: it answers 503 until Switch.
+// New returns a proxy without a pool, which responds with 503 until Switch.
 func New(cfg Config) *Proxy {
 	if cfg.ReadyTimeout == 0 {
 		cfg.ReadyTimeout = 5 * time.Second
@@ -57,7 +57,7 @@ func New(cfg Config) *Proxy {
 	p.reverse = &httputil.ReverseProxy{
 		Rewrite:        rewrite,
 		Transport:      balancer{},
-		FlushInterval:  -1, // streams reach the client as they are written
+		FlushInterval:  -1, // streams are passed on as they are written
 		ModifyResponse: modifyResponse,
 		ErrorHandler:   p.handleError,
 		ErrorLog:       cfg.Log,
@@ -65,8 +65,8 @@ func New(cfg Config) *Proxy {
 	return p
 }
 
-// Switch sends every request that begins from now on to the pool (nil: 503) and
-// returns the one before. Requests that began earlier stay where they are.
+// Switch directs all new requests to the pool (nil: 503) and returns the previous
+// one. Requests in flight are not affected.
 func (p *Proxy) Switch(to *Pool) (from *Pool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,7 +76,7 @@ func (p *Proxy) Switch(to *Pool) (from *Pool) {
 	return from
 }
 
-// ServeHTTP passes the request on.
+// ServeHTTP forwards the request.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{proxy: p, tried: map[*backend]bool{}, probe: r.Header.Get(port.ProbeHeader) != ""}
 	defer x.finish(r.Context())
@@ -85,14 +85,14 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "slipway: read the request: "+err.Error(), http.StatusBadRequest)
 		return
 	}
-	x.start = p.cfg.Now() // a slow upload is not the service's latency
+	x.start = p.cfg.Now() // a slow upload does not count as latency
 	p.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
 	x.completed = true
 }
 
 func rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.Scheme = "http"
-	r.Out.URL.Host = "replica" // the balancer names the real one
+	r.Out.URL.Host = "replica" // set by the balancer
 	r.Out.Host = r.In.Host
 	r.Out.Header.Del(port.ProbeHeader)
 	r.SetXForwarded()
@@ -103,12 +103,12 @@ func modifyResponse(resp *http.Response) error {
 	return nil
 }
 
-// handleError answers for a request that no replica answered.
+// handleError responds to a request that no replica responded to.
 func (p *Proxy) handleError(w http.ResponseWriter, r *http.Request, err error) {
 	x := exchangeOf(r.Context())
 	x.failed = true
 	if r.Context().Err() != nil {
-		return // nobody is there to read it
+		return // the client is gone
 	}
 	status, release := http.StatusBadGateway, delivery.ReleaseID("")
 	if x.pool != nil {
@@ -122,7 +122,7 @@ func (p *Proxy) handleError(w http.ResponseWriter, r *http.Request, err error) {
 	http.Error(w, fmt.Sprintf("slipway: release %q: %v", release, err), status)
 }
 
-// attach makes the exchange hold the current pool instead of the one it held.
+// attach makes the exchange hold the current pool instead of its previous one.
 func (p *Proxy) attach(x *exchange) (changed <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

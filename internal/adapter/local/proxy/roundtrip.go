@@ -12,23 +12,23 @@ import (
 	"time"
 )
 
-// exchange is one request of a client and all the tries to get it answered.
+// exchange is one client request and all attempts to forward it.
 type exchange struct {
 	proxy   *Proxy
 	start   time.Time
-	pool    *Pool    // held until the end
-	backend *backend // the replica of the last try
+	pool    *Pool    // held until it is finished
+	backend *backend // the replica of the last attempt
 	tried   map[*backend]bool
 
-	body        []byte // kept for another try
-	streaming   bool   // the body is too long to keep
+	body        []byte // buffered for a retry
+	streaming   bool   // the body is too long to buffer
 	status      int
-	respondedAt time.Time // of an upgrade: when it was granted
-	failed      bool      // no replica answered
-	completed   bool      // the answer was passed on to its end
-	clientGone  bool      // the client left or sent nonsense
+	respondedAt time.Time // time of a protocol upgrade
+	failed      bool      // no replica responded
+	completed   bool      // the response was forwarded completely
+	clientGone  bool      // the client disconnected or sent an invalid request
 	truncated   atomic.Bool
-	probe       bool // our own question: no user, not counted
+	probe       bool // a health probe, which is not recorded
 }
 
 type exchangeKey struct{}
@@ -37,8 +37,8 @@ func exchangeOf(ctx context.Context) *exchange {
 	return ctx.Value(exchangeKey{}).(*exchange)
 }
 
-// bufferBody reads a body up to the limit, so that it can be sent again. A longer
-// one is passed on as it comes.
+// bufferBody buffers a body up to the limit for retries. A longer one is
+// streamed.
 func (x *exchange) bufferBody(r *http.Request, limit int64) error {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return nil
@@ -72,13 +72,13 @@ type readCloser struct {
 func (x *exchange) onResponse(resp *http.Response) {
 	x.status = resp.StatusCode
 	if resp.StatusCode == http.StatusSwitchingProtocols {
-		x.respondedAt = x.proxy.cfg.Now() // the conversation after it is not latency
+		x.respondedAt = x.proxy.cfg.Now() // the time after the upgrade is not latency
 		return
 	}
 	resp.Body = &observedBody{resp.Body, x}
 }
 
-// observedBody notes that a replica broke off in the middle of its answer.
+// observedBody records that a replica broke off its response.
 type observedBody struct {
 	io.ReadCloser
 	x *exchange
@@ -92,8 +92,8 @@ func (w *observedBody) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// finish lets the pool go and counts the request. It runs while a panic of the
-// reverse proxy passes by, which is how that one aborts an answer cut short.
+// finish releases the pool and records the outcome. It also runs during a panic
+// of the reverse proxy, which is how that aborts a truncated response.
 func (x *exchange) finish(ctx context.Context) {
 	if x.backend != nil {
 		x.pool.giveBack(x.backend)
@@ -107,7 +107,7 @@ func (x *exchange) finish(ctx context.Context) {
 	case recorder == nil || x.clientGone || x.probe:
 	case x.truncated.Load(), x.failed && ctx.Err() == nil:
 		recorder.RecordFailure(x.pool.release, now)
-	case x.completed && x.status != 0: // else the client left: nobody's fault
+	case x.completed && x.status != 0: // otherwise the client disconnected
 		until := now
 		if !x.respondedAt.IsZero() {
 			until = x.respondedAt
@@ -120,7 +120,7 @@ var errNoReplica = errors.New("no replica is ready")
 
 func isNoReplicaError(err error) bool { return errors.Is(err, errNoReplica) }
 
-// pick waits for a replica that was not tried, of whatever release is current.
+// pick waits for a replica of the current release that was not tried yet.
 func (x *exchange) pick(ctx context.Context) error {
 	if x.backend != nil {
 		x.pool.giveBack(x.backend)
@@ -143,7 +143,7 @@ func (x *exchange) pick(ctx context.Context) error {
 		case <-switched:
 		case <-changed:
 		case <-again.C:
-			clear(x.tried) // those that refused may have come back
+			clear(x.tried) // refused connections may work again
 		case <-deadline.C:
 			again.Stop()
 			return errNoReplica
@@ -155,8 +155,8 @@ func (x *exchange) pick(ctx context.Context) error {
 	}
 }
 
-// balancer is the transport of the reverse proxy: it tries replicas until one
-// answers or another try would not be safe.
+// balancer is the transport of the reverse proxy. It tries replicas until one
+// responds or a retry would not be safe.
 type balancer struct{}
 
 // RoundTrip sends the request.
@@ -183,7 +183,7 @@ func (balancer) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// attempt is one try with one replica. Its fields are set by the transport's
+// attempt is one attempt with one replica. Its fields are set by the transport's
 // goroutines.
 type attempt struct {
 	connected, reused, responded atomic.Bool
@@ -215,10 +215,10 @@ type unclosedBody struct{ io.Reader }
 
 func (unclosedBody) Close() error { return nil }
 
-// retryable tells whether the request can go to another replica: always when
-// this one was not reached; after it was reached only if not a byte came back,
-// the body is at hand, and either the method may be repeated or the connection
-// was an old one, which the replica may have closed before it read anything.
+// retryable reports whether the request can be sent to another replica: always if
+// this one was not reached; if it was, only before the first byte of a response,
+// with a buffered body, and if the method is idempotent or the connection was
+// reused, which the replica may have closed before it read the request.
 func (a *attempt) retryable(method string, x *exchange, failures int) bool {
 	switch {
 	case !a.connected.Load():

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// Server is a proxy on a loopback port.
+// Server serves a handler on a loopback port.
 type Server struct {
 	http *http.Server
 	port int
 	done chan struct{}
 }
 
-// Listen serves the handler on a loopback port (0: any).
+// Listen starts a server for the handler on a loopback port (0: any).
 func Listen(handler http.Handler, port int, logger *log.Logger) (*Server, error) {
 	listener, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
@@ -35,17 +35,17 @@ func Listen(handler http.Handler, port int, logger *log.Logger) (*Server, error)
 	return s, nil
 }
 
-// Port is where it listens.
+// Port returns the port.
 func (s *Server) Port() int { return s.port }
 
-// URL is its address.
+// URL returns the address.
 func (s *Server) URL() string { return fmt.Sprintf("http://127.0.0.1:%d", s.port) }
 
-// Close takes no more connections, lets the requests in flight end while ctx
+// Close accepts no more connections, waits for in-flight requests while ctx
 // lasts, and cuts off the rest.
 func (s *Server) Close(ctx context.Context) {
 	if err := s.http.Shutdown(ctx); err != nil {
-		_ = s.http.Close() // its error repeats what Shutdown said
+		_ = s.http.Close() // its error repeats that of Shutdown
 	}
 	<-s.done
 }

@@ -15,10 +15,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// handler answers one request; what it says travels at once.
+// handler handles one call. Progress is sent immediately.
 type handler func(ctx context.Context, body []byte, say func(string)) (any, error)
 
-// routes are the calls. A client that hangs up ends the context of its call.
+// routes returns the handler of all calls. The context of a call ends when the
+// client disconnects.
 func (s *Supervisor) routes() http.Handler {
 	mux := http.NewServeMux()
 	for path, c := range map[string]handler{
@@ -37,8 +38,8 @@ func (s *Supervisor) routes() http.Handler {
 	return mux
 }
 
-// handle runs a call and writes its lines. 503 means that this supervisor is on
-// its way out and did nothing.
+// handle runs a call and writes its messages. 503 means that this supervisor is
+// shutting down and did nothing.
 func (s *Supervisor) handle(path string, c handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.beginCall() {
@@ -66,7 +67,7 @@ func (s *Supervisor) handle(path string, c handler) http.Handler {
 	})
 }
 
-// recoverPanic keeps a bug in one call from taking every service down.
+// recoverPanic keeps a panic in one call from stopping all services.
 func (s *Supervisor) recoverPanic(path string, f func() (any, error)) (value any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -87,7 +88,7 @@ func (l *messageWriter) write(line Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.to.Encode(line) == nil {
-		_ = l.flush() // the client left: the context tells
+		_ = l.flush() // the client is gone: the context ends
 	}
 }
 
@@ -114,8 +115,8 @@ func (s *Supervisor) hello(context.Context, []byte, func(string)) (any, error) {
 	return HelloResponse{Protocol: Protocol, PID: os.Getpid(), Runtime: s.cfg.Runtime.Name()}, nil
 }
 
-// stop ends the supervisor; with OnlyIdle not if there is something to serve or
-// another call is being answered. The answer tells whether it ends.
+// stop shuts the supervisor down; with OnlyIdle only if no release is deployed
+// and no other call is active. It returns whether the supervisor stops.
 func (s *Supervisor) stop(_ context.Context, body []byte, _ func(string)) (any, error) {
 	var o StopRequest
 	if err := decode(body, &o); err != nil {
@@ -209,7 +210,7 @@ func (s *Supervisor) traffic(_ context.Context, body []byte, _ func(string)) (an
 	return e.meter.Traffic(q.Release, q.Since, s.cfg.Now()), nil
 }
 
-// lookup finds the environment that the call names; nil when there is none.
+// lookup returns the environment of the request, or nil if it does not exist.
 func (s *Supervisor) lookup(body []byte) (*environment, error) {
 	var o ReleaseRequest
 	if err := decode(body, &o); err != nil {

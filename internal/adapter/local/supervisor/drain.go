@@ -9,8 +9,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/local/proxy"
 )
 
-// drainGroup ends a group in the background, once its requests are done or the time
-// for that is over.
+// drainGroup stops a group in the background, once its requests are finished or
+// the drain timeout has passed.
 func (e *environment) drainGroup(g *group, servers map[int]*proxy.Server) {
 	ended := make(chan struct{})
 	e.mu.Lock()
@@ -40,7 +40,7 @@ func drainTimeout(cfg *Config, g *group) time.Duration {
 	return cfg.DrainTimeout
 }
 
-// waitDrained waits until everything that was replaced has ended.
+// waitDrained waits until all replaced groups have stopped.
 func (e *environment) waitDrained(ctx context.Context) error {
 	for {
 		e.mu.Lock()
@@ -60,7 +60,7 @@ func (e *environment) waitDrained(ctx context.Context) error {
 	}
 }
 
-// remove ends everything.
+// remove stops everything and deletes the environment.
 func (e *environment) remove(ctx context.Context) error {
 	if err := e.lock(ctx); err != nil {
 		return err
@@ -73,8 +73,8 @@ func (e *environment) remove(ctx context.Context) error {
 	return nil
 }
 
-// shutdown ends everything and keeps what is saved: listeners first, then the
-// requests in flight, then the replicas.
+// shutdown stops everything and keeps the saved state: first the listeners, then
+// in-flight requests, then the replicas.
 func (e *environment) shutdown() {
 	e.closeCandidate()
 	e.mu.Lock()
@@ -99,5 +99,5 @@ func (e *environment) shutdown() {
 			e.drainGroup(g, nil)
 		}
 	}
-	_ = e.waitDrained(context.WithoutCancel(ctx)) // its only error is the context's
+	_ = e.waitDrained(context.WithoutCancel(ctx)) // it cannot fail: the context does not end
 }

@@ -14,27 +14,27 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// environment is one environment of a service at run time. What should run is in
-// the store; this is what does.
+// environment is the runtime state of one environment of a service. The desired
+// state is in the store.
 type environment struct {
 	cfg   *Config
 	store *store
 	key   string
-	sem   chan struct{} // holds one token: who has it may change things
+	sem   chan struct{} // held while the environment is changed
 	proxy *proxy.Proxy
 	meter latency.Recorder
 
 	mu        sync.Mutex
-	servers   map[int]*proxy.Server // of the stable port, and of a new one until it is promoted
+	servers   map[int]*proxy.Server // of the stable port, and of a new one until the promotion
 	candidate *candidate
 	promoted  *group
 	staged    *group
-	draining  map[*group]chan struct{} // closed once it has ended
+	draining  map[*group]chan struct{} // closed once it has stopped
 	listenErr error                    // why the stable port is not open
-	startErr  error                    // why a saved release could not be started again
+	startErr  error                    // why a saved release could not be restarted
 }
 
-// candidate is the address that reaches only the staged release.
+// candidate is the separate address of the staged release.
 type candidate struct {
 	proxy  *proxy.Proxy
 	server *proxy.Server
@@ -50,7 +50,7 @@ func newEnvironment(cfg *Config, s *store, key string) *environment {
 	return e
 }
 
-// lock waits for the turn to change things; give it back.
+// lock waits for the exclusive right to change the environment.
 func (e *environment) lock(ctx context.Context) error {
 	select {
 	case <-e.sem:
@@ -62,7 +62,7 @@ func (e *environment) lock(ctx context.Context) error {
 
 func (e *environment) unlock() { e.sem <- struct{}{} }
 
-// stage starts the release beside the one that serves, and waits for it.
+// stage starts the release next to the promoted one and waits until it is ready.
 func (e *environment) stage(ctx context.Context, o ReleaseRequest, say func(string)) (string, error) {
 	if err := e.lock(ctx); err != nil {
 		return "", err
@@ -100,7 +100,7 @@ func (e *environment) stage(ctx context.Context, o ReleaseRequest, say func(stri
 	return e.openCandidate()
 }
 
-// stagePromoted answers for a release that has the traffic already.
+// stagePromoted handles a release that is already promoted.
 func (e *environment) stagePromoted(ctx context.Context, o ReleaseRequest, saved EnvironmentState, say func(string)) (string, error) {
 	if err := e.discardStaged(ctx, saved); err != nil {
 		return "", err
@@ -108,7 +108,7 @@ func (e *environment) stagePromoted(ctx context.Context, o ReleaseRequest, saved
 	if _, err := e.openPort(o, saved); err != nil {
 		return "", err
 	}
-	if e.promoted == nil { // it could not be started when the supervisor began
+	if e.promoted == nil { // it could not be restored
 		g, err := newGroup(e.cfg, o)
 		if err != nil {
 			return "", err
@@ -124,8 +124,8 @@ func (e *environment) stagePromoted(ctx context.Context, o ReleaseRequest, saved
 	return e.url(), nil
 }
 
-// discardFailed ends a release that cannot become ready. One whose caller left is
-// kept: it may come back and ask again.
+// discardFailed stops a release that cannot become ready. It is kept if the
+// caller disconnected, who may repeat the call.
 func (e *environment) discardFailed(ctx context.Context, err error) error {
 	if !fault.Is(err, fault.Failed) {
 		return err
@@ -137,7 +137,7 @@ func (e *environment) discardFailed(ctx context.Context, err error) error {
 	return err
 }
 
-// startStaged records the release as staged and starts it.
+// startStaged saves the release as staged and starts it.
 func (e *environment) startStaged(o ReleaseRequest, saved EnvironmentState) error {
 	saved.Staged = &ReleaseSpec{Release: o.Release, Spec: o.Spec}
 	if err := e.store.put(e.key, saved); err != nil {
@@ -157,8 +157,8 @@ func (e *environment) startStaged(o ReleaseRequest, saved EnvironmentState) erro
 	return nil
 }
 
-// promote gives the staged release the traffic. On disk first: whoever starts
-// again in between serves the new one.
+// promote switches the traffic to the staged release. It is saved first: after a
+// crash the new release is restored.
 func (e *environment) promote(ctx context.Context, o ReleaseRequest, say func(string)) (port.Observation, error) {
 	if err := e.lock(ctx); err != nil {
 		return port.Observation{}, err
@@ -214,7 +214,7 @@ func (e *environment) switchTraffic(ctx context.Context, o ReleaseRequest, saved
 	return nil
 }
 
-// changePort gives what serves the port that the order wants.
+// changePort moves the promoted release to the requested port.
 func (e *environment) changePort(ctx context.Context, o ReleaseRequest, saved EnvironmentState) error {
 	if o.Port == 0 || o.Port == saved.Port {
 		return nil
@@ -231,7 +231,7 @@ func (e *environment) changePort(ctx context.Context, o ReleaseRequest, saved En
 	return nil
 }
 
-// discard ends the staged release if it is that one.
+// discard stops the staged release if it is that one.
 func (e *environment) discard(ctx context.Context, release delivery.ReleaseID) error {
 	if err := e.lock(ctx); err != nil {
 		return err
@@ -263,7 +263,7 @@ func (e *environment) discardStaged(ctx context.Context, saved EnvironmentState)
 	return e.waitDrained(ctx)
 }
 
-// observe tells what is there.
+// observe returns the state of the environment.
 func (e *environment) observe() port.Observation {
 	saved, _ := e.store.get(e.key)
 	e.mu.Lock()

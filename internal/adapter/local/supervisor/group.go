@@ -30,7 +30,8 @@ type group struct {
 	changed  chan struct{}
 }
 
-// newGroup starts the replicas. The error is about the release's configuration.
+// newGroup starts the replicas. It returns an error for an invalid configuration
+// of the release.
 func newGroup(cfg *Config, o ReleaseRequest) (*group, error) {
 	spec, note, err := containerSpec(o)
 	if err != nil {
@@ -61,8 +62,9 @@ func newGroup(cfg *Config, o ReleaseRequest) (*group, error) {
 	return g, nil
 }
 
-// containerSpec says how a replica runs. It sees the image's environment, then the
-// workload's, then what Slipway promises, and nothing of this process's own.
+// containerSpec returns the specification of a replica. Its environment is that
+// of the image, then the workload's, then Slipway's variables, and nothing of
+// this process.
 func containerSpec(o ReleaseRequest) (spec container.Spec, note string, err error) {
 	s := o.Spec
 	user, note, err := container.ResolveUser(s.Rootfs, s.Image.User)
@@ -82,14 +84,14 @@ func containerSpec(o ReleaseRequest) (spec container.Spec, note string, err erro
 	if s.Model != "" {
 		env = mergeEnv(env, nil, map[string]string{"MODEL_PATH": "/model", "MODEL_VERSION": s.ModelVersion})
 	}
-	env = withoutEnv(env, "PORT") // each replica gets its own
+	env = withoutEnv(env, "PORT") // set for each replica
 	return container.Spec{
 		Rootfs: s.Rootfs, Model: s.Model, Args: args, Env: env, Dir: s.Image.WorkingDir,
 		User: user, CPU: s.Workload.CPU, Memory: s.Workload.Memory,
 	}, note, nil
 }
 
-// mergeEnv makes one environment; later values win, and names are sorted.
+// mergeEnv merges environments. Later values win, and names are sorted.
 func mergeEnv(base []string, more ...map[string]string) []string {
 	all := map[string]string{}
 	for _, kv := range base {
@@ -127,8 +129,9 @@ func (g *group) notify() {
 	g.changed = make(chan struct{})
 }
 
-// waitReady returns once every replica is ready. A strict wait ends with the first
-// replica that fails; the other is for a release that has been ready before.
+// waitReady waits until every replica is ready. If strict is set, it fails as
+// soon as a replica exits; otherwise the release has been ready before and may
+// recover.
 func (g *group) waitReady(ctx context.Context, strict bool, say func(string)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, g.readyTimeout(), errReadyTimeout)
 	defer cancel()
@@ -163,7 +166,7 @@ func (g *group) waitReady(ctx context.Context, strict bool, say func(string)) er
 	}
 }
 
-// readyTimeout is how long the release may take to become ready.
+// readyTimeout returns the time the release may take to become ready.
 func (g *group) readyTimeout() time.Duration {
 	if g.request.ReadyTimeout > 0 {
 		return g.request.ReadyTimeout.D()
@@ -193,7 +196,7 @@ func (g *group) notReadyError(cause error, count int) error {
 	return cause
 }
 
-// stop stops every replica and waits until all have ended.
+// stop stops every replica and waits until all have exited.
 func (g *group) stop() {
 	for _, r := range g.replicas {
 		r.requestStop()
@@ -203,14 +206,14 @@ func (g *group) stop() {
 	}
 }
 
-// setDraining marks the group as on its way out.
+// setDraining marks the group as draining.
 func (g *group) setDraining() {
 	g.mu.Lock()
 	g.draining = true
 	g.mu.Unlock()
 }
 
-// observe adds the group to what is seen of the environment.
+// observe adds the replicas and notes of the group to o.
 func (g *group) observe(o *port.Observation) {
 	g.mu.Lock()
 	out := g.draining
@@ -230,7 +233,7 @@ func (g *group) observe(o *port.Observation) {
 	}
 }
 
-// appendNote keeps the notes of many replicas from repeating each other.
+// appendNote adds a note unless it is present: replicas have the same notes.
 func appendNote(notes []string, note string) []string {
 	for _, n := range notes {
 		if n == note {
@@ -240,7 +243,7 @@ func appendNote(notes []string, note string) []string {
 	return append(notes, note)
 }
 
-// healthy tells whether no replica has failed since the group was started.
+// healthy reports whether no replica has failed since the group was started.
 func (g *group) healthy() bool {
 	for _, r := range g.replicas {
 		if _, failures, _ := r.observe(); failures > 0 {

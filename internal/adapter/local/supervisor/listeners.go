@@ -10,8 +10,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/local/proxy"
 )
 
-// openPort makes the environment listen on the port that the order wants, or on the
-// one that it has, or on a new one, and returns which.
+// openPort listens on the requested port, on the current one, or on a new one,
+// and returns it.
 func (e *environment) openPort(o ReleaseRequest, saved EnvironmentState) (int, error) {
 	at := o.Port
 	if at == 0 {
@@ -28,8 +28,9 @@ func (e *environment) openPort(o ReleaseRequest, saved EnvironmentState) (int, e
 	return e.openNewPort()
 }
 
-// openNewPort chooses a port and opens it. One environment at a time: looking
-// whether a port is free takes it for a moment. Called with mu held.
+// openNewPort chooses a port and opens it. Only one environment at a time may do
+// so, because checking whether a port is free occupies it briefly. The caller
+// holds mu.
 func (e *environment) openNewPort() (int, error) {
 	e.cfg.ports.stableMu.Lock()
 	defer e.cfg.ports.stableMu.Unlock()
@@ -38,7 +39,7 @@ func (e *environment) openNewPort() (int, error) {
 		avoid[other.Port] = true
 	}
 	var err error
-	for range 10 { // other programs take ports as well
+	for range 10 { // other programs open ports, too
 		at, none := stablePort(e.key, avoid)
 		if none != nil {
 			return 0, none
@@ -51,7 +52,7 @@ func (e *environment) openNewPort() (int, error) {
 	return 0, err
 }
 
-// listen opens the port, if it is not open. Called with mu held.
+// listen opens the port unless it is open. The caller holds mu.
 func (e *environment) listen(at int) error {
 	if e.servers[at] != nil {
 		return nil
@@ -65,7 +66,7 @@ func (e *environment) listen(at int) error {
 	return nil
 }
 
-// closeUnusedPorts closes the ports that the environment does not keep.
+// closeUnusedPorts closes the ports that the environment no longer uses.
 func (e *environment) closeUnusedPorts(ctx context.Context, saved EnvironmentState) {
 	e.mu.Lock()
 	var unused []*proxy.Server
@@ -81,8 +82,8 @@ func (e *environment) closeUnusedPorts(ctx context.Context, saved EnvironmentSta
 	}
 }
 
-// openCandidate gives the staged release an address of its own, with the same
-// care for requests as the stable one, but uncounted: users don't come by it.
+// openCandidate opens a separate address for the staged release. It retries like
+// the stable address, but its requests are not recorded: they are not from users.
 func (e *environment) openCandidate() (string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -123,8 +124,8 @@ func (e *environment) url() string {
 	return fmt.Sprintf("http://127.0.0.1:%d", saved.Port)
 }
 
-// restore starts what should run. A port that is taken is tried again until it
-// is free or the environment ends; the replicas run meanwhile.
+// restore starts the saved releases. A port in use is retried until it is free or
+// the environment is gone; the replicas run meanwhile.
 func (e *environment) restore(ctx context.Context, saved EnvironmentState) {
 	e.promoted = e.restart(saved, saved.Promoted)
 	e.staged = e.restart(saved, saved.Staged)
@@ -150,7 +151,7 @@ func (e *environment) restore(ctx context.Context, saved EnvironmentState) {
 	}()
 }
 
-// restart starts a placement again; one that cannot be is nil, and logged.
+// restart starts a saved release. It logs an error and returns nil if that fails.
 func (e *environment) restart(saved EnvironmentState, p *ReleaseSpec) *group {
 	if p == nil {
 		return nil
@@ -167,7 +168,7 @@ func (e *environment) relisten(at int) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.promoted == nil && e.staged == nil {
-		return true // it was ended meanwhile
+		return true // it was stopped meanwhile
 	}
 	e.listenErr = e.listen(at)
 	if e.listenErr != nil {
@@ -176,7 +177,7 @@ func (e *environment) relisten(at int) bool {
 	return e.listenErr == nil
 }
 
-// up waits until what should serve does.
+// up waits until the promoted release is ready.
 func (e *environment) up(ctx context.Context, say func(string)) error {
 	e.mu.Lock()
 	g, problem := e.promoted, e.listenErr

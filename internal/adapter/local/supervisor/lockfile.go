@@ -31,7 +31,7 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// IsRunning tells whether a supervisor has the folder.
+// IsRunning reports whether a supervisor is running in the folder.
 func IsRunning(dir string) (bool, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "supervisor.lock"), os.O_RDWR, 0)
 	if errors.Is(err, os.ErrNotExist) {
@@ -48,8 +48,8 @@ func IsRunning(dir string) (bool, error) {
 	return false, err
 }
 
-// The socket's path may be longer than the 108 bytes that the kernel takes, so
-// both sides reach it through an open folder.
+// A socket path is limited to 108 bytes, so both sides access the socket through
+// an open folder.
 func socket(dir string) (path string, folder *os.File, err error) {
 	folder, err = os.Open(filepath.Join(dir, "run"))
 	if err != nil {
@@ -71,11 +71,11 @@ func listenUnix(dir string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on the supervisor socket: %w", err)
 	}
-	listener.SetUnlinkOnClose(false) // that path names whatever the number means by then
+	listener.SetUnlinkOnClose(false) // the file descriptor in the path may be reused by then
 	return listener, nil
 }
 
-// Dial connects to the folder's supervisor.
+// Dial connects to the supervisor of the folder.
 func Dial(ctx context.Context, dir string) (net.Conn, error) {
 	path, folder, err := socket(dir)
 	if err != nil {

@@ -24,34 +24,34 @@ const (
 	timeFormat = "2006-01-02T15:04:05.000000Z" // fixed width, so that lines sort by time
 )
 
-// logFile is a replica's log: lines with times, rotated once to ".1".
+// logFile is the log of a replica: lines with timestamps, rotated once to ".1".
 type logFile struct {
 	path string
-	max  int64 // bytes, after which it is rotated
+	max  int64 // size in bytes at which it is rotated
 	now  func() time.Time
 
 	mu        sync.Mutex
 	file      *os.File
 	size      int64
-	tailLines []string // of the current start
+	tailLines []string // of the current container
 }
 
-// reset forgets the last lines: they belong to an earlier start.
+// reset drops the last lines, which belong to a previous container.
 func (l *logFile) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tailLines = nil
 }
 
-// tail is the last lines of the current start.
+// tail returns the last lines of the current container.
 func (l *logFile) tail() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]string(nil), l.tailLines...)
 }
 
-// copy writes lines until r ends. A replica must never stall because its log
-// cannot be written, so errors cost lines only.
+// copy writes lines until r ends. Errors only lose lines: a replica must not
+// block because its log cannot be written.
 func (l *logFile) copy(r io.Reader) {
 	lines := bufio.NewReaderSize(r, maxLine)
 	for {
@@ -74,7 +74,7 @@ func (l *logFile) write(line string) {
 	}
 	if l.size > l.max {
 		l.close()
-		_ = os.Rename(l.path, l.path+".1") // then the file grows
+		_ = os.Rename(l.path, l.path+".1") // on failure the file grows
 	}
 	if l.file == nil && l.open() != nil {
 		return
@@ -118,8 +118,8 @@ func logDir(dir, service string, env delivery.Environment) string {
 	return filepath.Join(dir, "logs", service, string(env))
 }
 
-// ReadLogs returns the last lines of every replica of those releases (none: of
-// all that ever ran there), merged by time: "time replica | text".
+// ReadLogs returns the last lines of every replica of the releases (none: of all
+// releases), merged by time: "time replica | text".
 func ReadLogs(dir, service string, env delivery.Environment, releases []delivery.ReleaseID, lines int) ([]string, error) {
 	folder := logDir(dir, service, env)
 	entries, err := os.ReadDir(folder)
@@ -159,8 +159,7 @@ func belongsTo(replica string, releases []delivery.ReleaseID) bool {
 	return len(releases) == 0
 }
 
-// tailFile reads the last n lines of a log and, where it was just rotated, of
-// the one before.
+// tailFile reads the last n lines of a log, including the rotated file.
 func tailFile(path string, n int) ([]string, error) {
 	var all []string
 	for _, p := range []string{path + ".1", path} {

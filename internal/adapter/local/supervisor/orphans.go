@@ -19,21 +19,22 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/local/container"
 )
 
-// processRecord is what a box would leave if this process were killed.
+// processRecord lists what a container would leave behind if this process were
+// killed.
 type processRecord struct {
 	Boot      string    `json:"boot"`
 	Processes []process `json:"processes"`
 	Cgroups   []string  `json:"cgroups,omitempty"`
 }
 
-// process is named by its id and its start: ids are used again.
+// process is identified by its PID and start time, since PIDs are reused.
 type process struct {
 	PID   int    `json:"pid"`
-	Start string `json:"start"` // clock ticks after the boot
+	Start string `json:"start"` // clock ticks since boot
 }
 
-// writeProcessRecord writes the trace of a box that is about to begin. Without it the box
-// still dies with this process, only nobody would look after it.
+// writeProcessRecord records a container before it starts. On failure the
+// container still ends with this process, but leftovers would not be cleaned up.
 func writeProcessRecord(dir, file string, b container.Started) {
 	t := processRecord{Boot: bootID(), Cgroups: b.Cgroups}
 	for _, pid := range b.PIDs {
@@ -49,7 +50,7 @@ func writeProcessRecord(dir, file string, b container.Started) {
 
 func removeProcessRecord(dir, file string) { os.Remove(filepath.Join(dir, "run", file)) }
 
-// killOrphans ends what an earlier supervisor left running.
+// killOrphans kills what a previous supervisor left running.
 func killOrphans(ctx context.Context, dir string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "run", "*.json"))
 	if err != nil {
@@ -61,7 +62,7 @@ func killOrphans(ctx context.Context, dir string) error {
 			return err
 		}
 		var t processRecord
-		if json.Unmarshal(raw, &t) == nil { // else it was cut short as the box began
+		if json.Unmarshal(raw, &t) == nil { // otherwise it was truncated before the container started
 			if err := t.killAll(ctx); err != nil {
 				return err
 			}
@@ -93,7 +94,7 @@ func (t processRecord) killAll(ctx context.Context) error {
 	return nil
 }
 
-// killProcess kills it and waits until it is gone.
+// killProcess kills a process and waits until it is gone.
 func killProcess(ctx context.Context, p process) error {
 	fd, err := unix.PidfdOpen(p.PID, 0)
 	if err != nil {
@@ -118,13 +119,13 @@ func killProcess(ctx context.Context, p process) error {
 	}
 }
 
-// startTime reads when a process started. A zombie counts as gone.
+// startTime returns the start time of a process. It reports false for a zombie.
 func startTime(pid int) (string, bool) {
 	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return "", false
 	}
-	// The name in parentheses may hold anything: count from the last one.
+	// The name in parentheses may contain anything: start after the last one.
 	i := strings.LastIndexByte(string(raw), ')')
 	if i < 0 {
 		return "", false
@@ -137,6 +138,6 @@ func startTime(pid int) (string, bool) {
 }
 
 func bootID() string {
-	raw, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // without one, starts alone must match
+	raw, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // without it, only start times are compared
 	return strings.TrimSpace(string(raw))
 }

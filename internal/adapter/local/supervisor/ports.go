@@ -16,33 +16,32 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// The ranges lie below the ports that Linux hands out to outgoing connections
-// (32768 and above), so that none of those can take one in between.
+// The ranges are below the ephemeral ports of Linux (32768 and above), so that no
+// outgoing connection can take a port.
 const (
 	minStable, numStable   = 18000, 2000
 	minReplica, numReplica = 20000, 12000
 )
 
-// ports hands out loopback ports to replicas.
+// ports allocates loopback ports for replicas.
 type ports struct {
-	stableMu sync.Mutex // held while a stable port is looked for
+	stableMu sync.Mutex // held while a stable port is chosen
 
 	mu    sync.Mutex
 	next  int
-	taken map[int]net.Listener // what holds the port against other supervisors
+	taken map[int]net.Listener // reserves the port against other supervisors
 }
 
-// acquire finds a free port, never one that is handed out, here or by another
-// supervisor of this machine. Between this look and the replica's own there is a
-// moment in which the port is nobody's: an abstract socket of its name holds it,
-// which is seen exactly where the port is (in this network namespace, by every
-// user), and which the kernel drops with its holder.
+// acquire returns a free port that is not allocated by any supervisor of this
+// machine. Until the replica listens on it, an abstract Unix socket named after
+// the port reserves it: abstract sockets have the same scope as ports (the
+// network namespace, all users), and the kernel removes them with their holder.
 func (p *ports) acquire() (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.taken == nil {
 		p.taken = map[int]net.Listener{}
-		p.next = os.Getpid() // two supervisors begin at different places
+		p.next = os.Getpid() // supervisors start at different ports
 	}
 	for range numReplica {
 		p.next++
@@ -69,8 +68,8 @@ func (p *ports) release(n int) {
 	}
 }
 
-// stablePort finds the port of an environment that has none yet: the same one
-// each time, unless something else took it.
+// stablePort chooses the port of a new environment: the same one each time,
+// unless it is in use.
 func stablePort(key string, reserved map[int]bool) (int, error) {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(key)) // never fails
@@ -85,7 +84,7 @@ func stablePort(key string, reserved map[int]bool) (int, error) {
 		Hint("set `port` of the local target")
 }
 
-// isFree tells whether a service could listen on the port on all addresses.
+// isFree reports whether a service could listen on the port on all addresses.
 func isFree(n int) bool {
 	l, err := net.Listen("tcp", ":"+strconv.Itoa(n))
 	if err != nil {
@@ -105,8 +104,9 @@ func portInUseError(n int, err error) error {
 		Hint("stop that process, or set a different `port` for this environment").Cause(err)
 }
 
-// findListener names the process that listens on a port: "process 123 (nginx)". It
-// is empty when it cannot be found, e.g. because it is another user's.
+// findListener describes the process that listens on a port: "process 123
+// (nginx)". It returns "" if the process cannot be found, for example because it
+// belongs to another user.
 func findListener(proc string, n int) string {
 	inodes := map[string]bool{}
 	for _, table := range []string{"net/tcp", "net/tcp6"} {
@@ -119,7 +119,7 @@ func findListener(proc string, n int) string {
 			continue
 		}
 		pid := filepath.Base(filepath.Dir(filepath.Dir(link)))
-		comm, _ := os.ReadFile(filepath.Join(proc, pid, "comm")) // it may have ended since
+		comm, _ := os.ReadFile(filepath.Join(proc, pid, "comm")) // it may have exited
 		return fmt.Sprintf("process %s (%s)", pid, strings.TrimSpace(string(comm)))
 	}
 	return ""

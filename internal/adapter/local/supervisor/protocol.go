@@ -1,9 +1,8 @@
 //go:build linux
 
 // Package supervisor keeps releases running on this machine: it starts their
-// replicas as containers, restarts them, switches the traffic between releases
-// and remembers what should run across its own end. The local target talks to it
-// over a unix socket.
+// replicas as containers, restarts them, switches traffic between releases, and
+// restores them after a restart. The local target calls it over a Unix socket.
 package supervisor
 
 import (
@@ -18,11 +17,12 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Protocol is the version of what is said over the socket. It grows when an
-// older or newer counterpart would misunderstand.
+// Protocol is the version of the socket protocol. It is incremented for
+// incompatible changes.
 const Protocol = 1
 
-// The calls. Hello and Stop keep their form in every protocol.
+// The paths of the calls. Hello and Stop have the same form in every protocol
+// version.
 const (
 	CallHello   = "/hello"
 	CallStop    = "/stop"
@@ -35,30 +35,29 @@ const (
 	CallTraffic = "/traffic"
 )
 
-// HelloResponse is how a supervisor introduces itself.
+// HelloResponse describes a supervisor.
 type HelloResponse struct {
 	Protocol int    `json:"protocol"`
 	PID      int    `json:"pid"`
 	Runtime  string `json:"runtime"`
 }
 
-// StopRequest asks it to end.
+// StopRequest stops the supervisor.
 type StopRequest struct {
-	OnlyIdle bool `json:"only_idle,omitempty"` // not if it has something to serve
+	OnlyIdle bool `json:"only_idle,omitempty"` // only if no release is deployed
 }
 
-// ReleaseRequest is a release for an environment, with everything that is needed to run
-// it without asking anybody.
+// ReleaseRequest is a release in an environment with everything needed to run it.
 type ReleaseRequest struct {
 	Service      string               `json:"service"`
 	Environment  delivery.Environment `json:"environment"`
 	Release      delivery.ReleaseID   `json:"release"`
 	Port         int                  `json:"port"`             // 0: chosen once and kept
-	ReadyTimeout delivery.Duration    `json:"within,omitempty"` // to become ready; 0: the supervisor's default
+	ReadyTimeout delivery.Duration    `json:"within,omitempty"` // to become ready; 0: Config.StartTimeout
 	Spec         Spec                 `json:"spec"`
 }
 
-// Spec is how a release runs here.
+// Spec describes how to run a release.
 type Spec struct {
 	Rootfs       string            `json:"rootfs"`          // absolute folder
 	Model        string            `json:"model,omitempty"` // absolute folder
@@ -67,7 +66,7 @@ type Spec struct {
 	Workload     delivery.Workload `json:"workload"`
 }
 
-// TrafficRequest asks for a release's traffic.
+// TrafficRequest requests the traffic of a release.
 type TrafficRequest struct {
 	Service     string               `json:"service"`
 	Environment delivery.Environment `json:"environment"`
@@ -75,39 +74,39 @@ type TrafficRequest struct {
 	Since       time.Time            `json:"since"`
 }
 
-// Message is one line of an answer: progress, then the value or the fault.
+// Message is one line of a response: progress, then the value or the error.
 type Message struct {
 	Progress string          `json:"say,omitempty"`
 	Value    json.RawMessage `json:"value,omitempty"`
 	Error    *RemoteError    `json:"fault,omitempty"`
 }
 
-// RemoteError is an error on its way to the client.
+// RemoteError is an error that is sent to the client.
 type RemoteError struct {
 	Kind fault.Kind `json:"kind"`
 	Text string     `json:"what"`
 	Hint string     `json:"hint,omitempty"`
 }
 
-// NewRemoteError makes err ready to travel.
+// NewRemoteError converts err.
 func NewRemoteError(err error) *RemoteError {
 	return &RemoteError{Kind: fault.KindOf(err), Text: err.Error(), Hint: fault.HintOf(err)}
 }
 
-// Err makes it an error again.
+// Err converts it back to an error.
 func (f *RemoteError) Err() error {
 	return fault.New(f.Kind, "%s", f.Text).Hint("%s", f.Hint)
 }
 
-// EnvironmentKey names an environment of a service.
+// EnvironmentKey returns the key of an environment in the state.
 func EnvironmentKey(service string, env delivery.Environment) string {
 	return service + "/" + string(env)
 }
 
-// names become folders.
+// Names are used as folder names.
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
-// ValidateNames refuses names that cannot be folders.
+// ValidateNames rejects names that cannot be folder names.
 func ValidateNames(service string, env delivery.Environment) error {
 	for _, n := range []string{service, string(env)} {
 		if !namePattern.MatchString(n) || strings.Contains(n, "..") {

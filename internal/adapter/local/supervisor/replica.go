@@ -36,10 +36,10 @@ type replica struct {
 	readyPath string         // path
 	pool      *proxy.Pool
 	log       *logFile
-	notify    func() // something changed
+	notify    func() // called after every change
 
-	stopRequested chan struct{} // closed: end
-	done          chan struct{} // closed: ended
+	stopRequested chan struct{} // closed to stop it
+	done          chan struct{} // closed when it has stopped
 	once          sync.Once
 
 	mu        sync.Mutex
@@ -49,7 +49,7 @@ type replica struct {
 	container *container.Container
 }
 
-// run is the life of the replica.
+// run starts the container, again and again, until the replica is stopped.
 func (r *replica) run() {
 	defer close(r.done)
 	defer r.log.finish()
@@ -76,8 +76,8 @@ func (r *replica) run() {
 	}
 }
 
-// nextBackoff is how long to wait before the next start, after the last wait and
-// the time that the replica ran since.
+// nextBackoff returns the delay before the next start, given the previous delay
+// and how long the replica ran.
 func (c *Config) nextBackoff(last, ran time.Duration) time.Duration {
 	if last == 0 || ran >= c.StableAfter {
 		return c.MinBackoff
@@ -85,7 +85,7 @@ func (c *Config) nextBackoff(last, ran time.Duration) time.Duration {
 	return min(2*last, c.MaxBackoff)
 }
 
-// runOnce is one start until its end, which it explains.
+// runOnce starts the container, waits until it exits, and returns the reason.
 func (r *replica) runOnce() string {
 	port, err := r.cfg.ports.acquire()
 	if err != nil {
@@ -119,8 +119,8 @@ func (r *replica) runOnce() string {
 	return exit.String() + formatTail(r.log.tail())
 }
 
-// supervise watches over a running box: it joins the pool once it is ready, leaves
-// it when it ends, and is told to end when the replica is.
+// supervise waits for a running container. It adds it to the pool once it is
+// ready, removes it when it exits, and terminates it when the replica is stopped.
 func (r *replica) supervise(b *container.Container, address string) container.Exit {
 	r.mu.Lock()
 	r.container, r.notes = b, b.Notes
@@ -149,7 +149,7 @@ func (r *replica) supervise(b *container.Container, address string) container.Ex
 	return exit
 }
 
-// terminate asks the box to end, and makes it end after the grace time.
+// terminate sends SIGTERM, and SIGKILL after the grace period.
 func (r *replica) terminate(b *container.Container, ended <-chan struct{}) {
 	b.Signal(syscall.SIGTERM)
 	timer := time.NewTimer(r.cfg.GracePeriod)
@@ -161,7 +161,7 @@ func (r *replica) terminate(b *container.Container, ended <-chan struct{}) {
 	}
 }
 
-// probe asks until the answer is 200 or ctx ends.
+// probe repeats the request until the response is 200 or ctx ends.
 func (r *replica) probe(ctx context.Context, url string) bool {
 	client := http.Client{
 		Timeout:       2 * time.Second,
@@ -192,11 +192,11 @@ func respondsOK(ctx context.Context, client *http.Client, url string) bool {
 		return false
 	}
 	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // only the status counts
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // only the status matters
 	return resp.StatusCode == http.StatusOK
 }
 
-// requestStop asks the replica to end; wait for done.
+// requestStop stops the replica; done is closed when it has stopped.
 func (r *replica) requestStop() { r.once.Do(func() { close(r.stopRequested) }) }
 
 func (r *replica) isStopping() bool {
@@ -233,14 +233,14 @@ func (r *replica) countRestart() {
 	r.mu.Unlock()
 }
 
-// observe is the replica as others see it.
+// observe returns the state of the replica.
 func (r *replica) observe() (status port.Replica, failures int, notes []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.status, r.failures, r.notes
 }
 
-// formatTail renders the end of a log below a cause.
+// formatTail formats the end of a log for an error.
 func formatTail(lines []string) string {
 	if len(lines) == 0 {
 		return "; it printed nothing"

@@ -18,13 +18,13 @@ import (
 
 const stateSchema = 1
 
-// State is what should run, as state.json keeps it.
+// State is the desired state, stored in state.json.
 type State struct {
 	Schema       int                         `json:"schema"`
-	Environments map[string]EnvironmentState `json:"environments"` // by Key
+	Environments map[string]EnvironmentState `json:"environments"` // by EnvironmentKey
 }
 
-// EnvironmentState is one of them. It has at most one promoted release.
+// EnvironmentState is the desired state of one environment.
 type EnvironmentState struct {
 	Service     string               `json:"service"`
 	Environment delivery.Environment `json:"environment"`
@@ -33,7 +33,7 @@ type EnvironmentState struct {
 	Staged      *ReleaseSpec         `json:"staged,omitempty"`
 }
 
-// ShouldRun tells whether anything should run.
+// ShouldRun reports whether any release should run.
 func (e EnvironmentState) ShouldRun() bool { return e.Promoted != nil || e.Staged != nil }
 
 // ReleaseSpec is a release that should run.
@@ -42,7 +42,7 @@ type ReleaseSpec struct {
 	Spec    Spec               `json:"spec"`
 }
 
-// ReadState reads the state of a folder; a missing one is empty.
+// ReadState reads the state of a folder. It is empty if the file does not exist.
 func ReadState(dir string) (State, error) {
 	path := filepath.Join(dir, "state.json")
 	s := State{Schema: stateSchema, Environments: map[string]EnvironmentState{}}
@@ -66,7 +66,7 @@ func ReadState(dir string) (State, error) {
 	return s, nil
 }
 
-// store keeps the state on disk and in memory alike.
+// store keeps the state in memory and on disk.
 type store struct {
 	dir string
 
@@ -91,7 +91,7 @@ func (s *store) all() map[string]EnvironmentState {
 	return all
 }
 
-// put makes e the environment's state, on disk first. drop removes it.
+// put saves the state of an environment, on disk first. remove deletes it.
 func (s *store) put(key string, e EnvironmentState) error { return s.change(key, &e) }
 
 func (s *store) remove(key string) error { return s.change(key, nil) }

@@ -18,21 +18,21 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/local/container"
 )
 
-// ErrBusy says that another supervisor has the folder.
+// ErrBusy means that another supervisor is running in the folder.
 var ErrBusy = errors.New("another supervisor is using this folder")
 
-// Config is what a supervisor needs. Only Dir and Runtime have no default.
+// Config configures a supervisor. Only Dir and Runtime are required.
 type Config struct {
 	Dir          string            // state folder, absolute
 	Runtime      container.Runtime //
 	StartTimeout time.Duration     // until a release must be ready; default 2 min
-	DrainTimeout time.Duration     // for requests in flight, when the workload does not say; default 10 s
+	DrainTimeout time.Duration     // for in-flight requests, unless the workload sets it; default 10 s
 	GracePeriod  time.Duration     // between SIGTERM and SIGKILL; default 10 s
 	MinBackoff   time.Duration     // before the first restart; default 100 ms, doubled each time
 	MaxBackoff   time.Duration     // default 30 s
-	StableAfter  time.Duration     // a replica that ran so long starts over with BackoffMin; default 30 s
-	IdleTimeout  time.Duration     // it ends after having had nothing to serve so long; default 3 s
-	MaxLogSize   int64             // bytes of a replica's log before it is rotated; default 4 MiB
+	StableAfter  time.Duration     // run time after which the backoff starts over; default 30 s
+	IdleTimeout  time.Duration     // exits after having had no release for this time; default 3 s
+	MaxLogSize   int64             // size of a replica's log at which it is rotated; default 4 MiB
 	Log          *log.Logger       // default: discarded
 	Now          func() time.Time
 
@@ -60,7 +60,7 @@ func (c *Config) setDefaults() {
 	c.ports = &ports{}
 }
 
-// Supervisor serves the environments of one state folder.
+// Supervisor runs the environments of one state folder.
 type Supervisor struct {
 	cfg    *Config
 	store  *store
@@ -73,9 +73,10 @@ type Supervisor struct {
 	idle        *time.Timer
 }
 
-// Run serves until ctx ends, StopRequest is called, or there was nothing to serve for a
-// while. Then it ends the replicas gracefully; what should run stays saved. It
-// calls ready once it answers. ErrBusy: another one has the folder.
+// Run runs until ctx ends, it is stopped, or it has been idle for IdleTimeout.
+// Then it stops the replicas gracefully and keeps the saved state. It calls ready
+// once it accepts calls. ErrBusy means that another supervisor is running in the
+// folder.
 func Run(ctx context.Context, cfg Config, ready func()) error {
 	cfg.setDefaults()
 	for _, dir := range []string{cfg.Dir, filepath.Join(cfg.Dir, "run")} {
@@ -139,11 +140,11 @@ func (s *Supervisor) serve(ctx context.Context, listener net.Listener, ready fun
 	s.mu.Unlock()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	_ = api.Shutdown(last) // callers that are left are cut off as the process ends
+	_ = api.Shutdown(last) // remaining calls are cut off when the process exits
 	var all sync.WaitGroup
 	for _, e := range envs {
 		all.Go(func() {
-			_ = e.lock(last) // whoever has the turn was told to stop
+			_ = e.lock(last) // the holder of the lock is being canceled
 			e.shutdown()
 		})
 	}
@@ -157,7 +158,7 @@ var (
 	errStopped = errors.New("stop requested")
 )
 
-// stopIfIdle ends the supervisor unless it is of use.
+// stopIfIdle stops the supervisor if it is idle.
 func (s *Supervisor) stopIfIdle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,7 +168,7 @@ func (s *Supervisor) stopIfIdle() {
 	}
 }
 
-// hasWork tells whether anything should run. Called with mu held.
+// hasWork reports whether any release should run. The caller holds mu.
 func (s *Supervisor) hasWork() bool {
 	for _, e := range s.store.all() {
 		if e.ShouldRun() {
@@ -177,7 +178,7 @@ func (s *Supervisor) hasWork() bool {
 	return false
 }
 
-// environment finds or makes one.
+// environment returns the environment and creates it if necessary.
 func (s *Supervisor) environment(key string) *environment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
