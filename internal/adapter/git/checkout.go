@@ -13,10 +13,10 @@ import (
 	"github.com/slipway-cd/slipway/internal/flock"
 )
 
-// Checkout makes dir hold exactly that tree; see port.Source. Beside it,
-// "<dir>.git" keeps the index that makes the next checkout quick: a git folder
-// without objects, whose settings are ours. Neither the user's hooks, filters
-// and attributes nor a sparse or shallow clone change what is written.
+// Checkout makes the content of dir exactly that tree; see port.Source.
+// "<dir>.git" holds the index that makes the next checkout fast: a git folder
+// without objects and with its own configuration. Neither the user's hooks,
+// filters and attributes nor a sparse or shallow clone affect what is written.
 func (s Source) Checkout(ctx context.Context, tree, dir string) error {
 	if err := validateObject(tree); err != nil {
 		return err
@@ -48,7 +48,7 @@ func (s Source) Checkout(ctx context.Context, tree, dir string) error {
 	if err := w.update(ctx, tree); err == nil || ctx.Err() != nil {
 		return err
 	}
-	// Something is damaged beyond what git repairs: begin from nothing.
+	// Damaged beyond what git repairs: start over.
 	if err := errors.Join(removeAll(w.dir), w.reset()); err != nil {
 		return fmt.Errorf("clear %s: %w", w.dir, err)
 	}
@@ -58,13 +58,13 @@ func (s Source) Checkout(ctx context.Context, tree, dir string) error {
 	return nil
 }
 
-// checkout is a folder that is made to hold a tree.
+// checkout is a folder that holds a tree.
 type checkout struct {
 	source     Source
 	dir, git   string
 	objects    string // of the user's repository
 	attributes bool   // the tree has .gitattributes
-	sha256     bool   // names of objects are SHA-256
+	sha256     bool   // object IDs are SHA-256
 }
 
 func (w checkout) run(ctx context.Context, args ...string) error {
@@ -73,7 +73,7 @@ func (w checkout) run(ctx context.Context, args ...string) error {
 }
 
 // update makes the folder hold the tree. read-tree compares every file with the
-// index, by its times and number on disk, and writes those that differ.
+// index, by modification time and inode, and writes those that differ.
 func (w checkout) update(ctx context.Context, tree string) error {
 	if err := w.prepare(); err != nil {
 		return err
@@ -91,9 +91,9 @@ func (w checkout) update(ctx context.Context, tree string) error {
 	return nil
 }
 
-// prepare makes the folder and its git folder what they have to be.
+// prepare creates the folder and its git folder.
 func (w checkout) prepare() error {
-	if info, err := os.Lstat(w.dir); err == nil && !info.IsDir() { // a link would lead the checkout elsewhere
+	if info, err := os.Lstat(w.dir); err == nil && !info.IsDir() { // a symlink would redirect the checkout
 		if err := os.Remove(w.dir); err != nil {
 			return err
 		}
@@ -104,13 +104,13 @@ func (w checkout) prepare() error {
 		}
 	}
 	if err := os.Remove(filepath.Join(w.git, "index.lock")); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err // left by a kill -9: we hold the lock that counts
+		return err // left behind by kill -9; the lock of this checkout is held
 	}
 	for name, content := range map[string]string{
 		"HEAD":                    "ref: refs/heads/none\n",
 		"config":                  w.gitConfig(),
 		"objects/info/alternates": w.objects + "\n",
-		// The tree as it is: nothing in it converts, filters or expands files.
+		// The tree as it is: nothing converts, filters or expands files.
 		"info/attributes": "* -text -eol -crlf -filter -ident -working-tree-encoding -export-subst\n",
 		"info/exclude":    "",
 	} {
@@ -130,7 +130,7 @@ func (w checkout) gitConfig() string {
 		"\tprotectHFS = true\n\tprotectNTFS = true\n\tsparseCheckout = false\n[index]\n\tversion = 4\n"
 }
 
-// writeIfChanged writes a file unless it has that content.
+// writeIfChanged writes a file unless it already has that content.
 func writeIfChanged(path, content string) error {
 	if old, err := os.ReadFile(path); err == nil && string(old) == content {
 		return nil
@@ -138,7 +138,7 @@ func writeIfChanged(path, content string) error {
 	return os.WriteFile(path, []byte(content), 0o644)
 }
 
-// reset forgets the index and everything else but the lock.
+// reset removes the index and everything else but the lock.
 func (w checkout) reset() error {
 	entries, err := os.ReadDir(w.git)
 	if err != nil {
@@ -152,9 +152,9 @@ func (w checkout) reset() error {
 	return err
 }
 
-// lock keeps two processes from filling the same folder. It goes with its holder
-// and the git that this started, however they end: a git whose parent was killed
-// goes on writing.
+// lock keeps two processes from filling the same folder. It is released when its
+// holder and the git processes that it started are gone: git continues when its
+// parent is killed.
 func (w checkout) lock(ctx context.Context) (*os.File, error) {
 	if err := os.MkdirAll(w.git, 0o755); err != nil {
 		return nil, err
@@ -162,7 +162,7 @@ func (w checkout) lock(ctx context.Context) (*os.File, error) {
 	return flock.Lock(ctx, filepath.Join(w.git, "lock"), nil)
 }
 
-// rejectLFS refuses trees whose files are pointers to content kept elsewhere.
+// rejectLFS rejects trees with Git LFS pointer files.
 func (w checkout) rejectLFS(ctx context.Context, tree string) error {
 	if !w.attributes {
 		return nil
@@ -172,7 +172,7 @@ func (w checkout) rejectLFS(ctx context.Context, tree string) error {
 	}})
 	var f *exitError
 	if errors.As(err, &f) && f.code == 1 {
-		return nil // no line has it
+		return nil // no match
 	}
 	if err != nil {
 		return fmt.Errorf("check for Git LFS: %w", err)
@@ -183,7 +183,7 @@ func (w checkout) rejectLFS(ctx context.Context, tree string) error {
 		Hint("keep large files outside the repository and list them in model.data")
 }
 
-// makeWritable opens folders that a tool wrote read-only, so that they can be removed.
+// makeWritable makes read-only folders that a tool left behind removable.
 func makeWritable(dir string) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if d != nil && d.IsDir() {

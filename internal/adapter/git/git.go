@@ -1,12 +1,12 @@
-// Package git is the source of a service: port.Source by the git binary.
+// Package git implements port.Source with the git binary.
 //
-// The source is the folder that holds slipway.yaml. When that is a folder of a
-// larger repository, its own tree is what is delivered: paths are relative to
-// it, and what changes beside it does not matter. Such a folder has to be whole:
-// a build that reaches for files above it does not find them.
+// The source is the folder that contains slipway.yaml. If it is a subfolder of a
+// larger repository, its own tree is what is deployed: paths are relative to it,
+// and changes outside it are ignored. Such a folder has to be self-contained:
+// files above it are not available to a build.
 //
-// Submodules and Git LFS are refused, with the path that uses them: a checkout
-// would hold something else than what people see in their working tree.
+// Submodules and Git LFS are rejected, with the path that uses them: a checkout
+// would differ from the user's working tree.
 package git
 
 import (
@@ -33,21 +33,20 @@ type Source struct {
 
 var _ port.Source = Source{}
 
-// New is the source in dir. Nothing is looked at yet.
+// New returns the source in dir without accessing it.
 func New(dir string) Source { return Source{Dir: dir} }
 
-// stateDir is never part of a tree that is made of the working tree.
+// stateDir is never part of a tree made from the working tree.
 const stateDir = ".slipway"
 
-// safeArgs keeps a repository from running programs of its own, and git from
-// asking people.
+// safeArgs keep a repository from running programs, and git from prompting.
 var safeArgs = []string{
 	"-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false",
 	"-c", "core.quotePath=false", "-c", "advice.addEmbeddedRepo=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
 	"-c", "submodule.recurse=false", "-c", "protocol.allow=never", "--no-pager", "--no-optional-locks",
 }
 
-// command is one call of git.
+// command is one invocation of git.
 type command struct {
 	dir  string
 	env  []string // on top of the clean environment
@@ -55,7 +54,7 @@ type command struct {
 	in   []byte
 }
 
-// exitError is a git command that ended with an error.
+// exitError is a git command that exited with a non-zero status.
 type exitError struct {
 	command string
 	code    int
@@ -69,7 +68,8 @@ func (f *exitError) Error() string {
 	return fmt.Sprintf("git %s: %s", f.command, f.stderr)
 }
 
-// run gives the standard output of git. A non-zero exit is a *failure.
+// run returns the standard output of git. A non-zero exit status is an
+// *exitError.
 func (s Source) run(ctx context.Context, c command) (string, error) {
 	program := s.Program
 	if program == "" {
@@ -95,8 +95,8 @@ func (s Source) run(ctx context.Context, c command) (string, error) {
 	return "", fmt.Errorf("git %s: %w", c.args[0], err)
 }
 
-// cleanEnviron is the caller's without what would lead git elsewhere: inside of a
-// git hook, GIT_DIR and GIT_INDEX_FILE name the repository of the hook.
+// cleanEnviron removes the variables that redirect git: in a git hook, GIT_DIR
+// and GIT_INDEX_FILE name the repository of the hook.
 func cleanEnviron(all []string) []string {
 	kept := []string{"GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C"}
 	for _, kv := range all {
@@ -123,7 +123,7 @@ func firstLine(s string) string {
 
 var objectPattern = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
-// validateObject checks the name of a tree before it gets near a command line.
+// validateObject checks the ID of a tree before it is used on a command line.
 func validateObject(name string) error {
 	if objectPattern.MatchString(name) {
 		return nil
@@ -131,7 +131,8 @@ func validateObject(name string) error {
 	return fault.New(fault.NotFound, "%q is not a valid git tree ID", name)
 }
 
-// explainMissingTree says which tree the repository lacks, if that is what went wrong.
+// explainMissingTree replaces err with one that names the missing tree, if one is
+// missing.
 func (s Source) explainMissingTree(ctx context.Context, err error, trees ...string) error {
 	var f *exitError
 	if !errors.As(err, &f) {

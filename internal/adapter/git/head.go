@@ -16,15 +16,15 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// repository is where the source's folder is in its repository.
+// repository locates the source's folder in its repository.
 type repository struct {
 	prefix  string // of the folder: "" or "services/api/"
 	index   string // absolute
 	objects string // absolute
 }
 
-// Head describes what is checked out; see port.Source. Tree is the tree of the
-// source's folder.
+// Head returns the commit that is checked out; see port.Source. Its Tree is the
+// tree of the source's folder.
 func (s Source) Head(ctx context.Context, allowDirty bool) (delivery.Commit, error) {
 	repo, err := s.openRepository(ctx)
 	if err != nil {
@@ -93,8 +93,8 @@ func (s Source) absolute(path string) string {
 	return filepath.Join(s.Dir, path)
 }
 
-// commit reads the commit, and the folder's tree in it. An unborn branch gives
-// an empty one: status tells.
+// commit reads the commit and the folder's tree in it. It is empty on an unborn
+// branch, which status reports.
 func (s Source) commit(ctx context.Context, repo repository) (delivery.Commit, error) {
 	out, err := s.run(ctx, command{dir: s.Dir, args: []string{"log", "-1", "--no-show-signature", "--format=%H%n%T%n%ct", "HEAD", "--"}})
 	var f *exitError
@@ -120,7 +120,7 @@ func (s Source) commit(ctx context.Context, repo repository) (delivery.Commit, e
 	return c, err
 }
 
-// remote is the URL of origin without credentials, or "".
+// remote returns the URL of origin without credentials, or "".
 func (s Source) remote(ctx context.Context) (string, error) {
 	out, err := s.run(ctx, command{dir: s.Dir, args: []string{"config", "--get", "remote.origin.url"}})
 	var f *exitError
@@ -130,8 +130,8 @@ func (s Source) remote(ctx context.Context) (string, error) {
 	return withoutCredentials(strings.TrimSpace(out)), err
 }
 
-// withoutCredentials drops users, passwords and query strings. "git@host:path"
-// has none to drop: git is everybody's name there.
+// withoutCredentials drops users, passwords and query strings. The user in
+// "git@host:path" is not secret.
 func withoutCredentials(remote string) string {
 	if !strings.Contains(remote, "://") {
 		return remote
@@ -144,8 +144,8 @@ func withoutCredentials(remote string) string {
 	return u.String()
 }
 
-// snapshot makes a tree of what is in the folder now, with an index of its own:
-// the user's is only copied, for the sake of the file times in it.
+// snapshot writes a tree of the folder's current content through a copy of the
+// user's index, which saves hashing unchanged files.
 func (s Source) snapshot(ctx context.Context, repo repository, changes status, allowed bool) (string, error) {
 	shown := changes.paths[:min(len(changes.paths), 5)]
 	more := ""

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// status is how the source's folder differs from the commit.
+// status is the difference between the source's folder and the commit.
 type status struct {
 	unborn   bool     // no commit yet
 	branch   string   // "" when detached
-	paths    []string // that differ, relative to the folder
-	unmerged string   // first one with conflicts
+	paths    []string // changed paths, relative to the folder
+	unmerged string   // the first path with conflicts
 }
 
 func (s Source) status(ctx context.Context, repo repository) (status, error) {

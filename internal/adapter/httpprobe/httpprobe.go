@@ -1,4 +1,4 @@
-// Package httpprobe asks services over HTTP, as port.Prober.
+// Package httpprobe implements port.Prober over HTTP.
 package httpprobe
 
 import (
@@ -20,7 +20,7 @@ const (
 	defaultTimeout = 5 * time.Second
 )
 
-// Prober asks with a connection of its own each time. The zero value is ready.
+// Prober opens a new connection for each probe. The zero value is ready to use.
 type Prober struct{}
 
 var _ port.Prober = Prober{}
@@ -73,7 +73,7 @@ func send(req *http.Request) (port.ProbeResponse, error) {
 	return port.ProbeResponse{Status: resp.StatusCode, Header: resp.Header, Body: body}, err
 }
 
-// proxyFor is the environment's, but never for this machine.
+// proxyFor returns the proxy of the environment, but none for loopback addresses.
 func proxyFor(req *http.Request) (*url.URL, error) {
 	if ip := net.ParseIP(req.URL.Hostname()); ip != nil && ip.IsLoopback() || req.URL.Hostname() == "localhost" {
 		return nil, nil
@@ -81,7 +81,7 @@ func proxyFor(req *http.Request) (*url.URL, error) {
 	return http.ProxyFromEnvironment(req)
 }
 
-// describeError says "no answer in 5s" instead of naming contexts.
+// describeError replaces the text of a timeout, which names contexts.
 func describeError(err error, timeout time.Duration) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errors.New("no response within " + timeout.String())

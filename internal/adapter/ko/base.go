@@ -19,15 +19,16 @@ import (
 )
 
 const (
-	// baseVersion counts changes of the base that go.mod does not show. It is
-	// part of the fingerprint.
+	// baseVersion is incremented for changes of the base image that go.mod does
+	// not show. It is part of the fingerprint.
 	baseVersion = 1
 	user        = "65532:65532"
 	home        = "/home/nonroot"
 	certificate = "/etc/ssl/certs/ca-certificates.crt"
 )
 
-// baseImage is what a Go server needs besides itself, the same bytes everywhere.
+// baseImage returns the base image for Go servers. Its bytes are the same on
+// every machine.
 func baseImage(arch string) (v1.Image, error) {
 	content, err := baseLayer()
 	if err != nil {
@@ -51,7 +52,8 @@ func baseImage(arch string) (v1.Image, error) {
 	return mutate.Append(img, mutate.Addendum{Layer: layer, History: v1.History{CreatedBy: "slipway", Comment: "certificates, user and folders"}})
 }
 
-// baseLayer is the archive of the base: fixed order, times and owners.
+// baseLayer returns the layer of the base image with fixed order, times and
+// owners.
 func baseLayer() ([]byte, error) {
 	folder := func(name string, mode int64, owner int) tar.Header {
 		return tar.Header{Typeflag: tar.TypeDir, Name: name, Mode: mode, Uid: owner, Gid: owner}
@@ -92,8 +94,8 @@ func baseLayer() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// roots are the certificates that browsers trust without conditions; a file can't
-// hold the conditions of the others.
+// roots returns the certificates that browsers trust without constraints; a PEM
+// file cannot express the constraints of the others.
 func roots() string {
 	var buf bytes.Buffer
 	for root := range bundle.Roots() {
@@ -106,7 +108,7 @@ func roots() string {
 
 type refName = name.Reference
 
-// scratch is the name of a base that no registry has.
+// scratch is the reference of a base image that is not in a registry.
 type scratch struct{}
 
 func (scratch) String() string               { return "scratch" }
@@ -115,7 +117,7 @@ func (scratch) Identifier() string           { return "" }
 func (scratch) Scope(string) string          { return "" }
 func (scratch) Context() (r name.Repository) { return r }
 
-// writeLayout writes the image into the folder, which it makes.
+// writeLayout creates the folder and writes the image to it.
 func writeLayout(img v1.Image, dir string) (port.BuiltImage, error) {
 	path, err := layout.Write(dir, empty.Index)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// buildError tells a compile error from trouble around it. What the toolchain
-// said, whole, goes to the log.
+// buildError distinguishes a compile error from infrastructure errors. The
+// complete output of the toolchain is written to the log.
 func buildError(ctx context.Context, act string, err error, out io.Writer) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", act, context.Cause(ctx))
@@ -56,7 +56,7 @@ func classify(output string, compiled bool) (fault.Kind, string) {
 	return fault.Internal, ""
 }
 
-// summarize keeps the lines that name a place, or else the first ones.
+// summarize returns the lines with a source position, or else the first lines.
 func summarize(output string, limit int) string {
 	var places, all []string
 	for line := range bytes.Lines([]byte(output)) {

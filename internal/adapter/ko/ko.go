@@ -1,5 +1,6 @@
-// Package ko builds images of Go servers without Docker: go build, and the
-// binary on a base of our own. docs/decisions/0004-image-base.md tells what is in it.
+// Package ko builds images of Go servers without Docker: it runs go build and
+// adds the binary to a minimal base image, which
+// docs/decisions/0004-image-base.md describes.
 package ko
 
 import (
@@ -23,16 +24,17 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Version of the library; a test holds it against go.mod.
+// Version is the version of the ko library; a test compares it with go.mod.
 const Version = "0.19.1"
 
-// Config of a Builder; the zero value builds for this machine's processor.
+// Config configures a Builder. The zero value builds for the processor of this
+// machine.
 type Config struct {
 	Arch string // default: this machine's
 }
 
-// Builder fulfils port.Builder. Safe for concurrent use; builds wait for each
-// other, because the toolchain uses all processors anyway.
+// Builder implements port.Builder. It is safe for concurrent use; builds run one
+// at a time because the toolchain uses all processors.
 type Builder struct {
 	arch string
 	base func() (v1.Image, error)
@@ -43,7 +45,7 @@ type Builder struct {
 	cached toolchain
 }
 
-// toolchain is a program go, and the version that it said.
+// toolchain is a go binary and its version.
 type toolchain struct {
 	path    string
 	info    os.FileInfo
@@ -52,7 +54,7 @@ type toolchain struct {
 
 var _ port.Builder = (*Builder)(nil)
 
-// New makes a Builder.
+// New returns a Builder.
 func New(c Config) *Builder {
 	if c.Arch == "" {
 		c.Arch = runtime.GOARCH
@@ -60,7 +62,8 @@ func New(c Config) *Builder {
 	return &Builder{arch: c.Arch, base: sync.OnceValues(func() (v1.Image, error) { return baseImage(c.Arch) })}
 }
 
-// Fingerprint names the toolchain and what else decides over the image's bytes.
+// Fingerprint identifies the toolchain and everything else that determines the
+// bytes of the image.
 func (b *Builder) Fingerprint(ctx context.Context) (string, error) {
 	version, err := b.version(ctx)
 	if err != nil {
@@ -69,7 +72,8 @@ func (b *Builder) Fingerprint(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%s ko%s linux/%s base%d", version, Version, b.arch, baseVersion), nil
 }
 
-// version asks the program once: a plan and the run after it both want to know.
+// version runs the binary once and caches its version, which both plan and run
+// need.
 func (b *Builder) version(ctx context.Context) (string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -125,7 +129,7 @@ func (b *Builder) Build(ctx context.Context, o port.BuildRequest, out io.Writer)
 	return built, nil
 }
 
-// compile runs the toolchain, and makes the image in memory.
+// compile runs the toolchain and assembles the image in memory.
 func (b *Builder) compile(ctx context.Context, o port.BuildRequest, at mainPackage, out io.Writer) (v1.Image, error) {
 	options := []build.Option{
 		build.WithBaseImages(func(context.Context, string) (refName, build.Result, error) {
@@ -163,14 +167,14 @@ func (b *Builder) compile(ctx context.Context, o port.BuildRequest, at mainPacka
 	return img, nil
 }
 
-// environment settles what would otherwise depend on the user's own settings.
-// The library adds the rest of this process's environment: the module proxy,
-// the caches, HOME.
+// environment fixes what would otherwise depend on the user's settings. The
+// library adds the rest of this process's environment: the module proxy, the
+// caches, HOME.
 func (b *Builder) environment(of map[string]string) []string {
 	fixed := map[string]string{
 		"GOOS": "linux", "GOARCH": b.arch, "CGO_ENABLED": "0",
 		"GOAMD64": "v1", "GOARM64": "v8.0", "GOFIPS140": "off",
-		"GOFLAGS": "-buildvcs=false", // not empty: then the user's `go env -w` would count
+		"GOFLAGS": "-buildvcs=false", // if empty, the user's `go env -w` would apply
 	}
 	for k, v := range of {
 		fixed[k] = v
@@ -182,7 +186,7 @@ func (b *Builder) environment(of map[string]string) []string {
 	return env
 }
 
-// labels say where the image comes from, in the words of the OCI specification.
+// labels are the OCI annotations for the origin of the image.
 func labels(o port.BuildRequest) map[string]string {
 	n := map[string]string{
 		"org.opencontainers.image.title":    o.Service,
@@ -193,13 +197,13 @@ func labels(o port.BuildRequest) map[string]string {
 		n["org.opencontainers.image.source"] = o.Commit.Source
 	}
 	if o.Commit.Dirty {
-		n["dev.slipway.tree"] = o.Commit.Tree // the revision alone would not say what was built
+		n["dev.slipway.tree"] = o.Commit.Tree // the revision alone does not identify what was built
 	}
 	return n
 }
 
-// redirectLog sends what the library says with the process's logger to out; it has
-// no other way. Builds wait for each other, so that the one before is restored.
+// redirectLog sends the library's output, which goes to the default logger, to
+// out. Builds run one at a time, so that the previous logger can be restored.
 func redirectLog(out io.Writer) (restore func()) {
 	before, flags := log.Writer(), log.Flags()
 	log.SetOutput(out)
@@ -207,7 +211,7 @@ func redirectLog(out io.Writer) (restore func()) {
 	return func() { log.SetOutput(before); log.SetFlags(flags) }
 }
 
-// writeAtomically puts the image into a new OCI layout at dir.
+// writeAtomically writes the image to a new OCI layout in dir.
 func writeAtomically(img v1.Image, dir string) (port.BuiltImage, error) {
 	partial := dir + ".partial"
 	if err := os.RemoveAll(partial); err != nil {

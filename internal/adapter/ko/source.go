@@ -14,14 +14,15 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// positionPattern is a line of the compiler's that names a place.
+// positionPattern matches a compiler message with a source position.
 var positionPattern = regexp.MustCompile(`^\S+\.go:\d+(:\d+)?: `)
 
-// mainPackage is a main package: its module's folder, and the package's path from there.
+// mainPackage is a main package: the folder of its module, and its path in the
+// module.
 type mainPackage struct{ module, pkg string }
 
-// findMainPackage looks at the package before the toolchain is started: what is wrong with
-// the configuration is said in the user's words.
+// findMainPackage checks the package before the toolchain runs, so that
+// configuration errors are reported in terms of slipway.yaml.
 func findMainPackage(o port.BuildRequest, arch string) (mainPackage, error) {
 	rel := path.Clean(filepath.ToSlash(o.Go))
 	if o.Go == "" || !filepath.IsLocal(filepath.FromSlash(rel)) || strings.HasPrefix(rel, "-") || strings.ContainsAny(rel, "\x00*@=,{}\n") || strings.Contains(rel, "...") {
@@ -39,7 +40,7 @@ func findMainPackage(o port.BuildRequest, arch string) (mainPackage, error) {
 		return mainPackage{}, fault.New(fault.Invalid, "image.build.go: %s is package %s, not main", o.Go, pkg.Name).
 			Hint("set the folder that contains `package main`")
 	}
-	// What else is wrong with it, the compiler says better.
+	// The compiler reports all other errors better.
 	for up := rel; ; up = path.Dir(up) {
 		module := filepath.Join(o.Dir, filepath.FromSlash(up))
 		if info, err := os.Stat(filepath.Join(module, "go.mod")); err == nil && info.Mode().IsRegular() {

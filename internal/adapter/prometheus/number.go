@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// parseSample reads [time, "value"]. What is not a number is no value.
+// parseSample parses [time, "value"]. NaN is not a value.
 func parseSample(sample json.RawMessage) (float64, bool, error) {
 	var pair []json.RawMessage
 	var text string

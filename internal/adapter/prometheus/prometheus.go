@@ -1,4 +1,4 @@
-// Package prometheus answers queries by Prometheus's HTTP API, as port.MetricsProvider.
+// Package prometheus implements port.Metrics with the HTTP API of Prometheus.
 package prometheus
 
 import (
@@ -16,17 +16,17 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// TokenVariable names the environment variable with the bearer token, for those
-// servers that want one.
+// TokenVariable is the environment variable with the bearer token, for servers
+// that require one.
 const TokenVariable = "SLIPWAY_PROMETHEUS_TOKEN"
 
 const (
 	maxBody      = 1 << 20
 	timeout      = 10 * time.Second
-	maxErrorText = 300 // of what a server says about an error
+	maxErrorText = 300 // bytes of an error from the server
 )
 
-// Client asks servers. Safe for concurrent use.
+// Client queries Prometheus servers. It is safe for concurrent use.
 type Client struct {
 	token  string
 	client *http.Client
@@ -34,16 +34,16 @@ type Client struct {
 
 var _ port.MetricsProvider = (*Client)(nil)
 
-// New asks with a bearer token; an empty one sends none. Redirects are not
-// followed: the token is for the server that was named.
+// New returns a client that sends the bearer token; an empty one is not sent.
+// Redirects are not followed: the token is for that server only.
 func New(token string) *Client {
 	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Client{token: token, client: &http.Client{Timeout: timeout, CheckRedirect: noRedirect}}
 }
 
-// Query evaluates an expression at the server's now. An expression that the
-// server can't read is fault.Invalid with what it says; credentials that it does
-// not take are fault.Denied.
+// Query evaluates an expression at the server's current time. It returns
+// fault.Invalid for an expression that the server rejects, and fault.Denied for
+// rejected credentials.
 func (p *Client) Query(ctx context.Context, address, expression string) (float64, bool, error) {
 	at, err := endpoint(address)
 	if err != nil {
@@ -56,8 +56,8 @@ func (p *Client) Query(ctx context.Context, address, expression string) (float64
 	return value, ok, err
 }
 
-// endpoint is where queries are asked. What is wrong with an address is said
-// without it: it may hold a password.
+// endpoint returns the URL of the query API. Its errors do not repeat the
+// address, which may contain a password.
 func endpoint(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -95,8 +95,8 @@ func (p *Client) query(ctx context.Context, at *url.URL, expression string) (flo
 	return parseResponse(resp.StatusCode, body, at.Redacted(), expression)
 }
 
-// describeError drops the address and the query, which net/http puts into its errors, and
-// says "no answer in 10s" instead of naming contexts.
+// describeError drops the address and the query, which net/http adds to its
+// errors, and replaces the text of a timeout.
 func describeError(err error) error {
 	var e *url.Error
 	if errors.As(err, &e) {
@@ -108,7 +108,7 @@ func describeError(err error) error {
 	return err
 }
 
-// envelope is the answer of the API.
+// envelope is a response of the API.
 type envelope struct {
 	Status string `json:"status"` // success | error
 	Type   string `json:"errorType"`
@@ -141,7 +141,7 @@ func parseResponse(status int, body []byte, at, expression string) (float64, boo
 	return value, ok, nil
 }
 
-// short keeps what a stranger says to one line that does not fill the screen.
+// short cuts text from the server to one line of limited length.
 func short(s string) string {
 	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "")), " ")
 	if len(s) > maxErrorText {
@@ -150,7 +150,7 @@ func short(s string) string {
 	return s
 }
 
-// parseResult takes a scalar, or the only sample of a vector.
+// parseResult returns a scalar, or the only sample of a vector.
 func parseResult(kind string, result json.RawMessage) (float64, bool, error) {
 	switch kind {
 	case "scalar":

@@ -1,5 +1,5 @@
-// Package shoutrrr sends messages to chats and mail through the library of that
-// name, as port.Notifier. An address such as "slack://token@channel" is a secret.
+// Package shoutrrr implements port.Notifier for chats and mail with the Shoutrrr
+// library. An address such as "slack://token@channel" is a secret.
 package shoutrrr
 
 import (
@@ -30,7 +30,7 @@ type Notifier struct {
 
 var _ port.Notifier = (*Notifier)(nil)
 
-// New checks the address.
+// New validates the address.
 func New(address string) (*Notifier, error) {
 	scheme, _, _ := strings.Cut(address, ":")
 	c := &Notifier{name: "chat " + schemeName(scheme) + " " + fingerprint(address), secrets: parts(address)}
@@ -43,11 +43,11 @@ func New(address string) (*Notifier, error) {
 	return c, nil
 }
 
-// Name is the service and a fingerprint of the address.
+// Name returns the service and a fingerprint of the address.
 func (c *Notifier) Name() string { return c.name }
 
-// Notify sends title and text once. The library can't be interrupted: when ctx
-// ends, Notify returns, and the message may still arrive.
+// Notify sends title and text once. The library cannot be interrupted: Notify
+// returns when ctx ends, but the message may still arrive.
 func (c *Notifier) Notify(ctx context.Context, m port.Message) error {
 	sent := make(chan error, 1)
 	go func() { sent <- errors.Join(c.sender.Send(m.Text, &types.Params{"title": m.Title})...) }()
@@ -89,7 +89,8 @@ func parts(address string) []string {
 	return out
 }
 
-// schemeName keeps a mistyped address, which has no scheme, out of the name.
+// schemeName returns "?" for what cannot be a scheme: a mistyped address must not
+// appear in the name.
 func schemeName(scheme string) string {
 	if len(scheme) > 20 || strings.ContainsFunc(scheme, func(r rune) bool { return (r < 'a' || r > 'z') && r != '+' }) {
 		return "?"

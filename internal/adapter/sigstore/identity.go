@@ -23,18 +23,18 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// The variables under which GitHub Actions gives tokens to jobs that have the
+// The variables with which GitHub Actions provides tokens to jobs that have the
 // permission id-token: write.
 const (
 	tokenURL    = "ACTIONS_ID_TOKEN_REQUEST_URL"
 	tokenSecret = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 )
 
-// maxResponse bounds what is read of a service's answer.
+// maxResponse is the maximum size of a response in bytes.
 const maxResponse = 1 << 20
 
-// identitySigner signs with a key that lives as long as it does, and for which
-// Fulcio vouches by the CI's token.
+// identitySigner signs with an ephemeral key, for which Fulcio issues a
+// certificate in exchange for the CI's token.
 type identitySigner struct {
 	config  Config
 	request port.SignRequest
@@ -43,14 +43,15 @@ type identitySigner struct {
 	cached *ephemeral
 }
 
-// ephemeral is a key with its certificate.
+// ephemeral is a key with its certificate. It implements
+// sign.CertificateProvider.
 type ephemeral struct {
 	key      key
 	cert     []byte // DER
 	identity port.SignerIdentity
 }
 
-// Sign makes the bundle: signed, seen by a clock, written into the log.
+// Sign returns the bundle, with a timestamp and an entry in the transparency log.
 func (s *identitySigner) Sign(ctx context.Context, statement []byte) ([]byte, error) {
 	e, err := s.identity(ctx)
 	if err != nil {
@@ -66,7 +67,7 @@ func (s *identitySigner) Sign(ctx context.Context, statement []byte) ([]byte, er
 	return marshalBundle(b)
 }
 
-// GetCertificate is the one that there is.
+// GetCertificate returns the certificate.
 func (e *ephemeral) GetCertificate(context.Context, sign.Keypair, *sign.CertificateProviderOptions) ([]byte, error) {
 	return e.cert, nil
 }
@@ -104,7 +105,7 @@ func (s *identitySigner) Identity(ctx context.Context) (port.SignerIdentity, err
 	return e.identity, nil
 }
 
-// identity asks for the token and the certificate, once.
+// identity requests the token and the certificate once and caches them.
 func (s *identitySigner) identity(ctx context.Context) (*ephemeral, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,7 +137,7 @@ func (s *identitySigner) identity(ctx context.Context) (*ephemeral, error) {
 	return s.cached, nil
 }
 
-// certificateIdentity is whom a certificate is for.
+// certificateIdentity returns the identity in a certificate.
 func certificateIdentity(der []byte) (port.SignerIdentity, error) {
 	c, err := x509.ParseCertificate(der)
 	if err != nil {
@@ -151,7 +152,7 @@ func certificateIdentity(der []byte) (port.SignerIdentity, error) {
 
 func (s *identitySigner) transparencyLogs() []sign.Transparency {
 	if s.request.Rekor == "" && s.request.Fulcio != "" {
-		return nil // a Sigstore of one's own need not have a log
+		return nil // a private Sigstore may have no log
 	}
 	return []sign.Transparency{sign.NewRekor(&sign.RekorOptions{BaseURL: baseURL(s.request.Rekor, publicRekor), Timeout: requestTimeout, Retries: 1})}
 }
@@ -165,7 +166,8 @@ func (s *identitySigner) timestampAuthorities() []*sign.TimestampAuthority {
 	})}
 }
 
-// token asks the CI who this job is. The answer is a secret.
+// token requests the identity token of this job from the CI. The token is a
+// secret.
 func (c Config) token(ctx context.Context) (string, error) {
 	env := c.Environ
 	if env == nil {

@@ -21,7 +21,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// The PEM types of private keys. cosign writes the encrypted ones.
+// The PEM types of keys. cosign writes the encrypted ones.
 const (
 	sealedPEM = "ENCRYPTED SIGSTORE PRIVATE KEY"
 	cosignPEM = "ENCRYPTED COSIGN PRIVATE KEY"
@@ -30,13 +30,13 @@ const (
 	publicPEM = "PUBLIC KEY"
 )
 
-// key is a private ECDSA P-256 key, as the library wants one.
+// key is a private ECDSA P-256 key that implements sign.Keypair.
 type key struct {
 	private *ecdsa.PrivateKey
-	der     []byte // of the public half
+	der     []byte // of the public key
 }
 
-// readKey parses a private key; no error repeats any of it.
+// readKey parses a private key. Its errors contain no part of the key.
 func readKey(text, passphrase []byte) (key, error) {
 	bad := func(format string, args ...any) *fault.Error {
 		return fault.New(fault.Invalid, "read the signing key: "+format, args...)
@@ -79,26 +79,26 @@ func newKey(private *ecdsa.PrivateKey) (key, error) {
 	return key{private, der}, nil
 }
 
-// fingerprint names a public key (PKIX, DER).
+// fingerprint returns the SHA-256 of a public key (PKIX, DER).
 func fingerprint(der []byte) string {
 	sum := sha256.Sum256(der)
 	return hex.EncodeToString(sum[:])
 }
 
-// SignData and the methods below make it the library's key pair.
+// SignData and the methods below implement sign.Keypair.
 func (k key) SignData(_ context.Context, data []byte) (signature, digest []byte, err error) {
 	sum := sha256.Sum256(data)
 	signature, err = k.private.Sign(rand.Reader, sum[:], crypto.SHA256)
 	return signature, sum[:], err
 }
 
-// GetHint names the public key as cosign does.
+// GetHint returns the key hint in the form of cosign.
 func (k key) GetHint() []byte {
 	sum := sha256.Sum256(k.der)
 	return []byte(base64.StdEncoding.EncodeToString(sum[:]))
 }
 
-// GetPublicKeyPem is the public half.
+// GetPublicKeyPem returns the public key.
 func (k key) GetPublicKeyPem() (string, error) { return encodePublicKey(k.der), nil }
 
 func encodePublicKey(der []byte) string {
@@ -112,8 +112,8 @@ func (k key) GetSigningAlgorithm() common.PublicKeyDetails {
 	return common.PublicKeyDetails_PKIX_ECDSA_P256_SHA_256
 }
 
-// Generate makes a key pair as PEM: the private half sealed with the passphrase
-// (which may be empty), as cosign does.
+// Generate returns a new key pair in PEM format. The private key is encrypted
+// with the passphrase, which may be empty, in the form of cosign.
 func Generate(passphrase []byte) (private, public []byte, err error) {
 	fresh, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -16,13 +16,13 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// payloadType is what the envelopes hold.
+// payloadType is the media type of the payload of envelopes.
 const payloadType = "application/vnd.in-toto+json"
 
-// keySigner signs with a key. Nothing is asked of anybody.
+// keySigner signs with a key and makes no network requests.
 type keySigner struct{ key key }
 
-// Sign makes the bundle.
+// Sign returns the bundle.
 func (s keySigner) Sign(ctx context.Context, statement []byte) ([]byte, error) {
 	b, err := sign.Bundle(envelope(statement), s.key, sign.BundleOptions{Context: ctx})
 	if err != nil {
@@ -54,7 +54,7 @@ func marshalBundle(b *bundles.Bundle) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode a bundle: %w", err)
 	}
-	// The library puts spaces in at random; the same bundle has to be the same.
+	// The library adds random spaces; the same bundle must have the same bytes.
 	var plain json.RawMessage
 	if err := json.Unmarshal(raw, &plain); err != nil {
 		return nil, fmt.Errorf("encode a bundle: %w", err)
@@ -62,7 +62,7 @@ func marshalBundle(b *bundles.Bundle) ([]byte, error) {
 	return json.Marshal(plain)
 }
 
-// parseBundle parses a bundle that holds a statement. It is not verified.
+// parseBundle parses a bundle with a statement, without verifying it.
 func parseBundle(raw []byte) (*bundle.Bundle, error) {
 	if len(raw) > maxBundle {
 		return nil, fmt.Errorf("the bundle has %d bytes, which is too large", len(raw))
@@ -78,8 +78,8 @@ func parseBundle(raw []byte) (*bundle.Bundle, error) {
 	return b, nil
 }
 
-// signedBy tells whether the key made the bundle's one signature. It says
-// nothing about whose key that is.
+// signedBy reports whether the key made the only signature of the bundle. It does
+// not check who owns the key.
 func signedBy(b *bundle.Bundle, public *ecdsa.PublicKey) ([]byte, bool) {
 	e := b.GetDsseEnvelope()
 	sum := sha256.Sum256(envelope(e.GetPayload()).PreAuthEncoding())

@@ -1,6 +1,6 @@
-// Package sigstore signs statements and checks signatures as Sigstore does: with
-// a key, or with the identity that a CI vouches for. Bundles are what cosign
-// writes and reads.
+// Package sigstore signs statements and verifies signatures with Sigstore, by a
+// key or by the identity that a CI provider issues. Bundles are compatible with
+// cosign.
 package sigstore
 
 import (
@@ -12,26 +12,26 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Sigstore's public services.
+// The public Sigstore services.
 const (
 	publicFulcio     = "https://fulcio.sigstore.dev"
 	publicRekor      = "https://rekor.sigstore.dev"
 	publicTimestamps = "https://timestamp.sigstore.dev/api/v1/timestamp"
 )
 
-// audience is for whom a CI's token has to be.
+// audience is the audience that a CI token must have.
 const audience = "sigstore"
 
-// requestTimeout is how long one service may take to answer.
+// requestTimeout limits one request to a service.
 const requestTimeout = 30 * time.Second
 
-// maxBundle is the largest bundle that is read: bills of materials are large.
+// maxBundle is the maximum size of a bundle in bytes: SBOMs are large.
 const maxBundle = 64 << 20
 
-// Config of a Sigstore. The zero value is useful.
+// Config configures a Sigstore. The zero value is ready to use.
 type Config struct {
-	Cache     string                      // folder for the public root of trust; empty: it is asked for each time
-	Environ   func(string) (string, bool) // where the CI's token is; nil: os.LookupEnv
+	Cache     string                      // folder to cache the public trust root in; empty: no cache
+	Environ   func(string) (string, bool) // environment with the CI's token; default: os.LookupEnv
 	Transport http.RoundTripper           // default http.DefaultTransport
 	Clock     func() time.Time            // default time.Now
 }
@@ -47,7 +47,7 @@ var (
 	_ port.Verifier      = Sigstore{}
 )
 
-// New makes one; nothing is asked yet.
+// New returns a Sigstore without accessing any service.
 func New(c Config) Sigstore {
 	if c.Transport == nil {
 		c.Transport = http.DefaultTransport

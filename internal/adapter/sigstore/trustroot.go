@@ -11,12 +11,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// rootTTL is how long the public root of trust is used before it is asked for
-// again.
+// rootTTL is how long the public trust root is cached.
 const rootTTL = time.Hour
 
-// publicRoot is the root of trust of the public Sigstore: asked for when it is
-// first needed, not for every signature.
+// publicRoot is the trust root of the public Sigstore. It is downloaded on first
+// use.
 type publicRoot struct {
 	clock func() time.Time
 	fetch func() (root.TrustedMaterial, error)
@@ -36,7 +35,7 @@ func (p *publicRoot) get(ctx context.Context) (root.TrustedMaterial, error) {
 		root root.TrustedMaterial
 		err  error
 	}
-	done := make(chan answer, 1) // the library can't be stopped: it is left behind
+	done := make(chan answer, 1) // the library cannot be interrupted
 	go func() {
 		r, err := p.fetch()
 		done <- answer{r, err}
@@ -54,7 +53,7 @@ func (p *publicRoot) get(ctx context.Context) (root.TrustedMaterial, error) {
 	}
 }
 
-// fetchPublic asks for the root, and keeps what it got in the folder cache.
+// fetchPublic downloads the trust root and caches it in the folder.
 func fetchPublic(cache string) (root.TrustedMaterial, error) {
 	options := tuf.DefaultOptions()
 	options.CachePath, options.DisableLocalCache = cache, cache == ""

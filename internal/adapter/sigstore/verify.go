@@ -18,7 +18,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Verify tries the keys, or the identities when the bundle brings a certificate.
+// Verify checks a signature against the trusted keys, or against the trusted
+// identities if the bundle has a certificate.
 func (s Sigstore) Verify(ctx context.Context, raw []byte, t port.TrustPolicy) (port.VerifiedStatement, error) {
 	b, err := parseBundle(raw)
 	if err != nil {
@@ -40,8 +41,8 @@ func (s Sigstore) Verify(ctx context.Context, raw []byte, t port.TrustPolicy) (p
 	return port.VerifiedStatement{Statement: b.GetDsseEnvelope().GetPayload(), Signer: by}, nil
 }
 
-// byKey finds the trusted key that signed. The bundle's own hint is not asked:
-// nobody has signed it.
+// byKey returns the trusted key that signed the bundle. The key hint in the
+// bundle is unsigned and not used.
 func byKey(b *bundle.Bundle, keys []port.TrustedKey) (port.SignerIdentity, error) {
 	for _, k := range keys {
 		public, der, err := readPublic(k.PEM)
@@ -67,8 +68,8 @@ func byKey(b *bundle.Bundle, keys []port.TrustedKey) (port.SignerIdentity, error
 	return port.SignerIdentity{}, fault.New(fault.Denied, "signed by a key that the policy does not trust, or modified after signing")
 }
 
-// byIdentity checks the certificate against the root of trust, and the identity
-// in it against those that may sign.
+// byIdentity verifies the certificate against the trust root, and its identity
+// against the trusted ones.
 func (s Sigstore) byIdentity(ctx context.Context, b *bundle.Bundle, t port.TrustPolicy) (port.SignerIdentity, error) {
 	if len(t.Identities) == 0 {
 		return port.SignerIdentity{}, fault.New(fault.Denied, "signed by an identity, but the policy trusts only keys")
@@ -97,9 +98,9 @@ func (s Sigstore) byIdentity(ctx context.Context, b *bundle.Bundle, t port.Trust
 	return port.SignerIdentity{Issuer: c.Issuer, Subject: c.SubjectAlternativeName}, nil
 }
 
-// verifierOptions are what a root of trust makes it possible to demand: what its logs
-// and clocks sign has to be there. A short-lived certificate is worth nothing
-// without somebody who saw when it was used.
+// verifierOptions require what the trust root makes verifiable: entries in its
+// logs and timestamps of its authorities. A short-lived certificate proves
+// nothing without evidence of when it was used.
 func verifierOptions(m root.TrustedMaterial) []verify.VerifierOption {
 	options := []verify.VerifierOption{verify.WithObserverTimestamps(1), verify.WithoutStatementPredicate()}
 	if len(m.RekorLogs()) > 0 {
@@ -119,8 +120,8 @@ func deniedError(err error) error {
 	return fault.New(fault.Denied, "signed under a root that the policy does not trust, or modified after signing").Cause(err)
 }
 
-// subjectPattern makes an anchored expression of a subject in which * stands for any
-// letters.
+// subjectPattern returns an anchored regular expression for a subject, in which *
+// matches any characters.
 func subjectPattern(subject string) string {
 	parts := strings.Split(subject, "*")
 	for i := range parts {
@@ -129,7 +130,8 @@ func subjectPattern(subject string) string {
 	return `\A` + strings.Join(parts, ".*") + `\z`
 }
 
-// root is the root of trust: the given one, or that of the public Sigstore.
+// root parses the given trust root, or returns that of the public Sigstore if
+// there is none.
 func (s Sigstore) root(ctx context.Context, given string) (root.TrustedMaterial, error) {
 	if given == "" {
 		return s.public.get(ctx)

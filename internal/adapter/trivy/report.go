@@ -14,11 +14,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// reportSchema is the form of reports that is read.
+// reportSchema is the supported version of the report schema.
 const reportSchema = 2
 
-// The parts of a report that count. Trivy adds keys with its releases, so keys
-// that are not known are none of our business; those that are have to be there.
+// The parts of a report that are used. Unknown keys are ignored, since Trivy adds
+// keys with its releases; known ones are required.
 type (
 	document struct {
 		SchemaVersion int
@@ -57,13 +57,13 @@ type (
 	}
 )
 
-// The classes of results that hold packages.
+// The classes of results that contain packages.
 const (
 	classOS       = "os-pkgs"
 	classLanguage = "lang-pkgs"
 )
 
-// parse reads a report. Whatever would make findings disappear is an error.
+// parse decodes a report. Anything that could hide findings is an error.
 func parse(raw []byte) (document, error) {
 	var doc document
 	d := json.NewDecoder(bytes.NewReader(raw))
@@ -89,7 +89,7 @@ func parse(raw []byte) (document, error) {
 	return doc, nil
 }
 
-// checkImage makes sure that the report is on this image.
+// checkImage returns an error if the report is on another image.
 func (d document) checkImage(img manifest) error {
 	if d.Metadata.ImageID != string(img.config) {
 		return fmt.Errorf("the report is on image %q, not on %s", d.Metadata.ImageID, img.config)
@@ -97,7 +97,7 @@ func (d document) checkImage(img manifest) error {
 	return nil
 }
 
-// add puts the report's findings and gaps into ours.
+// add adds the findings and gaps to report.
 func (d document) add(report *port.ScanReport, log string) {
 	osPackages := 0
 	for _, r := range d.Results {
@@ -118,7 +118,7 @@ func (d document) add(report *port.ScanReport, log string) {
 	d.gaps(report, osPackages, log)
 }
 
-// gaps are what the findings do not speak of. Trivy ends with 0 in all of these.
+// gaps adds what the scan did not cover. Trivy exits with 0 in all these cases.
 func (d document) gaps(report *port.ScanReport, osPackages int, log string) {
 	add := func(hint, format string, args ...any) {
 		report.Gaps = append(report.Gaps, port.ScanGap{What: fmt.Sprintf(format, args...), Hint: hint})
@@ -148,7 +148,7 @@ func (d document) gaps(report *port.ScanReport, osPackages int, log string) {
 	}
 }
 
-// supportedFamilies are the distributions that trivy has data of.
+// supportedFamilies returns the distributions that trivy has data for.
 func supportedFamilies() []string {
 	return []string{
 		"alma", "almalinux", "alpine", "amazon", "azurelinux", "bottlerocket", "cbl-mariner", "centos", "chainguard", "coreos", "debian",
@@ -178,7 +178,7 @@ func (v vulnerability) finding(kind string, r result) delivery.Finding {
 	return f
 }
 
-// ecosystem is the name that all scanners share for a kind of package.
+// ecosystem returns the package type in the terms that all scanners share.
 func ecosystem(r result) string {
 	kinds := map[string]string{
 		"alpine": "apk", "wolfi": "apk", "chainguard": "apk", "minimos": "apk",
@@ -197,7 +197,7 @@ func ecosystem(r result) string {
 	return r.Type
 }
 
-// readVersion reads `trivy version --format json`.
+// readVersion parses `trivy version --format json`.
 func readVersion(raw []byte, report *port.ScanReport) error {
 	var v struct {
 		Version         string

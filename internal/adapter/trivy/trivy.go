@@ -1,6 +1,6 @@
-// Package trivy looks for vulnerabilities with the program of that name. It trusts
-// neither its exit code nor an empty answer: it has to have looked at this very
-// image, at packages of a distribution that it knows, with a database.
+// Package trivy implements port.Scanner with the trivy program. It trusts neither
+// its exit status nor an empty report: the report has to be on this very image,
+// cover packages of a supported distribution, and use a database.
 package trivy
 
 import (
@@ -20,29 +20,29 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Config of a Scanner; the zero value is useful.
+// Config configures a Scanner. The zero value is ready to use.
 type Config struct {
 	Program string   // default: trivy, in PATH
-	Environ []string // "K=V"; default: this process's
+	Environ []string // "K=V"; default: os.Environ
 }
 
-// Scanner fulfils port.Scanner. Trivy keeps its own database, and updates it when
-// it scans.
+// Scanner implements port.Scanner. Trivy manages its own database and updates it
+// when it scans.
 type Scanner struct {
 	c Config
 }
 
 var _ port.Scanner = (*Scanner)(nil)
 
-// How much of the program's words is read, and shown.
+// Limits on the output that is read, and on the run time.
 const (
 	maxReport   = 512 << 20 // bytes of JSON
-	maxLog      = 1 << 20   // bytes of its log that are looked at
-	scanTimeout = "60m"     // its own limit, beyond ours
+	maxLog      = 1 << 20   // bytes of its log that are searched
+	scanTimeout = "60m"     // trivy's own limit, longer than the step's
 	waitDelay   = 5 * time.Second
 )
 
-// New makes a Scanner.
+// New returns a Scanner.
 func New(c Config) *Scanner {
 	if c.Program == "" {
 		c.Program = "trivy"
@@ -50,7 +50,7 @@ func New(c Config) *Scanner {
 	return &Scanner{c: c}
 }
 
-// Scan runs the program for every platform of the image.
+// Scan runs trivy for every platform of the image.
 func (s *Scanner) Scan(ctx context.Context, o port.ScanRequest) (port.ScanReport, error) {
 	images, err := images(o.Layout, o.Image.Digest)
 	if err != nil {
@@ -83,7 +83,7 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanRequest) (port.ScanReport
 	return report, nil
 }
 
-// scanPlatform adds what the program says of one platform's image.
+// scanPlatform adds the report on the image of one platform.
 func (s *Scanner) scanPlatform(ctx context.Context, program, layout string, img manifest, report *port.ScanReport) error {
 	dir, err := os.MkdirTemp("", "slipway-trivy-")
 	if err != nil {
@@ -117,7 +117,7 @@ func (s *Scanner) scanPlatform(ctx context.Context, program, layout string, img 
 	return nil
 }
 
-// version asks which program it was, and how old its database is.
+// version adds the version of trivy and the age of its database to the report.
 func (s *Scanner) version(ctx context.Context, program string, report *port.ScanReport) error {
 	dir, err := os.MkdirTemp("", "slipway-trivy-")
 	if err != nil {
@@ -134,7 +134,7 @@ func (s *Scanner) version(ctx context.Context, program string, report *port.Scan
 	return readVersion(out.Bytes(), report)
 }
 
-// run starts the program, and explains why it did not do it.
+// run starts trivy and explains its failure.
 func (s *Scanner) run(ctx context.Context, program, dir string, args ...string) (log string, err error) {
 	var out, errs bytes.Buffer
 	err = s.start(ctx, program, dir, &out, &errs, args...)
@@ -158,14 +158,14 @@ func (s *Scanner) run(ctx context.Context, program, dir string, args ...string) 
 
 func (s *Scanner) start(ctx context.Context, program, dir string, out, errs *bytes.Buffer, args ...string) error {
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Dir = dir // a trivy.yaml or .trivyignore of the repository would hide findings
+	cmd.Dir = dir // a trivy.yaml or .trivyignore in the repository would hide findings
 	cmd.Env = scanEnviron(s.c.Environ)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, errs, waitDelay
 	cmd.ExtraFiles = flock.Inherited(ctx)
 	return cmd.Run()
 }
 
-// scanEnviron is this process's, without settings that would hide findings.
+// scanEnviron removes the settings that would hide findings.
 func scanEnviron(all []string) []string {
 	if all == nil {
 		all = os.Environ()
@@ -180,7 +180,8 @@ func scanEnviron(all []string) []string {
 	return append(kept, "TRIVY_DISABLE_TELEMETRY=true", "TRIVY_SKIP_VERSION_CHECK=true")
 }
 
-// allowedVariables settings say where the database is and how it is reached.
+// allowedVariables returns the settings for the location of the database and
+// access to it.
 func allowedVariables() []string {
 	return []string{
 		"TRIVY_CACHE_DIR", "TRIVY_CACHE_BACKEND", "TRIVY_DB_REPOSITORY", "TRIVY_JAVA_DB_REPOSITORY", "TRIVY_SKIP_DB_UPDATE",
@@ -189,7 +190,7 @@ func allowedVariables() []string {
 	}
 }
 
-// isDatabaseMissing tells whether the program complained that it has no database.
+// isDatabaseMissing reports whether trivy complained that it has no database.
 func isDatabaseMissing(log string) bool {
 	log = strings.ToLower(log)
 	for _, sign := range []string{"vulnerability db", "vulnerability database", "skip-db-update cannot be specified", "db error", "failed to download", "trivy-db"} {
@@ -200,7 +201,7 @@ func isDatabaseMissing(log string) bool {
 	return false
 }
 
-// logTail is the end of a log, in one line.
+// logTail returns the end of a log as one line.
 func logTail(log string) string {
 	const most = 300
 	text := strings.Join(strings.Fields(log), " ")

@@ -1,4 +1,4 @@
-// Package webhook sends messages as signed HTTP POSTs, as port.Notifier.
+// Package webhook implements port.Notifier with signed HTTP POST requests.
 package webhook
 
 import (
@@ -18,8 +18,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Headers of a delivery. A receiver computes HMAC-SHA256 with the shared secret
-// over "<t>.<body>", compares it with v1, and drops a delivery it has seen.
+// Headers of a request. A receiver computes HMAC-SHA256 with the shared secret
+// over "<t>.<body>", compares it with v1, and ignores a delivery ID that it has
+// processed.
 const (
 	SignatureHeader = "Slipway-Signature" // t=<unix seconds>,v1=<hexadecimal>
 	DeliveryHeader  = "Slipway-Delivery"  // the message's ID
@@ -37,19 +38,20 @@ type Notifier struct {
 
 var _ port.Notifier = (*Notifier)(nil)
 
-// New checks the address (http or https). An empty secret sends no signature.
+// New validates the address (http or https). Without a secret requests are not
+// signed.
 func New(address, secret string, now func() time.Time) (*Notifier, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		// The address may hold a secret: it is not repeated.
+		// The address may contain a secret and is not repeated.
 		return nil, fault.New(fault.Invalid, "the webhook address is not an http(s) URL").Hint("check the environment variable in notify.webhook")
 	}
 	client := &http.Client{Timeout: timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return &Notifier{address: u, secret: []byte(secret), client: client, now: now}, nil
 }
 
-// Name is the receiver's host and a fingerprint of the address, which tells
-// several of one host apart.
+// Name returns the receiver's host and a fingerprint of the address, which
+// distinguishes several addresses of one host.
 func (w *Notifier) Name() string {
 	sum := sha256.Sum256([]byte(w.address.String()))
 	return "webhook " + w.address.Host + " " + hex.EncodeToString(sum[:4])
@@ -71,7 +73,7 @@ func (w *Notifier) Notify(ctx context.Context, m port.Message) error {
 		return fault.New(fault.Unavailable, "post to %s", w.Name()).Cause(withoutAddress(err))
 	}
 	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // lets the connection be used again
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // allows the connection to be reused
 	return w.checkStatus(resp.StatusCode)
 }
 
