@@ -162,7 +162,7 @@ func checkInside(t *testing.T, seen port.Observation, o port.DeployRequest, user
 			t.Errorf("write %s: %s %v; allowed should be %v", path, said, err, allowed)
 		}
 	}
-	if noted := strings.Contains(strings.Join(seen.Notes, "\n"), `asks for user "root"`); noted != (user == "root") {
+	if noted := strings.Contains(strings.Join(seen.Notes, "\n"), `sets user "root"`); noted != (user == "root") {
 		t.Errorf("notes = %q for user %q", seen.Notes, user)
 	}
 }

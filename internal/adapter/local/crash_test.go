@@ -129,7 +129,7 @@ func TestOtherProtocol(t *testing.T) {
 				ended()
 				return
 			}
-			if err != nil || !strings.Contains(strings.Join(said, "\n"), "older version's supervisor") {
+			if err != nil || !strings.Contains(strings.Join(said, "\n"), "supervisor of an older version") {
 				t.Errorf("said %q, %v; want it replaced", said, err)
 			}
 		})

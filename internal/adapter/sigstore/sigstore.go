@@ -36,7 +36,7 @@ type Config struct {
 	Clock     func() time.Time            // default time.Now
 }
 
-// Sigstore fulfils port.SignerFactory and port.Verifier. Safe for concurrent use.
+// Sigstore implements port.SignerFactory and port.Verifier. Safe for concurrent use.
 type Sigstore struct {
 	c      Config
 	public *publicRoot
@@ -58,7 +58,7 @@ func New(c Config) Sigstore {
 	return Sigstore{c, &publicRoot{clock: c.Clock, fetch: func() (root.TrustedMaterial, error) { return fetchPublic(c.Cache) }}}
 }
 
-// NewSigner makes a signer of a key, or of the CI's identity.
+// NewSigner returns a signer for a key, or for the CI's identity.
 func (s Sigstore) NewSigner(o port.SignRequest) (port.Signer, error) {
 	if len(o.Key) > 0 {
 		k, err := readKey(o.Key, o.Passphrase)
