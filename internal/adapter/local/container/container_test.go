@@ -202,8 +202,8 @@ func TestArgumentsOfBubblewrapHideTheEnvironment(t *testing.T) {
 
 func TestExitSays(t *testing.T) {
 	cases := map[string]Exit{
-		"exit code 3":                  {Code: 3},
-		"killed by signal 9 (SIGKILL)": {Signal: syscall.SIGKILL},
+		"exit code 3":                                  {Code: 3},
+		"killed by signal 9 (SIGKILL)":                 {Signal: syscall.SIGKILL},
 		"out of memory: killed at its limit of 64 MiB": {Signal: syscall.SIGKILL, OOMKilled: true, memoryLimit: 64 << 20},
 	}
 	for want, e := range cases {
