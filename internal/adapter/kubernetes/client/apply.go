@@ -1,0 +1,178 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/wait"
+)
+
+// PollInterval is the pause between two looks at what cannot be watched.
+const PollInterval = 100 * time.Millisecond
+
+// applyParallelism is how many objects are applied at the same time.
+const applyParallelism = 8
+
+// ApplyOptions say how objects are applied.
+type ApplyOptions struct {
+	DryRun bool
+	Force  bool // take over fields that other managers own
+}
+
+// Apply applies one object (server-side), and returns it as it is now.
+func (c *Client) Apply(ctx context.Context, o *unstructured.Unstructured, opts ApplyOptions) (*unstructured.Unstructured, error) {
+	k, err := c.KindOf(ctx, o.GroupVersionKind())
+	if err != nil {
+		return nil, err
+	}
+	if k.Namespaced && o.GetNamespace() == "" {
+		o = o.DeepCopy()
+		o.SetNamespace(c.namespace)
+	}
+	apply := metav1.ApplyOptions{FieldManager: labels.Manager, Force: opts.Force}
+	if opts.DryRun {
+		apply.DryRun = []string{metav1.DryRunAll}
+	}
+	now, err := c.In(k, o.GetNamespace()).Apply(ctx, o.GetName(), o, apply)
+	if err != nil {
+		return nil, c.ExplainApply(o, err)
+	}
+	return now, nil
+}
+
+// ExplainApply turns the API server's answer to an apply into an error for people.
+func (c *Client) ExplainApply(o *unstructured.Unstructured, err error) error {
+	act := "apply " + Title(o)
+	if fields := ConflictingFields(err); fields != "" {
+		return fault.New(fault.Conflict, "%s: %s", act, fields).
+			Hint("remove the field from the manifests, have its current manager release it, or set take_over: true in the target")
+	}
+	err = Explain(act, err)
+	switch {
+	case strings.Contains(err.Error(), "field is immutable"):
+		var f *fault.Error
+		if errors.As(err, &f) {
+			return f.Hint("rename the object, or delete the existing one: this field cannot be changed")
+		}
+	case fault.Is(err, fault.NotFound) && strings.Contains(err.Error(), "namespaces"):
+		return fault.New(fault.NotFound, "%s: %s not found", act, c.title).Cause(err).
+			Hint("create it: `kubectl create namespace %s`", o.GetNamespace())
+	}
+	return err
+}
+
+// ApplyAll applies objects in their order: namespaces and definitions of kinds
+// before what follows them, the rest in parallel. The first error ends it.
+func (c *Client) ApplyAll(ctx context.Context, objects []*unstructured.Unstructured, opts ApplyOptions) error {
+	for len(objects) > 0 {
+		n := 1
+		for n < len(objects) && barrierOf(objects[n]) == barrierOf(objects[0]) {
+			n++
+		}
+		if err := c.applyParallel(ctx, objects[:n], opts); err != nil {
+			return err
+		}
+		if barrierOf(objects[0]) == definitionBarrier && !opts.DryRun {
+			if err := c.waitEstablished(ctx, objects[:n]); err != nil {
+				return err
+			}
+		}
+		objects = objects[n:]
+	}
+	return nil
+}
+
+// barrier separates objects that must exist before the next ones are applied.
+type barrier int
+
+const (
+	noBarrier barrier = iota
+	namespaceBarrier
+	definitionBarrier
+)
+
+func barrierOf(o *unstructured.Unstructured) barrier {
+	switch o.GetKind() {
+	case "Namespace":
+		return namespaceBarrier
+	case "CustomResourceDefinition":
+		return definitionBarrier
+	}
+	return noBarrier
+}
+
+func (c *Client) applyParallel(ctx context.Context, objects []*unstructured.Unstructured, opts ApplyOptions) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var group sync.WaitGroup
+	slots := make(chan struct{}, applyParallelism)
+	for _, o := range objects {
+		slots <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() {
+			defer func() { <-slots }()
+			_, err := c.Apply(ctx, o, opts)
+			switch {
+			case err == nil, opts.DryRun && IsPrerequisiteMissing(err):
+			case fault.Is(err, fault.Denied) && o.GetKind() == "Namespace" && o.GetName() == c.namespace:
+				// A role within one namespace may not read the Namespace itself. It
+				// exists, or nothing in it could be applied.
+			default:
+				cancel(err)
+			}
+		})
+	}
+	group.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// IsPrerequisiteMissing reports whether an object cannot be tried yet, because its
+// namespace or its kind comes with the same release.
+func IsPrerequisiteMissing(err error) bool {
+	return fault.Is(err, fault.NotFound) || errors.Is(err, ErrUnknownKind)
+}
+
+// waitEstablished waits until new kinds can be used.
+func (c *Client) waitEstablished(ctx context.Context, definitions []*unstructured.Unstructured) error {
+	for _, d := range definitions {
+		err := wait.Poll(ctx, PollInterval, func(ctx context.Context) (bool, error) {
+			k, err := c.KindOf(ctx, d.GroupVersionKind())
+			if err != nil {
+				return false, err
+			}
+			live, err := c.Get(ctx, k, "", d.GetName())
+			return conditionTrue(live, "Established"), err
+		})
+		if err != nil {
+			return fmt.Errorf("wait for %s: %w", Title(d), err)
+		}
+	}
+	return nil
+}
+
+func conditionTrue(o *unstructured.Unstructured, name string) bool {
+	if o == nil {
+		return false
+	}
+	conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
+	for _, c := range conditions {
+		if m, ok := c.(map[string]any); ok && m["type"] == name {
+			return m["status"] == "True"
+		}
+	}
+	return false
+}

@@ -1,0 +1,84 @@
+package client
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/textline"
+)
+
+// Limits of what is read of a log.
+const (
+	maxLogLine      = 16 << 10
+	maxLog          = 1 << 20
+	maxErrorMessage = 500
+)
+
+// Log names the log of a container.
+type Log struct {
+	Namespace, Pod, Container string
+	Previous                  bool // of the container's instance before this one
+}
+
+// LogTail returns the last lines of a container, oldest first.
+func (c *Client) LogTail(ctx context.Context, l Log, lines int) ([]string, error) {
+	query := url.Values{"container": {l.Container}, "tailLines": {strconv.Itoa(lines)}, "limitBytes": {strconv.Itoa(maxLog)}}
+	if l.Previous {
+		query.Set("previous", "true")
+	}
+	body, err := c.getRaw(ctx, fmt.Sprintf("/api/v1/namespaces/%s/pods/%s/log", l.Namespace, l.Pod), query)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	var out []string
+	scanner := bufio.NewScanner(io.LimitReader(body, maxLog))
+	scanner.Buffer(nil, maxLogLine)
+	for scanner.Scan() {
+		out = append(out, scanner.Text())
+	}
+	if err := scanner.Err(); err != nil {
+		return out, fmt.Errorf("read the log of %s: %w", l.Pod, err)
+	}
+	return out, nil
+}
+
+// getRaw requests what is not an object.
+func (c *Client) getRaw(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
+	client, err := rest.HTTPClientFor(c.config)
+	if err != nil {
+		return nil, invalidConfig(c.config, err)
+	}
+	base, _, err := rest.DefaultServerUrlFor(c.config)
+	if err != nil {
+		return nil, invalidConfig(c.config, err)
+	}
+	address := base.JoinPath(path)
+	address.RawQuery = query.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("request %s: %w", path, err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, Explain("request "+path, err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp.Body, nil
+	}
+	message, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorMessage))
+	resp.Body.Close()
+	kind := fault.Unavailable
+	if resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusUnauthorized {
+		kind = fault.Denied
+	}
+	return nil, fault.New(kind, "request %s: %s: %s", path, resp.Status, textline.Printable(string(message), 0))
+}
