@@ -1,0 +1,63 @@
+package history
+
+import (
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/fakeapi"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// TestLoad_RejectsMissingPart: a release without one of its parts is not read as if it
+// were complete.
+func TestLoad_RejectsMissingPart(t *testing.T) {
+	server := fakeapi.New(t)
+	c := server.Client()
+	rel := delivery.ReleaseRecord{ID: "r-0123456789ab", Run: "run-1"}
+	rel.Release.Objects = noise(2 * maxPart)
+	h := port.History{Service: "sample", Environment: "prod", Releases: []delivery.ReleaseRecord{rel},
+		Deployments: []delivery.Deployment{{Release: rel.ID, Run: "run-1", State: delivery.Serving}}}
+	if err := Save(t.Context(), c, h); err != nil {
+		t.Fatal(err)
+	}
+	parts := 0
+	for path, o := range server.Objects() {
+		if o.GetLabels()[labels.Record] != releaseRecord {
+			continue
+		}
+		parts++
+		if raw, _, _ := unstructured.NestedString(o.Object, "binaryData", releaseKey); len(raw) > 2<<20 {
+			t.Errorf("%s has %d bytes", path, len(raw))
+		}
+		if immutable, _, _ := unstructured.NestedBool(o.Object, "immutable"); !immutable {
+			t.Errorf("%s is not immutable", path)
+		}
+	}
+	if parts < 2 {
+		t.Fatalf("%d parts, want at least 2", parts)
+	}
+	for n := range parts {
+		path := "/api/v1/namespaces/ns/configmaps/slipway-sample-prod" + "-" + string(rel.ID) + "-" + string(rune('0'+n))
+		server.Without(path, func() {
+			if got, err := Load(t.Context(), c, "sample", "prod"); err == nil {
+				t.Errorf("Load without part %d returns %d releases, want an error", n, len(got.Releases))
+			}
+		})
+	}
+	if _, err := Load(t.Context(), c, "sample", "prod"); err != nil {
+		t.Error(err)
+	}
+}
+
+// noise returns text that cannot be compressed.
+func noise(n int) string {
+	out, x := make([]byte, n), uint32(1)
+	for i := range out {
+		x = x*1664525 + 1013904223
+		out[i] = 'A' + byte(x>>26)%58
+	}
+	return string(out)
+}
