@@ -63,6 +63,9 @@ func TestRulesBite(t *testing.T) {
 		{"internal/plan", module + "internal/textline", false},
 		{"internal/step/deploy", module + "internal/wait", false},
 		{"internal/flock", module + "internal/fault", true},
+		{"internal/adapter/kubernetes/client", module + "internal/adapter/kubernetes/lease", true},
+		{"internal/adapter/kubernetes/lease", module + "internal/adapter/kubernetes/client", false},
+		{"internal/adapter/kubernetes", module + "internal/adapter/kubernetes/lease", false},
 		{"internal/nowhere", "fmt", true},
 	}
 	for _, c := range cases {
@@ -132,7 +135,8 @@ func layer(from, to string) string {
 	if from == to || strings.HasPrefix(to, from+"/") && strings.HasPrefix(from, "internal/adapter/") {
 		return ""
 	}
-	if strings.HasPrefix(from, "internal/adapter/") && product(from) == product(to) {
+	ownRule := strings.HasPrefix(rule.pkg, "internal/adapter/") // for a part of one adapter
+	if strings.HasPrefix(from, "internal/adapter/") && product(from) == product(to) && !ownRule {
 		return ""
 	}
 	for _, allowed := range rule.may {

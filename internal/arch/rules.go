@@ -65,6 +65,18 @@ var rules = []rule{
 	{"internal/engine", withTools("internal/plan", "internal/step", "internal/record", "internal/port"), "the engine runs steps by their contract"},
 	{"internal/record", withTools("internal/plan", "internal/step", "internal/port", "internal/record"), "records know words and contracts"},
 	{"internal/adapter", withTools("internal/blob", "internal/ocilayout", "internal/port", "internal/port/*"), "an adapter knows its port and its own SDK"},
+	{"internal/adapter/kubernetes/labels", with(), kubernetesWhy},
+	{"internal/adapter/kubernetes/promtext", with("internal/port"), kubernetesWhy},
+	{"internal/adapter/kubernetes/render", withTools("internal/port", "internal/adapter/kubernetes/labels"), kubernetesWhy},
+	{"internal/adapter/kubernetes/readiness", with("internal/adapter/kubernetes/labels"), kubernetesWhy},
+	{"internal/adapter/kubernetes/client", withTools("internal/adapter/kubernetes/labels", "internal/adapter/kubernetes/fakeapi"), kubernetesWhy},
+	{"internal/adapter/kubernetes/fakeapi", with("internal/adapter/kubernetes/client"), kubernetesWhy},
+	{"internal/adapter/kubernetes/manifest", kubernetesMay("render"), kubernetesWhy},
+	{"internal/adapter/kubernetes/rollout", kubernetesMay("client", "manifest"), kubernetesWhy},
+	{"internal/adapter/kubernetes/lease", kubernetesMay("client", "rollout"), kubernetesWhy},
+	{"internal/adapter/kubernetes/history", kubernetesMay("client"), kubernetesWhy},
+	{"internal/adapter/kubernetes/portforward", kubernetesMay("client"), kubernetesWhy},
+	{"internal/adapter/kubernetes/metrics", kubernetesMay("portforward", "promtext"), kubernetesWhy},
 	{"internal/app", withTools("internal/config", "internal/plan", "internal/engine", "internal/record", "internal/port", "internal/step", "internal/step/digest", "internal/step/probe", "internal/step/trust", "internal/gate"), "use cases know contracts, never an adapter"},
 	{"internal/catalog", withTools("internal/app", "internal/port", "internal/step", "internal/step/*", "internal/adapter/*", "internal/record", "internal/record/*", "internal/engine"), "the list of parts"},
 	{"internal/cli", withTools("internal/app", "internal/cli", "internal/cli/*"), "the command line asks use cases; never an adapter, a step or an SDK"},
@@ -74,6 +86,18 @@ var rules = []rule{
 var stepMay = withTools("internal/ocilayout", "internal/port", "internal/step", "internal/step/probe", "internal/step/canary", "internal/step/digest", "internal/step/job", "internal/step/trust", "internal/step/venv", "internal/provenance", "internal/gate")
 
 const stepWhy = "a step knows its contract and ports; never another step, an adapter or an SDK"
+
+const kubernetesWhy = "the parts of adapter/kubernetes import what is below them; only the target imports them all"
+
+// kubernetesMay is what a part of adapter/kubernetes may import: other parts, and what
+// every adapter may.
+func kubernetesMay(parts ...string) []string {
+	may := withTools("internal/port", "internal/adapter/kubernetes/labels", "internal/adapter/kubernetes/fakeapi")
+	for _, part := range parts {
+		may = append(may, "internal/adapter/kubernetes/"+part)
+	}
+	return may
+}
 
 // fence keeps an SDK in the folders that own it.
 type fenced struct {

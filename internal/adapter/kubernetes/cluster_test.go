@@ -44,14 +44,14 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
-	if err := theHarbour.stop(); err != nil {
+	if err := sharedCluster.stop(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
 	os.Exit(code)
 }
 
-// serveSample serves a registry until whoever started it is gone, and prints the
+// serveSample serves a registry until its stdin is closed, and prints the
 // image's reference.
 func serveSample(sample string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -65,7 +65,7 @@ func serveSample(sample string) error {
 	}()
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
-	img, err := packed(sample)
+	img, err := sampleImage(sample)
 	if err != nil {
 		return err
 	}
@@ -84,8 +84,8 @@ func serveSample(sample string) error {
 	return <-failed
 }
 
-// packed is an image with nothing but the program.
-func packed(sample string) (v1.Image, error) {
+// sampleImage returns an image with nothing but the program.
+func sampleImage(sample string) (v1.Image, error) {
 	content, err := os.ReadFile(sample)
 	if err != nil {
 		return nil, err
@@ -108,20 +108,20 @@ func packed(sample string) (v1.Image, error) {
 	return mutate.Config(img, v1.Config{Entrypoint: []string{"/sample"}, User: "65532:65532"})
 }
 
-// harbour is a cluster, and a registry in its network.
-type harbour struct {
+// testCluster is a cluster, and a registry in its network.
+type testCluster struct {
 	once     sync.Once
 	err      error
-	c        *cluster.Cluster
+	cluster  *cluster.Cluster
 	registry *exec.Cmd
-	hold     io.Closer // the registry lives until this is closed
+	stdin    io.Closer // the registry lives until this is closed
 	image    delivery.Image
-	at       string // of the registry, for the nodes
+	address  string // of the registry, for the nodes
 }
 
-var theHarbour harbour
+var sharedCluster testCluster
 
-func (h *harbour) open(t *testing.T) {
+func (h *testCluster) open(t *testing.T) {
 	t.Helper()
 	h.once.Do(func() { h.err = h.start(t) })
 	if errors.Is(h.err, cluster.ErrUnsupported) {
@@ -132,20 +132,20 @@ func (h *harbour) open(t *testing.T) {
 	}
 }
 
-func (h *harbour) start(t *testing.T) (err error) {
+func (h *testCluster) start(t *testing.T) (err error) {
 	if path := os.Getenv("KUBECONFIG"); path != "" {
-		h.c = cluster.Existing(path)
+		h.cluster = cluster.Existing(path)
 	} else {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute) // it may have to be built
 		defer cancel()
-		if h.c, err = cluster.Start(ctx, cluster.Config{Log: os.Stderr}); err != nil {
+		if h.cluster, err = cluster.Start(ctx, cluster.Config{Log: os.Stderr}); err != nil {
 			return err
 		}
 	}
-	h.registry = h.c.Command(os.Args[0])
+	h.registry = h.cluster.Command(os.Args[0])
 	h.registry.Env = append(os.Environ(), sampleVariable+"="+porttest.BuildSample(t))
 	h.registry.Stderr = os.Stderr
-	if h.hold, err = h.registry.StdinPipe(); err != nil {
+	if h.stdin, err = h.registry.StdinPipe(); err != nil {
 		return err
 	}
 	out, err := h.registry.StdoutPipe()
@@ -155,23 +155,23 @@ func (h *harbour) start(t *testing.T) (err error) {
 	if err := h.registry.Start(); err != nil {
 		return err
 	}
-	said := bufio.NewScanner(out)
-	if !said.Scan() {
-		return errors.New("the registry says nothing")
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		return errors.New("the registry printed no address")
 	}
-	repository, digest, _ := strings.Cut(said.Text(), "@")
-	h.at, h.image.Repository, _ = strings.Cut(repository, "/")
+	repository, digest, _ := strings.Cut(lines.Text(), "@")
+	h.address, h.image.Repository, _ = strings.Cut(repository, "/")
 	h.image.Digest = delivery.Digest(digest)
 	return nil
 }
 
-func (h *harbour) stop() error {
-	if h.hold != nil {
-		h.hold.Close()
-		_ = h.registry.Wait() // it ends with an error: nobody is there any more
+func (h *testCluster) stop() error {
+	if h.stdin != nil {
+		h.stdin.Close()
+		_ = h.registry.Wait() // it ends with an error: its stdin is closed
 	}
-	if h.c == nil {
+	if h.cluster == nil {
 		return nil
 	}
-	return h.c.Stop()
+	return h.cluster.Stop()
 }

@@ -2,11 +2,8 @@ package kubernetes
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -14,146 +11,68 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Promote gives the staged release the traffic. The pods of the one before are
-// told to end once nobody is sent to them; they have their own time for what is
-// in flight.
-func (t *Target) Promote(ctx context.Context, o port.DeployRequest, say func(string)) (port.Observation, error) {
-	e, err := t.begin(ctx, o, say)
+// Promote switches the traffic to the staged release. The pods of the one before end
+// once they receive no more requests; they have their own time for those in flight.
+func (t *Target) Promote(ctx context.Context, o port.DeployRequest, report func(string)) (port.Observation, error) {
+	op, err := t.beginRollout(ctx, o, report)
 	if err != nil {
 		return port.Observation{}, err
 	}
-	if e.b, err = t.bundle(ctx, e.c, o); err != nil {
+	retained := op.isRetained(ctx)
+	if !retained && !op.state.Runs(op.set) {
+		return port.Observation{}, fault.New(fault.Conflict, "promote %s in %s: the release is not staged", o.ID, o.Environment)
+	}
+	if err := op.promote(ctx, retained); err != nil {
 		return port.Observation{}, err
 	}
-	back := e.there(ctx)
-	if !back && !e.st.runs(e.b) {
-		return port.Observation{}, fault.New(fault.Conflict, "give %s the traffic of %s: it is not beside what serves", o.ID, o.Environment)
-	}
-	if err := e.takeOver(ctx, back); err != nil {
-		return port.Observation{}, err
-	}
-	t.unforward(o)
+	t.closeForward(o)
 	return t.Observe(ctx, o.Service, o.Environment)
 }
 
-// takeOver switches the Services and lets the Deployment complete, in the order
-// that the strategy wants. It may be called again at any point of its way.
-func (e *entry) takeOver(ctx context.Context, back bool) error {
-	if err := e.apply(ctx, e.remaining(back), true); err != nil {
+// promote switches the Services and lets the Deployment complete, in the order that the
+// strategy requires. It may be repeated after it stopped at any point.
+func (op *operation) promote(ctx context.Context, retained bool) error {
+	if err := op.apply(ctx, op.unstagedObjects(retained)); err != nil {
 		return err
 	}
-	ready, err := e.ready(ctx)
+	ready, err := op.allReady(ctx)
 	if err != nil {
 		return err
 	}
-	if ready {
-		e.say("switching the traffic")
-		if err := e.point(ctx, e.o.ID); err != nil {
+	if !ready { // the old pods must help out meanwhile
+		op.report("replacing the pods")
+		if err := op.selectRelease(ctx, op.set, ""); err != nil {
 			return err
 		}
-		if e.o.Strategy == delivery.BlueGreen && !back && e.st.braked(e.b) {
-			return nil // those before stay until it has been accepted
-		}
-		if err := e.heard(ctx); err != nil {
+		if err := op.complete(ctx, op.set); err != nil {
 			return err
 		}
-		return e.settleDown(ctx, e.b)
+		return op.selectRelease(ctx, op.set, op.set.Release)
 	}
-	e.say("replacing the pods")
-	if err := e.point(ctx, ""); err != nil {
+	op.report("switching the traffic")
+	if err := op.selectRelease(ctx, op.set, op.set.Release); err != nil {
 		return err
 	}
-	if err := e.settleDown(ctx, e.b); err != nil {
+	if op.request.Strategy == delivery.BlueGreen && !retained && op.state.IsHeld(op.set) {
+		return nil // the old pods stay until the release is accepted
+	}
+	if err := op.waitPropagation(ctx); err != nil {
 		return err
 	}
-	return e.point(ctx, e.o.ID)
+	return op.complete(ctx, op.set)
 }
 
-// remaining are the objects that Stage did not apply.
-func (e *entry) remaining(back bool) []*unstructured.Unstructured {
-	if back {
-		return e.b.rest // nothing was staged: it is all there but what moves users
+// unstagedObjects returns the objects that Stage did not apply.
+func (op *operation) unstagedObjects(retained bool) []*unstructured.Unstructured {
+	if retained {
+		return op.set.Others // nothing was staged
 	}
-	done := e.groundwork()
+	staged := op.set.Prerequisites(op.state.Traffic == "")
 	var out []*unstructured.Unstructured
-	for _, o := range e.b.rest {
-		if !slices.Contains(done, o) {
+	for _, o := range op.set.Others {
+		if !slices.Contains(staged, o) {
 			out = append(out, o)
 		}
 	}
 	return out
-}
-
-// ready tells that all pods of the release can take requests already, so that
-// those before need not help out.
-func (e *entry) ready(ctx context.Context) (bool, error) {
-	count, err := e.readyPods(ctx)
-	if err != nil {
-		return false, err
-	}
-	for _, d := range e.b.ours {
-		if int64(count[d.GetName()]) < wanted(e.st.live[d.GetName()], d) {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-// point makes the Services select the release's pods only; an empty id: those of
-// all releases.
-func (e *entry) point(ctx context.Context, id delivery.ReleaseID) error {
-	for _, s := range e.b.pinned(id) {
-		if err := e.fenced(ctx, s); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// fencedTries is how often an object that changes under our hands is read again.
-const fencedTries = 10
-
-// fenced applies a Service unless somebody who took the lock after us has been
-// there: the look and the change are one, by the object's resourceVersion.
-func (e *entry) fenced(ctx context.Context, s *unstructured.Unstructured) error {
-	for range fencedTries {
-		bounded, cancel, err := e.l.guard(ctx)
-		if err != nil {
-			return err
-		}
-		err = e.fencedOnce(bounded, s)
-		cancel()
-		if !apierrors.IsConflict(err) || conflicting(err) != "" {
-			return err
-		}
-	}
-	return fault.New(fault.Conflict, "switch %s: something changes it all the time", title(s))
-}
-
-func (e *entry) fencedOnce(ctx context.Context, s *unstructured.Unstructured) error {
-	live, err := e.c.get(ctx, services(), s.GetNamespace(), s.GetName())
-	if err != nil {
-		return err
-	}
-	out := s.DeepCopy()
-	annotations := out.GetAnnotations()
-	annotations[fenceMark] = e.l.mark().String()
-	out.SetAnnotations(annotations)
-	if live != nil {
-		if by := switchOf(live).fence; by > e.l.fence {
-			return fault.New(fault.Conflict, "switch %s in %s: a later run has been there (%d after %d)", title(s), e.c.where, by, e.l.fence).
-				Hint("another Slipway delivers here; `slipway status` shows what serves")
-		}
-		out.SetResourceVersion(live.GetResourceVersion())
-	}
-	_, err = e.c.in(services(), out.GetNamespace()).Apply(ctx, out.GetName(), out, metav1.ApplyOptions{FieldManager: manager, Force: true})
-	switch {
-	case err == nil:
-		return nil
-	case apierrors.IsConflict(err):
-		return err
-	case live != nil && apierrors.IsNotFound(err):
-		return fmt.Errorf("%w: %w", errTaken, err)
-	}
-	return e.c.explainApply(s, err)
 }

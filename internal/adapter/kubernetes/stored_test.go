@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/fakeapi"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -23,14 +25,18 @@ func TestStoredHistory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	server := newAPI(t)
-	read("cluster-objects.json", &server.objects)
-	if len(server.objects) != 4 {
-		t.Fatalf("%d objects were stored, want 4: two releases, the history and the Lease", len(server.objects))
+	server := fakeapi.New(t)
+	var objects map[string]*unstructured.Unstructured
+	read("cluster-objects.json", &objects)
+	if len(objects) != 4 {
+		t.Fatalf("%d objects were stored, want 4: two releases, the history and the Lease", len(objects))
+	}
+	for path, o := range objects {
+		server.Put(path, o)
 	}
 	var want port.History
 	read("cluster-history.json", &want)
-	target := server.target(Config{})
+	target := newTarget(t, server)
 	defer target.Close()
 	got, err := target.LoadHistory(t.Context(), "retail-api", "prod")
 	if err != nil {

@@ -1,0 +1,81 @@
+package kubernetes
+
+import (
+	"context"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/metrics"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/portforward"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/quantile"
+)
+
+// Traffic sums up the requests of the release's pods, from their own metrics.
+func (t *Target) Traffic(ctx context.Context, service string, env delivery.Environment, id delivery.ReleaseID, since time.Time) (port.Traffic, error) {
+	c, err := t.client()
+	if err != nil {
+		return port.Traffic{}, err
+	}
+	state, err := rollout.Read(ctx, c, service, env)
+	if err != nil {
+		return port.Traffic{}, err
+	}
+	s, err := t.measure(ctx, c, state, service, env, id, since)
+	if err != nil {
+		return port.Traffic{}, err
+	}
+	out := port.Traffic{Requests: s.Requests, Errors: s.Errors}
+	out.P50, out.P95, out.P99 = latency(s, .5), latency(s, .95), latency(s, .99)
+	return out, nil
+}
+
+// Compare measures the request's release and the current one.
+func (t *Target) Compare(ctx context.Context, o port.DeployRequest, since time.Time) (candidate, current port.Sample, err error) {
+	c, err := t.client()
+	if err != nil {
+		return candidate, current, err
+	}
+	state, err := rollout.Read(ctx, c, o.Service, o.Environment)
+	if err != nil {
+		return candidate, current, err
+	}
+	if candidate, err = t.measure(ctx, c, state, o.Service, o.Environment, o.ID, since); err != nil {
+		return candidate, current, err
+	}
+	if state.Traffic != "" && state.Traffic != o.ID {
+		current, err = t.measure(ctx, c, state, o.Service, o.Environment, state.Traffic, since)
+	}
+	return candidate, current, err
+}
+
+// measure returns the requests of a release's ready pods since then.
+func (t *Target) measure(ctx context.Context, c *client.Client, s rollout.State, service string, env delivery.Environment, id delivery.ReleaseID, since time.Time) (port.Sample, error) {
+	pods, err := rollout.ListPods(ctx, c, service)
+	if err != nil {
+		return port.Sample{}, err
+	}
+	var endpoints []metrics.Endpoint
+	for _, pod := range pods {
+		if rollout.ReleaseOf(pod) == id && rollout.IsReady(pod) {
+			endpoints = append(endpoints, metrics.Endpoint{Pod: pod, Port: rollout.PortOf(s.Services, pod)})
+		}
+	}
+	return t.metricsCollector(c).Window(ctx, addressKey(service, env, id), endpoints, since)
+}
+
+func (t *Target) metricsCollector(c *client.Client) *metrics.Collector {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.collector == nil {
+		t.collector = metrics.NewCollector(portforward.NewPool(c))
+	}
+	return t.collector
+}
+
+func latency(s port.Sample, q float64) time.Duration {
+	seconds, _ := quantile.Buckets(s.Latency, q)
+	return time.Duration(seconds * float64(time.Second))
+}

@@ -1,0 +1,67 @@
+package kubernetes
+
+import (
+	"context"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/history"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/manifest"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// preStopSeconds is how long pods go on serving after their end was announced:
+// kube-proxy looks once a second, and a busy one is late.
+const preStopSeconds = int64(3)
+
+// sleepHookVersion is the first minor version of Kubernetes 1 whose kubelets can wait
+// without a program in the image (PodLifecycleSleepAction).
+const sleepHookVersion = 30
+
+// objects returns the request's objects for this place.
+func (t *Target) objects(ctx context.Context, c *client.Client, o port.DeployRequest) (*manifest.Set, error) {
+	opts := manifest.Options{
+		Registry: t.registryPrefix(o.Release.Image), Namespace: c.Namespace(),
+		IsNamespaced: func(o *unstructured.Unstructured) bool { return client.IsNamespaced(o.GroupVersionKind()) },
+	}
+	if c.MinorVersion(ctx) >= sleepHookVersion {
+		opts.PreStopSeconds = preStopSeconds
+	}
+	return manifest.New(o, opts)
+}
+
+// registryPrefix returns what goes before the names of images in the embedded registry.
+func (t *Target) registryPrefix(img delivery.Image) string {
+	first, _, deeper := strings.Cut(img.Repository, "/")
+	if t.place.Registry == "" || deeper && strings.ContainsAny(first, ".:") {
+		return ""
+	}
+	return t.place.Registry + "/"
+}
+
+// currentObjects returns what receives the traffic, as it was recorded; nil if nothing
+// does.
+func (t *Target) currentObjects(ctx context.Context, c *client.Client, s rollout.State, o port.DeployRequest) (*manifest.Set, error) {
+	if s.Traffic == "" {
+		return nil, nil
+	}
+	if s.Traffic == o.ID {
+		return t.objects(ctx, c, o)
+	}
+	rel, err := history.Release(ctx, c, o.Service, o.Environment, s.Traffic)
+	if err != nil {
+		return nil, err
+	}
+	if rel == nil {
+		return nil, fault.New(fault.NotFound, "%s receives the traffic of %s, but the cluster has no record of it", s.Traffic, o.Environment).
+			Hint("deploy it again: `slipway rollback --env %s --to %s`", o.Environment, s.Traffic)
+	}
+	current := o
+	current.ID, current.Release, current.Secrets = rel.ID, rel.Release, nil
+	return t.objects(ctx, c, current)
+}

@@ -1,0 +1,153 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/lease"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/metrics"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/portforward"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/render"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Config of a Target. The zero value is useful.
+type Config struct {
+	Kubeconfig []byte             // instead of the location's file: for tests
+	Clock      func() time.Time   // default time.Now
+	Timeouts   readiness.Timeouts // how long trouble that can heal may last
+	Lease      lease.Timing
+	Host       string // of the lease's holder, for people; default: this machine's name
+}
+
+// Target deploys to one namespace of a cluster. Safe for concurrent use.
+type Target struct {
+	cfg      Config
+	place    delivery.Location
+	registry *registry
+
+	mu         sync.Mutex // never held during a request
+	conn       *client.Client
+	leases     map[string]*lease.Lease           // by labels.ObjectName
+	forwarders map[string]*portforward.Forwarder // by addressKey
+	collector  *metrics.Collector
+}
+
+// registry keeps the targets that one New made, one for each place.
+type registry struct {
+	mu      sync.Mutex
+	targets map[delivery.Location]*Target
+}
+
+var (
+	_ port.Target          = (*Target)(nil)
+	_ port.Locator         = (*Target)(nil)
+	_ port.Renderer        = (*Target)(nil)
+	_ port.TrafficSplitter = (*Target)(nil)
+	_ port.MetricsComparer = (*Target)(nil)
+	_ port.Finalizer       = (*Target)(nil)
+	_ port.TrafficReporter = (*Target)(nil)
+	_ port.HistoryStore    = (*Target)(nil)
+	_ port.Locker          = (*Target)(nil)
+	_ port.DryRunner       = (*Target)(nil)
+	_ port.Differ          = (*Target)(nil)
+	_ port.LogReader       = (*Target)(nil)
+)
+
+// New returns the target for the cluster and namespace that kubectl would use. It
+// connects when it is first used.
+func New(cfg Config) *Target {
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.Host == "" {
+		cfg.Host, _ = os.Hostname()
+	}
+	r := &registry{targets: map[delivery.Location]*Target{}}
+	return r.target(cfg, delivery.Location{})
+}
+
+// For returns the target for a place. It is the same one for every caller, so that
+// connections, leases and addresses are shared.
+func (t *Target) For(p delivery.Location) (port.Target, error) {
+	return t.registry.target(t.cfg, p), nil
+}
+
+func (r *registry) target(cfg Config, p delivery.Location) *Target {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if known, ok := r.targets[p]; ok {
+		return known
+	}
+	t := &Target{
+		cfg: cfg, place: p, registry: r,
+		leases: map[string]*lease.Lease{}, forwarders: map[string]*portforward.Forwarder{},
+	}
+	r.targets[p] = t
+	return t
+}
+
+// Render returns the release's objects; it needs no cluster.
+func (t *Target) Render(ctx context.Context, m port.Manifests) (port.Rendered, error) {
+	return render.Render(ctx, m)
+}
+
+// Close ends the addresses that were handed out and releases the leases. Those of a
+// process that was killed expire.
+func (t *Target) Close() error {
+	t.registry.mu.Lock()
+	var targets []*Target
+	for _, one := range t.registry.targets {
+		targets = append(targets, one)
+	}
+	t.registry.mu.Unlock()
+	var errs []error
+	for _, one := range targets {
+		errs = append(errs, one.closeOne())
+	}
+	return errors.Join(errs...)
+}
+
+// closeTimeout is how long Close may take to release leases.
+const closeTimeout = 3 * time.Second
+
+func (t *Target) closeOne() error {
+	t.mu.Lock()
+	leases, forwarders, collector := t.leases, t.forwarders, t.collector
+	t.leases, t.forwarders, t.collector = map[string]*lease.Lease{}, map[string]*portforward.Forwarder{}, nil
+	t.mu.Unlock()
+	if collector != nil {
+		collector.Close()
+	}
+	for _, f := range forwarders {
+		f.Close()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	var errs []error
+	for _, l := range leases {
+		errs = append(errs, l.Release(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// client returns the connection to the place, made once.
+func (t *Target) client() (*client.Client, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.conn != nil {
+		return t.conn, nil
+	}
+	location := client.Location{Kubeconfig: t.place.Kubeconfig, Context: t.place.Context, Namespace: t.place.Namespace}
+	conn, err := client.Connect(location, t.cfg.Kubeconfig)
+	if err == nil {
+		t.conn = conn
+	}
+	return conn, err
+}

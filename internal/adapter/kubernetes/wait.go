@@ -1,0 +1,162 @@
+package kubernetes
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// maxWait is how long a condition is waited for that may still become true.
+const maxWait = 15 * time.Minute
+
+// logTailLines is how many lines of a failing container's log are read.
+const logTailLines = 10
+
+// condition is a state of the cluster that is waited for.
+type condition struct {
+	release delivery.ReleaseID
+	held    bool
+	want    map[string]int // workload -> ready pods of the release
+	names   []string       // of the release's Deployments
+
+	// further must return "" once the verdict is Ready; nil: nothing else must be
+	// true. The text is what is still missing.
+	further func(client.Snapshot) (missing string)
+}
+
+// waiter waits for a condition.
+type waiter struct {
+	client    *client.Client
+	informers *client.Informers
+	condition condition
+	timeouts  readiness.Timeouts
+	report    func(string)
+
+	start time.Time // by the cluster's clock
+	logs  map[readiness.LogKey][]string
+}
+
+// wait waits until the condition is true, or cannot become true.
+func (w *waiter) wait(ctx context.Context) error {
+	w.start, w.logs = w.client.Now(), map[readiness.LogKey][]string{}
+	tick := time.NewTimer(0)
+	defer tick.Stop()
+	reported := ""
+	for {
+		v, s, err := w.assess(ctx)
+		if err != nil {
+			return err
+		}
+		progress := v.Progress
+		switch v.State {
+		case readiness.Failed:
+			return w.failure(v)
+		case readiness.Ready:
+			if progress = ""; w.condition.further != nil {
+				progress = w.condition.further(s)
+			}
+			if progress == "" {
+				return nil
+			}
+		}
+		if progress != reported {
+			w.report(progress)
+			reported = progress
+		}
+		if w.client.Now().Sub(w.start) > maxWait {
+			return fault.New(fault.Failed, "%s is not ready after %s: %s", w.condition.release, maxWait, progress)
+		}
+		tick.Reset(nextCheck(v.RequeueAfter))
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-w.informers.Changed():
+		case <-tick.C:
+		}
+	}
+}
+
+// maxCheckInterval is how long nothing is assessed if nothing changes.
+const maxCheckInterval = 5 * time.Second
+
+func nextCheck(requeueAfter time.Duration) time.Duration {
+	if requeueAfter <= 0 {
+		return maxCheckInterval
+	}
+	return min(requeueAfter, maxCheckInterval)
+}
+
+// assess returns the verdict, with the logs that it needs.
+func (w *waiter) assess(ctx context.Context) (readiness.Status, client.Snapshot, error) {
+	for {
+		if err := w.informers.Err(); err != nil {
+			return readiness.Status{}, client.Snapshot{}, err
+		}
+		s, err := w.informers.Snapshot()
+		if err != nil {
+			return readiness.Status{}, s, err
+		}
+		v := readiness.Assess(w.snapshot(s))
+		if v.State != readiness.Failed || len(v.LogsNeeded) == 0 {
+			return v, s, nil
+		}
+		for _, k := range v.LogsNeeded {
+			lines, err := w.client.LogTail(ctx, client.Log(k), logTailLines)
+			if err != nil && ctx.Err() != nil {
+				return v, s, context.Cause(ctx)
+			}
+			w.logs[k] = append([]string{}, lines...) // not nil: an empty log is known, too
+		}
+	}
+}
+
+func (w *waiter) snapshot(s client.Snapshot) readiness.Snapshot {
+	out := readiness.Snapshot{
+		Release: w.condition.release, Held: w.condition.held, MinReady: w.condition.want, ReplicaSets: s.ReplicaSets,
+		Events: s.Events, Logs: w.logs, Now: w.client.Now(), PhaseStart: w.start, Timeouts: w.timeouts,
+	}
+	for _, name := range w.condition.names {
+		if d := s.Deployment(name); d != nil {
+			out.Workloads = append(out.Workloads, d)
+		}
+	}
+	for _, pod := range s.Pods {
+		if rollout.ReleaseOf(pod) == w.condition.release {
+			out.Pods = append(out.Pods, pod)
+		} else {
+			out.OldPods = append(out.OldPods, pod)
+		}
+	}
+	return out
+}
+
+// maxCauseLines is how many lines of a log go into a cause.
+const maxCauseLines = 3
+
+// failure turns a verdict into an error. The log is reported before: its pod will be
+// gone. The cause has more than one line: what a program prints to its two outputs
+// comes in no certain order, so the last line need not be the one that explains it.
+func (w *waiter) failure(v readiness.Status) error {
+	for _, line := range v.LogTail {
+		w.report("log | " + line)
+	}
+	kind := v.Kind
+	if kind == "" {
+		kind = fault.Failed
+	}
+	cause := v.Cause
+	if n := len(v.LogTail); n > 1 {
+		cause += " (last lines: " + strings.Join(v.LogTail[max(0, n-maxCauseLines):], " | ") + ")"
+	}
+	f := fault.New(kind, "%s", cause)
+	if v.Hint != "" {
+		f = f.Hint("%s", v.Hint)
+	}
+	return f
+}
