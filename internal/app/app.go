@@ -85,8 +85,8 @@ type App struct {
 	Sink         event.Sink // what runs say; nil: nothing
 }
 
-// env looks up a variable of the environment.
-func (a *App) env(name string) (string, bool) {
+// getenv looks up a variable of the environment.
+func (a *App) getenv(name string) (string, bool) {
 	for _, kv := range a.Environ {
 		if k, v, _ := strings.Cut(kv, "="); k == name {
 			return v, true
@@ -97,51 +97,51 @@ func (a *App) env(name string) (string, bool) {
 
 // session is a use case at work: the project that was found, and its parts.
 type session struct {
-	app      *App
-	place    Workspace
-	project  config.Project
-	parts    Dependencies
-	redactor *redact.Redactor
-	engine   *engine.Engine
+	app       *App
+	workspace Workspace
+	project   config.Project
+	deps      Dependencies
+	redactor  *redact.Redactor
+	engine    *engine.Engine
 }
 
-// with opens the project, runs do, and closes everything.
-func (a *App) with(ctx context.Context, do func(*session) error) (err error) {
-	s, err := a.open(ctx)
+// withSession opens the project, runs do, and closes everything.
+func (a *App) withSession(ctx context.Context, do func(*session) error) (err error) {
+	s, err := a.openSession(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.parts.Close()) }()
+	defer func() { err = errors.Join(err, s.deps.Close()) }()
 	return do(s)
 }
 
-func (a *App) open(ctx context.Context) (*session, error) {
-	place, err := a.find()
+func (a *App) openSession(ctx context.Context) (*session, error) {
+	place, err := a.findWorkspace()
 	if err != nil {
 		return nil, err
 	}
-	project, err := config.Load(filepath.Join(place.Repository, File), a.env)
+	project, err := config.Load(filepath.Join(place.Repository, File), a.getenv)
 	if err != nil {
 		return nil, err
 	}
-	if err := prepare(place.Home); err != nil {
+	if err := prepareHome(place.Home); err != nil {
 		return nil, err
 	}
 	parts, err := a.Factory(ctx, place)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{app: a, place: place, project: project, parts: parts}
+	s := &session{app: a, workspace: place, project: project, deps: parts}
 	s.redactor = redact.FromEnviron(a.Environ, s.secrets()...)
 	s.engine = s.newEngine()
 	return s, nil
 }
 
-// find looks for slipway.yaml in the folder of the command and those above it.
-func (a *App) find() (Workspace, error) {
+// findWorkspace looks for slipway.yaml in the folder of the command and those above it.
+func (a *App) findWorkspace() (Workspace, error) {
 	for dir := a.Dir; ; dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, File)); err == nil {
-			return a.place(dir)
+			return a.workspaceAt(dir)
 		}
 		if dir == filepath.Dir(dir) {
 			break
@@ -151,9 +151,9 @@ func (a *App) find() (Workspace, error) {
 		Hint("change to the service's repository, or create the file with `slipway init`")
 }
 
-func (a *App) place(dir string) (Workspace, error) {
+func (a *App) workspaceAt(dir string) (Workspace, error) {
 	home := filepath.Join(dir, ".slipway")
-	if h, ok := a.env("SLIPWAY_HOME"); ok && h != "" {
+	if h, ok := a.getenv("SLIPWAY_HOME"); ok && h != "" {
 		abs, err := filepath.Abs(h)
 		if err != nil {
 			return Workspace{}, fmt.Errorf("resolve SLIPWAY_HOME: %w", err)
@@ -163,13 +163,13 @@ func (a *App) place(dir string) (Workspace, error) {
 	return Workspace{Repository: dir, Home: home}, nil
 }
 
-// prepare makes the state folder, which git is told to leave alone. Linters that
+// prepareHome makes the state folder, which git is told to leave alone. Linters that
 // heed what git is told in the folders above them (ruff) have to see the checkouts
 // in it all the same: for them the nearest word counts, for git the outermost.
-func prepare(home string) error {
-	err := keep(filepath.Join(home, ".gitignore"), "*\n")
+func prepareHome(home string) error {
+	err := writeIfAbsent(filepath.Join(home, ".gitignore"), "*\n")
 	if err == nil {
-		err = keep(filepath.Join(home, "work", ".gitignore"), "!*\n")
+		err = writeIfAbsent(filepath.Join(home, "work", ".gitignore"), "!*\n")
 	}
 	if err == nil {
 		return nil
@@ -181,8 +181,8 @@ func prepare(home string) error {
 	return f
 }
 
-// keep writes a file unless there is one.
-func keep(path, text string) error {
+// writeIfAbsent writes a file unless there is one.
+func writeIfAbsent(path, text string) error {
 	if _, err := os.Stat(path); err == nil {
 		return nil
 	}
@@ -199,17 +199,17 @@ func (s *session) newEngine() *engine.Engine {
 	}
 	host, _ := os.Hostname()
 	return &engine.Engine{
-		Runs: s.parts.Runs, Cache: s.parts.Cache, Steps: s.parts.Steps, Source: s.parts.Source,
-		Sink: sink, Home: s.place.Home, Repository: s.place.Repository,
+		Runs: s.deps.Runs, Cache: s.deps.Cache, Steps: s.deps.Steps, Source: s.deps.Source,
+		Sink: sink, Home: s.workspace.Home, Repository: s.workspace.Repository,
 		Clock: s.app.Clock, Redactor: s.redactor,
 		PID: os.Getpid(), Host: host,
 	}
 }
 
-// who names the person or robot behind a command.
-func (a *App) who() string {
+// actor names the person or robot behind a command.
+func (a *App) actor() string {
 	for _, name := range []string{"SLIPWAY_ACTOR", "GITHUB_ACTOR", "USER", "LOGNAME"} {
-		if v, ok := a.env(name); ok && v != "" {
+		if v, ok := a.getenv(name); ok && v != "" {
 			return v
 		}
 	}

@@ -33,12 +33,12 @@ type DecisionResult struct {
 // Decide records the word and lets the run that waited for it go on.
 func (a *App) Decide(ctx context.Context, d Decision) (out DecisionResult, err error) {
 	if d.By == "" {
-		d.By = a.who()
+		d.By = a.actor()
 	}
 	if !d.Approve && d.Why == "" {
 		return out, fault.New(fault.Invalid, "reject %s: a reason is required", d.Subject).Hint(`give one with --why "..."; it is kept in the records`)
 	}
-	err = a.with(ctx, func(s *session) error {
+	err = a.withSession(ctx, func(s *session) error {
 		run, err := s.decide(ctx, d, &out)
 		if err != nil || run == nil {
 			return err
@@ -47,7 +47,7 @@ func (a *App) Decide(ctx context.Context, d Decision) (out DecisionResult, err e
 			out.WaitingRun = run.ID
 			return nil
 		}
-		rep, err := s.deliver(ctx, func() (record.Run, error) { return s.engine.Resume(ctx, run.ID) })
+		rep, err := s.execute(ctx, func() (record.Run, error) { return s.engine.Resume(ctx, run.ID) })
 		out.Run = &rep
 		return err
 	})
@@ -60,7 +60,7 @@ func (s *session) decide(ctx context.Context, d Decision, out *DecisionResult) (
 		if err := s.decideModel(ctx, d, ref, out); err != nil {
 			return nil, err
 		}
-		return s.waitingFor(ctx, ref)
+		return s.runWaitingFor(ctx, ref)
 	}
 	run, err := s.run(ctx, d.Subject)
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *session) decide(ctx context.Context, d Decision, out *DecisionResult) (
 		return nil, err
 	}
 	if ref != nil {
-		m, err := s.parts.Models.Get(ctx, ref.Group, ref.Version)
+		m, err := s.deps.Models.Get(ctx, ref.Group, ref.Version)
 		if err == nil && m.Status == delivery.PendingApproval {
 			err = s.decideModel(ctx, d, *ref, out)
 		}
@@ -84,7 +84,7 @@ func (s *session) decide(ctx context.Context, d Decision, out *DecisionResult) (
 	}
 	if deployApprovals(run.Plan) > 0 {
 		word := port.Approval{Run: run.ID, Subject: port.ApproveDeploy, By: d.By, Approved: d.Approve, Reason: d.Why, At: s.app.Clock()}
-		if err := s.parts.Approvals.Record(ctx, word); err != nil {
+		if err := s.deps.Approvals.Record(ctx, word); err != nil {
 			return nil, err
 		}
 	}
@@ -96,20 +96,20 @@ func (s *session) decideModel(ctx context.Context, d Decision, ref delivery.Mode
 	if d.Approve {
 		status = delivery.Approved
 	}
-	found, err := s.parts.Models.Get(ctx, ref.Group, ref.Version)
+	found, err := s.deps.Models.Get(ctx, ref.Group, ref.Version)
 	if err != nil {
 		return err
 	}
-	m, err := s.parts.Models.Decide(ctx, found.ModelRef, status, d.By, d.Why)
+	m, err := s.deps.Models.Decide(ctx, found.ModelRef, status, d.By, d.Why)
 	if err == nil {
 		out.Model = &m
 	}
 	return err
 }
 
-// waitingFor is the oldest waiting run that registered the model, or nil.
-func (s *session) waitingFor(ctx context.Context, ref delivery.ModelRef) (*record.Run, error) {
-	runs, err := s.parts.Runs.List(ctx, "", 0)
+// runWaitingFor is the oldest waiting run that registered the model, or nil.
+func (s *session) runWaitingFor(ctx context.Context, ref delivery.ModelRef) (*record.Run, error) {
+	runs, err := s.deps.Runs.List(ctx, "", 0)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (s *session) waitingFor(ctx context.Context, ref delivery.ModelRef) (*recor
 
 // modelOf is the model that a run registered, or nil.
 func (s *session) modelOf(ctx context.Context, id delivery.RunID) (*delivery.ModelRef, error) {
-	steps, err := s.parts.Runs.ListSteps(ctx, id)
+	steps, err := s.deps.Runs.ListSteps(ctx, id)
 	if err != nil {
 		return nil, err
 	}

@@ -37,13 +37,13 @@ type keeper interface {
 // again. Records, the registries and what serves stay.
 func (a *App) Cleanup(ctx context.Context, c CleanupOptions) (done CleanupResult, err error) {
 	done = CleanupResult{Runs: []delivery.RunID{}, DryRun: c.DryRun}
-	err = a.with(ctx, func(s *session) error {
-		runs, err := s.oldRuns(ctx, c.Keep)
+	err = a.withSession(ctx, func(s *session) error {
+		runs, err := s.expiredRuns(ctx, c.Keep)
 		if err != nil {
 			return err
 		}
 		for _, id := range runs {
-			size, err := sweep(engine.RunDir(s.place.Home, id), c.DryRun)
+			size, err := removeTree(engine.RunDir(s.workspace.Home, id), c.DryRun)
 			if err != nil {
 				return err
 			}
@@ -51,13 +51,13 @@ func (a *App) Cleanup(ctx context.Context, c CleanupOptions) (done CleanupResult
 				done.Runs, done.Bytes = append(done.Runs, id), done.Bytes+size
 			}
 		}
-		folders, err := s.remakable(ctx, a.Clock().Add(-c.Older))
+		folders, err := s.regenerable(ctx, a.Clock().Add(-c.Older))
 		for _, f := range folders {
 			if err != nil {
 				return err
 			}
 			var size int64
-			size, err = sweep(f, c.DryRun)
+			size, err = removeTree(f, c.DryRun)
 			done.Folders, done.Bytes = done.Folders+1, done.Bytes+size
 		}
 		return err
@@ -65,9 +65,9 @@ func (a *App) Cleanup(ctx context.Context, c CleanupOptions) (done CleanupResult
 	return done, err
 }
 
-// oldRuns are the ended runs but the newest.
-func (s *session) oldRuns(ctx context.Context, keep int) ([]delivery.RunID, error) {
-	runs, err := s.parts.Runs.List(ctx, "", 0)
+// expiredRuns are the ended runs but the newest.
+func (s *session) expiredRuns(ctx context.Context, keep int) ([]delivery.RunID, error) {
+	runs, err := s.deps.Runs.List(ctx, "", 0)
 	var old []delivery.RunID
 	for _, r := range runs {
 		if r.State != record.Ended {
@@ -80,13 +80,13 @@ func (s *session) oldRuns(ctx context.Context, keep int) ([]delivery.RunID, erro
 	return old, err
 }
 
-// remakable lists content that the cache or a target would make again. It is
+// regenerable lists content that the cache or a target would make again. It is
 // left alone while a run is at work, which may be about to use it.
-func (s *session) remakable(ctx context.Context, before time.Time) ([]string, error) {
-	if busy, err := s.parts.Runs.Unfinished(ctx); err != nil || len(busy) > 0 {
+func (s *session) regenerable(ctx context.Context, before time.Time) ([]string, error) {
+	if busy, err := s.deps.Runs.Unfinished(ctx); err != nil || len(busy) > 0 {
 		return nil, err
 	}
-	out, err := filepath.Glob(filepath.Join(s.place.Home, "artifacts", "*", "*"))
+	out, err := filepath.Glob(filepath.Join(s.workspace.Home, "artifacts", "*", "*"))
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (s *session) remakable(ctx context.Context, before time.Time) ([]string, er
 			old = append(old, path)
 		}
 	}
-	for _, t := range s.parts.Targets {
+	for _, t := range s.deps.Targets {
 		if k, ok := t.(keeper); ok {
 			unused, err := k.Unused(ctx, before)
 			if err != nil {
@@ -108,9 +108,9 @@ func (s *session) remakable(ctx context.Context, before time.Time) ([]string, er
 	return old, nil
 }
 
-// sweep removes a folder, which may have read-only folders in it, and tells its
+// removeTree removes a folder, which may have read-only folders in it, and tells its
 // size in bytes. One that is not there is empty.
-func sweep(dir string, dry bool) (size int64, err error) {
+func removeTree(dir string, dry bool) (size int64, err error) {
 	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err

@@ -10,39 +10,39 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// adopt takes over what the target's own history of the environment has and our
+// syncHistory takes over what the target's own history of the environment has and our
 // records lack: another machine delivered there, or ours are new. So a rollback
 // works from anywhere, and nobody plans against a past that is over.
-func (s *session) adopt(ctx context.Context, env delivery.Environment) error {
+func (s *session) syncHistory(ctx context.Context, env delivery.Environment) error {
 	target, err := s.target(env)
 	if err != nil {
 		return err
 	}
-	keeper, ok := target.(port.HistoryStore)
+	store, ok := target.(port.HistoryStore)
 	if !ok {
 		return nil
 	}
-	told, err := keeper.LoadHistory(ctx, s.project.Service, env)
-	if err != nil || len(told.Deployments) == 0 {
+	remote, err := store.LoadHistory(ctx, s.project.Service, env)
+	if err != nil || len(remote.Deployments) == 0 {
 		return err
 	}
-	if err := s.importModels(ctx, env, told.Models); err != nil {
+	if err := s.importModels(ctx, env, remote.Models); err != nil {
 		return err
 	}
-	ours, err := s.parts.Deployments.List(ctx, env, 0)
+	local, err := s.deps.Deployments.List(ctx, env, 0)
 	if err != nil {
 		return err
 	}
-	serving, _, err := s.parts.Deployments.Current(ctx, env)
+	serving, _, err := s.deps.Deployments.Current(ctx, env)
 	if err != nil {
 		return err
 	}
-	for _, d := range slices.Backward(told.Deployments) { // the oldest first
-		known := slices.ContainsFunc(ours, func(o delivery.Deployment) bool { return o.Run == d.Run && o.Release == d.Release })
+	for _, d := range slices.Backward(remote.Deployments) { // the oldest first
+		known := slices.ContainsFunc(local, func(o delivery.Deployment) bool { return o.Run == d.Run && o.Release == d.Release })
 		if known || d.State == delivery.Deploying || d.StartedAt.Before(serving.ServingAt) {
 			continue // what is under way is its own run's business
 		}
-		if err := s.adoptOne(ctx, told, d); err != nil {
+		if err := s.importDeployment(ctx, remote, d); err != nil {
 			return err
 		}
 	}
@@ -53,7 +53,7 @@ func (s *session) adopt(ctx context.Context, env delivery.Environment) error {
 // does not import is shared by all machines and has them already. A rollback needs
 // no registry, so a difference is only reported.
 func (s *session) importModels(ctx context.Context, env delivery.Environment, models []delivery.ModelVersion) error {
-	importer, ok := s.parts.Models.(port.ModelImporter)
+	importer, ok := s.deps.Models.(port.ModelImporter)
 	for _, m := range models {
 		var err error
 		if ok {
@@ -74,20 +74,20 @@ func (s *session) importModels(ctx context.Context, env delivery.Environment, mo
 // compareModel returns fault.Conflict if the registry has other content under the
 // model's version.
 func (s *session) compareModel(ctx context.Context, m delivery.ModelVersion) error {
-	known, err := s.parts.Models.Get(ctx, m.Group, m.Version)
+	known, err := s.deps.Models.Get(ctx, m.Group, m.Version)
 	if err == nil && known.Digest != m.Digest {
 		err = fault.New(fault.Conflict, "model %s holds %s, not %s as in the target's history", m.ModelRef, known.Digest.Short(), m.Digest.Short())
 	}
 	return err
 }
 
-func (s *session) adoptOne(ctx context.Context, told port.History, d delivery.Deployment) error {
-	i := slices.IndexFunc(told.Releases, func(r delivery.ReleaseRecord) bool { return r.ID == d.Release })
+func (s *session) importDeployment(ctx context.Context, remote port.History, d delivery.Deployment) error {
+	i := slices.IndexFunc(remote.Releases, func(r delivery.ReleaseRecord) bool { return r.ID == d.Release })
 	if i < 0 {
 		return nil // its record is told no more: it can't be gone back to either
 	}
-	r := told.Releases[i]
-	saved, err := s.parts.Releases.Save(ctx, r.Run, r.Release)
+	r := remote.Releases[i]
+	saved, err := s.deps.Releases.Save(ctx, r.Run, r.Release)
 	if err != nil {
 		return err
 	}
@@ -95,48 +95,48 @@ func (s *session) adoptOne(ctx context.Context, told port.History, d delivery.De
 		return fault.New(fault.Corrupt, "the history of %[2]s holds a modified record of release %[1]s: its content is that of %[3]s", d.Release, d.Environment, saved.ID).
 			Hint("compare it with `slipway releases show %s` on the machine that delivered it", d.Release)
 	}
-	if err := s.adoptQuarantines(ctx, told, d); err != nil {
+	if err := s.importQuarantines(ctx, remote, d); err != nil {
 		return err
 	}
-	begun, err := s.parts.Deployments.Begin(ctx, d)
+	begun, err := s.deps.Deployments.Begin(ctx, d)
 	if err != nil {
 		return err
 	}
-	s.tellAdopted(d)
+	s.notifyImported(d)
 	if !d.ServingAt.IsZero() {
-		if err := s.parts.Deployments.Accept(ctx, begun.ID, d.ServingAt); err != nil {
+		if err := s.deps.Deployments.Accept(ctx, begun.ID, d.ServingAt); err != nil {
 			return err
 		}
 	}
 	switch d.State {
 	case delivery.RolledBack, delivery.Cancelled, delivery.Stuck, delivery.Removed:
-		return s.parts.Deployments.End(ctx, begun.ID, d.State, d.Reason, d.EndedAt)
+		return s.deps.Deployments.End(ctx, begun.ID, d.State, d.Reason, d.EndedAt)
 	}
 	return nil
 }
 
-// adoptQuarantines keeps out what the deployment's run kept out: its own release,
+// importQuarantines keeps out what the deployment's run kept out: its own release,
 // or the one that it went back from, which our records may know as good.
-func (s *session) adoptQuarantines(ctx context.Context, told port.History, d delivery.Deployment) error {
-	for _, r := range told.Releases {
+func (s *session) importQuarantines(ctx context.Context, remote port.History, d delivery.Deployment) error {
+	for _, r := range remote.Releases {
 		if q := r.Quarantined; q == nil || r.ID != d.Release && q.Run != d.Run {
 			continue
 		}
-		saved, err := s.parts.Releases.Save(ctx, r.Run, r.Release)
+		saved, err := s.deps.Releases.Save(ctx, r.Run, r.Release)
 		if err != nil {
 			return err
 		}
 		if saved.ID != r.ID {
 			continue // it was changed: adoptOne says so when its turn comes
 		}
-		if err := s.parts.Releases.Quarantine(ctx, *r.Quarantined); err != nil {
+		if err := s.deps.Releases.Quarantine(ctx, *r.Quarantined); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *session) tellAdopted(d delivery.Deployment) {
+func (s *session) notifyImported(d delivery.Deployment) {
 	s.notice(d.Environment, "read in "+string(d.Environment)+": run "+string(d.Run)+" by "+d.By+" brought "+string(d.Release)+" there")
 }
 

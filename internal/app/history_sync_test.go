@@ -44,7 +44,7 @@ func newMachine(t *testing.T, shared *fake.TargetWithHistory) machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &session{app: &App{Clock: time.Now}, project: p, parts: Dependencies{
+	s := &session{app: &App{Clock: time.Now}, project: p, deps: Dependencies{
 		Runs: store.Runs(), Cache: store.Cache(), Outbox: store.Outbox(), Models: store.Models(), Releases: store.Releases(),
 		Deployments: store.Deployments(), Approvals: store.Approvals(), Targets: map[string]port.Target{"local": shared},
 	}}
@@ -54,38 +54,38 @@ func newMachine(t *testing.T, shared *fake.TargetWithHistory) machine {
 // at is a moment of the story.
 func at(hour int) time.Time { return time.Date(2026, 3, 1, hour, 0, 0, 0, time.UTC) }
 
-// brings records a deployment that came to that end; Serving: it still serves.
-func (m machine) brings(run delivery.RunID, commit string, hour int, end delivery.DeploymentState) delivery.ReleaseID {
+// recordDeployment records a deployment that came to that end; Serving: it still serves.
+func (m machine) recordDeployment(run delivery.RunID, commit string, hour int, end delivery.DeploymentState) delivery.ReleaseID {
 	m.t.Helper()
 	ctx := m.t.Context()
-	rel, err := m.parts.Releases.Save(ctx, run, delivery.Release{
+	rel, err := m.deps.Releases.Save(ctx, run, delivery.Release{
 		Schema: 1, Service: "api", Commit: commit, Image: delivery.Image{Repository: "api", Digest: fake.Digest(1)},
 		Workload: delivery.Workload{Health: "/health"}, Manifests: fake.Digest(2),
 	})
 	m.must(err)
-	d, err := m.parts.Deployments.Begin(ctx, delivery.Deployment{Environment: "prod", Release: rel.ID, Run: run, By: "ann", StartedAt: at(hour)})
+	d, err := m.deps.Deployments.Begin(ctx, delivery.Deployment{Environment: "prod", Release: rel.ID, Run: run, By: "ann", StartedAt: at(hour)})
 	m.must(err)
 	switch end {
 	case delivery.Deploying:
 	case delivery.Serving:
-		m.must(m.parts.Deployments.Accept(ctx, d.ID, at(hour).Add(time.Minute)))
+		m.must(m.deps.Deployments.Accept(ctx, d.ID, at(hour).Add(time.Minute)))
 	case delivery.RolledBack:
-		m.must(m.parts.Releases.Quarantine(ctx, delivery.Quarantine{Release: rel.ID, Environment: "prod", Reason: "slow", Since: at(hour), Run: run}))
+		m.must(m.deps.Releases.Quarantine(ctx, delivery.Quarantine{Release: rel.ID, Environment: "prod", Reason: "slow", Since: at(hour), Run: run}))
 		fallthrough
 	default:
-		m.must(m.parts.Deployments.End(ctx, d.ID, end, "slow", at(hour).Add(time.Minute)))
+		m.must(m.deps.Deployments.End(ctx, d.ID, end, "slow", at(hour).Add(time.Minute)))
 	}
 	return rel.ID
 }
 
-// tells writes its records beside what serves.
-func (m machine) tells() {
+// publishHistory writes its records beside what serves.
+func (m machine) publishHistory() {
 	m.t.Helper()
 	c := port.History{Service: "api", Environment: "prod"}
 	var err error
-	c.Deployments, err = m.parts.Deployments.List(m.t.Context(), "prod", 0)
+	c.Deployments, err = m.deps.Deployments.List(m.t.Context(), "prod", 0)
 	m.must(err)
-	c.Releases, err = m.parts.Releases.List(m.t.Context(), 0)
+	c.Releases, err = m.deps.Releases.List(m.t.Context(), 0)
 	m.must(err)
 	m.must(m.shared.SaveHistory(m.t.Context(), c))
 }
@@ -97,31 +97,33 @@ func (m machine) must(err error) {
 	}
 }
 
-func (m machine) serves(want delivery.ReleaseID) {
+func (m machine) wantDeployed(want delivery.ReleaseID) {
 	m.t.Helper()
-	d, ok, err := m.parts.Deployments.Current(m.t.Context(), "prod")
+	d, ok, err := m.deps.Deployments.Current(m.t.Context(), "prod")
 	if err != nil || d.Release != want || ok != (want != "") {
 		m.t.Errorf("the records say that %q serves (%v), want %q", d.Release, err, want)
 	}
 }
 
-func shared() *fake.TargetWithHistory { return &fake.TargetWithHistory{Target: &fake.Target{}} }
+func newSharedTarget() *fake.TargetWithHistory {
+	return &fake.TargetWithHistory{Target: &fake.Target{}}
+}
 
-// TestAdopt: new records learn the whole story, once.
-func TestAdopt(t *testing.T) {
-	place := shared()
+// TestSyncHistory_ImportsEverythingOnce: new records learn the whole story, once.
+func TestSyncHistory_ImportsEverythingOnce(t *testing.T) {
+	place := newSharedTarget()
 	theirs, ours := newMachine(t, place), newMachine(t, place)
-	ours.must(ours.adopt(t.Context(), "prod")) // nothing is told yet
-	first := theirs.brings("20260301-010000-aaaa", "1", 1, delivery.Serving)
-	bad := theirs.brings("20260301-020000-bbbb", "2", 2, delivery.RolledBack)
-	last := theirs.brings("20260301-030000-cccc", "3", 3, delivery.Serving)
-	theirs.brings("20260301-040000-dddd", "4", 4, delivery.Deploying)
-	theirs.tells()
+	ours.must(ours.syncHistory(t.Context(), "prod")) // nothing is told yet
+	first := theirs.recordDeployment("20260301-010000-aaaa", "1", 1, delivery.Serving)
+	bad := theirs.recordDeployment("20260301-020000-bbbb", "2", 2, delivery.RolledBack)
+	last := theirs.recordDeployment("20260301-030000-cccc", "3", 3, delivery.Serving)
+	theirs.recordDeployment("20260301-040000-dddd", "4", 4, delivery.Deploying)
+	theirs.publishHistory()
 	for range 2 {
-		ours.must(ours.adopt(t.Context(), "prod"))
-		ours.serves(last)
+		ours.must(ours.syncHistory(t.Context(), "prod"))
+		ours.wantDeployed(last)
 	}
-	history, err := ours.parts.Deployments.List(t.Context(), "prod", 0)
+	history, err := ours.deps.Deployments.List(t.Context(), "prod", 0)
 	ours.must(err)
 	want := []struct {
 		release delivery.ReleaseID
@@ -138,78 +140,78 @@ func TestAdopt(t *testing.T) {
 	if d := history[1]; d.Reason != "slow" || !d.EndedAt.Equal(at(2).Add(time.Minute)) {
 		t.Errorf("the one that was taken back: %+v", d)
 	}
-	rel, err := ours.parts.Releases.Get(t.Context(), bad)
+	rel, err := ours.deps.Releases.Get(t.Context(), bad)
 	if err != nil || rel.Quarantined == nil || rel.Quarantined.Reason != "slow" {
 		t.Errorf("%s is not quarantined here: %+v, %v", bad, rel, err)
 	}
 }
 
-// TestAdoptBetween: both deliver in turn.
-func TestAdoptBetween(t *testing.T) {
-	place := shared()
+// TestSyncHistory_AlternatingMachines: both deliver in turn.
+func TestSyncHistory_AlternatingMachines(t *testing.T) {
+	place := newSharedTarget()
 	theirs, ours := newMachine(t, place), newMachine(t, place)
-	ours.brings("20260301-010000-aaaa", "1", 1, delivery.Serving)
-	ours.tells()
-	theirs.must(theirs.adopt(t.Context(), "prod"))
-	second := theirs.brings("20260301-020000-bbbb", "2", 2, delivery.Serving)
-	theirs.tells()
-	ours.must(ours.adopt(t.Context(), "prod"))
-	ours.serves(second)
-	third := ours.brings("20260301-030000-cccc", "3", 3, delivery.Serving)
-	ours.tells()
-	theirs.must(theirs.adopt(t.Context(), "prod"))
-	theirs.serves(third)
-	if history, _ := theirs.parts.Deployments.List(t.Context(), "prod", 0); len(history) != 3 {
+	ours.recordDeployment("20260301-010000-aaaa", "1", 1, delivery.Serving)
+	ours.publishHistory()
+	theirs.must(theirs.syncHistory(t.Context(), "prod"))
+	second := theirs.recordDeployment("20260301-020000-bbbb", "2", 2, delivery.Serving)
+	theirs.publishHistory()
+	ours.must(ours.syncHistory(t.Context(), "prod"))
+	ours.wantDeployed(second)
+	third := ours.recordDeployment("20260301-030000-cccc", "3", 3, delivery.Serving)
+	ours.publishHistory()
+	theirs.must(theirs.syncHistory(t.Context(), "prod"))
+	theirs.wantDeployed(third)
+	if history, _ := theirs.deps.Deployments.List(t.Context(), "prod", 0); len(history) != 3 {
 		t.Errorf("their history is %+v", history)
 	}
 }
 
-// TestAdoptOld: what was before what serves here does not come again.
-func TestAdoptOld(t *testing.T) {
-	place := shared()
+// TestSyncHistory_IgnoresOlder: what was before what serves here does not come again.
+func TestSyncHistory_IgnoresOlder(t *testing.T) {
+	place := newSharedTarget()
 	theirs, ours := newMachine(t, place), newMachine(t, place)
-	theirs.brings("20260301-010000-aaaa", "1", 1, delivery.Serving)
-	theirs.tells()
-	mine := ours.brings("20260301-050000-bbbb", "5", 5, delivery.Serving)
-	ours.must(ours.adopt(t.Context(), "prod"))
-	ours.serves(mine)
+	theirs.recordDeployment("20260301-010000-aaaa", "1", 1, delivery.Serving)
+	theirs.publishHistory()
+	mine := ours.recordDeployment("20260301-050000-bbbb", "5", 5, delivery.Serving)
+	ours.must(ours.syncHistory(t.Context(), "prod"))
+	ours.wantDeployed(mine)
 }
 
-// TestAdoptTampered: a record that is not of the release it is told for is not
+// TestSyncHistory_RefusesTamperedRecords: a record that is not of the release it is told for is not
 // taken over.
-func TestAdoptTampered(t *testing.T) {
-	place := shared()
+func TestSyncHistory_RefusesTamperedRecords(t *testing.T) {
+	place := newSharedTarget()
 	theirs, ours := newMachine(t, place), newMachine(t, place)
-	theirs.brings("20260301-010000-aaaa", "1", 1, delivery.Serving)
-	theirs.tells()
+	theirs.recordDeployment("20260301-010000-aaaa", "1", 1, delivery.Serving)
+	theirs.publishHistory()
 	c, err := place.LoadHistory(t.Context(), "api", "prod")
 	ours.must(err)
 	c.Releases[0].Release.Image.Digest = fake.Digest(66)
-	forged := shared()
+	forged := newSharedTarget()
 	ours.must(forged.SaveHistory(t.Context(), c))
-	ours.parts.Targets["local"] = forged
-	if err := ours.adopt(t.Context(), "prod"); !fault.Is(err, fault.Corrupt) {
+	ours.deps.Targets["local"] = forged
+	if err := ours.syncHistory(t.Context(), "prod"); !fault.Is(err, fault.Corrupt) {
 		t.Errorf("error = %v, want one of kind %s", err, fault.Corrupt)
 	}
-	ours.serves("")
+	ours.wantDeployed("")
 	c.Releases = nil // told no more
-	untold := shared()
+	untold := newSharedTarget()
 	ours.must(untold.SaveHistory(t.Context(), c))
-	ours.parts.Targets["local"] = untold
-	ours.must(ours.adopt(t.Context(), "prod"))
-	ours.serves("")
+	ours.deps.Targets["local"] = untold
+	ours.must(ours.syncHistory(t.Context(), "prod"))
+	ours.wantDeployed("")
 }
 
-func TestAdoptTrouble(t *testing.T) {
-	m := newMachine(t, shared())
+func TestSyncHistory_Errors(t *testing.T) {
+	m := newMachine(t, newSharedTarget())
 	why := errors.New("no")
 	m.shared.History.Fail = func(string) error { return why }
-	if err := m.adopt(t.Context(), "prod"); !errors.Is(err, why) {
+	if err := m.syncHistory(t.Context(), "prod"); !errors.Is(err, why) {
 		t.Errorf("error = %v, want %v", err, why)
 	}
-	m.parts.Targets["local"] = m.shared.Target // keeps no history
-	m.must(m.adopt(t.Context(), "prod"))
-	if err := m.adopt(context.Background(), "nowhere"); !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.NotFound) {
+	m.deps.Targets["local"] = m.shared.Target // keeps no history
+	m.must(m.syncHistory(t.Context(), "prod"))
+	if err := m.syncHistory(context.Background(), "nowhere"); !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.NotFound) {
 		t.Errorf("an unknown environment: %v", err)
 	}
 }

@@ -24,7 +24,7 @@ type KeyPair struct {
 // one beside slipway.yaml. Nothing that exists is replaced. The passphrase comes
 // from the variable COSIGN_PASSWORD.
 func (a *App) GenerateKey(ctx context.Context, folder string) (out KeyPair, err error) {
-	err = a.with(ctx, func(s *session) error {
+	err = a.withSession(ctx, func(s *session) error {
 		out, err = s.generateKey(folder)
 		return err
 	})
@@ -43,32 +43,32 @@ func (s *session) generateKey(folder string) (KeyPair, error) {
 	if err != nil {
 		return KeyPair{}, fmt.Errorf("resolve the key folder: %w", err)
 	}
-	if rel, err := filepath.Rel(s.place.Repository, folder); err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+	if rel, err := filepath.Rel(s.workspace.Repository, folder); err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
 		return KeyPair{}, fault.New(fault.Invalid, "%s is inside the repository: refusing to write a private key there", folder).
 			Hint("omit --dir, or choose a folder outside the repository")
 	}
-	passphrase, _ := s.app.env("COSIGN_PASSWORD")
-	private, public, err := s.parts.GenerateKey([]byte(passphrase))
+	passphrase, _ := s.app.getenv("COSIGN_PASSWORD")
+	private, public, err := s.deps.GenerateKey([]byte(passphrase))
 	if err != nil {
 		return KeyPair{}, err
 	}
-	out := KeyPair{PrivatePath: filepath.Join(folder, "cosign.key"), PublicPath: filepath.Join(s.place.Repository, "cosign.pub")}
+	out := KeyPair{PrivatePath: filepath.Join(folder, "cosign.key"), PublicPath: filepath.Join(s.workspace.Repository, "cosign.pub")}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return out, fmt.Errorf("create the key folder: %w", err)
 	}
 	if _, err := os.Lstat(out.PublicPath); err == nil {
-		return out, taken(out.PublicPath)
+		return out, alreadyExists(out.PublicPath)
 	}
-	if err := create(out.PrivatePath, private, 0o600); err != nil {
+	if err := writeNewFile(out.PrivatePath, private, 0o600); err != nil {
 		return out, err
 	}
-	return out, create(out.PublicPath, public, 0o644)
+	return out, writeNewFile(out.PublicPath, public, 0o644)
 }
 
-func create(path string, content []byte, mode fs.FileMode) error {
+func writeNewFile(path string, content []byte, mode fs.FileMode) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if errors.Is(err, fs.ErrExist) {
-		return taken(path)
+		return alreadyExists(path)
 	}
 	if err != nil {
 		return fmt.Errorf("write a key: %w", err)
@@ -80,7 +80,7 @@ func create(path string, content []byte, mode fs.FileMode) error {
 	return nil
 }
 
-func taken(path string) error {
+func alreadyExists(path string) error {
 	return fault.New(fault.Conflict, "%s already exists", path).Hint("keys are never overwritten: move it away first if it is no longer needed")
 }
 
@@ -93,7 +93,7 @@ func (s *session) signingSecrets() []string {
 	}
 	var out []string
 	for _, ref := range []config.Secret{sign.Key, sign.Passphrase} {
-		v, err := ref.Resolve(s.app.env)
+		v, err := ref.Resolve(s.app.getenv)
 		if err == nil && (ref == sign.Passphrase || strings.Contains(v, "-----BEGIN")) {
 			out = append(out, v)
 		}

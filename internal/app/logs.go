@@ -18,29 +18,29 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-// pollLogs is how often a followed log is looked at.
-const pollLogs = 100 * time.Millisecond
+// pollInterval is how often a followed log is looked at.
+const pollInterval = 100 * time.Millisecond
 
 // Logs writes what a run's steps printed, or one step's; with follow until the
 // run has ended.
 func (a *App) Logs(ctx context.Context, ref, stepName string, follow bool, w io.Writer) error {
-	return a.with(ctx, func(s *session) error {
+	return a.withSession(ctx, func(s *session) error {
 		r, err := s.run(ctx, ref)
 		if err != nil {
 			return err
 		}
 		if stepName != "" {
-			if err := s.hasStep(ctx, r, stepName); err != nil {
+			if err := s.checkStep(ctx, r, stepName); err != nil {
 				return err
 			}
 		}
-		t := &tail{home: s.place.Home, run: r.ID, only: stepName, at: map[string]int64{}, out: bufio.NewWriter(w)}
+		t := &logTail{home: s.workspace.Home, run: r.ID, only: stepName, offsets: map[string]int64{}, out: bufio.NewWriter(w)}
 		for {
-			now, err := s.parts.Runs.Get(ctx, r.ID)
+			now, err := s.deps.Runs.Get(ctx, r.ID)
 			if err != nil {
 				return err
 			}
-			steps, err := s.parts.Runs.ListSteps(ctx, r.ID)
+			steps, err := s.deps.Runs.ListSteps(ctx, r.ID)
 			if err != nil {
 				return err
 			}
@@ -53,18 +53,18 @@ func (a *App) Logs(ctx context.Context, ref, stepName string, follow bool, w io.
 			select {
 			case <-ctx.Done():
 				return context.Cause(ctx)
-			case <-time.After(pollLogs):
+			case <-time.After(pollInterval):
 			}
 		}
 	})
 }
 
-func (s *session) hasStep(ctx context.Context, r record.Run, name string) error {
+func (s *session) checkStep(ctx context.Context, r record.Run, name string) error {
 	names := []string{}
 	for _, spec := range r.Plan.Steps {
 		names = append(names, spec.Name)
 	}
-	steps, err := s.parts.Runs.ListSteps(ctx, r.ID)
+	steps, err := s.deps.Runs.ListSteps(ctx, r.ID)
 	for _, st := range steps {
 		names = append(names, st.Name)
 	}
@@ -76,29 +76,29 @@ func (s *session) hasStep(ctx context.Context, r record.Run, name string) error 
 	return errors.Join(err, fault.New(fault.NotFound, "run %s has no step %q", r.ID, name).Hint("its steps are %v", names))
 }
 
-// tail copies what log files gained since the last time.
-type tail struct {
-	home string
-	run  delivery.RunID
-	only string
-	at   map[string]int64
-	last string // step whose lines came last
-	out  *bufio.Writer
+// logTail copies what log files gained since the last time.
+type logTail struct {
+	home     string
+	run      delivery.RunID
+	only     string
+	offsets  map[string]int64
+	lastStep string // step whose lines came last
+	out      *bufio.Writer
 }
 
-func (t *tail) copy(steps []record.StepRecord) error {
+func (t *logTail) copy(steps []record.StepRecord) error {
 	for _, st := range steps {
 		if t.only != "" && st.Name != t.only {
 			continue
 		}
-		if err := t.one(st.Name); err != nil {
+		if err := t.copyStep(st.Name); err != nil {
 			return err
 		}
 	}
 	return t.out.Flush()
 }
 
-func (t *tail) one(name string) error {
+func (t *logTail) copyStep(name string) error {
 	f, err := os.Open(engine.LogPath(t.home, t.run, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // it printed nothing
@@ -108,24 +108,24 @@ func (t *tail) one(name string) error {
 	}
 	defer f.Close()
 	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil || size <= t.at[name] {
+	if err != nil || size <= t.offsets[name] {
 		return err
 	}
-	if _, err := f.Seek(t.at[name], io.SeekStart); err != nil {
+	if _, err := f.Seek(t.offsets[name], io.SeekStart); err != nil {
 		return err
 	}
-	if t.only == "" && t.last != name {
+	if t.only == "" && t.lastStep != name {
 		fmt.Fprintf(t.out, "==> %s <==\n", name)
-		t.last = name
+		t.lastStep = name
 	}
 	n, err := io.Copy(t.out, f)
-	t.at[name] += n
+	t.offsets[name] += n
 	return err
 }
 
 // ServiceLogs writes the last lines that the service's replicas printed.
 func (a *App) ServiceLogs(ctx context.Context, env delivery.Environment, lines int, w io.Writer) error {
-	return a.with(ctx, func(s *session) error {
+	return a.withSession(ctx, func(s *session) error {
 		target, err := s.target(env)
 		if err != nil {
 			return err

@@ -17,21 +17,21 @@ import (
 )
 
 const (
-	// linger is how long the end of a run waits for its last messages; what is
+	// flushTimeout is how long the end of a run waits for its last messages; what is
 	// not out by then goes with the next run.
-	linger = 3 * time.Second
-	// hopeless is the number of attempts after which a message is given up:
+	flushTimeout = 3 * time.Second
+	// maxAttempts is the number of attempts after which a message is given up:
 	// with the waits doubling from 1 s to 10 min that is about a day.
-	hopeless = 150
+	maxAttempts = 150
 )
 
-// news posts what receivers asked for and delivers it beside the run, which it
+// notifications posts what receivers asked for and delivers it beside the run, which it
 // never blocks and never fails.
-type news struct {
-	store     record.Outbox
-	receivers []receiver
-	now       func() time.Time
-	warn      func(event.Event)
+type notifications struct {
+	store       record.Outbox
+	subscribers []subscriber
+	now         func() time.Time
+	warnings    func(event.Event)
 
 	wake   chan struct{}
 	stop   context.CancelFunc
@@ -39,53 +39,53 @@ type news struct {
 	once   sync.Once
 }
 
-type receiver struct {
+type subscriber struct {
 	port.Notifier
-	ends []delivery.Outcome // of runs; none: all
+	outcomes []delivery.Outcome // of runs; none: all
 }
 
-// news starts the delivery; Close ends it.
-func (s *session) news(ctx context.Context) (*news, error) {
-	n := &news{store: s.parts.Outbox, now: s.app.Clock, warn: s.warn(), wake: make(chan struct{}, 1), closed: make(chan struct{})}
+// startNotifications starts the delivery; Close ends it.
+func (s *session) startNotifications(ctx context.Context) (*notifications, error) {
+	n := &notifications{store: s.deps.Outbox, now: s.app.Clock, warnings: s.warnings(), wake: make(chan struct{}, 1), closed: make(chan struct{})}
 	for _, c := range s.project.Notify {
-		r, err := s.receiver(c)
+		r, err := s.subscriber(c)
 		if err != nil {
 			return nil, err
 		}
-		n.receivers = append(n.receivers, r)
+		n.subscribers = append(n.subscribers, r)
 	}
 	ctx, n.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go n.deliver(ctx)
 	return n, nil
 }
 
-// warn returns how the delivery of messages reports trouble: on the sink of before.
-func (s *session) warn() func(event.Event) {
+// warnings returns how the delivery of messages reports trouble: on the sink of before.
+func (s *session) warnings() func(event.Event) {
 	sink := s.engine.Sink
 	return func(e event.Event) { sink.Emit(s.redactor.Event(e)) }
 }
 
-func (s *session) receiver(c config.Notify) (receiver, error) {
-	to, err := s.address(c)
+func (s *session) subscriber(c config.Notify) (subscriber, error) {
+	to, err := s.notifyTarget(c)
 	if err != nil {
-		return receiver{}, err
+		return subscriber{}, err
 	}
-	n, err := s.parts.Notifier(to)
-	return receiver{n, c.Events}, err
+	n, err := s.deps.Notifier(to)
+	return subscriber{n, c.Events}, err
 }
 
-// address fills in the secrets from the environment.
-func (s *session) address(c config.Notify) (to NotifyTarget, err error) {
+// notifyTarget fills in the secrets from the environment.
+func (s *session) notifyTarget(c config.Notify) (to NotifyTarget, err error) {
 	if c.Chat.IsSet() {
 		to.Kind = "chat"
-		to.URL, err = c.Chat.Resolve(s.app.env)
+		to.URL, err = c.Chat.Resolve(s.app.getenv)
 		return to, err
 	}
 	to.Kind = "webhook"
-	if to.URL, err = c.Webhook.Resolve(s.app.env); err != nil || !c.Secret.IsSet() {
+	if to.URL, err = c.Webhook.Resolve(s.app.getenv); err != nil || !c.Secret.IsSet() {
 		return to, err
 	}
-	to.Secret, err = c.Secret.Resolve(s.app.env)
+	to.Secret, err = c.Secret.Resolve(s.app.getenv)
 	return to, err
 }
 
@@ -93,12 +93,12 @@ func (s *session) address(c config.Notify) (to NotifyTarget, err error) {
 func (s *session) secrets() []string {
 	var out []string
 	for _, c := range s.project.Notify {
-		if to, err := s.address(c); err == nil {
+		if to, err := s.notifyTarget(c); err == nil {
 			out = append(out, to.URL, to.Secret)
 		}
 	}
 	for _, ref := range s.project.Image.Build.Secrets {
-		if value, err := ref.Resolve(s.app.env); err == nil { // the step says it when one is missing
+		if value, err := ref.Resolve(s.app.getenv); err == nil { // the step says it when one is missing
 			out = append(out, value)
 		}
 	}
@@ -106,12 +106,12 @@ func (s *session) secrets() []string {
 }
 
 // Emit posts the end of a run to those who asked for such an end.
-func (n *news) Emit(e event.Event) {
+func (n *notifications) Emit(e event.Event) {
 	if e.Kind != event.RunFinished {
 		return
 	}
-	for _, r := range n.receivers {
-		if len(r.ends) > 0 && !slices.Contains(r.ends, e.Outcome) {
+	for _, r := range n.subscribers {
+		if len(r.outcomes) > 0 && !slices.Contains(r.outcomes, e.Outcome) {
 			continue
 		}
 		body, err := json.Marshal(e)
@@ -120,10 +120,10 @@ func (n *news) Emit(e event.Event) {
 		}
 		m := port.Message{
 			ID:    fmt.Sprintf("%s-%s-%d", e.Run, e.Kind, e.Time.UnixNano()),
-			Title: fmt.Sprintf("%s: %s", e.Environment, e.Outcome), Text: sentence(e), JSON: body,
+			Title: fmt.Sprintf("%s: %s", e.Environment, e.Outcome), Text: summarize(e), JSON: body,
 		}
 		if err := n.store.Post(context.Background(), r.Name(), m); err != nil {
-			n.warn(event.Event{Time: n.now(), Kind: event.Notice, Run: e.Run, Text: "message to " + r.Name() + " not kept: " + err.Error()})
+			n.warnings(event.Event{Time: n.now(), Kind: event.Notice, Run: e.Run, Text: "message to " + r.Name() + " not kept: " + err.Error()})
 		}
 	}
 	select {
@@ -132,7 +132,7 @@ func (n *news) Emit(e event.Event) {
 	}
 }
 
-func sentence(e event.Event) string {
+func summarize(e event.Event) string {
 	s := fmt.Sprintf("run %s in %s", e.Run, e.Environment)
 	if e.Outcome != "" {
 		s += ": " + string(e.Outcome)
@@ -147,11 +147,11 @@ func sentence(e event.Event) string {
 }
 
 // Close waits a little for what is due, then stops.
-func (n *news) Close() {
+func (n *notifications) Close() {
 	n.once.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), linger)
+		ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
 		defer cancel()
-		for len(n.receivers) > 0 && ctx.Err() == nil {
+		for len(n.subscribers) > 0 && ctx.Err() == nil {
 			due, err := n.store.Due(ctx, n.now(), 1)
 			if err != nil || len(due) == 0 {
 				break
@@ -166,12 +166,12 @@ func (n *news) Close() {
 	})
 }
 
-func (n *news) deliver(ctx context.Context) {
+func (n *notifications) deliver(ctx context.Context) {
 	defer close(n.closed)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for len(n.receivers) > 0 {
-		n.round(ctx)
+	for len(n.subscribers) > 0 {
+		n.deliverDue(ctx)
 		select {
 		case <-ctx.Done():
 			return
@@ -181,36 +181,36 @@ func (n *news) deliver(ctx context.Context) {
 	}
 }
 
-// round tries every message that is due, once.
-func (n *news) round(ctx context.Context) {
+// deliverDue tries every message that is due, once.
+func (n *notifications) deliverDue(ctx context.Context) {
 	due, err := n.store.Due(ctx, n.now(), 100)
 	if err != nil {
 		return
 	}
 	for _, o := range due {
-		for _, r := range n.receivers {
+		for _, r := range n.subscribers {
 			if r.Name() == o.Receiver && ctx.Err() == nil {
-				n.try(ctx, r, o)
+				n.deliverOne(ctx, r, o)
 			}
 		}
 	}
 }
 
-func (n *news) try(ctx context.Context, r receiver, o record.OutboxMessage) {
+func (n *notifications) deliverOne(ctx context.Context, r subscriber, o record.OutboxMessage) {
 	err := r.Notify(ctx, o.Message)
 	switch {
 	case ctx.Err() != nil:
 		return // stopped in the middle: the receiver drops the double by its ID
 	case err == nil:
 		err = n.store.MarkSent(ctx, o.ID)
-	case fault.Is(err, fault.Invalid) || fault.Is(err, fault.Denied) || o.Attempts >= hopeless:
-		n.warn(event.Event{Time: n.now(), Kind: event.Notice, Text: "message to " + r.Name() + " given up: " + err.Error()})
+	case fault.Is(err, fault.Invalid) || fault.Is(err, fault.Denied) || o.Attempts >= maxAttempts:
+		n.warnings(event.Event{Time: n.now(), Kind: event.Notice, Text: "message to " + r.Name() + " given up: " + err.Error()})
 		err = n.store.MarkSent(ctx, o.ID)
 	default:
 		wait := min(time.Second<<min(o.Attempts, 10), 10*time.Minute)
 		err = n.store.Reschedule(ctx, o.ID, n.now().Add(wait))
 	}
 	if err != nil {
-		n.warn(event.Event{Time: n.now(), Kind: event.Notice, Text: "message to " + r.Name() + ": " + err.Error()})
+		n.warnings(event.Event{Time: n.now(), Kind: event.Notice, Text: "message to " + r.Name() + ": " + err.Error()})
 	}
 }

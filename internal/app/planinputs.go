@@ -13,19 +13,19 @@ import (
 	"github.com/slipway-cd/slipway/internal/step/digest"
 )
 
-// make finds the facts and makes the plan.
-func (s *session) make(ctx context.Context, t plan.Trigger, commit delivery.Commit) (plan.Plan, error) {
+// makePlan finds the facts and makes the plan.
+func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.Commit) (plan.Plan, error) {
 	env, err := plan.SelectEnvironment(s.project, t)
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	if err := s.adopt(ctx, env); err != nil {
+	if err := s.syncHistory(ctx, env); err != nil {
 		return plan.Plan{}, err
 	}
-	f := plan.Facts{Run: newRunID(s.app.Clock()), Commit: commit, CachedResult: s.recall(ctx)}
-	find := []func(context.Context, *plan.Facts, delivery.Environment) error{s.findServing, s.findTrusted}
+	f := plan.Facts{Run: newRunID(s.app.Clock()), Commit: commit, CachedResult: s.cacheLookup(ctx)}
+	find := []func(context.Context, *plan.Facts, delivery.Environment) error{s.findDeployed, s.findTrustFiles}
 	if t.Rollback || t.DeployOnly {
-		find = append(find, s.findGood) // reads the whole history: only for those who go by it
+		find = append(find, s.findGoodReleases) // reads the whole history: only for those who go by it
 	} else {
 		find = append(find, s.findSource, s.findData, s.findApproved)
 	}
@@ -44,19 +44,19 @@ func (s *session) make(ctx context.Context, t plan.Trigger, commit delivery.Comm
 	return plan.New(s.project, t, f)
 }
 
-// findServing looks up what serves, and with which model.
-func (s *session) findServing(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
-	d, ok, err := s.parts.Deployments.Current(ctx, env)
+// findDeployed looks up what serves, and with which model.
+func (s *session) findDeployed(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
+	d, ok, err := s.deps.Deployments.Current(ctx, env)
 	if err != nil || !ok {
 		return err
 	}
-	r, err := s.parts.Releases.Get(ctx, d.Release)
+	r, err := s.deps.Releases.Get(ctx, d.Release)
 	if err != nil {
 		return err
 	}
 	f.Serving, f.ServingRelease = &d, &r
 	if ref := r.Release.Model; ref != nil {
-		m, err := s.parts.Models.Get(ctx, ref.Group, ref.Version)
+		m, err := s.deps.Models.Get(ctx, ref.Group, ref.Version)
 		if fault.Is(err, fault.NotFound) || err == nil && m.Digest != ref.Digest {
 			return nil // another machine registered it: its metrics are not known here
 		}
@@ -68,10 +68,10 @@ func (s *session) findServing(ctx context.Context, f *plan.Facts, env delivery.E
 	return nil
 }
 
-// findGood looks up the newest release that was accepted anywhere, and the one
+// findGoodReleases looks up the newest release that was accepted anywhere, and the one
 // that was accepted in this environment before what serves.
-func (s *session) findGood(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
-	history, err := s.parts.Deployments.List(ctx, "", 0)
+func (s *session) findGoodReleases(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
+	history, err := s.deps.Deployments.List(ctx, "", 0)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (s *session) findGood(ctx context.Context, f *plan.Facts, env delivery.Envi
 		if d.ServingAt.IsZero() || d.State == delivery.RolledBack || d.State == delivery.Stuck {
 			continue
 		}
-		r, err := s.parts.Releases.Get(ctx, d.Release)
+		r, err := s.deps.Releases.Get(ctx, d.Release)
 		if err != nil {
 			return err
 		}
@@ -99,10 +99,10 @@ func (s *session) findGood(ctx context.Context, f *plan.Facts, env delivery.Envi
 
 // findSource lists the commit's files, and what changed since the one that serves.
 func (s *session) findSource(ctx context.Context, f *plan.Facts, _ delivery.Environment) (err error) {
-	if f.Files, err = s.parts.Source.Files(ctx, f.Commit.Tree); err != nil || f.ServingRelease == nil {
+	if f.Files, err = s.deps.Source.Files(ctx, f.Commit.Tree); err != nil || f.ServingRelease == nil {
 		return err
 	}
-	paths, err := s.parts.Source.Changed(ctx, f.ServingRelease.Release.Tree, f.Commit.Tree)
+	paths, err := s.deps.Source.Changed(ctx, f.ServingRelease.Release.Tree, f.Commit.Tree)
 	if fault.Is(err, fault.NotFound) {
 		return nil // a shallow clone, or a tree that git has dropped: not known
 	}
@@ -117,15 +117,15 @@ func (s *session) findData(ctx context.Context, f *plan.Facts, _ delivery.Enviro
 		return nil
 	}
 	cache := digest.NewCache(s.app.Clock)
-	kept := filepath.Join(s.place.Home, "digests.json")
-	if err := cache.Load(kept); err != nil {
+	file := filepath.Join(s.workspace.Home, "digests.json")
+	if err := cache.Load(file); err != nil {
 		return err
 	}
 	h := digest.Hasher{Cache: cache}
 	var paths []string
 	for i, p := range s.project.Model.Data {
 		if !filepath.IsAbs(p) {
-			p = filepath.Join(s.place.Repository, p)
+			p = filepath.Join(s.workspace.Repository, p)
 		}
 		d, err := h.Paths(ctx, []string{p})
 		if err != nil {
@@ -140,7 +140,7 @@ func (s *session) findData(ctx context.Context, f *plan.Facts, _ delivery.Enviro
 		return err
 	}
 	f.DataDigest = d
-	return cache.Save(kept)
+	return cache.Save(file)
 }
 
 // findApproved looks up the newest approved version of the model.
@@ -148,7 +148,7 @@ func (s *session) findApproved(ctx context.Context, f *plan.Facts, _ delivery.En
 	if s.project.Model == nil {
 		return nil
 	}
-	all, err := s.parts.Models.List(ctx, s.project.Model.Group)
+	all, err := s.deps.Models.List(ctx, s.project.Model.Group)
 	for i := range all {
 		if all[i].Status == delivery.Approved {
 			f.LatestApproved = &all[i]
@@ -158,24 +158,24 @@ func (s *session) findApproved(ctx context.Context, f *plan.Facts, _ delivery.En
 	return err
 }
 
-// recall looks into the cache as the engine will.
-func (s *session) recall(ctx context.Context) func(step.Spec, map[string]json.RawMessage) (step.Result, bool) {
-	prints := map[step.Kind]string{}
+// cacheLookup looks into the cache as the engine will.
+func (s *session) cacheLookup(ctx context.Context) func(step.Spec, map[string]json.RawMessage) (step.Result, bool) {
+	fingerprints := map[step.Kind]string{}
 	return func(spec step.Spec, given map[string]json.RawMessage) (step.Result, bool) {
-		if _, ok := prints[spec.Kind]; !ok {
-			if p, ok := s.parts.Steps[spec.Kind].(step.Fingerprinter); ok {
+		if _, ok := fingerprints[spec.Kind]; !ok {
+			if p, ok := s.deps.Steps[spec.Kind].(step.Fingerprinter); ok {
 				text, err := p.Fingerprint(ctx, spec)
 				if err != nil {
 					return step.Result{}, false // the engine will say why
 				}
-				prints[spec.Kind] = text
+				fingerprints[spec.Kind] = text
 			}
 		}
-		key, err := step.CacheKey(spec, prints[spec.Kind], given)
+		key, err := step.CacheKey(spec, fingerprints[spec.Kind], given)
 		if err != nil {
 			return step.Result{}, false
 		}
-		r, ok, err := s.parts.Cache.Lookup(ctx, key)
+		r, ok, err := s.deps.Cache.Lookup(ctx, key)
 		return r, ok && err == nil
 	}
 }

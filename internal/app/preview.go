@@ -17,8 +17,8 @@ import (
 
 // Stand-ins for what does not exist before the run, and what people see instead.
 const (
-	noDigest  = delivery.Digest("sha256:0000000000000000000000000000000000000000000000000000000000000000")
-	noRelease = delivery.ReleaseID("r-000000000000")
+	placeholderDigest  = delivery.Digest("sha256:0000000000000000000000000000000000000000000000000000000000000000")
+	placeholderRelease = delivery.ReleaseID("r-000000000000")
 )
 
 // preview tells what the plan's release would change in its place. A target that
@@ -32,7 +32,7 @@ func (s *session) preview(ctx context.Context, p plan.Plan) ([]port.Change, erro
 		if err != nil {
 			return nil, err
 		}
-		target, err := probe.Targets(s.parts.Targets).Find(w.Target, w.Location)
+		target, err := probe.Targets(s.deps.Targets).Find(w.Target, w.Location)
 		if err != nil {
 			return nil, err
 		}
@@ -41,52 +41,52 @@ func (s *session) preview(ctx context.Context, p plan.Plan) ([]port.Change, erro
 		if !can || !renders {
 			return nil, nil
 		}
-		o := port.DeployRequest{Service: p.Service, Environment: p.Environment, ID: noRelease, Strategy: w.Strategy}
-		if err := s.imagine(ctx, p, w, renderer, &o); err != nil {
+		o := port.DeployRequest{Service: p.Service, Environment: p.Environment, ID: placeholderRelease, Strategy: w.Strategy}
+		if err := s.fillRequest(ctx, p, w, renderer, &o); err != nil {
 			return nil, err
 		}
 		changes, err := differ.Diff(ctx, o)
 		for i := range changes {
-			changes[i].Diff = spoken(changes[i].Diff)
+			changes[i].Diff = replacePlaceholders(changes[i].Diff)
 		}
 		return changes, err
 	}
 	return nil, nil
 }
 
-func spoken(diff string) string {
-	return strings.NewReplacer(string(noDigest), "(made by this run)", string(noRelease), "(this release)").Replace(diff)
+func replacePlaceholders(diff string) string {
+	return strings.NewReplacer(string(placeholderDigest), "(made by this run)", string(placeholderRelease), "(this release)").Replace(diff)
 }
 
-// imagine makes the order for a release that is not made yet, or takes the one
+// fillRequest makes the order for a release that is not made yet, or takes the one
 // that is there.
-func (s *session) imagine(ctx context.Context, p plan.Plan, w step.DeployParams, renderer port.Renderer, o *port.DeployRequest) error {
+func (s *session) fillRequest(ctx context.Context, p plan.Plan, w step.DeployParams, renderer port.Renderer, o *port.DeployRequest) error {
 	if w.Release != "" {
-		saved, err := s.parts.Releases.Get(ctx, w.Release)
+		saved, err := s.deps.Releases.Get(ctx, w.Release)
 		o.ID, o.Release = saved.ID, saved.Release
 		return err
 	}
 	m := port.Manifests{
 		Service: p.Service, Paths: w.Manifests, Values: w.Values, Workload: w.Workload, Model: w.Model, Delivery: w.ModelDelivery,
-		Image: delivery.Image{Repository: s.project.Image.Repository, Digest: s.built(ctx, p)},
+		Image: delivery.Image{Repository: s.project.Image.Repository, Digest: s.builtDigest(ctx, p)},
 	}
 	if m.Model == nil && s.project.Model != nil {
-		m.Model = &delivery.ModelRef{Group: s.project.Model.Group, Version: 1, Digest: noDigest}
+		m.Model = &delivery.ModelRef{Group: s.project.Model.Group, Version: 1, Digest: placeholderDigest}
 	}
 	if m.Model != nil && w.ModelDelivery != delivery.DeliverByEnv {
-		m.ModelImage = delivery.Image{Repository: m.Image.Repository, Digest: noDigest}
+		m.ModelImage = delivery.Image{Repository: m.Image.Repository, Digest: placeholderDigest}
 	}
 	if len(w.Manifests) > 0 {
-		room, err := os.MkdirTemp("", "slipway-plan-")
+		tmp, err := os.MkdirTemp("", "slipway-plan-")
 		if err != nil {
 			return fmt.Errorf("create a folder for the manifests: %w", err)
 		}
-		defer os.RemoveAll(room)
-		dir := filepath.Join(room, "src") // a checkout keeps its notes beside it
+		defer os.RemoveAll(tmp)
+		dir := filepath.Join(tmp, "src") // a checkout keeps its notes beside it
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return fmt.Errorf("create a folder for the manifests: %w", err)
 		}
-		if err := s.parts.Source.Checkout(ctx, p.Commit.Tree, dir); err != nil {
+		if err := s.deps.Source.Checkout(ctx, p.Commit.Tree, dir); err != nil {
 			return err
 		}
 		m.Dir = dir
@@ -102,9 +102,9 @@ func (s *session) imagine(ctx context.Context, p plan.Plan, w step.DeployParams,
 	return nil
 }
 
-// built is the image's digest when the cache has it.
-func (s *session) built(ctx context.Context, p plan.Plan) delivery.Digest {
-	recall := s.recall(ctx)
+// builtDigest is the image's digest when the cache has it.
+func (s *session) builtDigest(ctx context.Context, p plan.Plan) delivery.Digest {
+	recall := s.cacheLookup(ctx)
 	for _, spec := range p.Steps {
 		if spec.Kind != step.Build || spec.Action != step.ActionCached {
 			continue
@@ -118,5 +118,5 @@ func (s *session) built(ctx context.Context, p plan.Plan) delivery.Digest {
 			return b.Digest
 		}
 	}
-	return noDigest
+	return placeholderDigest
 }

@@ -16,18 +16,18 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// differing is a target that tells what a release would change.
-type differing struct {
+// diffTarget is a target that tells what a release would change.
+type diffTarget struct {
 	*fake.Target
-	t     *testing.T
-	asked port.Manifests
-	order port.DeployRequest
-	dir   string // that the manifests were read in
-	fail  error
+	t         *testing.T
+	manifests port.Manifests
+	request   port.DeployRequest
+	dir       string // that the manifests were read in
+	fail      error
 }
 
-func (d *differing) Render(_ context.Context, m port.Manifests) (port.Rendered, error) {
-	d.asked, d.dir = m, m.Dir
+func (d *diffTarget) Render(_ context.Context, m port.Manifests) (port.Rendered, error) {
+	d.manifests, d.dir = m, m.Dir
 	if m.Dir != "" {
 		if _, err := os.Stat(filepath.Join(m.Dir, "k8s.yaml")); err != nil {
 			d.t.Error(err)
@@ -36,30 +36,30 @@ func (d *differing) Render(_ context.Context, m port.Manifests) (port.Rendered, 
 	return port.Rendered{Objects: "[]", Secrets: []port.Secret{{Name: "token-1"}}}, d.fail
 }
 
-func (d *differing) Diff(_ context.Context, o port.DeployRequest) ([]port.Change, error) {
-	d.order = o
+func (d *diffTarget) Diff(_ context.Context, o port.DeployRequest) ([]port.Change, error) {
+	d.request = o
 	return []port.Change{{Action: "change", Kind: "Deployment", Name: "api", Diff: "+ image: api@" + string(o.Release.Image.Digest) + "\n+ release: " + string(o.ID)}}, nil
 }
 
-// tree is a source with one file.
-type tree struct{ port.Source }
+// treeSource is a source with one file.
+type treeSource struct{ port.Source }
 
-func (tree) Checkout(_ context.Context, sha, dir string) error {
+func (treeSource) Checkout(_ context.Context, sha, dir string) error {
 	if sha != "tree-1" {
 		return errors.New("another tree")
 	}
 	return os.WriteFile(filepath.Join(dir, "k8s.yaml"), nil, 0o600)
 }
 
-func previews(t *testing.T) (machine, *differing) {
+func newPreview(t *testing.T) (machine, *diffTarget) {
 	t.Helper()
-	m := newMachine(t, shared())
-	d := &differing{Target: m.shared.Target, t: t}
-	m.parts.Targets["local"], m.parts.Source = d, tree{}
+	m := newMachine(t, newSharedTarget())
+	d := &diffTarget{Target: m.shared.Target, t: t}
+	m.deps.Targets["local"], m.deps.Source = d, treeSource{}
 	return m, d
 }
 
-func planned(t *testing.T, w step.DeployParams, more ...step.Spec) plan.Plan {
+func planWithDeploy(t *testing.T, w step.DeployParams, more ...step.Spec) plan.Plan {
 	t.Helper()
 	w.Target = "local"
 	with, err := json.Marshal(w)
@@ -72,12 +72,12 @@ func planned(t *testing.T, w step.DeployParams, more ...step.Spec) plan.Plan {
 	}
 }
 
-// TestPreview: what does not exist before the run has a name that people
+// TestPreview_NamesPlaceholders: what does not exist before the run has a name that people
 // understand, and nothing of the look stays behind.
-func TestPreview(t *testing.T) {
-	m, d := previews(t)
+func TestPreview_NamesPlaceholders(t *testing.T) {
+	m, d := newPreview(t)
 	model := &delivery.ModelRef{Group: "m", Version: 3, Digest: fake.Digest(3)}
-	changes, err := m.preview(t.Context(), planned(t, step.DeployParams{Manifests: []string{"k8s.yaml"}, Model: model, Strategy: delivery.BlueGreen}))
+	changes, err := m.preview(t.Context(), planWithDeploy(t, step.DeployParams{Manifests: []string{"k8s.yaml"}, Model: model, Strategy: delivery.BlueGreen}))
 	if err != nil || len(changes) != 1 {
 		t.Fatalf("%+v, %v", changes, err)
 	}
@@ -85,42 +85,42 @@ func TestPreview(t *testing.T) {
 	if changes[0].Diff != want {
 		t.Errorf("diff %q, want %q", changes[0].Diff, want)
 	}
-	if d.asked.Image.Repository != "api" || d.asked.Model != model && *d.asked.Model != *model || !d.asked.ModelImage.Digest.Valid() {
-		t.Errorf("rendered %+v", d.asked)
+	if d.manifests.Image.Repository != "api" || d.manifests.Model != model && *d.manifests.Model != *model || !d.manifests.ModelImage.Digest.Valid() {
+		t.Errorf("rendered %+v", d.manifests)
 	}
-	if len(d.order.Secrets) != 1 || d.order.Strategy != delivery.BlueGreen || !d.order.Release.Manifests.Valid() || d.order.Run != "" {
-		t.Errorf("order %+v", d.order)
+	if len(d.request.Secrets) != 1 || d.request.Strategy != delivery.BlueGreen || !d.request.Release.Manifests.Valid() || d.request.Run != "" {
+		t.Errorf("order %+v", d.request)
 	}
 	if _, err := os.Stat(d.dir); !os.IsNotExist(err) {
 		t.Errorf("%s is still there: %v", d.dir, err)
 	}
 }
 
-// TestPreviewOfRecorded: a release that is there is shown as it is.
-func TestPreviewOfRecorded(t *testing.T) {
-	m, d := previews(t)
-	id := m.brings("20260301-010000-aaaa", "1", 1, delivery.Deploying)
-	changes, err := m.preview(t.Context(), planned(t, step.DeployParams{Release: id}))
-	if err != nil || len(changes) != 1 || d.order.ID != id || d.asked.Service != "" {
-		t.Errorf("%+v, %v; order %+v", changes, err, d.order)
+// TestPreview_RecordedRelease: a release that is there is shown as it is.
+func TestPreview_RecordedRelease(t *testing.T) {
+	m, d := newPreview(t)
+	id := m.recordDeployment("20260301-010000-aaaa", "1", 1, delivery.Deploying)
+	changes, err := m.preview(t.Context(), planWithDeploy(t, step.DeployParams{Release: id}))
+	if err != nil || len(changes) != 1 || d.request.ID != id || d.manifests.Service != "" {
+		t.Errorf("%+v, %v; order %+v", changes, err, d.request)
 	}
-	if _, err := m.preview(t.Context(), planned(t, step.DeployParams{Release: "r-0123456789ab"})); err == nil {
+	if _, err := m.preview(t.Context(), planWithDeploy(t, step.DeployParams{Release: "r-0123456789ab"})); err == nil {
 		t.Error("a release that nobody knows was shown")
 	}
 }
 
-func TestPreviewOfNothing(t *testing.T) {
-	m, d := previews(t)
+func TestPreview_NothingToShow(t *testing.T) {
+	m, d := newPreview(t)
 	if changes, err := m.preview(t.Context(), plan.Plan{}); err != nil || changes != nil {
 		t.Errorf("nothing is deployed: %v, %v", changes, err)
 	}
-	m.parts.Targets["local"] = d.Target
-	if changes, err := m.preview(t.Context(), planned(t, step.DeployParams{})); err != nil || changes != nil {
+	m.deps.Targets["local"] = d.Target
+	if changes, err := m.preview(t.Context(), planWithDeploy(t, step.DeployParams{})); err != nil || changes != nil {
 		t.Errorf("the target can't tell: %v, %v", changes, err)
 	}
-	m.parts.Targets["local"] = d
+	m.deps.Targets["local"] = d
 	d.fail = errors.New("k8s.yaml:3: no")
-	if _, err := m.preview(t.Context(), planned(t, step.DeployParams{Manifests: []string{"k8s.yaml"}})); err == nil || !strings.Contains(err.Error(), "k8s.yaml:3") {
+	if _, err := m.preview(t.Context(), planWithDeploy(t, step.DeployParams{Manifests: []string{"k8s.yaml"}})); err == nil || !strings.Contains(err.Error(), "k8s.yaml:3") {
 		t.Errorf("error = %v, want the renderer's", err)
 	}
 	if _, err := os.Stat(d.dir); !os.IsNotExist(err) {

@@ -37,7 +37,7 @@ type Provenance struct {
 // Provenance checks who signed a release and what the signed statements say of
 // it, against the policy of the environment, or of all with an empty name.
 func (a *App) Provenance(ctx context.Context, id delivery.ReleaseID, env delivery.Environment) (out Provenance, err error) {
-	err = a.with(ctx, func(s *session) error {
+	err = a.withSession(ctx, func(s *session) error {
 		out, err = s.provenance(ctx, id, env)
 		return err
 	})
@@ -45,12 +45,12 @@ func (a *App) Provenance(ctx context.Context, id delivery.ReleaseID, env deliver
 }
 
 func (s *session) provenance(ctx context.Context, id delivery.ReleaseID, env delivery.Environment) (Provenance, error) {
-	policy, err := s.policy(env)
+	policy, err := s.trustPolicy(env)
 	if err != nil {
 		return Provenance{}, err
 	}
 	if env != "" {
-		if err := s.adopt(ctx, env); err != nil {
+		if err := s.syncHistory(ctx, env); err != nil {
 			return Provenance{}, err
 		}
 	}
@@ -64,12 +64,12 @@ func (s *session) provenance(ctx context.Context, id delivery.ReleaseID, env del
 		Name: "release: record", Verdict: delivery.Passed, Required: true, Text: "intact: its content matches the digest in its name",
 		Details: []string{"digest " + string(saved.Digest), "commit " + rel.Commit},
 	})
-	links, err := s.parts.Trust.Explain(ctx, rel, policy)
+	links, err := s.deps.Trust.Explain(ctx, rel, policy)
 	if err != nil {
 		return out, err
 	}
 	out.Checks = append(out.Checks, links...)
-	approvals, err := s.approvals(ctx, saved)
+	approvals, err := s.approvalChecks(ctx, saved)
 	if err != nil {
 		return out, err
 	}
@@ -82,22 +82,22 @@ func (s *session) provenance(ctx context.Context, id delivery.ReleaseID, env del
 	return out, nil
 }
 
-// policy is that of the environment. Without one it is whom any environment
+// trustPolicy is that of the environment. Without one it is whom any environment
 // trusts, and signature and provenance are demanded: to look at a release says
 // nothing of where it may serve.
-func (s *session) policy(env delivery.Environment) (step.TrustParams, error) {
+func (s *session) trustPolicy(env delivery.Environment) (step.TrustParams, error) {
 	if env != "" {
 		if _, err := s.project.Environment(env); err != nil {
 			return step.TrustParams{}, err
 		}
-		return s.policyOf(env)
+		return s.environmentTrustPolicy(env)
 	}
 	all := step.TrustParams{Require: []string{step.RequireSignature, step.RequireProvenance}}
 	for _, name := range s.project.EnvironmentNames() {
 		if s.project.Environments[delivery.Environment(name)].Trust == nil {
 			continue
 		}
-		p, err := s.policyOf(delivery.Environment(name))
+		p, err := s.environmentTrustPolicy(delivery.Environment(name))
 		if err != nil {
 			return all, err
 		}
@@ -123,7 +123,7 @@ func (s *session) policy(env delivery.Environment) (step.TrustParams, error) {
 	return all, nil
 }
 
-func (s *session) policyOf(env delivery.Environment) (step.TrustParams, error) {
+func (s *session) environmentTrustPolicy(env delivery.Environment) (step.TrustParams, error) {
 	e := s.project.Environments[env]
 	files, err := s.trustFiles(plan.TrustFiles(e))
 	if err != nil {
@@ -137,8 +137,8 @@ func (s *session) policyOf(env delivery.Environment) (step.TrustParams, error) {
 	return *p, nil
 }
 
-// findTrusted reads the files of the environment's trust policy.
-func (s *session) findTrusted(_ context.Context, f *plan.Facts, env delivery.Environment) (err error) {
+// findTrustFiles reads the files of the environment's trust policy.
+func (s *session) findTrustFiles(_ context.Context, f *plan.Facts, env delivery.Environment) (err error) {
 	f.TrustFiles, err = s.trustFiles(plan.TrustFiles(s.project.Environments[env]))
 	return err
 }
@@ -149,7 +149,7 @@ func (s *session) trustFiles(names []string) (map[string]string, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
-	root, err := os.OpenRoot(s.place.Repository)
+	root, err := os.OpenRoot(s.workspace.Repository)
 	if err != nil {
 		return nil, fmt.Errorf("open the repository: %w", err)
 	}
@@ -175,17 +175,17 @@ func (s *session) trustFiles(names []string) (map[string]string, error) {
 	return out, nil
 }
 
-// approvals are the people, or the gates in their name, that let it through.
-func (s *session) approvals(ctx context.Context, rel delivery.ReleaseRecord) ([]trust.Check, error) {
+// approvalChecks are the people, or the gates in their name, that let it through.
+func (s *session) approvalChecks(ctx context.Context, rel delivery.ReleaseRecord) ([]trust.Check, error) {
 	var out []trust.Check
 	if ref := rel.Release.Model; ref != nil {
-		l, err := s.modelApproval(ctx, *ref)
+		l, err := s.modelApprovalCheck(ctx, *ref)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, l)
 	}
-	history, err := s.parts.Deployments.List(ctx, "", 0)
+	history, err := s.deps.Deployments.List(ctx, "", 0)
 	if err != nil {
 		return nil, err
 	}
@@ -200,9 +200,9 @@ func (s *session) approvals(ctx context.Context, rel delivery.ReleaseRecord) ([]
 	return out, nil
 }
 
-func (s *session) modelApproval(ctx context.Context, ref delivery.ModelRef) (trust.Check, error) {
+func (s *session) modelApprovalCheck(ctx context.Context, ref delivery.ModelRef) (trust.Check, error) {
 	l := trust.Check{Name: "model: approval", Verdict: delivery.Failed, Required: true}
-	m, err := s.parts.Models.Get(ctx, ref.Group, ref.Version)
+	m, err := s.deps.Models.Get(ctx, ref.Group, ref.Version)
 	switch {
 	case fault.Is(err, fault.NotFound):
 		l.Text, l.Verdict = fmt.Sprintf("model %s is not in the local records", ref), delivery.Unavailable

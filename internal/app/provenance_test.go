@@ -23,23 +23,23 @@ environments:
   prod: {target: {local: {}}, trust: {keys: [cosign.pub, old.pub], require: [signature]}}
 `
 
-// signed is a machine whose environments trust keys.
-func signed(t *testing.T) (machine, *fake.AttestationStore) {
+// newSigned is a machine whose environments trust keys.
+func newSigned(t *testing.T) (machine, *fake.AttestationStore) {
 	t.Helper()
-	m, store := newMachine(t, shared()), &fake.AttestationStore{}
+	m, store := newMachine(t, newSharedTarget()), &fake.AttestationStore{}
 	p, err := config.Parse(File, []byte(signedProject), nil)
 	m.must(err)
-	m.project, m.place = p, Workspace{Repository: t.TempDir()}
-	m.parts.Trust = trust.Verifier{Attestations: store, Signatures: fake.Verifier{}}
+	m.project, m.workspace = p, Workspace{Repository: t.TempDir()}
+	m.deps.Trust = trust.Verifier{Attestations: store, Signatures: fake.Verifier{}}
 	for name, text := range map[string]string{"cosign.pub": "new", "old.pub": "old"} {
-		m.must(os.WriteFile(filepath.Join(m.place.Repository, name), []byte(text), 0o600))
+		m.must(os.WriteFile(filepath.Join(m.workspace.Repository, name), []byte(text), 0o600))
 	}
 	return m, store
 }
 
-func TestProvenance(t *testing.T) {
-	m, store := signed(t)
-	rel := m.brings("20260301-010000-aaaa", "c1", 1, delivery.Serving)
+func TestProvenance_Verdicts(t *testing.T) {
+	m, store := newSigned(t)
+	rel := m.recordDeployment("20260301-010000-aaaa", "c1", 1, delivery.Serving)
 	raw := `{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha256":"` + fake.Digest(1).Hex() + `"}}],"predicateType":"https://sigstore.dev/cosign/sign/v1","predicate":{}}`
 	b, err := fake.Signer{Name: "cosign.pub"}.Sign(t.Context(), []byte(raw))
 	m.must(err)
@@ -63,9 +63,9 @@ func TestProvenance(t *testing.T) {
 	}
 }
 
-func TestProvenanceOfWhom(t *testing.T) {
-	m, _ := signed(t)
-	rel := m.brings("20260301-010000-aaaa", "c1", 1, delivery.Serving)
+func TestTrustPolicy_Resolution(t *testing.T) {
+	m, _ := newSigned(t)
+	rel := m.recordDeployment("20260301-010000-aaaa", "c1", 1, delivery.Serving)
 	if _, err := m.provenance(t.Context(), rel, "dev"); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "dev") {
 		t.Errorf("an environment that trusts nobody: %v", err)
 	}
@@ -75,35 +75,35 @@ func TestProvenanceOfWhom(t *testing.T) {
 	if _, err := m.provenance(t.Context(), "latest", ""); !fault.Is(err, fault.Invalid) {
 		t.Errorf("no name of a release: %v", err)
 	}
-	all, err := m.policy("")
+	all, err := m.trustPolicy("")
 	if err != nil || len(all.Keys) != 2 || all.Keys[0].PEM != "new" || all.Keys[1].PEM != "old" {
 		t.Errorf("%+v, %v", all, err)
 	}
-	m.must(os.Remove(filepath.Join(m.place.Repository, "cosign.pub")))
-	if _, err := m.policy("prod"); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "cosign.pub") {
+	m.must(os.Remove(filepath.Join(m.workspace.Repository, "cosign.pub")))
+	if _, err := m.trustPolicy("prod"); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "cosign.pub") {
 		t.Errorf("a key that is not there: %v", err)
 	}
 	// Whom to trust is what the repository says, not what a link out of it says.
 	outside := filepath.Join(t.TempDir(), "key")
 	m.must(os.WriteFile(outside, []byte("x"), 0o600))
-	m.must(os.Symlink(outside, filepath.Join(m.place.Repository, "cosign.pub")))
-	if p, err := m.policy("prod"); err == nil {
+	m.must(os.Symlink(outside, filepath.Join(m.workspace.Repository, "cosign.pub")))
+	if p, err := m.trustPolicy("prod"); err == nil {
 		t.Errorf("a link out of the repository is followed: %+v", p)
 	}
 	m.project.Environments = map[delivery.Environment]config.Environment{"dev": {}}
-	if _, err := m.policy(""); !fault.Is(err, fault.Invalid) {
+	if _, err := m.trustPolicy(""); !fault.Is(err, fault.Invalid) {
 		t.Errorf("nobody trusts anybody: %v", err)
 	}
 }
 
-func TestGenerateKey(t *testing.T) {
-	m, _ := signed(t)
-	m.must(os.Remove(filepath.Join(m.place.Repository, "cosign.pub")))
+func TestGenerateKey_NeverOverwrites(t *testing.T) {
+	m, _ := newSigned(t)
+	m.must(os.Remove(filepath.Join(m.workspace.Repository, "cosign.pub")))
 	m.app.Environ = []string{"COSIGN_PASSWORD=hunter2"}
-	m.parts.GenerateKey = func(pass []byte) ([]byte, []byte, error) {
+	m.deps.GenerateKey = func(pass []byte) ([]byte, []byte, error) {
 		return []byte("private " + string(pass)), []byte("public"), nil
 	}
-	for _, folder := range []string{m.place.Repository, filepath.Join(m.place.Repository, "keys")} {
+	for _, folder := range []string{m.workspace.Repository, filepath.Join(m.workspace.Repository, "keys")} {
 		if _, err := m.generateKey(folder); !fault.Is(err, fault.Invalid) {
 			t.Errorf("into %s: %v", folder, err)
 		}

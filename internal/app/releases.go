@@ -15,8 +15,8 @@ type ReleaseDetails struct {
 
 // Releases lists the newest releases, 0 for all.
 func (a *App) Releases(ctx context.Context, limit int) (out []delivery.ReleaseRecord, err error) {
-	err = a.with(ctx, func(s *session) error {
-		out, err = s.parts.Releases.List(ctx, limit)
+	err = a.withSession(ctx, func(s *session) error {
+		out, err = s.deps.Releases.List(ctx, limit)
 		return err
 	})
 	return out, err
@@ -24,12 +24,12 @@ func (a *App) Releases(ctx context.Context, limit int) (out []delivery.ReleaseRe
 
 // Release shows one.
 func (a *App) Release(ctx context.Context, id delivery.ReleaseID) (out ReleaseDetails, err error) {
-	err = a.with(ctx, func(s *session) error {
+	err = a.withSession(ctx, func(s *session) error {
 		if out.ReleaseRecord, err = s.release(ctx, id); err != nil {
 			return err
 		}
 		out.Deployments = []delivery.Deployment{}
-		history, err := s.parts.Deployments.List(ctx, "", 0)
+		history, err := s.deps.Deployments.List(ctx, "", 0)
 		for _, d := range history {
 			if d.Release == id {
 				out.Deployments = append(out.Deployments, d)
@@ -45,7 +45,7 @@ func (s *session) release(ctx context.Context, id delivery.ReleaseID) (delivery.
 		return delivery.ReleaseRecord{}, fault.New(fault.Invalid, "%q is not a valid release", id).
 			Hint("a release is \"r-\" followed by 12 hexadecimal digits; `slipway releases` lists them")
 	}
-	return s.parts.Releases.Get(ctx, id)
+	return s.deps.Releases.Get(ctx, id)
 }
 
 // Unquarantine lets a release enter environments again.
@@ -53,18 +53,18 @@ func (a *App) Unquarantine(ctx context.Context, id delivery.ReleaseID, why strin
 	if why == "" {
 		return fault.New(fault.Invalid, "unquarantine %s: a reason is required", id).Hint(`give one with --why "..."; it is kept in the history`)
 	}
-	return a.with(ctx, func(s *session) error {
+	return a.withSession(ctx, func(s *session) error {
 		if _, err := s.release(ctx, id); err != nil {
 			return err
 		}
-		return s.parts.Releases.Unquarantine(ctx, id, a.who(), why)
+		return s.deps.Releases.Unquarantine(ctx, id, a.actor(), why)
 	})
 }
 
 // Models lists the versions of a group, or of all with an empty name.
 func (a *App) Models(ctx context.Context, group string) (out []delivery.ModelVersion, err error) {
-	err = a.with(ctx, func(s *session) error {
-		out, err = s.parts.Models.List(ctx, group)
+	err = a.withSession(ctx, func(s *session) error {
+		out, err = s.deps.Models.List(ctx, group)
 		return err
 	})
 	return out, err

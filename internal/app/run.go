@@ -28,22 +28,22 @@ type RunOptions struct {
 // trigger fills in what the CI's environment or the checkout says.
 func (a *App) trigger(ask RunOptions, commit delivery.Commit) plan.Trigger {
 	t := plan.Trigger{
-		Event: ask.Event, Branch: ask.Branch, Environment: ask.Environment, By: a.who(),
+		Event: ask.Event, Branch: ask.Branch, Environment: ask.Environment, By: a.actor(),
 		Retrain: ask.Retrain, DeployOnly: ask.DeployOnly, Until: ask.Until,
 	}
 	if t.Event == "" {
 		t.Event = "push"
-		if e, _ := a.env("GITHUB_EVENT_NAME"); e == "pull_request" {
+		if e, _ := a.getenv("GITHUB_EVENT_NAME"); e == "pull_request" {
 			t.Event = e
 		}
 	}
 	if t.Branch == "" && t.Event == "pull_request" {
-		t.Branch, _ = a.env("GITHUB_BASE_REF")
+		t.Branch, _ = a.getenv("GITHUB_BASE_REF")
 	}
 	if t.Branch == "" {
 		t.Branch = commit.Branch
 	}
-	if name, ok := a.env("GITHUB_REF_NAME"); ok && t.Branch == "" {
+	if name, ok := a.getenv("GITHUB_REF_NAME"); ok && t.Branch == "" {
 		t.Branch = name
 	}
 	return t
@@ -51,7 +51,7 @@ func (a *App) trigger(ask RunOptions, commit delivery.Commit) plan.Trigger {
 
 // Plan says what a run would do, and touches nothing.
 func (a *App) Plan(ctx context.Context, ask RunOptions) (v PlanView, err error) {
-	err = a.with(ctx, func(s *session) error {
+	err = a.withSession(ctx, func(s *session) error {
 		if v.Plan, err = s.plan(ctx, ask); err != nil {
 			return err
 		}
@@ -62,22 +62,22 @@ func (a *App) Plan(ctx context.Context, ask RunOptions) (v PlanView, err error) 
 }
 
 func (s *session) plan(ctx context.Context, ask RunOptions) (plan.Plan, error) {
-	commit, err := s.parts.Source.Head(ctx, ask.AllowDirty)
+	commit, err := s.deps.Source.Head(ctx, ask.AllowDirty)
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	return s.make(ctx, s.app.trigger(ask, commit), commit)
+	return s.makePlan(ctx, s.app.trigger(ask, commit), commit)
 }
 
 // Run plans and delivers. Runs of the environment that a killed process left
 // behind are finished first.
 func (a *App) Run(ctx context.Context, ask RunOptions) (rep RunReport, err error) {
-	err = a.with(ctx, func(s *session) error {
+	err = a.withSession(ctx, func(s *session) error {
 		p, err := s.plan(ctx, ask)
 		if err != nil {
 			return err
 		}
-		rep, err = s.deliver(ctx, func() (record.Run, error) { return s.engine.Run(ctx, p) })
+		rep, err = s.execute(ctx, func() (record.Run, error) { return s.engine.Run(ctx, p) })
 		return err
 	})
 	return rep, err
@@ -85,13 +85,13 @@ func (a *App) Run(ctx context.Context, ask RunOptions) (rep RunReport, err error
 
 // Resume finishes a run that was killed, or every such run with an empty id.
 func (a *App) Resume(ctx context.Context, ref string) (reps []RunReport, err error) {
-	err = a.with(ctx, func(s *session) error {
+	err = a.withSession(ctx, func(s *session) error {
 		ids, err := s.unfinished(ctx, ref)
 		if err != nil {
 			return err
 		}
 		for _, id := range ids {
-			rep, err := s.deliver(ctx, func() (record.Run, error) { return s.engine.Resume(ctx, id) })
+			rep, err := s.execute(ctx, func() (record.Run, error) { return s.engine.Resume(ctx, id) })
 			if err != nil {
 				return err
 			}
@@ -107,7 +107,7 @@ func (s *session) unfinished(ctx context.Context, ref string) ([]delivery.RunID,
 		r, err := s.run(ctx, ref)
 		return []delivery.RunID{r.ID}, err
 	}
-	runs, err := s.parts.Runs.Unfinished(ctx)
+	runs, err := s.deps.Runs.Unfinished(ctx)
 	var ids []delivery.RunID
 	for _, r := range runs {
 		ids = append(ids, r.ID)
@@ -121,9 +121,9 @@ func (s *session) unfinished(ctx context.Context, ref string) ([]delivery.RunID,
 // run finds a run by its name, the beginning or end of it, or "latest".
 func (s *session) run(ctx context.Context, ref string) (record.Run, error) {
 	if id := delivery.RunID(ref); id.Valid() {
-		return s.parts.Runs.Get(ctx, id)
+		return s.deps.Runs.Get(ctx, id)
 	}
-	all, err := s.parts.Runs.List(ctx, "", 0)
+	all, err := s.deps.Runs.List(ctx, "", 0)
 	if err != nil {
 		return record.Run{}, err
 	}
@@ -145,14 +145,14 @@ func (s *session) run(ctx context.Context, ref string) (record.Run, error) {
 	return found[0], nil
 }
 
-// deliver runs the engine with news going out beside it, and reports.
-func (s *session) deliver(ctx context.Context, do func() (record.Run, error)) (RunReport, error) {
-	news, err := s.news(ctx)
+// execute runs the engine with news going out beside it, and reports.
+func (s *session) execute(ctx context.Context, do func() (record.Run, error)) (RunReport, error) {
+	news, err := s.startNotifications(ctx)
 	if err != nil {
 		return RunReport{}, err
 	}
 	s.engine.Sink = event.Tee(s.engine.Sink, news)
-	s.wake(ctx)
+	s.recoverTargets(ctx)
 	r, err := do()
 	news.Close()
 	if err != nil {
@@ -169,7 +169,7 @@ func (s *session) report(ctx context.Context, r record.Run) (RunReport, error) {
 	if !r.EndedAt.IsZero() && !r.StartedAt.IsZero() {
 		rep.Seconds = seconds(r.StartedAt, r.EndedAt)
 	}
-	steps, err := s.parts.Runs.ListSteps(ctx, r.ID)
+	steps, err := s.deps.Runs.ListSteps(ctx, r.ID)
 	for _, st := range steps {
 		if st.Result == nil {
 			continue
@@ -194,7 +194,7 @@ func seconds(from, to time.Time) float64 {
 
 // Cancel stops a run, wherever it runs, and waits until it has ended.
 func (a *App) Cancel(ctx context.Context, ref string) (rep RunReport, err error) {
-	err = a.with(ctx, func(s *session) error {
+	err = a.withSession(ctx, func(s *session) error {
 		r, err := s.run(ctx, ref)
 		if err != nil {
 			return err
@@ -202,7 +202,7 @@ func (a *App) Cancel(ctx context.Context, ref string) (rep RunReport, err error)
 		if r.State == record.Ended {
 			return fault.New(fault.Conflict, "run %s has already ended: %s", r.ID, r.Outcome)
 		}
-		rep, err = s.deliver(ctx, func() (record.Run, error) { return s.engine.Cancel(ctx, r.ID, a.who()) })
+		rep, err = s.execute(ctx, func() (record.Run, error) { return s.engine.Cancel(ctx, r.ID, a.actor()) })
 		return err
 	})
 	return rep, err
@@ -210,16 +210,16 @@ func (a *App) Cancel(ctx context.Context, ref string) (rep RunReport, err error)
 
 // Rollback takes the environment back to a release that was good.
 func (a *App) Rollback(ctx context.Context, env delivery.Environment, to delivery.ReleaseID, why string) (rep RunReport, err error) {
-	err = a.with(ctx, func(s *session) error {
+	err = a.withSession(ctx, func(s *session) error {
 		if _, err := s.project.Environment(env); err != nil {
 			return err
 		}
-		t := plan.Trigger{Event: "manual", Environment: env, By: a.who(), Rollback: true, To: to, Why: why}
-		p, err := s.make(ctx, t, delivery.Commit{})
+		t := plan.Trigger{Event: "manual", Environment: env, By: a.actor(), Rollback: true, To: to, Why: why}
+		p, err := s.makePlan(ctx, t, delivery.Commit{})
 		if err != nil {
 			return err
 		}
-		rep, err = s.deliver(ctx, func() (record.Run, error) { return s.engine.Run(ctx, p) })
+		rep, err = s.execute(ctx, func() (record.Run, error) { return s.engine.Run(ctx, p) })
 		return err
 	})
 	return rep, err

@@ -10,8 +10,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// oftenest is how much time passes between two lines of progress, at least.
-const oftenest = 500 * time.Millisecond
+// minProgressInterval is how much time passes between two lines of progress, at least.
+const minProgressInterval = 500 * time.Millisecond
 
 // ScanDatabaseView is what commands about the vulnerability database show.
 type ScanDatabaseView struct {
@@ -23,13 +23,13 @@ type ScanDatabaseView struct {
 // ScanDatabaseStatus tells which database is there, without asking the network.
 func (a *App) ScanDatabaseStatus(ctx context.Context) (ScanDatabaseView, error) {
 	d, err := a.ScanDatabase().Status(ctx)
-	return a.aged(d, false), err
+	return a.scanDatabaseView(d, false), err
 }
 
 // UpdateScanDatabase downloads a newer database, if there is one.
 func (a *App) UpdateScanDatabase(ctx context.Context) (ScanDatabaseView, error) {
-	d, changed, err := a.ScanDatabase().Update(ctx, a.downloading())
-	return a.aged(d, changed), err
+	d, changed, err := a.ScanDatabase().Update(ctx, a.downloadProgress())
+	return a.scanDatabaseView(d, changed), err
 }
 
 // ImportScanDatabase installs a database from a file, relative to where the command
@@ -39,10 +39,10 @@ func (a *App) ImportScanDatabase(ctx context.Context, file string) (ScanDatabase
 		file = filepath.Join(a.Dir, file)
 	}
 	d, err := a.ScanDatabase().Import(ctx, file)
-	return a.aged(d, err == nil), err
+	return a.scanDatabaseView(d, err == nil), err
 }
 
-func (a *App) aged(d port.ScanDatabaseInfo, changed bool) ScanDatabaseView {
+func (a *App) scanDatabaseView(d port.ScanDatabaseInfo, changed bool) ScanDatabaseView {
 	v := ScanDatabaseView{ScanDatabaseInfo: d, Changed: changed}
 	if !d.BuiltAt.IsZero() {
 		v.Age = max(a.Clock().Sub(d.BuiltAt), 0).Round(time.Minute).String()
@@ -50,11 +50,11 @@ func (a *App) aged(d port.ScanDatabaseInfo, changed bool) ScanDatabaseView {
 	return v
 }
 
-// downloading says how far a download is, now and then.
-func (a *App) downloading() port.Progress {
+// downloadProgress says how far a download is, now and then.
+func (a *App) downloadProgress() port.Progress {
 	var last time.Time
 	return func(done, total int64) {
-		if now := a.Clock(); a.Sink != nil && now.Sub(last) >= oftenest {
+		if now := a.Clock(); a.Sink != nil && now.Sub(last) >= minProgressInterval {
 			last = now
 			text := fmt.Sprintf("%.1f MB", float64(done)/1e6)
 			if total > 0 {

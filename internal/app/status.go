@@ -10,12 +10,12 @@ import (
 	"github.com/slipway-cd/slipway/internal/step/probe"
 )
 
-// historyShown is how many deployments a status lists.
-const historyShown = 20
+// maxHistory is how many deployments a status lists.
+const maxHistory = 20
 
 // Status tells what serves in the environment, or in each with an empty name.
 func (a *App) Status(ctx context.Context, env delivery.Environment) (out []Status, err error) {
-	err = a.with(ctx, func(s *session) error {
+	err = a.withSession(ctx, func(s *session) error {
 		names := []string{string(env)}
 		if env == "" {
 			names = s.project.EnvironmentNames()
@@ -38,10 +38,10 @@ func (s *session) status(ctx context.Context, env delivery.Environment) (Status,
 		return Status{}, err
 	}
 	st := Status{Environment: env, Service: s.project.Service, Health: "down"}
-	if err := s.adopt(ctx, env); err != nil {
+	if err := s.syncHistory(ctx, env); err != nil {
 		st.Notes = append(st.Notes, err.Error()) // the records still tell what they know
 	}
-	history, err := s.parts.Deployments.List(ctx, env, historyShown)
+	history, err := s.deps.Deployments.List(ctx, env, maxHistory)
 	if err != nil {
 		return st, err
 	}
@@ -58,28 +58,28 @@ func (s *session) status(ctx context.Context, env delivery.Environment) (Status,
 	if err := s.fillQuarantined(ctx, &st); err != nil {
 		return st, err
 	}
-	return st, s.fillSeen(ctx, &st, target)
+	return st, s.fillObserved(ctx, &st, target)
 }
 
 func (s *session) fillServing(ctx context.Context, st *Status) error {
-	d, ok, err := s.parts.Deployments.Current(ctx, st.Environment)
+	d, ok, err := s.deps.Deployments.Current(ctx, st.Environment)
 	if err != nil || !ok {
 		return err
 	}
-	saved, err := s.parts.Releases.Get(ctx, d.Release)
+	saved, err := s.deps.Releases.Get(ctx, d.Release)
 	if err != nil {
 		return err
 	}
 	r := saved.Release
 	st.Release, st.Commit, st.Dirty, st.Model = d.Release, r.Commit, r.Dirty, r.Model
-	st.Image = ImageStatus{Reference: s.parts.Reference(r.Image), Digest: r.Image.Digest}
+	st.Image = ImageStatus{Reference: s.deps.Reference(r.Image), Digest: r.Image.Digest}
 	st.Since, st.By, st.Replaced = d.ServingAt, d.By, d.Replaced
 	return nil
 }
 
 func (s *session) fillQuarantined(ctx context.Context, st *Status) error {
 	st.Quarantined = []delivery.Quarantine{}
-	all, err := s.parts.Releases.List(ctx, 0)
+	all, err := s.deps.Releases.List(ctx, 0)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (s *session) fillQuarantined(ctx context.Context, st *Status) error {
 			st.Quarantined = append(st.Quarantined, *r.Quarantined)
 		}
 	}
-	unfinished, err := s.parts.Runs.Unfinished(ctx)
+	unfinished, err := s.deps.Runs.Unfinished(ctx)
 	for _, r := range unfinished {
 		if r.Environment == st.Environment {
 			st.Unfinished = append(st.Unfinished, r.ID)
@@ -97,9 +97,9 @@ func (s *session) fillQuarantined(ctx context.Context, st *Status) error {
 	return err
 }
 
-// fillSeen adds what the target sees, which may differ from the records.
-func (s *session) fillSeen(ctx context.Context, st *Status, target port.Target) error {
-	seen, err := target.Observe(ctx, s.project.Service, st.Environment)
+// fillObserved adds what the target sees, which may differ from the records.
+func (s *session) fillObserved(ctx context.Context, st *Status, target port.Target) error {
+	observed, err := target.Observe(ctx, s.project.Service, st.Environment)
 	if fault.Is(err, fault.Unavailable) {
 		st.Health, st.Notes = "unknown", append(st.Notes, err.Error())
 		return nil
@@ -107,15 +107,15 @@ func (s *session) fillSeen(ctx context.Context, st *Status, target port.Target) 
 	if err != nil {
 		return err
 	}
-	st.URL, st.Replicas, st.Notes = seen.URL, seen.Replicas, append(st.Notes, seen.Notes...)
-	st.Health = health(st, seen)
+	st.URL, st.Replicas, st.Notes = observed.URL, observed.Replicas, append(st.Notes, observed.Notes...)
+	st.Health = healthOf(st, observed)
 	return nil
 }
 
-func health(st *Status, seen port.Observation) string {
+func healthOf(st *Status, observed port.Observation) string {
 	ready, want := 0, 0
-	for _, r := range seen.Replicas {
-		if r.Release != seen.Release || r.State == "draining" { // that one is on its way out, as it should
+	for _, r := range observed.Replicas {
+		if r.Release != observed.Release || r.State == "draining" { // that one is on its way out, as it should
 			continue
 		}
 		want++
@@ -124,12 +124,12 @@ func health(st *Status, seen port.Observation) string {
 		}
 	}
 	switch {
-	case seen.Release == "" || ready == 0:
+	case observed.Release == "" || ready == 0:
 		return "down"
 	case ready < want:
 		return "degraded"
-	case st.Release != "" && seen.Release != st.Release && (st.InProgress == nil || st.InProgress.Release != seen.Release):
-		st.Notes = append(st.Notes, "the target serves "+string(seen.Release)+", the records say "+string(st.Release)+": run `slipway rollback` or deploy again")
+	case st.Release != "" && observed.Release != st.Release && (st.InProgress == nil || st.InProgress.Release != observed.Release):
+		st.Notes = append(st.Notes, "the target serves "+string(observed.Release)+", the records say "+string(st.Release)+": run `slipway rollback` or deploy again")
 		return "degraded"
 	}
 	return "healthy"
@@ -140,5 +140,5 @@ func (s *session) target(env delivery.Environment) (port.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return probe.Targets(s.parts.Targets).Find(plan.LocationOf(e))
+	return probe.Targets(s.deps.Targets).Find(plan.LocationOf(e))
 }

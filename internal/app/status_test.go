@@ -6,9 +6,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// TestHealth: replicas of the release that serves count, but for those that are
+// TestHealthOf_Replicas: replicas of the release that serves count, but for those that are
 // on their way out: after a rollback its own earlier ones may still drain.
-func TestHealth(t *testing.T) {
+func TestHealthOf_Replicas(t *testing.T) {
 	for name, c := range map[string]struct {
 		states []string // of replicas of the release that serves
 		want   string
@@ -25,7 +25,7 @@ func TestHealth(t *testing.T) {
 			for _, s := range c.states {
 				seen.Replicas = append(seen.Replicas, port.Replica{Release: "r-1", State: s})
 			}
-			if got := health(&Status{Release: "r-1"}, seen); got != c.want {
+			if got := healthOf(&Status{Release: "r-1"}, seen); got != c.want {
 				t.Errorf("health is %s, want %s", got, c.want)
 			}
 		})

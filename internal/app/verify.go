@@ -27,8 +27,8 @@ type starter interface {
 
 // Up brings every environment's service back after a reboot or a crash.
 func (a *App) Up(ctx context.Context) ([]Status, error) {
-	err := a.with(ctx, func(s *session) error {
-		for name, t := range s.parts.Targets {
+	err := a.withSession(ctx, func(s *session) error {
+		for name, t := range s.deps.Targets {
 			if up, ok := t.(starter); ok {
 				if err := up.Up(ctx); err != nil {
 					return fault.New(fault.Unavailable, "start target %s", name).Cause(err)
@@ -46,7 +46,7 @@ func (a *App) Up(ctx context.Context) ([]Status, error) {
 // Down stops the service in the environment, or in all with an empty name, and
 // then what was kept warm for builds, too. What served stays in the history.
 func (a *App) Down(ctx context.Context, env delivery.Environment) (stopped []delivery.Environment, err error) {
-	err = a.with(ctx, func(s *session) error {
+	err = a.withSession(ctx, func(s *session) error {
 		names := []string{string(env)}
 		if env == "" {
 			names = s.project.EnvironmentNames()
@@ -57,8 +57,8 @@ func (a *App) Down(ctx context.Context, env delivery.Environment) (stopped []del
 			}
 			stopped = append(stopped, delivery.Environment(n))
 		}
-		if env == "" && s.parts.Shutdown != nil {
-			return s.parts.Shutdown(ctx)
+		if env == "" && s.deps.Shutdown != nil {
+			return s.deps.Shutdown(ctx)
 		}
 		return nil
 	})
@@ -70,7 +70,7 @@ func (s *session) down(ctx context.Context, env delivery.Environment) error {
 	if err != nil {
 		return err
 	}
-	if r, ok, err := s.parts.Runs.Head(ctx, env); err != nil {
+	if r, ok, err := s.deps.Runs.Head(ctx, env); err != nil {
 		return err
 	} else if ok {
 		return fault.New(fault.Conflict, "run %s of %s is in progress in %s", r.ID, r.By, env).Hint("wait for it, or stop it with `slipway cancel %s`", r.ID)
@@ -78,11 +78,11 @@ func (s *session) down(ctx context.Context, env delivery.Environment) error {
 	if err := target.Remove(ctx, s.project.Service, env); err != nil {
 		return err
 	}
-	d, ok, err := s.parts.Deployments.Current(ctx, env)
+	d, ok, err := s.deps.Deployments.Current(ctx, env)
 	if err != nil || !ok {
 		return err
 	}
-	return s.parts.Deployments.End(ctx, d.ID, delivery.Removed, "taken down by "+s.app.who(), s.app.Clock())
+	return s.deps.Deployments.End(ctx, d.ID, delivery.Removed, "taken down by "+s.app.actor(), s.app.Clock())
 }
 
 // VerifyResult is what `slipway verify` found.
@@ -98,7 +98,7 @@ type VerifyResult struct {
 
 // Verify asks what serves, as the pipeline does after a deploy, and changes nothing.
 func (a *App) Verify(ctx context.Context, env delivery.Environment) (v VerifyResult, err error) {
-	err = a.with(ctx, func(s *session) error {
+	err = a.withSession(ctx, func(s *session) error {
 		v, err = s.verify(ctx, env)
 		return err
 	})
@@ -110,17 +110,17 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (VerifyR
 	if _, err := s.project.Environment(env); err != nil {
 		return v, err
 	}
-	if err := s.adopt(ctx, env); err != nil {
+	if err := s.syncHistory(ctx, env); err != nil {
 		return v, err
 	}
-	d, ok, err := s.parts.Deployments.Current(ctx, env)
+	d, ok, err := s.deps.Deployments.Current(ctx, env)
 	if err != nil {
 		return v, err
 	}
 	if !ok {
 		return v, fault.New(fault.NotFound, "nothing is deployed in %s", env).Hint("deploy a release with `slipway run --env %s`", env)
 	}
-	saved, err := s.parts.Releases.Get(ctx, d.Release)
+	saved, err := s.deps.Releases.Get(ctx, d.Release)
 	if err != nil {
 		return v, err
 	}
@@ -129,10 +129,10 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (VerifyR
 		return v, err
 	}
 	r := step.Request{
-		Service: s.project.Service, Environment: env, StartedBy: s.app.who(), Spec: spec, Attempt: 1, RepositoryDir: s.place.Repository,
+		Service: s.project.Service, Environment: env, StartedBy: s.app.actor(), Spec: spec, Attempt: 1, RepositoryDir: s.workspace.Repository,
 		Inputs: map[string]json.RawMessage{}, Log: io.Discard, OnProgress: func(string) {}, Emit: func(event.Event) {},
 	}
-	res, err := s.parts.Steps[step.Verify].Run(ctx, r)
+	res, err := s.deps.Steps[step.Verify].Run(ctx, r)
 	if err != nil {
 		return v, err
 	}
@@ -140,8 +140,8 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (VerifyR
 	if err != nil {
 		return v, err
 	}
-	if seen, err := target.Observe(ctx, s.project.Service, env); err == nil { // the verdict is there without it
-		v.Notes = seen.Notes
+	if observed, err := target.Observe(ctx, s.project.Service, env); err == nil { // the verdict is there without it
+		v.Notes = observed.Notes
 	}
 	out, _, err := step.DecodeOutput[step.DeployOutput](map[string]json.RawMessage{"verify": res.Output}, "verify")
 	v.Release, v.Summary, v.URL, v.GateResults = d.Release, res.Summary, out.URL, res.GateResults
@@ -155,5 +155,5 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (VerifyR
 
 // ServeRegistry shows the embedded registry to other tools until ctx ends.
 func (a *App) ServeRegistry(ctx context.Context, addr string, ready func(addr string)) error {
-	return a.with(ctx, func(s *session) error { return s.parts.ServeRegistry(ctx, addr, ready) })
+	return a.withSession(ctx, func(s *session) error { return s.deps.ServeRegistry(ctx, addr, ready) })
 }

@@ -7,13 +7,13 @@ import (
 	"testing"
 )
 
-// TestStateIsIgnoredAndCheckoutsAreNot: git sees nothing of the state folder, and
+// TestPrepareHome_IgnoresStateButNotCheckouts: git sees nothing of the state folder, and
 // who starts in a checkout finds the nearest word to be that all counts.
-func TestStateIsIgnoredAndCheckoutsAreNot(t *testing.T) {
+func TestPrepareHome_IgnoresStateButNotCheckouts(t *testing.T) {
 	repo := t.TempDir()
 	home := filepath.Join(repo, ".slipway")
 	for range 2 {
-		if err := prepare(home); err != nil {
+		if err := prepareHome(home); err != nil {
 			t.Fatal(err)
 		}
 	}
