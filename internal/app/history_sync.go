@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
-	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -138,13 +137,4 @@ func (s *session) importQuarantines(ctx context.Context, remote port.History, d 
 
 func (s *session) notifyImported(d delivery.Deployment) {
 	s.notice(d.Environment, "read in "+string(d.Environment)+": run "+string(d.Run)+" by "+d.By+" brought "+string(d.Release)+" there")
-}
-
-// notice emits a message of the use case itself: what the engine emits is redacted
-// by the engine.
-func (s *session) notice(env delivery.Environment, text string) {
-	if s.engine == nil || s.engine.Sink == nil {
-		return
-	}
-	s.engine.Sink.Emit(s.redactor.Event(event.Event{Time: s.app.Clock(), Kind: event.Notice, Environment: env, Text: text}))
 }

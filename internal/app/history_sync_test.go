@@ -40,7 +40,7 @@ func newMachine(t *testing.T, shared *fake.TargetWithHistory) machine {
 			t.Error(err)
 		}
 	})
-	p, err := config.Parse(File, []byte(project), nil)
+	p, err := config.Parse(config.FileName, []byte(project), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

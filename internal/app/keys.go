@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
@@ -82,21 +81,4 @@ func writeNewFile(path string, content []byte, mode fs.FileMode) error {
 
 func alreadyExists(path string) error {
 	return fault.New(fault.Conflict, "%s already exists", path).Hint("keys are never overwritten: move it away first if it is no longer needed")
-}
-
-// signingSecrets are the values that no log may show: the passphrase, and the key
-// where it is not the path of a file.
-func (s *session) signingSecrets() []string {
-	sign := s.project.Sign
-	if sign == nil {
-		return nil
-	}
-	var out []string
-	for _, ref := range []config.Secret{sign.Key, sign.Passphrase} {
-		v, err := ref.Resolve(s.app.getenv)
-		if err == nil && (ref == sign.Passphrase || strings.Contains(v, "-----BEGIN")) {
-			out = append(out, v)
-		}
-	}
-	return out
 }

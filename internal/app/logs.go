@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -140,17 +139,4 @@ func (a *App) ServiceLogs(ctx context.Context, env delivery.Environment, lines i
 		}
 		return err
 	})
-}
-
-// Init writes a slipway.yaml for the repository in dir, and tells what it saw.
-func (a *App) Init(_ context.Context, force bool) (path, seen string, err error) {
-	path = filepath.Join(a.Dir, File)
-	if _, err := os.Stat(path); err == nil && !force {
-		return path, "", fault.New(fault.Conflict, "%s already exists", path).Hint("overwrite it with --force")
-	}
-	text, seen, err := scaffold(a.Dir)
-	if err != nil {
-		return path, "", err
-	}
-	return path, seen, os.WriteFile(path, text, 0o644)
 }

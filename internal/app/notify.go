@@ -89,22 +89,6 @@ func (s *session) notifyTarget(c config.Notify) (to NotifyTarget, err error) {
 	return to, err
 }
 
-// secrets are the values that notifications and builds need and nobody may read.
-func (s *session) secrets() []string {
-	var out []string
-	for _, c := range s.project.Notify {
-		if to, err := s.notifyTarget(c); err == nil {
-			out = append(out, to.URL, to.Secret)
-		}
-	}
-	for _, ref := range s.project.Image.Build.Secrets {
-		if value, err := ref.Resolve(s.app.getenv); err == nil { // the step says it when one is missing
-			out = append(out, value)
-		}
-	}
-	return append(out, s.signingSecrets()...)
-}
-
 // Emit posts the end of a run to those who asked for such an end.
 func (n *notifications) Emit(e event.Event) {
 	if e.Kind != event.RunFinished {

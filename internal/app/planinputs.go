@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
@@ -129,8 +130,8 @@ func (s *session) findData(ctx context.Context, f *plan.Facts, _ delivery.Enviro
 		}
 		d, err := h.Paths(ctx, []string{p})
 		if err != nil {
-			return fault.New(fault.NotFound, "read the training data model.data[%d]", i).Location(File).Cause(err).
-				Hint("paths are relative to the folder that contains %s", File)
+			return fault.New(fault.NotFound, "read the training data model.data[%d]", i).Location(config.FileName).Cause(err).
+				Hint("paths are relative to the folder that contains %s", config.FileName)
 		}
 		f.Data = append(f.Data, plan.Data{Path: p, Digest: d})
 		paths = append(paths, p)

@@ -60,12 +60,3 @@ func (a *App) Unquarantine(ctx context.Context, id delivery.ReleaseID, why strin
 		return s.deps.Releases.Unquarantine(ctx, id, a.actor(), why)
 	})
 }
-
-// Models lists the versions of a group, or of all with an empty name.
-func (a *App) Models(ctx context.Context, group string) (out []delivery.ModelVersion, err error) {
-	err = a.withSession(ctx, func(s *session) error {
-		out, err = s.deps.Models.List(ctx, group)
-		return err
-	})
-	return out, err
-}

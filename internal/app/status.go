@@ -5,9 +5,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
-	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/port"
-	"github.com/slipway-cd/slipway/internal/step/probe"
 )
 
 // maxHistory is how many deployments a status lists.
@@ -133,12 +131,4 @@ func healthOf(st *Status, observed port.Observation) string {
 		return "degraded"
 	}
 	return "healthy"
-}
-
-func (s *session) target(env delivery.Environment) (port.Target, error) {
-	e, err := s.project.Environment(env)
-	if err != nil {
-		return nil, err
-	}
-	return probe.Targets(s.deps.Targets).Find(plan.LocationOf(e))
 }

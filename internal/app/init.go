@@ -1,0 +1,28 @@
+package app
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// Init writes a slipway.yaml for the repository in dir, and tells what it saw.
+func (a *App) Init(_ context.Context, force bool) (path, seen string, err error) {
+	path = filepath.Join(a.Dir, config.FileName)
+	if _, err := os.Stat(path); err == nil && !force {
+		return path, "", fault.New(fault.Conflict, "%s already exists", path).Hint("overwrite it with --force")
+	}
+	text, seen, err := scaffold(a.Dir)
+	if err != nil {
+		return path, "", err
+	}
+	return path, seen, os.WriteFile(path, text, 0o644)
+}
+
+// scaffold is config's view of a folder.
+func scaffold(dir string) ([]byte, string, error) {
+	return config.Scaffold(os.DirFS(dir), filepath.Base(dir))
+}

@@ -1,0 +1,26 @@
+package app
+
+import (
+	"context"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/record"
+)
+
+// Rollback takes the environment back to a release that was good.
+func (a *App) Rollback(ctx context.Context, env delivery.Environment, to delivery.ReleaseID, why string) (rep RunReport, err error) {
+	err = a.withSession(ctx, func(s *session) error {
+		if _, err := s.project.Environment(env); err != nil {
+			return err
+		}
+		t := plan.Trigger{Event: "manual", Environment: env, By: a.actor(), Rollback: true, To: to, Why: why}
+		p, err := s.makePlan(ctx, t, delivery.Commit{})
+		if err != nil {
+			return err
+		}
+		rep, err = s.execute(ctx, func() (record.Run, error) { return s.engine.Run(ctx, p) })
+		return err
+	})
+	return rep, err
+}

@@ -1,0 +1,83 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// run finds a run by its name, the beginning or end of it, or "latest".
+func (s *session) run(ctx context.Context, ref string) (record.Run, error) {
+	if id := delivery.RunID(ref); id.Valid() {
+		return s.deps.Runs.Get(ctx, id)
+	}
+	all, err := s.deps.Runs.List(ctx, "", 0)
+	if err != nil {
+		return record.Run{}, err
+	}
+	var found []record.Run
+	for _, r := range all {
+		if ref == "latest" || strings.HasPrefix(string(r.ID), ref) || strings.HasSuffix(string(r.ID), ref) {
+			found = append(found, r)
+		}
+		if ref == "latest" && len(found) == 1 {
+			break
+		}
+	}
+	switch {
+	case ref == "" || len(found) == 0:
+		return record.Run{}, fault.New(fault.NotFound, "run %q not found", ref).Hint("`slipway releases` and `slipway status` show runs; `latest` is the newest")
+	case len(found) > 1:
+		return record.Run{}, fault.New(fault.Invalid, "%d runs match %q", len(found), ref).Hint("use a longer prefix, such as %s", found[0].ID)
+	}
+	return found[0], nil
+}
+
+// newRunID is unique enough for one service: the second, and 1.6 million values.
+func newRunID(now time.Time) delivery.RunID {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
+	for i := range b {
+		b[i] = letters[int(b[i])%len(letters)]
+	}
+	return delivery.RunID(now.UTC().Format("20060102-150405") + "-" + string(b[:]))
+}
+
+func (s *session) report(ctx context.Context, r record.Run) (RunReport, error) {
+	rep := RunReport{Run: r.ID, Release: r.Release, Environment: r.Environment, Outcome: r.Outcome, Cause: r.Cause, Hint: r.Hint, Steps: []StepReport{}}
+	if r.State == record.Waiting {
+		rep.Outcome = delivery.OutcomeWaiting
+	}
+	if !r.EndedAt.IsZero() && !r.StartedAt.IsZero() {
+		rep.Seconds = seconds(r.StartedAt, r.EndedAt)
+	}
+	steps, err := s.deps.Runs.ListSteps(ctx, r.ID)
+	for _, st := range steps {
+		if st.Result == nil {
+			continue
+		}
+		res := *st.Result
+		rep.Steps = append(rep.Steps, StepReport{Name: st.Name, Outcome: res.Outcome, Cached: res.Cached,
+			Seconds: seconds(res.Started, res.Ended), Summary: res.Summary, Cause: res.Cause})
+		var d step.DeployOutput
+		if json.Unmarshal(res.Output, &d) == nil && d.URL != "" {
+			rep.URL = d.URL
+		}
+	}
+	return rep, err
+}
+
+func seconds(from, to time.Time) float64 {
+	if from.IsZero() || to.IsZero() {
+		return 0
+	}
+	return float64(to.Sub(from).Milliseconds()) / 1000
+}

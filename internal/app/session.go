@@ -1,0 +1,124 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/engine"
+	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/redact"
+	"github.com/slipway-cd/slipway/internal/step/probe"
+)
+
+// session is a use case at work: the project that was found, and its parts.
+type session struct {
+	app       *App
+	workspace Workspace
+	project   config.Project
+	deps      Dependencies
+	redactor  *redact.Redactor
+	engine    *engine.Engine
+}
+
+// withSession opens the project, runs do, and closes everything.
+func (a *App) withSession(ctx context.Context, do func(*session) error) (err error) {
+	s, err := a.openSession(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.deps.Close()) }()
+	return do(s)
+}
+
+func (a *App) openSession(ctx context.Context) (*session, error) {
+	place, err := a.findWorkspace()
+	if err != nil {
+		return nil, err
+	}
+	project, err := config.Load(filepath.Join(place.Repository, config.FileName), a.getenv)
+	if err != nil {
+		return nil, err
+	}
+	if err := prepareHome(place.Home); err != nil {
+		return nil, err
+	}
+	parts, err := a.Factory(ctx, place)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{app: a, workspace: place, project: project, deps: parts}
+	s.redactor = redact.FromEnviron(a.Environ, s.secrets()...)
+	s.engine = s.newEngine()
+	return s, nil
+}
+
+func (s *session) newEngine() *engine.Engine {
+	sink := s.app.Sink
+	if sink == nil {
+		sink = event.Tee()
+	}
+	host, _ := os.Hostname()
+	return &engine.Engine{
+		Runs: s.deps.Runs, Cache: s.deps.Cache, Steps: s.deps.Steps, Source: s.deps.Source,
+		Sink: sink, Home: s.workspace.Home, Repository: s.workspace.Repository,
+		Clock: s.app.Clock, Redactor: s.redactor,
+		PID: os.Getpid(), Host: host,
+	}
+}
+
+// notice emits a message of the use case itself: what the engine emits is redacted
+// by the engine.
+func (s *session) notice(env delivery.Environment, text string) {
+	if s.engine == nil || s.engine.Sink == nil {
+		return
+	}
+	s.engine.Sink.Emit(s.redactor.Event(event.Event{Time: s.app.Clock(), Kind: event.Notice, Environment: env, Text: text}))
+}
+
+// secrets are the values that notifications and builds need and nobody may read.
+func (s *session) secrets() []string {
+	var out []string
+	for _, c := range s.project.Notify {
+		if to, err := s.notifyTarget(c); err == nil {
+			out = append(out, to.URL, to.Secret)
+		}
+	}
+	for _, ref := range s.project.Image.Build.Secrets {
+		if value, err := ref.Resolve(s.app.getenv); err == nil { // the step says it when one is missing
+			out = append(out, value)
+		}
+	}
+	return append(out, s.signingSecrets()...)
+}
+
+// signingSecrets are the values that no log may show: the passphrase, and the key
+// where it is not the path of a file.
+func (s *session) signingSecrets() []string {
+	sign := s.project.Sign
+	if sign == nil {
+		return nil
+	}
+	var out []string
+	for _, ref := range []config.Secret{sign.Key, sign.Passphrase} {
+		v, err := ref.Resolve(s.app.getenv)
+		if err == nil && (ref == sign.Passphrase || strings.Contains(v, "-----BEGIN")) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func (s *session) target(env delivery.Environment) (port.Target, error) {
+	e, err := s.project.Environment(env)
+	if err != nil {
+		return nil, err
+	}
+	return probe.Targets(s.deps.Targets).Find(plan.LocationOf(e))
+}

@@ -1,0 +1,73 @@
+package app
+
+import (
+	"context"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// starter is a target that can bring back what it served, after a reboot.
+type starter interface {
+	Up(ctx context.Context) error
+}
+
+// Up brings every environment's service back after a reboot or a crash.
+func (a *App) Up(ctx context.Context) ([]Status, error) {
+	err := a.withSession(ctx, func(s *session) error {
+		for name, t := range s.deps.Targets {
+			if up, ok := t.(starter); ok {
+				if err := up.Up(ctx); err != nil {
+					return fault.New(fault.Unavailable, "start target %s", name).Cause(err)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a.Status(ctx, "")
+}
+
+// Down stops the service in the environment, or in all with an empty name, and
+// then what was kept warm for builds, too. What served stays in the history.
+func (a *App) Down(ctx context.Context, env delivery.Environment) (stopped []delivery.Environment, err error) {
+	err = a.withSession(ctx, func(s *session) error {
+		names := []string{string(env)}
+		if env == "" {
+			names = s.project.EnvironmentNames()
+		}
+		for _, n := range names {
+			if err := s.down(ctx, delivery.Environment(n)); err != nil {
+				return err
+			}
+			stopped = append(stopped, delivery.Environment(n))
+		}
+		if env == "" && s.deps.Shutdown != nil {
+			return s.deps.Shutdown(ctx)
+		}
+		return nil
+	})
+	return stopped, err
+}
+
+func (s *session) down(ctx context.Context, env delivery.Environment) error {
+	target, err := s.target(env)
+	if err != nil {
+		return err
+	}
+	if r, ok, err := s.deps.Runs.Head(ctx, env); err != nil {
+		return err
+	} else if ok {
+		return fault.New(fault.Conflict, "run %s of %s is in progress in %s", r.ID, r.By, env).Hint("wait for it, or stop it with `slipway cancel %s`", r.ID)
+	}
+	if err := target.Remove(ctx, s.project.Service, env); err != nil {
+		return err
+	}
+	d, ok, err := s.deps.Deployments.Current(ctx, env)
+	if err != nil || !ok {
+		return err
+	}
+	return s.deps.Deployments.End(ctx, d.ID, delivery.Removed, "taken down by "+s.app.actor(), s.app.Clock())
+}

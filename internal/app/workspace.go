@@ -1,0 +1,74 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// Workspace is where a project is.
+type Workspace struct {
+	Repository string // absolute folder with slipway.yaml
+	Home       string // absolute folder of the state
+}
+
+// findWorkspace looks for slipway.yaml in the folder of the command and those above it.
+func (a *App) findWorkspace() (Workspace, error) {
+	for dir := a.Dir; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, config.FileName)); err == nil {
+			return a.workspaceAt(dir)
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	return Workspace{}, fault.New(fault.NotFound, "no %s found in %s or its parent folders", config.FileName, a.Dir).
+		Hint("change to the service's repository, or create the file with `slipway init`")
+}
+
+func (a *App) workspaceAt(dir string) (Workspace, error) {
+	home := filepath.Join(dir, ".slipway")
+	if h, ok := a.getenv("SLIPWAY_HOME"); ok && h != "" {
+		abs, err := filepath.Abs(h)
+		if err != nil {
+			return Workspace{}, fmt.Errorf("resolve SLIPWAY_HOME: %w", err)
+		}
+		home = abs
+	}
+	return Workspace{Repository: dir, Home: home}, nil
+}
+
+// prepareHome makes the state folder, which git is told to leave alone. Linters that
+// heed what git is told in the folders above them (ruff) have to see the checkouts
+// in it all the same: for them the nearest word counts, for git the outermost.
+func prepareHome(home string) error {
+	err := writeIfAbsent(filepath.Join(home, ".gitignore"), "*\n")
+	if err == nil {
+		err = writeIfAbsent(filepath.Join(home, "work", ".gitignore"), "!*\n")
+	}
+	if err == nil {
+		return nil
+	}
+	f := fault.New(fault.Unavailable, "create the state folder %s", home).Cause(err)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		f = f.Hint("make the folder writable, or set SLIPWAY_HOME to one that is")
+	}
+	return f
+}
+
+// writeIfAbsent writes a file unless there is one.
+func writeIfAbsent(path, text string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(text), 0o644)
+}
