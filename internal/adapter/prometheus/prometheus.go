@@ -9,11 +9,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/redact"
+	"github.com/slipway-cd/slipway/internal/textline"
 )
 
 // TokenVariable is the environment variable with the bearer token, for servers
@@ -23,7 +24,7 @@ const TokenVariable = "SLIPWAY_PROMETHEUS_TOKEN"
 const (
 	maxBody      = 1 << 20
 	timeout      = 10 * time.Second
-	maxErrorText = 300 // bytes of an error from the server
+	maxErrorText = 300 // characters of an error from the server
 )
 
 // Client queries Prometheus servers. It is safe for concurrent use.
@@ -99,13 +100,10 @@ func (p *Client) query(ctx context.Context, at *url.URL, expression string) (flo
 // errors, and replaces the text of a timeout.
 func describeError(err error) error {
 	var e *url.Error
-	if errors.As(err, &e) {
-		if e.Timeout() {
-			return errors.New("no response within " + timeout.String())
-		}
-		return e.Err
+	if errors.As(err, &e) && e.Timeout() {
+		return errors.New("no response within " + timeout.String())
 	}
-	return err
+	return redact.WithoutURL(err)
 }
 
 // envelope is a response of the API.
@@ -142,13 +140,7 @@ func parseResponse(status int, body []byte, at, expression string) (float64, boo
 }
 
 // short cuts text from the server to one line of limited length.
-func short(s string) string {
-	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "")), " ")
-	if len(s) > maxErrorText {
-		return strings.ToValidUTF8(s[:maxErrorText], "") + "..."
-	}
-	return s
-}
+func short(s string) string { return textline.Printable(s, maxErrorText) }
 
 // parseResult returns a scalar, or the only sample of a vector.
 func parseResult(kind string, result json.RawMessage) (float64, bool, error) {

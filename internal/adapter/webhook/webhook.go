@@ -7,7 +7,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/redact"
 )
 
 // Headers of a request. A receiver computes HMAC-SHA256 with the shared secret
@@ -70,7 +70,7 @@ func (w *Notifier) Notify(ctx context.Context, m port.Message) error {
 	}
 	resp, err := w.client.Do(req)
 	if err != nil {
-		return fault.New(fault.Unavailable, "post to %s", w.Name()).Cause(withoutAddress(err))
+		return fault.New(fault.Unavailable, "post to %s", w.Name()).Cause(redact.WithoutURL(err))
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // allows the connection to be reused
@@ -97,13 +97,4 @@ func (w *Notifier) checkStatus(status int) error {
 		kind = fault.Invalid
 	}
 	return fault.New(kind, "post to %s: status %d", w.Name(), status)
-}
-
-// withoutAddress drops the URL that net/http puts into its errors.
-func withoutAddress(err error) error {
-	var e *url.Error
-	if errors.As(err, &e) {
-		return e.Err
-	}
-	return err
 }
