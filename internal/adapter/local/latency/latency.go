@@ -9,6 +9,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/quantile"
 )
 
 // Retention is how long buckets are kept.
@@ -42,10 +43,10 @@ type bucket struct {
 
 // RecordResponse records a response. A status of 500 and above is an error; took
 // is the time until the response was complete.
-func (m *Recorder) RecordResponse(id delivery.ReleaseID, at time.Time, status int, took time.Duration) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	b := m.bucket(id, at.Unix())
+func (r *Recorder) RecordResponse(id delivery.ReleaseID, at time.Time, status int, took time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.bucket(id, at.Unix())
 	b.requests++
 	b.latency[binOf(took)]++
 	if status >= 500 {
@@ -54,20 +55,20 @@ func (m *Recorder) RecordResponse(id delivery.ReleaseID, at time.Time, status in
 }
 
 // RecordFailure records a request without a complete response.
-func (m *Recorder) RecordFailure(id delivery.ReleaseID, at time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	b := m.bucket(id, at.Unix())
+func (r *Recorder) RecordFailure(id delivery.ReleaseID, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.bucket(id, at.Unix())
 	b.requests++
 	b.errors++
 }
 
 // Traffic returns the sum of the release's buckets from the second of since until
 // now.
-func (m *Recorder) Traffic(id delivery.ReleaseID, since, now time.Time) port.Traffic {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s := m.releases[id]
+func (r *Recorder) Traffic(id delivery.ReleaseID, since, now time.Time) port.Traffic {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.releases[id]
 	if s == nil {
 		return port.Traffic{}
 	}
@@ -84,21 +85,21 @@ func (m *Recorder) Traffic(id delivery.ReleaseID, since, now time.Time) port.Tra
 			latency[i] += int64(n)
 		}
 	}
-	t.P50, t.P95, t.P99 = quantile(&latency, 0.50), quantile(&latency, 0.95), quantile(&latency, 0.99)
+	t.P50, t.P95, t.P99 = quantileOf(latency[:], 0.50), quantileOf(latency[:], 0.95), quantileOf(latency[:], 0.99)
 	return t
 }
 
 // bucket returns the bucket of a second. It evicts releases whose buckets have
 // all expired.
-func (m *Recorder) bucket(id delivery.ReleaseID, second int64) *bucket {
-	if m.releases == nil {
-		m.releases = map[delivery.ReleaseID]*series{}
+func (r *Recorder) bucket(id delivery.ReleaseID, second int64) *bucket {
+	if r.releases == nil {
+		r.releases = map[delivery.ReleaseID]*series{}
 	}
-	s := m.releases[id]
+	s := r.releases[id]
 	if s == nil {
-		m.evict(second)
+		r.evict(second)
 		s = &series{}
-		m.releases[id] = s
+		r.releases[id] = s
 	}
 	s.lastSecond = max(s.lastSecond, second)
 	slot := &s.buckets[((second%numBuckets)+numBuckets)%numBuckets]
@@ -108,10 +109,10 @@ func (m *Recorder) bucket(id delivery.ReleaseID, second int64) *bucket {
 	return *slot
 }
 
-func (m *Recorder) evict(now int64) {
-	for id, s := range m.releases {
+func (r *Recorder) evict(now int64) {
+	for id, s := range r.releases {
 		if now-s.lastSecond > numBuckets {
-			delete(m.releases, id)
+			delete(r.releases, id)
 		}
 	}
 }
@@ -124,21 +125,12 @@ func binOf(d time.Duration) int {
 	return min(i, numBins-1)
 }
 
-// quantile is the middle of the bin where the share q of all is reached.
-func quantile(latency *[numBins]int64, q float64) time.Duration {
-	var all int64
-	for _, n := range latency {
-		all += n
-	}
-	if all == 0 {
+// quantileOf returns the middle of the bin in which the share q of all responses is
+// reached, and 0 if there are none.
+func quantileOf(latency []int64, q float64) time.Duration {
+	i, ok := quantile.Bin(latency, q)
+	if !ok {
 		return 0
 	}
-	want, seen := int64(math.Ceil(q*float64(all))), int64(0)
-	for i, n := range latency {
-		seen += n
-		if seen >= want {
-			return time.Duration(float64(minLatency) * math.Pow(binGrowth, float64(i)-0.5)).Round(time.Microsecond)
-		}
-	}
-	return 0
+	return time.Duration(float64(minLatency) * math.Pow(binGrowth, float64(i)-0.5)).Round(time.Microsecond)
 }
