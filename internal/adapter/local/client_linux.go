@@ -18,6 +18,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/local/supervisor"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/wait"
 )
 
 // errUnavailable means that no supervisor responded, or that it was shutting
@@ -119,7 +120,7 @@ func (t *Target) ensure(ctx context.Context, say func(string)) error {
 		if err != nil || started {
 			return err
 		}
-		if err := pause(ctx, 20*time.Millisecond); err != nil { // another one is starting or exiting
+		if err := wait.Sleep(ctx, 20*time.Millisecond); err != nil { // another one is starting or exiting
 			return err
 		}
 	}
@@ -207,17 +208,6 @@ func (t *Target) openLog() (*os.File, error) {
 		return nil, fmt.Errorf("open the supervisor log: %w", err)
 	}
 	return f, nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // absolutePath returns the path in a form that is valid in other processes.

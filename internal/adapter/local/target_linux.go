@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/wait"
 )
 
 // Target is a port.Target, port.TrafficReporter and port.LogReader. It keeps nothing
@@ -190,7 +191,7 @@ func (t *Target) stop(ctx context.Context, how supervisor.StopRequest) error {
 		if err != nil && !errors.Is(err, errUnavailable) || !stops {
 			return err
 		}
-		if err := pause(ctx, 10*time.Millisecond); err != nil {
+		if err := wait.Sleep(ctx, 10*time.Millisecond); err != nil {
 			return fmt.Errorf("wait for the supervisor to exit: %w", err)
 		}
 	}

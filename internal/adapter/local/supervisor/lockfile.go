@@ -11,41 +11,30 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/flock"
 )
 
+const lockFile = "supervisor.lock"
+
+// lockDir takes the lock of the folder, or returns ErrBusy.
 func lockDir(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "supervisor.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := flock.TryLock(filepath.Join(dir, lockFile))
 	if err != nil {
 		return nil, fmt.Errorf("lock the folder of the local target: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, ErrBusy
-		}
-		return nil, fault.New(fault.Internal, "lock the folder of the local target").Cause(err)
+	if f == nil {
+		return nil, ErrBusy
 	}
 	return f, nil
 }
 
 // IsRunning reports whether a supervisor is running in the folder.
 func IsRunning(dir string) (bool, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "supervisor.lock"), os.O_RDWR, 0)
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
+	held, err := flock.Held(filepath.Join(dir, lockFile))
 	if err != nil {
 		return false, fmt.Errorf("check the lock of the local target: %w", err)
 	}
-	defer f.Close()
-	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return true, nil
-	}
-	return false, err
+	return held, nil
 }
 
 // A socket path is limited to 108 bytes, so both sides access the socket through

@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/local/container"
 	"github.com/slipway-cd/slipway/internal/adapter/local/proxy"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/wait"
 )
 
 // The states of a replica.
@@ -53,7 +54,7 @@ type replica struct {
 func (r *replica) run() {
 	defer close(r.done)
 	defer r.log.finish()
-	wait := time.Duration(0)
+	delay := time.Duration(0)
 	for {
 		start := r.cfg.Now()
 		r.setState(starting, "")
@@ -62,9 +63,9 @@ func (r *replica) run() {
 			r.setState(exited, cause)
 			return
 		}
-		wait = r.cfg.nextBackoff(wait, r.cfg.Now().Sub(start))
+		delay = r.cfg.nextBackoff(delay, r.cfg.Now().Sub(start))
 		r.setFailed(cause)
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(delay)
 		select {
 		case <-timer.C:
 		case <-r.stopRequested:
@@ -172,11 +173,7 @@ func (r *replica) probe(ctx context.Context, url string) bool {
 		if respondsOK(ctx, &client, url) {
 			return true
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if wait.Sleep(ctx, pause) != nil {
 			return false
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/slipway-cd/slipway/internal/atomicfile"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -111,38 +112,9 @@ func (s *store) change(key string, e *EnvironmentState) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(s.dir, "state.json"), append(raw, '\n')); err != nil {
+	if err := atomicfile.Write(filepath.Join(s.dir, "state.json"), append(raw, '\n'), 0o600); err != nil {
 		return fault.New(fault.Exhausted, "save the state of the local target").Hint("nothing was changed; is the disk full?").Cause(err)
 	}
 	s.state = next
 	return nil
-}
-
-// writeFile replaces a file whole or not at all, and does not return before it
-// would survive a power cut.
-func writeFile(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
 }
