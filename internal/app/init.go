@@ -7,6 +7,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/scaffold"
 )
 
 // Init writes a slipway.yaml for the repository in dir, and tells what it saw.
@@ -15,14 +16,9 @@ func (a *App) Init(_ context.Context, force bool) (path, seen string, err error)
 	if _, err := os.Stat(path); err == nil && !force {
 		return path, "", fault.New(fault.Conflict, "%s already exists", path).Hint("overwrite it with --force")
 	}
-	text, seen, err := scaffold(a.Dir)
+	text, seen, err := scaffold.Write(os.DirFS(a.Dir), filepath.Base(a.Dir))
 	if err != nil {
 		return path, "", err
 	}
 	return path, seen, os.WriteFile(path, text, 0o644)
-}
-
-// scaffold is config's view of a folder.
-func scaffold(dir string) ([]byte, string, error) {
-	return config.Scaffold(os.DirFS(dir), filepath.Base(dir))
 }

@@ -1,4 +1,6 @@
-package config
+// Package scaffold writes a first slipway.yaml for a repository, by what it finds
+// there.
+package scaffold
 
 import (
 	"bytes"
@@ -9,29 +11,30 @@ import (
 	"strings"
 	"text/template"
 
+	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// Scaffold writes a slipway.yaml for the repository in fsys, by what it finds
-// there, and says what that was. name is the service's, such as the folder's.
-// What this version can't deliver stands in comments. The result parses.
-func Scaffold(fsys fs.FS, name string) (file []byte, seen string, err error) {
+// Write returns a slipway.yaml for the repository in fsys, and in one line what
+// was found there. name is the service's, such as the folder's. What can't be
+// delivered as it is stands in comments. The result parses.
+func Write(fsys fs.FS, name string) (file []byte, found string, err error) {
 	s, err := detect(fsys)
 	if err != nil {
 		return nil, "", fmt.Errorf("inspect the repository: %w", err)
 	}
 	s.Service = serviceName(name)
 	var out bytes.Buffer
-	form, err := template.New(FileName).Delims("<<", ">>").Funcs(template.FuncMap{"word": yamlString}).Parse(fileTemplate)
+	form, err := template.New(config.FileName).Delims("<<", ">>").Funcs(template.FuncMap{"word": yamlString}).Parse(fileTemplate)
 	if err == nil {
 		err = form.Execute(&out, s)
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("write %s: %w", FileName, err)
+		return nil, "", fmt.Errorf("write %s: %w", config.FileName, err)
 	}
 	file = append(bytes.TrimSpace(blankLines.ReplaceAll(out.Bytes(), []byte("\n\n"))), '\n')
-	if _, err := Parse(FileName, file, nil); err != nil {
-		return nil, "", fault.New(fault.Internal, "generate %s", FileName).Cause(err)
+	if _, err := config.Parse(config.FileName, file, nil); err != nil {
+		return nil, "", fault.New(fault.Internal, "generate %s", config.FileName).Cause(err)
 	}
 	return file, s.String(), nil
 }
@@ -69,7 +72,7 @@ func yamlString(name string) string {
 	return strconv.Quote(name)
 }
 
-const fileTemplate = `# yaml-language-server: $schema=` + SchemaID + `
+const fileTemplate = `# yaml-language-server: $schema=` + config.SchemaID + `
 version: 1
 service: <<.Service>>
 

@@ -1,4 +1,4 @@
-package config_test
+package scaffold_test
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 
 	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/scaffold"
 )
 
 func repository(files ...string) fstest.MapFS {
@@ -33,7 +34,7 @@ func TestScaffoldInKubernetes(t *testing.T) {
 		"chart at the top": {repository("Chart.yaml", "name: api\n", "templates/api.yaml", deployment), "./"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			file, seen, err := config.Scaffold(c.fsys, "api")
+			file, seen, err := scaffold.Write(c.fsys, "api")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,9 +60,9 @@ func TestScaffoldInKubernetes(t *testing.T) {
 			if len(p.Deploy.Manifests) != 1 || p.Deploy.Manifests[0] != c.path {
 				t.Errorf("manifests %q, want %q", p.Deploy.Manifests, c.path)
 			}
-			at := p.Environments["prod"].Target
-			if k := at.Kubernetes; k == nil || k.Namespace != "api" || k.Registry == "" {
-				t.Errorf("prod is at %+v", at)
+			target := p.Environments["prod"].Target
+			if k := target.Kubernetes; k == nil || k.Namespace != "api" || k.Registry == "" {
+				t.Errorf("prod is at %+v", target)
 			}
 		})
 	}
@@ -69,7 +70,7 @@ func TestScaffoldInKubernetes(t *testing.T) {
 
 // TestScaffoldGuards: so are the scan and the signature.
 func TestScaffoldGuards(t *testing.T) {
-	file, _, err := config.Scaffold(repository("Dockerfile", "FROM scratch\n"), "api")
+	file, _, err := scaffold.Write(repository("Dockerfile", "FROM scratch\n"), "api")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,18 +106,16 @@ func TestScaffold(t *testing.T) {
 	}
 	for name, fsys := range cases {
 		t.Run(name, func(t *testing.T) {
-			file, seen, err := config.Scaffold(fsys, "My Shop_API")
+			file, seen, err := scaffold.Write(fsys, "My Shop_API")
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, "testdata/scaffold/"+strings.ReplaceAll(name, " ", "-")+".yaml", append(file, "# "+seen+"\n"...))
+			golden(t, "testdata/"+strings.ReplaceAll(name, " ", "-")+".yaml", append(file, "# "+seen+"\n"...))
 			p, err := config.Parse("slipway.yaml", file, nil)
 			if err != nil || p.Service != "my-shop-api" {
 				t.Errorf("service %q, %v", p.Service, err)
 			}
-			if err := compiled(t).Validate(asJSON(t, file)); err != nil {
-				t.Errorf("the schema says %v", err)
-			}
+			validateSchema(t, file)
 		})
 	}
 }
@@ -126,7 +125,7 @@ func TestScaffoldNames(t *testing.T) {
 		"": "service", "5": "service-5", "NULL": "service-null", "My_API v2": "my-api-v2", "---": "service",
 		strings.Repeat("long-", 30): strings.Repeat("long-", 9) + "long",
 	} {
-		file, _, err := config.Scaffold(repository(), name)
+		file, _, err := scaffold.Write(repository(), name)
 		if err != nil {
 			t.Errorf("%q: %v", name, err)
 			continue
@@ -140,7 +139,7 @@ func TestScaffoldNames(t *testing.T) {
 // TestScaffoldExample proves that the running example needs no hand: what is
 // found there is what it has.
 func TestScaffoldExample(t *testing.T) {
-	file, seen, err := config.Scaffold(os.DirFS("../../examples/retail"), "retail")
+	file, seen, err := scaffold.Write(os.DirFS("../../examples/retail"), "retail")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +160,7 @@ func FuzzScaffold(f *testing.F) {
 			return
 		}
 		fsys := repository("go.mod", "module x\n", path1, text1, path2, text2, "evaluate.py", text2, "train.py", text1)
-		file, seen, err := config.Scaffold(fsys, name)
+		file, seen, err := scaffold.Write(fsys, name)
 		if err != nil {
 			if strings.Contains(fmt.Sprint(err), "inspect the repository") {
 				return // the fuzzer's paths are no file system

@@ -1,4 +1,4 @@
-package config
+package scaffold
 
 import (
 	"go/parser"
