@@ -12,18 +12,12 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/trust"
 )
-
-// NotifyTarget is where news go, with its secrets in it: never print one.
-type NotifyTarget struct {
-	Kind   string // webhook | chat
-	URL    string
-	Secret string
-}
 
 // Dependencies are the adapters and steps that the use cases need.
 type Dependencies struct {
@@ -39,7 +33,6 @@ type Dependencies struct {
 	Steps     map[step.Kind]step.Step
 	Targets   map[string]port.Target
 	Reference func(delivery.Image) string
-	Notifier  func(NotifyTarget) (port.Notifier, error)
 	Trust     trust.Verifier
 	// GenerateKey makes a signing key pair as PEM, the private half sealed with
 	// the passphrase.
@@ -60,6 +53,8 @@ type App struct {
 	Dir     string   // where the command was given, absolute
 	Environ []string // "K=V"
 	Factory Factory
+	// Kinds are all that slipway.yaml can name.
+	Kinds extension.Set
 	// ScanDatabase is the machine's database of vulnerabilities: it belongs to no
 	// project.
 	ScanDatabase func() port.ScanDatabase

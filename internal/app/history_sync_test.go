@@ -7,8 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slipway-cd/slipway/internal/adapter/ko"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes"
+	"github.com/slipway-cd/slipway/internal/adapter/local"
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
@@ -29,6 +33,14 @@ type machine struct {
 	shared *fake.TargetWithHistory
 }
 
+// kinds are those that the tests' projects name.
+func kinds() extension.Set {
+	return extension.Set{
+		Targets:  []extension.Target{local.Extension(), kubernetes.Extension()},
+		Builders: []extension.Builder{ko.Extension()},
+	}
+}
+
 func newMachine(t *testing.T, shared *fake.TargetWithHistory) machine {
 	t.Helper()
 	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "slipway.db"), nil)
@@ -40,7 +52,7 @@ func newMachine(t *testing.T, shared *fake.TargetWithHistory) machine {
 			t.Error(err)
 		}
 	})
-	p, err := config.Parse(config.FileName, []byte(project), nil)
+	p, err := config.Parse(config.FileName, []byte(project), nil, kinds())
 	if err != nil {
 		t.Fatal(err)
 	}

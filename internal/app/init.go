@@ -16,7 +16,7 @@ func (a *App) Init(_ context.Context, force bool) (path, seen string, err error)
 	if _, err := os.Stat(path); err == nil && !force {
 		return path, "", fault.New(fault.Conflict, "%s already exists", path).Hint("overwrite it with --force")
 	}
-	text, seen, err := scaffold.Write(os.DirFS(a.Dir), filepath.Base(a.Dir))
+	text, seen, err := scaffold.Write(os.DirFS(a.Dir), filepath.Base(a.Dir), a.Kinds)
 	if err != nil {
 		return path, "", err
 	}

@@ -66,27 +66,12 @@ func (s *session) warnings() func(event.Event) {
 }
 
 func (s *session) subscriber(c config.Notify) (subscriber, error) {
-	to, err := s.notifyTarget(c)
+	kind, err := s.app.Kinds.Notifier(c.Kind)
 	if err != nil {
 		return subscriber{}, err
 	}
-	n, err := s.deps.Notifier(to)
+	n, err := kind.New(c.Section, s.app.getenv, s.app.Clock)
 	return subscriber{n, c.Events}, err
-}
-
-// notifyTarget fills in the secrets from the environment.
-func (s *session) notifyTarget(c config.Notify) (to NotifyTarget, err error) {
-	if c.Chat.IsSet() {
-		to.Kind = "chat"
-		to.URL, err = c.Chat.Resolve(s.app.getenv)
-		return to, err
-	}
-	to.Kind = "webhook"
-	if to.URL, err = c.Webhook.Resolve(s.app.getenv); err != nil || !c.Secret.IsSet() {
-		return to, err
-	}
-	to.Secret, err = c.Secret.Resolve(s.app.getenv)
-	return to, err
 }
 
 // Emit posts the end of a run to those who asked for such an end.

@@ -27,7 +27,7 @@ environments:
 func newSigned(t *testing.T) (machine, *fake.AttestationStore) {
 	t.Helper()
 	m, store := newMachine(t, newSharedTarget()), &fake.AttestationStore{}
-	p, err := config.Parse(config.FileName, []byte(signedProject), nil)
+	p, err := config.Parse(config.FileName, []byte(signedProject), nil, kinds())
 	m.must(err)
 	m.project, m.workspace = p, Workspace{Repository: t.TempDir()}
 	m.deps.Trust = trust.Verifier{Attestations: store, Signatures: fake.Verifier{}}

@@ -11,6 +11,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/engine"
 	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/redact"
@@ -42,12 +43,15 @@ func (a *App) openSession(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	project, err := config.Load(filepath.Join(place.Repository, config.FileName), a.getenv)
+	project, err := config.Load(filepath.Join(place.Repository, config.FileName), a.getenv, a.Kinds)
 	if err != nil {
 		return nil, err
 	}
 	if err := prepareHome(place.Home); err != nil {
 		return nil, err
+	}
+	if project.Model != nil {
+		place.ModelRegistry = project.Model.Registry
 	}
 	parts, err := a.Factory(ctx, place)
 	if err != nil {
@@ -84,14 +88,13 @@ func (s *session) notice(env delivery.Environment, text string) {
 
 // secrets are the values that notifications and builds need and nobody may read.
 func (s *session) secrets() []string {
-	var out []string
-	for _, c := range s.project.Notify {
-		if to, err := s.notifyTarget(c); err == nil {
-			out = append(out, to.URL, to.Secret)
-		}
+	refs := extension.SecretsOf(s.project.Image.Build.Section)
+	for _, n := range s.project.Notify {
+		refs = append(refs, extension.SecretsOf(n.Section)...)
 	}
-	for _, ref := range s.project.Image.Build.Secrets {
-		if value, err := ref.Resolve(s.app.getenv); err == nil { // the step says it when one is missing
+	var out []string
+	for _, ref := range refs {
+		if value, err := ref.Resolve(s.app.getenv); err == nil { // whoever needs it reports a missing one
 			out = append(out, value)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
@@ -16,6 +17,8 @@ import (
 type Workspace struct {
 	Repository string // absolute folder with slipway.yaml
 	Home       string // absolute folder of the state
+
+	ModelRegistry extension.Kind // that the project names; empty: the default
 }
 
 // findWorkspace looks for slipway.yaml in the folder of the command and those above it.

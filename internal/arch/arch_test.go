@@ -160,7 +160,7 @@ func product(pkg string) string {
 func area(from string) (rule, bool) {
 	best, found := rule{}, false
 	for _, r := range rules {
-		if (from == r.pkg || strings.HasPrefix(from, r.pkg+"/")) && len(r.pkg) > len(best.pkg) {
+		if (from == r.pkg || strings.HasPrefix(from, strings.TrimSuffix(r.pkg, "/")+"/")) && len(r.pkg) > len(best.pkg) {
 			best, found = r, true
 		}
 	}

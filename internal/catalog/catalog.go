@@ -1,5 +1,3 @@
-// Package catalog is the explicit list of what this Slipway is made of: one line
-// to add a step, one to add an adapter.
 package catalog
 
 import (
@@ -7,181 +5,143 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/anchore"
-	"github.com/slipway-cd/slipway/internal/adapter/buildkit"
 	"github.com/slipway-cd/slipway/internal/adapter/git"
 	"github.com/slipway-cd/slipway/internal/adapter/httpprobe"
-	"github.com/slipway-cd/slipway/internal/adapter/ko"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes"
-	"github.com/slipway-cd/slipway/internal/adapter/local"
 	"github.com/slipway-cd/slipway/internal/adapter/oci"
 	"github.com/slipway-cd/slipway/internal/adapter/process"
 	"github.com/slipway-cd/slipway/internal/adapter/prometheus"
-	"github.com/slipway-cd/slipway/internal/adapter/shoutrrr"
 	"github.com/slipway-cd/slipway/internal/adapter/sigstore"
-	"github.com/slipway-cd/slipway/internal/adapter/trivy"
-	"github.com/slipway-cd/slipway/internal/adapter/webhook"
 	"github.com/slipway-cd/slipway/internal/app"
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
 	"github.com/slipway-cd/slipway/internal/redact"
 	"github.com/slipway-cd/slipway/internal/step"
-	"github.com/slipway-cd/slipway/internal/step/approve"
-	"github.com/slipway-cd/slipway/internal/step/attest"
-	"github.com/slipway-cd/slipway/internal/step/build"
-	"github.com/slipway-cd/slipway/internal/step/deploy"
-	"github.com/slipway-cd/slipway/internal/step/digest"
-	"github.com/slipway-cd/slipway/internal/step/evaluate"
-	"github.com/slipway-cd/slipway/internal/step/push"
-	"github.com/slipway-cd/slipway/internal/step/register"
-	"github.com/slipway-cd/slipway/internal/step/rollback"
-	"github.com/slipway-cd/slipway/internal/step/scan"
-	teststep "github.com/slipway-cd/slipway/internal/step/test"
-	"github.com/slipway-cd/slipway/internal/step/train"
 	"github.com/slipway-cd/slipway/internal/step/trust"
-	"github.com/slipway-cd/slipway/internal/step/verify"
-	"github.com/slipway-cd/slipway/internal/step/watch"
 )
 
-// jobRunner is the hidden command under which a job runs.
-const jobRunner = "job-runner"
-
-// adapters are what the steps ask the outside world through.
-type adapters struct {
-	models      port.ModelRegistry
-	releases    port.ReleaseStore
-	deployments port.DeploymentStore
-	approvals   port.ApprovalStore
-	registry    *oci.Registry
-	builder     port.Builder // of Go programs
-	buildkit    port.Builder // of Dockerfiles
-	commands    port.Commands
-	jobs        port.Jobs
-	prober      port.Prober
-	metrics     port.MetricsProvider
-	sigstore    sigstore.Sigstore
-	targets     map[string]port.Target
-	version     string
-}
-
-// NewFactory makes the parts for a place, of a Slipway of that version.
+// NewFactory makes the dependencies of a workspace, for a Slipway of that version.
 func NewFactory(version string) app.Factory {
-	return func(ctx context.Context, p app.Workspace) (app.Dependencies, error) { return wire(ctx, p, version) }
+	return func(ctx context.Context, w app.Workspace) (app.Dependencies, error) { return wire(ctx, w, version) }
 }
 
-// wire makes the parts for a place. Nothing but the records is opened yet.
-func wire(ctx context.Context, p app.Workspace, version string) (app.Dependencies, error) {
+// wire makes the dependencies of a workspace. Nothing but the records is opened yet.
+func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencies, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return app.Dependencies{}, err
 	}
-	store, err := sqlite.Open(ctx, filepath.Join(p.Home, "slipway.db"), time.Now)
+	store, err := sqlite.Open(ctx, filepath.Join(w.Home, "slipway.db"), time.Now)
 	if err != nil {
 		return app.Dependencies{}, err
 	}
-	embedded := oci.Lazy(filepath.Join(p.Home, "registry"))
+	embedded := oci.Lazy(filepath.Join(w.Home, "registry"))
 	registry := oci.New(oci.Config{Embedded: embedded})
-	cluster := kubernetes.New(kubernetes.Config{})
-	kit := buildkit.New(buildkit.Config{Dir: filepath.Join(p.Home, "buildkit"), Executable: self})
-	a := adapters{
-		models: store.Models(), releases: store.Releases(), deployments: store.Deployments(), approvals: store.Approvals(),
-		registry: registry, builder: ko.New(ko.Config{}), buildkit: kit, prober: httpprobe.Prober{},
-		commands: process.NewCommands(process.Config{}),
-		jobs:     jobs(filepath.Join(p.Home, "jobs"), self),
-		metrics:  prometheus.New(os.Getenv(prometheus.TokenVariable)),
-		sigstore: sigstore.New(sigstore.Config{Cache: filepath.Join(p.Home, "sigstore")}),
-		version:  version,
-		targets: map[string]port.Target{
-			"kubernetes": cluster,
-			"local":      local.New(local.Config{Dir: filepath.Join(p.Home, "local"), Executable: self, Images: registry, Artifacts: registry}),
-		},
+	host := extension.Host{
+		Home: w.Home, Executable: self, Version: version, LookupEnv: os.LookupEnv, Clock: time.Now,
+		Images: registry, Artifacts: registry, Models: store.Models(), ContainsSecret: redact.FromEnviron(os.Environ()).Contains,
+	}
+	signer := sigstore.New(sigstore.Config{Cache: filepath.Join(w.Home, "sigstore")})
+	set := Default()
+	ports, stops, closers, err := construct(set, host, w)
+	if err != nil {
+		return app.Dependencies{}, errors.Join(err, store.Close())
+	}
+	ports.Commands, ports.Prober, ports.Metrics = process.NewCommands(process.Config{}), httpprobe.Prober{}, prometheus.New(os.Getenv(prometheus.TokenVariable))
+	ports.Images, ports.Artifacts, ports.ModelImages, ports.Attestations = registry, registry, registry, registry
+	ports.Signers, ports.Signatures = signer, signer
+	ports.Releases, ports.Deployments, ports.Approvals = store.Releases(), store.Deployments(), store.Approvals()
+	ports.ContainsSecret, ports.Version = host.ContainsSecret, version
+	steps := map[step.Kind]step.Step{}
+	for _, s := range set.Steps {
+		steps[s.Kind] = s.New(ports)
 	}
 	return app.Dependencies{
 		Runs: store.Runs(), Cache: store.Cache(), Outbox: store.Outbox(),
-		Models: a.models, Releases: a.releases, Deployments: a.deployments, Approvals: a.approvals,
-		Source: git.New(p.Repository), Steps: steps(a), Targets: a.targets,
-		Reference: registry.Reference, Notifier: notifier, Shutdown: kit.Stop, Trust: a.judge(), GenerateKey: sigstore.Generate,
-		Close: func() error { return errors.Join(cluster.Close(), store.Close()) },
+		Models: ports.Models, Releases: ports.Releases, Deployments: ports.Deployments, Approvals: ports.Approvals,
+		Source: git.New(w.Repository), Steps: steps, Targets: ports.Targets,
+		Reference: registry.Reference, Shutdown: stops, Trust: trust.Verifier{Attestations: registry, Signatures: signer},
+		GenerateKey: sigstore.Generate,
+		Close:       func() error { return errors.Join(closers(), store.Close()) },
 		ServeRegistry: func(ctx context.Context, addr string, ready func(addr string)) error {
 			return serveRegistry(ctx, embedded, addr, ready)
 		},
 	}, nil
 }
 
-// jobs run under this very program, and keep secrets out of their logs.
-func jobs(dir, self string) port.Jobs {
-	j := process.NewJobs(dir, self, jobRunner)
-	j.Secret = redact.FromEnviron(os.Environ()).Contains
-	return j
-}
-
-// judge checks signatures.
-func (a adapters) judge() trust.Verifier {
-	return trust.Verifier{Attestations: a.registry, Signatures: a.sigstore}
-}
-
-func hide(secrets []string, w io.Writer) io.WriteCloser { return redact.New(secrets...).Writer(w) }
-
-// steps is the list of steps.
-func steps(a adapters) map[step.Kind]step.Step {
-	hasher := digest.Hasher{Cache: digest.NewCache(nil)}
-	scanner := scanning()
-	return map[step.Kind]step.Step{
-		step.Test:     teststep.Step{Commands: a.commands},
-		step.Build:    build.Step{Go: a.builder, Dockerfile: a.buildkit},
-		step.Scan:     scanner,
-		step.Push:     push.Step{Images: a.registry},
-		step.Train:    train.Step{Jobs: a.jobs, Commands: a.commands, Hasher: hasher},
-		step.Evaluate: evaluate.Step{Jobs: a.jobs, Commands: a.commands, Deployments: a.deployments, Releases: a.releases, Models: a.models, Hasher: hasher},
-		step.Register: register.Step{Artifacts: a.registry, Models: a.models, SBOMs: scanner.SBOMs},
-		step.Approve:  approve.Step{Models: a.models, Approvals: a.approvals},
-		step.Deploy:   deploy.Step{Targets: a.targets, Releases: a.releases, Deployments: a.deployments, Models: a.models, ModelImages: a.registry, Metrics: a.metrics, Prober: a.prober, Trust: a.judge()},
-		step.Verify:   verify.Step{Targets: a.targets, Releases: a.releases, Deployments: a.deployments, Prober: a.prober},
-		step.Watch:    watch.Step{Targets: a.targets, Releases: a.releases, Deployments: a.deployments, Models: a.models},
-		step.Rollback: rollback.Step{Targets: a.targets, Releases: a.releases, Deployments: a.deployments, Models: a.models, Prober: a.prober, Trust: a.judge()},
-		step.Attest:   attest.Step{Signers: a.sigstore, Attestations: a.registry, Models: a.models, ModelImages: a.registry, ContainsSecret: redact.FromEnviron(os.Environ()).Contains, Version: a.version},
+// construct makes everything of the list. The first function stops the helpers
+// that were kept running between commands, the second one frees resources.
+func construct(set extension.Set, h extension.Host, w app.Workspace) (p extension.Ports, stop func(context.Context) error, closeAll func() error, err error) {
+	var made []any
+	p.Targets, p.Builders, p.Scanners = map[string]port.Target{}, map[string]port.Builder{}, map[string]port.Scanner{}
+	for _, t := range set.Targets {
+		if p.Targets[string(t.Kind)], err = t.New(h); err != nil {
+			return p, nil, nil, err
+		}
+		made = append(made, p.Targets[string(t.Kind)])
 	}
+	for _, b := range set.Builders {
+		if p.Builders[string(b.Kind)], err = b.New(h); err != nil {
+			return p, nil, nil, err
+		}
+		made = append(made, p.Builders[string(b.Kind)])
+	}
+	for _, s := range set.Scanners {
+		scanner, err := s.New(h)
+		if err != nil {
+			return p, nil, nil, err
+		}
+		p.Scanners[string(s.Kind)] = scanner
+		if sboms, ok := scanner.(port.SBOMGenerator); ok && p.SBOMs == nil {
+			p.SBOMs = sboms
+		}
+		made = append(made, scanner)
+	}
+	registry, err := set.ModelRegistry(w.ModelRegistry)
+	if err == nil {
+		p.Models, err = registry.New(h)
+	}
+	if err != nil {
+		return p, nil, nil, err
+	}
+	runner, err := set.JobRunner("")
+	if err == nil {
+		p.Jobs, err = runner.New(h)
+	}
+	return p, func(ctx context.Context) error { return stopAll(ctx, made) }, func() error { return closeEach(append(made, p.Jobs)) }, err
 }
 
-// scanning is the list of scanners. Bills of materials are always syft's.
-func scanning() scan.Step {
-	embedded := anchore.New(scanConfig(os.Getenv, os.UserCacheDir))
-	return scan.Step{
-		Scanners:  map[string]port.Scanner{"grype": embedded, "trivy": trivy.New(trivy.Config{})},
-		Databases: map[string]port.ScanDatabase{"grype": embedded},
-		SBOMs:     embedded,
+func stopAll(ctx context.Context, all []any) error {
+	var errs []error
+	for _, x := range all {
+		if s, ok := x.(extension.Stopper); ok {
+			errs = append(errs, s.Stop(ctx))
+		}
 	}
+	return errors.Join(errs...)
 }
+
+func closeEach(all []any) error {
+	var errs []error
+	for _, x := range all {
+		if c, ok := x.(io.Closer); ok {
+			errs = append(errs, c.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// DiscardLogs silences libraries that log to stderr on their own. It is for the
+// start of the program.
+func DiscardLogs() { kubernetes.DiscardLogs() }
 
 // ScanDatabase is the embedded scanner's database: one for the whole machine.
-func ScanDatabase() port.ScanDatabase { return anchore.New(scanConfig(os.Getenv, os.UserCacheDir)) }
-
-// scanConfig says where the database is, and where it comes from. A machine
-// without a home keeps it where it keeps what may go.
-func scanConfig(env func(string) string, cache func() (string, error)) anchore.Config {
-	dir := env(anchore.DatabaseDirVariable)
-	if dir == "" {
-		base, err := cache()
-		if err != nil {
-			base = os.TempDir()
-		}
-		dir = filepath.Join(base, "slipway", "vulnerabilities")
-	}
-	return anchore.Config{Dir: dir, URL: env(anchore.DatabaseURLVariable)}
-}
-
-// notifier is the list of receivers.
-func notifier(r app.NotifyTarget) (port.Notifier, error) {
-	if r.Kind == "chat" {
-		return shoutrrr.New(r.URL)
-	}
-	return webhook.New(r.URL, r.Secret, time.Now)
-}
+func ScanDatabase() port.ScanDatabase { return anchore.NewFromEnv() }
 
 // serveRegistry shows the embedded registry to other tools until ctx ends.
 func serveRegistry(ctx context.Context, embedded func() (*oci.Embedded, error), addr string, ready func(string)) error {
@@ -196,29 +156,4 @@ func serveRegistry(ctx context.Context, embedded func() (*oci.Embedded, error), 
 	ready(l.Addr())
 	<-ctx.Done()
 	return l.Close()
-}
-
-// DiscardLogs silences libraries that log to stderr on their own. It is for the
-// start of the program.
-func DiscardLogs() { kubernetes.DiscardLogs() }
-
-// RunInternal runs the commands that Slipway gives to itself (the supervisor, a
-// container's first process, a job), if args name one. It is asked first of all.
-func RunInternal(args []string, out io.Writer) (code int, handled bool) {
-	if len(args) == 0 {
-		return 0, false
-	}
-	switch args[0] {
-	case jobRunner:
-		return process.RunJobProcess(args[1:], hide), true
-	case buildkit.IdleCommand:
-		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-		defer stop()
-		return buildkit.StopWhenIdle(ctx, args[1:]), true
-	case local.SuperviseCommand, local.InitCommand:
-		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-		defer stop()
-		return local.RunInternal(ctx, args, out)
-	}
-	return 0, false
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/slipway-cd/slipway/internal/catalog"
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -27,7 +28,7 @@ func TestParse(t *testing.T) {
 	}
 	p, err := config.Parse("slipway.yaml", data, func(name string) (string, bool) {
 		return "/srv/x.csv", name == "DATA"
-	})
+	}, catalog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,14 +62,14 @@ func TestValid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := config.Parse("slipway.yaml", data, none); err != nil {
+		if _, err := config.Parse("slipway.yaml", data, none, catalog.Default()); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
 		if err := schema.Validate(asJSON(t, data)); err != nil {
 			t.Errorf("%s: the schema says %v", file, err)
 		}
 		windows := bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n"))
-		if _, err := config.Parse("slipway.yaml", append([]byte("\xef\xbb\xbf"), windows...), none); err != nil {
+		if _, err := config.Parse("slipway.yaml", append([]byte("\xef\xbb\xbf"), windows...), none, catalog.Default()); err != nil {
 			t.Errorf("%s as Windows writes it: %v", file, err)
 		}
 	}
@@ -84,7 +85,7 @@ func TestInvalid(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = config.Parse("slipway.yaml", data, none)
+			_, err = config.Parse("slipway.yaml", data, none, catalog.Default())
 			if !fault.Is(err, fault.Invalid) {
 				t.Fatalf("it is taken, or not invalid: %v", err)
 			}
@@ -128,7 +129,7 @@ func files(t *testing.T, kind string) []string {
 
 func compiled(t *testing.T) *jsonschema.Schema {
 	t.Helper()
-	raw, err := config.Schema()
+	raw, err := config.Schema(catalog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,21 +163,21 @@ func asJSON(t *testing.T, data []byte) any {
 
 func TestLoad(t *testing.T) {
 	dir := t.TempDir()
-	_, err := config.Load(filepath.Join(dir, config.FileName), none)
+	_, err := config.Load(filepath.Join(dir, config.FileName), none, catalog.Default())
 	if !fault.Is(err, fault.NotFound) || !strings.Contains(fault.HintOf(err), "slipway init") {
 		t.Errorf("a missing file: %v (%s)", err, fault.HintOf(err))
 	}
-	if _, err = config.Load(dir, none); !fault.Is(err, fault.Invalid) {
+	if _, err = config.Load(dir, none, catalog.Default()); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a folder: %v", err)
 	}
 	big := filepath.Join(dir, "big.yaml")
 	if err := os.WriteFile(big, bytes.Repeat([]byte("# comment\n"), config.MaxBytes/10+1), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = config.Load(big, none); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "1 MiB") {
+	if _, err = config.Load(big, none, catalog.Default()); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "1 MiB") {
 		t.Errorf("a large file: %v", err)
 	}
-	p, err := config.Load("testdata/valid/least.yaml", none)
+	p, err := config.Load("testdata/valid/least.yaml", none, catalog.Default())
 	if err != nil || p.Service != "echo" {
 		t.Errorf("%+v, %v", p, err)
 	}

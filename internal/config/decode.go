@@ -10,6 +10,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
@@ -20,7 +21,11 @@ const maxErrors = 10
 // collects what is wrong. A path names a value: "test[1].name".
 type decoder struct {
 	file      string
+	kinds     extension.Set
+	project   *Project
 	positions map[string]position
+	sections  []decodedSection
+	unchosen  []unchosen
 	errors    []fieldError
 }
 
@@ -38,6 +43,7 @@ type position struct {
 }
 
 func (d *decoder) decodeProject(p *Project, root ast.Node) {
+	d.project = p
 	d.decodeValue(reflect.ValueOf(p).Elem(), root, "", constraints{})
 }
 
@@ -168,7 +174,7 @@ func (d *decoder) decodeSpecial(v reflect.Value, n ast.Node, path string) bool {
 			v.Set(reflect.ValueOf(StringList{text}))
 		}
 	default:
-		return false
+		return d.decodeUnion(v, n, path)
 	}
 	return true
 }
@@ -182,9 +188,12 @@ func (d *decoder) decodeStruct(v reflect.Value, n ast.Node, path string) {
 	unknown := false
 	for _, p := range pairs {
 		f, known := fields[p.name]
+		if !known && path == "" && d.decodeOptionalStep(p) {
+			continue
+		}
 		if !known {
 			unknown = true
-			d.addErrorAt(p.position, fault.DidYouMean(p.name, keysOf(fields)), "%sunknown key %q", prefix(path), p.name)
+			d.addErrorAt(p.position, fault.DidYouMean(p.name, d.keysAt(path, fields)), "%sunknown key %q", prefix(path), p.name)
 			continue
 		}
 		d.decodeValue(v.Field(f.index), p.value, joinPath(path, p.name), f.constraints)
@@ -192,6 +201,11 @@ func (d *decoder) decodeStruct(v reflect.Value, n ast.Node, path string) {
 	if unknown {
 		return // what seems to be missing is likely there under a wrong name
 	}
+	d.requireKeys(path, fields)
+}
+
+// requireKeys reports the required keys that are missing below path.
+func (d *decoder) requireKeys(path string, fields map[string]field) {
 	for _, name := range keysOf(fields) {
 		if !fields[name].constraints.required {
 			continue
@@ -239,6 +253,9 @@ func (d *decoder) decodeScalar(v reflect.Value, n ast.Node, path string, r const
 		text, ok := d.text(n, path, "a string")
 		if !ok {
 			return
+		}
+		if r.kinds != "" {
+			r.enum, _ = kindsIn(d.kinds, r.kinds)
 		}
 		if len(r.enum) > 0 && !r.allows(text) {
 			d.addError(path, suggest(text, r.enum), "%sinvalid value %q", prefix(path), text)

@@ -3,12 +3,13 @@ package config_test
 import (
 	"testing"
 
+	"github.com/slipway-cd/slipway/internal/catalog"
 	"github.com/slipway-cd/slipway/internal/config"
 )
 
 // TestExample proves that the file people copy from is one.
 func TestExample(t *testing.T) {
-	p, err := config.Load("../../examples/retail/slipway.yaml", none)
+	p, err := config.Load("../../examples/retail/slipway.yaml", none, catalog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slipway-cd/slipway/internal/catalog"
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -42,7 +43,7 @@ func TestHostile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			begun := time.Now()
-			_, err := config.Parse("slipway.yaml", []byte(text), none)
+			_, err := config.Parse("slipway.yaml", []byte(text), none, catalog.Default())
 			if !fault.Is(err, fault.Invalid) {
 				t.Errorf("taken, or %v", err)
 			}
@@ -68,7 +69,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		env := func(string) (string, bool) { return "value", true }
-		p, err := config.Parse("slipway.yaml", data, env)
+		p, err := config.Parse("slipway.yaml", data, env, catalog.Default())
 		if err != nil {
 			if !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), "slipway.yaml:") {
 				t.Errorf("an error without a place: %v", err)
@@ -78,7 +79,7 @@ func FuzzParse(f *testing.F) {
 		if len(p.Environments) == 0 || p.Service == "" || p.Version != 1 {
 			t.Errorf("an incomplete file is taken: %+v", p)
 		}
-		again, err := config.Parse("slipway.yaml", data, env)
+		again, err := config.Parse("slipway.yaml", data, env, catalog.Default())
 		if err != nil || !reflect.DeepEqual(p, again) {
 			t.Errorf("the same file is read in two ways: %v", err)
 		}

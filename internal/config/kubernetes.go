@@ -2,58 +2,49 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"text/template"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/extension"
 )
 
-// contextPattern is the form of a kubeconfig's context: they hold ARNs and paths.
-const (
-	contextPattern      = `^[^\s\x00-\x1f]+$`
-	registryHostPattern = `^(\[[0-9a-fA-F:]+\]|[a-zA-Z0-9][a-zA-Z0-9.-]*):[0-9]{1,5}$`
-)
+// ability is a part of the file that only some targets read.
+type ability struct {
+	keys []string
+	of   func(extension.Abilities) bool
+}
 
-// validateTarget checks that an environment has one place, and one that can be.
-func (d *decoder) validateTarget(at string, t Target, repository string) {
-	if (t.Local == nil) == (t.Kubernetes == nil) {
-		d.addError(at, "such as local: {} or kubernetes: {context: ..., namespace: ...}", "%s: set exactly one of local or kubernetes", at)
-		return
-	}
-	k := t.Kubernetes
-	if k == nil {
-		return
-	}
-	at += ".kubernetes"
-	if k.Namespace != "" {
-		d.matchPattern(at+".namespace", k.Namespace, namePattern, "lower-case letters, digits and dashes, at most 63")
-	}
-	if k.Context != "" && !matches(contextPattern, k.Context) {
-		d.addError(at+".context", "see `kubectl config get-contexts`", "%s.context: invalid value %q", at, k.Context)
-	}
-	if k.Registry != "" && !matches(registryHostPattern, k.Registry) {
-		d.addError(at+".registry", "such as 127.0.0.1:5000", "%s.registry: invalid address %q (want HOST:PORT)", at, k.Registry)
-	}
-	if inside := !strings.ContainsAny(strings.SplitN(repository, "/", 2)[0], ".:"); inside && k.Registry == "" {
-		d.addError(at, "add a registry host to image.repository, or set registry: HOST:PORT to the address where the nodes reach `slipway registry`",
-			"%s: the cluster cannot pull %q from Slipway's embedded registry", at, repository)
+func abilities() []ability {
+	return []ability{
+		{[]string{"deploy.manifests", "deploy.values"}, func(a extension.Abilities) bool { return a.Manifests }},
+		{[]string{"deploy.strategy"}, func(a extension.Abilities) bool { return a.Strategies }},
+		{[]string{"deploy.canary"}, func(a extension.Abilities) bool { return a.Canary }},
+		{[]string{"model.deliver"}, func(a extension.Abilities) bool { return a.ModelImages }},
 	}
 }
 
-// validateKubernetesOnly checks what only Kubernetes reads. Where no environment is there, it
-// would be ignored, and nobody would know.
-func (d *decoder) validateKubernetesOnly(p *Project) {
-	d.validateManifests(p.Deploy)
-	d.validateCanary(p.Deploy)
-	for _, e := range p.Environments {
-		if e.Target.Kubernetes != nil {
-			return
+// validateAbilities refuses keys that no environment's target reads: they would
+// be ignored without a word.
+func (d *decoder) validateAbilities(p *Project) {
+	for _, a := range abilities() {
+		if slices.ContainsFunc(slices.Collect(maps.Values(p.Environments)), func(e Environment) bool { return a.of(e.Target.Abilities) }) {
+			continue
 		}
-	}
-	for _, key := range []string{"deploy.manifests", "deploy.values", "deploy.strategy", "deploy.canary", "model.deliver"} {
-		if _, there := d.positions[key]; there {
-			d.addError(key, "remove it, or set target: {kubernetes: ...} in an environment", "%s: only used by Kubernetes targets, and no environment has one", key)
+		var able []string
+		for _, t := range d.kinds.Targets {
+			if a.of(t.Abilities) {
+				able = append(able, string(t.Kind))
+			}
+		}
+		for _, key := range a.keys {
+			if _, ok := d.positions[key]; ok {
+				d.addError(key, fmt.Sprintf("remove it, or set target: {%s: ...} in an environment", strings.Join(able, " or ")),
+					"%s: only used by %s targets, and no environment has one", key, strings.Join(able, " and "))
+			}
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
@@ -18,7 +19,7 @@ const MaxBytes = 1 << 20
 // Load reads the file at path; env finds environment variables (os.LookupEnv).
 // A missing file is fault.NotFound; every mistake in it is fault.Invalid with
 // its place. Several mistakes come as Mistakes.
-func Load(path string, env func(string) (string, bool)) (Project, error) {
+func Load(path string, env func(string) (string, bool), kinds extension.Set) (Project, error) {
 	f, err := os.Open(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -33,11 +34,11 @@ func Load(path string, env func(string) (string, bool)) (Project, error) {
 		return Project{}, fault.New(fault.Invalid, "read %s", path).Cause(err).
 			Hint("it must be a regular file")
 	}
-	return Parse(filepath.Base(path), data, env)
+	return Parse(filepath.Base(path), data, env, kinds)
 }
 
 // Parse reads a file's content; name is what errors call it.
-func Parse(name string, data []byte, env func(string) (string, bool)) (Project, error) {
+func Parse(name string, data []byte, env func(string) (string, bool), kinds extension.Set) (Project, error) {
 	root, err := parseYAML(name, data)
 	if err != nil {
 		return Project{}, err
@@ -45,10 +46,11 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (Project, 
 	if env == nil {
 		env = func(string) (string, bool) { return "", false }
 	}
-	d := &decoder{file: name, positions: map[string]position{}}
+	d := &decoder{file: name, kinds: kinds, positions: map[string]position{}}
 	var p Project
 	d.decodeProject(&p, root)
 	if len(d.errors) == 0 {
+		p.setDefaultKinds(kinds)
 		d.validate(&p, env)
 	}
 	return p, d.result()

@@ -3,9 +3,11 @@
 package config
 
 import (
+	"encoding/json"
 	"sort"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -27,6 +29,8 @@ type Project struct {
 	Environments map[delivery.Environment]Environment `yaml:"environments" jsonschema:"required,minProperties=1" jsonschema_description:"Where releases serve, and what may enter there."`
 	Sign         *Sign                                `yaml:"sign" jsonschema_description:"Sign image and model, with their provenance. Without: nothing is signed."`
 	Notify       []Notify                             `yaml:"notify" jsonschema_description:"Who hears how runs end."`
+
+	Steps []OptionalStep `yaml:"-"` // of registered kinds, in their order
 }
 
 // Source says what of the repository matters.
@@ -60,27 +64,19 @@ type Image struct {
 	Repository string `yaml:"repository" jsonschema:"required" jsonschema_description:"Repository without a tag. Without a registry's host it is kept in Slipway's own registry."`
 }
 
-// Build says how an image is built: with Go's own toolchain, or from a
-// Dockerfile. Exactly one of Go and Dockerfile is set.
+// Build is how the image is built: one kind of builder, with its section.
 type Build struct {
-	Go     string            `yaml:"go" jsonschema_description:"Go main package of the server, such as ./cmd/api. Built without a container engine."`
-	Env    map[string]string `yaml:"env" jsonschema_description:"Environment of a Go build, such as GOFLAGS."`
-	Inputs []string          `yaml:"inputs" jsonschema_description:"Globs of the files that the image depends on; default: all that source.ignore leaves."`
-
-	Dockerfile string            `yaml:"dockerfile" jsonschema_description:"Path of a Dockerfile, relative to this file. It is built by BuildKit."`
-	Context    string            `yaml:"context" jsonschema_description:"Folder that COPY and ADD take files from, relative to this file. Default: this file's."`
-	Target     string            `yaml:"target" jsonschema_description:"Stage of the Dockerfile to build. Default: the last one."`
-	Args       map[string]string `yaml:"args" jsonschema_description:"Build arguments (ARG). They are recorded, and stay in the image's history: no secrets."`
-	Secrets    map[string]Secret `yaml:"secrets" jsonschema_description:"Secrets for RUN --mount=type=secret: id and ${NAME}, taken from Slipway's own environment when the image is built. They are in no layer and no record."`
-	SSH        bool              `yaml:"ssh" jsonschema_description:"Let RUN --mount=type=ssh use the SSH agent at SSH_AUTH_SOCK."`
-	Platforms  []string          `yaml:"platforms" jsonschema_description:"Platforms of the image, such as linux/amd64 and linux/arm64. Default: this machine's."`
-	Cache      string            `yaml:"cache" jsonschema_description:"Repository, with its registry's host, that layers are kept in between machines."`
+	Kind    extension.Kind   `yaml:"-"`
+	Section any              `yaml:"-"`
+	Params  step.BuildParams `yaml:"-"` // the section as a plan keeps it, without the repository
+	Inputs  []string         `yaml:"inputs" jsonschema_description:"Globs of the files that the image depends on; default: all that source.ignore leaves."`
 }
 
 // Model says where the model comes from. With only a group, the newest approved
 // version of it is delivered.
 type Model struct {
 	Group    string                 `yaml:"group" jsonschema:"required" jsonschema_description:"Name of the model in the registry."`
+	Registry extension.Kind         `yaml:"registry" kinds:"model registries" jsonschema_description:"Registry that keeps the model's versions."`
 	Data     []string               `yaml:"data" jsonschema_description:"Files or folders that training and evaluation read, relative to this file. ${NAME} and ${NAME:-default} are filled in from the environment. Their content is part of the model's lineage."`
 	Train    *Train                 `yaml:"train" jsonschema_description:"How the model is trained."`
 	Evaluate *Evaluate              `yaml:"evaluate" jsonschema_description:"How the model is measured, and what it must reach."`
@@ -94,6 +90,7 @@ func (m Model) AutoApprove() bool { return m.Approve == "auto" }
 // Train is the training command.
 type Train struct {
 	Run     string            `yaml:"run" jsonschema:"required" jsonschema_description:"Shell command. {{.Data}} is the data, {{.Output}} the folder to write the model's files to."`
+	On      *Runner           `yaml:"on" jsonschema_description:"Where the command runs. Default: local."`
 	Env     map[string]string `yaml:"env" jsonschema_description:"Environment variables; ${NAME} in a value is taken from Slipway's own environment when the step runs."`
 	Inputs  []string          `yaml:"inputs" jsonschema_description:"Globs of the files that the model depends on: it is trained again when one of them or the data changes. Default: all that source.ignore leaves."`
 	Timeout delivery.Duration `yaml:"timeout" jsonschema_description:"Longest time it may take, such as 1h. Default 24h."`
@@ -103,6 +100,7 @@ type Train struct {
 // Evaluate is the evaluation command and its gates.
 type Evaluate struct {
 	Run     string            `yaml:"run" jsonschema:"required" jsonschema_description:"Shell command. {{.Data}} is the data, {{.Model}} the folder with the model's files, {{.Metrics}} the JSON file to write metrics to."`
+	On      *Runner           `yaml:"on" jsonschema_description:"Where the command runs. Default: local."`
 	Env     map[string]string `yaml:"env" jsonschema_description:"Environment variables; ${NAME} in a value is taken from Slipway's own environment when the step runs."`
 	Inputs  []string          `yaml:"inputs" jsonschema_description:"Globs of the files that the metrics depend on; default: all that source.ignore leaves."`
 	Timeout delivery.Duration `yaml:"timeout" jsonschema_description:"Longest time it may take. Default 2h."`
@@ -191,33 +189,40 @@ type Triggers struct {
 	PullRequest StringList `yaml:"pull_request" jsonschema_description:"Branches that pull requests which enter aim at."`
 }
 
-// Target is a place; exactly one kind of it.
+// Target is where an environment is deployed: one kind of target, with its section.
 type Target struct {
-	Local      *Local      `yaml:"local" jsonschema_description:"This machine."`
-	Kubernetes *Kubernetes `yaml:"kubernetes" jsonschema_description:"A Kubernetes cluster, 1.29 or newer."`
+	Kind      extension.Kind
+	Section   any
+	Location  delivery.Location // the section as a plan keeps it
+	Port      int
+	Abilities extension.Abilities
 }
 
-// Kubernetes is a namespace of a cluster.
-type Kubernetes struct {
-	Kubeconfig string `yaml:"kubeconfig" jsonschema_description:"Path of the kubeconfig. Default: $KUBECONFIG, ~/.kube/config, or in a pod its own account."`
-	Context    string `yaml:"context" jsonschema_description:"Context of the kubeconfig. Default: its current one."`
-	Namespace  string `yaml:"namespace" jsonschema_description:"Namespace of the service. Default: the context's."`
-	Registry   string `yaml:"registry" jsonschema_description:"Host and port under which the cluster's nodes reach Slipway's own registry, for images without a registry's host."`
-	TakeOver   bool   `yaml:"take_over" jsonschema_description:"Take over fields of objects that something else manages. Default: that is a conflict."`
-}
-
-// Local is this machine.
-type Local struct {
-	Port int `yaml:"port" jsonschema:"minimum=0,maximum=65535" jsonschema_description:"Port of the service, the same for every release; 0 or none: one is chosen and kept."`
-}
-
-// Notify is somebody who hears how runs end.
+// Notify is a receiver of messages about runs: one kind of notifier, with its section.
 type Notify struct {
-	Webhook Secret             `yaml:"webhook" jsonschema_description:"URL that gets a POST with JSON."`
-	Secret  Secret             `yaml:"secret" jsonschema_description:"Key that signs the POST, as ${NAME}."`
-	Chat    Secret             `yaml:"chat" jsonschema_description:"Chat or mail as a Shoutrrr URL, as ${NAME}."`
-	Events  []delivery.Outcome `yaml:"events" jsonschema:"enum=deployed,enum=skipped,enum=failed,enum=rolled_back,enum=rollback_failed,enum=waiting,enum=cancelled,enum=succeeded" jsonschema_description:"Ends of runs to hear of. Default: all."`
+	Kind    extension.Kind     `yaml:"-"`
+	Section any                `yaml:"-"`
+	Events  []delivery.Outcome `yaml:"events" jsonschema:"enum=deployed,enum=skipped,enum=failed,enum=rolled_back,enum=rollback_failed,enum=waiting,enum=cancelled,enum=succeeded" jsonschema_description:"Outcomes of runs to report. Default: all."`
 }
+
+// Runner is where a command runs: one kind of job runner, with its section.
+type Runner struct {
+	Kind    extension.Kind
+	Section any
+}
+
+// OptionalStep is a step that a section of its own switches on.
+type OptionalStep struct {
+	Kind      step.Kind
+	Params    json.RawMessage
+	Stage     extension.Stage
+	Timeout   delivery.Duration
+	Cacheable bool
+	Reason    string
+}
+
+// Secret is "${NAME}".
+type Secret = extension.Secret
 
 // StringList is one name or a list of them.
 type StringList []string

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/extension"
 )
 
 // Scan is the gate that looks for known vulnerabilities.
 type Scan struct {
-	With        string              `yaml:"with" jsonschema:"enum=grype,enum=trivy" jsonschema_description:"The scanner: grype (default, built in) or trivy (the program of that name)."`
+	With        extension.Kind      `yaml:"with" kinds:"scanners" jsonschema_description:"Scanner to use."`
 	FailOn      []delivery.Severity `yaml:"fail_on" jsonschema:"minItems=1,enum=UNKNOWN,enum=NEGLIGIBLE,enum=LOW,enum=MEDIUM,enum=HIGH,enum=CRITICAL" jsonschema_description:"Severities that fail: the least of them, and all that is worse. What is not rated fails only if UNKNOWN is named. Default [HIGH, CRITICAL]."`
 	FixableOnly bool                `yaml:"fixable_only" jsonschema_description:"Only what is fixed in some version fails."`
 	Waive       []Waiver            `yaml:"waive" jsonschema_description:"Vulnerabilities that may pass for a while."`

@@ -4,46 +4,72 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/invopop/jsonschema"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/extension"
 )
 
 // SchemaID names the schema; editors find it by the first line of slipway.yaml.
 const SchemaID = "https://slipway-cd.github.io/slipway/slipway.schema.json"
 
 // Schema is the JSON Schema of slipway.yaml, for editors, made from the types
-// that read the file.
-func Schema() ([]byte, error) {
-	r := jsonschema.Reflector{
-		FieldNameTag: "yaml", RequiredFromJSONSchemaTags: true, ExpandedStruct: true, Anonymous: true, Mapper: schemaOf,
+// that read the file and the sections of all kinds.
+func Schema(kinds extension.Set) ([]byte, error) {
+	g := generator{kinds: kinds}
+	g.root = g.reflect(Project{}, nil)
+	g.root.ID, g.root.Title, g.root.Version = SchemaID, FileName, jsonschema.Version
+	g.addKeyed("Target", targetChoices(kinds))
+	g.addKeyed("Runner", runnerChoices(kinds))
+	g.addInline("Notify", Notify{}, notifierChoices(kinds))
+	g.addInline("Build", Build{}, builderChoices(kinds))
+	g.addOptionalSteps()
+	g.addKinds("Scan", "with", "scanners")
+	g.addKinds("Model", "registry", "model registries")
+	g.addPatterns()
+	for name, keys := range map[string][]string{"Smoke": {"get", "post", "put"}, "Python": {"requirements", "lock"}} {
+		requireOneOf(g.root.Definitions[name], keys)
 	}
-	s := r.Reflect(Project{})
-	s.ID, s.Title = SchemaID, FileName
-	for at, p := range patterns() {
-		def := s
-		if at.def != "" {
-			def = s.Definitions[at.def]
-		}
-		if def == nil || def.Properties == nil {
-			return nil, fmt.Errorf("generate the schema: definition %s not found", at.def)
-		}
-		prop, ok := def.Properties.Get(at.key)
-		if !ok {
-			return nil, fmt.Errorf("generate the schema: %s has no property %s", at.def, at.key)
-		}
-		p(prop)
+	if g.err != nil {
+		return nil, g.err
 	}
-	// Types of which exactly one key has to be there.
-	for name, keys := range map[string][]string{"Smoke": {"get", "post", "put"}, "Notify": {"webhook", "chat"}, "Target": {"local", "kubernetes"}, "Build": {"go", "dockerfile"}, "Python": {"requirements", "lock"}} {
-		for _, key := range keys {
-			def := s.Definitions[name]
-			def.OneOf = append(def.OneOf, &jsonschema.Schema{Required: []string{key}})
-		}
-	}
-	raw, err := json.MarshalIndent(s, "", "  ")
+	raw, err := json.MarshalIndent(g.root, "", "  ")
 	return append(raw, '\n'), err
+}
+
+// generator builds the schema of one set of kinds.
+type generator struct {
+	kinds extension.Set
+	root  *jsonschema.Schema
+	err   error // the first one
+}
+
+// reflect is the schema of a struct. Its definitions are added to the root's;
+// union, if any, is expanded although it is one.
+func (g *generator) reflect(v any, union reflect.Type) *jsonschema.Schema {
+	r := jsonschema.Reflector{
+		FieldNameTag: "yaml", RequiredFromJSONSchemaTags: true, ExpandedStruct: true, Anonymous: true,
+		Mapper: func(t reflect.Type) *jsonschema.Schema {
+			if t == union {
+				return nil
+			}
+			return schemaOf(t)
+		},
+	}
+	s := r.Reflect(v)
+	s.Version, s.ID = "", ""
+	if g.root == nil {
+		return s
+	}
+	for name, def := range s.Definitions {
+		if _, ok := g.root.Definitions[name]; !ok {
+			g.root.Definitions[name] = def
+		}
+	}
+	s.Definitions = nil
+	return s
 }
 
 // schemaOf describes the types that have a form of their own.
@@ -61,8 +87,129 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{name, {Type: "array", Items: name}}, Examples: []any{"main"}}
 	case reflect.TypeFor[Secret]():
 		return &jsonschema.Schema{Type: "string", Pattern: `^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`, Examples: []any{"${NAME}"}}
+	case reflect.TypeFor[Target](), reflect.TypeFor[Runner](), reflect.TypeFor[Notify](), reflect.TypeFor[Build]():
+		return &jsonschema.Schema{Ref: definition(t.Name())}
 	}
 	return nil
+}
+
+func definition(name string) string { return "#/$defs/" + name }
+
+// addKeyed defines {KIND: {section}}.
+func (g *generator) addKeyed(name string, all choices) {
+	def := object()
+	for _, c := range all {
+		section := strings.ToUpper(string(c.kind[:1])) + string(c.kind[1:])
+		if name != "Target" {
+			section += name
+		}
+		g.define(section, g.section(c.section))
+		def.Properties.Set(string(c.kind), &jsonschema.Schema{Ref: definition(section), Description: c.description})
+	}
+	requireOneOf(def, all.kinds())
+	g.define(name, def)
+}
+
+// addInline defines {KIND: ..., more keys of its section, shared keys}.
+func (g *generator) addInline(name string, shared any, all choices) {
+	def := object()
+	for _, c := range all {
+		section := g.section(c.section)
+		for p := section.Properties.Oldest(); p != nil; p = p.Next() {
+			def.Properties.Set(p.Key, p.Value)
+		}
+	}
+	own := g.reflect(shared, reflect.TypeOf(shared))
+	for p := own.Properties.Oldest(); p != nil; p = p.Next() {
+		def.Properties.Set(p.Key, p.Value)
+	}
+	requireOneOf(def, all.kinds())
+	g.define(name, def)
+}
+
+func (g *generator) addOptionalSteps() {
+	for _, s := range g.kinds.Steps {
+		if s.Section.New == nil {
+			continue
+		}
+		name := "Step" + strings.ToUpper(string(s.Kind[:1])) + string(s.Kind[1:])
+		g.define(name, g.section(s.Section))
+		g.root.Properties.Set(string(s.Kind), &jsonschema.Schema{Ref: definition(name), Description: s.Description})
+	}
+}
+
+func (g *generator) section(s extension.Section) *jsonschema.Schema {
+	out := g.reflect(s.New(), nil)
+	for key, pattern := range s.Patterns {
+		if p, ok := out.Properties.Get(key); ok {
+			p.Pattern = pattern
+		} else {
+			g.fail("section has no property %s", key)
+		}
+	}
+	return out
+}
+
+// addKinds lists the kinds that a property names.
+func (g *generator) addKinds(name, key, list string) {
+	p, ok := g.property(property{name, key})
+	if !ok {
+		return
+	}
+	kinds, descriptions := kindsIn(g.kinds, list)
+	var about []string
+	for i, kind := range kinds {
+		p.Enum = append(p.Enum, kind)
+		text := kind + " (" + descriptions[i] + ")"
+		if i == 0 {
+			text = kind + " (default; " + descriptions[i] + ")"
+		}
+		about = append(about, text)
+	}
+	p.Description = strings.TrimSuffix(p.Description, ".") + ": " + strings.Join(about, ", ") + "."
+}
+
+func (g *generator) addPatterns() {
+	for at, apply := range patterns() {
+		if p, ok := g.property(at); ok {
+			apply(p)
+		}
+	}
+}
+
+func (g *generator) define(name string, def *jsonschema.Schema) { g.root.Definitions[name] = def }
+
+func (g *generator) property(at property) (*jsonschema.Schema, bool) {
+	def := g.root
+	if at.def != "" {
+		def = g.root.Definitions[at.def]
+	}
+	if def == nil || def.Properties == nil {
+		g.fail("definition %s not found", at.def)
+		return nil, false
+	}
+	p, ok := def.Properties.Get(at.key)
+	if !ok {
+		g.fail("%s has no property %s", at.def, at.key)
+	}
+	return p, ok
+}
+
+func (g *generator) fail(format string, args ...any) {
+	if g.err == nil {
+		g.err = fmt.Errorf("generate the schema: "+format, args...)
+	}
+}
+
+func object() *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "object", Properties: jsonschema.NewProperties(), AdditionalProperties: jsonschema.FalseSchema}
+}
+
+// requireOneOf demands exactly one of the keys.
+func requireOneOf(def *jsonschema.Schema, keys []string) {
+	for _, key := range keys {
+		def.OneOf = append(def.OneOf, &jsonschema.Schema{Required: []string{key}})
+	}
 }
 
 // property is a property of a type.
@@ -80,9 +227,6 @@ func patterns() map[property]func(*jsonschema.Schema) {
 		{"Evaluate", "run"}:     patternOf(`\S`),
 		{"Image", "repository"}: patternOf(repositoryPattern),
 		{"Model", "group"}:      patternOf(groupPattern),
-		{"Build", "dockerfile"}: patternOf(`[^/]$`),
-		{"Build", "target"}:     patternOf(stagePattern),
-		{"Build", "cache"}:      patternOf(cachePattern),
 		{"Deploy", "health"}:    patternOf(httpPathPattern),
 		{"Deploy", "ready"}:     patternOf(httpPathPattern),
 		{"Python", "version"}:   patternOf(pythonPattern),
@@ -94,7 +238,6 @@ func patterns() map[property]func(*jsonschema.Schema) {
 		{"Waiver", "id"}:        patternOf(vulnerabilityPattern),
 		{"Waiver", "until"}:     patternOf(datePattern),
 		{"Waiver", "why"}:       patternOf(`\S`),
-		{"Notify", "webhook"}:   patternOf(`^(\$\{[A-Za-z_][A-Za-z0-9_]*\}|https?://[^@?]+)$`),
 		{"Notify", "events"}:    itemsOf(parseConstraints(events.Tag.Get("jsonschema")).enum),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/slipway-cd/slipway/internal/catalog"
 	"github.com/slipway-cd/slipway/internal/config"
 )
 
@@ -15,7 +16,7 @@ const schemaFile = "../../docs/slipway.schema.json"
 
 // TestSchemaIsCurrent compares the schema that editors get with the types.
 func TestSchemaIsCurrent(t *testing.T) {
-	want, err := config.Schema()
+	want, err := config.Schema(catalog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 type constraints struct {
 	required bool
 	enum     []string
+	kinds    string // list of kinds that the value is one of
 	minItems int
 	min, max *float64
 }
@@ -35,7 +36,13 @@ func fieldsOf(t reflect.Type) map[string]field {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		about, _, _ := strings.Cut(f.Tag.Get("jsonschema_description"), ". ")
-		out[f.Tag.Get("yaml")] = field{index: i, description: strings.TrimSuffix(about, "."), constraints: parseConstraints(f.Tag.Get("jsonschema"))}
+		name := f.Tag.Get("yaml")
+		if name == "" || name == "-" {
+			continue // resolved by the decoder, not a key
+		}
+		c := parseConstraints(f.Tag.Get("jsonschema"))
+		c.kinds = f.Tag.Get("kinds")
+		out[name] = field{index: i, description: strings.TrimSuffix(about, "."), constraints: c}
 	}
 	return out
 }

@@ -2,13 +2,13 @@ package config
 
 import (
 	"fmt"
-	"net/url"
 	"path"
 	"regexp"
 	"sort"
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -40,11 +40,16 @@ func (d *decoder) validate(p *Project, env func(string) (string, bool)) {
 		d.validateModel(p.Model, env)
 	}
 	d.validateDeploy(p.Deploy)
-	d.validateEnvironments(p.Environments, p.Image.Repository)
-	d.validateKubernetesOnly(p)
+	d.validateEnvironments(p.Environments)
+	d.validateManifests(p.Deploy)
+	d.validateCanary(p.Deploy)
+	d.reportUnchosen()
+	d.validateAbilities(p)
 	d.validateSign(p.Sign)
-	for i, n := range p.Notify {
-		d.validateNotify(fmt.Sprintf("notify[%d]", i), n)
+	for _, s := range d.sections {
+		if s.section.Check != nil {
+			s.section.Check(s.value, sectionChecker{d, s.path, p.Image.Repository})
+		}
 	}
 }
 
@@ -82,7 +87,7 @@ func (d *decoder) validateModel(m *Model, env func(string) (string, bool)) {
 	d.matchPattern("model.group", m.Group, groupPattern, "lower-case letters and digits, with single dots, dashes or underscores between")
 	for i, text := range m.Data {
 		at := fmt.Sprintf("model.data[%d]", i)
-		full, err := expand(text, env)
+		full, err := extension.Expand(text, env)
 		switch {
 		case err != nil:
 			d.addError(at, "set the variable, or give it a default: ${NAME:-data.csv}", "%s: %v", at, err)
@@ -153,13 +158,12 @@ func (d *decoder) validateSmoke(at string, s Smoke) {
 	d.validateChecks(at+".expect", s.Expect)
 }
 
-func (d *decoder) validateEnvironments(all map[delivery.Environment]Environment, repository string) {
+func (d *decoder) validateEnvironments(all map[delivery.Environment]Environment) {
 	for _, name := range (Project{Environments: all}).EnvironmentNames() {
 		e, at := all[delivery.Environment(name)], "environments."+name
 		d.matchPattern(at, name, namePattern, "lower-case letters, digits and dashes")
 		d.validateBranches(at+".on.push", e.On.Push)
 		d.validateBranches(at+".on.pull_request", e.On.PullRequest)
-		d.validateTarget(at+".target", e.Target, repository)
 		d.validateTrust(at+".trust", e.Trust)
 	}
 }
@@ -172,48 +176,11 @@ func (d *decoder) validateBranches(at string, names StringList) {
 	}
 }
 
-func (d *decoder) validateNotify(at string, n Notify) {
-	if n.Webhook.IsSet() == n.Chat.IsSet() {
-		d.addError(at, "such as webhook: ${HOOK_URL} or chat: ${CHAT_URL}", "%s: set exactly one of webhook or chat", at)
-		return
-	}
-	if n.Secret.IsSet() && n.Chat.IsSet() {
-		d.addError(at+".secret", "remove it", "%s.secret: only webhooks are signed", at)
-	}
-	d.validateSecret(at+".chat", n.Chat)
-	d.validateSecret(at+".secret", n.Secret)
-	if !strings.Contains(string(n.Webhook), "${") && n.Webhook.IsSet() {
-		u, err := url.Parse(string(n.Webhook))
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-			d.addError(at+".webhook", "such as https://hooks.example.com/slipway or ${HOOK_URL}", "%s.webhook: not an http(s) URL", at)
-		} else if u.User != nil || u.RawQuery != "" {
-			d.addError(at+".webhook", "store the URL in an environment variable and reference it as ${NAME}", "%s.webhook: the URL contains credentials", at)
-		}
-		return
-	}
-	d.validateSecret(at+".webhook", n.Webhook)
-}
-
 // validateSecret never repeats what it complains about.
 func (d *decoder) validateSecret(at string, s Secret) {
-	if s.IsSet() && !isReference(string(s)) {
+	if s.IsSet() && !s.IsReference() {
 		d.addError(at, "store it in an environment variable and reference it as ${NAME}", "%s: secrets must not be written in the file", at)
 	}
-}
-
-// onlyReferences tells whether every ${ in a text begins a ${NAME}.
-func onlyReferences(text string) bool {
-	for _, m := range referencePattern.FindAllStringSubmatch(text, -1) {
-		if !strings.HasSuffix(m[0], "}") || !matches(variableNamePattern, m[1]) {
-			return false
-		}
-	}
-	return true
-}
-
-func isReference(text string) bool {
-	m := referencePattern.FindStringSubmatch(text)
-	return m != nil && m[0] == text && strings.HasSuffix(text, "}") && matches(variableNamePattern, m[1])
 }
 
 func (d *decoder) validateHTTPPath(at, p string) {
@@ -266,7 +233,7 @@ func (d *decoder) validateVariables(at string, env map[string]string, r referenc
 		case !strings.Contains(v, "${"):
 		case r == literalOnly:
 			d.addError(here, "write the literal value; it is recorded, so it must not be a secret", "%s: ${...} is not expanded here", here)
-		case !onlyReferences(v):
+		case !extension.OnlyReferences(v):
 			d.addError(here, "write it as ${NAME}; defaults are not supported here", "%s: ${...} must name a variable", here)
 		}
 	}

@@ -1,30 +1,67 @@
 package delivery
 
-// Location is where a target is, for targets that can be in many places.
-type Location struct {
-	Kubeconfig string `json:"kubeconfig,omitempty"` // path; empty: $KUBECONFIG, ~/.kube/config, or the pod's own account
-	Context    string `json:"context,omitempty"`    // of the kubeconfig; empty: its current one
-	Namespace  string `json:"namespace,omitempty"`  // empty: the context's
-	Registry   string `json:"registry,omitempty"`   // host:port under which the nodes reach Slipway's own registry
-	TakeOver   bool   `json:"take_over,omitempty"`  // fields that others manage become ours
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
+
+// Location is where a target deploys to, as only that target reads it: a JSON
+// object in canonical form. Equal locations are ==; the zero value is a target's
+// only or default location.
+type Location struct{ text string }
+
+// NewLocation is the location that v, which must marshal to a JSON object,
+// describes.
+func NewLocation(v any) (Location, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return Location{}, fmt.Errorf("write the location: %w", err)
+	}
+	var l Location
+	return l, l.UnmarshalJSON(raw)
 }
 
-// Strategy is how a release takes over from the one before.
-type Strategy string
+// Decode reads the location into a pointer to what describes it.
+func (l Location) Decode(v any) error {
+	if l.text == "" {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(l.text), v); err != nil {
+		return fmt.Errorf("read the location: %w", err)
+	}
+	return nil
+}
 
-// The strategies.
-const (
-	Rolling   Strategy = "rolling"    // replica by replica
-	BlueGreen Strategy = "blue_green" // all at once; the one before stays until the release is accepted
-	Canary    Strategy = "canary"     // step by step, each judged against the one before
-)
+// IsZero reports whether the location is empty.
+func (l Location) IsZero() bool { return l.text == "" }
 
-// ModelDelivery is how a model comes into a pod.
-type ModelDelivery string
+func (l Location) String() string { return l.text }
 
-// The ways.
-const (
-	DeliverByInit   ModelDelivery = "init"   // an init container copies it from an image
-	DeliverByVolume ModelDelivery = "volume" // the image is a volume (Kubernetes 1.33 and newer, with a runtime that can)
-	DeliverByEnv    ModelDelivery = "env"    // only MODEL_VERSION and MODEL_DIGEST: the service loads it itself
-)
+// MarshalJSON embeds the object.
+func (l Location) MarshalJSON() ([]byte, error) {
+	if l.text == "" {
+		return []byte("{}"), nil
+	}
+	return []byte(l.text), nil
+}
+
+// UnmarshalJSON accepts any JSON object, whatever the order of its keys.
+func (l *Location) UnmarshalJSON(raw []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var object map[string]any
+	if err := decoder.Decode(&object); err != nil {
+		return fmt.Errorf("read the location: %w", err)
+	}
+	l.text = ""
+	if len(object) == 0 {
+		return nil
+	}
+	canonical, err := json.Marshal(object) // sorts the keys
+	if err != nil {
+		return fmt.Errorf("read the location: %w", err)
+	}
+	l.text = string(canonical)
+	return nil
+}

@@ -39,7 +39,7 @@ func (pl *planner) packsModel() bool {
 		return false
 	}
 	for _, e := range pl.project.Environments {
-		if e.Target.Kubernetes != nil {
+		if e.Target.Abilities.ModelImages {
 			return true
 		}
 	}
@@ -49,12 +49,16 @@ func (pl *planner) packsModel() bool {
 // buildParameters are what a reader of the provenance has to know to build the
 // image again. Of variables only the names: a value may be a secret.
 func (pl *planner) buildParameters() json.RawMessage {
-	i, b := pl.project.Image, pl.project.Image.Build
-	return nonEmpty(map[string]any{
-		"repository": i.Repository, "go": b.Go, "env": sortedKeys(b.Env), "inputs": b.Inputs,
+	repository, inputs, b := pl.project.Image.Repository, pl.project.Image.Build.Inputs, pl.project.Image.Build.Params
+	out := map[string]any{
+		"repository": repository, "go": b.Go, "env": sortedKeys(b.Env), "inputs": inputs,
 		"dockerfile": b.Dockerfile, "context": b.Context, "target": b.Target, "platforms": b.Platforms,
-		"args": sortedKeys(b.Args), "secrets": sortedKeys(b.Secrets),
-	})
+		"args": sortedKeys(b.Args), "secrets": sortedKeys(b.Secrets), "kind": b.Kind,
+	}
+	if b.Options != nil {
+		out["options"] = b.Options
+	}
+	return nonEmpty(out)
 }
 
 // trainParameters are those of the model; its command comes with its lineage.

@@ -36,7 +36,7 @@ func (pl *planner) deployParams() (step.DeployParams, error) {
 // replicas is 0 where the manifests say how many there are.
 func (pl *planner) replicas() int {
 	d := pl.project.Deploy
-	if pl.env.Target.Kubernetes != nil && len(d.Manifests) > 0 {
+	if pl.env.Target.Abilities.Manifests && len(d.Manifests) > 0 {
 		return d.Replicas
 	}
 	return max(d.Replicas, 1)
@@ -46,7 +46,7 @@ func (pl *planner) replicas() int {
 func (pl *planner) environmentParams() step.DeployParams {
 	d := pl.project.Deploy
 	with := step.DeployParams{
-		Target: LocalTarget, SuccessThreshold: d.Healthy, Timeout: or(d.Within, defaultVerifyTimeout), Bake: pl.env.Bake,
+		Port: pl.env.Target.Port, SuccessThreshold: d.Healthy, Timeout: or(d.Within, defaultVerifyTimeout), Bake: pl.env.Bake,
 		Watch: step.WatchThresholds{
 			ErrorRate: d.Watch.ErrorRate, P95: d.Watch.P95,
 			MinRequests: max(int64(d.Watch.MinRequests), 1), NoTraffic: orDefault(d.Watch.NoTraffic, "accept"),
@@ -58,12 +58,8 @@ func (pl *planner) environmentParams() step.DeployParams {
 	if with.Watch.ErrorRate == 0 {
 		with.Watch.ErrorRate = defaultErrorRate
 	}
-	if pl.env.Target.Local != nil {
-		with.Port = pl.env.Target.Local.Port
-	}
-	if k := pl.env.Target.Kubernetes; k != nil {
-		pl.addKubernetes(&with, *k)
-	}
+	with.Target, with.Location = LocationOf(pl.env)
+	pl.addTargetSpecific(&with)
 	with.Trust = TrustPolicy(pl.env, pl.facts.TrustFiles)
 	for _, s := range d.Smoke {
 		with.Checks = append(with.Checks, smokeCheck(s))

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-cd/slipway/internal/catalog"
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -148,12 +149,12 @@ func TestValidate(t *testing.T) {
 			p := good
 			p.Steps = slices.Clone(good.Steps)
 			c.change(&p)
-			if err := plan.Validate(p); !fault.Is(err, c.kind) {
+			if err := plan.Validate(p, catalog.Default().StepKinds()); !fault.Is(err, c.kind) {
 				t.Errorf("%v, want %s", err, c.kind)
 			}
 		})
 	}
-	if err := plan.Validate(good); err != nil {
+	if err := plan.Validate(good, catalog.Default().StepKinds()); err != nil {
 		t.Error(err)
 	}
 }
@@ -166,7 +167,7 @@ func FuzzMake(f *testing.F) {
 		if len(text) > 1<<13 {
 			return
 		}
-		p, err := config.Parse("slipway.yaml", []byte(text), nil)
+		p, err := config.Parse("slipway.yaml", []byte(text), nil, catalog.Default())
 		if err != nil {
 			return
 		}
@@ -204,7 +205,7 @@ func FuzzValidate(f *testing.F) {
 	f.Add(raw)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var p plan.Plan
-		if json.Unmarshal(raw, &p) != nil || plan.Validate(p) != nil {
+		if json.Unmarshal(raw, &p) != nil || plan.Validate(p, catalog.Default().StepKinds()) != nil {
 			return
 		}
 		before := map[string]bool{}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -67,6 +68,11 @@ func (pl *planner) deliver() error {
 		pl.add(step.Spec{Name: "approve", Kind: step.Approve, Needs: ready, Reason: approvalReason(ask)}, ask)
 		ready = []string{"push", "approve"}
 	}
+	optional, err := pl.addOptional(extension.BeforeDeploy, ready)
+	if err != nil {
+		return err
+	}
+	ready = append(ready, optional...)
 	pl.rollout(ready, deploy)
 	return nil
 }
@@ -101,6 +107,11 @@ func (pl *planner) build(tests []string) error {
 	if pl.scan() {
 		needs = append(needs, "scan")
 	}
+	optional, err := pl.addOptional(extension.AfterBuild, []string{"build"})
+	if err != nil {
+		return err
+	}
+	needs = append(needs, optional...)
 	pl.add(step.Spec{
 		Name: "push", Kind: step.Push, Needs: needs, Timeout: pushTimeout, Retries: pushRetries,
 		Reason: "uploads missing layers to the registry",
@@ -109,18 +120,9 @@ func (pl *planner) build(tests []string) error {
 }
 
 func buildParams(image config.Image) step.BuildParams {
-	b := image.Build
-	with := step.BuildParams{
-		Go: b.Go, Env: b.Env, Repository: image.Repository,
-		Dockerfile: b.Dockerfile, Context: b.Context, Target: b.Target, Args: b.Args, SSH: b.SSH, Platforms: b.Platforms, Cache: b.Cache,
-	}
-	for id, ref := range b.Secrets {
-		if with.Secrets == nil {
-			with.Secrets = map[string]string{}
-		}
-		with.Secrets[id] = string(ref)
-	}
-	return with
+	params := image.Build.Params
+	params.Repository = image.Repository
+	return params
 }
 
 // train plans training, evaluation and registration.

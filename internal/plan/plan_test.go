@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/slipway-cd/slipway/internal/catalog"
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -45,7 +46,7 @@ environments:
 
 func project(t testing.TB, text string) config.Project {
 	t.Helper()
-	p, err := config.Parse("slipway.yaml", []byte(text), nil)
+	p, err := config.Parse("slipway.yaml", []byte(text), nil, catalog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,8 +157,8 @@ func TestGolden(t *testing.T) {
 			}
 			sound(t, p)
 			var back plan.Plan
-			if err := json.Unmarshal(got, &back); err != nil || plan.Validate(back) != nil {
-				t.Errorf("the stored plan is not valid: %v, %v", err, plan.Validate(back))
+			if err := json.Unmarshal(got, &back); err != nil || plan.Validate(back, catalog.Default().StepKinds()) != nil {
+				t.Errorf("the stored plan is not valid: %v, %v", err, plan.Validate(back, catalog.Default().StepKinds()))
 			}
 		})
 	}

@@ -44,7 +44,7 @@ func New(p config.Project, t Trigger, f Facts) (Plan, error) {
 	if err := pl.truncate(); err != nil {
 		return Plan{}, err
 	}
-	if err := Validate(pl.plan); err != nil {
+	if err := validateForm(pl.plan); err != nil {
 		return Plan{}, fault.New(fault.Internal, "generate the plan").Cause(err)
 	}
 	return pl.plan, nil

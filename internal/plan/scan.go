@@ -19,7 +19,7 @@ func (pl *planner) scan() bool {
 		return false
 	}
 	with := step.ScanParams{
-		Repository: pl.project.Image.Repository, Scanner: orDefault(s.With, "grype"), FailOn: s.FailOn,
+		Repository: pl.project.Image.Repository, Scanner: string(s.With), FailOn: s.FailOn,
 		FixableOnly: s.FixableOnly, VEX: s.VEX, MaxAge: or(s.MaxAge, maxDatabaseAge), Unavailable: pl.onScanUnavailable(),
 	}
 	if len(with.FailOn) == 0 {

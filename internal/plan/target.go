@@ -6,33 +6,25 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// Names of targets, as plans keep them.
-const (
-	LocalTarget      = "local"
-	KubernetesTarget = "kubernetes"
-)
-
-// LocationOf is where an environment is: the target's name, and the place that it
-// is to be bound to.
-func LocationOf(e config.Environment) (string, delivery.Location) {
-	k := e.Target.Kubernetes
-	if k == nil {
-		return LocalTarget, delivery.Location{}
-	}
-	return KubernetesTarget, delivery.Location{
-		Kubeconfig: k.Kubeconfig, Context: k.Context, Namespace: k.Namespace, Registry: k.Registry, TakeOver: k.TakeOver,
-	}
+// LocationOf is where an environment is deployed: the kind of its target, and the
+// location that only the target reads.
+func LocationOf(e config.Environment) (target string, l delivery.Location) {
+	return string(e.Target.Kind), e.Target.Location
 }
 
-// addKubernetes adds what only a cluster needs.
-func (pl *planner) addKubernetes(with *step.DeployParams, k config.Kubernetes) {
-	d := pl.project.Deploy
-	with.Target, with.Location = LocationOf(config.Environment{Target: config.Target{Kubernetes: &k}})
-	with.Manifests, with.Values, with.Strategy = d.Manifests, d.Values, d.Strategy
-	if pl.project.Model != nil {
+// addTargetSpecific adds what only some targets read.
+func (pl *planner) addTargetSpecific(with *step.DeployParams) {
+	d, able := pl.project.Deploy, pl.env.Target.Abilities
+	if able.Manifests {
+		with.Manifests, with.Values = d.Manifests, d.Values
+	}
+	if able.Strategies {
+		with.Strategy = d.Strategy
+	}
+	if able.ModelImages && pl.project.Model != nil {
 		with.ModelDelivery = pl.project.Model.Deliver
 	}
-	if d.Canary != nil {
+	if able.Canary && d.Canary != nil {
 		with.Canary = canaryParams(*d.Canary)
 	}
 }

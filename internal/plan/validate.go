@@ -17,16 +17,25 @@ var (
 	gitPattern  = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})?$`)
 )
 
-var kinds = map[step.Kind]bool{
-	step.Test: true, step.Build: true, step.Scan: true, step.Push: true, step.Train: true, step.Evaluate: true, step.Register: true,
-	step.Approve: true, step.Deploy: true, step.Verify: true, step.Watch: true, step.Rollback: true,
-	step.Attest: true,
+// Validate checks a plan that was stored: it may be damaged, or not ours. A
+// newer one than this program supports is fault.Conflict, anything else, such as
+// a step that is not of one of the kinds, fault.Corrupt.
+func Validate(p Plan, kinds []step.Kind) error {
+	if err := validateForm(p); err != nil {
+		return err
+	}
+	for _, s := range p.Steps {
+		for _, kind := range []step.Kind{s.Kind, s.Undo} {
+			if kind != "" && !slices.Contains(kinds, kind) {
+				return fault.New(fault.Corrupt, "step %q of the plan has unknown kind %q", s.Name, kind)
+			}
+		}
+	}
+	return nil
 }
 
-// Validate checks a plan that was stored: it may be damaged, or not ours. A
-// newer one than this program knows is fault.Conflict, any other trouble
-// fault.Corrupt.
-func Validate(p Plan) error {
+// validateForm checks everything but the kinds of the steps.
+func validateForm(p Plan) error {
 	bad := func(format string, args ...any) *fault.Error { return fault.New(fault.Corrupt, format, args...) }
 	switch {
 	case p.Version > Version:
@@ -69,10 +78,8 @@ func stepProblem(s step.Spec, before map[string]bool) string {
 		return "has an invalid name"
 	case before[s.Name]:
 		return "is duplicated"
-	case !kinds[s.Kind]:
-		return "has unknown kind " + string(s.Kind)
-	case s.Undo != "" && !kinds[s.Undo]:
-		return "has unknown undo kind " + string(s.Undo)
+	case s.Kind == "":
+		return "has no kind"
 	case s.Action != step.ActionRun && s.Action != step.ActionCached && s.Action != step.ActionSkip:
 		return "has unknown action " + string(s.Action)
 	case s.Inputs != "" && !s.Inputs.Valid():

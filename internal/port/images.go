@@ -2,6 +2,7 @@ package port
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -17,6 +18,8 @@ type BuildRequest struct {
 
 	Env    map[string]string // for the build, e.g. GOFLAGS
 	Layout string            // absolute folder: the OCI layout to write
+
+	Options json.RawMessage // of a builder of another kind; only that builder reads it
 
 	Dockerfile *Dockerfile           // nil with Go
 	OnProgress func(progress string) // one short line that replaces the last; may be nil

@@ -72,6 +72,13 @@ type Locator interface {
 	For(p delivery.Location) (Target, error)
 }
 
+// NamespaceReporter is a target that keeps a service's objects in a namespace.
+type NamespaceReporter interface {
+	// Namespace is the one that the location names, or "" for its default. Canary
+	// queries get it as {{.Namespace}}.
+	Namespace() string
+}
+
 // Traffic is what users got from one release in a window.
 type Traffic struct {
 	Requests int64         // answered or not

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/slipway-cd/slipway/internal/catalog"
 	"github.com/slipway-cd/slipway/internal/config"
 )
 
@@ -35,7 +36,7 @@ func golden(t *testing.T, file string, got []byte) {
 // validateSchema holds a file against the JSON Schema.
 func validateSchema(t *testing.T, file []byte) {
 	t.Helper()
-	raw, err := config.Schema()
+	raw, err := config.Schema(catalog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}

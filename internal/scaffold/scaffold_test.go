@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes"
+	"github.com/slipway-cd/slipway/internal/catalog"
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/scaffold"
 )
@@ -34,7 +36,7 @@ func TestScaffoldInKubernetes(t *testing.T) {
 		"chart at the top": {repository("Chart.yaml", "name: api\n", "templates/api.yaml", deployment), "./"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			file, seen, err := scaffold.Write(c.fsys, "api")
+			file, seen, err := scaffold.Write(c.fsys, "api", catalog.Default())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -53,7 +55,7 @@ func TestScaffoldInKubernetes(t *testing.T) {
 				}
 				lines = append(lines, line)
 			}
-			p, err := config.Parse("slipway.yaml", []byte(strings.Join(lines, "")), nil)
+			p, err := config.Parse("slipway.yaml", []byte(strings.Join(lines, "")), nil, catalog.Default())
 			if err != nil {
 				t.Fatalf("%v\n%s", err, strings.Join(lines, ""))
 			}
@@ -61,8 +63,8 @@ func TestScaffoldInKubernetes(t *testing.T) {
 				t.Errorf("manifests %q, want %q", p.Deploy.Manifests, c.path)
 			}
 			target := p.Environments["prod"].Target
-			if k := target.Kubernetes; k == nil || k.Namespace != "api" || k.Registry == "" {
-				t.Errorf("prod is at %+v", target)
+			if k, ok := target.Section.(*kubernetes.Section); !ok || k.Namespace != "api" || k.Registry == "" {
+				t.Errorf("prod is at %s", target.Location)
 			}
 		})
 	}
@@ -70,11 +72,11 @@ func TestScaffoldInKubernetes(t *testing.T) {
 
 // TestScaffoldGuards: so are the scan and the signature.
 func TestScaffoldGuards(t *testing.T) {
-	file, _, err := scaffold.Write(repository("Dockerfile", "FROM scratch\n"), "api")
+	file, _, err := scaffold.Write(repository("Dockerfile", "FROM scratch\n"), "api", catalog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := config.Parse("slipway.yaml", []byte(strings.NewReplacer("# scan:", "scan:", "# sign:", "sign:").Replace(string(file))), nil)
+	p, err := config.Parse("slipway.yaml", []byte(strings.NewReplacer("# scan:", "scan:", "# sign:", "sign:").Replace(string(file))), nil, catalog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,12 +108,12 @@ func TestScaffold(t *testing.T) {
 	}
 	for name, fsys := range cases {
 		t.Run(name, func(t *testing.T) {
-			file, seen, err := scaffold.Write(fsys, "My Shop_API")
+			file, seen, err := scaffold.Write(fsys, "My Shop_API", catalog.Default())
 			if err != nil {
 				t.Fatal(err)
 			}
 			golden(t, "testdata/"+strings.ReplaceAll(name, " ", "-")+".yaml", append(file, "# "+seen+"\n"...))
-			p, err := config.Parse("slipway.yaml", file, nil)
+			p, err := config.Parse("slipway.yaml", file, nil, catalog.Default())
 			if err != nil || p.Service != "my-shop-api" {
 				t.Errorf("service %q, %v", p.Service, err)
 			}
@@ -125,12 +127,12 @@ func TestScaffoldNames(t *testing.T) {
 		"": "service", "5": "service-5", "NULL": "service-null", "My_API v2": "my-api-v2", "---": "service",
 		strings.Repeat("long-", 30): strings.Repeat("long-", 9) + "long",
 	} {
-		file, _, err := scaffold.Write(repository(), name)
+		file, _, err := scaffold.Write(repository(), name, catalog.Default())
 		if err != nil {
 			t.Errorf("%q: %v", name, err)
 			continue
 		}
-		if p, err := config.Parse("slipway.yaml", file, nil); err != nil || p.Service != want {
+		if p, err := config.Parse("slipway.yaml", file, nil, catalog.Default()); err != nil || p.Service != want {
 			t.Errorf("%q becomes %q, want %q (%v)", name, p.Service, want, err)
 		}
 	}
@@ -139,11 +141,11 @@ func TestScaffoldNames(t *testing.T) {
 // TestScaffoldExample proves that the running example needs no hand: what is
 // found there is what it has.
 func TestScaffoldExample(t *testing.T) {
-	file, seen, err := scaffold.Write(os.DirFS("../../examples/retail"), "retail")
+	file, seen, err := scaffold.Write(os.DirFS("../../examples/retail"), "retail", catalog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := config.Parse("slipway.yaml", file, nil)
+	p, err := config.Parse("slipway.yaml", file, nil, catalog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +162,7 @@ func FuzzScaffold(f *testing.F) {
 			return
 		}
 		fsys := repository("go.mod", "module x\n", path1, text1, path2, text2, "evaluate.py", text2, "train.py", text1)
-		file, seen, err := scaffold.Write(fsys, name)
+		file, seen, err := scaffold.Write(fsys, name, catalog.Default())
 		if err != nil {
 			if strings.Contains(fmt.Sprint(err), "inspect the repository") {
 				return // the fuzzer's paths are no file system

@@ -12,13 +12,14 @@ import (
 	"text/template"
 
 	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
 // Write returns a slipway.yaml for the repository in fsys, and in one line what
 // was found there. name is the service's, such as the folder's. What can't be
 // delivered as it is stands in comments. The result parses.
-func Write(fsys fs.FS, name string) (file []byte, found string, err error) {
+func Write(fsys fs.FS, name string, kinds extension.Set) (file []byte, found string, err error) {
 	s, err := detect(fsys)
 	if err != nil {
 		return nil, "", fmt.Errorf("inspect the repository: %w", err)
@@ -33,7 +34,7 @@ func Write(fsys fs.FS, name string) (file []byte, found string, err error) {
 		return nil, "", fmt.Errorf("write %s: %w", config.FileName, err)
 	}
 	file = append(bytes.TrimSpace(blankLines.ReplaceAll(out.Bytes(), []byte("\n\n"))), '\n')
-	if _, err := config.Parse(config.FileName, file, nil); err != nil {
+	if _, err := config.Parse(config.FileName, file, nil, kinds); err != nil {
 		return nil, "", fault.New(fault.Internal, "generate %s", config.FileName).Cause(err)
 	}
 	return file, s.String(), nil

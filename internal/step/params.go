@@ -57,6 +57,9 @@ type BuildParams struct {
 	SSH        bool              `json:"ssh,omitempty"`
 	Platforms  []string          `json:"platforms,omitempty"`
 	Cache      string            `json:"cache,omitempty"` // repository
+
+	Kind    string          `json:"kind,omitempty"`    // of builder, when it is neither go nor dockerfile
+	Options json.RawMessage `json:"options,omitempty"` // of that builder
 }
 
 // ScanParams configures a scan step.

@@ -86,7 +86,11 @@ func (n testNamespace) target() *kubernetes.Target {
 			n.t.Error(err)
 		}
 	})
-	bound, err := unbound.For(delivery.Location{Namespace: n.namespace, Registry: sharedCluster.address})
+	location, err := delivery.NewLocation(kubernetes.Section{Namespace: n.namespace, Registry: sharedCluster.address})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	bound, err := unbound.For(location)
 	if err != nil {
 		n.t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func (t *Target) diffObject(ctx context.Context, c *client.Client, o *unstructur
 			return out, err
 		}
 	}
-	next, err := c.Apply(ctx, o, client.ApplyOptions{DryRun: true, Force: t.place.TakeOver})
+	next, err := c.Apply(ctx, o, client.ApplyOptions{DryRun: true, Force: t.section.TakeOver})
 	if err != nil && (client.IsPrerequisiteMissing(err) || fault.Is(err, fault.Denied) && o.GetKind() == "Namespace") {
 		next, err = o, nil
 	}

@@ -25,7 +25,7 @@ func (t *Target) DryRun(ctx context.Context, o port.DeployRequest, report func(s
 	if err := op.checkOwnership(ctx); err != nil {
 		return err
 	}
-	force := t.place.TakeOver || op.wasAccepted(ctx)
+	force := t.section.TakeOver || op.wasAccepted(ctx)
 	return op.client.ApplyAll(ctx, objects, client.ApplyOptions{DryRun: true, Force: force})
 }
 

@@ -38,7 +38,7 @@ func (t *Target) createNamespace(ctx context.Context, c *client.Client, o port.D
 		if obj.GetKind() != "Namespace" || obj.GetName() != c.Namespace() {
 			continue
 		}
-		if _, err := c.Apply(ctx, obj, client.ApplyOptions{Force: t.place.TakeOver}); err != nil && !fault.Is(err, fault.Denied) {
+		if _, err := c.Apply(ctx, obj, client.ApplyOptions{Force: t.section.TakeOver}); err != nil && !fault.Is(err, fault.Denied) {
 			return err
 		}
 	}

@@ -38,10 +38,10 @@ func (t *Target) objects(ctx context.Context, c *client.Client, o port.DeployReq
 // registryPrefix returns what goes before the names of images in the embedded registry.
 func (t *Target) registryPrefix(img delivery.Image) string {
 	first, _, deeper := strings.Cut(img.Repository, "/")
-	if t.place.Registry == "" || deeper && strings.ContainsAny(first, ".:") {
+	if t.section.Registry == "" || deeper && strings.ContainsAny(first, ".:") {
 		return ""
 	}
-	return t.place.Registry + "/"
+	return t.section.Registry + "/"
 }
 
 // currentObjects returns what receives the traffic, as it was recorded; nil if nothing

@@ -16,7 +16,7 @@ func TestTarget_RegistryPrefix(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			target := New(Config{})
-			target.place.Registry = c.registry
+			target.section.Registry = c.registry
 			if got := target.registryPrefix(delivery.Image{Repository: c.repository}); got != c.want {
 				t.Errorf("registryPrefix = %q, want %q", got, c.want)
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/render"
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -29,7 +30,7 @@ type Config struct {
 // Target deploys to one namespace of a cluster. Safe for concurrent use.
 type Target struct {
 	cfg      Config
-	place    delivery.Location
+	section  Section
 	registry *registry
 
 	mu         sync.Mutex // never held during a request
@@ -39,25 +40,26 @@ type Target struct {
 	collector  *metrics.Collector
 }
 
-// registry keeps the targets that one New made, one for each place.
+// registry keeps the targets that one New made, one for each location.
 type registry struct {
 	mu      sync.Mutex
-	targets map[delivery.Location]*Target
+	targets map[Section]*Target
 }
 
 var (
-	_ port.Target          = (*Target)(nil)
-	_ port.Locator         = (*Target)(nil)
-	_ port.Renderer        = (*Target)(nil)
-	_ port.TrafficSplitter = (*Target)(nil)
-	_ port.MetricsComparer = (*Target)(nil)
-	_ port.Finalizer       = (*Target)(nil)
-	_ port.TrafficReporter = (*Target)(nil)
-	_ port.HistoryStore    = (*Target)(nil)
-	_ port.Locker          = (*Target)(nil)
-	_ port.DryRunner       = (*Target)(nil)
-	_ port.Differ          = (*Target)(nil)
-	_ port.LogReader       = (*Target)(nil)
+	_ port.Target            = (*Target)(nil)
+	_ port.Locator           = (*Target)(nil)
+	_ port.Renderer          = (*Target)(nil)
+	_ port.TrafficSplitter   = (*Target)(nil)
+	_ port.MetricsComparer   = (*Target)(nil)
+	_ port.Finalizer         = (*Target)(nil)
+	_ port.TrafficReporter   = (*Target)(nil)
+	_ port.HistoryStore      = (*Target)(nil)
+	_ port.Locker            = (*Target)(nil)
+	_ port.DryRunner         = (*Target)(nil)
+	_ port.Differ            = (*Target)(nil)
+	_ port.LogReader         = (*Target)(nil)
+	_ port.NamespaceReporter = (*Target)(nil)
 )
 
 // New returns the target for the cluster and namespace that kubectl would use. It
@@ -69,27 +71,34 @@ func New(cfg Config) *Target {
 	if cfg.Host == "" {
 		cfg.Host, _ = os.Hostname()
 	}
-	r := &registry{targets: map[delivery.Location]*Target{}}
-	return r.target(cfg, delivery.Location{})
+	r := &registry{targets: map[Section]*Target{}}
+	return r.target(cfg, Section{})
 }
 
-// For returns the target for a place. It is the same one for every caller, so that
+// For returns the target for a location. It is the same one for every caller, so that
 // connections, leases and addresses are shared.
-func (t *Target) For(p delivery.Location) (port.Target, error) {
-	return t.registry.target(t.cfg, p), nil
+func (t *Target) For(l delivery.Location) (port.Target, error) {
+	var s Section
+	if err := l.Decode(&s); err != nil {
+		return nil, fault.New(fault.Invalid, "find the cluster").Cause(err)
+	}
+	return t.registry.target(t.cfg, s), nil
 }
 
-func (r *registry) target(cfg Config, p delivery.Location) *Target {
+// Namespace is the one that the location names; empty: the context's.
+func (t *Target) Namespace() string { return t.section.Namespace }
+
+func (r *registry) target(cfg Config, s Section) *Target {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if known, ok := r.targets[p]; ok {
+	if known, ok := r.targets[s]; ok {
 		return known
 	}
 	t := &Target{
-		cfg: cfg, place: p, registry: r,
+		cfg: cfg, section: s, registry: r,
 		leases: map[string]*lease.Lease{}, forwarders: map[string]*portforward.Forwarder{},
 	}
-	r.targets[p] = t
+	r.targets[s] = t
 	return t
 }
 
@@ -144,7 +153,7 @@ func (t *Target) client() (*client.Client, error) {
 	if t.conn != nil {
 		return t.conn, nil
 	}
-	location := client.Location{Kubeconfig: t.place.Kubeconfig, Context: t.place.Context, Namespace: t.place.Namespace}
+	location := client.Location{Kubeconfig: t.section.Kubeconfig, Context: t.section.Context, Namespace: t.section.Namespace}
 	conn, err := client.Connect(location, t.cfg.Kubeconfig)
 	if err == nil {
 		t.conn = conn

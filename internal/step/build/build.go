@@ -20,9 +20,8 @@ import (
 
 // Step builds with Go's toolchain or from a Dockerfile, as the plan says.
 type Step struct {
-	Go         port.Builder
-	Dockerfile port.Builder
-	Environ    func() []string // where secrets come from; nil: the process's
+	Builders map[string]port.Builder // by kind
+	Environ  func() []string         // where secrets come from; nil: the process's
 }
 
 var (
@@ -33,6 +32,10 @@ var (
 // Run builds the image of the commit. Its output is step.BuildOutput.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	w, err := step.ParamsOf[step.BuildParams](r)
+	if err != nil {
+		return step.Result{}, err
+	}
+	builder, err := s.builder(w)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -49,9 +52,9 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		log = io.Discard
 	}
 	r.Progress("building %s", source(w))
-	img, err := s.builder(w).Build(ctx, port.BuildRequest{
+	img, err := builder.Build(ctx, port.BuildRequest{
 		Dir: checkout, Go: w.Go, Commit: r.Commit, Service: r.Service,
-		Repository: w.Repository, Env: w.Env, Layout: layoutDir(r), Dockerfile: dockerfile, OnProgress: r.OnProgress,
+		Repository: w.Repository, Env: w.Env, Options: w.Options, Layout: layoutDir(r), Dockerfile: dockerfile, OnProgress: r.OnProgress,
 	}, log)
 	if err != nil {
 		return buildError(ctx, w, err)
@@ -62,11 +65,20 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	return step.Succeed(fmt.Sprintf("sha256:%s %s", img.Digest.Short(), formatSize(img.Size)), step.BuildOutput{BuiltImage: img})
 }
 
-func (s Step) builder(w step.BuildParams) port.Builder {
-	if w.Dockerfile != "" {
-		return s.Dockerfile
+// builder picks the builder; plans of go and dockerfile builds do not name it.
+func (s Step) builder(w step.BuildParams) (port.Builder, error) {
+	kind := w.Kind
+	switch {
+	case kind == "" && w.Dockerfile != "":
+		kind = "dockerfile"
+	case kind == "":
+		kind = "go"
 	}
-	return s.Go
+	if b, ok := s.Builders[kind]; ok {
+		return b, nil
+	}
+	known := slices.Collect(maps.Keys(s.Builders))
+	return nil, fault.New(fault.Invalid, "unknown kind of builder %q", kind).Hint("%s", fault.DidYouMean(kind, known))
 }
 
 func source(w step.BuildParams) string {
@@ -144,7 +156,11 @@ func (s Step) Fingerprint(ctx context.Context, spec step.Spec) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return s.builder(w).Fingerprint(ctx)
+	builder, err := s.builder(w)
+	if err != nil {
+		return "", err
+	}
+	return builder.Fingerprint(ctx)
 }
 
 func formatSize(bytes int64) string {

@@ -33,7 +33,7 @@ func TestBuild(t *testing.T) {
 	var log bytes.Buffer
 	b := &fake.Builder{}
 	r := request(t, &log)
-	res, err := Step{Go: b}.Run(t.Context(), r)
+	res, err := Step{Builders: map[string]port.Builder{"go": b}}.Run(t.Context(), r)
 	if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 		t.Fatalf("%+v, %v", res, err)
 	}
@@ -53,7 +53,7 @@ func TestBuild(t *testing.T) {
 	if got := layoutDir(r); filepath.Base(got) != string(r.Run) {
 		t.Errorf("layout without inputs: %s", got)
 	}
-	if f, err := (Step{Go: b}).Fingerprint(t.Context(), r.Spec); f != "fake1" || err != nil {
+	if f, err := (Step{Builders: map[string]port.Builder{"go": b}}).Fingerprint(t.Context(), r.Spec); f != "fake1" || err != nil {
 		t.Errorf("%q, %v", f, err)
 	}
 }
@@ -63,7 +63,7 @@ func TestDockerfile(t *testing.T) {
 	r.Spec.Params = json.RawMessage(`{"go":"","repository":"mlops/api","dockerfile":"server/Dockerfile","context":"server","target":"x",
 		"args":{"A":"b"},"secrets":{"pip":"${PIP}"},"ssh":true,"platforms":["linux/arm64"],"cache":"r.example.com/c"}`)
 	golang, kit := &fake.Builder{}, &fake.Builder{}
-	s := Step{Go: golang, Dockerfile: kit, Environ: func() []string { return []string{"X=y", "PIP=hush=hush"} }}
+	s := Step{Builders: map[string]port.Builder{"go": golang, "dockerfile": kit}, Environ: func() []string { return []string{"X=y", "PIP=hush=hush"} }}
 	res, err := s.Run(t.Context(), r)
 	if err != nil || res.Outcome != delivery.OutcomeSucceeded || len(golang.Built) != 0 || len(kit.Built) != 1 {
 		t.Fatalf("%+v, %v", res, err)
@@ -82,7 +82,7 @@ func TestDockerfile(t *testing.T) {
 	if _, err := s.Run(t.Context(), r); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "PIP") || fault.HintOf(err) == "" {
 		t.Errorf("a secret that is not set: %v", err)
 	}
-	s.Dockerfile = &fake.Builder{Fail: fault.New(fault.Unavailable, "find a BuildKit").Hint("get one")}
+	s.Builders["dockerfile"] = &fake.Builder{Fail: fault.New(fault.Unavailable, "find a BuildKit").Hint("get one")}
 	if _, err := s.Fingerprint(t.Context(), r.Spec); !fault.Is(err, fault.Unavailable) || fault.HintOf(err) != "get one" {
 		t.Errorf("no builder: %v", err)
 	}
@@ -112,11 +112,11 @@ func TestWholeWithPlatforms(t *testing.T) {
 
 func TestCodeThatDoesNotCompileIsAResult(t *testing.T) {
 	r := request(t, &bytes.Buffer{})
-	res, err := Step{Go: &fake.Builder{Fail: fault.New(fault.Failed, "main.go:3: undefined: x").Hint("mend it")}}.Run(t.Context(), r)
+	res, err := Step{Builders: map[string]port.Builder{"go": &fake.Builder{Fail: fault.New(fault.Failed, "main.go:3: undefined: x").Hint("mend it")}}}.Run(t.Context(), r)
 	if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, "undefined: x") || res.Hint != "mend it" {
 		t.Errorf("%+v, %v", res, err)
 	}
-	if _, err := (Step{Go: &fake.Builder{Fail: errors.New("disk")}}).Run(t.Context(), r); err == nil {
+	if _, err := (Step{Builders: map[string]port.Builder{"go": &fake.Builder{Fail: errors.New("disk")}}}).Run(t.Context(), r); err == nil {
 		t.Error("trouble on the way is no error")
 	}
 }
@@ -139,7 +139,7 @@ func TestReuseLooksAtTheLayout(t *testing.T) {
 	}
 	for name, do := range damage {
 		r := request(t, &bytes.Buffer{})
-		s := Step{Go: &fake.Builder{}}
+		s := Step{Builders: map[string]port.Builder{"go": &fake.Builder{}}}
 		res, err := s.Run(t.Context(), r)
 		if err != nil {
 			t.Fatal(err)

@@ -172,9 +172,17 @@ func (e *entry) taste() probe.CanaryFunc {
 		return nil
 	}
 	return func(ctx context.Context) ([]delivery.GateResult, error) {
-		c := canary.Runner{Metrics: e.Metrics, Clock: e.Clock, Namespace: e.w.Location.Namespace}
+		c := canary.Runner{Metrics: e.Metrics, Clock: e.Clock, Namespace: namespaceOf(e.target)}
 		return c.Run(ctx, e.r, e.target, e.order, e.seen.Release, *e.w.Canary)
 	}
+}
+
+// namespaceOf is what canary queries get as {{.Namespace}}.
+func namespaceOf(t port.Target) string {
+	if n, ok := t.(port.NamespaceReporter); ok {
+		return n.Namespace()
+	}
+	return ""
 }
 
 // by is who let it in: those who approved, or whoever started the run.

@@ -1,4 +1,4 @@
-package catalog
+package anchore
 
 import (
 	"errors"
@@ -14,13 +14,13 @@ func TestWhereTheDatabaseIs(t *testing.T) {
 	}
 	home := func() (string, error) { return "/home/ada/.cache", nil }
 	homeless := func() (string, error) { return "", errors.New("$HOME is not defined") }
-	if c := scanConfig(none, home); c.Dir != "/home/ada/.cache/slipway/vulnerabilities" || c.URL != "" {
+	if c := configFrom(none, home); c.Dir != "/home/ada/.cache/slipway/vulnerabilities" || c.URL != "" {
 		t.Errorf("%+v", c)
 	}
-	if c := scanConfig(set, homeless); c.Dir != "/db" || c.URL != "https://mirror.example.com" {
+	if c := configFrom(set, homeless); c.Dir != "/db" || c.URL != "https://mirror.example.com" {
 		t.Errorf("%+v", c)
 	}
-	if c := scanConfig(none, homeless); c.Dir != filepath.Join(os.TempDir(), "slipway", "vulnerabilities") {
+	if c := configFrom(none, homeless); c.Dir != filepath.Join(os.TempDir(), "slipway", "vulnerabilities") {
 		t.Errorf("%+v", c)
 	}
 }

@@ -1,0 +1,34 @@
+package anchore
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/slipway-cd/slipway/internal/extension"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Extension describes the scanner to the catalog.
+func Extension() extension.Scanner {
+	return extension.Scanner{
+		Kind: "grype", Description: "built in",
+		New: func(extension.Host) (port.Scanner, error) { return NewFromEnv(), nil },
+	}
+}
+
+// NewFromEnv makes a Scanner with the database of this machine.
+func NewFromEnv() *Scanner { return New(configFrom(os.Getenv, os.UserCacheDir)) }
+
+// configFrom finds the folder of the database, and where it comes from. A machine
+// without a home keeps it where it keeps temporary files.
+func configFrom(getenv func(string) string, cacheDir func() (string, error)) Config {
+	dir := getenv(DatabaseDirVariable)
+	if dir == "" {
+		base, err := cacheDir()
+		if err != nil {
+			base = os.TempDir()
+		}
+		dir = filepath.Join(base, "slipway", "vulnerabilities")
+	}
+	return Config{Dir: dir, URL: getenv(DatabaseURLVariable)}
+}

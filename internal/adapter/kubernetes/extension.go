@@ -1,0 +1,53 @@
+package kubernetes
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/extension"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Section is target.kubernetes in slipway.yaml: a namespace of a cluster. Its JSON
+// is the delivery.Location of stored plans.
+type Section struct {
+	Kubeconfig string `yaml:"kubeconfig" json:"kubeconfig,omitempty" jsonschema_description:"Path of the kubeconfig. Default: $KUBECONFIG, ~/.kube/config, or in a pod its own account."`
+	Context    string `yaml:"context" json:"context,omitempty" jsonschema_description:"Context of the kubeconfig. Default: its current one."`
+	Namespace  string `yaml:"namespace" json:"namespace,omitempty" jsonschema_description:"Namespace of the service. Default: the context's."`
+	Registry   string `yaml:"registry" json:"registry,omitempty" jsonschema_description:"Host and port under which the cluster's nodes reach Slipway's own registry, for images without a registry's host."`
+	TakeOver   bool   `yaml:"take_over" json:"take_over,omitempty" jsonschema_description:"Take over fields of objects that something else manages. Default: that is a conflict."`
+}
+
+const (
+	namespacePattern = `^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`
+	contextPattern   = `^[^\s\x00-\x1f]+$` // contexts hold ARNs and paths
+)
+
+var registryPattern = regexp.MustCompile(`^(\[[0-9a-fA-F:]+\]|[a-zA-Z0-9][a-zA-Z0-9.-]{0,120}):[0-9]{1,5}$`)
+
+// Extension describes the target to the catalog.
+func Extension() extension.Target {
+	return extension.Target{
+		Kind: "kubernetes", Description: "A Kubernetes cluster, 1.29 or newer.",
+		Example: "kubernetes: {context: ..., namespace: ...}", Section: extension.SectionOf(check),
+		Abilities: extension.Abilities{Manifests: true, Strategies: true, Canary: true, ModelImages: true},
+		New:       func(extension.Host) (port.Target, error) { return New(Config{}), nil },
+	}
+}
+
+func check(s *Section, c extension.Checker) {
+	if s.Namespace != "" {
+		c.MatchPattern("namespace", s.Namespace, namespacePattern, "lower-case letters, digits and dashes, at most 63")
+	}
+	if s.Context != "" {
+		c.MatchPattern("context", s.Context, contextPattern, "see `kubectl config get-contexts`")
+	}
+	if s.Registry != "" && !registryPattern.MatchString(s.Registry) {
+		c.Fail("registry", "such as 127.0.0.1:5000", "invalid address %q (want HOST:PORT)", s.Registry)
+	}
+	host, _, _ := strings.Cut(c.ImageRepository(), "/")
+	if embedded := !strings.ContainsAny(host, ".:"); embedded && s.Registry == "" {
+		c.Fail("", "add a registry host to image.repository, or set registry: HOST:PORT to the address where the nodes reach `slipway registry`",
+			"the cluster cannot pull %q from Slipway's embedded registry", c.ImageRepository())
+	}
+}

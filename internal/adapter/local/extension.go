@@ -1,0 +1,37 @@
+package local
+
+import (
+	"context"
+	"io"
+	"path/filepath"
+
+	"github.com/slipway-cd/slipway/internal/extension"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Section is target.local in slipway.yaml.
+type Section struct {
+	Port int `yaml:"port" json:"-" jsonschema:"minimum=0,maximum=65535" jsonschema_description:"Port of the service, the same for every release; 0 or none: one is chosen and kept."`
+}
+
+// Extension describes the target to the catalog.
+func Extension() extension.Target {
+	return extension.Target{
+		Kind: "local", Description: "This machine.", Example: "local: {}", Section: extension.SectionOf[Section](nil),
+		Port: func(section any) int {
+			s, _ := section.(*Section)
+			return s.Port
+		},
+		New: func(h extension.Host) (port.Target, error) {
+			return New(Config{Dir: filepath.Join(h.Home, "local"), Executable: h.Executable, Images: h.Images, Artifacts: h.Artifacts}), nil
+		},
+		Commands: []extension.Command{command(SuperviseCommand), command(InitCommand)},
+	}
+}
+
+func command(name string) extension.Command {
+	return extension.Command{Name: name, CatchSignals: true, Run: func(ctx context.Context, args []string, out io.Writer) int {
+		code, _ := RunInternal(ctx, append([]string{name}, args...), out)
+		return code
+	}}
+}

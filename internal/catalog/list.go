@@ -1,0 +1,76 @@
+// Package catalog is the explicit list of what this Slipway is made of: one line
+// for each target, notifier, builder, scanner, model registry, job runner and step.
+package catalog
+
+import (
+	"github.com/slipway-cd/slipway/internal/adapter/anchore"
+	"github.com/slipway-cd/slipway/internal/adapter/buildkit"
+	"github.com/slipway-cd/slipway/internal/adapter/ko"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes"
+	"github.com/slipway-cd/slipway/internal/adapter/local"
+	"github.com/slipway-cd/slipway/internal/adapter/process"
+	"github.com/slipway-cd/slipway/internal/adapter/shoutrrr"
+	"github.com/slipway-cd/slipway/internal/adapter/trivy"
+	"github.com/slipway-cd/slipway/internal/adapter/webhook"
+	"github.com/slipway-cd/slipway/internal/extension"
+	"github.com/slipway-cd/slipway/internal/record/sqlite"
+	"github.com/slipway-cd/slipway/internal/step/approve"
+	"github.com/slipway-cd/slipway/internal/step/attest"
+	"github.com/slipway-cd/slipway/internal/step/build"
+	"github.com/slipway-cd/slipway/internal/step/deploy"
+	"github.com/slipway-cd/slipway/internal/step/digest"
+	"github.com/slipway-cd/slipway/internal/step/evaluate"
+	"github.com/slipway-cd/slipway/internal/step/push"
+	"github.com/slipway-cd/slipway/internal/step/register"
+	"github.com/slipway-cd/slipway/internal/step/rollback"
+	"github.com/slipway-cd/slipway/internal/step/scan"
+	teststep "github.com/slipway-cd/slipway/internal/step/test"
+	"github.com/slipway-cd/slipway/internal/step/train"
+	"github.com/slipway-cd/slipway/internal/step/verify"
+	"github.com/slipway-cd/slipway/internal/step/watch"
+)
+
+// Default lists everything that slipway.yaml can name. Nothing is opened or
+// started by it.
+func Default() extension.Set {
+	hasher := digest.Hasher{Cache: digest.NewCache(nil)}
+	return extension.Set{
+		Targets: []extension.Target{
+			local.Extension(),
+			kubernetes.Extension(),
+		},
+		Notifiers: []extension.Notifier{
+			webhook.Extension(),
+			shoutrrr.Extension(),
+		},
+		Builders: []extension.Builder{
+			ko.Extension(),
+			buildkit.Extension(),
+		},
+		Scanners: []extension.Scanner{
+			anchore.Extension(),
+			trivy.Extension(),
+		},
+		ModelRegistries: []extension.ModelRegistry{
+			sqlite.ModelRegistry(),
+		},
+		JobRunners: []extension.JobRunner{
+			process.Extension(),
+		},
+		Steps: []extension.Step{
+			teststep.Extension(),
+			build.Extension(),
+			scan.Extension(),
+			push.Extension(),
+			train.Extension(hasher),
+			evaluate.Extension(hasher),
+			register.Extension(),
+			attest.Extension(),
+			approve.Extension(),
+			deploy.Extension(),
+			verify.Extension(),
+			watch.Extension(),
+			rollback.Extension(),
+		},
+	}
+}

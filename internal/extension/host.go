@@ -1,0 +1,39 @@
+package extension
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Host is what a constructor may build upon.
+type Host struct {
+	Home       string // absolute folder of the state
+	Executable string // absolute path of this program
+	Version    string
+	LookupEnv  func(name string) (string, bool)
+	Clock      func() time.Time
+
+	Images    port.ImageStore
+	Artifacts port.ArtifactStore
+	Models    port.ModelRegistry // the embedded one
+
+	ContainsSecret func(text string) bool
+}
+
+// Stopper is what keeps helpers running between commands: Stop ends them.
+type Stopper interface {
+	Stop(ctx context.Context) error
+}
+
+// Command is an internal command: the program runs it when it is called with its
+// name as the first argument, before anything else is looked at.
+type Command struct {
+	Name string
+	// CatchSignals ends ctx with SIGTERM or an interrupt; otherwise they end the
+	// process, as usual.
+	CatchSignals bool
+	Run          func(ctx context.Context, args []string, out io.Writer) (exitCode int)
+}

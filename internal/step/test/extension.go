@@ -1,0 +1,13 @@
+package teststep
+
+import (
+	"github.com/slipway-cd/slipway/internal/extension"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// Extension describes the step to the catalog.
+func Extension() extension.Step {
+	return extension.Step{Kind: step.Test, New: func(p extension.Ports) step.Step {
+		return Step{Commands: p.Commands}
+	}}
+}

@@ -1,0 +1,15 @@
+package train
+
+import (
+	"github.com/slipway-cd/slipway/internal/extension"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/digest"
+)
+
+// Extension describes the step to the catalog. Training and evaluation share a
+// hasher: they read the same data.
+func Extension(hasher digest.Hasher) extension.Step {
+	return extension.Step{Kind: step.Train, New: func(p extension.Ports) step.Step {
+		return Step{Jobs: p.Jobs, Commands: p.Commands, Hasher: hasher}
+	}}
+}
