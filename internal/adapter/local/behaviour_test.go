@@ -23,15 +23,15 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-// until asks until there is no error, for ten seconds.
-func until(t *testing.T, ask func() error) {
+// eventually repeats condition for up to ten seconds until it returns nil.
+func eventually(t *testing.T, condition func() error) {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
-	for err := ask(); err != nil; err = ask() {
+	for err := condition(); err != nil; err = condition() {
 		if time.Now().After(deadline) {
 			t.Fatal(err)
 		}
-		time.Sleep(5 * time.Millisecond) // between two looks, not instead of one
+		time.Sleep(5 * time.Millisecond) // poll interval
 	}
 }
 
@@ -49,7 +49,7 @@ func fetch(url string) (string, error) {
 	return string(body), err
 }
 
-func serves(url string, id delivery.ReleaseID) func() error {
+func checkServing(url string, id delivery.ReleaseID) func() error {
 	return func() error {
 		said, err := fetch(url + "/health")
 		if err == nil && !strings.Contains(said, string(id)) {
@@ -74,7 +74,7 @@ func supervisorPID(t *testing.T, dir string) int {
 	return 0
 }
 
-// replicaPIDs are the processes that the supervisor's traces name.
+// replicaPIDs returns the processes recorded by the supervisor.
 func replicaPIDs(t *testing.T, dir string) []int {
 	t.Helper()
 	files, _ := filepath.Glob(filepath.Join(dir, "run", "*.json"))
@@ -95,22 +95,22 @@ func replicaPIDs(t *testing.T, dir string) []int {
 	return pids
 }
 
-func TestInsideTheContainer(t *testing.T) {
+func TestContainer_Isolation(t *testing.T) {
 	for _, runtime := range runtimes() {
 		for _, user := range []string{"", "root", "1234:2345"} {
 			t.Run(runtime+" user "+user, func(t *testing.T) {
 				t.Setenv("SECRET_OF_THE_CALLER", "leak")
-				s := newStand(t, func(c *local.Config) { c.Runtime = runtime })
+				s := newTestTarget(t, func(c *local.Config) { c.Runtime = runtime })
 				s.store.user = user
-				o := s.order(porttest.Sample{Version: "a"})
+				o := s.request(porttest.Sample{Version: "a"})
 				o.Release.Workload.Env["FROM_WORKLOAD"] = "yes"
-				checkInside(t, s.deploy(t, o), o, user)
+				checkContainer(t, s.deploy(t, o), o, user)
 			})
 		}
 	}
 }
 
-type inside struct {
+type containerInfo struct {
 	UID, GID, PID           int
 	Env, Root               []string
 	CapEff, CapPrm, CapBnd  string
@@ -120,13 +120,13 @@ type inside struct {
 	Processes               int
 }
 
-func checkInside(t *testing.T, seen port.Observation, o port.DeployRequest, user string) {
+func checkContainer(t *testing.T, seen port.Observation, o port.DeployRequest, user string) {
 	t.Helper()
 	raw, err := fetch(seen.URL + "/inside")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var in inside
+	var in containerInfo
 	if err := json.Unmarshal([]byte(raw), &in); err != nil {
 		t.Fatal(err)
 	}
@@ -167,13 +167,13 @@ func checkInside(t *testing.T, seen port.Observation, o port.DeployRequest, user
 	}
 }
 
-// TestSupervisorKilled proves that nothing lingers after kill -9, and that Up
-// brings everything back at the same address.
-func TestSupervisorKilled(t *testing.T) {
+// TestSupervisor_KilledIsRestored: no process is left after kill -9, and Up
+// restores everything at the same address.
+func TestSupervisor_KilledIsRestored(t *testing.T) {
 	for _, runtime := range runtimes() {
 		t.Run(runtime, func(t *testing.T) {
-			s := newStand(t, func(c *local.Config) { c.Runtime = runtime })
-			a, b := s.order(porttest.Sample{Version: "a"}), s.order(porttest.Sample{Version: "b"})
+			s := newTestTarget(t, func(c *local.Config) { c.Runtime = runtime })
+			a, b := s.request(porttest.Sample{Version: "a"}), s.request(porttest.Sample{Version: "b"})
 			url := s.deploy(t, a).URL
 			if _, err := s.Stage(context.Background(), b, nil); err != nil {
 				t.Fatal(err)
@@ -185,7 +185,7 @@ func TestSupervisorKilled(t *testing.T) {
 			if err := syscall.Kill(supervisorPID(t, s.cfg.Dir), syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			until(t, func() error {
+			eventually(t, func() error {
 				for _, pid := range pids {
 					if raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && !strings.Contains(string(raw), ") Z ") {
 						return fmt.Errorf("process %d lingers: %s", pid, raw)
@@ -195,25 +195,25 @@ func TestSupervisorKilled(t *testing.T) {
 			})
 			seen, err := s.Observe(context.Background(), a.Service, a.Environment)
 			if err != nil || seen.Release != "" || len(seen.Notes) != 1 {
-				t.Errorf("observed %+v, %v; want a note that nothing runs", seen, err)
+				t.Errorf("observed release %q, notes %q, %v; want a note that nothing runs", seen.Release, seen.Notes, err)
 			}
 			if err := s.Up(context.Background()); err != nil {
 				t.Fatal(err)
 			}
-			if err := serves(url, a.ID)(); err != nil {
+			if err := checkServing(url, a.ID)(); err != nil {
 				t.Error(err)
 			}
-			seen, err = s.Promote(context.Background(), b, nil) // it was staged, and is again
+			seen, err = s.Promote(context.Background(), b, nil) // it was staged before the kill
 			if err != nil || seen.Release != b.ID || seen.URL != url {
-				t.Errorf("promoted %+v, %v; want %s at %s", seen, err, b.ID, url)
+				t.Errorf("promoted %s at %s, %v; want %s at %s", seen.Release, seen.URL, err, b.ID, url)
 			}
 		})
 	}
 }
 
-func TestDownKeepsTheState(t *testing.T) {
-	s := newStand(t, nil)
-	a := s.order(porttest.Sample{Version: "a"})
+func TestDown_KeepsState(t *testing.T) {
+	s := newTestTarget(t, nil)
+	a := s.request(porttest.Sample{Version: "a"})
 	url := s.deploy(t, a).URL
 	if err := s.Down(context.Background()); err != nil {
 		t.Fatal(err)
@@ -224,20 +224,20 @@ func TestDownKeepsTheState(t *testing.T) {
 	if err := s.Up(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if err := serves(url, a.ID)(); err != nil {
+	if err := checkServing(url, a.ID)(); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestNothingLeftEndsTheSupervisor(t *testing.T) {
-	s := newStand(t, nil)
-	a := s.order(porttest.Sample{Version: "a"})
+func TestSupervisor_ExitsWhenIdle(t *testing.T) {
+	s := newTestTarget(t, nil)
+	a := s.request(porttest.Sample{Version: "a"})
 	s.deploy(t, a)
 	pid := supervisorPID(t, s.cfg.Dir)
 	if err := s.Remove(context.Background(), a.Service, a.Environment); err != nil {
 		t.Fatal(err)
 	}
-	until(t, func() error {
+	eventually(t, func() error {
 		if raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && !strings.Contains(string(raw), ") Z ") {
 			return fmt.Errorf("supervisor %d lingers", pid)
 		}

@@ -18,13 +18,13 @@ import (
 func BenchmarkStart(b *testing.B) {
 	for _, runtime := range runtimes() {
 		b.Run(runtime, func(b *testing.B) {
-			s := newStand(b, func(c *local.Config) { c.Runtime = runtime })
-			warm := s.order(porttest.Sample{Version: "warm"})
+			s := newTestTarget(b, func(c *local.Config) { c.Runtime = runtime })
+			warm := s.request(porttest.Sample{Version: "warm"})
 			s.deploy(b, warm)
 			i := 0
 			for b.Loop() {
 				i++
-				o := s.orderIn("bench", porttest.Sample{Version: fmt.Sprint(i)})
+				o := s.requestIn("bench", porttest.Sample{Version: fmt.Sprint(i)})
 				o.Release.Workload.Replicas = 1
 				o.Release.Model = nil
 				if _, err := s.Stage(context.Background(), o, nil); err != nil {

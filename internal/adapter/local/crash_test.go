@@ -23,11 +23,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-// client stages and promotes one release, to be killed on the way.
-func client(ctx context.Context, dir string) int {
-	store := &stored{sample: os.Getenv("SLIPWAY_TEST_SAMPLE")}
-	s := &stand{Target: local.New(local.Config{Dir: dir, StartTimeout: patience, GracePeriod: 2 * time.Second, Images: store, Artifacts: store})}
-	o := s.order(porttest.Sample{Version: os.Getenv("SLIPWAY_TEST_VERSION")})
+// runClient stages and promotes one release and is killed meanwhile.
+func runClient(ctx context.Context, dir string) int {
+	store := &fakeStore{sample: os.Getenv("SLIPWAY_TEST_SAMPLE")}
+	s := &testTarget{Target: local.New(local.Config{Dir: dir, StartTimeout: startTimeout, GracePeriod: 2 * time.Second, Images: store, Artifacts: store})}
+	o := s.request(porttest.Sample{Version: os.Getenv("SLIPWAY_TEST_VERSION")})
 	_, err := s.Stage(ctx, o, nil)
 	if err == nil {
 		_, err = s.Promote(ctx, o, nil)
@@ -39,11 +39,11 @@ func client(ctx context.Context, dir string) int {
 	return 0
 }
 
-// TestClientKilled kills the client at many moments of a deployment, under
-// users; asking again finishes it, and no request is lost.
-func TestClientKilled(t *testing.T) {
-	s := newStand(t, nil)
-	url := s.deploy(t, s.order(porttest.Sample{Version: "0"})).URL
+// TestTarget_ClientKilled kills the client at various moments of a deployment
+// under load. Deploying again completes it, and no request is lost.
+func TestTarget_ClientKilled(t *testing.T) {
+	s := newTestTarget(t, nil)
+	url := s.deploy(t, s.request(porttest.Sample{Version: "0"})).URL
 	ctx, stop := context.WithCancel(context.Background())
 	var users sync.WaitGroup
 	var answered, lost atomic.Int64
@@ -70,7 +70,7 @@ func TestClientKilled(t *testing.T) {
 		if err != nil || state.Environments["sample/dev"].Promoted == nil {
 			t.Fatalf("state = %+v, %v; want one promoted release at any moment", state, err)
 		}
-		o := s.order(porttest.Sample{Version: version})
+		o := s.request(porttest.Sample{Version: version})
 		if seen := s.deploy(t, o); seen.Release != o.ID || len(seen.Replicas) != 2 {
 			t.Fatalf("after the kill: %+v, want two replicas of %s only", seen, o.ID)
 		}
@@ -82,16 +82,16 @@ func TestClientKilled(t *testing.T) {
 	}
 }
 
-// TestSupervisorKilledMeanwhile kills the supervisor under Stage and Promote:
-// they start another one and finish, and nothing that was just about to begin
-// lingers (see wantNobodyLeft).
-func TestSupervisorKilledMeanwhile(t *testing.T) {
+// TestTarget_SupervisorKilledDuringPromote kills the supervisor during Stage and
+// Promote. They start another one and complete, and no process is left (see
+// requireNoProcessesLeft).
+func TestTarget_SupervisorKilledDuringPromote(t *testing.T) {
 	for _, runtime := range runtimes() {
 		t.Run(runtime, func(t *testing.T) {
-			s := newStand(t, func(c *local.Config) { c.Runtime = runtime })
-			url := s.deploy(t, s.order(porttest.Sample{Version: "0"})).URL
+			s := newTestTarget(t, func(c *local.Config) { c.Runtime = runtime })
+			url := s.deploy(t, s.request(porttest.Sample{Version: "0"})).URL
 			for i := 1; i <= 10; i++ {
-				o := s.order(porttest.Sample{Version: fmt.Sprint(i)})
+				o := s.request(porttest.Sample{Version: fmt.Sprint(i)})
 				pid := supervisorPID(t, s.cfg.Dir)
 				killed := make(chan struct{})
 				go func() {
@@ -106,20 +106,20 @@ func TestSupervisorKilledMeanwhile(t *testing.T) {
 				}
 				seen, err := s.Promote(context.Background(), o, nil)
 				if err != nil || seen.Release != o.ID || seen.URL != url {
-					t.Fatalf("promoted %+v, %v; want %s at %s", seen, err, o.ID, url)
+					t.Fatalf("promoted %s at %s, %v; want %s at %s", seen.Release, seen.URL, err, o.ID, url)
 				}
 			}
 		})
 	}
 }
 
-// TestOtherProtocol: an older supervisor is replaced, a newer one is not.
-func TestOtherProtocol(t *testing.T) {
+// TestTarget_OtherProtocolVersion: an older supervisor is replaced, a newer one is not.
+func TestTarget_OtherProtocolVersion(t *testing.T) {
 	for _, protocol := range []int{supervisor.Protocol - 1, supervisor.Protocol + 1} {
 		t.Run(fmt.Sprint(protocol), func(t *testing.T) {
-			s := newStand(t, nil)
-			ended := pretend(t, s.cfg.Dir, protocol)
-			o := s.order(porttest.Sample{Version: "a"})
+			s := newTestTarget(t, nil)
+			ended := fakeSupervisor(t, s.cfg.Dir, protocol)
+			o := s.request(porttest.Sample{Version: "a"})
 			var said []string
 			_, err := s.Stage(context.Background(), o, func(text string) { said = append(said, text) })
 			if protocol > supervisor.Protocol {
@@ -136,9 +136,9 @@ func TestOtherProtocol(t *testing.T) {
 	}
 }
 
-// pretend is a supervisor of another version: it holds the lock, introduces
-// itself and ends when it is asked to.
-func pretend(t *testing.T, dir string, protocol int) (end func()) {
+// fakeSupervisor is a supervisor of another version: it holds the lock, responds
+// to hello and stops on request.
+func fakeSupervisor(t *testing.T, dir string, protocol int) (end func()) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Join(dir, "run"), 0o755); err != nil {
 		t.Fatal(err)
@@ -174,9 +174,9 @@ func pretend(t *testing.T, dir string, protocol int) (end func()) {
 	return end
 }
 
-// TestInheritedFilesAreClosed: a pipe of the caller's must not stay open in the
-// supervisor or in a service.
-func TestInheritedFilesAreClosed(t *testing.T) {
+// TestSupervisor_ClosesInheritedFiles: neither the supervisor nor a service keeps
+// a pipe of the caller open.
+func TestSupervisor_ClosesInheritedFiles(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -190,8 +190,8 @@ func TestInheritedFilesAreClosed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newStand(t, nil)
-	s.deploy(t, s.order(porttest.Sample{Version: "a"}))
+	s := newTestTarget(t, nil)
+	s.deploy(t, s.request(porttest.Sample{Version: "a"}))
 	for _, pid := range append(replicaPIDs(t, s.cfg.Dir), supervisorPID(t, s.cfg.Dir)) {
 		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
 		if len(links) == 0 && os.Geteuid() == 0 {

@@ -26,29 +26,29 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-// TestMain lets the test binary be the supervisor and the container's first
-// process, as the real program is.
+// TestMain makes the test binary the supervisor and the first process of
+// containers, like the real program.
 func TestMain(m *testing.M) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	if code, handled := local.RunInternal(ctx, os.Args[1:], os.Stderr); handled {
 		os.Exit(code)
 	}
 	if dir := os.Getenv("SLIPWAY_TEST_CLIENT"); dir != "" {
-		os.Exit(client(ctx, dir))
+		os.Exit(runClient(ctx, dir))
 	}
 	stop()
 	os.Exit(m.Run())
 }
 
-// stored is an image registry and a model store in one folder of the test.
-type stored struct {
+// fakeStore is an image registry and a model store in one folder of the test.
+type fakeStore struct {
 	t      testing.TB
 	sample string
 	user   string
 	mu     sync.Mutex
 }
 
-func (s *stored) Unpack(_ context.Context, _ delivery.Image, dir string) (port.ImageConfig, error) {
+func (s *fakeStore) Unpack(_ context.Context, _ delivery.Image, dir string) (port.ImageConfig, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	config := port.ImageConfig{Entrypoint: []string{"/app/sample"}, Env: []string{"PATH=/app", "FROM_IMAGE=yes"}, WorkingDir: "/app", User: s.user}
@@ -61,7 +61,7 @@ func (s *stored) Unpack(_ context.Context, _ delivery.Image, dir string) (port.I
 	return config, copyFile(s.sample, filepath.Join(dir, "app/sample"), 0o755)
 }
 
-func (s *stored) Fetch(_ context.Context, m delivery.ModelRef, dir string) error {
+func (s *fakeStore) Fetch(_ context.Context, m delivery.ModelRef, dir string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, err := os.Stat(filepath.Join(dir, "model.txt")); err == nil {
@@ -73,12 +73,12 @@ func (s *stored) Fetch(_ context.Context, m delivery.ModelRef, dir string) error
 	return os.WriteFile(filepath.Join(dir, "model.txt"), []byte(m.Digest), 0o400)
 }
 
-func (s *stored) Push(context.Context, string, delivery.Image, string, port.Progress) (delivery.Image, error) {
+func (s *fakeStore) Push(context.Context, string, delivery.Image, string, port.Progress) (delivery.Image, error) {
 	return delivery.Image{}, fault.New(fault.Unavailable, "push: not in this test")
 }
-func (s *stored) Has(context.Context, delivery.Image) (bool, error) { return true, nil }
-func (s *stored) Reference(i delivery.Image) string                 { return i.String() }
-func (s *stored) Store(context.Context, string, string, map[string]string) (delivery.Digest, error) {
+func (s *fakeStore) Has(context.Context, delivery.Image) (bool, error) { return true, nil }
+func (s *fakeStore) Reference(i delivery.Image) string                 { return i.String() }
+func (s *fakeStore) Store(context.Context, string, string, map[string]string) (delivery.Digest, error) {
 	return "", fault.New(fault.Unavailable, "store: not in this test")
 }
 
@@ -98,11 +98,11 @@ func copyFile(from, to string, mode os.FileMode) error {
 	return out.Close()
 }
 
-// stand is a target with its folder and what it needs.
-type stand struct {
+// testTarget is a target with its folder and dependencies.
+type testTarget struct {
 	*local.Target
 	cfg   local.Config
-	store *stored
+	store *fakeStore
 }
 
 var (
@@ -110,7 +110,7 @@ var (
 	built     string
 )
 
-// sample builds the sample service once for the whole test binary.
+// sample builds the sample service once per test binary.
 func sample(t testing.TB) string {
 	buildOnce.Do(func() {
 		if built = os.Getenv("SLIPWAY_TEST_SAMPLE"); built != "" {
@@ -129,33 +129,33 @@ func sample(t testing.TB) string {
 	return built
 }
 
-// patience is for a sample that has to start while other tests keep the machine
-// busy; the few that never become ready cost as much.
-const patience = 10 * time.Second
+// startTimeout lets a sample start while other tests keep the machine busy; the
+// few that never become ready take as long.
+const startTimeout = 10 * time.Second
 
-func newStand(t testing.TB, change func(*local.Config)) *stand {
+func newTestTarget(t testing.TB, change func(*local.Config)) *testTarget {
 	t.Helper()
-	s := &stored{t: t, sample: sample(t)}
+	s := &fakeStore{t: t, sample: sample(t)}
 	base := t.TempDir()
-	cfg := local.Config{Dir: filepath.Join(base, "local"), StartTimeout: patience, GracePeriod: 2 * time.Second, Images: s, Artifacts: s}
+	cfg := local.Config{Dir: filepath.Join(base, "local"), StartTimeout: startTimeout, GracePeriod: 2 * time.Second, Images: s, Artifacts: s}
 	if change != nil {
 		change(&cfg)
 	}
 	requireContainers(t, cfg.Runtime)
-	// As root, bwrap runs as the service's user, who must be able to get here.
+	// As root, bwrap runs as the service's user, who needs access to the folder.
 	for _, dir := range []string{base, filepath.Dir(base)} {
 		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	target := &stand{Target: local.New(cfg), cfg: cfg, store: s}
+	target := &testTarget{Target: local.New(cfg), cfg: cfg, store: s}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		if err := target.Down(ctx); err != nil {
 			t.Errorf("down: %v", err)
 		}
-		wantNobodyLeft(t, cfg.Dir)
+		requireNoProcessesLeft(t, cfg.Dir)
 		if t.Failed() {
 			said, _ := os.ReadFile(filepath.Join(cfg.Dir, "supervisor.log"))
 			t.Logf("supervisor.log:\n%s", said)
@@ -164,11 +164,11 @@ func newStand(t testing.TB, change func(*local.Config)) *stand {
 	return target
 }
 
-// wantNobodyLeft looks for processes that live on a folder: by their mounts, or
-// by the mark of those that never became a service.
-func wantNobodyLeft(t testing.TB, dir string) {
+// requireNoProcessesLeft looks for processes that use a folder, by their mounts
+// or by the mark of those that never became a service.
+func requireNoProcessesLeft(t testing.TB, dir string) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second) // the kernel ends them in its own time
+	deadline := time.Now().Add(5 * time.Second) // the kernel takes a moment
 	for {
 		var left []string
 		files, _ := filepath.Glob("/proc/[0-9]*/mountinfo")
@@ -186,11 +186,12 @@ func wantNobodyLeft(t testing.TB, dir string) {
 			t.Errorf("left behind: %s", strings.Join(left, "\n"))
 			return
 		}
-		time.Sleep(20 * time.Millisecond) // between two looks
+		time.Sleep(20 * time.Millisecond) // poll interval
 	}
 }
 
-// requireContainers skips where this machine forbids them to this user.
+// requireContainers skips the test if this machine forbids containers to this
+// user.
 func requireContainers(t testing.TB, runtime string) {
 	t.Helper()
 	if runtime == "bwrap" {
@@ -214,9 +215,9 @@ func digest(text string) delivery.Digest {
 	return delivery.Digest("sha256:" + hex.EncodeToString(sum[:]))
 }
 
-func (s *stand) order(o porttest.Sample) port.DeployRequest { return s.orderIn("dev", o) }
+func (s *testTarget) request(o porttest.Sample) port.DeployRequest { return s.requestIn("dev", o) }
 
-func (s *stand) orderIn(env delivery.Environment, o porttest.Sample) port.DeployRequest {
+func (s *testTarget) requestIn(env delivery.Environment, o porttest.Sample) port.DeployRequest {
 	name := digest(o.Version + "/" + o.Mode)
 	return port.DeployRequest{
 		Service: "sample", Environment: env, ID: delivery.ReleaseID("r-" + name.Short()),
@@ -231,7 +232,7 @@ func (s *stand) orderIn(env delivery.Environment, o porttest.Sample) port.Deploy
 	}
 }
 
-func (s *stand) deploy(t testing.TB, o port.DeployRequest) port.Observation {
+func (s *testTarget) deploy(t testing.TB, o port.DeployRequest) port.Observation {
 	t.Helper()
 	ctx := context.Background()
 	if _, err := s.Stage(ctx, o, nil); err != nil {
@@ -246,26 +247,27 @@ func (s *stand) deploy(t testing.TB, o port.DeployRequest) port.Observation {
 
 func runtimes() []string { return []string{"namespaces", "bwrap"} }
 
-func TestConformance(t *testing.T) {
+func TestTarget_Conformance(t *testing.T) {
 	for _, runtime := range runtimes() {
 		t.Run(runtime, func(t *testing.T) {
 			porttest.TestTarget(t, func(t *testing.T) porttest.TargetFixture {
-				s := newStand(t, func(c *local.Config) { c.Runtime = runtime })
-				return porttest.TargetFixture{Target: s, Request: s.order}
+				s := newTestTarget(t, func(c *local.Config) { c.Runtime = runtime })
+				return porttest.TargetFixture{Target: s, Request: s.request}
 			})
 		})
 	}
 }
 
-func TestMeter(t *testing.T) {
+func TestTarget_Traffic(t *testing.T) {
 	porttest.TestTrafficReporter(t, func(t *testing.T) porttest.TargetFixture {
-		s := newStand(t, nil)
-		return porttest.TargetFixture{Target: s, Request: s.order}
+		s := newTestTarget(t, nil)
+		return porttest.TargetFixture{Target: s, Request: s.request}
 	})
 }
 
-// TestAsOrdinaryUser runs what may differ again, as a user without rights.
-func TestAsOrdinaryUser(t *testing.T) {
+// TestTarget_AsUnprivilegedUser repeats the tests whose results may differ for an
+// unprivileged user.
+func TestTarget_AsUnprivilegedUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("this is an ordinary user already; as root, the package also runs as uid 65534")
 	}
@@ -287,7 +289,7 @@ func TestAsOrdinaryUser(t *testing.T) {
 	if err := os.Chown(tmp, 65534, 65534); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self, "-test.v", "-test.timeout=4m", "-test.run=Conformance|Inside|SupervisorKilled$|Crash|Limits|LongFolder|Down|Meter|PortTaken")
+	cmd := exec.Command(self, "-test.v", "-test.timeout=4m", "-test.run=Target_Conformance|Target_Traffic|Target_LongFolder|Container_Isolation|Supervisor_KilledIsRestored|Replica_RestartsAfterCrash|Replica_NotesUnenforcedLimits|Down_KeepsState|Stage_PortInUse")
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + tmp, "HOME=" + tmp, "SLIPWAY_TEST_SAMPLE=" + sample(t)}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}

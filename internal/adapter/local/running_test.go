@@ -19,14 +19,14 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-func TestCrashIsRestarted(t *testing.T) {
-	s := newStand(t, nil)
-	a := s.order(porttest.Sample{Version: "a"})
+func TestReplica_RestartsAfterCrash(t *testing.T) {
+	s := newTestTarget(t, nil)
+	a := s.request(porttest.Sample{Version: "a"})
 	url := s.deploy(t, a).URL
 	for range 2 {
-		_, _ = fetch(url + "/exit?code=7") // the replica dies under the request
+		_, _ = fetch(url + "/exit?code=7") // the replica exits during the request
 	}
-	until(t, func() error {
+	eventually(t, func() error {
 		seen, err := s.Observe(context.Background(), a.Service, a.Environment)
 		if err != nil {
 			return err
@@ -43,19 +43,19 @@ func TestCrashIsRestarted(t *testing.T) {
 		}
 		return nil
 	})
-	if err := serves(url, a.ID)(); err != nil {
+	if err := checkServing(url, a.ID)(); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestOutOfMemory(t *testing.T) {
+func TestReplica_OutOfMemory(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("limits of memory need root here: ordinary users may not make cgroups")
 	}
 	for _, runtime := range runtimes() {
 		t.Run(runtime, func(t *testing.T) {
-			s := newStand(t, func(c *local.Config) { c.Runtime = runtime })
-			a := s.order(porttest.Sample{Version: "a"})
+			s := newTestTarget(t, func(c *local.Config) { c.Runtime = runtime })
+			a := s.request(porttest.Sample{Version: "a"})
 			a.Release.Workload.Memory, a.Release.Workload.CPU = 64<<20, 0.5
 			seen := s.deploy(t, a)
 			for _, n := range seen.Notes {
@@ -63,8 +63,8 @@ func TestOutOfMemory(t *testing.T) {
 					t.Skipf("this machine cannot limit: %s", n)
 				}
 			}
-			_, _ = fetch(seen.URL + "/eat?mib=200") // the replica is killed under the request
-			until(t, func() error {
+			_, _ = fetch(seen.URL + "/eat?mib=200") // the replica is killed during the request
+			eventually(t, func() error {
 				seen, err := s.Observe(context.Background(), a.Service, a.Environment)
 				if err != nil || !strings.Contains(fmt.Sprint(seen.Replicas), "out of memory: killed at its limit of 64 MiB") {
 					return fmt.Errorf("replicas %+v, %v; want one that ran out of memory", seen.Replicas, err)
@@ -75,26 +75,26 @@ func TestOutOfMemory(t *testing.T) {
 	}
 }
 
-func TestLimitsThatCannotBeSetAreSaid(t *testing.T) {
+func TestReplica_NotesUnenforcedLimits(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("root can set them")
 	}
-	s := newStand(t, nil)
-	a := s.order(porttest.Sample{Version: "a"})
+	s := newTestTarget(t, nil)
+	a := s.request(porttest.Sample{Version: "a"})
 	a.Release.Workload.Memory = 64 << 20
 	if notes := fmt.Sprint(s.deploy(t, a).Notes); !strings.Contains(notes, "memory limit not enforced") {
 		t.Skipf("this user can limit memory: notes %s", notes)
 	}
 }
 
-func TestPortTaken(t *testing.T) {
+func TestStage_PortInUse(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	s := newStand(t, nil)
-	a := s.order(porttest.Sample{Version: "a"})
+	s := newTestTarget(t, nil)
+	a := s.request(porttest.Sample{Version: "a"})
 	a.Port = taken.Addr().(*net.TCPAddr).Port
 	_, err = s.Stage(context.Background(), a, nil)
 	if !fault.Is(err, fault.Conflict) || fault.HintOf(err) == "" {
@@ -111,9 +111,9 @@ func TestPortTaken(t *testing.T) {
 	}
 }
 
-func TestPortMoves(t *testing.T) {
-	s := newStand(t, nil)
-	a, b := s.order(porttest.Sample{Version: "a"}), s.order(porttest.Sample{Version: "b"})
+func TestPromote_ChangesPort(t *testing.T) {
+	s := newTestTarget(t, nil)
+	a, b := s.request(porttest.Sample{Version: "a"}), s.request(porttest.Sample{Version: "b"})
 	old := s.deploy(t, a).URL
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -122,7 +122,7 @@ func TestPortMoves(t *testing.T) {
 	b.Port = free.Addr().(*net.TCPAddr).Port
 	free.Close()
 	seen := s.deploy(t, b)
-	if seen.URL == old || serves(seen.URL, b.ID)() != nil {
+	if seen.URL == old || checkServing(seen.URL, b.ID)() != nil {
 		t.Errorf("%s does not serve %s (it was at %s)", seen.URL, b.ID, old)
 	}
 	if _, err := fetch(old); err == nil {
@@ -130,19 +130,19 @@ func TestPortMoves(t *testing.T) {
 	}
 }
 
-func TestLongFolder(t *testing.T) {
-	s := newStand(t, func(c *local.Config) {
+func TestTarget_LongFolder(t *testing.T) {
+	s := newTestTarget(t, func(c *local.Config) {
 		c.Dir = filepath.Join(filepath.Dir(c.Dir), strings.Repeat("long-", 30), strings.Repeat("path-", 30))
 	})
-	a := s.order(porttest.Sample{Version: "a"})
-	if err := serves(s.deploy(t, a).URL, a.ID)(); err != nil {
+	a := s.request(porttest.Sample{Version: "a"})
+	if err := checkServing(s.deploy(t, a).URL, a.ID)(); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestEnvironmentsAreApart(t *testing.T) {
-	s := newStand(t, nil)
-	dev, prod := s.orderIn("dev", porttest.Sample{Version: "a"}), s.orderIn("prod", porttest.Sample{Version: "b"})
+func TestTarget_EnvironmentsAreIsolated(t *testing.T) {
+	s := newTestTarget(t, nil)
+	dev, prod := s.requestIn("dev", porttest.Sample{Version: "a"}), s.requestIn("prod", porttest.Sample{Version: "b"})
 	one, two := s.deploy(t, dev).URL, s.deploy(t, prod).URL
 	if err := s.Remove(context.Background(), dev.Service, dev.Environment); err != nil {
 		t.Fatal(err)
@@ -150,18 +150,18 @@ func TestEnvironmentsAreApart(t *testing.T) {
 	if _, err := fetch(one); err == nil {
 		t.Error("the removed environment still answers")
 	}
-	if err := serves(two, prod.ID)(); err != nil {
+	if err := checkServing(two, prod.ID)(); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestManyAtOnce lets clients race for the same supervisor.
-func TestManyAtOnce(t *testing.T) {
-	s := newStand(t, nil)
+// TestStage_ConcurrentEnvironments: clients race to start the same supervisor.
+func TestStage_ConcurrentEnvironments(t *testing.T) {
+	s := newTestTarget(t, nil)
 	errs := make(chan error)
 	const clients = 4
 	for i := range clients {
-		o := s.orderIn(delivery.Environment(fmt.Sprintf("env%d", i)), porttest.Sample{Version: "a"})
+		o := s.requestIn(delivery.Environment(fmt.Sprintf("env%d", i)), porttest.Sample{Version: "a"})
 		go func() {
 			_, err := s.Stage(context.Background(), o, nil)
 			if err == nil {
@@ -177,8 +177,8 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
-func TestDamagedState(t *testing.T) {
-	s := newStand(t, nil)
+func TestTarget_CorruptState(t *testing.T) {
+	s := newTestTarget(t, nil)
 	if err := os.MkdirAll(s.cfg.Dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -186,26 +186,26 @@ func TestDamagedState(t *testing.T) {
 	if err := os.WriteFile(path, []byte(`{"schema":1,"environments":{"sam`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o := s.order(porttest.Sample{Version: "a"})
+	o := s.request(porttest.Sample{Version: "a"})
 	if _, err := s.Stage(context.Background(), o, nil); !fault.Is(err, fault.Corrupt) || fault.HintOf(err) == "" {
 		t.Errorf("error = %v, want one of kind %s with a hint", err, fault.Corrupt)
 	}
 	os.Remove(path)
 }
 
-func TestHostileNames(t *testing.T) {
-	s := newStand(t, nil)
+func TestTarget_RejectsUnsafeNames(t *testing.T) {
+	s := newTestTarget(t, nil)
 	for _, name := range []string{"../../etc", "a/b", "", ".", "a..b", strings.Repeat("x", 64)} {
-		o := s.orderIn(delivery.Environment(name), porttest.Sample{Version: "a"})
+		o := s.requestIn(delivery.Environment(name), porttest.Sample{Version: "a"})
 		if _, err := s.Stage(context.Background(), o, nil); !fault.Is(err, fault.Invalid) {
 			t.Errorf("environment %q: error = %v, want %s", name, err, fault.Invalid)
 		}
 	}
 }
 
-func TestReplicaLogs(t *testing.T) {
-	s := newStand(t, nil)
-	a := s.order(porttest.Sample{Version: "a"})
+func TestReplicaLogs_LastLines(t *testing.T) {
+	s := newTestTarget(t, nil)
+	a := s.request(porttest.Sample{Version: "a"})
 	s.deploy(t, a)
 	lines, err := s.ReplicaLogs(context.Background(), a.Service, a.Environment, 5)
 	if err != nil || len(lines) != 2 || !slices.IsSorted(lines) {

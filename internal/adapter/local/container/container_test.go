@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
@@ -41,16 +43,21 @@ func TestResolveUser(t *testing.T) {
 		{"99999999999", User{}, false, true},
 	}
 	for _, c := range cases {
-		got, note, err := ResolveUser(root, c.name)
-		if (err != nil) != c.fail || err == nil && got != c.want || (note != "") != c.note {
-			t.Errorf("%q: %+v, note %q, %v; want %+v, note %v, failure %v", c.name, got, note, err, c.want, c.note, c.fail)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			got, note, err := ResolveUser(root, c.name)
+			if (err != nil) != c.fail || (note != "") != c.note {
+				t.Errorf("note %q, error %v; want note %v, failure %v", note, err, c.note, c.fail)
+			}
+			if diff := cmp.Diff(c.want, got); err == nil && diff != "" {
+				t.Errorf("user (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
-// TestUserFileThatLeavesTheImage: a link in a hostile image must not show the
-// host's files.
-func TestUserFileThatLeavesTheImage(t *testing.T) {
+// TestResolveUser_RejectsSymlinkOutOfImage: a symlink in a hostile image must not
+// expose the host's files.
+func TestResolveUser_RejectsSymlinkOutOfImage(t *testing.T) {
 	root := t.TempDir()
 	outside := filepath.Join(t.TempDir(), "passwd")
 	write(t, outside, "app:x:1234:1234::/:\n")
@@ -61,11 +68,11 @@ func TestUserFileThatLeavesTheImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, _, err := ResolveUser(root, "app"); err == nil {
-		t.Errorf("user = %+v: it was read from outside the image", got)
+		t.Errorf("ResolveUser = %+v, want an error: the file is outside the image", got)
 	}
 }
 
-func TestPrepareRootRefusesLinks(t *testing.T) {
+func TestCreateMountPoints_RejectsSymlinks(t *testing.T) {
 	for _, place := range []string{"proc", "dev", "tmp", "model", "etc"} {
 		root, outside := t.TempDir(), t.TempDir()
 		if err := os.Symlink(outside, filepath.Join(root, place)); err != nil {
@@ -80,7 +87,7 @@ func TestPrepareRootRefusesLinks(t *testing.T) {
 	}
 }
 
-func TestHostileSpecs(t *testing.T) {
+func TestSpec_ValidateRejects(t *testing.T) {
 	cases := map[string]Spec{
 		"no program":        {},
 		"zero byte in env":  {Args: []string{"/a"}, Env: []string{"A=b\x00--bind\x00/\x00/host"}},
@@ -90,13 +97,15 @@ func TestHostileSpecs(t *testing.T) {
 		"env without value": {Args: []string{"/a"}, Env: []string{"x"}},
 	}
 	for name, s := range cases {
-		if err := s.validate(); !fault.Is(err, fault.Invalid) {
-			t.Errorf("%s: error = %v, want %s", name, err, fault.Invalid)
-		}
+		t.Run(name, func(t *testing.T) {
+			if err := s.validate(); !fault.Is(err, fault.Invalid) {
+				t.Errorf("error = %v, want %s", err, fault.Invalid)
+			}
+		})
 	}
 }
 
-func TestForbiddenNamesTheSetting(t *testing.T) {
+func TestExplainForbidden_NamesSetting(t *testing.T) {
 	denied := &InitError{report{Action: "mount /proc", Errno: syscall.EPERM, Text: "operation not permitted"}}
 	cases := []struct {
 		set  map[string]string
@@ -141,9 +150,9 @@ func TestParseLimiter(t *testing.T) {
 	}
 }
 
-// TestLimitsOfVersion2 runs against a folder that looks like a hierarchy: the
-// kernel's own files appear with the group, here the test makes them first.
-func TestLimitsOfVersion2(t *testing.T) {
+// TestLimiter_CgroupV2 runs against a folder that looks like a hierarchy. The
+// test creates the control files that the kernel would.
+func TestLimiter_CgroupV2(t *testing.T) {
 	top := t.TempDir()
 	group := filepath.Join(top, "slipway-x")
 	for _, f := range []string{"memory.max", "memory.swap.max", "memory.oom.group", "cpu.max", "cgroup.procs", "memory.events"} {
@@ -170,7 +179,7 @@ func TestLimitsOfVersion2(t *testing.T) {
 	}
 }
 
-func TestLimitsThatCannotBeSet(t *testing.T) {
+func TestLimiter_NotesUnenforcedLimits(t *testing.T) {
 	top := t.TempDir()
 	write(t, filepath.Join(top, "cgroup.controllers"), "hugetlb\n")
 	for name, l := range map[string]Limiter{"no cgroups": {}, "no controller": {unified: top}, "no folder": {v1: map[string]string{"memory": "/nowhere", "cpu": "/nowhere"}}} {
@@ -186,7 +195,7 @@ func TestLimitsThatCannotBeSet(t *testing.T) {
 	}
 }
 
-func TestArgumentsOfBubblewrapHideTheEnvironment(t *testing.T) {
+func TestBubblewrap_ArgumentsHideEnvironment(t *testing.T) {
 	s := Spec{Name: "n", Rootfs: t.TempDir(), Args: []string{"/app", "-v"}, Env: []string{"A=b=c", "E="}, User: DefaultUser}
 	cmd := Bubblewrap{Path: "/usr/bin/bwrap", Mark: "mark"}.command(s, nil)
 	if want := []string{"mark", "--args", "3", "--", "/app", "-v"}; !slices.Equal(cmd.Args, want) || len(cmd.Env) != 0 {
@@ -200,7 +209,7 @@ func TestArgumentsOfBubblewrapHideTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestExitSays(t *testing.T) {
+func TestExit_String(t *testing.T) {
 	cases := map[string]Exit{
 		"exit code 3":                                  {Code: 3},
 		"killed by signal 9 (SIGKILL)":                 {Signal: syscall.SIGKILL},
@@ -208,7 +217,7 @@ func TestExitSays(t *testing.T) {
 	}
 	for want, e := range cases {
 		if got := e.String(); got != want {
-			t.Errorf("%+v says %q, want %q", e, got, want)
+			t.Errorf("String = %q, want %q", got, want)
 		}
 	}
 }

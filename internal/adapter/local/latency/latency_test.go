@@ -13,14 +13,14 @@ const a, b = "r-aaaaaaaaaaaa", "r-bbbbbbbbbbbb"
 
 var start = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 
-func TestPercentilesWithinFivePercent(t *testing.T) {
+func TestTraffic_QuantilesWithinSixPercent(t *testing.T) {
 	var m latency.Recorder
 	for i := 1; i <= 1000; i++ {
 		m.RecordResponse(a, start, 200, time.Duration(i)*time.Millisecond)
 	}
 	got := m.Traffic(a, start, start)
 	if got.Requests != 1000 || got.Errors != 0 {
-		t.Fatalf("traffic = %+v, want 1000 requests without errors", got)
+		t.Fatalf("traffic = %d requests, %d errors; want 1000, 0", got.Requests, got.Errors)
 	}
 	for _, c := range []struct {
 		name      string
@@ -32,7 +32,7 @@ func TestPercentilesWithinFivePercent(t *testing.T) {
 	}
 }
 
-func TestWindow(t *testing.T) {
+func TestTraffic_Window(t *testing.T) {
 	var m latency.Recorder
 	m.RecordResponse(a, start, 200, time.Millisecond)
 	m.RecordResponse(a, start.Add(10*time.Second), 503, time.Millisecond)
@@ -62,20 +62,20 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-func TestSlotIsReusedAfterAnHour(t *testing.T) {
+func TestTraffic_ReusesExpiredBucket(t *testing.T) {
 	var m latency.Recorder
 	m.RecordResponse(a, start, 500, time.Millisecond)
 	later := start.Add(latency.Retention)
 	m.RecordResponse(a, later, 200, time.Millisecond)
 	if got := m.Traffic(a, start, later); got.Requests != 1 || got.Errors != 0 {
-		t.Errorf("traffic = %+v, want the later request only", got)
+		t.Errorf("traffic = %d requests, %d errors; want only the later request", got.Requests, got.Errors)
 	}
 }
 
-func TestLostHasNoLatency(t *testing.T) {
+func TestRecordFailure_HasNoLatency(t *testing.T) {
 	var m latency.Recorder
 	m.RecordFailure(a, start)
 	if got := m.Traffic(a, start, start); got.P99 != 0 || got.Errors != 1 {
-		t.Errorf("traffic = %+v, want one error and no latency", got)
+		t.Errorf("P99 = %v with %d errors, want 0 with 1", got.P99, got.Errors)
 	}
 }

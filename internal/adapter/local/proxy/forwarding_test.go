@@ -15,9 +15,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-func TestHeaders(t *testing.T) {
+func TestProxy_ForwardedHeaders(t *testing.T) {
 	got := make(chan http.Header, 1)
-	_, at := replica(t, func(w http.ResponseWriter, r *http.Request) {
+	_, at := newReplica(t, func(w http.ResponseWriter, r *http.Request) {
 		h := r.Header.Clone()
 		h.Set("Host", r.Host)
 		got <- h
@@ -25,8 +25,8 @@ func TestHeaders(t *testing.T) {
 		w.Header().Set("X-Hop", "must not pass")
 		w.Header().Set("X-End", "must pass")
 	})
-	r := newRig(t, proxy.Config{})
-	r.Switch(pool(a, at))
+	r := newTestProxy(t, proxy.Config{})
+	r.Switch(newPool(a, at))
 	req, _ := http.NewRequest(http.MethodGet, r.url, nil)
 	req.Host = "retail.example"
 	req.Header.Set("Connection", "X-Secret-Hop")
@@ -46,16 +46,16 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-func TestStreamsAreFlushed(t *testing.T) {
+func TestProxy_FlushesStreams(t *testing.T) {
 	read := make(chan struct{})
-	_, at := replica(t, func(w http.ResponseWriter, r *http.Request) {
+	_, at := newReplica(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "data: 1\n")
 		_ = http.NewResponseController(w).Flush()
-		<-read // the client has the first line before the second is written
+		<-read // the client has received the first line before the second is written
 		_, _ = io.WriteString(w, "data: 2\n")
 	})
-	r := newRig(t, proxy.Config{})
-	r.Switch(pool(a, at))
+	r := newTestProxy(t, proxy.Config{})
+	r.Switch(newPool(a, at))
 	resp, err := http.Get(r.url)
 	if err != nil {
 		t.Fatal(err)
@@ -71,8 +71,8 @@ func TestStreamsAreFlushed(t *testing.T) {
 	}
 }
 
-func TestUpgrade(t *testing.T) {
-	_, at := replica(t, func(w http.ResponseWriter, r *http.Request) {
+func TestProxy_ProtocolUpgrade(t *testing.T) {
+	_, at := newReplica(t, func(w http.ResponseWriter, r *http.Request) {
 		c, rw, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			return
@@ -81,8 +81,8 @@ func TestUpgrade(t *testing.T) {
 		fmt.Fprintf(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
 		_, _ = io.Copy(c, rw)
 	})
-	r := newRig(t, proxy.Config{})
-	p := pool(a, at)
+	r := newTestProxy(t, proxy.Config{})
+	p := newPool(a, at)
 	r.Switch(p)
 	c, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
 	if err != nil {
@@ -92,7 +92,7 @@ func TestUpgrade(t *testing.T) {
 	in := bufio.NewReader(c)
 	resp, err := http.ReadResponse(in, nil)
 	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("got %+v, %v", resp, err)
+		t.Fatalf("response = %v, %v; want status 101", resp, err)
 	}
 	fmt.Fprintf(c, "ping\n")
 	if line, err := in.ReadString('\n'); line != "ping\n" {
@@ -109,15 +109,15 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-func TestBodyTooLongToKeep(t *testing.T) {
-	_, at := replica(t, func(w http.ResponseWriter, r *http.Request) {
+func TestProxy_StreamsLargeBody(t *testing.T) {
+	_, at := newReplica(t, func(w http.ResponseWriter, r *http.Request) {
 		n, _ := io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, n)
 	})
-	gone, dead := replica(t, says("dead"))
+	gone, dead := newReplica(t, respond("dead"))
 	gone.Close()
-	r := newRig(t, proxy.Config{MaxRetryBody: 1000})
-	r.Switch(pool(a, dead, at))
+	r := newTestProxy(t, proxy.Config{MaxRetryBody: 1000})
+	r.Switch(newPool(a, dead, at))
 	for _, chunked := range []bool{false, true} {
 		var body io.Reader = strings.NewReader(strings.Repeat("x", 5000))
 		if chunked {
@@ -135,15 +135,15 @@ func TestBodyTooLongToKeep(t *testing.T) {
 	}
 }
 
-func TestClientThatLeavesIsNoError(t *testing.T) {
+func TestProxy_DoesNotRecordDisconnectedClient(t *testing.T) {
 	began, left := make(chan struct{}), make(chan struct{})
-	_, at := replica(t, func(_ http.ResponseWriter, r *http.Request) {
+	_, at := newReplica(t, func(_ http.ResponseWriter, r *http.Request) {
 		close(began)
 		<-r.Context().Done()
 		close(left)
 	})
-	r := newRig(t, proxy.Config{})
-	p := pool(a, at)
+	r := newTestProxy(t, proxy.Config{})
+	p := newPool(a, at)
 	r.Switch(p)
 	ctx, cancel := context.WithCancel(context.Background())
 	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, r.url, nil)
@@ -161,15 +161,15 @@ func TestClientThatLeavesIsNoError(t *testing.T) {
 	r.wantTraffic(t, a, 0, 0)
 }
 
-func TestAnswerCutShortIsAnError(t *testing.T) {
-	_, at := replica(t, func(w http.ResponseWriter, _ *http.Request) {
+func TestProxy_RecordsTruncatedResponse(t *testing.T) {
+	_, at := newReplica(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
 		_, _ = io.WriteString(w, "half")
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	})
-	r := newRig(t, proxy.Config{})
-	r.Switch(pool(a, at))
+	r := newTestProxy(t, proxy.Config{})
+	r.Switch(newPool(a, at))
 	resp, err := http.Get(r.url)
 	if err == nil {
 		_, err = io.ReadAll(resp.Body)
@@ -181,29 +181,29 @@ func TestAnswerCutShortIsAnError(t *testing.T) {
 	r.wantTraffic(t, a, 1, 1)
 }
 
-func TestCountsBelongToTheReleaseThatAnswered(t *testing.T) {
-	_, atA := replica(t, says("a"))
-	_, atB := replica(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
-	r := newRig(t, proxy.Config{})
-	r.Switch(pool(a, atA))
+func TestProxy_RecordsRespondingRelease(t *testing.T) {
+	_, atA := newReplica(t, respond("a"))
+	_, atB := newReplica(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
+	r := newTestProxy(t, proxy.Config{})
+	r.Switch(newPool(a, atA))
 	get(t, r.url)
-	r.Switch(pool(b, atB))
+	r.Switch(newPool(b, atB))
 	get(t, r.url)
 	get(t, r.url)
 	r.wantTraffic(t, a, 1, 0)
 	r.wantTraffic(t, b, 2, 2)
 }
 
-// TestProbesAreNoTraffic: our own questions are answered like a user's, and the
-// service can't tell them from a user's, but nobody counts them.
-func TestProbesAreNoTraffic(t *testing.T) {
+// TestProxy_DoesNotRecordProbes: health probes get the same response as users,
+// and the service cannot distinguish them, but they are not recorded.
+func TestProxy_DoesNotRecordProbes(t *testing.T) {
 	marked := make(chan string, 2)
-	_, at := replica(t, func(w http.ResponseWriter, r *http.Request) {
+	_, at := newReplica(t, func(w http.ResponseWriter, r *http.Request) {
 		marked <- r.Header.Get(port.ProbeHeader)
 		w.WriteHeader(http.StatusInternalServerError)
 	})
-	r := newRig(t, proxy.Config{})
-	r.Switch(pool(a, at))
+	r := newTestProxy(t, proxy.Config{})
+	r.Switch(newPool(a, at))
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -23,29 +23,29 @@ import (
 
 const a, b = delivery.ReleaseID("r-aaaaaaaaaaaa"), delivery.ReleaseID("r-bbbbbbbbbbbb")
 
-// rig is a proxy on a port, with its meter.
-type rig struct {
+// testProxy is a proxy on a port with its recorder.
+type testProxy struct {
 	*proxy.Proxy
-	url   string
-	meter *latency.Recorder
+	url      string
+	recorder *latency.Recorder
 }
 
-func newRig(t *testing.T, cfg proxy.Config) *rig {
+func newTestProxy(t *testing.T, cfg proxy.Config) *testProxy {
 	m := &latency.Recorder{}
 	cfg.Recorder = m
 	p := proxy.New(cfg)
 	s := httptest.NewServer(p)
 	t.Cleanup(s.Close)
-	return &rig{p, s.URL, m}
+	return &testProxy{p, s.URL, m}
 }
 
-func (r *rig) traffic(id delivery.ReleaseID) port.Traffic {
-	return r.meter.Traffic(id, time.Now().Add(-time.Minute), time.Now())
+func (r *testProxy) traffic(id delivery.ReleaseID) port.Traffic {
+	return r.recorder.Traffic(id, time.Now().Add(-time.Minute), time.Now())
 }
 
-func (r *rig) wantTraffic(t *testing.T, id delivery.ReleaseID, requests, errors int64) {
+func (r *testProxy) wantTraffic(t *testing.T, id delivery.ReleaseID, requests, errors int64) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second) // the count follows the answer
+	deadline := time.Now().Add(5 * time.Second) // recorded after the response
 	for {
 		got := r.traffic(id)
 		if got.Requests == requests && got.Errors == errors {
@@ -58,20 +58,20 @@ func (r *rig) wantTraffic(t *testing.T, id delivery.ReleaseID, requests, errors 
 	}
 }
 
-func replica(t testing.TB, h http.HandlerFunc) (*httptest.Server, string) {
+func newReplica(t testing.TB, h http.HandlerFunc) (*httptest.Server, string) {
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	return s, strings.TrimPrefix(s.URL, "http://")
 }
 
-func says(text string) http.HandlerFunc {
+func respond(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = io.WriteString(w, text)
 	}
 }
 
-func pool(id delivery.ReleaseID, addresses ...string) *proxy.Pool {
+func newPool(id delivery.ReleaseID, addresses ...string) *proxy.Pool {
 	p := proxy.NewPool(id)
 	for _, at := range addresses {
 		p.Add(at)
@@ -93,14 +93,14 @@ func get(t *testing.T, url string) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-// TestTwentySwitchesLoseNothing ends each old release for real, as soon as it is
-// drained, under users who never pause.
-func TestTwentySwitchesLoseNothing(t *testing.T) {
-	r := newRig(t, proxy.Config{})
+// TestSwitch_LosesNoRequest stops each previous release as soon as it is drained,
+// under constant load.
+func TestSwitch_LosesNoRequest(t *testing.T) {
+	r := newTestProxy(t, proxy.Config{})
 	start := func(i int) (*proxy.Pool, []*httptest.Server) {
-		one, at1 := replica(t, says(fmt.Sprint(i)))
-		two, at2 := replica(t, says(fmt.Sprint(i)))
-		return pool(delivery.ReleaseID(fmt.Sprintf("r-%012d", i)), at1, at2), []*httptest.Server{one, two}
+		one, at1 := newReplica(t, respond(fmt.Sprint(i)))
+		two, at2 := newReplica(t, respond(fmt.Sprint(i)))
+		return newPool(delivery.ReleaseID(fmt.Sprintf("r-%012d", i)), at1, at2), []*httptest.Server{one, two}
 	}
 
 	first, servers := start(0)
@@ -150,12 +150,12 @@ func TestTwentySwitchesLoseNothing(t *testing.T) {
 	}
 }
 
-func TestDeadReplicaIsPassedBy(t *testing.T) {
-	r := newRig(t, proxy.Config{})
-	_, alive := replica(t, says("alive"))
-	gone, dead := replica(t, says("dead"))
+func TestProxy_SkipsDeadReplica(t *testing.T) {
+	r := newTestProxy(t, proxy.Config{})
+	_, alive := newReplica(t, respond("alive"))
+	gone, dead := newReplica(t, respond("dead"))
 	gone.Close()
-	r.Switch(pool(a, dead, alive))
+	r.Switch(newPool(a, dead, alive))
 	for range 10 {
 		if code, body := get(t, r.url); code != 200 || body != "alive" {
 			t.Fatalf("got %d %q", code, body)
@@ -164,9 +164,9 @@ func TestDeadReplicaIsPassedBy(t *testing.T) {
 	r.wantTraffic(t, a, 10, 0)
 }
 
-// closer is a server that answers one request per connection and closes it
-// without saying so, as a server does whose keep-alive time is over.
-func closer(t *testing.T, served *atomic.Int64) string {
+// closingServer handles one request per connection and closes it without notice,
+// like a server whose keep-alive timeout has expired.
+func closingServer(t *testing.T, served *atomic.Int64) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -188,19 +188,19 @@ func closer(t *testing.T, served *atomic.Int64) string {
 				_, _ = io.Copy(io.Discard, req.Body)
 				served.Add(1)
 				fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-				_, _ = in.ReadByte() // the next request has begun: hang up on it
+				_, _ = in.ReadByte() // the next request has begun: close the connection
 			}()
 		}
 	}()
 	return l.Addr().String()
 }
 
-func TestKeepAliveRaceIsRetried(t *testing.T) {
+func TestProxy_RetriesKeepAliveRace(t *testing.T) {
 	for _, size := range []int{0, 100, 200 << 10} {
 		t.Run(fmt.Sprint(size, " bytes"), func(t *testing.T) {
 			var served atomic.Int64
-			r := newRig(t, proxy.Config{})
-			r.Switch(pool(a, closer(t, &served), closer(t, &served)))
+			r := newTestProxy(t, proxy.Config{})
+			r.Switch(newPool(a, closingServer(t, &served), closingServer(t, &served)))
 			for range 10 {
 				resp, err := http.Post(r.url, "text/plain", bytes.NewReader(make([]byte, size)))
 				if err != nil {
@@ -220,9 +220,9 @@ func TestKeepAliveRaceIsRetried(t *testing.T) {
 	}
 }
 
-// TestNewConnectionPostIsNotRepeated: a replica that took the whole request and
-// died may have done the work.
-func TestNewConnectionPostIsNotRepeated(t *testing.T) {
+// TestProxy_DoesNotRetryPostOnNewConnection: a replica that received the whole
+// request and died may have executed it.
+func TestProxy_DoesNotRetryPostOnNewConnection(t *testing.T) {
 	var took atomic.Int64
 	abort := func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -236,12 +236,12 @@ func TestNewConnectionPostIsNotRepeated(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.method, func(t *testing.T) {
 			took.Store(0)
-			r := newRig(t, proxy.Config{})
-			_, one := replica(t, abort)
-			_, two := replica(t, abort)
-			_, three := replica(t, abort)
-			_, four := replica(t, abort)
-			r.Switch(pool(a, one, two, three, four))
+			r := newTestProxy(t, proxy.Config{})
+			_, one := newReplica(t, abort)
+			_, two := newReplica(t, abort)
+			_, three := newReplica(t, abort)
+			_, four := newReplica(t, abort)
+			r.Switch(newPool(a, one, two, three, four))
 			req, _ := http.NewRequest(c.method, r.url, strings.NewReader("x"))
 			resp, err := http.DefaultClient.Do(req)
 			if err != nil {
@@ -256,11 +256,11 @@ func TestNewConnectionPostIsNotRepeated(t *testing.T) {
 	}
 }
 
-func TestWaitsForAReplica(t *testing.T) {
-	r := newRig(t, proxy.Config{})
-	p := pool(a)
+func TestProxy_WaitsForReplica(t *testing.T) {
+	r := newTestProxy(t, proxy.Config{})
+	p := newPool(a)
 	r.Switch(p)
-	_, at := replica(t, says("at last"))
+	_, at := newReplica(t, respond("at last"))
 	asked := make(chan struct{})
 	go func() {
 		<-asked
@@ -275,12 +275,12 @@ func TestWaitsForAReplica(t *testing.T) {
 	}
 }
 
-func TestNoReplica(t *testing.T) {
-	r := newRig(t, proxy.Config{ReadyTimeout: 20 * time.Millisecond})
+func TestProxy_NoReplica(t *testing.T) {
+	r := newTestProxy(t, proxy.Config{ReadyTimeout: 20 * time.Millisecond})
 	if code, _ := get(t, r.url); code != http.StatusServiceUnavailable {
 		t.Errorf("without a release: status %d, want 503", code)
 	}
-	r.Switch(pool(a))
+	r.Switch(newPool(a))
 	if code, _ := get(t, r.url); code != http.StatusServiceUnavailable {
 		t.Errorf("without a replica: status %d, want 503", code)
 	}

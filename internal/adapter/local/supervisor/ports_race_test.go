@@ -4,8 +4,8 @@ package supervisor
 
 import "testing"
 
-// TestTwoSupervisorsTakeDifferentPorts: neither has opened what it took.
-func TestTwoSupervisorsTakeDifferentPorts(t *testing.T) {
+// TestPorts_DifferBetweenSupervisors: neither has opened the ports it acquired.
+func TestPorts_DifferBetweenSupervisors(t *testing.T) {
 	var a, b ports
 	seen := map[int]bool{}
 	for range 20 {

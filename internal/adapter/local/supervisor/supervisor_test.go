@@ -15,12 +15,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-func TestBackoff(t *testing.T) {
+func TestConfig_NextBackoff(t *testing.T) {
 	var c Config
 	c.setDefaults()
 	var got []string
@@ -37,7 +39,7 @@ func TestBackoff(t *testing.T) {
 	}
 }
 
-func TestStateSurvives(t *testing.T) {
+func TestStore_PutIsRead(t *testing.T) {
 	dir := t.TempDir()
 	s := &store{dir: dir}
 	want := EnvironmentState{Service: "s", Environment: "e", Port: 18001, Promoted: &ReleaseSpec{Release: "r-aaaaaaaaaaaa", Spec: Spec{Rootfs: "/x"}}}
@@ -45,15 +47,18 @@ func TestStateSurvives(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := ReadState(dir)
-	if err != nil || got.Environments["s/e"].Promoted.Spec.Rootfs != "/x" || got.Environments["s/e"].Port != 18001 {
-		t.Errorf("read %+v, %v", got, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]EnvironmentState{"s/e": want}, got.Environments); diff != "" {
+		t.Errorf("environments (-want +got):\n%s", diff)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".state*")); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
 
-func TestStateThatCannotBeSavedIsNotTrue(t *testing.T) {
+func TestStore_PutFailureChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	s := &store{dir: filepath.Join(dir, "gone")}
 	if err := s.put("s/e", EnvironmentState{Port: 1}); !fault.Is(err, fault.Exhausted) {
@@ -64,7 +69,7 @@ func TestStateThatCannotBeSavedIsNotTrue(t *testing.T) {
 	}
 }
 
-func TestStateOfAnotherVersion(t *testing.T) {
+func TestReadState_RejectsOtherSchema(t *testing.T) {
 	dir := t.TempDir()
 	for text, kind := range map[string]fault.Kind{`{"schema": 2}`: fault.Conflict, `nonsense`: fault.Corrupt, ``: fault.Corrupt} {
 		if err := os.WriteFile(filepath.Join(dir, "state.json"), []byte(text), 0o600); err != nil {
@@ -76,7 +81,7 @@ func TestStateOfAnotherVersion(t *testing.T) {
 	}
 }
 
-func TestListenerIsFound(t *testing.T) {
+func TestFindListener(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +96,7 @@ func TestListenerIsFound(t *testing.T) {
 	}
 }
 
-func TestPortsAreNotHandedOutTwice(t *testing.T) {
+func TestPorts_AcquireIsUnique(t *testing.T) {
 	var p ports
 	seen := map[int]bool{}
 	for range 50 {
@@ -103,7 +108,7 @@ func TestPortsAreNotHandedOutTwice(t *testing.T) {
 	}
 }
 
-func TestStablePortIsTheSameAgain(t *testing.T) {
+func TestStablePort_IsDeterministic(t *testing.T) {
 	one, err1 := stablePort("retail/dev", nil)
 	two, err2 := stablePort("retail/dev", nil)
 	other, err3 := stablePort("retail/dev", map[int]bool{one: true})
@@ -112,9 +117,9 @@ func TestStablePortIsTheSameAgain(t *testing.T) {
 	}
 }
 
-// TestLeftoversAreEnded: a process is known by its start as well, so that one
-// which has its number by now is left alone.
-func TestLeftoversAreEnded(t *testing.T) {
+// TestKillOrphans: a process is identified by its start time, too, so that one
+// that reuses its PID is not killed.
+func TestKillOrphans(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change func(*processRecord)
@@ -165,7 +170,7 @@ func TestLeftoversAreEnded(t *testing.T) {
 	}
 }
 
-func TestLogsAreRotatedAndBounded(t *testing.T) {
+func TestLogFile_RotatesAndLimits(t *testing.T) {
 	dir := t.TempDir()
 	clock := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
 	tick := func() time.Time { clock = clock.Add(time.Millisecond); return clock }
@@ -195,7 +200,7 @@ func TestLogsAreRotatedAndBounded(t *testing.T) {
 	}
 }
 
-func TestEnvironmentOfAReplica(t *testing.T) {
+func TestContainerSpec_Environment(t *testing.T) {
 	o := ReleaseRequest{Environment: "dev", Release: "r-aaaaaaaaaaaa", Spec: Spec{
 		Rootfs: t.TempDir(), Model: "/m", ModelVersion: "3",
 		Image:    port.ImageConfig{Entrypoint: []string{"/app"}, Cmd: []string{"serve"}, Env: []string{"PATH=/bin", "A=image", "PORT=1", "nonsense"}},
