@@ -13,20 +13,21 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-func TestSource(t *testing.T) {
-	porttest.TestSource(t, func(t *testing.T) porttest.SourceFixture { return open(t, "") })
+func TestSource_Conformance(t *testing.T) {
+	porttest.TestSource(t, func(t *testing.T) porttest.SourceFixture { return newRepository(t, "") })
 }
 
-// TestSourceInSubfolder proves the same for a service that is a folder of a
-// larger repository.
-func TestSourceInSubfolder(t *testing.T) {
-	porttest.TestSource(t, func(t *testing.T) porttest.SourceFixture { return open(t, "services/the api") })
+// TestSource_ConformanceInSubfolder: the service is a folder of a larger
+// repository.
+func TestSource_ConformanceInSubfolder(t *testing.T) {
+	porttest.TestSource(t, func(t *testing.T) porttest.SourceFixture { return newRepository(t, "services/the api") })
 }
 
-// TestSourceWithHostileSettings proves it with settings that try to get in the way.
-func TestSourceWithHostileSettings(t *testing.T) {
+// TestSource_ConformanceWithHostileSettings: the repository has settings that
+// would change results or run programs.
+func TestSource_ConformanceWithHostileSettings(t *testing.T) {
 	porttest.TestSource(t, func(t *testing.T) porttest.SourceFixture {
-		r := open(t, "")
+		r := newRepository(t, "")
 		witness := filepath.Join(t.TempDir(), "ran")
 		for key, value := range map[string]string{
 			"core.autocrlf": "true", "core.fsmonitor": "touch " + witness, "core.hooksPath": ".hooks",
@@ -36,7 +37,7 @@ func TestSourceWithHostileSettings(t *testing.T) {
 			"status.renames": "copies", "status.relativePaths": "false", "submodule.recurse": "true",
 			"core.safecrlf": "false",
 		} {
-			run(t, r.Dir, "config", key, value)
+			runGit(t, r.Dir, "config", key, value)
 		}
 		t.Setenv("GIT_DIR", "/nowhere")
 		t.Setenv("GIT_INDEX_FILE", "/nowhere/index")
@@ -49,13 +50,14 @@ func TestSourceWithHostileSettings(t *testing.T) {
 	})
 }
 
-// open makes a repository with one commit; the service is in a folder of it.
-func open(t *testing.T, folder string) porttest.SourceFixture {
+// newRepository creates a repository with one commit; the service is in a folder
+// of it.
+func newRepository(t *testing.T, folder string) porttest.SourceFixture {
 	t.Helper()
 	top := t.TempDir()
-	run(t, top, "init", "-q", "-b", "main")
-	run(t, top, "config", "user.email", "dev@example.com")
-	run(t, top, "config", "user.name", "Dev")
+	runGit(t, top, "init", "-q", "-b", "main")
+	runGit(t, top, "config", "user.email", "dev@example.com")
+	runGit(t, top, "config", "user.name", "Dev")
 	dir := filepath.Join(top, folder)
 	write(t, filepath.Join(dir, "first"), "first")
 	if folder != "" {
@@ -63,18 +65,18 @@ func open(t *testing.T, folder string) porttest.SourceFixture {
 		write(t, filepath.Join(top, "services", "other", "file"), "other")
 	}
 	commit := func(t *testing.T) {
-		run(t, top, "add", "-A", "-f", "--", ".", ":(exclude,glob)**/ignored", ":(exclude,glob)**/.slipway/**")
-		run(t, top, "commit", "-q", "-m", "change")
+		runGit(t, top, "add", "-A", "-f", "--", ".", ":(exclude,glob)**/ignored", ":(exclude,glob)**/.slipway/**")
+		runGit(t, top, "commit", "-q", "-m", "change")
 	}
 	commit(t)
-	if folder != "" { // dirt beside the service is none of it
+	if folder != "" { // changes outside the service are ignored
 		write(t, filepath.Join(top, "beside"), "changed")
 		write(t, filepath.Join(top, "services", "other", "new"), "new")
 	}
 	return porttest.SourceFixture{Source: git.New(dir), Dir: dir, Commit: commit}
 }
 
-func run(t *testing.T, dir string, args ...string) string {
+func runGit(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("git", append([]string{"-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.autocrlf=false"}, args...)...)
 	cmd.Dir = dir
@@ -101,43 +103,43 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
-func TestHeadTroubles(t *testing.T) {
+func TestHead_Errors(t *testing.T) {
 	bare := t.TempDir()
-	run(t, bare, "init", "-q", "--bare")
+	runGit(t, bare, "init", "-q", "--bare")
 	empty := t.TempDir()
-	run(t, empty, "init", "-q")
-	merging := open(t, "").Dir
-	run(t, merging, "checkout", "-q", "-b", "other")
+	runGit(t, empty, "init", "-q")
+	merging := newRepository(t, "").Dir
+	runGit(t, merging, "checkout", "-q", "-b", "other")
 	write(t, filepath.Join(merging, "first"), "theirs")
-	run(t, merging, "commit", "-q", "-a", "-m", "theirs")
-	run(t, merging, "checkout", "-q", "main")
+	runGit(t, merging, "commit", "-q", "-a", "-m", "theirs")
+	runGit(t, merging, "checkout", "-q", "main")
 	write(t, filepath.Join(merging, "first"), "ours")
-	run(t, merging, "commit", "-q", "-a", "-m", "ours")
+	runGit(t, merging, "commit", "-q", "-a", "-m", "ours")
 	merge := exec.Command("git", "merge", "other")
 	merge.Dir = merging
-	_ = merge.Run() // ends with the conflict that is wanted
-	ignored := open(t, "").Dir
+	_ = merge.Run() // fails with the intended conflict
+	ignored := newRepository(t, "").Dir
 	write(t, filepath.Join(ignored, ".gitignore"), "svc\n")
 	write(t, filepath.Join(ignored, "svc", "slipway.yaml"), "x")
-	run(t, ignored, "add", ".gitignore")
-	run(t, ignored, "commit", "-q", "-m", "ignore")
+	runGit(t, ignored, "add", ".gitignore")
+	runGit(t, ignored, "commit", "-q", "-m", "ignore")
 
 	cases := []struct {
 		name, dir  string
 		kind       fault.Kind
-		says, hint string
+		text, hint string
 	}{
 		{"no repository", t.TempDir(), fault.Invalid, "not in a git repository", "git init"},
 		{"bare", bare, fault.Invalid, "not in a git working tree", "clone"},
 		{"no commit", empty, fault.Invalid, "no commit yet", "git commit"},
 		{"merge", merging, fault.Conflict, "first has merge conflicts", "finish the merge"},
-		{"ignored folder", filepath.Join(ignored, "svc"), fault.Invalid, "folder svc not found", "ignored"},
+		{"ignored folder", filepath.Join(ignored, "svc"), fault.Invalid, "folder svc not found", ".gitignore"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := git.New(c.dir).Head(t.Context(), true)
-			if !fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.says) || !strings.Contains(fault.HintOf(err), c.hint) {
-				t.Errorf("%v (hint %q), want %s: %s", err, fault.HintOf(err), c.kind, c.says)
+			if !fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.text) || !strings.Contains(fault.HintOf(err), c.hint) {
+				t.Errorf("error = %v (hint %q), want %s: %s", err, fault.HintOf(err), c.kind, c.text)
 			}
 		})
 	}
@@ -147,7 +149,7 @@ func TestHeadTroubles(t *testing.T) {
 	}
 }
 
-func TestHeadFields(t *testing.T) {
+func TestHead_Fields(t *testing.T) {
 	for remote, want := range map[string]string{
 		"": "",
 		"https://user:token@host.example/r.git?private=1": "https://host.example/r.git",
@@ -155,11 +157,11 @@ func TestHeadFields(t *testing.T) {
 		"ssh://git:pw@host.example/r.git":                 "ssh://host.example/r.git",
 		"/srv/git/r.git":                                  "/srv/git/r.git",
 	} {
-		r := open(t, "")
+		r := newRepository(t, "")
 		if remote != "" {
-			run(t, r.Dir, "remote", "add", "origin", remote)
+			runGit(t, r.Dir, "remote", "add", "origin", remote)
 		}
-		run(t, r.Dir, "checkout", "-q", "-b", "odd/$(id)&branch", "--")
+		runGit(t, r.Dir, "checkout", "-q", "-b", "odd/$(id)&branch", "--")
 		c, err := r.Source.Head(t.Context(), false)
 		if err != nil {
 			t.Fatal(err)
@@ -170,26 +172,26 @@ func TestHeadFields(t *testing.T) {
 		if c.Source != want {
 			t.Errorf("%s: source %q, want %q", remote, c.Source, want)
 		}
-		if sha := run(t, r.Dir, "rev-parse", "HEAD"); c.SHA != sha {
+		if sha := runGit(t, r.Dir, "rev-parse", "HEAD"); c.SHA != sha {
 			t.Errorf("commit %s, want %s", c.SHA, sha)
 		}
 		if age := time.Since(c.Time); age < -time.Minute || age > time.Hour {
 			t.Errorf("committed at %s", c.Time)
 		}
 	}
-	r := open(t, "")
-	run(t, r.Dir, "checkout", "-q", "--detach")
+	r := newRepository(t, "")
+	runGit(t, r.Dir, "checkout", "-q", "--detach")
 	if c, err := r.Source.Head(t.Context(), false); err != nil || c.Branch != "" {
 		t.Errorf("detached: branch %q, %v", c.Branch, err)
 	}
 }
 
-// TestIndexIsLeftAlone compares the user's index byte for byte.
-func TestIndexIsLeftAlone(t *testing.T) {
-	r := open(t, "")
+// TestHead_DoesNotChangeTheUsersIndex compares the user's index byte for byte.
+func TestHead_DoesNotChangeTheUsersIndex(t *testing.T) {
+	r := newRepository(t, "")
 	index := filepath.Join(r.Dir, ".git", "index")
 	write(t, filepath.Join(r.Dir, "staged"), "1")
-	run(t, r.Dir, "add", "staged")
+	runGit(t, r.Dir, "add", "staged")
 	write(t, filepath.Join(r.Dir, "first"), "changed")
 	before, err := os.ReadFile(index)
 	if err != nil {
@@ -208,10 +210,10 @@ func TestIndexIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestUnsupported(t *testing.T) {
-	r := open(t, "")
-	lib := open(t, "")
-	run(t, r.Dir, "-c", "protocol.file.allow=always", "submodule", "add", "-q", lib.Dir, "libs/lib")
+func TestSource_RejectsSubmodulesAndLFS(t *testing.T) {
+	r := newRepository(t, "")
+	lib := newRepository(t, "")
+	runGit(t, r.Dir, "-c", "protocol.file.allow=always", "submodule", "add", "-q", lib.Dir, "libs/lib")
 	r.Commit(t)
 	c, err := r.Source.Head(t.Context(), false)
 	if err != nil {
@@ -220,7 +222,7 @@ func TestUnsupported(t *testing.T) {
 	if _, err := r.Source.Files(t.Context(), c.Tree); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "libs/lib is a submodule") {
 		t.Errorf("a submodule: %v", err)
 	}
-	r = open(t, "")
+	r = newRepository(t, "")
 	write(t, filepath.Join(r.Dir, "models", ".gitattributes"), "*.bin filter=lfs diff=lfs merge=lfs -text\n")
 	r.Commit(t)
 	if c, err = r.Source.Head(t.Context(), false); err != nil {
@@ -232,11 +234,11 @@ func TestUnsupported(t *testing.T) {
 	}
 }
 
-// TestAttributesDoNotConvert proves that a checkout holds the committed bytes.
-func TestAttributesDoNotConvert(t *testing.T) {
-	r := open(t, "")
+// TestCheckout_IgnoresAttributes: a checkout has the committed bytes.
+func TestCheckout_IgnoresAttributes(t *testing.T) {
+	r := newRepository(t, "")
 	ran := filepath.Join(t.TempDir(), "ran")
-	run(t, r.Dir, "config", "filter.evil.smudge", "touch "+ran)
+	runGit(t, r.Dir, "config", "filter.evil.smudge", "touch "+ran)
 	write(t, filepath.Join(r.Dir, ".gitattributes"), "*.txt eol=crlf\n*.id ident\n*.evil filter=evil\n")
 	write(t, filepath.Join(r.Dir, "a.txt"), "one\ntwo\n")
 	write(t, filepath.Join(r.Dir, "b.id"), "$Id$\n")
@@ -260,16 +262,16 @@ func TestAttributesDoNotConvert(t *testing.T) {
 	}
 }
 
-// TestWorktree proves that a linked working tree is a source like any other.
-func TestWorktree(t *testing.T) {
-	r := open(t, "")
+// TestSource_InLinkedWorktree: a linked working tree is a source like any other.
+func TestSource_InLinkedWorktree(t *testing.T) {
+	r := newRepository(t, "")
 	linked := filepath.Join(t.TempDir(), "linked")
-	run(t, r.Dir, "worktree", "add", "-q", linked)
+	runGit(t, r.Dir, "worktree", "add", "-q", linked)
 	write(t, filepath.Join(linked, "new"), "1")
 	s := git.New(linked)
 	c, err := s.Head(t.Context(), true)
 	if err != nil || !c.Dirty || c.Branch != "linked" {
-		t.Fatalf("%+v, %v", c, err)
+		t.Fatalf("dirty %v on branch %q, %v; want a dirty commit on linked", c.Dirty, c.Branch, err)
 	}
 	out := filepath.Join(t.TempDir(), "out")
 	if err := s.Checkout(t.Context(), c.Tree, out); err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-// TestMain lets the test binary play the process that is killed.
+// TestMain makes the test binary the process that is killed.
 func TestMain(m *testing.M) {
 	if job := os.Getenv("SLIPWAY_TEST_CHECKOUT"); job != "" {
 		parts := strings.Split(job, "|")
@@ -30,10 +30,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestKilledCheckout kills a checkout, with its git, once it has written its
-// first files, and expects the next one to finish the work.
-func TestKilledCheckout(t *testing.T) {
-	r := open(t, "")
+// TestCheckout_AfterKill kills a checkout together with its git while it writes
+// files. The next one completes the work.
+func TestCheckout_AfterKill(t *testing.T) {
+	r := newRepository(t, "")
 	const files = 3000
 	for i := range files {
 		write(t, filepath.Join(r.Dir, "d", fmt.Sprint(i%50), fmt.Sprintf("f%d", i)), strings.Repeat(fmt.Sprintln(i), 50))
@@ -45,7 +45,7 @@ func TestKilledCheckout(t *testing.T) {
 	}
 	out := filepath.Join(t.TempDir(), "out")
 	for range 3 {
-		killMidway(t, r.Dir, c.Tree, out)
+		killDuringCheckout(t, r.Dir, c.Tree, out)
 	}
 	if err := r.Source.Checkout(t.Context(), c.Tree, out); err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func TestKilledCheckout(t *testing.T) {
 	}
 }
 
-// awaitLock waits until neither a checkout to dir nor its git is left.
+// awaitLock waits until neither a checkout to dir nor its git is running.
 func awaitLock(t *testing.T, dir string) {
 	t.Helper()
 	f, err := os.Open(filepath.Join(dir+".git", "lock"))
@@ -72,10 +72,10 @@ func awaitLock(t *testing.T, dir string) {
 	}
 }
 
-// TestCheckout_WaitsForGitOfKilledProcess kills a checkout, but not its git, which
-// goes on writing another tree a while later.
+// TestCheckout_WaitsForGitOfKilledProcess kills a checkout but not its git, which
+// writes another tree a while later.
 func TestCheckout_WaitsForGitOfKilledProcess(t *testing.T) {
-	r := open(t, "")
+	r := newRepository(t, "")
 	write(t, filepath.Join(r.Dir, "f"), "old")
 	write(t, filepath.Join(r.Dir, "only-old"), "old")
 	r.Commit(t)
@@ -117,7 +117,7 @@ func TestCheckout_WaitsForGitOfKilledProcess(t *testing.T) {
 	}
 }
 
-// checkoutChild starts a checkout in a process of its own.
+// checkoutChild starts a checkout in a separate process.
 func checkoutChild(t *testing.T, repo, tree, out, program string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -133,7 +133,7 @@ func checkoutChild(t *testing.T, repo, tree, out, program string) *exec.Cmd {
 	return cmd
 }
 
-func killMidway(t *testing.T, repo, tree, out string) {
+func killDuringCheckout(t *testing.T, repo, tree, out string) {
 	t.Helper()
 	if err := os.RemoveAll(out); err != nil {
 		t.Fatal(err)
@@ -155,7 +155,7 @@ func killMidway(t *testing.T, repo, tree, out string) {
 		t.Fatal(err)
 	}
 	<-ended
-	awaitLock(t, out) // its git may still be dying
+	awaitLock(t, out) // its git may still be running
 	if entries, _ := os.ReadDir(filepath.Join(out, "d")); len(entries) == 50 {
 		t.Log("the checkout was nearly done when it was killed")
 	}

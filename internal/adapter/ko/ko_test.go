@@ -14,14 +14,14 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-func TestBuilder(t *testing.T) {
+func TestBuilder_Conformance(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds Go programs")
 	}
 	porttest.TestBuilder(t, func(*testing.T) port.Builder { return ko.New(ko.Config{}) })
 }
 
-func TestVersionIsTheOneInUse(t *testing.T) {
+func TestVersion_MatchesModule(t *testing.T) {
 	mod, err := os.ReadFile("../../../go.mod")
 	if err != nil {
 		t.Fatal(err)
@@ -31,8 +31,8 @@ func TestVersionIsTheOneInUse(t *testing.T) {
 	}
 }
 
-// TestImageSays looks at what stands in the image besides the program.
-func TestImageSays(t *testing.T) {
+// TestBuild_ImageConfig checks the metadata of the image.
+func TestBuild_ImageConfig(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a Go program")
 	}
@@ -77,7 +77,7 @@ func TestImageSays(t *testing.T) {
 		}
 	}
 	if c.Config.User != "65532:65532" || len(c.Config.Entrypoint) != 1 || c.Config.Entrypoint[0] != "/ko-app/api" {
-		t.Errorf("config = %+v", c.Config)
+		t.Errorf("user %q, entrypoint %q; want 65532:65532, /ko-app/api", c.Config.User, c.Config.Entrypoint)
 	}
 	if !c.Created.Equal(o.Commit.Time) {
 		t.Errorf("created %v, want the commit's time", c.Created)

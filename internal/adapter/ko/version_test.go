@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestVersionIsAskedOnce: of one program go. Another in its place is asked again.
-func TestVersionIsAskedOnce(t *testing.T) {
+// TestFingerprint_RunsGoOnce: the version is cached until the binary changes.
+func TestFingerprint_RunsGoOnce(t *testing.T) {
 	dir := t.TempDir()
 	asked := filepath.Join(dir, "asked")
 	install := func(version string, at time.Time) {

@@ -34,9 +34,9 @@ const (
 	ciSecret = "hunter2-request-token"
 )
 
-// private is a Sigstore of one's own on this machine: a CI that gives tokens, an
+// fakeSigstore is a Sigstore of one's own on this machine: a CI that gives tokens, an
 // authority that makes certificates of them, and a clock.
-type private struct {
+type fakeSigstore struct {
 	t       *testing.T
 	url     string
 	subject string // whom the CI vouches for
@@ -51,9 +51,9 @@ type private struct {
 	early  time.Duration
 }
 
-func newPrivate(t *testing.T) *private {
+func newFakeSigstore(t *testing.T) *fakeSigstore {
 	t.Helper()
-	p := &private{t: t, subject: "deliver@mlops.example.com"}
+	p := &fakeSigstore{t: t, subject: "deliver@mlops.example.com"}
 	top, topKey, err := ca.GenerateRootCa()
 	p.must(err)
 	p.top = top
@@ -76,14 +76,14 @@ func newPrivate(t *testing.T) *private {
 	return p
 }
 
-func (p *private) must(err error) {
+func (p *fakeSigstore) must(err error) {
 	p.t.Helper()
 	if err != nil {
 		p.t.Fatal(err)
 	}
 }
 
-func (p *private) token(w http.ResponseWriter, r *http.Request) {
+func (p *fakeSigstore) token(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Authorization") != "Bearer "+ciSecret || r.URL.Query().Get("audience") != "sigstore" || r.URL.Query().Get("api-version") != "2.0" {
 		w.WriteHeader(http.StatusForbidden)
 		return
@@ -101,7 +101,7 @@ func (publicOnly) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 	return nil, errors.New("it can't sign")
 }
 
-func (p *private) certify(w http.ResponseWriter, r *http.Request) {
+func (p *fakeSigstore) certify(w http.ResponseWriter, r *http.Request) {
 	if s := int(p.status.Load()); s != 0 {
 		w.WriteHeader(s)
 		return
@@ -130,7 +130,7 @@ func (p *private) certify(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"signedCertificateEmbeddedSct": map[string]any{"chain": map[string]any{"certificates": []string{text}}}})
 }
 
-func (p *private) stamp(w http.ResponseWriter, r *http.Request) {
+func (p *fakeSigstore) stamp(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	asked, err := timestamp.ParseRequest(body)
 	if err != nil {
@@ -151,7 +151,7 @@ func (p *private) stamp(w http.ResponseWriter, r *http.Request) {
 }
 
 // root is what others trust it by.
-func (p *private) root() string {
+func (p *fakeSigstore) root() string {
 	p.t.Helper()
 	from, to := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
 	r, err := root.NewTrustedRoot(root.TrustedRootMediaType01,
@@ -165,19 +165,19 @@ func (p *private) root() string {
 	return string(raw)
 }
 
-func (p *private) config() Config {
+func (p *fakeSigstore) config() Config {
 	env := map[string]string{tokenURL: p.url + "/token?api-version=2.0", tokenSecret: ciSecret}
 	return Config{Environ: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}
 }
 
-func (p *private) signer() port.Signer {
+func (p *fakeSigstore) signer() port.Signer {
 	p.t.Helper()
 	s, err := New(p.config()).NewSigner(port.SignRequest{Fulcio: p.url + "/fulcio/", Timestamps: p.url + "/clock"})
 	p.must(err)
 	return s
 }
 
-func (p *private) trust(subjects ...string) port.TrustPolicy {
+func (p *fakeSigstore) trust(subjects ...string) port.TrustPolicy {
 	t := port.TrustPolicy{Root: p.root()}
 	for _, s := range subjects {
 		t.Identities = append(t.Identities, port.TrustedIdentity{Issuer: issuer, Subject: s})
@@ -185,9 +185,9 @@ func (p *private) trust(subjects ...string) port.TrustPolicy {
 	return t
 }
 
-func TestIdentitySignatures(t *testing.T) {
+func TestIdentitySigner_Conformance(t *testing.T) {
 	porttest.TestSigning(t, func(t *testing.T) porttest.SigningFixture {
-		p, q := newPrivate(t), newPrivate(t)
+		p, q := newFakeSigstore(t), newFakeSigstore(t)
 		q.subject = "somebody@else.example.com"
 		return porttest.SigningFixture{
 			Signer: p.signer(), Other: q.signer(), Verifier: New(Config{}),
@@ -196,43 +196,45 @@ func TestIdentitySignatures(t *testing.T) {
 	})
 }
 
-// TestIdentities: what a certificate says counts only under the root that is
-// trusted, for whom it names, at a time at which it was good.
-func TestIdentities(t *testing.T) {
-	p, q := newPrivate(t), newPrivate(t)
-	late := newPrivate(t)
+// TestVerify_Identities: a certificate counts only under the trusted root, for
+// its identity, and while it is valid.
+func TestVerify_Identities(t *testing.T) {
+	p, q := newFakeSigstore(t), newFakeSigstore(t)
+	late := newFakeSigstore(t)
 	late.early = time.Hour
-	sign := func(p *private) []byte {
+	sign := func(p *fakeSigstore) []byte {
 		b, err := p.signer().Sign(t.Context(), []byte(statement))
 		p.must(err)
 		return b
 	}
 	good := sign(p)
-	_, keys := pair(t, "ann")
+	_, keys := newKeySignerPair(t, "ann")
 	otherIssuer := p.trust(p.subject)
 	otherIssuer.Identities[0].Issuer = "https://token.example.org"
 	for name, c := range map[string]struct {
 		bundle []byte
 		trust  port.TrustPolicy
-		says   string
+		text   string // of the error
 	}{
-		"another subject":         {good, p.trust("deliver@mlops.example.org"), "identity that the policy does not trust"},
-		"the subject within":      {good, p.trust("mlops.example"), "identity that the policy does not trust"},
-		"another issuer":          {good, otherIssuer, "identity that the policy does not trust"},
-		"another root":            {good, q.trust(p.subject), "under a root that the policy does not trust"},
-		"keys only":               {good, keys, "the policy trusts only keys"},
-		"used after it was good":  {sign(late), late.trust(late.subject), "under a root that the policy does not trust"},
-		"without a clock's stamp": {without(t, good, "timestampVerificationData"), p.trust(p.subject), "under a root that the policy does not trust"},
+		"another subject":     {good, p.trust("deliver@mlops.example.org"), "identity that the policy does not trust"},
+		"the subject within":  {good, p.trust("mlops.example"), "identity that the policy does not trust"},
+		"another issuer":      {good, otherIssuer, "identity that the policy does not trust"},
+		"another root":        {good, q.trust(p.subject), "under a root that the policy does not trust"},
+		"keys only":           {good, keys, "the policy trusts only keys"},
+		"signed after expiry": {sign(late), late.trust(late.subject), "under a root that the policy does not trust"},
+		"without a timestamp": {withoutMaterial(t, good, "timestampVerificationData"), p.trust(p.subject), "under a root that the policy does not trust"},
 	} {
-		_, err := New(Config{}).Verify(t.Context(), c.bundle, c.trust)
-		if !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: %v, want denied with %q", name, err, c.says)
-		}
+		t.Run(name, func(t *testing.T) {
+			_, err := New(Config{}).Verify(t.Context(), c.bundle, c.trust)
+			if !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), c.text) {
+				t.Errorf("error = %v, want %s with %q", err, fault.Denied, c.text)
+			}
+		})
 	}
 	if _, err := New(Config{}).Verify(t.Context(), good, port.TrustPolicy{Root: "{}", Identities: p.trust("*").Identities}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a root that is none: %v", err)
 	}
-	key, _ := pair(t, "ann")
+	key, _ := newKeySignerPair(t, "ann")
 	b, err := key.Sign(t.Context(), []byte(statement))
 	p.must(err)
 	if _, err := New(Config{}).Verify(t.Context(), b, p.trust("*")); !fault.Is(err, fault.Denied) {
@@ -240,8 +242,8 @@ func TestIdentities(t *testing.T) {
 	}
 }
 
-// without takes a part out of a bundle's material.
-func without(t *testing.T, bundle []byte, part string) []byte {
+// withoutMaterial removes a part of a bundle's verification material.
+func withoutMaterial(t *testing.T, bundle []byte, part string) []byte {
 	t.Helper()
 	var b map[string]any
 	if err := json.Unmarshal(bundle, &b); err != nil {
@@ -259,8 +261,8 @@ func without(t *testing.T, bundle []byte, part string) []byte {
 	return out
 }
 
-func TestNoIdentity(t *testing.T) {
-	p := newPrivate(t)
+func TestIdentitySigner_WithoutIdentity(t *testing.T) {
+	p := newFakeSigstore(t)
 	env := func(url, secret string) Config {
 		return Config{Environ: func(name string) (string, bool) {
 			return map[string]string{tokenURL: url, tokenSecret: secret}[name], true
@@ -270,18 +272,20 @@ func TestNoIdentity(t *testing.T) {
 		config Config
 		kind   fault.Kind
 	}{
-		"no CI":            {env("", ""), fault.Denied},
-		"in the clear":     {env("http://ci.example.com/token", ciSecret), fault.Denied},
-		"wrong secret":     {env(p.url+"/token", "hunter2-wrong"), fault.Unavailable},
-		"nobody is there":  {env("http://127.0.0.1:1/token", ciSecret), fault.Unavailable},
-		"not what it says": {env(p.url+"/nowhere", ciSecret), fault.Unavailable},
+		"no CI":                    {env("", ""), fault.Denied},
+		"plain HTTP":               {env("http://ci.example.com/token", ciSecret), fault.Denied},
+		"wrong secret":             {env(p.url+"/token", "hunter2-wrong"), fault.Unavailable},
+		"connection refused":       {env("http://127.0.0.1:1/token", ciSecret), fault.Unavailable},
+		"no token in the response": {env(p.url+"/nowhere", ciSecret), fault.Unavailable},
 	} {
-		s, err := New(c.config).NewSigner(port.SignRequest{Fulcio: p.url + "/fulcio", Timestamps: p.url + "/clock"})
-		p.must(err)
-		_, err = s.Sign(t.Context(), []byte(statement))
-		if !fault.Is(err, c.kind) || strings.Contains(err.Error()+fault.HintOf(err), "hunter2") {
-			t.Errorf("%s: %v, want %s without the secret", name, err, c.kind)
-		}
+		t.Run(name, func(t *testing.T) {
+			s, err := New(c.config).NewSigner(port.SignRequest{Fulcio: p.url + "/fulcio", Timestamps: p.url + "/clock"})
+			p.must(err)
+			_, err = s.Sign(t.Context(), []byte(statement))
+			if !fault.Is(err, c.kind) || strings.Contains(err.Error()+fault.HintOf(err), "hunter2") {
+				t.Errorf("error = %v, want %s without the secret", err, c.kind)
+			}
+		})
 	}
 	p.status.Store(http.StatusForbidden)
 	if _, err := p.signer().Sign(t.Context(), []byte(statement)); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "403") {
@@ -289,7 +293,7 @@ func TestNoIdentity(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := newPrivate(t).signer().Sign(ctx, []byte(statement)); err == nil {
+	if _, err := newFakeSigstore(t).signer().Sign(ctx, []byte(statement)); err == nil {
 		t.Error("signed after it was stopped")
 	}
 }

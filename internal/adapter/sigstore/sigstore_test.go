@@ -17,8 +17,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-// pair is a signer with whoever trusts it.
-func pair(t *testing.T, name string) (port.Signer, port.TrustPolicy) {
+// newKeySignerPair returns a signer and a policy that trusts it.
+func newKeySignerPair(t *testing.T, name string) (port.Signer, port.TrustPolicy) {
 	t.Helper()
 	private, public, err := Generate([]byte("pass of " + name))
 	if err != nil {
@@ -31,21 +31,22 @@ func pair(t *testing.T, name string) (port.Signer, port.TrustPolicy) {
 	return s, port.TrustPolicy{Keys: []port.TrustedKey{{Name: name + ".pub", PEM: string(public)}}}
 }
 
-func TestKeySignatures(t *testing.T) {
+func TestKeySigner_Conformance(t *testing.T) {
 	porttest.TestSigning(t, func(t *testing.T) porttest.SigningFixture {
 		s := porttest.SigningFixture{Verifier: New(Config{})}
-		s.Signer, s.Trusted = pair(t, "ann")
-		s.Other, s.OtherTrusted = pair(t, "bob")
+		s.Signer, s.Trusted = newKeySignerPair(t, "ann")
+		s.Other, s.OtherTrusted = newKeySignerPair(t, "bob")
 		return s
 	})
 }
 
 const statement = `{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha256":"1111111111111111111111111111111111111111111111111111111111111111"}}],"predicateType":"https://sigstore.dev/cosign/sign/v1","predicate":{}}`
 
-// TestTampered changes each part of a bundle in a way that leaves it well-formed.
-func TestTampered(t *testing.T) {
-	signer, trusted := pair(t, "ann")
-	mallory, malloryTrusted := pair(t, "mallory")
+// TestVerify_RejectsTampering changes each part of a bundle and keeps it
+// well-formed.
+func TestVerify_RejectsTampering(t *testing.T) {
+	signer, trusted := newKeySignerPair(t, "ann")
+	mallory, malloryTrusted := newKeySignerPair(t, "mallory")
 	good, err := signer.Sign(t.Context(), []byte(statement))
 	if err != nil {
 		t.Fatal(err)
@@ -56,10 +57,10 @@ func TestTampered(t *testing.T) {
 	}
 	two := append(trusted.Keys, malloryTrusted.Keys...)
 	if v, err := New(Config{}).Verify(t.Context(), good, port.TrustPolicy{Keys: append(malloryTrusted.Keys, trusted.Keys...)}); err != nil || v.Signer.Name != "ann.pub" {
-		t.Errorf("with two trusted keys: %+v, %v", v, err)
+		t.Errorf("with two trusted keys: signer %q, %v; want ann.pub", v.Signer.Name, err)
 	}
 	if v, err := New(Config{}).Verify(t.Context(), forged, port.TrustPolicy{Keys: two}); err != nil || v.Signer.Name != "mallory.pub" {
-		t.Errorf("with two trusted keys: %+v, %v", v, err)
+		t.Errorf("with two trusted keys: signer %q, %v; want mallory.pub", v.Signer.Name, err)
 	}
 	envelope := func(b map[string]any) map[string]any { return b["dsseEnvelope"].(map[string]any) }
 	signature := func(b map[string]any) map[string]any { return envelope(b)["signatures"].([]any)[0].(map[string]any) }
@@ -80,26 +81,28 @@ func TestTampered(t *testing.T) {
 		},
 		"nothing to verify with": func(b map[string]any) { delete(b, "verificationMaterial") },
 	} {
-		var b map[string]any
-		if err := json.Unmarshal(good, &b); err != nil {
-			t.Fatal(err)
-		}
-		change(b)
-		raw, err := json.Marshal(b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = New(Config{}).Verify(t.Context(), raw, trusted)
-		if !fault.Is(err, fault.Denied) && !fault.Is(err, fault.Corrupt) {
-			t.Errorf("another %s: %v", name, err)
-		}
-		if _, ok := signer.OwnStatement(t.Context(), raw); ok {
-			t.Errorf("another %s: it is the signer's own", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			var b map[string]any
+			if err := json.Unmarshal(good, &b); err != nil {
+				t.Fatal(err)
+			}
+			change(b)
+			raw, err := json.Marshal(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = New(Config{}).Verify(t.Context(), raw, trusted)
+			if !fault.Is(err, fault.Denied) && !fault.Is(err, fault.Corrupt) {
+				t.Errorf("Verify = %v, want %s or %s", err, fault.Denied, fault.Corrupt)
+			}
+			if _, ok := signer.OwnStatement(t.Context(), raw); ok {
+				t.Error("OwnStatement accepted it")
+			}
+		})
 	}
 }
 
-func TestKeys(t *testing.T) {
+func TestReadKey(t *testing.T) {
 	fresh, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +130,7 @@ func TestKeys(t *testing.T) {
 	cosign := bytes.Replace(sealed, []byte("SIGSTORE"), []byte("COSIGN"), 2)
 	for name, c := range map[string]struct {
 		key, pass string
-		says      string // "" when it is good
+		text      string // of the error; "": none
 	}{
 		"EC":                {string(plainEC), "", ""},
 		"PKCS 8":            {string(plain), "", ""},
@@ -141,26 +144,28 @@ func TestKeys(t *testing.T) {
 		"cut":               {string(plain[:60]), "", "not in PEM format"},
 		"not in PEM format": {"s3cret", "", "not in PEM format"},
 	} {
-		_, err := New(Config{}).NewSigner(port.SignRequest{Key: []byte(c.key), Passphrase: []byte(c.pass)})
-		if c.says == "" {
-			if err != nil {
-				t.Errorf("%s: %v", name, err)
+		t.Run(name, func(t *testing.T) {
+			_, err := New(Config{}).NewSigner(port.SignRequest{Key: []byte(c.key), Passphrase: []byte(c.pass)})
+			if c.text == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
 			}
-			continue
-		}
-		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.says) || fault.HintOf(err) == "" {
-			t.Errorf("%s: %v (%s), want %q and a hint", name, err, fault.HintOf(err), c.says)
-		}
-		for _, secret := range []string{c.pass, strings.TrimSpace(c.key)} {
-			if err != nil && len(secret) > 5 && strings.Contains(err.Error()+fault.HintOf(err), secret) {
-				t.Errorf("%s: the secret is in %v", name, err)
+			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.text) || fault.HintOf(err) == "" {
+				t.Errorf("error = %v (hint %q), want %s with %q and a hint", err, fault.HintOf(err), fault.Invalid, c.text)
 			}
-		}
+			for _, secret := range []string{c.pass, strings.TrimSpace(c.key)} {
+				if err != nil && len(secret) > 5 && strings.Contains(err.Error()+fault.HintOf(err), secret) {
+					t.Errorf("error %v contains the secret", err)
+				}
+			}
+		})
 	}
 }
 
-func TestTrustedKeysThatAreNone(t *testing.T) {
-	signer, _ := pair(t, "ann")
+func TestVerify_InvalidTrustedKeys(t *testing.T) {
+	signer, _ := newKeySignerPair(t, "ann")
 	b, err := signer.Sign(t.Context(), []byte(statement))
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +178,7 @@ func TestTrustedKeysThatAreNone(t *testing.T) {
 	}
 }
 
-func TestPattern(t *testing.T) {
+func TestSubjectPattern(t *testing.T) {
 	if got := subjectPattern("https://github.com/a.b/*@refs/heads/main"); got != `\Ahttps://github\.com/a\.b/.*@refs/heads/main\z` {
 		t.Error(got)
 	}

@@ -12,10 +12,10 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// TestPublicRoot: it is asked for once an hour, and what can't be asked is not
-// trusted.
-func TestPublicRoot(t *testing.T) {
-	p := newPrivate(t)
+// TestPublicRoot_Cache: the trust root is cached for an hour, and nothing is
+// trusted while it is unreachable.
+func TestPublicRoot_Cache(t *testing.T) {
+	p := newFakeSigstore(t)
 	b, err := p.signer().Sign(t.Context(), []byte(statement))
 	p.must(err)
 	trusted := p.trust(p.subject)
@@ -52,8 +52,8 @@ func TestPublicRoot(t *testing.T) {
 	}
 }
 
-func TestPublicRootStopped(t *testing.T) {
-	p := newPrivate(t)
+func TestPublicRoot_Canceled(t *testing.T) {
+	p := newFakeSigstore(t)
 	b, err := p.signer().Sign(t.Context(), []byte(statement))
 	p.must(err)
 	s, never := New(Config{}), make(chan struct{})
