@@ -11,11 +11,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-func TestProber(t *testing.T) {
+func TestProber_Conformance(t *testing.T) {
 	porttest.TestProber(t, func(*testing.T) port.Prober { return Prober{} })
 }
 
-func TestProberAsk_ReturnsForwardError(t *testing.T) {
+func TestProbe_ReturnsForwardError(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set(port.ForwardErrorHeader, "connection refused")
 		w.WriteHeader(http.StatusBadGateway)

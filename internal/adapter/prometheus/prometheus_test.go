@@ -14,7 +14,7 @@ import (
 
 const token = "s3cret-token"
 
-// vector is a server's answer with these samples.
+// vector returns a response with these samples.
 func vector(values ...string) string {
 	var samples []string
 	for i, v := range values {
@@ -27,25 +27,26 @@ func success(kind, result string) string {
 	return fmt.Sprintf(`{"status":"success","data":{"resultType":%q,"result":%s},"warnings":["w"]}`, kind, result)
 }
 
-func refusal(kind, why string) string {
+func apiError(kind, why string) string {
 	return fmt.Sprintf(`{"status":"error","errorType":%q,"error":%q}`, kind, why)
 }
 
-type answer struct {
+type response struct {
 	status int
 	body   string
 }
 
-// serve answers each expression as told; it wants the token.
-func serve(t *testing.T, answers map[string]answer) *httptest.Server {
+// newServer starts a server that returns these responses by expression and
+// requires the token.
+func newServer(t *testing.T, answers map[string]response) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a, known := answers[r.FormValue("query")]
 		switch {
 		case r.URL.Path != "/prom/api/v1/query" || !known:
-			a = answer{http.StatusNotFound, "404 page not found"}
+			a = response{http.StatusNotFound, "404 page not found"}
 		case r.Header.Get("Authorization") != "Bearer "+token:
-			a = answer{http.StatusUnauthorized, "no"}
+			a = response{http.StatusUnauthorized, "no"}
 		}
 		if a.status == http.StatusFound {
 			w.Header().Set("Location", "/prom/api/v1/query?query=up")
@@ -57,14 +58,14 @@ func serve(t *testing.T, answers map[string]answer) *httptest.Server {
 	return s
 }
 
-func TestMetrics(t *testing.T) {
+func TestClient_Conformance(t *testing.T) {
 	porttest.TestMetricsProvider(t, func(t *testing.T) porttest.MetricsProviderFixture {
-		s := serve(t, map[string]answer{
+		s := newServer(t, map[string]response{
 			`sum(rate(x{a="b"}[1m]))`: {200, vector("0.25")},
 			"absent":                  {200, vector()},
 			"0/0":                     {200, vector("NaN")},
 			"up":                      {200, vector("1", "0")},
-			"rate(":                   {400, refusal("bad_data", "1:6: parse error: unclosed left parenthesis")},
+			"rate(":                   {400, apiError("bad_data", "1:6: parse error: unclosed left parenthesis")},
 		})
 		return porttest.MetricsProviderFixture{
 			Metrics: New(token), Address: s.URL + "/prom/",
@@ -74,44 +75,46 @@ func TestMetrics(t *testing.T) {
 	})
 }
 
-func TestAnswers(t *testing.T) {
+func TestQuery_Responses(t *testing.T) {
 	cases := map[string]struct {
-		answer
+		response
 		value float64
 		ok    bool
 		kind  fault.Kind // empty: no error
 	}{
-		"scalar":          {answer: answer{200, success("scalar", `[1767225600,"3"]`)}, value: 3, ok: true},
-		"scalar NaN":      {answer: answer{200, success("scalar", `[1767225600,"NaN"]`)}},
-		"matrix":          {answer: answer{200, success("matrix", `[]`)}, kind: fault.Invalid},
-		"string":          {answer: answer{200, success("string", `[1,"a"]`)}, kind: fault.Invalid},
-		"histogram":       {answer: answer{200, success("vector", `[{"metric":{},"histogram":[1,{}]}]`)}, kind: fault.Invalid},
-		"broken sample":   {answer: answer{200, success("vector", `[{"value":[1,"one"]}]`)}, kind: fault.Invalid},
-		"broken pair":     {answer: answer{200, success("scalar", `[1]`)}, kind: fault.Invalid},
-		"execution":       {answer: answer{422, refusal("execution", "too many samples")}, kind: fault.Unavailable},
-		"timeout":         {answer: answer{503, refusal("timeout", "query timed out")}, kind: fault.Unavailable},
-		"a page":          {answer: answer{200, "<html>"}, kind: fault.Unavailable},
-		"another API":     {answer: answer{200, `{"ok":true}`}, kind: fault.Unavailable},
-		"elsewhere":       {answer: answer{302, ""}, kind: fault.Unavailable},
-		"proxy's trouble": {answer: answer{502, "bad gateway"}, kind: fault.Unavailable},
-		"endless":         {answer: answer{200, vector(strings.Repeat("1", maxBody))}, kind: fault.Invalid},
+		"scalar":        {response: response{200, success("scalar", `[1767225600,"3"]`)}, value: 3, ok: true},
+		"scalar NaN":    {response: response{200, success("scalar", `[1767225600,"NaN"]`)}},
+		"matrix":        {response: response{200, success("matrix", `[]`)}, kind: fault.Invalid},
+		"string":        {response: response{200, success("string", `[1,"a"]`)}, kind: fault.Invalid},
+		"histogram":     {response: response{200, success("vector", `[{"metric":{},"histogram":[1,{}]}]`)}, kind: fault.Invalid},
+		"broken sample": {response: response{200, success("vector", `[{"value":[1,"one"]}]`)}, kind: fault.Invalid},
+		"broken pair":   {response: response{200, success("scalar", `[1]`)}, kind: fault.Invalid},
+		"execution":     {response: response{422, apiError("execution", "too many samples")}, kind: fault.Unavailable},
+		"timeout":       {response: response{503, apiError("timeout", "query timed out")}, kind: fault.Unavailable},
+		"HTML page":     {response: response{200, "<html>"}, kind: fault.Unavailable},
+		"other API":     {response: response{200, `{"ok":true}`}, kind: fault.Unavailable},
+		"redirect":      {response: response{302, ""}, kind: fault.Unavailable},
+		"proxy error":   {response: response{502, "bad gateway"}, kind: fault.Unavailable},
+		"too large":     {response: response{200, vector(strings.Repeat("1", maxBody))}, kind: fault.Invalid},
 	}
-	answers := map[string]answer{}
+	answers := map[string]response{}
 	for name, c := range cases {
-		answers[name] = c.answer
+		answers[name] = c.response
 	}
-	s := serve(t, answers)
+	s := newServer(t, answers)
 	for name, c := range cases {
-		value, ok, err := New(token).Query(t.Context(), s.URL+"/prom", name)
-		if value != c.value || ok != c.ok || (err == nil) != (c.kind == "") || err != nil && !fault.Is(err, c.kind) {
-			t.Errorf("%s: %g, %v, %v", name, value, ok, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			value, ok, err := New(token).Query(t.Context(), s.URL+"/prom", name)
+			if value != c.value || ok != c.ok || (err == nil) != (c.kind == "") || err != nil && !fault.Is(err, c.kind) {
+				t.Errorf("Query = %g, %v, %v; want %g, %v, error kind %q", value, ok, err, c.value, c.ok, c.kind)
+			}
+		})
 	}
 }
 
-// TestSecretsStay: neither token nor password shows up in an error.
-func TestSecretsStay(t *testing.T) {
-	s := serve(t, map[string]answer{"up": {200, vector("1")}})
+// TestQuery_ErrorsHideSecrets: neither token nor password appears in an error.
+func TestQuery_ErrorsHideSecrets(t *testing.T) {
+	s := newServer(t, map[string]response{"up": {200, vector("1")}})
 	with := func(user *url.Userinfo) string {
 		u, _ := url.Parse(s.URL)
 		u.User = user
@@ -121,7 +124,7 @@ func TestSecretsStay(t *testing.T) {
 	closed.Close()
 	gone := strings.Replace(closed.URL, "http://", "http://ann:pa55word@", 1)
 	for address, kind := range map[string]fault.Kind{
-		with(url.UserPassword("ann", "pa55word")): fault.Unavailable, // no Prometheus there: 404
+		with(url.UserPassword("ann", "pa55word")): fault.Unavailable, // not a Prometheus: 404
 		with(nil) + "/prom":                       fault.Denied,
 		gone:                                      fault.Unavailable,
 		"ftp://ann:pa55word@host":                 fault.Invalid,
@@ -130,12 +133,12 @@ func TestSecretsStay(t *testing.T) {
 	} {
 		_, ok, err := New("wrong-"+token).Query(t.Context(), address, "up")
 		if ok || !fault.Is(err, kind) {
-			t.Errorf("%s: %v, %v", address, ok, err)
+			t.Errorf("%s: Query = %v, %v; want error kind %s", address, ok, err, kind)
 			continue
 		}
 		for _, secret := range []string{token, "pa55word"} {
 			if text := err.Error() + fault.HintOf(err); strings.Contains(text, secret) {
-				t.Errorf("%q gives %s away", text, secret)
+				t.Errorf("error %q contains the secret %s", text, secret)
 			}
 		}
 	}

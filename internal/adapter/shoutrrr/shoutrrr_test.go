@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-func TestNotifier(t *testing.T) {
+func TestNotifier_Conformance(t *testing.T) {
 	porttest.TestNotifier(t, func(t *testing.T) porttest.NotifierFixture {
 		var status atomic.Int64
 		status.Store(http.StatusOK)
@@ -40,11 +40,11 @@ func TestNotifier(t *testing.T) {
 	})
 }
 
-func TestBadAddressIsNotRepeated(t *testing.T) {
+func TestNew_ErrorHidesAddress(t *testing.T) {
 	for _, address := range []string{"", "T0PSECRET", "nowhere://T0PSECRET@x", "slack://T0PSECRET", "discord://T0PSECRET"} {
 		_, err := New(address)
 		if !fault.Is(err, fault.Invalid) || strings.Contains(err.Error(), "T0PSECRET") {
-			t.Errorf("%q: %v", address, err)
+			t.Errorf("New(%q) = %v, want %s without the address", address, err, fault.Invalid)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-func TestNotifier(t *testing.T) {
+func TestNotifier_Conformance(t *testing.T) {
 	porttest.TestNotifier(t, func(t *testing.T) porttest.NotifierFixture {
 		var status atomic.Int64
 		status.Store(http.StatusNoContent)
@@ -41,7 +41,7 @@ func TestNotifier(t *testing.T) {
 	})
 }
 
-func TestSignature(t *testing.T) {
+func TestNotify_SignsBody(t *testing.T) {
 	var signature, id, body string
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
@@ -62,11 +62,11 @@ func TestSignature(t *testing.T) {
 	}
 }
 
-func TestBadAddressIsNotRepeated(t *testing.T) {
+func TestNew_ErrorHidesAddress(t *testing.T) {
 	for _, address := range []string{"", "hooks.example.com/T0PSECRET", "ftp://x/T0PSECRET", "http://%zz/T0PSECRET"} {
 		_, err := New(address, "", time.Now)
 		if !fault.Is(err, fault.Invalid) || strings.Contains(err.Error(), "T0PSECRET") {
-			t.Errorf("%q: %v", address, err)
+			t.Errorf("New(%q) = %v, want %s without the address", address, err, fault.Invalid)
 		}
 	}
 }
