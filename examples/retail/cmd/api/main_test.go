@@ -45,7 +45,7 @@ func env(pairs ...string) func(string) string {
 	}
 }
 
-func TestRefusesToStart(t *testing.T) {
+func TestRun_StartErrors(t *testing.T) {
 	good, empty, cut := modelDir(t), t.TempDir(), t.TempDir()
 	if err := os.WriteFile(filepath.Join(cut, model.FileName), []byte(`{"format":`), 0o600); err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func TestRefusesToStart(t *testing.T) {
 	}
 }
 
-func TestStopsWithoutAnErrorWhenTold(t *testing.T) {
+func TestRun_StopsWithoutError(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var stderr bytes.Buffer
@@ -97,7 +97,7 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-func TestPortIs8000ByDefault(t *testing.T) {
+func TestParse_Defaults(t *testing.T) {
 	o, err := parse(env("MODEL_PATH", "m", "SLIPWAY_RELEASE", "r"))
 	if err != nil || o.port != "8000" || o.Release != "r" || o.drain.Delay != 0 {
 		t.Errorf("got %+v, %v", o, err)

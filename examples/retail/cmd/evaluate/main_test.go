@@ -40,7 +40,7 @@ func files(t *testing.T, rows int) (dataFile, modelDir string) {
 	return dataFile, dir
 }
 
-func TestWritesNumbersForGates(t *testing.T) {
+func TestRun_WritesMetrics(t *testing.T) {
 	dataFile, dir := files(t, 2000)
 	out := filepath.Join(dir, "new", "metrics.json")
 	var stderr strings.Builder
@@ -62,7 +62,7 @@ func TestWritesNumbersForGates(t *testing.T) {
 	}
 }
 
-func TestSaysThatNothingWasMeasured(t *testing.T) {
+func TestRun_NothingMeasured(t *testing.T) {
 	dataFile, dir := files(t, 300)
 	text, err := os.ReadFile(dataFile)
 	if err != nil {
@@ -82,7 +82,7 @@ func TestSaysThatNothingWasMeasured(t *testing.T) {
 	}
 }
 
-func TestUsage(t *testing.T) {
+func TestRun_Usage(t *testing.T) {
 	for _, args := range [][]string{{}, {"-data", "a", "-model", "b"}, {"-data", "a", "-model", "b", "-out", "c", "d"}, {"-colour"}} {
 		if _, err := parse(args, io.Discard); err == nil {
 			t.Errorf("%v is accepted", args)

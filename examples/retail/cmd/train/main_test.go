@@ -10,7 +10,7 @@ import (
 	"example.com/retail/internal/train"
 )
 
-func TestUsage(t *testing.T) {
+func TestParse_Usage(t *testing.T) {
 	for _, args := range [][]string{{}, {"-data", "a"}, {"-data", "a", "-out", "b", "c"}, {"-data", "a", "-out", "b", "-l2", "0"}, {"-data", "a", "-out", "b", "-l2", "NaN"}} {
 		if _, err := parse(args, io.Discard); err == nil {
 			t.Errorf("%v is accepted", args)
@@ -22,7 +22,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-func TestLeavesNoModelBehindWhenDataAreBad(t *testing.T) {
+func TestRun_WritesNoModelForBadData(t *testing.T) {
 	dir := t.TempDir()
 	bad := filepath.Join(dir, "bad.csv")
 	if err := os.WriteFile(bad, []byte("a,b\n"), 0o600); err != nil {

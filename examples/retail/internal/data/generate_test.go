@@ -20,7 +20,7 @@ func generated(t *testing.T, rows int, seed uint64) []byte {
 
 // The digest is pinned because data sets are: another one means that a change to
 // the generator has made every figure measured before it void.
-func TestGenerateWritesTheSameBytesForTheSameSeed(t *testing.T) {
+func TestGenerate_IsDeterministic(t *testing.T) {
 	const want = "8f94c12770f45a59ac93513c340ecccfccd3e666b364f42eb0ec67e1150162e0"
 	text := generated(t, 500, 7)
 	if got := fmt.Sprintf("%x", sha256.Sum256(text)); got != want {
@@ -34,7 +34,7 @@ func TestGenerateWritesTheSameBytesForTheSameSeed(t *testing.T) {
 	}
 }
 
-func TestGenerateWritesTheColumnsOfTheOriginal(t *testing.T) {
+func TestGenerate_Columns(t *testing.T) {
 	const original = "SHOP_WEEK,SHOP_DATE,SHOP_WEEKDAY,SHOP_HOUR,QUANTITY,SPEND,PROD_CODE,PROD_CODE_10,PROD_CODE_20,PROD_CODE_30,PROD_CODE_40,CUST_CODE,CUST_PRICE_SENSITIVITY,CUST_LIFESTAGE,BASKET_ID,BASKET_SIZE,BASKET_PRICE_SENSITIVITY,BASKET_TYPE,BASKET_DOMINANT_MISSION,STORE_CODE,STORE_FORMAT,STORE_REGION\r\n"
 	for _, rows := range []int{1, 2, 333} {
 		text := generated(t, rows, 1)
@@ -48,7 +48,7 @@ func TestGenerateWritesTheColumnsOfTheOriginal(t *testing.T) {
 	}
 }
 
-func TestGenerateGivesABasketOneClassAndOneSideOfTheSplit(t *testing.T) {
+func TestGenerate_BasketHasOneClassAndSplit(t *testing.T) {
 	records, err := csv.NewReader(bytes.NewReader(generated(t, 5000, 3))).ReadAll()
 	if err != nil {
 		t.Fatal(err)

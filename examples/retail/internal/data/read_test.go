@@ -16,7 +16,7 @@ func headerLine() string {
 	return strings.Join(header[:], ",")
 }
 
-func TestReadTakesTheQuirksOfTheOriginal(t *testing.T) {
+func TestRead_AcceptsOriginalFormat(t *testing.T) {
 	unclassified := strings.Replace(aRow, ",LA,", ",XX,", 1)
 	for name, text := range map[string]string{
 		"CRLF":            strings.Join([]string{headerLine(), aRow, unclassified, ""}, "\r\n"),
@@ -42,7 +42,7 @@ func TestReadTakesTheQuirksOfTheOriginal(t *testing.T) {
 	}
 }
 
-func TestReadSaysWhatIsWrongAndWhere(t *testing.T) {
+func TestRead_Errors(t *testing.T) {
 	bad := func(from, to string) string { return headerLine() + "\n" + strings.Replace(aRow, from, to, 1) }
 	for name, c := range map[string]struct {
 		text string
@@ -73,7 +73,7 @@ func TestReadSaysWhatIsWrongAndWhere(t *testing.T) {
 	}
 }
 
-func TestReadFileNamesTheFile(t *testing.T) {
+func TestReadFile_ErrorNamesFile(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "none.csv")
 	broken := filepath.Join(t.TempDir(), "broken.csv")
 	if err := os.WriteFile(broken, []byte("a,b\n"), 0o600); err != nil {
@@ -86,7 +86,7 @@ func TestReadFileNamesTheFile(t *testing.T) {
 	}
 }
 
-func TestDivideKeepsAQuarterOfTheBasketsWhole(t *testing.T) {
+func TestDivide_KeepsBasketsWhole(t *testing.T) {
 	table, err := Read(strings.NewReader(string(generated(t, 8000, 5))))
 	if err != nil {
 		t.Fatal(err)

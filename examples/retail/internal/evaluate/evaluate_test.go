@@ -12,7 +12,7 @@ import (
 )
 
 // Worked out by hand: 10 rows, LA 2 right of 3, MM 4 right of 5, UM 1 right of 2.
-func TestMetricsByHand(t *testing.T) {
+func TestEvaluate_MatchesHandComputedMetrics(t *testing.T) {
 	c := counts{
 		matrix: [3][3]int{{2, 1, 0}, {0, 4, 1}, {1, 0, 1}},
 		rows:   map[string]int{"E01": 4, "S02": 6},
@@ -39,7 +39,7 @@ func TestMetricsByHand(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeMeasuredIsNull(t *testing.T) {
+func TestEvaluate_UnmeasurableIsNull(t *testing.T) {
 	row := data.Row{Class: retail.LA, Features: retail.Features{Spend: 1, Quantity: 1}}
 	for row.Basket.HeldOut() {
 		row.Basket.Customer += "x"
@@ -61,7 +61,7 @@ func TestWhatCannotBeMeasuredIsNull(t *testing.T) {
 	}
 }
 
-func TestMacroF1LeavesOutAClassThatNeverOccurred(t *testing.T) {
+func TestEvaluate_MacroF1SkipsAbsentClass(t *testing.T) {
 	c := counts{matrix: [3][3]int{{1, 1, 0}, {0, 2, 0}, {0, 0, 0}}}
 	got := c.metrics(4)
 	if want := (2./3 + 4./5) / 2; math.Abs(*got.F1Macro-want) > 1e-12 {

@@ -38,7 +38,7 @@ func saved(t *testing.T) (dir string, text []byte) {
 	return dir, text
 }
 
-func TestLoadGivesBackWhatSaveWrote(t *testing.T) {
+func TestLoad_ReturnsWhatSaveWrote(t *testing.T) {
 	dir, text := saved(t)
 	m, err := Load(dir)
 	if err != nil {
@@ -65,7 +65,7 @@ func TestLoadGivesBackWhatSaveWrote(t *testing.T) {
 	}
 }
 
-func TestLoadRefusesEveryTruncation(t *testing.T) {
+func TestLoad_RejectsTruncation(t *testing.T) {
 	dir, text := saved(t)
 	path := filepath.Join(dir, FileName)
 	for cut := 0; cut < len(text)-2; cut += 97 { // the last two bytes are "}\n"
@@ -79,7 +79,7 @@ func TestLoadRefusesEveryTruncation(t *testing.T) {
 	}
 }
 
-func TestLoadSaysWhatIsWrong(t *testing.T) {
+func TestLoad_Errors(t *testing.T) {
 	dir, text := saved(t)
 	path := filepath.Join(dir, FileName)
 	for name, c := range map[string]struct{ old, new, want string }{
@@ -113,14 +113,14 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestLoadSaysWhereItLooked(t *testing.T) {
+func TestLoad_ErrorNamesFile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "none")
 	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), filepath.Join(dir, FileName)) {
 		t.Errorf("error is %v", err)
 	}
 }
 
-func TestProbabilitiesAddUpToOneHoweverLargeTheScores(t *testing.T) {
+func TestPredict_ProbabilitiesSumToOne(t *testing.T) {
 	for _, scores := range [][3]float64{{0, 0, 0}, {1e8, -1e8, 0}, {-1e300, -1e300, -1e300}, {710, 711, 712}} {
 		p := Softmax(scores)
 		if sum := p[0] + p[1] + p[2]; math.Abs(sum-1) > 1e-12 {

@@ -12,7 +12,7 @@ import (
 
 func sum(p probabilities) float64 { return p.LA + p.MM + p.UM }
 
-func TestPredictFollowsThePlantedSignal(t *testing.T) {
+func TestPredict_FollowsPlantedSignal(t *testing.T) {
 	h := newServer(t, Options{}).Handler()
 	for spend, want := range map[string]string{"0.25": "LA", "40": "UM"} { // a fraction and a multiple of any usual price
 		got := into[predictAnswer](t, h, "POST", "/predict", strings.Replace(goodRow, "6.4", spend, 1), 200)
@@ -22,7 +22,7 @@ func TestPredictFollowsThePlantedSignal(t *testing.T) {
 	}
 }
 
-func TestPredictAcceptsWhatTrainingHasNotSeen(t *testing.T) {
+func TestPredict_AcceptsUnknownCategories(t *testing.T) {
 	h := newServer(t, Options{}).Handler()
 	unseen := `{"BASKET_SIZE":"?","BASKET_TYPE":"é","STORE_REGION":"X","STORE_FORMAT":"Y","SPEND":0,"QUANTITY":1e6,"PROD_CODE_20":"Z","PROD_CODE_30":"Z"}`
 	got := into[predictAnswer](t, h, "POST", "/predict", unseen, 200)
@@ -31,7 +31,7 @@ func TestPredictAcceptsWhatTrainingHasNotSeen(t *testing.T) {
 	}
 }
 
-func TestPredictNamesEveryBadField(t *testing.T) {
+func TestPredict_NamesEveryInvalidField(t *testing.T) {
 	h := newServer(t, Options{}).Handler()
 	for name, c := range map[string]struct {
 		old, new string
@@ -69,7 +69,7 @@ func TestPredictNamesEveryBadField(t *testing.T) {
 	}
 }
 
-func TestPredictReportsAllMistakesAtOnce(t *testing.T) {
+func TestPredict_ReportsAllProblems(t *testing.T) {
 	h := newServer(t, Options{}).Handler()
 	got := into[failure](t, h, "POST", "/predict", `{"SPEND":-1,"QUANTITY":"2"}`, http.StatusUnprocessableEntity)
 	var fields []string
@@ -85,7 +85,7 @@ func TestPredictReportsAllMistakesAtOnce(t *testing.T) {
 	}
 }
 
-func TestBodiesThatAreNotJSONOrTooLarge(t *testing.T) {
+func TestPredict_InvalidBodies(t *testing.T) {
 	h := newServer(t, Options{}).Handler()
 	for _, body := range []string{"", "{", goodRow + "x", goodRow + goodRow, strings.Replace(goodRow, "6.4", "NaN", 1), "\xff"} {
 		for _, path := range []string{"/predict", "/predict/batch"} {
@@ -96,7 +96,7 @@ func TestBodiesThatAreNotJSONOrTooLarge(t *testing.T) {
 	into[failure](t, h, "POST", "/predict/batch", strings.Repeat(" ", maxBatchBody+1), http.StatusRequestEntityTooLarge)
 }
 
-func TestPredictBatch(t *testing.T) {
+func TestPredictBatch_MatchesPredict(t *testing.T) {
 	h := newServer(t, Options{}).Handler()
 	rows := []string{goodRow, strings.Replace(goodRow, "6.4", "0.2", 1)}
 	got := into[batchAnswer](t, h, "POST", "/predict/batch", " ["+strings.Join(rows, ",")+"]", 200)
@@ -114,7 +114,7 @@ func TestPredictBatch(t *testing.T) {
 	}
 }
 
-func TestPredictBatchNamesIndexAndField(t *testing.T) {
+func TestPredictBatch_NamesIndexAndField(t *testing.T) {
 	h := newServer(t, Options{}).Handler()
 	batch := "[" + goodRow + "," + strings.Replace(goodRow, "6.4", "-1", 1) + ",7]"
 	got := into[failure](t, h, "POST", "/predict/batch", batch, http.StatusUnprocessableEntity)

@@ -14,7 +14,7 @@ import (
 
 // A request whose body is still on its way when the server is told to stop is
 // answered; meanwhile /ready says 503, and afterwards nobody listens.
-func TestServeFinishesRequestsInFlight(t *testing.T) {
+func TestServe_FinishesRequestsInFlight(t *testing.T) {
 	s := newServer(t, Options{})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -82,7 +82,7 @@ func status(t *testing.T, url string, want int) {
 	}
 }
 
-func TestServeSaysWhatItGaveUpOn(t *testing.T) {
+func TestServe_ReportsUnfinishedRequests(t *testing.T) {
 	s := newServer(t, Options{})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -117,7 +117,7 @@ func TestModelInfo(t *testing.T) {
 	}
 }
 
-func TestModelMetricsAreTheFileAsItIs(t *testing.T) {
+func TestModelMetrics_ReturnsFile(t *testing.T) {
 	const metrics = "{ \"accuracy\": 0.875,\n \"own\": [null] }\n"
 	h := newServer(t, Options{ModelPath: modelDir(t, metrics)}).Handler()
 	if got := ask(h, "GET", "/model/metrics", "").Body.String(); got != metrics {
@@ -135,7 +135,7 @@ func TestModelMetricsAreTheFileAsItIs(t *testing.T) {
 	}
 }
 
-func TestNewRefusesToServeWithoutItsModel(t *testing.T) {
+func TestNew_RequiresModel(t *testing.T) {
 	cut := modelDir(t, "")
 	path := filepath.Join(cut, model.FileName)
 	text, _ := os.ReadFile(path)
@@ -154,7 +154,7 @@ func TestNewRefusesToServeWithoutItsModel(t *testing.T) {
 	}
 }
 
-func TestMetricsCountWhatHappened(t *testing.T) {
+func TestMetrics_CountRequests(t *testing.T) {
 	h := newServer(t, Options{}).Handler()
 	ask(h, "POST", "/predict", goodRow)
 	ask(h, "POST", "/predict", strings.Replace(goodRow, "DEP00011", "DEP99999", 1))
@@ -176,7 +176,7 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 	}
 }
 
-func TestWrongMethodsAndPaths(t *testing.T) {
+func TestHandler_WrongMethodsAndPaths(t *testing.T) {
 	s := newServer(t, Options{})
 	h := s.Handler()
 	for _, r := range s.routes() {
@@ -192,7 +192,7 @@ func TestWrongMethodsAndPaths(t *testing.T) {
 	}
 }
 
-func TestDocsDescribeTheRoutesAndTheirExamplesWork(t *testing.T) {
+func TestDocs_ExamplesWork(t *testing.T) {
 	s := newServer(t, Options{})
 	h := s.Handler()
 	spec := into[struct {
@@ -220,7 +220,7 @@ func TestDocsDescribeTheRoutesAndTheirExamplesWork(t *testing.T) {
 	}
 }
 
-func TestAPanicIsA500(t *testing.T) {
+func TestHandler_PanicReturns500(t *testing.T) {
 	s := newServer(t, Options{})
 	w := httptest.NewRecorder()
 	s.watched("/boom", func(http.ResponseWriter, *http.Request) { panic("boom") }).ServeHTTP(w, httptest.NewRequest("GET", "/boom", nil))
@@ -229,7 +229,7 @@ func TestAPanicIsA500(t *testing.T) {
 	}
 }
 
-func TestAPredictionOverBudgetIsA500(t *testing.T) {
+func TestPredict_OverBudgetReturns500(t *testing.T) {
 	h := newServer(t, Options{PredictBudget: time.Nanosecond}).Handler()
 	into[failure](t, h, "POST", "/predict", goodRow, http.StatusInternalServerError)
 	into[failure](t, h, "POST", "/predict/batch", "["+goodRow+"]", http.StatusInternalServerError)

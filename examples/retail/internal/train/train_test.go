@@ -40,7 +40,7 @@ func fitted(t *testing.T, table data.Table) *model.Model {
 	return m
 }
 
-func TestFitLearnsThePlantedSignal(t *testing.T) {
+func TestFit_LearnsPlantedSignal(t *testing.T) {
 	m := fitted(t, generated(t, 8000, 1))
 	for _, seed := range []uint64{1, 2} { // the same week, and another one of the same business
 		got := evaluate.Measure(m, generated(t, 8000, seed))
@@ -54,7 +54,7 @@ func TestFitLearnsThePlantedSignal(t *testing.T) {
 	}
 }
 
-func TestFitWritesTheSameModelForTheSameData(t *testing.T) {
+func TestFit_IsDeterministic(t *testing.T) {
 	var files [2][]byte
 	for i := range files {
 		dir := t.TempDir()
@@ -71,7 +71,7 @@ func TestFitWritesTheSameModelForTheSameData(t *testing.T) {
 // Every basket buys in a department of its own, and its class is drawn at random:
 // whoever has seen one row of a basket knows the class of the others. Held out by
 // row that would look like a good model; held out by basket there is nothing to learn.
-func TestHeldOutBasketsDoNotLeakIntoTraining(t *testing.T) {
+func TestFit_IgnoresHeldOutBaskets(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	var table data.Table
 	for i := range 600 {
@@ -101,7 +101,7 @@ func TestHeldOutBasketsDoNotLeakIntoTraining(t *testing.T) {
 
 // The published week carries no signal that these features could reach the gates
 // with: a model that passed on it would have been measured wrongly.
-func TestRealWeekStaysBelowTheGate(t *testing.T) {
+func TestFit_RealWeekFailsGate(t *testing.T) {
 	const realWeek = "sha256:39dfe46966e74a4153c46dfd84809cacca880246b5063ba77e17cd21e3f25ff2"
 	path := os.Getenv("DATA")
 	if path == "" {
@@ -127,7 +127,7 @@ func TestRealWeekStaysBelowTheGate(t *testing.T) {
 	}
 }
 
-func TestFitRefusesDataWithoutAClass(t *testing.T) {
+func TestFit_RequiresEveryClass(t *testing.T) {
 	table := generated(t, 500, 1)
 	var rest []data.Row
 	for _, r := range table.Rows {
@@ -144,7 +144,7 @@ func TestFitRefusesDataWithoutAClass(t *testing.T) {
 	}
 }
 
-func TestGradientIsTheSlopeOfTheLoss(t *testing.T) {
+func TestObjective_GradientMatchesLoss(t *testing.T) {
 	table := generated(t, 60, 2)
 	var features []retail.Features
 	target := objective{l2: 0.01}
