@@ -120,7 +120,7 @@ func (h *harbour) twoAtOnce() {
 	there := other.start("run", "--env", "prod", "--json")
 	first, second := here.wait().wants(0, "deployed"), there.wait()
 	// Its plan was made for what served before: it is not carried out unseen.
-	second.wants(1, "failed").says("waiting for run "+first.report.Run, "since this run was planned", "start it again")
+	second.wants(1, "failed").says("waiting for run "+first.report.Run, "after this run was planned", "start a new run")
 	h.agrees("tiny", first.report.Release)
 	again := other.run().wants(0, "deployed").report
 	st := h.agrees("tiny", again.Release)

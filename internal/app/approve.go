@@ -152,7 +152,7 @@ func deployApprovals(p plan.Plan) int {
 		if spec.Kind != step.Approve {
 			continue
 		}
-		if w, err := step.ParamsOf[step.ApproveParams](step.Request{Spec: spec}); err == nil {
+		if w, err := step.ParamsOf[step.ApproveParams](spec); err == nil {
 			return w.DeployApprovals
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
-	"github.com/slipway-cd/slipway/internal/step/probe"
 )
 
 // Stand-ins for what does not exist before the run, and what people see instead.
@@ -28,11 +27,11 @@ func (s *session) preview(ctx context.Context, p plan.Plan) ([]port.Change, erro
 		if spec.Kind != step.Deploy {
 			continue
 		}
-		w, err := step.ParamsOf[step.DeployParams](step.Request{Spec: spec})
+		w, err := step.ParamsOf[step.DeployParams](spec)
 		if err != nil {
 			return nil, err
 		}
-		target, err := probe.Targets(s.deps.Targets).Find(w.Target, w.Location)
+		target, err := port.Targets(s.deps.Targets).Find(w.Target, w.Location)
 		if err != nil {
 			return nil, err
 		}

@@ -77,7 +77,9 @@ func planWithDeploy(t *testing.T, w step.DeployParams, more ...step.Spec) plan.P
 func TestPreview_NamesPlaceholders(t *testing.T) {
 	m, d := newPreview(t)
 	model := &delivery.ModelRef{Group: "m", Version: 3, Digest: fake.Digest(3)}
-	changes, err := m.preview(t.Context(), planWithDeploy(t, step.DeployParams{Manifests: []string{"k8s.yaml"}, Model: model, Strategy: delivery.BlueGreen}))
+	changes, err := m.preview(t.Context(), planWithDeploy(t, step.DeployParams{
+		RolloutParams: step.RolloutParams{Strategy: delivery.BlueGreen}, ManifestParams: step.ManifestParams{Manifests: []string{"k8s.yaml"}}, Model: model,
+	}))
 	if err != nil || len(changes) != 1 {
 		t.Fatalf("%+v, %v", changes, err)
 	}
@@ -120,7 +122,7 @@ func TestPreview_NothingToShow(t *testing.T) {
 	}
 	m.deps.Targets["local"] = d
 	d.fail = errors.New("k8s.yaml:3: no")
-	if _, err := m.preview(t.Context(), planWithDeploy(t, step.DeployParams{Manifests: []string{"k8s.yaml"}})); err == nil || !strings.Contains(err.Error(), "k8s.yaml:3") {
+	if _, err := m.preview(t.Context(), planWithDeploy(t, step.DeployParams{ManifestParams: step.ManifestParams{Manifests: []string{"k8s.yaml"}}})); err == nil || !strings.Contains(err.Error(), "k8s.yaml:3") {
 		t.Errorf("error = %v, want the renderer's", err)
 	}
 	if _, err := os.Stat(d.dir); !os.IsNotExist(err) {

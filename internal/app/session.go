@@ -15,7 +15,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/redact"
-	"github.com/slipway-cd/slipway/internal/step/probe"
 )
 
 // session is a use case at work: the project that was found, and its parts.
@@ -123,5 +122,5 @@ func (s *session) target(env delivery.Environment) (port.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return probe.Targets(s.deps.Targets).Find(plan.LocationOf(e))
+	return port.Targets(s.deps.Targets).Find(plan.LocationOf(e))
 }

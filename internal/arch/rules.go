@@ -44,7 +44,10 @@ var rules = []rule{
 	{"internal/step", withTools("internal/port"), "the contract knows words and ports"},
 	{"internal/step/", stepMay, stepWhy}, // every folder that is not listed is a step
 	{"internal/step/probe", withTools("internal/port", "internal/step", "internal/gate"), "what several steps share knows no step"},
-	{"internal/step/canary", withTools("internal/port", "internal/step", "internal/step/probe", "internal/step/canary/*"), "what several steps share knows no step"},
+	{"internal/step/bake", withTools("internal/port", "internal/step"), "what several steps share knows no step"},
+	{"internal/step/history", withTools("internal/port", "internal/step"), "what several steps share knows no step"},
+	{"internal/step/rollout", withTools("internal/extension", "internal/port", "internal/step", "internal/step/history", "internal/step/probe"), "what several steps share knows no step"},
+	{"internal/step/canary", withTools("internal/port", "internal/step", "internal/step/bake", "internal/step/rollout", "internal/step/canary/*"), "what several steps share knows no step"},
 	{"internal/step/trust", withTools("internal/port", "internal/step", "internal/provenance"), "what several steps share knows no step"},
 	{"internal/step/digest", withTools("internal/port", "internal/step"), "what several steps share knows no step"},
 	{"internal/step/venv", withTools("internal/port", "internal/step", "internal/step/job"), "what several steps share knows no step"},
@@ -68,13 +71,13 @@ var rules = []rule{
 	{"internal/adapter/kubernetes/history", kubernetesMay("client"), kubernetesWhy},
 	{"internal/adapter/kubernetes/portforward", kubernetesMay("client"), kubernetesWhy},
 	{"internal/adapter/kubernetes/metrics", kubernetesMay("portforward", "promtext"), kubernetesWhy},
-	{"internal/app", withTools("internal/config", "internal/extension", "internal/scaffold", "internal/plan", "internal/engine", "internal/record", "internal/port", "internal/step", "internal/step/digest", "internal/step/probe", "internal/step/trust", "internal/gate"), "use cases know contracts, never an adapter"},
+	{"internal/app", withTools("internal/config", "internal/extension", "internal/scaffold", "internal/plan", "internal/engine", "internal/record", "internal/port", "internal/step", "internal/step/digest", "internal/step/trust", "internal/gate"), "use cases know contracts, never an adapter"},
 	{"internal/catalog", withTools("internal/app", "internal/extension", "internal/port", "internal/step", "internal/step/*", "internal/adapter/*", "internal/record", "internal/record/*", "internal/engine"), "the list of parts"},
 	{"internal/cli", withTools("internal/app", "internal/cli", "internal/cli/*"), "the command line asks use cases; never an adapter, a step or an SDK"},
 	{"internal/arch", nil, "the rules stand alone"},
 }
 
-var stepMay = withTools("internal/extension", "internal/ocilayout", "internal/port", "internal/step", "internal/step/probe", "internal/step/canary", "internal/step/digest", "internal/step/job", "internal/step/trust", "internal/step/venv", "internal/provenance", "internal/gate")
+var stepMay = withTools("internal/extension", "internal/ocilayout", "internal/port", "internal/step", "internal/step/bake", "internal/step/canary", "internal/step/digest", "internal/step/history", "internal/step/job", "internal/step/probe", "internal/step/rollout", "internal/step/trust", "internal/step/venv", "internal/provenance", "internal/gate")
 
 const stepWhy = "a step knows its contract and ports; never another step, an adapter or an SDK"
 

@@ -44,27 +44,48 @@ func (pl *planner) replicas() int {
 
 // environmentParams is the part of it that does not depend on the release.
 func (pl *planner) environmentParams() step.DeployParams {
+	params := step.DeployParams{
+		RolloutParams: pl.rolloutParams(), ProbeParams: pl.probeParams(), Trust: TrustPolicy(pl.env, pl.facts.TrustFiles),
+	}
+	pl.addTargetSpecific(&params)
+	return params
+}
+
+// rolloutParams say where the environment is, and how releases come there.
+func (pl *planner) rolloutParams() step.RolloutParams {
+	params := step.RolloutParams{Port: pl.env.Target.Port, Timeout: or(pl.project.Deploy.Within, defaultVerifyTimeout)}
+	params.Target, params.Location = LocationOf(pl.env)
+	if pl.env.Target.Abilities.Strategies {
+		params.Strategy = pl.project.Deploy.Strategy
+	}
+	return params
+}
+
+func (pl *planner) probeParams() step.ProbeParams {
 	d := pl.project.Deploy
-	with := step.DeployParams{
-		Port: pl.env.Target.Port, SuccessThreshold: d.Healthy, Timeout: or(d.Within, defaultVerifyTimeout), Bake: pl.env.Bake,
-		Watch: step.WatchThresholds{
-			ErrorRate: d.Watch.ErrorRate, P95: d.Watch.P95,
-			MinRequests: max(int64(d.Watch.MinRequests), 1), NoTraffic: orDefault(d.Watch.NoTraffic, "accept"),
+	params := step.ProbeParams{SuccessThreshold: d.Healthy}
+	if params.SuccessThreshold == 0 {
+		params.SuccessThreshold = defaultSuccessThreshold
+	}
+	for _, s := range d.Smoke {
+		params.Checks = append(params.Checks, smokeCheck(s))
+	}
+	return params
+}
+
+func (pl *planner) watchParams() step.WatchParams {
+	w := pl.project.Deploy.Watch
+	params := step.WatchParams{
+		RolloutParams: pl.rolloutParams(), Bake: pl.env.Bake,
+		Thresholds: step.WatchThresholds{
+			ErrorRate: w.ErrorRate, P95: w.P95,
+			MinRequests: max(int64(w.MinRequests), 1), NoTraffic: step.NoTrafficPolicy(orDefault(w.NoTraffic, string(step.AcceptNoTraffic))),
 		},
 	}
-	if with.SuccessThreshold == 0 {
-		with.SuccessThreshold = defaultSuccessThreshold
+	if params.Thresholds.ErrorRate == 0 {
+		params.Thresholds.ErrorRate = defaultErrorRate
 	}
-	if with.Watch.ErrorRate == 0 {
-		with.Watch.ErrorRate = defaultErrorRate
-	}
-	with.Target, with.Location = LocationOf(pl.env)
-	pl.addTargetSpecific(&with)
-	with.Trust = TrustPolicy(pl.env, pl.facts.TrustFiles)
-	for _, s := range d.Smoke {
-		with.Checks = append(with.Checks, smokeCheck(s))
-	}
-	return with
+	return params
 }
 
 func smokeCheck(s config.Smoke) step.Check {

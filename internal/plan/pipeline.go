@@ -172,19 +172,23 @@ func (pl *planner) rollout(needs []string, with step.DeployParams) {
 		Name: "deploy", Kind: step.Deploy, Needs: needs, Undo: step.Rollback, Reason: why,
 		Timeout: deployTimeout + with.Workload.Drain + totalBake(with),
 	}, with)
-	pl.verify("deploy", with)
-	why = "monitors production for " + with.Bake.String() + ", then accepts the release"
-	if with.Bake == 0 {
+	pl.verify("deploy", with.Release)
+	watch := pl.watchParams()
+	why = "monitors production for " + watch.Bake.String() + ", then accepts the release"
+	if watch.Bake == 0 {
 		why = "no bake time; accepts the release"
 	}
-	pl.add(step.Spec{Name: "watch", Kind: step.Watch, Needs: []string{"verify"}, Timeout: with.Bake + gracePeriod, Reason: why}, with)
+	pl.add(step.Spec{Name: "watch", Kind: step.Watch, Needs: []string{"verify"}, Timeout: watch.Bake + gracePeriod, Reason: why}, watch)
 }
 
-func (pl *planner) verify(after string, with step.DeployParams) {
+// verify plans the checks of what a step has deployed: the named release, or the
+// one that the step made.
+func (pl *planner) verify(after string, release delivery.ReleaseID) {
+	params := step.VerifyParams{RolloutParams: pl.rolloutParams(), ProbeParams: pl.probeParams(), Release: release}
 	pl.add(step.Spec{
-		Name: "verify", Kind: step.Verify, Needs: []string{after}, Timeout: with.Timeout + gracePeriod,
+		Name: "verify", Kind: step.Verify, Needs: []string{after}, Timeout: params.Timeout + gracePeriod,
 		Reason: "checks that the release responds with its own identity",
-	}, with)
+	}, params)
 }
 
 // add appends a step that always runs.

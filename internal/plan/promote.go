@@ -57,14 +57,15 @@ func (pl *planner) rollback() error {
 	}
 	pl.plan.Purpose = Rollback
 	pl.useCommitOf(*r)
-	with := pl.environmentParams()
-	with.Release, with.Workload, with.Model = r.ID, r.Release.Workload, r.Release.Model
-	with.Reason = pl.trigger.Why
+	params := step.RollbackParams{
+		RolloutParams: pl.rolloutParams(), ProbeParams: pl.probeParams(), Release: r.ID,
+		Trust: TrustPolicy(pl.env, pl.facts.TrustFiles), Reason: pl.trigger.Why,
+	}
 	pl.add(step.Spec{
-		Name: "rollback", Kind: step.Rollback, Timeout: deployTimeout + with.Workload.Drain,
+		Name: "rollback", Kind: step.Rollback, Timeout: deployTimeout + r.Release.Workload.Drain,
 		Reason: "rolls back from " + string(serving.Release) + " to " + string(r.ID),
-	}, with)
-	pl.verify("rollback", with)
+	}, params)
+	pl.verify("rollback", r.ID)
 	return nil
 }
 
@@ -93,8 +94,6 @@ func VerifyStep(p config.Project, env delivery.Environment, r delivery.ReleaseRe
 		return step.Spec{}, err
 	}
 	pl := planner{project: p, env: e}
-	with := pl.environmentParams()
-	with.Release, with.Workload, with.Model = r.ID, r.Release.Workload, r.Release.Model
-	pl.verify("", with)
+	pl.verify("", r.ID)
 	return pl.plan.Steps[0], nil
 }

@@ -18,9 +18,6 @@ func (pl *planner) addTargetSpecific(with *step.DeployParams) {
 	if able.Manifests {
 		with.Manifests, with.Values = d.Manifests, d.Values
 	}
-	if able.Strategies {
-		with.Strategy = d.Strategy
-	}
 	if able.ModelImages && pl.project.Model != nil {
 		with.ModelDelivery = pl.project.Model.Deliver
 	}
@@ -31,7 +28,7 @@ func (pl *planner) addTargetSpecific(with *step.DeployParams) {
 
 func canaryParams(c config.Canary) *step.CanaryParams {
 	out := &step.CanaryParams{
-		MinRequests: int64(c.MinRequests), NoTraffic: c.NoTraffic,
+		MinRequests: int64(c.MinRequests), NoTraffic: step.NoTrafficPolicy(c.NoTraffic),
 		ErrorMargin: c.ErrorMargin, LatencyMargin: c.LatencyMargin, Prometheus: c.Prometheus,
 	}
 	for _, s := range c.Steps {

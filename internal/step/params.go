@@ -2,10 +2,23 @@ package step
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 )
+
+// ParamsOf decodes the parameters of a step.
+func ParamsOf[T any](s Spec) (T, error) {
+	var params T
+	if len(s.Params) == 0 {
+		return params, nil
+	}
+	if err := json.Unmarshal(s.Params, &params); err != nil {
+		return params, fmt.Errorf("read the parameters of step %s: %w", s.Name, err)
+	}
+	return params, nil
+}
 
 // ReportFormat is how a test command reports what it did.
 type ReportFormat string
@@ -125,6 +138,25 @@ type ApproveParams struct {
 	DeployApprovals int    `json:"deploy,omitempty"`
 }
 
+// RolloutParams say on which target a release runs, and how it is rolled out
+// there. They are part of the parameters of deploy, verify, watch and rollback.
+type RolloutParams struct {
+	Target   string            `json:"target"`           // kind: local, kubernetes...
+	Location delivery.Location `json:"place,omitzero"`   // of a target that can be in many places
+	Port     int               `json:"port,omitempty"`   // stable port of the service; 0: the target chooses
+	Timeout  delivery.Duration `json:"within,omitempty"` // to become ready, and to become healthy; default 1m
+	Strategy delivery.Strategy `json:"strategy,omitempty"`
+}
+
+// Rollout returns the part that steps on a target share.
+func (p RolloutParams) Rollout() RolloutParams { return p }
+
+// ProbeParams say how a release proves that it is healthy.
+type ProbeParams struct {
+	SuccessThreshold int     `json:"healthy,omitempty"` // consecutive healthy responses, default 3
+	Checks           []Check `json:"checks,omitempty"`  // smoke checks
+}
+
 // Check is one smoke request.
 type Check struct {
 	Name   string   `json:"name"`
@@ -135,49 +167,84 @@ type Check struct {
 	Expect []string `json:"expect,omitempty"` // CEL over status, body, headers, release, model_version
 }
 
-// DeployParams configures deploy, verify, watch and rollback alike.
-type DeployParams struct {
-	Target           string             `json:"target"`         // "local" | "kubernetes"
-	Location         delivery.Location  `json:"place,omitzero"` // of a target that can be in many
-	Port             int                `json:"port,omitempty"`
-	Workload         delivery.Workload  `json:"workload"`
-	Model            *delivery.ModelRef `json:"model,omitempty"`   // pinned by the plan when no step of it makes one
-	Release          delivery.ReleaseID `json:"release,omitempty"` // promotion and rollback: this one, as recorded
-	SuccessThreshold int                `json:"healthy,omitempty"` // consecutive answers, default 3
-	Timeout          delivery.Duration  `json:"within,omitempty"`  // for verification, default 1m
-	Checks           []Check            `json:"checks,omitempty"`
-	Strategy         delivery.Strategy  `json:"strategy,omitempty"`
-	Canary           *CanaryParams      `json:"canary,omitempty"`
-	Bake             delivery.Duration  `json:"bake,omitempty"`
-	Watch            WatchThresholds    `json:"watch,omitzero"`
-
+// ManifestParams say what a release's objects are rendered from.
+type ManifestParams struct {
 	Manifests     []string               `json:"manifests,omitempty"` // relative to the checkout
-	Values        []string               `json:"values,omitempty"`
-	ModelDelivery delivery.ModelDelivery `json:"deliver,omitempty"`
-
-	RequireScan bool         `json:"scanned,omitempty"` // a release that exists must have passed its scan
-	Trust       *TrustParams `json:"trust,omitempty"`   // whose signatures the environment demands; nil: none
-	Reason      string       `json:"why,omitempty"`     // of a rollback that a person asked for
+	Values        []string               `json:"values,omitempty"`    // values files of Helm charts
+	ModelDelivery delivery.ModelDelivery `json:"deliver,omitempty"`   // how the model gets into the pods
 }
 
-// WatchThresholds is what production may do during the bake time.
+// DeployParams configures a deploy step. Its undo step gets the same parameters,
+// and reads them as RollbackParams.
+type DeployParams struct {
+	RolloutParams
+	ProbeParams
+	ManifestParams
+	Workload    delivery.Workload  `json:"workload"`
+	Model       *delivery.ModelRef `json:"model,omitempty"`   // pinned by the plan if none of its steps registers one
+	Release     delivery.ReleaseID `json:"release,omitempty"` // promotion: this recorded release
+	Canary      *CanaryParams      `json:"canary,omitempty"`
+	RequireScan bool               `json:"scanned,omitempty"` // a recorded release must have passed its scan
+	Trust       *TrustParams       `json:"trust,omitempty"`   // the environment's trust policy; nil: none
+}
+
+// VerifyParams configures a verify step.
+type VerifyParams struct {
+	RolloutParams
+	ProbeParams
+	Release delivery.ReleaseID `json:"release,omitempty"` // if no step of the run deployed one
+}
+
+// WatchParams configures a watch step.
+type WatchParams struct {
+	RolloutParams
+	Bake       delivery.Duration `json:"bake,omitempty"`
+	Thresholds WatchThresholds   `json:"watch,omitzero"`
+}
+
+// WatchThresholds limit what may happen in production during the bake time.
 type WatchThresholds struct {
-	ErrorRate   float64           `json:"error_rate,omitempty"`   // highest share of failed requests, default 0.01
-	P95         delivery.Duration `json:"p95,omitempty"`          // highest latency, 0: not asked
-	MinRequests int64             `json:"min_requests,omitempty"` // fewer is "not enough traffic", default 1
-	NoTraffic   string            `json:"no_traffic,omitempty"`   // accept (default) | fail: what that verdict means
+	ErrorRate   float64           `json:"error_rate,omitempty"`   // maximum share of failed requests, default 0.01
+	P95         delivery.Duration `json:"p95,omitempty"`          // maximum latency, 0: no limit
+	MinRequests int64             `json:"min_requests,omitempty"` // with fewer the traffic is not evaluated, default 1
+	NoTraffic   NoTrafficPolicy   `json:"no_traffic,omitempty"`   // default accept
+}
+
+// RollbackParams configures a rollback step: one that a person requested, or the
+// undo of a deploy step.
+type RollbackParams struct {
+	RolloutParams
+	ProbeParams
+	Release delivery.ReleaseID `json:"release,omitempty"` // to roll back to, unless it undoes
+	Trust   *TrustParams       `json:"trust,omitempty"`   // the environment's trust policy; nil: none
+	Reason  string             `json:"why,omitempty"`     // given by whoever requested it
+}
+
+// NoTrafficPolicy says what it means that too few requests arrived to evaluate a
+// release. The default differs: a watch accepts it, a canary fails.
+type NoTrafficPolicy string
+
+// The policies.
+const (
+	AcceptNoTraffic NoTrafficPolicy = "accept"
+	FailNoTraffic   NoTrafficPolicy = "fail"
+)
+
+// Valid reports whether p is a policy, or empty for the default.
+func (p NoTrafficPolicy) Valid() bool {
+	return p == "" || p == AcceptNoTraffic || p == FailNoTraffic
 }
 
 // CanaryParams says in which steps a release takes over, and what stops it.
 type CanaryParams struct {
-	Steps         []CanaryStep  `json:"steps"`                    // ascending
-	MinRequests   int64         `json:"min_requests,omitempty"`   // of the candidate in a step, default 50: fewer are not enough
-	NoTraffic     string        `json:"no_traffic,omitempty"`     // fail (default) | accept: what too few requests mean
-	ErrorMargin   float64       `json:"error_margin,omitempty"`   // by how much its error rate may be higher, default 0.01
-	LatencyMargin float64       `json:"latency_margin,omitempty"` // by what factor its p95 may be higher, default 1.2
-	Confidence    float64       `json:"confidence,omitempty"`     // default 0.95
-	Prometheus    string        `json:"prometheus,omitempty"`     // address
-	Queries       []QueryParams `json:"queries,omitempty"`
+	Steps         []CanaryStep    `json:"steps"`                    // ascending
+	MinRequests   int64           `json:"min_requests,omitempty"`   // of the candidate in a step, default 50: fewer are not enough
+	NoTraffic     NoTrafficPolicy `json:"no_traffic,omitempty"`     // default fail
+	ErrorMargin   float64         `json:"error_margin,omitempty"`   // by how much its error rate may be higher, default 0.01
+	LatencyMargin float64         `json:"latency_margin,omitempty"` // by what factor its p95 may be higher, default 1.2
+	Confidence    float64         `json:"confidence,omitempty"`     // default 0.95
+	Prometheus    string          `json:"prometheus,omitempty"`     // address
+	Queries       []QueryParams   `json:"queries,omitempty"`
 }
 
 // CanaryStep is one share of the traffic.

@@ -1,20 +1,48 @@
 package step
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
-	"sort"
-	"strings"
+	"io"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/event"
-	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// Progress says one short line that replaces the last.
+// Request is what a step is asked.
+type Request struct {
+	Run                   delivery.RunID
+	Service               string
+	Environment           delivery.Environment
+	Commit                delivery.Commit
+	StartedBy             string // who started the run
+	Spec                  Spec
+	Attempt               int                        // 1, 2...
+	Inputs                map[string]json.RawMessage // outputs of all steps before it, by step name
+	Cause                 string                     // for undo steps: why it is taken back
+	Cancelled             bool                       // for undo steps: somebody stopped the run; nothing failed
+	InfrastructureFailure bool                       // for undo steps: the place failed, not what was brought there
+	WorkDir               string                     // absolute folder of this step in this run; kept
+	ArtifactsDir          string                     // absolute folder that outlives the run, for cached results
+	RepositoryDir         string                     // absolute folder where slipway.yaml is
+	Log                   io.Writer                  // the step's log: lines, masked
+	OnProgress            func(progress string)      // one short line that replaces the last
+	Emit                  func(event.Event)          // for gate answers and deployments; run and step are filled in
+
+	// Checkout gives the absolute folder that holds exactly the commit's tree.
+	Checkout func(ctx context.Context) (string, error)
+}
+
+// Progress reports one short line, which replaces the one before.
 func (r Request) Progress(format string, args ...any) {
+	r.Report(fmt.Sprintf(format, args...))
+}
+
+// Report is Progress without a format, for ports that report their progress.
+func (r Request) Report(text string) {
 	if r.OnProgress != nil {
-		r.OnProgress(fmt.Sprintf(format, args...))
+		r.OnProgress(text)
 	}
 }
 
@@ -42,38 +70,4 @@ func (r Request) EmitDeployment(release delivery.ReleaseID, format string, args 
 	}
 	text := fmt.Sprintf(format, args...)
 	r.Emit(event.Event{Kind: event.DeploymentChanged, Environment: r.Environment, Release: release, Text: text})
-}
-
-// Fail is the result of a step that said no: cause tells what and why.
-func Fail(format string, args ...any) Result {
-	return Result{Outcome: delivery.OutcomeFailed, Cause: fmt.Sprintf(format, args...)}
-}
-
-// FailWith is the result of a step that said no because of err.
-func FailWith(err error) Result {
-	return Result{Outcome: delivery.OutcomeFailed, Cause: err.Error(), Hint: fault.HintOf(err), InfrastructureFailure: fault.IsInfrastructure(err)}
-}
-
-// OutputOf reads the output of the step of that kind among given. Steps are named
-// after their kind: "build", or "build.api" when there are several; the first
-// name in order is read.
-func OutputOf[T any](given map[string]json.RawMessage, kind Kind) (out T, ok bool, err error) {
-	for _, name := range NamesOf(given, kind) {
-		if out, ok, err = DecodeOutput[T](given, name); ok || err != nil {
-			return out, ok, err
-		}
-	}
-	return out, false, nil
-}
-
-// NamesOf lists the steps of that kind among given, sorted.
-func NamesOf(given map[string]json.RawMessage, kind Kind) []string {
-	var names []string
-	for name := range given {
-		if name == string(kind) || strings.HasPrefix(name, string(kind)+".") {
-			names = append(names, name)
-		}
-	}
-	sort.Strings(names)
-	return names
 }

@@ -5,11 +5,8 @@ package step
 import (
 	"context"
 	"encoding/json"
-	"io"
-	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
-	"github.com/slipway-cd/slipway/internal/event"
 )
 
 // Kind names the code that runs a step. Plans are stored, so a kind that was
@@ -58,44 +55,6 @@ type Spec struct {
 	Undo      Kind              `json:"undo,omitempty"`      // step that takes it back, once it has started
 	Action    Action            `json:"action"`              // what the plan expects
 	Reason    string            `json:"why"`                 // and why
-}
-
-// Request is what a step is asked.
-type Request struct {
-	Run                   delivery.RunID
-	Service               string
-	Environment           delivery.Environment
-	Commit                delivery.Commit
-	StartedBy             string // who started the run
-	Spec                  Spec
-	Attempt               int                        // 1, 2...
-	Inputs                map[string]json.RawMessage // outputs of all steps before it, by step name
-	Cause                 string                     // for undo steps: why it is taken back
-	Cancelled             bool                       // for undo steps: somebody stopped the run; nothing failed
-	InfrastructureFailure bool                       // for undo steps: the place failed, not what was brought there
-	WorkDir               string                     // absolute folder of this step in this run; kept
-	ArtifactsDir          string                     // absolute folder that outlives the run, for cached results
-	RepositoryDir         string                     // absolute folder where slipway.yaml is
-	Log                   io.Writer                  // the step's log: lines, masked
-	OnProgress            func(progress string)      // one short line that replaces the last
-	Emit                  func(event.Event)          // for gate answers and deployments; run and step are filled in
-
-	// Checkout gives the absolute folder that holds exactly the commit's tree.
-	Checkout func(ctx context.Context) (string, error)
-}
-
-// Result is what a step answers.
-type Result struct {
-	Outcome               delivery.Outcome      `json:"outcome"`           // Succeeded, OutcomeFailed, Waiting, OutcomeCancelled, OutcomeSkipped
-	Summary               string                `json:"summary,omitempty"` // one line: "212 passed", "sha256:... 7.1 MB"
-	Cause                 string                `json:"cause,omitempty"`   // why it did not succeed
-	Hint                  string                `json:"hint,omitempty"`    // what to do
-	InfrastructureFailure bool                  `json:"ofPlace,omitempty"` // the place did not answer, or did not let us in: no verdict on the release
-	Output                json.RawMessage       `json:"output,omitempty"`  // one of the output types of this package
-	GateResults           []delivery.GateResult `json:"answers,omitempty"` // gates asked
-	Cached                bool                  `json:"cached,omitempty"`
-	Started               time.Time             `json:"started,omitzero"`
-	Ended                 time.Time             `json:"ended,omitzero"`
 }
 
 // Step does one kind of step. Run is idempotent: it may be called again after

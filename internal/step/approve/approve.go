@@ -32,7 +32,7 @@ type Step struct {
 // run may give it. When more are asked, that many others must: the starter has
 // spoken by starting it.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.ParamsOf[step.ApproveParams](r)
+	w, err := step.ParamsOf[step.ApproveParams](r.Spec)
 	if err != nil {
 		return step.Result{}, err
 	}

@@ -31,7 +31,7 @@ type Step struct {
 // the same of the same subject, signed by the same signer, is not made again.
 // Its output is step.AttestOutput.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.ParamsOf[step.AttestParams](r)
+	w, err := step.ParamsOf[step.AttestParams](r.Spec)
 	if err != nil {
 		return step.Result{}, err
 	}

@@ -31,7 +31,7 @@ var (
 
 // Run builds the image of the commit. Its output is step.BuildOutput.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.ParamsOf[step.BuildParams](r)
+	w, err := step.ParamsOf[step.BuildParams](r.Spec)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -152,7 +152,7 @@ func (s Step) Revalidate(_ context.Context, _ step.Request, cached step.Result) 
 
 // Fingerprint is the builder's.
 func (s Step) Fingerprint(ctx context.Context, spec step.Spec) (string, error) {
-	w, err := step.ParamsOf[step.BuildParams](step.Request{Spec: spec})
+	w, err := step.ParamsOf[step.BuildParams](spec)
 	if err != nil {
 		return "", err
 	}

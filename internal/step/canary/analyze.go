@@ -8,6 +8,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/canary/compare"
 )
 
@@ -72,7 +73,7 @@ func (b *stepAnalysis) conclude(v observation) error {
 	}
 	var scarce []finding
 	for _, f := range v.byVerdict(delivery.Unavailable) {
-		if f.blocking && b.params.NoTraffic != accept {
+		if f.blocking && b.params.NoTraffic != step.AcceptNoTraffic {
 			scarce = append(scarce, f)
 		}
 	}

@@ -1,11 +1,12 @@
-// Package canary gives a release its traffic step by step, and at each step
-// holds it against the one that serves beside it. It is stopped when it is worse
-// beyond what chance explains; that it is not has to be shown by enough traffic,
-// not by silence.
+// Package canary shifts traffic to a release step by step, and at each step
+// compares it with the release that is running beside it. It is stopped if it is
+// worse beyond chance; that it is not has to be shown by enough traffic, not by
+// silence.
 package canary
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,50 +14,43 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/bake"
 	"github.com/slipway-cd/slipway/internal/step/canary/compare"
-	"github.com/slipway-cd/slipway/internal/step/probe"
+	"github.com/slipway-cd/slipway/internal/step/rollout"
 )
 
-// How often is looked: a tenth of the bake time within these bounds.
-const (
-	soonest = 100 * time.Millisecond
-	latest  = 2 * time.Second
-	// patience is how many looks in a row may fail before the canary can't go on.
-	patience = 5
-)
-
-// Runner judges.
+// Runner runs canaries.
 type Runner struct {
-	Metrics   port.MetricsProvider // for the queries; nil: none can be asked
+	Metrics   port.MetricsProvider // for the queries; nil: queries are fault.Internal
 	Clock     step.Clock
-	Namespace string // what {{.Namespace}} is in queries
+	Namespace string // {{.Namespace}} in queries
 }
 
-// Run leads a staged release through the steps and returns what the gates said,
-// which is emitted too. It does not promote: a nil error says that it may be. A
-// release that is worse is fault.Failed, one that nothing can be said about is
+// Run leads a staged release through the steps and returns the gates' results,
+// which are reported too. It does not promote: a nil error says that it may be. A
+// release that is worse is fault.Failed, one that can't be evaluated is
 // fault.Unavailable unless NoTraffic accepts that. Called again after a crash it
-// begins with the first step. Where nothing serves beside it, or it has all the
-// traffic already, there is nothing to compare and no answer.
-func (c Runner) Run(ctx context.Context, r step.Request, target port.Target, o port.DeployRequest, running delivery.ReleaseID, w step.CanaryParams) ([]delivery.GateResult, error) {
+// begins with the first step. If no other release is running, or this one has all
+// the traffic already, there is nothing to compare and no result.
+func (c Runner) Run(ctx context.Context, r step.Request, target port.Target, o port.DeployRequest, running delivery.ReleaseID, params step.CanaryParams) ([]delivery.GateResult, error) {
 	if running == "" || running == o.ID {
-		r.Logf("canary: nothing serves beside %s that it could be compared with", o.ID)
+		r.Logf("canary: no running release to compare %s with", o.ID)
 		return nil, nil
 	}
-	t, err := c.newAnalysis(r, target, o, running, w)
+	a, err := c.newAnalysis(r, target, o, running, params)
 	if err != nil {
 		return nil, err
 	}
-	var answers []delivery.GateResult
-	for _, s := range w.Steps {
-		said, err := t.runStep(ctx, s)
-		r.ReportGates(said...)
-		answers = append(answers, said...)
+	var results []delivery.GateResult
+	for _, s := range a.params.Steps {
+		more, err := a.runStep(ctx, s)
+		r.ReportGates(more...)
+		results = append(results, more...)
 		if err != nil {
-			return answers, err
+			return results, err
 		}
 	}
-	return answers, nil
+	return results, nil
 }
 
 // analysis is one release on its way through the steps.
@@ -67,24 +61,27 @@ type analysis struct {
 	splitter        port.TrafficSplitter
 	request         port.DeployRequest
 	running         delivery.ReleaseID
-	params          step.CanaryParams // complete
-	latencyRequired bool              // for a latency, by its margin
+	params          step.CanaryParams // with defaults
+	latencyRequired bool              // a latency margin is configured
 	queries         []query
 }
 
-func (c Runner) newAnalysis(r step.Request, target port.Target, o port.DeployRequest, running delivery.ReleaseID, w step.CanaryParams) (analysis, error) {
-	shifter, ok := target.(port.TrafficSplitter)
+func (c Runner) newAnalysis(r step.Request, target port.Target, o port.DeployRequest, running delivery.ReleaseID, params step.CanaryParams) (analysis, error) {
+	splitter, ok := target.(port.TrafficSplitter)
 	if !ok {
-		return analysis{}, fault.New(fault.Invalid, "canary: the target can't give a release a part of the traffic").
-			Hint("choose another strategy, or a target that can (kubernetes)")
+		return analysis{}, fault.New(fault.Invalid, "canary: the target does not support traffic splitting").
+			Hint("choose another strategy, or a target that supports it (kubernetes)")
 	}
-	if err := validate(w); err != nil {
+	if err := validate(params); err != nil {
 		return analysis{}, err
 	}
-	t := analysis{Runner: c, r: r, target: target, splitter: shifter, request: o, running: running, params: withDefaults(w), latencyRequired: w.LatencyMargin != 0}
+	a := analysis{
+		Runner: c, r: r, target: target, splitter: splitter, request: o, running: running,
+		params: withDefaults(params), latencyRequired: params.LatencyMargin != 0,
+	}
 	var err error
-	t.queries, err = t.expandQueries()
-	return t, err
+	a.queries, err = a.expandQueries()
+	return a, err
 }
 
 // stepAnalysis is one step.
@@ -93,121 +90,107 @@ type stepAnalysis struct {
 	name        string // "canary 10 %"
 	weight      int
 	start       time.Time
-	end         time.Time
 	alpha       compare.AlphaSpending
-	failed      int   // looks in a row that could not be taken
-	outOfBounds []int // by query: looks in a row whose value was out of bounds
+	outOfBounds []int // by query: observations in a row whose value was out of bounds
 }
 
-// runStep shifts the traffic and watches for the bake time. An answer that is clear
-// ends it at once.
-func (t analysis) runStep(ctx context.Context, s step.CanaryStep) ([]delivery.GateResult, error) {
+// runStep shifts the traffic and analyzes the release for the bake time. A clear
+// result ends the step at once.
+func (a analysis) runStep(ctx context.Context, s step.CanaryStep) ([]delivery.GateResult, error) {
 	name := fmt.Sprintf("canary %d %%", s.Weight)
-	t.r.Progress("%s: shifting traffic to %s", name, t.request.ID)
-	actual, err := t.splitter.SetWeight(ctx, t.request, s.Weight, func(text string) { t.r.Progress("%s", text) })
+	a.r.Progress("%s: shifting traffic to %s", name, a.request.ID)
+	actual, err := a.splitter.SetWeight(ctx, a.request, s.Weight, a.r.Report)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("give %s %d %% of the traffic: %w", t.request.ID, s.Weight, err)
+		return nil, fmt.Errorf("shift traffic to %s (%d %%): %w", a.request.ID, s.Weight, err)
 	}
-	t.r.Logf("%s: %s gets %.3g %% of the traffic for %s", name, t.request.ID, actual, s.Bake)
-	b := stepAnalysis{
-		analysis: t, name: name, weight: s.Weight, start: t.Clock.Now(),
-		alpha: compare.AlphaSpending{Alpha: 1 - t.params.Confidence}, outOfBounds: make([]int, len(t.queries)),
+	a.r.Logf("%s: %s receives %.3g %% of the traffic for %s", name, a.request.ID, actual, s.Bake)
+	one := stepAnalysis{
+		analysis: a, name: name, weight: s.Weight, start: a.Clock.Now(),
+		alpha: compare.AlphaSpending{Alpha: 1 - a.params.Confidence}, outOfBounds: make([]int, len(a.queries)),
 	}
-	b.end = b.start.Add(s.Bake.D())
-	return b.watch(ctx, min(max(s.Bake.D()/10, soonest), latest))
+	return one.bake(ctx, s.Bake.D())
 }
 
-func (b *stepAnalysis) watch(ctx context.Context, every time.Duration) ([]delivery.GateResult, error) {
-	for {
-		left := b.end.Sub(b.Clock.Now())
-		v, err := b.observe(ctx, left <= 0)
-		switch {
-		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
-		case err != nil && (permanent(err) || b.failed >= patience):
-			return b.inconclusive(v, err)
-		case err != nil:
-			// Again, also when the time is over: nothing is known yet.
-			b.r.Progress("%s, %s left: could not look: %v", b.name, max(left, 0).Round(time.Second), err)
-		case left <= 0 || v.failed():
-			return v.gateResults(b.name), b.conclude(v)
-		default:
-			b.r.Progress("%s, %s left: %s", b.name, left.Round(time.Second), v.progress)
-		}
-		wait := every
-		if left > 0 {
-			wait = min(every, left)
-		}
-		if err := b.Clock.Wait(ctx, wait); err != nil {
-			return nil, err
-		}
+func (s *stepAnalysis) bake(ctx context.Context, d time.Duration) ([]delivery.GateResult, error) {
+	var last observation
+	b := bake.Bake{
+		Clock: s.Clock, Start: s.start, Duration: d, Permanent: permanent,
+		Progress: func(left time.Duration, text string) { s.r.Progress("%s, %s left: %s", s.name, left, text) },
 	}
+	err := b.Run(ctx, func(ctx context.Context, final bool) (bake.Observation, error) {
+		var err error
+		last, err = s.observe(ctx, final)
+		return bake.Observation{Done: last.failed(), Progress: last.progress}, err
+	})
+	if failed := (*bake.FailedError)(nil); errors.As(err, &failed) {
+		return s.unavailable(last.failedCheck, failed)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return last.gateResults(s.name), s.conclude(last)
 }
 
-// permanent tells errors that asking again will not heal.
+// permanent reports whether retrying can't help.
 func permanent(err error) bool {
 	return fault.Is(err, fault.Invalid) || fault.Is(err, fault.Denied)
 }
 
-// inconclusive is the end when too many looks in a row could not be taken.
-func (b *stepAnalysis) inconclusive(v observation, err error) ([]delivery.GateResult, error) {
-	kind, times := fault.Unavailable, fmt.Sprintf("%d times in a row", b.failed)
-	if permanent(err) {
-		kind, times = fault.KindOf(err), "at all"
+// unavailable is the end if too many observations in a row failed.
+func (s *stepAnalysis) unavailable(check string, failed *bake.FailedError) ([]delivery.GateResult, error) {
+	kind, times := fault.Unavailable, fmt.Sprintf("%d times in a row", failed.Failures)
+	if failed.Permanent {
+		kind, times = fault.KindOf(failed.Err), "at all"
 	}
-	a := delivery.GateResult{Gate: b.name + ": " + v.failedCheck, Verdict: delivery.Unavailable, Evidence: err.Error()}
-	return []delivery.GateResult{a}, fault.New(kind, "%s: %s could not be asked %s", b.name, v.failedCheck, times).
-		Hint("a canary that can't be judged does not go on").Cause(err)
+	r := delivery.GateResult{Gate: s.name + ": " + check, Verdict: delivery.Unavailable, Evidence: failed.Err.Error()}
+	return []delivery.GateResult{r}, fault.New(kind, "%s: %s could not be checked %s", s.name, check, times).
+		Hint("a canary without measurements is stopped").Cause(failed.Err)
 }
 
-// observe takes one look. The error is that of a question that could not be asked,
-// which view.failedCheck names. Only the last look may say that there is too little to
-// judge by.
-func (b *stepAnalysis) observe(ctx context.Context, last bool) (observation, error) {
-	obs, err := b.target.Observe(ctx, b.request.Service, b.request.Environment)
+// observe checks replicas, traffic and queries once. The error is that of a check
+// that could not be done, and observation.failedCheck names it. Only the last
+// observation may find too little to evaluate.
+func (s *stepAnalysis) observe(ctx context.Context, last bool) (observation, error) {
+	obs, err := s.target.Observe(ctx, s.request.Service, s.request.Environment)
 	if err != nil {
-		b.failed++
 		return observation{failedCheck: "replicas"}, err
 	}
-	if obs.Release == "" || obs.Release != b.running && obs.Release != b.request.ID {
-		return replicasFailed(fmt.Sprintf("the traffic goes to %s, not to %s", probe.DisplayName(obs.Release), b.running)), nil
+	if obs.Release == "" || obs.Release != s.running && obs.Release != s.request.ID {
+		return replicasFailed(fmt.Sprintf("the traffic goes to %s, not to %s", rollout.DisplayName(obs.Release), s.running)), nil
 	}
-	if down := probe.DownReason(obs, b.request.ID); down != "" {
+	if down := rollout.DownReason(obs, s.request.ID); down != "" {
 		return replicasFailed(down), nil
 	}
-	v := observation{}
-	if err := b.compareTraffic(ctx, &v, last); err != nil {
-		b.failed++
+	o := observation{}
+	if err := s.compareTraffic(ctx, &o, last); err != nil {
 		return observation{failedCheck: "traffic"}, err
 	}
-	if name, err := b.runQueries(ctx, &v, last); err != nil {
-		b.failed++
+	if name, err := s.runQueries(ctx, &o, last); err != nil {
 		return observation{failedCheck: name}, err
 	}
-	b.failed = 0
-	return v, nil
+	return o, nil
 }
 
 // compareTraffic compares the two releases.
-func (b *stepAnalysis) compareTraffic(ctx context.Context, v *observation, last bool) error {
-	comparer, ok := b.target.(port.MetricsComparer)
+func (s *stepAnalysis) compareTraffic(ctx context.Context, o *observation, last bool) error {
+	comparer, ok := s.target.(port.MetricsComparer)
 	if !ok {
-		v.progress = "traffic is not measured"
-		if len(b.queries) == 0 {
-			v.add(finding{gate: "traffic", verdict: delivery.Unavailable, blocking: true,
-				evidence: "the target does not measure traffic, and there is no query"})
+		o.progress = "traffic is not measured"
+		if len(s.queries) == 0 {
+			o.add(finding{gate: "traffic", verdict: delivery.Unavailable, blocking: true,
+				evidence: "the target does not measure traffic, and no query is configured"})
 		}
 		return nil
 	}
-	candidate, running, err := comparer.Compare(ctx, b.request, b.start)
+	candidate, running, err := comparer.Compare(ctx, s.request, s.start)
 	if err != nil {
 		return err
 	}
-	v.progress = fmt.Sprintf("%s of %s requests failed, %s of %s of %s",
-		formatCount(candidate.Errors), formatCount(candidate.Requests), formatCount(running.Errors), formatCount(running.Requests), b.running)
-	v.add(b.analyze(candidate, running, last)...)
+	o.progress = fmt.Sprintf("%s of %s requests failed, %s of %s of %s",
+		formatCount(candidate.Errors), formatCount(candidate.Requests), formatCount(running.Errors), formatCount(running.Requests), s.running)
+	o.add(s.analyze(candidate, running, last)...)
 	return nil
 }

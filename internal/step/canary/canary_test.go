@@ -199,7 +199,7 @@ func TestNothingBeside(t *testing.T) {
 	for _, running := range []delivery.ReleaseID{"", s.fresh.ID} {
 		var log strings.Builder
 		answers, err := Runner{}.Run(t.Context(), step.Request{Log: &log}, s.target, s.order, running, step.CanaryParams{})
-		if answers != nil || err != nil || !strings.Contains(log.String(), "nothing serves beside") {
+		if answers != nil || err != nil || !strings.Contains(log.String(), "no running release to compare") {
 			t.Errorf("%v, %v, %q", answers, err, log.String())
 		}
 	}

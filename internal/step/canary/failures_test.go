@@ -12,11 +12,12 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/bake"
 )
 
 func TestReplicas(t *testing.T) {
 	for says, set := range map[string]func(s *scene, now func() bool){ // now: the trouble has begun
-		"all of its 1 replicas have ended: exit 1": func(s *scene, now func() bool) {
+		"all of its 1 replicas have exited: exit 1": func(s *scene, now func() bool) {
 			s.Target.ReplicaHealth = func(id delivery.ReleaseID) (string, string) {
 				if now() && id == s.fresh.ID {
 					return "backoff", "exit 1"
@@ -24,10 +25,10 @@ func TestReplicas(t *testing.T) {
 				return "ready", ""
 			}
 		},
-		"the traffic goes to nothing": func(s *scene, now func() bool) {
+		"the traffic goes to no release": func(s *scene, now func() bool) {
 			s.Target.Lost = func(delivery.ReleaseID) bool { return now() }
 		},
-		"none of its replicas runs": func(s *scene, _ func() bool) {
+		"none of its replicas is running": func(s *scene, _ func() bool) {
 			time.AfterFunc(10*time.Second, func() { _ = s.Target.Discard(context.Background(), s.order) })
 		},
 	} {
@@ -40,7 +41,7 @@ func TestReplicas(t *testing.T) {
 			if !fault.Is(err, fault.Failed) || !strings.Contains(err.Error(), says) {
 				t.Errorf("want %q: %v", says, err)
 			}
-			if len(answers) != 1 || answers[0].Gate != "canary 10 %: replicas" || time.Since(begun) > 10*time.Second+latest {
+			if len(answers) != 1 || answers[0].Gate != "canary 10 %: replicas" || time.Since(begun) > 12*time.Second {
 				t.Errorf("%v after %s", answers, time.Since(begun))
 			}
 		})
@@ -58,7 +59,7 @@ func TestPatience(t *testing.T) {
 		err    error
 		kind   fault.Kind
 	}{
-		{"heals", "Compare", patience - 1, busy, ""},
+		{"heals", "Compare", bake.MaxFailures - 1, busy, ""},
 		{"traffic does not heal", "Compare", math.MaxInt, busy, fault.Unavailable},
 		{"replicas do not heal", "Observe", math.MaxInt, busy, fault.Unavailable},
 		{"hopeless", "Compare", math.MaxInt, fault.New(fault.Denied, "pods/proxy is forbidden"), fault.Denied},
@@ -79,7 +80,7 @@ func TestPatience(t *testing.T) {
 			if (err == nil) != (c.kind == "") || err != nil && (!fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.err.Error())) {
 				t.Errorf("%s: %v", c.name, err)
 			}
-			want := map[fault.Kind]int{"": patience - 1, fault.Unavailable: patience, fault.Denied: 1}[c.kind]
+			want := map[fault.Kind]int{"": bake.MaxFailures - 1, fault.Unavailable: bake.MaxFailures, fault.Denied: 1}[c.kind]
 			if fails != want {
 				t.Errorf("%s: asked %d times in vain, want %d", c.name, fails, want)
 			}

@@ -78,7 +78,7 @@ func TestQueries(t *testing.T) {
 
 // TestNoMeasure: a target that only shifts, and no query: nobody knows.
 func TestNoMeasure(t *testing.T) {
-	for accepts, kind := range map[string]fault.Kind{"": fault.Unavailable, "fail": fault.Unavailable, "accept": ""} {
+	for accepts, kind := range map[step.NoTrafficPolicy]fault.Kind{"": fault.Unavailable, "fail": fault.Unavailable, "accept": ""} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newScene(t)
 			s.target = fake.WithoutMetrics{Target: s.Target, TrafficSplitter: s.Target}

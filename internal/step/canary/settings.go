@@ -17,9 +17,6 @@ const (
 	defaultErrorMargin   = 0.01
 	defaultLatencyMargin = 1.2
 	defaultConfidence    = 0.95
-
-	accept = "accept"
-	fail   = "fail"
 )
 
 // validate holds stored settings against what they may be. The configuration was
@@ -42,7 +39,7 @@ func validate(w step.CanaryParams) error {
 		before = s.Weight
 	}
 	switch {
-	case w.NoTraffic != "" && w.NoTraffic != accept && w.NoTraffic != fail:
+	case !w.NoTraffic.Valid():
 		return bad("no_traffic is %q", w.NoTraffic).Hint("known: accept, fail")
 	case w.MinRequests < 0:
 		return bad("min_requests is %d", w.MinRequests)

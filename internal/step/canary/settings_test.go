@@ -39,10 +39,10 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	s.target = fake.WithoutTraffic{Target: s.Target}
-	if _, err := s.run(t.Context(), ok(func(*step.CanaryParams) {})); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "part of the traffic") {
+	if _, err := s.run(t.Context(), ok(func(*step.CanaryParams) {})); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "traffic splitting") {
 		t.Errorf("%v", err)
 	}
-	if slices.ContainsFunc(s.Target.Calls, func(call string) bool { return strings.HasPrefix(call, "Shift") }) {
+	if slices.ContainsFunc(s.Target.Calls, func(call string) bool { return strings.HasPrefix(call, "SetWeight") }) {
 		t.Error("traffic was shifted all the same")
 	}
 }

@@ -1,6 +1,6 @@
-// Package deploy brings a release into an environment. Users meet it only after
-// it has answered for itself, and it is not accepted here: verify and watch
-// decide, and the rollback takes back whatever was begun.
+// Package deploy brings a release into an environment. Users reach it only after
+// it has passed its checks. It is not accepted here: verify and watch decide, and
+// the rollback undoes whatever was begun.
 package deploy
 
 import (
@@ -8,172 +8,155 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
-	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/canary"
 	"github.com/slipway-cd/slipway/internal/step/probe"
+	"github.com/slipway-cd/slipway/internal/step/rollout"
 	"github.com/slipway-cd/slipway/internal/step/trust"
 )
 
 // Step deploys.
 type Step struct {
-	Targets     probe.Targets
-	Releases    port.ReleaseStore
-	Deployments port.DeploymentStore
-	Models      port.ModelRegistry
-	ModelImages port.ModelImagePacker // nil: targets that want one can't be used
-	Metrics     port.MetricsProvider  // for canaries; nil: none can be asked
-	Prober      port.Prober
-	Trust       trust.Verifier // for environments that demand signatures
-	Clock       step.Clock
+	rollout.Services
+	ModelImages port.ModelImagePacker // nil: targets that need one can't be used
+	Metrics     port.MetricsProvider  // for canaries; nil: queries are fault.Internal
+	Trust       trust.Verifier        // for environments that require signatures
 }
 
-// Run deploys the recorded release With.Release, or the one that the steps
+// Run deploys the recorded release Params.Release, or the one that the steps
 // before it made. Its output is step.DeployOutput. A quarantined release is
-// fault.Conflict, one with a model that nobody approved, or that the environment
-// does not trust, is fault.Denied; then nothing was begun.
+// fault.Conflict; one with an unapproved model, or that the environment does not
+// trust, is fault.Denied; then nothing has been changed.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.ParamsOf[step.DeployParams](r)
+	params, session, err := rollout.Open[step.DeployParams](s.Services, r)
 	if err != nil {
 		return step.Result{}, err
 	}
-	target, err := s.Targets.Find(w.Target, w.Location)
+	d := deployment{Session: session, step: s, params: params}
+	secrets, err := d.prepare(ctx)
 	if err != nil {
 		return step.Result{}, err
 	}
-	rel, secrets, err := s.release(ctx, r, w, target)
-	if err != nil {
+	if d.want, err = session.Expect(params.ProbeParams, d.rel); err != nil {
 		return step.Result{}, err
 	}
-	want, err := probe.ExpectationFor(w, rel)
-	if err != nil {
-		return step.Result{}, err
-	}
-	e := entry{Step: s, r: r, w: w, target: target, rel: rel, want: want, order: probe.RequestFor(r, w, rel)}
-	e.order.Secrets = secrets
-	if res, done, err := e.already(ctx); done || err != nil {
+	d.request = session.RequestFor(d.rel)
+	d.request.Secrets = secrets
+	if res, done, err := d.alreadyDeployed(ctx); done || err != nil {
 		return res, err
 	}
-	return e.enter(ctx)
+	return d.run(ctx)
 }
 
-// entry is one release on its way in.
-type entry struct {
-	Step
-	r      step.Request
-	w      step.DeployParams
-	target port.Target
-	rel    delivery.ReleaseRecord
-	want   probe.Expectation
-	order  port.DeployRequest
+// deployment is one release on its way in.
+type deployment struct {
+	rollout.Session
+	step    Step
+	params  step.DeployParams
+	rel     delivery.ReleaseRecord
+	want    probe.Expectation
+	request port.DeployRequest
 
-	before delivery.Deployment // accepted, zero when nothing serves
-	seen   port.Observation
+	current  delivery.Deployment // the accepted one, zero if there is none
+	observed port.Observation    // before anything was changed
 }
 
-// already is the end when records and target agree that the release serves, and
-// this run did not begin to bring it in.
-func (e *entry) already(ctx context.Context) (step.Result, bool, error) {
-	serving, ok, err := e.Deployments.Current(ctx, e.r.Environment)
+// alreadyDeployed ends the step if records and target agree that the release is
+// the current one, unless this run has begun to deploy it.
+func (d *deployment) alreadyDeployed(ctx context.Context) (step.Result, bool, error) {
+	current, ok, err := d.Current(ctx)
 	if err != nil {
-		return step.Result{}, false, fmt.Errorf("ask what serves in %s: %w", e.r.Environment, err)
-	}
-	if ok {
-		e.before = serving
-	}
-	if e.seen, err = e.target.Observe(ctx, e.order.Service, e.r.Environment); err != nil {
-		return step.Result{}, false, fmt.Errorf("look at %s: %w", e.r.Environment, err)
-	}
-	if !ok || serving.Release != e.rel.ID || e.seen.Release != e.rel.ID || probe.DownReason(e.seen, e.rel.ID) != "" {
-		return step.Result{}, false, nil
-	}
-	own, begun, err := probe.DeploymentOfRun(ctx, e.Deployments, e.r)
-	if err != nil || begun && own.State == delivery.Deploying {
 		return step.Result{}, false, err
 	}
-	res, err := step.Succeed(fmt.Sprintf("%s already serves in %s", e.rel.ID, e.r.Environment), step.DeployOutput{
-		Release: e.rel.ID, Deployment: serving.ID, URL: e.seen.URL, AlreadyDeployed: true, Since: serving.ServingAt,
-	})
+	if ok {
+		d.current = current
+	}
+	if d.observed, err = d.Observe(ctx, d.request.Service); err != nil {
+		return step.Result{}, false, err
+	}
+	if !ok || current.Release != d.rel.ID || d.observed.Release != d.rel.ID || rollout.DownReason(d.observed, d.rel.ID) != "" {
+		return step.Result{}, false, nil
+	}
+	begun, ok, err := d.OfRun(ctx)
+	if err != nil || ok && begun.State == delivery.Deploying {
+		return step.Result{}, false, err
+	}
+	res, err := d.AlreadyDeployed(current, d.observed.URL)
 	return res, true, err
 }
 
-func (e *entry) enter(ctx context.Context) (step.Result, error) {
-	if err := e.records().Acquire(ctx, e.r, e.target, e.order); err != nil {
+func (d *deployment) run(ctx context.Context) (step.Result, error) {
+	if err := d.Acquire(ctx, d.request); err != nil {
 		return step.Result{}, err
 	}
-	d, err := e.begin(ctx)
+	begun, err := d.begin(ctx)
 	if err != nil {
 		return step.Result{}, err
 	}
-	obs, answers, err := probe.Checker{Prober: e.Prober, Clock: e.Clock}.Start(ctx, e.r, e.target, e.order, e.want, e.taste())
+	obs, results, err := d.Start(ctx, d.request, d.want, d.canary())
 	if ctx.Err() != nil {
 		return step.Result{}, context.Cause(ctx)
 	}
 	if err != nil {
-		res := step.FailWith(fmt.Errorf("deploy %s to %s: %w", e.rel.ID, e.r.Environment, err))
-		res.GateResults = answers
-		res.Output, err = json.Marshal(step.DeployOutput{Release: e.rel.ID, Deployment: d.ID})
+		res := step.FailWith(fmt.Errorf("deploy %s to %s: %w", d.rel.ID, d.Request.Environment, err))
+		res.GateResults = results
+		res.Output, err = json.Marshal(step.DeployOutput{Release: d.rel.ID, Deployment: begun.ID})
 		return res, err
 	}
-	// After a crash it may have the traffic for long; else from now on.
-	since := e.Clock.Now()
-	if e.seen.Release == e.rel.ID && !d.StartedAt.IsZero() {
-		since = d.StartedAt
-	}
-	e.r.EmitDeployment(e.rel.ID, "%s has the traffic of %s, and is being verified", e.rel.ID, e.r.Environment)
+	d.Request.EmitDeployment(d.rel.ID, "%s receives the traffic of %s; verifying", d.rel.ID, d.Request.Environment)
 	for _, note := range obs.Notes {
-		e.r.Logf("%s", note)
+		d.Request.Logf("%s", note)
 	}
-	res, err := step.Succeed(e.summary(), step.DeployOutput{Release: e.rel.ID, Deployment: d.ID, URL: obs.URL, Since: since})
-	res.GateResults = answers
+	res, err := step.Succeed(d.summary(), step.DeployOutput{Release: d.rel.ID, Deployment: begun.ID, URL: obs.URL, Since: d.since(begun)})
+	res.GateResults = results
 	return res, err
 }
 
-func (e *entry) summary() string {
-	s := fmt.Sprintf("%s in %s", e.rel.ID, e.r.Environment)
-	if e.before.Release != "" {
-		s += ", instead of " + string(e.before.Release)
+// since is when the release got the traffic: after a crash maybe long ago.
+func (d *deployment) since(begun delivery.Deployment) time.Time {
+	if d.observed.Release == d.rel.ID && !begun.StartedAt.IsZero() {
+		return begun.StartedAt
+	}
+	return d.Clock.Now()
+}
+
+func (d *deployment) summary() string {
+	s := fmt.Sprintf("%s in %s", d.rel.ID, d.Request.Environment)
+	if d.current.Release != "" {
+		s += ", replacing " + string(d.current.Release)
 	}
 	return s
 }
 
-// begin enters the deployment into the records. Once one has ended it does not
-// begin again under the same run.
-func (e *entry) begin(ctx context.Context) (delivery.Deployment, error) {
-	by, err := e.by()
+// begin records the deployment.
+func (d *deployment) begin(ctx context.Context) (delivery.Deployment, error) {
+	by, err := d.approvedBy()
 	if err != nil {
 		return delivery.Deployment{}, err
 	}
-	d, err := e.Deployments.Begin(ctx, delivery.Deployment{
-		Environment: e.r.Environment, Release: e.rel.ID, Run: e.r.Run, State: delivery.Deploying,
-		By: by, Replaced: e.before.Release, Reason: e.reason(), StartedAt: e.Clock.Now(),
+	begun, err := d.Begin(ctx, d.request.Service, delivery.Deployment{
+		Release: d.rel.ID, By: by, Replaced: d.current.Release, Reason: d.reason(),
 	})
 	if err != nil {
-		return d, fmt.Errorf("record that %s enters %s: %w", e.rel.ID, e.r.Environment, err)
+		return begun, err
 	}
-	if d.State != delivery.Deploying {
-		return d, fault.New(fault.Conflict, "run %s has already brought %s into %s; that deployment is %s",
-			e.r.Run, e.rel.ID, e.r.Environment, d.State).Hint("start a new run")
-	}
-	e.r.EmitDeployment(e.rel.ID, "%s enters %s", e.rel.ID, e.r.Environment)
-	return d, e.records().Publish(ctx, e.target, e.order.Service, e.r.Environment)
+	d.Request.EmitDeployment(d.rel.ID, "deploying %s to %s", d.rel.ID, d.Request.Environment)
+	return begun, nil
 }
 
-func (e *entry) records() probe.Records {
-	return probe.Records{Deployments: e.Deployments, Releases: e.Releases, Models: e.Models}
-}
-
-// taste is the canary's way in, where there is something to compare it with.
-func (e *entry) taste() probe.CanaryFunc {
-	if e.w.Strategy != delivery.Canary || e.w.Canary == nil {
+// canary analyzes the release while it receives a part of the traffic, if that is
+// the strategy; nil otherwise.
+func (d *deployment) canary() rollout.CanaryFunc {
+	if d.params.Strategy != delivery.Canary || d.params.Canary == nil {
 		return nil
 	}
 	return func(ctx context.Context) ([]delivery.GateResult, error) {
-		c := canary.Runner{Metrics: e.Metrics, Clock: e.Clock, Namespace: namespaceOf(e.target)}
-		return c.Run(ctx, e.r, e.target, e.order, e.seen.Release, *e.w.Canary)
+		r := canary.Runner{Metrics: d.step.Metrics, Clock: d.Clock, Namespace: namespaceOf(d.Target)}
+		return r.Run(ctx, d.Request, d.Target, d.request, d.observed.Release, *d.params.Canary)
 	}
 }
 
@@ -185,25 +168,26 @@ func namespaceOf(t port.Target) string {
 	return ""
 }
 
-// by is who let it in: those who approved, or whoever started the run.
-func (e *entry) by() (string, error) {
+// approvedBy names those who approved the deployment, or else whoever started the
+// run.
+func (d *deployment) approvedBy() (string, error) {
 	var people []string
-	for _, name := range step.NamesOf(e.r.Inputs, step.Approve) {
-		a, _, err := step.DecodeOutput[step.ApproveOutput](e.r.Inputs, name)
+	for _, name := range step.NamesOf(d.Request.Inputs, step.Approve) {
+		a, _, err := step.DecodeOutput[step.ApproveOutput](d.Request.Inputs, name)
 		if err != nil {
 			return "", err
 		}
 		people = append(people, a.By...)
 	}
 	if len(people) == 0 {
-		return e.r.StartedBy, nil
+		return d.Request.StartedBy, nil
 	}
 	return strings.Join(people, ", "), nil
 }
 
-func (e *entry) reason() string {
-	if e.w.Release != "" {
-		return "promotion of " + string(e.w.Release)
+func (d *deployment) reason() string {
+	if d.params.Release != "" {
+		return "promotion of " + string(d.params.Release)
 	}
-	return "commit " + e.r.Commit.Short()
+	return "commit " + d.Request.Commit.Short()
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 	"github.com/slipway-cd/slipway/internal/step"
-	"github.com/slipway-cd/slipway/internal/step/probe"
+	"github.com/slipway-cd/slipway/internal/step/rollout"
 	"github.com/slipway-cd/slipway/internal/step/trust"
 )
 
@@ -22,7 +22,10 @@ const env = delivery.Environment("prod")
 
 func stepOf(w *fake.Environment) Step {
 	return Step{
-		Targets: probe.Targets{"local": w.Target}, Releases: w.Records.Releases(), Deployments: w.Records.Deployments(), Models: w.Records.Models(), Prober: w.Prober,
+		Services: rollout.Services{
+			Targets: port.Targets{"local": w.Target}, Prober: w.Prober,
+			Releases: w.Records.Releases(), Deployments: w.Records.Deployments(), Models: w.Records.Models(),
+		},
 		Trust: trust.Verifier{Attestations: &fake.AttestationStore{}, Signatures: fake.Verifier{}},
 	}
 }
@@ -116,7 +119,7 @@ func TestSameInputsSameRelease(t *testing.T) {
 		if change != nil {
 			change(&r, &w)
 		}
-		rel, err := made(r, w)
+		rel, err := assemble(r, w)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,7 +137,10 @@ func TestSameInputsSameRelease(t *testing.T) {
 				SBOMs: &port.SBOMs{CycloneDX: port.Document{Digest: fake.Digest(5), Path: "/elsewhere"}},
 			})
 		},
-		"bake": func(_ *step.Request, w *step.DeployParams) { w.Bake = delivery.Duration(time.Hour) },
+		"timeout": func(_ *step.Request, w *step.DeployParams) { w.Timeout = delivery.Duration(time.Hour) },
+		"canary": func(_ *step.Request, w *step.DeployParams) {
+			w.Canary = &step.CanaryParams{Steps: []step.CanaryStep{{Weight: 10, Bake: delivery.Duration(time.Hour)}}}
+		},
 	}
 	for name, change := range same {
 		if id(change) != id(nil) {
@@ -186,7 +192,7 @@ func TestRefused(t *testing.T) {
 			r.Inputs = given(*w.Release(2).Release.Model)
 			var with step.DeployParams
 			_ = json.Unmarshal(r.Spec.Params, &with)
-			rel, _ := made(r, with)
+			rel, _ := assemble(r, with)
 			saved, _ := w.Records.Releases().Save(ctx, "x", rel)
 			_ = w.Records.Releases().Quarantine(ctx, delivery.Quarantine{Release: saved.ID, Reason: "errors"})
 			r.Run = "20260109-000000-dddd"
@@ -224,7 +230,7 @@ func TestRefused(t *testing.T) {
 		{"no such release", func(*fake.Environment) step.Request { return ask(step.DeployParams{Release: "r-000000000000"}) }, fault.NotFound, ""},
 		{"nothing pushed", func(*fake.Environment) step.Request { return ask(step.DeployParams{}) }, fault.Internal, ""},
 		{"wrong check", func(w *fake.Environment) step.Request {
-			return ask(step.DeployParams{Release: w.Release(1).ID, Checks: []step.Check{{Path: "/", Expect: []string{"body ="}}}})
+			return ask(step.DeployParams{Release: w.Release(1).ID, ProbeParams: step.ProbeParams{Checks: []step.Check{{Path: "/", Expect: []string{"body ="}}}}})
 		}, fault.Invalid, ""},
 	}
 	for _, c := range cases {

@@ -3,6 +3,7 @@ package deploy
 import (
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/rollout"
 	"github.com/slipway-cd/slipway/internal/step/trust"
 )
 
@@ -10,8 +11,8 @@ import (
 func Extension() extension.Step {
 	return extension.Step{Kind: step.Deploy, New: func(p extension.Ports) step.Step {
 		return Step{
-			Targets: p.Targets, Releases: p.Releases, Deployments: p.Deployments, Models: p.Models, ModelImages: p.ModelImages,
-			Metrics: p.Metrics, Prober: p.Prober, Trust: trust.Verifier{Attestations: p.Attestations, Signatures: p.Signatures},
+			Services: rollout.ServicesFrom(p), ModelImages: p.ModelImages, Metrics: p.Metrics,
+			Trust: trust.Verifier{Attestations: p.Attestations, Signatures: p.Signatures},
 		}
 	}}
 }

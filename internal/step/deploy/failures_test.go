@@ -83,7 +83,7 @@ func TestFailures(t *testing.T) {
 				return nil
 			}
 		}, "proxy is gone", time.Second},
-		{"promoted in vain", func(w *fake.Environment) { w.Target.Lost = func(delivery.ReleaseID) bool { return true } }, "nothing has the traffic", time.Second},
+		{"promoted in vain", func(w *fake.Environment) { w.Target.Lost = func(delivery.ReleaseID) bool { return true } }, "no release receives the traffic", time.Second},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestFailures(t *testing.T) {
 				rel := w.Release(2)
 				c.set(w)
 				begun := time.Now()
-				r := ask(step.DeployParams{Release: rel.ID, Checks: []step.Check{{Name: "predict", Path: "/predict", JSON: "{}", Expect: []string{`body.class == "LA"`}}}})
+				r := ask(step.DeployParams{Release: rel.ID, ProbeParams: step.ProbeParams{Checks: []step.Check{{Name: "predict", Path: "/predict", JSON: "{}", Expect: []string{`body.class == "LA"`}}}}})
 				if c.name == "can't promote" || c.name == "promoted in vain" {
 					r = ask(step.DeployParams{Release: rel.ID})
 				}

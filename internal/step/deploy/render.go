@@ -9,24 +9,24 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// render adds the objects that the release is made of, for a target that has
-// some, and returns the values of their Secrets.
-func (s Step) render(ctx context.Context, r step.Request, w step.DeployParams, t port.Target, rel *delivery.Release) ([]port.Secret, error) {
-	renderer, ok := t.(port.Renderer)
+// render adds the release's objects, on a target that renders some, and returns
+// the values of their Secrets.
+func (d *deployment) render(ctx context.Context, rel *delivery.Release) ([]port.Secret, error) {
+	renderer, ok := d.Target.(port.Renderer)
 	if !ok {
 		return nil, nil
 	}
 	m := port.Manifests{
-		Service: r.Service, Paths: w.Manifests, Values: w.Values, Image: rel.Image,
-		Workload: rel.Workload, Model: rel.Model, Delivery: w.ModelDelivery,
+		Service: d.Request.Service, Paths: d.params.Manifests, Values: d.params.Values, Image: rel.Image,
+		Workload: rel.Workload, Model: rel.Model, Delivery: d.params.ModelDelivery,
 	}
 	var err error
-	if len(w.Manifests) > 0 {
-		if m.Dir, err = r.Checkout(ctx); err != nil {
+	if len(d.params.Manifests) > 0 {
+		if m.Dir, err = d.Request.Checkout(ctx); err != nil {
 			return nil, fmt.Errorf("check out the manifests: %w", err)
 		}
 	}
-	if m.ModelImage, err = s.pack(ctx, r, w, *rel); err != nil {
+	if m.ModelImage, err = d.packModel(ctx, *rel); err != nil {
 		return nil, err
 	}
 	out, err := renderer.Render(ctx, m)
@@ -34,17 +34,17 @@ func (s Step) render(ctx context.Context, r step.Request, w step.DeployParams, t
 		return nil, fmt.Errorf("render the manifests: %w", err)
 	}
 	for _, note := range out.Notes {
-		r.Logf("%s", note)
+		d.Request.Logf("%s", note)
 	}
 	rel.Objects, rel.Manifests = out.Objects, out.Digest()
 	return out.Secrets, nil
 }
 
-// pack puts the model beside the image, where it is not the service that loads it.
-func (s Step) pack(ctx context.Context, r step.Request, w step.DeployParams, rel delivery.Release) (delivery.Image, error) {
-	if rel.Model == nil || w.ModelDelivery == delivery.DeliverByEnv {
+// packModel stores the model beside the image, unless the service loads it itself.
+func (d *deployment) packModel(ctx context.Context, rel delivery.Release) (delivery.Image, error) {
+	if rel.Model == nil || d.params.ModelDelivery == delivery.DeliverByEnv {
 		return delivery.Image{}, nil
 	}
-	r.Progress("packing model %s", rel.Model)
-	return step.PackModel(ctx, s.ModelImages, *rel.Model, rel.Image.Repository)
+	d.Request.Progress("packing model %s", rel.Model)
+	return step.PackModel(ctx, d.step.ModelImages, *rel.Model, rel.Image.Repository)
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 	"github.com/slipway-cd/slipway/internal/step"
-	"github.com/slipway-cd/slipway/internal/step/probe"
 )
 
 // rendering is a target whose releases carry objects, and a packer of models.
@@ -53,7 +52,7 @@ func renders() (*rendering, *fake.Environment, Step) {
 	w := fake.NewEnvironment()
 	d := &rendering{TargetWithHistory: &fake.TargetWithHistory{Target: w.Target}}
 	s := stepOf(w)
-	s.Targets, s.ModelImages = probe.Targets{"local": d}, d
+	s.Targets, s.ModelImages = port.Targets{"local": d}, d
 	return d, w, s
 }
 
@@ -63,8 +62,8 @@ func TestRenders(t *testing.T) {
 		d, w, s := renders()
 		ref := *w.Release(2).Release.Model
 		with := step.DeployParams{
-			Manifests: []string{"k8s/"}, Values: []string{"values.yaml"}, ModelDelivery: delivery.DeliverByVolume,
-			Workload: delivery.Workload{Health: "/health", Env: map[string]string{"A": "1"}},
+			ManifestParams: step.ManifestParams{Manifests: []string{"k8s/"}, Values: []string{"values.yaml"}, ModelDelivery: delivery.DeliverByVolume},
+			Workload:       delivery.Workload{Health: "/health", Env: map[string]string{"A": "1"}},
 		}
 		r := ask(with)
 		r.Inputs = given(ref)
@@ -118,7 +117,7 @@ func TestPromotedIsNotRendered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, w, s := renders()
 		rel := w.Release(1)
-		res, err := s.Run(t.Context(), ask(step.DeployParams{Release: rel.ID, Manifests: []string{"k8s/"}}))
+		res, err := s.Run(t.Context(), ask(step.DeployParams{Release: rel.ID, ManifestParams: step.ManifestParams{Manifests: []string{"k8s/"}}}))
 		if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
 		}
@@ -163,7 +162,7 @@ func TestRenderRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d, w, s := renders()
-				r := ask(step.DeployParams{Manifests: []string{"k8s/"}, Workload: delivery.Workload{Health: "/health"}})
+				r := ask(step.DeployParams{ManifestParams: step.ManifestParams{Manifests: []string{"k8s/"}}, Workload: delivery.Workload{Health: "/health"}})
 				r.Inputs = given(*w.Release(2).Release.Model)
 				r.Checkout = func(context.Context) (string, error) { return "/src", nil }
 				c.change(d, &s, &r)
@@ -182,7 +181,7 @@ func TestRenderRefused(t *testing.T) {
 func TestModelByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, w, s := renders()
-		r := ask(step.DeployParams{ModelDelivery: delivery.DeliverByEnv, Workload: delivery.Workload{Health: "/health"}})
+		r := ask(step.DeployParams{ManifestParams: step.ManifestParams{ModelDelivery: delivery.DeliverByEnv}, Workload: delivery.Workload{Health: "/health"}})
 		r.Inputs = given(*w.Release(2).Release.Model)
 		if res, err := s.Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
@@ -197,7 +196,7 @@ func TestModelByItself(t *testing.T) {
 // recorded of what the environment does not trust.
 func TestUntrustedIsNotRendered(t *testing.T) {
 	d, w, s := renders()
-	r := ask(step.DeployParams{Manifests: []string{"k8s/"}, Trust: demand})
+	r := ask(step.DeployParams{ManifestParams: step.ManifestParams{Manifests: []string{"k8s/"}}, Trust: demand})
 	r.Inputs = given(*w.Release(2).Release.Model)
 	r.Checkout = func(context.Context) (string, error) { return "", errors.New("checked out") }
 	before, _ := w.Records.Releases().List(t.Context(), 0)

@@ -37,7 +37,7 @@ var _ step.CacheValidator = Step{}
 // Run evaluates the model that the training step left. Its output is
 // step.EvaluateOutput.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.ParamsOf[step.EvaluateParams](r)
+	w, err := step.ParamsOf[step.EvaluateParams](r.Spec)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -182,7 +182,7 @@ func (s Step) job(r step.Request, w step.EvaluateParams, checkout string, model 
 // Revalidate takes cached metrics of a model that is still there, and asks the gates
 // anew: the champion may be another by now.
 func (s Step) Revalidate(ctx context.Context, r step.Request, cached step.Result) (step.Result, bool, error) {
-	w, err := step.ParamsOf[step.EvaluateParams](r)
+	w, err := step.ParamsOf[step.EvaluateParams](r.Spec)
 	if err != nil {
 		return cached, false, err
 	}

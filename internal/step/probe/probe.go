@@ -1,5 +1,5 @@
-// Package probe asks a service whether it is the release that it should be, and
-// whether it does what it should: what deploy, verify, watch and rollback share.
+// Package probe checks over HTTP whether a service is the release that it should
+// be, is healthy, and passes its smoke checks.
 package probe
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// Defaults and paces.
+// Defaults and intervals.
 const (
 	defaultSuccessThreshold = 3
 	defaultTimeout          = time.Minute
@@ -50,15 +50,16 @@ type Expectation struct {
 	FailureCheck func(ctx context.Context) string
 }
 
-// ExpectationFor is what a deployment's configuration wants of a recorded release.
-func ExpectationFor(w step.DeployParams, rel delivery.ReleaseRecord) (Expectation, error) {
-	smoke, err := CompileChecks(w.Checks)
+// ExpectationFor returns what a recorded release has to respond. A wrong smoke
+// check is fault.Invalid.
+func ExpectationFor(p step.ProbeParams, timeout time.Duration, rel delivery.ReleaseRecord) (Expectation, error) {
+	smoke, err := CompileChecks(p.Checks)
 	if err != nil {
 		return Expectation{}, err
 	}
 	return Expectation{
 		Release: rel.ID, Model: rel.Release.Model, HealthPath: rel.Release.Workload.Health,
-		SuccessThreshold: w.SuccessThreshold, Timeout: w.Timeout.D(), Smoke: smoke,
+		SuccessThreshold: p.SuccessThreshold, Timeout: timeout, Smoke: smoke,
 	}, nil
 }
 

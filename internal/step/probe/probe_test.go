@@ -67,29 +67,6 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-func TestDown(t *testing.T) {
-	const id = "r-0123456789ab"
-	rep := func(rel delivery.ReleaseID, state string) port.Replica {
-		return port.Replica{Release: rel, State: state, Cause: "exit 137"}
-	}
-	cases := []struct {
-		name     string
-		replicas []port.Replica
-		says     string
-	}{
-		{"unknown", nil, ""},
-		{"ready", []port.Replica{rep(id, "ready")}, ""},
-		{"one of two", []port.Replica{rep(id, "backoff"), rep(id, "starting")}, ""},
-		{"all", []port.Replica{rep(id, "backoff"), rep(id, "exited"), rep("r-other", "ready")}, "all of its 2 replicas have ended: exit 137"},
-		{"only others", []port.Replica{rep("r-other", "ready")}, "none of its replicas runs"},
-	}
-	for _, c := range cases {
-		if got := DownReason(port.Observation{Replicas: c.replicas}, id); got != c.says {
-			t.Errorf("%s: %q", c.name, got)
-		}
-	}
-}
-
 func TestCompile(t *testing.T) {
 	s, err := CompileChecks([]step.Check{{Path: "/a"}, {Name: "b", Path: "b", JSON: "{}", Method: "PUT", Status: 201}})
 	if err != nil || s[0].Name != "1 /a" || s[0].Status != 200 || methodOf(s[0]) != "GET" || methodOf(s[1]) != "PUT" || s[1].Status != 201 {

@@ -27,7 +27,7 @@ var _ step.CacheValidator = Step{}
 // Run pushes what the build step left. Its output is step.PushOutput. The image that
 // arrives has to be the one that was built.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.ParamsOf[step.PushParams](r)
+	w, err := step.ParamsOf[step.PushParams](r.Spec)
 	if err != nil {
 		return step.Result{}, err
 	}

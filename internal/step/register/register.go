@@ -23,7 +23,7 @@ type Step struct {
 // same version, however often they are registered. Its output is
 // step.RegisterOutput.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.ParamsOf[step.RegisterParams](r)
+	w, err := step.ParamsOf[step.RegisterParams](r.Spec)
 	if err != nil {
 		return step.Result{}, err
 	}

@@ -11,14 +11,13 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/deploy"
-	"github.com/slipway-cd/slipway/internal/step/probe"
 	"github.com/slipway-cd/slipway/internal/step/rollback"
 )
 
 // inCluster lets the scene's target keep the release before, and a history.
 func (s *scene) inCluster() (deploy.Step, rollback.Step) {
 	s.Target.KeepsPrevious = true
-	targets := probe.Targets{"local": &fake.TargetWithHistory{Target: s.Target}}
+	targets := port.Targets{"local": &fake.TargetWithHistory{Target: s.Target}}
 	d, b := s.deploy(), s.rollback()
 	d.Targets, b.Targets = targets, targets
 	return d, b
@@ -71,7 +70,7 @@ func TestForwardSettles(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.Target.Calls = nil
-		r := s.ask(step.DeployParams{Release: s.old.ID})
+		r := s.ask(step.RollbackParams{Release: s.old.ID})
 		r.Run, r.Spec.Kind, r.Spec.Name = "20260103-000000-cccc", step.Rollback, "rollback"
 		if res, err := back.Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)

@@ -11,154 +11,147 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/probe"
+	"github.com/slipway-cd/slipway/internal/step/rollout"
 )
 
-// forward is a rollback that a person asked for. It accepts the release itself
-// once it is verified: it served before, and needs no baking.
+// forward is a rollback that a person requested. It accepts the release itself
+// once it is verified: it was deployed before, and needs no baking.
 type forward struct {
 	base
 	rel     delivery.ReleaseRecord
 	want    probe.Expectation
-	order   port.DeployRequest
-	serving delivery.Deployment // zero when nothing does
+	request port.DeployRequest
+	current delivery.Deployment // zero if nothing is deployed
 }
 
 func (f forward) run(ctx context.Context) (step.Result, error) {
 	var err error
-	if f.rel, err = f.recorded(ctx, f.w.Release); err != nil {
+	if f.rel, err = f.Recorded(ctx, f.params.Release); err != nil {
 		return step.Result{}, err
 	}
-	if f.want, err = probe.ExpectationFor(f.w, f.rel); err != nil {
+	if f.want, err = f.Expect(f.params.ProbeParams, f.rel); err != nil {
 		return step.Result{}, err
 	}
-	f.order = probe.RequestFor(f.r, f.w, f.rel)
-	own, begun, err := probe.DeploymentOfRun(ctx, f.Deployments, f.r)
+	f.request = f.RequestFor(f.rel)
+	begun, resumed, err := f.OfRun(ctx)
 	if err != nil {
 		return step.Result{}, err
 	}
-	if begun {
-		if res, done, err := f.goOn(ctx, own); done || err != nil {
+	if resumed {
+		if res, done, err := f.resume(ctx, begun); done || err != nil {
 			return res, err
 		}
 	}
 	if q := f.rel.Quarantined; q != nil {
-		return step.Result{}, fault.New(fault.Conflict, "go back to %s: it is quarantined: %s", f.rel.ID, q.Reason).
-			Hint("name another release; `slipway releases` lists them")
+		return step.Result{}, fault.New(fault.Conflict, "roll back to %s: it is quarantined: %s", f.rel.ID, q.Reason).
+			Hint("choose another release; `slipway releases` lists them")
 	}
-	if err := f.trusted(ctx, begun); err != nil {
+	if err := f.checkTrusted(ctx, resumed); err != nil {
 		return step.Result{}, err
 	}
-	serving, ok, err := f.Deployments.Current(ctx, f.r.Environment)
+	current, ok, err := f.Current(ctx)
 	if err != nil {
-		return step.Result{}, fmt.Errorf("ask what serves in %s: %w", f.r.Environment, err)
+		return step.Result{}, err
 	}
 	if ok {
-		f.serving = serving
+		f.current = current
 	}
-	obs, err := f.observe(ctx, f.order.Service)
+	obs, err := f.Observe(ctx, f.request.Service)
 	if err != nil {
 		return step.Result{}, err
 	}
-	if ok && !begun && serving.Release == f.rel.ID && obs.Release == f.rel.ID && probe.DownReason(obs, f.rel.ID) == "" {
-		return step.Succeed(fmt.Sprintf("%s already serves in %s", f.rel.ID, f.r.Environment), step.DeployOutput{
-			Release: f.rel.ID, Deployment: serving.ID, URL: obs.URL, AlreadyDeployed: true, Since: serving.ServingAt,
-		})
+	if ok && !resumed && current.Release == f.rel.ID && obs.Release == f.rel.ID && rollout.DownReason(obs, f.rel.ID) == "" {
+		return f.AlreadyDeployed(current, obs.URL)
 	}
-	return f.enter(ctx)
+	return f.deploy(ctx)
 }
 
-// trusted holds what a person names against the environment's policy, as a
-// promotion is: a release from before the policy, or signed with a key that was
-// withdrawn since, must not come in by this door. Once it has begun it goes on.
+// checkTrusted verifies the release that a person names against the environment's
+// trust policy, as for a promotion: a release from before the policy, or signed
+// with a key that was withdrawn since, must not come in this way. Once it has
+// begun it goes on.
 //
-// The undo of a deployment is not asked: it returns to what served a moment ago
-// and was let in then, and to refuse it would leave the failed release in place.
-func (f forward) trusted(ctx context.Context, begun bool) error {
-	if f.w.Trust == nil || begun {
+// The undo of a deployment is not checked: it returns to what was deployed a
+// moment ago and was trusted then; refusing it would leave the failed release in
+// place.
+func (f forward) checkTrusted(ctx context.Context, resumed bool) error {
+	if f.params.Trust == nil || resumed {
 		return nil
 	}
-	f.r.Progress("checking signatures")
-	if err := f.Trust.Verify(ctx, f.rel.Release, *f.w.Trust); err != nil {
-		return fmt.Errorf("go back to %s: %w", f.rel.ID, err)
+	f.Request.Progress("checking signatures")
+	if err := f.trust.Verify(ctx, f.rel.Release, *f.params.Trust); err != nil {
+		return fmt.Errorf("roll back to %s: %w", f.rel.ID, err)
 	}
 	return nil
 }
 
-// goOn continues after a crash, when this run had come further than to bring the
-// release in.
-func (f forward) goOn(ctx context.Context, own delivery.Deployment) (step.Result, bool, error) {
+// resume continues after a crash, if this run had come further than deploying the
+// release.
+func (f forward) resume(ctx context.Context, begun delivery.Deployment) (step.Result, bool, error) {
 	q := f.rel.Quarantined
 	switch {
-	case own.State == delivery.Serving:
-		res, err := f.finish(ctx, own)
+	case begun.State == delivery.Serving:
+		res, err := f.finish(ctx, begun)
 		return res, true, err
-	case own.State != delivery.Deploying:
-		return step.Fail("go back to %s in %s: %s", f.rel.ID, f.r.Environment, own.Reason), true, nil
-	case q != nil && q.Run == f.r.Run:
-		// It failed, and the way back had begun.
-		res, err := f.failed(ctx, errors.New(q.Reason))
+	case begun.State != delivery.Deploying:
+		return step.Fail("roll back to %s in %s: %s", f.rel.ID, f.Request.Environment, begun.Reason), true, nil
+	case q != nil && q.Run == f.Request.Run:
+		// It failed, and undoing it had begun.
+		res, err := f.fail(ctx, errors.New(q.Reason))
 		return res, true, err
 	}
 	return step.Result{}, false, nil
 }
 
-func (f forward) enter(ctx context.Context) (step.Result, error) {
-	if err := f.records().Acquire(ctx, f.r, f.target, f.order); err != nil {
+func (f forward) deploy(ctx context.Context) (step.Result, error) {
+	if err := f.Acquire(ctx, f.request); err != nil {
 		return step.Result{}, err
 	}
-	d, err := f.Deployments.Begin(ctx, delivery.Deployment{
-		Environment: f.r.Environment, Release: f.rel.ID, Run: f.r.Run, State: delivery.Deploying,
-		By: f.r.StartedBy, Replaced: f.serving.Release, Reason: f.reason(), StartedAt: f.Clock.Now(),
+	begun, err := f.Begin(ctx, f.request.Service, delivery.Deployment{
+		Release: f.rel.ID, By: f.Request.StartedBy, Replaced: f.current.Release, Reason: f.reason(),
 	})
 	if err != nil {
-		return step.Result{}, fmt.Errorf("record that %s enters %s: %w", f.rel.ID, f.r.Environment, err)
-	}
-	if d.State != delivery.Deploying {
-		return step.Result{}, fault.New(fault.Conflict, "run %s has already brought %s into %s; that deployment is %s",
-			f.r.Run, f.rel.ID, f.r.Environment, d.State).Hint("start a new run")
-	}
-	if err := f.tell(ctx, f.order.Service); err != nil {
 		return step.Result{}, err
 	}
-	f.r.EmitDeployment(f.rel.ID, "%s enters %s: %s", f.rel.ID, f.r.Environment, f.reason())
-	answers, err := f.bring(ctx)
+	f.Request.EmitDeployment(f.rel.ID, "deploying %s to %s: %s", f.rel.ID, f.Request.Environment, f.reason())
+	results, err := f.start(ctx)
 	if ctx.Err() != nil {
 		return step.Result{}, f.stopped(ctx)
 	}
 	if err != nil {
-		res, err := f.failed(ctx, fmt.Errorf("go back to %s in %s: %w", f.rel.ID, f.r.Environment, err))
-		res.GateResults = answers
+		res, err := f.fail(ctx, fmt.Errorf("roll back to %s in %s: %w", f.rel.ID, f.Request.Environment, err))
+		res.GateResults = results
 		return res, err
 	}
-	if err := f.Deployments.Accept(ctx, d.ID, f.Clock.Now()); err != nil {
-		return step.Result{}, fmt.Errorf("record that %s serves in %s: %w", f.rel.ID, f.r.Environment, err)
+	if err := f.Deployments.Accept(ctx, begun.ID, f.Clock.Now()); err != nil {
+		return step.Result{}, fmt.Errorf("record that %s is deployed in %s: %w", f.rel.ID, f.Request.Environment, err)
 	}
-	res, err := f.finish(ctx, d)
-	res.GateResults = answers
+	res, err := f.finish(ctx, begun)
+	res.GateResults = results
 	return res, err
 }
 
-// bring gives it the traffic and asks it at the stable address.
-func (f forward) bring(ctx context.Context) ([]delivery.GateResult, error) {
-	obs, answers, err := f.probe().Start(ctx, f.r, f.target, f.order, f.want, nil)
+// start promotes the release and checks it at the stable address.
+func (f forward) start(ctx context.Context) ([]delivery.GateResult, error) {
+	obs, results, err := f.Start(ctx, f.request, f.want, nil)
 	if err != nil {
-		return answers, err
+		return results, err
 	}
 	want := f.want
-	want.FailureCheck = probe.FailureCheck(f.target, f.order)
-	more, err := f.probe().Check(ctx, f.r, obs.Address(), want)
-	return append(answers, more...), err
+	want.FailureCheck = f.FailureCheck(f.request)
+	more, err := f.Checker().Check(ctx, f.Request, obs.Address(), want)
+	return append(results, more...), err
 }
 
-// failed leaves the way back to the engine, or goes it when the plan names no
-// undo: the environment must not be left in between.
-func (f forward) failed(ctx context.Context, why error) (step.Result, error) {
+// fail leaves the undo to the engine, or undoes the deployment here if the plan
+// names no undo step: the environment must not be left in between.
+func (f forward) fail(ctx context.Context, why error) (step.Result, error) {
 	res := step.FailWith(why)
-	if f.r.Spec.Undo != "" {
+	if f.Request.Spec.Undo != "" {
 		return res, nil
 	}
 	back := f.base
-	back.r.Cause, back.r.InfrastructureFailure = res.Cause, res.InfrastructureFailure
+	back.Request.Cause, back.Request.InfrastructureFailure = res.Cause, res.InfrastructureFailure
 	undone, err := back.undo(ctx)
 	if err != nil {
 		return step.Result{}, err
@@ -170,21 +163,21 @@ func (f forward) failed(ctx context.Context, why error) (step.Result, error) {
 	return res, nil
 }
 
-// backTime is how long the way back may take after the run was stopped.
-const backTime = 10 * time.Minute
+// undoTimeout is how long the undo may take after the run was stopped.
+const undoTimeout = 10 * time.Minute
 
-// stopped takes the release back, under a context of its own, when the run ended
-// in the middle and the plan names no undo.
+// stopped undoes the deployment, under a context that outlives the run's, if the
+// run was stopped halfway and the plan names no undo step.
 func (f forward) stopped(ctx context.Context) error {
 	cause := context.Cause(ctx)
-	if f.r.Spec.Undo != "" {
+	if f.Request.Spec.Undo != "" {
 		return cause
 	}
-	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), backTime)
+	undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
 	back := f.base
-	back.r.Cause, back.r.Cancelled = cause.Error(), true
-	res, err := back.undo(own)
+	back.Request.Cause, back.Request.Cancelled = cause.Error(), true
+	res, err := back.undo(undoCtx)
 	switch {
 	case err != nil:
 		return errors.Join(cause, err)
@@ -194,39 +187,40 @@ func (f forward) stopped(ctx context.Context) error {
 	return cause
 }
 
-// finish quarantines what was left, so that nothing brings it back.
+// finish quarantines the release that was replaced, so that nothing deploys it
+// again.
 func (f forward) finish(ctx context.Context, d delivery.Deployment) (step.Result, error) {
 	if d.Replaced != "" && d.Replaced != f.rel.ID {
 		if err := f.quarantine(ctx, d.Replaced, f.reason()); err != nil {
 			return step.Result{}, err
 		}
 	}
-	if err := f.tell(ctx, f.order.Service); err != nil {
+	if err := f.Publish(ctx, f.request.Service); err != nil {
 		return step.Result{}, err
 	}
-	if err := probe.Finalize(ctx, f.r, f.target, f.order); err != nil {
+	if err := f.Finalize(ctx, f.request); err != nil {
 		return step.Result{}, err
 	}
-	obs, err := f.observe(ctx, f.order.Service)
+	obs, err := f.Observe(ctx, f.request.Service)
 	if err != nil {
 		return step.Result{}, err
 	}
-	f.r.EmitDeployment(f.rel.ID, "%s serves in %s again", f.rel.ID, f.r.Environment)
-	summary := fmt.Sprintf("%s serves in %s again", f.rel.ID, f.r.Environment)
+	summary := fmt.Sprintf("%s is deployed in %s again", f.rel.ID, f.Request.Environment)
+	f.Request.EmitDeployment(f.rel.ID, "%s", summary)
 	if d.Replaced != "" && d.Replaced != f.rel.ID {
-		summary += fmt.Sprintf(", instead of %s, which is quarantined", d.Replaced)
+		summary += fmt.Sprintf(", replacing %s, which is quarantined", d.Replaced)
 	}
 	return step.Succeed(summary, step.DeployOutput{Release: f.rel.ID, Deployment: d.ID, URL: obs.URL, Since: f.Clock.Now()})
 }
 
 // reason is who rolled back, and why.
 func (f forward) reason() string {
-	by := f.r.StartedBy
+	by := f.Request.StartedBy
 	if by == "" {
-		by = "somebody"
+		by = "an unknown user"
 	}
-	if f.w.Reason == "" {
+	if f.params.Reason == "" {
 		return "rolled back by " + by
 	}
-	return fmt.Sprintf("rolled back by %s: %s", by, f.w.Reason)
+	return fmt.Sprintf("rolled back by %s: %s", by, f.params.Reason)
 }

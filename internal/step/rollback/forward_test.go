@@ -22,7 +22,7 @@ func TestForwardKilledAnywhere(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newScene(true)
 				s.Serve(env, "20260101-010000-cccc", s.fresh, time.Now())
-				r := s.ask(step.DeployParams{Release: s.old.ID, Reason: "prices are wrong"})
+				r := s.ask(step.RollbackParams{Release: s.old.ID, Reason: "prices are wrong"})
 				r.Spec.Kind, r.Spec.Name = step.Rollback, "rollback"
 				var res step.Result
 				res, killed = s.until(t, s.rollback(), r, fake.NewFuse(at, after))
@@ -50,7 +50,7 @@ func TestForwardFails(t *testing.T) {
 			s.Prober.Respond = func(id delivery.ReleaseID, _ string, _ port.ProbeRequest) (port.ProbeResponse, bool, error) {
 				return fake.HealthResponse("broken", id, s.old.Release.Model), id == s.old.ID, nil
 			}
-			r := s.ask(step.DeployParams{Release: s.old.ID})
+			r := s.ask(step.RollbackParams{Release: s.old.ID})
 			r.Spec.Kind, r.Spec.Undo = step.Rollback, undo
 			res, err := s.rollback().Run(t.Context(), r)
 			if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, `status is "broken"`) {
@@ -80,7 +80,7 @@ func TestForwardStopped(t *testing.T) {
 				}
 				return port.ProbeResponse{}, false, nil
 			}
-			r := s.ask(step.DeployParams{Release: s.old.ID})
+			r := s.ask(step.RollbackParams{Release: s.old.ID})
 			r.Spec.Kind, r.Spec.Undo = step.Rollback, undo
 			if _, err := s.rollback().Run(ctx, r); !errors.Is(err, why) {
 				t.Fatal(err)
@@ -101,7 +101,7 @@ func TestForwardStopped(t *testing.T) {
 
 func TestForwardAlreadyAndQuarantined(t *testing.T) {
 	s := newScene(true)
-	r := s.ask(step.DeployParams{Release: s.old.ID})
+	r := s.ask(step.RollbackParams{Release: s.old.ID})
 	res, err := s.rollback().Run(t.Context(), r)
 	var d step.DeployOutput
 	_ = json.Unmarshal(res.Output, &d)

@@ -14,8 +14,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/deploy"
-	"github.com/slipway-cd/slipway/internal/step/probe"
 	"github.com/slipway-cd/slipway/internal/step/rollback"
+	"github.com/slipway-cd/slipway/internal/step/rollout"
 )
 
 const (
@@ -40,17 +40,22 @@ func newScene(served bool) *scene {
 	return s
 }
 
-func (s *scene) deploy() deploy.Step {
-	return deploy.Step{
-		Targets: probe.Targets{"local": s.Target}, Releases: s.Records.Releases(), Deployments: s.Records.Deployments(), Models: s.Records.Models(), Prober: s.Prober,
+func (s *scene) services() rollout.Services {
+	return rollout.Services{
+		Targets: port.Targets{"local": s.Target}, Prober: s.Prober,
+		Releases: s.Records.Releases(), Deployments: s.Records.Deployments(), Models: s.Records.Models(),
 	}
 }
 
+func (s *scene) deploy() deploy.Step { return deploy.Step{Services: s.services()} }
+
 func (s *scene) rollback() rollback.Step {
-	return rollback.Step{Targets: probe.Targets{"local": s.Target}, Releases: s.Records.Releases(), Deployments: s.Records.Deployments(), Prober: s.Prober}
+	services := s.services()
+	services.Models = nil
+	return rollback.Step{Services: services}
 }
 
-func (s *scene) ask(w step.DeployParams) step.Request {
+func (s *scene) ask(w step.RollbackParams) step.Request {
 	w.Target = "local"
 	with, _ := json.Marshal(w)
 	return step.Request{
@@ -60,7 +65,7 @@ func (s *scene) ask(w step.DeployParams) step.Request {
 	}
 }
 
-func (s *scene) promotion() step.Request { return s.ask(step.DeployParams{Release: s.fresh.ID}) }
+func (s *scene) promotion() step.Request { return s.ask(step.RollbackParams{Release: s.fresh.ID}) }
 
 func (s *scene) undoing(cancelled bool) step.Request {
 	r := s.promotion()

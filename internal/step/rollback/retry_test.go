@@ -22,7 +22,7 @@ func TestFailingForwardKilledAnywhere(t *testing.T) {
 				s.Prober.Respond = func(id delivery.ReleaseID, _ string, _ port.ProbeRequest) (port.ProbeResponse, bool, error) {
 					return port.ProbeResponse{Status: 404}, id == s.old.ID, nil
 				}
-				r := s.ask(step.DeployParams{Release: s.old.ID})
+				r := s.ask(step.RollbackParams{Release: s.old.ID})
 				r.Spec.Kind, r.Spec.Undo = step.Rollback, ""
 				var res step.Result
 				res, killed = s.until(t, s.rollback(), r, fake.NewFuse(at, after))
@@ -47,7 +47,7 @@ func TestSameReleaseKilledAnywhere(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newScene(true)
 				s.Target.Lost = func(delivery.ReleaseID) bool { return true }
-				r := s.ask(step.DeployParams{Release: s.old.ID})
+				r := s.ask(step.RollbackParams{Release: s.old.ID})
 				s.SetFuse(fake.NewFuse(at, after))
 				killed = fake.Survive(func() { _, _ = s.deploy().Run(t.Context(), r) })
 				s.SetFuse(nil)

@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 	"github.com/slipway-cd/slipway/internal/step"
-	"github.com/slipway-cd/slipway/internal/step/probe"
+	"github.com/slipway-cd/slipway/internal/step/history"
 )
 
 // truth holds the end against what must be so: records and target name the same
@@ -100,7 +100,7 @@ func undone(t *testing.T, at int, after, served bool) {
 			s.SetFuse(fake.NewFuse(at, after))
 			fake.Survive(func() { _, _ = s.deploy().Run(t.Context(), s.promotion()) })
 			s.SetFuse(nil)
-			begun, _, _ := probe.DeploymentOfRun(t.Context(), s.Records.Deployments(), s.promotion())
+			begun, _, _ := history.DeploymentOfRun(t.Context(), s.Records.Deployments(), s.promotion())
 			var res step.Result
 			res, killed = s.until(t, s.rollback(), s.undoing(false), fake.NewFuse(n, !after))
 			want := delivery.OutcomeSucceeded
@@ -133,7 +133,7 @@ func TestSmokeChecksOfTheNewDoNotHoldBackTheOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(true)
 		whole(s)
-		r := s.ask(step.DeployParams{Release: s.fresh.ID, Checks: []step.Check{{Name: "v2", Path: "/v2", Status: 200}}})
+		r := s.ask(step.RollbackParams{Release: s.fresh.ID, ProbeParams: step.ProbeParams{Checks: []step.Check{{Name: "v2", Path: "/v2", Status: 200}}}})
 		r.Cause = "bad"
 		if res, err := s.rollback().Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
@@ -152,7 +152,7 @@ func TestSameReleaseAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(true)
 		s.Target.Lost = func(delivery.ReleaseID) bool { return true }
-		r := s.ask(step.DeployParams{Release: s.old.ID})
+		r := s.ask(step.RollbackParams{Release: s.old.ID})
 		if res, err := s.deploy().Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeFailed {
 			t.Fatalf("%+v, %v", res, err)
 		}

@@ -29,8 +29,8 @@ func TestStuck(t *testing.T) {
 			t.Fatalf("%+v, %v", res, err)
 		}
 		for _, want := range []string{
-			string(s.fresh.ID) + " to " + string(s.old.ID), "tries 1 to 3: start " + string(s.old.ID) + ": no memory left",
-			"now " + string(s.fresh.ID) + " has the traffic at " + fake.StableURL(env) + ", 1 of 1 replicas ready",
+			string(s.fresh.ID) + " to " + string(s.old.ID), "attempts 1 to 3: start " + string(s.old.ID) + ": no memory left",
+			string(s.fresh.ID) + " receives the traffic at " + fake.StableURL(env) + " now, 1 of 1 replicas ready",
 		} {
 			if !strings.Contains(res.Cause, want) {
 				t.Errorf("the cause lacks %q: %s", want, res.Cause)
@@ -142,8 +142,8 @@ func TestPlaceThatIsAway(t *testing.T) {
 				}
 				if c.outcome == delivery.OutcomeSucceeded {
 					s.truth(t, s.old.ID)
-				} else if !strings.Contains(res.Cause, "tries 1 to ") {
-					t.Errorf("the cause does not tell the tries: %s", res.Cause)
+				} else if !strings.Contains(res.Cause, "attempts 1 to ") {
+					t.Errorf("the cause does not list the attempts: %s", res.Cause)
 				}
 			})
 		})

@@ -26,7 +26,7 @@ func TestTrust(t *testing.T) {
 			if asked {
 				s.Serve(env, "20260101-010000-cccc", s.fresh, time.Now())
 				s.Target.Calls = nil
-				r := s.ask(step.DeployParams{Release: s.old.ID, Trust: demand})
+				r := s.ask(step.RollbackParams{Release: s.old.ID, Trust: demand})
 				r.Spec.Kind, r.Spec.Undo = step.Rollback, ""
 				if _, err := undo.Run(t.Context(), r); !fault.Is(err, fault.Denied) || len(s.Target.Calls) > 0 {
 					t.Errorf("%v, calls %q", err, s.Target.Calls)
@@ -34,11 +34,11 @@ func TestTrust(t *testing.T) {
 				s.truth(t, s.fresh.ID)
 				return
 			}
-			r := s.ask(step.DeployParams{Release: s.fresh.ID})
+			r := s.ask(step.RollbackParams{Release: s.fresh.ID})
 			if _, err := s.deploy().Run(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
-			with, _ := json.Marshal(step.DeployParams{Target: "local", Release: s.fresh.ID, Trust: demand})
+			with, _ := json.Marshal(step.RollbackParams{RolloutParams: step.RolloutParams{Target: "local"}, Release: s.fresh.ID, Trust: demand})
 			r.Spec.Params, r.Cause = with, "verify: it was wrong"
 			if res, err := undo.Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 				t.Errorf("%+v, %v", res, err)

@@ -12,118 +12,121 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/probe"
+	"github.com/slipway-cd/slipway/internal/step/rollout"
 )
 
-// How often the restoration is tried, how long between, how long it is tried on
-// while the place itself can't be reached, and how much time there is for the
-// last words when it did not work.
+// How often restoring is attempted, with what waits, for how long it is retried
+// while the target itself is unreachable, and how much time is left to report a
+// failure.
 const (
-	tries     = 3
-	firstWait = time.Second
-	lastWait  = 30 * time.Second
-	awayTime  = 10 * time.Minute
-	lastWords = 15 * time.Second
+	maxAttempts   = 3
+	minRetryWait  = time.Second
+	maxRetryWait  = 30 * time.Second
+	outageTimeout = 10 * time.Minute
+	reportTimeout = 15 * time.Second
 )
 
 // undo takes back a deployment of this run.
 type undo struct {
 	base
-	bad  delivery.Deployment // what this run brought in, not accepted
-	prev delivery.Deployment // what serves by the records
-	has  bool                // there is a prev
+	failed     delivery.Deployment // what this run deployed, and was not accepted
+	current    delivery.Deployment // what is deployed according to the records
+	hasCurrent bool
 }
 
 func (u undo) run(ctx context.Context) (step.Result, error) {
-	// First of all, so that nothing brings it back, whatever happens next.
-	if !u.r.Cancelled && !u.r.InfrastructureFailure && !u.same() {
-		if err := u.quarantine(ctx, u.bad.Release, u.reason()); err != nil {
+	// First of all, so that nothing deploys it again, whatever happens next.
+	if !u.Request.Cancelled && !u.Request.InfrastructureFailure && !u.sameRelease() {
+		if err := u.quarantine(ctx, u.failed.Release, u.reason()); err != nil {
 			return step.Result{}, err
 		}
 	}
-	u.r.EmitDeployment(u.bad.Release, "%s is taken back from %s: %s", u.bad.Release, u.r.Environment, u.reason())
+	u.Request.EmitDeployment(u.failed.Release, "rolling back %s in %s: %s", u.failed.Release, u.Request.Environment, u.reason())
 	url, failures := u.restore(ctx)
-	if failures != nil && ctx.Err() != nil && !outOfTime(ctx) {
+	if failures != nil && ctx.Err() != nil && !timedOut(ctx) {
 		return step.Result{}, context.Cause(ctx) // stopped, not failed: the next call goes on
 	}
 	if failures != nil {
-		return u.stuck(ctx, failures)
+		return u.fail(ctx, failures)
 	}
 	state := delivery.RolledBack
-	if u.r.Cancelled {
+	if u.Request.Cancelled {
 		state = delivery.Cancelled
 	}
-	if err := u.Deployments.End(ctx, u.bad.ID, state, u.reason(), u.Clock.Now()); err != nil {
-		return step.Result{}, fmt.Errorf("record that %s left %s: %w", u.bad.Release, u.r.Environment, err)
+	if err := u.Deployments.End(ctx, u.failed.ID, state, u.reason(), u.Clock.Now()); err != nil {
+		return step.Result{}, fmt.Errorf("record the rollback of %s in %s: %w", u.failed.Release, u.Request.Environment, err)
 	}
-	if err := u.settle(ctx); err != nil {
+	if err := u.finalize(ctx); err != nil {
 		return step.Result{}, err
 	}
 	return u.done(url)
 }
 
-// settle tells the target how it ended, and lets the next run in: in this order,
-// or another one could get in between.
-func (u undo) settle(ctx context.Context) error {
-	if !u.has {
+// finalize publishes how it ended, and lets the next run in: in this order, or
+// another one could get in between.
+func (u undo) finalize(ctx context.Context) error {
+	if !u.hasCurrent {
 		return nil // everything was removed, and the lock with it
 	}
-	if err := u.tell(ctx, u.r.Service); err != nil {
+	if err := u.Publish(ctx, u.Request.Service); err != nil {
 		return err
 	}
-	rel, err := u.recorded(ctx, u.prev.Release)
+	rel, err := u.Recorded(ctx, u.current.Release)
 	if err != nil {
 		return err
 	}
-	return probe.Finalize(ctx, u.r, u.target, probe.RequestFor(u.r, u.w, rel))
+	return u.Finalize(ctx, u.RequestFor(rel))
 }
 
-// same tells that the release that serves was to be brought in once more: there
-// is nothing else to go back to, and nothing to quarantine.
-func (u undo) same() bool { return u.has && u.prev.Release == u.bad.Release }
+// sameRelease reports whether the current release was being deployed once more:
+// there is no other one to go back to, and none to quarantine.
+func (u undo) sameRelease() bool { return u.hasCurrent && u.current.Release == u.failed.Release }
 
 func (u undo) reason() string {
 	switch {
-	case u.r.Cause != "":
-		return u.r.Cause
-	case u.r.Cancelled:
+	case u.Request.Cause != "":
+		return u.Request.Cause
+	case u.Request.Cancelled:
 		return "the run was cancelled"
 	}
-	return "the run did not go on"
+	return "the run did not continue"
 }
 
-func outOfTime(ctx context.Context) bool {
+func timedOut(ctx context.Context) bool {
 	return errors.Is(ctx.Err(), context.DeadlineExceeded)
 }
 
 func (u undo) done(url string) (step.Result, error) {
-	if !u.has {
-		u.r.EmitDeployment("", "nothing serves in %s any more: no release served before %s", u.r.Environment, u.bad.Release)
-		return step.Succeed(fmt.Sprintf("%s removed from %s; nothing served there before it", u.bad.Release, u.r.Environment), step.DeployOutput{})
+	env := u.Request.Environment
+	if !u.hasCurrent {
+		u.Request.EmitDeployment("", "nothing is deployed in %s any more: no release was deployed before %s", env, u.failed.Release)
+		return step.Succeed(fmt.Sprintf("%s removed from %s; nothing was deployed there before it", u.failed.Release, env), step.DeployOutput{})
 	}
-	u.r.EmitDeployment(u.prev.Release, "%s serves in %s again", u.prev.Release, u.r.Environment)
-	return step.Succeed(fmt.Sprintf("%s serves in %s again, instead of %s", u.prev.Release, u.r.Environment, u.bad.Release), step.DeployOutput{
-		Release: u.prev.Release, Deployment: u.prev.ID, URL: url, Since: u.prev.ServingAt,
+	summary := fmt.Sprintf("%s is deployed in %s again", u.current.Release, env)
+	u.Request.EmitDeployment(u.current.Release, "%s", summary)
+	return step.Succeed(summary+", replacing "+string(u.failed.Release), step.DeployOutput{
+		Release: u.current.Release, Deployment: u.current.ID, URL: url, Since: u.current.ServingAt,
 	})
 }
 
-// restore tries until the target serves what the records say, or returns what
-// went wrong each time. Production is half changed until then: a place that does
-// not answer is asked for much longer than one that says no.
+// restore retries until the target matches the records, or returns what went
+// wrong each time. Production is partially updated until then: an unreachable
+// target is retried for much longer than one that refuses.
 func (u undo) restore(ctx context.Context) (url string, failures []error) {
-	end := u.Clock.Now().Add(awayTime)
-	for wait := firstWait; ; wait = min(2*wait, lastWait) {
-		url, err := u.once(ctx)
+	end := u.Clock.Now().Add(outageTimeout)
+	for wait := minRetryWait; ; wait = min(2*wait, maxRetryWait) {
+		url, err := u.attempt(ctx)
 		if err == nil {
 			return url, nil
 		}
 		failures = append(failures, err)
-		u.r.Logf("try %d: %v", len(failures), err)
-		away := fault.IsInfrastructure(err) && u.Clock.Now().Before(end)
-		if len(failures) >= tries && !away {
+		u.Request.Logf("attempt %d: %v", len(failures), err)
+		unreachable := fault.IsInfrastructure(err) && u.Clock.Now().Before(end)
+		if len(failures) >= maxAttempts && !unreachable {
 			return "", failures
 		}
-		if away {
-			u.r.Progress("%s can't be reached; asking again until %s", u.r.Environment, end.UTC().Format(time.TimeOnly))
+		if unreachable {
+			u.Request.Progress("%s is unreachable; retrying until %s", u.Request.Environment, end.UTC().Format(time.TimeOnly))
 		}
 		if u.Clock.Wait(ctx, wait) != nil {
 			return "", failures
@@ -131,147 +134,147 @@ func (u undo) restore(ctx context.Context) (url string, failures []error) {
 	}
 }
 
-func (u undo) once(ctx context.Context) (url string, err error) {
-	if !u.has {
-		return "", u.empty(ctx)
+func (u undo) attempt(ctx context.Context) (url string, err error) {
+	if !u.hasCurrent {
+		return "", u.removeAll(ctx)
 	}
-	rel, err := u.recorded(ctx, u.prev.Release)
+	rel, err := u.Recorded(ctx, u.current.Release)
 	if err != nil {
 		return "", err
 	}
-	// The smoke checks are those of the release that failed, and need not fit
-	// the one before it: its health decides, their answers are told.
-	want, err := probe.ExpectationFor(u.w, rel)
+	// The smoke checks were written for the release that failed, and need not fit
+	// the one before it: its health decides, their results are only reported.
+	want, err := u.Expect(u.params.ProbeParams, rel)
 	if err != nil {
-		u.r.Logf("%v", err)
-		want, _ = probe.ExpectationFor(step.DeployParams{SuccessThreshold: u.w.SuccessThreshold, Timeout: u.w.Timeout}, rel)
+		u.Request.Logf("%v", err)
+		want, _ = u.Expect(step.ProbeParams{SuccessThreshold: u.params.SuccessThreshold}, rel)
 	}
 	smoke := want.Smoke
 	want.Smoke = nil
-	order := probe.RequestFor(u.r, u.w, rel)
-	obs, err := u.bringBack(ctx, order, want)
+	request := u.RequestFor(rel)
+	obs, err := u.bringBack(ctx, request, want)
 	if err != nil {
 		return "", err
 	}
-	want.FailureCheck = probe.FailureCheck(u.target, order)
-	if _, err := u.probe().Check(ctx, u.r, obs.Address(), want); err != nil {
+	want.FailureCheck = u.FailureCheck(request)
+	if _, err := u.Checker().Check(ctx, u.Request, obs.Address(), want); err != nil {
 		return "", err
 	}
 	want.Smoke = smoke
-	if _, err := u.probe().CheckSmoke(ctx, u.r, obs.Address(), want); err != nil {
-		u.r.Logf("%v (told only: the check was made for %s)", err, u.bad.Release)
+	if _, err := u.Checker().CheckSmoke(ctx, u.Request, obs.Address(), want); err != nil {
+		u.Request.Logf("%v (ignored: the check was written for %s)", err, u.failed.Release)
 	}
 	return obs.URL, nil
 }
 
-// bringBack makes the target serve the recorded release, and nothing of the bad
-// one run.
+// bringBack makes the target run the recorded release, and nothing of the failed
+// one.
 func (u undo) bringBack(ctx context.Context, o port.DeployRequest, want probe.Expectation) (port.Observation, error) {
-	obs, err := u.observe(ctx, o.Service)
+	obs, err := u.Observe(ctx, o.Service)
 	if err != nil {
 		return obs, err
 	}
-	if obs.Release != u.bad.Release {
+	if obs.Release != u.failed.Release {
 		if err := u.discard(ctx, o); err != nil {
 			return obs, err
 		}
 	}
-	if obs.Release == o.ID && probe.DownReason(obs, o.ID) == "" {
+	if obs.Release == o.ID && rollout.DownReason(obs, o.ID) == "" {
 		return obs, nil
 	}
-	u.r.Progress("bringing back %s", o.ID)
-	if obs, _, err = u.probe().Start(ctx, u.r, u.target, o, want, nil); err != nil {
+	u.Request.Progress("restoring %s", o.ID)
+	if obs, _, err = u.Start(ctx, o, want, nil); err != nil {
 		return obs, err
 	}
 	return obs, u.discard(ctx, o)
 }
 
-// discard stops what is staged of the bad release.
+// discard stops what is staged of the failed release.
 func (u undo) discard(ctx context.Context, o port.DeployRequest) error {
-	if u.same() {
+	if u.sameRelease() {
 		return nil
 	}
-	bad := port.DeployRequest{Service: o.Service, Environment: o.Environment, ID: u.bad.Release, Port: o.Port, Run: u.r.Run}
-	if rel, err := u.recorded(ctx, u.bad.Release); err == nil {
-		bad.Release = rel.Release
+	failed := port.DeployRequest{Service: o.Service, Environment: o.Environment, ID: u.failed.Release, Port: o.Port, Run: u.Request.Run}
+	if rel, err := u.Recorded(ctx, u.failed.Release); err == nil {
+		failed.Release = rel.Release
 	}
-	if err := u.target.Discard(ctx, bad); err != nil {
-		return fmt.Errorf("stop %s: %w", u.bad.Release, err)
+	if err := u.Target.Discard(ctx, failed); err != nil {
+		return fmt.Errorf("stop %s: %w", u.failed.Release, err)
 	}
 	return nil
 }
 
-// empty leaves the environment as it was: with nothing in it.
-func (u undo) empty(ctx context.Context) error {
-	service := u.r.Service
-	if err := u.target.Remove(ctx, service, u.r.Environment); err != nil {
-		return fmt.Errorf("remove %s from %s: %w", service, u.r.Environment, err)
+// removeAll leaves the environment empty, as it was.
+func (u undo) removeAll(ctx context.Context) error {
+	service := u.Request.Service
+	if err := u.Target.Remove(ctx, service, u.Request.Environment); err != nil {
+		return fmt.Errorf("remove %s from %s: %w", service, u.Request.Environment, err)
 	}
-	obs, err := u.observe(ctx, service)
+	obs, err := u.Observe(ctx, service)
 	if err != nil {
 		return err
 	}
 	if obs.Release != "" {
-		return fault.New(fault.Failed, "%s still serves after it was removed", obs.Release)
+		return fault.New(fault.Failed, "%s still receives traffic after it was removed", obs.Release)
 	}
 	return nil
 }
 
-// stuck records that a person has to look, and says what that person needs.
-func (u undo) stuck(ctx context.Context, failures []error) (step.Result, error) {
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+// fail records that the rollback failed, and what a person needs to know to fix
+// it.
+func (u undo) fail(ctx context.Context, failures []error) (step.Result, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
 	defer cancel()
-	goal := "an empty " + string(u.r.Environment)
-	if u.has {
-		goal = string(u.prev.Release)
+	env := u.Request.Environment
+	goal := "an empty " + string(env)
+	if u.hasCurrent {
+		goal = string(u.current.Release)
 	}
-	cause := fmt.Sprintf("rollback of %s to %s in %s did not work: %s; %s", u.bad.Release, goal, u.r.Environment,
-		tried(failures), u.now(last))
-	if err := u.Deployments.End(last, u.bad.ID, delivery.Stuck, cause, u.Clock.Now()); err != nil {
-		return step.Result{}, fmt.Errorf("record that %s is stuck (%s): %w", u.bad.Release, cause, err)
+	cause := fmt.Sprintf("rollback of %s to %s in %s failed: %s; %s", u.failed.Release, goal, env, attempts(failures), u.currentState(ctx))
+	if err := u.Deployments.End(ctx, u.failed.ID, delivery.Stuck, cause, u.Clock.Now()); err != nil {
+		return step.Result{}, fmt.Errorf("record the failed rollback of %s (%s): %w", u.failed.Release, cause, err)
 	}
-	u.r.EmitDeployment(u.bad.Release, "%s", cause)
+	u.Request.EmitDeployment(u.failed.Release, "%s", cause)
 	res := step.Fail("%s", cause)
-	res.Hint = fmt.Sprintf("look at `slipway status --env %s` and `slipway logs`, mend the target, then `slipway rollback --env %s`",
-		u.r.Environment, u.r.Environment)
+	res.Hint = fmt.Sprintf("check `slipway status --env %s` and `slipway logs`, fix the target, then run `slipway rollback --env %s`", env, env)
 	return res, nil
 }
 
-// tried tells the tries in order; those that ended alike are told together.
-func tried(failures []error) string {
-	var said []string
+// attempts lists the failures in order; consecutive equal ones are joined.
+func attempts(failures []error) string {
+	var parts []string
 	for i := 0; i < len(failures); {
 		text, last := failures[i].Error(), i
 		for last+1 < len(failures) && failures[last+1].Error() == text {
 			last++
 		}
-		which := fmt.Sprintf("try %d", i+1)
+		which := fmt.Sprintf("attempt %d", i+1)
 		if last > i {
-			which = fmt.Sprintf("tries %d to %d", i+1, last+1)
+			which = fmt.Sprintf("attempts %d to %d", i+1, last+1)
 		}
-		said = append(said, which+": "+text)
+		parts = append(parts, which+": "+text)
 		i = last + 1
 	}
-	return strings.Join(said, "; ")
+	return strings.Join(parts, "; ")
 }
 
-// now says what serves, as far as the target tells.
-func (u undo) now(ctx context.Context) string {
-	obs, err := u.target.Observe(ctx, u.r.Service, u.r.Environment)
+// currentState describes what the target reports.
+func (u undo) currentState(ctx context.Context) string {
+	obs, err := u.Target.Observe(ctx, u.Request.Service, u.Request.Environment)
 	if err != nil {
-		return "what serves now is unknown: " + err.Error()
+		return "the current state is unknown: " + err.Error()
 	}
-	ready, of := 0, 0
+	ready, total := 0, 0
 	for _, rep := range obs.Replicas {
 		if rep.Release == obs.Release {
-			of++
+			total++
 			if rep.State == "ready" {
 				ready++
 			}
 		}
 	}
 	if obs.Release == "" {
-		return "now nothing has the traffic"
+		return "no release receives the traffic now"
 	}
-	return fmt.Sprintf("now %s has the traffic at %s, %d of %d replicas ready", obs.Release, obs.URL, ready, of)
+	return fmt.Sprintf("%s receives the traffic at %s now, %d of %d replicas ready", obs.Release, obs.URL, ready, total)
 }

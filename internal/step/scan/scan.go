@@ -39,7 +39,7 @@ type Step struct {
 // It is never answered from the cache: tomorrow's database knows more of the
 // same image.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.ParamsOf[step.ScanParams](r)
+	w, err := step.ParamsOf[step.ScanParams](r.Spec)
 	if err != nil {
 		return step.Result{}, err
 	}

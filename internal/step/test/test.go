@@ -28,7 +28,7 @@ type Step struct {
 
 // Run runs the command in the checkout. Its output is step.TestOutput.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.ParamsOf[step.TestParams](r)
+	w, err := step.ParamsOf[step.TestParams](r.Spec)
 	if err != nil {
 		return step.Result{}, err
 	}

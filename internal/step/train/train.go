@@ -32,7 +32,7 @@ var _ step.CacheValidator = Step{}
 // Run trains the model. Its output is step.TrainOutput. The data has to be the same
 // before and after as when the plan was made: a model of unknown data is none.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.ParamsOf[step.TrainParams](r)
+	w, err := step.ParamsOf[step.TrainParams](r.Spec)
 	if err != nil {
 		return step.Result{}, err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 	"github.com/slipway-cd/slipway/internal/step"
-	"github.com/slipway-cd/slipway/internal/step/probe"
+	"github.com/slipway-cd/slipway/internal/step/rollout"
 )
 
 const env = delivery.Environment("prod")
@@ -33,7 +33,7 @@ func newScene() *scene {
 	return s
 }
 
-func (s *scene) run(t *testing.T, w step.DeployParams, given bool) (step.Result, error) {
+func (s *scene) run(t *testing.T, w step.VerifyParams, given bool) (step.Result, error) {
 	t.Helper()
 	w.Target = "local"
 	with, _ := json.Marshal(w)
@@ -42,7 +42,9 @@ func (s *scene) run(t *testing.T, w step.DeployParams, given bool) (step.Result,
 		d, _ := json.Marshal(step.DeployOutput{Release: s.fresh.ID, Deployment: 2, URL: fake.StableURL(env)})
 		r.Inputs = map[string]json.RawMessage{"deploy": d}
 	}
-	v := Step{Targets: probe.Targets{"local": s.Target}, Releases: s.Records.Releases(), Deployments: s.Records.Deployments(), Prober: s.Prober}
+	v := Step{rollout.Services{
+		Targets: port.Targets{"local": s.Target}, Prober: s.Prober, Releases: s.Records.Releases(), Deployments: s.Records.Deployments(),
+	}}
 	return v.Run(t.Context(), r)
 }
 
@@ -99,7 +101,10 @@ func TestVerify(t *testing.T) {
 				s := newScene()
 				s.script(c.answers(s)...)
 				begun := time.Now()
-				res, err := s.run(t, step.DeployParams{SuccessThreshold: c.healthy, Timeout: delivery.Duration(20 * time.Second)}, true)
+				res, err := s.run(t, step.VerifyParams{
+					RolloutParams: step.RolloutParams{Timeout: delivery.Duration(20 * time.Second)},
+					ProbeParams:   step.ProbeParams{SuccessThreshold: c.healthy},
+				}, true)
 				if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Cause, c.says) {
 					t.Errorf("%s %q, %v", res.Outcome, res.Cause, err)
 				}
@@ -120,11 +125,11 @@ func TestVerify(t *testing.T) {
 // TestHopelessEndsEarly: what can't become well is not waited for.
 func TestHopelessEndsEarly(t *testing.T) {
 	cases := map[string]func(*scene){
-		"all of its 1 replicas have ended: exit 137": func(s *scene) {
+		"all of its 1 replicas have exited: exit 137": func(s *scene) {
 			s.Target.ReplicaHealth = func(delivery.ReleaseID) (string, string) { return "backoff", "exit 137" }
 			s.script(silent)
 		},
-		"the traffic goes to nothing": func(s *scene) {
+		"the traffic goes to no release": func(s *scene) {
 			s.Target.Lost = func(delivery.ReleaseID) bool { return true }
 			s.script(silent)
 		},
@@ -139,7 +144,7 @@ func TestHopelessEndsEarly(t *testing.T) {
 			s := newScene()
 			set(s)
 			begun := time.Now()
-			res, err := s.run(t, step.DeployParams{}, true)
+			res, err := s.run(t, step.VerifyParams{}, true)
 			if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, says) {
 				t.Errorf("want %q: %q, %v", says, res.Cause, err)
 			}
@@ -176,7 +181,7 @@ func TestSmoke(t *testing.T) {
 					}
 					return r, path == "/predict", pathErr(path, c.err)
 				}
-				res, err := s.run(t, step.DeployParams{Checks: []step.Check{c.check}}, true)
+				res, err := s.run(t, step.VerifyParams{ProbeParams: step.ProbeParams{Checks: []step.Check{c.check}}}, true)
 				if err != nil || len(res.GateResults) != 2 || res.GateResults[1].Verdict != c.want {
 					t.Errorf("%+v, %v", res, err)
 				}
@@ -199,15 +204,15 @@ func pathErr(path string, err error) error {
 func TestWithoutADeployment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene()
-		res, err := s.run(t, step.DeployParams{}, false)
+		res, err := s.run(t, step.VerifyParams{}, false)
 		if err != nil || res.Outcome != delivery.OutcomeSucceeded || !strings.Contains(res.Summary, string(s.fresh.ID)) {
 			t.Errorf("%+v, %v", res, err)
 		}
-		if res, err := s.run(t, step.DeployParams{Release: s.old.ID}, false); err != nil || res.Outcome != delivery.OutcomeFailed {
+		if res, err := s.run(t, step.VerifyParams{Release: s.old.ID}, false); err != nil || res.Outcome != delivery.OutcomeFailed {
 			t.Errorf("a release that does not serve: %+v, %v", res, err)
 		}
 		empty := &scene{Environment: fake.NewEnvironment()}
-		if _, err := empty.run(t, step.DeployParams{}, false); !fault.Is(err, fault.NotFound) {
+		if _, err := empty.run(t, step.VerifyParams{}, false); !fault.Is(err, fault.NotFound) {
 			t.Errorf("nothing serves: %v", err)
 		}
 	})

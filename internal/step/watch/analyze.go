@@ -9,116 +9,112 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
-	"github.com/slipway-cd/slipway/internal/step/probe"
+	"github.com/slipway-cd/slipway/internal/step/bake"
+	"github.com/slipway-cd/slipway/internal/step/rollout"
 )
 
-// Defaults.
+const defaultErrorRate = 0.01
+
+// The gates of a watch.
 const (
-	defaultErrorRate = 0.01
-	accept           = "accept"
+	replicasGate = "watch: replicas"
+	trafficGate  = "watch: traffic"
 )
 
-// view is what one look came to.
-type view struct {
-	answers  []delivery.GateResult // what would be said now
-	trouble  string                // why the release has to go
-	unasked  bool                  // target or meter did not answer
-	scarce   string                // why the traffic says nothing, and that is not accepted
-	progress string
+// observation is what looking once came to.
+type observation struct {
+	gate      string // that could not be checked
+	results   []delivery.GateResult
+	failure   string // why the release has to be rolled back
+	noTraffic string // why there is too little traffic, where that is not accepted
+	progress  string
 }
 
-// conclude is the verdict at the end of the bake time.
-func (v view) conclude() ([]delivery.GateResult, string, error) { return v.answers, v.scarce, nil }
-
-// look asks the target and its meter.
-func (b *bake) look(ctx context.Context) view {
-	obs, err := b.target.Observe(ctx, b.service, b.r.Environment)
+// observe checks the replicas and the traffic. The error is that of a check that
+// could not be done, and observation.gate names it.
+func (w *watch) observe(ctx context.Context) (observation, error) {
+	service, env := w.request.Service, w.Request.Environment
+	obs, err := w.Target.Observe(ctx, service, env)
 	if err != nil {
-		return b.unasked("watch: replicas", err)
+		return observation{gate: replicasGate}, err
 	}
-	if obs.Release != b.d.Release {
-		return lost("watch: replicas", fmt.Sprintf("the traffic goes to %s", probe.DisplayName(obs.Release)))
+	if obs.Release != w.deployed.Release {
+		return replicasFailed(fmt.Sprintf("the traffic goes to %s", rollout.DisplayName(obs.Release))), nil
 	}
-	if down := probe.DownReason(obs, b.d.Release); down != "" {
-		return lost("watch: replicas", down)
+	if down := rollout.DownReason(obs, w.deployed.Release); down != "" {
+		return replicasFailed(down), nil
 	}
-	if b.w.Bake <= 0 {
-		b.failed = 0
-		return view{progress: "no bake time"}
+	if w.params.Bake <= 0 {
+		return observation{progress: "no bake time"}, nil
 	}
-	meter, ok := b.target.(port.TrafficReporter)
+	reporter, ok := w.Target.(port.TrafficReporter)
 	if !ok {
-		b.failed = 0
-		return scarce(b.w.Watch, "the target does not measure traffic; only the replicas were watched")
+		return noTraffic(w.params.Thresholds, "the target does not measure traffic; only the replicas were watched"), nil
 	}
-	t, err := meter.Traffic(ctx, b.service, b.r.Environment, b.d.Release, b.d.Since)
+	t, err := reporter.Traffic(ctx, service, env, w.deployed.Release, w.deployed.Since)
 	if fault.Is(err, fault.NotFound) {
-		b.failed = 0
-		return scarce(b.w.Watch, err.Error()+"; only the replicas were watched")
+		return noTraffic(w.params.Thresholds, err.Error()+"; only the replicas were watched"), nil
 	}
 	if err != nil {
-		return b.unasked("watch: traffic", err)
+		return observation{gate: trafficGate}, err
 	}
-	b.failed = 0
-	return judge(b.w.Watch, t, b.Clock.Now().Sub(b.d.Since))
+	return analyze(w.params.Thresholds, t, w.Clock.Now().Sub(w.deployed.Since)), nil
 }
 
-// unasked is a look that could not be taken.
-func (b *bake) unasked(gate string, err error) view {
-	b.failed++
-	return view{
-		unasked: true, progress: "could not look: " + err.Error(),
-		trouble: fmt.Sprintf("investigate: %s could not be asked %d times in a row: %v", gate, b.failed, err),
-		answers: []delivery.GateResult{{Gate: gate, Verdict: delivery.Unavailable, Evidence: err.Error()}},
+// unavailable is the end if too many observations in a row failed.
+func unavailable(gate string, failed *bake.FailedError) observation {
+	return observation{
+		failure: fmt.Sprintf("investigate: %s could not be checked %d times in a row: %v", gate, failed.Failures, failed.Err),
+		results: []delivery.GateResult{{Gate: gate, Verdict: delivery.Unavailable, Evidence: failed.Err.Error()}},
 	}
 }
 
-func lost(gate, why string) view {
-	return view{trouble: why, answers: []delivery.GateResult{{Gate: gate, Verdict: delivery.Failed, Evidence: why}}}
+func replicasFailed(why string) observation {
+	return observation{failure: why, results: []delivery.GateResult{{Gate: replicasGate, Verdict: delivery.Failed, Evidence: why}}}
 }
 
-// judge holds the traffic against the thresholds. Too little of it is a verdict
-// of its own, neither good nor bad: NoTraffic says what it means.
-func judge(w step.WatchThresholds, t port.Traffic, since time.Duration) view {
-	least := max(w.MinRequests, 1)
+// analyze compares the traffic with the thresholds. Too little of it is neither
+// good nor bad: the policy says what it means.
+func analyze(limits step.WatchThresholds, t port.Traffic, since time.Duration) observation {
+	minRequests := max(limits.MinRequests, 1)
 	since = since.Round(time.Second)
 	switch {
 	case t.Requests == 0:
-		return scarce(w, fmt.Sprintf("no traffic in %s", since))
-	case t.Requests < least:
-		return scarce(w, fmt.Sprintf("not enough requests: %d of %d in %s", t.Requests, least, since))
+		return noTraffic(limits, fmt.Sprintf("no traffic in %s", since))
+	case t.Requests < minRequests:
+		return noTraffic(limits, fmt.Sprintf("not enough requests: %d of %d in %s", t.Requests, minRequests, since))
 	}
-	v := view{progress: fmt.Sprintf("%d requests, %d failed, p95 %s", t.Requests, t.Errors, t.P95.Round(time.Millisecond))}
-	limit := w.ErrorRate
-	if limit <= 0 {
-		limit = defaultErrorRate
+	o := observation{progress: fmt.Sprintf("%d requests, %d failed, p95 %s", t.Requests, t.Errors, t.P95.Round(time.Millisecond))}
+	maxRate := limits.ErrorRate
+	if maxRate <= 0 {
+		maxRate = defaultErrorRate
 	}
 	rate := float64(t.Errors) / float64(t.Requests)
-	v.ask(fmt.Sprintf("watch: error rate <= %g", limit), rate <= limit,
+	o.check(fmt.Sprintf("error rate <= %g", maxRate), rate <= maxRate,
 		fmt.Sprintf("%d of %d requests failed (%.2f %%)", t.Errors, t.Requests, 100*rate))
-	if w.P95 > 0 {
-		v.ask(fmt.Sprintf("watch: p95 <= %s", w.P95), t.P95 <= w.P95.D(),
+	if limits.P95 > 0 {
+		o.check(fmt.Sprintf("p95 <= %s", limits.P95), t.P95 <= limits.P95.D(),
 			fmt.Sprintf("p95 is %s over %d requests", t.P95.Round(time.Millisecond/10), t.Requests))
 	}
-	return v
+	return o
 }
 
-func (v *view) ask(gate string, yes bool, evidence string) {
-	a := delivery.GateResult{Gate: gate, Verdict: delivery.Passed, Evidence: evidence}
-	if !yes {
-		a.Verdict = delivery.Failed
-		if v.trouble != "" {
-			v.trouble += "; "
+func (o *observation) check(threshold string, ok bool, evidence string) {
+	r := delivery.GateResult{Gate: "watch: " + threshold, Verdict: delivery.Passed, Evidence: evidence}
+	if !ok {
+		r.Verdict = delivery.Failed
+		if o.failure != "" {
+			o.failure += "; "
 		}
-		v.trouble += evidence + ", against " + gate[len("watch: "):]
+		o.failure += evidence + ", exceeding " + threshold
 	}
-	v.answers = append(v.answers, a)
+	o.results = append(o.results, r)
 }
 
-func scarce(w step.WatchThresholds, why string) view {
-	v := view{progress: why, answers: []delivery.GateResult{{Gate: "watch: traffic", Verdict: delivery.Unavailable, Evidence: why}}}
-	if w.NoTraffic != "" && w.NoTraffic != accept {
-		v.scarce = why + ", and no_traffic is " + w.NoTraffic
+func noTraffic(limits step.WatchThresholds, why string) observation {
+	o := observation{progress: why, results: []delivery.GateResult{{Gate: trafficGate, Verdict: delivery.Unavailable, Evidence: why}}}
+	if limits.NoTraffic == step.FailNoTraffic {
+		o.noTraffic = why + ", and no_traffic is " + string(limits.NoTraffic)
 	}
-	return v
+	return o
 }

@@ -58,7 +58,7 @@ func TestSettles(t *testing.T) {
 			s.during(t)
 			return port.Traffic{Requests: 100}
 		}
-		res, err := s.watch(t.Context(), step.DeployParams{Bake: delivery.Duration(time.Minute)})
+		res, err := s.watch(t.Context(), step.WatchParams{Bake: delivery.Duration(time.Minute)})
 		if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
 		}
@@ -85,7 +85,7 @@ func TestFailedBakeKeeps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := keeping(t)
 		s.after(0, port.Traffic{Requests: 100, Errors: 100})
-		res, err := s.watch(t.Context(), step.DeployParams{Bake: delivery.Duration(time.Minute), Watch: step.WatchThresholds{}})
+		res, err := s.watch(t.Context(), step.WatchParams{Bake: delivery.Duration(time.Minute), Thresholds: step.WatchThresholds{}})
 		if err != nil || res.Outcome != delivery.OutcomeFailed {
 			t.Fatalf("%+v, %v", res, err)
 		}
@@ -108,13 +108,13 @@ func TestSettledAgain(t *testing.T) {
 			}
 			return nil
 		}
-		if _, err := s.watch(t.Context(), step.DeployParams{}); !errors.Is(err, why) {
+		if _, err := s.watch(t.Context(), step.WatchParams{}); !errors.Is(err, why) {
 			t.Fatalf("error = %v, want %v", err, why)
 		}
 		s.accepted(t, true)
 		s.runs(t, s.old.ID, s.fresh.ID)
 		s.Target.Fail = nil
-		res, err := s.watch(t.Context(), step.DeployParams{})
+		res, err := s.watch(t.Context(), step.WatchParams{})
 		if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("%+v, %v", res, err)
 		}

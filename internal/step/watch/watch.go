@@ -1,9 +1,10 @@
 // Package watch lets a release bake: users use it, and it is accepted only if
-// they fare well. A threshold that is breached ends the watch at once.
+// its traffic stays within the thresholds. A breach ends the watch at once.
 package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,163 +12,133 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
-	"github.com/slipway-cd/slipway/internal/step/probe"
-)
-
-// How often is looked: a tenth of the bake time within these bounds.
-const (
-	soonest = 100 * time.Millisecond
-	latest  = 2 * time.Second
-	// patience is how many looks in a row may fail before the watch can't go on.
-	patience = 5
+	"github.com/slipway-cd/slipway/internal/step/bake"
+	"github.com/slipway-cd/slipway/internal/step/rollout"
 )
 
 // Step watches.
-type Step struct {
-	Targets     probe.Targets
-	Releases    port.ReleaseStore
-	Deployments port.DeploymentStore
-	Models      port.ModelRegistry
-	Clock       step.Clock
-}
+type Step struct{ rollout.Services }
 
 // Run watches from the moment the release got the traffic (also after a restart)
-// for With.Bake, and then accepts the deployment. Its output is step.DeployOutput.
+// for Params.Bake, and then accepts the deployment. Its output is
+// step.DeployOutput.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
-	w, err := step.ParamsOf[step.DeployParams](r)
+	params, session, err := rollout.Open[step.WatchParams](s.Services, r)
 	if err != nil {
 		return step.Result{}, err
 	}
-	if n := w.Watch.NoTraffic; n != "" && n != "accept" && n != "fail" {
-		return step.Result{}, fault.New(fault.Invalid, "step %s: no_traffic is %q", r.Spec.Name, n).Hint("known: accept, fail")
+	if p := params.Thresholds.NoTraffic; !p.Valid() {
+		return step.Result{}, fault.New(fault.Invalid, "step %s: invalid no_traffic %q", r.Spec.Name, p).Hint("use accept or fail")
 	}
-	target, err := s.Targets.Find(w.Target, w.Location)
-	if err != nil {
-		return step.Result{}, err
-	}
-	d, ok, err := step.OutputOf[step.DeployOutput](r.Inputs, step.Deploy)
+	deployed, ok, err := rollout.Deployed(r)
 	if err != nil {
 		return step.Result{}, err
 	}
 	if !ok {
-		if d, ok, err = step.OutputOf[step.DeployOutput](r.Inputs, step.Rollback); err != nil {
-			return step.Result{}, err
-		}
+		return step.Result{}, fault.New(fault.Internal, "watch: the plan has no deploy step before it")
 	}
-	if !ok {
-		return step.Result{}, fault.New(fault.Internal, "watch: no deploy step ran before it")
-	}
-	b := bake{Step: s, r: r, w: w, target: target, d: d}
-	return b.run(ctx)
-}
-
-// bake is one watch.
-type bake struct {
-	Step
-	r      step.Request
-	w      step.DeployParams
-	target port.Target
-	d      step.DeployOutput
-
-	order   port.DeployRequest
-	service string
-	failed  int // looks in a row that did not succeed
-}
-
-func (b *bake) run(ctx context.Context) (step.Result, error) {
-	rel, err := b.Releases.Get(ctx, b.d.Release)
-	if err != nil {
-		return step.Result{}, fmt.Errorf("read release %s: %w", b.d.Release, err)
-	}
-	b.order = probe.RequestFor(b.r, b.w, rel)
-	b.service = b.order.Service
-	serving, ok, err := b.Deployments.Current(ctx, b.r.Environment)
-	if err != nil {
-		return step.Result{}, fmt.Errorf("ask what serves in %s: %w", b.r.Environment, err)
-	}
-	if ok && serving.ID == b.d.Deployment {
-		return b.accepted(ctx)
-	}
-	answers, trouble, err := b.watch(ctx)
+	rel, err := session.Recorded(ctx, deployed.Release)
 	if err != nil {
 		return step.Result{}, err
 	}
-	b.r.ReportGates(answers...)
-	if trouble != "" {
-		res := step.Fail("watch %s in %s: %s", b.d.Release, b.r.Environment, trouble)
-		res.GateResults = answers
+	w := watch{Session: session, params: params, deployed: deployed, request: session.RequestFor(rel)}
+	return w.run(ctx)
+}
+
+// watch is one bake time of one deployment.
+type watch struct {
+	rollout.Session
+	params   step.WatchParams
+	deployed step.DeployOutput
+	request  port.DeployRequest
+}
+
+func (w *watch) run(ctx context.Context) (step.Result, error) {
+	current, ok, err := w.Current(ctx)
+	if err != nil {
+		return step.Result{}, err
+	}
+	if ok && current.ID == w.deployed.Deployment {
+		return w.alreadyAccepted(ctx)
+	}
+	o, err := w.bake(ctx)
+	if err != nil {
+		return step.Result{}, err
+	}
+	w.Request.ReportGates(o.results...)
+	if o.failure != "" {
+		res := step.Fail("watch %s in %s: %s", w.deployed.Release, w.Request.Environment, o.failure)
+		res.GateResults = o.results
 		return res, nil
 	}
-	return b.accept(ctx, answers)
+	return w.accept(ctx, o.results)
 }
 
-// accepted is the end for what is in the records already: it was there before
-// this run, or was accepted before a crash. Whether it still has the traffic is
-// looked at all the same.
-func (b *bake) accepted(ctx context.Context) (step.Result, error) {
-	obs, err := b.target.Observe(ctx, b.service, b.r.Environment)
+// alreadyAccepted is the end for a deployment that the records have accepted: it
+// was there before this run, or was accepted before a crash. It still has to
+// receive the traffic.
+func (w *watch) alreadyAccepted(ctx context.Context) (step.Result, error) {
+	obs, err := w.Observe(ctx, w.request.Service)
 	if err != nil {
-		return step.Result{}, fmt.Errorf("look at %s: %w", b.r.Environment, err)
-	}
-	if obs.Release != b.d.Release {
-		return step.Fail("watch %s in %s: the traffic goes to %s", b.d.Release, b.r.Environment, probe.DisplayName(obs.Release)), nil
-	}
-	if err := b.settle(ctx); err != nil {
 		return step.Result{}, err
 	}
-	return step.Succeed(fmt.Sprintf("%s serves in %s", b.d.Release, b.r.Environment), b.d)
+	if obs.Release != w.deployed.Release {
+		return step.Fail("watch %s in %s: the traffic goes to %s", w.deployed.Release, w.Request.Environment, rollout.DisplayName(obs.Release)), nil
+	}
+	if err := w.finalize(ctx); err != nil {
+		return step.Result{}, err
+	}
+	return step.Succeed(w.summary(nil), w.deployed)
 }
 
-// settle tells the target that the release stays.
-func (b *bake) settle(ctx context.Context) error {
-	if err := (probe.Records{Deployments: b.Deployments, Releases: b.Releases, Models: b.Models}).Publish(ctx, b.target, b.service, b.r.Environment); err != nil {
+// finalize tells the target that the release stays.
+func (w *watch) finalize(ctx context.Context) error {
+	if err := w.Publish(ctx, w.request.Service); err != nil {
 		return err
 	}
-	return probe.Finalize(ctx, b.r, b.target, b.order)
+	return w.Finalize(ctx, w.request)
 }
 
-func (b *bake) accept(ctx context.Context, answers []delivery.GateResult) (step.Result, error) {
-	if err := b.Deployments.Accept(ctx, b.d.Deployment, b.Clock.Now()); err != nil {
-		return step.Result{}, fmt.Errorf("record that %s serves in %s: %w", b.d.Release, b.r.Environment, err)
+func (w *watch) accept(ctx context.Context, results []delivery.GateResult) (step.Result, error) {
+	release, env := w.deployed.Release, w.Request.Environment
+	if err := w.Deployments.Accept(ctx, w.deployed.Deployment, w.Clock.Now()); err != nil {
+		return step.Result{}, fmt.Errorf("record that %s is deployed in %s: %w", release, env, err)
 	}
-	if err := b.settle(ctx); err != nil {
+	if err := w.finalize(ctx); err != nil {
 		return step.Result{}, err
 	}
-	b.r.EmitDeployment(b.d.Release, "%s serves in %s", b.d.Release, b.r.Environment)
-	summary := fmt.Sprintf("%s serves in %s", b.d.Release, b.r.Environment)
-	for _, a := range answers {
-		summary += "; " + a.Evidence
-	}
-	res, err := step.Succeed(summary, b.d)
-	res.GateResults = answers
+	w.Request.EmitDeployment(release, "%s", w.summary(nil))
+	res, err := step.Succeed(w.summary(results), w.deployed)
+	res.GateResults = results
 	return res, err
 }
 
-// watch looks until the bake time is over or something is wrong. A look that
-// could not be taken is no good news: too many in a row, or the last one, fail.
-func (b *bake) watch(ctx context.Context) ([]delivery.GateResult, string, error) {
-	end := b.d.Since.Add(b.w.Bake.D())
-	every := min(max(b.w.Bake.D()/10, soonest), latest)
-	for {
-		left := end.Sub(b.Clock.Now())
-		v := b.look(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil, "", context.Cause(ctx)
-		case v.unasked && (b.failed < patience):
-			// Again, also when the time is over: nothing is known yet.
-		case v.trouble != "":
-			return v.answers, v.trouble, nil
-		case left <= 0:
-			return v.conclude()
-		}
-		b.r.Progress("baking, %s left: %s", max(left, 0).Round(time.Second), v.progress)
-		wait := every
-		if left > 0 {
-			wait = min(every, left)
-		}
-		if err := b.Clock.Wait(ctx, wait); err != nil {
-			return nil, "", err
-		}
+func (w *watch) summary(results []delivery.GateResult) string {
+	s := fmt.Sprintf("%s is deployed in %s", w.deployed.Release, w.Request.Environment)
+	for _, r := range results {
+		s += "; " + r.Evidence
 	}
+	return s
+}
+
+// bake observes the release until the bake time is over or something is wrong. An
+// observation that failed is not good news: too many in a row fail the watch.
+func (w *watch) bake(ctx context.Context) (observation, error) {
+	var last observation
+	b := bake.Bake{
+		Clock: w.Clock, Start: w.deployed.Since, Duration: w.params.Bake.D(),
+		Progress: func(left time.Duration, text string) { w.Request.Progress("baking, %s left: %s", left, text) },
+	}
+	err := b.Run(ctx, func(ctx context.Context, final bool) (bake.Observation, error) {
+		var err error
+		last, err = w.observe(ctx)
+		if final && last.failure == "" {
+			last.failure = last.noTraffic
+		}
+		return bake.Observation{Done: last.failure != "", Progress: last.progress}, err
+	})
+	if failed := (*bake.FailedError)(nil); errors.As(err, &failed) {
+		return unavailable(last.gate, failed), nil
+	}
+	return last, err
 }

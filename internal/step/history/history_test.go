@@ -1,7 +1,6 @@
-package probe
+package history
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,10 +8,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
-	"github.com/slipway-cd/slipway/internal/fault"
-	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
-	"github.com/slipway-cd/slipway/internal/step"
 )
 
 const (
@@ -20,8 +16,8 @@ const (
 	env     = delivery.Environment("prod")
 )
 
-// long is a history of n runs; only those of good were accepted.
-func long(t *testing.T, w *fake.Environment, n int, good ...int) []delivery.ReleaseRecord {
+// deployed is a history of n runs; only those of good were accepted.
+func deployed(t *testing.T, w *fake.Environment, n int, good ...int) []delivery.ReleaseRecord {
 	t.Helper()
 	var out []delivery.ReleaseRecord
 	for i := range n {
@@ -50,8 +46,9 @@ func records(w *fake.Environment) Records {
 	return Records{Deployments: w.Records.Deployments(), Releases: w.Records.Releases()}
 }
 
-// TestTell: the newest ones, and those that can be gone back to, however old.
-func TestTell(t *testing.T) {
+// TestPublish_KeepsNewestAndAccepted: the newest ones, and those that can be
+// rolled back to, however old.
+func TestPublish_KeepsNewestAndAccepted(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		n    int
@@ -66,7 +63,7 @@ func TestTell(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := fake.NewEnvironment()
-			all := long(t, w, c.n, c.good...)
+			all := deployed(t, w, c.n, c.good...)
 			target := &fake.TargetWithHistory{Target: w.Target}
 			if err := records(w).Publish(t.Context(), target, service, env); err != nil {
 				t.Fatal(err)
@@ -86,14 +83,13 @@ func TestTell(t *testing.T) {
 				want = append(want, all[n].ID)
 			}
 			if !slices.Equal(deployments, want) || !slices.Equal(releases, want) {
-				t.Errorf("told deployments %v and releases %v, want %v", deployments, releases, want)
+				t.Errorf("published deployments %v and releases %v, want %v", deployments, releases, want)
 			}
 		})
 	}
 }
 
-// TestTellOnce: a release that came more than once is one release.
-func TestTellOnce(t *testing.T) {
+func TestPublish_ListsReleaseOnce(t *testing.T) {
 	w := fake.NewEnvironment()
 	rel := w.Release(1)
 	for i := range 3 {
@@ -106,13 +102,13 @@ func TestTellOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, _ := target.LoadHistory(t.Context(), service, env); len(got.Deployments) != 3 || len(got.Releases) != 1 {
-		t.Errorf("told %d deployments and %d releases, want 3 and 1", len(got.Deployments), len(got.Releases))
+		t.Errorf("published %d deployments and %d releases, want 3 and 1", len(got.Deployments), len(got.Releases))
 	}
 }
 
-func TestTellTrouble(t *testing.T) {
+func TestPublish_Errors(t *testing.T) {
 	w := fake.NewEnvironment()
-	long(t, w, 1, 0)
+	deployed(t, w, 1, 0)
 	if err := records(w).Publish(t.Context(), w.Target, service, env); err != nil {
 		t.Errorf("a target without a history: %v", err)
 	}
@@ -132,64 +128,5 @@ func TestTellTrouble(t *testing.T) {
 		if err := records(w).Publish(t.Context(), &fake.TargetWithHistory{Target: w.Target}, service, env); !errors.Is(err, why) {
 			t.Errorf("%s fails: %v", method, err)
 		}
-	}
-}
-
-// locking is a target that others deliver to as well.
-type locking struct {
-	*fake.TargetWithHistory
-	err error
-}
-
-func (l locking) Lock(context.Context, port.DeployRequest, func(string)) error { return l.err }
-
-func TestClaim(t *testing.T) {
-	w := fake.NewEnvironment()
-	rels := long(t, w, 2, 0, 1)
-	target := locking{TargetWithHistory: &fake.TargetWithHistory{Target: w.Target}}
-	claim := func() error {
-		return records(w).Acquire(t.Context(), step.Request{}, target, port.DeployRequest{Service: service, Environment: env, ID: "r-new"})
-	}
-	if err := claim(); err != nil {
-		t.Errorf("nothing was told: %v", err)
-	}
-	if err := records(w).Publish(t.Context(), target, service, env); err != nil {
-		t.Fatal(err)
-	}
-	if err := claim(); err != nil {
-		t.Errorf("our own history: %v", err)
-	}
-	there, _ := target.LoadHistory(t.Context(), service, env)
-	begun := delivery.Deployment{Environment: env, Release: rels[0].ID, Run: "theirs", State: delivery.Deploying, By: "eve"}
-	there.Deployments = append([]delivery.Deployment{begun}, there.Deployments...)
-	if err := target.History.SaveHistory(t.Context(), there); err != nil {
-		t.Fatal(err)
-	}
-	if err := claim(); err != nil {
-		t.Errorf("what others began and did not end: %v", err)
-	}
-	there.Deployments[0].State, there.Deployments[0].ServingAt = delivery.Serving, time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
-	if err := target.History.SaveHistory(t.Context(), there); err != nil {
-		t.Fatal(err)
-	}
-	if err := claim(); !fault.Is(err, fault.Conflict) {
-		t.Errorf("what others brought: %v, want %s", err, fault.Conflict)
-	}
-	target.History.Fail = func(string) error { t.Error("it was asked without the lock"); return nil }
-	target.err = fault.New(fault.Conflict, "run theirs has it")
-	if err := claim(); !errors.Is(err, target.err) {
-		t.Errorf("somebody has the lock: %v", err)
-	}
-}
-
-func TestSettleOnlyWhereThereIsOne(t *testing.T) {
-	w := fake.NewEnvironment()
-	if err := Finalize(t.Context(), step.Request{}, fake.WithoutTraffic{Target: w.Target}, port.DeployRequest{}); err != nil {
-		t.Error(err)
-	}
-	why := errors.New("no")
-	w.Target.Fail = func(string, delivery.ReleaseID) error { return why }
-	if err := Finalize(t.Context(), step.Request{}, w.Target, port.DeployRequest{ID: "r-1"}); !errors.Is(err, why) {
-		t.Errorf("error = %v, want %v", err, why)
 	}
 }

@@ -1,0 +1,127 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step/probe"
+)
+
+// CanaryFunc gives a staged release a part of the traffic and analyzes how it
+// does.
+type CanaryFunc func(ctx context.Context) ([]delivery.GateResult, error)
+
+// Acquire locks the environment for the run, on targets that others deploy to as
+// well, makes sure that these records are current, and does a dry run where the
+// target can. Nothing has been changed when it fails.
+func (s Session) Acquire(ctx context.Context, o port.DeployRequest) error {
+	if l, ok := s.Target.(port.Locker); ok {
+		if err := l.Lock(ctx, o, s.Request.Report); err != nil {
+			return fmt.Errorf("deploy %s to %s: %w", o.ID, o.Environment, err)
+		}
+	}
+	if err := s.records().CheckCurrent(ctx, s.Target, o.Service, o.Environment); err != nil {
+		return err
+	}
+	if d, ok := s.Target.(port.DryRunner); ok {
+		if err := d.DryRun(ctx, o, s.Request.Report); err != nil {
+			return fmt.Errorf("deploy %s to %s: %w", o.ID, o.Environment, err)
+		}
+	}
+	return nil
+}
+
+// Start brings a release in: it is staged beside the running one, checked before
+// it receives any user traffic, given a part of the traffic by canary (nil: none),
+// and promoted. What has been started when it fails is left to the rollback.
+func (s Session) Start(ctx context.Context, o port.DeployRequest, want probe.Expectation, canary CanaryFunc) (port.Observation, []delivery.GateResult, error) {
+	url, err := s.Target.Stage(ctx, o, s.Request.Report)
+	if err != nil {
+		return port.Observation{}, nil, fmt.Errorf("start %s: %w", o.ID, err)
+	}
+	want.Exclusive = true
+	results, err := s.Checker().Check(ctx, s.Request, url, want)
+	if err != nil {
+		return port.Observation{}, results, fmt.Errorf("before it received any traffic: %w", err)
+	}
+	if canary != nil {
+		more, err := canary(ctx)
+		results = append(results, more...)
+		if err != nil {
+			return port.Observation{}, results, err
+		}
+	}
+	s.Request.Progress("shifting the traffic to %s", o.ID)
+	obs, err := s.Target.Promote(ctx, o, s.Request.Report)
+	if err != nil {
+		return obs, results, fmt.Errorf("promote %s: %w", o.ID, err)
+	}
+	if obs.Release != o.ID {
+		return obs, results, fault.New(fault.Failed, "the target reports that %s receives the traffic, not %s", DisplayName(obs.Release), o.ID)
+	}
+	return obs, results, nil
+}
+
+// Finalize lets the target remove what it kept for a rollback, once the release
+// has been accepted.
+func (s Session) Finalize(ctx context.Context, o port.DeployRequest) error {
+	f, ok := s.Target.(port.Finalizer)
+	if !ok {
+		return nil
+	}
+	if err := f.Finalize(ctx, o, s.Request.Report); err != nil {
+		return fmt.Errorf("finalize %s: %w", o.ID, err)
+	}
+	return nil
+}
+
+// FailureCheck returns a function that reports why the release can't become
+// healthy, or "": it has lost the traffic, or all of its replicas have exited.
+func (s Session) FailureCheck(o port.DeployRequest) func(context.Context) string {
+	return func(ctx context.Context) string {
+		obs, err := s.Target.Observe(ctx, o.Service, o.Environment)
+		if err != nil {
+			return "" // the service's own responses decide
+		}
+		if obs.Release != o.ID {
+			return fmt.Sprintf("the traffic goes to %s", DisplayName(obs.Release))
+		}
+		return DownReason(obs, o.ID)
+	}
+}
+
+// DownReason returns why none of a release's replicas can recover by itself, or
+// "" if one may.
+func DownReason(obs port.Observation, id delivery.ReleaseID) string {
+	total, down, cause := 0, 0, ""
+	for _, rep := range obs.Replicas {
+		if rep.Release != id {
+			continue
+		}
+		total++
+		if rep.State == "backoff" || rep.State == "exited" {
+			down++
+			cause = rep.Cause
+		}
+	}
+	switch {
+	case total == 0 && len(obs.Replicas) > 0:
+		return "none of its replicas is running"
+	case total == 0 || down < total:
+		return ""
+	case cause == "":
+		return fmt.Sprintf("all of its %d replicas have exited", total)
+	}
+	return fmt.Sprintf("all of its %d replicas have exited: %s", total, cause)
+}
+
+// DisplayName is a release's name for people, also of no release.
+func DisplayName(id delivery.ReleaseID) string {
+	if id == "" {
+		return "no release"
+	}
+	return string(id)
+}

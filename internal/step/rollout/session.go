@@ -1,0 +1,138 @@
+// Package rollout is what deploy, verify, watch and rollback share: the target
+// that a step works on, bringing a release in, and finalizing an accepted one.
+package rollout
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/history"
+	"github.com/slipway-cd/slipway/internal/step/probe"
+)
+
+// Services are the ports that steps on a target need.
+type Services struct {
+	Targets     port.Targets
+	Releases    port.ReleaseStore
+	Deployments port.DeploymentStore
+	Models      port.ModelRegistry // nil: the stored history has no models
+	Prober      port.Prober
+	Clock       step.Clock
+}
+
+// Session is one request to a step, bound to its target.
+type Session struct {
+	Services
+	Request step.Request
+	Rollout step.RolloutParams
+	Target  port.Target
+}
+
+// Open decodes the parameters of a step and finds its target.
+func Open[P interface{ Rollout() step.RolloutParams }](s Services, r step.Request) (P, Session, error) {
+	params, err := step.ParamsOf[P](r.Spec)
+	if err != nil {
+		return params, Session{}, err
+	}
+	at := params.Rollout()
+	target, err := s.Targets.Find(at.Target, at.Location)
+	return params, Session{Services: s, Request: r, Rollout: at, Target: target}, err
+}
+
+// RequestFor asks the target for a recorded release.
+func (s Session) RequestFor(rel delivery.ReleaseRecord) port.DeployRequest {
+	service := rel.Release.Service
+	if service == "" {
+		service = s.Request.Service
+	}
+	return port.DeployRequest{
+		Service: service, Environment: s.Request.Environment, ID: rel.ID, Release: rel.Release, Run: s.Request.Run,
+		Port: s.Rollout.Port, ReadyTimeout: s.Rollout.Timeout, Strategy: s.Rollout.Strategy,
+	}
+}
+
+// Recorded reads a release from the records.
+func (s Session) Recorded(ctx context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
+	rel, err := s.Releases.Get(ctx, id)
+	if err != nil {
+		return rel, fmt.Errorf("read release %s: %w", id, err)
+	}
+	return rel, nil
+}
+
+// Current returns the environment's accepted deployment; ok is false without one.
+func (s Session) Current(ctx context.Context) (d delivery.Deployment, ok bool, err error) {
+	if d, ok, err = s.Deployments.Current(ctx, s.Request.Environment); err != nil {
+		return d, false, fmt.Errorf("read the current deployment of %s: %w", s.Request.Environment, err)
+	}
+	return d, ok, nil
+}
+
+// OfRun returns the deployment that this run began, if it began one.
+func (s Session) OfRun(ctx context.Context) (d delivery.Deployment, ok bool, err error) {
+	return history.DeploymentOfRun(ctx, s.Deployments, s.Request)
+}
+
+// Observe returns the state of the service on the target.
+func (s Session) Observe(ctx context.Context, service string) (port.Observation, error) {
+	obs, err := s.Target.Observe(ctx, service, s.Request.Environment)
+	if err != nil {
+		return obs, fmt.Errorf("observe %s: %w", s.Request.Environment, err)
+	}
+	return obs, nil
+}
+
+// Checker returns what checks the service's responses.
+func (s Session) Checker() probe.Checker { return probe.Checker{Prober: s.Prober, Clock: s.Clock} }
+
+// Expect returns what a recorded release has to respond.
+func (s Session) Expect(p step.ProbeParams, rel delivery.ReleaseRecord) (probe.Expectation, error) {
+	return probe.ExpectationFor(p, s.Rollout.Timeout.D(), rel)
+}
+
+// Publish stores the environment's history in a target that keeps one.
+func (s Session) Publish(ctx context.Context, service string) error {
+	return s.records().Publish(ctx, s.Target, service, s.Request.Environment)
+}
+
+func (s Session) records() history.Records {
+	return history.Records{Deployments: s.Deployments, Releases: s.Releases, Models: s.Models}
+}
+
+// AlreadyDeployed is the result if the release is the accepted one, and nothing
+// has to be changed.
+func (s Session) AlreadyDeployed(d delivery.Deployment, url string) (step.Result, error) {
+	return step.Succeed(fmt.Sprintf("%s is already deployed in %s", d.Release, s.Request.Environment), step.DeployOutput{
+		Release: d.Release, Deployment: d.ID, URL: url, AlreadyDeployed: true, Since: d.ServingAt,
+	})
+}
+
+// Begin records that the deployment begins, and publishes it. One that has ended
+// does not begin again under the same run: fault.Conflict.
+func (s Session) Begin(ctx context.Context, service string, d delivery.Deployment) (delivery.Deployment, error) {
+	r := s.Request
+	d.Environment, d.Run, d.State, d.StartedAt = r.Environment, r.Run, delivery.Deploying, s.Clock.Now()
+	begun, err := s.Deployments.Begin(ctx, d)
+	if err != nil {
+		return begun, fmt.Errorf("record the deployment of %s to %s: %w", d.Release, r.Environment, err)
+	}
+	if begun.State != delivery.Deploying {
+		return begun, fault.New(fault.Conflict, "run %s has already deployed %s to %s; that deployment is %s",
+			r.Run, d.Release, r.Environment, begun.State).Hint("start a new run")
+	}
+	return begun, s.Publish(ctx, service)
+}
+
+// Deployed returns what a step before this one has deployed, or rolled back to.
+func Deployed(r step.Request) (d step.DeployOutput, ok bool, err error) {
+	for _, kind := range []step.Kind{step.Deploy, step.Rollback} {
+		if d, ok, err = step.OutputOf[step.DeployOutput](r.Inputs, kind); ok || err != nil {
+			return d, ok, err
+		}
+	}
+	return d, false, nil
+}
