@@ -8,13 +8,14 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
 // assessAdmission looks for pods that the API server refuses to create.
 func (a *assessor) assessAdmission() {
 	for i := range a.snapshot.ReplicaSets {
-		if rs := &a.snapshot.ReplicaSets[i]; rs.Spec.Template.Labels[Label] == string(a.snapshot.Release) {
+		if rs := &a.snapshot.ReplicaSets[i]; rs.Spec.Template.Labels[labels.Release] == string(a.snapshot.Release) {
 			a.assessReplicaSet(rs)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
@@ -112,7 +113,7 @@ func (a *assessor) index() {
 }
 
 func (a *assessor) isOfRelease(p *corev1.Pod) bool {
-	return p.Labels[Label] == string(a.snapshot.Release)
+	return p.Labels[labels.Release] == string(a.snapshot.Release)
 }
 
 // assessPod looks for problems of one pod of the release.

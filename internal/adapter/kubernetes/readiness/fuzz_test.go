@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
 )
 
@@ -41,7 +42,7 @@ func FuzzAssess(f *testing.F) {
 		}
 		s.Objects = append(s.Objects, s.Workloads...)
 		for i := range s.Pods {
-			s.Pods[i].Labels = map[string]string{readiness.Label: string(s.Release)}
+			s.Pods[i].Labels = map[string]string{labels.Release: string(s.Release)}
 		}
 		checkSound(t, s)
 	})

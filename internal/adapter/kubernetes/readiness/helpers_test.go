@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -86,7 +87,7 @@ func pod(name string, change ...func(*corev1.Pod)) corev1.Pod {
 	p := corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: name, Namespace: "mlops", UID: types.UID(name), CreationTimestamp: atSecond(0),
-			Labels:          map[string]string{readiness.Label: string(release), "pod-template-hash": "77"},
+			Labels:          map[string]string{labels.Release: string(release), "pod-template-hash": "77"},
 			OwnerReferences: owner("ReplicaSet", "api-77"),
 		},
 		Spec: corev1.PodSpec{NodeName: "n1", Containers: []corev1.Container{{Name: "api", Image: image}}},
@@ -154,7 +155,7 @@ func deletedAt(seconds int, finalizers ...string) func(*corev1.Pod) {
 
 func oldPod(change ...func(*corev1.Pod)) corev1.Pod {
 	p := pod("api-66-x", change...)
-	p.Labels = map[string]string{readiness.Label: "r-bbbbbbbbbbbb"}
+	p.Labels = map[string]string{labels.Release: "r-bbbbbbbbbbbb"}
 	return p
 }
 
@@ -211,7 +212,7 @@ func node(name, cpu string) corev1.Node {
 
 func replicaSet(failure string) appsv1.ReplicaSet {
 	rs := appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: "api-77", UID: "ReplicaSetapi-77", OwnerReferences: owner("Deployment", "api")}}
-	rs.Spec.Template.Labels = map[string]string{readiness.Label: string(release)}
+	rs.Spec.Template.Labels = map[string]string{labels.Release: string(release)}
 	if failure != "" {
 		rs.Status.Conditions = []appsv1.ReplicaSetCondition{{
 			Type: appsv1.ReplicaSetReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: failure, LastTransitionTime: atSecond(0),

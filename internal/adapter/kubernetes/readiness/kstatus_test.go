@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -44,7 +45,7 @@ func TestAssess_Admission(t *testing.T) {
 			state: readiness.Failed, kind: fault.NotFound, hint: "ServiceAccount", cause: `deployment api gets no pods: error looking up service account mlops/api: serviceaccount "api" not found`},
 		{name: "limit range", s: refused(`pods "x" is forbidden: maximum cpu usage per Container is 1, but limit is 2`),
 			state: readiness.Failed, kind: fault.Denied, hint: "rules", cause: "deployment api gets no pods: maximum cpu usage per Container is 1, but limit is 2"},
-		{name: "an old ReplicaSet", s: modified(refused(quota), func(s *readiness.Snapshot) { s.ReplicaSets[0].Spec.Template.Labels[readiness.Label] = "r-bbbbbbbbbbbb" }), state: readiness.Progressing},
+		{name: "an old ReplicaSet", s: modified(refused(quota), func(s *readiness.Snapshot) { s.ReplicaSets[0].Spec.Template.Labels[labels.Release] = "r-bbbbbbbbbbbb" }), state: readiness.Progressing},
 		{name: "stateful set", s: set(`create Pod api-0 in StatefulSet api failed error: pods "api-0" is forbidden: exceeded quota: team`, 1, 2),
 			state: readiness.Failed, kind: fault.Exhausted, hint: "ResourceQuota", cause: "statefulset api gets no pods: exceeded quota: team"},
 		{name: "stateful set, last time", s: set(`pods "api-0" is forbidden: exceeded quota: team`, -99, -60), state: readiness.Progressing},

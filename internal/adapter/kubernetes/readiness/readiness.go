@@ -17,9 +17,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// Label is the label of every pod of a release; its value is the release's ID.
-const Label = "slipway.dev/release"
-
 // State is the state of a release.
 type State string
 

@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -51,7 +52,7 @@ func (r *renderer) hashConfigNames() error {
 		renamed.rewrite(o)
 	}
 	for _, n := range renamed.unreferenced() {
-		r.addNote(`%s is not referenced by any object of the release; it is now named %s (annotate it with %s: "true" if something looks it up by name)`, n.displayName, n.newName, annotationKeepName)
+		r.addNote(`%s is not referenced by any object of the release; it is now named %s (annotate it with %s: "true" if something looks it up by name)`, n.displayName, n.newName, labels.KeepName)
 	}
 	return nil
 }
@@ -64,7 +65,7 @@ func isConfig(k schema.GroupKind) bool {
 // name.
 func keepsName(o object) bool {
 	t := o.stringField("type")
-	return o.annotation(annotationKeepName) == "true" || o.stringField("kind") == "Secret" &&
+	return o.annotation(labels.KeepName) == "true" || o.stringField("kind") == "Secret" &&
 		(t == "kubernetes.io/service-account-token" || t == "bootstrap.kubernetes.io/token")
 }
 
@@ -144,7 +145,7 @@ func (r *renderer) extractSecret(o object, values map[string][]byte) error {
 	delete(o.body, "data")
 	name := o.metaString("name")
 	annotations := childMap(o.body["metadata"].(map[string]any), "annotations")
-	annotations[annotationKeys] = strings.Join(slices.Sorted(maps.Keys(values)), ",")
+	annotations[labels.Keys] = strings.Join(slices.Sorted(maps.Keys(values)), ",")
 	for _, s := range r.secrets {
 		if s.Name != name {
 			continue
@@ -152,7 +153,7 @@ func (r *renderer) extractSecret(o object, values map[string][]byte) error {
 		if maps.EqualFunc(s.Data, values, func(a, b []byte) bool { return string(a) == string(b) }) {
 			return nil // the same Secret in another namespace
 		}
-		return o.errorf("two Secrets with different content have the fixed name %s", name).Hint("remove the annotation %s, or rename one of them", annotationKeepName)
+		return o.errorf("two Secrets with different content have the fixed name %s", name).Hint("remove the annotation %s, or rename one of them", labels.KeepName)
 	}
 	r.secrets = append(r.secrets, port.Secret{Name: name, Data: values})
 	return nil

@@ -3,6 +3,7 @@ package render
 import (
 	"time"
 
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -20,7 +21,7 @@ func defaultObjects(m port.Manifests) []object {
 }
 
 func defaultDeployment(m port.Manifests) map[string]any {
-	selector := map[string]any{labelName: m.Service}
+	selector := map[string]any{labels.Name: m.Service}
 	return map[string]any{
 		"apiVersion": "apps/v1", "kind": "Deployment",
 		"metadata": map[string]any{"name": m.Service, "labels": deepCopy(selector)},
@@ -81,10 +82,10 @@ func defaultProbe(path string, seconds, failures int64) map[string]any {
 func defaultService(m port.Manifests) map[string]any {
 	return map[string]any{
 		"apiVersion": "v1", "kind": "Service",
-		"metadata": map[string]any{"name": m.Service, "labels": map[string]any{labelName: m.Service}},
+		"metadata": map[string]any{"name": m.Service, "labels": map[string]any{labels.Name: m.Service}},
 		"spec": map[string]any{
 			"type":     "ClusterIP",
-			"selector": map[string]any{labelName: m.Service},
+			"selector": map[string]any{labels.Name: m.Service},
 			"ports":    []any{map[string]any{"name": "http", "port": int64(80), "targetPort": "http"}},
 		},
 	}

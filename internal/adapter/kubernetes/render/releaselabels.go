@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	kjson "sigs.k8s.io/json"
 
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -68,9 +69,9 @@ func (s Stamp) Apply(objects []*unstructured.Unstructured) []*unstructured.Unstr
 
 func (s Stamp) addIdentity(body map[string]any) {
 	meta := childMap(body, "metadata")
-	labels := childMap(meta, "labels")
-	labels[labelService], labels[labelEnvironment] = s.Service, string(s.Environment)
-	childMap(meta, "annotations")[annotationRelease] = string(s.Release)
+	l := childMap(meta, "labels")
+	l[labels.Service], l[labels.Environment] = s.Service, string(s.Environment)
+	childMap(meta, "annotations")[labels.Release] = string(s.Release)
 }
 
 func (s Stamp) fillSecret(o *unstructured.Unstructured) {
@@ -98,7 +99,7 @@ func (s Stamp) stampPods(o *unstructured.Unstructured) {
 	if RunsImage(o, s.Image) {
 		s.addPreStop(o)
 		t, _ := podTemplate(o.Object)
-		childMap(childMap(t, "metadata"), "labels")[labelRelease] = string(s.Release)
+		childMap(childMap(t, "metadata"), "labels")[labels.Release] = string(s.Release)
 	}
 	spec := podSpec(o.Object)
 	for _, c := range allContainers(spec) {

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
@@ -31,7 +32,7 @@ func (r *renderer) applyWorkload() error {
 		if len(containers) > 0 && r.m.Model != nil {
 			t, _ := podTemplate(o.body)
 			annotations := childMap(childMap(t, "metadata"), "annotations")
-			annotations[annotationModel], annotations[annotationModelDigest] = r.m.Model.String(), string(r.m.Model.Digest)
+			annotations[labels.Model], annotations[labels.ModelDigest] = r.m.Model.String(), string(r.m.Model.Digest)
 		}
 	}
 	return nil
