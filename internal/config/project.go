@@ -18,50 +18,50 @@ const FileName = "slipway.yaml"
 // Project is slipway.yaml. The tags are read twice: by the decoder, which
 // enforces them, and by the schema, which explains them to editors.
 type Project struct {
-	Version      int                                  `yaml:"version" jsonschema:"required,enum=1" jsonschema_description:"Version of this file's form."`
+	Version      int                                  `yaml:"version" jsonschema:"required,enum=1" jsonschema_description:"Version of the file format."`
 	Service      string                               `yaml:"service" jsonschema:"required" jsonschema_description:"Name of the service: lower-case letters, digits and dashes."`
-	Source       Source                               `yaml:"source" jsonschema_description:"What of the repository matters."`
-	Test         []Test                               `yaml:"test" jsonschema_description:"Commands that must succeed before anything is delivered. They run in parallel."`
+	Source       Source                               `yaml:"source" jsonschema_description:"Which files of the repository matter."`
+	Test         []Test                               `yaml:"test" jsonschema_description:"Commands that must succeed before anything is deployed. They run in parallel."`
 	Image        Image                                `yaml:"image" jsonschema:"required" jsonschema_description:"The container image of the service."`
-	Scan         *Scan                                `yaml:"scan" jsonschema_description:"Gate that looks for known vulnerabilities in the image before it is pushed. Without: no scan."`
-	Model        *Model                               `yaml:"model" jsonschema_description:"The model that the service serves: trained, evaluated, approved and delivered with it."`
-	Deploy       Deploy                               `yaml:"deploy" jsonschema_description:"How the service runs, and how a new release proves itself."`
-	Environments map[delivery.Environment]Environment `yaml:"environments" jsonschema:"required,minProperties=1" jsonschema_description:"Where releases serve, and what may enter there."`
-	Sign         *Sign                                `yaml:"sign" jsonschema_description:"Sign image and model, with their provenance. Without: nothing is signed."`
-	Notify       []Notify                             `yaml:"notify" jsonschema_description:"Who hears how runs end."`
+	Scan         *Scan                                `yaml:"scan" jsonschema_description:"Gate that scans the image for known vulnerabilities before it is pushed. Default: no scan."`
+	Model        *Model                               `yaml:"model" jsonschema_description:"The model of the service: trained, evaluated, approved and deployed with it."`
+	Deploy       Deploy                               `yaml:"deploy" jsonschema_description:"How the service runs, and how a new release is verified."`
+	Environments map[delivery.Environment]Environment `yaml:"environments" jsonschema:"required,minProperties=1" jsonschema_description:"Where releases are deployed, and what is deployed automatically."`
+	Sign         *Sign                                `yaml:"sign" jsonschema_description:"How image, model and provenance are signed. Default: nothing is signed."`
+	Notify       []Notify                             `yaml:"notify" jsonschema_description:"Who is notified when a run ends."`
 
 	Steps []OptionalStep `yaml:"-"` // of registered kinds, in their order
 }
 
 // Source says what of the repository matters.
 type Source struct {
-	Ignore []string `yaml:"ignore" jsonschema_description:"Globs of files that never change what is delivered; a commit that changes only these is skipped. ** crosses folders."`
+	Ignore []string `yaml:"ignore" jsonschema_description:"Globs of files that do not affect the release; a commit that changes only these is skipped. ** crosses folders."`
 }
 
 // Test is a command that must succeed.
 type Test struct {
 	Name       string            `yaml:"name" jsonschema:"required" jsonschema_description:"Name of the step: test.NAME."`
-	Run        string            `yaml:"run" jsonschema:"required" jsonschema_description:"Shell command, run in a clean checkout. {{.Report}} is the file to write a JUnit report to."`
+	Run        string            `yaml:"run" jsonschema:"required" jsonschema_description:"Shell command that runs in a clean checkout. {{.Report}} is the file to write a JUnit report to."`
 	Report     step.ReportFormat `yaml:"report" jsonschema:"enum=junit,enum=go,enum=ruff" jsonschema_description:"How the command reports its tests: junit (a file at {{.Report}}), go (go test -json on standard output) or ruff (ruff check --output-format json, on standard output or at {{.Report}})."`
 	Dir        string            `yaml:"dir" jsonschema_description:"Folder to run in, relative to this file."`
-	Env        map[string]string `yaml:"env" jsonschema_description:"Environment variables. ${NAME} in a value is taken from Slipway's own environment when the step runs."`
-	Timeout    delivery.Duration `yaml:"timeout" jsonschema_description:"Longest time it may take, such as 10m. Default 30m."`
-	AllowEmpty bool              `yaml:"allow_empty" jsonschema_description:"A report without a single test is fine."`
-	Inputs     []string          `yaml:"inputs" jsonschema_description:"Globs of the files that the result depends on; default: all that source.ignore leaves."`
-	Python     *Python           `yaml:"python" jsonschema_description:"An isolated Python environment that the command runs in."`
+	Env        map[string]string `yaml:"env" jsonschema_description:"Environment variables. ${NAME} in a value is expanded from Slipway's own environment when the step runs."`
+	Timeout    delivery.Duration `yaml:"timeout" jsonschema_description:"Timeout, such as 10m. Default 30m."`
+	AllowEmpty bool              `yaml:"allow_empty" jsonschema_description:"Accept a report without any test."`
+	Inputs     []string          `yaml:"inputs" jsonschema_description:"Globs of the files that the result depends on. Default: all files not matched by source.ignore."`
+	Python     *Python           `yaml:"python" jsonschema_description:"Isolated Python environment for the command."`
 }
 
 // Python asks for an isolated environment for a command.
 type Python struct {
-	Requirements string `yaml:"requirements" jsonschema_description:"Requirements file in pip's form, relative to this file; those that it includes count too."`
-	Lock         string `yaml:"lock" jsonschema_description:"uv.lock, relative to this file, with pyproject.toml beside it. It takes uv."`
-	Version      string `yaml:"version" jsonschema_description:"Version of Python, in quotes, such as 3.11. Default: the first one in PATH."`
+	Requirements string `yaml:"requirements" jsonschema_description:"Requirements file in pip's format, relative to this file. Files that it includes count too."`
+	Lock         string `yaml:"lock" jsonschema_description:"uv.lock, relative to this file and next to its pyproject.toml. Requires uv."`
+	Version      string `yaml:"version" jsonschema_description:"Python version, in quotes, such as 3.11. Default: the first one in PATH."`
 }
 
 // Image says how the image is built and what it is called.
 type Image struct {
 	Build      Build  `yaml:"build" jsonschema:"required" jsonschema_description:"How the image is built."`
-	Repository string `yaml:"repository" jsonschema:"required" jsonschema_description:"Repository without a tag. Without a registry's host it is kept in Slipway's own registry."`
+	Repository string `yaml:"repository" jsonschema:"required" jsonschema_description:"Repository, without a tag. Without a registry host it is stored in Slipway's embedded registry."`
 }
 
 // Build is how the image is built: one kind of builder, with its section.
@@ -69,7 +69,7 @@ type Build struct {
 	Kind    extension.Kind   `yaml:"-"`
 	Section any              `yaml:"-"`
 	Params  step.BuildParams `yaml:"-"` // the section as a plan keeps it, without the repository
-	Inputs  []string         `yaml:"inputs" jsonschema_description:"Globs of the files that the image depends on; default: all that source.ignore leaves."`
+	Inputs  []string         `yaml:"inputs" jsonschema_description:"Globs of the files that the image depends on. Default: all files not matched by source.ignore."`
 }
 
 // Model says where the model comes from. With only a group, the newest approved
@@ -77,11 +77,11 @@ type Build struct {
 type Model struct {
 	Group    string                 `yaml:"group" jsonschema:"required" jsonschema_description:"Name of the model in the registry."`
 	Registry extension.Kind         `yaml:"registry" kinds:"model registries" jsonschema_description:"Registry that keeps the model's versions."`
-	Data     []string               `yaml:"data" jsonschema_description:"Files or folders that training and evaluation read, relative to this file. ${NAME} and ${NAME:-default} are filled in from the environment. Their content is part of the model's lineage."`
+	Data     []string               `yaml:"data" jsonschema_description:"Files or folders that training and evaluation read, relative to this file. ${NAME} and ${NAME:-default} are expanded from the environment. Their content is part of the model's lineage."`
 	Train    *Train                 `yaml:"train" jsonschema_description:"How the model is trained."`
-	Evaluate *Evaluate              `yaml:"evaluate" jsonschema_description:"How the model is measured, and what it must reach."`
-	Deliver  delivery.ModelDelivery `yaml:"deliver" jsonschema:"enum=init,enum=volume,enum=env" jsonschema_description:"How the model comes into a pod in Kubernetes: init (default: an init container checks it and copies it to /model), volume (an OCI image volume), or env (only MODEL_VERSION and MODEL_DIGEST: the service loads it itself)."`
-	Approve  string                 `yaml:"approve" jsonschema:"enum=auto,enum=manual" jsonschema_description:"Who approves a model that passed its gates: auto, or manual (default): a person, by slipway approve."`
+	Evaluate *Evaluate              `yaml:"evaluate" jsonschema_description:"How the model is evaluated, and which gates it must pass."`
+	Deliver  delivery.ModelDelivery `yaml:"deliver" jsonschema:"enum=init,enum=volume,enum=env" jsonschema_description:"How the model gets into a pod in Kubernetes: init (default; an init container verifies it and copies it to /model), volume (an OCI image volume) or env (only MODEL_VERSION and MODEL_DIGEST are set; the service loads it itself)."`
+	Approve  string                 `yaml:"approve" jsonschema:"enum=auto,enum=manual" jsonschema_description:"Who approves a model that passed its gates: auto, or manual (default; with slipway approve)."`
 }
 
 // AutoApprove tells whether a model that passed its gates is approved by itself.
@@ -91,102 +91,102 @@ func (m Model) AutoApprove() bool { return m.Approve == "auto" }
 type Train struct {
 	Run     string            `yaml:"run" jsonschema:"required" jsonschema_description:"Shell command. {{.Data}} is the data, {{.Output}} the folder to write the model's files to."`
 	On      *Runner           `yaml:"on" jsonschema_description:"Where the command runs. Default: local."`
-	Env     map[string]string `yaml:"env" jsonschema_description:"Environment variables; ${NAME} in a value is taken from Slipway's own environment when the step runs."`
-	Inputs  []string          `yaml:"inputs" jsonschema_description:"Globs of the files that the model depends on: it is trained again when one of them or the data changes. Default: all that source.ignore leaves."`
-	Timeout delivery.Duration `yaml:"timeout" jsonschema_description:"Longest time it may take, such as 1h. Default 24h."`
-	Python  *Python           `yaml:"python" jsonschema_description:"An isolated Python environment that the command runs in."`
+	Env     map[string]string `yaml:"env" jsonschema_description:"Environment variables. ${NAME} in a value is expanded from Slipway's own environment when the step runs."`
+	Inputs  []string          `yaml:"inputs" jsonschema_description:"Globs of the files that the model depends on. It is trained again when one of them or the data changes. Default: all files not matched by source.ignore."`
+	Timeout delivery.Duration `yaml:"timeout" jsonschema_description:"Timeout, such as 1h. Default 24h."`
+	Python  *Python           `yaml:"python" jsonschema_description:"Isolated Python environment for the command."`
 }
 
 // Evaluate is the evaluation command and its gates.
 type Evaluate struct {
 	Run     string            `yaml:"run" jsonschema:"required" jsonschema_description:"Shell command. {{.Data}} is the data, {{.Model}} the folder with the model's files, {{.Metrics}} the JSON file to write metrics to."`
 	On      *Runner           `yaml:"on" jsonschema_description:"Where the command runs. Default: local."`
-	Env     map[string]string `yaml:"env" jsonschema_description:"Environment variables; ${NAME} in a value is taken from Slipway's own environment when the step runs."`
-	Inputs  []string          `yaml:"inputs" jsonschema_description:"Globs of the files that the metrics depend on; default: all that source.ignore leaves."`
-	Timeout delivery.Duration `yaml:"timeout" jsonschema_description:"Longest time it may take. Default 2h."`
-	Gates   []string          `yaml:"gates" jsonschema:"required,minItems=1" jsonschema_description:"CEL expressions over the metrics, such as accuracy >= 0.8 or accuracy >= champion.accuracy - 0.01, where champion is the model that serves."`
-	Python  *Python           `yaml:"python" jsonschema_description:"An isolated Python environment that the command runs in."`
-	Rows    string            `yaml:"rows" jsonschema_description:"Metric that counts the evaluated rows: 0 rows pass no gate. Default: rows, when there is one."`
+	Env     map[string]string `yaml:"env" jsonschema_description:"Environment variables. ${NAME} in a value is expanded from Slipway's own environment when the step runs."`
+	Inputs  []string          `yaml:"inputs" jsonschema_description:"Globs of the files that the metrics depend on. Default: all files not matched by source.ignore."`
+	Timeout delivery.Duration `yaml:"timeout" jsonschema_description:"Timeout. Default 2h."`
+	Gates   []string          `yaml:"gates" jsonschema:"required,minItems=1" jsonschema_description:"CEL expressions over the metrics, such as accuracy >= 0.8 or accuracy >= champion.accuracy - 0.01, where champion is the deployed model."`
+	Python  *Python           `yaml:"python" jsonschema_description:"Isolated Python environment for the command."`
+	Rows    string            `yaml:"rows" jsonschema_description:"Metric that counts the evaluated rows. With 0 rows no gate passes. Default: rows, if it exists."`
 }
 
 // Deploy says how the service runs, and how a new release proves itself.
 type Deploy struct {
-	Env       map[string]string `yaml:"env" jsonschema_description:"Environment variables of the service. They are recorded in the release: no secrets."`
+	Env       map[string]string `yaml:"env" jsonschema_description:"Environment variables of the service. They are recorded in the release, so they must not contain secrets."`
 	Args      []string          `yaml:"args" jsonschema_description:"Arguments of the server."`
-	Replicas  int               `yaml:"replicas" jsonschema:"minimum=0,maximum=100" jsonschema_description:"Running copies. Default 1."`
-	CPU       float64           `yaml:"cpu" jsonschema:"minimum=0,maximum=1024" jsonschema_description:"Cores per replica; 0: no limit."`
-	Memory    Size              `yaml:"memory" jsonschema_description:"Memory per replica, such as 512Mi; without: no limit."`
-	Health    string            `yaml:"health" jsonschema_description:"Path that answers with release and model_version as JSON. Default /health."`
-	Ready     string            `yaml:"ready" jsonschema_description:"Path that answers 200 once the replica can serve. Default: health."`
-	Drain     delivery.Duration `yaml:"drain" jsonschema_description:"Time for the requests in flight when a replica ends. Default 10s."`
-	Healthy   int               `yaml:"healthy" jsonschema:"minimum=0,maximum=1000" jsonschema_description:"Good answers in a row that verification wants. Default 3."`
-	Within    delivery.Duration `yaml:"within" jsonschema_description:"Time that verification may take. Default 1m."`
-	Manifests []string          `yaml:"manifests" jsonschema_description:"What runs in Kubernetes: files, folders, kustomizations or Helm charts, relative to this file. Without: a Deployment and a Service are made from this section."`
+	Replicas  int               `yaml:"replicas" jsonschema:"minimum=0,maximum=100" jsonschema_description:"Number of replicas. Default 1."`
+	CPU       float64           `yaml:"cpu" jsonschema:"minimum=0,maximum=1024" jsonschema_description:"CPU cores per replica. 0: no limit."`
+	Memory    Size              `yaml:"memory" jsonschema_description:"Memory per replica, such as 512Mi. Default: no limit."`
+	Health    string            `yaml:"health" jsonschema_description:"Path that returns release and model_version as JSON. Default /health."`
+	Ready     string            `yaml:"ready" jsonschema_description:"Path that returns 200 once the replica can handle requests. Default: the health path."`
+	Drain     delivery.Duration `yaml:"drain" jsonschema_description:"How long a stopping replica may finish requests in flight. Default 10s."`
+	Healthy   int               `yaml:"healthy" jsonschema:"minimum=0,maximum=1000" jsonschema_description:"Consecutive successful health checks that verification requires. Default 3."`
+	Within    delivery.Duration `yaml:"within" jsonschema_description:"Timeout of verification. Default 1m."`
+	Manifests []string          `yaml:"manifests" jsonschema_description:"Kubernetes manifests: files, folders, kustomizations or Helm charts, relative to this file. Default: a Deployment and a Service generated from this section."`
 	Values    []string          `yaml:"values" jsonschema_description:"Values files for the Helm charts among the manifests."`
-	Strategy  delivery.Strategy `yaml:"strategy" jsonschema:"enum=rolling,enum=blue_green,enum=canary" jsonschema_description:"How a new release takes over in Kubernetes: rolling (default: pod by pod), blue_green (all at once; the one before stays until the release is accepted) or canary (step by step, each judged against what serves)."`
-	Canary    *Canary           `yaml:"canary" jsonschema_description:"The steps of strategy canary, and what they are judged by."`
+	Strategy  delivery.Strategy `yaml:"strategy" jsonschema:"enum=rolling,enum=blue_green,enum=canary" jsonschema_description:"How a new release is rolled out in Kubernetes: rolling (default; pod by pod), blue_green (all at once; the previous release stays until the new one is accepted) or canary (step by step, each compared with the running release)."`
+	Canary    *Canary           `yaml:"canary" jsonschema_description:"Steps and analysis of strategy canary."`
 	Smoke     []Smoke           `yaml:"smoke" jsonschema_description:"Requests that a new release must answer as expected."`
-	Watch     Watch             `yaml:"watch" jsonschema_description:"What production may do during the bake time."`
+	Watch     Watch             `yaml:"watch" jsonschema_description:"Thresholds for production traffic during the bake time."`
 }
 
 // Smoke is one request and the answer it must get.
 type Smoke struct {
 	Name   string   `yaml:"name" jsonschema:"required" jsonschema_description:"Name of the check."`
-	Get    string   `yaml:"get" jsonschema_description:"Path to ask with GET."`
-	Post   string   `yaml:"post" jsonschema_description:"Path to ask with POST."`
-	Put    string   `yaml:"put" jsonschema_description:"Path to ask with PUT."`
+	Get    string   `yaml:"get" jsonschema_description:"Path of a GET request."`
+	Post   string   `yaml:"post" jsonschema_description:"Path of a POST request."`
+	Put    string   `yaml:"put" jsonschema_description:"Path of a PUT request."`
 	JSON   any      `yaml:"json" jsonschema_description:"Body of the request."`
-	Status int      `yaml:"status" jsonschema:"minimum=100,maximum=599" jsonschema_description:"Status to expect. Default 200."`
+	Status int      `yaml:"status" jsonschema:"minimum=100,maximum=599" jsonschema_description:"Expected status. Default 200."`
 	Expect []string `yaml:"expect" jsonschema_description:"CEL expressions over status, body, headers, release and model_version."`
 }
 
 // Watch says what production may do during the bake time.
 type Watch struct {
-	ErrorRate   float64           `yaml:"error_rate" jsonschema:"minimum=0,maximum=1" jsonschema_description:"Highest share of failed requests. Default 0.01."`
-	P95         delivery.Duration `yaml:"p95" jsonschema_description:"Highest 95th percentile of latency; without: not asked."`
-	MinRequests int               `yaml:"min_requests" jsonschema:"minimum=0" jsonschema_description:"Fewer requests than this are not enough traffic to judge. Default 1."`
-	NoTraffic   string            `yaml:"no_traffic" jsonschema:"enum=accept,enum=fail" jsonschema_description:"What not enough traffic means: accept (default) or fail."`
+	ErrorRate   float64           `yaml:"error_rate" jsonschema:"minimum=0,maximum=1" jsonschema_description:"Maximum share of failed requests. Default 0.01."`
+	P95         delivery.Duration `yaml:"p95" jsonschema_description:"Maximum 95th percentile of latency. Default: not checked."`
+	MinRequests int               `yaml:"min_requests" jsonschema:"minimum=0" jsonschema_description:"Minimum number of requests for a verdict. Default 1."`
+	NoTraffic   string            `yaml:"no_traffic" jsonschema:"enum=accept,enum=fail" jsonschema_description:"What to do when there is not enough traffic: accept (default) or fail."`
 }
 
 // Canary says in which steps a release takes over, and what stops it.
 type Canary struct {
-	Steps         []CanaryStep `yaml:"steps" jsonschema:"required,minItems=1" jsonschema_description:"Shares of the traffic that it gets, one after the other."`
-	MinRequests   int          `yaml:"min_requests" jsonschema:"minimum=0" jsonschema_description:"Requests that it must have answered in a step to be judged. Default 50."`
-	NoTraffic     string       `yaml:"no_traffic" jsonschema:"enum=accept,enum=fail" jsonschema_description:"What too few requests mean: fail (default) or accept."`
-	ErrorMargin   float64      `yaml:"error_margin" jsonschema:"minimum=0,maximum=1" jsonschema_description:"By how much its share of failed requests may be higher than that of what serves. Default 0.01."`
+	Steps         []CanaryStep `yaml:"steps" jsonschema:"required,minItems=1" jsonschema_description:"Traffic weights of the new release, one after the other."`
+	MinRequests   int          `yaml:"min_requests" jsonschema:"minimum=0" jsonschema_description:"Minimum number of requests of the new release for a verdict on a step. Default 50."`
+	NoTraffic     string       `yaml:"no_traffic" jsonschema:"enum=accept,enum=fail" jsonschema_description:"What to do when there are too few requests: fail (default) or accept."`
+	ErrorMargin   float64      `yaml:"error_margin" jsonschema:"minimum=0,maximum=1" jsonschema_description:"How much higher its share of failed requests may be than that of the running release. Default 0.01."`
 	LatencyMargin float64      `yaml:"latency_margin" jsonschema:"minimum=0,maximum=100" jsonschema_description:"By what factor its 95th percentile of latency may be higher. Default 1.2."`
-	Prometheus    string       `yaml:"prometheus" jsonschema_description:"Address of a Prometheus for the queries."`
-	Queries       []Query      `yaml:"queries" jsonschema_description:"Further questions to Prometheus."`
+	Prometheus    string       `yaml:"prometheus" jsonschema_description:"URL of the Prometheus server for the queries."`
+	Queries       []Query      `yaml:"queries" jsonschema_description:"Additional Prometheus queries."`
 }
 
 // CanaryStep is one share of the traffic, and how long it is watched.
 type CanaryStep struct {
-	Weight int               `yaml:"weight" jsonschema:"required,minimum=1,maximum=99" jsonschema_description:"Percent of the traffic."`
-	Bake   delivery.Duration `yaml:"bake" jsonschema:"required" jsonschema_description:"How long this step is watched."`
+	Weight int               `yaml:"weight" jsonschema:"required,minimum=1,maximum=99" jsonschema_description:"Traffic weight in percent."`
+	Bake   delivery.Duration `yaml:"bake" jsonschema:"required" jsonschema_description:"How long this step is analyzed."`
 }
 
 // Query is one question to Prometheus, with what its answer may be.
 type Query struct {
-	Name  string   `yaml:"name" jsonschema:"required" jsonschema_description:"Name of the question."`
-	Query string   `yaml:"query" jsonschema:"required" jsonschema_description:"PromQL that gives one value. {{.Release}}, {{.Running}}, {{.Service}}, {{.Environment}} and {{.Namespace}} are filled in."`
-	Min   *float64 `yaml:"min" jsonschema_description:"Least value that is good."`
-	Max   *float64 `yaml:"max" jsonschema_description:"Highest value that is good."`
+	Name  string   `yaml:"name" jsonschema:"required" jsonschema_description:"Name of the query."`
+	Query string   `yaml:"query" jsonschema:"required" jsonschema_description:"PromQL expression that returns a single value. {{.Release}}, {{.Running}}, {{.Service}}, {{.Environment}} and {{.Namespace}} are expanded."`
+	Min   *float64 `yaml:"min" jsonschema_description:"Minimum value that passes."`
+	Max   *float64 `yaml:"max" jsonschema_description:"Maximum value that passes."`
 }
 
 // Environment is where releases serve, and what may enter there.
 type Environment struct {
-	On        Triggers          `yaml:"on" jsonschema_description:"What enters by itself. Without: only what is asked for by name."`
-	Target    Target            `yaml:"target" jsonschema:"required" jsonschema_description:"The place."`
-	Approvals int               `yaml:"approvals" jsonschema:"minimum=0,maximum=10" jsonschema_description:"Persons who must let a run in. Default 0."`
-	Scan      *EnvironmentScan  `yaml:"scan" jsonschema_description:"What the scan means here."`
-	Bake      delivery.Duration `yaml:"bake" jsonschema_description:"Time that production is watched after a deployment; a breach rolls back."`
-	Trust     *Trust            `yaml:"trust" jsonschema_description:"Whose signatures a release must carry to enter. Without: none are asked for."`
+	On        Triggers          `yaml:"on" jsonschema_description:"What is deployed automatically. Default: only what is selected with --env."`
+	Target    Target            `yaml:"target" jsonschema:"required" jsonschema_description:"Where to deploy."`
+	Approvals int               `yaml:"approvals" jsonschema:"minimum=0,maximum=10" jsonschema_description:"Number of required approvals. Default 0."`
+	Scan      *EnvironmentScan  `yaml:"scan" jsonschema_description:"How this environment treats the scan."`
+	Bake      delivery.Duration `yaml:"bake" jsonschema_description:"How long production is monitored after a deployment. A breached threshold rolls back."`
+	Trust     *Trust            `yaml:"trust" jsonschema_description:"Whose signatures a release must carry to be deployed. Default: none are required."`
 }
 
 // Triggers is what enters an environment by itself.
 type Triggers struct {
-	Push        StringList `yaml:"push" jsonschema_description:"Branches whose pushes enter: a name, a glob, or a list."`
-	PullRequest StringList `yaml:"pull_request" jsonschema_description:"Branches that pull requests which enter aim at."`
+	Push        StringList `yaml:"push" jsonschema_description:"Branches whose pushes are deployed: a name, a glob or a list."`
+	PullRequest StringList `yaml:"pull_request" jsonschema_description:"Base branches of the pull requests that are deployed: a name, a glob or a list."`
 }
 
 // Target is where an environment is deployed: one kind of target, with its section.

@@ -13,25 +13,25 @@ import (
 // Scan is the gate that looks for known vulnerabilities.
 type Scan struct {
 	With        extension.Kind      `yaml:"with" kinds:"scanners" jsonschema_description:"Scanner to use."`
-	FailOn      []delivery.Severity `yaml:"fail_on" jsonschema:"minItems=1,enum=UNKNOWN,enum=NEGLIGIBLE,enum=LOW,enum=MEDIUM,enum=HIGH,enum=CRITICAL" jsonschema_description:"Severities that fail: the least of them, and all that is worse. What is not rated fails only if UNKNOWN is named. Default [HIGH, CRITICAL]."`
-	FixableOnly bool                `yaml:"fixable_only" jsonschema_description:"Only what is fixed in some version fails."`
-	Waive       []Waiver            `yaml:"waive" jsonschema_description:"Vulnerabilities that may pass for a while."`
-	VEX         []string            `yaml:"vex" jsonschema_description:"OpenVEX documents of this repository: what they call not_affected or fixed does not fail."`
-	MaxAge      delivery.Duration   `yaml:"max_age" jsonschema_description:"How old the scanner's database may be. Default 120h (5 days)."`
+	FailOn      []delivery.Severity `yaml:"fail_on" jsonschema:"minItems=1,enum=UNKNOWN,enum=NEGLIGIBLE,enum=LOW,enum=MEDIUM,enum=HIGH,enum=CRITICAL" jsonschema_description:"Severities that fail the gate: the lowest one listed and everything above it. Unrated findings fail only if UNKNOWN is listed. Default [HIGH, CRITICAL]."`
+	FixableOnly bool                `yaml:"fixable_only" jsonschema_description:"Only fail on vulnerabilities that have a fix."`
+	Waive       []Waiver            `yaml:"waive" jsonschema_description:"Vulnerabilities that are accepted until a given date."`
+	VEX         []string            `yaml:"vex" jsonschema_description:"OpenVEX documents in this repository. Findings that they mark not_affected or fixed do not fail the gate."`
+	MaxAge      delivery.Duration   `yaml:"max_age" jsonschema_description:"Maximum age of the scanner's database. Default 120h (5 days)."`
 }
 
 // Waiver lets one vulnerability pass until a day. After it the gate fails, and
 // names the waiver.
 type Waiver struct {
-	ID      string `yaml:"id" jsonschema:"required" jsonschema_description:"Name of the vulnerability, such as CVE-2021-44228, or an alias of it."`
-	Package string `yaml:"package" jsonschema_description:"Only in this package. Default: in any."`
-	Until   string `yaml:"until" jsonschema:"required" jsonschema_description:"The last day, in UTC, such as 2026-12-01."`
-	Why     string `yaml:"why" jsonschema:"required" jsonschema_description:"The reason; it is kept with the findings."`
+	ID      string `yaml:"id" jsonschema:"required" jsonschema_description:"ID of the vulnerability, such as CVE-2021-44228, or an alias of it."`
+	Package string `yaml:"package" jsonschema_description:"Only in this package. Default: any package."`
+	Until   string `yaml:"until" jsonschema:"required" jsonschema_description:"Last day of the waiver, in UTC, such as 2026-12-01."`
+	Why     string `yaml:"why" jsonschema:"required" jsonschema_description:"Reason for the waiver. It is kept with the findings."`
 }
 
 // EnvironmentScan is what the scan means in one environment.
 type EnvironmentScan struct {
-	Unavailable string `yaml:"unavailable" jsonschema:"enum=fail,enum=accept" jsonschema_description:"What it means that nobody could say whether the image has vulnerabilities (no database, unknown distribution): fail (default) or accept."`
+	Unavailable string `yaml:"unavailable" jsonschema:"enum=fail,enum=accept" jsonschema_description:"What to do when the image could not be scanned (no database, unknown distribution): fail (default) or accept."`
 }
 
 const (

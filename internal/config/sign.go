@@ -10,26 +10,26 @@ import (
 // Sign says with what image and model are signed: a key, or the identity that
 // the CI vouches for.
 type Sign struct {
-	Key        Secret `yaml:"key" jsonschema_description:"Private key (ECDSA P-256, plain or as cosign encrypts it) as ${NAME}: the variable holds the key, or the path of a file outside of the repository."`
+	Key        Secret `yaml:"key" jsonschema_description:"Private key (ECDSA P-256, plain or encrypted by cosign) as ${NAME}. The variable holds the key, or the path of a file outside the repository."`
 	Passphrase Secret `yaml:"passphrase" jsonschema_description:"Passphrase of the key, as ${NAME}."`
-	Keyless    bool   `yaml:"keyless" jsonschema_description:"Sign with the identity that the CI vouches for (GitHub Actions with the permission id-token: write), by Sigstore."`
-	Fulcio     string `yaml:"fulcio" jsonschema_description:"Address of a certificate authority of your own, for keyless. Default: Sigstore's public services."`
-	Rekor      string `yaml:"rekor" jsonschema_description:"Address of its transparency log, for keyless."`
-	Timestamps string `yaml:"timestamps" jsonschema_description:"Address of its timestamp authority, for keyless."`
+	Keyless    bool   `yaml:"keyless" jsonschema_description:"Sign with the workload identity of the CI through Sigstore (GitHub Actions with the permission id-token: write)."`
+	Fulcio     string `yaml:"fulcio" jsonschema_description:"URL of a private certificate authority, for keyless. Default: Sigstore's public services."`
+	Rekor      string `yaml:"rekor" jsonschema_description:"URL of its transparency log, for keyless."`
+	Timestamps string `yaml:"timestamps" jsonschema_description:"URL of its timestamp authority, for keyless."`
 }
 
 // Trust is what an environment demands of the releases that enter.
 type Trust struct {
-	Keys       []string   `yaml:"keys" jsonschema_description:"Files with public keys, such as cosign.pub, relative to this file."`
-	Identities []Identity `yaml:"identities" jsonschema_description:"Identities that may sign without a key."`
-	Root       string     `yaml:"root" jsonschema_description:"File with the root of trust (trusted_root.json) of a Sigstore of your own. Default: the public one."`
-	Require    []string   `yaml:"require" jsonschema:"enum=signature,enum=provenance,enum=sbom" jsonschema_description:"What image and model must carry, signed by one of those. Default: signature."`
+	Keys       []string   `yaml:"keys" jsonschema_description:"Public key files, such as cosign.pub, relative to this file."`
+	Identities []Identity `yaml:"identities" jsonschema_description:"Identities trusted for keyless signing."`
+	Root       string     `yaml:"root" jsonschema_description:"Trusted root (trusted_root.json) of a private Sigstore instance. Default: the public one."`
+	Require    []string   `yaml:"require" jsonschema:"enum=signature,enum=provenance,enum=sbom" jsonschema_description:"What image and model must carry, signed by one of these. Default: signature."`
 }
 
 // Identity is who may sign without a key.
 type Identity struct {
-	Issuer  string `yaml:"issuer" jsonschema:"required" jsonschema_description:"Who vouches, such as https://token.actions.githubusercontent.com."`
-	Subject string `yaml:"subject" jsonschema:"required" jsonschema_description:"The identity, such as https://github.com/ORG/REPO/.github/workflows/deliver.yml@refs/heads/main. * stands for any letters."`
+	Issuer  string `yaml:"issuer" jsonschema:"required" jsonschema_description:"OIDC issuer, such as https://token.actions.githubusercontent.com."`
+	Subject string `yaml:"subject" jsonschema:"required" jsonschema_description:"Identity, such as https://github.com/ORG/REPO/.github/workflows/deliver.yml@refs/heads/main. * matches any characters."`
 }
 
 func (d *decoder) validateSign(s *Sign) {

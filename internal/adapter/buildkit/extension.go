@@ -17,14 +17,14 @@ import (
 
 // Section is image.build in slipway.yaml, for a Dockerfile.
 type Section struct {
-	Dockerfile string                      `yaml:"dockerfile" json:"dockerfile" jsonschema_description:"Path of a Dockerfile, relative to this file. It is built by BuildKit."`
-	Context    string                      `yaml:"context" json:"context,omitempty" jsonschema_description:"Folder that COPY and ADD take files from, relative to this file. Default: this file's."`
-	Target     string                      `yaml:"target" json:"target,omitempty" jsonschema_description:"Stage of the Dockerfile to build. Default: the last one."`
-	Args       map[string]string           `yaml:"args" json:"args,omitempty" jsonschema_description:"Build arguments (ARG). They are recorded, and stay in the image's history: no secrets."`
-	Secrets    map[string]extension.Secret `yaml:"secrets" json:"secrets,omitempty" jsonschema_description:"Secrets for RUN --mount=type=secret: id and ${NAME}, taken from Slipway's own environment when the image is built. They are in no layer and no record."`
+	Dockerfile string                      `yaml:"dockerfile" json:"dockerfile" jsonschema_description:"Path of a Dockerfile, relative to this file. It is built with BuildKit."`
+	Context    string                      `yaml:"context" json:"context,omitempty" jsonschema_description:"Build context, relative to this file. Default: the folder of this file."`
+	Target     string                      `yaml:"target" json:"target,omitempty" jsonschema_description:"Target stage of the Dockerfile. Default: the last one."`
+	Args       map[string]string           `yaml:"args" json:"args,omitempty" jsonschema_description:"Build arguments (ARG). They are recorded and remain in the image's history, so they must not contain secrets."`
+	Secrets    map[string]extension.Secret `yaml:"secrets" json:"secrets,omitempty" jsonschema_description:"Secrets for RUN --mount=type=secret, by id, as ${NAME}. They are read from Slipway's own environment during the build, and never stored in a layer or a record."`
 	SSH        bool                        `yaml:"ssh" json:"ssh,omitempty" jsonschema_description:"Let RUN --mount=type=ssh use the SSH agent at SSH_AUTH_SOCK."`
-	Platforms  []string                    `yaml:"platforms" json:"platforms,omitempty" jsonschema_description:"Platforms of the image, such as linux/amd64 and linux/arm64. Default: this machine's."`
-	Cache      string                      `yaml:"cache" json:"cache,omitempty" jsonschema_description:"Repository, with its registry's host, that layers are kept in between machines."`
+	Platforms  []string                    `yaml:"platforms" json:"platforms,omitempty" jsonschema_description:"Platforms of the image, such as linux/amd64 and linux/arm64. Default: that of this machine."`
+	Cache      string                      `yaml:"cache" json:"cache,omitempty" jsonschema_description:"Repository, with its registry host, for a layer cache shared between machines."`
 }
 
 const (

@@ -10,7 +10,7 @@ import (
 
 // Section is image.build in slipway.yaml, for a Go program.
 type Section struct {
-	Go  string            `yaml:"go" json:"go" jsonschema_description:"Go main package of the server, such as ./cmd/api. Built without a container engine."`
+	Go  string            `yaml:"go" json:"go" jsonschema_description:"Go main package of the server, such as ./cmd/api. It is built without a container engine."`
 	Env map[string]string `yaml:"env" json:"env,omitempty" jsonschema_description:"Environment of a Go build, such as GOFLAGS."`
 }
 

@@ -9,7 +9,7 @@ import (
 
 // Section is an entry of notify in slipway.yaml.
 type Section struct {
-	Chat extension.Secret `yaml:"chat" json:"chat" jsonschema_description:"Chat or mail as a Shoutrrr URL, as ${NAME}."`
+	Chat extension.Secret `yaml:"chat" json:"chat" jsonschema_description:"Shoutrrr URL of a chat or mail service, as ${NAME}."`
 }
 
 // Extension describes the notifier to the catalog.

@@ -11,8 +11,8 @@ import (
 
 // Section is an entry of notify in slipway.yaml.
 type Section struct {
-	Webhook extension.Secret `yaml:"webhook" json:"webhook" jsonschema_description:"URL that gets a POST with JSON."`
-	Secret  extension.Secret `yaml:"secret" json:"secret,omitempty" jsonschema_description:"Key that signs the POST, as ${NAME}."`
+	Webhook extension.Secret `yaml:"webhook" json:"webhook" jsonschema_description:"URL that receives a POST request with JSON."`
+	Secret  extension.Secret `yaml:"secret" json:"secret,omitempty" jsonschema_description:"Key that signs the request, as ${NAME}."`
 }
 
 // Extension describes the notifier to the catalog.
