@@ -142,7 +142,7 @@ func (h *harbour) planned() {
 	r := h.slipway("plan", "--env", "prod").exits(0).says("change Deployment tiny", "-   replicas: 2", "+   replicas: 3", "create Secret tiny-")
 	changes := ask[struct{ Changes []change }](h.project, "plan", "--env", "prod").Changes
 	isSecret := func(c change) bool {
-		return c.Kind == "Secret" && c.Action == "create" && strings.Contains(c.Diff, "(not shown)")
+		return c.Kind == "Secret" && c.Action == "create" && strings.Contains(c.Diff, "(redacted)")
 	}
 	if !slices.ContainsFunc(changes, isSecret) {
 		h.t.Errorf("the plan has no masked Secret: %+v", changes)
