@@ -24,7 +24,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step/register"
 	"github.com/slipway-cd/slipway/internal/step/rollback"
 	"github.com/slipway-cd/slipway/internal/step/scan"
-	teststep "github.com/slipway-cd/slipway/internal/step/test"
+	"github.com/slipway-cd/slipway/internal/step/test"
 	"github.com/slipway-cd/slipway/internal/step/train"
 	"github.com/slipway-cd/slipway/internal/step/verify"
 	"github.com/slipway-cd/slipway/internal/step/watch"
@@ -58,7 +58,7 @@ func Default() extension.Set {
 			process.Extension(),
 		},
 		Steps: []extension.Step{
-			teststep.Extension(),
+			test.Extension(),
 			build.Extension(),
 			scan.Extension(),
 			push.Extension(),

@@ -1,4 +1,4 @@
-package teststep
+package test
 
 import (
 	"github.com/slipway-cd/slipway/internal/extension"

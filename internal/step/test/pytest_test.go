@@ -1,4 +1,4 @@
-package teststep
+package test
 
 import (
 	"encoding/xml"

@@ -1,7 +1,7 @@
-// Package teststep runs one test command on the commit and reads its report. The
+// Package test runs one test command on the commit and reads its report. The
 // command's exit decides first: a failure is a failure, whatever the report says.
 // The report may only make it worse, and gives names, places and numbers.
-package teststep
+package test
 
 import (
 	"context"
