@@ -112,6 +112,7 @@ var fences = []fenced{
 	{"github.com/nicholas-fedor/shoutrrr", []string{"internal/adapter/shoutrrr"}},
 	{"github.com/prometheus/", []string{"internal/adapter/prometheus", "internal/adapter/kubernetes"}},
 	{"gonum.org/", []string{"internal/step/canary"}},
+	{"github.com/package-url/", []string{"internal/step/scan"}},
 	{"github.com/moby/buildkit", []string{"internal/adapter/buildkit"}},
 	{"github.com/containerd/containerd", []string{"internal/adapter/buildkit"}},
 	{"github.com/docker/cli", []string{"internal/adapter/buildkit"}},

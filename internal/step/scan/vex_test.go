@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -90,7 +92,7 @@ func TestVEXThatCanNotBeTrusted(t *testing.T) {
 		"a justification of theirs": {vex(statement("CVE-1", log4jPURL, `"status": "not_affected", "justification": "trust_me"`)), `"trust_me" is none of`},
 		"no status":                 {vex(statement("CVE-1", log4jPURL, `"status": "fine"`)), `the status "fine"`},
 		"no product":                {vex(statement("CVE-1", "", unaffected)), "no product"},
-		"a product that is no URL":  {vex(statement("CVE-1", `{"@id": "log4j"}`, unaffected)), "products[0]: \"log4j\" is no package URL"},
+		"a product that is no URL":  {vex(statement("CVE-1", `{"@id": "log4j"}`, unaffected)), "products[0]: invalid package URL \"log4j\""},
 		"no vulnerability":          {vex(statement("", log4jPURL, unaffected)), "no name"},
 		"parts of a package":        {vex(statement("CVE-1", `{"@id": "pkg:pypi/a", "subcomponents": [`+log4jPURL+`]}`, unaffected)), "a package with subcomponents"},
 	} {
@@ -122,22 +124,28 @@ func FuzzVEX(f *testing.F) {
 	})
 }
 
-func TestPURL(t *testing.T) {
-	for text, want := range map[string]purl{
-		"pkg:pypi/Foo_Bar@1.0":                   {kind: "pypi", name: "foo-bar", version: "1.0"},
-		"pkg:npm/%40angular/core@12.0.0#a/b":     {kind: "npm", namespace: "@angular", name: "core", version: "12.0.0"},
-		"pkg:deb/debian/libc6@2.36-9?arch=amd64": {kind: "deb", namespace: "debian", name: "libc6", version: "2.36-9"},
-		"pkg:golang/github.com/a/b@v1.2.3":       {kind: "golang", namespace: "github.com/a", name: "b", version: "v1.2.3"},
+func TestParsePURL(t *testing.T) {
+	type parts struct{ Type, Namespace, Name, Version string }
+	for text, want := range map[string]parts{
+		"pkg:pypi/Foo_Bar@1.0":                   {"pypi", "", "foo-bar", "1.0"},
+		"pkg:pypi/foo.bar@1.0":                   {"pypi", "", "foo-bar", "1.0"},
+		"pkg:npm/%40angular/core@12.0.0#a/b":     {"npm", "@angular", "core", "12.0.0"},
+		"pkg:deb/debian/libc6@2.36-9?arch=amd64": {"deb", "debian", "libc6", "2.36-9"},
+		"pkg:rpm/RedHat/OpenSSL@3.0":             {"rpm", "redhat", "openssl", "3.0"},
+		"pkg:golang/github.com/a/b@v1.2.3":       {"golang", "github.com/a", "b", "v1.2.3"},
 	} {
-		got, err := parsePURL(text)
-		got.qualifiers = nil
-		if err != nil || got.kind != want.kind || got.namespace != want.namespace || got.name != want.name || got.version != want.version {
-			t.Errorf("%s: %+v, %v", text, got, err)
-		}
+		t.Run(text, func(t *testing.T) {
+			got, err := parsePURL(text)
+			if diff := cmp.Diff(want, parts{got.Type, got.Namespace, got.Name, got.Version}); err != nil || diff != "" {
+				t.Errorf("error = %v (-want +got):\n%s", err, diff)
+			}
+		})
 	}
-	for _, text := range []string{"", "pkg:", "pkg:pypi", "pkg:pypi/", "pypi/x", "pkg:/x", "pkg:pypi/%zz", "pkg:pypi/a@%zz", "pkg:pypi/a?%zz"} {
+	for _, text := range []string{"", "pkg:", "pkg:pypi", "pkg:pypi/", "pypi/x", "pkg:/x", "pkg:pypi/%zz", "pkg:pypi/a@%zz", "pkg:pypi/a?%zz", "pkg:pypi/a?x\ny=1"} {
 		if p, err := parsePURL(text); err == nil {
-			t.Errorf("%q: %+v", text, p)
+			t.Errorf("parsePURL(%q) = %v, want an error", text, p)
+		} else if strings.Contains(err.Error(), "\n") {
+			t.Errorf("parsePURL(%q): an error of several lines: %q", text, err)
 		}
 	}
 }
