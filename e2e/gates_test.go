@@ -78,7 +78,7 @@ func (p *project) tampered(refused func(says ...string)) {
 		}
 		p.must(os.Chmod(blob, 0o644))
 		p.must(os.WriteFile(blob, []byte(changed), 0o600))
-		refused(name, "is not there as the release pins it")
+		refused(name, "does not match what the release pins")
 		p.must(os.WriteFile(blob, []byte(whole), 0o600))
 	}
 }

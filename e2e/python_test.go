@@ -92,7 +92,7 @@ func (p *project) brokenRequirements() {
 	p.commit("another requirement")
 	before := p.env
 	p.env = append(slices.Clone(before), "PIP_INDEX_URL=http://robot:"+indexWord+"@127.0.0.1:9/simple", "PIP_RETRIES=0", "PIP_FIND_LINKS=")
-	p.run("--until", "test").exits(1).says("investigate: install tools/requirements-dev.txt: the package index can't be reached", "PIP_INDEX_URL")
+	p.run("--until", "test").exits(1).says("investigate: install tools/requirements-dev.txt: the package index is unreachable", "PIP_INDEX_URL")
 	p.env = before
 	p.holdsNone(indexWord)
 	p.run("--until", "test").exits(0)
@@ -145,5 +145,5 @@ func TestPythonWithUV(t *testing.T) {
 	p.counts(p.run("--until", "test").exits(0), "no findings", "2 passed")
 	p.write("pyproject.toml", strings.Replace(p.read(p.dir+"/pyproject.toml"), `"ruff"`, `"ruff", "idna"`, 1))
 	p.commit("a lock of another project")
-	p.run("--until", "test").exits(1).says("the lock does not belong to pyproject.toml")
+	p.run("--until", "test").exits(1).says("the lock file does not match pyproject.toml")
 }

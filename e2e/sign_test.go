@@ -177,7 +177,7 @@ func TestUntrusted(t *testing.T) {
 	p.edit("slipway.yaml", `ROUND: "0"`, `ROUND: "1"`)
 	p.commit("do not sign")
 	// The image and the model are those that were signed; the commit is not.
-	p.run().wants(1, "failed").says("is not that of the release's commit")
+	p.run().wants(1, "failed").says("does not match the release's commit")
 	p.behave("good, and another image")
 	p.run().wants(1, "failed").says("has no signature")
 	p.serves(good)

@@ -37,11 +37,11 @@ func CacheKey(s Spec, fingerprint string, given map[string]json.RawMessage) (del
 		Needs       map[string]json.RawMessage `json:"needs"`
 	}{keyVersion, s.Kind, s.Params, s.Inputs, fingerprint, needs})
 	if err != nil {
-		return "", fmt.Errorf("write the key of step %s: %w", s.Name, err)
+		return "", fmt.Errorf("compute the cache key of step %s: %w", s.Name, err)
 	}
 	canonical, err := jsoncanonicalizer.Transform(plain)
 	if err != nil {
-		return "", fmt.Errorf("write the key of step %s: %w", s.Name, err)
+		return "", fmt.Errorf("compute the cache key of step %s: %w", s.Name, err)
 	}
 	sum := sha256.Sum256(canonical)
 	return delivery.Digest("sha256:" + hex.EncodeToString(sum[:])), nil

@@ -13,7 +13,7 @@ import (
 // step that signs and the one that deploys mean the same one.
 func PackModel(ctx context.Context, images port.ModelImagePacker, m delivery.ModelRef, repository string) (delivery.Image, error) {
 	if images == nil {
-		return delivery.Image{}, fault.New(fault.Internal, "pack model %s: there is nobody to do it", m)
+		return delivery.Image{}, fault.New(fault.Internal, "pack model %s: no model image packer is configured", m)
 	}
 	img, err := images.Pack(ctx, m, repository)
 	if err != nil {

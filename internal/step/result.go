@@ -29,7 +29,7 @@ type Result struct {
 func Succeed(summary string, output any) (Result, error) {
 	raw, err := json.Marshal(output)
 	if err != nil {
-		return Result{}, fmt.Errorf("write the step's output: %w", err)
+		return Result{}, fmt.Errorf("encode the step's output: %w", err)
 	}
 	return Result{Outcome: delivery.OutcomeSucceeded, Summary: summary, Output: raw}, nil
 }

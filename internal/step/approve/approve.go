@@ -85,7 +85,7 @@ func conclude(r step.Request, decisions []decision, out step.ApproveOutput) (ste
 		}
 	}
 	if len(evidence) == 0 {
-		evidence = []string{"nobody has to approve"}
+		evidence = []string{"no approval required"}
 	}
 	res, err := step.Succeed(strings.Join(evidence, "; "), out)
 	if err != nil {
@@ -108,14 +108,14 @@ func (s Step) registeredModelDecision(ctx context.Context, r step.Request, w ste
 		return decision{}, reg.Model, err
 	}
 	if !ok {
-		return decision{}, reg.Model, fault.New(fault.Internal, "approve %s: no registration ran before it", w.Group)
+		return decision{}, reg.Model, fault.New(fault.Internal, "approve %s: the plan has no register step before it", w.Group)
 	}
 	v, err := s.Models.Get(ctx, reg.Model.Group, reg.Model.Version)
 	if err != nil {
 		return decision{}, reg.Model, fmt.Errorf("read the approval of model %s: %w", reg.Model, err)
 	}
 	if v.Digest != reg.Model.Digest {
-		return decision{}, reg.Model, fault.New(fault.Corrupt, "model %s is recorded as %s, not as the %s that was registered",
+		return decision{}, reg.Model, fault.New(fault.Corrupt, "model %s is recorded with digest %s, but was registered with %s",
 			reg.Model, v.Digest.Short(), reg.Model.Digest.Short())
 	}
 	if v.Status == delivery.PendingApproval && w.Auto {
@@ -146,13 +146,13 @@ func modelDecision(v delivery.ModelVersion) decision {
 		a.Evidence = fmt.Sprintf("model %s approved by %s%s", v, userName(v.DecidedBy), reasonSuffix(v.Why))
 	case delivery.PendingApproval:
 		a.waiting = true
-		a.Evidence = fmt.Sprintf("model %s waits for approval", v)
+		a.Evidence = fmt.Sprintf("model %s is pending approval", v)
 		a.hint = fmt.Sprintf("slipway approve %s", v)
 	case delivery.Rejected:
 		a.Evidence = fmt.Sprintf("model %s rejected by %s%s", v, userName(v.DecidedBy), reasonSuffix(v.Why))
 	default:
 		a.Verdict = delivery.Unavailable
-		a.Evidence = fmt.Sprintf("investigate: model %s has the unknown status %q", v, v.Status)
+		a.Evidence = fmt.Sprintf("investigate: model %s has unknown status %q", v, v.Status)
 	}
 	return a
 }
@@ -172,7 +172,7 @@ func (s Step) deployDecision(ctx context.Context, r step.Request, required int) 
 		}
 		counted[w.By] = true
 		if !w.Approved {
-			a.Evidence = fmt.Sprintf("%s said no%s", w.By, reasonSuffix(w.Reason))
+			a.Evidence = fmt.Sprintf("%s rejected the deployment%s", w.By, reasonSuffix(w.Reason))
 			return a, nil, nil
 		}
 		if required == 1 || w.By != r.StartedBy {
@@ -183,17 +183,17 @@ func (s Step) deployDecision(ctx context.Context, r step.Request, required int) 
 		a.waiting, a.hint = true, fmt.Sprintf("slipway approve %s", r.Run)
 		a.Evidence = fmt.Sprintf("%d of %d approvals for %s", len(approvers), required, r.Environment)
 		if required > 1 {
-			a.Evidence += ", not counting " + userName(r.StartedBy) + " who started it"
+			a.Evidence += ", not counting " + userName(r.StartedBy) + ", who started the run"
 		}
 		return a, approvers, nil
 	}
-	a.Verdict, a.Evidence = delivery.Passed, fmt.Sprintf("let into %s by %s", r.Environment, strings.Join(approvers, ", "))
+	a.Verdict, a.Evidence = delivery.Passed, fmt.Sprintf("deployment to %s approved by %s", r.Environment, strings.Join(approvers, ", "))
 	return a, approvers, nil
 }
 
 func userName(name string) string {
 	if name == "" {
-		return "somebody"
+		return "an unknown user"
 	}
 	return name
 }

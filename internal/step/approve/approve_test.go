@@ -40,9 +40,9 @@ func TestApprove(t *testing.T) {
 		hint    string
 		by      string
 	}{
-		{name: "nobody has to", outcome: delivery.OutcomeSucceeded, says: "nobody"},
+		{name: "nobody has to", outcome: delivery.OutcomeSucceeded, says: "no approval required"},
 		{name: "by itself", with: step.ApproveParams{Model: true, Auto: true}, status: pending, outcome: delivery.OutcomeSucceeded, says: "approved by auto: gates passed"},
-		{name: "manual", with: step.ApproveParams{Model: true}, status: pending, outcome: delivery.OutcomeWaiting, says: "model m:1 waits", hint: "slipway approve m:1"},
+		{name: "manual", with: step.ApproveParams{Model: true}, status: pending, outcome: delivery.OutcomeWaiting, says: "model m:1 is pending", hint: "slipway approve m:1"},
 		{name: "approved", with: step.ApproveParams{Model: true}, status: delivery.Approved, outcome: delivery.OutcomeSucceeded, says: "approved by dan: fine"},
 		{name: "rejected", with: step.ApproveParams{Model: true}, status: delivery.Rejected, outcome: delivery.OutcomeFailed, says: "rejected by dan: fine"},
 		{name: "rejected is not overruled", with: step.ApproveParams{Model: true, Auto: true}, status: delivery.Rejected, outcome: delivery.OutcomeFailed, says: "rejected by dan"},
@@ -50,10 +50,10 @@ func TestApprove(t *testing.T) {
 		{name: "one is enough, the starter too", with: step.ApproveParams{DeployApprovals: 1}, words: yes("bob"), outcome: delivery.OutcomeSucceeded, by: "bob"},
 		{name: "two others", with: step.ApproveParams{DeployApprovals: 2}, words: yes("ann", "cy"), outcome: delivery.OutcomeSucceeded, by: "ann,cy"},
 		{name: "the starter is no other", with: step.ApproveParams{DeployApprovals: 2}, words: yes("bob", "ann"), outcome: delivery.OutcomeWaiting, says: "1 of 2 approvals for prod, not counting bob", hint: "slipway approve"},
-		{name: "a no", with: step.ApproveParams{DeployApprovals: 1}, words: []word{{"ann", "", true}, {"cy", "friday", false}}, outcome: delivery.OutcomeFailed, says: "cy said no: friday"},
-		{name: "the starter's no", with: step.ApproveParams{DeployApprovals: 2}, words: append(yes("ann", "cy"), word{"bob", "", false}), outcome: delivery.OutcomeFailed, says: "bob said no"},
+		{name: "a no", with: step.ApproveParams{DeployApprovals: 1}, words: []word{{"ann", "", true}, {"cy", "friday", false}}, outcome: delivery.OutcomeFailed, says: "cy rejected the deployment: friday"},
+		{name: "the starter's no", with: step.ApproveParams{DeployApprovals: 2}, words: append(yes("ann", "cy"), word{"bob", "", false}), outcome: delivery.OutcomeFailed, says: "bob rejected the deployment"},
 		{name: "both wait", with: step.ApproveParams{Model: true, DeployApprovals: 1}, status: pending, outcome: delivery.OutcomeWaiting, says: "0 of 1", hint: "slipway approve m:1; slipway approve " + string(run)},
-		{name: "a no wins over waiting", with: step.ApproveParams{Model: true, DeployApprovals: 1}, status: pending, words: []word{{"ann", "", false}}, outcome: delivery.OutcomeFailed, says: "ann said no"},
+		{name: "a no wins over waiting", with: step.ApproveParams{Model: true, DeployApprovals: 1}, status: pending, words: []word{{"ann", "", false}}, outcome: delivery.OutcomeFailed, says: "ann rejected the deployment"},
 		{name: "waiting wins over yes", with: step.ApproveParams{Model: true, DeployApprovals: 1}, status: pending, words: yes("ann"), outcome: delivery.OutcomeWaiting, hint: "slipway approve m:1"},
 	}
 	for _, c := range cases {

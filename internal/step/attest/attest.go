@@ -45,7 +45,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	}
 	out := step.AttestOutput{Provenance: o.reproducible}
 	if out.By, err = signer.Identity(ctx); err != nil {
-		return step.Result{}, fmt.Errorf("find out who signs: %w", err)
+		return step.Result{}, fmt.Errorf("determine the signer identity: %w", err)
 	}
 	for _, subject := range o.subjects {
 		r.Progress("signing %s", subject.ref)
@@ -64,7 +64,7 @@ func (s Step) signSubject(ctx context.Context, signer port.Signer, o subject) ([
 	for i, raw := range o.statements {
 		var err error
 		if statements[i], err = provenance.Parse(raw); err != nil {
-			return nil, fmt.Errorf("read what is to be signed: %w", err)
+			return nil, fmt.Errorf("parse the statement to sign: %w", err)
 		}
 		predicateTypes[statements[i].PredicateType] = true
 	}
@@ -149,7 +149,7 @@ func summary(out step.AttestOutput) string {
 	}
 	text := fmt.Sprintf("%d statements by %s", len(out.Statements), out.By)
 	if fresh == 0 {
-		return text + ", all there already"
+		return text + ", all of them already attached"
 	}
 	return fmt.Sprintf("%s, %d of them new", text, fresh)
 }
@@ -173,8 +173,8 @@ func (s Step) runDetails(r step.Request) provenance.RunDetails {
 // checkSecrets keeps secrets out of what everybody can read.
 func (s Step) checkSecrets(what string, raw []byte) error {
 	if s.ContainsSecret != nil && s.ContainsSecret(string(raw)) {
-		return fault.New(fault.Denied, "the provenance of %s would hold the value of a secret", what).
-			Hint("take it out of slipway.yaml and give it as ${NAME} in env")
+		return fault.New(fault.Denied, "the provenance of %s would contain the value of a secret", what).
+			Hint("remove it from slipway.yaml and pass it as ${NAME} in env")
 	}
 	return nil
 }

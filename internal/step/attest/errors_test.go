@@ -23,35 +23,35 @@ func TestRefuses(t *testing.T) {
 		{"no passphrase", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestParams) { delete(s.env, "COSIGN_PASSWORD") }, fault.Invalid, "COSIGN_PASSWORD"},
 		{"no file", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestParams) {
 			s.env["COSIGN_KEY"] = "/nowhere/hunter2"
-		}, fault.Invalid, "read the file of the signing key"},
+		}, fault.Invalid, "read the signing key"},
 		{"in the repository", func(t *testing.T, s *scene, _ *step.Request, _ *step.AttestParams) {
 			s.env["COSIGN_KEY"] = write(t, filepath.Join(s.repo, "keys", "cosign.key"))
-		}, fault.Denied, "lies in the repository"},
+		}, fault.Denied, "inside the repository"},
 		{"in the repository, relative", func(t *testing.T, s *scene, _ *step.Request, _ *step.AttestParams) {
 			write(t, filepath.Join(s.repo, "cosign.key"))
 			s.env["COSIGN_KEY"] = "cosign.key"
-		}, fault.Denied, "lies in the repository"},
+		}, fault.Denied, "inside the repository"},
 		{"above the service, in the repository", func(t *testing.T, s *scene, r *step.Request, _ *step.AttestParams) {
 			write(t, filepath.Join(s.repo, ".git", "HEAD"))
 			r.RepositoryDir = filepath.Dir(write(t, filepath.Join(s.repo, "services", "api", "slipway.yaml")))
 			s.env["COSIGN_KEY"] = write(t, filepath.Join(s.repo, "cosign.key"))
-		}, fault.Denied, "lies in the repository"},
+		}, fault.Denied, "inside the repository"},
 		{"by a link into it", func(t *testing.T, s *scene, _ *step.Request, _ *step.AttestParams) {
 			link := filepath.Join(t.TempDir(), "key")
 			if err := os.Symlink(write(t, filepath.Join(s.repo, "cosign.key")), link); err != nil {
 				t.Fatal(err)
 			}
 			s.env["COSIGN_KEY"] = link
-		}, fault.Denied, "lies in the repository"},
+		}, fault.Denied, "inside the repository"},
 		{"a secret in the parameters", func(_ *testing.T, _ *scene, _ *step.Request, w *step.AttestParams) {
 			w.Build = json.RawMessage(`{"args":["hunter2-hunter2"]}`)
-		}, fault.Denied, "would hold the value of a secret"},
+		}, fault.Denied, "would contain the value of a secret"},
 		{"nothing pushed", func(_ *testing.T, _ *scene, r *step.Request, _ *step.AttestParams) { delete(r.Inputs, "push") }, fault.Internal, "no push step"},
 		{"model is another", func(t *testing.T, s *scene, r *step.Request, _ *step.AttestParams) {
 			other := s.ref
 			other.Digest = fake.Digest(99)
 			r.Inputs["register"] = raw(t, step.RegisterOutput{Model: other})
-		}, fault.Corrupt, "is registered as"},
+		}, fault.Corrupt, "is registered with digest"},
 		{"registry away", func(_ *testing.T, s *scene, _ *step.Request, _ *step.AttestParams) {
 			s.store.Fail = fault.New(fault.Unavailable, "no answer")
 		}, fault.Unavailable, "no answer"},

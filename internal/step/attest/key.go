@@ -46,7 +46,7 @@ func (s Step) signer(r step.Request, w step.AttestParams) (port.Signer, error) {
 func (s Step) lookup(at, ref string) (string, error) {
 	m := variableReference.FindStringSubmatch(ref)
 	if m == nil {
-		return "", fault.New(fault.Invalid, "%s: it names no variable", at)
+		return "", fault.New(fault.Invalid, "%s: want a variable reference such as ${NAME}", at)
 	}
 	env := s.LookupEnv
 	if env == nil {
@@ -54,8 +54,8 @@ func (s Step) lookup(at, ref string) (string, error) {
 	}
 	v, ok := env(m[1])
 	if !ok || v == "" && at == "sign.key" {
-		return "", fault.New(fault.Invalid, "%s needs the variable %s, which is not set", at, m[1]).
-			Hint("export %s before you start slipway; `slipway keys generate` makes a key", m[1])
+		return "", fault.New(fault.Invalid, "%s needs the environment variable %s, which is not set", at, m[1]).
+			Hint("export %s before starting slipway; `slipway keys generate` creates a key", m[1])
 	}
 	return v, nil
 }
@@ -76,8 +76,8 @@ func loadKey(value, repository string) ([]byte, error) {
 	}
 	for _, p := range []string{filepath.Clean(path), resolved} {
 		if within(p, repositoryRoot(repository)) {
-			return nil, fault.New(fault.Denied, "the signing key lies in the repository").
-				Hint("move it elsewhere, such as ~/.config/slipway, make a new one if it was ever committed, and let the variable name the new place")
+			return nil, fault.New(fault.Denied, "the signing key is inside the repository").
+				Hint("move it elsewhere, such as ~/.config/slipway, and set the variable to the new path; if it was ever committed, generate a new one")
 		}
 	}
 	f, err := os.Open(resolved)
@@ -99,8 +99,8 @@ func keyReadError(err error) error {
 	if errors.As(err, &at) {
 		err = at.Err
 	}
-	return fault.New(fault.Invalid, "read the file of the signing key").Cause(err).
-		Hint("sign.key names a variable that holds a key as PEM, or the path of its file")
+	return fault.New(fault.Invalid, "read the signing key").Cause(err).
+		Hint("the variable in sign.key must hold a PEM key or the path of a key file")
 }
 
 // repositoryRoot is the folder of the git repository around dir, or dir itself.

@@ -22,7 +22,7 @@ func imageSBOMs(r step.Request, img delivery.Image) ([][]byte, error) {
 		return nil, err
 	}
 	if scan.Image != img.Digest {
-		return nil, fault.New(fault.Corrupt, "the scan was of %s, but %s was pushed", scan.Image.Short(), img.Digest.Short())
+		return nil, fault.New(fault.Corrupt, "the scanned image is %s, but %s was pushed", scan.Image.Short(), img.Digest.Short())
 	}
 	return sbomStatements(provenance.ImageSubject(img), *scan.SBOMs)
 }
@@ -52,7 +52,7 @@ func sbomStatements(of provenance.ResourceDescriptor, all port.SBOMs) ([][]byte,
 		}
 		st, err := provenance.SBOMStatement(of, form.kind, raw)
 		if err != nil {
-			return nil, fault.New(fault.Corrupt, "read the bill of materials %s", form.doc.Path).Cause(err)
+			return nil, fault.New(fault.Corrupt, "read the SBOM %s", form.doc.Path).Cause(err)
 		}
 		out = append(out, st)
 	}
@@ -63,17 +63,17 @@ func sbomStatements(of provenance.ResourceDescriptor, all port.SBOMs) ([][]byte,
 func readDocument(d port.Document) ([]byte, error) {
 	info, err := os.Stat(d.Path)
 	if err == nil && info.Size() > maxSBOMBytes {
-		return nil, fault.New(fault.Exhausted, "the bill of materials has %d MB", info.Size()>>20)
+		return nil, fault.New(fault.Exhausted, "the SBOM has %d MB", info.Size()>>20)
 	}
 	var raw []byte
 	if err == nil {
 		raw, err = os.ReadFile(d.Path)
 	}
 	if err != nil {
-		return nil, fault.New(fault.NotFound, "read the bill of materials").Cause(err).Hint("run it again: it is made anew")
+		return nil, fault.New(fault.NotFound, "read the SBOM").Cause(err).Hint("run again: the SBOM is regenerated")
 	}
 	if got := delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(raw))); got != d.Digest {
-		return nil, fault.New(fault.Corrupt, "the bill of materials %s is not what was written", d.Path)
+		return nil, fault.New(fault.Corrupt, "the SBOM %s has changed since it was written", d.Path)
 	}
 	return raw, nil
 }

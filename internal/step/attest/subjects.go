@@ -58,7 +58,7 @@ func (s Step) imageSubject(r step.Request, w step.AttestParams) (subject, error)
 		return subject{}, err
 	}
 	if !ok || !pushed.Image.Digest.Valid() {
-		return subject{}, fault.New(fault.Internal, "sign the image: no push step ran before it")
+		return subject{}, fault.New(fault.Internal, "sign the image: the plan has no push step before it")
 	}
 	made, _, err := step.OutputOf[step.BuildOutput](r.Inputs, step.Build)
 	if err != nil {
@@ -91,7 +91,7 @@ func (s Step) modelSubject(ctx context.Context, r step.Request, w step.AttestPar
 		return subject{}, fmt.Errorf("read the lineage of model %s: %w", ref, err)
 	}
 	if v.Digest != ref.Digest {
-		return subject{}, fault.New(fault.Corrupt, "model %s is registered as %s, not as the %s that is to be signed", ref, v.Digest.Short(), ref.Digest.Short())
+		return subject{}, fault.New(fault.Corrupt, "model %s is registered with digest %s, but %s is to be signed", ref, v.Digest.Short(), ref.Digest.Short())
 	}
 	out := subject{ref: port.Subject{Model: ref}}
 	p, err := provenance.ModelStatement(provenance.ModelFacts{

@@ -60,7 +60,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return buildError(ctx, w, err)
 	}
 	if !img.Digest.Valid() {
-		return step.Result{}, fault.New(fault.Internal, "build %s: %q is no digest", source(w), img.Digest)
+		return step.Result{}, fault.New(fault.Internal, "build %s: invalid digest %q", source(w), img.Digest)
 	}
 	return step.Succeed(fmt.Sprintf("sha256:%s %s", img.Digest.Short(), formatSize(img.Size)), step.BuildOutput{BuiltImage: img})
 }
@@ -106,8 +106,8 @@ func (s Step) dockerfile(w step.BuildParams) (*port.Dockerfile, error) {
 		name := strings.TrimSuffix(strings.TrimPrefix(w.Secrets[id], "${"), "}")
 		value, ok := lookupEnv(environ(), name)
 		if !ok {
-			return nil, fault.New(fault.Invalid, "secret %s of the build needs the variable %s, which is not set", id, name).
-				Hint("export %s before you start slipway", name)
+			return nil, fault.New(fault.Invalid, "build secret %s needs the environment variable %s, which is not set", id, name).
+				Hint("export %s before starting slipway", name)
 		}
 		d.Secrets[id] = []byte(value)
 	}

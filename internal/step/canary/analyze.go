@@ -69,7 +69,7 @@ func (v observation) gateResults(name string) []delivery.GateResult {
 func (b *stepAnalysis) conclude(v observation) error {
 	if bad := v.byVerdict(delivery.Failed); len(bad) > 0 {
 		return fault.New(fault.Failed, "%s: %s", b.name, joinEvidence(bad, true)).
-			Hint("%s goes on serving; see the logs of %s", b.running, b.request.ID)
+			Hint("%s keeps serving traffic; see the logs of %s", b.running, b.request.ID)
 	}
 	var scarce []finding
 	for _, f := range v.byVerdict(delivery.Unavailable) {
@@ -81,7 +81,7 @@ func (b *stepAnalysis) conclude(v observation) error {
 		return nil
 	}
 	return fault.New(fault.Unavailable, "%s: %s", b.name, joinEvidence(scarce, false)).
-		Hint("let the step bake for longer, lower min_requests, or say no_traffic: accept if that is fine")
+		Hint("increase the bake time of the step, lower min_requests, or set no_traffic: accept")
 }
 
 func joinEvidence(findings []finding, named bool) string {
@@ -172,11 +172,11 @@ func (b *stepAnalysis) latency(candidate, running port.Sample, level float64) fi
 		f.verdict, f.blocking, f.evidence = delivery.Unavailable, b.latencyRequired, err.Error()
 		return f
 	}
-	f.evidence = fmt.Sprintf("p95 is %s, that of %s %s: ", formatLatency(s.Candidate), b.running, formatLatency(s.Running))
+	f.evidence = fmt.Sprintf("p95 is %s, for %s %s: ", formatLatency(s.Candidate), b.running, formatLatency(s.Running))
 	margin := fmt.Sprintf("slower by more than %.3g %%", 100*(b.params.LatencyMargin-1))
 	if s.PValue < level && s.Slower(b.params.LatencyMargin, minLatencyDifference.Seconds()) {
 		f.verdict = delivery.Failed
-		f.evidence += margin + ", and slower at all with " + formatConfidence(s.PValue)
+		f.evidence += margin + ", slower overall with " + formatConfidence(s.PValue)
 		return f
 	}
 	f.evidence += "not clearly " + margin

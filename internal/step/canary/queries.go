@@ -36,7 +36,7 @@ func (q query) evaluate(value float64, ok bool) finding {
 	f := finding{gate: q.Name, verdict: delivery.Passed, evidence: fmt.Sprintf("%.4g", value)}
 	switch {
 	case !ok:
-		f.verdict, f.blocking, f.evidence = delivery.Unavailable, true, q.Name+" gives no value"
+		f.verdict, f.blocking, f.evidence = delivery.Unavailable, true, q.Name+" returned no value"
 	case q.Min != nil && !(value >= *q.Min):
 		f.verdict, f.evidence = delivery.Failed, fmt.Sprintf("%.4g is below %g", value, *q.Min)
 	case q.Max != nil && !(value <= *q.Max):

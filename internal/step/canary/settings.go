@@ -26,35 +26,35 @@ func validate(w step.CanaryParams) error {
 		return fault.New(fault.Invalid, "canary: "+format, args...)
 	}
 	if len(w.Steps) == 0 {
-		return bad("it has no steps").Hint("such as {weight: 10, bake: 1m}")
+		return bad("no steps configured").Hint("for example {weight: 10, bake: 1m}")
 	}
 	before := 0
 	for _, s := range w.Steps {
 		if s.Weight <= before || s.Weight > 99 {
-			return bad("a step of %d %% after one of %d %%", s.Weight, before).Hint("weights ascend, from 1 to 99")
+			return bad("a step of %d %% follows one of %d %%", s.Weight, before).Hint("weights must be ascending, from 1 to 99")
 		}
 		if s.Bake <= 0 {
-			return bad("the step of %d %% has no bake time", s.Weight).Hint("such as bake: 1m")
+			return bad("the step of %d %% has no bake time", s.Weight).Hint("for example bake: 1m")
 		}
 		before = s.Weight
 	}
 	switch {
 	case !w.NoTraffic.Valid():
-		return bad("no_traffic is %q", w.NoTraffic).Hint("known: accept, fail")
+		return bad("invalid no_traffic %q", w.NoTraffic).Hint("use accept or fail")
 	case w.MinRequests < 0:
-		return bad("min_requests is %d", w.MinRequests)
+		return bad("invalid min_requests %d", w.MinRequests)
 	case !(w.ErrorMargin >= 0 && w.ErrorMargin < 1):
-		return bad("error_margin is %g", w.ErrorMargin).Hint("a share of the requests: 0.01 is 1 %%")
+		return bad("invalid error_margin %g", w.ErrorMargin).Hint("use a fraction of the requests: 0.01 is 1 %%")
 	case w.LatencyMargin != 0 && !(w.LatencyMargin >= 1 && w.LatencyMargin <= 1000):
-		return bad("latency_margin is %g", w.LatencyMargin).Hint("a factor: 1.2 is 20 %% slower")
+		return bad("invalid latency_margin %g", w.LatencyMargin).Hint("use a factor: 1.2 is 20 %% slower")
 	case w.Confidence != 0 && !(w.Confidence >= 0.5 && w.Confidence < 1):
-		return bad("confidence is %g", w.Confidence).Hint("from 0.5 to below 1: 0.95 is 95 %%")
+		return bad("invalid confidence %g", w.Confidence).Hint("use a value from 0.5 to below 1: 0.95 is 95 %%")
 	case len(w.Queries) > 0 && w.Prometheus == "":
-		return bad("there are queries, and nobody to answer them").Hint("add prometheus: http://...")
+		return bad("queries require a Prometheus address").Hint("add prometheus: http://...")
 	}
 	for _, q := range w.Queries {
 		if q.Min == nil && q.Max == nil {
-			return bad("query %q: any answer would be good", q.Name).Hint("add min or max")
+			return bad("query %q has neither min nor max", q.Name).Hint("add min, max or both")
 		}
 	}
 	return nil
@@ -84,7 +84,7 @@ type query struct {
 
 func (t analysis) expandQueries() ([]query, error) {
 	if len(t.params.Queries) > 0 && t.Metrics == nil {
-		return nil, fault.New(fault.Internal, "canary: there is nobody to ask queries with")
+		return nil, fault.New(fault.Internal, "canary: no metrics client is configured")
 	}
 	fields := map[string]string{
 		"Release": string(t.request.ID), "Running": string(t.running), "Service": t.request.Service,
@@ -99,7 +99,7 @@ func (t analysis) expandQueries() ([]query, error) {
 		}
 		if err != nil {
 			return nil, fault.New(fault.Invalid, "canary: query %q", q.Name).
-				Hint("known in it: %s", strings.Join(slices.Sorted(maps.Keys(fields)), ", ")).Cause(err)
+				Hint("available fields: %s", strings.Join(slices.Sorted(maps.Keys(fields)), ", ")).Cause(err)
 		}
 		queries = append(queries, query{QueryParams: q, expression: out.String()})
 	}

@@ -18,19 +18,19 @@ func TestSettings(t *testing.T) {
 		return w
 	}
 	bad := map[string]step.CanaryParams{
-		"no steps":         ok(func(w *step.CanaryParams) { w.Steps = nil }),
-		"after one of":     ok(func(w *step.CanaryParams) { w.Steps = steps(50, 50) }),
-		"step of 100 %":    ok(func(w *step.CanaryParams) { w.Steps = steps(100) }),
-		"step of 0 %":      ok(func(w *step.CanaryParams) { w.Steps = steps(0) }),
-		"no bake time":     ok(func(w *step.CanaryParams) { w.Steps[1].Bake = 0 }),
-		"no_traffic":       ok(func(w *step.CanaryParams) { w.NoTraffic = "maybe" }),
-		"min_requests":     ok(func(w *step.CanaryParams) { w.MinRequests = -1 }),
-		"error_margin":     ok(func(w *step.CanaryParams) { w.ErrorMargin = 1 }),
-		"latency_margin":   ok(func(w *step.CanaryParams) { w.LatencyMargin = 0.5 }),
-		"confidence":       ok(func(w *step.CanaryParams) { w.Confidence = 95 }),
-		"nobody to answer": ok(func(w *step.CanaryParams) { w.Prometheus = "" }),
-		"any answer":       ok(func(w *step.CanaryParams) { w.Queries[0].Max = nil }),
-		`query "q"`:        ok(func(w *step.CanaryParams) { w.Queries[0].Query = "{{.Pod}}" }),
+		"no steps":             ok(func(w *step.CanaryParams) { w.Steps = nil }),
+		"follows one of":       ok(func(w *step.CanaryParams) { w.Steps = steps(50, 50) }),
+		"step of 100 %":        ok(func(w *step.CanaryParams) { w.Steps = steps(100) }),
+		"step of 0 %":          ok(func(w *step.CanaryParams) { w.Steps = steps(0) }),
+		"no bake time":         ok(func(w *step.CanaryParams) { w.Steps[1].Bake = 0 }),
+		"no_traffic":           ok(func(w *step.CanaryParams) { w.NoTraffic = "maybe" }),
+		"min_requests":         ok(func(w *step.CanaryParams) { w.MinRequests = -1 }),
+		"error_margin":         ok(func(w *step.CanaryParams) { w.ErrorMargin = 1 }),
+		"latency_margin":       ok(func(w *step.CanaryParams) { w.LatencyMargin = 0.5 }),
+		"confidence":           ok(func(w *step.CanaryParams) { w.Confidence = 95 }),
+		"require a Prometheus": ok(func(w *step.CanaryParams) { w.Prometheus = "" }),
+		"neither min nor":      ok(func(w *step.CanaryParams) { w.Queries[0].Max = nil }),
+		`query "q"`:            ok(func(w *step.CanaryParams) { w.Queries[0].Query = "{{.Pod}}" }),
 	}
 	s := newScene(t)
 	for says, w := range bad {

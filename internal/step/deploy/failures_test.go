@@ -65,13 +65,13 @@ func TestFailures(t *testing.T) {
 		}), `model version "1", not 2`, time.Second},
 		{"another release", say(func(_ delivery.ReleaseID, _ string) (port.ProbeResponse, bool) {
 			return fake.HealthResponse("ok", "r-eeeeeeeeeeee", &delivery.ModelRef{Version: 2}), true
-		}), "release r-eeeeeeeeeeee answers", time.Second},
+		}), "release r-eeeeeeeeeeee responded", time.Second},
 		{"no health", say(func(delivery.ReleaseID, string) (port.ProbeResponse, bool) {
 			return port.ProbeResponse{Status: 404}, true
-		}), "/health answers 404", time.Second},
+		}), "/health returned 404", time.Second},
 		{"never well", say(func(delivery.ReleaseID, string) (port.ProbeResponse, bool) {
 			return port.ProbeResponse{Status: 503, Body: []byte("warming up")}, true
-		}), `answers 503: "warming up"`, 61 * time.Second},
+		}), `returned 503: "warming up"`, 61 * time.Second},
 		{"smoke", say(func(_ delivery.ReleaseID, path string) (port.ProbeResponse, bool) {
 			return port.ProbeResponse{Status: 200, Body: []byte(`{"class":"XX"}`)}, path == "/predict"
 		}), "smoke: predict", time.Second},

@@ -55,7 +55,7 @@ func (h Hasher) Dir(ctx context.Context, dir string) (delivery.Digest, error) {
 		return "", err
 	}
 	if len(files) == 0 {
-		return "", fault.New(fault.Failed, "%s holds no file", dir)
+		return "", fault.New(fault.Failed, "%s contains no files", dir)
 	}
 	sum := sha256.New()
 	fmt.Fprintf(sum, "folder %d\n", len(files))
@@ -155,7 +155,7 @@ func unsupportedFile(path string, mode fs.FileMode) error {
 		kind = "symbolic link"
 	}
 	return fault.New(fault.Invalid, "%s is a %s, not a file", path, kind).
-		Hint("replace it by what it stands for")
+		Hint("replace it with a regular file")
 }
 
 func (h Hasher) hashFile(ctx context.Context, path string) (delivery.Digest, error) {

@@ -21,7 +21,7 @@ func BeforeRun(ctx context.Context, h Hasher, data []string, want delivery.Diges
 	}
 	if want.Valid() && d != want {
 		return "", fault.New(fault.Conflict, "the data changed since the plan was made (was %s, is %s)", want.Short(), d.Short()).
-			Hint("run again: the new plan takes the new data")
+			Hint("run again: a new plan uses the new data")
 	}
 	return d, nil
 }
@@ -30,11 +30,11 @@ func BeforeRun(ctx context.Context, h Hasher, data []string, want delivery.Diges
 func AfterRun(ctx context.Context, h Hasher, data []string, before delivery.Digest) error {
 	d, err := h.Paths(ctx, data)
 	if err != nil {
-		return fmt.Errorf("read the data again: %w", err)
+		return fmt.Errorf("re-read the data: %w", err)
 	}
 	if d != before {
-		return fault.New(fault.Conflict, "the data changed while it was used (was %s, is %s)", before.Short(), d.Short()).
-			Hint("run again once nothing writes to the data any more")
+		return fault.New(fault.Conflict, "the data changed while the command was using it (was %s, is %s)", before.Short(), d.Short()).
+			Hint("run again once nothing writes to the data")
 	}
 	return nil
 }
@@ -46,15 +46,15 @@ func AfterRun(ctx context.Context, h Hasher, data []string, before delivery.Dige
 // same name are fault.Invalid, no file at all is fault.Failed.
 func Store(ctx context.Context, from []string, root string) (dir string, files delivery.Digest, err error) {
 	if err := os.MkdirAll(root, 0o755); err != nil {
-		return "", "", fmt.Errorf("make %s: %w", root, err)
+		return "", "", fmt.Errorf("create %s: %w", root, err)
 	}
 	tmp, err := os.MkdirTemp(root, ".new-*")
 	if err != nil {
-		return "", "", fmt.Errorf("make a folder in %s: %w", root, err)
+		return "", "", fmt.Errorf("create a folder in %s: %w", root, err)
 	}
 	defer os.RemoveAll(tmp)
 	if err := os.Chmod(tmp, 0o755); err != nil {
-		return "", "", fmt.Errorf("make a folder in %s: %w", root, err)
+		return "", "", fmt.Errorf("create a folder in %s: %w", root, err)
 	}
 	for _, f := range from {
 		if err := addFiles(ctx, f, tmp); err != nil {
@@ -80,7 +80,7 @@ func publish(ctx context.Context, tmp, dir string, files delivery.Digest) error 
 		return fmt.Errorf("remove the damaged %s: %w", dir, err)
 	}
 	if err := os.Rename(tmp, dir); err != nil {
-		return fmt.Errorf("keep %s: %w", dir, err)
+		return fmt.Errorf("store %s: %w", dir, err)
 	}
 	return nil
 }
@@ -98,13 +98,13 @@ func addFiles(ctx context.Context, from, to string) error {
 	for _, f := range files {
 		dst := filepath.Join(to, filepath.FromSlash(f.name))
 		if err := os.MkdirAll(filepath.Dir(dst), 0o755); err != nil {
-			return fmt.Errorf("make %s: %w", filepath.Dir(dst), err)
+			return fmt.Errorf("create %s: %w", filepath.Dir(dst), err)
 		}
 		if _, err := os.Lstat(dst); err == nil {
-			return fault.New(fault.Invalid, "there are two files %s", f.name).Hint("write one of them under another name")
+			return fault.New(fault.Invalid, "two files are named %s", f.name).Hint("rename one of them")
 		}
 		if err := linkOrCopy(ctx, f.path, dst); err != nil {
-			return fmt.Errorf("keep %s: %w", f.name, err)
+			return fmt.Errorf("store %s: %w", f.name, err)
 		}
 	}
 	return nil

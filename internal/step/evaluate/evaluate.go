@@ -63,7 +63,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	out := step.EvaluateOutput{Metrics: metrics}
 	from := []string{model.Dir, path}
 	if out.Dir, _, err = digest.Store(ctx, from, filepath.Join(r.ArtifactsDir, "models")); err != nil {
-		return step.Result{}, fmt.Errorf("evaluate: keep the model with its metrics: %w", err)
+		return step.Result{}, fmt.Errorf("evaluate: store the model with its metrics: %w", err)
 	}
 	return s.evaluateGates(ctx, r, gates, out)
 }
@@ -82,14 +82,14 @@ func (s Step) trainedModel(ctx context.Context, r step.Request) (step.TrainOutpu
 		return t, err
 	}
 	if !ok {
-		return t, fault.New(fault.Internal, "evaluate: no training step ran before it")
+		return t, fault.New(fault.Internal, "evaluate: the plan has no train step before it")
 	}
 	files, err := digest.Dir(ctx, t.Dir)
 	if err != nil {
 		return t, fmt.Errorf("evaluate: read the model: %w", err)
 	}
 	if files != t.Files {
-		return t, fault.New(fault.Corrupt, "evaluate: the model in %s is not the one that was trained", t.Dir).
+		return t, fault.New(fault.Corrupt, "evaluate: the model in %s differs from the one that was trained", t.Dir).
 			Hint("run again with --retrain")
 	}
 	return t, nil
@@ -127,7 +127,7 @@ func (s Step) runEvaluation(ctx context.Context, r step.Request, w step.Evaluate
 	}
 	if cause, hint := job.FailureCause(done.Exit, w.Run); cause != "" {
 		if line := last.LastLine(); line != "" {
-			cause += "; its last line: " + line
+			cause += "; last line of output: " + line
 		}
 		res := step.Fail("evaluate: %s", cause)
 		res.Hint = hint

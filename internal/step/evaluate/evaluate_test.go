@@ -86,9 +86,9 @@ func TestEvaluate(t *testing.T) {
 		{"NaN", wrote(`{"accuracy": NaN}`), "", []string{"accuracy < 2.0"}, delivery.OutcomeFailed, "investigate", []delivery.Verdict{"unavailable"}},
 		{"zero rows", wrote(`{"accuracy": 1, "rows": 0}`), "", []string{"accuracy >= 0.1"}, delivery.OutcomeFailed, "investigate: zero rows", []delivery.Verdict{"unavailable"}},
 		{"zero rows, by name", wrote(`{"accuracy": 1, "test": {"n": 0}}`), "test.n", []string{"accuracy >= 0.1"}, delivery.OutcomeFailed, "zero rows", []delivery.Verdict{"unavailable"}},
-		{"rows asked for and missing", wrote(`{"accuracy": 1}`), "test.n", nil, delivery.OutcomeFailed, `lack "test.n"`, []delivery.Verdict{"unavailable"}},
-		{"rows no number", wrote(`{"rows": "many"}`), "", nil, delivery.OutcomeFailed, "no number", []delivery.Verdict{"unavailable"}},
-		{"command fails", "echo boom; exit 4", "", nil, delivery.OutcomeFailed, "exit 4; its last line: boom", nil},
+		{"rows asked for and missing", wrote(`{"accuracy": 1}`), "test.n", nil, delivery.OutcomeFailed, `have no "test.n"`, []delivery.Verdict{"unavailable"}},
+		{"rows no number", wrote(`{"rows": "many"}`), "", nil, delivery.OutcomeFailed, "not a number", []delivery.Verdict{"unavailable"}},
+		{"command fails", "echo boom; exit 4", "", nil, delivery.OutcomeFailed, "(exit 4); last line of output: boom", nil},
 		{"data changed", wrote(`{"accuracy": 1}`) + "; echo 2 >> {{.Data}}", "", nil, delivery.OutcomeFailed, "changed while", nil},
 	}
 	for _, c := range cases {

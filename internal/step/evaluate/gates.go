@@ -49,7 +49,7 @@ func (s Step) evaluateGates(ctx context.Context, r step.Request, gates []gate.Ga
 	case countVerdict(answers, delivery.Unavailable) > 0:
 		res.Outcome = delivery.OutcomeFailed
 		res.Cause = "investigate: " + describe(answers, delivery.Unavailable)
-		res.Hint = "a gate that could not be asked has not passed: see what the evaluation wrote"
+		res.Hint = "a gate that could not be evaluated has not passed: see the evaluation's output"
 	case countVerdict(answers, delivery.Failed) > 0:
 		res.Outcome = delivery.OutcomeFailed
 		res.Cause = "the model is not good enough: " + describe(answers, delivery.Failed)
@@ -92,14 +92,14 @@ func unavailableResult(r step.Request, what string, err error) step.Result {
 func (s Step) champion(ctx context.Context, env delivery.Environment) (delivery.Metrics, error) {
 	d, ok, err := s.Deployments.Current(ctx, env)
 	if err != nil {
-		return nil, fmt.Errorf("ask what serves in %s: %w", env, err)
+		return nil, fmt.Errorf("read the current deployment of %s: %w", env, err)
 	}
 	if !ok {
 		return nil, nil
 	}
 	rel, err := s.Releases.Get(ctx, d.Release)
 	if err != nil {
-		return nil, fmt.Errorf("read release %s, which serves in %s: %w", d.Release, env, err)
+		return nil, fmt.Errorf("read release %s, which is deployed in %s: %w", d.Release, env, err)
 	}
 	m := rel.Release.Model
 	if m == nil {
@@ -110,8 +110,8 @@ func (s Step) champion(ctx context.Context, env delivery.Environment) (delivery.
 		return nil, fmt.Errorf("read the metrics of the champion %s: %w", m, err)
 	}
 	if v.Digest != m.Digest {
-		return nil, fault.New(fault.Conflict, "read the metrics of the champion %s: another model has that number here", m).
-			Hint("let one machine register the models of %s", m.Group)
+		return nil, fault.New(fault.Conflict, "read the metrics of the champion %s: that version is a different model here", m).
+			Hint("register models of %s on one machine only", m.Group)
 	}
 	if v.Metrics == nil {
 		v.Metrics = delivery.Metrics{}

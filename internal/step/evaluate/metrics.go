@@ -28,11 +28,11 @@ func readMetrics(path string) (delivery.Metrics, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fault.New(fault.Unavailable, "the evaluation wrote no metrics").
-			Hint("let the command write a JSON object to {{.Metrics}}")
+			Hint("make the command write a JSON object to {{.Metrics}}")
 	case err != nil:
 		return nil, fault.New(fault.Unavailable, "read the metrics").Cause(err)
 	case !info.Mode().IsRegular():
-		return nil, fault.New(fault.Unavailable, "the metrics are not a plain file")
+		return nil, fault.New(fault.Unavailable, "the metrics are not a regular file")
 	case info.Size() > maxMetricsBytes:
 		return nil, fault.New(fault.Unavailable, "the metrics have %d bytes, more than %d", info.Size(), maxMetricsBytes)
 	}
@@ -42,7 +42,7 @@ func readMetrics(path string) (delivery.Metrics, error) {
 	}
 	m, err := parseMetrics(raw)
 	if err != nil {
-		return nil, fault.New(fault.Unavailable, "the metrics are no plain JSON object").Hint("%s", metricsHint(raw)).Cause(err)
+		return nil, fault.New(fault.Unavailable, "the metrics are not a valid JSON object").Hint("%s", metricsHint(raw)).Cause(err)
 	}
 	return m, nil
 }
@@ -51,7 +51,7 @@ var invalidNumber = regexp.MustCompile(`[:\[,]\s*-?(NaN|Infinity|inf|nan)\b`)
 
 func metricsHint(raw []byte) string {
 	if invalidNumber.Match(raw) {
-		return "NaN and Infinity are no JSON: the evaluation divided by zero, or by an empty set; write null, or mend it"
+		return "NaN and Infinity are not valid JSON: the evaluation divided by zero, or by an empty set; fix it, or write null"
 	}
 	return "write one JSON object of numbers to {{.Metrics}}"
 }
@@ -69,18 +69,18 @@ func parseMetrics(raw []byte) (delivery.Metrics, error) {
 		return nil, errors.New("it is not an object")
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something follows the object")
+		return nil, errors.New("unexpected data after the object")
 	}
 	return m, nil
 }
 
 func decodeValue(dec *json.Decoder, depth int) (any, error) {
 	if depth > maxDepth {
-		return nil, fmt.Errorf("it is nested more than %d deep", maxDepth)
+		return nil, fmt.Errorf("it is nested more than %d levels deep", maxDepth)
 	}
 	tok, err := dec.Token()
 	if errors.Is(err, io.EOF) {
-		return nil, errors.New("it ends too early")
+		return nil, errors.New("unexpected end of file")
 	}
 	if err != nil {
 		return nil, err
@@ -103,10 +103,10 @@ func decodeObject(dec *json.Decoder, depth int) (any, error) {
 		}
 		name, ok := tok.(string)
 		if !ok {
-			return nil, fmt.Errorf("%v is no name", tok)
+			return nil, fmt.Errorf("%v is not a name", tok)
 		}
 		if _, twice := m[name]; twice {
-			return nil, fmt.Errorf("%q is there twice", name)
+			return nil, fmt.Errorf("duplicate name %q", name)
 		}
 		if m[name], err = decodeValue(dec, depth+1); err != nil {
 			return nil, err
@@ -130,7 +130,7 @@ func decodeArray(dec *json.Decoder, depth int) (any, error) {
 func closeDelimiter(dec *json.Decoder) error {
 	_, err := dec.Token()
 	if errors.Is(err, io.EOF) {
-		return errors.New("it ends too early")
+		return errors.New("unexpected end of file")
 	}
 	return err
 }
@@ -146,16 +146,16 @@ func checkRows(m delivery.Metrics, name string) string {
 	v, ok := lookup(m, name)
 	if !ok {
 		if explicit {
-			return fmt.Sprintf("the metrics lack %q, which counts the rows", name)
+			return fmt.Sprintf("the metrics have no %q, which is the row count", name)
 		}
 		return ""
 	}
 	n, ok := v.(float64)
 	switch {
 	case !ok:
-		return fmt.Sprintf("the number of rows (%s) is no number: %v", name, v)
+		return fmt.Sprintf("the number of rows (%s) is not a number: %v", name, v)
 	case n == 0:
-		return fmt.Sprintf("zero rows were evaluated (%s = 0): the numbers mean nothing", name)
+		return fmt.Sprintf("zero rows were evaluated (%s = 0): the metrics are meaningless", name)
 	case n < 0:
 		return fmt.Sprintf("the number of rows is negative (%s = %v)", name, n)
 	}

@@ -67,8 +67,8 @@ func expand(name, value string, all map[string]string) (string, error) {
 		return v
 	})
 	if missing != "" {
-		return "", fault.New(fault.Invalid, "env %s needs the variable %s, which is not set", name, missing).
-			Hint("export %s before you start slipway", missing)
+		return "", fault.New(fault.Invalid, "env %s needs the environment variable %s, which is not set", name, missing).
+			Hint("export %s before starting slipway", missing)
 	}
 	return out, nil
 }

@@ -67,7 +67,7 @@ func (n Runner) Run(ctx context.Context, j port.Job, log io.Writer) (Result, err
 			return exitOf(j, state)
 		}
 		if !state.Found {
-			return Result{}, fault.New(fault.Unavailable, "job %s is gone", j.Name).Hint("run again: it starts anew")
+			return Result{}, fault.New(fault.Unavailable, "job %s not found", j.Name).Hint("run again: it starts a new job")
 		}
 		if err := n.Clock.Wait(ctx, wait); err != nil {
 			return Result{}, n.stop(ctx, h, err)

@@ -167,7 +167,7 @@ func TestExplain(t *testing.T) {
 	cases := map[string]port.Exit{
 		"":             {},
 		"exit 2":       {Code: 2},
-		"too long":     {Code: 143, TimedOut: true},
+		"timed out":    {Code: 143, TimedOut: true},
 		"killed":       {Code: 137},
 		"signal 15":    {Code: 143},
 		"not start":    {Code: 127},

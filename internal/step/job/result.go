@@ -14,18 +14,18 @@ import (
 func FailureCause(e port.Exit, command string) (cause, hint string) {
 	switch {
 	case e.TimedOut:
-		return "the command took too long and was stopped", "raise the step's timeout, or make the command quicker"
+		return "the command timed out and was stopped", "increase the step's timeout, or make the command faster"
 	case e.Code == 0:
 		return "", ""
 	case e.Code == 126 || e.Code == 127:
 		return fmt.Sprintf("the shell could not start the command (exit %d): %s", e.Code, firstLine(command)),
-			"install the program, or give its path"
+			"install the program, or use its full path"
 	case e.Code == 137:
-		return "the command was killed (exit 137)", "SIGKILL is mostly the kernel's answer to too much memory"
+		return "the command was killed (exit 137)", "the usual cause of SIGKILL is running out of memory"
 	case e.Code > 128:
-		return fmt.Sprintf("the command was ended by signal %d", e.Code-128), ""
+		return fmt.Sprintf("the command was terminated by signal %d", e.Code-128), ""
 	}
-	return fmt.Sprintf("the command ended with exit %d", e.Code), ""
+	return fmt.Sprintf("the command failed (exit %d)", e.Code), ""
 }
 
 func firstLine(s string) string {

@@ -18,14 +18,14 @@ type Vars map[string]string
 // Render fills the templates of a command. An unknown name or broken syntax is
 // fault.Invalid and says which names there are.
 func Render(run string, vars Vars) (string, error) {
-	hint := "known here: " + vars.names() + "; write {{\"{{\"}} for plain braces"
+	hint := "available fields: " + vars.names() + `; write {{"{{"}} for literal braces`
 	t, err := template.New("run").Option("missingkey=error").Parse(run)
 	if err != nil {
-		return "", fault.New(fault.Invalid, "read the command %q", run).Hint("%s", hint).Cause(err)
+		return "", fault.New(fault.Invalid, "parse the command %q", run).Hint("%s", hint).Cause(err)
 	}
 	var out bytes.Buffer
 	if err := t.Execute(&out, map[string]string(vars)); err != nil {
-		return "", fault.New(fault.Invalid, "fill the command %q", run).Hint("%s", hint).Cause(err)
+		return "", fault.New(fault.Invalid, "expand the command %q", run).Hint("%s", hint).Cause(err)
 	}
 	return out.String(), nil
 }

@@ -36,17 +36,17 @@ func healthyStatuses() []string { return []string{"ok", "healthy", "pass", "up",
 func evaluateHealth(reply port.ProbeResponse, w Expectation) healthCheck {
 	if reply.Status < 200 || reply.Status > 299 {
 		missing := reply.Status == http.StatusNotFound || reply.Status == http.StatusMethodNotAllowed
-		return healthCheck{fatal: w.Exclusive && missing, problem: fmt.Sprintf("%s answers %d%s", w.HealthPath, reply.Status, quoted(reply.Body))}
+		return healthCheck{fatal: w.Exclusive && missing, problem: fmt.Sprintf("%s returned %d%s", w.HealthPath, reply.Status, quoted(reply.Body))}
 	}
 	var h health
 	if err := json.Unmarshal(reply.Body, &h); err != nil {
-		return healthCheck{fatal: w.Exclusive, problem: fmt.Sprintf("%s answers no JSON object%s", w.HealthPath, quoted(reply.Body))}
+		return healthCheck{fatal: w.Exclusive, problem: fmt.Sprintf("%s did not return a JSON object%s", w.HealthPath, quoted(reply.Body))}
 	}
 	switch {
 	case h.Release == "":
-		return healthCheck{fatal: w.Exclusive, problem: "the answer does not name the release (SLIPWAY_RELEASE)"}
+		return healthCheck{fatal: w.Exclusive, problem: "the response does not name the release (SLIPWAY_RELEASE)"}
 	case h.Release != w.Release:
-		return healthCheck{fatal: w.Exclusive, problem: fmt.Sprintf("release %s answers, not %s", truncate(h.Release), w.Release)}
+		return healthCheck{fatal: w.Exclusive, problem: fmt.Sprintf("release %s responded, not %s", truncate(h.Release), w.Release)}
 	case !modelMatches(h.Model, w.Model):
 		return healthCheck{fatal: true, problem: fmt.Sprintf("it serves model version %s, not %d", formatModel(h.Model), w.Model.Version)}
 	case !slices.Contains(healthyStatuses(), strings.ToLower(h.Status)):
@@ -73,7 +73,7 @@ func modelMatches(said any, want *delivery.ModelRef) bool {
 
 func formatModel(said any) string {
 	if said == nil {
-		return "(not named)"
+		return "(missing)"
 	}
 	return fmt.Sprintf("%q", truncate(fmt.Sprint(said)))
 }

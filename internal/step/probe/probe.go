@@ -140,7 +140,7 @@ func (p Checker) waitHealthy(ctx context.Context, r step.Request, url string, w 
 		case d.fatal >= maxFatalChecks:
 			return d.failedResult(w, "it won't become healthy")
 		case left <= 0:
-			return d.failedResult(w, fmt.Sprintf("not healthy within %s (%d asked)", w.Timeout, d.requests))
+			return d.failedResult(w, fmt.Sprintf("not healthy within %s (%d requests)", w.Timeout, d.requests))
 		}
 		next := healthyInterval
 		if d.last.problem != "" {
@@ -160,7 +160,7 @@ func problemSuffix(trouble string) string {
 }
 
 func (d *healthTracker) passedResult(w Expectation) delivery.GateResult {
-	evidence := fmt.Sprintf("%d healthy answers in a row from %s", d.healthy, w.Release)
+	evidence := fmt.Sprintf("%d healthy responses in a row from %s", d.healthy, w.Release)
 	if w.Model != nil {
 		evidence += fmt.Sprintf(" with model %s", w.Model)
 	}
@@ -178,14 +178,14 @@ func (d *healthTracker) failedResult(w Expectation, why string) (delivery.GateRe
 		kind, a.Verdict = fault.Unavailable, delivery.Unavailable
 	}
 	return a, fault.New(kind, "health of %s: %s", w.Release, a.Evidence).
-		Hint("the service's answer at %s must be 200 with its release and model_version; see its logs", w.HealthPath)
+		Hint("the service must return 200 with its release and model_version at %s; see its logs", w.HealthPath)
 }
 
 func (p Checker) checkHealth(ctx context.Context, url string, w Expectation, left time.Duration) healthCheck {
 	q := port.ProbeRequest{URL: joinURL(url, w.HealthPath), Timeout: max(min(requestTimeout, left), time.Millisecond)}
 	reply, err := p.Prober.Probe(ctx, q)
 	if err != nil {
-		return healthCheck{problem: "no answer: " + rootCause(err)}
+		return healthCheck{problem: "no response: " + rootCause(err)}
 	}
 	s := evaluateHealth(reply, w)
 	s.responded, s.latency = true, reply.Latency

@@ -44,7 +44,7 @@ func CompileChecks(checks []step.Check) (SmokeChecks, error) {
 		for _, expr := range c.Expect {
 			e, err := gate.CompileCheck(expr)
 			if err != nil {
-				return nil, fault.New(fault.Invalid, "smoke check %s: read %q", c.Name, expr).Cause(err)
+				return nil, fault.New(fault.Invalid, "smoke check %s: parse %q", c.Name, expr).Cause(err)
 			}
 			one.expect = append(one.expect, e)
 		}
@@ -83,21 +83,21 @@ func (p Checker) runCheck(ctx context.Context, url string, c compiledCheck, w Ex
 	reply, err := p.send(ctx, url, c)
 	switch {
 	case err != nil:
-		a.Verdict, a.Evidence = delivery.Unavailable, "no answer: "+rootCause(err)
+		a.Verdict, a.Evidence = delivery.Unavailable, "no response: "+rootCause(err)
 		return a
 	case reply.Status != c.Status:
-		a.Evidence = fmt.Sprintf("%s %s answers %d, not %d%s", methodOf(c), c.Path, reply.Status, c.Status, quoted(reply.Body))
+		a.Evidence = fmt.Sprintf("%s %s returned %d, want %d%s", methodOf(c), c.Path, reply.Status, c.Status, quoted(reply.Body))
 		return a
 	}
 	seen := gate.Response{Status: reply.Status, Body: reply.Body, Headers: flattenHeader(reply.Header), Release: string(w.Release)}
 	if w.Model != nil {
 		seen.ModelVersion = strconv.Itoa(w.Model.Version)
 	}
-	said := []string{fmt.Sprintf("%s %s answers %d in %s", methodOf(c), c.Path, reply.Status, reply.Latency.Round(time.Millisecond/10))}
+	said := []string{fmt.Sprintf("%s %s returned %d in %s", methodOf(c), c.Path, reply.Status, reply.Latency.Round(time.Millisecond/10))}
 	for _, e := range c.expect {
 		yes, why := e.Evaluate(seen)
 		if !yes {
-			a.Evidence = fmt.Sprintf("%s is not so: %s", e, why)
+			a.Evidence = fmt.Sprintf("%s is false: %s", e, why)
 			return a
 		}
 		said = append(said, why)

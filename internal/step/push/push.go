@@ -36,7 +36,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, err
 	}
 	if !ok {
-		return step.Result{}, fault.New(fault.Internal, "push %s: no build step ran before it", w.Repository)
+		return step.Result{}, fault.New(fault.Internal, "push %s: the plan has no build step before it", w.Repository)
 	}
 	img := delivery.Image{Repository: w.Repository, Digest: built.Digest}
 	tag := "build-" + string(r.Run)
@@ -48,7 +48,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, fmt.Errorf("push %s: %w", w.Repository, err)
 	}
 	if pushed.Digest != built.Digest {
-		return step.Result{}, fault.New(fault.Corrupt, "push %s: the registry holds %s, not the %s that was built",
+		return step.Result{}, fault.New(fault.Corrupt, "push %s: the registry has %s, but %s was built",
 			w.Repository, pushed.Digest.Short(), built.Digest.Short())
 	}
 	out := step.PushOutput{Image: pushed, Tag: tag, Reference: s.Images.Reference(pushed)}

@@ -28,14 +28,14 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, err
 	}
 	if w.Group == "" {
-		return step.Result{}, fault.New(fault.Invalid, "step %s: the model's group is not named", r.Spec.Name)
+		return step.Result{}, fault.New(fault.Invalid, "step %s: the model group is missing", r.Spec.Name)
 	}
 	trained, ok, err := step.OutputOf[step.TrainOutput](r.Inputs, step.Train)
 	if err != nil {
 		return step.Result{}, err
 	}
 	if !ok {
-		return step.Result{}, fault.New(fault.Internal, "register %s: no training step ran before it", w.Group)
+		return step.Result{}, fault.New(fault.Internal, "register %s: the plan has no train step before it", w.Group)
 	}
 	evaluated, ok, err := step.OutputOf[step.EvaluateOutput](r.Inputs, step.Evaluate)
 	if err != nil {
@@ -69,14 +69,14 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 // that the same model has one, whichever run asks for it.
 func (s Step) generateSBOMs(ctx context.Context, r step.Request, files string, m delivery.ModelVersion) (*port.SBOMs, error) {
 	if s.SBOMs == nil {
-		return nil, fault.New(fault.Internal, "list what model %s is made of: nobody can", m.ModelRef)
+		return nil, fault.New(fault.Internal, "generate the SBOMs of model %s: no SBOM generator is configured", m.ModelRef)
 	}
 	bills, err := s.SBOMs.ModelSBOM(ctx, port.ModelSBOMRequest{
 		Files: files, Model: m.ModelRef, Data: m.Lineage.Data,
 		Dir: filepath.Join(r.ArtifactsDir, "bills", m.Digest.Hex()),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list what model %s is made of: %w", m.ModelRef, err)
+		return nil, fmt.Errorf("generate the SBOMs of model %s: %w", m.ModelRef, err)
 	}
 	return &bills, nil
 }

@@ -68,7 +68,7 @@ func writeArtifacts(r step.Request, j assessment, report port.ScanReport, table 
 func writeArtifact(dir, name, kind string, data []byte) (*port.Document, error) {
 	path := filepath.Join(dir, name)
 	if err := os.WriteFile(path, data, 0o644); err != nil {
-		return nil, fault.New(fault.Unavailable, "write %s", path).Cause(err).Hint("make room on the disk, or own the folder")
+		return nil, fault.New(fault.Unavailable, "write %s", path).Cause(err).Hint("free disk space, or check the folder's permissions")
 	}
 	sum := delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(data)))
 	return &port.Document{Type: kind, Path: path, Digest: sum, Size: int64(len(data))}, nil

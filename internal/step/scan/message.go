@@ -60,9 +60,9 @@ func thresholdText(failOn []delivery.Severity) string {
 	}
 	switch {
 	case least == "":
-		return "that is not rated"
+		return "that are unrated"
 	case unrated:
-		return "at or above " + string(least) + " or not rated"
+		return "at or above " + string(least) + " or unrated"
 	}
 	return "at or above " + string(least)
 }
@@ -77,7 +77,7 @@ func gateEvidence(w step.ScanParams, j assessment, r port.ScanReport) string {
 	for _, c := range []struct {
 		count int
 		words string
-	}{{j.count(func(f assessedFinding) bool { return f.waived }), "waived"}, {j.count(func(f assessedFinding) bool { return f.suppressedByVEX }), "excused by VEX"}, {j.unrated(w), "not rated"}} {
+	}{{j.count(func(f assessedFinding) bool { return f.waived }), "waived"}, {j.count(func(f assessedFinding) bool { return f.suppressedByVEX }), "suppressed by VEX"}, {j.unrated(w), "unrated"}} {
 		if c.count > 0 {
 			parts[0] += fmt.Sprintf(", %d %s", c.count, c.words)
 		}
@@ -94,14 +94,14 @@ func gateEvidence(w step.ScanParams, j assessment, r port.ScanReport) string {
 // scanSummary says what was looked at: the first line of the log.
 func scanSummary(r port.ScanReport) string {
 	if r.Scanner == "" {
-		return "nothing was looked at"
+		return "nothing was scanned"
 	}
-	text := r.Scanner + " looked at " + orElse(formatPackages(r.Packages), "no package")
+	text := r.Scanner + " scanned " + orElse(formatPackages(r.Packages), "no packages")
 	if r.Distribution != "" {
 		text += " on " + r.Distribution
 	}
 	if !r.Database.IsZero() {
-		text += "; its database is of " + r.Database.UTC().Format(time.DateTime)
+		text += "; database built " + r.Database.UTC().Format(time.DateTime)
 	}
 	return text
 }

@@ -56,7 +56,7 @@ func assess(w step.ScanParams, r port.ScanReport, excuses []suppression, now tim
 	j.Notes = append(j.Notes, staleWaivers(w.Waive, used, now)...)
 	if blocks {
 		j.Verdict = delivery.Failed
-		j.Hint = "update the packages; or let one pass for a while: scan.waive: [{id: " + j.Findings[0].ID + ", until: YYYY-MM-DD, why: ...}]"
+		j.Hint = "update the packages, or waive a finding temporarily: scan.waive: [{id: " + j.Findings[0].ID + ", until: YYYY-MM-DD, why: ...}]"
 		return j
 	}
 	if reason, hint := unavailableReason(w, r, now); reason != "" {
@@ -72,7 +72,7 @@ func assessFinding(w step.ScanParams, f delivery.Finding, excuses []suppression,
 	switch {
 	case !failsOn(w.FailOn, f.Severity):
 		if f.Severity == delivery.UnknownSeverity {
-			one.Note = "not rated: counts only with UNKNOWN in fail_on"
+			one.Note = "unrated: counted only with UNKNOWN in fail_on"
 		}
 		return one
 	case w.FixableOnly && len(f.FixedIn) == 0:
@@ -129,11 +129,11 @@ func staleWaivers(all []step.Waiver, used []bool, now time.Time) []string {
 		if used[i] {
 			continue
 		}
-		state := "matches nothing that would fail"
+		state := "matches no failing finding"
 		if expired(w, now) {
-			state = "expired on " + w.Until + " and " + state
+			state = "expired on " + w.Until + ", " + state
 		}
-		notes = append(notes, fmt.Sprintf("the waiver of %s %s: it can go", waiverName(w), state))
+		notes = append(notes, fmt.Sprintf("the waiver for %s %s and can be removed", waiverName(w), state))
 	}
 	return notes
 }
@@ -159,10 +159,10 @@ func unavailableReason(w step.ScanParams, r port.ScanReport, now time.Time) (rea
 		}
 		return strings.Join(reasons, "; "), hint
 	case r.Database.IsZero():
-		return "the scanner does not say how old its database is", "look at the scanner by hand"
+		return "the scanner does not report the age of its database", "check the scanner's database manually"
 	case w.MaxAge > 0 && age > w.MaxAge.D():
-		return fmt.Sprintf("the database is from %s, %s old, and may be %s at most", r.Database.UTC().Format(dateFormat), formatAge(age), formatAge(w.MaxAge.D())),
-			"get a newer one: `slipway scan db update`, or `slipway scan db import FILE`; scan.max_age says how old it may be"
+		return fmt.Sprintf("the database is from %s, %s old, more than the allowed %s", r.Database.UTC().Format(dateFormat), formatAge(age), formatAge(w.MaxAge.D())),
+			"update it with `slipway scan db update` or `slipway scan db import FILE`; scan.max_age sets the maximum age"
 	}
 	return "", ""
 }

@@ -55,7 +55,7 @@ func TestJudge(t *testing.T) {
 		"medium is below":          {findings: []delivery.Finding{unfixed(delivery.Medium)}, want: delivery.Passed},
 		"medium, when named":       {change: func(w *step.ScanParams) { w.FailOn = []delivery.Severity{delivery.Medium} }, findings: []delivery.Finding{unfixed(delivery.High)}, want: delivery.Failed, says: "at or above MEDIUM: CVE-2026-1 HIGH in libx 1 (no fix yet)"},
 		"not rated":                {findings: []delivery.Finding{unfixed(delivery.UnknownSeverity)}, want: delivery.Passed},
-		"not rated, when named":    {change: func(w *step.ScanParams) { w.FailOn = append(w.FailOn, delivery.UnknownSeverity) }, findings: []delivery.Finding{unfixed(delivery.UnknownSeverity)}, want: delivery.Failed, says: "at or above HIGH or not rated"},
+		"not rated, when named":    {change: func(w *step.ScanParams) { w.FailOn = append(w.FailOn, delivery.UnknownSeverity) }, findings: []delivery.Finding{unfixed(delivery.UnknownSeverity)}, want: delivery.Failed, says: "at or above HIGH or unrated"},
 		"only not rated is named":  {change: func(w *step.ScanParams) { w.FailOn = []delivery.Severity{delivery.UnknownSeverity} }, findings: []delivery.Finding{log4j()}, want: delivery.Passed},
 		"fixable only":             {change: func(w *step.ScanParams) { w.FixableOnly = true }, findings: []delivery.Finding{unfixed(delivery.Critical)}, want: delivery.Passed},
 		"fixable only, fixable":    {change: func(w *step.ScanParams) { w.FixableOnly = true }, findings: []delivery.Finding{log4j()}, want: delivery.Failed},
@@ -67,12 +67,12 @@ func TestJudge(t *testing.T) {
 		"the day is over":          {change: waive(waiver), findings: []delivery.Finding{log4j()}, now: at("2026-12-02T00:00:00Z"), built: at("2026-12-01T00:00:00Z"), want: delivery.Failed, says: "its waiver expired on 2026-12-01 (not reachable)"},
 		"over elsewhere only":      {change: waive(waiver), findings: []delivery.Finding{log4j()}, now: at("2026-12-02T01:00:00+03:00"), built: at("2026-12-01T00:00:00Z"), want: delivery.Passed},
 		"one expired, one not":     {change: waive(step.Waiver{ID: waiver.ID, Until: "2026-11-01", Reason: "old"}, waiver), findings: []delivery.Finding{log4j()}, want: delivery.Passed},
-		"waiver of nothing":        {change: waive(step.Waiver{ID: "CVE-1", Until: "2026-11-01", Reason: "old"}), want: delivery.Passed, says: "the waiver of CVE-1 expired on 2026-11-01 and matches nothing that would fail: it can go"},
+		"waiver of nothing":        {change: waive(step.Waiver{ID: "CVE-1", Until: "2026-11-01", Reason: "old"}), want: delivery.Passed, says: "the waiver for CVE-1 expired on 2026-11-01, matches no failing finding and can be removed"},
 		"a day that is none":       {change: waive(step.Waiver{ID: waiver.ID, Until: "soon", Reason: "w"}), findings: []delivery.Finding{log4j()}, want: delivery.Failed},
 		"gap":                      {gaps: []port.ScanGap{{What: "the distribution is unknown", Hint: "h"}}, want: delivery.Unavailable, says: "scan is unavailable: the distribution is unknown"},
 		"gap, and a finding":       {gaps: []port.ScanGap{{What: "x"}}, findings: []delivery.Finding{log4j()}, want: delivery.Failed},
 		"gap, and a waived one":    {change: waive(waiver), gaps: []port.ScanGap{{What: "x"}}, findings: []delivery.Finding{log4j()}, want: delivery.Unavailable},
-		"old database":             {built: at("2026-11-18T12:00:00Z"), want: delivery.Unavailable, says: "the database is from 2026-11-18, 6 days old, and may be 5 days at most"},
+		"old database":             {built: at("2026-11-18T12:00:00Z"), want: delivery.Unavailable, says: "the database is from 2026-11-18, 6 days old, more than the allowed 5 days"},
 		"just not too old":         {built: at("2026-11-19T12:00:00Z"), want: delivery.Passed},
 		"old, and a finding":       {built: at("2026-11-01T12:00:00Z"), findings: []delivery.Finding{log4j()}, want: delivery.Failed},
 		"database of no known age": {built: time.Unix(0, 0), change: func(w *step.ScanParams) { w.MaxAge = 0 }, want: delivery.Passed},
@@ -106,7 +106,7 @@ func TestJudge(t *testing.T) {
 
 func TestADatabaseThatDoesNotSayItsAgeIsNotTrusted(t *testing.T) {
 	j := assess(policy(nil), port.ScanReport{}, nil, at("2026-11-24T12:00:00Z"))
-	if j.Verdict != delivery.Unavailable || !strings.Contains(j.Reason, "does not say how old") {
+	if j.Verdict != delivery.Unavailable || !strings.Contains(j.Reason, "does not report the age") {
 		t.Errorf("%+v", j)
 	}
 }

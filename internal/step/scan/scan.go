@@ -48,11 +48,11 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, err
 	}
 	if !ok || !built.Digest.Valid() {
-		return step.Result{}, fault.New(fault.Internal, "scan: no build step ran before it")
+		return step.Result{}, fault.New(fault.Internal, "scan: the plan has no build step before it")
 	}
 	scanner, ok := s.Scanners[w.Scanner]
 	if !ok {
-		return step.Result{}, fault.New(fault.Invalid, "scan: this Slipway has no scanner %q", w.Scanner)
+		return step.Result{}, fault.New(fault.Invalid, "scan: unknown scanner %q", w.Scanner)
 	}
 	image := delivery.Image{Repository: w.Repository, Digest: built.Digest}
 	excuses, err := s.suppressions(ctx, r, w, image)
@@ -60,10 +60,10 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.FailWith(err), nil
 	}
 	folder := filepath.Join(r.ArtifactsDir, "scans", built.Digest.Hex())
-	r.Progress("listing what the image is made of")
+	r.Progress("generating the SBOMs of the image")
 	bills, err := s.SBOMs.ImageSBOM(ctx, port.ImageSBOMRequest{Layout: built.Layout, Image: image, Dir: folder})
 	if err != nil {
-		return step.Result{}, fmt.Errorf("list what %s is made of: %w", image, err)
+		return step.Result{}, fmt.Errorf("generate the SBOMs of %s: %w", image, err)
 	}
 	away := s.updateDatabase(ctx, r, w)
 	report, err := scanner.Scan(ctx, port.ScanRequest{
@@ -112,7 +112,7 @@ func (s Step) suppressions(ctx context.Context, r step.Request, w step.ScanParam
 		}
 		if err != nil {
 			return nil, fault.New(fault.Invalid, "read a VEX document").Location(name).Cause(err).
-				Hint("it has to be an OpenVEX document in the commit; see https://openvex.dev")
+				Hint("it must be an OpenVEX document in the commit; see https://openvex.dev")
 		}
 	}
 	return all, nil
@@ -125,9 +125,9 @@ func readVEX(root *os.Root, name string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, errors.New("it is no file")
+		return nil, errors.New("it is not a regular file")
 	case info.Size() > maxVEXBytes:
-		return nil, errors.New("it has more than 4 MiB")
+		return nil, errors.New("it is larger than 4 MiB")
 	}
 	return root.ReadFile(filepath.FromSlash(name))
 }
@@ -144,7 +144,7 @@ func (s Step) updateDatabase(ctx context.Context, r step.Request, w step.ScanPar
 	if err == nil && (now.Sub(d.BuiltAt) < updateInterval || now.Sub(d.CheckedAt) < retryInterval && !d.BuiltAt.IsZero()) {
 		return nil
 	}
-	r.Progress("looking for a newer vulnerability database")
+	r.Progress("checking for a newer vulnerability database")
 	d, changed, err := db.Update(ctx, func(done, total int64) {
 		if total > 0 {
 			r.Progress("downloaded %.1f of %.1f MB of the vulnerability database", float64(done)/1e6, float64(total)/1e6)
@@ -156,7 +156,7 @@ func (s Step) updateDatabase(ctx context.Context, r step.Request, w step.ScanPar
 	case err != nil:
 		r.Logf("the vulnerability database could not be updated: %v", err)
 	case changed:
-		r.Logf("downloaded the vulnerability database of %s", d.BuiltAt.UTC().Format(time.DateTime))
+		r.Logf("downloaded the vulnerability database built %s", d.BuiltAt.UTC().Format(time.DateTime))
 	}
 	return err
 }
@@ -180,7 +180,7 @@ func (s Step) finish(r step.Request, w step.ScanParams, j assessment, report por
 	result.GateResults = []delivery.GateResult{gate}
 	switch {
 	case accepted:
-		text := fmt.Sprintf("the scan is unavailable, and %s takes that: %s", r.Environment, j.Reason)
+		text := fmt.Sprintf("the scan is unavailable, and %s accepts that: %s", r.Environment, j.Reason)
 		result.Summary = text
 		if r.Emit != nil {
 			r.Emit(event.Event{Kind: event.Notice, Environment: r.Environment, Text: text, Hint: j.Hint})

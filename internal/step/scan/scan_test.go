@@ -248,7 +248,7 @@ func TestVEXDocumentsAreTheCommits(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, out := s.run(t)
-	if r.Outcome != delivery.OutcomeSucceeded || out.SuppressedByVEX != 1 || !strings.Contains(r.Summary, "1 excused by VEX") {
+	if r.Outcome != delivery.OutcomeSucceeded || out.SuppressedByVEX != 1 || !strings.Contains(r.Summary, "1 suppressed by VEX") {
 		t.Errorf("%+v", r)
 	}
 	elsewhere := filepath.Join(t.TempDir(), "vex.json")

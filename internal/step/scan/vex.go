@@ -97,9 +97,9 @@ func parseVEX(raw []byte, image delivery.Image) ([]suppression, error) {
 	}
 	switch {
 	case doc.Context != vexContext && !strings.HasPrefix(doc.Context, vexContext+"/"):
-		return nil, fmt.Errorf("its @context is %q, and not below %s", truncateLine(doc.Context), vexContext)
+		return nil, fmt.Errorf("invalid @context %q (want a version of %s)", truncateLine(doc.Context), vexContext)
 	case doc.Author == "":
-		return nil, errors.New("it has no author")
+		return nil, errors.New("author is missing")
 	}
 	var all []suppression
 	for i, s := range doc.Statements {
@@ -111,7 +111,7 @@ func parseVEX(raw []byte, image delivery.Image) ([]suppression, error) {
 			out[k].sequence = i
 		}
 		if all = append(all, out...); len(all) > maxVEXStatements {
-			return nil, errors.New("it has too many statements")
+			return nil, errors.New("too many statements")
 		}
 	}
 	return all, nil
@@ -129,14 +129,14 @@ func (s vexStatement) suppressions(doc vexDocument, image delivery.Image) ([]sup
 			return nil, errors.New("not_affected needs a justification or an impact_statement")
 		}
 		if s.Justification != "" && !slices.Contains(strings.Split(justifications, ", "), s.Justification) {
-			return nil, fmt.Errorf("the justification %q is none of %s", truncateLine(s.Justification), justifications)
+			return nil, fmt.Errorf("invalid justification %q (want one of %s)", truncateLine(s.Justification), justifications)
 		}
 	case affected, fixed, investigating:
 	default:
-		return nil, fmt.Errorf("the status %q is none of not_affected, affected, fixed, under_investigation", truncateLine(string(s.Status)))
+		return nil, fmt.Errorf("invalid status %q (want not_affected, affected, fixed or under_investigation)", truncateLine(string(s.Status)))
 	}
 	if len(s.Products) == 0 {
-		return nil, errors.New("it names no product: say which package or image it is about")
+		return nil, errors.New("products is empty: name the package or image the statement applies to")
 	}
 	var out []suppression
 	for i, p := range s.Products {
@@ -159,7 +159,7 @@ func (p vexProduct) suppressions(e suppression, image delivery.Image) ([]suppres
 	if !id.isImage() {
 		e.component = &id
 		if len(p.Subcomponents) > 0 {
-			return nil, errors.New("a package with subcomponents: name the subcomponents as products")
+			return nil, errors.New("a package can't have subcomponents: list them as products")
 		}
 		return []suppression{e}, nil
 	}
@@ -189,7 +189,7 @@ func (p vexProduct) purl() (purl, error) {
 		text = id
 	}
 	if text == "" {
-		return purl{}, errors.New("it has neither @id nor identifiers.purl")
+		return purl{}, errors.New("neither @id nor identifiers.purl is set")
 	}
 	return parsePURL(text)
 }
@@ -253,10 +253,10 @@ func decodeStrict(raw []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		return fmt.Errorf("it is no OpenVEX: %w", err)
+		return fmt.Errorf("not a valid OpenVEX document: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows the document")
+		return errors.New("unexpected data after the document")
 	}
 	return nil
 }

@@ -171,7 +171,7 @@ func (g *goTest) testFinished(id testID, c *goCase) {
 		g.print(c.output.String())
 	}
 	if c.result == "fail" || g.finished%50 == 0 {
-		g.progress("%d tests ended, last %s", g.finished, id.test)
+		g.progress("%d tests finished, last %s", g.finished, id.test)
 	}
 }
 
@@ -207,7 +207,7 @@ func (g *goTest) packageEvent(e goEvent) {
 		}
 	case "pass", "fail", "skip":
 		p.result, p.failedBuild = e.Action, e.FailedBuild
-		g.progress("%d tests ended, last package %s", g.finished, e.Package)
+		g.progress("%d tests finished, last package %s", g.finished, e.Package)
 	}
 }
 

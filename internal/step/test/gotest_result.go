@@ -20,7 +20,7 @@ func (g *goTest) finish() (tally, error) {
 	}
 	if g.events == 0 {
 		return tally{}, fault.New(fault.Unavailable, "it printed no test events").
-			Hint("run `go test -json ./...`, and leave its standard output alone")
+			Hint("run `go test -json ./...` without redirecting its standard output")
 	}
 	var t tally
 	var open []testID // told last: mostly they only wait for the one that broke
@@ -62,7 +62,7 @@ func (g *goTest) countTest(t *tally, id testID, c *goCase) {
 		f := g.failure(g.shortName(id.pkg)+"."+id.test, &c.output, g.location.packageDir(id.pkg))
 		if c.result == "" {
 			g.print(c.output.String())
-			f.Message = strings.TrimSpace("it did not come to its end\n" + f.Message)
+			f.Message = strings.TrimSpace("the test did not finish\n" + f.Message)
 		}
 		t.fail(f)
 	}
@@ -80,7 +80,7 @@ func (g *goTest) countPackage(t *tally, name string, p *goPackage) {
 		t.fail(g.failure(g.shortName(name), &p.output, g.location.packageDir(name)))
 	case p.result == "" && !p.failing:
 		f := g.failure(g.shortName(name), &p.output, g.location.packageDir(name))
-		f.Message = strings.TrimSpace("the package did not come to its end\n" + f.Message)
+		f.Message = strings.TrimSpace("the package did not finish\n" + f.Message)
 		t.fail(f)
 	}
 }

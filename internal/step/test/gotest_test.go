@@ -39,7 +39,7 @@ func TestGoFailures(t *testing.T) {
 	want := []step.TestFailure{
 		{Name: ".TestTable/two/deep", Location: "a_test.go:7", Message: "want 3, got 4"},
 		{Name: "sub/pan.TestBoom", Location: "sub/pan/p_test.go:4", Message: "panic: assignment to entry in nil map [recovered, repanicked]"},
-		{Name: "sub/pan.TestPar", Message: "it did not come to its end"},
+		{Name: "sub/pan.TestPar", Message: "the test did not finish"},
 		{Name: "sub/bad", Location: "sub/bad/b.go:2", Message: `cannot use "s" (untyped string constant) as int value in variable declaration`},
 		{Name: "sub/main", Message: "no database"},
 	}

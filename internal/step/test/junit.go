@@ -30,7 +30,7 @@ func readJUnit(path string, at location) (tally, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return tally{}, fault.New(fault.Unavailable, "it wrote no report").
-			Hint("let the command write JUnit XML to {{.Report}}, or remove `report`")
+			Hint("make the command write JUnit XML to {{.Report}}, or remove `report`")
 	case err != nil:
 		return tally{}, fmt.Errorf("read the report: %w", err)
 	case info.IsDir():
@@ -42,7 +42,7 @@ func readJUnit(path string, at location) (tally, error) {
 func readFolder(dir string, at location) (tally, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.xml"))
 	if err != nil || len(files) == 0 {
-		return tally{}, fault.New(fault.Unavailable, "the report's folder holds no *.xml file")
+		return tally{}, fault.New(fault.Unavailable, "the report folder contains no *.xml file")
 	}
 	if len(files) > maxReportFiles {
 		return tally{}, fault.New(fault.Unavailable, "the report has %d files, more than %d", len(files), maxReportFiles)
@@ -65,7 +65,7 @@ func readFile(path string, at location) (tally, error) {
 		return tally{}, fmt.Errorf("read the report: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return tally{}, fault.New(fault.Unavailable, "the report is not a file")
+		return tally{}, fault.New(fault.Unavailable, "the report is not a regular file")
 	}
 	if info.Size() > maxReportBytes {
 		return tally{}, fault.New(fault.Unavailable, "the report has %d bytes, more than %d", info.Size(), maxReportBytes)
@@ -91,13 +91,13 @@ func parseJUnit(r io.Reader, at location) (tally, error) {
 			err = p.token(tok)
 		}
 		if err != nil {
-			return tally{}, fault.New(fault.Unavailable, "its report is not whole").
-				Hint("is {{.Report}} written by one tool, to its end?").Cause(err)
+			return tally{}, fault.New(fault.Unavailable, "the report is incomplete").
+				Hint("check that exactly one tool writes {{.Report}}, and finishes").Cause(err)
 		}
 	}
 	if !p.hasElements {
-		return tally{}, fault.New(fault.Unavailable, "its report is empty").
-			Hint("let the command write JUnit XML to {{.Report}}")
+		return tally{}, fault.New(fault.Unavailable, "the report is empty").
+			Hint("make the command write JUnit XML to {{.Report}}")
 	}
 	return p.finish(), nil
 }
@@ -165,10 +165,10 @@ func (p *junit) inside(names ...string) bool {
 func (p *junit) open(e xml.StartElement) error {
 	name := e.Name.Local
 	if len(p.path) == 0 && name != "testsuites" && name != "testsuite" {
-		return fmt.Errorf("<%s> is no JUnit report", truncate(name, 40))
+		return fmt.Errorf("<%s> is not a JUnit report", truncate(name, 40))
 	}
 	if len(p.path) >= maxDepth {
-		return fmt.Errorf("elements are nested more than %d deep", maxDepth)
+		return fmt.Errorf("elements are nested more than %d levels deep", maxDepth)
 	}
 	p.hasElements = true
 	p.path = append(p.path, name)
@@ -204,7 +204,7 @@ func (p *junit) suite(e xml.StartElement) error {
 		}
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 0 {
-			return fmt.Errorf("%s=%q is no count", name, truncate(text, 40))
+			return fmt.Errorf("invalid %s=%q (want a count)", name, truncate(text, 40))
 		}
 		p.declared += n
 	}
@@ -273,7 +273,7 @@ func (p *junit) finish() tally {
 	if hidden := p.declared - p.found.failed; hidden > 0 {
 		p.found.fail(step.TestFailure{
 			Name:    "report",
-			Message: fmt.Sprintf("it counts %d failures, but lists %d", p.declared, p.found.failed),
+			Message: fmt.Sprintf("the report counts %d failures, but lists %d", p.declared, p.found.failed),
 		})
 	}
 	return p.found

@@ -17,7 +17,7 @@ import (
 )
 
 // ruffHint is how ruff is made to report.
-const ruffHint = "run `ruff check --output-format json`, and leave its standard output alone, or write it to {{.Report}}"
+const ruffHint = "run `ruff check --output-format json` without redirecting its standard output, or write it to {{.Report}}"
 
 // finding is one of ruff's, in the JSON that `ruff check --output-format json`
 // prints. Code is empty for a file that is no Python.
@@ -104,7 +104,7 @@ func (r *ruff) finish(path string) (tally, error) {
 		r.print(after)
 	}
 	if r.noFiles {
-		return tally{}, fault.New(fault.Unavailable, "ruff found no Python file").Hint("check the folders that it is given, and its `exclude`")
+		return tally{}, fault.New(fault.Unavailable, "ruff found no Python files").Hint("check the folders passed to it, and its `exclude`")
 	}
 	return r.count(found), nil
 }
@@ -114,15 +114,15 @@ func (r *ruff) readReport(path string) ([]byte, error) {
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && r.tooLarge:
-		return nil, fault.New(fault.Unavailable, "its report has more than %d bytes", maxReportBytes)
+		return nil, fault.New(fault.Unavailable, "the report has more than %d bytes", maxReportBytes)
 	case errors.Is(err, fs.ErrNotExist) && len(r.json) == 0:
-		return nil, fault.New(fault.Unavailable, "it printed no JSON of ruff's").Hint("%s", ruffHint)
+		return nil, fault.New(fault.Unavailable, "it printed no ruff JSON").Hint("%s", ruffHint)
 	case errors.Is(err, fs.ErrNotExist):
 		return r.json, nil
 	case err != nil:
 		return nil, fmt.Errorf("read the report: %w", err)
 	case !info.Mode().IsRegular() || info.Size() > maxReportBytes:
-		return nil, fault.New(fault.Unavailable, "the report is no plain file of at most %d bytes", maxReportBytes)
+		return nil, fault.New(fault.Unavailable, "the report is not a regular file of at most %d bytes", maxReportBytes)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -134,7 +134,7 @@ func (r *ruff) readReport(path string) ([]byte, error) {
 // parseFindings reads lists of findings, one after the other, and returns what
 // follows the last. No list at all is an error.
 func parseFindings(text []byte) (all []finding, after []byte, err error) {
-	broken := fault.New(fault.Unavailable, "its report is not whole").Hint("%s", ruffHint)
+	broken := fault.New(fault.Unavailable, "the report is incomplete").Hint("%s", ruffHint)
 	for lists := 0; ; lists++ {
 		text = bytes.TrimLeft(text, " \t\r\n")
 		if len(text) == 0 || text[0] != '[' {

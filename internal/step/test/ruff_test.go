@@ -73,11 +73,11 @@ func TestRuffFindings(t *testing.T) {
 
 func TestRuffWithoutAReport(t *testing.T) {
 	for name, c := range map[string]struct{ printed, written, says string }{
-		"nothing":               {"", "", "no JSON of ruff's"},
-		"its usual form":        {"server/app.py:1:8: F401 unused\n", "", "no JSON of ruff's"},
-		"a cut list":            {`[{"code": "F401"`, "", "not whole"},
-		"other JSON":            {`[{"name": "x"}]`, "", "not whole"},
-		"an object in the file": {"", `{"version": "2.1.0"}`, "not whole"},
+		"nothing":               {"", "", "no ruff JSON"},
+		"its usual form":        {"server/app.py:1:8: F401 unused\n", "", "no ruff JSON"},
+		"a cut list":            {`[{"code": "F401"`, "", "incomplete"},
+		"other JSON":            {`[{"name": "x"}]`, "", "incomplete"},
+		"an object in the file": {"", `{"version": "2.1.0"}`, "incomplete"},
 		"no file at all":        {"warning: No Python files found under the given path(s)\n[]", "", "found no Python file"},
 	} {
 		got, _, err := readRuff(t, c.printed, c.written, 5)
@@ -102,7 +102,7 @@ func TestRuffStep(t *testing.T) {
 		{list + " > {{.Report}}; exit 1", delivery.OutcomeFailed, "1 finding: E1", delivery.Failed},
 		{list, delivery.OutcomeFailed, "1 finding", delivery.Failed},
 		{"echo '[]'; exit 2", delivery.OutcomeFailed, "exit 2", delivery.Failed},
-		{"echo fine", delivery.OutcomeFailed, "no JSON", delivery.Unavailable},
+		{"echo fine", delivery.OutcomeFailed, "no ruff JSON", delivery.Unavailable},
 		{"echo 'warning: No Python files found under the given path(s)' >&2; echo '[]'", delivery.OutcomeFailed, "no Python file", delivery.Unavailable},
 	} {
 		w := step.TestParams{Run: c.run, Report: step.Ruff}
@@ -133,7 +133,7 @@ func TestWithoutItsEnvironment(t *testing.T) {
 	}{
 		{"ok", "0", delivery.OutcomeSucceeded, "exit 0", ""},
 		{"ERROR: No matching distribution found for foo==9.9", "1", delivery.OutcomeFailed, "install server/r.txt: no matching distribution for foo==9.9", delivery.Failed},
-		{"WARNING: Retrying after connection broken by 'x'", "1", delivery.OutcomeFailed, "investigate: install server/r.txt: the package index can't be reached", delivery.Unavailable},
+		{"WARNING: Retrying after connection broken by 'x'", "1", delivery.OutcomeFailed, "investigate: install server/r.txt: the package index is unreachable", delivery.Unavailable},
 	} {
 		w := step.TestParams{Run: `test -n "$VIRTUAL_ENV" && case "$PATH" in "$VIRTUAL_ENV/bin:"*) ;; *) exit 9;; esac`, Python: &step.PythonParams{Requirements: "server/r.txt"}}
 		r := ask(t, w, &bytes.Buffer{})

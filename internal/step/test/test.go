@@ -34,7 +34,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	}
 	if !validFormat(w.Report) {
 		return step.Result{}, fault.New(fault.Invalid, "step %s: unknown report format %q", r.Spec.Name, w.Report).
-			Hint("known: %s, %s, %s, or none", step.JUnit, step.GoTest, step.Ruff)
+			Hint("use %s, %s, %s, or none", step.JUnit, step.GoTest, step.Ruff)
 	}
 	checkout, err := r.Checkout(ctx)
 	if err != nil {
@@ -80,10 +80,10 @@ func (s Step) command(r step.Request, w step.TestParams, checkout string) (port.
 	}
 	report := filepath.Join(r.WorkDir, "report.xml")
 	if err := os.RemoveAll(report); err != nil {
-		return port.Command{}, "", fmt.Errorf("remove the last report: %w", err)
+		return port.Command{}, "", fmt.Errorf("remove the previous report: %w", err)
 	}
 	if err := os.MkdirAll(r.WorkDir, 0o755); err != nil {
-		return port.Command{}, "", fmt.Errorf("make %s: %w", r.WorkDir, err)
+		return port.Command{}, "", fmt.Errorf("create %s: %w", r.WorkDir, err)
 	}
 	run, err := job.Render(w.Run, job.Vars{"Report": job.Quote(report)})
 	if err != nil {
@@ -146,10 +146,10 @@ func conclude(w step.TestParams, exit port.Exit, found tally, trouble error, las
 		verdict = delivery.Unavailable
 		cause, hint = "investigate: the command succeeded, but "+trouble.Error(), fault.HintOf(trouble)
 	case out.Failed > 0:
-		cause, hint = out.cause(w.Report), "the command ended with exit 0 all the same: does it end with `|| true`?"
+		cause, hint = out.cause(w.Report), "the command exited with code 0 anyway: does it end with `|| true`?"
 	case w.Report != step.NoReport && w.Report != step.Ruff && out.Passed == 0 && !w.AllowEmpty:
 		verdict = delivery.Unavailable
-		cause = fmt.Sprintf("investigate: it ran no test (%d skipped)", out.Skipped)
+		cause = fmt.Sprintf("investigate: the command ran no tests (%d skipped)", out.Skipped)
 		hint = "check that the command finds the tests, or set allow_empty"
 	default:
 		return result, nil
@@ -163,7 +163,7 @@ func withLastLine(cause, last string) string {
 	if last == "" {
 		return cause
 	}
-	return cause + "; its last line: " + last
+	return cause + "; last line of output: " + last
 }
 
 // within tells whether path is root or below it, by name alone.

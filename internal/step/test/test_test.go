@@ -55,7 +55,7 @@ func TestStep(t *testing.T) {
 		verdict delivery.Verdict
 	}{
 		{"no report, exit 0", step.TestParams{Run: "true"}, delivery.OutcomeSucceeded, "exit 0", ""},
-		{"no report, exit 3", step.TestParams{Run: "echo broken; exit 3"}, delivery.OutcomeFailed, "exit 3; its last line: broken", delivery.Failed},
+		{"no report, exit 3", step.TestParams{Run: "echo broken; exit 3"}, delivery.OutcomeFailed, "(exit 3); last line of output: broken", delivery.Failed},
 		{"no such program", step.TestParams{Run: "no-such-program"}, delivery.OutcomeFailed, "exit 127", delivery.Failed},
 		{"killed", step.TestParams{Run: "exit 137"}, delivery.OutcomeFailed, "killed", delivery.Failed},
 		{"all pass", step.TestParams{Run: good, Report: step.JUnit}, delivery.OutcomeSucceeded, "2 passed", ""},
@@ -66,7 +66,7 @@ func TestStep(t *testing.T) {
 		{"no test is fine", step.TestParams{Run: none, Report: step.JUnit, AllowEmpty: true}, delivery.OutcomeSucceeded, "0 passed", ""},
 		{"no report written", step.TestParams{Run: "true", Report: step.JUnit}, delivery.OutcomeFailed, "investigate", delivery.Unavailable},
 		{"no report written is never fine", step.TestParams{Run: "true", Report: step.JUnit, AllowEmpty: true}, delivery.OutcomeFailed, "no report", delivery.Unavailable},
-		{"half a report", step.TestParams{Run: "echo '<testsuite><testcase' > {{.Report}}", Report: step.JUnit}, delivery.OutcomeFailed, "not whole", delivery.Unavailable},
+		{"half a report", step.TestParams{Run: "echo '<testsuite><testcase' > {{.Report}}", Report: step.JUnit}, delivery.OutcomeFailed, "incomplete", delivery.Unavailable},
 		{"half a report and exit 1", step.TestParams{Run: "echo '<testsuite' > {{.Report}}; exit 1", Report: step.JUnit}, delivery.OutcomeFailed, "exit 1", delivery.Failed},
 		{"go without events", step.TestParams{Run: "echo ok", Report: step.GoTest}, delivery.OutcomeFailed, "no test events", delivery.Unavailable},
 		{"go", step.TestParams{Run: `echo '{"Action":"pass","Package":"p","Test":"T"}'; echo '{"Action":"pass","Package":"p"}'`, Report: step.GoTest}, delivery.OutcomeSucceeded, "1 passed", ""},
@@ -99,11 +99,11 @@ func TestStep(t *testing.T) {
 
 func TestWrongConfiguration(t *testing.T) {
 	cases := map[string]step.TestParams{
-		"PASSPHRASE":      {Run: "true", Env: map[string]string{"PW": "${PASSPHRASE}"}},
-		"{{.Report}}":     {Run: "echo {{.Reprot}}"},
-		"outside":         {Run: "true", Dir: "../elsewhere"},
-		"unknown report":  {Run: "true", Report: "tap"},
-		"read the comman": {Run: "echo {{"},
+		"PASSPHRASE":       {Run: "true", Env: map[string]string{"PW": "${PASSPHRASE}"}},
+		"{{.Report}}":      {Run: "echo {{.Reprot}}"},
+		"outside":          {Run: "true", Dir: "../elsewhere"},
+		"unknown report":   {Run: "true", Report: "tap"},
+		"parse the comman": {Run: "echo {{"},
 	}
 	for says, w := range cases {
 		_, err := Step{Commands: fake.Shell{}, Environ: environ}.Run(t.Context(), ask(t, w, &bytes.Buffer{}))
@@ -135,7 +135,7 @@ func TestTimeoutAndCancel(t *testing.T) {
 	r.Spec.Timeout = delivery.Duration(50 * time.Millisecond)
 	s := Step{Commands: fake.Shell{}, Environ: environ}
 	res, err := s.Run(t.Context(), r)
-	if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, "too long") {
+	if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, "timed out") {
 		t.Errorf("%+v, %v", res, err)
 	}
 	r.Spec.Timeout = 0

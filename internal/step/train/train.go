@@ -77,7 +77,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 
 func commandFailed(cause, hint, last string) step.Result {
 	if last != "" {
-		cause += "; its last line: " + last
+		cause += "; last line of output: " + last
 	}
 	res := step.Fail("train: %s", cause)
 	res.Hint = hint
@@ -115,7 +115,7 @@ func (s Step) job(r step.Request, w step.TrainParams, checkout string, data deli
 
 // store puts the model where it outlives the run.
 func (s Step) store(ctx context.Context, r step.Request, w step.TrainParams, j port.Job, done job.Result, data delivery.Digest) (step.Result, error) {
-	r.Progress("keeping the model")
+	r.Progress("storing the model")
 	paths, err := done.Paths(modelOutput)
 	if err != nil {
 		return step.Result{}, fmt.Errorf("train: %w", err)
@@ -123,13 +123,13 @@ func (s Step) store(ctx context.Context, r step.Request, w step.TrainParams, j p
 	dir, files, err := digest.Store(ctx, paths, filepath.Join(r.ArtifactsDir, "models"))
 	switch {
 	case err != nil && ctx.Err() == nil && fault.Is(err, fault.Failed):
-		res := step.Fail("train: the command succeeded, but wrote no file")
-		res.Hint = "let it write the model's files to {{.Output}}"
+		res := step.Fail("train: the command succeeded, but wrote no files")
+		res.Hint = "make it write the model's files to {{.Output}}"
 		return res, nil
 	case err != nil && ctx.Err() == nil && fault.Is(err, fault.Invalid):
-		return step.FailWith(fmt.Errorf("train: keep the model: %w", err)), nil
+		return step.FailWith(fmt.Errorf("train: store the model: %w", err)), nil
 	case err != nil:
-		return step.Result{}, fmt.Errorf("train: keep the model: %w", err)
+		return step.Result{}, fmt.Errorf("train: store the model: %w", err)
 	}
 	return step.Succeed("model "+files.Short(), step.TrainOutput{
 		Dir: dir, Files: files, Data: data, Job: j.Name, Commit: r.Commit.SHA,

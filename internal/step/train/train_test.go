@@ -90,11 +90,11 @@ func TestTrain(t *testing.T) {
 
 func TestFailures(t *testing.T) {
 	cases := map[string]string{
-		"ended with exit 3; its last line: no GPU": "echo no GPU; exit 3",
-		"wrote no file":                             "true",
-		"symbolic link":                             "ln -s /etc/passwd {{.Output}}/model",
-		"the data changed while it was used":        "echo x > {{.Output}}/m; echo more >> {{.Data}}",
-		"could not start the command (exit 127): n": "no-such-program",
+		"failed (exit 3); last line of output: no GPU": "echo no GPU; exit 3",
+		"wrote no file": "true",
+		"symbolic link": "ln -s /etc/passwd {{.Output}}/model",
+		"the data changed while the command was using it": "echo x > {{.Output}}/m; echo more >> {{.Data}}",
+		"could not start the command (exit 127): n":       "no-such-program",
 	}
 	for says, run := range cases {
 		s := newScene(t, run)

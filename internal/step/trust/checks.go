@@ -23,10 +23,10 @@ type trustedStatement struct {
 func (e *evidence) add(v port.VerifiedStatement) error {
 	s, err := provenance.Parse(v.Statement)
 	if err != nil {
-		return fault.New(fault.Corrupt, "read a statement").Cause(err)
+		return fault.New(fault.Corrupt, "parse a statement").Cause(err)
 	}
 	if !s.HasSubject(e.subject.Digest()) {
-		return fault.New(fault.Denied, "signed by %s, but for something else (%s)", v.Signer, subjectDigests(s))
+		return fault.New(fault.Denied, "signed by %s, but for another subject (%s)", v.Signer, subjectDigests(s))
 	}
 	e.trusted = append(e.trusted, trustedStatement{s, v.Signer})
 	return nil
@@ -78,11 +78,11 @@ func (e evidence) checkImageProvenance(sha, tree string) Check {
 		}
 		commit, of := p.BuildDefinition.Commit()
 		if commit == sha && (of == "" || tree == "" || of == tree) {
-			return e.newCheck(name, &a.signer, nil, "built from commit "+short(commit)+" by "+p.RunDetails.Builder.ID+", says "+a.signer.String(), details(p)...)
+			return e.newCheck(name, &a.signer, nil, "built from commit "+short(commit)+" by "+p.RunDetails.Builder.ID+", signed by "+a.signer.String(), details(p)...)
 		}
 		others = append(others, "it names commit "+or(short(commit), "none")+treeOf(commit == sha, of))
 	}
-	return e.newCheck(name, nil, fault.New(fault.Denied, "the provenance of %s is not that of the release's commit %s: %s", e.subject, short(sha), strings.Join(others, "; ")).
+	return e.newCheck(name, nil, fault.New(fault.Denied, "the provenance of %s does not match the release's commit %s: %s", e.subject, short(sha), strings.Join(others, "; ")).
 		Hint("deliver the commit again, with sign: in slipway.yaml"), "")
 }
 
@@ -90,7 +90,7 @@ func treeOf(sameCommit bool, tree string) string {
 	if !sameCommit || tree == "" {
 		return ""
 	}
-	return " with other files (tree " + short(tree) + ")"
+	return " with a different tree (" + short(tree) + ")"
 }
 
 // checkModelProvenance finds the model's provenance, whichever commit trained it.
@@ -114,9 +114,9 @@ func (e evidence) checkModelProvenance() Check {
 		if sha, _ := p.BuildDefinition.Commit(); sha != "" {
 			text += " from commit " + short(sha)
 		}
-		return e.newCheck(name, &a.signer, nil, text+", says "+a.signer.String(), details(p)...)
+		return e.newCheck(name, &a.signer, nil, text+", signed by "+a.signer.String(), details(p)...)
 	}
-	return e.newCheck(name, nil, fault.New(fault.Denied, "the provenance of %s can't be read", e.subject).Cause(last), "")
+	return e.newCheck(name, nil, fault.New(fault.Denied, "parse the provenance of %s", e.subject).Cause(last), "")
 }
 
 func (e evidence) checkSBOM() Check {
@@ -128,7 +128,7 @@ func (e evidence) checkSBOM() Check {
 		}
 		return e.newCheck("sbom", nil, e.missing("sbom", hint), "")
 	}
-	return e.newCheck("sbom", &found[0].signer, nil, "bill of materials ("+found[0].PredicateType+") by "+found[0].signer.String())
+	return e.newCheck("sbom", &found[0].signer, nil, "SBOM ("+found[0].PredicateType+") by "+found[0].signer.String())
 }
 
 // checkPinned holds the provenance against the digest that the release pins: what was
@@ -138,7 +138,7 @@ func checkPinned(rel delivery.Release, image, model evidence) []Check {
 		return nil
 	}
 	l := Check{Name: "release: provenance", Verdict: delivery.Passed, Required: image.requires("provenance"),
-		Text: "the release pins exactly this provenance", Details: []string{string(rel.Provenance)}}
+		Text: "the release pins this provenance", Details: []string{string(rel.Provenance)}}
 	for _, e := range []evidence{image, model} {
 		if e.err != nil {
 			l.fail(e.unavailable())
@@ -155,8 +155,8 @@ func checkPinned(rel delivery.Release, image, model evidence) []Check {
 			}
 		}
 	}
-	l.fail(fault.New(fault.Denied, "no signed provenance is the one that the release pins (%s)", rel.Provenance.Short()).
-		Hint("build, command or data are said to be others: find out who signed that, and deliver the commit again"))
+	l.fail(fault.New(fault.Denied, "no signed provenance matches the one that the release pins (%s)", rel.Provenance.Short()).
+		Hint("the signed build, command or data differ: find out who signed them, and deliver the commit again"))
 	return []Check{l}
 }
 
@@ -208,7 +208,7 @@ func material(d provenance.ResourceDescriptor) string {
 		out += " (not pinned)"
 	}
 	if d.Annotations["dirty"] == true {
-		out += " (with changes that are in no commit)"
+		out += " (with uncommitted changes)"
 	}
 	return out
 }

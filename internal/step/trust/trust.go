@@ -62,7 +62,7 @@ func (j Verifier) Explain(ctx context.Context, rel delivery.Release, p step.Trus
 // of materials are large, and need not be read when nobody asks for them.
 func (j Verifier) checks(ctx context.Context, rel delivery.Release, p step.TrustParams, all bool) ([]Check, error) {
 	if j.Attestations == nil || j.Signatures == nil {
-		return nil, fault.New(fault.Internal, "check the signatures of %s: there is nobody to do it", rel.Image)
+		return nil, fault.New(fault.Internal, "verify the signatures of %s: no verifier is configured", rel.Image)
 	}
 	image := j.collect(ctx, port.Subject{Image: rel.Image}, p, all)
 	links := []Check{image.checkSignature(), image.checkImageProvenance(rel.Commit, rel.Tree), image.checkSBOM()}
@@ -158,8 +158,8 @@ func (e evidence) missing(what, hint string) error {
 			why = append(why, text)
 		}
 	}
-	return fault.New(fault.Denied, "%s has no %s that counts: %s", e.subject, what, strings.Join(why, "; ")).
-		Hint("trusted are: %s", e.trustedSigners())
+	return fault.New(fault.Denied, "%s has no trusted %s: %s", e.subject, what, strings.Join(why, "; ")).
+		Hint("trusted signers: %s", e.trustedSigners())
 }
 
 // unavailable turns the registry's trouble into an answer. What is not what its
@@ -168,14 +168,14 @@ func (e evidence) unavailable() error {
 	kind := fault.KindOf(e.err)
 	switch kind {
 	case fault.Corrupt, fault.NotFound:
-		return fault.New(fault.Denied, "%s is not there as the release pins it", e.subject).Cause(e.err).
+		return fault.New(fault.Denied, "%s does not match what the release pins", e.subject).Cause(e.err).
 			Hint("%s", or(fault.HintOf(e.err), "find out who changed it, and deliver it again"))
 	case fault.Invalid, fault.Denied:
 	default:
 		kind = fault.Unavailable
 	}
-	return fault.New(kind, "whether %s may be trusted could not be asked", e.subject).Cause(e.err).
-		Hint("%s", or(fault.HintOf(e.err), "nothing is trusted that could not be asked; run it again"))
+	return fault.New(kind, "verify %s", e.subject).Cause(e.err).
+		Hint("%s", or(fault.HintOf(e.err), "an artifact that can't be verified is not trusted; run again"))
 }
 
 // trustedSigners lists who counts, for hints.

@@ -141,7 +141,7 @@ func TestDenies(t *testing.T) {
 		says string
 	}{
 		{"unsigned", func(world, *delivery.Release, *step.TrustParams) {}, "image api@010101010101 has no signature"},
-		{"signed by another", func(w world, _ *delivery.Release, _ *step.TrustParams) { w.all("mallory") }, "no signature that counts: signed by a key that the policy does not trust"},
+		{"signed by another", func(w world, _ *delivery.Release, _ *step.TrustParams) { w.all("mallory") }, "no trusted signature: signed by a key that the policy does not trust"},
 		{"image swapped", func(w world, rel *delivery.Release, _ *step.TrustParams) {
 			w.all("ann")
 			rel.Image.Digest = fake.Digest(9)
@@ -150,13 +150,13 @@ func TestDenies(t *testing.T) {
 			rel.Image.Digest = fake.Digest(9)
 			raw, err := provenance.SignatureStatement(image.Digest)
 			w.sign("ann", port.Subject{Image: rel.Image}, raw, err)
-		}, "but for something else (010101010101)"},
+		}, "but for another subject (010101010101)"},
 		{"image gone", func(w world, _ *delivery.Release, _ *step.TrustParams) {
 			w.Missing = func(s port.Subject) bool { return s.Image.Digest != "" }
-		}, "is not there as the release pins it"},
+		}, "does not match what the release pins"},
 		{"registry holds something else", func(w world, _ *delivery.Release, _ *step.TrustParams) {
 			w.Fail = fault.New(fault.Corrupt, "the content is another")
-		}, "is not there as the release pins it: the content is another"},
+		}, "does not match what the release pins: the content is another"},
 		{"model unsigned", func(w world, _ *delivery.Release, _ *step.TrustParams) { w.all("ann", "model-signature") }, "model m:2 has no signature"},
 		{"model swapped", func(w world, rel *delivery.Release, _ *step.TrustParams) {
 			w.all("ann")
@@ -171,23 +171,23 @@ func TestDenies(t *testing.T) {
 		{"another commit", func(w world, rel *delivery.Release, _ *step.TrustParams) {
 			w.all("ann")
 			rel.Commit = strings.Repeat("f", 40)
-		}, "is not that of the release's commit ffffffffffff: it names commit aaaaaaaaaaaa"},
+		}, "does not match the release's commit ffffffffffff: it names commit aaaaaaaaaaaa"},
 		{"other files under the commit", func(w world, rel *delivery.Release, _ *step.TrustParams) {
 			w.all("ann")
 			rel.Tree = strings.Repeat("f", 40)
-		}, "with other files (tree bbbbbbbbbbbb)"},
+		}, "with a different tree (bbbbbbbbbbbb)"},
 		{"provenance replaced", func(w world, _ *delivery.Release, _ *step.TrustParams) {
 			w.all("ann", "model-provenance")
 			raw, err := ofModel(func(f *provenance.ModelFacts) { f.Lineage.Data = fake.Digest(66) })
 			w.sign("ann", port.Subject{Model: model}, raw, err)
-		}, "no signed provenance is the one that the release pins"},
+		}, "no signed provenance matches the one that the release pins"},
 		{"key withdrawn", func(w world, _ *delivery.Release, p *step.TrustParams) {
 			w.all("ann")
 			p.TrustPolicy = fake.TrustPolicy("bob")
 		}, "signed by a key that the policy does not trust"},
 		{"rubbish", func(w world, _ *delivery.Release, _ *step.TrustParams) {
 			_, _ = w.Attach(w.t.Context(), port.Subject{Image: image}, provenance.SignaturePredicate, []byte("rubbish"))
-		}, "no signature that counts: read a signature"},
+		}, "no trusted signature: read a signature"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

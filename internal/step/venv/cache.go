@@ -124,7 +124,7 @@ func (m Manager) lock(ctx context.Context, r step.Request, folder string) (*os.F
 		}
 		if !said {
 			said = true
-			r.Progress("waiting for another step that makes the same environment")
+			r.Progress("waiting for another step that is creating the same environment")
 		}
 		if err := m.Clock.Wait(ctx, lockPollInterval); err != nil {
 			return nil, err
@@ -144,7 +144,7 @@ func isCurrent(f *os.File, path string) bool {
 
 func writeError(path string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fault.New(fault.Exhausted, "write %s", path).Hint("free some space on that disk, such as by `slipway cleanup`").Cause(err)
+		return fault.New(fault.Exhausted, "write %s", path).Hint("free disk space, for example with `slipway cleanup`").Cause(err)
 	}
 	return fmt.Errorf("write %s: %w", path, err)
 }

@@ -30,27 +30,27 @@ var versionsListed = regexp.MustCompile(`\(from versions: [^)n]`)
 
 const (
 	networkHint = "check the network, and PIP_INDEX_URL (pip) or UV_DEFAULT_INDEX (uv) if you use a mirror; then run again"
-	pinHint     = "correct the file, and commit it"
+	pinHint     = "fix the file, and commit it"
 )
 
 var failurePatterns = []failurePattern{
-	{regexp.MustCompile(`(?i)No space left on device|\(os error 28\)|Disk quota exceeded`), fault.Exhausted, "the disk is full", "free some space, such as by `slipway cleanup`", nil},
+	{regexp.MustCompile(`(?i)No space left on device|\(os error 28\)|Disk quota exceeded`), fault.Exhausted, "the disk is full", "free disk space, for example with `slipway cleanup`", nil},
 	{regexp.MustCompile(`(?i)ensurepip is not (?:available|enabled)|No module named '?(?:ensurepip|venv)`), fault.Unavailable, "this Python has no venv or pip", "install them (Debian: apt install python3-venv), or install uv", nil},
-	{regexp.MustCompile(`(?i)\b(401|403)\b[^\n]{0,80}(?:Error|Unauthorized|Forbidden|Client)|HTTP error (401|403)|(?:un)?valid authentication credentials|Credentials not correct`), fault.Denied, "the package index refused the credentials", "check those in PIP_INDEX_URL or UV_DEFAULT_INDEX, or the netrc file", nil},
-	{indexUnreachable, fault.Unavailable, "the package index can't be reached", networkHint, versionsListed},
-	{regexp.MustCompile(`(?m)^ERROR: No matching distribution found for ([^\n]+?)(?: \(from -?r? ?[^\n]*)?$`), fault.Failed, "no matching distribution for $1", "name a version that exists for this Python and platform", nil},
-	{regexp.MustCompile(`(?i)Because there (?:is|are) no versions? of ([^\s,]+)`), fault.Failed, "no matching distribution for $1", "name a version that exists for this Python and platform", nil},
+	{regexp.MustCompile(`(?i)\b(401|403)\b[^\n]{0,80}(?:Error|Unauthorized|Forbidden|Client)|HTTP error (401|403)|(?:un)?valid authentication credentials|Credentials not correct`), fault.Denied, "the package index refused the credentials", "check the credentials in PIP_INDEX_URL or UV_DEFAULT_INDEX, or in the netrc file", nil},
+	{indexUnreachable, fault.Unavailable, "the package index is unreachable", networkHint, versionsListed},
+	{regexp.MustCompile(`(?m)^ERROR: No matching distribution found for ([^\n]+?)(?: \(from -?r? ?[^\n]*)?$`), fault.Failed, "no matching distribution for $1", "use a version that exists for this Python and platform", nil},
+	{regexp.MustCompile(`(?i)Because there (?:is|are) no versions? of ([^\s,]+)`), fault.Failed, "no matching distribution for $1", "use a version that exists for this Python and platform", nil},
 	{regexp.MustCompile(`(?i)Because ([^\s,]+) was not found in the package registry`), fault.Failed, "no matching distribution for $1", "check the name", nil},
-	{regexp.MustCompile(`(?i)THESE PACKAGES DO NOT MATCH THE HASHES[^\n]*\n(?:\s*\n)*\s*([^\s]+)`), fault.Failed, "$1 is not what its hash says", "if the package was published anew on purpose, lock again; if not, somebody may have changed it", nil},
-	{regexp.MustCompile("(?i)Hash mismatch for `([^`]+)`"), fault.Failed, "$1 is not what its hash says", "if the package was published anew on purpose, lock again; if not, somebody may have changed it", nil},
-	{regexp.MustCompile(`(?i)(?:In --require-hashes mode, all requirements must have[^\n]*|Hashes are required in --require-hashes mode[^\n]*)`), fault.Failed, "a requirement has no hash, and others have", "lock again with hashes for all: `uv pip compile --generate-hashes`, or `pip-compile --generate-hashes`", nil},
-	{regexp.MustCompile(`(?m)^ERROR: Cannot install ([^\n]+?) because these package versions have conflicting dependencies`), fault.Failed, "$1 contradict each other", pinHint, nil},
-	{regexp.MustCompile(`(?m)^ERROR: (?:Package '([^']+)'|([^\n]+?)) requires a different Python`), fault.Failed, "$1$2 wants another Python", "choose it by `version`, or another version of the package", nil},
-	{regexp.MustCompile(`(?m)^ERROR: Invalid requirement: '?([^\n']+)`), fault.Failed, "$1 is no requirement", pinHint, nil},
+	{regexp.MustCompile(`(?i)THESE PACKAGES DO NOT MATCH THE HASHES[^\n]*\n(?:\s*\n)*\s*([^\s]+)`), fault.Failed, "$1 does not match its hash", "if the package was republished on purpose, lock again; otherwise it may have been tampered with", nil},
+	{regexp.MustCompile("(?i)Hash mismatch for `([^`]+)`"), fault.Failed, "$1 does not match its hash", "if the package was republished on purpose, lock again; otherwise it may have been tampered with", nil},
+	{regexp.MustCompile(`(?i)(?:In --require-hashes mode, all requirements must have[^\n]*|Hashes are required in --require-hashes mode[^\n]*)`), fault.Failed, "a requirement has no hash, but others have one", "lock again with hashes for all: `uv pip compile --generate-hashes`, or `pip-compile --generate-hashes`", nil},
+	{regexp.MustCompile(`(?m)^ERROR: Cannot install ([^\n]+?) because these package versions have conflicting dependencies`), fault.Failed, "$1 conflict with each other", pinHint, nil},
+	{regexp.MustCompile(`(?m)^ERROR: (?:Package '([^']+)'|([^\n]+?)) requires a different Python`), fault.Failed, "$1$2 requires a different Python", "set `version`, or use another version of the package", nil},
+	{regexp.MustCompile(`(?m)^ERROR: Invalid requirement: '?([^\n']+)`), fault.Failed, "$1 is not a valid requirement", pinHint, nil},
 	{regexp.MustCompile("(?i)Couldn't parse requirement in `[^`]*`[^\\n]*\\n\\s*(?:(?:Caused by|cause): )?([^\\n]+)"), fault.Failed, "$1", pinHint, nil},
-	{regexp.MustCompile(`(?i)lockfile[^\n]*needs to be updated`), fault.Failed, "the lock does not belong to pyproject.toml", "run `uv lock`, and commit uv.lock", nil},
-	{regexp.MustCompile(`(?i)Failed (?:building wheel for|to build) ` + "`?" + `([A-Za-z0-9._=-]+)`), fault.Failed, "$1 has no wheel for this Python and platform, and can't be built", "see the log; name a version that has a wheel, or install what its build needs", nil},
-	{regexp.MustCompile(`(?i)(?:subprocess-exited-with-error|Getting requirements to build wheel did not run|metadata-generation-failed)`), fault.Failed, "a package has no wheel for this Python and platform, and can't be built", "see the log; name a version that has a wheel, or install what its build needs", nil},
+	{regexp.MustCompile(`(?i)lockfile[^\n]*needs to be updated`), fault.Failed, "the lock file does not match pyproject.toml", "run `uv lock`, and commit uv.lock", nil},
+	{regexp.MustCompile(`(?i)Failed (?:building wheel for|to build) ` + "`?" + `([A-Za-z0-9._=-]+)`), fault.Failed, "$1 has no wheel for this Python and platform, and can't be built", "see the log; use a version that has a wheel, or install its build dependencies", nil},
+	{regexp.MustCompile(`(?i)(?:subprocess-exited-with-error|Getting requirements to build wheel did not run|metadata-generation-failed)`), fault.Failed, "a package has no wheel for this Python and platform, and can't be built", "see the log; use a version that has a wheel, or install its build dependencies", nil},
 	{regexp.MustCompile(`(?i)No solution found when resolving dependencies[^\n]*\n\s*[^A-Za-z\n]*(?:cause: )?([^\n]+)`), fault.Failed, "$1", pinHint, nil},
 }
 
@@ -83,7 +83,7 @@ func lastLine(said string) string {
 	lines := strings.Split(strings.TrimSpace(said), "\n")
 	line := strings.TrimSpace(lines[len(lines)-1])
 	if line == "" {
-		return "it ended without a word"
+		return "it exited without output"
 	}
 	return truncate(line, 200)
 }

@@ -17,10 +17,10 @@ import (
 
 // install makes the environment at env.
 func (p runner) install(ctx context.Context, r step.Request, e recipe, env string) error {
-	r.Logf("making a Python environment from %s (%s)", strings.Join(e.files.names, ", "), e.tool)
+	r.Logf("creating a Python environment from %s (%s)", strings.Join(e.files.names, ", "), e.tool)
 	r.Progress("installing %s with %s", e.with.File(), e.tool)
 	file, timeout := e.with.File(), r.Spec.Timeout.D()
-	what := "make an environment with " + e.tool.String()
+	what := "create an environment with " + e.tool.String()
 	if said, ok, err := p.run(ctx, r.Log, what, port.Command{Run: e.create(env), Timeout: timeout}); err != nil || !ok {
 		return runError(err, what, said, path.Dir(file))
 	}
@@ -54,7 +54,7 @@ func (p runner) fetchErrors(ctx context.Context, e recipe, env, said string) str
 	}
 	run := job.Quote(filepath.Join(env, "bin", "python")) + " -m pip download -vv --no-deps --no-input --disable-pip-version-check --progress-bar off -d " +
 		job.Quote(filepath.Join(env, "none")) + " -r " + job.Quote("./"+path.Base(e.with.File()))
-	more, _, err := p.run(ctx, nil, "ask again", port.Command{Run: run, Timeout: probeTimeout})
+	more, _, err := p.run(ctx, nil, "query the package index", port.Command{Run: run, Timeout: probeTimeout})
 	if err != nil {
 		return "" // what is known already has to do
 	}
@@ -94,7 +94,7 @@ func (p runner) run(ctx context.Context, log io.Writer, what string, c port.Comm
 	case err != nil:
 		return "", false, fmt.Errorf("%s: %w", what, err)
 	case exit.TimedOut:
-		return "", false, fault.New(fault.Unavailable, "%s: it took too long and was stopped", what).Hint("raise the step's timeout, or look at the package index")
+		return "", false, fault.New(fault.Unavailable, "%s: timed out and was stopped", what).Hint("increase the step's timeout, or check the package index")
 	case exit.Code > 128:
 		cause, hint := job.FailureCause(exit, c.Run)
 		return "", false, fault.New(fault.Unavailable, "%s: %s", what, cause).Hint("%s", hint)

@@ -75,16 +75,16 @@ func (c *collector) addFile(name string) error {
 func (c *collector) readFile(name, at string) ([]byte, error) {
 	c.seen[name] = true
 	if len(c.names) == maxFiles {
-		return nil, fault.New(fault.Invalid, "the requirements are in more than %d files", maxFiles)
+		return nil, fault.New(fault.Invalid, "the requirements span more than %d files", maxFiles)
 	}
 	info, err := c.tree.Stat(filepath.FromSlash(name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, withLocation(fault.New(fault.Invalid, "there is no file %s in the commit", name).Hint("commit it, or correct its name"), at)
+		return nil, withLocation(fault.New(fault.Invalid, "file %s not found in the commit", name).Hint("commit it, or fix its name"), at)
 	case err != nil:
 		return nil, withLocation(fault.New(fault.Invalid, "read %s", name).Cause(err), at)
 	case !info.Mode().IsRegular() || info.Size() > maxFileBytes:
-		return nil, withLocation(fault.New(fault.Invalid, "read %s: it is no plain file of at most %d bytes", name, maxFileBytes), at)
+		return nil, withLocation(fault.New(fault.Invalid, "read %s: not a regular file of at most %d bytes", name, maxFileBytes), at)
 	}
 	text, err := c.tree.ReadFile(filepath.FromSlash(name))
 	if err != nil {
@@ -123,8 +123,8 @@ func (c *collector) requirements(name, at string) error {
 		line = strings.TrimSpace(commentPart.ReplaceAllString(line, ""))
 		here := fmt.Sprintf("%s:%d", name, i+1)
 		if editableLine.MatchString(line) || localPath.MatchString(line) {
-			return fault.New(fault.Invalid, "%q is code of the repository: an environment holds only what it is pinned to", truncate(line, 80)).
-				Location(here).Hint("take the line out, and let the command find the code: pytest's `pythonpath`, or PYTHONPATH in `env`")
+			return fault.New(fault.Invalid, "%q is code from the repository: an environment contains only pinned packages", truncate(line, 80)).
+				Location(here).Hint("remove the line, and make the code importable with pytest's `pythonpath`, or PYTHONPATH in `env`")
 		}
 		if m := includeLine.FindStringSubmatch(line); m != nil {
 			if err := c.include(path.Dir(name), m[1], here); err != nil {
@@ -138,7 +138,7 @@ func (c *collector) requirements(name, at string) error {
 func (c *collector) include(dir, name, at string) error {
 	inner := path.Join(dir, name)
 	if strings.Contains(name, "://") || path.IsAbs(name) || inner == ".." || strings.HasPrefix(inner, "../") {
-		return fault.New(fault.Invalid, "%q is not in the repository", truncate(name, 80)).Location(at).Hint("commit the file, and name it by a path within the repository")
+		return fault.New(fault.Invalid, "%q is not in the repository", truncate(name, 80)).Location(at).Hint("commit the file, and use a path inside the repository")
 	}
 	return c.requirements(inner, at)
 }

@@ -64,17 +64,17 @@ func TestTheLockAndItsProject(t *testing.T) {
 
 func TestRequirementsThatAreRefused(t *testing.T) {
 	cases := map[string]string{
-		"-e .":                     "code of the repository",
-		"--editable=./lib":         "code of the repository",
-		"./lib":                    "code of the repository",
-		".":                        "code of the repository",
-		".[dev]":                   "code of the repository",
-		"lib @ file:///srv/lib":    "code of the repository",
-		"/srv/lib":                 "code of the repository",
+		"-e .":                     "code from the repository",
+		"--editable=./lib":         "code from the repository",
+		"./lib":                    "code from the repository",
+		".":                        "code from the repository",
+		".[dev]":                   "code from the repository",
+		"lib @ file:///srv/lib":    "code from the repository",
+		"/srv/lib":                 "code from the repository",
 		"-r ../../etc/passwd":      "not in the repository",
 		"-r /etc/passwd":           "not in the repository",
 		"-c https://example.com/c": "not in the repository",
-		"-r none.txt":              "there is no file none.txt",
+		"-r none.txt":              "file none.txt not found",
 	}
 	for line, says := range cases {
 		_, err := readRequirements(tree(t, map[string]string{"r.txt": "foo==1\n" + line + "\n"}), "r.txt")

@@ -77,7 +77,7 @@ func (p runner) detectTool(ctx context.Context, w step.PythonParams) (tool, erro
 	t := tool{UV: strings.TrimPrefix(firstLine(uv), "uv ")}
 	if t.UV == "" && path.Base(w.File()) == step.UVLock {
 		return tool{}, fault.New(fault.Unavailable, "install %s: uv is not in PATH", w.File()).
-			Hint("install uv (`pip install uv`), or name a requirements file: `uv export -o requirements.txt`")
+			Hint("install uv (`pip install uv`), or use a requirements file: `uv export -o requirements.txt`")
 	}
 	t.Python, err = p.interpreter(ctx, w.Version, t.UV != "")
 	return t, err
@@ -148,7 +148,7 @@ func noPython(version string, found []interpreter) error {
 	if len(versions) > 0 {
 		there = strings.Join(versions, ", ")
 	}
-	return fault.New(fault.Unavailable, "there is no %s in PATH; there is: %s", what, there).
+	return fault.New(fault.Unavailable, "%s not found in PATH; available: %s", what, there).
 		Hint("install it (with uv: `uv python install %s`), or change `version`", strings.TrimPrefix(what, "Python "))
 }
 

@@ -282,7 +282,7 @@ func TestTools(t *testing.T) {
 		{"a lock without uv", map[string]string{"python3": fakePython}, step.PythonParams{Lock: "uv.lock"}, nil, "uv is not in PATH"},
 		{"the version asked for", map[string]string{"python3": fakePython, "python3.9": strings.ReplaceAll(fakePython, "$VERSION", "3.9.2")}, step.PythonParams{Requirements: "r.txt", Version: "3.9"}, []string{"venv", "install unset"}, ""},
 		{"one that only uv has", both, step.PythonParams{Requirements: "r.txt", Version: "3.12"}, []string{"uv venv", "uv install https://robot:hunter22@pypi.example.com/simple"}, ""},
-		{"a version that is not there", map[string]string{"python3": fakePython}, step.PythonParams{Requirements: "r.txt", Version: "3.1"}, nil, "there is no Python 3.1 in PATH; there is: 3.11.7"},
+		{"a version that is not there", map[string]string{"python3": fakePython}, step.PythonParams{Requirements: "r.txt", Version: "3.1"}, nil, "Python 3.1 not found in PATH; available: 3.11.7"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -299,7 +299,7 @@ func TestTools(t *testing.T) {
 
 func TestNoPythonAtAll(t *testing.T) {
 	s := newScene(t, map[string]string{"python3": "#!/bin/sh\nexit 1\n", "python": "#!/bin/sh\nexit 1\n"})
-	if _, err := s.ensure(t.Context()); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "there is: none") {
+	if _, err := s.ensure(t.Context()); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "available: none") {
 		t.Errorf("%v", err)
 	}
 }

@@ -90,10 +90,10 @@ func TestVerify(t *testing.T) {
 		}, 2, delivery.OutcomeSucceeded, 6, "", delivery.Passed},
 		{"only the old one answers", func(s *scene) []func() (port.ProbeResponse, bool, error) {
 			return []func() (port.ProbeResponse, bool, error){s.says(s.old, "ok")}
-		}, 1, delivery.OutcomeFailed, 0, "answers, not r-", delivery.Failed},
+		}, 1, delivery.OutcomeFailed, 0, "responded, not r-", delivery.Failed},
 		{"nobody answers", func(*scene) []func() (port.ProbeResponse, bool, error) {
 			return []func() (port.ProbeResponse, bool, error){silent}
-		}, 1, delivery.OutcomeFailed, 0, "no answer: connection refused", delivery.Unavailable},
+		}, 1, delivery.OutcomeFailed, 0, "no response: connection refused", delivery.Unavailable},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

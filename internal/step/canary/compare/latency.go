@@ -13,8 +13,8 @@ import (
 // Why two histograms can't be compared.
 var (
 	ErrNotMeasured    = errors.New("latency is not measured")
-	ErrBucketMismatch = errors.New("the two releases count latency in different buckets")
-	ErrBucketOrder    = errors.New("the buckets of the latency are not in order")
+	ErrBucketMismatch = errors.New("the two releases use different latency buckets")
+	ErrBucketOrder    = errors.New("the latency buckets are not in ascending order")
 )
 
 // LatencyComparison is how latencies of two releases differ.

@@ -31,7 +31,7 @@ type Step struct{ Models port.ModelRegistry }
 
 // Run reads its parameters.
 func (s Step) Run(_ context.Context, r step.Request) (step.Result, error) {
-	p, err := step.ParamsOf[Params](r)
+	p, err := step.ParamsOf[Params](r.Spec)
 	if err != nil {
 		return step.Result{}, err
 	}
