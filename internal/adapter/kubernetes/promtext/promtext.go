@@ -14,7 +14,6 @@ package promtext
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -29,14 +28,6 @@ import (
 
 // MaxBytes is the maximum size of the text.
 const MaxBytes = 8 << 20
-
-// MetricNames are the names in a service's metrics; empty ones are discovered.
-type MetricNames struct {
-	Requests  string // counter or histogram
-	Latency   string // histogram in seconds
-	CodeLabel string // status label: "503" or "5xx"
-	PathLabel string // path label
-}
 
 // ProbePaths returns the paths that no user requests, and those given.
 func ProbePaths(more ...string) []string {
@@ -90,12 +81,6 @@ func declaredTypes(text []byte) map[string]string {
 	return types
 }
 
-// family is a selected metric family with its labels.
-type family struct {
-	*dto.MetricFamily
-	name, codeLabel, pathLabel string // empty labels: it has none
-}
-
 // excludePaths returns a function that reports whether a series is of an excluded
 // path.
 func excludePaths(exclude []string) func(f family, m *dto.Metric) bool {
@@ -115,15 +100,6 @@ func normalizePath(path string) string {
 		path = path[i+1:]
 	}
 	return strings.TrimRight(path, "/")
-}
-
-func labelValue(m *dto.Metric, label string) string {
-	for _, l := range m.GetLabel() {
-		if l.GetName() == label {
-			return l.GetValue()
-		}
-	}
-	return ""
 }
 
 // isServerError reports whether a status code is a 5xx.
@@ -146,40 +122,3 @@ func countRequests(f family, skip func(family, *dto.Metric) bool) (port.Sample, 
 	}
 	return s, nil
 }
-
-// metricValue returns a counter's value, or a histogram's count.
-func metricValue(m *dto.Metric) float64 {
-	switch {
-	case m.Counter != nil:
-		return m.Counter.GetValue()
-	case m.Untyped != nil:
-		return m.Untyped.GetValue()
-	}
-	return sampleCount(m.GetHistogram())
-}
-
-// sampleCount returns a histogram's count, which is a float if any of its numbers is
-// one.
-func sampleCount(h *dto.Histogram) float64 {
-	return uintOrFloat(h.GetSampleCount(), h.GetSampleCountFloat())
-}
-
-func uintOrFloat(n uint64, f float64) float64 {
-	if n != 0 {
-		return float64(n)
-	}
-	return f
-}
-
-// maxCount is the largest number up to which a float64 counts exactly.
-const maxCount = 1 << 53
-
-func toCount(f float64) (int64, error) {
-	if !(f >= 0 && f <= maxCount) {
-		return 0, fmt.Errorf("%g is not a valid number of requests", f)
-	}
-	return int64(f), nil
-}
-
-// addCapped adds without overflow.
-func addCapped(a, b int64) int64 { return min(a+b, maxCount) }

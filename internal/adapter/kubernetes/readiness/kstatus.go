@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
 
@@ -132,18 +131,6 @@ func (a *assessor) assessTerminations() {
 		}
 		a.addProblem(t, a.timeouts.Termination, min(overdue, a.phaseElapsed()))
 	}
-}
-
-func (a *assessor) nodeNotReady(name string) bool {
-	for i := range a.snapshot.Nodes {
-		n := &a.snapshot.Nodes[i]
-		for _, c := range n.Status.Conditions {
-			if n.Name == name && c.Type == corev1.NodeReady {
-				return c.Status != corev1.ConditionTrue
-			}
-		}
-	}
-	return false
 }
 
 // objectName returns the name for messages: "deployment api".

@@ -190,3 +190,15 @@ func podProgress(p *corev1.Pod) string {
 	}
 	return "starting"
 }
+
+func (a *assessor) nodeNotReady(name string) bool {
+	for i := range a.snapshot.Nodes {
+		n := &a.snapshot.Nodes[i]
+		for _, c := range n.Status.Conditions {
+			if n.Name == name && c.Type == corev1.NodeReady {
+				return c.Status != corev1.ConditionTrue
+			}
+		}
+	}
+	return false
+}

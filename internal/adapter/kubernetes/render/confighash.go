@@ -16,10 +16,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-const (
-	maxNameLength = 253
-	hashDigits    = 10
-)
+// hashDigits is how many digits of the hash go into a name.
+const hashDigits = 10
 
 // hashConfigNames appends a content hash to the names of ConfigMaps and Secrets, so
 // that pods of the previous release keep theirs, and extracts the values of Secrets.

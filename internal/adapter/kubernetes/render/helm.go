@@ -64,13 +64,6 @@ func (l *loader) renderChart(dir string) ([]object, error) {
 	return l.dropTestHooks(out)
 }
 
-// withoutChartName strips the chart's name from an engine name, which yields a path
-// in the chart's folder.
-func withoutChartName(name string) string {
-	_, rest, _ := strings.Cut(name, "/")
-	return rest
-}
-
 // mergeValues merges the values files, later ones over earlier ones.
 func (l *loader) mergeValues() (map[string]any, error) {
 	values := map[string]any{}
@@ -233,10 +226,6 @@ var (
 	execErrorPattern  = regexp.MustCompile(`^(?:template: )?([^\s:]+(?::\d+)+):? `)
 	quotedTextPattern = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 )
-
-// maxQuoteLength is the longest quoted text that is kept in the engine's messages:
-// enough for names of templates, too short for templates that values hold.
-const maxQuoteLength = 60
 
 // templateError converts an error of the template engine, and moves its position to
 // the front.

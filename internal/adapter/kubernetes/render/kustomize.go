@@ -2,7 +2,6 @@ package render
 
 import (
 	"errors"
-	"strings"
 	"sync"
 
 	"sigs.k8s.io/kustomize/api/krusty"
@@ -42,19 +41,4 @@ func (l *loader) kustomize(dir string) ([]object, error) {
 		out = append(out, found...)
 	}
 	return out, nil
-}
-
-// maxMessageBytes is the longest library message that is shown.
-const maxMessageBytes = 600
-
-// firstBytes returns the beginning of a library's message, on one line.
-func firstBytes(err error) string { return truncate(oneLine(err)) }
-
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
-
-func truncate(text string) string {
-	if len(text) <= maxMessageBytes {
-		return text
-	}
-	return strings.ToValidUTF8(text[:maxMessageBytes], "") + "..."
 }

@@ -5,9 +5,7 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
-	"slices"
 
-	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -29,22 +27,6 @@ func (o *kustomizeFS) rel(p string) string {
 		return "."
 	}
 	return p[1:]
-}
-
-// ReadFile reads a file. Kustomizations are validated first.
-func (o *kustomizeFS) ReadFile(p string) ([]byte, error) {
-	name := o.rel(p)
-	if !o.tree.exists(name) {
-		return nil, fs.ErrNotExist // expected: the library tries every name that a kustomization can have
-	}
-	data, err := o.tree.readFile(name)
-	if err == nil && slices.Contains(konfig.RecognizedKustomizationFileNames(), path.Base(name)) {
-		err = o.validateKustomization(name, data)
-	}
-	if err != nil && o.firstErr == nil {
-		o.firstErr = err
-	}
-	return data, err
 }
 
 // CleanedAbs splits a path into folder and file.

@@ -3,10 +3,13 @@ package render
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
+	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/types"
 
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -200,4 +203,20 @@ func (o *kustomizeFS) validateResources(dir string, k types.Kustomization) error
 		}
 	}
 	return nil
+}
+
+// ReadFile reads a file. Kustomizations are validated first.
+func (o *kustomizeFS) ReadFile(p string) ([]byte, error) {
+	name := o.rel(p)
+	if !o.tree.exists(name) {
+		return nil, fs.ErrNotExist // expected: the library tries every name that a kustomization can have
+	}
+	data, err := o.tree.readFile(name)
+	if err == nil && slices.Contains(konfig.RecognizedKustomizationFileNames(), path.Base(name)) {
+		err = o.validateKustomization(name, data)
+	}
+	if err != nil && o.firstErr == nil {
+		o.firstErr = err
+	}
+	return data, err
 }

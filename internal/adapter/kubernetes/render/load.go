@@ -10,15 +10,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// loader reads objects from files, folders, kustomizations and charts.
-type loader struct {
-	source   *sourceFS
-	service  string
-	values   []string // values files, for charts
-	sawChart bool     // whether any path was a chart
-	notes    []string
-}
-
 func (l *loader) load(p string) ([]object, error) {
 	name, err := localPath(p)
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -32,20 +31,6 @@ func Render(ctx context.Context, m port.Manifests) (port.Rendered, error) {
 		}
 	}
 	return r.result()
-}
-
-// object is one Kubernetes object and its location: "k8s/api.yaml:12".
-type object struct {
-	body     map[string]any
-	location string
-}
-
-// renderer carries the objects through the rendering steps.
-type renderer struct {
-	m       port.Manifests
-	objects []object
-	notes   []string
-	secrets []port.Secret
 }
 
 func (r *renderer) loadObjects(ctx context.Context) error {
@@ -96,12 +81,6 @@ func (r *renderer) validate() error {
 			Hint("list files or folders with Deployments and Services under deploy.manifests, or omit it to have them generated")
 	}
 	return nil
-}
-
-func (r *renderer) addNote(format string, args ...any) {
-	if n := fmt.Sprintf(format, args...); !slices.Contains(r.notes, n) {
-		r.notes = append(r.notes, n)
-	}
 }
 
 func (r *renderer) result() (port.Rendered, error) {
