@@ -21,16 +21,16 @@ type RunOptions struct {
 // trigger fills in what the CI's environment or the checkout says.
 func (a *App) trigger(ask RunOptions, commit delivery.Commit) plan.Trigger {
 	t := plan.Trigger{
-		Event: ask.Event, Branch: ask.Branch, Environment: ask.Environment, By: a.actor(),
+		Event: plan.TriggerEvent(ask.Event), Branch: ask.Branch, Environment: ask.Environment, By: a.actor(),
 		Retrain: ask.Retrain, DeployOnly: ask.DeployOnly, Until: ask.Until,
 	}
 	if t.Event == "" {
-		t.Event = "push"
-		if e, _ := a.getenv("GITHUB_EVENT_NAME"); e == "pull_request" {
-			t.Event = e
+		t.Event = plan.PushEvent
+		if e, _ := a.getenv("GITHUB_EVENT_NAME"); e == string(plan.PullRequestEvent) {
+			t.Event = plan.PullRequestEvent
 		}
 	}
-	if t.Branch == "" && t.Event == "pull_request" {
+	if t.Branch == "" && t.Event == plan.PullRequestEvent {
 		t.Branch, _ = a.getenv("GITHUB_BASE_REF")
 	}
 	if t.Branch == "" {

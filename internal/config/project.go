@@ -142,21 +142,21 @@ type Smoke struct {
 
 // Watch says what production may do during the bake time.
 type Watch struct {
-	ErrorRate   float64           `yaml:"error_rate" jsonschema:"minimum=0,maximum=1" jsonschema_description:"Maximum share of failed requests. Default 0.01."`
-	P95         delivery.Duration `yaml:"p95" jsonschema_description:"Maximum 95th percentile of latency. Default: not checked."`
-	MinRequests int               `yaml:"min_requests" jsonschema:"minimum=0" jsonschema_description:"Minimum number of requests for a verdict. Default 1."`
-	NoTraffic   string            `yaml:"no_traffic" jsonschema:"enum=accept,enum=fail" jsonschema_description:"What to do when there is not enough traffic: accept (default) or fail."`
+	ErrorRate   float64              `yaml:"error_rate" jsonschema:"minimum=0,maximum=1" jsonschema_description:"Maximum share of failed requests. Default 0.01."`
+	P95         delivery.Duration    `yaml:"p95" jsonschema_description:"Maximum 95th percentile of latency. Default: not checked."`
+	MinRequests int                  `yaml:"min_requests" jsonschema:"minimum=0" jsonschema_description:"Minimum number of requests for a verdict. Default 1."`
+	NoTraffic   step.NoTrafficPolicy `yaml:"no_traffic" jsonschema:"enum=accept,enum=fail" jsonschema_description:"What to do when there is not enough traffic: accept (default) or fail."`
 }
 
 // Canary says in which steps a release takes over, and what stops it.
 type Canary struct {
-	Steps         []CanaryStep `yaml:"steps" jsonschema:"required,minItems=1" jsonschema_description:"Traffic weights of the new release, one after the other."`
-	MinRequests   int          `yaml:"min_requests" jsonschema:"minimum=0" jsonschema_description:"Minimum number of requests of the new release for a verdict on a step. Default 50."`
-	NoTraffic     string       `yaml:"no_traffic" jsonschema:"enum=accept,enum=fail" jsonschema_description:"What to do when there are too few requests: fail (default) or accept."`
-	ErrorMargin   float64      `yaml:"error_margin" jsonschema:"minimum=0,maximum=1" jsonschema_description:"How much higher its share of failed requests may be than that of the running release. Default 0.01."`
-	LatencyMargin float64      `yaml:"latency_margin" jsonschema:"minimum=0,maximum=100" jsonschema_description:"By what factor its 95th percentile of latency may be higher. Default 1.2."`
-	Prometheus    string       `yaml:"prometheus" jsonschema_description:"URL of the Prometheus server for the queries."`
-	Queries       []Query      `yaml:"queries" jsonschema_description:"Additional Prometheus queries."`
+	Steps         []CanaryStep         `yaml:"steps" jsonschema:"required,minItems=1" jsonschema_description:"Traffic weights of the new release, one after the other."`
+	MinRequests   int                  `yaml:"min_requests" jsonschema:"minimum=0" jsonschema_description:"Minimum number of requests of the new release for a verdict on a step. Default 50."`
+	NoTraffic     step.NoTrafficPolicy `yaml:"no_traffic" jsonschema:"enum=accept,enum=fail" jsonschema_description:"What to do when there are too few requests: fail (default) or accept."`
+	ErrorMargin   float64              `yaml:"error_margin" jsonschema:"minimum=0,maximum=1" jsonschema_description:"How much higher its share of failed requests may be than that of the running release. Default 0.01."`
+	LatencyMargin float64              `yaml:"latency_margin" jsonschema:"minimum=0,maximum=100" jsonschema_description:"By what factor its 95th percentile of latency may be higher. Default 1.2."`
+	Prometheus    string               `yaml:"prometheus" jsonschema_description:"URL of the Prometheus server for the queries."`
+	Queries       []Query              `yaml:"queries" jsonschema_description:"Additional Prometheus queries."`
 }
 
 // CanaryStep is one share of the traffic, and how long it is watched.

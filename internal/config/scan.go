@@ -8,6 +8,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/extension"
+	"github.com/slipway-cd/slipway/internal/step"
 )
 
 // Scan is the gate that looks for known vulnerabilities.
@@ -31,7 +32,7 @@ type Waiver struct {
 
 // EnvironmentScan is what the scan means in one environment.
 type EnvironmentScan struct {
-	Unavailable string `yaml:"unavailable" jsonschema:"enum=fail,enum=accept" jsonschema_description:"What to do when the image could not be scanned (no database, unknown distribution): fail (default) or accept."`
+	Unavailable step.UnavailablePolicy `yaml:"unavailable" jsonschema:"enum=fail,enum=accept" jsonschema_description:"What to do when the image could not be scanned (no database, unknown distribution): fail (default) or accept."`
 }
 
 const (

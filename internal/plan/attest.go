@@ -4,15 +4,12 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 )
-
-const attestTimeout = delivery.Duration(10 * time.Minute)
 
 // attest plans the signing of what was pushed and registered.
 func (pl *planner) attest(needs []string, pinned *delivery.ModelRef) {
@@ -26,7 +23,7 @@ func (pl *planner) attest(needs []string, pinned *delivery.ModelRef) {
 		by = "the key in " + with.Key
 	}
 	pl.add(step.Spec{
-		Name: "attest", Kind: step.Attest, Needs: needs, Timeout: attestTimeout, Retries: pushRetries,
+		Name: attestStep, Kind: step.Attest, Needs: needs, Timeout: attestTimeout, Retries: pushRetries,
 		Reason: "signs what is not yet signed, with " + by,
 	}, with)
 }

@@ -1,15 +1,47 @@
 package plan
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
-	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/step"
 )
+
+// rollout plans the release's way into the environment.
+func (pl *planner) rollout(needs []string, with step.DeployParams) {
+	why := "nothing is deployed in " + string(pl.plan.Environment)
+	if pl.plan.Replaces != "" {
+		why = "replaces " + string(pl.plan.Replaces)
+	}
+	if with.Release != "" && with.Release == pl.plan.Replaces {
+		why = "already deployed"
+	}
+	pl.add(step.Spec{
+		Name: deployStep, Kind: step.Deploy, Needs: needs, Undo: step.Rollback, Reason: why,
+		Timeout: deployTimeout + with.Workload.Drain + totalBake(with),
+	}, with)
+	pl.verify(deployStep, with.Release)
+	watch := pl.watchParams()
+	why = "monitors production for " + watch.Bake.String() + ", then accepts the release"
+	if watch.Bake == 0 {
+		why = "no bake time; accepts the release"
+	}
+	pl.add(step.Spec{Name: watchStep, Kind: step.Watch, Needs: []string{verifyStep}, Timeout: watch.Bake + gracePeriod, Reason: why}, watch)
+}
+
+// verify plans the checks of what a step has deployed: the named release, or the
+// one that the step made.
+func (pl *planner) verify(after string, release delivery.ReleaseID) {
+	params := step.VerifyParams{RolloutParams: pl.rolloutParams(), ProbeParams: pl.probeParams(), Release: release}
+	pl.add(step.Spec{
+		Name: verifyStep, Kind: step.Verify, Needs: []string{after}, Timeout: params.Timeout + gracePeriod,
+		Reason: "checks that the release responds with its own identity",
+	}, params)
+}
 
 // What a service gets when the file does not say.
 const (
@@ -26,7 +58,7 @@ func (pl *planner) deployParams() (step.DeployParams, error) {
 	with := pl.environmentParams()
 	with.Workload = delivery.Workload{
 		Replicas: pl.replicas(), Env: d.Env, Args: d.Args, CPU: d.CPU, Memory: int64(d.Memory),
-		Health: orDefault(d.Health, defaultHealth), Ready: d.Ready, Drain: or(d.Drain, defaultDrain),
+		Health: cmp.Or(d.Health, defaultHealth), Ready: d.Ready, Drain: cmp.Or(d.Drain, defaultDrain),
 	}
 	model, err := pl.pinnedModel()
 	with.Model = model
@@ -53,7 +85,7 @@ func (pl *planner) environmentParams() step.DeployParams {
 
 // rolloutParams say where the environment is, and how releases come there.
 func (pl *planner) rolloutParams() step.RolloutParams {
-	params := step.RolloutParams{Port: pl.env.Target.Port, Timeout: or(pl.project.Deploy.Within, defaultVerifyTimeout)}
+	params := step.RolloutParams{Port: pl.env.Target.Port, Timeout: cmp.Or(pl.project.Deploy.Within, defaultVerifyTimeout)}
 	params.Target, params.Location = LocationOf(pl.env)
 	if pl.env.Target.Abilities.Strategies {
 		params.Strategy = pl.project.Deploy.Strategy
@@ -79,7 +111,7 @@ func (pl *planner) watchParams() step.WatchParams {
 		RolloutParams: pl.rolloutParams(), Bake: pl.env.Bake,
 		Thresholds: step.WatchThresholds{
 			ErrorRate: w.ErrorRate, P95: w.P95,
-			MinRequests: max(int64(w.MinRequests), 1), NoTraffic: step.NoTrafficPolicy(orDefault(w.NoTraffic, string(step.AcceptNoTraffic))),
+			MinRequests: max(int64(w.MinRequests), 1), NoTraffic: cmp.Or(w.NoTraffic, step.AcceptNoTraffic),
 		},
 	}
 	if params.Thresholds.ErrorRate == 0 {
@@ -105,27 +137,4 @@ func smokeCheck(s config.Smoke) step.Check {
 		c.Status = http.StatusOK
 	}
 	return c
-}
-
-// pinnedModel resolves "the newest approved version" once, for a project that
-// delivers a model without training it.
-func (pl *planner) pinnedModel() (*delivery.ModelRef, error) {
-	model := pl.project.Model
-	if model == nil || model.Train != nil {
-		return nil, nil
-	}
-	latest := pl.facts.LatestApproved
-	if latest == nil || latest.Status != delivery.Approved || latest.Group != model.Group {
-		return nil, fault.New(fault.NotFound, "model %s has no approved version", model.Group).
-			Hint("see `slipway models`; approve a version with `slipway approve`, or add model.train to %s", config.FileName)
-	}
-	ref := latest.ModelRef
-	return &ref, nil
-}
-
-func orDefault(s, otherwise string) string {
-	if s != "" {
-		return s
-	}
-	return otherwise
 }

@@ -180,7 +180,7 @@ func FuzzMake(f *testing.F) {
 			given.CachedResult = all(path2)
 		}
 		made, err := plan.New(p, plan.Trigger{
-			Event: event, Branch: branch, Environment: delivery.Environment(env), Until: until,
+			Event: plan.TriggerEvent(event), Branch: branch, Environment: delivery.Environment(env), Until: until,
 			Retrain: flags&4 != 0, DeployOnly: flags&8 != 0, Rollback: flags&16 != 0,
 		}, given)
 		if err != nil {

@@ -21,20 +21,6 @@ const (
 	Rollback Purpose = "rollback" // `slipway rollback`
 )
 
-// Trigger is what asked for the run.
-type Trigger struct {
-	Event       string               `json:"event"`                 // push | pull_request | manual
-	Branch      string               `json:"branch,omitempty"`      // pushed, or the pull request's base
-	Environment delivery.Environment `json:"environment,omitempty"` // asked for by name
-	By          string               `json:"by"`
-	Retrain     bool                 `json:"retrain,omitempty"`
-	DeployOnly  bool                 `json:"deploy_only,omitempty"`
-	Until       string               `json:"until,omitempty"`
-	Rollback    bool                 `json:"rollback,omitempty"`
-	To          delivery.ReleaseID   `json:"to,omitempty"`  // of a rollback; empty: the last good one
-	Why         string               `json:"why,omitempty"` // of a rollback
-}
-
 // Plan is what a run will do: data, stored with the run.
 type Plan struct {
 	Version     int                  `json:"version"`

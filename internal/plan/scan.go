@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/config"
@@ -20,7 +21,7 @@ func (pl *planner) scan() bool {
 	}
 	with := step.ScanParams{
 		Repository: pl.project.Image.Repository, Scanner: string(s.With), FailOn: s.FailOn,
-		FixableOnly: s.FixableOnly, VEX: s.VEX, MaxAge: or(s.MaxAge, maxDatabaseAge), Unavailable: pl.onScanUnavailable(),
+		FixableOnly: s.FixableOnly, VEX: s.VEX, MaxAge: cmp.Or(s.MaxAge, maxDatabaseAge), Unavailable: pl.onScanUnavailable(),
 	}
 	if len(with.FailOn) == 0 {
 		with.FailOn = []delivery.Severity{delivery.High, delivery.Critical}
@@ -29,7 +30,7 @@ func (pl *planner) scan() bool {
 		with.Waive = append(with.Waive, waiver(w))
 	}
 	pl.add(step.Spec{
-		Name: "scan", Kind: step.Scan, Needs: []string{"build"}, Timeout: scanTimeout,
+		Name: scanStep, Kind: step.Scan, Needs: []string{buildStep}, Timeout: scanTimeout,
 		Reason: "new vulnerabilities are published every day, so it is never cached",
 	}, with)
 	return true
@@ -39,16 +40,16 @@ func waiver(w config.Waiver) step.Waiver {
 	return step.Waiver{ID: w.ID, Package: w.Package, Until: w.Until, Reason: w.Why}
 }
 
-// onScanUnavailable is what it means in the environment that nobody could be asked.
-func (pl *planner) onScanUnavailable() string {
+// onScanUnavailable is what the environment does when the image could not be scanned.
+func (pl *planner) onScanUnavailable() step.UnavailablePolicy {
 	if s := pl.env.Scan; s != nil {
-		return orDefault(s.Unavailable, "fail")
+		return cmp.Or(s.Unavailable, step.FailUnavailable)
 	}
-	return "fail"
+	return step.FailUnavailable
 }
 
-// requiresScan tells whether only a release that passed the scan may be
+// requiresScan reports whether only a release that passed the scan may be
 // promoted into the environment.
 func (pl *planner) requiresScan() bool {
-	return pl.project.Scan != nil && pl.onScanUnavailable() == "fail"
+	return pl.project.Scan != nil && pl.onScanUnavailable() == step.FailUnavailable
 }

@@ -28,7 +28,7 @@ func (pl *planner) addTargetSpecific(with *step.DeployParams) {
 
 func canaryParams(c config.Canary) *step.CanaryParams {
 	out := &step.CanaryParams{
-		MinRequests: int64(c.MinRequests), NoTraffic: step.NoTrafficPolicy(c.NoTraffic),
+		MinRequests: int64(c.MinRequests), NoTraffic: c.NoTraffic,
 		ErrorMargin: c.ErrorMargin, LatencyMargin: c.LatencyMargin, Prometheus: c.Prometheus,
 	}
 	for _, s := range c.Steps {

@@ -84,8 +84,17 @@ type ScanParams struct {
 	Waive       []Waiver            `json:"waive,omitempty"`
 	VEX         []string            `json:"vex,omitempty"`         // OpenVEX documents, relative to the checkout
 	MaxAge      delivery.Duration   `json:"max_age"`               // of the database
-	Unavailable string              `json:"unavailable,omitempty"` // fail (default) | accept: what it means that nobody could be asked
+	Unavailable UnavailablePolicy   `json:"unavailable,omitempty"` // default fail
 }
+
+// UnavailablePolicy says what to do when the image could not be scanned.
+type UnavailablePolicy string
+
+// The policies.
+const (
+	FailUnavailable   UnavailablePolicy = "fail"
+	AcceptUnavailable UnavailablePolicy = "accept"
+)
 
 // Waiver lets one vulnerability pass for a while.
 type Waiver struct {

@@ -169,7 +169,7 @@ func (s Step) finish(r step.Request, w step.ScanParams, j assessment, report por
 		return step.Result{}, err
 	}
 	logReport(r, j, report, table)
-	accepted := j.Verdict == delivery.Unavailable && w.Unavailable == "accept"
+	accepted := j.Verdict == delivery.Unavailable && w.Unavailable == step.AcceptUnavailable
 	out.UnavailableAccepted = accepted
 	gate := delivery.GateResult{Gate: gateName, Verdict: j.Verdict, Evidence: gateEvidence(w, j, report)}
 	r.ReportGates(gate)

@@ -143,7 +143,7 @@ func TestFailedLeavesItsEvidence(t *testing.T) {
 func TestUnavailable(t *testing.T) {
 	nobody := fault.New(fault.Unavailable, "there is no vulnerability database").Hint("slipway scan db update")
 	for name, c := range map[string]struct {
-		accept  string
+		accept  step.UnavailablePolicy
 		outcome delivery.Outcome
 	}{"stops by default": {"", delivery.OutcomeFailed}, "stops": {"fail", delivery.OutcomeFailed}, "is accepted": {"accept", delivery.OutcomeSucceeded}} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,58 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/extension"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+func (pl *planner) tests() ([]string, error) {
+	var names []string
+	for i, t := range pl.project.Test {
+		in, err := pl.inputs(fmt.Sprintf("test[%d].inputs", i), t.Inputs, false)
+		if err == nil {
+			in, err = pl.addPythonInputs(fmt.Sprintf("test[%d].python", i), t.Python, in)
+		}
+		if err != nil {
+			return nil, err
+		}
+		name := "test." + t.Name
+		names = append(names, name)
+		pl.addCached(step.Spec{Name: name, Kind: step.Test, Timeout: cmp.Or(t.Timeout, testTimeout)}, in, step.TestParams{
+			Run: t.Run, Dir: t.Dir, Env: t.Env, Report: t.Report, AllowEmpty: t.AllowEmpty, Python: t.Python.Params(),
+		})
+	}
+	return names, nil
+}
+
+func (pl *planner) build(tests []string) error {
+	image := pl.project.Image
+	in, err := pl.inputs("image.build.inputs", image.Build.Inputs, false)
+	if err != nil {
+		return err
+	}
+	pl.addCached(step.Spec{Name: buildStep, Kind: step.Build, Timeout: buildTimeout}, in, buildParams(image))
+	needs := append([]string{buildStep}, tests...)
+	if pl.scan() {
+		needs = append(needs, scanStep)
+	}
+	optional, err := pl.addOptional(extension.AfterBuild, []string{buildStep})
+	if err != nil {
+		return err
+	}
+	needs = append(needs, optional...)
+	pl.add(step.Spec{
+		Name: pushStep, Kind: step.Push, Needs: needs, Timeout: pushTimeout, Retries: pushRetries,
+		Reason: "uploads missing layers to the registry",
+	}, step.PushParams{Repository: image.Repository})
+	return nil
+}
+
+func buildParams(image config.Image) step.BuildParams {
+	params := image.Build.Params
+	params.Repository = image.Repository
+	return params
+}

@@ -1,0 +1,43 @@
+package plan
+
+import (
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// rollback plans a rollback: forward to a release that was good.
+func (pl *planner) rollback() error {
+	serving := pl.facts.Serving
+	if serving == nil {
+		return fault.New(fault.Conflict, "nothing is deployed in %s, so it cannot be rolled back", pl.plan.Environment).
+			Hint("deploy the newest accepted release with `slipway run --deploy-only`")
+	}
+	r := pl.facts.LastGood
+	if pl.trigger.To != "" {
+		if r = pl.facts.Requested; r == nil || r.ID != pl.trigger.To {
+			return fault.New(fault.NotFound, "release %s not found", pl.trigger.To).Hint("see `slipway releases`")
+		}
+	}
+	switch {
+	case r == nil:
+		return fault.New(fault.NotFound, "no accepted release before %s in %s", serving.Release, pl.plan.Environment).
+			Hint("pass one with --to; see `slipway releases`")
+	case r.ID == serving.Release:
+		return fault.New(fault.Conflict, "%s is already deployed", r.ID).Hint("pass another one with --to; see `slipway releases`")
+	}
+	if err := checkNotQuarantined(*r); err != nil {
+		return err
+	}
+	pl.plan.Purpose = Rollback
+	pl.useCommitOf(*r)
+	params := step.RollbackParams{
+		RolloutParams: pl.rolloutParams(), ProbeParams: pl.probeParams(), Release: r.ID,
+		Trust: TrustPolicy(pl.env, pl.facts.TrustFiles), Reason: pl.trigger.Why,
+	}
+	pl.add(step.Spec{
+		Name: rollbackStep, Kind: step.Rollback, Timeout: deployTimeout + r.Release.Workload.Drain,
+		Reason: "rolls back from " + string(serving.Release) + " to " + string(r.ID),
+	}, params)
+	pl.verify(rollbackStep, r.ID)
+	return nil
+}
