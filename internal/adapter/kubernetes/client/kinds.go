@@ -22,19 +22,37 @@ func namespaced(group, version, resource string) Kind {
 	return Kind{schema.GroupVersionResource{Group: group, Version: version, Resource: resource}, true}
 }
 
-// Kinds that Slipway itself uses.
+// Deployments returns the kind Deployment.
 func Deployments() Kind { return namespaced("apps", "v1", "deployments") }
+
+// ReplicaSets returns the kind ReplicaSet.
 func ReplicaSets() Kind { return namespaced("apps", "v1", "replicasets") }
-func Pods() Kind        { return namespaced("", "v1", "pods") }
-func Services() Kind    { return namespaced("", "v1", "services") }
-func Events() Kind      { return namespaced("", "v1", "events") }
-func ConfigMaps() Kind  { return namespaced("", "v1", "configmaps") }
-func Secrets() Kind     { return namespaced("", "v1", "secrets") }
-func Leases() Kind      { return namespaced("coordination.k8s.io", "v1", "leases") }
+
+// Pods returns the kind Pod.
+func Pods() Kind { return namespaced("", "v1", "pods") }
+
+// Services returns the kind Service.
+func Services() Kind { return namespaced("", "v1", "services") }
+
+// Events returns the kind Event.
+func Events() Kind { return namespaced("", "v1", "events") }
+
+// ConfigMaps returns the kind ConfigMap.
+func ConfigMaps() Kind { return namespaced("", "v1", "configmaps") }
+
+// Secrets returns the kind Secret.
+func Secrets() Kind { return namespaced("", "v1", "secrets") }
+
+// Leases returns the kind Lease.
+func Leases() Kind { return namespaced("coordination.k8s.io", "v1", "leases") }
+
+// Autoscalers returns the kind HorizontalPodAutoscaler.
 func Autoscalers() Kind { return namespaced("autoscaling", "v2", "horizontalpodautoscalers") }
-func EndpointSlices() Kind {
-	return namespaced("discovery.k8s.io", "v1", "endpointslices")
-}
+
+// EndpointSlices returns the kind EndpointSlice.
+func EndpointSlices() Kind { return namespaced("discovery.k8s.io", "v1", "endpointslices") }
+
+// Ingresses returns the kind Ingress.
 func Ingresses() Kind { return namespaced("networking.k8s.io", "v1", "ingresses") }
 
 // commonKinds are what most releases consist of, so that most deployments need no

@@ -20,7 +20,7 @@ func TestDiscardLogs(t *testing.T) {
 	DiscardLogs()
 	klog.Warning("watch ended with error")
 	klog.Background().Error(errors.New("unexpected EOF"), "request")
-	runtime.HandleError(errors.New("reflector")) //nolint:staticcheck // it is what libraries call
+	runtime.HandleError(errors.New("reflector")) // libraries call it
 	klog.Flush()
 	os.Stderr = stderr
 	klog.ClearLogger()

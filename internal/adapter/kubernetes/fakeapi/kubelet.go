@@ -34,6 +34,7 @@ type Kubelet struct {
 	methods  []string
 }
 
+// NewKubelet returns a server whose pods echo.
 func NewKubelet(t testing.TB) *Kubelet {
 	k := &Kubelet{t: t}
 	k.Server = httptest.NewServer(k)
@@ -113,7 +114,7 @@ func (p *pairs) add(s httpstream.Stream, replied <-chan struct{}) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.k.BreakFirst && p.first {
-		go p.conn.Close()
+		go func() { _ = p.conn.Close() }()
 		return nil
 	}
 	id := s.Headers().Get(corev1.PortForwardRequestIDHeader)

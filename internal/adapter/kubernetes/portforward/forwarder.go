@@ -64,8 +64,8 @@ func (f *Forwarder) handle(ctx context.Context, conn net.Conn) {
 		respondError(conn, err)
 		return
 	}
-	defer pod.Close()
-	stop := context.AfterFunc(ctx, func() { conn.Close(); pod.Close() })
+	defer func() { _ = pod.Close() }() // it never fails
+	stop := context.AfterFunc(ctx, func() { conn.Close(); _ = pod.Close() })
 	defer stop()
 	var directions sync.WaitGroup
 	directions.Go(func() { _, _ = io.Copy(pod, conn); _ = pod.CloseWrite() })
