@@ -26,11 +26,11 @@ var (
 func withTools(more ...string) []string { return with(slices.Concat(tools, more)...) }
 
 var rules = []rule{
-	{"internal/delivery", nil, "the words depend on nothing"},
-	{"internal/fault", []string{"internal/delivery"}, "errors depend on the words only"},
-	{"internal/event", []string{"internal/delivery"}, "events depend on the words only"},
-	{"internal/port", words, "ports know words, not who uses or fulfils them"},
-	{"internal/port/porttest", with("internal/port", "internal/port/*"), "suites know ports, never an adapter"},
+	{"internal/delivery", nil, "the vocabulary imports nothing internal"},
+	{"internal/fault", []string{"internal/delivery"}, "errors import the vocabulary only"},
+	{"internal/event", []string{"internal/delivery"}, "events import the vocabulary only"},
+	{"internal/port", words, "ports import words, not their users or adapters"},
+	{"internal/port/porttest", with("internal/port", "internal/port/*"), "suites import ports, never an adapter"},
 	{"internal/gate", words, "gates are pure"},
 	{"internal/redact", words, "redaction is pure"},
 	{"internal/atomicfile", nil, "atomic file writes import nothing internal"},
@@ -41,24 +41,24 @@ var rules = []rule{
 	{"internal/ocilayout", []string{"internal/delivery"}, "reading image layouts needs digests only"},
 	{"internal/blob", nil, "reading blobs imports nothing internal"},
 	{"internal/provenance", words, "statements are pure"},
-	{"internal/step", withTools("internal/port"), "the contract knows words and ports"},
+	{"internal/step", withTools("internal/port"), "the contract imports words and ports only"},
 	{"internal/step/", stepMay, stepWhy}, // every folder that is not listed is a step
-	{"internal/step/probe", withTools("internal/port", "internal/step", "internal/gate"), "what several steps share knows no step"},
-	{"internal/step/bake", withTools("internal/port", "internal/step"), "what several steps share knows no step"},
-	{"internal/step/history", withTools("internal/port", "internal/step"), "what several steps share knows no step"},
-	{"internal/step/rollout", withTools("internal/extension", "internal/port", "internal/step", "internal/step/history", "internal/step/probe"), "what several steps share knows no step"},
-	{"internal/step/canary", withTools("internal/port", "internal/step", "internal/step/bake", "internal/step/rollout", "internal/step/canary/*"), "what several steps share knows no step"},
-	{"internal/step/trust", withTools("internal/port", "internal/step", "internal/provenance"), "what several steps share knows no step"},
-	{"internal/step/digest", withTools("internal/port", "internal/step"), "what several steps share knows no step"},
-	{"internal/step/venv", withTools("internal/port", "internal/step", "internal/step/job"), "what several steps share knows no step"},
-	{"internal/step/job", withTools("internal/port", "internal/step"), "what several steps share knows no step"},
-	{"internal/extension", with("internal/port", "internal/step"), "what can be plugged in is described by contracts"},
-	{"internal/config", with("internal/extension", "internal/step", "internal/gate"), "the file knows the step's contract, not who runs it"},
-	{"internal/scaffold", with("internal/config", "internal/extension"), "a first file is written for the file's own package"},
+	{"internal/step/probe", withTools("internal/port", "internal/step", "internal/gate"), "shared helpers may not import a step"},
+	{"internal/step/bake", withTools("internal/port", "internal/step"), "shared helpers may not import a step"},
+	{"internal/step/history", withTools("internal/port", "internal/step"), "shared helpers may not import a step"},
+	{"internal/step/rollout", withTools("internal/extension", "internal/port", "internal/step", "internal/step/history", "internal/step/probe"), "shared helpers may not import a step"},
+	{"internal/step/canary", withTools("internal/port", "internal/step", "internal/step/bake", "internal/step/rollout", "internal/step/canary/*"), "shared helpers may not import a step"},
+	{"internal/step/trust", withTools("internal/port", "internal/step", "internal/provenance"), "shared helpers may not import a step"},
+	{"internal/step/digest", withTools("internal/port", "internal/step"), "shared helpers may not import a step"},
+	{"internal/step/venv", withTools("internal/port", "internal/step", "internal/step/job"), "shared helpers may not import a step"},
+	{"internal/step/job", withTools("internal/port", "internal/step"), "shared helpers may not import a step"},
+	{"internal/extension", with("internal/port", "internal/step"), "extensions are described by contracts only"},
+	{"internal/config", with("internal/extension", "internal/step", "internal/gate"), "the file imports the step's contract, not what runs it"},
+	{"internal/scaffold", with("internal/config", "internal/extension"), "the generated file is checked by config"},
 	{"internal/plan", with("internal/extension", "internal/step", "internal/gate", "internal/config", "internal/port"), "a plan is pure"},
-	{"internal/engine", withTools("internal/plan", "internal/step", "internal/record", "internal/port"), "the engine runs steps by their contract"},
-	{"internal/record", withTools("internal/extension", "internal/plan", "internal/step", "internal/port", "internal/record"), "records know words and contracts"},
-	{"internal/adapter", withTools("internal/blob", "internal/extension", "internal/ocilayout", "internal/port", "internal/port/*"), "an adapter knows its port and its own SDK"},
+	{"internal/engine", withTools("internal/plan", "internal/step", "internal/record", "internal/port"), "the engine runs steps through their contract"},
+	{"internal/record", withTools("internal/extension", "internal/plan", "internal/step", "internal/port", "internal/record"), "records import words and contracts only"},
+	{"internal/adapter", withTools("internal/blob", "internal/extension", "internal/ocilayout", "internal/port", "internal/port/*"), "an adapter imports its port and its own SDK"},
 	{"internal/adapter/kubernetes/labels", with(), kubernetesWhy},
 	{"internal/adapter/kubernetes/promtext", with("internal/port"), kubernetesWhy},
 	{"internal/adapter/kubernetes/render", withTools("internal/port", "internal/adapter/kubernetes/labels"), kubernetesWhy},
@@ -71,15 +71,15 @@ var rules = []rule{
 	{"internal/adapter/kubernetes/history", kubernetesMay("client"), kubernetesWhy},
 	{"internal/adapter/kubernetes/portforward", kubernetesMay("client"), kubernetesWhy},
 	{"internal/adapter/kubernetes/metrics", kubernetesMay("portforward", "promtext"), kubernetesWhy},
-	{"internal/app", withTools("internal/config", "internal/extension", "internal/scaffold", "internal/plan", "internal/engine", "internal/record", "internal/port", "internal/step", "internal/step/digest", "internal/step/trust", "internal/gate"), "use cases know contracts, never an adapter"},
-	{"internal/catalog", withTools("internal/app", "internal/extension", "internal/port", "internal/step", "internal/step/*", "internal/adapter/*", "internal/record", "internal/record/*", "internal/engine"), "the list of parts"},
-	{"internal/cli", withTools("internal/app", "internal/cli", "internal/cli/*"), "the command line asks use cases; never an adapter, a step or an SDK"},
+	{"internal/app", withTools("internal/config", "internal/extension", "internal/scaffold", "internal/plan", "internal/engine", "internal/record", "internal/port", "internal/step", "internal/step/digest", "internal/step/trust", "internal/gate"), "use cases import contracts, never an adapter"},
+	{"internal/catalog", withTools("internal/app", "internal/extension", "internal/port", "internal/step", "internal/step/*", "internal/adapter/*", "internal/record", "internal/record/*", "internal/engine"), "the list of extensions, and their wiring"},
+	{"internal/cli", withTools("internal/app", "internal/cli", "internal/cli/*"), "the command line calls use cases; never an adapter, a step or an SDK"},
 	{"internal/arch", nil, "the rules stand alone"},
 }
 
 var stepMay = withTools("internal/extension", "internal/ocilayout", "internal/port", "internal/step", "internal/step/bake", "internal/step/canary", "internal/step/digest", "internal/step/history", "internal/step/job", "internal/step/probe", "internal/step/rollout", "internal/step/trust", "internal/step/venv", "internal/provenance", "internal/gate")
 
-const stepWhy = "a step knows its contract and ports; never another step, an adapter or an SDK"
+const stepWhy = "a step imports its contract and ports; never another step, an adapter or an SDK"
 
 const kubernetesWhy = "the parts of adapter/kubernetes import what is below them; only the target imports them all"
 
@@ -93,7 +93,7 @@ func kubernetesMay(parts ...string) []string {
 	return may
 }
 
-// fence keeps an SDK in the folders that own it.
+// fenced keeps an SDK in the folders that own it.
 type fenced struct {
 	prefix string
 	homes  []string

@@ -35,8 +35,8 @@ type fieldError struct {
 	err      *fault.Error
 }
 
-// position is where a value is. Raw tells that the text stands there letter by
-// letter, so that a column within it is a column of the file.
+// position is where a value is. raw reports that the text stands in the file
+// verbatim, so that a column within it is a column of the file.
 type position struct {
 	line, column int
 	raw          bool
@@ -138,7 +138,8 @@ func (d *decoder) decodeValue(v reflect.Value, n ast.Node, path string, r constr
 	}
 }
 
-// decodeSpecial decodes the types that have a form of their own.
+// decodeSpecial decodes the types that have a notation of their own, such as
+// durations.
 func (d *decoder) decodeSpecial(v reflect.Value, n ast.Node, path string) bool {
 	switch v.Interface().(type) {
 	case delivery.Duration:

@@ -12,9 +12,10 @@ import (
 	"github.com/slipway-cd/slipway/internal/gate"
 )
 
-// addErrorWithin notes a mistake at a place within a text; line and column count
-// from 1 in the text. Where the text is not written as it is (escapes, blocks),
-// the mistake is at its beginning and says where in it.
+// addErrorWithin reports a mistake at a position within a text; line and column
+// count from 1 in the text. If the text is not in the file verbatim (escapes,
+// blocks), the mistake is reported at its beginning, and the message adds the
+// position in it.
 func (d *decoder) addErrorWithin(path string, line, column int, hint, format string, args ...any) {
 	at := d.positionOf(path)
 	what := fmt.Sprintf(format, args...)
@@ -58,7 +59,8 @@ var (
 	templateFieldPattern = regexp.MustCompile(`^\s*\.([A-Za-z]+)\s*$`)
 )
 
-// validateCommand checks the template of a shell command and tells which fields it uses.
+// validateCommand checks the template of a shell command and returns the fields
+// that it uses.
 func (d *decoder) validateCommand(path, text string, known []string) map[string]bool {
 	used := map[string]bool{}
 	if strings.TrimSpace(text) == "" {

@@ -6,15 +6,15 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// MatchGlob tells whether a slash-separated path (or a branch) matches a glob: *
-// stays within a folder, ** crosses folders, {a,b} and [a-z] as in a shell.
+// MatchGlob reports whether a slash-separated path (or a branch) matches a glob:
+// * stays within a folder, ** crosses folders, {a,b} and [a-z] as in a shell.
 // "**.md" is "**/*.md", as people mean it.
 func MatchGlob(glob, name string) bool {
 	ok, err := doublestar.Match(normalizeGlob(glob), name)
 	return err == nil && ok
 }
 
-// MatchAnyGlob tells whether one of the globs matches.
+// MatchAnyGlob reports whether one of the globs matches.
 func MatchAnyGlob(globs []string, name string) bool {
 	for _, g := range globs {
 		if MatchGlob(g, name) {
@@ -24,7 +24,7 @@ func MatchAnyGlob(globs []string, name string) bool {
 	return false
 }
 
-// normalizeGlob writes ** as a folder of its own where it begins a name.
+// normalizeGlob turns ** into a path segment where it begins a name.
 func normalizeGlob(glob string) string {
 	if !strings.Contains(glob, "**") {
 		return glob
@@ -38,7 +38,7 @@ func normalizeGlob(glob string) string {
 	return strings.Join(parts, "/")
 }
 
-// globProblem says why a glob is none, or never matches a file; "" if it is fine.
+// globProblem returns why a glob is invalid or never matches a file, or "".
 func globProblem(glob string) string {
 	switch {
 	case glob == "" || !doublestar.ValidatePattern(normalizeGlob(glob)):

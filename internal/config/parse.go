@@ -13,8 +13,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// What a hostile file may ask of the YAML parser, which is recursive, and whose
-// time grows with the square of the entries.
+// Limits for the YAML parser, which is recursive, and whose time grows with the
+// square of the number of entries.
 const (
 	maxNesting = 40
 	maxEntries = 20_000
@@ -37,7 +37,7 @@ func parseYAML(name string, data []byte) (root ast.Node, err error) {
 			root, err = nil, invalid(1, 1, "the file is not YAML")
 		}
 	}()
-	// The parser counts a carriage return as a column of its own.
+	// The parser counts a carriage return as a column.
 	file, err := parser.ParseBytes(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")), 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		var e yaml.Error
@@ -75,7 +75,7 @@ func asYAML(err error, target *yaml.Error) bool {
 	return ok
 }
 
-// findHostile finds what the parser should not be asked to look at.
+// findHostile finds what must not reach the parser.
 func findHostile(data []byte) (line, column int, what string) {
 	line, column = 1, 1
 	depth, dashes, entries := 0, 0, 0

@@ -33,7 +33,7 @@ type Project struct {
 	Steps []OptionalStep `yaml:"-"` // of registered kinds, in their order
 }
 
-// Source says what of the repository matters.
+// Source configures which files of the repository matter.
 type Source struct {
 	Ignore []string `yaml:"ignore" jsonschema_description:"Globs of files that do not affect the release; a commit that changes only these is skipped. ** crosses folders."`
 }
@@ -51,14 +51,14 @@ type Test struct {
 	Python     *Python           `yaml:"python" jsonschema_description:"Isolated Python environment for the command."`
 }
 
-// Python asks for an isolated environment for a command.
+// Python configures an isolated environment for a command.
 type Python struct {
 	Requirements string `yaml:"requirements" jsonschema_description:"Requirements file in pip's format, relative to this file. Files that it includes count too."`
 	Lock         string `yaml:"lock" jsonschema_description:"uv.lock, relative to this file and next to its pyproject.toml. Requires uv."`
 	Version      string `yaml:"version" jsonschema_description:"Python version, in quotes, such as 3.11. Default: the first one in PATH."`
 }
 
-// Image says how the image is built and what it is called.
+// Image configures how the image is built and named.
 type Image struct {
 	Build      Build  `yaml:"build" jsonschema:"required" jsonschema_description:"How the image is built."`
 	Repository string `yaml:"repository" jsonschema:"required" jsonschema_description:"Repository, without a tag. Without a registry host it is stored in Slipway's embedded registry."`
@@ -72,8 +72,8 @@ type Build struct {
 	Inputs  []string         `yaml:"inputs" jsonschema_description:"Globs of the files that the image depends on. Default: all files not matched by source.ignore."`
 }
 
-// Model says where the model comes from. With only a group, the newest approved
-// version of it is delivered.
+// Model configures where the model comes from. With only a group, the newest
+// approved version of it is delivered.
 type Model struct {
 	Group    string                 `yaml:"group" jsonschema:"required" jsonschema_description:"Name of the model in the registry."`
 	Registry extension.Kind         `yaml:"registry" kinds:"model registries" jsonschema_description:"Registry that keeps the model's versions."`
@@ -84,7 +84,8 @@ type Model struct {
 	Approve  string                 `yaml:"approve" jsonschema:"enum=auto,enum=manual" jsonschema_description:"Who approves a model that passed its gates: auto, or manual (default; with slipway approve)."`
 }
 
-// AutoApprove tells whether a model that passed its gates is approved by itself.
+// AutoApprove reports whether a model that passed its gates needs no manual
+// approval.
 func (m Model) AutoApprove() bool { return m.Approve == "auto" }
 
 // Train is the training command.
@@ -109,7 +110,7 @@ type Evaluate struct {
 	Rows    string            `yaml:"rows" jsonschema_description:"Metric that counts the evaluated rows. With 0 rows no gate passes. Default: rows, if it exists."`
 }
 
-// Deploy says how the service runs, and how a new release proves itself.
+// Deploy configures how the service runs, and how a new release is verified.
 type Deploy struct {
 	Env       map[string]string `yaml:"env" jsonschema_description:"Environment variables of the service. They are recorded in the release, so they must not contain secrets."`
 	Args      []string          `yaml:"args" jsonschema_description:"Arguments of the server."`
@@ -129,7 +130,7 @@ type Deploy struct {
 	Watch     Watch             `yaml:"watch" jsonschema_description:"Thresholds for production traffic during the bake time."`
 }
 
-// Smoke is one request and the answer it must get.
+// Smoke is one request and the expected response.
 type Smoke struct {
 	Name   string   `yaml:"name" jsonschema:"required" jsonschema_description:"Name of the check."`
 	Get    string   `yaml:"get" jsonschema_description:"Path of a GET request."`
@@ -140,7 +141,7 @@ type Smoke struct {
 	Expect []string `yaml:"expect" jsonschema_description:"CEL expressions over status, body, headers, release and model_version."`
 }
 
-// Watch says what production may do during the bake time.
+// Watch holds the thresholds for production traffic during the bake time.
 type Watch struct {
 	ErrorRate   float64              `yaml:"error_rate" jsonschema:"minimum=0,maximum=1" jsonschema_description:"Maximum share of failed requests. Default 0.01."`
 	P95         delivery.Duration    `yaml:"p95" jsonschema_description:"Maximum 95th percentile of latency. Default: not checked."`
@@ -148,7 +149,7 @@ type Watch struct {
 	NoTraffic   step.NoTrafficPolicy `yaml:"no_traffic" jsonschema:"enum=accept,enum=fail" jsonschema_description:"What to do when there is not enough traffic: accept (default) or fail."`
 }
 
-// Canary says in which steps a release takes over, and what stops it.
+// Canary configures the steps of a canary rollout and its analysis.
 type Canary struct {
 	Steps         []CanaryStep         `yaml:"steps" jsonschema:"required,minItems=1" jsonschema_description:"Traffic weights of the new release, one after the other."`
 	MinRequests   int                  `yaml:"min_requests" jsonschema:"minimum=0" jsonschema_description:"Minimum number of requests of the new release for a verdict on a step. Default 50."`
@@ -159,13 +160,13 @@ type Canary struct {
 	Queries       []Query              `yaml:"queries" jsonschema_description:"Additional Prometheus queries."`
 }
 
-// CanaryStep is one share of the traffic, and how long it is watched.
+// CanaryStep is one traffic weight, and how long it is analyzed.
 type CanaryStep struct {
 	Weight int               `yaml:"weight" jsonschema:"required,minimum=1,maximum=99" jsonschema_description:"Traffic weight in percent."`
 	Bake   delivery.Duration `yaml:"bake" jsonschema:"required" jsonschema_description:"How long this step is analyzed."`
 }
 
-// Query is one question to Prometheus, with what its answer may be.
+// Query is one Prometheus query and the range of passing values.
 type Query struct {
 	Name  string   `yaml:"name" jsonschema:"required" jsonschema_description:"Name of the query."`
 	Query string   `yaml:"query" jsonschema:"required" jsonschema_description:"PromQL expression that returns a single value. {{.Release}}, {{.Running}}, {{.Service}}, {{.Environment}} and {{.Namespace}} are expanded."`
@@ -173,7 +174,8 @@ type Query struct {
 	Max   *float64 `yaml:"max" jsonschema_description:"Maximum value that passes."`
 }
 
-// Environment is where releases serve, and what may enter there.
+// Environment is where releases are deployed, and what is deployed there
+// automatically.
 type Environment struct {
 	On        Triggers          `yaml:"on" jsonschema_description:"What is deployed automatically. Default: only what is selected with --env."`
 	Target    Target            `yaml:"target" jsonschema:"required" jsonschema_description:"Where to deploy."`
@@ -183,7 +185,7 @@ type Environment struct {
 	Trust     *Trust            `yaml:"trust" jsonschema_description:"Whose signatures a release must carry to be deployed. Default: none are required."`
 }
 
-// Triggers is what enters an environment by itself.
+// Triggers select what is deployed automatically.
 type Triggers struct {
 	Push        StringList `yaml:"push" jsonschema_description:"Branches whose pushes are deployed: a name, a glob or a list."`
 	PullRequest StringList `yaml:"pull_request" jsonschema_description:"Base branches of the pull requests that are deployed: a name, a glob or a list."`
@@ -211,7 +213,7 @@ type Runner struct {
 	Section any
 }
 
-// OptionalStep is a step that a section of its own switches on.
+// OptionalStep is a step that is enabled by its own section of the file.
 type OptionalStep struct {
 	Kind      step.Kind
 	Params    json.RawMessage
@@ -237,7 +239,8 @@ func (p Project) EnvironmentNames() []string {
 	return names
 }
 
-// Environment finds an environment, or says which there are.
+// Environment returns the environment of that name. If it does not exist, the
+// error lists those that do.
 func (p Project) Environment(name delivery.Environment) (Environment, error) {
 	e, ok := p.Environments[name]
 	if !ok {

@@ -10,7 +10,7 @@ import (
 // pythonPattern is a version of Python: 3.11, or 3.11.7.
 const pythonPattern = `^3\.[0-9]{1,2}(\.[0-9]{1,3})?$`
 
-// Params is what a step is told of it; nil stays nil.
+// Params returns the parameters of a step; nil stays nil.
 func (p *Python) Params() *step.PythonParams {
 	if p == nil {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// Scan is the gate that looks for known vulnerabilities.
+// Scan configures the gate for known vulnerabilities.
 type Scan struct {
 	With        extension.Kind      `yaml:"with" kinds:"scanners" jsonschema_description:"Scanner to use."`
 	FailOn      []delivery.Severity `yaml:"fail_on" jsonschema:"minItems=1,enum=UNKNOWN,enum=NEGLIGIBLE,enum=LOW,enum=MEDIUM,enum=HIGH,enum=CRITICAL" jsonschema_description:"Severities that fail the gate: the lowest one listed and everything above it. Unrated findings fail only if UNKNOWN is listed. Default [HIGH, CRITICAL]."`
@@ -21,7 +21,7 @@ type Scan struct {
 	MaxAge      delivery.Duration   `yaml:"max_age" jsonschema_description:"Maximum age of the scanner's database. Default 120h (5 days)."`
 }
 
-// Waiver lets one vulnerability pass until a day. After it the gate fails, and
+// Waiver accepts one vulnerability until a day. After it the gate fails, and
 // names the waiver.
 type Waiver struct {
 	ID      string `yaml:"id" jsonschema:"required" jsonschema_description:"ID of the vulnerability, such as CVE-2021-44228, or an alias of it."`
@@ -30,7 +30,7 @@ type Waiver struct {
 	Why     string `yaml:"why" jsonschema:"required" jsonschema_description:"Reason for the waiver. It is kept with the findings."`
 }
 
-// EnvironmentScan is what the scan means in one environment.
+// EnvironmentScan configures what the scan means in one environment.
 type EnvironmentScan struct {
 	Unavailable step.UnavailablePolicy `yaml:"unavailable" jsonschema:"enum=fail,enum=accept" jsonschema_description:"What to do when the image could not be scanned (no database, unknown distribution): fail (default) or accept."`
 }
@@ -40,7 +40,8 @@ const (
 	datePattern          = `^[0-9]{4}-[0-9]{2}-[0-9]{2}$`
 )
 
-// validateScan checks the waivers, and that nobody believes in a scan that is not there.
+// validateScan checks the waivers, and rejects scan settings of environments when
+// no scan is configured.
 func (d *decoder) validateScan(p *Project) {
 	for name, e := range p.Environments {
 		if e.Scan != nil && p.Scan == nil {

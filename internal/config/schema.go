@@ -72,7 +72,8 @@ func (g *generator) reflect(v any, union reflect.Type) *jsonschema.Schema {
 	return s
 }
 
-// schemaOf describes the types that have a form of their own.
+// schemaOf describes the types that have a notation of their own, such as
+// durations.
 func schemaOf(t reflect.Type) *jsonschema.Schema {
 	one := uint64(1)
 	switch t {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Sign says with what image and model are signed: a key, or the identity that
-// the CI vouches for.
+// Sign configures how image and model are signed: with a key, or with the
+// workload identity of the CI.
 type Sign struct {
 	Key        Secret `yaml:"key" jsonschema_description:"Private key (ECDSA P-256, plain or encrypted by cosign) as ${NAME}. The variable holds the key, or the path of a file outside the repository."`
 	Passphrase Secret `yaml:"passphrase" jsonschema_description:"Passphrase of the key, as ${NAME}."`
@@ -18,7 +18,7 @@ type Sign struct {
 	Timestamps string `yaml:"timestamps" jsonschema_description:"URL of its timestamp authority, for keyless."`
 }
 
-// Trust is what an environment demands of the releases that enter.
+// Trust is what an environment requires of the releases that are deployed there.
 type Trust struct {
 	Keys       []string   `yaml:"keys" jsonschema_description:"Public key files, such as cosign.pub, relative to this file."`
 	Identities []Identity `yaml:"identities" jsonschema_description:"Identities trusted for keyless signing."`
@@ -26,7 +26,7 @@ type Trust struct {
 	Require    []string   `yaml:"require" jsonschema:"enum=signature,enum=provenance,enum=sbom" jsonschema_description:"What image and model must carry, signed by one of these. Default: signature."`
 }
 
-// Identity is who may sign without a key.
+// Identity is a workload identity that may sign without a key.
 type Identity struct {
 	Issuer  string `yaml:"issuer" jsonschema:"required" jsonschema_description:"OIDC issuer, such as https://token.actions.githubusercontent.com."`
 	Subject string `yaml:"subject" jsonschema:"required" jsonschema_description:"Identity, such as https://github.com/ORG/REPO/.github/workflows/deliver.yml@refs/heads/main. * matches any characters."`
@@ -67,8 +67,8 @@ func (d *decoder) validateSign(s *Sign) {
 	}
 }
 
-// isSecureURL tells whether an address is one to send secrets to: encrypted, or on
-// this machine.
+// isSecureURL reports whether secrets may be sent to an address: it is encrypted,
+// or on this machine.
 func isSecureURL(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" {

@@ -113,8 +113,8 @@ type decodedSection struct {
 	value   any
 }
 
-// unchosen is a value that does not name exactly one of its kinds. That is reported
-// with what the whole file says wrong, not with what can't be decoded.
+// unchosen is a value that does not name exactly one of its kinds. It is reported
+// by validate, not while decoding, so that other mistakes are not hidden by it.
 type unchosen struct {
 	path string
 	all  choices

@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// The forms of names. They become image names, job names and file names.
+// Patterns of names. They become image names, job names and file names.
 const (
 	namePattern         = `^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`
 	stepPattern         = `^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$`
@@ -28,8 +28,8 @@ func matches(form, text string) bool {
 	return len(text) <= maxNameLength && regexp.MustCompile(form).MatchString(text)
 }
 
-// validate holds what the types can't: names, patterns, expressions, and what
-// belongs together.
+// validate checks what the types can't express: names, patterns, expressions, and
+// combinations.
 func (d *decoder) validate(p *Project, env func(string) (string, bool)) {
 	d.matchPattern("service", p.Service, namePattern, "lower-case letters, digits and dashes, at most 63")
 	d.validateGlobs("source.ignore", p.Source.Ignore)
@@ -176,7 +176,7 @@ func (d *decoder) validateBranches(at string, names StringList) {
 	}
 }
 
-// validateSecret never repeats what it complains about.
+// validateSecret never repeats the value in its message.
 func (d *decoder) validateSecret(at string, s Secret) {
 	if s.IsSet() && !s.IsReference() {
 		d.addError(at, "store it in an environment variable and reference it as ${NAME}", "%s: secrets must not be written in the file", at)
@@ -209,7 +209,7 @@ func (d *decoder) validateGlobs(at string, globs []string) {
 	}
 }
 
-// referenceRule says what may stand in an environment variable.
+// referenceRule is whether the value of a variable may refer to the environment.
 type referenceRule int
 
 const (
@@ -239,7 +239,7 @@ func (d *decoder) validateVariables(at string, env map[string]string, r referenc
 	}
 }
 
-// fieldsHint lists template fields for hints.
+// fieldsHint lists template fields.
 func fieldsHint(known []string) string {
 	if len(known) == 0 {
 		return `no fields are available here; write {{"{{"}} for literal braces`

@@ -1,6 +1,6 @@
-// Package delivery holds the words of Slipway as plain types: what is delivered,
-// where to, and what is remembered of it. It imports nothing of ours and does
-// nothing but describe.
+// Package delivery holds the vocabulary of Slipway as plain types: what is
+// delivered, where it is deployed, and what is recorded about it. It imports no
+// other package of Slipway and has no behavior.
 package delivery
 
 import (
@@ -15,11 +15,11 @@ type RunID string
 
 var runIDPattern = regexp.MustCompile(`^[0-9]{8}-[0-9]{6}-[a-z0-9]{4}$`)
 
-// Valid tells whether r has the form of a run's name. Names come from command
-// lines and become file names, so they are checked before they are used.
+// Valid reports whether r is a well-formed run ID. IDs come from command lines
+// and become file names, so they are checked before use.
 func (r RunID) Valid() bool { return runIDPattern.MatchString(string(r)) }
 
-// Environment is where a release serves: "dev", "staging", "prod".
+// Environment names where releases are deployed: "dev", "staging", "prod".
 type Environment string
 
 // Commit is the state of the source that a run delivers.

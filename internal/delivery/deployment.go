@@ -2,14 +2,15 @@ package delivery
 
 import "time"
 
-// Verdict is a gate's answer. A gate that could not be asked has not passed.
+// Verdict is the result of a gate. A gate that could not be evaluated has not
+// passed.
 type Verdict string
 
-// The answers.
+// The verdicts.
 const (
 	Passed      Verdict = "passed"
 	Failed      Verdict = "failed"
-	Unavailable Verdict = "unavailable" // investigate: it could not be asked
+	Unavailable Verdict = "unavailable" // investigate: it could not be evaluated
 )
 
 // GateResult is a gate's verdict with its evidence.
@@ -19,7 +20,7 @@ type GateResult struct {
 	Evidence string  `json:"evidence,omitempty"` // "accuracy = 0.87"
 }
 
-// DeploymentState is where a release stands in an environment.
+// DeploymentState is the state of a release in an environment.
 type DeploymentState string
 
 // The states. At most one deployment of an environment is Serving in the
@@ -28,8 +29,8 @@ const (
 	Deploying  DeploymentState = "deploying"
 	Serving    DeploymentState = "serving"
 	Replaced   DeploymentState = "replaced"    // a later release took its place
-	RolledBack DeploymentState = "rolled_back" // production said no; quarantined
-	Cancelled  DeploymentState = "cancelled"   // taken back because somebody stopped the run
+	RolledBack DeploymentState = "rolled_back" // it failed in production; quarantined
+	Cancelled  DeploymentState = "cancelled"   // undone because the run was cancelled
 	Stuck      DeploymentState = "stuck"       // the rollback failed: a person must look
 	Removed    DeploymentState = "removed"     // `slipway down`
 )
@@ -41,7 +42,7 @@ type Deployment struct {
 	Release     ReleaseID       `json:"release"`
 	Run         RunID           `json:"run"`
 	State       DeploymentState `json:"state"`
-	By          string          `json:"by"`                 // who let it in
+	By          string          `json:"by"`                 // who approved it, or else started the run
 	Replaced    ReleaseID       `json:"replaced,omitempty"` // what served before
 	Reason      string          `json:"reason,omitempty"`   // why it came, or why it left
 	StartedAt   time.Time       `json:"started_at"`

@@ -20,7 +20,7 @@ func Severities() []Severity {
 	return []Severity{Critical, High, Medium, Low, Negligible, UnknownSeverity}
 }
 
-// ParseSeverity reads a scanner's word; one that nobody knows is unknown.
+// ParseSeverity parses a scanner's rating; unknown words are UnknownSeverity.
 func ParseSeverity(word string) Severity {
 	s := Severity(strings.ToUpper(strings.TrimSpace(word)))
 	if s.rank() == 0 {
@@ -29,10 +29,10 @@ func ParseSeverity(word string) Severity {
 	return s
 }
 
-// AtLeast tells whether s is rated, and as bad as t or worse.
+// AtLeast reports whether s is rated, and as bad as t or worse.
 func (s Severity) AtLeast(t Severity) bool { return s.rank() > 0 && s.rank() >= t.rank() }
 
-// WorseThan tells whether s is worse than t, where unknown is the least.
+// WorseThan reports whether s is worse than t; unknown is the least.
 func (s Severity) WorseThan(t Severity) bool { return s.rank() > t.rank() }
 
 func (s Severity) rank() int {
@@ -61,14 +61,14 @@ type Finding struct {
 	Type     string   `json:"type"`               // ecosystem: deb, apk, rpm, python, go, npm, java...
 	PURL     string   `json:"purl,omitempty"`     // package URL, with its version
 	FixedIn  []string `json:"fixed_in,omitempty"` // versions; none: not fixed, as far as is known
-	Path     string   `json:"where,omitempty"`    // path in the image that tells of the package
+	Path     string   `json:"where,omitempty"`    // path in the image that the package was found at
 	Layer    Digest   `json:"layer,omitempty"`    // of the uncompressed layer that brought it
-	Source   string   `json:"source,omitempty"`   // who says so: "debian:distro:debian:12", "github:language:python"
+	Source   string   `json:"source,omitempty"`   // origin of the data: "debian:distro:debian:12", "github:language:python"
 	Title    string   `json:"title,omitempty"`    // one line
 	URL      string   `json:"url,omitempty"`      // where to read more
 }
 
-// HasID tells whether the finding has this name, whatever its case.
+// HasID reports whether id is the finding's ID or an alias, ignoring case.
 func (f Finding) HasID(id string) bool {
 	if strings.EqualFold(f.ID, id) {
 		return true

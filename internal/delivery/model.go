@@ -28,7 +28,7 @@ func (m ModelRef) String() string { return fmt.Sprintf("%s:%d", m.Group, m.Versi
 // them (map[string]any, float64, string, []any, nil).
 type Metrics map[string]any
 
-// Lineage tells where a model came from.
+// Lineage is where a model came from.
 type Lineage struct {
 	Commit   string `json:"commit"`             // SHA that was trained
 	Data     Digest `json:"data,omitempty"`     // of all training inputs

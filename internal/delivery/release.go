@@ -11,7 +11,7 @@ type ReleaseID string
 
 var releaseIDPattern = regexp.MustCompile(`^r-[0-9a-f]{12}$`)
 
-// Valid tells whether r has the form of a release's name.
+// Valid reports whether r is a well-formed release ID.
 func (r ReleaseID) Valid() bool { return releaseIDPattern.MatchString(string(r)) }
 
 // Release is code, model and configuration as one immutable thing. Everything
@@ -41,7 +41,7 @@ type Workload struct {
 	CPU      float64           `json:"cpu,omitempty"`    // cores per replica, 0: no limit
 	Memory   int64             `json:"memory,omitempty"` // bytes per replica, 0: no limit
 	Health   string            `json:"health"`           // path that names release and model version
-	Ready    string            `json:"ready,omitempty"`  // path that answers 200 once it can serve; empty: Health
+	Ready    string            `json:"ready,omitempty"`  // path that returns 200 once it can handle requests; empty: Health
 	Drain    Duration          `json:"drain,omitempty"`  // time for requests in flight at the end
 }
 
@@ -55,7 +55,7 @@ type ReleaseRecord struct {
 	Quarantined *Quarantine `json:"quarantined,omitempty"`
 }
 
-// Quarantine keeps a release out of every environment until a person lets it go.
+// Quarantine keeps a release out of every environment until someone releases it.
 type Quarantine struct {
 	Release     ReleaseID   `json:"release"`
 	Environment Environment `json:"environment"`

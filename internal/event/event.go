@@ -1,5 +1,5 @@
-// Package event is what a run says while it runs: one stream, read by the
-// terminal, the JSON output, the log files, notifications and the server.
+// Package event is the one stream of events of a run, read by the terminal, the
+// JSON output, the log files, notifications and the server.
 package event
 
 import (
@@ -13,15 +13,15 @@ type Kind string
 
 // The kinds. Scripts read them: add, never rename.
 const (
-	RunQueued         Kind = "run.queued"    // Text says behind whom it waits
-	RunStarted        Kind = "run.started"   // also after a resume; Text says so
+	RunQueued         Kind = "run.queued"    // Text names the runs ahead of it
+	RunStarted        Kind = "run.started"   // also after a resume; then Text is set
 	RunFinished       Kind = "run.finished"  // Outcome, Text is the cause
 	StepStarted       Kind = "step.started"  //
 	StepProgress      Kind = "step.progress" // Text replaces the step's last progress
 	StepLog           Kind = "step.log"      // Text is one line of output
 	StepFinished      Kind = "step.finished" // Outcome, Cached, Seconds; Text is the cause or the summary
-	GateEvaluated     Kind = "gate.answered" // Answer
-	DeploymentChanged Kind = "deployment"    // a deployment changed its state; Text tells
+	GateEvaluated     Kind = "gate.answered" // GateResult
+	DeploymentChanged Kind = "deployment"    // Text describes the change of state
 	Notice            Kind = "notice"        // a warning for people
 )
 

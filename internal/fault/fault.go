@@ -1,6 +1,6 @@
-// Package fault holds the one error type that reaches people: what went wrong,
+// Package fault holds the one error type that is shown to users: what went wrong,
 // where, why, and what to do about it. Errors in between are plain wrapped
-// errors; the place that renders asks for the outermost fault in the chain.
+// errors; rendering uses the outermost fault in the chain.
 package fault
 
 import (
@@ -8,7 +8,7 @@ import (
 	"fmt"
 )
 
-// Kind is what sort of trouble it is; it picks the exit code.
+// Kind is the kind of failure; it determines the exit code.
 type Kind string
 
 // The kinds.
@@ -17,11 +17,11 @@ const (
 	NotFound    Kind = "not found"   // the thing that was named does not exist: exit 2
 	Conflict    Kind = "conflict"    // the state forbids it (quarantined, taken, already decided)
 	Denied      Kind = "denied"      // credentials or policy
-	Failed      Kind = "failed"      // a gate or a step said no
-	Unavailable Kind = "unavailable" // could not be asked
+	Failed      Kind = "failed"      // a gate or a step failed
+	Unavailable Kind = "unavailable" // did not respond
 	Exhausted   Kind = "exhausted"   // disk, memory, time
 	Corrupt     Kind = "corrupt"     // what was stored is not what was written
-	Internal    Kind = "internal"    // a bug of ours
+	Internal    Kind = "internal"    // a bug in Slipway
 )
 
 // Error is a fault. Build it with New and the methods below; read it with As.
@@ -34,13 +34,13 @@ type Error struct {
 	infrastructure bool
 }
 
-// New says what could not be done: the act and the thing ("push retail-api"),
+// New returns a fault. Its text is the action and its object ("push retail-api"),
 // never "failed to".
 func New(kind Kind, format string, args ...any) *Error {
 	return &Error{kind: kind, what: fmt.Sprintf(format, args...)}
 }
 
-// Location adds the place in the user's file: "slipway.yaml:12:5".
+// Location adds the position in the user's file: "slipway.yaml:12:5".
 func (e *Error) Location(where string) *Error { c := *e; c.location = where; return &c }
 
 // Hint adds what the user can do.
@@ -50,8 +50,8 @@ func (e *Error) Hint(format string, args ...any) *Error {
 	return &c
 }
 
-// Infrastructure says that the place did not answer or did not let us in: it tells
-// nothing about what was to be brought there.
+// Infrastructure marks a failure of the infrastructure: an environment that did
+// not respond or denied access. It is no verdict on what was deployed.
 func (e *Error) Infrastructure() *Error { c := *e; c.infrastructure = true; return &c }
 
 // Cause adds the cause.
@@ -69,10 +69,10 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
-// KindOf is the kind of the outermost fault in err's chain, or Internal.
+// KindOf returns the kind of the outermost fault in err's chain, or Internal.
 func KindOf(err error) Kind {
 	var e *Error
 	if errors.As(err, &e) {
@@ -81,7 +81,7 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
-// HintOf is the first hint in err's chain, or "".
+// HintOf returns the first hint in err's chain, or "".
 func HintOf(err error) string {
 	for err != nil {
 		var e *Error
@@ -96,7 +96,8 @@ func HintOf(err error) string {
 	return ""
 }
 
-// IsInfrastructure tells whether any fault in err's chain is of the place.
+// IsInfrastructure reports whether any fault in err's chain is a failure of the
+// infrastructure.
 func IsInfrastructure(err error) bool {
 	var e *Error
 	for errors.As(err, &e) {
@@ -108,7 +109,7 @@ func IsInfrastructure(err error) bool {
 	return false
 }
 
-// Is tells whether the outermost fault in err's chain is of that kind.
+// Is reports whether the outermost fault in err's chain is of that kind.
 func Is(err error, kind Kind) bool {
 	var e *Error
 	return errors.As(err, &e) && e.kind == kind

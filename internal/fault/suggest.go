@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// DidYouMean is what to say about a word that is not among those known: the
-// nearest one if there is one near enough, and otherwise the words there are.
+// DidYouMean is a hint for an unknown word: the nearest of the known ones if one
+// is near enough, and otherwise the list of them.
 func DidYouMean(word string, known []string) string {
 	if near, ok := Nearest(word, known); ok {
 		return fmt.Sprintf("did you mean %q?", near)
@@ -18,7 +18,7 @@ func DidYouMean(word string, known []string) string {
 	return "available: " + Enumerate(known)
 }
 
-// Nearest finds the known word that word is most likely a slip of.
+// Nearest returns the known word that word is most likely a misspelling of.
 func Nearest(word string, known []string) (string, bool) {
 	best, least := "", 1+min(2, len(word)/3)
 	for _, k := range sorted(known) {
@@ -48,8 +48,8 @@ func sorted(words []string) []string {
 	return s
 }
 
-// distance counts the letters to insert, remove, replace or swap with their
-// neighbour to make b of a.
+// distance is the number of letters to insert, remove, replace or swap with their
+// neighbor to turn a into b.
 func distance(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	rows := make([][]int, len(x)+1)

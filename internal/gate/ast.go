@@ -12,7 +12,7 @@ import (
 // ref is a name that an expression reads: per_class.LA.recall.
 type ref struct {
 	path         []string
-	guarded      bool // has(...) asks whether it is there, so it may be missing
+	guarded      bool // has(...) tests it, so it may be missing
 	line, column int
 }
 
@@ -69,7 +69,7 @@ func inspect(tree *ast.AST) *inspector {
 	return in
 }
 
-// guard frees what lies below something that has() asks for anywhere:
+// guard marks what lies below something that has() tests anywhere as guarded:
 // `has(a.b) ? a.b.c > 1 : true`.
 func (in *inspector) guard() {
 	for i, r := range in.refs {
@@ -81,7 +81,7 @@ func (in *inspector) guard() {
 	}
 }
 
-// numericFunctions are the functions that never answer yes or no.
+// numericFunctions never return a boolean.
 var numericFunctions = map[string]bool{
 	operators.Add: true, operators.Subtract: true, operators.Multiply: true,
 	operators.Divide: true, operators.Negate: true, "size": true, "double": true, "int": true, "uint": true,
@@ -149,7 +149,7 @@ func (in *inspector) call(e ast.Expr) {
 	}
 }
 
-// renumber gives the wrapped call an identity of its own, at the same place.
+// renumber gives the wrapped call an ID of its own at the same position.
 func (in *inspector) renumber(outer int64) ast.IDGenerator {
 	return func(id int64) int64 {
 		if id != outer {

@@ -6,7 +6,7 @@ import (
 	"cel.dev/cel-go/cel"
 )
 
-// Response is what a smoke request got.
+// Response is the response to a smoke request.
 type Response struct {
 	Status       int
 	Body         []byte            // JSON; anything else is seen as one text
@@ -15,14 +15,15 @@ type Response struct {
 	ModelVersion string
 }
 
-// Check is a question about a Response. It is immutable and safe for concurrent use.
+// Check is an expression over a Response. It is immutable and safe for concurrent
+// use.
 type Check struct {
 	expr    string
 	program cel.Program
 	refs    []ref
 }
 
-// CompileCheck reads a question such as "body.class in ['LA', 'MM']". It knows
+// CompileCheck parses an expression such as "body.class in ['LA', 'MM']" over
 // status, body, headers, release and model_version. An error is an *Error.
 func CompileCheck(expr string) (Check, error) {
 	p, err := compile(expr, []string{"status", "body", "headers", "release", "model_version"})
@@ -35,8 +36,8 @@ func CompileCheck(expr string) (Check, error) {
 // String is the expression.
 func (c Check) String() string { return c.expr }
 
-// Evaluate answers the question with the values that decided it. A question that
-// can't be answered is answered with no, and the evidence says why.
+// Evaluate returns whether the expression holds, with the values that decided it.
+// If it can't be evaluated it does not hold, and evidence is the reason.
 func (c Check) Evaluate(r Response) (yes bool, why string) {
 	if c.program == nil {
 		return false, "the check was not compiled"

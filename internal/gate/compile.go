@@ -13,14 +13,14 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// What an expression may cost. The longest useful gates have some 200 letters.
+// Limits of an expression. The longest useful gates have some 200 characters.
 const (
 	maxLength = 1000
 	maxCost   = 100_000
 	maxDepth  = 60
 )
 
-// Error says what is wrong with an expression, and where in it.
+// Error is what is wrong with an expression, and where in it.
 type Error struct {
 	Expr    string
 	Line    int // from 1

@@ -16,11 +16,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// result is what the language made of an expression.
+// result is the value of an expression.
 type result struct {
 	value   bool
-	unknown bool   // it depends on the champion, and there is none
-	problem string // why it could not be answered
+	unknown bool   // it depends on the champion, and none was given
+	problem string // why it could not be evaluated
 }
 
 func evaluate(p cel.Program, vars map[string]any, noChampion bool) result {
@@ -49,7 +49,7 @@ func evaluate(p cel.Program, vars map[string]any, noChampion bool) result {
 	return result{value: bool(yes)}
 }
 
-// translateError puts the language's usual complaints into our words.
+// translateError explains the common errors of the language.
 func translateError(err error) string {
 	s := err.Error()
 	switch {
@@ -61,8 +61,8 @@ func translateError(err error) string {
 	return s
 }
 
-// nonFiniteProblem tells of a calculation that ended outside the numbers: every
-// comparison with NaN is "no", also the one that asks for trouble.
+// nonFiniteProblem reports a calculation that left the finite numbers: every
+// comparison with NaN is false, also the negated one.
 func nonFiniteProblem(details *cel.EvalDetails) string {
 	if details == nil {
 		return ""
@@ -82,7 +82,7 @@ func nonFiniteProblem(details *cel.EvalDetails) string {
 
 func isNonFinite(f float64) bool { return math.IsNaN(f) || math.IsInf(f, 0) }
 
-// checkRefs says what is wrong with the first value that can't be asked about.
+// checkRefs returns what is wrong with the first value that can't be used, or "".
 func checkRefs(refs []ref, vars map[string]any) string {
 	for _, r := range refs {
 		v, problem := resolve(r, vars)
@@ -99,7 +99,7 @@ func checkRefs(refs []ref, vars map[string]any) string {
 	return ""
 }
 
-// resolve finds a reference's value.
+// resolve returns a reference's value, or why there is none.
 func resolve(r ref, vars map[string]any) (any, string) {
 	var v any = vars
 	for i, part := range r.path {
@@ -137,7 +137,7 @@ func notFound(parent ref, name string, available map[string]any) string {
 	return text + "; available: " + fault.Enumerate(known)
 }
 
-// valueProblem says why a value can't be compared, or "".
+// valueProblem returns why a value can't be compared, or "".
 func valueProblem(name string, v any) string {
 	switch v := v.(type) {
 	case nil:

@@ -1,6 +1,6 @@
-// Package gate asks yes/no questions in CEL: of a model's metrics, and of a
-// service's answer to a smoke request. An answer has evidence, and a question
-// that could not be asked is never answered with yes.
+// Package gate evaluates boolean CEL expressions: over a model's metrics, and
+// over the response to a smoke request. Results carry evidence, and an expression
+// that could not be evaluated never passes.
 package gate
 
 import (
@@ -11,22 +11,23 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// Names that an expression may use besides the metrics themselves.
+// Names that an expression may use besides the metrics.
 const (
-	championVar = "champion" // metrics of the model that serves
+	championVar = "champion" // metrics of the deployed model
 	metricsVar  = "metrics"  // all metrics as a map: metrics["f1-macro"]
 )
 
-// Gate is a question about metrics. It is immutable and safe for concurrent use.
+// Gate is an expression over metrics. It is immutable and safe for concurrent
+// use.
 type Gate struct {
 	expr    string
 	program cel.Program
 	refs    []ref
 }
 
-// Compile reads a gate such as "accuracy >= champion.accuracy - 0.01". Every
-// name is a metric of the model that was evaluated; champion holds those of the
-// model that serves. An error is an *Error.
+// Compile parses a gate such as "accuracy >= champion.accuracy - 0.01". Every
+// name is a metric of the evaluated model; champion holds those of the deployed
+// model. An error is an *Error.
 func Compile(expr string) (Gate, error) {
 	p, err := compile(expr, nil)
 	if err != nil {
@@ -38,10 +39,10 @@ func Compile(expr string) (Gate, error) {
 // String is the expression.
 func (g Gate) String() string { return g.expr }
 
-// Evaluate answers the gate. Passed and Failed carry the values that decided it.
-// Unavailable says what to investigate: a metric that does not exist, or is no
-// finite number. With a nil champion, what depends on it is left out of the
-// question: the rest still has to hold.
+// Evaluate evaluates the gate. Passed and Failed carry the values that decided
+// it. Unavailable carries what to investigate: a metric that is missing or not a
+// finite number. With a nil champion, comparisons with it are skipped: the rest
+// still has to hold.
 func (g Gate) Evaluate(metrics, champion delivery.Metrics) delivery.GateResult {
 	answer := delivery.GateResult{Gate: g.expr, Verdict: delivery.Unavailable}
 	if g.program == nil {

@@ -28,8 +28,8 @@ func (pl *planner) attest(needs []string, pinned *delivery.ModelRef) {
 	}, with)
 }
 
-// packsModel tells whether the model comes into the pods of some environment as an
-// image. It need not be this one: releases are promoted.
+// packsModel reports whether the pods of some environment get the model as an
+// image. It need not be this environment: releases are promoted.
 func (pl *planner) packsModel() bool {
 	model := pl.project.Model
 	if model == nil || model.Deliver == delivery.DeliverByEnv {
@@ -43,8 +43,8 @@ func (pl *planner) packsModel() bool {
 	return false
 }
 
-// buildParameters are what a reader of the provenance has to know to build the
-// image again. Of variables only the names: a value may be a secret.
+// buildParameters are what a reader of the provenance needs to build the image
+// again. Of variables they hold only the names: a value may be a secret.
 func (pl *planner) buildParameters() json.RawMessage {
 	repository, inputs, b := pl.project.Image.Repository, pl.project.Image.Build.Inputs, pl.project.Image.Build.Params
 	out := map[string]any{

@@ -9,9 +9,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// addCached appends a step whose result may be known, and says whether it is.
-// What it reads decides its key; what it merely needs does not: a new test is no
-// reason to train again.
+// addCached appends a step whose result may be cached, with the action that is
+// expected. What it reads decides its key; what it merely needs does not: a new
+// test is no reason to train again.
 func (pl *planner) addCached(s step.Spec, in input, with any, reads ...string) {
 	s.Cacheable, s.Inputs, s.Reads = true, in.digest, append([]string{}, reads...)
 	pl.add(s, with)
@@ -19,7 +19,7 @@ func (pl *planner) addCached(s step.Spec, in input, with any, reads ...string) {
 	last.Action, last.Reason = pl.expectedAction(*last, in)
 }
 
-// expectedAction says what the engine will find when it comes to the step.
+// expectedAction predicts what the engine will do with the step, and why.
 func (pl *planner) expectedAction(s step.Spec, in input) (step.Action, string) {
 	if s.SkipCache {
 		return step.ActionRun, "--retrain"
@@ -49,7 +49,8 @@ func (pl *planner) lookupCache(s step.Spec, given map[string]json.RawMessage) (s
 	return pl.facts.CachedResult(s, given)
 }
 
-// changeReason names the change that makes a step run, if the commit has one.
+// changeReason names the change that invalidates a step's cached result, if the
+// commit has one.
 func (pl *planner) changeReason(in input) string {
 	c := pl.facts.Changed
 	if c == nil {
@@ -70,9 +71,9 @@ func (pl *planner) changeReason(in input) string {
 	return fmt.Sprintf("%s and %d more changed since %s", changed[0], len(changed)-1, c.Since)
 }
 
-// skipReason says why the commit changes nothing that is delivered, or "". It never
-// does when nothing serves, when somebody asked for a part of the run, or when
-// something outside of the commit changed.
+// skipReason returns why the commit changes nothing that is delivered, or "". A
+// run is never skipped when nothing is deployed, when only a part of it was
+// requested, or when something outside the commit changed.
 func (pl *planner) skipReason() string {
 	f := pl.facts
 	if f.Serving == nil || f.ServingRelease == nil || f.Changed == nil || len(f.Changed.Paths) == 0 ||
@@ -87,8 +88,8 @@ func (pl *planner) skipReason() string {
 	return fmt.Sprintf("only files matched by source.ignore changed since %s: %s", f.Changed.Since, fault.Enumerate(f.Changed.Paths))
 }
 
-// modelUnchanged tells whether the model that would be delivered is, as far as the
-// plan can know, the one that serves.
+// modelUnchanged reports whether the model to be delivered is, as far as the plan
+// can tell, the deployed one.
 func (pl *planner) modelUnchanged() bool {
 	model, serves := pl.project.Model, pl.facts.ServingRelease.Release.Model
 	switch {

@@ -11,7 +11,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// rollout plans the release's way into the environment.
+// rollout plans deploying, verifying and watching the release.
 func (pl *planner) rollout(needs []string, with step.DeployParams) {
 	why := "nothing is deployed in " + string(pl.plan.Environment)
 	if pl.plan.Replaces != "" {
@@ -43,7 +43,7 @@ func (pl *planner) verify(after string, release delivery.ReleaseID) {
 	}, params)
 }
 
-// What a service gets when the file does not say.
+// Defaults of a service.
 const (
 	defaultHealth           = "/health"
 	defaultDrain            = delivery.Duration(10 * time.Second)
@@ -52,7 +52,7 @@ const (
 	defaultErrorRate        = 0.01
 )
 
-// deployParams says how the release of this project enters the environment.
+// deployParams configures how the release of this project is deployed.
 func (pl *planner) deployParams() (step.DeployParams, error) {
 	d := pl.project.Deploy
 	with := pl.environmentParams()
@@ -65,7 +65,7 @@ func (pl *planner) deployParams() (step.DeployParams, error) {
 	return with, err
 }
 
-// replicas is 0 where the manifests say how many there are.
+// replicas is 0 if the manifests set the number.
 func (pl *planner) replicas() int {
 	d := pl.project.Deploy
 	if pl.env.Target.Abilities.Manifests && len(d.Manifests) > 0 {
@@ -74,7 +74,8 @@ func (pl *planner) replicas() int {
 	return max(d.Replicas, 1)
 }
 
-// environmentParams is the part of it that does not depend on the release.
+// environmentParams is the part of the parameters that does not depend on the
+// release.
 func (pl *planner) environmentParams() step.DeployParams {
 	params := step.DeployParams{
 		RolloutParams: pl.rolloutParams(), ProbeParams: pl.probeParams(), Trust: TrustPolicy(pl.env, pl.facts.TrustFiles),
@@ -83,7 +84,8 @@ func (pl *planner) environmentParams() step.DeployParams {
 	return params
 }
 
-// rolloutParams say where the environment is, and how releases come there.
+// rolloutParams configure where the environment is deployed, and how releases are
+// rolled out there.
 func (pl *planner) rolloutParams() step.RolloutParams {
 	params := step.RolloutParams{Port: pl.env.Target.Port, Timeout: cmp.Or(pl.project.Deploy.Within, defaultVerifyTimeout)}
 	params.Target, params.Location = LocationOf(pl.env)

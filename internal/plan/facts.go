@@ -8,9 +8,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// Facts are what a plan is made from besides the file and the trigger. Who asks
-// for the plan looks them up; making it touches nothing. A fact that does not
-// exist is nil.
+// Facts are what a plan is made from besides the file and the trigger. The caller
+// looks them up; making a plan touches nothing. A fact that does not exist is
+// nil.
 type Facts struct {
 	Run    delivery.RunID
 	Commit delivery.Commit

@@ -12,7 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// input is what a step's result depends on, besides its own configuration.
+// input is what a step's result depends on besides its parameters.
 type input struct {
 	digest  delivery.Digest
 	matches func(path string) bool
@@ -52,13 +52,13 @@ func (pl *planner) inputs(key string, globs []string, withData bool) (input, err
 	return in, nil
 }
 
-// isIgnored tells whether a path can't change what is delivered. The file that
-// says so can.
+// isIgnored reports whether a path can't change what is delivered. slipway.yaml
+// itself always can.
 func (pl *planner) isIgnored(path string) bool {
 	return path != config.FileName && config.MatchAnyGlob(pl.project.Source.Ignore, path)
 }
 
-// globHint hints at what a glob that matches nothing may have meant.
+// globHint suggests what a glob that matches nothing may have meant.
 func (pl *planner) globHint(glob string) string {
 	seen := map[string]bool{}
 	for _, f := range pl.facts.Files {

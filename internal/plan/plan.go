@@ -7,8 +7,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// Version is the form of stored plans. A reader refuses a newer one than it
-// knows, and finishes every older one.
+// Version is the version of the plan format. A reader refuses a newer one than it
+// supports, and finishes every older one.
 const Version = 1
 
 // Purpose is what a run is for.

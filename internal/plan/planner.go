@@ -9,9 +9,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// New plans what the trigger asks for. A wish that can't be granted (no such
-// environment, nothing to go back to, a quarantined release) is a fault that
-// says what there is instead.
+// New plans what the trigger requests. What can't be planned (no such
+// environment, no release to roll back to, a quarantined release) is a fault
+// whose hint lists the alternatives.
 func New(p config.Project, t Trigger, f Facts) (Plan, error) {
 	if err := checkTrigger(t); err != nil {
 		return Plan{}, err
@@ -49,7 +49,7 @@ func New(p config.Project, t Trigger, f Facts) (Plan, error) {
 	return pl.plan, nil
 }
 
-// planner holds a plan in the making.
+// planner builds one plan.
 type planner struct {
 	project       config.Project
 	trigger       Trigger

@@ -11,8 +11,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// addPythonInputs adds the files that an environment is made from to what a step depends
-// on, whatever its globs say. key names the environment in slipway.yaml.
+// addPythonInputs adds the files that define a Python environment to what a step
+// depends on, whatever its globs match. key names the environment in
+// slipway.yaml.
 func (pl *planner) addPythonInputs(key string, p *config.Python, in input) (input, error) {
 	with := p.Params()
 	if with == nil {
@@ -39,12 +40,13 @@ func (pl *planner) addPythonInputs(key string, p *config.Python, in input) (inpu
 	return input{sum(h), func(path string) bool { return own(path) || depends(path) }}, nil
 }
 
-// requirementsPattern are names that files of requirements and constraints usually have.
+// requirementsPattern matches the usual names of requirements and constraints
+// files.
 var requirementsPattern = regexp.MustCompile(`(?i)(requir|constrain)[^/]*$`)
 
-// mayInclude tells whether file may say what goes into an environment, too: a
-// plan does not read what files include. A file too many makes a step run once
-// more than it must; one too few would let it pass for an environment of before.
+// mayInclude reports whether file may define a part of the environment, too: a
+// plan does not read what files include. One file too many makes a step run once
+// more than necessary; one too few would reuse an outdated environment.
 func mayInclude(requirements, file string) bool {
 	dir := path.Dir(requirements)
 	if path.Base(requirements) == step.UVLock {

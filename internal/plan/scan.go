@@ -9,11 +9,12 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// maxDatabaseAge is how old a scanner's database may be when the file does not say.
+// maxDatabaseAge is the default for the maximum age of a scanner's database.
 const maxDatabaseAge = delivery.Duration(5 * 24 * time.Hour)
 
-// scan plans the look at the built image, before it goes anywhere. It is not
-// cached: what is known of the same image grows from day to day.
+// scan plans the scan of the built image, before it is pushed. It is never
+// cached: new vulnerabilities are published every day. It reports whether there
+// is one.
 func (pl *planner) scan() bool {
 	s := pl.project.Scan
 	if s == nil {

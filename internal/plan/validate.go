@@ -70,7 +70,7 @@ func validateForm(p Plan) error {
 	return nil
 }
 
-// stepProblem says what is wrong with a step after those before it, or "".
+// stepProblem returns what is wrong with a step after those before it, or "".
 func stepProblem(s step.Spec, before map[string]bool) string {
 	var with map[string]any
 	switch {

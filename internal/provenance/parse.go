@@ -12,7 +12,7 @@ import (
 // maxSubjects bounds what is read of a statement: it comes from outside.
 const maxSubjects = 64
 
-// Parse reads a statement. What it says is as true as its signature.
+// Parse parses a statement. It is only as trustworthy as its signature.
 func Parse(payload []byte) (Statement, error) {
 	var s Statement
 	if err := json.Unmarshal(payload, &s); err != nil {
@@ -29,13 +29,13 @@ func Parse(payload []byte) (Statement, error) {
 	return s, nil
 }
 
-// HasSubject tells whether the digest is one of the statement's subjects.
+// HasSubject reports whether the digest is one of the statement's subjects.
 func (s Statement) HasSubject(d delivery.Digest) bool {
 	return d.Valid() && slices.ContainsFunc(s.Subject, func(r ResourceDescriptor) bool { return r.Digest["sha256"] == d.Hex() })
 }
 
-// Provenance reads the predicate of a statement of type SLSAPredicate. One that lacks
-// what a verifier has to know is an error.
+// Provenance parses the predicate of a SLSA statement. One that lacks what a
+// verifier needs is an error.
 func (s Statement) Provenance() (Provenance, error) {
 	var p Provenance
 	if s.PredicateType != SLSAPredicate {
@@ -96,8 +96,8 @@ func (b BuildDefinition) Metrics() delivery.Metrics {
 	return p.Metrics
 }
 
-// Equivalent tells whether two statements say the same of the same subjects, but for
-// which run it was and when: then one of them is enough.
+// Equivalent reports whether two statements make the same claims about the same
+// subjects, apart from run and time: then one of them is enough.
 func Equivalent(a, b Statement) bool {
 	if a.PredicateType != b.PredicateType || !equalJSON(a.Subject, b.Subject) {
 		return false

@@ -40,7 +40,7 @@ const (
 	baseName   = "base"            // an image that the image is built on
 )
 
-// Statement says something about its subjects.
+// Statement is an in-toto statement about its subjects.
 type Statement struct {
 	Type          string               `json:"_type"`
 	Subject       []ResourceDescriptor `json:"subject"`
@@ -57,7 +57,7 @@ type ResourceDescriptor struct {
 	Annotations map[string]any    `json:"annotations,omitempty"`
 }
 
-// Provenance is the SLSAPredicate v1 predicate: what was built from what, by whom.
+// Provenance is the SLSA v1 predicate: what was built from what, and by whom.
 type Provenance struct {
 	BuildDefinition BuildDefinition `json:"buildDefinition"`
 	RunDetails      RunDetails      `json:"runDetails"`
@@ -96,7 +96,7 @@ type ImageFacts struct {
 	Service    string
 	Image      delivery.Image
 	Commit     delivery.Commit
-	Parameters json.RawMessage // what slipway.yaml says: a JSON object without values of secrets
+	Parameters json.RawMessage // what slipway.yaml configures: a JSON object without values of secrets
 	BaseImages []string        // pinned references of images that it is built on
 	RunDetails RunDetails
 }

@@ -110,8 +110,8 @@ func newBuild(kind string, external, internal map[string]any, deps []ResourceDes
 	return out, nil
 }
 
-// sourceDescriptor is a commit as a dependency. A dirty tree is not what the commit says,
-// and the statement must not claim it.
+// sourceDescriptor is a commit as a dependency. A dirty tree is marked: it is not
+// the content of the commit.
 func sourceDescriptor(url string, c delivery.Commit) ResourceDescriptor {
 	r := ResourceDescriptor{Name: sourceName, Digest: map[string]string{"gitCommit": c.SHA}}
 	if url != "" {
@@ -135,8 +135,8 @@ func gitURI(url string) string {
 	return url
 }
 
-// baseImageDescriptor is an image as a dependency. One that is not pinned has no digest: then
-// nobody knows which it was, and that shows.
+// baseImageDescriptor is an image as a dependency. One that is not pinned has no
+// digest, which shows that its content is unknown.
 func baseImageDescriptor(ref string) ResourceDescriptor {
 	r := ResourceDescriptor{Name: baseName, URI: "oci://" + ref}
 	if _, d, ok := strings.Cut(ref, "@"); ok && delivery.Digest(d).Valid() {

@@ -137,7 +137,7 @@ func (s *repoInfo) addGoFile(name string, source []byte) {
 	s.scanSource(source)
 }
 
-// scanSource looks for what a source says about health and metrics.
+// scanSource looks for health paths and names of metrics in a source file.
 func (s *repoInfo) scanSource(source []byte) {
 	if m := healthPattern.FindSubmatch(source); m != nil {
 		s.Health = string(m[1])

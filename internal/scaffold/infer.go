@@ -96,7 +96,7 @@ func (s *repoInfo) findProgram(names ...string) (command string, isGo bool) {
 	return "", false
 }
 
-// findServer is the main package that most likely serves.
+// findServer returns the main package that is most likely the server.
 func (s *repoInfo) findServer(others ...string) string {
 	best, most := "", 0
 	for _, dir := range slices.Sorted(maps.Keys(s.mains)) {
@@ -120,7 +120,8 @@ func (s *repoInfo) findServer(others ...string) string {
 	return best
 }
 
-// proposeGates proposes one threshold per metric, and not to be worse than what serves.
+// proposeGates proposes one threshold per metric, and one comparison with the
+// deployed model.
 func (s *repoInfo) proposeGates() {
 	sort.Strings(s.metrics)
 	for i, m := range s.metrics {
@@ -138,7 +139,7 @@ func (s *repoInfo) proposeGates() {
 	}
 }
 
-// String says what was seen, in one line.
+// String lists what was found, in one line.
 func (s *repoInfo) String() string {
 	var parts []string
 	say := func(yes bool, text string) {
