@@ -220,9 +220,9 @@ type property struct{ def, key string }
 func patterns() map[property]func(*jsonschema.Schema) {
 	events, _ := reflect.TypeFor[Notify]().FieldByName("Events")
 	return map[property]func(*jsonschema.Schema){
-		{"", "service"}:         patternOf(namePattern),
+		{"", "service"}:         patternOf(delivery.LabelPattern),
 		{"", "environments"}:    environmentNames,
-		{"Test", "name"}:        patternOf(stepPattern),
+		{"Test", "name"}:        patternOf(delivery.TestNamePattern),
 		{"Test", "run"}:         patternOf(`\S`),
 		{"Train", "run"}:        patternOf(`\S`),
 		{"Evaluate", "run"}:     patternOf(`\S`),
@@ -265,5 +265,5 @@ func itemsOf(enum []string) func(*jsonschema.Schema) {
 func environmentNames(s *jsonschema.Schema) {
 	one := uint64(1)
 	s.MinProperties = &one
-	s.PropertyNames = &jsonschema.Schema{Pattern: namePattern}
+	s.PropertyNames = &jsonschema.Schema{Pattern: delivery.LabelPattern}
 }

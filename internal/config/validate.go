@@ -15,8 +15,6 @@ import (
 
 // Patterns of names. They become image names, job names and file names.
 const (
-	namePattern         = `^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`
-	stepPattern         = `^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$`
 	groupPattern        = `^[a-z0-9]+([._-][a-z0-9]+)*$`
 	repositoryPattern   = `^([a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]{1,5})?/)?[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$`
 	variableNamePattern = `^[A-Za-z_][A-Za-z0-9_]*$`
@@ -31,7 +29,7 @@ func matches(form, text string) bool {
 // validate checks what the types can't express: names, patterns, expressions, and
 // combinations.
 func (d *decoder) validate(p *Project, env func(string) (string, bool)) {
-	d.matchPattern("service", p.Service, namePattern, "lower-case letters, digits and dashes, at most 63")
+	d.matchPattern("service", p.Service, delivery.LabelPattern, "lower-case letters, digits and dashes, at most 63")
 	d.validateGlobs("source.ignore", p.Source.Ignore)
 	d.validateTests(p.Test)
 	d.validateImage(p.Image)
@@ -63,7 +61,7 @@ func (d *decoder) validateTests(tests []Test) {
 	lines := map[string]int{}
 	for i, t := range tests {
 		at := fmt.Sprintf("test[%d]", i)
-		d.matchPattern(at+".name", t.Name, stepPattern, "lower-case letters, digits, dashes and underscores")
+		d.matchPattern(at+".name", t.Name, delivery.TestNamePattern, "lower-case letters, digits, dashes and underscores")
 		if line, twice := lines[t.Name]; twice {
 			d.addError(at+".name", fmt.Sprintf("the first one is on line %d", line), "%s.name: duplicate test name %q", at, t.Name)
 		}
@@ -161,7 +159,7 @@ func (d *decoder) validateSmoke(at string, s Smoke) {
 func (d *decoder) validateEnvironments(all map[delivery.Environment]Environment) {
 	for _, name := range (Project{Environments: all}).EnvironmentNames() {
 		e, at := all[delivery.Environment(name)], "environments."+name
-		d.matchPattern(at, name, namePattern, "lower-case letters, digits and dashes")
+		d.matchPattern(at, name, delivery.LabelPattern, "lower-case letters, digits and dashes")
 		d.validateBranches(at+".on.push", e.On.Push)
 		d.validateBranches(at+".on.pull_request", e.On.PullRequest)
 		d.validateTrust(at+".trust", e.Trust)

@@ -1,17 +1,16 @@
 package engine
 
 import (
-	"regexp"
-
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// Names become files and folders, so they are held against these before use.
-var (
-	stepName        = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
-	environmentName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+// Names become files and folders, so they are checked before use.
+const (
+	maxStepName        = 100
+	maxEnvironmentName = 63
 )
 
 // check refuses a plan that this version can't run, before anything is begun.
@@ -22,7 +21,7 @@ func (e *Engine) check(p plan.Plan) error {
 			Hint("update slipway on this machine")
 	case !p.Run.Valid():
 		return fault.New(fault.Invalid, "%q is not the name of a run", p.Run)
-	case !environmentName.MatchString(string(p.Environment)):
+	case !delivery.Name(p.Environment).IsFileName(maxEnvironmentName):
 		return fault.New(fault.Invalid, "%q is not the name of an environment", p.Environment).
 			Hint("use letters, digits, dots, dashes and underscores")
 	}
@@ -43,7 +42,7 @@ func (e *Engine) check(p plan.Plan) error {
 
 // checkStep holds one step against those before it.
 func (e *Engine) checkStep(s step.Spec, before map[string]bool) error {
-	if !stepName.MatchString(s.Name) {
+	if !delivery.Name(s.Name).IsFileName(maxStepName) {
 		return fault.New(fault.Invalid, "%q is not the name of a step", s.Name).
 			Hint("use letters, digits, dots, dashes and underscores")
 	}

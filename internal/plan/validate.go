@@ -5,17 +5,14 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
 const maxSteps = 500
 
-var (
-	namePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	stepPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,80}[a-z0-9])?$`)
-	gitPattern  = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})?$`)
-)
+var gitPattern = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})?$`)
 
 // Validate checks a plan that was stored: it may be damaged, or not ours. A
 // newer one than this program supports is fault.Conflict, anything else, such as
@@ -47,9 +44,9 @@ func validateForm(p Plan) error {
 		return bad("the plan has unknown purpose %q", p.Purpose)
 	case !p.Run.Valid():
 		return bad("%q is not a valid run ID", p.Run)
-	case !namePattern.MatchString(p.Service):
+	case !delivery.Name(p.Service).IsLabel():
 		return bad("%q is not a valid service name", p.Service)
-	case !namePattern.MatchString(string(p.Environment)):
+	case !delivery.Name(p.Environment).IsLabel():
 		return bad("%q is not a valid environment name", p.Environment)
 	case !gitPattern.MatchString(p.Commit.SHA) || !gitPattern.MatchString(p.Commit.Tree):
 		return bad("the plan has an invalid commit %q or tree %q", p.Commit.SHA, p.Commit.Tree)
@@ -74,7 +71,7 @@ func validateForm(p Plan) error {
 func stepProblem(s step.Spec, before map[string]bool) string {
 	var with map[string]any
 	switch {
-	case !stepPattern.MatchString(s.Name):
+	case !delivery.Name(s.Name).IsStepName():
 		return "has an invalid name"
 	case before[s.Name]:
 		return "is duplicated"

@@ -4,13 +4,13 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
 const (
-	namespacePattern = `^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`
-	contextPattern   = `^[^\s\x00-\x1f]+$` // contexts hold ARNs and paths
+	contextPattern = `^[^\s\x00-\x1f]+$` // contexts hold ARNs and paths
 )
 
 var registryPattern = regexp.MustCompile(`^(\[[0-9a-fA-F:]+\]|[a-zA-Z0-9][a-zA-Z0-9.-]{0,120}):[0-9]{1,5}$`)
@@ -27,7 +27,7 @@ func Extension() extension.Target {
 
 func check(s *Section, c extension.Checker) {
 	if s.Namespace != "" {
-		c.MatchPattern("namespace", s.Namespace, namespacePattern, "lower-case letters, digits and dashes, at most 63")
+		c.MatchPattern("namespace", s.Namespace, delivery.LabelPattern, "lower-case letters, digits and dashes, at most 63")
 	}
 	if s.Context != "" {
 		c.MatchPattern("context", s.Context, contextPattern, "see `kubectl config get-contexts`")
