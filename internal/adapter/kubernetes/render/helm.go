@@ -20,6 +20,7 @@ import (
 	"helm.sh/helm/v4/pkg/ignore"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/redact"
 )
 
 // minKubeVersion is the Kubernetes version that charts are rendered for: newer
@@ -36,9 +37,9 @@ func (l *loader) renderChart(dir string) ([]object, error) {
 	if err != nil {
 		return nil, err
 	}
-	redactor := &hider{}
-	redactor.leaves(values)
-	redactor.leaves(c.Values)
+	redactor := redact.New()
+	redactValues(redactor, values)
+	redactValues(redactor, c.Values)
 	texts, err := l.executeTemplates(dir, c, values, redactor)
 	if err != nil {
 		return nil, err
@@ -177,7 +178,7 @@ func checkVendored(dir string, c *chart.Chart) error {
 
 // executeTemplates renders the chart's templates. The result is keyed by the engine's
 // names, "chart/templates/x.yaml".
-func (l *loader) executeTemplates(dir string, c *chart.Chart, values map[string]any, redactor *hider) (map[string]string, error) {
+func (l *loader) executeTemplates(dir string, c *chart.Chart, values map[string]any, redactor *redact.Redactor) (map[string]string, error) {
 	if err := checkSchemaRefs(dir, c); err != nil {
 		return nil, err
 	}
@@ -187,7 +188,7 @@ func (l *loader) executeTemplates(dir string, c *chart.Chart, values map[string]
 	if err := processDependencies(dir, c, values, redactor); err != nil {
 		return nil, err
 	}
-	redactor.leaves(c.Values) // with those of the subcharts
+	redactValues(redactor, c.Values) // with those of the subcharts
 	caps, err := capabilities()
 	if err != nil {
 		return nil, err
@@ -195,7 +196,7 @@ func (l *loader) executeTemplates(dir string, c *chart.Chart, values map[string]
 	options := common.ReleaseOptions{Name: l.service, Namespace: "default", Revision: 1, IsInstall: true}
 	all, err := util.ToRenderValuesWithSchemaValidation(c, values, options, caps, true)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "merge the chart's values").Location(path.Join(dir, "Chart.yaml")).Cause(errors.New(truncate(redactor.text(oneLine(err)))))
+		return nil, fault.New(fault.Invalid, "merge the chart's values").Location(path.Join(dir, "Chart.yaml")).Cause(errors.New(truncate(redactor.Text(oneLine(err)))))
 	}
 	if err := validateValues(dir, c, all); err != nil {
 		return nil, err
@@ -229,8 +230,8 @@ var (
 
 // templateError converts an error of the template engine, and moves its position to
 // the front.
-func templateError(dir string, err error, redactor *hider) error {
-	text := quotedTextPattern.ReplaceAllStringFunc(redactor.text(oneLine(err)), func(q string) string {
+func templateError(dir string, err error, redactor *redact.Redactor) error {
+	text := quotedTextPattern.ReplaceAllStringFunc(redactor.Text(oneLine(err)), func(q string) string {
 		if len(q) > maxQuoteLength {
 			return `"..."`
 		}

@@ -12,18 +12,19 @@ import (
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/redact"
 )
 
 // processDependencies has Helm drop the subcharts that conditions and tags switch
 // off, rename those with an alias, and import values of subcharts into their parents.
-func processDependencies(dir string, c *chart.Chart, values map[string]any, redactor *hider) error {
+func processDependencies(dir string, c *chart.Chart, values map[string]any, redactor *redact.Redactor) error {
 	trimConditions(c)
 	if err := checkImports(dir, c); err != nil {
 		return err
 	}
 	if err := chartutil.ProcessDependencies(c, common.Values(values)); err != nil {
 		return fault.New(fault.Invalid, "process the chart's dependencies").Location(path.Join(dir, "Chart.yaml")).
-			Cause(errors.New(truncate(redactor.text(oneLine(err)))))
+			Cause(errors.New(truncate(redactor.Text(oneLine(err)))))
 	}
 	return nil
 }

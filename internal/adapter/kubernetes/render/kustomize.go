@@ -25,7 +25,7 @@ func (l *loader) kustomize(dir string) ([]object, error) {
 		return nil, files.firstErr
 	}
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "build the kustomization").Location(dir).Cause(errors.New(truncate(files.redactor.text(oneLine(err))))).
+		return nil, fault.New(fault.Invalid, "build the kustomization").Location(dir).Cause(errors.New(truncate(files.redactor.Text(oneLine(err))))).
 			Hint("`kustomize build %s` reproduces the error; files outside the kustomization's folder are not loaded", dir)
 	}
 	var out []object

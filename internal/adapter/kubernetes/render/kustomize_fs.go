@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/redact"
 )
 
 // kustomizeFS is the checkout as kustomize's file system: "/" is its root, and it is
@@ -16,8 +17,8 @@ import (
 // download or run anything that it names.
 type kustomizeFS struct {
 	tree     *sourceFS
-	firstErr error // the first error, with its location
-	redactor hider // knows the values of all Secrets read so far
+	firstErr error           // the first error, with its location
+	redactor redact.Redactor // knows the values of all Secrets read so far
 }
 
 var errReadOnly = errors.New("the checkout is read-only")

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"path"
@@ -130,7 +129,7 @@ func (o *kustomizeFS) collectSecrets(dir string, k types.Kustomization) {
 			if !ok {
 				value = literal
 			}
-			o.redactor.add(strings.Trim(value, `"'`))
+			o.redactor.Add(strings.Trim(value, `"'`))
 		}
 		for _, f := range append(append([]string{}, g.FileSources...), g.EnvSources...) {
 			if _, p, ok := strings.Cut(f, "="); ok {
@@ -140,11 +139,7 @@ func (o *kustomizeFS) collectSecrets(dir string, k types.Kustomization) {
 			if err != nil {
 				continue // the library reports it
 			}
-			for line := range bytes.Lines(data) {
-				_, value, _ := strings.Cut(string(line), "=")
-				o.redactor.add(string(line))
-				o.redactor.add(value)
-			}
+			o.redactor.Add(string(data), valuesAfter("=", string(data)))
 		}
 	}
 	for _, p := range append(append([]types.Patch{}, k.Patches...), k.PatchesJson6902...) { //nolint:staticcheck // old kustomizations use them
@@ -168,11 +163,18 @@ func (o *kustomizeFS) collectPatchSecrets(dir, file, text string) {
 	if !strings.Contains(text, "Secret") && !strings.Contains(text, "ata/") {
 		return
 	}
+	o.redactor.Add(valuesAfter(": ", text))
+}
+
+// valuesAfter returns what follows the separator in each line, without quotes.
+func valuesAfter(separator, text string) string {
+	var values []string
 	for line := range strings.Lines(text) {
-		if _, value, ok := strings.Cut(line, ": "); ok {
-			o.redactor.add(strings.Trim(strings.TrimSpace(value), `"'`))
+		if _, value, ok := strings.Cut(line, separator); ok {
+			values = append(values, strings.Trim(strings.TrimSpace(value), `"'`))
 		}
 	}
+	return strings.Join(values, "\n")
 }
 
 // validateResources decodes the resource files up front: the library reports errors
@@ -199,7 +201,7 @@ func (o *kustomizeFS) validateResources(dir string, k types.Kustomization) error
 			return err
 		}
 		for _, object := range found {
-			o.redactor.secret(object)
+			redactSecret(&o.redactor, object)
 		}
 	}
 	return nil
