@@ -21,7 +21,7 @@ func TestRequestVerb(t *testing.T) {
 		"POST /apis/apps/v1/namespaces/shop/deployments":                            "create",
 		"PUT /apis/coordination.k8s.io/v1/namespaces/shop/leases/l":                 "update",
 		"PATCH /apis/apps/v1/namespaces/shop/deployments/d?fieldManager=x":          "patch",
-		"PATCH /apis/apps/v1/namespaces/shop/deployments/d?dryRun=All&fieldManager": "patch (rehearsed)",
+		"PATCH /apis/apps/v1/namespaces/shop/deployments/d?dryRun=All&fieldManager": "patch (dry run)",
 		"DELETE /api/v1/namespaces/shop/configmaps/c":                               "delete",
 	} {
 		method, target, _ := strings.Cut(request, " ")
