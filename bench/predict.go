@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/bench/measure"
+	"github.com/slipway-cd/slipway/internal/quantile"
 )
 
 // measurePredict measures the example's server on one core, without Slipway in
@@ -54,7 +55,7 @@ func (b *bench) measureServer(ctx context.Context, what string, cmd *exec.Cmd) e
 	if failed, first := t.Failures(); failed > 0 {
 		return fmt.Errorf("%d of %d predictions failed: %w", failed, len(took), first)
 	}
-	b.Note(what, fmt.Sprintf("%.0f/s, p95 %.2f ms", float64(len(took))/period.Seconds(), measure.Milliseconds(measure.Quantile(took, 0.95))))
+	b.Note(what, fmt.Sprintf("%.0f/s, p95 %.2f ms", float64(len(took))/period.Seconds(), measure.Milliseconds(quantile.Of(took, 0.95))))
 	return nil
 }
 

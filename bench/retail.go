@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/bench/measure"
+	"github.com/slipway-cd/slipway/internal/quantile"
 )
 
 // rounds is how often Slipway and the script do the same, alternating.
@@ -207,7 +208,7 @@ func (s *retailRepo) measureUnderLoad(ctx context.Context) error {
 	took := t.Latencies()
 	failed, first := t.Failures()
 	s.Add("requests failed under 200/s: a deploy, a bad release, a rollback", "0", fmt.Sprintf("%d of %d%s", failed, len(took), measure.Parenthesize(first)), failed == 0)
-	s.Note("  p50 and p95 of those requests", fmt.Sprintf("%.1f ms, %.1f ms", measure.Milliseconds(measure.Quantile(took, 0.5)), measure.Milliseconds(measure.Quantile(took, 0.95))))
+	s.Note("  p50 and p95 of those requests", fmt.Sprintf("%.1f ms, %.1f ms", measure.Milliseconds(quantile.Of(took, 0.5)), measure.Milliseconds(quantile.Of(took, 0.95))))
 	return nil
 }
 

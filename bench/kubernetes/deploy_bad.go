@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/bench/measure"
+	"github.com/slipway-cd/slipway/internal/quantile"
 )
 
 // maxRollback is the goal for Slipway's rollback.
@@ -38,7 +39,7 @@ func (b *bench) measureBad(ctx context.Context, f *contenders) error {
 
 func (b *bench) addBadRows(e *entrant, kind string, all []measurement) {
 	back := durations(all, func(o measurement) time.Duration { return o.converged - o.rolloutStart })
-	worst, ok := measure.Quantile(back, 1), true
+	worst, ok := quantile.Of(back, 1), true
 	for _, o := range all {
 		ok = ok && o.reached
 	}

@@ -21,16 +21,6 @@ func medianOfSorted[T ~int64 | ~float64](sorted []T) T {
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
-// Quantile returns the q-quantile of d; 0 for an empty slice.
-func Quantile(d []time.Duration, q float64) time.Duration {
-	if len(d) == 0 {
-		return 0
-	}
-	sorted := slices.Clone(d)
-	slices.Sort(sorted)
-	return sorted[int(q*float64(len(sorted)-1)+0.5)]
-}
-
 // Milliseconds returns d in milliseconds, with microsecond precision.
 func Milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 

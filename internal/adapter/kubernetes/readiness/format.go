@@ -5,10 +5,11 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/slipway-cd/slipway/internal/textline"
 )
 
 // maxMessageRunes is the maximum length of a message from the cluster, in runes.
@@ -16,22 +17,7 @@ import (
 const maxMessageRunes = 200
 
 // clean turns a message from the cluster into one bounded line of printable text.
-func clean(s string) string {
-	if len(s) > 4*4*maxMessageRunes {
-		s = s[:4*4*maxMessageRunes]
-	}
-	printable := strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, s)
-	line := []rune(strings.Join(strings.Fields(printable), " "))
-	if len(line) > maxMessageRunes {
-		return string(line[:maxMessageRunes-1]) + "…"
-	}
-	return string(line)
-}
+func clean(s string) string { return textline.Printable(s, maxMessageRunes) }
 
 // lastLines returns the last nonempty lines, cleaned.
 func lastLines(lines []string, limit int) []string {

@@ -105,7 +105,7 @@ func (l *loader) loadChart(dir string) (*chart.Chart, error) {
 	}
 	c, err := helmloader.LoadFiles(files)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "load the chart").Location(path.Join(dir, "Chart.yaml")).Cause(errors.New(redactParserMessage(firstBytes(err)))).
+		return nil, fault.New(fault.Invalid, "load the chart").Location(path.Join(dir, "Chart.yaml")).Cause(errors.New(redactParserMessage(summary(err)))).
 			Hint("run `helm lint %s` for details", dir)
 	}
 	if c.Metadata.Type == "library" {
@@ -127,7 +127,7 @@ func (l *loader) chartFiles(dir string) ([]*archive.BufferedFile, error) {
 			return nil, err
 		}
 		if rules, err = ignore.Parse(bytes.NewReader(data)); err != nil {
-			return nil, fault.New(fault.Invalid, "the patterns can't be read").Location(name).Cause(errors.New(firstBytes(err)))
+			return nil, fault.New(fault.Invalid, "the patterns can't be read").Location(name).Cause(errors.New(summary(err)))
 		}
 	}
 	rules.AddDefaults()

@@ -1,21 +1,20 @@
 package render
 
-import "strings"
+import (
+	"strings"
 
-// maxMessageBytes is the longest library message that is shown.
-const maxMessageBytes = 600
+	"github.com/slipway-cd/slipway/internal/textline"
+)
 
-// firstBytes returns the beginning of a library's message, on one line.
-func firstBytes(err error) string { return truncate(oneLine(err)) }
+// maxMessage is the maximum length of a library's message, in characters.
+const maxMessage = 600
 
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+// summary returns the beginning of a library's message, on one line.
+func summary(err error) string { return truncate(oneLine(err)) }
 
-func truncate(text string) string {
-	if len(text) <= maxMessageBytes {
-		return text
-	}
-	return strings.ToValidUTF8(text[:maxMessageBytes], "") + "..."
-}
+func oneLine(err error) string { return textline.Printable(err.Error(), 0) }
+
+func truncate(text string) string { return textline.Printable(text, maxMessage) }
 
 // withoutChartName strips the chart's name from an engine name, which yields a path
 // in the chart's folder.
