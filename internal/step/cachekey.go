@@ -11,14 +11,15 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// keyVersion changes when results that older versions cached can't be used any
-// more, whatever their inputs say.
+// keyVersion is increased when results that earlier versions cached can't be used
+// any more.
 const keyVersion = 1
 
-// CacheKey names everything that the step's result depends on: what it does, its
-// inputs, the tools it uses (fingerprint, may be empty) and what the steps that it
-// reads (of those it needs; all unless Reads says which) gave. Planning and running ask with the same arguments and get the same
-// key. given may hold more than the step's needs; the rest does not count.
+// CacheKey is the digest of everything that the step's result depends on: its
+// kind, parameters and inputs, the tools that it uses (fingerprint, may be
+// empty), and the outputs that it reads: those of the steps in Reads, or else in
+// Needs. Planning and running call it with the same arguments and get the same
+// key. The other outputs do not count.
 func CacheKey(s Spec, fingerprint string, given map[string]json.RawMessage) (delivery.Digest, error) {
 	reads := s.Reads
 	if reads == nil {

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// Clock is the time that a step lives in. The zero value is the machine's.
+// Clock is a step's source of time. The zero value is the system's clock.
 type Clock struct {
 	Time  func() time.Time                     // default time.Now
 	Timer func(time.Duration) <-chan time.Time // default time.After
 }
 
-// Now is the time, in UTC.
+// Now returns the time, in UTC.
 func (c Clock) Now() time.Time {
 	if c.Time == nil {
 		return time.Now().UTC()
@@ -19,7 +19,7 @@ func (c Clock) Now() time.Time {
 	return c.Time().UTC()
 }
 
-// Wait lets d pass. When ctx ends first, the error is the context's cause.
+// Wait waits for d. If ctx ends first, the error is the context's cause.
 func (c Clock) Wait(ctx context.Context, d time.Duration) error {
 	after := c.Timer
 	if after == nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// PackModel puts the model as an image into the repository of the service's: the
-// step that signs and the one that deploys mean the same one.
+// PackModel stores the model as an image in the service's repository: the attest
+// step and the deploy step get the same one.
 func PackModel(ctx context.Context, images port.ModelImagePacker, m delivery.ModelRef, repository string) (delivery.Image, error) {
 	if images == nil {
 		return delivery.Image{}, fault.New(fault.Internal, "pack model %s: no model image packer is configured", m)

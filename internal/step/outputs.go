@@ -30,23 +30,23 @@ type BuildOutput struct {
 // ScanOutput is the output of a scan step.
 type ScanOutput struct {
 	Verdict             delivery.Verdict `json:"verdict"`            // passed | failed | unavailable
-	UnavailableAccepted bool             `json:"accepted,omitempty"` // unavailable, and the environment takes it all the same
+	UnavailableAccepted bool             `json:"accepted,omitempty"` // unavailable, and the environment accepts that
 	Image               delivery.Digest  `json:"image"`              // manifest of the image that was scanned
 
-	Scanner      string         `json:"scanner,omitempty"` // name and version
-	Database     time.Time      `json:"database,omitzero"` // when its data were collected
+	Scanner      string         `json:"scanner,omitempty"` // with its version
+	Database     time.Time      `json:"database,omitzero"` // when its vulnerability database was built
 	Distribution string         `json:"distribution,omitempty"`
-	Packages     map[string]int `json:"packages,omitempty"` // looked up, by ecosystem
+	Packages     map[string]int `json:"packages,omitempty"` // number of packages, by ecosystem
 
-	Counts          map[delivery.Severity]int `json:"counts,omitempty"`   // all findings
-	Blocking        int                       `json:"blocking,omitempty"` // those that fail the gate
+	Counts          map[delivery.Severity]int `json:"counts,omitempty"`   // of all findings
+	Blocking        int                       `json:"blocking,omitempty"` // findings that fail the gate
 	Waived          int                       `json:"waived,omitempty"`
-	SuppressedByVEX int                       `json:"excused,omitempty"`  // by VEX documents
+	SuppressedByVEX int                       `json:"excused,omitempty"`  // findings that VEX documents suppress
 	Findings        []delivery.Finding        `json:"findings,omitempty"` // blocking ones first; not all if there are many
 
-	SBOMs *port.SBOMs    `json:"bills,omitempty"` // SBOMs of the image
+	SBOMs *port.SBOMs    `json:"bills,omitempty"` // of the image
 	SARIF *port.Document `json:"sarif,omitempty"`
-	Table *port.Document `json:"table,omitempty"` // the findings for people
+	Table *port.Document `json:"table,omitempty"` // the findings as text
 }
 
 // PushOutput is the output of a push step.
@@ -56,61 +56,61 @@ type PushOutput struct {
 	Reference string         `json:"reference"` // for other tools
 }
 
-// TrainOutput is the output of a training step.
+// TrainOutput is the output of a train step.
 type TrainOutput struct {
 	Dir    string          `json:"dir"`    // folder with the model's files
 	Files  delivery.Digest `json:"files"`  // of their names and contents
-	Data   delivery.Digest `json:"data"`   // of what it was trained on
+	Data   delivery.Digest `json:"data"`   // of the training data
 	Job    string          `json:"job"`    //
-	Commit string          `json:"commit"` // trained at: an earlier one when cached
+	Commit string          `json:"commit"` // at which it was trained: an earlier one if cached
 
-	Command string          `json:"command,omitempty"` // as configured, before its templates are filled
-	Inputs  delivery.Digest `json:"inputs,omitempty"`  // of the training step
+	Command string          `json:"command,omitempty"` // as configured, with its templates
+	Inputs  delivery.Digest `json:"inputs,omitempty"`  // of the train step
 }
 
-// EvaluateOutput is the output of an evaluation step.
+// EvaluateOutput is the output of an evaluate step.
 type EvaluateOutput struct {
-	Dir     string           `json:"dir"` // the model's files with metrics.json beside them
+	Dir     string           `json:"dir"` // the model's files and metrics.json
 	Metrics delivery.Metrics `json:"metrics"`
 
-	// GateResults are the answers that depend on the model alone, not on the champion:
-	// they become part of the release.
+	// GateResults depend on the model alone, not on the champion: they become
+	// part of the release.
 	GateResults []delivery.GateResult `json:"gates,omitempty"`
 }
 
-// RegisterOutput is the output of register and approve.
+// RegisterOutput is the output of a register step.
 type RegisterOutput struct {
 	Model  delivery.ModelRef    `json:"model"`
 	Status delivery.ModelStatus `json:"status"`
-	SBOMs  *port.SBOMs          `json:"bills,omitempty"` // SBOMs of the model, of register alone
+	SBOMs  *port.SBOMs          `json:"bills,omitempty"` // of the model
 }
 
-// AttestOutput is the output of the step that signs.
+// AttestOutput is the output of an attest step.
 type AttestOutput struct {
 	By         port.SignerIdentity `json:"by"`
-	Provenance delivery.Digest     `json:"provenance"` // of what the same inputs always make again: the release pins it
+	Provenance delivery.Digest     `json:"provenance"` // of what the same inputs always reproduce: the release pins it
 	Statements []Statement         `json:"statements"`
 }
 
-// Statement is one signed statement beside its subject.
+// Statement is one signed statement about a subject.
 type Statement struct {
 	Subject   delivery.Digest `json:"subject"`
-	Predicate string          `json:"predicate"`       // its type
+	Predicate string          `json:"predicate"`       // predicate type
 	Digest    delivery.Digest `json:"digest"`          // of the manifest that holds it
-	Existing  bool            `json:"found,omitempty"` // it was there already
+	Existing  bool            `json:"found,omitempty"` // it had been attached before
 }
 
-// ApproveOutput is the output of an approval step.
+// ApproveOutput is the output of an approve step.
 type ApproveOutput struct {
 	Model *delivery.ModelRef `json:"model,omitempty"`
-	By    []string           `json:"by,omitempty"` // who let it in
+	By    []string           `json:"by,omitempty"` // who approved the deployment
 }
 
-// DeployOutput is the output of deploy, verify, watch and rollback.
+// DeployOutput is the output of deploy, verify, watch and rollback steps.
 type DeployOutput struct {
 	Release         delivery.ReleaseID `json:"release,omitempty"`
 	Deployment      int64              `json:"deployment,omitempty"`
 	URL             string             `json:"url,omitempty"`
-	AlreadyDeployed bool               `json:"already,omitempty"` // it was serving; nothing was changed
-	Since           time.Time          `json:"since,omitzero"`    // when it took the traffic
+	AlreadyDeployed bool               `json:"already,omitempty"` // nothing was changed
+	Since           time.Time          `json:"since,omitzero"`    // when it received the traffic
 }

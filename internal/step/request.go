@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/event"
 )
 
-// Request is what a step is asked.
+// Request is one call of a step.
 type Request struct {
 	Run                   delivery.RunID
 	Service               string
@@ -20,17 +20,18 @@ type Request struct {
 	Spec                  Spec
 	Attempt               int                        // 1, 2...
 	Inputs                map[string]json.RawMessage // outputs of all steps before it, by step name
-	Cause                 string                     // for undo steps: why it is taken back
-	Cancelled             bool                       // for undo steps: somebody stopped the run; nothing failed
-	InfrastructureFailure bool                       // for undo steps: the place failed, not what was brought there
-	WorkDir               string                     // absolute folder of this step in this run; kept
-	ArtifactsDir          string                     // absolute folder that outlives the run, for cached results
-	RepositoryDir         string                     // absolute folder where slipway.yaml is
-	Log                   io.Writer                  // the step's log: lines, masked
+	Cause                 string                     // for undo steps: why it is undone
+	Cancelled             bool                       // for undo steps: the run was cancelled; nothing failed
+	InfrastructureFailure bool                       // for undo steps: the infrastructure failed, not the release
+	WorkDir               string                     // absolute path of this step's folder in this run; kept
+	ArtifactsDir          string                     // absolute path of the folder for cached results, which outlives the run
+	RepositoryDir         string                     // absolute path of the folder with slipway.yaml
+	Log                   io.Writer                  // the step's log: lines, redacted
 	OnProgress            func(progress string)      // one short line that replaces the last
-	Emit                  func(event.Event)          // for gate answers and deployments; run and step are filled in
+	Emit                  func(event.Event)          // for gate results and deployments; run and step are filled in
 
-	// Checkout gives the absolute folder that holds exactly the commit's tree.
+	// Checkout returns the absolute path of a folder with exactly the commit's
+	// tree.
 	Checkout func(ctx context.Context) (string, error)
 }
 
@@ -46,14 +47,14 @@ func (r Request) Report(text string) {
 	}
 }
 
-// Logf writes one line into the step's log.
+// Logf writes one line to the step's log.
 func (r Request) Logf(format string, args ...any) {
 	if r.Log != nil {
 		fmt.Fprintf(r.Log, format+"\n", args...)
 	}
 }
 
-// ReportGates emits what gates said.
+// ReportGates emits the results of gates.
 func (r Request) ReportGates(answers ...delivery.GateResult) {
 	if r.Emit == nil {
 		return
@@ -63,7 +64,7 @@ func (r Request) ReportGates(answers ...delivery.GateResult) {
 	}
 }
 
-// EmitDeployment emits that a deployment changed its state.
+// EmitDeployment emits a change in the state of a deployment.
 func (r Request) EmitDeployment(release delivery.ReleaseID, format string, args ...any) {
 	if r.Emit == nil {
 		return

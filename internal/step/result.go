@@ -11,21 +11,21 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// Result is what a step answers.
+// Result is the outcome of a step.
 type Result struct {
-	Outcome               delivery.Outcome      `json:"outcome"`           // Succeeded, OutcomeFailed, Waiting, OutcomeCancelled, OutcomeSkipped
+	Outcome               delivery.Outcome      `json:"outcome"`           // OutcomeSucceeded, OutcomeFailed, OutcomeWaiting, OutcomeCancelled or OutcomeSkipped
 	Summary               string                `json:"summary,omitempty"` // one line: "212 passed", "sha256:... 7.1 MB"
-	Cause                 string                `json:"cause,omitempty"`   // why it did not succeed
+	Cause                 string                `json:"cause,omitempty"`   // why it failed, or what it waits for
 	Hint                  string                `json:"hint,omitempty"`    // what to do
-	InfrastructureFailure bool                  `json:"ofPlace,omitempty"` // the place did not answer, or did not let us in: no verdict on the release
+	InfrastructureFailure bool                  `json:"ofPlace,omitempty"` // the target was unreachable, or denied access: no verdict on the release
 	Output                json.RawMessage       `json:"output,omitempty"`  // one of the output types of this package
-	GateResults           []delivery.GateResult `json:"answers,omitempty"` // gates asked
+	GateResults           []delivery.GateResult `json:"answers,omitempty"` // the gates that were evaluated
 	Cached                bool                  `json:"cached,omitempty"`
 	Started               time.Time             `json:"started,omitzero"`
 	Ended                 time.Time             `json:"ended,omitzero"`
 }
 
-// Succeed is a successful result with its output.
+// Succeed returns a successful result with its output.
 func Succeed(summary string, output any) (Result, error) {
 	raw, err := json.Marshal(output)
 	if err != nil {
@@ -34,19 +34,19 @@ func Succeed(summary string, output any) (Result, error) {
 	return Result{Outcome: delivery.OutcomeSucceeded, Summary: summary, Output: raw}, nil
 }
 
-// Fail is the result of a step that said no: cause tells what and why.
+// Fail returns the result of a step that failed.
 func Fail(format string, args ...any) Result {
 	return Result{Outcome: delivery.OutcomeFailed, Cause: fmt.Sprintf(format, args...)}
 }
 
-// FailWith is the result of a step that said no because of err.
+// FailWith returns the result of a step that failed because of err.
 func FailWith(err error) Result {
 	return Result{Outcome: delivery.OutcomeFailed, Cause: err.Error(), Hint: fault.HintOf(err), InfrastructureFailure: fault.IsInfrastructure(err)}
 }
 
-// OutputOf reads the output of the step of that kind among given. Steps are named
-// after their kind: "build", or "build.api" when there are several; the first
-// name in order is read.
+// OutputOf decodes the output of the step of that kind. Steps are named after
+// their kind: "build", or "build.api" if there are several; the first name in
+// order is read.
 func OutputOf[T any](given map[string]json.RawMessage, kind Kind) (out T, ok bool, err error) {
 	for _, name := range NamesOf(given, kind) {
 		if out, ok, err = DecodeOutput[T](given, name); ok || err != nil {
@@ -56,7 +56,7 @@ func OutputOf[T any](given map[string]json.RawMessage, kind Kind) (out T, ok boo
 	return out, false, nil
 }
 
-// NamesOf lists the steps of that kind among given, sorted.
+// NamesOf returns the names of the steps of that kind, sorted.
 func NamesOf(given map[string]json.RawMessage, kind Kind) []string {
 	var names []string
 	for name := range given {
@@ -68,7 +68,7 @@ func NamesOf(given map[string]json.RawMessage, kind Kind) []string {
 	return names
 }
 
-// DecodeOutput reads the output of the named step, if it is among given.
+// DecodeOutput decodes the output of the named step; ok is false if it has none.
 func DecodeOutput[T any](given map[string]json.RawMessage, name string) (out T, ok bool, err error) {
 	raw, ok := given[name]
 	if !ok || len(raw) == 0 {

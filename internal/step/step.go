@@ -1,5 +1,6 @@
-// Package step is the contract between the engine and the steps: what a step is
-// asked, and what it answers. One folder below holds each step.
+// Package step is the contract between the engine and the steps: requests,
+// results, and the parameters that a plan stores for each kind of step. Every
+// folder below holds one step, or what several steps share.
 package step
 
 import (
@@ -30,7 +31,7 @@ const (
 	Attest   Kind = "attest"
 )
 
-// Action is what the plan expects of a step.
+// Action is what the plan expects to happen to a step.
 type Action string
 
 // The actions.
@@ -45,35 +46,36 @@ type Spec struct {
 	Name      string            `json:"name"`            // unique in the plan: "test.unit", "build"
 	Kind      Kind              `json:"kind"`            //
 	Needs     []string          `json:"needs,omitempty"` // names of steps that must have succeeded
-	Reads     []string          `json:"reads,omitzero"`  // of Needs: those whose outputs its result depends on; nil: all
-	Params    json.RawMessage   `json:"with,omitempty"`  // one of the With types of this package
+	Reads     []string          `json:"reads,omitzero"`  // of Needs: those whose outputs the result depends on; nil: all
+	Params    json.RawMessage   `json:"with,omitempty"`  // one of the Params types of this package
 	Inputs    delivery.Digest   `json:"inputs,omitempty"`
 	Cacheable bool              `json:"cacheable,omitempty"` // same key, same result
 	SkipCache bool              `json:"fresh,omitempty"`     // run even if cached (--retrain)
 	Timeout   delivery.Duration `json:"timeout,omitempty"`   // 0: none
-	Retries   int               `json:"retries,omitempty"`   // more tries after an error that may heal
-	Undo      Kind              `json:"undo,omitempty"`      // step that takes it back, once it has started
+	Retries   int               `json:"retries,omitempty"`   // retries after an error that may be temporary
+	Undo      Kind              `json:"undo,omitempty"`      // kind of the step that undoes it, once it has started
 	Action    Action            `json:"action"`              // what the plan expects
-	Reason    string            `json:"why"`                 // and why
+	Reason    string            `json:"why"`                 // why it is expected
 }
 
-// Step does one kind of step. Run is idempotent: it may be called again after
-// kill -9 for the same request, and then finds what it had begun. An error is
-// trouble on the way (the engine may retry it); a gate that says no is a Result
-// with OutcomeFailed. Waiting means: not yet, ask again once a person has spoken.
+// Step runs steps of one kind. Run is idempotent: after a kill it may be called
+// again for the same request, and finds what it had begun. An error may be
+// retried by the engine; a gate that failed is a Result with OutcomeFailed.
+// OutcomeWaiting means that a person has to decide first: Run is called again
+// later.
 type Step interface {
 	Run(ctx context.Context, r Request) (Result, error)
 }
 
-// CacheValidator is a step that looks at a cached result before it is used: ok is false
-// when its artifacts are gone. It may refresh what does not depend on the step's
-// own inputs (gates over the champion).
+// CacheValidator is a step that checks a cached result before it is used: ok is
+// false if its artifacts are gone. It may refresh what does not depend on the
+// step's own inputs, such as gates over the champion.
 type CacheValidator interface {
 	Revalidate(ctx context.Context, r Request, cached Result) (fresh Result, ok bool, err error)
 }
 
 // Fingerprinter is a step whose result also depends on tools: their versions
-// become part of the cache key. It is asked while planning, and must be quick.
+// become part of the cache key. It is called while planning, and must be quick.
 type Fingerprinter interface {
 	Fingerprint(ctx context.Context, s Spec) (string, error)
 }

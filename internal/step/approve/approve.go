@@ -1,5 +1,5 @@
-// Package approve waits for people: for the model's approval, and for those who
-// let a run into its environment.
+// Package approve waits for approvals: of the registered model, and of the
+// deployment.
 package approve
 
 import (
@@ -13,7 +13,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// autoApprover is who approves when nobody has to.
+// autoApprover is recorded as the approver if the project approves models
+// automatically. It is stored.
 const autoApprover = "auto: gates passed"
 
 // subject is what approvals of a deployment speak of.
@@ -25,12 +26,12 @@ type Step struct {
 	Approvals port.ApprovalStore
 }
 
-// Run answers at once: succeeded, failed (somebody said no) or waiting. Its
-// output is step.ApproveOutput.
+// Run returns at once: succeeded, failed (rejected) or waiting. Its output is
+// step.ApproveOutput.
 //
-// Who counts: each person once. When one approval is asked, whoever started the
-// run may give it. When more are asked, that many others must: the starter has
-// spoken by starting it.
+// Each person counts once. If one approval is required, whoever started the run
+// may give it. If more are required, that many others must: the starter has
+// agreed by starting it.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	w, err := step.ParamsOf[step.ApproveParams](r.Spec)
 	if err != nil {
@@ -57,14 +58,15 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	return conclude(r, decisions, out)
 }
 
-// decision is what one of the questions came to.
+// decision is the result of one approval, with how to give it if it is pending.
 type decision struct {
 	delivery.GateResult
 	waiting bool
 	hint    string
 }
 
-// conclude lets a no win over waiting, and waiting over yes.
+// conclude combines the decisions: a rejection wins over waiting, and waiting
+// over approval.
 func conclude(r step.Request, decisions []decision, out step.ApproveOutput) (step.Result, error) {
 	var evidence, hints []string
 	outcome := delivery.OutcomeSucceeded
@@ -101,7 +103,7 @@ func conclude(r step.Request, decisions []decision, out step.ApproveOutput) (ste
 	return res, nil
 }
 
-// registeredModelDecision asks for the state of the registered version.
+// registeredModelDecision returns the decision on the registered version.
 func (s Step) registeredModelDecision(ctx context.Context, r step.Request, w step.ApproveParams) (decision, delivery.ModelRef, error) {
 	reg, ok, err := step.OutputOf[step.RegisterOutput](r.Inputs, step.Register)
 	if err != nil {
@@ -126,7 +128,8 @@ func (s Step) registeredModelDecision(ctx context.Context, r step.Request, w ste
 	return modelDecision(v), reg.Model, nil
 }
 
-// autoApprove approves; a person who decided in the same moment has the last word.
+// autoApprove approves the model; a person who decided at the same moment has
+// precedence.
 func (s Step) autoApprove(ctx context.Context, ref delivery.ModelRef) (delivery.ModelVersion, error) {
 	v, err := s.Models.Decide(ctx, ref, delivery.Approved, autoApprover, "")
 	if fault.Is(err, fault.Conflict) {
@@ -157,7 +160,7 @@ func modelDecision(v delivery.ModelVersion) decision {
 	return a
 }
 
-// deployDecision counts the words on this run.
+// deployDecision counts the approvals of this run.
 func (s Step) deployDecision(ctx context.Context, r step.Request, required int) (decision, []string, error) {
 	a := decision{GateResult: delivery.GateResult{Gate: fmt.Sprintf("approve: deploy to %s", r.Environment), Verdict: delivery.Failed}}
 	approvals, err := s.Approvals.List(ctx, r.Run)

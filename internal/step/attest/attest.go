@@ -22,13 +22,13 @@ type Step struct {
 	Models         port.ModelRegistry
 	ModelImages    port.ModelImagePacker
 	LookupEnv      func(string) (string, bool) // nil: os.LookupEnv
-	ContainsSecret func(string) bool           // tells whether a text has a secret in it; nil: it can't be told
+	ContainsSecret func(string) bool           // reports whether a text contains a secret; nil: nothing is checked
 	Version        string                      // of Slipway
 	Clock          step.Clock
 }
 
-// Run signs image and model unless that was done already: a statement that says
-// the same of the same subject, signed by the same signer, is not made again.
+// Run signs image and model unless that was done already: a statement equivalent
+// to one that the same signer has attached to the same subject is not made again.
 // Its output is step.AttestOutput.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	w, err := step.ParamsOf[step.AttestParams](r.Spec)
@@ -58,7 +58,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	return step.Succeed(summary(out), out)
 }
 
-// signSubject adds what is missing beside one subject.
+// signSubject attaches the statements that a subject lacks.
 func (s Step) signSubject(ctx context.Context, signer port.Signer, o subject) ([]step.Statement, error) {
 	statements, predicateTypes := make([]provenance.Statement, len(o.statements)), map[string]bool{"": true}
 	for i, raw := range o.statements {
@@ -97,14 +97,14 @@ func (s Step) signAndAttach(ctx context.Context, signer port.Signer, of port.Sub
 	return step.Statement{Subject: of.Digest(), Predicate: predicate, Digest: a.Digest}, nil
 }
 
-// ownStatement is a statement that this signer signed before.
+// ownStatement is a statement that this signer attached before.
 type ownStatement struct {
 	provenance.Statement
 	digest delivery.Digest
 }
 
-// ownStatements are the signer's own statements of these kinds beside the subject. What
-// others have put there, whole or broken, is not ours to judge.
+// ownStatements returns the signer's own statements of these types about the
+// subject. Those of others, intact or broken, are ignored.
 func (s Step) ownStatements(ctx context.Context, signer port.Signer, of port.Subject, predicateTypes map[string]bool) ([]ownStatement, error) {
 	listed, err := s.Attestations.Attachments(ctx, of)
 	if err != nil {
@@ -154,7 +154,7 @@ func summary(out step.AttestOutput) string {
 	return fmt.Sprintf("%s, %d of them new", text, fresh)
 }
 
-// runDetails is what the statements say of this run.
+// runDetails is what the statements record about this run.
 func (s Step) runDetails(r step.Request) provenance.RunDetails {
 	var began time.Time
 	if at, err := time.Parse("20060102-150405", string(r.Run)[:min(15, len(r.Run))]); err == nil {
@@ -170,7 +170,7 @@ func (s Step) runDetails(r step.Request) provenance.RunDetails {
 	return out
 }
 
-// checkSecrets keeps secrets out of what everybody can read.
+// checkSecrets keeps secrets out of statements, which are public.
 func (s Step) checkSecrets(what string, raw []byte) error {
 	if s.ContainsSecret != nil && s.ContainsSecret(string(raw)) {
 		return fault.New(fault.Denied, "the provenance of %s would contain the value of a secret", what).

@@ -14,12 +14,12 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// maxKeyBytes is the largest file that is taken for a key.
+// maxKeyBytes is the maximum size of a key file.
 const maxKeyBytes = 64 << 10
 
 var variableReference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$`)
 
-// signer reads the key, which stays in this process.
+// signer loads the key, which stays in this process.
 func (s Step) signer(r step.Request, w step.AttestParams) (port.Signer, error) {
 	o := port.SignRequest{Fulcio: w.Fulcio, Rekor: w.Rekor, Timestamps: w.Timestamps}
 	if w.Key == "" {
@@ -42,7 +42,7 @@ func (s Step) signer(r step.Request, w step.AttestParams) (port.Signer, error) {
 	return s.Signers.NewSigner(o)
 }
 
-// lookup looks a variable up. Its value is in no error.
+// lookup returns the value of a variable reference. The value is in no error.
 func (s Step) lookup(at, ref string) (string, error) {
 	m := variableReference.FindStringSubmatch(ref)
 	if m == nil {
@@ -60,8 +60,8 @@ func (s Step) lookup(at, ref string) (string, error) {
 	return v, nil
 }
 
-// loadKey is the key itself, or the content of its file, which has to be outside
-// of the repository: what is inside is committed sooner or later.
+// loadKey returns the key itself, or the content of its file, which must be
+// outside the repository: a file inside it will be committed sooner or later.
 func loadKey(value, repository string) ([]byte, error) {
 	if strings.Contains(value, "-----BEGIN") {
 		return []byte(value), nil
@@ -92,8 +92,8 @@ func loadKey(value, repository string) ([]byte, error) {
 	return raw, nil
 }
 
-// keyReadError leaves the path out: a key that was pasted without its first line
-// would be in it.
+// keyReadError leaves out the path: it may be a key that was pasted without its
+// first line.
 func keyReadError(err error) error {
 	var at *fs.PathError
 	if errors.As(err, &at) {
@@ -103,7 +103,8 @@ func keyReadError(err error) error {
 		Hint("the variable in sign.key must hold a PEM key or the path of a key file")
 }
 
-// repositoryRoot is the folder of the git repository around dir, or dir itself.
+// repositoryRoot returns the root of the git repository around dir, or dir
+// itself.
 func repositoryRoot(dir string) string {
 	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
 		dir = resolved

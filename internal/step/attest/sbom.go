@@ -12,10 +12,10 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// maxSBOMBytes is the largest bill of materials that is attached.
+// maxSBOMBytes is the maximum size of an SBOM that is attached.
 const maxSBOMBytes = 32 << 20
 
-// imageSBOMs are the statements with the documents of the scan, if there was one.
+// imageSBOMs returns the statements with the scan's SBOMs, if it wrote any.
 func imageSBOMs(r step.Request, img delivery.Image) ([][]byte, error) {
 	scan, ok, err := step.OutputOf[step.ScanOutput](r.Inputs, step.Scan)
 	if err != nil || !ok || scan.SBOMs == nil {
@@ -27,7 +27,7 @@ func imageSBOMs(r step.Request, img delivery.Image) ([][]byte, error) {
 	return sbomStatements(provenance.ImageSubject(img), *scan.SBOMs)
 }
 
-// modelSBOMs are those with the documents of the registration, if it wrote some.
+// modelSBOMs returns those with the SBOMs of the registration, if it wrote any.
 func modelSBOMs(r step.Request, ref delivery.ModelRef) ([][]byte, error) {
 	reg, ok, err := step.OutputOf[step.RegisterOutput](r.Inputs, step.Register)
 	if err != nil || !ok || reg.SBOMs == nil || reg.Model != ref {
@@ -36,7 +36,7 @@ func modelSBOMs(r step.Request, ref delivery.ModelRef) ([][]byte, error) {
 	return sbomStatements(provenance.ModelSubject(ref), *reg.SBOMs)
 }
 
-// sbomStatements are statements with documents of both forms.
+// sbomStatements returns one statement for each format.
 func sbomStatements(of provenance.ResourceDescriptor, all port.SBOMs) ([][]byte, error) {
 	var out [][]byte
 	for _, form := range []struct {
@@ -59,7 +59,7 @@ func sbomStatements(of provenance.ResourceDescriptor, all port.SBOMs) ([][]byte,
 	return out, nil
 }
 
-// readDocument gives the document, if it is still what was written.
+// readDocument returns the document, if it has not changed.
 func readDocument(d port.Document) ([]byte, error) {
 	info, err := os.Stat(d.Path)
 	if err == nil && info.Size() > maxSBOMBytes {

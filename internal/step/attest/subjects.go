@@ -11,13 +11,13 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// signingPlan is all that has to be signed.
+// signingPlan lists everything to sign.
 type signingPlan struct {
 	subjects     []subject
 	reproducible delivery.Digest
 }
 
-// subject is one thing, with the statements about it.
+// subject is one artifact, with the statements about it.
 type subject struct {
 	ref        port.Subject
 	statements [][]byte
@@ -51,7 +51,8 @@ func (s Step) signingPlan(ctx context.Context, r step.Request, w step.AttestPara
 	return out, err
 }
 
-// imageSubject says that it is signed, how it was built, and what it is made of.
+// imageSubject has the statements about the image: its signature, provenance and
+// SBOMs.
 func (s Step) imageSubject(r step.Request, w step.AttestParams) (subject, error) {
 	pushed, ok, err := step.OutputOf[step.PushOutput](r.Inputs, step.Push)
 	if err != nil {
@@ -83,8 +84,8 @@ func (s Step) imageSubject(r step.Request, w step.AttestParams) (subject, error)
 	return out, err
 }
 
-// modelSubject says that it is signed, and how it was trained: by its registered
-// version, which stays the same whichever run comes upon it again.
+// modelSubject has those about the model, by its registered version, which stays
+// the same whichever run comes across it again.
 func (s Step) modelSubject(ctx context.Context, r step.Request, w step.AttestParams, ref delivery.ModelRef) (subject, error) {
 	v, err := s.Models.Get(ctx, ref.Group, ref.Version)
 	if err != nil {
@@ -112,8 +113,9 @@ func (s Step) modelSubject(ctx context.Context, r step.Request, w step.AttestPar
 	return out, err
 }
 
-// modelImageSubject says that the image in which the model comes into pods is signed: what a
-// cluster admits by its own rules are images. Whoever deploys packs the same again.
+// modelImageSubject has the signature of the image in which pods get the model: a
+// cluster's own admission rules are about images. Deploying packs the same one
+// again.
 func (s Step) modelImageSubject(ctx context.Context, ref delivery.ModelRef, repository string) (subject, error) {
 	img, err := step.PackModel(ctx, s.ModelImages, ref, repository)
 	if err != nil {
@@ -123,7 +125,7 @@ func (s Step) modelImageSubject(ctx context.Context, ref delivery.ModelRef, repo
 	return subject{ref: port.Subject{Image: img}, statements: [][]byte{signed}}, err
 }
 
-// modelOf is the one that this run registered, or the one that the plan pinned.
+// modelOf returns the model that this run registered, or that the plan pinned.
 func modelOf(r step.Request, w step.AttestParams) (*delivery.ModelRef, error) {
 	reg, ok, err := step.OutputOf[step.RegisterOutput](r.Inputs, step.Register)
 	if err != nil {
@@ -135,7 +137,8 @@ func modelOf(r step.Request, w step.AttestParams) (*delivery.ModelRef, error) {
 	return w.Model, nil
 }
 
-// reproducibleDigest is what the release pins: see provenance.ReproducibleDigest.
+// reproducibleDigest returns what the release pins: see
+// provenance.ReproducibleDigest.
 func reproducibleDigest(subjects []subject) (delivery.Digest, error) {
 	var builds []provenance.BuildDefinition
 	for _, s := range subjects {

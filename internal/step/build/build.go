@@ -1,4 +1,4 @@
-// Package build makes the service's image as an OCI layout on disk.
+// Package build builds the service's image as an OCI layout on disk.
 package build
 
 import (
@@ -92,7 +92,7 @@ func source(w step.BuildParams) string {
 // secrets: this is the first and only place that looks them up.
 func (s Step) dockerfile(w step.BuildParams) (*port.Dockerfile, error) {
 	if w.Dockerfile == "" {
-		return nil, nil //nolint:nilnil // that is how the order says it
+		return nil, nil //nolint:nilnil // nil: no Dockerfile
 	}
 	d := &port.Dockerfile{
 		Path: w.Dockerfile, Context: w.Context, Target: w.Target, Args: w.Args, SSH: w.SSH, Platforms: w.Platforms, Cache: w.Cache,
@@ -132,7 +132,7 @@ func buildError(ctx context.Context, w step.BuildParams, err error) (step.Result
 	return step.Result{}, err
 }
 
-// layoutDir is named after what goes in, so that a cached result finds it.
+// layoutDir is named after the inputs, so that a cached result is found again.
 func layoutDir(r step.Request) string {
 	name := string(r.Run)
 	if r.Spec.Inputs.Valid() {
@@ -141,7 +141,7 @@ func layoutDir(r step.Request) string {
 	return filepath.Join(r.ArtifactsDir, "images", name)
 }
 
-// Revalidate takes a cached image whose layout is still whole.
+// Revalidate accepts a cached image if its layout is complete.
 func (s Step) Revalidate(_ context.Context, _ step.Request, cached step.Result) (step.Result, bool, error) {
 	var b step.BuildOutput
 	if err := json.Unmarshal(cached.Output, &b); err != nil {
@@ -150,7 +150,7 @@ func (s Step) Revalidate(_ context.Context, _ step.Request, cached step.Result) 
 	return cached, layoutComplete(b.Layout, b.Digest), nil
 }
 
-// Fingerprint is the builder's.
+// Fingerprint returns the builder's.
 func (s Step) Fingerprint(ctx context.Context, spec step.Spec) (string, error) {
 	w, err := step.ParamsOf[step.BuildParams](spec)
 	if err != nil {
@@ -176,7 +176,7 @@ func formatSize(bytes int64) string {
 	return fmt.Sprintf("%.1f GB", float64(bytes)/k/k/k)
 }
 
-// descriptor is what OCI documents say of a blob.
+// descriptor is an OCI descriptor.
 type descriptor struct {
 	Digest delivery.Digest `json:"digest"`
 	Size   int64           `json:"size"`

@@ -17,9 +17,9 @@ const maxManifestBytes = 4 << 20
 // maxIndexDepth is how far indexes may be nested.
 const maxIndexDepth = 3
 
-// layoutComplete tells whether the layout lists the image and holds its manifest, byte
-// for byte, and every blob that the manifest names, by size. Of an image for
-// several platforms it wants all of them.
+// layoutComplete reports whether the layout lists the image and contains its
+// manifest, byte for byte, and every blob that the manifest names, by size. For
+// an image with several platforms it checks all of them.
 func layoutComplete(layout string, d delivery.Digest) bool {
 	if layout == "" || !d.Valid() {
 		return false

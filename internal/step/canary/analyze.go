@@ -13,30 +13,31 @@ import (
 )
 
 const (
-	// minEarlyRequests is how many requests the candidate must have got before failures
-	// among them can be clear: two out of two are an accident.
+	// minEarlyRequests is how many requests the candidate must have received
+	// before failures among them can be clear: two out of two are an accident.
 	minEarlyRequests = 10
-	// defaultMinRunningRequests is how many the running release must have got to stand for it.
+	// defaultMinRunningRequests is how many requests the running release must
+	// have received to be representative.
 	defaultMinRunningRequests = 20
-	// minLatencyDifference is below what a difference in latency is nothing to users. A
-	// service that answers in half a millisecond is easily "50 % slower" on a
-	// busier node.
+	// minLatencyDifference is the difference below which latencies are the same
+	// to users. A service that responds in half a millisecond is easily "50 %
+	// slower" on a busier node.
 	minLatencyDifference = 5 * time.Millisecond
 )
 
-// finding is what one gate would say now.
+// finding is the result of one gate so far.
 type finding struct {
 	gate     string
 	verdict  delivery.Verdict
 	evidence string
-	blocking bool // unavailable: it stops the canary unless no_traffic accepts it
+	blocking bool // if unavailable: it stops the canary unless no_traffic accepts it
 }
 
-// observation is what one look came to.
+// observation is what one observation found.
 type observation struct {
 	findings    []finding
 	progress    string
-	failedCheck string // what could not be asked
+	failedCheck string // what could not be checked
 }
 
 func (v *observation) add(f ...finding) { v.findings = append(v.findings, f...) }
@@ -65,7 +66,8 @@ func (v observation) gateResults(name string) []delivery.GateResult {
 	return all
 }
 
-// conclude is what the last look means: nil, or why the canary ends here.
+// conclude returns what the last observation means: nil, or why the canary ends
+// here.
 func (b *stepAnalysis) conclude(v observation) error {
 	if bad := v.byVerdict(delivery.Failed); len(bad) > 0 {
 		return fault.New(fault.Failed, "%s: %s", b.name, joinEvidence(bad, true)).
@@ -96,9 +98,9 @@ func joinEvidence(findings []finding, named bool) string {
 	return strings.Join(words, "; ")
 }
 
-// analyze holds the two samples against each other. Before the end only what is
-// clearly worse is a finding, by a far stricter level. That may be so with few
-// requests too; nothing else may be said with few.
+// analyze compares the two samples. Before the end only what is clearly worse is
+// a finding, by a far stricter level. That may be so with few requests too;
+// nothing else can be concluded from few.
 func (b *stepAnalysis) analyze(candidate, running port.Sample, last bool) []finding {
 	scarce, enough := b.sufficient(candidate, running)
 	if last && enough {
@@ -127,12 +129,13 @@ func (b *stepAnalysis) earlyFailures(candidate, running port.Sample, enough bool
 	return observation{findings: all}.byVerdict(delivery.Failed)
 }
 
-// minRunningRequests is how many requests the running release must have got.
+// minRunningRequests is how many requests the running release must have received.
 func (b *stepAnalysis) minRunningRequests() int64 {
 	return min(b.params.MinRequests, defaultMinRunningRequests)
 }
 
-// sufficient tells whether both samples can be judged by, or what is missing.
+// sufficient reports whether both samples are large enough, or returns what is
+// missing.
 func (b *stepAnalysis) sufficient(candidate, running port.Sample) (finding, bool) {
 	f := finding{gate: "traffic", verdict: delivery.Unavailable, blocking: true}
 	since := b.Clock.Now().Sub(b.start).Round(time.Second)
@@ -168,7 +171,8 @@ func (b *stepAnalysis) latency(candidate, running port.Sample, level float64) fi
 	f := finding{gate: "latency", verdict: delivery.Passed}
 	s, err := compare.CompareLatency(candidate.Latency, running.Latency)
 	if err != nil {
-		// Who set a margin wants to know; others are content with the error rate.
+		// With a configured margin this blocks; otherwise the error rate
+		// suffices.
 		f.verdict, f.blocking, f.evidence = delivery.Unavailable, b.latencyRequired, err.Error()
 		return f
 	}

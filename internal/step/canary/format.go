@@ -9,7 +9,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step/canary/compare"
 )
 
-// formatCount writes 2810 as 2,810.
+// formatCount formats 2810 as 2,810.
 func formatCount(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
@@ -18,12 +18,12 @@ func formatCount(n int64) string {
 	return digits
 }
 
-// formatShare is "12 of 300 failed (4.00 %)".
+// formatShare returns "12 of 300 failed (4.00 %)".
 func formatShare(c compare.Count, what string) string {
 	return fmt.Sprintf("%s of %s%s (%.2f %%)", formatCount(c.Failed), formatCount(c.Total), what, 100*c.Rate())
 }
 
-// formatConfidence is rounded down: 99.97 % is not 100 %.
+// formatConfidence rounds down: 99.97 % is not 100 %.
 func formatConfidence(chance float64) string {
 	if chance < 0.0001 {
 		return "more than 99.99 % confidence"

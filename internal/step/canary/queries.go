@@ -7,11 +7,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// minOutOfBounds is how many looks in a row a query must be out of its bounds to stop
-// the canary before the end: one value may be a spike.
+// minOutOfBounds is how many observations in a row a query must be out of its
+// bounds to stop the canary before the end: one value may be a spike.
 const minOutOfBounds = 3
 
-// runQueries asks the queries. The error is that of the one named.
+// runQueries runs the queries. The error is that of the one named.
 func (b *stepAnalysis) runQueries(ctx context.Context, v *observation, last bool) (string, error) {
 	for i, q := range b.queries {
 		value, ok, err := b.Metrics.Query(ctx, b.params.Prometheus, q.expression)

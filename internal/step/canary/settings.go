@@ -19,8 +19,8 @@ const (
 	defaultConfidence    = 0.95
 )
 
-// validate holds stored settings against what they may be. The configuration was
-// checked with positions before; a plan may come from elsewhere.
+// validate checks stored parameters. The configuration was checked with positions
+// before; a plan may come from elsewhere.
 func validate(w step.CanaryParams) error {
 	bad := func(format string, args ...any) *fault.Error {
 		return fault.New(fault.Invalid, "canary: "+format, args...)
@@ -76,7 +76,7 @@ func withDefaults(w step.CanaryParams) step.CanaryParams {
 	return w
 }
 
-// query is one whose template has been filled.
+// query is one with its template expanded.
 type query struct {
 	step.QueryParams
 	expression string

@@ -13,8 +13,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// minAge is how old a file's last change must be before its digest is kept: a
-// change within the clock's grain would leave no trace.
+// minAge is the minimum age of a file's last change for its digest to be cached:
+// a change within the clock's resolution would leave no trace.
 const minAge = 2 * time.Second
 
 // Cache remembers the digests of files that have not changed since: same path,
@@ -27,7 +27,7 @@ type Cache struct {
 	dirty   bool
 }
 
-// stamp is what a file looked like when it was read.
+// stamp is a file's metadata when it was read.
 type stamp struct {
 	Device  uint64          `json:"dev"`
 	Inode   uint64          `json:"ino"`
@@ -108,8 +108,8 @@ func (c *Cache) get(path string, info fs.FileInfo) (delivery.Digest, bool) {
 	return cached.Content, known && cached == current
 }
 
-// put keeps d for the open file f, unless it changed while it was read or so
-// lately that the next change could look the same.
+// put caches d for the open file f, unless it changed while it was read or so
+// recently that the next change could leave the same stamp.
 func (c *Cache) put(path string, f *os.File, before fs.FileInfo, d delivery.Digest) {
 	if c == nil {
 		return

@@ -1,5 +1,6 @@
-// Package digest names files and folders by their names and contents: training
-// data, and models. The place on disk, times, owners and modes do not matter.
+// Package digest computes digests of files and folders, by their names and
+// contents: of training data, and models. The location on disk, times, owners and
+// modes do not matter.
 package digest
 
 import (
@@ -23,11 +24,11 @@ type Hasher struct {
 	Cache *Cache // nil: every byte is read each time
 }
 
-// Paths is the digest of files and folders, in the order given. A file counts
-// with its base name, a folder with the names below it. Symbolic links to files
-// count as the file; links to folders, devices, pipes and sockets below a folder
-// are fault.Invalid. A path that does not exist is fault.NotFound. No paths have
-// the empty digest "".
+// Paths returns the digest of files and folders, in the order given. A file
+// counts with its base name, a folder with the names below it. Symbolic links to
+// files count as the file; links to folders, devices, pipes and sockets below a
+// folder are fault.Invalid. A path that does not exist is fault.NotFound. No
+// paths have the empty digest "".
 func (h Hasher) Paths(ctx context.Context, paths []string) (delivery.Digest, error) {
 	if len(paths) == 0 {
 		return "", nil
@@ -46,7 +47,7 @@ func (h Hasher) Paths(ctx context.Context, paths []string) (delivery.Digest, err
 	return digestOf(sum.Sum(nil)), nil
 }
 
-// Dir is the digest of all regular files below dir. Symbolic links are
+// Dir returns the digest of all regular files below dir. Symbolic links are
 // refused: what they point to is not in the folder. A folder without any file is
 // fault.Failed.
 func (h Hasher) Dir(ctx context.Context, dir string) (delivery.Digest, error) {
@@ -75,7 +76,7 @@ func Dir(ctx context.Context, dir string) (delivery.Digest, error) {
 	return Hasher{}.Dir(ctx, dir)
 }
 
-// fileEntry is a file under the name that counts.
+// fileEntry is a file, and the name under which it counts.
 type fileEntry struct{ name, path string }
 
 // writeFiles writes one line for each file; names are quoted, so that no name can
@@ -91,7 +92,7 @@ func (h Hasher) writeFiles(ctx context.Context, w io.Writer, files []fileEntry) 
 	return nil
 }
 
-// listFiles finds the files at path, sorted by name.
+// listFiles returns the files at path, sorted by name.
 func listFiles(path string, links bool) ([]fileEntry, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// stampOf is what a file looks like; ok is false where the system does not tell
+// stampOf returns a file's stamp; ok is false if the system does not report
 // enough to notice every change.
 func stampOf(info fs.FileInfo) (s stamp, ok bool) {
 	sys, ok := info.Sys().(*syscall.Stat_t)

@@ -4,5 +4,5 @@ package digest
 
 import "io/fs"
 
-// look does not know this system: nothing is cached, every byte is read.
+// stampOf does not support this system: nothing is cached, every byte is read.
 func stampOf(fs.FileInfo) (s stamp, ok bool) { return stamp{}, false }

@@ -12,8 +12,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// BeforeRun is the digest of data that a command is about to read. If want is a
-// digest, the data must have it: fault.Conflict otherwise.
+// BeforeRun returns the digest of data that a command is about to read. If want
+// is a digest, the data must have it: fault.Conflict otherwise.
 func BeforeRun(ctx context.Context, h Hasher, data []string, want delivery.Digest) (delivery.Digest, error) {
 	d, err := h.Paths(ctx, data)
 	if err != nil {
@@ -26,7 +26,8 @@ func BeforeRun(ctx context.Context, h Hasher, data []string, want delivery.Diges
 	return d, nil
 }
 
-// AfterRun checks that the data is what it was before the command read it.
+// AfterRun checks that the data has not changed since the command began to read
+// it.
 func AfterRun(ctx context.Context, h Hasher, data []string, before delivery.Digest) error {
 	d, err := h.Paths(ctx, data)
 	if err != nil {
@@ -40,10 +41,10 @@ func AfterRun(ctx context.Context, h Hasher, data []string, before delivery.Dige
 }
 
 // Store puts the files of all from (folders, or single files) into one new folder
-// below root, named after their digest. The folder appears whole or not at all;
-// one that is there and right is left alone, a damaged one is replaced. Files are
-// linked, or copied where that can't be, and become read-only. Two files of the
-// same name are fault.Invalid, no file at all is fault.Failed.
+// below root, named after their digest. The folder appears complete or not at
+// all; an existing intact one is left alone, a damaged one is replaced. Files are
+// linked, or copied where that is not possible, and become read-only. Two files
+// of the same name are fault.Invalid, no file at all is fault.Failed.
 func Store(ctx context.Context, from []string, root string) (dir string, files delivery.Digest, err error) {
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return "", "", fmt.Errorf("create %s: %w", root, err)
@@ -68,7 +69,7 @@ func Store(ctx context.Context, from []string, root string) (dir string, files d
 	return dir, files, publish(ctx, tmp, dir, files)
 }
 
-// publish gives tmp its name, unless the name is taken by the right files.
+// publish gives tmp its final name, unless that folder exists and is intact.
 func publish(ctx context.Context, tmp, dir string, files delivery.Digest) error {
 	if os.Rename(tmp, dir) == nil || hasFiles(ctx, dir, files) {
 		return nil
@@ -110,7 +111,7 @@ func addFiles(ctx context.Context, from, to string) error {
 	return nil
 }
 
-// linkOrCopy links where it can: models may be large.
+// linkOrCopy links if possible: models may be large.
 func linkOrCopy(ctx context.Context, src, dst string) error {
 	if os.Link(src, dst) != nil {
 		if err := copyFile(ctx, src, dst); err != nil {

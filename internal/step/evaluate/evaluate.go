@@ -1,5 +1,5 @@
-// Package evaluate measures a model by the user's command and asks the gates
-// about the numbers, beside those of the model that serves now.
+// Package evaluate measures a model with the user's command and evaluates the
+// gates over the metrics, compared with those of the deployed model.
 package evaluate
 
 import (
@@ -34,7 +34,7 @@ type Step struct {
 
 var _ step.CacheValidator = Step{}
 
-// Run evaluates the model that the training step left. Its output is
+// Run evaluates the model that the train step made. Its output is
 // step.EvaluateOutput.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	w, err := step.ParamsOf[step.EvaluateParams](r.Spec)
@@ -75,7 +75,7 @@ func resultOrZero(failed *step.Result) step.Result {
 	return *failed
 }
 
-// trainedModel is what was trained, and still is what it was.
+// trainedModel returns the model that was trained, if it is unchanged.
 func (s Step) trainedModel(ctx context.Context, r step.Request) (step.TrainOutput, error) {
 	t, ok, err := step.OutputOf[step.TrainOutput](r.Inputs, step.Train)
 	if err != nil {
@@ -179,8 +179,8 @@ func (s Step) job(r step.Request, w step.EvaluateParams, checkout string, model 
 	return j, err
 }
 
-// Revalidate takes cached metrics of a model that is still there, and asks the gates
-// anew: the champion may be another by now.
+// Revalidate accepts cached metrics if the model still exists, and evaluates the
+// gates again: the champion may have changed.
 func (s Step) Revalidate(ctx context.Context, r step.Request, cached step.Result) (step.Result, bool, error) {
 	w, err := step.ParamsOf[step.EvaluateParams](r.Spec)
 	if err != nil {

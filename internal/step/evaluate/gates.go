@@ -23,7 +23,8 @@ func compileGates(exprs []string) ([]gate.Gate, error) {
 	return gates, nil
 }
 
-// evaluateGates asks all gates, so that people see every answer and not only the first.
+// evaluateGates evaluates all gates, so that every result is reported and not
+// only the first failure.
 func (s Step) evaluateGates(ctx context.Context, r step.Request, gates []gate.Gate, out step.EvaluateOutput) (step.Result, error) {
 	champion, err := s.champion(ctx, r.Environment)
 	if err != nil {
@@ -77,7 +78,7 @@ func describe(answers []delivery.GateResult, v delivery.Verdict) string {
 	return strings.Join(parts, "; ")
 }
 
-// unavailableResult is the result of an evaluation that gave nothing to ask about.
+// unavailableResult is the result of an evaluation without metrics to evaluate.
 func unavailableResult(r step.Request, what string, err error) step.Result {
 	a := delivery.GateResult{Gate: "evaluate: " + what, Verdict: delivery.Unavailable, Evidence: err.Error()}
 	r.ReportGates(a)
@@ -87,8 +88,8 @@ func unavailableResult(r step.Request, what string, err error) step.Result {
 	return res
 }
 
-// champion are the metrics of the model that the environment's accepted release
-// serves; nil when there is none.
+// champion returns the metrics of the deployed release's model; nil if there is
+// none.
 func (s Step) champion(ctx context.Context, env delivery.Environment) (delivery.Metrics, error) {
 	d, ok, err := s.Deployments.Current(ctx, env)
 	if err != nil {

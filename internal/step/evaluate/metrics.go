@@ -21,8 +21,8 @@ const (
 	maxDepth        = 32
 )
 
-// readMetrics reads what the evaluation wrote. Everything that is not one plain
-// JSON object is fault.Unavailable: there is nothing to ask gates about.
+// readMetrics reads the metrics file. Anything but one plain JSON object is
+// fault.Unavailable: the gates can't be evaluated.
 func readMetrics(path string) (delivery.Metrics, error) {
 	info, err := os.Lstat(path)
 	switch {
@@ -135,9 +135,9 @@ func closeDelimiter(dec *json.Decoder) error {
 	return err
 }
 
-// checkRows says what is wrong with the number of rows that were evaluated, or "".
-// name may lead into nested metrics: "test.rows". Without a name, "rows" is
-// looked at if it is there.
+// checkRows returns what is wrong with the number of evaluated rows, or "". name
+// may be a path into nested metrics: "test.rows". Without a name, "rows" is
+// checked if it exists.
 func checkRows(m delivery.Metrics, name string) string {
 	explicit := name != ""
 	if !explicit {

@@ -11,21 +11,23 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// inheritedVariables are the variables a command gets from Slipway's own environment:
-// what tools need to be found and to find their caches. Everything else, above
-// all credentials, must be named in the step's env, so that a command does the
-// same on every machine and sees no secret that it was not given.
+// inheritedVariables are those that a command inherits from Slipway's own
+// environment: what tools need to be found and to find their caches. Everything
+// else, credentials above all, must be listed in the step's env, so that a
+// command does the same on every machine and sees no secret that it was not
+// given.
 var inheritedVariables = regexp.MustCompile(`^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_.+|LANGUAGE|TZ|TMPDIR|XDG_.+` +
 	`|(HTTP|HTTPS|NO|ALL)_PROXY|(http|https|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE` +
 	`|GO[A-Z0-9_]*|CGO_.+|CC|CXX|LD_LIBRARY_PATH|PKG_CONFIG_PATH` +
 	`|VIRTUAL_ENV|PYTHON.*|PIP_.+|UV_.+|CONDA_.+|JAVA_HOME|NODE_PATH|CUDA_.+|NVIDIA_.+|OMP_.+)$`)
 
-// EnvironFunc is where "${NAME}" is looked up; nil stands for os.Environ.
+// EnvironFunc returns the environment in which "${NAME}" is looked up; nil means
+// os.Environ.
 type EnvironFunc func() []string
 
-// BuildEnv is the complete environment of a command, sorted: what passes from base,
-// then the user's values with every "${NAME}" replaced from base, then our own.
-// A name that base lacks is fault.Invalid.
+// BuildEnv returns the complete environment of a command, sorted: the inherited
+// variables, then the user's with every "${NAME}" expanded, then Slipway's. A
+// name that is not set is fault.Invalid.
 func BuildEnv(base EnvironFunc, user, slipway map[string]string) ([]string, error) {
 	if base == nil {
 		base = os.Environ
@@ -56,7 +58,7 @@ func BuildEnv(base EnvironFunc, user, slipway map[string]string) ([]string, erro
 
 var variableReference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
-// expand never repeats a value in its error: it may be a secret.
+// expand never puts a value into its error: it may be a secret.
 func expand(name, value string, all map[string]string) (string, error) {
 	var missing string
 	out := variableReference.ReplaceAllStringFunc(value, func(ref string) string {

@@ -23,7 +23,7 @@ const (
 	stopTimeout     = 30 * time.Second
 )
 
-// Runner runs heavy work.
+// Runner runs commands as jobs.
 type Runner struct {
 	Jobs  port.Jobs
 	Clock step.Clock

@@ -10,7 +10,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// FailureCause says why a command that ended with e has failed, or "" if it has not.
+// FailureCause returns why a command that ended with e has failed, or "" if it
+// has not.
 func FailureCause(e port.Exit, command string) (cause, hint string) {
 	switch {
 	case e.TimedOut:
@@ -36,7 +37,7 @@ func firstLine(s string) string {
 	return line
 }
 
-// TailWriter is a writer that passes everything on and keeps the last lines, for the
+// TailWriter is a writer that passes everything on and keeps the end, for the
 // cause of a failure. Safe for concurrent use.
 type TailWriter struct {
 	To io.Writer // may be nil
@@ -45,10 +46,10 @@ type TailWriter struct {
 	tail []byte
 }
 
-// tailBytes is how much of the output's end is kept, in bytes.
+// tailBytes is how much of the output's end is kept.
 const tailBytes = 2048
 
-// Write never fails for the tail's sake.
+// Write fails only if To does.
 func (l *TailWriter) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -60,7 +61,7 @@ func (l *TailWriter) Write(p []byte) (int, error) {
 	return l.To.Write(p)
 }
 
-// LastLine is the last line that says something, at most 200 bytes.
+// LastLine returns the last line, at most 200 bytes of it.
 func (l *TailWriter) LastLine() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,5 +1,6 @@
-// Package job prepares the user's commands (templates, environment) and runs
-// heavy ones under a deterministic name, so that they survive their submitter.
+// Package job prepares the user's commands (templates, environment), and runs
+// heavy ones as jobs under a deterministic name, so that they survive the process
+// that submitted them.
 package job
 
 import (
@@ -11,12 +12,12 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// Vars are the values a command's template may use, by name: "Output" for
-// {{.Output}}. They are put in as they are; Quote what a shell must not read.
+// Vars are the fields that a command's template may use, by name: "Output" for
+// {{.Output}}. They are inserted verbatim; Quote what a shell must not interpret.
 type Vars map[string]string
 
-// Render fills the templates of a command. An unknown name or broken syntax is
-// fault.Invalid and says which names there are.
+// Render expands the template of a command. An unknown field or broken syntax is
+// fault.Invalid, with a hint that lists the fields.
 func Render(run string, vars Vars) (string, error) {
 	hint := "available fields: " + vars.names() + `; write {{"{{"}} for literal braces`
 	t, err := template.New("run").Option("missingkey=error").Parse(run)
@@ -43,7 +44,7 @@ func (v Vars) names() string {
 
 var shellSafe = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
 
-// Quote makes s one word of a POSIX shell, whatever is in it.
+// Quote returns s as one word of a POSIX shell, whatever it contains.
 func Quote(s string) string {
 	if shellSafe.MatchString(s) {
 		return s
@@ -51,7 +52,7 @@ func Quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// QuoteAll quotes each and joins them with spaces.
+// QuoteAll quotes each word and joins them with spaces.
 func QuoteAll(words []string) string {
 	quoted := make([]string, len(words))
 	for i, w := range words {

@@ -13,26 +13,26 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// healthCheck is what one answer to the health question amounts to.
+// healthCheck is the evaluation of one response of the health endpoint.
 type healthCheck struct {
 	responded bool
-	problem   string // empty: healthy, and the release that is wanted
-	fatal     bool   // asking again will not help
+	problem   string // empty: healthy, and the expected release
+	fatal     bool   // another request will not help
 	latency   time.Duration
 }
 
-// health is the body of a service's answer.
+// health is the body of a response.
 type health struct {
 	Status  string             `json:"status"`
 	Release delivery.ReleaseID `json:"release"`
 	Model   any                `json:"model_version"` // "7" or 7
 }
 
-// healthyStatuses are the words for a healthy service.
+// healthyStatuses are the values of status that mean healthy.
 func healthyStatuses() []string { return []string{"ok", "healthy", "pass", "up", "ready", "serving"} }
 
-// evaluateHealth judges one answer. An answer that does not name the release may come from
-// anybody, an old replica for one: it is none.
+// evaluateHealth evaluates one response. A response that does not name the
+// release may come from any process, such as an old replica, and counts as wrong.
 func evaluateHealth(reply port.ProbeResponse, w Expectation) healthCheck {
 	if reply.Status < 200 || reply.Status > 299 {
 		missing := reply.Status == http.StatusNotFound || reply.Status == http.StatusMethodNotAllowed
@@ -55,8 +55,8 @@ func evaluateHealth(reply port.ProbeResponse, w Expectation) healthCheck {
 	return healthCheck{}
 }
 
-// modelMatches takes 7, "7", "v7" and "group:7". A release without a model may say
-// what it likes.
+// modelMatches accepts 7, "7", "v7" and "group:7". A release without a model may
+// report anything.
 func modelMatches(said any, want *delivery.ModelRef) bool {
 	if want == nil {
 		return true
@@ -86,7 +86,7 @@ func quoted(body []byte) string {
 	return fmt.Sprintf(": %q", text)
 }
 
-// truncate keeps what a stranger says from filling the screen.
+// truncate keeps a foreign service's response from filling the screen.
 func truncate[S ~string](s S) S {
 	if len(s) > 40 {
 		return s[:40] + "..."

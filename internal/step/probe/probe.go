@@ -21,32 +21,32 @@ const (
 	defaultTimeout          = time.Minute
 	defaultHealthPath       = "/health"
 
-	requestTimeout  = 5 * time.Second // for one question
+	requestTimeout  = 5 * time.Second // of one request
 	healthyInterval = 20 * time.Millisecond
-	minRetryWait    = 100 * time.Millisecond // after a bad answer; grows
+	minRetryWait    = 100 * time.Millisecond // after an unhealthy response; grows
 	maxRetryWait    = time.Second
-	maxFatalChecks  = 3 // answers in a row that can't become better
+	maxFatalChecks  = 3 // responses in a row that will not improve
 )
 
-// Checker asks.
+// Checker sends the requests.
 type Checker struct {
 	Prober port.Prober
 	Clock  step.Clock
 }
 
-// Expectation is what the service should be.
+// Expectation is what the service has to respond.
 type Expectation struct {
 	Release          delivery.ReleaseID
-	Model            *delivery.ModelRef // nil: a release without a model
-	HealthPath       string             // path, default /health
-	SuccessThreshold int                // answers in a row, default 3
+	Model            *delivery.ModelRef // nil: the release has no model
+	HealthPath       string             // default /health
+	SuccessThreshold int                // healthy responses in a row, default 3
 	Timeout          time.Duration      // default 1m
 	Smoke            SmokeChecks
-	// Exclusive says that the address reaches only this release: an answer by
-	// another will not go away.
+	// Exclusive is set if the address reaches only this release: a response by
+	// another one will not go away.
 	Exclusive bool
-	// FailureCheck tells why the service can't become healthy any more, or "". It is
-	// asked between answers; nil: nobody knows.
+	// FailureCheck returns why the service can't become healthy any more, or "".
+	// It is called between requests; nil: not known.
 	FailureCheck func(ctx context.Context) string
 }
 
@@ -63,10 +63,10 @@ func ExpectationFor(p step.ProbeParams, timeout time.Duration, rel delivery.Rele
 	}, nil
 }
 
-// Check waits until the service has answered often enough in a row as the release
-// that is wanted, and then asks the smoke checks. The answers of the gates are
-// emitted and returned. A service that says otherwise is an error of kind
-// fault.Failed, one that never answered is fault.Unavailable.
+// Check waits until the service has responded healthy often enough in a row as
+// the expected release, and then runs the smoke checks. The gates' results are
+// reported and returned. A wrong response is fault.Failed; a service that never
+// responded is fault.Unavailable.
 func (p Checker) Check(ctx context.Context, r step.Request, url string, w Expectation) ([]delivery.GateResult, error) {
 	health, err := p.waitHealthy(ctx, r, url, w.withDefaults())
 	if ctx.Err() != nil {
@@ -94,7 +94,7 @@ func (w Expectation) withDefaults() Expectation {
 	return w
 }
 
-// healthTracker counts while health is asked.
+// healthTracker counts the responses of the health endpoint.
 type healthTracker struct {
 	healthy, fatal int // in a row
 	requests       int
@@ -192,8 +192,8 @@ func (p Checker) checkHealth(ctx context.Context, url string, w Expectation, lef
 	return s
 }
 
-// rootCause is the innermost reason: people need "connection refused", not the
-// layers around it.
+// rootCause is the innermost error: "connection refused", without the layers
+// around it.
 func rootCause(err error) string {
 	for {
 		inner := errors.Unwrap(err)

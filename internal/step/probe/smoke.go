@@ -15,8 +15,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// How often a smoke request without an answer is sent, and how long between. One
-// with a wrong answer is not sent again: users do not ask twice either.
+// How often a smoke request without a response is sent, and with what pause. One
+// with a wrong response is not repeated: users do not retry either.
 const (
 	smokeAttempts = 3
 	smokeWait     = 200 * time.Millisecond
@@ -30,7 +30,7 @@ type compiledCheck struct {
 	expect []gate.Check
 }
 
-// CompileChecks reads the checks; a wrong expression is fault.Invalid.
+// CompileChecks compiles the checks; a wrong expression is fault.Invalid.
 func CompileChecks(checks []step.Check) (SmokeChecks, error) {
 	smoke := make(SmokeChecks, 0, len(checks))
 	for i, c := range checks {
@@ -53,8 +53,8 @@ func CompileChecks(checks []step.Check) (SmokeChecks, error) {
 	return smoke, nil
 }
 
-// CheckSmoke sends all requests of w.Smoke, so that people see every answer, and
-// returns the first trouble: fault.Failed, or fault.Unavailable without an answer.
+// CheckSmoke runs all smoke checks, so that every result is reported, and returns
+// the first failure: fault.Failed, or fault.Unavailable without a response.
 func (p Checker) CheckSmoke(ctx context.Context, r step.Request, url string, w Expectation) ([]delivery.GateResult, error) {
 	var answers []delivery.GateResult
 	var first error
@@ -119,7 +119,7 @@ func (p Checker) send(ctx context.Context, url string, c compiledCheck) (reply p
 	return reply, err
 }
 
-// methodOf is GET, or POST when there is a body.
+// methodOf returns GET, or POST if there is a body.
 func methodOf(c compiledCheck) string {
 	switch {
 	case c.Method != "":

@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// progressInterval is how much time passes between two lines of progress, at least.
+// progressInterval is the minimum time between two progress reports.
 const progressInterval = 200 * time.Millisecond
 
 // Step pushes.
@@ -24,8 +24,8 @@ type Step struct {
 
 var _ step.CacheValidator = Step{}
 
-// Run pushes what the build step left. Its output is step.PushOutput. The image that
-// arrives has to be the one that was built.
+// Run pushes the image that the build step made. Its output is step.PushOutput.
+// The registry must report the digest that was built.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	w, err := step.ParamsOf[step.PushParams](r.Spec)
 	if err != nil {
@@ -71,7 +71,7 @@ func (s Step) progress(r step.Request) port.Progress {
 	}
 }
 
-// Revalidate takes a cached push whose image the registry still holds.
+// Revalidate accepts a cached push if the registry still has the image.
 func (s Step) Revalidate(ctx context.Context, _ step.Request, cached step.Result) (step.Result, bool, error) {
 	var p step.PushOutput
 	if err := json.Unmarshal(cached.Output, &p); err != nil || !p.Image.Digest.Valid() {

@@ -1,4 +1,4 @@
-// Package register stores the evaluated model and enters it into the registry.
+// Package register stores the evaluated model and adds it to the model registry.
 package register
 
 import (
@@ -65,8 +65,8 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	return step.Succeed(fmt.Sprintf("%s %s", m.ModelRef, m.Status), out)
 }
 
-// generateSBOMs says what the model is made of. Its folder is named after the content, so
-// that the same model has one, whichever run asks for it.
+// generateSBOMs lists what the model is made of. The folder is named after the
+// content, so that the same model has one, whichever run asks for it.
 func (s Step) generateSBOMs(ctx context.Context, r step.Request, files string, m delivery.ModelVersion) (*port.SBOMs, error) {
 	if s.SBOMs == nil {
 		return nil, fault.New(fault.Internal, "generate the SBOMs of model %s: no SBOM generator is configured", m.ModelRef)
@@ -88,8 +88,8 @@ func lineage(r step.Request, t step.TrainOutput) delivery.Lineage {
 	}
 }
 
-// trainingRun is the run that trained the model: an earlier one when it was cached.
-// The job is named after it.
+// trainingRun is the run that trained the model, which is an earlier one if the
+// result was cached. The job is named after it.
 func trainingRun(r step.Request, t step.TrainOutput) delivery.RunID {
 	const length = len("20060102-150405-abcd")
 	if len(t.Job) > length && delivery.RunID(t.Job[:length]).Valid() {

@@ -15,7 +15,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// The files of evidence, in the step's folder of the run, and their limits.
+// The files in the step's folder of the run, and their limits.
 const (
 	sarifFile   = "scan.sarif"
 	tableFile   = "scan.txt"
@@ -25,7 +25,7 @@ const (
 	maxLogLines = 100 // of the table in the log
 )
 
-// fillOutput fills in what the output says of the verdict and what it rests on.
+// fillOutput adds the verdict and what it is based on.
 func fillOutput(out step.ScanOutput, j assessment, r port.ScanReport) step.ScanOutput {
 	out.Verdict = j.Verdict
 	out.Scanner, out.Distribution, out.Packages = r.Scanner, r.Distribution, r.Packages
@@ -49,10 +49,10 @@ func fillOutput(out step.ScanOutput, j assessment, r port.ScanReport) step.ScanO
 	return out
 }
 
-// writeArtifacts writes the evidence for people and for other tools.
+// writeArtifacts writes the findings as SARIF and as text.
 func writeArtifacts(r step.Request, j assessment, report port.ScanReport, table string, out *step.ScanOutput) error {
 	if j.Verdict == delivery.Unavailable && report.Scanner == "" {
-		return nil // nothing was looked at, so there is nothing to show
+		return nil // nothing was scanned
 	}
 	sarif, err := json.MarshalIndent(sarif(j, report), "", " ")
 	if err != nil {
@@ -74,7 +74,7 @@ func writeArtifact(dir, name, kind string, data []byte) (*port.Document, error) 
 	return &port.Document{Type: kind, Path: path, Digest: sum, Size: int64(len(data))}, nil
 }
 
-// findingsTable is the findings for people, one a line.
+// findingsTable formats the findings, one per line.
 func findingsTable(j assessment) string {
 	if len(j.Findings) == 0 {
 		return "no findings\n"
@@ -100,8 +100,8 @@ func findingsTable(j assessment) string {
 	return text.String()
 }
 
-// printable keeps names from an image, which may be anything, from moving the
-// cursor or breaking the table.
+// printable keeps names from an image, which may contain anything, from moving
+// the cursor or breaking the table.
 func printable(s string) string {
 	return strings.Map(func(c rune) rune {
 		if c < ' ' || c == 0x7f || c >= 0x80 && c < 0xa0 {

@@ -12,10 +12,10 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// maxNamedFindings is how many findings the cause's one line names.
+// maxNamedFindings is how many findings the cause lists.
 const maxNamedFindings = 5
 
-// failureCause is why the gate did not let the image through, in one line.
+// failureCause returns in one line why the gate has failed.
 func failureCause(w step.ScanParams, j assessment) string {
 	if j.Verdict == delivery.Unavailable {
 		return "scan is unavailable: " + j.Reason
@@ -47,7 +47,7 @@ func (f assessedFinding) String() string {
 	return text
 }
 
-// thresholdText says which severities fail.
+// thresholdText describes which severities fail.
 func thresholdText(failOn []delivery.Severity) string {
 	least := delivery.Severity("")
 	unrated := false
@@ -67,8 +67,8 @@ func thresholdText(failOn []delivery.Severity) string {
 	return "at or above " + string(least)
 }
 
-// gateEvidence is the answer's one line: "0 of 12 findings at or above HIGH, 1 waived;
-// 93 deb, 31 python; database of 2026-11-24".
+// gateEvidence is one line: "0 of 12 findings at or above HIGH, 1 waived; 93 deb,
+// 31 python; database of 2026-11-24".
 func gateEvidence(w step.ScanParams, j assessment, r port.ScanReport) string {
 	if j.Verdict == delivery.Unavailable {
 		return j.Reason
@@ -91,7 +91,7 @@ func gateEvidence(w step.ScanParams, j assessment, r port.ScanReport) string {
 	return strings.Join(parts, "; ")
 }
 
-// scanSummary says what was looked at: the first line of the log.
+// scanSummary describes what was scanned: the first line of the log.
 func scanSummary(r port.ScanReport) string {
 	if r.Scanner == "" {
 		return "nothing was scanned"
@@ -106,7 +106,7 @@ func scanSummary(r port.ScanReport) string {
 	return text
 }
 
-// formatPackages is "93 deb, 31 python".
+// formatPackages returns "93 deb, 31 python".
 func formatPackages(counts map[string]int) string {
 	var parts []string
 	for _, kind := range slices.Sorted(maps.Keys(counts)) {
@@ -130,7 +130,7 @@ func (j assessment) count(is func(assessedFinding) bool) int {
 	return n
 }
 
-// unrated counts findings that nobody rated and that therefore do not fail.
+// unrated counts findings without a rating, which therefore do not fail.
 func (j assessment) unrated(w step.ScanParams) int {
 	if slices.Contains(w.FailOn, delivery.UnknownSeverity) {
 		return 0

@@ -11,20 +11,20 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// dateFormat is the form of a waiver's last day.
+// dateFormat is the format of a waiver's last day.
 const dateFormat = time.DateOnly
 
-// assessedFinding is a finding and what the policy makes of it.
+// assessedFinding is a finding with what the policy makes of it.
 type assessedFinding struct {
 	delivery.Finding
 	Blocks          bool
-	Note            string // why it does not block, or what is wrong with its waiver; for people
-	Why             string // the waiver's or the document's own reason; only of what is let pass by one
+	Note            string // why it does not block, or what is wrong with its waiver
+	Why             string // the reason in the waiver or VEX document
 	waived          bool
 	suppressedByVEX bool
 }
 
-// assessment is the gate's answer.
+// assessment is the gate's verdict, with its reasons.
 type assessment struct {
 	Verdict  delivery.Verdict
 	Findings []assessedFinding // blocking ones first, then as in the report
@@ -33,8 +33,8 @@ type assessment struct {
 	Notes    []string
 }
 
-// assess is the gate: pure, so that it is a table test. What certainly fails,
-// fails, however much is not known; what is not known passes nothing.
+// assess applies the policy. It is pure. A finding that certainly blocks fails
+// the gate, however much is unknown; what is unknown never passes.
 func assess(w step.ScanParams, r port.ScanReport, excuses []suppression, now time.Time) assessment {
 	j := assessment{Verdict: delivery.Passed}
 	used := make([]bool, len(w.Waive))
@@ -65,8 +65,8 @@ func assess(w step.ScanParams, r port.ScanReport, excuses []suppression, now tim
 	return j
 }
 
-// assessFinding asks of one finding whether it fails the gate. used is told which
-// waivers have something to waive.
+// assessFinding applies the policy to one finding. It marks the waivers that
+// apply as used.
 func assessFinding(w step.ScanParams, f delivery.Finding, excuses []suppression, used []bool, now time.Time) assessedFinding {
 	one := assessedFinding{Finding: f}
 	switch {
@@ -100,8 +100,8 @@ func assessFinding(w step.ScanParams, f delivery.Finding, excuses []suppression,
 	return one
 }
 
-// failsOn tells whether a severity fails: from the least that is named upward.
-// What is not rated counts only if that is asked for.
+// failsOn reports whether a severity fails: the lowest that is listed, and all
+// above. Unrated findings fail only if UNKNOWN is listed.
 func failsOn(failOn []delivery.Severity, s delivery.Severity) bool {
 	for _, least := range failOn {
 		if s == least || least != delivery.UnknownSeverity && s.AtLeast(least) {
@@ -115,14 +115,14 @@ func waives(w step.Waiver, f delivery.Finding) bool {
 	return f.HasID(w.ID) && (w.Package == "" || strings.EqualFold(w.Package, f.Package))
 }
 
-// expired tells whether the waiver's last day, in UTC, is over. A day that is
-// none waives nothing.
+// expired reports whether the waiver's last day, in UTC, is over. An invalid date
+// waives nothing.
 func expired(w step.Waiver, now time.Time) bool {
 	last, err := time.Parse(dateFormat, w.Until)
 	return err != nil || !now.Before(last.AddDate(0, 0, 1))
 }
 
-// staleWaivers names waivers that waive nothing.
+// staleWaivers lists waivers that apply to nothing.
 func staleWaivers(all []step.Waiver, used []bool, now time.Time) []string {
 	var notes []string
 	for i, w := range all {
@@ -145,7 +145,7 @@ func waiverName(w step.Waiver) string {
 	return w.ID + " in " + w.Package
 }
 
-// unavailableReason says why nothing was found, other than that there is nothing.
+// unavailableReason returns why a scan without findings proves nothing, or "".
 func unavailableReason(w step.ScanParams, r port.ScanReport, now time.Time) (reason, hint string) {
 	age := now.Sub(r.Database)
 	switch {
@@ -167,7 +167,7 @@ func unavailableReason(w step.ScanParams, r port.ScanReport, now time.Time) (rea
 	return "", ""
 }
 
-// formatAge is a duration in days and hours.
+// formatAge formats a duration in days and hours.
 func formatAge(d time.Duration) string {
 	hours := int(d.Hours())
 	switch days := hours / 24; {

@@ -64,8 +64,8 @@ type (
 	}
 )
 
-// sarif is the findings for other tools. Each vulnerability is a rule; what is
-// waived or excused is there, and suppressed.
+// sarif returns the findings as SARIF. Each vulnerability is a rule; waived and
+// suppressed findings are included as suppressed.
 func sarif(j assessment, r port.ScanReport) sarifLog {
 	name, version, _ := strings.Cut(r.Scanner, " ")
 	run := sarifRun{Results: []sarifResult{}}
@@ -102,7 +102,7 @@ func result(f assessedFinding, rule int) sarifResult {
 	return out
 }
 
-// level is an error for what fails the gate, and a warning otherwise.
+// level returns error for what fails the gate, and warning or note otherwise.
 func level(f assessedFinding) string {
 	switch {
 	case f.Blocks:

@@ -1,5 +1,5 @@
-// Package scan is the gate that looks for known vulnerabilities in the built
-// image before it is pushed, and writes down what the image is made of.
+// Package scan checks the built image for known vulnerabilities before it is
+// pushed, and generates its SBOMs.
 package scan
 
 import (
@@ -18,13 +18,13 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// gateName is the name under which the answer goes.
+// gateName is the name of the gate.
 const gateName = "scan"
 
-// When a database is asked whether there is a newer one.
+// How often a scanner's database is updated.
 const (
-	updateInterval = 24 * time.Hour // they are built daily
-	retryInterval  = time.Hour      // a source that did not answer is left alone for so long
+	updateInterval = 24 * time.Hour // databases are built daily
+	retryInterval  = time.Hour      // after a source did not respond
 )
 
 // Step scans.
@@ -35,9 +35,8 @@ type Step struct {
 	Clock     step.Clock
 }
 
-// Run looks at the image that the build step left. Its output is step.ScanOutput.
-// It is never answered from the cache: tomorrow's database knows more of the
-// same image.
+// Run scans the image that the build step made. Its output is step.ScanOutput. It
+// is never cached: tomorrow's database may have more about the same image.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	w, err := step.ParamsOf[step.ScanParams](r.Spec)
 	if err != nil {
@@ -79,7 +78,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	return s.finish(r, w, j, report, step.ScanOutput{Image: built.Digest, SBOMs: &bills})
 }
 
-// assess is the verdict on a report, or on there being none.
+// assess returns the verdict on a report, or on a failed scan.
 func (s Step) assess(w step.ScanParams, report port.ScanReport, excuses []suppression, err error) assessment {
 	if err != nil {
 		return assessment{Verdict: delivery.Unavailable, Reason: err.Error(), Hint: fault.HintOf(err)}
@@ -88,7 +87,7 @@ func (s Step) assess(w step.ScanParams, report port.ScanReport, excuses []suppre
 	return assess(w, report, excuses, s.Clock.Now())
 }
 
-// suppressions reads the VEX documents of the commit.
+// suppressions returns the statements of the commit's VEX documents.
 func (s Step) suppressions(ctx context.Context, r step.Request, w step.ScanParams, image delivery.Image) ([]suppression, error) {
 	if len(w.VEX) == 0 {
 		return nil, nil
@@ -118,7 +117,8 @@ func (s Step) suppressions(ctx context.Context, r step.Request, w step.ScanParam
 	return all, nil
 }
 
-// readVEX reads a file of the checkout: nothing outside of it, and not much.
+// readVEX reads a file of the checkout, of limited size, and nothing outside of
+// it.
 func readVEX(root *os.Root, name string) ([]byte, error) {
 	info, err := root.Stat(filepath.FromSlash(name))
 	switch {
@@ -132,8 +132,9 @@ func readVEX(root *os.Root, name string) ([]byte, error) {
 	return root.ReadFile(filepath.FromSlash(name))
 }
 
-// updateDatabase gets a newer database when there may be one. Its error stops nothing:
-// the one that is there may still be good enough, and the scan will say if it is not.
+// updateDatabase downloads a newer database if there may be one. Its error is not
+// fatal: the present one may still be recent enough, and the assessment reports
+// if it is not.
 func (s Step) updateDatabase(ctx context.Context, r step.Request, w step.ScanParams) error {
 	db, ok := s.Databases[w.Scanner]
 	if !ok {
@@ -161,7 +162,7 @@ func (s Step) updateDatabase(ctx context.Context, r step.Request, w step.ScanPar
 	return err
 }
 
-// finish keeps the evidence and says the verdict.
+// finish writes the artifacts and reports the verdict.
 func (s Step) finish(r step.Request, w step.ScanParams, j assessment, report port.ScanReport, out step.ScanOutput) (step.Result, error) {
 	out = fillOutput(out, j, report)
 	table := findingsTable(j)
@@ -192,7 +193,7 @@ func (s Step) finish(r step.Request, w step.ScanParams, j assessment, report por
 	return result, nil
 }
 
-// logReport writes the story into the log.
+// logReport writes the report to the log.
 func logReport(r step.Request, j assessment, report port.ScanReport, table string) {
 	r.Logf("%s", scanSummary(report))
 	lines := strings.Split(strings.TrimRight(table, "\n"), "\n")

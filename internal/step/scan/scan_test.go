@@ -147,7 +147,7 @@ func TestUnavailable(t *testing.T) {
 		outcome delivery.Outcome
 	}{"stops by default": {"", delivery.OutcomeFailed}, "stops": {"fail", delivery.OutcomeFailed}, "is accepted": {"accept", delivery.OutcomeSucceeded}} {
 		t.Run(name, func(t *testing.T) {
-			s := stage(t, func(w *step.ScanParams) { w.Unavailable = c.accept })
+			s := stage(t, func(w *step.ScanParams) { w.Unavailable = step.UnavailablePolicy(c.accept) })
 			s.scanner.Report, s.scanner.Fail = port.ScanReport{}, nobody
 			r, out := s.run(t)
 			if r.Outcome != c.outcome || out.Verdict != delivery.Unavailable || r.GateResults[0].Verdict != delivery.Unavailable {

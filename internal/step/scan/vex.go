@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// vexStatus is what a statement says of a vulnerability in a product.
+// vexStatus is the status of a vulnerability in a product.
 type vexStatus string
 
 // The statuses of OpenVEX.
@@ -24,7 +24,7 @@ const (
 	investigating vexStatus = "under_investigation"
 )
 
-// The forms that are read, and how much of them.
+// What is accepted, and its limits.
 const (
 	vexContext       = "https://openvex.dev/ns"
 	maxVEXBytes      = 4 << 20 // bytes
@@ -32,8 +32,8 @@ const (
 	justifications   = "component_not_present, vulnerable_code_not_present, vulnerable_code_not_in_execute_path, vulnerable_code_cannot_be_controlled_by_adversary, inline_mitigations_already_exist"
 )
 
-// suppression is one statement about one package: it says for which vulnerability, in
-// which package, and since when. Of several about the same, the latest counts.
+// suppression is one statement about one package: for which vulnerability, in
+// which package, and since when. Of several about the same, the latest applies.
 type suppression struct {
 	names     []string // of the vulnerability
 	image     *purl    // only in this image; nil: in any
@@ -88,8 +88,8 @@ type vexVulnerability struct {
 	Aliases     []string `json:"aliases"`
 }
 
-// parseVEX reads an OpenVEX document, strictly: a key that is not known may be
-// the one that limits what a statement is about. image is what is scanned.
+// parseVEX parses an OpenVEX document, strictly: an unknown key may be one that
+// limits what a statement applies to. image is the scanned one.
 func parseVEX(raw []byte, image delivery.Image) ([]suppression, error) {
 	var doc vexDocument
 	if err := decodeStrict(raw, &doc); err != nil {
@@ -149,8 +149,8 @@ func (s vexStatement) suppressions(doc vexDocument, image delivery.Image) ([]sup
 	return out, nil
 }
 
-// suppressions makes excuses for one product: a package, or an image with or without
-// the parts of it that are meant. Another image's are none of ours.
+// suppressions returns the statements for one product: a package, or an image
+// with or without subcomponents. Those for other images are left out.
 func (p vexProduct) suppressions(e suppression, image delivery.Image) ([]suppression, error) {
 	id, err := p.purl()
 	if err != nil {
@@ -194,8 +194,8 @@ func (p vexProduct) purl() (purl, error) {
 	return parsePURL(text)
 }
 
-// findSuppression finds the latest statement about the finding. Only not_affected and
-// fixed let it pass.
+// findSuppression returns the latest statement about the finding. Only
+// not_affected and fixed suppress it.
 func findSuppression(all []suppression, f delivery.Finding) (suppression, bool) {
 	var last *suppression
 	for i, e := range all {
@@ -248,7 +248,7 @@ func firstTime(times ...*time.Time) time.Time {
 	return time.Time{}
 }
 
-// decodeStrict reads exactly one JSON document without unknown keys.
+// decodeStrict decodes exactly one JSON document without unknown keys.
 func decodeStrict(raw []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
@@ -261,7 +261,7 @@ func decodeStrict(raw []byte, into any) error {
 	return nil
 }
 
-// truncateLine is one line of at most 200 bytes.
+// truncateLine returns s as one line of at most 200 bytes.
 func truncateLine(s string) string {
 	const most = 200
 	s = strings.Join(strings.Fields(s), " ")

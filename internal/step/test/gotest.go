@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// maxLineBytes is how much of a line without an end is held back, in bytes.
+// maxLineBytes is how much of a line without an end is buffered.
 const maxLineBytes = 4 << 20
 
 // goEvent is one line of `go test -json`; see `go doc test2json` and `go help
@@ -22,9 +22,9 @@ type goEvent struct {
 	FailedBuild string // of a package's fail: whose build it was
 }
 
-// goTest is a writer that takes a command's output with `go test -json` in it.
-// What people can read goes to log: the output of failed tests and of packages,
-// and every line that is no event. Safe for concurrent use.
+// goTest is a writer for a command's output with `go test -json` in it. What is
+// readable goes to log: the output of failed tests and of packages, and every
+// line that is not an event. Safe for concurrent use.
 type goTest struct {
 	mu       sync.Mutex
 	log      io.Writer
@@ -73,7 +73,7 @@ func newGoTest(log io.Writer, at location, say func(string, ...any)) *goTest {
 	}
 }
 
-// Write takes output, in whatever pieces it comes.
+// Write accepts output in chunks of any size.
 func (g *goTest) Write(p []byte) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -95,7 +95,8 @@ func (g *goTest) Write(p []byte) (int, error) {
 	}
 }
 
-// parseLine takes one line. Another process may have written the beginning of it.
+// parseLine handles one line. Another process may have written the beginning of
+// it.
 func (g *goTest) parseLine(line []byte) {
 	for _, start := range []string{"{", `{"Time":`, `{"ImportPath":`} {
 		i := bytes.Index(line, []byte(start))
@@ -211,7 +212,7 @@ func (g *goTest) packageEvent(e goEvent) {
 	}
 }
 
-// maxOutputBytes is how much of one test's output is kept, in bytes.
+// maxOutputBytes is how much of one test's output is kept.
 const maxOutputBytes = 64 << 10
 
 // output keeps the end of what a test printed.

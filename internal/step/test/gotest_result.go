@@ -8,9 +8,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// finish counts, once the command has ended: leaves of the tree of tests, and
-// failures that no test stands for (builds, panics, an exit in TestMain, what
-// never came to its end).
+// finish counts once the command has exited: the leaves of the tree of tests, and
+// failures that no test stands for (builds, panics, an exit in TestMain, what did
+// not finish).
 func (g *goTest) finish() (tally, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -23,7 +23,7 @@ func (g *goTest) finish() (tally, error) {
 			Hint("run `go test -json ./...` without redirecting its standard output")
 	}
 	var t tally
-	var open []testID // told last: mostly they only wait for the one that broke
+	var open []testID // reported last: mostly they only waited for the one that failed
 	for _, id := range g.testOrder {
 		if g.tests[id].result == "" {
 			open = append(open, id)
@@ -85,7 +85,7 @@ func (g *goTest) countPackage(t *tally, name string, p *goPackage) {
 	}
 }
 
-// shortName is a package's path within its module.
+// shortName returns a package's path within its module.
 func (g *goTest) shortName(pkg string) string {
 	if rel, ok := strings.CutPrefix(pkg, g.location.module+"/"); ok && g.location.module != "" {
 		return rel
@@ -98,7 +98,7 @@ var (
 	goFilePrefix = regexp.MustCompile(`^[A-Za-z0-9_@+./-]+\.go:[0-9]+(:[0-9]+)?: `)
 )
 
-// failure reads place and message from what was printed.
+// failure extracts location and message from the output.
 func (g *goTest) failure(name string, o *output, dir string) step.TestFailure {
 	text := goTestNoise.ReplaceAllString(o.String(), "")
 	var dirs []string

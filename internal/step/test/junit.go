@@ -16,7 +16,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// Limits for a report, which is hostile until it is parsed.
+// Limits for a report, which is untrusted until it is parsed.
 const (
 	maxReportBytes = 64 << 20 // bytes of one file
 	maxDepth       = 64       // elements within elements
@@ -24,7 +24,7 @@ const (
 	maxTextBytes   = 16 << 10 // bytes of the beginning, and of the end, of one test's output that are read
 )
 
-// readJUnit reads the report at path: a file, or a folder of *.xml files.
+// readJUnit reads the report at path: a file, or a folder with *.xml files.
 func readJUnit(path string, at location) (tally, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -78,8 +78,9 @@ func readFile(path string, at location) (tally, error) {
 	return parseJUnit(io.LimitReader(f, maxReportBytes), at)
 }
 
-// parseJUnit reads one document. Entities other than XML's own five are errors,
-// so that none can blow up. Anything but a whole report is an error.
+// parseJUnit parses one document. Entities other than XML's own five are errors,
+// so that none can expand without limit. Anything but a complete report is an
+// error.
 func parseJUnit(r io.Reader, at location) (tally, error) {
 	p := junit{dec: xml.NewDecoder(r), location: at}
 	for {
@@ -191,8 +192,8 @@ func (p *junit) open(e xml.StartElement) error {
 	return nil
 }
 
-// suite notes how many failures the outermost element with counters declares:
-// inner ones are part of its sum.
+// suite records how many failures the outermost element with counters declares:
+// those of inner ones are included in its sum.
 func (p *junit) suite(e xml.StartElement) error {
 	if attr(e, "failures") == "" && attr(e, "errors") == "" || p.countersDepth > 0 && len(p.path) > p.countersDepth {
 		return nil
@@ -212,8 +213,8 @@ func (p *junit) suite(e xml.StartElement) error {
 	return nil
 }
 
-// failure takes <failure> and <error>: of a test, or of a suite whose set-up
-// went wrong.
+// failure handles <failure> and <error>: of a test, or of a suite whose set-up
+// failed.
 func (p *junit) failure(e xml.StartElement, kind string) {
 	if p.test == nil {
 		p.found.fail(step.TestFailure{Name: "suite", Message: kind + ": " + attr(e, "message")})

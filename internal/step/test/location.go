@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// location finds files of the repository in what tests print.
+// location finds files of the repository in the output of tests.
 type location struct {
 	root      string // the checkout
 	dir       string // where the command ran
@@ -20,12 +20,12 @@ var (
 	tracebackLine = regexp.MustCompile(`File "([^"\n]+)", line ([0-9]{1,7})`)
 )
 
-// maxSearchedBytes is how much of a text is searched for a place, in bytes.
+// maxSearchedBytes is how much of a text is searched for a location.
 const maxSearchedBytes = 64 << 10
 
-// find returns "file:line" relative to the checkout for the first place in text
-// that exists there, or "". Relative names are looked up in dirs, then where the
-// command ran, then in the checkout.
+// find returns "file:line" relative to the checkout for the first location in
+// text that exists there, or "". Relative names are looked up in dirs, then where
+// the command ran, then in the checkout.
 func (p location) find(text string, dirs ...string) string {
 	text = truncate(text, maxSearchedBytes)
 	dirs = append(dirs, p.dir, p.root)
@@ -39,7 +39,7 @@ func (p location) find(text string, dirs ...string) string {
 	return ""
 }
 
-// relative is the file's path in the checkout, or "" when it has none there.
+// relative returns the file's path in the checkout, or "" if it is not there.
 func (p location) relative(file string, dirs []string) string {
 	if filepath.IsAbs(file) {
 		dirs = []string{""}
@@ -61,7 +61,8 @@ func (p location) relative(file string, dirs []string) string {
 	return ""
 }
 
-// packageDir is the folder of a Go package, or "" when it is not in the module.
+// packageDir returns the folder of a Go package, or "" if it is not in the
+// module.
 func (p location) packageDir(pkg string) string {
 	if p.module == "" {
 		return ""

@@ -9,8 +9,8 @@ import (
 )
 
 // pytest's own forms of a failure. Each entry of its traceback ends (or, with
-// --tb=short, begins) with a place, the outermost call first, and lines that
-// start with E say what was raised.
+// --tb=short, begins) with a location, the outermost call first; lines that start
+// with E contain what was raised.
 var (
 	pytestRaised      = regexp.MustCompile(`(?m)^E(?:\s+(.*))?$`)
 	pytestEntry       = regexp.MustCompile(`(?m)^((?:[A-Za-z]:)?[^\s:"'][^:"'\n]*):([0-9]{1,7})(?:: |:?\s*$)`)
@@ -18,11 +18,11 @@ var (
 	pytestSyntaxError = regexp.MustCompile(`(?m)^E\s+(?:SyntaxError|IndentationError|TabError)\b`)
 )
 
-// isPytest tells whether a failure's text is pytest's.
+// isPytest reports whether a failure's text is pytest's.
 func isPytest(text string) bool { return pytestRaised.MatchString(text) }
 
-// findRaised returns "file:line" of the innermost place in the checkout: where
-// the assertion failed, not where the test called what failed.
+// findRaised returns "file:line" of the innermost location in the checkout: where
+// the assertion failed, not where the test called it.
 func (p location) findRaised(text string) string {
 	if pytestSyntaxError.MatchString(text) {
 		if where := p.lastMatch(pytestSyntaxFile, text); where != "" {
@@ -32,7 +32,7 @@ func (p location) findRaised(text string) string {
 	return p.lastMatch(pytestEntry, text)
 }
 
-// lastMatch is the last place of that form that is in the checkout.
+// lastMatch returns the last location of that form in the checkout.
 func (p location) lastMatch(form *regexp.Regexp, text string) string {
 	if len(text) > maxSearchedBytes {
 		text = text[len(text)-maxSearchedBytes:]
@@ -46,8 +46,8 @@ func (p location) lastMatch(form *regexp.Regexp, text string) string {
 	return ""
 }
 
-// firstRaised is the first thing that was raised, such as "ModuleNotFoundError:
-// No module named 'x'"; quotes of the source before it are passed over.
+// firstRaised returns the first exception, such as "ModuleNotFoundError: No
+// module named 'x'"; quoted source lines before it are skipped.
 func firstRaised(text string) string {
 	exception := regexp.MustCompile(`^[A-Za-z_][\w.]*(?:Error|Exception|Warning|Exit|Interrupt)\b`)
 	var first string
@@ -63,8 +63,9 @@ func firstRaised(text string) string {
 	return first
 }
 
-// nodeID is how pytest calls a test: "tests/test_api.py::TestX::test_y[1]". It is
-// empty when no file of the checkout stands for the class's name.
+// nodeID returns pytest's own name of a test:
+// "tests/test_api.py::TestX::test_y[1]". It is empty if no file of the checkout
+// matches the class's name.
 func (p location) nodeID(class, name string) string {
 	parts := strings.Split(class, ".")
 	if class == "" { // what can't be collected is called by its module
@@ -87,7 +88,7 @@ func (p location) nodeID(class, name string) string {
 	return ""
 }
 
-// pytest reads what only pytest writes.
+// pytest extracts what only pytest writes.
 func (t *testCase) pytest(at location, text string, f *step.TestFailure) {
 	f.Location = at.findRaised(text)
 	if id := at.nodeID(t.class, t.name); id != "" {

@@ -16,11 +16,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// ruffHint is how ruff is made to report.
+// ruffHint explains how to make ruff report.
 const ruffHint = "run `ruff check --output-format json` without redirecting its standard output, or write it to {{.Report}}"
 
-// finding is one of ruff's, in the JSON that `ruff check --output-format json`
-// prints. Code is empty for a file that is no Python.
+// finding is one of ruff's, as `ruff check --output-format json` prints it. Code
+// is empty for a file that is not valid Python.
 type finding struct {
 	Code     string  `json:"code"`
 	Message  *string `json:"message"`
@@ -31,9 +31,9 @@ type finding struct {
 	} `json:"location"`
 }
 
-// ruff is a writer that takes a command's output with ruff's JSON in it. What
-// people can read goes to log: every line outside of the JSON as it comes, and
-// the findings at the end. Safe for concurrent use.
+// ruff is a writer for a command's output with ruff's JSON in it. What is
+// readable goes to log: every line outside of the JSON as it arrives, and the
+// findings at the end. Safe for concurrent use.
 type ruff struct {
 	log      io.Writer
 	location location
@@ -42,7 +42,7 @@ type ruff struct {
 	partial  []byte // a line without its end
 	json     []byte // from the line on that opens a list
 	tooLarge bool
-	noFiles  bool // ruff said that it found no file
+	noFiles  bool // ruff found no file to check
 }
 
 // Write takes output, in whatever pieces it comes.
@@ -81,7 +81,7 @@ func (r *ruff) print(text []byte) {
 	}
 }
 
-// finish counts the findings, once the command has ended: those in the file at
+// finish counts the findings once the command has exited: those in the file at
 // path, or else those on standard output.
 func (r *ruff) finish(path string) (tally, error) {
 	r.mu.Lock()
@@ -109,7 +109,7 @@ func (r *ruff) finish(path string) (tally, error) {
 	return r.count(found), nil
 }
 
-// readReport is the report: of the file, when the command wrote one.
+// readReport returns the report: the file's content if the command wrote one.
 func (r *ruff) readReport(path string) ([]byte, error) {
 	info, err := os.Lstat(path)
 	switch {
@@ -131,7 +131,7 @@ func (r *ruff) readReport(path string) ([]byte, error) {
 	return text, nil
 }
 
-// parseFindings reads lists of findings, one after the other, and returns what
+// parseFindings parses lists of findings, one after the other, and returns what
 // follows the last. No list at all is an error.
 func parseFindings(text []byte) (all []finding, after []byte, err error) {
 	broken := fault.New(fault.Unavailable, "the report is incomplete").Hint("%s", ruffHint)
@@ -157,7 +157,7 @@ func parseFindings(text []byte) (all []finding, after []byte, err error) {
 	}
 }
 
-// count tells each finding in one line, too.
+// count logs each finding in one line, too.
 func (r *ruff) count(found []finding) tally {
 	var t tally
 	for _, f := range found {

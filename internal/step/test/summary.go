@@ -7,11 +7,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// How much of the failures is kept: enough for people, little enough to record.
+// How much of the failures is kept: enough to read, little enough to record.
 const (
 	maxFailures      = 100
 	maxMessageBytes  = 2 << 10 // bytes
-	maxNamedFailures = 3       // failures in the cause's one line
+	maxNamedFailures = 3       // listed in the cause
 )
 
 // tally counts while a report is read.
@@ -28,8 +28,8 @@ func (t *tally) fail(f step.TestFailure) {
 	}
 }
 
-// full tells that further failures are only counted: their places need not be
-// looked for.
+// full reports whether further failures are only counted: their locations need
+// not be found.
 func (t *tally) full() bool { return len(t.failures) >= maxFailures }
 
 func (t *tally) add(o tally) {
@@ -40,14 +40,14 @@ func (t *tally) add(o tally) {
 	t.failed += o.failed - len(o.failures)
 }
 
-// counted is a finished tally with words for people.
+// counted is a finished tally with its texts.
 type counted struct{ step.TestOutput }
 
 func (t tally) tested() counted {
 	return counted{step.TestOutput{Passed: t.passed, Failed: t.failed, Skipped: t.skipped, Failures: t.failures}}
 }
 
-// summary is "212 passed, 3 skipped".
+// summary returns "212 passed, 3 skipped".
 func (c counted) summary(f step.ReportFormat) string {
 	switch {
 	case f == step.NoReport:
@@ -67,7 +67,7 @@ func (c counted) summary(f step.ReportFormat) string {
 	return strings.Join(parts, ", ")
 }
 
-// cause names the first failures: "2 of 30 failed: TestA (a_test.go:7): want 3".
+// cause lists the first failures: "2 of 30 failed: TestA (a_test.go:7): want 3".
 func (c counted) cause(f step.ReportFormat) string {
 	var parts []string
 	for i, f := range c.Failures {

@@ -1,6 +1,7 @@
 // Package test runs one test command on the commit and reads its report. The
-// command's exit decides first: a failure is a failure, whatever the report says.
-// The report may only make it worse, and gives names, places and numbers.
+// command's exit code decides first: a failure is a failure, whatever the report
+// contains. The report can only make it worse; it provides names, locations and
+// numbers.
 package test
 
 import (
@@ -57,8 +58,8 @@ func validFormat(f step.ReportFormat) bool {
 	return f == step.NoReport || f == step.JUnit || f == step.GoTest || f == step.Ruff
 }
 
-// environmentFailed is the result of a test that has no environment to run in: its
-// cause is the installer's, not a test's.
+// environmentFailed is the result of a test without an environment to run in: the
+// cause is the installer's.
 func environmentFailed(ctx context.Context, err error) (step.Result, error) {
 	if !venv.IsFinal(ctx, err) {
 		return step.Result{}, err
@@ -71,8 +72,8 @@ func environmentFailed(ctx context.Context, err error) (step.Result, error) {
 	return result, nil
 }
 
-// command fills the templates. What an attempt before this one reported is
-// removed, so that it can't pass for this one's report.
+// command expands the template. The report of an earlier attempt is removed, so
+// that it can't be taken for this one's.
 func (s Step) command(r step.Request, w step.TestParams, checkout string) (port.Command, string, error) {
 	dir := filepath.Join(checkout, filepath.FromSlash(w.Dir))
 	if !within(checkout, dir) {
@@ -128,7 +129,7 @@ func (s Step) run(ctx context.Context, r step.Request, w step.TestParams, c port
 	return conclude(w, exit, found, trouble, last.LastLine())
 }
 
-// conclude turns exit and report into the result, the exit first.
+// conclude combines exit code and report into the result, the exit code first.
 func conclude(w step.TestParams, exit port.Exit, found tally, trouble error, last string) (step.Result, error) {
 	out := found.tested()
 	result, err := step.Succeed(out.summary(w.Report), out.TestOutput)
@@ -166,7 +167,7 @@ func withLastLine(cause, last string) string {
 	return cause + "; last line of output: " + last
 }
 
-// within tells whether path is root or below it, by name alone.
+// within reports whether path is root or below it, by name alone.
 func within(root, path string) bool {
 	rel, err := filepath.Rel(root, path)
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))

@@ -1,5 +1,5 @@
-// Package train runs the training command as a job and keeps the model it makes
-// under the digest of its files.
+// Package train runs the training command as a job and stores the model under the
+// digest of its files.
 package train
 
 import (
@@ -29,8 +29,9 @@ type Step struct {
 
 var _ step.CacheValidator = Step{}
 
-// Run trains the model. Its output is step.TrainOutput. The data has to be the same
-// before and after as when the plan was made: a model of unknown data is none.
+// Run trains the model. Its output is step.TrainOutput. The data must not change
+// between the plan and the end of the training: a model of unknown data is not
+// accepted.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	w, err := step.ParamsOf[step.TrainParams](r.Spec)
 	if err != nil {
@@ -113,7 +114,7 @@ func (s Step) job(r step.Request, w step.TrainParams, checkout string, data deli
 	return j, err
 }
 
-// store puts the model where it outlives the run.
+// store keeps the model where it outlives the run.
 func (s Step) store(ctx context.Context, r step.Request, w step.TrainParams, j port.Job, done job.Result, data delivery.Digest) (step.Result, error) {
 	r.Progress("storing the model")
 	paths, err := done.Paths(modelOutput)
@@ -137,7 +138,7 @@ func (s Step) store(ctx context.Context, r step.Request, w step.TrainParams, j p
 	})
 }
 
-// Revalidate takes a cached model whose files are still what they were.
+// Revalidate accepts a cached model if its files are unchanged.
 func (s Step) Revalidate(ctx context.Context, _ step.Request, cached step.Result) (step.Result, bool, error) {
 	var t step.TrainOutput
 	if err := json.Unmarshal(cached.Output, &t); err != nil || t.Dir == "" {

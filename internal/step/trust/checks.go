@@ -12,13 +12,13 @@ import (
 	"github.com/slipway-cd/slipway/internal/provenance"
 )
 
-// trustedStatement is a statement about the subject, by somebody who counts.
+// trustedStatement is a statement about the subject by a trusted signer.
 type trustedStatement struct {
 	provenance.Statement
 	signer port.SignerIdentity
 }
 
-// add takes a statement, if it is about the subject. A good signature of
+// add accepts a statement if it is about the subject. A good signature of
 // something else proves nothing here: it may have been copied.
 func (e *evidence) add(v port.VerifiedStatement) error {
 	s, err := provenance.Parse(v.Statement)
@@ -32,7 +32,7 @@ func (e *evidence) add(v port.VerifiedStatement) error {
 	return nil
 }
 
-// subjectDigests names what a statement is about.
+// subjectDigests lists the subjects of a statement.
 func subjectDigests(s provenance.Statement) string {
 	var of []string
 	for _, r := range s.Subject {
@@ -61,8 +61,8 @@ func (e evidence) checkSignature() Check {
 	return e.newCheck("signature", &found[0].signer, nil, "signed by "+found[0].signer.String(), "digest "+string(e.subject.Digest()))
 }
 
-// checkImageProvenance finds the provenance that names the release's commit. The same image
-// may have several: commits that change nothing of it make it again.
+// checkImageProvenance finds the provenance that names the release's commit. The
+// same image may have several: commits that do not change it reproduce it.
 func (e evidence) checkImageProvenance(sha, tree string) Check {
 	const name = "provenance"
 	found := e.byType(provenance.SLSAPredicate)
@@ -131,8 +131,8 @@ func (e evidence) checkSBOM() Check {
 	return e.newCheck("sbom", &found[0].signer, nil, "SBOM ("+found[0].PredicateType+") by "+found[0].signer.String())
 }
 
-// checkPinned holds the provenance against the digest that the release pins: what was
-// signed later for the same digests is not what the release was made from.
+// checkPinned compares the provenance with the digest that the release pins: what
+// was signed later for the same digests is not what the release was made from.
 func checkPinned(rel delivery.Release, image, model evidence) []Check {
 	if rel.Provenance == "" {
 		return nil
@@ -175,7 +175,7 @@ func matchesPinned(want delivery.Digest, image provenance.BuildDefinition, model
 	return err == nil && got == want
 }
 
-// details are the provenance for people.
+// details lists the content of the provenance.
 func details(p provenance.Provenance) []string {
 	out := []string{"builder " + p.RunDetails.Builder.ID}
 	if v := p.RunDetails.Builder.Version["slipway"]; v != "" {
@@ -213,5 +213,5 @@ func material(d provenance.ResourceDescriptor) string {
 	return out
 }
 
-// short is the beginning of a digest, for people.
+// short returns the beginning of a digest.
 func short(hex string) string { return hex[:min(len(hex), 12)] }

@@ -1,7 +1,7 @@
-// Package trust holds what a release pins against an environment's trust policy:
-// who signed the image and the model, and what the signed statements say of how
-// they came to be. Deploy and rollback ask it before anything begins; whoever
-// wants to know why asks it for the whole chain.
+// Package trust verifies what a release pins against an environment's trust
+// policy: who signed the image and the model, and how they came about according
+// to the signed statements. Deploy and rollback verify before anything begins;
+// `slipway provenance` explains the whole chain.
 package trust
 
 import (
@@ -17,17 +17,17 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// Verifier checks releases.
+// Verifier verifies releases.
 type Verifier struct {
 	Attestations port.AttestationStore
 	Signatures   port.Verifier
 }
 
-// Check is one link of a release's chain.
+// Check is the result of verifying one link of a release's chain.
 type Check struct {
 	Name     string               `json:"link"` // "image: signature"
 	Verdict  delivery.Verdict     `json:"verdict"`
-	Text     string               `json:"text"`           // what holds, or why it does not
+	Text     string               `json:"text"`           // what was verified, or why it failed
 	Hint     string               `json:"hint,omitempty"` // what to do
 	By       *port.SignerIdentity `json:"by,omitempty"`
 	Details  []string             `json:"details,omitempty"`  // builder, commit, materials...
@@ -36,9 +36,9 @@ type Check struct {
 	err error
 }
 
-// Verify returns nil when the release carries all that the policy demands. What
-// is missing or wrong is fault.Denied, and says what; what could not be asked
-// is fault.Unavailable, and never trusted.
+// Verify returns nil if the release has everything that the policy requires. What
+// is missing or wrong is fault.Denied; what could not be checked is
+// fault.Unavailable, and never trusted.
 func (j Verifier) Verify(ctx context.Context, rel delivery.Release, p step.TrustParams) error {
 	links, err := j.checks(ctx, rel, p, false)
 	if err != nil {
@@ -52,14 +52,14 @@ func (j Verifier) Verify(ctx context.Context, rel delivery.Release, p step.Trust
 	return nil
 }
 
-// Explain checks every link, also those that the policy does not demand. The
-// error is the context's; all other trouble is in the links.
+// Explain checks every link, also those that the policy does not require. The
+// error is the context's; all others are in the checks.
 func (j Verifier) Explain(ctx context.Context, rel delivery.Release, p step.TrustParams) ([]Check, error) {
 	return j.checks(ctx, rel, p, true)
 }
 
-// checks checks every link, or with less only those that the policy demands: bills
-// of materials are large, and need not be read when nobody asks for them.
+// checks checks every link, or without all only those that the policy requires:
+// SBOMs are large, and not read without need.
 func (j Verifier) checks(ctx context.Context, rel delivery.Release, p step.TrustParams, all bool) ([]Check, error) {
 	if j.Attestations == nil || j.Signatures == nil {
 		return nil, fault.New(fault.Internal, "verify the signatures of %s: no verifier is configured", rel.Image)
@@ -78,19 +78,19 @@ func (j Verifier) checks(ctx context.Context, rel delivery.Release, p step.Trust
 	return links, nil
 }
 
-// evidence is what is attached to a subject, sorted by whether its signature
-// counts.
+// evidence is what is attached to a subject, sorted by whether its signature is
+// trusted.
 type evidence struct {
 	subject  port.Subject
 	policy   step.TrustParams
-	err      error // it could not be asked
+	err      error // it could not be read
 	trusted  []trustedStatement
 	rejected []error
 }
 
-// collect opens everything that is attached. One statement that can't be read does
-// not hide another that is good, but trouble with the registry does: what was
-// not seen might have been the reason.
+// collect reads everything that is attached. One unreadable statement does not
+// hide another good one, but a failing registry does: what was not seen might
+// have been the reason.
 func (j Verifier) collect(ctx context.Context, s port.Subject, p step.TrustParams, all bool) evidence {
 	e := evidence{subject: s, policy: p}
 	listed, err := j.Attestations.Attachments(ctx, s)
@@ -100,7 +100,7 @@ func (j Verifier) collect(ctx context.Context, s port.Subject, p step.TrustParam
 	}
 	for _, a := range listed {
 		if !all && !e.requires(step.RequireSBOM) && (a.Type == provenance.CycloneDXPredicate || a.Type == provenance.SPDXPredicate) {
-			continue // a wrong hint can hide a statement, never make one count
+			continue // a wrong type can hide a statement, never make one count
 		}
 		raw, err := j.Attestations.Bundle(ctx, s, a)
 		if err == nil {
@@ -121,10 +121,10 @@ func (j Verifier) collect(ctx context.Context, s port.Subject, p step.TrustParam
 	return e
 }
 
-// requires tells whether the policy demands a thing.
+// requires reports whether the policy requires something.
 func (e evidence) requires(what string) bool { return slices.Contains(e.policy.Require, what) }
 
-// newCheck is one that holds or not; err nil: it holds.
+// newCheck returns the result of a check; err nil: it has passed.
 func (e evidence) newCheck(what string, by *port.SignerIdentity, err error, text string, details ...string) Check {
 	kind := "image"
 	if e.subject.Model.Digest != "" {
@@ -144,7 +144,7 @@ func (l *Check) fail(err error) {
 	}
 }
 
-// missing is why there is no accepted statement of some sort.
+// missing returns why there is no trusted statement of some type.
 func (e evidence) missing(what, hint string) error {
 	if e.err != nil {
 		return e.unavailable()
@@ -162,8 +162,8 @@ func (e evidence) missing(what, hint string) error {
 		Hint("trusted signers: %s", e.trustedSigners())
 }
 
-// unavailable turns the registry's trouble into an answer. What is not what its
-// digest says was changed by somebody: that is a no, and not a "don't know".
+// unavailable returns the error of a subject that could not be checked. Content
+// that does not match its digest was changed: that is denied, not unavailable.
 func (e evidence) unavailable() error {
 	kind := fault.KindOf(e.err)
 	switch kind {
@@ -178,7 +178,7 @@ func (e evidence) unavailable() error {
 		Hint("%s", or(fault.HintOf(e.err), "an artifact that can't be verified is not trusted; run again"))
 }
 
-// trustedSigners lists who counts, for hints.
+// trustedSigners lists the policy's signers, for hints.
 func (e evidence) trustedSigners() string {
 	var who []string
 	for _, k := range e.policy.Keys {

@@ -16,24 +16,24 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// An environment's folder holds these. They are not moved into place when they
-// are done: an environment has its own path in its scripts.
+// An environment's folder contains these. It is not moved into place when it is
+// complete: an environment has its own path in its scripts.
 const (
 	envName        = "env"
 	completionName = "complete.json" // written last
 	lockName       = "lock"
 )
 
-// lockPollInterval is how long to wait for another step that makes the same one.
+// lockPollInterval is how often the lock is tried.
 const lockPollInterval = 200 * time.Millisecond
 
-// completion says that the environment beside it is whole.
+// completion marks the environment beside it as complete.
 type completion struct {
 	Path string    `json:"path"` // where it was made: elsewhere it does not work
 	Made time.Time `json:"made"`
 }
 
-// findOrInstall finds the environment in folder, or lets install make it.
+// findOrInstall finds the environment in folder, or calls install to create it.
 func (m Manager) findOrInstall(ctx context.Context, r step.Request, folder string, install func(ctx context.Context, env string) error) (Env, error) {
 	env := filepath.Join(folder, envName)
 	if isComplete(folder) {
@@ -49,7 +49,7 @@ func (m Manager) findOrInstall(ctx context.Context, r step.Request, folder strin
 	if isComplete(folder) { // another step has made it meanwhile
 		return Env{env}, nil
 	}
-	// What a process left that was killed in the middle.
+	// What a killed process left.
 	if err := os.RemoveAll(env); err != nil {
 		return Env{}, writeError(env, err)
 	}
@@ -62,7 +62,8 @@ func (m Manager) findOrInstall(ctx context.Context, r step.Request, folder strin
 	return Env{env}, nil
 }
 
-// isComplete tells whether the environment is all there, and its Python still works.
+// isComplete reports whether the environment is complete, and its Python still
+// works.
 func isComplete(folder string) bool {
 	raw, err := os.ReadFile(filepath.Join(folder, completionName))
 	var d completion
@@ -73,7 +74,7 @@ func isComplete(folder string) bool {
 	return err == nil
 }
 
-// touch keeps `slipway cleanup` from taking it for an old one.
+// touch keeps `slipway cleanup` from removing it as unused.
 func (m Manager) touch(folder string) {
 	now := m.Clock.Now()
 	_ = os.Chtimes(folder, now, now) // one that can't be touched is made again some day
@@ -96,8 +97,8 @@ func (m Manager) markComplete(folder string) error {
 	return os.Rename(f.Name(), filepath.Join(folder, completionName))
 }
 
-// lock waits until nobody else makes this environment. The kernel lets the lock
-// go when its holder and the installers that this started are gone.
+// lock waits until no other process creates this environment. The kernel releases
+// the lock when its holder dies.
 func (m Manager) lock(ctx context.Context, r step.Request, folder string) (*os.File, error) {
 	path := filepath.Join(folder, lockName)
 	for said := false; ; {
@@ -132,7 +133,7 @@ func (m Manager) lock(ctx context.Context, r step.Request, folder string) (*os.F
 	}
 }
 
-// isCurrent tells whether f is still the file at path.
+// isCurrent reports whether f is still the file at path.
 func isCurrent(f *os.File, path string) bool {
 	held, err := f.Stat()
 	if err != nil {

@@ -8,24 +8,24 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// failurePattern tells one sort of an installer's failure. Its text is looked for in what
-// pip or uv printed; the first of the list that is there counts.
+// failurePattern recognizes one kind of an installer's failure in the output of
+// pip or uv; the first of the list that matches applies.
 type failurePattern struct {
 	text    *regexp.Regexp
 	kind    fault.Kind
-	message string // with $1 of the text
+	message string // with $1 of text
 	hint    string
-	unless  *regexp.Regexp // unless this is there too
+	unless  *regexp.Regexp // unless this matches as well
 }
 
-// indexUnreachable are the words of an index that did not answer. pip tries again and then
-// goes on as if the index had nothing, so it says "no matching distribution"
-// about a package that may well exist: these come before.
+// indexUnreachable matches an index that did not respond. pip retries and then
+// goes on as if the index were empty, so it reports "no matching distribution"
+// for a package that may well exist: this pattern comes before that one.
 var indexUnreachable = regexp.MustCompile(`(?i)after connection broken by|NewConnectionError|Max retries exceeded|name resolution|dns error|failed to lookup address` +
 	`|ReadTimeoutError|ConnectTimeout|operation timed out|connection (?:refused|reset|aborted)|network is unreachable|client error \(Connect\)` +
 	`|too many \d+ error responses|ProxyError|SSLError|certificate verify failed|invalid peer certificate|error sending request for url|HTTP error 5\d\d|5\d\d Server Error|\(5\d\d [A-Z]`)
 
-// versionsListed tells that the index named versions after all.
+// versionsListed matches if the index listed versions after all.
 var versionsListed = regexp.MustCompile(`\(from versions: [^)n]`)
 
 const (
@@ -54,12 +54,12 @@ var failurePatterns = []failurePattern{
 	{regexp.MustCompile(`(?i)No solution found when resolving dependencies[^\n]*\n\s*[^A-Za-z\n]*(?:cause: )?([^\n]+)`), fault.Failed, "$1", pinHint, nil},
 }
 
-// requirementLine is pip's word for a line of a file.
+// requirementLine is pip's reference to a line of a file.
 var requirementLine = regexp.MustCompile(`\(from (?:line (\d+) of (?:\./)?([^\s)]+)|-r (?:\./)?([^\s)]+) \(line (\d+)\))\)`)
 
-// installError makes an error of what an installer printed before it gave up; dir is
-// where it ran, relative to the checkout. What nobody knows says nothing about
-// the commit.
+// installError returns an error for what an installer printed before it failed;
+// dir is where it ran, relative to the checkout. An unknown failure is no verdict
+// on the commit.
 func installError(what, said, dir string) error {
 	for _, s := range failurePatterns {
 		m := s.text.FindStringSubmatchIndex(said)
@@ -78,7 +78,7 @@ func installError(what, said, dir string) error {
 	return fault.New(fault.Unavailable, "%s: %s", what, lastLine(said)).Hint("see the step's log")
 }
 
-// lastLine is the last line that says something.
+// lastLine returns the last line.
 func lastLine(said string) string {
 	lines := strings.Split(strings.TrimSpace(said), "\n")
 	line := strings.TrimSpace(lines[len(lines)-1])

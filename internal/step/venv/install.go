@@ -15,7 +15,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step/job"
 )
 
-// install makes the environment at env.
+// install creates the environment at env.
 func (p runner) install(ctx context.Context, r step.Request, e recipe, env string) error {
 	r.Logf("creating a Python environment from %s (%s)", strings.Join(e.files.names, ", "), e.tool)
 	r.Progress("installing %s with %s", e.with.File(), e.tool)
@@ -39,15 +39,16 @@ func runError(err error, what, said, dir string) error {
 	return installError(what, said, dir)
 }
 
-// unfound is pip's word for a package of which the index named no version;
-// unfetched, what it says about the index when it is told to talk.
+// versionsNone is pip's phrase for a package without versions in the index;
+// fetchErrorLine is what it prints about the index when it is verbose.
 var (
 	versionsNone   = regexp.MustCompile(`\(from versions: none\)`)
 	fetchErrorLine = regexp.MustCompile(`(?m)^\s*Could not fetch URL .*$`)
 )
 
-// fetchErrors asks pip once more when it did not find a package at all: that an index
-// refused to answer it keeps to itself, and calls the package missing.
+// fetchErrors runs pip once more if it did not find a package at all: unless it
+// is verbose, pip does not report that an index refused access, and calls the
+// package missing.
 func (p runner) fetchErrors(ctx context.Context, e recipe, env, said string) string {
 	if e.tool.UV != "" || !versionsNone.MatchString(said) {
 		return ""
@@ -56,12 +57,12 @@ func (p runner) fetchErrors(ctx context.Context, e recipe, env, said string) str
 		job.Quote(filepath.Join(env, "none")) + " -r " + job.Quote("./"+path.Base(e.with.File()))
 	more, _, err := p.run(ctx, nil, "query the package index", port.Command{Run: run, Timeout: probeTimeout})
 	if err != nil {
-		return "" // what is known already has to do
+		return "" // what is known already has to suffice
 	}
 	return "\n" + strings.Join(fetchErrorLine.FindAllString(more, -1), "\n")
 }
 
-// create is the command that makes an empty environment.
+// create returns the command that creates an empty environment.
 func (e recipe) create(env string) string {
 	python := job.Quote(e.tool.Python.Executable)
 	if e.tool.UV != "" {
@@ -70,7 +71,7 @@ func (e recipe) create(env string) string {
 	return python + " -m venv " + job.Quote(env)
 }
 
-// install is the command that fills it. It runs where the file is.
+// install returns the command that fills it. It runs in the file's folder.
 func (e recipe) install(env string) string {
 	name, python := path.Base(e.with.File()), job.Quote(filepath.Join(env, "bin", "python"))
 	switch {
@@ -82,9 +83,9 @@ func (e recipe) install(env string) string {
 	return python + " -m pip install --no-input --disable-pip-version-check --progress-bar off -r " + job.Quote("./"+name)
 }
 
-// run runs one command of the installer's and returns what it said; ok tells that
-// it succeeded. Its output goes to the log without the credentials that addresses
-// may have in them.
+// run runs one command of the installer and returns its output; ok reports
+// whether it succeeded. The output goes to the log without the credentials that
+// URLs may contain.
 func (p runner) run(ctx context.Context, log io.Writer, what string, c port.Command) (said string, ok bool, err error) {
 	out := &installerOutput{to: log}
 	c.Dir, c.Env = p.dir, p.environ
@@ -102,14 +103,14 @@ func (p runner) run(ctx context.Context, log io.Writer, what string, c port.Comm
 	return out.text(), exit.Code == 0, nil
 }
 
-// strippedVariables are variables that would send packages elsewhere, or bring others in.
+// strippedVariables would send packages elsewhere, or bring in others.
 var strippedVariables = []string{
 	"PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIREMENT", "PIP_PYTHON", "PIP_DRY_RUN", "PIP_REPORT", "PIP_QUIET", "PIP_LOG",
 	"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_PREFIX", "UV_PROJECT_ENVIRONMENT", "UV_SYSTEM_PYTHON", "UV_QUIET",
 }
 
-// installerEnviron is the command's environment for an installer. uv is told what
-// pip is told, unless it is told something of its own.
+// installerEnviron returns the command's environment for an installer. uv gets
+// pip's settings, unless it has its own.
 func installerEnviron(environ []string) []string {
 	all := map[string]string{}
 	var out []string

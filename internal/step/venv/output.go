@@ -7,12 +7,11 @@ import (
 	"sync"
 )
 
-// userinfo is what stands before the host in an address: credentials.
+// userinfo matches the credentials before the host of a URL.
 var userinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^\s/"'<>@]+(?::[^\s/"'<>@]*)?@`)
 
-// installerOutput passes what an installer prints on to the log, line by line and
-// without the credentials of addresses, and keeps its end. Safe for concurrent
-// use.
+// installerOutput passes an installer's output on to the log, line by line and
+// without the credentials in URLs, and keeps the end. Safe for concurrent use.
 type installerOutput struct {
 	to io.Writer // may be nil
 
@@ -21,13 +20,13 @@ type installerOutput struct {
 	tail []byte
 }
 
-// How much is held back and kept, in bytes.
+// How much is buffered, and kept.
 const (
 	maxLineBytes = 64 << 10
 	maxTailBytes = 64 << 10
 )
 
-// Write never fails: trouble with the log is no trouble of the installer.
+// Write never fails: an error of the log is not the installer's.
 func (t *installerOutput) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -40,7 +39,7 @@ func (t *installerOutput) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close passes on what has no line's end yet.
+// Close passes on a last line without an end.
 func (t *installerOutput) Close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -62,7 +61,7 @@ func (t *installerOutput) flush(end int) {
 	}
 }
 
-// text is the end of what was printed.
+// text returns the end of the output.
 func (t *installerOutput) text() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -16,19 +16,19 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// Limits for requirements, which are somebody's until they are read.
+// Limits for requirements files, which are untrusted until they are read.
 const (
 	maxFileBytes = 8 << 20 // of one file
 	maxFiles     = 50
 )
 
-// requirements are those that say what to install.
+// requirements are the files that list what to install.
 type requirements struct {
 	names  []string
 	digest string // of names and contents, hex
 }
 
-// readRequirements reads the file and those that it names, all below root.
+// readRequirements reads the file and those that it includes, all below root.
 func readRequirements(root, file string) (requirements, error) {
 	tree, err := os.OpenRoot(root)
 	if err != nil {
@@ -38,7 +38,7 @@ func readRequirements(root, file string) (requirements, error) {
 	c := collector{tree: tree, seen: map[string]bool{}}
 	switch {
 	case path.Base(file) == step.UVLock:
-		// What uv installs is in the lock; what it is asked for, beside it.
+		// What uv installs is in the lock, what it resolves in pyproject.toml.
 		err = errors.Join(c.addFile(file), c.addFile(path.Join(path.Dir(file), "pyproject.toml")))
 	default:
 		err = c.requirements(file, "")
@@ -65,13 +65,13 @@ func (c *collector) sum() []byte {
 	return h.Sum(nil)
 }
 
-// addFile takes a file as it is.
+// addFile adds a file as it is.
 func (c *collector) addFile(name string) error {
 	_, err := c.readFile(name, "")
 	return err
 }
 
-// readFile reads a file of the repository; at is where it was named.
+// readFile reads a file of the repository; at is where it was referenced.
 func (c *collector) readFile(name, at string) ([]byte, error) {
 	c.seen[name] = true
 	if len(c.names) == maxFiles {

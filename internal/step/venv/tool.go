@@ -17,20 +17,20 @@ import (
 	"github.com/slipway-cd/slipway/internal/step/job"
 )
 
-// runner is where tools are looked for and run.
+// runner runs tools in a folder.
 type runner struct {
 	Manager
 	dir     string // absolute
 	environ []string
 }
 
-// tool is what installs, and the interpreter that it installs for.
+// tool is the installer, and the interpreter that it installs for.
 type tool struct {
 	UV     string // its version; empty: venv and pip
 	Python interpreter
 }
 
-// interpreter is one Python of this machine, as it tells itself.
+// interpreter describes one Python of this machine.
 type interpreter struct {
 	Version        string `json:"version"` // 3.11.7
 	Executable     string `json:"executable"`
@@ -45,18 +45,18 @@ func (t tool) String() string {
 	return "pip, Python " + t.Python.Version
 }
 
-// recipe is everything that an environment is made of.
+// recipe is everything that an environment is made from.
 type recipe struct {
 	tool  tool
 	with  step.PythonParams
 	files requirements
 }
 
-// formatVersion changes when environments that older versions made can't be used
-// any more.
+// formatVersion is increased when environments that earlier versions made can't
+// be used any more.
 const formatVersion = 1
 
-// key names the environment: same key, same content.
+// key identifies the environment: same key, same content.
 func (e recipe) key() string {
 	h := sha256.New()
 	for _, part := range []string{
@@ -68,7 +68,7 @@ func (e recipe) key() string {
 	return hex.EncodeToString(h.Sum(nil))[:32]
 }
 
-// detectTool finds uv, if there is one, and the interpreter.
+// detectTool finds uv, if it is installed, and the interpreter.
 func (p runner) detectTool(ctx context.Context, w step.PythonParams) (tool, error) {
 	uv, err := p.output(ctx, "uv --version")
 	if err != nil {
@@ -83,12 +83,13 @@ func (p runner) detectTool(ctx context.Context, w step.PythonParams) (tool, erro
 	return t, err
 }
 
-// interpreterProbe makes an interpreter tell about itself. Of an environment, it tells
-// about the interpreter below.
+// interpreterProbe makes an interpreter describe itself. That of an environment
+// describes the interpreter below.
 const interpreterProbe = `import json, platform, sys, sysconfig; print(json.dumps({"version": platform.python_version(), ` +
 	`"executable": getattr(sys, "_base_executable", sys.executable), "implementation": sys.implementation.name, "platform": sysconfig.get_platform()}))`
 
-// interpreter is the first in PATH of that version, or the one that uv keeps.
+// interpreter returns the first one in PATH of that version, or the one that uv
+// manages.
 func (p runner) interpreter(ctx context.Context, version string, uv bool) (interpreter, error) {
 	names := "python3 python"
 	if version != "" {
@@ -126,7 +127,7 @@ func (p runner) interpreters(ctx context.Context, run string) ([]interpreter, er
 	return found, err
 }
 
-// firstMatching is the first of that version: "3.11" takes 3.11.7.
+// firstMatching returns the first of that version: "3.11" matches 3.11.7.
 func firstMatching(found []interpreter, version string) (interpreter, bool) {
 	for _, i := range found {
 		if version == "" || i.Version == version || strings.HasPrefix(i.Version, version+".") {
@@ -152,11 +153,10 @@ func noPython(version string, found []interpreter) error {
 		Hint("install it (with uv: `uv python install %s`), or change `version`", strings.TrimPrefix(what, "Python "))
 }
 
-// probeTimeout is how long a tool may take to tell about itself.
+// probeTimeout is how long a tool may take to describe itself.
 const probeTimeout = time.Minute
 
-// output returns what a command prints on standard output; a command that fails
-// says nothing.
+// output returns what a command prints on standard output, or "" if it fails.
 func (p runner) output(ctx context.Context, run string) (string, error) {
 	var out bytes.Buffer
 	c := port.Command{Run: "exec 2>/dev/null\n" + run, Dir: p.dir, Env: p.environ, Timeout: probeTimeout}

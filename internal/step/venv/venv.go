@@ -1,6 +1,7 @@
-// Package venv makes isolated Python environments for commands, by uv when it is
-// there and else by venv and pip. They are kept by what they were made of, whole
-// or not at all, and steps that want the same one wait for each other.
+// Package venv creates isolated Python environments for commands, with uv if it
+// is installed and with venv and pip otherwise. They are cached by what they were
+// made from, complete or not at all, and steps that need the same one wait for
+// each other.
 package venv
 
 import (
@@ -15,30 +16,31 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// Manager makes environments. Safe for concurrent use, by several processes too.
+// Manager creates environments. Safe for concurrent use, by several processes
+// too.
 type Manager struct {
 	Commands port.Commands
 	Clock    step.Clock
 }
 
-// Env is an environment that is whole. The zero value stands for none: commands
-// get the Python that they find.
+// Env is a complete environment. The zero value means none: commands use the
+// Python in their PATH.
 type Env struct {
 	Dir string // absolute
 }
 
-// Spec is what a step wants.
+// Spec describes the environment that a step needs.
 type Spec struct {
 	Python   *step.PythonParams // nil: no environment
 	Checkout string             // absolute folder of the commit's tree
-	Environ  []string           // of the command, complete; the installer gets it too
+	Environ  []string           // of the command, complete; the installer uses it too
 }
 
-// Ensure finds the environment or makes it, below the request's Artifacts. What
-// the repository asks for and nobody can install is fault.Failed or
-// fault.Invalid; an index that does not answer, a missing interpreter and the
-// like are fault.Unavailable, fault.Denied or fault.Exhausted: they say nothing
-// about the commit.
+// Ensure finds or creates the environment, below the request's ArtifactsDir. What
+// the repository specifies but can't be installed is fault.Failed or
+// fault.Invalid; an index that does not respond, a missing interpreter and the
+// like are fault.Unavailable, fault.Denied or fault.Exhausted: no verdict on the
+// commit.
 func (m Manager) Ensure(ctx context.Context, r step.Request, w Spec) (Env, error) {
 	if w.Python == nil {
 		return Env{}, nil
@@ -59,7 +61,7 @@ func (m Manager) Ensure(ctx context.Context, r step.Request, w Spec) (Env, error
 	})
 }
 
-// Environ is list with the environment first in PATH.
+// Environ returns list with the environment first in PATH.
 func (e Env) Environ(list []string) []string {
 	if e.Dir == "" {
 		return list
@@ -80,14 +82,14 @@ func (e Env) Environ(list []string) []string {
 	return append(out, "PATH="+path, "VIRTUAL_ENV="+e.Dir)
 }
 
-// IsFinal tells whether trouble with an environment is an answer, and not an end of
-// the run or a bug, which the engine deals with.
+// IsFinal reports whether an error with an environment is a result of the step,
+// and not the end of the run or a bug, which the engine handles.
 func IsFinal(ctx context.Context, err error) bool {
-	return ctx.Err() == nil && fault.KindOf(err) != fault.Internal // so is what is no fault at all
+	return ctx.Err() == nil && fault.KindOf(err) != fault.Internal // so is any error that is not a fault
 }
 
-// VerdictOf is what trouble with an environment says about the commit: failed when
-// the commit asks for what there is not, unavailable when nobody could tell.
+// VerdictOf returns what an error with an environment means for the commit:
+// failed if the commit is wrong, unavailable if that could not be determined.
 func VerdictOf(err error) delivery.Verdict {
 	if fault.Is(err, fault.Failed) || fault.Is(err, fault.Invalid) {
 		return delivery.Failed

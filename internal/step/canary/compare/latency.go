@@ -17,7 +17,7 @@ var (
 	ErrBucketOrder    = errors.New("the latency buckets are not in ascending order")
 )
 
-// LatencyComparison is how latencies of two releases differ.
+// LatencyComparison is how the latencies of two releases differ.
 type LatencyComparison struct {
 	Candidate, Running Quantile // p95
 	// PValue is the probability (0 to 1) that ranks differ as much if neither
@@ -25,8 +25,8 @@ type LatencyComparison struct {
 	PValue float64
 }
 
-// Quantile is a latency in seconds. Beyond says that it lies somewhere above the
-// last limit that was measured, which Seconds is then.
+// Quantile is a latency in seconds. AboveRange: it lies somewhere above the last
+// limit that was measured, which Seconds is then.
 type Quantile struct {
 	Seconds    float64
 	AboveRange bool
@@ -58,9 +58,9 @@ func CompareLatency(candidate, running []port.Bucket) (LatencyComparison, error)
 	}, nil
 }
 
-// Slower tells whether the candidate's p95 is above running's by more than the
-// factor, and by more than least seconds. Where running's p95 is beyond what is
-// measured, nothing is above it.
+// Slower reports whether the candidate's p95 is above running's by more than the
+// factor, and by more than minDifference seconds. If running's p95 is beyond what
+// is measured, nothing is above it.
 func (s LatencyComparison) Slower(factor, minDifference float64) bool {
 	if s.Running.AboveRange {
 		return false
@@ -70,7 +70,7 @@ func (s LatencyComparison) Slower(factor, minDifference float64) bool {
 
 func empty(b []port.Bucket) bool { return len(b) == 0 || b[len(b)-1].Count <= 0 }
 
-// ordered tells whether limits ascend up to +Inf, and counts never fall.
+// ordered reports whether limits ascend up to +Inf, and counts never fall.
 func ordered(b []port.Bucket) bool {
 	previous := port.Bucket{Le: math.Inf(-1)}
 	for _, bucket := range b {

@@ -1,5 +1,5 @@
-// Package compare tells whether a release does worse than another, beyond what
-// chance explains. It is pure: numbers in, numbers out.
+// Package compare decides whether a release does worse than another, beyond
+// chance. It is pure: numbers in, numbers out.
 package compare
 
 import (
@@ -14,7 +14,7 @@ type Count struct {
 	Failed, Total int64
 }
 
-// Rate is the share that failed, 0 for no requests.
+// Rate returns the share that failed, 0 for no requests.
 func (c Count) Rate() float64 {
 	if c.Total <= 0 {
 		return 0
@@ -22,8 +22,9 @@ func (c Count) Rate() float64 {
 	return float64(c.Failed) / float64(c.Total)
 }
 
-// maxExactOutcomes is up to how many outcomes of the running release the exact sum takes.
-// With more of them the counts are so high that the normal distribution does.
+// maxExactOutcomes is up to how many outcomes of the running release the exact
+// sum is used. With more the counts are so high that the normal distribution
+// fits.
 const maxExactOutcomes = 4000
 
 // RatePValue is the probability (0 to 1) of a difference like the observed one, or a
