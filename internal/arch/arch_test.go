@@ -24,8 +24,8 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// TestRulesBite proves that a forbidden import of each sort is found.
-func TestRulesBite(t *testing.T) {
+// TestImports_FindsForbiddenOnes proves that a forbidden import of each sort is found.
+func TestImports_FindsForbiddenOnes(t *testing.T) {
 	cases := []struct {
 		from, imported string
 		banned         bool

@@ -21,7 +21,7 @@ import (
 
 func none(string) (string, bool) { return "", false }
 
-func TestParse(t *testing.T) {
+func TestParse_ReadsAllKeys(t *testing.T) {
 	data, err := os.ReadFile("testdata/valid/full.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func golden(t *testing.T, file string, got []byte) {
 	}
 }
 
-func TestValid(t *testing.T) {
+func TestParse_AcceptsValidFiles(t *testing.T) {
 	schema := compiled(t)
 	for _, file := range files(t, "valid") {
 		data, err := os.ReadFile(file)
@@ -75,9 +75,9 @@ func TestValid(t *testing.T) {
 	}
 }
 
-// TestInvalid holds every message against its golden file, and the schema
+// TestParse_ExplainsMistakes holds every message against its golden file, and the schema
 // against every file that a schema can refuse.
-func TestInvalid(t *testing.T) {
+func TestParse_ExplainsMistakes(t *testing.T) {
 	schema := compiled(t)
 	for _, file := range files(t, "invalid") {
 		t.Run(filepath.Base(file), func(t *testing.T) {
@@ -183,7 +183,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-func TestSecrets(t *testing.T) {
+func TestSecret_Resolve(t *testing.T) {
 	env := func(name string) (string, bool) {
 		v, ok := map[string]string{"HOOK_URL": "https://hooks.example.com/hunter2", "EMPTY": ""}[name]
 		return v, ok
@@ -199,7 +199,7 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-func TestMatch(t *testing.T) {
+func TestMatchGlob(t *testing.T) {
 	cases := []struct {
 		glob, name string
 		want       bool
@@ -218,7 +218,7 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-func TestEnvironment(t *testing.T) {
+func TestProject_Environment(t *testing.T) {
 	p := config.Project{Environments: map[delivery.Environment]config.Environment{"prod": {}, "dev": {}}}
 	if _, err := p.Environment("prod"); err != nil {
 		t.Error(err)

@@ -7,8 +7,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/config"
 )
 
-// TestExample proves that the file people copy from is one.
-func TestExample(t *testing.T) {
+// TestLoad_Example proves that the file people copy from is one.
+func TestLoad_Example(t *testing.T) {
 	p, err := config.Load("../../examples/retail/slipway.yaml", none, catalog.Default())
 	if err != nil {
 		t.Fatal(err)

@@ -14,8 +14,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// TestHostile proves that a file made to hurt is refused, and quickly.
-func TestHostile(t *testing.T) {
+// TestParse_RefusesHostileFilesQuickly proves that a file made to hurt is refused, and quickly.
+func TestParse_RefusesHostileFilesQuickly(t *testing.T) {
 	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\n"
 	for c := 'b'; c < 'k'; c++ {
 		bomb += fmt.Sprintf("%c: &%c [%s]\n", c, c, strings.TrimSuffix(strings.Repeat("*"+string(c-1)+",", 9), ","))

@@ -14,8 +14,8 @@ var update = flag.Bool("update", false, "write the golden files")
 
 const schemaFile = "../../docs/slipway.schema.json"
 
-// TestSchemaIsCurrent compares the schema that editors get with the types.
-func TestSchemaIsCurrent(t *testing.T) {
+// TestSchema_IsCurrent compares the schema that editors get with the types.
+func TestSchema_IsCurrent(t *testing.T) {
 	want, err := config.Schema(catalog.Default())
 	if err != nil {
 		t.Fatal(err)

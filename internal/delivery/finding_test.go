@@ -19,7 +19,7 @@ func TestSeverity(t *testing.T) {
 	}
 }
 
-func TestNames(t *testing.T) {
+func TestFinding_HasID(t *testing.T) {
 	f := Finding{ID: "CVE-2026-1", Aliases: []string{"GHSA-x"}}
 	if !f.HasID("cve-2026-1") || !f.HasID("ghsa-X") || f.HasID("CVE-2026-10") || f.HasID("") {
 		t.Errorf("%+v", f)

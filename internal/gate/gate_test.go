@@ -26,7 +26,7 @@ func metrics(t testing.TB, text string) delivery.Metrics {
 const good = `{"accuracy": 0.87, "f1_macro": 0.71, "rows": 200, "note": "ok", "auc": null, "ready": true,
 	"loss": "0.3", "per_class": {"LA": {"recall": 0.6}, "UM": {"recall": 0.4}}, "folds": [0.8, 0.9], "f1-micro": 0.9}`
 
-func TestAsk(t *testing.T) {
+func TestGate_Evaluate(t *testing.T) {
 	champion := `{"accuracy": 0.875, "rows": 3}`
 	cases := []struct {
 		expr, champion string
@@ -85,8 +85,8 @@ func TestAsk(t *testing.T) {
 	}
 }
 
-// TestAskOddNumbers proves that NaN passes no gate, not even a negated one.
-func TestAskOddNumbers(t *testing.T) {
+// TestGate_Evaluate_NonFiniteNumbers proves that NaN passes no gate, not even a negated one.
+func TestGate_Evaluate_NonFiniteNumbers(t *testing.T) {
 	odd := delivery.Metrics{
 		"accuracy": math.NaN(), "loss": math.Inf(-1),
 		"folds": []any{0.9, math.NaN()}, "count": 3, "share": float32(0.5),
@@ -113,7 +113,7 @@ func TestAskOddNumbers(t *testing.T) {
 	}
 }
 
-func TestCompileErrors(t *testing.T) {
+func TestCompile_Errors(t *testing.T) {
 	cases := []struct {
 		expr   string
 		column int
@@ -148,8 +148,8 @@ func TestCompileErrors(t *testing.T) {
 	}
 }
 
-// TestCostIsLimited proves that a hostile gate ends.
-func TestCostIsLimited(t *testing.T) {
+// TestGate_Evaluate_LimitsCost proves that a hostile gate ends.
+func TestGate_Evaluate_LimitsCost(t *testing.T) {
 	list := "[1,2,3,4,5,6,7,8,9,0]"
 	expr := "rows > 0"
 	for i := range 7 {
@@ -164,7 +164,7 @@ func TestCostIsLimited(t *testing.T) {
 	}
 }
 
-func TestCheck(t *testing.T) {
+func TestCheck_Evaluate(t *testing.T) {
 	reply := gate.Response{
 		Status: 200, Body: []byte(`{"class": "LA", "count": 3, "note": null, "items": [1, 2]}`),
 		Headers: map[string]string{"content-type": "application/json"}, Release: "r-0123456789ab", ModelVersion: "m:3",

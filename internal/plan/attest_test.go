@@ -9,8 +9,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// TestPackedModelIsSigned where some environment's pods get the model as an image.
-func TestPackedModelIsSigned(t *testing.T) {
+// TestNew_SignsPackedModels where some environment's pods get the model as an image.
+func TestNew_SignsPackedModels(t *testing.T) {
 	signed := file + "sign: {key: \"${COSIGN_KEY}\"}\n"
 	cluster := strings.Replace(signed, "prod: {on: {push: main}, target: {local: {port: 18080}}", "prod: {on: {push: main}, target: {kubernetes: {context: c, namespace: n, registry: \"127.0.0.1:5000\"}}", 1)
 	for name, c := range map[string]struct {

@@ -7,9 +7,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// TestDockerfile: a plan holds how the image is built, with the names of secrets
+// TestNew_BuildsDockerfiles: a plan holds how the image is built, with the names of secrets
 // and nothing else of them.
-func TestDockerfile(t *testing.T) {
+func TestNew_BuildsDockerfiles(t *testing.T) {
 	const text = `
 version: 1
 service: api

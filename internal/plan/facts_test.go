@@ -15,8 +15,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// TestSkip proves that only a commit without consequence is skipped.
-func TestSkip(t *testing.T) {
+// TestNew_SkipsCommitsWithoutConsequence proves that only a commit without consequence is skipped.
+func TestNew_SkipsCommitsWithoutConsequence(t *testing.T) {
 	other := serving("README.md")
 	other.Data[0].Digest = "sha256:ffff456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 	several := serving("README.md")
@@ -56,8 +56,8 @@ func TestSkip(t *testing.T) {
 	}
 }
 
-// TestInputs proves what changes which step's inputs.
-func TestInputs(t *testing.T) {
+// TestNew_DigestsInputs proves what changes which step's inputs.
+func TestNew_DigestsInputs(t *testing.T) {
 	digests := func(change func(*plan.Facts)) map[string]delivery.Digest {
 		f := facts()
 		change(&f)
@@ -159,7 +159,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-func FuzzMake(f *testing.F) {
+func FuzzNew(f *testing.F) {
 	f.Add(file, "push", "main", "", "", byte(0), "cmd/train/main.go", "a")
 	f.Add(file, "pull_request", "main", "prod", "evaluate", byte(1), "README.md", "docs/x")
 	f.Add(file, "", "release/[", "prod", "test", byte(9), "**", "[")

@@ -103,7 +103,7 @@ func all(but ...string) func(step.Spec, map[string]json.RawMessage) (step.Result
 	}
 }
 
-func TestGolden(t *testing.T) {
+func TestNew_Golden(t *testing.T) {
 	pinned := strings.Replace(file, file[strings.Index(file, "  data:"):strings.Index(file, "deploy:")], "", 1)
 	plain := pinned[:strings.Index(pinned, "model:")] + pinned[strings.Index(pinned, "deploy:"):]
 	approved := serving("cmd/api/main.go")
@@ -187,7 +187,7 @@ func sound(t *testing.T, p plan.Plan) {
 	}
 }
 
-func TestErrors(t *testing.T) {
+func TestNew_Errors(t *testing.T) {
 	quarantined := serving()
 	quarantined.NewestGood.Quarantined = &delivery.Quarantine{Release: old, Reason: "error rate 0.4", Since: noon}
 	quarantined.LastGood.Quarantined = quarantined.NewestGood.Quarantined

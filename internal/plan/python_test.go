@@ -33,7 +33,7 @@ func inputsOf(t *testing.T, f plan.Facts, text string) map[string]step.Spec {
 	return out
 }
 
-func TestPythonIsPartOfTheStep(t *testing.T) {
+func TestNew_PythonIsPartOfTheStep(t *testing.T) {
 	before := inputsOf(t, facts(), python)
 	var w step.TestParams
 	if err := json.Unmarshal(before["test.vet"].Params, &w); err != nil || w.Python == nil || *w.Python != (step.PythonParams{Requirements: "go.mod", Version: "3.11"}) {
@@ -57,8 +57,8 @@ func TestPythonIsPartOfTheStep(t *testing.T) {
 	}
 }
 
-// TestPythonIncludes: what a requirements file may include counts, too.
-func TestPythonIncludes(t *testing.T) {
+// TestNew_PythonIncludesCount: what a requirements file may include counts, too.
+func TestNew_PythonIncludesCount(t *testing.T) {
 	for _, c := range []struct {
 		named, other string
 		counts       bool
@@ -95,7 +95,7 @@ func TestPythonIncludes(t *testing.T) {
 	}
 }
 
-func TestPythonOfNoFile(t *testing.T) {
+func TestNew_PythonFileMustExist(t *testing.T) {
 	text := strings.Replace(python, "./go.mod", "go.mood", 1)
 	_, err := plan.New(project(t, text), plan.Trigger{Environment: "prod", Event: "push", Branch: "main"}, facts())
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "test[0].python: file go.mood not found in the commit") || !strings.Contains(fault.HintOf(err), `"go.mod"`) {

@@ -79,7 +79,7 @@ func model(t testing.TB, change func(*provenance.ModelFacts)) provenance.Stateme
 	return made(t, raw, err)
 }
 
-func TestGolden(t *testing.T) {
+func TestStatements_Golden(t *testing.T) {
 	bare := imageFacts()
 	bare.BaseImages, bare.Parameters, bare.Commit.Dirty, bare.Commit.Source = nil, nil, true, ""
 	cases := map[string]func() ([]byte, error){
@@ -119,9 +119,9 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestSLSAVerifier asks of the provenance what slsa-verifier and GitHub's
+// TestProvenance_FollowsSLSA asks of the provenance what slsa-verifier and GitHub's
 // policies ask: the fields that SLSAPredicate v1 demands, by their names in JSON.
-func TestSLSAVerifier(t *testing.T) {
+func TestProvenance_FollowsSLSA(t *testing.T) {
 	raws := map[string]func() ([]byte, error){
 		"image": func() ([]byte, error) { return provenance.ImageStatement(imageFacts()) },
 		"model": func() ([]byte, error) { return provenance.ModelStatement(modelFacts()) },
@@ -175,7 +175,7 @@ func at(doc any, path string) string {
 	return text
 }
 
-func TestSame(t *testing.T) {
+func TestEquivalent(t *testing.T) {
 	one := image(t, nil)
 	for name, c := range map[string]struct {
 		other provenance.Statement
@@ -194,9 +194,9 @@ func TestSame(t *testing.T) {
 	}
 }
 
-// TestEssence changes all that must not matter to a release, and then each thing
+// TestReproducibleDigest changes all that must not matter to a release, and then each thing
 // that must.
-func TestEssence(t *testing.T) {
+func TestReproducibleDigest(t *testing.T) {
 	essence := func(i, m provenance.Statement) delivery.Digest {
 		t.Helper()
 		p, err := i.Provenance()
@@ -242,7 +242,7 @@ func TestEssence(t *testing.T) {
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParse_Refuses(t *testing.T) {
 	good, err := provenance.ImageStatement(imageFacts())
 	if err != nil {
 		t.Fatal(err)

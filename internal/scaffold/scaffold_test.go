@@ -22,8 +22,8 @@ func repository(files ...string) fstest.MapFS {
 	return fsys
 }
 
-// TestScaffoldInKubernetes: what is proposed in comments is right as it stands.
-func TestScaffoldInKubernetes(t *testing.T) {
+// TestWrite_KubernetesProposalIsValid: what is proposed in comments is right as it stands.
+func TestWrite_KubernetesProposalIsValid(t *testing.T) {
 	const deployment = "apiVersion: apps/v1\nkind: Deployment\n"
 	for name, c := range map[string]struct {
 		fsys fstest.MapFS
@@ -70,8 +70,8 @@ func TestScaffoldInKubernetes(t *testing.T) {
 	}
 }
 
-// TestScaffoldGuards: so are the scan and the signature.
-func TestScaffoldGuards(t *testing.T) {
+// TestWrite_ScanAndSignProposalsAreValid: so are the scan and the signature.
+func TestWrite_ScanAndSignProposalsAreValid(t *testing.T) {
 	file, _, err := scaffold.Write(repository("Dockerfile", "FROM scratch\n"), "api", catalog.Default())
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestScaffoldGuards(t *testing.T) {
 	}
 }
 
-func TestScaffold(t *testing.T) {
+func TestWrite_Golden(t *testing.T) {
 	const main = "package main\n\nfunc main() {}\n"
 	cases := map[string]fstest.MapFS{
 		"empty": repository(),
@@ -122,7 +122,7 @@ func TestScaffold(t *testing.T) {
 	}
 }
 
-func TestScaffoldNames(t *testing.T) {
+func TestWrite_ServiceNames(t *testing.T) {
 	for name, want := range map[string]string{
 		"": "service", "5": "service-5", "NULL": "service-null", "My_API v2": "my-api-v2", "---": "service",
 		strings.Repeat("long-", 30): strings.Repeat("long-", 9) + "long",
@@ -138,9 +138,9 @@ func TestScaffoldNames(t *testing.T) {
 	}
 }
 
-// TestScaffoldExample proves that the running example needs no hand: what is
+// TestWrite_ExampleNeedsNoEdits proves that the running example needs no hand: what is
 // found there is what it has.
-func TestScaffoldExample(t *testing.T) {
+func TestWrite_ExampleNeedsNoEdits(t *testing.T) {
 	file, seen, err := scaffold.Write(os.DirFS("../../examples/retail"), "retail", catalog.Default())
 	if err != nil {
 		t.Fatal(err)
@@ -154,7 +154,7 @@ func TestScaffoldExample(t *testing.T) {
 	}
 }
 
-func FuzzScaffold(f *testing.F) {
+func FuzzWrite(f *testing.F) {
 	f.Add("shop", "cmd/api/main.go", "package main", "train.py", "add_argument('--x')")
 	f.Add("", "a: b/main.go", "package main\n\"/healthz\"", "data/x.csv", "\x00")
 	f.Fuzz(func(t *testing.T, name, path1, text1, path2, text2 string) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestWhereTheDatabaseIs(t *testing.T) {
+func TestConfigFrom(t *testing.T) {
 	none := func(string) string { return "" }
 	set := func(name string) string {
 		return map[string]string{"SLIPWAY_SCAN_DB": "/db", "SLIPWAY_SCAN_DB_URL": "https://mirror.example.com"}[name]
