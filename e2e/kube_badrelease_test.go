@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// illness is something that can be wrong with a release in a cluster.
-type illness struct {
-	name       string
-	file       string // of the repository, where text becomes with
-	text, with string
-	step       string // that notices
-	says       []string
-	serves     bool                  // it gets users before it is noticed
-	refused    bool                  // before anything was changed
-	cluster    func(*harbour) func() // makes the cluster so, and undoes it
+// badRelease is something that can be wrong with a release in a cluster.
+type badRelease struct {
+	name            string
+	file            string // in the repository; text is replaced by with
+	text, with      string
+	step            string // that detects it
+	wantCause       []string
+	receivesTraffic bool                         // it gets traffic before it is detected
+	rejected        bool                         // rejected before anything is changed
+	setUp           func(*clusterProject) func() // prepares the cluster, and returns the undo
 }
 
 const (
@@ -27,29 +27,29 @@ const (
 	config    = "  DRAIN_DELAY: 3s"
 )
 
-// kubeIllnesses are those that need no compiler, and then those of the code.
-func kubeIllnesses(h *harbour, otherModel string) []illness {
+// badReleases returns those that require no compilation, and then those in the code.
+func badReleases(h *clusterProject, otherModel string) []badRelease {
 	absent := h.registry + "/absent@sha256:" + strings.Repeat("0", 64)
-	return []illness{
-		{name: "crash loop", text: config, with: "  DRAIN_DELAY: soon", says: []string{"exit code 1", `DRAIN_DELAY is "soon"`}},
+	return []badRelease{
+		{name: "crash loop", text: config, with: "  DRAIN_DELAY: soon", wantCause: []string{"exit code 1", `DRAIN_DELAY is "soon"`}},
 		{name: "image missing", text: "      containers:\n", with: "      containers:\n        - {name: extra, image: '" + absent + "'}\n",
-			says: []string{"extra", "absent", "NotFound"}},
-		{name: "never ready", text: config, with: config + "\n  PORT: \"9000\"", says: []string{"readiness probe", "/ready"}},
-		{name: "quota", text: config, with: config + "\n  ROUND: quota", says: []string{"exceeded quota", "pods"}, cluster: (*harbour).fullQuota},
+			wantCause: []string{"extra", "absent", "NotFound"}},
+		{name: "never ready", text: config, with: config + "\n  PORT: \"9000\"", wantCause: []string{"readiness probe", "/ready"}},
+		{name: "quota", text: config, with: config + "\n  ROUND: quota", wantCause: []string{"exceeded quota", "pods"}, setUp: (*clusterProject).fillQuota},
 		{name: "pod security", text: "allowPrivilegeEscalation: false", with: "allowPrivilegeEscalation: true",
-			says: []string{"violates PodSecurity", "allowPrivilegeEscalation"}, cluster: (*harbour).restricted},
-		{name: "admission policy", text: "spec:\n  replicas: 2", with: "spec:\n  replicas: 3", says: []string{"three is a crowd"}, refused: true, cluster: (*harbour).noCrowds},
-		{name: "wrong model", text: config, with: config + "\n  ROUND: model", says: []string{"slipway-model", "sha256:"},
-			cluster: func(h *harbour) func() { return h.exchangeModel(otherModel) }},
-		{name: "predict answers 500", file: "cmd/api/main.go", text: "predictBudget = time.Second", with: "predictBudget = time.Nanosecond", says: []string{"predict", "500"}},
-		{name: "500 under load", file: "internal/server/predict.go", text: readsBody, with: tiresFirst,
-			step: "watch", says: []string{"requests failed"}, serves: true},
+			wantCause: []string{"violates PodSecurity", "allowPrivilegeEscalation"}, setUp: (*clusterProject).restrictPods},
+		{name: "admission policy", text: "spec:\n  replicas: 2", with: "spec:\n  replicas: 3", wantCause: []string{"three is a crowd"}, rejected: true, setUp: (*clusterProject).denyThreeReplicas},
+		{name: "wrong model", text: config, with: config + "\n  ROUND: model", wantCause: []string{"slipway-model", "sha256:"},
+			setUp: func(h *clusterProject) func() { return h.replaceModelImage(otherModel) }},
+		{name: "predict answers 500", file: "cmd/api/main.go", text: "predictBudget = time.Second", with: "predictBudget = time.Nanosecond", wantCause: []string{"predict", "500"}},
+		{name: "500 under load", file: "internal/server/predict.go", text: readsBody, with: readsBodyOrFails,
+			step: "watch", wantCause: []string{"requests failed"}, receivesTraffic: true},
 	}
 }
 
-// Code that gives up after twenty requests: more than any smoke check asks.
+// Code that fails after twenty requests: more than any smoke check sends.
 const (
-	tired = `package server
+	tiredSource = `package server
 
 import "sync/atomic"
 
@@ -57,117 +57,118 @@ var asked atomic.Int64
 
 func tired() bool { return asked.Add(1) > 20 }
 `
-	readsBody  = "\tbody, ok := readJSON(w, r, maxBody)\n"
-	tiresFirst = `	if tired() {
+	readsBody        = "\tbody, ok := readJSON(w, r, maxBody)\n"
+	readsBodyOrFails = `	if tired() {
 		writeProblems(w, http.StatusInternalServerError, problem{Message: "tired"})
 		return
 	}
 ` + readsBody
 )
 
-// illnesses delivers everything that can be wrong. The right cause is named, the
-// good release serves, users notice nothing, and the bad one leaves no trace.
-func (h *harbour) illnesses(otherModel string) {
-	h.write("internal/server/tired.go", tired)
+// testBadReleases deploys every bad release. Its cause is reported, the good release
+// keeps serving without failed requests, and the bad one leaves nothing behind.
+func (h *clusterProject) testBadReleases(otherModel string) {
+	h.write("internal/server/tired.go", tiredSource)
 	h.commit("something unused, so far")
-	good := h.visited(h.status("prod").URL, basket, 0, func() result { return h.run().wants(0, "deployed") }).report.Release
-	for _, ill := range kubeIllnesses(h, otherModel) {
+	good := h.underLoad(h.status("prod").URL, basket, 0, func() result { return h.run().wants(0, "deployed") }).report.Release
+	for _, ill := range badReleases(h, otherModel) {
 		if ill.file == "" {
 			ill.file = manifests
 		}
 		if ill.step == "" {
 			ill.step = "deploy"
 		}
-		h.part(ill.name, func() { h.recovers(good, ill) })
+		h.scenario(ill.name, func() { h.testBadRelease(good, ill) })
 	}
 }
 
-func (h *harbour) recovers(good string, ill illness) {
+func (h *clusterProject) testBadRelease(good string, ill badRelease) {
 	h.t.Helper()
-	st := h.agrees("retail-api", good)
-	sets, pods, configs := h.revisions(), h.podNames(), h.configMaps()
+	st := h.requireServing("retail-api", good)
+	sets, pods, configs := h.replicaSets(), h.podNames(), h.configMaps()
 	h.edit(ill.file, ill.text, ill.with)
 	h.commit(ill.name)
 	defer h.git("revert", "--no-edit", "HEAD")
-	if ill.cluster != nil {
-		defer ill.cluster(h)()
+	if ill.setUp != nil {
+		defer ill.setUp(h)()
 	}
 	mayLose := 0.0
-	if ill.serves {
+	if ill.receivesTraffic {
 		mayLose = 0.5
 	}
 	code, outcome := 3, "rolled_back"
-	if ill.refused {
+	if ill.rejected {
 		code, outcome = 1, "failed"
 	}
 	begun := time.Now()
-	r := h.visited(st.URL, basket, mayLose, func() result { return h.run().wants(code, outcome) })
-	h.t.Logf("back after %s: %s", time.Since(begun).Round(100*time.Millisecond), r.report.Cause)
+	r := h.underLoad(st.URL, basket, mayLose, func() result { return h.run().wants(code, outcome) })
+	h.t.Logf("rolled back after %s: %s", time.Since(begun).Round(100*time.Millisecond), r.report.Cause)
 	if s := r.step(ill.step); s.Outcome != "failed" {
-		h.t.Errorf("step %s is %s, but it had to notice\n%s", ill.step, s.Outcome, r)
+		h.t.Errorf("step %s is %s, want failed\n%s", ill.step, s.Outcome, r)
 	}
-	for _, word := range ill.says {
+	for _, word := range ill.wantCause {
 		if !strings.Contains(r.report.Cause, word) {
-			h.t.Errorf("the cause does not say %q: %s", word, r.report.Cause)
+			h.t.Errorf("%q not found in the cause: %s", word, r.report.Cause)
 		}
 	}
-	if ill.refused {
-		if now := h.agrees("retail-api", good); len(now.Quarantined) != len(st.Quarantined) || now.History[0].Run != st.History[0].Run {
-			h.t.Errorf("nothing was changed, and the records say otherwise: %+v", now)
+	if ill.rejected {
+		if now := h.requireServing("retail-api", good); len(now.Quarantined) != len(st.Quarantined) || now.History[0].Run != st.History[0].Run {
+			h.t.Errorf("the records changed: %+v", now)
 		}
 	} else {
-		h.keptInCluster("retail-api", good, r)
+		h.requireRolledBack("retail-api", good, r)
 	}
 	if now := h.configMaps(); !maps.Equal(now, configs) {
-		h.t.Errorf("ConfigMaps were %q and are %q", configs, now)
+		h.t.Errorf("ConfigMaps = %q, want %q", now, configs)
 	}
-	if now := h.podNames(); !ill.serves && !slices.Equal(now, pods) {
-		h.t.Errorf("the good pods were %v and are %v", pods, now)
+	if now := h.podNames(); !ill.receivesTraffic && !slices.Equal(now, pods) {
+		h.t.Errorf("pods = %v, want %v", now, pods)
 	}
-	if now := h.revisions(); len(now) > len(sets)+1 {
-		h.t.Errorf("at most one new ReplicaSet was wanted: %v, before %v", now, sets)
+	if now := h.replicaSets(); len(now) > len(sets)+1 {
+		h.t.Errorf("ReplicaSets = %v, want at most one more than %v", now, sets)
 	}
 }
 
-// keptInCluster checks that the good release serves alone, and that the one of
-// the run is quarantined.
-func (h *harbour) keptInCluster(service, good string, r result) {
+// requireRolledBack checks that only the good release is running, and that the
+// release of the run is quarantined.
+func (h *clusterProject) requireRolledBack(service, good string, r result) {
 	h.t.Helper()
-	st := h.agrees(service, good)
+	st := h.requireServing(service, good)
 	bad := r.report.Release
 	isBad := func(d struct{ Release, Reason string }) bool { return d.Release == bad && d.Reason != "" }
 	if bad == good || !slices.ContainsFunc(st.Quarantined, isBad) {
 		h.t.Errorf("release %q is not quarantined: %+v", bad, st.Quarantined)
 	}
 	if last := st.History[0]; last.Release != bad || last.State != "rolled_back" || last.Reason == "" {
-		h.t.Errorf("the history does not say that %s was rolled back, and why: %+v", bad, last)
+		h.t.Errorf("release %s is not rolled back with a reason in the history: %+v", bad, last)
 	}
 }
 
-// fullQuota lets nobody have more pods than there are.
-func (h *harbour) fullQuota() func() {
-	h.in("create", "quota", "full", fmt.Sprintf("--hard=pods=%d", len(h.pods())))
-	return func() { h.in("delete", "quota", "full") }
+// fillQuota sets a quota of the current number of pods.
+func (h *clusterProject) fillQuota() func() {
+	h.kubectlIn("create", "quota", "full", fmt.Sprintf("--hard=pods=%d", len(h.pods())))
+	return func() { h.kubectlIn("delete", "quota", "full") }
 }
 
-func (h *harbour) restricted() func() {
-	h.kubectl("label", "namespace", h.ns, "pod-security.kubernetes.io/enforce=restricted")
-	return func() { h.kubectl("label", "namespace", h.ns, "pod-security.kubernetes.io/enforce-") }
+func (h *clusterProject) restrictPods() func() {
+	h.kubectl("label", "namespace", h.namespace, "pod-security.kubernetes.io/enforce=restricted")
+	return func() { h.kubectl("label", "namespace", h.namespace, "pod-security.kubernetes.io/enforce-") }
 }
 
-// noCrowds is a policy of the cluster against Deployments of three and more.
-func (h *harbour) noCrowds() func() {
+// denyThreeReplicas adds an admission policy against Deployments with three or more
+// replicas.
+func (h *clusterProject) denyThreeReplicas() func() {
 	return h.policy("Validating", `
   matchConstraints: {resourceRules: [{apiGroups: [apps], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [deployments]}]}
   validations: [{expression: "object.spec.replicas < 3", message: three is a crowd}]`,
 		func() bool {
-			_, err := h.c.Kubectl(h.t.Context(), "-n", h.ns, "create", "deployment", "crowd", "--image=none", "--replicas=3", "--dry-run=server")
+			_, err := h.cluster.Kubectl(h.t.Context(), "-n", h.namespace, "create", "deployment", "crowd", "--image=none", "--replicas=3", "--dry-run=server")
 			return err != nil
 		})
 }
 
-// exchangeModel gives new pods another model's image than their release has.
-func (h *harbour) exchangeModel(image string) func() {
+// replaceModelImage makes new pods get another model image than their release has.
+func (h *clusterProject) replaceModelImage(image string) func() {
 	probe := `apiVersion: v1
 kind: Pod
 metadata: {name: probe}
@@ -181,13 +182,13 @@ spec: {initContainers: [{name: slipway-model, image: right}], containers: [{name
     - patchType: JSONPatch
       jsonPatch: {expression: '[JSONPatch{op: "replace", path: "/spec/initContainers/0/image", value: "%s"}]'}`, image),
 		func() bool {
-			out, err := h.c.KubectlInput(h.t.Context(), probe, "-n", h.ns, "create", "-f", "-", "--dry-run=server", "-o", "yaml")
+			out, err := h.cluster.KubectlInput(h.t.Context(), probe, "-n", h.namespace, "create", "-f", "-", "--dry-run=server", "-o", "yaml")
 			return err == nil && strings.Contains(out, image)
 		})
 }
 
-// policy is an admission policy for the namespace alone, once it works.
-func (h *harbour) policy(kind, spec string, works func() bool) func() {
+// policy adds an admission policy for the namespace, and waits until it is effective.
+func (h *clusterProject) policy(kind, spec string, works func() bool) func() {
 	h.t.Helper()
 	binding := ""
 	if kind == "Validating" {
@@ -204,11 +205,11 @@ metadata: {name: %[2]s}
 spec:
   policyName: %[2]s
   matchResources: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: %[2]s}}}%[4]s
-`, kind, h.ns, spec, binding))
+`, kind, h.namespace, spec, binding))
 	if !h.settle(20*time.Second, works) {
-		h.t.Error("the admission policy does not work")
+		h.t.Error("the admission policy is not effective")
 	}
 	return func() {
-		h.kubectl("delete", kind+"AdmissionPolicy,"+kind+"AdmissionPolicyBinding", h.ns)
+		h.kubectl("delete", kind+"AdmissionPolicy,"+kind+"AdmissionPolicyBinding", h.namespace)
 	}
 }

@@ -16,13 +16,13 @@ import (
 	"time"
 )
 
-// Labels and annotations that Slipway gives to things in a cluster.
+// Labels that Slipway sets in a cluster.
 const (
 	releaseLabel = "slipway.dev/release"
 	recordLabel  = "slipway.dev/record"
 )
 
-// pod is what the tests look at of a pod.
+// pod is the part of a pod that the tests read.
 type pod struct {
 	Metadata struct {
 		Name              string
@@ -44,22 +44,22 @@ type pod struct {
 	}
 }
 
-// found reads what kubectl get prints of things in the namespace.
-func found[T any](h *harbour, args ...string) T {
+// getJSON decodes the output of kubectl get in the namespace.
+func getJSON[T any](h *clusterProject, args ...string) T {
 	h.t.Helper()
 	var doc T
-	h.must(json.Unmarshal([]byte(h.in(append([]string{"get", "-o", "json"}, args...)...)), &doc))
+	h.must(json.Unmarshal([]byte(h.kubectlIn(append([]string{"get", "-o", "json"}, args...)...)), &doc))
 	return doc
 }
 
-// pods are those that are not told to end.
-func (h *harbour) pods() []pod {
+// pods returns the pods that are not being deleted.
+func (h *clusterProject) pods() []pod {
 	h.t.Helper()
-	all := found[struct{ Items []pod }](h, "pods").Items
+	all := getJSON[struct{ Items []pod }](h, "pods").Items
 	return slices.DeleteFunc(all, func(p pod) bool { return p.Metadata.DeletionTimestamp != nil })
 }
 
-func (h *harbour) podNames() []string {
+func (h *clusterProject) podNames() []string {
 	h.t.Helper()
 	var names []string
 	for _, p := range h.pods() {
@@ -69,8 +69,8 @@ func (h *harbour) podNames() []string {
 	return names
 }
 
-// configMaps are the data of the service's own ConfigMaps, by name.
-func (h *harbour) configMaps() map[string]string {
+// configMaps returns the data of the service's ConfigMaps, by name.
+func (h *clusterProject) configMaps() map[string]string {
 	h.t.Helper()
 	type configMap struct {
 		Metadata struct {
@@ -80,7 +80,7 @@ func (h *harbour) configMaps() map[string]string {
 		Data, BinaryData json.RawMessage
 	}
 	out := map[string]string{}
-	for _, c := range found[struct{ Items []configMap }](h, "configmaps").Items {
+	for _, c := range getJSON[struct{ Items []configMap }](h, "configmaps").Items {
 		if c.Metadata.Labels[recordLabel] == "" && c.Metadata.Name != "kube-root-ca.crt" {
 			out[c.Metadata.Name] = string(c.Data) + string(c.BinaryData)
 		}
@@ -88,62 +88,62 @@ func (h *harbour) configMaps() map[string]string {
 	return out
 }
 
-// referred is the ConfigMap that the Deployment's first container reads.
-func (h *harbour) referred(deployment string) string {
+// usedConfigMap returns the ConfigMap of the Deployment's first container.
+func (h *clusterProject) usedConfigMap(deployment string) string {
 	h.t.Helper()
-	return h.in("get", "deployment", deployment, "-o", "jsonpath={.spec.template.spec.containers[0].envFrom[0].configMapRef.name}")
+	return h.kubectlIn("get", "deployment", deployment, "-o", "jsonpath={.spec.template.spec.containers[0].envFrom[0].configMapRef.name}")
 }
 
-// hears is how long a node may take to hear that a pod which ends, and answers as
-// long as it does, is to get no more requests.
-const hears = 3 * time.Second
+// propagationDelay is how long a node may take to stop sending requests to a
+// terminating pod, which keeps responding until then.
+const propagationDelay = 3 * time.Second
 
-// agrees checks that records, cluster and service say of prod that the release
-// serves, alone, and returns the status.
-func (h *harbour) agrees(service, release string) status {
+// requireServing checks that records, cluster and service agree that the release is
+// the only one in prod, and returns the status.
+func (h *clusterProject) requireServing(service, release string) status {
 	h.t.Helper()
 	st := h.status("prod")
 	if st.Release != release || st.Health != "healthy" || st.Model == nil {
-		h.t.Fatalf("want release %s, healthy; it is %+v", release, st)
+		h.t.Fatalf("want release %s, healthy; got %+v", release, st)
 	}
-	url, id, err := h.reach(service), identity{}, error(nil)
-	h.settle(hears, func() bool { id, err = h.health(url); return err == nil && id.Release == release })
+	url, id, err := h.serviceURL(service), identity{}, error(nil)
+	h.settle(propagationDelay, func() bool { id, err = h.health(url); return err == nil && id.Release == release })
 	h.must(err)
 	if id.Release != release || id.ModelVersion != fmt.Sprint(st.Model.Version) {
-		h.t.Fatalf("/health says %+v; the records %s with model version %d", id, release, st.Model.Version)
+		h.t.Fatalf("/health = %+v, want release %s with model version %d", id, release, st.Model.Version)
 	}
 	for _, p := range h.pods() {
 		if p.Metadata.Labels[releaseLabel] != release {
-			h.t.Fatalf("pod %s of %s is left beside %s", p.Metadata.Name, p.Metadata.Labels[releaseLabel], release)
+			h.t.Fatalf("pod %s of release %s exists, want only pods of %s", p.Metadata.Name, p.Metadata.Labels[releaseLabel], release)
 		}
 	}
 	return st
 }
 
-// part is one scenario of a test whose scenarios share a harbour, in order.
-func (h *harbour) part(name string, do func()) bool {
-	whole := h.t
-	return whole.Run(name, func(t *testing.T) {
+// scenario runs one of several scenarios that share a cluster project, in order.
+func (h *clusterProject) scenario(name string, run func()) bool {
+	parent := h.t
+	return parent.Run(name, func(t *testing.T) {
 		h.t = t
 		begun := time.Now()
 		defer func() {
 			if t.Failed() {
-				h.describe()
+				h.dumpNamespace()
 			}
 			t.Logf("took %s", time.Since(begun).Round(100*time.Millisecond))
-			h.t = whole
+			h.t = parent
 		}()
-		do()
+		run()
 	})
 }
 
-// describe prints what the namespace is like, for who has to find out.
-func (h *harbour) describe() {
+// dumpNamespace logs the state of the namespace, for diagnostics.
+func (h *clusterProject) dumpNamespace() {
 	for _, args := range [][]string{
 		{"get", "deployments,replicasets,pods,services,endpointslices,configmaps,horizontalpodautoscalers,leases", "-o", "wide", "--show-labels"},
 		{"get", "events", "--sort-by=.lastTimestamp"},
 	} {
-		out, err := h.c.Kubectl(context.Background(), append([]string{"-n", h.ns}, args...)...)
+		out, err := h.cluster.Kubectl(context.Background(), append([]string{"-n", h.namespace}, args...)...)
 		h.t.Logf("$ kubectl %s (%v)\n%s", strings.Join(args, " "), err, clip(out))
 	}
 	for _, r := range h.said[max(0, len(h.said)-2):] {
@@ -151,8 +151,9 @@ func (h *harbour) describe() {
 	}
 }
 
-// visit is users who ask something of one service, each over a new connection.
-func visit(url, body string, perSecond int) *users {
+// postRequests sends requests to one service at a constant rate, each over a new
+// connection.
+func postRequests(url, body string, perSecond int) *users {
 	u := &users{stop: make(chan struct{})}
 	u.wg.Go(func() {
 		tick := time.NewTicker(time.Second / time.Duration(perSecond))
@@ -162,14 +163,14 @@ func visit(url, body string, perSecond int) *users {
 			case <-u.stop:
 				return
 			case <-tick.C:
-				u.wg.Go(func() { u.visit(url, body) })
+				u.wg.Go(func() { u.postOnce(url, body) })
 			}
 		}
 	})
 	return u
 }
 
-func (u *users) visit(url, body string) {
+func (u *users) postOnce(url, body string) {
 	begun := time.Now()
 	said := func() string {
 		resp, err := client.Post(url+"/predict", "application/json", bytes.NewReader([]byte(body)))
@@ -194,15 +195,15 @@ func (u *users) visit(url, body string) {
 	}
 }
 
-// visited does something while 50 users a second ask. They may lose a share of
-// their requests, which for most releases is none.
-func (h *harbour) visited(url, body string, mayLose float64, do func() result) result {
+// underLoad runs something under 50 requests per second, of which at most the given
+// share may fail.
+func (h *clusterProject) underLoad(url, body string, maxFailed float64, do func() result) result {
 	h.t.Helper()
-	u := visit(url, body, 50)
+	u := postRequests(url, body, 50)
 	r := do()
 	asked, failures := u.leave()
-	if asked == 0 || float64(len(failures)) > mayLose*float64(asked) {
-		h.t.Errorf("of %d requests failed %d, they may lose %g %%\n%s\n%s", asked, len(failures), 100*mayLose,
+	if asked == 0 || float64(len(failures)) > maxFailed*float64(asked) {
+		h.t.Errorf("of %d requests, %d failed, want at most %g %%\n%s\n%s", asked, len(failures), 100*maxFailed,
 			strings.Join(failures[:min(5, len(failures))], "\n"), r)
 	}
 	return r

@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// retailInCluster is Retail with its own manifests, in a namespace. Its tests are
-// left out: TestRetail runs them.
-func retailInCluster(t *testing.T) *harbour {
+// newRetailClusterProject returns Retail with its manifests, in a namespace, without
+// its tests: TestRetail runs them.
+func newRetailClusterProject(t *testing.T) *clusterProject {
 	t.Helper()
 	p := empty(t)
 	p.must(os.CopyFS(p.dir, os.DirFS("../examples/retail")))
@@ -25,11 +25,11 @@ func retailInCluster(t *testing.T) *harbour {
 	}
 	p.write("slipway.yaml", text[:begin]+text[end:])
 	p.edit("slipway.yaml", "build: {go: ./cmd/api}", `build: {go: ./cmd/api, inputs: [cmd/api/**, internal/**, go.mod, go.sum]}`)
-	// What is said for the local target would take precedence over the manifests.
+	// Settings for the local target would override the manifests.
 	for _, line := range []string{"  replicas: 2\n", "  memory: 256MiB\n"} {
 		p.edit("slipway.yaml", line, "")
 	}
-	h := inCluster(t, p)
+	h := newClusterProject(t, p)
 	h.edit("slipway.yaml", "deploy:\n", "deploy:\n  manifests: [k8s/]\n")
 	p.git("init", "-q", "-b", "main")
 	p.tool("go", "run", "./cmd/generate", "-out", "data/transactions.csv")
@@ -37,59 +37,59 @@ func retailInCluster(t *testing.T) *harbour {
 	return h
 }
 
-// TestKubeRetail takes Retail through good and bad days in a cluster.
+// Deploys good and bad releases of Retail to a cluster.
 func TestKubeRetail(t *testing.T) {
 	t.Parallel()
-	h := retailInCluster(t)
+	h := newRetailClusterProject(t)
 	var good, model string
 	for _, p := range []struct {
 		name string
 		do   func(before string) string
 	}{
-		{"good release", h.firstRelease},
-		{"model only", h.modelOnlyInCluster},
-		{"configuration only", h.configurationOnly},
+		{"good release", h.testFirstRelease},
+		{"model only", h.testModelOnly},
+		{"configuration only", h.testConfigOnly},
 	} {
-		if !h.part(p.name, func() { good = p.do(good) }) {
-			t.FailNow() // the rest builds on it
+		if !h.scenario(p.name, func() { good = p.do(good) }) {
+			t.FailNow() // the rest depends on it
 		}
 		if model == "" {
 			model = h.pods()[0].Spec.InitContainers[0].Image
 		}
 	}
-	h.illnesses(model)
+	h.testBadReleases(model)
 }
 
-// firstRelease: everything is pinned, and everybody agrees on what serves.
-func (h *harbour) firstRelease(string) string {
+// testFirstRelease: everything is pinned, and all sources agree on what is deployed.
+func (h *clusterProject) testFirstRelease(string) string {
 	r := h.run().wants(0, "deployed")
-	st := h.agrees("retail-api", r.report.Release)
+	st := h.requireServing("retail-api", r.report.Release)
 	pods := h.pods()
 	if len(pods) != 2 {
 		h.t.Errorf("%d pods, want 2", len(pods))
 	}
 	for _, p := range pods {
-		h.pinned(p, st)
+		h.requirePinned(p, st)
 	}
 	verdict := ask[struct{ Release, Verdict string }](h.project, "verify", "--env", "prod")
 	if verdict.Release != r.report.Release || verdict.Verdict != "passed" {
-		h.t.Errorf("slipway verify: %+v", verdict)
+		h.t.Errorf("slipway verify = %+v, want passed", verdict)
 	}
 	logs := h.slipway("logs", "--env", "prod").exits(0)
 	for _, p := range pods {
 		if !strings.Contains(logs.stdout, p.Metadata.Name+" | ") {
-			h.t.Errorf("slipway logs has no line of pod %s\n%s", p.Metadata.Name, logs)
+			h.t.Errorf("no line of pod %s in slipway logs\n%s", p.Metadata.Name, logs)
 		}
 	}
 	if !strings.Contains(logs.stdout, `"msg":"serving"`) {
-		h.t.Errorf("slipway logs does not show what the service said\n%s", logs)
+		h.t.Errorf("the service's log line is missing in slipway logs\n%s", logs)
 	}
 	return r.report.Release
 }
 
-// pinned: the pod runs the release's digest, and got its model from the release's
-// init container.
-func (h *harbour) pinned(p pod, st status) {
+// requirePinned checks that the pod runs the release's digest, and got its model from
+// the release's init container.
+func (h *clusterProject) requirePinned(p pod, st status) {
 	h.t.Helper()
 	text, err := json.Marshal(p)
 	h.must(err)
@@ -108,65 +108,65 @@ func (h *harbour) pinned(p pod, st status) {
 	}
 	values := slices.Collect(maps.Values(p.Metadata.Annotations))
 	if api.Image != image || !slices.Contains(values, st.Model.Digest) {
-		h.t.Errorf("the pod has not image %s and model %s:\n%s", image, st.Model.Digest, text)
+		h.t.Errorf("the pod lacks image %s or model %s:\n%s", image, st.Model.Digest, text)
 	}
 	inits := p.Spec.InitContainers
 	if len(inits) != 1 || !slices.Contains(inits[0].Args, st.Model.Digest) || !strings.Contains(inits[0].Image, "/retail-api@sha256:") {
 		h.t.Fatalf("the pod has no init container with the pinned model:\n%s", text)
 	}
 	if ended := p.Status.InitContainerStatuses[0].State.Terminated; ended == nil || ended.ExitCode != 0 {
-		h.t.Errorf("the init container has not ended well:\n%s", text)
+		h.t.Errorf("the init container failed:\n%s", text)
 	}
 }
 
-// oneRollout delivers the commit that is checked out while users ask, and checks
-// that it took exactly one new ReplicaSet, and new pods.
-func (h *harbour) oneRollout(before string) (release string, was, is status) {
+// deployOnce deploys the current commit under load, and checks that it created
+// exactly one ReplicaSet, and new pods.
+func (h *clusterProject) deployOnce(before string) (release string, was, is status) {
 	h.t.Helper()
-	was = h.agrees("retail-api", before)
-	sets, pods := h.revisions(), h.podNames()
-	r := h.visited(was.URL, basket, 0, func() result { return h.run().wants(0, "deployed") })
-	is = h.agrees("retail-api", r.report.Release)
-	if now := h.revisions(); len(now) != len(sets)+1 {
-		h.t.Errorf("one new ReplicaSet was wanted: %v, before %v", now, sets)
+	was = h.requireServing("retail-api", before)
+	sets, pods := h.replicaSets(), h.podNames()
+	r := h.underLoad(was.URL, basket, 0, func() result { return h.run().wants(0, "deployed") })
+	is = h.requireServing("retail-api", r.report.Release)
+	if now := h.replicaSets(); len(now) != len(sets)+1 {
+		h.t.Errorf("ReplicaSets = %v, want one more than %v", now, sets)
 	}
 	for _, name := range h.podNames() {
 		if slices.Contains(pods, name) {
-			h.t.Errorf("pod %s was there before", name)
+			h.t.Errorf("pod %s existed before the deploy", name)
 		}
 	}
 	return r.report.Release, was, is
 }
 
-func (h *harbour) modelOnlyInCluster(before string) string {
+func (h *clusterProject) testModelOnly(before string) string {
 	h.edit("slipway.yaml", "./cmd/train -data {{.Data}} -out {{.Output}}", "./cmd/train -l2 2e-5 -data {{.Data}} -out {{.Output}}")
 	h.commit("another model")
-	release, was, is := h.oneRollout(before)
+	release, was, is := h.deployOnce(before)
 	if is.Image.Digest != was.Image.Digest || is.Model.Version != was.Model.Version+1 || is.Model.Digest == was.Model.Digest {
-		h.t.Errorf("a new model with the old image was wanted: %+v, before %+v", is, was)
+		h.t.Errorf("status = %+v, want a new model with the same image as %+v", is, was)
 	}
 	for _, p := range h.pods() {
-		h.pinned(p, is)
+		h.requirePinned(p, is)
 	}
 	return release
 }
 
-// configurationOnly: the new configuration has a new name, and the old one stays
-// as it was, for the way back.
-func (h *harbour) configurationOnly(before string) string {
-	kept, used := h.configMaps(), h.referred("retail-api")
+// testConfigOnly: the new configuration has a new name, and the old one stays for a
+// rollback.
+func (h *clusterProject) testConfigOnly(before string) string {
+	kept, used := h.configMaps(), h.usedConfigMap("retail-api")
 	h.edit("k8s/api.yaml", "DRAIN_DELAY: 2s", "DRAIN_DELAY: 3s")
 	h.commit("drain for longer")
-	release, was, is := h.oneRollout(before)
+	release, was, is := h.deployOnce(before)
 	if is.Image.Digest != was.Image.Digest || is.Model.Digest != was.Model.Digest {
-		h.t.Errorf("image and model were to stay: %+v, before %+v", is, was)
+		h.t.Errorf("status = %+v, want image and model of %+v", is, was)
 	}
 	now := h.configMaps()
-	if fresh := h.referred("retail-api"); fresh == used || !strings.Contains(now[fresh], `"3s"`) || !strings.Contains(kept[used], `"2s"`) {
-		h.t.Errorf("the Deployment reads %s, before %s: %v", fresh, used, now)
+	if fresh := h.usedConfigMap("retail-api"); fresh == used || !strings.Contains(now[fresh], `"3s"`) || !strings.Contains(kept[used], `"2s"`) {
+		h.t.Errorf("ConfigMap of the Deployment = %s, want another one than %s: %v", fresh, used, now)
 	}
 	if now[used] != kept[used] {
-		h.t.Errorf("ConfigMap %s was %q and is %q", used, kept[used], now[used])
+		h.t.Errorf("ConfigMap %s changed from %q to %q", used, kept[used], now[used])
 	}
 	return release
 }

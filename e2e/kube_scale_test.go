@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// scaler is an autoscaler for the tiny service, quick to scale up and slow to
-// scale down.
-const scaler = `---
+// autoscaler is an autoscaler for the tiny service that scales up quickly and down
+// slowly.
+const autoscaler = `---
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
 metadata: {name: tiny}
@@ -24,37 +24,36 @@ spec:
   behavior: {scaleUp: {stabilizationWindowSeconds: 0}, scaleDown: {stabilizationWindowSeconds: 600}}
 `
 
-// TestKubeAutoscaler: how many pods there are is the autoscaler's to say, also
-// while a release comes in.
+// The autoscaler controls the number of replicas, even during a deploy.
 func TestKubeAutoscaler(t *testing.T) {
 	t.Parallel()
-	h := tinyInCluster(t, tinyManifests+scaler)
-	h.agrees("tiny", h.run().wants(0, "deployed").report.Release)
-	if n := h.in("get", "deployment", "tiny", "-o", "jsonpath={.spec.replicas}"); n != "2" && n != "1" {
+	h := newTinyClusterProject(t, tinyManifests+autoscaler)
+	h.requireServing("tiny", h.run().wants(0, "deployed").report.Release)
+	if n := h.kubectlIn("get", "deployment", "tiny", "-o", "jsonpath={.spec.replicas}"); n != "2" && n != "1" {
 		t.Errorf("%s replicas before any load", n)
 	}
-	stop := busy(h.reach("tiny"))
+	stop := generateLoad(h.serviceURL("tiny"))
 	defer stop()
 	if !h.settle(2*time.Minute, func() bool { return len(h.pods()) >= 3 }) {
-		t.Fatalf("the autoscaler did not scale up:\n%s", h.in("describe", "hpa", "tiny"))
+		t.Fatalf("no scale-up:\n%s", h.kubectlIn("describe", "hpa", "tiny"))
 	}
-	h.write("k8s/tiny.yaml", strings.Replace(tinyManifests, "GREETING: hello", "GREETING: welcome", 1)+scaler)
+	h.write("k8s/tiny.yaml", strings.Replace(tinyManifests, "GREETING: hello", "GREETING: welcome", 1)+autoscaler)
 	h.commit("in the middle of the rush")
-	r := h.visited(h.reach("tiny"), `{"n": 2}`, 0, func() result { return h.run().wants(0, "deployed") })
-	h.agrees("tiny", r.report.Release)
+	r := h.underLoad(h.serviceURL("tiny"), `{"n": 2}`, 0, func() result { return h.run().wants(0, "deployed") })
+	h.requireServing("tiny", r.report.Release)
 	if n := len(h.pods()); n < 3 {
-		t.Errorf("the release came in with %d pods, and there were 3 or more", n)
+		t.Errorf("%d pods after the deploy, want at least 3", n)
 	}
 	verified := ask[struct{ Notes []string }](h.project, "verify", "--env", "prod").Notes
 	for by, notes := range map[string][]string{"status": h.status("prod").Notes, "verify": verified} {
 		if all := strings.Join(notes, "\n"); !strings.Contains(all, "autoscaler tiny") || !strings.Contains(all, "between 2 and 4") {
-			t.Errorf("slipway %s does not tell of the autoscaler: %q", by, all)
+			t.Errorf("slipway %s does not mention the autoscaler: %q", by, all)
 		}
 	}
 }
 
-// busy asks as fast as two users can, until it is stopped.
-func busy(url string) (stop func()) {
+// generateLoad sends requests as fast as two clients can, until it is stopped.
+func generateLoad(url string) (stop func()) {
 	done := make(chan struct{})
 	var group sync.WaitGroup
 	for range 2 {
@@ -75,20 +74,20 @@ func busy(url string) (stop func()) {
 	return func() { close(done); group.Wait() }
 }
 
-// TestKubeTooBig: nobody knows the nodes, so a pod that finds no room is waited
-// for, as a node may be on its way.
-func TestKubeTooBig(t *testing.T) {
+// The role cannot read nodes, so an unschedulable pod is waited for: a node may be on
+// its way.
+func TestKubeUnschedulable(t *testing.T) {
 	t.Parallel()
-	h := tinyInCluster(t, tinyManifests)
+	h := newTinyClusterProject(t, tinyManifests)
 	good := h.run().wants(0, "deployed").report.Release
-	h.agrees("tiny", good)
+	h.requireServing("tiny", good)
 	h.edit("k8s/tiny.yaml", "cpu: 10m, memory: 16Mi", "cpu: 10m, memory: 100Gi")
 	h.commit("too big")
-	r := h.visited(h.reach("tiny"), `{"n": 2}`, 0, func() result { return h.run().wants(3, "rolled_back") })
+	r := h.underLoad(h.serviceURL("tiny"), `{"n": 2}`, 0, func() result { return h.run().wants(3, "rolled_back") })
 	for _, word := range []string{"can't be scheduled", "100Gi memory"} {
 		if !strings.Contains(r.report.Cause, word) {
-			t.Errorf("the cause does not say %q: %s", word, r.report.Cause)
+			t.Errorf("%q not found in the cause: %s", word, r.report.Cause)
 		}
 	}
-	h.keptInCluster("tiny", good, r)
+	h.requireRolledBack("tiny", good, r)
 }

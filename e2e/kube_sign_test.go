@@ -8,42 +8,42 @@ import (
 	"testing"
 )
 
-// TestKubeUntrusted: in a cluster as on this machine, what the policy does not
-// trust changes nothing: no object is touched, and no pod is started.
-func TestKubeUntrusted(t *testing.T) {
+// A release that the trust policy rejects changes nothing: no object is modified, and
+// no pod is started.
+func TestKubeUntrustedSignature(t *testing.T) {
 	t.Parallel()
-	h := tinyInCluster(t, tinyManifests)
+	h := newTinyClusterProject(t, tinyManifests)
 	h.sign("keys")
 	h.edit("slipway.yaml", "bake: 300ms", "bake: 300ms, trust: {keys: [cosign.pub], require: [signature, provenance]}")
 	h.commit("sign, and trust nobody else")
 	good := h.run().wants(0, "deployed").report.Release
-	h.agrees("tiny", good)
-	h.cosigned()
-	before, pods := h.revisions(), h.podNames()
+	h.requireServing("tiny", good)
+	h.requireCosigned()
+	before, pods := h.replicaSets(), h.podNames()
 	h.newKey("other-keys")
 	h.commit("trust another key, and sign with the first")
 	h.env = append(h.env, "COSIGN_KEY="+h.base+"/keys/cosign.key")
 	h.edit("slipway.yaml", `accuracy >= 0.8`, `accuracy >= 0.7`)
 	h.commit("a change")
 	h.run().wants(1, "failed").says("by a key that the policy does not trust")
-	if now := h.revisions(); !slices.Equal(now, before) {
+	if now := h.replicaSets(); !slices.Equal(now, before) {
 		t.Errorf("ReplicaSets %v, before %v", now, before)
 	}
 	if now := h.podNames(); !slices.Equal(now, pods) {
 		t.Errorf("pods %v, before %v", now, pods)
 	}
-	h.agrees("tiny", good)
+	h.requireServing("tiny", good)
 	h.slipway("verify", "--provenance", good, "--env", "prod").exits(1)
 }
 
-// cosigned: all that the pods run is an image that cosign accepts, the one with
-// the model too. That is what a cluster with an admission policy goes by.
-func (h *harbour) cosigned() {
+// requireCosigned checks that cosign accepts all images that the pods run, the
+// model's included, as an admission policy would.
+func (h *clusterProject) requireCosigned() {
 	h.t.Helper()
-	images := strings.Fields(h.in("get", "pods", "-o", "jsonpath={.items[*].spec['initContainers','containers'][*].image}"))
+	images := strings.Fields(h.kubectlIn("get", "pods", "-o", "jsonpath={.items[*].spec['initContainers','containers'][*].image}"))
 	slices.Sort(images)
 	if images = slices.Compact(images); len(images) != 2 {
-		h.t.Errorf("the pods run %q, want the service's image and the model's", images)
+		h.t.Errorf("images of the pods = %q, want the service's and the model's", images)
 	}
 	address, stop := h.project.registry() // h.registry is where the nodes are
 	defer stop()

@@ -20,36 +20,36 @@ import (
 	"github.com/slipway-cd/slipway/e2e/cluster"
 )
 
-// theCluster is started when the first test wants one, and stopped by TestMain.
+// sharedCluster is started by the first test that needs it, and stopped by TestMain.
 var (
-	theCluster = sync.OnceValues(startCluster)
-	wanted     atomic.Bool
+	sharedCluster  = sync.OnceValues(startCluster)
+	clusterStarted atomic.Bool
 )
 
 func startCluster() (*cluster.Cluster, error) {
-	wanted.Store(true)
+	clusterStarted.Store(true)
 	if path := os.Getenv("KUBECONFIG"); path != "" {
 		return cluster.Existing(path), nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute) // it may have to be built
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute) // includes the build
 	defer cancel()
 	return cluster.Start(ctx, cluster.Config{Log: os.Stderr})
 }
 
 func stopCluster() error {
-	if !wanted.Load() {
+	if !clusterStarted.Load() {
 		return nil
 	}
-	if c, err := theCluster(); err == nil { // else the tests said so
+	if c, err := sharedCluster(); err == nil { // otherwise the tests have reported it
 		return c.Stop()
 	}
 	return nil
 }
 
-// kube is a real cluster, or the test is skipped where there can't be one.
-func kube(t *testing.T) *cluster.Cluster {
+// requireCluster returns a real cluster, or skips the test where none is possible.
+func requireCluster(t *testing.T) *cluster.Cluster {
 	t.Helper()
-	c, err := theCluster()
+	c, err := sharedCluster()
 	if errors.Is(err, cluster.ErrUnsupported) {
 		t.Skipf("no cluster here (KUBECONFIG would name one): %v", err)
 	}
@@ -59,36 +59,36 @@ func kube(t *testing.T) *cluster.Cluster {
 	return c
 }
 
-// harbour is a project that delivers into a namespace of a real cluster, with no
+// clusterProject is a project that deploys to a namespace of a real cluster, with no
 // more rights than docs/kubernetes-role.yaml grants.
-type harbour struct {
+type clusterProject struct {
 	*project
-	c        *cluster.Cluster
-	ns       string
-	registry string // where the nodes pull from
+	cluster   *cluster.Cluster
+	namespace string
+	registry  string // the nodes pull from it
 }
 
-// inCluster makes prod of the project a namespace of its own, and serves the
+// newClusterProject makes a new namespace the project's target prod, and serves the
 // project's registry to the nodes.
-func inCluster(t *testing.T, p *project) *harbour {
+func newClusterProject(t *testing.T, p *project) *clusterProject {
 	t.Helper()
-	c := kube(t)
-	h := &harbour{project: p, c: c, ns: fmt.Sprintf("e2e-%08x", rand.Uint32())}
+	c := requireCluster(t)
+	h := &clusterProject{project: p, cluster: c, namespace: fmt.Sprintf("e2e-%08x", rand.Uint32())}
 	h.registry = fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(20000))
-	h.kubectl("create", "namespace", h.ns)
-	t.Cleanup(h.leave)
-	h.role()
-	before, after := h.prod()
-	h.edit("slipway.yaml", before, after+fmt.Sprintf("target: {kubernetes: {namespace: %s, registry: %q}}", h.ns, h.registry))
+	h.kubectl("create", "namespace", h.namespace)
+	t.Cleanup(h.cleanUp)
+	h.useServiceAccount()
+	before, after := h.prodTarget()
+	h.edit("slipway.yaml", before, after+fmt.Sprintf("target: {kubernetes: {namespace: %s, registry: %q}}", h.namespace, h.registry))
 	h.serveRegistry()
 	return h
 }
 
-// leave takes the service down while its account still may, and then the
-// namespace. The project's own cleanup finds nothing to take down any more.
-func (h *harbour) leave() {
+// cleanUp takes the service down while its service account still exists, and then
+// deletes the namespace. The project's cleanup finds nothing to take down afterwards.
+func (h *clusterProject) cleanUp() {
 	if h.t.Failed() {
-		h.describe()
+		h.dumpNamespace()
 	}
 	if len(h.said) > 0 {
 		h.down()
@@ -96,14 +96,14 @@ func (h *harbour) leave() {
 	if err := os.Remove(filepath.Join(h.dir, "slipway.yaml")); err != nil {
 		h.t.Error(err)
 	}
-	if _, err := h.c.Kubectl(context.Background(), "delete", "namespace", h.ns, "--wait=false"); err != nil {
+	if _, err := h.cluster.Kubectl(context.Background(), "delete", "namespace", h.namespace, "--wait=false"); err != nil {
 		h.t.Error(err)
 	}
 }
 
-// prod is the project's line for prod up to its target's end, and up to its
-// target's beginning.
-func (h *harbour) prod() (whole, beginning string) {
+// prodTarget returns the project's line for prod up to the end of its target, and up
+// to its beginning.
+func (h *clusterProject) prodTarget() (whole, prefix string) {
 	h.t.Helper()
 	_, rest, _ := strings.Cut(h.read(h.dir+"/slipway.yaml"), "prod: {")
 	at := strings.Index(rest, "target: ")
@@ -114,31 +114,32 @@ func (h *harbour) prod() (whole, beginning string) {
 	return "prod: {" + rest[:end+2], "prod: {" + rest[:at]
 }
 
-func (h *harbour) kubectl(args ...string) string {
+func (h *clusterProject) kubectl(args ...string) string {
 	h.t.Helper()
-	out, err := h.c.Kubectl(h.t.Context(), args...)
+	out, err := h.cluster.Kubectl(h.t.Context(), args...)
 	h.must(err)
 	return strings.TrimSpace(out)
 }
 
-// in is kubectl in the namespace.
-func (h *harbour) in(args ...string) string {
+// kubectlIn runs kubectl in the namespace.
+func (h *clusterProject) kubectlIn(args ...string) string {
 	h.t.Helper()
-	return h.kubectl(append([]string{"-n", h.ns}, args...)...)
+	return h.kubectl(append([]string{"-n", h.namespace}, args...)...)
 }
 
-func (h *harbour) apply(text string) {
+func (h *clusterProject) apply(text string) {
 	h.t.Helper()
-	_, err := h.c.KubectlInput(h.t.Context(), text, "-n", h.ns, "apply", "-f", "-")
+	_, err := h.cluster.KubectlInput(h.t.Context(), text, "-n", h.namespace, "apply", "-f", "-")
 	h.must(err)
 }
 
-// role makes Slipway's own account, and a kubeconfig with nothing but its token.
-func (h *harbour) role() {
+// useServiceAccount creates Slipway's service account, and a kubeconfig with only its
+// token.
+func (h *clusterProject) useServiceAccount() {
 	h.t.Helper()
-	h.in("apply", "-f", "../docs/kubernetes-role.yaml")
-	token := h.in("create", "token", "slipway", "--duration=12h")
-	text, err := h.c.Kubectl(h.t.Context(), "config", "view", "--raw", "--minify", "--flatten", "-o", "json")
+	h.kubectlIn("apply", "-f", "../docs/kubernetes-role.yaml")
+	token := h.kubectlIn("create", "token", "slipway", "--duration=12h")
+	text, err := h.cluster.Kubectl(h.t.Context(), "config", "view", "--raw", "--minify", "--flatten", "-o", "json")
 	h.must(err)
 	var config map[string]any
 	h.must(json.Unmarshal([]byte(text), &config))
@@ -153,10 +154,10 @@ func (h *harbour) role() {
 	h.env = append(h.env, "KUBECONFIG="+path)
 }
 
-// serveRegistry shows the project's registry to the nodes until the test ends.
-func (h *harbour) serveRegistry() {
+// serveRegistry serves the project's registry to the nodes until the test ends.
+func (h *clusterProject) serveRegistry() {
 	h.t.Helper()
-	cmd := h.c.Command(binary(), "registry", "--listen", h.registry)
+	cmd := h.cluster.Command(binary(), "registry", "--listen", h.registry)
 	cmd.Dir, cmd.Env = h.dir, h.env
 	said, err := cmd.StdoutPipe()
 	h.must(err)
@@ -167,16 +168,16 @@ func (h *harbour) serveRegistry() {
 	}
 }
 
-// reach is an address of a Service of the namespace that works from here.
-func (h *harbour) reach(service string) string {
+// serviceURL returns the URL of a Service of the namespace.
+func (h *clusterProject) serviceURL(service string) string {
 	h.t.Helper()
-	ip := h.in("get", "service", service, "-o", "jsonpath={.spec.clusterIP}")
-	port := h.in("get", "service", service, "-o", "jsonpath={.spec.ports[0].port}")
+	ip := h.kubectlIn("get", "service", service, "-o", "jsonpath={.spec.clusterIP}")
+	port := h.kubectlIn("get", "service", service, "-o", "jsonpath={.spec.ports[0].port}")
 	return "http://" + net.JoinHostPort(ip, port)
 }
 
-// revisions are the names of all ReplicaSets that a Deployment ever had.
-func (h *harbour) revisions() []string {
+// replicaSets returns the names of all ReplicaSets, old ones included.
+func (h *clusterProject) replicaSets() []string {
 	h.t.Helper()
-	return strings.Fields(h.in("get", "replicasets", "-o", "jsonpath={.items[*].metadata.name}"))
+	return strings.Fields(h.kubectlIn("get", "replicasets", "-o", "jsonpath={.items[*].metadata.name}"))
 }
