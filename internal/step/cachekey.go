@@ -1,8 +1,6 @@
 package step
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 
@@ -44,6 +42,5 @@ func CacheKey(s Spec, fingerprint string, given map[string]json.RawMessage) (del
 	if err != nil {
 		return "", fmt.Errorf("compute the cache key of step %s: %w", s.Name, err)
 	}
-	sum := sha256.Sum256(canonical)
-	return delivery.Digest("sha256:" + hex.EncodeToString(sum[:])), nil
+	return delivery.DigestOf(canonical), nil
 }

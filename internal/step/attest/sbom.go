@@ -1,8 +1,6 @@
 package attest
 
 import (
-	"crypto/sha256"
-	"fmt"
 	"os"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -72,7 +70,7 @@ func readDocument(d port.Document) ([]byte, error) {
 	if err != nil {
 		return nil, fault.New(fault.NotFound, "read the SBOM").Cause(err).Hint("run again: the SBOM is regenerated")
 	}
-	if got := delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(raw))); got != d.Digest {
+	if got := delivery.DigestOf(raw); got != d.Digest {
 		return nil, fault.New(fault.Corrupt, "the SBOM %s has changed since it was written", d.Path)
 	}
 	return raw, nil

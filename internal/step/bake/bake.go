@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/wait"
 )
 
 // A release is observed ten times per bake time, within these bounds.
@@ -77,11 +78,11 @@ func (b Bake) Run(ctx context.Context, observe func(ctx context.Context, last bo
 			failures = 0
 		}
 		b.Progress(max(left, 0).Round(time.Second), o.Progress)
-		wait := interval
+		pause := interval
 		if left > 0 {
-			wait = min(interval, left)
+			pause = min(interval, left)
 		}
-		if err := b.Clock.Wait(ctx, wait); err != nil {
+		if err := wait.Sleep(ctx, pause); err != nil {
 			return err
 		}
 	}

@@ -12,8 +12,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/ocilayout"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -147,7 +147,7 @@ func (s Step) Revalidate(_ context.Context, _ step.Request, cached step.Result) 
 	if err := json.Unmarshal(cached.Output, &b); err != nil {
 		return cached, false, nil //nolint:nilerr // an output that can't be read is built again
 	}
-	return cached, layoutComplete(b.Layout, b.Digest), nil
+	return cached, ocilayout.Layout(b.Layout).IsComplete(b.Digest), nil
 }
 
 // Fingerprint returns the builder's.
@@ -174,10 +174,4 @@ func formatSize(bytes int64) string {
 		return fmt.Sprintf("%.1f MB", float64(bytes)/k/k)
 	}
 	return fmt.Sprintf("%.1f GB", float64(bytes)/k/k/k)
-}
-
-// descriptor is an OCI descriptor.
-type descriptor struct {
-	Digest delivery.Digest `json:"digest"`
-	Size   int64           `json:"size"`
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/ocilayout"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
@@ -90,7 +91,7 @@ func TestDockerfile(t *testing.T) {
 
 func TestWholeWithPlatforms(t *testing.T) {
 	built := porttest.WriteIndexLayout(t, t.TempDir())
-	if !layoutComplete(built.Layout, built.Digest) {
+	if !ocilayout.Layout(built.Layout).IsComplete(built.Digest) {
 		t.Fatal("a whole layout is not taken")
 	}
 	blobs, err := filepath.Glob(filepath.Join(built.Layout, "blobs", "sha256", "*"))
@@ -101,7 +102,7 @@ func TestWholeWithPlatforms(t *testing.T) {
 		if err := os.Rename(b, b+".away"); err != nil {
 			t.Fatal(err)
 		}
-		if layoutComplete(built.Layout, built.Digest) {
+		if ocilayout.Layout(built.Layout).IsComplete(built.Digest) {
 			t.Errorf("without %s it is taken for whole", filepath.Base(b))
 		}
 		if err := os.Rename(b+".away", b); err != nil {
@@ -128,13 +129,15 @@ func TestReuseLooksAtTheLayout(t *testing.T) {
 		"another index": func(dir string, _ delivery.Digest) {
 			_ = os.WriteFile(dir+"/index.json", []byte(`{"manifests":[]}`), 0o644)
 		},
-		"no manifest":    func(dir string, d delivery.Digest) { _ = os.Remove(blobPath(dir, d)) },
-		"other manifest": func(dir string, d delivery.Digest) { _ = os.WriteFile(blobPath(dir, d), []byte(`{}`), 0o644) },
+		"no manifest": func(dir string, d delivery.Digest) { _ = os.Remove(ocilayout.Layout(dir).BlobPath(d)) },
+		"other manifest": func(dir string, d delivery.Digest) {
+			_ = os.WriteFile(ocilayout.Layout(dir).BlobPath(d), []byte(`{}`), 0o644)
+		},
 		"layer cut": func(dir string, d delivery.Digest) {
-			raw, _ := os.ReadFile(blobPath(dir, d))
-			var m struct{ Layers []descriptor }
+			raw, _ := os.ReadFile(ocilayout.Layout(dir).BlobPath(d))
+			var m ocilayout.Manifest
 			_ = json.Unmarshal(raw, &m)
-			_ = os.Truncate(blobPath(dir, m.Layers[0].Digest), 3)
+			_ = os.Truncate(ocilayout.Layout(dir).BlobPath(m.Layers[0].Digest), 3)
 		},
 	}
 	for name, do := range damage {

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
+	"github.com/slipway-cd/slipway/internal/atomicfile"
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
@@ -80,16 +80,7 @@ func (c *Cache) Save(file string) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", file, err)
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(file), ".digests-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", file, err)
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(raw)
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", file, err)
-	}
-	if err := os.Rename(tmp.Name(), file); err != nil {
+	if err := atomicfile.Write(file, raw, 0o600); err != nil {
 		return fmt.Errorf("write %s: %w", file, err)
 	}
 	c.dirty = false

@@ -6,7 +6,6 @@ package digest
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -44,7 +43,7 @@ func (h Hasher) Paths(ctx context.Context, paths []string) (delivery.Digest, err
 			return "", err
 		}
 	}
-	return digestOf(sum.Sum(nil)), nil
+	return delivery.DigestFromHash(sum), nil
 }
 
 // Dir returns the digest of all regular files below dir. Symbolic links are
@@ -63,7 +62,7 @@ func (h Hasher) Dir(ctx context.Context, dir string) (delivery.Digest, error) {
 	if err := h.writeFiles(ctx, sum, files); err != nil {
 		return "", err
 	}
-	return digestOf(sum.Sum(nil)), nil
+	return delivery.DigestFromHash(sum), nil
 }
 
 // Paths is Hasher.Paths without a cache.
@@ -182,7 +181,7 @@ func (h Hasher) hashFile(ctx context.Context, path string) (delivery.Digest, err
 	if _, err := io.Copy(sum, &contextReader{ctx, f}); err != nil {
 		return "", fmt.Errorf("read %s: %w", path, err)
 	}
-	d := digestOf(sum.Sum(nil))
+	d := delivery.DigestFromHash(sum)
 	h.Cache.put(path, f, info, d)
 	return d, nil
 }
@@ -198,8 +197,4 @@ func (r *contextReader) Read(p []byte) (int, error) {
 		return 0, context.Cause(r.ctx)
 	}
 	return r.r.Read(p)
-}
-
-func digestOf(sum []byte) delivery.Digest {
-	return delivery.Digest("sha256:" + hex.EncodeToString(sum))
 }

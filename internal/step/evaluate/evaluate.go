@@ -121,7 +121,7 @@ func (s Step) runEvaluation(ctx context.Context, r step.Request, w step.Evaluate
 	j.Command.Env = python.Environ(j.Command.Env)
 	r.Progress("evaluating as job %s", j.Name)
 	last := &job.TailWriter{To: r.Log}
-	done, err := job.Runner{Jobs: s.Jobs, Clock: s.Clock}.Run(ctx, j, last)
+	done, err := job.Runner{Jobs: s.Jobs}.Run(ctx, j, last)
 	if err != nil {
 		return "", nil, fmt.Errorf("evaluate: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/wait"
 )
 
 // How often a job is polled: quickly at first, for short ones.
@@ -25,8 +26,7 @@ const (
 
 // Runner runs commands as jobs.
 type Runner struct {
-	Jobs  port.Jobs
-	Clock step.Clock
+	Jobs port.Jobs
 }
 
 var unsafeName = regexp.MustCompile(`[^A-Za-z0-9._-]`)
@@ -57,7 +57,7 @@ func (n Runner) Run(ctx context.Context, j port.Job, log io.Writer) (Result, err
 		return Result{}, n.stop(ctx, h, err)
 	}
 	tail := &logTail{jobs: n.Jobs, job: h, to: log}
-	for wait := minPollInterval; ; wait = min(wait*3/2, maxPollInterval) {
+	for pause := minPollInterval; ; pause = min(pause*3/2, maxPollInterval) {
 		state, err := n.Jobs.Poll(ctx, h)
 		if err != nil {
 			return Result{}, n.stop(ctx, h, err)
@@ -69,7 +69,7 @@ func (n Runner) Run(ctx context.Context, j port.Job, log io.Writer) (Result, err
 		if !state.Found {
 			return Result{}, fault.New(fault.Unavailable, "job %s not found", j.Name).Hint("run again: it starts a new job")
 		}
-		if err := n.Clock.Wait(ctx, wait); err != nil {
+		if err := wait.Sleep(ctx, pause); err != nil {
 			return Result{}, n.stop(ctx, h, err)
 		}
 	}

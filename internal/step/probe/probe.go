@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/wait"
 )
 
 // Defaults and intervals.
@@ -121,7 +122,7 @@ func (d *healthTracker) record(s healthCheck) {
 func (p Checker) waitHealthy(ctx context.Context, r step.Request, url string, w Expectation) (delivery.GateResult, error) {
 	begun := p.Clock.Now()
 	var d healthTracker
-	for wait := minRetryWait; ; {
+	for pause := minRetryWait; ; {
 		left := w.Timeout - p.Clock.Now().Sub(begun)
 		d.record(p.checkHealth(ctx, url, w, left))
 		left = w.Timeout - p.Clock.Now().Sub(begun)
@@ -144,9 +145,9 @@ func (p Checker) waitHealthy(ctx context.Context, r step.Request, url string, w 
 		}
 		next := healthyInterval
 		if d.last.problem != "" {
-			next, wait = wait, min(wait*3/2, maxRetryWait)
+			next, pause = pause, min(pause*3/2, maxRetryWait)
 		}
-		if err := p.Clock.Wait(ctx, min(next, left)); err != nil {
+		if err := wait.Sleep(ctx, min(next, left)); err != nil {
 			return delivery.GateResult{}, err
 		}
 	}

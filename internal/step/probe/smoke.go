@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/gate"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/wait"
 )
 
 // How often a smoke request without a response is sent, and with what pause. One
@@ -112,8 +113,8 @@ func (p Checker) send(ctx context.Context, url string, c compiledCheck) (reply p
 		if reply, err = p.Prober.Probe(ctx, q); err == nil {
 			return reply, nil
 		}
-		if wait := p.Clock.Wait(ctx, smokeWait); wait != nil {
-			return reply, wait
+		if ended := wait.Sleep(ctx, smokeWait); ended != nil {
+			return reply, ended
 		}
 	}
 	return reply, err

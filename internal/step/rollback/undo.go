@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/probe"
 	"github.com/slipway-cd/slipway/internal/step/rollout"
+	"github.com/slipway-cd/slipway/internal/wait"
 )
 
 // How often restoring is attempted, with what waits, for how long it is retried
@@ -114,7 +115,7 @@ func (u undo) done(url string) (step.Result, error) {
 // target is retried for much longer than one that refuses.
 func (u undo) restore(ctx context.Context) (url string, failures []error) {
 	end := u.Clock.Now().Add(outageTimeout)
-	for wait := minRetryWait; ; wait = min(2*wait, maxRetryWait) {
+	for pause := minRetryWait; ; pause = min(2*pause, maxRetryWait) {
 		url, err := u.attempt(ctx)
 		if err == nil {
 			return url, nil
@@ -128,7 +129,7 @@ func (u undo) restore(ctx context.Context) (url string, failures []error) {
 		if unreachable {
 			u.Request.Progress("%s is unreachable; retrying until %s", u.Request.Environment, end.UTC().Format(time.TimeOnly))
 		}
-		if u.Clock.Wait(ctx, wait) != nil {
+		if wait.Sleep(ctx, pause) != nil {
 			return "", failures
 		}
 	}

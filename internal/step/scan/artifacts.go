@@ -1,7 +1,7 @@
 package scan
 
 import (
-	"crypto/sha256"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/textline"
 )
 
 // The files in the step's folder of the run, and their limits.
@@ -23,6 +24,7 @@ const (
 	tableType   = "text/plain; charset=utf-8"
 	maxFindings = 200 // findings in the output
 	maxLogLines = 100 // of the table in the log
+	maxCell     = 200 // characters of one cell: names from an image may contain anything
 )
 
 // fillOutput adds the verdict and what it is based on.
@@ -70,8 +72,7 @@ func writeArtifact(dir, name, kind string, data []byte) (*port.Document, error) 
 	if err := os.WriteFile(path, data, 0o644); err != nil {
 		return nil, fault.New(fault.Unavailable, "write %s", path).Cause(err).Hint("free disk space, or check the folder's permissions")
 	}
-	sum := delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(data)))
-	return &port.Document{Type: kind, Path: path, Digest: sum, Size: int64(len(data))}, nil
+	return &port.Document{Type: kind, Path: path, Digest: delivery.DigestOf(data), Size: int64(len(data))}, nil
 }
 
 // findingsTable formats the findings, one per line.
@@ -90,23 +91,12 @@ func findingsTable(j assessment) string {
 		if f.Why != "" {
 			note += ": " + f.Why
 		}
-		cells := []string{mark, string(f.Severity), f.ID, f.Package, f.Version, orElse(strings.Join(f.FixedIn, ", "), "-"), f.Type, orElse(f.Path, "-"), note}
+		cells := []string{mark, string(f.Severity), f.ID, f.Package, f.Version, cmp.Or(strings.Join(f.FixedIn, ", "), "-"), f.Type, cmp.Or(f.Path, "-"), note}
 		for i := range cells {
-			cells[i] = printable(cells[i])
+			cells[i] = textline.Printable(cells[i], maxCell)
 		}
 		fmt.Fprintln(w, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
 	}
 	_ = w.Flush() // into memory: it can't fail
 	return text.String()
-}
-
-// printable keeps names from an image, which may contain anything, from moving
-// the cursor or breaking the table.
-func printable(s string) string {
-	return strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f || c >= 0x80 && c < 0xa0 {
-			return '?'
-		}
-		return c
-	}, truncateLine(s))
 }

@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -96,7 +97,7 @@ func scanSummary(r port.ScanReport) string {
 	if r.Scanner == "" {
 		return "nothing was scanned"
 	}
-	text := r.Scanner + " scanned " + orElse(formatPackages(r.Packages), "no packages")
+	text := r.Scanner + " scanned " + cmp.Or(formatPackages(r.Packages), "no packages")
 	if r.Distribution != "" {
 		text += " on " + r.Distribution
 	}
@@ -143,11 +144,4 @@ func plural(n int, word string) string {
 		return "1 " + word
 	}
 	return fmt.Sprintf("%d %ss", n, word)
-}
-
-func orElse(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }

@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -77,7 +78,7 @@ func sarif(j assessment, r port.ScanReport) sarifLog {
 			i = len(rules)
 			rules[f.ID] = i
 			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{
-				ID: f.ID, Short: sarifText{orElse(truncateLine(f.Title), f.ID)}, Help: f.URL,
+				ID: f.ID, Short: sarifText{cmp.Or(truncateLine(f.Title), f.ID)}, Help: f.URL,
 				Properties: map[string]string{"security-severity": score(f.Severity)},
 			})
 		}
@@ -87,7 +88,7 @@ func sarif(j assessment, r port.ScanReport) sarifLog {
 }
 
 func result(f assessedFinding, rule int) sarifResult {
-	where := orElse(strings.TrimPrefix(f.Path, "/"), "image")
+	where := cmp.Or(strings.TrimPrefix(f.Path, "/"), "image")
 	out := sarifResult{
 		Rule: f.ID, Index: rule, Level: level(f), Message: sarifText{f.String()},
 		Locations:    []sarifLocation{{Physical: sarifPhysical{sarifArtifact{where}}}},
@@ -97,7 +98,7 @@ func result(f assessedFinding, rule int) sarifResult {
 		out.Locations[0].Logical = []sarifLogical{{Name: string(f.Layer) + ":" + f.Path, Kind: "resource"}}
 	}
 	if f.waived || f.suppressedByVEX {
-		out.Suppressions = []sarifSuppression{{Kind: "external", Justification: orElse(f.Why, f.Note)}}
+		out.Suppressions = []sarifSuppression{{Kind: "external", Justification: cmp.Or(f.Why, f.Note)}}
 	}
 	return out
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/textline"
 )
 
 // vexStatus is the status of a vulnerability in a product.
@@ -29,6 +30,7 @@ const (
 	vexContext       = "https://openvex.dev/ns"
 	maxVEXBytes      = 4 << 20 // bytes
 	maxVEXStatements = 100_000
+	maxLine          = 200 // characters of a text in an error or a note
 	justifications   = "component_not_present, vulnerable_code_not_present, vulnerable_code_not_in_execute_path, vulnerable_code_cannot_be_controlled_by_adversary, inline_mitigations_already_exist"
 )
 
@@ -261,12 +263,5 @@ func decodeStrict(raw []byte, into any) error {
 	return nil
 }
 
-// truncateLine returns s as one line of at most 200 bytes.
-func truncateLine(s string) string {
-	const most = 200
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "..."
-	}
-	return s
-}
+// truncateLine returns s as one printable line.
+func truncateLine(s string) string { return textline.Printable(s, maxLine) }

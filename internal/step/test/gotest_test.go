@@ -9,6 +9,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/textline"
 )
 
 func silent(string, ...any) {}
@@ -53,7 +54,7 @@ func TestGoFailures(t *testing.T) {
 			t.Errorf("%d passed, %d failed, %d skipped", got.passed, got.failed, got.skipped)
 		}
 		for i := range got.failures {
-			got.failures[i].Message = firstLine(got.failures[i].Message)
+			got.failures[i].Message = textline.First(got.failures[i].Message)
 		}
 		if fmt.Sprint(got.failures) != fmt.Sprint(want) {
 			t.Errorf("got  %q\nwant %q", got.failures, want)

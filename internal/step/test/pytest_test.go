@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/textline"
 )
 
 // TestPytestForms: what pytest writes about a failure, and what people are told.
@@ -89,7 +90,7 @@ func TestPytestForms(t *testing.T) {
 				t.Fatalf("%+v, %v", got, err)
 			}
 			f := got.failures[0]
-			f.Message = firstLine(f.Message)
+			f.Message = textline.First(f.Message)
 			if f != c.want {
 				t.Errorf("got  %+v\nwant %+v", f, c.want)
 			}

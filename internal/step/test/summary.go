@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/textline"
 )
 
 // How much of the failures is kept: enough to read, little enough to record.
@@ -79,7 +80,7 @@ func (c counted) cause(f step.ReportFormat) string {
 		if f.Location != "" {
 			line += " (" + f.Location + ")"
 		}
-		if m := firstLine(f.Message); m != "" {
+		if m := textline.First(f.Message); m != "" {
 			line += ": " + truncate(m, 160)
 		}
 		parts = append(parts, line)
@@ -95,11 +96,6 @@ func formatFindings(n int) string {
 		return "1 finding"
 	}
 	return fmt.Sprintf("%d findings", n)
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
-	return strings.TrimSpace(line)
 }
 
 // truncate shortens to at most n bytes of whole characters.

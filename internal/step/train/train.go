@@ -60,7 +60,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	j.Command.Env = python.Environ(j.Command.Env)
 	r.Progress("training as job %s", j.Name)
 	last := &job.TailWriter{To: r.Log}
-	done, err := job.Runner{Jobs: s.Jobs, Clock: s.Clock}.Run(ctx, j, last)
+	done, err := job.Runner{Jobs: s.Jobs}.Run(ctx, j, last)
 	if err != nil {
 		return step.Result{}, fmt.Errorf("train: %w", err)
 	}

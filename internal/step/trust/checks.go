@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -80,7 +81,7 @@ func (e evidence) checkImageProvenance(sha, tree string) Check {
 		if commit == sha && (of == "" || tree == "" || of == tree) {
 			return e.newCheck(name, &a.signer, nil, "built from commit "+short(commit)+" by "+p.RunDetails.Builder.ID+", signed by "+a.signer.String(), details(p)...)
 		}
-		others = append(others, "it names commit "+or(short(commit), "none")+treeOf(commit == sha, of))
+		others = append(others, "it names commit "+cmp.Or(short(commit), "none")+treeOf(commit == sha, of))
 	}
 	return e.newCheck(name, nil, fault.New(fault.Denied, "the provenance of %s does not match the release's commit %s: %s", e.subject, short(sha), strings.Join(others, "; ")).
 		Hint("deliver the commit again, with sign: in slipway.yaml"), "")

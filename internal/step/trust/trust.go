@@ -5,6 +5,7 @@
 package trust
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -169,13 +170,13 @@ func (e evidence) unavailable() error {
 	switch kind {
 	case fault.Corrupt, fault.NotFound:
 		return fault.New(fault.Denied, "%s does not match what the release pins", e.subject).Cause(e.err).
-			Hint("%s", or(fault.HintOf(e.err), "find out who changed it, and deliver it again"))
+			Hint("%s", cmp.Or(fault.HintOf(e.err), "find out who changed it, and deliver it again"))
 	case fault.Invalid, fault.Denied:
 	default:
 		kind = fault.Unavailable
 	}
 	return fault.New(kind, "verify %s", e.subject).Cause(e.err).
-		Hint("%s", or(fault.HintOf(e.err), "an artifact that can't be verified is not trusted; run again"))
+		Hint("%s", cmp.Or(fault.HintOf(e.err), "an artifact that can't be verified is not trusted; run again"))
 }
 
 // trustedSigners lists the policy's signers, for hints.
@@ -188,11 +189,4 @@ func (e evidence) trustedSigners() string {
 		who = append(who, fmt.Sprintf("%s (by %s)", id.Subject, id.Issuer))
 	}
 	return strings.Join(who, ", ")
-}
-
-func or(text, otherwise string) string {
-	if text != "" {
-		return text
-	}
-	return otherwise
 }

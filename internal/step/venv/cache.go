@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/slipway-cd/slipway/internal/atomicfile"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/flock"
 	"github.com/slipway-cd/slipway/internal/step"
@@ -23,9 +24,6 @@ const (
 	completionName = "complete.json" // written last
 	lockName       = "lock"
 )
-
-// lockPollInterval is how often the lock is tried.
-const lockPollInterval = 200 * time.Millisecond
 
 // completion marks the environment beside it as complete.
 type completion struct {
@@ -85,62 +83,29 @@ func (m Manager) markComplete(folder string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(folder, completionName+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(raw)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), filepath.Join(folder, completionName))
+	return atomicfile.Write(filepath.Join(folder, completionName), raw, 0o600)
 }
 
 // lock waits until no other process creates this environment. The kernel releases
 // the lock when its holder dies.
 func (m Manager) lock(ctx context.Context, r step.Request, folder string) (*os.File, error) {
 	path := filepath.Join(folder, lockName)
-	for said := false; ; {
+	for {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return nil, writeError(folder, err)
 		}
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // a cleanup took the folder in between
-		}
-		if err != nil {
+		f, err := flock.Lock(ctx, path, func() {
+			r.Progress("waiting for another step that is creating the same environment")
+		})
+		switch {
+		case err == nil:
+			return f, nil
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case !errors.Is(err, fs.ErrNotExist): // else a cleanup removed the folder in between
 			return nil, writeError(path, err)
 		}
-		free, err := flock.Try(f)
-		switch {
-		case err != nil:
-			return nil, errors.Join(writeError(path, err), f.Close())
-		case free && isCurrent(f, path):
-			return f, nil
-		}
-		f.Close()
-		if free {
-			continue
-		}
-		if !said {
-			said = true
-			r.Progress("waiting for another step that is creating the same environment")
-		}
-		if err := m.Clock.Wait(ctx, lockPollInterval); err != nil {
-			return nil, err
-		}
 	}
-}
-
-// isCurrent reports whether f is still the file at path.
-func isCurrent(f *os.File, path string) bool {
-	held, err := f.Stat()
-	if err != nil {
-		return false
-	}
-	now, err := os.Stat(path)
-	return err == nil && os.SameFile(held, now)
 }
 
 func writeError(path string, err error) error {

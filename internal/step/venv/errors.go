@@ -1,11 +1,13 @@
 package venv
 
 import (
+	"cmp"
 	"path"
 	"regexp"
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/textline"
 )
 
 // failurePattern recognizes one kind of an installer's failure in the output of
@@ -79,11 +81,6 @@ func installError(what, said, dir string) error {
 }
 
 // lastLine returns the last line.
-func lastLine(said string) string {
-	lines := strings.Split(strings.TrimSpace(said), "\n")
-	line := strings.TrimSpace(lines[len(lines)-1])
-	if line == "" {
-		return "it exited without output"
-	}
-	return truncate(line, 200)
+func lastLine(output string) string {
+	return cmp.Or(truncate(textline.Last(output), 200), "it exited without output")
 }

@@ -64,7 +64,7 @@ func TestExplain(t *testing.T) {
 
 func TestTranscriptKeepsNoCredentials(t *testing.T) {
 	var log strings.Builder
-	out := &installerOutput{to: &log}
+	out := newInstallerOutput(&log)
 	text := "Looking in indexes: https://robot:hunter2@pypi.example.com/simple, https://glpat-1@b.example.com\nmail me@example.com\nno end https://u:p@h/x"
 	for _, part := range strings.SplitAfter(text, "h") {
 		if _, err := out.Write([]byte(part)); err != nil {

@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -87,7 +88,7 @@ func (e recipe) install(env string) string {
 // whether it succeeded. The output goes to the log without the credentials that
 // URLs may contain.
 func (p runner) run(ctx context.Context, log io.Writer, what string, c port.Command) (said string, ok bool, err error) {
-	out := &installerOutput{to: log}
+	out := newInstallerOutput(log)
 	c.Dir, c.Env = p.dir, p.environ
 	exit, err := p.Commands.Run(ctx, c, out)
 	out.Close()
@@ -117,7 +118,7 @@ func installerEnviron(environ []string) []string {
 	for _, kv := range environ {
 		name, value, _ := strings.Cut(kv, "=")
 		all[name] = value
-		if !contains(strippedVariables, name) {
+		if !slices.Contains(strippedVariables, name) {
 			out = append(out, kv)
 		}
 	}
@@ -133,13 +134,4 @@ func installerEnviron(environ []string) []string {
 		}
 	}
 	return out
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/job"
+	"github.com/slipway-cd/slipway/internal/textline"
 )
 
 // runner runs tools in a folder.
@@ -74,7 +75,7 @@ func (p runner) detectTool(ctx context.Context, w step.PythonParams) (tool, erro
 	if err != nil {
 		return tool{}, err
 	}
-	t := tool{UV: strings.TrimPrefix(firstLine(uv), "uv ")}
+	t := tool{UV: strings.TrimPrefix(textline.First(uv), "uv ")}
 	if t.UV == "" && path.Base(w.File()) == step.UVLock {
 		return tool{}, fault.New(fault.Unavailable, "install %s: uv is not in PATH", w.File()).
 			Hint("install uv (`pip install uv`), or use a requirements file: `uv export -o requirements.txt`")
@@ -168,9 +169,4 @@ func (p runner) output(ctx context.Context, run string) (string, error) {
 		return "", nil
 	}
 	return out.String(), nil
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
-	return strings.TrimSpace(line)
 }
