@@ -66,7 +66,7 @@ func TestParse_AcceptsValidFiles(t *testing.T) {
 			t.Errorf("%s: %v", file, err)
 		}
 		if err := schema.Validate(asJSON(t, data)); err != nil {
-			t.Errorf("%s: the schema says %v", file, err)
+			t.Errorf("%s: the schema refuses it: %v", file, err)
 		}
 		windows := bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n"))
 		if _, err := config.Parse("slipway.yaml", append([]byte("\xef\xbb\xbf"), windows...), none, catalog.Default()); err != nil {
@@ -87,9 +87,9 @@ func TestParse_ExplainsMistakes(t *testing.T) {
 			}
 			_, err = config.Parse("slipway.yaml", data, none, catalog.Default())
 			if !fault.Is(err, fault.Invalid) {
-				t.Fatalf("it is taken, or not invalid: %v", err)
+				t.Fatalf("got %v, want an invalid file", err)
 			}
-			golden(t, strings.TrimSuffix(file, ".yaml")+".txt", []byte(story(err)))
+			golden(t, strings.TrimSuffix(file, ".yaml")+".txt", []byte(render(err)))
 			if strings.Contains(err.Error()+fault.HintOf(err), "hunter2") {
 				t.Error("the message has the secret in it")
 			}
@@ -97,14 +97,14 @@ func TestParse_ExplainsMistakes(t *testing.T) {
 				return
 			}
 			if err := schema.Validate(asJSON(t, data)); err == nil {
-				t.Error("the schema takes it")
+				t.Error("the schema accepts it")
 			}
 		})
 	}
 }
 
-// story is an error as people see it.
-func story(err error) string {
+// render is an error as people see it.
+func render(err error) string {
 	var many config.ErrorList
 	if m, ok := err.(config.ErrorList); ok {
 		many = m
@@ -178,8 +178,11 @@ func TestLoad(t *testing.T) {
 		t.Errorf("a large file: %v", err)
 	}
 	p, err := config.Load("testdata/valid/least.yaml", none, catalog.Default())
-	if err != nil || p.Service != "echo" {
-		t.Errorf("%+v, %v", p, err)
+	if err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff("echo", p.Service); diff != "" {
+		t.Errorf("service (-want +got):\n%s", diff)
 	}
 }
 
@@ -189,7 +192,7 @@ func TestSecret_Resolve(t *testing.T) {
 		return v, ok
 	}
 	if v, err := config.Secret("${HOOK_URL}").Resolve(env); err != nil || v != "https://hooks.example.com/hunter2" {
-		t.Errorf("%q, %v", v, err)
+		t.Errorf("resolved to %q (%v)", v, err)
 	}
 	for _, s := range []config.Secret{"${UNSET}", "${EMPTY}"} {
 		_, err := s.Resolve(env)
@@ -212,9 +215,11 @@ func TestMatchGlob(t *testing.T) {
 		{"[a", "a", false}, {"a*", "-a", false}, {"**", "any/thing", true},
 	}
 	for _, c := range cases {
-		if got := config.MatchGlob(c.glob, c.name); got != c.want {
-			t.Errorf("Match(%q, %q) = %v", c.glob, c.name, got)
-		}
+		t.Run(c.glob+" "+c.name, func(t *testing.T) {
+			if got := config.MatchGlob(c.glob, c.name); got != c.want {
+				t.Errorf("MatchGlob(%q, %q) = %v, want %v", c.glob, c.name, got, c.want)
+			}
+		})
 	}
 }
 
@@ -224,6 +229,6 @@ func TestProject_Environment(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := p.Environment("prd"); !fault.Is(err, fault.NotFound) || fault.HintOf(err) != `did you mean "prod"?` {
-		t.Errorf("%v (%s)", err, fault.HintOf(err))
+		t.Errorf("unknown environment: %v (%s)", err, fault.HintOf(err))
 	}
 }

@@ -11,17 +11,26 @@ func TestSeverity(t *testing.T) {
 	}
 	for word, want := range map[string]Severity{"Critical": Critical, " high ": High, "": UnknownSeverity, "SPICY": UnknownSeverity, "negligible": Negligible} {
 		if got := ParseSeverity(word); got != want {
-			t.Errorf("%q: %s", word, got)
+			t.Errorf("ParseSeverity(%q) = %s, want %s", word, got, want)
 		}
 	}
-	if UnknownSeverity.AtLeast(Negligible) || UnknownSeverity.AtLeast(UnknownSeverity) || !High.AtLeast(High) || !Critical.AtLeast(High) || Medium.AtLeast(High) {
-		t.Error("AtLeast")
+	for _, c := range []struct {
+		s, than Severity
+		want    bool
+	}{
+		{UnknownSeverity, Negligible, false}, {UnknownSeverity, UnknownSeverity, false}, {High, High, true}, {Critical, High, true}, {Medium, High, false},
+	} {
+		if got := c.s.AtLeast(c.than); got != c.want {
+			t.Errorf("%s.AtLeast(%s) = %v, want %v", c.s, c.than, got, c.want)
+		}
 	}
 }
 
 func TestFinding_HasID(t *testing.T) {
 	f := Finding{ID: "CVE-2026-1", Aliases: []string{"GHSA-x"}}
-	if !f.HasID("cve-2026-1") || !f.HasID("ghsa-X") || f.HasID("CVE-2026-10") || f.HasID("") {
-		t.Errorf("%+v", f)
+	for id, want := range map[string]bool{"cve-2026-1": true, "ghsa-X": true, "CVE-2026-10": false, "": false} {
+		if got := f.HasID(id); got != want {
+			t.Errorf("HasID(%q) = %v, want %v", id, got, want)
+		}
 	}
 }

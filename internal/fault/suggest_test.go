@@ -16,11 +16,13 @@ func TestDidYouMean(t *testing.T) {
 		"kubernetes":  "available: deploy, environments, image, service",
 		"":            "available: deploy, environments, image, service",
 	} {
-		if got := fault.DidYouMean(word, known); got != want {
-			t.Errorf("DidYouMean(%q) = %q, want %q", word, got, want)
-		}
+		t.Run(word, func(t *testing.T) {
+			if got := fault.DidYouMean(word, known); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
 	}
 	if got := fault.DidYouMean("x", nil); got != "" {
-		t.Errorf("with nothing known it says %q", got)
+		t.Errorf("got %q without known words, want none", got)
 	}
 }

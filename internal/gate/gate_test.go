@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/gate"
 )
@@ -73,15 +75,20 @@ func TestGate_Evaluate(t *testing.T) {
 		{"folds[7] > 0", "", delivery.Unavailable, "folds = "},
 	}
 	for _, c := range cases {
-		g, err := gate.Compile(c.expr)
-		if err != nil {
-			t.Errorf("%s: %v", c.expr, err)
-			continue
-		}
-		got := g.Evaluate(metrics(t, good), metrics(t, c.champion))
-		if got.Verdict != c.want || !strings.Contains(got.Evidence, c.evidence) || got.Gate != c.expr {
-			t.Errorf("%s\n got %s: %q\nwant %s: ...%q...", c.expr, got.Verdict, got.Evidence, c.want, c.evidence)
-		}
+		t.Run(c.expr, func(t *testing.T) {
+			g, err := gate.Compile(c.expr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := g.Evaluate(metrics(t, good), metrics(t, c.champion))
+			if !strings.Contains(got.Evidence, c.evidence) {
+				t.Errorf("evidence %q lacks %q", got.Evidence, c.evidence)
+			}
+			want := delivery.GateResult{Gate: c.expr, Verdict: c.want, Evidence: got.Evidence}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("result (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
@@ -99,17 +106,19 @@ func TestGate_Evaluate_NonFiniteNumbers(t *testing.T) {
 		"count + 0.5 > 3 && share < 1":  delivery.Passed,
 		"metrics.all(m, m != 'absent')": delivery.Unavailable,
 	} {
-		g, err := gate.Compile(expr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := g.Evaluate(odd, nil); got.Verdict != want {
-			t.Errorf("%s: %s (%s), want %s", expr, got.Verdict, got.Evidence, want)
-		}
+		t.Run(expr, func(t *testing.T) {
+			g, err := gate.Compile(expr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := g.Evaluate(odd, nil); got.Verdict != want {
+				t.Errorf("verdict %s (%s), want %s", got.Verdict, got.Evidence, want)
+			}
+		})
 	}
 	var none gate.Gate
 	if got := none.Evaluate(odd, nil); got.Verdict != delivery.Unavailable {
-		t.Errorf("the zero gate answers %s", got.Verdict)
+		t.Errorf("verdict of the zero gate: %s, want %s", got.Verdict, delivery.Unavailable)
 	}
 }
 
@@ -160,7 +169,7 @@ func TestGate_Evaluate_LimitsCost(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := g.Evaluate(metrics(t, good), nil); got.Verdict != delivery.Unavailable || !strings.Contains(got.Evidence, "too expensive") {
-		t.Errorf("%s: %s", got.Verdict, got.Evidence)
+		t.Errorf("result %s (%s), want %s (too expensive)", got.Verdict, got.Evidence, delivery.Unavailable)
 	}
 }
 
@@ -187,14 +196,15 @@ func TestCheck_Evaluate(t *testing.T) {
 		{"body.class > 3", false, "different types"},
 	}
 	for _, c := range cases {
-		check, err := gate.CompileCheck(c.expr)
-		if err != nil {
-			t.Errorf("%s: %v", c.expr, err)
-			continue
-		}
-		if yes, why := check.Evaluate(reply); yes != c.want || !strings.Contains(why, c.why) {
-			t.Errorf("%s: %v (%s), want %v (%s)", c.expr, yes, why, c.want, c.why)
-		}
+		t.Run(c.expr, func(t *testing.T) {
+			check, err := gate.CompileCheck(c.expr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if holds, evidence := check.Evaluate(reply); holds != c.want || !strings.Contains(evidence, c.why) {
+				t.Errorf("holds %v (%s), want %v (%s)", holds, evidence, c.want, c.why)
+			}
+		})
 	}
 	_, err := gate.CompileCheck("bodi.class == 'LA'")
 	if err == nil || !strings.Contains(err.Error(), `did you mean "body"?`) {

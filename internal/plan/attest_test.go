@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -22,23 +24,51 @@ func TestNew_SignsPackedModels(t *testing.T) {
 		"the service loads it":    {strings.Replace(cluster, "approve: auto", "approve: auto\n  deliver: env", 1), false},
 		"as a volume, by the way": {strings.Replace(cluster, "approve: auto", "approve: auto\n  deliver: volume", 1), true},
 	} {
-		p, err := plan.New(project(t, c.text), plan.Trigger{Environment: "staging"}, facts())
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		found := false
-		for _, s := range p.Steps {
-			if s.Kind != step.Attest {
-				continue
+		t.Run(name, func(t *testing.T) {
+			p, err := plan.New(project(t, c.text), plan.Trigger{Environment: "staging"}, facts())
+			if err != nil {
+				t.Fatal(err)
 			}
-			var w step.AttestParams
-			if err := json.Unmarshal(s.Params, &w); err != nil || w.PackModel != c.want {
-				t.Errorf("%s: %+v, %v", name, w, err)
+			found := false
+			for _, s := range p.Steps {
+				if s.Kind != step.Attest {
+					continue
+				}
+				var w step.AttestParams
+				if err := json.Unmarshal(s.Params, &w); err != nil || w.PackModel != c.want {
+					t.Errorf("pack_model = %v (%v), want %v", w.PackModel, err, c.want)
+				}
+				found = true
 			}
-			found = true
+			if !found {
+				t.Error("the plan has no attest step")
+			}
+		})
+	}
+}
+
+// TestNew_KeepsLocationsOfStoredPlans holds the form that plans had before targets
+// were registered.
+func TestNew_KeepsLocationsOfStoredPlans(t *testing.T) {
+	text := strings.Replace(file, "target: {local: {port: 18080}}", "target: {kubernetes: {kubeconfig: k, context: c, namespace: n, registry: \"127.0.0.1:5000\", take_over: true}}", 1)
+	p, err := plan.New(project(t, text), plan.Trigger{Environment: "prod"}, facts())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range p.Steps {
+		if s.Kind != step.Deploy {
+			continue
 		}
-		if !found {
-			t.Errorf("%s: nothing is signed", name)
+		var got struct {
+			Target string         `json:"target"`
+			Place  map[string]any `json:"place"`
+		}
+		if err := json.Unmarshal(s.Params, &got); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]any{"kubeconfig": "k", "context": "c", "namespace": "n", "registry": "127.0.0.1:5000", "take_over": true}
+		if diff := cmp.Diff(want, got.Place); diff != "" || got.Target != "kubernetes" {
+			t.Errorf("target %q, place (-want +got):\n%s", got.Target, diff)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package plan_test
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -28,10 +30,13 @@ environments: {prod: {target: {local: {}}}}
 		}
 		const want = `{"go":"","repository":"mlops/api","dockerfile":"server/Dockerfile","context":"server","target":"run",` +
 			`"args":{"A":"b"},"secrets":{"pip":"${PIP}"},"ssh":true,"platforms":["linux/arm64"],"cache":"r.example.com/c"}`
-		if string(s.Params) != want || !s.Cacheable || !s.Inputs.Valid() {
-			t.Errorf("%s\n%+v", s.Params, s)
+		if diff := cmp.Diff(want, string(s.Params)); diff != "" {
+			t.Errorf("parameters (-want +got):\n%s", diff)
+		}
+		if !s.Cacheable || !s.Inputs.Valid() {
+			t.Errorf("cacheable %v with inputs %q", s.Cacheable, s.Inputs)
 		}
 		return
 	}
-	t.Errorf("no build in %+v", p.Steps)
+	t.Errorf("the plan has no build step: %d steps", len(p.Steps))
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
@@ -36,8 +38,11 @@ func inputsOf(t *testing.T, f plan.Facts, text string) map[string]step.Spec {
 func TestNew_PythonIsPartOfTheStep(t *testing.T) {
 	before := inputsOf(t, facts(), python)
 	var w step.TestParams
-	if err := json.Unmarshal(before["test.vet"].Params, &w); err != nil || w.Python == nil || *w.Python != (step.PythonParams{Requirements: "go.mod", Version: "3.11"}) {
-		t.Errorf("%+v, %v", w.Python, err)
+	if err := json.Unmarshal(before["test.vet"].Params, &w); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(&step.PythonParams{Requirements: "go.mod", Version: "3.11"}, w.Python); diff != "" {
+		t.Errorf("python (-want +got):\n%s", diff)
 	}
 	changed := facts()
 	for i := range changed.Files {
@@ -82,16 +87,18 @@ func TestNew_PythonIncludesCount(t *testing.T) {
 		if strings.HasSuffix(c.named, "uv.lock") {
 			key = "lock"
 		}
-		text := strings.Replace(file, "run: go vet ./...}", fmt.Sprintf(`run: ruff, inputs: ["cmd/**"], python: {%s: %s}}`, key, c.named), 1)
-		digests := map[delivery.Digest]bool{}
-		for i := range 2 {
-			f := facts()
-			f.Files = append(f.Files, port.File{Path: c.named, Mode: "100644", Blob: blob(1)}, port.File{Path: c.other, Mode: "100644", Blob: blob(2 + i)})
-			digests[inputsOf(t, f, text)["test.vet"].Inputs] = true
-		}
-		if counts := len(digests) == 2; counts != c.counts {
-			t.Errorf("%s beside %s counts: %v", c.other, c.named, counts)
-		}
+		t.Run(c.named+" "+c.other, func(t *testing.T) {
+			text := strings.Replace(file, "run: go vet ./...}", fmt.Sprintf(`run: ruff, inputs: ["cmd/**"], python: {%s: %s}}`, key, c.named), 1)
+			digests := map[delivery.Digest]bool{}
+			for i := range 2 {
+				f := facts()
+				f.Files = append(f.Files, port.File{Path: c.named, Mode: "100644", Blob: blob(1)}, port.File{Path: c.other, Mode: "100644", Blob: blob(2 + i)})
+				digests[inputsOf(t, f, text)["test.vet"].Inputs] = true
+			}
+			if counts := len(digests) == 2; counts != c.counts {
+				t.Errorf("%s counts for %s: %v, want %v", c.other, c.named, counts, c.counts)
+			}
+		})
 	}
 }
 
@@ -99,6 +106,6 @@ func TestNew_PythonFileMustExist(t *testing.T) {
 	text := strings.Replace(python, "./go.mod", "go.mood", 1)
 	_, err := plan.New(project(t, text), plan.Trigger{Environment: "prod", Event: "push", Branch: "main"}, facts())
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "test[0].python: file go.mood not found in the commit") || !strings.Contains(fault.HintOf(err), `"go.mod"`) {
-		t.Errorf("%v (%s)", err, fault.HintOf(err))
+		t.Errorf("missing file: %v (%s)", err, fault.HintOf(err))
 	}
 }

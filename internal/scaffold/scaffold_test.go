@@ -150,7 +150,7 @@ func TestWrite_ExampleNeedsNoEdits(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p.Model == nil || !strings.Contains(p.Model.Train.Run, "go run ./cmd/train -data") && !strings.Contains(p.Model.Train.Run, "-out {{.Output}}") {
-		t.Errorf("%s: %+v", seen, p.Model)
+		t.Errorf("found %s, but the training command is wrong: %+v", seen, p.Model)
 	}
 }
 
