@@ -119,7 +119,7 @@ func TestStart_RefusesForeignFolder(t *testing.T) {
 	if err == nil {
 		_ = c.Stop()
 	}
-	if err == nil || !strings.Contains(err.Error(), "other things") {
+	if err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("the folder is taken: %v", err)
 	}
 	if content, err := os.ReadFile(theirs); string(content) != "theirs" {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/app"
+	"github.com/slipway-cd/slipway/internal/catalog"
 	"github.com/slipway-cd/slipway/internal/cli"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -65,7 +66,8 @@ func (p *program) run(args ...string) output {
 	var stdout, stderr bytes.Buffer
 	cmd := cli.Command{
 		App: &app.App{
-			Dir: p.dir, Environ: p.environ, Factory: p.dependencies, Clock: time.Now,
+			Kinds: catalog.Default(),
+			Dir:   p.dir, Environ: p.environ, Factory: p.dependencies, Clock: time.Now,
 			ScanDatabase: func() port.ScanDatabase { return scanDatabase{} },
 		},
 		Args: args, Stdout: &stdout, Stderr: &stderr, Version: "1.2.3",

@@ -89,7 +89,7 @@ func TestRun_Flags(t *testing.T) {
 		})
 	}
 	t.Run("pull request", func(t *testing.T) {
-		if got := newProgram(t).run("run", "--event", "pull_request", "--branch", "main"); got.code != 2 || !strings.Contains(got.stderr, "pull request to main") {
+		if got := newProgram(t).run("run", "--event", "pull_request", "--branch", "main"); got.code != 2 || !strings.Contains(got.stderr, "pull requests to main") {
 			t.Errorf("exit code %d: %s", got.code, got.stderr)
 		}
 	})
