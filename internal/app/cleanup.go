@@ -13,19 +13,20 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-// CleanupOptions says what may go.
+// CleanupOptions selects what Cleanup removes.
 type CleanupOptions struct {
-	Keep   int           // newest ended runs whose files stay
-	Older  time.Duration // content that can be made again goes when it is older than this
-	DryRun bool          // only tell
+	Keep   int           // number of finished runs, newest first, that keep their files
+	Older  time.Duration // minimum age of content and cache entries to remove
+	DryRun bool          // only count
 }
 
-// CleanupResult is what `slipway cleanup` removed, or would.
+// CleanupResult is what `slipway cleanup` removed, or would remove.
 type CleanupResult struct {
-	Runs    []delivery.RunID `json:"runs"`    // whose logs and work folders went
-	Folders int              `json:"folders"` // built images, models and unpacked files
-	Bytes   int64            `json:"bytes"`
-	DryRun  bool             `json:"dry_run"`
+	Runs         []delivery.RunID `json:"runs"`          // whose logs and work folders were removed
+	Folders      int              `json:"folders"`       // built images, models and unpacked files
+	CacheEntries int              `json:"cache_entries"` // step results that no run has used since
+	Bytes        int64            `json:"bytes"`
+	DryRun       bool             `json:"dry_run"`
 }
 
 // keeper is a target that has files which it could do without.
@@ -33,39 +34,73 @@ type keeper interface {
 	Unused(ctx context.Context, before time.Time) ([]string, error)
 }
 
-// Cleanup removes the files of old runs, and content that can be made or fetched
-// again. Records, the registries and what serves stay.
-func (a *App) Cleanup(ctx context.Context, c CleanupOptions) (done CleanupResult, err error) {
-	done = CleanupResult{Runs: []delivery.RunID{}, DryRun: c.DryRun}
+// Cleanup removes the files of old runs, content that can be built or downloaded
+// again, and cached step results that no run has used for a while. Records, the
+// registries and what is deployed are kept. While a run is unfinished only the files
+// of old runs are removed: it may be about to use the rest.
+func (a *App) Cleanup(ctx context.Context, opts CleanupOptions) (result CleanupResult, err error) {
+	result = CleanupResult{Runs: []delivery.RunID{}, DryRun: opts.DryRun}
 	err = a.withSession(ctx, func(s *session) error {
-		runs, err := s.expiredRuns(ctx, c.Keep)
+		if err := s.removeRunFiles(ctx, opts, &result); err != nil {
+			return err
+		}
+		if unfinished, err := s.deps.Runs.Unfinished(ctx); err != nil || len(unfinished) > 0 {
+			return err
+		}
+		before := a.Clock().Add(-opts.Older)
+		if err := s.pruneCache(ctx, before, &result); err != nil {
+			return err
+		}
+		return s.removeContent(ctx, before, &result)
+	})
+	return result, err
+}
+
+// removeRunFiles removes the logs and work folders of all but the newest runs.
+func (s *session) removeRunFiles(ctx context.Context, opts CleanupOptions, result *CleanupResult) error {
+	runs, err := s.expiredRuns(ctx, opts.Keep)
+	if err != nil {
+		return err
+	}
+	for _, id := range runs {
+		size, err := removeTree(engine.RunDir(s.workspace.Home, id), opts.DryRun)
 		if err != nil {
 			return err
 		}
-		for _, id := range runs {
-			size, err := removeTree(engine.RunDir(s.workspace.Home, id), c.DryRun)
-			if err != nil {
-				return err
-			}
-			if size > 0 {
-				done.Runs, done.Bytes = append(done.Runs, id), done.Bytes+size
-			}
+		if size > 0 {
+			result.Runs, result.Bytes = append(result.Runs, id), result.Bytes+size
 		}
-		folders, err := s.regenerable(ctx, a.Clock().Add(-c.Older))
-		for _, f := range folders {
-			if err != nil {
-				return err
-			}
-			var size int64
-			size, err = removeTree(f, c.DryRun)
-			done.Folders, done.Bytes = done.Folders+1, done.Bytes+size
-		}
-		return err
-	})
-	return done, err
+	}
+	return nil
 }
 
-// expiredRuns are the ended runs but the newest.
+// pruneCache removes step results that were not used since before.
+func (s *session) pruneCache(ctx context.Context, before time.Time, result *CleanupResult) (err error) {
+	prune := s.deps.Cache.Prune
+	if result.DryRun {
+		prune = s.deps.Cache.CountUnused
+	}
+	result.CacheEntries, err = prune(ctx, before)
+	return err
+}
+
+// removeContent removes content that is older than before and can be regenerated.
+func (s *session) removeContent(ctx context.Context, before time.Time, result *CleanupResult) error {
+	folders, err := s.regenerable(ctx, before)
+	if err != nil {
+		return err
+	}
+	for _, dir := range folders {
+		size, err := removeTree(dir, result.DryRun)
+		result.Folders, result.Bytes = result.Folders+1, result.Bytes+size
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expiredRuns returns the ended runs, except for the newest ones.
 func (s *session) expiredRuns(ctx context.Context, keep int) ([]delivery.RunID, error) {
 	runs, err := s.deps.Runs.List(ctx, "", 0)
 	var old []delivery.RunID
@@ -80,12 +115,8 @@ func (s *session) expiredRuns(ctx context.Context, keep int) ([]delivery.RunID, 
 	return old, err
 }
 
-// regenerable lists content that the cache or a target would make again. It is
-// left alone while a run is at work, which may be about to use it.
+// regenerable lists content that a step or a target would make again.
 func (s *session) regenerable(ctx context.Context, before time.Time) ([]string, error) {
-	if busy, err := s.deps.Runs.Unfinished(ctx); err != nil || len(busy) > 0 {
-		return nil, err
-	}
 	out, err := filepath.Glob(filepath.Join(s.workspace.Home, "artifacts", "*", "*"))
 	if err != nil {
 		return nil, err
@@ -108,8 +139,8 @@ func (s *session) regenerable(ctx context.Context, before time.Time) ([]string, 
 	return old, nil
 }
 
-// removeTree removes a folder, which may have read-only folders in it, and tells its
-// size in bytes. One that is not there is empty.
+// removeTree removes a folder, which may contain read-only folders, and returns its
+// size in bytes. One that does not exist is empty.
 func removeTree(dir string, dry bool) (size int64, err error) {
 	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {

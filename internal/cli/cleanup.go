@@ -33,8 +33,8 @@ is deployed are kept.`,
 			if opts.DryRun {
 				verb = "would remove"
 			}
-			fmt.Fprintf(c.Stdout, "%s the files of %d runs and %d folders of content (%.1f MB)\n",
-				verb, len(result.Runs), result.Folders, float64(result.Bytes)/1e6)
+			fmt.Fprintf(c.Stdout, "%s the files of %d runs, %d folders of content (%.1f MB) and %d cache entries\n",
+				verb, len(result.Runs), result.Folders, float64(result.Bytes)/1e6, result.CacheEntries)
 			return nil
 		},
 	}

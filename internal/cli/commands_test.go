@@ -46,7 +46,7 @@ func TestCommands_Text(t *testing.T) {
 		"down --env dev":       "dev is down\n",
 		"down --all":           "dev is down\nprod is down\n",
 		"up":                   "dev    down  ",
-		"cleanup --dry-run":    "would remove the files of 0 runs and 0 folders of content (0.0 MB)\n",
+		"cleanup --dry-run":    "would remove the files of 0 runs, 0 folders of content (0.0 MB) and 0 cache entries\n",
 		"registry":             "the registry is at 127.0.0.1:5000\n",
 	} {
 		t.Run(args, func(t *testing.T) {
@@ -139,5 +139,27 @@ func TestLogs_RunAndStep(t *testing.T) {
 	}
 	if got := p.run("logs", "--env", "dev"); got.code != 1 || !strings.Contains(got.stderr, "does not provide logs") {
 		t.Errorf("exit code %d: %s", got.code, got.stderr)
+	}
+}
+
+// TestCleanup_Removes: files of old runs and cache entries go, the records stay.
+func TestCleanup_Removes(t *testing.T) {
+	type document struct {
+		Runs         []string
+		CacheEntries int  `json:"cache_entries"`
+		DryRun       bool `json:"dry_run"`
+	}
+	p := newProgram(t)
+	p.run("run", "--env", "dev", "--until", "build")
+	args := []string{"cleanup", "--keep", "0", "--older", "0s", "--json"}
+	if got := decode[document](t, p.run(append(args, "--dry-run")...)); len(got.Runs) != 1 || got.CacheEntries != 1 || !got.DryRun {
+		t.Errorf("dry run: %+v", got)
+	}
+	if got := decode[document](t, p.run(args...)); len(got.Runs) != 1 || got.CacheEntries != 1 || got.DryRun {
+		t.Errorf("cleanup: %+v", got)
+	}
+	p.ran = nil
+	if p.run("run", "--env", "dev", "--until", "build"); len(p.ran) != 1 {
+		t.Errorf("ran %v, want the build again: its result is no longer cached", p.ran)
 	}
 }

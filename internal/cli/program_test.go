@@ -66,9 +66,8 @@ func (p *program) run(args ...string) output {
 	var stdout, stderr bytes.Buffer
 	cmd := cli.Command{
 		App: &app.App{
-			Kinds: catalog.Default(),
-			Dir:   p.dir, Environ: p.environ, Factory: p.dependencies, Clock: time.Now,
-			ScanDatabase: func() port.ScanDatabase { return scanDatabase{} },
+			Dir: p.dir, Environ: p.environ, Factory: p.dependencies, Clock: time.Now,
+			Kinds: catalog.Default(), ScanDatabase: func() port.ScanDatabase { return scanDatabase{} },
 		},
 		Args: args, Stdout: &stdout, Stderr: &stderr, Version: "1.2.3",
 	}

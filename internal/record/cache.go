@@ -18,4 +18,6 @@ type Cache interface {
 	// time, and returns how many. A removed result costs time, never correctness:
 	// its step runs again.
 	Prune(ctx context.Context, unusedSince time.Time) (int, error)
+	// CountUnused returns how many results Prune would remove.
+	CountUnused(ctx context.Context, unusedSince time.Time) (int, error)
 }

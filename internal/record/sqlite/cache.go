@@ -68,3 +68,11 @@ func (s cache) Prune(ctx context.Context, since time.Time) (n int, err error) {
 	})
 	return n, err
 }
+
+// CountUnused implements record.Cache.
+func (s cache) CountUnused(ctx context.Context, since time.Time) (n int, err error) {
+	err = s.change(ctx, "count old results", func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, "SELECT count(*) FROM cache WHERE used_at < ?", nanos(since)).Scan(&n)
+	})
+	return n, err
+}

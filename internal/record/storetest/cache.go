@@ -41,7 +41,9 @@ func testCache(t *testing.T, open func(*testing.T) record.Store) {
 	if _, found, err = s.Cache().Lookup(t.Context(), digest("a")); !found || err != nil {
 		t.Errorf("recall: %v, %v", found, err)
 	}
+	same(t, "count what was not used since", must(s.Cache().CountUnused(t.Context(), middle)), 1)
 	same(t, "forget what was not used since", must(s.Cache().Prune(t.Context(), middle)), 1)
+	same(t, "count what is left", must(s.Cache().CountUnused(t.Context(), middle)), 0)
 	if _, found, _ = s.Cache().Lookup(t.Context(), digest("a")); !found {
 		t.Error("a result that was recalled since was forgotten")
 	}
