@@ -26,7 +26,7 @@ func (s Secret) IsSet() bool { return s != "" }
 // IsReference reports whether s is exactly one ${NAME}.
 func (s Secret) IsReference() bool {
 	m := referencePattern.FindString(string(s))
-	return m == string(s) && OnlyReferences(m)
+	return m != "" && m == string(s) && OnlyReferences(m)
 }
 
 // OnlyReferences reports whether every ${ in text begins a ${NAME}.

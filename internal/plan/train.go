@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+
 	"github.com/slipway-cd/slipway/internal/step"
 )
 

@@ -1,0 +1,49 @@
+package config
+
+import (
+	"fmt"
+
+	"github.com/slipway-cd/slipway/internal/extension"
+)
+
+// sectionChecker reports mistakes in a section below its path.
+type sectionChecker struct {
+	d          *decoder
+	path       string
+	repository string
+}
+
+var _ extension.Checker = sectionChecker{}
+
+func (c sectionChecker) at(key string) string {
+	if key == "" {
+		return c.path
+	}
+	return joinPath(c.path, key)
+}
+
+func (c sectionChecker) Fail(key, hint, format string, args ...any) {
+	at := c.at(key)
+	c.d.addError(at, hint, "%s: %s", at, fmt.Sprintf(format, args...))
+}
+
+func (c sectionChecker) IsSet(key string) bool {
+	_, ok := c.d.positions[c.at(key)]
+	return ok
+}
+
+func (c sectionChecker) MatchPattern(key, text, pattern, hint string) {
+	c.d.matchPattern(c.at(key), text, pattern, hint)
+}
+
+func (c sectionChecker) CheckSecret(key string, s extension.Secret) {
+	c.d.validateSecret(c.at(key), s)
+}
+
+func (c sectionChecker) CheckPath(key, path string) { c.d.validatePath(c.at(key), path) }
+
+func (c sectionChecker) CheckLiterals(key string, env map[string]string) {
+	c.d.validateVariables(c.at(key), env, literalOnly)
+}
+
+func (c sectionChecker) ImageRepository() string { return c.repository }
