@@ -94,7 +94,8 @@ func (g *generator) basket(limit int) [][Columns]string {
 	return records
 }
 
-// shopper draws who shops, whether a card tells, and the class of the basket.
+// shopper draws a customer, whether a loyalty card identifies it, and the class
+// of the basket.
 func (g *generator) shopper() (who customer, known bool, class retail.Class) {
 	who = g.world.customers[g.rand.IntN(numCustomers)]
 	known = g.rand.Float64() >= anonymous

@@ -92,7 +92,7 @@ func readHeader(lines *csv.Reader) error {
 	return nil
 }
 
-// explain says what encoding/csv leaves out: how many columns there were.
+// explain adds what encoding/csv leaves out: the number of columns.
 func explain(err error, got int) error {
 	if bad, ok := errors.AsType[*csv.ParseError](err); ok && errors.Is(bad.Err, csv.ErrFieldCount) {
 		return fmt.Errorf("line %d: %d columns, expected %d (is the file cut short?)", bad.Line, got, Columns)

@@ -48,7 +48,7 @@ type RegionMetrics struct {
 	Rows     int     `json:"rows"`
 }
 
-// Source says what was measured, and on what.
+// Source describes the data that was measured.
 type Source struct {
 	DataDigest  string `json:"data_digest"`
 	ModelDigest string `json:"model_digest"`

@@ -35,7 +35,7 @@ type Model struct {
 	digest string
 }
 
-// Training says how a model came to be.
+// Training describes how a model was trained.
 type Training struct {
 	Rows        int     `json:"rows"`          // learnt from
 	Baskets     int     `json:"baskets"`       // these rows belong to

@@ -1,5 +1,5 @@
-// Package retail holds the words that data, model and server share: what a till
-// row says about itself (Features) and what is predicted from it (Class).
+// Package retail defines the types that data, model and server share: the
+// features of a till row (Features) and what is predicted from them (Class).
 package retail
 
 import "fmt"

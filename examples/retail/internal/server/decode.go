@@ -28,11 +28,11 @@ type problem struct {
 	Message string `json:"message"`
 }
 
-// decodeRow reads the eight features from a JSON object and says all that is
-// wrong with it, field by field. raw must be valid JSON.
+// decodeRow parses the eight features of a JSON object and returns all its
+// problems, field by field. raw must be valid JSON.
 //
 // encoding/json's struct decoding is not used because it stops at the first
-// mistake, takes "spend" for "SPEND", and takes a missing number for 0.
+// mistake, accepts "spend" for "SPEND", and takes a missing number for 0.
 func decodeRow(raw []byte) (retail.Features, []problem) {
 	if raw[0] != '{' {
 		return retail.Features{}, []problem{{Message: "must be an object with the fields " + fieldList()}}

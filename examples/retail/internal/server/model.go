@@ -21,8 +21,8 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 	}{"ok", s.release, s.modelVersion})
 }
 
-// ready says whether to send requests here. There is no server without a model,
-// so only draining makes it unready.
+// ready is the readiness probe. There is no server without a model, so only
+// draining makes it unready.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	if s.draining.Load() {
 		writeProblems(w, http.StatusServiceUnavailable, problem{Message: "shutting down"})

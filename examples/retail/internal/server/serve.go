@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Drain says how to stop.
+// Drain configures the shutdown.
 type Drain struct {
 	// Delay is how long requests are still taken after /ready turned 503, so that
 	// load balancers notice before connections are refused.

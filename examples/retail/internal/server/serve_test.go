@@ -13,7 +13,7 @@ import (
 )
 
 // A request whose body is still on its way when the server is told to stop is
-// answered; meanwhile /ready says 503, and afterwards nobody listens.
+// answered; meanwhile /ready returns 503, and afterwards the port is closed.
 func TestServe_FinishesRequestsInFlight(t *testing.T) {
 	s := newServer(t, Options{})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -45,7 +45,7 @@ func TestServe_FinishesRequestsInFlight(t *testing.T) {
 	}
 	if c, err := net.Dial("tcp", address); err == nil {
 		c.Close()
-		t.Error("somebody still listens")
+		t.Error("the port is still open")
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"example.com/retail/internal/retail"
 )
 
-// telemetry counts for Prometheus, in a registry of its own.
+// telemetry holds the Prometheus metrics in a separate registry.
 type telemetry struct {
 	registry    *prometheus.Registry
 	requests    *prometheus.CounterVec   // path, code
