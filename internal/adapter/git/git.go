@@ -149,3 +149,10 @@ func (s Source) explainMissingTree(ctx context.Context, err error, trees ...stri
 	}
 	return err
 }
+
+// repository locates the source's folder in its repository.
+type repository struct {
+	prefix  string // of the folder: "" or "services/api/"
+	index   string // absolute
+	objects string // absolute
+}

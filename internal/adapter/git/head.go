@@ -16,13 +16,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// repository locates the source's folder in its repository.
-type repository struct {
-	prefix  string // of the folder: "" or "services/api/"
-	index   string // absolute
-	objects string // absolute
-}
-
 // Head returns the commit that is checked out; see port.Source. Its Tree is the
 // tree of the source's folder.
 func (s Source) Head(ctx context.Context, allowDirty bool) (delivery.Commit, error) {
