@@ -124,7 +124,7 @@ func TestTarget_OtherProtocolVersion(t *testing.T) {
 			_, err := s.Stage(context.Background(), o, func(text string) { said = append(said, text) })
 			if protocol > supervisor.Protocol {
 				if err == nil || !strings.Contains(err.Error(), "newer Slipway") {
-					t.Errorf("error = %v, want one that says that it is newer", err)
+					t.Errorf("error = %v, want one about a newer version", err)
 				}
 				ended()
 				return

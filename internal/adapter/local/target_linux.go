@@ -17,11 +17,12 @@ import (
 	"github.com/slipway-cd/slipway/internal/wait"
 )
 
-// Target is a port.Target, port.TrafficReporter and port.LogReader. It keeps nothing
-// itself: any number of processes may use the same folder at once.
+// Target implements port.Target, port.TrafficReporter and port.LogReader. It has
+// no state of its own: any number of processes may use the same folder
+// concurrently.
 type Target struct{ cfg Config }
 
-// New makes the target. Nothing is started or written before it is used.
+// New returns the target without starting or writing anything.
 func New(cfg Config) *Target {
 	cfg.Dir = absolutePath(cfg.Dir)
 	if cfg.Executable == "" {
@@ -36,8 +37,8 @@ func New(cfg Config) *Target {
 	return &Target{cfg: cfg}
 }
 
-// Stage fetches the image and the model by their digests and starts the release
-// beside the one that serves. The address is a proxy before its replicas only.
+// Stage fetches the image and the model by digest and starts the release next to
+// the promoted one. The returned address is a proxy to its replicas only.
 func (t *Target) Stage(ctx context.Context, o port.DeployRequest, say func(string)) (string, error) {
 	say = orDiscard(say)
 	if err := supervisor.ValidateNames(o.Service, o.Environment); err != nil {
@@ -56,8 +57,8 @@ func (t *Target) Stage(ctx context.Context, o port.DeployRequest, say func(strin
 	return url, nil
 }
 
-// Promote switches the stable port to the staged release, waits for the
-// requests in flight on the one before, and stops that.
+// Promote switches the stable port to the staged release, waits for in-flight
+// requests of the previous one, and stops that.
 func (t *Target) Promote(ctx context.Context, o port.DeployRequest, say func(string)) (port.Observation, error) {
 	var observation port.Observation
 	err := t.call(ctx, supervisor.CallPromote, releaseRequest(o), &observation, orDiscard(say))
@@ -77,8 +78,8 @@ func (t *Target) Discard(ctx context.Context, o port.DeployRequest) error {
 	return t.stopIfIdle(ctx)
 }
 
-// Observe looks. It starts nothing: what should run but has no supervisor is in
-// the notes.
+// Observe returns the current state without starting anything. Its notes list
+// releases that should run but have no supervisor.
 func (t *Target) Observe(ctx context.Context, service string, env delivery.Environment) (port.Observation, error) {
 	saved, err := t.savedState(service, env)
 	if err != nil {
@@ -104,8 +105,8 @@ func (t *Target) Observe(ctx context.Context, service string, env delivery.Envir
 	return observation, nil
 }
 
-// Remove stops everything of the service in the environment and forgets its
-// port. The supervisor ends with the last one.
+// Remove stops all releases of the service in the environment and releases its
+// port. The supervisor exits with the last environment.
 func (t *Target) Remove(ctx context.Context, service string, env delivery.Environment) error {
 	saved, err := t.savedState(service, env)
 	if err != nil || saved.Service == "" {
@@ -118,8 +119,8 @@ func (t *Target) Remove(ctx context.Context, service string, env delivery.Enviro
 	return t.stopIfIdle(ctx)
 }
 
-// Traffic sums up what came by the stable port, by the second, for about the
-// last hour. What an earlier supervisor counted is lost with it.
+// Traffic returns the requests to the stable port since then, by the second, for
+// about the last hour. The supervisor keeps them in memory only.
 func (t *Target) Traffic(ctx context.Context, service string, env delivery.Environment, id delivery.ReleaseID, since time.Time) (port.Traffic, error) {
 	saved, err := t.savedState(service, env)
 	if err != nil || !saved.ShouldRun() {
@@ -137,8 +138,8 @@ func (t *Target) Traffic(ctx context.Context, service string, env delivery.Envir
 	return traffic, nil
 }
 
-// LogReader returns the last lines of every replica that is there, or that was
-// if none is: "time replica | text".
+// ReplicaLogs returns the last lines of every current replica, or of previous
+// ones if there is none: "time replica | text".
 func (t *Target) ReplicaLogs(_ context.Context, service string, env delivery.Environment, lines int) ([]string, error) {
 	saved, err := t.savedState(service, env)
 	if err != nil {
@@ -153,8 +154,8 @@ func (t *Target) ReplicaLogs(_ context.Context, service string, env delivery.Env
 	return supervisor.ReadLogs(t.cfg.Dir, service, env, releases, lines)
 }
 
-// Up brings back everything that should serve, e.g. after a reboot, and waits
-// until it does. With nothing to serve it does nothing.
+// Up starts all promoted releases again, for example after a reboot, and waits
+// until they are ready. It does nothing if there is none.
 func (t *Target) Up(ctx context.Context) error {
 	live, err := t.hasWork()
 	if err != nil || !live {
@@ -164,14 +165,13 @@ func (t *Target) Up(ctx context.Context) error {
 	return t.call(ctx, supervisor.CallUp, struct{}{}, &done, orDiscard(nil))
 }
 
-// Down ends the supervisor and all replicas gracefully, and keeps what should
-// serve for the next Up or Stage. When none runs it does nothing.
+// Down stops the supervisor and all replicas gracefully and keeps the saved state
+// for the next Up or Stage. It does nothing if no supervisor is running.
 func (t *Target) Down(ctx context.Context) error {
 	return t.stop(ctx, supervisor.StopRequest{})
 }
 
-// stopIfIdle ends a supervisor that has nothing left to serve, so that no process
-// lingers.
+// stopIfIdle stops a supervisor that has no release left.
 func (t *Target) stopIfIdle(ctx context.Context) error {
 	live, err := t.hasWork()
 	if err != nil || live {
@@ -197,7 +197,7 @@ func (t *Target) stop(ctx context.Context, how supervisor.StopRequest) error {
 	}
 }
 
-// fetch makes everything ready that running the release needs.
+// fetch downloads everything needed to run the release.
 func (t *Target) fetch(ctx context.Context, r delivery.Release, say func(string)) (supervisor.Spec, error) {
 	spec := supervisor.Spec{Workload: r.Workload}
 	if !r.Image.Digest.Valid() {
@@ -233,8 +233,8 @@ func (t *Target) fetch(ctx context.Context, r delivery.Release, say func(string)
 	return spec, makeReadable(spec.Model)
 }
 
-// makeReadable lets the service's user, who is another one than root, read the
-// model. An ordinary user's replicas are that user already.
+// makeReadable makes the model readable to the service's user. Without root the
+// replicas run as this user.
 func makeReadable(dir string) error {
 	if os.Geteuid() != 0 {
 		return nil

@@ -39,7 +39,7 @@ const (
 type fakeSigstore struct {
 	t       *testing.T
 	url     string
-	subject string // whom the CI vouches for
+	subject string // of the certificate
 
 	top, middle *x509.Certificate
 	middleKey   *ecdsa.PrivateKey
@@ -251,7 +251,7 @@ func withoutMaterial(t *testing.T, bundle []byte, part string) []byte {
 	}
 	material := b["verificationMaterial"].(map[string]any)
 	if material[part] == nil {
-		t.Fatalf("there is no %s to take out", part)
+		t.Fatalf("the bundle has no %s", part)
 	}
 	delete(material, part)
 	out, err := json.Marshal(b)

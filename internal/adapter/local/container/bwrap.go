@@ -18,11 +18,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// Bubblewrap is the runtime that asks the installed bwrap. Distributions that
-// forbid user namespaces to everyone else often allow them to it.
+// Bubblewrap is the runtime that uses an installed bwrap. Distributions that
+// restrict user namespaces often exempt it.
 type Bubblewrap struct {
 	Path    string // of bwrap
-	Mark    string // what its processes are called, so that they can be found again
+	Mark    string // name of its processes, by which they are found again
 	Spawner *Spawner
 	Limiter Limiter
 }
@@ -30,7 +30,7 @@ type Bubblewrap struct {
 // Name is "bwrap".
 func (w Bubblewrap) Name() string { return "bwrap" }
 
-// FindBubblewrap looks for a bwrap that works here.
+// FindBubblewrap returns a Bubblewrap if bwrap works on this machine.
 func FindBubblewrap(mark string, spawner *Spawner, limiter Limiter) (Bubblewrap, error) {
 	path, err := exec.LookPath("bwrap")
 	if err != nil {
@@ -47,7 +47,7 @@ func FindBubblewrap(mark string, spawner *Spawner, limiter Limiter) (Bubblewrap,
 	return w, nil
 }
 
-// Start makes the box. See Runtime.
+// Start starts the container. See Runtime.
 func (w Bubblewrap) Start(s Spec, out *os.File, onStarted func(Started)) (*Container, error) {
 	if err := s.validate(); err != nil {
 		return nil, err
@@ -98,9 +98,10 @@ func (w Bubblewrap) run(s Spec, out *os.File, onStarted func(outer, pid int)) (*
 		return nil, nil, err
 	}
 	cmd := w.command(s, out)
-	// bwrap gets the gate's other end as well: if we die before we open it, it
-	// stays closed. At an end of file the program would begin, with nobody left
-	// to end it. What waits there is found by its mark; see Marked.
+	// bwrap gets the writing end of block, too: if this process is killed before
+	// it unblocks bwrap, there is no end of file, on which the program would
+	// start without a supervisor. What is left waiting is found by its mark; see
+	// FindMarked.
 	cmd.ExtraFiles = []*os.File{args, toInfo, block, unblock}
 	if err := w.Spawner.Start(cmd); err != nil {
 		return nil, nil, err
@@ -120,15 +121,15 @@ func (w Bubblewrap) run(s Spec, out *os.File, onStarted func(outer, pid int)) (*
 func (w Bubblewrap) command(s Spec, out *os.File) *exec.Cmd {
 	attr := &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	if os.Geteuid() == 0 {
-		// In a user namespace made by root, the service would still be the host's
-		// root to everything that only looks at the user.
+		// In a user namespace created by root, the service would still be the
+		// host's root to everything that only checks the user ID.
 		attr.Credential = &syscall.Credential{Uid: uint32(s.User.UID), Gid: uint32(s.User.GID)}
 	}
 	return &exec.Cmd{Path: w.Path, Args: append([]string{w.Mark, "--args", "3", "--"}, s.Args...), Env: []string{}, Dir: "/", Stdout: out, Stderr: out, SysProcAttr: attr}
 }
 
-// handshakeBubblewrap hands bwrap its arguments, learns which process the service will be,
-// and lets it go once that one is in its cgroup.
+// handshakeBubblewrap sends bwrap its arguments, reads the PID of the service,
+// and unblocks bwrap once that process is in its cgroup.
 func handshakeBubblewrap(s Spec, toArgs, info, unblock *os.File, onStarted func(pid int)) (*os.Process, error) {
 	_, err := io.WriteString(toArgs, strings.Join(arguments(s), "\x00")+"\x00")
 	toArgs.Close()
@@ -152,8 +153,8 @@ func handshakeBubblewrap(s Spec, toArgs, info, unblock *os.File, onStarted func(
 	return inner, nil
 }
 
-// arguments are bwrap's; they travel by a pipe, so that the process list shows
-// no environment.
+// arguments returns the arguments of bwrap. They are sent through a pipe, so that
+// process lists do not show the environment.
 func arguments(s Spec) []string {
 	a := []string{
 		"--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
@@ -179,8 +180,8 @@ func arguments(s Spec) []string {
 	return append(a, "--chdir", dir)
 }
 
-// checkAccess tells whether the user can enter the folders, which bwrap must when
-// it does not run as root.
+// checkAccess returns an error unless the user can enter the folders, which bwrap
+// requires when it does not run as root.
 func checkAccess(u User, folders ...string) error {
 	for _, folder := range folders {
 		for dir := folder; dir != "/" && folder != ""; dir = filepath.Dir(dir) {
@@ -198,8 +199,8 @@ func checkAccess(u User, folders ...string) error {
 	return nil
 }
 
-// FindMarked lists the processes of a mark that have not become a service: bwrap
-// itself, and children of one that was killed as it began.
+// FindMarked returns the processes with a mark that have not become a service:
+// bwrap itself, and children of one that was killed during the start.
 func FindMarked(mark string) []int {
 	var pids []int
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline") // the pattern is well-formed
@@ -215,5 +216,5 @@ func FindMarked(mark string) []int {
 	return pids
 }
 
-// ProcessMark is how processes for a state folder are marked.
+// ProcessMark returns the mark of the processes of a state folder.
 func ProcessMark(dir string) string { return "slipway-box:" + dir }

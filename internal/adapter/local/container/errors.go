@@ -3,8 +3,10 @@
 package container
 
 import (
+	"errors"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -43,4 +45,26 @@ func explainForbiddenBy(err error, read func(name string) string) error {
 	return fault.New(fault.Denied, "create a container: this machine forbids user namespaces").
 		Hint("check sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns; inside another container, its seccomp profile or a masked /proc may forbid them; otherwise run Slipway as root, or use a Kubernetes target").
 		Cause(err)
+}
+
+// initError is an error with the action that failed.
+type initError struct {
+	action string
+	err    error
+}
+
+func (s *initError) Error() string { return s.action + ": " + s.err.Error() }
+
+func (s *initError) Unwrap() error { return s.err }
+
+func annotate(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &initError{what, err}
+}
+
+func isPermissionError(err error) bool {
+	return errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) ||
+		errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EUSERS)
 }

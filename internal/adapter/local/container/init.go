@@ -39,22 +39,6 @@ func Init() {
 	os.Exit(125)
 }
 
-// initError is an error with the action that failed.
-type initError struct {
-	action string
-	err    error
-}
-
-func (s *initError) Error() string { return s.action + ": " + s.err.Error() }
-func (s *initError) Unwrap() error { return s.err }
-
-func annotate(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return &initError{what, err}
-}
-
 func setup(request *os.File) error {
 	line, err := bufio.NewReader(request).ReadBytes('\n')
 	if err != nil {

@@ -4,7 +4,6 @@ package container
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Namespaces is the runtime that needs nothing installed: this very program,
-// started again in new namespaces, makes the container and becomes the service.
+// Namespaces is the runtime without dependencies: this program starts itself
+// again in new namespaces, sets up the container, and becomes the service.
 type Namespaces struct {
 	InitArgs []string // arguments that make this program call Init
 	Spawner  *Spawner
@@ -26,13 +25,13 @@ type Namespaces struct {
 // Name is "namespaces".
 func (n Namespaces) Name() string { return "namespaces" }
 
-// initRequest is what the parent tells Init.
+// initRequest is the request of the parent to Init.
 type initRequest struct {
 	Spec  Spec `json:"spec"`
-	Check bool `json:"check"` // only see whether mounting is allowed
+	Check bool `json:"check"` // only check whether mounts are permitted
 }
 
-// Start makes the box. See Runtime.
+// Start starts the container. See Runtime.
 func (n Namespaces) Start(s Spec, out *os.File, onStarted func(Started)) (*Container, error) {
 	if err := s.validate(); err != nil {
 		return nil, err
@@ -52,8 +51,8 @@ func (n Namespaces) Start(s Spec, out *os.File, onStarted func(Started)) (*Conta
 	return &Container{Notes: group.Notes, cmd: cmd, process: cmd.Process, cgroup: group, memory: s.Memory}, nil
 }
 
-// Check tells whether this machine lets us make containers. The error is a
-// fault that says how to allow it.
+// Check returns nil if this machine permits containers, and otherwise an error
+// with a hint on how to permit them.
 func (n Namespaces) Check() error {
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
@@ -67,7 +66,7 @@ func (n Namespaces) Check() error {
 	return cmd.Wait()
 }
 
-// run starts Init and returns once it has become the service.
+// run starts Init and waits until it has executed the service.
 func (n Namespaces) run(o initRequest, out *os.File, onStarted func(pid int)) (*exec.Cmd, error) {
 	cmd := n.command(o.Spec.User, out)
 	requestReader, requestWriter, err := os.Pipe()
@@ -103,15 +102,15 @@ func (n Namespaces) command(u User, out *os.File) *exec.Cmd {
 		Pdeathsig:  syscall.SIGKILL,
 	}
 	if os.Geteuid() != 0 {
-		// One user is mapped: ourselves, as whom the image wants to run. Without
-		// being user 0 inside, the capabilities survive exec as ambient ones.
+		// One user is mapped: this one to the user of the image. Since it is not
+		// user 0 inside, capabilities survive exec only as ambient ones.
 		attr.Cloneflags |= syscall.CLONE_NEWUSER
 		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: u.UID, HostID: os.Geteuid(), Size: 1}}
 		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: u.GID, HostID: os.Getegid(), Size: 1}}
 		attr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP}
 	}
 	return &exec.Cmd{
-		// Not the path on disk: an upgrade may have replaced that one.
+		// Not the path on disk, which an upgrade may have replaced.
 		Path:        "/proc/self/exe",
 		Args:        append([]string{"slipway"}, n.InitArgs...),
 		Env:         []string{"GOMAXPROCS=1", "GOGC=off"},
@@ -122,8 +121,8 @@ func (n Namespaces) command(u User, out *os.File) *exec.Cmd {
 	}
 }
 
-// handshake sends the order and waits for the status pipe to close, which exec
-// does. What it says before that is why it could not.
+// handshake sends the request and waits until exec closes the status pipe.
+// Whatever it receives before is an error.
 func handshake(pid int, o initRequest, request io.Writer, status io.Reader, onStarted func(pid int)) error {
 	onStarted(pid)
 	if err := json.NewEncoder(request).Encode(o); err != nil {
@@ -143,14 +142,14 @@ func handshake(pid int, o initRequest, request io.Writer, status io.Reader, onSt
 	return &InitError{r}
 }
 
-// report is what Init says when it cannot become the service.
+// report is the error of Init.
 type report struct {
 	Action string        `json:"doing"`
 	Errno  syscall.Errno `json:"errno"`
 	Text   string        `json:"text"`
 }
 
-// InitError tells what a container's start stumbled over.
+// InitError is the error of a container's start.
 type InitError struct{ report }
 
 func (e *InitError) Error() string { return e.Action + ": " + e.Text }
@@ -160,9 +159,4 @@ func (e *InitError) Unwrap() error {
 		return nil
 	}
 	return e.Errno
-}
-
-func isPermissionError(err error) bool {
-	return errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) ||
-		errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EUSERS)
 }

@@ -11,12 +11,12 @@ import (
 	"strings"
 )
 
-// DefaultUser is who a service is when its image names nobody, or root.
+// DefaultUser is the user of a service whose image sets none, or root.
 var DefaultUser = User{UID: 65532, GID: 65532}
 
-// ResolveUser finds the user that an image names ("", "1000", "app",
-// "app:staff", "1000:1000") in the image's own /etc. Root is never granted; note
-// tells when it was asked for.
+// ResolveUser looks up the user of an image ("", "1000", "app", "app:staff",
+// "1000:1000") in the image's /etc. Root is replaced by DefaultUser, and note
+// mentions it.
 func ResolveUser(rootfs, name string) (u User, note string, err error) {
 	if name == "" {
 		return DefaultUser, "", nil
@@ -54,7 +54,7 @@ func findUser(root *os.Root, name string) (User, error) {
 		}
 	}
 	if name == "root" {
-		return User{}, nil // also where the image has no such file
+		return User{}, nil // also if the image has no /etc/passwd
 	}
 	if isNumber {
 		return User{UID: id, GID: id}, nil
@@ -79,7 +79,7 @@ func parseID(s string) (int, bool) {
 	return int(n), err == nil
 }
 
-// readEntries reads a colon-separated file; a missing one has no lines.
+// readEntries reads a colon-separated file. A missing one is empty.
 func readEntries(root *os.Root, path string, atLeast int) [][]string {
 	f, err := root.Open(path)
 	if err != nil {

@@ -74,3 +74,6 @@ func Dial(ctx context.Context, dir string) (net.Conn, error) {
 	var d net.Dialer
 	return d.DialContext(ctx, "unix", path)
 }
+
+// ErrBusy means that another supervisor is running in the folder.
+var ErrBusy = errors.New("another supervisor is using this folder")

@@ -18,9 +18,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/local/container"
 )
 
-// ErrBusy means that another supervisor is running in the folder.
-var ErrBusy = errors.New("another supervisor is using this folder")
-
 // Config configures a supervisor. Only Dir and Runtime are required.
 type Config struct {
 	Dir          string            // state folder, absolute
