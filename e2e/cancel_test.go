@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestCancel stops a run while the new release already takes the traffic: the
+// TestRun_Cancelled stops a run while the new release already takes the traffic: the
 // environment is taken back, and nobody is blamed.
 func TestCancel(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,7 @@ USER 65532:65532
 ENTRYPOINT ["/server"]
 `
 
-// TestDockerfile delivers a service whose image comes from a Dockerfile.
+// TestRun_Dockerfile delivers a service whose image comes from a Dockerfile.
 func TestDockerfile(t *testing.T) {
 	t.Parallel()
 	tools := builder.Require(t)

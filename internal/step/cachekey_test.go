@@ -8,7 +8,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-func TestKey(t *testing.T) {
+func TestCacheKey(t *testing.T) {
 	base := func() (step.Spec, string, map[string]json.RawMessage) {
 		return step.Spec{
 				Name: "push", Kind: step.Push, Needs: []string{"build"}, Cacheable: true,

@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// TestExplain holds the kinds against what BuildKit 0.34 says.
+// TestInstallError holds the kinds against what BuildKit 0.34 says.
 func TestExplain(t *testing.T) {
 	for said, want := range map[string]struct {
 		kind fault.Kind

@@ -22,7 +22,7 @@ type word struct {
 	yes     bool
 }
 
-func TestApprove(t *testing.T) {
+func TestRun(t *testing.T) {
 	yes := func(names ...string) (words []word) {
 		for _, n := range names {
 			words = append(words, word{by: n, yes: true})
@@ -96,8 +96,8 @@ func scene(t *testing.T, w step.ApproveParams, status delivery.ModelStatus) (*fa
 	return ledger, r
 }
 
-// TestOthersWordsDoNotCount: another run's, another subject's, and a second word.
-func TestOthersWordsDoNotCount(t *testing.T) {
+// TestRun_IgnoresOtherApprovals: another run's, another subject's, and a second word.
+func TestRun_IgnoresOtherApprovals(t *testing.T) {
 	ledger, r := scene(t, step.ApproveParams{DeployApprovals: 2}, "")
 	for _, a := range []port.Approval{
 		{Run: "20260101-000000-zzzz", Subject: port.ApproveDeploy, By: "ann", Approved: true},
@@ -110,7 +110,7 @@ func TestOthersWordsDoNotCount(t *testing.T) {
 	}
 	res, err := Step{Models: ledger.Models(), Approvals: ledger.Approvals()}.Run(t.Context(), r)
 	if err != nil || res.Outcome != delivery.OutcomeWaiting || !strings.Contains(res.Summary, "1 of 2") {
-		t.Errorf("%+v, %v", res, err)
+		t.Errorf("outcome = %s (%q, %q), error = %v, want %s, %q", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeWaiting, "1 of 2")
 	}
 }
 
@@ -124,15 +124,15 @@ func (q quick) Decide(ctx context.Context, ref delivery.ModelRef, status deliver
 	return q.ModelRegistry.Decide(ctx, ref, status, by, why)
 }
 
-func TestPersonWinsTheRace(t *testing.T) {
+func TestRun_PersonDecidesFirst(t *testing.T) {
 	ledger, r := scene(t, step.ApproveParams{Model: true, Auto: true}, delivery.PendingApproval)
 	res, err := Step{Models: quick{ledger.Models()}, Approvals: ledger.Approvals()}.Run(t.Context(), r)
 	if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, "rejected by ann: stop") {
-		t.Errorf("%+v, %v", res, err)
+		t.Errorf("outcome = %s (%q, %q), error = %v, want %s, %q", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeFailed, "rejected by ann: stop")
 	}
 }
 
-func TestTrouble(t *testing.T) {
+func TestRun_Errors(t *testing.T) {
 	ledger, r := scene(t, step.ApproveParams{Model: true}, delivery.Approved)
 	reg, _ := json.Marshal(step.RegisterOutput{Model: delivery.ModelRef{Group: "m", Version: 1, Digest: fake.Digest(2)}})
 	r.Inputs["register"] = reg
@@ -147,6 +147,6 @@ func TestTrouble(t *testing.T) {
 	ledger, r = scene(t, step.ApproveParams{DeployApprovals: 1}, "")
 	ledger.Fail = func(string) error { return down }
 	if _, err := (Step{Models: ledger.Models(), Approvals: ledger.Approvals()}).Run(t.Context(), r); !errors.Is(err, down) {
-		t.Errorf("%v", err)
+		t.Errorf("error = %v, want %v", err, down)
 	}
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// scene is a run that has pushed an image and registered a model.
-type scene struct {
+// fixture is a run that has pushed an image and registered a model.
+type fixture struct {
 	*fake.Environment
 	signers *fake.SignerFactory
 	store   *fake.AttestationStore
@@ -33,9 +33,9 @@ type scene struct {
 
 var image = delivery.Image{Repository: "api", Digest: fake.Digest(9)}
 
-func newScene(t *testing.T) *scene {
+func newScene(t *testing.T) *fixture {
 	t.Helper()
-	s := &scene{Environment: fake.NewEnvironment(), signers: &fake.SignerFactory{}, store: &fake.AttestationStore{}, repo: t.TempDir()}
+	s := &fixture{Environment: fake.NewEnvironment(), signers: &fake.SignerFactory{}, store: &fake.AttestationStore{}, repo: t.TempDir()}
 	s.key = filepath.Join(t.TempDir(), "cosign.key")
 	if err := os.WriteFile(s.key, []byte("ann"), 0o600); err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func newScene(t *testing.T) *scene {
 	return s
 }
 
-func (s *scene) step() Step {
+func (s *fixture) step() Step {
 	return Step{
 		Signers: s.signers, Attestations: s.store, Models: s.Records.Models(), Version: "v1",
 		LookupEnv:      func(name string) (string, bool) { v, ok := s.env[name]; return v, ok },
@@ -59,7 +59,7 @@ func (s *scene) step() Step {
 	}
 }
 
-func (s *scene) ask(t *testing.T, change func(*step.Request, *step.AttestParams)) step.Request {
+func (s *fixture) ask(t *testing.T, change func(*step.Request, *step.AttestParams)) step.Request {
 	t.Helper()
 	w := step.AttestParams{Key: "${COSIGN_KEY}", Passphrase: "${COSIGN_PASSWORD}", Build: json.RawMessage(`{"go":"./cmd/api"}`)}
 	r := step.Request{
@@ -90,12 +90,12 @@ func attested(t *testing.T, res step.Result) step.AttestOutput {
 	t.Helper()
 	var a step.AttestOutput
 	if err := json.Unmarshal(res.Output, &a); err != nil || res.Outcome != delivery.OutcomeSucceeded {
-		t.Fatalf("%+v, %v", res, err)
+		t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 	}
 	return a
 }
 
-func (s *scene) held(t *testing.T) map[string]int {
+func (s *fixture) held(t *testing.T) map[string]int {
 	t.Helper()
 	out := map[string]int{}
 	for _, of := range []port.Subject{{Image: image}, {Model: s.ref}} {
@@ -117,8 +117,8 @@ func (p packer) Pack(_ context.Context, _ delivery.ModelRef, repository string) 
 	return delivery.Image{Repository: repository, Digest: p.Digest}, nil
 }
 
-// TestSignsThePackedModel: a cluster that admits signed images only sees an image.
-func TestSignsThePackedModel(t *testing.T) {
+// TestRun_SignsModelImage: a cluster that admits signed images only sees an image.
+func TestRun_SignsModelImage(t *testing.T) {
 	s := newScene(t)
 	plain, err := s.step().Run(t.Context(), s.ask(t, nil))
 	if err != nil {
@@ -139,7 +139,7 @@ func TestSignsThePackedModel(t *testing.T) {
 	}
 }
 
-func TestSigns(t *testing.T) {
+func TestRun(t *testing.T) {
 	s := newScene(t)
 	res, err := s.step().Run(t.Context(), s.ask(t, nil))
 	if err != nil {
@@ -168,9 +168,9 @@ func TestSigns(t *testing.T) {
 	}
 }
 
-// TestAgain: another run of the same inputs adds nothing and pins the same; one
+// TestRun_FindsExistingStatements: another run of the same inputs adds nothing and pins the same; one
 // of another commit, or by another key, adds its own.
-func TestAgain(t *testing.T) {
+func TestRun_FindsExistingStatements(t *testing.T) {
 	s := newScene(t)
 	first, err := s.step().Run(t.Context(), s.ask(t, nil))
 	if err != nil {
@@ -205,9 +205,9 @@ func TestAgain(t *testing.T) {
 	}
 }
 
-// TestKilledAnywhere: whatever call a crash hits, the next start ends with each
+// TestRun_KilledAtEveryCall: whatever call a crash hits, the next start ends with each
 // statement once.
-func TestKilledAnywhere(t *testing.T) {
+func TestRun_KilledAtEveryCall(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for at, killed := 1, true; killed; at++ {
 			s := newScene(t)
@@ -229,8 +229,8 @@ func TestKilledAnywhere(t *testing.T) {
 	}
 }
 
-// TestSBOM attaches what the scan wrote, and nothing else.
-func TestSBOM(t *testing.T) {
+// TestRun_AttachesSBOM attaches what the scan wrote, and nothing else.
+func TestRun_AttachesSBOM(t *testing.T) {
 	s := newScene(t)
 	doc := filepath.Join(t.TempDir(), "bom.cdx.json")
 	body := []byte(`{"bomFormat":"CycloneDX"}`)
@@ -263,8 +263,8 @@ func TestSBOM(t *testing.T) {
 	}
 }
 
-// TestModelSBOM attaches what the registration wrote to the model, not the image.
-func TestModelSBOM(t *testing.T) {
+// TestRun_AttachesModelSBOM attaches what the registration wrote to the model, not the image.
+func TestRun_AttachesModelSBOM(t *testing.T) {
 	s := newScene(t)
 	bills, err := fake.SBOMGenerator{}.ModelSBOM(t.Context(), port.ModelSBOMRequest{Model: s.ref, Dir: t.TempDir()})
 	if err != nil {
@@ -284,7 +284,7 @@ func TestModelSBOM(t *testing.T) {
 	}
 }
 
-func TestPinnedModelAndNone(t *testing.T) {
+func TestRun_PinnedModelAndNone(t *testing.T) {
 	s := newScene(t)
 	res, err := s.step().Run(t.Context(), s.ask(t, func(r *step.Request, w *step.AttestParams) {
 		delete(r.Inputs, "register")

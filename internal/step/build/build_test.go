@@ -30,13 +30,13 @@ func request(t *testing.T, log *bytes.Buffer) step.Request {
 	}
 }
 
-func TestBuild(t *testing.T) {
+func TestRun_Go(t *testing.T) {
 	var log bytes.Buffer
 	b := &fake.Builder{}
 	r := request(t, &log)
 	res, err := Step{Builders: map[string]port.Builder{"go": b}}.Run(t.Context(), r)
 	if err != nil || res.Outcome != delivery.OutcomeSucceeded {
-		t.Fatalf("%+v, %v", res, err)
+		t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 	}
 	var out step.BuildOutput
 	_ = json.Unmarshal(res.Output, &out)
@@ -59,7 +59,7 @@ func TestBuild(t *testing.T) {
 	}
 }
 
-func TestDockerfile(t *testing.T) {
+func TestRun_Dockerfile(t *testing.T) {
 	r := request(t, &bytes.Buffer{})
 	r.Spec.Params = json.RawMessage(`{"go":"","repository":"mlops/api","dockerfile":"server/Dockerfile","context":"server","target":"x",
 		"args":{"A":"b"},"secrets":{"pip":"${PIP}"},"ssh":true,"platforms":["linux/arm64"],"cache":"r.example.com/c"}`)
@@ -67,7 +67,7 @@ func TestDockerfile(t *testing.T) {
 	s := Step{Builders: map[string]port.Builder{"go": golang, "dockerfile": kit}, Environ: func() []string { return []string{"X=y", "PIP=hush=hush"} }}
 	res, err := s.Run(t.Context(), r)
 	if err != nil || res.Outcome != delivery.OutcomeSucceeded || len(golang.Built) != 0 || len(kit.Built) != 1 {
-		t.Fatalf("%+v, %v", res, err)
+		t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 	}
 	want := port.Dockerfile{
 		Path: "server/Dockerfile", Context: "server", Target: "x", Args: map[string]string{"A": "b"}, SSH: true,
@@ -89,7 +89,7 @@ func TestDockerfile(t *testing.T) {
 	}
 }
 
-func TestWholeWithPlatforms(t *testing.T) {
+func TestRevalidate_Platforms(t *testing.T) {
 	built := porttest.WriteIndexLayout(t, t.TempDir())
 	if !ocilayout.Layout(built.Layout).IsComplete(built.Digest) {
 		t.Fatal("a whole layout is not taken")
@@ -111,18 +111,18 @@ func TestWholeWithPlatforms(t *testing.T) {
 	}
 }
 
-func TestCodeThatDoesNotCompileIsAResult(t *testing.T) {
+func TestRun_CompileErrorIsResult(t *testing.T) {
 	r := request(t, &bytes.Buffer{})
 	res, err := Step{Builders: map[string]port.Builder{"go": &fake.Builder{Fail: fault.New(fault.Failed, "main.go:3: undefined: x").Hint("mend it")}}}.Run(t.Context(), r)
 	if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, "undefined: x") || res.Hint != "mend it" {
-		t.Errorf("%+v, %v", res, err)
+		t.Errorf("outcome = %s (%q, %q), error = %v, want %s, %q", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeFailed, "undefined: x")
 	}
 	if _, err := (Step{Builders: map[string]port.Builder{"go": &fake.Builder{Fail: errors.New("disk")}}}).Run(t.Context(), r); err == nil {
 		t.Error("trouble on the way is no error")
 	}
 }
 
-func TestReuseLooksAtTheLayout(t *testing.T) {
+func TestRevalidate_ChecksLayout(t *testing.T) {
 	damage := map[string]func(dir string, manifest delivery.Digest){
 		"gone":     func(dir string, _ delivery.Digest) { _ = os.RemoveAll(dir) },
 		"no index": func(dir string, _ delivery.Digest) { _ = os.Remove(dir + "/index.json") },
@@ -141,28 +141,30 @@ func TestReuseLooksAtTheLayout(t *testing.T) {
 		},
 	}
 	for name, do := range damage {
-		r := request(t, &bytes.Buffer{})
-		s := Step{Builders: map[string]port.Builder{"go": &fake.Builder{}}}
-		res, err := s.Run(t.Context(), r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, ok, err := s.Revalidate(t.Context(), r, res); !ok || err != nil {
-			t.Fatalf("a whole layout: %v, %v", ok, err)
-		}
-		var out step.BuildOutput
-		_ = json.Unmarshal(res.Output, &out)
-		do(out.Layout, out.Digest)
-		if _, ok, err := s.Revalidate(t.Context(), r, res); ok || err != nil {
-			t.Errorf("%s: %v, %v", name, ok, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			r := request(t, &bytes.Buffer{})
+			s := Step{Builders: map[string]port.Builder{"go": &fake.Builder{}}}
+			res, err := s.Run(t.Context(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, ok, err := s.Revalidate(t.Context(), r, res); !ok || err != nil {
+				t.Fatalf("a whole layout: %v, %v", ok, err)
+			}
+			var out step.BuildOutput
+			_ = json.Unmarshal(res.Output, &out)
+			do(out.Layout, out.Digest)
+			if _, ok, err := s.Revalidate(t.Context(), r, res); ok || err != nil {
+				t.Errorf("%s: %v, %v", name, ok, err)
+			}
+		})
 	}
 	if _, ok, err := (Step{}).Revalidate(t.Context(), step.Request{}, step.Result{Output: json.RawMessage(`{"digest":"sha256:../../x","layout":"/"}`)}); ok || err != nil {
 		t.Errorf("a digest that is none: %v, %v", ok, err)
 	}
 }
 
-func TestSize(t *testing.T) {
+func TestFormatSize(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 7_100_000: "7.1 MB", 1500: "1.5 kB", 2_000_000_000: "2.0 GB"} {
 		if got := formatSize(n); got != want {
 			t.Errorf("%d: %s", n, got)

@@ -3,6 +3,7 @@ package canary
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -20,37 +21,37 @@ import (
 
 const env = delivery.Environment("prod")
 
-// scene has old serving, and fresh staged beside it.
-type scene struct {
+// fixture has old serving, and fresh staged beside it.
+type fixture struct {
 	*fake.Environment
-	metrics    fake.MetricsProvider
-	target     port.Target
-	old, fresh delivery.ReleaseRecord
-	order      port.DeployRequest
-	emitted    []delivery.GateResult
-	said       []string
+	metrics                fake.MetricsProvider
+	target                 port.Target
+	oldRelease, newRelease delivery.ReleaseRecord
+	order                  port.DeployRequest
+	emitted                []delivery.GateResult
+	progress               []string
 }
 
-func newScene(t *testing.T) *scene {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	s := &scene{Environment: fake.NewEnvironment()}
+	s := &fixture{Environment: fake.NewEnvironment()}
 	s.target = s.Target
-	s.old, s.fresh = s.Release(1), s.Release(2)
-	s.Serve(env, "20260101-000000-aaaa", s.old, time.Now())
-	s.order = port.DeployRequest{Service: "api", Environment: env, ID: s.fresh.ID, Release: s.fresh.Release}
+	s.oldRelease, s.newRelease = s.Release(1), s.Release(2)
+	s.Serve(env, "20260101-000000-aaaa", s.oldRelease, time.Now())
+	s.order = port.DeployRequest{Service: "api", Environment: env, ID: s.newRelease.ID, Release: s.newRelease.Release}
 	if _, err := s.Target.Stage(t.Context(), s.order, nil); err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func (s *scene) run(ctx context.Context, w step.CanaryParams) ([]delivery.GateResult, error) {
+func (s *fixture) run(ctx context.Context, w step.CanaryParams) ([]delivery.GateResult, error) {
 	r := step.Request{
-		Service: "api", Environment: env, OnProgress: func(text string) { s.said = append(s.said, text) },
+		Service: "api", Environment: env, OnProgress: func(text string) { s.progress = append(s.progress, text) },
 		Emit: func(e event.Event) { s.emitted = append(s.emitted, *e.GateResult) },
 	}
 	c := Runner{Metrics: &s.metrics, Namespace: "shop"}
-	return c.Run(ctx, r, s.target, s.order, s.old.ID, w)
+	return c.Run(ctx, r, s.target, s.order, s.oldRelease.ID, w)
 }
 
 // rates lets traffic come in: candidate and running requests per second, of which
@@ -61,7 +62,7 @@ type rates struct {
 	slow              bool
 }
 
-func (s *scene) traffic(r rates) {
+func (s *fixture) traffic(r rates) {
 	s.Target.Samples = func(_ delivery.ReleaseID, since time.Time) (port.Sample, port.Sample) {
 		passed := time.Since(since).Seconds()
 		return sample(passed*r.perSecond, r.bad, r.slow), sample(passed*r.beside, r.good, false)
@@ -130,12 +131,12 @@ func TestRun(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newScene(t)
+				s := newFixture(t)
 				s.traffic(c.traffic)
 				begun := time.Now()
 				answers, err := s.run(t.Context(), c.with)
 				if (err == nil) != (c.kind == "") || err != nil && (!fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.says)) {
-					t.Errorf("%v", err)
+					t.Errorf("error = %v, want %s with %q", err, c.kind, c.says)
 				}
 				if took := time.Since(begun); took < c.least || took > c.most {
 					t.Errorf("it took %s", took)
@@ -155,7 +156,7 @@ func TestRun(t *testing.T) {
 				if c.verdicts != nil && len(got) != len(c.verdicts) {
 					t.Errorf("answers %v", answers)
 				}
-				if serving, _ := s.Target.Running(env); serving != s.old.ID {
+				if serving, _ := s.Target.Running(env); serving != s.oldRelease.ID {
 					t.Errorf("%s serves", serving)
 				}
 			})
@@ -163,40 +164,42 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestWorseStopsAtTheFirstStep: no more traffic than the first share goes to it.
-func TestWorseStopsAtTheFirstStep(t *testing.T) {
+// TestRun_StopsAtFirstStep: no more traffic than the first share goes to it.
+func TestRun_StopsAtFirstStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newScene(t)
+		s := newFixture(t)
 		s.traffic(rates{10, 90, 0.3, 0, false})
 		_, err := s.run(t.Context(), step.CanaryParams{Steps: steps(5, 25, 50)})
-		if got := s.Target.Weight(env, s.fresh.ID); !fault.Is(err, fault.Failed) || got != 5 {
+		if got := s.Target.Weight(env, s.newRelease.ID); !fault.Is(err, fault.Failed) || got != 5 {
 			t.Errorf("%d %%, %v", got, err)
 		}
 	})
 }
 
-// TestUnmeasuredLatency is said, and stops only those who set a margin for it.
-func TestUnmeasuredLatency(t *testing.T) {
+// TestRun_LatencyNotMeasured is said, and stops only those who set a margin for it.
+func TestRun_LatencyNotMeasured(t *testing.T) {
 	for margin, kind := range map[float64]fault.Kind{0: "", 1.5: fault.Unavailable} {
-		synctest.Test(t, func(t *testing.T) {
-			s := newScene(t)
-			s.Target.Samples = func(delivery.ReleaseID, time.Time) (port.Sample, port.Sample) {
-				return port.Sample{Requests: 300}, port.Sample{Requests: 2700}
-			}
-			answers, err := s.run(t.Context(), step.CanaryParams{Steps: steps(10), LatencyMargin: margin})
-			if (err == nil) != (kind == "") || err != nil && !fault.Is(err, kind) {
-				t.Errorf("%g: %v", margin, err)
-			}
-			if len(answers) != 2 || answers[0].Verdict != delivery.Passed || answers[1].Verdict != delivery.Unavailable {
-				t.Errorf("%v", answers)
-			}
+		t.Run(fmt.Sprint("margin ", margin), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newFixture(t)
+				s.Target.Samples = func(delivery.ReleaseID, time.Time) (port.Sample, port.Sample) {
+					return port.Sample{Requests: 300}, port.Sample{Requests: 2700}
+				}
+				answers, err := s.run(t.Context(), step.CanaryParams{Steps: steps(10), LatencyMargin: margin})
+				if (err == nil) != (kind == "") || err != nil && !fault.Is(err, kind) {
+					t.Errorf("%g: %v", margin, err)
+				}
+				if len(answers) != 2 || answers[0].Verdict != delivery.Passed || answers[1].Verdict != delivery.Unavailable {
+					t.Errorf("%v", answers)
+				}
+			})
 		})
 	}
 }
 
-func TestNothingBeside(t *testing.T) {
-	s := newScene(t)
-	for _, running := range []delivery.ReleaseID{"", s.fresh.ID} {
+func TestRun_NoRunningRelease(t *testing.T) {
+	s := newFixture(t)
+	for _, running := range []delivery.ReleaseID{"", s.newRelease.ID} {
 		var log strings.Builder
 		answers, err := Runner{}.Run(t.Context(), step.Request{Log: &log}, s.target, s.order, running, step.CanaryParams{})
 		if answers != nil || err != nil || !strings.Contains(log.String(), "no running release to compare") {
@@ -205,9 +208,9 @@ func TestNothingBeside(t *testing.T) {
 	}
 }
 
-func TestCancel(t *testing.T) {
+func TestRun_Cancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newScene(t)
+		s := newFixture(t)
 		s.traffic(rates{perSecond: 10, beside: 90})
 		stop := errors.New("stopped by a person")
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -219,12 +222,12 @@ func TestCancel(t *testing.T) {
 	})
 }
 
-// TestAgain begins anew after a crash, and the end is the same.
-func TestAgain(t *testing.T) {
+// TestRun_FindsExistingStatements begins anew after a crash, and the end is the same.
+func TestRun_KilledAtEveryCall(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for at, killed := 1, true; killed; at++ {
 			synctest.Test(t, func(t *testing.T) {
-				s := newScene(t)
+				s := newFixture(t)
 				s.traffic(rates{perSecond: 10, beside: 90})
 				s.SetFuse(fake.NewFuse(at, after))
 				killed = fake.Survive(func() { _, _ = s.run(t.Context(), step.CanaryParams{Steps: steps(10, 50)}) })

@@ -15,42 +15,44 @@ import (
 	"github.com/slipway-cd/slipway/internal/step/bake"
 )
 
-func TestReplicas(t *testing.T) {
-	for says, set := range map[string]func(s *scene, now func() bool){ // now: the trouble has begun
-		"all of its 1 replicas have exited: exit 1": func(s *scene, now func() bool) {
+func TestRun_ReplicasFail(t *testing.T) {
+	for says, set := range map[string]func(s *fixture, now func() bool){ // now: the trouble has begun
+		"all of its 1 replicas have exited: exit 1": func(s *fixture, now func() bool) {
 			s.Target.ReplicaHealth = func(id delivery.ReleaseID) (string, string) {
-				if now() && id == s.fresh.ID {
+				if now() && id == s.newRelease.ID {
 					return "backoff", "exit 1"
 				}
 				return "ready", ""
 			}
 		},
-		"the traffic goes to no release": func(s *scene, now func() bool) {
+		"the traffic goes to no release": func(s *fixture, now func() bool) {
 			s.Target.Lost = func(delivery.ReleaseID) bool { return now() }
 		},
-		"none of its replicas is running": func(s *scene, _ func() bool) {
+		"none of its replicas is running": func(s *fixture, _ func() bool) {
 			time.AfterFunc(10*time.Second, func() { _ = s.Target.Discard(context.Background(), s.order) })
 		},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			s := newScene(t)
-			s.traffic(rates{perSecond: 10, beside: 90})
-			begun := time.Now()
-			set(s, func() bool { return time.Since(begun) >= 10*time.Second })
-			answers, err := s.run(t.Context(), step.CanaryParams{Steps: steps(10)})
-			if !fault.Is(err, fault.Failed) || !strings.Contains(err.Error(), says) {
-				t.Errorf("want %q: %v", says, err)
-			}
-			if len(answers) != 1 || answers[0].Gate != "canary 10 %: replicas" || time.Since(begun) > 12*time.Second {
-				t.Errorf("%v after %s", answers, time.Since(begun))
-			}
+		t.Run(says, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newFixture(t)
+				s.traffic(rates{perSecond: 10, beside: 90})
+				begun := time.Now()
+				set(s, func() bool { return time.Since(begun) >= 10*time.Second })
+				answers, err := s.run(t.Context(), step.CanaryParams{Steps: steps(10)})
+				if !fault.Is(err, fault.Failed) || !strings.Contains(err.Error(), says) {
+					t.Errorf("want %q: %v", says, err)
+				}
+				if len(answers) != 1 || answers[0].Gate != "canary 10 %: replicas" || time.Since(begun) > 12*time.Second {
+					t.Errorf("%v after %s", answers, time.Since(begun))
+				}
+			})
 		})
 	}
 }
 
-// TestPatience: a look that could not be taken is taken again, but not for ever;
+// TestRun_RetriesFailedObservations: a look that could not be taken is taken again, but not for ever;
 // what asking again does not heal ends it at once.
-func TestPatience(t *testing.T) {
+func TestRun_RetriesFailedObservations(t *testing.T) {
 	busy := errors.New("the API server is busy")
 	for _, c := range []struct {
 		name   string
@@ -64,29 +66,31 @@ func TestPatience(t *testing.T) {
 		{"replicas do not heal", "Observe", math.MaxInt, busy, fault.Unavailable},
 		{"hopeless", "Compare", math.MaxInt, fault.New(fault.Denied, "pods/proxy is forbidden"), fault.Denied},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			s := newScene(t)
-			s.traffic(rates{perSecond: 10, beside: 90})
-			end := time.Now().Add(bakeTime)
-			fails := 0
-			s.Target.Fail = func(method string, _ delivery.ReleaseID) error {
-				if method == c.method && fails < c.fails && (c.kind != "" || !time.Now().Before(end)) {
-					fails++
-					return c.err
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newFixture(t)
+				s.traffic(rates{perSecond: 10, beside: 90})
+				end := time.Now().Add(bakeTime)
+				fails := 0
+				s.Target.Fail = func(method string, _ delivery.ReleaseID) error {
+					if method == c.method && fails < c.fails && (c.kind != "" || !time.Now().Before(end)) {
+						fails++
+						return c.err
+					}
+					return nil
 				}
-				return nil
-			}
-			answers, err := s.run(t.Context(), step.CanaryParams{Steps: steps(10)})
-			if (err == nil) != (c.kind == "") || err != nil && (!fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.err.Error())) {
-				t.Errorf("%s: %v", c.name, err)
-			}
-			want := map[fault.Kind]int{"": bake.MaxFailures - 1, fault.Unavailable: bake.MaxFailures, fault.Denied: 1}[c.kind]
-			if fails != want {
-				t.Errorf("%s: asked %d times in vain, want %d", c.name, fails, want)
-			}
-			if c.kind != "" && (len(answers) != 1 || answers[0].Verdict != delivery.Unavailable) {
-				t.Errorf("%s: %v", c.name, answers)
-			}
+				answers, err := s.run(t.Context(), step.CanaryParams{Steps: steps(10)})
+				if (err == nil) != (c.kind == "") || err != nil && (!fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.err.Error())) {
+					t.Errorf("%s: %v", c.name, err)
+				}
+				want := map[fault.Kind]int{"": bake.MaxFailures - 1, fault.Unavailable: bake.MaxFailures, fault.Denied: 1}[c.kind]
+				if fails != want {
+					t.Errorf("%s: asked %d times in vain, want %d", c.name, fails, want)
+				}
+				if c.kind != "" && (len(answers) != 1 || answers[0].Verdict != delivery.Unavailable) {
+					t.Errorf("%s: %v", c.name, answers)
+				}
+			})
 		})
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-func TestQueries(t *testing.T) {
+func TestRun_Queries(t *testing.T) {
 	most := 0.5
 	q := step.QueryParams{
 		Name: "drift", Max: &most,
@@ -51,7 +51,7 @@ func TestQueries(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newScene(t)
+				s := newFixture(t)
 				s.target = fake.WithoutMetrics{Target: s.Target, TrafficSplitter: s.Target}
 				begun := time.Now()
 				s.metrics.Values = func(string) []float64 { return c.values(time.Since(begun)) }
@@ -59,7 +59,7 @@ func TestQueries(t *testing.T) {
 				c.with.Steps, c.with.Queries, c.with.Prometheus = steps(10), []step.QueryParams{q}, "http://prometheus"
 				answers, err := s.run(t.Context(), c.with)
 				if (err == nil) != (c.kind == "") || err != nil && !fault.Is(err, c.kind) {
-					t.Errorf("%v", err)
+					t.Errorf("error = %v, want %s", err, c.kind)
 				}
 				if len(answers) != 1 || answers[0].Verdict != c.verdict || answers[0].Gate != "canary 10 %: drift" {
 					t.Errorf("%v", answers)
@@ -67,7 +67,7 @@ func TestQueries(t *testing.T) {
 				if took := time.Since(begun); took > c.within {
 					t.Errorf("it took %s", took)
 				}
-				want := `drift{release="` + string(s.fresh.ID) + `",against="` + string(s.old.ID) + `",ns="shop",env="prod",app="api"}`
+				want := `drift{release="` + string(s.newRelease.ID) + `",against="` + string(s.oldRelease.ID) + `",ns="shop",env="prod",app="api"}`
 				if s.metrics.Queries[0] != want {
 					t.Errorf("asked %s", s.metrics.Queries[0])
 				}
@@ -76,19 +76,21 @@ func TestQueries(t *testing.T) {
 	}
 }
 
-// TestNoMeasure: a target that only shifts, and no query: nobody knows.
-func TestNoMeasure(t *testing.T) {
+// TestRun_WithoutMeasurements: a target that only shifts, and no query: nobody knows.
+func TestRun_WithoutMeasurements(t *testing.T) {
 	for accepts, kind := range map[step.NoTrafficPolicy]fault.Kind{"": fault.Unavailable, "fail": fault.Unavailable, "accept": ""} {
-		synctest.Test(t, func(t *testing.T) {
-			s := newScene(t)
-			s.target = fake.WithoutMetrics{Target: s.Target, TrafficSplitter: s.Target}
-			answers, err := s.run(t.Context(), step.CanaryParams{Steps: steps(10), NoTraffic: accepts})
-			if (err == nil) != (kind == "") || err != nil && !fault.Is(err, kind) {
-				t.Errorf("%q: %v", accepts, err)
-			}
-			if len(answers) != 1 || answers[0].Verdict != delivery.Unavailable {
-				t.Errorf("%v", answers)
-			}
+		t.Run(string(accepts), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newFixture(t)
+				s.target = fake.WithoutMetrics{Target: s.Target, TrafficSplitter: s.Target}
+				answers, err := s.run(t.Context(), step.CanaryParams{Steps: steps(10), NoTraffic: accepts})
+				if (err == nil) != (kind == "") || err != nil && !fault.Is(err, kind) {
+					t.Errorf("%q: %v", accepts, err)
+				}
+				if len(answers) != 1 || answers[0].Verdict != delivery.Unavailable {
+					t.Errorf("%v", answers)
+				}
+			})
 		})
 	}
 }

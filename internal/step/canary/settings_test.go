@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-func TestSettings(t *testing.T) {
+func TestRun_InvalidParams(t *testing.T) {
 	one := 1.0
 	ok := func(change func(*step.CanaryParams)) step.CanaryParams {
 		w := step.CanaryParams{Steps: steps(10, 50), Prometheus: "http://p", Queries: []step.QueryParams{{Name: "q", Query: "up", Max: &one}}}
@@ -32,22 +32,24 @@ func TestSettings(t *testing.T) {
 		"neither min nor":      ok(func(w *step.CanaryParams) { w.Queries[0].Max = nil }),
 		`query "q"`:            ok(func(w *step.CanaryParams) { w.Queries[0].Query = "{{.Pod}}" }),
 	}
-	s := newScene(t)
+	s := newFixture(t)
 	for says, w := range bad {
-		if _, err := s.run(t.Context(), w); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), says) {
-			t.Errorf("want %q: %v", says, err)
-		}
+		t.Run(says, func(t *testing.T) {
+			if _, err := s.run(t.Context(), w); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), says) {
+				t.Errorf("want %q: %v", says, err)
+			}
+		})
 	}
 	s.target = fake.WithoutTraffic{Target: s.Target}
 	if _, err := s.run(t.Context(), ok(func(*step.CanaryParams) {})); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "traffic splitting") {
-		t.Errorf("%v", err)
+		t.Errorf("error = %v, want %s with %q", err, fault.Invalid, "traffic splitting")
 	}
 	if slices.ContainsFunc(s.Target.Calls, func(call string) bool { return strings.HasPrefix(call, "SetWeight") }) {
 		t.Error("traffic was shifted all the same")
 	}
 }
 
-func TestWords(t *testing.T) {
+func TestFormat(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 12: "12", 999: "999", 2810: "2,810", 1234567: "1,234,567", -123456: "-123,456"} {
 		if got := formatCount(n); got != want {
 			t.Errorf("%d: %s", n, got)

@@ -20,7 +20,7 @@ import (
 
 const env = delivery.Environment("prod")
 
-func stepOf(w *fake.Environment) Step {
+func newStep(w *fake.Environment) Step {
 	return Step{
 		Services: rollout.Services{
 			Targets: port.Targets{"local": w.Target}, Prober: w.Prober,
@@ -30,10 +30,10 @@ func stepOf(w *fake.Environment) Step {
 	}
 }
 
-// demand is a policy that nothing in these tests fulfils.
-var demand = &step.TrustParams{TrustPolicy: fake.TrustPolicy("ann"), Require: []string{step.RequireSignature}}
+// unfulfilledPolicy is a policy that nothing in these tests fulfils.
+var unfulfilledPolicy = &step.TrustParams{TrustPolicy: fake.TrustPolicy("ann"), Require: []string{step.RequireSignature}}
 
-func ask(w step.DeployParams) step.Request {
+func request(w step.DeployParams) step.Request {
 	w.Target = "local"
 	with, _ := json.Marshal(w)
 	return step.Request{
@@ -51,7 +51,7 @@ func raw(v any) json.RawMessage {
 	return b
 }
 
-func deployed(t *testing.T, res step.Result) step.DeployOutput {
+func outputOf(t *testing.T, res step.Result) step.DeployOutput {
 	t.Helper()
 	var d step.DeployOutput
 	if err := json.Unmarshal(res.Output, &d); err != nil {
@@ -60,8 +60,8 @@ func deployed(t *testing.T, res step.Result) step.DeployOutput {
 	return d
 }
 
-// given is what the steps of a delivery leave.
-func given(model delivery.ModelRef) map[string]json.RawMessage {
+// pipelineOutputs is what the steps of a delivery leave.
+func pipelineOutputs(model delivery.ModelRef) map[string]json.RawMessage {
 	return map[string]json.RawMessage{
 		"test.unit": raw(step.TestOutput{Passed: 3}),
 		"scan":      raw(step.ScanOutput{Verdict: delivery.Passed, SBOMs: &port.SBOMs{CycloneDX: port.Document{Digest: fake.Digest(5)}}}),
@@ -72,20 +72,20 @@ func given(model delivery.ModelRef) map[string]json.RawMessage {
 	}
 }
 
-func TestUsersMeetOnlyWhatHasAnswered(t *testing.T) {
+func TestRun_ChecksBeforeTraffic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := fake.NewEnvironment()
 		old := w.Release(1)
 		w.Serve(env, "20260101-000000-aaaa", old, time.Now())
 		w.Target.Calls, w.Prober.URLs = nil, nil
 		ref := *w.Release(2).Release.Model
-		r := ask(step.DeployParams{Workload: delivery.Workload{Replicas: 2, Health: "/health"}})
-		r.Inputs = given(ref)
-		res, err := stepOf(w).Run(t.Context(), r)
+		r := request(step.DeployParams{Workload: delivery.Workload{Replicas: 2, Health: "/health"}})
+		r.Inputs = pipelineOutputs(ref)
+		res, err := newStep(w).Run(t.Context(), r)
 		if err != nil || res.Outcome != delivery.OutcomeSucceeded {
-			t.Fatalf("%+v, %v", res, err)
+			t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 		}
-		d := deployed(t, res)
+		d := outputOf(t, res)
 		want := []string{"Observe ", "Stage " + string(d.Release), "Promote " + string(d.Release)}
 		if !slices.Equal(w.Target.Calls, want) {
 			t.Errorf("calls %q, want %q", w.Target.Calls, want)
@@ -108,14 +108,14 @@ func TestUsersMeetOnlyWhatHasAnswered(t *testing.T) {
 	})
 }
 
-// TestSameInputsSameRelease changes all that must not matter, and then each
+// TestAssemble_SameInputsSameRelease changes all that must not matter, and then each
 // thing that must.
-func TestSameInputsSameRelease(t *testing.T) {
+func TestAssemble_SameInputsSameRelease(t *testing.T) {
 	model := delivery.ModelRef{Group: "m", Version: 2, Digest: fake.Digest(2)}
 	with := step.DeployParams{Workload: delivery.Workload{Env: map[string]string{"A": "1", "B": "2"}}}
 	id := func(change func(*step.Request, *step.DeployParams)) string {
-		r, w := ask(with), with
-		r.Inputs = given(model)
+		r, w := request(with), with
+		r.Inputs = pipelineOutputs(model)
 		if change != nil {
 			change(&r, &w)
 		}
@@ -143,9 +143,11 @@ func TestSameInputsSameRelease(t *testing.T) {
 		},
 	}
 	for name, change := range same {
-		if id(change) != id(nil) {
-			t.Errorf("%s makes another release", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if id(change) != id(nil) {
+				t.Errorf("%s makes another release", name)
+			}
+		})
 	}
 	other := map[string]func(*step.Request, *step.DeployParams){
 		"commit": func(r *step.Request, _ *step.DeployParams) { r.Commit.SHA = strings.Repeat("c", 40) },
@@ -165,13 +167,15 @@ func TestSameInputsSameRelease(t *testing.T) {
 		},
 	}
 	for name, change := range other {
-		if id(change) == id(nil) {
-			t.Errorf("%s makes no difference", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if id(change) == id(nil) {
+				t.Errorf("%s makes no difference", name)
+			}
+		})
 	}
 }
 
-func TestRefused(t *testing.T) {
+func TestRun_Refused(t *testing.T) {
 	ctx := context.Background()
 	cases := []struct {
 		name string
@@ -182,14 +186,14 @@ func TestRefused(t *testing.T) {
 		{"quarantined", func(w *fake.Environment) step.Request {
 			rel := w.Release(1)
 			_ = w.Records.Releases().Quarantine(ctx, delivery.Quarantine{Release: rel.ID, Reason: "errors"})
-			return ask(step.DeployParams{Release: rel.ID})
+			return request(step.DeployParams{Release: rel.ID})
 		}, fault.Conflict, "slipway releases unquarantine r-"},
 		{"not scanned where it comes from", func(w *fake.Environment) step.Request {
-			return ask(step.DeployParams{Release: w.Release(1).ID, RequireScan: true})
+			return request(step.DeployParams{Release: w.Release(1).ID, RequireScan: true})
 		}, fault.Denied, "environments.prod.scan: {unavailable: accept}"},
 		{"quarantined, made again by the same inputs", func(w *fake.Environment) step.Request {
-			r := ask(step.DeployParams{})
-			r.Inputs = given(*w.Release(2).Release.Model)
+			r := request(step.DeployParams{})
+			r.Inputs = pipelineOutputs(*w.Release(2).Release.Model)
 			var with step.DeployParams
 			_ = json.Unmarshal(r.Spec.Params, &with)
 			rel, _ := assemble(r, with)
@@ -200,43 +204,43 @@ func TestRefused(t *testing.T) {
 		}, fault.Conflict, ""},
 		{"model not approved", func(w *fake.Environment) step.Request {
 			m, _ := w.Records.Models().Register(ctx, "m", fake.Digest(7), nil, delivery.Lineage{})
-			r := ask(step.DeployParams{})
-			r.Inputs = given(m.ModelRef)
+			r := request(step.DeployParams{})
+			r.Inputs = pipelineOutputs(m.ModelRef)
 			return r
 		}, fault.Denied, "slipway approve m:1"},
 		{"pinned model rejected", func(w *fake.Environment) step.Request {
 			m, _ := w.Records.Models().Register(ctx, "m", fake.Digest(7), nil, delivery.Lineage{})
 			_, _ = w.Records.Models().Decide(ctx, m.ModelRef, delivery.Rejected, "ann", "")
-			r := ask(step.DeployParams{Model: &m.ModelRef})
-			r.Inputs = given(m.ModelRef)
+			r := request(step.DeployParams{Model: &m.ModelRef})
+			r.Inputs = pipelineOutputs(m.ModelRef)
 			delete(r.Inputs, "register")
 			return r
 		}, fault.Denied, ""},
 		{"model is another", func(w *fake.Environment) step.Request {
 			ref := *w.Release(1).Release.Model
 			ref.Digest = fake.Digest(99)
-			r := ask(step.DeployParams{})
-			r.Inputs = given(ref)
+			r := request(step.DeployParams{})
+			r.Inputs = pipelineOutputs(ref)
 			return r
 		}, fault.Corrupt, ""},
 		{"not trusted", func(w *fake.Environment) step.Request {
-			return ask(step.DeployParams{Release: w.Release(1).ID, Trust: demand})
+			return request(step.DeployParams{Release: w.Release(1).ID, Trust: unfulfilledPolicy})
 		}, fault.Denied, "sign"},
 		{"not trusted, made here", func(w *fake.Environment) step.Request {
-			r := ask(step.DeployParams{Trust: demand})
-			r.Inputs = given(*w.Release(2).Release.Model)
+			r := request(step.DeployParams{Trust: unfulfilledPolicy})
+			r.Inputs = pipelineOutputs(*w.Release(2).Release.Model)
 			return r
 		}, fault.Denied, "sign"},
-		{"no such release", func(*fake.Environment) step.Request { return ask(step.DeployParams{Release: "r-000000000000"}) }, fault.NotFound, ""},
-		{"nothing pushed", func(*fake.Environment) step.Request { return ask(step.DeployParams{}) }, fault.Internal, ""},
+		{"no such release", func(*fake.Environment) step.Request { return request(step.DeployParams{Release: "r-000000000000"}) }, fault.NotFound, ""},
+		{"nothing pushed", func(*fake.Environment) step.Request { return request(step.DeployParams{}) }, fault.Internal, ""},
 		{"wrong check", func(w *fake.Environment) step.Request {
-			return ask(step.DeployParams{Release: w.Release(1).ID, ProbeParams: step.ProbeParams{Checks: []step.Check{{Path: "/", Expect: []string{"body ="}}}}})
+			return request(step.DeployParams{Release: w.Release(1).ID, ProbeParams: step.ProbeParams{Checks: []step.Check{{Path: "/", Expect: []string{"body ="}}}}})
 		}, fault.Invalid, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			w := fake.NewEnvironment()
-			_, err := stepOf(w).Run(t.Context(), c.set(w))
+			_, err := newStep(w).Run(t.Context(), c.set(w))
 			if !fault.Is(err, c.kind) || !strings.Contains(fault.HintOf(err), c.hint) {
 				t.Errorf("%v (%s)", err, fault.HintOf(err))
 			}

@@ -16,28 +16,28 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-func TestAlready(t *testing.T) {
+func TestRun_AlreadyDeployed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := fake.NewEnvironment()
 		rel := w.Release(1)
 		at := time.Now()
 		d := w.Serve(env, "20260101-000000-aaaa", rel, at)
-		res, err := stepOf(w).Run(t.Context(), ask(step.DeployParams{Release: rel.ID}))
-		got := deployed(t, res)
+		res, err := newStep(w).Run(t.Context(), request(step.DeployParams{Release: rel.ID}))
+		got := outputOf(t, res)
 		if err != nil || !got.AlreadyDeployed || got.Deployment != d.ID || !got.Since.Equal(at) {
 			t.Errorf("%+v, %v", got, err)
 		}
 		// Records alone are not enough: after a loss it is brought in again.
 		w.Target.Lost = func(delivery.ReleaseID) bool { return true }
 		w.Target.Calls = nil
-		_, err = stepOf(w).Run(t.Context(), ask(step.DeployParams{Release: rel.ID}))
+		_, err = newStep(w).Run(t.Context(), request(step.DeployParams{Release: rel.ID}))
 		if err != nil || !slices.Contains(w.Target.Calls, "Stage "+string(rel.ID)) {
 			t.Errorf("%v, %q", err, w.Target.Calls)
 		}
 	})
 }
 
-func TestFailures(t *testing.T) {
+func TestRun_Failures(t *testing.T) {
 	say := func(answer func(id delivery.ReleaseID, path string) (port.ProbeResponse, bool)) func(*fake.Environment) {
 		return func(w *fake.Environment) {
 			w.Prober.Respond = func(id delivery.ReleaseID, path string, _ port.ProbeRequest) (port.ProbeResponse, bool, error) {
@@ -92,11 +92,11 @@ func TestFailures(t *testing.T) {
 				rel := w.Release(2)
 				c.set(w)
 				begun := time.Now()
-				r := ask(step.DeployParams{Release: rel.ID, ProbeParams: step.ProbeParams{Checks: []step.Check{{Name: "predict", Path: "/predict", JSON: "{}", Expect: []string{`body.class == "LA"`}}}}})
+				r := request(step.DeployParams{Release: rel.ID, ProbeParams: step.ProbeParams{Checks: []step.Check{{Name: "predict", Path: "/predict", JSON: "{}", Expect: []string{`body.class == "LA"`}}}}})
 				if c.name == "can't promote" || c.name == "promoted in vain" {
-					r = ask(step.DeployParams{Release: rel.ID})
+					r = request(step.DeployParams{Release: rel.ID})
 				}
-				res, err := stepOf(w).Run(t.Context(), r)
+				res, err := newStep(w).Run(t.Context(), r)
 				if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, c.says) {
 					t.Errorf("%s %q, %v", res.Outcome, res.Cause, err)
 				}
@@ -111,7 +111,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-func TestCancelIsNoVerdict(t *testing.T) {
+func TestRun_Cancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := fake.NewEnvironment()
 		rel := w.Release(1)
@@ -121,8 +121,8 @@ func TestCancelIsNoVerdict(t *testing.T) {
 			cancel(why)
 			return port.ProbeResponse{Status: 503}, true, nil
 		}
-		if _, err := stepOf(w).Run(ctx, ask(step.DeployParams{Release: rel.ID})); !errors.Is(err, why) {
-			t.Errorf("%v", err)
+		if _, err := newStep(w).Run(ctx, request(step.DeployParams{Release: rel.ID})); !errors.Is(err, why) {
+			t.Errorf("error = %v, want %v", err, why)
 		}
 	})
 }

@@ -51,13 +51,13 @@ func (d *rendering) Pack(_ context.Context, m delivery.ModelRef, repository stri
 func renders() (*rendering, *fake.Environment, Step) {
 	w := fake.NewEnvironment()
 	d := &rendering{TargetWithHistory: &fake.TargetWithHistory{Target: w.Target}}
-	s := stepOf(w)
+	s := newStep(w)
 	s.Targets, s.ModelImages = port.Targets{"local": d}, d
 	return d, w, s
 }
 
-// TestRenders: the objects are part of the release, the secrets only of the order.
-func TestRenders(t *testing.T) {
+// TestRender_ObjectsInReleaseSecretsInRequest: the objects are part of the release, the secrets only of the order.
+func TestRender_ObjectsInReleaseSecretsInRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, w, s := renders()
 		ref := *w.Release(2).Release.Model
@@ -65,15 +65,15 @@ func TestRenders(t *testing.T) {
 			ManifestParams: step.ManifestParams{Manifests: []string{"k8s/"}, Values: []string{"values.yaml"}, ModelDelivery: delivery.DeliverByVolume},
 			Workload:       delivery.Workload{Health: "/health", Env: map[string]string{"A": "1"}},
 		}
-		r := ask(with)
-		r.Inputs = given(ref)
+		r := request(with)
+		r.Inputs = pipelineOutputs(ref)
 		r.Checkout = func(context.Context) (string, error) { return "/src", nil }
 		var told []string
 		var log strings.Builder
 		r.Emit, r.Log = func(e event.Event) { told = append(told, fmt.Sprintf("%+v", e)) }, &log
 		res, err := s.Run(t.Context(), r)
 		if err != nil || res.Outcome != delivery.OutcomeSucceeded {
-			t.Fatalf("%+v, %v", res, err)
+			t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 		}
 		image := delivery.Image{Repository: "api", Digest: fake.Digest(9)}
 		want := port.Manifests{
@@ -83,7 +83,7 @@ func TestRenders(t *testing.T) {
 		if len(d.asked) != 1 || !reflect.DeepEqual(d.asked[0], want) || d.asked[0].Workload.Env["A"] != "1" {
 			t.Errorf("rendered %+v\nwant %+v", d.asked, want)
 		}
-		id := deployed(t, res).Release
+		id := outputOf(t, res).Release
 		rel, err := w.Records.Releases().Get(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
@@ -111,15 +111,15 @@ func TestRenders(t *testing.T) {
 	})
 }
 
-// TestPromotedIsNotRendered: a recorded release comes as it is, and its Secrets
+// TestRender_NotForPromotedRelease: a recorded release comes as it is, and its Secrets
 // are where it is told to be already.
-func TestPromotedIsNotRendered(t *testing.T) {
+func TestRender_NotForPromotedRelease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, w, s := renders()
 		rel := w.Release(1)
-		res, err := s.Run(t.Context(), ask(step.DeployParams{Release: rel.ID, ManifestParams: step.ManifestParams{Manifests: []string{"k8s/"}}}))
+		res, err := s.Run(t.Context(), request(step.DeployParams{Release: rel.ID, ManifestParams: step.ManifestParams{Manifests: []string{"k8s/"}}}))
 		if err != nil || res.Outcome != delivery.OutcomeSucceeded {
-			t.Fatalf("%+v, %v", res, err)
+			t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 		}
 		if len(d.asked) != 0 || len(d.packed) != 0 {
 			t.Errorf("rendered %v, packed %v", d.asked, d.packed)
@@ -130,13 +130,13 @@ func TestPromotedIsNotRendered(t *testing.T) {
 	})
 }
 
-// TestToldBeforeTouched: the history beside what serves knows of a release before
+// TestRun_PublishesBeforeChange: the history beside what serves knows of a release before
 // the target hears of it.
-func TestToldBeforeTouched(t *testing.T) {
+func TestRun_PublishesBeforeChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, w, s := renders()
 		rel := w.Release(1)
-		if _, err := s.Run(t.Context(), ask(step.DeployParams{Release: rel.ID})); err != nil {
+		if _, err := s.Run(t.Context(), request(step.DeployParams{Release: rel.ID})); err != nil {
 			t.Fatal(err)
 		}
 		told, staged := slices.Index(d.Calls, "Write "+string(rel.ID)+" deploying"), slices.Index(d.Calls, "Stage "+string(rel.ID))
@@ -146,7 +146,7 @@ func TestToldBeforeTouched(t *testing.T) {
 	})
 }
 
-func TestRenderRefused(t *testing.T) {
+func TestRender_Errors(t *testing.T) {
 	why := errors.New("k8s/api.yaml:3: no")
 	for _, c := range []struct {
 		name   string
@@ -162,8 +162,8 @@ func TestRenderRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d, w, s := renders()
-				r := ask(step.DeployParams{ManifestParams: step.ManifestParams{Manifests: []string{"k8s/"}}, Workload: delivery.Workload{Health: "/health"}})
-				r.Inputs = given(*w.Release(2).Release.Model)
+				r := request(step.DeployParams{ManifestParams: step.ManifestParams{Manifests: []string{"k8s/"}}, Workload: delivery.Workload{Health: "/health"}})
+				r.Inputs = pipelineOutputs(*w.Release(2).Release.Model)
 				r.Checkout = func(context.Context) (string, error) { return "/src", nil }
 				c.change(d, &s, &r)
 				if _, err := s.Run(t.Context(), r); err == nil || !strings.Contains(err.Error(), c.says) {
@@ -177,14 +177,14 @@ func TestRenderRefused(t *testing.T) {
 	}
 }
 
-// TestModelByItself: a service that loads its model itself gets no image of it.
-func TestModelByItself(t *testing.T) {
+// TestRender_DoesNotPackModelByEnv: a service that loads its model itself gets no image of it.
+func TestRender_DoesNotPackModelByEnv(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, w, s := renders()
-		r := ask(step.DeployParams{ManifestParams: step.ManifestParams{ModelDelivery: delivery.DeliverByEnv}, Workload: delivery.Workload{Health: "/health"}})
-		r.Inputs = given(*w.Release(2).Release.Model)
+		r := request(step.DeployParams{ManifestParams: step.ManifestParams{ModelDelivery: delivery.DeliverByEnv}, Workload: delivery.Workload{Health: "/health"}})
+		r.Inputs = pipelineOutputs(*w.Release(2).Release.Model)
 		if res, err := s.Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
-			t.Fatalf("%+v, %v", res, err)
+			t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 		}
 		if len(d.packed) != 0 || d.asked[0].ModelImage != (delivery.Image{}) || d.asked[0].Model == nil || d.asked[0].Dir != "" {
 			t.Errorf("packed %v, rendered %+v", d.packed, d.asked)
@@ -192,12 +192,12 @@ func TestModelByItself(t *testing.T) {
 	})
 }
 
-// TestUntrustedIsNotRendered: nothing is checked out, packed, rendered or
+// TestRender_NotForUntrusted: nothing is checked out, packed, rendered or
 // recorded of what the environment does not trust.
-func TestUntrustedIsNotRendered(t *testing.T) {
+func TestRender_NotForUntrusted(t *testing.T) {
 	d, w, s := renders()
-	r := ask(step.DeployParams{ManifestParams: step.ManifestParams{Manifests: []string{"k8s/"}}, Trust: demand})
-	r.Inputs = given(*w.Release(2).Release.Model)
+	r := request(step.DeployParams{ManifestParams: step.ManifestParams{Manifests: []string{"k8s/"}}, Trust: unfulfilledPolicy})
+	r.Inputs = pipelineOutputs(*w.Release(2).Release.Model)
 	r.Checkout = func(context.Context) (string, error) { return "", errors.New("checked out") }
 	before, _ := w.Records.Releases().List(t.Context(), 0)
 	_, err := s.Run(t.Context(), r)

@@ -34,7 +34,7 @@ func paths(t *testing.T, h Hasher, p ...string) delivery.Digest {
 	return d
 }
 
-func TestSameContentSameDigestAnywhere(t *testing.T) {
+func TestPaths_IndependentOfLocation(t *testing.T) {
 	a, b := t.TempDir(), t.TempDir()
 	for _, dir := range []string{a, b} {
 		write(t, dir+"/data/train.csv", "1,2\n")
@@ -51,9 +51,9 @@ func TestSameContentSameDigestAnywhere(t *testing.T) {
 	}
 }
 
-// TestEveryDifferenceCounts makes one change each and wants a digest that no
+// TestPaths_EveryDifferenceCounts makes one change each and wants a digest that no
 // other change has.
-func TestEveryDifferenceCounts(t *testing.T) {
+func TestPaths_EveryDifferenceCounts(t *testing.T) {
 	seen := map[delivery.Digest]string{}
 	changes := map[string]func(dir string) []string{
 		"as it is": func(d string) []string { return []string{d} },
@@ -72,18 +72,20 @@ func TestEveryDifferenceCounts(t *testing.T) {
 		"newline name":   func(d string) []string { os.Rename(d+"/a", d+"/a\nfile \"b\""); return []string{d} },
 	}
 	for name, change := range changes {
-		dir := t.TempDir()
-		write(t, dir+"/a", "a")
-		write(t, dir+"/b", "b")
-		d := paths(t, Hasher{}, change(dir)...)
-		if other, taken := seen[d]; taken {
-			t.Errorf("%q has the digest of %q", name, other)
-		}
-		seen[d] = name
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, dir+"/a", "a")
+			write(t, dir+"/b", "b")
+			d := paths(t, Hasher{}, change(dir)...)
+			if other, taken := seen[d]; taken {
+				t.Errorf("%q has the digest of %q", name, other)
+			}
+			seen[d] = name
+		})
 	}
 }
 
-func TestLinksAndSpecialFiles(t *testing.T) {
+func TestPaths_LinksAndSpecialFiles(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir+"/plain/a", "a")
 	write(t, dir+"/real", "a")
@@ -116,25 +118,25 @@ func TestLinksAndSpecialFiles(t *testing.T) {
 	}
 }
 
-func TestNothingThere(t *testing.T) {
+func TestPaths_Missing(t *testing.T) {
 	if d, err := Paths(t.Context(), nil); d != "" || err != nil {
 		t.Errorf("%q, %v", d, err)
 	}
 	_, err := Paths(t.Context(), []string{t.TempDir() + "/nowhere"})
 	if !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "nowhere") || fault.HintOf(err) == "" {
-		t.Errorf("%v", err)
+		t.Errorf("error = %v, want %s with %q", err, fault.NotFound, "nowhere")
 	}
 	if _, err := Dir(t.Context(), t.TempDir()); !fault.Is(err, fault.Failed) {
 		t.Errorf("an empty folder: %v", err)
 	}
 }
 
-func TestCancel(t *testing.T) {
+func TestPaths_Cancelled(t *testing.T) {
 	why := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(why)
 	if _, err := Paths(ctx, []string{write(t, t.TempDir()+"/a", "a")}); !errors.Is(err, why) {
-		t.Errorf("%v", err)
+		t.Errorf("error = %v, want %v", err, why)
 	}
 }
 
@@ -173,7 +175,7 @@ func TestCache(t *testing.T) {
 	}
 }
 
-func TestCacheKeepsNothingFresh(t *testing.T) {
+func TestCache_SkipsRecentFiles(t *testing.T) {
 	c := NewCache(nil)
 	paths(t, Hasher{c}, write(t, t.TempDir()+"/a", "a"))
 	if len(c.entries) != 0 {
@@ -181,7 +183,7 @@ func TestCacheKeepsNothingFresh(t *testing.T) {
 	}
 }
 
-func TestDamagedCacheIsEmpty(t *testing.T) {
+func TestCacheLoad_DamagedIsEmpty(t *testing.T) {
 	for _, text := range []string{"", "{", `{"/a":{"content":"nonsense"}}`, "[]"} {
 		c := NewCache(nil)
 		if err := c.Load(write(t, t.TempDir()+"/c", text)); err != nil || len(c.entries) != 0 {
@@ -190,7 +192,7 @@ func TestDamagedCacheIsEmpty(t *testing.T) {
 	}
 }
 
-func TestKeep(t *testing.T) {
+func TestStore(t *testing.T) {
 	root := t.TempDir()
 	write(t, root+"/a/model", "weights")
 	write(t, root+"/a/sub/vocab", "x")
@@ -222,7 +224,7 @@ func TestKeep(t *testing.T) {
 	}
 }
 
-func TestKeepRefuses(t *testing.T) {
+func TestStore_Refuses(t *testing.T) {
 	root := t.TempDir()
 	write(t, root+"/a/metrics.json", "{}")
 	metrics := write(t, root+"/metrics.json", "{}")
@@ -242,7 +244,7 @@ func TestKeepRefuses(t *testing.T) {
 	}
 }
 
-func TestDuplicate(t *testing.T) {
+func TestCopyFile(t *testing.T) {
 	root := t.TempDir()
 	src := write(t, root+"/src", "content")
 	if err := copyFile(t.Context(), src, root+"/dst"); err != nil {

@@ -119,11 +119,11 @@ func output(t *testing.T, res step.Result) step.EvaluateOutput {
 	return out
 }
 
-func TestKeepsTheModelWithItsMetrics(t *testing.T) {
+func TestRun_StoresModelWithMetrics(t *testing.T) {
 	s := newScene(t, `test -f {{.Model}}/model.bin && `+wrote(`{"accuracy":0.5}`), "accuracy >= 0.1", "accuracy >= champion.accuracy")
 	res, err := s.run(t)
 	if err != nil || res.Outcome != delivery.OutcomeSucceeded {
-		t.Fatalf("%+v, %v", res, err)
+		t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 	}
 	out := output(t, res)
 	for name, want := range map[string]string{"model.bin": "weights", "metrics.json": `{"accuracy":0.5}`} {
@@ -139,12 +139,12 @@ func TestKeepsTheModelWithItsMetrics(t *testing.T) {
 	}
 }
 
-// TestChampionChanges asks the same cached metrics beside another champion.
-func TestChampionChanges(t *testing.T) {
+// TestRevalidate_ChampionChanged asks the same cached metrics beside another champion.
+func TestRevalidate_ChampionChanged(t *testing.T) {
 	s := newScene(t, wrote(`{"accuracy":0.15}`), "accuracy >= champion.accuracy")
 	res, err := s.run(t)
 	if err != nil || res.Outcome != delivery.OutcomeSucceeded || !strings.Contains(res.GateResults[0].Evidence, "no champion") {
-		t.Fatalf("%+v, %v", res, err)
+		t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 	}
 	s.Serve(env, "20260101-000000-aaaa", s.Release(1), time.Now()) // accuracy 0.1
 	fresh, ok, err := s.step.Revalidate(t.Context(), s.r, res)
@@ -163,7 +163,7 @@ func TestChampionChanges(t *testing.T) {
 	}
 }
 
-func TestRefused(t *testing.T) {
+func TestRun_Refused(t *testing.T) {
 	s := newScene(t, "true", "accuracy >=")
 	if _, err := s.run(t); !fault.Is(err, fault.Invalid) || len(s.jobs.Submitted) > 0 {
 		t.Errorf("a gate that can't be read: %v", err)

@@ -119,14 +119,16 @@ func TestPublish_Errors(t *testing.T) {
 		t.Errorf("the target refuses: %v", err)
 	}
 	for _, method := range []string{"Deployments.List", "Releases.Get"} {
-		w.Records.Fail = func(m string) error {
-			if m == method {
-				return why
+		t.Run(method, func(t *testing.T) {
+			w.Records.Fail = func(m string) error {
+				if m == method {
+					return why
+				}
+				return nil
 			}
-			return nil
-		}
-		if err := records(w).Publish(t.Context(), &fake.TargetWithHistory{Target: w.Target}, service, env); !errors.Is(err, why) {
-			t.Errorf("%s fails: %v", method, err)
-		}
+			if err := records(w).Publish(t.Context(), &fake.TargetWithHistory{Target: w.Target}, service, env); !errors.Is(err, why) {
+				t.Errorf("%s fails: %v", method, err)
+			}
+		})
 	}
 }

@@ -28,16 +28,18 @@ func TestRender(t *testing.T) {
 		{"{{", "", "{{.Data}}"},
 	}
 	for _, c := range cases {
-		got, err := Render(c.run, vars)
-		if c.trouble != "" {
-			if !fault.Is(err, fault.Invalid) || !strings.Contains(fault.HintOf(err), c.trouble) {
-				t.Errorf("%q: %v (%s)", c.run, err, fault.HintOf(err))
+		t.Run(c.run, func(t *testing.T) {
+			got, err := Render(c.run, vars)
+			if c.trouble != "" {
+				if !fault.Is(err, fault.Invalid) || !strings.Contains(fault.HintOf(err), c.trouble) {
+					t.Errorf("%q: %v (%s)", c.run, err, fault.HintOf(err))
+				}
+				return
 			}
-			continue
-		}
-		if err != nil || got != c.want {
-			t.Errorf("%q: %q, %v", c.run, got, err)
-		}
+			if err != nil || got != c.want {
+				t.Errorf("%q: %q, %v", c.run, got, err)
+			}
+		})
 	}
 }
 
@@ -53,7 +55,7 @@ func TestQuote(t *testing.T) {
 	}
 }
 
-func TestEnv(t *testing.T) {
+func TestBuildEnv(t *testing.T) {
 	base := func() []string {
 		return []string{"PATH=/bin", "GOFLAGS=-x", "AWS_SECRET_ACCESS_KEY=s3cr3t", "EMPTY=", "http_proxy=p", "HOME=/h"}
 	}
@@ -64,7 +66,7 @@ func TestEnv(t *testing.T) {
 	}
 	_, err = BuildEnv(base, map[string]string{"A": "${AWS_SECRET_ACCESS_KEY}${NOT_SET}"}, nil)
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "NOT_SET") || strings.Contains(err.Error(), "s3cr3t") {
-		t.Errorf("%v", err)
+		t.Errorf("error = %v, want %s with %q", err, fault.Invalid, "NOT_SET")
 	}
 }
 
@@ -76,7 +78,7 @@ func order(r step.Request, run string) port.Job {
 	return port.Job{Name: Name(r), Outputs: map[string]string{"model": port.FileURI(OutputDir(r))}, Command: port.Command{Run: run, Dir: r.WorkDir, Env: []string{"PATH=" + os.Getenv("PATH")}}}
 }
 
-func TestRunOnceUnderItsName(t *testing.T) {
+func TestRunner_SubmitsOnce(t *testing.T) {
 	r := request(t)
 	jobs := &fake.Jobs{Commands: fake.Shell{}, Logs: t.TempDir()}
 	left := filepath.Join(OutputDir(r), "left-over")
@@ -107,8 +109,8 @@ func TestRunOnceUnderItsName(t *testing.T) {
 	}
 }
 
-// TestKilledAnywhere kills the submitter at every call: the job runs once.
-func TestKilledAnywhere(t *testing.T) {
+// TestRun_KilledAtEveryCall kills the submitter at every call: the job runs once.
+func TestRunner_KilledAtEveryCall(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for at := 1; at <= 4; at++ {
 			r := request(t)
@@ -126,7 +128,7 @@ func TestKilledAnywhere(t *testing.T) {
 	}
 }
 
-func TestCancelStopsTheJob(t *testing.T) {
+func TestRunner_CancelStopsJob(t *testing.T) {
 	r := request(t)
 	jobs := &fake.Jobs{Commands: fake.Shell{}, Logs: t.TempDir()}
 	why := errors.New("enough")
@@ -156,14 +158,14 @@ func (gone) Poll(context.Context, port.JobHandle) (port.JobState, error) {
 	return port.JobState{Found: true, Done: true, Reason: "the machine restarted"}, nil
 }
 
-func TestMachineWentDown(t *testing.T) {
+func TestRunner_LostJob(t *testing.T) {
 	_, err := Runner{Jobs: gone{}}.Run(t.Context(), port.Job{Name: "j"}, nil)
 	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "restarted") {
-		t.Errorf("%v", err)
+		t.Errorf("error = %v, want %s with %q", err, fault.Unavailable, "restarted")
 	}
 }
 
-func TestExplain(t *testing.T) {
+func TestFailureCause(t *testing.T) {
 	cases := map[string]port.Exit{
 		"":             {},
 		"exit 2":       {Code: 2},
@@ -174,13 +176,15 @@ func TestExplain(t *testing.T) {
 		"(exit 126): ": {Code: 126},
 	}
 	for want, exit := range cases {
-		if got, _ := FailureCause(exit, "cmd\nmore"); !strings.Contains(got, want) || want == "" && got != "" {
-			t.Errorf("%+v: %q, want %q", exit, got, want)
-		}
+		t.Run(want, func(t *testing.T) {
+			if got, _ := FailureCause(exit, "cmd\nmore"); !strings.Contains(got, want) || want == "" && got != "" {
+				t.Errorf("%+v: %q, want %q", exit, got, want)
+			}
+		})
 	}
 }
 
-func TestLast(t *testing.T) {
+func TestTailWriter(t *testing.T) {
 	var all bytes.Buffer
 	l := &TailWriter{To: &all}
 	for range 1000 {

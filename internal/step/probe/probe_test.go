@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-func TestRead(t *testing.T) {
+func TestEvaluateHealth(t *testing.T) {
 	const id = "r-0123456789ab"
 	model := &delivery.ModelRef{Group: "retail", Version: 7}
 	cases := []struct {
@@ -67,13 +67,13 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-func TestCompile(t *testing.T) {
+func TestCompileChecks(t *testing.T) {
 	s, err := CompileChecks([]step.Check{{Path: "/a"}, {Name: "b", Path: "b", JSON: "{}", Method: "PUT", Status: 201}})
 	if err != nil || s[0].Name != "1 /a" || s[0].Status != 200 || methodOf(s[0]) != "GET" || methodOf(s[1]) != "PUT" || s[1].Status != 201 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	if _, err := CompileChecks([]step.Check{{Name: "x", Expect: []string{"boddy.a == 1"}}}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "smoke check x") {
-		t.Errorf("%v", err)
+		t.Errorf("error = %v, want %s with %q", err, fault.Invalid, "smoke check x")
 	}
 	for _, c := range [][3]string{{"http://h", "/a", "http://h/a"}, {"http://h/", "a", "http://h/a"}, {"http://h/x/", "/a?b=c", "http://h/x/a?b=c"}} {
 		if got := joinURL(c[0], c[1]); got != c[2] {

@@ -23,7 +23,7 @@ func request(said *[]string) step.Request {
 	}
 }
 
-func TestPush(t *testing.T) {
+func TestRun(t *testing.T) {
 	var said []string
 	s := Step{Images: &fake.ImageStore{}}
 	res, err := s.Run(t.Context(), request(&said))
@@ -48,11 +48,11 @@ func TestPush(t *testing.T) {
 	}
 }
 
-func TestTrouble(t *testing.T) {
+func TestRun_Errors(t *testing.T) {
 	var said []string
 	denied := fault.New(fault.Denied, "401").Hint("log in")
 	if _, err := (Step{Images: &fake.ImageStore{Fail: denied}}).Run(t.Context(), request(&said)); !fault.Is(err, fault.Denied) || fault.HintOf(err) != "log in" {
-		t.Errorf("%v", err)
+		t.Errorf("error = %v, want %s", err, fault.Denied)
 	}
 	other := &fake.ImageStore{Respond: func(i delivery.Image) delivery.Image { i.Digest = fake.Digest(2); return i }}
 	if _, err := (Step{Images: other}).Run(t.Context(), request(&said)); !fault.Is(err, fault.Corrupt) {

@@ -28,7 +28,7 @@ func request(t *testing.T) step.Request {
 	}
 }
 
-func TestRegister(t *testing.T) {
+func TestRun(t *testing.T) {
 	ledger := &fake.Records{}
 	s := Step{Artifacts: &fake.ArtifactStore{}, Models: ledger.Models()}
 	r := request(t)
@@ -54,26 +54,26 @@ func TestRegister(t *testing.T) {
 	}
 }
 
-func TestTrouble(t *testing.T) {
+func TestRun_Errors(t *testing.T) {
 	full := errors.New("disk full")
 	if _, err := (Step{Artifacts: &fake.ArtifactStore{Fail: full}, Models: (&fake.Records{}).Models()}).Run(t.Context(), request(t)); !errors.Is(err, full) {
-		t.Errorf("%v", err)
+		t.Errorf("error = %v, want %v", err, full)
 	}
 	r := request(t)
 	r.Spec.Params = json.RawMessage(`{}`)
 	if _, err := (Step{}).Run(t.Context(), r); !fault.Is(err, fault.Invalid) {
-		t.Errorf("%v", err)
+		t.Errorf("error = %v, want %s", err, fault.Invalid)
 	}
 	r = request(t)
 	delete(r.Inputs, "train")
 	if _, err := (Step{}).Run(t.Context(), r); !fault.Is(err, fault.Internal) {
-		t.Errorf("%v", err)
+		t.Errorf("error = %v, want %s", err, fault.Internal)
 	}
 }
 
-// TestBill: a project that signs gets the model's bills of materials, the same
+// TestRun_SBOMs: a project that signs gets the model's bills of materials, the same
 // ones for the same files.
-func TestBill(t *testing.T) {
+func TestRun_SBOMs(t *testing.T) {
 	s := Step{Artifacts: &fake.ArtifactStore{}, Models: (&fake.Records{}).Models(), SBOMs: fake.SBOMGenerator{}}
 	r := request(t)
 	r.ArtifactsDir, r.Spec.Params = t.TempDir(), json.RawMessage(`{"group":"retail","bill":true}`)
@@ -93,7 +93,7 @@ func TestBill(t *testing.T) {
 	full := errors.New("disk full")
 	s.SBOMs = fake.SBOMGenerator{Fail: full}
 	if _, err := s.Run(t.Context(), r); !errors.Is(err, full) {
-		t.Errorf("%v", err)
+		t.Errorf("error = %v, want %v", err, full)
 	}
 	s.SBOMs = nil
 	if _, err := s.Run(t.Context(), r); !fault.Is(err, fault.Internal) {

@@ -14,8 +14,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/step/rollback"
 )
 
-// inCluster lets the scene's target keep the release before, and a history.
-func (s *scene) inCluster() (deploy.Step, rollback.Step) {
+// withHistory lets the scene's target keep the release before, and a history.
+func (s *fixture) withHistory() (deploy.Step, rollback.Step) {
 	s.Target.KeepsPrevious = true
 	targets := port.Targets{"local": &fake.TargetWithHistory{Target: s.Target}}
 	d, b := s.deploy(), s.rollback()
@@ -24,61 +24,61 @@ func (s *scene) inCluster() (deploy.Step, rollback.Step) {
 }
 
 // changes are the calls that change something at the target.
-func (s *scene) changes() []string {
+func (s *fixture) changes() []string {
 	return slices.DeleteFunc(slices.Clone(s.Target.Calls), func(c string) bool { return strings.HasPrefix(c, "Observe") })
 }
 
-// TestUndoSettles: the way back lets go of what was kept, and the history beside
+// TestUndo_Finalizes: the way back lets go of what was kept, and the history beside
 // what serves says how it ended.
-func TestUndoSettles(t *testing.T) {
+func TestUndo_Finalizes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newScene(true)
-		forth, back := s.inCluster()
+		s := newFixture(true)
+		forth, back := s.withHistory()
 		if res, err := forth.Run(t.Context(), s.promotion()); err != nil || res.Outcome != delivery.OutcomeSucceeded {
-			t.Fatalf("%+v, %v", res, err)
+			t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 		}
 		if _, all := s.Target.Running(env); len(all) != 2 {
 			t.Fatalf("%v run: the one before was not kept", all)
 		}
 		s.Target.Calls = nil
-		if res, err := back.Run(t.Context(), s.undoing(false)); err != nil || res.Outcome != delivery.OutcomeSucceeded {
-			t.Fatalf("%+v, %v", res, err)
+		if res, err := back.Run(t.Context(), s.undoRequest(false)); err != nil || res.Outcome != delivery.OutcomeSucceeded {
+			t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 		}
-		s.truth(t, s.old.ID, s.fresh.ID)
+		s.wantState(t, s.oldRelease.ID, s.newRelease.ID)
 		calls := s.changes()
-		settled, written := slices.Index(calls, "Settle "+string(s.old.ID)), slices.Index(calls, "Write "+string(s.fresh.ID)+" rolled_back")
-		promoted := slices.Index(calls, "Promote "+string(s.old.ID))
+		settled, written := slices.Index(calls, "Settle "+string(s.oldRelease.ID)), slices.Index(calls, "Write "+string(s.newRelease.ID)+" rolled_back")
+		promoted := slices.Index(calls, "Promote "+string(s.oldRelease.ID))
 		if settled < 0 || written < 0 || promoted < 0 || promoted > settled {
 			t.Errorf("calls %q: it was not promoted, settled and told", calls)
 		}
 	})
 }
 
-// TestForwardSettles: going back by hand tells before and after, and settles last,
+// TestForward_Finalizes: going back by hand tells before and after, and settles last,
 // which lets the next run in.
-func TestForwardSettles(t *testing.T) {
+func TestForward_Finalizes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newScene(true)
-		forth, back := s.inCluster()
+		s := newFixture(true)
+		forth, back := s.withHistory()
 		res, err := forth.Run(t.Context(), s.promotion())
 		if err != nil || res.Outcome != delivery.OutcomeSucceeded {
-			t.Fatalf("%+v, %v", res, err)
+			t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 		}
 		accept(t, s, res)
-		o := port.DeployRequest{Service: "api", Environment: env, ID: s.fresh.ID}
+		o := port.DeployRequest{Service: "api", Environment: env, ID: s.newRelease.ID}
 		if err := s.Target.Finalize(t.Context(), o, nil); err != nil {
 			t.Fatal(err)
 		}
 		s.Target.Calls = nil
-		r := s.ask(step.RollbackParams{Release: s.old.ID})
+		r := s.request(step.RollbackParams{Release: s.oldRelease.ID})
 		r.Run, r.Spec.Kind, r.Spec.Name = "20260103-000000-cccc", step.Rollback, "rollback"
 		if res, err := back.Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
-			t.Fatalf("%+v, %v", res, err)
+			t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 		}
-		s.truth(t, s.old.ID, s.fresh.ID)
+		s.wantState(t, s.oldRelease.ID, s.newRelease.ID)
 		want := []string{
-			"Write " + string(s.old.ID) + " deploying", "Stage " + string(s.old.ID), "Promote " + string(s.old.ID),
-			"Write " + string(s.old.ID) + " serving", "Settle " + string(s.old.ID),
+			"Write " + string(s.oldRelease.ID) + " deploying", "Stage " + string(s.oldRelease.ID), "Promote " + string(s.oldRelease.ID),
+			"Write " + string(s.oldRelease.ID) + " serving", "Settle " + string(s.oldRelease.ID),
 		}
 		if got := s.changes(); !slices.Equal(got, want) {
 			t.Errorf("calls %q, want %q", got, want)

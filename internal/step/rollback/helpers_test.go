@@ -24,38 +24,38 @@ const (
 	thisRun  = delivery.RunID("20260102-000000-bbbb")
 )
 
-// scene is a world in which release old serves and new is to come.
-type scene struct {
+// fixture is a world in which release old serves and new is to come.
+type fixture struct {
 	*fake.Environment
-	old, fresh delivery.ReleaseRecord
-	events     []event.Event
+	oldRelease, newRelease delivery.ReleaseRecord
+	events                 []event.Event
 }
 
-func newScene(served bool) *scene {
-	s := &scene{Environment: fake.NewEnvironment()}
-	s.old, s.fresh = s.Release(1), s.Release(2)
+func newFixture(served bool) *fixture {
+	s := &fixture{Environment: fake.NewEnvironment()}
+	s.oldRelease, s.newRelease = s.Release(1), s.Release(2)
 	if served {
-		s.Serve(env, firstRun, s.old, time.Now())
+		s.Serve(env, firstRun, s.oldRelease, time.Now())
 	}
 	return s
 }
 
-func (s *scene) services() rollout.Services {
+func (s *fixture) services() rollout.Services {
 	return rollout.Services{
 		Targets: port.Targets{"local": s.Target}, Prober: s.Prober,
 		Releases: s.Records.Releases(), Deployments: s.Records.Deployments(), Models: s.Records.Models(),
 	}
 }
 
-func (s *scene) deploy() deploy.Step { return deploy.Step{Services: s.services()} }
+func (s *fixture) deploy() deploy.Step { return deploy.Step{Services: s.services()} }
 
-func (s *scene) rollback() rollback.Step {
+func (s *fixture) rollback() rollback.Step {
 	services := s.services()
 	services.Models = nil
 	return rollback.Step{Services: services}
 }
 
-func (s *scene) ask(w step.RollbackParams) step.Request {
+func (s *fixture) request(w step.RollbackParams) step.Request {
 	w.Target = "local"
 	with, _ := json.Marshal(w)
 	return step.Request{
@@ -65,15 +65,17 @@ func (s *scene) ask(w step.RollbackParams) step.Request {
 	}
 }
 
-func (s *scene) promotion() step.Request { return s.ask(step.RollbackParams{Release: s.fresh.ID}) }
+func (s *fixture) promotion() step.Request {
+	return s.request(step.RollbackParams{Release: s.newRelease.ID})
+}
 
-func (s *scene) undoing(cancelled bool) step.Request {
+func (s *fixture) undoRequest(cancelled bool) step.Request {
 	r := s.promotion()
 	r.Cause, r.Cancelled = "verify: it was wrong", cancelled
 	return r
 }
 
-func (s *scene) truth(t *testing.T, want delivery.ReleaseID, quarantined ...delivery.ReleaseID) {
+func (s *fixture) wantState(t *testing.T, want delivery.ReleaseID, quarantined ...delivery.ReleaseID) {
 	t.Helper()
 	s.SetFuse(nil)
 	serving, all := s.Target.Running(env)
@@ -90,7 +92,7 @@ func (s *scene) truth(t *testing.T, want delivery.ReleaseID, quarantined ...deli
 			t.Errorf("deployment %d of %s is still open", h.ID, h.Release)
 		}
 	}
-	for _, rel := range []delivery.ReleaseRecord{s.old, s.fresh} {
+	for _, rel := range []delivery.ReleaseRecord{s.oldRelease, s.newRelease} {
 		now, _ := s.Records.Releases().Get(t.Context(), rel.ID)
 		if out := slices.Contains(quarantined, rel.ID); out != (now.Quarantined != nil) {
 			t.Errorf("quarantine of %s is %v, want %v", rel.ID, now.Quarantined, out)
@@ -98,7 +100,7 @@ func (s *scene) truth(t *testing.T, want delivery.ReleaseID, quarantined ...deli
 	}
 }
 
-func (s *scene) state(t *testing.T) delivery.DeploymentState {
+func (s *fixture) deploymentState(t *testing.T) delivery.DeploymentState {
 	t.Helper()
 	history, err := s.Records.Deployments().List(t.Context(), env, 1)
 	if err != nil || len(history) == 0 {
@@ -107,7 +109,7 @@ func (s *scene) state(t *testing.T) delivery.DeploymentState {
 	return history[0].State
 }
 
-func (s *scene) until(t *testing.T, st step.Step, r step.Request, fuse *fake.Fuse) (res step.Result, killed bool) {
+func (s *fixture) runKilled(t *testing.T, st step.Step, r step.Request, fuse *fake.Fuse) (res step.Result, killed bool) {
 	t.Helper()
 	s.SetFuse(fuse)
 	var err error
@@ -122,28 +124,28 @@ func (s *scene) until(t *testing.T, st step.Step, r step.Request, fuse *fake.Fus
 	return res, killed
 }
 
-func (s *scene) check(t *testing.T, serves, out bool) {
+func (s *fixture) wantUndone(t *testing.T, serves, out bool) {
 	t.Helper()
 	var want delivery.ReleaseID
 	if serves {
-		want = s.old.ID
+		want = s.oldRelease.ID
 	}
 	if out {
-		s.truth(t, want, s.fresh.ID)
+		s.wantState(t, want, s.newRelease.ID)
 		return
 	}
-	s.truth(t, want)
+	s.wantState(t, want)
 }
 
-func whole(s *scene) {
+func deployed(s *fixture) {
 	if res, err := s.deploy().Run(context.Background(), s.promotion()); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 		panic(fmt.Sprint(res, err))
 	}
 }
 
-func sickStaged(s *scene) {
+func deployedUnhealthy(s *fixture) {
 	s.Prober.Respond = func(id delivery.ReleaseID, _ string, _ port.ProbeRequest) (port.ProbeResponse, bool, error) {
-		return port.ProbeResponse{Status: 500}, id == s.fresh.ID, nil
+		return port.ProbeResponse{Status: 500}, id == s.newRelease.ID, nil
 	}
 	res, err := s.deploy().Run(context.Background(), s.promotion())
 	if err != nil || res.Outcome != delivery.OutcomeFailed {
@@ -151,7 +153,7 @@ func sickStaged(s *scene) {
 	}
 }
 
-func accept(t *testing.T, s *scene, res step.Result) {
+func accept(t *testing.T, s *fixture, res step.Result) {
 	t.Helper()
 	var d step.DeployOutput
 	if err := json.Unmarshal(res.Output, &d); err != nil {

@@ -11,25 +11,25 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// TestFailingForwardKilledAnywhere goes back to a sick release without an undo
+// TestForward_UnhealthyAndKilledAtEveryCall goes back to a sick release without an undo
 // in the plan, killed at every call: also in the middle of its own way back.
-func TestFailingForwardKilledAnywhere(t *testing.T) {
+func TestForward_UnhealthyAndKilledAtEveryCall(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for at, killed := 1, true; killed; at++ {
 			synctest.Test(t, func(t *testing.T) {
-				s := newScene(true)
-				s.Serve(env, "20260101-010000-cccc", s.fresh, time.Now())
+				s := newFixture(true)
+				s.Serve(env, "20260101-010000-cccc", s.newRelease, time.Now())
 				s.Prober.Respond = func(id delivery.ReleaseID, _ string, _ port.ProbeRequest) (port.ProbeResponse, bool, error) {
-					return port.ProbeResponse{Status: 404}, id == s.old.ID, nil
+					return port.ProbeResponse{Status: 404}, id == s.oldRelease.ID, nil
 				}
-				r := s.ask(step.RollbackParams{Release: s.old.ID})
+				r := s.request(step.RollbackParams{Release: s.oldRelease.ID})
 				r.Spec.Kind, r.Spec.Undo = step.Rollback, ""
 				var res step.Result
-				res, killed = s.until(t, s.rollback(), r, fake.NewFuse(at, after))
+				res, killed = s.runKilled(t, s.rollback(), r, fake.NewFuse(at, after))
 				if res.Outcome != delivery.OutcomeFailed {
-					t.Errorf("%+v", res)
+					t.Errorf("outcome = %s (%q, %q), want %s", res.Outcome, res.Summary, res.Cause, delivery.OutcomeFailed)
 				}
-				s.truth(t, s.fresh.ID, s.old.ID)
+				s.wantState(t, s.newRelease.ID, s.oldRelease.ID)
 			})
 			if t.Failed() {
 				t.Fatalf("killed at %d, after %v", at, after)
@@ -38,26 +38,26 @@ func TestFailingForwardKilledAnywhere(t *testing.T) {
 	}
 }
 
-// TestSameReleaseKilledAnywhere brings in anew what serves by the records but
+// TestDeploy_SameReleaseKilledAtEveryCall brings in anew what serves by the records but
 // was lost. After the crash the loss is gone: the deployment that was begun must
 // not be left open all the same.
-func TestSameReleaseKilledAnywhere(t *testing.T) {
+func TestDeploy_SameReleaseKilledAtEveryCall(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for at, killed := 1, true; killed; at++ {
 			synctest.Test(t, func(t *testing.T) {
-				s := newScene(true)
+				s := newFixture(true)
 				s.Target.Lost = func(delivery.ReleaseID) bool { return true }
-				r := s.ask(step.RollbackParams{Release: s.old.ID})
+				r := s.request(step.RollbackParams{Release: s.oldRelease.ID})
 				s.SetFuse(fake.NewFuse(at, after))
 				killed = fake.Survive(func() { _, _ = s.deploy().Run(t.Context(), r) })
 				s.SetFuse(nil)
 				s.Target.Lost = nil
 				res, err := s.deploy().Run(t.Context(), r)
 				if err != nil || res.Outcome != delivery.OutcomeSucceeded {
-					t.Fatalf("%+v, %v", res, err)
+					t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 				}
 				accept(t, s, res)
-				s.truth(t, s.old.ID)
+				s.wantState(t, s.oldRelease.ID)
 			})
 			if t.Failed() {
 				t.Fatalf("killed at %d, after %v", at, after)

@@ -14,80 +14,82 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 )
 
-func TestStuck(t *testing.T) {
+func TestUndo_FailsAndCanBeRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newScene(true)
-		whole(s)
+		s := newFixture(true)
+		deployed(s)
 		s.Target.Fail = func(method string, id delivery.ReleaseID) error {
-			if method == "Stage" && id == s.old.ID {
+			if method == "Stage" && id == s.oldRelease.ID {
 				return errors.New("no memory left")
 			}
 			return nil
 		}
-		res, err := s.rollback().Run(t.Context(), s.undoing(false))
+		res, err := s.rollback().Run(t.Context(), s.undoRequest(false))
 		if err != nil || res.Outcome != delivery.OutcomeFailed {
-			t.Fatalf("%+v, %v", res, err)
+			t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeFailed)
 		}
 		for _, want := range []string{
-			string(s.fresh.ID) + " to " + string(s.old.ID), "attempts 1 to 3: start " + string(s.old.ID) + ": no memory left",
-			string(s.fresh.ID) + " receives the traffic at " + fake.StableURL(env) + " now, 1 of 1 replicas ready",
+			string(s.newRelease.ID) + " to " + string(s.oldRelease.ID), "attempts 1 to 3: start " + string(s.oldRelease.ID) + ": no memory left",
+			string(s.newRelease.ID) + " receives the traffic at " + fake.StableURL(env) + " now, 1 of 1 replicas ready",
 		} {
 			if !strings.Contains(res.Cause, want) {
 				t.Errorf("the cause lacks %q: %s", want, res.Cause)
 			}
 		}
-		if s.state(t) != delivery.Stuck || res.Hint == "" {
-			t.Errorf("state %s, hint %q", s.state(t), res.Hint)
+		if s.deploymentState(t) != delivery.Stuck || res.Hint == "" {
+			t.Errorf("state %s, hint %q", s.deploymentState(t), res.Hint)
 		}
 		// Once the target is mended, asking again brings it back.
 		s.Target.Fail = nil
-		if res, err = s.rollback().Run(t.Context(), s.undoing(false)); err != nil || res.Outcome != delivery.OutcomeSucceeded {
-			t.Errorf("%+v, %v", res, err)
+		if res, err = s.rollback().Run(t.Context(), s.undoRequest(false)); err != nil || res.Outcome != delivery.OutcomeSucceeded {
+			t.Errorf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 		}
-		s.truth(t, s.old.ID, s.fresh.ID)
+		s.wantState(t, s.oldRelease.ID, s.newRelease.ID)
 	})
 }
 
-func TestTroubleThatHeals(t *testing.T) {
+func TestUndo_RetriesTargetErrors(t *testing.T) {
 	for _, method := range []string{"Observe", "Stage", "Promote", "Discard"} {
-		synctest.Test(t, func(t *testing.T) {
-			s := newScene(true)
-			whole(s)
-			failed := false
-			s.Target.Fail = func(m string, _ delivery.ReleaseID) error {
-				if m != method || failed {
-					return nil
+		t.Run(method, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newFixture(true)
+				deployed(s)
+				failed := false
+				s.Target.Fail = func(m string, _ delivery.ReleaseID) error {
+					if m != method || failed {
+						return nil
+					}
+					failed = true
+					return errors.New("connection reset")
 				}
-				failed = true
-				return errors.New("connection reset")
-			}
-			res, err := s.rollback().Run(t.Context(), s.undoing(false))
-			if err != nil || res.Outcome != delivery.OutcomeSucceeded || !failed {
-				t.Errorf("%s: %+v, %v", method, res, err)
-			}
-			s.truth(t, s.old.ID, s.fresh.ID)
+				res, err := s.rollback().Run(t.Context(), s.undoRequest(false))
+				if err != nil || res.Outcome != delivery.OutcomeSucceeded || !failed {
+					t.Errorf("%s: %+v, %v", method, res, err)
+				}
+				s.wantState(t, s.oldRelease.ID, s.newRelease.ID)
+			})
 		})
 	}
 }
 
-func TestRestoredReleaseHasToAnswer(t *testing.T) {
+func TestUndo_RequiresHealthyRestoredRelease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newScene(true)
-		whole(s)
+		s := newFixture(true)
+		deployed(s)
 		s.Prober.Respond = func(id delivery.ReleaseID, _ string, _ port.ProbeRequest) (port.ProbeResponse, bool, error) {
 			return port.ProbeResponse{}, false, fault.New(fault.Unavailable, "refused")
 		}
-		res, err := s.rollback().Run(t.Context(), s.undoing(false))
-		if err != nil || res.Outcome != delivery.OutcomeFailed || s.state(t) != delivery.Stuck {
-			t.Errorf("%+v, %v", res, err)
+		res, err := s.rollback().Run(t.Context(), s.undoRequest(false))
+		if err != nil || res.Outcome != delivery.OutcomeFailed || s.deploymentState(t) != delivery.Stuck {
+			t.Errorf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeFailed)
 		}
 	})
 }
 
-func TestStoppedRollbackGoesOn(t *testing.T) {
+func TestUndo_ResumesAfterCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newScene(true)
-		whole(s)
+		s := newFixture(true)
+		deployed(s)
 		why := errors.New("shutting down")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		s.Target.Fail = func(m string, _ delivery.ReleaseID) error {
@@ -96,23 +98,23 @@ func TestStoppedRollbackGoesOn(t *testing.T) {
 			}
 			return nil
 		}
-		if _, err := s.rollback().Run(ctx, s.undoing(false)); !errors.Is(err, why) {
-			t.Errorf("%v", err)
+		if _, err := s.rollback().Run(ctx, s.undoRequest(false)); !errors.Is(err, why) {
+			t.Errorf("error = %v, want %v", err, why)
 		}
-		if s.state(t) != delivery.Deploying {
-			t.Errorf("the deployment is %s", s.state(t))
+		if s.deploymentState(t) != delivery.Deploying {
+			t.Errorf("the deployment is %s", s.deploymentState(t))
 		}
 		s.Target.Fail = nil
-		if res, err := s.rollback().Run(t.Context(), s.undoing(false)); err != nil || res.Outcome != delivery.OutcomeSucceeded {
-			t.Errorf("%+v, %v", res, err)
+		if res, err := s.rollback().Run(t.Context(), s.undoRequest(false)); err != nil || res.Outcome != delivery.OutcomeSucceeded {
+			t.Errorf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 		}
-		s.truth(t, s.old.ID, s.fresh.ID)
+		s.wantState(t, s.oldRelease.ID, s.newRelease.ID)
 	})
 }
 
-// TestPlaceThatIsAway waits for a place that does not answer, much longer than
+// TestUndo_WaitsForUnreachableTarget waits for a place that does not answer, much longer than
 // for one that says no, and does not blame the release for it.
-func TestPlaceThatIsAway(t *testing.T) {
+func TestUndo_WaitsForUnreachableTarget(t *testing.T) {
 	cases := []struct {
 		name    string
 		away    time.Duration
@@ -125,8 +127,8 @@ func TestPlaceThatIsAway(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newScene(true)
-				whole(s)
+				s := newFixture(true)
+				deployed(s)
 				back := time.Now().Add(c.away)
 				s.Target.Fail = func(string, delivery.ReleaseID) error {
 					if time.Now().Before(back) {
@@ -134,14 +136,14 @@ func TestPlaceThatIsAway(t *testing.T) {
 					}
 					return nil
 				}
-				r := s.undoing(false)
+				r := s.undoRequest(false)
 				r.InfrastructureFailure = true
 				res, err := s.rollback().Run(t.Context(), r)
-				if err != nil || res.Outcome != c.outcome || s.state(t) != c.state {
-					t.Fatalf("%+v, %v, %s", res, err, s.state(t))
+				if err != nil || res.Outcome != c.outcome || s.deploymentState(t) != c.state {
+					t.Fatalf("%+v, %v, %s", res, err, s.deploymentState(t))
 				}
 				if c.outcome == delivery.OutcomeSucceeded {
-					s.truth(t, s.old.ID)
+					s.wantState(t, s.oldRelease.ID)
 				} else if !strings.Contains(res.Cause, "attempts 1 to ") {
 					t.Errorf("the cause does not list the attempts: %s", res.Cause)
 				}

@@ -13,37 +13,37 @@ import (
 	"github.com/slipway-cd/slipway/internal/step/trust"
 )
 
-// TestTrust: what a person names is held against the policy before anything
+// TestForward_VerifiesTrust: what a person names is held against the policy before anything
 // begins; the undo of a deployment is not, because it returns to what was let in
 // and served a moment ago.
-func TestTrust(t *testing.T) {
+func TestForward_VerifiesTrust(t *testing.T) {
 	demand := &step.TrustParams{TrustPolicy: fake.TrustPolicy("ann"), Require: []string{step.RequireSignature}}
 	for _, asked := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			s := newScene(true)
+			s := newFixture(true)
 			undo := s.rollback()
 			undo.Trust = trust.Verifier{Attestations: &fake.AttestationStore{}, Signatures: fake.Verifier{}}
 			if asked {
-				s.Serve(env, "20260101-010000-cccc", s.fresh, time.Now())
+				s.Serve(env, "20260101-010000-cccc", s.newRelease, time.Now())
 				s.Target.Calls = nil
-				r := s.ask(step.RollbackParams{Release: s.old.ID, Trust: demand})
+				r := s.request(step.RollbackParams{Release: s.oldRelease.ID, Trust: demand})
 				r.Spec.Kind, r.Spec.Undo = step.Rollback, ""
 				if _, err := undo.Run(t.Context(), r); !fault.Is(err, fault.Denied) || len(s.Target.Calls) > 0 {
 					t.Errorf("%v, calls %q", err, s.Target.Calls)
 				}
-				s.truth(t, s.fresh.ID)
+				s.wantState(t, s.newRelease.ID)
 				return
 			}
-			r := s.ask(step.RollbackParams{Release: s.fresh.ID})
+			r := s.request(step.RollbackParams{Release: s.newRelease.ID})
 			if _, err := s.deploy().Run(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
-			with, _ := json.Marshal(step.RollbackParams{RolloutParams: step.RolloutParams{Target: "local"}, Release: s.fresh.ID, Trust: demand})
+			with, _ := json.Marshal(step.RollbackParams{RolloutParams: step.RolloutParams{Target: "local"}, Release: s.newRelease.ID, Trust: demand})
 			r.Spec.Params, r.Cause = with, "verify: it was wrong"
 			if res, err := undo.Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
-				t.Errorf("%+v, %v", res, err)
+				t.Errorf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 			}
-			s.truth(t, s.old.ID, s.fresh.ID)
+			s.wantState(t, s.oldRelease.ID, s.newRelease.ID)
 		})
 	}
 }

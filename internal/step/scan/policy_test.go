@@ -37,7 +37,7 @@ func policy(change func(*step.ScanParams)) step.ScanParams {
 	return w
 }
 
-func TestJudge(t *testing.T) {
+func TestAssess(t *testing.T) {
 	now := at("2026-11-24T12:00:00Z")
 	waive := func(ws ...step.Waiver) func(*step.ScanParams) { return func(w *step.ScanParams) { w.Waive = ws } }
 	waiver := step.Waiver{ID: "CVE-2021-44228", Until: "2026-12-01", Reason: "not reachable"}
@@ -104,14 +104,14 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatDoesNotSayItsAgeIsNotTrusted(t *testing.T) {
+func TestAssess_UnknownDatabaseAge(t *testing.T) {
 	j := assess(policy(nil), port.ScanReport{}, nil, at("2026-11-24T12:00:00Z"))
 	if j.Verdict != delivery.Unavailable || !strings.Contains(j.Reason, "does not report the age") {
 		t.Errorf("%+v", j)
 	}
 }
 
-func TestTheCauseNamesTheFirstAndCountsTheRest(t *testing.T) {
+func TestFailureCause_ListsFirstFindings(t *testing.T) {
 	var all []delivery.Finding
 	for range 9 {
 		all = append(all, log4j())

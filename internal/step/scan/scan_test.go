@@ -74,7 +74,7 @@ func (s *scene) run(t *testing.T) (step.Result, step.ScanOutput) {
 	return r, out
 }
 
-func TestPassed(t *testing.T) {
+func TestRun_Passed(t *testing.T) {
 	s := stage(t, nil)
 	r, out := s.run(t)
 	if r.Outcome != delivery.OutcomeSucceeded || out.Verdict != delivery.Passed || out.Image != fake.Digest(7) || out.UnavailableAccepted {
@@ -98,7 +98,7 @@ func TestPassed(t *testing.T) {
 	}
 }
 
-func TestFailedLeavesItsEvidence(t *testing.T) {
+func TestRun_FailedWritesArtifacts(t *testing.T) {
 	s := stage(t, func(w *step.ScanParams) {
 		w.Waive = []step.Waiver{{ID: "CVE-2026-1", Until: "2026-12-01", Reason: "only at build time"}}
 	})
@@ -140,38 +140,40 @@ func TestFailedLeavesItsEvidence(t *testing.T) {
 	}
 }
 
-func TestUnavailable(t *testing.T) {
+func TestRun_Unavailable(t *testing.T) {
 	nobody := fault.New(fault.Unavailable, "there is no vulnerability database").Hint("slipway scan db update")
 	for name, c := range map[string]struct {
 		accept  step.UnavailablePolicy
 		outcome delivery.Outcome
 	}{"stops by default": {"", delivery.OutcomeFailed}, "stops": {"fail", delivery.OutcomeFailed}, "is accepted": {"accept", delivery.OutcomeSucceeded}} {
 		t.Run(name, func(t *testing.T) {
-			s := stage(t, func(w *step.ScanParams) { w.Unavailable = step.UnavailablePolicy(c.accept) })
-			s.scanner.Report, s.scanner.Fail = port.ScanReport{}, nobody
-			r, out := s.run(t)
-			if r.Outcome != c.outcome || out.Verdict != delivery.Unavailable || r.GateResults[0].Verdict != delivery.Unavailable {
-				t.Fatalf("%+v", r)
-			}
-			if out.UnavailableAccepted != (c.outcome == delivery.OutcomeSucceeded) || out.SBOMs == nil {
-				t.Errorf("%+v", out)
-			}
-			if c.outcome == delivery.OutcomeFailed && (r.Cause != "scan is unavailable: there is no vulnerability database" || r.Hint != "slipway scan db update") {
-				t.Errorf("%q, hint %q", r.Cause, r.Hint)
-			}
-			noticed := false
-			for _, e := range s.events {
-				noticed = noticed || e.Kind == event.Notice
-			}
-			if noticed != out.UnavailableAccepted {
-				t.Errorf("noticed %v: %+v", noticed, s.events)
-			}
+			t.Run(name, func(t *testing.T) {
+				s := stage(t, func(w *step.ScanParams) { w.Unavailable = step.UnavailablePolicy(c.accept) })
+				s.scanner.Report, s.scanner.Fail = port.ScanReport{}, nobody
+				r, out := s.run(t)
+				if r.Outcome != c.outcome || out.Verdict != delivery.Unavailable || r.GateResults[0].Verdict != delivery.Unavailable {
+					t.Fatalf("outcome = %s (%q, %q), want %s", r.Outcome, r.Summary, r.Cause, c.outcome)
+				}
+				if out.UnavailableAccepted != (c.outcome == delivery.OutcomeSucceeded) || out.SBOMs == nil {
+					t.Errorf("%+v", out)
+				}
+				if c.outcome == delivery.OutcomeFailed && (r.Cause != "scan is unavailable: there is no vulnerability database" || r.Hint != "slipway scan db update") {
+					t.Errorf("%q, hint %q", r.Cause, r.Hint)
+				}
+				noticed := false
+				for _, e := range s.events {
+					noticed = noticed || e.Kind == event.Notice
+				}
+				if noticed != out.UnavailableAccepted {
+					t.Errorf("noticed %v: %+v", noticed, s.events)
+				}
+			})
 		})
 	}
 }
 
-// TestUnavailableSaysWhyThereIsNoDatabase: that none came is half of the cause.
-func TestUnavailableSaysWhyThereIsNoDatabase(t *testing.T) {
+// TestRun_UnavailableNamesUpdateError: that none came is half of the cause.
+func TestRun_UnavailableNamesUpdateError(t *testing.T) {
 	s := stage(t, nil)
 	s.database.Now, s.database.Fail = port.ScanDatabaseInfo{}, errors.New("no route to its source")
 	s.scanner.Report, s.scanner.Fail = port.ScanReport{}, fault.New(fault.Unavailable, "there is no vulnerability database")
@@ -180,7 +182,7 @@ func TestUnavailableSaysWhyThereIsNoDatabase(t *testing.T) {
 	}
 }
 
-func TestTroubleIsNoVerdict(t *testing.T) {
+func TestRun_ErrorIsNoVerdict(t *testing.T) {
 	s := stage(t, nil)
 	s.scanner.Fail = fault.New(fault.Corrupt, "read the image")
 	if r, err := s.step.Run(t.Context(), s.request); !fault.Is(err, fault.Corrupt) {
@@ -204,7 +206,7 @@ func TestTroubleIsNoVerdict(t *testing.T) {
 	}
 }
 
-func TestTheDatabaseIsRefreshedWhenItIsOld(t *testing.T) {
+func TestRun_UpdatesOldDatabase(t *testing.T) {
 	now := at("2026-11-24T12:00:00Z")
 	for name, c := range map[string]struct {
 		have    port.ScanDatabaseInfo
@@ -221,20 +223,22 @@ func TestTheDatabaseIsRefreshedWhenItIsOld(t *testing.T) {
 		"none, and nobody answers it": {port.ScanDatabaseInfo{}, errors.New("no route"), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := stage(t, nil)
-			s.database.Now, s.database.Newer, s.database.Fail = c.have, port.ScanDatabaseInfo{BuiltAt: now}, c.fail
-			r, _ := s.run(t)
-			if s.database.Updates != c.updates || r.Outcome != delivery.OutcomeSucceeded {
-				t.Errorf("%d updates, %+v", s.database.Updates, r)
-			}
-			if c.fail != nil && !strings.Contains(s.log.String(), "no route") {
-				t.Errorf("log %q", s.log)
-			}
+			t.Run(name, func(t *testing.T) {
+				s := stage(t, nil)
+				s.database.Now, s.database.Newer, s.database.Fail = c.have, port.ScanDatabaseInfo{BuiltAt: now}, c.fail
+				r, _ := s.run(t)
+				if s.database.Updates != c.updates || r.Outcome != delivery.OutcomeSucceeded {
+					t.Errorf("%d updates, %+v", s.database.Updates, r)
+				}
+				if c.fail != nil && !strings.Contains(s.log.String(), "no route") {
+					t.Errorf("log %q", s.log)
+				}
+			})
 		})
 	}
 }
 
-func TestVEXDocumentsAreTheCommits(t *testing.T) {
+func TestRun_ReadsVEXFromCommit(t *testing.T) {
 	s := stage(t, func(w *step.ScanParams) { w.VEX = []string{"security/vex.json"} })
 	s.scanner.Report.Findings = []delivery.Finding{log4j()}
 	if r, _ := s.run(t); r.Outcome != delivery.OutcomeFailed || !strings.HasPrefix(r.Cause, "security/vex.json: read a VEX document: ") {
@@ -249,7 +253,7 @@ func TestVEXDocumentsAreTheCommits(t *testing.T) {
 	}
 	r, out := s.run(t)
 	if r.Outcome != delivery.OutcomeSucceeded || out.SuppressedByVEX != 1 || !strings.Contains(r.Summary, "1 suppressed by VEX") {
-		t.Errorf("%+v", r)
+		t.Errorf("outcome = %s (%q, %q), want %s", r.Outcome, r.Summary, r.Cause, delivery.OutcomeSucceeded)
 	}
 	elsewhere := filepath.Join(t.TempDir(), "vex.json")
 	if err := errors.Join(os.Rename(file, elsewhere), os.Symlink(elsewhere, file)); err != nil {

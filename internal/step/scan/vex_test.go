@@ -29,7 +29,7 @@ const (
 	log4jPURL  = `{"@id": "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1"}`
 )
 
-func TestVEX(t *testing.T) {
+func TestParseVEX(t *testing.T) {
 	digest := string(image().Digest)
 	cases := map[string]struct {
 		doc  string
@@ -80,7 +80,7 @@ func TestVEX(t *testing.T) {
 	}
 }
 
-func TestVEXThatCanNotBeTrusted(t *testing.T) {
+func TestParseVEX_Refused(t *testing.T) {
 	for name, c := range map[string]struct{ doc, says string }{
 		"no JSON":                   {"{", "not a valid OpenVEX document"},
 		"two documents":             {vex() + vex(), "unexpected data after"},
@@ -96,10 +96,12 @@ func TestVEXThatCanNotBeTrusted(t *testing.T) {
 		"no vulnerability":          {vex(statement("", log4jPURL, unaffected)), "no name"},
 		"parts of a package":        {vex(statement("CVE-1", `{"@id": "pkg:pypi/a", "subcomponents": [`+log4jPURL+`]}`, unaffected)), "a package can't have subcomponents"},
 	} {
-		_, err := parseVEX([]byte(c.doc), image())
-		if err == nil || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: %v, want %q", name, err, c.says)
-		}
+		t.Run(name, func(t *testing.T) {
+			_, err := parseVEX([]byte(c.doc), image())
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%s: %v, want %q", name, err, c.says)
+			}
+		})
 	}
 }
 

@@ -27,9 +27,9 @@ func parse(text string, at location, piece int) (tally, string, error) {
 	return t, log.String(), err
 }
 
-// TestGoFailures reads what go 1.26 printed for a module with a failing subtest,
+// TestGoTest_Failures reads what go 1.26 printed for a module with a failing subtest,
 // a package that does not build, a panic, and a TestMain that exits.
-func TestGoFailures(t *testing.T) {
+func TestGoTest_Failures(t *testing.T) {
 	raw, err := os.ReadFile("testdata/failing.jsonl")
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +78,7 @@ func readable(t *testing.T, log string) {
 	}
 }
 
-func TestGoForms(t *testing.T) {
+func TestGoTest_Forms(t *testing.T) {
 	ev := func(action, test, more string) string {
 		return fmt.Sprintf(`{"Action":%q,"Package":"p","Test":%q%s}`+"\n", action, test, more)
 	}
@@ -115,17 +115,17 @@ func TestGoForms(t *testing.T) {
 	}
 }
 
-func TestGoWithoutEvents(t *testing.T) {
+func TestGoTest_WithoutEvents(t *testing.T) {
 	_, log, err := parse("ok  \tp\t0.1s\n", location{}, 100)
 	if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.HintOf(err), "-json") {
-		t.Errorf("%v", err)
+		t.Errorf("error = %v, want %s", err, fault.Unavailable)
 	}
 	if log != "ok  \tp\t0.1s\n" {
 		t.Errorf("log %q", log)
 	}
 }
 
-func TestOutputIsBounded(t *testing.T) {
+func TestGoTest_OutputIsBounded(t *testing.T) {
 	var o output
 	for range 1000 {
 		o.add(strings.Repeat("x", 1000))

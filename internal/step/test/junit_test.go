@@ -27,7 +27,7 @@ func checkout(t *testing.T, files ...string) location {
 	return location{root: root, dir: root}
 }
 
-func TestJUnitOfPytest(t *testing.T) {
+func TestJUnit_Pytest(t *testing.T) {
 	at := checkout(t, "tests/test_api.py", "tests/test_broken.py")
 	got, err := readJUnit("testdata/pytest.xml", at)
 	if err != nil {
@@ -45,7 +45,7 @@ func TestJUnitOfPytest(t *testing.T) {
 	}
 }
 
-func TestJUnitForms(t *testing.T) {
+func TestJUnit_Forms(t *testing.T) {
 	cases := []struct {
 		name, xml               string
 		passed, failed, skipped int
@@ -87,7 +87,7 @@ func TestJUnitForms(t *testing.T) {
 	}
 }
 
-func TestReportFiles(t *testing.T) {
+func TestJUnit_Files(t *testing.T) {
 	dir := t.TempDir()
 	at := location{root: dir, dir: dir}
 	if _, err := readJUnit(dir+"/none.xml", at); !fault.Is(err, fault.Unavailable) || fault.HintOf(err) == "" {
@@ -117,7 +117,7 @@ func TestReportFiles(t *testing.T) {
 	}
 }
 
-func TestManyFailuresAreCountedAndFewKept(t *testing.T) {
+func TestTally_KeepsFirstFailures(t *testing.T) {
 	var xml strings.Builder
 	xml.WriteString("<testsuite>")
 	for i := range 5000 {
@@ -133,7 +133,7 @@ func TestManyFailuresAreCountedAndFewKept(t *testing.T) {
 	}
 }
 
-func TestPlacesStayInTheCheckout(t *testing.T) {
+func TestLocation_StaysInCheckout(t *testing.T) {
 	at := checkout(t, "src/a.py")
 	outside := filepath.Join(filepath.Dir(at.root), "x.py")
 	os.WriteFile(outside, nil, 0o644)

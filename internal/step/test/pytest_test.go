@@ -10,8 +10,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/textline"
 )
 
-// TestPytestForms: what pytest writes about a failure, and what people are told.
-func TestPytestForms(t *testing.T) {
+// TestPytest_Forms: what pytest writes about a failure, and what people are told.
+func TestPytest_Forms(t *testing.T) {
 	at := checkout(t, "tests/test_shop.py", "tests/conftest.py", "tests/test_syntax.py", "shop/price.py")
 	cases := []struct {
 		name, class, test, kind, message, text string

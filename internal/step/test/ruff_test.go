@@ -42,7 +42,7 @@ func readRuff(t *testing.T, printed, written string, piece int) (tally, string, 
 	return got, log.String(), err
 }
 
-func TestRuffFindings(t *testing.T) {
+func TestRuff_Findings(t *testing.T) {
 	want := []step.TestFailure{
 		{Name: "F401", Location: "server/app.py:1:8", Message: "`os` imported but unused"},
 		{Name: "invalid-syntax", Location: "server/bad.py:3:7", Message: "SyntaxError: Expected an expression"},
@@ -71,7 +71,7 @@ func TestRuffFindings(t *testing.T) {
 	}
 }
 
-func TestRuffWithoutAReport(t *testing.T) {
+func TestRuff_InvalidReports(t *testing.T) {
 	for name, c := range map[string]struct{ printed, written, says string }{
 		"nothing":               {"", "", "no ruff JSON"},
 		"its usual form":        {"server/app.py:1:8: F401 unused\n", "", "no ruff JSON"},
@@ -87,8 +87,8 @@ func TestRuffWithoutAReport(t *testing.T) {
 	}
 }
 
-// TestRuffStep: the exit decides first, and ruff needs no test to have passed.
-func TestRuffStep(t *testing.T) {
+// TestRun_Ruff: the exit decides first, and ruff needs no test to have passed.
+func TestRun_Ruff(t *testing.T) {
 	list := `echo '[{"code": "E1", "filename": "server/a.py", "location": {"row": 2, "column": 1}, "message": "no"}]'`
 	for _, c := range []struct {
 		run     string
@@ -105,19 +105,21 @@ func TestRuffStep(t *testing.T) {
 		{"echo fine", delivery.OutcomeFailed, "no ruff JSON", delivery.Unavailable},
 		{"echo 'warning: No Python files found under the given path(s)' >&2; echo '[]'", delivery.OutcomeFailed, "no Python file", delivery.Unavailable},
 	} {
-		w := step.TestParams{Run: c.run, Report: step.Ruff}
-		res, err := Step{Commands: fake.Shell{}, Environ: environ}.Run(t.Context(), ask(t, w, &bytes.Buffer{}))
-		if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Summary+"\n"+res.Cause, c.says) {
-			t.Errorf("%s: %+v, %v", c.run, res, err)
-		}
-		if c.verdict != "" && (len(res.GateResults) != 1 || res.GateResults[0].Verdict != c.verdict) {
-			t.Errorf("%s: answers %v", c.run, res.GateResults)
-		}
+		t.Run(c.run, func(t *testing.T) {
+			w := step.TestParams{Run: c.run, Report: step.Ruff}
+			res, err := Step{Commands: fake.Shell{}, Environ: environ}.Run(t.Context(), ask(t, w, &bytes.Buffer{}))
+			if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Summary+"\n"+res.Cause, c.says) {
+				t.Errorf("%s: %+v, %v", c.run, res, err)
+			}
+			if c.verdict != "" && (len(res.GateResults) != 1 || res.GateResults[0].Verdict != c.verdict) {
+				t.Errorf("%s: answers %v", c.run, res.GateResults)
+			}
+		})
 	}
 }
 
-// TestWithoutItsEnvironment: that nothing could be installed is no failed test.
-func TestWithoutItsEnvironment(t *testing.T) {
+// TestRun_EnvironmentFails: that nothing could be installed is no failed test.
+func TestRun_EnvironmentFails(t *testing.T) {
 	bin := t.TempDir()
 	python := "#!/bin/sh\ncase \"$1 $2\" in\n\"-I -c\") echo \"{\\\"version\\\": \\\"3.11.7\\\", \\\"executable\\\": \\\"$0\\\"}\";;\n" +
 		"\"-m venv\") mkdir -p \"$3/bin\"; cp \"$0\" \"$3/bin/python\";;\n" +
@@ -135,25 +137,27 @@ func TestWithoutItsEnvironment(t *testing.T) {
 		{"ERROR: No matching distribution found for foo==9.9", "1", delivery.OutcomeFailed, "install server/r.txt: no matching distribution for foo==9.9", delivery.Failed},
 		{"WARNING: Retrying after connection broken by 'x'", "1", delivery.OutcomeFailed, "investigate: install server/r.txt: the package index is unreachable", delivery.Unavailable},
 	} {
-		w := step.TestParams{Run: `test -n "$VIRTUAL_ENV" && case "$PATH" in "$VIRTUAL_ENV/bin:"*) ;; *) exit 9;; esac`, Python: &step.PythonParams{Requirements: "server/r.txt"}}
-		r := ask(t, w, &bytes.Buffer{})
-		r.ArtifactsDir = t.TempDir()
-		root, _ := r.Checkout(t.Context())
-		if err := os.WriteFile(root+"/server/r.txt", []byte("foo==9.9\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		s := Step{Commands: fake.Shell{}, Environ: func() []string {
-			return []string{"PATH=" + bin + ":/usr/bin:/bin", "PYTHON_SAY=x", "SAY=" + c.say, "CODE=" + c.code}
-		}}
-		w.Env = map[string]string{"SAY": "${SAY}", "CODE": "${CODE}"}
-		r.Spec.Params = with(t, w)
-		res, err := s.Run(t.Context(), r)
-		if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Summary+"\n"+res.Cause, c.says) {
-			t.Errorf("%s: %+v, %v", c.say, res, err)
-		}
-		if c.verdict != "" && (len(res.GateResults) != 1 || res.GateResults[0].Verdict != c.verdict || res.Hint == "") {
-			t.Errorf("%s: answers %v, hint %q", c.say, res.GateResults, res.Hint)
-		}
+		t.Run(c.say, func(t *testing.T) {
+			w := step.TestParams{Run: `test -n "$VIRTUAL_ENV" && case "$PATH" in "$VIRTUAL_ENV/bin:"*) ;; *) exit 9;; esac`, Python: &step.PythonParams{Requirements: "server/r.txt"}}
+			r := ask(t, w, &bytes.Buffer{})
+			r.ArtifactsDir = t.TempDir()
+			root, _ := r.Checkout(t.Context())
+			if err := os.WriteFile(root+"/server/r.txt", []byte("foo==9.9\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			s := Step{Commands: fake.Shell{}, Environ: func() []string {
+				return []string{"PATH=" + bin + ":/usr/bin:/bin", "PYTHON_SAY=x", "SAY=" + c.say, "CODE=" + c.code}
+			}}
+			w.Env = map[string]string{"SAY": "${SAY}", "CODE": "${CODE}"}
+			r.Spec.Params = with(t, w)
+			res, err := s.Run(t.Context(), r)
+			if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Summary+"\n"+res.Cause, c.says) {
+				t.Errorf("%s: %+v, %v", c.say, res, err)
+			}
+			if c.verdict != "" && (len(res.GateResults) != 1 || res.GateResults[0].Verdict != c.verdict || res.Hint == "") {
+				t.Errorf("%s: answers %v, hint %q", c.say, res.GateResults, res.Hint)
+			}
+		})
 	}
 }
 

@@ -46,7 +46,7 @@ const (
 	none = `echo '<testsuite/>' > {{.Report}}`
 )
 
-func TestStep(t *testing.T) {
+func TestRun(t *testing.T) {
 	cases := []struct {
 		name    string
 		with    step.TestParams
@@ -97,7 +97,7 @@ func TestStep(t *testing.T) {
 	}
 }
 
-func TestWrongConfiguration(t *testing.T) {
+func TestRun_InvalidParams(t *testing.T) {
 	cases := map[string]step.TestParams{
 		"PASSPHRASE":       {Run: "true", Env: map[string]string{"PW": "${PASSPHRASE}"}},
 		"{{.Report}}":      {Run: "echo {{.Reprot}}"},
@@ -106,43 +106,45 @@ func TestWrongConfiguration(t *testing.T) {
 		"parse the comman": {Run: "echo {{"},
 	}
 	for says, w := range cases {
-		_, err := Step{Commands: fake.Shell{}, Environ: environ}.Run(t.Context(), ask(t, w, &bytes.Buffer{}))
-		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error()+fault.HintOf(err), says) {
-			t.Errorf("want %q: %v (%s)", says, err, fault.HintOf(err))
-		}
-		if err != nil && strings.Contains(err.Error(), "hunter22") {
-			t.Errorf("a secret is in %v", err)
-		}
+		t.Run(says, func(t *testing.T) {
+			_, err := Step{Commands: fake.Shell{}, Environ: environ}.Run(t.Context(), ask(t, w, &bytes.Buffer{}))
+			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error()+fault.HintOf(err), says) {
+				t.Errorf("want %q: %v (%s)", says, err, fault.HintOf(err))
+			}
+			if err != nil && strings.Contains(err.Error(), "hunter22") {
+				t.Errorf("a secret is in %v", err)
+			}
+		})
 	}
 }
 
-// TestOldReportIsNoReport runs twice: what the first attempt reported must not
+// TestRun_RemovesOldReport runs twice: what the first attempt reported must not
 // stand for the second, which reports nothing.
-func TestOldReportIsNoReport(t *testing.T) {
+func TestRun_RemovesOldReport(t *testing.T) {
 	r := ask(t, step.TestParams{Run: good, Report: step.JUnit}, &bytes.Buffer{})
 	s := Step{Commands: fake.Shell{}, Environ: environ}
 	if res, err := s.Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
-		t.Fatalf("%+v, %v", res, err)
+		t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 	}
 	r.Spec.Params = json.RawMessage(`{"run":"true","report":"junit"}`)
 	if res, err := s.Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeFailed {
-		t.Errorf("%+v, %v", res, err)
+		t.Errorf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeFailed)
 	}
 }
 
-func TestTimeoutAndCancel(t *testing.T) {
+func TestRun_TimeoutAndCancel(t *testing.T) {
 	r := ask(t, step.TestParams{Run: "exec sleep 60"}, &bytes.Buffer{})
 	r.Spec.Timeout = delivery.Duration(50 * time.Millisecond)
 	s := Step{Commands: fake.Shell{}, Environ: environ}
 	res, err := s.Run(t.Context(), r)
 	if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, "timed out") {
-		t.Errorf("%+v, %v", res, err)
+		t.Errorf("outcome = %s (%q, %q), error = %v, want %s, %q", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeFailed, "timed out")
 	}
 	r.Spec.Timeout = 0
 	why := errors.New("stop")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, why)
 	defer cancel()
 	if _, err := s.Run(ctx, r); !errors.Is(err, why) {
-		t.Errorf("%v", err)
+		t.Errorf("error = %v, want %v", err, why)
 	}
 }

@@ -61,7 +61,7 @@ func (s *scene) run(t *testing.T) (step.Result, step.TrainOutput, error) {
 
 const good = `echo training; cat {{.Data}} > {{.Output}}/model.bin; mkdir {{.Output}}/sub; echo x > {{.Output}}/sub/vocab; test "$SLIPWAY_OUTPUT" = {{.Output}}`
 
-func TestTrain(t *testing.T) {
+func TestRun(t *testing.T) {
 	s := newScene(t, good)
 	res, out, err := s.run(t)
 	if err != nil || res.Outcome != delivery.OutcomeSucceeded {
@@ -88,7 +88,7 @@ func TestTrain(t *testing.T) {
 	}
 }
 
-func TestFailures(t *testing.T) {
+func TestRun_Failures(t *testing.T) {
 	cases := map[string]string{
 		"failed (exit 3); last line of output: no GPU": "echo no GPU; exit 3",
 		"wrote no file": "true",
@@ -97,15 +97,17 @@ func TestFailures(t *testing.T) {
 		"could not start the command (exit 127): n":       "no-such-program",
 	}
 	for says, run := range cases {
-		s := newScene(t, run)
-		res, _, err := s.run(t)
-		if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, says) {
-			t.Errorf("want %q: %s %q, %v", says, res.Outcome, res.Cause, err)
-		}
+		t.Run(says, func(t *testing.T) {
+			s := newScene(t, run)
+			res, _, err := s.run(t)
+			if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, says) {
+				t.Errorf("want %q: %s %q, %v", says, res.Outcome, res.Cause, err)
+			}
+		})
 	}
 }
 
-func TestDataOfThePlan(t *testing.T) {
+func TestRun_DataChangedSincePlan(t *testing.T) {
 	s := newScene(t, good)
 	if err := os.WriteFile(s.w.Data[0], []byte("changed"), 0o644); err != nil {
 		t.Fatal(err)
@@ -115,11 +117,11 @@ func TestDataOfThePlan(t *testing.T) {
 	}
 	_ = os.Remove(s.w.Data[0])
 	if _, _, err := s.run(t); !fault.Is(err, fault.NotFound) {
-		t.Errorf("%v", err)
+		t.Errorf("error = %v, want %s", err, fault.NotFound)
 	}
 }
 
-func TestReuse(t *testing.T) {
+func TestRevalidate(t *testing.T) {
 	s := newScene(t, good)
 	res, out, err := s.run(t)
 	if err != nil {

@@ -118,7 +118,7 @@ func everything(names ...string) step.TrustParams {
 	return step.TrustParams{TrustPolicy: fake.TrustPolicy(names...), Require: []string{step.RequireSignature, step.RequireProvenance, step.RequireSBOM}}
 }
 
-func TestAdmits(t *testing.T) {
+func TestVerify(t *testing.T) {
 	w := world{&fake.AttestationStore{}, t}
 	w.all("mallory")
 	w.all("ann")
@@ -132,9 +132,9 @@ func TestAdmits(t *testing.T) {
 	}
 }
 
-// TestDenies: each way in which a release is not what it should be has a cause
+// TestVerify_Denied: each way in which a release is not what it should be has a cause
 // of its own.
-func TestDenies(t *testing.T) {
+func TestVerify_Denied(t *testing.T) {
 	cases := []struct {
 		name string
 		set  func(w world, rel *delivery.Release, p *step.TrustParams)
@@ -202,9 +202,9 @@ func TestDenies(t *testing.T) {
 	}
 }
 
-// TestNotAskedIsNotTrusted: all is signed, and the registry or the root of trust
+// TestVerify_Unavailable: all is signed, and the registry or the root of trust
 // is out of reach.
-func TestNotAskedIsNotTrusted(t *testing.T) {
+func TestVerify_Unavailable(t *testing.T) {
 	away := fault.New(fault.Unavailable, "no answer")
 	for name, set := range map[string]func(w world, v *fake.Verifier){
 		"registry": func(w world, _ *fake.Verifier) { w.Fail = away },
@@ -221,7 +221,7 @@ func TestNotAskedIsNotTrusted(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatIsDemanded(t *testing.T) {
+func TestVerify_ChecksOnlyRequired(t *testing.T) {
 	w := world{&fake.AttestationStore{}, t}
 	w.all("ann", "image-provenance", "model-provenance", "image-sbom", "model-sbom")
 	j := trust.Verifier{Attestations: w, Signatures: fake.Verifier{}}
@@ -250,7 +250,7 @@ func TestOnlyWhatIsDemanded(t *testing.T) {
 	}
 }
 
-func TestExplains(t *testing.T) {
+func TestExplain(t *testing.T) {
 	w := world{&fake.AttestationStore{}, t}
 	w.all("ann")
 	links, err := (trust.Verifier{Attestations: w, Signatures: fake.Verifier{}}).Explain(t.Context(), release(t), everything("ann"))
@@ -271,7 +271,7 @@ func TestExplains(t *testing.T) {
 	}
 }
 
-func TestStopped(t *testing.T) {
+func TestExplain_Cancelled(t *testing.T) {
 	w := world{&fake.AttestationStore{}, t}
 	why := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())

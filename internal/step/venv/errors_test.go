@@ -13,9 +13,9 @@ const (
 	retried = "WARNING: Retrying (Retry(total=0, connect=None)) after connection broken by 'NewConnectionError('<x>: Failed to establish a new connection: [Errno 111] Connection refused')': /simple/shop/\n"
 )
 
-// TestExplain: the same last line of pip's can mean a wrong requirement, or an
+// TestInstallError: the same last line of pip's can mean a wrong requirement, or an
 // index that was never asked.
-func TestExplain(t *testing.T) {
+func TestInstallError(t *testing.T) {
 	cases := []struct {
 		name, said string
 		kind       fault.Kind
@@ -62,7 +62,7 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-func TestTranscriptKeepsNoCredentials(t *testing.T) {
+func TestInstallerOutput_RedactsCredentials(t *testing.T) {
 	var log strings.Builder
 	out := newInstallerOutput(&log)
 	text := "Looking in indexes: https://robot:hunter2@pypi.example.com/simple, https://glpat-1@b.example.com\nmail me@example.com\nno end https://u:p@h/x"

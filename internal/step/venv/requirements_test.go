@@ -24,7 +24,7 @@ func tree(t *testing.T, files map[string]string) string {
 	return root
 }
 
-func TestWhatCountsForAnEnvironment(t *testing.T) {
+func TestRecipeKey_EveryDifferenceCounts(t *testing.T) {
 	files := map[string]string{
 		"a/r.txt":    "# -r none.txt\nfoo==1 # -e .\n-r base.txt\n--constraint=../c.txt\n-c  ../c.txt\n",
 		"a/base.txt": "bar==2; python_version < '3'\n-r r.txt\n", // in a circle
@@ -46,7 +46,7 @@ func TestWhatCountsForAnEnvironment(t *testing.T) {
 	}
 }
 
-func TestTheLockAndItsProject(t *testing.T) {
+func TestReadRequirements_LockAndProject(t *testing.T) {
 	files := map[string]string{"uv.lock": "version = 1\n", "pyproject.toml": "[project]\n"}
 	first, err := readRequirements(tree(t, files), "uv.lock")
 	if err != nil || len(first.names) != 2 {
@@ -62,7 +62,7 @@ func TestTheLockAndItsProject(t *testing.T) {
 	}
 }
 
-func TestRequirementsThatAreRefused(t *testing.T) {
+func TestReadRequirements_Refused(t *testing.T) {
 	cases := map[string]string{
 		"-e .":                     "code from the repository",
 		"--editable=./lib":         "code from the repository",
@@ -77,10 +77,12 @@ func TestRequirementsThatAreRefused(t *testing.T) {
 		"-r none.txt":              "file none.txt not found",
 	}
 	for line, says := range cases {
-		_, err := readRequirements(tree(t, map[string]string{"r.txt": "foo==1\n" + line + "\n"}), "r.txt")
-		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), says) || !strings.HasPrefix(err.Error(), "r.txt:2: ") {
-			t.Errorf("%q: %v", line, err)
-		}
+		t.Run(line, func(t *testing.T) {
+			_, err := readRequirements(tree(t, map[string]string{"r.txt": "foo==1\n" + line + "\n"}), "r.txt")
+			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), says) || !strings.HasPrefix(err.Error(), "r.txt:2: ") {
+				t.Errorf("%q: %v", line, err)
+			}
+		})
 	}
 	root := tree(t, map[string]string{"x": ""})
 	outside := tree(t, map[string]string{"secret.txt": "foo\n"})

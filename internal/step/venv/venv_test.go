@@ -97,7 +97,7 @@ func (s *scene) called(want ...string) {
 	}
 }
 
-func TestAnEnvironmentIsMadeOnce(t *testing.T) {
+func TestEnsure_CreatesOnce(t *testing.T) {
 	s := newScene(t, map[string]string{"python3": fakePython})
 	first := s.must()
 	s.called("venv", "install unset")
@@ -125,7 +125,7 @@ func TestAnEnvironmentIsMadeOnce(t *testing.T) {
 	}
 }
 
-func TestWithoutAWishNothingIsDone(t *testing.T) {
+func TestEnsure_WithoutPython(t *testing.T) {
 	s := newScene(t, nil)
 	s.w.Python = nil
 	list := []string{"PATH=/x"}
@@ -135,7 +135,7 @@ func TestWithoutAWishNothingIsDone(t *testing.T) {
 	s.called()
 }
 
-func TestWhatIsNotWholeIsMadeAgain(t *testing.T) {
+func TestEnsure_RecreatesIncomplete(t *testing.T) {
 	harm := map[string]func(folder string) error{
 		"killed before the end": func(f string) error { return os.Remove(filepath.Join(f, completionName)) },
 		"the state folder moved": func(f string) error {
@@ -163,7 +163,7 @@ func TestWhatIsNotWholeIsMadeAgain(t *testing.T) {
 	}
 }
 
-func TestAFailureLeavesNothing(t *testing.T) {
+func TestEnsure_FailureLeavesNothing(t *testing.T) {
 	s := newScene(t, map[string]string{"python3": fakePython})
 	s.vars["CODE"], s.vars["SAY"] = "1", "ERROR: No matching distribution found for foo==1"
 	_, err := s.ensure(t.Context())
@@ -178,8 +178,8 @@ func TestAFailureLeavesNothing(t *testing.T) {
 	s.must()
 }
 
-// TestThatNothingIsFoundIsAskedTwice: pip keeps to itself why an index has nothing.
-func TestThatNothingIsFoundIsAskedTwice(t *testing.T) {
+// TestEnsure_QueriesIndexWhenNothingFound: pip keeps to itself why an index has nothing.
+func TestEnsure_QueriesIndexWhenNothingFound(t *testing.T) {
 	s := newScene(t, map[string]string{"python3": fakePython})
 	s.vars["CODE"] = "1"
 	s.vars["SAY"] = "ERROR: Could not find a version that satisfies the requirement foo (from versions: none)\nERROR: No matching distribution found for foo\n" +
@@ -191,9 +191,9 @@ func TestThatNothingIsFoundIsAskedTwice(t *testing.T) {
 	s.called("venv", "install unset", "download unset")
 }
 
-// TestStepsWaitForEachOther: of steps that want the same environment at once, one
+// TestEnsure_WaitsForOtherStep: of steps that want the same environment at once, one
 // makes it.
-func TestStepsWaitForEachOther(t *testing.T) {
+func TestEnsure_WaitsForOtherStep(t *testing.T) {
 	s := newScene(t, map[string]string{"python3": fakePython})
 	s.vars["SLOW"] = "0.3"
 	s.must() // fills w.Environ; the environment goes again
@@ -244,7 +244,7 @@ func TestEnsure_InstallersInheritLock(t *testing.T) {
 	}
 }
 
-func TestCancelWhileWaiting(t *testing.T) {
+func TestEnsure_CancelledWhileWaiting(t *testing.T) {
 	s := newScene(t, map[string]string{"python3": fakePython})
 	e := s.must()
 	folder := filepath.Dir(e.Dir)
@@ -260,11 +260,11 @@ func TestCancelWhileWaiting(t *testing.T) {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 300*time.Millisecond, why)
 	defer cancel()
 	if _, err := s.ensure(ctx); !errors.Is(err, why) || IsFinal(ctx, err) {
-		t.Errorf("%v", err)
+		t.Errorf("error = %v, want %v", err, why)
 	}
 }
 
-func TestTools(t *testing.T) {
+func TestEnsure_FindsTools(t *testing.T) {
 	kept := filepath.Join(tree(t, map[string]string{"python3.12": strings.ReplaceAll(fakePython, "$VERSION", "3.12.4")}), "python3.12")
 	if err := os.Chmod(kept, 0o755); err != nil {
 		t.Fatal(err)
@@ -290,16 +290,16 @@ func TestTools(t *testing.T) {
 			s.vars["KEPT"], s.w.Python = kept, &c.with
 			_, err := s.ensure(t.Context())
 			if c.says == "" && err != nil || c.says != "" && (!fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), c.says)) {
-				t.Errorf("%v", err)
+				t.Errorf("error = %v, want %s with %q", err, fault.Unavailable, c.says)
 			}
 			s.called(c.calls...)
 		})
 	}
 }
 
-func TestNoPythonAtAll(t *testing.T) {
+func TestEnsure_WithoutAnyPython(t *testing.T) {
 	s := newScene(t, map[string]string{"python3": "#!/bin/sh\nexit 1\n", "python": "#!/bin/sh\nexit 1\n"})
 	if _, err := s.ensure(t.Context()); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "available: none") {
-		t.Errorf("%v", err)
+		t.Errorf("error = %v, want %s with %q", err, fault.Unavailable, "available: none")
 	}
 }

@@ -18,28 +18,28 @@ import (
 
 const env = delivery.Environment("prod")
 
-type scene struct {
+type fixture struct {
 	*fake.Environment
-	old, fresh delivery.ReleaseRecord
-	asked      int
+	oldRelease, newRelease delivery.ReleaseRecord
+	asked                  int
 }
 
-// newScene has fresh take the place of old.
-func newScene() *scene {
-	s := &scene{Environment: fake.NewEnvironment()}
-	s.old, s.fresh = s.Release(1), s.Release(2)
-	s.Serve(env, "20260101-000000-aaaa", s.old, time.Now())
-	s.Serve(env, "20260102-000000-bbbb", s.fresh, time.Now())
+// newFixture has fresh take the place of old.
+func newFixture() *fixture {
+	s := &fixture{Environment: fake.NewEnvironment()}
+	s.oldRelease, s.newRelease = s.Release(1), s.Release(2)
+	s.Serve(env, "20260101-000000-aaaa", s.oldRelease, time.Now())
+	s.Serve(env, "20260102-000000-bbbb", s.newRelease, time.Now())
 	return s
 }
 
-func (s *scene) run(t *testing.T, w step.VerifyParams, given bool) (step.Result, error) {
+func (s *fixture) run(t *testing.T, w step.VerifyParams, given bool) (step.Result, error) {
 	t.Helper()
 	w.Target = "local"
 	with, _ := json.Marshal(w)
 	r := step.Request{Run: "20260102-000000-bbbb", Service: "api", Environment: env, Spec: step.Spec{Name: "verify", Params: with}}
 	if given {
-		d, _ := json.Marshal(step.DeployOutput{Release: s.fresh.ID, Deployment: 2, URL: fake.StableURL(env)})
+		d, _ := json.Marshal(step.DeployOutput{Release: s.newRelease.ID, Deployment: 2, URL: fake.StableURL(env)})
 		r.Inputs = map[string]json.RawMessage{"deploy": d}
 	}
 	v := Step{rollout.Services{
@@ -49,14 +49,14 @@ func (s *scene) run(t *testing.T, w step.VerifyParams, given bool) (step.Result,
 }
 
 // script answers by the number of the question; after the last, the last again.
-func (s *scene) script(answers ...func() (port.ProbeResponse, bool, error)) {
+func (s *fixture) script(answers ...func() (port.ProbeResponse, bool, error)) {
 	s.Prober.Respond = func(delivery.ReleaseID, string, port.ProbeRequest) (port.ProbeResponse, bool, error) {
 		s.asked++
 		return answers[min(s.asked, len(answers))-1]()
 	}
 }
 
-func (s *scene) says(rel delivery.ReleaseRecord, status string) func() (port.ProbeResponse, bool, error) {
+func (s *fixture) responds(rel delivery.ReleaseRecord, status string) func() (port.ProbeResponse, bool, error) {
 	return func() (port.ProbeResponse, bool, error) {
 		return fake.HealthResponse(status, rel.ID, rel.Release.Model), true, nil
 	}
@@ -66,8 +66,8 @@ func silent() (port.ProbeResponse, bool, error) {
 	return port.ProbeResponse{}, false, fault.New(fault.Unavailable, "connection refused")
 }
 
-func TestVerify(t *testing.T) {
-	type script = func(s *scene) []func() (port.ProbeResponse, bool, error)
+func TestRun(t *testing.T) {
+	type script = func(s *fixture) []func() (port.ProbeResponse, bool, error)
 	cases := []struct {
 		name    string
 		answers script
@@ -77,28 +77,28 @@ func TestVerify(t *testing.T) {
 		says    string
 		verdict delivery.Verdict
 	}{
-		{"well at once", func(s *scene) []func() (port.ProbeResponse, bool, error) {
-			return []func() (port.ProbeResponse, bool, error){s.says(s.fresh, "ok")}
+		{"well at once", func(s *fixture) []func() (port.ProbeResponse, bool, error) {
+			return []func() (port.ProbeResponse, bool, error){s.responds(s.newRelease, "ok")}
 		}, 3, delivery.OutcomeSucceeded, 3, "", delivery.Passed},
-		{"an old replica resets the count", func(s *scene) []func() (port.ProbeResponse, bool, error) {
-			f, o := s.says(s.fresh, "ok"), s.says(s.old, "ok")
+		{"an old replica resets the count", func(s *fixture) []func() (port.ProbeResponse, bool, error) {
+			f, o := s.responds(s.newRelease, "ok"), s.responds(s.oldRelease, "ok")
 			return []func() (port.ProbeResponse, bool, error){f, f, o, f, f, o, f, f, f}
 		}, 3, delivery.OutcomeSucceeded, 9, "", delivery.Passed},
-		{"so do silence and sickness", func(s *scene) []func() (port.ProbeResponse, bool, error) {
-			f := s.says(s.fresh, "ok")
-			return []func() (port.ProbeResponse, bool, error){f, silent, f, s.says(s.fresh, "degraded"), f, f}
+		{"so do silence and sickness", func(s *fixture) []func() (port.ProbeResponse, bool, error) {
+			f := s.responds(s.newRelease, "ok")
+			return []func() (port.ProbeResponse, bool, error){f, silent, f, s.responds(s.newRelease, "degraded"), f, f}
 		}, 2, delivery.OutcomeSucceeded, 6, "", delivery.Passed},
-		{"only the old one answers", func(s *scene) []func() (port.ProbeResponse, bool, error) {
-			return []func() (port.ProbeResponse, bool, error){s.says(s.old, "ok")}
+		{"only the old one answers", func(s *fixture) []func() (port.ProbeResponse, bool, error) {
+			return []func() (port.ProbeResponse, bool, error){s.responds(s.oldRelease, "ok")}
 		}, 1, delivery.OutcomeFailed, 0, "responded, not r-", delivery.Failed},
-		{"nobody answers", func(*scene) []func() (port.ProbeResponse, bool, error) {
+		{"nobody answers", func(*fixture) []func() (port.ProbeResponse, bool, error) {
 			return []func() (port.ProbeResponse, bool, error){silent}
 		}, 1, delivery.OutcomeFailed, 0, "no response: connection refused", delivery.Unavailable},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newScene()
+				s := newFixture()
 				s.script(c.answers(s)...)
 				begun := time.Now()
 				res, err := s.run(t, step.VerifyParams{
@@ -122,40 +122,42 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// TestHopelessEndsEarly: what can't become well is not waited for.
-func TestHopelessEndsEarly(t *testing.T) {
-	cases := map[string]func(*scene){
-		"all of its 1 replicas have exited: exit 137": func(s *scene) {
+// TestRun_StopsEarly: what can't become well is not waited for.
+func TestRun_StopsEarly(t *testing.T) {
+	cases := map[string]func(*fixture){
+		"all of its 1 replicas have exited: exit 137": func(s *fixture) {
 			s.Target.ReplicaHealth = func(delivery.ReleaseID) (string, string) { return "backoff", "exit 137" }
 			s.script(silent)
 		},
-		"the traffic goes to no release": func(s *scene) {
+		"the traffic goes to no release": func(s *fixture) {
 			s.Target.Lost = func(delivery.ReleaseID) bool { return true }
 			s.script(silent)
 		},
-		"model version": func(s *scene) {
+		"model version": func(s *fixture) {
 			s.script(func() (port.ProbeResponse, bool, error) {
-				return fake.HealthResponse("ok", s.fresh.ID, &delivery.ModelRef{Version: 1}), true, nil
+				return fake.HealthResponse("ok", s.newRelease.ID, &delivery.ModelRef{Version: 1}), true, nil
 			})
 		},
 	}
 	for says, set := range cases {
-		synctest.Test(t, func(t *testing.T) {
-			s := newScene()
-			set(s)
-			begun := time.Now()
-			res, err := s.run(t, step.VerifyParams{}, true)
-			if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, says) {
-				t.Errorf("want %q: %q, %v", says, res.Cause, err)
-			}
-			if took := time.Since(begun); took > time.Second {
-				t.Errorf("%s: it took %s", says, took)
-			}
+		t.Run(says, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newFixture()
+				set(s)
+				begun := time.Now()
+				res, err := s.run(t, step.VerifyParams{}, true)
+				if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, says) {
+					t.Errorf("want %q: %q, %v", says, res.Cause, err)
+				}
+				if took := time.Since(begun); took > time.Second {
+					t.Errorf("%s: it took %s", says, took)
+				}
+			})
 		})
 	}
 }
 
-func TestSmoke(t *testing.T) {
+func TestRun_SmokeChecks(t *testing.T) {
 	cases := []struct {
 		name  string
 		check step.Check
@@ -171,7 +173,7 @@ func TestSmoke(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newScene()
+				s := newFixture()
 				s.Prober.Respond = func(id delivery.ReleaseID, path string, q port.ProbeRequest) (port.ProbeResponse, bool, error) {
 					r := c.reply
 					r.Body = []byte(`{"class":"MM","model_version":"2"}`)
@@ -200,18 +202,18 @@ func pathErr(path string, err error) error {
 	return nil
 }
 
-// TestWithoutADeployment is `slipway verify`.
-func TestWithoutADeployment(t *testing.T) {
+// TestRun_WithoutDeployment is `slipway verify`.
+func TestRun_WithoutDeployment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newScene()
+		s := newFixture()
 		res, err := s.run(t, step.VerifyParams{}, false)
-		if err != nil || res.Outcome != delivery.OutcomeSucceeded || !strings.Contains(res.Summary, string(s.fresh.ID)) {
-			t.Errorf("%+v, %v", res, err)
+		if err != nil || res.Outcome != delivery.OutcomeSucceeded || !strings.Contains(res.Summary, string(s.newRelease.ID)) {
+			t.Errorf("outcome = %s (%q, %q), error = %v, want %s, %q", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded, string(s.newRelease.ID))
 		}
-		if res, err := s.run(t, step.VerifyParams{Release: s.old.ID}, false); err != nil || res.Outcome != delivery.OutcomeFailed {
+		if res, err := s.run(t, step.VerifyParams{Release: s.oldRelease.ID}, false); err != nil || res.Outcome != delivery.OutcomeFailed {
 			t.Errorf("a release that does not serve: %+v, %v", res, err)
 		}
-		empty := &scene{Environment: fake.NewEnvironment()}
+		empty := &fixture{Environment: fake.NewEnvironment()}
 		if _, err := empty.run(t, step.VerifyParams{}, false); !fault.Is(err, fault.NotFound) {
 			t.Errorf("nothing serves: %v", err)
 		}

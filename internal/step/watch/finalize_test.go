@@ -13,19 +13,19 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// keeping is a scene whose target keeps the release before, and a history.
-func keeping(t *testing.T) *scene {
+// newKeepingFixture is a scene whose target keeps the release before, and a history.
+func newKeepingFixture(t *testing.T) *fixture {
 	t.Helper()
-	s := newScene(t)
+	s := newFixture(t)
 	s.Target.KeepsPrevious = true
-	again := port.DeployRequest{Service: "api", Environment: env, ID: s.old.ID, Release: s.old.Release}
+	again := port.DeployRequest{Service: "api", Environment: env, ID: s.oldRelease.ID, Release: s.oldRelease.Release}
 	if _, err := s.Target.Stage(t.Context(), again, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Target.Promote(t.Context(), again, nil); err != nil {
 		t.Fatal(err)
 	}
-	again.ID, again.Release = s.fresh.ID, s.fresh.Release
+	again.ID, again.Release = s.newRelease.ID, s.newRelease.Release
 	if _, err := s.Target.Promote(t.Context(), again, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func keeping(t *testing.T) *scene {
 	return s
 }
 
-func (s *scene) runs(t *testing.T, want ...delivery.ReleaseID) {
+func (s *fixture) wantRunning(t *testing.T, want ...delivery.ReleaseID) {
 	t.Helper()
 	_, all := s.Target.Running(env)
 	slices.Sort(all)
@@ -44,34 +44,34 @@ func (s *scene) runs(t *testing.T, want ...delivery.ReleaseID) {
 	}
 }
 
-// told are the calls that change something at the target.
-func (s *scene) told() []string {
+// changes are the calls that change something at the target.
+func (s *fixture) changes() []string {
 	return slices.DeleteFunc(slices.Clone(s.Target.Calls), func(c string) bool { return c == "Observe " || c[:7] == "Traffic" })
 }
 
-// TestSettles: what was kept goes once the release is accepted, after the history
+// TestRun_FinalizesAfterAcceptance: what was kept goes once the release is accepted, after the history
 // beside it says so, and not before.
-func TestSettles(t *testing.T) {
+func TestRun_FinalizesAfterAcceptance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := keeping(t)
+		s := newKeepingFixture(t)
 		s.Target.TrafficOf = func(delivery.ReleaseID, time.Time) port.Traffic {
-			s.during(t)
+			s.wantNotFinalized(t)
 			return port.Traffic{Requests: 100}
 		}
 		res, err := s.watch(t.Context(), step.WatchParams{Bake: delivery.Duration(time.Minute)})
 		if err != nil || res.Outcome != delivery.OutcomeSucceeded {
-			t.Fatalf("%+v, %v", res, err)
+			t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 		}
-		s.runs(t, s.fresh.ID)
-		want := []string{"Write " + string(s.fresh.ID) + " serving", "Settle " + string(s.fresh.ID)}
-		if got := s.told(); !slices.Equal(got, want) {
+		s.wantRunning(t, s.newRelease.ID)
+		want := []string{"Write " + string(s.newRelease.ID) + " serving", "Settle " + string(s.newRelease.ID)}
+		if got := s.changes(); !slices.Equal(got, want) {
 			t.Errorf("calls %q, want %q", got, want)
 		}
 	})
 }
 
-// during is that nothing was let go of yet. It runs inside a call of the target.
-func (s *scene) during(t *testing.T) {
+// wantNotFinalized is that nothing was let go of yet. It runs inside a call of the target.
+func (s *fixture) wantNotFinalized(t *testing.T) {
 	t.Helper()
 	for _, c := range s.Target.Calls {
 		if c[:6] == "Settle" {
@@ -80,27 +80,27 @@ func (s *scene) during(t *testing.T) {
 	}
 }
 
-// TestFailedBakeKeeps: what is to be gone back to stays.
-func TestFailedBakeKeeps(t *testing.T) {
+// TestRun_FailedBakeKeepsPrevious: what is to be gone back to stays.
+func TestRun_FailedBakeKeepsPrevious(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := keeping(t)
-		s.after(0, port.Traffic{Requests: 100, Errors: 100})
+		s := newKeepingFixture(t)
+		s.setTraffic(0, port.Traffic{Requests: 100, Errors: 100})
 		res, err := s.watch(t.Context(), step.WatchParams{Bake: delivery.Duration(time.Minute), Thresholds: step.WatchThresholds{}})
 		if err != nil || res.Outcome != delivery.OutcomeFailed {
-			t.Fatalf("%+v, %v", res, err)
+			t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeFailed)
 		}
-		s.runs(t, s.old.ID, s.fresh.ID)
-		if got := s.told(); len(got) != 0 {
+		s.wantRunning(t, s.oldRelease.ID, s.newRelease.ID)
+		if got := s.changes(); len(got) != 0 {
 			t.Errorf("calls %q, want none", got)
 		}
 	})
 }
 
-// TestSettledAgain: killed, or refused, between the acceptance and its end, the
+// TestRun_RetriesFinalize: killed, or refused, between the acceptance and its end, the
 // next call settles.
-func TestSettledAgain(t *testing.T) {
+func TestRun_RetriesFinalize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := keeping(t)
+		s := newKeepingFixture(t)
 		why := errors.New("the cluster is away")
 		s.Target.Fail = func(method string, _ delivery.ReleaseID) error {
 			if method == "Settle" {
@@ -111,13 +111,13 @@ func TestSettledAgain(t *testing.T) {
 		if _, err := s.watch(t.Context(), step.WatchParams{}); !errors.Is(err, why) {
 			t.Fatalf("error = %v, want %v", err, why)
 		}
-		s.accepted(t, true)
-		s.runs(t, s.old.ID, s.fresh.ID)
+		s.wantAccepted(t, true)
+		s.wantRunning(t, s.oldRelease.ID, s.newRelease.ID)
 		s.Target.Fail = nil
 		res, err := s.watch(t.Context(), step.WatchParams{})
 		if err != nil || res.Outcome != delivery.OutcomeSucceeded {
-			t.Fatalf("%+v, %v", res, err)
+			t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 		}
-		s.runs(t, s.fresh.ID)
+		s.wantRunning(t, s.newRelease.ID)
 	})
 }

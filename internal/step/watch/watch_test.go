@@ -22,35 +22,35 @@ const (
 	run = delivery.RunID("20260102-000000-bbbb")
 )
 
-type scene struct {
+type fixture struct {
 	*fake.Environment
-	target     port.Target
-	old, fresh delivery.ReleaseRecord
-	given      step.DeployOutput
+	target                 port.Target
+	oldRelease, newRelease delivery.ReleaseRecord
+	deployed               step.DeployOutput
 }
 
-// newScene has old accepted, and fresh with the traffic but not accepted.
-func newScene(t *testing.T) *scene {
+// newFixture has old accepted, and fresh with the traffic but not accepted.
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	s := &scene{Environment: fake.NewEnvironment()}
+	s := &fixture{Environment: fake.NewEnvironment()}
 	s.target = s.Target
-	s.old, s.fresh = s.Release(1), s.Release(2)
-	s.Serve(env, "20260101-000000-aaaa", s.old, time.Now())
-	d, err := s.Records.Deployments().Begin(t.Context(), delivery.Deployment{Environment: env, Release: s.fresh.ID, Run: run})
+	s.oldRelease, s.newRelease = s.Release(1), s.Release(2)
+	s.Serve(env, "20260101-000000-aaaa", s.oldRelease, time.Now())
+	d, err := s.Records.Deployments().Begin(t.Context(), delivery.Deployment{Environment: env, Release: s.newRelease.ID, Run: run})
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := port.DeployRequest{Service: "api", Environment: env, ID: s.fresh.ID, Release: s.fresh.Release}
+	o := port.DeployRequest{Service: "api", Environment: env, ID: s.newRelease.ID, Release: s.newRelease.Release}
 	_, _ = s.Target.Stage(t.Context(), o, nil)
 	_, _ = s.Target.Promote(t.Context(), o, nil)
-	s.given = step.DeployOutput{Release: s.fresh.ID, Deployment: d.ID, URL: fake.StableURL(env), Since: time.Now()}
+	s.deployed = step.DeployOutput{Release: s.newRelease.ID, Deployment: d.ID, URL: fake.StableURL(env), Since: time.Now()}
 	return s
 }
 
-func (s *scene) watch(ctx context.Context, w step.WatchParams) (step.Result, error) {
+func (s *fixture) watch(ctx context.Context, w step.WatchParams) (step.Result, error) {
 	w.Target = "local"
 	with, _ := json.Marshal(w)
-	given, _ := json.Marshal(s.given)
+	given, _ := json.Marshal(s.deployed)
 	st := Step{rollout.Services{Targets: port.Targets{"local": s.target}, Releases: s.Records.Releases(), Deployments: s.Records.Deployments()}}
 	return st.Run(ctx, step.Request{
 		Run: run, Service: "api", Environment: env, Spec: step.Spec{Name: "watch", Params: with},
@@ -58,8 +58,8 @@ func (s *scene) watch(ctx context.Context, w step.WatchParams) (step.Result, err
 	})
 }
 
-// after lets traffic be seen once the time has come.
-func (s *scene) after(d time.Duration, t port.Traffic) {
+// setTraffic lets traffic be seen once the time has come.
+func (s *fixture) setTraffic(d time.Duration, t port.Traffic) {
 	at := time.Now().Add(d)
 	s.Target.TrafficOf = func(delivery.ReleaseID, time.Time) port.Traffic {
 		if time.Now().Before(at) {
@@ -69,7 +69,7 @@ func (s *scene) after(d time.Duration, t port.Traffic) {
 	}
 }
 
-func TestWatch(t *testing.T) {
+func TestRun_Thresholds(t *testing.T) {
 	const minute = time.Minute
 	fine := port.Traffic{Requests: 1000, Errors: 10, P95: 80 * time.Millisecond}
 	cases := []struct {
@@ -94,8 +94,8 @@ func TestWatch(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newScene(t)
-				s.after(c.when, c.seen)
+				s := newFixture(t)
+				s.setTraffic(c.when, c.seen)
 				begun := time.Now()
 				res, err := s.watch(t.Context(), step.WatchParams{Bake: delivery.Duration(minute), Thresholds: c.with})
 				if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Summary+res.Cause, c.says) {
@@ -107,24 +107,24 @@ func TestWatch(t *testing.T) {
 				if len(res.GateResults) == 0 || res.GateResults[len(res.GateResults)-1].Verdict != c.verdict {
 					t.Errorf("answers %v", res.GateResults)
 				}
-				s.accepted(t, c.outcome == delivery.OutcomeSucceeded)
+				s.wantAccepted(t, c.outcome == delivery.OutcomeSucceeded)
 			})
 		})
 	}
 }
 
-func (s *scene) accepted(t *testing.T, yes bool) {
+func (s *fixture) wantAccepted(t *testing.T, yes bool) {
 	t.Helper()
 	d, _, _ := s.Records.Deployments().Current(t.Context(), env)
-	if got := d.Release == s.fresh.ID; got != yes {
+	if got := d.Release == s.newRelease.ID; got != yes {
 		t.Errorf("the records accept it: %v, want %v", got, yes)
 	}
 }
 
-// TestResume goes on where it was: the time that passed counts.
-func TestResume(t *testing.T) {
+// TestRun_ResumesAfterRestart goes on where it was: the time that passed counts.
+func TestRun_ResumesAfterRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newScene(t)
+		s := newFixture(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 		defer cancel()
 		with := step.WatchParams{Bake: delivery.Duration(time.Minute)}
@@ -136,19 +136,19 @@ func TestResume(t *testing.T) {
 			t.Errorf("%+v, %v after %s", res, err, time.Since(begun))
 		}
 		// Accepted before a crash: nothing is judged again.
-		s.after(0, port.Traffic{Requests: 9, Errors: 9})
+		s.setTraffic(0, port.Traffic{Requests: 9, Errors: 9})
 		if res, err := s.watch(t.Context(), with); err != nil || res.Outcome != delivery.OutcomeSucceeded {
-			t.Errorf("%+v, %v", res, err)
+			t.Errorf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 		}
-		s.accepted(t, true)
+		s.wantAccepted(t, true)
 	})
 }
 
-func TestKilledAtAcceptance(t *testing.T) {
+func TestRun_KilledAtEveryCall(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for at, killed := 1, true; killed; at++ {
 			synctest.Test(t, func(t *testing.T) {
-				s := newScene(t)
+				s := newFixture(t)
 				with := step.WatchParams{Bake: delivery.Duration(time.Second)}
 				s.SetFuse(fake.NewFuse(at, after))
 				killed = fake.Survive(func() { _, _ = s.watch(t.Context(), with) })
@@ -156,19 +156,19 @@ func TestKilledAtAcceptance(t *testing.T) {
 				if res, err := s.watch(t.Context(), with); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 					t.Errorf("killed at %d: %+v, %v", at, res, err)
 				}
-				s.accepted(t, true)
+				s.wantAccepted(t, true)
 			})
 		}
 	}
 }
 
-func TestLossDuringTheBake(t *testing.T) {
-	cases := map[string]func(*scene){
-		"the traffic goes to no release": func(s *scene) { s.Target.Lost = func(delivery.ReleaseID) bool { return true } },
-		"replicas have exited: exit 1": func(s *scene) {
+func TestRun_ReleaseLostDuringBake(t *testing.T) {
+	cases := map[string]func(*fixture){
+		"the traffic goes to no release": func(s *fixture) { s.Target.Lost = func(delivery.ReleaseID) bool { return true } },
+		"replicas have exited: exit 1": func(s *fixture) {
 			s.Target.ReplicaHealth = func(delivery.ReleaseID) (string, string) { return "exited", "exit 1" }
 		},
-		"investigate: watch: traffic could not be checked": func(s *scene) {
+		"investigate: watch: traffic could not be checked": func(s *fixture) {
 			s.Target.Fail = func(m string, _ delivery.ReleaseID) error {
 				if m == "Traffic" {
 					return errors.New("meter is gone")
@@ -178,26 +178,28 @@ func TestLossDuringTheBake(t *testing.T) {
 		},
 	}
 	for says, set := range cases {
-		synctest.Test(t, func(t *testing.T) {
-			s := newScene(t)
-			set(s)
-			begun := time.Now()
-			res, err := s.watch(t.Context(), step.WatchParams{Bake: delivery.Duration(time.Hour)})
-			if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, says) {
-				t.Errorf("want %q: %q, %v", says, res.Cause, err)
-			}
-			if time.Since(begun) > 10*time.Second {
-				t.Errorf("%s: it took %s", says, time.Since(begun))
-			}
-			s.accepted(t, false)
+		t.Run(says, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newFixture(t)
+				set(s)
+				begun := time.Now()
+				res, err := s.watch(t.Context(), step.WatchParams{Bake: delivery.Duration(time.Hour)})
+				if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, says) {
+					t.Errorf("want %q: %q, %v", says, res.Cause, err)
+				}
+				if time.Since(begun) > 10*time.Second {
+					t.Errorf("%s: it took %s", says, time.Since(begun))
+				}
+				s.wantAccepted(t, false)
+			})
 		})
 	}
 }
 
-// TestMeterThatHealsAtTheEnd: a last look that could not be taken is taken again.
-func TestMeterThatHealsAtTheEnd(t *testing.T) {
+// TestRun_RepeatsFailedLastObservation: a last look that could not be taken is taken again.
+func TestRun_RepeatsFailedLastObservation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newScene(t)
+		s := newFixture(t)
 		end := time.Now().Add(10 * time.Second)
 		fails := 0
 		s.Target.Fail = func(m string, _ delivery.ReleaseID) error {
@@ -207,7 +209,7 @@ func TestMeterThatHealsAtTheEnd(t *testing.T) {
 			}
 			return nil
 		}
-		s.after(0, port.Traffic{Requests: 5, Errors: 5})
+		s.setTraffic(0, port.Traffic{Requests: 5, Errors: 5})
 		s.Target.TrafficOf = func(delivery.ReleaseID, time.Time) port.Traffic {
 			if fails < 2 {
 				return port.Traffic{Requests: 5}
@@ -221,22 +223,22 @@ func TestMeterThatHealsAtTheEnd(t *testing.T) {
 	})
 }
 
-func TestNoMeterAndNoBake(t *testing.T) {
+func TestRun_WithoutTrafficReporterOrBake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newScene(t)
+		s := newFixture(t)
 		s.target = fake.WithoutTraffic{Target: s.Target}
 		res, err := s.watch(t.Context(), step.WatchParams{Bake: delivery.Duration(time.Second), Thresholds: step.WatchThresholds{NoTraffic: "fail"}})
 		if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, "does not measure") {
-			t.Errorf("%+v, %v", res, err)
+			t.Errorf("outcome = %s (%q, %q), error = %v, want %s, %q", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeFailed, "does not measure")
 		}
 		begun := time.Now()
 		s.target = s.Target
 		res, err = s.watch(t.Context(), step.WatchParams{Thresholds: step.WatchThresholds{NoTraffic: "fail"}})
 		if err != nil || res.Outcome != delivery.OutcomeSucceeded || time.Since(begun) != 0 {
-			t.Errorf("%+v, %v", res, err)
+			t.Errorf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 		}
 		if _, err := s.watch(t.Context(), step.WatchParams{Thresholds: step.WatchThresholds{NoTraffic: "maybe"}}); !fault.Is(err, fault.Invalid) {
-			t.Errorf("%v", err)
+			t.Errorf("error = %v, want %s", err, fault.Invalid)
 		}
 	})
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestRates(t *testing.T) {
+func TestRatePValue(t *testing.T) {
 	cases := []struct {
 		candidate, running Count
 		margin             float64
@@ -35,9 +35,9 @@ func TestRates(t *testing.T) {
 	}
 }
 
-// TestFisher: without a margin and with equal samples, the chance is near that of
+// TestRatePValue_MatchesFisher: without a margin and with equal samples, the chance is near that of
 // the exact test of Fisher, and never far above it (which is known to be timid).
-func TestFisher(t *testing.T) {
+func TestRatePValue_MatchesFisher(t *testing.T) {
 	// Fisher's one-sided values are sums of the hypergeometric distribution.
 	for _, c := range []struct {
 		failed, beside int64
@@ -50,8 +50,8 @@ func TestFisher(t *testing.T) {
 	}
 }
 
-// TestScore: where both ways can be taken they agree.
-func TestScore(t *testing.T) {
+// TestScorePValue: where both ways can be taken they agree.
+func TestScorePValue(t *testing.T) {
 	c, r := Count{330, 10_000}, Count{1_700, 90_000}
 	rate := restrictedMLE(c, r, 0.01)
 	spread := math.Sqrt(float64(r.Total) * rate * (1 - rate))
@@ -61,8 +61,8 @@ func TestScore(t *testing.T) {
 	}
 }
 
-// TestLikeliest: no rate near it is likelier.
-func TestLikeliest(t *testing.T) {
+// TestRestrictedMLE: no rate near it is likelier.
+func TestRestrictedMLE(t *testing.T) {
 	likelihood := func(c, r Count, margin, p float64) float64 {
 		sum := 0.0
 		for _, s := range []struct {
@@ -106,10 +106,10 @@ func chanceOf(n, m int64, bad, good, margin, level float64) float64 {
 	return sum
 }
 
-// TestLevel sums over every outcome, without luck: a candidate that is worse by
+// TestRatePValue_Level sums over every outcome, without luck: a candidate that is worse by
 // exactly the margin is called worse about as often as the level says, and one
 // that is equal hardly ever.
-func TestLevel(t *testing.T) {
+func TestRatePValue_Level(t *testing.T) {
 	const margin, level = 0.01, 0.05
 	for _, n := range []struct{ candidate, running int64 }{{50, 450}, {300, 2700}, {300, 300}} {
 		for _, rate := range []float64{0.001, 0.01, 0.05} {
@@ -123,9 +123,9 @@ func TestLevel(t *testing.T) {
 	}
 }
 
-// TestPower: 5 % of errors against 0.1 % are found out with 300 requests at 10 %
+// TestRatePValue_Power: 5 % of errors against 0.1 % are found out with 300 requests at 10 %
 // of the traffic, by the test at the end alone.
-func TestPower(t *testing.T) {
+func TestRatePValue_Power(t *testing.T) {
 	looks := AlphaSpending{Alpha: 0.05}
 	if p := chanceOf(300, 2700, 0.05, 0.001, 0.01, looks.Final()); p < 0.99 {
 		t.Errorf("stopped in %.2f %%", 100*p)
@@ -162,7 +162,7 @@ func draw(rnd *rand.Rand, p float64) int64 {
 	return 0
 }
 
-func TestSimulation(t *testing.T) {
+func TestAlphaSpending_Simulation(t *testing.T) {
 	const runs = 2000
 	cases := []struct {
 		name        string
@@ -179,26 +179,28 @@ func TestSimulation(t *testing.T) {
 		{"half fail", 100, 0.5, 0.001, 1, 1, 1},
 	}
 	for i, c := range cases {
-		rnd := rand.New(rand.NewPCG(20260101, uint64(i)))
-		all, soon := 0, 0
-		for range runs {
-			yes, early := stopped(rnd, c.requests, c.bad, c.good)
-			if yes {
-				all++
+		t.Run(c.name, func(t *testing.T) {
+			rnd := rand.New(rand.NewPCG(20260101, uint64(i)))
+			all, soon := 0, 0
+			for range runs {
+				yes, early := stopped(rnd, c.requests, c.bad, c.good)
+				if yes {
+					all++
+				}
+				if early {
+					soon++
+				}
 			}
-			if early {
-				soon++
+			share, early := float64(all)/runs, float64(soon)/runs
+			t.Logf("%s: stopped in %.2f %% of the runs, %.2f %% before the end", c.name, 100*share, 100*early)
+			if share < c.least || share > c.most || early < c.early {
+				t.Errorf("%s: stopped in %.2f %%, %.2f %% early", c.name, 100*share, 100*early)
 			}
-		}
-		share, early := float64(all)/runs, float64(soon)/runs
-		t.Logf("%s: stopped in %.2f %% of the runs, %.2f %% before the end", c.name, 100*share, 100*early)
-		if share < c.least || share > c.most || early < c.early {
-			t.Errorf("%s: stopped in %.2f %%, %.2f %% early", c.name, 100*share, 100*early)
-		}
+		})
 	}
 }
 
-func TestLooks(t *testing.T) {
+func TestAlphaSpending(t *testing.T) {
 	l := AlphaSpending{Alpha: 0.05}
 	sum := l.Final()
 	for size := int64(1); size < math.MaxInt64/4; size *= 2 {

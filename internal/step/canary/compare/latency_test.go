@@ -27,7 +27,7 @@ func histogram(draw func() float64, n int) []port.Bucket {
 	return b
 }
 
-func TestLatencySimulation(t *testing.T) {
+func TestCompareLatency_Simulation(t *testing.T) {
 	const runs = 1000
 	rnd := rand.New(rand.NewPCG(7, 7))
 	of := func(middle float64) func() float64 { // log-normal, as latencies are
@@ -50,25 +50,27 @@ func TestLatencySimulation(t *testing.T) {
 		"a slow tail":   {tail, 0.6, 1},
 		"faster":        {of(0.01), 0, 0},
 	} {
-		slow := 0
-		for range runs {
-			s, err := CompareLatency(histogram(c.draw, 200), histogram(of(0.02), 1800))
-			if err != nil {
-				t.Fatal(err)
+		t.Run(name, func(t *testing.T) {
+			slow := 0
+			for range runs {
+				s, err := CompareLatency(histogram(c.draw, 200), histogram(of(0.02), 1800))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if s.PValue < 0.045 && s.Slower(1.2, 0.005) {
+					slow++
+				}
 			}
-			if s.PValue < 0.045 && s.Slower(1.2, 0.005) {
-				slow++
+			share := float64(slow) / runs
+			t.Logf("%s: slower in %.1f %%", name, 100*share)
+			if share < c.least || share > c.most {
+				t.Errorf("%s: slower in %.1f %%", name, 100*share)
 			}
-		}
-		share := float64(slow) / runs
-		t.Logf("%s: slower in %.1f %%", name, 100*share)
-		if share < c.least || share > c.most {
-			t.Errorf("%s: slower in %.1f %%", name, 100*share)
-		}
+		})
 	}
 }
 
-func TestLatencies(t *testing.T) {
+func TestCompareLatency(t *testing.T) {
 	inf := math.Inf(1)
 	at := func(counts ...int64) []port.Bucket {
 		return []port.Bucket{{Le: 0.1, Count: counts[0]}, {Le: 0.2, Count: counts[1]}, {Le: inf, Count: counts[2]}}
@@ -84,9 +86,11 @@ func TestLatencies(t *testing.T) {
 		"no last bucket":   {at(1, 2, 3)[:2], at(1, 2, 3), ErrBucketOrder},
 		"no limit":         {[]port.Bucket{{Le: math.NaN(), Count: 1}, {Le: inf, Count: 1}}, at(1, 2, 3), ErrBucketOrder},
 	} {
-		if _, err := CompareLatency(c.candidate, c.running); err != c.err {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if _, err := CompareLatency(c.candidate, c.running); err != c.err {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
 	}
 	s, err := CompareLatency(at(90, 100, 100), at(100, 100, 100))
 	if err != nil || math.Abs(s.Candidate.Seconds-0.15) > 1e-9 || math.Abs(s.Running.Seconds-0.095) > 1e-9 || s.Candidate.AboveRange {
