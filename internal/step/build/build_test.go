@@ -7,9 +7,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -40,12 +42,16 @@ func TestRun_Go(t *testing.T) {
 	}
 	var out step.BuildOutput
 	_ = json.Unmarshal(res.Output, &out)
-	if out.Layout != filepath.Join(r.ArtifactsDir, "images", fake.Digest(3).Hex()) || res.Summary != "sha256:"+out.Digest.Short()+" 266 B" {
-		t.Errorf("%+v, %q", out, res.Summary)
+	if want := filepath.Join(r.ArtifactsDir, "images", fake.Digest(3).Hex()); out.Layout != want || res.Summary != "sha256:"+out.Digest.Short()+" 266 B" {
+		t.Errorf("layout %s, summary %q, want %s and its size", out.Layout, res.Summary, want)
 	}
-	o := b.Built[0]
-	if o.Dir != "/checkout" || o.Go != "./cmd/api" || o.Repository != "mlops/api" || o.Env["GOFLAGS"] != "-tags=x" || o.Commit.SHA != r.Commit.SHA {
-		t.Errorf("%+v", o)
+	got := b.Built[0]
+	want := port.BuildRequest{
+		Dir: "/checkout", Go: "./cmd/api", Repository: "mlops/api", Env: map[string]string{"GOFLAGS": "-tags=x"}, Commit: r.Commit,
+		Service: "api", Layout: out.Layout,
+	}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(port.BuildRequest{}, "OnProgress")); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
 	}
 	if log.String() != "compiling ./cmd/api\n" {
 		t.Errorf("log %q", log.String())
@@ -73,8 +79,8 @@ func TestRun_Dockerfile(t *testing.T) {
 		Path: "server/Dockerfile", Context: "server", Target: "x", Args: map[string]string{"A": "b"}, SSH: true,
 		Secrets: map[string][]byte{"pip": []byte("hush=hush")}, Platforms: []string{"linux/arm64"}, Cache: "r.example.com/c",
 	}
-	if got := kit.Built[0].Dockerfile; got == nil || !reflect.DeepEqual(*got, want) {
-		t.Errorf("%+v", got)
+	if diff := cmp.Diff(&want, kit.Built[0].Dockerfile); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
 	}
 	if strings.Contains(string(res.Output), "hush") {
 		t.Errorf("the secret is in the output: %s", res.Output)

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -81,6 +83,7 @@ func TestRun_ChecksBeforeTraffic(t *testing.T) {
 		ref := *w.Release(2).Release.Model
 		r := request(step.DeployParams{Workload: delivery.Workload{Replicas: 2, Health: "/health"}})
 		r.Inputs = pipelineOutputs(ref)
+		begun := time.Now()
 		res, err := newStep(w).Run(t.Context(), r)
 		if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
@@ -91,19 +94,32 @@ func TestRun_ChecksBeforeTraffic(t *testing.T) {
 			t.Errorf("calls %q, want %q", w.Target.Calls, want)
 		}
 		if len(w.Prober.URLs) != 3 || !strings.Contains(w.Prober.URLs[0], "staged") || strings.Contains(strings.Join(w.Prober.URLs, " "), "stable") {
-			t.Errorf("asked %q", w.Prober.URLs)
+			t.Errorf("probed %q, want three times the staged release", w.Prober.URLs)
 		}
-		if d.URL != fake.StableURL(env) || d.AlreadyDeployed || !d.Since.Equal(time.Now()) {
-			t.Errorf("%+v at %s", d, time.Now())
+		wantOutput := step.DeployOutput{Release: d.Release, Deployment: d.Deployment, URL: fake.StableURL(env), Since: time.Now().UTC()}
+		if diff := cmp.Diff(wantOutput, d); diff != "" {
+			t.Errorf("output (-want +got):\n%s", diff)
 		}
 		h, _ := w.Records.Deployments().List(t.Context(), env, 1)
-		if h[0].State != delivery.Deploying || h[0].Replaced != old.ID || h[0].By != "ann, cy" || h[0].ID != d.Deployment {
-			t.Errorf("%+v", h[0])
+		wantDeployment := delivery.Deployment{
+			ID: d.Deployment, Environment: env, Release: d.Release, Run: r.Run, State: delivery.Deploying,
+			By: "ann, cy", Replaced: old.ID, Reason: "commit aaaaaaa", StartedAt: begun.UTC(),
+		}
+		if diff := cmp.Diff(wantDeployment, h[0]); diff != "" {
+			t.Errorf("recorded deployment (-want +got):\n%s", diff)
 		}
 		rel, _ := w.Records.Releases().Get(t.Context(), d.Release)
-		gates := rel.Release.GateResults
-		if len(gates) != 3 || gates[0].Gate != "test.unit" || gates[1].Gate != "scan" || gates[1].Verdict != delivery.Passed || rel.Release.SBOM != fake.Digest(5) || *rel.Release.Model != ref || rel.Release.Image.Digest != fake.Digest(9) || !rel.Release.Manifests.Valid() {
-			t.Errorf("%+v", rel.Release)
+		wantRelease := delivery.Release{
+			Schema: 1, Service: "api", Commit: r.Commit.SHA, Tree: r.Commit.Tree, Model: &ref, SBOM: fake.Digest(5),
+			Image:    delivery.Image{Repository: "api", Digest: fake.Digest(9)},
+			Workload: delivery.Workload{Replicas: 2, Health: "/health"}, Manifests: rel.Release.Manifests,
+			GateResults: []delivery.GateResult{
+				{Gate: "test.unit", Verdict: delivery.Passed}, {Gate: "scan", Verdict: delivery.Passed},
+				{Gate: "evaluate: accuracy >= 0.1", Verdict: delivery.Passed, Evidence: "accuracy = 0.2"},
+			},
+		}
+		if diff := cmp.Diff(wantRelease, rel.Release); diff != "" || !rel.Release.Manifests.Valid() {
+			t.Errorf("release (-want +got):\n%s", diff)
 		}
 	})
 }

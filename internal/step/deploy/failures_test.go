@@ -25,14 +25,14 @@ func TestRun_AlreadyDeployed(t *testing.T) {
 		res, err := newStep(w).Run(t.Context(), request(step.DeployParams{Release: rel.ID}))
 		got := outputOf(t, res)
 		if err != nil || !got.AlreadyDeployed || got.Deployment != d.ID || !got.Since.Equal(at) {
-			t.Errorf("%+v, %v", got, err)
+			t.Errorf("output = %+v, error = %v, want the deployment %d since %s", got, err, d.ID, at)
 		}
 		// Records alone are not enough: after a loss it is brought in again.
 		w.Target.Lost = func(delivery.ReleaseID) bool { return true }
 		w.Target.Calls = nil
 		_, err = newStep(w).Run(t.Context(), request(step.DeployParams{Release: rel.ID}))
 		if err != nil || !slices.Contains(w.Target.Calls, "Stage "+string(rel.ID)) {
-			t.Errorf("%v, %q", err, w.Target.Calls)
+			t.Errorf("error = %v, calls %q, want it staged again", err, w.Target.Calls)
 		}
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -33,14 +35,14 @@ func TestRun(t *testing.T) {
 		Image: delivery.Image{Repository: "mlops/api", Digest: fake.Digest(1)}, Tag: "build-20260102-030405-abcd-aaaaaaa",
 		Reference: "localhost/mlops/api@" + string(fake.Digest(1)),
 	}
-	if err != nil || out != want || res.Summary != want.Reference {
-		t.Errorf("%+v, %v", out, err)
+	if diff := cmp.Diff(want, out); err != nil || diff != "" || res.Summary != want.Reference {
+		t.Errorf("error = %v, summary %q, output (-want +got):\n%s", err, res.Summary, diff)
 	}
 	if strings.Join(said, "|") != "pushed 1.0 of 2.0 MB|pushed 2.0 of 2.0 MB" {
 		t.Errorf("said %q", said)
 	}
 	if _, ok, err := s.Revalidate(t.Context(), step.Request{}, res); !ok || err != nil {
-		t.Errorf("%v, %v", ok, err)
+		t.Errorf("Revalidate = %v, %v, want true", ok, err)
 	}
 	s.Images.(*fake.ImageStore).Forget(want.Image)
 	if _, ok, err := s.Revalidate(t.Context(), step.Request{}, res); ok || err != nil {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
@@ -34,12 +36,12 @@ func TestRun(t *testing.T) {
 	r := request(t)
 	res, err := s.Run(t.Context(), r)
 	if err != nil || res.Summary != "retail:1 PendingManualApproval" {
-		t.Fatalf("%+v, %v", res, err)
+		t.Fatalf("summary = %q, error = %v, want the pending version", res.Summary, err)
 	}
 	v, _ := ledger.Models().Get(t.Context(), "retail", 1)
 	want := delivery.Lineage{Commit: "c0ffee", Data: fake.Digest(4), Job: "20260101-000000-aaaa-train-1", Run: "20260101-000000-aaaa", Command: "train {{.Data}}", Training: fake.Digest(5)}
-	if v.Lineage != want || v.Metrics["accuracy"] != 0.9 {
-		t.Errorf("%+v", v)
+	if diff := cmp.Diff(want, v.Lineage); diff != "" || v.Metrics["accuracy"] != 0.9 {
+		t.Errorf("metrics %v, lineage (-want +got):\n%s", v.Metrics, diff)
 	}
 	// The same files in another run are the same version, also once decided.
 	if _, err := ledger.Models().Decide(t.Context(), v.ModelRef, delivery.Rejected, "ann", "biased"); err != nil {
@@ -49,8 +51,8 @@ func TestRun(t *testing.T) {
 	res, err = s.Run(t.Context(), r)
 	var out step.RegisterOutput
 	_ = json.Unmarshal(res.Output, &out)
-	if err != nil || out.Model != v.ModelRef || out.Status != delivery.Rejected {
-		t.Errorf("%+v, %v", out, err)
+	if diff := cmp.Diff(step.RegisterOutput{Model: v.ModelRef, Status: delivery.Rejected}, out); err != nil || diff != "" {
+		t.Errorf("error = %v, output (-want +got):\n%s", err, diff)
 	}
 }
 

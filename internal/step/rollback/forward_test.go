@@ -110,7 +110,7 @@ func TestForward_AlreadyDeployedOrQuarantined(t *testing.T) {
 	var d step.DeployOutput
 	_ = json.Unmarshal(res.Output, &d)
 	if err != nil || !d.AlreadyDeployed {
-		t.Errorf("%+v, %v", res, err)
+		t.Errorf("output = %+v, error = %v, want it already deployed", d, err)
 	}
 	_ = s.Records.Releases().Quarantine(t.Context(), delivery.Quarantine{Release: s.newRelease.ID, Reason: "bad"})
 	if _, err := s.rollback().Run(t.Context(), s.promotion()); !fault.Is(err, fault.Conflict) {

@@ -140,7 +140,7 @@ func TestUndo_WaitsForUnreachableTarget(t *testing.T) {
 				r.InfrastructureFailure = true
 				res, err := s.rollback().Run(t.Context(), r)
 				if err != nil || res.Outcome != c.outcome || s.deploymentState(t) != c.state {
-					t.Fatalf("%+v, %v, %s", res, err, s.deploymentState(t))
+					t.Fatalf("outcome = %s (%q), error = %v, deployment %s, want %s and %s", res.Outcome, res.Cause, err, s.deploymentState(t), c.outcome, c.state)
 				}
 				if c.outcome == delivery.OutcomeSucceeded {
 					s.wantState(t, s.oldRelease.ID)

@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -78,20 +81,22 @@ func TestRun_Passed(t *testing.T) {
 	s := stage(t, nil)
 	r, out := s.run(t)
 	if r.Outcome != delivery.OutcomeSucceeded || out.Verdict != delivery.Passed || out.Image != fake.Digest(7) || out.UnavailableAccepted {
-		t.Fatalf("%+v, %+v", r, out)
+		t.Fatalf("outcome = %s (%q), verdict %s, %d blocking, %d waived", r.Outcome, r.Cause, out.Verdict, out.Blocking, out.Waived)
 	}
 	if r.Summary != "0 of 0 findings at or above HIGH; 93 deb; database of 2026-11-24" {
 		t.Error(r.Summary)
 	}
-	if len(r.GateResults) != 1 || r.GateResults[0].Gate != "scan" || r.GateResults[0].Verdict != delivery.Passed {
-		t.Errorf("%+v", r.GateResults)
+	wantGates := []delivery.GateResult{{Gate: "scan", Verdict: delivery.Passed, Evidence: r.Summary}}
+	if diff := cmp.Diff(wantGates, r.GateResults); diff != "" {
+		t.Errorf("gates (-want +got):\n%s", diff)
 	}
 	if out.SBOMs == nil || !out.SBOMs.CycloneDX.Digest.Valid() || !strings.Contains(out.SBOMs.SPDX.Path, fake.Digest(7).Hex()) {
-		t.Errorf("%+v", out.SBOMs)
+		t.Errorf("SBOMs = %+v, want CycloneDX and SPDX of the image", out.SBOMs)
 	}
-	order := s.scanner.Requests()[0]
-	if order.Layout != "/layout" || order.Image != (delivery.Image{Repository: "mlops/retail-api", Digest: fake.Digest(7)}) || !filepath.IsAbs(order.CacheDir) {
-		t.Errorf("%+v", order)
+	got := s.scanner.Requests()[0]
+	want := port.ScanRequest{Layout: "/layout", Image: delivery.Image{Repository: "mlops/retail-api", Digest: fake.Digest(7)}, CacheDir: got.CacheDir}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(port.ScanRequest{}, "OnProgress")); diff != "" || !filepath.IsAbs(got.CacheDir) {
+		t.Errorf("cache in %q, request (-want +got):\n%s", got.CacheDir, diff)
 	}
 	if s.database.Updates != 0 {
 		t.Error("a database of an hour ago was looked for again")
@@ -107,7 +112,7 @@ func TestRun_FailedWritesArtifacts(t *testing.T) {
 	s.scanner.Report.Findings = []delivery.Finding{unfixed(delivery.High), hostile, log4j()}
 	r, out := s.run(t)
 	if r.Outcome != delivery.OutcomeFailed || out.Verdict != delivery.Failed || out.Blocking != 1 || out.Waived != 1 || out.Counts[delivery.Critical] != 1 {
-		t.Fatalf("%+v, %+v", r, out)
+		t.Fatalf("outcome = %s (%q), verdict %s, %d blocking, %d waived", r.Outcome, r.Cause, out.Verdict, out.Blocking, out.Waived)
 	}
 	if r.Cause != "scan: 1 finding at or above HIGH: CVE-2021-44228 CRITICAL in log4j-core 2.14.1 (fixed in 2.15.0)" || r.Hint == "" {
 		t.Errorf("%q, hint %q", r.Cause, r.Hint)
@@ -117,7 +122,7 @@ func TestRun_FailedWritesArtifacts(t *testing.T) {
 	}
 	table, err := os.ReadFile(out.Table.Path)
 	if err != nil || strings.ContainsAny(string(table), "\x1b") || !strings.Contains(string(table), "waived until 2026-12-01: only at build time") {
-		t.Errorf("%v\n%s", err, table)
+		t.Errorf("error = %v, table:\n%s", err, table)
 	}
 	if !strings.Contains(s.log.String(), "CVE-2021-44228") || strings.Contains(s.log.String(), "\x1b") {
 		t.Errorf("log:\n%s", s.log)
@@ -128,7 +133,7 @@ func TestRun_FailedWritesArtifacts(t *testing.T) {
 		err = json.Unmarshal(raw, &doc)
 	}
 	if err != nil || len(doc.Runs[0].Results) != 3 || doc.Runs[0].Results[0].Level != "error" {
-		t.Fatalf("%v: %s", err, raw)
+		t.Fatalf("error = %v, want three results, the first an error: %s", err, raw)
 	}
 	for _, one := range doc.Runs[0].Results {
 		if waived := one.Rule == "CVE-2026-1"; waived != (len(one.Suppressions) == 1) {

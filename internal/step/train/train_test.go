@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
@@ -65,22 +67,26 @@ func TestRun(t *testing.T) {
 	s := newScene(t, good)
 	res, out, err := s.run(t)
 	if err != nil || res.Outcome != delivery.OutcomeSucceeded {
-		t.Fatalf("%+v, %v\n%s", res, err, s.log.String())
+		t.Fatalf("outcome = %s (%q), error = %v, want %s; log:\n%s", res.Outcome, res.Cause, err, delivery.OutcomeSucceeded, s.log.String())
 	}
 	files, err := digest.Dir(t.Context(), out.Dir)
-	if err != nil || files != out.Files || filepath.Base(out.Dir) != files.Hex() || out.Data != s.w.DataDigest {
-		t.Errorf("%+v, %v", out, err)
+	if err != nil || filepath.Base(out.Dir) != files.Hex() {
+		t.Errorf("the model is in %s with files %s, error = %v", out.Dir, files, err)
 	}
-	if out.Job != "20260102-030405-abcd-train-1" || out.Command != good || out.Commit != s.r.Commit.SHA || out.Inputs != fake.Digest(5) {
-		t.Errorf("%+v", out)
+	want := step.TrainOutput{
+		Dir: out.Dir, Files: files, Data: s.w.DataDigest,
+		Job: "20260102-030405-abcd-train-1", Command: good, Commit: s.r.Commit.SHA, Inputs: fake.Digest(5),
+	}
+	if diff := cmp.Diff(want, out); diff != "" {
+		t.Errorf("output (-want +got):\n%s", diff)
 	}
 	if s.log.String() != "training\n" {
 		t.Errorf("log %q", s.log.String())
 	}
 	// Again, as after a crash: the same job, the same model.
 	_, again, err := s.run(t)
-	if err != nil || again != out || len(s.jobs.Submitted) != 1 {
-		t.Errorf("%+v, %v, %q", again, err, s.jobs.Submitted)
+	if diff := cmp.Diff(out, again); err != nil || diff != "" || len(s.jobs.Submitted) != 1 {
+		t.Errorf("error = %v, jobs %q, output (-first +again):\n%s", err, s.jobs.Submitted, diff)
 	}
 	left, _ := filepath.Glob(s.r.ArtifactsDir + "/models/.new-*")
 	if len(left) > 0 {

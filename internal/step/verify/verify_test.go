@@ -185,7 +185,7 @@ func TestRun_SmokeChecks(t *testing.T) {
 				}
 				res, err := s.run(t, step.VerifyParams{ProbeParams: step.ProbeParams{Checks: []step.Check{c.check}}}, true)
 				if err != nil || len(res.GateResults) != 2 || res.GateResults[1].Verdict != c.want {
-					t.Errorf("%+v, %v", res, err)
+					t.Errorf("gates = %v, error = %v, want the smoke check %s", res.GateResults, err, c.want)
 				}
 				if (res.Outcome == delivery.OutcomeSucceeded) != (c.want == delivery.Passed) {
 					t.Errorf("outcome %s", res.Outcome)

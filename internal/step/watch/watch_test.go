@@ -133,7 +133,7 @@ func TestRun_ResumesAfterRestart(t *testing.T) {
 		}
 		begun := time.Now()
 		if res, err := s.watch(t.Context(), with); err != nil || res.Outcome != delivery.OutcomeSucceeded || time.Since(begun) != 20*time.Second {
-			t.Errorf("%+v, %v after %s", res, err, time.Since(begun))
+			t.Errorf("outcome = %s (%q), error = %v after %s, want success after the 20s that were left", res.Outcome, res.Cause, err, time.Since(begun))
 		}
 		// Accepted before a crash: nothing is judged again.
 		s.setTraffic(0, port.Traffic{Requests: 9, Errors: 9})
@@ -218,7 +218,7 @@ func TestRun_RepeatsFailedLastObservation(t *testing.T) {
 		}
 		res, err := s.watch(t.Context(), step.WatchParams{Bake: delivery.Duration(10 * time.Second)})
 		if err != nil || res.Outcome != delivery.OutcomeFailed || fails != 2 {
-			t.Errorf("%+v, %v, %d fails", res, err, fails)
+			t.Errorf("outcome = %s (%q), error = %v, %d failed observations, want a failure after 2", res.Outcome, res.Cause, err, fails)
 		}
 	})
 }
