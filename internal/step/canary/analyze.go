@@ -169,7 +169,7 @@ func (b *stepAnalysis) errorRate(candidate, running port.Sample, level float64) 
 
 func (b *stepAnalysis) latency(candidate, running port.Sample, level float64) finding {
 	f := finding{gate: "latency", verdict: delivery.Passed}
-	s, err := compare.CompareLatency(candidate.Latency, running.Latency)
+	s, err := compare.Latency(candidate.Latency, running.Latency)
 	if err != nil {
 		// With a configured margin this blocks; otherwise the error rate
 		// suffices.

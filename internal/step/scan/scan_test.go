@@ -153,7 +153,7 @@ func TestRun_Unavailable(t *testing.T) {
 	}{"stops by default": {"", delivery.OutcomeFailed}, "stops": {"fail", delivery.OutcomeFailed}, "is accepted": {"accept", delivery.OutcomeSucceeded}} {
 		t.Run(name, func(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
-				s := stage(t, func(w *step.ScanParams) { w.Unavailable = step.UnavailablePolicy(c.accept) })
+				s := stage(t, func(w *step.ScanParams) { w.Unavailable = c.accept })
 				s.scanner.Report, s.scanner.Fail = port.ScanReport{}, nobody
 				r, out := s.run(t)
 				if r.Outcome != c.outcome || out.Verdict != delivery.Unavailable || r.GateResults[0].Verdict != delivery.Unavailable {

@@ -32,7 +32,7 @@ type Quantile struct {
 	AboveRange bool
 }
 
-// CompareLatency compares two histograms with the same limits. The error is one of
+// Latency compares two histograms with the same limits. The error is one of
 // the above.
 //
 // A p95 of a few hundred requests is noisy, and one bucket of a histogram is
@@ -42,7 +42,7 @@ type Quantile struct {
 // variance for ties, for all requests of one bucket are tied (Lehmann,
 // "Nonparametrics", 1975, section 1.4), and for continuity. Only what both call
 // slower is slower.
-func CompareLatency(candidate, running []port.Bucket) (LatencyComparison, error) {
+func Latency(candidate, running []port.Bucket) (LatencyComparison, error) {
 	if empty(candidate) || empty(running) {
 		return LatencyComparison{}, ErrNotMeasured
 	}

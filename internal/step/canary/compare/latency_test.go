@@ -53,7 +53,7 @@ func TestCompareLatency_Simulation(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			slow := 0
 			for range runs {
-				s, err := CompareLatency(histogram(c.draw, 200), histogram(of(0.02), 1800))
+				s, err := Latency(histogram(c.draw, 200), histogram(of(0.02), 1800))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -87,12 +87,12 @@ func TestCompareLatency(t *testing.T) {
 		"no limit":         {[]port.Bucket{{Le: math.NaN(), Count: 1}, {Le: inf, Count: 1}}, at(1, 2, 3), ErrBucketOrder},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := CompareLatency(c.candidate, c.running); err != c.err {
+			if _, err := Latency(c.candidate, c.running); err != c.err {
 				t.Errorf("%s: %v", name, err)
 			}
 		})
 	}
-	s, err := CompareLatency(at(90, 100, 100), at(100, 100, 100))
+	s, err := Latency(at(90, 100, 100), at(100, 100, 100))
 	if err != nil || math.Abs(s.Candidate.Seconds-0.15) > 1e-9 || math.Abs(s.Running.Seconds-0.095) > 1e-9 || s.Candidate.AboveRange {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -101,11 +101,11 @@ func TestCompareLatency(t *testing.T) {
 	if math.Abs(s.PValue-want) > 1e-12 || want > 0.01 {
 		t.Errorf("chance %g, want %g", s.PValue, want)
 	}
-	s, _ = CompareLatency(at(0, 0, 100), at(0, 0, 100))
+	s, _ = Latency(at(0, 0, 100), at(0, 0, 100))
 	if !s.Candidate.AboveRange || s.Candidate.Seconds != 0.2 || s.PValue != 1 || s.Slower(1, 0) {
 		t.Errorf("%+v", s)
 	}
-	if s, _ = CompareLatency(at(0, 0, 100), at(100, 100, 100)); !s.Slower(1.2, 0.005) {
+	if s, _ = Latency(at(0, 0, 100), at(100, 100, 100)); !s.Slower(1.2, 0.005) {
 		t.Errorf("beyond what is measured is not slower: %+v", s)
 	}
 }
