@@ -3,16 +3,11 @@
 package kubernetes_test
 
 import (
-	"archive/tar"
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -20,16 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/static"
-	"github.com/google/go-containerregistry/pkg/v1/types"
-
 	"github.com/slipway-cd/slipway/e2e/cluster"
+	"github.com/slipway-cd/slipway/e2e/imageserver"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
@@ -40,7 +27,7 @@ const sampleVariable = "SLIPWAY_TEST_REGISTRY_SAMPLE"
 
 func TestMain(m *testing.M) {
 	if sample := os.Getenv(sampleVariable); sample != "" {
-		fmt.Fprintln(os.Stderr, "registry:", serveSample(sample))
+		fmt.Fprintln(os.Stderr, "registry:", imageserver.Serve("sample", sample, os.Stdin))
 		os.Exit(1)
 	}
 	code := m.Run()
@@ -49,63 +36,6 @@ func TestMain(m *testing.M) {
 		code = 1
 	}
 	os.Exit(code)
-}
-
-// serveSample serves a registry until its stdin is closed, and prints the
-// image's reference.
-func serveSample(sample string) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	server := http.Server{Handler: registry.New(registry.Logger(log.New(io.Discard, "", 0))), ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		server.Close()
-	}()
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
-	img, err := sampleImage(sample)
-	if err != nil {
-		return err
-	}
-	digest, err := img.Digest()
-	if err != nil {
-		return err
-	}
-	ref, err := name.NewDigest(fmt.Sprintf("%s/sample@%s", l.Addr(), digest))
-	if err != nil {
-		return err
-	}
-	if err := remote.Write(ref, img); err != nil {
-		return err
-	}
-	fmt.Println(ref)
-	return <-failed
-}
-
-// sampleImage returns an image with nothing but the program.
-func sampleImage(sample string) (v1.Image, error) {
-	content, err := os.ReadFile(sample)
-	if err != nil {
-		return nil, err
-	}
-	var layer bytes.Buffer
-	w := tar.NewWriter(&layer)
-	if err := w.WriteHeader(&tar.Header{Name: "sample", Mode: 0o755, Size: int64(len(content))}); err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(content); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	img, err := mutate.AppendLayers(empty.Image, static.NewLayer(layer.Bytes(), types.DockerUncompressedLayer))
-	if err != nil {
-		return nil, err
-	}
-	return mutate.Config(img, v1.Config{Entrypoint: []string{"/sample"}, User: "65532:65532"})
 }
 
 // testCluster is a cluster, and a registry in its network.

@@ -1,0 +1,89 @@
+// Package imageserver serves a program as a container image, for tests whose cluster
+// pulls from a registry on a loopback address.
+package imageserver
+
+import (
+	"archive/tar"
+	"bytes"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// Serve serves a registry with an image of the given name that contains nothing but
+// the program, as its entrypoint. It prints the image's reference to stdout, and
+// returns when until ends; if until is nil, it serves until the process is killed.
+func Serve(imageName, program string, until io.Reader) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("serve a registry: %w", err)
+	}
+	server := http.Server{Handler: registry.New(registry.Logger(log.New(io.Discard, "", 0))), ReadHeaderTimeout: 10 * time.Second}
+	if until != nil {
+		go func() {
+			_, _ = io.Copy(io.Discard, until)
+			server.Close()
+		}()
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	reference, err := push(fmt.Sprintf("%s/%s", l.Addr(), imageName), program)
+	if err != nil {
+		return fmt.Errorf("push image %s: %w", imageName, err)
+	}
+	fmt.Println(reference)
+	return <-failed
+}
+
+// push pushes the image, and returns its reference by digest.
+func push(repository, program string) (name.Reference, error) {
+	img, err := image(program)
+	if err != nil {
+		return nil, err
+	}
+	digest, err := img.Digest()
+	if err != nil {
+		return nil, err
+	}
+	ref, err := name.NewDigest(repository + "@" + digest.String())
+	if err != nil {
+		return nil, err
+	}
+	return ref, remote.Write(ref, img)
+}
+
+func image(program string) (v1.Image, error) {
+	content, err := os.ReadFile(program)
+	if err != nil {
+		return nil, err
+	}
+	var layer bytes.Buffer
+	w := tar.NewWriter(&layer)
+	if err := w.WriteHeader(&tar.Header{Name: "program", Mode: 0o755, Size: int64(len(content))}); err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(content); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	img, err := mutate.AppendLayers(empty.Image, static.NewLayer(layer.Bytes(), types.DockerUncompressedLayer))
+	if err != nil {
+		return nil, err
+	}
+	return mutate.Config(img, v1.Config{Entrypoint: []string{"/program"}, User: "65532:65532"})
+}
