@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/wait"
@@ -103,7 +104,7 @@ func endpoints(svc corev1.Service, ingresses []endpoint, pods []corev1.Pod) []en
 		return out
 	}
 	for _, pod := range pods { // a role within one namespace may not list nodes
-		if rollout.IsReady(pod) && pod.Status.HostIP != "" {
+		if readiness.PodReady(&pod) && pod.Status.HostIP != "" {
 			return append(out, newEndpoint("http", pod.Status.HostIP, p.NodePort))
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/portforward"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -78,7 +79,7 @@ func pickPod(ctx context.Context, c *client.Client, service string, env delivery
 	}
 	var ready []corev1.Pod
 	for _, pod := range pods {
-		if rollout.IsReady(pod) && (id == "" && rollout.Selects(s.Services, pod) || id != "" && rollout.ReleaseOf(pod) == id) {
+		if readiness.PodReady(&pod) && (id == "" && rollout.Selects(s.Services, pod) || id != "" && rollout.ReleaseOf(pod) == id) {
 			ready = append(ready, pod)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/metrics"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/portforward"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -59,7 +60,7 @@ func (t *Target) measure(ctx context.Context, c *client.Client, s rollout.State,
 	}
 	var endpoints []metrics.Endpoint
 	for _, pod := range pods {
-		if rollout.ReleaseOf(pod) == id && rollout.IsReady(pod) {
+		if rollout.ReleaseOf(pod) == id && readiness.PodReady(&pod) {
 			endpoints = append(endpoints, metrics.Endpoint{Pod: pod, Port: rollout.PortOf(s.Services, pod)})
 		}
 	}

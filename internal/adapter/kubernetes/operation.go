@@ -10,6 +10,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/lease"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/manifest"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -151,7 +152,7 @@ func (op *operation) readyPods(ctx context.Context) (map[string]int, error) {
 	}
 	count := map[string]int{}
 	for _, pod := range pods {
-		if rollout.ReleaseOf(pod) != op.request.ID || !rollout.IsReady(pod) {
+		if rollout.ReleaseOf(pod) != op.request.ID || !readiness.PodReady(&pod) {
 			continue
 		}
 		for _, d := range op.set.Workloads {

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -102,7 +103,7 @@ func replicaOf(pod corev1.Pod) port.Replica {
 		r.State, r.Cause = "exited", causeLine(pod.Status.Reason+" "+pod.Status.Message+" "+r.Cause)
 	case pod.DeletionTimestamp != nil:
 		r.State = "draining"
-	case rollout.IsReady(pod):
+	case readiness.PodReady(&pod):
 		r.State = "ready"
 	}
 	return r

@@ -56,7 +56,7 @@ func (a *assessor) index() {
 	slices.SortStableFunc(a.pods, func(a, b *corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
 	a.readyPods = map[string]int{}
 	for _, p := range a.pods {
-		if podReady(p) {
+		if PodReady(p) {
 			a.readyPods[a.workload(p)]++
 		}
 	}
@@ -65,7 +65,7 @@ func (a *assessor) index() {
 
 // assessPod looks for problems of one pod of the release.
 func (a *assessor) assessPod(p *corev1.Pod) {
-	if p.Status.Phase == corev1.PodSucceeded || podReady(p) {
+	if p.Status.Phase == corev1.PodSucceeded || PodReady(p) {
 		return
 	}
 	if p.Status.Phase == corev1.PodFailed {

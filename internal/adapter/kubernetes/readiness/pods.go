@@ -51,9 +51,9 @@ func containerStates(p *corev1.Pod) []containerState {
 
 func podName(p *corev1.Pod) string { return "pod " + clean(p.Name) }
 
-// podReady reports whether a pod is ready. Ready implies ContainersReady, but as
+// PodReady reports whether a pod is ready to receive requests. Ready implies ContainersReady, but as
 // several components write the status (readiness gates), both are checked.
-func podReady(p *corev1.Pod) bool {
+func PodReady(p *corev1.Pod) bool {
 	if p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodFailed || p.Status.Phase == corev1.PodSucceeded {
 		return false
 	}
@@ -158,7 +158,7 @@ func (a *assessor) assessLostNode(p *corev1.Pod) bool {
 
 // firstUnreadyPod describes the first pod that is not ready.
 func (a *assessor) firstUnreadyPod() string {
-	at := slices.IndexFunc(a.pods, func(p *corev1.Pod) bool { return !podReady(p) && p.Status.Phase != corev1.PodSucceeded })
+	at := slices.IndexFunc(a.pods, func(p *corev1.Pod) bool { return !PodReady(p) && p.Status.Phase != corev1.PodSucceeded })
 	if at < 0 {
 		return "waiting for pods to be created"
 	}

@@ -107,7 +107,7 @@ func (a *assessor) measureReadyTimes() {
 	durations := map[string][]time.Duration{}
 	add := func(p *corev1.Pod) {
 		c := condition(p, corev1.ContainersReady)
-		if c == nil || !podReady(p) {
+		if c == nil || !PodReady(p) {
 			return
 		}
 		for i := range p.Status.ContainerStatuses {

@@ -20,19 +20,6 @@ func ReleaseOf(pod corev1.Pod) delivery.ReleaseID {
 	return delivery.ReleaseID(pod.Labels[labels.Release])
 }
 
-// IsReady reports whether a pod can take requests.
-func IsReady(pod corev1.Pod) bool {
-	if pod.DeletionTimestamp != nil {
-		return false
-	}
-	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
-}
-
 // OwnedBy reports whether a pod belongs to a Deployment: it is named after its
 // ReplicaSet, and that after the Deployment and its template.
 func OwnedBy(pod corev1.Pod, deployment string) bool {
