@@ -17,10 +17,10 @@ import (
 	"time"
 )
 
-// timeout is how long the cluster may take for one thing on a busy machine.
+// timeout bounds each wait for the cluster, on a busy machine.
 const timeout = 2 * time.Minute
 
-// TestCluster_RunsWorkloads uses everything that the other tests build on.
+// Everything that the other tests build on.
 func TestCluster_RunsWorkloads(t *testing.T) {
 	before := machineState(t)
 	c := startCluster(t)
@@ -39,23 +39,23 @@ func TestCluster_RunsWorkloads(t *testing.T) {
 	pod := kubectl(t, c, "get", "pod", "-l", "app=hello", "-o", "jsonpath={.items[0].status.podIP}")
 	eventually(t, "the pod to answer", func() string { return httpGet("http://" + pod + ":8080/") }, "hello from hello-")
 	if logs := kubectl(t, c, "logs", "deployment/hello"); !strings.Contains(logs, "hello starts") {
-		t.Errorf("the pod's log is %q", logs)
+		t.Errorf("log of the pod = %q, want hello starts in it", logs)
 	}
 
 	if warnings := kubectl(t, c, "get", "events", "--field-selector=type=Warning,involvedObject.kind=Pod", "-o", "jsonpath={.items[*].reason}"); strings.TrimSpace(strings.ReplaceAll(warnings, "Unhealthy", "")) != "" {
-		t.Errorf("the cluster warns of its pods: %s", warnings) // a first probe may come too early
+		t.Errorf("warnings about pods: %s", warnings) // a first probe may come too early
 	}
 
 	must(t, c.StopAPIServer(t.Context()))
 	if _, err := c.Kubectl(t.Context(), "get", "nodes", "--request-timeout=2s"); err == nil {
-		t.Error("the stopped apiserver answers")
+		t.Error("the stopped API server responds")
 	}
 	if said := httpGet("http://" + c.NodeIP + ":30080/"); !strings.HasPrefix(said, "hello from ") {
-		t.Errorf("without an apiserver the NodePort says %q", said)
+		t.Errorf("response of the NodePort without an API server = %q", said)
 	}
 	begin = time.Now()
 	must(t, c.StartAPIServer(t.Context()))
-	t.Logf("start of the apiserver: %.1f s", time.Since(begin).Seconds())
+	t.Logf("start of the API server: %.1f s", time.Since(begin).Seconds())
 	must(t, c.RestartAPIServer(t.Context()))
 	kubectl(t, c, "get", "deployment", "hello")
 
@@ -65,13 +65,13 @@ func TestCluster_RunsWorkloads(t *testing.T) {
 		return strings.TrimPrefix(said, "%")
 	}, "%")
 	if top := kubectl(t, c, "top", "pods"); !strings.Contains(top, "hello-") {
-		t.Errorf("kubectl top says %q", top)
+		t.Errorf("kubectl top = %q, want pods hello-* in it", top)
 	}
 	t.Logf("memory of everything: %d MB", memoryKB(c)>>10)
 	requireCleanStop(t, c, before)
 }
 
-// TestStart_CleansUpAfterKill: a killed test's cluster dies with it, and the next one clears up.
+// The cluster of a killed test dies with it, and the next one cleans up.
 func TestStart_CleansUpAfterKill(t *testing.T) {
 	before := machineState(t)
 	if err := checkRequirements(); err != nil {
@@ -84,7 +84,7 @@ func TestStart_CleansUpAfterKill(t *testing.T) {
 	must(t, cmd.Start())
 	said := bufio.NewScanner(out)
 	if !said.Scan() || said.Text() != "ready" {
-		t.Fatalf("the cluster said %q: %v", said.Text(), cmd.Wait())
+		t.Fatalf("the helper printed %q, want ready: %v", said.Text(), cmd.Wait())
 	}
 	var net namespaceID
 	if left := findProcesses(func(pid int) bool { return parentPID(pid) == cmd.Process.Pid }); len(left) > 0 {
@@ -95,7 +95,7 @@ func TestStart_CleansUpAfterKill(t *testing.T) {
 		return findProcesses(func(pid int) bool { id, err := netnsOf(pid); return err == nil && id == net })
 	}
 	if len(inside()) < 8 {
-		t.Fatalf("only the processes %v are in the cluster", inside())
+		t.Fatalf("processes in the cluster = %v, want at least 8", inside())
 	}
 	must(t, cmd.Process.Kill())
 	_ = cmd.Wait()
@@ -107,7 +107,7 @@ func TestStart_CleansUpAfterKill(t *testing.T) {
 	requireState(t, before)
 }
 
-// TestStart_RefusesForeignFolder: a folder with somebody's things in it is refused, and they stay.
+// A folder with other content is refused, and the content is kept.
 func TestStart_RefusesForeignFolder(t *testing.T) {
 	if err := checkRequirements(); err != nil {
 		t.Skip(err)
@@ -120,28 +120,28 @@ func TestStart_RefusesForeignFolder(t *testing.T) {
 		_ = c.Stop()
 	}
 	if err == nil || !strings.Contains(err.Error(), "not empty") {
-		t.Errorf("the folder is taken: %v", err)
+		t.Errorf("Start: %v, want the folder refused", err)
 	}
 	if content, err := os.ReadFile(theirs); string(content) != "theirs" {
-		t.Errorf("the file is %q: %v", content, err)
+		t.Errorf("the file contains %q (%v), want theirs", content, err)
 	}
 }
 
-// TestExisting_NeverStops: somebody's own cluster is used, never stopped.
+// An existing cluster is used, but never stopped.
 func TestExisting_NeverStops(t *testing.T) {
 	c := Existing("/nowhere/config")
 	if err := c.RestartAPIServer(t.Context()); !errors.Is(err, ErrUnsupported) {
-		t.Errorf("restart: %v", err)
+		t.Errorf("RestartAPIServer: %v, want ErrUnsupported", err)
 	}
 	if cmd := c.Command("echo", "a"); strings.Join(cmd.Args, " ") != "echo a" {
-		t.Errorf("the command is %s", cmd)
+		t.Errorf("Command = %s, want echo a", cmd)
 	}
 	if err := c.Stop(); err != nil {
-		t.Error(err)
+		t.Errorf("Stop: %v", err)
 	}
 }
 
-// TestStart_CancelledLeavesNothing: a start that is given up half way leaves nothing.
+// A start that is canceled halfway leaves nothing behind.
 func TestStart_CancelledLeavesNothing(t *testing.T) {
 	before := machineState(t)
 	if err := checkRequirements(); err != nil {
@@ -155,7 +155,7 @@ func TestStart_CancelledLeavesNothing(t *testing.T) {
 			_ = c.Stop()
 		}
 		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("after %s: %v", after, err)
+			t.Errorf("Start canceled after %s: %v, want a deadline error", after, err)
 		}
 		requireState(t, before)
 	}
@@ -200,27 +200,27 @@ func pushImage(t *testing.T, c *Cluster) (image string) {
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	said := bufio.NewScanner(out)
 	if !said.Scan() {
-		t.Fatal("the registry says nothing")
+		t.Fatal("the registry printed no reference")
 	}
 	return said.Text()
 }
 
-// requireCleanStop stops the cluster and compares the machine with what it was.
+// requireCleanStop stops the cluster and compares the machine's state with before.
 func requireCleanStop(t *testing.T, c *Cluster, before string) {
 	t.Helper()
 	n, ok := c.backend.(*node)
 	if !ok {
-		t.Fatal("the cluster is not ours")
+		t.Fatal("the cluster was not started here")
 	}
 	begin := time.Now()
 	must(t, c.Stop())
 	t.Logf("stop: %.1f s", time.Since(begin).Seconds())
 	must(t, c.Stop())
 	if left := findProcesses(func(pid int) bool { id, err := netnsOf(pid); return err == nil && id == n.Net }); len(left) > 0 {
-		t.Errorf("the processes %v are left", left)
+		t.Errorf("processes left: %v", left)
 	}
 	if _, err := os.Stat(n.Dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%s is left: %v", n.Dir, err)
+		t.Errorf("%s still exists: %v", n.Dir, err)
 	}
 	requireState(t, before)
 }

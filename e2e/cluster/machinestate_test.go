@@ -14,11 +14,11 @@ import (
 func requireState(t *testing.T, before string) {
 	t.Helper()
 	if after := machineState(t); after != before {
-		t.Errorf("the machine was\n%s\nand is\n%s", before, after)
+		t.Errorf("the state of the machine was\n%s\nand is now\n%s", before, after)
 	}
 }
 
-// machineState is what a cluster could leave behind, as text.
+// machineState returns everything that a cluster could leave behind, as text.
 func machineState(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
@@ -41,8 +41,8 @@ func machineState(t *testing.T) string {
 	return strings.Join(slices.Compact(lines), "\n")
 }
 
-// memoryKB is that of all processes in the cluster's network, in KB; what several
-// share is counted once.
+// memoryKB returns the memory of all processes in the cluster's network namespace;
+// shared memory is counted once.
 func memoryKB(c *Cluster) (kb int) {
 	n, ok := c.backend.(*node)
 	if !ok {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -181,4 +182,25 @@ func parentPID(pid int) int {
 	}
 	ppid, _ := strconv.Atoi(words[1])
 	return ppid
+}
+
+// checkAddressesFree checks that the cluster's addresses are not in use on this
+// machine.
+func checkAddressesFree() error {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return fmt.Errorf("list this machine's addresses: %w", err)
+	}
+	for _, cidr := range []string{nodeNet, podNet, serviceNet} {
+		_, needed, err := net.ParseCIDR(cidr)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", cidr, err)
+		}
+		for _, addr := range addrs {
+			if taken, ok := addr.(*net.IPNet); ok && (needed.Contains(taken.IP) || taken.Contains(needed.IP)) {
+				return fmt.Errorf("start a cluster: this machine uses %s, and the cluster needs %s: %w", taken, cidr, ErrUnsupported)
+			}
+		}
+	}
+	return nil
 }

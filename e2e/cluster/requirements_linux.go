@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,25 +46,4 @@ func pluginDir() (string, error) {
 		}
 	}
 	return "", os.ErrNotExist
-}
-
-// checkAddressesFree checks that the cluster's addresses are not in use on this
-// machine.
-func checkAddressesFree() error {
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return fmt.Errorf("list this machine's addresses: %w", err)
-	}
-	for _, cidr := range []string{nodeNet, podNet, serviceNet} {
-		_, needed, err := net.ParseCIDR(cidr)
-		if err != nil {
-			return fmt.Errorf("read %s: %w", cidr, err)
-		}
-		for _, addr := range addrs {
-			if taken, ok := addr.(*net.IPNet); ok && (needed.Contains(taken.IP) || taken.Contains(needed.IP)) {
-				return fmt.Errorf("start a cluster: this machine uses %s, and the cluster needs %s: %w", taken, cidr, ErrUnsupported)
-			}
-		}
-	}
-	return nil
 }

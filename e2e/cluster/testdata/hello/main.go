@@ -1,4 +1,4 @@
-// Command hello is what the test of the cluster runs in pods: it says who it is.
+// Command hello runs in the pods of the cluster test, and responds with its hostname.
 package main
 
 import (
