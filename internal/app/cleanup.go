@@ -10,6 +10,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/engine"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
@@ -27,11 +28,6 @@ type CleanupResult struct {
 	CacheEntries int              `json:"cache_entries"` // step results that no run has used since
 	Bytes        int64            `json:"bytes"`
 	DryRun       bool             `json:"dry_run"`
-}
-
-// keeper is a target that has files which it could do without.
-type keeper interface {
-	Unused(ctx context.Context, before time.Time) ([]string, error)
 }
 
 // Cleanup removes the files of old runs, content that can be built or downloaded
@@ -128,8 +124,8 @@ func (s *session) regenerable(ctx context.Context, before time.Time) ([]string, 
 		}
 	}
 	for _, t := range s.deps.Targets {
-		if k, ok := t.(keeper); ok {
-			unused, err := k.Unused(ctx, before)
+		if l, ok := t.(port.UnusedLister); ok {
+			unused, err := l.ListUnused(ctx, before)
 			if err != nil {
 				return nil, err
 			}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // recoverTimeout is how long what should serve may take to come back before a run goes
@@ -16,17 +17,17 @@ const recoverTimeout = 30 * time.Second
 func (s *session) recoverTargets(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, recoverTimeout)
 	defer cancel()
-	restored := map[starter]bool{}
+	restored := map[port.Restorer]bool{}
 	for _, name := range s.project.EnvironmentNames() {
 		env := delivery.Environment(name)
 		target, err := s.target(env)
-		up, ok := target.(starter)
-		if err != nil || !ok || restored[up] || !s.isDown(ctx, env) {
+		r, ok := target.(port.Restorer)
+		if err != nil || !ok || restored[r] || !s.isDown(ctx, env) {
 			continue
 		}
-		restored[up] = true
+		restored[r] = true
 		text := "what served in " + name + " was down: it is started again"
-		if err := up.Up(ctx); err != nil {
+		if err := r.Restore(ctx); err != nil {
 			text = "what served in " + name + " is down, and does not come back: " + err.Error()
 		}
 		s.notice(env, text)

@@ -113,11 +113,11 @@ func (s *session) fillObserved(ctx context.Context, st *Status, target port.Targ
 func healthOf(st *Status, observed port.Observation) string {
 	ready, want := 0, 0
 	for _, r := range observed.Replicas {
-		if r.Release != observed.Release || r.State == "draining" { // that one is on its way out, as it should
+		if r.Release != observed.Release || r.State == port.ReplicaDraining { // that one is on its way out, as it should
 			continue
 		}
 		want++
-		if r.State == "ready" {
+		if r.State == port.ReplicaReady {
 			ready++
 		}
 	}

@@ -10,14 +10,14 @@ import (
 // on their way out: after a rollback its own earlier ones may still drain.
 func TestHealthOf_Replicas(t *testing.T) {
 	for name, c := range map[string]struct {
-		states []string // of replicas of the release that serves
+		states []port.ReplicaState // of replicas of the release that serves
 		want   string
 	}{
-		"all ready":           {[]string{"ready", "ready"}, "healthy"},
-		"one starts":          {[]string{"ready", "starting"}, "degraded"},
-		"an earlier one goes": {[]string{"ready", "ready", "draining"}, "healthy"},
-		"only one that goes":  {[]string{"draining"}, "down"},
-		"none ready":          {[]string{"backoff", "starting"}, "down"},
+		"all ready":           {[]port.ReplicaState{"ready", "ready"}, "healthy"},
+		"one starts":          {[]port.ReplicaState{"ready", "starting"}, "degraded"},
+		"an earlier one goes": {[]port.ReplicaState{"ready", "ready", "draining"}, "healthy"},
+		"only one that goes":  {[]port.ReplicaState{"draining"}, "down"},
+		"none ready":          {[]port.ReplicaState{"backoff", "starting"}, "down"},
 		"none":                {nil, "down"},
 	} {
 		t.Run(name, func(t *testing.T) {

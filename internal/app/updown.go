@@ -5,19 +5,15 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 )
-
-// starter is a target that can bring back what it served, after a reboot.
-type starter interface {
-	Up(ctx context.Context) error
-}
 
 // Up brings every environment's service back after a reboot or a crash.
 func (a *App) Up(ctx context.Context) ([]Status, error) {
 	err := a.withSession(ctx, func(s *session) error {
 		for name, t := range s.deps.Targets {
-			if up, ok := t.(starter); ok {
-				if err := up.Up(ctx); err != nil {
+			if r, ok := t.(port.Restorer); ok {
+				if err := r.Restore(ctx); err != nil {
 					return fault.New(fault.Unavailable, "start target %s", name).Cause(err)
 				}
 			}

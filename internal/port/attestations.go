@@ -6,14 +6,14 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// Subject is what statements are about: an image, or a model's files. One of
-// them is zero.
+// Subject is what statements are about: an image, or a model's files. Exactly one
+// is set.
 type Subject struct {
 	Image delivery.Image
 	Model delivery.ModelRef
 }
 
-// Digest is the subject's OCI manifest.
+// Digest returns the digest of the subject's OCI manifest.
 func (s Subject) Digest() delivery.Digest {
 	if s.Model.Digest != "" {
 		return s.Model.Digest
@@ -28,33 +28,33 @@ func (s Subject) String() string {
 	return "image " + s.Image.Repository + "@" + s.Image.Digest.Short()
 }
 
-// Attachment is a signed statement beside its subject.
+// Attachment is a signed statement that is stored next to its subject.
 type Attachment struct {
 	Digest delivery.Digest // of the manifest that holds it
-	Type   string          // of the predicate, as the manifest says: a hint that nobody has signed
+	Type   string          // of the predicate, according to the manifest: unsigned, a hint only
 }
 
-// AttestationStore keeps signed statements (Sigstore bundles, as JSON) beside their
-// subjects, where cosign and others find them.
+// AttestationStore keeps signed statements (Sigstore bundles, as JSON) next to
+// their subjects, where cosign and others find them.
 type AttestationStore interface {
-	// Attach keeps the bundle. The same bundle again changes nothing. A subject
-	// that is not there is fault.NotFound.
+	// Attach stores the bundle. The same bundle again changes nothing. A subject
+	// that does not exist is fault.NotFound.
 	Attach(ctx context.Context, s Subject, predicateType string, bundle []byte) (Attachment, error)
-	// Attachments lists what is there, in no order; nothing is an empty list. A
-	// subject that is not there is fault.NotFound, one whose content is not what
-	// its digest says fault.Corrupt, a registry that does not answer
-	// fault.Unavailable.
+	// Attachments lists the attachments of a subject, in no order. A subject that
+	// does not exist is fault.NotFound, one whose content does not match its
+	// digest fault.Corrupt, a registry that does not respond fault.Unavailable.
 	Attachments(ctx context.Context, s Subject) ([]Attachment, error)
-	// Bundle reads one, whose bytes match their digests. Nothing else is believed
-	// of it.
+	// Bundle returns the bundle of an attachment. Only its bytes are checked,
+	// against their digests.
 	Bundle(ctx context.Context, s Subject, a Attachment) ([]byte, error)
 }
 
-// SignerIdentity is who signed: a key or an identity.
+// SignerIdentity identifies who signed: a key, or an identity that an issuer
+// certified.
 type SignerIdentity struct {
 	Key     string `json:"key,omitempty"`     // SHA-256 of the public key (PKIX, DER), hexadecimal
-	Name    string `json:"name,omitempty"`    // what the policy calls the key
-	Issuer  string `json:"issuer,omitempty"`  // who vouches for the identity
+	Name    string `json:"name,omitempty"`    // of the key in the trust policy
+	Issuer  string `json:"issuer,omitempty"`  // who certified the identity
 	Subject string `json:"subject,omitempty"` // the identity
 }
 
@@ -70,12 +70,12 @@ func (s SignerIdentity) String() string {
 	return "key " + s.Key[:min(12, len(s.Key))]
 }
 
-// SignRequest says with what to sign: a key, or without one the identity that
-// the CI vouches for.
+// SignRequest is what to sign with: a key or, without one, the identity that the
+// CI provides.
 type SignRequest struct {
 	Key        []byte // PEM: an ECDSA P-256 key, plain or encrypted as cosign does
 	Passphrase []byte
-	Fulcio     string // addresses for an identity; empty: Sigstore's public ones
+	Fulcio     string // services for signing with an identity; empty: Sigstore's public ones
 	Rekor      string
 	Timestamps string
 }
@@ -85,24 +85,24 @@ type Signer interface {
 	// Sign returns a Sigstore bundle (v0.3, JSON) with the statement in a signed
 	// envelope. Two calls give different bundles.
 	Sign(ctx context.Context, statement []byte) ([]byte, error)
-	// OwnStatement returns the statement of a bundle that this signer signed; ok is false
-	// for any other, also for a damaged one.
+	// OwnStatement returns the statement of a bundle that this signer signed. ok
+	// is false for any other bundle, also for a damaged one.
 	OwnStatement(ctx context.Context, bundle []byte) (statement []byte, ok bool)
-	// Identity is the signer, for people.
+	// Identity returns who signs, for people.
 	Identity(ctx context.Context) (SignerIdentity, error)
 }
 
-// SignerFactory makes signers. A key that can't be used is fault.Invalid; no error
-// repeats any of it. Nothing is asked yet.
+// SignerFactory makes signers, without a call to any service yet. A key that
+// cannot be used is fault.Invalid; no error repeats any part of it.
 type SignerFactory interface {
-	NewSigner(o SignRequest) (Signer, error)
+	NewSigner(req SignRequest) (Signer, error)
 }
 
-// TrustPolicy is whose signatures count.
+// TrustPolicy lists whose signatures are accepted.
 type TrustPolicy struct {
 	Keys       []TrustedKey      `json:"keys,omitempty"`
 	Identities []TrustedIdentity `json:"identities,omitempty"`
-	Root       string            `json:"root,omitempty"` // trusted_root.json of the Sigstore that vouches; empty: the public one
+	Root       string            `json:"root,omitempty"` // trusted_root.json of the Sigstore instance; empty: the public one
 }
 
 // TrustedKey is a public key.
@@ -111,14 +111,14 @@ type TrustedKey struct {
 	PEM  string `json:"pem"`
 }
 
-// TrustedIdentity is who may have signed without a key. In Subject, * stands for any
-// letters.
+// TrustedIdentity is an identity whose signatures are accepted. In Subject, *
+// stands for any characters.
 type TrustedIdentity struct {
 	Issuer  string `json:"issuer"`
 	Subject string `json:"subject"`
 }
 
-// VerifiedStatement is a statement whose signature counts.
+// VerifiedStatement is a statement with an accepted signature.
 type VerifiedStatement struct {
 	Statement []byte
 	Signer    SignerIdentity
@@ -126,9 +126,9 @@ type VerifiedStatement struct {
 
 // Verifier checks signatures.
 type Verifier interface {
-	// Verify opens the bundle. One by somebody whom t does not name is
-	// fault.Denied, one that is damaged, or no bundle, fault.Corrupt. A root of
-	// trust that can't be had is fault.Unavailable. Whether the statement is about
-	// what the caller wants is the caller's to check.
+	// Verify returns the statement of the bundle. A signer whom t does not list
+	// is fault.Denied; a damaged bundle, or none, is fault.Corrupt; a trust root
+	// that cannot be fetched is fault.Unavailable. The caller checks what the
+	// statement is about.
 	Verify(ctx context.Context, bundle []byte, t TrustPolicy) (VerifiedStatement, error)
 }

@@ -2,20 +2,20 @@ package port
 
 import "context"
 
-// Message is news for people and machines outside.
+// Message is a notification for people and machines.
 type Message struct {
-	ID    string // the same for every attempt, so that receivers can drop doubles
+	ID    string // the same in every attempt, so that receivers can drop duplicates
 	Title string
 	Text  string
 	JSON  []byte // the event, for machines
 }
 
-// Notifier sends messages to one place.
+// Notifier sends messages to one receiver.
 type Notifier interface {
-	// Notify sends m once. An error means that it may be tried again; one of
-	// kind fault.Invalid or fault.Denied means that trying again is of no use.
-	// Errors never contain the address's secret parts.
+	// Notify sends m once. An error means that it may be tried again, except for
+	// fault.Invalid and fault.Denied, which are permanent. Errors never contain
+	// the secret parts of the address.
 	Notify(ctx context.Context, m Message) error
-	// Name tells people which place it is, without secrets.
+	// Name identifies the receiver for people, without secrets.
 	Name() string
 }

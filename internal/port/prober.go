@@ -14,7 +14,7 @@ type ProbeRequest struct {
 	Timeout time.Duration
 }
 
-// ProbeResponse is its answer.
+// ProbeResponse is the response to a ProbeRequest.
 type ProbeResponse struct {
 	Status  int
 	Header  http.Header
@@ -22,9 +22,9 @@ type ProbeResponse struct {
 	Latency time.Duration
 }
 
-// ProbeHeader marks the questions of a Prober, so that whoever measures traffic
-// can tell them from users. A proxy takes it off: a service must not be able to
-// behave better for a probe. It is no proof: whoever sends it is not counted.
+// ProbeHeader marks the requests of a Prober, so that they are not counted as
+// traffic of users. A proxy removes it, so that a service cannot behave better
+// for a probe. It is not authenticated: any request with it is not counted.
 const ProbeHeader = "Slipway-Probe"
 
 // ForwardErrorHeader marks a response that is not the service's: the address
@@ -32,10 +32,10 @@ const ProbeHeader = "Slipway-Probe"
 // reason. A Prober returns it as an error of kind fault.Unavailable.
 const ForwardErrorHeader = "Slipway-Forward-Error"
 
-// Prober asks a service the way a user would: a new connection each time, so
-// that an old one can't hide a change, and with ProbeHeader.
+// Prober sends requests to a service as a user would: with a new connection each
+// time, so that an old one cannot hide a change, and with ProbeHeader.
 type Prober interface {
-	// Probe sends the question. No answer (refused, timed out, broken off) is an
-	// error of kind fault.Unavailable; any status is an answer.
-	Probe(ctx context.Context, q ProbeRequest) (ProbeResponse, error)
+	// Probe sends the request. No response (refused, timed out, cut off) is
+	// fault.Unavailable; a response with any status is not an error.
+	Probe(ctx context.Context, req ProbeRequest) (ProbeResponse, error)
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// The media types of bills of materials.
+// The media types of software bills of materials.
 const (
 	CycloneDXType = "application/vnd.cyclonedx+json"
 	SPDXType      = "application/spdx+json"
@@ -20,40 +20,41 @@ type Document struct {
 	Size   int64           `json:"size"`   // bytes
 }
 
-// SBOMs are what something is made of, in both forms.
+// SBOMs are the software bill of materials of an image or a model, in both
+// formats.
 type SBOMs struct {
 	CycloneDX Document `json:"cyclonedx"`
 	SPDX      Document `json:"spdx"`
 }
 
-// ImageSBOMRequest asks for the bills of an image.
+// ImageSBOMRequest names the image to describe.
 type ImageSBOMRequest struct {
 	Layout string         // absolute folder: the OCI layout that holds the image
-	Image  delivery.Image // its manifest's digest, and what it is called in the documents
-	Dir    string         // absolute folder to write to, for this image alone; what is kept there is used again
+	Image  delivery.Image // its manifest's digest, and its name in the documents
+	Dir    string         // absolute folder to write to, for this image alone; what is stored there is used again
 }
 
-// ModelSBOMRequest asks for the bills of a model.
+// ModelSBOMRequest names the model to describe.
 type ModelSBOMRequest struct {
 	Files string            // absolute folder with the model's files
-	Model delivery.ModelRef // what it is called in the documents; a version of 0 has no number yet
-	Data  delivery.Digest   // what it was trained on, if that is known
+	Model delivery.ModelRef // its name in the documents; version 0: not registered yet
+	Data  delivery.Digest   // training data, if known
 	Dir   string            // absolute folder to write to, for this model alone
 }
 
-// SBOMGenerator writes bills of materials (SBOMs): CycloneDXPredicate JSON as bom.cdx.json and
-// SPDXPredicate JSON as bom.spdx.json.
+// SBOMGenerator writes software bills of materials: CycloneDX JSON as
+// bom.cdx.json and SPDX JSON as bom.spdx.json.
 //
-// The documents depend on what they describe and on the version of the biller,
-// and on nothing else: no time of now, no random name, no path of this machine.
-// The same image or files give the same bytes. Both files are there, whole, or
-// there is an error. Nothing is asked on the network. Safe for concurrent use,
-// with a folder for each.
+// The documents depend on what they describe and on the generator's version, and
+// on nothing else: not on the time, on random names or on paths of this machine.
+// The same image or files give the same bytes. Both files are written, whole, or
+// there is an error. No network is used. Safe for concurrent use, with a folder
+// for each call.
 type SBOMGenerator interface {
-	// ImageSBOM lists the packages of all layers, and files that belong to them. An
-	// image in which no package is recognised has a bill that lists none.
-	ImageSBOM(ctx context.Context, b ImageSBOMRequest) (SBOMs, error)
-	// ModelSBOM lists the regular files below b.Files, with their digests, as one
-	// machine-learning model.
-	ModelSBOM(ctx context.Context, b ModelSBOMRequest) (SBOMs, error)
+	// ImageSBOM lists the packages of all layers, and the files that belong to
+	// them. For an image without any known package the lists are empty.
+	ImageSBOM(ctx context.Context, req ImageSBOMRequest) (SBOMs, error)
+	// ModelSBOM lists the regular files below req.Files, with their digests, as
+	// one machine-learning model.
+	ModelSBOM(ctx context.Context, req ModelSBOMRequest) (SBOMs, error)
 }

@@ -9,61 +9,63 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// ScanRequest says what to look at.
+// ScanRequest is what to scan.
 type ScanRequest struct {
 	Layout string         // absolute folder: the OCI layout that holds the image
-	Image  delivery.Image // its manifest's digest; the repository only names it for people
-	// CacheDir is an absolute folder for what does not change with the image: lists of
-	// its packages, never a verdict. The next scan of the same image gets the same
-	// folder. Empty: nothing is kept.
+	Image  delivery.Image // its manifest's digest; the repository is only a name for people
+	// CacheDir is an absolute folder for what does not change with the
+	// vulnerability data, such as the image's list of packages; never a result.
+	// The next scan of the same image gets the same folder. Empty: nothing is
+	// cached.
 	CacheDir string
-	// OnProgress is told, in a few words, what is being done; nil: nobody listens.
+	// OnProgress receives short descriptions of what is being done; nil: none are
+	// needed.
 	OnProgress func(text string)
 }
 
-// ScanReport is what a scanner found, and what it looked at to say so.
+// ScanReport is the result of a scan: what was scanned, and what was found.
 type ScanReport struct {
 	Scanner      string             `json:"scanner"`                // name and version: "grype 0.121.0"
-	Database     time.Time          `json:"database,omitzero"`      // when its newest data were collected, UTC
-	Distribution string             `json:"distribution,omitempty"` // "debian 12"; empty: none was recognised
-	Packages     map[string]int     `json:"packages,omitempty"`     // how many were looked up, by ecosystem
-	Findings     []delivery.Finding `json:"findings"`               // the worst first, then by name, package and place
-	Gaps         []ScanGap          `json:"gaps,omitempty"`         // what nobody can vouch for
-	Notes        []string           `json:"notes,omitempty"`        // what people may want to know, and no verdict depends on
+	Database     time.Time          `json:"database,omitzero"`      // time of its newest data, UTC
+	Distribution string             `json:"distribution,omitempty"` // "debian 12"; empty: not recognized
+	Packages     map[string]int     `json:"packages,omitempty"`     // number of packages looked up, by ecosystem
+	Findings     []delivery.Finding `json:"findings"`               // the most severe first, then by name, package and path
+	Gaps         []ScanGap          `json:"gaps,omitempty"`         // what could not be checked
+	Notes        []string           `json:"notes,omitempty"`        // further information, without influence on the outcome
 }
 
-// ScanGap is something in the image that could not be judged. A report that has
-// one proves nothing by having no findings.
+// ScanGap is something in the image that could not be checked. With a gap, a
+// report without findings proves nothing.
 type ScanGap struct {
 	What string `json:"what"`           // "the distribution is unknown, and 93 deb packages are there"
-	Hint string `json:"hint,omitempty"` // what to do about it
+	Hint string `json:"hint,omitempty"` // how to close it
 }
 
-// Scanner looks for known vulnerabilities in an image.
+// Scanner finds known vulnerabilities in an image.
 type Scanner interface {
-	// Scan looks at every layer of the image, and at every package that it can
-	// recognise: of the distribution, of languages, and inside of Go binaries. It
-	// asks its database each time; only lists of packages may come from o.Keep.
+	// Scan examines every layer of the image and every package that it
+	// recognizes: those of the distribution, of languages, and inside of Go
+	// binaries. It queries its database each time; only lists of packages may
+	// come from req.CacheDir.
 	//
 	// No finding and no gap means that all of it was looked up. What is there but
-	// can't be looked up is a gap: packages of a distribution that is unknown or
-	// that the database does not know, or an image in which nothing was recognised
-	// at all. A scanner that could not be asked (not installed, no database, no
-	// network) is an error of kind fault.Unavailable with a hint; an image that is
-	// damaged is fault.Corrupt. How old the data may be is not the scanner's
-	// affair: it says how old they are.
+	// cannot be looked up is a gap: packages of a distribution that is unknown or
+	// missing in the database, or an image in which nothing was recognized at
+	// all. A scanner that cannot be used (not installed, no database, no network)
+	// is fault.Unavailable with a hint; a damaged image is fault.Corrupt. The
+	// scanner reports the age of its data and does not judge it.
 	//
-	// The layout is read only, and the image goes nowhere. A scanner that works in
-	// a registry may upload it to a repository of its own that nothing is deployed
-	// from, under its digest and never under Image.Repository; it finds again what
-	// it uploaded before, and waits for the result until ctx ends.
+	// The layout is only read, and the image is not published. A scanner that
+	// works in a registry may upload it to its own repository that nothing is
+	// deployed from, under its digest and never under Image.Repository; it finds
+	// again what it uploaded before, and waits for the result until ctx ends.
 	//
-	// Cancelling ctx ends it soon. Safe for concurrent use.
-	Scan(ctx context.Context, o ScanRequest) (ScanReport, error)
+	// It returns soon after ctx has ended. Safe for concurrent use.
+	Scan(ctx context.Context, req ScanRequest) (ScanReport, error)
 }
 
-// DedupeFindings makes one finding of those that say the same of the same package, and
-// sorts them as a report has them. Of several, the worst severity counts.
+// DedupeFindings merges findings that report the same of the same package, and
+// sorts them as in a report. The most severe of them counts.
 func DedupeFindings(all []delivery.Finding) []delivery.Finding {
 	type same struct{ id, kind, name, version string }
 	known := map[same]int{}
@@ -113,28 +115,29 @@ func compare(a, b delivery.Finding) int {
 	return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Package, b.Package), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Path, b.Path))
 }
 
-// ScanDatabaseInfo describes a database of vulnerabilities on this machine.
+// ScanDatabaseInfo describes a vulnerability database on this machine.
 type ScanDatabaseInfo struct {
-	Scanner   string    `json:"scanner"`         // whose: "grype"
-	Path      string    `json:"path"`            // where it is, or would be
-	Schema    string    `json:"schema"`          // form of its data: "6.1.9"; empty: there is none
-	BuiltAt   time.Time `json:"built,omitzero"`  // when its data were collected, UTC; zero: there is none
-	CheckedAt time.Time `json:"asked,omitzero"`  // when its source was last asked for a newer one, whether or not it answered
+	Scanner   string    `json:"scanner"`         // the scanner that reads it: "grype"
+	Path      string    `json:"path"`            // its path, also if there is none yet
+	Schema    string    `json:"schema"`          // version of its format: "6.1.9"; empty: there is none
+	BuiltAt   time.Time `json:"built,omitzero"`  // time of its data, UTC; zero: there is none
+	CheckedAt time.Time `json:"asked,omitzero"`  // when its source was last checked for a newer one, with or without a response
 	Source    string    `json:"from,omitempty"`  // where it came from
 	Bytes     int64     `json:"bytes,omitempty"` // on disk
 }
 
-// ScanDatabase keeps a scanner's database of vulnerabilities. Whoever reads it
-// meanwhile sees the old one or the new one, never a half of each.
+// ScanDatabase keeps a scanner's vulnerability database. A concurrent reader gets
+// the old one or the new one, never a mix.
 type ScanDatabase interface {
-	// Status describes what is there, without asking the network. None is no error:
-	// Built is zero. A damaged one is fault.Corrupt.
+	// Status describes the database, without using the network. If there is none,
+	// BuiltAt is zero. A damaged one is fault.Corrupt.
 	Status(ctx context.Context) (ScanDatabaseInfo, error)
-	// Update downloads a newer one, if there is. changed is false when what is there
-	// is the newest. A source that does not answer is fault.Unavailable.
+	// Update downloads a newer database if there is one. changed is false if the
+	// present one is the newest. A source that does not respond is
+	// fault.Unavailable.
 	Update(ctx context.Context, p Progress) (d ScanDatabaseInfo, changed bool, err error)
-	// Import installs the database from a file that was downloaded elsewhere. A file
-	// that holds none, or one of another form, is fault.Invalid, and what was there
-	// stays.
+	// Import installs the database from a file that was downloaded elsewhere. A
+	// file without one, or with one of another format, is fault.Invalid, and the
+	// present one stays.
 	Import(ctx context.Context, file string) (ScanDatabaseInfo, error)
 }

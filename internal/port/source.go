@@ -1,6 +1,3 @@
-// Package port holds every interface to the outside world, one file each. A
-// comment here is a promise that all adapters keep; porttest holds the suites
-// that prove it.
 package port
 
 import (
@@ -13,15 +10,15 @@ import (
 type File struct {
 	Path string // slash-separated, relative to the service's folder
 	Mode string // "100644", "100755", "120000"
-	Blob string // git's name of the content
+	Blob string // git object ID of the content
 }
 
 // Source is the repository that holds the service. All methods are safe for
 // concurrent use and leave the user's index and working tree alone.
 type Source interface {
-	// Head describes what is checked out. With dirty allowed, uncommitted and
-	// untracked (not ignored) files are part of Tree; without, they are an error
-	// of kind fault.Conflict that names the first of them.
+	// Head describes what is checked out. With allowDirty, uncommitted and untracked
+	// (not ignored) files are part of Tree; without, they are fault.Conflict, which
+	// names the first of them.
 	Head(ctx context.Context, allowDirty bool) (delivery.Commit, error)
 	// Files lists a tree, sorted by path.
 	Files(ctx context.Context, tree string) ([]File, error)

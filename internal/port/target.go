@@ -2,34 +2,62 @@ package port
 
 import (
 	"context"
-	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// DeployRequest asks for a release in an environment.
+// Target runs releases in environments, which do not disturb each other.
+//
+// A release goes through these calls, in this order: Stage starts it next to the
+// current release, without traffic. A target that is a TrafficSplitter may then be
+// told to give it a growing part of the traffic (SetWeight, any number of times).
+// Promote gives it all the traffic and makes it the current release. In the end
+// either Finalize accepts it (for a target that is a Finalizer) and what was kept of
+// the release before goes; or Discard removes it, if it was not promoted. A rollback
+// is the same sequence for the release before. Every call may be repeated with the
+// same arguments after a crash and then changes nothing that is done already.
+type Target interface {
+	// Stage starts the release without traffic and returns a URL that reaches only
+	// it. It fails as soon as the release cannot become ready, with the cause (exit
+	// code, last lines of the log). Staging the current release returns its URL.
+	Stage(ctx context.Context, req DeployRequest, say func(string)) (url string, err error)
+	// Promote gives the staged release all the traffic without losing a request,
+	// drains the one before and stops it. Promoting the current release does
+	// nothing; one that is not staged is fault.Conflict.
+	Promote(ctx context.Context, req DeployRequest, say func(string)) (Observation, error)
+	// Discard stops a release that was staged and not promoted. Without one it does
+	// nothing.
+	Discard(ctx context.Context, req DeployRequest) error
+	// Observe returns the state of the environment. It changes nothing.
+	Observe(ctx context.Context, service string, env delivery.Environment) (Observation, error)
+	// Remove stops everything of the service in the environment. Without anything it
+	// does nothing.
+	Remove(ctx context.Context, service string, env delivery.Environment) error
+}
+
+// DeployRequest names a release and the environment that it is for.
 type DeployRequest struct {
 	Service      string
 	Environment  delivery.Environment
 	ID           delivery.ReleaseID
 	Release      delivery.Release
-	ReadyTimeout delivery.Duration // to become ready; 0: the target's default
-	Port         int               // stable port of the service, 0: the target chooses once and keeps it
-	Run          delivery.RunID    // who asks: a target that others use too lets one run in at a time
-	Strategy     delivery.Strategy // how it takes over; empty: the target's default
-	Secrets      []Secret          // values for the release's Secret objects; none: those that are in the place already
+	ReadyTimeout delivery.Duration // 0: the target's default
+	Port         int               // stable port of the service; 0: the target chooses once and keeps it
+	Run          delivery.RunID    // the run that deploys; a Locker lets one at a time in
+	Strategy     delivery.Strategy // of the rollout; empty: the target's default
+	Secrets      []Secret          // values of the release's Secret objects; none: those in the target already
 }
 
-// Observation is what a target sees of an environment.
+// Observation is the state of an environment as the target sees it.
 type Observation struct {
-	Release  delivery.ReleaseID // what takes the traffic; empty: nothing
-	URL      string             // stable address of the service
-	ProxyURL string             // where it can be asked from here while this process lives; empty: at URL
+	Release  delivery.ReleaseID // the current release, which receives the traffic; empty: none
+	URL      string             // stable URL of the service
+	ProxyURL string             // URL that reaches the service from this process while it lives; empty: URL does
 	Replicas []Replica
 	Notes    []string // for people: "memory limit not enforced: ..."
 }
 
-// Address is where the service can be asked from here.
+// Address returns the URL that reaches the service from this process.
 func (o Observation) Address() string {
 	if o.ProxyURL != "" {
 		return o.ProxyURL
@@ -37,67 +65,23 @@ func (o Observation) Address() string {
 	return o.URL
 }
 
-// Replica is one running copy.
+// ReplicaState is the state of a replica.
+type ReplicaState string
+
+// The states of a replica.
+const (
+	ReplicaStarting ReplicaState = "starting"
+	ReplicaReady    ReplicaState = "ready"
+	ReplicaDraining ReplicaState = "draining" // finishes its requests, then ends
+	ReplicaBackoff  ReplicaState = "backoff"  // ended, and will be started again
+	ReplicaExited   ReplicaState = "exited"   // ended for good
+)
+
+// Replica is one running copy of a release.
 type Replica struct {
 	Name     string             `json:"name"`
 	Release  delivery.ReleaseID `json:"release"`
-	State    string             `json:"state"` // starting | ready | draining | backoff | exited
+	State    ReplicaState       `json:"state"`
 	Restarts int                `json:"restarts"`
-	Cause    string             `json:"cause,omitempty"` // why it last ended, with the last lines of its log
-}
-
-// Target is a place where releases serve. Environments do not disturb each
-// other. Every method may be called again after a crash with the same arguments.
-type Target interface {
-	// Stage starts the release beside the one that serves, without traffic, and
-	// returns an address that reaches only it. It fails as soon as the release
-	// cannot become ready, with the cause (exit code, last lines of the log).
-	// Staging what already serves returns its address.
-	Stage(ctx context.Context, o DeployRequest, say func(string)) (url string, err error)
-	// Promote gives the staged release all the traffic without losing a request,
-	// drains the one before, and stops it. Promoting what serves does nothing.
-	Promote(ctx context.Context, o DeployRequest, say func(string)) (Observation, error)
-	// Discard stops a staged release that was not promoted; none is fine.
-	Discard(ctx context.Context, o DeployRequest) error
-	// Observe looks, and changes nothing.
-	Observe(ctx context.Context, service string, env delivery.Environment) (Observation, error)
-	// Remove stops everything of the service in the environment; none is fine.
-	Remove(ctx context.Context, service string, env delivery.Environment) error
-}
-
-// Locator is a target that serves many places, such as clusters.
-type Locator interface {
-	// For is the target for one place. It connects to nothing yet; a place that
-	// can't be is fault.Invalid.
-	For(p delivery.Location) (Target, error)
-}
-
-// NamespaceReporter is a target that keeps a service's objects in a namespace.
-type NamespaceReporter interface {
-	// Namespace is the one that the location names, or "" for its default. Canary
-	// queries get it as {{.Namespace}}.
-	Namespace() string
-}
-
-// Traffic is what users got from one release in a window.
-type Traffic struct {
-	Requests int64         // answered or not
-	Errors   int64         // 5xx, and requests without an answer
-	P50      time.Duration // latency of the answered ones
-	P95      time.Duration
-	P99      time.Duration
-}
-
-// TrafficReporter is a target that sees the traffic.
-type TrafficReporter interface {
-	// Traffic sums up what the release got since then. No request is a Traffic
-	// with zero Requests, not an error; a release whose requests nobody counts is
-	// fault.NotFound.
-	Traffic(ctx context.Context, service string, env delivery.Environment, id delivery.ReleaseID, since time.Time) (Traffic, error)
-}
-
-// LogReader is a target that can show what the replicas print.
-type LogReader interface {
-	// LogReader returns the last lines of every replica, newest last.
-	ReplicaLogs(ctx context.Context, service string, env delivery.Environment, lines int) ([]string, error)
+	Cause    string             `json:"cause,omitempty"` // of its last end, with the last lines of its log
 }

@@ -62,9 +62,9 @@ func (t *Target) diffObject(ctx context.Context, c *client.Client, o *unstructur
 	before, after := manifest.YAML(live), manifest.YAML(next)
 	switch {
 	case live == nil:
-		out.Action = "create"
+		out.Action = port.ChangeCreate
 	case before != after:
-		out.Action = "change"
+		out.Action = port.ChangeUpdate
 	default:
 		return out, nil
 	}
@@ -88,7 +88,7 @@ func (t *Target) diffRemovals(ctx context.Context, c *client.Client, o port.Depl
 	var changes []port.Change
 	for _, obj := range current.All {
 		if !manifest.IsPersistent(obj) && !applied[manifest.Key(obj)] && !manifest.IsImmutable(obj) { // immutable ones stay for a rollback
-			changes = append(changes, port.Change{Action: "remove", Kind: obj.GetKind(), Name: obj.GetName()})
+			changes = append(changes, port.Change{Action: port.ChangeRemove, Kind: obj.GetKind(), Name: obj.GetName()})
 		}
 	}
 	return changes, nil

@@ -85,11 +85,11 @@ func runningContainers(pod corev1.Pod) (n int) {
 
 // replicaOf describes a pod in the words of any target.
 func replicaOf(pod corev1.Pod) port.Replica {
-	r := port.Replica{Name: pod.Name, Release: rollout.ReleaseOf(pod), State: "starting"}
+	r := port.Replica{Name: pod.Name, Release: rollout.ReleaseOf(pod), State: port.ReplicaStarting}
 	for _, s := range containerStatuses(pod) {
 		r.Restarts += int(s.RestartCount)
 		if w := s.State.Waiting; w != nil && strings.HasSuffix(w.Reason, "BackOff") {
-			r.State, r.Cause = "backoff", causeLine(w.Reason+" "+w.Message)
+			r.State, r.Cause = port.ReplicaBackoff, causeLine(w.Reason+" "+w.Message)
 			if l := s.LastTerminationState.Terminated; l != nil {
 				r.Cause = causeLine(fmt.Sprintf("container %s ended with exit code %d (%s) %s", s.Name, l.ExitCode, l.Reason, l.Message))
 			}
@@ -100,11 +100,11 @@ func replicaOf(pod corev1.Pod) port.Replica {
 	}
 	switch {
 	case isTerminal(pod):
-		r.State, r.Cause = "exited", causeLine(pod.Status.Reason+" "+pod.Status.Message+" "+r.Cause)
+		r.State, r.Cause = port.ReplicaExited, causeLine(pod.Status.Reason+" "+pod.Status.Message+" "+r.Cause)
 	case pod.DeletionTimestamp != nil:
-		r.State = "draining"
+		r.State = port.ReplicaDraining
 	case readiness.PodReady(&pod):
-		r.State = "ready"
+		r.State = port.ReplicaReady
 	}
 	return r
 }

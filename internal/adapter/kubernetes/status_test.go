@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/fakeapi"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 func TestReplicaOf(t *testing.T) {
@@ -16,7 +17,7 @@ func TestReplicaOf(t *testing.T) {
 	for _, c := range []struct {
 		name, status string
 		deleted      bool
-		state        string
+		state        port.ReplicaState
 		restarts     int
 		cause        string
 	}{

@@ -197,7 +197,7 @@ func TestSupervisor_KilledIsRestored(t *testing.T) {
 			if err != nil || seen.Release != "" || len(seen.Notes) != 1 {
 				t.Errorf("observed release %q, notes %q, %v; want a note that nothing runs", seen.Release, seen.Notes, err)
 			}
-			if err := s.Up(context.Background()); err != nil {
+			if err := s.Restore(context.Background()); err != nil {
 				t.Fatal(err)
 			}
 			if err := checkServing(url, a.ID)(); err != nil {
@@ -221,7 +221,7 @@ func TestDown_KeepsState(t *testing.T) {
 	if _, err := fetch(url); err == nil {
 		t.Error("it still answers")
 	}
-	if err := s.Up(context.Background()); err != nil {
+	if err := s.Restore(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	if err := checkServing(url, a.ID)(); err != nil {

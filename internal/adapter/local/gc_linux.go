@@ -16,10 +16,10 @@ import (
 // contentName matches a folder named by a digest, and files that belong to it.
 var contentName = regexp.MustCompile(`^[0-9a-f]{64}(\.[a-z]+)?$`)
 
-// Unused lists the unpacked images and downloaded models that no environment
+// ListUnused lists the unpacked images and downloaded models that no environment
 // uses and that have not changed since before. They can be removed and are
 // downloaded again when needed.
-func (t *Target) Unused(_ context.Context, before time.Time) ([]string, error) {
+func (t *Target) ListUnused(_ context.Context, before time.Time) ([]string, error) {
 	state, err := supervisor.ReadState(t.cfg.Dir)
 	if err != nil {
 		return nil, err

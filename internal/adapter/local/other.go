@@ -55,11 +55,11 @@ func (*Target) ReplicaLogs(context.Context, string, delivery.Environment, int) (
 	return nil, needsLinux()
 }
 
-// Unused is empty: nothing ever ran here.
-func (*Target) Unused(context.Context, time.Time) ([]string, error) { return nil, nil }
+// ListUnused is empty: nothing ever ran here.
+func (*Target) ListUnused(context.Context, time.Time) ([]string, error) { return nil, nil }
 
-// Up is refused.
-func (*Target) Up(context.Context) error { return needsLinux() }
+// Restore is refused.
+func (*Target) Restore(context.Context) error { return needsLinux() }
 
 // Down is not supported.
 func (*Target) Down(context.Context) error { return needsLinux() }

@@ -154,9 +154,9 @@ func (t *Target) ReplicaLogs(_ context.Context, service string, env delivery.Env
 	return supervisor.ReadLogs(t.cfg.Dir, service, env, releases, lines)
 }
 
-// Up starts all promoted releases again, for example after a reboot, and waits
+// Restore starts all promoted releases again, for example after a reboot, and waits
 // until they are ready. It does nothing if there is none.
-func (t *Target) Up(ctx context.Context) error {
+func (t *Target) Restore(ctx context.Context) error {
 	live, err := t.hasWork()
 	if err != nil || !live {
 		return err
@@ -166,7 +166,7 @@ func (t *Target) Up(ctx context.Context) error {
 }
 
 // Down stops the supervisor and all replicas gracefully and keeps the saved state
-// for the next Up or Stage. It does nothing if no supervisor is running.
+// for the next Restore or Stage. It does nothing if no supervisor is running.
 func (t *Target) Down(ctx context.Context) error {
 	return t.stop(ctx, supervisor.StopRequest{})
 }

@@ -38,7 +38,7 @@ func replicas(t *testing.T, f TargetFixture, o port.DeployRequest) int {
 	t.Helper()
 	n := 0
 	for _, r := range observe(t, f, o).Replicas {
-		if r.Release == o.ID && r.State == "ready" {
+		if r.Release == o.ID && r.State == port.ReplicaReady {
 			n++
 		}
 	}

@@ -137,13 +137,13 @@ func wantAnswer(t *testing.T, url string, want delivery.ReleaseID) {
 func wantEnded(t *testing.T, f TargetFixture, o port.DeployRequest) {
 	t.Helper()
 	for _, r := range observe(t, f, o).Replicas {
-		if r.Release == o.ID && r.State != "exited" && (!f.StopsSlowly || r.State != "draining") {
+		if r.Release == o.ID && r.State != port.ReplicaExited && (!f.StopsSlowly || r.State != port.ReplicaDraining) {
 			t.Errorf("%s of %s is %s", r.Name, o.ID, r.State)
 		}
 	}
 	eventually(t, func() (bool, error) {
 		for _, r := range observe(t, f, o).Replicas {
-			if r.Release == o.ID && r.State != "exited" {
+			if r.Release == o.ID && r.State != port.ReplicaExited {
 				return false, fmt.Errorf("%s of %s is still %s", r.Name, o.ID, r.State)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 func firstRelease(t *testing.T, f TargetFixture) {
@@ -24,7 +25,7 @@ func firstRelease(t *testing.T, f TargetFixture) {
 		t.Errorf("replicas = %+v, want %d", seen.Replicas, want)
 	}
 	for _, r := range seen.Replicas {
-		if r.State != "ready" || r.Release != o.ID || r.Restarts != 0 {
+		if r.State != port.ReplicaReady || r.Release != o.ID || r.Restarts != 0 {
 			t.Errorf("replica %+v, want it ready", r)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/bake"
 )
@@ -18,11 +19,11 @@ import (
 func TestRun_ReplicasFail(t *testing.T) {
 	for says, set := range map[string]func(s *fixture, now func() bool){ // now: the trouble has begun
 		"all of its 1 replicas have exited: exit 1": func(s *fixture, now func() bool) {
-			s.Target.ReplicaHealth = func(id delivery.ReleaseID) (string, string) {
+			s.Target.ReplicaHealth = func(id delivery.ReleaseID) (port.ReplicaState, string) {
 				if now() && id == s.newRelease.ID {
-					return "backoff", "exit 1"
+					return port.ReplicaBackoff, "exit 1"
 				}
-				return "ready", ""
+				return port.ReplicaReady, ""
 			}
 		},
 		"the traffic goes to no release": func(s *fixture, now func() bool) {

@@ -269,7 +269,7 @@ func (u undo) currentState(ctx context.Context) string {
 	for _, rep := range obs.Replicas {
 		if rep.Release == obs.Release {
 			total++
-			if rep.State == "ready" {
+			if rep.State == port.ReplicaReady {
 				ready++
 			}
 		}

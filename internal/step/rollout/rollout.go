@@ -102,7 +102,7 @@ func DownReason(obs port.Observation, id delivery.ReleaseID) string {
 			continue
 		}
 		total++
-		if rep.State == "backoff" || rep.State == "exited" {
+		if rep.State == port.ReplicaBackoff || rep.State == port.ReplicaExited {
 			down++
 			cause = rep.Cause
 		}

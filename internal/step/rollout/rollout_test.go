@@ -20,7 +20,7 @@ const (
 
 func TestDownReason(t *testing.T) {
 	const id = "r-0123456789ab"
-	replica := func(rel delivery.ReleaseID, state string) port.Replica {
+	replica := func(rel delivery.ReleaseID, state port.ReplicaState) port.Replica {
 		return port.Replica{Release: rel, State: state, Cause: "exit 137"}
 	}
 	cases := []struct {

@@ -126,7 +126,7 @@ func TestRun(t *testing.T) {
 func TestRun_StopsEarly(t *testing.T) {
 	cases := map[string]func(*fixture){
 		"all of its 1 replicas have exited: exit 137": func(s *fixture) {
-			s.Target.ReplicaHealth = func(delivery.ReleaseID) (string, string) { return "backoff", "exit 137" }
+			s.Target.ReplicaHealth = func(delivery.ReleaseID) (port.ReplicaState, string) { return port.ReplicaBackoff, "exit 137" }
 			s.script(silent)
 		},
 		"the traffic goes to no release": func(s *fixture) {

@@ -166,7 +166,7 @@ func TestRun_ReleaseLostDuringBake(t *testing.T) {
 	cases := map[string]func(*fixture){
 		"the traffic goes to no release": func(s *fixture) { s.Target.Lost = func(delivery.ReleaseID) bool { return true } },
 		"replicas have exited: exit 1": func(s *fixture) {
-			s.Target.ReplicaHealth = func(delivery.ReleaseID) (string, string) { return "exited", "exit 1" }
+			s.Target.ReplicaHealth = func(delivery.ReleaseID) (port.ReplicaState, string) { return port.ReplicaExited, "exit 1" }
 		},
 		"investigate: watch: traffic could not be checked": func(s *fixture) {
 			s.Target.Fail = func(m string, _ delivery.ReleaseID) error {

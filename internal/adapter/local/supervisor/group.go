@@ -54,7 +54,7 @@ func newGroup(cfg *Config, o ReleaseRequest) (*group, error) {
 			cfg: cfg, name: name, spec: spec, readyPath: path, pool: g.pool, notify: g.notify,
 			log:           replicaLog(cfg, o, name),
 			stopRequested: make(chan struct{}), done: make(chan struct{}),
-			status: port.Replica{Name: name, Release: o.Release, State: starting},
+			status: port.Replica{Name: name, Release: o.Release, State: port.ReplicaStarting},
 		}
 		g.replicas = append(g.replicas, r)
 		go r.run()
@@ -147,7 +147,7 @@ func (g *group) waitReady(ctx context.Context, strict bool, say func(string)) er
 				return fault.New(fault.Failed, "start %s: %s exited: %s", g.request, status.Name, status.Cause).
 					Hint("this release cannot start; the previous release is unaffected")
 			}
-			if status.State == ready {
+			if status.State == port.ReplicaReady {
 				count++
 			}
 		}
@@ -182,7 +182,7 @@ func (g *group) notReadyError(cause error, count int) error {
 	}
 	for _, r := range g.replicas {
 		status, _, _ := r.observe()
-		if status.State == ready {
+		if status.State == port.ReplicaReady {
 			continue
 		}
 		why := status.Cause
@@ -223,8 +223,8 @@ func (g *group) observe(o *port.Observation) {
 	}
 	for _, r := range g.replicas {
 		status, _, notes := r.observe()
-		if out && status.State == ready {
-			status.State = draining
+		if out && status.State == port.ReplicaReady {
+			status.State = port.ReplicaDraining
 		}
 		o.Replicas = append(o.Replicas, status)
 		for _, note := range notes {

@@ -20,15 +20,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/wait"
 )
 
-// The states of a replica.
-const (
-	starting = "starting"
-	ready    = "ready"
-	draining = "draining"
-	backoff  = "backoff"
-	exited   = "exited"
-)
-
 // replica keeps one copy of a release running until it is stopped.
 type replica struct {
 	cfg       *Config
@@ -57,10 +48,10 @@ func (r *replica) run() {
 	delay := time.Duration(0)
 	for {
 		start := r.cfg.Now()
-		r.setState(starting, "")
+		r.setState(port.ReplicaStarting, "")
 		cause := r.runOnce()
 		if r.isStopping() {
-			r.setState(exited, cause)
+			r.setState(port.ReplicaExited, cause)
 			return
 		}
 		delay = r.cfg.nextBackoff(delay, r.cfg.Now().Sub(start))
@@ -70,7 +61,7 @@ func (r *replica) run() {
 		case <-timer.C:
 		case <-r.stopRequested:
 			timer.Stop()
-			r.setState(exited, cause)
+			r.setState(port.ReplicaExited, cause)
 			return
 		}
 		r.countRestart()
@@ -132,7 +123,7 @@ func (r *replica) supervise(b *container.Container, address string) container.Ex
 	watchers.Go(func() {
 		if r.probe(ctx, "http://"+address+r.readyPath) {
 			r.pool.Add(address)
-			r.setState(ready, "")
+			r.setState(port.ReplicaReady, "")
 		}
 	})
 	watchers.Go(func() {
@@ -205,7 +196,7 @@ func (r *replica) isStopping() bool {
 	}
 }
 
-func (r *replica) setState(state, cause string) {
+func (r *replica) setState(state port.ReplicaState, cause string) {
 	r.mu.Lock()
 	r.status.State = state
 	if cause != "" {
@@ -218,7 +209,7 @@ func (r *replica) setState(state, cause string) {
 func (r *replica) setFailed(cause string) {
 	r.cfg.Log.Printf("replica %s: %s", r.name, cause)
 	r.mu.Lock()
-	r.status.State, r.status.Cause = backoff, cause
+	r.status.State, r.status.Cause = port.ReplicaBackoff, cause
 	r.failures++
 	r.mu.Unlock()
 	r.notify()

@@ -19,8 +19,8 @@ type Target struct {
 	Fail func(method string, id delivery.ReleaseID) error
 	// TrafficOf is what Traffic answers; nil: no traffic.
 	TrafficOf func(id delivery.ReleaseID, since time.Time) port.Traffic
-	// ReplicaHealth gives the state of a release's replicas; nil: "ready".
-	ReplicaHealth func(id delivery.ReleaseID) (state, cause string)
+	// ReplicaHealth gives the state of a release's replicas; nil: ready.
+	ReplicaHealth func(id delivery.ReleaseID) (state port.ReplicaState, cause string)
 	// Lost lets a promoted release vanish from Observe; nil: none does.
 	Lost func(id delivery.ReleaseID) bool
 	// ActualWeight is what Shift really gives when it is asked for percent; nil: as asked.
@@ -158,7 +158,7 @@ func (t *Target) observe(env delivery.Environment) port.Observation {
 		obs.Release = s.serving
 	}
 	for id := range s.running {
-		state, cause := "ready", ""
+		state, cause := port.ReplicaReady, ""
 		if t.ReplicaHealth != nil {
 			state, cause = t.ReplicaHealth(id)
 		}
