@@ -17,13 +17,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/slipway-cd/slipway/internal/adapter/oci"
+	"github.com/slipway-cd/slipway/internal/adapter/oci/embedded"
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
 // serveRegistry serves an empty registry on a loopback address.
 func (b *bench) serveRegistry(name string) (address string, stop func(), err error) {
-	r, err := oci.OpenEmbedded(filepath.Join(b.work, name))
+	r, err := embedded.Open(filepath.Join(b.work, name))
 	if err != nil {
 		return "", nil, err
 	}

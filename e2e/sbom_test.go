@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/adapter/oci"
+	"github.com/slipway-cd/slipway/internal/adapter/oci/embedded"
 	"github.com/slipway-cd/slipway/internal/adapter/sigstore"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -31,10 +32,10 @@ func TestBillsByCosign(t *testing.T) {
 	}
 	signer, err := sigstore.New(sigstore.Config{}).NewSigner(port.SignRequest{Key: private, Passphrase: []byte(passphrase)})
 	must(t, err)
-	registry, err := oci.OpenEmbedded(filepath.Join(dir, "registry"))
+	registry, err := embedded.Open(filepath.Join(dir, "registry"))
 	must(t, err)
 	defer registry.Close()
-	r := oci.New(oci.Config{Embedded: func() (*oci.Embedded, error) { return registry, nil }})
+	r := oci.New(oci.Config{Embedded: func() (*embedded.Registry, error) { return registry, nil }})
 	built := porttest.WriteLayout(t, filepath.Join(dir, "layout"), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a"}})
 	img := delivery.Image{Repository: "billed", Digest: built.Digest}
 	_, err = r.Push(t.Context(), built.Layout, img, "v1", nil)

@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/httpprobe"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes"
 	"github.com/slipway-cd/slipway/internal/adapter/oci"
+	"github.com/slipway-cd/slipway/internal/adapter/oci/embedded"
 	"github.com/slipway-cd/slipway/internal/adapter/process"
 	"github.com/slipway-cd/slipway/internal/adapter/prometheus"
 	"github.com/slipway-cd/slipway/internal/adapter/sigstore"
@@ -40,8 +41,8 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	if err != nil {
 		return app.Dependencies{}, err
 	}
-	embedded := oci.Lazy(filepath.Join(w.Home, "registry"))
-	registry := oci.New(oci.Config{Embedded: embedded})
+	openEmbedded := embedded.Lazy(filepath.Join(w.Home, "registry"))
+	registry := oci.New(oci.Config{Embedded: openEmbedded})
 	host := extension.Host{
 		Home: w.Home, Executable: self, Version: version, LookupEnv: os.LookupEnv, Clock: time.Now,
 		Images: registry, Artifacts: registry, Models: store.Models(), ContainsSecret: redact.FromEnviron(os.Environ()).Contains,
@@ -69,7 +70,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 		GenerateKey: sigstore.Generate,
 		Close:       func() error { return errors.Join(closers(), store.Close()) },
 		ServeRegistry: func(ctx context.Context, addr string, ready func(addr string)) error {
-			return serveRegistry(ctx, embedded, addr, ready)
+			return serveRegistry(ctx, openEmbedded, addr, ready)
 		},
 	}, nil
 }
@@ -144,8 +145,8 @@ func DiscardLogs() { kubernetes.DiscardLogs() }
 func ScanDatabase() port.ScanDatabase { return anchore.NewFromEnv() }
 
 // serveRegistry shows the embedded registry to other tools until ctx ends.
-func serveRegistry(ctx context.Context, embedded func() (*oci.Embedded, error), addr string, ready func(string)) error {
-	e, err := embedded()
+func serveRegistry(ctx context.Context, open func() (*embedded.Registry, error), addr string, ready func(string)) error {
+	e, err := open()
 	if err != nil {
 		return err
 	}

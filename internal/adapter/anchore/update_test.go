@@ -134,7 +134,7 @@ func TestUpdateFromAStrangeSource(t *testing.T) {
 		server := httptest.NewServer(mux)
 		s := New(Config{Dir: t.TempDir(), URL: server.URL + "/databases/", Now: time.Now})
 		_, changed, err := s.Update(t.Context(), nil)
-		otherHint := strings.Contains(fault.HintOf(err), "mirror on the way")
+		otherHint := strings.Contains(fault.HintOf(err), "a proxy or mirror may be serving")
 		if !fault.Is(err, fault.Unavailable) || changed || !strings.Contains(fmt.Sprint(err), c.want) || otherHint != (name == "another archive") {
 			t.Errorf("%s: %v, %v", name, changed, err)
 		}

@@ -22,6 +22,7 @@ import (
 	"github.com/slipway-cd/slipway/e2e/builder"
 	"github.com/slipway-cd/slipway/internal/adapter/buildkit"
 	"github.com/slipway-cd/slipway/internal/adapter/oci"
+	"github.com/slipway-cd/slipway/internal/adapter/oci/embedded"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
@@ -41,17 +42,17 @@ type yard struct {
 func newYard(t *testing.T) *yard {
 	t.Helper()
 	tools := builder.Require(t)
-	embedded, err := oci.OpenEmbedded(t.TempDir())
+	registry, err := embedded.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := embedded.Listen("127.0.0.1:0")
+	l, err := registry.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = errors.Join(l.Close(), embedded.Close()) })
+	t.Cleanup(func() { _ = errors.Join(l.Close(), registry.Close()) })
 	y := &yard{dir: filepath.Join(t.TempDir(), "buildkit"), registry: l.Addr()}
-	y.images = oci.New(oci.Config{Embedded: func() (*oci.Embedded, error) { return embedded, nil }, Address: l.Addr()})
+	y.images = oci.New(oci.Config{Embedded: func() (*embedded.Registry, error) { return registry, nil }, Address: l.Addr()})
 	y.env = map[string]string{
 		buildkit.ProgramVariable: tools.Daemon,
 		buildkit.MirrorsVariable: "docker.io=http://" + y.registry,

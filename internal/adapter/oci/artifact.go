@@ -2,8 +2,6 @@ package oci
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,7 +47,7 @@ type rawManifest []byte
 
 func (r rawManifest) RawManifest() ([]byte, error)        { return r, nil }
 func (r rawManifest) MediaType() (types.MediaType, error) { return types.OCIManifestSchema1, nil }
-func (r rawManifest) digest() delivery.Digest             { return sum(r) }
+func (r rawManifest) digest() delivery.Digest             { return delivery.DigestOf(r) }
 
 // Store keeps the files below dir. Files only: a link would not mean the same
 // elsewhere, and is refused.
@@ -80,8 +78,8 @@ func (r *Registry) Store(ctx context.Context, group, dir string, annotations map
 		return "", err
 	}
 	err = at.upload(files, m)
-	if err != nil && at.embedded != nil && ctx.Err() == nil && (isNoSpace(err) || lacksSpace(at.embedded.dir, need)) {
-		return "", diskFull(act, at.embedded.dir, "the model", need, err)
+	if err != nil && at.embedded != nil && ctx.Err() == nil && (isNoSpace(err) || lacksSpace(at.embedded.Dir(), need)) {
+		return "", diskFull(act, at.embedded.Dir(), "the model", need, err)
 	}
 	if err != nil {
 		return "", at.toFault(ctx, act, err)
@@ -118,7 +116,7 @@ type modelFile struct {
 
 func emptyLayer() modelFile {
 	return modelFile{content: emptyJSON, Descriptor: v1.Descriptor{
-		MediaType: emptyType, Size: int64(len(emptyJSON)), Digest: v1Hash(sum([]byte(emptyJSON)))}}
+		MediaType: emptyType, Size: int64(len(emptyJSON)), Digest: v1Hash(delivery.DigestOf([]byte(emptyJSON)))}}
 }
 
 // Digest and the methods below make it a layer.
@@ -147,10 +145,10 @@ func modelFiles(ctx context.Context, act, dir string) ([]modelFile, error) {
 		}
 		title := filepath.ToSlash(rel)
 		if !d.Type().IsRegular() {
-			return fault.New(fault.Invalid, "%s: %s is no regular file", act, title).Hint("a model is made of files only: no links, sockets or devices")
+			return fault.New(fault.Invalid, "%s: %s is not a regular file", act, title).Hint("a model may contain regular files only, no links, sockets or devices")
 		}
 		if !modelfiles.ValidTitle(title) {
-			return fault.New(fault.Invalid, "%s: %q is no name for a model's file", act, title).Hint("use printable letters, and no backslash")
+			return fault.New(fault.Invalid, "%s: invalid file name %q", act, title).Hint("use printable characters and no backslash")
 		}
 		f := modelFile{path: path, Descriptor: v1.Descriptor{MediaType: fileType, Annotations: map[string]string{titleKey: title}}}
 		if f.Descriptor.Digest, f.Descriptor.Size, err = digestFile(ctx, path); err != nil {
@@ -162,7 +160,7 @@ func modelFiles(ctx context.Context, act, dir string) ([]modelFile, error) {
 	var own *fault.Error
 	switch {
 	case err == nil && len(files) == 0:
-		return nil, fault.New(fault.Invalid, "%s: there is no file", act).Hint("does the training write into its output folder?")
+		return nil, fault.New(fault.Invalid, "%s: no files found", act).Hint("check that the training writes to its output folder")
 	case err == nil:
 		return files, nil
 	case ctx.Err() != nil:
@@ -170,7 +168,7 @@ func modelFiles(ctx context.Context, act, dir string) ([]modelFile, error) {
 	case errors.As(err, &own):
 		return nil, err
 	}
-	return nil, fault.New(kindOf(err), "%s", act).Cause(err)
+	return nil, fault.New(fault.FileKind(err), "%s", act).Cause(err)
 }
 
 func digestFile(ctx context.Context, path string) (v1.Hash, int64, error) {
@@ -179,17 +177,8 @@ func digestFile(ctx context.Context, path string) (v1.Hash, int64, error) {
 		return v1.Hash{}, 0, err
 	}
 	defer f.Close()
-	h := sha256.New()
-	n, err := io.CopyBuffer(struct{ io.Writer }{h}, blob.ContextReader(ctx, f), make([]byte, 1<<20))
-	if err != nil {
-		return v1.Hash{}, 0, err
-	}
-	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(h.Sum(nil))}, n, nil
-}
-
-func sum(b []byte) delivery.Digest {
-	s := sha256.Sum256(b)
-	return delivery.Digest("sha256:" + hex.EncodeToString(s[:]))
+	d, n, err := delivery.DigestReader(blob.ContextReader(ctx, f))
+	return v1Hash(d), n, err
 }
 
 func v1Hash(d delivery.Digest) v1.Hash { return v1.Hash{Algorithm: "sha256", Hex: d.Hex()} }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/slipway-cd/slipway/internal/adapter/oci"
+	"github.com/slipway-cd/slipway/internal/adapter/oci/embedded"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -18,12 +18,12 @@ func TestDiskFull(t *testing.T) {
 	disk := porttest.SmallDisk(t, "4m")
 	big, small := t.TempDir(), t.TempDir()
 	bigImage := delivery.Image{Repository: "a/b", Digest: bigLayout(t, big, 8<<20).Digest}
-	e, err := oci.OpenEmbedded(filepath.Join(disk, "registry"))
+	e, err := embedded.Open(filepath.Join(disk, "registry"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	r := in(e)
+	r := registryIn(e)
 	wantFull := func(act string, err error) {
 		t.Helper()
 		if !fault.Is(err, fault.Exhausted) || !strings.Contains(err.Error(), "no space left") || !strings.Contains(err.Error(), disk) {
@@ -40,7 +40,7 @@ func TestDiskFull(t *testing.T) {
 	if has, err := r.Has(t.Context(), bigImage); err != nil || has {
 		t.Errorf("Has = %v, %v", has, err)
 	}
-	elsewhere := in(embedded(t))
+	elsewhere := registryIn(openEmbedded(t))
 	if _, err := elsewhere.Push(t.Context(), big, bigImage, "v1", nil); err != nil {
 		t.Fatal(err)
 	}
@@ -63,13 +63,13 @@ func TestDiskFullUnderway(t *testing.T) {
 	disk := porttest.SmallDisk(t, "12m")
 	dir := t.TempDir()
 	img := delivery.Image{Repository: "a/b", Digest: bigLayout(t, dir, 8<<20).Digest}
-	e, err := oci.OpenEmbedded(disk)
+	e, err := embedded.Open(disk)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { e.Close() }()
 	filled := false
-	_, err = in(e).Push(t.Context(), dir, img, "v1", func(done, _ int64) {
+	_, err = registryIn(e).Push(t.Context(), dir, img, "v1", func(done, _ int64) {
 		if done > 0 && !filled {
 			filled = true
 			_ = os.WriteFile(filepath.Join(disk, "ballast"), make([]byte, 16<<20), 0o600) // fails when the disk is full
@@ -96,10 +96,10 @@ func TestDiskFullUnderway(t *testing.T) {
 	if err := os.Remove(filepath.Join(disk, "ballast")); err != nil {
 		t.Fatal(err)
 	}
-	if e, err = oci.OpenEmbedded(disk); err != nil {
+	if e, err = embedded.Open(disk); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := in(e).Push(t.Context(), dir, img, "v1", nil); err != nil {
+	if _, err := registryIn(e).Push(t.Context(), dir, img, "v1", nil); err != nil {
 		t.Errorf("with room again: %v", err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/oci"
+	"github.com/slipway-cd/slipway/internal/adapter/oci/embedded"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -24,7 +25,7 @@ func TestOpenIsCheap(t *testing.T) {
 	best := time.Hour
 	for range 5 {
 		start := time.Now()
-		e, err := oci.OpenEmbedded(filepath.Join(t.TempDir(), "registry"))
+		e, err := embedded.Open(filepath.Join(t.TempDir(), "registry"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,7 +60,7 @@ func TestTwoProcesses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	e, err := oci.OpenEmbedded(registry)
+	e, err := embedded.Open(registry)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ func TestTwoProcesses(t *testing.T) {
 			t.Fatalf("push %d: %v, and it printed: %s", i, err, p.out.String())
 		}
 		dir := filepath.Join(t.TempDir(), "x")
-		if _, err := in(e).Unpack(t.Context(), delivery.Image{Repository: "a/b", Digest: p.digest}, dir); err != nil {
+		if _, err := registryIn(e).Unpack(t.Context(), delivery.Image{Repository: "a/b", Digest: p.digest}, dir); err != nil {
 			t.Error(err)
 		}
 	}
@@ -90,7 +91,7 @@ func TestMemory(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		peak.Store(max(peak.Load(), m.HeapInuse))
 	}
-	r := in(embedded(t))
+	r := registryIn(openEmbedded(t))
 	img := delivery.Image{Repository: "big/model", Digest: built.Digest}
 	start := time.Now()
 	if _, err := r.Push(t.Context(), dir, img, "v1", watch); err != nil {
@@ -120,7 +121,7 @@ func TestMemory(t *testing.T) {
 
 func TestBlobsAreHealed(t *testing.T) {
 	registry := t.TempDir()
-	e, err := oci.OpenEmbedded(registry)
+	e, err := embedded.Open(registry)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +131,7 @@ func TestBlobsAreHealed(t *testing.T) {
 	img := delivery.Image{Repository: "a/b", Digest: built.Digest}
 	push := func() {
 		t.Helper()
-		if _, err := in(e).Push(t.Context(), layout, img, "v1", nil); err != nil {
+		if _, err := registryIn(e).Push(t.Context(), layout, img, "v1", nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -144,11 +145,11 @@ func TestBlobsAreHealed(t *testing.T) {
 			if err := damage(blob); err != nil {
 				t.Fatal(err)
 			}
-			if has, err := in(e).Has(t.Context(), img); has {
+			if has, err := registryIn(e).Has(t.Context(), img); has {
 				t.Errorf("Has = %v, %v without %s", has, err, blob)
 			}
 			push()
-			if has, err := in(e).Has(t.Context(), img); err != nil || !has {
+			if has, err := registryIn(e).Has(t.Context(), img); err != nil || !has {
 				t.Errorf("Has = %v, %v after the second push", has, err)
 			}
 		}
@@ -158,21 +159,21 @@ func TestBlobsAreHealed(t *testing.T) {
 // TestRot changes stored bytes without changing their number.
 func TestRot(t *testing.T) {
 	registry := t.TempDir()
-	e, err := oci.OpenEmbedded(registry)
+	e, err := embedded.Open(registry)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer e.Close()
 	layout, model := t.TempDir(), t.TempDir()
 	built := porttest.WriteLayout(t, layout, port.ImageConfig{}, []porttest.LayerEntry{{Name: "a", Body: strings.Repeat("x", 99999)}})
-	img, err := in(e).Push(t.Context(), layout, delivery.Image{Repository: "a/b", Digest: built.Digest}, "v1", nil)
+	img, err := registryIn(e).Push(t.Context(), layout, delivery.Image{Repository: "a/b", Digest: built.Digest}, "v1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(model, "weights.bin"), []byte(strings.Repeat("w", 99999)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	digest, err := in(e).Store(t.Context(), "m", model, nil)
+	digest, err := registryIn(e).Store(t.Context(), "m", model, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,10 +191,10 @@ func TestRot(t *testing.T) {
 		}
 	}
 	dir := filepath.Join(t.TempDir(), "x")
-	if _, err := in(e).Unpack(t.Context(), img, dir); !fault.Is(err, fault.Corrupt) {
+	if _, err := registryIn(e).Unpack(t.Context(), img, dir); !fault.Is(err, fault.Corrupt) {
 		t.Errorf("Unpack = %v, want corrupt", err)
 	}
-	err = in(e).Fetch(t.Context(), delivery.ModelRef{Group: "m", Version: 1, Digest: digest}, dir)
+	err = registryIn(e).Fetch(t.Context(), delivery.ModelRef{Group: "m", Version: 1, Digest: digest}, dir)
 	if !fault.Is(err, fault.Corrupt) || !strings.Contains(err.Error(), "weights.bin") {
 		t.Errorf("Fetch = %v, want corrupt, naming the file", err)
 	}
@@ -228,7 +229,7 @@ func TestAbandonedUploads(t *testing.T) {
 }
 
 func TestListen(t *testing.T) {
-	e := embedded(t)
+	e := openEmbedded(t)
 	for _, addr := range []string{"0.0.0.0:0", ":0", "192.0.2.1:5000", "example.com:80", "nonsense"} {
 		if l, err := e.Listen(addr); !fault.Is(err, fault.Invalid) {
 			t.Errorf("Listen(%s) = %v, %v, want it refused", addr, l, err)
@@ -240,7 +241,7 @@ func TestListen(t *testing.T) {
 	}
 	defer l.Close()
 	built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a"}})
-	img, err := in(e).Push(t.Context(), built.Layout, delivery.Image{Repository: "a/b", Digest: built.Digest}, "v1", nil)
+	img, err := registryIn(e).Push(t.Context(), built.Layout, delivery.Image{Repository: "a/b", Digest: built.Digest}, "v1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

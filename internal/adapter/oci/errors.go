@@ -47,17 +47,17 @@ func (p repoRef) classify(err error) (fault.Kind, string) {
 	var network net.Error
 	switch text := err.Error(); {
 	case isNoSpace(err):
-		return fault.Exhausted, "make room where " + p.displayName + " keeps its images"
+		return fault.Exhausted, "free some space where " + p.displayName + " stores its images"
 	case strings.Contains(text, mismatchPrefix):
-		return fault.Corrupt, "what " + p.displayName + " keeps is not what was pushed: push it again"
+		return fault.Corrupt, "the content in " + p.displayName + " is not what was pushed: push it again"
 	case errors.As(err, &answer):
 		return p.classifyResponse(answer)
 	case strings.Contains(text, "credentials"):
-		return fault.Denied, "look at credHelpers and credsStore in Docker's config.json"
+		return fault.Denied, "check credHelpers and credsStore in Docker's config.json"
 	case errors.As(err, &asked) || errors.As(err, &network) || errors.Is(err, syscall.ECONNREFUSED):
 		return fault.Unavailable, "can this machine reach " + p.displayName + "?"
 	case errors.Is(err, fs.ErrPermission):
-		return fault.Denied, "look at the owner and the permissions of the folder"
+		return fault.Denied, "check the owner and the permissions of the folder"
 	case errors.Is(err, fs.ErrNotExist):
 		return fault.NotFound, ""
 	}
@@ -67,21 +67,21 @@ func (p repoRef) classify(err error) (fault.Kind, string) {
 func (p repoRef) classifyResponse(a *transport.Error) (fault.Kind, string) {
 	for _, d := range a.Errors {
 		if d.Code == transport.DigestInvalidErrorCode {
-			return fault.Corrupt, "a file changed while it was uploaded, or was damaged before: build it again"
+			return fault.Corrupt, "a file changed during the upload or was already damaged: build it again"
 		}
 	}
 	switch a.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return fault.Denied, fmt.Sprintf("log in with `docker login %s`, or check what the account may do there", p.displayName)
+		return fault.Denied, fmt.Sprintf("log in with `docker login %s`, or check the permissions of the account", p.displayName)
 	case http.StatusNotFound:
 		return fault.NotFound, ""
 	case http.StatusRequestEntityTooLarge, http.StatusInsufficientStorage:
-		return fault.Exhausted, "the registry has no room for it"
+		return fault.Exhausted, "the registry is out of space, or limits the size of uploads"
 	case http.StatusTooManyRequests:
-		return fault.Unavailable, p.displayName + " asks to slow down: try again later"
+		return fault.Unavailable, p.displayName + " is rate limiting requests: try again later"
 	}
 	if a.StatusCode >= 500 {
-		return fault.Unavailable, p.displayName + " has trouble of its own: try again later"
+		return fault.Unavailable, p.displayName + " is failing (5xx): try again later"
 	}
 	return fault.Failed, ""
 }
@@ -90,19 +90,6 @@ func (p repoRef) classifyResponse(a *transport.Error) (fault.Kind, string) {
 func isNoSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
 		strings.Contains(err.Error(), "no space left on device") || strings.Contains(err.Error(), "disk quota exceeded")
-}
-
-// kindOf judges an error of the file system.
-func kindOf(err error) fault.Kind {
-	switch {
-	case isNoSpace(err):
-		return fault.Exhausted
-	case errors.Is(err, fs.ErrPermission):
-		return fault.Denied
-	case errors.Is(err, fs.ErrNotExist):
-		return fault.NotFound
-	}
-	return fault.Internal
 }
 
 func isNotFound(err error) bool {
@@ -120,7 +107,7 @@ func diskFull(act, folder, what string, need int64, because error) error {
 		said += fmt.Sprintf(", %s needs %s", what, formatBytes(need))
 	}
 	return fault.New(fault.Exhausted, "%s: %s", act, said).
-		Hint("make room there and run it again; `slipway cleanup` removes what no release needs").Cause(because)
+		Hint("free some space there and run it again; `slipway cleanup` removes what no release needs").Cause(because)
 }
 
 func formatBytes(n int64) string {

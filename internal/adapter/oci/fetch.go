@@ -32,7 +32,7 @@ func (r *Registry) Fetch(ctx context.Context, m delivery.ModelRef, dir string) e
 		return err
 	}
 	if !m.Digest.Valid() {
-		return fault.New(fault.Invalid, "model %s: %q is no digest", m, m.Digest)
+		return fault.New(fault.Invalid, "model %s: invalid digest %q", m, m.Digest)
 	}
 	at, err := r.repoRef(ctx, repository)
 	if err != nil {
@@ -44,19 +44,19 @@ func (r *Registry) Fetch(ctx context.Context, m delivery.ModelRef, dir string) e
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return fault.New(kindOf(err), "%s", act).Cause(err)
+		return fault.New(fault.FileKind(err), "%s", act).Cause(err)
 	}
-	unlock, err := lock(ctx, dir+".lock")
+	held, err := lockFolder(ctx, act, dir)
 	if err != nil {
-		return fmt.Errorf("%s: %w", act, err)
+		return err
 	}
-	defer unlock()
+	defer held.Close()
 	entries, err := os.ReadDir(dir)
 	if err == nil && len(entries) > 0 {
 		return r.verifyFolder(ctx, act, files, dir)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fault.New(kindOf(err), "%s", act).Cause(err)
+		return fault.New(fault.FileKind(err), "%s", act).Cause(err)
 	}
 	return at.download(ctx, act, files, dir)
 }
@@ -81,13 +81,13 @@ func (p repoRef) modelManifest(ctx context.Context, act string, d delivery.Diges
 	if err != nil {
 		return nil, nil, p.toFault(ctx, act, err)
 	}
-	err = errors.New("its manifest is damaged")
+	err = errors.New("the manifest is corrupt")
 	var files []modelfiles.File
-	if sum(got.Manifest) == d {
+	if delivery.DigestOf(got.Manifest) == d {
 		files, err = modelfiles.Parse(got.Manifest)
 	}
 	if err != nil {
-		return nil, nil, fault.New(fault.Corrupt, "%s: %s", act, err).Hint("what lies under %s was not stored by Slipway", d)
+		return nil, nil, fault.New(fault.Corrupt, "%s: %s", act, err).Hint("%s was not stored by Slipway", d)
 	}
 	return got.Manifest, files, nil
 }
@@ -113,10 +113,10 @@ func (p repoRef) download(ctx context.Context, act string, files map[string]v1.D
 		}
 	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fault.New(kindOf(err), "%s", act).Cause(err)
+		return fault.New(fault.FileKind(err), "%s", act).Cause(err)
 	}
 	if err := os.Rename(partial, dir); err != nil {
-		return fault.New(kindOf(err), "%s", act).Cause(err)
+		return fault.New(fault.FileKind(err), "%s", act).Cause(err)
 	}
 	return nil
 }
@@ -154,7 +154,7 @@ func (p repoRef) downloadFile(ctx context.Context, d v1.Descriptor, to string) (
 func (p repoRef) fileFault(ctx context.Context, act, title string, err error) error {
 	switch {
 	case isNotFound(err) && ctx.Err() == nil:
-		return corruptFile(act, title, errors.New("the registry has lost it"))
+		return corruptFile(act, title, errors.New("not found in the registry"))
 	case strings.Contains(err.Error(), mismatchPrefix) && ctx.Err() == nil:
 		return corruptFile(act, title, err)
 	}
@@ -171,7 +171,7 @@ func corruptFile(act, title string, err error) error {
 func (r *Registry) verifyFolder(ctx context.Context, act string, files map[string]v1.Descriptor, dir string) error {
 	changed := func(title string, why string) error {
 		return fault.New(fault.Corrupt, "%s: file %s in %s is not what was stored: %s", act, title, dir, why).
-			Hint("remove %s and run it again: it is fetched anew", dir)
+			Hint("remove %s and run it again to fetch it anew", dir)
 	}
 	seen := map[string]bool{}
 	err := filepath.WalkDir(dir, func(at string, e fs.DirEntry, err error) error {
@@ -189,9 +189,9 @@ func (r *Registry) verifyFolder(ctx context.Context, act string, files map[strin
 		case err != nil:
 			return err
 		case !known:
-			return changed(title, "it does not belong there")
+			return changed(title, "unexpected file")
 		case !info.Mode().IsRegular():
-			return changed(title, "it is no regular file")
+			return changed(title, "not a regular file")
 		case info.Size() != want.Size:
 			return changed(title, fmt.Sprintf("%d bytes instead of %d", info.Size(), want.Size))
 		}
@@ -201,16 +201,16 @@ func (r *Registry) verifyFolder(ctx context.Context, act string, files map[strin
 		}
 		got, _, err := digestFile(ctx, at)
 		if err == nil && got != want.Digest {
-			err = changed(title, "its digest is "+got.String())
+			err = changed(title, "the digest is "+got.String())
 		}
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("look at the model's folder: %w", err)
+		return fmt.Errorf("check the model's folder: %w", err)
 	}
 	for _, title := range sortedTitles(files) {
 		if !seen[title] {
-			return changed(title, "it is missing")
+			return changed(title, "missing")
 		}
 	}
 	return nil

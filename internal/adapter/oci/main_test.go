@@ -6,7 +6,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/slipway-cd/slipway/internal/adapter/oci"
+	"github.com/slipway-cd/slipway/internal/adapter/oci/embedded"
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
@@ -23,10 +23,10 @@ func TestMain(m *testing.M) {
 }
 
 func pushAlone(registry, layout string, digest delivery.Digest) error {
-	e, err := oci.OpenEmbedded(registry)
+	e, err := embedded.Open(registry)
 	if err != nil {
 		return err
 	}
-	_, err = in(e).Push(context.Background(), layout, delivery.Image{Repository: "a/b", Digest: digest}, "v1", nil)
+	_, err = registryIn(e).Push(context.Background(), layout, delivery.Image{Repository: "a/b", Digest: digest}, "v1", nil)
 	return err
 }

@@ -83,7 +83,7 @@ func (r *Registry) newPacker(ctx context.Context, m delivery.ModelRef) (packer, 
 		return packer{}, err
 	}
 	if !m.Digest.Valid() || m.Version < 0 {
-		return packer{}, fault.New(fault.Invalid, "model %s: %q is no digest of a version", m, m.Digest)
+		return packer{}, fault.New(fault.Invalid, "model %s: invalid version or digest %q", m, m.Digest)
 	}
 	source, err := r.repoRef(ctx, repository)
 	if err != nil {
@@ -102,9 +102,9 @@ func (r *Registry) newPacker(ctx context.Context, m delivery.ModelRef) (packer, 
 func programsDigest(programs map[string][]byte) delivery.Digest {
 	var all strings.Builder
 	for _, arch := range slices.Sorted(maps.Keys(programs)) {
-		fmt.Fprintf(&all, "%s %s\n", arch, sum(programs[arch]))
+		fmt.Fprintf(&all, "%s %s\n", arch, delivery.DigestOf(programs[arch]))
 	}
-	return sum([]byte(all.String()))
+	return delivery.DigestOf([]byte(all.String()))
 }
 
 // tag names model, version, artifact and programs; the group is cut to what a
@@ -150,7 +150,7 @@ func (p packer) recordImage(ctx context.Context, d delivery.Digest) error {
 	if err == nil {
 		err = remote.Put(p.source.repo.Tag(p.tag("packed")), rawManifest(text), p.source.options...)
 	}
-	return p.source.toFault(ctx, p.act+": note its image", err)
+	return p.source.toFault(ctx, p.act+": record its image", err)
 }
 
 // build reads the whole model once, for the digests; nothing of it is kept.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/slipway-cd/slipway/internal/adapter/oci"
+	"github.com/slipway-cd/slipway/internal/adapter/oci/embedded"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -27,7 +27,7 @@ func TestPackRot(t *testing.T) {
 	for name, damage := range cases {
 		t.Run(name, func(t *testing.T) {
 			registry := t.TempDir()
-			e, err := oci.OpenEmbedded(registry)
+			e, err := embedded.Open(registry)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -75,7 +75,7 @@ func TestPackMemory(t *testing.T) {
 			}
 		}
 	}
-	r := packer(embedded(t), twoArchs())
+	r := packer(openEmbedded(t), twoArchs())
 	d, err := r.Store(t.Context(), "big", dir, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func TestPackTrouble(t *testing.T) {
 	for status, want := range map[int]fault.Kind{403: fault.Denied, 503: fault.Unavailable, 507: fault.Exhausted} {
 		o := startOrdinary(t)
 		login(t, o.host, "s3cret")
-		r := packer(embedded(t), twoArchs())
+		r := packer(openEmbedded(t), twoArchs())
 		m := model(t, r, "{}")
 		o.trouble = func(req *http.Request) int {
 			if req.Method == http.MethodPatch {

@@ -100,7 +100,7 @@ func (p packer) images(common []v1.Layer) (taggable, []v1.Descriptor, error) {
 	}
 	index, ok := mutate.Annotations(all, p.labels).(v1.ImageIndex)
 	if !ok {
-		return nil, nil, errors.New("an annotated index is no index")
+		return nil, nil, errors.New("the annotated index is not an index")
 	}
 	parts, err := allDescriptors(index)
 	return index, parts, err
@@ -126,7 +126,7 @@ func (p packer) image(arch string, common []v1.Layer) (v1.Image, error) {
 	}
 	annotated, ok := mutate.Annotations(img, p.labels).(v1.Image)
 	if !ok {
-		return nil, errors.New("an annotated image is no image")
+		return nil, errors.New("the annotated image is not an image")
 	}
 	return annotated, nil
 }

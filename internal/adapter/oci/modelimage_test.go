@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-cd/slipway/internal/adapter/oci"
+	"github.com/slipway-cd/slipway/internal/adapter/oci/embedded"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
@@ -53,8 +54,8 @@ func twoArchs() oci.Programs {
 	return programs(map[string][]byte{"amd64": []byte("one"), "arm64": []byte("two")})
 }
 
-func packer(e *oci.Embedded, p oci.Programs) *oci.Registry {
-	return oci.New(oci.Config{Embedded: func() (*oci.Embedded, error) { return e, nil }, Programs: p, RetryDelay: time.Millisecond})
+func packer(e *embedded.Registry, p oci.Programs) *oci.Registry {
+	return oci.New(oci.Config{Embedded: func() (*embedded.Registry, error) { return e, nil }, Programs: p, RetryDelay: time.Millisecond})
 }
 
 // another is a registry by other people, and how to look into it.
@@ -68,14 +69,14 @@ func another(t *testing.T) string {
 func TestEmbeddedModelImages(t *testing.T) {
 	built := program(t)
 	porttest.TestModelImagePacker(t, func(t *testing.T) (porttest.ModelImageFixture, string) {
-		return packer(embedded(t), built), "mlops/retail-api"
+		return packer(openEmbedded(t), built), "mlops/retail-api"
 	})
 }
 
 func TestRemoteModelImages(t *testing.T) {
 	built := program(t)
 	porttest.TestModelImagePacker(t, func(t *testing.T) (porttest.ModelImageFixture, string) {
-		return packer(embedded(t), built), another(t) + "/mlops/retail-api"
+		return packer(openEmbedded(t), built), another(t) + "/mlops/retail-api"
 	})
 }
 
@@ -103,7 +104,7 @@ func reference(t *testing.T, s string) name.Reference {
 
 // TestPackedIndex looks at what lies in the other registry.
 func TestPackedIndex(t *testing.T) {
-	r := packer(embedded(t), twoArchs())
+	r := packer(openEmbedded(t), twoArchs())
 	m := model(t, r, `{"coef":1}`)
 	repository := another(t) + "/mlops/api"
 	img, err := r.Pack(t.Context(), m, repository)
@@ -154,7 +155,7 @@ func TestPackedIndex(t *testing.T) {
 
 // TestPackIsStable holds the digest itself: the same on every machine, for ever.
 func TestPackIsStable(t *testing.T) {
-	r := packer(embedded(t), twoArchs())
+	r := packer(openEmbedded(t), twoArchs())
 	img, err := r.Pack(t.Context(), model(t, r, "{}"), "a/b")
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +170,7 @@ func TestPackIsStable(t *testing.T) {
 func TestPackedOnce(t *testing.T) {
 	o := startOrdinary(t)
 	login(t, o.host, "s3cret")
-	e := embedded(t)
+	e := openEmbedded(t)
 	r := packer(e, twoArchs())
 	m := model(t, r, "{}")
 	first, err := r.Pack(t.Context(), m, o.host+"/mlops/api")
@@ -196,7 +197,7 @@ func TestPackedOnce(t *testing.T) {
 // TestPlantedTag puts another image under the tag: it is not taken for ours.
 func TestPlantedTag(t *testing.T) {
 	host := another(t)
-	r := packer(embedded(t), twoArchs())
+	r := packer(openEmbedded(t), twoArchs())
 	m := model(t, r, "{}")
 	honest, err := r.Pack(t.Context(), m, host+"/honest")
 	if err != nil {
@@ -214,7 +215,7 @@ func TestPlantedTag(t *testing.T) {
 	if err := remote.Write(reference(t, host+"/planted:"+tags[0]), annotated); err != nil {
 		t.Fatal(err)
 	}
-	for name, r := range map[string]*oci.Registry{"noted": r, "anew": packer(embedded(t), twoArchs())} {
+	for name, r := range map[string]*oci.Registry{"noted": r, "anew": packer(openEmbedded(t), twoArchs())} {
 		if name == "anew" {
 			model(t, r, "{}")
 		}
@@ -225,7 +226,7 @@ func TestPlantedTag(t *testing.T) {
 }
 
 func TestPackWithoutPrograms(t *testing.T) {
-	r := packer(embedded(t), func() (map[string][]byte, error) { return nil, fault.New(fault.Unavailable, "no programs") })
+	r := packer(openEmbedded(t), func() (map[string][]byte, error) { return nil, fault.New(fault.Unavailable, "no programs") })
 	if _, err := r.Pack(t.Context(), model(t, r, "{}"), "a/b"); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("Pack = %v, want unavailable", err)
 	}
@@ -233,7 +234,7 @@ func TestPackWithoutPrograms(t *testing.T) {
 
 // TestNoteIsData holds the note's form: a later Slipway has to understand it.
 func TestNoteIsData(t *testing.T) {
-	e := embedded(t)
+	e := openEmbedded(t)
 	r := packer(e, twoArchs())
 	m := model(t, r, "{}")
 	img, err := r.Pack(t.Context(), m, "a/b")

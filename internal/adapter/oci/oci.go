@@ -5,6 +5,7 @@ package oci
 import (
 	"context"
 	"net/http"
+	"runtime"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -12,26 +13,25 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"github.com/slipway-cd/slipway/internal/adapter/oci/embedded"
 	"github.com/slipway-cd/slipway/internal/adapter/oci/modelprogram"
+	"github.com/slipway-cd/slipway/internal/adapter/oci/repository"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// DefaultAddress is where other tools find the embedded registry while it listens.
-const DefaultAddress = "127.0.0.1:5000"
-
 // Config of a Registry. Zero values are useful, except that without Embedded
 // every repository needs a host.
 type Config struct {
-	Embedded      func() (*Embedded, error) // asked at the first use; see Lazy
-	Address       string                    // where Embedded listens for other tools; default DefaultAddress
-	Keychain      authn.Keychain            // default: Docker's configuration and its credential helpers
-	Transport     http.RoundTripper         // to the other registries; default: go-containerregistry's
-	RetryDelay    time.Duration             // before the first of two retries; default 1 s
-	VerifyContent bool                      // Fetch reads every byte of a folder that is already there
-	Programs      Programs                  // what a packed model brings along; default: those that `make` embedded
-	OS, Arch      string                    // which image of a multi-platform one; default this machine's, on linux
+	Embedded      func() (*embedded.Registry, error) // called at the first use; see embedded.Lazy
+	Address       string                             // where Embedded listens for other tools; default embedded.DefaultAddress
+	Keychain      authn.Keychain                     // default: Docker's configuration and its credential helpers
+	Transport     http.RoundTripper                  // to the other registries; default: go-containerregistry's
+	RetryDelay    time.Duration                      // before the first of two retries; default 1 s
+	VerifyContent bool                               // Fetch reads every byte of a folder that is already there
+	Programs      Programs                           // what a packed model brings along; default: those that `make` embedded
+	OS, Arch      string                             // which image of a multi-platform one; default this machine's, on linux
 }
 
 // Programs gives the program that takes models out of images, by architecture.
@@ -53,7 +53,7 @@ var (
 // New makes a Registry; nothing is opened or asked yet.
 func New(c Config) *Registry {
 	if c.Address == "" {
-		c.Address = DefaultAddress
+		c.Address = embedded.DefaultAddress
 	}
 	if c.Keychain == nil {
 		c.Keychain = authn.DefaultKeychain
@@ -71,14 +71,14 @@ func New(c Config) *Registry {
 		c.OS = "linux"
 	}
 	if c.Arch == "" {
-		c.Arch = hostArch
+		c.Arch = runtime.GOARCH
 	}
 	return &Registry{c: c}
 }
 
 // Reference is the name under which other tools on this machine pull the image.
 func (r *Registry) Reference(img delivery.Image) string {
-	if n, err := parseName(img.Repository); err == nil && n.host == "" {
+	if n, err := repository.Parse(img.Repository); err == nil && n.Host == "" {
 		return r.c.Address + "/" + img.String()
 	}
 	return img.String()
@@ -87,53 +87,53 @@ func (r *Registry) Reference(img delivery.Image) string {
 // repoRef is one repository with the way to reach it.
 type repoRef struct {
 	repo        name.Repository
-	embedded    *Embedded // nil: another registry
-	displayName string    // host, for people
+	embedded    *embedded.Registry // nil: another registry
+	displayName string             // host, for people
 	transport   http.RoundTripper
 	options     []remote.Option
 }
 
 // repoRef finds the repository; nothing is asked yet.
-func (r *Registry) repoRef(ctx context.Context, repository string) (repoRef, error) {
-	n, err := parseName(repository)
+func (r *Registry) repoRef(ctx context.Context, repoName string) (repoRef, error) {
+	n, err := repository.Parse(repoName)
 	if err != nil {
 		return repoRef{}, err
 	}
-	if n.host == "" {
+	if n.Host == "" {
 		return r.embeddedRef(ctx, n)
 	}
-	repo, err := name.NewRepository(n.host+"/"+n.path, name.StrictValidation)
+	repo, err := name.NewRepository(n.Host+"/"+n.Path, name.StrictValidation)
 	if err != nil {
-		return repoRef{}, fault.New(fault.Invalid, "repository %q", repository).Cause(err)
+		return repoRef{}, fault.New(fault.Invalid, "repository %q", repoName).Cause(err)
 	}
 	safe := requireTLS{r.c.Transport}
 	options := append(r.commonOptions(ctx),
 		remote.WithTransport(safe),
 		remote.WithAuthFromKeychain(r.c.Keychain),
 		remote.WithRetryBackoff(remote.Backoff{Duration: r.c.RetryDelay, Factor: 3, Jitter: 0.1, Steps: 3}))
-	return repoRef{repo: repo, displayName: n.host, transport: safe, options: options}, nil
+	return repoRef{repo: repo, displayName: n.Host, transport: safe, options: options}, nil
 }
 
-func (r *Registry) embeddedRef(ctx context.Context, n repoName) (repoRef, error) {
+func (r *Registry) embeddedRef(ctx context.Context, n repository.Name) (repoRef, error) {
 	if r.c.Embedded == nil {
-		return repoRef{}, fault.New(fault.Invalid, "repository %q has no registry", n.path).
-			Hint("put the registry's host before it: registry.example.com/%s", n.path)
+		return repoRef{}, fault.New(fault.Invalid, "repository %q has no registry", n.Path).
+			Hint("prefix it with the host of a registry: registry.example.com/%s", n.Path)
 	}
 	e, err := r.c.Embedded()
 	if err != nil {
 		return repoRef{}, err
 	}
-	repo, err := name.NewRepository(embeddedHost+"/"+n.path, name.StrictValidation)
+	repo, err := name.NewRepository(embedded.Host+"/"+n.Path, name.StrictValidation)
 	if err != nil {
-		return repoRef{}, fault.New(fault.Invalid, "repository %q", n.path).Cause(err)
+		return repoRef{}, fault.New(fault.Invalid, "repository %q", n.Path).Cause(err)
 	}
 	// A folder does not get better by asking again: no retries.
 	options := append(r.commonOptions(ctx),
-		remote.WithTransport(e.transport),
+		remote.WithTransport(e.Transport()),
 		remote.WithAuth(authn.Anonymous),
 		remote.WithRetryBackoff(remote.Backoff{Duration: time.Millisecond, Steps: 1}),
 		remote.WithRetryStatusCodes())
-	return repoRef{repo: repo, embedded: e, displayName: "the embedded registry", transport: e.transport, options: options}, nil
+	return repoRef{repo: repo, embedded: e, displayName: "the embedded registry", transport: e.Transport(), options: options}, nil
 }
 
 func (r *Registry) commonOptions(ctx context.Context) []remote.Option {
@@ -149,9 +149,9 @@ func (r *Registry) commonOptions(ctx context.Context) []remote.Option {
 type requireTLS struct{ next http.RoundTripper }
 
 func (c requireTLS) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Scheme != "https" && !isLoopback(req.URL.Hostname()) {
-		return nil, fault.New(fault.Denied, "speak unencrypted HTTP with %s", req.URL.Host).
-			Hint("give the registry a certificate; only registries on this machine may go without")
+	if req.URL.Scheme != "https" && !repository.IsLoopback(req.URL.Hostname()) {
+		return nil, fault.New(fault.Denied, "send unencrypted HTTP to %s", req.URL.Host).
+			Hint("give the registry a TLS certificate; only registries on this machine may use plain HTTP")
 	}
 	return c.next.RoundTrip(req)
 }

@@ -4,13 +4,14 @@ import (
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/adapter/oci"
+	"github.com/slipway-cd/slipway/internal/adapter/oci/embedded"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-func embedded(t *testing.T) *oci.Embedded {
+func openEmbedded(t *testing.T) *embedded.Registry {
 	t.Helper()
-	e, err := oci.OpenEmbedded(t.TempDir())
+	e, err := embedded.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,14 +23,14 @@ func embedded(t *testing.T) *oci.Embedded {
 	return e
 }
 
-func in(e *oci.Embedded) *oci.Registry {
-	return oci.New(oci.Config{Embedded: func() (*oci.Embedded, error) { return e, nil }})
+func registryIn(e *embedded.Registry) *oci.Registry {
+	return oci.New(oci.Config{Embedded: func() (*embedded.Registry, error) { return e, nil }})
 }
 
 func TestEmbeddedImages(t *testing.T) {
-	porttest.TestImageStore(t, func(t *testing.T) (port.ImageStore, string) { return in(embedded(t)), "mlops/retail-api" })
+	porttest.TestImageStore(t, func(t *testing.T) (port.ImageStore, string) { return registryIn(openEmbedded(t)), "mlops/retail-api" })
 }
 
 func TestEmbeddedArtifacts(t *testing.T) {
-	porttest.TestArtifactStore(t, func(t *testing.T) port.ArtifactStore { return in(embedded(t)) })
+	porttest.TestArtifactStore(t, func(t *testing.T) port.ArtifactStore { return registryIn(openEmbedded(t)) })
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"github.com/slipway-cd/slipway/internal/adapter/oci/repository"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -21,9 +22,9 @@ func (r *Registry) Push(ctx context.Context, dir string, img delivery.Image, tag
 	if err := validateImage(img); err != nil {
 		return delivery.Image{}, err
 	}
-	if !tagPattern.MatchString(tag) {
-		return delivery.Image{}, fault.New(fault.Invalid, "%q is no tag", tag).
-			Hint("letters, digits and . _ -, at most 128 of them")
+	if !repository.ValidTag(tag) {
+		return delivery.Image{}, fault.New(fault.Invalid, "invalid tag %q", tag).
+			Hint("use at most 128 letters, digits and . _ -")
 	}
 	at, err := r.repoRef(ctx, img.Repository)
 	if err != nil {
@@ -54,8 +55,8 @@ func (p repoRef) send(ctx context.Context, act, tag string, what remote.Taggable
 	seen := newProgressTransport(p.transport, progress, parts)
 	err = remote.Push(p.repo.Tag(tag), what, append(p.options, remote.WithTransport(seen))...)
 	seen.finish(err == nil)
-	if err != nil && p.embedded != nil && (isNoSpace(err) || lacksSpace(p.embedded.dir, need)) && ctx.Err() == nil {
-		return diskFull(act, p.embedded.dir, "the image", need, err)
+	if err != nil && p.embedded != nil && (isNoSpace(err) || lacksSpace(p.embedded.Dir(), need)) && ctx.Err() == nil {
+		return diskFull(act, p.embedded.Dir(), "the image", need, err)
 	}
 	return p.toFault(ctx, act, err)
 }
@@ -76,7 +77,7 @@ func (r *Registry) Has(ctx context.Context, img delivery.Image) (bool, error) {
 	if err != nil {
 		return false, at.toFault(ctx, "look for "+img.String(), err)
 	}
-	return at.embedded == nil || at.embedded.holds(img.Digest), nil
+	return at.embedded == nil || at.embedded.IsComplete(img.Digest), nil
 }
 
 // isTagged tells whether there is nothing to do. Trouble is left to the push.
@@ -85,7 +86,7 @@ func (p repoRef) isTagged(img delivery.Image, tag string) bool {
 	if err != nil || d.Digest.String() != string(img.Digest) {
 		return false
 	}
-	return p.embedded == nil || p.embedded.holds(img.Digest)
+	return p.embedded == nil || p.embedded.IsComplete(img.Digest)
 }
 
 // prepare makes the embedded registry ready for the blobs: leftovers go, and a
@@ -95,20 +96,20 @@ func (p repoRef) prepare(act string, parts []v1.Descriptor) (need int64, err err
 	if p.embedded == nil {
 		return 0, nil
 	}
-	p.embedded.sweep(p.repo.RepositoryStr(), time.Now())
+	p.embedded.RemoveAbandonedUploads(p.repo.RepositoryStr(), time.Now())
 	for _, part := range parts {
-		p.embedded.heal(part)
-		if !p.embedded.hasBlob(part) {
+		p.embedded.RemoveDamagedBlob(part)
+		if !p.embedded.HasBlob(part) {
 			need += part.Size
 		}
 	}
-	if lacksSpace(p.embedded.dir, need) {
-		return need, diskFull(act, p.embedded.dir, "the image", need, nil)
+	if lacksSpace(p.embedded.Dir(), need) {
+		return need, diskFull(act, p.embedded.Dir(), "the image", need, nil)
 	}
 	for _, part := range parts {
 		// The library takes a manifest that is there for the image being whole.
 		if need > 0 && (part.MediaType.IsImage() || part.MediaType.IsIndex()) {
-			p.embedded.forget(part)
+			p.embedded.RemoveBlob(part)
 		}
 	}
 	return need, nil
@@ -150,7 +151,7 @@ func fromLayout(dir string, img delivery.Image) (remote.Taggable, []v1.Descripto
 		}
 		return what, parts, nil
 	}
-	return nil, nil, broken(fault.NotFound, errors.New("it is not among the layout's images"))
+	return nil, nil, broken(fault.NotFound, errors.New("the layout does not list it"))
 }
 
 func resolve(in v1.ImageIndex, d v1.Descriptor) (remote.Taggable, []v1.Descriptor, error) {

@@ -41,7 +41,7 @@ func (r *Registry) Attach(ctx context.Context, s port.Subject, predicateType str
 		return port.Attachment{}, err
 	}
 	layer := modelFile{content: string(bundle), Descriptor: v1.Descriptor{
-		MediaType: bundleType, Size: int64(len(bundle)), Digest: v1Hash(sum(bundle))}}
+		MediaType: bundleType, Size: int64(len(bundle)), Digest: v1Hash(delivery.DigestOf(bundle))}}
 	m, err := json.Marshal(manifest{
 		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, ArtifactType: bundleType,
 		Config: emptyLayer().Descriptor, Layers: []v1.Descriptor{layer.Descriptor}, Subject: &subject,
@@ -53,7 +53,7 @@ func (r *Registry) Attach(ctx context.Context, s port.Subject, predicateType str
 	if _, err := at.prepare(act, []v1.Descriptor{layer.Descriptor}); err != nil {
 		return port.Attachment{}, err
 	}
-	out := port.Attachment{Digest: sum(m), Type: predicateType}
+	out := port.Attachment{Digest: delivery.DigestOf(m), Type: predicateType}
 	return out, at.attach(ctx, act, s, layer, m)
 }
 
@@ -74,7 +74,7 @@ func (p repoRef) attach(ctx context.Context, act string, s port.Subject, layer m
 			}
 		}
 	}
-	return fault.New(fault.Unavailable, "%s: %s took it and does not list it", act, p.displayName).Hint("run it again")
+	return fault.New(fault.Unavailable, "%s: %s accepted it but does not list it", act, p.displayName).Hint("run it again")
 }
 
 // Attachments lists the bundles of a subject that is there and whole.
@@ -112,12 +112,12 @@ func (r *Registry) Bundle(ctx context.Context, s port.Subject, a port.Attachment
 	var m manifest
 	err = json.Unmarshal(got.Manifest, &m)
 	switch {
-	case err != nil || sum(got.Manifest) != a.Digest:
-		err = errors.New("its manifest is damaged")
+	case err != nil || delivery.DigestOf(got.Manifest) != a.Digest:
+		err = errors.New("the manifest is corrupt")
 	case len(m.Layers) != 1 || !strings.HasPrefix(string(m.Layers[0].MediaType), bundleFamily):
-		err = errors.New("it holds no bundle")
+		err = errors.New("the manifest has no bundle")
 	case m.Layers[0].Size > maxBundle:
-		err = fmt.Errorf("it has %s", formatBytes(m.Layers[0].Size))
+		err = fmt.Errorf("the bundle is too large (%s)", formatBytes(m.Layers[0].Size))
 	default:
 		return at.bundle(ctx, act, m.Layers[0])
 	}
@@ -138,8 +138,8 @@ func (p repoRef) bundle(ctx context.Context, act string, d v1.Descriptor) ([]byt
 	if err != nil {
 		return nil, p.toFault(ctx, act, err)
 	}
-	if v1Hash(sum(raw)) != d.Digest {
-		return nil, fault.New(fault.Corrupt, "%s: it is not what was attached", act)
+	if v1Hash(delivery.DigestOf(raw)) != d.Digest {
+		return nil, fault.New(fault.Corrupt, "%s: the content differs from what was attached", act)
 	}
 	return raw, nil
 }
@@ -154,7 +154,7 @@ func (r *Registry) subjectRepo(ctx context.Context, s port.Subject, verb string)
 		}
 	}
 	if !s.Digest().Valid() {
-		return repoRef{}, "", fault.New(fault.Invalid, "%s%s: %q is no digest", verb, s, s.Digest())
+		return repoRef{}, "", fault.New(fault.Invalid, "%s%s: invalid digest %q", verb, s, s.Digest())
 	}
 	at, err := r.repoRef(ctx, repository)
 	return at, verb + s.String(), err
@@ -164,8 +164,8 @@ func (r *Registry) subjectRepo(ctx context.Context, s port.Subject, verb string)
 func (p repoRef) subject(ctx context.Context, act string, s port.Subject) (v1.Descriptor, error) {
 	got, err := remote.Get(p.repo.Digest(string(s.Digest())), p.options...)
 	if isNotFound(err) {
-		return v1.Descriptor{}, fault.New(fault.NotFound, "%s: %s does not have it", act, p.displayName).
-			Hint("deliver it again: the run pushes it").Cause(err)
+		return v1.Descriptor{}, fault.New(fault.NotFound, "%s: not found in %s", act, p.displayName).
+			Hint("run the delivery again to push it").Cause(err)
 	}
 	if err != nil && strings.Contains(err.Error(), "does not match requested digest") {
 		return v1.Descriptor{}, p.changedSubject(act, s)
@@ -173,15 +173,15 @@ func (p repoRef) subject(ctx context.Context, act string, s port.Subject) (v1.De
 	if err != nil {
 		return v1.Descriptor{}, p.toFault(ctx, act, err)
 	}
-	if sum(got.Manifest) != s.Digest() {
+	if delivery.DigestOf(got.Manifest) != s.Digest() {
 		return v1.Descriptor{}, p.changedSubject(act, s)
 	}
 	return v1.Descriptor{MediaType: got.MediaType, Digest: v1Hash(s.Digest()), Size: int64(len(got.Manifest))}, nil
 }
 
 func (p repoRef) changedSubject(act string, s port.Subject) error {
-	return fault.New(fault.Corrupt, "%s: what %s keeps under %s is something else", act, p.displayName, s.Digest().Short()).
-		Hint("somebody changed it: find out who, and deliver it again")
+	return fault.New(fault.Corrupt, "%s: the content in %s differs from digest %s", act, p.displayName, s.Digest().Short()).
+		Hint("it was changed after the push: find out by whom, and deliver it again")
 }
 
 // referrers lists all that refers to the subject.
@@ -192,11 +192,11 @@ func (p repoRef) referrers(ctx context.Context, act string, s port.Subject) ([]v
 	}
 	m, err := index.IndexManifest()
 	if err != nil {
-		return nil, fault.New(fault.Corrupt, "%s: the list is damaged", act).Cause(err)
+		return nil, fault.New(fault.Corrupt, "%s: the list of referrers is corrupt", act).Cause(err)
 	}
 	if len(m.Manifests) > maxReferrers {
-		return nil, fault.New(fault.Exhausted, "%s: there are %d, more than anybody reads", act, len(m.Manifests)).
-			Hint("remove those that nobody needs: `cosign clean`")
+		return nil, fault.New(fault.Exhausted, "%s: too many referrers (%d)", act, len(m.Manifests)).
+			Hint("remove those that are no longer needed: `cosign clean`")
 	}
 	return m.Manifests, nil
 }

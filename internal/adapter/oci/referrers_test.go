@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/slipway-cd/slipway/internal/adapter/oci"
+	"github.com/slipway-cd/slipway/internal/adapter/oci/embedded"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -36,7 +37,7 @@ func pushed(t *testing.T, r *oci.Registry, repository string) [2]port.Subject {
 
 func TestEmbeddedAttestations(t *testing.T) {
 	porttest.TestAttestationStore(t, func(t *testing.T) (port.AttestationStore, [2]port.Subject) {
-		r := in(embedded(t))
+		r := registryIn(openEmbedded(t))
 		subjects := pushed(t, r, "mlops/retail-api")
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "model.json"), []byte("{}"), 0o600); err != nil {
@@ -93,8 +94,8 @@ func TestTagScheme(t *testing.T) {
 // TestTagsStayReadable: beside the user's tags there is nothing, whatever is
 // attached, and a deleted referrer is listed no more.
 func TestTagsStayReadable(t *testing.T) {
-	e := embedded(t)
-	r := in(e)
+	e := openEmbedded(t)
+	r := registryIn(e)
 	s := pushed(t, r, "api")[0]
 	a, err := r.Attach(t.Context(), s, "x", []byte("{}"))
 	if err != nil {
@@ -124,7 +125,7 @@ func TestTagsStayReadable(t *testing.T) {
 // TestSwappedSubject puts another manifest under the image's digest.
 func TestSwappedSubject(t *testing.T) {
 	e, dir := embeddedIn(t)
-	r := in(e)
+	r := registryIn(e)
 	s := pushed(t, r, "api")
 	blob := func(d delivery.Digest) string {
 		return filepath.Join(dir, "docker", "registry", "v2", "blobs", "sha256", d.Hex()[:2], d.Hex(), "data")
@@ -141,10 +142,10 @@ func TestSwappedSubject(t *testing.T) {
 	}
 }
 
-func embeddedIn(t *testing.T) (*oci.Embedded, string) {
+func embeddedIn(t *testing.T) (*embedded.Registry, string) {
 	t.Helper()
 	dir := t.TempDir()
-	e, err := oci.OpenEmbedded(dir)
+	e, err := embedded.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +175,7 @@ func TestRegistryInTrouble(t *testing.T) {
 // TestDamagedList: an entry that was tampered with makes the answer an error.
 func TestDamagedList(t *testing.T) {
 	e, dir := embeddedIn(t)
-	r := in(e)
+	r := registryIn(e)
 	s := pushed(t, r, "api")[0]
 	a, err := r.Attach(t.Context(), s, "x", []byte("{}"))
 	if err != nil {

@@ -36,7 +36,7 @@ type ordinary struct {
 
 func startOrdinary(t *testing.T) *ordinary {
 	t.Helper()
-	l, err := embedded(t).Listen("127.0.0.1:0")
+	l, err := openEmbedded(t).Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func TestTroubleThatStays(t *testing.T) {
 // TestProgressWhileAFileTravels stops an upload in the middle until the push has
 // said how far it is.
 func TestProgressWhileAFileTravels(t *testing.T) {
-	l, err := embedded(t).Listen("127.0.0.1:0")
+	l, err := openEmbedded(t).Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

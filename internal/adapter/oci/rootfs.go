@@ -43,7 +43,7 @@ func (e *entryError) Error() string {
 
 func (e *entryError) Unwrap() error { return e.err }
 
-var errOutside = errors.New("it would leave the folder")
+var errOutside = errors.New("the path leaves the root folder")
 
 func newRootFS(root *os.Root) *rootFS {
 	return &rootFS{root: root, modes: map[string]fs.FileMode{}, times: map[string]*tar.Header{}, buf: make([]byte, 256<<10)}
@@ -130,7 +130,7 @@ func (t *rootFS) mkdirAll(name string) (string, error) {
 		info, err := t.root.Lstat(next)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && links > 0:
-			return "", fmt.Errorf("a link on its way leads to %s, which the image does not have: %w", next, errOutside)
+			return "", fmt.Errorf("a symbolic link in its path points to %s, which is not in the image: %w", next, errOutside)
 		case errors.Is(err, fs.ErrNotExist):
 			if err := t.root.Mkdir(next, 0o755); err != nil {
 				return "", err
@@ -139,7 +139,7 @@ func (t *rootFS) mkdirAll(name string) (string, error) {
 			return "", err
 		case info.Mode()&fs.ModeSymlink != 0:
 			if links++; links > maxLinks {
-				return "", errors.New("too many links on its way")
+				return "", errors.New("too many symbolic links in its path")
 			}
 			target, err := t.root.Readlink(next)
 			if err != nil {
@@ -151,7 +151,7 @@ func (t *rootFS) mkdirAll(name string) (string, error) {
 			todo = append(strings.Split(target, "/"), todo...)
 			continue
 		case !info.IsDir():
-			return "", fmt.Errorf("%s on its way is no folder", next)
+			return "", fmt.Errorf("%s in its path is not a folder", next)
 		}
 		at = next
 	}

@@ -3,8 +3,6 @@ package oci
 import (
 	"archive/tar"
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +10,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
 // tarLayer is a layer that is made anew whenever it is read, so that a model of
@@ -55,11 +55,11 @@ func newTarLayer(entries ...tarEntry) (*tarLayer, error) {
 		return nil, err
 	}
 	defer all.Close()
-	h := sha256.New()
-	if l.size, err = io.CopyBuffer(struct{ io.Writer }{h}, all, make([]byte, 256<<10)); err != nil {
+	d, n, err := delivery.DigestReader(all)
+	if err != nil {
 		return nil, err
 	}
-	l.digest = v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(h.Sum(nil))}
+	l.digest, l.size = v1Hash(d), n
 	return l, nil
 }
 

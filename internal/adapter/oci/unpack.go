@@ -14,9 +14,11 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"github.com/slipway-cd/slipway/internal/atomicfile"
 	"github.com/slipway-cd/slipway/internal/blob"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/flock"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -39,13 +41,13 @@ func (r *Registry) Unpack(ctx context.Context, img delivery.Image, dir string) (
 	}
 	act := "unpack " + img.String()
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return port.ImageConfig{}, fault.New(kindOf(err), "%s", act).Cause(err)
+		return port.ImageConfig{}, fault.New(fault.FileKind(err), "%s", act).Cause(err)
 	}
-	unlock, err := lock(ctx, dir+".lock")
+	held, err := lockFolder(ctx, act, dir)
 	if err != nil {
-		return port.ImageConfig{}, fmt.Errorf("%s: %w", act, err)
+		return port.ImageConfig{}, err
 	}
-	defer unlock()
+	defer held.Close()
 	if n, ok, err := readRecord(dir, img.Digest); err != nil || ok {
 		return n.Config, err
 	}
@@ -63,9 +65,25 @@ func (r *Registry) Unpack(ctx context.Context, img delivery.Image, dir string) (
 		return port.ImageConfig{}, err
 	}
 	if err := publish(n, partial, dir); err != nil {
-		return port.ImageConfig{}, fault.New(kindOf(err), "%s", act).Cause(err)
+		return port.ImageConfig{}, fault.New(fault.FileKind(err), "%s", act).Cause(err)
 	}
 	return n.Config, nil
+}
+
+// lockFolder takes the lock beside dir, against other processes. Closing the file
+// releases it.
+func lockFolder(ctx context.Context, act, dir string) (*os.File, error) {
+	if !canUnpack {
+		return nil, fault.New(fault.Unavailable, "%s: not supported on this operating system", act).Hint("use Linux or macOS")
+	}
+	f, err := flock.Lock(ctx, dir+".lock", nil)
+	if err != nil && ctx.Err() == nil {
+		return nil, fault.New(fault.FileKind(err), "%s", act).Cause(err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", act, err)
+	}
+	return f, nil
 }
 
 // readRecord tells whether dir is there already, whole.
@@ -76,14 +94,14 @@ func readRecord(dir string, want delivery.Digest) (unpackRecord, bool, error) {
 		return n, false, nil
 	}
 	if err != nil {
-		return n, false, fault.New(kindOf(err), "look at %s", dir).Cause(err)
+		return n, false, fault.New(fault.FileKind(err), "read %s", dir).Cause(err)
 	}
 	raw, err := os.ReadFile(dir + ".json")
 	if err == nil {
 		err = json.Unmarshal(raw, &n)
 	}
 	if err != nil || n.Digest != want {
-		return n, false, fault.New(fault.Conflict, "unpack %s: %s holds something else", want, dir).Hint("move it away, or choose another folder")
+		return n, false, fault.New(fault.Conflict, "unpack %s: %s contains something else", want, dir).Hint("move it away, or choose another folder")
 	}
 	return n, true, nil
 }
@@ -105,11 +123,11 @@ func (p repoRef) unpackLayers(ctx context.Context, act string, img v1.Image, dir
 	}
 	removeAll(dir)
 	if err := os.Mkdir(dir, 0o755); err != nil {
-		return fault.New(kindOf(err), "%s", act).Cause(err)
+		return fault.New(fault.FileKind(err), "%s", act).Cause(err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return fault.New(kindOf(err), "%s", act).Cause(err)
+		return fault.New(fault.FileKind(err), "%s", act).Cause(err)
 	}
 	defer root.Close()
 	tree := newRootFS(root)
@@ -122,7 +140,7 @@ func (p repoRef) unpackLayers(ctx context.Context, act string, img v1.Image, dir
 		}
 	}
 	if err := tree.setDirMetadata(); err != nil {
-		return fault.New(kindOf(err), "%s", act).Cause(err)
+		return fault.New(fault.FileKind(err), "%s", act).Cause(err)
 	}
 	return nil
 }
@@ -130,7 +148,7 @@ func (p repoRef) unpackLayers(ctx context.Context, act string, img v1.Image, dir
 func (p repoRef) entryFault(ctx context.Context, act string, err error) error {
 	var bad *entryError
 	if errors.As(err, &bad) && ctx.Err() == nil {
-		return fault.New(fault.Corrupt, "%s", act).Hint("the image was made wrongly, or to do harm: build it again from its source").Cause(err)
+		return fault.New(fault.Corrupt, "%s", act).Hint("the image is malformed, possibly with malicious intent: build it again from its source").Cause(err)
 	}
 	return p.toFault(ctx, act, err)
 }
@@ -176,10 +194,7 @@ func publish(n unpackRecord, partial, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(dir+".json.partial", raw, 0o644); err != nil {
-		return err
-	}
-	if err := os.Rename(dir+".json.partial", dir+".json"); err != nil {
+	if err := atomicfile.Write(dir+".json", raw, 0o644); err != nil {
 		return err
 	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {

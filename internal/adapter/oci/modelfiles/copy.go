@@ -65,7 +65,7 @@ func (c Copy) manifest(from *os.Root) ([]File, error) {
 		return nil, fmt.Errorf("read %s: %w", ManifestName, pathErrorCause(err))
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file", ManifestName)
+		return nil, fmt.Errorf("%s is not a regular file", ManifestName)
 	}
 	f, err := from.Open(ManifestName)
 	if err != nil {
@@ -102,7 +102,7 @@ func checkFiles(from *os.Root, files []File) error {
 		case !missing[at]:
 			return fmt.Errorf("%q does not belong to the model", at)
 		case !d.Type().IsRegular():
-			return fmt.Errorf("%q is no regular file", at)
+			return fmt.Errorf("%q is not a regular file", at)
 		}
 		delete(missing, at)
 		return nil
@@ -112,7 +112,7 @@ func checkFiles(from *os.Root, files []File) error {
 	}
 	for _, f := range files {
 		if missing[path.Join(FilesFolder, f.Title)] {
-			return fmt.Errorf("%s is missing in the image", f.Title)
+			return fmt.Errorf("%s is missing from the image", f.Title)
 		}
 	}
 	return nil
@@ -146,7 +146,7 @@ func (p copier) copyFile(f File) error {
 	case err != nil:
 		return err
 	case info.IsDir():
-		return errors.New("a folder is in its place: remove it")
+		return errors.New("a folder has that name: remove it")
 	case info.Mode() == 0o444 && info.Size() == f.Size && p.matches(f):
 		return nil
 	}
@@ -239,7 +239,7 @@ func (c Copy) wrapError(f File, err error) error {
 	}
 	said := fmt.Errorf("copy %s to %s: %w", f.Title, c.To, pathErrorCause(err))
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w: user %d needs to write there: an emptyDir lets it, other volumes need the pod's fsGroup", said, os.Geteuid())
+		return fmt.Errorf("%w: user %d needs write access: use an emptyDir, or set the pod's fsGroup for other volumes", said, os.Geteuid())
 	}
 	return said
 }

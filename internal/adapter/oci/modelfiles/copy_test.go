@@ -144,16 +144,16 @@ func TestCopyRefuses(t *testing.T) {
 		"one more beside": {func(c *Copy) error { return os.WriteFile(filepath.Join(c.From, "x"), nil, 0o644) }, `"x" does not belong`},
 		"a link": {func(c *Copy) error {
 			return errors.Join(os.Rename(file(*c, "empty"), file(*c, "../../moved")), os.Symlink("../../moved", file(*c, "empty")))
-		}, `"files/empty" is no regular file`},
+		}, `"files/empty" is not a regular file`},
 		"manifest a link": {func(c *Copy) error {
 			return errors.Join(os.Rename(filepath.Join(c.From, ManifestName), filepath.Join(c.From, "m")), os.Symlink("m", filepath.Join(c.From, ManifestName)))
-		}, "manifest.json is no regular file"},
+		}, "manifest.json is not a regular file"},
 		"folder a link": {func(c *Copy) error {
 			return errors.Join(os.Rename(file(*c, "weights"), file(*c, "w")), os.Symlink("w", file(*c, "weights")))
 		}, "does not belong"},
 		"no image":              {func(c *Copy) error { return os.RemoveAll(c.From) }, "no such file or directory"},
 		"no volume":             {func(c *Copy) error { return os.RemoveAll(c.To) }, "is the volume mounted there?"},
-		"a folder in its place": {func(c *Copy) error { return os.Mkdir(filepath.Join(c.To, "empty"), 0o755) }, "a folder is in its place"},
+		"a folder in its place": {func(c *Copy) error { return os.Mkdir(filepath.Join(c.To, "empty"), 0o755) }, "a folder has that name"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

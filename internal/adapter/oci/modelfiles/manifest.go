@@ -53,16 +53,16 @@ func Parse(raw []byte) ([]File, error) {
 		} `json:"layers"`
 	}
 	if len(raw) > MaxManifest || json.Unmarshal(raw, &m) != nil {
-		return nil, errors.New("its manifest is damaged")
+		return nil, errors.New("the manifest is corrupt")
 	}
 	if m.ArtifactType != ArtifactType || m.MediaType != ManifestType || len(m.Layers) == 0 {
-		return nil, errors.New("this is no model")
+		return nil, errors.New("not a model")
 	}
 	files := make([]File, 0, len(m.Layers))
 	for _, l := range m.Layers {
 		f := File{Title: l.Annotations[TitleKey], Digest: l.Digest, Size: l.Size}
 		if !ValidTitle(f.Title) || !ValidDigest(f.Digest) || f.Size < 0 {
-			return nil, fmt.Errorf("its file %q", f.Title)
+			return nil, fmt.Errorf("invalid file %q", f.Title)
 		}
 		files = append(files, f)
 	}
@@ -78,14 +78,14 @@ func checkUnique(files []File) error {
 	seen := make(map[string]bool, len(files))
 	for _, f := range files {
 		if seen[f.Title] {
-			return fmt.Errorf("its file %q is there twice", f.Title)
+			return fmt.Errorf("duplicate file %q", f.Title)
 		}
 		seen[f.Title] = true
 	}
 	for _, f := range files {
 		for dir := path.Dir(f.Title); dir != "."; dir = path.Dir(dir) {
 			if seen[dir] {
-				return fmt.Errorf("%q is a file and a folder", dir)
+				return fmt.Errorf("%q is both a file and a folder", dir)
 			}
 		}
 	}

@@ -41,7 +41,7 @@ func readPrograms(folder fs.FS) (map[string][]byte, error) {
 		return nil, err
 	}
 	if len(names) == 0 {
-		return nil, fault.New(fault.Unavailable, "pack a model: this Slipway was built without the program that takes it out again").
+		return nil, fault.New(fault.Unavailable, "pack a model: this build of Slipway does not include the slipway-model program").
 			Hint("build slipway with `make`, or set model.deliver: env")
 	}
 	out := make(map[string][]byte, len(names))
@@ -66,7 +66,7 @@ func readGzip(folder fs.FS, name string) ([]byte, error) {
 	}
 	program, err := io.ReadAll(r)
 	if err == nil && len(program) == 0 {
-		err = errors.New("it is empty")
+		err = errors.New("the file is empty")
 	}
 	return program, err
 }
