@@ -33,9 +33,9 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 	err := set.Parse(args)
 	switch {
 	case err == nil && set.NArg() > 0:
-		err = fmt.Errorf("there is one word too many: %q", set.Arg(0))
+		err = fmt.Errorf("unexpected argument %q", set.Arg(0))
 	case err == nil && !modelfiles.ValidDigest(c.Digest):
-		err = fmt.Errorf("%q is no digest: give the model's with -digest or MODEL_DIGEST", c.Digest)
+		err = fmt.Errorf("invalid digest %q: set the model's digest with -digest or MODEL_DIGEST", c.Digest)
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "slipway-model: %s; usage: slipway-model [-from FOLDER] [-to FOLDER] -digest sha256:...\n", line(err))
@@ -46,14 +46,14 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 		fmt.Fprintln(stderr, "slipway-model:", line(err))
 		return 1
 	}
-	fmt.Fprintf(stdout, "slipway-model: %d bytes of model %s are in %s\n", n, c.Digest, c.To)
+	fmt.Fprintf(stdout, "slipway-model: copied %d bytes of model %s to %s\n", n, c.Digest, c.To)
 	return 0
 }
 
 // line keeps what is said on one line.
 func line(err error) string {
 	if errors.Is(err, flag.ErrHelp) {
-		return "it copies a model out of its image"
+		return "copies a model out of its image"
 	}
 	return strings.Join(strings.Fields(err.Error()), " ")
 }

@@ -21,7 +21,7 @@ func TestUsage(t *testing.T) {
 		said string
 	}{
 		"no digest":        {nil, "", 2, "MODEL_DIGEST"},
-		"no digest's form": {[]string{"-digest", "v1"}, digest, 2, `"v1" is no digest`},
+		"no digest's form": {[]string{"-digest", "v1"}, digest, 2, `invalid digest "v1"`},
 		"unknown flag":     {[]string{"-x"}, digest, 2, "-x"},
 		"a word":           {[]string{"x"}, digest, 2, `"x"`},
 		"help":             {[]string{"-h"}, digest, 2, "usage: slipway-model"},
@@ -63,7 +63,7 @@ func TestPrivileges(t *testing.T) {
 		out, err := exec.CommandContext(t.Context(), program, "-from", from, "-to", to, "-digest", modelfiles.Digest([]byte(manifest))).CombinedOutput()
 		return string(out), err
 	}
-	if out, err := start(); err == nil || !strings.Contains(out, "copy a to "+to+": permission denied: user 65532 needs to write there") {
+	if out, err := start(); err == nil || !strings.Contains(out, "copy a to "+to+": permission denied: user 65532 needs write access") {
 		t.Errorf("into root's folder: %v, %q", err, out)
 	}
 	if err := os.Chmod(to, 0o777); err != nil {

@@ -48,7 +48,7 @@ func Ensure(ctx context.Context, log io.Writer) (Tools, error) {
 	}
 	bin := filepath.Join(sources, "..", "..", "..", "bin")
 	if err := os.MkdirAll(bin, 0o755); err != nil {
-		return Tools{}, fmt.Errorf("make the programs' folder: %w", err)
+		return Tools{}, fmt.Errorf("create the folder of the programs: %w", err)
 	}
 	alone, err := prebuild.Lock(ctx, filepath.Join(bin, "buildkit.lock"), func() {})
 	if err != nil {
@@ -61,10 +61,10 @@ func Ensure(ctx context.Context, log io.Writer) (Tools, error) {
 
 func supported() error {
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
-		return fmt.Errorf("BuildKit of the tests: %w: it takes Linux and root", ErrUnsupported)
+		return fmt.Errorf("BuildKit for the tests: %w: requires Linux and root", ErrUnsupported)
 	}
 	if _, err := exec.LookPath("runc"); err != nil {
-		return fmt.Errorf("BuildKit of the tests: %w: runc is missing (apt-get install runc)", ErrUnsupported)
+		return fmt.Errorf("BuildKit for the tests: %w: runc not found (apt-get install runc)", ErrUnsupported)
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanRequest) (port.ScanReport
 	}
 	defer db.close()
 	report := port.ScanReport{Scanner: "grype " + moduleVersion("github.com/anchore/grype"), Database: db.built, Packages: map[string]int{}}
-	say("looking the packages up")
+	say("matching packages against the vulnerability database")
 	for _, list := range lists {
 		if err := s.matchPlatform(ctx, db, list, &report); err != nil {
 			return port.ScanReport{}, err
@@ -89,10 +89,10 @@ func (s *Scanner) matchPlatform(ctx context.Context, db *database, list *sbom.SB
 	found, err := l.match(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
-			return fmt.Errorf("look the packages up: %w", context.Cause(ctx))
+			return fmt.Errorf("match the packages: %w", context.Cause(ctx))
 		}
-		return fault.New(fault.Unavailable, "look the packages up in %s", db.path).Cause(err).
-			Hint("get the database again: `slipway scan db update`")
+		return fault.New(fault.Unavailable, "match the packages against %s", db.path).Cause(err).
+			Hint("download the database again: `slipway scan db update`")
 	}
 	report.Findings = append(report.Findings, found...)
 	if l.distribution != nil {

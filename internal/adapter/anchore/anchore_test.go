@@ -38,10 +38,10 @@ func TestGaps(t *testing.T) {
 		layer []porttest.LayerEntry
 		says  string
 	}{
-		"a distribution that the database does not know": {[]porttest.LayerEntry{osRelease("debian", "99"), {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the database knows nothing of debian 99"},
-		"a code name that the database does not know":    {[]porttest.LayerEntry{{Name: "etc/os-release", Body: "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=boxworm\n"}, {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the database knows nothing of debian 12"},
-		"a distribution that nobody knows":               {[]porttest.LayerEntry{osRelease("homebrewn", "1"), {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the distribution is unknown, so nobody can say whether its packages are vulnerable (2 deb)"},
-		"a package database that was removed":            {[]porttest.LayerEntry{osRelease("debian", "12"), wheel("harmless", "1")}, "which packages of it are there is not to be found"},
+		"a distribution that the database does not know": {[]porttest.LayerEntry{osRelease("debian", "99"), {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the database does not cover debian 99"},
+		"a code name that the database does not know":    {[]porttest.LayerEntry{{Name: "etc/os-release", Body: "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=boxworm\n"}, {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the database does not cover debian 12"},
+		"a distribution that nobody knows":               {[]porttest.LayerEntry{osRelease("homebrewn", "1"), {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the distribution is unknown, so its packages cannot be checked for vulnerabilities (2 deb)"},
+		"a package database that was removed":            {[]porttest.LayerEntry{osRelease("debian", "12"), wheel("harmless", "1")}, "it has no readable package database"},
 		"an rpm database that can't be read":             {[]porttest.LayerEntry{osRelease("rhel", "9.4"), {Name: "var/lib/rpm/rpmdb.sqlite", Body: "SQLite format 3\x00" + strings.Repeat("x", 5000)}}, "/var/lib/rpm/rpmdb.sqlite could not be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestGaps(t *testing.T) {
 
 func TestAPackageWithoutAVersionIsNoted(t *testing.T) {
 	r := gapsOf(t, scanner(t), debian(), []porttest.LayerEntry{wheel("planted-wheel", "")})
-	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "nothing is known of python planted-wheel") {
+	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "version is unknown: python planted-wheel") {
 		t.Errorf("%+v", r)
 	}
 }

@@ -42,7 +42,7 @@ func (s *Scanner) packages(ctx context.Context, p platform, name delivery.Image,
 	}
 	list, err := decode(raw)
 	if err != nil {
-		return nil, fault.New(fault.Internal, "list what %s is made of", name).Cause(err)
+		return nil, fault.New(fault.Internal, "list the packages of %s", name).Cause(err)
 	}
 	if keep == "" {
 		return list, nil
@@ -70,7 +70,7 @@ func readCached(file string) (*sbom.SBOM, bool) {
 func (s *Scanner) catalog(ctx context.Context, p platform, name delivery.Image) (raw []byte, err error) {
 	tmp, err := os.MkdirTemp("", "slipway-scan-")
 	if err != nil {
-		return nil, fault.New(fault.Exhausted, "make room for the layers").Cause(err)
+		return nil, fault.New(fault.Exhausted, "create a temporary folder for the layers").Cause(err)
 	}
 	defer os.RemoveAll(tmp)
 	gen := stfile.NewTempDirGenerator(tmp)
@@ -82,14 +82,14 @@ func (s *Scanner) catalog(ctx context.Context, p platform, name delivery.Image) 
 	defer func() { err = errors.Join(err, src.Close()) }()
 	licences, err := s.licenses()
 	if err != nil {
-		return nil, fault.New(fault.Internal, "prepare to read licences").Cause(err)
+		return nil, fault.New(fault.Internal, "load the license scanner").Cause(err)
 	}
 	list, err := syft.CreateSBOM(mergedContext{ctx, licences}, src, syftConfig())
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		return nil, readError(ctx, "list what "+name.String()+" is made of", err)
+		return nil, readError(ctx, "list the packages of "+name.String(), err)
 	}
 	var out bytes.Buffer
 	err = syftjson.NewFormatEncoder().Encode(&out, *list)
@@ -160,7 +160,7 @@ func writeFile(file string, data []byte) error {
 }
 
 func writeError(file string, err error) error {
-	return fault.New(fault.Unavailable, "write %s", file).Cause(err).Hint("make room on the disk, or own the folder")
+	return fault.New(fault.Unavailable, "write %s", file).Cause(err).Hint("free some space on the disk, or make the folder writable for you")
 }
 
 // readError is why an image could not be read: its own fault, the disk's, or that
@@ -171,7 +171,7 @@ func readError(ctx context.Context, act string, err error) error {
 	}
 	var path *fs.PathError
 	if errors.As(err, &path) {
-		return fault.New(fault.Unavailable, "%s", act).Cause(err).Hint("make room on the disk, or own the folder")
+		return fault.New(fault.Unavailable, "%s", act).Cause(err).Hint("free some space on the disk, or make the folder writable for you")
 	}
 	return fault.New(fault.Corrupt, "%s", act).Cause(err).Hint("build the image again")
 }

@@ -35,26 +35,26 @@ func (l *packageMatcher) gaps() (gaps []port.ScanGap, notes []string) {
 	switch {
 	case len(counts) == 0:
 		add("build on a base image that keeps its package database, or scan it with another scanner",
-			"nothing was recognised in the image: no package of any kind")
+			"no packages of any kind were recognised in the image")
 	case len(ours) > 0 && l.distribution == nil:
 		add("keep /etc/os-release in the image",
-			"the distribution is unknown, so nobody can say whether its packages are vulnerable (%s)", formatCounts(ours))
+			"the distribution is unknown, so its packages cannot be checked for vulnerabilities (%s)", formatCounts(ours))
 	case len(ours) > 0 && !l.db.covers(l.distribution):
-		add("take a base image of a distribution that is maintained, or a newer database: `slipway scan db update`",
-			"the database knows nothing of %s, whose packages are in the image (%s)", distroName(l.distribution), formatCounts(ours))
+		add("use a base image of a maintained distribution, or a newer database: `slipway scan db update`",
+			"the database does not cover %s, whose packages are in the image (%s)", distroName(l.distribution), formatCounts(ours))
 	case len(ours) == 0 && l.distribution != nil:
 		add("build on a base image that keeps its package database (/var/lib/dpkg, /lib/apk/db, /var/lib/rpm)",
-			"the image is %s, but which packages of it are there is not to be found", distroName(l.distribution))
+			"the image is %s, but it has no readable package database", distroName(l.distribution))
 	}
 	for i, text := range l.failures.all {
 		if i == maxListed {
 			add("", "and %d more packages", len(l.failures.all)-maxListed)
 			break
 		}
-		add("look at the package by hand", "%s", text)
+		add("check the package manually", "%s", text)
 	}
 	if l.isEndOfLife() {
-		notes = append(notes, distroName(l.distribution)+" is no longer maintained: what is found in it from now on, nobody records")
+		notes = append(notes, distroName(l.distribution)+" has reached end of life: new vulnerabilities are no longer published for it")
 	}
 	return l.addUnreadable(gaps, append(notes, l.unversioned()...))
 }
@@ -77,7 +77,7 @@ func (l *packageMatcher) unversioned() []string {
 	if len(names) > maxListed {
 		text += fmt.Sprintf(" and %d more", len(names)-maxListed)
 	}
-	return []string{"without a version, so nothing is known of " + text}
+	return []string{"not checked, because the version is unknown: " + text}
 }
 
 // isEndOfLife tells whether the distribution is past its end of life, as far as the
@@ -102,7 +102,7 @@ func (l *packageMatcher) addUnreadable(gaps []port.ScanGap, notes []string) ([]p
 		text := fmt.Sprintf("%s could not be read: %s", file, why[file])
 		switch {
 		case isPackageDatabase(file):
-			gaps = append(gaps, port.ScanGap{What: text, Hint: "build the image again, without touching that file"})
+			gaps = append(gaps, port.ScanGap{What: text, Hint: "build the image again without changing that file"})
 		case i < maxListed:
 			notes = append(notes, text)
 		}

@@ -34,7 +34,7 @@ const (
 	abandonedAge = 24 * time.Hour // an unfinished folder that is older belongs to nobody
 )
 
-const downloadHint = "`slipway scan db update` downloads one; without network, `slipway scan db import FILE` takes one that was downloaded elsewhere"
+const downloadHint = "download one with `slipway scan db update`; without network, use `slipway scan db import FILE` with one that was downloaded elsewhere"
 
 // database is one that is open.
 type database struct {
@@ -59,7 +59,7 @@ func (s *Scanner) openDatabase() (*database, error) {
 	for range 2 {
 		root, ok := s.currentDir()
 		if !ok {
-			return nil, fault.New(fault.Unavailable, "there is no vulnerability database").Hint(downloadHint)
+			return nil, fault.New(fault.Unavailable, "no vulnerability database found").Hint(downloadHint)
 		}
 		var d *database
 		if d, err = s.openDatabaseAt(root); err == nil {
@@ -152,9 +152,9 @@ func (s *Scanner) Import(ctx context.Context, file string) (port.ScanDatabaseInf
 	}
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		if err == nil {
-			err = errors.New("it is no file")
+			err = errors.New("not a regular file")
 		}
-		return port.ScanDatabaseInfo{}, fault.New(fault.NotFound, "import %s", file).Cause(err).Hint("name the file of a database, such as vulnerability-db_v6....tar.zst")
+		return port.ScanDatabaseInfo{}, fault.New(fault.NotFound, "import %s", file).Cause(err).Hint("pass the file of a database, such as vulnerability-db_v6....tar.zst")
 	}
 	err = s.install(ctx, path, "")
 	if err == nil {
@@ -164,7 +164,7 @@ func (s *Scanner) Import(ctx context.Context, file string) (port.ScanDatabaseInf
 		return port.ScanDatabaseInfo{}, err
 	}
 	return port.ScanDatabaseInfo{}, fault.New(fault.Invalid, "import %s", file).Cause(err).
-		Hint("it has to be a database of grype's form v%d, as an archive or as vulnerability.db", v6.ModelVersion)
+		Hint("want a grype database of schema v%d, as an archive or as vulnerability.db", v6.ModelVersion)
 }
 
 // install takes a database from a file into a new folder, and makes that the one

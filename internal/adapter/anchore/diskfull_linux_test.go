@@ -22,7 +22,7 @@ func TestUpdateOnAFullDisk(t *testing.T) {
 	defer server.Close()
 	s := New(Config{Dir: disk, URL: server.URL, Now: time.Now})
 	_, changed, err := s.Update(t.Context(), nil)
-	if !fault.Is(err, fault.Unavailable) || changed || !strings.Contains(err.Error(), "no space left") || !strings.Contains(fault.HintOf(err), "make room") {
+	if !fault.Is(err, fault.Unavailable) || changed || !strings.Contains(err.Error(), "no space left") || !strings.Contains(fault.HintOf(err), "free some space") {
 		t.Errorf("%v, %v (%s)", changed, err, fault.HintOf(err))
 	}
 	if left, _ := filepath.Glob(filepath.Join(disk, ".incoming-*")); len(left) > 0 {

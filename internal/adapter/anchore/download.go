@@ -25,7 +25,7 @@ const (
 	maxDownloadBytes = 8 << 30                // no archive of a database comes near
 )
 
-var errChecksum = errors.New("what came is something else")
+var errChecksum = errors.New("unexpected content")
 
 // download writes the archive at the address to a file beside the databases, and
 // holds it against its checksum. The caller removes the file.
@@ -50,7 +50,7 @@ func (s *Scanner) download(ctx context.Context, at string, a *distribution.Archi
 func (s *Scanner) fetch(ctx context.Context, to io.Writer, at, sum string, p port.Progress) error {
 	want, isSHA := strings.CutPrefix(sum, "sha256:")
 	if !isSHA {
-		return fmt.Errorf("the source gives no SHA-256 of its database (%q)", sum)
+		return fmt.Errorf("the source lists no SHA-256 for its database (%q)", sum)
 	}
 	resp, err := s.get(ctx, at)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *Scanner) fetch(ctx context.Context, to io.Writer, at, sum string, p por
 		return fmt.Errorf("download: %w", err)
 	}
 	if got := hex.EncodeToString(hash.Sum(nil)); got != want {
-		return fmt.Errorf("%w: it has the SHA-256 %s, and the source promised %s", errChecksum, got, want)
+		return fmt.Errorf("%w: the SHA-256 is %s, but the source lists %s", errChecksum, got, want)
 	}
 	return nil
 }
@@ -85,7 +85,7 @@ func (s *Scanner) get(ctx context.Context, at string) (*http.Response, error) {
 	}
 	if resp.StatusCode != http.StatusOK {
 		_ = resp.Body.Close()
-		return nil, fmt.Errorf("it answers %s", resp.Status)
+		return nil, fmt.Errorf("the server returned %s", resp.Status)
 	}
 	return resp, nil
 }

@@ -28,7 +28,7 @@ type platform struct {
 // fault.Corrupt: what is looked at is what is pushed.
 func platforms(dir string, d delivery.Digest) ([]platform, error) {
 	if !d.Valid() {
-		return nil, fault.New(fault.Internal, "scan: %q is no digest", d)
+		return nil, fault.New(fault.Internal, "scan: invalid digest %q", d)
 	}
 	index, err := layout.ImageIndexFromPath(dir)
 	if err != nil {
@@ -51,7 +51,7 @@ func platforms(dir string, d delivery.Digest) ([]platform, error) {
 		}
 		all, err := imagesBelow(dir, index, m)
 		if err == nil && len(all) == 0 {
-			err = errors.New("the index names no image")
+			err = errors.New("the index lists no image")
 		}
 		if err != nil {
 			return nil, corruptImage(dir, err)
@@ -114,7 +114,7 @@ func checkBlobs(dir string, img v1.Image) error {
 // checkBlob reads a blob of the layout and holds it against its name.
 func checkBlob(dir string, h v1.Hash) error {
 	if h.Algorithm != "sha256" {
-		return fmt.Errorf("%s is no sha256 digest", h)
+		return fmt.Errorf("%s is not a SHA-256 digest", h)
 	}
 	f, err := os.Open(filepath.Join(dir, "blobs", h.Algorithm, h.Hex))
 	if err != nil {
@@ -137,5 +137,5 @@ func corruptImage(dir string, err error) error {
 		kind = fault.Unavailable
 	}
 	return fault.New(kind, "read the image in %s", dir).Cause(err).
-		Hint("build it again: remove that folder, and run once more")
+		Hint("remove that folder and run it again to rebuild the image")
 }

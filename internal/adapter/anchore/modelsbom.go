@@ -64,7 +64,7 @@ func listModelFiles(ctx context.Context, dir string) ([]modelFile, error) {
 		return err
 	})
 	if err == nil && len(files) == 0 {
-		err = errors.New("it holds no file")
+		err = errors.New("the folder has no files")
 	}
 	if err != nil && ctx.Err() == nil {
 		err = fault.New(fault.NotFound, "read the model in %s", dir).Cause(err)

@@ -101,7 +101,7 @@ func encodeDocument(dir, name, kind string, enc sbom.FormatEncoder, list *sbom.S
 		return port.Document{}, fault.New(fault.Internal, "write %s", name).Cause(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return port.Document{}, fault.New(fault.Internal, "write %s: something follows it", name)
+		return port.Document{}, fault.New(fault.Internal, "write %s: unexpected data after the document", name)
 	}
 	still(doc)
 	return writeDocument(dir, name, kind, doc)

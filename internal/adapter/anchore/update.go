@@ -60,9 +60,9 @@ func (s *Scanner) findUpdate(ctx context.Context, built time.Time) (*distributio
 	case err != nil:
 		return nil, s.sourceError(ctx, err)
 	case latest == nil:
-		return nil, s.sourceError(ctx, fmt.Errorf("%s names no database", s.listingURL()))
+		return nil, s.sourceError(ctx, fmt.Errorf("%s lists no database", s.listingURL()))
 	case latest.SchemaVersion.Model != v6.ModelVersion:
-		return nil, s.sourceError(ctx, fmt.Errorf("it has a database of form v%d, and this scanner reads v%d", latest.SchemaVersion.Model, v6.ModelVersion))
+		return nil, s.sourceError(ctx, fmt.Errorf("its database has schema v%d, but this scanner reads v%d", latest.SchemaVersion.Model, v6.ModelVersion))
 	case !latest.Built.After(built):
 		return nil, nil
 	}
@@ -114,15 +114,15 @@ func (s *Scanner) listingURL() string {
 // stopped is told so, not that the source is silent.
 func (s *Scanner) sourceError(ctx context.Context, err error) error {
 	if ctx.Err() == context.Canceled {
-		return fmt.Errorf("get a vulnerability database: %w", context.Cause(ctx))
+		return fmt.Errorf("download a vulnerability database: %w", context.Cause(ctx))
 	}
 	at := s.listingURL()
 	if u, bad := url.Parse(at); bad == nil {
 		at = u.Redacted()
 	}
-	e := fault.New(fault.Unavailable, "get a vulnerability database from %s", at).Cause(err)
+	e := fault.New(fault.Unavailable, "download a vulnerability database from %s", at).Cause(err)
 	if errors.Is(err, errChecksum) {
-		return e.Hint("try again; if it stays so, a proxy or mirror on the way gives out an old or a changed file")
+		return e.Hint("try again; if it happens again, a proxy or mirror may be serving an old or a modified file")
 	}
-	return e.Hint("let this machine reach it (HTTPS_PROXY counts), or bring a file: `slipway scan db import FILE`")
+	return e.Hint("check that this machine can reach it (HTTPS_PROXY is respected), or import a file: `slipway scan db import FILE`")
 }

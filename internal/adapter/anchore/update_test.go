@@ -118,13 +118,13 @@ func TestUpdateFromAStrangeSource(t *testing.T) {
 		want   string
 	}{
 		"another page":       {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, "latest.json"},
-		"an empty list":      {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") }, "names no database"},
+		"an empty list":      {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") }, "lists no database"},
 		"an endless list":    {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bytes.Repeat([]byte(" "), 2<<20)) }, "too large"},
 		"no list":            {http.NotFound, "404"},
 		"no checksum":        {listing("db.tar.gz", ""), "no SHA-256"},
 		"a weak checksum":    {listing("db.tar.gz", "md5:00"), "no SHA-256"},
 		"no archive":         {listing("gone.tar.gz", sum), "404"},
-		"another archive":    {listing("db.tar.gz", sum), "promised"},
+		"another archive":    {listing("db.tar.gz", sum), "but the source lists"},
 		"a path that climbs": {listing("../../secret", sum), "404"},
 	} {
 		mux := http.NewServeMux()

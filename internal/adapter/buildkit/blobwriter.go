@@ -57,7 +57,7 @@ func (i *blobWriter) Digest() digest.Digest { return digest.Digest(i.hashed.dige
 // Truncate begins again; size has to be 0.
 func (i *blobWriter) Truncate(size int64) error {
 	if size != 0 {
-		return fmt.Errorf("cut a blob to %d bytes: %w", size, errdefs.ErrNotImplemented)
+		return fmt.Errorf("truncate a blob to %d bytes: %w", size, errdefs.ErrNotImplemented)
 	}
 	if _, err := i.file.Seek(0, 0); err != nil {
 		return err
@@ -69,14 +69,14 @@ func (i *blobWriter) Truncate(size int64) error {
 // Commit gives the blob its place. A size of 0 and an empty digest are not known.
 func (i *blobWriter) Commit(_ context.Context, size int64, expected digest.Digest, _ ...content.Opt) error {
 	if i.closed {
-		return fmt.Errorf("a blob that is closed: %w", errdefs.ErrFailedPrecondition)
+		return fmt.Errorf("commit a closed blob: %w", errdefs.ErrFailedPrecondition)
 	}
 	got, expected := i.Digest(), cmp.Or(expected, i.status.Expected)
 	switch {
 	case size > 0 && size != i.hashed.bytes:
-		return fmt.Errorf("%d bytes came instead of %d: %w", i.hashed.bytes, size, errdefs.ErrFailedPrecondition)
+		return fmt.Errorf("received %d bytes instead of %d: %w", i.hashed.bytes, size, errdefs.ErrFailedPrecondition)
 	case expected != "" && expected != got:
-		return fmt.Errorf("%s came instead of %s: %w", got, expected, errdefs.ErrFailedPrecondition)
+		return fmt.Errorf("received %s instead of %s: %w", got, expected, errdefs.ErrFailedPrecondition)
 	}
 	if err := errors.Join(i.file.Chmod(0o444), i.file.Close()); err != nil {
 		return err

@@ -170,25 +170,25 @@ func (e *endpoint) dial(ctx context.Context) (*client.Client, error) {
 	}
 	c, err := client.New(ctx, address, e.options...)
 	if err != nil {
-		return nil, fault.New(fault.Unavailable, "reach %s", e.name).Cause(err).
-			Hint("look at %s", HostVariable)
+		return nil, fault.New(fault.Unavailable, "connect to %s", e.name).Cause(err).
+			Hint("check %s", HostVariable)
 	}
 	return c, nil
 }
 
 // queryVersion wants an answer within patience: a dead address would wait for ever.
 func (e *endpoint) queryVersion(ctx context.Context, c *client.Client) (string, error) {
-	short, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer within %s", connectTimeout))
+	short, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no response within %s", connectTimeout))
 	defer cancel()
 	info, err := c.Info(short)
 	switch {
 	case ctx.Err() != nil:
-		return "", fmt.Errorf("reach %s: %w", e.name, context.Cause(ctx))
+		return "", fmt.Errorf("connect to %s: %w", e.name, context.Cause(ctx))
 	case err == nil && info.BuildkitVersion.Version != "":
 		return info.BuildkitVersion.Version, nil
 	case err == nil:
 		return "unknown", nil
 	}
-	return "", fault.New(fault.Unavailable, "reach %s", e.name).Cause(connectionError(err)).
-		Hint("does it run? `buildctl --addr %s debug info` asks it, too", e.address)
+	return "", fault.New(fault.Unavailable, "connect to %s", e.name).Cause(connectionError(err)).
+		Hint("is it running? Check with `buildctl --addr %s debug info`", e.address)
 }

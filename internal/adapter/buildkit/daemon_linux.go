@@ -67,14 +67,14 @@ func (d *daemon) acquire(ctx context.Context, say func(string)) (release func(),
 			return nil, err
 		}
 	}
-	return nil, fault.New(fault.Conflict, "start BuildKit in %s: other processes start it in another way again and again", d.dir).
-		Hint("is %s or %s different in another terminal?", MirrorsVariable, ProgramVariable)
+	return nil, fault.New(fault.Conflict, "start BuildKit in %s: other processes keep restarting it with different settings", d.dir).
+		Hint("check that %s and %s are the same in every terminal", MirrorsVariable, ProgramVariable)
 }
 
 // restart starts it, alone; one that runs in another way is ended first, once the
 // builds that it does are done.
 func (d *daemon) restart(ctx context.Context, want settings, say func(string)) error {
-	held, err := d.lock(ctx, "use.lock", unix.LOCK_EX, func() { say("waiting for another build before BuildKit starts anew") })
+	held, err := d.lock(ctx, "use.lock", unix.LOCK_EX, func() { say("waiting for another build before restarting BuildKit") })
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (d *daemon) stop(ctx context.Context) error {
 	}
 	defer f.Close()
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return fault.New(fault.Conflict, "stop BuildKit in %s: it builds", d.dir).Hint("wait for the build, or cancel it")
+		return fault.New(fault.Conflict, "stop BuildKit in %s: a build is in progress", d.dir).Hint("wait for the build, or cancel it")
 	}
 	return d.terminate(ctx)
 }
@@ -112,8 +112,8 @@ func (d *daemon) terminate(ctx context.Context) error {
 	for _, s := range []os.Signal{unix.SIGTERM, unix.SIGKILL} {
 		process, err := d.process(ctx)
 		if err != nil && d.alive() {
-			return fault.New(fault.Unavailable, "stop BuildKit in %s: it does not answer", d.dir).
-				Hint("end the buildkitd that holds %s; its log is %s", d.file("alive.lock"), d.file(logName)).Cause(err)
+			return fault.New(fault.Unavailable, "stop BuildKit in %s: it is not responding", d.dir).
+				Hint("stop the buildkitd that holds %s; its log is %s", d.file("alive.lock"), d.file(logName)).Cause(err)
 		}
 		if d.alive() {
 			_ = process.Signal(s) // one that is gone is fine: its lock tells
@@ -128,7 +128,7 @@ func (d *daemon) terminate(ctx context.Context) error {
 			return nil
 		}
 	}
-	return fault.New(fault.Internal, "stop BuildKit in %s: it does not end", d.dir)
+	return fault.New(fault.Internal, "stop BuildKit in %s: it did not exit", d.dir)
 }
 
 // process is who listens on the socket: the kernel says so, not a file.
@@ -178,7 +178,7 @@ func (d *daemon) waitReady(ctx context.Context, ended <-chan struct{}) error {
 			return errExited
 		}
 		if time.Now().After(until) {
-			return fmt.Errorf("no answer within %s: %w", startTimeout, err)
+			return fmt.Errorf("no response within %s: %w", startTimeout, err)
 		}
 		if err := pause(ctx); err != nil {
 			return err
@@ -186,7 +186,7 @@ func (d *daemon) waitReady(ctx context.Context, ended <-chan struct{}) error {
 	}
 }
 
-var errExited = errors.New("it ended")
+var errExited = errors.New("the process exited")
 
 // version asks the program, once, and remembers the answer between processes.
 func (d *daemon) version(ctx context.Context) (string, error) {
@@ -208,7 +208,7 @@ func (d *daemon) version(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, d.program, "--version").Output()
 	words := strings.Fields(string(out)) // buildkitd github.com/moby/buildkit v0.34.2 COMMIT
 	if err != nil || len(words) < 3 {
-		return "", fault.New(fault.Unavailable, "ask %s for its version", d.program).Hint("is it BuildKit's daemon?").Cause(err)
+		return "", fault.New(fault.Unavailable, "get the version of %s", d.program).Hint("is it BuildKit's daemon?").Cause(err)
 	}
 	d.cachedVersion = words[2]
 	if d.prepareDirs() == nil {
@@ -239,7 +239,7 @@ func (d *daemon) open(name string) (*os.File, error) {
 	f, err := os.OpenFile(d.file(name), os.O_CREATE|os.O_RDWR, 0o600)
 	if errors.Is(err, os.ErrPermission) {
 		return nil, fault.New(fault.Denied, "use BuildKit in %s", d.dir).
-			Hint("the folder is another user's: run as that user, or use another state folder ($SLIPWAY_HOME)").Cause(err)
+			Hint("the folder belongs to another user: run as that user, or use another state folder ($SLIPWAY_HOME)").Cause(err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open BuildKit's %s: %w", name, err)

@@ -10,7 +10,7 @@ import (
 // daemon is a BuildKit of our own: it runs on Linux only.
 type daemon struct{ dir, program, mirrors, idleProgram string }
 
-var errLinux = errors.New("it runs on Linux only")
+var errLinux = errors.New("supported on Linux only")
 
 func findDaemon(string) (string, error) { return "", errLinux }
 

@@ -48,7 +48,7 @@ func (b *Builder) discover(ctx context.Context) (*endpoint, error) {
 		return docker, nil
 	}
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("look for BuildKit: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("find BuildKit: %w", context.Cause(ctx))
 	}
 	program, err := findDaemon(b.c.Getenv(ProgramVariable))
 	if err != nil {
@@ -58,12 +58,12 @@ func (b *Builder) discover(ctx context.Context) (*endpoint, error) {
 	if _, err := parseMirrors(d.mirrors); err != nil {
 		return nil, err
 	}
-	return &endpoint{name: "the BuildKit of " + d.dir, daemon: d, local: true}, nil
+	return &endpoint{name: "BuildKit in " + d.dir, daemon: d, local: true}, nil
 }
 
 // notFoundError says how to get a builder.
 func notFoundError(docker, own error) error {
-	ways := "set " + HostVariable + " to a BuildKit's address, start Docker (with its containerd image store), " +
+	ways := "set " + HostVariable + " to the address of a BuildKit, start Docker (with its containerd image store), " +
 		"or put buildkitd and runc into PATH (https://github.com/moby/buildkit/releases) and Slipway starts it"
 	return fault.New(fault.Unavailable, "find a BuildKit to build the Dockerfile with").
 		Cause(fmt.Errorf("%s is not set; Docker: %w; buildkitd: %w", HostVariable, docker, own)).Hint("%s", ways)
@@ -73,7 +73,7 @@ func notFoundError(docker, own error) error {
 func parseEndpoint(host, certificates string) (*endpoint, error) {
 	u, err := url.Parse(host)
 	if err != nil || u.Scheme == "" {
-		return nil, fault.New(fault.Invalid, "%s: %q is no address", HostVariable, host).
+		return nil, fault.New(fault.Invalid, "%s: invalid address %q", HostVariable, host).
 			Hint("such as unix:///run/buildkit/buildkitd.sock or tcp://buildkit.example.com:1234")
 	}
 	e := &endpoint{name: "BuildKit at " + u.Redacted(), address: host, local: u.Scheme == "unix"}
@@ -117,23 +117,23 @@ type source struct {
 func resolveSource(o port.BuildRequest) (source, error) {
 	d := o.Dockerfile
 	if d == nil {
-		return source{}, fault.New(fault.Internal, "build %s: there is no Dockerfile in the order", o.Service)
+		return source{}, fault.New(fault.Internal, "build %s: the request has no Dockerfile", o.Service)
 	}
 	file, err := resolveInside(o.Dir, d.Path)
 	info, statErr := os.Stat(file)
 	switch {
 	case d.Path == "" || errors.Is(err, errOutside):
-		return source{}, fault.New(fault.Invalid, "image.build.dockerfile: %q is no file of the repository", d.Path).
-			Hint("a path from the repository's root, such as server/Dockerfile")
+		return source{}, fault.New(fault.Invalid, "image.build.dockerfile: invalid path %q", d.Path).
+			Hint("use a path relative to the repository root, such as server/Dockerfile")
 	case err != nil || statErr != nil || !info.Mode().IsRegular():
-		return source{}, fault.New(fault.Invalid, "image.build.dockerfile: there is no file %s", d.Path).
-			Hint("a path from the repository's root, such as server/Dockerfile; is it committed?")
+		return source{}, fault.New(fault.Invalid, "image.build.dockerfile: file %s not found", d.Path).
+			Hint("use a path relative to the repository root, such as server/Dockerfile; is it committed?")
 	}
 	folder, err := resolveInside(o.Dir, d.Context)
 	info, statErr = os.Stat(folder)
 	if err != nil || statErr != nil || !info.IsDir() {
-		return source{}, fault.New(fault.Invalid, "image.build.context: there is no folder %s in the repository", d.Context).
-			Hint("a path from the repository's root; is a file of it committed?")
+		return source{}, fault.New(fault.Invalid, "image.build.context: folder %s not found in the repository", d.Context).
+			Hint("use a path relative to the repository root; is a file in it committed?")
 	}
 	return source{context: folder, dir: filepath.Dir(file), file: filepath.Base(file)}, nil
 }

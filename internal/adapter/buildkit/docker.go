@@ -25,7 +25,7 @@ func dockerEngine(ctx context.Context, host string) (*endpoint, error) {
 	}
 	path, ok := strings.CutPrefix(host, "unix://")
 	if !ok {
-		return nil, fmt.Errorf("%s=%s is no socket of this machine", dockerVariable, host)
+		return nil, fmt.Errorf("%s=%s is not a local socket", dockerVariable, host)
 	}
 	d := docker{socket: path}
 	if err := d.check(ctx); err != nil {
@@ -51,7 +51,7 @@ func (d docker) dial(ctx context.Context) (net.Conn, error) {
 // check asks the engine whether it answers and can give an image away as OCI has
 // it: its old image store can't.
 func (d docker) check(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, dockerTimeout, errors.New("its engine does not answer"))
+	ctx, cancel := context.WithTimeoutCause(ctx, dockerTimeout, errors.New("the engine is not responding"))
 	defer cancel()
 	transport := &http.Transport{
 		DisableKeepAlives: true,
@@ -70,7 +70,7 @@ func (d docker) check(ctx context.Context) error {
 		DriverStatus [][2]string
 	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 4<<20)).Decode(&info); err != nil || resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the engine at %s answers %s", d.socket, resp.Status)
+		return fmt.Errorf("the engine at %s returned %s", d.socket, resp.Status)
 	}
 	for _, s := range info.DriverStatus {
 		if s[0] == "driver-type" && strings.HasPrefix(s[1], "io.containerd.snapshotter") {
@@ -116,7 +116,7 @@ func upgrade(ctx context.Context, conn net.Conn, path, proto string, meta map[st
 	}
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		_ = resp.Body.Close()
-		return nil, fmt.Errorf("it answers %s", resp.Status)
+		return nil, fmt.Errorf("the engine returned %s", resp.Status)
 	}
 	return in, nil
 }

@@ -47,15 +47,15 @@ func (w buildJob) toFault(ctx context.Context, act string, err error, seen *prog
 
 // exitMessage tells of a command that ended badly.
 func (w buildJob) exitMessage(line string, code uint32, seen *progress) string {
-	said := fmt.Sprintf("%s: it ended with exit %d", line, code)
+	said := fmt.Sprintf("%s: exit code %d", line, code)
 	if line == "" {
-		said = fmt.Sprintf("a command ended with exit %d", code)
+		said = fmt.Sprintf("a command failed with exit code %d", code)
 	}
 	if code == 137 {
-		said += " (it was killed: out of memory?)"
+		said += " (killed: out of memory?)"
 	}
 	if last := seen.failedOutput(); len(last) > 0 {
-		said += "; it printed\n" + strings.Join(last, "\n")
+		said += "; its output ends with\n" + strings.Join(last, "\n")
 	}
 	return said
 }
@@ -111,7 +111,7 @@ func stripPrefixes(text string) string {
 	return parsePrefix.ReplaceAllString(noisePrefixes.ReplaceAllString(text, ""), "")
 }
 
-const roomHint = "make room where BuildKit keeps its state, and where Slipway does (`slipway cleanup`)"
+const roomHint = "free some space where BuildKit and Slipway keep their state (`slipway cleanup`)"
 
 // classify picks the kind and what can be done. placed: it is about a line of the Dockerfile.
 func classify(text string, placed bool) (fault.Kind, string) {
@@ -129,15 +129,15 @@ func classify(text string, placed bool) (fault.Kind, string) {
 	case has("dial tcp", "i/o timeout", "TLS handshake timeout", "no such host", "connection refused", "connection reset", "network is unreachable", "x509:", "server gave HTTP response"):
 		return fault.Unavailable, "can BuildKit reach the registry? A mirror may stand in for it: " + MirrorsVariable + "=docker.io=http://127.0.0.1:5000"
 	case has("unexpected status from", "toomanyrequests", "Too Many Requests") && has(" 429 ", " 500 ", " 502 ", " 503 ", " 504 ", "toomanyrequests"):
-		return fault.Unavailable, "the registry has trouble, or asks to slow down: try again later"
+		return fault.Unavailable, "the registry is failing or rate limiting requests: try again later"
 	case has("no match for platform", "exec format error"):
-		return fault.Failed, "the base image, or this machine, can't do that platform: look at image.build.platforms; others need an emulator (qemu's binfmt)"
+		return fault.Failed, "the base image or this machine does not support that platform: check image.build.platforms; other platforms need an emulator (qemu's binfmt)"
 	case has("failed to resolve source metadata", "pull access denied", "failed to load cache key", "insufficient_scope", "authorization failed") && has("not found", "denied", "authorization", "403", "401"):
-		return fault.Failed, "there is no such image: look at its name; one that needs a password needs `docker login`; one of a mirror needs " + MirrorsVariable
+		return fault.Failed, "image not found: check its name; a private image needs `docker login`; an image of a mirror needs " + MirrorsVariable
 	case has("failed to calculate checksum", "failed to compute cache key") && has("not found"):
 		return fault.Failed, "is the file committed, below image.build.context, and not in .dockerignore?"
 	case has("target stage"):
-		return fault.Failed, "look at image.build.target"
+		return fault.Failed, "check image.build.target"
 	case has("secret ") && has("not found"):
 		return fault.Failed, secretHint
 	case has("unset ssh forward key", "no SSH key", "ssh forward"):
@@ -145,7 +145,7 @@ func classify(text string, placed bool) (fault.Kind, string) {
 	case placed, has("Dockerfile", "dockerfile"):
 		return fault.Failed, ""
 	case has("code = Unavailable", "error reading from server", "transport is closing", "EOF"):
-		return fault.Unavailable, "BuildKit went away while it built; run it again"
+		return fault.Unavailable, "BuildKit stopped during the build: run it again"
 	}
 	return fault.Internal, ""
 }

@@ -50,7 +50,7 @@ func (y *yard) testCommandFails(t *testing.T) {
 	if !fault.Is(err, fault.Failed) {
 		t.Fatalf("Build = %v", err)
 	}
-	for _, want := range []string{"Dockerfile:3", "exit 3", "first\nthe reason"} {
+	for _, want := range []string{"Dockerfile:3", "exit code 3", "first\nthe reason"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error lacks %q: %v", want, err)
 		}

@@ -23,7 +23,7 @@ func TestExplain(t *testing.T) {
 		kind fault.Kind
 		hint string
 	}{
-		"failed to solve: rpc error: code = Unknown desc = write /x: no space left on device":                                                                       {fault.Exhausted, "make room"},
+		"failed to solve: rpc error: code = Unknown desc = write /x: no space left on device":                                                                       {fault.Exhausted, "free some space"},
 		"failed to solve: docker.io/library/nope:1: failed to resolve source metadata for docker.io/library/nope:1: docker.io/library/nope:1: not found":            {fault.Failed, "docker login"},
 		"failed to resolve source metadata for r.example.com/a:1: pull access denied, repository does not exist or may require authorization":                       {fault.Failed, "docker login"},
 		"failed to resolve source metadata for docker.io/library/a:1: failed to do request: Head \"https://registry-1.docker.io/\": dial tcp: lookup: no such host": {fault.Unavailable, MirrorsVariable},
@@ -33,7 +33,7 @@ func TestExplain(t *testing.T) {
 		"secret token: not found":               {fault.Failed, "image.build.secrets"},
 		"unset ssh forward key default":         {fault.Failed, "image.build.ssh"},
 		"failed to resolve source metadata for docker.io/library/a:1: no match for platform in manifest: not found": {fault.Failed, "platform"},
-		"rpc error: code = Unavailable desc = error reading from server: EOF":                                       {fault.Unavailable, "went away"},
+		"rpc error: code = Unavailable desc = error reading from server: EOF":                                       {fault.Unavailable, "stopped during"},
 		"something else altogether": {fault.Internal, ""},
 	} {
 		err := job(nil).toFault(t.Context(), "build Dockerfile of api", errors.New(said), newProgress(&bytes.Buffer{}, newHush(nil), func(string) {}))
@@ -63,7 +63,7 @@ func TestExplainPlaces(t *testing.T) {
 	}
 	exit := placed(fmt.Errorf("process \"/bin/sh\" did not complete successfully: %w", &gateway.ExitError{ExitCode: 137}))
 	err := job(nil).toFault(t.Context(), "build", exit, newProgress(&bytes.Buffer{}, newHush(nil), func(string) {}))
-	if want := "server/Dockerfile:2: RUN --mount=type=secret,id=pip \\: it ended with exit 137 (it was killed: out of memory?)"; !fault.Is(err, fault.Failed) || err.Error() != want || fault.HintOf(err) != secretHint {
+	if want := "server/Dockerfile:2: RUN --mount=type=secret,id=pip \\: exit code 137 (killed: out of memory?)"; !fault.Is(err, fault.Failed) || err.Error() != want || fault.HintOf(err) != secretHint {
 		t.Errorf("%v (%s)", err, fault.HintOf(err))
 	}
 	err = job(map[string][]byte{"pip": []byte("unknown")}).toFault(t.Context(), "build", placed(errors.New("dockerfile parse error on line 2: unknown flag")), nil)

@@ -32,7 +32,7 @@ func (d *daemon) startIdleWatch() error {
 	cmd.Env = []string{"TMPDIR=" + os.TempDir()} // nothing of ours; that is where sockets may be
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start the keeper of BuildKit: %w", err)
+		return fmt.Errorf("start the watcher that stops an idle BuildKit: %w", err)
 	}
 	go func() { _ = cmd.Wait() }() // so that it leaves no zombie if it ends before us
 	return nil

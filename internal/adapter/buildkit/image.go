@@ -28,7 +28,7 @@ func (l layout) rewriteImage(m *manifest) error {
 		return fmt.Errorf("read the image's configuration %s: %w", m.Config.Digest, err)
 	}
 	if len(c.RootFS.DiffIDs) != len(m.Layers) {
-		return fmt.Errorf("the image has %d layers, and %d in its configuration", len(m.Layers), len(c.RootFS.DiffIDs))
+		return fmt.Errorf("the image has %d layers, but its configuration lists %d", len(m.Layers), len(c.RootFS.DiffIDs))
 	}
 	first := firstBuiltLayer(c.History, len(m.Layers), l.origin.files)
 	for i := range m.Layers {
@@ -100,7 +100,7 @@ func (l layout) rewriteLayer(d *ocispecs.Descriptor, diff *digest.Digest, own bo
 		}
 		var err error
 		if p, err = normalizeLayer(l.ctx, l.blob(original), filepath.Join(l.dir, "blobs", "sha256"), l.origin.files); err != nil {
-			return fmt.Errorf("press layer %s: %w", original, err)
+			return fmt.Errorf("normalize layer %s: %w", original, err)
 		}
 		l.store.cache.store(original, p)
 	}

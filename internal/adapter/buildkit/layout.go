@@ -37,7 +37,7 @@ type origin struct {
 func finishLayout(ctx context.Context, s *store, top delivery.Digest, o origin) (port.BuiltImage, error) {
 	l := layout{ctx: ctx, store: s, dir: s.dir, origin: o, kept: map[delivery.Digest]int64{}}
 	if !top.Valid() {
-		return port.BuiltImage{}, fmt.Errorf("BuildKit named no digest: %q", top)
+		return port.BuiltImage{}, fmt.Errorf("BuildKit returned an invalid digest: %q", top)
 	}
 	image, err := l.rewrite(ocispecs.Descriptor{Digest: digest.Digest(top)}, maxDepth)
 	if err != nil {
@@ -74,7 +74,7 @@ type layout struct {
 // refer to it.
 func (l layout) rewrite(d ocispecs.Descriptor, depth int) (ocispecs.Descriptor, error) {
 	if depth == 0 {
-		return d, errors.New("the image's indexes are nested too deep")
+		return d, errors.New("the image's indexes are nested too deeply")
 	}
 	var m manifest
 	raw, err := l.readBlob(delivery.Digest(d.Digest))

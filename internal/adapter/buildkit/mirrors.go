@@ -35,8 +35,8 @@ func parseMirrors(text string) (map[string][]mirror, error) {
 		u, err := url.Parse(address)
 		if err != nil || !registryPattern.MatchString(registry) || u.Scheme != "http" && u.Scheme != "https" ||
 			u.User != nil || u.RawQuery != "" || u.Fragment != "" || !mirrorPattern.MatchString(u.Host+strings.TrimSuffix(u.Path, "/")) {
-			return nil, fault.New(fault.Invalid, "%s: %q is no mirror", MirrorsVariable, part).
-				Hint("such as docker.io=http://127.0.0.1:5000; more than one with commas between")
+			return nil, fault.New(fault.Invalid, "%s: invalid mirror %q", MirrorsVariable, part).
+				Hint("such as docker.io=http://127.0.0.1:5000; separate several with commas")
 		}
 		all[registry] = append(all[registry], mirror{u.Host + strings.TrimSuffix(u.Path, "/"), u.Scheme == "http"})
 	}

@@ -171,8 +171,8 @@ func (w buildJob) attributes() map[string]string {
 func (w buildJob) session() ([]session.Attachable, error) {
 	docker, err := config.Load(config.Dir())
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "read Docker's configuration for the registries' passwords").Cause(err).
-			Hint("mend config.json in %s", config.Dir())
+		return nil, fault.New(fault.Invalid, "read the registry credentials from Docker's configuration").Cause(err).
+			Hint("fix config.json in %s", config.Dir())
 	}
 	attached := []session.Attachable{
 		authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{AuthConfigProvider: authprovider.LoadAuthConfig(docker)}),
@@ -183,13 +183,13 @@ func (w buildJob) session() ([]session.Attachable, error) {
 	}
 	agent := os.Getenv(agentVariable)
 	if agent == "" {
-		return nil, fault.New(fault.Invalid, "image.build.ssh: there is no SSH agent").
+		return nil, fault.New(fault.Invalid, "image.build.ssh: no SSH agent found").
 			Hint("start one (`eval $(ssh-agent)`, `ssh-add`), so that %s is set", agentVariable)
 	}
 	forward, err := sshprovider.NewSSHAgentProvider([]sshprovider.AgentConfig{{Paths: []string{agent}}})
 	if err != nil {
-		return nil, fault.New(fault.Unavailable, "image.build.ssh: reach the SSH agent at %s", agent).
-			Hint("is it still there? `ssh-add -l` asks it").Cause(connectionError(err))
+		return nil, fault.New(fault.Unavailable, "image.build.ssh: connect to the SSH agent at %s", agent).
+			Hint("is it still running? Check with `ssh-add -l`").Cause(connectionError(err))
 	}
 	return append(attached, forward), nil
 }

@@ -28,19 +28,19 @@ const (
 func findDaemon(named string) (string, error) {
 	program, err := exec.LookPath(orElse(named, "buildkitd"))
 	if named != "" && err != nil {
-		return "", fault.New(fault.Invalid, "%s: there is no program %s", ProgramVariable, named).Hint("the path of a buildkitd")
+		return "", fault.New(fault.Invalid, "%s: program %s not found", ProgramVariable, named).Hint("set it to the path of a buildkitd")
 	}
 	if err != nil {
-		return "", errors.New("it is not in PATH")
+		return "", errors.New("not found in PATH")
 	}
 	if program, err = filepath.Abs(program); err != nil {
 		return "", err
 	}
 	if findTool("runc") == "" && findTool("buildkit-runc") == "" {
-		return "", errors.New("it needs runc, which is not in PATH")
+		return "", errors.New("requires runc, which was not found in PATH")
 	}
 	if os.Geteuid() != 0 && findTool("rootlesskit") == "" {
-		return "", errors.New("an ordinary user needs rootlesskit for it, which is not in PATH")
+		return "", errors.New("requires rootlesskit unless run as root, which was not found in PATH")
 	}
 	return program, nil
 }
@@ -96,8 +96,8 @@ func (d *daemon) wantedSettings() (settings, error) {
 func (d *daemon) prepareDirs() error {
 	for _, dir := range []string{d.dir, d.runDir()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fault.New(fault.Denied, "make BuildKit's folder %s", dir).
-				Hint("own the folder, or use another state folder ($SLIPWAY_HOME)").Cause(err)
+			return fault.New(fault.Denied, "create BuildKit's folder %s", dir).
+				Hint("make the folder writable for you, or use another state folder ($SLIPWAY_HOME)").Cause(err)
 		}
 		info, err := os.Lstat(dir)
 		if err != nil {
@@ -105,7 +105,7 @@ func (d *daemon) prepareDirs() error {
 		}
 		owner, ok := info.Sys().(*syscall.Stat_t)
 		if !info.IsDir() || !ok || int(owner.Uid) != os.Geteuid() {
-			return fault.New(fault.Denied, "use BuildKit in %s: the folder is another user's", dir).
+			return fault.New(fault.Denied, "use BuildKit in %s: the folder belongs to another user", dir).
 				Hint("run as that user, or use another state folder ($SLIPWAY_HOME)")
 		}
 		if info.Mode().Perm() != 0o700 {
@@ -136,7 +136,7 @@ func (d *daemon) start(ctx context.Context, want settings) error {
 		return fmt.Errorf("write BuildKit's configuration: %w", err)
 	}
 	if err := os.WriteFile(d.file("running"), []byte(want.text()), 0o600); err != nil {
-		return fmt.Errorf("write how BuildKit runs: %w", err)
+		return fmt.Errorf("save the settings of the running BuildKit: %w", err)
 	}
 	log, err := d.openLog()
 	if err != nil {
@@ -164,7 +164,7 @@ func (d *daemon) start(ctx context.Context, want settings) error {
 			return fmt.Errorf("start BuildKit: %w", context.Cause(ctx))
 		}
 		return fault.New(fault.Unavailable, "start %s", d.program).
-			Cause(fmt.Errorf("%w; the end of its log: %s", err, d.lastLog())).Hint("%s tells more", d.file(logName))
+			Cause(fmt.Errorf("%w; the end of its log: %s", err, d.lastLog())).Hint("see %s", d.file(logName))
 	}
 	return d.startIdleWatch()
 }
@@ -217,7 +217,7 @@ func (d *daemon) openLog() (*os.File, error) {
 func (d *daemon) lastLog() string {
 	raw, err := os.ReadFile(d.file(logName))
 	if err != nil {
-		return "it can't be read"
+		return "not readable"
 	}
 	lines := strings.Split(strings.TrimSpace(string(raw)), "\n")
 	last := lines[len(lines)-1]
