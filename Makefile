@@ -12,7 +12,7 @@ MODEL_BUILT := internal/adapter/oci/modelprogram/built/slipway-model-linux
 MODEL_PROGRAMS := $(MODEL_BUILT)-amd64.gz $(MODEL_BUILT)-arm64.gz
 MODEL_SOURCES := $(shell find cmd/slipway-model internal/adapter/oci/modelfiles -name '*.go' -not -name '*_test.go') go.mod
 
-.PHONY: help build demo test e2e buildkit conformance lint bench bench-kubernetes fuzz clean
+.PHONY: help build demo house test e2e buildkit conformance lint bench bench-kubernetes fuzz soak clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -32,7 +32,10 @@ bin/load: demo/load/main.go
 demo: bin/slipway bin/load ## Retail from a commit to verified production, then a bad release and back
 	@demo/demo.sh
 
-test: ## every test that needs no root and no cluster, with the race detector
+house: ## tests, assertions, upward imports and refused wordings, beside the recorded figures
+	go run ./internal/arch/house/cmd/house
+
+test: house ## every test that needs no root and no cluster, with the race detector
 	go test -race -timeout 5m ./...
 	cd examples/retail && go test -race -timeout 5m ./...
 
@@ -70,6 +73,19 @@ fuzz: ## each fuzz target for a short while (FUZZTIME=10s)
 	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' internal); do \
 	  for t in $$(grep -oE '^func Fuzz[A-Za-z0-9]+' $$f | sed 's/func //'); do \
 	    echo "$$t ($$(dirname $$f))"; go test ./$$(dirname $$f) -run '^$$' -fuzz "^$$t$$" -fuzztime $${FUZZTIME:-10s}; done; done
+
+# The large counts, apart from the gate: hours, not minutes.
+soak: bin/slipway bin/cosign ## many kills, many seeds, and every fuzz target for a minute; as root in a cluster, too
+	SLIPWAY_SEEDS=200 go test -count=1 -timeout 2h -run 'Random|Model' ./internal/engine ./internal/adapter/kubernetes/...
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_KILLS=200 go test -tags e2e -count=1 -timeout 4h -run '^TestKill$$' ./e2e
+	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] || [ -n "$${KUBECONFIG:-}" ]; then $(MAKE) --no-print-directory soak-kubernetes; fi
+	$(MAKE) --no-print-directory fuzz FUZZTIME=$${FUZZTIME:-60s}
+
+.PHONY: soak-kubernetes
+soak-kubernetes: bin/slipway bin/cosign
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_KUBE_KILLS=100 go test -tags e2e -count=1 -timeout 4h -run '^TestKubeKill$$' ./e2e
+	for seed in 1 2 3 4 5 6 7 8 9 10; do \
+	  SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_SEED=$$seed go test -tags e2e -count=1 -timeout 20m -run '^TestKubeAPIServer$$' ./e2e; done
 
 clean: ## remove what was built and the demo (its service is stopped)
 	-@test ! -d .demo/retail || (cd .demo/retail && ../../bin/slipway down --all)
