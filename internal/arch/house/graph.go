@@ -2,6 +2,7 @@ package house
 
 import (
 	"go/ast"
+	"go/build"
 	"go/parser"
 	"go/token"
 	"go/types"
@@ -9,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"sort"
 	"strconv"
@@ -164,9 +166,14 @@ func (p source) exported() map[string]string {
 // imports stays unknown, which is enough to see what its files use of each other.
 func load(root, folder string) ([]source, error) {
 	byDir := map[string]source{}
+	linux := build.Default
+	linux.GOOS = "linux"
 	err := fs.WalkDir(os.DirFS(root), folder, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || strings.Contains(name, "/testdata/") {
 			return err
+		}
+		if match, err := linux.MatchFile(filepath.Join(root, path.Dir(name)), path.Base(name)); err != nil || !match {
+			return err // files of other systems declare the same names again
 		}
 		dir := path.Dir(name)
 		p, ok := byDir[dir]

@@ -21,7 +21,7 @@ type Numbers struct {
 func Recorded() Numbers {
 	return Numbers{Tests: 920, Assertions: 2728, Refused: 706, MaxRefused: 140, Upward: map[string]int{
 		"internal/adapter/anchore": 4, "internal/adapter/buildkit": 9, "internal/adapter/git": 1, "internal/adapter/ko": 1,
-		"internal/adapter/kubernetes": 39, "internal/adapter/local": 10, "internal/adapter/oci": 5, "internal/adapter/process": 5,
+		"internal/adapter/kubernetes": 39, "internal/adapter/local": 11, "internal/adapter/oci": 6, "internal/adapter/process": 5,
 		"internal/adapter/sigstore": 2,
 	}}
 }
