@@ -11,7 +11,7 @@ import (
 
 // syncHistory takes over what the target's own history of the environment has and our
 // records lack: another machine delivered there, or ours are new. So a rollback
-// works from anywhere, and nobody plans against a past that is over.
+// works from anywhere, and plans are never based on stale history.
 func (s *session) syncHistory(ctx context.Context, env delivery.Environment) error {
 	target, err := s.target(env)
 	if err != nil {

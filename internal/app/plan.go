@@ -42,7 +42,7 @@ func (a *App) trigger(ask RunOptions, commit delivery.Commit) plan.Trigger {
 	return t
 }
 
-// Plan says what a run would do, and touches nothing.
+// Plan returns what a run would do, and changes nothing.
 func (a *App) Plan(ctx context.Context, ask RunOptions) (v PlanView, err error) {
 	err = a.withSession(ctx, func(s *session) error {
 		if v.Plan, err = s.plan(ctx, ask); err != nil {

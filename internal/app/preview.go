@@ -20,7 +20,7 @@ const (
 	placeholderRelease = delivery.ReleaseID("r-000000000000")
 )
 
-// preview tells what the plan's release would change in its place. A target that
+// preview returns what the plan's release would change in its location. A target that
 // can't tell changes nothing that anybody could show.
 func (s *session) preview(ctx context.Context, p plan.Plan) ([]port.Change, error) {
 	for _, spec := range p.Steps {

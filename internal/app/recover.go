@@ -34,7 +34,7 @@ func (s *session) recoverTargets(ctx context.Context) {
 	}
 }
 
-// isDown tells that the records say that something serves, and the target that
+// isDown reports whether the records show a deployed release, and the target that
 // nothing has the traffic.
 func (s *session) isDown(ctx context.Context, env delivery.Environment) bool {
 	_, deployed, err := s.deps.Deployments.Current(ctx, env)

@@ -20,7 +20,7 @@ type ScanDatabaseView struct {
 	Changed bool   `json:"changed"`       // by this command
 }
 
-// ScanDatabaseStatus tells which database is there, without asking the network.
+// ScanDatabaseStatus describes the installed database, without asking the network.
 func (a *App) ScanDatabaseStatus(ctx context.Context) (ScanDatabaseView, error) {
 	d, err := a.ScanDatabase().Status(ctx)
 	return a.scanDatabaseView(d, false), err
@@ -50,7 +50,7 @@ func (a *App) scanDatabaseView(d port.ScanDatabaseInfo, changed bool) ScanDataba
 	return v
 }
 
-// downloadProgress says how far a download is, now and then.
+// downloadProgress reports now and then how far a download is.
 func (a *App) downloadProgress() port.Progress {
 	var last time.Time
 	return func(done, total int64) {

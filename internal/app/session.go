@@ -85,7 +85,7 @@ func (s *session) notice(env delivery.Environment, text string) {
 	s.engine.Sink.Emit(s.redactor.Event(event.Event{Time: s.app.Clock(), Kind: event.Notice, Environment: env, Text: text}))
 }
 
-// secrets are the values that notifications and builds need and nobody may read.
+// secrets are the values that notifications and builds need and that must not be shown.
 func (s *session) secrets() []string {
 	refs := extension.SecretsOf(s.project.Image.Build.Section)
 	for _, n := range s.project.Notify {

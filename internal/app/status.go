@@ -11,7 +11,7 @@ import (
 // maxHistory is how many deployments a status lists.
 const maxHistory = 20
 
-// Status tells what serves in the environment, or in each with an empty name.
+// Status describes what is deployed in the environment, or in each with an empty name.
 func (a *App) Status(ctx context.Context, env delivery.Environment) (out []Status, err error) {
 	err = a.withSession(ctx, func(s *session) error {
 		names := []string{string(env)}

@@ -21,7 +21,7 @@ import (
 // maxTrustFile is the largest key or root of trust that is read.
 const maxTrustFile = 1 << 20
 
-// trustPolicy is that of the environment. Without one it is whom any environment
+// trustPolicy is that of the environment. Without one it is what any environment
 // trusts, and signature and provenance are demanded: to look at a release says
 // nothing of where it may serve.
 func (s *session) trustPolicy(env delivery.Environment) (step.TrustParams, error) {
@@ -83,7 +83,7 @@ func (s *session) findTrustFiles(_ context.Context, f *plan.Facts, env delivery.
 }
 
 // trustFiles reads files beside slipway.yaml. A link out of it is not followed:
-// whom to trust is what the repository says.
+// who is trusted is what the repository says.
 func (s *session) trustFiles(names []string) (map[string]string, error) {
 	if len(names) == 0 {
 		return nil, nil

@@ -1,5 +1,5 @@
 // Package blob reads what images are made of: layers that are compressed in one
-// way or another, for as long as somebody wants to know.
+// way or another, for as long as the caller's context lasts.
 package blob
 
 import (

@@ -15,7 +15,7 @@ var releaseIDPattern = regexp.MustCompile(`^r-[0-9a-f]{12}$`)
 func (r ReleaseID) Valid() bool { return releaseIDPattern.MatchString(string(r)) }
 
 // Release is code, model and configuration as one immutable thing. Everything
-// in it is pinned, and nothing in it depends on when or by whom it was made:
+// in it is pinned, and nothing in it depends on when or by which person it was made:
 // the same inputs make the same release.
 type Release struct {
 	Schema      int          `json:"schema"` // 1

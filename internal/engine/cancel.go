@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// halt says whether steps may still begin, and tells those that run to stop.
+// halt records whether steps may still begin, and stops those that run.
 type halt struct {
 	grace time.Duration
 	ctx   context.Context // of the steps; its cause is *halted
@@ -18,7 +18,7 @@ type halt struct {
 	timer *time.Timer
 }
 
-// halted is why steps do not begin or go on: a step failed, or somebody wanted it.
+// halted is why steps do not begin or go on: a step failed, or a person cancelled the run.
 type halted struct {
 	step string
 	by   string

@@ -30,7 +30,7 @@ type Engine struct {
 	Cache      record.Cache // nil: nothing is cached
 	Steps      map[step.Kind]step.Step
 	Source     port.Source
-	Sink       event.Sink // nil: nobody listens
+	Sink       event.Sink // nil: events are dropped
 	Home       string     // absolute state folder
 	Repository string     // absolute folder where slipway.yaml is
 	Database   string     // journal of unfinished runs; default Home/engine.db
@@ -93,7 +93,7 @@ func (e *Engine) Resume(ctx context.Context, id delivery.RunID) (record.Run, err
 	return e.drive(ctx, run, own)
 }
 
-// Unfinished lists the runs that nobody runs any more, oldest first: their
+// Unfinished lists the runs without a process, oldest first: their
 // processes died. Resume finishes them.
 func (e *Engine) Unfinished(ctx context.Context) ([]record.Run, error) {
 	runs, err := e.Runs.Unfinished(ctx)
@@ -160,7 +160,7 @@ func (e *Engine) Cancel(ctx context.Context, id delivery.RunID, by string) (reco
 	}
 }
 
-// takeOver ends a run that nobody runs and that somebody asked to stop.
+// takeOver ends a run without a process that a person asked to stop.
 func (e *Engine) takeOver(ctx context.Context, id delivery.RunID, own *lock) (record.Run, error) {
 	run, err := e.Runs.Get(ctx, id)
 	if err != nil || run.State == record.Ended {
@@ -231,7 +231,7 @@ func (e *Engine) backoff(n int) time.Duration {
 	return pause + time.Duration(jitter()*float64(pause)/5)
 }
 
-// reach tells a test that the engine got to a point.
+// reach signals to a test that the engine got to a point.
 func (e *Engine) reach(point string) {
 	if e.Failpoint != nil {
 		e.Failpoint(point)

@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-// voice says what happens in one run: to the sink, and to the run's events.jsonl
+// voice reports what happens in one run: to the sink, and to the run's events.jsonl
 // for those who come later. Lines of step logs go to the sink only: they have
 // files of their own. Nothing it does can fail a run.
 type voice struct {
@@ -115,7 +115,7 @@ func (l *stepLog) say(line string) {
 	l.voice.emit(event.Event{Kind: event.StepLog, Step: l.step, Text: string(bytes.TrimRight([]byte(line), "\r\n"))})
 }
 
-// Close says what has no line's end yet.
+// Close emits the last line if it has no line end.
 func (l *stepLog) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -18,7 +18,7 @@ type lock struct {
 	path string
 }
 
-// tryLock takes the lock at path, or tells that another handle has it.
+// tryLock takes the lock at path, or reports that another handle has it.
 func tryLock(path string) (l *lock, free bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, false, unwritable(path, err)
@@ -42,7 +42,7 @@ func tryLock(path string) (l *lock, free bool, err error) {
 	}
 }
 
-// current tells whether f is still the file at path.
+// current reports whether f is still the file at path.
 func current(f *os.File, path string) bool {
 	held, err := f.Stat()
 	if err != nil {

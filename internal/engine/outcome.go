@@ -24,7 +24,7 @@ func (v verdict) finish() record.RunResult {
 	return record.RunResult{Outcome: v.Outcome, Cause: v.Cause, Hint: v.Hint, Release: v.Release}
 }
 
-// bad tells whether what was begun must be undone.
+// bad reports whether what was begun must be undone.
 func (v verdict) bad() bool {
 	return v.Outcome == delivery.OutcomeFailed || v.Outcome == delivery.OutcomeCancelled
 }
@@ -83,7 +83,7 @@ func success(p plan.Plan, nodes []*node) delivery.Outcome {
 	return delivery.OutcomeSucceeded
 }
 
-// cause says why the step did not succeed, with its name in front, once.
+// cause returns why the step did not succeed, with its name in front, once.
 func (n *node) cause() string {
 	if c := n.end.Result.Cause; strings.HasPrefix(c, n.spec.Name+" ") || strings.HasPrefix(c, n.spec.Name+":") {
 		return n.end.Result.Cause

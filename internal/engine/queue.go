@@ -12,7 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-// How often a process looks whether its turn has come, and whether somebody
+// How often a process looks whether its turn has come, and whether a person
 // wants its run to stop.
 const (
 	pollQueue  = 60 * time.Millisecond
@@ -47,18 +47,18 @@ func (e *Engine) drive(ctx context.Context, run record.Run, own *lock) (record.R
 	return e.atHead(ctx, run)
 }
 
-// leftQueue tells that the run ended while it was waiting.
+// leftQueue means that the run ended while it was waiting.
 type leftQueue struct{ run record.Run }
 
 func (l *leftQueue) Error() string { return "the run left the queue" }
 
-// skip ends a run that has nothing to do. It disturbs nobody, so it waits for nobody.
+// skip ends a run that has nothing to do. It changes nothing, so it waits for no other run.
 func (e *Engine) skip(ctx context.Context, run record.Run) (record.Run, error) {
 	return e.finish(ctx, run, record.RunResult{Outcome: delivery.OutcomeSkipped, Cause: run.Plan.Skip})
 }
 
 // waitTurn returns once the run is at the head of its environment's queue. Runs
-// ahead whose processes died are finished on the way: nobody else would.
+// ahead whose processes died are finished on the way: no other process would.
 func (e *Engine) waitTurn(ctx context.Context, run record.Run) error {
 	said := ""
 	for {
@@ -91,7 +91,7 @@ func (e *Engine) waitTurn(ctx context.Context, run record.Run) error {
 	}
 }
 
-// ahead tells people whom they wait for.
+// ahead describes the run that is waited for.
 func ahead(r record.Run) string {
 	since := r.StartedAt
 	if since.IsZero() {
@@ -102,7 +102,7 @@ func ahead(r record.Run) string {
 }
 
 // adopt finishes the run ahead if its process is gone. Stopping our own run must
-// not undo somebody else's: theirs is then left for later.
+// not undo another run's: that is then left for later.
 func (e *Engine) adopt(ctx context.Context, head record.Run) (adopted bool, err error) {
 	own, free, err := tryLock(e.runLock(head.ID))
 	if err != nil || !free {
@@ -168,7 +168,7 @@ func (e *Engine) interrupted(ctx context.Context, run record.Run) error {
 // interruption stands for who stopped a run when it was a signal.
 const interruption = "an interrupt"
 
-// quiet tells whether the run is not at work and began nothing that must be undone.
+// quiet reports whether the run is not at work and began nothing that must be undone.
 func (e *Engine) quiet(ctx context.Context, run record.Run) (bool, error) {
 	if run.State == record.Running {
 		return false, nil

@@ -137,7 +137,7 @@ func (x *execution) play(ctx context.Context) (ended record.Run, err error) {
 	return x.stoppedMeanwhile(ctx, ended)
 }
 
-// stoppedMeanwhile ends a run that somebody stopped when all that was left to do
+// stoppedMeanwhile ends a run that was stopped when all that was left to do
 // was to wait.
 func (x *execution) stoppedMeanwhile(ctx context.Context, run record.Run) (record.Run, error) {
 	if run.State != record.Waiting || run.CancelledBy == "" {
@@ -158,13 +158,13 @@ func (e *Engine) giveUp(ctx context.Context, run record.Run, why error) (record.
 	return e.finish(ctx, run, record.RunResult{Outcome: outcome, Cause: e.Redactor.Text(why.Error()), Hint: e.Redactor.Text(fault.HintOf(why)), Release: run.Release})
 }
 
-// untouched tells whether the run began nothing that must be undone.
+// untouched reports whether the run began nothing that must be undone.
 func (e *Engine) untouched(ctx context.Context, run record.Run) (bool, error) {
 	run.State = record.Waiting
 	return e.quiet(ctx, run)
 }
 
-// watch stops the run when somebody asks for it: in the records, or by ending
+// watch stops the run when a person asks for it: in the records, or by ending
 // ctx. The returned function ends the watch.
 func (x *execution) watch(ctx context.Context) (stop func()) {
 	watching, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -206,7 +206,7 @@ func (x *execution) obey(ctx context.Context) {
 	}
 }
 
-// fail tells that the turn can't go on in this process; the first reason counts.
+// fail records that the turn can't go on in this process; the first reason counts.
 func (x *execution) fail(err error) {
 	select {
 	case x.broken <- err:
@@ -235,7 +235,7 @@ func (x *execution) checkout(ctx context.Context) (string, error) {
 	}
 	commit := x.run.Plan.Commit
 	if x.e.Source == nil {
-		return "", fault.New(fault.Internal, "check out %s: there is no source", commit.Short())
+		return "", fault.New(fault.Internal, "check out %s: no source is configured", commit.Short())
 	}
 	dir := filepath.Join(x.e.Home, "work", string(x.run.Environment), "src")
 	if err := x.e.Source.Checkout(ctx, commit.Tree, dir); err != nil {

@@ -88,7 +88,7 @@ func (x *execution) lifetime(journal context.Context, undo bool) (context.Contex
 	if !undo {
 		return x.halt.ctx, func() {}
 	}
-	late := fault.New(fault.Exhausted, "it took too long to take it back").Hint("look at the environment: it may be half changed")
+	late := fault.New(fault.Exhausted, "the rollback timed out").Hint("look at the environment: it may be half changed")
 	ctx, done := context.WithTimeoutCause(context.Background(), orDefault(x.e.UndoTimeout, 30*time.Minute), late)
 	stop := context.AfterFunc(journal, done)
 	return ctx, func() { stop(); done() }
@@ -136,7 +136,7 @@ func (x *execution) note(ctx context.Context, spec step.Spec, index int, end end
 	return nil
 }
 
-// again says that a step is tried again, and waits for the moment.
+// again reports that a step is tried again, and waits for the moment.
 func (x *execution) again(ctx context.Context, r step.Request, n int, err error) {
 	pause := x.e.backoff(n)
 	text := fmt.Sprintf("attempt %d: %v; again in %s", r.Attempt, err, pause.Round(100*time.Millisecond))
@@ -145,7 +145,7 @@ func (x *execution) again(ctx context.Context, r step.Request, n int, err error)
 	_ = sleep(ctx, pause) // cut short, the next attempt sees that ctx has ended
 }
 
-// heals tells whether trying again may help. What is wrong in the configuration,
+// heals reports whether trying again may help. What is wrong in the configuration,
 // is forbidden, or was answered with no stays so.
 func heals(err error) bool {
 	var gone *panicked
@@ -208,7 +208,7 @@ func (x *execution) once(ctx context.Context, r step.Request) (result step.Resul
 	defer func() {
 		if v := recover(); v != nil {
 			fmt.Fprintf(r.Log, "panic: %v\n%s", v, debug.Stack())
-			result, err = step.Result{}, fault.New(fault.Internal, "step %s broke down", r.Spec.Name).
+			result, err = step.Result{}, fault.New(fault.Internal, "step %s panicked", r.Spec.Name).
 				Hint("this is a bug in Slipway: please report it with the step's log").Cause(&panicked{v})
 		}
 	}()

@@ -100,7 +100,7 @@ func TestBadSteps(t *testing.T) {
 		do    do
 		cause string
 	}{
-		"panic":       {func(context.Context, step.Request) (step.Result, error) { panic("oh no") }, "s: step s broke down: panic: oh no"},
+		"panic":       {func(context.Context, step.Request) (step.Result, error) { panic("oh no") }, "s: step s panicked: panic: oh no"},
 		"no outcome":  {func(context.Context, step.Request) (step.Result, error) { return step.Result{}, nil }, `outcome ""`},
 		"run outcome": {answers(delivery.OutcomeDeployed, ""), `outcome "deployed"`},
 		"bad output": {func(context.Context, step.Request) (step.Result, error) {

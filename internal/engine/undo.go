@@ -31,7 +31,7 @@ func (x *execution) undoAll(ctx dbos.Context, nodes []*node, v verdict) ([]endin
 	for i, n := range begun(nodes) {
 		spec := step.Spec{
 			Name: undoName(n.spec), Kind: n.spec.Undo, Params: n.spec.Params, Needs: []string{n.spec.Name},
-			Retries: undoRetries, Action: step.ActionRun, Reason: "take back " + n.spec.Name,
+			Retries: undoRetries, Action: step.ActionRun, Reason: "roll back " + n.spec.Name,
 		}
 		index := len(nodes) + i
 		end, err := dbos.RunAsStep(ctx, func(ctx context.Context) (ending, error) {

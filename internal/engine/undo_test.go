@@ -58,7 +58,7 @@ func TestUndo(t *testing.T) {
 		{"the rollback panics", map[string]do{
 			"verify":          fails("503", ""),
 			"rollback.deploy": func(context.Context, step.Request) (step.Result, error) { panic("oh") },
-		}, delivery.OutcomeRollbackFailed, "the rollback failed: step rollback.deploy broke down: panic: oh", true},
+		}, delivery.OutcomeRollbackFailed, "the rollback failed: step rollback.deploy panicked: panic: oh", true},
 		{"deploy had nothing to do", map[string]do{
 			"deploy": answers(delivery.OutcomeSkipped, "it serves"), "verify": fails("503", ""),
 		}, delivery.OutcomeFailed, "verify: 503", false},
@@ -139,7 +139,7 @@ func TestUndoHasALimit(t *testing.T) {
 	began := make(chan struct{})
 	l.does["rollback.deploy"] = blocks(began)
 	run := l.run(newPlan(1, deployPlan(3)...))
-	wantRun(t, run, record.Ended, delivery.OutcomeRollbackFailed, "it took too long to take it back")
+	wantRun(t, run, record.Ended, delivery.OutcomeRollbackFailed, "the rollback timed out")
 	if run.Hint == "" {
 		t.Error("there is no hint")
 	}

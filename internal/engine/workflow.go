@@ -27,7 +27,7 @@ type ending struct {
 	Later     bool        `json:"later,omitempty"`     // it waits for a step that waits for a person
 }
 
-// satisfies tells whether steps that need this one may run.
+// satisfies reports whether steps that need this one may run.
 func (e ending) satisfies() bool {
 	ok := e.Result.Outcome == delivery.OutcomeSucceeded || e.Result.Outcome == delivery.OutcomeSkipped
 	return ok && e.Unmet == "" && !e.Later
@@ -67,7 +67,7 @@ func (x *execution) interpret(ctx dbos.Context, s script) (v verdict, err error)
 	defer context.AfterFunc(ctx, func() { x.halt.stop(ErrSuspend) })()
 	defer func() {
 		if bug := recover(); bug != nil {
-			v, err = x.breakOff(ctx, fault.New(fault.Internal, "the interpreter of plans broke down: %v", bug).
+			v, err = x.breakOff(ctx, fault.New(fault.Internal, "the plan interpreter panicked: %v", bug).
 				Hint("this is a bug in Slipway: please report it"))
 		}
 	}()

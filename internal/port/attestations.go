@@ -63,7 +63,7 @@ func (s SignerIdentity) String() string {
 	case s.Subject != "":
 		return s.Subject + " (by " + s.Issuer + ")"
 	case s.Key == "":
-		return "nobody"
+		return "an unknown signer"
 	case s.Name != "":
 		return "key " + s.Key[:min(12, len(s.Key))] + " (" + s.Name + ")"
 	}
@@ -126,7 +126,7 @@ type VerifiedStatement struct {
 
 // Verifier checks signatures.
 type Verifier interface {
-	// Verify returns the statement of the bundle. A signer whom t does not list
+	// Verify returns the statement of the bundle. A signer that t does not list
 	// is fault.Denied; a damaged bundle, or none, is fault.Corrupt; a trust root
 	// that cannot be fetched is fault.Unavailable. The caller checks what the
 	// statement is about.

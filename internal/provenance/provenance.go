@@ -57,7 +57,7 @@ type ResourceDescriptor struct {
 	Annotations map[string]any    `json:"annotations,omitempty"`
 }
 
-// Provenance is the SLSA v1 predicate: what was built from what, and by whom.
+// Provenance is the SLSA v1 predicate: what was built, from what, and by which builder.
 type Provenance struct {
 	BuildDefinition BuildDefinition `json:"buildDefinition"`
 	RunDetails      RunDetails      `json:"runDetails"`

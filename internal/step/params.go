@@ -87,7 +87,7 @@ type ScanParams struct {
 	Unavailable UnavailablePolicy   `json:"unavailable,omitempty"` // default fail
 }
 
-// UnavailablePolicy says what it means that an image could not be scanned.
+// UnavailablePolicy is what it means that an image could not be scanned.
 type UnavailablePolicy string
 
 // The policies.

@@ -84,7 +84,7 @@ type RollbackParams struct {
 	Reason  string             `json:"why,omitempty"`     // given by whoever requested it
 }
 
-// NoTrafficPolicy says what it means that too few requests arrived to evaluate a
+// NoTrafficPolicy is what it means that too few requests arrived to evaluate a
 // release. The default differs: a watch accepts it, a canary fails.
 type NoTrafficPolicy string
 

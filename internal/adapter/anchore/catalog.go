@@ -164,7 +164,7 @@ func writeError(file string, err error) error {
 }
 
 // readError is why an image could not be read: its own fault, the disk's, or that
-// nobody wants to know any more.
+// no caller waits for any more.
 func readError(ctx context.Context, act string, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", act, context.Cause(ctx))

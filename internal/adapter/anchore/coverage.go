@@ -59,7 +59,7 @@ func (l *packageMatcher) gaps() (gaps []port.ScanGap, notes []string) {
 	return l.addUnreadable(gaps, append(notes, l.unversioned()...))
 }
 
-// unversioned tells of packages without a version: nothing can be looked up by it.
+// unversioned reports packages without a version, which cannot be looked up.
 // The main module of a Go program never has one.
 func (l *packageMatcher) unversioned() []string {
 	var names []string
@@ -80,7 +80,7 @@ func (l *packageMatcher) unversioned() []string {
 	return []string{"not checked, because the version is unknown: " + text}
 }
 
-// isEndOfLife tells whether the distribution is past its end of life, as far as the
+// isEndOfLife reports whether the distribution is past its end of life, as far as the
 // database knows.
 func (l *packageMatcher) isEndOfLife() bool {
 	ends, ok := l.db.provider.(vulnerability.EOLChecker)

@@ -31,7 +31,7 @@ const (
 	currentFile  = "current"
 	checkedFile  = "asked"
 	dirPattern   = `^db-[0-9a-z-]+$`
-	abandonedAge = 24 * time.Hour // an unfinished folder that is older belongs to nobody
+	abandonedAge = 24 * time.Hour // an older unfinished folder is abandoned
 )
 
 const downloadHint = "download one with `slipway scan db update`; without network, use `slipway scan db import FILE` with one that was downloaded elsewhere"
@@ -46,7 +46,7 @@ type database struct {
 
 func (d *database) close() { _ = d.provider.Close() }
 
-// covers tells whether there are data of the distribution.
+// covers reports whether there is data for the distribution.
 func (d *database) covers(of *distro.Distro) bool {
 	found, err := d.reader.GetOperatingSystems(osSpecifier(of.Name(), of.MajorVersion(), of.MinorVersion(), of.RemainingVersion(), of.LabelVersion()))
 	return err == nil && len(found) > 0
@@ -187,7 +187,7 @@ func (s *Scanner) install(ctx context.Context, file, from string) error {
 	go func() { done <- c.Import(file) }()
 	select {
 	case err = <-done:
-	case <-ctx.Done(): // the library knows no context: what it still does goes into a folder that nobody reads
+	case <-ctx.Done(): // the library knows no context: what it still does goes into a folder that is never read
 		return fmt.Errorf("fill the vulnerability database: %w", context.Cause(ctx))
 	}
 	if err == nil && from != "" {

@@ -90,7 +90,7 @@ func (s *Scanner) get(ctx context.Context, at string) (*http.Response, error) {
 	return resp, nil
 }
 
-// progressWriter tells p every now and then how far a download is.
+// progressWriter reports to p every now and then how far a download is.
 type progressWriter struct {
 	p           port.Progress
 	done, total int64 // bytes

@@ -45,7 +45,7 @@ func (i *blobWriter) Write(p []byte) (int, error) {
 	return i.hashed.Write(p)
 }
 
-// Status says how far the blob has come, in bytes.
+// Status returns how much of the blob has arrived, in bytes.
 func (i *blobWriter) Status() (content.Status, error) {
 	i.status.Offset = i.hashed.bytes
 	return i.status, nil

@@ -107,7 +107,7 @@ func (d *daemon) stop(ctx context.Context) error {
 	return d.terminate(ctx)
 }
 
-// terminate tells it to end, and waits until it has.
+// terminate asks it to end and waits until it has.
 func (d *daemon) terminate(ctx context.Context) error {
 	for _, s := range []os.Signal{unix.SIGTERM, unix.SIGKILL} {
 		process, err := d.process(ctx)
@@ -160,7 +160,7 @@ func (d *daemon) dialSocket(ctx context.Context) (net.Conn, error) {
 	return dialer.DialContext(ctx, "unix", d.socket())
 }
 
-// waitReady waits until it takes connections. ended tells that there is nothing to
+// waitReady waits until it takes connections. ended is closed when there is nothing to
 // wait for; nil: the lock does.
 func (d *daemon) waitReady(ctx context.Context, ended <-chan struct{}) error {
 	until := time.Now().Add(startTimeout)
@@ -248,7 +248,7 @@ func (d *daemon) open(name string) (*os.File, error) {
 }
 
 // lock takes a lock, which goes with the file's last holder. busy is called once
-// when somebody else has it.
+// while another process holds it.
 func (d *daemon) lock(ctx context.Context, name string, how int, busy func()) (*os.File, error) {
 	f, err := d.open(name)
 	if err != nil {

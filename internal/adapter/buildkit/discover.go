@@ -61,7 +61,7 @@ func (b *Builder) discover(ctx context.Context) (*endpoint, error) {
 	return &endpoint{name: "BuildKit in " + d.dir, daemon: d, local: true}, nil
 }
 
-// notFoundError says how to get a builder.
+// notFoundError explains how to get a builder.
 func notFoundError(docker, own error) error {
 	ways := "set " + HostVariable + " to the address of a BuildKit, start Docker (with its containerd image store), " +
 		"or put buildkitd and runc into PATH (https://github.com/moby/buildkit/releases) and Slipway starts it"

@@ -45,7 +45,7 @@ func (w buildJob) toFault(ctx context.Context, act string, err error, seen *prog
 	return f
 }
 
-// exitMessage tells of a command that ended badly.
+// exitMessage describes a command that failed.
 func (w buildJob) exitMessage(line string, code uint32, seen *progress) string {
 	said := fmt.Sprintf("%s: exit code %d", line, code)
 	if line == "" {
@@ -67,7 +67,7 @@ const (
 
 var secretID = regexp.MustCompile(`type=secret[^ ]*?\bid=([A-Za-z0-9_.-]+)`)
 
-// missingMount tells what a command wanted to mount and did not get: BuildKit lets it run
+// missingMount returns what a command wanted to mount and did not get: BuildKit lets it run
 // without.
 func (w buildJob) missingMount(line string) string {
 	for _, m := range secretID.FindAllStringSubmatch(line, -1) {

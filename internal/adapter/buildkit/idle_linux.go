@@ -38,7 +38,7 @@ func (d *daemon) startIdleWatch() error {
 	return nil
 }
 
-// StopWhenIdle ends the BuildKit in a folder once nobody has used it for a while, and ends
+// StopWhenIdle ends the BuildKit in a folder once it has not been used for a while, and ends
 // itself with it. args are the folder and the while. There is one keeper at most.
 func StopWhenIdle(ctx context.Context, args []string) (code int) {
 	if len(args) != 2 {

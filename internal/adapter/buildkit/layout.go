@@ -154,7 +154,7 @@ func patchJSON(raw []byte, keys map[string]any, texts string, more map[string]st
 // readBlob gives a small blob that is what its digest says.
 func (l layout) readBlob(d delivery.Digest) ([]byte, error) {
 	if !d.Valid() {
-		return nil, fmt.Errorf("%q is no digest", d)
+		return nil, fmt.Errorf("%q is not a valid digest", d)
 	}
 	info, err := os.Stat(l.blob(d))
 	if err != nil {

@@ -28,7 +28,7 @@ type progress struct {
 	hush       hush
 
 	mu         sync.Mutex
-	log        io.Writer // nil once nobody listens any more
+	log        io.Writer // nil once the listener is gone
 	vertices   map[digest.Digest]*vertex
 	numbered   int
 	lastStatus string // that was said
@@ -51,7 +51,7 @@ func newProgress(log io.Writer, h hush, say func(string)) *progress {
 	return &progress{onProgress: say, hush: h, log: log, vertices: map[digest.Digest]*vertex{}, pins: map[string]bool{}}
 }
 
-// consume tells until there is nothing more to tell.
+// consume reports until the status channel is closed.
 func (s *progress) consume(updates <-chan *client.SolveStatus) {
 	for u := range updates {
 		s.update(u)
@@ -137,7 +137,7 @@ func (s *progress) finishVertex(v *client.Vertex) {
 	}
 }
 
-// reportTransfer tells of a download or another part of a vertex.
+// reportTransfer reports a download or another part of a vertex.
 func (s *progress) reportTransfer(f *client.VertexStatus) {
 	p := s.vertex(f.Vertex)
 	size := ""
@@ -159,7 +159,7 @@ func (s *progress) reportTransfer(f *client.VertexStatus) {
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
-// addOutput tells whole lines, so that a secret which comes in two pieces is found.
+// addOutput reports whole lines, so that a secret which comes in two pieces is found.
 func (s *progress) addOutput(l *client.VertexLog) {
 	p := s.vertex(l.Vertex)
 	p.partial[l.Stream] = append(p.partial[l.Stream], l.Data...)

@@ -65,7 +65,7 @@ func findTool(name string) string {
 	return ""
 }
 
-// identity tells one program from another that takes its place.
+// identity distinguishes one program from another that replaces it.
 func identity(program string) (string, error) {
 	info, err := os.Stat(program)
 	if err != nil {
@@ -143,7 +143,7 @@ func (d *daemon) start(ctx context.Context, want settings) error {
 		return err
 	}
 	defer log.Close()
-	// It is free, but for the moment in which somebody asks whether it is.
+	// It is free, except while another process checks whether it is.
 	alive, err := d.lock(ctx, "alive.lock", unix.LOCK_EX, func() {})
 	if err != nil {
 		return err

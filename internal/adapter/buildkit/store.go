@@ -77,7 +77,7 @@ func (s *store) reuse(d digest.Digest, size int64) (normalizedLayer, bool) {
 	return normalizedLayer{}, false
 }
 
-// reusedLayer tells what a layer that was not sent became.
+// reusedLayer returns what a layer that was not sent became.
 func (s *store) reusedLayer(original delivery.Digest) (normalizedLayer, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,7 +86,7 @@ func (s *store) reusedLayer(original delivery.Digest) (normalizedLayer, bool) {
 }
 
 // linkBlob links a blob of that size from another layout, if there is one; size 0:
-// any. Nobody writes to a blob that has its place, so that both may have it.
+// any. A blob in its final place is never written to, so both may link to it.
 func (s *store) linkBlob(d delivery.Digest, size int64) bool {
 	if !d.Valid() {
 		return false

@@ -97,7 +97,7 @@ func isNotFound(err error) bool {
 	return errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound
 }
 
-// diskFull says that the disk is, or will be. need 0: unknown.
+// diskFull returns the error for a disk that is full, or will be. need 0: unknown.
 func diskFull(act, folder, what string, need int64, because error) error {
 	said := fmt.Sprintf("no space left on %s", folder)
 	if free, ok := freeSpace(folder); ok {

@@ -38,7 +38,7 @@ func newProgressTransport(next http.RoundTripper, p port.Progress, parts []v1.De
 	return m
 }
 
-// finish says that all is done, or nothing more.
+// finish reports that all is done, or nothing more.
 func (m *progressTransport) finish(whole bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -61,7 +61,7 @@ func (p repoRef) send(ctx context.Context, act, tag string, what remote.Taggable
 	return p.toFault(ctx, act, err)
 }
 
-// Has tells whether the registry holds the image.
+// Has reports whether the registry holds the image.
 func (r *Registry) Has(ctx context.Context, img delivery.Image) (bool, error) {
 	if err := validateImage(img); err != nil {
 		return false, err
@@ -80,7 +80,7 @@ func (r *Registry) Has(ctx context.Context, img delivery.Image) (bool, error) {
 	return at.embedded == nil || at.embedded.IsComplete(img.Digest), nil
 }
 
-// isTagged tells whether there is nothing to do. Trouble is left to the push.
+// isTagged reports whether there is nothing to do. Trouble is left to the push.
 func (p repoRef) isTagged(img delivery.Image, tag string) bool {
 	d, err := remote.Head(p.repo.Tag(tag), p.options...)
 	if err != nil || d.Digest.String() != string(img.Digest) {

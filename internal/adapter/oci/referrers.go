@@ -181,7 +181,7 @@ func (p repoRef) subject(ctx context.Context, act string, s port.Subject) (v1.De
 
 func (p repoRef) changedSubject(act string, s port.Subject) error {
 	return fault.New(fault.Corrupt, "%s: the content in %s differs from digest %s", act, p.displayName, s.Digest().Short()).
-		Hint("it was changed after the push: find out by whom, and deliver it again")
+		Hint("it was changed after the push: find out who changed it, and deliver it again")
 }
 
 // referrers lists all that refers to the subject.

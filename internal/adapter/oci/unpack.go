@@ -86,7 +86,7 @@ func lockFolder(ctx context.Context, act, dir string) (*os.File, error) {
 	return f, nil
 }
 
-// readRecord tells whether dir is there already, whole.
+// readRecord reports whether dir is there already, whole.
 func readRecord(dir string, want delivery.Digest) (unpackRecord, bool, error) {
 	var n unpackRecord
 	entries, err := os.ReadDir(dir)

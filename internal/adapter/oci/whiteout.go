@@ -54,7 +54,7 @@ func (t *rootFS) clearLower(dir string) error {
 	return nil
 }
 
-// createdBelow tells whether this layer made dir or anything in it.
+// createdBelow reports whether this layer made dir or anything in it.
 func (t *rootFS) createdBelow(dir string) bool {
 	if t.created[dir] {
 		return true

@@ -49,7 +49,7 @@ func (r *Commands) Run(ctx context.Context, c port.Command, out io.Writer) (port
 		return port.Exit{}, fmt.Errorf("run %s: %w", brief(c.Run), context.Cause(ctx))
 	}
 	if info, err := os.Stat(c.Dir); err != nil || !info.IsDir() {
-		return port.Exit{}, fault.New(fault.Invalid, "run %s: there is no folder %s", brief(c.Run), c.Dir)
+		return port.Exit{}, fault.New(fault.Invalid, "run %s: folder %s not found", brief(c.Run), c.Dir)
 	}
 	p, err := start(c, out, flock.Inherited(ctx))
 	if err != nil {
@@ -151,7 +151,7 @@ func start(c port.Command, out io.Writer, locks []*os.File) (*proc, error) {
 }
 
 // output connects the command with out. The pipe is ours and not the library's,
-// so that a grandchild that keeps it open holds nobody up.
+// so that a grandchild that keeps it open does not block the caller.
 func (p *proc) output(out io.Writer) (theirs *os.File, err error) {
 	if f, ok := out.(*os.File); ok {
 		p.cmd.Stdout, p.cmd.Stderr = f, f

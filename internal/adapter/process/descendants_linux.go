@@ -54,8 +54,8 @@ func readStat(pid int) (stat, bool) {
 
 func (s stat) dead() bool { return s.state == 'Z' || s.state == 'X' }
 
-// groupAlive does not count the dead that nobody has buried: in a container
-// there may be nobody who would.
+// groupAlive does not count the dead that have not been reaped: in a container
+// there may be no process that would.
 func groupAlive(pid int) bool {
 	if err := syscall.Kill(-pid, 0); errors.Is(err, syscall.ESRCH) {
 		return false
@@ -85,7 +85,7 @@ func processes() []int {
 
 func startTime(pid int) uint64 { s, _ := readStat(pid); return s.since }
 
-// alive tells whether that very process lives: IDs are used again.
+// alive reports whether that very process lives: IDs are used again.
 func alive(who started) bool {
 	s, ok := readStat(who.PID)
 	return ok && !s.dead() && s.since == who.Since && who.Boot == bootID()
@@ -140,13 +140,13 @@ func members(folder string, who started) []int {
 	return out
 }
 
-// anyone tells whether any process has the ID.
+// anyone reports whether any process has the ID.
 func anyone(pid int) bool { _, ok := readStat(pid); return ok }
 
 func marked(pid int, mark []byte) bool {
 	raw, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "environ"))
 	if err != nil {
-		return false // somebody else's
+		return false // another process's
 	}
 	for kv := range bytes.SplitSeq(raw, []byte{0}) {
 		if bytes.Equal(kv, mark) {

@@ -22,7 +22,7 @@ const (
 	startedFile = "started.json" // who runs it
 	statusFile  = "status.json"  // how it ended
 	logFile     = "log"          //
-	stopFile    = "stop"         // somebody asked it to end
+	stopFile    = "stop"         // it was asked to end
 	submitLock  = "submit.lock"  // held while it is submitted
 	claimLock   = "claim.lock"   // held by the process that runs it, for as long as that lives
 	marker      = "SLIPWAY_JOB"  // in the environment of all its processes: the folder
@@ -41,7 +41,7 @@ type spec struct {
 	Outputs map[string]string `json:"outputs,omitempty"` // URIs by name; records of older versions have none
 }
 
-// started tells who runs the job. A process is named by its ID, when it started,
+// started records who runs the job. A process is named by its ID, when it started,
 // and the machine's boot.
 type started struct {
 	PID   int    `json:"pid"`
@@ -59,7 +59,7 @@ type status struct {
 // Jobs fulfils port.Jobs with processes of this machine. Safe for concurrent use,
 // also by several processes.
 type Jobs struct {
-	// Secret tells which values of a job's environment must not get into its log;
+	// Secret reports which values of a job's environment must not get into its log;
 	// nil: none. The runner is told their names, see RunJobProcess.
 	Secret func(value string) bool
 
@@ -81,7 +81,7 @@ func NewJobs(dir, executable string, args ...string) *Jobs {
 func (j *Jobs) folder(h port.JobHandle) (string, error) {
 	name := string(h)
 	if !jobName.MatchString(name) || strings.Contains(name, "..") {
-		return "", fault.New(fault.Invalid, "%q is no name for a job", name).Hint("letters, digits and . _ -, at most 128 of them")
+		return "", fault.New(fault.Invalid, "%q is not a valid job name", name).Hint("letters, digits and . _ -, at most 128 of them")
 	}
 	dir, err := filepath.Abs(j.dir)
 	return filepath.Join(dir, name), err

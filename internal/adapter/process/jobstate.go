@@ -31,7 +31,7 @@ func (j *Jobs) Poll(ctx context.Context, h port.JobHandle) (port.JobState, error
 	}
 	who, ok, err := readStarted(folder)
 	if err != nil || !ok {
-		return port.JobState{}, err // nobody took it: submit it (again)
+		return port.JobState{}, err // no runner took it: submit it (again)
 	}
 	state.Found = true
 	alive, release, err := running(folder)
@@ -167,7 +167,7 @@ func awaitStatus(ctx context.Context, folder string, most time.Duration) error {
 	return nil
 }
 
-// running tells whether the job's runner lives. If not, release must be called.
+// running reports whether the job's runner lives. If not, release must be called.
 func running(folder string) (alive bool, release func(), err error) {
 	f, err := os.OpenFile(filepath.Join(folder, claimLock), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

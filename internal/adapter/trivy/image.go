@@ -91,7 +91,7 @@ func under(layout string, d delivery.Digest) ([]manifest, error) {
 // blob reads a small blob, which has to be what its digest says.
 func blob(layout string, d delivery.Digest) ([]byte, error) {
 	if !d.Valid() {
-		return nil, fmt.Errorf("%q is no digest", d)
+		return nil, fmt.Errorf("%q is not a valid digest", d)
 	}
 	path := filepath.Join(layout, "blobs", "sha256", d.Hex())
 	info, err := os.Stat(path)

@@ -47,6 +47,20 @@ func Patterns() []Pattern {
 	}
 }
 
+// foreign reports whether a text is what other programs print, and is only
+// looked for in their output: BuildKit, pip, uv and Trivy.
+func foreign(text string) bool {
+	for _, f := range []string{
+		"failed to solve", "failed to resolve source metadata", "failed to load cache key", "failed to calculate checksum",
+		"failed to compute cache key", "failed to lookup address", "failed to download",
+	} {
+		if strings.Contains(text, f) {
+			return true
+		}
+	}
+	return false
+}
+
 // Hit is refused wording in a file.
 type Hit struct {
 	File    string // relative to the root
@@ -59,6 +73,9 @@ type Hit struct {
 func wording(set *token.FileSet, f *ast.File, patterns []Pattern) []Hit {
 	var hits []Hit
 	look := func(at token.Pos, text string, comment bool) {
+		if !comment && foreign(text) {
+			return
+		}
 		for _, p := range patterns {
 			if comment && !p.comments || !p.refuses(text) {
 				continue

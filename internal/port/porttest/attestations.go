@@ -174,7 +174,7 @@ func TestSigning(t *testing.T, fresh func(t *testing.T) SigningFixture) {
 
 func verifySigned(t *testing.T, s SigningFixture, bundle, statement []byte) {
 	who, err := s.Signer.Identity(t.Context())
-	if err != nil || who.String() == "nobody" {
+	if err != nil || who.String() == "an unknown signer" {
 		t.Fatalf("the signer is %s, %v", who, err)
 	}
 	got, err := s.Verifier.Verify(t.Context(), bundle, s.Trusted)

@@ -84,7 +84,7 @@ func (s models) Import(ctx context.Context, m delivery.ModelVersion) error {
 // Decide implements port.ModelRegistry.
 func (s models) Decide(ctx context.Context, ref delivery.ModelRef, status delivery.ModelStatus, by, why string) (out delivery.ModelVersion, err error) {
 	if status != delivery.Approved && status != delivery.Rejected {
-		return out, fault.New(fault.Invalid, "decide on model %s: %q is no decision", ref, status)
+		return out, fault.New(fault.Invalid, "decide on model %s: invalid decision %q", ref, status)
 	}
 	err = s.change(ctx, fmt.Sprintf("decide on model %s", ref), func(tx *sql.Tx) error {
 		if out, err = findModel(ctx, tx, ref.Group, ref.Version); err != nil {
@@ -99,7 +99,7 @@ func (s models) Decide(ctx context.Context, ref delivery.ModelRef, status delive
 		case delivery.PendingApproval:
 		default:
 			return fault.New(fault.Conflict, "model %s was %s by %s", ref, lower(out.Status), out.DecidedBy).
-				Hint("register a new version; a decision is not taken back")
+				Hint("register a new version; a decision is final")
 		}
 		_, err := tx.ExecContext(ctx, "UPDATE models SET status = ?, decided_by = ?, decided_at = ?, why = ? WHERE grp = ? AND version = ?",
 			status, by, nanos(s.clock()), why, ref.Group, ref.Version)

@@ -112,7 +112,7 @@ func (s releases) Quarantine(ctx context.Context, q delivery.Quarantine) error {
 
 // Unquarantine implements port.ReleaseStore.
 func (s releases) Unquarantine(ctx context.Context, id delivery.ReleaseID, by, why string) error {
-	return s.change(ctx, fmt.Sprintf("let release %s go", id), func(tx *sql.Tx) error {
+	return s.change(ctx, fmt.Sprintf("unquarantine release %s", id), func(tx *sql.Tx) error {
 		if _, err := findRelease(ctx, tx, id); err != nil {
 			return err
 		}

@@ -52,7 +52,7 @@ func (e *FailedError) Error() string {
 func (e *FailedError) Unwrap() error { return e.Err }
 
 // Run calls observe until the bake time is over or an observation is Done; last
-// says that the time is over. A failed observation is repeated, after the end as
+// reports that the time is over. A failed observation is repeated, after the end as
 // well: without one nothing is known. The error is a FailedError, or the
 // context's cause.
 func (b Bake) Run(ctx context.Context, observe func(ctx context.Context, last bool) (Observation, error)) error {

@@ -27,7 +27,7 @@ type Runner struct {
 }
 
 // Run leads a staged release through the steps and returns the gates' results,
-// which are reported too. It does not promote: a nil error says that it may be. A
+// which are reported too. It does not promote: a nil error means: it may be. A
 // release that is worse is fault.Failed, one that can't be evaluated is
 // fault.Unavailable unless NoTraffic accepts that. Called again after a crash it
 // begins with the first step. If no other release is running, or this one has all

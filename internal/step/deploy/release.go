@@ -104,7 +104,7 @@ func (d *deployment) checkScanned() error {
 }
 
 // assemble makes the release from the outputs of the steps before. Nothing in it
-// may depend on when, where or by whom, nor on what is deployed now: the same
+// may depend on when, where or by which person, nor on what is deployed now: the same
 // inputs have to make the same release, or a quarantine would be easy to escape.
 func assemble(r step.Request, params step.DeployParams) (delivery.Release, error) {
 	pushed, ok, err := step.OutputOf[step.PushOutput](r.Inputs, step.Push)

@@ -91,7 +91,7 @@ func (w *watch) alreadyAccepted(ctx context.Context) (step.Result, error) {
 	return step.Succeed(w.summary(nil), w.deployed)
 }
 
-// finalize tells the target that the release stays.
+// finalize makes the release final on the target.
 func (w *watch) finalize(ctx context.Context) error {
 	if err := w.Publish(ctx, w.request.Service); err != nil {
 		return err

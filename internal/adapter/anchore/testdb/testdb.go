@@ -63,7 +63,7 @@ func addVulnerability(w v6.ReadWriter, v Vulnerability) error {
 		Name: v.ID, Status: v6.VulnerabilityActive, ProviderID: provider,
 		Provider: &v6.Provider{ID: provider, Version: "1", Processor: "plant", DateCaptured: &seen},
 		BlobValue: &v6.VulnerabilityBlob{
-			ID: v.ID, Aliases: v.Aliases, Description: "A planted weakness of " + v.Package + ". Nobody has it.",
+			ID: v.ID, Aliases: v.Aliases, Description: "A planted weakness of " + v.Package + ". It is not installed anywhere.",
 			References: []v6.Reference{{URL: "https://example.com/" + v.ID}},
 			Severities: []v6.Severity{{Scheme: v6.SeveritySchemeHML, Value: v.Severity, Rank: 1}},
 		},

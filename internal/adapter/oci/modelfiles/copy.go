@@ -177,7 +177,7 @@ func (p copier) mkdirAll(dir string) error {
 	return p.to.Chmod(dir, 0o755) // whatever the umask
 }
 
-// matches tells whether the file in its place has the right content. One that
+// matches reports whether the file in its place has the right content. One that
 // can't be read does not.
 func (p copier) matches(f File) bool {
 	there, err := p.to.Open(f.Title)

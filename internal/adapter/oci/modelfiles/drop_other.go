@@ -2,7 +2,7 @@
 
 package modelfiles
 
-// Nobody is the user and group that the image names.
+// NonRootID is the user and group that the image names.
 const NonRootID = 65532
 
 // DropPrivileges does nothing where there is no root.

@@ -92,7 +92,7 @@ func checkUnique(files []File) error {
 	return nil
 }
 
-// ValidTitle tells whether the name is one for a file below a folder, on any
+// ValidTitle reports whether the name is valid for a file below a folder, on any
 // machine.
 func ValidTitle(s string) bool {
 	if !fs.ValidPath(s) || s == "." || len(s) > 1024 || !utf8.ValidString(s) || strings.ContainsAny(s, "\\:") {
@@ -101,7 +101,7 @@ func ValidTitle(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }
 
-// ValidDigest tells whether s has the form of a digest.
+// ValidDigest reports whether s has the form of a digest.
 func ValidDigest(s string) bool {
 	digits, ok := strings.CutPrefix(s, "sha256:")
 	return ok && len(digits) == 2*sha256.Size && strings.Trim(digits, "0123456789abcdef") == ""
