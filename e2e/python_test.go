@@ -98,7 +98,7 @@ func (p *project) brokenRequirements() {
 	p.run("--until", "test").exits(0)
 	p.write("tools/pins.txt", pins+"-e ..\n")
 	p.commit("its own code")
-	p.run("--until", "test").exits(1).says("tools/pins.txt:3", "code of the repository")
+	p.run("--until", "test").exits(1).says("tools/pins.txt:3", "code from the repository")
 }
 
 func (p *project) counts(r result, summaries ...string) {

@@ -185,6 +185,6 @@ func TestUntrusted(t *testing.T) {
 	p.write("cosign.key", p.read(filepath.Join(p.base, "keys", "cosign.key")))
 	p.edit("slipway.yaml", "\n#sign:", "\nsign:")
 	p.commit("a key in the repository")
-	p.run().wants(1, "failed").says("lies in the repository")
+	p.run().wants(1, "failed").says("inside the repository")
 	p.serves(good)
 }
