@@ -16,64 +16,64 @@ type modelVersion struct {
 	Why       string         `json:"why"`
 }
 
-// TestApproval: a run waits for a person's word on its model, and goes on or ends.
-func TestApproval(t *testing.T) {
+// TestApprove_Model: a run waits for a person's word on its model, and goes on or ends.
+func TestApprove_Model(t *testing.T) {
 	t.Parallel()
-	p := tiny(t)
+	p := newTinyProject(t)
 	p.edit("slipway.yaml", "approve: auto", "approve: manual")
 	p.commit("people decide")
-	waits := p.run().wants(4, "waiting")
-	p.slipway("status").exits(0)
-	if m := ask[[]modelVersion](p, "models"); len(m) != 1 || m[0].Status != "PendingManualApproval" {
+	waits := p.run().wantRun(4, "waiting")
+	p.slipway("status").wantExit(0)
+	if m := runJSON[[]modelVersion](p, "models"); len(m) != 1 || m[0].Status != "PendingManualApproval" {
 		t.Fatalf("models: %+v", m)
 	}
-	p.slipway("approve", waits.report.Run, "--why", "looked at it", "--by", "ann").exits(0)
-	m := ask[[]modelVersion](p, "models")
+	p.slipway("approve", waits.report.Run, "--why", "looked at it", "--by", "ann").wantExit(0)
+	m := runJSON[[]modelVersion](p, "models")
 	if m[0].Status != "Approved" || m[0].DecidedBy != "ann" || m[0].Why != "looked at it" {
 		t.Errorf("who decided, and why, is not recorded: %+v", m)
 	}
 	good := p.status("prod").Release
-	p.serves(good)
+	p.wantDeployed(good)
 
 	p.edit("weights.txt", "accuracy=0.9", "accuracy=0.91")
 	p.commit("another model")
-	p.run().wants(4, "waiting")
-	p.serves(good)
-	p.slipway("reject", "tiny-models:2").exits(2).says("--why")
-	p.slipway("reject", "tiny-models:2", "--why", "trained on a holiday", "--by", "ben", "--json").wants(0, "failed")
-	m = ask[[]modelVersion](p, "models")
+	p.run().wantRun(4, "waiting")
+	p.wantDeployed(good)
+	p.slipway("reject", "tiny-models:2").wantExit(2).wantText("--why")
+	p.slipway("reject", "tiny-models:2", "--why", "trained on a holiday", "--by", "ben", "--json").wantRun(0, "failed")
+	m = runJSON[[]modelVersion](p, "models")
 	if m[0].Version != 2 || m[0].Status != "Rejected" || m[0].DecidedBy != "ben" || m[0].Why != "trained on a holiday" {
 		t.Errorf("the rejection is not recorded: %+v", m)
 	}
-	p.serves(good)
+	p.wantDeployed(good)
 	if again := p.run(); again.code != 1 {
 		t.Errorf("the same rejected model again: exit %d, want 1\n%s", again.code, again)
 	}
-	p.serves(good)
+	p.wantDeployed(good)
 }
 
-// TestApprovalByOthers: the word is recorded by one process, and whoever resumes
+// TestApprove_NoWaitThenResume: the word is recorded by one process, and whoever resumes
 // finishes the run.
-func TestApprovalByOthers(t *testing.T) {
+func TestApprove_NoWaitThenResume(t *testing.T) {
 	t.Parallel()
-	p := tiny(t)
+	p := newTinyProject(t)
 	p.edit("slipway.yaml", "bake: 300ms", "bake: 300ms, approvals: 1")
 	p.commit("prod wants a person")
-	waits := p.run().wants(4, "waiting")
+	waits := p.run().wantRun(4, "waiting")
 	if st := p.status("prod"); st.Release != "" {
 		t.Fatalf("nobody let it in, but %s serves", st.Release)
 	}
-	p.slipway("run", "--resume", waits.report.Run, "--json").wants(4, "waiting")
-	p.slipway("approve", waits.report.Run, "--by", "ann", "--why", "go", "--no-wait").exits(0)
+	p.slipway("run", "--resume", waits.report.Run, "--json").wantRun(4, "waiting")
+	p.slipway("approve", waits.report.Run, "--by", "ann", "--why", "go", "--no-wait").wantExit(0)
 	if st := p.status("prod"); st.Release != "" {
 		t.Fatalf("--no-wait let it in: %+v", st)
 	}
-	r := p.slipway("run", "--resume", waits.report.Run, "--json").wants(0, "deployed")
-	p.serves(r.report.Release)
+	r := p.slipway("run", "--resume", waits.report.Run, "--json").wantRun(0, "deployed")
+	p.wantDeployed(r.report.Release)
 
 	p.edit("slipway.yaml", `ROUND: "0"`, `ROUND: "1"`)
 	p.commit("another")
-	again := p.run().wants(4, "waiting")
-	p.slipway("reject", again.report.Run, "--why", "not on a Friday", "--json").wants(0, "failed").says("not on a Friday")
-	p.serves(r.report.Release)
+	again := p.run().wantRun(4, "waiting")
+	p.slipway("reject", again.report.Run, "--why", "not on a Friday", "--json").wantRun(0, "failed").wantText("not on a Friday")
+	p.wantDeployed(r.report.Release)
 }

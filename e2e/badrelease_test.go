@@ -8,61 +8,61 @@ import (
 	"testing"
 )
 
-// wrong is something that a release can do, the step that notices, and words of
+// badBehaviour is something that a release can do, the step that notices, and words of
 // the cause that people are told.
-type wrong struct {
+type badBehaviour struct {
 	behaviour string
 	step      string
-	says      []string
+	causes    []string
 }
 
-// TestBadReleases delivers everything that can be wrong with a release: the right
+// TestRollback_BadReleases delivers everything that can be wrong with a release: the right
 // cause is named, the old release serves, and the bad one stays out.
-func TestBadReleases(t *testing.T) {
+func TestRollback_BadReleases(t *testing.T) {
 	t.Parallel()
-	p := tiny(t)
-	good := p.run().wants(0, "deployed").report.Release
-	for _, w := range []wrong{
+	p := newTinyProject(t)
+	good := p.run().wantRun(0, "deployed").report.Release
+	for _, w := range []badBehaviour{
 		{"predict fails", "deploy", []string{"predict", "500"}},
 		{"crashes", "deploy", []string{"out of cheese"}},
 		{"wrong model", "deploy", []string{"999"}},
 		{"even numbers fail", "watch", []string{"error rate"}},
 	} {
-		p.refused(good, w)
+		p.deployBadRelease(good, w)
 	}
-	p.quarantined(good)
+	p.checkQuarantine(good)
 }
 
-// TestNeverReady: the same for a release that starts, and then does nothing.
-func TestNeverReady(t *testing.T) {
+// TestRollback_NeverReady: the same for a release that starts, and then does nothing.
+func TestRollback_NeverReady(t *testing.T) {
 	t.Parallel()
-	p := tiny(t)
-	good := p.run().wants(0, "deployed").report.Release
-	p.refused(good, wrong{"never ready", "deploy", []string{"/ready"}})
+	p := newTinyProject(t)
+	good := p.run().wantRun(0, "deployed").report.Release
+	p.deployBadRelease(good, badBehaviour{"never ready", "deploy", []string{"/ready"}})
 }
 
-// refused delivers it while users ask.
-func (p *project) refused(good string, w wrong) {
+// deployBadRelease delivers it while users ask.
+func (p *project) deployBadRelease(good string, w badBehaviour) {
 	p.t.Helper()
-	p.behave(w.behaviour)
-	r := p.underLoad(good, func() result { return p.run().wants(3, "rolled_back") }, w.step == "watch")
+	p.setBehaviour(w.behaviour)
+	r := p.withLoad(good, func() result { return p.run().wantRun(3, "rolled_back") }, w.step == "watch")
 	if s := r.step(w.step); s.Outcome != "failed" {
 		p.t.Errorf("%s: step %s is %s, but it had to notice\n%s", w.behaviour, w.step, s.Outcome, r)
 	}
-	for _, word := range w.says {
+	for _, word := range w.causes {
 		if !strings.Contains(r.report.Cause, word) {
 			p.t.Errorf("%s: the cause does not say %q: %s", w.behaviour, word, r.report.Cause)
 		}
 	}
-	p.kept(good, r)
+	p.wantRolledBack(good, r)
 }
 
-// TestNoTraffic: a release that nobody used has proved nothing, and Slipway's own
+// TestWatch_NoTraffic: a release that nobody used has proved nothing, and Slipway's own
 // questions are not users.
-func TestNoTraffic(t *testing.T) {
+func TestWatch_NoTraffic(t *testing.T) {
 	t.Parallel()
-	p := tiny(t)
-	r := p.run().wants(0, "deployed")
+	p := newTinyProject(t)
+	r := p.run().wantRun(0, "deployed")
 	good := r.report.Release
 	if s := r.step("watch"); !strings.Contains(s.Summary, "no traffic") {
 		t.Errorf("nobody asked, and the watch says: %s", s.Summary)
@@ -70,20 +70,20 @@ func TestNoTraffic(t *testing.T) {
 	p.edit("slipway.yaml", "error_rate: 0.05", "error_rate: 0.05, no_traffic: fail")
 	p.edit("slipway.yaml", `ROUND: "0"`, `ROUND: "1"`)
 	p.commit("silence is bad news")
-	r = p.run().wants(3, "rolled_back").says("no traffic")
-	p.kept(good, r)
-	p.slipway("releases", "unquarantine", r.report.Release, "--why", "now with users").exits(0)
-	p.underLoad(good, func() result { return p.run().wants(0, "deployed") }, false)
-	p.serves(r.report.Release)
+	r = p.run().wantRun(3, "rolled_back").wantText("no traffic")
+	p.wantRolledBack(good, r)
+	p.slipway("releases", "unquarantine", r.report.Release, "--why", "now with users").wantExit(0)
+	p.withLoad(good, func() result { return p.run().wantRun(0, "deployed") }, false)
+	p.wantDeployed(r.report.Release)
 }
 
-// underLoad does something while users ask. They may notice a release that only
+// withLoad does something while users ask. They may notice a release that only
 // users can judge, and no other.
-func (p *project) underLoad(serving string, do func() result, mayFail bool) result {
+func (p *project) withLoad(serving string, do func() result, mayFail bool) result {
 	p.t.Helper()
-	u := startUsers(p.serves(serving).URL, 60)
+	u := startLoad(p.wantDeployed(serving).URL, 60)
 	r := do()
-	asked, failures := u.leave()
+	asked, failures := u.stopAndCount()
 	if asked == 0 || len(failures) > 0 != mayFail {
 		p.t.Errorf("of %d requests failed %d (may they: %v)\n%s\n%s", asked, len(failures), mayFail,
 			strings.Join(failures[:min(5, len(failures))], "\n"), r)
@@ -91,10 +91,10 @@ func (p *project) underLoad(serving string, do func() result, mayFail bool) resu
 	return r
 }
 
-// kept checks that the good release serves, and the one of the run is quarantined.
-func (p *project) kept(good string, r result) {
+// wantRolledBack checks that the good release serves, and the one of the run is quarantined.
+func (p *project) wantRolledBack(good string, r result) {
 	p.t.Helper()
-	st := p.serves(good)
+	st := p.wantDeployed(good)
 	bad := st.History[0].Release
 	if bad == good || r.report.Release != bad {
 		p.t.Errorf("the report names the release %q, which was %s\n%s", r.report.Release, bad, r)
@@ -108,11 +108,11 @@ func (p *project) kept(good string, r result) {
 	}
 }
 
-// quarantined: what was rolled back comes back by nobody's mistake, only when a
+// checkQuarantine: what was rolled back comes back by nobody's mistake, only when a
 // person lets it go.
-func (p *project) quarantined(good string) {
+func (p *project) checkQuarantine(good string) {
 	p.t.Helper()
-	bad := p.behave("predict fails")
+	bad := p.setBehaviour("predict fails")
 	first := p.run()
 	if first.code == 0 {
 		p.t.Fatalf("a quarantined commit was let in\n%s", first)
@@ -121,54 +121,54 @@ func (p *project) quarantined(good string) {
 	if r.code != 1 && r.code != 2 || !strings.Contains(r.stdout+r.stderr, "quarantine") {
 		p.t.Fatalf("running commit %s again: exit %d, want a refusal that says quarantine\n%s", bad, r.code, r)
 	}
-	st := p.serves(good)
+	st := p.wantDeployed(good)
 	release := st.History[0].Release
-	p.slipway("rollback", "--env", "prod", "--to", release).says("quarantine")
-	p.serves(good)
-	p.slipway("releases", "unquarantine", release).exits(2).says("--why")
-	p.slipway("releases", "unquarantine", release, "--why", "I want to see it again").exits(0)
-	p.run().wants(3, "rolled_back")
-	p.serves(good)
+	p.slipway("rollback", "--env", "prod", "--to", release).wantText("quarantine")
+	p.wantDeployed(good)
+	p.slipway("releases", "unquarantine", release).wantExit(2).wantText("--why")
+	p.slipway("releases", "unquarantine", release, "--why", "I want to see it again").wantExit(0)
+	p.run().wantRun(3, "rolled_back")
+	p.wantDeployed(good)
 }
 
-// TestNoLoss: users who ask all the time lose nothing when a good release comes,
+// TestDeploy_LosesNoRequests: users who ask all the time lose nothing when a good release comes,
 // nor when one goes that fails before it gets them.
-func TestNoLoss(t *testing.T) {
+func TestDeploy_LosesNoRequests(t *testing.T) {
 	t.Parallel()
-	p := tiny(t)
-	first := p.run().wants(0, "deployed").report.Release
+	p := newTinyProject(t)
+	first := p.run().wantRun(0, "deployed").report.Release
 	p.edit("slipway.yaml", `ROUND: "0"`, `ROUND: "1"`)
 	p.commit("another configuration")
-	second := p.underLoad(first, func() result { return p.run().wants(0, "deployed") }, false).report.Release
-	p.underLoad(second, func() result { return p.slipway("rollback", "--env", "prod", "--json").exits(0) }, false)
-	p.serves(first)
+	second := p.withLoad(first, func() result { return p.run().wantRun(0, "deployed") }, false).report.Release
+	p.withLoad(second, func() result { return p.slipway("rollback", "--env", "prod", "--json").wantExit(0) }, false)
+	p.wantDeployed(first)
 }
 
-// TestRefusals: what a gate or a test refuses never reaches production.
-func TestRefusals(t *testing.T) {
+// TestGates_StopBeforeDeploy: what a gate or a test refuses never reaches production.
+func TestGates_StopBeforeDeploy(t *testing.T) {
 	t.Parallel()
-	p := tiny(t)
-	good := p.run().wants(0, "deployed").report.Release
+	p := newTinyProject(t)
+	good := p.run().wantRun(0, "deployed").report.Release
 
-	p.behave("fails its test")
-	p.run().wants(1, "failed").says("main_test.go:7")
-	p.serves(good)
+	p.setBehaviour("fails its test")
+	p.run().wantRun(1, "failed").wantText("main_test.go:7")
+	p.wantDeployed(good)
 
-	p.behave("good")
+	p.setBehaviour("good")
 	p.edit("weights.txt", "accuracy=0.9", "accuracy=0.5")
 	p.commit("a worse model")
-	p.run().wants(1, "failed").says("accuracy >= 0.8", "0.5")
-	p.serves(good)
+	p.run().wantRun(1, "failed").wantText("accuracy >= 0.8", "0.5")
+	p.wantDeployed(good)
 
 	p.edit("weights.txt", "accuracy=0.5", "accuracy=0.83")
 	p.commit("a model that is worse than the champion")
-	p.run().wants(1, "failed").says("champion.accuracy", "0.83")
-	p.serves(good)
+	p.run().wantRun(1, "failed").wantText("champion.accuracy", "0.83")
+	p.wantDeployed(good)
 
 	p.edit("weights.txt", "accuracy=0.83", "accuracy=")
 	p.commit("a model that was not measured")
-	p.run().wants(1, "failed").says("accuracy", "investigate")
-	if st := p.serves(good); len(st.History) != 1 || len(st.Quarantined) != 0 {
+	p.run().wantRun(1, "failed").wantText("accuracy", "investigate")
+	if st := p.wantDeployed(good); len(st.History) != 1 || len(st.Quarantined) != 0 {
 		t.Errorf("a refusal left traces in production: %+v", st)
 	}
 }

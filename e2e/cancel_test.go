@@ -10,61 +10,61 @@ import (
 
 // TestRun_Cancelled stops a run while the new release already takes the traffic: the
 // environment is taken back, and nobody is blamed.
-func TestCancel(t *testing.T) {
+func TestCancel_DuringWatch(t *testing.T) {
 	t.Parallel()
 	for name, stop := range map[string]func(p *project, run string, s *started){
 		"by another process": func(p *project, run string, _ *started) {
-			p.slipway("cancel", run, "--json").wants(0, "cancelled")
+			p.slipway("cancel", run, "--json").wantRun(0, "cancelled")
 		},
 		"by Ctrl-C":  func(_ *project, _ string, s *started) { s.signal(os.Interrupt) },
 		"by SIGTERM": func(_ *project, _ string, s *started) { s.signal(syscall.SIGTERM) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := tiny(t)
-			good := p.run().wants(0, "deployed").report.Release
+			p := newTinyProject(t)
+			good := p.run().wantRun(0, "deployed").report.Release
 			p.edit("slipway.yaml", "bake: 300ms", "bake: 2m")
 			p.commit("a long bake")
 			s := p.start("run", "--env", "prod", "--json")
-			run := s.reach("watch").Run
+			run := s.waitForStep("watch").Run
 			entering := p.status("prod").Entering
 			if entering == nil || entering.Release == good {
 				t.Fatalf("the new release is not entering: %+v", p.status("prod"))
 			}
 			stop(p, run, s)
-			r := s.wait().wants(130, "cancelled")
-			st := p.serves(good)
+			r := s.wait().wantRun(130, "cancelled")
+			st := p.wantDeployed(good)
 			if st.Entering != nil || len(st.Unfinished) > 0 || len(st.Quarantined) > 0 {
 				t.Errorf("after the cancellation: %+v\n%s", st, r)
 			}
 			if last := st.History[0]; last.Release != entering.Release || last.State != "cancelled" || last.Reason == "" {
 				t.Errorf("the history does not tell of the cancellation: %+v", last)
 			}
-			p.slipway("cancel", run).exits(2).says("has already ended")
+			p.slipway("cancel", run).wantExit(2).wantText("has already ended")
 			p.edit("slipway.yaml", "bake: 2m", "bake: 100ms")
 			p.commit("a short bake")
-			p.serves(p.run().wants(0, "deployed").report.Release)
+			p.wantDeployed(p.run().wantRun(0, "deployed").report.Release)
 		})
 	}
 }
 
-// TestCancelTraining: the training job ends with the run that submitted it.
-func TestCancelTraining(t *testing.T) {
+// TestCancel_DuringTraining: the training job ends with the run that submitted it.
+func TestCancel_DuringTraining(t *testing.T) {
 	t.Parallel()
-	p := tiny(t)
+	p := newTinyProject(t)
 	p.edit("weights.txt", "seconds=0", "seconds=600")
 	p.commit("a long training")
 	s := p.start("run", "--env", "prod", "--json")
-	s.reach("train")
-	begun := func() bool { return len(p.trainings()) == 1 }
-	if !p.settle(patience, begun) {
+	s.waitForStep("train")
+	begun := func() bool { return len(p.trainingLines()) == 1 }
+	if !p.eventually(commandTimeout, begun) {
 		t.Fatal("the training did not begin")
 	}
 	s.signal(os.Interrupt)
-	s.wait().wants(130, "cancelled")
+	s.wait().wantRun(130, "cancelled")
 	if left := p.processes("sleep 600"); len(left) > 0 {
 		t.Errorf("the training outlives its run: %v", left)
 	}
-	if lines := p.trainings(); len(lines) != 1 {
+	if lines := p.trainingLines(); len(lines) != 1 {
 		t.Errorf("the training went on: %q", lines)
 	}
 }

@@ -19,29 +19,29 @@ import (
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
 )
 
-// siege is a project under kills. Between two rounds it is at peace: every run
+// chaosProject is a project under kills. Between two rounds it is at peace: every run
 // has ended, one release serves.
-type siege struct {
+type chaosProject struct {
 	*project
-	rng    *rand.Rand
-	round  int
-	seen   map[delivery.RunID]bool      // every run that ever said something
-	done   map[string]record.StepRecord // complete at the last kill
-	struck delivery.RunID               // run of this round; empty when it had not said its name
-	tale   []string                     // what happened in this round, for the post-mortem
+	rng            *rand.Rand
+	round          int
+	knownRuns      map[delivery.RunID]bool      // every run that ever said something
+	completedSteps map[string]record.StepRecord // complete at the last kill
+	killedRun      delivery.RunID               // run of this round; empty when it had not said its name
+	journal        []string                     // what happened in this round, for the post-mortem
 }
 
-func (s *siege) tell(format string, args ...any) {
-	s.tale = append(s.tale, fmt.Sprintf(format, args...))
+func (s *chaosProject) logf(format string, args ...any) {
+	s.journal = append(s.journal, fmt.Sprintf(format, args...))
 }
 
-func (s *siege) fail(format string, args ...any) {
+func (s *chaosProject) fail(format string, args ...any) {
 	s.t.Helper()
-	s.t.Fatalf("round %d: %s\n%s", s.round, fmt.Sprintf(format, args...), strings.Join(s.tale, "\n"))
+	s.t.Fatalf("round %d: %s\n%s", s.round, fmt.Sprintf(format, args...), strings.Join(s.journal, "\n"))
 }
 
 // records opens the records for one look.
-func (s *siege) records(look func(ctx context.Context, store *sqlite.Store) error) {
+func (s *chaosProject) records(look func(ctx context.Context, store *sqlite.Store) error) {
 	s.t.Helper()
 	ctx := s.t.Context()
 	store, err := sqlite.Open(ctx, filepath.Join(s.home, "slipway.db"), nil)
@@ -54,25 +54,25 @@ func (s *siege) records(look func(ctx context.Context, store *sqlite.Store) erro
 	}
 }
 
-// note remembers which steps have completed, right after a kill.
-func (s *siege) note(r result) {
+// recordProgress remembers which steps have completed, right after a kill.
+func (s *chaosProject) recordProgress(r result) {
 	s.t.Helper()
 	for _, e := range r.events {
 		if e.Run != "" {
-			s.seen[delivery.RunID(e.Run)] = true
+			s.knownRuns[delivery.RunID(e.Run)] = true
 		}
 	}
 	s.records(func(ctx context.Context, store *sqlite.Store) error {
 		runs, err := store.Runs().Unfinished(ctx)
 		for _, run := range runs {
-			s.seen[run.ID] = true
+			s.knownRuns[run.ID] = true
 			steps, err := store.Runs().ListSteps(ctx, run.ID)
 			if err != nil {
 				return err
 			}
 			for _, st := range steps {
 				if st.Result != nil && st.Result.Outcome == delivery.OutcomeSucceeded {
-					s.done[string(run.ID)+" "+st.Name] = st
+					s.completedSteps[string(run.ID)+" "+st.Name] = st
 				}
 			}
 		}
@@ -80,38 +80,38 @@ func (s *siege) note(r result) {
 	})
 }
 
-// peace checks everything that must hold once all runs have ended.
-func (s *siege) peace(want ...delivery.Outcome) {
+// wantConsistent checks everything that must hold once all runs have ended.
+func (s *chaosProject) wantConsistent(want ...delivery.Outcome) {
 	s.t.Helper()
-	serving := s.over(want)
-	s.trainedOnce()
-	s.wholeEvents()
-	st := s.serves(string(serving))
+	serving := s.wantAllEnded(want)
+	s.wantTrainedOnce()
+	s.wantWholeEvents()
+	st := s.wantDeployed(string(serving))
 	for _, r := range st.Replicas {
 		if r.Release != string(serving) {
 			s.fail("replica %s of %s is left, %s serves", r.Name, r.Release, serving)
 		}
 	}
-	s.onlyProcessesOf(serving)
+	s.wantOnlyProcessesOf(serving)
 }
 
-// over: every run has ended as it should, and one release serves.
-func (s *siege) over(want []delivery.Outcome) (serving delivery.ReleaseID) {
+// wantAllEnded: every run has ended as it should, and one release serves.
+func (s *chaosProject) wantAllEnded(want []delivery.Outcome) (serving delivery.ReleaseID) {
 	s.t.Helper()
 	s.records(func(ctx context.Context, store *sqlite.Store) error {
-		if err := s.runs(ctx, store, want); err != nil {
+		if err := s.checkRuns(ctx, store, want); err != nil {
 			return err
 		}
 		var err error
-		serving, err = s.one(ctx, store)
+		serving, err = s.deployedRelease(ctx, store)
 		return err
 	})
 	return serving
 }
 
-// runs: none is lost, all have ended, the one that was struck as it should, and
+// checkRuns: none is lost, all have ended, the one that was struck as it should, and
 // what was complete at a kill was not done again.
-func (s *siege) runs(ctx context.Context, store *sqlite.Store, want []delivery.Outcome) error {
+func (s *chaosProject) checkRuns(ctx context.Context, store *sqlite.Store, want []delivery.Outcome) error {
 	s.t.Helper()
 	runs, err := store.Runs().List(ctx, "", 0)
 	if err != nil {
@@ -123,16 +123,16 @@ func (s *siege) runs(ctx context.Context, store *sqlite.Store, want []delivery.O
 		if run.State != record.Ended || run.Outcome == "" {
 			s.fail("run %s has not ended: %s %q", run.ID, run.State, run.Outcome)
 		}
-		if run.ID == s.struck && !slices.Contains(want, run.Outcome) {
+		if run.ID == s.killedRun && !slices.Contains(want, run.Outcome) {
 			s.fail("run %s ended as %s (%s), want %v", run.ID, run.Outcome, run.Cause, want)
 		}
 	}
-	for id := range s.seen {
+	for id := range s.knownRuns {
 		if !known[id] {
 			s.fail("run %s is lost", id)
 		}
 	}
-	for key, before := range s.done {
+	for key, before := range s.completedSteps {
 		steps, err := store.Runs().ListSteps(ctx, before.Run)
 		if err != nil {
 			return err
@@ -142,12 +142,12 @@ func (s *siege) runs(ctx context.Context, store *sqlite.Store, want []delivery.O
 			s.fail("step %s was complete and was done again: %+v, before %+v", key, steps[max(i, 0)], before)
 		}
 	}
-	clear(s.done)
+	clear(s.completedSteps)
 	return nil
 }
 
-// one release serves by the records, and it is a recorded, healthy one.
-func (s *siege) one(ctx context.Context, store *sqlite.Store) (delivery.ReleaseID, error) {
+// deployedRelease release serves by the records, and it is a recorded, healthy one.
+func (s *chaosProject) deployedRelease(ctx context.Context, store *sqlite.Store) (delivery.ReleaseID, error) {
 	s.t.Helper()
 	history, err := store.Deployments().List(ctx, "prod", 0)
 	if err != nil {
@@ -172,10 +172,10 @@ func (s *siege) one(ctx context.Context, store *sqlite.Store) (delivery.ReleaseI
 	return saved.ID, err
 }
 
-// trainedOnce: a job of one name began once. Its output folder is its name.
-func (s *siege) trainedOnce() {
+// wantTrainedOnce: a job of one name began once. Its output folder is its name.
+func (s *chaosProject) wantTrainedOnce() {
 	s.t.Helper()
-	lines := s.trainings()
+	lines := s.trainingLines()
 	slices.Sort(lines)
 	for i := 1; i < len(lines); i++ {
 		if lines[i] == lines[i-1] {
@@ -184,8 +184,8 @@ func (s *siege) trainedOnce() {
 	}
 }
 
-// wholeEvents: a kill leaves no half line in any run's events.
-func (s *siege) wholeEvents() {
+// wantWholeEvents: a kill leaves no half line in any run's events.
+func (s *chaosProject) wantWholeEvents() {
 	s.t.Helper()
 	files, _ := filepath.Glob(filepath.Join(s.home, "runs", "*", "events.jsonl"))
 	if len(files) == 0 {
@@ -202,8 +202,8 @@ func (s *siege) wholeEvents() {
 	}
 }
 
-// onlyProcessesOf: nothing of any other release runs, once it had time to drain.
-func (s *siege) onlyProcessesOf(serving delivery.ReleaseID) {
+// wantOnlyProcessesOf: nothing of any other release runs, once it had time to drain.
+func (s *chaosProject) wantOnlyProcessesOf(serving delivery.ReleaseID) {
 	s.t.Helper()
 	if len(s.processes("SLIPWAY_RELEASE="+string(serving))) == 0 {
 		s.fail("no process of %s was found", serving)
@@ -216,7 +216,7 @@ func (s *siege) onlyProcessesOf(serving delivery.ReleaseID) {
 		}
 		return found
 	}
-	if !s.settle(5*time.Second, func() bool { return len(strange()) == 0 }) {
+	if !s.eventually(5*time.Second, func() bool { return len(strange()) == 0 }) {
 		s.fail("processes of other releases than %s are left: %v", serving, strange())
 	}
 }

@@ -18,11 +18,11 @@ import (
 	"time"
 )
 
-// patience is how long a command may take at the longest.
-const patience = 3 * time.Minute
+// commandTimeout is how long a command may take at the longest.
+const commandTimeout = 3 * time.Minute
 
-// happening is an event as scripts read it.
-type happening struct {
+// runEvent is an event as scripts read it.
+type runEvent struct {
 	Time    time.Time `json:"time"`
 	Kind    string    `json:"kind"`
 	Run     string    `json:"run"`
@@ -61,7 +61,7 @@ type result struct {
 	code   int // 128+n when killed by signal n
 	stdout string
 	stderr string
-	events []happening
+	events []runEvent
 	report report // of the last run that it reported
 }
 
@@ -74,11 +74,11 @@ type started struct {
 	stderr lockedBuffer
 	done   chan struct{}
 
-	mu     sync.Mutex
-	grown  *sync.Cond
-	events []happening
-	report report
-	over   bool
+	mu      sync.Mutex
+	changed *sync.Cond
+	events  []runEvent
+	report  report
+	ended   bool
 }
 
 // slipway runs a command to its end.
@@ -97,13 +97,13 @@ func (p *project) run(args ...string) result {
 func (p *project) start(args ...string) *started {
 	p.t.Helper()
 	s := &started{p: p, args: args, done: make(chan struct{})}
-	s.grown = sync.NewCond(&s.mu)
-	line := slices.Concat(p.under, []string{cmp.Or(p.program, binary())}, args)
+	s.changed = sync.NewCond(&s.mu)
+	line := slices.Concat(p.wrapper, []string{cmp.Or(p.program, slipwayBinary())}, args)
 	s.cmd = exec.Command(line[0], line[1:]...)
 	s.cmd.Dir, s.cmd.Env = p.dir, p.env
 	s.cmd.Stderr = &s.stderr
 	// A group of its own: a signal to the tests does not reach it by chance.
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: p.as}
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: p.credential}
 	// A pipe of our own: whoever inherits it (the supervisor must not) cannot
 	// keep the command from ending.
 	r, w, err := os.Pipe()
@@ -125,7 +125,7 @@ func (s *started) follow(r io.Reader, read chan struct{}) {
 		s.mu.Lock()
 		s.stdout.Write(line)
 		s.parse(line)
-		s.grown.Broadcast()
+		s.changed.Broadcast()
 		s.mu.Unlock()
 		if err != nil {
 			return
@@ -134,7 +134,7 @@ func (s *started) follow(r io.Reader, read chan struct{}) {
 }
 
 func (s *started) parse(line []byte) {
-	var e happening
+	var e runEvent
 	if json.Unmarshal(line, &e) == nil && e.Kind != "" && !e.Time.IsZero() {
 		s.events = append(s.events, e)
 		return
@@ -150,7 +150,7 @@ func (s *started) parse(line []byte) {
 }
 
 func (s *started) finish(r io.Closer, read chan struct{}) {
-	overdue := time.AfterFunc(patience, func() { _ = s.cmd.Process.Signal(syscall.SIGQUIT) })
+	overdue := time.AfterFunc(commandTimeout, func() { _ = s.cmd.Process.Signal(syscall.SIGQUIT) })
 	_ = s.cmd.Wait()
 	overdue.Stop()
 	select {
@@ -160,14 +160,14 @@ func (s *started) finish(r io.Closer, read chan struct{}) {
 	r.Close()
 	<-read
 	s.mu.Lock()
-	s.over = true
-	s.grown.Broadcast()
+	s.ended = true
+	s.changed.Broadcast()
 	s.mu.Unlock()
 	close(s.done)
 }
 
-// await waits for an event, or for the command's end (ok is false then).
-func (s *started) await(match func(happening) bool) (e happening, ok bool) {
+// waitForEvent waits for an event, or for the command's end (ok is false then).
+func (s *started) waitForEvent(match func(runEvent) bool) (e runEvent, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for seen := 0; ; {
@@ -176,17 +176,17 @@ func (s *started) await(match func(happening) bool) (e happening, ok bool) {
 				return s.events[seen], true
 			}
 		}
-		if s.over {
+		if s.ended {
 			return e, false
 		}
-		s.grown.Wait()
+		s.changed.Wait()
 	}
 }
 
-// reach waits until the step has started, or fails the test.
-func (s *started) reach(step string) happening {
+// waitForStep waits until the step has started, or fails the test.
+func (s *started) waitForStep(step string) runEvent {
 	s.p.t.Helper()
-	e, ok := s.await(func(e happening) bool { return e.Kind == "step.started" && e.Step == step })
+	e, ok := s.waitForEvent(func(e runEvent) bool { return e.Kind == "step.started" && e.Step == step })
 	if !ok {
 		s.p.t.Fatalf("slipway %s ended before step %s:\n%s", strings.Join(s.args, " "), step, s.wait())
 	}
@@ -209,15 +209,15 @@ func (s *started) wait() result {
 		code = 128 + int(status.Signal())
 	}
 	r := result{s.p, s.args, code, s.stdout.String(), s.stderr.String(), s.events, s.report}
-	s.p.said = append(s.p.said, r)
+	s.p.results = append(s.p.results, r)
 	return r
 }
 
 func (r result) String() string {
-	return fmt.Sprintf("$ slipway %s\n%s%s[exit %d]\n", strings.Join(r.args, " "), clip(r.stdout), clip(r.stderr), r.code)
+	return fmt.Sprintf("$ slipway %s\n%s%s[exit %d]\n", strings.Join(r.args, " "), truncate(r.stdout), truncate(r.stderr), r.code)
 }
 
-func clip(s string) string {
+func truncate(s string) string {
 	const most = 12000
 	if len(s) > most {
 		return s[:most/2] + "\n...\n" + s[len(s)-most/2:]
@@ -225,8 +225,8 @@ func clip(s string) string {
 	return s
 }
 
-// wants checks the exit code and the run's outcome.
-func (r result) wants(code int, outcome string) result {
+// wantRun checks the exit code and the run's outcome.
+func (r result) wantRun(code int, outcome string) result {
 	r.p.t.Helper()
 	if r.code != code || r.report.Outcome != outcome {
 		r.p.t.Fatalf("exit %d, outcome %q; want exit %d, outcome %q\n%s", r.code, r.report.Outcome, code, outcome, r)
@@ -234,8 +234,8 @@ func (r result) wants(code int, outcome string) result {
 	return r
 }
 
-// exits checks the exit code.
-func (r result) exits(code int) result {
+// wantExit checks the exit code.
+func (r result) wantExit(code int) result {
 	r.p.t.Helper()
 	if r.code != code {
 		r.p.t.Fatalf("exit %d, want %d\n%s", r.code, code, r)
@@ -243,8 +243,8 @@ func (r result) exits(code int) result {
 	return r
 }
 
-// says checks that people read each text, on either stream.
-func (r result) says(texts ...string) result {
+// wantText checks that people read each text, on either stream.
+func (r result) wantText(texts ...string) result {
 	r.p.t.Helper()
 	for _, text := range texts {
 		if !strings.Contains(r.stdout+r.stderr, text) {
@@ -266,11 +266,11 @@ func (r result) step(name string) stepReport {
 	return stepReport{}
 }
 
-// ask reads a JSON document that a command prints.
-func ask[T any](p *project, args ...string) T {
+// runJSON reads a JSON document that a command prints.
+func runJSON[T any](p *project, args ...string) T {
 	p.t.Helper()
 	var doc T
-	r := p.slipway(append(args, "--json")...).exits(0)
+	r := p.slipway(append(args, "--json")...).wantExit(0)
 	if err := json.Unmarshal([]byte(r.stdout), &doc); err != nil {
 		p.t.Fatalf("slipway %s --json: %v\n%s", strings.Join(args, " "), err, r)
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/slipway-cd/slipway/e2e/builder"
 )
 
-// mounted is a secret of the build. Nothing in its variable's name tells that it is one.
-const mounted = "e2e-planted-in-a-build-93ab"
+// buildSecret is a secret of the build. Nothing in its variable's name tells that it is one.
+const buildSecret = "e2e-planted-in-a-build-93ab"
 
 // shellFile is where the repository keeps /bin/sh of its image.
 const shellFile = "image/sh"
@@ -32,52 +32,52 @@ ENTRYPOINT ["/server"]
 `
 
 // TestRun_Dockerfile delivers a service whose image comes from a Dockerfile.
-func TestDockerfile(t *testing.T) {
+func TestDockerfile_Root(t *testing.T) {
 	t.Parallel()
 	tools := builder.Require(t)
-	p := packed(t)
+	p := newDockerfileProject(t)
 	without := p.env
 	p.env = append(p.env, "SLIPWAY_BUILDKITD="+tools.Daemon)
-	first := p.run().wants(0, "deployed")
-	p.serves(first.report.Release)
-	if again := p.run().exits(0); !again.step("build").Cached {
+	first := p.run().wantRun(0, "deployed")
+	p.wantDeployed(first.report.Release)
+	if again := p.run().wantExit(0); !again.step("build").Cached {
 		t.Errorf("nothing changed, but it was built again: %+v", again.report.Steps)
 	}
-	if !strings.Contains(p.slipway("logs", "latest", "build").exits(0).stdout+p.slipway("logs", first.report.Run, "build").exits(0).stdout, "***") {
+	if !strings.Contains(p.slipway("logs", "latest", "build").wantExit(0).stdout+p.slipway("logs", first.report.Run, "build").wantExit(0).stdout, "***") {
 		t.Error("the log does not have the command's output, or not masked")
 	}
-	if p.holdsNone(mounted, token) == 0 {
+	if p.wantNoSecrets(buildSecret, envSecret) == 0 {
 		t.Error("no layer was looked at")
 	}
 
 	p.write("Dockerfile", strings.Replace(dockerfile, "USER", "USSER", 1))
 	p.commit("a slip")
-	p.run().wants(1, "failed").says("Dockerfile:9", "USSER")
-	p.serves(first.report.Release)
+	p.run().wantRun(1, "failed").wantText("Dockerfile:9", "USSER")
+	p.wantDeployed(first.report.Release)
 	p.write("Dockerfile", strings.Replace(dockerfile, "cat /run", "exit 7 && cat /run", 1))
 	p.commit("a command that fails")
-	p.run().wants(1, "failed").says("Dockerfile:4", "exit 7")
+	p.run().wantRun(1, "failed").wantText("Dockerfile:4", "exit 7")
 
-	p.endsBuilder()
-	p.env = append(without, "PATH="+withoutBuilders(t))
-	p.slipway("plan", "--env", "prod").exits(0)
-	p.run().says("find a BuildKit", "BUILDKIT_HOST").wants(1, "failed")
+	p.checkBuilderStops()
+	p.env = append(without, "PATH="+pathWithoutBuilders(t))
+	p.slipway("plan", "--env", "prod").wantExit(0)
+	p.run().wantText("find a BuildKit", "BUILDKIT_HOST").wantRun(1, "failed")
 }
 
-// endsBuilder: nothing of the BuildKit that Slipway started outlives its end.
-func (p *project) endsBuilder() {
+// checkBuilderStops: nothing of the BuildKit that Slipway started outlives its end.
+func (p *project) checkBuilderStops() {
 	p.t.Helper()
-	p.slipway("down", "--all").exits(0)
-	if !p.settle(5*time.Second, func() bool { return len(p.processes("buildkit")) == 0 }) {
+	p.slipway("down", "--all").wantExit(0)
+	if !p.eventually(5*time.Second, func() bool { return len(p.processes("buildkit")) == 0 }) {
 		p.t.Errorf("slipway down --all leaves %v", p.processes("buildkit"))
 	}
 }
 
-// packed is the tiny service with a Dockerfile.
-func packed(t *testing.T) *project {
+// newDockerfileProject is the tiny service with a Dockerfile.
+func newDockerfileProject(t *testing.T) *project {
 	t.Helper()
-	p := tiny(t)
-	p.env = append(p.env, "E2E_PIP="+mounted, "DOCKER_HOST=unix://"+p.base+"/no-docker.sock", "DOCKER_CONFIG="+p.base)
+	p := newTinyProject(t)
+	p.env = append(p.env, "E2E_PIP="+buildSecret, "DOCKER_HOST=unix://"+p.base+"/no-docker.sock", "DOCKER_CONFIG="+p.base)
 	p.write("Dockerfile", dockerfile)
 	p.write(".dockerignore", ".git\n*.go\n")
 	p.goBuild("image/server", p.dir, ".")
@@ -99,8 +99,8 @@ func (p *project) goBuild(to, dir, pkg string) {
 	}
 }
 
-// withoutBuilders is a PATH with what the service's own commands need, and no BuildKit.
-func withoutBuilders(t *testing.T) string {
+// pathWithoutBuilders is a PATH with what the service's own commands need, and no BuildKit.
+func pathWithoutBuilders(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range []string{"go", "git", "sh", "cat", "echo", "mkdir", "cp", "bwrap"} {

@@ -10,62 +10,62 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/anchore/testdb"
 )
 
-// weakness is what the database of these tests says of the package that it names.
-const weakness = "CVE-2099-0001"
+// vulnerabilityID is what the database of these tests says of the package that it names.
+const vulnerabilityID = "CVE-2099-0001"
 
-// guarded holds an example to what must not pass: a dependency with a known
+// checkGates holds an example to what must not pass: a dependency with a known
 // weakness, and an image or a model that somebody has changed. good is what
 // serves when it begins, and the file has one environment with a bake of 2s.
-func (p *project) guarded(weak testdb.Vulnerability, good string) {
+func (p *project) checkGates(weak testdb.Vulnerability, good string) {
 	p.t.Helper()
-	p.weaken(weak)
-	p.sign("keys")
+	p.plantVulnerability(weak)
+	p.enableSigning("keys")
 	p.edit("slipway.yaml", "bake: 2s", "bake: 2s, trust: {keys: [cosign.pub], require: [signature, provenance, sbom]}")
 	p.edit("slipway.yaml", "\nsign:", "\nscan: {}\nsign:")
 	p.commit("scan, sign, and trust nobody else")
-	p.run().wants(1, "failed").says(weakness+" CRITICAL in "+weak.Package, "scan.waive")
-	p.retailServes(good)
+	p.run().wantRun(1, "failed").wantText(vulnerabilityID+" CRITICAL in "+weak.Package, "scan.waive")
+	p.wantRetailDeployed(good)
 
-	p.edit("slipway.yaml", "\nscan: {}\n", "\nscan: {waive: [{id: "+weakness+", until: 2099-12-31, why: planted}]}\n")
+	p.edit("slipway.yaml", "\nscan: {}\n", "\nscan: {waive: [{id: "+vulnerabilityID+", until: 2099-12-31, why: planted}]}\n")
 	p.commit("waive it")
-	second := p.run().wants(0, "deployed").report.Release
-	p.retailServes(second)
-	if c := ask[chain](p, "verify", "--provenance", second, "--env", "prod"); c.Verdict != "passed" {
+	second := p.run().wantRun(0, "deployed").report.Release
+	p.wantRetailDeployed(second)
+	if c := runJSON[provenanceReport](p, "verify", "--provenance", second, "--env", "prod"); c.Verdict != "passed" {
 		p.t.Errorf("%+v", c)
 	}
-	p.tampered(func(says ...string) {
+	p.tamperWithRegistry(func(says ...string) {
 		p.t.Helper()
-		p.slipway("run", "--env", "prod", "--deploy-only", "--json").wants(1, "failed").says(says...)
-		p.retailServes(second)
+		p.slipway("run", "--env", "prod", "--deploy-only", "--json").wantRun(1, "failed").wantText(says...)
+		p.wantRetailDeployed(second)
 	})
 	p.edit("slipway.yaml", "2099-12-31", "2020-01-01")
 	p.commit("the waiver is over")
-	p.run().wants(1, "failed").says(weakness, "its waiver expired on 2020-01-01 (planted)")
-	p.retailServes(second)
-	p.noSecrets()
+	p.run().wantRun(1, "failed").wantText(vulnerabilityID, "its waiver expired on 2020-01-01 (planted)")
+	p.wantRetailDeployed(second)
+	p.wantNoKeys()
 }
 
-// weaken plants a database in which the package is weak, in every version. It
+// plantVulnerability plants a database in which the package is weak, in every version. It
 // knows the distribution of the stand-in base too, or nobody could say anything.
-func (p *project) weaken(weak testdb.Vulnerability) {
+func (p *project) plantVulnerability(weak testdb.Vulnerability) {
 	p.t.Helper()
 	dir := filepath.Join(p.base, "planted")
 	p.must(os.MkdirAll(dir, 0o755))
-	weak.ID, weak.Severity, weak.Below = weakness, "critical", "99.0.0"
+	weak.ID, weak.Severity, weak.Below = vulnerabilityID, "critical", "99.0.0"
 	file, err := testdb.Write(dir, []testdb.Vulnerability{weak, {
 		ID: "CVE-2099-0002", Severity: "low", Ecosystem: "deb", Distro: "debian", DistroVersion: "12", Codename: "bookworm",
 		Package: "nothing-that-is-installed", Below: "1",
 	}})
 	p.must(err)
 	p.env = append(p.env, "SLIPWAY_SCAN_DB="+filepath.Join(p.base, "vulnerabilities"), "SLIPWAY_SCAN_DB_URL=http://127.0.0.1:1/databases")
-	p.slipway("scan", "db", "import", file).exits(0)
+	p.slipway("scan", "db", "import", file).wantExit(0)
 }
 
-// tampered changes the image that serves in the registry, then the model, each
+// tamperWithRegistry changes the image that serves in the registry, then the model, each
 // for as long as refused takes.
-func (p *project) tampered(refused func(says ...string)) {
+func (p *project) tamperWithRegistry(refused func(says ...string)) {
 	p.t.Helper()
-	for name, digest := range map[string]string{"image": p.status("prod").Image.Digest, "model": ask[[]modelVersion](p, "models")[0].Digest} {
+	for name, digest := range map[string]string{"image": p.status("prod").Image.Digest, "model": runJSON[[]modelVersion](p, "models")[0].Digest} {
 		hex := strings.TrimPrefix(digest, "sha256:")
 		blob := filepath.Join(p.home, "registry", "docker", "registry", "v2", "blobs", "sha256", hex[:2], hex, "data")
 		whole := p.read(blob)

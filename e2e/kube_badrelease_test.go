@@ -70,7 +70,7 @@ func tired() bool { return asked.Add(1) > 20 }
 func (h *clusterProject) testBadReleases(otherModel string) {
 	h.write("internal/server/tired.go", tiredSource)
 	h.commit("something unused, so far")
-	good := h.underLoad(h.status("prod").URL, basket, 0, func() result { return h.run().wants(0, "deployed") }).report.Release
+	good := h.underLoad(h.status("prod").URL, predictBody, 0, func() result { return h.run().wantRun(0, "deployed") }).report.Release
 	for _, ill := range badReleases(h, otherModel) {
 		if ill.file == "" {
 			ill.file = manifests
@@ -101,7 +101,7 @@ func (h *clusterProject) testBadRelease(good string, ill badRelease) {
 		code, outcome = 1, "failed"
 	}
 	begun := time.Now()
-	r := h.underLoad(st.URL, basket, mayLose, func() result { return h.run().wants(code, outcome) })
+	r := h.underLoad(st.URL, predictBody, mayLose, func() result { return h.run().wantRun(code, outcome) })
 	h.t.Logf("rolled back after %s: %s", time.Since(begun).Round(100*time.Millisecond), r.report.Cause)
 	if s := r.step(ill.step); s.Outcome != "failed" {
 		h.t.Errorf("step %s is %s, want failed\n%s", ill.step, s.Outcome, r)
@@ -206,7 +206,7 @@ spec:
   policyName: %[2]s
   matchResources: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: %[2]s}}}%[4]s
 `, kind, h.namespace, spec, binding))
-	if !h.settle(20*time.Second, works) {
+	if !h.eventually(20*time.Second, works) {
 		h.t.Error("the admission policy is not effective")
 	}
 	return func() {

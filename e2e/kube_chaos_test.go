@@ -20,25 +20,25 @@ import (
 // SLIPWAY_E2E_KUBE_KILLS is set.
 const kubeKills = 10
 
-// kubeAttacks interrupt deploys and rollbacks in a cluster, which take seconds.
-var kubeAttacks = []attack{
-	{"a good release", 4, (*siege).goodRelease, []phase{at("deploy", 4*time.Second), at("deploy", time.Second), at("verify", 150*time.Millisecond), at("watch", 600*time.Millisecond)},
+// kubeScenarios interrupt deploys and rollbacks in a cluster, which take seconds.
+var kubeScenarios = []scenario{
+	{"a good release", 4, (*chaosProject).goodRelease, []killPoint{duringStep("deploy", 4*time.Second), duringStep("deploy", time.Second), duringStep("verify", 150*time.Millisecond), duringStep("watch", 600*time.Millisecond)},
 		[]delivery.Outcome{delivery.OutcomeDeployed}, true},
-	{"a release that fails its smoke check", 3, (*siege).badRelease, []phase{at("deploy", 3*time.Second), slowUndo},
+	{"a release that fails its smoke check", 3, (*chaosProject).badRelease, []killPoint{duringStep("deploy", 3*time.Second), slowUndo},
 		[]delivery.Outcome{delivery.OutcomeRolledBack}, true},
-	{"a release that crashes", 2, (*siege).crashingRelease, []phase{at("deploy", 3*time.Second), slowUndo},
+	{"a release that crashes", 2, (*chaosProject).crashingRelease, []killPoint{duringStep("deploy", 3*time.Second), slowUndo},
 		[]delivery.Outcome{delivery.OutcomeRolledBack}, true},
-	{"slipway rollback", 3, (*siege).goBack, []phase{slowUndo, slowUndo, at("verify", 150*time.Millisecond)},
+	{"slipway rollback", 3, (*chaosProject).rollBack, []killPoint{slowUndo, slowUndo, duringStep("verify", 150*time.Millisecond)},
 		[]delivery.Outcome{delivery.OutcomeDeployed}, true},
 }
 
-var slowUndo = phase{undoing.name, 2 * time.Second, undoing.match}
+var slowUndo = killPoint{duringRollback.name, 2 * time.Second, duringRollback.match}
 
-func (s *siege) crashingRelease() []string { return s.deployWith("crashes") }
+func (s *chaosProject) crashingRelease() []string { return s.deployBehaviour("crashes") }
 
 // kubeChaos is a chaos test of a service in a cluster.
 type kubeChaos struct {
-	*siege
+	*chaosProject
 	*clusterProject
 	url string
 }
@@ -46,8 +46,8 @@ type kubeChaos struct {
 // Kills slipway at random moments of deploys and rollbacks in a cluster: in the end,
 // exactly one recorded release is running, and no request fails.
 func TestKubeKill(t *testing.T) {
-	seed := number(t, "SLIPWAY_E2E_SEED", uint64(time.Now().UnixNano()))
-	kills := int(number(t, "SLIPWAY_E2E_KUBE_KILLS", kubeKills))
+	seed := envNumber(t, "SLIPWAY_E2E_SEED", uint64(time.Now().UnixNano()))
+	kills := int(envNumber(t, "SLIPWAY_E2E_KUBE_KILLS", kubeKills))
 	for i, strategy := range []string{"rolling", "blue_green"} {
 		t.Run(strategy, func(t *testing.T) {
 			t.Parallel()
@@ -58,7 +58,7 @@ func TestKubeKill(t *testing.T) {
 				if s.round++; s.round > 3*kills {
 					t.Fatalf("only %d kills in %d rounds: the phases are too short", killed, s.round)
 				}
-				killed += s.runRound(kubeAttacks[s.rng.IntN(len(kubeAttacks))], nil)
+				killed += s.runRound(kubeScenarios[s.rng.IntN(len(kubeScenarios))], nil)
 			}
 			t.Logf("%d kills in %d rounds", killed, s.round)
 		})
@@ -71,50 +71,50 @@ func TestKubeAPIServer(t *testing.T) {
 	if err := c.StartAPIServer(t.Context()); errors.Is(err, cluster.ErrUnsupported) {
 		t.Skipf("the API server cannot be restarted: %v", err)
 	}
-	seed := number(t, "SLIPWAY_E2E_SEED", uint64(time.Now().UnixNano()))
+	seed := envNumber(t, "SLIPWAY_E2E_SEED", uint64(time.Now().UnixNano()))
 	s := newKubeChaos(t, "rolling", rand.New(rand.NewPCG(seed, 7)))
-	for _, a := range kubeAttacks {
+	for _, a := range kubeScenarios {
 		s.round++
 		s.runRound(a, func() error { return c.RestartAPIServer(context.WithoutCancel(t.Context())) })
 	}
 }
 
 func newKubeChaos(t *testing.T, strategy string, rng *rand.Rand) *kubeChaos {
-	p := tiny(t)
+	p := newTinyProject(t)
 	h := newClusterProject(t, p)
 	h.edit("slipway.yaml", "deploy:\n", "deploy:\n  strategy: "+strategy+"\n")
 	// Longer than a restart of the API server takes: requests go through it.
 	h.edit("slipway.yaml", "within: 5s", "within: 30s")
 	h.commit("deploy to the cluster")
-	s := &kubeChaos{siege: &siege{project: p, rng: rng, seen: map[delivery.RunID]bool{}, done: map[string]record.StepRecord{}}, clusterProject: h}
-	p.run().wants(0, "deployed")
+	s := &kubeChaos{chaosProject: &chaosProject{project: p, rng: rng, knownRuns: map[delivery.RunID]bool{}, completedSteps: map[string]record.StepRecord{}}, clusterProject: h}
+	p.run().wantRun(0, "deployed")
 	p.edit("slipway.yaml", `ROUND: "0"`, `ROUND: "first"`)
 	p.commit("a release to roll back to")
-	p.run().wants(0, "deployed")
+	p.run().wantRun(0, "deployed")
 	s.url = h.serviceURL("tiny")
 	return s
 }
 
 // runRound is one round: start a command, interrupt it, recover, and check. Without
 // disrupt it kills slipway.
-func (s *kubeChaos) runRound(a attack, disrupt func() error) (killed int) {
-	t := s.siege.t
+func (s *kubeChaos) runRound(a scenario, disrupt func() error) (killed int) {
+	t := s.chaosProject.t
 	t.Helper()
-	s.tale, s.struck = nil, ""
-	ph := a.phases[s.rng.IntN(len(a.phases))]
-	delay := time.Duration(s.rng.Int64N(int64(ph.span)))
-	s.tell("%s, struck %v after %s", a.name, delay, ph.name)
-	args := a.prepare(s.siege)
-	u := startUsers(s.url, 20)
+	s.journal, s.killedRun = nil, ""
+	ph := a.killPoints[s.rng.IntN(len(a.killPoints))]
+	delay := time.Duration(s.rng.Int64N(int64(ph.window)))
+	s.logf("%s, struck %v after %s", a.name, delay, ph.name)
+	args := a.prepare(s.chaosProject)
+	u := startLoad(s.url, 20)
 	switch {
 	case disrupt != nil:
 		s.disruptDuring(ph, delay, args, disrupt)
-	case s.strike(ph, delay, false, args):
-		killed = 1 + s.recover(a)
+	case s.runAndKill(ph, delay, false, args):
+		killed = 1 + s.recoverRun(a)
 	default:
-		killed = s.recover(a)
+		killed = s.recoverRun(a)
 	}
-	asked, failures := u.leave()
+	asked, failures := u.stopAndCount()
 	if disrupt != nil {
 		// While the API server is down, nodes get no updates: a switch at that moment
 		// can fail requests, whoever makes it.
@@ -122,23 +122,23 @@ func (s *kubeChaos) runRound(a attack, disrupt func() error) (killed int) {
 	} else if len(failures) > 0 || asked == 0 {
 		s.fail("%d of %d requests failed: %q", len(failures), asked, failures[:min(3, len(failures))])
 	}
-	s.checkCluster(a.ends)
+	s.checkCluster(a.outcomes)
 	return killed
 }
 
 // disruptDuring disrupts something else while the command keeps running.
-func (s *kubeChaos) disruptDuring(ph phase, delay time.Duration, args []string, disrupt func() error) {
-	p := s.siege.project
+func (s *kubeChaos) disruptDuring(ph killPoint, delay time.Duration, args []string, disrupt func() error) {
+	p := s.chaosProject.project
 	p.t.Helper()
 	cmd := p.start(append(args, "--json")...)
-	if _, ok := cmd.await(ph.match); ok {
+	if _, ok := cmd.waitForEvent(ph.match); ok {
 		time.Sleep(delay) // a random moment
 		p.must(disrupt())
 	}
 	r := cmd.wait()
-	s.tell("the command continued: %s", r)
+	s.logf("the command continued: %s", r)
 	for _, e := range r.events {
-		s.struck = delivery.RunID(e.Run)
+		s.killedRun = delivery.RunID(e.Run)
 	}
 	if r.code > 3 {
 		s.fail("exit code %d, want at most 3", r.code)
@@ -147,18 +147,18 @@ func (s *kubeChaos) disruptDuring(ph phase, delay time.Duration, args []string, 
 
 // checkCluster checks that one recorded release is running, and nothing of any other.
 func (s *kubeChaos) checkCluster(want []delivery.Outcome) {
-	s.siege.t.Helper()
-	serving := s.over(want)
-	s.wholeEvents()
+	s.chaosProject.t.Helper()
+	serving := s.wantAllEnded(want)
+	s.wantWholeEvents()
 	// A node that has lost the API server for a moment sends requests to terminating
 	// pods until it learns of the switch: they respond, and then the new ones do.
 	var id identity
 	var err error
 	answers := func() bool {
-		id, err = s.siege.health(s.url)
+		id, err = s.chaosProject.health(s.url)
 		return err == nil && id.Release == string(serving)
 	}
-	if !s.siege.settle(10*time.Second, answers) {
+	if !s.chaosProject.eventually(10*time.Second, answers) {
 		s.fail("the service reports %+v (%v), want the release of the records, %s", id, err, serving)
 	}
 	if got := s.kubectlIn("get", "service", "tiny", "-o", `jsonpath={.spec.selector.slipway\.dev/release}`); got != string(serving) {
@@ -176,7 +176,7 @@ func (s *kubeChaos) checkCluster(want []delivery.Outcome) {
 		}
 		return found
 	}
-	if !s.siege.settle(5*time.Second, func() bool { return len(otherPods()) == 0 }) {
+	if !s.chaosProject.eventually(5*time.Second, func() bool { return len(otherPods()) == 0 }) {
 		s.fail("pods of other releases than %s: %v\n%s", serving, otherPods(), fmt.Sprint(s.kubectlIn("get", "all")))
 	}
 }

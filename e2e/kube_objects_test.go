@@ -83,7 +83,7 @@ subjects: [{kind: ServiceAccount, name: slipway}]
 // newTinyClusterProject returns the tiny service with manifests.
 func newTinyClusterProject(t *testing.T, text string) *clusterProject {
 	t.Helper()
-	h := newClusterProject(t, tiny(t))
+	h := newClusterProject(t, newTinyProject(t))
 	h.write("k8s/tiny.yaml", text)
 	whole := h.read(h.dir + "/slipway.yaml")
 	begin, end := strings.Index(whole, "deploy:\n"), strings.Index(whole, "  smoke:\n")
@@ -101,7 +101,7 @@ func TestKubeObjects(t *testing.T) {
 	t.Parallel()
 	h := newTinyClusterProject(t, tinyManifests+droppedObjects)
 	h.apply(claimsRole)
-	first := h.run().wants(0, "deployed").report.Release
+	first := h.run().wantRun(0, "deployed").report.Release
 	h.requireServing("tiny", first)
 	var second string
 	for _, p := range []struct {
@@ -140,8 +140,8 @@ func (h *clusterProject) testPlan() {
 	h.commit("more of it")
 	defer h.git("reset", "-q", "--hard", "HEAD~1")
 	before := versions()
-	r := h.slipway("plan", "--env", "prod").exits(0).says("change Deployment tiny", "-   replicas: 2", "+   replicas: 3", "create Secret tiny-")
-	changes := ask[struct{ Changes []planChange }](h.project, "plan", "--env", "prod").Changes
+	r := h.slipway("plan", "--env", "prod").wantExit(0).wantText("change Deployment tiny", "-   replicas: 2", "+   replicas: 3", "create Secret tiny-")
+	changes := runJSON[struct{ Changes []planChange }](h.project, "plan", "--env", "prod").Changes
 	isSecret := func(c planChange) bool {
 		return c.Kind == "Secret" && c.Action == "create" && strings.Contains(c.Diff, "(redacted)")
 	}
@@ -163,7 +163,7 @@ func (h *clusterProject) testPrune() string {
 	h.kubectlIn("get", "service", "tiny-side")
 	h.write("k8s/tiny.yaml", strings.Replace(tinyManifests, `ROUND: "0"`, `ROUND: "1"`, 1))
 	h.commit("less of it")
-	second := h.run().wants(0, "deployed").report.Release
+	second := h.run().wantRun(0, "deployed").report.Release
 	h.requireServing("tiny", second)
 	services := strings.Fields(h.kubectlIn("get", "services", "-o", "jsonpath={.items[*].metadata.name}"))
 	if !slices.Equal(services, []string{"foreign", "tiny"}) {
@@ -183,13 +183,13 @@ func (h *clusterProject) testSecrets(first, second string) {
 	if strings.Count(before, "\n") != 0 || before == "" {
 		h.t.Errorf("immutable Secrets = %q, want one", before)
 	}
-	h.slipway("rollback", "--env", "prod", "--why", "to see the Secret").exits(0)
+	h.slipway("rollback", "--env", "prod", "--why", "to see the Secret").wantExit(0)
 	h.requireServing("tiny", first)
 	if now := secrets(); now != before {
 		h.t.Errorf("Secrets before the rollback %q, after it %q", before, now)
 	}
-	h.slipway("releases", "unquarantine", second, "--why", "it was good").exits(0)
-	h.slipway("rollback", "--env", "prod", "--to", second).exits(0)
+	h.slipway("releases", "unquarantine", second, "--why", "it was good").wantExit(0)
+	h.slipway("rollback", "--env", "prod", "--to", second).wantExit(0)
 	h.requireNowhere(secretValue)
 }
 
@@ -202,7 +202,7 @@ func (h *clusterProject) requireNowhere(text string) {
 			h.t.Errorf("found the Secret's value in %s", where)
 		}
 	}
-	for _, r := range h.said {
+	for _, r := range h.results {
 		hides("the output of slipway "+strings.Join(r.args, " "), r.stdout+r.stderr)
 	}
 	h.must(filepath.WalkDir(h.home, func(path string, d os.DirEntry, err error) error {

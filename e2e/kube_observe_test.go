@@ -107,7 +107,7 @@ func (h *clusterProject) requireServing(service, release string) status {
 		h.t.Fatalf("want release %s, healthy; got %+v", release, st)
 	}
 	url, id, err := h.serviceURL(service), identity{}, error(nil)
-	h.settle(propagationDelay, func() bool { id, err = h.health(url); return err == nil && id.Release == release })
+	h.eventually(propagationDelay, func() bool { id, err = h.health(url); return err == nil && id.Release == release })
 	h.must(err)
 	if id.Release != release || id.ModelVersion != fmt.Sprint(st.Model.Version) {
 		h.t.Fatalf("/health = %+v, want release %s with model version %d", id, release, st.Model.Version)
@@ -144,17 +144,17 @@ func (h *clusterProject) dumpNamespace() {
 		{"get", "events", "--sort-by=.lastTimestamp"},
 	} {
 		out, err := h.cluster.Kubectl(context.Background(), append([]string{"-n", h.namespace}, args...)...)
-		h.t.Logf("$ kubectl %s (%v)\n%s", strings.Join(args, " "), err, clip(out))
+		h.t.Logf("$ kubectl %s (%v)\n%s", strings.Join(args, " "), err, truncate(out))
 	}
-	for _, r := range h.said[max(0, len(h.said)-2):] {
+	for _, r := range h.results[max(0, len(h.results)-2):] {
 		h.t.Logf("%s", r)
 	}
 }
 
 // postRequests sends requests to one service at a constant rate, each over a new
 // connection.
-func postRequests(url, body string, perSecond int) *users {
-	u := &users{stop: make(chan struct{})}
+func postRequests(url, body string, perSecond int) *loadGenerator {
+	u := &loadGenerator{stop: make(chan struct{})}
 	u.wg.Go(func() {
 		tick := time.NewTicker(time.Second / time.Duration(perSecond))
 		defer tick.Stop()
@@ -170,7 +170,7 @@ func postRequests(url, body string, perSecond int) *users {
 	return u
 }
 
-func (u *users) postOnce(url, body string) {
+func (u *loadGenerator) postOnce(url, body string) {
 	begun := time.Now()
 	said := func() string {
 		resp, err := client.Post(url+"/predict", "application/json", bytes.NewReader([]byte(body)))
@@ -189,7 +189,7 @@ func (u *users) postOnce(url, body string) {
 	}()
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.asked++
+	u.requests++
 	if said != "" {
 		u.failures = append(u.failures, fmt.Sprintf("at %s: %s", begun.Format("15:04:05.000"), said))
 	}
@@ -201,7 +201,7 @@ func (h *clusterProject) underLoad(url, body string, maxFailed float64, do func(
 	h.t.Helper()
 	u := postRequests(url, body, 50)
 	r := do()
-	asked, failures := u.leave()
+	asked, failures := u.stopAndCount()
 	if asked == 0 || float64(len(failures)) > maxFailed*float64(asked) {
 		h.t.Errorf("of %d requests, %d failed, want at most %g %%\n%s\n%s", asked, len(failures), 100*maxFailed,
 			strings.Join(failures[:min(5, len(failures))], "\n"), r)

@@ -39,7 +39,7 @@ func (h *clusterProject) cloneElsewhere(name string) *project {
 	h.t.Helper()
 	other := *h.project
 	base := filepath.Join(h.base, name)
-	other.dir, other.home, other.said = filepath.Join(base, "repo"), filepath.Join(base, "repo", ".slipway"), nil
+	other.dir, other.home, other.results = filepath.Join(base, "repo"), filepath.Join(base, "repo", ".slipway"), nil
 	h.git("clone", "-q", h.dir, other.dir)
 	return &other
 }
@@ -54,7 +54,7 @@ func (h *clusterProject) testOtherMachine() {
 	h.edit("main.go", "2 * asked.N", "asked.N + asked.N")
 	h.edit("weights.txt", "accuracy=0.9", "accuracy=0.95")
 	h.commit("everything new")
-	newer := h.run().wants(0, "deployed").report.Release
+	newer := h.run().wantRun(0, "deployed").report.Release
 	h.requireServing("tiny", newer)
 
 	other := h.cloneElsewhere("elsewhere")
@@ -62,9 +62,9 @@ func (h *clusterProject) testOtherMachine() {
 		h.t.Fatalf("status on the other machine: %+v", st)
 	}
 	// The champion's metrics are available: models are compared with it here too.
-	other.slipway("run", "--env", "prod", "--until", "evaluate", "--json").exits(0).says("champion.accuracy = 0.95")
+	other.slipway("run", "--env", "prod", "--until", "evaluate", "--json").wantExit(0).wantText("champion.accuracy = 0.95")
 	r := h.underLoad(h.serviceURL("tiny"), `{"n": 1}`, 0, func() result {
-		return other.slipway("rollback", "--env", "prod", "--why", "wrong greeting", "--json").exits(0)
+		return other.slipway("rollback", "--env", "prod", "--why", "wrong greeting", "--json").wantExit(0)
 	})
 	now := h.requireServing("tiny", before.Release)
 	if now.Image.Digest != before.Image.Digest || now.Model.Digest != before.Model.Digest {
@@ -98,11 +98,11 @@ func (h *clusterProject) testFieldConflict() {
 	good := h.status("prod").Release
 	h.edit("k8s/tiny.yaml", `ROUND: "1"`, `ROUND: "2"`)
 	h.commit("against another manager")
-	h.run().wants(1, "failed").says("labels.team", "managed by other", "take_over")
+	h.run().wantRun(1, "failed").wantText("labels.team", "managed by other", "take_over")
 	h.requireServing("tiny", good)
 	h.edit("slipway.yaml", "{kubernetes: {", "{kubernetes: {take_over: true, ")
 	h.commit("take it over")
-	h.requireServing("tiny", h.run().wants(0, "deployed").report.Release)
+	h.requireServing("tiny", h.run().wantRun(0, "deployed").report.Release)
 	if team := h.kubectlIn("get", "deployment", "tiny", "-o", "jsonpath={.metadata.labels.team}"); team != "ours" {
 		h.t.Errorf("label team = %s, want ours", team)
 	}
@@ -112,19 +112,19 @@ func (h *clusterProject) testFieldConflict() {
 // after the other.
 func (h *clusterProject) testConcurrentRuns() {
 	other := h.cloneElsewhere("beside")
-	other.tool("cp", "-a", h.home, other.home)
+	other.runTool("cp", "-a", h.home, other.home)
 	h.edit("k8s/tiny.yaml", `ROUND: "2"`, "ROUND: here")
 	h.commit("from here")
 	other.edit("k8s/tiny.yaml", `ROUND: "2"`, "ROUND: there")
 	other.commit("from there")
 	here := h.start("run", "--env", "prod", "--json")
-	here.reach("deploy")
+	here.waitForStep("deploy")
 	there := other.start("run", "--env", "prod", "--json")
-	first, second := here.wait().wants(0, "deployed"), there.wait()
+	first, second := here.wait().wantRun(0, "deployed"), there.wait()
 	// Its plan was made for the release before, so it is refused.
-	second.wants(1, "failed").says("waiting for run "+first.report.Run, "after this run was planned", "start a new run")
+	second.wantRun(1, "failed").wantText("waiting for run "+first.report.Run, "after this run was planned", "start a new run")
 	h.requireServing("tiny", first.report.Release)
-	again := other.run().wants(0, "deployed").report
+	again := other.run().wantRun(0, "deployed").report
 	st := h.requireServing("tiny", again.Release)
 	if len(st.History) < 2 || st.History[0].Run != again.Run || st.History[1].Run != first.report.Run {
 		h.t.Errorf("History = %+v, want both runs in order", st.History)
@@ -133,7 +133,7 @@ func (h *clusterProject) testConcurrentRuns() {
 
 // testDown: only data is left.
 func (h *clusterProject) testDown() {
-	h.slipway("down", "--env", "prod").exits(0)
+	h.slipway("down", "--env", "prod").wantExit(0)
 	left := h.kubectlIn("get", "deployments,replicasets,pods,services,configmaps,secrets,leases,endpointslices", "-o", "name")
 	var strange []string
 	for _, name := range strings.Fields(left) {

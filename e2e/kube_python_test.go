@@ -10,7 +10,7 @@ import (
 )
 
 // Deploys the Python example with its manifests to a namespace of a real cluster,
-// without its tests: TestRetailPython runs them.
+// without its tests: TestRetail_Python runs them.
 func TestKubeRetailPython(t *testing.T) {
 	root, err := filepath.Abs("..")
 	if err != nil {
@@ -31,12 +31,12 @@ func TestKubeRetailPython(t *testing.T) {
 	h := newClusterProject(t, p)
 	h.edit("slipway.yaml", "deploy:\n", "deploy:\n  manifests: [k8s/]\n")
 	h.edit("k8s/retail.yaml", "metadata: {name: mlops}", "metadata: {name: "+h.namespace+"}")
-	p.tool("python3", "-m", "training.generate")
+	p.runTool("python3", "-m", "training.generate")
 	h.commit("Retail in Python")
 
-	h.run("--until", "push").exits(0)
-	h.run("--until", "register").exits(0)
-	r := h.run().wants(0, "deployed")
+	h.run("--until", "push").wantExit(0)
+	h.run("--until", "register").wantExit(0)
+	r := h.run().wantRun(0, "deployed")
 	st := h.requireServing("retail-python", r.report.Release)
 	for _, pod := range h.pods() {
 		if image := h.registry + "/retail-python@" + st.Image.Digest; pod.Spec.Containers[0].Image != image {
@@ -44,14 +44,14 @@ func TestKubeRetailPython(t *testing.T) {
 		}
 	}
 	h.requireManifestSettings()
-	logs := h.slipway("logs", "--env", "prod").exits(0)
+	logs := h.slipway("logs", "--env", "prod").wantExit(0)
 	if !strings.Contains(logs.stdout, `"msg": "serving"`) {
 		t.Errorf("the service's log line is missing in slipway logs\n%s", logs)
 	}
 
 	h.edit("server/settings.py", "PREDICT_BUDGET = 1.0", "PREDICT_BUDGET = 1e-9")
 	h.commit("a budget that nothing keeps")
-	if r := h.run().wants(3, "rolled_back"); !strings.Contains(r.report.Cause, "500") {
+	if r := h.run().wantRun(3, "rolled_back"); !strings.Contains(r.report.Cause, "500") {
 		t.Errorf("status 500 not found in the cause: %s", r.report.Cause)
 	}
 	h.requireServing("retail-python", st.Release)

@@ -13,10 +13,10 @@ import (
 )
 
 // newRetailClusterProject returns Retail with its manifests, in a namespace, without
-// its tests: TestRetail runs them.
+// its tests: TestRetail_Go runs them.
 func newRetailClusterProject(t *testing.T) *clusterProject {
 	t.Helper()
-	p := empty(t)
+	p := newProject(t)
 	p.must(os.CopyFS(p.dir, os.DirFS("../examples/retail")))
 	text := p.read(p.dir + "/slipway.yaml")
 	begin, end := strings.Index(text, "test:\n"), strings.Index(text, "image: ")
@@ -32,7 +32,7 @@ func newRetailClusterProject(t *testing.T) *clusterProject {
 	h := newClusterProject(t, p)
 	h.edit("slipway.yaml", "deploy:\n", "deploy:\n  manifests: [k8s/]\n")
 	p.git("init", "-q", "-b", "main")
-	p.tool("go", "run", "./cmd/generate", "-out", "data/transactions.csv")
+	p.runTool("go", "run", "./cmd/generate", "-out", "data/transactions.csv")
 	h.commit("Retail")
 	return h
 }
@@ -62,7 +62,7 @@ func TestKubeRetail(t *testing.T) {
 
 // testFirstRelease: everything is pinned, and all sources agree on what is deployed.
 func (h *clusterProject) testFirstRelease(string) string {
-	r := h.run().wants(0, "deployed")
+	r := h.run().wantRun(0, "deployed")
 	st := h.requireServing("retail-api", r.report.Release)
 	pods := h.pods()
 	if len(pods) != 2 {
@@ -71,11 +71,11 @@ func (h *clusterProject) testFirstRelease(string) string {
 	for _, p := range pods {
 		h.requirePinned(p, st)
 	}
-	verdict := ask[struct{ Release, Verdict string }](h.project, "verify", "--env", "prod")
+	verdict := runJSON[struct{ Release, Verdict string }](h.project, "verify", "--env", "prod")
 	if verdict.Release != r.report.Release || verdict.Verdict != "passed" {
 		h.t.Errorf("slipway verify = %+v, want passed", verdict)
 	}
-	logs := h.slipway("logs", "--env", "prod").exits(0)
+	logs := h.slipway("logs", "--env", "prod").wantExit(0)
 	for _, p := range pods {
 		if !strings.Contains(logs.stdout, p.Metadata.Name+" | ") {
 			h.t.Errorf("no line of pod %s in slipway logs\n%s", p.Metadata.Name, logs)
@@ -125,7 +125,7 @@ func (h *clusterProject) deployOnce(before string) (release string, was, is stat
 	h.t.Helper()
 	was = h.requireServing("retail-api", before)
 	sets, pods := h.replicaSets(), h.podNames()
-	r := h.underLoad(was.URL, basket, 0, func() result { return h.run().wants(0, "deployed") })
+	r := h.underLoad(was.URL, predictBody, 0, func() result { return h.run().wantRun(0, "deployed") })
 	is = h.requireServing("retail-api", r.report.Release)
 	if now := h.replicaSets(); len(now) != len(sets)+1 {
 		h.t.Errorf("ReplicaSets = %v, want one more than %v", now, sets)

@@ -28,23 +28,23 @@ spec:
 func TestKubeAutoscaler(t *testing.T) {
 	t.Parallel()
 	h := newTinyClusterProject(t, tinyManifests+autoscaler)
-	h.requireServing("tiny", h.run().wants(0, "deployed").report.Release)
+	h.requireServing("tiny", h.run().wantRun(0, "deployed").report.Release)
 	if n := h.kubectlIn("get", "deployment", "tiny", "-o", "jsonpath={.spec.replicas}"); n != "2" && n != "1" {
 		t.Errorf("%s replicas before any load", n)
 	}
 	stop := generateLoad(h.serviceURL("tiny"))
 	defer stop()
-	if !h.settle(2*time.Minute, func() bool { return len(h.pods()) >= 3 }) {
+	if !h.eventually(2*time.Minute, func() bool { return len(h.pods()) >= 3 }) {
 		t.Fatalf("no scale-up:\n%s", h.kubectlIn("describe", "hpa", "tiny"))
 	}
 	h.write("k8s/tiny.yaml", strings.Replace(tinyManifests, "GREETING: hello", "GREETING: welcome", 1)+autoscaler)
 	h.commit("in the middle of the rush")
-	r := h.underLoad(h.serviceURL("tiny"), `{"n": 2}`, 0, func() result { return h.run().wants(0, "deployed") })
+	r := h.underLoad(h.serviceURL("tiny"), `{"n": 2}`, 0, func() result { return h.run().wantRun(0, "deployed") })
 	h.requireServing("tiny", r.report.Release)
 	if n := len(h.pods()); n < 3 {
 		t.Errorf("%d pods after the deploy, want at least 3", n)
 	}
-	verified := ask[struct{ Notes []string }](h.project, "verify", "--env", "prod").Notes
+	verified := runJSON[struct{ Notes []string }](h.project, "verify", "--env", "prod").Notes
 	for by, notes := range map[string][]string{"status": h.status("prod").Notes, "verify": verified} {
 		if all := strings.Join(notes, "\n"); !strings.Contains(all, "autoscaler tiny") || !strings.Contains(all, "between 2 and 4") {
 			t.Errorf("slipway %s does not mention the autoscaler: %q", by, all)
@@ -79,11 +79,11 @@ func generateLoad(url string) (stop func()) {
 func TestKubeUnschedulable(t *testing.T) {
 	t.Parallel()
 	h := newTinyClusterProject(t, tinyManifests)
-	good := h.run().wants(0, "deployed").report.Release
+	good := h.run().wantRun(0, "deployed").report.Release
 	h.requireServing("tiny", good)
 	h.edit("k8s/tiny.yaml", "cpu: 10m, memory: 16Mi", "cpu: 10m, memory: 100Gi")
 	h.commit("too big")
-	r := h.underLoad(h.serviceURL("tiny"), `{"n": 2}`, 0, func() result { return h.run().wants(3, "rolled_back") })
+	r := h.underLoad(h.serviceURL("tiny"), `{"n": 2}`, 0, func() result { return h.run().wantRun(3, "rolled_back") })
 	for _, word := range []string{"can't be scheduled", "100Gi memory"} {
 		if !strings.Contains(r.report.Cause, word) {
 			t.Errorf("%q not found in the cause: %s", word, r.report.Cause)

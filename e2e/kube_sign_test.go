@@ -13,19 +13,19 @@ import (
 func TestKubeUntrustedSignature(t *testing.T) {
 	t.Parallel()
 	h := newTinyClusterProject(t, tinyManifests)
-	h.sign("keys")
+	h.enableSigning("keys")
 	h.edit("slipway.yaml", "bake: 300ms", "bake: 300ms, trust: {keys: [cosign.pub], require: [signature, provenance]}")
 	h.commit("sign, and trust nobody else")
-	good := h.run().wants(0, "deployed").report.Release
+	good := h.run().wantRun(0, "deployed").report.Release
 	h.requireServing("tiny", good)
 	h.requireCosigned()
 	before, pods := h.replicaSets(), h.podNames()
-	h.newKey("other-keys")
+	h.generateKey("other-keys")
 	h.commit("trust another key, and sign with the first")
 	h.env = append(h.env, "COSIGN_KEY="+h.base+"/keys/cosign.key")
 	h.edit("slipway.yaml", `accuracy >= 0.8`, `accuracy >= 0.7`)
 	h.commit("a change")
-	h.run().wants(1, "failed").says("by a key that the policy does not trust")
+	h.run().wantRun(1, "failed").wantText("by a key that the policy does not trust")
 	if now := h.replicaSets(); !slices.Equal(now, before) {
 		t.Errorf("ReplicaSets %v, before %v", now, before)
 	}
@@ -33,7 +33,7 @@ func TestKubeUntrustedSignature(t *testing.T) {
 		t.Errorf("pods %v, before %v", now, pods)
 	}
 	h.requireServing("tiny", good)
-	h.slipway("verify", "--provenance", good, "--env", "prod").exits(1)
+	h.slipway("verify", "--provenance", good, "--env", "prod").wantExit(1)
 }
 
 // requireCosigned checks that cosign accepts all images that the pods run, the

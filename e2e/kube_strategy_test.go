@@ -16,7 +16,7 @@ func TestKubeStrategies(t *testing.T) {
 	h.edit("slipway.yaml", "  manifests: [k8s/]\n", "  manifests: [k8s/]\n  strategy: blue_green\n")
 	h.write("internal/server/tired.go", tiredSource)
 	h.commit("all at once")
-	good := h.run().wants(0, "deployed").report.Release
+	good := h.run().wantRun(0, "deployed").report.Release
 	h.scenario("blue and green", func() { good = h.testBlueGreen(good) })
 	h.scenario("bad in green", func() { h.testBlueGreenRollback(good) })
 	h.edit("slipway.yaml", "strategy: blue_green\n", `strategy: canary
@@ -44,9 +44,9 @@ func (h *clusterProject) changeConfig(name string) {
 func (h *clusterProject) testBlueGreen(before string) string {
 	h.changeConfig("green")
 	url, pods := h.requireServing("retail-api", before).URL, h.podNames()
-	r := h.underLoad(url, basket, 0, func() result {
+	r := h.underLoad(url, predictBody, 0, func() result {
 		run := h.start("run", "--env", "prod", "--json")
-		run.reach("watch")
+		run.waitForStep("watch")
 		now := h.podNames()
 		for _, name := range pods {
 			if !slices.Contains(now, name) {
@@ -56,7 +56,7 @@ func (h *clusterProject) testBlueGreen(before string) string {
 		if len(now) != 2*len(pods) {
 			h.t.Errorf("pods while baking: %v, want twice those before, %v", now, pods)
 		}
-		return run.wait().wants(0, "deployed")
+		return run.wait().wantRun(0, "deployed")
 	})
 	h.requireServing("retail-api", r.report.Release)
 	return r.report.Release
@@ -69,7 +69,7 @@ func (h *clusterProject) testBlueGreenRollback(good string) {
 	h.edit("internal/server/predict.go", readsBody, readsBodyOrFails)
 	h.commit("tired under load")
 	defer h.git("revert", "--no-edit", "HEAD")
-	r := h.underLoad(url, basket, 0.5, func() result { return h.run().wants(3, "rolled_back").says("requests failed") })
+	r := h.underLoad(url, predictBody, 0.5, func() result { return h.run().wantRun(3, "rolled_back").wantText("requests failed") })
 	h.requireRolledBack("retail-api", good, r)
 	if now := h.podNames(); !slices.Equal(now, pods) {
 		h.t.Errorf("pods of the good release after the rollback: %v, want %v", now, pods)
@@ -87,7 +87,7 @@ func (h *clusterProject) testWorseCanary(good string) {
 	h.commit("a worse canary")
 	defer h.git("revert", "--no-edit", "HEAD")
 	// One pod of three is the canary.
-	r := h.underLoad(url, basket, 0.4, func() result { return h.run().wants(3, "rolled_back") })
+	r := h.underLoad(url, predictBody, 0.4, func() result { return h.run().wantRun(3, "rolled_back") })
 	h.t.Log(r.report.Cause)
 	for _, word := range []string{"canary 10 %", "error rate", good, "worse by more than", "confidence"} {
 		if !strings.Contains(r.report.Cause, word) {
@@ -107,14 +107,14 @@ func (h *clusterProject) testWorseCanary(good string) {
 // decides what that means.
 func (h *clusterProject) testCanaryWithoutTraffic(good string) string {
 	h.changeConfig("lonely")
-	r := h.run().wants(3, "rolled_back")
+	r := h.run().wantRun(3, "rolled_back")
 	if !strings.Contains(r.report.Cause, "no traffic reached the canary") {
 		h.t.Errorf("no mention of missing traffic in the cause: %s", r.report.Cause)
 	}
 	h.requireRolledBack("retail-api", good, r)
 	h.edit("slipway.yaml", "min_requests: 20", "min_requests: 20, no_traffic: accept")
 	h.changeConfig("lonely and content")
-	r = h.run().wants(0, "deployed").says("no traffic reached the canary")
+	r = h.run().wantRun(0, "deployed").wantText("no traffic reached the canary")
 	h.requireServing("retail-api", r.report.Release)
 	h.edit("slipway.yaml", "min_requests: 20, no_traffic: accept", "min_requests: 20")
 	return r.report.Release
@@ -124,7 +124,7 @@ func (h *clusterProject) testGoodCanary(before string) {
 	h.changeConfig("welcome")
 	url := h.requireServing("retail-api", before).URL
 	sets := h.replicaSets()
-	r := h.underLoad(url, basket, 0, func() result { return h.run().wants(0, "deployed") })
+	r := h.underLoad(url, predictBody, 0, func() result { return h.run().wantRun(0, "deployed") })
 	for _, gate := range []string{"canary 10 %: error rate", "canary 10 %: latency", "canary 50 %: error rate", "canary 50 %: latency"} {
 		if !strings.Contains(r.stdout, gate) {
 			h.t.Errorf("%q not found in the output:\n%s", gate, r)

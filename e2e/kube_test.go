@@ -90,7 +90,7 @@ func (h *clusterProject) cleanUp() {
 	if h.t.Failed() {
 		h.dumpNamespace()
 	}
-	if len(h.said) > 0 {
+	if len(h.results) > 0 {
 		h.down()
 	}
 	if err := os.Remove(filepath.Join(h.dir, "slipway.yaml")); err != nil {
@@ -157,7 +157,7 @@ func (h *clusterProject) useServiceAccount() {
 // serveRegistry serves the project's registry to the nodes until the test ends.
 func (h *clusterProject) serveRegistry() {
 	h.t.Helper()
-	cmd := h.cluster.Command(binary(), "registry", "--listen", h.registry)
+	cmd := h.cluster.Command(slipwayBinary(), "registry", "--listen", h.registry)
 	cmd.Dir, cmd.Env = h.dir, h.env
 	said, err := cmd.StdoutPipe()
 	h.must(err)

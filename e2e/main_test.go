@@ -10,8 +10,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if info, err := os.Stat(binary()); err != nil || !filepath.IsAbs(binary()) || info.Mode()&0o111 == 0 {
-		fmt.Fprintf(os.Stderr, "SLIPWAY_BIN=%q names no program by its absolute path: use `make e2e`\n", binary())
+	if info, err := os.Stat(slipwayBinary()); err != nil || !filepath.IsAbs(slipwayBinary()) || info.Mode()&0o111 == 0 {
+		fmt.Fprintf(os.Stderr, "SLIPWAY_BIN=%q names no program by its absolute path: use `make e2e`\n", slipwayBinary())
 		os.Exit(2)
 	}
 	code := m.Run()
@@ -22,5 +22,5 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// binary is the program under test.
-func binary() string { return os.Getenv("SLIPWAY_BIN") }
+// slipwayBinary is the program under test.
+func slipwayBinary() string { return os.Getenv("SLIPWAY_BIN") }

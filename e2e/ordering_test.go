@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// barrier makes the test step say "here" and hold until the test opens the gate.
-func (p *project) barrier() (open func()) {
+// holdTests makes the test step say "here" and hold until the test opens the gate.
+func (p *project) holdTests() (open func()) {
 	p.t.Helper()
 	gate := filepath.Join(p.base, "gate")
 	p.edit("slipway.yaml", `run: echo "hello, the token is ${E2E_TOKEN:-none}"`,
@@ -32,38 +32,38 @@ func (p *project) startAs(who string, args ...string) *started {
 	return p.start(args...)
 }
 
-func kind(k string) func(happening) bool { return func(e happening) bool { return e.Kind == k } }
+func ofKind(k string) func(runEvent) bool { return func(e runEvent) bool { return e.Kind == k } }
 
-// TestOrder: runs of one environment happen in the order of their arrival, one
+// TestQueue_Order: runs of one environment happen in the order of their arrival, one
 // after the other, and whoever waits is told for whom.
-func TestOrder(t *testing.T) {
+func TestQueue_Order(t *testing.T) {
 	for _, n := range []int{2, 5} {
 		t.Run(fmt.Sprint(n, " runs"), func(t *testing.T) {
 			t.Parallel()
-			p := tiny(t)
-			open := p.barrier()
+			p := newTinyProject(t)
+			open := p.holdTests()
 			var runs []*started
 			for i := range n {
 				p.edit("slipway.yaml", fmt.Sprintf("ROUND: \"%d\"", i), fmt.Sprintf("ROUND: \"%d\"", i+1))
 				p.commit("round")
 				s := p.startAs(fmt.Sprintf("person%d", i), "run", "--env", "prod", "--json")
-				p.arrived(s, i)
+				p.waitForQueue(s, i)
 				runs = append(runs, s)
 			}
 			open()
-			p.inOrder(runs)
+			p.wantOrdered(runs)
 		})
 	}
 }
 
-// arrived waits until the run is at work (the first) or in the queue.
-func (p *project) arrived(s *started, place int) {
+// waitForQueue waits until the run is at work (the first) or in the queue.
+func (p *project) waitForQueue(s *started, place int) {
 	p.t.Helper()
 	if place == 0 {
-		s.reach("test.hello")
+		s.waitForStep("test.hello")
 		return
 	}
-	waits, ok := s.await(func(e happening) bool { return e.Kind == "run.queued" && e.Text != "" })
+	waits, ok := s.waitForEvent(func(e runEvent) bool { return e.Kind == "run.queued" && e.Text != "" })
 	if !ok {
 		p.t.Fatalf("run %d did not queue:\n%s", place, s.wait())
 	}
@@ -72,20 +72,20 @@ func (p *project) arrived(s *started, place int) {
 	}
 }
 
-func (p *project) inOrder(runs []*started) {
+func (p *project) wantOrdered(runs []*started) {
 	p.t.Helper()
 	var last time.Time
 	release := ""
 	for i, s := range runs {
-		r := s.wait().wants(0, "deployed")
-		begun, _ := s.await(func(e happening) bool { return e.Kind == "step.started" })
-		ended, ok := s.await(kind("run.finished"))
+		r := s.wait().wantRun(0, "deployed")
+		begun, _ := s.waitForEvent(func(e runEvent) bool { return e.Kind == "step.started" })
+		ended, ok := s.waitForEvent(ofKind("run.finished"))
 		if !ok || !begun.Time.After(last) {
 			p.t.Errorf("run %d began at %v, before the one ahead of it ended at %v", i, begun.Time, last)
 		}
 		last, release = ended.Time, r.report.Release
 	}
-	st := p.serves(release)
+	st := p.wantDeployed(release)
 	if len(st.History) != len(runs) {
 		p.t.Errorf("%d runs made %d deployments", len(runs), len(st.History))
 	}
@@ -96,15 +96,15 @@ func (p *project) inOrder(runs []*started) {
 	}
 }
 
-// TestTwoEnvironments: runs of different environments do not wait for each other.
+// TestQueue_EnvironmentsAreIndependent: runs of different environments do not wait for each other.
 // Each holds until the other is there too, so in a queue neither would end.
-func TestTwoEnvironments(t *testing.T) {
+func TestQueue_EnvironmentsAreIndependent(t *testing.T) {
 	t.Parallel()
-	p := tiny(t)
-	open := p.barrier()
+	p := newTinyProject(t)
+	open := p.holdTests()
 	prod := p.startAs("ann", "run", "--env", "prod", "--json")
 	dev := p.startAs("ben", "run", "--env", "dev", "--json")
-	both := p.settle(patience, func() bool {
+	both := p.eventually(commandTimeout, func() bool {
 		_, err1 := os.Stat(filepath.Join(p.base, "here-ann"))
 		_, err2 := os.Stat(filepath.Join(p.base, "here-ben"))
 		return err1 == nil && err2 == nil
@@ -114,6 +114,6 @@ func TestTwoEnvironments(t *testing.T) {
 	if !both {
 		t.Fatalf("the runs did not happen at the same time\n%s%s", r1, r2)
 	}
-	p.servesIn("prod", r1.wants(0, "deployed").report.Release)
-	p.servesIn("dev", r2.wants(0, "deployed").report.Release)
+	p.wantDeployedIn("prod", r1.wantRun(0, "deployed").report.Release)
+	p.wantDeployedIn("dev", r2.wantRun(0, "deployed").report.Release)
 }

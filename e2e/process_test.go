@@ -33,7 +33,7 @@ func (p *project) processes(text string) []process {
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
-		proc := look(pid)
+		proc := readProcess(pid)
 		cwd, _ := os.Readlink(filepath.Join("/proc", e.Name(), "cwd"))
 		if mentions(proc.command+"\n"+proc.environ+"\n"+cwd+"\n", p.base) && strings.Contains(proc.command+"\n"+proc.environ, text) {
 			found = append(found, proc)
@@ -53,9 +53,9 @@ func mentions(text, path string) bool {
 	return false
 }
 
-func look(pid int) process {
+func readProcess(pid int) process {
 	dir := filepath.Join("/proc", strconv.Itoa(pid))
-	if state, err := os.ReadFile(filepath.Join(dir, "stat")); err != nil || zombie(string(state)) {
+	if state, err := os.ReadFile(filepath.Join(dir, "stat")); err != nil || isZombie(string(state)) {
 		return process{pid: pid}
 	}
 	command, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
@@ -63,14 +63,14 @@ func look(pid int) process {
 	return process{pid, strings.ReplaceAll(string(command), "\x00", " "), strings.ReplaceAll(string(environ), "\x00", "\n")}
 }
 
-// zombie reads the state in /proc/PID/stat, which follows the name in brackets.
-func zombie(stat string) bool {
+// isZombie reads the state in /proc/PID/stat, which follows the name in brackets.
+func isZombie(stat string) bool {
 	after := stat[strings.LastIndexByte(stat, ')')+1:]
 	return strings.HasPrefix(strings.TrimSpace(after), "Z")
 }
 
-// reap kills what is left of the project, one by one.
-func (p *project) reap() {
+// killAll kills what is left of the project, one by one.
+func (p *project) killAll() {
 	for range 20 {
 		left := p.processes("")
 		if len(left) == 0 {

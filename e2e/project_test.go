@@ -15,27 +15,27 @@ import (
 	"time"
 )
 
-// token is a secret that the commands of the tiny service print on purpose.
-const token = "e2e-planted-secret-7c1f93"
+// envSecret is a secret that the commands of the tiny service print on purpose.
+const envSecret = "e2e-planted-secret-7c1f93"
 
 // project is a repository with its own state, services and processes.
 type project struct {
-	t       *testing.T
-	program string // of Slipway; empty: binary()
-	base    string // folder of everything; names it in process lists too
-	dir     string // the repository
-	home    string // Slipway's state
-	side    string // what training commands leave behind
-	env     []string
-	as      *syscall.Credential // whom commands run as; nil: who runs the tests
-	under   []string            // the command that runs Slipway; empty: none does
-	said    []result            // every finished command, for the post-mortem
+	t           *testing.T
+	program     string // of Slipway; empty: binary()
+	base        string // folder of everything; names it in process lists too
+	dir         string // the repository
+	home        string // Slipway's state
+	trainingLog string // what training commands leave behind
+	env         []string
+	credential  *syscall.Credential // whom commands run as; nil: who runs the tests
+	wrapper     []string            // the command that runs Slipway; empty: none does
+	results     []result            // every finished command, for the post-mortem
 }
 
-// tiny is a repository with the tiny service, committed on main.
-func tiny(t *testing.T) *project {
+// newTinyProject is a repository with the tiny service, committed on main.
+func newTinyProject(t *testing.T) *project {
 	t.Helper()
-	p := empty(t)
+	p := newProject(t)
 	p.must(os.CopyFS(p.dir, os.DirFS("testdata/tiny")))
 	// The replicas carry the folder's name, so that they are found in process lists.
 	p.edit("slipway.yaml", `env: {ROUND: "0"}`, fmt.Sprintf(`env: {ROUND: "0", E2E_BASE: %s}`, p.base))
@@ -44,8 +44,8 @@ func tiny(t *testing.T) *project {
 	return p
 }
 
-// empty is a folder with everything around it, and nothing in it.
-func empty(t *testing.T) *project {
+// newProject is a folder with everything around it, and nothing in it.
+func newProject(t *testing.T) *project {
 	t.Helper()
 	base, err := os.MkdirTemp("", "slipway-e2e-")
 	if err != nil {
@@ -53,9 +53,9 @@ func empty(t *testing.T) *project {
 	}
 	p := &project{
 		t: t, base: base, dir: filepath.Join(base, "repo"),
-		home: filepath.Join(base, "repo", ".slipway"), side: filepath.Join(base, "trainings"),
+		home: filepath.Join(base, "repo", ".slipway"), trainingLog: filepath.Join(base, "trainings"),
 	}
-	p.env = append(environ(), "E2E_SIDE="+p.side, "E2E_TOKEN="+token)
+	p.env = append(environ(), "E2E_SIDE="+p.trainingLog, "E2E_TOKEN="+envSecret)
 	t.Cleanup(p.cleanup)
 	p.must(os.Chmod(base, 0o755))
 	p.must(os.Mkdir(p.dir, 0o755))
@@ -91,8 +91,8 @@ func (p *project) git(args ...string) string {
 	p.t.Helper()
 	cmd := exec.Command("git", args...)
 	cmd.Dir, cmd.Env = p.dir, p.env
-	if p.as != nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.as}
+	if p.credential != nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.credential}
 	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -115,8 +115,8 @@ func (p *project) write(name, text string) {
 	path := filepath.Join(p.dir, name)
 	p.must(os.MkdirAll(filepath.Dir(path), 0o755))
 	p.must(os.WriteFile(path, []byte(text), 0o644))
-	if p.as != nil {
-		p.must(os.Chown(path, int(p.as.Uid), int(p.as.Gid)))
+	if p.credential != nil {
+		p.must(os.Chown(path, int(p.credential.Uid), int(p.credential.Gid)))
 	}
 }
 
@@ -137,17 +137,17 @@ func (p *project) read(path string) string {
 	return string(text)
 }
 
-// behave makes the code behave so, and commits it.
-func (p *project) behave(how string) string {
+// setBehaviour makes the code behave so, and commits it.
+func (p *project) setBehaviour(how string) string {
 	p.t.Helper()
 	p.write("behaviour.go", "package main\n\nconst behaviour = \""+how+"\"\n")
 	return p.commit("behave: " + how)
 }
 
-// trainings are the lines that training commands left: "begin DIR", "end DIR".
-func (p *project) trainings() []string {
+// trainingLines are the lines that training commands left: "begin DIR", "end DIR".
+func (p *project) trainingLines() []string {
 	p.t.Helper()
-	text, err := os.ReadFile(p.side)
+	text, err := os.ReadFile(p.trainingLog)
 	if os.IsNotExist(err) {
 		return nil
 	}
@@ -157,12 +157,12 @@ func (p *project) trainings() []string {
 
 // cleanup stops what the test started, and complains about what does not stop.
 func (p *project) cleanup() {
-	if _, err := os.Stat(filepath.Join(p.dir, "slipway.yaml")); err == nil && len(p.said) > 0 {
+	if _, err := os.Stat(filepath.Join(p.dir, "slipway.yaml")); err == nil && len(p.results) > 0 {
 		p.down()
 	}
-	p.reap()
+	p.killAll()
 	if p.t.Failed() {
-		p.postMortem()
+		p.logDiagnostics()
 	}
 	_ = filepath.WalkDir(p.base, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() {
@@ -179,14 +179,14 @@ func (p *project) down() {
 	if r := p.slipway("down", "--all"); r.code != 0 {
 		p.t.Errorf("slipway down --all: exit %d\n%s", r.code, r.stderr)
 	}
-	left := p.settle(10*time.Second, func() bool { return len(p.processes("SLIPWAY_RELEASE=")) == 0 })
+	left := p.eventually(10*time.Second, func() bool { return len(p.processes("SLIPWAY_RELEASE=")) == 0 })
 	if !left {
 		p.t.Errorf("replicas outlive slipway down: %v", p.processes("SLIPWAY_RELEASE="))
 	}
 }
 
-// settle waits until ok, for something that ends by itself.
-func (p *project) settle(within time.Duration, ok func() bool) bool {
+// eventually waits until ok, for something that ends by itself.
+func (p *project) eventually(within time.Duration, ok func() bool) bool {
 	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if ok() {
 			return true

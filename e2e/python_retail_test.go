@@ -16,27 +16,27 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/anchore/testdb"
 )
 
-// TestRetailPython takes the Python example from a commit to production on a
+// TestRetail_Python takes the Python example from a commit to production on a
 // stand-in for its base image, and breaks it.
-func TestRetailPython(t *testing.T) {
+func TestRetail_Python(t *testing.T) {
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := retailPython(t, root)
-	p.tool("python3", "-m", "training.generate")
+	p.runTool("python3", "-m", "training.generate")
 	commit := p.commit("Retail in Python")
 
 	// In parts, each with its own patience: packages are fetched twice.
-	p.run("--until", "test").exits(0)
-	p.run("--until", "push").exits(0)
-	first := p.run().wants(0, "deployed")
+	p.run("--until", "test").wantExit(0)
+	p.run("--until", "push").wantExit(0)
+	first := p.run().wantRun(0, "deployed")
 	good := first.report.Release
 	if st := p.status("prod"); st.Release != good || st.Commit != commit || st.Health != "healthy" {
 		t.Fatalf("%+v", st)
 	}
-	p.computed(p.status("prod").URL)
-	p.retailServes(good)
+	p.wantComputedPrediction(p.status("prod").URL)
+	p.wantRetailDeployed(good)
 	if s := first.step("test.unit"); !strings.Contains(s.Summary, "passed") {
 		t.Errorf("%+v", s)
 	}
@@ -45,19 +45,19 @@ func TestRetailPython(t *testing.T) {
 	p.edit("tests/conftest.py", `release="r-0123456789ab")`, `release="r-0123456789ab", predict_budget=1.0)`)
 	p.edit("tests/test_process.py", `b"HTTP/1.1 200"`, `b"HTTP/1.1 "`)
 	p.commit("a budget that nothing keeps")
-	if r := p.run().wants(3, "rolled_back"); !strings.Contains(r.report.Cause, "500") {
+	if r := p.run().wantRun(3, "rolled_back"); !strings.Contains(r.report.Cause, "500") {
 		t.Errorf("the cause does not name the answer: %s", r.report.Cause)
 	}
-	p.retailServes(good)
+	p.wantRetailDeployed(good)
 	p.git("revert", "--no-edit", "HEAD")
 
 	p.edit("tests/test_server.py", `"status": "ok"`, `"status": "fine"`)
 	p.commit("a test that fails")
-	p.run().wants(1, "failed").says("tests/test_server.py::test_health_names_what_serves (tests/test_server.py:")
-	p.retailServes(good)
+	p.run().wantRun(1, "failed").wantText("tests/test_server.py::test_health_names_what_serves (tests/test_server.py:")
+	p.wantRetailDeployed(good)
 	p.git("revert", "--no-edit", "HEAD")
 
-	p.guarded(testdb.Vulnerability{Ecosystem: "python", Package: "pydantic"}, good)
+	p.checkGates(testdb.Vulnerability{Ecosystem: "python", Package: "pydantic"}, good)
 }
 
 // retailPython is the example, with a builder and a registry that stands for the
@@ -72,14 +72,14 @@ func retailPython(t *testing.T, root string) *project {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := empty(t)
+	p := newProject(t)
 	p.must(os.CopyFS(p.dir, os.DirFS(filepath.Join(root, "examples", "retail-python"))))
 	for _, left := range []string{"data", ".venv", ".pytest_cache", ".ruff_cache"} {
 		p.must(os.RemoveAll(filepath.Join(p.dir, left)))
 	}
 	p.edit("slipway.yaml", "  memory: 512MiB\n", "  memory: 512MiB\n  env: {E2E_BASE: "+p.base+"}\n")
 	p.git("init", "-q", "-b", "main")
-	address := p.mirror()
+	address := p.startMirror()
 	if _, err := base.Push(t.Context(), img, address); err != nil {
 		t.Fatal(err)
 	}
@@ -88,12 +88,12 @@ func retailPython(t *testing.T, root string) *project {
 	return p
 }
 
-// mirror serves a registry of Slipway's own until the test ends.
-func (p *project) mirror() string {
+// startMirror serves a registry of Slipway's own until the test ends.
+func (p *project) startMirror() string {
 	p.t.Helper()
 	said, w, err := os.Pipe()
 	p.must(err)
-	cmd := exec.Command(binary(), "registry", "--listen", "127.0.0.1:0")
+	cmd := exec.Command(slipwayBinary(), "registry", "--listen", "127.0.0.1:0")
 	cmd.Dir, cmd.Env = p.dir, append(slices.Clone(p.env), "SLIPWAY_HOME="+filepath.Join(p.base, "mirror"))
 	cmd.Stdout, cmd.Stderr = w, w
 	p.must(cmd.Start())

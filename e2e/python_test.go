@@ -13,12 +13,12 @@ import (
 
 // What Python commands are pinned to; the example has the same.
 const (
-	pins      = "pytest==9.2.0\nruff==0.17.6\n"
-	indexWord = "e2e-planted-in-an-index-5d20"
-	pythonOf  = "python: {requirements: tools/requirements-dev.txt}"
-	testsOf   = `test:
-  - {name: ruff, run: ruff check --isolated --output-format json checks, report: ruff, ` + pythonOf + `}
-  - {name: pytest, run: "pytest -q --junitxml={{.Report}} checks", report: junit, ` + pythonOf + `}
+	pinnedRequirements = "pytest==9.2.0\nruff==0.17.6\n"
+	indexPassword      = "e2e-planted-in-an-index-5d20"
+	pythonSetting      = "python: {requirements: tools/requirements-dev.txt}"
+	pythonTests        = `test:
+  - {name: ruff, run: ruff check --isolated --output-format json checks, report: ruff, ` + pythonSetting + `}
+  - {name: pytest, run: "pytest -q --junitxml={{.Report}} checks", report: junit, ` + pythonSetting + `}
 `
 )
 
@@ -30,78 +30,78 @@ def test_double(n):
     assert n + n == 2 * n
 `
 
-// python is a project with real tests in Python.
-func python(t *testing.T) *project {
+// newPythonProject is a project with real tests in Python.
+func newPythonProject(t *testing.T) *project {
 	t.Helper()
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skipf("there is no Python here: %v", err)
 	}
-	p := tiny(t)
+	p := newTinyProject(t)
 	text := p.read(p.dir + "/slipway.yaml")
 	before, after := strings.Index(text, "test:\n"), strings.Index(text, "image:\n")
-	p.write("slipway.yaml", text[:before]+testsOf+"\n"+text[after:])
+	p.write("slipway.yaml", text[:before]+pythonTests+"\n"+text[after:])
 	p.write("tools/requirements-dev.txt", "-r pins.txt\n")
-	p.write("tools/pins.txt", pins)
+	p.write("tools/pins.txt", pinnedRequirements)
 	p.write("checks/test_double.py", goodTest)
 	p.commit("tests in Python")
 	return p
 }
 
-// TestPython: real pytest and ruff in environments that are made for them, and
+// TestPython_Pip: real pytest and ruff in environments that are made for them, and
 // what people hear when something is wrong.
-func TestPython(t *testing.T) {
+func TestPython_Pip(t *testing.T) {
 	t.Parallel()
-	p := python(t)
-	first := p.run("--until", "test").exits(0)
-	p.counts(first, "no findings", "2 passed")
-	if n := len(p.environments()); n != 1 {
+	p := newPythonProject(t)
+	first := p.run("--until", "test").wantExit(0)
+	p.wantSummaries(first, "no findings", "2 passed")
+	if n := len(p.pythonEnvironments()); n != 1 {
 		t.Errorf("two tests with the same requirements have %d environments", n)
 	}
-	if again := p.run("--until", "test").exits(0); !again.step("test.pytest").Cached {
+	if again := p.run("--until", "test").wantExit(0); !again.step("test.pytest").Cached {
 		t.Errorf("nothing changed, but it was tested again: %+v", again.report.Steps)
 	}
 
 	p.write("checks/test_double.py", strings.Replace(goodTest, "== 2 * n", "== 2 * n + n // 2", 1))
 	p.commit("a test that fails")
-	p.run("--until", "test").exits(1).says("checks/test_double.py:6", "checks/test_double.py::test_double[2]")
+	p.run("--until", "test").wantExit(1).wantText("checks/test_double.py:6", "checks/test_double.py::test_double[2]")
 	p.write("checks/test_double.py", "import os\n\n"+goodTest)
 	p.commit("something unused")
-	p.run("--until", "test").exits(1).says("1 finding: F401 (checks/test_double.py:1:8)")
+	p.run("--until", "test").wantExit(1).wantText("1 finding: F401 (checks/test_double.py:1:8)")
 	p.write("checks/test_double.py", "import nothing_like_it\n\nnothing_like_it.x()\n")
 	p.commit("something missing")
-	p.run("--until", "test").exits(1).says("checks/test_double.py:1", "No module named 'nothing_like_it'")
+	p.run("--until", "test").wantExit(1).wantText("checks/test_double.py:1", "No module named 'nothing_like_it'")
 	p.write("checks/test_double.py", goodTest)
-	p.brokenRequirements()
-	p.slipway("cleanup", "--older", "0s").exits(0)
-	if left := p.environments(); len(left) > 0 {
+	p.checkBrokenRequirements()
+	p.slipway("cleanup", "--older", "0s").wantExit(0)
+	if left := p.pythonEnvironments(); len(left) > 0 {
 		t.Errorf("slipway cleanup leaves %v", left)
 	}
 }
 
-// brokenRequirements: what can't be installed is told from tests that fail, and a
+// checkBrokenRequirements: what can't be installed is told from tests that fail, and a
 // wrong requirement from an index that is away.
-func (p *project) brokenRequirements() {
+func (p *project) checkBrokenRequirements() {
 	p.t.Helper()
-	p.write("tools/pins.txt", pins+"idna==99.9\n")
+	p.write("tools/pins.txt", pinnedRequirements+"idna==99.9\n")
 	p.commit("a version that there is not")
-	p.run("--until", "test").exits(1).says("install tools/requirements-dev.txt: no matching distribution for idna==99.9")
-	if n := len(p.environments()); n != 1 {
-		p.t.Errorf("half an environment was left: %v", p.environments())
+	p.run("--until", "test").wantExit(1).wantText("install tools/requirements-dev.txt: no matching distribution for idna==99.9")
+	if n := len(p.pythonEnvironments()); n != 1 {
+		p.t.Errorf("half an environment was left: %v", p.pythonEnvironments())
 	}
-	p.write("tools/pins.txt", pins+"idna==3.20\n")
+	p.write("tools/pins.txt", pinnedRequirements+"idna==3.20\n")
 	p.commit("another requirement")
 	before := p.env
-	p.env = append(slices.Clone(before), "PIP_INDEX_URL=http://robot:"+indexWord+"@127.0.0.1:9/simple", "PIP_RETRIES=0", "PIP_FIND_LINKS=")
-	p.run("--until", "test").exits(1).says("investigate: install tools/requirements-dev.txt: the package index is unreachable", "PIP_INDEX_URL")
+	p.env = append(slices.Clone(before), "PIP_INDEX_URL=http://robot:"+indexPassword+"@127.0.0.1:9/simple", "PIP_RETRIES=0", "PIP_FIND_LINKS=")
+	p.run("--until", "test").wantExit(1).wantText("investigate: install tools/requirements-dev.txt: the package index is unreachable", "PIP_INDEX_URL")
 	p.env = before
-	p.holdsNone(indexWord)
-	p.run("--until", "test").exits(0)
-	p.write("tools/pins.txt", pins+"-e ..\n")
+	p.wantNoSecrets(indexPassword)
+	p.run("--until", "test").wantExit(0)
+	p.write("tools/pins.txt", pinnedRequirements+"-e ..\n")
 	p.commit("its own code")
-	p.run("--until", "test").exits(1).says("tools/pins.txt:3", "code from the repository")
+	p.run("--until", "test").wantExit(1).wantText("tools/pins.txt:3", "code from the repository")
 }
 
-func (p *project) counts(r result, summaries ...string) {
+func (p *project) wantSummaries(r result, summaries ...string) {
 	p.t.Helper()
 	for i, name := range []string{"test.ruff", "test.pytest"} {
 		if got := r.step(name).Summary; got != summaries[i] {
@@ -110,21 +110,21 @@ func (p *project) counts(r result, summaries ...string) {
 	}
 }
 
-// environments are those that are whole.
-func (p *project) environments() []string {
+// pythonEnvironments are those that are whole.
+func (p *project) pythonEnvironments() []string {
 	p.t.Helper()
 	whole, err := filepath.Glob(filepath.Join(p.home, "artifacts", "python", "*", "env"))
 	p.must(err)
 	return whole
 }
 
-// TestPythonWithUV: the same by uv, from a lock file too.
-func TestPythonWithUV(t *testing.T) {
+// TestPython_UV: the same by uv, from a lock file too.
+func TestPython_UV(t *testing.T) {
 	t.Parallel()
-	p := python(t)
+	p := newPythonProject(t)
 	tools := filepath.Join(p.base, "tools")
-	p.tool("python3", "-m", "venv", tools)
-	p.tool(filepath.Join(tools, "bin", "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "uv")
+	p.runTool("python3", "-m", "venv", tools)
+	p.runTool(filepath.Join(tools, "bin", "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "uv")
 	p.must(os.Mkdir(filepath.Join(p.base, "bin"), 0o755))
 	p.must(os.Symlink(filepath.Join(tools, "bin", "uv"), filepath.Join(p.base, "bin", "uv")))
 	for i, kv := range p.env {
@@ -132,18 +132,18 @@ func TestPythonWithUV(t *testing.T) {
 			p.env[i] = "PATH=" + filepath.Join(p.base, "bin") + ":" + path
 		}
 	}
-	p.counts(p.run("--until", "test").exits(0), "no findings", "2 passed")
-	p.write("tools/pins.txt", pins+"idna==99.9\n")
+	p.wantSummaries(p.run("--until", "test").wantExit(0), "no findings", "2 passed")
+	p.write("tools/pins.txt", pinnedRequirements+"idna==99.9\n")
 	p.commit("a version that there is not")
-	p.run("--until", "test").exits(1).says("no matching distribution for idna==99.9")
+	p.run("--until", "test").wantExit(1).wantText("no matching distribution for idna==99.9")
 
 	p.write("pyproject.toml", "[project]\nname = \"tiny\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n\n[dependency-groups]\ndev = [\"pytest\", \"ruff\"]\n")
-	p.tool("sh", "-c", "SSL_CERT_FILE=${PIP_CERT:-} "+filepath.Join(p.base, "bin", "uv")+" lock -q")
+	p.runTool("sh", "-c", "SSL_CERT_FILE=${PIP_CERT:-} "+filepath.Join(p.base, "bin", "uv")+" lock -q")
 	text := p.read(p.dir + "/slipway.yaml")
-	p.write("slipway.yaml", strings.ReplaceAll(text, pythonOf, "python: {lock: uv.lock}"))
+	p.write("slipway.yaml", strings.ReplaceAll(text, pythonSetting, "python: {lock: uv.lock}"))
 	p.commit("a lock")
-	p.counts(p.run("--until", "test").exits(0), "no findings", "2 passed")
+	p.wantSummaries(p.run("--until", "test").wantExit(0), "no findings", "2 passed")
 	p.write("pyproject.toml", strings.Replace(p.read(p.dir+"/pyproject.toml"), `"ruff"`, `"ruff", "idna"`, 1))
 	p.commit("a lock of another project")
-	p.run("--until", "test").exits(1).says("the lock file does not match pyproject.toml")
+	p.run("--until", "test").wantExit(1).wantText("the lock file does not match pyproject.toml")
 }

@@ -12,12 +12,12 @@ import (
 	"strings"
 )
 
-// holdsNone looks for secrets in all that was printed and in every file that
+// wantNoSecrets looks for secrets in all that was printed and in every file that
 // Slipway keeps: logs, events, records, statements, and layers, unpacked.
 // It returns how many packed files there were.
-func (p *project) holdsNone(secrets ...string) (packed int) {
+func (p *project) wantNoSecrets(secrets ...string) (packed int) {
 	p.t.Helper()
-	for _, r := range p.said {
+	for _, r := range p.results {
 		for _, s := range secrets {
 			if strings.Contains(r.stdout+r.stderr, s) {
 				p.t.Errorf("%q was printed:\n%s", s, r)
@@ -34,7 +34,7 @@ func (p *project) holdsNone(secrets ...string) (packed int) {
 			return nil //nolint:nilerr // likewise
 		}
 		files++
-		plain := unpacked(raw)
+		plain := gunzip(raw)
 		if plain != nil {
 			packed++
 		}
@@ -51,8 +51,8 @@ func (p *project) holdsNone(secrets ...string) (packed int) {
 	return packed
 }
 
-// unpacked is what a gzip file holds, as far as it can be read, or nil.
-func unpacked(raw []byte) []byte {
+// gunzip is what a gzip file holds, as far as it can be read, or nil.
+func gunzip(raw []byte) []byte {
 	z, err := gzip.NewReader(bytes.NewReader(raw))
 	if err != nil {
 		return nil

@@ -17,23 +17,23 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/anchore/testdb"
 )
 
-const basket = `{"BASKET_SIZE":"L","BASKET_TYPE":"Full Shop","STORE_REGION":"E02","STORE_FORMAT":"LS","SPEND":12.5,"QUANTITY":3,"PROD_CODE_20":"DEP00001","PROD_CODE_30":"G00001"}`
+const predictBody = `{"BASKET_SIZE":"L","BASKET_TYPE":"Full Shop","STORE_REGION":"E02","STORE_FORMAT":"LS","SPEND":12.5,"QUANTITY":3,"PROD_CODE_20":"DEP00001","PROD_CODE_30":"G00001"}`
 
-// TestRetail takes the example from a commit to production, breaks it, and then
+// TestRetail_Go takes the example from a commit to production, breaks it, and then
 // trains it on the real week, which its gates refuse.
-func TestRetail(t *testing.T) {
+func TestRetail_Go(t *testing.T) {
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := empty(t)
+	p := newProject(t)
 	p.must(os.CopyFS(p.dir, os.DirFS(filepath.Join(root, "examples", "retail"))))
 	p.edit("slipway.yaml", "  memory: 256MiB\n", "  memory: 256MiB\n  env: {E2E_BASE: "+p.base+"}\n")
 	p.git("init", "-q", "-b", "main")
-	p.tool("go", "run", "./cmd/generate", "-out", "data/transactions.csv")
+	p.runTool("go", "run", "./cmd/generate", "-out", "data/transactions.csv")
 	commit := p.commit("Retail")
 
-	first := p.run().wants(0, "deployed")
+	first := p.run().wantRun(0, "deployed")
 	good := first.report.Release
 	st := p.status("prod")
 	id, err := p.health(st.URL)
@@ -41,24 +41,24 @@ func TestRetail(t *testing.T) {
 	if st.Release != good || st.Commit != commit || id.Release != good || id.ModelVersion != "1" || st.Health != "healthy" {
 		t.Fatalf("records and service do not agree: %+v, %+v", st, id)
 	}
-	p.computed(st.URL)
-	p.breakRetail(root, good)
+	p.wantComputedPrediction(st.URL)
+	p.checkBrokenRetail(root, good)
 	p.write("internal/server/late_test.go", "package server\n\nimport \"testing\"\n\nfunc TestLate(t *testing.T) {\n\tt.Error(\"too late\")\n}\n")
 	p.commit("a test that fails")
-	p.run().wants(1, "failed").says("TestLate (internal/server/late_test.go:6): too late")
-	p.retailServes(good)
+	p.run().wantRun(1, "failed").wantText("TestLate (internal/server/late_test.go:6): too late")
+	p.wantRetailDeployed(good)
 	p.git("revert", "--no-edit", "HEAD")
 
 	data := filepath.Join(root, "..", "shared", "data", "transactions_200607.csv")
 	if _, err := os.Stat(data); err == nil {
-		p.refuseRealWeek(data, good)
+		p.checkRealWeekRefused(data, good)
 	} else {
 		t.Logf("the real week is not here (dunnhumby's data may not be passed on), so its refusal was not seen: %v", err)
 	}
-	p.guarded(testdb.Vulnerability{Ecosystem: "go-module", Package: "stdlib"}, good)
+	p.checkGates(testdb.Vulnerability{Ecosystem: "go-module", Package: "stdlib"}, good)
 }
 
-func (p *project) tool(name string, args ...string) {
+func (p *project) runTool(name string, args ...string) {
 	p.t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Dir, cmd.Env = p.dir, p.env
@@ -67,15 +67,15 @@ func (p *project) tool(name string, args ...string) {
 	}
 }
 
-// computed: the service's metrics are those of the registry, and they pass.
-func (p *project) computed(url string) {
+// wantComputedPrediction: the service's metrics are those of the registry, and they pass.
+func (p *project) wantComputedPrediction(url string) {
 	p.t.Helper()
 	resp, err := client.Get(url + "/model/metrics")
 	p.must(err)
 	defer resp.Body.Close()
 	var served map[string]any
 	p.must(json.NewDecoder(resp.Body).Decode(&served))
-	models := ask[[]modelVersion](p, "models")
+	models := runJSON[[]modelVersion](p, "models")
 	if len(models) != 1 || models[0].Status != "Approved" {
 		p.t.Fatalf("models: %+v", models)
 	}
@@ -87,20 +87,20 @@ func (p *project) computed(url string) {
 	}
 }
 
-// breakRetail makes the change of the demo, which goes back by itself.
-func (p *project) breakRetail(root, good string) {
+// checkBrokenRetail makes the change of the demo, which goes back by itself.
+func (p *project) checkBrokenRetail(root, good string) {
 	p.t.Helper()
-	p.tool(filepath.Join(root, "demo", "break.sh"), ".")
+	p.runTool(filepath.Join(root, "demo", "break.sh"), ".")
 	p.commit("a bad change")
-	r := p.run().wants(3, "rolled_back")
+	r := p.run().wantRun(3, "rolled_back")
 	if !strings.Contains(r.report.Cause, "500") {
 		p.t.Errorf("the cause does not name the answer: %s", r.report.Cause)
 	}
-	p.retailServes(good)
+	p.wantRetailDeployed(good)
 	p.git("revert", "--no-edit", "HEAD")
 }
 
-func (p *project) retailServes(good string) {
+func (p *project) wantRetailDeployed(good string) {
 	p.t.Helper()
 	st := p.status("prod")
 	id, err := p.health(st.URL)
@@ -108,7 +108,7 @@ func (p *project) retailServes(good string) {
 	if st.Release != good || id.Release != good || st.Health != "healthy" {
 		p.t.Fatalf("want %s: %+v, %+v", good, st, id)
 	}
-	resp, err := client.Post(st.URL+"/predict", "application/json", bytes.NewReader([]byte(basket)))
+	resp, err := client.Post(st.URL+"/predict", "application/json", bytes.NewReader([]byte(predictBody)))
 	p.must(err)
 	defer resp.Body.Close()
 	if body, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
@@ -116,17 +116,17 @@ func (p *project) retailServes(good string) {
 	}
 }
 
-func (p *project) refuseRealWeek(data, good string) {
+func (p *project) checkRealWeekRefused(data, good string) {
 	p.t.Helper()
 	before := p.env
 	p.env = append(slices.Clone(before), "DATA="+data)
-	r := p.run().wants(1, "failed").says("accuracy >= 0.8")
+	r := p.run().wantRun(1, "failed").wantText("accuracy >= 0.8")
 	p.env = before
 	if s := r.step("evaluate"); s.Outcome != "failed" {
 		p.t.Errorf("the gate did not refuse: %+v", s)
 	}
-	p.retailServes(good)
-	if m := ask[[]modelVersion](p, "models"); len(m) != 1 {
+	p.wantRetailDeployed(good)
+	if m := runJSON[[]modelVersion](p, "models"); len(m) != 1 {
 		p.t.Errorf("a refused model was registered: %+v", m)
 	}
 }

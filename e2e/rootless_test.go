@@ -13,9 +13,9 @@ import (
 	"github.com/slipway-cd/slipway/e2e/builder"
 )
 
-// TestDockerfileRootless delivers as a user without rights: their BuildKit is root
+// TestDockerfile_Rootless delivers as a user without rights: their BuildKit is root
 // in a user namespace of its own, and nowhere else.
-func TestDockerfileRootless(t *testing.T) {
+func TestDockerfile_Rootless(t *testing.T) {
 	t.Parallel()
 	tools := builder.Require(t)
 	for _, name := range []string{"rootlesskit", "newuidmap", "unshare", "setpriv"} {
@@ -23,21 +23,21 @@ func TestDockerfileRootless(t *testing.T) {
 			t.Skipf("%s is not in PATH (Debian: apt-get install rootlesskit uidmap util-linux)", name)
 		}
 	}
-	if out, err := exec.Command("setpriv", "--reuid", fmt.Sprint(ordinary), "--clear-groups", "unshare", "--user", "true").CombinedOutput(); err != nil {
+	if out, err := exec.Command("setpriv", "--reuid", fmt.Sprint(unprivilegedUID), "--clear-groups", "unshare", "--user", "true").CombinedOutput(); err != nil {
 		t.Skipf("users may not have user namespaces here: %v: %s", err, out)
 	}
-	p := packed(t)
+	p := newDockerfileProject(t)
 	daemon := filepath.Join(p.base, "buildkitd") // bin may be closed to other users
 	raw, err := os.ReadFile(tools.Daemon)
 	p.must(err)
 	p.must(os.WriteFile(daemon, raw, 0o755))
-	p.become(ordinary)
-	p.subordinate(ordinary)
+	p.runAs(unprivilegedUID)
+	p.subordinate(unprivilegedUID)
 	p.env = append(p.env, "SLIPWAY_BUILDKITD="+daemon)
 
-	first := p.run().wants(0, "deployed")
-	p.serves(first.report.Release)
-	if again := p.run().exits(0); !again.step("build").Cached {
+	first := p.run().wantRun(0, "deployed")
+	p.wantDeployed(first.report.Release)
+	if again := p.run().wantExit(0); !again.step("build").Cached {
 		t.Errorf("nothing changed, but it was built again: %+v", again.report.Steps)
 	}
 	running := p.processes("buildkitd")
@@ -46,11 +46,11 @@ func TestDockerfileRootless(t *testing.T) {
 	}
 	for _, proc := range running {
 		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", proc.pid))
-		if err == nil && !strings.Contains(string(status), fmt.Sprintf("\nUid:\t%d\t", ordinary)) {
+		if err == nil && !strings.Contains(string(status), fmt.Sprintf("\nUid:\t%d\t", unprivilegedUID)) {
 			t.Errorf("%s (%d) is another user's:\n%s", proc.command, proc.pid, status)
 		}
 	}
-	p.endsBuilder()
+	p.checkBuilderStops()
 }
 
 // subordinate gives the user a name and ids that are subordinate to theirs, as
@@ -70,7 +70,7 @@ func (p *project) subordinate(uid int) {
 		p.must(os.WriteFile(copied, append(before, line...), 0o644))
 		fmt.Fprintf(&mounts, "mount --bind %s %s && ", copied, file)
 	}
-	p.as, p.under = nil, []string{
+	p.credential, p.wrapper = nil, []string{
 		"unshare", "--mount", "sh", "-c", mounts.String() + `exec setpriv --reuid "$0" --regid "$0" --clear-groups -- "$@"`, fmt.Sprint(uid),
 	}
 }

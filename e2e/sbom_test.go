@@ -18,9 +18,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/provenance"
 )
 
-// TestBillsByCosign: the real cosign accepts bills of materials as they are
+// TestSBOM_AcceptedByCosign: the real cosign accepts bills of materials as they are
 // attached, each by the name that it has for the form, and no other key's.
-func TestBillsByCosign(t *testing.T) {
+func TestSBOM_AcceptedByCosign(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	private, public, err := sigstore.Generate([]byte(passphrase))

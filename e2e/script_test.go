@@ -21,7 +21,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/anchore/testdb"
 )
 
-// TestMessages runs the scripts of testdata/script: bad input of every sort, and
+// TestScripts runs the scripts of testdata/script: bad input of every sort, and
 // what people are told. Commands of ours:
 //
 //	exits CODES PROGRAM ARGS   runs it; CODES are the exit codes that are right, "1,3"
@@ -36,7 +36,7 @@ import (
 //	nowhere TEXT DIR           no file below DIR, nor its name, holds TEXT
 //	silent TEXT                no command so far printed TEXT
 //	plant DIR ID MODULE        a database of vulnerabilities in DIR: ID is in every version of the Go module
-func TestMessages(t *testing.T) {
+func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata/script",
@@ -65,9 +65,9 @@ func prepareScript(env *testscript.Env) error {
 	}
 	vars := append(environ(), env.Vars...)
 	env.Vars = append(vars,
-		"PATH="+filepath.Dir(binary())+string(os.PathListSeparator)+os.Getenv("PATH"),
+		"PATH="+filepath.Dir(slipwayBinary())+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"HOME="+os.Getenv("HOME"), "GIT_CEILING_DIRECTORIES="+env.WorkDir,
-		"E2E_ROOT="+here, "E2E_SIDE="+filepath.Join(env.WorkDir, "trainings"), "E2E_TOKEN="+token, "TOKEN="+token)
+		"E2E_ROOT="+here, "E2E_SIDE="+filepath.Join(env.WorkDir, "trainings"), "E2E_TOKEN="+envSecret, "TOKEN="+envSecret)
 	printed := &bytes.Buffer{}
 	env.Values[printedKey{}] = printed
 	env.Defer(func() { stopScript(env) })
@@ -79,13 +79,13 @@ func stopScript(env *testscript.Env) {
 	p := &project{base: env.WorkDir}
 	repo := filepath.Join(env.WorkDir, "repo")
 	if len(p.processes("SLIPWAY_RELEASE=")) > 0 {
-		down := exec.Command(binary(), "down", "--all")
+		down := exec.Command(slipwayBinary(), "down", "--all")
 		down.Dir, down.Env = repo, env.Vars
 		if out, err := down.CombinedOutput(); err != nil {
 			env.T().Log(fmt.Sprintf("slipway down --all: %v\n%s", err, out))
 		}
 	}
-	p.reap()
+	p.killAll()
 }
 
 func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
@@ -186,7 +186,7 @@ func scriptMount(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Check(syscall.Mount("tmpfs", dir, "tmpfs", flags, options))
 	ts.Defer(func() {
-		(&project{base: ts.Getenv("WORK")}).reap()
+		(&project{base: ts.Getenv("WORK")}).killAll()
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
 			ts.Logf("unmount %s: %v", dir, err)
 		}

@@ -57,7 +57,7 @@ var client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
 
 func (p *project) status(env string) status {
 	p.t.Helper()
-	return ask[status](p, "status", "--env", env)
+	return runJSON[status](p, "status", "--env", env)
 }
 
 // health asks the service itself.
@@ -74,14 +74,14 @@ func (p *project) health(url string) (identity, error) {
 	return id, json.NewDecoder(resp.Body).Decode(&id)
 }
 
-// serves checks that records, target and service agree that prod serves the
+// wantDeployed checks that records, target and service agree that prod serves the
 // release, and returns the status.
-func (p *project) serves(release string) status {
+func (p *project) wantDeployed(release string) status {
 	p.t.Helper()
-	return p.servesIn("prod", release)
+	return p.wantDeployedIn("prod", release)
 }
 
-func (p *project) servesIn(env, release string) status {
+func (p *project) wantDeployedIn(env, release string) status {
 	p.t.Helper()
 	st := p.status(env)
 	if st.Release != release || st.Health != "healthy" || st.Model == nil {
@@ -113,19 +113,19 @@ func predict(url string, n int) (status int, body string) {
 	return resp.StatusCode, string(text)
 }
 
-// users ask a service at a steady rate until they are stopped.
-type users struct {
+// loadGenerator ask a service at a steady rate until they are stopped.
+type loadGenerator struct {
 	stop chan struct{}
 	wg   sync.WaitGroup
 
 	mu       sync.Mutex
-	asked    int
+	requests int
 	failures []string
 }
 
 // ask starts them; they ask for 1, 2, 3...
-func startUsers(url string, perSecond int) *users {
-	u := &users{stop: make(chan struct{})}
+func startLoad(url string, perSecond int) *loadGenerator {
+	u := &loadGenerator{stop: make(chan struct{})}
 	u.wg.Go(func() {
 		tick := time.NewTicker(time.Second / time.Duration(perSecond))
 		defer tick.Stop()
@@ -134,26 +134,26 @@ func startUsers(url string, perSecond int) *users {
 			case <-u.stop:
 				return
 			case <-tick.C:
-				u.wg.Go(func() { u.one(url, n) })
+				u.wg.Go(func() { u.predictOnce(url, n) })
 			}
 		}
 	})
 	return u
 }
 
-func (u *users) one(url string, n int) {
+func (u *loadGenerator) predictOnce(url string, n int) {
 	status, body := predict(url, n)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.asked++
+	u.requests++
 	if status != http.StatusOK {
 		u.failures = append(u.failures, fmt.Sprintf("n=%d: status %d: %s", n, status, body))
 	}
 }
 
-// leave stops them and tells what they got.
-func (u *users) leave() (asked int, failures []string) {
+// stopAndCount stops them and tells what they got.
+func (u *loadGenerator) stopAndCount() (asked int, failures []string) {
 	close(u.stop)
 	u.wg.Wait()
-	return u.asked, u.failures
+	return u.requests, u.failures
 }

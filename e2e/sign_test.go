@@ -18,11 +18,11 @@ const passphrase = "e2e-passphrase-93b1c4"
 
 // cosignBinary is the real cosign, which `make e2e` builds from a module of its own.
 func cosignBinary() string {
-	return cmp.Or(os.Getenv("COSIGN_BIN"), filepath.Join(filepath.Dir(binary()), "cosign"))
+	return cmp.Or(os.Getenv("COSIGN_BIN"), filepath.Join(filepath.Dir(slipwayBinary()), "cosign"))
 }
 
-// chain is what `slipway verify --provenance` answers.
-type chain struct {
+// provenanceReport is what `slipway verify --provenance` answers.
+type provenanceReport struct {
 	Verdict string `json:"verdict"`
 	Links   []struct {
 		Link    string `json:"link"`
@@ -31,29 +31,29 @@ type chain struct {
 	} `json:"links"`
 }
 
-// signing is the tiny project with a key, and an environment that trusts it.
-func signing(t *testing.T) *project {
+// newSigningProject is the tiny project with a key, and an environment that trusts it.
+func newSigningProject(t *testing.T) *project {
 	t.Helper()
-	p := tiny(t)
-	p.sign("keys")
+	p := newTinyProject(t)
+	p.enableSigning("keys")
 	p.edit("slipway.yaml", "bake: 300ms", "bake: 300ms, trust: {keys: [cosign.pub], require: [signature, provenance]}")
 	p.commit("sign, and trust nobody else")
 	return p
 }
 
-// sign makes a key, and lets the project sign with it.
-func (p *project) sign(folder string) {
+// enableSigning makes a key, and lets the project sign with it.
+func (p *project) enableSigning(folder string) {
 	p.t.Helper()
-	p.newKey(folder)
+	p.generateKey(folder)
 	p.write("slipway.yaml", p.read(filepath.Join(p.dir, "slipway.yaml"))+"\nsign: {key: \"${COSIGN_KEY}\", passphrase: \"${COSIGN_PASSWORD}\"}\n")
 }
 
-// newKey makes a key in a folder beside the repository, and uses it from now on.
-func (p *project) newKey(folder string) {
+// generateKey makes a key in a folder beside the repository, and uses it from now on.
+func (p *project) generateKey(folder string) {
 	p.t.Helper()
 	_ = os.Remove(filepath.Join(p.dir, "cosign.pub"))
 	p.env = append(p.env, "COSIGN_PASSWORD="+passphrase, "COSIGN_KEY="+filepath.Join(p.base, folder, "cosign.key"))
-	p.slipway("keys", "generate", "--dir", filepath.Join(p.base, folder)).exits(0)
+	p.slipway("keys", "generate", "--dir", filepath.Join(p.base, folder)).wantExit(0)
 }
 
 // cosign runs the real one to its end.
@@ -73,8 +73,8 @@ func (p *project) registry() (address string, stop func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	const before = "the registry is at "
-	for !strings.Contains(s.stdout.String(), before) && !s.over {
-		s.grown.Wait()
+	for !strings.Contains(s.stdout.String(), before) && !s.ended {
+		s.changed.Wait()
 	}
 	_, rest, found := strings.Cut(s.stdout.String(), before)
 	if !found {
@@ -83,21 +83,21 @@ func (p *project) registry() (address string, stop func()) {
 	return strings.TrimSpace(rest), func() { s.signal(syscall.SIGTERM); s.wait() }
 }
 
-// TestSigned delivers signed releases: the real cosign accepts what is written,
+// TestSign_AcceptedByCosign delivers signed releases: the real cosign accepts what is written,
 // and what cosign writes is accepted.
-func TestSigned(t *testing.T) {
+func TestSign_AcceptedByCosign(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat(cosignBinary()); err != nil {
 		t.Fatalf("there is no cosign (%v): use `make e2e`", err)
 	}
-	p := signing(t)
-	first := p.run().wants(0, "deployed").report
-	p.serves(first.Release)
-	explained := ask[chain](p, "verify", "--provenance", first.Release)
+	p := newSigningProject(t)
+	first := p.run().wantRun(0, "deployed").report
+	p.wantDeployed(first.Release)
+	explained := runJSON[provenanceReport](p, "verify", "--provenance", first.Release)
 	if explained.Verdict != "passed" || len(explained.Links) < 8 {
 		t.Errorf("%+v", explained)
 	}
-	st, m := p.status("prod"), ask[[]modelVersion](p, "models")[0]
+	st, m := p.status("prod"), runJSON[[]modelVersion](p, "models")[0]
 	address, stop := p.registry()
 	for _, ref := range []string{address + "/tiny@" + st.Image.Digest, address + "/models/tiny-models@" + m.Digest} {
 		for _, args := range [][]string{{"verify"}, {"verify-attestation", "--type", "slsaprovenance1"}} {
@@ -107,14 +107,14 @@ func TestSigned(t *testing.T) {
 			}
 		}
 	}
-	p.otherSigner(address, address+"/tiny@"+st.Image.Digest)
+	p.checkOtherSigner(address, address+"/tiny@"+st.Image.Digest)
 	stop()
-	p.noSecrets()
+	p.wantNoKeys()
 }
 
-// otherSigner lets cosign sign with a key of its own, and the environment trust
+// checkOtherSigner lets cosign sign with a key of its own, and the environment trust
 // that key only.
-func (p *project) otherSigner(address, ref string) {
+func (p *project) checkOtherSigner(address, ref string) {
 	t := p.t
 	t.Helper()
 	config := filepath.Join(p.base, "signing-config.json")
@@ -131,8 +131,8 @@ func (p *project) otherSigner(address, ref string) {
 		t.Fatalf("cosign does not find its own: %v\n%s", err, out)
 	}
 	p.write("cosign.pub", p.read(filepath.Join(p.base, "other.pub")))
-	r := p.slipway("verify", "--provenance", p.status("prod").Release, "--env", "prod", "--json").exits(1)
-	var c chain
+	r := p.slipway("verify", "--provenance", p.status("prod").Release, "--env", "prod", "--json").wantExit(1)
+	var c provenanceReport
 	p.must(json.Unmarshal([]byte(r.stdout), &c))
 	want := map[string]string{"image: signature": "passed", "image: provenance": "failed", "model: signature": "failed"}
 	for _, l := range c.Links {
@@ -142,33 +142,33 @@ func (p *project) otherSigner(address, ref string) {
 	}
 }
 
-// noSecrets looks for the key and its passphrase, and for what the commands
+// wantNoKeys looks for the key and its passphrase, and for what the commands
 // print on purpose.
-func (p *project) noSecrets() {
+func (p *project) wantNoKeys() {
 	p.t.Helper()
 	lines := strings.Split(p.read(filepath.Join(p.base, "keys", "cosign.key")), "\n")
-	if p.holdsNone(passphrase, token, lines[1]) == 0 {
+	if p.wantNoSecrets(passphrase, envSecret, lines[1]) == 0 {
 		p.t.Error("no layer was looked at")
 	}
 }
 
-// TestUntrusted: what the policy does not trust is refused before anything
+// TestTrust_RefusesUntrusted: what the policy does not trust is refused before anything
 // begins, each with its own cause, and what serves goes on.
-func TestUntrusted(t *testing.T) {
+func TestTrust_RefusesUntrusted(t *testing.T) {
 	t.Parallel()
-	p := signing(t)
-	good := p.run().wants(0, "deployed").report.Release
+	p := newSigningProject(t)
+	good := p.run().wantRun(0, "deployed").report.Release
 	ours := p.read(filepath.Join(p.dir, "cosign.pub"))
 	refused := func(what string, says ...string) {
 		t.Helper()
-		p.slipway("run", "--env", "prod", "--deploy-only", "--json").wants(1, "failed").says(says...)
+		p.slipway("run", "--env", "prod", "--deploy-only", "--json").wantRun(1, "failed").wantText(says...)
 		if now := p.status("prod"); now.Release != good || now.Entering != nil {
 			t.Errorf("%s: %+v", what, now)
 		}
-		p.serves(good)
+		p.wantDeployed(good)
 	}
-	p.tampered(func(says ...string) { refused("tampered with", says...) })
-	p.newKey("other-keys")
+	p.tamperWithRegistry(func(says ...string) { refused("tampered with", says...) })
+	p.generateKey("other-keys")
 	p.commit("trust another key")
 	refused("another key", "by a key that the policy does not trust")
 	p.write("cosign.pub", ours)
@@ -177,14 +177,14 @@ func TestUntrusted(t *testing.T) {
 	p.edit("slipway.yaml", `ROUND: "0"`, `ROUND: "1"`)
 	p.commit("do not sign")
 	// The image and the model are those that were signed; the commit is not.
-	p.run().wants(1, "failed").says("does not match the release's commit")
-	p.behave("good, and another image")
-	p.run().wants(1, "failed").says("has no signature")
-	p.serves(good)
+	p.run().wantRun(1, "failed").wantText("does not match the release's commit")
+	p.setBehaviour("good, and another image")
+	p.run().wantRun(1, "failed").wantText("has no signature")
+	p.wantDeployed(good)
 	p.env = append(p.env, fmt.Sprintf("COSIGN_KEY=%s", filepath.Join(p.dir, "cosign.key")))
 	p.write("cosign.key", p.read(filepath.Join(p.base, "keys", "cosign.key")))
 	p.edit("slipway.yaml", "\n#sign:", "\nsign:")
 	p.commit("a key in the repository")
-	p.run().wants(1, "failed").says("inside the repository")
-	p.serves(good)
+	p.run().wantRun(1, "failed").wantText("inside the repository")
+	p.wantDeployed(good)
 }

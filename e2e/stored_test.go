@@ -28,12 +28,12 @@ const storedBase = "/tmp/slipway-stored"
 // stored is the repository and the state that the program of that commit left.
 func stored(t *testing.T, commit string) *project {
 	t.Helper()
-	p := empty(t)
+	p := newProject(t)
 	p.must(os.RemoveAll(p.base))
 	p.must(os.RemoveAll(storedBase)) // of a test that was killed
-	p.base, p.dir, p.side = storedBase, filepath.Join(storedBase, "repo"), filepath.Join(storedBase, "trainings")
+	p.base, p.dir, p.trainingLog = storedBase, filepath.Join(storedBase, "repo"), filepath.Join(storedBase, "trainings")
 	p.home = filepath.Join(p.dir, ".slipway")
-	p.env = append(p.env, "E2E_SIDE="+p.side, "E2E_TOKEN=none")
+	p.env = append(p.env, "E2E_SIDE="+p.trainingLog, "E2E_TOKEN=none")
 	f, err := os.Open("testdata/stored/state-" + commit + ".tar.zst")
 	p.must(err)
 	defer f.Close()
@@ -73,25 +73,25 @@ func TestStoredState(t *testing.T) {
 	if s.Release != storedServing || s.Model == nil || s.Model.Version != 1 {
 		t.Errorf("prod: release %s with model %+v, want %s with version 1", s.Release, s.Model, storedServing)
 	}
-	p.slipway("releases").exits(0).says(storedQuarantined)
-	if m := ask[[]modelVersion](p, "models"); len(m) != 2 || m[0].Status != "PendingManualApproval" || m[1].Status != "Approved" {
+	p.slipway("releases").wantExit(0).wantText(storedQuarantined)
+	if m := runJSON[[]modelVersion](p, "models"); len(m) != 2 || m[0].Status != "PendingManualApproval" || m[1].Status != "Approved" {
 		t.Errorf("models: %+v, want version 2 pending and version 1 approved", m)
 	}
 
-	finished := p.slipway("run", "--resume", "--env", "dev", "--json").wants(0, "deployed")
+	finished := p.slipway("run", "--resume", "--env", "dev", "--json").wantRun(0, "deployed")
 	if finished.report.Run != storedKilled {
 		t.Errorf("run %s was finished, want %s", finished.report.Run, storedKilled)
 	}
-	if trained := p.trainings(); len(trained) != 0 {
+	if trained := p.trainingLines(); len(trained) != 0 {
 		t.Errorf("the model was trained again: %v", trained)
 	}
-	p.slipway("approve", storedWaiting, "--why", "looked at it", "--by", "ann").exits(0)
+	p.slipway("approve", storedWaiting, "--why", "looked at it", "--by", "ann").wantExit(0)
 	if s := p.status("prod"); s.Model == nil || s.Model.Version != 2 || s.Replaced != storedServing {
 		t.Errorf("prod after the approval: %+v, want model version 2 in place of %s", s, storedServing)
 	}
 
 	// The same commit again: what the older program computed is still found.
-	again := p.run().wants(0, "deployed")
+	again := p.run().wantRun(0, "deployed")
 	cached := map[string]bool{}
 	for _, step := range again.report.Steps {
 		cached[step.Name] = step.Cached
@@ -101,7 +101,7 @@ func TestStoredState(t *testing.T) {
 			t.Errorf("step %s was not found in the cache: %+v", name, again.report.Steps)
 		}
 	}
-	p.slipway("rollback", "--env", "prod").exits(0)
+	p.slipway("rollback", "--env", "prod").wantExit(0)
 	if s := p.status("prod"); s.Model == nil || s.Model.Version != 2 {
 		t.Errorf("prod after the rollback: %+v, want model version 2", s)
 	}

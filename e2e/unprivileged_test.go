@@ -12,28 +12,28 @@ import (
 	"testing"
 )
 
-// ordinary is a user without any rights.
-const ordinary = 54321
+// unprivilegedUID is a user without any rights.
+const unprivilegedUID = 54321
 
-// TestOrdinaryUser tells the story's first half as a user without rights, and
+// TestUnprivilegedUser tells the story's first half as a user without rights, and
 // brings the service back after its supervisor died.
-func TestOrdinaryUser(t *testing.T) {
+func TestUnprivilegedUser(t *testing.T) {
 	t.Parallel()
-	p := tiny(t)
+	p := newTinyProject(t)
 	if os.Getuid() == 0 {
-		p.become(ordinary)
+		p.runAs(unprivilegedUID)
 	}
-	good := p.run().wants(0, "deployed").report.Release
-	p.serves(good)
-	p.behave("predict fails")
-	r := p.underLoad(good, func() result { return p.run().wants(3, "rolled_back") }, false)
-	p.kept(good, r)
-	p.comesBack(good)
+	good := p.run().wantRun(0, "deployed").report.Release
+	p.wantDeployed(good)
+	p.setBehaviour("predict fails")
+	r := p.withLoad(good, func() result { return p.run().wantRun(3, "rolled_back") }, false)
+	p.wantRolledBack(good, r)
+	p.checkRecovery(good)
 }
 
-// become hands everything to the user and runs what follows as them, with a home
+// runAs hands everything to the user and runs what follows as them, with a home
 // and a build cache of their own.
-func (p *project) become(uid int) {
+func (p *project) runAs(uid int) {
 	p.t.Helper()
 	home := filepath.Join(p.base, "home")
 	p.must(os.Mkdir(home, 0o755))
@@ -45,18 +45,18 @@ func (p *project) become(uid int) {
 		}
 	}
 	// The repository may be in a folder that is closed to other users.
-	program, err := os.ReadFile(binary())
+	program, err := os.ReadFile(slipwayBinary())
 	p.must(err)
 	p.program = filepath.Join(p.base, "slipway")
 	p.must(os.WriteFile(p.program, program, 0o755))
-	warm(filepath.Join(home, "cache"))
+	linkBuildCache(filepath.Join(home, "cache"))
 	p.must(filepath.WalkDir(p.base, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && (d.IsDir() || !strings.HasPrefix(path, filepath.Join(home, "cache"))) {
 			err = os.Lchown(path, uid, uid)
 		}
 		return err
 	}))
-	p.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}
+	p.credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}
 	var env []string
 	for _, kv := range p.env {
 		if !strings.HasPrefix(kv, "XDG_") && !strings.HasPrefix(kv, "GO") && !strings.HasPrefix(kv, "TMPDIR=") {
@@ -67,10 +67,10 @@ func (p *project) become(uid int) {
 		"GOCACHE="+filepath.Join(home, "cache"), "GOPATH="+filepath.Join(home, "go"), "GOFLAGS=-buildvcs=false", "GOTOOLCHAIN=local")
 }
 
-// warm fills a build cache with what the caller's has, as links: the user reads
+// linkBuildCache fills a build cache with what the caller's has, as links: the user reads
 // them, and can't change them. It saves the time that compiling the standard
 // library takes; where links are not possible the cache stays cold.
-func warm(cache string) {
+func linkBuildCache(cache string) {
 	out, err := exec.Command("go", "env", "GOCACHE").Output()
 	if err != nil {
 		return
@@ -91,8 +91,8 @@ func warm(cache string) {
 	})
 }
 
-// comesBack: after the supervisor's death, `slipway up` brings the same release.
-func (p *project) comesBack(good string) {
+// checkRecovery: after the supervisor's death, `slipway up` brings the same release.
+func (p *project) checkRecovery(good string) {
 	p.t.Helper()
 	supervisors := p.supervisors()
 	if len(supervisors) == 0 {
@@ -101,45 +101,45 @@ func (p *project) comesBack(good string) {
 	for _, proc := range supervisors {
 		p.must(syscall.Kill(proc.pid, syscall.SIGKILL))
 	}
-	p.slipway("up").exits(0)
-	p.serves(good)
+	p.slipway("up").wantExit(0)
+	p.wantDeployed(good)
 	again := p.supervisors()
 	if len(again) != 1 || again[0].pid == supervisors[0].pid {
 		p.t.Errorf("supervisors after slipway up: %v, before %v", again, supervisors)
 	}
 }
 
-// TestUp brings everything back after a reboot: no process of the service is left.
-func TestUp(t *testing.T) {
+// TestUp_AfterReboot brings everything back after a reboot: no process of the service is left.
+func TestUp_AfterReboot(t *testing.T) {
 	t.Parallel()
-	p := tiny(t)
-	good := p.run().wants(0, "deployed").report.Release
-	url := p.serves(good).URL
-	p.reap()
+	p := newTinyProject(t)
+	good := p.run().wantRun(0, "deployed").report.Release
+	url := p.wantDeployed(good).URL
+	p.killAll()
 	if _, err := p.health(url); err == nil {
 		t.Fatal("the service survived the reboot")
 	}
 	if st := p.status("prod"); st.Health != "down" || st.Release != good {
 		t.Errorf("after the reboot: %+v", st)
 	}
-	p.slipway("up").exits(0)
-	if st := p.serves(good); st.URL != url {
+	p.slipway("up").wantExit(0)
+	if st := p.wantDeployed(good); st.URL != url {
 		t.Errorf("the address was %s and is %s", url, st.URL)
 	}
 }
 
-// TestCrash: a replica that dies comes back by itself, and status tells of it.
-func TestCrash(t *testing.T) {
+// TestReplica_RestartsAfterCrash: a replica that dies comes back by itself, and status tells of it.
+func TestReplica_RestartsAfterCrash(t *testing.T) {
 	t.Parallel()
-	p := tiny(t)
-	good := p.run().wants(0, "deployed").report.Release
-	p.serves(good)
+	p := newTinyProject(t)
+	good := p.run().wantRun(0, "deployed").report.Release
+	p.wantDeployed(good)
 	for _, proc := range p.processes("SLIPWAY_RELEASE=" + good) {
 		_ = syscall.Kill(proc.pid, syscall.SIGKILL)
 	}
-	back := p.settle(patience, func() bool { return p.status("prod").Health == "healthy" })
+	back := p.eventually(commandTimeout, func() bool { return p.status("prod").Health == "healthy" })
 	if !back {
 		t.Fatalf("the replicas did not come back: %+v", p.status("prod"))
 	}
-	p.serves(good)
+	p.wantDeployed(good)
 }
