@@ -89,6 +89,10 @@ func (a *assessor) classifyAdmission(message string) (fault.Kind, string, time.D
 		return fault.NotFound, "make the ServiceAccount part of the release, or create it in the namespace", a.timeouts.Mount
 	case containsAny(message, "must specify"):
 		return fault.Denied, "the namespace has a quota: set requests and limits for the resources it covers", 0
+	case containsAny(message, `user "system:`) && containsAny(message, "cannot create resource"):
+		// An API server that has just started authorizes no one until it has read
+		// the roles: the refusal concerns its controllers, not the pod.
+		return fault.Unavailable, "the cluster's own controllers are not authorized: the API server has just started, or its roles are damaged", a.timeouts.Admission
 	case containsAny(message, "forbidden"):
 		return fault.Denied, "the cluster's rules forbid this pod: follow the message", 0
 	case containsAny(message, "is invalid"):

@@ -20,6 +20,7 @@ func TestAssess_Admission(t *testing.T) {
 	}
 	const quota = `pods "api-77-x" is forbidden: exceeded quota: team, requested: cpu=2, used: cpu=3, limited: cpu=4`
 	const overQuota = "deployment api gets no pods: exceeded quota: team, requested: cpu=2, used: cpu=3, limited: cpu=4"
+	const unauthorized = `pods "api-77-x" is forbidden: User "system:serviceaccount:kube-system:replicaset-controller" cannot create resource "pods" in API group "" in the namespace "mlops"`
 	leaving := modified(refused(quota), func(s *readiness.Snapshot) { s.Held, s.OldPods = false, []corev1.Pod{oldPod(deletedAt(20))} })
 	set := func(message string, first, last int) readiness.Snapshot {
 		s := snapshot(2)
@@ -40,6 +41,9 @@ func TestAssess_Admission(t *testing.T) {
 		{name: "policy", s: refused(`pods "api-77-x" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no`),
 			state: readiness.Failed, kind: fault.Denied, hint: "policy", cause: "deployment api gets no pods: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"},
 		{name: "webhook is down", s: refused(`Internal error occurred: failed calling webhook "w": connection refused`), state: readiness.Progressing},
+		{name: "controllers are not authorized yet", s: refused(unauthorized), state: readiness.Progressing},
+		{name: "controllers stay unauthorized", s: modified(refused(unauthorized), func(s *readiness.Snapshot) { s.Now = atSecond(60).Time }),
+			state: readiness.Failed, kind: fault.Unavailable, hint: "controllers", cause: `deployment api gets no pods: User "system:serviceaccount:kube-system:replicaset-controller" cannot create resource "pods" in API group "" in the namespace "mlops"`},
 		{name: "service account", s: refused(`pods "api-77-" is forbidden: error looking up service account mlops/api: serviceaccount "api" not found`), state: readiness.Progressing},
 		{name: "no service account", s: modified(refused(`pods "api-77-" is forbidden: error looking up service account mlops/api: serviceaccount "api" not found`), func(s *readiness.Snapshot) { s.Now = atSecond(20).Time }),
 			state: readiness.Failed, kind: fault.NotFound, hint: "ServiceAccount", cause: `deployment api gets no pods: error looking up service account mlops/api: serviceaccount "api" not found`},
