@@ -16,7 +16,7 @@ type modelVersion struct {
 	Why       string         `json:"why"`
 }
 
-// TestApprove_Model: a run waits for a person's word on its model, and goes on or ends.
+// A run waits for a decision on its model, then continues (approved) or ends (rejected).
 func TestApprove_Model(t *testing.T) {
 	t.Parallel()
 	p := newTinyProject(t)
@@ -25,12 +25,12 @@ func TestApprove_Model(t *testing.T) {
 	waits := p.run().wantRun(4, "waiting")
 	p.slipway("status").wantExit(0)
 	if m := runJSON[[]modelVersion](p, "models"); len(m) != 1 || m[0].Status != "PendingManualApproval" {
-		t.Fatalf("models: %+v", m)
+		t.Fatalf("models = %+v, want one that is PendingManualApproval", m)
 	}
 	p.slipway("approve", waits.report.Run, "--why", "looked at it", "--by", "ann").wantExit(0)
 	m := runJSON[[]modelVersion](p, "models")
 	if m[0].Status != "Approved" || m[0].DecidedBy != "ann" || m[0].Why != "looked at it" {
-		t.Errorf("who decided, and why, is not recorded: %+v", m)
+		t.Errorf("models[0] = %+v, want Approved by ann because %q", m[0], "looked at it")
 	}
 	good := p.status("prod").Release
 	p.wantDeployed(good)
@@ -43,7 +43,7 @@ func TestApprove_Model(t *testing.T) {
 	p.slipway("reject", "tiny-models:2", "--why", "trained on a holiday", "--by", "ben", "--json").wantRun(0, "failed")
 	m = runJSON[[]modelVersion](p, "models")
 	if m[0].Version != 2 || m[0].Status != "Rejected" || m[0].DecidedBy != "ben" || m[0].Why != "trained on a holiday" {
-		t.Errorf("the rejection is not recorded: %+v", m)
+		t.Errorf("models[0] = %+v, want version 2, Rejected by ben because %q", m[0], "trained on a holiday")
 	}
 	p.wantDeployed(good)
 	if again := p.run(); again.code != 1 {
@@ -52,8 +52,7 @@ func TestApprove_Model(t *testing.T) {
 	p.wantDeployed(good)
 }
 
-// TestApprove_NoWaitThenResume: the word is recorded by one process, and whoever resumes
-// finishes the run.
+// One process records the approval, and the one that resumes the run finishes it.
 func TestApprove_NoWaitThenResume(t *testing.T) {
 	t.Parallel()
 	p := newTinyProject(t)
@@ -61,12 +60,12 @@ func TestApprove_NoWaitThenResume(t *testing.T) {
 	p.commit("prod wants a person")
 	waits := p.run().wantRun(4, "waiting")
 	if st := p.status("prod"); st.Release != "" {
-		t.Fatalf("nobody let it in, but %s serves", st.Release)
+		t.Fatalf("release %s is deployed, want none before the approval", st.Release)
 	}
 	p.slipway("run", "--resume", waits.report.Run, "--json").wantRun(4, "waiting")
 	p.slipway("approve", waits.report.Run, "--by", "ann", "--why", "go", "--no-wait").wantExit(0)
 	if st := p.status("prod"); st.Release != "" {
-		t.Fatalf("--no-wait let it in: %+v", st)
+		t.Fatalf("release %s is deployed after approve --no-wait, want none", st.Release)
 	}
 	r := p.slipway("run", "--resume", waits.report.Run, "--json").wantRun(0, "deployed")
 	p.wantDeployed(r.report.Release)

@@ -8,16 +8,16 @@ import (
 	"testing"
 )
 
-// badBehaviour is something that a release can do, the step that notices, and words of
-// the cause that people are told.
+// badBehaviour is a way for a release to fail, the step that detects it, and parts of
+// the reported cause.
 type badBehaviour struct {
 	behaviour string
 	step      string
 	causes    []string
 }
 
-// TestRollback_BadReleases delivers everything that can be wrong with a release: the right
-// cause is named, the old release serves, and the bad one stays out.
+// Each bad release is rolled back with the right cause, the good release stays
+// deployed, and the bad one is quarantined.
 func TestRollback_BadReleases(t *testing.T) {
 	t.Parallel()
 	p := newTinyProject(t)
@@ -33,7 +33,7 @@ func TestRollback_BadReleases(t *testing.T) {
 	p.checkQuarantine(good)
 }
 
-// TestRollback_NeverReady: the same for a release that starts, and then does nothing.
+// A release that starts but never becomes ready is rolled back, too.
 func TestRollback_NeverReady(t *testing.T) {
 	t.Parallel()
 	p := newTinyProject(t)
@@ -41,35 +41,35 @@ func TestRollback_NeverReady(t *testing.T) {
 	p.deployBadRelease(good, badBehaviour{"never ready", "deploy", []string{"/ready"}})
 }
 
-// deployBadRelease delivers it while users ask.
+// deployBadRelease runs a delivery of the bad release under load.
 func (p *project) deployBadRelease(good string, w badBehaviour) {
 	p.t.Helper()
 	p.setBehaviour(w.behaviour)
 	r := p.withLoad(good, func() result { return p.run().wantRun(3, "rolled_back") }, w.step == "watch")
 	if s := r.step(w.step); s.Outcome != "failed" {
-		p.t.Errorf("%s: step %s is %s, but it had to notice\n%s", w.behaviour, w.step, s.Outcome, r)
+		p.t.Errorf("%s: outcome of step %s = %q, want failed\n%s", w.behaviour, w.step, s.Outcome, r)
 	}
 	for _, word := range w.causes {
 		if !strings.Contains(r.report.Cause, word) {
-			p.t.Errorf("%s: the cause does not say %q: %s", w.behaviour, word, r.report.Cause)
+			p.t.Errorf("%s: cause = %q, want %q in it", w.behaviour, r.report.Cause, word)
 		}
 	}
 	p.wantRolledBack(good, r)
 }
 
-// TestWatch_NoTraffic: a release that nobody used has proved nothing, and Slipway's own
-// questions are not users.
+// A watch without user traffic reports so, and fails if the file demands traffic.
+// Slipway's own probes do not count as traffic.
 func TestWatch_NoTraffic(t *testing.T) {
 	t.Parallel()
 	p := newTinyProject(t)
 	r := p.run().wantRun(0, "deployed")
 	good := r.report.Release
 	if s := r.step("watch"); !strings.Contains(s.Summary, "no traffic") {
-		t.Errorf("nobody asked, and the watch says: %s", s.Summary)
+		t.Errorf("summary of watch = %q, want \"no traffic\" in it", s.Summary)
 	}
 	p.edit("slipway.yaml", "error_rate: 0.05", "error_rate: 0.05, no_traffic: fail")
 	p.edit("slipway.yaml", `ROUND: "0"`, `ROUND: "1"`)
-	p.commit("silence is bad news")
+	p.commit("demand traffic")
 	r = p.run().wantRun(3, "rolled_back").wantText("no traffic")
 	p.wantRolledBack(good, r)
 	p.slipway("releases", "unquarantine", r.report.Release, "--why", "now with users").wantExit(0)
@@ -77,49 +77,49 @@ func TestWatch_NoTraffic(t *testing.T) {
 	p.wantDeployed(r.report.Release)
 }
 
-// withLoad does something while users ask. They may notice a release that only
-// users can judge, and no other.
+// withLoad calls do under load. Requests fail if, and only if, mayFail: for a release
+// whose failure only user traffic reveals.
 func (p *project) withLoad(serving string, do func() result, mayFail bool) result {
 	p.t.Helper()
 	u := startLoad(p.wantDeployed(serving).URL, 60)
 	r := do()
 	asked, failures := u.stopAndCount()
 	if asked == 0 || len(failures) > 0 != mayFail {
-		p.t.Errorf("of %d requests failed %d (may they: %v)\n%s\n%s", asked, len(failures), mayFail,
+		p.t.Errorf("%d of %d requests failed, want some: %v\n%s\n%s", len(failures), asked, mayFail,
 			strings.Join(failures[:min(5, len(failures))], "\n"), r)
 	}
 	return r
 }
 
-// wantRolledBack checks that the good release serves, and the one of the run is quarantined.
+// wantRolledBack checks that the good release is deployed, and that of the run quarantined.
 func (p *project) wantRolledBack(good string, r result) {
 	p.t.Helper()
 	st := p.wantDeployed(good)
 	bad := st.History[0].Release
 	if bad == good || r.report.Release != bad {
-		p.t.Errorf("the report names the release %q, which was %s\n%s", r.report.Release, bad, r)
+		p.t.Errorf("release in the report = %q, want the rolled back one, %s\n%s", r.report.Release, bad, r)
 	}
 	isBad := func(d struct{ Release, Reason string }) bool { return d.Release == bad && d.Reason != "" }
 	if !slices.ContainsFunc(st.Quarantined, isBad) {
-		p.t.Errorf("release %s is not quarantined: %+v", bad, st.Quarantined)
+		p.t.Errorf("Quarantined = %+v, want %s with a reason", st.Quarantined, bad)
 	}
 	if last := st.History[0]; last.Release != bad || last.State != "rolled_back" || last.Reason == "" {
-		p.t.Errorf("the history does not say that %s was rolled back, and why: %+v", bad, last)
+		p.t.Errorf("History[0] = %+v, want %s rolled_back with a reason", last, bad)
 	}
 }
 
-// checkQuarantine: what was rolled back comes back by nobody's mistake, only when a
-// person lets it go.
+// checkQuarantine checks that a rolled back release is not delivered again until it
+// is released from quarantine.
 func (p *project) checkQuarantine(good string) {
 	p.t.Helper()
 	bad := p.setBehaviour("predict fails")
 	first := p.run()
 	if first.code == 0 {
-		p.t.Fatalf("a quarantined commit was let in\n%s", first)
+		p.t.Fatalf("running quarantined commit %s: exit 0, want a refusal\n%s", bad, first)
 	}
 	r := p.run()
 	if r.code != 1 && r.code != 2 || !strings.Contains(r.stdout+r.stderr, "quarantine") {
-		p.t.Fatalf("running commit %s again: exit %d, want a refusal that says quarantine\n%s", bad, r.code, r)
+		p.t.Fatalf("running commit %s again: exit %d, want 1 or 2 and \"quarantine\"\n%s", bad, r.code, r)
 	}
 	st := p.wantDeployed(good)
 	release := st.History[0].Release
@@ -131,8 +131,7 @@ func (p *project) checkQuarantine(good string) {
 	p.wantDeployed(good)
 }
 
-// TestDeploy_LosesNoRequests: users who ask all the time lose nothing when a good release comes,
-// nor when one goes that fails before it gets them.
+// No request fails under constant load, neither during a deploy nor during a rollback.
 func TestDeploy_LosesNoRequests(t *testing.T) {
 	t.Parallel()
 	p := newTinyProject(t)
@@ -144,7 +143,7 @@ func TestDeploy_LosesNoRequests(t *testing.T) {
 	p.wantDeployed(first)
 }
 
-// TestGates_StopBeforeDeploy: what a gate or a test refuses never reaches production.
+// A failed test or gate leaves production unchanged.
 func TestGates_StopBeforeDeploy(t *testing.T) {
 	t.Parallel()
 	p := newTinyProject(t)
@@ -169,6 +168,6 @@ func TestGates_StopBeforeDeploy(t *testing.T) {
 	p.commit("a model that was not measured")
 	p.run().wantRun(1, "failed").wantText("accuracy", "investigate")
 	if st := p.wantDeployed(good); len(st.History) != 1 || len(st.Quarantined) != 0 {
-		t.Errorf("a refusal left traces in production: %+v", st)
+		t.Errorf("after failed gates: History = %+v, Quarantined = %+v, want one deployment and no quarantine", st.History, st.Quarantined)
 	}
 }

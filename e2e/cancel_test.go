@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestRun_Cancelled stops a run while the new release already takes the traffic: the
-// environment is taken back, and nobody is blamed.
+// Cancelling a run while the new release already receives traffic restores the release
+// before it, and quarantines nothing.
 func TestCancel_DuringWatch(t *testing.T) {
 	t.Parallel()
 	for name, stop := range map[string]func(p *project, run string, s *started){
@@ -28,16 +28,16 @@ func TestCancel_DuringWatch(t *testing.T) {
 			run := s.waitForStep("watch").Run
 			entering := p.status("prod").Entering
 			if entering == nil || entering.Release == good {
-				t.Fatalf("the new release is not entering: %+v", p.status("prod"))
+				t.Fatalf("Entering = %+v, want the new release", entering)
 			}
 			stop(p, run, s)
 			r := s.wait().wantRun(130, "cancelled")
 			st := p.wantDeployed(good)
 			if st.Entering != nil || len(st.Unfinished) > 0 || len(st.Quarantined) > 0 {
-				t.Errorf("after the cancellation: %+v\n%s", st, r)
+				t.Errorf("after the cancellation: Entering = %+v, Unfinished = %v, Quarantined = %+v, want none\n%s", st.Entering, st.Unfinished, st.Quarantined, r)
 			}
 			if last := st.History[0]; last.Release != entering.Release || last.State != "cancelled" || last.Reason == "" {
-				t.Errorf("the history does not tell of the cancellation: %+v", last)
+				t.Errorf("History[0] = %+v, want %s cancelled with a reason", last, entering.Release)
 			}
 			p.slipway("cancel", run).wantExit(2).wantText("has already ended")
 			p.edit("slipway.yaml", "bake: 2m", "bake: 100ms")
@@ -47,7 +47,7 @@ func TestCancel_DuringWatch(t *testing.T) {
 	}
 }
 
-// TestCancel_DuringTraining: the training job ends with the run that submitted it.
+// A training job ends when its run is cancelled.
 func TestCancel_DuringTraining(t *testing.T) {
 	t.Parallel()
 	p := newTinyProject(t)
@@ -62,7 +62,7 @@ func TestCancel_DuringTraining(t *testing.T) {
 	s.signal(os.Interrupt)
 	s.wait().wantRun(130, "cancelled")
 	if left := p.processes("sleep 600"); len(left) > 0 {
-		t.Errorf("the training outlives its run: %v", left)
+		t.Errorf("processes of the training after the run ended: %v, want none", left)
 	}
 	if lines := p.trainingLines(); len(lines) != 1 {
 		t.Errorf("the training went on: %q", lines)

@@ -10,17 +10,18 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// runAndKill starts the command and kills it there. It tells whether it was in time.
+// runAndKill starts the command and kills it at the kill point. It reports whether the
+// command was still running then.
 func (s *chaosProject) runAndKill(ph killPoint, delay time.Duration, supervisor bool, args []string) bool {
 	s.t.Helper()
 	cmd := s.start(append(args, "--json")...)
 	if ph.match != nil {
 		if _, ok := cmd.waitForEvent(ph.match); !ok {
-			s.logf("it ended before it came there: %s", cmd.wait())
+			s.logf("the command ended before the kill point: %s", cmd.wait())
 			return false
 		}
 	}
-	time.Sleep(delay) // the instant is what the test is about
+	time.Sleep(delay) // the random moment of the kill
 	r := cmd.kill()
 	if supervisor {
 		s.killSupervisor()
@@ -33,33 +34,33 @@ func (s *chaosProject) runAndKill(ph killPoint, delay time.Duration, supervisor 
 	return r.code == 128+int(syscall.SIGKILL)
 }
 
-// runAndKillSupervisor lets the command go on without the supervisor under it. The
-// run comes to an end by itself, and everything can be brought back.
+// runAndKillSupervisor kills only the supervisor and waits for the command, which must
+// end by itself; `slipway up` then starts the service again.
 func (s *chaosProject) runAndKillSupervisor(ph killPoint, delay time.Duration, args []string) (killed int) {
 	s.t.Helper()
 	cmd := s.start(append(args, "--json")...)
 	if ph.match != nil {
 		if _, ok := cmd.waitForEvent(ph.match); !ok {
-			s.logf("it ended before it came there: %s", cmd.wait())
+			s.logf("the command ended before the kill point: %s", cmd.wait())
 			return 0
 		}
 	}
-	time.Sleep(delay) // the instant is what the test is about
+	time.Sleep(delay) // the random moment of the kill
 	killed = s.killSupervisor()
 	r := cmd.wait()
-	s.logf("went on without the supervisor: %s", r)
+	s.logf("the command continued without the supervisor: %s", r)
 	for _, e := range r.events {
 		s.killedRun = delivery.RunID(e.Run)
 	}
 	if r.code > 3 {
-		s.fail("without the supervisor it ended with exit %d", r.code)
+		s.fail("without the supervisor: exit %d, want at most 3", r.code)
 	}
-	s.logf("brought back: %s", s.slipway("up").wantExit(0))
+	s.logf("started again: %s", s.slipway("up").wantExit(0))
 	return killed
 }
 
-// recoverRun finishes what was begun, by one of the ways there are; now and then it
-// is killed too.
+// recoverRun finishes the interrupted run, with --resume or with a new run. Some
+// recoveries are killed, too.
 func (s *chaosProject) recoverRun(a scenario) (killed int) {
 	s.t.Helper()
 	for s.rng.IntN(4) == 0 {
@@ -77,7 +78,7 @@ func (s *chaosProject) recoverRun(a scenario) (killed int) {
 		s.logf("the next run: %s", r)
 		s.recordProgress(r)
 		if r.code > 3 {
-			s.fail("the next run ended with exit %d", r.code)
+			s.fail("the next run: exit %d, want at most 3", r.code)
 		}
 		return killed
 	}
@@ -89,17 +90,17 @@ func (s *chaosProject) recoverRun(a scenario) (killed int) {
 		return killed
 	}
 	if r.code != 0 && r.code != 1 && r.code != 3 {
-		s.fail("resuming ended with exit %d", r.code)
+		s.fail("resume: exit %d, want 0, 1 or 3", r.code)
 	}
 	return killed
 }
 
-// deliverAgain: the kill came before the run was queued or after it had ended.
-// A delivery is asked for again, so that the round ends as every other.
+// deliverAgain starts the delivery again after a kill that came before the run was
+// queued or after it had ended, so that the round ends like the others.
 func (s *chaosProject) deliverAgain(a scenario) {
 	s.t.Helper()
 	if len(s.status("prod").Unfinished) > 0 {
-		s.fail("there is an unfinished run after all")
+		s.fail("status lists an unfinished run, but resume found none")
 	}
 	if a.name == "slipway rollback" {
 		r := s.slipway("rollback", "--env", "prod", "--json")

@@ -14,21 +14,23 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
 )
 
-// chaosProject is a project under kills. Between two rounds it is at peace: every run
-// has ended, one release serves.
+// chaosProject is a project whose processes are killed at random. Between two rounds
+// its state is consistent: every run has ended, and one release is deployed.
 type chaosProject struct {
 	*project
 	rng            *rand.Rand
 	round          int
-	knownRuns      map[delivery.RunID]bool      // every run that ever said something
+	knownRuns      map[delivery.RunID]bool      // every run that emitted an event
 	completedSteps map[string]record.StepRecord // complete at the last kill
-	killedRun      delivery.RunID               // run of this round; empty when it had not said its name
-	journal        []string                     // what happened in this round, for the post-mortem
+	killedRun      delivery.RunID               // run of this round; empty if it emitted no event
+	journal        []string                     // what happened in this round, printed if it fails
 }
 
 func (s *chaosProject) logf(format string, args ...any) {
@@ -40,7 +42,7 @@ func (s *chaosProject) fail(format string, args ...any) {
 	s.t.Fatalf("round %d: %s\n%s", s.round, fmt.Sprintf(format, args...), strings.Join(s.journal, "\n"))
 }
 
-// records opens the records for one look.
+// records opens the records, calls look and closes them.
 func (s *chaosProject) records(look func(ctx context.Context, store *sqlite.Store) error) {
 	s.t.Helper()
 	ctx := s.t.Context()
@@ -54,7 +56,7 @@ func (s *chaosProject) records(look func(ctx context.Context, store *sqlite.Stor
 	}
 }
 
-// recordProgress remembers which steps have completed, right after a kill.
+// recordProgress notes which steps have completed, right after a kill.
 func (s *chaosProject) recordProgress(r result) {
 	s.t.Helper()
 	for _, e := range r.events {
@@ -89,13 +91,13 @@ func (s *chaosProject) wantConsistent(want ...delivery.Outcome) {
 	st := s.wantDeployed(string(serving))
 	for _, r := range st.Replicas {
 		if r.Release != string(serving) {
-			s.fail("replica %s of %s is left, %s serves", r.Name, r.Release, serving)
+			s.fail("replica %s belongs to release %s, want %s", r.Name, r.Release, serving)
 		}
 	}
 	s.wantOnlyProcessesOf(serving)
 }
 
-// wantAllEnded: every run has ended as it should, and one release serves.
+// wantAllEnded checks that every run has ended as expected and one release is deployed.
 func (s *chaosProject) wantAllEnded(want []delivery.Outcome) (serving delivery.ReleaseID) {
 	s.t.Helper()
 	s.records(func(ctx context.Context, store *sqlite.Store) error {
@@ -109,8 +111,8 @@ func (s *chaosProject) wantAllEnded(want []delivery.Outcome) (serving delivery.R
 	return serving
 }
 
-// checkRuns: none is lost, all have ended, the one that was struck as it should, and
-// what was complete at a kill was not done again.
+// checkRuns checks that no run is lost, all have ended, the killed one with a wanted
+// outcome, and that no step ran again which had completed before a kill.
 func (s *chaosProject) checkRuns(ctx context.Context, store *sqlite.Store, want []delivery.Outcome) error {
 	s.t.Helper()
 	runs, err := store.Runs().List(ctx, "", 0)
@@ -121,7 +123,7 @@ func (s *chaosProject) checkRuns(ctx context.Context, store *sqlite.Store, want 
 	for _, run := range runs {
 		known[run.ID] = true
 		if run.State != record.Ended || run.Outcome == "" {
-			s.fail("run %s has not ended: %s %q", run.ID, run.State, run.Outcome)
+			s.fail("run %s: state %s, outcome %q, want it ended", run.ID, run.State, run.Outcome)
 		}
 		if run.ID == s.killedRun && !slices.Contains(want, run.Outcome) {
 			s.fail("run %s ended as %s (%s), want %v", run.ID, run.Outcome, run.Cause, want)
@@ -129,7 +131,7 @@ func (s *chaosProject) checkRuns(ctx context.Context, store *sqlite.Store, want 
 	}
 	for id := range s.knownRuns {
 		if !known[id] {
-			s.fail("run %s is lost", id)
+			s.fail("run %s is missing in the records", id)
 		}
 	}
 	for key, before := range s.completedSteps {
@@ -139,14 +141,14 @@ func (s *chaosProject) checkRuns(ctx context.Context, store *sqlite.Store, want 
 		}
 		i := slices.IndexFunc(steps, func(st record.StepRecord) bool { return st.Name == before.Name })
 		if i < 0 || steps[i].Attempt != before.Attempt || !steps[i].Begun.Equal(before.Begun) {
-			s.fail("step %s was complete and was done again: %+v, before %+v", key, steps[max(i, 0)], before)
+			s.fail("step %s ran again after it had completed (-before +now):\n%s", key, cmp.Diff(before, steps[max(i, 0)]))
 		}
 	}
 	clear(s.completedSteps)
 	return nil
 }
 
-// deployedRelease release serves by the records, and it is a recorded, healthy one.
+// deployedRelease returns the one deployed release, which must not be quarantined.
 func (s *chaosProject) deployedRelease(ctx context.Context, store *sqlite.Store) (delivery.ReleaseID, error) {
 	s.t.Helper()
 	history, err := store.Deployments().List(ctx, "prod", 0)
@@ -156,23 +158,23 @@ func (s *chaosProject) deployedRelease(ctx context.Context, store *sqlite.Store)
 	var serving []delivery.Deployment
 	for _, d := range history {
 		if d.State == delivery.Deploying || d.State == delivery.Stuck {
-			s.fail("deployment %+v is not settled", d)
+			s.fail("deployment of %s by run %s is %s, want it ended or serving", d.Release, d.Run, d.State)
 		}
 		if d.State == delivery.Serving {
 			serving = append(serving, d)
 		}
 	}
 	if len(serving) != 1 {
-		s.fail("%d deployments serve: %+v", len(serving), serving)
+		s.fail("%d deployments are serving, want 1: %+v", len(serving), serving)
 	}
 	saved, err := store.Releases().Get(ctx, serving[0].Release)
 	if err == nil && saved.Quarantined != nil {
-		s.fail("%s serves, and is quarantined: %s", saved.ID, saved.Quarantined.Reason)
+		s.fail("%s is deployed, but quarantined: %s", saved.ID, saved.Quarantined.Reason)
 	}
 	return saved.ID, err
 }
 
-// wantTrainedOnce: a job of one name began once. Its output folder is its name.
+// wantTrainedOnce checks that each training job ran once; its output folder names it.
 func (s *chaosProject) wantTrainedOnce() {
 	s.t.Helper()
 	lines := s.trainingLines()
@@ -184,7 +186,7 @@ func (s *chaosProject) wantTrainedOnce() {
 	}
 }
 
-// wantWholeEvents: a kill leaves no half line in any run's events.
+// wantWholeEvents checks that every line of every run's events is complete JSON.
 func (s *chaosProject) wantWholeEvents() {
 	s.t.Helper()
 	files, _ := filepath.Glob(filepath.Join(s.home, "runs", "*", "events.jsonl"))
@@ -196,13 +198,13 @@ func (s *chaosProject) wantWholeEvents() {
 		s.must(err)
 		for line := range bytes.Lines(text) {
 			if !json.Valid(line) {
-				s.fail("%s holds a broken line: %q", path, line)
+				s.fail("%s: invalid JSON line %q", path, line)
 			}
 		}
 	}
 }
 
-// wantOnlyProcessesOf: nothing of any other release runs, once it had time to drain.
+// wantOnlyProcessesOf checks that only processes of the release are left after draining.
 func (s *chaosProject) wantOnlyProcessesOf(serving delivery.ReleaseID) {
 	s.t.Helper()
 	if len(s.processes("SLIPWAY_RELEASE="+string(serving))) == 0 {

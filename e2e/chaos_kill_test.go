@@ -15,22 +15,23 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-// minKills is how many processes each of the two sieges kills at the least;
-// SLIPWAY_E2E_KILLS asks for another number.
-const minKills = 60
+// minKills is the minimum number of kills in each of the two chaos projects, unless
+// SLIPWAY_E2E_KILLS is set (`make soak` uses 200).
+const minKills = 20
 
-// scenario is one sort of round: what is under way, where it is struck, and how
-// it must end in spite of that.
+// scenario is a kind of round: the command to kill, where to kill it, and the
+// outcomes that its run may have nevertheless.
 type scenario struct {
 	name       string
 	weight     int
 	prepare    func(s *chaosProject) (args []string)
 	killPoints []killPoint
 	outcomes   []delivery.Outcome
-	underLoad  bool // ask all the time, and lose nothing
+	underLoad  bool // constant load, of which no request may fail
 }
 
-// killPoint is where a kill strikes: within span after the first such event.
+// killPoint is a moment to kill a process: at random within window after the first
+// event that matches.
 type killPoint struct {
 	name   string
 	window time.Duration
@@ -60,30 +61,30 @@ var scenarios = []scenario{
 		[]delivery.Outcome{delivery.OutcomeRolledBack}, false},
 	{"slipway rollback", 3, (*chaosProject).rollBack, []killPoint{atStart, duringRollback, duringRollback, duringVerify},
 		[]delivery.Outcome{delivery.OutcomeDeployed}, true},
-	{"a training", 1, (*chaosProject).newModel, []killPoint{duringStep("train", 500*time.Millisecond), duringStep("evaluate", 150*time.Millisecond), duringStep("register", 50*time.Millisecond)},
+	{"a new model", 1, (*chaosProject).newModel, []killPoint{duringStep("train", 500*time.Millisecond), duringStep("evaluate", 150*time.Millisecond), duringStep("register", 50*time.Millisecond)},
 		[]delivery.Outcome{delivery.OutcomeDeployed}, true},
 }
 
-// TestKill kills slipway at random instants of deploys and rollbacks, and its
-// supervisor now and then. SLIPWAY_E2E_SEED makes the same choices again.
+// Kills slipway at random moments of deploys and rollbacks, and sometimes its
+// supervisor. SLIPWAY_E2E_SEED repeats the choices of an earlier run.
 func TestKill(t *testing.T) {
 	seed := envNumber(t, "SLIPWAY_E2E_SEED", uint64(time.Now().UnixNano()))
 	kills := int(envNumber(t, "SLIPWAY_E2E_KILLS", minKills))
 	for i := range 2 {
-		t.Run(fmt.Sprint("siege", i), func(t *testing.T) {
+		t.Run(fmt.Sprint("project", i), func(t *testing.T) {
 			t.Parallel()
-			t.Logf("SLIPWAY_E2E_SEED=%d makes the same choices again", seed)
+			t.Logf("SLIPWAY_E2E_SEED=%d repeats these choices", seed)
 			runChaos(t, kills, rand.New(rand.NewPCG(seed, uint64(i))))
 		})
 	}
 }
 
-// envNumber is what the environment says, or else the default.
-func envNumber(t *testing.T, name string, otherwise uint64) uint64 {
+// envNumber returns the number in the variable, or the default if it is not set.
+func envNumber(t *testing.T, name string, fallback uint64) uint64 {
 	t.Helper()
 	text := os.Getenv(name)
 	if text == "" {
-		return otherwise
+		return fallback
 	}
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
@@ -96,12 +97,12 @@ func runChaos(t *testing.T, kills int, rng *rand.Rand) {
 	s := &chaosProject{project: newTinyProject(t), rng: rng, knownRuns: map[delivery.RunID]bool{}, completedSteps: map[string]record.StepRecord{}}
 	s.run().wantRun(0, "deployed")
 	s.edit("slipway.yaml", `ROUND: "0"`, `ROUND: "first"`)
-	s.commit("something to go back to")
+	s.commit("a release to roll back to")
 	s.run().wantRun(0, "deployed")
 	start, killed, of := time.Now(), 0, map[string]int{}
 	for killed < kills {
 		if s.round++; s.round > 3*kills {
-			t.Fatalf("%d rounds, and only %d kills: the phases pass too quickly", s.round, killed)
+			t.Fatalf("only %d kills in %d rounds: the phases are too short", killed, s.round)
 		}
 		a := s.chooseScenario()
 		where, n := s.killAndRecover(a)
@@ -125,8 +126,8 @@ func (s *chaosProject) chooseScenario() scenario {
 	panic("weights do not add up")
 }
 
-// killAndRecover is one round: begin something, kill, recover, look. It returns where it
-// struck, and how many processes it killed.
+// killAndRecover is one round: start a command, kill it, recover, and check. It returns
+// the kill point, and how many processes were killed.
 func (s *chaosProject) killAndRecover(a scenario) (where string, killed int) {
 	s.t.Helper()
 	s.journal, s.killedRun = nil, ""
@@ -134,7 +135,7 @@ func (s *chaosProject) killAndRecover(a scenario) (where string, killed int) {
 	delay := time.Duration(s.rng.Int64N(int64(ph.window)))
 	supervisor := s.rng.IntN(10) == 0
 	alone := s.rng.IntN(12) == 0
-	s.logf("%s, struck %v after %s (supervisor too: %v, or alone: %v)", a.name, delay, ph.name, supervisor, alone)
+	s.logf("%s, killed %v after %s (with the supervisor: %v, or only that: %v)", a.name, delay, ph.name, supervisor, alone)
 	args := a.prepare(s)
 	u := startLoad(s.status("prod").URL, 25)
 	ends := a.outcomes
@@ -149,9 +150,9 @@ func (s *chaosProject) killAndRecover(a scenario) (where string, killed int) {
 	}
 	asked, failures := u.stopAndCount()
 	if a.underLoad && !supervisor && !alone && (len(failures) > 0 || asked == 0) {
-		s.fail("users lost %d of %d requests: %q", len(failures), asked, failures[:min(3, len(failures))])
+		s.fail("%d of %d requests failed, want 0: %q", len(failures), asked, failures[:min(3, len(failures))])
 	}
-	if supervisor && !alone { // its death is an outage, which verification may blame on the release
+	if supervisor && !alone { // its death is an outage, for which verification may fail the release
 		ends = []delivery.Outcome{delivery.OutcomeDeployed, delivery.OutcomeRolledBack}
 	}
 	s.wantConsistent(ends...)
@@ -160,8 +161,8 @@ func (s *chaosProject) killAndRecover(a scenario) (where string, killed int) {
 
 var runArgs = []string{"run", "--env", "prod"}
 
-// deployBehaviour changes nothing but the environment of the service: no build, no
-// training, so that a round is short.
+// deployBehaviour changes only the environment of the service. That needs neither build
+// nor training, so a round is short.
 func (s *chaosProject) deployBehaviour(behaviour string) []string {
 	s.t.Helper()
 	text := s.read(s.dir + "/slipway.yaml")

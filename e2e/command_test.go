@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// commandTimeout is how long a command may take at the longest.
+// commandTimeout is the longest that a command may take.
 const commandTimeout = 3 * time.Minute
 
 // runEvent is an event as scripts read it.
@@ -166,7 +166,7 @@ func (s *started) finish(r io.Closer, read chan struct{}) {
 	close(s.done)
 }
 
-// waitForEvent waits for an event, or for the command's end (ok is false then).
+// waitForEvent waits for a matching event; ok is false if the command ended before.
 func (s *started) waitForEvent(match func(runEvent) bool) (e runEvent, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -193,7 +193,7 @@ func (s *started) waitForStep(step string) runEvent {
 	return e
 }
 
-// kill ends it at once, as a power cut would.
+// kill sends SIGKILL, which ends the process as a power cut would.
 func (s *started) kill() result {
 	_ = s.cmd.Process.Kill()
 	return s.wait()
@@ -243,7 +243,7 @@ func (r result) wantExit(code int) result {
 	return r
 }
 
-// wantText checks that people read each text, on either stream.
+// wantText checks that stdout or stderr contains each text.
 func (r result) wantText(texts ...string) result {
 	r.p.t.Helper()
 	for _, text := range texts {
@@ -277,7 +277,7 @@ func runJSON[T any](p *project, args ...string) T {
 	return doc
 }
 
-// lockedBuffer takes writes of one goroutine while another reads.
+// lockedBuffer can be written by one goroutine while another reads.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// logDiagnostics prints what a failed test leaves: its last commands, and the events
-// and logs of its last runs.
+// logDiagnostics logs the last commands of a failed test, and the events and logs of
+// its last runs.
 func (p *project) logDiagnostics() {
 	for _, r := range p.results[max(0, len(p.results)-4):] {
 		p.t.Logf("%s", r)

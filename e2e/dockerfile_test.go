@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/e2e/builder"
 )
 
-// buildSecret is a secret of the build. Nothing in its variable's name tells that it is one.
+// buildSecret is a secret of the build. Its variable's name does not suggest that.
 const buildSecret = "e2e-planted-in-a-build-93ab"
 
 // shellFile is where the repository keeps /bin/sh of its image.
@@ -31,7 +31,7 @@ USER 65532:65532
 ENTRYPOINT ["/server"]
 `
 
-// TestRun_Dockerfile delivers a service whose image comes from a Dockerfile.
+// Delivers a service whose image is built from a Dockerfile.
 func TestDockerfile_Root(t *testing.T) {
 	t.Parallel()
 	tools := builder.Require(t)
@@ -41,7 +41,7 @@ func TestDockerfile_Root(t *testing.T) {
 	first := p.run().wantRun(0, "deployed")
 	p.wantDeployed(first.report.Release)
 	if again := p.run().wantExit(0); !again.step("build").Cached {
-		t.Errorf("nothing changed, but it was built again: %+v", again.report.Steps)
+		t.Errorf("build of the unchanged commit = %+v, want it cached", again.step("build"))
 	}
 	if !strings.Contains(p.slipway("logs", "latest", "build").wantExit(0).stdout+p.slipway("logs", first.report.Run, "build").wantExit(0).stdout, "***") {
 		t.Error("the log does not have the command's output, or not masked")
@@ -64,12 +64,12 @@ func TestDockerfile_Root(t *testing.T) {
 	p.run().wantText("find a BuildKit", "BUILDKIT_HOST").wantRun(1, "failed")
 }
 
-// checkBuilderStops: nothing of the BuildKit that Slipway started outlives its end.
+// checkBuilderStops checks that `slipway down --all` stops the BuildKit that Slipway started.
 func (p *project) checkBuilderStops() {
 	p.t.Helper()
 	p.slipway("down", "--all").wantExit(0)
 	if !p.eventually(5*time.Second, func() bool { return len(p.processes("buildkit")) == 0 }) {
-		p.t.Errorf("slipway down --all leaves %v", p.processes("buildkit"))
+		p.t.Errorf("processes after slipway down --all: %v, want none", p.processes("buildkit"))
 	}
 }
 

@@ -10,12 +10,12 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/anchore/testdb"
 )
 
-// vulnerabilityID is what the database of these tests says of the package that it names.
+// vulnerabilityID is the vulnerability in the database of these tests.
 const vulnerabilityID = "CVE-2099-0001"
 
-// checkGates holds an example to what must not pass: a dependency with a known
-// weakness, and an image or a model that somebody has changed. good is what
-// serves when it begins, and the file has one environment with a bake of 2s.
+// checkGates checks that an example is stopped by the scan of a vulnerable dependency
+// and by a modified image or model. good is the deployed release, and the file has
+// one environment with a bake of 2s.
 func (p *project) checkGates(weak testdb.Vulnerability, good string) {
 	p.t.Helper()
 	p.plantVulnerability(weak)
@@ -31,7 +31,7 @@ func (p *project) checkGates(weak testdb.Vulnerability, good string) {
 	second := p.run().wantRun(0, "deployed").report.Release
 	p.wantRetailDeployed(second)
 	if c := runJSON[provenanceReport](p, "verify", "--provenance", second, "--env", "prod"); c.Verdict != "passed" {
-		p.t.Errorf("%+v", c)
+		p.t.Errorf("slipway verify --provenance %s = %+v, want verdict passed", second, c)
 	}
 	p.tamperWithRegistry(func(says ...string) {
 		p.t.Helper()
@@ -45,8 +45,9 @@ func (p *project) checkGates(weak testdb.Vulnerability, good string) {
 	p.wantNoKeys()
 }
 
-// plantVulnerability plants a database in which the package is weak, in every version. It
-// knows the distribution of the stand-in base too, or nobody could say anything.
+// plantVulnerability installs a database in which every version of the package is
+// vulnerable. It includes the distribution of the stand-in base image, without which
+// the scan has no verdict.
 func (p *project) plantVulnerability(weak testdb.Vulnerability) {
 	p.t.Helper()
 	dir := filepath.Join(p.base, "planted")
@@ -61,8 +62,8 @@ func (p *project) plantVulnerability(weak testdb.Vulnerability) {
 	p.slipway("scan", "db", "import", file).wantExit(0)
 }
 
-// tamperWithRegistry changes the image that serves in the registry, then the model, each
-// for as long as refused takes.
+// tamperWithRegistry modifies the deployed image in the registry and calls refused, then
+// does the same with the model.
 func (p *project) tamperWithRegistry(refused func(says ...string)) {
 	p.t.Helper()
 	for name, digest := range map[string]string{"image": p.status("prod").Image.Digest, "model": runJSON[[]modelVersion](p, "models")[0].Digest} {

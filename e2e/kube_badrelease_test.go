@@ -113,7 +113,7 @@ func (h *clusterProject) testBadRelease(good string, ill badRelease) {
 	}
 	if ill.rejected {
 		if now := h.requireServing("retail-api", good); len(now.Quarantined) != len(st.Quarantined) || now.History[0].Run != st.History[0].Run {
-			h.t.Errorf("the records changed: %+v", now)
+			h.t.Errorf("Quarantined = %+v, History[0] = %+v, want them unchanged", now.Quarantined, now.History[0])
 		}
 	} else {
 		h.requireRolledBack("retail-api", good, r)
@@ -137,10 +137,10 @@ func (h *clusterProject) requireRolledBack(service, good string, r result) {
 	bad := r.report.Release
 	isBad := func(d struct{ Release, Reason string }) bool { return d.Release == bad && d.Reason != "" }
 	if bad == good || !slices.ContainsFunc(st.Quarantined, isBad) {
-		h.t.Errorf("release %q is not quarantined: %+v", bad, st.Quarantined)
+		h.t.Errorf("Quarantined = %+v, want %s with a reason", st.Quarantined, bad)
 	}
 	if last := st.History[0]; last.Release != bad || last.State != "rolled_back" || last.Reason == "" {
-		h.t.Errorf("release %s is not rolled back with a reason in the history: %+v", bad, last)
+		h.t.Errorf("History[0] = %+v, want %s rolled_back with a reason", last, bad)
 	}
 }
 

@@ -103,7 +103,7 @@ func (s *kubeChaos) runRound(a scenario, disrupt func() error) (killed int) {
 	s.journal, s.killedRun = nil, ""
 	ph := a.killPoints[s.rng.IntN(len(a.killPoints))]
 	delay := time.Duration(s.rng.Int64N(int64(ph.window)))
-	s.logf("%s, struck %v after %s", a.name, delay, ph.name)
+	s.logf("%s, interrupted %v after %s", a.name, delay, ph.name)
 	args := a.prepare(s.chaosProject)
 	u := startLoad(s.url, 20)
 	switch {

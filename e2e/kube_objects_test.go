@@ -146,7 +146,7 @@ func (h *clusterProject) testPlan() {
 		return c.Kind == "Secret" && c.Action == "create" && strings.Contains(c.Diff, "(redacted)")
 	}
 	if !slices.ContainsFunc(changes, isSecret) {
-		h.t.Errorf("no redacted Secret in the plan: %+v", changes)
+		h.t.Errorf("changes = %+v, want a Secret that is created and redacted", changes)
 	}
 	if strings.Contains(fmt.Sprint(r, changes), secretValue) {
 		h.t.Errorf("the plan contains the Secret's value:\n%s", r)
@@ -167,7 +167,7 @@ func (h *clusterProject) testPrune() string {
 	h.requireServing("tiny", second)
 	services := strings.Fields(h.kubectlIn("get", "services", "-o", "jsonpath={.items[*].metadata.name}"))
 	if !slices.Equal(services, []string{"foreign", "tiny"}) {
-		h.t.Errorf("services after the release without tiny-side: %v", services)
+		h.t.Errorf("services after the release without tiny-side = %v", services)
 	}
 	h.kubectlIn("get", "persistentvolumeclaim", "tiny-data")
 	return second

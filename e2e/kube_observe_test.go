@@ -104,7 +104,7 @@ func (h *clusterProject) requireServing(service, release string) status {
 	h.t.Helper()
 	st := h.status("prod")
 	if st.Release != release || st.Health != "healthy" || st.Model == nil {
-		h.t.Fatalf("want release %s, healthy; got %+v", release, st)
+		h.t.Fatalf("status = %+v, want release %s, healthy, with a model", st, release)
 	}
 	url, id, err := h.serviceURL(service), identity{}, error(nil)
 	h.eventually(propagationDelay, func() bool { id, err = h.health(url); return err == nil && id.Release == release })

@@ -59,7 +59,7 @@ func (h *clusterProject) testOtherMachine() {
 
 	other := h.cloneElsewhere("elsewhere")
 	if st := other.status("prod"); st.Release != newer || st.Health != "healthy" || st.Replaced != before.Release || len(st.History) < 2 {
-		h.t.Fatalf("status on the other machine: %+v", st)
+		h.t.Fatalf("status on the other machine = %+v, want %s in place of %s, healthy, with history", st, newer, before.Release)
 	}
 	// The champion's metrics are available: models are compared with it here too.
 	other.slipway("run", "--env", "prod", "--until", "evaluate", "--json").wantExit(0).wantText("champion.accuracy = 0.95")
@@ -68,14 +68,14 @@ func (h *clusterProject) testOtherMachine() {
 	})
 	now := h.requireServing("tiny", before.Release)
 	if now.Image.Digest != before.Image.Digest || now.Model.Digest != before.Model.Digest {
-		h.t.Errorf("image and model after the rollback: %+v, want %+v\n%s", now, before, r)
+		h.t.Errorf("image %+v with model %+v after the rollback, want %+v with %+v\n%s", now.Image, *now.Model, before.Image, *before.Model, r)
 	}
 	if h.usedConfigMap("tiny") != used || !maps.Equal(restrictTo(h.configMaps(), configs), configs) {
 		h.t.Errorf("configuration after the rollback: %s %v, want %s %v", h.usedConfigMap("tiny"), h.configMaps(), used, configs)
 	}
 	for _, st := range []status{now, other.status("prod")} {
 		if len(st.Quarantined) == 0 || st.Quarantined[0].Release != newer || !strings.Contains(st.Quarantined[0].Reason, "wrong greeting") {
-			h.t.Errorf("%s is not quarantined: %+v", newer, st.Quarantined)
+			h.t.Errorf("Quarantined = %+v, want %s first, for %q", st.Quarantined, newer, "wrong greeting")
 		}
 	}
 }
@@ -142,10 +142,10 @@ func (h *clusterProject) testDown() {
 		}
 	}
 	if len(strange) > 0 {
-		h.t.Errorf("left after slipway down: %v", strange)
+		h.t.Errorf("objects after slipway down: %v, want none", strange)
 	}
 	h.kubectlIn("get", "persistentvolumeclaim", "tiny-data")
 	if st := h.status("prod"); st.Release != "" || st.Health != "down" {
-		h.t.Errorf("after slipway down: %+v", st)
+		h.t.Errorf("after slipway down: release %q, health %s, want none and down", st.Release, st.Health)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // newRetailClusterProject returns Retail with its manifests, in a namespace, without
@@ -159,7 +161,7 @@ func (h *clusterProject) testConfigOnly(before string) string {
 	h.commit("drain for longer")
 	release, was, is := h.deployOnce(before)
 	if is.Image.Digest != was.Image.Digest || is.Model.Digest != was.Model.Digest {
-		h.t.Errorf("status = %+v, want image and model of %+v", is, was)
+		h.t.Errorf("image or model changed (-before +now):\n%s", cmp.Diff([]any{was.Image, was.Model}, []any{is.Image, is.Model}))
 	}
 	now := h.configMaps()
 	if fresh := h.usedConfigMap("retail-api"); fresh == used || !strings.Contains(now[fresh], `"3s"`) || !strings.Contains(kept[used], `"2s"`) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestLifecycle takes one repository through a good day: every way of delivering.
+// Takes one repository through every kind of delivery.
 func TestLifecycle(t *testing.T) {
 	t.Parallel()
 	p := newTinyProject(t)
@@ -15,7 +15,7 @@ func TestLifecycle(t *testing.T) {
 	first := p.run().wantRun(0, "deployed")
 	st := p.wantDeployed(first.report.Release)
 	if st.By != "tester" || st.Image.Digest == "" || st.Model.Version != 1 || st.Commit != p.git("rev-parse", "HEAD") {
-		t.Errorf("status does not name who, what or from where: %+v", st)
+		t.Errorf("status = %+v, want By tester, an image, model version 1 and commit %s", st, p.git("rev-parse", "HEAD"))
 	}
 	if got := first.step("test.unit").Summary; got == "" {
 		t.Error("test.unit counted nothing")
@@ -30,17 +30,17 @@ func TestLifecycle(t *testing.T) {
 	p.checkDocsOnly(third)
 }
 
-// checkUnchanged runs again: everything is cached and nothing moves.
+// checkUnchanged runs again: every step is cached and nothing is deployed.
 func (p *project) checkUnchanged(before result) {
 	p.t.Helper()
 	again := p.run().wantExit(0)
 	for _, name := range []string{"test.unit", "test.hello", "build", "train", "evaluate"} {
 		if s := again.step(name); !s.Cached {
-			p.t.Errorf("nothing changed, but step %s ran again: %+v", name, s)
+			p.t.Errorf("step %s of the unchanged commit = %+v, want it cached", name, s)
 		}
 	}
 	if st := p.wantDeployed(before.report.Release); len(st.History) != 1 {
-		p.t.Errorf("nothing changed, but there was a deployment: %+v", st.History)
+		p.t.Errorf("History of the unchanged commit = %+v, want one deployment", st.History)
 	}
 	if n := len(p.trainingLines()); n != 2 {
 		p.t.Errorf("trained %d times, want once: %q", n/2, p.trainingLines())
@@ -54,22 +54,22 @@ func (p *project) checkCodeChange(before result) result {
 	r := p.run().wantRun(0, "deployed")
 	st := p.wantDeployed(r.report.Release)
 	if st.Commit != commit || st.Replaced != before.report.Release || st.Model.Version != 1 {
-		p.t.Errorf("after a change of code: %+v", st)
+		p.t.Errorf("status = %+v, want commit %s in place of %s with model version 1", st, commit, before.report.Release)
 	}
 	if !r.step("train").Cached || r.step("build").Cached {
-		p.t.Errorf("a change of code wants a build and no training: %+v", r.report.Steps)
+		p.t.Errorf("train = %+v, build = %+v, want only train cached", r.step("train"), r.step("build"))
 	}
 	return r
 }
 
-// checkRollback goes back by hand. What was left is quarantined, until a person lets
-// it go.
+// checkRollback rolls back by command. The release that was left stays quarantined
+// until it is released.
 func (p *project) checkRollback(first, second string) {
 	p.t.Helper()
 	p.slipway("rollback", "--env", "prod", "--why", "wrong prices").wantExit(0).wantText(first)
 	st := p.wantDeployed(first)
 	if last := st.History[0]; !strings.Contains(last.Reason, "wrong prices") || last.By != "tester" {
-		p.t.Errorf("the history does not say who went back, and why: %+v", last)
+		p.t.Errorf("History[0] = %+v, want By tester and the reason %q", last, "wrong prices")
 	}
 	p.slipway("rollback", "--env", "prod", "--to", second).wantExit(2).wantText("quarantine", "wrong prices")
 	p.slipway("releases", "unquarantine", second, "--why", "the prices were right").wantExit(0)
@@ -87,10 +87,10 @@ func (p *project) checkModelChange() result {
 	r := p.run().wantRun(0, "deployed")
 	st := p.wantDeployed(r.report.Release)
 	if st.Model.Version != 2 || st.Model.Digest == before.Model.Digest || st.Image.Digest != before.Image.Digest {
-		p.t.Errorf("a new model with the old image was wanted: %+v, before %+v", st, before)
+		p.t.Errorf("model %+v with image %+v, want a new model and the image of before, %+v with %+v", *st.Model, st.Image, *before.Model, before.Image)
 	}
 	if !r.step("build").Cached || r.step("train").Cached {
-		p.t.Errorf("a change of the model wants a training and no build: %+v", r.report.Steps)
+		p.t.Errorf("train = %+v, build = %+v, want only build cached", r.step("train"), r.step("build"))
 	}
 	return r
 }
@@ -107,7 +107,7 @@ func (p *project) checkRetrain(before result) {
 	}
 }
 
-// checkDeployOnly promotes to another environment what is good in this one.
+// checkDeployOnly promotes the release of one environment to another.
 func (p *project) checkDeployOnly(good result) {
 	p.t.Helper()
 	r := p.slipway("run", "--env", "dev", "--deploy-only", "--json").wantRun(0, "deployed")
@@ -120,7 +120,7 @@ func (p *project) checkDeployOnly(good result) {
 	p.wantDeployed(good.report.Release)
 	p.slipway("down", "--env", "dev").wantExit(0)
 	if st := p.status("dev"); st.Release != "" || st.Health != "down" {
-		p.t.Errorf("dev after slipway down: %+v", st)
+		p.t.Errorf("dev after slipway down: release %q, health %s, want none and down", st.Release, st.Health)
 	}
 }
 
@@ -129,7 +129,7 @@ func (p *project) checkUntil(before result) {
 	r := p.run("--until", "build").wantRun(0, "succeeded")
 	for _, s := range r.report.Steps {
 		if s.Name == "deploy" || s.Name == "train" && s.Outcome != "skipped" {
-			p.t.Errorf("--until build did %+v", s)
+			p.t.Errorf("step of run --until build = %+v, want train skipped and no deploy", s)
 		}
 	}
 	p.wantDeployed(before.report.Release)

@@ -23,7 +23,7 @@ type webhookDelivery struct {
 	signed  bool
 }
 
-// webhookServer answers 500 the first time, and keeps what it got.
+// webhookServer responds 500 to the first delivery, and records all of them.
 type webhookServer struct {
 	mu         sync.Mutex
 	deliveries []webhookDelivery
@@ -32,7 +32,7 @@ type webhookServer struct {
 func (m *webhookServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	var e runEvent
-	_ = json.Unmarshal(body, &e) // a letter without an outcome fails the test below
+	_ = json.Unmarshal(body, &e) // a delivery without an outcome fails the test below
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.deliveries = append(m.deliveries, webhookDelivery{r.Header.Get("Slipway-Delivery"), e.Outcome, validSignature(r.Header.Get("Slipway-Signature"), body)})
@@ -56,28 +56,28 @@ func (m *webhookServer) received() []webhookDelivery {
 	return append([]webhookDelivery(nil), m.deliveries...)
 }
 
-// TestNotify_Webhook: the end of a run reaches a webhook, signed; what does not get through
-// goes with a later run, under the same name, and blocks nobody.
+// The end of a run is delivered to a webhook, signed. A failed delivery blocks no run,
+// and is repeated by a later one with the same ID.
 func TestNotify_Webhook(t *testing.T) {
 	t.Parallel()
-	box := &webhookServer{}
-	server := httptest.NewServer(box)
+	hook := &webhookServer{}
+	server := httptest.NewServer(hook)
 	defer server.Close()
 	p := newTinyProject(t)
 	p.env = append(p.env, "HOOK_URL="+server.URL+"/hook")
 	p.write("slipway.yaml", p.read(p.dir+"/slipway.yaml")+"\nnotify:\n  - {webhook: \"${HOOK_URL}\", secret: \"${E2E_TOKEN}\", events: [deployed]}\n")
-	p.commit("news")
+	p.commit("notify")
 	p.run().wantRun(0, "deployed")
-	first := box.received()
+	first := hook.received()
 	if len(first) == 0 || !first[0].signed || first[0].id == "" || first[0].outcome != "deployed" {
-		t.Fatalf("the first letter: %+v", first)
+		t.Fatalf("deliveries = %+v, want a signed one with an id and outcome deployed", first)
 	}
 	again := func() bool {
 		p.run("--until", "test.hello").wantExit(0)
-		got := box.received()
+		got := hook.received()
 		return len(got) == 2 && got[1] == first[0]
 	}
 	if !p.eventually(20*time.Second, again) {
-		t.Fatalf("the letter that was refused did not come again, once: %+v", box.received())
+		t.Fatalf("deliveries = %+v, want %+v twice", hook.received(), first[0])
 	}
 }

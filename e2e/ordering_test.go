@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// holdTests makes the test step say "here" and hold until the test opens the gate.
+// holdTests makes the test step report that it started, and wait until open is called.
 func (p *project) holdTests() (open func()) {
 	p.t.Helper()
 	gate := filepath.Join(p.base, "gate")
@@ -34,8 +34,8 @@ func (p *project) startAs(who string, args ...string) *started {
 
 func ofKind(k string) func(runEvent) bool { return func(e runEvent) bool { return e.Kind == k } }
 
-// TestQueue_Order: runs of one environment happen in the order of their arrival, one
-// after the other, and whoever waits is told for whom.
+// Runs of one environment run one after the other in order of arrival, and a waiting run
+// names the one that it waits for.
 func TestQueue_Order(t *testing.T) {
 	for _, n := range []int{2, 5} {
 		t.Run(fmt.Sprint(n, " runs"), func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestQueue_Order(t *testing.T) {
 	}
 }
 
-// waitForQueue waits until the run is at work (the first) or in the queue.
+// waitForQueue waits until the run has started (the first) or is queued.
 func (p *project) waitForQueue(s *started, place int) {
 	p.t.Helper()
 	if place == 0 {
@@ -81,7 +81,7 @@ func (p *project) wantOrdered(runs []*started) {
 		begun, _ := s.waitForEvent(func(e runEvent) bool { return e.Kind == "step.started" })
 		ended, ok := s.waitForEvent(ofKind("run.finished"))
 		if !ok || !begun.Time.After(last) {
-			p.t.Errorf("run %d began at %v, before the one ahead of it ended at %v", i, begun.Time, last)
+			p.t.Errorf("run %d began at %v, want it after the end of the run before, %v", i, begun.Time, last)
 		}
 		last, release = ended.Time, r.report.Release
 	}
@@ -96,8 +96,8 @@ func (p *project) wantOrdered(runs []*started) {
 	}
 }
 
-// TestQueue_EnvironmentsAreIndependent: runs of different environments do not wait for each other.
-// Each holds until the other is there too, so in a queue neither would end.
+// Runs of different environments do not wait for each other. Each waits until the other
+// has started, so in a common queue neither would end.
 func TestQueue_EnvironmentsAreIndependent(t *testing.T) {
 	t.Parallel()
 	p := newTinyProject(t)

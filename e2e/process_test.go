@@ -21,7 +21,7 @@ type process struct {
 func (p process) String() string { return fmt.Sprintf("%d %s", p.pid, p.command) }
 
 // processes lists those of the project (its folder is in the command line, the
-// environment or the working folder) whose command or environment holds text.
+// environment or the working folder) whose command or environment contains text.
 func (p *project) processes(text string) []process {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -42,8 +42,8 @@ func (p *project) processes(text string) []process {
 	return found
 }
 
-// mentions tells whether text holds the path or something below it, and not only
-// a longer name.
+// mentions reports whether text contains the path or one below it, rather than a
+// longer name.
 func mentions(text, path string) bool {
 	for _, end := range []string{"/", "\n", " "} {
 		if strings.Contains(text, path+end) {
@@ -69,7 +69,7 @@ func isZombie(stat string) bool {
 	return strings.HasPrefix(strings.TrimSpace(after), "Z")
 }
 
-// killAll kills what is left of the project, one by one.
+// killAll kills all remaining processes of the project, by PID.
 func (p *project) killAll() {
 	for range 20 {
 		left := p.processes("")

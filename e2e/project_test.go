@@ -44,7 +44,7 @@ func newTinyProject(t *testing.T) *project {
 	return p
 }
 
-// newProject is a folder with everything around it, and nothing in it.
+// newProject is an empty repository with its own home, state and environment.
 func newProject(t *testing.T) *project {
 	t.Helper()
 	base, err := os.MkdirTemp("", "slipway-e2e-")
@@ -62,8 +62,8 @@ func newProject(t *testing.T) *project {
 	return p
 }
 
-// environ is the surroundings of every command: the caller's, without what would
-// change the answers.
+// environ is the environment of every command: the caller's, without variables that
+// would change the results.
 func environ() []string {
 	var env []string
 	for _, kv := range os.Environ() {
@@ -120,7 +120,7 @@ func (p *project) write(name, text string) {
 	}
 }
 
-// edit replaces the one place in a file that holds text.
+// edit replaces the only occurrence of text in a file.
 func (p *project) edit(name, text, with string) {
 	p.t.Helper()
 	old := p.read(filepath.Join(p.dir, name))
@@ -137,14 +137,14 @@ func (p *project) read(path string) string {
 	return string(text)
 }
 
-// setBehaviour makes the code behave so, and commits it.
+// setBehaviour changes the behaviour of the service in its code, and commits it.
 func (p *project) setBehaviour(how string) string {
 	p.t.Helper()
 	p.write("behaviour.go", "package main\n\nconst behaviour = \""+how+"\"\n")
 	return p.commit("behave: " + how)
 }
 
-// trainingLines are the lines that training commands left: "begin DIR", "end DIR".
+// trainingLines returns what the training commands logged: "begin DIR", "end DIR".
 func (p *project) trainingLines() []string {
 	p.t.Helper()
 	text, err := os.ReadFile(p.trainingLog)
@@ -155,7 +155,7 @@ func (p *project) trainingLines() []string {
 	return strings.Split(strings.TrimSpace(string(text)), "\n")
 }
 
-// cleanup stops what the test started, and complains about what does not stop.
+// cleanup stops what the test started, and reports what does not stop.
 func (p *project) cleanup() {
 	if _, err := os.Stat(filepath.Join(p.dir, "slipway.yaml")); err == nil && len(p.results) > 0 {
 		p.down()
@@ -181,11 +181,11 @@ func (p *project) down() {
 	}
 	left := p.eventually(10*time.Second, func() bool { return len(p.processes("SLIPWAY_RELEASE=")) == 0 })
 	if !left {
-		p.t.Errorf("replicas outlive slipway down: %v", p.processes("SLIPWAY_RELEASE="))
+		p.t.Errorf("processes after slipway down: %v, want none", p.processes("SLIPWAY_RELEASE="))
 	}
 }
 
-// eventually waits until ok, for something that ends by itself.
+// eventually waits until ok returns true, and reports whether it did in time.
 func (p *project) eventually(within time.Duration, ok func() bool) bool {
 	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if ok() {

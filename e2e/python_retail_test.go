@@ -16,8 +16,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/anchore/testdb"
 )
 
-// TestRetail_Python takes the Python example from a commit to production on a
-// stand-in for its base image, and breaks it.
+// Takes the Python example from a commit to production on a stand-in for its base
+// image, then breaks it.
 func TestRetail_Python(t *testing.T) {
 	root, err := filepath.Abs("..")
 	if err != nil {
@@ -27,18 +27,18 @@ func TestRetail_Python(t *testing.T) {
 	p.runTool("python3", "-m", "training.generate")
 	commit := p.commit("Retail in Python")
 
-	// In parts, each with its own patience: packages are fetched twice.
+	// In parts, each with its own timeout: packages are fetched twice.
 	p.run("--until", "test").wantExit(0)
 	p.run("--until", "push").wantExit(0)
 	first := p.run().wantRun(0, "deployed")
 	good := first.report.Release
 	if st := p.status("prod"); st.Release != good || st.Commit != commit || st.Health != "healthy" {
-		t.Fatalf("%+v", st)
+		t.Fatalf("status = %+v, want release %s of commit %s, healthy", st, good, commit)
 	}
 	p.wantComputedPrediction(p.status("prod").URL)
 	p.wantRetailDeployed(good)
 	if s := first.step("test.unit"); !strings.Contains(s.Summary, "passed") {
-		t.Errorf("%+v", s)
+		t.Errorf("summary of test.unit = %q, want \"passed\" in it", s.Summary)
 	}
 
 	p.edit("server/settings.py", "PREDICT_BUDGET = 1.0", "PREDICT_BUDGET = 1e-9")
@@ -60,13 +60,12 @@ func TestRetail_Python(t *testing.T) {
 	p.checkGates(testdb.Vulnerability{Ecosystem: "python", Package: "pydantic"}, good)
 }
 
-// retailPython is the example, with a builder and a registry that stands for the
-// public one.
+// retailPython is the example, with a builder and a stand-in for the public registry.
 func retailPython(t *testing.T, root string) *project {
 	t.Helper()
 	tools := builder.Require(t)
 	if out, err := exec.Command("python3.11", "--version").CombinedOutput(); err != nil {
-		t.Skipf("there is no Python 3.11 here: %v %s", err, out)
+		t.Skipf("Python 3.11 not found: %v %s", err, out)
 	}
 	img, err := base.Builder{Dir: filepath.Join(root, "bin", "base"), Log: os.Stderr}.Build(t.Context())
 	if err != nil {
@@ -88,7 +87,7 @@ func retailPython(t *testing.T, root string) *project {
 	return p
 }
 
-// startMirror serves a registry of Slipway's own until the test ends.
+// startMirror serves an embedded registry until the test ends.
 func (p *project) startMirror() string {
 	p.t.Helper()
 	said, w, err := os.Pipe()

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// What Python commands are pinned to; the example has the same.
+// The pinned requirements of Python commands; the example has the same.
 const (
 	pinnedRequirements = "pytest==9.2.0\nruff==0.17.6\n"
 	indexPassword      = "e2e-planted-in-an-index-5d20"
@@ -34,7 +34,7 @@ def test_double(n):
 func newPythonProject(t *testing.T) *project {
 	t.Helper()
 	if _, err := exec.LookPath("python3"); err != nil {
-		t.Skipf("there is no Python here: %v", err)
+		t.Skipf("Python not found: %v", err)
 	}
 	p := newTinyProject(t)
 	text := p.read(p.dir + "/slipway.yaml")
@@ -47,18 +47,18 @@ func newPythonProject(t *testing.T) *project {
 	return p
 }
 
-// TestPython_Pip: real pytest and ruff in environments that are made for them, and
-// what people hear when something is wrong.
+// Runs pytest and ruff in environments that Slipway builds with pip, and checks its
+// messages for failures.
 func TestPython_Pip(t *testing.T) {
 	t.Parallel()
 	p := newPythonProject(t)
 	first := p.run("--until", "test").wantExit(0)
 	p.wantSummaries(first, "no findings", "2 passed")
 	if n := len(p.pythonEnvironments()); n != 1 {
-		t.Errorf("two tests with the same requirements have %d environments", n)
+		t.Errorf("two tests with the same requirements have %d environments, want 1", n)
 	}
 	if again := p.run("--until", "test").wantExit(0); !again.step("test.pytest").Cached {
-		t.Errorf("nothing changed, but it was tested again: %+v", again.report.Steps)
+		t.Errorf("test.pytest of the unchanged commit = %+v, want it cached", again.step("test.pytest"))
 	}
 
 	p.write("checks/test_double.py", strings.Replace(goodTest, "== 2 * n", "== 2 * n + n // 2", 1))
@@ -74,19 +74,19 @@ func TestPython_Pip(t *testing.T) {
 	p.checkBrokenRequirements()
 	p.slipway("cleanup", "--older", "0s").wantExit(0)
 	if left := p.pythonEnvironments(); len(left) > 0 {
-		t.Errorf("slipway cleanup leaves %v", left)
+		t.Errorf("environments after slipway cleanup: %v, want none", left)
 	}
 }
 
-// checkBrokenRequirements: what can't be installed is told from tests that fail, and a
-// wrong requirement from an index that is away.
+// checkBrokenRequirements checks that Slipway distinguishes a failed install from a failed
+// test, and a wrong requirement from an unreachable index.
 func (p *project) checkBrokenRequirements() {
 	p.t.Helper()
 	p.write("tools/pins.txt", pinnedRequirements+"idna==99.9\n")
 	p.commit("a version that there is not")
 	p.run("--until", "test").wantExit(1).wantText("install tools/requirements-dev.txt: no matching distribution for idna==99.9")
 	if n := len(p.pythonEnvironments()); n != 1 {
-		p.t.Errorf("half an environment was left: %v", p.pythonEnvironments())
+		p.t.Errorf("environments after a failed install: %v, want none", p.pythonEnvironments())
 	}
 	p.write("tools/pins.txt", pinnedRequirements+"idna==3.20\n")
 	p.commit("another requirement")
@@ -110,7 +110,7 @@ func (p *project) wantSummaries(r result, summaries ...string) {
 	}
 }
 
-// pythonEnvironments are those that are whole.
+// pythonEnvironments returns the complete environments.
 func (p *project) pythonEnvironments() []string {
 	p.t.Helper()
 	whole, err := filepath.Glob(filepath.Join(p.home, "artifacts", "python", "*", "env"))
@@ -118,7 +118,7 @@ func (p *project) pythonEnvironments() []string {
 	return whole
 }
 
-// TestPython_UV: the same by uv, from a lock file too.
+// Does the same with uv, and from a lock file.
 func TestPython_UV(t *testing.T) {
 	t.Parallel()
 	p := newPythonProject(t)

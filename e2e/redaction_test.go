@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// wantNoSecrets looks for secrets in all that was printed and in every file that
-// Slipway keeps: logs, events, records, statements, and layers, unpacked.
-// It returns how many packed files there were.
+// wantNoSecrets searches all output and every file that Slipway keeps for secrets: logs,
+// events, records, statements and unpacked layers. It returns the number of packed
+// files.
 func (p *project) wantNoSecrets(secrets ...string) (packed int) {
 	p.t.Helper()
 	for _, r := range p.results {
@@ -51,7 +51,7 @@ func (p *project) wantNoSecrets(secrets ...string) (packed int) {
 	return packed
 }
 
-// gunzip is what a gzip file holds, as far as it can be read, or nil.
+// gunzip returns the content of a gzip file as far as it can be read, or nil.
 func gunzip(raw []byte) []byte {
 	z, err := gzip.NewReader(bytes.NewReader(raw))
 	if err != nil {

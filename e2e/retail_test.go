@@ -19,8 +19,8 @@ import (
 
 const predictBody = `{"BASKET_SIZE":"L","BASKET_TYPE":"Full Shop","STORE_REGION":"E02","STORE_FORMAT":"LS","SPEND":12.5,"QUANTITY":3,"PROD_CODE_20":"DEP00001","PROD_CODE_30":"G00001"}`
 
-// TestRetail_Go takes the example from a commit to production, breaks it, and then
-// trains it on the real week, which its gates refuse.
+// Takes the example from a commit to production, breaks it, and then trains it on the
+// real week, which its gates refuse.
 func TestRetail_Go(t *testing.T) {
 	root, err := filepath.Abs("..")
 	if err != nil {
@@ -39,7 +39,7 @@ func TestRetail_Go(t *testing.T) {
 	id, err := p.health(st.URL)
 	p.must(err)
 	if st.Release != good || st.Commit != commit || id.Release != good || id.ModelVersion != "1" || st.Health != "healthy" {
-		t.Fatalf("records and service do not agree: %+v, %+v", st, id)
+		t.Fatalf("status = %+v, /health = %+v, want release %s of commit %s, healthy, with model version 1", st, id, good, commit)
 	}
 	p.wantComputedPrediction(st.URL)
 	p.checkBrokenRetail(root, good)
@@ -53,7 +53,7 @@ func TestRetail_Go(t *testing.T) {
 	if _, err := os.Stat(data); err == nil {
 		p.checkRealWeekRefused(data, good)
 	} else {
-		t.Logf("the real week is not here (dunnhumby's data may not be passed on), so its refusal was not seen: %v", err)
+		t.Logf("not tested on the real week: dunnhumby's data may not be redistributed: %v", err)
 	}
 	p.checkGates(testdb.Vulnerability{Ecosystem: "go-module", Package: "stdlib"}, good)
 }
@@ -67,7 +67,8 @@ func (p *project) runTool(name string, args ...string) {
 	}
 }
 
-// wantComputedPrediction: the service's metrics are those of the registry, and they pass.
+// wantComputedPrediction checks that the metrics that the service reports are those of
+// the registry, and pass the gates.
 func (p *project) wantComputedPrediction(url string) {
 	p.t.Helper()
 	resp, err := client.Get(url + "/model/metrics")
@@ -77,17 +78,17 @@ func (p *project) wantComputedPrediction(url string) {
 	p.must(json.NewDecoder(resp.Body).Decode(&served))
 	models := runJSON[[]modelVersion](p, "models")
 	if len(models) != 1 || models[0].Status != "Approved" {
-		p.t.Fatalf("models: %+v", models)
+		p.t.Fatalf("models = %+v, want one that is Approved", models)
 	}
 	for _, name := range []string{"accuracy", "f1_macro"} {
 		got, ok := served[name].(float64)
 		if !ok || got != models[0].Metrics[name] || got < 0.7 || got >= 1 {
-			p.t.Errorf("%s: served %v, registered %v", name, served[name], models[0].Metrics[name])
+			p.t.Errorf("%s of the service = %v, want %v as in the registry", name, served[name], models[0].Metrics[name])
 		}
 	}
 }
 
-// checkBrokenRetail makes the change of the demo, which goes back by itself.
+// checkBrokenRetail makes the bad change of the demo, which is rolled back.
 func (p *project) checkBrokenRetail(root, good string) {
 	p.t.Helper()
 	p.runTool(filepath.Join(root, "demo", "break.sh"), ".")
@@ -106,7 +107,7 @@ func (p *project) wantRetailDeployed(good string) {
 	id, err := p.health(st.URL)
 	p.must(err)
 	if st.Release != good || id.Release != good || st.Health != "healthy" {
-		p.t.Fatalf("want %s: %+v, %+v", good, st, id)
+		p.t.Fatalf("status = %+v, /health = %+v, want release %s, healthy", st, id, good)
 	}
 	resp, err := client.Post(st.URL+"/predict", "application/json", bytes.NewReader([]byte(predictBody)))
 	p.must(err)
@@ -123,10 +124,10 @@ func (p *project) checkRealWeekRefused(data, good string) {
 	r := p.run().wantRun(1, "failed").wantText("accuracy >= 0.8")
 	p.env = before
 	if s := r.step("evaluate"); s.Outcome != "failed" {
-		p.t.Errorf("the gate did not refuse: %+v", s)
+		p.t.Errorf("evaluate = %+v, want outcome failed", s)
 	}
 	p.wantRetailDeployed(good)
 	if m := runJSON[[]modelVersion](p, "models"); len(m) != 1 {
-		p.t.Errorf("a refused model was registered: %+v", m)
+		p.t.Errorf("models = %+v, want only the first", m)
 	}
 }

@@ -13,8 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/e2e/builder"
 )
 
-// TestDockerfile_Rootless delivers as a user without rights: their BuildKit is root
-// in a user namespace of its own, and nowhere else.
+// Delivers as an unprivileged user, whose BuildKit is root only in a user namespace.
 func TestDockerfile_Rootless(t *testing.T) {
 	t.Parallel()
 	tools := builder.Require(t)
@@ -38,7 +37,7 @@ func TestDockerfile_Rootless(t *testing.T) {
 	first := p.run().wantRun(0, "deployed")
 	p.wantDeployed(first.report.Release)
 	if again := p.run().wantExit(0); !again.step("build").Cached {
-		t.Errorf("nothing changed, but it was built again: %+v", again.report.Steps)
+		t.Errorf("build of the unchanged commit = %+v, want it cached", again.step("build"))
 	}
 	running := p.processes("buildkitd")
 	if len(running) == 0 {
@@ -53,8 +52,8 @@ func TestDockerfile_Rootless(t *testing.T) {
 	p.checkBuilderStops()
 }
 
-// subordinate gives the user a name and ids that are subordinate to theirs, as
-// useradd would, but only in the eyes of Slipway and what it starts.
+// subordinate gives the user a name and subordinate ids, as useradd would, but only
+// for Slipway and its child processes.
 func (p *project) subordinate(uid int) {
 	p.t.Helper()
 	ids := fmt.Sprintf("ordinary:%d:65536\n", 1<<20)

@@ -18,8 +18,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/provenance"
 )
 
-// TestSBOM_AcceptedByCosign: the real cosign accepts bills of materials as they are
-// attached, each by the name that it has for the form, and no other key's.
+// The real cosign accepts the attached SBOMs under its name for each format, and only
+// with the right key.
 func TestSBOM_AcceptedByCosign(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

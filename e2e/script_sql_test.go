@@ -9,7 +9,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// scriptSQL does what no version of Slipway does. It must change something.
+// scriptSQL makes changes that no version of Slipway makes. It must change a row.
 func scriptSQL(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: sql FILE STATEMENT")

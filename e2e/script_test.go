@@ -21,19 +21,19 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/anchore/testdb"
 )
 
-// TestScripts runs the scripts of testdata/script: bad input of every sort, and
-// what people are told. Commands of ours:
+// TestScripts runs the scripts of testdata/script: invalid input of every kind, and the
+// messages about it. Additional commands:
 //
-//	exits CODES PROGRAM ARGS   runs it; CODES are the exit codes that are right, "1,3"
-//	tiny                       makes the tiny service in $WORK/repo, and goes there
+//	exits CODES PROGRAM ARGS   runs it; CODES are the wanted exit codes, "1,3"
+//	tiny                       creates the tiny service in $WORK/repo, and changes to it
 //	commit MESSAGE             commits everything
-//	sub FILE OLD NEW           replaces the one place in FILE that holds OLD
-//	garbage FILE...            overwrites files with what no database is
-//	truncate TEXT DIR          halves every regular file below DIR that holds TEXT
-//	sql FILE STATEMENT         changes a database behind Slipway's back
+//	sub FILE OLD NEW           replaces the only occurrence of OLD in FILE
+//	garbage FILE...            overwrites files with bytes that are not a database
+//	truncate TEXT DIR          halves every regular file below DIR that contains TEXT
+//	sql FILE STATEMENT         changes a database without Slipway
 //	occupy VAR                 takes a port for the length of the script: $VAR
 //	mount DIR OPTIONS          a tmpfs (root only)
-//	nowhere TEXT DIR           no file below DIR, nor its name, holds TEXT
+//	nowhere TEXT DIR           no file below DIR contains TEXT, and no name does
 //	silent TEXT                no command so far printed TEXT
 //	plant DIR ID MODULE        a database of vulnerabilities in DIR: ID is in every version of the Go module
 func TestScripts(t *testing.T) {

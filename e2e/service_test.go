@@ -45,14 +45,14 @@ type deployment struct {
 	By      string `json:"by"`
 }
 
-// identity is what /health answers.
+// identity is the response of /health.
 type identity struct {
 	Status       string `json:"status"`
 	Release      string `json:"release"`
 	ModelVersion string `json:"model_version"`
 }
 
-// client asks like a user who has never been here: a new connection each time.
+// client opens a new connection for each request, as a new user does.
 var client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
 func (p *project) status(env string) status {
@@ -60,7 +60,7 @@ func (p *project) status(env string) status {
 	return runJSON[status](p, "status", "--env", env)
 }
 
-// health asks the service itself.
+// health requests /health of the service itself.
 func (p *project) health(url string) (identity, error) {
 	var id identity
 	resp, err := client.Get(url + "/health")
@@ -85,21 +85,21 @@ func (p *project) wantDeployedIn(env, release string) status {
 	p.t.Helper()
 	st := p.status(env)
 	if st.Release != release || st.Health != "healthy" || st.Model == nil {
-		p.t.Fatalf("%s: want release %s, healthy; it is %+v", env, release, st)
+		p.t.Fatalf("status of %s = %+v, want release %s, healthy, with a model", env, st, release)
 	}
 	id, err := p.health(st.URL)
 	p.must(err)
 	if id.Release != release || id.ModelVersion != strconv.Itoa(st.Model.Version) {
-		p.t.Fatalf("/health names release %s, model version %s; the records say %s and %d",
+		p.t.Fatalf("/health = release %s, model version %s, want %s and %d as in the records",
 			id.Release, id.ModelVersion, release, st.Model.Version)
 	}
 	if status, body := predict(st.URL, 21); status != http.StatusOK {
-		p.t.Fatalf("/predict answers %d: %s", status, body)
+		p.t.Fatalf("/predict: status %d, want 200: %s", status, body)
 	}
 	return st
 }
 
-// predict asks for twice n; status 0 means no answer.
+// predict requests twice n; status 0 means no response.
 func predict(url string, n int) (status int, body string) {
 	resp, err := client.Post(url+"/predict", "application/json", bytes.NewReader(fmt.Appendf(nil, `{"n": %d}`, n)))
 	if err != nil {
@@ -113,7 +113,7 @@ func predict(url string, n int) (status int, body string) {
 	return resp.StatusCode, string(text)
 }
 
-// loadGenerator ask a service at a steady rate until they are stopped.
+// loadGenerator sends requests to a service at a constant rate until it is stopped.
 type loadGenerator struct {
 	stop chan struct{}
 	wg   sync.WaitGroup
@@ -123,7 +123,7 @@ type loadGenerator struct {
 	failures []string
 }
 
-// ask starts them; they ask for 1, 2, 3...
+// startLoad starts a generator; it requests the predictions of 1, 2, 3...
 func startLoad(url string, perSecond int) *loadGenerator {
 	u := &loadGenerator{stop: make(chan struct{})}
 	u.wg.Go(func() {
@@ -151,7 +151,7 @@ func (u *loadGenerator) predictOnce(url string, n int) {
 	}
 }
 
-// stopAndCount stops them and tells what they got.
+// stopAndCount stops the generator and returns its requests and failures.
 func (u *loadGenerator) stopAndCount() (asked int, failures []string) {
 	close(u.stop)
 	u.wg.Wait()

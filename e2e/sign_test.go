@@ -16,12 +16,12 @@ import (
 
 const passphrase = "e2e-passphrase-93b1c4"
 
-// cosignBinary is the real cosign, which `make e2e` builds from a module of its own.
+// cosignBinary is the real cosign, which `make e2e` builds from a separate module.
 func cosignBinary() string {
 	return cmp.Or(os.Getenv("COSIGN_BIN"), filepath.Join(filepath.Dir(slipwayBinary()), "cosign"))
 }
 
-// provenanceReport is what `slipway verify --provenance` answers.
+// provenanceReport is the document of `slipway verify --provenance`.
 type provenanceReport struct {
 	Verdict string `json:"verdict"`
 	Links   []struct {
@@ -41,14 +41,14 @@ func newSigningProject(t *testing.T) *project {
 	return p
 }
 
-// enableSigning makes a key, and lets the project sign with it.
+// enableSigning generates a key and configures the project to sign with it.
 func (p *project) enableSigning(folder string) {
 	p.t.Helper()
 	p.generateKey(folder)
 	p.write("slipway.yaml", p.read(filepath.Join(p.dir, "slipway.yaml"))+"\nsign: {key: \"${COSIGN_KEY}\", passphrase: \"${COSIGN_PASSWORD}\"}\n")
 }
 
-// generateKey makes a key in a folder beside the repository, and uses it from now on.
+// generateKey generates a key in a folder beside the repository, and uses it from now on.
 func (p *project) generateKey(folder string) {
 	p.t.Helper()
 	_ = os.Remove(filepath.Join(p.dir, "cosign.pub"))
@@ -56,7 +56,7 @@ func (p *project) generateKey(folder string) {
 	p.slipway("keys", "generate", "--dir", filepath.Join(p.base, folder)).wantExit(0)
 }
 
-// cosign runs the real one to its end.
+// cosign runs the real cosign and returns its output.
 func (p *project) cosign(args ...string) (string, error) {
 	cmd := exec.Command(cosignBinary(), args...)
 	cmd.Dir = p.dir
@@ -66,7 +66,7 @@ func (p *project) cosign(args ...string) (string, error) {
 	return string(out), err
 }
 
-// registry shows the embedded registry until the returned function is called.
+// registry serves the embedded registry until the returned function is called.
 func (p *project) registry() (address string, stop func()) {
 	p.t.Helper()
 	s := p.start("registry", "--listen", "127.0.0.1:0")
@@ -83,19 +83,19 @@ func (p *project) registry() (address string, stop func()) {
 	return strings.TrimSpace(rest), func() { s.signal(syscall.SIGTERM); s.wait() }
 }
 
-// TestSign_AcceptedByCosign delivers signed releases: the real cosign accepts what is written,
-// and what cosign writes is accepted.
+// The real cosign accepts the signatures that Slipway writes, and Slipway accepts those of
+// cosign.
 func TestSign_AcceptedByCosign(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat(cosignBinary()); err != nil {
-		t.Fatalf("there is no cosign (%v): use `make e2e`", err)
+		t.Fatalf("cosign not found (%v): use `make e2e`", err)
 	}
 	p := newSigningProject(t)
 	first := p.run().wantRun(0, "deployed").report
 	p.wantDeployed(first.Release)
 	explained := runJSON[provenanceReport](p, "verify", "--provenance", first.Release)
 	if explained.Verdict != "passed" || len(explained.Links) < 8 {
-		t.Errorf("%+v", explained)
+		t.Errorf("slipway verify --provenance = %+v, want verdict passed and at least 8 links", explained)
 	}
 	st, m := p.status("prod"), runJSON[[]modelVersion](p, "models")[0]
 	address, stop := p.registry()
@@ -112,8 +112,8 @@ func TestSign_AcceptedByCosign(t *testing.T) {
 	p.wantNoKeys()
 }
 
-// checkOtherSigner lets cosign sign with a key of its own, and the environment trust
-// that key only.
+// checkOtherSigner signs with cosign and another key, which is the only one that the
+// environment trusts then.
 func (p *project) checkOtherSigner(address, ref string) {
 	t := p.t
 	t.Helper()
@@ -128,7 +128,7 @@ func (p *project) checkOtherSigner(address, ref string) {
 		}
 	}
 	if out, err := p.cosign("verify", "--key", filepath.Join(p.base, "other.pub"), "--insecure-ignore-tlog=true", "--allow-http-registry", ref); err != nil {
-		t.Fatalf("cosign does not find its own: %v\n%s", err, out)
+		t.Fatalf("cosign rejects its own signature: %v\n%s", err, out)
 	}
 	p.write("cosign.pub", p.read(filepath.Join(p.base, "other.pub")))
 	r := p.slipway("verify", "--provenance", p.status("prod").Release, "--env", "prod", "--json").wantExit(1)
@@ -142,8 +142,8 @@ func (p *project) checkOtherSigner(address, ref string) {
 	}
 }
 
-// wantNoKeys looks for the key and its passphrase, and for what the commands
-// print on purpose.
+// wantNoKeys searches for the key, its passphrase and the secret that commands print on
+// purpose.
 func (p *project) wantNoKeys() {
 	p.t.Helper()
 	lines := strings.Split(p.read(filepath.Join(p.base, "keys", "cosign.key")), "\n")
@@ -152,8 +152,8 @@ func (p *project) wantNoKeys() {
 	}
 }
 
-// TestTrust_RefusesUntrusted: what the policy does not trust is refused before anything
-// begins, each with its own cause, and what serves goes on.
+// A release that the policy does not trust is refused before the deploy, with its cause,
+// and the deployed release stays.
 func TestTrust_RefusesUntrusted(t *testing.T) {
 	t.Parallel()
 	p := newSigningProject(t)
@@ -163,7 +163,7 @@ func TestTrust_RefusesUntrusted(t *testing.T) {
 		t.Helper()
 		p.slipway("run", "--env", "prod", "--deploy-only", "--json").wantRun(1, "failed").wantText(says...)
 		if now := p.status("prod"); now.Release != good || now.Entering != nil {
-			t.Errorf("%s: %+v", what, now)
+			t.Errorf("%s: release %s, entering %+v, want %s and none", what, now.Release, now.Entering, good)
 		}
 		p.wantDeployed(good)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// What testdata/stored/state-16ee5d5.tar.zst holds; make.sh there made it.
+// The content of testdata/stored/state-16ee5d5.tar.zst, which make.sh there created.
 const (
 	storedServing     = "r-25756a259415"
 	storedQuarantined = "r-4ab12ce69b9a"
@@ -21,11 +21,11 @@ const (
 	storedKilled      = "20261129-025316-tvpz" // while it trained, in dev
 )
 
-// storedBase is where the state was made. Training reads its data by an absolute
+// storedBase is where the state was created. Training reads its data by an absolute
 // path, which is part of the command that its cached result belongs to.
 const storedBase = "/tmp/slipway-stored"
 
-// stored is the repository and the state that the program of that commit left.
+// stored returns the repository and the state that slipway left at that commit.
 func stored(t *testing.T, commit string) *project {
 	t.Helper()
 	p := newProject(t)
@@ -63,9 +63,8 @@ func stored(t *testing.T, commit string) *project {
 	}
 }
 
-// TestStoredState: what an older program stored is read, and what it left
-// unfinished is finished: records, cached results, a plan that waits, and one whose
-// process was killed.
+// Reads what an older slipway stored, and finishes what it left unfinished: records,
+// cached results, a run that waits for approval, and one whose process was killed.
 func TestStoredState(t *testing.T) {
 	p := stored(t, "16ee5d5")
 
@@ -83,7 +82,7 @@ func TestStoredState(t *testing.T) {
 		t.Errorf("run %s was finished, want %s", finished.report.Run, storedKilled)
 	}
 	if trained := p.trainingLines(); len(trained) != 0 {
-		t.Errorf("the model was trained again: %v", trained)
+		t.Errorf("training ran again: %v, want its cached result", trained)
 	}
 	p.slipway("approve", storedWaiting, "--why", "looked at it", "--by", "ann").wantExit(0)
 	if s := p.status("prod"); s.Model == nil || s.Model.Version != 2 || s.Replaced != storedServing {
@@ -98,7 +97,7 @@ func TestStoredState(t *testing.T) {
 	}
 	for _, name := range []string{"test.unit", "test.hello", "train", "evaluate"} {
 		if !cached[name] {
-			t.Errorf("step %s was not found in the cache: %+v", name, again.report.Steps)
+			t.Errorf("step %s is not cached, want it cached: %+v", name, again.report.Steps)
 		}
 	}
 	p.slipway("rollback", "--env", "prod").wantExit(0)

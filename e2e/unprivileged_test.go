@@ -12,11 +12,11 @@ import (
 	"testing"
 )
 
-// unprivilegedUID is a user without any rights.
+// unprivilegedUID is the id of a user without any rights.
 const unprivilegedUID = 54321
 
-// TestUnprivilegedUser tells the story's first half as a user without rights, and
-// brings the service back after its supervisor died.
+// Delivers as an unprivileged user, and starts the service again after the death of its
+// supervisor.
 func TestUnprivilegedUser(t *testing.T) {
 	t.Parallel()
 	p := newTinyProject(t)
@@ -31,8 +31,8 @@ func TestUnprivilegedUser(t *testing.T) {
 	p.checkRecovery(good)
 }
 
-// runAs hands everything to the user and runs what follows as them, with a home
-// and a build cache of their own.
+// runAs gives all files to the user and runs later commands as that user, with a separate
+// home and build cache.
 func (p *project) runAs(uid int) {
 	p.t.Helper()
 	home := filepath.Join(p.base, "home")
@@ -67,9 +67,9 @@ func (p *project) runAs(uid int) {
 		"GOCACHE="+filepath.Join(home, "cache"), "GOPATH="+filepath.Join(home, "go"), "GOFLAGS=-buildvcs=false", "GOTOOLCHAIN=local")
 }
 
-// linkBuildCache fills a build cache with what the caller's has, as links: the user reads
-// them, and can't change them. It saves the time that compiling the standard
-// library takes; where links are not possible the cache stays cold.
+// linkBuildCache fills a build cache with links to the files of the caller's, which the
+// user can read but not change. It saves compiling the standard library; where links
+// are not possible, the cache stays cold.
 func linkBuildCache(cache string) {
 	out, err := exec.Command("go", "env", "GOCACHE").Output()
 	if err != nil {
@@ -91,12 +91,12 @@ func linkBuildCache(cache string) {
 	})
 }
 
-// checkRecovery: after the supervisor's death, `slipway up` brings the same release.
+// checkRecovery checks that `slipway up` starts the same release after the supervisor died.
 func (p *project) checkRecovery(good string) {
 	p.t.Helper()
 	supervisors := p.supervisors()
 	if len(supervisors) == 0 {
-		p.t.Fatalf("no supervisor was found among %v", p.processes(""))
+		p.t.Fatalf("no supervisor among the processes %v", p.processes(""))
 	}
 	for _, proc := range supervisors {
 		p.must(syscall.Kill(proc.pid, syscall.SIGKILL))
@@ -105,11 +105,11 @@ func (p *project) checkRecovery(good string) {
 	p.wantDeployed(good)
 	again := p.supervisors()
 	if len(again) != 1 || again[0].pid == supervisors[0].pid {
-		p.t.Errorf("supervisors after slipway up: %v, before %v", again, supervisors)
+		p.t.Errorf("supervisors after slipway up: %v, want as many new ones as before: %v", again, supervisors)
 	}
 }
 
-// TestUp_AfterReboot brings everything back after a reboot: no process of the service is left.
+// Starts the service again after a reboot, which leaves none of its processes.
 func TestUp_AfterReboot(t *testing.T) {
 	t.Parallel()
 	p := newTinyProject(t)
@@ -120,7 +120,7 @@ func TestUp_AfterReboot(t *testing.T) {
 		t.Fatal("the service survived the reboot")
 	}
 	if st := p.status("prod"); st.Health != "down" || st.Release != good {
-		t.Errorf("after the reboot: %+v", st)
+		t.Errorf("after the reboot: release %s, health %s, want %s, down", st.Release, st.Health, good)
 	}
 	p.slipway("up").wantExit(0)
 	if st := p.wantDeployed(good); st.URL != url {
@@ -128,7 +128,7 @@ func TestUp_AfterReboot(t *testing.T) {
 	}
 }
 
-// TestReplica_RestartsAfterCrash: a replica that dies comes back by itself, and status tells of it.
+// A replica that dies is restarted, and status reports it.
 func TestReplica_RestartsAfterCrash(t *testing.T) {
 	t.Parallel()
 	p := newTinyProject(t)
@@ -139,7 +139,7 @@ func TestReplica_RestartsAfterCrash(t *testing.T) {
 	}
 	back := p.eventually(commandTimeout, func() bool { return p.status("prod").Health == "healthy" })
 	if !back {
-		t.Fatalf("the replicas did not come back: %+v", p.status("prod"))
+		t.Fatalf("status = %+v, want healthy again", p.status("prod"))
 	}
 	p.wantDeployed(good)
 }
