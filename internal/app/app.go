@@ -1,5 +1,5 @@
-// Package app holds the use cases: what a person or a script can ask of Slipway.
-// The command line and the server ask here, and nowhere else.
+// Package app contains the use cases of Slipway. The command line and the server are
+// thin layers on top of it.
 package app
 
 import (
@@ -44,11 +44,11 @@ type Dependencies struct {
 	Close         func() error
 }
 
-// Factory makes the parts for a place. It is cheap: what is slow starts when it
-// is first used.
+// Factory creates the dependencies for a workspace. It is cheap: slow parts start when
+// they are first used.
 type Factory func(ctx context.Context, p Workspace) (Dependencies, error)
 
-// App answers the use cases.
+// App runs the use cases.
 type App struct {
 	Dir     string   // where the command was given, absolute
 	Environ []string // "K=V"

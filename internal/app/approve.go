@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// Decision is a person's word on a model version ("group:3") or a waiting run.
+// Decision approves or rejects a model version ("group:3") or a waiting run.
 type Decision struct {
 	Subject string
 	Approve bool
@@ -23,14 +23,14 @@ type Decision struct {
 	NoWait  bool   // only record it: whoever runs `slipway run --resume` continues
 }
 
-// DecisionResult is what a decision led to.
+// DecisionResult is the effect of a decision.
 type DecisionResult struct {
 	Model      *delivery.ModelVersion `json:"model,omitempty"`
 	Run        *RunReport             `json:"run,omitempty"` // that waited for it, and went on
 	WaitingRun delivery.RunID         `json:"waits,omitempty"`
 }
 
-// Decide records the word and lets the run that waited for it go on.
+// Decide records the decision, and continues the run that waits for it.
 func (a *App) Decide(ctx context.Context, d Decision) (out DecisionResult, err error) {
 	if d.By == "" {
 		d.By = a.actor()
@@ -54,7 +54,7 @@ func (a *App) Decide(ctx context.Context, d Decision) (out DecisionResult, err e
 	return out, err
 }
 
-// decide records the word, and finds the run that waits for it.
+// decide records the decision, and finds the run that waits for it.
 func (s *session) decide(ctx context.Context, d Decision, out *DecisionResult) (*record.Run, error) {
 	if ref, ok := modelRef(d.Subject); ok {
 		if err := s.decideModel(ctx, d, ref, out); err != nil {
@@ -107,7 +107,7 @@ func (s *session) decideModel(ctx context.Context, d Decision, ref delivery.Mode
 	return err
 }
 
-// runWaitingFor is the oldest waiting run that registered the model, or nil.
+// runWaitingFor returns the oldest waiting run that registered the model, or nil.
 func (s *session) runWaitingFor(ctx context.Context, ref delivery.ModelRef) (*record.Run, error) {
 	runs, err := s.deps.Runs.List(ctx, "", 0)
 	if err != nil {
@@ -128,7 +128,7 @@ func (s *session) runWaitingFor(ctx context.Context, ref delivery.ModelRef) (*re
 	return nil, nil
 }
 
-// modelOf is the model that a run registered, or nil.
+// modelOf returns the model that a run registered, or nil.
 func (s *session) modelOf(ctx context.Context, id delivery.RunID) (*delivery.ModelRef, error) {
 	steps, err := s.deps.Runs.ListSteps(ctx, id)
 	if err != nil {
@@ -159,7 +159,7 @@ func deployApprovals(p plan.Plan) int {
 	return 0
 }
 
-// modelRef reads "group:version".
+// modelRef parses "group:version".
 func modelRef(s string) (delivery.ModelRef, bool) {
 	group, version, ok := strings.Cut(s, ":")
 	n, err := strconv.Atoi(version)

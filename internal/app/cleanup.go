@@ -111,7 +111,7 @@ func (s *session) expiredRuns(ctx context.Context, keep int) ([]delivery.RunID, 
 	return old, err
 }
 
-// regenerable lists content that a step or a target would make again.
+// regenerable lists content that a step or a target would create again.
 func (s *session) regenerable(ctx context.Context, before time.Time) ([]string, error) {
 	out, err := filepath.Glob(filepath.Join(s.workspace.Home, "artifacts", "*", "*"))
 	if err != nil {

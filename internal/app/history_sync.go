@@ -9,9 +9,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// syncHistory takes over what the target's own history of the environment has and our
-// records lack: another machine delivered there, or ours are new. So a rollback
-// works from anywhere, and plans are never based on stale history.
+// syncHistory imports deployments that the target's own history has and the local
+// records lack, because another machine made them or the records are new. So a rollback
+// works from any machine, and plans are never based on stale history.
 func (s *session) syncHistory(ctx context.Context, env delivery.Environment) error {
 	target, err := s.target(env)
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *session) syncHistory(ctx context.Context, env delivery.Environment) err
 	for _, d := range slices.Backward(remote.Deployments) { // the oldest first
 		known := slices.ContainsFunc(local, func(o delivery.Deployment) bool { return o.Run == d.Run && o.Release == d.Release })
 		if known || d.State == delivery.Deploying || d.StartedAt.Before(serving.ServingAt) {
-			continue // what is under way is its own run's business
+			continue // its own run records what is in progress
 		}
 		if err := s.importDeployment(ctx, remote, d); err != nil {
 			return err
@@ -48,7 +48,7 @@ func (s *session) syncHistory(ctx context.Context, env delivery.Environment) err
 	return nil
 }
 
-// importModels takes over the model versions that the history names. A registry that
+// importModels imports the model versions that the history names. A registry that
 // does not import is shared by all machines and has them already. A rollback needs
 // no registry, so a difference is only reported.
 func (s *session) importModels(ctx context.Context, env delivery.Environment, models []delivery.ModelVersion) error {
@@ -83,7 +83,7 @@ func (s *session) compareModel(ctx context.Context, m delivery.ModelVersion) err
 func (s *session) importDeployment(ctx context.Context, remote port.History, d delivery.Deployment) error {
 	i := slices.IndexFunc(remote.Releases, func(r delivery.ReleaseRecord) bool { return r.ID == d.Release })
 	if i < 0 {
-		return nil // its record is told no more: it can't be gone back to either
+		return nil // its record has expired: it can't be rolled back to either
 	}
 	r := remote.Releases[i]
 	saved, err := s.deps.Releases.Save(ctx, r.Run, r.Release)
@@ -114,8 +114,8 @@ func (s *session) importDeployment(ctx context.Context, remote port.History, d d
 	return nil
 }
 
-// importQuarantines keeps out what the deployment's run kept out: its own release,
-// or the one that it went back from, which our records may know as good.
+// importQuarantines imports the quarantines of the deployment's run: of its own release,
+// or of the one that it rolled back, which the local records may list as good.
 func (s *session) importQuarantines(ctx context.Context, remote port.History, d delivery.Deployment) error {
 	for _, r := range remote.Releases {
 		if q := r.Quarantined; q == nil || r.ID != d.Release && q.Run != d.Run {
@@ -126,7 +126,7 @@ func (s *session) importQuarantines(ctx context.Context, remote port.History, d 
 			return err
 		}
 		if saved.ID != r.ID {
-			continue // it was changed: adoptOne says so when its turn comes
+			continue // it was modified: importDeployment reports that
 		}
 		if err := s.deps.Releases.Quarantine(ctx, *r.Quarantined); err != nil {
 			return err
@@ -136,5 +136,5 @@ func (s *session) importQuarantines(ctx context.Context, remote port.History, d 
 }
 
 func (s *session) notifyImported(d delivery.Deployment) {
-	s.notice(d.Environment, "read in "+string(d.Environment)+": run "+string(d.Run)+" by "+d.By+" brought "+string(d.Release)+" there")
+	s.notice(d.Environment, "imported from the history of "+string(d.Environment)+": run "+string(d.Run)+" by "+d.By+" deployed "+string(d.Release))
 }

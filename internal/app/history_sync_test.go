@@ -113,7 +113,7 @@ func (m machine) wantDeployed(want delivery.ReleaseID) {
 	m.t.Helper()
 	d, ok, err := m.deps.Deployments.Current(m.t.Context(), "prod")
 	if err != nil || d.Release != want || ok != (want != "") {
-		m.t.Errorf("the records say that %q serves (%v), want %q", d.Release, err, want)
+		m.t.Errorf("deployed release = %q, %v, want %q", d.Release, err, want)
 	}
 }
 
@@ -142,19 +142,19 @@ func TestSyncHistory_ImportsEverythingOnce(t *testing.T) {
 		state   delivery.DeploymentState
 	}{{last, delivery.Serving}, {bad, delivery.RolledBack}, {first, delivery.Replaced}}
 	if len(history) != len(want) {
-		t.Fatalf("history %+v, want %d: what is under way is its own run's business", history, len(want))
+		t.Fatalf("history = %+v, want %d deployments, without the one in progress", history, len(want))
 	}
 	for i, w := range want {
 		if d := history[i]; d.Release != w.release || d.State != w.state || d.By != "ann" {
-			t.Errorf("deployment %d is %+v, want %+v", i, d, w)
+			t.Errorf("deployment %d: release %s, state %s, by %s, want %s, %s, ann", i, d.Release, d.State, d.By, w.release, w.state)
 		}
 	}
 	if d := history[1]; d.Reason != "slow" || !d.EndedAt.Equal(at(2).Add(time.Minute)) {
-		t.Errorf("the one that was taken back: %+v", d)
+		t.Errorf("rolled back deployment: reason %q, ended %v, want %q, %v", d.Reason, d.EndedAt, "slow", at(2).Add(time.Minute))
 	}
 	rel, err := ours.deps.Releases.Get(t.Context(), bad)
 	if err != nil || rel.Quarantined == nil || rel.Quarantined.Reason != "slow" {
-		t.Errorf("%s is not quarantined here: %+v, %v", bad, rel, err)
+		t.Errorf("quarantine of %s = %+v, %v, want reason %q", bad, rel.Quarantined, err, "slow")
 	}
 }
 
@@ -174,7 +174,7 @@ func TestSyncHistory_AlternatingMachines(t *testing.T) {
 	theirs.must(theirs.syncHistory(t.Context(), "prod"))
 	theirs.wantDeployed(third)
 	if history, _ := theirs.deps.Deployments.List(t.Context(), "prod", 0); len(history) != 3 {
-		t.Errorf("their history is %+v", history)
+		t.Errorf("history on the other machine = %+v, want 3 deployments", history)
 	}
 }
 
@@ -224,6 +224,6 @@ func TestSyncHistory_Errors(t *testing.T) {
 	m.deps.Targets["local"] = m.shared.Target // keeps no history
 	m.must(m.syncHistory(t.Context(), "prod"))
 	if err := m.syncHistory(context.Background(), "nowhere"); !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.NotFound) {
-		t.Errorf("an unknown environment: %v", err)
+		t.Errorf("unknown environment: error = %v, want invalid or not found", err)
 	}
 }

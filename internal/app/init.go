@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/scaffold"
 )
 
-// Init writes a slipway.yaml for the repository in dir, and tells what it saw.
+// Init writes a slipway.yaml for the repository in dir, and returns what it detected.
 func (a *App) Init(_ context.Context, force bool) (path, seen string, err error) {
 	path = filepath.Join(a.Dir, config.FileName)
 	if _, err := os.Stat(path); err == nil && !force {

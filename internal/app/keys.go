@@ -12,15 +12,15 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// KeyPair is where a new signing key is.
+// KeyPair is the location of a new signing key.
 type KeyPair struct {
 	PrivatePath string `json:"private"`
 	PublicPath  string `json:"public"`
 }
 
-// GenerateKey writes a signing key pair: the private half into folder, which has
-// to be outside of the repository (default: the user's configuration), the public
-// one beside slipway.yaml. Nothing that exists is replaced. The passphrase comes
+// GenerateKey writes a signing key pair: the private key into folder, which must
+// be outside of the repository (default: the user's configuration), the public key
+// beside slipway.yaml. Nothing that exists is replaced. The passphrase comes
 // from the variable COSIGN_PASSWORD.
 func (a *App) GenerateKey(ctx context.Context, folder string) (out KeyPair, err error) {
 	err = a.withSession(ctx, func(s *session) error {

@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-// pollInterval is how often a followed log is looked at.
+// pollInterval is the interval at which a followed log is read.
 const pollInterval = 100 * time.Millisecond
 
 // Logs writes what a run's steps printed, or one step's; with follow until the
@@ -75,7 +75,7 @@ func (s *session) checkStep(ctx context.Context, r record.Run, name string) erro
 	return errors.Join(err, fault.New(fault.NotFound, "run %s has no step %q", r.ID, name).Hint("its steps are %v", names))
 }
 
-// logTail copies what log files gained since the last time.
+// logTail copies what was appended to log files since the last time.
 type logTail struct {
 	home     string
 	run      delivery.RunID

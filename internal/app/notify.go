@@ -17,16 +17,16 @@ import (
 )
 
 const (
-	// flushTimeout is how long the end of a run waits for its last messages; what is
-	// not out by then goes with the next run.
+	// flushTimeout is how long the end of a run waits for its last messages; the next
+	// run sends the rest.
 	flushTimeout = 3 * time.Second
 	// maxAttempts is the number of attempts after which a message is given up:
 	// with the waits doubling from 1 s to 10 min that is about a day.
 	maxAttempts = 150
 )
 
-// notifications posts what receivers asked for and delivers it beside the run, which it
-// never blocks and never fails.
+// notifications stores the messages that receivers subscribe to, and sends them while
+// the run continues: it never blocks a run, and never fails it.
 type notifications struct {
 	store       record.Outbox
 	subscribers []subscriber
@@ -59,7 +59,7 @@ func (s *session) startNotifications(ctx context.Context) (*notifications, error
 	return n, nil
 }
 
-// warnings returns how the delivery of messages reports trouble: on the sink of before.
+// warnings returns the function that reports failures to send messages.
 func (s *session) warnings() func(event.Event) {
 	sink := s.engine.Sink
 	return func(e event.Event) { sink.Emit(s.redactor.Event(e)) }
@@ -74,7 +74,7 @@ func (s *session) subscriber(c config.Notify) (subscriber, error) {
 	return subscriber{n, c.Events}, err
 }
 
-// Emit posts the end of a run to those who asked for such an end.
+// Emit stores a message for each receiver that subscribes to the outcome of the run.
 func (n *notifications) Emit(e event.Event) {
 	if e.Kind != event.RunFinished {
 		return
@@ -92,7 +92,7 @@ func (n *notifications) Emit(e event.Event) {
 			Title: fmt.Sprintf("%s: %s", e.Environment, e.Outcome), Text: summarize(e), JSON: body,
 		}
 		if err := n.store.Post(context.Background(), r.Name(), m); err != nil {
-			n.warnings(event.Event{Time: n.now(), Kind: event.Notice, Run: e.Run, Text: "message to " + r.Name() + " not kept: " + err.Error()})
+			n.warnings(event.Event{Time: n.now(), Kind: event.Notice, Run: e.Run, Text: "store a message to " + r.Name() + ": " + err.Error()})
 		}
 	}
 	select {
@@ -115,7 +115,7 @@ func summarize(e event.Event) string {
 	return s
 }
 
-// Close waits a little for what is due, then stops.
+// Close waits up to flushTimeout for messages that are due, then stops.
 func (n *notifications) Close() {
 	n.once.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
@@ -150,7 +150,7 @@ func (n *notifications) deliver(ctx context.Context) {
 	}
 }
 
-// deliverDue tries every message that is due, once.
+// deliverDue tries to send every message that is due, once.
 func (n *notifications) deliverDue(ctx context.Context) {
 	due, err := n.store.Due(ctx, n.now(), 100)
 	if err != nil {
@@ -169,17 +169,17 @@ func (n *notifications) deliverOne(ctx context.Context, r subscriber, o record.O
 	err := r.Notify(ctx, o.Message)
 	switch {
 	case ctx.Err() != nil:
-		return // stopped in the middle: the receiver drops the double by its ID
+		return // interrupted: the receiver drops a duplicate by its ID
 	case err == nil:
 		err = n.store.MarkSent(ctx, o.ID)
 	case fault.Is(err, fault.Invalid) || fault.Is(err, fault.Denied) || o.Attempts >= maxAttempts:
-		n.warnings(event.Event{Time: n.now(), Kind: event.Notice, Text: "message to " + r.Name() + " given up: " + err.Error()})
+		n.warnings(event.Event{Time: n.now(), Kind: event.Notice, Text: "gave up sending a message to " + r.Name() + ": " + err.Error()})
 		err = n.store.MarkSent(ctx, o.ID)
 	default:
 		wait := min(time.Second<<min(o.Attempts, 10), 10*time.Minute)
 		err = n.store.Reschedule(ctx, o.ID, n.now().Add(wait))
 	}
 	if err != nil {
-		n.warnings(event.Event{Time: n.now(), Kind: event.Notice, Text: "message to " + r.Name() + ": " + err.Error()})
+		n.warnings(event.Event{Time: n.now(), Kind: event.Notice, Text: "record the attempt to send a message to " + r.Name() + ": " + err.Error()})
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/plan"
 )
 
-// RunOptions is what a person asks of a plan or a run.
+// RunOptions are the options of a plan or a run.
 type RunOptions struct {
 	Environment delivery.Environment // empty: the branch decides
 	Event       string               // push | pull_request; empty: as the CI says, or push
@@ -18,7 +18,7 @@ type RunOptions struct {
 	AllowDirty  bool
 }
 
-// trigger fills in what the CI's environment or the checkout says.
+// trigger fills in the trigger from the CI's environment or the checkout.
 func (a *App) trigger(ask RunOptions, commit delivery.Commit) plan.Trigger {
 	t := plan.Trigger{
 		Event: plan.TriggerEvent(ask.Event), Branch: ask.Branch, Environment: ask.Environment, By: a.actor(),

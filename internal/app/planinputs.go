@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step/digest"
 )
 
-// makePlan finds the facts and makes the plan.
+// makePlan collects the facts and makes the plan.
 func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.Commit) (plan.Plan, error) {
 	env, err := plan.SelectEnvironment(s.project, t)
 	if err != nil {
@@ -45,7 +45,7 @@ func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.
 	return plan.New(s.project, t, f)
 }
 
-// findDeployed looks up what serves, and with which model.
+// findDeployed looks up the deployed release and its model.
 func (s *session) findDeployed(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
 	d, ok, err := s.deps.Deployments.Current(ctx, env)
 	if err != nil || !ok {
@@ -70,7 +70,7 @@ func (s *session) findDeployed(ctx context.Context, f *plan.Facts, env delivery.
 }
 
 // findGoodReleases looks up the newest release that was accepted anywhere, and the one
-// that was accepted in this environment before what serves.
+// that was accepted in this environment before the deployed one.
 func (s *session) findGoodReleases(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
 	history, err := s.deps.Deployments.List(ctx, "", 0)
 	if err != nil {
@@ -98,7 +98,7 @@ func (s *session) findGoodReleases(ctx context.Context, f *plan.Facts, env deliv
 	return nil
 }
 
-// findSource lists the commit's files, and what changed since the one that serves.
+// findSource lists the commit's files, and what changed since the deployed commit.
 func (s *session) findSource(ctx context.Context, f *plan.Facts, _ delivery.Environment) (err error) {
 	if f.Files, err = s.deps.Source.Files(ctx, f.Commit.Tree); err != nil || f.ServingRelease == nil {
 		return err
@@ -159,7 +159,7 @@ func (s *session) findApproved(ctx context.Context, f *plan.Facts, _ delivery.En
 	return err
 }
 
-// cacheLookup looks into the cache as the engine will.
+// cacheLookup looks up a result in the cache as the engine will.
 func (s *session) cacheLookup(ctx context.Context) func(step.Spec, map[string]json.RawMessage) (step.Result, bool) {
 	fingerprints := map[step.Kind]string{}
 	return func(spec step.Spec, given map[string]json.RawMessage) (step.Result, bool) {

@@ -14,14 +14,14 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// Stand-ins for what does not exist before the run, and what people see instead.
+// Placeholders for what does not exist before the run, and how they are displayed.
 const (
 	placeholderDigest  = delivery.Digest("sha256:0000000000000000000000000000000000000000000000000000000000000000")
 	placeholderRelease = delivery.ReleaseID("r-000000000000")
 )
 
-// preview returns what the plan's release would change in its location. A target that
-// can't tell changes nothing that anybody could show.
+// preview returns what the plan's release would change in its target, or nothing if the
+// target has no preview.
 func (s *session) preview(ctx context.Context, p plan.Plan) ([]port.Change, error) {
 	for _, spec := range p.Steps {
 		if spec.Kind != step.Deploy {
@@ -57,8 +57,8 @@ func replacePlaceholders(diff string) string {
 	return strings.NewReplacer(string(placeholderDigest), "(made by this run)", string(placeholderRelease), "(this release)").Replace(diff)
 }
 
-// fillRequest makes the order for a release that is not made yet, or takes the one
-// that is there.
+// fillRequest fills in the request from the recorded release, or from the plan if the
+// release does not exist yet.
 func (s *session) fillRequest(ctx context.Context, p plan.Plan, w step.DeployParams, renderer port.Renderer, o *port.DeployRequest) error {
 	if w.Release != "" {
 		saved, err := s.deps.Releases.Get(ctx, w.Release)
@@ -101,7 +101,7 @@ func (s *session) fillRequest(ctx context.Context, p plan.Plan, w step.DeployPar
 	return nil
 }
 
-// builtDigest is the image's digest when the cache has it.
+// builtDigest returns the image's digest if the cache has it.
 func (s *session) builtDigest(ctx context.Context, p plan.Plan) delivery.Digest {
 	recall := s.cacheLookup(ctx)
 	for _, spec := range p.Steps {

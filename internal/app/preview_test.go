@@ -81,17 +81,17 @@ func TestPreview_NamesPlaceholders(t *testing.T) {
 		RolloutParams: step.RolloutParams{Strategy: delivery.BlueGreen}, ManifestParams: step.ManifestParams{Manifests: []string{"k8s.yaml"}}, Model: model,
 	}))
 	if err != nil || len(changes) != 1 {
-		t.Fatalf("%+v, %v", changes, err)
+		t.Fatalf("preview = %+v, %v, want one change", changes, err)
 	}
 	want := "+ image: api@(made by this run)\n+ release: (this release)"
 	if changes[0].Diff != want {
 		t.Errorf("diff %q, want %q", changes[0].Diff, want)
 	}
 	if d.manifests.Image.Repository != "api" || d.manifests.Model != model && *d.manifests.Model != *model || !d.manifests.ModelImage.Digest.Valid() {
-		t.Errorf("rendered %+v", d.manifests)
+		t.Errorf("rendered %+v, want repository api, model %v and a digest of the model's image", d.manifests, model)
 	}
 	if len(d.request.Secrets) != 1 || d.request.Strategy != delivery.BlueGreen || !d.request.Release.Manifests.Valid() || d.request.Run != "" {
-		t.Errorf("order %+v", d.request)
+		t.Errorf("request = %+v, want one Secret, strategy %s, the digest of the manifests and no run", d.request, delivery.BlueGreen)
 	}
 	if _, err := os.Stat(d.dir); !os.IsNotExist(err) {
 		t.Errorf("%s is still there: %v", d.dir, err)
@@ -104,7 +104,7 @@ func TestPreview_RecordedRelease(t *testing.T) {
 	id := m.recordDeployment("20260301-010000-aaaa", "1", 1, delivery.Deploying)
 	changes, err := m.preview(t.Context(), planWithDeploy(t, step.DeployParams{Release: id}))
 	if err != nil || len(changes) != 1 || d.request.ID != id || d.manifests.Service != "" {
-		t.Errorf("%+v, %v; order %+v", changes, err, d.request)
+		t.Errorf("preview = %+v, %v of request %+v, want one change for release %s, not rendered again", changes, err, d.request, id)
 	}
 	if _, err := m.preview(t.Context(), planWithDeploy(t, step.DeployParams{Release: "r-0123456789ab"})); err == nil {
 		t.Error("a release that nobody knows was shown")

@@ -10,11 +10,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/step/trust"
 )
 
-// Provenance is a release's chain, link by link. It holds when Verdict is
-// passed; links that no policy demands may fail all the same.
+// Provenance is the provenance of a release, check by check. It is valid if Verdict is
+// passed; checks that no policy requires may have failed nevertheless.
 type Provenance struct {
 	Release     delivery.ReleaseID   `json:"release"`
-	Environment delivery.Environment `json:"environment,omitempty"` // whose policy it was held against; empty: all of them together
+	Environment delivery.Environment `json:"environment,omitempty"` // whose policy was applied; empty: the union of all
 	Commit      string               `json:"commit"`
 	Image       delivery.Image       `json:"image"`
 	Model       *delivery.ModelRef   `json:"model"`
@@ -22,8 +22,8 @@ type Provenance struct {
 	Checks      []trust.Check        `json:"links"`
 }
 
-// Provenance checks who signed a release and what the signed statements say of
-// it, against the policy of the environment, or of all with an empty name.
+// Provenance checks who signed a release and what the signed statements contain,
+// against the policy of the environment, or of all with an empty name.
 func (a *App) Provenance(ctx context.Context, id delivery.ReleaseID, env delivery.Environment) (out Provenance, err error) {
 	err = a.withSession(ctx, func(s *session) error {
 		out, err = s.provenance(ctx, id, env)
@@ -70,7 +70,7 @@ func (s *session) provenance(ctx context.Context, id delivery.ReleaseID, env del
 	return out, nil
 }
 
-// approvalChecks are the people, or the gates in their name, that let it through.
+// approvalChecks names the people, or the gates on their behalf, that approved it.
 func (s *session) approvalChecks(ctx context.Context, rel delivery.ReleaseRecord) ([]trust.Check, error) {
 	var out []trust.Check
 	if ref := rel.Release.Model; ref != nil {

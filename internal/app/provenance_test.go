@@ -50,16 +50,16 @@ func TestProvenance_Verdicts(t *testing.T) {
 	} {
 		p, err := m.provenance(t.Context(), rel, env)
 		if err != nil || p.Verdict != want || p.Checks[0].Name != "release: record" {
-			t.Errorf("%q: %+v, %v", env, p, err)
+			t.Errorf("provenance for %q = %+v, %v, want verdict %s and first the record", env, p, err, want)
 		}
 		last := p.Checks[len(p.Checks)-1]
 		if last.Name != "deployment: prod" || !strings.Contains(last.Text, "deployed by ann") {
-			t.Errorf("%q: who let it in is not told: %+v", env, last)
+			t.Errorf("last check for %q = %+v, want the deployment by ann", env, last)
 		}
 	}
 	store.Fail = fault.New(fault.Unavailable, "no answer")
 	if p, err := m.provenance(t.Context(), rel, "prod"); err != nil || p.Verdict != delivery.Unavailable {
-		t.Errorf("without the registry: %+v, %v", p, err)
+		t.Errorf("verdict without the registry = %s, %v, want %s", p.Verdict, err, delivery.Unavailable)
 	}
 }
 
@@ -73,22 +73,22 @@ func TestTrustPolicy_Resolution(t *testing.T) {
 		t.Errorf("no such release: %v", err)
 	}
 	if _, err := m.provenance(t.Context(), "latest", ""); !fault.Is(err, fault.Invalid) {
-		t.Errorf("no name of a release: %v", err)
+		t.Errorf("provenance of %q: error = %v, want one of kind %s", "latest", err, fault.Invalid)
 	}
 	all, err := m.trustPolicy("")
 	if err != nil || len(all.Keys) != 2 || all.Keys[0].PEM != "new" || all.Keys[1].PEM != "old" {
-		t.Errorf("%+v, %v", all, err)
+		t.Errorf("union of the policies = %+v, %v, want the keys new and old", all, err)
 	}
 	m.must(os.Remove(filepath.Join(m.workspace.Repository, "cosign.pub")))
 	if _, err := m.trustPolicy("prod"); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "cosign.pub") {
 		t.Errorf("a key that is not there: %v", err)
 	}
-	// Whom to trust is what the repository says, not what a link out of it says.
+	// Only the repository decides whom to trust, not a file outside of it.
 	outside := filepath.Join(t.TempDir(), "key")
 	m.must(os.WriteFile(outside, []byte("x"), 0o600))
 	m.must(os.Symlink(outside, filepath.Join(m.workspace.Repository, "cosign.pub")))
 	if p, err := m.trustPolicy("prod"); err == nil {
-		t.Errorf("a link out of the repository is followed: %+v", p)
+		t.Errorf("trust policy through a link out of the repository = %+v, want an error", p)
 	}
 	m.project.Environments = map[delivery.Environment]config.Environment{"dev": {}}
 	if _, err := m.trustPolicy(""); !fault.Is(err, fault.Invalid) {

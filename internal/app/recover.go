@@ -8,12 +8,12 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// recoverTimeout is how long what should serve may take to come back before a run goes
-// on without it: the run may be what mends it.
+// recoverTimeout limits the restart of services before a run, which continues without
+// them: the run may be what repairs them.
 const recoverTimeout = 30 * time.Second
 
-// recoverTargets brings back what served before the machine or the target went down, so
-// that a run does not blame the release it brings in, or goes back to, for it.
+// recoverTargets starts deployed services again that went down with the machine or the
+// target, so that a run does not fail a new or restored release for the outage.
 func (s *session) recoverTargets(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, recoverTimeout)
 	defer cancel()
@@ -26,20 +26,20 @@ func (s *session) recoverTargets(ctx context.Context) {
 			continue
 		}
 		restored[r] = true
-		text := "what served in " + name + " was down: it is started again"
+		text := "the service in " + name + " was down, and was started again"
 		if err := r.Restore(ctx); err != nil {
-			text = "what served in " + name + " is down, and does not come back: " + err.Error()
+			text = "the service in " + name + " is down, and could not be started again: " + err.Error()
 		}
 		s.notice(env, text)
 	}
 }
 
-// isDown reports whether the records show a deployed release, and the target that
-// nothing has the traffic.
+// isDown reports whether a release is deployed according to the records, but receives
+// no traffic according to the target.
 func (s *session) isDown(ctx context.Context, env delivery.Environment) bool {
 	_, deployed, err := s.deps.Deployments.Current(ctx, env)
 	if err != nil || !deployed {
-		return false // whoever needs the records will say what is wrong with them
+		return false // later uses of the records report what is wrong with them
 	}
 	target, err := s.target(env)
 	if err != nil {

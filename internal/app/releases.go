@@ -7,7 +7,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// ReleaseDetails is a release with what became of it.
+// ReleaseDetails is a release with its deployments.
 type ReleaseDetails struct {
 	delivery.ReleaseRecord
 	Deployments []delivery.Deployment `json:"deployments"`
@@ -22,7 +22,7 @@ func (a *App) Releases(ctx context.Context, limit int) (out []delivery.ReleaseRe
 	return out, err
 }
 
-// Release shows one.
+// Release returns one release.
 func (a *App) Release(ctx context.Context, id delivery.ReleaseID) (out ReleaseDetails, err error) {
 	err = a.withSession(ctx, func(s *session) error {
 		if out.ReleaseRecord, err = s.release(ctx, id); err != nil {
@@ -48,7 +48,7 @@ func (s *session) release(ctx context.Context, id delivery.ReleaseID) (delivery.
 	return s.deps.Releases.Get(ctx, id)
 }
 
-// Unquarantine lets a release enter environments again.
+// Unquarantine allows a release to be deployed again.
 func (a *App) Unquarantine(ctx context.Context, id delivery.ReleaseID, why string) error {
 	if why == "" {
 		return fault.New(fault.Invalid, "unquarantine %s: a reason is required", id).Hint(`give one with --why "..."; it is kept in the history`)

@@ -8,7 +8,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-// Rollback takes the environment back to a release that was good.
+// Rollback restores an earlier good release in the environment.
 func (a *App) Rollback(ctx context.Context, env delivery.Environment, to delivery.ReleaseID, why string) (rep RunReport, err error) {
 	err = a.withSession(ctx, func(s *session) error {
 		if _, err := s.project.Environment(env); err != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-// Run plans and delivers. Runs of the environment that a killed process left
-// behind are finished first.
+// Run plans and delivers. Runs of the environment that a killed process left unfinished
+// are finished first.
 func (a *App) Run(ctx context.Context, ask RunOptions) (rep RunReport, err error) {
 	err = a.withSession(ctx, func(s *session) error {
 		p, err := s.plan(ctx, ask)
@@ -21,7 +21,7 @@ func (a *App) Run(ctx context.Context, ask RunOptions) (rep RunReport, err error
 	return rep, err
 }
 
-// execute runs the engine with news going out beside it, and reports.
+// execute runs the engine, sends notifications meanwhile, and returns the report.
 func (s *session) execute(ctx context.Context, do func() (record.Run, error)) (RunReport, error) {
 	news, err := s.startNotifications(ctx)
 	if err != nil {

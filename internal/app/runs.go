@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// run finds a run by its name, the beginning or end of it, or "latest".
+// run finds a run by its ID, a prefix or suffix of it, or "latest".
 func (s *session) run(ctx context.Context, ref string) (record.Run, error) {
 	if id := delivery.RunID(ref); id.Valid() {
 		return s.deps.Runs.Get(ctx, id)
@@ -40,7 +40,8 @@ func (s *session) run(ctx context.Context, ref string) (record.Run, error) {
 	return found[0], nil
 }
 
-// newRunID is unique enough for one service: the second, and 1.6 million values.
+// newRunID returns an ID that is unique within a service: the time in seconds, and one
+// of 1.6 million random values.
 func newRunID(now time.Time) delivery.RunID {
 	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
 	var b [4]byte

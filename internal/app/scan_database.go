@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// minProgressInterval is how much time passes between two lines of progress, at least.
+// minProgressInterval is the minimum time between two lines of progress.
 const minProgressInterval = 500 * time.Millisecond
 
 // ScanDatabaseView is what commands about the vulnerability database show.
@@ -20,7 +20,7 @@ type ScanDatabaseView struct {
 	Changed bool   `json:"changed"`       // by this command
 }
 
-// ScanDatabaseStatus describes the installed database, without asking the network.
+// ScanDatabaseStatus describes the installed database, without network access.
 func (a *App) ScanDatabaseStatus(ctx context.Context) (ScanDatabaseView, error) {
 	d, err := a.ScanDatabase().Status(ctx)
 	return a.scanDatabaseView(d, false), err
@@ -50,7 +50,7 @@ func (a *App) scanDatabaseView(d port.ScanDatabaseInfo, changed bool) ScanDataba
 	return v
 }
 
-// downloadProgress reports now and then how far a download is.
+// downloadProgress reports the progress of a download at intervals.
 func (a *App) downloadProgress() port.Progress {
 	var last time.Time
 	return func(done, total int64) {

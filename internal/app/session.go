@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/redact"
 )
 
-// session is a use case at work: the project that was found, and its parts.
+// session is one use case in progress: its project and dependencies.
 type session struct {
 	app       *App
 	workspace Workspace
@@ -76,8 +76,8 @@ func (s *session) newEngine() *engine.Engine {
 	}
 }
 
-// notice emits a message of the use case itself: what the engine emits is redacted
-// by the engine.
+// notice emits a message of the use case itself. The engine redacts only its own
+// messages.
 func (s *session) notice(env delivery.Environment, text string) {
 	if s.engine == nil || s.engine.Sink == nil {
 		return
@@ -93,7 +93,7 @@ func (s *session) secrets() []string {
 	}
 	var out []string
 	for _, ref := range refs {
-		if value, err := ref.Resolve(s.app.getenv); err == nil { // whoever needs it reports a missing one
+		if value, err := ref.Resolve(s.app.getenv); err == nil { // its user reports a missing one
 			out = append(out, value)
 		}
 	}

@@ -35,9 +35,9 @@ func (s *session) status(ctx context.Context, env delivery.Environment) (Status,
 	if err != nil {
 		return Status{}, err
 	}
-	st := Status{Environment: env, Service: s.project.Service, Health: "down"}
+	st := Status{Environment: env, Service: s.project.Service, Health: delivery.Down}
 	if err := s.syncHistory(ctx, env); err != nil {
-		st.Notes = append(st.Notes, err.Error()) // the records still tell what they know
+		st.Notes = append(st.Notes, err.Error()) // continue with the local records
 	}
 	history, err := s.deps.Deployments.List(ctx, env, maxHistory)
 	if err != nil {
@@ -95,11 +95,11 @@ func (s *session) fillQuarantined(ctx context.Context, st *Status) error {
 	return err
 }
 
-// fillObserved adds what the target sees, which may differ from the records.
+// fillObserved adds what the target reports, which may differ from the records.
 func (s *session) fillObserved(ctx context.Context, st *Status, target port.Target) error {
 	observed, err := target.Observe(ctx, s.project.Service, st.Environment)
 	if fault.Is(err, fault.Unavailable) {
-		st.Health, st.Notes = "unknown", append(st.Notes, err.Error())
+		st.Health, st.Notes = delivery.UnknownHealth, append(st.Notes, err.Error())
 		return nil
 	}
 	if err != nil {
@@ -110,10 +110,12 @@ func (s *session) fillObserved(ctx context.Context, st *Status, target port.Targ
 	return nil
 }
 
-func healthOf(st *Status, observed port.Observation) string {
+// healthOf derives the health from the replicas of the observed release, and notes a
+// release that differs from the recorded one.
+func healthOf(st *Status, observed port.Observation) delivery.Health {
 	ready, want := 0, 0
 	for _, r := range observed.Replicas {
-		if r.Release != observed.Release || r.State == port.ReplicaDraining { // that one is on its way out, as it should
+		if r.Release != observed.Release || r.State == port.ReplicaDraining { // about to be removed
 			continue
 		}
 		want++
@@ -123,12 +125,12 @@ func healthOf(st *Status, observed port.Observation) string {
 	}
 	switch {
 	case observed.Release == "" || ready == 0:
-		return "down"
+		return delivery.Down
 	case ready < want:
-		return "degraded"
+		return delivery.Degraded
 	case st.Release != "" && observed.Release != st.Release && (st.InProgress == nil || st.InProgress.Release != observed.Release):
-		st.Notes = append(st.Notes, "the target serves "+string(observed.Release)+", the records say "+string(st.Release)+": run `slipway rollback` or deploy again")
-		return "degraded"
+		st.Notes = append(st.Notes, "the target runs release "+string(observed.Release)+", but the records name "+string(st.Release)+": run `slipway rollback` or deploy again")
+		return delivery.Degraded
 	}
-	return "healthy"
+	return delivery.Healthy
 }

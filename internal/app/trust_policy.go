@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -21,9 +20,9 @@ import (
 // maxTrustFile is the largest key or root of trust that is read.
 const maxTrustFile = 1 << 20
 
-// trustPolicy is that of the environment. Without one it is what any environment
-// trusts, and signature and provenance are demanded: to look at a release says
-// nothing of where it may serve.
+// trustPolicy returns the policy of the environment. Without an environment it is the
+// union of what all environments trust, and requires signature and provenance: it only
+// describes a release, and decides on no deploy.
 func (s *session) trustPolicy(env delivery.Environment) (step.TrustParams, error) {
 	if env != "" {
 		if _, err := s.project.Environment(env); err != nil {
@@ -43,7 +42,9 @@ func (s *session) trustPolicy(env delivery.Environment) (step.TrustParams, error
 		if all.Root != "" && p.Root != "" && all.Root != p.Root {
 			return all, fault.New(fault.Invalid, "the environments use different roots of trust").Hint("choose one environment with --env")
 		}
-		all.Root = all.Root + strings.TrimPrefix(p.Root, all.Root)
+		if all.Root == "" {
+			all.Root = p.Root
+		}
 		for _, k := range p.Keys {
 			if !slices.Contains(all.Keys, k) {
 				all.Keys = append(all.Keys, k)
@@ -82,8 +83,8 @@ func (s *session) findTrustFiles(_ context.Context, f *plan.Facts, env delivery.
 	return err
 }
 
-// trustFiles reads files beside slipway.yaml. A link out of it is not followed:
-// who is trusted is what the repository says.
+// trustFiles reads files beside slipway.yaml. Links out of the repository are not
+// followed: only the repository decides who is trusted.
 func (s *session) trustFiles(names []string) (map[string]string, error) {
 	if len(names) == 0 {
 		return nil, nil

@@ -8,8 +8,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// The JSON documents of the command line. Scripts depend on the names: add,
-// never rename.
+// The JSON documents of the command line. Scripts depend on the names: add, but never
+// rename.
 
 // RunReport is how a run ended.
 type RunReport struct {
@@ -40,8 +40,8 @@ type ImageStatus struct {
 	Digest    delivery.Digest `json:"digest"`
 }
 
-// Status is what serves in an environment. Fields of what does not exist are
-// empty; nothing serves when Release is empty.
+// Status describes what is deployed in an environment. Fields without a value are
+// empty; nothing is deployed if Release is empty.
 type Status struct {
 	Environment delivery.Environment  `json:"environment"`
 	Service     string                `json:"service"`
@@ -54,7 +54,7 @@ type Status struct {
 	Since       time.Time             `json:"since,omitzero"`
 	By          string                `json:"by"`
 	Replaced    delivery.ReleaseID    `json:"replaced"`
-	Health      string                `json:"health"` // healthy | degraded | down | unknown
+	Health      delivery.Health       `json:"health"`
 	Notes       []string              `json:"notes,omitempty"`
 	Replicas    []port.Replica        `json:"replicas,omitempty"`
 	InProgress  *delivery.Deployment  `json:"entering,omitempty"` // deployed, not accepted yet
@@ -63,8 +63,8 @@ type Status struct {
 	Unfinished  []delivery.RunID      `json:"unfinished,omitempty"` // queued, running, or killed
 }
 
-// PlanView is what plan commands show: the plan, and what it would change in the
-// place, as far as that can tell before anything is built.
+// PlanView is what plan commands show: the plan, and its changes to the target as far
+// as they are known before anything is built.
 type PlanView struct {
 	plan.Plan
 	Changes []port.Change `json:"changes,omitempty"`

@@ -8,7 +8,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Up brings every environment's service back after a reboot or a crash.
+// Up starts every environment's service again after a reboot or a crash.
 func (a *App) Up(ctx context.Context) ([]Status, error) {
 	err := a.withSession(ctx, func(s *session) error {
 		for name, t := range s.deps.Targets {
@@ -27,7 +27,7 @@ func (a *App) Up(ctx context.Context) ([]Status, error) {
 }
 
 // Down stops the service in the environment, or in all with an empty name, and
-// then what was kept warm for builds, too. What served stays in the history.
+// then the builders that were kept running. The history keeps the deployments.
 func (a *App) Down(ctx context.Context, env delivery.Environment) (stopped []delivery.Environment, err error) {
 	err = a.withSession(ctx, func(s *session) error {
 		names := []string{string(env)}

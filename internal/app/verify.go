@@ -12,7 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// VerifyResult is what `slipway verify` found.
+// VerifyResult is the result of `slipway verify`.
 type VerifyResult struct {
 	Environment delivery.Environment  `json:"environment"`
 	Release     delivery.ReleaseID    `json:"release"`
@@ -23,7 +23,7 @@ type VerifyResult struct {
 	Notes       []string              `json:"notes,omitempty"` // what the target tells besides, such as its autoscalers
 }
 
-// Verify asks what serves, as the pipeline does after a deploy, and changes nothing.
+// Verify probes the deployed release as a run does after a deploy, and changes nothing.
 func (a *App) Verify(ctx context.Context, env delivery.Environment) (v VerifyResult, err error) {
 	err = a.withSession(ctx, func(s *session) error {
 		v, err = s.verify(ctx, env)

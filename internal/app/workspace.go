@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// Workspace is where a project is.
+// Workspace is the location of a project.
 type Workspace struct {
 	Repository string // absolute folder with slipway.yaml
 	Home       string // absolute folder of the state
@@ -47,9 +47,9 @@ func (a *App) workspaceAt(dir string) (Workspace, error) {
 	return Workspace{Repository: dir, Home: home}, nil
 }
 
-// prepareHome makes the state folder, which git is told to leave alone. Linters that
-// heed what git is told in the folders above them (ruff) have to see the checkouts
-// in it all the same: for them the nearest word counts, for git the outermost.
+// prepareHome creates the state folder with a .gitignore that makes git ignore it.
+// Linters that respect .gitignore in parent folders (ruff) must nevertheless see the
+// checkouts in it: for them the nearest file counts, for git the outermost.
 func prepareHome(home string) error {
 	err := writeIfAbsent(filepath.Join(home, ".gitignore"), "*\n")
 	if err == nil {
@@ -65,7 +65,7 @@ func prepareHome(home string) error {
 	return f
 }
 
-// writeIfAbsent writes a file unless there is one.
+// writeIfAbsent writes a file unless it exists.
 func writeIfAbsent(path, text string) error {
 	if _, err := os.Stat(path); err == nil {
 		return nil

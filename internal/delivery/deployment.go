@@ -50,6 +50,17 @@ type Deployment struct {
 	EndedAt     time.Time       `json:"ended_at,omitzero"`
 }
 
+// Health is the state of the service in an environment.
+type Health string
+
+// The states of a service.
+const (
+	Healthy       Health = "healthy"  // every replica of the recorded release is ready
+	Degraded      Health = "degraded" // some replicas are not ready, or the release is not the recorded one
+	Down          Health = "down"     // no replica is ready
+	UnknownHealth Health = "unknown"  // the target is unreachable
+)
+
 // Outcome is how a step or a run ended.
 type Outcome string
 
