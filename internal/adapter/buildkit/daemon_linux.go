@@ -15,6 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/flock"
+	"github.com/slipway-cd/slipway/internal/wait"
 )
 
 const (
@@ -49,7 +51,7 @@ func (d *daemon) acquire(ctx context.Context, say func(string)) (release func(),
 		return nil, err
 	}
 	for range 5 {
-		held, err := d.lock(ctx, "use.lock", unix.LOCK_SH, func() {})
+		held, err := d.lock(ctx, "use.lock", flock.LockFileShared, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -74,7 +76,7 @@ func (d *daemon) acquire(ctx context.Context, say func(string)) (release func(),
 // restart starts it, alone; one that runs in another way is ended first, once the
 // builds that it does are done.
 func (d *daemon) restart(ctx context.Context, want settings, say func(string)) error {
-	held, err := d.lock(ctx, "use.lock", unix.LOCK_EX, func() { say("waiting for another build before restarting BuildKit") })
+	held, err := d.lock(ctx, "use.lock", flock.LockFile, func() { say("waiting for another build before restarting BuildKit") })
 	if err != nil {
 		return err
 	}
@@ -101,7 +103,11 @@ func (d *daemon) stop(ctx context.Context) error {
 		return err
 	}
 	defer f.Close()
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	free, err := flock.Try(f)
+	if err != nil {
+		return err
+	}
+	if !free {
 		return fault.New(fault.Conflict, "stop BuildKit in %s: a build is in progress", d.dir).Hint("wait for the build, or cancel it")
 	}
 	return d.terminate(ctx)
@@ -120,7 +126,7 @@ func (d *daemon) terminate(ctx context.Context) error {
 		}
 		until := time.Now().Add(startTimeout)
 		for d.alive() && time.Now().Before(until) {
-			if err := pause(ctx); err != nil {
+			if err := wait.Sleep(ctx, pollInterval); err != nil {
 				return fmt.Errorf("wait for BuildKit to end: %w", err)
 			}
 		}
@@ -180,7 +186,7 @@ func (d *daemon) waitReady(ctx context.Context, ended <-chan struct{}) error {
 		if time.Now().After(until) {
 			return fmt.Errorf("no response within %s: %w", startTimeout, err)
 		}
-		if err := pause(ctx); err != nil {
+		if err := wait.Sleep(ctx, pollInterval); err != nil {
 			return err
 		}
 	}
@@ -225,14 +231,10 @@ func (d *daemon) running() string {
 	return string(raw)
 }
 
-// alive asks the lock that the daemon holds.
+// alive reports whether the daemon runs: it holds this lock until it has exited.
 func (d *daemon) alive() bool {
-	f, err := os.OpenFile(d.file("alive.lock"), os.O_RDWR, 0)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+	held, err := flock.Held(d.file("alive.lock"))
+	return held && err == nil
 }
 
 func (d *daemon) open(name string) (*os.File, error) {
@@ -247,39 +249,16 @@ func (d *daemon) open(name string) (*os.File, error) {
 	return f, nil
 }
 
-// lock takes a lock, which goes with the file's last holder. busy is called once
+// lock takes a lock, which goes with the file's last holder. onBusy is called once
 // while another process holds it.
-func (d *daemon) lock(ctx context.Context, name string, how int, busy func()) (*os.File, error) {
+func (d *daemon) lock(ctx context.Context, name string, take func(context.Context, *os.File, func()) error, onBusy func()) (*os.File, error) {
 	f, err := d.open(name)
 	if err != nil {
 		return nil, err
 	}
-	for waited := false; ; waited = true {
-		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
-		if err == nil {
-			return f, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			_ = f.Close()
-			return nil, fmt.Errorf("lock BuildKit in %s: %w", d.dir, err)
-		}
-		if !waited {
-			busy()
-		}
-		if err := pause(ctx); err != nil {
-			_ = f.Close()
-			return nil, fmt.Errorf("wait for BuildKit in %s: %w", d.dir, err)
-		}
+	if err := take(ctx, f, onBusy); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("wait for BuildKit in %s: %w", d.dir, err)
 	}
-}
-
-func pause(ctx context.Context) error {
-	timer := time.NewTimer(pollInterval)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return f, nil
 }

@@ -2,18 +2,21 @@ package buildkit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/slipway-cd/slipway/internal/flock"
+	"github.com/slipway-cd/slipway/internal/wait"
 )
 
 // idleTime is how long a BuildKit of ours stays warm without a build.
 const idleTime = time.Hour
+
+// aliveInterval is how often the watcher looks whether the daemon still runs.
+const aliveInterval = time.Second
 
 // markUsed notes that it is used.
 func (d *daemon) markUsed() {
@@ -51,23 +54,15 @@ func StopWhenIdle(ctx context.Context, args []string) (code int) {
 	d := &daemon{dir: args[0]}
 	// The keeper of a daemon that ended just now may not have noticed yet.
 	short, cancel := context.WithTimeout(ctx, startTimeout)
-	one, err := d.lock(short, "keeper.lock", unix.LOCK_EX, func() {})
+	one, err := d.lock(short, "keeper.lock", flock.LockFile, nil)
 	cancel()
 	if err != nil {
 		return 0
 	}
 	defer one.Close()
-	ended := d.exited()
-	for {
-		wait := time.NewTimer(d.remaining(idle))
-		select {
-		case <-ended:
-			wait.Stop()
+	for d.alive() {
+		if wait.Sleep(ctx, min(d.remaining(idle), aliveInterval)) != nil {
 			return 0
-		case <-ctx.Done():
-			wait.Stop()
-			return 0
-		case <-wait.C:
 		}
 		if d.remaining(idle) > pollInterval {
 			continue
@@ -77,6 +72,7 @@ func StopWhenIdle(ctx context.Context, args []string) (code int) {
 		}
 		d.markUsed()
 	}
+	return 0
 }
 
 // remaining is how long it may still be idle.
@@ -86,21 +82,4 @@ func (d *daemon) remaining(idle time.Duration) time.Duration {
 		return pollInterval
 	}
 	return max(idle-time.Since(info.ModTime()), pollInterval)
-}
-
-// exited is closed when the daemon has let go of its lock.
-func (d *daemon) exited() <-chan struct{} {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f, err := d.open("alive.lock")
-		if err != nil {
-			return
-		}
-		defer f.Close()
-		for errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH), unix.EINTR) {
-			continue
-		}
-	}()
-	return done
 }

@@ -12,9 +12,8 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/flock"
 )
 
 const (
@@ -144,7 +143,7 @@ func (d *daemon) start(ctx context.Context, want settings) error {
 	}
 	defer log.Close()
 	// It is free, except while another process checks whether it is.
-	alive, err := d.lock(ctx, "alive.lock", unix.LOCK_EX, func() {})
+	alive, err := d.lock(ctx, "alive.lock", flock.LockFile, nil)
 	if err != nil {
 		return err
 	}
