@@ -95,7 +95,7 @@ func (b *Builder) Build(ctx context.Context, o port.BuildRequest, out io.Writer)
 	}
 	defer release()
 	w := buildJob{
-		client: c, order: o, source: at, hush: newHush(o.Dockerfile.Secrets),
+		client: c, order: o, source: at, redactor: newRedactor(o.Dockerfile.Secrets),
 		local: e.local,
 	}
 	if b.c.Dir != "" {

@@ -138,11 +138,11 @@ func TestDockerEngines(t *testing.T) {
 }
 
 func TestHush(t *testing.T) {
-	h := newHush(map[string][]byte{"a": []byte("abcdef"), "b": []byte("abcdefgh"), "c": []byte("x"), "d": []byte("first line\n  second line  \n"), "e": nil})
-	if got := h.text("abcdefgh abcdef x first line second line"); got != "*** *** x *** ***" {
+	h := newRedactor(map[string][]byte{"a": []byte("abcdef"), "b": []byte("abcdefgh"), "c": []byte("x"), "d": []byte("first line\n  second line  \n"), "e": nil})
+	if got := h.Text("abcdefgh abcdef x first line second line"); got != "*** *** x *** ***" {
 		t.Errorf("%q", got)
 	}
-	if got := newHush(nil).text("as it is"); got != "as it is" {
+	if got := newRedactor(nil).Text("as it is"); got != "as it is" {
 		t.Errorf("%q", got)
 	}
 }

@@ -24,7 +24,7 @@ func (w buildJob) toFault(ctx context.Context, act string, err error, seen *prog
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", act, context.Cause(ctx))
 	}
-	text := w.hush.text(stripPrefixes(err.Error()))
+	text := w.redactor.Text(stripPrefixes(err.Error()))
 	at, line := w.dockerfileLine(err)
 	kind, hint := classify(text, at != "")
 	var exit *gateway.ExitError
@@ -95,7 +95,7 @@ func (w buildJob) dockerfileLine(err error) (at, line string) {
 		if n < 1 || n > len(lines) {
 			continue
 		}
-		return fmt.Sprintf("%s:%d", path.Clean(w.order.Dockerfile.Path), n), w.hush.text(oneLine(lines[n-1]))
+		return fmt.Sprintf("%s:%d", path.Clean(w.order.Dockerfile.Path), n), w.redactor.Text(oneLine(lines[n-1]))
 	}
 	return "", ""
 }

@@ -36,7 +36,7 @@ func TestExplain(t *testing.T) {
 		"rpc error: code = Unavailable desc = error reading from server: EOF":                                       {fault.Unavailable, "stopped during"},
 		"something else altogether": {fault.Internal, ""},
 	} {
-		err := job(nil).toFault(t.Context(), "build Dockerfile of api", errors.New(said), newProgress(&bytes.Buffer{}, newHush(nil), func(string) {}))
+		err := job(nil).toFault(t.Context(), "build Dockerfile of api", errors.New(said), newProgress(&bytes.Buffer{}, newRedactor(nil), func(string) {}))
 		if !fault.Is(err, want.kind) || want.hint == "" != (fault.HintOf(err) == "") || !strings.Contains(fault.HintOf(err), want.hint) {
 			t.Errorf("%s:\n%v, %s (%s)", said, err, fault.KindOf(err), fault.HintOf(err))
 		}
@@ -49,7 +49,7 @@ func TestExplain(t *testing.T) {
 func job(secrets map[string][]byte) buildJob {
 	return buildJob{
 		order:  port.BuildRequest{Service: "api", Dockerfile: &port.Dockerfile{Path: "server/Dockerfile", Secrets: secrets}},
-		source: source{file: "Dockerfile"}, hush: newHush(secrets),
+		source: source{file: "Dockerfile"}, redactor: newRedactor(secrets),
 	}
 }
 
@@ -62,7 +62,7 @@ func TestExplainPlaces(t *testing.T) {
 		})
 	}
 	exit := placed(fmt.Errorf("process \"/bin/sh\" did not complete successfully: %w", &gateway.ExitError{ExitCode: 137}))
-	err := job(nil).toFault(t.Context(), "build", exit, newProgress(&bytes.Buffer{}, newHush(nil), func(string) {}))
+	err := job(nil).toFault(t.Context(), "build", exit, newProgress(&bytes.Buffer{}, newRedactor(nil), func(string) {}))
 	if want := "server/Dockerfile:2: RUN --mount=type=secret,id=pip \\: exit code 137 (killed: out of memory?)"; !fault.Is(err, fault.Failed) || err.Error() != want || fault.HintOf(err) != secretHint {
 		t.Errorf("%v (%s)", err, fault.HintOf(err))
 	}

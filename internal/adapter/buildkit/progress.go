@@ -12,6 +12,8 @@ import (
 
 	"github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/slipway-cd/slipway/internal/redact"
 )
 
 const (
@@ -25,7 +27,7 @@ const (
 // [runtime 3/7] RUN pip install", and one short line that replaces the last.
 type progress struct {
 	onProgress func(string)
-	hush       hush
+	redactor   *redact.Redactor
 
 	mu         sync.Mutex
 	log        io.Writer // nil once the listener is gone
@@ -47,8 +49,8 @@ type vertex struct {
 	transferred map[string]bool
 }
 
-func newProgress(log io.Writer, h hush, say func(string)) *progress {
-	return &progress{onProgress: say, hush: h, log: log, vertices: map[digest.Digest]*vertex{}, pins: map[string]bool{}}
+func newProgress(log io.Writer, r *redact.Redactor, say func(string)) *progress {
+	return &progress{onProgress: say, redactor: r, log: log, vertices: map[digest.Digest]*vertex{}, pins: map[string]bool{}}
 }
 
 // consume reports until the status channel is closed.
@@ -102,7 +104,7 @@ func (s *progress) beginVertex(v *client.Vertex) {
 	if v.Started == nil || p.started != nil {
 		return
 	}
-	p.started, p.name = v.Started, s.hush.text(oneLine(v.Name))
+	p.started, p.name = v.Started, s.redactor.Text(oneLine(v.Name))
 	for _, pin := range pinned.FindAllStringSubmatch(v.Name, -1) {
 		s.pins[pin[1]] = true
 	}
@@ -185,7 +187,7 @@ func (s *progress) flush(p *vertex, stream int, at *time.Time) {
 
 func (s *progress) writeOutput(p *vertex, text string, at time.Time) {
 	text = strings.TrimRight(text, "\r")
-	text = s.hush.text(text[strings.LastIndexByte(text, '\r')+1:]) // a bar that was drawn again and again
+	text = s.redactor.Text(text[strings.LastIndexByte(text, '\r')+1:]) // a bar that was drawn again and again
 	if len(text) > maxLineBytes {
 		text = text[:maxLineBytes] + "..."
 	}
@@ -205,7 +207,7 @@ func (s *progress) writeLine(p *vertex, text string) {
 		s.numbered++
 		p.number = s.numbered
 	}
-	fmt.Fprintf(s.log, "#%d %s\n", p.number, s.hush.text(text))
+	fmt.Fprintf(s.log, "#%d %s\n", p.number, s.redactor.Text(text))
 }
 
 func (s *progress) showStatus(text string) {

@@ -21,7 +21,7 @@ func TestStory(t *testing.T) {
 	from, run := digest.FromString("from"), digest.FromString("run")
 	var log bytes.Buffer
 	var said []string
-	s := newProgress(&log, newHush(map[string][]byte{"a": []byte("hunter2\nsecond line\nabc")}), func(text string) { said = append(said, text) })
+	s := newProgress(&log, newRedactor(map[string][]byte{"a": []byte("hunter2\nsecond line\nabc")}), func(text string) { said = append(said, text) })
 	updates := make(chan *client.SolveStatus)
 	told := make(chan struct{})
 	go func() { defer close(told); s.consume(updates) }()
@@ -75,7 +75,7 @@ func TestStory(t *testing.T) {
 // TestLongLines: what has no end does not fill the memory.
 func TestLongLines(t *testing.T) {
 	var log bytes.Buffer
-	s := newProgress(&log, newHush(nil), func(string) {})
+	s := newProgress(&log, newRedactor(nil), func(string) {})
 	chunk := bytes.Repeat([]byte("x"), maxPartialBytes/2)
 	for range 9 {
 		s.update(&client.SolveStatus{Logs: []*client.VertexLog{{Vertex: "v", Data: chunk}}})

@@ -25,6 +25,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/redact"
 )
 
 // fileTime is the latest time that a file in a layer may bear. It is the same for
@@ -42,7 +43,7 @@ type buildJob struct {
 	client   *client.Client
 	order    port.BuildRequest
 	source   source
-	hush     hush
+	redactor *redact.Redactor
 	cacheDir string // folder that remembers what layers became
 	local    bool   // BuildKit is on this machine
 }
@@ -63,7 +64,7 @@ func (w buildJob) build(ctx context.Context, log io.Writer) (port.BuiltImage, er
 	if err != nil {
 		return port.BuiltImage{}, err
 	}
-	seen := newProgress(log, w.hush, progressFunc(w.order))
+	seen := newProgress(log, w.redactor, progressFunc(w.order))
 	resp, err := w.solve(ctx, opt, seen)
 	if err != nil {
 		return port.BuiltImage{}, w.toFault(ctx, act, err, seen)
