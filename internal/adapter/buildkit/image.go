@@ -10,6 +10,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/ocilayout"
 )
 
 // rewriteImage brings the layers into their final form and makes the configuration
@@ -20,7 +21,7 @@ func (l layout) rewriteImage(m *manifest) error {
 		Config  map[string]json.RawMessage `json:"config"`
 		RootFS  ocispecs.RootFS            `json:"rootfs"`
 	}
-	raw, err := l.readBlob(delivery.Digest(m.Config.Digest))
+	raw, err := ocilayout.Layout(l.dir).ReadBlob(delivery.Digest(m.Config.Digest))
 	if err == nil {
 		err = json.Unmarshal(raw, &c)
 	}

@@ -2,8 +2,6 @@ package buildkit
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,14 +13,13 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/slipway-cd/slipway/internal/atomicfile"
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/ocilayout"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-const (
-	maxManifest = 4 << 20 // bytes of a manifest, an index or an image's configuration
-	maxDepth    = 3       // indexes in indexes
-)
+const maxDepth = 3 // indexes in indexes
 
 // origin is what an image says about where it comes from.
 type origin struct {
@@ -77,7 +74,7 @@ func (l layout) rewrite(d ocispecs.Descriptor, depth int) (ocispecs.Descriptor, 
 		return d, errors.New("the image's indexes are nested too deeply")
 	}
 	var m manifest
-	raw, err := l.readBlob(delivery.Digest(d.Digest))
+	raw, err := ocilayout.Layout(l.dir).ReadBlob(delivery.Digest(d.Digest))
 	if err == nil {
 		err = json.Unmarshal(raw, &m)
 	}
@@ -151,36 +148,15 @@ func patchJSON(raw []byte, keys map[string]any, texts string, more map[string]st
 	return json.Marshal(object) // its keys are sorted
 }
 
-// readBlob gives a small blob that is what its digest says.
-func (l layout) readBlob(d delivery.Digest) ([]byte, error) {
-	if !d.Valid() {
-		return nil, fmt.Errorf("%q is not a valid digest", d)
-	}
-	info, err := os.Stat(l.blob(d))
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() > maxManifest {
-		return nil, fmt.Errorf("%d bytes are too many", info.Size())
-	}
-	raw, err := os.ReadFile(l.blob(d))
-	if err == nil && sum(raw) != d {
-		err = errors.New("it is damaged")
-	}
-	return raw, err
-}
-
 // writeBlob puts a blob beside the others and describes it.
 func (l layout) writeBlob(d ocispecs.Descriptor, raw []byte) (ocispecs.Descriptor, error) {
-	to := l.blob(sum(raw))
-	if err := os.WriteFile(to+".new", raw, 0o644); err != nil {
+	sum := delivery.DigestOf(raw)
+	// Not in place: a file of that name may be a link to a blob of another image.
+	if err := atomicfile.Write(l.blob(sum), raw, 0o644); err != nil {
 		return d, err
 	}
-	if err := os.Rename(to+".new", to); err != nil {
-		return d, err
-	}
-	l.kept[sum(raw)] = int64(len(raw))
-	d.Digest, d.Size, d.Annotations = digest.Digest(sum(raw)), int64(len(raw)), nil
+	l.kept[sum] = int64(len(raw))
+	d.Digest, d.Size, d.Annotations = digest.Digest(sum), int64(len(raw)), nil
 	return d, nil
 }
 
@@ -224,7 +200,7 @@ func (l layout) removeUnused() error {
 		return err
 	}
 	for _, e := range blobs {
-		if _, ours := l.kept[delivery.Digest("sha256:"+e.Name())]; !ours {
+		if _, ours := l.kept[delivery.DigestFromHex(e.Name())]; !ours {
 			if err := os.Remove(filepath.Join(l.dir, "blobs", "sha256", e.Name())); err != nil {
 				return err
 			}
@@ -234,10 +210,5 @@ func (l layout) removeUnused() error {
 }
 
 func (l layout) blob(d delivery.Digest) string {
-	return filepath.Join(l.dir, "blobs", "sha256", d.Hex())
-}
-
-func sum(raw []byte) delivery.Digest {
-	s := sha256.Sum256(raw)
-	return delivery.Digest("sha256:" + hex.EncodeToString(s[:]))
+	return ocilayout.Layout(l.dir).BlobPath(d)
 }

@@ -76,18 +76,18 @@ func TestFinishKeeps(t *testing.T) {
 	l := layout{dir: from.Layout}
 	config := []byte(`{"architecture":"amd64","os":"linux","created":"2000-01-01T00:00:00Z","own":{"x":1},"config":{"User":"1000","Labels":{"a":"b","org.opencontainers.image.revision":"old"}},` +
 		`"history":[{"created":"1999-05-05T00:00:00Z","created_by":"base"},{"created":"2000-01-01T00:00:00Z","created_by":"RUN x"},{"created_by":"no time"}],"rootfs":{"type":"layers","diff_ids":[]}}`)
-	if err := os.WriteFile(l.blob(sum(config)), config, 0o644); err != nil {
+	if err := os.WriteFile(l.blob(delivery.DigestOf(config)), config, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	manifest, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": []any{},
-		"config": map[string]any{"mediaType": "application/vnd.oci.image.config.v1+json", "digest": sum(config), "size": len(config)}})
+		"config": map[string]any{"mediaType": "application/vnd.oci.image.config.v1+json", "digest": delivery.DigestOf(config), "size": len(config)}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(l.blob(sum(manifest)), manifest, 0o644); err != nil {
+	if err := os.WriteFile(l.blob(delivery.DigestOf(manifest)), manifest, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := end(t, from.Layout, sum(manifest)); err != nil {
+	if _, err := end(t, from.Layout, delivery.DigestOf(manifest)); err != nil {
 		t.Fatal(err)
 	}
 	var all strings.Builder
@@ -120,16 +120,16 @@ func TestFinishRefuses(t *testing.T) {
 			return put(t, from, from.Digest, []byte(`{}`))
 		},
 		"neither image nor index": func(t *testing.T, from port.BuiltImage) delivery.Digest {
-			return put(t, from, sum([]byte(`{"mediaType":"x"}`)), []byte(`{"mediaType":"x"}`))
+			return put(t, from, delivery.DigestOf([]byte(`{"mediaType":"x"}`)), []byte(`{"mediaType":"x"}`))
 		},
 		"no JSON": func(t *testing.T, from port.BuiltImage) delivery.Digest {
-			return put(t, from, sum([]byte(`<html>`)), []byte(`<html>`))
+			return put(t, from, delivery.DigestOf([]byte(`<html>`)), []byte(`<html>`))
 		},
 		"nested without end": func(t *testing.T, from port.BuiltImage) delivery.Digest {
 			d := from.Digest
 			for range maxDepth {
 				raw := []byte(`{"manifests":[{"digest":"` + string(d) + `"}]}`)
-				d = put(t, from, sum(raw), raw)
+				d = put(t, from, delivery.DigestOf(raw), raw)
 			}
 			return d
 		},

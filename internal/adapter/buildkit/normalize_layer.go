@@ -5,7 +5,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/klauspost/pgzip"
 
+	"github.com/slipway-cd/slipway/internal/atomicfile"
 	"github.com/slipway-cd/slipway/internal/blob"
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
@@ -106,7 +106,7 @@ func (s *hashingWriter) Write(p []byte) (int, error) {
 }
 
 func (s *hashingWriter) digest() delivery.Digest {
-	return delivery.Digest("sha256:" + hex.EncodeToString(s.hash.Sum(nil)))
+	return delivery.DigestFromHash(s.hash)
 }
 
 // layerCacheAge is how long a layer that no build uses any more is remembered.
@@ -141,7 +141,7 @@ func (m layerCache) store(original delivery.Digest, p normalizedLayer) {
 	if err != nil || m.dir == "" || os.MkdirAll(m.dir, 0o700) != nil {
 		return
 	}
-	if os.WriteFile(m.file(original)+".new", raw, 0o600) != nil || os.Rename(m.file(original)+".new", m.file(original)) != nil {
+	if atomicfile.Write(m.file(original), raw, 0o600) != nil {
 		return
 	}
 	old, _ := filepath.Glob(filepath.Join(m.dir, "*")) // none is fine

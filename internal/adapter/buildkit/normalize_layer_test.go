@@ -76,7 +76,7 @@ func pressBytes(t *testing.T, raw []byte) (normalizedLayer, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sum(out) != p.Digest || int64(len(out)) != p.Size {
+	if delivery.DigestOf(out) != p.Digest || int64(len(out)) != p.Size {
 		t.Errorf("%+v is not what was written", p)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*.new")); len(left) > 0 {
@@ -106,8 +106,8 @@ func TestPress(t *testing.T) {
 		t.Fatal(err)
 	}
 	plain, err := io.ReadAll(z)
-	if err != nil || sum(plain) != want.DiffID {
-		t.Errorf("the archive is %s, not %s: %v", sum(plain), want.DiffID, err)
+	if err != nil || delivery.DigestOf(plain) != want.DiffID {
+		t.Errorf("the archive is %s, not %s: %v", delivery.DigestOf(plain), want.DiffID, err)
 	}
 	r := tar.NewReader(bytes.NewReader(plain))
 	for _, name := range []string{"app/", "app/new", "app/old", "app/link", ".wh.gone"} {
