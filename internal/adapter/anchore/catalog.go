@@ -19,6 +19,7 @@ import (
 	"github.com/anchore/syft/syft/source"
 	"github.com/anchore/syft/syft/source/stereoscopesource"
 
+	"github.com/slipway-cd/slipway/internal/atomicfile"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -138,20 +139,9 @@ func syftConfig() *syft.CreateSBOMConfig {
 
 // writeFile writes a file whole or not at all.
 func writeFile(file string, data []byte) error {
-	dir := filepath.Dir(file)
-	err := os.MkdirAll(dir, 0o755)
-	var tmp *os.File
+	err := os.MkdirAll(filepath.Dir(file), 0o755)
 	if err == nil {
-		tmp, err = os.CreateTemp(dir, ".new-")
-	}
-	if err != nil {
-		return writeError(file, err)
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(data)
-	err = errors.Join(err, tmp.Chmod(0o644), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), file)
+		err = atomicfile.Write(file, data, 0o644)
 	}
 	if err != nil {
 		return writeError(file, err)

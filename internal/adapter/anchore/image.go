@@ -1,20 +1,17 @@
 package anchore
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/ocilayout"
 )
 
 // platform is an image for one processor.
@@ -30,103 +27,79 @@ func platforms(dir string, d delivery.Digest) ([]platform, error) {
 	if !d.Valid() {
 		return nil, fault.New(fault.Internal, "scan: invalid digest %q", d)
 	}
-	index, err := layout.ImageIndexFromPath(dir)
+	found, err := readPlatforms(ocilayout.Layout(dir), d)
 	if err != nil {
 		return nil, corruptImage(dir, err)
 	}
-	hash, err := v1.NewHash(string(d))
-	if err != nil {
-		return nil, corruptImage(dir, err)
-	}
-	if err := checkBlob(dir, hash); err != nil {
-		return nil, corruptImage(dir, err)
-	}
-	top, err := index.IndexManifest()
-	if err != nil {
-		return nil, corruptImage(dir, err)
-	}
-	for _, m := range top.Manifests {
-		if m.Digest != hash {
-			continue
-		}
-		all, err := imagesBelow(dir, index, m)
-		if err == nil && len(all) == 0 {
-			err = errors.New("the index lists no image")
-		}
-		if err != nil {
-			return nil, corruptImage(dir, err)
-		}
-		return all, nil
-	}
-	return nil, corruptImage(dir, fmt.Errorf("the layout does not list %s", d))
+	return found, nil
 }
 
-// imagesBelow is the image that a descriptor names, or those of an index.
-func imagesBelow(dir string, parent v1.ImageIndex, m v1.Descriptor) ([]platform, error) {
-	if err := checkBlob(dir, m.Digest); err != nil {
-		return nil, err
-	}
-	if !m.MediaType.IsIndex() {
-		if p := m.Platform; p != nil && p.OS == "unknown" {
-			return nil, nil // an attestation that BuildKit puts beside the images
-		}
-		img, err := parent.Image(m.Digest)
-		if err != nil {
-			return nil, err
-		}
-		return []platform{{delivery.Digest(m.Digest.String()), img}}, checkBlobs(dir, img)
-	}
-	index, err := parent.ImageIndex(m.Digest)
+func readPlatforms(l ocilayout.Layout, d delivery.Digest) ([]platform, error) {
+	listed, err := l.Contains(d)
 	if err != nil {
 		return nil, err
 	}
-	names, err := index.IndexManifest()
+	if !listed {
+		return nil, fmt.Errorf("the layout does not list %s", d)
+	}
+	images, err := l.Images(d)
 	if err != nil {
 		return nil, err
 	}
 	var all []platform
-	for _, one := range names.Manifests {
-		if one.MediaType.IsIndex() {
-			return nil, errors.New("an index within an index")
+	for _, img := range images {
+		for _, b := range append([]ocilayout.Descriptor{*img.Manifest.Config}, img.Manifest.Layers...) {
+			if err := checkBlob(l, b.Digest); err != nil {
+				return nil, err
+			}
 		}
-		some, err := imagesBelow(dir, index, one)
+		opened, err := open(l, img)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, some...)
+		all = append(all, platform{img.Descriptor.Digest, opened})
 	}
 	return all, nil
 }
 
-func checkBlobs(dir string, img v1.Image) error {
-	m, err := img.Manifest()
+// open returns the image as the cataloger reads it.
+func open(l ocilayout.Layout, img ocilayout.Image) (v1.Image, error) {
+	index, err := layout.ImageIndexFromPath(string(l))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, b := range append([]v1.Descriptor{m.Config}, m.Layers...) {
-		if err := checkBlob(dir, b.Digest); err != nil {
-			return err
+	if img.Index != "" {
+		hash, err := v1.NewHash(string(img.Index))
+		if err != nil {
+			return nil, err
+		}
+		if index, err = index.ImageIndex(hash); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	hash, err := v1.NewHash(string(img.Descriptor.Digest))
+	if err != nil {
+		return nil, err
+	}
+	return index.Image(hash)
 }
 
-// checkBlob reads a blob of the layout and holds it against its name.
-func checkBlob(dir string, h v1.Hash) error {
-	if h.Algorithm != "sha256" {
-		return fmt.Errorf("%s is not a SHA-256 digest", h)
+// checkBlob reads a blob of the layout and compares its content with its digest.
+func checkBlob(l ocilayout.Layout, d delivery.Digest) error {
+	if !d.Valid() {
+		return fmt.Errorf("invalid digest %q", d)
 	}
-	f, err := os.Open(filepath.Join(dir, "blobs", h.Algorithm, h.Hex))
+	f, err := os.Open(l.BlobPath(d))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
+	got, _, err := delivery.DigestReader(f)
+	if err != nil {
 		return err
 	}
-	if got := hex.EncodeToString(sum.Sum(nil)); got != h.Hex {
-		return fmt.Errorf("blob %s has other content", h)
+	if got != d {
+		return fmt.Errorf("blob %s has other content", d)
 	}
 	return nil
 }

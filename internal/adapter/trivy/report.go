@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/ocilayout"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -90,9 +91,9 @@ func parse(raw []byte) (document, error) {
 }
 
 // checkImage returns an error if the report is on another image.
-func (d document) checkImage(img manifest) error {
-	if d.Metadata.ImageID != string(img.config) {
-		return fmt.Errorf("the report is on image %q, not on %s", d.Metadata.ImageID, img.config)
+func (d document) checkImage(img ocilayout.Image) error {
+	if d.Metadata.ImageID != string(img.Manifest.Config.Digest) {
+		return fmt.Errorf("the report is on image %q, not on %s", d.Metadata.ImageID, img.Manifest.Config.Digest)
 	}
 	return nil
 }

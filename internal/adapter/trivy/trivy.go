@@ -17,6 +17,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/flock"
+	"github.com/slipway-cd/slipway/internal/ocilayout"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -84,14 +85,14 @@ func (s *Scanner) Scan(ctx context.Context, o port.ScanRequest) (port.ScanReport
 }
 
 // scanPlatform adds the report on the image of one platform.
-func (s *Scanner) scanPlatform(ctx context.Context, program, layout string, img manifest, report *port.ScanReport) error {
+func (s *Scanner) scanPlatform(ctx context.Context, program, layout string, img ocilayout.Image, report *port.ScanReport) error {
 	dir, err := os.MkdirTemp("", "slipway-trivy-")
 	if err != nil {
 		return fault.New(fault.Exhausted, "create a temporary folder for trivy").Cause(err)
 	}
 	defer os.RemoveAll(dir)
 	imageDir := filepath.Join(dir, "image")
-	if err := img.alone(layout, imageDir); err != nil {
+	if err := isolate(img, layout, imageDir); err != nil {
 		return err
 	}
 	reportPath := filepath.Join(dir, "answer.json")

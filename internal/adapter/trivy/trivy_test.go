@@ -89,7 +89,7 @@ func configOf(img port.BuiltImage) delivery.Digest {
 	if err != nil {
 		return ""
 	}
-	return all[0].config
+	return all[0].Manifest.Config.Digest
 }
 
 func TestScanner_Conformance(t *testing.T) {
@@ -208,7 +208,7 @@ func TestScan_IgnoresUserSettings(t *testing.T) {
 func TestScan_EveryPlatform(t *testing.T) {
 	both := porttest.WriteIndex(t, t.TempDir(), image(t), porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "y", Body: "z"}}))
 	found, err := images(both.Layout, both.Digest)
-	if err != nil || len(found) != 2 || found[0].config == found[1].config {
+	if err != nil || len(found) != 2 || found[0].Manifest.Config.Digest == found[1].Manifest.Config.Digest {
 		t.Errorf("images = %+v, %v; want two different ones", found, err)
 	}
 	if _, err := scan(t, fakeTrivy{report: reportOn(both, debian, osResult(basePkg))}.install(t), both); !fault.Is(err, fault.Unavailable) {
