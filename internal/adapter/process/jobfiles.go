@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/slipway-cd/slipway/internal/atomicfile"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
@@ -42,14 +43,5 @@ func writeJSON(folder, name string, v any) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(folder, name+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(raw)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), filepath.Join(folder, name))
+	return atomicfile.Write(filepath.Join(folder, name), raw, 0o600)
 }
