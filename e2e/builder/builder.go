@@ -19,6 +19,7 @@ import (
 	"syscall"
 
 	"github.com/slipway-cd/slipway/e2e/prebuild"
+	"github.com/slipway-cd/slipway/internal/flock"
 )
 
 // ErrUnsupported marks what this machine can't do: no root, a package that is missing.
@@ -50,7 +51,7 @@ func Ensure(ctx context.Context, log io.Writer) (Tools, error) {
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return Tools{}, fmt.Errorf("create the folder of the programs: %w", err)
 	}
-	alone, err := prebuild.Lock(ctx, filepath.Join(bin, "buildkit.lock"), func() {})
+	alone, err := flock.Lock(ctx, filepath.Join(bin, "buildkit.lock"), nil)
 	if err != nil {
 		return Tools{}, err
 	}

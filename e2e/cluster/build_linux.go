@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/slipway-cd/slipway/e2e/prebuild"
+	"github.com/slipway-cd/slipway/internal/flock"
 )
 
 // The version that the components report; the code is that of the module's go.mod.
@@ -37,7 +38,7 @@ func Build(ctx context.Context, c Config) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(binary), 0o755); err != nil {
 		return "", fmt.Errorf("create the folder of the Kubernetes binary: %w", err)
 	}
-	lock, err := prebuild.Lock(ctx, binary+".lock", func() { logf(c.Log, "another process is building %s: waiting", binary) })
+	lock, err := flock.Lock(ctx, binary+".lock", func() { logf(c.Log, "another process is building %s: waiting", binary) })
 	if err != nil {
 		return "", err
 	}

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/slipway-cd/slipway/e2e/prebuild"
+	"github.com/slipway-cd/slipway/internal/flock"
 )
 
 // lockPath is locked by the process that runs a cluster, and records what has to be
@@ -38,7 +38,7 @@ type leftovers struct {
 // acquire waits until no other process runs a cluster, and cleans up after a killed
 // one.
 func acquire(ctx context.Context, log io.Writer) (*os.File, error) {
-	f, err := prebuild.Lock(ctx, lockPath, func() { logf(log, "another process runs a cluster on this machine: waiting until it stops") })
+	f, err := flock.Lock(ctx, lockPath, func() { logf(log, "another process runs a cluster on this machine: waiting until it stops") })
 	if err != nil {
 		return nil, err
 	}
