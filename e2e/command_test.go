@@ -155,7 +155,7 @@ func (s *started) finish(r io.Closer, read chan struct{}) {
 	overdue.Stop()
 	select {
 	case <-read:
-	case <-time.After(2 * time.Second): // somebody it started holds its output
+	case <-time.After(2 * time.Second): // a child process keeps its output open
 	}
 	r.Close()
 	<-read

@@ -34,11 +34,11 @@ type Dependencies struct {
 	Targets   map[string]port.Target
 	Reference func(delivery.Image) string
 	Trust     trust.Verifier
-	// GenerateKey makes a signing key pair as PEM, the private half sealed with
+	// GenerateKey generates a signing key pair as PEM, the private key encrypted with
 	// the passphrase.
 	GenerateKey func(passphrase []byte) (private, public []byte, err error)
-	// ServeRegistry shows the embedded registry to other tools on a loopback
-	// address until ctx ends; ready is told the address.
+	// ServeRegistry serves the embedded registry to other tools on a loopback
+	// address until ctx ends; ready is called with the address.
 	ServeRegistry func(ctx context.Context, addr string, ready func(addr string)) error
 	Shutdown      func(ctx context.Context) error // ends helpers that were kept warm between commands
 	Close         func() error
@@ -53,9 +53,9 @@ type App struct {
 	Dir     string   // where the command was given, absolute
 	Environ []string // "K=V"
 	Factory Factory
-	// Kinds are all that slipway.yaml can name.
+	// Kinds are the extensions that slipway.yaml can select.
 	Kinds extension.Set
-	// ScanDatabase is the machine's database of vulnerabilities: it belongs to no
+	// ScanDatabase is the machine's vulnerability database, which belongs to no
 	// project.
 	ScanDatabase func() port.ScanDatabase
 	Clock        func() time.Time

@@ -20,7 +20,7 @@ type Decision struct {
 	Approve bool
 	Why     string
 	By      string // empty: who runs the command
-	NoWait  bool   // only record it: whoever runs `slipway run --resume` continues
+	NoWait  bool   // only record it; `slipway run --resume` continues the run
 }
 
 // DecisionResult is the effect of a decision.

@@ -67,7 +67,7 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (VerifyR
 	if err != nil {
 		return v, err
 	}
-	if observed, err := target.Observe(ctx, s.project.Service, env); err == nil { // the verdict is there without it
+	if observed, err := target.Observe(ctx, s.project.Service, env); err == nil { // the verdict does not depend on it
 		v.Notes = observed.Notes
 	}
 	out, _, err := step.DecodeOutput[step.DeployOutput](map[string]json.RawMessage{"verify": res.Output}, "verify")

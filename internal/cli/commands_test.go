@@ -11,8 +11,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// TestCommands_JSON: with --json stdout is exactly one JSON document, whether there
-// is something to show or not.
+// With --json, stdout is exactly one JSON document, even if the result is empty.
 func TestCommands_JSON(t *testing.T) {
 	fresh, used := newProgram(t), newProgram(t)
 	if got := used.run("run", "--env", "dev"); got.code != 0 {
@@ -33,7 +32,7 @@ func TestCommands_JSON(t *testing.T) {
 	}
 }
 
-// TestCommands_Text: what people read, of commands that only read.
+// Commands that only read print readable text.
 func TestCommands_Text(t *testing.T) {
 	p := newProgram(t)
 	for args, want := range map[string]string{
@@ -91,7 +90,7 @@ func TestKeysGenerate_WritesPair(t *testing.T) {
 	}
 }
 
-// TestApprove_Decisions: what the commands record, and how they end.
+// approve and reject record their decision, and exit with its code.
 func TestApprove_Decisions(t *testing.T) {
 	waiting := step.Result{Outcome: delivery.OutcomeWaiting, Cause: "needs 1 approval"}
 	for name, c := range map[string]struct {
@@ -127,7 +126,7 @@ func TestApprove_Decisions(t *testing.T) {
 	})
 }
 
-// TestLogs_RunAndStep: a run's logs are those of all its steps, or of one.
+// logs prints the output of all steps of a run, or of one.
 func TestLogs_RunAndStep(t *testing.T) {
 	p := newProgram(t)
 	p.run("run", "--env", "dev", "--until", "build")
@@ -142,7 +141,7 @@ func TestLogs_RunAndStep(t *testing.T) {
 	}
 }
 
-// TestCleanup_Removes: files of old runs and cache entries go, the records stay.
+// cleanup removes files of old runs and cache entries, and keeps the records.
 func TestCleanup_Removes(t *testing.T) {
 	type document struct {
 		Runs         []string

@@ -6,15 +6,14 @@ import (
 	"testing"
 )
 
-// commands are all that there are, by their paths.
+// commands lists every command by its path.
 var commands = []string{
 	"init", "plan", "run", "cancel", "status", "releases", "releases show", "releases unquarantine", "models", "approve", "reject",
 	"rollback", "verify", "logs", "up", "down", "scan", "scan db", "scan db status", "scan db update", "scan db import", "cleanup",
 	"registry", "keys", "keys generate", "version",
 }
 
-// TestHelp_Examples: the help of every command has a description and examples, and
-// is not an error.
+// The help of every command has a description and examples, and exits with 0.
 func TestHelp_Examples(t *testing.T) {
 	p := newProgram(t)
 	for _, name := range append([]string{""}, commands...) {
@@ -32,7 +31,7 @@ func TestHelp_Examples(t *testing.T) {
 	}
 }
 
-// TestHelp_ListsEveryCommand: a command that is added is added to the list above.
+// The list above is complete.
 func TestHelp_ListsEveryCommand(t *testing.T) {
 	p := newProgram(t)
 	for _, group := range []string{"", "releases", "scan", "scan db", "keys"} {
@@ -47,7 +46,7 @@ func TestHelp_ListsEveryCommand(t *testing.T) {
 	}
 }
 
-// TestHelp_GroupWithoutSubcommand: a group prints its help.
+// A group without a subcommand prints its help.
 func TestHelp_GroupWithoutSubcommand(t *testing.T) {
 	p := newProgram(t)
 	for _, group := range []string{"", "scan", "scan db", "keys"} {

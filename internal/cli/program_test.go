@@ -30,8 +30,8 @@ environments:
   prod: {on: {push: main}, target: {local: {}}, approvals: 1}
 `
 
-// program is the command line on top of steps that do nothing but end as results
-// say, in a folder of its own.
+// program is the command line with fake steps that return the given results, in a
+// temporary folder.
 type program struct {
 	t       *testing.T
 	dir     string
@@ -55,7 +55,7 @@ func newProgram(t *testing.T) *program {
 	return p
 }
 
-// output is what a finished command left.
+// output is the output of a finished command.
 type output struct {
 	code           int
 	stdout, stderr string

@@ -21,7 +21,7 @@ type runReport struct {
 	Steps []struct{ Name, Outcome string }
 }
 
-// TestRun_ExitCode: the exit code tells how a run ended, with --json and without.
+// The exit code follows from the outcome of the run, with --json and without.
 func TestRun_ExitCode(t *testing.T) {
 	for name, c := range map[string]struct {
 		env     string
@@ -53,7 +53,7 @@ func TestRun_ExitCode(t *testing.T) {
 	}
 }
 
-// TestRun_Failure: people read why it failed and what to do, on stderr.
+// A failed run prints its cause and a hint to stderr.
 func TestRun_Failure(t *testing.T) {
 	p := newProgram(t)
 	p.results[step.Build] = failed("main.go:3: syntax error")
@@ -65,7 +65,7 @@ func TestRun_Failure(t *testing.T) {
 	}
 }
 
-// TestRun_Flags: each flag of run and plan has its effect.
+// Each flag of run and plan has its effect.
 func TestRun_Flags(t *testing.T) {
 	for name, c := range map[string]struct {
 		args string
@@ -116,7 +116,7 @@ func TestPlan_JSON(t *testing.T) {
 	}
 }
 
-// TestCancel_EndedRun: a run that has ended cannot be cancelled.
+// A run that has ended cannot be cancelled.
 func TestCancel_EndedRun(t *testing.T) {
 	p := newProgram(t)
 	p.run("run", "--env", "dev", "--until", "build")
@@ -125,7 +125,7 @@ func TestCancel_EndedRun(t *testing.T) {
 	}
 }
 
-// TestCancel_WaitingRun: what was asked for is exit code 0.
+// Cancelling a waiting run succeeds with exit code 0.
 func TestCancel_WaitingRun(t *testing.T) {
 	p := newProgram(t)
 	p.results[step.Approve] = step.Result{Outcome: delivery.OutcomeWaiting, Cause: "needs 1 approval"}
@@ -135,7 +135,7 @@ func TestCancel_WaitingRun(t *testing.T) {
 	}
 }
 
-// TestResume_WaitingRun: the run that is named goes on.
+// --resume continues the given run.
 func TestResume_WaitingRun(t *testing.T) {
 	p := newProgram(t)
 	p.results[step.Approve] = step.Result{Outcome: delivery.OutcomeWaiting, Cause: "needs 1 approval"}

@@ -13,8 +13,8 @@ func usageError(cmd *cobra.Command, format string, args ...any) *fault.Error {
 	return fault.New(fault.Invalid, format, args...).Hint("see `%s --help`", cmd.CommandPath())
 }
 
-// flagError gives cobra's errors about flags a type. An unknown command before
-// them is the better explanation for a flag that is unknown, too.
+// flagError turns cobra's errors about flags into usage errors. An unknown command
+// before the flags takes precedence, because it also explains unknown flags.
 func flagError(cmd *cobra.Command, err error) error {
 	if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
 		return unknownCommand(cmd, words)
@@ -22,7 +22,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	return usageError(cmd, "%s", err)
 }
 
-// group makes a command of others. Without a subcommand it prints its help.
+// group turns cmd into a parent of the children. Without a subcommand it prints its help.
 func group(cmd *cobra.Command, children ...*cobra.Command) *cobra.Command {
 	cmd.AddCommand(children...)
 	cmd.Args = unknownCommand
@@ -31,7 +31,7 @@ func group(cmd *cobra.Command, children ...*cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// unknownCommand accepts no arguments: what is left is a misspelt subcommand.
+// unknownCommand accepts no arguments: the first one is a misspelt subcommand.
 func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

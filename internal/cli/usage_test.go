@@ -7,8 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestUsage_Refused: a command line that cannot be carried out ends with exit code
-// 2, and says what is wrong and what to do.
+// An invalid command line exits with 2, and prints what is wrong and what to do.
 func TestUsage_Refused(t *testing.T) {
 	p := newProgram(t)
 	for name, c := range map[string]struct {
@@ -71,7 +70,7 @@ func TestUsage_Refused(t *testing.T) {
 	}
 }
 
-// TestUsage_RefusedJSON: with --json an error is a document too.
+// With --json, an error is a JSON document, too.
 func TestUsage_RefusedJSON(t *testing.T) {
 	type document struct{ Error, Kind, Hint string }
 	p := newProgram(t)
@@ -93,8 +92,7 @@ func TestUsage_RefusedJSON(t *testing.T) {
 	}
 }
 
-// TestUsage_Unavailable: what is not the fault of the command line is not exit
-// code 2.
+// Failures that the command line did not cause do not exit with 2.
 func TestUsage_Unavailable(t *testing.T) {
 	if got := newProgram(t).run("scan", "db", "update"); got.code != 1 || !strings.Contains(got.stderr, "no route to host") {
 		t.Errorf("exit code %d, want 1: %s", got.code, got.stderr)
