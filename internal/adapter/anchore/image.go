@@ -20,9 +20,9 @@ type platform struct {
 	image  v1.Image
 }
 
-// platforms finds the image in the layout: itself, or all that an index of
-// several platforms names. Every blob is what its digest says, or it is
-// fault.Corrupt: what is looked at is what is pushed.
+// platforms returns the image in the layout, or all images of a multi-platform
+// one. Every blob has the content that its digest names, or the error is
+// fault.Corrupt: what is scanned is what is pushed.
 func platforms(dir string, d delivery.Digest) ([]platform, error) {
 	if !d.Valid() {
 		return nil, fault.New(fault.Internal, "scan: invalid digest %q", d)

@@ -51,7 +51,7 @@ func (i *blobWriter) Status() (content.Status, error) {
 	return i.status, nil
 }
 
-// Digest is that of what has come.
+// Digest returns the digest of what has arrived.
 func (i *blobWriter) Digest() digest.Digest { return digest.Digest(i.hashed.digest()) }
 
 // Truncate begins again; size has to be 0.
@@ -66,7 +66,8 @@ func (i *blobWriter) Truncate(size int64) error {
 	return i.file.Truncate(0)
 }
 
-// Commit gives the blob its place. A size of 0 and an empty digest are not known.
+// Commit moves the blob to its place. A size of 0 and an empty digest are not
+// checked.
 func (i *blobWriter) Commit(_ context.Context, size int64, expected digest.Digest, _ ...content.Opt) error {
 	if i.closed {
 		return fmt.Errorf("commit a closed blob: %w", errdefs.ErrFailedPrecondition)
@@ -88,7 +89,7 @@ func (i *blobWriter) Commit(_ context.Context, size int64, expected digest.Diges
 	return nil
 }
 
-// Close gives up what has not been committed.
+// Close discards what has not been committed.
 func (i *blobWriter) Close() error {
 	if i.closed {
 		return nil

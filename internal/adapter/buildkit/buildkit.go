@@ -30,7 +30,8 @@ const (
 	agentVariable   = "SSH_AUTH_SOCK"        // of the SSH agent
 )
 
-// IdleCommand is the hidden command that the program must answer to, see Keep.
+// IdleCommand is the hidden command that the program has to handle, see
+// StopWhenIdle.
 const IdleCommand = "keep-buildkit"
 
 // imageVersion counts changes of what this package does to an image. It is part
@@ -130,7 +131,7 @@ type endpoint struct {
 	local     bool    // it is on this machine
 }
 
-// version asks without starting anything.
+// version returns the version without starting anything.
 func (e *endpoint) version(ctx context.Context) (string, error) {
 	if e.daemon != nil {
 		return e.daemon.version(ctx)
@@ -143,7 +144,7 @@ func (e *endpoint) version(ctx context.Context) (string, error) {
 	return e.queryVersion(ctx, c)
 }
 
-// connect gives a client that reaches a BuildKit which answers. release ends it.
+// connect returns a client of a BuildKit that responds. release closes it.
 func (e *endpoint) connect(ctx context.Context, say func(string)) (c *client.Client, release func(), err error) {
 	done := func() {}
 	if e.daemon != nil {

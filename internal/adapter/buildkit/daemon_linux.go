@@ -41,7 +41,8 @@ type daemon struct {
 
 func (d *daemon) address() string { return "unix://" + d.socket() }
 
-// acquire makes sure that it runs as configured, and keeps it so until release.
+// acquire ensures that the daemon runs as configured, and keeps it running until
+// release.
 func (d *daemon) acquire(ctx context.Context, say func(string)) (release func(), err error) {
 	want, err := d.wantedSettings()
 	if err != nil {
@@ -73,8 +74,8 @@ func (d *daemon) acquire(ctx context.Context, say func(string)) (release func(),
 		Hint("check that %s and %s are the same in every terminal", MirrorsVariable, ProgramVariable)
 }
 
-// restart starts it, alone; one that runs in another way is ended first, once the
-// builds that it does are done.
+// restart starts the daemon under the exclusive lock; one with other settings is
+// stopped first, once its builds are done.
 func (d *daemon) restart(ctx context.Context, want settings, say func(string)) error {
 	held, err := d.lock(ctx, "use.lock", flock.LockFile, func() { say("waiting for another build before restarting BuildKit") })
 	if err != nil {
@@ -93,7 +94,7 @@ func (d *daemon) restart(ctx context.Context, want settings, say func(string)) e
 	return d.start(ctx, want)
 }
 
-// stop ends it. One that builds is left alone.
+// stop stops the daemon, unless a build is in progress.
 func (d *daemon) stop(ctx context.Context) error {
 	if _, err := os.Stat(d.file("alive.lock")); errors.Is(err, os.ErrNotExist) || !d.alive() {
 		return nil
@@ -113,7 +114,7 @@ func (d *daemon) stop(ctx context.Context) error {
 	return d.terminate(ctx)
 }
 
-// terminate asks it to end and waits until it has.
+// terminate sends signals to the daemon and waits until it has exited.
 func (d *daemon) terminate(ctx context.Context) error {
 	for _, s := range []os.Signal{unix.SIGTERM, unix.SIGKILL} {
 		process, err := d.process(ctx)
@@ -137,7 +138,8 @@ func (d *daemon) terminate(ctx context.Context) error {
 	return fault.New(fault.Internal, "stop BuildKit in %s: it did not exit", d.dir)
 }
 
-// process is who listens on the socket: the kernel says so, not a file.
+// process returns the process that listens on the socket, from the kernel and not
+// from a file.
 func (d *daemon) process(ctx context.Context) (*os.Process, error) {
 	conn, err := d.dialSocket(ctx)
 	if err != nil {
@@ -166,8 +168,8 @@ func (d *daemon) dialSocket(ctx context.Context) (net.Conn, error) {
 	return dialer.DialContext(ctx, "unix", d.socket())
 }
 
-// waitReady waits until it takes connections. ended is closed when there is nothing to
-// wait for; nil: the lock does.
+// waitReady waits until the daemon accepts connections. It gives up when ended is
+// closed or, if that is nil, when the daemon's lock is free.
 func (d *daemon) waitReady(ctx context.Context, ended <-chan struct{}) error {
 	until := time.Now().Add(startTimeout)
 	for {
@@ -194,7 +196,7 @@ func (d *daemon) waitReady(ctx context.Context, ended <-chan struct{}) error {
 
 var errExited = errors.New("the process exited")
 
-// version asks the program, once, and remembers the answer between processes.
+// version runs the program once, and caches its version between processes.
 func (d *daemon) version(ctx context.Context) (string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -225,7 +227,7 @@ func (d *daemon) version(ctx context.Context) (string, error) {
 
 func (d *daemon) file(name string) string { return filepath.Join(d.dir, name) }
 
-// running is how the one that was started last was configured.
+// running returns the settings of the daemon that was started last.
 func (d *daemon) running() string {
 	raw, _ := os.ReadFile(d.file("running")) // none is another one than what is wanted
 	return string(raw)

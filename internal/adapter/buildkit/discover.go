@@ -21,7 +21,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// connectTimeout is how long a BuildKit may take to say who it is.
+// connectTimeout is how long a BuildKit may take to respond with its version.
 const connectTimeout = 10 * time.Second
 
 // endpoint finds a BuildKit: the one that the user names, Docker's own, or one to
@@ -69,7 +69,7 @@ func notFoundError(docker, own error) error {
 		Cause(fmt.Errorf("%s is not set; Docker: %w; buildkitd: %w", HostVariable, docker, own)).Hint("%s", ways)
 }
 
-// parseEndpoint is the BuildKit at an address of the user's.
+// parseEndpoint returns the BuildKit at an address that the user configured.
 func parseEndpoint(host, certificates string) (*endpoint, error) {
 	u, err := url.Parse(host)
 	if err != nil || u.Scheme == "" {

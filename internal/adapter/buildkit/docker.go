@@ -15,10 +15,11 @@ import (
 	"github.com/moby/buildkit/client"
 )
 
-// dockerTimeout is how long Docker's engine may take to tell what it is.
+// dockerTimeout is how long Docker's engine may take to respond.
 const dockerTimeout = 3 * time.Second
 
-// dockerEngine is the BuildKit inside of Docker's engine, or why it can't be used.
+// dockerEngine returns the BuildKit inside Docker's engine, or why it can't be
+// used.
 func dockerEngine(ctx context.Context, host string) (*endpoint, error) {
 	if host == "" {
 		host = "unix://" + dockerSocket
@@ -48,8 +49,8 @@ func (d docker) dial(ctx context.Context) (net.Conn, error) {
 	return dialer.DialContext(ctx, "unix", d.socket)
 }
 
-// check asks the engine whether it answers and can give an image away as OCI has
-// it: its old image store can't.
+// check returns an error if the engine does not respond or can't export OCI
+// images, as with its old image store.
 func (d docker) check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, dockerTimeout, errors.New("the engine is not responding"))
 	defer cancel()

@@ -18,13 +18,13 @@ const idleTime = time.Hour
 // aliveInterval is how often the watcher looks whether the daemon still runs.
 const aliveInterval = time.Second
 
-// markUsed notes that it is used.
+// markUsed records that the daemon is in use.
 func (d *daemon) markUsed() {
 	now := time.Now()
 	_ = os.Chtimes(d.file("use.lock"), now, now) // then it ends earlier, and starts again
 }
 
-// startIdleWatch starts the program that ends an idle daemon.
+// startIdleWatch starts the program that stops an idle daemon.
 func (d *daemon) startIdleWatch() error {
 	if d.idleProgram == "" {
 		return nil
@@ -41,8 +41,9 @@ func (d *daemon) startIdleWatch() error {
 	return nil
 }
 
-// StopWhenIdle ends the BuildKit in a folder once it has not been used for a while, and ends
-// itself with it. args are the folder and the while. There is one keeper at most.
+// StopWhenIdle stops the BuildKit in a folder once it has not been used for a
+// while, and returns with it. args are the folder and the duration. At most one
+// watcher runs for a folder.
 func StopWhenIdle(ctx context.Context, args []string) (code int) {
 	if len(args) != 2 {
 		return 2
@@ -75,7 +76,7 @@ func StopWhenIdle(ctx context.Context, args []string) (code int) {
 	return 0
 }
 
-// remaining is how long it may still be idle.
+// remaining returns how long the daemon may still be idle.
 func (d *daemon) remaining(idle time.Duration) time.Duration {
 	info, err := os.Stat(d.file("use.lock"))
 	if err != nil {

@@ -75,7 +75,7 @@ func (p repoRef) modelFiles(ctx context.Context, act string, d delivery.Digest) 
 	return files, nil
 }
 
-// modelManifest is the manifest byte for byte, and the files in it by title.
+// modelManifest returns the manifest byte for byte, and the files in it by title.
 func (p repoRef) modelManifest(ctx context.Context, act string, d delivery.Digest) (rawManifest, []modelfiles.File, error) {
 	got, err := remote.Get(p.repo.Digest(string(d)), p.options...)
 	if err != nil {

@@ -115,8 +115,8 @@ func (p packer) tag(prefix string) string {
 	return group[:min(len(group), 128-len(rest))] + rest
 }
 
-// recordedImage is the digest of the image that this model and these programs made
-// before, or "". Trouble is left to who packs.
+// recordedImage returns the digest of the image that this model and these
+// programs made before, or "". Errors are left to the packing.
 func (p packer) recordedImage() delivery.Digest {
 	got, err := remote.Get(p.source.repo.Tag(p.tag("packed")), p.source.options...)
 	if err != nil {

@@ -34,7 +34,7 @@ type Config struct {
 	OS, Arch      string                             // which image of a multi-platform one; default this machine's, on linux
 }
 
-// Programs gives the program that takes models out of images, by architecture.
+// Programs returns the program that takes models out of images, by architecture.
 type Programs func() (map[string][]byte, error)
 
 // Registry fulfils port.ImageStore, port.ArtifactStore, port.ModelImagePacker and
@@ -76,7 +76,8 @@ func New(c Config) *Registry {
 	return &Registry{c: c}
 }
 
-// Reference is the name under which other tools on this machine pull the image.
+// Reference returns the name under which other tools on this machine pull the
+// image.
 func (r *Registry) Reference(img delivery.Image) string {
 	if n, err := repository.Parse(img.Repository); err == nil && n.Host == "" {
 		return r.c.Address + "/" + img.String()

@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// pollInterval is how often a file on its way is asked how far it is.
+// pollInterval is how often the size of a file in progress is read.
 const pollInterval = 100 * time.Millisecond
 
 // progressTransport counts what a push sends, and what the registry says it has already.

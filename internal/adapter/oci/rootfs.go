@@ -28,7 +28,7 @@ type rootFS struct {
 	buf     []byte
 }
 
-// entryError is an archive that cannot be right.
+// entryError reports an archive with an invalid entry.
 type entryError struct {
 	name string
 	err  error
@@ -98,7 +98,7 @@ func (t *rootFS) applyEntry(h *tar.Header, content io.Reader) error {
 	return nil
 }
 
-// cleanName is the entry's name relative to the root.
+// cleanName returns the entry's name relative to the root.
 func cleanName(name string) (string, error) {
 	clean := path.Clean(strings.TrimLeft(name, "/"))
 	if strings.ContainsRune(name, 0) || clean == ".." || strings.HasPrefix(clean, "../") {
@@ -257,7 +257,7 @@ func (t *rootFS) setDirMetadata() error {
 	return nil
 }
 
-// dirMode is the folder's mode; its owner can always clean it up.
+// dirMode returns the folder's mode; its owner can always clean it up.
 func dirMode(h *tar.Header) fs.FileMode {
 	m := fs.FileMode(h.Mode)&fs.ModePerm | 0o700
 	if h.Mode&0o1000 != 0 {

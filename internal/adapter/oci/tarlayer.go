@@ -63,8 +63,8 @@ func newTarLayer(entries ...tarEntry) (*tarLayer, error) {
 	return l, nil
 }
 
-// header is what stands before the content: the same for the same entry, with
-// no time and owner.
+// header returns what precedes the content: the same for the same entry, without
+// time and owner.
 func (e tarEntry) header() ([]byte, error) {
 	h := &tar.Header{Name: e.name, Mode: e.mode, Size: e.size, ModTime: time.Unix(0, 0), Typeflag: tar.TypeReg}
 	if e.open == nil {
