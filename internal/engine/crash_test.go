@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +40,7 @@ func TestKilledAtEachPoint(t *testing.T) {
 			}
 			before := effects(t, home)
 			l := crashLab(t, home)
-			if _, err := l.ResumeAll(t.Context()); err != nil {
+			if _, err := l.resumeAll(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			wantEnd(t, l)
@@ -71,7 +72,7 @@ func TestResume_WaitsForProcessesOfKilledOwner(t *testing.T) {
 		t.Fatalf("the process was to be killed in silence: %v\n%s", err, out)
 	}
 	l := crashLab(t, home)
-	if _, err := l.ResumeAll(t.Context()); err != nil {
+	if _, err := l.resumeAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	got := effects(t, home)
@@ -97,9 +98,9 @@ func wantEnd(t *testing.T, l *lab) {
 
 // TestKilledAtRandom kills processes at any instant, again and again.
 func TestKilledAtRandom(t *testing.T) {
-	seeds := uint64(30)
-	if testing.Short() {
-		seeds = 5
+	seeds := uint64(10) // SLIPWAY_SEEDS asks for another number
+	if n, err := strconv.ParseUint(os.Getenv("SLIPWAY_SEEDS"), 10, 64); err == nil {
+		seeds = n
 	}
 	repeated, kills := 0, 0
 	for seed := range seeds {
@@ -124,7 +125,7 @@ func TestKilledAtRandom(t *testing.T) {
 			}
 		}
 		l := crashLab(t, home)
-		if _, err := l.ResumeAll(t.Context()); err != nil {
+		if _, err := l.resumeAll(t.Context()); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 		l.run(crashPlan(1)) // if it was killed before the run was queued

@@ -93,47 +93,6 @@ func (e *Engine) Resume(ctx context.Context, id delivery.RunID) (record.Run, err
 	return e.drive(ctx, run, own)
 }
 
-// Unfinished lists the runs without a process, oldest first: their
-// processes died. Resume finishes them.
-func (e *Engine) Unfinished(ctx context.Context) ([]record.Run, error) {
-	runs, err := e.Runs.Unfinished(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var dead []record.Run
-	for _, r := range runs {
-		l, free, err := tryLock(e.runLock(r.ID))
-		if err != nil {
-			return nil, err
-		}
-		if free {
-			l.release()
-			dead = append(dead, r)
-		}
-	}
-	return dead, nil
-}
-
-// ResumeAll resumes every run of Unfinished, one after another, and returns them
-// as they ended. One that cannot be resumed does not keep the others waiting.
-func (e *Engine) ResumeAll(ctx context.Context) ([]record.Run, error) {
-	dead, err := e.Unfinished(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var ended []record.Run
-	var errs []error
-	for _, r := range dead {
-		run, err := e.Resume(ctx, r.ID)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("resume run %s: %w", r.ID, err))
-			continue
-		}
-		ended = append(ended, run)
-	}
-	return ended, errors.Join(errs...)
-}
-
 // Cancel stops the run in the name of by, and returns it as it ended. A process
 // that runs it is asked to stop; if there is none any more, this one takes the
 // run over and undoes what it began. One that has ended is returned as it is.

@@ -217,8 +217,8 @@ func TestOwnership(t *testing.T) {
 	if _, err := b.Resume(t.Context(), runID(1)); err == nil || !strings.Contains(err.Error(), "another process") {
 		t.Errorf("resume of a run that is running: %v", err)
 	}
-	if dead, err := b.Unfinished(t.Context()); err != nil || len(dead) > 0 {
-		t.Errorf("a living run counts as dead: %v, %v", dead, err)
+	if runs, err := b.resumeAll(t.Context()); err == nil || len(runs) > 0 {
+		t.Errorf("a run that is running was resumed: %v, %v", runs, err)
 	}
 	close(finish)
 	wantRun(t, <-ended, record.Ended, delivery.OutcomeSucceeded, "")
@@ -238,12 +238,12 @@ func TestSuspendAndResume(t *testing.T) {
 	if _, err := l.Run(ctx, p); !errors.Is(err, engine.ErrSuspend) {
 		t.Fatalf("suspended: %v", err)
 	}
-	dead, err := l.Unfinished(t.Context())
+	dead, err := l.Runs.Unfinished(t.Context())
 	if err != nil || len(dead) != 1 || dead[0].State != record.Running {
 		t.Fatalf("unfinished: %v, %v", dead, err)
 	}
 	delete(l.does, "train")
-	runs, err := l.ResumeAll(t.Context())
+	runs, err := l.resumeAll(t.Context())
 	if err != nil || len(runs) != 1 {
 		t.Fatalf("resume: %v, %v", runs, err)
 	}

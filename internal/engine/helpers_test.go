@@ -59,6 +59,23 @@ func newLab(t *testing.T, home string) *lab {
 	return l
 }
 
+// resumeAll resumes every unfinished run, oldest first, as `slipway run --resume`
+// does.
+func (l *lab) resumeAll(ctx context.Context) (ended []record.Run, err error) {
+	runs, err := l.Runs.Unfinished(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range runs {
+		run, err := l.Resume(ctx, r.ID)
+		if err != nil {
+			return ended, err
+		}
+		ended = append(ended, run)
+	}
+	return ended, nil
+}
+
 // step runs what the test says for the step's name; without, it succeeds with its
 // name as output.
 func (l *lab) step(ctx context.Context, r step.Request) (step.Result, error) {

@@ -247,14 +247,21 @@ func TestReplayGivesEverything(t *testing.T) {
 		step.Spec{Name: "deploy", Kind: step.Deploy, Needs: []string{"build"}})
 	suspendIn(t, newLab(t, home), "deploy", p)
 	l := newLab(t, home)
-	built := make(chan struct{})
+	built, waits, begun := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	l.Failpoint = func(point string) {
 		switch point {
 		case "recorded build":
 			close(built)
 		case "recorded unit":
 			<-built
-			time.Sleep(50 * time.Millisecond) // the chance for deploy to begin too early
+			select {
+			case <-waits:
+			case <-begun:
+			}
+		case "deploy waits for unit":
+			close(waits)
+		case "begun deploy":
+			close(begun) // too early, if unit is not recorded yet: it then lacks an input
 		}
 	}
 	l.does["deploy"] = func(_ context.Context, r step.Request) (step.Result, error) {

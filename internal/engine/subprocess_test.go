@@ -65,7 +65,7 @@ func TestChild(t *testing.T) {
 			select {}
 		}
 	}
-	if _, err := l.ResumeAll(t.Context()); err != nil {
+	if _, err := l.resumeAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.Run(t.Context(), order.Plan); err != nil {

@@ -168,10 +168,8 @@ func (x *execution) tell(name string, kind step.Kind, index int, end ending) {
 func (x *execution) perform(ctx context.Context, n *node) (ending, error) {
 	before := n.before() // all of them: in a replay they come from the journal in any order
 	for _, need := range before {
-		select {
-		case <-need.done:
-		case <-ctx.Done():
-			return ending{}, context.Cause(ctx)
+		if err := x.await(ctx, n, need); err != nil {
+			return ending{}, err
 		}
 	}
 	if end, unmet := n.unmet(); unmet {
@@ -193,6 +191,22 @@ func (x *execution) perform(ctx context.Context, n *node) (ending, error) {
 		return x.notRun(n, why), nil
 	}
 	return x.carryOut(ctx, work{index: n.index, request: x.request(n.spec, given(before))})
+}
+
+// await waits until the journal has the ending of what n needs.
+func (x *execution) await(ctx context.Context, n, need *node) error {
+	select {
+	case <-need.done:
+		return nil
+	default:
+	}
+	x.e.reach(n.spec.Name + " waits for " + need.spec.Name)
+	select {
+	case <-need.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // unmet is the ending of a step that can't run because of one that it needs.
