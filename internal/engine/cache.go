@@ -23,7 +23,7 @@ func (x *execution) cached(ctx context.Context, impl step.Step, r step.Request) 
 			return result, err
 		}
 	}
-	result, err := sound(impl.Run(ctx, r))
+	result, err := validResult(impl.Run(ctx, r))
 	if err == nil && result.Outcome == delivery.OutcomeSucceeded {
 		if err := x.e.Cache.Put(context.WithoutCancel(ctx), key, x.run.ID, x.e.redact(result)); err != nil {
 			x.noCache(r, err)
@@ -59,7 +59,7 @@ func (x *execution) reuse(ctx context.Context, impl step.Step, r step.Request, k
 		if err != nil || !usable {
 			return fresh, false, err
 		}
-		if old, err = sound(fresh, nil); err != nil {
+		if old, err = validResult(fresh, nil); err != nil {
 			return old, false, err
 		}
 	}

@@ -7,68 +7,68 @@ import (
 	"time"
 )
 
-// halt records whether steps may still begin, and stops those that run.
-type halt struct {
+// canceller records whether steps may still begin, and stops those that run.
+type canceller struct {
 	grace time.Duration
 	ctx   context.Context // of the steps; its cause is *halted
 	stop  context.CancelCauseFunc
 
 	mu    sync.Mutex
-	why   *halted // nil: go on
+	why   *cancelCause // nil: go on
 	timer *time.Timer
 }
 
-// halted is why steps do not begin or go on: a step failed, or a person cancelled the run.
-type halted struct {
+// cancelCause is why steps do not begin or go on: a step failed, or a person cancelled the run.
+type cancelCause struct {
 	step string
 	by   string
 }
 
-func (h *halted) Error() string {
+func (h *cancelCause) Error() string {
 	if h.by != "" {
 		return "stopped by " + h.by
 	}
 	return h.step + " failed"
 }
 
-func newHalt(grace time.Duration) *halt {
-	h := &halt{grace: grace}
+func newCanceller(grace time.Duration) *canceller {
+	h := &canceller{grace: grace}
 	h.ctx, h.stop = context.WithCancelCause(context.Background())
 	return h
 }
 
 // cancel stops everything at once in the name of by.
-func (h *halt) cancel(by string) {
+func (h *canceller) cancel(by string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.why == nil || h.why.by == "" {
-		h.why = &halted{by: by}
+		h.why = &cancelCause{by: by}
 	}
 	h.stop(h.why)
 }
 
 // failed lets no further step begin, and stops those that run after the grace:
 // what is quick may still say how it ended.
-func (h *halt) failed(step string) {
+func (h *canceller) failed(step string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.why != nil {
 		return
 	}
-	h.why = &halted{step: step}
+	h.why = &cancelCause{step: step}
 	why := h.why
 	h.timer = time.AfterFunc(max(0, h.grace), func() { h.stop(why) })
 }
 
 // reason is why no step may begin, or nil.
-func (h *halt) reason() *halted {
+func (h *canceller) reason() *cancelCause {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.why
 }
 
 // close frees what the halt holds; steps have ended.
-func (h *halt) close() {
+func (h *canceller) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.timer != nil {

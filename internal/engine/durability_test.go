@@ -29,7 +29,7 @@ func TestShort(t *testing.T) {
 		5 * time.Minute: "5m", time.Hour: "1h", 90 * time.Second: "1m30s", 10 * time.Millisecond: "10ms", 30 * time.Second: "30s",
 		20 * time.Hour: "20h", 10 * time.Minute: "10m",
 	} {
-		if got := short(d); got != want {
+		if got := formatDuration(d); got != want {
 			t.Errorf("short(%s) = %s, want %s", d, got, want)
 		}
 	}

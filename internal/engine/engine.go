@@ -59,7 +59,7 @@ func (e *Engine) Run(ctx context.Context, p plan.Plan) (record.Run, error) {
 	if err := e.check(p); err != nil {
 		return record.Run{}, err
 	}
-	own, err := e.own(p.Run)
+	own, err := e.lockRun(p.Run)
 	if err != nil {
 		return record.Run{}, err
 	}
@@ -70,8 +70,8 @@ func (e *Engine) Run(ctx context.Context, p plan.Plan) (record.Run, error) {
 	if err != nil {
 		return record.Run{}, err
 	}
-	e.reach("queued")
-	return e.drive(ctx, run, own)
+	e.failpoint("queued")
+	return e.runLoop(ctx, run, own)
 }
 
 // Resume finishes a run whose process is gone, or continues one that waits. One
@@ -82,7 +82,7 @@ func (e *Engine) Resume(ctx context.Context, id delivery.RunID) (record.Run, err
 	if err != nil || run.State == record.Ended {
 		return run, err
 	}
-	own, err := e.own(id)
+	own, err := e.lockRun(id)
 	if err != nil {
 		return run, err
 	}
@@ -90,7 +90,7 @@ func (e *Engine) Resume(ctx context.Context, id delivery.RunID) (record.Run, err
 	if run, err = e.Runs.Requeue(ctx, id); err != nil {
 		return run, err
 	}
-	return e.drive(ctx, run, own)
+	return e.runLoop(ctx, run, own)
 }
 
 // Cancel stops the run in the name of by, and returns it as it ended. A process
@@ -105,7 +105,7 @@ func (e *Engine) Cancel(ctx context.Context, id delivery.RunID, by string) (reco
 		if err != nil || run.State == record.Ended {
 			return run, err
 		}
-		own, free, err := tryLock(e.runLock(id))
+		own, free, err := tryRunLock(e.runLock(id))
 		if err != nil {
 			return run, err
 		}
@@ -125,22 +125,22 @@ func (e *Engine) takeOver(ctx context.Context, id delivery.RunID, own *lock) (re
 	if err != nil || run.State == record.Ended {
 		return run, err
 	}
-	quiet, err := e.quiet(ctx, run)
+	quiet, err := e.isIdle(ctx, run)
 	if err != nil {
 		return run, err
 	}
 	if quiet {
-		return e.endQuietly(ctx, run)
+		return e.endIdle(ctx, run)
 	}
 	if run, err = e.Runs.Requeue(ctx, id); err != nil {
 		return run, err
 	}
-	return e.drive(ctx, run, own)
+	return e.runLoop(ctx, run, own)
 }
 
-// own takes the run's lock: the kernel gives it back when this process dies.
-func (e *Engine) own(id delivery.RunID) (*lock, error) {
-	l, free, err := tryLock(e.runLock(id))
+// lockRun takes the run's lock: the kernel gives it back when this process dies.
+func (e *Engine) lockRun(id delivery.RunID) (*lock, error) {
+	l, free, err := tryRunLock(e.runLock(id))
 	if err != nil {
 		return nil, err
 	}
@@ -190,8 +190,8 @@ func (e *Engine) backoff(n int) time.Duration {
 	return pause + time.Duration(jitter()*float64(pause)/5)
 }
 
-// reach signals to a test that the engine got to a point.
-func (e *Engine) reach(point string) {
+// failpoint signals to a test that the engine got to a point.
+func (e *Engine) failpoint(point string) {
 	if e.Failpoint != nil {
 		e.Failpoint(point)
 	}

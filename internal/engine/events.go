@@ -13,10 +13,10 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-// voice reports what happens in one run: to the sink, and to the run's events.jsonl
+// eventLog reports what happens in one run: to the sink, and to the run's events.jsonl
 // for those who come later. Lines of step logs go to the sink only: they have
 // files of their own. Nothing it does can fail a run.
-type voice struct {
+type eventLog struct {
 	e    *Engine
 	run  delivery.RunID
 	env  delivery.Environment
@@ -24,15 +24,15 @@ type voice struct {
 	file *os.File // nil: it could not be opened
 }
 
-// speak opens the run's voice for a moment.
-func (e *Engine) speak(run record.Run, say func(*voice)) {
-	v := e.voice(run)
+// withEventLog opens the run's voice for a moment.
+func (e *Engine) withEventLog(run record.Run, say func(*eventLog)) {
+	v := e.openEventLog(run)
 	say(v)
 	v.close()
 }
 
-func (e *Engine) voice(run record.Run) *voice {
-	v := &voice{e: e, run: run.ID, env: run.Environment}
+func (e *Engine) openEventLog(run record.Run) *eventLog {
+	v := &eventLog{e: e, run: run.ID, env: run.Environment}
 	dir := e.runDir(run.ID)
 	if err := os.MkdirAll(dir, 0o755); err == nil {
 		v.file, _ = os.OpenFile(filepath.Join(dir, "events.jsonl"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644) // nil is checked
@@ -40,7 +40,7 @@ func (e *Engine) voice(run record.Run) *voice {
 	return v
 }
 
-func (v *voice) close() {
+func (v *eventLog) close() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.file != nil {
@@ -49,7 +49,7 @@ func (v *voice) close() {
 }
 
 // emit fills in the run and the time, hides secrets, and passes the event on.
-func (v *voice) emit(ev event.Event) {
+func (v *eventLog) emit(ev event.Event) {
 	ev.Run, ev.Environment = v.run, v.env
 	if ev.Time.IsZero() {
 		ev.Time = v.e.now()
@@ -57,13 +57,13 @@ func (v *voice) emit(ev event.Event) {
 	ev = v.e.Redactor.Event(ev)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.keep(ev)
+	v.append(ev)
 	if v.e.Sink != nil {
 		v.e.Sink.Emit(ev)
 	}
 }
 
-func (v *voice) keep(ev event.Event) {
+func (v *eventLog) append(ev event.Event) {
 	if v.file == nil || ev.Kind == event.StepLog {
 		return
 	}
@@ -75,7 +75,7 @@ func (v *voice) keep(ev event.Event) {
 // stepLog is a step's log: a file that is made with its first line, and an event
 // per line.
 type stepLog struct {
-	voice *voice
+	voice *eventLog
 	step  string
 	path  string
 	mu    sync.Mutex
@@ -83,7 +83,7 @@ type stepLog struct {
 	line  []byte
 }
 
-const longestLine = 64 << 10
+const maxLogLine = 64 << 10
 
 // Write takes masked output. It never fails: a full disk must not stop a rollback.
 func (l *stepLog) Write(p []byte) (int, error) {
@@ -100,18 +100,18 @@ func (l *stepLog) Write(p []byte) (int, error) {
 	l.line = append(l.line, p...)
 	for {
 		end := bytes.IndexByte(l.line, '\n')
-		if end < 0 && len(l.line) < longestLine {
+		if end < 0 && len(l.line) < maxLogLine {
 			return len(p), nil
 		}
 		if end < 0 {
 			end = len(l.line) - 1
 		}
-		l.say(string(l.line[:end+1]))
+		l.emitLine(string(l.line[:end+1]))
 		l.line = l.line[end+1:]
 	}
 }
 
-func (l *stepLog) say(line string) {
+func (l *stepLog) emitLine(line string) {
 	l.voice.emit(event.Event{Kind: event.StepLog, Step: l.step, Text: string(bytes.TrimRight([]byte(line), "\r\n"))})
 }
 
@@ -120,7 +120,7 @@ func (l *stepLog) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.line) > 0 {
-		l.say(string(l.line))
+		l.emitLine(string(l.line))
 		l.line = nil
 	}
 	if l.file == nil {

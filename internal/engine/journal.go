@@ -74,7 +74,7 @@ func (x *execution) journal(ctx context.Context) (dbos.Context, error) {
 	if err != nil {
 		return nil, errors.Join(record.DatabaseError("open the journal", path, x.healthy(ctx, db, err)), db.Close())
 	}
-	dbos.RegisterWorkflow(j, x.interpret, dbos.WithWorkflowName(workflowName), dbos.WithMaxRecoveryAttempts(math.MaxInt32))
+	dbos.RegisterWorkflow(j, x.workflow, dbos.WithWorkflowName(workflowName), dbos.WithMaxRecoveryAttempts(math.MaxInt32))
 	if err := dbos.Launch(j); err != nil {
 		return nil, record.DatabaseError("open the journal", path, err)
 	}
@@ -111,10 +111,10 @@ func refuseOverrides(environ []string) error {
 }
 
 // begin starts the turn, or finds it where it was left.
-func (x *execution) begin(j dbos.Context) (dbos.WorkflowHandle[verdict], error) {
-	h, err := dbos.RetrieveWorkflow[verdict](j, x.turn())
+func (x *execution) begin(j dbos.Context) (dbos.WorkflowHandle[workflowResult], error) {
+	h, err := dbos.RetrieveWorkflow[workflowResult](j, x.turn())
 	if errors.Is(err, dbos.ErrNonExistentWorkflow) {
-		return dbos.RunWorkflow(j, x.interpret, x.script(), dbos.WithWorkflowID(x.turn()))
+		return dbos.RunWorkflow(j, x.workflow, x.input(), dbos.WithWorkflowID(x.turn()))
 	}
 	if err != nil {
 		return nil, err
@@ -136,13 +136,13 @@ func (x *execution) begin(j dbos.Context) (dbos.WorkflowHandle[verdict], error) 
 
 // result waits for the turn's end, for trouble with the journal, or for being
 // told to leave the run for later.
-func (x *execution) result(h dbos.WorkflowHandle[verdict]) (verdict, error) {
+func (x *execution) result(h dbos.WorkflowHandle[workflowResult]) (workflowResult, error) {
 	select {
 	case <-x.interpreted:
 	case err := <-x.broken:
-		return verdict{}, err
+		return workflowResult{}, err
 	case <-x.left:
-		return verdict{}, ErrSuspend
+		return workflowResult{}, ErrSuspend
 	}
 	v, err := h.GetResult(dbos.WithHandlePollingInterval(lookAgain), dbos.WithHandleTimeout(patience))
 	return v, record.DatabaseError(fmt.Sprintf("end run %s", x.run.ID), x.e.database(), err)

@@ -18,8 +18,8 @@ type lock struct {
 	path string
 }
 
-// tryLock takes the lock at path, or reports that another handle has it.
-func tryLock(path string) (l *lock, free bool, err error) {
+// tryRunLock takes the lock at path, or reports that another handle has it.
+func tryRunLock(path string) (l *lock, free bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, false, unwritable(path, err)
 	}
@@ -35,15 +35,15 @@ func tryLock(path string) (l *lock, free bool, err error) {
 		if !got {
 			return nil, false, f.Close()
 		}
-		if current(f, path) {
+		if isCurrent(f, path) {
 			return &lock{f, path}, true, nil
 		}
 		f.Close() // its owner removed it between our open and our lock: take the new one
 	}
 }
 
-// current reports whether f is still the file at path.
-func current(f *os.File, path string) bool {
+// isCurrent reports whether f is still the file at path.
+func isCurrent(f *os.File, path string) bool {
 	held, err := f.Stat()
 	if err != nil {
 		return false

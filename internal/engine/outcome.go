@@ -11,8 +11,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// verdict is how a turn ends. The journal keeps it: add fields, never rename.
-type verdict struct {
+// workflowResult is how a turn ends. The journal keeps it: add fields, never rename.
+type workflowResult struct {
 	Outcome delivery.Outcome   `json:"outcome"`
 	Cause   string             `json:"cause,omitempty"`
 	Hint    string             `json:"hint,omitempty"`
@@ -20,21 +20,21 @@ type verdict struct {
 	OfPlace bool               `json:"ofPlace,omitempty"` // the place failed, not the release
 }
 
-func (v verdict) finish() record.RunResult {
+func (v workflowResult) runResult() record.RunResult {
 	return record.RunResult{Outcome: v.Outcome, Cause: v.Cause, Hint: v.Hint, Release: v.Release}
 }
 
-// bad reports whether what was begun must be undone.
-func (v verdict) bad() bool {
+// needsUndo reports whether what was begun must be undone.
+func (v workflowResult) needsUndo() bool {
 	return v.Outcome == delivery.OutcomeFailed || v.Outcome == delivery.OutcomeCancelled
 }
 
-// judge looks at how the steps ended, before anything is undone. It is pure: a
+// resultOf looks at how the steps ended, before anything is undone. It is pure: a
 // replay comes to the same verdict. The first failure counts, then a stop, then
 // a wait.
-func judge(p plan.Plan, nodes []*node) verdict {
-	v := verdict{Outcome: success(p, nodes), Release: releaseOf(nodes)}
-	if n := first(nodes, delivery.OutcomeFailed); n != nil {
+func resultOf(p plan.Plan, nodes []*node) workflowResult {
+	v := workflowResult{Outcome: successOutcome(p, nodes), Release: releaseOf(nodes)}
+	if n := firstWith(nodes, delivery.OutcomeFailed); n != nil {
 		v.Outcome, v.Cause, v.Hint = delivery.OutcomeFailed, n.cause(), n.end.Result.Hint
 		v.OfPlace = n.end.Result.InfrastructureFailure
 		return v
@@ -45,11 +45,11 @@ func judge(p plan.Plan, nodes []*node) verdict {
 			return v
 		}
 	}
-	if n := first(nodes, delivery.OutcomeCancelled); n != nil {
+	if n := firstWith(nodes, delivery.OutcomeCancelled); n != nil {
 		v.Outcome, v.Cause, v.Hint = delivery.OutcomeCancelled, n.cause(), n.end.Result.Hint
 		return v
 	}
-	if n := first(nodes, delivery.OutcomeWaiting); n != nil {
+	if n := firstWith(nodes, delivery.OutcomeWaiting); n != nil {
 		v.Outcome, v.Cause, v.Hint = delivery.OutcomeWaiting, n.end.Result.Cause, n.end.Result.Hint
 		if v.Cause == "" {
 			v.Cause = n.end.Result.Summary
@@ -58,8 +58,8 @@ func judge(p plan.Plan, nodes []*node) verdict {
 	return v
 }
 
-// first is the node with that outcome that ended first.
-func first(nodes []*node, outcome delivery.Outcome) *node {
+// firstWith is the node with that outcome that ended first.
+func firstWith(nodes []*node, outcome delivery.Outcome) *node {
 	var found *node
 	for _, n := range nodes {
 		if n.end.Result.Outcome != outcome || n.end.Later {
@@ -72,8 +72,8 @@ func first(nodes []*node, outcome delivery.Outcome) *node {
 	return found
 }
 
-// success is the outcome of a run that did all it was asked.
-func success(p plan.Plan, nodes []*node) delivery.Outcome {
+// successOutcome is the outcome of a run that did all it was asked.
+func successOutcome(p plan.Plan, nodes []*node) delivery.Outcome {
 	for _, n := range nodes {
 		deploys := n.spec.Kind == step.Deploy || p.Purpose == plan.Rollback && n.spec.Kind == step.Rollback
 		if deploys && n.end.Result.Outcome == delivery.OutcomeSucceeded {
@@ -105,8 +105,8 @@ func releaseOf(nodes []*node) delivery.ReleaseID {
 	return ""
 }
 
-// after is the verdict once everything that had to be undone was.
-func (v verdict) after(undone []ending) verdict {
+// afterUndo is the verdict once everything that had to be undone was.
+func (v workflowResult) afterUndo(undone []stepState) workflowResult {
 	cancelled, changed := v.Outcome == delivery.OutcomeCancelled, false
 	for _, u := range undone {
 		switch u.Result.Outcome {

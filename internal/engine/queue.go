@@ -24,9 +24,9 @@ const (
 // the lock a moment after it has ended.
 const reportLockAfter = time.Second
 
-// drive brings a run that this process owns to its end: it waits in the queue,
+// runLoop brings a run that this process owns to its end: it waits in the queue,
 // and runs.
-func (e *Engine) drive(ctx context.Context, run record.Run, own *lock) (record.Run, error) {
+func (e *Engine) runLoop(ctx context.Context, run record.Run, own *lock) (record.Run, error) {
 	switch {
 	case run.State == record.Ended || run.State == record.Waiting:
 		return run, nil
@@ -44,7 +44,7 @@ func (e *Engine) drive(ctx context.Context, run record.Run, own *lock) (record.R
 	if err != nil {
 		return run, err
 	}
-	return e.atHead(ctx, run)
+	return e.runAtHead(ctx, run)
 }
 
 // leftQueue means that the run ended while it was waiting.
@@ -67,32 +67,32 @@ func (e *Engine) waitTurn(ctx context.Context, run record.Run) error {
 			return nil
 		}
 		if err == nil {
-			err = e.leaveQueue(ctx, run)
+			err = e.checkQueueLeft(ctx, run)
 		}
 		if err == nil && ok {
 			var adopted bool
-			if adopted, err = e.adopt(ctx, head); adopted && err == nil {
+			if adopted, err = e.finishAhead(ctx, head); adopted && err == nil {
 				continue
 			}
 		}
 		if ctx.Err() != nil {
-			return e.interrupted(ctx, run)
+			return e.cancelOrSuspend(ctx, run)
 		}
 		if err != nil {
 			return err
 		}
-		if text := ahead(head); text != said {
+		if text := describeAhead(head); text != said {
 			said = text
-			e.speak(run, func(v *voice) { v.emit(event.Event{Kind: event.RunQueued, Text: text}) })
+			e.withEventLog(run, func(v *eventLog) { v.emit(event.Event{Kind: event.RunQueued, Text: text}) })
 		}
 		if sleep(ctx, pollQueue) != nil {
-			return e.interrupted(ctx, run)
+			return e.cancelOrSuspend(ctx, run)
 		}
 	}
 }
 
-// ahead describes the run that is waited for.
-func ahead(r record.Run) string {
+// describeAhead describes the run that is waited for.
+func describeAhead(r record.Run) string {
 	since := r.StartedAt
 	if since.IsZero() {
 		since = r.CreatedAt
@@ -101,10 +101,10 @@ func ahead(r record.Run) string {
 		r.ID, r.By, r.State, r.PID, r.Host, since.Format(time.RFC3339))
 }
 
-// adopt finishes the run ahead if its process is gone. Stopping our own run must
+// finishAhead finishes the run ahead if its process is gone. Stopping our own run must
 // not undo another run's: that is then left for later.
-func (e *Engine) adopt(ctx context.Context, head record.Run) (adopted bool, err error) {
-	own, free, err := tryLock(e.runLock(head.ID))
+func (e *Engine) finishAhead(ctx context.Context, head record.Run) (adopted bool, err error) {
+	own, free, err := tryRunLock(e.runLock(head.ID))
 	if err != nil || !free {
 		return false, err
 	}
@@ -123,12 +123,12 @@ func (e *Engine) adopt(ctx context.Context, head record.Run) (adopted bool, err 
 	if err := e.check(run.Plan); err != nil {
 		return true, err
 	}
-	_, err = e.atHead(theirs, run)
+	_, err = e.runAtHead(theirs, run)
 	return true, err
 }
 
-// leaveQueue returns *leftQueue if the run was ended, or is to be, while it waits.
-func (e *Engine) leaveQueue(ctx context.Context, run record.Run) error {
+// checkQueueLeft returns *leftQueue if the run was ended, or is to be, while it waits.
+func (e *Engine) checkQueueLeft(ctx context.Context, run record.Run) error {
 	now, err := e.Runs.Get(ctx, run.ID)
 	if err != nil {
 		return err
@@ -139,37 +139,37 @@ func (e *Engine) leaveQueue(ctx context.Context, run record.Run) error {
 	if now.CancelledBy == "" {
 		return nil
 	}
-	quiet, err := e.quiet(ctx, now)
+	quiet, err := e.isIdle(ctx, now)
 	if err != nil || !quiet {
 		return err // what it began must be undone in its turn
 	}
-	ended, err := e.endQuietly(ctx, now)
+	ended, err := e.endIdle(ctx, now)
 	if err != nil {
 		return err
 	}
 	return &leftQueue{ended}
 }
 
-// interrupted is for a wait that was stopped from outside.
-func (e *Engine) interrupted(ctx context.Context, run record.Run) error {
+// cancelOrSuspend is for a wait that was stopped from outside.
+func (e *Engine) cancelOrSuspend(ctx context.Context, run record.Run) error {
 	if errors.Is(context.Cause(ctx), ErrSuspend) {
 		return context.Cause(ctx)
 	}
 	ctx = context.WithoutCancel(ctx)
-	if err := e.Runs.RequestCancel(ctx, run.ID, interruption); err != nil {
+	if err := e.Runs.RequestCancel(ctx, run.ID, interruptedBy); err != nil {
 		return err
 	}
-	if err := e.leaveQueue(ctx, run); err != nil {
+	if err := e.checkQueueLeft(ctx, run); err != nil {
 		return err
 	}
 	return context.Canceled // resumed, it stops at its turn and undoes what it began
 }
 
-// interruption stands for who stopped a run when it was a signal.
-const interruption = "an interrupt"
+// interruptedBy stands for who stopped a run when it was a signal.
+const interruptedBy = "an interrupt"
 
-// quiet reports whether the run is not at work and began nothing that must be undone.
-func (e *Engine) quiet(ctx context.Context, run record.Run) (bool, error) {
+// isIdle reports whether the run is not at work and began nothing that must be undone.
+func (e *Engine) isIdle(ctx context.Context, run record.Run) (bool, error) {
 	if run.State == record.Running {
 		return false, nil
 	}
@@ -189,8 +189,8 @@ func (e *Engine) quiet(ctx context.Context, run record.Run) (bool, error) {
 	return true, nil
 }
 
-// endQuietly ends a run for which nothing has to be undone.
-func (e *Engine) endQuietly(ctx context.Context, run record.Run) (record.Run, error) {
+// endIdle ends a run for which nothing has to be undone.
+func (e *Engine) endIdle(ctx context.Context, run record.Run) (record.Run, error) {
 	return e.finish(ctx, run, record.RunResult{Outcome: delivery.OutcomeCancelled, Cause: "stopped by " + run.CancelledBy, Release: run.Release})
 }
 
@@ -198,16 +198,16 @@ func (e *Engine) endQuietly(ctx context.Context, run record.Run) (record.Run, er
 func (e *Engine) finish(ctx context.Context, run record.Run, f record.RunResult) (record.Run, error) {
 	ctx = context.WithoutCancel(ctx)
 	f.At = e.now()
-	e.reach("finishing")
+	e.failpoint("finishing")
 	if err := e.Runs.Finish(ctx, run.ID, f); err != nil {
 		return run, err
 	}
-	e.reach("finished")
+	e.failpoint("finished")
 	ended, err := e.Runs.Get(ctx, run.ID)
 	if err != nil {
 		return run, err
 	}
-	e.speak(run, func(v *voice) {
+	e.withEventLog(run, func(v *eventLog) {
 		v.emit(event.Event{
 			Kind: event.RunFinished, Outcome: ended.Outcome, Release: ended.Release, Text: ended.Cause, Hint: ended.Hint,
 			Seconds: seconds(ended.StartedAt, ended.EndedAt),
@@ -216,20 +216,20 @@ func (e *Engine) finish(ctx context.Context, run record.Run, f record.RunResult)
 	return ended, nil
 }
 
-// atHead runs the run at the head of the queue. The environment's lock keeps two
+// runAtHead runs the run at the head of the queue. The environment's lock keeps two
 // processes apart even if a person edits the records, and a run from the commands
 // of one whose process was killed: they inherit the lock.
-func (e *Engine) atHead(ctx context.Context, run record.Run) (record.Run, error) {
+func (e *Engine) runAtHead(ctx context.Context, run record.Run) (record.Run, error) {
 	path := filepath.Join(e.Home, "locks", "env-"+string(run.Environment))
 	begun, reported := time.Now(), false
 	for {
-		l, free, err := tryLock(path)
+		l, free, err := tryRunLock(path)
 		if err != nil {
 			return run, err
 		}
 		if !free && !reported && time.Since(begun) > reportLockAfter {
 			reported = true
-			e.speak(run, func(v *voice) {
+			e.withEventLog(run, func(v *eventLog) {
 				v.emit(event.Event{Kind: event.RunQueued, Text: "waiting for the processes of an earlier run to end"})
 			})
 		}
@@ -240,7 +240,7 @@ func (e *Engine) atHead(ctx context.Context, run record.Run) (record.Run, error)
 		if sleep(ctx, pollQueue) == nil {
 			continue
 		}
-		err = e.interrupted(ctx, run)
+		err = e.cancelOrSuspend(ctx, run)
 		var out *leftQueue
 		if errors.As(err, &out) {
 			return out.run, nil

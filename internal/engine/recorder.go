@@ -8,10 +8,10 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-// book writes step records. The journal holds the truth about what a run did;
+// recorder writes step records. The journal holds the truth about what a run did;
 // the records tell it to people. So they may come a moment later and many at a
 // time, except where something depends on one: saveNow.
-type book struct {
+type recorder struct {
 	store record.StepHistory
 	fail  func(error)
 
@@ -22,16 +22,16 @@ type book struct {
 	writing sync.Mutex
 }
 
-// gather is how long records wait for company.
-const gather = 20 * time.Millisecond
+// batchInterval is how long records wait for company.
+const batchInterval = 20 * time.Millisecond
 
 // save keeps the record soon.
-func (b *book) save(r record.StepRecord) {
+func (b *recorder) save(r record.StepRecord) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.pending = append(b.pending, r)
 	if b.timer == nil {
-		b.timer = time.AfterFunc(gather, func() {
+		b.timer = time.AfterFunc(batchInterval, func() {
 			if err := b.flush(context.Background()); err != nil {
 				b.fail(err)
 			}
@@ -40,7 +40,7 @@ func (b *book) save(r record.StepRecord) {
 }
 
 // saveNow keeps the record, and all before it, before it returns.
-func (b *book) saveNow(ctx context.Context, r record.StepRecord) error {
+func (b *recorder) saveNow(ctx context.Context, r record.StepRecord) error {
 	b.mu.Lock()
 	b.pending = append(b.pending, r)
 	b.mu.Unlock()
@@ -48,7 +48,7 @@ func (b *book) saveNow(ctx context.Context, r record.StepRecord) error {
 }
 
 // flush keeps everything that is pending before it returns.
-func (b *book) flush(ctx context.Context) error {
+func (b *recorder) flush(ctx context.Context) error {
 	b.writing.Lock()
 	defer b.writing.Unlock()
 	b.mu.Lock()
@@ -63,9 +63,9 @@ func (b *book) flush(ctx context.Context) error {
 		return nil
 	}
 	if many, ok := b.store.(record.StepBatcher); ok {
-		return many.SaveSteps(ctx, newest(batch))
+		return many.SaveSteps(ctx, newestByStep(batch))
 	}
-	for _, r := range newest(batch) {
+	for _, r := range newestByStep(batch) {
 		if err := b.store.SaveStep(ctx, r); err != nil {
 			return err
 		}
@@ -73,8 +73,8 @@ func (b *book) flush(ctx context.Context) error {
 	return nil
 }
 
-// newest drops records that a later one of the same step replaces.
-func newest(batch []record.StepRecord) []record.StepRecord {
+// newestByStep drops records that a later one of the same step replaces.
+func newestByStep(batch []record.StepRecord) []record.StepRecord {
 	at := make(map[string]int, len(batch))
 	out := batch[:0]
 	for _, r := range batch {

@@ -21,10 +21,10 @@ type execution struct {
 	e     *Engine
 	run   record.Run
 	known map[string]record.StepRecord // what the records said when this process took over
-	voice *voice
-	book  *book
+	voice *eventLog
+	book  *recorder
 	slots chan struct{} // one per step that may run at once
-	halt  *halt
+	halt  *canceller
 	lock  *lock // of the environment; the children of its steps inherit it
 
 	interpreted chan struct{} // closed when the interpreter has come to its end
@@ -36,11 +36,11 @@ type execution struct {
 	checkedOut  string // folder with the commit's tree; empty: not yet
 }
 
-// script is what the interpreter is given: data that outlives the version that
+// workflowInput is what the interpreter is given: data that outlives the version that
 // wrote it. Add fields, never rename them.
-type script struct {
-	Plan plan.Plan         `json:"plan"`
-	Done map[string]ending `json:"done,omitempty"` // of earlier turns
+type workflowInput struct {
+	Plan plan.Plan            `json:"plan"`
+	Done map[string]stepState `json:"done,omitempty"` // of earlier turns
 }
 
 // execute runs one turn of the run, which is at the head of its queue.
@@ -57,18 +57,18 @@ func (e *Engine) execute(ctx context.Context, run record.Run, l *lock) (record.R
 	if run, err = e.Runs.Get(whole, run.ID); err != nil {
 		return run, err
 	}
-	e.reach("started")
+	e.failpoint("started")
 	x := e.execution(run, steps)
 	x.lock = l
 	defer x.voice.close()
-	x.voice.emit(event.Event{Kind: event.RunStarted, Text: x.greeting(fresh)})
+	x.voice.emit(event.Event{Kind: event.RunStarted, Text: x.header(fresh)})
 	artifacts := filepath.Join(e.Home, "artifacts")
 	if err := os.MkdirAll(artifacts, 0o755); err != nil {
 		return run, unwritable(artifacts, err)
 	}
-	stopWatching := x.watch(ctx)
+	stopWatching := x.watchCancel(ctx)
 	defer stopWatching()
-	ended, err := x.play(whole)
+	ended, err := x.runJournal(whole)
 	if fault.Is(err, fault.Internal) {
 		return e.giveUp(whole, run, err)
 	}
@@ -77,11 +77,11 @@ func (e *Engine) execute(ctx context.Context, run record.Run, l *lock) (record.R
 
 func (e *Engine) execution(run record.Run, steps []record.StepRecord) *execution {
 	x := &execution{
-		e: e, run: run, known: map[string]record.StepRecord{}, voice: e.voice(run),
-		slots: make(chan struct{}, e.parallel()), halt: newHalt(orDefault(e.Grace, 2*time.Second)),
+		e: e, run: run, known: map[string]record.StepRecord{}, voice: e.openEventLog(run),
+		slots: make(chan struct{}, e.parallel()), halt: newCanceller(orDefault(e.Grace, 2*time.Second)),
 		interpreted: make(chan struct{}), broken: make(chan error, 1), left: make(chan struct{}),
 	}
-	x.book = &book{store: e.Runs, fail: x.fail}
+	x.book = &recorder{store: e.Runs, fail: x.fail}
 	for _, s := range steps {
 		x.known[s.Name] = s
 	}
@@ -93,7 +93,7 @@ func (e *Engine) execution(run record.Run, steps []record.StepRecord) *execution
 	return x
 }
 
-func (x *execution) greeting(fresh bool) string {
+func (x *execution) header(fresh bool) string {
 	switch {
 	case fresh:
 		return ""
@@ -114,8 +114,8 @@ func (x *execution) unfinished() []string {
 	return out
 }
 
-// play runs the turn on the journal, and records how it ended.
-func (x *execution) play(ctx context.Context) (ended record.Run, err error) {
+// runJournal runs the turn on the journal, and records how it ended.
+func (x *execution) runJournal(ctx context.Context) (ended record.Run, err error) {
 	j, err := x.journal(ctx)
 	if err != nil {
 		return x.run, err
@@ -129,44 +129,44 @@ func (x *execution) play(ctx context.Context) (ended record.Run, err error) {
 	if err != nil {
 		return x.run, err
 	}
-	x.e.reach("journaled")
-	if ended, err = x.e.finish(ctx, x.run, v.finish()); err != nil {
+	x.e.failpoint("journaled")
+	if ended, err = x.e.finish(ctx, x.run, v.runResult()); err != nil {
 		return ended, err
 	}
 	x.forget(j)
-	return x.stoppedMeanwhile(ctx, ended)
+	return x.cancelledWhileWaiting(ctx, ended)
 }
 
-// stoppedMeanwhile ends a run that was stopped when all that was left to do
+// cancelledWhileWaiting ends a run that was stopped when all that was left to do
 // was to wait.
-func (x *execution) stoppedMeanwhile(ctx context.Context, run record.Run) (record.Run, error) {
+func (x *execution) cancelledWhileWaiting(ctx context.Context, run record.Run) (record.Run, error) {
 	if run.State != record.Waiting || run.CancelledBy == "" {
 		return run, nil
 	}
-	if quiet, err := x.e.quiet(ctx, run); err != nil || !quiet {
+	if quiet, err := x.e.isIdle(ctx, run); err != nil || !quiet {
 		return run, err
 	}
-	return x.e.endQuietly(ctx, run)
+	return x.e.endIdle(ctx, run)
 }
 
 // giveUp ends a run whose journal is lost, so that it does not block the queue.
 func (e *Engine) giveUp(ctx context.Context, run record.Run, why error) (record.Run, error) {
 	outcome := delivery.OutcomeFailed
-	if quiet, err := e.untouched(ctx, run); err != nil || !quiet {
+	if quiet, err := e.hasBegunNothing(ctx, run); err != nil || !quiet {
 		outcome = delivery.OutcomeRollbackFailed
 	}
 	return e.finish(ctx, run, record.RunResult{Outcome: outcome, Cause: e.Redactor.Text(why.Error()), Hint: e.Redactor.Text(fault.HintOf(why)), Release: run.Release})
 }
 
-// untouched reports whether the run began nothing that must be undone.
-func (e *Engine) untouched(ctx context.Context, run record.Run) (bool, error) {
+// hasBegunNothing reports whether the run began nothing that must be undone.
+func (e *Engine) hasBegunNothing(ctx context.Context, run record.Run) (bool, error) {
 	run.State = record.Waiting
-	return e.quiet(ctx, run)
+	return e.isIdle(ctx, run)
 }
 
-// watch stops the run when a person asks for it: in the records, or by ending
+// watchCancel stops the run when a person asks for it: in the records, or by ending
 // ctx. The returned function ends the watch.
-func (x *execution) watch(ctx context.Context) (stop func()) {
+func (x *execution) watchCancel(ctx context.Context) (stop func()) {
 	watching, end := context.WithCancel(context.WithoutCancel(ctx))
 	if x.run.CancelledBy != "" {
 		x.halt.cancel(x.run.CancelledBy)
@@ -179,7 +179,7 @@ func (x *execution) watch(ctx context.Context) (stop func()) {
 			x.interrupt(watching, ctx)
 		}
 	})
-	wg.Go(func() { x.obey(watching) })
+	wg.Go(func() { x.checkCancel(watching) })
 	return func() { end(); wg.Wait(); x.halt.close() }
 }
 
@@ -190,14 +190,14 @@ func (x *execution) interrupt(watching, ctx context.Context) {
 		x.leaveOnce.Do(func() { close(x.left) })
 		return
 	}
-	x.halt.cancel(interruption)
-	if err := x.e.Runs.RequestCancel(watching, x.run.ID, interruption); err != nil && watching.Err() == nil {
+	x.halt.cancel(interruptedBy)
+	if err := x.e.Runs.RequestCancel(watching, x.run.ID, interruptedBy); err != nil && watching.Err() == nil {
 		x.voice.emit(event.Event{Kind: event.Notice, Text: "the records do not know that the run was stopped: " + err.Error()})
 	}
 }
 
-// obey looks into the records for a request to stop.
-func (x *execution) obey(ctx context.Context) {
+// checkCancel looks into the records for a request to stop.
+func (x *execution) checkCancel(ctx context.Context) {
 	for sleep(ctx, pollCancel) == nil {
 		if run, err := x.e.Runs.Get(ctx, x.run.ID); err == nil && run.CancelledBy != "" {
 			x.halt.cancel(run.CancelledBy)
@@ -214,14 +214,14 @@ func (x *execution) fail(err error) {
 	}
 }
 
-// script is the turn's input: the plan, and what earlier turns did.
-func (x *execution) script() script {
-	s := script{Plan: x.run.Plan, Done: map[string]ending{}}
+// input is the turn's input: the plan, and what earlier turns did.
+func (x *execution) input() workflowInput {
+	s := workflowInput{Plan: x.run.Plan, Done: map[string]stepState{}}
 	for name, r := range x.known {
 		if r.Result == nil || r.Result.Outcome == delivery.OutcomeWaiting || x.run.Turn == 1 {
 			continue
 		}
-		s.Done[name] = ending{Result: *r.Result, Attempt: r.Attempt, Begun: r.Begun}
+		s.Done[name] = stepState{Result: *r.Result, Attempt: r.Attempt, Begun: r.Begun}
 	}
 	return s
 }

@@ -34,16 +34,16 @@ func (x *execution) request(spec step.Spec, given map[string]json.RawMessage) st
 	}
 }
 
-// work is a step to carry out.
-type work struct {
+// stepRun is a step to carry out.
+type stepRun struct {
 	index   int
 	request step.Request
 	undo    bool
 }
 
-// carryOut begins a step and tries until it has an ending. An error means that
+// runStep begins a step and tries until it has an ending. An error means that
 // the journal is closing.
-func (x *execution) carryOut(journal context.Context, w work) (ending, error) {
+func (x *execution) runStep(journal context.Context, w stepRun) (stepState, error) {
 	spec, r := w.request.Spec, w.request
 	ctx, done := x.lifetime(journal, w.undo)
 	defer done()
@@ -55,26 +55,26 @@ func (x *execution) carryOut(journal context.Context, w work) (ending, error) {
 	started := x.e.now()
 	for retries := 0; ; retries++ {
 		r.Attempt = end.Attempt
-		if err := x.note(journal, spec, w.index, end); err != nil {
-			return ending{}, err
+		if err := x.recordBegin(journal, spec, w.index, end); err != nil {
+			return stepState{}, err
 		}
-		x.e.reach("begun " + spec.Name)
-		result, err := x.once(ctx, r)
+		x.e.failpoint("begun " + spec.Name)
+		result, err := x.attempt(ctx, r)
 		if journal.Err() != nil {
-			return ending{}, context.Cause(journal)
+			return stepState{}, context.Cause(journal)
 		}
-		if err != nil && ctx.Err() == nil && retries < spec.Retries && heals(err) {
-			x.again(ctx, r, retries+1, err)
+		if err != nil && ctx.Err() == nil && retries < spec.Retries && isRetryable(err) {
+			x.backOff(ctx, r, retries+1, err)
 			end.Attempt++
 			continue
 		}
-		x.e.reach("ran " + spec.Name)
-		end.Result = x.settle(ctx, result, err)
+		x.e.failpoint("ran " + spec.Name)
+		end.Result = x.finalResult(ctx, result, err)
 		if end.Result.Started.IsZero() {
 			end.Result.Started = started
 		}
 		end.Result.Ended = x.e.now()
-		var why *halted
+		var why *cancelCause
 		if end.Result.Outcome == delivery.OutcomeCancelled && errors.As(context.Cause(ctx), &why) {
 			end.Cancelled = why.by
 		}
@@ -110,19 +110,19 @@ func (x *execution) openLog(r *step.Request) (closeLog func()) {
 
 // resumeAt is where the step's attempts go on: an attempt that was cut off by
 // kill -9 is asked for again, one that has a result is followed by the next.
-func (x *execution) resumeAt(name string) ending {
+func (x *execution) resumeAt(name string) stepState {
 	old, known := x.known[name]
 	switch {
 	case !known:
-		return ending{Attempt: 1, Begun: x.e.now()}
+		return stepState{Attempt: 1, Begun: x.e.now()}
 	case old.Result == nil:
-		return ending{Attempt: old.Attempt, Begun: old.Begun}
+		return stepState{Attempt: old.Attempt, Begun: old.Begun}
 	}
-	return ending{Attempt: old.Attempt + 1, Begun: old.Begun}
+	return stepState{Attempt: old.Attempt + 1, Begun: old.Begun}
 }
 
-// note records that an attempt begins.
-func (x *execution) note(ctx context.Context, spec step.Spec, index int, end ending) error {
+// recordBegin records that an attempt begins.
+func (x *execution) recordBegin(ctx context.Context, spec step.Spec, index int, end stepState) error {
 	r := record.StepRecord{Run: x.run.ID, Name: spec.Name, Index: index, Kind: spec.Kind, Attempt: end.Attempt, Begun: end.Begun}
 	if spec.Undo == "" {
 		x.book.save(r)
@@ -136,8 +136,8 @@ func (x *execution) note(ctx context.Context, spec step.Spec, index int, end end
 	return nil
 }
 
-// again reports that a step is tried again, and waits for the moment.
-func (x *execution) again(ctx context.Context, r step.Request, n int, err error) {
+// backOff reports that a step is tried again, and waits for the moment.
+func (x *execution) backOff(ctx context.Context, r step.Request, n int, err error) {
 	pause := x.e.backoff(n)
 	text := fmt.Sprintf("attempt %d: %v; again in %s", r.Attempt, err, pause.Round(100*time.Millisecond))
 	fmt.Fprintln(r.Log, text)
@@ -145,9 +145,9 @@ func (x *execution) again(ctx context.Context, r step.Request, n int, err error)
 	_ = sleep(ctx, pause) // cut short, the next attempt sees that ctx has ended
 }
 
-// heals reports whether trying again may help. What is wrong in the configuration,
+// isRetryable reports whether trying again may help. What is wrong in the configuration,
 // is forbidden, or was answered with no stays so.
-func heals(err error) bool {
+func isRetryable(err error) bool {
 	var gone *panicked
 	if errors.As(err, &gone) {
 		return false
@@ -159,8 +159,8 @@ func heals(err error) bool {
 	return false
 }
 
-// settle makes the result that is kept of what the last attempt answered.
-func (x *execution) settle(ctx context.Context, result step.Result, err error) step.Result {
+// finalResult makes the result that is kept of what the last attempt answered.
+func (x *execution) finalResult(ctx context.Context, result step.Result, err error) step.Result {
 	switch {
 	case err != nil && ctx.Err() != nil:
 		result = step.Result{Outcome: delivery.OutcomeCancelled, Cause: context.Cause(ctx).Error(), Hint: fault.HintOf(context.Cause(ctx))}
@@ -190,11 +190,11 @@ type panicked struct{ value any }
 
 func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 
-// once is one attempt: from the cache, or by running the step.
-func (x *execution) once(ctx context.Context, r step.Request) (result step.Result, err error) {
+// attempt is one attempt: from the cache, or by running the step.
+func (x *execution) attempt(ctx context.Context, r step.Request) (result step.Result, err error) {
 	impl := x.e.Steps[r.Spec.Kind]
 	if d := r.Spec.Timeout.D(); d > 0 {
-		late := fault.New(fault.Exhausted, "timed out after %s", short(d)).Hint("give the step more time, or look in its log what it waited for")
+		late := fault.New(fault.Exhausted, "timed out after %s", formatDuration(d)).Hint("give the step more time, or look in its log what it waited for")
 		var done context.CancelFunc
 		ctx, done = context.WithTimeoutCause(ctx, d, late)
 		defer done()
@@ -218,12 +218,12 @@ func (x *execution) once(ctx context.Context, r step.Request) (result step.Resul
 	if r.Spec.Cacheable && x.e.Cache != nil {
 		return x.cached(ctx, impl, r)
 	}
-	return sound(impl.Run(ctx, r))
+	return validResult(impl.Run(ctx, r))
 }
 
-// sound refuses an answer that breaks the contract, so that it is seen where it
+// validResult refuses an answer that breaks the contract, so that it is seen where it
 // was made.
-func sound(r step.Result, err error) (step.Result, error) {
+func validResult(r step.Result, err error) (step.Result, error) {
 	if err != nil {
 		return r, err
 	}
@@ -238,8 +238,8 @@ func sound(r step.Result, err error) (step.Result, error) {
 	return r, nil
 }
 
-// short prints a duration without its zero parts: "5m", not "5m0s".
-func short(d time.Duration) string {
+// formatDuration prints a duration without its zero parts: "5m", not "5m0s".
+func formatDuration(d time.Duration) string {
 	s := d.String()
 	for _, zero := range []string{"m0s", "h0m"} {
 		if n := len(s) - len(zero) + 1; n > 0 && s[n-1:] == zero {

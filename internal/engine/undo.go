@@ -17,8 +17,8 @@ const undoRetries = 4
 
 // undoAll takes back every step that began, the last one first, each as a step of
 // the journal. One that fails does not keep the others from being taken back.
-func (x *execution) undoAll(ctx dbos.Context, nodes []*node, v verdict) ([]ending, error) {
-	if !v.bad() {
+func (x *execution) undoAll(ctx dbos.Context, nodes []*node, v workflowResult) ([]stepState, error) {
+	if !v.needsUndo() {
 		return nil, nil
 	}
 	outputs := map[string]json.RawMessage{}
@@ -27,31 +27,31 @@ func (x *execution) undoAll(ctx dbos.Context, nodes []*node, v verdict) ([]endin
 			outputs[n.spec.Name] = n.end.Result.Output
 		}
 	}
-	var undone []ending
-	for i, n := range begun(nodes) {
+	var undone []stepState
+	for i, n := range begunNodes(nodes) {
 		spec := step.Spec{
 			Name: undoName(n.spec), Kind: n.spec.Undo, Params: n.spec.Params, Needs: []string{n.spec.Name},
 			Retries: undoRetries, Action: step.ActionRun, Reason: "roll back " + n.spec.Name,
 		}
 		index := len(nodes) + i
-		end, err := dbos.RunAsStep(ctx, func(ctx context.Context) (ending, error) {
+		end, err := dbos.RunAsStep(ctx, func(ctx context.Context) (stepState, error) {
 			r := x.request(spec, outputs)
 			r.Cause, r.Cancelled, r.InfrastructureFailure = v.Cause, v.Outcome == delivery.OutcomeCancelled, v.OfPlace
-			return x.carryOut(ctx, work{index: index, request: r, undo: true})
+			return x.runStep(ctx, stepRun{index: index, request: r, undo: true})
 		}, dbos.WithStepName(spec.Name))
 		if err != nil {
 			return undone, err
 		}
-		x.e.reach("recorded " + spec.Name)
-		x.tell(spec.Name, spec.Kind, index, end)
+		x.e.failpoint("recorded " + spec.Name)
+		x.recordEnd(spec.Name, spec.Kind, index, end)
 		undone = append(undone, end)
 	}
 	return undone, nil
 }
 
-// begun are the steps that must be taken back, the one that began last first. One
+// begunNodes are the steps that must be taken back, the one that began last first. One
 // that was skipped or came from the cache changed nothing.
-func begun(nodes []*node) []*node {
+func begunNodes(nodes []*node) []*node {
 	var out []*node
 	for _, n := range nodes {
 		r := n.end.Result

@@ -16,9 +16,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// ending is what the journal keeps of a step: once it is there, the step never
+// stepState is what the journal keeps of a step: once it is there, the step never
 // runs again in this turn. Add fields, never rename them.
-type ending struct {
+type stepState struct {
 	Result    step.Result `json:"result"`
 	Attempt   int         `json:"attempt"`
 	Begun     time.Time   `json:"begun,omitzero"`      // zero: it never started in this run
@@ -28,7 +28,7 @@ type ending struct {
 }
 
 // satisfies reports whether steps that need this one may run.
-func (e ending) satisfies() bool {
+func (e stepState) satisfies() bool {
 	ok := e.Result.Outcome == delivery.OutcomeSucceeded || e.Result.Outcome == delivery.OutcomeSkipped
 	return ok && e.Unmet == "" && !e.Later
 }
@@ -39,11 +39,11 @@ type node struct {
 	index int
 	needs []*node
 	done  chan struct{} // closed when end is known and in the journal
-	end   ending
+	end   stepState
 }
 
-// graph makes the nodes. What earlier turns completed is done from the start.
-func graph(s script) []*node {
+// newNodes makes the nodes. What earlier turns completed is done from the start.
+func newNodes(s workflowInput) []*node {
 	nodes := make([]*node, len(s.Plan.Steps))
 	byName := make(map[string]*node, len(nodes))
 	for i, spec := range s.Plan.Steps {
@@ -60,28 +60,28 @@ func graph(s script) []*node {
 	return nodes
 }
 
-// interpret runs a script. DBOS calls it again after a crash: it must ask for the
+// workflow runs a script. DBOS calls it again after a crash: it must ask for the
 // same steps in the same order, whatever happened the first time. So all steps
 // are asked for up front, in plan order, and each waits for those it needs.
-func (x *execution) interpret(ctx dbos.Context, s script) (v verdict, err error) {
+func (x *execution) workflow(ctx dbos.Context, s workflowInput) (v workflowResult, err error) {
 	defer context.AfterFunc(ctx, func() { x.halt.stop(ErrSuspend) })()
 	defer func() {
 		if bug := recover(); bug != nil {
-			v, err = x.breakOff(ctx, fault.New(fault.Internal, "the plan interpreter panicked: %v", bug).
+			v, err = x.suspend(ctx, fault.New(fault.Internal, "the plan interpreter panicked: %v", bug).
 				Hint("this is a bug in Slipway: please report it"))
 		}
 	}()
 	if s.Plan.Run != x.run.ID {
-		return x.breakOff(ctx, fmt.Errorf("the journal gave run %s to the process of run %s", s.Plan.Run, x.run.ID))
+		return x.suspend(ctx, fmt.Errorf("the journal gave run %s to the process of run %s", s.Plan.Run, x.run.ID))
 	}
-	nodes := graph(s)
+	nodes := newNodes(s)
 	for _, n := range nodes {
 		if _, done := s.Done[n.spec.Name]; done {
 			continue
 		}
-		out, err := dbos.Go(ctx, func(ctx context.Context) (ending, error) { return x.perform(ctx, n) }, dbos.WithStepName(n.spec.Name))
+		out, err := dbos.Go(ctx, func(ctx context.Context) (stepState, error) { return x.runNode(ctx, n) }, dbos.WithStepName(n.spec.Name))
 		if err != nil {
-			return x.breakOff(ctx, err)
+			return x.suspend(ctx, err)
 		}
 		go x.collect(n, out)
 	}
@@ -89,34 +89,34 @@ func (x *execution) interpret(ctx dbos.Context, s script) (v verdict, err error)
 		select {
 		case <-n.done:
 		case <-ctx.Done():
-			return verdict{}, context.Cause(ctx)
+			return workflowResult{}, context.Cause(ctx)
 		}
 	}
-	v = judge(s.Plan, nodes)
+	v = resultOf(s.Plan, nodes)
 	undone, err := x.undoAll(ctx, nodes, v)
 	if err != nil {
-		return x.breakOff(ctx, err)
+		return x.suspend(ctx, err)
 	}
 	// Once the journal has the turn's end, it does not tell of the steps again: the
 	// records must have them before.
 	if err := x.book.flush(context.WithoutCancel(ctx)); err != nil {
-		return x.breakOff(ctx, err)
+		return x.suspend(ctx, err)
 	}
 	close(x.interpreted)
-	return v.after(undone), nil
+	return v.afterUndo(undone), nil
 }
 
-// breakOff leaves the turn as it is in the journal, for a resume: it returns only
+// suspend leaves the turn as it is in the journal, for a resume: it returns only
 // when the journal is closed.
-func (x *execution) breakOff(ctx context.Context, err error) (verdict, error) {
-	x.fail(x.trouble(err))
+func (x *execution) suspend(ctx context.Context, err error) (workflowResult, error) {
+	x.fail(x.journalError(err))
 	<-ctx.Done()
-	return verdict{}, context.Cause(ctx)
+	return workflowResult{}, context.Cause(ctx)
 }
 
-// trouble explains why the journal can't be kept. One that does not fit to the
+// journalError explains why the journal can't be kept. One that does not fit to the
 // plan never will: the run is then given up, so that it does not block the queue.
-func (x *execution) trouble(err error) error {
+func (x *execution) journalError(err error) error {
 	err = record.DatabaseError(fmt.Sprintf("keep the journal of run %s", x.run.ID), x.e.database(), err)
 	if errors.Is(err, &dbos.Error{Code: dbos.ErrorCodeUnexpectedStep}) || errors.Is(err, dbos.ErrStepNondeterminism) {
 		return fault.New(fault.Internal, "the journal of run %s does not fit to its plan", x.run.ID).
@@ -126,23 +126,23 @@ func (x *execution) trouble(err error) error {
 }
 
 // collect takes a step's ending once the journal has it.
-func (x *execution) collect(n *node, out <-chan dbos.StepOutcome[ending]) {
+func (x *execution) collect(n *node, out <-chan dbos.StepOutcome[stepState]) {
 	o := <-out
 	if o.Err != nil {
-		x.fail(x.trouble(o.Err))
+		x.fail(x.journalError(o.Err))
 		return
 	}
-	x.e.reach("recorded " + n.spec.Name)
+	x.e.failpoint("recorded " + n.spec.Name)
 	n.end = o.Result
 	if n.end.Result.Outcome == delivery.OutcomeFailed {
 		x.halt.failed(n.spec.Name)
 	}
-	x.tell(n.spec.Name, n.spec.Kind, n.index, n.end)
+	x.recordEnd(n.spec.Name, n.spec.Kind, n.index, n.end)
 	close(n.done)
 }
 
-// tell records an ending and says it, unless a process before this one did.
-func (x *execution) tell(name string, kind step.Kind, index int, end ending) {
+// recordEnd records an ending and says it, unless a process before this one did.
+func (x *execution) recordEnd(name string, kind step.Kind, index int, end stepState) {
 	if end.Later {
 		return // it has not come to it yet
 	}
@@ -163,20 +163,20 @@ func (x *execution) tell(name string, kind step.Kind, index int, end ending) {
 	})
 }
 
-// perform waits for what the step needs and for a slot, and runs it. An error
+// runNode waits for what the step needs and for a slot, and runs it. An error
 // means that the journal is closing: nothing is kept.
-func (x *execution) perform(ctx context.Context, n *node) (ending, error) {
+func (x *execution) runNode(ctx context.Context, n *node) (stepState, error) {
 	before := n.before() // all of them: in a replay they come from the journal in any order
 	for _, need := range before {
 		if err := x.await(ctx, n, need); err != nil {
-			return ending{}, err
+			return stepState{}, err
 		}
 	}
 	if end, unmet := n.unmet(); unmet {
 		return end, nil
 	}
 	if n.spec.Action == step.ActionSkip {
-		return ending{Result: step.Result{Outcome: delivery.OutcomeSkipped, Summary: n.spec.Reason}}, nil
+		return stepState{Result: step.Result{Outcome: delivery.OutcomeSkipped, Summary: n.spec.Reason}}, nil
 	}
 	select {
 	case x.slots <- struct{}{}:
@@ -185,12 +185,12 @@ func (x *execution) perform(ctx context.Context, n *node) (ending, error) {
 	case <-ctx.Done():
 	}
 	if ctx.Err() != nil {
-		return ending{}, context.Cause(ctx)
+		return stepState{}, context.Cause(ctx)
 	}
 	if why := x.halt.reason(); why != nil {
 		return x.notRun(n, why), nil
 	}
-	return x.carryOut(ctx, work{index: n.index, request: x.request(n.spec, given(before))})
+	return x.runStep(ctx, stepRun{index: n.index, request: x.request(n.spec, outputsOf(before))})
 }
 
 // await waits until the journal has the ending of what n needs.
@@ -200,7 +200,7 @@ func (x *execution) await(ctx context.Context, n, need *node) error {
 		return nil
 	default:
 	}
-	x.e.reach(n.spec.Name + " waits for " + need.spec.Name)
+	x.e.failpoint(n.spec.Name + " waits for " + need.spec.Name)
 	select {
 	case <-need.done:
 		return nil
@@ -210,14 +210,14 @@ func (x *execution) await(ctx context.Context, n, need *node) error {
 }
 
 // unmet is the ending of a step that can't run because of one that it needs.
-func (n *node) unmet() (ending, bool) {
+func (n *node) unmet() (stepState, bool) {
 	for _, need := range n.needs {
 		end := need.end
 		if end.satisfies() {
 			continue
 		}
 		if end.Later || end.Result.Outcome == delivery.OutcomeWaiting {
-			return ending{Later: true, Result: step.Result{Outcome: delivery.OutcomeWaiting, Cause: "waits for " + need.spec.Name}}, true
+			return stepState{Later: true, Result: step.Result{Outcome: delivery.OutcomeWaiting, Cause: "waits for " + need.spec.Name}}, true
 		}
 		why := end.Unmet
 		if why == "" && end.Result.Outcome == delivery.OutcomeCancelled {
@@ -226,15 +226,15 @@ func (n *node) unmet() (ending, bool) {
 		if why == "" {
 			why = fmt.Sprintf("%s %s", need.spec.Name, end.Result.Outcome)
 		}
-		return ending{Unmet: why, Cancelled: end.Cancelled, Result: step.Result{Outcome: delivery.OutcomeSkipped, Cause: "not run: " + why}}, true
+		return stepState{Unmet: why, Cancelled: end.Cancelled, Result: step.Result{Outcome: delivery.OutcomeSkipped, Cause: "not run: " + why}}, true
 	}
-	return ending{}, false
+	return stepState{}, false
 }
 
 // notRun is the ending of a step that was not begun because the run is halted. If
 // a process that died had begun it, it may be half done, and is to be undone.
-func (x *execution) notRun(n *node, why *halted) ending {
-	end := ending{Unmet: why.Error(), Cancelled: why.by}
+func (x *execution) notRun(n *node, why *cancelCause) stepState {
+	end := stepState{Unmet: why.Error(), Cancelled: why.by}
 	end.Result = step.Result{Outcome: delivery.OutcomeSkipped, Cause: "not run: " + why.Error()}
 	if old, ok := x.known[n.spec.Name]; ok && old.Result == nil {
 		end.Attempt, end.Begun = old.Attempt, old.Begun
@@ -261,8 +261,8 @@ func (n *node) before() []*node {
 	return out
 }
 
-// given are the outputs of those steps.
-func given(before []*node) map[string]json.RawMessage {
+// outputsOf are the outputs of those steps.
+func outputsOf(before []*node) map[string]json.RawMessage {
 	out := make(map[string]json.RawMessage, len(before))
 	for _, n := range before {
 		if len(n.end.Result.Output) > 0 {
