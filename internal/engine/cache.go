@@ -68,5 +68,5 @@ func (x *execution) reuse(ctx context.Context, impl step.Step, r step.Request, k
 }
 
 func (x *execution) noCache(r step.Request, err error) {
-	x.voice.emit(event.Event{Kind: event.Notice, Step: r.Spec.Name, Text: "the cache of results does not work: " + err.Error()})
+	x.events.emit(event.Event{Kind: event.Notice, Step: r.Spec.Name, Text: "the step cache is not available: " + err.Error()})
 }

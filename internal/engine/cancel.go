@@ -10,7 +10,7 @@ import (
 // canceller records whether steps may still begin, and stops those that run.
 type canceller struct {
 	grace time.Duration
-	ctx   context.Context // of the steps; its cause is *halted
+	ctx   context.Context // of the steps; its cause is *cancelCause
 	stop  context.CancelCauseFunc
 
 	mu    sync.Mutex
@@ -67,7 +67,7 @@ func (h *canceller) reason() *cancelCause {
 	return h.why
 }
 
-// close frees what the halt holds; steps have ended.
+// close frees what the canceller holds; steps have ended.
 func (h *canceller) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -21,9 +21,9 @@ import (
 )
 
 const (
-	// interpreter is the version of the code that runs plans, not of the binary:
+	// workflowVersion is the version of the code that runs plans, not of the binary:
 	// a later Slipway takes up what an earlier one left as long as it is the same.
-	interpreter = "plan-1"
+	workflowVersion = "plan-1"
 	// workflowName is stored with every run, so it never changes.
 	workflowName = "plan"
 	// patience is for steps that do not end when they are told to.
@@ -69,7 +69,7 @@ func (x *execution) journal(ctx context.Context) (dbos.Context, error) {
 	}
 	j, err := dbos.NewContext(context.WithoutCancel(ctx), dbos.Config{
 		AppName: "slipway-" + string(x.run.ID), SQLiteSystemDB: db, Logger: slog.New(slog.DiscardHandler),
-		ApplicationVersion: interpreter, ExecutorID: string(x.run.ID),
+		ApplicationVersion: workflowVersion, ExecutorID: string(x.run.ID),
 	})
 	if err != nil {
 		return nil, errors.Join(record.DatabaseError("open the journal", path, x.healthy(ctx, db, err)), db.Close())
@@ -125,7 +125,7 @@ func (x *execution) begin(j dbos.Context) (dbos.WorkflowHandle[workflowResult], 
 	}
 	switch status.Status {
 	case dbos.WorkflowStatusSuccess:
-		close(x.interpreted)
+		close(x.completed)
 	case dbos.WorkflowStatusPending, dbos.WorkflowStatusEnqueued:
 	default:
 		return nil, fault.New(fault.Internal, "the journal of run %s can't be continued: it is %s", x.run.ID, status.Status).
@@ -138,7 +138,7 @@ func (x *execution) begin(j dbos.Context) (dbos.WorkflowHandle[workflowResult], 
 // told to leave the run for later.
 func (x *execution) result(h dbos.WorkflowHandle[workflowResult]) (workflowResult, error) {
 	select {
-	case <-x.interpreted:
+	case <-x.completed:
 	case err := <-x.broken:
 		return workflowResult{}, err
 	case <-x.left:

@@ -133,7 +133,7 @@ func TestDamagedJournal(t *testing.T) {
 	}
 }
 
-// TestForeignJournal: the journal of a run that does not fit to its plan must not
+// TestForeignJournal: the journal of a run that does not match its plan must not
 // block the queue for ever.
 func TestForeignJournal(t *testing.T) {
 	home := t.TempDir()
@@ -147,7 +147,7 @@ func TestForeignJournal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantRun(t, first, record.Ended, delivery.OutcomeRollbackFailed, "does not fit to its plan")
+	wantRun(t, first, record.Ended, delivery.OutcomeRollbackFailed, "does not match its plan")
 }
 
 // TestPlanOfVersion1 finishes what the first version left when it was killed in

@@ -30,7 +30,7 @@ func (v workflowResult) needsUndo() bool {
 }
 
 // resultOf looks at how the steps ended, before anything is undone. It is pure: a
-// replay comes to the same verdict. The first failure counts, then a stop, then
+// replay comes to the same result. The first failure counts, then a stop, then
 // a wait.
 func resultOf(p plan.Plan, nodes []*node) workflowResult {
 	v := workflowResult{Outcome: successOutcome(p, nodes), Release: releaseOf(nodes)}
@@ -105,7 +105,7 @@ func releaseOf(nodes []*node) delivery.ReleaseID {
 	return ""
 }
 
-// afterUndo is the verdict once everything that had to be undone was.
+// afterUndo is the result once everything that had to be undone was.
 func (v workflowResult) afterUndo(undone []stepState) workflowResult {
 	cancelled, changed := v.Outcome == delivery.OutcomeCancelled, false
 	for _, u := range undone {

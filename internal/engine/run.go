@@ -18,25 +18,25 @@ import (
 
 // execution is one turn of a run in this process.
 type execution struct {
-	e     *Engine
-	run   record.Run
-	known map[string]record.StepRecord // what the records said when this process took over
-	voice *eventLog
-	book  *recorder
-	slots chan struct{} // one per step that may run at once
-	halt  *canceller
-	lock  *lock // of the environment; the children of its steps inherit it
+	e         *Engine
+	run       record.Run
+	known     map[string]record.StepRecord // what the records said when this process took over
+	events    *eventLog
+	records   *recorder
+	slots     chan struct{} // one per step that may run at once
+	canceller *canceller
+	lock      *lock // of the environment; the children of its steps inherit it
 
-	interpreted chan struct{} // closed when the interpreter has come to its end
-	broken      chan error    // trouble that only a resume can get over
-	left        chan struct{} // closed when the run shall be left for later
-	leaveOnce   sync.Once
+	completed chan struct{} // closed when the workflow has completed
+	broken    chan error    // trouble that only a resume can get over
+	left      chan struct{} // closed when the run shall be left for later
+	leaveOnce sync.Once
 
 	checkingOut sync.Mutex
 	checkedOut  string // folder with the commit's tree; empty: not yet
 }
 
-// workflowInput is what the interpreter is given: data that outlives the version that
+// workflowInput is what the workflow is given: data that outlives the version that
 // wrote it. Add fields, never rename them.
 type workflowInput struct {
 	Plan plan.Plan            `json:"plan"`
@@ -60,8 +60,8 @@ func (e *Engine) execute(ctx context.Context, run record.Run, l *lock) (record.R
 	e.failpoint("started")
 	x := e.execution(run, steps)
 	x.lock = l
-	defer x.voice.close()
-	x.voice.emit(event.Event{Kind: event.RunStarted, Text: x.header(fresh)})
+	defer x.events.close()
+	x.events.emit(event.Event{Kind: event.RunStarted, Text: x.header(fresh)})
 	artifacts := filepath.Join(e.Home, "artifacts")
 	if err := os.MkdirAll(artifacts, 0o755); err != nil {
 		return run, unwritable(artifacts, err)
@@ -77,17 +77,17 @@ func (e *Engine) execute(ctx context.Context, run record.Run, l *lock) (record.R
 
 func (e *Engine) execution(run record.Run, steps []record.StepRecord) *execution {
 	x := &execution{
-		e: e, run: run, known: map[string]record.StepRecord{}, voice: e.openEventLog(run),
-		slots: make(chan struct{}, e.parallel()), halt: newCanceller(orDefault(e.Grace, 2*time.Second)),
-		interpreted: make(chan struct{}), broken: make(chan error, 1), left: make(chan struct{}),
+		e: e, run: run, known: map[string]record.StepRecord{}, events: e.openEventLog(run),
+		slots: make(chan struct{}, e.parallel()), canceller: newCanceller(orDefault(e.Grace, 2*time.Second)),
+		completed: make(chan struct{}), broken: make(chan error, 1), left: make(chan struct{}),
 	}
-	x.book = &recorder{store: e.Runs, fail: x.fail}
+	x.records = &recorder{store: e.Runs, fail: x.fail}
 	for _, s := range steps {
 		x.known[s.Name] = s
 	}
 	for _, s := range run.Plan.Steps { // a failure that the last process recorded lets nothing begin
 		if r := x.known[s.Name].Result; r != nil && r.Outcome == delivery.OutcomeFailed {
-			x.halt.failed(s.Name)
+			x.canceller.failed(s.Name)
 		}
 	}
 	return x
@@ -120,7 +120,7 @@ func (x *execution) runJournal(ctx context.Context) (ended record.Run, err error
 	if err != nil {
 		return x.run, err
 	}
-	defer func() { err = errors.Join(err, x.leave(j), x.book.flush(ctx)) }()
+	defer func() { err = errors.Join(err, x.leave(j), x.records.flush(ctx)) }()
 	h, err := x.begin(j)
 	if err != nil {
 		return x.run, record.DatabaseError("begin the run", x.e.database(), err)
@@ -169,7 +169,7 @@ func (e *Engine) hasBegunNothing(ctx context.Context, run record.Run) (bool, err
 func (x *execution) watchCancel(ctx context.Context) (stop func()) {
 	watching, end := context.WithCancel(context.WithoutCancel(ctx))
 	if x.run.CancelledBy != "" {
-		x.halt.cancel(x.run.CancelledBy)
+		x.canceller.cancel(x.run.CancelledBy)
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -180,7 +180,7 @@ func (x *execution) watchCancel(ctx context.Context) (stop func()) {
 		}
 	})
 	wg.Go(func() { x.checkCancel(watching) })
-	return func() { end(); wg.Wait(); x.halt.close() }
+	return func() { end(); wg.Wait(); x.canceller.close() }
 }
 
 // interrupt leaves the run for later, or stops it and leaves word of it, so that
@@ -190,9 +190,9 @@ func (x *execution) interrupt(watching, ctx context.Context) {
 		x.leaveOnce.Do(func() { close(x.left) })
 		return
 	}
-	x.halt.cancel(interruptedBy)
+	x.canceller.cancel(interruptedBy)
 	if err := x.e.Runs.RequestCancel(watching, x.run.ID, interruptedBy); err != nil && watching.Err() == nil {
-		x.voice.emit(event.Event{Kind: event.Notice, Text: "the records do not know that the run was stopped: " + err.Error()})
+		x.events.emit(event.Event{Kind: event.Notice, Text: "the cancellation could not be recorded: " + err.Error()})
 	}
 }
 
@@ -200,7 +200,7 @@ func (x *execution) interrupt(watching, ctx context.Context) {
 func (x *execution) checkCancel(ctx context.Context) {
 	for sleep(ctx, pollCancel) == nil {
 		if run, err := x.e.Runs.Get(ctx, x.run.ID); err == nil && run.CancelledBy != "" {
-			x.halt.cancel(run.CancelledBy)
+			x.canceller.cancel(run.CancelledBy)
 			return
 		}
 	}

@@ -28,9 +28,9 @@ func (x *execution) request(spec step.Spec, given map[string]json.RawMessage) st
 		WorkDir:      filepath.Join(x.e.runDir(x.run.ID), "work", spec.Name),
 		ArtifactsDir: filepath.Join(x.e.Home, "artifacts"),
 		OnProgress: func(progress string) {
-			x.voice.emit(event.Event{Kind: event.StepProgress, Step: spec.Name, Text: progress})
+			x.events.emit(event.Event{Kind: event.StepProgress, Step: spec.Name, Text: progress})
 		},
-		Emit: func(ev event.Event) { ev.Step = spec.Name; x.voice.emit(ev) },
+		Emit: func(ev event.Event) { ev.Step = spec.Name; x.events.emit(ev) },
 	}
 }
 
@@ -41,7 +41,7 @@ type stepRun struct {
 	undo    bool
 }
 
-// runStep begins a step and tries until it has an ending. An error means that
+// runStep begins a step and tries until it has ended. An error means that
 // the journal is closing.
 func (x *execution) runStep(journal context.Context, w stepRun) (stepState, error) {
 	spec, r := w.request.Spec, w.request
@@ -51,7 +51,7 @@ func (x *execution) runStep(journal context.Context, w stepRun) (stepState, erro
 	closeLog := x.openLog(&r)
 	defer closeLog()
 	end := x.resumeAt(spec.Name)
-	x.voice.emit(event.Event{Kind: event.StepStarted, Step: spec.Name})
+	x.events.emit(event.Event{Kind: event.StepStarted, Step: spec.Name})
 	started := x.e.now()
 	for retries := 0; ; retries++ {
 		r.Attempt = end.Attempt
@@ -82,11 +82,11 @@ func (x *execution) runStep(journal context.Context, w stepRun) (stepState, erro
 	}
 }
 
-// lifetime is the context of a step: it ends when the run is halted. That of an
+// lifetime is the context of a step: it ends when the run is cancelled. That of an
 // undo step does not, but has a limit.
 func (x *execution) lifetime(journal context.Context, undo bool) (context.Context, func()) {
 	if !undo {
-		return x.halt.ctx, func() {}
+		return x.canceller.ctx, func() {}
 	}
 	late := fault.New(fault.Exhausted, "the rollback timed out").Hint("look at the environment: it may be half changed")
 	ctx, done := context.WithTimeoutCause(context.Background(), orDefault(x.e.UndoTimeout, 30*time.Minute), late)
@@ -97,7 +97,7 @@ func (x *execution) lifetime(journal context.Context, undo bool) (context.Contex
 // openLog gives the request its redacted log.
 func (x *execution) openLog(r *step.Request) (closeLog func()) {
 	log := &stepLog{
-		voice: x.voice, step: r.Spec.Name,
+		events: x.events, step: r.Spec.Name,
 		path: LogPath(x.e.Home, x.run.ID, r.Spec.Name),
 	}
 	redacted := x.e.Redactor.Writer(log)
@@ -125,10 +125,10 @@ func (x *execution) resumeAt(name string) stepState {
 func (x *execution) recordBegin(ctx context.Context, spec step.Spec, index int, end stepState) error {
 	r := record.StepRecord{Run: x.run.ID, Name: spec.Name, Index: index, Kind: spec.Kind, Attempt: end.Attempt, Begun: end.Begun}
 	if spec.Undo == "" {
-		x.book.save(r)
+		x.records.save(r)
 		return nil
 	}
-	if err := x.book.saveNow(context.WithoutCancel(ctx), r); err != nil {
+	if err := x.records.saveNow(context.WithoutCancel(ctx), r); err != nil {
 		x.fail(err)
 		<-ctx.Done() // without the record it must not begin; nothing is kept of this
 		return context.Cause(ctx)

@@ -60,11 +60,11 @@ func newNodes(s workflowInput) []*node {
 	return nodes
 }
 
-// workflow runs a script. DBOS calls it again after a crash: it must ask for the
+// workflow runs a plan. DBOS calls it again after a crash: it must ask for the
 // same steps in the same order, whatever happened the first time. So all steps
 // are asked for up front, in plan order, and each waits for those it needs.
 func (x *execution) workflow(ctx dbos.Context, s workflowInput) (v workflowResult, err error) {
-	defer context.AfterFunc(ctx, func() { x.halt.stop(ErrSuspend) })()
+	defer context.AfterFunc(ctx, func() { x.canceller.stop(ErrSuspend) })()
 	defer func() {
 		if bug := recover(); bug != nil {
 			v, err = x.suspend(ctx, fault.New(fault.Internal, "the plan interpreter panicked: %v", bug).
@@ -99,10 +99,10 @@ func (x *execution) workflow(ctx dbos.Context, s workflowInput) (v workflowResul
 	}
 	// Once the journal has the turn's end, it does not tell of the steps again: the
 	// records must have them before.
-	if err := x.book.flush(context.WithoutCancel(ctx)); err != nil {
+	if err := x.records.flush(context.WithoutCancel(ctx)); err != nil {
 		return x.suspend(ctx, err)
 	}
-	close(x.interpreted)
+	close(x.completed)
 	return v.afterUndo(undone), nil
 }
 
@@ -119,13 +119,13 @@ func (x *execution) suspend(ctx context.Context, err error) (workflowResult, err
 func (x *execution) journalError(err error) error {
 	err = record.DatabaseError(fmt.Sprintf("keep the journal of run %s", x.run.ID), x.e.database(), err)
 	if errors.Is(err, &dbos.Error{Code: dbos.ErrorCodeUnexpectedStep}) || errors.Is(err, dbos.ErrStepNondeterminism) {
-		return fault.New(fault.Internal, "the journal of run %s does not fit to its plan", x.run.ID).
-			Hint("look what the run changed in %s, and start a new one", x.run.Environment).Cause(err)
+		return fault.New(fault.Internal, "the journal of run %s does not match its plan", x.run.ID).
+			Hint("check what the run changed in %s, and start a new one", x.run.Environment).Cause(err)
 	}
 	return err
 }
 
-// collect takes a step's ending once the journal has it.
+// collect takes how a step ended once the journal has it.
 func (x *execution) collect(n *node, out <-chan dbos.StepOutcome[stepState]) {
 	o := <-out
 	if o.Err != nil {
@@ -135,13 +135,13 @@ func (x *execution) collect(n *node, out <-chan dbos.StepOutcome[stepState]) {
 	x.e.failpoint("recorded " + n.spec.Name)
 	n.end = o.Result
 	if n.end.Result.Outcome == delivery.OutcomeFailed {
-		x.halt.failed(n.spec.Name)
+		x.canceller.failed(n.spec.Name)
 	}
 	x.recordEnd(n.spec.Name, n.spec.Kind, n.index, n.end)
 	close(n.done)
 }
 
-// recordEnd records an ending and says it, unless a process before this one did.
+// recordEnd records how a step ended and emits it, unless a process before this one did.
 func (x *execution) recordEnd(name string, kind step.Kind, index int, end stepState) {
 	if end.Later {
 		return // it has not come to it yet
@@ -150,14 +150,14 @@ func (x *execution) recordEnd(name string, kind step.Kind, index int, end stepSt
 		return
 	}
 	r := end.Result
-	x.book.save(record.StepRecord{
+	x.records.save(record.StepRecord{
 		Run: x.run.ID, Name: name, Index: index, Kind: kind, Attempt: end.Attempt, Begun: end.Begun, Result: &r,
 	})
 	text := r.Cause
 	if text == "" {
 		text = r.Summary
 	}
-	x.voice.emit(event.Event{
+	x.events.emit(event.Event{
 		Kind: event.StepFinished, Step: name, Outcome: r.Outcome, Cached: r.Cached,
 		Seconds: seconds(r.Started, r.Ended), Text: text, Hint: r.Hint,
 	})
@@ -181,19 +181,19 @@ func (x *execution) runNode(ctx context.Context, n *node) (stepState, error) {
 	select {
 	case x.slots <- struct{}{}:
 		defer func() { <-x.slots }()
-	case <-x.halt.ctx.Done():
+	case <-x.canceller.ctx.Done():
 	case <-ctx.Done():
 	}
 	if ctx.Err() != nil {
 		return stepState{}, context.Cause(ctx)
 	}
-	if why := x.halt.reason(); why != nil {
+	if why := x.canceller.reason(); why != nil {
 		return x.notRun(n, why), nil
 	}
 	return x.runStep(ctx, stepRun{index: n.index, request: x.request(n.spec, outputsOf(before))})
 }
 
-// await waits until the journal has the ending of what n needs.
+// await waits until the journal has how the step that n needs ended.
 func (x *execution) await(ctx context.Context, n, need *node) error {
 	select {
 	case <-need.done:
@@ -209,7 +209,7 @@ func (x *execution) await(ctx context.Context, n, need *node) error {
 	}
 }
 
-// unmet is the ending of a step that can't run because of one that it needs.
+// unmet is the state of a step that can't run because of one that it needs.
 func (n *node) unmet() (stepState, bool) {
 	for _, need := range n.needs {
 		end := need.end
@@ -231,7 +231,7 @@ func (n *node) unmet() (stepState, bool) {
 	return stepState{}, false
 }
 
-// notRun is the ending of a step that was not begun because the run is halted. If
+// notRun is the state of a step that was not begun because the run was cancelled. If
 // a process that died had begun it, it may be half done, and is to be undone.
 func (x *execution) notRun(n *node, why *cancelCause) stepState {
 	end := stepState{Unmet: why.Error(), Cancelled: why.by}
