@@ -1,11 +1,12 @@
 package anchore
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -22,74 +23,88 @@ func TestScanner(t *testing.T) {
 	})
 }
 
-func gapsOf(t *testing.T, s *Scanner, layers ...[]porttest.LayerEntry) port.ScanReport {
+// scan scans an image of the layers.
+func scan(t *testing.T, s *Scanner, layers ...[]porttest.LayerEntry) port.ScanReport {
 	t.Helper()
-	r, err := s.Scan(t.Context(), order(t, layers...))
+	r, err := s.Scan(t.Context(), scanRequest(t, layers...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-// TestGaps holds that what finds nothing because nobody could look is not passed.
-func TestGaps(t *testing.T) {
+// TestScan_ReportsGaps: what could not be checked does not pass as harmless.
+func TestScan_ReportsGaps(t *testing.T) {
 	s := scanner(t)
 	for name, c := range map[string]struct {
 		layer []porttest.LayerEntry
-		says  string
+		want  string
 	}{
-		"a distribution that the database does not know": {[]porttest.LayerEntry{osRelease("debian", "99"), {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the database does not cover debian 99"},
-		"a code name that the database does not know":    {[]porttest.LayerEntry{{Name: "etc/os-release", Body: "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=boxworm\n"}, {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the database does not cover debian 12"},
-		"a distribution that nobody knows":               {[]porttest.LayerEntry{osRelease("homebrewn", "1"), {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the distribution is unknown, so its packages cannot be checked for vulnerabilities (2 deb)"},
-		"a package database that was removed":            {[]porttest.LayerEntry{osRelease("debian", "12"), wheel("harmless", "1")}, "it has no readable package database"},
-		"an rpm database that can't be read":             {[]porttest.LayerEntry{osRelease("rhel", "9.4"), {Name: "var/lib/rpm/rpmdb.sqlite", Body: "SQLite format 3\x00" + strings.Repeat("x", 5000)}}, "/var/lib/rpm/rpmdb.sqlite could not be read"},
+		"distribution not in the database": {[]porttest.LayerEntry{osRelease("debian", "99"), {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the database does not cover debian 99"},
+		"code name not in the database":    {[]porttest.LayerEntry{{Name: "etc/os-release", Body: "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=boxworm\n"}, {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the database does not cover debian 12"},
+		"unknown distribution":             {[]porttest.LayerEntry{osRelease("homebrewn", "1"), {Name: "var/lib/dpkg/status", Body: dpkgStatus}}, "the distribution is unknown, so its packages cannot be checked for vulnerabilities (2 deb)"},
+		"removed package database":         {[]porttest.LayerEntry{osRelease("debian", "12"), wheel("harmless", "1")}, "it has no readable package database"},
+		"unreadable rpm database":          {[]porttest.LayerEntry{osRelease("rhel", "9.4"), {Name: "var/lib/rpm/rpmdb.sqlite", Body: "SQLite format 3\x00" + strings.Repeat("x", 5000)}}, "/var/lib/rpm/rpmdb.sqlite could not be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := gapsOf(t, s, c.layer)
-			said := ""
+			r := scan(t, s, c.layer)
+			gaps := ""
 			for _, g := range r.Gaps {
-				said += g.What + "\n"
+				gaps += g.What + "\n"
 			}
-			if !strings.Contains(said, c.says) {
-				t.Errorf("gaps %q, notes %q", said, r.Notes)
+			if !strings.Contains(gaps, c.want) {
+				t.Errorf("gaps %q do not contain %q; notes %q", gaps, c.want, r.Notes)
 			}
 		})
 	}
 }
 
-func TestAPackageWithoutAVersionIsNoted(t *testing.T) {
-	r := gapsOf(t, scanner(t), debian(), []porttest.LayerEntry{wheel("planted-wheel", "")})
-	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "version is unknown: python planted-wheel") {
-		t.Errorf("%+v", r)
+func TestScan_NotesPackageWithoutVersion(t *testing.T) {
+	r := scan(t, scanner(t), debian(), []porttest.LayerEntry{wheel("planted-wheel", "")})
+	want := []string{"not checked, because the version is unknown: python planted-wheel"}
+	if diff := cmp.Diff(want, r.Notes); diff != "" {
+		t.Errorf("notes of the report (-want +got):\n%s", diff)
 	}
 }
 
-// TestEveryPlatformIsLookedAt holds that a weakness in the last of them is found.
-func TestEveryPlatformIsLookedAt(t *testing.T) {
+// TestScan_CoversEveryPlatform: a vulnerability of the last platform is found.
+func TestScan_CoversEveryPlatform(t *testing.T) {
 	s := scanner(t)
 	clean := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{osRelease("debian", "12"), {Name: "var/lib/dpkg/status", Body: dpkgStatus[strings.Index(dpkgStatus, "Package: base-files"):]}})
 	other := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, debian())
 	both := porttest.WriteIndex(t, t.TempDir(), clean, other)
 	o := port.ScanRequest{Layout: both.Layout, Image: delivery.Image{Repository: "mlops/retail-api", Digest: both.Digest}, CacheDir: t.TempDir()}
 	r, err := s.Scan(t.Context(), o)
-	if err != nil || len(r.Findings) != 1 || len(r.Gaps) != 0 || r.Packages["deb"] != 3 {
-		t.Errorf("%+v, %v", r, err)
+	if err != nil {
+		t.Fatalf("scan both platforms: %v", err)
+	}
+	if len(r.Findings) != 1 {
+		t.Errorf("got %d findings, want 1: %+v", len(r.Findings), r.Findings)
+	}
+	if len(r.Gaps) != 0 {
+		t.Errorf("gaps %+v, want none", r.Gaps)
+	}
+	if got := r.Packages["deb"]; got != 3 {
+		t.Errorf("got %d deb packages, want 3", got)
 	}
 	b, err := s.ImageSBOM(t.Context(), port.ImageSBOMRequest{Layout: o.Layout, Image: o.Image, Dir: o.CacheDir})
 	if err != nil {
 		t.Fatal(err)
 	}
 	raw, err := os.ReadFile(b.CycloneDX.Path)
-	if err != nil || !strings.Contains(string(raw), "libplanted") {
-		t.Errorf("%v: %s", err, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(raw), "libplanted") {
+		t.Errorf("the SBOM does not contain libplanted:\n%s", raw)
 	}
 }
 
-// TestTheNextScanReadsTheImageNoMore holds that what is kept is used, and gives
-// the same.
-func TestTheNextScanReadsTheImageNoMore(t *testing.T) {
+// TestScan_UsesCachedPackages: a second scan reads the cached list of packages,
+// and reports the same.
+func TestScan_UsesCachedPackages(t *testing.T) {
 	s := scanner(t)
-	o := order(t, debian(), []porttest.LayerEntry{wheel("planted-wheel", "1.2.3")})
+	o := scanRequest(t, debian(), []porttest.LayerEntry{wheel("planted-wheel", "1.2.3")})
 	o.CacheDir = t.TempDir()
 	first, err := s.Scan(t.Context(), o)
 	if err != nil {
@@ -97,23 +112,30 @@ func TestTheNextScanReadsTheImageNoMore(t *testing.T) {
 	}
 	files, err := filepath.Glob(filepath.Join(o.CacheDir, "packages-*.json"))
 	if err != nil || len(files) != 1 {
-		t.Fatalf("%v, %v", files, err)
+		t.Fatalf("cached lists of packages = %v, %v, want one file", files, err)
 	}
 	kept, err := os.Stat(files[0])
 	if err != nil {
 		t.Fatal(err)
 	}
 	second, err := s.Scan(t.Context(), o)
-	if err != nil || fmt.Sprintf("%+v", first) != fmt.Sprintf("%+v", second) {
-		t.Errorf("%v\n%+v\n%+v", err, first, second)
+	if err != nil {
+		t.Fatalf("second scan: %v", err)
+	}
+	if diff := cmp.Diff(first, second); diff != "" {
+		t.Errorf("report of the second scan (-first +second):\n%s", diff)
 	}
 	if again, err := os.Stat(files[0]); err != nil || !again.ModTime().Equal(kept.ModTime()) {
-		t.Error("the list was made again")
+		t.Errorf("the cached list was written again (error %v)", err)
 	}
 	if err := os.WriteFile(files[0], []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if third, err := s.Scan(t.Context(), o); err != nil || len(third.Findings) != len(first.Findings) {
-		t.Errorf("a damaged list: %+v, %v", third, err)
+	third, err := s.Scan(t.Context(), o)
+	if err != nil {
+		t.Fatalf("scan with a damaged list: %v", err)
+	}
+	if len(third.Findings) != len(first.Findings) {
+		t.Errorf("scan with a damaged list: got %d findings, want %d", len(third.Findings), len(first.Findings))
 	}
 }

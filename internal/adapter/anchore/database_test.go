@@ -5,14 +5,22 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-func TestImportOfWhatIsNone(t *testing.T) {
+func TestImport_RefusesOtherFiles(t *testing.T) {
 	s := scanner(t)
 	before, err := s.Status(t.Context())
-	if err != nil || before.BuiltAt.IsZero() || before.Source != "manual import" {
-		t.Fatalf("%+v, %v", before, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before.BuiltAt.IsZero() {
+		t.Fatal("the imported database has no time of its data")
+	}
+	if before.Source != "manual import" {
+		t.Fatalf("source of the imported database = %q, want %q", before.Source, "manual import")
 	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{"vulnerability.db": "no database", "archive.tar.gz": "no archive", "notes.txt": "x"} {
@@ -20,25 +28,37 @@ func TestImportOfWhatIsNone(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Import(t.Context(), file); !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			_, err := s.Import(t.Context(), file)
+			if !fault.Is(err, fault.Invalid) {
+				t.Errorf("Import = %v, want an error of kind %v", err, fault.Invalid)
+			}
+			if fault.HintOf(err) == "" {
+				t.Errorf("error %v has no hint", err)
+			}
+		})
 	}
-	for _, file := range []string{filepath.Join(dir, "missing.db"), dir} {
-		if _, err := s.Import(t.Context(), file); !fault.Is(err, fault.NotFound) {
-			t.Errorf("%s: %v", file, err)
-		}
+	for name, file := range map[string]string{"missing file": filepath.Join(dir, "missing.db"), "folder": dir} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := s.Import(t.Context(), file); !fault.Is(err, fault.NotFound) {
+				t.Errorf("Import = %v, want an error of kind %v", err, fault.NotFound)
+			}
+		})
 	}
-	if after, err := s.Status(t.Context()); err != nil || after != before {
-		t.Errorf("%+v, %v", after, err)
+	after, err := s.Status(t.Context())
+	if err != nil {
+		t.Errorf("status after the imports: %v", err)
+	}
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("status after the imports (-want +got):\n%s", diff)
 	}
 	left, err := filepath.Glob(filepath.Join(s.c.Dir, ".incoming-*"))
 	if err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
+		t.Errorf("unfinished folders = %v, %v, want none", left, err)
 	}
 }
 
-func TestADamagedDatabaseIsNoDatabase(t *testing.T) {
+func TestStatus_DamagedDatabase(t *testing.T) {
 	s := scanner(t)
 	d, err := s.Status(t.Context())
 	if err != nil {
@@ -53,9 +73,9 @@ func TestADamagedDatabaseIsNoDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := s.Status(t.Context()); !fault.Is(err, fault.Corrupt) {
-		t.Errorf("status: %v", err)
+		t.Errorf("Status = %v, want an error of kind %v", err, fault.Corrupt)
 	}
-	if r, err := s.Scan(t.Context(), order(t, debian())); !fault.Is(err, fault.Unavailable) {
-		t.Errorf("%+v, %v", r, err)
+	if r, err := s.Scan(t.Context(), scanRequest(t, debian())); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("Scan = %+v, %v, want an error of kind %v", r, err, fault.Unavailable)
 	}
 }

@@ -14,13 +14,26 @@ func TestConfigFrom(t *testing.T) {
 	}
 	home := func() (string, error) { return "/home/ada/.cache", nil }
 	homeless := func() (string, error) { return "", errors.New("$HOME is not defined") }
-	if c := configFrom(none, home); c.Dir != "/home/ada/.cache/slipway/vulnerabilities" || c.URL != "" {
-		t.Errorf("in a home: folder %q, source %q", c.Dir, c.URL)
-	}
-	if c := configFrom(set, homeless); c.Dir != "/db" || c.URL != "https://mirror.example.com" {
-		t.Errorf("by the variables: folder %q, source %q", c.Dir, c.URL)
-	}
-	if c := configFrom(none, homeless); c.Dir != filepath.Join(os.TempDir(), "slipway", "vulnerabilities") {
-		t.Errorf("without a home: folder %q", c.Dir)
+	for name, c := range map[string]struct {
+		getenv   func(string) string
+		cacheDir func() (string, error)
+		want     Config
+	}{
+		"home":         {none, home, Config{Dir: "/home/ada/.cache/slipway/vulnerabilities"}},
+		"variables":    {set, homeless, Config{Dir: "/db", URL: "https://mirror.example.com"}},
+		"without home": {none, homeless, Config{Dir: filepath.Join(os.TempDir(), "slipway", "vulnerabilities")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := configFrom(c.getenv, c.cacheDir)
+			if got.Dir != c.want.Dir {
+				t.Errorf("folder = %q, want %q", got.Dir, c.want.Dir)
+			}
+			if got.URL != c.want.URL {
+				t.Errorf("source = %q, want %q", got.URL, c.want.URL)
+			}
+			if got.Now != nil {
+				t.Error("the configuration has a clock, want New's default")
+			}
+		})
 	}
 }

@@ -11,15 +11,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-func TestBillsOfAnImageAreTheSameEachTime(t *testing.T) {
+func TestImageSBOM_IsReproducible(t *testing.T) {
 	s := New(Config{Dir: t.TempDir()})
-	o := order(t, debian(), []porttest.LayerEntry{wheel("planted-wheel", "1.2.3"), goProgram(t), {Name: "app/package-lock.json", Body: npmLock}})
+	o := scanRequest(t, debian(), []porttest.LayerEntry{wheel("planted-wheel", "1.2.3"), goProgram(t), {Name: "app/package-lock.json", Body: npmLock}})
 	var all []port.SBOMs
 	for range 3 {
 		b, err := s.ImageSBOM(t.Context(), port.ImageSBOMRequest{Layout: o.Layout, Image: o.Image, Dir: t.TempDir()})
@@ -29,34 +31,43 @@ func TestBillsOfAnImageAreTheSameEachTime(t *testing.T) {
 		all = append(all, b)
 	}
 	dir := filepath.Dir(all[0].SPDX.Path)
-	b, err := s.ImageSBOM(t.Context(), port.ImageSBOMRequest{Layout: o.Layout, Image: o.Image, Dir: dir}) // from what is kept
+	b, err := s.ImageSBOM(t.Context(), port.ImageSBOMRequest{Layout: o.Layout, Image: o.Image, Dir: dir}) // from the cached list of packages
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, other := range append(all, b) {
-		if other.CycloneDX.Digest != all[0].CycloneDX.Digest || other.SPDX.Digest != all[0].SPDX.Digest {
-			t.Errorf("%+v\n%+v", all[0], other)
+		if got, want := other.CycloneDX.Digest, all[0].CycloneDX.Digest; got != want {
+			t.Errorf("digest of another CycloneDX document = %s, want %s", got, want)
+		}
+		if got, want := other.SPDX.Digest, all[0].SPDX.Digest; got != want {
+			t.Errorf("digest of another SPDX document = %s, want %s", got, want)
 		}
 	}
 	for _, d := range []port.Document{b.CycloneDX, b.SPDX} {
 		raw, err := os.ReadFile(d.Path)
-		if err != nil || fmt.Sprintf("sha256:%x", sha256.Sum256(raw)) != string(d.Digest) || int64(len(raw)) != d.Size {
-			t.Errorf("%+v, %v", d, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := digest(string(raw)); d.Digest != want {
+			t.Errorf("digest of %s = %s, want %s", d.Path, d.Digest, want)
+		}
+		if want := int64(len(raw)); d.Size != want {
+			t.Errorf("size of %s = %d, want %d", d.Path, d.Size, want)
 		}
 		for _, want := range []string{"libplanted", "planted-wheel", "planted-npm", "github.com/spf13/cobra", "mlops/retail-api"} {
 			if !strings.Contains(string(raw), want) {
-				t.Errorf("%s does not name %s", d.Path, want)
+				t.Errorf("%s does not contain %q", d.Path, want)
 			}
 		}
 		for _, no := range []string{os.TempDir() + "/", "urn:uuid", time.Now().UTC().Format("2006-01-02T15")} {
 			if strings.Contains(string(raw), no) {
-				t.Errorf("%s holds %q", d.Path, no)
+				t.Errorf("%s contains %q", d.Path, no)
 			}
 		}
 	}
 }
 
-func TestBillsOfAModel(t *testing.T) {
+func TestModelSBOM(t *testing.T) {
 	s := New(Config{Dir: t.TempDir()})
 	files := t.TempDir()
 	for name, text := range map[string]string{"model.onnx": "weights", "meta/labels.json": "[]"} {
@@ -65,18 +76,21 @@ func TestBillsOfAModel(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	order := port.ModelSBOMRequest{Files: files, Model: delivery.ModelRef{Group: "retail", Version: 3, Digest: digest("m")}, Data: digest("d")}
-	bill := func() port.SBOMs {
-		order.Dir = t.TempDir()
-		b, err := s.ModelSBOM(t.Context(), order)
+	request := port.ModelSBOMRequest{Files: files, Model: delivery.ModelRef{Group: "retail", Version: 3, Digest: digest("m")}, Data: digest("d")}
+	generate := func() port.SBOMs {
+		request.Dir = t.TempDir()
+		b, err := s.ModelSBOM(t.Context(), request)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return b
 	}
-	first, second := bill(), bill()
-	if first.CycloneDX.Digest != second.CycloneDX.Digest || first.SPDX.Digest != second.SPDX.Digest {
-		t.Errorf("%+v\n%+v", first, second)
+	first, second := generate(), generate()
+	if got, want := second.CycloneDX.Digest, first.CycloneDX.Digest; got != want {
+		t.Errorf("digest of the second CycloneDX document = %s, want %s", got, want)
+	}
+	if got, want := second.SPDX.Digest, first.SPDX.Digest; got != want {
+		t.Errorf("digest of the second SPDX document = %s, want %s", got, want)
 	}
 	raw, err := os.ReadFile(first.CycloneDX.Path)
 	var doc struct {
@@ -92,22 +106,31 @@ func TestBillsOfAModel(t *testing.T) {
 	if err = errors.Join(err, json.Unmarshal(raw, &doc)); err != nil {
 		t.Fatal(err)
 	}
-	c := doc.Metadata.Component
-	if doc.BOMFormat != "CycloneDX" || c.Type != "machine-learning-model" || c.Name != "retail" || c.Version != "3" || len(doc.Components) != 2 || doc.Components[0].Name != "meta/labels.json" {
-		t.Errorf("%s", raw)
+	if doc.BOMFormat != "CycloneDX" {
+		t.Errorf("format = %q, want CycloneDX", doc.BOMFormat)
 	}
-	if got := doc.Components[1].Hashes[0].Content; got != digest("weights").Hex() {
-		t.Error(got)
+	subject := struct{ Type, Name, Version string }{"machine-learning-model", "retail", "3"}
+	if diff := cmp.Diff(subject, doc.Metadata.Component); diff != "" {
+		t.Errorf("subject of the document (-want +got):\n%s", diff)
+	}
+	if len(doc.Components) != 2 {
+		t.Fatalf("got %d components, want 2:\n%s", len(doc.Components), raw)
+	}
+	if got := doc.Components[0].Name; got != "meta/labels.json" {
+		t.Errorf("first component = %q, want meta/labels.json", got)
+	}
+	if got, want := doc.Components[1].Hashes[0].Content, digest("weights").Hex(); got != want {
+		t.Errorf("hash of the second component = %s, want %s", got, want)
 	}
 	if err := os.WriteFile(filepath.Join(files, "model.onnx"), []byte("others"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if third := bill(); third.SPDX.Digest == first.SPDX.Digest {
-		t.Error("other files, and the same bill")
+	if third := generate(); third.SPDX.Digest == first.SPDX.Digest {
+		t.Errorf("digest with changed files = %s, as before the change", third.SPDX.Digest)
 	}
-	order.Files = t.TempDir()
-	if _, err := s.ModelSBOM(t.Context(), order); !fault.Is(err, fault.NotFound) {
-		t.Errorf("no files: %v", err)
+	request.Files = t.TempDir()
+	if _, err := s.ModelSBOM(t.Context(), request); !fault.Is(err, fault.NotFound) {
+		t.Errorf("ModelSBOM of an empty folder = %v, want an error of kind %v", err, fault.NotFound)
 	}
 }
 

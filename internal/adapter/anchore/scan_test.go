@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-// planted is what the test's database knows: one weakness for each ecosystem.
+// planted lists the vulnerabilities in the test's database, one for each ecosystem.
 func planted() []testdb.Vulnerability {
 	return []testdb.Vulnerability{
 		{ID: "CVE-2099-0001", Severity: "high", Ecosystem: "deb", Distro: "debian", DistroVersion: "12", Codename: "bookworm", Package: "libplanted", Below: "2.0-1", Fixed: true},
@@ -30,7 +30,7 @@ func planted() []testdb.Vulnerability {
 	}
 }
 
-// scanner has the planted database imported.
+// scanner returns a scanner with the planted database imported.
 func scanner(t *testing.T) *Scanner {
 	t.Helper()
 	s := New(Config{Dir: filepath.Join(t.TempDir(), "db")})
@@ -94,14 +94,14 @@ func wheel(name, version string) porttest.LayerEntry {
 	return porttest.LayerEntry{Name: "usr/local/lib/python3.11/site-packages/" + at, Body: "Metadata-Version: 2.1\nName: " + name + "\nVersion: " + version + "\n"}
 }
 
-// goProgram is a real program, whose build information names a vulnerable module.
+// goProgram returns a real program whose build information names a vulnerable module.
 func goProgram(t *testing.T) porttest.LayerEntry {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "program")
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, "./testdata/program")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, text)
+		t.Fatalf("build the program: %v: %s", err, text)
 	}
 	raw, err := os.ReadFile(out)
 	if err != nil {
@@ -116,7 +116,7 @@ const npmLock = `{"name": "app", "version": "1.0.0", "lockfileVersion": 3, "requ
  "": {"name": "app", "version": "1.0.0", "dependencies": {"planted-npm": "3.0.9"}},
  "node_modules/planted-npm": {"version": "3.0.9", "resolved": "https://registry.example.com/planted-npm-3.0.9.tgz", "integrity": "sha512-AAAA", "license": "MIT"}}}`
 
-// rpmDatabase is an rpm database in SQLite with one package, planted-rpm
+// rpmDatabase returns an rpm database in SQLite with one package, planted-rpm
 // 3.9-2.el9.
 func rpmDatabase(t *testing.T) porttest.LayerEntry {
 	t.Helper()
@@ -143,8 +143,8 @@ func rpmDatabase(t *testing.T) porttest.LayerEntry {
 	return porttest.LayerEntry{Name: "var/lib/rpm/rpmdb.sqlite", Body: string(raw)}
 }
 
-// rpmHeader is a package's header: the numbers of entries and bytes, an index of
-// (tag, type, offset, count), and the texts.
+// rpmHeader returns a package's header: the numbers of entries and bytes, an index
+// of (tag, type, offset, count), and the texts.
 func rpmHeader(name, version, release, arch, source string) []byte {
 	const text = 6
 	var index, data []byte
@@ -160,15 +160,16 @@ func rpmHeader(name, version, release, arch, source string) []byte {
 	return append(append(out, index...), data...)
 }
 
-func order(t *testing.T, layers ...[]porttest.LayerEntry) port.ScanRequest {
+// scanRequest returns the request for an image of the layers.
+func scanRequest(t *testing.T, layers ...[]porttest.LayerEntry) port.ScanRequest {
 	t.Helper()
 	built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, layers...)
 	return port.ScanRequest{Layout: built.Layout, Image: delivery.Image{Repository: "mlops/retail-api", Digest: built.Digest}}
 }
 
-// TestEveryPlantedWeaknessIsFound is the reason for this package: each of these
-// was passed in silence by some way of asking the libraries.
-func TestEveryPlantedWeaknessIsFound(t *testing.T) {
+// TestScan_FindsPlantedVulnerabilities is the reason for this package: some way of
+// calling the libraries misses each of these without an error.
+func TestScan_FindsPlantedVulnerabilities(t *testing.T) {
 	s := scanner(t)
 	harmless := []porttest.LayerEntry{{Name: "app/readme", Body: "x"}}
 	for name, c := range map[string]struct {
@@ -178,18 +179,18 @@ func TestEveryPlantedWeaknessIsFound(t *testing.T) {
 		where  string
 		kind   string
 	}{
-		"deb in the base layer":       {[][]porttest.LayerEntry{debian(), harmless}, "CVE-2099-0001", "", "/var/lib/dpkg/status", "deb"},
-		"apk in the base layer":       {[][]porttest.LayerEntry{{osRelease("alpine", "3.20.1"), {Name: "lib/apk/db/installed", Body: apkInstalled}}, harmless}, "CVE-2099-0002", "", "/lib/apk/db/installed", "apk"},
-		"rpm in the base layer":       {[][]porttest.LayerEntry{{osRelease("rhel", "9.4"), rpmDatabase(t)}, harmless}, "CVE-2099-0006", "", "/var/lib/rpm/rpmdb.sqlite", "rpm"},
-		"wheel in an upper layer":     {[][]porttest.LayerEntry{debian(), harmless, {wheel("planted-wheel", "1.2.3")}}, "CVE-2099-0003", "GHSA-pppp-pppp-pppp", "site-packages/planted_wheel-1.2.3.dist-info/METADATA", "python"},
-		"requirements in a layer":     {[][]porttest.LayerEntry{debian(), {{Name: "app/requirements.txt", Body: "planted-wheel==1.2.3\n"}}}, "CVE-2099-0003", "GHSA-pppp-pppp-pppp", "/app/requirements.txt", "python"},
-		"Go binary":                   {[][]porttest.LayerEntry{{goProgram(t)}}, "CVE-2099-0004", "GHSA-gggg-gggg-gggg", "/app/server", "go"},
-		"npm package in a layer":      {[][]porttest.LayerEntry{debian(), {{Name: "app/node_modules/planted-npm/package.json", Body: npmPackage}}}, "CVE-2099-0005", "GHSA-nnnn-nnnn-nnnn", "/app/node_modules/planted-npm/package.json", "npm"},
-		"npm lock file in a layer":    {[][]porttest.LayerEntry{debian(), {{Name: "app/package-lock.json", Body: npmLock}}}, "CVE-2099-0005", "GHSA-nnnn-nnnn-nnnn", "/app/package-lock.json", "npm"},
-		"wheel where no distribution": {[][]porttest.LayerEntry{{wheel("planted-wheel", "1.2.3")}}, "CVE-2099-0003", "", "METADATA", "python"},
+		"deb in the base layer":      {[][]porttest.LayerEntry{debian(), harmless}, "CVE-2099-0001", "", "/var/lib/dpkg/status", "deb"},
+		"apk in the base layer":      {[][]porttest.LayerEntry{{osRelease("alpine", "3.20.1"), {Name: "lib/apk/db/installed", Body: apkInstalled}}, harmless}, "CVE-2099-0002", "", "/lib/apk/db/installed", "apk"},
+		"rpm in the base layer":      {[][]porttest.LayerEntry{{osRelease("rhel", "9.4"), rpmDatabase(t)}, harmless}, "CVE-2099-0006", "", "/var/lib/rpm/rpmdb.sqlite", "rpm"},
+		"wheel in an upper layer":    {[][]porttest.LayerEntry{debian(), harmless, {wheel("planted-wheel", "1.2.3")}}, "CVE-2099-0003", "GHSA-pppp-pppp-pppp", "site-packages/planted_wheel-1.2.3.dist-info/METADATA", "python"},
+		"requirements in a layer":    {[][]porttest.LayerEntry{debian(), {{Name: "app/requirements.txt", Body: "planted-wheel==1.2.3\n"}}}, "CVE-2099-0003", "GHSA-pppp-pppp-pppp", "/app/requirements.txt", "python"},
+		"Go binary":                  {[][]porttest.LayerEntry{{goProgram(t)}}, "CVE-2099-0004", "GHSA-gggg-gggg-gggg", "/app/server", "go"},
+		"npm package in a layer":     {[][]porttest.LayerEntry{debian(), {{Name: "app/node_modules/planted-npm/package.json", Body: npmPackage}}}, "CVE-2099-0005", "GHSA-nnnn-nnnn-nnnn", "/app/node_modules/planted-npm/package.json", "npm"},
+		"npm lock file in a layer":   {[][]porttest.LayerEntry{debian(), {{Name: "app/package-lock.json", Body: npmLock}}}, "CVE-2099-0005", "GHSA-nnnn-nnnn-nnnn", "/app/package-lock.json", "npm"},
+		"wheel without distribution": {[][]porttest.LayerEntry{{wheel("planted-wheel", "1.2.3")}}, "CVE-2099-0003", "", "METADATA", "python"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, err := s.Scan(t.Context(), order(t, c.layers...))
+			r, err := s.Scan(t.Context(), scanRequest(t, c.layers...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -200,13 +201,28 @@ func TestEveryPlantedWeaknessIsFound(t *testing.T) {
 				}
 			}
 			if found == nil {
-				t.Fatalf("%s was not found: %+v", c.id, r)
+				t.Fatalf("the report does not list %s: %+v", c.id, r)
 			}
-			if c.alias != "" && !found.HasID(c.alias) || !strings.Contains(found.Path, c.where) || found.Type != c.kind || !found.Layer.Valid() {
-				t.Errorf("%+v", *found)
+			if c.alias != "" && !found.HasID(c.alias) {
+				t.Errorf("aliases %v do not contain %s", found.Aliases, c.alias)
 			}
-			if len(r.Gaps) > 0 || r.Packages[c.kind] == 0 || time.Since(r.Database) > time.Hour {
-				t.Errorf("gaps %+v, packages %v, database %s", r.Gaps, r.Packages, r.Database)
+			if !strings.Contains(found.Path, c.where) {
+				t.Errorf("path %q does not contain %q", found.Path, c.where)
+			}
+			if found.Type != c.kind {
+				t.Errorf("type of the package = %q, want %q", found.Type, c.kind)
+			}
+			if !found.Layer.Valid() {
+				t.Errorf("invalid digest of the layer: %q", found.Layer)
+			}
+			if len(r.Gaps) > 0 {
+				t.Errorf("gaps %+v, want none", r.Gaps)
+			}
+			if r.Packages[c.kind] == 0 {
+				t.Errorf("packages %v include none of %s", r.Packages, c.kind)
+			}
+			if age := time.Since(r.Database); age > time.Hour {
+				t.Errorf("the database is %s old, want 1h at most", age)
 			}
 		})
 	}

@@ -1,5 +1,5 @@
-// Package testdb writes small vulnerability databases, in grype's own form, for
-// tests: what they say is made up.
+// Package testdb writes small vulnerability databases in grype's format, with
+// invented content, for tests.
 package testdb
 
 import (
@@ -12,28 +12,28 @@ import (
 	v6 "github.com/anchore/grype/grype/db/v6"
 )
 
-// writerCacheKiB is how much memory the database may take while it is written, in KiB:
-// the library's own choice is a gigabyte.
+// writerCacheKiB limits the memory of the database's cache while it is written. The
+// library's default is 1 GiB.
 const writerCacheKiB = 4096
 
-// Vulnerability is one that the database knows.
+// Vulnerability is one entry of a database.
 type Vulnerability struct {
 	ID       string
 	Aliases  []string
 	Severity string // critical | high | medium | low | negligible | unknown
 	// Ecosystem is deb, apk, rpm, python, go-module, npm or java-archive.
 	Ecosystem string
-	// Distro and Version are of the distribution, such as debian and 12; empty for
-	// packages of a language. An image that has a code name in its /etc/os-release
-	// (bookworm) is only known by a database that has it too.
+	// Distro and DistroVersion name the distribution, such as debian and 12; empty for
+	// packages of a language. An image with a code name in its /etc/os-release
+	// (bookworm) is covered only by a database that has the code name too.
 	Distro, DistroVersion, Codename string
 
 	Package string
 	Below   string // versions below this are vulnerable
-	Fixed   bool   // and that one is fixed
+	Fixed   bool   // whether Below fixes it
 }
 
-// Write makes a database in dir, which has to exist, and returns its file.
+// Write writes a database to the existing folder dir, and returns the path of its file.
 func Write(dir string, all []Vulnerability) (string, error) {
 	w, err := v6.NewWriter(v6.Config{DBDirPath: dir, CacheSizeKiB: writerCacheKiB})
 	if err != nil {
@@ -93,7 +93,7 @@ func operatingSystem(v Vulnerability) *v6.OperatingSystem {
 	return &v6.OperatingSystem{Name: v.Distro, ReleaseID: v.Distro, MajorVersion: major, MinorVersion: minor, Codename: v.Codename}
 }
 
-// versionFormat is how versions of the ecosystem are compared.
+// versionFormat returns the format by which versions of the ecosystem are compared.
 func versionFormat(ecosystem string) string {
 	known := map[string]string{"deb": "dpkg", "apk": "apk", "rpm": "rpm", "python": "python", "go-module": "go", "npm": "semver", "java-archive": "maven"}
 	if f, ok := known[ecosystem]; ok {
