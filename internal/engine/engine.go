@@ -105,7 +105,7 @@ func (e *Engine) Cancel(ctx context.Context, id delivery.RunID, by string) (reco
 		if err != nil || run.State == record.Ended {
 			return run, err
 		}
-		own, free, err := tryRunLock(e.runLock(id))
+		own, free, err := tryLock(e.runLock(id))
 		if err != nil {
 			return run, err
 		}
@@ -140,7 +140,7 @@ func (e *Engine) takeOver(ctx context.Context, id delivery.RunID, own *lock) (re
 
 // lockRun takes the run's lock: the kernel gives it back when this process dies.
 func (e *Engine) lockRun(id delivery.RunID) (*lock, error) {
-	l, free, err := tryRunLock(e.runLock(id))
+	l, free, err := tryLock(e.runLock(id))
 	if err != nil {
 		return nil, err
 	}

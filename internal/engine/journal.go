@@ -26,10 +26,10 @@ const (
 	workflowVersion = "plan-1"
 	// workflowName is stored with every run, so it never changes.
 	workflowName = "plan"
-	// patience is for steps that do not end when they are told to.
-	patience = 15 * time.Second
-	// lookAgain is how often the journal is asked for a result that is about to come.
-	lookAgain = 5 * time.Millisecond
+	// shutdownTimeout is for steps that do not end when they are told to.
+	shutdownTimeout = 15 * time.Second
+	// resultPollInterval is how often the journal is asked for a result that is about to come.
+	resultPollInterval = 5 * time.Millisecond
 )
 
 // openDatabase opens the journal's file. A checkpoint that was answered is on the
@@ -144,23 +144,23 @@ func (x *execution) result(h dbos.WorkflowHandle[workflowResult]) (workflowResul
 	case <-x.left:
 		return workflowResult{}, ErrSuspend
 	}
-	v, err := h.GetResult(dbos.WithHandlePollingInterval(lookAgain), dbos.WithHandleTimeout(patience))
+	v, err := h.GetResult(dbos.WithHandlePollingInterval(resultPollInterval), dbos.WithHandleTimeout(shutdownTimeout))
 	return v, record.DatabaseError(fmt.Sprintf("end run %s", x.run.ID), x.e.database(), err)
 }
 
-// forget removes a turn that has ended from the journal: the records hold what it
+// deleteTurn removes a turn that has ended from the journal: the records hold what it
 // did. One that stays does no harm.
-func (x *execution) forget(j dbos.Context) {
+func (x *execution) deleteTurn(j dbos.Context) {
 	_ = dbos.DeleteWorkflows(j, []string{x.turn()})
 }
 
 // turn names the turn in the journal.
 func (x *execution) turn() string { return fmt.Sprintf("%s/%d", x.run.ID, x.run.Turn) }
 
-// leave closes the journal. In the middle of a turn, that stays as it is: what has
+// closeJournal closes the journal. In the middle of a turn, that stays as it is: what has
 // not been checkpointed will run again.
-func (x *execution) leave(j dbos.Context) error {
-	if err := dbos.Shutdown(j, patience); err != nil {
+func (x *execution) closeJournal(j dbos.Context) error {
+	if err := dbos.Shutdown(j, shutdownTimeout); err != nil {
 		return fault.New(fault.Unavailable, "stop the steps of run %s", x.run.ID).
 			Hint("a step did not stop when it was told to; end this process before the run is resumed").Cause(err)
 	}

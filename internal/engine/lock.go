@@ -18,38 +18,19 @@ type lock struct {
 	path string
 }
 
-// tryRunLock takes the lock at path, or reports that another handle has it.
-func tryRunLock(path string) (l *lock, free bool, err error) {
+// tryLock takes the lock at path, or reports that another handle has it.
+func tryLock(path string) (l *lock, free bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, false, unwritable(path, err)
 	}
-	for {
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
-		if err != nil {
-			return nil, false, unwritable(path, err)
-		}
-		got, err := flock.Try(f)
-		if err != nil {
-			return nil, false, errors.Join(unwritable(path, err), f.Close())
-		}
-		if !got {
-			return nil, false, f.Close()
-		}
-		if isCurrent(f, path) {
-			return &lock{f, path}, true, nil
-		}
-		f.Close() // its owner removed it between our open and our lock: take the new one
-	}
-}
-
-// isCurrent reports whether f is still the file at path.
-func isCurrent(f *os.File, path string) bool {
-	held, err := f.Stat()
+	f, err := flock.TryLock(path)
 	if err != nil {
-		return false
+		return nil, false, unwritable(path, err)
 	}
-	now, err := os.Stat(path)
-	return err == nil && os.SameFile(held, now)
+	if f == nil {
+		return nil, false, nil
+	}
+	return &lock{f, path}, true, nil
 }
 
 // release removes the file while it is held, and lets it go.

@@ -104,7 +104,7 @@ func describeAhead(r record.Run) string {
 // finishAhead finishes the run ahead if its process is gone. Stopping our own run must
 // not undo another run's: that is then left for later.
 func (e *Engine) finishAhead(ctx context.Context, head record.Run) (adopted bool, err error) {
-	own, free, err := tryRunLock(e.runLock(head.ID))
+	own, free, err := tryLock(e.runLock(head.ID))
 	if err != nil || !free {
 		return false, err
 	}
@@ -223,7 +223,7 @@ func (e *Engine) runAtHead(ctx context.Context, run record.Run) (record.Run, err
 	path := filepath.Join(e.Home, "locks", "env-"+string(run.Environment))
 	begun, reported := time.Now(), false
 	for {
-		l, free, err := tryRunLock(path)
+		l, free, err := tryLock(path)
 		if err != nil {
 			return run, err
 		}

@@ -120,7 +120,7 @@ func (x *execution) runJournal(ctx context.Context) (ended record.Run, err error
 	if err != nil {
 		return x.run, err
 	}
-	defer func() { err = errors.Join(err, x.leave(j), x.records.flush(ctx)) }()
+	defer func() { err = errors.Join(err, x.closeJournal(j), x.records.flush(ctx)) }()
 	h, err := x.begin(j)
 	if err != nil {
 		return x.run, record.DatabaseError("begin the run", x.e.database(), err)
@@ -133,7 +133,7 @@ func (x *execution) runJournal(ctx context.Context) (ended record.Run, err error
 	if ended, err = x.e.finish(ctx, x.run, v.runResult()); err != nil {
 		return ended, err
 	}
-	x.forget(j)
+	x.deleteTurn(j)
 	return x.cancelledWhileWaiting(ctx, ended)
 }
 
