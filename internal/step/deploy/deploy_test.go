@@ -3,7 +3,6 @@ package deploy
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -90,8 +89,8 @@ func TestRun_ChecksBeforeTraffic(t *testing.T) {
 		}
 		d := outputOf(t, res)
 		want := []string{"Observe ", "Stage " + string(d.Release), "Promote " + string(d.Release)}
-		if !slices.Equal(w.Target.Calls, want) {
-			t.Errorf("calls %q, want %q", w.Target.Calls, want)
+		if diff := cmp.Diff(want, w.Target.Calls); diff != "" {
+			t.Errorf("calls of the target (-want +got):\n%s", diff)
 		}
 		if len(w.Prober.URLs) != 3 || !strings.Contains(w.Prober.URLs[0], "staged") || strings.Contains(strings.Join(w.Prober.URLs, " "), "stable") {
 			t.Errorf("probed %q, want three times the staged release", w.Prober.URLs)
@@ -161,7 +160,7 @@ func TestAssemble_SameInputsSameRelease(t *testing.T) {
 	for name, change := range same {
 		t.Run(name, func(t *testing.T) {
 			if id(change) != id(nil) {
-				t.Errorf("%s makes another release", name)
+				t.Errorf("ID = %s, want the same release %s", id(change), id(nil))
 			}
 		})
 	}
@@ -185,7 +184,7 @@ func TestAssemble_SameInputsSameRelease(t *testing.T) {
 	for name, change := range other {
 		t.Run(name, func(t *testing.T) {
 			if id(change) == id(nil) {
-				t.Errorf("%s makes no difference", name)
+				t.Errorf("ID = %s as without the change, want another release", id(change))
 			}
 		})
 	}
@@ -257,11 +256,17 @@ func TestRun_Refused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := fake.NewEnvironment()
 			_, err := newStep(w).Run(t.Context(), c.set(w))
-			if !fault.Is(err, c.kind) || !strings.Contains(fault.HintOf(err), c.hint) {
-				t.Errorf("%v (%s)", err, fault.HintOf(err))
+			if !fault.Is(err, c.kind) {
+				t.Errorf("error = %v, want %s", err, c.kind)
 			}
-			if h, _ := w.Records.Deployments().List(t.Context(), env, 0); len(h) > 0 || len(w.Target.Calls) > 0 {
-				t.Errorf("it began: %v, %v", h, w.Target.Calls)
+			if hint := fault.HintOf(err); !strings.Contains(hint, c.hint) {
+				t.Errorf("hint = %q, want %q in it", hint, c.hint)
+			}
+			if h, _ := w.Records.Deployments().List(t.Context(), env, 0); len(h) > 0 {
+				t.Errorf("recorded deployments = %v, want none", h)
+			}
+			if len(w.Target.Calls) > 0 {
+				t.Errorf("calls of the target = %q, want none", w.Target.Calls)
 			}
 		})
 	}

@@ -97,14 +97,17 @@ func TestRun_Failures(t *testing.T) {
 					r = request(step.DeployParams{Release: rel.ID})
 				}
 				res, err := newStep(w).Run(t.Context(), r)
-				if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, c.says) {
-					t.Errorf("%s %q, %v", res.Outcome, res.Cause, err)
+				if err != nil || res.Outcome != delivery.OutcomeFailed {
+					t.Errorf("outcome = %s, error = %v, want %s", res.Outcome, err, delivery.OutcomeFailed)
+				}
+				if !strings.Contains(res.Cause, c.says) {
+					t.Errorf("cause = %q, want %q in it", res.Cause, c.says)
 				}
 				if took := time.Since(begun); took > c.within {
 					t.Errorf("it took %s to see it, want at most %s", took, c.within)
 				}
 				if serving, _ := w.Target.Running(env); serving != "" && c.name != "promoted in vain" {
-					t.Error("users met it")
+					t.Errorf("%q receives the traffic, want no release", serving)
 				}
 			})
 		})

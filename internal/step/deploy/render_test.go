@@ -92,7 +92,7 @@ func TestRender_ObjectsInReleaseSecretsInRequest(t *testing.T) {
 			t.Errorf("objects %q with digest %s, want %s", rel.Release.Objects, rel.Release.Manifests, digest)
 		}
 		if len(d.staged) != 1 || len(d.staged[0].Secrets) != 1 || string(d.staged[0].Secrets[0].Data["TOKEN"]) != secretValue {
-			t.Errorf("the order's secrets are %+v", d.staged)
+			t.Errorf("staged = %+v, want one request with the secret's value", d.staged)
 		}
 		history, err := d.LoadHistory(t.Context(), "api", env)
 		if err != nil {
@@ -102,11 +102,11 @@ func TestRender_ObjectsInReleaseSecretsInRequest(t *testing.T) {
 			"the record": string(raw(rel)), "the result": string(raw(res)), "the events": strings.Join(told, "\n"), "the history": string(raw(history)), "the log": log.String(),
 		} {
 			if strings.Contains(text, secretValue) || strings.Contains(text, "aHVudGVy") { // base64 of its beginning
-				t.Errorf("%s has the secret: %s", what, text)
+				t.Errorf("%s = %s, want it without the secret", what, text)
 			}
 		}
 		if !strings.Contains(log.String(), "a note for people") {
-			t.Error("the renderer's note was not told")
+			t.Errorf("log = %q, want the renderer's note in it", log.String())
 		}
 	})
 }
@@ -121,11 +121,14 @@ func TestRender_NotForPromotedRelease(t *testing.T) {
 		if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 		}
-		if len(d.asked) != 0 || len(d.packed) != 0 {
-			t.Errorf("rendered %v, packed %v", d.asked, d.packed)
+		if len(d.asked) != 0 {
+			t.Errorf("rendered %v, want nothing", d.asked)
+		}
+		if len(d.packed) != 0 {
+			t.Errorf("packed %v, want nothing", d.packed)
 		}
 		if len(d.staged) != 1 || d.staged[0].Secrets != nil || d.staged[0].ID != rel.ID {
-			t.Errorf("staged %+v", d.staged)
+			t.Errorf("staged = %+v, want %s alone, without secrets", d.staged, rel.ID)
 		}
 	})
 }
@@ -139,9 +142,9 @@ func TestRun_PublishesBeforeChange(t *testing.T) {
 		if _, err := s.Run(t.Context(), request(step.DeployParams{Release: rel.ID})); err != nil {
 			t.Fatal(err)
 		}
-		told, staged := slices.Index(d.Calls, "Write "+string(rel.ID)+" deploying"), slices.Index(d.Calls, "Stage "+string(rel.ID))
-		if told < 0 || staged < told {
-			t.Errorf("calls %q", d.Calls)
+		written, staged := slices.Index(d.Calls, "Write "+string(rel.ID)+" deploying"), slices.Index(d.Calls, "Stage "+string(rel.ID))
+		if written < 0 || staged < written {
+			t.Errorf("calls = %q, want the history written, then the release staged", d.Calls)
 		}
 	})
 }
@@ -170,7 +173,7 @@ func TestRender_Errors(t *testing.T) {
 					t.Errorf("error = %v, want %q", err, c.says)
 				}
 				if len(d.Calls) != 0 {
-					t.Errorf("the target was touched: %q", d.Calls)
+					t.Errorf("calls of the target = %q, want none", d.Calls)
 				}
 			})
 		})
@@ -186,8 +189,11 @@ func TestRender_DoesNotPackModelByEnv(t *testing.T) {
 		if res, err := s.Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
 			t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 		}
-		if len(d.packed) != 0 || d.asked[0].ModelImage != (delivery.Image{}) || d.asked[0].Model == nil || d.asked[0].Dir != "" {
-			t.Errorf("packed %v, rendered %+v", d.packed, d.asked)
+		if len(d.packed) != 0 {
+			t.Errorf("packed %v, want nothing", d.packed)
+		}
+		if got := d.asked[0]; got.ModelImage != (delivery.Image{}) || got.Model == nil || got.Dir != "" {
+			t.Errorf("rendered = %+v, want a model without an image, and no folder", got)
 		}
 	})
 }
@@ -202,7 +208,13 @@ func TestRender_NotForUntrusted(t *testing.T) {
 	before, _ := w.Records.Releases().List(t.Context(), 0)
 	_, err := s.Run(t.Context(), r)
 	after, _ := w.Records.Releases().List(t.Context(), 0)
-	if !fault.Is(err, fault.Denied) || len(d.asked)+len(d.packed)+len(d.staged) > 0 || len(after) != len(before) {
-		t.Errorf("%v; rendered %v, packed %v, staged %v, recorded %d", err, d.asked, d.packed, d.staged, len(after)-len(before))
+	if !fault.Is(err, fault.Denied) {
+		t.Errorf("error = %v, want %s", err, fault.Denied)
+	}
+	if len(d.asked)+len(d.packed)+len(d.staged) > 0 {
+		t.Errorf("rendered %v, packed %v, staged %v, want nothing", d.asked, d.packed, d.staged)
+	}
+	if len(after) != len(before) {
+		t.Errorf("%d releases recorded, want none", len(after)-len(before))
 	}
 }

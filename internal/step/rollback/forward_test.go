@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
+// TestForward_KilledAtEveryCall does the same with a rollback that a person asked for.
 func TestForward_KilledAtEveryCall(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for at, killed := 1, true; killed; at++ {
@@ -31,8 +32,8 @@ func TestForward_KilledAtEveryCall(t *testing.T) {
 				}
 				s.wantState(t, s.oldRelease.ID, s.newRelease.ID)
 				now, _ := s.Records.Releases().Get(t.Context(), s.newRelease.ID)
-				if now.Quarantined.Reason != "rolled back by bob: prices are wrong" {
-					t.Errorf("reason %q", now.Quarantined.Reason)
+				if want := "rolled back by bob: prices are wrong"; now.Quarantined.Reason != want {
+					t.Errorf("reason of the quarantine = %q, want %q", now.Quarantined.Reason, want)
 				}
 			})
 			if t.Failed() {
@@ -42,6 +43,8 @@ func TestForward_KilledAtEveryCall(t *testing.T) {
 	}
 }
 
+// TestForward_UnhealthyRelease goes back to a release that is sick: what served stays, with
+// the engine's undo and without.
 func TestForward_UnhealthyRelease(t *testing.T) {
 	for _, undo := range []step.Kind{step.Rollback, ""} {
 		t.Run("undo step "+string(undo), func(t *testing.T) {
@@ -69,6 +72,7 @@ func TestForward_UnhealthyRelease(t *testing.T) {
 	}
 }
 
+// TestForward_Cancelled stops it while the old release is being asked.
 func TestForward_Cancelled(t *testing.T) {
 	for _, undo := range []step.Kind{step.Rollback, ""} {
 		t.Run("undo step "+string(undo), func(t *testing.T) {
@@ -86,7 +90,7 @@ func TestForward_Cancelled(t *testing.T) {
 				r := s.request(step.RollbackParams{Release: s.oldRelease.ID})
 				r.Spec.Kind, r.Spec.Undo = step.Rollback, undo
 				if _, err := s.rollback().Run(ctx, r); !errors.Is(err, why) {
-					t.Fatal(err)
+					t.Fatalf("error = %v, want %v", err, why)
 				}
 				if undo != "" {
 					r.Cause, r.Cancelled = why.Error(), true
@@ -95,8 +99,8 @@ func TestForward_Cancelled(t *testing.T) {
 					}
 				}
 				s.wantState(t, s.newRelease.ID)
-				if s.deploymentState(t) != delivery.Cancelled {
-					t.Errorf("the deployment is %s", s.deploymentState(t))
+				if got := s.deploymentState(t); got != delivery.Cancelled {
+					t.Errorf("state of the deployment = %s, want %s", got, delivery.Cancelled)
 				}
 			})
 		})
@@ -109,8 +113,11 @@ func TestForward_AlreadyDeployedOrQuarantined(t *testing.T) {
 	res, err := s.rollback().Run(t.Context(), r)
 	var d step.DeployOutput
 	_ = json.Unmarshal(res.Output, &d)
-	if err != nil || !d.AlreadyDeployed {
-		t.Errorf("output = %+v, error = %v, want it already deployed", d, err)
+	if err != nil {
+		t.Errorf("error = %v, want none", err)
+	}
+	if !d.AlreadyDeployed {
+		t.Errorf("output = %+v, want AlreadyDeployed", d)
 	}
 	_ = s.Records.Releases().Quarantine(t.Context(), delivery.Quarantine{Release: s.newRelease.ID, Reason: "bad"})
 	if _, err := s.rollback().Run(t.Context(), s.promotion()); !fault.Is(err, fault.Conflict) {

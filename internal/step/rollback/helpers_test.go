@@ -80,16 +80,16 @@ func (s *fixture) wantState(t *testing.T, want delivery.ReleaseID, quarantined .
 	s.SetFuse(nil)
 	serving, all := s.Target.Running(env)
 	if serving != want || want != "" && len(all) != 1 || want == "" && len(all) != 0 {
-		t.Errorf("the target serves %q and runs %v, want %q alone", serving, all, want)
+		t.Errorf("%q receives the traffic and %v run, want %q alone", serving, all, want)
 	}
 	d, ok, _ := s.Records.Deployments().Current(t.Context(), env)
 	if d.Release != want || ok != (want != "") {
-		t.Errorf("the records say that %q serves (%v), want %q", d.Release, ok, want)
+		t.Errorf("recorded as deployed: %q (found: %v), want %q", d.Release, ok, want)
 	}
 	history, _ := s.Records.Deployments().List(t.Context(), env, 0)
 	for _, h := range history {
 		if h.State == delivery.Deploying {
-			t.Errorf("deployment %d of %s is still open", h.ID, h.Release)
+			t.Errorf("state of deployment %d of %s = %s, want a final one", h.ID, h.Release, h.State)
 		}
 	}
 	for _, rel := range []delivery.ReleaseRecord{s.oldRelease, s.newRelease} {
@@ -104,7 +104,7 @@ func (s *fixture) deploymentState(t *testing.T) delivery.DeploymentState {
 	t.Helper()
 	history, err := s.Records.Deployments().List(t.Context(), env, 1)
 	if err != nil || len(history) == 0 {
-		t.Fatalf("no history: %v", err)
+		t.Fatalf("%d deployments, error = %v, want one", len(history), err)
 	}
 	return history[0].State
 }

@@ -44,7 +44,7 @@ func TestUndo(t *testing.T) {
 				c.deployed(s)
 				res, err := s.rollback().Run(t.Context(), s.undoRequest(c.cancelled))
 				if err != nil || res.Outcome != c.outcome {
-					t.Fatalf("%s: %q, %v", res.Outcome, res.Cause, err)
+					t.Fatalf("outcome = %s (%q), error = %v, want %s", res.Outcome, res.Cause, err, c.outcome)
 				}
 				if got := s.deploymentState(t); got != c.state {
 					t.Errorf("the deployment is %s, want %s", got, c.state)
@@ -52,7 +52,7 @@ func TestUndo(t *testing.T) {
 				s.wantUndone(t, c.serves, c.out)
 				again, err := s.rollback().Run(t.Context(), s.undoRequest(c.cancelled))
 				if err != nil || again.Outcome != c.outcome {
-					t.Errorf("again: %s, %v", again.Outcome, err)
+					t.Errorf("run again: outcome = %s, error = %v, want %s", again.Outcome, err, c.outcome)
 				}
 				s.wantUndone(t, c.serves, c.out)
 			})
@@ -118,15 +118,6 @@ func undoKilled(t *testing.T, at int, after, served bool) {
 	}
 }
 
-// TestForward_KilledAtEveryCall does the same with a rollback that a person asked for.
-// TestForward_UnhealthyRelease goes back to a release that is sick: what served stays, with
-// the engine's undo and without.
-// TestForward_Cancelled stops it while the old release is being asked.
-// TestUndo_FailsAndCanBeRepeated lets the target refuse to bring the old release back.
-// TestUndo_RetriesTargetErrors fails each call of the target once.
-// TestUndo_RequiresHealthyRestoredRelease keeps the old release silent: a rollback that
-// was not verified has not worked.
-// TestUndo_ResumesAfterCancel stops it by its context: that is no verdict.
 // TestUndo_IgnoresSmokeChecksOfFailedRelease: the old release does not know the
 // new request, and is restored all the same.
 func TestUndo_IgnoresSmokeChecksOfFailedRelease(t *testing.T) {
@@ -139,9 +130,9 @@ func TestUndo_IgnoresSmokeChecksOfFailedRelease(t *testing.T) {
 			t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 		}
 		s.wantState(t, s.oldRelease.ID, s.newRelease.ID)
-		told := slices.ContainsFunc(s.events, func(e event.Event) bool { return e.GateResult != nil && e.GateResult.Gate == "smoke: v2" })
-		if !told {
-			t.Error("the smoke check's answer was not told")
+		const gate = "smoke: v2"
+		if !slices.ContainsFunc(s.events, func(e event.Event) bool { return e.GateResult != nil && e.GateResult.Gate == gate }) {
+			t.Errorf("events = %+v, want a result of the gate %q", s.events, gate)
 		}
 	})
 }
@@ -183,7 +174,10 @@ func TestRun_UnknownTarget(t *testing.T) {
 	r := s.promotion()
 	r.Spec.Params = json.RawMessage(`{"target":"moon"}`)
 	_, err := s.rollback().Run(t.Context(), r)
-	if !fault.Is(err, fault.Invalid) || !strings.Contains(fault.HintOf(err), "local") {
-		t.Errorf("%v (%s)", err, fault.HintOf(err))
+	if !fault.Is(err, fault.Invalid) {
+		t.Errorf("error = %v, want %s", err, fault.Invalid)
+	}
+	if hint := fault.HintOf(err); !strings.Contains(hint, "local") {
+		t.Errorf("hint = %q, want %q in it", hint, "local")
 	}
 }

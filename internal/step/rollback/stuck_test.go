@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 )
 
+// TestUndo_FailsAndCanBeRepeated lets the target refuse to bring the old release back.
 func TestUndo_FailsAndCanBeRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFixture(true)
@@ -36,8 +37,11 @@ func TestUndo_FailsAndCanBeRepeated(t *testing.T) {
 				t.Errorf("the cause lacks %q: %s", want, res.Cause)
 			}
 		}
-		if s.deploymentState(t) != delivery.Stuck || res.Hint == "" {
-			t.Errorf("state %s, hint %q", s.deploymentState(t), res.Hint)
+		if got := s.deploymentState(t); got != delivery.Stuck {
+			t.Errorf("state of the deployment = %s, want %s", got, delivery.Stuck)
+		}
+		if res.Hint == "" {
+			t.Error("the result has no hint, want one")
 		}
 		// Once the target is mended, asking again brings it back.
 		s.Target.Fail = nil
@@ -48,6 +52,7 @@ func TestUndo_FailsAndCanBeRepeated(t *testing.T) {
 	})
 }
 
+// TestUndo_RetriesTargetErrors fails each call of the target once.
 func TestUndo_RetriesTargetErrors(t *testing.T) {
 	for _, method := range []string{"Observe", "Stage", "Promote", "Discard"} {
 		t.Run(method, func(t *testing.T) {
@@ -63,8 +68,11 @@ func TestUndo_RetriesTargetErrors(t *testing.T) {
 					return errors.New("connection reset")
 				}
 				res, err := s.rollback().Run(t.Context(), s.undoRequest(false))
-				if err != nil || res.Outcome != delivery.OutcomeSucceeded || !failed {
-					t.Errorf("%s: %+v, %v", method, res, err)
+				if err != nil || res.Outcome != delivery.OutcomeSucceeded {
+					t.Errorf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
+				}
+				if !failed {
+					t.Errorf("%s was not called, want it called and failed once", method)
 				}
 				s.wantState(t, s.oldRelease.ID, s.newRelease.ID)
 			})
@@ -72,6 +80,8 @@ func TestUndo_RetriesTargetErrors(t *testing.T) {
 	}
 }
 
+// TestUndo_RequiresHealthyRestoredRelease keeps the old release silent: a rollback that
+// was not verified has not worked.
 func TestUndo_RequiresHealthyRestoredRelease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFixture(true)
@@ -86,6 +96,7 @@ func TestUndo_RequiresHealthyRestoredRelease(t *testing.T) {
 	})
 }
 
+// TestUndo_ResumesAfterCancel stops it by its context: that is no verdict.
 func TestUndo_ResumesAfterCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFixture(true)
@@ -101,8 +112,8 @@ func TestUndo_ResumesAfterCancel(t *testing.T) {
 		if _, err := s.rollback().Run(ctx, s.undoRequest(false)); !errors.Is(err, why) {
 			t.Errorf("error = %v, want %v", err, why)
 		}
-		if s.deploymentState(t) != delivery.Deploying {
-			t.Errorf("the deployment is %s", s.deploymentState(t))
+		if got := s.deploymentState(t); got != delivery.Deploying {
+			t.Errorf("state of the deployment = %s, want %s", got, delivery.Deploying)
 		}
 		s.Target.Fail = nil
 		if res, err := s.rollback().Run(t.Context(), s.undoRequest(false)); err != nil || res.Outcome != delivery.OutcomeSucceeded {
@@ -145,7 +156,7 @@ func TestUndo_WaitsForUnreachableTarget(t *testing.T) {
 				if c.outcome == delivery.OutcomeSucceeded {
 					s.wantState(t, s.oldRelease.ID)
 				} else if !strings.Contains(res.Cause, "attempts 1 to ") {
-					t.Errorf("the cause does not list the attempts: %s", res.Cause)
+					t.Errorf("cause = %q, want the attempts in it", res.Cause)
 				}
 			})
 		})

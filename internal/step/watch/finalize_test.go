@@ -7,13 +7,15 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// newKeepingFixture is a scene whose target keeps the release before, and a history.
+// newKeepingFixture returns a fixture whose target keeps the previous release, and a history.
 func newKeepingFixture(t *testing.T) *fixture {
 	t.Helper()
 	s := newFixture(t)
@@ -40,7 +42,7 @@ func (s *fixture) wantRunning(t *testing.T, want ...delivery.ReleaseID) {
 	slices.Sort(all)
 	slices.Sort(want)
 	if !slices.Equal(all, want) {
-		t.Errorf("%v run, want %v", all, want)
+		t.Errorf("running: %v, want %v", all, want)
 	}
 }
 
@@ -64,8 +66,8 @@ func TestRun_FinalizesAfterAcceptance(t *testing.T) {
 		}
 		s.wantRunning(t, s.newRelease.ID)
 		want := []string{"Write " + string(s.newRelease.ID) + " serving", "Settle " + string(s.newRelease.ID)}
-		if got := s.changes(); !slices.Equal(got, want) {
-			t.Errorf("calls %q, want %q", got, want)
+		if diff := cmp.Diff(want, s.changes()); diff != "" {
+			t.Errorf("calls that change the target (-want +got):\n%s", diff)
 		}
 	})
 }
@@ -75,7 +77,7 @@ func (s *fixture) wantNotFinalized(t *testing.T) {
 	t.Helper()
 	for _, c := range s.Target.Calls {
 		if c[:6] == "Settle" {
-			t.Error("it was settled during the bake")
+			t.Errorf("call %q during the bake, want none that settles", c)
 		}
 	}
 }
