@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -20,7 +22,7 @@ import (
 
 const env = delivery.Environment("prod")
 
-type scene struct {
+type fixture struct {
 	*fake.Environment
 	jobs   *fake.Jobs
 	step   Step
@@ -29,7 +31,7 @@ type scene struct {
 	events []event.Event
 }
 
-func newScene(t *testing.T, run string, gates ...string) *scene {
+func newFixture(t *testing.T, run string, gates ...string) *fixture {
 	t.Helper()
 	root := t.TempDir()
 	model := filepath.Join(root, "model")
@@ -42,7 +44,7 @@ func newScene(t *testing.T, run string, gates ...string) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scene{Environment: fake.NewEnvironment(), jobs: &fake.Jobs{Commands: fake.Shell{}, Logs: root}}
+	s := &fixture{Environment: fake.NewEnvironment(), jobs: &fake.Jobs{Commands: fake.Shell{}, Logs: root}}
 	s.w = step.EvaluateParams{Run: run, Data: []string{root + "/data.csv"}, Gates: gates}
 	s.step = Step{
 		Jobs: s.jobs, Deployments: s.Records.Deployments(), Releases: s.Records.Releases(), Models: s.Records.Models(),
@@ -58,53 +60,61 @@ func newScene(t *testing.T, run string, gates ...string) *scene {
 	return s
 }
 
-func (s *scene) run(t *testing.T) (step.Result, error) {
+func (s *fixture) run(t *testing.T) (step.Result, error) {
 	t.Helper()
 	s.r.Spec.Params, _ = json.Marshal(s.w)
 	return s.step.Run(t.Context(), s.r)
 }
 
-func wrote(metrics string) string { return fmt.Sprintf("printf '%%s' '%s' > {{.Metrics}}", metrics) }
+func writeMetrics(metrics string) string {
+	return fmt.Sprintf("printf '%%s' '%s' > {{.Metrics}}", metrics)
+}
 
-func TestEvaluate(t *testing.T) {
-	fine := wrote(`{"accuracy": 0.87, "rows": 100}`)
+func TestRun(t *testing.T) {
+	fine := writeMetrics(`{"accuracy": 0.87, "rows": 100}`)
 	cases := []struct {
-		name    string
-		run     string
-		rows    string
-		gates   []string
-		outcome delivery.Outcome
-		says    string
-		answers []delivery.Verdict
+		name     string
+		run      string
+		rows     string
+		gates    []string
+		outcome  delivery.Outcome
+		says     string
+		verdicts []delivery.Verdict
 	}{
 		{"passes", fine, "", []string{"accuracy >= 0.8", "rows > 50"}, delivery.OutcomeSucceeded, "2 of 2", []delivery.Verdict{"passed", "passed"}},
 		{"no gates", fine, "", nil, delivery.OutcomeSucceeded, "0 of 0", nil},
 		{"too bad", fine, "", []string{"accuracy >= 0.9", "rows > 50"}, delivery.OutcomeFailed, "not good enough: accuracy >= 0.9 (accuracy = 0.87)", []delivery.Verdict{"failed", "passed"}},
 		{"no such metric", fine, "", []string{"f1 >= 0.1", "accuracy >= 0.9"}, delivery.OutcomeFailed, "investigate: f1", []delivery.Verdict{"unavailable", "failed"}},
-		{"null", wrote(`{"accuracy": null}`), "", []string{"accuracy >= 0.1"}, delivery.OutcomeFailed, "investigate", []delivery.Verdict{"unavailable"}},
+		{"null", writeMetrics(`{"accuracy": null}`), "", []string{"accuracy >= 0.1"}, delivery.OutcomeFailed, "investigate", []delivery.Verdict{"unavailable"}},
 		{"no metrics", "true", "", nil, delivery.OutcomeFailed, "investigate: the evaluation wrote no metrics", []delivery.Verdict{"unavailable"}},
-		{"NaN", wrote(`{"accuracy": NaN}`), "", []string{"accuracy < 2.0"}, delivery.OutcomeFailed, "investigate", []delivery.Verdict{"unavailable"}},
-		{"zero rows", wrote(`{"accuracy": 1, "rows": 0}`), "", []string{"accuracy >= 0.1"}, delivery.OutcomeFailed, "investigate: zero rows", []delivery.Verdict{"unavailable"}},
-		{"zero rows, by name", wrote(`{"accuracy": 1, "test": {"n": 0}}`), "test.n", []string{"accuracy >= 0.1"}, delivery.OutcomeFailed, "zero rows", []delivery.Verdict{"unavailable"}},
-		{"rows asked for and missing", wrote(`{"accuracy": 1}`), "test.n", nil, delivery.OutcomeFailed, `have no "test.n"`, []delivery.Verdict{"unavailable"}},
-		{"rows no number", wrote(`{"rows": "many"}`), "", nil, delivery.OutcomeFailed, "not a number", []delivery.Verdict{"unavailable"}},
+		{"NaN", writeMetrics(`{"accuracy": NaN}`), "", []string{"accuracy < 2.0"}, delivery.OutcomeFailed, "investigate", []delivery.Verdict{"unavailable"}},
+		{"zero rows", writeMetrics(`{"accuracy": 1, "rows": 0}`), "", []string{"accuracy >= 0.1"}, delivery.OutcomeFailed, "investigate: zero rows", []delivery.Verdict{"unavailable"}},
+		{"zero rows, by name", writeMetrics(`{"accuracy": 1, "test": {"n": 0}}`), "test.n", []string{"accuracy >= 0.1"}, delivery.OutcomeFailed, "zero rows", []delivery.Verdict{"unavailable"}},
+		{"rows asked for and missing", writeMetrics(`{"accuracy": 1}`), "test.n", nil, delivery.OutcomeFailed, `have no "test.n"`, []delivery.Verdict{"unavailable"}},
+		{"rows no number", writeMetrics(`{"rows": "many"}`), "", nil, delivery.OutcomeFailed, "not a number", []delivery.Verdict{"unavailable"}},
 		{"command fails", "echo boom; exit 4", "", nil, delivery.OutcomeFailed, "(exit 4); last line of output: boom", nil},
-		{"data changed", wrote(`{"accuracy": 1}`) + "; echo 2 >> {{.Data}}", "", nil, delivery.OutcomeFailed, "changed while", nil},
+		{"data changed", writeMetrics(`{"accuracy": 1}`) + "; echo 2 >> {{.Data}}", "", nil, delivery.OutcomeFailed, "changed while", nil},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			s := newScene(t, c.run, c.gates...)
+			s := newFixture(t, c.run, c.gates...)
 			s.w.RowsMetric = c.rows
 			res, err := s.run(t)
-			if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Summary+"\n"+res.Cause, c.says) {
-				t.Fatalf("%s %q %q, %v", res.Outcome, res.Summary, res.Cause, err)
+			if err != nil || res.Outcome != c.outcome {
+				t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, c.outcome)
+			}
+			if text := res.Summary + "\n" + res.Cause; !strings.Contains(text, c.says) {
+				t.Fatalf("summary and cause = %q, want %q in them", text, c.says)
 			}
 			var got []delivery.Verdict
 			for _, a := range res.GateResults {
 				got = append(got, a.Verdict)
 			}
-			if fmt.Sprint(got) != fmt.Sprint(c.answers) || len(s.events) != len(c.answers) {
-				t.Errorf("answers %v, %d events", res.GateResults, len(s.events))
+			if diff := cmp.Diff(c.verdicts, got); diff != "" {
+				t.Errorf("verdicts (-want +got):\n%s", diff)
+			}
+			if len(s.events) != len(c.verdicts) {
+				t.Errorf("%d events, want one for each of %d verdicts", len(s.events), len(c.verdicts))
 			}
 		})
 	}
@@ -120,7 +130,7 @@ func output(t *testing.T, res step.Result) step.EvaluateOutput {
 }
 
 func TestRun_StoresModelWithMetrics(t *testing.T) {
-	s := newScene(t, `test -f {{.Model}}/model.bin && `+wrote(`{"accuracy":0.5}`), "accuracy >= 0.1", "accuracy >= champion.accuracy")
+	s := newFixture(t, `test -f {{.Model}}/model.bin && `+writeMetrics(`{"accuracy":0.5}`), "accuracy >= 0.1", "accuracy >= champion.accuracy")
 	res, err := s.run(t)
 	if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 		t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
@@ -128,63 +138,82 @@ func TestRun_StoresModelWithMetrics(t *testing.T) {
 	out := output(t, res)
 	for name, want := range map[string]string{"model.bin": "weights", "metrics.json": `{"accuracy":0.5}`} {
 		if got, _ := os.ReadFile(filepath.Join(out.Dir, name)); string(got) != want {
-			t.Errorf("%s is %q", name, got)
+			t.Errorf("%s = %q, want %q", name, got, want)
 		}
 	}
 	if len(out.GateResults) != 1 || out.GateResults[0].Gate != "evaluate: accuracy >= 0.1" {
-		t.Errorf("gates of the release: %v", out.GateResults)
+		t.Errorf("gates of the release = %v, want the one without a champion", out.GateResults)
 	}
-	if again, err := s.run(t); err != nil || string(again.Output) != string(res.Output) || len(s.jobs.Submitted) != 1 {
-		t.Errorf("again: %s, %v", again.Output, err)
+	again, err := s.run(t)
+	if err != nil {
+		t.Errorf("run again: error = %v, want none", err)
+	}
+	if diff := cmp.Diff(string(res.Output), string(again.Output)); diff != "" {
+		t.Errorf("run again: output (-first +again):\n%s", diff)
+	}
+	if len(s.jobs.Submitted) != 1 {
+		t.Errorf("submitted jobs = %q, want one", s.jobs.Submitted)
 	}
 }
 
 // TestRevalidate_ChampionChanged asks the same cached metrics beside another champion.
 func TestRevalidate_ChampionChanged(t *testing.T) {
-	s := newScene(t, wrote(`{"accuracy":0.15}`), "accuracy >= champion.accuracy")
+	s := newFixture(t, writeMetrics(`{"accuracy":0.15}`), "accuracy >= champion.accuracy")
 	res, err := s.run(t)
-	if err != nil || res.Outcome != delivery.OutcomeSucceeded || !strings.Contains(res.GateResults[0].Evidence, "no champion") {
+	if err != nil || res.Outcome != delivery.OutcomeSucceeded {
 		t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
+	}
+	if got := res.GateResults[0].Evidence; !strings.Contains(got, "no champion") {
+		t.Fatalf("evidence = %q, want %q in it", got, "no champion")
 	}
 	s.Serve(env, "20260101-000000-aaaa", s.Release(1), time.Now()) // accuracy 0.1
 	fresh, ok, err := s.step.Revalidate(t.Context(), s.r, res)
-	if err != nil || !ok || fresh.Outcome != delivery.OutcomeSucceeded || !fresh.Cached {
-		t.Fatalf("%+v, %v, %v", fresh, ok, err)
+	if err != nil || !ok {
+		t.Fatalf("a worse champion: valid = %v, error = %v, want true", ok, err)
+	}
+	if fresh.Outcome != delivery.OutcomeSucceeded || !fresh.Cached {
+		t.Fatalf("a worse champion: outcome = %s, cached = %v, want %s from the cache", fresh.Outcome, fresh.Cached, delivery.OutcomeSucceeded)
 	}
 	s.Serve(env, "20260101-000001-aaaa", s.Release(2), time.Now()) // accuracy 0.2
 	fresh, ok, err = s.step.Revalidate(t.Context(), s.r, res)
-	if err != nil || !ok || fresh.Outcome != delivery.OutcomeFailed || len(s.jobs.Submitted) != 1 {
-		t.Errorf("%+v, %v, %v", fresh, ok, err)
+	if err != nil || !ok || fresh.Outcome != delivery.OutcomeFailed {
+		t.Errorf("a better champion: outcome = %s, valid = %v, error = %v, want %s", fresh.Outcome, ok, err, delivery.OutcomeFailed)
+	}
+	if len(s.jobs.Submitted) != 1 {
+		t.Errorf("submitted jobs = %q, want one", s.jobs.Submitted)
 	}
 	out := output(t, res)
 	_ = os.Remove(out.Dir + "/model.bin")
 	if _, ok, err := s.step.Revalidate(t.Context(), s.r, res); ok || err != nil {
-		t.Errorf("a model that is not whole: %v, %v", ok, err)
+		t.Errorf("an incomplete model: valid = %v, error = %v, want false", ok, err)
 	}
 }
 
 func TestRun_Refused(t *testing.T) {
-	s := newScene(t, "true", "accuracy >=")
-	if _, err := s.run(t); !fault.Is(err, fault.Invalid) || len(s.jobs.Submitted) > 0 {
-		t.Errorf("a gate that can't be read: %v", err)
+	s := newFixture(t, "true", "accuracy >=")
+	if _, err := s.run(t); !fault.Is(err, fault.Invalid) {
+		t.Errorf("an invalid gate: error = %v, want %s", err, fault.Invalid)
 	}
-	s = newScene(t, wrote(`{}`))
+	if len(s.jobs.Submitted) > 0 {
+		t.Errorf("an invalid gate: submitted jobs = %q, want none", s.jobs.Submitted)
+	}
+	s = newFixture(t, writeMetrics(`{}`))
 	var tr step.TrainOutput
 	_ = json.Unmarshal(s.r.Inputs["train"], &tr)
 	_ = os.WriteFile(tr.Dir+"/model.bin", []byte("other"), 0o644)
 	if _, err := s.run(t); !fault.Is(err, fault.Corrupt) {
-		t.Errorf("another model than was trained: %v", err)
+		t.Errorf("another model than was trained: error = %v, want %s", err, fault.Corrupt)
 	}
-	s = newScene(t, wrote(`{}`))
+	s = newFixture(t, writeMetrics(`{}`))
 	s.r.Inputs = nil
 	if _, err := s.run(t); !fault.Is(err, fault.Internal) {
-		t.Errorf("no model: %v", err)
+		t.Errorf("without a model: error = %v, want %s", err, fault.Internal)
 	}
-	s = newScene(t, "true")
+	s = newFixture(t, "true")
 	s.Records.Fail = func(m string) error { return fmt.Errorf("%s: disk", m) }
-	s.w.Run = wrote(`{"a":1}`)
+	s.w.Run = writeMetrics(`{"a":1}`)
 	if _, err := s.run(t); err == nil {
-		t.Error("records that can't be read were taken for no champion")
+		t.Error("records that can't be read: no error, want one")
 	}
 }
 
@@ -194,16 +223,19 @@ func TestParseMetrics(t *testing.T) {
 		`{"a":-Infinity}`, `{"a":1e999}`, `{"a":01}`, `{a:1}`, `{"a":1,}`, `{"a":[1,]}`, strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 100)}
 	for _, text := range good {
 		if m, err := parseMetrics([]byte(text)); err != nil || m == nil {
-			t.Errorf("%s: %v", text, err)
+			t.Errorf("parseMetrics(%s) = %v, error = %v, want metrics", text, m, err)
 		}
 	}
 	for _, text := range bad {
 		if m, err := parseMetrics([]byte(text)); err == nil {
-			t.Errorf("%s: %v", text, m)
+			t.Errorf("parseMetrics(%s) = %v, want an error", text, m)
 		}
 	}
-	if !strings.Contains(metricsHint([]byte(`{"a": -Infinity}`)), "NaN and Infinity") || strings.Contains(metricsHint([]byte(`{"a": 1`)), "NaN") {
-		t.Error("hints are wrong")
+	if hint := metricsHint([]byte(`{"a": -Infinity}`)); !strings.Contains(hint, "NaN and Infinity") {
+		t.Errorf("hint for -Infinity = %q, want %q in it", hint, "NaN and Infinity")
+	}
+	if hint := metricsHint([]byte(`{"a": 1`)); strings.Contains(hint, "NaN") {
+		t.Errorf("hint for a missing brace = %q, want it without %q", hint, "NaN")
 	}
 }
 
@@ -216,7 +248,7 @@ func FuzzParseMetrics(f *testing.F) {
 			return
 		}
 		if m == nil || !json.Valid(raw) {
-			t.Errorf("%q was taken for metrics: %v", raw, m)
+			t.Errorf("parseMetrics(%q) = %v, want an error", raw, m)
 		}
 		_ = checkRows(m, "a.b")
 	})
