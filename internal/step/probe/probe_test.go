@@ -41,19 +41,19 @@ func TestEvaluateHealth(t *testing.T) {
 		{404, `nope`, model, `returned 404: "nope"`, true, false},
 	}
 	for _, c := range cases {
-		for _, alone := range []bool{true, false} {
-			s := evaluateHealth(port.ProbeResponse{Status: c.status, Body: []byte(c.body)}, Expectation{Release: id, Model: c.model, HealthPath: "/health", Exclusive: alone})
+		for _, exclusive := range []bool{true, false} {
+			s := evaluateHealth(port.ProbeResponse{Status: c.status, Body: []byte(c.body)}, Expectation{Release: id, Model: c.model, HealthPath: "/health", Exclusive: exclusive})
 			if (s.problem == "") != (c.says == "") || !strings.Contains(s.problem, c.says) {
-				t.Errorf("%d %s: %q, want %q", c.status, c.body, s.problem, c.says)
+				t.Errorf("%d %s, exclusive %v: problem = %q, want %q", c.status, c.body, exclusive, s.problem, c.says)
 			}
-			if want := c.fatal && alone || c.shared; s.fatal != want {
-				t.Errorf("%d %s, alone %v: fatal %v", c.status, c.body, alone, s.fatal)
+			if want := c.fatal && exclusive || c.shared; s.fatal != want {
+				t.Errorf("%d %s, exclusive %v: fatal = %v, want %v", c.status, c.body, exclusive, s.fatal, want)
 			}
 		}
 	}
 	long := evaluateHealth(port.ProbeResponse{Status: 200, Body: []byte(`{"release":"` + strings.Repeat("x", 1<<20) + `"}`)}, Expectation{Release: id})
 	if len(long.problem) > 200 {
-		t.Errorf("%d bytes of trouble", len(long.problem))
+		t.Errorf("the problem has %d bytes, want at most 200", len(long.problem))
 	}
 }
 
@@ -62,22 +62,31 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		s := evaluateHealth(port.ProbeResponse{Status: status, Body: body}, Expectation{Release: "r-0123456789ab", Model: &delivery.ModelRef{Group: "m", Version: 7}})
 		if s.problem == "" && (status < 200 || status > 299 || !strings.Contains(string(body), "0123456789ab")) {
-			t.Errorf("%d %q is healthy", status, body)
+			t.Errorf("%d %q: healthy, want a problem", status, body)
 		}
 	})
 }
 
 func TestCompileChecks(t *testing.T) {
 	s, err := CompileChecks([]step.Check{{Path: "/a"}, {Name: "b", Path: "b", JSON: "{}", Method: "PUT", Status: 201}})
-	if err != nil || s[0].Name != "1 /a" || s[0].Status != 200 || methodOf(s[0]) != "GET" || methodOf(s[1]) != "PUT" || s[1].Status != 201 {
-		t.Errorf("%+v, %v", s, err)
+	if err != nil {
+		t.Fatalf("error = %v, want none", err)
+	}
+	type compiled struct {
+		name, method string
+		status       int
+	}
+	for i, want := range []compiled{{"1 /a", "GET", 200}, {s[1].Name, "PUT", 201}} {
+		if got := (compiled{s[i].Name, methodOf(s[i]), s[i].Status}); got != want {
+			t.Errorf("check %d = %+v, want %+v", i, got, want)
+		}
 	}
 	if _, err := CompileChecks([]step.Check{{Name: "x", Expect: []string{"boddy.a == 1"}}}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "smoke check x") {
 		t.Errorf("error = %v, want %s with %q", err, fault.Invalid, "smoke check x")
 	}
 	for _, c := range [][3]string{{"http://h", "/a", "http://h/a"}, {"http://h/", "a", "http://h/a"}, {"http://h/x/", "/a?b=c", "http://h/x/a?b=c"}} {
 		if got := joinURL(c[0], c[1]); got != c[2] {
-			t.Errorf("%s", got)
+			t.Errorf("joinURL(%q, %q) = %q, want %q", c[0], c[1], got, c[2])
 		}
 	}
 }
