@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
@@ -20,7 +22,7 @@ import (
 
 func TestRender(t *testing.T) {
 	vars := Vars{"Data": QuoteAll([]string{"/a b/x.csv", "/c.csv"}), "Output": Quote("/out")}
-	cases := []struct{ run, want, trouble string }{
+	cases := []struct{ run, want, hint string }{
 		{"train {{.Data}} -o {{.Output}}", "train '/a b/x.csv' /c.csv -o /out", ""},
 		{"plain", "plain", ""},
 		{`echo {{"{{"}}x}}`, "echo {{x}}", ""},
@@ -30,14 +32,17 @@ func TestRender(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.run, func(t *testing.T) {
 			got, err := Render(c.run, vars)
-			if c.trouble != "" {
-				if !fault.Is(err, fault.Invalid) || !strings.Contains(fault.HintOf(err), c.trouble) {
-					t.Errorf("%q: %v (%s)", c.run, err, fault.HintOf(err))
+			if c.hint != "" {
+				if !fault.Is(err, fault.Invalid) {
+					t.Errorf("error = %v, want %s", err, fault.Invalid)
+				}
+				if hint := fault.HintOf(err); !strings.Contains(hint, c.hint) {
+					t.Errorf("hint = %q, want %q in it", hint, c.hint)
 				}
 				return
 			}
 			if err != nil || got != c.want {
-				t.Errorf("%q: %q, %v", c.run, got, err)
+				t.Errorf("Render(%q) = %q, error = %v, want %q", c.run, got, err, c.want)
 			}
 		})
 	}
@@ -51,7 +56,7 @@ func TestQuote(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00"); !slices.Equal(got, words) {
-		t.Errorf("%q, want %q", got, words)
+		t.Errorf("the shell reads %q, want %q", got, words)
 	}
 }
 
@@ -61,12 +66,18 @@ func TestBuildEnv(t *testing.T) {
 	}
 	got, err := BuildEnv(base, map[string]string{"KEY": "${AWS_SECRET_ACCESS_KEY}", "E": "[${EMPTY}]", "HOME": "/mine", "CI": "no", "S": "$x ${1} literal"}, map[string]string{"SLIPWAY_RUN": "r"})
 	want := []string{"CI=true", "E=[]", "GOFLAGS=-x", "HOME=/mine", "KEY=s3cr3t", "PATH=/bin", "S=$x ${1} literal", "SLIPWAY_RUN=r", "http_proxy=p"}
-	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("%q, %v", got, err)
+	if err != nil {
+		t.Errorf("error = %v, want none", err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("environment (-want +got):\n%s", diff)
 	}
 	_, err = BuildEnv(base, map[string]string{"A": "${AWS_SECRET_ACCESS_KEY}${NOT_SET}"}, nil)
-	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "NOT_SET") || strings.Contains(err.Error(), "s3cr3t") {
-		t.Errorf("error = %v, want %s with %q", err, fault.Invalid, "NOT_SET")
+	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "NOT_SET") {
+		t.Fatalf("error = %v, want %s with %q", err, fault.Invalid, "NOT_SET")
+	}
+	if strings.Contains(err.Error(), "s3cr3t") {
+		t.Errorf("error = %v, want it without the secret", err)
 	}
 }
 
@@ -85,31 +96,34 @@ func TestRunner_SubmitsOnce(t *testing.T) {
 	_ = os.MkdirAll(OutputDir(r), 0o755)
 	_ = os.WriteFile(left, nil, 0o644)
 	j := order(r, "echo one; echo two > "+OutputDir(r)+"/model; exit 3")
-	if j.Name != "20260102-030405-abcd-train-it-2" {
-		t.Errorf("name %s", j.Name)
+	if want := "20260102-030405-abcd-train-it-2"; j.Name != want {
+		t.Errorf("name = %s, want %s", j.Name, want)
 	}
 	for range 2 {
 		var log bytes.Buffer
 		res, err := Runner{Jobs: jobs}.Run(t.Context(), j, &log)
-		if err != nil || res.Exit.Code != 3 || log.String() != "one\n" {
-			t.Errorf("ended with %+v, %v, log %q; want exit code 3 and one line", res, err, log.String())
+		if err != nil || res.Exit.Code != 3 {
+			t.Errorf("result = %+v, error = %v, want exit code 3", res, err)
+		}
+		if log.String() != "one\n" {
+			t.Errorf("log = %q, want %q", log.String(), "one\n")
 		}
 		if paths, err := res.Paths("model"); err != nil || !slices.Equal(paths, []string{OutputDir(r)}) {
-			t.Errorf("its output is in %q, %v, want %s", paths, err, OutputDir(r))
+			t.Errorf("paths of the output = %q, error = %v, want %s", paths, err, OutputDir(r))
 		}
 	}
 	if len(jobs.Submitted) != 1 {
-		t.Errorf("submitted %q", jobs.Submitted)
+		t.Errorf("submitted jobs = %q, want one", jobs.Submitted)
 	}
 	if _, err := os.Stat(left); err == nil {
-		t.Error("what was there before the job is in its output")
+		t.Errorf("%s exists, want it removed before the job", left)
 	}
 	if _, err := os.Stat(OutputDir(r) + "/model"); err != nil {
-		t.Error("finding the job again emptied its output")
+		t.Errorf("the output after the job was found again: %v, want it kept", err)
 	}
 }
 
-// TestRun_KilledAtEveryCall kills the submitter at every call: the job runs once.
+// TestRunner_KilledAtEveryCall kills the submitter at every call: the job runs once.
 func TestRunner_KilledAtEveryCall(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for at := 1; at <= 4; at++ {
@@ -119,10 +133,10 @@ func TestRunner_KilledAtEveryCall(t *testing.T) {
 			fake.Survive(func() { _, _ = Runner{Jobs: jobs}.Run(t.Context(), j, nil) })
 			jobs.Fuse = nil
 			if res, err := (Runner{Jobs: jobs}).Run(t.Context(), j, nil); err != nil || res.Exit.Code != 0 {
-				t.Errorf("ended with %+v, %v; want exit code 0", res, err)
+				t.Errorf("killed at %d, after %v: result = %+v, error = %v, want exit code 0", at, after, res, err)
 			}
 			if ran, _ := os.ReadFile(r.WorkDir + "/ran"); string(ran) != "x\n" {
-				t.Errorf("killed at %d, after %v: it ran %q", at, after, ran)
+				t.Errorf("killed at %d, after %v: the runs wrote %q, want one run", at, after, ran)
 			}
 		}
 	}
@@ -137,11 +151,14 @@ func TestRunner_CancelStopsJob(t *testing.T) {
 	go func() { <-begun; cancel(why) }()
 	out := writer(func(p []byte) (int, error) { close(begun); return len(p), nil })
 	_, err := Runner{Jobs: jobs}.Run(ctx, order(r, "echo on; exec sleep 100"), out)
-	if !errors.Is(err, why) || len(jobs.Stopped) != 1 {
-		t.Errorf("%v, stopped %q", err, jobs.Stopped)
+	if !errors.Is(err, why) {
+		t.Errorf("error = %v, want %v", err, why)
+	}
+	if len(jobs.Stopped) != 1 {
+		t.Errorf("stopped jobs = %q, want one", jobs.Stopped)
 	}
 	if s, _ := jobs.Poll(t.Context(), port.JobHandle(Name(r))); !s.Done {
-		t.Error("the job goes on")
+		t.Errorf("state of the job = %+v, want it done", s)
 	}
 }
 
@@ -178,7 +195,7 @@ func TestFailureCause(t *testing.T) {
 	for want, exit := range cases {
 		t.Run(want, func(t *testing.T) {
 			if got, _ := FailureCause(exit, "cmd\nmore"); !strings.Contains(got, want) || want == "" && got != "" {
-				t.Errorf("%+v: %q, want %q", exit, got, want)
+				t.Errorf("FailureCause(%+v) = %q, want %q in it", exit, got, want)
 			}
 		})
 	}
@@ -191,10 +208,16 @@ func TestTailWriter(t *testing.T) {
 		_, _ = io.WriteString(l, strings.Repeat("x", 100)+"\n")
 	}
 	_, _ = io.WriteString(l, "ImportError: pandas\n\n")
-	if l.LastLine() != "ImportError: pandas" || all.Len() != 101000+21 || len(l.tail) > tailBytes {
-		t.Errorf("%q, %d", l.LastLine(), all.Len())
+	if got, want := l.LastLine(), "ImportError: pandas"; got != want {
+		t.Errorf("last line = %q, want %q", got, want)
+	}
+	if all.Len() != 101000+21 {
+		t.Errorf("%d bytes written through, want %d", all.Len(), 101000+21)
+	}
+	if len(l.tail) > tailBytes {
+		t.Errorf("%d bytes kept, want at most %d", len(l.tail), tailBytes)
 	}
 	if got := (&TailWriter{}).LastLine(); got != "" {
-		t.Errorf("%q", got)
+		t.Errorf("last line of nothing = %q, want none", got)
 	}
 }
