@@ -105,17 +105,24 @@ func TestRun(t *testing.T) {
 					RolloutParams: step.RolloutParams{Timeout: delivery.Duration(20 * time.Second)},
 					ProbeParams:   step.ProbeParams{SuccessThreshold: c.healthy},
 				}, true)
-				if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Cause, c.says) {
-					t.Errorf("%s %q, %v", res.Outcome, res.Cause, err)
+				if err != nil || res.Outcome != c.outcome {
+					t.Errorf("outcome = %s, error = %v, want %s", res.Outcome, err, c.outcome)
+				}
+				if !strings.Contains(res.Cause, c.says) {
+					t.Errorf("cause = %q, want %q in it", res.Cause, c.says)
 				}
 				if c.asked > 0 && s.asked != c.asked {
 					t.Errorf("asked %d times, want %d", s.asked, c.asked)
 				}
-				if took := time.Since(begun); took > 20*time.Second || c.outcome == delivery.OutcomeFailed && took < 20*time.Second {
-					t.Errorf("it took %s", took)
+				took := time.Since(begun)
+				if took > 20*time.Second {
+					t.Errorf("it took %s, want at most the timeout of 20s", took)
+				}
+				if c.outcome == delivery.OutcomeFailed && took < 20*time.Second {
+					t.Errorf("it failed after %s, want the timeout of 20s used", took)
 				}
 				if len(res.GateResults) != 1 || res.GateResults[0].Verdict != c.verdict {
-					t.Errorf("answers %v", res.GateResults)
+					t.Errorf("gate results = %v, want one that is %s", res.GateResults, c.verdict)
 				}
 			})
 		})
@@ -147,10 +154,10 @@ func TestRun_StopsEarly(t *testing.T) {
 				begun := time.Now()
 				res, err := s.run(t, step.VerifyParams{}, true)
 				if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, says) {
-					t.Errorf("want %q: %q, %v", says, res.Cause, err)
+					t.Errorf("outcome = %s (%q), error = %v, want %s with %q", res.Outcome, res.Cause, err, delivery.OutcomeFailed, says)
 				}
 				if took := time.Since(begun); took > time.Second {
-					t.Errorf("%s: it took %s", says, took)
+					t.Errorf("it took %s, want at most 1s", took)
 				}
 			})
 		})
@@ -188,7 +195,7 @@ func TestRun_SmokeChecks(t *testing.T) {
 					t.Errorf("gates = %v, error = %v, want the smoke check %s", res.GateResults, err, c.want)
 				}
 				if (res.Outcome == delivery.OutcomeSucceeded) != (c.want == delivery.Passed) {
-					t.Errorf("outcome %s", res.Outcome)
+					t.Errorf("outcome = %s for a smoke check that is %s", res.Outcome, c.want)
 				}
 			})
 		})
@@ -211,11 +218,11 @@ func TestRun_WithoutDeployment(t *testing.T) {
 			t.Errorf("outcome = %s (%q, %q), error = %v, want %s, %q", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded, string(s.newRelease.ID))
 		}
 		if res, err := s.run(t, step.VerifyParams{Release: s.oldRelease.ID}, false); err != nil || res.Outcome != delivery.OutcomeFailed {
-			t.Errorf("a release that does not serve: %+v, %v", res, err)
+			t.Errorf("a release without traffic: outcome = %s (%q), error = %v, want %s", res.Outcome, res.Cause, err, delivery.OutcomeFailed)
 		}
 		empty := &fixture{Environment: fake.NewEnvironment()}
 		if _, err := empty.run(t, step.VerifyParams{}, false); !fault.Is(err, fault.NotFound) {
-			t.Errorf("nothing serves: %v", err)
+			t.Errorf("nothing deployed: error = %v, want %s", err, fault.NotFound)
 		}
 	})
 }
