@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/event"
@@ -21,7 +22,7 @@ import (
 
 const env = delivery.Environment("prod")
 
-// fixture has old serving, and fresh staged beside it.
+// fixture is an environment whose old release is deployed, and whose new one is staged.
 type fixture struct {
 	*fake.Environment
 	metrics                fake.MetricsProvider
@@ -90,6 +91,20 @@ func steps(weights ...int) []step.CanaryStep {
 	return all
 }
 
+// wantError fails unless err is of the kind and has the text; no kind is no error.
+func wantError(t *testing.T, err error, kind fault.Kind, text string) {
+	t.Helper()
+	if kind == "" {
+		if err != nil {
+			t.Errorf("error = %v, want none", err)
+		}
+		return
+	}
+	if !fault.Is(err, kind) || !strings.Contains(err.Error(), text) {
+		t.Errorf("error = %v, want %s with %q", err, kind, text)
+	}
+}
+
 func TestRun(t *testing.T) {
 	ten := rates{perSecond: 10, beside: 90}
 	cases := []struct {
@@ -97,8 +112,8 @@ func TestRun(t *testing.T) {
 		traffic  rates
 		with     step.CanaryParams
 		kind     fault.Kind // empty: it may be promoted
-		least    time.Duration
-		most     time.Duration
+		min      time.Duration
+		max      time.Duration
 		verdicts map[string]delivery.Verdict // by gate
 		says     string
 	}{
@@ -135,14 +150,15 @@ func TestRun(t *testing.T) {
 				s.traffic(c.traffic)
 				begun := time.Now()
 				answers, err := s.run(t.Context(), c.with)
-				if (err == nil) != (c.kind == "") || err != nil && (!fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.says)) {
-					t.Errorf("error = %v, want %s with %q", err, c.kind, c.says)
+				wantError(t, err, c.kind, c.says)
+				if took := time.Since(begun); took < c.min || took > c.max {
+					t.Errorf("it took %s, want %s to %s", took, c.min, c.max)
 				}
-				if took := time.Since(begun); took < c.least || took > c.most {
-					t.Errorf("it took %s", took)
+				if len(answers) == 0 {
+					t.Error("no gate results, want at least one")
 				}
-				if !slices.Equal(answers, s.emitted) || len(answers) == 0 {
-					t.Errorf("answers %v, emitted %v", answers, s.emitted)
+				if diff := cmp.Diff(answers, s.emitted); diff != "" {
+					t.Errorf("emitted gate results (-returned +emitted):\n%s", diff)
 				}
 				got := map[string]delivery.Verdict{}
 				for _, a := range answers {
@@ -150,14 +166,14 @@ func TestRun(t *testing.T) {
 				}
 				for gate, verdict := range c.verdicts {
 					if got[gate] != verdict {
-						t.Errorf("%s: %q, want %q in %v", gate, got[gate], verdict, answers)
+						t.Errorf("verdict of %s = %q, want %q in %v", gate, got[gate], verdict, answers)
 					}
 				}
 				if c.verdicts != nil && len(got) != len(c.verdicts) {
-					t.Errorf("answers %v", answers)
+					t.Errorf("gate results = %v, want those of %v", answers, c.verdicts)
 				}
 				if serving, _ := s.Target.Running(env); serving != s.oldRelease.ID {
-					t.Errorf("%s serves", serving)
+					t.Errorf("%s receives the traffic, want still %s", serving, s.oldRelease.ID)
 				}
 			})
 		})
@@ -170,8 +186,11 @@ func TestRun_StopsAtFirstStep(t *testing.T) {
 		s := newFixture(t)
 		s.traffic(rates{10, 90, 0.3, 0, false})
 		_, err := s.run(t.Context(), step.CanaryParams{Steps: steps(5, 25, 50)})
-		if got := s.Target.Weight(env, s.newRelease.ID); !fault.Is(err, fault.Failed) || got != 5 {
-			t.Errorf("%d %%, %v", got, err)
+		if !fault.Is(err, fault.Failed) {
+			t.Errorf("error = %v, want %s", err, fault.Failed)
+		}
+		if got := s.Target.Weight(env, s.newRelease.ID); got != 5 {
+			t.Errorf("weight = %d %%, want 5 %%", got)
 		}
 	})
 }
@@ -186,11 +205,9 @@ func TestRun_LatencyNotMeasured(t *testing.T) {
 					return port.Sample{Requests: 300}, port.Sample{Requests: 2700}
 				}
 				answers, err := s.run(t.Context(), step.CanaryParams{Steps: steps(10), LatencyMargin: margin})
-				if (err == nil) != (kind == "") || err != nil && !fault.Is(err, kind) {
-					t.Errorf("%g: %v", margin, err)
-				}
+				wantError(t, err, kind, "")
 				if len(answers) != 2 || answers[0].Verdict != delivery.Passed || answers[1].Verdict != delivery.Unavailable {
-					t.Errorf("%v", answers)
+					t.Errorf("gate results = %v, want %s, then %s", answers, delivery.Passed, delivery.Unavailable)
 				}
 			})
 		})
@@ -202,8 +219,11 @@ func TestRun_NoRunningRelease(t *testing.T) {
 	for _, running := range []delivery.ReleaseID{"", s.newRelease.ID} {
 		var log strings.Builder
 		answers, err := Runner{}.Run(t.Context(), step.Request{Log: &log}, s.target, s.order, running, step.CanaryParams{})
-		if answers != nil || err != nil || !strings.Contains(log.String(), "no running release to compare") {
-			t.Errorf("%v, %v, %q", answers, err, log.String())
+		if answers != nil || err != nil {
+			t.Errorf("gate results = %v, error = %v, want neither", answers, err)
+		}
+		if want := "no running release to compare"; !strings.Contains(log.String(), want) {
+			t.Errorf("log = %q, want %q in it", log.String(), want)
 		}
 	}
 }
@@ -216,13 +236,16 @@ func TestRun_Cancelled(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(7*time.Second, func() { cancel(stop) })
 		begun := time.Now()
-		if _, err := s.run(ctx, step.CanaryParams{Steps: steps(10)}); !errors.Is(err, stop) || time.Since(begun) != 7*time.Second {
-			t.Errorf("%v after %s", err, time.Since(begun))
+		if _, err := s.run(ctx, step.CanaryParams{Steps: steps(10)}); !errors.Is(err, stop) {
+			t.Errorf("error = %v, want %v", err, stop)
+		}
+		if took := time.Since(begun); took != 7*time.Second {
+			t.Errorf("it took %s, want 7s", took)
 		}
 	})
 }
 
-// TestRun_FindsExistingStatements begins anew after a crash, and the end is the same.
+// TestRun_KilledAtEveryCall begins anew after a crash, and the end is the same.
 func TestRun_KilledAtEveryCall(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for at, killed := 1, true; killed; at++ {
@@ -234,7 +257,7 @@ func TestRun_KilledAtEveryCall(t *testing.T) {
 				s.SetFuse(nil)
 				s.emitted = nil
 				if answers, err := s.run(t.Context(), step.CanaryParams{Steps: steps(10, 50)}); err != nil || len(answers) != 4 {
-					t.Errorf("killed at %d: %v, %v", at, answers, err)
+					t.Errorf("killed at %d, after %v: gate results = %v, error = %v, want four", at, after, answers, err)
 				}
 			})
 		}

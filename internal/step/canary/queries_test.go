@@ -58,18 +58,16 @@ func TestRun_Queries(t *testing.T) {
 				s.metrics.Fail = func(string) error { return c.fails }
 				c.with.Steps, c.with.Queries, c.with.Prometheus = steps(10), []step.QueryParams{q}, "http://prometheus"
 				answers, err := s.run(t.Context(), c.with)
-				if (err == nil) != (c.kind == "") || err != nil && !fault.Is(err, c.kind) {
-					t.Errorf("error = %v, want %s", err, c.kind)
-				}
-				if len(answers) != 1 || answers[0].Verdict != c.verdict || answers[0].Gate != "canary 10 %: drift" {
-					t.Errorf("%v", answers)
+				wantError(t, err, c.kind, "")
+				if gate := "canary 10 %: drift"; len(answers) != 1 || answers[0].Verdict != c.verdict || answers[0].Gate != gate {
+					t.Errorf("gate results = %v, want %q alone, %s", answers, gate, c.verdict)
 				}
 				if took := time.Since(begun); took > c.within {
-					t.Errorf("it took %s", took)
+					t.Errorf("it took %s, want at most %s", took, c.within)
 				}
 				want := `drift{release="` + string(s.newRelease.ID) + `",against="` + string(s.oldRelease.ID) + `",ns="shop",env="prod",app="api"}`
 				if s.metrics.Queries[0] != want {
-					t.Errorf("asked %s", s.metrics.Queries[0])
+					t.Errorf("query = %s, want %s", s.metrics.Queries[0], want)
 				}
 			})
 		})
@@ -84,11 +82,9 @@ func TestRun_WithoutMeasurements(t *testing.T) {
 				s := newFixture(t)
 				s.target = fake.WithoutMetrics{Target: s.Target, TrafficSplitter: s.Target}
 				answers, err := s.run(t.Context(), step.CanaryParams{Steps: steps(10), NoTraffic: accepts})
-				if (err == nil) != (kind == "") || err != nil && !fault.Is(err, kind) {
-					t.Errorf("%q: %v", accepts, err)
-				}
+				wantError(t, err, kind, "")
 				if len(answers) != 1 || answers[0].Verdict != delivery.Unavailable {
-					t.Errorf("%v", answers)
+					t.Errorf("gate results = %v, want one that is %s", answers, delivery.Unavailable)
 				}
 			})
 		})

@@ -36,7 +36,7 @@ func TestRun_InvalidParams(t *testing.T) {
 	for says, w := range bad {
 		t.Run(says, func(t *testing.T) {
 			if _, err := s.run(t.Context(), w); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), says) {
-				t.Errorf("want %q: %v", says, err)
+				t.Errorf("error = %v, want %s with %q", err, fault.Invalid, says)
 			}
 		})
 	}
@@ -45,19 +45,19 @@ func TestRun_InvalidParams(t *testing.T) {
 		t.Errorf("error = %v, want %s with %q", err, fault.Invalid, "traffic splitting")
 	}
 	if slices.ContainsFunc(s.Target.Calls, func(call string) bool { return strings.HasPrefix(call, "SetWeight") }) {
-		t.Error("traffic was shifted all the same")
+		t.Errorf("calls of the target = %q, want none that sets a weight", s.Target.Calls)
 	}
 }
 
 func TestFormat(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 12: "12", 999: "999", 2810: "2,810", 1234567: "1,234,567", -123456: "-123,456"} {
 		if got := formatCount(n); got != want {
-			t.Errorf("%d: %s", n, got)
+			t.Errorf("formatCount(%d) = %q, want %q", n, got, want)
 		}
 	}
 	for chance, want := range map[float64]string{0.04: "96.0 % confidence", 0.00015: "99.9 % confidence", 1e-9: "more than 99.99 % confidence"} {
 		if got := formatConfidence(chance); got != want {
-			t.Errorf("%g: %s", chance, got)
+			t.Errorf("formatConfidence(%g) = %q, want %q", chance, got, want)
 		}
 	}
 }

@@ -30,7 +30,7 @@ func TestRatePValue(t *testing.T) {
 	}
 	for _, c := range cases {
 		if p := RatePValue(c.candidate, c.running, c.margin); !(p >= c.low && p <= c.high) {
-			t.Errorf("%v against %v + %g: %g, want %g to %g", c.candidate, c.running, c.margin, p, c.low, c.high)
+			t.Errorf("RatePValue(%v, %v, %g) = %g, want %g to %g", c.candidate, c.running, c.margin, p, c.low, c.high)
 		}
 	}
 }
@@ -45,7 +45,7 @@ func TestRatePValue_MatchesFisher(t *testing.T) {
 	}{{5, 0, 0.0281}, {8, 1, 0.0154}, {3, 3, 0.661}} {
 		p := RatePValue(Count{c.failed, 50}, Count{c.beside, 50}, 0)
 		if !(p < c.fisher*1.05 && p > c.fisher/4) {
-			t.Errorf("%d and %d of 50: %g, Fisher %g", c.failed, c.beside, p, c.fisher)
+			t.Errorf("%d and %d of 50: p-value = %g, want it near Fisher's %g", c.failed, c.beside, p, c.fisher)
 		}
 	}
 }
@@ -57,7 +57,7 @@ func TestScorePValue(t *testing.T) {
 	spread := math.Sqrt(float64(r.Total) * rate * (1 - rate))
 	byExact, byScore := exactPValue(c, r, 0.01, rate, spread), scorePValue(c, r, 0.01, rate)
 	if math.Abs(byExact-byScore) > 0.02*byScore+1e-3 {
-		t.Errorf("exact %g, score %g", byExact, byScore)
+		t.Errorf("exact p-value = %g, want it near the score test's %g", byExact, byScore)
 	}
 }
 
@@ -86,7 +86,7 @@ func TestRestrictedMLE(t *testing.T) {
 		top := likelihood(c.candidate, c.running, margin, best)
 		for p := 0.0; p <= 1-margin; p += 0.001 {
 			if other := likelihood(c.candidate, c.running, margin, p); other > top+1e-6 {
-				t.Errorf("%v: %g is likelier than %g", c, p, best)
+				t.Errorf("restrictedMLE(%v, %v) = %g, but %g is likelier", c.candidate, c.running, best, p)
 			}
 		}
 	}
@@ -114,10 +114,10 @@ func TestRatePValue_Level(t *testing.T) {
 	for _, n := range []struct{ candidate, running int64 }{{50, 450}, {300, 2700}, {300, 300}} {
 		for _, rate := range []float64{0.001, 0.01, 0.05} {
 			if p := chanceOf(n.candidate, n.running, rate+margin, rate, margin, level); p > 1.3*level {
-				t.Errorf("%v: %g %% and the margin: stopped in %.2f %%", n, 100*rate, 100*p)
+				t.Errorf("%v, %g %% against it plus the margin: stopped in %.2f %%, want at most %.2f %%", n, 100*rate, 100*p, 130*level)
 			}
 			if p := chanceOf(n.candidate, n.running, rate, rate, margin, level); p > level {
-				t.Errorf("%v: equal at %g %%: stopped in %.2f %%", n, 100*rate, 100*p)
+				t.Errorf("%v, equal at %g %%: stopped in %.2f %%, want at most %.2f %%", n, 100*rate, 100*p, 100*level)
 			}
 		}
 	}
@@ -128,7 +128,7 @@ func TestRatePValue_Level(t *testing.T) {
 func TestRatePValue_Power(t *testing.T) {
 	looks := AlphaSpending{Alpha: 0.05}
 	if p := chanceOf(300, 2700, 0.05, 0.001, 0.01, looks.Final()); p < 0.99 {
-		t.Errorf("stopped in %.2f %%", 100*p)
+		t.Errorf("stopped in %.2f %%, want at least 99 %%", 100*p)
 	}
 }
 
@@ -165,11 +165,11 @@ func draw(rnd *rand.Rand, p float64) int64 {
 func TestAlphaSpending_Simulation(t *testing.T) {
 	const runs = 2000
 	cases := []struct {
-		name        string
-		requests    int64
-		bad, good   float64
-		least, most float64 // share of the runs that are stopped
-		early       float64 // at least, before the end
+		name      string
+		requests  int64
+		bad, good float64
+		min, max  float64 // share of the runs that are stopped
+		early     float64 // at least, before the end
 	}{
 		{"equal, hardly an error", 300, 0.001, 0.001, 0, 0.05, 0},
 		{"equal, 1 % errors", 300, 0.01, 0.01, 0, 0.05, 0},
@@ -193,8 +193,11 @@ func TestAlphaSpending_Simulation(t *testing.T) {
 			}
 			share, early := float64(all)/runs, float64(soon)/runs
 			t.Logf("%s: stopped in %.2f %% of the runs, %.2f %% before the end", c.name, 100*share, 100*early)
-			if share < c.least || share > c.most || early < c.early {
-				t.Errorf("%s: stopped in %.2f %%, %.2f %% early", c.name, 100*share, 100*early)
+			if share < c.min || share > c.max {
+				t.Errorf("stopped in %.2f %%, want %.2f to %.2f %%", 100*share, 100*c.min, 100*c.max)
+			}
+			if early < c.early {
+				t.Errorf("stopped before the end in %.2f %%, want at least %.2f %%", 100*early, 100*c.early)
 			}
 		})
 	}
@@ -206,17 +209,17 @@ func TestAlphaSpending(t *testing.T) {
 	for size := int64(1); size < math.MaxInt64/4; size *= 2 {
 		level, ok := l.Interim(size)
 		if !ok {
-			t.Fatalf("not at %d", size)
+			t.Fatalf("Interim(%d) is not due, want it due", size)
 		}
 		sum += level
 		if _, again := l.Interim(size + size/10); again {
-			t.Errorf("again at %d", size+size/10)
+			t.Errorf("Interim(%d) is due again after %d, want it not due", size+size/10, size)
 		}
 	}
 	if sum > l.Alpha || sum < 0.95*l.Alpha {
-		t.Errorf("all levels together are %g", sum)
+		t.Errorf("sum of all levels = %g, want %g to %g", sum, 0.95*l.Alpha, l.Alpha)
 	}
 	if _, ok := (&AlphaSpending{Alpha: 0.05}).Interim(0); ok {
-		t.Error("a test of nothing")
+		t.Error("Interim(0) is due, want it not due without a request")
 	}
 }

@@ -41,8 +41,8 @@ func TestCompareLatency_Simulation(t *testing.T) {
 		return took
 	}
 	for name, c := range map[string]struct {
-		draw        func() float64
-		least, most float64
+		draw     func() float64
+		min, max float64
 	}{
 		"equal":         {of(0.02), 0, 0.05},
 		"5 % slower":    {of(0.021), 0, 0.2},
@@ -63,8 +63,8 @@ func TestCompareLatency_Simulation(t *testing.T) {
 			}
 			share := float64(slow) / runs
 			t.Logf("%s: slower in %.1f %%", name, 100*share)
-			if share < c.least || share > c.most {
-				t.Errorf("%s: slower in %.1f %%", name, 100*share)
+			if share < c.min || share > c.max {
+				t.Errorf("slower in %.1f %%, want %.1f to %.1f %%", 100*share, 100*c.min, 100*c.max)
 			}
 		})
 	}
@@ -88,24 +88,36 @@ func TestCompareLatency(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := Latency(c.candidate, c.running); err != c.err {
-				t.Errorf("%s: %v", name, err)
+				t.Errorf("error = %v, want %v", err, c.err)
 			}
 		})
 	}
 	s, err := Latency(at(90, 100, 100), at(100, 100, 100))
-	if err != nil || math.Abs(s.Candidate.Seconds-0.15) > 1e-9 || math.Abs(s.Running.Seconds-0.095) > 1e-9 || s.Candidate.AboveRange {
-		t.Errorf("%+v, %v", s, err)
+	if err != nil {
+		t.Errorf("error = %v, want none", err)
+	}
+	if math.Abs(s.Candidate.Seconds-0.15) > 1e-9 || s.Candidate.AboveRange {
+		t.Errorf("candidate = %+v, want 0.15 s, within the range", s.Candidate)
+	}
+	if math.Abs(s.Running.Seconds-0.095) > 1e-9 {
+		t.Errorf("running = %+v, want 0.095 s", s.Running)
 	}
 	// By hand: U = 5500, mean 5000, sd = sqrt(10000/12 * (201 - (190^3-190+10^3-10)/(200*199))).
 	want := 0.5 * math.Erfc((499.5/math.Sqrt(10000.0/12*(201-(190.0*190*190-190+990)/(200*199))))/math.Sqrt2)
 	if math.Abs(s.PValue-want) > 1e-12 || want > 0.01 {
-		t.Errorf("chance %g, want %g", s.PValue, want)
+		t.Errorf("p-value = %g, want %g", s.PValue, want)
 	}
 	s, _ = Latency(at(0, 0, 100), at(0, 0, 100))
-	if !s.Candidate.AboveRange || s.Candidate.Seconds != 0.2 || s.PValue != 1 || s.Slower(1, 0) {
-		t.Errorf("%+v", s)
+	if !s.Candidate.AboveRange || s.Candidate.Seconds != 0.2 {
+		t.Errorf("candidate = %+v, want it above the range, which ends at 0.2 s", s.Candidate)
+	}
+	if s.PValue != 1 {
+		t.Errorf("p-value of equal latencies = %g, want 1", s.PValue)
+	}
+	if s.Slower(1, 0) {
+		t.Errorf("comparison of equal latencies = %+v, want it not slower", s)
 	}
 	if s, _ = Latency(at(0, 0, 100), at(100, 100, 100)); !s.Slower(1.2, 0.005) {
-		t.Errorf("beyond what is measured is not slower: %+v", s)
+		t.Errorf("comparison with a candidate above the range = %+v, want it slower", s)
 	}
 }
