@@ -60,7 +60,7 @@ func TestUndo(t *testing.T) {
 	}
 }
 
-// TestRun_KilledAtEveryCall kills the deployment at every call of a port, before and
+// TestUndo_KilledAtEveryCall kills the deployment at every call of a port, before and
 // after its effect, then goes on; or rolls back, killed at every call as well.
 // Whatever happens, one recorded release serves in the end.
 func TestUndo_KilledAtEveryCall(t *testing.T) {
