@@ -1,6 +1,7 @@
 package portforward
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -57,18 +58,24 @@ func (f *Forwarder) serve(ctx context.Context) {
 	}
 }
 
+// handle connects one caller with a pod, once the caller has begun to send: an HTTP
+// client takes a response that comes before its request for a broken connection.
 func (f *Forwarder) handle(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	request := bufio.NewReader(conn)
+	if _, err := request.Peek(1); err != nil {
+		return // the caller left, or the address is closed
+	}
 	pod, err := f.dial(ctx)
 	if err != nil {
 		respondError(conn, err)
 		return
 	}
 	defer func() { _ = pod.Close() }() // it never fails
-	stop := context.AfterFunc(ctx, func() { conn.Close(); _ = pod.Close() })
-	defer stop()
+	defer context.AfterFunc(ctx, func() { _ = pod.Close() })()
 	var directions sync.WaitGroup
-	directions.Go(func() { _, _ = io.Copy(pod, conn); _ = pod.CloseWrite() })
+	directions.Go(func() { _, _ = io.Copy(pod, request); _ = pod.CloseWrite() })
 	directions.Go(func() {
 		var refused PodError
 		if n, err := io.Copy(conn, pod); n == 0 && errors.As(err, &refused) {
