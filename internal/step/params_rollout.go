@@ -45,8 +45,9 @@ type DeployParams struct {
 	ProbeParams
 	ManifestParams
 	Workload    delivery.Workload  `json:"workload"`
-	Model       *delivery.ModelRef `json:"model,omitempty"`   // pinned by the plan if none of its steps registers one
-	Release     delivery.ReleaseID `json:"release,omitempty"` // promotion: this recorded release
+	Overrides   delivery.Overrides `json:"overrides,omitzero"` // of the environment: they belong to the deployment
+	Model       *delivery.ModelRef `json:"model,omitempty"`    // pinned by the plan if none of its steps registers one
+	Release     delivery.ReleaseID `json:"release,omitempty"`  // promotion: this recorded release
 	Canary      *CanaryParams      `json:"canary,omitempty"`
 	RequireScan bool               `json:"scanned,omitempty"` // a recorded release must have passed its scan
 	Trust       *TrustParams       `json:"trust,omitempty"`   // the environment's trust policy; nil: none
