@@ -2,7 +2,6 @@ package plan
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"strings"
@@ -48,7 +47,7 @@ func (pl *planner) inputs(key string, globs []string, withData bool) (input, err
 			writeParts(h, "data", string(d.Digest))
 		}
 	}
-	in.digest = sum(h)
+	in.digest = delivery.DigestFromHash(h)
 	return in, nil
 }
 
@@ -99,8 +98,4 @@ func writeParts(h io.Writer, texts ...string) {
 		fmt.Fprintf(h, "%d:%s,", len(t), t)
 	}
 	fmt.Fprint(h, "\n")
-}
-
-func sum(h interface{ Sum([]byte) []byte }) delivery.Digest {
-	return delivery.Digest("sha256:" + hex.EncodeToString(h.Sum(nil)))
 }

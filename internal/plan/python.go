@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -37,7 +38,7 @@ func (pl *planner) addPythonInputs(key string, p *config.Python, in input) (inpu
 			Location(config.FileName).Hint("%s; new files must be committed", fault.DidYouMean(name, names))
 	}
 	depends := in.matches
-	return input{sum(h), func(path string) bool { return own(path) || depends(path) }}, nil
+	return input{delivery.DigestFromHash(h), func(path string) bool { return own(path) || depends(path) }}, nil
 }
 
 // requirementsPattern matches the usual names of requirements and constraints

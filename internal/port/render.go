@@ -2,8 +2,6 @@ package port
 
 import (
 	"context"
-	"crypto/sha256"
-	"fmt"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
@@ -33,7 +31,7 @@ type Rendered struct {
 
 // Digest is the digest of the objects, which a release pins.
 func (r Rendered) Digest() delivery.Digest {
-	return delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(r.Objects))))
+	return delivery.DigestOf([]byte(r.Objects))
 }
 
 // Secret is the content of a Secret object. It is passed from the renderer to the

@@ -72,7 +72,7 @@ func (b BuildDefinition) DataDigest() delivery.Digest { return b.dependency(data
 func (b BuildDefinition) dependency(name string) delivery.Digest {
 	for _, d := range b.ResolvedDependencies {
 		if d.Name == name && d.Digest["sha256"] != "" {
-			return delivery.Digest("sha256:" + d.Digest["sha256"])
+			return delivery.DigestFromHex(d.Digest["sha256"])
 		}
 	}
 	return ""

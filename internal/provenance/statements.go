@@ -1,7 +1,6 @@
 package provenance
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -185,5 +184,5 @@ func canonicalDigest(v any) (delivery.Digest, error) {
 	if err != nil {
 		return "", err
 	}
-	return delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(canonical))), nil
+	return delivery.DigestOf(canonical), nil
 }

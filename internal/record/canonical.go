@@ -1,8 +1,6 @@
 package record
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 
@@ -29,7 +27,6 @@ func Canonical(r delivery.Release) (canonical []byte, d delivery.Digest, id deli
 
 // Identify is the digest and the name of a release's canonical JSON.
 func Identify(canonical []byte) (delivery.Digest, delivery.ReleaseID) {
-	sum := sha256.Sum256(canonical)
-	h := hex.EncodeToString(sum[:])
-	return delivery.Digest("sha256:" + h), delivery.ReleaseID("r-" + h[:12])
+	d := delivery.DigestOf(canonical)
+	return d, delivery.ReleaseID("r-" + d.Short())
 }

@@ -92,7 +92,7 @@ func testStoreRefuses(t *testing.T, a port.ArtifactStore) {
 		if _, err := a.Store(t.Context(), group, writeTree(t, modelTree()), nil); !fault.Is(err, fault.Invalid) {
 			t.Errorf("group %.20q: %v, want invalid", group, err)
 		}
-		if err := a.Fetch(t.Context(), delivery.ModelRef{Group: group, Digest: digestOf(nil)}, t.TempDir()+"/x"); !fault.Is(err, fault.Invalid) {
+		if err := a.Fetch(t.Context(), delivery.ModelRef{Group: group, Digest: delivery.DigestOf(nil)}, t.TempDir()+"/x"); !fault.Is(err, fault.Invalid) {
 			t.Errorf("fetch of group %.20q: %v, want invalid", group, err)
 		}
 	}
@@ -139,7 +139,7 @@ func testChangedFiles(t *testing.T, a port.ArtifactStore) {
 
 func testUnknownModel(t *testing.T, a port.ArtifactStore) {
 	dir := filepath.Join(t.TempDir(), "x")
-	err := a.Fetch(t.Context(), delivery.ModelRef{Group: "m", Version: 7, Digest: digestOf([]byte("none"))}, dir)
+	err := a.Fetch(t.Context(), delivery.ModelRef{Group: "m", Version: 7, Digest: delivery.DigestOf([]byte("none"))}, dir)
 	if !fault.Is(err, fault.NotFound) {
 		t.Errorf("Fetch = %v, want not found", err)
 	}

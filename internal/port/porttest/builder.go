@@ -105,7 +105,7 @@ func testWholeLayout(t *testing.T, b port.Builder, o port.BuildRequest, inside [
 		if err != nil {
 			t.Fatal(err)
 		}
-		if digestOf(raw).Hex() != name {
+		if delivery.DigestOf(raw).Hex() != name {
 			t.Errorf("blob %s is not what its name says", name)
 		}
 		sum += int64(len(raw))

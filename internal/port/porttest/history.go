@@ -2,7 +2,6 @@ package porttest
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -63,8 +62,7 @@ func chapter(env delivery.Environment, releases ...delivery.ReleaseRecord) port.
 
 // savedRelease is the n-th one.
 func savedRelease(n int, objects string) delivery.ReleaseRecord {
-	sum := sha256.Sum256([]byte(fmt.Sprint(n, objects)))
-	digest := delivery.Digest(fmt.Sprintf("sha256:%x", sum))
+	digest := delivery.DigestOf([]byte(fmt.Sprint(n, objects)))
 	return delivery.ReleaseRecord{
 		ID: delivery.ReleaseID("r-" + digest.Short()), Digest: digest, Run: delivery.RunID(fmt.Sprintf("run-%d", n)),
 		CreatedAt: time.Date(2026, 3, 1, n, 0, 0, 0, time.UTC),

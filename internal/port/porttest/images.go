@@ -210,7 +210,7 @@ func testDamagedLayout(t *testing.T, fresh freshImages) {
 
 func testUnknownImage(t *testing.T, fresh freshImages) {
 	images, repo := fresh(t)
-	img := delivery.Image{Repository: repo, Digest: digestOf([]byte("nothing"))}
+	img := delivery.Image{Repository: repo, Digest: delivery.DigestOf([]byte("nothing"))}
 	if has, err := images.Has(t.Context(), img); err != nil || has {
 		t.Errorf("Has = %v, %v", has, err)
 	}

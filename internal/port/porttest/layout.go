@@ -4,8 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -49,7 +47,7 @@ func WriteRawLayout(t testing.TB, dir string, config port.ImageConfig, layers ..
 	t.Helper()
 	built := port.BuiltImage{Layout: dir}
 	put := func(mediaType string, b []byte) descriptor {
-		d := digestOf(b)
+		d := delivery.DigestOf(b)
 		writeFile(t, filepath.Join(dir, "blobs", "sha256", d.Hex()), b)
 		built.Size += int64(len(b))
 		return descriptor{mediaType, string(d), int64(len(b))}
@@ -57,7 +55,7 @@ func WriteRawLayout(t testing.TB, dir string, config port.ImageConfig, layers ..
 	var diffs []string
 	var descriptors []descriptor
 	for _, l := range layers {
-		diffs = append(diffs, string(digestOf(l)))
+		diffs = append(diffs, string(delivery.DigestOf(l)))
 		descriptors = append(descriptors, put("application/vnd.oci.image.layer.v1.tar+gzip", compress(t, l)))
 	}
 	file := map[string]any{
@@ -93,7 +91,7 @@ func WriteIndex(t testing.TB, dir string, images ...port.BuiltImage) port.BuiltI
 		Platform platform `json:"platform"`
 	}
 	put := func(b []byte) descriptor {
-		d := digestOf(b)
+		d := delivery.DigestOf(b)
 		writeFile(t, filepath.Join(dir, "blobs", "sha256", d.Hex()), b)
 		return descriptor{"application/vnd.oci.image.manifest.v1+json", string(d), int64(len(b))}
 	}
@@ -172,11 +170,6 @@ func compress(t testing.TB, b []byte) []byte {
 		t.Fatal(err)
 	}
 	return buf.Bytes()
-}
-
-func digestOf(b []byte) delivery.Digest {
-	s := sha256.Sum256(b)
-	return delivery.Digest("sha256:" + hex.EncodeToString(s[:]))
 }
 
 func marshal(t testing.TB, v any) []byte {

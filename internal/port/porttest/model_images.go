@@ -2,7 +2,6 @@ package porttest
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"os"
@@ -111,8 +110,8 @@ func testPackCopy(t *testing.T, p ModelImageFixture, repository string) {
 		t.Errorf("it starts with %q %q as %q", config.Entrypoint, config.Cmd, config.User)
 	}
 	manifest, err := os.ReadFile(filepath.Join(image, "model", "manifest.json"))
-	if sum := sha256.Sum256(manifest); err != nil || hex.EncodeToString(sum[:]) != m.Digest.Hex() {
-		t.Errorf("manifest.json is not the artifact's: %v", err)
+	if got := delivery.DigestOf(manifest); err != nil || got != m.Digest {
+		t.Errorf("manifest.json has digest %s, error %v, want the artifact's, %s", got, err, m.Digest)
 	}
 	want := map[string]string{}
 	for name, body := range modelTree() {
@@ -201,7 +200,7 @@ func testPackRefuses(t *testing.T, p ModelImageFixture, repository string) {
 		repository string
 		want       fault.Kind
 	}{
-		"unknown":     {delivery.ModelRef{Group: good.Group, Version: 4, Digest: digestOf([]byte("none"))}, repository, fault.NotFound},
+		"unknown":     {delivery.ModelRef{Group: good.Group, Version: 4, Digest: delivery.DigestOf([]byte("none"))}, repository, fault.NotFound},
 		"no digest":   {delivery.ModelRef{Group: good.Group, Version: 3, Digest: "latest"}, repository, fault.Invalid},
 		"no group":    {delivery.ModelRef{Version: 3, Digest: good.Digest}, repository, fault.Invalid},
 		"bad group":   {delivery.ModelRef{Group: "../x", Version: 3, Digest: good.Digest}, repository, fault.Invalid},

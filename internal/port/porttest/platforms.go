@@ -33,7 +33,7 @@ func WriteIndexLayout(t testing.TB, dir string) port.BuiltImage {
 		})
 	}
 	index := marshal(t, map[string]any{"schemaVersion": 2, "mediaType": indexType, "manifests": children})
-	built.Digest = digestOf(index)
+	built.Digest = delivery.DigestOf(index)
 	built.Size += int64(len(index))
 	writeFile(t, blobFile(dir, built.Digest), index)
 	writeFile(t, filepath.Join(dir, "index.json"), marshal(t, map[string]any{

@@ -3,7 +3,6 @@ package attest
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -242,7 +241,7 @@ func TestRun_AttachesSBOM(t *testing.T) {
 			r.Inputs["scan"] = json.RawMessage(fmt.Sprintf(`{"verdict":"passed","image":%q,"bills":{"cyclonedx":{"path":%q,"digest":%q}}}`, of, doc, digest))
 		}
 	}
-	sum := delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(body)))
+	sum := delivery.DigestOf(body)
 	if _, err := s.step().Run(t.Context(), s.ask(t, scan(fake.Digest(8), sum))); !fault.Is(err, fault.Corrupt) {
 		t.Errorf("a scan of another image: %v", err)
 	}

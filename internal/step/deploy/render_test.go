@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"reflect"
@@ -88,7 +87,7 @@ func TestRender_ObjectsInReleaseSecretsInRequest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if digest := fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(rel.Release.Objects))); rel.Release.Objects == "" || string(rel.Release.Manifests) != digest {
+		if digest := delivery.DigestOf([]byte(rel.Release.Objects)); rel.Release.Objects == "" || rel.Release.Manifests != digest {
 			t.Errorf("objects %q with digest %s, want %s", rel.Release.Objects, rel.Release.Manifests, digest)
 		}
 		if len(d.staged) != 1 || len(d.staged[0].Secrets) != 1 || string(d.staged[0].Secrets[0].Data["TOKEN"]) != secretValue {

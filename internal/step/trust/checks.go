@@ -37,7 +37,7 @@ func (e *evidence) add(v port.VerifiedStatement) error {
 func subjectDigests(s provenance.Statement) string {
 	var of []string
 	for _, r := range s.Subject {
-		of = append(of, delivery.Digest("sha256:"+r.Digest["sha256"]).Short())
+		of = append(of, delivery.DigestFromHex(r.Digest["sha256"]).Short())
 	}
 	return strings.Join(of, ", ")
 }

@@ -52,7 +52,7 @@ func (a *AttestationStore) Attach(ctx context.Context, s port.Subject, kind stri
 	if err != nil {
 		return port.Attachment{}, err
 	}
-	at := port.Attachment{Digest: sum(append([]byte(s.Digest()), body...)), Type: kind}
+	at := port.Attachment{Digest: delivery.DigestOf(append([]byte(s.Digest()), body...)), Type: kind}
 	if a.held == nil {
 		a.held = map[delivery.Digest][]bundle{}
 	}
@@ -102,7 +102,9 @@ type signed struct {
 	Seal      delivery.Digest `json:"seal"`
 }
 
-func (s signed) seal() delivery.Digest { return sum(append([]byte(s.By+"|"), s.Statement...)) }
+func (s signed) seal() delivery.Digest {
+	return delivery.DigestOf(append([]byte(s.By+"|"), s.Statement...))
+}
 
 func opened(raw []byte) (signed, bool) {
 	var s signed

@@ -28,7 +28,7 @@ func (w *Environment) SetFuse(f *Fuse) { w.Records.Fuse, w.Target.Fuse, w.Prober
 
 // Digest is the digest of nothing in particular, the same for the same seed.
 func Digest(seed int) delivery.Digest {
-	return delivery.Digest("sha256:" + strings.Repeat(fmt.Sprintf("%02x", seed), 32))
+	return delivery.DigestFromHex(strings.Repeat(fmt.Sprintf("%02x", seed), 32))
 }
 
 // Release is a release of the service "api" with model "m" in the given

@@ -42,7 +42,7 @@ func (b *Builder) Build(_ context.Context, o port.BuildRequest, log io.Writer) (
 		return port.BuiltImage{}, err
 	}
 	for _, blob := range [][]byte{layer, config, manifest} {
-		if err := write(filepath.Join(o.Layout, "blobs", "sha256", sum(blob).Hex()), blob); err != nil {
+		if err := write(filepath.Join(o.Layout, "blobs", "sha256", delivery.DigestOf(blob).Hex()), blob); err != nil {
 			return port.BuiltImage{}, err
 		}
 	}
@@ -51,18 +51,14 @@ func (b *Builder) Build(_ context.Context, o port.BuildRequest, log io.Writer) (
 		return port.BuiltImage{}, err
 	}
 	size := int64(len(layer) + len(config) + len(manifest))
-	return port.BuiltImage{Digest: sum(manifest), Size: size, Layout: o.Layout}, write(filepath.Join(o.Layout, "index.json"), index)
+	return port.BuiltImage{Digest: delivery.DigestOf(manifest), Size: size, Layout: o.Layout}, write(filepath.Join(o.Layout, "index.json"), index)
 }
 
 // Fingerprint names it.
 func (b *Builder) Fingerprint(context.Context) (string, error) { return "fake1", b.Fail }
 
 func describe(blob []byte) map[string]any {
-	return map[string]any{"digest": sum(blob), "size": len(blob)}
-}
-
-func sum(blob []byte) delivery.Digest {
-	return delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(blob)))
+	return map[string]any{"digest": delivery.DigestOf(blob), "size": len(blob)}
 }
 
 func write(path string, content []byte) error {
@@ -157,7 +153,7 @@ func (a *ArtifactStore) Store(_ context.Context, _, dir string, annotations map[
 		fmt.Fprintf(h, "%q %q\n", rel, raw)
 		return err
 	})
-	return delivery.Digest(fmt.Sprintf("sha256:%x", h.Sum(nil))), err
+	return delivery.DigestFromHash(h), err
 }
 
 // Fetch has nothing to fetch.

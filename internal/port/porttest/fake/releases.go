@@ -26,7 +26,7 @@ func (r releases) Save(_ context.Context, run delivery.RunID, rel delivery.Relea
 	if err != nil {
 		return delivery.ReleaseRecord{}, err
 	}
-	d := sum(raw)
+	d := delivery.DigestOf(raw)
 	saved := delivery.ReleaseRecord{ID: delivery.ReleaseID("r-" + d.Hex()[:12]), Digest: d, Release: rel, Run: run, CreatedAt: time.Now().UTC()}
 	if i := r.find(saved.ID); i >= 0 {
 		return r.releases[i], nil

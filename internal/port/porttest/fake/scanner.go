@@ -2,7 +2,6 @@ package fake
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -91,8 +90,7 @@ func (b SBOMGenerator) write(dir, subject string) (port.SBOMs, error) {
 	put := func(name, kind string) (port.Document, error) {
 		text := fmt.Appendf(nil, `{"kind": %q, "of": %q}`+"\n", kind, subject)
 		path := filepath.Join(dir, name)
-		sum := delivery.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(text)))
-		return port.Document{Type: kind, Path: path, Digest: sum, Size: int64(len(text))}, os.WriteFile(path, text, 0o644)
+		return port.Document{Type: kind, Path: path, Digest: delivery.DigestOf(text), Size: int64(len(text))}, os.WriteFile(path, text, 0o644)
 	}
 	cyclone, err := put("bom.cdx.json", port.CycloneDXType)
 	if err != nil {
