@@ -15,13 +15,13 @@ import (
 
 var here = origin{files: fileTime(), created: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), labels: map[string]string{"org.opencontainers.image.revision": "abc"}}
 
-func written(t *testing.T) port.BuiltImage {
+func writeImage(t *testing.T) port.BuiltImage {
 	t.Helper()
 	return porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{User: "1000"}, []porttest.LayerEntry{{Name: "a", Body: "a"}})
 }
 
-// end is finish for blobs that lie in a folder already.
-func end(t *testing.T, dir string, d delivery.Digest) (port.BuiltImage, error) {
+// finish calls finishLayout for blobs that are in a folder already.
+func finish(t *testing.T, dir string, d delivery.Digest) (port.BuiltImage, error) {
 	t.Helper()
 	s, err := newStore(dir, t.TempDir(), layerCache{dir: t.TempDir(), latest: fileTime()})
 	if err != nil {
@@ -30,9 +30,9 @@ func end(t *testing.T, dir string, d delivery.Digest) (port.BuiltImage, error) {
 	return finishLayout(t.Context(), s, d, here)
 }
 
-func TestFinish(t *testing.T) {
+func TestFinishLayout(t *testing.T) {
 	for name, write := range map[string]func(t *testing.T) port.BuiltImage{
-		"one image": written,
+		"one image": writeImage,
 		"platforms": func(t *testing.T) port.BuiltImage { return porttest.WriteIndexLayout(t, t.TempDir()) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -40,7 +40,7 @@ func TestFinish(t *testing.T) {
 			if err := os.MkdirAll(filepath.Join(from.Layout, "ingest", "x"), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			got, err := end(t, from.Layout, from.Digest)
+			got, err := finish(t, from.Layout, from.Digest)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -56,23 +56,27 @@ func TestFinish(t *testing.T) {
 				}
 				sum += info.Size()
 			}
-			if got.Digest == from.Digest || got.Size != sum {
-				t.Errorf("%+v, was %s; the blobs have %d bytes", got, from.Digest, sum)
+			if got.Digest == from.Digest {
+				t.Errorf("digest = %s, the one before finishLayout", got.Digest)
+			}
+			if got.Size != sum {
+				t.Errorf("size = %d, want %d, the sum of the blobs", got.Size, sum)
 			}
 			if _, err := os.Stat(filepath.Join(from.Layout, "ingest")); !os.IsNotExist(err) {
-				t.Errorf("the store's folder is left: %v", err)
+				t.Errorf("stat of the store's folder = %v, want %v", err, os.ErrNotExist)
 			}
-			again, err := end(t, from.Layout, got.Digest)
+			again, err := finish(t, from.Layout, got.Digest)
 			if err != nil || again.Digest != got.Digest {
-				t.Errorf("a second time: %s, %v", again.Digest, err)
+				t.Errorf("finishLayout of its own result = %s, %v, want %s", again.Digest, err, got.Digest)
 			}
 		})
 	}
 }
 
-// TestFinishKeeps: what the image says itself stays, except for when it was made.
-func TestFinishKeeps(t *testing.T) {
-	from := written(t)
+// TestFinishLayout_KeepsConfig: the image's configuration stays, except for the times
+// of the build.
+func TestFinishLayout_KeepsConfig(t *testing.T) {
+	from := writeImage(t)
 	l := layout{dir: from.Layout}
 	config := []byte(`{"architecture":"amd64","os":"linux","created":"2000-01-01T00:00:00Z","own":{"x":1},"config":{"User":"1000","Labels":{"a":"b","org.opencontainers.image.revision":"old"}},` +
 		`"history":[{"created":"1999-05-05T00:00:00Z","created_by":"base"},{"created":"2000-01-01T00:00:00Z","created_by":"RUN x"},{"created_by":"no time"}],"rootfs":{"type":"layers","diff_ids":[]}}`)
@@ -87,7 +91,7 @@ func TestFinishKeeps(t *testing.T) {
 	if err := os.WriteFile(l.blob(delivery.DigestOf(manifest)), manifest, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := end(t, from.Layout, delivery.DigestOf(manifest)); err != nil {
+	if _, err := finish(t, from.Layout, delivery.DigestOf(manifest)); err != nil {
 		t.Fatal(err)
 	}
 	var all strings.Builder
@@ -105,24 +109,24 @@ func TestFinishKeeps(t *testing.T) {
 		`"annotations":{"org.opencontainers.image.revision":"abc"}`,
 	} {
 		if !strings.Contains(all.String(), want) {
-			t.Errorf("%s is not in\n%s", want, all.String())
+			t.Errorf("the blobs do not contain %s:\n%s", want, all.String())
 		}
 	}
 }
 
-func TestFinishRefuses(t *testing.T) {
+func TestFinishLayout_Refuses(t *testing.T) {
 	for name, damage := range map[string]func(t *testing.T, from port.BuiltImage) delivery.Digest{
-		"no digest": func(*testing.T, port.BuiltImage) delivery.Digest { return "sha256:../../x" },
-		"no such manifest": func(*testing.T, port.BuiltImage) delivery.Digest {
+		"invalid digest": func(*testing.T, port.BuiltImage) delivery.Digest { return "sha256:../../x" },
+		"missing manifest": func(*testing.T, port.BuiltImage) delivery.Digest {
 			return delivery.Digest("sha256:" + strings.Repeat("0", 64))
 		},
-		"a manifest of another content": func(t *testing.T, from port.BuiltImage) delivery.Digest {
+		"manifest with other content": func(t *testing.T, from port.BuiltImage) delivery.Digest {
 			return put(t, from, from.Digest, []byte(`{}`))
 		},
 		"neither image nor index": func(t *testing.T, from port.BuiltImage) delivery.Digest {
 			return put(t, from, delivery.DigestOf([]byte(`{"mediaType":"x"}`)), []byte(`{"mediaType":"x"}`))
 		},
-		"no JSON": func(t *testing.T, from port.BuiltImage) delivery.Digest {
+		"not JSON": func(t *testing.T, from port.BuiltImage) delivery.Digest {
 			return put(t, from, delivery.DigestOf([]byte(`<html>`)), []byte(`<html>`))
 		},
 		"nested without end": func(t *testing.T, from port.BuiltImage) delivery.Digest {
@@ -133,7 +137,7 @@ func TestFinishRefuses(t *testing.T) {
 			}
 			return d
 		},
-		"a layer cut off": func(t *testing.T, from port.BuiltImage) delivery.Digest {
+		"truncated layer": func(t *testing.T, from port.BuiltImage) delivery.Digest {
 			blobs, _ := filepath.Glob(filepath.Join(from.Layout, "blobs", "sha256", "*"))
 			for _, b := range blobs {
 				if raw, err := os.ReadFile(b); err == nil && raw[0] == 0x1f {
@@ -145,10 +149,12 @@ func TestFinishRefuses(t *testing.T) {
 			return from.Digest
 		},
 	} {
-		from := written(t)
-		if built, err := end(t, from.Layout, damage(t, from)); err == nil {
-			t.Errorf("%s: %+v", name, built)
-		}
+		t.Run(name, func(t *testing.T) {
+			from := writeImage(t)
+			if built, err := finish(t, from.Layout, damage(t, from)); err == nil {
+				t.Errorf("finishLayout = %+v, want an error", built)
+			}
+		})
 	}
 }
 
@@ -160,8 +166,8 @@ func put(t *testing.T, from port.BuiltImage, d delivery.Digest, raw []byte) deli
 	return d
 }
 
-// TestBorrow: a blob that another layout has is linked, one of another size is not.
-func TestBorrow(t *testing.T) {
+// TestStore_LinksBlobs: a blob of another layout is linked, one of another size is not.
+func TestStore_LinksBlobs(t *testing.T) {
 	all := t.TempDir()
 	other := porttest.WriteLayout(t, filepath.Join(all, "one"), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a", Body: "a"}})
 	s, err := newStore(filepath.Join(all, "two.partial"), all, layerCache{dir: t.TempDir(), latest: fileTime()})
@@ -170,7 +176,7 @@ func TestBorrow(t *testing.T) {
 	}
 	info, err := s.Info(t.Context(), "sha256:"+"0000000000000000000000000000000000000000000000000000000000000000")
 	if err == nil {
-		t.Errorf("a blob that nobody has: %+v", info)
+		t.Errorf("Info of an unknown blob = %+v, want an error", info)
 	}
 	s.linkBlob("sha256:"+"../../../../etc/passwd", 0)
 	from := filepath.Join(other.Layout, "blobs", "sha256", other.Digest.Hex())
@@ -181,12 +187,12 @@ func TestBorrow(t *testing.T) {
 	s.linkBlob(other.Digest, there.Size()+1)
 	to := filepath.Join(all, "two.partial", "blobs", "sha256", other.Digest.Hex())
 	if _, err := os.Stat(to); err == nil {
-		t.Error("a blob of another size was taken")
+		t.Error("a blob of another size was linked")
 	}
 	if _, err := s.Info(t.Context(), digestOf(other)); err != nil {
-		t.Errorf("Info: %v", err)
+		t.Errorf("Info of a blob in another layout = %v, want nil", err)
 	}
 	if linked, err := os.Stat(to); err != nil || !os.SameFile(there, linked) {
-		t.Errorf("it was not linked: %v", err)
+		t.Errorf("the blob is not a link to the other layout's (error %v)", err)
 	}
 }

@@ -14,13 +14,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// archive is a layer with files of two times, links and attributes.
+// archive returns a layer with files of two times, links and attributes.
 func archive(t *testing.T, young time.Time) []byte {
 	t.Helper()
 	var buf bytes.Buffer
@@ -61,7 +62,8 @@ func zipped(t *testing.T, raw []byte) []byte {
 	return buf.Bytes()
 }
 
-func pressBytes(t *testing.T, raw []byte) (normalizedLayer, []byte) {
+// normalizeBytes normalizes a layer, and returns the written blob.
+func normalizeBytes(t *testing.T, raw []byte) (normalizedLayer, []byte) {
 	t.Helper()
 	dir := t.TempDir()
 	from := filepath.Join(dir, "from")
@@ -76,61 +78,85 @@ func pressBytes(t *testing.T, raw []byte) (normalizedLayer, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if delivery.DigestOf(out) != p.Digest || int64(len(out)) != p.Size {
-		t.Errorf("%+v is not what was written", p)
+	if got := delivery.DigestOf(out); got != p.Digest {
+		t.Errorf("digest of the written layer = %s, want %s", got, p.Digest)
+	}
+	if got := int64(len(out)); got != p.Size {
+		t.Errorf("size of the written layer = %d, want %d", got, p.Size)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*.new")); len(left) > 0 {
-		t.Errorf("left: %v", left)
+		t.Errorf("unfinished files = %v, want none", left)
 	}
 	return p, out
 }
 
-// TestPress: whenever a layer was made, and however it travelled, its bytes are
-// the same.
-func TestPress(t *testing.T) {
+// TestNormalizeLayer_IsReproducible: a layer's time and compression don't change
+// its bytes.
+func TestNormalizeLayer_IsReproducible(t *testing.T) {
 	one, two := archive(t, time.Unix(1_700_000_000, 0)), archive(t, time.Unix(1_800_000_000, 123_456_789))
 	enc, err := zstd.NewWriter(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, out := pressBytes(t, one)
+	want, out := normalizeBytes(t, one)
 	for name, raw := range map[string][]byte{
-		"another time": two, "gzip": zipped(t, one), "zstd": enc.EncodeAll(one, nil), "pressed already": out,
+		"other time": two, "gzip": zipped(t, one), "zstd": enc.EncodeAll(one, nil), "normalized already": out,
 	} {
-		if got, _ := pressBytes(t, raw); got != want {
-			t.Errorf("%s: %+v, want %+v", name, got, want)
-		}
+		t.Run(name, func(t *testing.T) {
+			got, _ := normalizeBytes(t, raw)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("normalized layer (-want +got):\n%s", diff)
+			}
+		})
 	}
-	z, err := gzip.NewReader(bytes.NewReader(out))
+	checkArchive(t, out, want.DiffID)
+}
+
+// checkArchive compares the normalized layer with the files of archive.
+func checkArchive(t *testing.T, layer []byte, diffID delivery.Digest) {
+	t.Helper()
+	z, err := gzip.NewReader(bytes.NewReader(layer))
 	if err != nil {
 		t.Fatal(err)
 	}
 	plain, err := io.ReadAll(z)
-	if err != nil || delivery.DigestOf(plain) != want.DiffID {
-		t.Errorf("the archive is %s, not %s: %v", delivery.DigestOf(plain), want.DiffID, err)
+	if err != nil {
+		t.Errorf("decompress the layer: %v", err)
+	}
+	if got := delivery.DigestOf(plain); got != diffID {
+		t.Errorf("digest of the decompressed layer = %s, want %s", got, diffID)
 	}
 	r := tar.NewReader(bytes.NewReader(plain))
 	for _, name := range []string{"app/", "app/new", "app/old", "app/link", ".wh.gone"} {
 		h, err := r.Next()
 		if err != nil || h.Name != name {
-			t.Fatalf("%+v, %v, want %s", h, err, name)
+			t.Fatalf("next entry of the archive = %+v, %v, want %s", h, err, name)
 		}
 		at := fileTime()
 		if name == "app/old" {
 			at = time.Unix(1000, 0)
 		}
 		if !h.ModTime.Equal(at) {
-			t.Errorf("%s is of %s", name, h.ModTime)
+			t.Errorf("time of %s = %s, want %s", name, h.ModTime, at)
 		}
-		if name == "app/new" && (h.Mode != 0o4755 || h.Uid != 65532 || h.PAXRecords["SCHILY.xattr.user.a"] != "b") {
-			t.Errorf("%s lost something: %+v", name, h)
+		if name != "app/new" {
+			continue
+		}
+		if h.Mode != 0o4755 {
+			t.Errorf("mode of %s = %o, want 4755", name, h.Mode)
+		}
+		if h.Uid != 65532 {
+			t.Errorf("owner of %s = %d, want 65532", name, h.Uid)
+		}
+		if got := h.PAXRecords["SCHILY.xattr.user.a"]; got != "b" {
+			t.Errorf("attribute user.a of %s = %q, want b", name, got)
 		}
 	}
 }
 
-// TestPressOnOtherMachines: what compresses in parallel gives the same bytes
-// whatever the number of processors.
-func TestPressOnOtherMachines(t *testing.T) {
+// TestNormalizeLayer_AnyProcessors: parallel compression returns the same bytes with
+// any number of processors.
+func TestNormalizeLayer_AnyProcessors(t *testing.T) {
 	body := make([]byte, 5<<20)
 	seed := rand.NewChaCha8([32]byte{})
 	_, _ = seed.Read(body[:3<<20]) // never fails
@@ -145,42 +171,45 @@ func TestPressOnOtherMachines(t *testing.T) {
 	}
 	before := runtime.GOMAXPROCS(1)
 	defer runtime.GOMAXPROCS(before)
-	one, _ := pressBytes(t, buf.Bytes())
+	one, _ := normalizeBytes(t, buf.Bytes())
 	runtime.GOMAXPROCS(7)
-	if many, _ := pressBytes(t, buf.Bytes()); many != one {
-		t.Errorf("on seven processors %+v, on one %+v", many, one)
+	many, _ := normalizeBytes(t, buf.Bytes())
+	if diff := cmp.Diff(one, many); diff != "" {
+		t.Errorf("normalized layer (-one processor +seven processors):\n%s", diff)
 	}
 }
 
-func TestPressRefuses(t *testing.T) {
+func TestNormalizeLayer_Refuses(t *testing.T) {
 	dir := t.TempDir()
 	from := filepath.Join(dir, "from")
 	good := archive(t, time.Unix(1_700_000_000, 0))
-	for name, raw := range map[string][]byte{"no archive": bytes.Repeat([]byte("x"), 2000), "cut off": good[:700], "broken gzip": zipped(t, good)[:60]} {
-		if err := os.WriteFile(from, raw, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if p, err := normalizeLayer(t.Context(), from, dir, fileTime()); err == nil {
-			t.Errorf("%s: %+v", name, p)
-		}
+	for name, raw := range map[string][]byte{"not an archive": bytes.Repeat([]byte("x"), 2000), "cut off": good[:700], "broken gzip": zipped(t, good)[:60]} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(from, raw, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if p, err := normalizeLayer(t.Context(), from, dir, fileTime()); err == nil {
+				t.Errorf("normalizeLayer = %+v, want an error", p)
+			}
+		})
 	}
 	stopped := errors.New("stopped")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stopped)
 	if _, err := normalizeLayer(ctx, from, dir, fileTime()); !errors.Is(err, stopped) {
-		t.Errorf("stopped: %v", err)
+		t.Errorf("normalizeLayer with an ended context = %v, want %v", err, stopped)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 1 {
-		t.Errorf("left: %v", left)
+		t.Errorf("files = %v, want only the layer", left)
 	}
 }
 
-func TestMemo(t *testing.T) {
+func TestLayerCache(t *testing.T) {
 	d := delivery.Digest("sha256:5b1de0fd605470195fdeec93dca2fb39df1641b95b251e9aa034a682e4b9531c")
 	p := normalizedLayer{Digest: d, Size: 3, DiffID: d}
 	m := layerCache{dir: filepath.Join(t.TempDir(), "layers"), latest: fileTime()}
 	if got, ok := m.lookup(d); ok {
-		t.Errorf("before: %+v", got)
+		t.Errorf("lookup in an empty cache = %+v, want none", got)
 	}
 	old := filepath.Join(m.dir, "old")
 	m.store(d, p)
@@ -193,27 +222,31 @@ func TestMemo(t *testing.T) {
 	}
 	m.store(d, p)
 	if _, err := os.Stat(old); !os.IsNotExist(err) {
-		t.Errorf("what nobody used is kept: %v", err)
+		t.Errorf("stat of an unused entry = %v, want %v", err, os.ErrNotExist)
 	}
-	if got, ok := m.lookup(d); !ok || got != p {
-		t.Errorf("%+v, %v", got, ok)
+	got, ok := m.lookup(d)
+	if !ok {
+		t.Error("the cache lacks the stored layer")
+	}
+	if diff := cmp.Diff(p, got); diff != "" {
+		t.Errorf("cached layer (-want +got):\n%s", diff)
 	}
 	if got, ok := (layerCache{dir: m.dir, latest: time.Unix(0, 0)}).lookup(d); ok {
-		t.Errorf("for another time: %+v", got)
+		t.Errorf("lookup for another time = %+v, want none", got)
 	}
 	if err := os.WriteFile(m.file(d), []byte(`{"digest":"sha256:../x"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if got, ok := m.lookup(d); ok {
-		t.Errorf("nonsense: %+v", got)
+		t.Errorf("lookup of an invalid entry = %+v, want none", got)
 	}
 	layerCache{}.store(d, p)
-	if _, ok := (layerCache{}).lookup(d); ok {
-		t.Error("without a folder something is remembered")
+	if got, ok := (layerCache{}).lookup(d); ok {
+		t.Errorf("lookup in a cache without a folder = %+v, want none", got)
 	}
 }
 
-func TestFirstOwn(t *testing.T) {
+func TestFirstBuiltLayer(t *testing.T) {
 	base, own, meta := time.Unix(1_600_000_000, 0), fileTime(), time.Time{}
 	entry := func(at time.Time, empty bool) ocispecs.History {
 		h := ocispecs.History{EmptyLayer: empty}
@@ -227,15 +260,17 @@ func TestFirstOwn(t *testing.T) {
 		layers  int
 		want    int
 	}{
-		"all the base's":           {[]ocispecs.History{entry(base, false), entry(base, true), entry(own, true)}, 1, 1},
-		"one of ours":              {[]ocispecs.History{entry(base, false), entry(base, true), entry(own, true), entry(own, false)}, 2, 1},
-		"from scratch":             {[]ocispecs.History{entry(own, false), entry(own, false)}, 2, 0},
-		"a history that lacks one": {[]ocispecs.History{entry(base, false)}, 2, 0},
-		"none at all":              {nil, 3, 0},
-		"no times":                 {[]ocispecs.History{entry(meta, false), entry(own, false)}, 2, 1},
+		"only the base's": {[]ocispecs.History{entry(base, false), entry(base, true), entry(own, true)}, 1, 1},
+		"one built":       {[]ocispecs.History{entry(base, false), entry(base, true), entry(own, true), entry(own, false)}, 2, 1},
+		"from scratch":    {[]ocispecs.History{entry(own, false), entry(own, false)}, 2, 0},
+		"short history":   {[]ocispecs.History{entry(base, false)}, 2, 0},
+		"no history":      {nil, 3, 0},
+		"no times":        {[]ocispecs.History{entry(meta, false), entry(own, false)}, 2, 1},
 	} {
-		if got := firstBuiltLayer(c.history, c.layers, own); got != c.want {
-			t.Errorf("%s: %d, want %d", name, got, c.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := firstBuiltLayer(c.history, c.layers, own); got != c.want {
+				t.Errorf("firstBuiltLayer = %d, want %d", got, c.want)
+			}
+		})
 	}
 }

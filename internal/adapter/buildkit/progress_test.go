@@ -2,29 +2,29 @@ package buildkit
 
 import (
 	"bytes"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
 )
 
 const pin = "docker.io/library/python:3.11-slim@sha256:5b1de0fd605470195fdeec93dca2fb39df1641b95b251e9aa034a682e4b9531c"
 
-func TestStory(t *testing.T) {
+func TestProgress_LogsBuild(t *testing.T) {
 	at := func(ms int) *time.Time {
 		x := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(ms) * time.Millisecond)
 		return &x
 	}
 	from, run := digest.FromString("from"), digest.FromString("run")
 	var log bytes.Buffer
-	var said []string
-	s := newProgress(&log, newRedactor(map[string][]byte{"a": []byte("hunter2\nsecond line\nabc")}), func(text string) { said = append(said, text) })
+	var reported []string
+	s := newProgress(&log, newRedactor(map[string][]byte{"a": []byte("hunter2\nsecond line\nabc")}), func(text string) { reported = append(reported, text) })
 	updates := make(chan *client.SolveStatus)
-	told := make(chan struct{})
-	go func() { defer close(told); s.consume(updates) }()
+	done := make(chan struct{})
+	go func() { defer close(done); s.consume(updates) }()
 	for _, u := range []*client.SolveStatus{
 		{Vertexes: []*client.Vertex{{Digest: from, Name: "[runtime 1/2] FROM " + pin, Started: at(0)}, {Digest: run, Name: "[runtime 2/2] RUN  pip \n install"}}},
 		{Statuses: []*client.VertexStatus{{ID: "sha256:aa", Vertex: from, Current: 1e6, Total: 4e6}}},
@@ -40,7 +40,7 @@ func TestStory(t *testing.T) {
 		updates <- u
 	}
 	close(updates)
-	<-told
+	<-done
 	const want = `#1 [runtime 1/2] FROM ` + pin + `
 #1 sha256:aa 4.0 MB / 4.0 MB done
 #1 DONE 1.0s
@@ -53,27 +53,30 @@ func TestStory(t *testing.T) {
 #2 1.000 ***, abc
 #2 ERROR: exit code: 1
 `
-	if log.String() != want {
-		t.Errorf("log:\n%s", log.String())
+	if diff := cmp.Diff(want, log.String()); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
 	}
-	if wantSaid := []string{"[runtime 1/2] FROM docker.io/library/python:3.11-slim@sha256:5b1de0fd605470195fdeec93dca2f...", "[runtime 2/2] RUN pip install"}; said[0] != wantSaid[0] || said[len(said)-1] != wantSaid[1] {
-		t.Errorf("said: %q", said)
+	if want := "[runtime 1/2] FROM docker.io/library/python:3.11-slim@sha256:5b1de0fd605470195fdeec93dca2f..."; reported[0] != want {
+		t.Errorf("first progress = %q, want %q", reported[0], want)
 	}
-	if !slices.Equal(s.bases(), []string{pin}) {
-		t.Errorf("bases: %v", s.bases())
+	if got, want := reported[len(reported)-1], "[runtime 2/2] RUN pip install"; got != want {
+		t.Errorf("last progress = %q, want %q", got, want)
 	}
-	if last := s.failedOutput(); strings.Join(last, "|") != "one|warned|it is ***!|30%|***, abc" {
-		t.Errorf("failure: %q", last)
+	if diff := cmp.Diff([]string{pin}, s.bases()); diff != "" {
+		t.Errorf("base images (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff("one|warned|it is ***!|30%|***, abc", strings.Join(s.failedOutput(), "|")); diff != "" {
+		t.Errorf("output of the failed command (-want +got):\n%s", diff)
 	}
 	s.stop()
 	s.update(&client.SolveStatus{Warnings: []*client.VertexWarning{{Vertex: run, Short: []byte("late")}}})
 	if strings.Contains(log.String(), "late") {
-		t.Error("it spoke after it was muted")
+		t.Errorf("the log contains an update after stop:\n%s", log.String())
 	}
 }
 
-// TestLongLines: what has no end does not fill the memory.
-func TestLongLines(t *testing.T) {
+// TestProgress_LimitsLines: an endless line does not fill the memory.
+func TestProgress_LimitsLines(t *testing.T) {
 	var log bytes.Buffer
 	s := newProgress(&log, newRedactor(nil), func(string) {})
 	chunk := bytes.Repeat([]byte("x"), maxPartialBytes/2)
@@ -82,10 +85,10 @@ func TestLongLines(t *testing.T) {
 	}
 	for _, p := range s.vertices {
 		if len(p.partial[0]) > maxPartialBytes {
-			t.Errorf("%d bytes are kept", len(p.partial[0]))
+			t.Errorf("buffered %d bytes, want %d at most", len(p.partial[0]), maxPartialBytes)
 		}
 	}
-	if log.Len() == 0 || log.Len() > 5*(maxLineBytes+50) {
-		t.Errorf("%d bytes of log", log.Len())
+	if limit := 5 * (maxLineBytes + 50); log.Len() == 0 || log.Len() > limit {
+		t.Errorf("the log has %d bytes, want 1 to %d", log.Len(), limit)
 	}
 }
