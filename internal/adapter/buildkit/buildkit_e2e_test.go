@@ -18,27 +18,27 @@ import (
 
 // TestBuildKit builds with a real BuildKit, which it starts itself.
 func TestBuildKit(t *testing.T) {
-	y := newYard(t)
+	f := newFixture(t)
 	t.Run("conformance", func(t *testing.T) {
-		porttest.TestDockerfileBuilder(t, func(*testing.T) port.Builder { return y.builder() })
+		porttest.TestDockerfileBuilder(t, func(*testing.T) port.Builder { return f.builder() })
 	})
-	t.Run("stages, arguments and target", y.testStages)
-	t.Run("origin", y.testOrigin)
-	t.Run("secrets", y.testSecrets)
-	t.Run("SSH agent", y.testAgent)
-	t.Run("password of a registry", y.testPassword)
-	t.Run("dockerignore", y.testIgnore)
-	t.Run("the same after a prune", y.testPruned)
-	t.Run("layers keep their digest", y.testLayersKeep)
-	t.Run("cache in a registry", y.testCache)
-	t.Run("platforms", y.testPlatforms)
-	t.Run("a command fails", y.testCommandFails)
-	t.Run("base images", y.testBases)
-	t.Run("cancelled", y.testCancelled)
-	t.Run("killed", y.testKilled)
-	t.Run("daemon", y.testDaemon)
-	t.Run("idle", y.testIdle)
-	t.Run("inside of Docker", y.testDocker)
+	t.Run("stages, arguments and target", f.testStages)
+	t.Run("origin", f.testOrigin)
+	t.Run("secrets", f.testSecrets)
+	t.Run("SSH agent", f.testAgent)
+	t.Run("password of a registry", f.testPassword)
+	t.Run("dockerignore", f.testIgnore)
+	t.Run("the same after a prune", f.testPruned)
+	t.Run("layers keep their digest", f.testLayersKeep)
+	t.Run("cache in a registry", f.testCache)
+	t.Run("platforms", f.testPlatforms)
+	t.Run("a command fails", f.testCommandFails)
+	t.Run("base images", f.testBases)
+	t.Run("cancelled", f.testCancelled)
+	t.Run("killed", f.testKilled)
+	t.Run("daemon", f.testDaemon)
+	t.Run("idle", f.testIdle)
+	t.Run("inside of Docker", f.testDocker)
 }
 
 const staged = `FROM shell:1 AS made
@@ -50,13 +50,13 @@ FROM scratch
 COPY --from=made /out /last
 `
 
-func (y *yard) testStages(t *testing.T) {
+func (f *fixture) testStages(t *testing.T) {
 	o := project(t, staged)
 	o.Dockerfile.Args = map[string]string{"WORD": "hello"}
 	var log bytes.Buffer
 	var said []string
 	o.OnProgress = func(text string) { said = append(said, text) }
-	files, _ := contents(t, y.build(t, o, &log).Layout)
+	files, _ := contents(t, f.build(t, o, &log).Layout)
 	if files["last"] != "hello" || len(files) != 1 {
 		t.Errorf("files: %v", files)
 	}
@@ -68,19 +68,19 @@ func (y *yard) testStages(t *testing.T) {
 	}
 	o = project(t, staged)
 	o.Dockerfile.Target = "small"
-	if files, _ := contents(t, y.build(t, o, io.Discard).Layout); files["small"] != "none" {
+	if files, _ := contents(t, f.build(t, o, io.Discard).Layout); files["small"] != "none" {
 		t.Errorf("target: %v", files)
 	}
 	o.Dockerfile.Target = "nowhere"
-	if _, err := y.builder().Build(t.Context(), o, io.Discard); !fault.Is(err, fault.Failed) || !strings.Contains(fault.HintOf(err), "image.build.target") {
+	if _, err := f.builder().Build(t.Context(), o, io.Discard); !fault.Is(err, fault.Failed) || !strings.Contains(fault.HintOf(err), "image.build.target") {
 		t.Errorf("no such target: %v (%s)", err, fault.HintOf(err))
 	}
 }
 
 // testOrigin: the image tells where it comes from as those of the Go builder do.
-func (y *yard) testOrigin(t *testing.T) {
+func (f *fixture) testOrigin(t *testing.T) {
 	o := project(t, "FROM shell:1\nLABEL own=yes\nWORKDIR /app\nCOPY a.txt .\nUSER 1000\nCMD [\"/bin/sh\", \"print a\"]\n", "a.txt", "a")
-	built := y.build(t, o, io.Discard)
+	built := f.build(t, o, io.Discard)
 	img := image(t, built)
 	m, err := img.Manifest()
 	if err != nil {
@@ -118,12 +118,12 @@ const secretValue = "hunter2-is-not-a-good-one"
 
 // testSecrets plants a secret, lets a command print and fail with it, and looks
 // for it everywhere.
-func (y *yard) testSecrets(t *testing.T) {
+func (f *fixture) testSecrets(t *testing.T) {
 	text := "FROM shell:1\nRUN --mount=type=secret,id=token cat /run/secrets/token && print used\nRUN --mount=type=secret,id=token,env=TOKEN env TOKEN\n"
 	o := project(t, text)
 	o.Dockerfile.Secrets = map[string][]byte{"token": []byte(secretValue)}
 	var log bytes.Buffer
-	_, everything := contents(t, y.build(t, o, &log).Layout)
+	_, everything := contents(t, f.build(t, o, &log).Layout)
 	if strings.Contains(everything, secretValue) || strings.Contains(log.String(), secretValue) {
 		t.Error("the secret is in the image or in the log")
 	}
@@ -132,52 +132,52 @@ func (y *yard) testSecrets(t *testing.T) {
 	}
 	o = project(t, text+"RUN --mount=type=secret,id=token cat /run/secrets/token && exit 4\n")
 	o.Dockerfile.Secrets = map[string][]byte{"token": []byte(secretValue)}
-	if _, err := y.builder().Build(t.Context(), o, io.Discard); err == nil || strings.Contains(err.Error(), secretValue) || !strings.Contains(err.Error(), "***") {
+	if _, err := f.builder().Build(t.Context(), o, io.Discard); err == nil || strings.Contains(err.Error(), secretValue) || !strings.Contains(err.Error(), "***") {
 		t.Errorf("the error: %v", err)
 	}
 	o.Dockerfile.Secrets = nil
-	if _, err := y.builder().Build(t.Context(), o, io.Discard); !fault.Is(err, fault.Failed) || !strings.Contains(fault.HintOf(err), "image.build.secrets") {
+	if _, err := f.builder().Build(t.Context(), o, io.Discard); !fault.Is(err, fault.Failed) || !strings.Contains(fault.HintOf(err), "image.build.secrets") {
 		t.Errorf("no secret: %v (%s)", err, fault.HintOf(err))
 	}
 }
 
-func (y *yard) testIgnore(t *testing.T) {
+func (f *fixture) testIgnore(t *testing.T) {
 	o := project(t, "FROM scratch\nCOPY . /\n", "server/a.txt", "a", "server/b.log", "b", "server/.dockerignore", "*.log\n", "outside.txt", "o")
 	o.Dockerfile.Context = "server"
-	files, _ := contents(t, y.build(t, o, io.Discard).Layout)
+	files, _ := contents(t, f.build(t, o, io.Discard).Layout)
 	if files["a.txt"] != "a" || files["b.log"] != "" || files["outside.txt"] != "" {
 		t.Errorf("files: %v", files)
 	}
 }
 
 // testPruned: a fresh builder gives the digest that a warm one gave.
-func (y *yard) testPruned(t *testing.T) {
+func (f *fixture) testPruned(t *testing.T) {
 	o := project(t, "FROM shell:1\nWORKDIR /app\nCOPY a.txt sub/ ./\nRUN write /made once\n", "a.txt", "a", "sub/b.txt", "b")
-	first := y.build(t, o, io.Discard)
-	y.prune(t)
-	if again := y.build(t, o, io.Discard); again.Digest != first.Digest {
+	first := f.build(t, o, io.Discard)
+	f.prune(t)
+	if again := f.build(t, o, io.Discard); again.Digest != first.Digest {
 		t.Errorf("before %s, after a prune %s", first.Digest, again.Digest)
 	}
 	later := o
 	later.Commit.Time = later.Commit.Time.AddDate(1, 0, 0) // the next commit, from a builder that is warm or not
-	warm := y.build(t, later, io.Discard)
-	y.prune(t)
-	if cold := y.build(t, later, io.Discard); cold.Digest != warm.Digest {
+	warm := f.build(t, later, io.Discard)
+	f.prune(t)
+	if cold := f.build(t, later, io.Discard); cold.Digest != warm.Digest {
 		t.Errorf("warm %s, cold %s", warm.Digest, cold.Digest)
 	}
 }
 
 // testLayersKeep: a new commit that changes one file makes one new layer.
-func (y *yard) testLayersKeep(t *testing.T) {
+func (f *fixture) testLayersKeep(t *testing.T) {
 	text := "FROM shell:1\nRUN write /dependency heavy\nCOPY a.txt /\n"
 	one, two := project(t, text, "a.txt", "a"), project(t, text, "a.txt", "b")
 	two.Commit.Time = two.Commit.Time.AddDate(0, 0, 1)
-	before, after := layers(t, y.build(t, one, io.Discard)), layers(t, y.build(t, two, io.Discard))
+	before, after := layers(t, f.build(t, one, io.Discard)), layers(t, f.build(t, two, io.Discard))
 	if len(before) != 3 || !slices.Equal(before[:2], after[:2]) || before[2] == after[2] {
 		t.Errorf("layers %v, then %v", before, after)
 	}
-	if before[0] != y.base {
-		t.Errorf("the base's layer %s became %s", y.base, before[0])
+	if before[0] != f.base {
+		t.Errorf("the base's layer %s became %s", f.base, before[0])
 	}
 }
 
@@ -198,39 +198,39 @@ func layers(t *testing.T, built port.BuiltImage) []string {
 var ran = regexp.MustCompile(`\d\.\d+ it ran\n`)
 
 // testCache: what one builder made, another takes from the registry.
-func (y *yard) testCache(t *testing.T) {
+func (f *fixture) testCache(t *testing.T) {
 	o := project(t, "FROM shell:1\nRUN write /made once && print it ran\n")
-	o.Dockerfile.Cache = y.registry + "/cache/api"
+	o.Dockerfile.Cache = f.registry + "/cache/api"
 	var log bytes.Buffer
-	first := y.build(t, o, &log)
+	first := f.build(t, o, &log)
 	if !ran.MatchString(log.String()) {
 		t.Errorf("the first build:\n%s", log.String())
 	}
-	y.prune(t)
+	f.prune(t)
 	log.Reset()
-	again := y.build(t, o, &log)
+	again := f.build(t, o, &log)
 	if again.Digest != first.Digest || ran.MatchString(log.String()) || !strings.Contains(log.String(), "CACHED") {
 		t.Errorf("%s, then %s:\n%s", first.Digest, again.Digest, log.String())
 	}
 }
 
 // testPlatforms: an index, which the registry takes, holds and unpacks.
-func (y *yard) testPlatforms(t *testing.T) {
+func (f *fixture) testPlatforms(t *testing.T) {
 	o := project(t, "FROM scratch\nARG TARGETARCH\nCOPY ${TARGETARCH}.txt /arch\n", "amd64.txt", "amd64", "arm64.txt", "arm64")
 	o.Dockerfile.Platforms = []string{"linux/amd64", "linux/arm64"}
-	built := y.build(t, o, io.Discard)
+	built := f.build(t, o, io.Discard)
 	img := delivery.Image{Repository: "platforms/api", Digest: built.Digest}
-	if _, err := y.images.Push(t.Context(), built.Layout, img, "1", nil); err != nil {
+	if _, err := f.images.Push(t.Context(), built.Layout, img, "1", nil); err != nil {
 		t.Fatal(err)
 	}
-	if has, err := y.images.Has(t.Context(), img); err != nil || !has {
+	if has, err := f.images.Has(t.Context(), img); err != nil || !has {
 		t.Errorf("Has = %v, %v", has, err)
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
-		y.unpack(t, img, arch)
+		f.unpack(t, img, arch)
 	}
 	o.Dockerfile.Platforms = []string{"linux/arm64"}
-	c, err := image(t, y.build(t, o, io.Discard)).ConfigFile()
+	c, err := image(t, f.build(t, o, io.Discard)).ConfigFile()
 	if err != nil || c.Architecture != "arm64" {
 		t.Errorf("one platform: %+v, %v", c, err)
 	}

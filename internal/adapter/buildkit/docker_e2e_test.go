@@ -87,24 +87,24 @@ func (e endpoint) upgrade(w http.ResponseWriter, r *http.Request, to func(contex
 }
 
 // testDocker builds through a socket that speaks Docker's protocol.
-func (y *yard) testDocker(t *testing.T) {
-	y.build(t, project(t, "FROM scratch\nCOPY a.txt /\n", "a.txt", "a"), io.Discard) // so that BuildKit runs
+func (f *fixture) testDocker(t *testing.T) {
+	f.build(t, project(t, "FROM scratch\nCOPY a.txt /\n", "a.txt", "a"), io.Discard) // so that BuildKit runs
 	o := project(t, "FROM shell:1\nRUN --mount=type=secret,id=word cat /run/secrets/word && write /made here\nCOPY a.txt /\n", "a.txt", "a")
 	o.Dockerfile.Secrets = map[string][]byte{"word": []byte("secret word")}
-	direct := y.build(t, o, io.Discard)
-	socket := y.serve(t, "io.containerd.snapshotter.v1")
+	direct := f.build(t, o, io.Discard)
+	socket := f.serve(t, "io.containerd.snapshotter.v1")
 	b := buildkit.New(buildkit.Config{Getenv: func(key string) string { return map[string]string{"DOCKER_HOST": "unix://" + socket}[key] }})
 	built, err := b.Build(t.Context(), o, io.Discard)
 	if err != nil || built.Digest != direct.Digest {
 		t.Errorf("through Docker %s, %v; directly %s", built.Digest, err, direct.Digest)
 	}
 	b = buildkit.New(buildkit.Config{Dir: t.TempDir(), Getenv: func(key string) string {
-		return map[string]string{buildkit.HostVariable: "unix://" + filepath.Join(y.dir, "run", "buildkitd.sock")}[key]
+		return map[string]string{buildkit.HostVariable: "unix://" + filepath.Join(f.dir, "run", "buildkitd.sock")}[key]
 	}})
 	if built, err := b.Build(t.Context(), o, io.Discard); err != nil || built.Digest != direct.Digest {
 		t.Errorf("by its address %s, %v; directly %s", built.Digest, err, direct.Digest)
 	}
-	old := y.serve(t, "overlay2")
+	old := f.serve(t, "overlay2")
 	b = buildkit.New(buildkit.Config{Getenv: func(key string) string {
 		return map[string]string{"DOCKER_HOST": "unix://" + old, buildkit.ProgramVariable: ""}[key]
 	}})
@@ -115,14 +115,14 @@ func (y *yard) testDocker(t *testing.T) {
 	}
 }
 
-func (y *yard) serve(t *testing.T, store string) string {
+func (f *fixture) serve(t *testing.T, store string) string {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "docker.sock")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewUnstartedServer(endpoint{kit: filepath.Join(y.dir, "run", "buildkitd.sock"), store: store})
+	s := httptest.NewUnstartedServer(endpoint{kit: filepath.Join(f.dir, "run", "buildkitd.sock"), store: store})
 	_ = s.Listener.Close()
 	s.Listener = l
 	s.Config.ReadHeaderTimeout = 10 * time.Second

@@ -25,14 +25,14 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-func (y *yard) unpack(t *testing.T, img delivery.Image, arch string) {
+func (f *fixture) unpack(t *testing.T, img delivery.Image, arch string) {
 	t.Helper()
-	e, err := y.images.Has(t.Context(), img)
+	e, err := f.images.Has(t.Context(), img)
 	if err != nil || !e {
 		t.Fatal(e, err)
 	}
 	other := oci.New(oci.Config{Arch: arch})
-	outside := delivery.Image{Repository: y.registry + "/" + img.Repository, Digest: img.Digest}
+	outside := delivery.Image{Repository: f.registry + "/" + img.Repository, Digest: img.Digest}
 	dir := filepath.Join(t.TempDir(), "rootfs")
 	if _, err := other.Unpack(t.Context(), outside, dir); err != nil {
 		t.Fatal(err)
@@ -43,10 +43,10 @@ func (y *yard) unpack(t *testing.T, img delivery.Image, arch string) {
 }
 
 // testCommandFails: the line, the exit and what it printed last.
-func (y *yard) testCommandFails(t *testing.T) {
+func (f *fixture) testCommandFails(t *testing.T) {
 	o := project(t, "FROM shell:1\n\nRUN print first && print the reason \\\n  && exit 3\n")
 	var log bytes.Buffer
-	_, err := y.builder().Build(t.Context(), o, &log)
+	_, err := f.builder().Build(t.Context(), o, &log)
 	if !fault.Is(err, fault.Failed) {
 		t.Fatalf("Build = %v", err)
 	}
@@ -65,18 +65,18 @@ func (y *yard) testCommandFails(t *testing.T) {
 
 // testBases: one that is not there, one in a registry that can't be reached, and
 // one in a registry that answers nonsense.
-func (y *yard) testBases(t *testing.T) {
-	_, err := y.builder().Build(t.Context(), project(t, "FROM "+y.registry+"/nowhere:1\n"), io.Discard)
+func (f *fixture) testBases(t *testing.T) {
+	_, err := f.builder().Build(t.Context(), project(t, "FROM "+f.registry+"/nowhere:1\n"), io.Discard)
 	if !fault.Is(err, fault.Failed) || !strings.Contains(err.Error(), "Dockerfile:1") || !strings.Contains(fault.HintOf(err), "docker login") {
 		t.Errorf("no such image: %v (%s)", err, fault.HintOf(err))
 	}
-	_, err = y.builder().Build(t.Context(), project(t, "FROM 127.0.0.1:1/away:1\n"), io.Discard)
+	_, err = f.builder().Build(t.Context(), project(t, "FROM 127.0.0.1:1/away:1\n"), io.Discard)
 	if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.HintOf(err), buildkit.MirrorsVariable) {
 		t.Errorf("no registry: %v (%s)", err, fault.HintOf(err))
 	}
 	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
 	defer broken.Close()
-	_, err = y.builder().Build(t.Context(), project(t, "FROM "+strings.TrimPrefix(broken.URL, "http://")+"/broken:1\n"), io.Discard)
+	_, err = f.builder().Build(t.Context(), project(t, "FROM "+strings.TrimPrefix(broken.URL, "http://")+"/broken:1\n"), io.Discard)
 	if !fault.Is(err, fault.Unavailable) {
 		t.Errorf("a registry with trouble: %v (%s)", err, fault.HintOf(err))
 	}
@@ -105,7 +105,7 @@ func (h *heard) Write(p []byte) (int, error) {
 
 const waits = "FROM shell:1\nRUN print now && wait\n"
 
-func (y *yard) testCancelled(t *testing.T) {
+func (f *fixture) testCancelled(t *testing.T) {
 	stopped := errors.New("somebody stopped it")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
@@ -113,7 +113,7 @@ func (y *yard) testCancelled(t *testing.T) {
 	done := make(chan error, 1)
 	o := project(t, waits)
 	go func() {
-		_, err := y.builder().Build(ctx, o, log)
+		_, err := f.builder().Build(ctx, o, log)
 		done <- err
 	}()
 	<-log.got
@@ -125,7 +125,7 @@ func (y *yard) testCancelled(t *testing.T) {
 	if _, err := os.Stat(o.Layout + ".partial"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("something is left: %v", err)
 	}
-	y.idle(t)
+	f.idle(t)
 }
 
 // childVariable makes this test's program build and be killed: it names the checkout.
@@ -143,11 +143,11 @@ func TestChild(t *testing.T) {
 }
 
 // testKilled: kill -9 of who builds ends the build, and the next one works.
-func (y *yard) testKilled(t *testing.T) {
+func (f *fixture) testKilled(t *testing.T) {
 	o := project(t, waits)
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestChild$")
-	child.Env = append(os.Environ(), childVariable+"="+o.Dir, childVariable+"_STATE="+y.dir)
-	for key, value := range y.env {
+	child.Env = append(os.Environ(), childVariable+"="+o.Dir, childVariable+"_STATE="+f.dir)
+	for key, value := range f.env {
 		child.Env = append(child.Env, key+"="+value)
 	}
 	log := hear(" now\n")
@@ -160,16 +160,16 @@ func (y *yard) testKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = child.Wait() // it ends with the signal
-	y.idle(t)
+	f.idle(t)
 	o = project(t, "FROM shell:1\nRUN print again\n")
-	y.build(t, o, io.Discard)
+	f.build(t, o, io.Discard)
 }
 
 // idle waits until no command of a build runs any more.
-func (y *yard) idle(t *testing.T) {
+func (f *fixture) idle(t *testing.T) {
 	t.Helper()
 	for until := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		bundles, err := filepath.Glob(filepath.Join(y.dir, "root", "runc-*", "executor", "*", "config.json"))
+		bundles, err := filepath.Glob(filepath.Join(f.dir, "root", "runc-*", "executor", "*", "config.json"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -184,22 +184,22 @@ func (y *yard) idle(t *testing.T) {
 
 // testDaemon: it is warm, another configuration starts it anew, it can be killed,
 // and it ends when it is told to.
-func (y *yard) testDaemon(t *testing.T) {
+func (f *fixture) testDaemon(t *testing.T) {
 	o := project(t, "FROM scratch\nCOPY a.txt /\n", "a.txt", "a")
-	y.build(t, o, io.Discard)
-	first := y.daemon(t)
-	y.build(t, o, io.Discard)
-	if y.daemon(t) != first {
+	f.build(t, o, io.Discard)
+	first := f.daemon(t)
+	f.build(t, o, io.Discard)
+	if f.daemon(t) != first {
 		t.Error("it was not kept")
 	}
-	before := y.env[buildkit.MirrorsVariable]
-	y.env[buildkit.MirrorsVariable] = before + ",example.com=http://" + y.registry
-	y.build(t, o, io.Discard)
-	second := y.daemon(t)
+	before := f.env[buildkit.MirrorsVariable]
+	f.env[buildkit.MirrorsVariable] = before + ",example.com=http://" + f.registry
+	f.build(t, o, io.Discard)
+	second := f.daemon(t)
 	if second == first {
 		t.Error("another configuration did not start it anew")
 	}
-	y.env[buildkit.MirrorsVariable] = before
+	f.env[buildkit.MirrorsVariable] = before
 	p, err := os.FindProcess(second)
 	if err != nil {
 		t.Fatal(err)
@@ -207,39 +207,39 @@ func (y *yard) testDaemon(t *testing.T) {
 	if err := p.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	y.build(t, o, io.Discard)
-	if err := y.builder().Stop(t.Context()); err != nil {
+	f.build(t, o, io.Discard)
+	if err := f.builder().Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if pids := y.daemons(t); len(pids) != 0 {
+	if pids := f.daemons(t); len(pids) != 0 {
 		t.Errorf("still there: %v", pids)
 	}
-	if err := y.builder().Stop(t.Context()); err != nil {
+	if err := f.builder().Stop(t.Context()); err != nil {
 		t.Errorf("stop again: %v", err)
 	}
-	y.testTogether(t)
+	f.testTogether(t)
 }
 
 // testTogether: several who start it at once get one daemon.
-func (y *yard) testTogether(t *testing.T) {
+func (f *fixture) testTogether(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 4 {
 		o := project(t, "FROM scratch\nCOPY a.txt /\n", "a.txt", "a")
 		wg.Go(func() {
-			if _, err := y.builder().Build(t.Context(), o, io.Discard); err != nil {
+			if _, err := f.builder().Build(t.Context(), o, io.Discard); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
-	if pids := y.daemons(t); len(pids) != 1 {
+	if pids := f.daemons(t); len(pids) != 1 {
 		t.Errorf("daemons: %v", pids)
 	}
 }
 
-func (y *yard) daemon(t *testing.T) int {
+func (f *fixture) daemon(t *testing.T) int {
 	t.Helper()
-	pids := y.daemons(t)
+	pids := f.daemons(t)
 	if len(pids) != 1 {
 		t.Fatalf("daemons: %v", pids)
 	}
@@ -247,7 +247,7 @@ func (y *yard) daemon(t *testing.T) int {
 }
 
 // daemons are the processes that have our folder on their command line.
-func (y *yard) daemons(t *testing.T) []int {
+func (f *fixture) daemons(t *testing.T) []int {
 	t.Helper()
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
@@ -257,7 +257,7 @@ func (y *yard) daemons(t *testing.T) []int {
 	for _, file := range lines {
 		raw, _ := os.ReadFile(file) // it may have ended meanwhile
 		words := strings.Split(string(raw), "\x00")
-		if len(words) > 4 && words[0] == y.env[buildkit.ProgramVariable] && strings.Contains(string(raw), filepath.Join(y.dir, "root")) {
+		if len(words) > 4 && words[0] == f.env[buildkit.ProgramVariable] && strings.Contains(string(raw), filepath.Join(f.dir, "root")) {
 			pids = append(pids, number(t, filepath.Base(filepath.Dir(file))))
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	gateway "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/moby/buildkit/solver/pb"
@@ -17,9 +18,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// TestInstallError holds the kinds against what BuildKit 0.34 says.
-func TestExplain(t *testing.T) {
-	for said, want := range map[string]struct {
+// TestToFault_Kinds maps the messages of BuildKit 0.34 to kinds of errors.
+func TestToFault_Kinds(t *testing.T) {
+	for message, want := range map[string]struct {
 		kind fault.Kind
 		hint string
 	}{
@@ -36,13 +37,24 @@ func TestExplain(t *testing.T) {
 		"rpc error: code = Unavailable desc = error reading from server: EOF":                                       {fault.Unavailable, "stopped during"},
 		"something else altogether": {fault.Internal, ""},
 	} {
-		err := job(nil).toFault(t.Context(), "build Dockerfile of api", errors.New(said), newProgress(&bytes.Buffer{}, newRedactor(nil), func(string) {}))
-		if !fault.Is(err, want.kind) || want.hint == "" != (fault.HintOf(err) == "") || !strings.Contains(fault.HintOf(err), want.hint) {
-			t.Errorf("%s:\n%v, %s (%s)", said, err, fault.KindOf(err), fault.HintOf(err))
-		}
-		if strings.Contains(err.Error(), "rpc error") || strings.Contains(err.Error(), "failed to solve") {
-			t.Errorf("the libraries' words are left: %v", err)
-		}
+		t.Run(message, func(t *testing.T) {
+			err := job(nil).toFault(t.Context(), "build Dockerfile of api", errors.New(message), newProgress(&bytes.Buffer{}, newRedactor(nil), func(string) {}))
+			if !fault.Is(err, want.kind) {
+				t.Errorf("kind of the error = %s, want %s: %v", fault.KindOf(err), want.kind, err)
+			}
+			hint := fault.HintOf(err)
+			if want.hint == "" && hint != "" {
+				t.Errorf("hint = %q, want none", hint)
+			}
+			if want.hint != "" && !strings.Contains(hint, want.hint) {
+				t.Errorf("hint %q does not contain %q", hint, want.hint)
+			}
+			for _, no := range []string{"rpc error", "failed to solve"} {
+				if strings.Contains(err.Error(), no) {
+					t.Errorf("error %q contains %q", err, no)
+				}
+			}
+		})
 	}
 }
 
@@ -53,7 +65,7 @@ func job(secrets map[string][]byte) buildJob {
 	}
 }
 
-func TestExplainPlaces(t *testing.T) {
+func TestToFault_NamesLine(t *testing.T) {
 	text := "FROM a\nRUN --mount=type=secret,id=pip \\\n  pip install\n"
 	placed := func(err error) error {
 		return errdefs.WithSource(err, &errdefs.Source{
@@ -63,21 +75,27 @@ func TestExplainPlaces(t *testing.T) {
 	}
 	exit := placed(fmt.Errorf("process \"/bin/sh\" did not complete successfully: %w", &gateway.ExitError{ExitCode: 137}))
 	err := job(nil).toFault(t.Context(), "build", exit, newProgress(&bytes.Buffer{}, newRedactor(nil), func(string) {}))
-	if want := "server/Dockerfile:2: RUN --mount=type=secret,id=pip \\: exit code 137 (killed: out of memory?)"; !fault.Is(err, fault.Failed) || err.Error() != want || fault.HintOf(err) != secretHint {
-		t.Errorf("%v (%s)", err, fault.HintOf(err))
+	if !fault.Is(err, fault.Failed) {
+		t.Errorf("error of a killed command = %v, want kind %v", err, fault.Failed)
+	}
+	if diff := cmp.Diff("server/Dockerfile:2: RUN --mount=type=secret,id=pip \\: exit code 137 (killed: out of memory?)", err.Error()); diff != "" {
+		t.Errorf("error of a killed command (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(secretHint, fault.HintOf(err)); diff != "" {
+		t.Errorf("hint of a killed command (-want +got):\n%s", diff)
 	}
 	err = job(map[string][]byte{"pip": []byte("unknown")}).toFault(t.Context(), "build", placed(errors.New("dockerfile parse error on line 2: unknown flag")), nil)
-	if !fault.Is(err, fault.Failed) || err.Error() != "server/Dockerfile:2: *** flag" {
-		t.Errorf("%v", err)
+	if want := "server/Dockerfile:2: *** flag"; !fault.Is(err, fault.Failed) || err.Error() != want {
+		t.Errorf("error of the parser = %v, want %q of kind %v", err, want, fault.Failed)
 	}
 	full := job(nil).toFault(t.Context(), "build", fmt.Errorf("write: %w", syscall.ENOSPC), nil)
 	if !fault.Is(full, fault.Exhausted) {
-		t.Errorf("%v", full)
+		t.Errorf("error of a full disk = %v, want kind %v", full, fault.Exhausted)
 	}
 	stopped := errors.New("stopped")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stopped)
 	if err := job(nil).toFault(ctx, "build", errors.New("context canceled"), nil); !errors.Is(err, stopped) {
-		t.Errorf("%v", err)
+		t.Errorf("error with an ended context = %v, want %v", err, stopped)
 	}
 }

@@ -28,9 +28,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-// yard is a BuildKit that Slipway started, a registry on loopback that stands in
+// fixture is a BuildKit that Slipway started, a registry on loopback that stands in
 // for docker.io, and a base image there under the name shell:1.
-type yard struct {
+type fixture struct {
 	dir      string // state of BuildKit
 	registry string // host and port
 	images   *oci.Registry
@@ -39,7 +39,7 @@ type yard struct {
 	base     string // digest of the base's layer
 }
 
-func newYard(t *testing.T) *yard {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	tools := builder.Require(t)
 	registry, err := embedded.Open(t.TempDir())
@@ -51,29 +51,29 @@ func newYard(t *testing.T) *yard {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = errors.Join(l.Close(), registry.Close()) })
-	y := &yard{dir: filepath.Join(t.TempDir(), "buildkit"), registry: l.Addr()}
-	y.images = oci.New(oci.Config{Embedded: func() (*embedded.Registry, error) { return registry, nil }, Address: l.Addr()})
-	y.env = map[string]string{
+	f := &fixture{dir: filepath.Join(t.TempDir(), "buildkit"), registry: l.Addr()}
+	f.images = oci.New(oci.Config{Embedded: func() (*embedded.Registry, error) { return registry, nil }, Address: l.Addr()})
+	f.env = map[string]string{
 		buildkit.ProgramVariable: tools.Daemon,
-		buildkit.MirrorsVariable: "docker.io=http://" + y.registry,
-		"DOCKER_HOST":            "unix://" + filepath.Join(y.dir, "no-docker.sock"),
+		buildkit.MirrorsVariable: "docker.io=http://" + f.registry,
+		"DOCKER_HOST":            "unix://" + filepath.Join(f.dir, "no-docker.sock"),
 	}
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
 	t.Cleanup(func() {
-		if err := y.builder().Stop(context.Background()); err != nil {
+		if err := f.builder().Stop(context.Background()); err != nil {
 			t.Errorf("stop: %v", err)
 		}
 	})
-	y.pushShell(t)
-	return y
+	f.pushShell(t)
+	return f
 }
 
-func (y *yard) builder() *buildkit.Builder {
-	return buildkit.New(buildkit.Config{Dir: y.dir, Getenv: func(key string) string { return y.env[key] }})
+func (f *fixture) builder() *buildkit.Builder {
+	return buildkit.New(buildkit.Config{Dir: f.dir, Getenv: func(key string) string { return f.env[key] }})
 }
 
 // pushShell builds the base image and pushes it as docker.io/library/shell:1.
-func (y *yard) pushShell(t *testing.T) {
+func (f *fixture) pushShell(t *testing.T) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "sh")
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "./testdata/tool")
@@ -82,21 +82,21 @@ func (y *yard) pushShell(t *testing.T) {
 		t.Fatalf("build the shell: %v: %s", err, out)
 	}
 	var err error
-	if y.shell, err = os.ReadFile(program); err != nil {
+	if f.shell, err = os.ReadFile(program); err != nil {
 		t.Fatal(err)
 	}
-	o := porttest.DockerProject(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY --chmod=755 sh /bin/sh\n", "sh": string(y.shell)})
-	built := y.build(t, o, io.Discard)
-	y.base = layers(t, built)[0]
-	if _, err := y.images.Push(t.Context(), built.Layout, delivery.Image{Repository: "library/shell", Digest: built.Digest}, "1", nil); err != nil {
+	o := porttest.DockerProject(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY --chmod=755 sh /bin/sh\n", "sh": string(f.shell)})
+	built := f.build(t, o, io.Discard)
+	f.base = layers(t, built)[0]
+	if _, err := f.images.Push(t.Context(), built.Layout, delivery.Image{Repository: "library/shell", Digest: built.Digest}, "1", nil); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (y *yard) build(t *testing.T, o port.BuildRequest, log io.Writer) port.BuiltImage {
+func (f *fixture) build(t *testing.T, o port.BuildRequest, log io.Writer) port.BuiltImage {
 	t.Helper()
 	var kept bytes.Buffer
-	built, err := y.builder().Build(t.Context(), o, io.MultiWriter(&kept, log))
+	built, err := f.builder().Build(t.Context(), o, io.MultiWriter(&kept, log))
 	if err != nil {
 		t.Fatalf("build: %v\n%s", err, kept.String())
 	}
@@ -104,9 +104,9 @@ func (y *yard) build(t *testing.T, o port.BuildRequest, log io.Writer) port.Buil
 }
 
 // prune empties the builder's cache.
-func (y *yard) prune(t *testing.T) {
+func (f *fixture) prune(t *testing.T) {
 	t.Helper()
-	c, err := client.New(t.Context(), "unix://"+filepath.Join(y.dir, "run", "buildkitd.sock"))
+	c, err := client.New(t.Context(), "unix://"+filepath.Join(f.dir, "run", "buildkitd.sock"))
 	if err != nil {
 		t.Fatal(err)
 	}

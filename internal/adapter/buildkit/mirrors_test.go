@@ -4,10 +4,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-func TestMirrors(t *testing.T) {
+func TestDaemonConfig(t *testing.T) {
 	all, err := parseMirrors(" docker.io=http://127.0.0.1:5000/, ghcr.io=https://mirror.example.com/hub,docker.io=https://other.example.com ,")
 	if err != nil {
 		t.Fatal(err)
@@ -34,29 +36,43 @@ mirrors = ["mirror.example.com/hub"]
 [registry."127.0.0.1:5000"]
 http = true
 `
-	if got := daemonConfig(all, false); got != want {
-		t.Errorf("configuration:\n%s", got)
+	if diff := cmp.Diff(want, daemonConfig(all, false)); diff != "" {
+		t.Errorf("configuration (-want +got):\n%s", diff)
 	}
-	if got := daemonConfig(nil, true); !strings.Contains(got, "rootless = true\nnoProcessSandbox = true\n") || strings.Contains(got, "registry") {
-		t.Errorf("an ordinary user's:\n%s", got)
+	rootless := daemonConfig(nil, true)
+	if want := "rootless = true\nnoProcessSandbox = true\n"; !strings.Contains(rootless, want) {
+		t.Errorf("the rootless configuration does not contain %q:\n%s", want, rootless)
+	}
+	if strings.Contains(rootless, "registry") {
+		t.Errorf("the configuration without mirrors has a registry:\n%s", rootless)
 	}
 	same, err := parseMirrors("127.0.0.1:5000=http://127.0.0.1:5000")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := daemonConfig(same, false); strings.Count(got, `[registry."127.0.0.1:5000"]`) != 1 || !strings.HasSuffix(got, "http = true\n") {
-		t.Errorf("a registry that is its own mirror:\n%s", got)
+	got := daemonConfig(same, false)
+	if n := strings.Count(got, `[registry."127.0.0.1:5000"]`); n != 1 {
+		t.Errorf("a registry that is its own mirror has %d sections, want 1:\n%s", n, got)
+	}
+	if !strings.HasSuffix(got, "http = true\n") {
+		t.Errorf("a registry that is its own mirror lacks http = true:\n%s", got)
 	}
 }
 
-func TestBadMirrors(t *testing.T) {
+func TestParseMirrors_Invalid(t *testing.T) {
 	for _, text := range []string{
 		"docker.io", "=http://a", "docker.io=", "docker.io=127.0.0.1:5000", "docker.io=ftp://a", "docker.io=http://", "docker.io=http://u:p@a",
 		"docker.io=http://a?x=y", "docker.io=http://a#b", "docker.io\"]\n=http://a", "docker.io=http://a\"b", "docker.io=http://a/\"]", "a b=http://c",
 	} {
-		if all, err := parseMirrors(text); !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
-			t.Errorf("%q: %v, %v", text, all, err)
-		}
+		t.Run(text, func(t *testing.T) {
+			all, err := parseMirrors(text)
+			if !fault.Is(err, fault.Invalid) {
+				t.Errorf("parseMirrors(%q) = %v, %v, want an error of kind %v", text, all, err, fault.Invalid)
+			}
+			if fault.HintOf(err) == "" {
+				t.Errorf("error %v has no hint", err)
+			}
+		})
 	}
 }
 
@@ -69,7 +85,7 @@ func FuzzMirrors(f *testing.F) {
 		}
 		for line := range strings.Lines(daemonConfig(all, false)) {
 			if strings.Count(line, `"`)%2 != 0 || strings.ContainsAny(strings.TrimSuffix(line, "\n"), "\\\x00\r") {
-				t.Errorf("%q writes %q", text, line)
+				t.Errorf("mirrors %q: invalid line %q in the configuration", text, line)
 			}
 		}
 	})

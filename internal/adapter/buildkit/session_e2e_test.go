@@ -22,7 +22,7 @@ import (
 )
 
 // testAgent lets a command reach an SSH agent, or tells why it does not.
-func (y *yard) testAgent(t *testing.T) {
+func (f *fixture) testAgent(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "agent.sock")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
@@ -42,26 +42,26 @@ func (y *yard) testAgent(t *testing.T) {
 	o := project(t, "FROM shell:1\nRUN --mount=type=ssh agent\n")
 	o.Dockerfile.SSH = true
 	var log bytes.Buffer
-	y.build(t, o, &log)
+	f.build(t, o, &log)
 	if !strings.Contains(log.String(), " the agent answered 12\n") {
 		t.Errorf("log:\n%s", log.String())
 	}
 	o = project(t, "FROM shell:1\nRUN --mount=type=ssh agent && print not given\n")
-	if _, err := y.builder().Build(t.Context(), o, io.Discard); !fault.Is(err, fault.Failed) || !strings.Contains(fault.HintOf(err), "image.build.ssh") {
+	if _, err := f.builder().Build(t.Context(), o, io.Discard); !fault.Is(err, fault.Failed) || !strings.Contains(fault.HintOf(err), "image.build.ssh") {
 		t.Errorf("an agent that is not given: %v (%s)", err, fault.HintOf(err))
 	}
 	o.Dockerfile.SSH = true
 	t.Setenv("SSH_AUTH_SOCK", "")
-	if _, err := y.builder().Build(t.Context(), o, io.Discard); !fault.Is(err, fault.Invalid) || !strings.Contains(fault.HintOf(err), "ssh-add") {
+	if _, err := f.builder().Build(t.Context(), o, io.Discard); !fault.Is(err, fault.Invalid) || !strings.Contains(fault.HintOf(err), "ssh-add") {
 		t.Errorf("no agent: %v (%s)", err, fault.HintOf(err))
 	}
 }
 
 // testPassword takes a base image from a registry that wants a password, which
 // Docker's configuration has.
-func (y *yard) testPassword(t *testing.T) {
+func (f *fixture) testPassword(t *testing.T) {
 	const user, password = "robot", "planted-registry-password"
-	inside := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: y.registry})
+	inside := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: f.registry})
 	guarded := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if u, p, ok := r.BasicAuth(); !ok || u != user || p != password {
 			w.Header().Set("WWW-Authenticate", `Basic realm="guarded"`)
@@ -73,7 +73,7 @@ func (y *yard) testPassword(t *testing.T) {
 	defer guarded.Close()
 	host := strings.TrimPrefix(guarded.URL, "http://")
 	o := project(t, "FROM "+host+"/library/shell:1\nRUN print in\n")
-	if _, err := y.builder().Build(t.Context(), o, io.Discard); !fault.Is(err, fault.Failed) || !strings.Contains(fault.HintOf(err), "docker login") {
+	if _, err := f.builder().Build(t.Context(), o, io.Discard); !fault.Is(err, fault.Failed) || !strings.Contains(fault.HintOf(err), "docker login") {
 		t.Errorf("without a password: %v (%s)", err, fault.HintOf(err))
 	}
 	auth := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
@@ -83,7 +83,7 @@ func (y *yard) testPassword(t *testing.T) {
 	}
 	defer os.Remove(config)
 	var log bytes.Buffer
-	built := y.build(t, o, &log)
+	built := f.build(t, o, &log)
 	_, everything := contents(t, built.Layout)
 	if strings.Contains(log.String()+everything, password) {
 		t.Error("the password is in the log or in the image")
