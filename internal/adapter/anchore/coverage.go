@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	v6 "github.com/anchore/grype/grype/db/v6"
 	"github.com/anchore/grype/grype/vulnerability"
 
 	"github.com/slipway-cd/slipway/internal/port"
@@ -125,9 +124,4 @@ func formatCounts(counts map[string]int) string {
 		out = append(out, fmt.Sprintf("%d %s", counts[kind], kind))
 	}
 	return strings.Join(out, ", ")
-}
-
-// osSpecifier is a distribution as the database has it.
-func osSpecifier(name, major, minor, rest, label string) v6.OSSpecifier {
-	return v6.OSSpecifier{Name: name, MajorVersion: major, MinorVersion: minor, RemainingVersion: rest, LabelVersion: label}
 }

@@ -15,9 +15,17 @@ import (
 	"strings"
 	"time"
 
+	v6 "github.com/anchore/grype/grype/db/v6"
 	"github.com/anchore/grype/grype/db/v6/distribution"
 
+	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// How long the source may take.
+const (
+	checkTimeout    = 15 * time.Second
+	downloadTimeout = 20 * time.Minute
 )
 
 const (
@@ -104,4 +112,34 @@ func (t *progressWriter) Write(b []byte) (int, error) {
 		t.p(t.done, t.total)
 	}
 	return len(b), nil
+}
+
+// listingURL is the address of the file that names the newest database: the one
+// that is set, or where grype's have it below the folder that is set.
+func (s *Scanner) listingURL() string {
+	at := s.c.URL
+	if at == "" {
+		at = distribution.DefaultConfig().LatestURL
+	}
+	if strings.HasSuffix(at, ".json") {
+		return at
+	}
+	return fmt.Sprintf("%s/v%d/%s", strings.TrimRight(at, "/"), v6.ModelVersion, distribution.LatestFileName)
+}
+
+// sourceError is the error of a source that gave no database. A caller that has
+// stopped is told so, not that the source is silent.
+func (s *Scanner) sourceError(ctx context.Context, err error) error {
+	if ctx.Err() == context.Canceled {
+		return fmt.Errorf("download a vulnerability database: %w", context.Cause(ctx))
+	}
+	at := s.listingURL()
+	if u, bad := url.Parse(at); bad == nil {
+		at = u.Redacted()
+	}
+	e := fault.New(fault.Unavailable, "download a vulnerability database from %s", at).Cause(err)
+	if errors.Is(err, errChecksum) {
+		return e.Hint("try again; if it happens again, a proxy or mirror may be serving an old or a modified file")
+	}
+	return e.Hint("check that this machine can reach it (HTTPS_PROXY is respected), or import a file: `slipway scan db import FILE`")
 }
