@@ -21,6 +21,10 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/oci/modelfiles"
 )
 
+// maxFileLayers is how many files have a layer of their own: a root file system
+// has room for about 120 layers.
+const maxFileLayers = 32
+
 // groupIntoLayers gives each file a layer, so that versions share what did not change.
 // Of many files only the biggest have one, and the others are together.
 func groupIntoLayers(files []modelfiles.File) [][]modelfiles.File {
