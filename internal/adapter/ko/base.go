@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -140,4 +141,9 @@ func writeLayout(img v1.Image, dir string) (port.BuiltImage, error) {
 	}
 	d, err := digest(img)
 	return port.BuiltImage{Digest: d, Size: size}, err
+}
+
+func digest(img v1.Image) (delivery.Digest, error) {
+	d, err := img.Digest()
+	return delivery.Digest(d.String()), err
 }

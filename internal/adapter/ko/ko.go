@@ -19,7 +19,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/ko/pkg/build"
 
-	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -230,9 +229,4 @@ func writeAtomically(img v1.Image, dir string) (port.BuiltImage, error) {
 	}
 	built.Layout = filepath.Clean(dir)
 	return built, nil
-}
-
-func digest(img v1.Image) (delivery.Digest, error) {
-	d, err := img.Digest()
-	return delivery.Digest(d.String()), err
 }
