@@ -28,18 +28,6 @@ type blobWriter struct {
 
 var _ content.Writer = (*blobWriter)(nil)
 
-func (s *store) newBlobWriter(o content.WriterOpts) (*blobWriter, error) {
-	file, err := os.CreateTemp(filepath.Join(s.dir, "blobs", "sha256"), "incoming-*.new")
-	if err != nil {
-		return nil, err
-	}
-	now := time.Now()
-	return &blobWriter{
-		hashed: &hashingWriter{next: file, hash: sha256.New()}, file: file,
-		status: content.Status{Ref: o.Ref, Total: o.Desc.Size, Expected: o.Desc.Digest, StartedAt: now, UpdatedAt: now},
-	}, nil
-}
-
 func (i *blobWriter) Write(p []byte) (int, error) {
 	i.status.UpdatedAt = time.Now()
 	return i.hashed.Write(p)

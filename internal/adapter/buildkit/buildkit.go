@@ -12,31 +12,11 @@ import (
 	"runtime"
 	"sync"
 
-	"github.com/moby/buildkit/client"
 	"github.com/sirupsen/logrus"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
-
-// The environment variables that say where BuildKit is, and what it may use.
-const (
-	HostVariable    = "BUILDKIT_HOST"        // address of a BuildKit: unix://, tcp://, docker-container://, kube-pod://, ssh://...
-	TLSVariable     = "SLIPWAY_BUILDKIT_TLS" // folder with ca.pem, cert.pem and key.pem for a tcp:// address
-	ProgramVariable = "SLIPWAY_BUILDKITD"    // the buildkitd to start; default: the one of PATH
-	MirrorsVariable = "SLIPWAY_MIRRORS"      // docker.io=http://127.0.0.1:5000,... for the BuildKit that Slipway starts
-	dockerVariable  = "DOCKER_HOST"          // of Docker's engine; default: its usual socket
-	dockerSocket    = "/var/run/docker.sock" //
-	agentVariable   = "SSH_AUTH_SOCK"        // of the SSH agent
-)
-
-// IdleCommand is the hidden command that the program has to handle, see
-// StopWhenIdle.
-const IdleCommand = "keep-buildkit"
-
-// imageVersion counts changes of what this package does to an image. It is part
-// of the fingerprint.
-const imageVersion = 2
 
 // Config of a Builder.
 type Config struct {
@@ -121,75 +101,47 @@ func (b *Builder) daemon(program string) *daemon {
 	return &daemon{dir: b.c.Dir, program: program, mirrors: b.c.Getenv(MirrorsVariable), idleProgram: b.c.Executable}
 }
 
-// endpoint is a BuildKit that can be reached, or started.
-type endpoint struct {
-	name      string // for people
-	address   string // of client.New
-	cleartext bool   // plain text would leave this machine
-	options   []client.ClientOpt
-	daemon    *daemon // ours to start
-	local     bool    // it is on this machine
+// endpoint finds a BuildKit: the one that the user names, Docker's own, or one to
+// start. The answer stays the same for this process.
+func (b *Builder) endpoint(ctx context.Context) (*endpoint, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.cached != nil {
+		return b.cached, nil
+	}
+	e, err := b.discover(ctx)
+	if err == nil {
+		b.cached = e
+	}
+	return e, err
 }
 
-// version returns the version without starting anything.
-func (e *endpoint) version(ctx context.Context) (string, error) {
-	if e.daemon != nil {
-		return e.daemon.version(ctx)
+func (b *Builder) discover(ctx context.Context) (*endpoint, error) {
+	if host := b.c.Getenv(HostVariable); host != "" {
+		return parseEndpoint(host, b.c.Getenv(TLSVariable))
 	}
-	c, err := e.dial(ctx)
+	docker, why := dockerEngine(ctx, b.c.Getenv(dockerVariable))
+	if docker != nil {
+		return docker, nil
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("find BuildKit: %w", context.Cause(ctx))
+	}
+	program, err := findDaemon(b.c.Getenv(ProgramVariable))
 	if err != nil {
-		return "", err
+		return nil, notFoundError(why, err)
 	}
-	defer func() { _ = c.Close() }()
-	return e.queryVersion(ctx, c)
+	d := b.daemon(program)
+	if _, err := parseMirrors(d.mirrors); err != nil {
+		return nil, err
+	}
+	return &endpoint{name: "BuildKit in " + d.dir, daemon: d, local: true}, nil
 }
 
-// connect returns a client of a BuildKit that responds. release closes it.
-func (e *endpoint) connect(ctx context.Context, say func(string)) (c *client.Client, release func(), err error) {
-	done := func() {}
-	if e.daemon != nil {
-		if done, err = e.daemon.acquire(ctx, say); err != nil {
-			return nil, nil, err
-		}
-	}
-	if c, err = e.dial(ctx); err != nil {
-		done()
-		return nil, nil, err
-	}
-	if _, err := e.queryVersion(ctx, c); err != nil {
-		_ = c.Close()
-		done()
-		return nil, nil, err
-	}
-	return c, func() { _ = c.Close(); done() }, nil
-}
-
-func (e *endpoint) dial(ctx context.Context) (*client.Client, error) {
-	address := e.address
-	if e.daemon != nil {
-		address = e.daemon.address()
-	}
-	c, err := client.New(ctx, address, e.options...)
-	if err != nil {
-		return nil, fault.New(fault.Unavailable, "connect to %s", e.name).Cause(err).
-			Hint("check %s", HostVariable)
-	}
-	return c, nil
-}
-
-// queryVersion wants an answer within patience: a dead address would wait for ever.
-func (e *endpoint) queryVersion(ctx context.Context, c *client.Client) (string, error) {
-	short, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no response within %s", connectTimeout))
-	defer cancel()
-	info, err := c.Info(short)
-	switch {
-	case ctx.Err() != nil:
-		return "", fmt.Errorf("connect to %s: %w", e.name, context.Cause(ctx))
-	case err == nil && info.BuildkitVersion.Version != "":
-		return info.BuildkitVersion.Version, nil
-	case err == nil:
-		return "unknown", nil
-	}
-	return "", fault.New(fault.Unavailable, "connect to %s", e.name).Cause(connectionError(err)).
-		Hint("is it running? Check with `buildctl --addr %s debug info`", e.address)
+// notFoundError explains how to get a builder.
+func notFoundError(docker, own error) error {
+	ways := "set " + HostVariable + " to the address of a BuildKit, start Docker (with its containerd image store), " +
+		"or put buildkitd and runc into PATH (https://github.com/moby/buildkit/releases) and Slipway starts it"
+	return fault.New(fault.Unavailable, "find a BuildKit to build the Dockerfile with").
+		Cause(fmt.Errorf("%s is not set; Docker: %w; buildkitd: %w", HostVariable, docker, own)).Hint("%s", ways)
 }

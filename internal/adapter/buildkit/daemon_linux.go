@@ -2,21 +2,27 @@ package buildkit
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
+	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/flock"
 	"github.com/slipway-cd/slipway/internal/wait"
+)
+
+const (
+	logName        = "buildkitd.log"
+	socketName     = "buildkitd.sock"
+	maxLogBytes    = 4 << 20 // bytes; a longer one becomes the old one
+	maxRunDirBytes = 80      // bytes of a folder's path in which sockets fit: the kernel takes 108
 )
 
 const (
@@ -40,128 +46,6 @@ type daemon struct {
 }
 
 func (d *daemon) address() string { return "unix://" + d.socket() }
-
-// acquire ensures that the daemon runs as configured, and keeps it running until
-// release.
-func (d *daemon) acquire(ctx context.Context, say func(string)) (release func(), err error) {
-	want, err := d.wantedSettings()
-	if err != nil {
-		return nil, err
-	}
-	if err := d.prepareDirs(); err != nil {
-		return nil, err
-	}
-	for range 5 {
-		held, err := d.lock(ctx, "use.lock", flock.LockFileShared, nil)
-		if err != nil {
-			return nil, err
-		}
-		if d.alive() && d.running() == want.text() {
-			if err := d.waitReady(ctx, nil); err == nil {
-				d.markUsed()
-				return func() { d.markUsed(); _ = held.Close() }, nil
-			} else if ctx.Err() != nil {
-				_ = held.Close()
-				return nil, err
-			}
-		}
-		_ = held.Close()
-		if err := d.restart(ctx, want, say); err != nil {
-			return nil, err
-		}
-	}
-	return nil, fault.New(fault.Conflict, "start BuildKit in %s: other processes keep restarting it with different settings", d.dir).
-		Hint("check that %s and %s are the same in every terminal", MirrorsVariable, ProgramVariable)
-}
-
-// restart starts the daemon under the exclusive lock; one with other settings is
-// stopped first, once its builds are done.
-func (d *daemon) restart(ctx context.Context, want settings, say func(string)) error {
-	held, err := d.lock(ctx, "use.lock", flock.LockFile, func() { say("waiting for another build before restarting BuildKit") })
-	if err != nil {
-		return err
-	}
-	defer held.Close()
-	if d.alive() {
-		if d.running() == want.text() && d.waitReady(ctx, nil) == nil {
-			return nil // another process was quicker
-		}
-		if err := d.terminate(ctx); err != nil {
-			return err
-		}
-	}
-	say("starting BuildKit")
-	return d.start(ctx, want)
-}
-
-// stop stops the daemon, unless a build is in progress.
-func (d *daemon) stop(ctx context.Context) error {
-	if _, err := os.Stat(d.file("alive.lock")); errors.Is(err, os.ErrNotExist) || !d.alive() {
-		return nil
-	}
-	f, err := d.open("use.lock")
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	free, err := flock.Try(f)
-	if err != nil {
-		return err
-	}
-	if !free {
-		return fault.New(fault.Conflict, "stop BuildKit in %s: a build is in progress", d.dir).Hint("wait for the build, or cancel it")
-	}
-	return d.terminate(ctx)
-}
-
-// terminate sends signals to the daemon and waits until it has exited.
-func (d *daemon) terminate(ctx context.Context) error {
-	for _, s := range []os.Signal{unix.SIGTERM, unix.SIGKILL} {
-		process, err := d.process(ctx)
-		if err != nil && d.alive() {
-			return fault.New(fault.Unavailable, "stop BuildKit in %s: it is not responding", d.dir).
-				Hint("stop the buildkitd that holds %s; its log is %s", d.file("alive.lock"), d.file(logName)).Cause(err)
-		}
-		if d.alive() {
-			_ = process.Signal(s) // one that is gone is fine: its lock tells
-		}
-		until := time.Now().Add(startTimeout)
-		for d.alive() && time.Now().Before(until) {
-			if err := wait.Sleep(ctx, pollInterval); err != nil {
-				return fmt.Errorf("wait for BuildKit to end: %w", err)
-			}
-		}
-		if !d.alive() {
-			return nil
-		}
-	}
-	return fault.New(fault.Internal, "stop BuildKit in %s: it did not exit", d.dir)
-}
-
-// process returns the process that listens on the socket, from the kernel and not
-// from a file.
-func (d *daemon) process(ctx context.Context) (*os.Process, error) {
-	conn, err := d.dialSocket(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	raw, err := conn.(*net.UnixConn).SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	var peer *unix.Ucred
-	var asked error
-	if err := raw.Control(func(fd uintptr) {
-		peer, asked = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	}); err != nil {
-		return nil, err
-	}
-	if asked != nil {
-		return nil, asked
-	}
-	return os.FindProcess(int(peer.Pid))
-}
 
 func (d *daemon) dialSocket(ctx context.Context) (net.Conn, error) {
 	var dialer net.Dialer
@@ -195,35 +79,6 @@ func (d *daemon) waitReady(ctx context.Context, ended <-chan struct{}) error {
 }
 
 var errExited = errors.New("the process exited")
-
-// version runs the program once, and caches its version between processes.
-func (d *daemon) version(ctx context.Context) (string, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.cachedVersion != "" {
-		return d.cachedVersion, nil
-	}
-	id, err := identity(d.program)
-	if err != nil {
-		return "", err
-	}
-	if kept, err := os.ReadFile(d.file("version")); err == nil {
-		if of, v, ok := strings.Cut(strings.TrimSpace(string(kept)), "\n"); ok && of == id {
-			d.cachedVersion = v
-			return v, nil
-		}
-	}
-	out, err := exec.CommandContext(ctx, d.program, "--version").Output()
-	words := strings.Fields(string(out)) // buildkitd github.com/moby/buildkit v0.34.2 COMMIT
-	if err != nil || len(words) < 3 {
-		return "", fault.New(fault.Unavailable, "get the version of %s", d.program).Hint("is it BuildKit's daemon?").Cause(err)
-	}
-	d.cachedVersion = words[2]
-	if d.prepareDirs() == nil {
-		_ = os.WriteFile(d.file("version"), []byte(id+"\n"+d.cachedVersion+"\n"), 0o600) // then the next process asks again
-	}
-	return d.cachedVersion, nil
-}
 
 func (d *daemon) file(name string) string { return filepath.Join(d.dir, name) }
 
@@ -263,4 +118,48 @@ func (d *daemon) lock(ctx context.Context, name string, take func(context.Contex
 		return nil, fmt.Errorf("wait for BuildKit in %s: %w", d.dir, err)
 	}
 	return f, nil
+}
+
+// prepareDirs makes the folders, for their owner alone: who reaches the socket is
+// root on the machine, or as good as the user.
+func (d *daemon) prepareDirs() error {
+	for _, dir := range []string{d.dir, d.runDir()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fault.New(fault.Denied, "create BuildKit's folder %s", dir).
+				Hint("make the folder writable for you, or use another state folder ($SLIPWAY_HOME)").Cause(err)
+		}
+		info, err := os.Lstat(dir)
+		if err != nil {
+			return err
+		}
+		owner, ok := info.Sys().(*syscall.Stat_t)
+		if !info.IsDir() || !ok || int(owner.Uid) != os.Geteuid() {
+			return fault.New(fault.Denied, "use BuildKit in %s: the folder belongs to another user", dir).
+				Hint("run as that user, or use another state folder ($SLIPWAY_HOME)")
+		}
+		if info.Mode().Perm() != 0o700 {
+			if err := os.Chmod(dir, 0o700); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// runDir is the folder of the sockets: a short one when the state's path is too long.
+func (d *daemon) runDir() string {
+	run := d.file("run")
+	if len(run) <= maxRunDirBytes {
+		return run
+	}
+	sum := sha256.Sum256([]byte(d.dir))
+	return filepath.Join(os.TempDir(), fmt.Sprintf("slipway-%d-%s", os.Geteuid(), hex.EncodeToString(sum[:6])))
+}
+
+func (d *daemon) socket() string { return filepath.Join(d.runDir(), socketName) }
+
+// markUsed records that the daemon is in use.
+func (d *daemon) markUsed() {
+	now := time.Now()
+	_ = os.Chtimes(d.file("use.lock"), now, now) // then it ends earlier, and starts again
 }

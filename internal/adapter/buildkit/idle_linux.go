@@ -18,12 +18,6 @@ const idleTime = time.Hour
 // aliveInterval is how often the watcher looks whether the daemon still runs.
 const aliveInterval = time.Second
 
-// markUsed records that the daemon is in use.
-func (d *daemon) markUsed() {
-	now := time.Now()
-	_ = os.Chtimes(d.file("use.lock"), now, now) // then it ends earlier, and starts again
-}
-
 // startIdleWatch starts the program that stops an idle daemon.
 func (d *daemon) startIdleWatch() error {
 	if d.idleProgram == "" {

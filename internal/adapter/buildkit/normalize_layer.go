@@ -21,6 +21,10 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
+// imageVersion counts changes of what this package does to an image. It is part
+// of the fingerprint.
+const imageVersion = 2
+
 // normalizedLayer is a layer in its final form: no file in it is younger than the image's
 // file time, and it is compressed by us, so that the bytes are the same whatever
 // BuildKit it came from. BuildKit can do the first itself (rewrite-timestamp), but

@@ -2,16 +2,10 @@ package buildkit
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/docker/cli/cli/config"
 	"github.com/moby/buildkit/client"
@@ -20,33 +14,11 @@ import (
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
 	"github.com/tonistiigi/fsutil"
-	"github.com/tonistiigi/fsutil/types"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
-	"github.com/slipway-cd/slipway/internal/redact"
 )
-
-// fileTime is the latest time that a file in a layer may bear. It is the same for
-// every commit, not the commit's own: so a layer whose content did not change
-// keeps its digest and is not pushed again, whenever and wherever it was made. The
-// image itself says the commit's time. WORKDIR and Python's compiled files take
-// it, too, by SOURCE_DATE_EPOCH; a new one for each commit would undo the cache.
-func fileTime() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
-
-// epochArgument is how commands and BuildKit hear of that time.
-const epochArgument = "SOURCE_DATE_EPOCH"
-
-// buildJob is one build.
-type buildJob struct {
-	client   *client.Client
-	order    port.BuildRequest
-	source   source
-	redactor *redact.Redactor
-	cacheDir string // folder that remembers what layers became
-	local    bool   // BuildKit is on this machine
-}
 
 func (w buildJob) build(ctx context.Context, log io.Writer) (port.BuiltImage, error) {
 	act := fmt.Sprintf("build %s of %s", w.order.Dockerfile.Path, w.order.Service)
@@ -139,35 +111,6 @@ func (w buildJob) options(out *store) (client.SolveOpt, error) {
 	return o, nil
 }
 
-// compression is how layers travel; they are compressed here, whatever they come
-// as. Over a network, and for a cache in a registry, bytes are dear.
-func (w buildJob) compression() string {
-	if w.local && w.order.Dockerfile.Cache == "" {
-		return "uncompressed"
-	}
-	return "gzip"
-}
-
-// attributes are what the Dockerfile's frontend reads. There is no attestation
-// among them: provenance is Slipway's own.
-func (w buildJob) attributes() map[string]string {
-	d := w.order.Dockerfile
-	a := map[string]string{"filename": w.source.file}
-	for key, value := range d.Args {
-		a["build-arg:"+key] = value
-	}
-	if _, own := d.Args[epochArgument]; !own {
-		a["build-arg:"+epochArgument] = strconv.FormatInt(fileTime().Unix(), 10)
-	}
-	if d.Target != "" {
-		a["target"] = d.Target
-	}
-	if len(d.Platforms) > 0 {
-		a["platform"] = strings.Join(d.Platforms, ",")
-	}
-	return a
-}
-
 // session is what BuildKit may ask of us while it builds.
 func (w buildJob) session() ([]session.Attachable, error) {
 	docker, err := config.Load(config.Dir())
@@ -195,66 +138,9 @@ func (w buildJob) session() ([]session.Attachable, error) {
 	return append(attached, forward), nil
 }
 
-// sharedKey keeps one checkout's files apart from another's, so that only what
-// changed is sent again.
-func sharedKey(dir string) string {
-	host, _ := os.Hostname()
-	sum := sha256.Sum256([]byte(host + "\x00" + dir))
-	return hex.EncodeToString(sum[:16])
-}
-
-// sourceFS is a folder as git knows it: modes that depend on who checked it out, and
-// attributes of this machine's file system, must not become part of the image.
-func sourceFS(dir string) (fsutil.FS, error) {
-	all, err := fsutil.NewFS(dir)
-	if err != nil {
-		return nil, err
-	}
-	return fsutil.NewFilterFS(all, &fsutil.FilterOpt{Map: func(_ string, s *types.Stat) fsutil.MapResult {
-		switch mode := fs.FileMode(s.Mode); {
-		case mode.IsDir():
-			s.Mode = uint32(fs.ModeDir | 0o755)
-		case mode.IsRegular() && mode&0o100 != 0:
-			s.Mode = 0o755
-		case mode.IsRegular():
-			s.Mode = 0o644
-		}
-		s.Xattrs = nil
-		return fsutil.MapResultKeep
-	}})
-}
-
-// imageOrigin say where the image comes from, in the words of the OCI specification.
-func (w buildJob) imageOrigin() origin {
-	o, files := w.order, fileTime()
-	if own, err := strconv.ParseInt(o.Dockerfile.Args[epochArgument], 10, 64); err == nil {
-		files = time.Unix(own, 0).UTC()
-	}
-	at := o.Commit.Time.UTC().Truncate(time.Second)
-	n := map[string]string{
-		"org.opencontainers.image.title":    o.Service,
-		"org.opencontainers.image.revision": o.Commit.SHA,
-		"org.opencontainers.image.created":  at.Format(time.RFC3339),
-	}
-	if o.Commit.Source != "" {
-		n["org.opencontainers.image.source"] = o.Commit.Source
-	}
-	if o.Commit.Dirty {
-		n["dev.slipway.tree"] = o.Commit.Tree // the revision alone would not say what was built
-	}
-	return origin{created: at, files: files, labels: n}
-}
-
 func replaceDir(partial, dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
 	return os.Rename(partial, dir)
-}
-
-func progressFunc(o port.BuildRequest) func(string) {
-	if o.OnProgress == nil {
-		return func(string) {}
-	}
-	return o.OnProgress
 }

@@ -2,9 +2,6 @@ package buildkit
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,63 +12,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/flock"
 )
-
-const (
-	logName        = "buildkitd.log"
-	socketName     = "buildkitd.sock"
-	maxLogBytes    = 4 << 20 // bytes; a longer one becomes the old one
-	maxRunDirBytes = 80      // bytes of a folder's path in which sockets fit: the kernel takes 108
-)
-
-// findDaemon looks for what it takes to run a BuildKit of our own.
-func findDaemon(named string) (string, error) {
-	program, err := exec.LookPath(orElse(named, "buildkitd"))
-	if named != "" && err != nil {
-		return "", fault.New(fault.Invalid, "%s: program %s not found", ProgramVariable, named).Hint("set it to the path of a buildkitd")
-	}
-	if err != nil {
-		return "", errors.New("not found in PATH")
-	}
-	if program, err = filepath.Abs(program); err != nil {
-		return "", err
-	}
-	if findTool("runc") == "" && findTool("buildkit-runc") == "" {
-		return "", errors.New("requires runc, which was not found in PATH")
-	}
-	if os.Geteuid() != 0 && findTool("rootlesskit") == "" {
-		return "", errors.New("requires rootlesskit unless run as root, which was not found in PATH")
-	}
-	return program, nil
-}
-
-func orElse(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
-}
-
-// searchPath is PATH and the folders of system programs, which ordinary users may lack.
-func searchPath() string { return os.Getenv("PATH") + ":/usr/local/sbin:/usr/sbin:/sbin" }
-
-func findTool(name string) string {
-	for _, dir := range filepath.SplitList(searchPath()) {
-		full := filepath.Join(dir, name)
-		if info, err := os.Stat(full); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-			return full
-		}
-	}
-	return ""
-}
-
-// identity distinguishes one program from another that replaces it.
-func identity(program string) (string, error) {
-	info, err := os.Stat(program)
-	if err != nil {
-		return "", fault.New(fault.NotFound, "find %s", program).Cause(err)
-	}
-	return fmt.Sprintf("%s %d %d", program, info.Size(), info.ModTime().UnixNano()), nil
-}
 
 // settings are how the daemon shall run.
 type settings struct{ program, toml string }
@@ -89,44 +29,6 @@ func (d *daemon) wantedSettings() (settings, error) {
 	}
 	return settings{id, daemonConfig(mirrors, os.Geteuid() != 0)}, nil
 }
-
-// prepareDirs makes the folders, for their owner alone: who reaches the socket is
-// root on the machine, or as good as the user.
-func (d *daemon) prepareDirs() error {
-	for _, dir := range []string{d.dir, d.runDir()} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fault.New(fault.Denied, "create BuildKit's folder %s", dir).
-				Hint("make the folder writable for you, or use another state folder ($SLIPWAY_HOME)").Cause(err)
-		}
-		info, err := os.Lstat(dir)
-		if err != nil {
-			return err
-		}
-		owner, ok := info.Sys().(*syscall.Stat_t)
-		if !info.IsDir() || !ok || int(owner.Uid) != os.Geteuid() {
-			return fault.New(fault.Denied, "use BuildKit in %s: the folder belongs to another user", dir).
-				Hint("run as that user, or use another state folder ($SLIPWAY_HOME)")
-		}
-		if info.Mode().Perm() != 0o700 {
-			if err := os.Chmod(dir, 0o700); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// runDir is the folder of the sockets: a short one when the state's path is too long.
-func (d *daemon) runDir() string {
-	run := d.file("run")
-	if len(run) <= maxRunDirBytes {
-		return run
-	}
-	sum := sha256.Sum256([]byte(d.dir))
-	return filepath.Join(os.TempDir(), fmt.Sprintf("slipway-%d-%s", os.Geteuid(), hex.EncodeToString(sum[:6])))
-}
-
-func (d *daemon) socket() string { return filepath.Join(d.runDir(), socketName) }
 
 // start starts it and waits for its answer.
 func (d *daemon) start(ctx context.Context, want settings) error {

@@ -2,9 +2,11 @@ package buildkit
 
 import (
 	"context"
+	"crypto/sha256"
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/plugins/content/local"
@@ -109,4 +111,16 @@ func (s *store) linkBlob(d delivery.Digest, size int64) bool {
 		}
 	}
 	return false
+}
+
+func (s *store) newBlobWriter(o content.WriterOpts) (*blobWriter, error) {
+	file, err := os.CreateTemp(filepath.Join(s.dir, "blobs", "sha256"), "incoming-*.new")
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	return &blobWriter{
+		hashed: &hashingWriter{next: file, hash: sha256.New()}, file: file,
+		status: content.Status{Ref: o.Ref, Total: o.Desc.Size, Expected: o.Desc.Digest, StartedAt: now, UpdatedAt: now},
+	}, nil
 }
