@@ -141,7 +141,7 @@ func TestRun_PublishesBeforeChange(t *testing.T) {
 		if _, err := s.Run(t.Context(), request(step.DeployParams{Release: rel.ID})); err != nil {
 			t.Fatal(err)
 		}
-		written, staged := slices.Index(d.Calls, "Write "+string(rel.ID)+" deploying"), slices.Index(d.Calls, "Stage "+string(rel.ID))
+		written, staged := slices.Index(d.Calls, "SaveHistory "+string(rel.ID)+" deploying"), slices.Index(d.Calls, "Stage "+string(rel.ID))
 		if written < 0 || staged < written {
 			t.Errorf("calls = %q, want the history written, then the release staged", d.Calls)
 		}

@@ -48,19 +48,19 @@ func TestUndo_Finalizes(t *testing.T) {
 		}
 		s.wantState(t, s.oldRelease.ID, s.newRelease.ID)
 		calls := s.changes()
-		settled, written := slices.Index(calls, "Settle "+string(s.oldRelease.ID)), slices.Index(calls, "Write "+string(s.newRelease.ID)+" rolled_back")
+		finalized, written := slices.Index(calls, "Finalize "+string(s.oldRelease.ID)), slices.Index(calls, "SaveHistory "+string(s.newRelease.ID)+" rolled_back")
 		promoted := slices.Index(calls, "Promote "+string(s.oldRelease.ID))
 		if written < 0 {
 			t.Errorf("calls = %q, want the rollback written to the history", calls)
 		}
-		if promoted < 0 || settled < 0 || promoted > settled {
-			t.Errorf("calls = %q, want the old release promoted, then settled", calls)
+		if promoted < 0 || finalized < 0 || promoted > finalized {
+			t.Errorf("calls = %q, want the old release promoted, then finalized", calls)
 		}
 	})
 }
 
-// TestForward_Finalizes: going back by hand tells before and after, and settles last,
-// which lets the next run in.
+// TestForward_Finalizes: a rollback by hand saves the history before and after, and finalizes
+// last, which admits the next run.
 func TestForward_Finalizes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFixture(true)
@@ -82,8 +82,8 @@ func TestForward_Finalizes(t *testing.T) {
 		}
 		s.wantState(t, s.oldRelease.ID, s.newRelease.ID)
 		want := []string{
-			"Write " + string(s.oldRelease.ID) + " deploying", "Stage " + string(s.oldRelease.ID), "Promote " + string(s.oldRelease.ID),
-			"Write " + string(s.oldRelease.ID) + " serving", "Settle " + string(s.oldRelease.ID),
+			"SaveHistory " + string(s.oldRelease.ID) + " deploying", "Stage " + string(s.oldRelease.ID), "Promote " + string(s.oldRelease.ID),
+			"SaveHistory " + string(s.oldRelease.ID) + " serving", "Finalize " + string(s.oldRelease.ID),
 		}
 		if diff := cmp.Diff(want, s.changes()); diff != "" {
 			t.Errorf("calls that change the target (-want +got):\n%s", diff)

@@ -3,6 +3,7 @@ package watch
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,7 +49,7 @@ func (s *fixture) wantRunning(t *testing.T, want ...delivery.ReleaseID) {
 
 // changes are the calls that change something at the target.
 func (s *fixture) changes() []string {
-	return slices.DeleteFunc(slices.Clone(s.Target.Calls), func(c string) bool { return c == "Observe " || c[:7] == "Traffic" })
+	return slices.DeleteFunc(slices.Clone(s.Target.Calls), func(c string) bool { return c == "Observe " || strings.HasPrefix(c, "Traffic") })
 }
 
 // TestRun_FinalizesAfterAcceptance: what was kept goes once the release is accepted, after the history
@@ -65,19 +66,19 @@ func TestRun_FinalizesAfterAcceptance(t *testing.T) {
 			t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
 		}
 		s.wantRunning(t, s.newRelease.ID)
-		want := []string{"Write " + string(s.newRelease.ID) + " serving", "Settle " + string(s.newRelease.ID)}
+		want := []string{"SaveHistory " + string(s.newRelease.ID) + " serving", "Finalize " + string(s.newRelease.ID)}
 		if diff := cmp.Diff(want, s.changes()); diff != "" {
 			t.Errorf("calls that change the target (-want +got):\n%s", diff)
 		}
 	})
 }
 
-// wantNotFinalized is that nothing was let go of yet. It runs inside a call of the target.
+// wantNotFinalized fails the test if Finalize was called. It runs inside a call of the target.
 func (s *fixture) wantNotFinalized(t *testing.T) {
 	t.Helper()
 	for _, c := range s.Target.Calls {
-		if c[:6] == "Settle" {
-			t.Errorf("call %q during the bake, want none that settles", c)
+		if strings.HasPrefix(c, "Finalize") {
+			t.Errorf("call %q during the bake, want none that finalizes", c)
 		}
 	}
 }
@@ -99,13 +100,13 @@ func TestRun_FailedBakeKeepsPrevious(t *testing.T) {
 }
 
 // TestRun_RetriesFinalize: killed, or refused, between the acceptance and its end, the
-// next call settles.
+// next call finalizes.
 func TestRun_RetriesFinalize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newKeepingFixture(t)
 		why := errors.New("the cluster is away")
 		s.Target.Fail = func(method string, _ delivery.ReleaseID) error {
-			if method == "Settle" {
+			if method == "Finalize" {
 				return why
 			}
 			return nil

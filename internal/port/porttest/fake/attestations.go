@@ -40,7 +40,7 @@ func (a *AttestationStore) enter(ctx context.Context, call string, s port.Subjec
 	case a.Fail != nil:
 		return out, a.Fail
 	case a.Missing != nil && a.Missing(s):
-		return out, fault.New(fault.NotFound, "%s is not there", s)
+		return out, fault.New(fault.NotFound, "%s not found", s)
 	}
 	return out, nil
 }
@@ -65,7 +65,7 @@ func (a *AttestationStore) Attach(ctx context.Context, s port.Subject, kind stri
 
 // Attachments lists them.
 func (a *AttestationStore) Attachments(ctx context.Context, s port.Subject) ([]port.Attachment, error) {
-	leave, err := a.enter(ctx, "Attached", s)
+	leave, err := a.enter(ctx, "Attachments", s)
 	defer leave()
 	if err != nil {
 		return nil, err
@@ -89,10 +89,10 @@ func (a *AttestationStore) Bundle(ctx context.Context, s port.Subject, at port.A
 			return slices.Clone(b.body), nil
 		}
 	}
-	return nil, fault.New(fault.NotFound, "there is no bundle %s", at.Digest.Short())
+	return nil, fault.New(fault.NotFound, "bundle %s not found", at.Digest.Short())
 }
 
-// Signer signs by its name: whoever trusts a key of that name believes it.
+// Signer signs with its name: a policy that trusts a key of that name accepts it.
 type Signer struct{ Name string }
 
 // signed is a bundle. Its seal is a digest: enough against changes in a test.
@@ -129,7 +129,7 @@ func (s Signer) Identity(context.Context) (port.SignerIdentity, error) {
 	return port.SignerIdentity{Key: "key of " + s.Name}, nil
 }
 
-// TrustPolicy is whoever trusts these names.
+// TrustPolicy returns a policy that trusts keys of these names.
 func TrustPolicy(names ...string) port.TrustPolicy {
 	var t port.TrustPolicy
 	for _, n := range names {
@@ -138,10 +138,10 @@ func TrustPolicy(names ...string) port.TrustPolicy {
 	return t
 }
 
-// Verifier believes the names of keys.
+// Verifier trusts the names of keys.
 type Verifier struct{ Fail error }
 
-// Verify opens a bundle.
+// Verify returns the statement of a bundle that a trusted key signed.
 func (v Verifier) Verify(_ context.Context, raw []byte, t port.TrustPolicy) (port.VerifiedStatement, error) {
 	b, ok := opened(raw)
 	switch {
@@ -155,7 +155,7 @@ func (v Verifier) Verify(_ context.Context, raw []byte, t port.TrustPolicy) (por
 	return port.VerifiedStatement{Statement: b.Statement, Signer: port.SignerIdentity{Key: "key of " + b.By, Name: b.By}}, nil
 }
 
-// SignerFactory gives signers by the text of their keys.
+// SignerFactory makes signers named by the text of their keys.
 type SignerFactory struct {
 	Fail     error
 	Requests []port.SignRequest

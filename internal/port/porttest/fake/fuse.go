@@ -14,13 +14,13 @@ type Fuse struct {
 	calls int
 }
 
-// Killed is what a burnt fuse panics with.
+// Killed is the value that a burnt fuse panics with.
 type Killed struct{}
 
 // NewFuse burns at the given call (1, 2...) of all ports that share it.
 func NewFuse(at int, after bool) *Fuse { return &Fuse{at: at, after: after} }
 
-// Survive runs do and tells whether a fuse killed it.
+// Survive runs do and reports whether a fuse killed it.
 func Survive(do func()) (killed bool) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -34,7 +34,7 @@ func Survive(do func()) (killed bool) {
 	return false
 }
 
-// call counts one call of a port; the answer is to be deferred.
+// call counts one call of a port; the caller defers the result.
 func (f *Fuse) call() func() {
 	if f == nil {
 		return func() {}

@@ -16,12 +16,12 @@ import (
 type HistoryStore struct {
 	Fail func(method string) error // nil: nothing fails
 
-	mu       sync.Mutex
-	chapters map[string][]byte
+	mu        sync.Mutex
+	histories map[string][]byte
 }
 
 // TargetWithHistory is a target that keeps a history. Its writes are among the target's
-// Calls: "Write r-... serving", the newest deployment.
+// Calls: "SaveHistory r-... serving", the newest deployment.
 type TargetWithHistory struct {
 	*Target
 	History HistoryStore
@@ -29,18 +29,18 @@ type TargetWithHistory struct {
 
 var _ port.HistoryStore = (*TargetWithHistory)(nil)
 
-// SaveHistory keeps the history.
+// SaveHistory stores the history and adds the write to Calls.
 func (c *TargetWithHistory) SaveHistory(ctx context.Context, h port.History) error {
 	if len(h.Deployments) > 0 {
 		d := h.Deployments[0]
 		c.mu.Lock()
-		c.Calls = append(c.Calls, fmt.Sprintf("Write %s %s", d.Release, d.State))
+		c.Calls = append(c.Calls, fmt.Sprintf("SaveHistory %s %s", d.Release, d.State))
 		c.mu.Unlock()
 	}
 	return c.History.SaveHistory(ctx, h)
 }
 
-// LoadHistory returns it.
+// LoadHistory returns the history.
 func (c *TargetWithHistory) LoadHistory(ctx context.Context, service string, env delivery.Environment) (port.History, error) {
 	return c.History.LoadHistory(ctx, service, env)
 }
@@ -54,16 +54,16 @@ func (c *HistoryStore) enter(method string) error {
 	return c.Fail(method)
 }
 
-func place(service string, env delivery.Environment) string { return service + "/" + string(env) }
+func historyKey(service string, env delivery.Environment) string { return service + "/" + string(env) }
 
-// SaveHistory replaces the history, but for releases that are there.
+// SaveHistory replaces the history; stored releases stay as they are.
 func (c *HistoryStore) SaveHistory(_ context.Context, h port.History) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(h.Deployments) == 0 {
 		return nil
 	}
-	if err := c.enter("Write"); err != nil {
+	if err := c.enter("SaveHistory"); err != nil {
 		return err
 	}
 	before, err := c.read(h.Service, h.Environment)
@@ -90,18 +90,18 @@ func (c *HistoryStore) SaveHistory(_ context.Context, h port.History) error {
 	if err != nil {
 		return fmt.Errorf("write the history: %w", err)
 	}
-	if c.chapters == nil {
-		c.chapters = map[string][]byte{}
+	if c.histories == nil {
+		c.histories = map[string][]byte{}
 	}
-	c.chapters[place(h.Service, h.Environment)] = raw
+	c.histories[historyKey(h.Service, h.Environment)] = raw
 	return nil
 }
 
-// LoadHistory returns it.
+// LoadHistory returns the history.
 func (c *HistoryStore) LoadHistory(_ context.Context, service string, env delivery.Environment) (port.History, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.enter("Read"); err != nil {
+	if err := c.enter("LoadHistory"); err != nil {
 		return port.History{}, err
 	}
 	return c.read(service, env)
@@ -109,7 +109,7 @@ func (c *HistoryStore) LoadHistory(_ context.Context, service string, env delive
 
 func (c *HistoryStore) read(service string, env delivery.Environment) (port.History, error) {
 	out := port.History{Service: service, Environment: env}
-	raw, ok := c.chapters[place(service, env)]
+	raw, ok := c.histories[historyKey(service, env)]
 	if !ok {
 		return out, nil
 	}
@@ -123,5 +123,5 @@ func (c *HistoryStore) read(service string, env delivery.Environment) (port.Hist
 func (c *HistoryStore) Corrupt(service string, env delivery.Environment) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.chapters[place(service, env)] = []byte("{")
+	c.histories[historyKey(service, env)] = []byte("{")
 }

@@ -12,22 +12,22 @@ import (
 )
 
 // Target serves releases in memory. The zero value is ready. It measures
-// traffic and shifts it; hide that with Unmetered.
+// traffic and shifts it; WithoutTraffic and WithoutMetrics hide that.
 type Target struct {
 	Fuse *Fuse
 	// Fail may refuse a call before it has an effect; nil: nothing fails.
 	Fail func(method string, id delivery.ReleaseID) error
-	// TrafficOf is what Traffic answers; nil: no traffic.
+	// TrafficOf returns the result of Traffic; nil: no traffic.
 	TrafficOf func(id delivery.ReleaseID, since time.Time) port.Traffic
 	// ReplicaHealth gives the state of a release's replicas; nil: ready.
 	ReplicaHealth func(id delivery.ReleaseID) (state port.ReplicaState, cause string)
-	// Lost lets a promoted release vanish from Observe; nil: none does.
+	// Lost makes a promoted release vanish from Observe; nil: none does.
 	Lost func(id delivery.ReleaseID) bool
-	// ActualWeight is what Shift really gives when it is asked for percent; nil: as asked.
+	// ActualWeight returns the result of SetWeight; nil: percent.
 	ActualWeight func(percent int) float64
-	// Samples is what Compare answers; nil: no traffic on either side.
+	// Samples returns the results of Compare; nil: no traffic on either side.
 	Samples func(candidate delivery.ReleaseID, since time.Time) (of, beside port.Sample)
-	// KeepsPrevious lets Promote keep the release before until Settle.
+	// KeepsPrevious makes Promote keep the previous release until Finalize.
 	KeepsPrevious bool
 
 	mu    sync.Mutex
@@ -39,8 +39,8 @@ type Target struct {
 type scene struct {
 	serving delivery.ReleaseID
 	running map[delivery.ReleaseID]delivery.Release // staged, and the one that serves
-	shifted map[delivery.ReleaseID]int              // share of a staged one, in percent
-	kept    map[delivery.ReleaseID]bool             // served before, until Settle
+	weights map[delivery.ReleaseID]int              // of the staged ones, in percent
+	kept    map[delivery.ReleaseID]bool             // previous ones, until Finalize
 }
 
 var (
@@ -70,7 +70,7 @@ func (t *Target) scene(env delivery.Environment) *scene {
 	}
 	if t.envs[env] == nil {
 		t.envs[env] = &scene{
-			running: map[delivery.ReleaseID]delivery.Release{}, shifted: map[delivery.ReleaseID]int{}, kept: map[delivery.ReleaseID]bool{},
+			running: map[delivery.ReleaseID]delivery.Release{}, weights: map[delivery.ReleaseID]int{}, kept: map[delivery.ReleaseID]bool{},
 		}
 	}
 	return t.envs[env]
@@ -100,7 +100,7 @@ func (t *Target) Stage(ctx context.Context, o port.DeployRequest, say func(strin
 	return staged(o.Environment, o.ID), nil
 }
 
-// Promote gives it the traffic.
+// Promote gives a staged release the traffic.
 func (t *Target) Promote(ctx context.Context, o port.DeployRequest, _ func(string)) (port.Observation, error) {
 	leave, err := t.enter("Promote", o.ID)
 	defer leave()
@@ -111,7 +111,7 @@ func (t *Target) Promote(ctx context.Context, o port.DeployRequest, _ func(strin
 		return port.Observation{}, context.Cause(ctx)
 	}
 	s := t.scene(o.Environment)
-	if _, there := s.running[o.ID]; !there {
+	if _, staged := s.running[o.ID]; !staged {
 		return port.Observation{}, fault.New(fault.Conflict, "release %s is not staged", o.ID)
 	}
 	switch {
@@ -121,7 +121,7 @@ func (t *Target) Promote(ctx context.Context, o port.DeployRequest, _ func(strin
 	default:
 		delete(s.running, s.serving)
 	}
-	delete(s.shifted, o.ID)
+	delete(s.weights, o.ID)
 	delete(s.kept, o.ID)
 	s.serving = o.ID
 	return t.observe(o.Environment), nil
@@ -136,12 +136,12 @@ func (t *Target) Discard(_ context.Context, o port.DeployRequest) error {
 	}
 	if s := t.scene(o.Environment); s.serving != o.ID {
 		delete(s.running, o.ID)
-		delete(s.shifted, o.ID)
+		delete(s.weights, o.ID)
 	}
 	return nil
 }
 
-// Observe looks.
+// Observe returns what runs in the environment.
 func (t *Target) Observe(_ context.Context, _ string, env delivery.Environment) (port.Observation, error) {
 	leave, err := t.enter("Observe", "")
 	defer leave()
@@ -178,7 +178,7 @@ func (t *Target) Remove(_ context.Context, _ string, env delivery.Environment) e
 	return nil
 }
 
-// Traffic answers what Seen says.
+// Traffic returns what TrafficOf returns.
 func (t *Target) Traffic(_ context.Context, _ string, _ delivery.Environment, id delivery.ReleaseID, since time.Time) (port.Traffic, error) {
 	leave, err := t.enter("Traffic", id)
 	defer leave()

@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 )
 
-func TestChronicler(t *testing.T) {
+func TestHistoryStore(t *testing.T) {
 	porttest.TestHistoryStore(t, func(*testing.T) porttest.HistoryStoreFixture {
 		c := new(fake.HistoryStore)
 		return porttest.HistoryStoreFixture{
@@ -34,7 +34,7 @@ func fixture(keeps bool) porttest.TargetFixture {
 		Request: func(s porttest.Sample) port.DeployRequest {
 			return port.DeployRequest{Service: "sample", Environment: "test", ID: delivery.ReleaseID("r-" + s.Version), ReadyTimeout: delivery.Duration(time.Second)}
 		},
-		// Of a hundred requests in a row, a release that was shifted to gets its
+		// Of a hundred requests in a row, a release with a weight gets its
 		// percentage.
 		Answer: func(string) (delivery.ReleaseID, error) {
 			turn++
@@ -49,12 +49,14 @@ func fixture(keeps bool) porttest.TargetFixture {
 	}
 }
 
-func TestSettler(t *testing.T) {
-	for _, keeps := range []bool{false, true} {
-		porttest.TestFinalizer(t, func(*testing.T) porttest.TargetFixture { return fixture(keeps) })
+func TestTarget_Finalize(t *testing.T) {
+	for name, keeps := range map[string]bool{"stops the previous release": false, "keeps the previous release": true} {
+		t.Run(name, func(t *testing.T) {
+			porttest.TestFinalizer(t, func(*testing.T) porttest.TargetFixture { return fixture(keeps) })
+		})
 	}
 }
 
-func TestShifter(t *testing.T) {
+func TestTarget_SetWeight(t *testing.T) {
 	porttest.TestTrafficSplitter(t, func(*testing.T) porttest.TargetFixture { return fixture(false) })
 }

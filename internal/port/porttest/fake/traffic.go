@@ -21,9 +21,9 @@ type WithoutMetrics struct {
 	port.TrafficSplitter
 }
 
-// SetWeight gives a staged release a part of the traffic, as much as Share says.
+// SetWeight gives a staged release percent of the traffic, or what ActualWeight returns.
 func (t *Target) SetWeight(ctx context.Context, o port.DeployRequest, percent int, _ func(string)) (float64, error) {
-	leave, err := t.enter("Shift", o.ID)
+	leave, err := t.enter("SetWeight", o.ID)
 	defer leave()
 	if err != nil {
 		return 0, err
@@ -39,16 +39,16 @@ func (t *Target) SetWeight(ctx context.Context, o port.DeployRequest, percent in
 	case !staged:
 		return 0, fault.New(fault.Conflict, "release %s is not staged", o.ID)
 	case s.serving == "" || s.serving == o.ID:
-		return 0, fault.New(fault.Conflict, "nothing serves beside %s", o.ID)
+		return 0, fault.New(fault.Conflict, "no other release serves traffic next to %s", o.ID)
 	}
-	s.shifted[o.ID] = percent
+	s.weights[o.ID] = percent
 	if t.ActualWeight != nil {
 		return t.ActualWeight(percent), nil
 	}
 	return float64(percent), nil
 }
 
-// Compare answers what Samples says.
+// Compare returns what Samples returns.
 func (t *Target) Compare(ctx context.Context, o port.DeployRequest, since time.Time) (candidate, running port.Sample, err error) {
 	leave, err := t.enter("Compare", o.ID)
 	defer leave()
@@ -62,9 +62,9 @@ func (t *Target) Compare(ctx context.Context, o port.DeployRequest, since time.T
 	return candidate, running, nil
 }
 
-// Finalize lets go of what Promote kept.
+// Finalize stops what Promote kept.
 func (t *Target) Finalize(_ context.Context, o port.DeployRequest, _ func(string)) error {
-	leave, err := t.enter("Settle", o.ID)
+	leave, err := t.enter("Finalize", o.ID)
 	defer leave()
 	if err != nil {
 		return err
@@ -79,10 +79,10 @@ func (t *Target) Finalize(_ context.Context, o port.DeployRequest, _ func(string
 	return nil
 }
 
-// Weight is the share of the traffic, in percent, that was asked for a staged
+// Weight returns the percentage of the traffic that was requested for a staged
 // release; 0 for none.
 func (t *Target) Weight(env delivery.Environment, id delivery.ReleaseID) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.scene(env).shifted[id]
+	return t.scene(env).weights[id]
 }
