@@ -154,7 +154,7 @@ func TestSigning(t *testing.T, fresh func(t *testing.T) SigningFixture) {
 	}
 	t.Run("verify", func(t *testing.T) { verifySigned(t, s, bundle, statement) })
 	t.Run("own", func(t *testing.T) { ownSigned(t, s, bundle, statement) })
-	t.Run("nobody is trusted", func(t *testing.T) {
+	t.Run("empty trust policy", func(t *testing.T) {
 		if _, err := s.Verifier.Verify(t.Context(), bundle, port.TrustPolicy{}); !fault.Is(err, fault.Denied) {
 			t.Errorf("%v, want denied", err)
 		}
@@ -165,7 +165,7 @@ func TestSigning(t *testing.T, fresh func(t *testing.T) SigningFixture) {
 				t.Errorf("%q: %v, want corrupt", text, err)
 			}
 			if _, ok := s.Signer.OwnStatement(t.Context(), []byte(text)); ok {
-				t.Errorf("%q is the signer's own", text)
+				t.Errorf("OwnStatement(%q) = true, want false", text)
 			}
 		}
 	})
@@ -179,22 +179,22 @@ func verifySigned(t *testing.T, s SigningFixture, bundle, statement []byte) {
 	}
 	got, err := s.Verifier.Verify(t.Context(), bundle, s.Trusted)
 	if err != nil || !bytes.Equal(got.Statement, statement) {
-		t.Fatalf("%s, %v", got.Statement, err)
+		t.Fatalf("statement = %s, error = %v, want %s", got.Statement, err, statement)
 	}
 	if got.Signer.Key != who.Key || got.Signer.Subject != who.Subject || got.Signer.Issuer != who.Issuer {
-		t.Errorf("signed by %s, says the verifier; %s, says the signer", got.Signer, who)
+		t.Errorf("signer of the verified statement = %s, want %s", got.Signer, who)
 	}
 	if _, err := s.Verifier.Verify(t.Context(), bundle, s.OtherTrusted); !fault.Is(err, fault.Denied) {
-		t.Errorf("by another's trust: %v, want denied", err)
+		t.Errorf("error with another trust policy = %v, want kind denied", err)
 	}
 }
 
 func ownSigned(t *testing.T, s SigningFixture, bundle, statement []byte) {
 	if got, ok := s.Signer.OwnStatement(t.Context(), bundle); !ok || !bytes.Equal(got, statement) {
-		t.Errorf("own: %s, %v", got, ok)
+		t.Errorf("own statement = %s, %v, want %s, true", got, ok, statement)
 	}
 	if _, ok := s.Other.OwnStatement(t.Context(), bundle); ok {
-		t.Error("it is another's own")
+		t.Error("OwnStatement accepts the bundle of another signer")
 	}
 }
 

@@ -190,7 +190,7 @@ func testBadOrders(t *testing.T, b port.Builder) {
 }
 
 func testBuildCancelled(t *testing.T, b port.Builder, o port.BuildRequest) {
-	stopped := errors.New("somebody stopped it")
+	stopped := errors.New("stopped by a person")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stopped)
 	if _, err := b.Build(ctx, o, io.Discard); !errors.Is(err, stopped) {

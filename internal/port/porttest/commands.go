@@ -98,7 +98,7 @@ func testTimeout(t *testing.T, c port.Commands) {
 }
 
 func testCancel(t *testing.T, c port.Commands) {
-	stopped := errors.New("somebody stopped it")
+	stopped := errors.New("stopped by a person")
 	for _, run := range []string{"sleep 300 & echo $! > pid; wait", "trap '' TERM; sleep 300 & echo $! > pid; wait; while :; do sleep 1; done", "(trap '' TERM; echo $$ >/dev/null; sleep 300) & echo $! > pid; exec sleep 300"} {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cmd := command(t, run)

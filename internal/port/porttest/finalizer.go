@@ -2,38 +2,40 @@ package porttest
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// TestFinalizer proves what port.Finalizer promises of a target that is one.
+// TestFinalizer tests a target against the contract of port.Finalizer.
 func TestFinalizer(t *testing.T, make func(t *testing.T) TargetFixture) {
 	for _, c := range []struct {
 		name string
 		run  func(*testing.T, TargetFixture)
 	}{
-		{"what was kept goes", keptGoes},
-		{"going back before is instant", goingBack},
-		{"the first release", settleFirst},
-		{"what does not serve", settleOther},
+		{"stops what was kept", testFinalizeStopsKept},
+		{"not yet: a rollback is instant", testRollbackToKept},
+		{"first release", testFinalizeFirst},
+		{"release without traffic", testFinalizeOther},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, make(t)) })
 	}
 }
 
-func settle(t *testing.T, f TargetFixture, o port.DeployRequest) {
+func finalize(t *testing.T, f TargetFixture, o port.DeployRequest) {
 	t.Helper()
 	s, ok := f.Target.(port.Finalizer)
 	if !ok {
-		t.Fatalf("%T is no port.Settler", f.Target)
+		t.Fatalf("%T does not implement port.Finalizer", f.Target)
 	}
 	if err := s.Finalize(context.Background(), o, func(string) {}); err != nil {
-		t.Fatalf("settle %s: %v", o.ID, err)
+		t.Fatalf("finalize %s: %v", o.ID, err)
 	}
 }
 
-// replicas counts the release's that can take requests.
+// replicas returns the number of the release's replicas that are ready.
 func replicas(t *testing.T, f TargetFixture, o port.DeployRequest) int {
 	t.Helper()
 	n := 0
@@ -45,17 +47,17 @@ func replicas(t *testing.T, f TargetFixture, o port.DeployRequest) int {
 	return n
 }
 
-func keptGoes(t *testing.T, f TargetFixture) {
+func testFinalizeStopsKept(t *testing.T, f TargetFixture) {
 	a, b := f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "b"})
 	deploy(t, f, a)
-	settle(t, f, a)
+	finalize(t, f, a)
 	want := replicas(t, f, a)
 	url := deploy(t, f, b).Address()
 	if n := replicas(t, f, a); f.KeepsPrevious && n != want {
 		t.Errorf("%d replicas of the release before are kept, want %d", n, want)
 	}
 	for range 2 {
-		settle(t, f, b)
+		finalize(t, f, b)
 		wantEnded(t, f, a)
 		if n := replicas(t, f, b); n != want {
 			t.Errorf("%d replicas serve, want %d", n, want)
@@ -64,10 +66,10 @@ func keptGoes(t *testing.T, f TargetFixture) {
 	}
 }
 
-func goingBack(t *testing.T, f TargetFixture) {
+func testRollbackToKept(t *testing.T, f TargetFixture) {
 	a, b := f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "b"})
 	deploy(t, f, a)
-	settle(t, f, a)
+	finalize(t, f, a)
 	before := names(observe(t, f, a), a)
 	deploy(t, f, b)
 	url := deploy(t, f, a).Address()
@@ -75,18 +77,18 @@ func goingBack(t *testing.T, f TargetFixture) {
 	after := names(observe(t, f, a), a)
 	for name := range before {
 		if f.KeepsPrevious && !after[name] {
-			t.Errorf("%s was kept, and does not serve again: %v", name, after)
+			t.Errorf("replicas after the rollback = %v, want the kept %s among them", slices.Sorted(maps.Keys(after)), name)
 		}
 	}
-	settle(t, f, a)
+	finalize(t, f, a)
 	wantEnded(t, f, b)
 	f.want(t, url, a.ID)
 }
 
-// names are those of the release's replicas.
-func names(seen port.Observation, o port.DeployRequest) map[string]bool {
+// names returns the names of the release's replicas.
+func names(obs port.Observation, o port.DeployRequest) map[string]bool {
 	out := map[string]bool{}
-	for _, r := range seen.Replicas {
+	for _, r := range obs.Replicas {
 		if r.Release == o.ID {
 			out[r.Name] = true
 		}
@@ -94,12 +96,12 @@ func names(seen port.Observation, o port.DeployRequest) map[string]bool {
 	return out
 }
 
-func settleFirst(t *testing.T, f TargetFixture) {
+func testFinalizeFirst(t *testing.T, f TargetFixture) {
 	a := f.Request(Sample{Version: "a"})
 	url := deploy(t, f, a).Address()
 	before := names(observe(t, f, a), a)
 	for range 2 {
-		settle(t, f, a)
+		finalize(t, f, a)
 	}
 	f.want(t, url, a.ID)
 	if after := names(observe(t, f, a), a); len(after) != len(before) {
@@ -107,13 +109,13 @@ func settleFirst(t *testing.T, f TargetFixture) {
 	}
 }
 
-func settleOther(t *testing.T, f TargetFixture) {
+func testFinalizeOther(t *testing.T, f TargetFixture) {
 	a, b := f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "b"})
 	url := deploy(t, f, a).Address()
-	settle(t, f, a)
-	settle(t, f, b) // nothing of it was kept, and what serves stays
+	finalize(t, f, a)
+	finalize(t, f, b) // nothing of it was kept, and what serves stays
 	if n := replicas(t, f, a); n == 0 {
-		t.Error("settling what does not serve stopped what serves")
+		t.Error("finalizing a release without traffic stopped the one that serves")
 	}
 	f.want(t, url, a.ID)
 }

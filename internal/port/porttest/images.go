@@ -226,7 +226,7 @@ func testImagesCancelled(t *testing.T, fresh freshImages) {
 	images, repo := fresh(t)
 	layout := t.TempDir()
 	built := WriteLayout(t, layout, port.ImageConfig{}, []LayerEntry{{Name: "a"}})
-	stopped := errors.New("somebody stopped it")
+	stopped := errors.New("stopped by a person")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stopped)
 	img := delivery.Image{Repository: repo, Digest: built.Digest}

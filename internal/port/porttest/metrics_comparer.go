@@ -11,12 +11,12 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// TestMetricsComparer proves what port.MetricsComparer promises of a target that is one.
+// TestMetricsComparer tests a target against the contract of port.MetricsComparer.
 func TestMetricsComparer(t *testing.T, make func(t *testing.T) TargetFixture) {
 	f := make(t)
 	c, ok := f.Target.(port.MetricsComparer)
 	if !ok {
-		t.Fatalf("%T is no port.Comparer", f.Target)
+		t.Fatalf("%T does not implement port.MetricsComparer", f.Target)
 	}
 	a, b := f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "b"})
 	url := deploy(t, f, a).Address()
@@ -32,7 +32,7 @@ func TestMetricsComparer(t *testing.T, make func(t *testing.T) TargetFixture) {
 		return of, beside
 	}
 	if of, beside := compare(since); of.Requests != 0 || beside.Requests != 0 {
-		t.Errorf("a window that just began has %d and %d requests", of.Requests, beside.Requests)
+		t.Errorf("requests in a window that just began = %d and %d, want 0 and 0", of.Requests, beside.Requests)
 	}
 	send(t, url, "/slow?ms=10", 12)
 	send(t, url, "/status?code=500", 3)
@@ -56,11 +56,11 @@ func TestMetricsComparer(t *testing.T, make func(t *testing.T) TargetFixture) {
 		t.Fatal(err)
 	}
 	if _, beside := compare(time.Now()); beside.Requests != 0 {
-		t.Errorf("nothing is beside it, but it answered %d requests", beside.Requests)
+		t.Errorf("requests of the current release after the promotion = %d, want 0", beside.Requests)
 	}
 }
 
-// send asks a path so many times, evenly or not over the replicas.
+// send requests a path as many times, over new connections.
 func send(t *testing.T, url, path string, times int) {
 	t.Helper()
 	lone := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
@@ -73,7 +73,7 @@ func send(t *testing.T, url, path string, times int) {
 	}
 }
 
-// wantLatency is that buckets, where they are measured, are a histogram.
+// wantLatency fails the test unless the buckets, if there are any, are a histogram.
 func wantLatency(t *testing.T, s port.Sample) {
 	t.Helper()
 	if len(s.Latency) == 0 {
@@ -81,7 +81,7 @@ func wantLatency(t *testing.T, s port.Sample) {
 	}
 	for i, b := range s.Latency[1:] {
 		if before := s.Latency[i]; b.Le <= before.Le || b.Count < before.Count {
-			t.Errorf("the buckets do not ascend: %+v", s.Latency)
+			t.Errorf("buckets = %+v, want them in ascending order", s.Latency)
 		}
 	}
 	if last := s.Latency[len(s.Latency)-1]; !math.IsInf(last.Le, 1) || last.Count != s.Requests {

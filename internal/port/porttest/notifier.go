@@ -14,7 +14,7 @@ type NotifierFixture struct {
 	Respond   func(status int)   // what the receiver answers from now on
 	Received  func() []string    // texts that arrived
 	Stop      func()             // the receiver is gone
-	Secrets   []string           // that nobody may see
+	Secrets   []string           // must not appear in any message
 	Permanent map[int]fault.Kind // statuses after which trying again is of no use
 }
 

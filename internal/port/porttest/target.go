@@ -31,7 +31,7 @@ type TargetFixture struct {
 	// StopsSlowly is a target that shows what it has told to end for a moment yet, as
 	// draining, and leaves what did not start to Discard.
 	StopsSlowly bool
-	// KeepsPrevious is a target that keeps what served until Settle.
+	// KeepsPrevious is a target that keeps the previous release until Finalize.
 	KeepsPrevious bool
 	// Answer is who answers at an address of the target; nil: whoever /health
 	// names. Only TestTrafficSplitter and TestFinalizer ask it.

@@ -52,7 +52,7 @@ func stagedGetsNoTraffic(t *testing.T, f TargetFixture) {
 		f.want(t, seen.Address(), b.ID)
 	}
 	if f.KeepsPrevious {
-		settle(t, f, b)
+		finalize(t, f, b)
 	}
 	eventually(t, func() (bool, error) {
 		got, err := answering(seen.Address())

@@ -68,7 +68,7 @@ func inFlight(t *testing.T, f TargetFixture) {
 		t.Fatal("the request in flight got no answer")
 	}
 	if f.KeepsPrevious {
-		settle(t, f, b)
+		finalize(t, f, b)
 	}
 	wantEnded(t, f, a)
 }

@@ -11,31 +11,31 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// TestTrafficReporter proves what port.TrafficReporter promises of a target that is one.
+// TestTrafficReporter tests a target against the contract of port.TrafficReporter.
 func TestTrafficReporter(t *testing.T, make func(t *testing.T) TargetFixture) {
 	f := make(t)
-	meter, ok := f.Target.(port.TrafficReporter)
+	reporter, ok := f.Target.(port.TrafficReporter)
 	if !ok {
-		t.Fatalf("%T is no port.Meter", f.Target)
+		t.Fatalf("%T does not implement port.TrafficReporter", f.Target)
 	}
 	ctx := context.Background()
 	o := f.Request(Sample{Version: "a"})
 	before := time.Now().Add(-time.Second)
-	none, err := meter.Traffic(ctx, o.Service, o.Environment, o.ID, before)
+	none, err := reporter.Traffic(ctx, o.Service, o.Environment, o.ID, before)
 	if err != nil || none != (port.Traffic{}) {
 		t.Fatalf("traffic of a release that never was = %+v, %v; want nothing", none, err)
 	}
-	seen := deploy(t, f, o)
+	obs := deploy(t, f, o)
 	const fine, wrong = 20, 5
 	for range fine {
-		get(t, seen.Address()+"/slow?ms=10")
+		get(t, obs.Address()+"/slow?ms=10")
 	}
 	for range wrong {
-		get(t, seen.Address()+"/status?code=500")
+		get(t, obs.Address()+"/status?code=500")
 	}
-	get(t, seen.Address()+"/status?code=404")
+	get(t, obs.Address()+"/status?code=404")
 	got := eventually(t, func() (port.Traffic, error) {
-		got, err := meter.Traffic(ctx, o.Service, o.Environment, o.ID, before)
+		got, err := reporter.Traffic(ctx, o.Service, o.Environment, o.ID, before)
 		if err == nil && got.Requests < fine+wrong+1 {
 			err = fmt.Errorf("only %d requests were counted", got.Requests)
 		}
@@ -47,11 +47,11 @@ func TestTrafficReporter(t *testing.T, make func(t *testing.T) TargetFixture) {
 	if got.P50 < 9*time.Millisecond || got.P50 > got.P95 || got.P95 > got.P99 {
 		t.Errorf("latencies %v, %v, %v: want 9 ms or more, in order", got.P50, got.P95, got.P99)
 	}
-	later, err := meter.Traffic(ctx, o.Service, o.Environment, o.ID, time.Now().Add(time.Minute))
+	later, err := reporter.Traffic(ctx, o.Service, o.Environment, o.ID, time.Now().Add(time.Minute))
 	if err != nil || later.Requests != 0 {
 		t.Errorf("traffic since a minute from now = %+v, %v; want none", later, err)
 	}
-	other, err := meter.Traffic(ctx, o.Service, o.Environment, f.Request(Sample{Version: "b"}).ID, before)
+	other, err := reporter.Traffic(ctx, o.Service, o.Environment, f.Request(Sample{Version: "b"}).ID, before)
 	if err != nil || other.Requests != 0 {
 		t.Errorf("traffic of another release = %+v, %v; want none", other, err)
 	}
@@ -70,7 +70,7 @@ func get(t *testing.T, url string) int {
 	return resp.StatusCode
 }
 
-// eventually asks until there is no error, for ten seconds.
+// eventually repeats ask until it returns no error, for ten seconds.
 func eventually[T any](t *testing.T, ask func() (T, error)) T {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)

@@ -12,67 +12,67 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// TestTrafficSplitter proves what port.TrafficSplitter promises of a target that is one.
+// TestTrafficSplitter tests a target against the contract of port.TrafficSplitter.
 func TestTrafficSplitter(t *testing.T, make func(t *testing.T) TargetFixture) {
 	for _, c := range []struct {
 		name string
 		run  func(*testing.T, TargetFixture)
 	}{
-		{"beside nothing", shiftBesideNothing},
-		{"a share", shiftShare},
-		{"back to nothing", shiftBack},
+		{"no other release", testSetWeightRefused},
+		{"share of the traffic", testSetWeightShare},
+		{"discarded", testSetWeightDiscard},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, make(t)) })
 	}
 }
 
-func shift(t *testing.T, f TargetFixture, o port.DeployRequest, percent int) float64 {
+func setWeight(t *testing.T, f TargetFixture, o port.DeployRequest, percent int) float64 {
 	t.Helper()
-	actual, err := shifter(t, f).SetWeight(context.Background(), o, percent, func(string) {})
+	actual, err := splitter(t, f).SetWeight(context.Background(), o, percent, func(string) {})
 	if err != nil {
-		t.Fatalf("shift %d %% to %s: %v", percent, o.ID, err)
+		t.Fatalf("set the weight of %s to %d %%: %v", o.ID, percent, err)
 	}
 	if actual <= 0 || actual >= 100 {
-		t.Errorf("%g %% is no share", actual)
+		t.Errorf("actual weight = %g %%, want more than 0 and less than 100", actual)
 	}
 	return actual
 }
 
-func shifter(t *testing.T, f TargetFixture) port.TrafficSplitter {
+func splitter(t *testing.T, f TargetFixture) port.TrafficSplitter {
 	t.Helper()
 	s, ok := f.Target.(port.TrafficSplitter)
 	if !ok {
-		t.Fatalf("%T is no port.Shifter", f.Target)
+		t.Fatalf("%T does not implement port.TrafficSplitter", f.Target)
 	}
 	return s
 }
 
-func shiftBesideNothing(t *testing.T, f TargetFixture) {
+func testSetWeightRefused(t *testing.T, f TargetFixture) {
 	a, b := f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "b"})
 	try := func(o port.DeployRequest, why string) {
 		t.Helper()
-		if _, err := shifter(t, f).SetWeight(context.Background(), o, 50, func(string) {}); !fault.Is(err, fault.Conflict) {
+		if _, err := splitter(t, f).SetWeight(context.Background(), o, 50, func(string) {}); !fault.Is(err, fault.Conflict) {
 			t.Errorf("%s: error = %v, want one of kind %s", why, err, fault.Conflict)
 		}
 	}
-	try(a, "nothing is there")
+	try(a, "nothing is deployed")
 	stage(t, f, a)
-	try(a, "nothing serves beside it")
+	try(a, "no other release serves traffic")
 	url := deploy(t, f, a).Address()
 	try(a, "it serves itself")
 	try(b, "it is not staged")
 	f.want(t, url, a.ID)
 }
 
-// shiftShare asks often enough that a share which is a fifth off would show.
-func shiftShare(t *testing.T, f TargetFixture) {
+// testSetWeightShare sends enough requests to notice a share that is a fifth off.
+func testSetWeightShare(t *testing.T, f TargetFixture) {
 	const asked, tolerance = 300, 15 // requests, percent: five standard deviations
 	a, b := f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "b"})
 	url := deploy(t, f, a).Address()
 	stage(t, f, b)
-	actual := shift(t, f, b, 50)
-	if again := shift(t, f, b, 50); again != actual {
-		t.Errorf("the same share again is %g %%, not %g %%", again, actual)
+	actual := setWeight(t, f, b, 50)
+	if again := setWeight(t, f, b, 50); again != actual {
+		t.Errorf("actual weight the second time = %g %%, want %g %%", again, actual)
 	}
 	got := map[delivery.ReleaseID]int{}
 	for range asked {
@@ -85,8 +85,8 @@ func shiftShare(t *testing.T, f TargetFixture) {
 	if share := 100 * float64(got[b.ID]) / asked; math.Abs(share-actual) > tolerance || got[a.ID]+got[b.ID] != asked {
 		t.Errorf("%d requests were answered by %v: %.0f %% by %s, want about %.0f %%", asked, got, share, b.ID, actual)
 	}
-	if seen := observe(t, f, a); seen.Release != a.ID {
-		t.Errorf("%s has the traffic while %s only has a share", seen.Release, b.ID)
+	if obs := observe(t, f, a); obs.Release != a.ID {
+		t.Errorf("current release = %s while %s only has a share, want %s", obs.Release, b.ID, a.ID)
 	}
 	if _, err := f.Target.Promote(context.Background(), b, func(string) {}); err != nil {
 		t.Fatal(err)
@@ -96,11 +96,11 @@ func shiftShare(t *testing.T, f TargetFixture) {
 	}
 }
 
-func shiftBack(t *testing.T, f TargetFixture) {
+func testSetWeightDiscard(t *testing.T, f TargetFixture) {
 	a, b := f.Request(Sample{Version: "a"}), f.Request(Sample{Version: "b"})
 	url := deploy(t, f, a).Address()
 	stage(t, f, b)
-	shift(t, f, b, 30)
+	setWeight(t, f, b, 30)
 	if err := f.Target.Discard(context.Background(), b); err != nil {
 		t.Fatal(err)
 	}
