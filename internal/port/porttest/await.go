@@ -9,18 +9,17 @@ import (
 	"time"
 )
 
-// Await looks until ok, and fails the test after 20 seconds.
+// Await polls ok until it returns true, and fails the test after 20 seconds.
 func Await(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("waited in vain: %s", what)
+			t.Fatalf("timed out after 20s waiting until %s", what)
 		}
 	}
 }
 
-// ProcessRunning tells whether the process lives; one that only waits to be buried
-// does not.
+// ProcessRunning reports whether the process runs; a zombie does not.
 func ProcessRunning(pid string) bool {
 	n, err := strconv.Atoi(strings.TrimSpace(pid))
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// TestCommands holds an adapter to port.Commands. Its patience with commands
-// that do not end should be below a second.
+// TestCommands tests an adapter against the contract of port.Commands. Its grace period
+// for commands that do not end should be below a second.
 func TestCommands(t *testing.T, fresh func(t *testing.T) port.Commands) {
 	t.Run("exits", func(t *testing.T) { testExits(t, fresh(t)) })
 	t.Run("environment", func(t *testing.T) { testEnvironment(t, fresh(t)) })
@@ -32,17 +32,28 @@ func command(t *testing.T, run string) port.Command {
 }
 
 func testExits(t *testing.T, c port.Commands) {
-	for run, want := range map[string]int{"true": 0, "exit 3": 3, "kill -KILL $$": 137, "no-such-command-here": 127, "sh -c 'kill -TERM $$'": 143} {
-		var out bytes.Buffer
-		got, err := c.Run(t.Context(), command(t, run), &out)
-		if err != nil || got != (port.Exit{Code: want}) {
-			t.Errorf("%s: %+v, %v, want code %d", run, got, err, want)
-		}
+	for _, tc := range []struct {
+		name, run string
+		want      int
+	}{
+		{"success", "true", 0},
+		{"failure", "exit 3", 3},
+		{"shell killed", "kill -KILL $$", 137},
+		{"command not found", "no-such-command-here", 127},
+		{"child terminated", "sh -c 'kill -TERM $$'", 143},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var out bytes.Buffer
+			got, err := c.Run(t.Context(), command(t, tc.run), &out)
+			if err != nil || got != (port.Exit{Code: tc.want}) {
+				t.Errorf("%s: exit = %+v, error = %v, want code %d", tc.run, got, err, tc.want)
+			}
+		})
 	}
 	missing := command(t, "true")
 	missing.Dir = filepath.Join(missing.Dir, "none")
 	if _, err := c.Run(t.Context(), missing, &bytes.Buffer{}); !fault.Is(err, fault.Invalid) {
-		t.Errorf("no folder: %v, want invalid", err)
+		t.Errorf("error without a working directory = %v, want kind %s", err, fault.Invalid)
 	}
 }
 
@@ -56,12 +67,12 @@ func testEnvironment(t *testing.T, c port.Commands) {
 	}
 	s := out.String()
 	if !strings.Contains(s, "OF_THE_COMMAND=x\n") || strings.Contains(s, "OF_THE_CALLER") || !strings.HasSuffix(strings.TrimSpace(s), filepath.Base(cmd.Dir)) {
-		t.Errorf("it saw %s", s)
+		t.Errorf("environment and directory = %s, want OF_THE_COMMAND, no OF_THE_CALLER, and %s", s, cmd.Dir)
 	}
 	cmd.Env, cmd.Run = nil, "/usr/bin/env"
 	out.Reset()
 	if _, err := c.Run(t.Context(), cmd, &out); err != nil || strings.Contains(out.String(), "OF_THE_CALLER") {
-		t.Errorf("without an environment it saw %s, %v", out.String(), err)
+		t.Errorf("empty environment: output = %s, error = %v, want no OF_THE_CALLER", out.String(), err)
 	}
 }
 
@@ -71,11 +82,11 @@ func testOutput(t *testing.T, c port.Commands) {
 		t.Fatal(err)
 	}
 	if s := out.String(); !strings.HasPrefix(s, "one\ntwo\nxxx") || !strings.HasSuffix(s, "\nend\n") || len(s) != 3000000+len("one\ntwo\n\nend\n") {
-		t.Errorf("%d bytes of output", len(s))
+		t.Errorf("output = %d bytes, want %d, stdout and stderr in order", len(s), 3000000+len("one\ntwo\n\nend\n"))
 	}
 	broken := errors.New("the disk of the log is full")
 	if _, err := c.Run(t.Context(), command(t, "head -c 3000000 /dev/zero"), failing{broken}); !errors.Is(err, broken) {
-		t.Errorf("output that can't be written: %v", err)
+		t.Errorf("error of a writer that fails = %v, want %v", err, broken)
 	}
 }
 
@@ -89,10 +100,10 @@ func testTimeout(t *testing.T, c port.Commands) {
 	start := time.Now()
 	got, err := c.Run(t.Context(), cmd, &bytes.Buffer{})
 	if err != nil || !got.TimedOut || got.Code == 0 {
-		t.Errorf("%+v, %v, want timed out", got, err)
+		t.Errorf("exit = %+v, error = %v, want timed out with a code", got, err)
 	}
 	if took := time.Since(start); took > 10*time.Second {
-		t.Errorf("it took %v", took)
+		t.Errorf("Run took %v, want less than 10s", took)
 	}
 	wantGone(t, cmd.Dir)
 }
@@ -107,36 +118,38 @@ func testCancel(t *testing.T, c port.Commands) {
 			cancel(stopped)
 		}()
 		if _, err := c.Run(ctx, cmd, &bytes.Buffer{}); !errors.Is(err, stopped) {
-			t.Errorf("%s: %v, want the context's cause", run, err)
+			t.Errorf("%s: error = %v, want the context's cause", run, err)
 		}
 		wantGone(t, cmd.Dir)
 		cmd.Run = "touch ran"
 		if _, err := c.Run(ctx, cmd, &bytes.Buffer{}); !errors.Is(err, stopped) {
-			t.Errorf("after it: %v, want the context's cause", err)
+			t.Errorf("error after the end of the context = %v, want its cause", err)
 		}
 		if _, err := os.Stat(filepath.Join(cmd.Dir, "ran")); err == nil {
-			t.Error("a command was started after the end")
+			t.Error("a command was started after the end of its context")
 		}
 	}
 }
 
 func testLeftBehind(t *testing.T, c port.Commands) {
 	for name, run := range map[string]string{
-		"keeps the pipe":       "sleep 300 & echo $! > pid; echo said",
-		"does not":             "sleep 300 >/dev/null 2>&1 & echo $! > pid; echo said",
-		"writes and then ends": "(sleep 0.05; echo said) & echo $! > pid",
+		"keeps the pipe open":  "sleep 300 & echo $! > pid; echo done",
+		"closes the pipe":      "sleep 300 >/dev/null 2>&1 & echo $! > pid; echo done",
+		"writes and then ends": "(sleep 0.05; echo done) & echo $! > pid",
 	} {
-		var out bytes.Buffer
-		cmd := command(t, run)
-		start := time.Now()
-		got, err := c.Run(t.Context(), cmd, &out)
-		if err != nil || got.Code != 0 || out.String() != "said\n" {
-			t.Errorf("%s: %+v, %v, %q", name, got, err, out.String())
-		}
-		if took := time.Since(start); took > 10*time.Second {
-			t.Errorf("%s: it took %v", name, took)
-		}
-		wantGone(t, cmd.Dir)
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			cmd := command(t, run)
+			start := time.Now()
+			got, err := c.Run(t.Context(), cmd, &out)
+			if err != nil || got.Code != 0 || out.String() != "done\n" {
+				t.Errorf("exit = %+v, error = %v, output = %q, want code 0 and %q", got, err, out.String(), "done\n")
+			}
+			if took := time.Since(start); took > 10*time.Second {
+				t.Errorf("Run took %v, want less than 10s", took)
+			}
+			wantGone(t, cmd.Dir)
+		})
 	}
 }
 
@@ -147,7 +160,7 @@ func testManyAtOnce(t *testing.T, c port.Commands) {
 		wait.Go(func() {
 			var out bytes.Buffer
 			if got, err := c.Run(t.Context(), cmd, &out); err != nil || got.Code != 0 || out.String() != "a\nb\n" {
-				t.Errorf("%+v, %v, %q", got, err, out.String())
+				t.Errorf("exit = %+v, error = %v, output = %q, want code 0 and %q", got, err, out.String(), "a\nb\n")
 			}
 		})
 	}

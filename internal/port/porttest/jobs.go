@@ -169,11 +169,11 @@ func testOutputs(t *testing.T, j port.Jobs) {
 	h := submit(t, j, job)
 	AwaitJob(t, j, h)
 	if log := JobLog(t, j, h, 0); log != "" {
-		t.Errorf("its output held %q when it started", log)
+		t.Errorf("output folder held %q when the job started, want none of an earlier one", log)
 	}
 	submit(t, j, job)
 	if _, err := os.Stat(filepath.Join(output, "made")); err != nil {
-		t.Errorf("submitted again, its output was lost: %v", err)
+		t.Errorf("submitting again removed the output: %v", err)
 	}
 }
 
@@ -181,37 +181,43 @@ func testJobLog(t *testing.T, open func() port.Jobs) {
 	job := jobOf(t, "echo one; while [ ! -e go ]; do sleep 0.02; done; printf two")
 	j := open()
 	h := submit(t, j, job)
-	Await(t, "the first line is there", func() bool { return JobLog(t, j, h, 0) == "one\n" })
-	for offset, want := range map[int64]string{2: "e\n", 4: "", 400: ""} {
-		if got := JobLog(t, open(), h, offset); got != want {
-			t.Errorf("from byte %d: %q, want %q", offset, got, want)
-		}
+	Await(t, "the log has the first line", func() bool { return JobLog(t, j, h, 0) == "one\n" })
+	for _, c := range []struct {
+		name   string
+		offset int64
+		want   string
+	}{{"within", 2, "e\n"}, {"at the end", 4, ""}, {"beyond the end", 400, ""}} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := JobLog(t, open(), h, c.offset); got != c.want {
+				t.Errorf("log from byte %d = %q, want %q", c.offset, got, c.want)
+			}
+		})
 	}
 	if err := os.WriteFile(filepath.Join(job.Command.Dir, "go"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	AwaitJob(t, j, h)
 	if got := JobLog(t, j, h, 4); got != "two" {
-		t.Errorf("what it has printed since: %q, want %q", got, "two")
+		t.Errorf("log since then = %q, want %q", got, "two")
 	}
 }
 
 func testUnknownJob(t *testing.T, j port.Jobs) {
 	if s, err := j.Poll(t.Context(), "unknown"); err != nil || s.Found {
-		t.Errorf("Poll = %+v, %v", s, err)
+		t.Errorf("Poll = %+v, error %v, want not found", s, err)
 	}
 	if log := JobLog(t, j, "unknown", 0); log != "" {
-		t.Errorf("Log = %q", log)
+		t.Errorf("Log = %q, want none", log)
 	}
 	if err := j.Stop(t.Context(), "unknown"); err != nil {
-		t.Errorf("Stop = %v", err)
+		t.Errorf("Stop = %v, want no error", err)
 	}
 }
 
 func testStop(t *testing.T, open func() port.Jobs) {
 	job := jobOf(t, "sleep 300 & echo $! > pid; wait; touch late")
 	h := submit(t, open(), job)
-	Await(t, "it runs", func() bool {
+	Await(t, "the job runs", func() bool {
 		b, err := os.ReadFile(filepath.Join(job.Command.Dir, "pid"))
 		return err == nil && len(b) > 1
 	})
@@ -221,12 +227,12 @@ func testStop(t *testing.T, open func() port.Jobs) {
 		}
 		s, err := open().Poll(t.Context(), h)
 		if err != nil || !s.Done || s.Reason != "stopped" || s.Exit.Code == 0 {
-			t.Errorf("stopped: %+v, %v", s, err)
+			t.Errorf("status = %+v, error = %v, want done and stopped, with an exit code", s, err)
 		}
 	}
 	wantGone(t, job.Command.Dir)
 	if _, err := os.Stat(filepath.Join(job.Command.Dir, "late")); err == nil {
-		t.Error("it went on")
+		t.Error("the job continued after Stop")
 	}
 }
 
@@ -235,7 +241,7 @@ func testJobTimeout(t *testing.T, j port.Jobs) {
 	job.Command.Timeout = 200 * time.Millisecond
 	h := submit(t, j, job)
 	if s := AwaitJob(t, j, h); !s.Exit.TimedOut || s.Reason == "" {
-		t.Errorf("%+v, want timed out, with a reason", s)
+		t.Errorf("status = %+v, want timed out, with a reason", s)
 	}
 	wantGone(t, job.Command.Dir)
 }

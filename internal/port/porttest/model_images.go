@@ -170,7 +170,7 @@ func testPackAtOnce(t *testing.T, p ModelImageFixture, repository string) {
 	wait.Wait()
 	for _, img := range got {
 		if img != got[0] {
-			t.Errorf("%v and %v of one model", img, got[0])
+			t.Errorf("images of one model = %v and %v, want the same", img, got[0])
 		}
 	}
 }
@@ -210,9 +210,11 @@ func testPackRefuses(t *testing.T, p ModelImageFixture, repository string) {
 		"other group": {delivery.ModelRef{Group: "others", Version: 3, Digest: good.Digest}, repository, fault.NotFound},
 	}
 	for name, c := range cases {
-		if img, err := p.Pack(t.Context(), c.model, c.repository); !fault.Is(err, c.want) {
-			t.Errorf("%s: %v, %v; want %s", name, img, err, c.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			if img, err := p.Pack(t.Context(), c.model, c.repository); !fault.Is(err, c.want) {
+				t.Errorf("Pack = %v, error = %v, want kind %s", img, err, c.want)
+			}
+		})
 	}
 }
 
@@ -220,7 +222,7 @@ func testPackTampered(t *testing.T, p ModelImageFixture, repository string) {
 	m := stored(t, p, modelTree())
 	image, config := pulled(t, p, m, repository)
 	inFiles := func(name string) string { return filepath.Join(image, "model", "files", name) }
-	cases := []struct{ name, path, said string }{
+	cases := []struct{ name, path, wantErr string }{
 		{"manifest", filepath.Join(image, "model", "manifest.json"), "manifest.json is not what the release pins: sha256:"},
 		{"file", inFiles("model.json"), "model.json is not what the release pins: sha256:"},
 	}
@@ -235,8 +237,8 @@ func testPackTampered(t *testing.T, p ModelImageFixture, repository string) {
 			}
 			writeFile(t, c.path, append([]byte(" "), before[1:]...))
 			err = copied(t, image, config.Entrypoint, m.Digest, t.TempDir())
-			if err == nil || !strings.Contains(err.Error(), c.said) {
-				t.Errorf("it said %v, want %q", err, c.said)
+			if err == nil || !strings.Contains(err.Error(), c.wantErr) {
+				t.Errorf("error = %v, want one with %q", err, c.wantErr)
 			}
 			writeFile(t, c.path, before)
 		})
