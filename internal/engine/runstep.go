@@ -222,10 +222,11 @@ func (x *execution) attempt(ctx context.Context, r step.Request) (result step.Re
 }
 
 // validResult refuses an answer that breaks the contract, so that it is seen where it
-// was made.
+// was made. A step returns its verdict as a result: any other error is about the
+// machine, the target or the records, and says nothing about what is delivered.
 func validResult(r step.Result, err error) (step.Result, error) {
 	if err != nil {
-		return r, err
+		return r, fault.AsInfrastructure(err)
 	}
 	switch r.Outcome {
 	case delivery.OutcomeSucceeded, delivery.OutcomeFailed, delivery.OutcomeWaiting, delivery.OutcomeCancelled, delivery.OutcomeSkipped:

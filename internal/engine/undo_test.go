@@ -268,9 +268,11 @@ func TestUndoTellsWhoIsToBlame(t *testing.T) {
 		does      do
 		blameless bool
 	}{
-		"an error of the place": {broken(fmt.Errorf("deploy: %w", away)), true},
-		"a result of the place": {func(context.Context, step.Request) (step.Result, error) { return step.FailWith(away), nil }, true},
-		"the release":           {fails("crashed", ""), false},
+		"an error of the place":      {broken(fmt.Errorf("deploy: %w", away)), true},
+		"an error without a verdict": {broken(fault.New(fault.Exhausted, "record the deployment")), true},
+		"an error with a verdict":    {broken(fault.New(fault.Failed, "it can't start")), false},
+		"a result of the place":      {func(context.Context, step.Request) (step.Result, error) { return step.FailWith(away), nil }, true},
+		"the release":                {fails("crashed", ""), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t, t.TempDir())

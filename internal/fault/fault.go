@@ -96,9 +96,27 @@ func HintOf(err error) string {
 	return ""
 }
 
-// IsInfrastructure reports whether any fault in err's chain is a failure of the
-// infrastructure.
+// infrastructureError marks an error without a change to its kind, text or hint.
+type infrastructureError struct{ error }
+
+func (e infrastructureError) Unwrap() error { return e.error }
+
+// AsInfrastructure marks an error of the machine, the target or the records as a
+// failure of the infrastructure. Verdicts stay unmarked: a release that Failed, or
+// whose definition is Invalid. So does a nil error.
+func AsInfrastructure(err error) error {
+	if err == nil || Is(err, Failed) || Is(err, Invalid) {
+		return err
+	}
+	return infrastructureError{err}
+}
+
+// IsInfrastructure reports whether err, or any fault in its chain, is a failure of
+// the infrastructure.
 func IsInfrastructure(err error) bool {
+	if marked := (infrastructureError{}); errors.As(err, &marked) {
+		return true
+	}
 	var e *Error
 	for errors.As(err, &e) {
 		if e.infrastructure {

@@ -122,7 +122,7 @@ func (u undo) restore(ctx context.Context) (url string, failures []error) {
 		}
 		failures = append(failures, err)
 		u.Request.Logf("attempt %d: %v", len(failures), err)
-		unreachable := fault.IsInfrastructure(err) && u.Clock.Now().Before(end)
+		unreachable := isUnreachable(err) && u.Clock.Now().Before(end)
 		if len(failures) >= maxAttempts && !unreachable {
 			return "", failures
 		}
@@ -133,6 +133,13 @@ func (u undo) restore(ctx context.Context) (url string, failures []error) {
 			return "", failures
 		}
 	}
+}
+
+// isUnreachable reports whether the target did not respond, or refused the
+// credentials. Other failures of the infrastructure, such as a full disk, do not
+// go away by waiting.
+func isUnreachable(err error) bool {
+	return fault.IsInfrastructure(err) && (fault.Is(err, fault.Unavailable) || fault.Is(err, fault.Denied))
 }
 
 func (u undo) attempt(ctx context.Context) (url string, err error) {

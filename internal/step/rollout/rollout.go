@@ -36,11 +36,13 @@ func (s Session) Acquire(ctx context.Context, o port.DeployRequest) error {
 
 // Start brings a release in: it is staged beside the running one, checked before
 // it receives any user traffic, given a part of the traffic by canary (nil: none),
-// and promoted. What has been started when it fails is left to the rollback.
+// and promoted. What has been started when it fails is left to the rollback. An
+// error of the target that is no verdict on the release is marked as a failure of
+// the infrastructure.
 func (s Session) Start(ctx context.Context, o port.DeployRequest, want probe.Expectation, canary CanaryFunc) (port.Observation, []delivery.GateResult, error) {
 	url, err := s.Target.Stage(ctx, o, s.Request.Report)
 	if err != nil {
-		return port.Observation{}, nil, fmt.Errorf("start %s: %w", o.ID, err)
+		return port.Observation{}, nil, fmt.Errorf("start %s: %w", o.ID, fault.AsInfrastructure(err))
 	}
 	want.Exclusive = true
 	results, err := s.Checker().Check(ctx, s.Request, url, want)
@@ -57,7 +59,7 @@ func (s Session) Start(ctx context.Context, o port.DeployRequest, want probe.Exp
 	s.Request.Progress("shifting the traffic to %s", o.ID)
 	obs, err := s.Target.Promote(ctx, o, s.Request.Report)
 	if err != nil {
-		return obs, results, fmt.Errorf("promote %s: %w", o.ID, err)
+		return obs, results, fmt.Errorf("promote %s: %w", o.ID, fault.AsInfrastructure(err))
 	}
 	if obs.Release != o.ID {
 		return obs, results, fault.New(fault.Failed, "the target reports that %s receives the traffic, not %s", DisplayName(obs.Release), o.ID)
