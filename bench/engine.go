@@ -49,7 +49,7 @@ func (b *bench) measureEngine(ctx context.Context) error {
 // runNoops runs a plan with that many steps in parallel chains.
 func (b *bench) runNoops(ctx context.Context, name string, steps, lanes int) (time.Duration, error) {
 	home := filepath.Join(b.work, "engine"+name)
-	store, err := sqlite.Open(ctx, filepath.Join(home, "slipway.db"), nil)
+	store, err := sqlite.Open(ctx, filepath.Join(home, "slipway.db"), "bench", nil)
 	if err != nil {
 		return 0, err
 	}

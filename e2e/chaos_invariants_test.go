@@ -46,7 +46,7 @@ func (s *chaosProject) fail(format string, args ...any) {
 func (s *chaosProject) records(look func(ctx context.Context, store *sqlite.Store) error) {
 	s.t.Helper()
 	ctx := s.t.Context()
-	store, err := sqlite.Open(ctx, filepath.Join(s.home, "slipway.db"), nil)
+	store, err := sqlite.Open(ctx, filepath.Join(s.home, "slipway.db"), "tiny", nil)
 	if err == nil {
 		defer store.Close()
 		err = look(ctx, store)

@@ -43,7 +43,7 @@ func kinds() extension.Set {
 
 func newMachine(t *testing.T, shared *fake.TargetWithHistory) machine {
 	t.Helper()
-	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "slipway.db"), nil)
+	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "slipway.db"), "retail", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

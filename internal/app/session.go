@@ -49,6 +49,7 @@ func (a *App) openSession(ctx context.Context) (*session, error) {
 	if err := prepareHome(place.Home); err != nil {
 		return nil, err
 	}
+	place.Project = delivery.Project(project.Service)
 	if project.Model != nil {
 		place.ModelRegistry = project.Model.Registry
 	}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -18,7 +19,8 @@ type Workspace struct {
 	Repository string // absolute folder with slipway.yaml
 	Home       string // absolute folder of the state
 
-	ModelRegistry extension.Kind // that the project names; empty: the default
+	Project       delivery.Project // whose records are opened
+	ModelRegistry extension.Kind   // that the project names; empty: the default
 }
 
 // findWorkspace looks for slipway.yaml in the folder of the command and those above it.

@@ -37,7 +37,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	if err != nil {
 		return app.Dependencies{}, err
 	}
-	store, err := sqlite.Open(ctx, filepath.Join(w.Home, "slipway.db"), time.Now)
+	store, err := sqlite.Open(ctx, filepath.Join(w.Home, "slipway.db"), w.Project, time.Now)
 	if err != nil {
 		return app.Dependencies{}, err
 	}

@@ -76,7 +76,7 @@ func (p *program) run(args ...string) output {
 }
 
 func (p *program) dependencies(ctx context.Context, w app.Workspace) (app.Dependencies, error) {
-	store, err := sqlite.Open(ctx, filepath.Join(w.Home, "slipway.db"), nil)
+	store, err := sqlite.Open(ctx, filepath.Join(w.Home, "slipway.db"), w.Project, nil)
 	if err != nil {
 		return app.Dependencies{}, err
 	}

@@ -19,6 +19,10 @@ var runIDPattern = regexp.MustCompile(`^[0-9]{8}-[0-9]{6}-[a-z0-9]{4}$`)
 // and become file names, so they are checked before use.
 func (r RunID) Valid() bool { return runIDPattern.MatchString(string(r)) }
 
+// Project names a service in its repository: what records, queues and rights belong
+// to. For now it is the service's name.
+type Project string
+
 // Environment names where releases are deployed: "dev", "staging", "prod".
 type Environment string
 

@@ -15,7 +15,7 @@ import (
 
 func benchmark(b *testing.B, parallel int, specs []step.Spec) {
 	home := b.TempDir()
-	store, err := sqlite.Open(b.Context(), filepath.Join(home, "slipway.db"), nil)
+	store, err := sqlite.Open(b.Context(), filepath.Join(home, "slipway.db"), "retail", nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -38,7 +38,7 @@ type lab struct {
 // newLab makes an engine over home: one of several processes that share it.
 func newLab(t *testing.T, home string) *lab {
 	t.Helper()
-	store, err := sqlite.Open(t.Context(), filepath.Join(home, "slipway.db"), nil)
+	store, err := sqlite.Open(t.Context(), filepath.Join(home, "slipway.db"), "retail", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 
 // TestPragmas: what was answered must be on the disk, whatever the driver's defaults.
 func TestPragmas(t *testing.T) {
-	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "a b?#%.db"), nil)
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "a b?#%.db"), "retail", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
@@ -31,25 +32,31 @@ type Store struct {
 
 // database is the file, shared by all that is kept in it.
 type database struct {
-	path  string
-	clock func() time.Time
-	write *sql.DB // one connection: writers of this process queue here, without polling
-	read  *sql.DB
+	path    string
+	project delivery.Project
+	clock   func() time.Time
+	write   *sql.DB // one connection: writers of this process queue here, without polling
+	read    *sql.DB
 }
 
 var _ record.Store = (*Store)(nil)
 
-// Open opens the records at path, or starts new ones if there is no file. A file
-// that is damaged, empty or another program's is fault.Corrupt, one of a newer
-// Slipway is fault.Conflict; neither is touched. A nil clock is time.Now.
-func Open(ctx context.Context, path string, clock func() time.Time) (*Store, error) {
+// Open opens a project's records in the file at path, or starts new ones if there is
+// no file. A file that is damaged, empty or another program's is fault.Corrupt, one
+// of a newer Slipway is fault.Conflict; neither is touched. The rows of a file of
+// version 1, which knew one project only, become the given project's. A nil clock is
+// time.Now.
+func Open(ctx context.Context, path string, project delivery.Project, clock func() time.Time) (*Store, error) {
 	if clock == nil {
 		clock = time.Now
 	}
-	if err := ensure(ctx, path); err != nil {
+	if project == "" {
+		return nil, fault.New(fault.Invalid, "open the records in %s: no project is given", path)
+	}
+	if err := ensure(ctx, path, project); err != nil {
 		return nil, err
 	}
-	db := &database{path: path, clock: clock}
+	db := &database{path: path, project: project, clock: clock}
 	var err error
 	if db.write, err = connect(path, 1, "_txlock=immediate"); err != nil {
 		return nil, err
@@ -57,7 +64,7 @@ func Open(ctx context.Context, path string, clock func() time.Time) (*Store, err
 	if db.read, err = connect(path, 4, "_pragma=query_only(1)"); err != nil {
 		return nil, errors.Join(err, db.write.Close())
 	}
-	if err := migrate(ctx, db.write, path); err != nil {
+	if err := migrate(ctx, db.write, path, project, migrations()); err != nil {
 		return nil, errors.Join(err, db.close())
 	}
 	return &Store{db: db}, nil
@@ -105,7 +112,7 @@ func connect(path string, most int, more string) (*sql.DB, error) {
 
 // ensure makes a new database if there is none. It is filled beside its place
 // and linked there whole: an empty file is therefore always a damaged one.
-func ensure(ctx context.Context, path string) error {
+func ensure(ctx context.Context, path string, project delivery.Project) error {
 	switch ours, err := recognise(path); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
@@ -132,7 +139,7 @@ func ensure(ctx context.Context, path string) error {
 		return err
 	}
 	_, err = db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID))
-	err = errors.Join(record.DatabaseError("start the records", path, err), migrate(ctx, db, fresh), db.Close())
+	err = errors.Join(record.DatabaseError("start the records", path, err), migrate(ctx, db, fresh, project, migrations()), db.Close())
 	if err != nil {
 		return err
 	}
@@ -167,26 +174,26 @@ func denied(path string, err error) error {
 	return fault.New(kind, "open the records in %s", path).Hint("%s", hint).Cause(err)
 }
 
-// migrate brings the schema to this version's, one transaction per version.
-func migrate(ctx context.Context, db *sql.DB, path string) error {
+// migrate brings the schema to the newest version in all, one transaction per version.
+func migrate(ctx context.Context, db *sql.DB, path string, project delivery.Project, all [][]migration) error {
 	var version int
 	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
 		return record.DatabaseError("open the records", path, err)
 	}
-	if version > len(migrations) {
-		return fault.New(fault.Conflict, "%s was written by a newer Slipway (records version %d, this one knows %d)", path, version, len(migrations)).
+	if version > len(all) {
+		return fault.New(fault.Conflict, "%s was written by a newer Slipway (records version %d, this one knows %d)", path, version, len(all)).
 			Hint("update slipway on this machine")
 	}
-	for ; version < len(migrations); version++ {
-		if err := advance(ctx, db, version); err != nil {
+	for ; version < len(all); version++ {
+		if err := advance(ctx, db, version, project, all[version]); err != nil {
 			return record.DatabaseError(fmt.Sprintf("bring the records to version %d", version+1), path, err)
 		}
 	}
 	return nil
 }
 
-// advance applies one migration, unless another process has just done so.
-func advance(ctx context.Context, db *sql.DB, from int) error {
+// advance leads from one version to the next, unless another process has just done so.
+func advance(ctx context.Context, db *sql.DB, from int, project delivery.Project, topics []migration) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -196,8 +203,16 @@ func advance(ctx context.Context, db *sql.DB, from int) error {
 	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil || version != from {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, migrations[from]); err != nil {
-		return err
+	for _, topic := range topics {
+		if _, err := tx.ExecContext(ctx, topic.statements); err != nil {
+			return err
+		}
+		if topic.convert == nil {
+			continue
+		}
+		if err := topic.convert(ctx, tx, project); err != nil {
+			return err
+		}
 	}
 	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", from+1)); err != nil {
 		return err

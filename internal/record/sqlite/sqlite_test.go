@@ -35,7 +35,7 @@ func TestStore(t *testing.T) {
 
 func open(t *testing.T, path string) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), path, time.Now)
+	s, err := sqlite.Open(t.Context(), path, "retail", time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestOpenRefuses(t *testing.T) {
 			path := fresh(t)
 			c.prepare(t, path)
 			before := content(t, path)
-			_, err := sqlite.Open(t.Context(), path, time.Now)
+			_, err := sqlite.Open(t.Context(), path, "retail", time.Now)
 			if !fault.Is(err, c.kind) {
 				t.Fatalf("Open: %v (%s), want %s", err, fault.KindOf(err), c.kind)
 			}
@@ -149,7 +149,7 @@ func TestDamagedPages(t *testing.T) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)
 	}
-	s, err := sqlite.Open(t.Context(), path, time.Now)
+	s, err := sqlite.Open(t.Context(), path, "retail", time.Now)
 	if err == nil {
 		_, err = s.Runs().List(t.Context(), "", 0)
 		s.Close()
@@ -164,7 +164,7 @@ func TestConcurrentFirstOpen(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			s, err := sqlite.Open(context.WithoutCancel(t.Context()), path, nil)
+			s, err := sqlite.Open(context.WithoutCancel(t.Context()), path, "retail", nil)
 			if err != nil {
 				t.Errorf("Open: %v", err)
 				return
@@ -237,7 +237,7 @@ func TestReadOnly(t *testing.T) {
 	if err := os.Chmod(path, 0o444); err != nil {
 		t.Fatal(err)
 	}
-	s, err := sqlite.Open(t.Context(), path, time.Now)
+	s, err := sqlite.Open(t.Context(), path, "retail", time.Now)
 	if err == nil {
 		err = s.Outbox().Post(t.Context(), "x", message())
 		s.Close()

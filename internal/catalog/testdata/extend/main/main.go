@@ -48,7 +48,7 @@ func main() {
 	notifier, err := kind.New(project.Notify[0].Section, os.LookupEnv, time.Now)
 	must(err)
 	out.Notifier = notifier.Name()
-	deps, err := catalog.NewFactory("test")(context.Background(), app.Workspace{Repository: os.Args[2], Home: os.Args[2]})
+	deps, err := catalog.NewFactory("test")(context.Background(), app.Workspace{Repository: os.Args[2], Home: os.Args[2], Project: "retail"})
 	must(err)
 	_, out.HasStep = deps.Steps["drift"]
 	_, out.HasTarget = deps.Targets["shelf"]
