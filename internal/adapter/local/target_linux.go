@@ -14,28 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
-	"github.com/slipway-cd/slipway/internal/wait"
 )
-
-// Target implements port.Target, port.TrafficReporter and port.LogReader. It has
-// no state of its own: any number of processes may use the same folder
-// concurrently.
-type Target struct{ cfg Config }
-
-// New returns the target without starting or writing anything.
-func New(cfg Config) *Target {
-	cfg.Dir = absolutePath(cfg.Dir)
-	if cfg.Executable == "" {
-		cfg.Executable = "/proc/self/exe"
-	}
-	if len(cfg.SuperviseArgs) == 0 {
-		cfg.SuperviseArgs = []string{SuperviseCommand}
-	}
-	if len(cfg.InitArgs) == 0 {
-		cfg.InitArgs = []string{InitCommand}
-	}
-	return &Target{cfg: cfg}
-}
 
 // Stage fetches the image and the model by digest and starts the release next to
 // the promoted one. The returned address is a proxy to its replicas only.
@@ -165,38 +144,6 @@ func (t *Target) Restore(ctx context.Context) error {
 	return t.call(ctx, supervisor.CallUp, struct{}{}, &done, orDiscard(nil))
 }
 
-// Down stops the supervisor and all replicas gracefully and keeps the saved state
-// for the next Restore or Stage. It does nothing if no supervisor is running.
-func (t *Target) Down(ctx context.Context) error {
-	return t.stop(ctx, supervisor.StopRequest{})
-}
-
-// stopIfIdle stops a supervisor that has no release left.
-func (t *Target) stopIfIdle(ctx context.Context) error {
-	live, err := t.hasWork()
-	if err != nil || live {
-		return err
-	}
-	return t.stop(ctx, supervisor.StopRequest{OnlyIdle: true})
-}
-
-func (t *Target) stop(ctx context.Context, how supervisor.StopRequest) error {
-	for {
-		running, err := supervisor.IsRunning(t.cfg.Dir)
-		if err != nil || !running {
-			return err
-		}
-		stops := true
-		err = t.send(ctx, supervisor.CallStop, how, &stops, orDiscard(nil))
-		if err != nil && !errors.Is(err, errUnavailable) || !stops {
-			return err
-		}
-		if err := wait.Sleep(ctx, 10*time.Millisecond); err != nil {
-			return fmt.Errorf("wait for the supervisor to exit: %w", err)
-		}
-	}
-}
-
 // fetch downloads everything needed to run the release.
 func (t *Target) fetch(ctx context.Context, r delivery.Release, say func(string)) (supervisor.Spec, error) {
 	spec := supervisor.Spec{Workload: r.Workload}
@@ -266,27 +213,10 @@ func (t *Target) savedState(service string, env delivery.Environment) (superviso
 	return state.Environments[supervisor.EnvironmentKey(service, env)], err
 }
 
-func (t *Target) hasWork() (bool, error) {
-	state, err := supervisor.ReadState(t.cfg.Dir)
-	for _, e := range state.Environments {
-		if e.ShouldRun() {
-			return true, err
-		}
-	}
-	return false, err
-}
-
 func releaseRequest(o port.DeployRequest) supervisor.ReleaseRequest {
 	return supervisor.ReleaseRequest{Service: o.Service, Environment: o.Environment, Release: o.ID, Port: o.Port, ReadyTimeout: o.ReadyTimeout}
 }
 
 func environmentRequest(service string, env delivery.Environment) supervisor.ReleaseRequest {
 	return supervisor.ReleaseRequest{Service: service, Environment: env}
-}
-
-func orDiscard(say func(string)) func(string) {
-	if say == nil {
-		return func(string) {}
-	}
-	return say
 }

@@ -2,16 +2,13 @@ package proxy
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"log"
-	"net/http"
 	"net/http/httputil"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
-	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // Recorder records the outcome of every request. *latency.Recorder is one.
@@ -39,30 +36,29 @@ type Proxy struct {
 	changed chan struct{}
 }
 
-// New returns a proxy without a pool, which responds with 503 until Switch.
-func New(cfg Config) *Proxy {
-	if cfg.ReadyTimeout == 0 {
-		cfg.ReadyTimeout = 5 * time.Second
-	}
-	if cfg.MaxRetryBody == 0 {
-		cfg.MaxRetryBody = 1 << 20
-	}
-	if cfg.Log == nil {
-		cfg.Log = log.New(io.Discard, "", 0)
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	p := &Proxy{cfg: cfg, changed: make(chan struct{})}
-	p.reverse = &httputil.ReverseProxy{
-		Rewrite:        rewrite,
-		Transport:      balancer{},
-		FlushInterval:  -1, // streams are passed on as they are written
-		ModifyResponse: modifyResponse,
-		ErrorHandler:   p.handleError,
-		ErrorLog:       cfg.Log,
-	}
-	return p
+// exchange is one client request and all attempts to forward it.
+type exchange struct {
+	proxy   *Proxy
+	start   time.Time
+	pool    *Pool    // held until it is finished
+	backend *backend // the replica of the last attempt
+	tried   map[*backend]bool
+
+	body        []byte // buffered for a retry
+	streaming   bool   // the body is too long to buffer
+	status      int
+	respondedAt time.Time // time of a protocol upgrade
+	failed      bool      // no replica responded
+	completed   bool      // the response was forwarded completely
+	clientGone  bool      // the client disconnected or sent an invalid request
+	truncated   atomic.Bool
+	probe       bool // a health probe, which is not recorded
+}
+
+type exchangeKey struct{}
+
+func exchangeOf(ctx context.Context) *exchange {
+	return ctx.Value(exchangeKey{}).(*exchange)
 }
 
 // Switch directs all new requests to the pool (nil: 503) and returns the previous
@@ -74,52 +70,6 @@ func (p *Proxy) Switch(to *Pool) (from *Pool) {
 	close(p.changed)
 	p.changed = make(chan struct{})
 	return from
-}
-
-// ServeHTTP forwards the request.
-func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{proxy: p, tried: map[*backend]bool{}, probe: r.Header.Get(port.ProbeHeader) != ""}
-	defer x.finish(r.Context())
-	if err := x.bufferBody(r, p.cfg.MaxRetryBody); err != nil {
-		x.clientGone = true
-		http.Error(w, "slipway: read the request: "+err.Error(), http.StatusBadRequest)
-		return
-	}
-	x.start = p.cfg.Now() // a slow upload does not count as latency
-	p.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
-	x.completed = true
-}
-
-func rewrite(r *httputil.ProxyRequest) {
-	r.Out.URL.Scheme = "http"
-	r.Out.URL.Host = "replica" // set by the balancer
-	r.Out.Host = r.In.Host
-	r.Out.Header.Del(port.ProbeHeader)
-	r.SetXForwarded()
-}
-
-func modifyResponse(resp *http.Response) error {
-	exchangeOf(resp.Request.Context()).onResponse(resp)
-	return nil
-}
-
-// handleError responds to a request that no replica responded to.
-func (p *Proxy) handleError(w http.ResponseWriter, r *http.Request, err error) {
-	x := exchangeOf(r.Context())
-	x.failed = true
-	if r.Context().Err() != nil {
-		return // the client is gone
-	}
-	status, release := http.StatusBadGateway, delivery.ReleaseID("")
-	if x.pool != nil {
-		release = x.pool.release
-	}
-	if isNoReplicaError(err) {
-		status = http.StatusServiceUnavailable
-		w.Header().Set("Retry-After", "1")
-	}
-	p.cfg.Log.Printf("%s %s: release %q: %v", r.Method, r.URL.Path, release, err)
-	http.Error(w, fmt.Sprintf("slipway: release %q: %v", release, err), status)
 }
 
 // attach makes the exchange hold the current pool instead of its previous one.

@@ -12,31 +12,6 @@ import (
 	"time"
 )
 
-// exchange is one client request and all attempts to forward it.
-type exchange struct {
-	proxy   *Proxy
-	start   time.Time
-	pool    *Pool    // held until it is finished
-	backend *backend // the replica of the last attempt
-	tried   map[*backend]bool
-
-	body        []byte // buffered for a retry
-	streaming   bool   // the body is too long to buffer
-	status      int
-	respondedAt time.Time // time of a protocol upgrade
-	failed      bool      // no replica responded
-	completed   bool      // the response was forwarded completely
-	clientGone  bool      // the client disconnected or sent an invalid request
-	truncated   atomic.Bool
-	probe       bool // a health probe, which is not recorded
-}
-
-type exchangeKey struct{}
-
-func exchangeOf(ctx context.Context) *exchange {
-	return ctx.Value(exchangeKey{}).(*exchange)
-}
-
 // bufferBody buffers a body up to the limit for retries. A longer one is
 // streamed.
 func (x *exchange) bufferBody(r *http.Request, limit int64) error {
