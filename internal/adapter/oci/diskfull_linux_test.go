@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-func TestDiskFull(t *testing.T) {
+func TestRegistry_DiskFull(t *testing.T) {
 	disk := porttest.SmallDisk(t, "4m")
 	big, small := t.TempDir(), t.TempDir()
 	bigImage := delivery.Image{Repository: "a/b", Digest: bigLayout(t, big, 8<<20).Digest}
@@ -33,12 +33,12 @@ func TestDiskFull(t *testing.T) {
 	_, err = r.Push(t.Context(), big, bigImage, "v1", nil)
 	wantFull("push", err)
 	if !strings.Contains(fmt.Sprint(err), "the image needs 8.0 MB") {
-		t.Errorf("it does not say how much: %v", err)
+		t.Errorf("error = %v, want one with the size of the image", err)
 	}
 	_, err = r.Store(t.Context(), "m", big, nil)
 	wantFull("store", err)
 	if has, err := r.Has(t.Context(), bigImage); err != nil || has {
-		t.Errorf("Has = %v, %v", has, err)
+		t.Errorf("Has = %v, %v, want false", has, err)
 	}
 	elsewhere := registryIn(openEmbedded(t))
 	if _, err := elsewhere.Push(t.Context(), big, bigImage, "v1", nil); err != nil {
@@ -58,8 +58,8 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// TestDiskFullUnderway fills the disk after the push has looked at it.
-func TestDiskFullUnderway(t *testing.T) {
+// TestPush_DiskFillsDuringUpload fills the disk after the push has looked at it.
+func TestPush_DiskFillsDuringUpload(t *testing.T) {
 	disk := porttest.SmallDisk(t, "12m")
 	dir := t.TempDir()
 	img := delivery.Image{Repository: "a/b", Digest: bigLayout(t, dir, 8<<20).Digest}

@@ -21,7 +21,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-func TestOpenIsCheap(t *testing.T) {
+func TestOpen_IsFast(t *testing.T) {
 	best := time.Hour
 	for range 5 {
 		start := time.Now()
@@ -35,13 +35,13 @@ func TestOpenIsCheap(t *testing.T) {
 		}
 	}
 	if best > 10*time.Millisecond {
-		t.Errorf("opening takes %v", best)
+		t.Errorf("Open took %v, want at most 10 ms", best)
 	}
 }
 
-// TestTwoProcesses pushes images that share a layer from several processes at
+// TestPush_SeveralProcesses pushes images that share a layer from several processes at
 // once into one folder.
-func TestTwoProcesses(t *testing.T) {
+func TestPush_SeveralProcesses(t *testing.T) {
 	registry := t.TempDir()
 	shared := []porttest.LayerEntry{{Name: "base", Body: strings.Repeat("base", 1<<18)}}
 	type push struct {
@@ -77,8 +77,8 @@ func TestTwoProcesses(t *testing.T) {
 	}
 }
 
-// TestMemory pushes and unpacks 300 MB that can't be compressed.
-func TestMemory(t *testing.T) {
+// TestRegistry_BoundedMemory pushes and unpacks 300 MB that can't be compressed.
+func TestRegistry_BoundedMemory(t *testing.T) {
 	const size = 300 << 20
 	dir := t.TempDir()
 	built := bigLayout(t, dir, size)
@@ -119,7 +119,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-func TestBlobsAreHealed(t *testing.T) {
+func TestPush_RepairsBlobs(t *testing.T) {
 	registry := t.TempDir()
 	e, err := embedded.Open(registry)
 	if err != nil {
@@ -146,18 +146,18 @@ func TestBlobsAreHealed(t *testing.T) {
 				t.Fatal(err)
 			}
 			if has, err := registryIn(e).Has(t.Context(), img); has {
-				t.Errorf("Has = %v, %v without %s", has, err, blob)
+				t.Errorf("Has without %s = %v, %v, want false", blob, has, err)
 			}
 			push()
 			if has, err := registryIn(e).Has(t.Context(), img); err != nil || !has {
-				t.Errorf("Has = %v, %v after the second push", has, err)
+				t.Errorf("Has after the second push = %v, %v, want true", has, err)
 			}
 		}
 	}
 }
 
-// TestRot changes stored bytes without changing their number.
-func TestRot(t *testing.T) {
+// TestRegistry_CorruptBlob changes stored bytes without changing their number.
+func TestRegistry_CorruptBlob(t *testing.T) {
 	registry := t.TempDir()
 	e, err := embedded.Open(registry)
 	if err != nil {
@@ -203,7 +203,7 @@ func TestRot(t *testing.T) {
 	}
 }
 
-func TestAbandonedUploads(t *testing.T) {
+func TestPush_RemovesAbandonedUploads(t *testing.T) {
 	registry := t.TempDir()
 	uploads := filepath.Join(registry, "docker/registry/v2/repositories/a/b/_uploads")
 	for name, age := range map[string]time.Duration{"old": 2 * time.Hour, "young": time.Minute} {
@@ -224,11 +224,11 @@ func TestAbandonedUploads(t *testing.T) {
 	}
 	left, err := os.ReadDir(uploads)
 	if err != nil || len(left) != 1 || left[0].Name() != "young" {
-		t.Errorf("left: %v, %v; want only the one that may be under way", left, err)
+		t.Errorf("uploads = %v, %v, want only the young one", left, err)
 	}
 }
 
-func TestListen(t *testing.T) {
+func TestListen_ServesImages(t *testing.T) {
 	e := openEmbedded(t)
 	for _, addr := range []string{"0.0.0.0:0", ":0", "192.0.2.1:5000", "example.com:80", "nonsense"} {
 		if l, err := e.Listen(addr); !fault.Is(err, fault.Invalid) {
@@ -247,7 +247,7 @@ func TestListen(t *testing.T) {
 	}
 	outside := oci.New(oci.Config{Address: l.Addr()})
 	if has, err := outside.Has(t.Context(), delivery.Image{Repository: l.Addr() + "/a/b", Digest: img.Digest}); err != nil || !has {
-		t.Errorf("over the port: Has = %v, %v", has, err)
+		t.Errorf("Has through the port = %v, %v, want true", has, err)
 	}
 	if got, want := outside.Reference(img), l.Addr()+"/a/b@"+string(img.Digest); got != want {
 		t.Errorf("Reference = %s, want %s", got, want)
@@ -260,11 +260,11 @@ func TestListen(t *testing.T) {
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusForbidden {
-		t.Errorf("a foreign name for this host got %s", resp.Status)
+		t.Errorf("status for a foreign host name = %s, want 403", resp.Status)
 	}
 }
 
-func TestNoEmbeddedRegistry(t *testing.T) {
+func TestHas_WithoutEmbeddedRegistry(t *testing.T) {
 	_, err := oci.New(oci.Config{}).Has(t.Context(), delivery.Image{Repository: "a/b", Digest: delivery.Digest("sha256:" + strings.Repeat("0", 64))})
 	if !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
 		t.Errorf("Has = %v, want invalid, with a hint", err)

@@ -16,8 +16,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// TestPackRot changes or removes stored bytes before they are packed.
-func TestPackRot(t *testing.T) {
+// TestPack_CorruptBlob changes or removes stored bytes before they are packed.
+func TestPack_CorruptBlob(t *testing.T) {
 	content := strings.Repeat("w", 99999)
 	cases := map[string]func(blob string) error{
 		"changed": func(blob string) error { return os.WriteFile(blob, []byte("W"+content[1:]), 0o644) },
@@ -58,8 +58,8 @@ func TestPackRot(t *testing.T) {
 	}
 }
 
-// TestPackMemory packs a model that is bigger than what may be in memory.
-func TestPackMemory(t *testing.T) {
+// TestPack_BoundedMemory packs a model that is bigger than what may be in memory.
+func TestPack_BoundedMemory(t *testing.T) {
 	const size = 200 << 20
 	built := bigLayout(t, t.TempDir(), size)
 	dir := t.TempDir()
@@ -105,8 +105,8 @@ func TestPackMemory(t *testing.T) {
 	}
 }
 
-// TestPackTrouble is a registry that refuses, and then does not.
-func TestPackTrouble(t *testing.T) {
+// TestPack_RegistryErrors is a registry that refuses, and then does not.
+func TestPack_RegistryErrors(t *testing.T) {
 	for status, want := range map[int]fault.Kind{403: fault.Denied, 503: fault.Unavailable, 507: fault.Exhausted} {
 		o := startOrdinary(t)
 		login(t, o.host, "s3cret")
@@ -130,7 +130,7 @@ func TestPackTrouble(t *testing.T) {
 			t.Fatal(err)
 		}
 		if has, err := r.Has(t.Context(), img); err != nil || !has {
-			t.Errorf("Has = %v, %v", has, err)
+			t.Errorf("Has = %v, %v, want true", has, err)
 		}
 	}
 }

@@ -66,14 +66,14 @@ func another(t *testing.T) string {
 	return strings.TrimPrefix(srv.URL, "http://")
 }
 
-func TestEmbeddedModelImages(t *testing.T) {
+func TestModelImages_EmbeddedRegistry(t *testing.T) {
 	built := program(t)
 	porttest.TestModelImagePacker(t, func(t *testing.T) (porttest.ModelImageFixture, string) {
 		return packer(openEmbedded(t), built), "mlops/retail-api"
 	})
 }
 
-func TestRemoteModelImages(t *testing.T) {
+func TestModelImages_RemoteRegistry(t *testing.T) {
 	built := program(t)
 	porttest.TestModelImagePacker(t, func(t *testing.T) (porttest.ModelImageFixture, string) {
 		return packer(openEmbedded(t), built), another(t) + "/mlops/retail-api"
@@ -102,8 +102,8 @@ func reference(t *testing.T, s string) name.Reference {
 	return ref
 }
 
-// TestPackedIndex looks at what lies in the other registry.
-func TestPackedIndex(t *testing.T) {
+// TestPack_Index looks at what lies in the other registry.
+func TestPack_Index(t *testing.T) {
 	r := packer(openEmbedded(t), twoArchs())
 	m := model(t, r, `{"coef":1}`)
 	repository := another(t) + "/mlops/api"
@@ -117,7 +117,7 @@ func TestPackedIndex(t *testing.T) {
 	}
 	im, err := index.IndexManifest()
 	if err != nil || im.MediaType != types.OCIImageIndex || len(im.Manifests) != 2 {
-		t.Fatalf("index = %+v, %v", im, err)
+		t.Fatalf("index = %+v, %v, want an OCI index of 2 manifests", im, err)
 	}
 	want := map[string]string{"dev.slipway.model": "team/price-models:12", "dev.slipway.model.digest": string(m.Digest)}
 	var shared []v1.Hash
@@ -129,7 +129,7 @@ func TestPackedIndex(t *testing.T) {
 		}
 		cf, err := child.ConfigFile()
 		if err != nil || cf.Architecture != arch || cf.OS != "linux" || d.Platform == nil || d.Platform.Architecture != arch || !cf.Created.Equal(time.Unix(0, 0)) {
-			t.Errorf("%s: %+v, %v, platform %v", arch, cf, err, d.Platform)
+			t.Errorf("%s: configuration = %+v, %v with platform %v, want linux/%s created at the epoch", arch, cf, err, d.Platform, arch)
 		}
 		cm, err := child.Manifest()
 		if err != nil || len(cm.Layers) != 3 {
@@ -145,16 +145,16 @@ func TestPackedIndex(t *testing.T) {
 		}
 	}
 	if shared[0] != shared[2] || shared[1] != shared[3] {
-		t.Errorf("the architectures share nothing: %v", shared)
+		t.Errorf("layers of both architectures = %v, want the same two twice", shared)
 	}
 	tags, err := remote.List(reference(t, img.String()).Context())
 	if err != nil || len(tags) != 1 || !strings.HasPrefix(tags[0], "model-team-price-models-v12-"+m.Digest.Short()+"-") {
-		t.Errorf("tags = %v, %v", tags, err)
+		t.Errorf("tags = %v, %v, want one with the model's version and digest", tags, err)
 	}
 }
 
-// TestPackIsStable holds the digest itself: the same on every machine, for ever.
-func TestPackIsStable(t *testing.T) {
+// TestPack_StableDigest holds the digest itself: the same on every machine, for ever.
+func TestPack_StableDigest(t *testing.T) {
 	r := packer(openEmbedded(t), twoArchs())
 	img, err := r.Pack(t.Context(), model(t, r, "{}"), "a/b")
 	if err != nil {
@@ -166,8 +166,8 @@ func TestPackIsStable(t *testing.T) {
 	}
 }
 
-// TestPackedOnce counts what a second Pack sends and reads.
-func TestPackedOnce(t *testing.T) {
+// TestPack_SendsOnce counts what a second Pack sends and reads.
+func TestPack_SendsOnce(t *testing.T) {
 	o := startOrdinary(t)
 	login(t, o.host, "s3cret")
 	e := openEmbedded(t)
@@ -180,22 +180,22 @@ func TestPackedOnce(t *testing.T) {
 	sent := []int{o.count("POST", ""), o.count("PATCH", ""), o.count("PUT", "/manifests/")}
 	looked := o.count("HEAD", "/manifests/model-")
 	if sent[0] == 0 || sent[1] == 0 || sent[2] != 3 {
-		t.Fatalf("the first one sent %v", sent)
+		t.Fatalf("the first Pack sent %v, want uploads, chunks and 3 manifests", sent)
 	}
 	again, err := packer(e, twoArchs()).Pack(t.Context(), m, o.host+"/mlops/api")
 	if err != nil || again != first {
-		t.Errorf("Pack = %v, %v; before %v", again, err, first)
+		t.Errorf("second Pack = %v, %v, want %v", again, err, first)
 	}
 	if now := []int{o.count("POST", ""), o.count("PATCH", ""), o.count("PUT", "/manifests/")}; !slices.Equal(now, sent) {
-		t.Errorf("the second one sent more: %v after %v", now, sent)
+		t.Errorf("requests after the second Pack = %v, want %v", now, sent)
 	}
 	if n := o.count("HEAD", "/manifests/model-") - looked; n != 1 {
-		t.Errorf("the second one looked %d times at the tag, want once", n)
+		t.Errorf("the second Pack requested the tag %d times, want once", n)
 	}
 }
 
-// TestPlantedTag puts another image under the tag: it is not taken for ours.
-func TestPlantedTag(t *testing.T) {
+// TestPack_IgnoresPlantedTag puts another image under the tag: it is not taken for ours.
+func TestPack_IgnoresPlantedTag(t *testing.T) {
 	host := another(t)
 	r := packer(openEmbedded(t), twoArchs())
 	m := model(t, r, "{}")
@@ -205,7 +205,7 @@ func TestPlantedTag(t *testing.T) {
 	}
 	tags, err := remote.List(reference(t, honest.String()).Context())
 	if err != nil || len(tags) != 1 {
-		t.Fatalf("tags = %v, %v", tags, err)
+		t.Fatalf("tags = %v, %v, want one", tags, err)
 	}
 	planted, err := random.Image(100, 1)
 	if err != nil {
@@ -225,15 +225,15 @@ func TestPlantedTag(t *testing.T) {
 	}
 }
 
-func TestPackWithoutPrograms(t *testing.T) {
+func TestPack_WithoutPrograms(t *testing.T) {
 	r := packer(openEmbedded(t), func() (map[string][]byte, error) { return nil, fault.New(fault.Unavailable, "no programs") })
 	if _, err := r.Pack(t.Context(), model(t, r, "{}"), "a/b"); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("Pack = %v, want unavailable", err)
 	}
 }
 
-// TestNoteIsData holds the note's form: a later Slipway has to understand it.
-func TestNoteIsData(t *testing.T) {
+// TestPack_RecordFormat holds the note's form: a later Slipway has to understand it.
+func TestPack_RecordFormat(t *testing.T) {
 	e := openEmbedded(t)
 	r := packer(e, twoArchs())
 	m := model(t, r, "{}")
@@ -249,7 +249,7 @@ func TestNoteIsData(t *testing.T) {
 	repo := reference(t, l.Addr()+"/models/team/price-models:x").Context()
 	tags, err := remote.List(repo)
 	if err != nil || len(tags) != 1 {
-		t.Fatalf("tags = %v, %v", tags, err)
+		t.Fatalf("tags = %v, %v, want one", tags, err)
 	}
 	got, err := remote.Get(repo.Tag(tags[0]))
 	if err != nil {
@@ -263,6 +263,6 @@ func TestNoteIsData(t *testing.T) {
 		t.Fatal(err)
 	}
 	if note.ArtifactType != "application/vnd.slipway.model.image.v1" || note.Annotations["dev.slipway.model.image"] != string(img.Digest) || note.Annotations["dev.slipway.model.digest"] != string(m.Digest) {
-		t.Errorf("the note is %+v", note)
+		t.Errorf("note = %+v, want one for image %s of model %s", note, img.Digest, m.Digest)
 	}
 }

@@ -27,10 +27,10 @@ func registryIn(e *embedded.Registry) *oci.Registry {
 	return oci.New(oci.Config{Embedded: func() (*embedded.Registry, error) { return e, nil }})
 }
 
-func TestEmbeddedImages(t *testing.T) {
+func TestImages_EmbeddedRegistry(t *testing.T) {
 	porttest.TestImageStore(t, func(t *testing.T) (port.ImageStore, string) { return registryIn(openEmbedded(t)), "mlops/retail-api" })
 }
 
-func TestEmbeddedArtifacts(t *testing.T) {
+func TestArtifacts_EmbeddedRegistry(t *testing.T) {
 	porttest.TestArtifactStore(t, func(t *testing.T) port.ArtifactStore { return registryIn(openEmbedded(t)) })
 }

@@ -35,7 +35,7 @@ func pushed(t *testing.T, r *oci.Registry, repository string) [2]port.Subject {
 	return out
 }
 
-func TestEmbeddedAttestations(t *testing.T) {
+func TestAttestations_EmbeddedRegistry(t *testing.T) {
 	porttest.TestAttestationStore(t, func(t *testing.T) (port.AttestationStore, [2]port.Subject) {
 		r := registryIn(openEmbedded(t))
 		subjects := pushed(t, r, "mlops/retail-api")
@@ -52,8 +52,8 @@ func TestEmbeddedAttestations(t *testing.T) {
 	})
 }
 
-// TestOrdinaryAttestations goes through a registry that knows referrers.
-func TestOrdinaryAttestations(t *testing.T) {
+// TestAttestations_RemoteRegistry uses a registry with the referrers API.
+func TestAttestations_RemoteRegistry(t *testing.T) {
 	porttest.TestAttestationStore(t, func(t *testing.T) (port.AttestationStore, [2]port.Subject) {
 		o := startOrdinary(t)
 		login(t, o.host, "s3cret")
@@ -62,9 +62,9 @@ func TestOrdinaryAttestations(t *testing.T) {
 	})
 }
 
-// TestTagScheme goes through a registry that answers 404 for referrers, as many
-// do: the list is then a tag, and one writer after the other finds its entry.
-func TestTagScheme(t *testing.T) {
+// TestAttestations_ReferrersTag uses a registry without the referrers API, as many
+// are: the list is then a tag, to which each writer in turn adds its entry.
+func TestAttestations_ReferrersTag(t *testing.T) {
 	o := startOrdinary(t)
 	o.trouble = func(r *http.Request) int {
 		if strings.Contains(r.URL.Path, "/referrers/") {
@@ -82,18 +82,18 @@ func TestTagScheme(t *testing.T) {
 	}
 	all, err := r.Attachments(t.Context(), s)
 	if err != nil || len(all) != 2 {
-		t.Fatalf("%v, %v", all, err)
+		t.Fatalf("Attachments = %v, %v, want 2", all, err)
 	}
 	for _, a := range all {
 		if got, err := r.Bundle(t.Context(), s, a); err != nil || len(got) != 3 {
-			t.Errorf("%q, %v", got, err)
+			t.Errorf("Bundle = %q, %v, want 3 bytes", got, err)
 		}
 	}
 }
 
-// TestTagsStayReadable: beside the user's tags there is nothing, whatever is
-// attached, and a deleted referrer is listed no more.
-func TestTagsStayReadable(t *testing.T) {
+// TestAttach_AddsNoTag: attachments add no tags to those of the user, and a
+// deleted one is not listed any more.
+func TestAttach_AddsNoTag(t *testing.T) {
 	e := openEmbedded(t)
 	r := registryIn(e)
 	s := pushed(t, r, "api")[0]
@@ -112,18 +112,18 @@ func TestTagsStayReadable(t *testing.T) {
 	}
 	tags, err := remote.List(repo)
 	if err != nil || !slices.Equal(tags, []string{"v1", "v2"}) {
-		t.Errorf("tags %q, %v", tags, err)
+		t.Errorf("tags = %q, %v, want v1 and v2 only", tags, err)
 	}
 	if err := remote.Delete(repo.Digest(string(a.Digest))); err != nil {
 		t.Fatal(err)
 	}
 	if all, err := r.Attachments(t.Context(), s); err != nil || len(all) != 0 {
-		t.Errorf("after it was deleted: %v, %v", all, err)
+		t.Errorf("Attachments after the deletion = %v, %v, want none", all, err)
 	}
 }
 
-// TestSwappedSubject puts another manifest under the image's digest.
-func TestSwappedSubject(t *testing.T) {
+// TestAttachments_SwappedSubject puts another manifest under the image's digest.
+func TestAttachments_SwappedSubject(t *testing.T) {
 	e, dir := embeddedIn(t)
 	r := registryIn(e)
 	s := pushed(t, r, "api")
@@ -138,7 +138,7 @@ func TestSwappedSubject(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := r.Attachments(t.Context(), s[0]); !fault.Is(err, fault.Corrupt) {
-		t.Errorf("%v, want corrupt", err)
+		t.Errorf("Attachments of a swapped subject = %v, want an error of kind %s", err, fault.Corrupt)
 	}
 }
 
@@ -153,27 +153,29 @@ func embeddedIn(t *testing.T) (*embedded.Registry, string) {
 	return e, dir
 }
 
-// TestRegistryInTrouble: a list that could not be asked is not an empty one.
-func TestRegistryInTrouble(t *testing.T) {
+// TestAttachments_RegistryErrors: a list that cannot be read is not an empty one.
+func TestAttachments_RegistryErrors(t *testing.T) {
 	for status, want := range map[int]fault.Kind{500: fault.Unavailable, 503: fault.Unavailable, 403: fault.Denied} {
-		o := startOrdinary(t)
-		login(t, o.host, "s3cret")
-		r := oci.New(oci.Config{RetryDelay: time.Millisecond})
-		s := pushed(t, r, o.host+"/api")[0]
-		o.trouble = func(r *http.Request) int {
-			if strings.Contains(r.URL.Path, "/referrers/") {
-				return status
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			o := startOrdinary(t)
+			login(t, o.host, "s3cret")
+			r := oci.New(oci.Config{RetryDelay: time.Millisecond})
+			s := pushed(t, r, o.host+"/api")[0]
+			o.trouble = func(r *http.Request) int {
+				if strings.Contains(r.URL.Path, "/referrers/") {
+					return status
+				}
+				return 0
 			}
-			return 0
-		}
-		if all, err := r.Attachments(t.Context(), s); !fault.Is(err, want) {
-			t.Errorf("%d: %v, %v, want %s", status, all, err, want)
-		}
+			if all, err := r.Attachments(t.Context(), s); !fault.Is(err, want) {
+				t.Errorf("Attachments = %v, %v, want an error of kind %s", all, err, want)
+			}
+		})
 	}
 }
 
-// TestDamagedList: an entry that was tampered with makes the answer an error.
-func TestDamagedList(t *testing.T) {
+// TestAttachments_CorruptEntry: an entry that was tampered with is an error.
+func TestAttachments_CorruptEntry(t *testing.T) {
 	e, dir := embeddedIn(t)
 	r := registryIn(e)
 	s := pushed(t, r, "api")[0]
@@ -191,6 +193,6 @@ func TestDamagedList(t *testing.T) {
 		t.Fatal(err)
 	}
 	if all, err := r.Attachments(t.Context(), s); err == nil {
-		t.Errorf("a damaged list gives %v", all)
+		t.Errorf("Attachments with a corrupt entry = %v, want an error", all)
 	}
 }

@@ -90,7 +90,7 @@ func login(t *testing.T, host, password string) {
 	t.Setenv("DOCKER_CONFIG", dir)
 }
 
-func TestOrdinaryRegistry(t *testing.T) {
+func TestImages_RemoteRegistry(t *testing.T) {
 	porttest.TestImageStore(t, func(t *testing.T) (port.ImageStore, string) {
 		o := startOrdinary(t)
 		login(t, o.host, "s3cret")
@@ -98,7 +98,7 @@ func TestOrdinaryRegistry(t *testing.T) {
 	})
 }
 
-func TestWrongPassword(t *testing.T) {
+func TestPush_WrongPassword(t *testing.T) {
 	o := startOrdinary(t)
 	built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a"}})
 	img := delivery.Image{Repository: o.host + "/a/b", Digest: built.Digest}
@@ -109,12 +109,12 @@ func TestWrongPassword(t *testing.T) {
 			t.Errorf("Push = %v (%s), want denied with how to log in", err, fault.HintOf(err))
 		}
 		if password != "" && strings.Contains(err.Error(), password) {
-			t.Errorf("the password is in %v", err)
+			t.Errorf("error %q contains the password", err)
 		}
 	}
 }
 
-func TestUnreachable(t *testing.T) {
+func TestHas_UnreachableRegistry(t *testing.T) {
 	srv := httptest.NewServer(http.NotFoundHandler())
 	host := strings.TrimPrefix(srv.URL, "http://")
 	srv.Close()
@@ -125,7 +125,7 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-func TestNoCleartextAbroad(t *testing.T) {
+func TestHas_RefusesCleartext(t *testing.T) {
 	r := oci.New(oci.Config{RetryDelay: time.Millisecond, Transport: refuseTLS{t}})
 	_, err := r.Has(t.Context(), delivery.Image{Repository: "192.168.7.7:5000/a/b", Digest: delivery.Digest("sha256:" + strings.Repeat("0", 64))})
 	if err == nil {
@@ -133,17 +133,17 @@ func TestNoCleartextAbroad(t *testing.T) {
 	}
 }
 
-// refuseTLS is a network in which nobody speaks TLS.
+// refuseTLS is a network without TLS.
 type refuseTLS struct{ t *testing.T }
 
 func (r refuseTLS) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme == "http" {
-		r.t.Errorf("it sent %s in the clear", req.URL)
+		r.t.Errorf("%s was sent without encryption", req.URL)
 	}
 	return nil, fault.New(fault.Unavailable, "no TLS here")
 }
 
-func TestOnlyMissingLayersTravel(t *testing.T) {
+func TestPush_SendsMissingLayersOnly(t *testing.T) {
 	o := startOrdinary(t)
 	login(t, o.host, "s3cret")
 	r := oci.New(oci.Config{RetryDelay: time.Millisecond})
@@ -160,52 +160,56 @@ func TestOnlyMissingLayersTravel(t *testing.T) {
 	}
 }
 
-func TestTransientTrouble(t *testing.T) {
+func TestPush_RetriesTransientErrors(t *testing.T) {
 	for _, status := range []int{http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusBadGateway} {
-		o := startOrdinary(t)
-		login(t, o.host, "s3cret")
-		failed := 0
-		o.trouble = func(r *http.Request) int {
-			if r.Method == http.MethodPatch && failed == 0 {
-				failed++
-				return status
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			o := startOrdinary(t)
+			login(t, o.host, "s3cret")
+			failed := 0
+			o.trouble = func(r *http.Request) int {
+				if r.Method == http.MethodPatch && failed == 0 {
+					failed++
+					return status
+				}
+				return 0
 			}
-			return 0
-		}
-		r := oci.New(oci.Config{RetryDelay: time.Millisecond})
-		built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a"}})
-		img := delivery.Image{Repository: o.host + "/a/b", Digest: built.Digest}
-		if _, err := r.Push(t.Context(), built.Layout, img, "v1", nil); err != nil || failed != 1 {
-			t.Errorf("after one %d: %v (failed %d times)", status, err, failed)
-		}
-		if has, err := r.Has(t.Context(), img); err != nil || !has {
-			t.Errorf("Has = %v, %v", has, err)
-		}
+			r := oci.New(oci.Config{RetryDelay: time.Millisecond})
+			built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a"}})
+			img := delivery.Image{Repository: o.host + "/a/b", Digest: built.Digest}
+			if _, err := r.Push(t.Context(), built.Layout, img, "v1", nil); err != nil || failed != 1 {
+				t.Errorf("Push after one response with %d = %v after %d failures, want nil after 1", status, err, failed)
+			}
+			if has, err := r.Has(t.Context(), img); err != nil || !has {
+				t.Errorf("Has = %v, %v, want true", has, err)
+			}
+		})
 	}
 }
 
-func TestTroubleThatStays(t *testing.T) {
+func TestPush_PersistentErrors(t *testing.T) {
 	for status, want := range map[int]fault.Kind{500: fault.Unavailable, 503: fault.Unavailable, 403: fault.Denied, 507: fault.Exhausted} {
-		o := startOrdinary(t)
-		login(t, o.host, "s3cret")
-		o.trouble = func(r *http.Request) int {
-			if r.Method == http.MethodPatch {
-				return status
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			o := startOrdinary(t)
+			login(t, o.host, "s3cret")
+			o.trouble = func(r *http.Request) int {
+				if r.Method == http.MethodPatch {
+					return status
+				}
+				return 0
 			}
-			return 0
-		}
-		r := oci.New(oci.Config{RetryDelay: time.Millisecond})
-		built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a"}})
-		_, err := r.Push(t.Context(), built.Layout, delivery.Image{Repository: o.host + "/a/b", Digest: built.Digest}, "v1", nil)
-		if !fault.Is(err, want) || fault.HintOf(err) == "" {
-			t.Errorf("%d: %v (hint %q), want %s with a hint", status, err, fault.HintOf(err), want)
-		}
+			r := oci.New(oci.Config{RetryDelay: time.Millisecond})
+			built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a"}})
+			_, err := r.Push(t.Context(), built.Layout, delivery.Image{Repository: o.host + "/a/b", Digest: built.Digest}, "v1", nil)
+			if !fault.Is(err, want) || fault.HintOf(err) == "" {
+				t.Errorf("Push = %v (hint %q), want an error of kind %s with a hint", err, fault.HintOf(err), want)
+			}
+		})
 	}
 }
 
-// TestProgressWhileAFileTravels stops an upload in the middle until the push has
-// said how far it is.
-func TestProgressWhileAFileTravels(t *testing.T) {
+// TestPush_ReportsProgress stops an upload in the middle until the push has
+// reported progress.
+func TestPush_ReportsProgress(t *testing.T) {
 	l, err := openEmbedded(t).Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -246,6 +250,6 @@ func TestProgressWhileAFileTravels(t *testing.T) {
 		t.Fatal(err)
 	}
 	if last != whole || whole < 32<<20 {
-		t.Errorf("the push ended at %d of %d bytes", last, whole)
+		t.Errorf("progress ended at %d of %d bytes, want all of at least 32 MiB", last, whole)
 	}
 }

@@ -93,8 +93,8 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-// TestCopyReplaces leaves something wrong in the target before.
-func TestCopyReplaces(t *testing.T) {
+// TestCopy_ReplacesFiles leaves something wrong in the target before.
+func TestCopy_ReplacesFiles(t *testing.T) {
 	cases := map[string]func(c Copy) error{
 		"other content": func(c Copy) error {
 			return os.WriteFile(filepath.Join(c.To, "model.json"), []byte(`{"coef":2}`), 0o444)
@@ -126,8 +126,8 @@ func TestCopyReplaces(t *testing.T) {
 	}
 }
 
-// TestCopyRefuses tampers with what is in the image.
-func TestCopyRefuses(t *testing.T) {
+// TestCopy_RejectsTampering tampers with what is in the image.
+func TestCopy_RejectsTampering(t *testing.T) {
 	file := func(c Copy, title string) string { return filepath.Join(c.From, FilesFolder, title) }
 	cases := map[string]struct {
 		tamper func(c *Copy) error
@@ -172,7 +172,7 @@ func TestCopyRefuses(t *testing.T) {
 	}
 }
 
-func TestPartialNameIsFree(t *testing.T) {
+func TestCopy_PartialNameIsFree(t *testing.T) {
 	name := partialName("pod-1", nil)
 	if name == partialName("pod-2", nil) {
 		t.Error("two pods share a name")

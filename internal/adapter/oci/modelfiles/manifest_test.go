@@ -30,14 +30,14 @@ func written(t testing.TB, layers ...layer) []byte {
 func TestParse(t *testing.T) {
 	files, err := Parse(written(t, entry("w/0.bin", "abc"), entry("a b/ü.txt", ""), entry("w.bin", "x")))
 	if err != nil || len(files) != 3 {
-		t.Fatalf("Parse = %v, %v", files, err)
+		t.Fatalf("Parse = %v, %v, want 3 files", files, err)
 	}
 	if files[2] != (File{"w/0.bin", Digest([]byte("abc")), 3}) || files[0].Title != "a b/ü.txt" {
-		t.Errorf("files = %v", files)
+		t.Errorf("files = %v, want them sorted by title with digest and size", files)
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParse_Invalid(t *testing.T) {
 	minus := entry("a", "x")
 	minus.Size = -1
 	upper := entry("a", "x")
@@ -46,7 +46,7 @@ func TestParseRefuses(t *testing.T) {
 	other.Digest = "sha512:" + upper.Digest[7:]
 	cases := map[string]struct {
 		raw  []byte
-		said string
+		want string
 	}{
 		"empty":             {nil, "corrupt"},
 		"no JSON":           {[]byte("{"), "corrupt"},
@@ -70,10 +70,12 @@ func TestParseRefuses(t *testing.T) {
 		"other algorithm":   {written(t, other), `"a"`},
 	}
 	for name, c := range cases {
-		files, err := Parse(c.raw)
-		if err == nil || files != nil || !strings.Contains(err.Error(), c.said) {
-			t.Errorf("%s: %v, %v; want nothing and %q", name, files, err, c.said)
-		}
+		t.Run(name, func(t *testing.T) {
+			files, err := Parse(c.raw)
+			if err == nil || files != nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Parse = %v, %v, want an error with %q", files, err, c.want)
+			}
+		})
 	}
 }
 
@@ -97,7 +99,7 @@ func FuzzManifest(f *testing.F) {
 		files, err := Parse(raw)
 		if err != nil {
 			if files != nil {
-				t.Errorf("files with an error: %v", files)
+				t.Errorf("Parse = %v with an error, want no files", files)
 			}
 			return
 		}
@@ -105,15 +107,15 @@ func FuzzManifest(f *testing.F) {
 		for _, file := range files {
 			at := filepath.Join("/model", filepath.FromSlash(file.Title))
 			if !strings.HasPrefix(at, "/model/") || at != "/model/"+file.Title || seen[at] {
-				t.Errorf("%q is at %s", file.Title, at)
+				t.Errorf("file %q is at %s, want a unique path below /model", file.Title, at)
 			}
 			seen[at] = true
 			if file.Size < 0 || !ValidDigest(file.Digest) || strings.ContainsAny(file.Title, "\x00\n\\") {
-				t.Errorf("%+v", file)
+				t.Errorf("file = %+v, want a valid size, digest and title", file)
 			}
 		}
 		if len(files) == 0 {
-			t.Error("a model without files")
+			t.Error("Parse returned no files and no error")
 		}
 	})
 }
