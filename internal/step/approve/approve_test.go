@@ -17,64 +17,64 @@ import (
 
 const run = delivery.RunID("20260102-030405-abcd")
 
-type word struct {
+type testDecision struct {
 	by, why string
 	yes     bool
 }
 
 func TestRun(t *testing.T) {
-	yes := func(names ...string) (words []word) {
+	yes := func(names ...string) (all []testDecision) {
 		for _, n := range names {
-			words = append(words, word{by: n, yes: true})
+			all = append(all, testDecision{by: n, yes: true})
 		}
-		return words
+		return all
 	}
 	pending := delivery.PendingApproval
 	cases := []struct {
-		name    string
-		with    step.ApproveParams
-		status  delivery.ModelStatus
-		words   []word
-		outcome delivery.Outcome
-		says    string
-		hint    string
-		by      string
+		name      string
+		with      step.ApproveParams
+		status    delivery.ModelStatus
+		decisions []testDecision
+		outcome   delivery.Outcome
+		summary   string // part of it
+		hint      string
+		by        string
 	}{
-		{name: "nobody has to", outcome: delivery.OutcomeSucceeded, says: "no approval required"},
-		{name: "by itself", with: step.ApproveParams{Model: true, Auto: true}, status: pending, outcome: delivery.OutcomeSucceeded, says: "approved by auto: gates passed"},
-		{name: "manual", with: step.ApproveParams{Model: true}, status: pending, outcome: delivery.OutcomeWaiting, says: "model m:1 is pending", hint: "slipway approve m:1"},
-		{name: "approved", with: step.ApproveParams{Model: true}, status: delivery.Approved, outcome: delivery.OutcomeSucceeded, says: "approved by dan: fine"},
-		{name: "rejected", with: step.ApproveParams{Model: true}, status: delivery.Rejected, outcome: delivery.OutcomeFailed, says: "rejected by dan: fine"},
-		{name: "rejected is not overruled", with: step.ApproveParams{Model: true, Auto: true}, status: delivery.Rejected, outcome: delivery.OutcomeFailed, says: "rejected by dan"},
-		{name: "nobody spoke", with: step.ApproveParams{DeployApprovals: 1}, outcome: delivery.OutcomeWaiting, says: "0 of 1", hint: "slipway approve " + string(run)},
-		{name: "one is enough, the starter too", with: step.ApproveParams{DeployApprovals: 1}, words: yes("bob"), outcome: delivery.OutcomeSucceeded, by: "bob"},
-		{name: "two others", with: step.ApproveParams{DeployApprovals: 2}, words: yes("ann", "cy"), outcome: delivery.OutcomeSucceeded, by: "ann,cy"},
-		{name: "the starter is no other", with: step.ApproveParams{DeployApprovals: 2}, words: yes("bob", "ann"), outcome: delivery.OutcomeWaiting, says: "1 of 2 approvals for prod, not counting bob", hint: "slipway approve"},
-		{name: "a no", with: step.ApproveParams{DeployApprovals: 1}, words: []word{{"ann", "", true}, {"cy", "friday", false}}, outcome: delivery.OutcomeFailed, says: "cy rejected the deployment: friday"},
-		{name: "the starter's no", with: step.ApproveParams{DeployApprovals: 2}, words: append(yes("ann", "cy"), word{"bob", "", false}), outcome: delivery.OutcomeFailed, says: "bob rejected the deployment"},
-		{name: "both wait", with: step.ApproveParams{Model: true, DeployApprovals: 1}, status: pending, outcome: delivery.OutcomeWaiting, says: "0 of 1", hint: "slipway approve m:1; slipway approve " + string(run)},
-		{name: "a no wins over waiting", with: step.ApproveParams{Model: true, DeployApprovals: 1}, status: pending, words: []word{{"ann", "", false}}, outcome: delivery.OutcomeFailed, says: "ann rejected the deployment"},
-		{name: "waiting wins over yes", with: step.ApproveParams{Model: true, DeployApprovals: 1}, status: pending, words: yes("ann"), outcome: delivery.OutcomeWaiting, hint: "slipway approve m:1"},
+		{name: "no approval required", outcome: delivery.OutcomeSucceeded, summary: "no approval required"},
+		{name: "by itself", with: step.ApproveParams{Model: true, Auto: true}, status: pending, outcome: delivery.OutcomeSucceeded, summary: "approved by auto: gates passed"},
+		{name: "manual", with: step.ApproveParams{Model: true}, status: pending, outcome: delivery.OutcomeWaiting, summary: "model m:1 is pending", hint: "slipway approve m:1"},
+		{name: "approved", with: step.ApproveParams{Model: true}, status: delivery.Approved, outcome: delivery.OutcomeSucceeded, summary: "approved by dan: fine"},
+		{name: "rejected", with: step.ApproveParams{Model: true}, status: delivery.Rejected, outcome: delivery.OutcomeFailed, summary: "rejected by dan: fine"},
+		{name: "rejected is not overruled", with: step.ApproveParams{Model: true, Auto: true}, status: delivery.Rejected, outcome: delivery.OutcomeFailed, summary: "rejected by dan"},
+		{name: "no decision yet", with: step.ApproveParams{DeployApprovals: 1}, outcome: delivery.OutcomeWaiting, summary: "0 of 1", hint: "slipway approve " + string(run)},
+		{name: "one is enough, the starter too", with: step.ApproveParams{DeployApprovals: 1}, decisions: yes("bob"), outcome: delivery.OutcomeSucceeded, by: "bob"},
+		{name: "two others", with: step.ApproveParams{DeployApprovals: 2}, decisions: yes("ann", "cy"), outcome: delivery.OutcomeSucceeded, by: "ann,cy"},
+		{name: "the starter is no other", with: step.ApproveParams{DeployApprovals: 2}, decisions: yes("bob", "ann"), outcome: delivery.OutcomeWaiting, summary: "1 of 2 approvals for prod, not counting bob", hint: "slipway approve"},
+		{name: "a no", with: step.ApproveParams{DeployApprovals: 1}, decisions: []testDecision{{"ann", "", true}, {"cy", "friday", false}}, outcome: delivery.OutcomeFailed, summary: "cy rejected the deployment: friday"},
+		{name: "the starter's no", with: step.ApproveParams{DeployApprovals: 2}, decisions: append(yes("ann", "cy"), testDecision{"bob", "", false}), outcome: delivery.OutcomeFailed, summary: "bob rejected the deployment"},
+		{name: "both wait", with: step.ApproveParams{Model: true, DeployApprovals: 1}, status: pending, outcome: delivery.OutcomeWaiting, summary: "0 of 1", hint: "slipway approve m:1; slipway approve " + string(run)},
+		{name: "a no wins over waiting", with: step.ApproveParams{Model: true, DeployApprovals: 1}, status: pending, decisions: []testDecision{{"ann", "", false}}, outcome: delivery.OutcomeFailed, summary: "ann rejected the deployment"},
+		{name: "waiting wins over yes", with: step.ApproveParams{Model: true, DeployApprovals: 1}, status: pending, decisions: yes("ann"), outcome: delivery.OutcomeWaiting, hint: "slipway approve m:1"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			ledger, r := scene(t, c.with, c.status)
-			for _, w := range c.words {
+			for _, w := range c.decisions {
 				_ = ledger.Approvals().Record(t.Context(), port.Approval{Run: run, Subject: port.ApproveDeploy, By: w.by, Approved: w.yes, Reason: w.why})
 			}
-			var told []delivery.GateResult
-			r.Emit = func(e event.Event) { told = append(told, *e.GateResult) }
+			var emitted []delivery.GateResult
+			r.Emit = func(e event.Event) { emitted = append(emitted, *e.GateResult) }
 			res, err := Step{Models: ledger.Models(), Approvals: ledger.Approvals()}.Run(t.Context(), r)
-			if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Summary, c.says) || res.Hint != c.hint && !strings.HasPrefix(res.Hint, c.hint+" ") {
-				t.Fatalf("%s %q hint %q, %v", res.Outcome, res.Summary, res.Hint, err)
+			if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Summary, c.summary) || res.Hint != c.hint && !strings.HasPrefix(res.Hint, c.hint+" ") {
+				t.Fatalf("outcome = %s, summary %q, hint %q, error = %v, want %s, %q, %q", res.Outcome, res.Summary, res.Hint, err, c.outcome, c.summary, c.hint)
 			}
-			if (res.Cause == "") != (c.outcome == delivery.OutcomeSucceeded) || len(told) != len(res.GateResults) {
-				t.Errorf("cause %q, told %v", res.Cause, told)
+			if (res.Cause == "") != (c.outcome == delivery.OutcomeSucceeded) || len(emitted) != len(res.GateResults) {
+				t.Errorf("cause = %q, events of %v, want a cause unless it succeeded, and an event for each of %v", res.Cause, emitted, res.GateResults)
 			}
 			var out step.ApproveOutput
 			_ = json.Unmarshal(res.Output, &out)
 			if c.by != "" && strings.Join(out.By, ",") != c.by || c.with.Model != (out.Model != nil) {
-				t.Errorf("%+v", out)
+				t.Errorf("output = %+v, want approved by %q, with a model: %v", out, c.by, c.with.Model)
 			}
 		})
 	}

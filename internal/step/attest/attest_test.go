@@ -130,11 +130,11 @@ func TestRun_SignsModelImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if a, b := attested(t, plain), attested(t, res); a.Provenance != b.Provenance {
-		t.Error("that the model is packed makes another release")
+		t.Errorf("provenance of a packed model = %s, want %s as without packing", b.Provenance, a.Provenance)
 	}
 	all, err := s.store.Attachments(t.Context(), port.Subject{Image: delivery.Image{Repository: image.Repository, Digest: fake.Digest(5)}})
 	if err != nil || len(all) != 1 || all[0].Type != provenance.SignaturePredicate {
-		t.Errorf("beside the packed model: %+v, %v", all, err)
+		t.Errorf("attachments of the packed model = %+v, error = %v, want one signature", all, err)
 	}
 }
 
@@ -149,14 +149,14 @@ func TestRun(t *testing.T) {
 		"image " + provenance.SignaturePredicate: 1, "image " + provenance.SLSAPredicate: 1, "model " + provenance.SignaturePredicate: 1, "model " + provenance.SLSAPredicate: 1,
 	}
 	if got := s.held(t); fmt.Sprint(got) != fmt.Sprint(want) || len(out.Statements) != 4 || !out.Provenance.Valid() {
-		t.Errorf("%v, %+v", got, out)
+		t.Errorf("attached = %v, output = %+v, want %v, 4 statements and a provenance", got, out, want)
 	}
 	o := s.signers.Requests[0]
 	if string(o.Key) != "ann" || string(o.Passphrase) != "hunter2-hunter2" {
-		t.Errorf("signed with %q", o.Key)
+		t.Errorf("signed with key %q, want %q and its passphrase", o.Key, "ann")
 	}
 	if bytes.Contains(res.Output, []byte("hunter2")) || strings.Contains(string(s.ask(t, nil).Spec.Params), "hunter2") {
-		t.Error("the passphrase is in what is kept")
+		t.Error("the output or the parameters contain the passphrase")
 	}
 	for _, st := range out.Statements {
 		b, err := s.store.Bundle(t.Context(), port.Subject{Image: delivery.Image{Digest: st.Subject}}, port.Attachment{Digest: st.Digest})
@@ -243,22 +243,22 @@ func TestRun_AttachesSBOM(t *testing.T) {
 	}
 	sum := delivery.DigestOf(body)
 	if _, err := s.step().Run(t.Context(), s.ask(t, scan(fake.Digest(8), sum))); !fault.Is(err, fault.Corrupt) {
-		t.Errorf("a scan of another image: %v", err)
+		t.Errorf("error of a scan of another image = %v, want kind %s", err, fault.Corrupt)
 	}
 	if _, err := s.step().Run(t.Context(), s.ask(t, scan(image.Digest, fake.Digest(8)))); !fault.Is(err, fault.Corrupt) {
-		t.Errorf("another document: %v", err)
+		t.Errorf("error of another document = %v, want kind %s", err, fault.Corrupt)
 	}
 	if n := len(s.held(t)); n != 0 {
-		t.Errorf("%d were attached", n)
+		t.Errorf("attached = %d kinds, want none", n)
 	}
 	if _, err := s.step().Run(t.Context(), s.ask(t, scan(image.Digest, sum))); err != nil || s.held(t)["image "+provenance.CycloneDXPredicate] != 1 {
-		t.Errorf("%v, %v", err, s.held(t))
+		t.Errorf("error = %v, attached = %v, want one CycloneDX document to the image", err, s.held(t))
 	}
 	ofModel := func(r *step.Request, _ *step.AttestParams) {
 		r.Inputs["register"] = json.RawMessage(strings.TrimSuffix(string(r.Inputs["register"]), "}") + fmt.Sprintf(`,"bills":{"spdx":{"path":%q,"digest":%q}}}`, doc, sum))
 	}
 	if _, err := s.step().Run(t.Context(), s.ask(t, ofModel)); err != nil || s.held(t)["model "+provenance.SPDXPredicate] != 1 {
-		t.Errorf("of the model: %v, %v", err, s.held(t))
+		t.Errorf("error = %v, attached = %v, want one SPDX document to the model", err, s.held(t))
 	}
 }
 
@@ -279,7 +279,7 @@ func TestRun_AttachesModelSBOM(t *testing.T) {
 	}
 	held := s.held(t)
 	if held["model "+provenance.CycloneDXPredicate] != 1 || held["model "+provenance.SPDXPredicate] != 1 || held["image "+provenance.CycloneDXPredicate] != 0 {
-		t.Errorf("%v", held)
+		t.Errorf("attached = %v, want both documents to the model only", held)
 	}
 }
 
@@ -290,10 +290,10 @@ func TestRun_PinnedModelAndNone(t *testing.T) {
 		w.Model = &s.ref
 	}))
 	if err != nil || len(attested(t, res).Statements) != 4 {
-		t.Errorf("pinned: %+v, %v", res, err)
+		t.Errorf("pinned model: result = %+v, error = %v, want 4 statements", res, err)
 	}
 	res, err = s.step().Run(context.Background(), s.ask(t, func(r *step.Request, _ *step.AttestParams) { delete(r.Inputs, "register") }))
 	if err != nil || len(attested(t, res).Statements) != 2 {
-		t.Errorf("none: %+v, %v", res, err)
+		t.Errorf("no model: result = %+v, error = %v, want 2 statements", res, err)
 	}
 }

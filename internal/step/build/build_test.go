@@ -54,14 +54,14 @@ func TestRun_Go(t *testing.T) {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
 	if log.String() != "compiling ./cmd/api\n" {
-		t.Errorf("log %q", log.String())
+		t.Errorf("log = %q, want %q", log.String(), "compiling ./cmd/api\n")
 	}
 	r.Spec.Inputs = ""
 	if got := layoutDir(r); filepath.Base(got) != string(r.Run) {
-		t.Errorf("layout without inputs: %s", got)
+		t.Errorf("layout without inputs = %s, want one named after the run", got)
 	}
 	if f, err := (Step{Builders: map[string]port.Builder{"go": b}}).Fingerprint(t.Context(), r.Spec); f != "fake1" || err != nil {
-		t.Errorf("%q, %v", f, err)
+		t.Errorf("fingerprint = %q, error = %v, want %q", f, err, "fake1")
 	}
 }
 

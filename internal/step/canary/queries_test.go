@@ -74,7 +74,7 @@ func TestRun_Queries(t *testing.T) {
 	}
 }
 
-// TestRun_WithoutMeasurements: a target that only shifts, and no query: nobody knows.
+// TestRun_WithoutMeasurements: a target that only splits traffic, and no query.
 func TestRun_WithoutMeasurements(t *testing.T) {
 	for accepts, kind := range map[step.NoTrafficPolicy]fault.Kind{"": fault.Unavailable, "fail": fault.Unavailable, "accept": ""} {
 		t.Run(string(accepts), func(t *testing.T) {

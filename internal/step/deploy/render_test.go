@@ -159,7 +159,7 @@ func TestRender_Errors(t *testing.T) {
 		{"checkout", func(_ *rendering, _ *Step, r *step.Request) {
 			r.Checkout = func(context.Context) (string, error) { return "", why }
 		}, "check out"},
-		{"nobody packs", func(_ *rendering, s *Step, _ *step.Request) { s.ModelImages = nil }, "pack model"},
+		{"no packer", func(_ *rendering, s *Step, _ *step.Request) { s.ModelImages = nil }, "pack model"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

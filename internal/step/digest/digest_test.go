@@ -104,30 +104,30 @@ func TestPaths_LinksAndSpecialFiles(t *testing.T) {
 	os.Mkdir(dir+"/deep", 0o755)
 	os.Symlink(dir+"/deep", dir+"/deep/loop")
 	if _, err := Paths(t.Context(), []string{dir + "/deep"}); !fault.Is(err, fault.Invalid) {
-		t.Errorf("a link to a folder: %v", err)
+		t.Errorf("error of a link to a folder = %v, want kind %s", err, fault.Invalid)
 	}
 	os.Mkdir(dir+"/pipe", 0o755)
 	if err := syscall.Mkfifo(dir+"/pipe/p", 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Paths(t.Context(), []string{dir + "/pipe"}); !fault.Is(err, fault.Invalid) {
-		t.Errorf("a pipe: %v", err)
+		t.Errorf("error of a pipe in a folder = %v, want kind %s", err, fault.Invalid)
 	}
 	if _, err := Paths(t.Context(), []string{dir + "/pipe/p"}); !fault.Is(err, fault.Invalid) {
-		t.Errorf("a pipe, given itself: %v", err)
+		t.Errorf("error of a pipe = %v, want kind %s", err, fault.Invalid)
 	}
 }
 
 func TestPaths_Missing(t *testing.T) {
 	if d, err := Paths(t.Context(), nil); d != "" || err != nil {
-		t.Errorf("%q, %v", d, err)
+		t.Errorf("digest of no paths = %q, error = %v, want none", d, err)
 	}
 	_, err := Paths(t.Context(), []string{t.TempDir() + "/nowhere"})
 	if !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "nowhere") || fault.HintOf(err) == "" {
 		t.Errorf("error = %v, want %s with %q", err, fault.NotFound, "nowhere")
 	}
 	if _, err := Dir(t.Context(), t.TempDir()); !fault.Is(err, fault.Failed) {
-		t.Errorf("an empty folder: %v", err)
+		t.Errorf("error of an empty folder = %v, want kind %s", err, fault.Failed)
 	}
 }
 
@@ -161,7 +161,7 @@ func TestCache(t *testing.T) {
 	s.Content = delivery.DigestFromHex(strings.Repeat("00", 32))
 	again.entries[file] = s
 	if paths(t, Hasher{again}, file) == before {
-		t.Error("the cache was not asked")
+		t.Error("the digest was computed, want the one in the cache")
 	}
 	// The same size and time of modification do not hide a change: the time of
 	// the inode's change can't be set.
@@ -187,7 +187,7 @@ func TestCacheLoad_DamagedIsEmpty(t *testing.T) {
 	for _, text := range []string{"", "{", `{"/a":{"content":"nonsense"}}`, "[]"} {
 		c := NewCache(nil)
 		if err := c.Load(write(t, t.TempDir()+"/c", text)); err != nil || len(c.entries) != 0 {
-			t.Errorf("%q: %v, %d entries", text, err, len(c.entries))
+			t.Errorf("Load of %q: error = %v, %d entries, want none", text, err, len(c.entries))
 		}
 	}
 }
@@ -199,28 +199,28 @@ func TestStore(t *testing.T) {
 	metrics := write(t, root+"/metrics.json", "{}")
 	dir, files, err := Store(t.Context(), []string{root + "/a", metrics}, root+"/kept")
 	if err != nil || dir != root+"/kept/"+files.Hex() {
-		t.Fatalf("%s, %s, %v", dir, files, err)
+		t.Fatalf("Store = %s, %s, error %v, want a folder named by the digest", dir, files, err)
 	}
 	if have, err := Dir(t.Context(), dir); have != files || err != nil {
-		t.Errorf("%s, %v", have, err)
+		t.Errorf("digest of the stored folder = %s, error = %v, want %s", have, err, files)
 	}
 	if info, _ := os.Stat(dir + "/sub/vocab"); info.Mode().Perm() != 0o444 {
-		t.Errorf("mode %s", info.Mode())
+		t.Errorf("mode = %s, want read-only", info.Mode())
 	}
 	// Again: the same. Damaged: replaced.
 	if again, _, err := Store(t.Context(), []string{root + "/a", metrics}, root+"/kept"); again != dir || err != nil {
-		t.Errorf("%s, %v", again, err)
+		t.Errorf("stored again in %s, error = %v, want %s", again, err, dir)
 	}
 	os.Remove(dir + "/model")
 	write(t, dir+"/model", "broken")
 	if again, _, err := Store(t.Context(), []string{root + "/a", metrics}, root+"/kept"); again != dir || err != nil {
-		t.Errorf("%s, %v", again, err)
+		t.Errorf("stored again in %s, error = %v, want %s", again, err, dir)
 	}
 	if have, err := Dir(t.Context(), dir); have != files || err != nil {
-		t.Errorf("still damaged: %s, %v", have, err)
+		t.Errorf("digest after the repair = %s, error = %v, want %s", have, err, files)
 	}
 	if left, _ := filepath.Glob(root + "/kept/.new-*"); len(left) > 0 {
-		t.Errorf("left over: %q", left)
+		t.Errorf("left over: %q, want none", left)
 	}
 }
 
@@ -229,18 +229,18 @@ func TestStore_Refuses(t *testing.T) {
 	write(t, root+"/a/metrics.json", "{}")
 	metrics := write(t, root+"/metrics.json", "{}")
 	if _, _, err := Store(t.Context(), []string{root + "/a", metrics}, root+"/kept"); !fault.Is(err, fault.Invalid) {
-		t.Errorf("two of one name: %v", err)
+		t.Errorf("error of two files of one name = %v, want kind %s", err, fault.Invalid)
 	}
 	os.Mkdir(root+"/empty", 0o755)
 	if _, _, err := Store(t.Context(), []string{root + "/empty"}, root+"/kept"); !fault.Is(err, fault.Failed) {
-		t.Errorf("no file: %v", err)
+		t.Errorf("error of an empty folder = %v, want kind %s", err, fault.Failed)
 	}
 	os.Symlink(metrics, root+"/empty/link")
 	if _, _, err := Store(t.Context(), []string{root + "/empty"}, root+"/kept"); !fault.Is(err, fault.Invalid) {
-		t.Errorf("a link: %v", err)
+		t.Errorf("error of a symbolic link = %v, want kind %s", err, fault.Invalid)
 	}
 	if left, _ := os.ReadDir(root + "/kept"); len(left) > 0 {
-		t.Errorf("left over: %v", left)
+		t.Errorf("left over: %v, want none", left)
 	}
 }
 
@@ -251,6 +251,6 @@ func TestCopyFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, _ := os.ReadFile(root + "/dst"); string(got) != "content" {
-		t.Errorf("%q", got)
+		t.Errorf("copy = %q, want %q", got, "content")
 	}
 }

@@ -85,10 +85,10 @@ func TestRun_SBOMs(t *testing.T) {
 		var out step.RegisterOutput
 		_ = json.Unmarshal(res.Output, &out)
 		if err != nil || out.SBOMs == nil || !out.SBOMs.CycloneDX.Digest.Valid() || !out.SBOMs.SPDX.Digest.Valid() {
-			t.Fatalf("%+v, %v", out, err)
+			t.Fatalf("SBOMs = %+v, error = %v, want CycloneDX and SPDX with digests", out.SBOMs, err)
 		}
-		if first.SBOMs != nil && *first.SBOMs != *out.SBOMs {
-			t.Errorf("%+v, then %+v", first.SBOMs, out.SBOMs)
+		if diff := cmp.Diff(first.SBOMs, out.SBOMs); first.SBOMs != nil && diff != "" {
+			t.Errorf("SBOMs of the same files (-first +second):\n%s", diff)
 		}
 		first = out
 	}
@@ -99,6 +99,6 @@ func TestRun_SBOMs(t *testing.T) {
 	}
 	s.SBOMs = nil
 	if _, err := s.Run(t.Context(), r); !fault.Is(err, fault.Internal) {
-		t.Errorf("nobody writes them: %v", err)
+		t.Errorf("error without a generator = %v, want kind %s", err, fault.Internal)
 	}
 }

@@ -48,14 +48,14 @@ func TestAssess(t *testing.T) {
 		built    time.Time // default: an hour ago
 		now      time.Time
 		want     delivery.Verdict
-		says     string // in the cause, or in the first note
+		wantText string // in the cause, or in the first note
 	}{
 		"nothing found":            {want: delivery.Passed},
-		"critical":                 {findings: []delivery.Finding{log4j()}, want: delivery.Failed, says: "scan: 1 finding at or above HIGH: CVE-2021-44228 CRITICAL in log4j-core 2.14.1 (fixed in 2.15.0)"},
+		"critical":                 {findings: []delivery.Finding{log4j()}, want: delivery.Failed, wantText: "scan: 1 finding at or above HIGH: CVE-2021-44228 CRITICAL in log4j-core 2.14.1 (fixed in 2.15.0)"},
 		"medium is below":          {findings: []delivery.Finding{unfixed(delivery.Medium)}, want: delivery.Passed},
-		"medium, when named":       {change: func(w *step.ScanParams) { w.FailOn = []delivery.Severity{delivery.Medium} }, findings: []delivery.Finding{unfixed(delivery.High)}, want: delivery.Failed, says: "at or above MEDIUM: CVE-2026-1 HIGH in libx 1 (no fix yet)"},
+		"medium, when named":       {change: func(w *step.ScanParams) { w.FailOn = []delivery.Severity{delivery.Medium} }, findings: []delivery.Finding{unfixed(delivery.High)}, want: delivery.Failed, wantText: "at or above MEDIUM: CVE-2026-1 HIGH in libx 1 (no fix yet)"},
 		"not rated":                {findings: []delivery.Finding{unfixed(delivery.UnknownSeverity)}, want: delivery.Passed},
-		"not rated, when named":    {change: func(w *step.ScanParams) { w.FailOn = append(w.FailOn, delivery.UnknownSeverity) }, findings: []delivery.Finding{unfixed(delivery.UnknownSeverity)}, want: delivery.Failed, says: "at or above HIGH or unrated"},
+		"not rated, when named":    {change: func(w *step.ScanParams) { w.FailOn = append(w.FailOn, delivery.UnknownSeverity) }, findings: []delivery.Finding{unfixed(delivery.UnknownSeverity)}, want: delivery.Failed, wantText: "at or above HIGH or unrated"},
 		"only not rated is named":  {change: func(w *step.ScanParams) { w.FailOn = []delivery.Severity{delivery.UnknownSeverity} }, findings: []delivery.Finding{log4j()}, want: delivery.Passed},
 		"fixable only":             {change: func(w *step.ScanParams) { w.FixableOnly = true }, findings: []delivery.Finding{unfixed(delivery.Critical)}, want: delivery.Passed},
 		"fixable only, fixable":    {change: func(w *step.ScanParams) { w.FixableOnly = true }, findings: []delivery.Finding{log4j()}, want: delivery.Failed},
@@ -64,15 +64,15 @@ func TestAssess(t *testing.T) {
 		"waived in another":        {change: waive(step.Waiver{ID: waiver.ID, Package: "other", Until: "2026-12-01", Reason: "w"}), findings: []delivery.Finding{log4j()}, want: delivery.Failed},
 		"waived in this one":       {change: waive(step.Waiver{ID: waiver.ID, Package: "Log4J-core", Until: "2026-12-01", Reason: "w"}), findings: []delivery.Finding{log4j()}, want: delivery.Passed},
 		"last moment of the day":   {change: waive(waiver), findings: []delivery.Finding{log4j()}, now: at("2026-12-01T23:59:59Z"), built: at("2026-12-01T00:00:00Z"), want: delivery.Passed},
-		"the day is over":          {change: waive(waiver), findings: []delivery.Finding{log4j()}, now: at("2026-12-02T00:00:00Z"), built: at("2026-12-01T00:00:00Z"), want: delivery.Failed, says: "its waiver expired on 2026-12-01 (not reachable)"},
+		"the day is over":          {change: waive(waiver), findings: []delivery.Finding{log4j()}, now: at("2026-12-02T00:00:00Z"), built: at("2026-12-01T00:00:00Z"), want: delivery.Failed, wantText: "its waiver expired on 2026-12-01 (not reachable)"},
 		"over elsewhere only":      {change: waive(waiver), findings: []delivery.Finding{log4j()}, now: at("2026-12-02T01:00:00+03:00"), built: at("2026-12-01T00:00:00Z"), want: delivery.Passed},
 		"one expired, one not":     {change: waive(step.Waiver{ID: waiver.ID, Until: "2026-11-01", Reason: "old"}, waiver), findings: []delivery.Finding{log4j()}, want: delivery.Passed},
-		"waiver of nothing":        {change: waive(step.Waiver{ID: "CVE-1", Until: "2026-11-01", Reason: "old"}), want: delivery.Passed, says: "the waiver for CVE-1 expired on 2026-11-01, matches no failing finding and can be removed"},
+		"waiver of nothing":        {change: waive(step.Waiver{ID: "CVE-1", Until: "2026-11-01", Reason: "old"}), want: delivery.Passed, wantText: "the waiver for CVE-1 expired on 2026-11-01, matches no failing finding and can be removed"},
 		"a day that is none":       {change: waive(step.Waiver{ID: waiver.ID, Until: "soon", Reason: "w"}), findings: []delivery.Finding{log4j()}, want: delivery.Failed},
-		"gap":                      {gaps: []port.ScanGap{{What: "the distribution is unknown", Hint: "h"}}, want: delivery.Unavailable, says: "scan is unavailable: the distribution is unknown"},
+		"gap":                      {gaps: []port.ScanGap{{What: "the distribution is unknown", Hint: "h"}}, want: delivery.Unavailable, wantText: "scan is unavailable: the distribution is unknown"},
 		"gap, and a finding":       {gaps: []port.ScanGap{{What: "x"}}, findings: []delivery.Finding{log4j()}, want: delivery.Failed},
 		"gap, and a waived one":    {change: waive(waiver), gaps: []port.ScanGap{{What: "x"}}, findings: []delivery.Finding{log4j()}, want: delivery.Unavailable},
-		"old database":             {built: at("2026-11-18T12:00:00Z"), want: delivery.Unavailable, says: "the database is from 2026-11-18, 6 days old, more than the allowed 5 days"},
+		"old database":             {built: at("2026-11-18T12:00:00Z"), want: delivery.Unavailable, wantText: "the database is from 2026-11-18, 6 days old, more than the allowed 5 days"},
 		"just not too old":         {built: at("2026-11-19T12:00:00Z"), want: delivery.Passed},
 		"old, and a finding":       {built: at("2026-11-01T12:00:00Z"), findings: []delivery.Finding{log4j()}, want: delivery.Failed},
 		"database of no known age": {built: time.Unix(0, 0), change: func(w *step.ScanParams) { w.MaxAge = 0 }, want: delivery.Passed},
@@ -88,17 +88,17 @@ func TestAssess(t *testing.T) {
 			}
 			j := assess(w, port.ScanReport{Database: c.built, Findings: c.findings, Gaps: c.gaps}, nil, c.now)
 			if j.Verdict != c.want {
-				t.Fatalf("%s, want %s: %+v", j.Verdict, c.want, j)
+				t.Fatalf("verdict = %s, want %s: %+v", j.Verdict, c.want, j)
 			}
 			if j.Verdict != delivery.Passed && j.Hint == "" && len(c.gaps) == 0 {
-				t.Error("no hint")
+				t.Error("hint is empty, want one")
 			}
-			said := strings.Join(j.Notes, "\n")
+			text := strings.Join(j.Notes, "\n")
 			if j.Verdict != delivery.Passed {
-				said += failureCause(w, j)
+				text += failureCause(w, j)
 			}
-			if !strings.Contains(said, c.says) {
-				t.Errorf("says %q, want %q", said, c.says)
+			if !strings.Contains(text, c.wantText) {
+				t.Errorf("text = %q, want %q in it", text, c.wantText)
 			}
 		})
 	}
@@ -107,7 +107,7 @@ func TestAssess(t *testing.T) {
 func TestAssess_UnknownDatabaseAge(t *testing.T) {
 	j := assess(policy(nil), port.ScanReport{}, nil, at("2026-11-24T12:00:00Z"))
 	if j.Verdict != delivery.Unavailable || !strings.Contains(j.Reason, "does not report the age") {
-		t.Errorf("%+v", j)
+		t.Errorf("verdict = %s (%q), want %s for the unknown age", j.Verdict, j.Reason, delivery.Unavailable)
 	}
 }
 

@@ -99,7 +99,7 @@ func TestRun_Passed(t *testing.T) {
 		t.Errorf("cache in %q, request (-want +got):\n%s", got.CacheDir, diff)
 	}
 	if s.database.Updates != 0 {
-		t.Error("a database of an hour ago was looked for again")
+		t.Errorf("updates of a database of an hour ago = %d, want 0", s.database.Updates)
 	}
 }
 
@@ -114,11 +114,11 @@ func TestRun_FailedWritesArtifacts(t *testing.T) {
 	if r.Outcome != delivery.OutcomeFailed || out.Verdict != delivery.Failed || out.Blocking != 1 || out.Waived != 1 || out.Counts[delivery.Critical] != 1 {
 		t.Fatalf("outcome = %s (%q), verdict %s, %d blocking, %d waived", r.Outcome, r.Cause, out.Verdict, out.Blocking, out.Waived)
 	}
-	if r.Cause != "scan: 1 finding at or above HIGH: CVE-2021-44228 CRITICAL in log4j-core 2.14.1 (fixed in 2.15.0)" || r.Hint == "" {
-		t.Errorf("%q, hint %q", r.Cause, r.Hint)
+	if want := "scan: 1 finding at or above HIGH: CVE-2021-44228 CRITICAL in log4j-core 2.14.1 (fixed in 2.15.0)"; r.Cause != want || r.Hint == "" {
+		t.Errorf("cause = %q, hint = %q, want %q with a hint", r.Cause, r.Hint, want)
 	}
 	if out.Findings[0].ID != "CVE-2021-44228" {
-		t.Error("what blocks does not come first")
+		t.Errorf("first finding = %s, want the blocking one", out.Findings[0].ID)
 	}
 	table, err := os.ReadFile(out.Table.Path)
 	if err != nil || strings.ContainsAny(string(table), "\x1b") || !strings.Contains(string(table), "waived until 2026-12-01: only at build time") {
@@ -137,53 +137,51 @@ func TestRun_FailedWritesArtifacts(t *testing.T) {
 	}
 	for _, one := range doc.Runs[0].Results {
 		if waived := one.Rule == "CVE-2026-1"; waived != (len(one.Suppressions) == 1) {
-			t.Errorf("%+v", one)
+			t.Errorf("suppressions of %s = %+v, want one only for the waived finding", one.Rule, one.Suppressions)
 		}
 		if doc.Runs[0].Tool.Driver.Rules[one.Index].ID != one.Rule {
-			t.Errorf("rule %d is not %s", one.Index, one.Rule)
+			t.Errorf("rule %d = %s, want %s", one.Index, doc.Runs[0].Tool.Driver.Rules[one.Index].ID, one.Rule)
 		}
 	}
 }
 
 func TestRun_Unavailable(t *testing.T) {
-	nobody := fault.New(fault.Unavailable, "there is no vulnerability database").Hint("slipway scan db update")
+	missing := fault.New(fault.Unavailable, "there is no vulnerability database").Hint("slipway scan db update")
 	for name, c := range map[string]struct {
 		accept  step.UnavailablePolicy
 		outcome delivery.Outcome
 	}{"stops by default": {"", delivery.OutcomeFailed}, "stops": {"fail", delivery.OutcomeFailed}, "is accepted": {"accept", delivery.OutcomeSucceeded}} {
 		t.Run(name, func(t *testing.T) {
-			t.Run(name, func(t *testing.T) {
-				s := stage(t, func(w *step.ScanParams) { w.Unavailable = c.accept })
-				s.scanner.Report, s.scanner.Fail = port.ScanReport{}, nobody
-				r, out := s.run(t)
-				if r.Outcome != c.outcome || out.Verdict != delivery.Unavailable || r.GateResults[0].Verdict != delivery.Unavailable {
-					t.Fatalf("outcome = %s (%q, %q), want %s", r.Outcome, r.Summary, r.Cause, c.outcome)
-				}
-				if out.UnavailableAccepted != (c.outcome == delivery.OutcomeSucceeded) || out.SBOMs == nil {
-					t.Errorf("%+v", out)
-				}
-				if c.outcome == delivery.OutcomeFailed && (r.Cause != "scan is unavailable: there is no vulnerability database" || r.Hint != "slipway scan db update") {
-					t.Errorf("%q, hint %q", r.Cause, r.Hint)
-				}
-				noticed := false
-				for _, e := range s.events {
-					noticed = noticed || e.Kind == event.Notice
-				}
-				if noticed != out.UnavailableAccepted {
-					t.Errorf("noticed %v: %+v", noticed, s.events)
-				}
-			})
+			s := stage(t, func(w *step.ScanParams) { w.Unavailable = c.accept })
+			s.scanner.Report, s.scanner.Fail = port.ScanReport{}, missing
+			r, out := s.run(t)
+			if r.Outcome != c.outcome || out.Verdict != delivery.Unavailable || r.GateResults[0].Verdict != delivery.Unavailable {
+				t.Fatalf("outcome = %s (%q, %q), want %s", r.Outcome, r.Summary, r.Cause, c.outcome)
+			}
+			if out.UnavailableAccepted != (c.outcome == delivery.OutcomeSucceeded) || out.SBOMs == nil {
+				t.Errorf("accepted = %v, SBOMs = %+v, want accepted only if it succeeded, and SBOMs", out.UnavailableAccepted, out.SBOMs)
+			}
+			if c.outcome == delivery.OutcomeFailed && (r.Cause != "scan is unavailable: there is no vulnerability database" || r.Hint != "slipway scan db update") {
+				t.Errorf("cause = %q, hint = %q, want the scanner's error with its hint", r.Cause, r.Hint)
+			}
+			noticed := false
+			for _, e := range s.events {
+				noticed = noticed || e.Kind == event.Notice
+			}
+			if noticed != out.UnavailableAccepted {
+				t.Errorf("notice emitted = %v, want %v; events %+v", noticed, out.UnavailableAccepted, s.events)
+			}
 		})
 	}
 }
 
-// TestRun_UnavailableNamesUpdateError: that none came is half of the cause.
+// The cause names the error of the update, too.
 func TestRun_UnavailableNamesUpdateError(t *testing.T) {
 	s := stage(t, nil)
 	s.database.Now, s.database.Fail = port.ScanDatabaseInfo{}, errors.New("no route to its source")
 	s.scanner.Report, s.scanner.Fail = port.ScanReport{}, fault.New(fault.Unavailable, "there is no vulnerability database")
 	if r, _ := s.run(t); r.Cause != "scan is unavailable: there is no vulnerability database; no route to its source" {
-		t.Errorf("%q", r.Cause)
+		t.Errorf("cause = %q, want both errors", r.Cause)
 	}
 }
 
@@ -191,23 +189,23 @@ func TestRun_ErrorIsNoVerdict(t *testing.T) {
 	s := stage(t, nil)
 	s.scanner.Fail = fault.New(fault.Corrupt, "read the image")
 	if r, err := s.step.Run(t.Context(), s.request); !fault.Is(err, fault.Corrupt) {
-		t.Errorf("%+v, %v", r, err)
+		t.Errorf("result = %+v, error = %v, want kind %s", r, err, fault.Corrupt)
 	}
 	s = stage(t, nil)
 	s.step.SBOMs = fake.SBOMGenerator{Fail: errors.New("disk")}
 	if r, err := s.step.Run(t.Context(), s.request); err == nil {
-		t.Errorf("%+v", r)
+		t.Errorf("result = %+v, want the error of the SBOM generator", r)
 	}
 	s = stage(t, nil)
 	s.request.Inputs = nil
 	if r, err := s.step.Run(t.Context(), s.request); !fault.Is(err, fault.Internal) {
-		t.Errorf("%+v, %v", r, err)
+		t.Errorf("result = %+v, error = %v, want kind %s", r, err, fault.Internal)
 	}
 	s = stage(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if r, err := s.step.Run(ctx, s.request); !errors.Is(err, context.Canceled) {
-		t.Errorf("%+v, %v", r, err)
+		t.Errorf("result = %+v, error = %v, want %v", r, err, context.Canceled)
 	}
 }
 
@@ -218,27 +216,25 @@ func TestRun_UpdatesOldDatabase(t *testing.T) {
 		fail    error
 		updates int
 	}{
-		"none":                        {port.ScanDatabaseInfo{}, nil, 1},
-		"none, asked a moment ago":    {port.ScanDatabaseInfo{CheckedAt: now.Add(-time.Minute)}, nil, 1},
-		"fresh":                       {port.ScanDatabaseInfo{BuiltAt: now.Add(-23 * time.Hour)}, nil, 0},
-		"old":                         {port.ScanDatabaseInfo{BuiltAt: now.Add(-25 * time.Hour)}, nil, 1},
-		"old, asked a moment ago":     {port.ScanDatabaseInfo{BuiltAt: now.Add(-25 * time.Hour), CheckedAt: now.Add(-time.Minute)}, nil, 0},
-		"old, asked a while ago":      {port.ScanDatabaseInfo{BuiltAt: now.Add(-25 * time.Hour), CheckedAt: now.Add(-2 * time.Hour)}, nil, 1},
-		"old, and nobody answers":     {port.ScanDatabaseInfo{BuiltAt: now.Add(-25 * time.Hour)}, errors.New("no route"), 1},
-		"none, and nobody answers it": {port.ScanDatabaseInfo{}, errors.New("no route"), 1},
+		"none":                     {port.ScanDatabaseInfo{}, nil, 1},
+		"none, asked a moment ago": {port.ScanDatabaseInfo{CheckedAt: now.Add(-time.Minute)}, nil, 1},
+		"fresh":                    {port.ScanDatabaseInfo{BuiltAt: now.Add(-23 * time.Hour)}, nil, 0},
+		"old":                      {port.ScanDatabaseInfo{BuiltAt: now.Add(-25 * time.Hour)}, nil, 1},
+		"old, asked a moment ago":  {port.ScanDatabaseInfo{BuiltAt: now.Add(-25 * time.Hour), CheckedAt: now.Add(-time.Minute)}, nil, 0},
+		"old, asked a while ago":   {port.ScanDatabaseInfo{BuiltAt: now.Add(-25 * time.Hour), CheckedAt: now.Add(-2 * time.Hour)}, nil, 1},
+		"old, source unreachable":  {port.ScanDatabaseInfo{BuiltAt: now.Add(-25 * time.Hour)}, errors.New("no route"), 1},
+		"none, source unreachable": {port.ScanDatabaseInfo{}, errors.New("no route"), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Run(name, func(t *testing.T) {
-				s := stage(t, nil)
-				s.database.Now, s.database.Newer, s.database.Fail = c.have, port.ScanDatabaseInfo{BuiltAt: now}, c.fail
-				r, _ := s.run(t)
-				if s.database.Updates != c.updates || r.Outcome != delivery.OutcomeSucceeded {
-					t.Errorf("%d updates, %+v", s.database.Updates, r)
-				}
-				if c.fail != nil && !strings.Contains(s.log.String(), "no route") {
-					t.Errorf("log %q", s.log)
-				}
-			})
+			s := stage(t, nil)
+			s.database.Now, s.database.Newer, s.database.Fail = c.have, port.ScanDatabaseInfo{BuiltAt: now}, c.fail
+			r, _ := s.run(t)
+			if s.database.Updates != c.updates || r.Outcome != delivery.OutcomeSucceeded {
+				t.Errorf("updates = %d, outcome = %s (%q), want %d and %s", s.database.Updates, r.Outcome, r.Cause, c.updates, delivery.OutcomeSucceeded)
+			}
+			if c.fail != nil && !strings.Contains(s.log.String(), "no route") {
+				t.Errorf("log = %q, want the error of the update", s.log)
+			}
 		})
 	}
 }
@@ -247,7 +243,7 @@ func TestRun_ReadsVEXFromCommit(t *testing.T) {
 	s := stage(t, func(w *step.ScanParams) { w.VEX = []string{"security/vex.json"} })
 	s.scanner.Report.Findings = []delivery.Finding{log4j()}
 	if r, _ := s.run(t); r.Outcome != delivery.OutcomeFailed || !strings.HasPrefix(r.Cause, "security/vex.json: read a VEX document: ") {
-		t.Errorf("without the file: %+v", r)
+		t.Errorf("outcome without the file = %s (%q), want %s with its name", r.Outcome, r.Cause, delivery.OutcomeFailed)
 	}
 	if err := os.MkdirAll(filepath.Join(s.checkout, "security"), 0o755); err != nil {
 		t.Fatal(err)
@@ -265,6 +261,6 @@ func TestRun_ReadsVEXFromCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r, _ := s.run(t); r.Outcome != delivery.OutcomeFailed {
-		t.Errorf("a link out of the checkout was read: %+v", r)
+		t.Errorf("outcome with a link out of the checkout = %s (%q), want %s", r.Outcome, r.Cause, delivery.OutcomeFailed)
 	}
 }

@@ -84,10 +84,10 @@ func TestParseVEX_Refused(t *testing.T) {
 	for name, c := range map[string]struct{ doc, says string }{
 		"no JSON":                   {"{", "not a valid OpenVEX document"},
 		"two documents":             {vex() + vex(), "unexpected data after"},
-		"a key that nobody knows":   {strings.Replace(vex(), `"author"`, `"writer"`, 1), `unknown field "writer"`},
+		"unknown key":               {strings.Replace(vex(), `"author"`, `"writer"`, 1), `unknown field "writer"`},
 		"not OpenVEX":               {strings.Replace(vex(), "openvex.dev", "example.com", 1), "@context"},
 		"another name's beginning":  {strings.Replace(vex(), "openvex.dev/ns", "openvex.dev/nsx", 1), "@context"},
-		"nobody's":                  {strings.Replace(vex(), `"Team"`, `""`, 1), "author is missing"},
+		"no author":                 {strings.Replace(vex(), `"Team"`, `""`, 1), "author is missing"},
 		"no justification":          {vex(statement("CVE-1", log4jPURL, `"status": "not_affected"`)), "statements[0]: not_affected needs"},
 		"a justification of theirs": {vex(statement("CVE-1", log4jPURL, `"status": "not_affected", "justification": "trust_me"`)), `invalid justification "trust_me"`},
 		"no status":                 {vex(statement("CVE-1", log4jPURL, `"status": "fine"`)), `invalid status "fine"`},

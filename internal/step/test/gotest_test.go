@@ -99,7 +99,7 @@ func TestGoTest_Forms(t *testing.T) {
 		{name: "a package that never ended", text: pass, passed: 1, failed: 1},
 		{name: "package fails, its tests do not", text: pass + ev("output", "", `,"Output":"exit status 3\n"`) + ev("fail", "", ""), passed: 1, failed: 1, log: "exit status 3\n"},
 		{name: "no test files", text: ev("output", "", `,"Output":"?   \tp\t[no test files]\n"`) + ev("skip", "", ""), log: "?   \tp\t[no test files]\n"},
-		{name: "a build nobody waited for", text: `{"ImportPath":"q","Action":"build-output","Output":"q.go:1: no\n"}` + "\n" + `{"ImportPath":"q","Action":"build-fail"}` + "\n", failed: 1, log: "q.go:1: no\n"},
+		{name: "build without a run", text: `{"ImportPath":"q","Action":"build-output","Output":"q.go:1: no\n"}` + "\n" + `{"ImportPath":"q","Action":"build-fail"}` + "\n", failed: 1, log: "q.go:1: no\n"},
 		{name: "one broken build for two packages", text: `{"ImportPath":"q","Action":"build-fail"}` + "\n" + ev("fail", "", `,"FailedBuild":"q"`) + `{"Action":"fail","Package":"p2","FailedBuild":"q"}` + "\n", failed: 1},
 	}
 	for _, c := range cases {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/textline"
 )
@@ -87,12 +89,12 @@ func TestPytest_Forms(t *testing.T) {
 				c.class, c.test, c.kind, escape(c.message), escape(c.text), c.kind)
 			got, err := parseJUnit(strings.NewReader(strings.ReplaceAll(report, "@ROOT@", at.root)), at)
 			if err != nil || len(got.failures) != 1 {
-				t.Fatalf("%+v, %v", got, err)
+				t.Fatalf("result = %+v, error = %v, want one failure", got, err)
 			}
 			f := got.failures[0]
 			f.Message = textline.First(f.Message)
-			if f != c.want {
-				t.Errorf("got  %+v\nwant %+v", f, c.want)
+			if diff := cmp.Diff(c.want, f); diff != "" {
+				t.Errorf("failure (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -81,7 +81,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("output (-want +got):\n%s", diff)
 	}
 	if s.log.String() != "training\n" {
-		t.Errorf("log %q", s.log.String())
+		t.Errorf("log = %q, want %q", s.log.String(), "training\n")
 	}
 	// Again, as after a crash: the same job, the same model.
 	_, again, err := s.run(t)
@@ -102,12 +102,12 @@ func TestRun_Failures(t *testing.T) {
 		"the data changed while the command was using it": "echo x > {{.Output}}/m; echo more >> {{.Data}}",
 		"could not start the command (exit 127): n":       "no-such-program",
 	}
-	for says, run := range cases {
-		t.Run(says, func(t *testing.T) {
+	for cause, run := range cases {
+		t.Run(cause, func(t *testing.T) {
 			s := newScene(t, run)
 			res, _, err := s.run(t)
-			if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, says) {
-				t.Errorf("want %q: %s %q, %v", says, res.Outcome, res.Cause, err)
+			if err != nil || res.Outcome != delivery.OutcomeFailed || !strings.Contains(res.Cause, cause) {
+				t.Errorf("outcome = %s, cause = %q, error = %v, want %s with %q", res.Outcome, res.Cause, err, delivery.OutcomeFailed, cause)
 			}
 		})
 	}
@@ -119,7 +119,7 @@ func TestRun_DataChangedSincePlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, _, err := s.run(t); !fault.Is(err, fault.Conflict) || len(s.jobs.Submitted) > 0 {
-		t.Errorf("%v, %q", err, s.jobs.Submitted)
+		t.Errorf("error = %v, jobs %q, want kind %s and no job", err, s.jobs.Submitted, fault.Conflict)
 	}
 	_ = os.Remove(s.w.Data[0])
 	if _, _, err := s.run(t); !fault.Is(err, fault.NotFound) {
@@ -134,27 +134,27 @@ func TestRevalidate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, ok, err := s.step.Revalidate(t.Context(), s.r, res); !ok || err != nil {
-		t.Errorf("whole: %v, %v", ok, err)
+		t.Errorf("unchanged model: ok = %v, error = %v, want true", ok, err)
 	}
 	file := out.Dir + "/sub/vocab"
 	_ = os.Chmod(file, 0o644)
 	_ = os.WriteFile(file, []byte("y\n"), 0o644)
 	if _, ok, err := s.step.Revalidate(t.Context(), s.r, res); ok || err != nil {
-		t.Errorf("damaged: %v, %v", ok, err)
+		t.Errorf("damaged model: ok = %v, error = %v, want false", ok, err)
 	}
 	// A damaged folder is replaced by the next training.
 	s.r.Attempt = 2
 	if _, again, err := s.run(t); err != nil || again.Files != out.Files {
-		t.Errorf("%+v, %v", again, err)
+		t.Errorf("trained again: files = %s, error = %v, want %s", again.Files, err, out.Files)
 	}
 	if _, ok, _ := s.step.Revalidate(t.Context(), s.r, res); !ok {
-		t.Error("still damaged")
+		t.Error("model after another training: ok = false, want true")
 	}
 	_ = os.RemoveAll(out.Dir)
 	if _, ok, err := s.step.Revalidate(t.Context(), s.r, res); ok || err != nil {
-		t.Errorf("gone: %v, %v", ok, err)
+		t.Errorf("removed model: ok = %v, error = %v, want false", ok, err)
 	}
 	if _, ok, err := s.step.Revalidate(t.Context(), s.r, step.Result{Output: json.RawMessage(`7`)}); ok || err != nil {
-		t.Errorf("nonsense: %v, %v", ok, err)
+		t.Errorf("invalid output: ok = %v, error = %v, want false", ok, err)
 	}
 }

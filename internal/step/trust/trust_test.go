@@ -22,7 +22,7 @@ var (
 	model  = delivery.ModelRef{Group: "m", Version: 2, Digest: fake.Digest(2)}
 )
 
-// world is a registry in which somebody has signed.
+// world is a registry with signed images.
 type world struct {
 	*fake.AttestationStore
 	t *testing.T

@@ -46,7 +46,7 @@ func TestInstallError(t *testing.T) {
 		{"uv: a wrong line", "error: Couldn't parse requirement in `./r.txt` at position 5\n  cause: no such comparison operator \"=>\", must be one of ~=\n", fault.Failed, `no such comparison operator "=>"`},
 		{"uv: other content", "error: Failed to download `foo==1`\n  Caused by: Hash mismatch for `foo==1`\n", fault.Failed, "foo==1 does not match its hash"},
 		{"uv: old lock", "error: The lockfile at `uv.lock` needs to be updated, but `--locked` was provided.\n", fault.Failed, "does not match pyproject.toml"},
-		{"nobody knows", "something else\nbroke\n", fault.Unavailable, "install r.txt: broke"},
+		{"unknown cause", "something else\nbroke\n", fault.Unavailable, "install r.txt: broke"},
 		{"nothing said", "", fault.Unavailable, "without output"},
 	}
 	for _, c := range cases {

@@ -1,6 +1,7 @@
 package venv
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,16 +34,17 @@ func TestRecipeKey_EveryDifferenceCounts(t *testing.T) {
 	}
 	first, err := readRequirements(tree(t, files), "a/r.txt")
 	if err != nil || strings.Join(first.names, " ") != "a/r.txt a/base.txt c.txt" {
-		t.Fatalf("%v, %v", first.names, err)
+		t.Fatalf("files = %q, error = %v, want a/r.txt, a/base.txt and c.txt", first.names, err)
 	}
 	for name, same := range map[string]bool{"a/r.txt": false, "a/base.txt": false, "c.txt": false, "other.txt": true} {
-		before := files[name]
-		files[name] += "\nmore==1\n"
-		again, err := readRequirements(tree(t, files), "a/r.txt")
-		if err != nil || (again.digest == first.digest) != same {
-			t.Errorf("%s changed: same = %v, %v", name, again.digest == first.digest, err)
-		}
-		files[name] = before
+		t.Run(name, func(t *testing.T) {
+			changed := maps.Clone(files)
+			changed[name] += "\nmore==1\n"
+			again, err := readRequirements(tree(t, changed), "a/r.txt")
+			if err != nil || (again.digest == first.digest) != same {
+				t.Errorf("same digest after the change = %v, error = %v, want %v", again.digest == first.digest, err, same)
+			}
+		})
 	}
 }
 
@@ -50,15 +52,15 @@ func TestReadRequirements_LockAndProject(t *testing.T) {
 	files := map[string]string{"uv.lock": "version = 1\n", "pyproject.toml": "[project]\n"}
 	first, err := readRequirements(tree(t, files), "uv.lock")
 	if err != nil || len(first.names) != 2 {
-		t.Fatalf("%v, %v", first, err)
+		t.Fatalf("files = %q, error = %v, want the lock and the project", first.names, err)
 	}
 	files["pyproject.toml"] += "x = 1\n"
 	if again, err := readRequirements(tree(t, files), "uv.lock"); err != nil || again.digest == first.digest {
-		t.Errorf("another project has the same digest (%v)", err)
+		t.Errorf("digest of another project = %s, error = %v, want another than before", again.digest, err)
 	}
 	delete(files, "pyproject.toml")
 	if _, err := readRequirements(tree(t, files), "uv.lock"); !fault.Is(err, fault.Invalid) {
-		t.Errorf("a lock without a project: %v", err)
+		t.Errorf("error of a lock without a project = %v, want kind %s", err, fault.Invalid)
 	}
 }
 
@@ -76,11 +78,11 @@ func TestReadRequirements_Refused(t *testing.T) {
 		"-c https://example.com/c": "not in the repository",
 		"-r none.txt":              "file none.txt not found",
 	}
-	for line, says := range cases {
+	for line, wantErr := range cases {
 		t.Run(line, func(t *testing.T) {
 			_, err := readRequirements(tree(t, map[string]string{"r.txt": "foo==1\n" + line + "\n"}), "r.txt")
-			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), says) || !strings.HasPrefix(err.Error(), "r.txt:2: ") {
-				t.Errorf("%q: %v", line, err)
+			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), wantErr) || !strings.HasPrefix(err.Error(), "r.txt:2: ") {
+				t.Errorf("error = %v, want kind %s at r.txt:2 with %q", err, fault.Invalid, wantErr)
 			}
 		})
 	}
@@ -90,10 +92,10 @@ func TestReadRequirements_Refused(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := readRequirements(root, "r.txt"); !fault.Is(err, fault.Invalid) {
-		t.Errorf("a link out of the repository: %v", err)
+		t.Errorf("error of a link out of the repository = %v, want kind %s", err, fault.Invalid)
 	}
 	if _, err := readRequirements(root, "none.txt"); !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
-		t.Errorf("no file: %v", err)
+		t.Errorf("error of a missing file = %v, want kind %s with a hint", err, fault.Invalid)
 	}
 }
 
@@ -106,7 +108,7 @@ func FuzzRequirements(f *testing.F) {
 		}
 		got, err := readRequirements(root, "r.txt")
 		if err == nil && (len(got.names) != 1 || len(got.digest) != 64) {
-			t.Errorf("%+v", got)
+			t.Errorf("requirements = %+v, want one file and a digest of 64 digits", got)
 		}
 	})
 }

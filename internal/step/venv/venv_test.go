@@ -102,15 +102,15 @@ func TestEnsure_CreatesOnce(t *testing.T) {
 	first := s.must()
 	s.called("venv", "install unset")
 	if again := s.must(); again != first {
-		t.Errorf("another one: %v, %v", again, first)
+		t.Errorf("second environment = %v, want the first, %v", again, first)
 	}
 	s.called("venv", "install unset")
 	if !strings.Contains(s.log.String(), "https://***@pypi.example.com") || strings.Contains(s.log.String(), "hunter22") {
-		t.Errorf("log:\n%s", s.log.String())
+		t.Errorf("log, want the index without its password:\n%s", s.log.String())
 	}
 	env := first.Environ([]string{"A=b", "PATH=/usr/bin", "VIRTUAL_ENV=/other", "PYTHONHOME=/x"})
 	if want := []string{"A=b", "PATH=" + first.Dir + "/bin:/usr/bin", "VIRTUAL_ENV=" + first.Dir}; !slices.Equal(env, want) {
-		t.Errorf("%q", env)
+		t.Errorf("environment = %q, want %q", env, want)
 	}
 	// Another interpreter, other requirements: another environment.
 	s.vars["VERSION"] = "3.12.1"
@@ -130,7 +130,7 @@ func TestEnsure_WithoutPython(t *testing.T) {
 	s.w.Python = nil
 	list := []string{"PATH=/x"}
 	if e := s.must(); e.Dir != "" || !slices.Equal(e.Environ(list), list) {
-		t.Errorf("%+v", e)
+		t.Errorf("environment = %+v, variables %q, want none and %q", e, e.Environ(list), list)
 	}
 	s.called()
 }
@@ -153,7 +153,7 @@ func TestEnsure_RecreatesIncomplete(t *testing.T) {
 				t.Fatal(err)
 			}
 			if again := s.must(); again != e {
-				t.Errorf("%v, %v", again, e)
+				t.Errorf("environment = %v, want it again in %v", again, e)
 			}
 			s.called("venv", "install unset", "venv", "install unset")
 			if _, err := os.Stat(leftover); err == nil {

@@ -91,7 +91,7 @@ func TestRun(t *testing.T) {
 		{"only the old one answers", func(s *fixture) []func() (port.ProbeResponse, bool, error) {
 			return []func() (port.ProbeResponse, bool, error){s.responds(s.oldRelease, "ok")}
 		}, 1, delivery.OutcomeFailed, 0, "responded, not r-", delivery.Failed},
-		{"nobody answers", func(*fixture) []func() (port.ProbeResponse, bool, error) {
+		{"no response", func(*fixture) []func() (port.ProbeResponse, bool, error) {
 			return []func() (port.ProbeResponse, bool, error){silent}
 		}, 1, delivery.OutcomeFailed, 0, "no response: connection refused", delivery.Unavailable},
 	}

@@ -177,7 +177,7 @@ func TestRun_ReleaseLostDuringBake(t *testing.T) {
 		"investigate: watch: traffic could not be checked": func(s *fixture) {
 			s.Target.Fail = func(m string, _ delivery.ReleaseID) error {
 				if m == "Traffic" {
-					return errors.New("meter is gone")
+					return errors.New("metrics not available")
 				}
 				return nil
 			}
