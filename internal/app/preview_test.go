@@ -107,7 +107,7 @@ func TestPreview_RecordedRelease(t *testing.T) {
 		t.Errorf("preview = %+v, %v of request %+v, want one change for release %s, not rendered again", changes, err, d.request, id)
 	}
 	if _, err := m.preview(t.Context(), planWithDeploy(t, step.DeployParams{Release: "r-0123456789ab"})); err == nil {
-		t.Error("a release that nobody knows was shown")
+		t.Error("preview of an unknown release succeeded, want an error")
 	}
 }
 

@@ -67,10 +67,10 @@ func TestTrustPolicy_Resolution(t *testing.T) {
 	m, _ := newSigned(t)
 	rel := m.recordDeployment("20260301-010000-aaaa", "c1", 1, delivery.Serving)
 	if _, err := m.provenance(t.Context(), rel, "dev"); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "dev") {
-		t.Errorf("an environment that trusts nobody: %v", err)
+		t.Errorf("error without a trust policy = %v, want kind %s with the environment", err, fault.Invalid)
 	}
 	if _, err := m.provenance(t.Context(), "r-000000000000", "prod"); !fault.Is(err, fault.NotFound) {
-		t.Errorf("no such release: %v", err)
+		t.Errorf("error of an unknown release = %v, want kind %s", err, fault.NotFound)
 	}
 	if _, err := m.provenance(t.Context(), "latest", ""); !fault.Is(err, fault.Invalid) {
 		t.Errorf("provenance of %q: error = %v, want one of kind %s", "latest", err, fault.Invalid)
@@ -81,9 +81,9 @@ func TestTrustPolicy_Resolution(t *testing.T) {
 	}
 	m.must(os.Remove(filepath.Join(m.workspace.Repository, "cosign.pub")))
 	if _, err := m.trustPolicy("prod"); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "cosign.pub") {
-		t.Errorf("a key that is not there: %v", err)
+		t.Errorf("error of a missing key = %v, want kind %s with its name", err, fault.NotFound)
 	}
-	// Only the repository decides whom to trust, not a file outside of it.
+	// Only files of the repository define trust.
 	outside := filepath.Join(t.TempDir(), "key")
 	m.must(os.WriteFile(outside, []byte("x"), 0o600))
 	m.must(os.Symlink(outside, filepath.Join(m.workspace.Repository, "cosign.pub")))
@@ -92,7 +92,7 @@ func TestTrustPolicy_Resolution(t *testing.T) {
 	}
 	m.project.Environments = map[delivery.Environment]config.Environment{"dev": {}}
 	if _, err := m.trustPolicy(""); !fault.Is(err, fault.Invalid) {
-		t.Errorf("nobody trusts anybody: %v", err)
+		t.Errorf("error without any trust policy = %v, want kind %s", err, fault.Invalid)
 	}
 }
 
@@ -105,7 +105,7 @@ func TestGenerateKey_NeverOverwrites(t *testing.T) {
 	}
 	for _, folder := range []string{m.workspace.Repository, filepath.Join(m.workspace.Repository, "keys")} {
 		if _, err := m.generateKey(folder); !fault.Is(err, fault.Invalid) {
-			t.Errorf("into %s: %v", folder, err)
+			t.Errorf("error of folder %s = %v, want kind %s", folder, err, fault.Invalid)
 		}
 	}
 	dir := filepath.Join(t.TempDir(), "keys")
@@ -114,13 +114,13 @@ func TestGenerateKey_NeverOverwrites(t *testing.T) {
 	text, err := os.ReadFile(pair.PrivatePath)
 	info, err2 := os.Stat(pair.PrivatePath)
 	if err != nil || err2 != nil || string(text) != "private hunter2" || info.Mode().Perm() != 0o600 {
-		t.Errorf("%q, %v, %v", text, err, err2)
+		t.Errorf("private key = %q, error = %v, %v, want the encrypted key, readable by its owner only", text, err, err2)
 	}
 	if _, err := m.generateKey(dir); !fault.Is(err, fault.Conflict) {
-		t.Errorf("again: %v", err)
+		t.Errorf("error of existing keys = %v, want kind %s", err, fault.Conflict)
 	}
 	m.must(os.Remove(pair.PublicPath))
 	if _, err := m.generateKey(dir); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), pair.PrivatePath) {
-		t.Errorf("again, without the public half: %v", err)
+		t.Errorf("error of an existing private key = %v, want kind %s with its path", err, fault.Conflict)
 	}
 }

@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// TestPrepareHome_IgnoresStateButNotCheckouts: git sees nothing of the state folder, and
-// who starts in a checkout finds the nearest word to be that all counts.
+// git ignores the state folder; inside a checkout, the nearest .gitignore ignores nothing.
 func TestPrepareHome_IgnoresStateButNotCheckouts(t *testing.T) {
 	repo := t.TempDir()
 	home := filepath.Join(repo, ".slipway")
@@ -25,13 +24,13 @@ func TestPrepareHome_IgnoresStateButNotCheckouts(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command("git", "-C", repo, "init", "-q").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+		t.Fatalf("git init: %v: %s", err, out)
 	}
 	if out, err := exec.Command("git", "-C", repo, "status", "--porcelain", "-uall").CombinedOutput(); err != nil || len(out) > 0 {
-		t.Errorf("%v: git sees %s", err, out)
+		t.Errorf("git status: error = %v, output = %s, want none", err, out)
 	}
 	nearest, err := os.ReadFile(filepath.Join(home, "work", ".gitignore"))
 	if err != nil || string(nearest) != "!*\n" {
-		t.Errorf("%q, %v", nearest, err)
+		t.Errorf(".gitignore of the checkouts = %q, error = %v, want %q", nearest, err, "!*\n")
 	}
 }

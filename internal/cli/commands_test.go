@@ -152,10 +152,10 @@ func TestCleanup_Removes(t *testing.T) {
 	p.run("run", "--env", "dev", "--until", "build")
 	args := []string{"cleanup", "--keep", "0", "--older", "0s", "--json"}
 	if got := decode[document](t, p.run(append(args, "--dry-run")...)); len(got.Runs) != 1 || got.CacheEntries != 1 || !got.DryRun {
-		t.Errorf("dry run: %+v", got)
+		t.Errorf("dry run = %+v, want one run, one cache entry and dry_run", got)
 	}
 	if got := decode[document](t, p.run(args...)); len(got.Runs) != 1 || got.CacheEntries != 1 || got.DryRun {
-		t.Errorf("cleanup: %+v", got)
+		t.Errorf("cleanup = %+v, want one run and one cache entry", got)
 	}
 	p.ran = nil
 	if p.run("run", "--env", "dev", "--until", "build"); len(p.ran) != 1 {

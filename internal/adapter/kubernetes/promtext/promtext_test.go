@@ -43,7 +43,7 @@ func TestRead_RetailExample(t *testing.T) {
 	}
 	inf := math.Inf(1)
 	if len(s.Latency) != 15 || countAt(s.Latency, 0.0025) != 96 || countAt(s.Latency, 0.05) != 99 || countAt(s.Latency, 2.5) != 99 || countAt(s.Latency, inf) != 100 {
-		t.Errorf("Latency = %v", s.Latency)
+		t.Errorf("latency = %v, want 15 buckets up to 100", s.Latency)
 	}
 	all, err := Read(bytes.NewReader(readTestdata(t, "retail.txt")), MetricNames{}, nil)
 	if err != nil || all.Requests != 143 || all.Errors != 5 || countAt(all.Latency, inf) != 143 {
@@ -222,25 +222,25 @@ func FuzzRead(f *testing.F) {
 		s, err := Read(bytes.NewReader(text), MetricNames{}, ProbePaths())
 		if err != nil {
 			if !fault.Is(err, fault.Unavailable) {
-				t.Fatalf("%v", err)
+				t.Fatalf("error = %v, want kind %s", err, fault.Unavailable)
 			}
 			return
 		}
 		if s.Requests < 0 || s.Errors < 0 || s.Errors > s.Requests {
-			t.Fatalf("%+v", s)
+			t.Fatalf("requests = %d, errors = %d, want 0 <= errors <= requests", s.Requests, s.Errors)
 		}
 		last := port.Bucket{Le: math.Inf(-1)}
 		for _, b := range s.Latency {
 			if !(b.Le > last.Le) || b.Count < last.Count {
-				t.Fatalf("latency %v", s.Latency)
+				t.Fatalf("latency = %v, want ascending buckets", s.Latency)
 			}
 			last = b
 		}
 		if len(s.Latency) > 0 && !math.IsInf(last.Le, 1) {
-			t.Fatalf("latency %v", s.Latency)
+			t.Fatalf("latency = %v, want +Inf last", s.Latency)
 		}
 		if got := Sub(Add(s, s), s); got.Requests > s.Requests || got.Errors > 2*s.Errors {
-			t.Fatalf("%+v from %+v", got, s)
+			t.Fatalf("twice %+v minus once = %+v, want no more than once", s, got)
 		}
 	})
 }
