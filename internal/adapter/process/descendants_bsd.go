@@ -4,12 +4,9 @@ package process
 
 import (
 	"context"
-	"errors"
 	"syscall"
 	"time"
 )
-
-func fullDisk(err error) bool { return errors.Is(err, syscall.ENOSPC) }
 
 func bootID() string { return "" }
 

@@ -15,10 +15,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-func fullDisk(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
-}
-
 // bootID names the time since the machine was started.
 func bootID() string {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
@@ -28,7 +24,7 @@ func bootID() string {
 	return strings.TrimSpace(string(b))
 }
 
-// stat is what the kernel says about a process, as far as it matters here.
+// stat holds the fields of /proc/PID/stat that matter here.
 type stat struct {
 	state   byte
 	group   int
@@ -68,7 +64,7 @@ func groupAlive(pid int) bool {
 	return false
 }
 
-// processes are the IDs of all that there are.
+// processes are the IDs of all processes.
 func processes() []int {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -93,7 +89,7 @@ func alive(who started) bool {
 
 func signalRunner(who started) { _ = syscall.Kill(who.PID, syscall.SIGTERM) }
 
-// endAll ends all processes of the job but the caller: SIGTERM, and after the
+// endAll ends all processes of the job except the caller: SIGTERM, and after the
 // grace SIGKILL. It returns once they are gone.
 func endAll(ctx context.Context, folder string, who started, grace time.Duration) error {
 	kill := time.After(grace)
@@ -125,7 +121,7 @@ func endAll(ctx context.Context, folder string, who started, grace time.Duration
 	}
 }
 
-// members are the job's living processes: those that carry its mark, and those
+// members are the job's living processes: those with its marker, and those
 // of its session if that can only be its own.
 func members(folder string, who started) []int {
 	mark := []byte(marker + "=" + folder)

@@ -7,7 +7,6 @@ import (
 	"time"
 )
 
-func fullDisk(error) bool                                          { return false }
 func bootID() string                                               { return "" }
 func startTime(int) uint64                                         { return 0 }
 func alive(started) bool                                           { return false }

@@ -17,5 +17,4 @@ func detached() *syscall.SysProcAttr   { return nil }
 func signalGroup(int, bool)           {}
 func groupAlive(int) bool             { return false }
 func exitCode(s *os.ProcessState) int { return s.ExitCode() }
-func tryLock(*os.File) (bool, error)  { return false, errSystem }
-func waitLock(*os.File) error         { return errSystem }
+func checkSystem() error              { return errSystem }

@@ -5,8 +5,6 @@ package process
 import (
 	"os"
 	"syscall"
-
-	"github.com/slipway-cd/slipway/internal/flock"
 )
 
 func guardGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
@@ -32,8 +30,5 @@ func exitCode(s *os.ProcessState) int {
 	return s.ExitCode()
 }
 
-// tryLock locks the file against other processes, without waiting.
-func tryLock(f *os.File) (bool, error) { return flock.Try(f) }
-
-// waitLock locks the file, and waits for that.
-func waitLock(f *os.File) error { return flock.Wait(f) }
+// checkSystem reports why jobs cannot run on this operating system.
+func checkSystem() error { return nil }

@@ -6,10 +6,51 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/slipway-cd/slipway/internal/atomicfile"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 )
+
+// Files in a job's folder. They alone decide whether a job is known, running or
+// over, so that any process can find out.
+const (
+	specFile    = "spec.json"    // what to run, without its environment
+	startedFile = "started.json" // who runs it
+	statusFile  = "status.json"  // how it ended
+	logFile     = "log"          // what it printed
+	stopFile    = "stop"         // its stop was requested
+	submitLock  = "submit.lock"  // held while it is submitted
+	claimLock   = "claim.lock"   // held by the process that runs it, for as long as that lives
+	marker      = "SLIPWAY_JOB"  // in the environment of all its processes: the folder
+)
+
+// spec is what to run. Its environment is not here: it may hold secrets.
+type spec struct {
+	Name    string        `json:"name"`
+	Run     string        `json:"run"`
+	Dir     string        `json:"dir"`
+	Timeout time.Duration `json:"timeout_ns"`
+	Output  string        `json:"output"` // path of the first output
+
+	Outputs map[string]string `json:"outputs,omitempty"` // URIs by name; records of older versions have none
+}
+
+// started records who runs the job. A process is named by its ID, when it started,
+// and the machine's boot.
+type started struct {
+	PID   int    `json:"pid"`
+	Since uint64 `json:"since"` // in the kernel's ticks; 0: unknown
+	Boot  string `json:"boot"`
+}
+
+// status is how the job ended.
+type status struct {
+	Exit   port.Exit `json:"exit"`
+	Reason string    `json:"reason,omitempty"`
+	Ended  time.Time `json:"ended"`
+}
 
 func readStarted(folder string) (started, bool, error) {
 	var s started
@@ -29,7 +70,7 @@ func readJSON(folder, name string, into any) (ok bool, err error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fault.New(kindOf(err), "read the job's %s", name).Cause(err)
+		return false, fault.New(fault.FileKind(err), "read the job's %s", name).Cause(err)
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
 		return false, fault.New(fault.Corrupt, "read the job's %s", filepath.Join(folder, name)).Cause(err)

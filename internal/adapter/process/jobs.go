@@ -12,61 +12,22 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/flock"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Files in a job's folder. Whether a job is known, running or over is told by
-// them alone, so that any process can tell.
-const (
-	specFile    = "spec.json"    // what to run, without its environment
-	startedFile = "started.json" // who runs it
-	statusFile  = "status.json"  // how it ended
-	logFile     = "log"          //
-	stopFile    = "stop"         // it was asked to end
-	submitLock  = "submit.lock"  // held while it is submitted
-	claimLock   = "claim.lock"   // held by the process that runs it, for as long as that lives
-	marker      = "SLIPWAY_JOB"  // in the environment of all its processes: the folder
-)
-
 var jobName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
-
-// spec is what to run. Its environment is not here: it may hold secrets.
-type spec struct {
-	Name    string        `json:"name"`
-	Run     string        `json:"run"`
-	Dir     string        `json:"dir"`
-	Timeout time.Duration `json:"timeout_ns"`
-	Output  string        `json:"output"` // path of the first output
-
-	Outputs map[string]string `json:"outputs,omitempty"` // URIs by name; records of older versions have none
-}
-
-// started records who runs the job. A process is named by its ID, when it started,
-// and the machine's boot.
-type started struct {
-	PID   int    `json:"pid"`
-	Since uint64 `json:"since"` // in the kernel's ticks; 0: unknown
-	Boot  string `json:"boot"`
-}
-
-// status is how the job ended.
-type status struct {
-	Exit   port.Exit `json:"exit"`
-	Reason string    `json:"reason,omitempty"`
-	Ended  time.Time `json:"ended"`
-}
 
 // Jobs fulfils port.Jobs with processes of this machine. Safe for concurrent use,
 // also by several processes.
 type Jobs struct {
 	// Secret reports which values of a job's environment must not get into its log;
-	// nil: none. The runner is told their names, see RunJobProcess.
+	// nil: none. The runner masks them, see RunJobProcess.
 	Secret func(value string) bool
 
-	dir        string
-	executable string
-	args       []string
-	grace      time.Duration
+	dir    string
+	runner []string // command line of the runner, without the job's folder
+	grace  time.Duration
 }
 
 var _ port.Jobs = (*Jobs)(nil)
@@ -75,7 +36,7 @@ var _ port.Jobs = (*Jobs)(nil)
 // the job's folder; that program must call RunJobProcess. args name a hidden command of
 // it: NewJobs(dir, self, "job-runner").
 func NewJobs(dir, executable string, args ...string) *Jobs {
-	return &Jobs{dir: dir, executable: executable, args: args, grace: 5 * time.Second}
+	return &Jobs{dir: dir, runner: append([]string{executable}, args...), grace: 5 * time.Second}
 }
 
 func (j *Jobs) folder(h port.JobHandle) (string, error) {
@@ -121,18 +82,21 @@ func (j *Jobs) Submit(ctx context.Context, job port.Job) (port.JobHandle, error)
 	if known(folder) {
 		return handle, nil
 	}
+	if err := checkSystem(); err != nil {
+		return "", fmt.Errorf("%s: %w", act, err)
+	}
 	if err := j.check(job); err != nil {
 		return "", err
 	}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return "", fault.New(kindOf(err), "%s", act).Cause(err)
+		return "", fault.New(fault.FileKind(err), "%s", act).Cause(err)
 	}
 	lock, err := os.OpenFile(filepath.Join(folder, submitLock), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return "", fault.New(kindOf(err), "%s", act).Cause(err)
+		return "", fault.New(fault.FileKind(err), "%s", act).Cause(err)
 	}
 	defer lock.Close()
-	if err := waitLock(lock); err != nil {
+	if err := flock.LockFile(ctx, lock, nil); err != nil {
 		return "", fmt.Errorf("%s: %w", act, err)
 	}
 	if known(folder) {
@@ -159,16 +123,28 @@ func (j *Jobs) start(folder string, job port.Job) error {
 			s.Output = path
 		}
 		if err := emptyFolder(path); err != nil {
-			return fault.New(kindOf(err), "empty the output folder %s", path).Cause(err)
+			return fault.New(fault.FileKind(err), "empty the output folder %s", path).Cause(err)
 		}
 	}
 	if err := writeJSON(folder, specFile, s); err != nil {
-		return fault.New(kindOf(err), "write %s", specFile).Cause(err)
+		return fault.New(fault.FileKind(err), "write %s", specFile).Cause(err)
 	}
-	if err := j.launch(folder, job.Command.Env); err != nil {
+	if err := launch(j.runner, folder, job.Command.Env, j.secretVariables(job.Command.Env)); err != nil {
 		return fault.New(fault.Unavailable, "start its runner").Cause(err)
 	}
 	return nil
+}
+
+// secretVariables are the names of the variables in env that hold secrets.
+func (j *Jobs) secretVariables(env []string) []string {
+	var names []string
+	for _, kv := range env {
+		name, value, _ := strings.Cut(kv, "=")
+		if j.Secret != nil && j.Secret(value) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // emptyFolder makes path an empty folder: what an earlier, unknown job left must not

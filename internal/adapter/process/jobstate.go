@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/flock"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -39,7 +40,7 @@ func (j *Jobs) Poll(ctx context.Context, h port.JobHandle) (port.JobState, error
 		return state, err
 	}
 	defer release()
-	// It may have ended between the two looks.
+	// It may have ended between the two checks.
 	if done, err := j.ended(folder, &state); done || err != nil {
 		return state, err
 	}
@@ -47,7 +48,7 @@ func (j *Jobs) Poll(ctx context.Context, h port.JobHandle) (port.JobState, error
 	if who.Boot != bootID() {
 		reason = "the machine went down while it ran"
 	}
-	if err := j.bury(ctx, folder, who, reason); err != nil {
+	if err := j.reap(ctx, folder, who, reason); err != nil {
 		return state, err
 	}
 	_, err = j.ended(folder, &state)
@@ -94,7 +95,7 @@ func (j *Jobs) Log(ctx context.Context, h port.JobHandle, offset int64) (io.Read
 		return io.NopCloser(strings.NewReader("")), nil
 	}
 	if err != nil {
-		return nil, fault.New(kindOf(err), "read the log of job %s", h).Cause(err)
+		return nil, fault.New(fault.FileKind(err), "read the log of job %s", h).Cause(err)
 	}
 	if _, err := f.Seek(offset, io.SeekStart); err != nil {
 		f.Close()
@@ -118,7 +119,7 @@ func (j *Jobs) Stop(ctx context.Context, h port.JobHandle) error {
 		return endAll(ctx, folder, who, 0)
 	}
 	if err := os.WriteFile(filepath.Join(folder, stopFile), nil, 0o600); err != nil {
-		return fault.New(kindOf(err), "stop job %s", h).Cause(err)
+		return fault.New(fault.FileKind(err), "stop job %s", h).Cause(err)
 	}
 	if alive(who) {
 		signalRunner(who)
@@ -126,11 +127,11 @@ func (j *Jobs) Stop(ctx context.Context, h port.JobHandle) error {
 	if err := awaitStatus(ctx, folder, j.grace+2*time.Second); err != nil {
 		return fmt.Errorf("stop job %s: %w", h, err)
 	}
-	return j.bury(ctx, folder, who, stoppedReason)
+	return j.reap(ctx, folder, who, stoppedReason)
 }
 
-// bury ends what is left of the job and says how it ended, unless that is said.
-func (j *Jobs) bury(ctx context.Context, folder string, who started, reason string) error {
+// reap ends what is left of the job and records how it ended, unless that is recorded.
+func (j *Jobs) reap(ctx context.Context, folder string, who started, reason string) error {
 	if err := endAll(ctx, folder, who, j.grace); err != nil {
 		return err
 	}
@@ -143,7 +144,7 @@ func (j *Jobs) bury(ctx context.Context, folder string, who started, reason stri
 	return writeJSON(folder, statusFile, status{Exit: port.Exit{Code: 128 + 9}, Reason: reason, Ended: time.Now().UTC()})
 }
 
-// awaitStatus waits for the runner to say how the job ended, or to die.
+// awaitStatus waits until the runner has recorded how the job ended, or is dead.
 func awaitStatus(ctx context.Context, folder string, most time.Duration) error {
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
@@ -167,26 +168,16 @@ func awaitStatus(ctx context.Context, folder string, most time.Duration) error {
 	return nil
 }
 
-// running reports whether the job's runner lives. If not, release must be called.
+// running reports whether the job's runner is alive. If not, release must be called.
 func running(folder string) (alive bool, release func(), err error) {
 	f, err := os.OpenFile(filepath.Join(folder, claimLock), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return false, nil, fault.New(kindOf(err), "look at the job in %s", folder).Cause(err)
+		return false, nil, fault.New(fault.FileKind(err), "look at the job in %s", folder).Cause(err)
 	}
-	free, err := tryLock(f)
+	free, err := flock.Try(f)
 	if err != nil || !free {
 		f.Close()
 		return true, nil, err
 	}
 	return false, func() { f.Close() }, nil
-}
-
-func kindOf(err error) fault.Kind {
-	switch {
-	case fullDisk(err):
-		return fault.Exhausted
-	case errors.Is(err, fs.ErrPermission):
-		return fault.Denied
-	}
-	return fault.Internal
 }

@@ -10,9 +10,10 @@ import (
 	"strings"
 )
 
-// launch starts the runner in a session of its own, and returns once that has
-// taken the job.
-func (j *Jobs) launch(folder string, env []string) error {
+// launch starts a job's runner, argv and the job's folder, in a session of its own, and
+// returns once the runner has claimed the job. The runner masks the values of the
+// variables named secrets.
+func launch(argv []string, folder string, env, secrets []string) error {
 	log, err := os.OpenFile(filepath.Join(folder, logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
@@ -23,22 +24,22 @@ func (j *Jobs) launch(folder string, env []string) error {
 		return err
 	}
 	defer ours.Close()
-	cmd := exec.Command(j.executable, append(slices.Clone(j.args), folder)...)
+	cmd := exec.Command(argv[0], append(slices.Clone(argv[1:]), folder)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles, cmd.SysProcAttr = folder, log, log, []*os.File{theirs}, detached()
 	// The environment goes from process to process and never into a file.
-	cmd.Env = append(slices.Clone(env), marker+"="+folder, secretNames+"="+j.secrets(env))
+	cmd.Env = append(slices.Clone(env), marker+"="+folder, secretNames+"="+strings.Join(secrets, ","))
 	err = cmd.Start()
 	theirs.Close()
 	if err != nil {
 		return err
 	}
-	go func() { _ = cmd.Wait() }() // so that no zombie stays while we live
-	said, err := io.ReadAll(io.LimitReader(ours, 4096))
+	go func() { _ = cmd.Wait() }() // so that no zombie stays while this process lives
+	reply, err := io.ReadAll(io.LimitReader(ours, 4096))
 	if err != nil {
 		return err
 	}
-	if text := strings.TrimSpace(string(said)); text != readyWord {
-		return fmt.Errorf("its runner %s: %s", filepath.Base(j.executable), text)
+	if text := strings.TrimSpace(string(reply)); text != readyWord {
+		return fmt.Errorf("its runner %s: %s", filepath.Base(argv[0]), text)
 	}
 	return nil
 }
@@ -46,14 +47,7 @@ func (j *Jobs) launch(folder string, env []string) error {
 // secretNames is the variable that tells the runner whose values to mask.
 const secretNames = "SLIPWAY_JOB_SECRETS" //nolint:gosec // a name, no secret
 
-// secrets are the names of the variables that hold secrets.
-func (j *Jobs) secrets(env []string) string {
-	var names []string
-	for _, kv := range env {
-		name, value, _ := strings.Cut(kv, "=")
-		if j.Secret != nil && j.Secret(value) {
-			names = append(names, name)
-		}
-	}
-	return strings.Join(names, ",")
-}
+const (
+	readyWord     = "ready"
+	stoppedReason = "stopped"
+)

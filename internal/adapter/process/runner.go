@@ -13,12 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/slipway-cd/slipway/internal/flock"
 	"github.com/slipway-cd/slipway/internal/port"
-)
-
-const (
-	readyWord     = "ready"
-	stoppedReason = "stopped"
 )
 
 // RunJobProcess is the whole program of a job's runner, which NewJobs starts: args are
@@ -62,7 +58,7 @@ func take(folder string) (s spec, claim *os.File, err error) {
 	if err != nil {
 		return s, nil, err
 	}
-	free, err := tryLock(claim)
+	free, err := flock.Try(claim)
 	if err != nil || !free || exists(folder, startedFile) {
 		claim.Close()
 		return s, nil, err
