@@ -46,16 +46,16 @@ func NewCommands(c Config) *Commands {
 // leaves in the background goes too.
 func (r *Commands) Run(ctx context.Context, c port.Command, out io.Writer) (port.Exit, error) {
 	if ctx.Err() != nil {
-		return port.Exit{}, fmt.Errorf("run %s: %w", brief(c.Run), context.Cause(ctx))
+		return port.Exit{}, fmt.Errorf("run %s: %w", abbreviate(c.Run), context.Cause(ctx))
 	}
 	if info, err := os.Stat(c.Dir); err != nil || !info.IsDir() {
-		return port.Exit{}, fault.New(fault.Invalid, "run %s: folder %s not found", brief(c.Run), c.Dir)
+		return port.Exit{}, fault.New(fault.Invalid, "run %s: folder %s not found", abbreviate(c.Run), c.Dir)
 	}
-	p, err := start(c, out, flock.Inherited(ctx))
+	p, err := startCommand(c, out, flock.Inherited(ctx))
 	if err != nil {
-		return port.Exit{}, fault.New(fault.Unavailable, "run %s", brief(c.Run)).Cause(err)
+		return port.Exit{}, fault.New(fault.Unavailable, "run %s", abbreviate(c.Run)).Cause(err)
 	}
-	timer := time.NewTimer(limit(c.Timeout))
+	timer := time.NewTimer(timeoutOrNone(c.Timeout))
 	defer timer.Stop()
 	timedOut := false
 	select {
@@ -68,59 +68,59 @@ func (r *Commands) Run(ctx context.Context, c port.Command, out io.Writer) (port
 	}
 	copied := p.drain(r.c.Drain)
 	if ctx.Err() != nil && !timedOut {
-		return port.Exit{}, fmt.Errorf("run %s: %w", brief(c.Run), context.Cause(ctx))
+		return port.Exit{}, fmt.Errorf("run %s: %w", abbreviate(c.Run), context.Cause(ctx))
 	}
 	if copied != nil {
-		return port.Exit{}, fmt.Errorf("write the output of %s: %w", brief(c.Run), copied)
+		return port.Exit{}, fmt.Errorf("write the output of %s: %w", abbreviate(c.Run), copied)
 	}
 	return port.Exit{Code: p.code, TimedOut: timedOut}, nil
 }
 
-func limit(d time.Duration) time.Duration {
+func timeoutOrNone(d time.Duration) time.Duration {
 	if d <= 0 {
 		return 1<<63 - 1
 	}
 	return d
 }
 
-// brief is the command for an error: its beginning, quoted.
-func brief(run string) string {
+// abbreviate returns the beginning of a command, quoted, for an error message.
+func abbreviate(run string) string {
 	if len(run) > 60 {
 		run = run[:57] + "..."
 	}
 	return fmt.Sprintf("%q", run)
 }
 
-// proc is a running command.
-type proc struct {
-	cmd    *exec.Cmd
-	ended  chan struct{} // the command itself, not what it left behind
-	code   int           // once ended
-	copied chan error    // nil when it writes to a file by itself
-	pipe   *os.File      // our end of it
-	guard  *guard
+// runningCommand is a running command.
+type runningCommand struct {
+	cmd      *exec.Cmd
+	ended    chan struct{} // the command itself, not what it left behind
+	code     int           // once ended
+	copied   chan error    // nil when it writes to a file by itself
+	pipe     *os.File      // this process's end of the output
+	watchdog *watchdog
 }
 
-// gate holds the command back until its guard is there. When we are killed before,
-// nothing is read, and nothing has begun.
-const gate = `read -r _ <&3 || exit 125; exec 3<&-; exec /bin/sh -c "$1"`
+// barrierScript holds the command back until its watchdog runs. If this process is
+// killed before, the read fails, and the command never starts.
+const barrierScript = `read -r _ <&3 || exit 125; exec 3<&-; exec /bin/sh -c "$1"`
 
-// start starts it. The thread that starts a process must stay for as long as
-// that runs: its end would be the process's, which asked the kernel to end with
-// its parent, and the kernel means the thread. The guard inherits the locks, not
-// the command: a daemon that left the group would keep them for ever.
-func start(c port.Command, out io.Writer, locks []*os.File) (*proc, error) {
-	p := &proc{cmd: exec.Command("/bin/sh", "-c", gate, "sh", c.Run), ended: make(chan struct{})}
+// startCommand starts the command. The thread that starts a process must live as long
+// as the process: the kernel sends the parent-death signal when that thread ends. The
+// watchdog inherits the locks, and the command does not: a daemon that left the group
+// would hold them for ever.
+func startCommand(c port.Command, out io.Writer, locks []*os.File) (*runningCommand, error) {
+	p := &runningCommand{cmd: exec.Command("/bin/sh", "-c", barrierScript, "sh", c.Run), ended: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Env = c.Dir, append([]string{}, c.Env...)
-	p.cmd.SysProcAttr = ownGroup()
-	wait, open, err := os.Pipe()
+	p.cmd.SysProcAttr = commandAttr()
+	barrier, release, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	defer wait.Close()
-	defer open.Close()
-	p.cmd.ExtraFiles = []*os.File{wait}
-	theirs, err := p.output(out)
+	defer barrier.Close()
+	defer release.Close()
+	p.cmd.ExtraFiles = []*os.File{barrier}
+	output, err := p.connectOutput(out)
 	if err != nil {
 		return nil, err
 	}
@@ -129,12 +129,12 @@ func start(c port.Command, out io.Writer, locks []*os.File) (*proc, error) {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := p.cmd.Start()
-		if theirs != nil {
-			theirs.Close()
+		if output != nil {
+			output.Close()
 		}
 		started <- err
 		if err == nil {
-			_ = p.cmd.Wait() // the state tells
+			_ = p.cmd.Wait() // its error says no more than the state
 			p.code = exitCode(p.cmd.ProcessState)
 			close(p.ended)
 		}
@@ -145,23 +145,23 @@ func start(c port.Command, out io.Writer, locks []*os.File) (*proc, error) {
 		}
 		return nil, err
 	}
-	p.guard = newGuard(p.cmd.Process.Pid, locks)
-	_, _ = io.WriteString(open, "go\n") // who is gone already has an exit code
+	p.watchdog = startWatchdog(p.cmd.Process.Pid, locks)
+	_, _ = io.WriteString(release, "go\n") // a command that is gone already has an exit code
 	return p, nil
 }
 
-// output connects the command with out. The pipe is ours and not the library's,
+// connectOutput connects the command with out. The pipe is not os/exec's,
 // so that a grandchild that keeps it open does not block the caller.
-func (p *proc) output(out io.Writer) (theirs *os.File, err error) {
+func (p *runningCommand) connectOutput(out io.Writer) (childEnd *os.File, err error) {
 	if f, ok := out.(*os.File); ok {
 		p.cmd.Stdout, p.cmd.Stderr = f, f
 		return nil, nil
 	}
-	p.pipe, theirs, err = os.Pipe()
+	p.pipe, childEnd, err = os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	p.cmd.Stdout, p.cmd.Stderr = theirs, theirs
+	p.cmd.Stdout, p.cmd.Stderr = childEnd, childEnd
 	p.copied = make(chan error, 1)
 	go func() {
 		_, err := io.Copy(out, p.pipe)
@@ -172,11 +172,11 @@ func (p *proc) output(out io.Writer) (theirs *os.File, err error) {
 		}
 		p.copied <- err
 	}()
-	return theirs, nil
+	return childEnd, nil
 }
 
-// end asks the group to end, then makes it.
-func (p *proc) end(grace time.Duration) {
+// end sends SIGTERM to the group, and SIGKILL after the grace period.
+func (p *runningCommand) end(grace time.Duration) {
 	signalGroup(p.cmd.Process.Pid, false)
 	select {
 	case <-p.ended:
@@ -188,19 +188,19 @@ func (p *proc) end(grace time.Duration) {
 
 // drain waits for the rest of the output, and ends what is left of the group. It
 // returns the error of writing the output.
-func (p *proc) drain(patience time.Duration) error {
-	defer p.guard.dismiss()
+func (p *runningCommand) drain(maxWait time.Duration) error {
+	defer p.watchdog.stop()
 	var err error
-	got := p.wait(patience/4, &err)
+	copied := p.wait(maxWait/4, &err)
 	if groupAlive(p.cmd.Process.Pid) {
 		signalGroup(p.cmd.Process.Pid, false)
-		awaitGroup(p.cmd.Process.Pid, patience)
+		awaitGroup(p.cmd.Process.Pid, maxWait)
 		signalGroup(p.cmd.Process.Pid, true)
-		awaitGroup(p.cmd.Process.Pid, maxDeath)
+		awaitGroup(p.cmd.Process.Pid, maxKill)
 	}
-	if !got && !p.wait(patience, &err) {
+	if !copied && !p.wait(maxWait, &err) {
 		p.pipe.Close() // whoever has it left the group; the copier ends
-		p.wait(patience, &err)
+		p.wait(maxWait, &err)
 	}
 	if p.pipe != nil {
 		p.pipe.Close()
@@ -208,7 +208,7 @@ func (p *proc) drain(patience time.Duration) error {
 	return err
 }
 
-func (p *proc) wait(d time.Duration, err *error) bool {
+func (p *runningCommand) wait(d time.Duration, err *error) bool {
 	if p.copied == nil {
 		return true
 	}
@@ -220,33 +220,33 @@ func (p *proc) wait(d time.Duration, err *error) bool {
 	}
 }
 
-// awaitGroup waits until the group is gone, or for so long.
-func awaitGroup(pid int, most time.Duration) {
-	again := time.NewTicker(5 * time.Millisecond)
-	defer again.Stop()
-	for end := time.After(most); groupAlive(pid); {
+// awaitGroup waits until the group is gone, at most for maxWait.
+func awaitGroup(pid int, maxWait time.Duration) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.After(maxWait); groupAlive(pid); {
 		select {
 		case <-end:
 			return
-		case <-again.C:
+		case <-tick.C:
 		}
 	}
 }
 
-// maxDeath is how long a group may take to be gone after SIGKILL. It takes longer
+// maxKill is how long a group may take to be gone after SIGKILL. It takes longer
 // only when it hangs in the kernel.
-const maxDeath = 5 * time.Second
+const maxKill = 5 * time.Second
 
-// guard is a process that ends the group when this process is killed: the
-// kernel's own help for that reaches the shell, but not what the shell started.
-// It stays until the group is gone, and holds the locks for so long.
-type guard struct {
-	cmd  *exec.Cmd
-	ours *os.File
-	once sync.Once
+// watchdog is a process that ends the group when this process is killed: the
+// parent-death signal reaches the shell, but not what the shell started. It lives
+// until the group is gone, and holds the locks until then.
+type watchdog struct {
+	cmd   *exec.Cmd
+	stdin *os.File
+	once  sync.Once
 }
 
-const guardScript = `trap "" HUP INT TERM
+const watchdogScript = `trap "" HUP INT TERM
 read -r _
 await() {
 	n=0
@@ -256,30 +256,30 @@ kill -TERM "-$1"; await "$1" 20
 kill -KILL "-$1"; await "$1" 100
 `
 
-func newGuard(pid int, locks []*os.File) *guard {
-	theirs, ours, err := os.Pipe()
+func startWatchdog(pid int, locks []*os.File) *watchdog {
+	reader, writer, err := os.Pipe()
 	if err != nil {
-		return &guard{}
+		return &watchdog{}
 	}
-	defer theirs.Close()
-	cmd := exec.Command("/bin/sh", "-c", guardScript, "guard", fmt.Sprint(pid))
+	defer reader.Close()
+	cmd := exec.Command("/bin/sh", "-c", watchdogScript, "watchdog", fmt.Sprint(pid))
 	cmd.ExtraFiles = locks
-	cmd.Stdin, cmd.Env, cmd.Dir, cmd.SysProcAttr = theirs, []string{"PATH=/usr/bin:/bin"}, "/", guardGroup()
+	cmd.Stdin, cmd.Env, cmd.Dir, cmd.SysProcAttr = reader, []string{"PATH=/usr/bin:/bin"}, "/", watchdogAttr()
 	if err := cmd.Start(); err != nil {
-		ours.Close()
-		return &guard{}
+		writer.Close()
+		return &watchdog{}
 	}
-	return &guard{cmd: cmd, ours: ours}
+	return &watchdog{cmd: cmd, stdin: writer}
 }
 
-// dismiss ends the guard before it can act.
-func (g *guard) dismiss() {
-	if g.cmd == nil {
+// stop ends the watchdog before it can act.
+func (w *watchdog) stop() {
+	if w.cmd == nil {
 		return
 	}
-	g.once.Do(func() {
-		_ = g.cmd.Process.Kill()
-		_ = g.cmd.Wait()
-		g.ours.Close()
+	w.once.Do(func() {
+		_ = w.cmd.Process.Kill()
+		_ = w.cmd.Wait()
+		w.stdin.Close()
 	})
 }

@@ -12,17 +12,20 @@ func bootID() string { return "" }
 
 func startTime(int) uint64 { return 0 }
 
-func alive(who started) bool { return who.PID > 1 && syscall.Kill(who.PID, 0) == nil }
+func runnerAlive(runner startRecord) bool {
+	return runner.PID > 1 && syscall.Kill(runner.PID, 0) == nil
+}
 
-func signalRunner(who started) { _ = syscall.Kill(who.PID, syscall.SIGTERM) }
+func signalRunner(runner startRecord) { _ = syscall.Kill(runner.PID, syscall.SIGTERM) }
 
-// endAll reaches the runner's group only: there is no way here to find what left it.
-func endAll(_ context.Context, _ string, who started, grace time.Duration) error {
-	if who.PID > 1 && groupAlive(who.PID) {
-		signalGroup(who.PID, false)
-		awaitGroup(who.PID, grace)
-		signalGroup(who.PID, true)
-		awaitGroup(who.PID, maxDeath)
+// endProcesses reaches the runner's group only: processes that left it cannot be found
+// on this system.
+func endProcesses(_ context.Context, _ string, runner startRecord, grace time.Duration) error {
+	if runner.PID > 1 && groupAlive(runner.PID) {
+		signalGroup(runner.PID, false)
+		awaitGroup(runner.PID, grace)
+		signalGroup(runner.PID, true)
+		awaitGroup(runner.PID, maxKill)
 	}
 	return nil
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-func bootID() string                                               { return "" }
-func startTime(int) uint64                                         { return 0 }
-func alive(started) bool                                           { return false }
-func signalRunner(started)                                         {}
-func endAll(context.Context, string, started, time.Duration) error { return errSystem }
+func bootID() string                                                         { return "" }
+func startTime(int) uint64                                                   { return 0 }
+func runnerAlive(startRecord) bool                                           { return false }
+func signalRunner(startRecord)                                               {}
+func endProcesses(context.Context, string, startRecord, time.Duration) error { return errSystem }

@@ -10,9 +10,9 @@ import (
 
 var errSystem = errors.New("commands and jobs need Linux or macOS")
 
-func ownGroup() *syscall.SysProcAttr   { return nil }
-func guardGroup() *syscall.SysProcAttr { return nil }
-func detached() *syscall.SysProcAttr   { return nil }
+func commandAttr() *syscall.SysProcAttr  { return nil }
+func watchdogAttr() *syscall.SysProcAttr { return nil }
+func runnerAttr() *syscall.SysProcAttr   { return nil }
 
 func signalGroup(int, bool)           {}
 func groupAlive(int) bool             { return false }

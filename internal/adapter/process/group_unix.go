@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-func guardGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+func watchdogAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
+func runnerAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
 // signalGroup sends SIGTERM, or SIGKILL, to a group; one that is gone is fine.
 func signalGroup(pid int, kill bool) {

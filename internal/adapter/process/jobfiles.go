@@ -23,11 +23,11 @@ const (
 	stopFile    = "stop"         // its stop was requested
 	submitLock  = "submit.lock"  // held while it is submitted
 	claimLock   = "claim.lock"   // held by the process that runs it, for as long as that lives
-	marker      = "SLIPWAY_JOB"  // in the environment of all its processes: the folder
+	jobVariable = "SLIPWAY_JOB"  // in the environment of all its processes: the folder
 )
 
-// spec is what to run. Its environment is not here: it may hold secrets.
-type spec struct {
+// jobSpec is what to run. Its environment is not here: it may hold secrets.
+type jobSpec struct {
 	Name    string        `json:"name"`
 	Run     string        `json:"run"`
 	Dir     string        `json:"dir"`
@@ -37,28 +37,28 @@ type spec struct {
 	Outputs map[string]string `json:"outputs,omitempty"` // URIs by name; records of older versions have none
 }
 
-// started records who runs the job. A process is named by its ID, when it started,
+// startRecord records who runs the job. A process is named by its ID, when it started,
 // and the machine's boot.
-type started struct {
+type startRecord struct {
 	PID   int    `json:"pid"`
 	Since uint64 `json:"since"` // in the kernel's ticks; 0: unknown
 	Boot  string `json:"boot"`
 }
 
-// status is how the job ended.
-type status struct {
+// endRecord is how the job ended.
+type endRecord struct {
 	Exit   port.Exit `json:"exit"`
 	Reason string    `json:"reason,omitempty"`
 	Ended  time.Time `json:"ended"`
 }
 
-func readStarted(folder string) (started, bool, error) {
-	var s started
+func readStarted(folder string) (startRecord, bool, error) {
+	var s startRecord
 	ok, err := readJSON(folder, startedFile, &s)
 	return s, ok, err
 }
 
-func exists(folder, name string) bool {
+func fileExists(folder, name string) bool {
 	_, err := os.Stat(filepath.Join(folder, name))
 	return err == nil
 }

@@ -42,7 +42,7 @@ func NewJobs(dir, executable string, args ...string) *Jobs {
 func (j *Jobs) folder(h port.JobHandle) (string, error) {
 	name := string(h)
 	if !jobName.MatchString(name) || strings.Contains(name, "..") {
-		return "", fault.New(fault.Invalid, "%q is not a valid job name", name).Hint("letters, digits and . _ -, at most 128 of them")
+		return "", fault.New(fault.Invalid, "%q is not a valid job name", name).Hint("use at most 128 letters, digits and the characters . _ -")
 	}
 	dir, err := filepath.Abs(j.dir)
 	return filepath.Join(dir, name), err
@@ -79,13 +79,13 @@ func (j *Jobs) Submit(ctx context.Context, job port.Job) (port.JobHandle, error)
 	if ctx.Err() != nil {
 		return handle, fmt.Errorf("%s: %w", act, context.Cause(ctx))
 	}
-	if known(folder) {
+	if wasStarted(folder) {
 		return handle, nil
 	}
 	if err := checkSystem(); err != nil {
 		return "", fmt.Errorf("%s: %w", act, err)
 	}
-	if err := j.check(job); err != nil {
+	if err := j.checkJob(job); err != nil {
 		return "", err
 	}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -99,21 +99,23 @@ func (j *Jobs) Submit(ctx context.Context, job port.Job) (port.JobHandle, error)
 	if err := flock.LockFile(ctx, lock, nil); err != nil {
 		return "", fmt.Errorf("%s: %w", act, err)
 	}
-	if known(folder) {
+	if wasStarted(folder) {
 		return handle, nil
 	}
-	if err := j.start(folder, job); err != nil {
+	if err := j.startJob(folder, job); err != nil {
 		return handle, fmt.Errorf("%s: %w", act, err)
 	}
 	return handle, nil
 }
 
-// known reports whether the job was started once.
-func known(folder string) bool { return exists(folder, startedFile) || exists(folder, statusFile) }
+// wasStarted reports whether the job was started once.
+func wasStarted(folder string) bool {
+	return fileExists(folder, startedFile) || fileExists(folder, statusFile)
+}
 
-// start empties the job's outputs and starts its runner.
-func (j *Jobs) start(folder string, job port.Job) error {
-	s := spec{Name: job.Name, Run: job.Command.Run, Dir: job.Command.Dir, Timeout: job.Command.Timeout, Outputs: job.Outputs}
+// startJob empties the job's outputs and starts its runner.
+func (j *Jobs) startJob(folder string, job port.Job) error {
+	s := jobSpec{Name: job.Name, Run: job.Command.Run, Dir: job.Command.Dir, Timeout: job.Command.Timeout, Outputs: job.Outputs}
 	for _, name := range slices.Sorted(maps.Keys(job.Outputs)) {
 		path, err := port.FilePath(job.Outputs[name])
 		if err != nil {
@@ -129,8 +131,8 @@ func (j *Jobs) start(folder string, job port.Job) error {
 	if err := writeJSON(folder, specFile, s); err != nil {
 		return fault.New(fault.FileKind(err), "write %s", specFile).Cause(err)
 	}
-	if err := launch(j.runner, folder, job.Command.Env, j.secretVariables(job.Command.Env)); err != nil {
-		return fault.New(fault.Unavailable, "start its runner").Cause(err)
+	if err := launchRunner(j.runner, folder, job.Command.Env, j.secretVariables(job.Command.Env)); err != nil {
+		return fault.New(fault.Unavailable, "start the job's runner").Cause(err)
 	}
 	return nil
 }
@@ -156,8 +158,8 @@ func emptyFolder(path string) error {
 	return os.MkdirAll(path, 0o755)
 }
 
-// check refuses a job that cannot run, before anything of it is stored.
-func (j *Jobs) check(job port.Job) error {
+// checkJob refuses a job that cannot run, before anything of it is stored.
+func (j *Jobs) checkJob(job port.Job) error {
 	if info, err := os.Stat(job.Command.Dir); err != nil || !info.IsDir() || !filepath.IsAbs(job.Command.Dir) {
 		return fault.New(fault.Invalid, "job %s: folder %s not found", job.Name, job.Command.Dir)
 	}
@@ -168,7 +170,7 @@ func (j *Jobs) check(job port.Job) error {
 	for name := range job.Inputs {
 		for _, path := range mounts[name] {
 			if _, err := os.Stat(path); err != nil {
-				return fault.New(fault.NotFound, "job %s: its input %s", job.Name, path).Cause(err)
+				return fault.New(fault.NotFound, "job %s: input %s", job.Name, path).Cause(err)
 			}
 		}
 	}

@@ -27,50 +27,50 @@ func (j *Jobs) Poll(ctx context.Context, h port.JobHandle) (port.JobState, error
 		return port.JobState{}, fmt.Errorf("poll job %s: %w", h, context.Cause(ctx))
 	}
 	var state port.JobState
-	if done, err := j.ended(folder, &state); done || err != nil {
+	if done, err := j.readEnd(folder, &state); done || err != nil {
 		return state, err
 	}
-	who, ok, err := readStarted(folder)
+	runner, ok, err := readStarted(folder)
 	if err != nil || !ok {
 		return port.JobState{}, err // no runner took it: submit it (again)
 	}
 	state.Found = true
-	alive, release, err := running(folder)
+	alive, release, err := probeRunner(folder)
 	if err != nil || alive {
 		return state, err
 	}
 	defer release()
 	// It may have ended between the two checks.
-	if done, err := j.ended(folder, &state); done || err != nil {
+	if done, err := j.readEnd(folder, &state); done || err != nil {
 		return state, err
 	}
 	reason := "its runner was killed (kill -9, or out of memory)"
-	if who.Boot != bootID() {
+	if runner.Boot != bootID() {
 		reason = "the machine went down while it ran"
 	}
-	if err := j.reap(ctx, folder, who, reason); err != nil {
+	if err := j.reap(ctx, folder, runner, reason); err != nil {
 		return state, err
 	}
-	_, err = j.ended(folder, &state)
+	_, err = j.readEnd(folder, &state)
 	return state, err
 }
 
-// ended reads how the job ended, if it did.
-func (j *Jobs) ended(folder string, state *port.JobState) (bool, error) {
-	var s status
+// readEnd reads how the job ended, if it did.
+func (j *Jobs) readEnd(folder string, state *port.JobState) (bool, error) {
+	var s endRecord
 	ok, err := readJSON(folder, statusFile, &s)
 	if err != nil || !ok {
 		return false, err
 	}
 	state.Found, state.Done, state.Exit, state.Reason = true, true, s.Exit, s.Reason
-	state.Outputs, err = outputs(folder)
+	state.Outputs, err = readOutputs(folder)
 	return true, err
 }
 
-// outputs are where the job's outputs are stored. Their digests are the reader's to
-// compute.
-func outputs(folder string) (map[string]port.Artifact, error) {
-	var s spec
+// readOutputs returns where the job's outputs are stored. The reader computes their
+// digests.
+func readOutputs(folder string) (map[string]port.Artifact, error) {
+	var s jobSpec
 	if _, err := readJSON(folder, specFile, &s); err != nil {
 		return nil, err
 	}
@@ -111,45 +111,45 @@ func (j *Jobs) Stop(ctx context.Context, h port.JobHandle) error {
 	if err != nil {
 		return err
 	}
-	who, ok, err := readStarted(folder)
+	runner, ok, err := readStarted(folder)
 	if err != nil || !ok {
 		return err
 	}
-	if exists(folder, statusFile) {
-		return endAll(ctx, folder, who, 0)
+	if fileExists(folder, statusFile) {
+		return endProcesses(ctx, folder, runner, 0)
 	}
 	if err := os.WriteFile(filepath.Join(folder, stopFile), nil, 0o600); err != nil {
 		return fault.New(fault.FileKind(err), "stop job %s", h).Cause(err)
 	}
-	if alive(who) {
-		signalRunner(who)
+	if runnerAlive(runner) {
+		signalRunner(runner)
 	}
-	if err := awaitStatus(ctx, folder, j.grace+2*time.Second); err != nil {
+	if err := awaitEnd(ctx, folder, j.grace+2*time.Second); err != nil {
 		return fmt.Errorf("stop job %s: %w", h, err)
 	}
-	return j.reap(ctx, folder, who, stoppedReason)
+	return j.reap(ctx, folder, runner, stoppedReason)
 }
 
 // reap ends what is left of the job and records how it ended, unless that is recorded.
-func (j *Jobs) reap(ctx context.Context, folder string, who started, reason string) error {
-	if err := endAll(ctx, folder, who, j.grace); err != nil {
+func (j *Jobs) reap(ctx context.Context, folder string, runner startRecord, reason string) error {
+	if err := endProcesses(ctx, folder, runner, j.grace); err != nil {
 		return err
 	}
-	if exists(folder, stopFile) {
+	if fileExists(folder, stopFile) {
 		reason = stoppedReason
 	}
-	if exists(folder, statusFile) {
+	if fileExists(folder, statusFile) {
 		return nil
 	}
-	return writeJSON(folder, statusFile, status{Exit: port.Exit{Code: 128 + 9}, Reason: reason, Ended: time.Now().UTC()})
+	return writeJSON(folder, statusFile, endRecord{Exit: port.Exit{Code: 128 + 9}, Reason: reason, Ended: time.Now().UTC()})
 }
 
-// awaitStatus waits until the runner has recorded how the job ended, or is dead.
-func awaitStatus(ctx context.Context, folder string, most time.Duration) error {
-	again := time.NewTicker(10 * time.Millisecond)
-	defer again.Stop()
-	for end := time.After(most); !exists(folder, statusFile); {
-		isAlive, release, err := running(folder)
+// awaitEnd waits until the runner has recorded how the job ended, or is dead.
+func awaitEnd(ctx context.Context, folder string, maxWait time.Duration) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.After(maxWait); !fileExists(folder, statusFile); {
+		isAlive, release, err := probeRunner(folder)
 		if err != nil {
 			return err
 		}
@@ -162,17 +162,17 @@ func awaitStatus(ctx context.Context, folder string, most time.Duration) error {
 			return context.Cause(ctx)
 		case <-end:
 			return nil
-		case <-again.C:
+		case <-tick.C:
 		}
 	}
 	return nil
 }
 
-// running reports whether the job's runner is alive. If not, release must be called.
-func running(folder string) (alive bool, release func(), err error) {
+// probeRunner reports whether the job's runner is alive. If not, release must be called.
+func probeRunner(folder string) (alive bool, release func(), err error) {
 	f, err := os.OpenFile(filepath.Join(folder, claimLock), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return false, nil, fault.New(fault.FileKind(err), "look at the job in %s", folder).Cause(err)
+		return false, nil, fault.New(fault.FileKind(err), "check the runner of the job in %s", folder).Cause(err)
 	}
 	free, err := flock.Try(f)
 	if err != nil || !free {

@@ -275,7 +275,7 @@ func TestSecretsStayOutOfTheLog(t *testing.T) {
 
 func TestRunnerRefusesStrangers(t *testing.T) {
 	out, err := exec.Command(os.Args[0], "job-runner", t.TempDir()).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "Slipway itself") {
+	if err == nil || !strings.Contains(string(out), "internal to Slipway") {
 		t.Errorf("%s, %v", out, err)
 	}
 }

@@ -23,79 +23,79 @@ import (
 // the process. It runs a job at most once, whatever happens to it.
 func RunJobProcess(args []string, mask func(secrets []string, w io.Writer) io.WriteCloser) int {
 	submitter := os.NewFile(3, "submitter")
-	if len(args) != 1 || submitter == nil || os.Getenv(marker) != args[0] {
-		fmt.Fprintln(os.Stderr, "this command is for Slipway itself: it runs a job that was submitted")
+	if len(args) != 1 || submitter == nil || os.Getenv(jobVariable) != args[0] {
+		fmt.Fprintln(os.Stderr, "this command is internal to Slipway: it runs a submitted job")
 		return 2
 	}
 	folder := args[0]
-	syscall.CloseOnExec(3) // the command must not hold the submitter up
-	s, claim, err := take(folder)
+	syscall.CloseOnExec(3) // the command must not keep the submitter waiting
+	s, claim, err := claimJob(folder)
 	if err != nil {
 		fmt.Fprintln(submitter, err)
 		submitter.Close()
 		return 1
 	}
-	fmt.Fprintln(submitter, readyWord)
+	fmt.Fprintln(submitter, readyReply)
 	submitter.Close()
 	if claim == nil {
 		return 0
 	}
 	defer claim.Close()
-	if err := writeJSON(folder, statusFile, logged(folder, s, mask)); err != nil {
-		fmt.Fprintf(os.Stderr, "the job's end could not be written down: %v\n", err)
+	if err := writeJSON(folder, statusFile, runMasked(folder, s, mask)); err != nil {
+		fmt.Fprintf(os.Stderr, "record the end of the job: %v\n", err)
 		return 1
 	}
 	return 0
 }
 
-// take makes this process the job's runner; claim is nil when it has, or had,
+// claimJob makes this process the job's runner; claim is nil when it has, or had,
 // another one. The lock goes with the process, and no child inherits it.
-func take(folder string) (s spec, claim *os.File, err error) {
+func claimJob(folder string) (s jobSpec, claim *os.File, err error) {
 	if ok, err := readJSON(folder, specFile, &s); err != nil || !ok {
-		return s, nil, errors.Join(err, errors.New("the job's folder has no "+specFile))
+		return s, nil, errors.Join(err, errors.New("the job's folder does not contain "+specFile))
 	}
 	claim, err = os.OpenFile(filepath.Join(folder, claimLock), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return s, nil, err
 	}
 	free, err := flock.Try(claim)
-	if err != nil || !free || exists(folder, startedFile) {
+	if err != nil || !free || fileExists(folder, startedFile) {
 		claim.Close()
 		return s, nil, err
 	}
 	pid := os.Getpid()
-	me := started{PID: pid, Since: startTime(pid), Boot: bootID()}
-	if err := writeJSON(folder, startedFile, me); err != nil {
+	runner := startRecord{PID: pid, Since: startTime(pid), Boot: bootID()}
+	if err := writeJSON(folder, startedFile, runner); err != nil {
 		claim.Close()
 		return s, nil, err
 	}
 	return s, claim, nil
 }
 
-// logged runs the command to its end, with its secrets kept out of the log.
-func logged(folder string, s spec, mask func([]string, io.Writer) io.WriteCloser) status {
+// runMasked runs the command to its end, with its secrets kept out of the log.
+func runMasked(folder string, s jobSpec, mask func([]string, io.Writer) io.WriteCloser) endRecord {
 	var secrets []string
-	for _, name := range strings.Split(os.Getenv(secretNames), ",") {
+	for _, name := range strings.Split(os.Getenv(secretsVariable), ",") {
 		secrets = append(secrets, os.Getenv(name))
 	}
 	out := mask(secrets, os.Stdout)
-	end := perform(folder, s, out)
+	end := runJob(folder, s, out)
 	if err := out.Close(); err != nil && end.Reason == "" {
 		end.Reason = "the end of its log was lost: " + err.Error()
 	}
 	return end
 }
 
-// perform runs the command to its end.
-func perform(folder string, s spec, log io.Writer) status {
+// runJob runs the command to its end.
+func runJob(folder string, s jobSpec, log io.Writer) endRecord {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	exit, err := NewCommands(Config{}).Run(ctx, port.Command{Run: s.Run, Dir: s.Dir, Env: environment(), Timeout: s.Timeout}, log)
-	// What left the group, but not the job, goes with it.
-	left := endAll(context.Background(), folder, started{}, time.Second)
-	out := status{Exit: exit, Ended: time.Now().UTC()}
+	exit, err := NewCommands(Config{}).Run(ctx, port.Command{Run: s.Run, Dir: s.Dir, Env: jobEnvironment(), Timeout: s.Timeout}, log)
+	// Processes that left the group, but not the job, end with it.
+	leftErr := endProcesses(context.Background(), folder, startRecord{}, time.Second)
+	out := endRecord{Exit: exit, Ended: time.Now().UTC()}
 	switch {
-	case ctx.Err() != nil && exists(folder, stopFile):
+	case ctx.Err() != nil && fileExists(folder, stopFile):
 		out.Exit, out.Reason = port.Exit{Code: 128 + int(syscall.SIGTERM)}, stoppedReason
 	case ctx.Err() != nil:
 		out.Exit, out.Reason = port.Exit{Code: 128 + int(syscall.SIGTERM)}, "its runner was asked to end (SIGTERM)"
@@ -103,13 +103,13 @@ func perform(folder string, s spec, log io.Writer) status {
 		out.Exit, out.Reason = port.Exit{Code: 127}, err.Error()
 	case exit.TimedOut:
 		out.Reason = fmt.Sprintf("it took longer than %s", s.Timeout)
-	case left != nil:
-		out.Reason = left.Error()
+	case leftErr != nil:
+		out.Reason = leftErr.Error()
 	}
 	return out
 }
 
-// environment is the job's: this process has it, and only it.
-func environment() []string {
-	return slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "=") || strings.HasPrefix(kv, secretNames+"=") })
+// jobEnvironment returns the job's environment: that of this process, and of no other.
+func jobEnvironment() []string {
+	return slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "=") || strings.HasPrefix(kv, secretsVariable+"=") })
 }
