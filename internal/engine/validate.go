@@ -20,7 +20,7 @@ func (e *Engine) check(p plan.Plan) error {
 		return fault.New(fault.Conflict, "run %s has a plan of a newer Slipway (version %d, this one knows %d)", p.Run, p.Version, plan.Version).
 			Hint("update slipway on this machine")
 	case !p.Run.Valid():
-		return fault.New(fault.Invalid, "%q is not the name of a run", p.Run)
+		return fault.New(fault.Invalid, "invalid run name %q", p.Run)
 	case !delivery.Name(p.Environment).IsFileName(maxEnvironmentName):
 		return fault.New(fault.Invalid, "%q is not the name of an environment", p.Environment).
 			Hint("use letters, digits, dots, dashes and underscores")

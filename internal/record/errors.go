@@ -42,13 +42,13 @@ func DatabaseError(act, path string, err error) error {
 		return fault.New(fault.Denied, "%s: %s can't be written", act, path).
 			Hint("make the file and its folder writable for you, or set SLIPWAY_HOME to a folder that is").Cause(err)
 	case sqliteIO:
-		return fault.New(fault.Exhausted, "%s: reading or writing %s does not work", act, path).
-			Hint("look at the disk's space, quota and health, then run the command again").Cause(err)
+		return fault.New(fault.Exhausted, "%s: input/output error on %s", act, path).
+			Hint("check the disk's space, quota and health, then run the command again").Cause(err)
 	case sqliteCorrupt, sqliteNotADB:
 		return CorruptDatabase(path).Cause(err)
 	case sqliteBusy:
 		return fault.New(fault.Unavailable, "%s: another process keeps %s busy", act, path).
-			Hint("try again; if it stays so, look which process has the file open").Cause(err)
+			Hint("try again; if that does not help, find out which process has the file open").Cause(err)
 	}
 	return fmt.Errorf("%s: %w", act, err)
 }

@@ -24,7 +24,7 @@ func (s approvals) Record(ctx context.Context, a port.Approval) error {
 	if a.At.IsZero() {
 		a.At = s.clock()
 	}
-	return s.change(ctx, fmt.Sprintf("record the word of %s on run %s", a.By, a.Run), func(tx *sql.Tx) error {
+	return s.change(ctx, fmt.Sprintf("record the decision of %s on run %s", a.By, a.Run), func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO approvals (run, subject, person, yes, why, at) VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT (run, subject, person) DO NOTHING`, a.Run, a.Subject, a.By, a.Approved, a.Reason, nanos(a.At))
 		return err
@@ -34,7 +34,7 @@ func (s approvals) Record(ctx context.Context, a port.Approval) error {
 // List implements port.ApprovalStore.
 func (s approvals) List(ctx context.Context, run delivery.RunID) ([]port.Approval, error) {
 	out, err := list(ctx, s.read, scanApproval, "SELECT run, subject, person, yes, why, at FROM approvals WHERE run = ? ORDER BY id", run)
-	return out, record.DatabaseError(fmt.Sprintf("list the words on run %s", run), s.path, err)
+	return out, record.DatabaseError(fmt.Sprintf("list the decisions on run %s", run), s.path, err)
 }
 
 func scanApproval(row scanner) (port.Approval, error) {

@@ -22,16 +22,16 @@ var _ record.Cache = cache{}
 // Put implements record.Cache.
 func (s cache) Put(ctx context.Context, key delivery.Digest, run delivery.RunID, r step.Result) error {
 	if !key.Valid() {
-		return fault.New(fault.Invalid, "%q is not the key of a result", key)
+		return fault.New(fault.Invalid, "invalid key %q of a cached result", key)
 	}
 	if r.Outcome != delivery.OutcomeSucceeded {
-		return fault.New(fault.Invalid, "keep a result for later: it %s", r.Outcome)
+		return fault.New(fault.Invalid, "cache a step's result: its outcome is %s, not succeeded", r.Outcome)
 	}
 	document, err := json.Marshal(r)
 	if err != nil {
-		return fmt.Errorf("write a result: %w", err)
+		return fmt.Errorf("encode a step's result: %w", err)
 	}
-	return s.change(ctx, "keep a result for later", func(tx *sql.Tx) error {
+	return s.change(ctx, "cache a step's result", func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO cache (key, run, result, used_at) VALUES (?, ?, ?, ?)
 			ON CONFLICT (key) DO UPDATE SET run = excluded.run, result = excluded.result, used_at = excluded.used_at`,
 			key, run, string(document), nanos(s.clock()))
@@ -42,7 +42,7 @@ func (s cache) Put(ctx context.Context, key delivery.Digest, run delivery.RunID,
 // Lookup implements record.Cache.
 func (s cache) Lookup(ctx context.Context, key delivery.Digest) (r step.Result, ok bool, err error) {
 	var document string
-	err = s.change(ctx, "recall a result", func(tx *sql.Tx) error {
+	err = s.change(ctx, "look up a cached result", func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, "UPDATE cache SET used_at = ? WHERE key = ? RETURNING result", nanos(s.clock()), key).Scan(&document)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
@@ -57,7 +57,7 @@ func (s cache) Lookup(ctx context.Context, key delivery.Digest) (r step.Result, 
 
 // Prune implements record.Cache.
 func (s cache) Prune(ctx context.Context, since time.Time) (n int, err error) {
-	err = s.change(ctx, "forget old results", func(tx *sql.Tx) error {
+	err = s.change(ctx, "delete old cached results", func(tx *sql.Tx) error {
 		done, err := tx.ExecContext(ctx, "DELETE FROM cache WHERE used_at < ?", nanos(since))
 		if err != nil {
 			return err
@@ -71,7 +71,7 @@ func (s cache) Prune(ctx context.Context, since time.Time) (n int, err error) {
 
 // CountUnused implements record.Cache.
 func (s cache) CountUnused(ctx context.Context, since time.Time) (n int, err error) {
-	err = s.change(ctx, "count old results", func(tx *sql.Tx) error {
+	err = s.change(ctx, "count old cached results", func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, "SELECT count(*) FROM cache WHERE used_at < ?", nanos(since)).Scan(&n)
 	})
 	return n, err

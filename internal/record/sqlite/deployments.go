@@ -70,7 +70,7 @@ func (s deployments) End(ctx context.Context, id int64, state delivery.Deploymen
 	switch state {
 	case delivery.RolledBack, delivery.Cancelled, delivery.Stuck, delivery.Removed:
 	default:
-		return fault.New(fault.Invalid, "end deployment %d: %q is not an end", id, state)
+		return fault.New(fault.Invalid, "end deployment %d: invalid final state %q", id, state)
 	}
 	return s.change(ctx, fmt.Sprintf("end deployment %d", id), func(tx *sql.Tx) error {
 		done, err := tx.ExecContext(ctx, "UPDATE deployments SET state = ?, reason = ?, ended_at = ? WHERE id = ? AND state IN (?, ?)",
@@ -88,7 +88,7 @@ func (s deployments) Current(ctx context.Context, env delivery.Environment) (del
 	if errors.Is(err, sql.ErrNoRows) {
 		return delivery.Deployment{}, false, nil
 	}
-	return d, err == nil, record.DatabaseError(fmt.Sprintf("look up what serves in %s", env), s.path, err)
+	return d, err == nil, record.DatabaseError(fmt.Sprintf("look up the current deployment of %s", env), s.path, err)
 }
 
 // List implements port.DeploymentStore.
@@ -101,7 +101,7 @@ func (s deployments) List(ctx context.Context, env delivery.Environment, n int) 
 func findDeployment(ctx context.Context, from asker, id int64) (delivery.Deployment, error) {
 	d, err := scanDeployment(from.QueryRowContext(ctx, "SELECT "+deploymentColumns+" FROM deployments WHERE id = ?", id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return d, fault.New(fault.NotFound, "no deployment %d", id)
+		return d, fault.New(fault.NotFound, "deployment %d not found", id)
 	}
 	return d, err
 }

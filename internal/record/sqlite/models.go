@@ -53,7 +53,7 @@ func (s models) Register(ctx context.Context, group string, artifact delivery.Di
 // Import implements port.ModelRegistry.
 func (s models) Import(ctx context.Context, m delivery.ModelVersion) error {
 	if m.Group == "" || m.Version < 1 || !m.Digest.Valid() {
-		return fault.New(fault.Invalid, "adopt model %s with artifact %q", m.ModelRef, m.Digest)
+		return fault.New(fault.Invalid, "import model %s: invalid artifact digest %q", m.ModelRef, m.Digest)
 	}
 	numbers, err := json.Marshal(m.Metrics)
 	if err != nil {
@@ -77,7 +77,7 @@ func (s models) Import(ctx context.Context, m delivery.ModelVersion) error {
 			return err
 		}
 		return fault.New(fault.Conflict, "adopt model %s: two registries have given that number, or its content another one", m.ModelRef).
-			Hint("let one machine register the models of %s", m.Group)
+			Hint("register the models of %s on one machine only", m.Group)
 	})
 }
 
@@ -128,7 +128,7 @@ func (s models) Get(ctx context.Context, group string, version int) (delivery.Mo
 func findModel(ctx context.Context, from asker, group string, version int) (delivery.ModelVersion, error) {
 	m, err := scanModel(from.QueryRowContext(ctx, "SELECT "+modelColumns+" FROM models WHERE grp = ? AND version = ?", group, version))
 	if errors.Is(err, sql.ErrNoRows) {
-		return m, fault.New(fault.NotFound, "no model %s:%d", group, version).Hint("`slipway models` lists them")
+		return m, fault.New(fault.NotFound, "model %s:%d not found", group, version).Hint("`slipway models` lists them")
 	}
 	return m, err
 }

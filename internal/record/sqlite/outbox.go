@@ -18,7 +18,7 @@ var _ record.Outbox = outbox{}
 // Post implements record.Outbox. A message that was delivered leaves its name
 // behind, so that a run that is resumed does not send it again.
 func (s outbox) Post(ctx context.Context, receiver string, m port.Message) error {
-	return s.change(ctx, fmt.Sprintf("keep a message for %s", receiver), func(tx *sql.Tx) error {
+	return s.change(ctx, fmt.Sprintf("store a message for %s", receiver), func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO outbox (receiver, message, title, body, document, attempts, next_at, sent)
 			VALUES (?, ?, ?, ?, ?, 0, 0, 0) ON CONFLICT (receiver, message) DO NOTHING`, receiver, m.ID, m.Title, m.Text, m.JSON)
 		return err
@@ -42,7 +42,7 @@ func scanOutgoing(row scanner) (record.OutboxMessage, error) {
 
 // MarkSent implements record.Outbox.
 func (s outbox) MarkSent(ctx context.Context, id int64) error {
-	return s.change(ctx, fmt.Sprintf("strike out message %d", id), func(tx *sql.Tx) error {
+	return s.change(ctx, fmt.Sprintf("delete message %d", id), func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "UPDATE outbox SET sent = 1, title = '', body = '', document = NULL WHERE id = ?", id)
 		return err
 	})
@@ -50,7 +50,7 @@ func (s outbox) MarkSent(ctx context.Context, id int64) error {
 
 // Reschedule implements record.Outbox.
 func (s outbox) Reschedule(ctx context.Context, id int64, next time.Time) error {
-	return s.change(ctx, fmt.Sprintf("put off message %d", id), func(tx *sql.Tx) error {
+	return s.change(ctx, fmt.Sprintf("postpone message %d", id), func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "UPDATE outbox SET attempts = attempts + 1, next_at = ? WHERE id = ? AND sent = 0", nanos(next), id)
 		return err
 	})

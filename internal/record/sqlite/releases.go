@@ -54,7 +54,7 @@ func (s releases) Get(ctx context.Context, id delivery.ReleaseID) (delivery.Rele
 func findRelease(ctx context.Context, from asker, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
 	r, err := scanRelease(from.QueryRowContext(ctx, selectReleases+" WHERE r.id = ?", id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return r, fault.New(fault.NotFound, "no release %s", id).Hint("`slipway releases` lists them")
+		return r, fault.New(fault.NotFound, "release %s not found", id).Hint("`slipway releases` lists them")
 	}
 	return r, err
 }

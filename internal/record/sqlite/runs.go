@@ -55,7 +55,7 @@ func readPlan(id delivery.RunID, document string) (p plan.Plan, err error) {
 func findRun(ctx context.Context, from asker, id delivery.RunID) (record.Run, error) {
 	r, err := scanRun(from.QueryRowContext(ctx, "SELECT "+runColumns+" FROM runs WHERE id = ?", id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return r, fault.New(fault.NotFound, "no run %s", id).Hint("`slipway status` lists the runs")
+		return r, fault.New(fault.NotFound, "run %s not found", id).Hint("`slipway status` lists the runs")
 	}
 	return r, err
 }
@@ -71,7 +71,7 @@ var (
 // Enqueue implements record.Runs.
 func (s runs) Enqueue(ctx context.Context, r record.Run) (out record.Run, err error) {
 	if !r.ID.Valid() {
-		return out, fault.New(fault.Invalid, "%q is not the name of a run", r.ID)
+		return out, fault.New(fault.Invalid, "invalid run name %q", r.ID)
 	}
 	document, err := json.Marshal(r.Plan)
 	if err != nil {
@@ -174,7 +174,7 @@ func (s runs) Finish(ctx context.Context, id delivery.RunID, f record.RunResult)
 
 // RequestCancel implements record.Runs. A run that has ended keeps no request.
 func (s runs) RequestCancel(ctx context.Context, id delivery.RunID, by string) error {
-	return s.change(ctx, fmt.Sprintf("ask run %s to stop", id), func(tx *sql.Tx) error {
+	return s.change(ctx, fmt.Sprintf("request that run %s stops", id), func(tx *sql.Tx) error {
 		done, err := tx.ExecContext(ctx, "UPDATE runs SET cancel = ? WHERE id = ? AND cancel = '' AND state <> ?", by, id, record.Ended)
 		if err != nil {
 			return err
