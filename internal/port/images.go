@@ -12,7 +12,6 @@ import (
 type BuildRequest struct {
 	Dir        string // checkout, absolute
 	Go         string // main package relative to Dir ("./cmd/api"); "" with a Dockerfile
-	Commit     delivery.Commit
 	Service    string
 	Repository string
 
@@ -52,8 +51,9 @@ type BuiltImage struct {
 // Builder builds images.
 type Builder interface {
 	// Build writes the image into req.Layout, as a whole or not at all. The same
-	// request for the same commit gives the same digest on any machine with the
-	// same toolchain, as far as the user's own commands allow. The toolchain's
+	// files and parameters give the same digest on any machine with the same
+	// toolchain, whichever commit they are from, as far as the user's own commands
+	// allow: the image says nothing of commits or of the time. The toolchain's
 	// output goes to log, without the request's secrets. It returns soon after
 	// ctx has ended.
 	Build(ctx context.Context, req BuildRequest, log io.Writer) (BuiltImage, error)

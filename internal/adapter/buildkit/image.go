@@ -14,8 +14,8 @@ import (
 )
 
 // rewriteImage brings the layers into their final form and makes the configuration
-// say it, the commit's time and our labels.
-func (l layout) rewriteImage(m *manifest) error {
+// say it, the fixed time and our labels, which it returns.
+func (l layout) rewriteImage(m *manifest) (map[string]string, error) {
 	var c struct {
 		History []ocispecs.History         `json:"history"`
 		Config  map[string]json.RawMessage `json:"config"`
@@ -26,39 +26,38 @@ func (l layout) rewriteImage(m *manifest) error {
 		err = json.Unmarshal(raw, &c)
 	}
 	if err != nil {
-		return fmt.Errorf("read the image's configuration %s: %w", m.Config.Digest, err)
+		return nil, fmt.Errorf("read the image's configuration %s: %w", m.Config.Digest, err)
 	}
 	if len(c.RootFS.DiffIDs) != len(m.Layers) {
-		return fmt.Errorf("the image has %d layers, but its configuration lists %d", len(m.Layers), len(c.RootFS.DiffIDs))
+		return nil, fmt.Errorf("the image has %d layers, but its configuration lists %d", len(m.Layers), len(c.RootFS.DiffIDs))
 	}
 	first := firstBuiltLayer(c.History, len(m.Layers), l.origin.files)
 	for i := range m.Layers {
 		if err := l.rewriteLayer(&m.Layers[i], &c.RootFS.DiffIDs[i], i >= first); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	for i, h := range c.History {
-		if h.Created != nil && h.Created.Equal(l.origin.files) {
-			c.History[i].Created = &l.origin.created
-		}
+	labels, err := l.origin.labels(c.RootFS.DiffIDs)
+	if err != nil {
+		return nil, err
 	}
 	if c.Config == nil {
 		c.Config = map[string]json.RawMessage{}
 	}
 	inner, err := json.Marshal(c.Config)
 	if err == nil {
-		inner, err = patchJSON(inner, nil, "Labels", l.origin.labels)
+		inner, err = patchJSON(inner, nil, "Labels", labels)
 	}
 	if err == nil {
 		raw, err = patchJSON(raw, map[string]any{
-			"created": l.origin.created, "history": c.History, "rootfs": c.RootFS, "config": json.RawMessage(inner),
+			"created": l.origin.files, "rootfs": c.RootFS, "config": json.RawMessage(inner),
 		}, "", nil)
 	}
 	if err != nil {
-		return fmt.Errorf("write the image's configuration: %w", err)
+		return nil, fmt.Errorf("write the image's configuration: %w", err)
 	}
 	*m.Config, err = l.writeBlob(*m.Config, raw)
-	return err
+	return labels, err
 }
 
 // firstBuiltLayer is the number of the first layer that the Dockerfile made; those before

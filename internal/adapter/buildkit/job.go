@@ -7,16 +7,16 @@ import (
 
 	"github.com/moby/buildkit/client"
 
+	"github.com/slipway-cd/slipway/internal/ocilayout"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/redact"
 )
 
-// fileTime is the latest time that a file in a layer may bear. It is the same for
-// every commit, not the commit's own: so a layer whose content did not change
-// keeps its digest and is not pushed again, whenever and wherever it was made. The
-// image itself says the commit's time. WORKDIR and Python's compiled files take
-// it, too, by SOURCE_DATE_EPOCH; a new one for each commit would undo the cache.
-func fileTime() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
+// fileTime is the latest time that a file in a layer may bear, and the image's own.
+// It is the same for every commit, not the commit's own: so what did not change
+// keeps its digest and is not pushed again, whenever and wherever it was made.
+// WORKDIR and Python's compiled files take it, too, by SOURCE_DATE_EPOCH; a new one for each commit would undo the cache.
+func fileTime() time.Time { return ocilayout.CreationTime() }
 
 // epochArgument is how commands and BuildKit hear of that time.
 const epochArgument = "SOURCE_DATE_EPOCH"
@@ -60,25 +60,15 @@ func (w buildJob) attributes() map[string]string {
 	return a
 }
 
-// imageOrigin say where the image comes from, in the words of the OCI specification.
+// imageOrigin returns what the image states about itself.
 func (w buildJob) imageOrigin() origin {
-	o, files := w.order, fileTime()
-	if own, err := strconv.ParseInt(o.Dockerfile.Args[epochArgument], 10, 64); err == nil {
+	d, files := w.order.Dockerfile, fileTime()
+	if own, err := strconv.ParseInt(d.Args[epochArgument], 10, 64); err == nil {
 		files = time.Unix(own, 0).UTC()
 	}
-	at := o.Commit.Time.UTC().Truncate(time.Second)
-	n := map[string]string{
-		"org.opencontainers.image.title":    o.Service,
-		"org.opencontainers.image.revision": o.Commit.SHA,
-		"org.opencontainers.image.created":  at.Format(time.RFC3339),
-	}
-	if o.Commit.Source != "" {
-		n["org.opencontainers.image.source"] = o.Commit.Source
-	}
-	if o.Commit.Dirty {
-		n["dev.slipway.tree"] = o.Commit.Tree // the revision alone would not say what was built
-	}
-	return origin{created: at, files: files, labels: n}
+	return origin{files: files, service: w.order.Service, params: buildParams{
+		Dockerfile: d.Path, Context: d.Context, Target: d.Target, Args: d.Args,
+	}}
 }
 
 func progressFunc(o port.BuildRequest) func(string) {

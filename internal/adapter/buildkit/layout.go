@@ -7,7 +7,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
@@ -16,13 +15,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/ocilayout"
 )
-
-// origin is what an image says about where it comes from.
-type origin struct {
-	created time.Time
-	files   time.Time         // the latest that a file may bear
-	labels  map[string]string // annotations of its manifest, too
-}
 
 // layout is at work on one image.
 type layout struct {

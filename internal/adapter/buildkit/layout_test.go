@@ -6,14 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-var here = origin{files: fileTime(), created: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), labels: map[string]string{"org.opencontainers.image.revision": "abc"}}
+var here = origin{files: fileTime(), service: "api", params: buildParams{Dockerfile: "Dockerfile"}}
 
 func writeImage(t *testing.T) port.BuiltImage {
 	t.Helper()
@@ -73,12 +72,12 @@ func TestFinishLayout(t *testing.T) {
 	}
 }
 
-// TestFinishLayout_KeepsConfig: the image's configuration stays, except for the times
-// of the build.
+// TestFinishLayout_KeepsConfig: the image's configuration stays, except for its time
+// and our labels.
 func TestFinishLayout_KeepsConfig(t *testing.T) {
 	from := writeImage(t)
 	l := layout{dir: from.Layout}
-	config := []byte(`{"architecture":"amd64","os":"linux","created":"2000-01-01T00:00:00Z","own":{"x":1},"config":{"User":"1000","Labels":{"a":"b","org.opencontainers.image.revision":"old"}},` +
+	config := []byte(`{"architecture":"amd64","os":"linux","created":"2026-11-24T10:00:00Z","own":{"x":1},"config":{"User":"1000","Labels":{"a":"b","org.opencontainers.image.title":"old","own":"kept"}},` +
 		`"history":[{"created":"1999-05-05T00:00:00Z","created_by":"base"},{"created":"2000-01-01T00:00:00Z","created_by":"RUN x"},{"created_by":"no time"}],"rootfs":{"type":"layers","diff_ids":[]}}`)
 	if err := os.WriteFile(l.blob(delivery.DigestOf(config)), config, 0o644); err != nil {
 		t.Fatal(err)
@@ -103,10 +102,15 @@ func TestFinishLayout_KeepsConfig(t *testing.T) {
 		}
 		all.Write(raw)
 	}
+	labels, err := here.labels(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := `"dev.slipway.built-from":"` + labels["dev.slipway.built-from"] + `"`
 	for _, want := range []string{
-		`"created":"2026-11-24T10:00:00Z"`, `"own":{"x":1}`, `"Labels":{"a":"b","org.opencontainers.image.revision":"abc"}`, `"User":"1000"`,
-		`{"created":"1999-05-05T00:00:00Z","created_by":"base"},{"created":"2026-11-24T10:00:00Z","created_by":"RUN x"},{"created_by":"no time"}`,
-		`"annotations":{"org.opencontainers.image.revision":"abc"}`,
+		`"created":"2000-01-01T00:00:00Z"`, `"own":{"x":1}`, `"Labels":{"a":"b",` + ours + `,"org.opencontainers.image.title":"api","own":"kept"}`, `"User":"1000"`,
+		`{"created":"1999-05-05T00:00:00Z","created_by":"base"},{"created":"2000-01-01T00:00:00Z","created_by":"RUN x"},{"created_by":"no time"}`,
+		`"annotations":{` + ours + `,"org.opencontainers.image.title":"api"}`,
 	} {
 		if !strings.Contains(all.String(), want) {
 			t.Errorf("the blobs do not contain %s:\n%s", want, all.String())

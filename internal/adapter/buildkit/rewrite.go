@@ -17,8 +17,8 @@ import (
 const maxDepth = 3 // indexes in indexes
 
 // finishLayout makes a layout of the blobs that BuildKit wrote into the store: its layers
-// get their final form, the image says where it comes from and when its commit was
-// made, and index.json lists it.
+// get their final form, the image states what it was built from, and index.json
+// lists it.
 func finishLayout(ctx context.Context, s *store, top delivery.Digest, o origin) (port.BuiltImage, error) {
 	l := layout{ctx: ctx, store: s, dir: s.dir, origin: o, kept: map[delivery.Digest]int64{}}
 	if !top.Valid() {
@@ -61,23 +61,29 @@ func (l layout) rewrite(d ocispecs.Descriptor, depth int) (ocispecs.Descriptor, 
 		return d, fmt.Errorf("read manifest %s: %w", d.Digest, err)
 	}
 	changes := map[string]any{}
+	var labels map[string]string
 	switch {
 	case m.Config != nil:
-		if err := l.rewriteImage(&m); err != nil {
+		if labels, err = l.rewriteImage(&m); err != nil {
 			return d, err
 		}
 		changes["config"], changes["layers"] = m.Config, m.Layers
 	case len(m.Manifests) > 0:
+		var parts []digest.Digest
 		for i, child := range m.Manifests {
 			if m.Manifests[i], err = l.rewrite(child, depth-1); err != nil {
 				return d, err
 			}
+			parts = append(parts, m.Manifests[i].Digest)
+		}
+		if labels, err = l.origin.labels(parts); err != nil {
+			return d, err
 		}
 		changes["manifests"] = m.Manifests
 	default:
 		return d, fmt.Errorf("manifest %s is neither an image nor an index", d.Digest)
 	}
-	changed, err := patchJSON(raw, changes, "annotations", l.origin.labels)
+	changed, err := patchJSON(raw, changes, "annotations", labels)
 	if err != nil {
 		return d, err
 	}

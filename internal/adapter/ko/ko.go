@@ -14,12 +14,12 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/ko/pkg/build"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/ocilayout"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -138,17 +138,14 @@ func (b *Builder) compile(ctx context.Context, o port.BuildRequest, at mainPacka
 		build.WithPlatforms("linux/" + b.arch),
 		build.WithDisabledSBOM(),
 		build.WithTrimpath(true),
-		build.WithCreationTime(v1.Time{Time: o.Commit.Time.UTC().Truncate(time.Second)}),
-		build.WithKoDataCreationTime(v1.Time{Time: o.Commit.Time.UTC().Truncate(time.Second)}),
+		build.WithCreationTime(v1.Time{Time: ocilayout.CreationTime()}),
+		build.WithKoDataCreationTime(v1.Time{Time: ocilayout.CreationTime()}),
 		build.WithUser(user),
 		build.WithConfig(map[string]build.Config{at.pkg: {
 			Env:     b.environment(o.Env),
 			Flags:   build.FlagArray{"-buildvcs=false"},
 			Ldflags: build.StringArray{"-s -w -buildid="},
 		}}),
-	}
-	for key, value := range labels(o) {
-		options = append(options, build.WithLabel(key, value), build.WithAnnotation(key, value))
 	}
 	builder, err := build.NewGo(ctx, at.module, options...)
 	if err != nil {
@@ -163,7 +160,7 @@ func (b *Builder) compile(ctx context.Context, o port.BuildRequest, at mainPacka
 	if !ok {
 		return nil, fmt.Errorf("ko returned %T instead of an image", result)
 	}
-	return img, nil
+	return label(img, o.Service)
 }
 
 // environment fixes what would otherwise depend on the user's settings. The
@@ -183,22 +180,6 @@ func (b *Builder) environment(of map[string]string) []string {
 		env = append(env, k+"="+v)
 	}
 	return env
-}
-
-// labels are the OCI annotations for the origin of the image.
-func labels(o port.BuildRequest) map[string]string {
-	n := map[string]string{
-		"org.opencontainers.image.title":    o.Service,
-		"org.opencontainers.image.revision": o.Commit.SHA,
-		"org.opencontainers.image.created":  o.Commit.Time.UTC().Truncate(time.Second).Format(time.RFC3339),
-	}
-	if o.Commit.Source != "" {
-		n["org.opencontainers.image.source"] = o.Commit.Source
-	}
-	if o.Commit.Dirty {
-		n["dev.slipway.tree"] = o.Commit.Tree // the revision alone does not identify what was built
-	}
-	return n
 }
 
 // redirectLog sends the library's output, which goes to the default logger, to

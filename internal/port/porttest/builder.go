@@ -17,6 +17,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/ocilayout"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -35,10 +36,6 @@ func GoProject(t testing.TB, files map[string]string) port.BuildRequest {
 	}
 	return port.BuildRequest{
 		Dir: dir, Go: "./cmd/api", Service: "retail-api", Repository: "mlops/retail-api", Layout: filepath.Join(t.TempDir(), "layout"),
-		Commit: delivery.Commit{
-			SHA: strings.Repeat("a1", 20), Tree: strings.Repeat("b2", 20), Source: "https://git.example.com/mlops/retail.git",
-			Time: time.Date(2026, 11, 24, 10, 15, 2, 0, time.UTC),
-		},
 	}
 }
 
@@ -54,7 +51,7 @@ func TestBuilder(t *testing.T, fresh func(t *testing.T) port.Builder) {
 		t.Setenv("GOOS", "darwin")
 	}
 	inside := []string{"ko-app/api", "etc/passwd", "etc/ssl/certs/ca-certificates.crt", "tmp/", "var/run/ko/a.txt"}
-	t.Run("reproducible", func(t *testing.T) { testReproducible(t, fresh, hello, disturb) })
+	t.Run("reproducible", func(t *testing.T) { testReproducible(t, fresh, hello, disturb, "cmd/api/kodata/a.txt") })
 	t.Run("whole layout", func(t *testing.T) { testWholeLayout(t, fresh(t), hello(t), inside) })
 	t.Run("compile error", func(t *testing.T) { testCompileError(t, fresh(t)) })
 	t.Run("bad orders", func(t *testing.T) { testBadOrders(t, fresh(t)) })
@@ -62,31 +59,79 @@ func TestBuilder(t *testing.T, fresh func(t *testing.T) port.Builder) {
 	t.Run("fingerprint", func(t *testing.T) { testFingerprint(t, fresh(t), "go1.") })
 }
 
-// testReproducible builds one commit twice, in different folders, one of them a
-// git repository with a change, and the user's settings different.
-func testReproducible(t *testing.T, fresh func(t *testing.T) port.Builder, project func(t *testing.T) port.BuildRequest, disturb func(t *testing.T, o port.BuildRequest)) {
+// testReproducible builds the same files twice, in different folders, one of them
+// a git repository with a change and one more document, and the user's settings
+// different. What goes into the image makes another digest, and nothing else.
+func testReproducible(t *testing.T, fresh func(t *testing.T) port.Builder, project func(t *testing.T) port.BuildRequest, disturb func(t *testing.T, o port.BuildRequest), source string) {
 	one, two := project(t), project(t)
-	writeFile(t, filepath.Join(two.Dir, ".git", "HEAD"), []byte("ref: refs/heads/main\n"))
-	two.Commit.Time = two.Commit.Time.In(time.FixedZone("east", 8*3600))
+	writeFile(t, filepath.Join(two.Dir, ".git", "HEAD"), []byte("ref: refs/heads/feature\n"))
+	writeFile(t, filepath.Join(two.Dir, "docs", "README.md"), []byte("# another commit\n"))
 	first, err := fresh(t).Build(t.Context(), one, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkNoCommit(t, first)
 	disturb(t, two)
 	again, err := fresh(t).Build(t.Context(), two, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if first.Digest != again.Digest || first.Size != again.Size {
-		t.Errorf("the same commit: %s (%d bytes) and %s (%d bytes)", first.Digest, first.Size, again.Digest, again.Size)
+		t.Errorf("the same content: %s (%d bytes) and %s (%d bytes)", first.Digest, first.Size, again.Digest, again.Size)
 	}
-	two.Commit.SHA = strings.Repeat("c3", 20)
+	raw, err := os.ReadFile(filepath.Join(two.Dir, source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(two.Dir, source), []byte(strings.ReplaceAll(string(raw), "a", "other a")))
 	other, err := fresh(t).Build(t.Context(), two, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if other.Digest == first.Digest {
-		t.Error("another commit has the same digest: the image does not say where it comes from")
+		t.Errorf("the digest with another %s is %s, as before", source, other.Digest)
+	}
+}
+
+// checkNoCommit checks that an image says nothing of a commit or of the time, and
+// that it states what it was built from.
+func checkNoCommit(t *testing.T, built port.BuiltImage) {
+	t.Helper()
+	images, err := ocilayout.Layout(built.Layout).Images(built.Digest)
+	if err != nil || len(images) != 1 {
+		t.Fatalf("images = %v, error = %v, want one", images, err)
+	}
+	var m struct{ Annotations map[string]string }
+	var c struct {
+		Created time.Time
+		History []struct{ Created time.Time }
+		Config  struct{ Labels map[string]string }
+	}
+	manifest, err := ocilayout.Layout(built.Layout).ReadBlob(built.Digest)
+	if err != nil || json.Unmarshal(manifest, &m) != nil {
+		t.Fatalf("manifest = %s, error = %v", manifest, err)
+	}
+	config, err := ocilayout.Layout(built.Layout).ReadBlob(images[0].Manifest.Config.Digest)
+	if err != nil || json.Unmarshal(config, &c) != nil {
+		t.Fatalf("configuration = %s, error = %v", config, err)
+	}
+	for _, labels := range []map[string]string{c.Config.Labels, m.Annotations} {
+		for _, key := range []string{"revision", "created", "source"} {
+			if v, ok := labels["org.opencontainers.image."+key]; ok {
+				t.Errorf("the image names its %s: %s", key, v)
+			}
+		}
+		if from := delivery.Digest(labels[ocilayout.BuiltFromLabel]); !from.Valid() {
+			t.Errorf("%s = %q, want a digest", ocilayout.BuiltFromLabel, from)
+		}
+	}
+	if !c.Created.Equal(ocilayout.CreationTime()) {
+		t.Errorf("created = %v, want %v", c.Created, ocilayout.CreationTime())
+	}
+	for _, h := range c.History {
+		if !h.Created.IsZero() && !h.Created.Equal(ocilayout.CreationTime()) {
+			t.Errorf("the history has the time %v, want %v", h.Created, ocilayout.CreationTime())
+		}
 	}
 }
 

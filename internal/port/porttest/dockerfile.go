@@ -36,7 +36,7 @@ func TestDockerfileBuilder(t *testing.T, fresh func(t *testing.T) port.Builder) 
 		t.Helper()
 		return DockerProject(t, map[string]string{"Dockerfile": FromScratch, "a.txt": "a", "sub/b.txt": "b"})
 	}
-	t.Run("reproducible", func(t *testing.T) { testReproducible(t, fresh, small, otherUmask) })
+	t.Run("reproducible", func(t *testing.T) { testReproducible(t, fresh, small, otherUmask, "a.txt") })
 	t.Run("whole layout", func(t *testing.T) { testWholeLayout(t, fresh(t), small(t), []string{"app/a.txt", "app/b.txt"}) })
 	t.Run("broken Dockerfile", func(t *testing.T) { testBrokenDockerfile(t, fresh(t)) })
 	t.Run("bad orders", func(t *testing.T) { testBadDockerfileOrders(t, fresh(t), small) })

@@ -29,7 +29,7 @@ var (
 	_ step.Fingerprinter  = Step{}
 )
 
-// Run builds the image of the commit. Its output is step.BuildOutput.
+// Run builds the image. Its output is step.BuildOutput.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	w, err := step.ParamsOf[step.BuildParams](r.Spec)
 	if err != nil {
@@ -53,7 +53,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	}
 	r.Progress("building %s", source(w))
 	img, err := builder.Build(ctx, port.BuildRequest{
-		Dir: checkout, Go: w.Go, Commit: r.Commit, Service: r.Service,
+		Dir: checkout, Go: w.Go, Service: r.Service,
 		Repository: w.Repository, Env: w.Env, Options: w.Options, Layout: layoutDir(r), Dockerfile: dockerfile, OnProgress: r.OnProgress,
 	}, log)
 	if err != nil {

@@ -42,12 +42,12 @@ func TestRun_Go(t *testing.T) {
 	}
 	var out step.BuildOutput
 	_ = json.Unmarshal(res.Output, &out)
-	if want := filepath.Join(r.ArtifactsDir, "images", fake.Digest(3).Hex()); out.Layout != want || res.Summary != "sha256:"+out.Digest.Short()+" 266 B" {
+	if want := filepath.Join(r.ArtifactsDir, "images", fake.Digest(3).Hex()); out.Layout != want || res.Summary != "sha256:"+out.Digest.Short()+" 225 B" {
 		t.Errorf("layout %s, summary %q, want %s and its size", out.Layout, res.Summary, want)
 	}
 	got := b.Built[0]
 	want := port.BuildRequest{
-		Dir: "/checkout", Go: "./cmd/api", Repository: "mlops/api", Env: map[string]string{"GOFLAGS": "-tags=x"}, Commit: r.Commit,
+		Dir: "/checkout", Go: "./cmd/api", Repository: "mlops/api", Env: map[string]string{"GOFLAGS": "-tags=x"},
 		Service: "api", Layout: out.Layout,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(port.BuildRequest{}, "OnProgress")); diff != "" {

@@ -35,7 +35,7 @@ func (b *Builder) Build(_ context.Context, o port.BuildRequest, log io.Writer) (
 	if b.Fail != nil {
 		return port.BuiltImage{}, b.Fail
 	}
-	layer := fmt.Appendf(nil, "%s %s %s", o.Go, o.Commit.SHA, o.Service)
+	layer := fmt.Appendf(nil, "%s %s", o.Go, o.Service)
 	config := []byte("{}")
 	manifest, err := json.Marshal(map[string]any{"config": describe(config), "layers": []any{describe(layer)}})
 	if err != nil {
