@@ -16,21 +16,26 @@ import (
 
 // Decision approves or rejects a model version ("group:3") or a waiting run.
 type Decision struct {
-	Subject string
-	Approve bool
-	Why     string
-	By      string // empty: who runs the command
-	NoWait  bool   // only record it; `slipway run --resume` continues the run
+	Subject         string
+	Approve         bool
+	Why             string
+	By              string // empty: who runs the command
+	NoWait          bool   // only record it; `slipway run --resume` continues the run
+	EvenThoughOlder bool   // the run may replace the release of a later one
 }
 
 // DecisionResult is the effect of a decision.
 type DecisionResult struct {
-	Model      *delivery.ModelVersion `json:"model,omitempty"`
-	Run        *RunReport             `json:"run,omitempty"` // that waited for it, and went on
-	WaitingRun delivery.RunID         `json:"waits,omitempty"`
+	Model       *delivery.ModelVersion `json:"model,omitempty"`
+	Run         *RunReport             `json:"run,omitempty"`  // the first of Runs
+	Runs        []RunReport            `json:"runs,omitempty"` // that waited for it, and went on, in order
+	WaitingRun  delivery.RunID         `json:"waits,omitempty"`
+	WaitingRuns []delivery.RunID       `json:"waiting,omitempty"`   // could go on
+	Overtaken   []WaitingRun           `json:"overtaken,omitempty"` // keep waiting: later runs are deployed
 }
 
-// Decide records the decision, and continues the run that waits for it.
+// Decide records the decision, and continues the runs that wait for it, in the order
+// in which they were created.
 func (a *App) Decide(ctx context.Context, d Decision) (out DecisionResult, err error) {
 	if d.By == "" {
 		d.By = a.actor()
@@ -39,29 +44,60 @@ func (a *App) Decide(ctx context.Context, d Decision) (out DecisionResult, err e
 		return out, fault.New(fault.Invalid, "reject %s: a reason is required", d.Subject).Hint(`give one with --why "..."; it is kept in the records`)
 	}
 	err = a.withSession(ctx, func(s *session) error {
-		run, err := s.decide(ctx, d, &out)
-		if err != nil || run == nil {
+		runs, err := s.decide(ctx, d, &out)
+		if err != nil || len(runs) == 0 {
 			return err
 		}
 		if d.NoWait {
-			out.WaitingRun = run.ID
+			out.WaitingRun = runs[0].ID
+			for _, r := range runs {
+				out.WaitingRuns = append(out.WaitingRuns, r.ID)
+			}
 			return nil
 		}
-		rep, err := s.execute(ctx, func() (record.Run, error) { return s.engine.Resume(ctx, run.ID) })
-		out.Run = &rep
-		return err
+		return s.continueRuns(ctx, d, runs, &out)
 	})
 	return out, err
 }
 
-// decide records the decision, and finds the run that waits for it.
-func (s *session) decide(ctx context.Context, d Decision, out *DecisionResult) (*record.Run, error) {
+// continueRuns continues the runs one after the other. One that is overtaken by the
+// time it is its turn keeps waiting, unless the decision was about it.
+func (s *session) continueRuns(ctx context.Context, d Decision, runs []record.Run, out *DecisionResult) error {
+	for _, run := range runs {
+		w, err := s.waitingRun(ctx, run)
+		if err != nil {
+			return err
+		}
+		if d.Approve && !d.EvenThoughOlder && w.OvertakenBy != nil {
+			out.Overtaken = append(out.Overtaken, w)
+			continue
+		}
+		rep, err := s.execute(ctx, func() (record.Run, error) { return s.engine.Resume(ctx, run.ID) })
+		if err != nil {
+			return err
+		}
+		out.Runs = append(out.Runs, rep)
+		out.Run = &out.Runs[0]
+	}
+	return nil
+}
+
+// decide records the decision, and finds the runs that wait for it.
+func (s *session) decide(ctx context.Context, d Decision, out *DecisionResult) ([]record.Run, error) {
 	if ref, ok := modelRef(d.Subject); ok {
+		if d.EvenThoughOlder {
+			return nil, fault.New(fault.Invalid, "--even-though-older is about a run, not about model %s", ref).
+				Hint("approve the model, then the run: `slipway status` lists those that wait")
+		}
 		if err := s.decideModel(ctx, d, ref, out); err != nil {
 			return nil, err
 		}
-		return s.runWaitingFor(ctx, ref)
+		return s.runsWaitingFor(ctx, ref)
 	}
+	return s.decideRun(ctx, d, out)
+}
+
+func (s *session) decideRun(ctx context.Context, d Decision, out *DecisionResult) ([]record.Run, error) {
 	run, err := s.run(ctx, d.Subject)
 	if err != nil {
 		return nil, err
@@ -69,26 +105,45 @@ func (s *session) decide(ctx context.Context, d Decision, out *DecisionResult) (
 	if run.State != record.Waiting {
 		return nil, fault.New(fault.Conflict, "run %s is not waiting for an approval: it is %s", run.ID, run.State).Hint("`slipway status` shows unfinished runs")
 	}
+	overtaker, err := s.checkOrder(ctx, d, run)
+	if err != nil {
+		return nil, err
+	}
 	ref, err := s.modelOf(ctx, run.ID)
 	if err != nil {
 		return nil, err
 	}
+	waiting := []record.Run{run}
 	if ref != nil {
 		m, err := s.deps.Models.Get(ctx, ref.Group, ref.Version)
 		if err == nil && m.Status == delivery.PendingApproval {
-			err = s.decideModel(ctx, d, *ref, out)
+			if err = s.decideModel(ctx, d, *ref, out); err == nil && !d.EvenThoughOlder {
+				waiting, err = s.runsWaitingFor(ctx, *ref) // the run is one of them
+			}
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
+	return waiting, s.recordApprovals(ctx, d, run, overtaker)
+}
+
+// recordApprovals records the decision on the run itself.
+func (s *session) recordApprovals(ctx context.Context, d Decision, run record.Run, overtaker *record.Overtaker) error {
+	var subjects []port.ApprovalSubject
+	if overtaker != nil && d.Approve {
+		subjects = append(subjects, port.ApproveOlder(overtaker.Run))
+	}
 	if deployApprovals(run.Plan) > 0 {
-		word := port.Approval{Run: run.ID, Subject: port.ApproveDeploy, By: d.By, Approved: d.Approve, Reason: d.Why, At: s.app.Clock()}
-		if err := s.deps.Approvals.Record(ctx, word); err != nil {
-			return nil, err
+		subjects = append(subjects, port.ApproveDeploy)
+	}
+	for _, subject := range subjects {
+		a := port.Approval{Run: run.ID, Subject: subject, By: d.By, Approved: d.Approve, Reason: d.Why, At: s.app.Clock()}
+		if err := s.deps.Approvals.Record(ctx, a); err != nil {
+			return err
 		}
 	}
-	return &run, nil
+	return nil
 }
 
 func (s *session) decideModel(ctx context.Context, d Decision, ref delivery.ModelRef, out *DecisionResult) error {
@@ -107,25 +162,22 @@ func (s *session) decideModel(ctx context.Context, d Decision, ref delivery.Mode
 	return err
 }
 
-// runWaitingFor returns the oldest waiting run that registered the model, or nil.
-func (s *session) runWaitingFor(ctx context.Context, ref delivery.ModelRef) (*record.Run, error) {
-	runs, err := s.deps.Runs.List(ctx, "", 0)
+// runsWaitingFor lists the waiting runs that registered the model, oldest first.
+func (s *session) runsWaitingFor(ctx context.Context, ref delivery.ModelRef) (found []record.Run, err error) {
+	runs, err := s.waitingRuns(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	for i := len(runs) - 1; i >= 0; i-- {
-		if runs[i].State != record.Waiting {
-			continue
-		}
-		m, err := s.modelOf(ctx, runs[i].ID)
+	for _, r := range runs {
+		m, err := s.modelOf(ctx, r.ID)
 		if err != nil {
 			return nil, err
 		}
 		if m != nil && m.Group == ref.Group && m.Version == ref.Version {
-			return &runs[i], nil
+			found = append(found, r)
 		}
 	}
-	return nil, nil
+	return found, nil
 }
 
 // modelOf returns the model that a run registered, or nil.

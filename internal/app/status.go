@@ -56,6 +56,9 @@ func (s *session) status(ctx context.Context, env delivery.Environment) (Status,
 	if err := s.fillQuarantined(ctx, &st); err != nil {
 		return st, err
 	}
+	if err := s.fillRuns(ctx, &st); err != nil {
+		return st, err
+	}
 	return st, s.fillObserved(ctx, &st, target)
 }
 
@@ -86,13 +89,31 @@ func (s *session) fillQuarantined(ctx context.Context, st *Status) error {
 			st.Quarantined = append(st.Quarantined, *r.Quarantined)
 		}
 	}
+	return nil
+}
+
+func (s *session) fillRuns(ctx context.Context, st *Status) error {
 	unfinished, err := s.deps.Runs.Unfinished(ctx)
+	if err != nil {
+		return err
+	}
 	for _, r := range unfinished {
 		if r.Environment == st.Environment {
 			st.Unfinished = append(st.Unfinished, r.ID)
 		}
 	}
-	return err
+	waiting, err := s.waitingRuns(ctx, st.Environment)
+	if err != nil {
+		return err
+	}
+	for _, r := range waiting {
+		w, err := s.waitingRun(ctx, r)
+		if err != nil {
+			return err
+		}
+		st.Waiting = append(st.Waiting, w)
+	}
+	return nil
 }
 
 // fillObserved adds what the target reports, which may differ from the records.

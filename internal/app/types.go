@@ -61,6 +61,7 @@ type Status struct {
 	Quarantined []delivery.Quarantine `json:"quarantined"`
 	History     []delivery.Deployment `json:"history"`
 	Unfinished  []delivery.RunID      `json:"unfinished,omitempty"` // queued, running, or killed
+	Waiting     []WaitingRun          `json:"waiting,omitempty"`    // for a decision, oldest first
 }
 
 // PlanView is what plan commands show: the plan, and its changes to the target as far

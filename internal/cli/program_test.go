@@ -38,6 +38,7 @@ type program struct {
 	environ []string
 	results map[step.Kind]step.Result // default: succeeded
 	target  *fake.Target
+	does    map[step.Kind]func(r step.Request, records *sqlite.Store) (step.Result, error) // instead of results
 
 	mu  sync.Mutex
 	ran []string // names of steps, in order of start
@@ -81,8 +82,13 @@ func (p *program) dependencies(ctx context.Context, w app.Workspace) (app.Depend
 		return app.Dependencies{}, err
 	}
 	steps := map[step.Kind]step.Step{}
-	for _, kind := range []step.Kind{step.Build, step.Push, step.Approve, step.Deploy, step.Verify, step.Watch, step.Rollback} {
+	for _, kind := range []step.Kind{
+		step.Build, step.Push, step.Train, step.Evaluate, step.Register, step.Approve, step.Deploy, step.Verify, step.Watch, step.Rollback,
+	} {
 		steps[kind] = stepFunc(p.step)
+		if do := p.does[kind]; do != nil {
+			steps[kind] = stepFunc(func(_ context.Context, r step.Request) (step.Result, error) { return do(r, store) })
+		}
 	}
 	return app.Dependencies{
 		Runs: store.Runs(), Cache: store.Cache(), Outbox: store.Outbox(), Models: store.Models(),

@@ -62,11 +62,26 @@ func (c *Command) printStatus(st app.Status) {
 	for _, id := range st.Unfinished {
 		fmt.Fprintf(out, "  run       %s is unfinished\n", id)
 	}
+	for _, w := range st.Waiting {
+		c.printWaiting(w)
+	}
 	for _, q := range st.Quarantined {
 		fmt.Fprintf(out, "  quarantined %s: %s\n", q.Release, q.Reason)
 	}
 	c.printHistory(st.History)
 	fmt.Fprintln(out)
+}
+
+// printWaiting shows what a run waits for, and how to continue it.
+func (c *Command) printWaiting(w app.WaitingRun) {
+	out := c.Stdout
+	fmt.Fprintf(out, "  waiting   run %s (commit %s, by %s): %s\n", w.Run, delivery.Commit{SHA: w.Commit}.Short(), w.By, w.Cause)
+	if w.OvertakenBy != nil {
+		fmt.Fprintf(out, "            overtaken by %s\n", w.OvertakenBy)
+	}
+	if w.Hint != "" {
+		fmt.Fprintf(out, "            -> %s\n", w.Hint)
+	}
 }
 
 func (c *Command) printHistory(history []delivery.Deployment) {

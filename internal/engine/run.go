@@ -244,3 +244,12 @@ func (x *execution) checkout(ctx context.Context) (string, error) {
 	x.checkedOut = dir
 	return dir, nil
 }
+
+// overtaken describes the run that overtook this one while it waited, or "".
+func (x *execution) overtaken(ctx context.Context, current delivery.Deployment) (string, error) {
+	o, err := record.FindOvertaker(ctx, x.e.Runs, x.run, current)
+	if err != nil || o == nil {
+		return "", err
+	}
+	return o.String(), nil
+}

@@ -13,6 +13,12 @@ type ApprovalSubject string
 // ApproveDeploy is the deployment that a run waits with.
 const ApproveDeploy ApprovalSubject = "deploy"
 
+// ApproveOlder is that a run continues although a later one, newer, has been deployed
+// meanwhile.
+func ApproveOlder(newer delivery.RunID) ApprovalSubject {
+	return ApprovalSubject("older than " + string(newer))
+}
+
 // Approval is a person's decision on a run that waits.
 type Approval struct {
 	Run      delivery.RunID

@@ -33,6 +33,11 @@ type Request struct {
 	// Checkout returns the absolute path of a folder with exactly the commit's
 	// tree.
 	Checkout func(ctx context.Context) (string, error)
+
+	// Overtaken describes the run that overtook this one while it waited, if the
+	// environment's current deployment is a later run's; empty if it is not. Nil:
+	// the run was not overtaken.
+	Overtaken func(ctx context.Context, current delivery.Deployment) (string, error)
 }
 
 // Progress reports one short line, which replaces the one before.

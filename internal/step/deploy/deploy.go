@@ -25,12 +25,14 @@ type Step struct {
 	ModelImages port.ModelImagePacker // nil: targets that need one can't be used
 	Metrics     port.MetricsProvider  // for canaries; nil: queries are fault.Internal
 	Trust       trust.Verifier        // for environments that require signatures
+	Approvals   port.ApprovalStore    // of runs that were overtaken
 }
 
 // Run deploys the recorded release Params.Release, or the one that the steps
 // before it made. Its output is step.DeployOutput. A quarantined release is
-// fault.Conflict; one with an unapproved model, or that the environment does not
-// trust, is fault.Denied; then nothing has been changed.
+// fault.Conflict, as is a run that was overtaken while it waited; a release with an
+// unapproved model, or that the environment does not trust, is fault.Denied; then
+// nothing has been changed.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	params, session, err := rollout.Open[step.DeployParams](s.Services, r)
 	if err != nil {
@@ -48,6 +50,9 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	d.request.Secrets = secrets
 	if res, done, err := d.alreadyDeployed(ctx); done || err != nil {
 		return res, err
+	}
+	if err := d.checkOrder(ctx); err != nil {
+		return step.Result{}, err
 	}
 	return d.run(ctx)
 }
