@@ -55,6 +55,9 @@ type Observation struct {
 	ProxyURL string             // URL that reaches the service from this process while it lives; empty: URL does
 	Replicas []Replica
 	Notes    []string // for people: "memory limit not enforced: ..."
+	// Outage is why the target itself does not work, such as a supervisor that was
+	// killed: what is missing then is not the releases' doing. Empty: it works.
+	Outage string
 }
 
 // Address returns the URL that reaches the service from this process.

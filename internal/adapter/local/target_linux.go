@@ -57,8 +57,8 @@ func (t *Target) Discard(ctx context.Context, o port.DeployRequest) error {
 	return t.stopIfIdle(ctx)
 }
 
-// Observe returns the current state without starting anything. Its notes list
-// releases that should run but have no supervisor.
+// Observe returns the current state without starting anything. If releases should
+// run but have no supervisor, that is an outage; a note names the promoted one.
 func (t *Target) Observe(ctx context.Context, service string, env delivery.Environment) (port.Observation, error) {
 	saved, err := t.savedState(service, env)
 	if err != nil {
@@ -77,6 +77,9 @@ func (t *Target) Observe(ctx context.Context, service string, env delivery.Envir
 	}
 	if saved.Port != 0 {
 		observation.URL = fmt.Sprintf("http://127.0.0.1:%d", saved.Port)
+	}
+	if saved.ShouldRun() {
+		observation.Outage = "the supervisor of the local target is not running"
 	}
 	if saved.Promoted != nil {
 		observation.Notes = []string{fmt.Sprintf("%s should be running, but its supervisor is stopped: start it with `slipway up`", saved.Promoted.Release)}
@@ -110,7 +113,7 @@ func (t *Target) Traffic(ctx context.Context, service string, env delivery.Envir
 	if err := t.send(ctx, supervisor.CallTraffic, q, &traffic, orDiscard(nil)); err != nil {
 		if errors.Is(err, errUnavailable) {
 			err = fault.New(fault.Unavailable, "read the traffic of %s in %s: its supervisor is not running", service, env).
-				Hint("start it with `slipway up`").Cause(err)
+				Hint("start it with `slipway up`").Cause(err).Infrastructure()
 		}
 		return port.Traffic{}, err
 	}

@@ -158,6 +158,9 @@ func (s *stepAnalysis) observe(ctx context.Context, last bool) (observation, err
 	if err != nil {
 		return observation{failedCheck: "replicas"}, err
 	}
+	if err := rollout.OutageError(obs); err != nil {
+		return observation{failedCheck: "replicas"}, err
+	}
 	if obs.Release == "" || obs.Release != s.running && obs.Release != s.request.ID {
 		return replicasFailed(fmt.Sprintf("the traffic goes to %s, not to %s", rollout.DisplayName(obs.Release), s.running)), nil
 	}

@@ -3,6 +3,7 @@ package deploy
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -64,4 +65,39 @@ func TestRun_InfrastructureFailure(t *testing.T) {
 			}
 		})
 	})
+}
+
+// TestRun_Outage: the target stops working while the release is checked.
+func TestRun_Outage(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		path string // of the request during which it happens
+	}{
+		{"health", "/health"},
+		{"smoke", "/predict"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := fake.NewEnvironment()
+				rel := w.Release(1)
+				down := ""
+				w.Target.Outage = func() string { return down }
+				w.Prober.Respond = func(_ delivery.ReleaseID, path string, _ port.ProbeRequest) (port.ProbeResponse, bool, error) {
+					if path == c.path {
+						down = "the supervisor is not running"
+						return port.ProbeResponse{}, false, errors.New("connection reset by peer")
+					}
+					return port.ProbeResponse{}, false, nil
+				}
+				r := request(step.DeployParams{Release: rel.ID, ProbeParams: step.ProbeParams{Checks: []step.Check{{Name: "predict", Path: "/predict"}}}})
+				res, err := newStep(w).Run(t.Context(), r)
+				if err != nil || res.Outcome != delivery.OutcomeFailed || !res.InfrastructureFailure {
+					t.Errorf("outcome = %s (%q), InfrastructureFailure = %v, error = %v, want a failure of the infrastructure", res.Outcome, res.Cause, res.InfrastructureFailure, err)
+				}
+				if !strings.Contains(res.Cause, "the supervisor is not running") {
+					t.Errorf("cause = %q, want the outage in it", res.Cause)
+				}
+			})
+		})
+	}
 }

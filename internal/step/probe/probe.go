@@ -46,9 +46,10 @@ type Expectation struct {
 	// Exclusive is set if the address reaches only this release: a response by
 	// another one will not go away.
 	Exclusive bool
-	// FailureCheck returns why the service can't become healthy any more, or "".
-	// It is called between requests; nil: not known.
-	FailureCheck func(ctx context.Context) string
+	// FailureCheck returns why the service can't become healthy any more, or nil. A
+	// failure of the infrastructure is no verdict on the release. It is called
+	// between requests; nil: not known.
+	FailureCheck func(ctx context.Context) error
 }
 
 // ExpectationFor returns what a recorded release has to respond. A wrong smoke
@@ -127,17 +128,19 @@ func (p Checker) waitHealthy(ctx context.Context, r step.Request, url string, w 
 		d.record(p.checkHealth(ctx, url, w, left))
 		left = w.Timeout - p.Clock.Now().Sub(begun)
 		r.Progress("healthy %d of %d%s", d.healthy, w.SuccessThreshold, problemSuffix(d.last.problem))
-		doom := ""
-		if d.last.problem != "" && d.requests%3 == 0 && w.FailureCheck != nil {
-			doom = w.FailureCheck(ctx)
+		var doom error
+		if d.last.problem != "" && d.requests%3 == 0 {
+			doom = w.checkFailure(ctx)
 		}
 		switch {
 		case ctx.Err() != nil:
 			return delivery.GateResult{}, context.Cause(ctx)
 		case d.healthy >= w.SuccessThreshold:
 			return d.passedResult(w), nil
-		case doom != "":
-			return d.failedResult(w, "it can't become healthy: "+doom)
+		case fault.IsInfrastructure(doom):
+			return infrastructureResult(w, doom)
+		case doom != nil:
+			return d.failedResult(w, "it can't become healthy: "+doom.Error())
 		case d.fatal >= maxFatalChecks:
 			return d.failedResult(w, "it won't become healthy")
 		case left <= 0:
@@ -180,6 +183,19 @@ func (d *healthTracker) failedResult(w Expectation, why string) (delivery.GateRe
 	}
 	return a, fault.New(kind, "health of %s: %s", w.Release, a.Evidence).
 		Hint("the service must return 200 with its release and model_version at %s; see its logs", w.HealthPath)
+}
+
+// infrastructureResult is the end of a check that the target interrupted.
+func infrastructureResult(w Expectation, cause error) (delivery.GateResult, error) {
+	a := delivery.GateResult{Gate: "health", Verdict: delivery.Unavailable, Evidence: cause.Error()}
+	return a, fault.New(fault.Unavailable, "health of %s could not be checked", w.Release).Cause(cause).Hint("%s", fault.HintOf(cause))
+}
+
+func (w Expectation) checkFailure(ctx context.Context) error {
+	if w.FailureCheck == nil {
+		return nil
+	}
+	return w.FailureCheck(ctx)
 }
 
 func (p Checker) checkHealth(ctx context.Context, url string, w Expectation, left time.Duration) healthCheck {

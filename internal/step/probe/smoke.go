@@ -55,7 +55,8 @@ func CompileChecks(checks []step.Check) (SmokeChecks, error) {
 }
 
 // CheckSmoke runs all smoke checks, so that every result is reported, and returns
-// the first failure: fault.Failed, or fault.Unavailable without a response.
+// the first failure: fault.Failed, or fault.Unavailable without a response. If the
+// target is to blame, the error is a failure of the infrastructure.
 func (p Checker) CheckSmoke(ctx context.Context, r step.Request, url string, w Expectation) ([]delivery.GateResult, error) {
 	var answers []delivery.GateResult
 	var first error
@@ -75,6 +76,12 @@ func (p Checker) CheckSmoke(ctx context.Context, r step.Request, url string, w E
 			kind = fault.Unavailable
 		}
 		first = fault.New(kind, "%s of %s: %s", a.Gate, w.Release, a.Evidence)
+	}
+	if first == nil {
+		return answers, nil
+	}
+	if outage := w.checkFailure(ctx); fault.IsInfrastructure(outage) {
+		first = fault.New(fault.Unavailable, "%v", first).Cause(outage).Hint("%s", fault.HintOf(outage))
 	}
 	return answers, first
 }

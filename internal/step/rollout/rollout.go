@@ -44,7 +44,7 @@ func (s Session) Start(ctx context.Context, o port.DeployRequest, want probe.Exp
 	if err != nil {
 		return port.Observation{}, nil, fmt.Errorf("start %s: %w", o.ID, fault.AsInfrastructure(err))
 	}
-	want.Exclusive = true
+	want.Exclusive, want.FailureCheck = true, s.outageCheck(o)
 	results, err := s.Checker().Check(ctx, s.Request, url, want)
 	if err != nil {
 		return port.Observation{}, results, fmt.Errorf("before it received any traffic: %w", err)
@@ -81,18 +81,52 @@ func (s Session) Finalize(ctx context.Context, o port.DeployRequest) error {
 }
 
 // FailureCheck returns a function that reports why the release can't become
-// healthy, or "": it has lost the traffic, or all of its replicas have exited.
-func (s Session) FailureCheck(o port.DeployRequest) func(context.Context) string {
-	return func(ctx context.Context) string {
+// healthy, or nil: it has lost the traffic, all of its replicas have exited, or
+// the target does not work.
+func (s Session) FailureCheck(o port.DeployRequest) func(context.Context) error {
+	return func(ctx context.Context) error {
 		obs, err := s.Target.Observe(ctx, o.Service, o.Environment)
 		if err != nil {
-			return "" // the service's own responses decide
+			return nil // the service's own responses decide
 		}
-		if obs.Release != o.ID {
-			return fmt.Sprintf("the traffic goes to %s", DisplayName(obs.Release))
-		}
-		return DownReason(obs, o.ID)
+		return ServingError(obs, o.ID)
 	}
+}
+
+// outageCheck is FailureCheck for a release without traffic: only the target can
+// be the reason.
+func (s Session) outageCheck(o port.DeployRequest) func(context.Context) error {
+	return func(ctx context.Context) error {
+		obs, err := s.Target.Observe(ctx, o.Service, o.Environment)
+		if err != nil {
+			return nil
+		}
+		return OutageError(obs)
+	}
+}
+
+// OutageError returns why the target itself does not work, as a failure of the
+// infrastructure, or nil.
+func OutageError(obs port.Observation) error {
+	if obs.Outage == "" {
+		return nil
+	}
+	return fault.New(fault.Unavailable, "%s", obs.Outage).Infrastructure()
+}
+
+// ServingError returns why the release does not serve, or nil: the target does not
+// work, the release has lost the traffic, or all of its replicas have exited.
+func ServingError(obs port.Observation, id delivery.ReleaseID) error {
+	if err := OutageError(obs); err != nil {
+		return err
+	}
+	if obs.Release != id {
+		return fault.New(fault.Failed, "the traffic goes to %s", DisplayName(obs.Release))
+	}
+	if down := DownReason(obs, id); down != "" {
+		return fault.New(fault.Failed, "%s", down)
+	}
+	return nil
 }
 
 // DownReason returns why none of a release's replicas can recover by itself, or

@@ -26,6 +26,7 @@ type observation struct {
 	gate      string // that could not be checked
 	results   []delivery.GateResult
 	failure   string // why the release has to be rolled back
+	blameless bool   // the infrastructure failed, not the release
 	noTraffic string // why there is too little traffic, where that is not accepted
 	progress  string
 }
@@ -38,11 +39,8 @@ func (w *watch) observe(ctx context.Context) (observation, error) {
 	if err != nil {
 		return observation{gate: replicasGate}, err
 	}
-	if obs.Release != w.deployed.Release {
-		return replicasFailed(fmt.Sprintf("the traffic goes to %s", rollout.DisplayName(obs.Release))), nil
-	}
-	if down := rollout.DownReason(obs, w.deployed.Release); down != "" {
-		return replicasFailed(down), nil
+	if err := rollout.ServingError(obs, w.deployed.Release); err != nil {
+		return replicasFailed(err), nil
 	}
 	if w.params.Bake <= 0 {
 		return observation{progress: "no bake time"}, nil
@@ -64,13 +62,18 @@ func (w *watch) observe(ctx context.Context) (observation, error) {
 // unavailable is the end if too many observations in a row failed.
 func unavailable(gate string, failed *bake.FailedError) observation {
 	return observation{
-		failure: fmt.Sprintf("investigate: %s could not be checked %d times in a row: %v", gate, failed.Failures, failed.Err),
-		results: []delivery.GateResult{{Gate: gate, Verdict: delivery.Unavailable, Evidence: failed.Err.Error()}},
+		failure:   fmt.Sprintf("investigate: %s could not be checked %d times in a row: %v", gate, failed.Failures, failed.Err),
+		blameless: fault.IsInfrastructure(failed.Err),
+		results:   []delivery.GateResult{{Gate: gate, Verdict: delivery.Unavailable, Evidence: failed.Err.Error()}},
 	}
 }
 
-func replicasFailed(why string) observation {
-	return observation{failure: why, results: []delivery.GateResult{{Gate: replicasGate, Verdict: delivery.Failed, Evidence: why}}}
+func replicasFailed(why error) observation {
+	r := delivery.GateResult{Gate: replicasGate, Verdict: delivery.Failed, Evidence: why.Error()}
+	if fault.IsInfrastructure(why) {
+		r.Verdict = delivery.Unavailable
+	}
+	return observation{failure: r.Evidence, blameless: fault.IsInfrastructure(why), results: []delivery.GateResult{r}}
 }
 
 // analyze compares the traffic with the thresholds. Too little of it is neither

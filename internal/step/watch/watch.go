@@ -68,7 +68,7 @@ func (w *watch) run(ctx context.Context) (step.Result, error) {
 	w.Request.ReportGates(o.results...)
 	if o.failure != "" {
 		res := step.Fail("watch %s in %s: %s", w.deployed.Release, w.Request.Environment, o.failure)
-		res.GateResults = o.results
+		res.GateResults, res.InfrastructureFailure = o.results, o.blameless
 		return res, nil
 	}
 	return w.accept(ctx, o.results)

@@ -46,6 +46,9 @@ func (p *Prober) Probe(ctx context.Context, q port.ProbeRequest) (port.ProbeResp
 	if !ok {
 		return port.ProbeResponse{}, fault.New(fault.Unavailable, "ask %s: connection refused", q.URL)
 	}
+	if p.Target.outage() != "" {
+		return port.ProbeResponse{}, fault.New(fault.Unavailable, "ask %s: connection refused", q.URL)
+	}
 	if p.Respond != nil {
 		if r, spoken, err := p.Respond(id, u.Path, q); spoken || err != nil {
 			return r, err

@@ -23,6 +23,9 @@ type Target struct {
 	ReplicaHealth func(id delivery.ReleaseID) (state port.ReplicaState, cause string)
 	// Lost makes a promoted release vanish from Observe; nil: none does.
 	Lost func(id delivery.ReleaseID) bool
+	// Outage returns why the target does not work, and then nothing is observed or
+	// responds; nil or "": it works.
+	Outage func() string
 	// ActualWeight returns the result of SetWeight; nil: percent.
 	ActualWeight func(percent int) float64
 	// Samples returns the results of Compare; nil: no traffic on either side.
@@ -151,9 +154,19 @@ func (t *Target) Observe(_ context.Context, _ string, env delivery.Environment) 
 	return t.observe(env), nil
 }
 
+func (t *Target) outage() string {
+	if t.Outage == nil {
+		return ""
+	}
+	return t.Outage()
+}
+
 func (t *Target) observe(env delivery.Environment) port.Observation {
 	s := t.scene(env)
-	obs := port.Observation{URL: StableURL(env)}
+	obs := port.Observation{URL: StableURL(env), Outage: t.outage()}
+	if obs.Outage != "" {
+		return obs
+	}
 	if s.serving != "" && (t.Lost == nil || !t.Lost(s.serving)) {
 		obs.Release = s.serving
 	}
