@@ -17,8 +17,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// TestKilledAtEachPoint: what is recorded does not run again; what is not, does.
-func TestKilledAtEachPoint(t *testing.T) {
+// TestResume_AfterKillAtEachPoint: what is recorded does not run again; what is not, does.
+func TestResume_AfterKillAtEachPoint(t *testing.T) {
 	cases := []struct {
 		point string
 		again string // step that runs twice
@@ -96,8 +96,8 @@ func wantEnd(t *testing.T, l *lab) {
 	}
 }
 
-// TestKilledAtRandom kills processes at any instant, again and again.
-func TestKilledAtRandom(t *testing.T) {
+// TestResume_AfterRandomKills kills processes at any instant, again and again.
+func TestResume_AfterRandomKills(t *testing.T) {
 	seeds := uint64(10) // SLIPWAY_SEEDS asks for another number
 	if n, err := strconv.ParseUint(os.Getenv("SLIPWAY_SEEDS"), 10, 64); err == nil {
 		seeds = n
@@ -182,8 +182,8 @@ func completed(t *testing.T, home string) []string {
 	return rows(t, path, "SELECT function_name FROM operation_outputs")
 }
 
-// TestDeadProcessAhead: two processes, one environment; the first is killed.
-func TestDeadProcessAhead(t *testing.T) {
+// TestQueue_FinishesRunOfDeadProcess: two processes, one environment; the first is killed.
+func TestQueue_FinishesRunOfDeadProcess(t *testing.T) {
 	home := t.TempDir()
 	cmd, _ := child(t, childOrder{Home: home, Plan: crashPlan(1), Hold: "deploy"})
 	for !slices.Contains(effects(t, home), "deploy:end") {

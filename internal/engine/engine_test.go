@@ -20,7 +20,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-func TestRunInOrder(t *testing.T) {
+func TestRun_InOrder(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	l.does["deploy"] = func(_ context.Context, r step.Request) (step.Result, error) {
 		fmt.Fprint(r.Log, "one\ntwo")
@@ -93,12 +93,12 @@ func wantJournal(t *testing.T, l *lab, id delivery.RunID) {
 	wantList(t, "events.jsonl", got, want)
 }
 
-func TestUntil(t *testing.T) {
+func TestRun_EndsBeforeDeploy(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	wantRun(t, l.run(newPlan(1, step.Spec{Name: "unit"})), record.Ended, delivery.OutcomeSucceeded, "")
 }
 
-func TestPlannedSkip(t *testing.T) {
+func TestRun_PlannedSkip(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	p := newPlan(1, step.Spec{Name: "train", Kind: step.Train, Reason: "no data changed"}, step.Spec{Name: "deploy", Kind: step.Deploy, Needs: []string{"train"}})
 	p.Steps[0].Action = step.ActionSkip
@@ -107,7 +107,7 @@ func TestPlannedSkip(t *testing.T) {
 	wantList(t, "records", l.outcomes(p.Run), []string{"train skipped", "deploy succeeded"})
 }
 
-func TestNothingToDo(t *testing.T) {
+func TestRun_NothingToDo(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	p := newPlan(1, step.Spec{Name: "unit"})
 	p.Skip = "only documents changed"
@@ -122,7 +122,7 @@ func TestNothingToDo(t *testing.T) {
 	wantList(t, "events", l.said(event.RunFinished), []string{"run.finished skipped"})
 }
 
-func TestFailureStopsTheRest(t *testing.T) {
+func TestRun_FailureStopsOtherSteps(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	training := make(chan struct{})
 	l.does["train"] = blocks(training)
@@ -150,7 +150,7 @@ func TestFailureStopsTheRest(t *testing.T) {
 	}
 }
 
-func TestGraceLetsQuickStepsEnd(t *testing.T) {
+func TestRun_GraceForOtherSteps(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	l.Grace = time.Minute
 	failed := make(chan struct{})
@@ -174,7 +174,7 @@ func TestGraceLetsQuickStepsEnd(t *testing.T) {
 	wantList(t, "records", l.outcomes(run.ID), []string{"unit failed", "lint failed"})
 }
 
-func TestCheckRefuses(t *testing.T) {
+func TestRun_RefusesInvalidPlan(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	cases := map[string]func(*plan.Plan){
 		"a newer plan":                  func(p *plan.Plan) { p.Version++ },
@@ -202,7 +202,7 @@ func TestCheckRefuses(t *testing.T) {
 	}
 }
 
-func TestOwnership(t *testing.T) {
+func TestResume_RefusesRunningRun(t *testing.T) {
 	home := t.TempDir()
 	a, b := newLab(t, home), newLab(t, home)
 	began, finish := make(chan struct{}), make(chan struct{})
@@ -227,7 +227,7 @@ func TestOwnership(t *testing.T) {
 	}
 }
 
-func TestSuspendAndResume(t *testing.T) {
+func TestResume_AfterSuspend(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	ctx, stop := context.WithCancelCause(t.Context())
 	began := make(chan struct{})

@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/record/storetest"
 	"github.com/slipway-cd/slipway/internal/step"
@@ -50,9 +51,9 @@ func rows(t *testing.T, path string, statements ...string) []string {
 	return out
 }
 
-// TestRunsAreApart: a run that was put back for recovery must not be taken up by
+// TestJournal_KeepsRunsApart: a run that was put back for recovery must not be taken up by
 // the process of another run, which shares the journal and looks for work in it.
-func TestRunsAreApart(t *testing.T) {
+func TestJournal_KeepsRunsApart(t *testing.T) {
 	home := t.TempDir()
 	dead := newLab(t, home)
 	suspendIn(t, dead, "deploy", newPlan(1, deployPlan(3)...))
@@ -63,7 +64,7 @@ func TestRunsAreApart(t *testing.T) {
 	wantList(t, "put back", got, []string{"ENQUEUED"})
 	l := newLab(t, home)
 	l.does["unit"] = func(context.Context, step.Request) (step.Result, error) {
-		time.Sleep(300 * time.Millisecond) // DBOS looks for work at once, and each second: give it the chance
+		awaitDequeue(t, home, runID(2))
 		return step.Succeed("", nil)
 	}
 	other := newPlan(2, step.Spec{Name: "unit"})
@@ -79,7 +80,22 @@ func TestRunsAreApart(t *testing.T) {
 	wantList(t, "ran", l.started(), []string{"unit/1", "deploy/1", "verify/1"})
 }
 
-func TestJournalIsTidy(t *testing.T) {
+// awaitDequeue returns once the process that runs the run has taken work from DBOS's
+// queue: it queues a workflow of the run's application, behind all others, and waits
+// until that is claimed. The workflow has no code, so that nothing runs.
+func awaitDequeue(t *testing.T, home string, run delivery.RunID) {
+	t.Helper()
+	path := filepath.Join(home, "engine.db")
+	rows(t, path, `INSERT INTO workflow_status (workflow_uuid, status, name, queue_name, application_name, application_version, created_at)
+		SELECT 'probe', 'ENQUEUED', 'probe', '_dbos_internal_queue', application_name, application_version, created_at + 1
+		FROM workflow_status WHERE workflow_uuid = '`+string(run)+`/1'`)
+	porttest.Await(t, "DBOS takes work from its queue", func() bool {
+		return slices.Equal(rows(t, path, "SELECT status FROM workflow_status WHERE workflow_uuid = 'probe'"), []string{"PENDING"})
+	})
+	rows(t, path, "DELETE FROM workflow_status WHERE workflow_uuid = 'probe'")
+}
+
+func TestJournal_DeletesEndedRuns(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	l.run(newPlan(1, deployPlan(3)...))
 	l.does["approve"] = answers(delivery.OutcomeWaiting, "for ben")
@@ -89,24 +105,24 @@ func TestJournalIsTidy(t *testing.T) {
 	}
 }
 
-func TestOverridesAreRefused(t *testing.T) {
+func TestRun_RefusesOverrides(t *testing.T) {
 	for _, name := range []string{"DBOS__VMID", "DBOS__APPVERSION", "DBOS__CLOUD"} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(name, "x")
 			l := newLab(t, t.TempDir())
 			_, err := l.Run(t.Context(), newPlan(1, step.Spec{Name: "unit"}))
 			if !fault.Is(err, fault.Invalid) || !strings.Contains(fault.HintOf(err), "unset "+name) {
-				t.Errorf("%v, hint %q", err, fault.HintOf(err))
+				t.Errorf("Run with %s set: error %v, hint %q; want fault.Invalid and a hint to unset it", name, err, fault.HintOf(err))
 			}
 			t.Setenv(name, "")
 			if run, err := l.Resume(t.Context(), runID(1)); err != nil || run.Outcome != delivery.OutcomeSucceeded {
-				t.Errorf("resumed without it: %+v, %v", run, err)
+				t.Errorf("Resume with %s unset: outcome %q, error %v; want %q", name, run.Outcome, err, delivery.OutcomeSucceeded)
 			}
 		})
 	}
 }
 
-func TestDamagedJournal(t *testing.T) {
+func TestRun_DamagedJournal(t *testing.T) {
 	for name, damage := range map[string]func(path string) error{
 		"garbage": func(path string) error { return os.WriteFile(path, []byte(strings.Repeat("garbage ", 900)), 0o644) },
 		"overwritten pages": func(path string) error {
@@ -127,15 +143,15 @@ func TestDamagedJournal(t *testing.T) {
 			}
 			_, err := l.Run(t.Context(), newPlan(2, step.Spec{Name: "unit"}))
 			if !fault.Is(err, fault.Corrupt) || !strings.Contains(fault.HintOf(err), path) {
-				t.Errorf("%v (%s), hint %q", err, fault.KindOf(err), fault.HintOf(err))
+				t.Errorf("error %v of kind %s, hint %q; want fault.Corrupt and a hint with %s", err, fault.KindOf(err), fault.HintOf(err), path)
 			}
 		})
 	}
 }
 
-// TestForeignJournal: the journal of a run that does not match its plan must not
+// TestRun_ForeignJournal: the journal of a run that does not match its plan must not
 // block the queue for ever.
-func TestForeignJournal(t *testing.T) {
+func TestRun_ForeignJournal(t *testing.T) {
 	home := t.TempDir()
 	l := newLab(t, home)
 	suspendIn(t, l, "deploy", newPlan(1, deployPlan(3)...))
@@ -150,9 +166,9 @@ func TestForeignJournal(t *testing.T) {
 	wantRun(t, first, record.Ended, delivery.OutcomeRollbackFailed, "does not match its plan")
 }
 
-// TestPlanOfVersion1 finishes what the first version left when it was killed in
+// TestResume_PlanOfVersion1 finishes what the first version left when it was killed in
 // the middle of a deployment. The files are its rows: they never change.
-func TestPlanOfVersion1(t *testing.T) {
+func TestResume_PlanOfVersion1(t *testing.T) {
 	home := t.TempDir()
 	l := newLab(t, home)
 	restore := func(db, file string) {
@@ -182,7 +198,7 @@ func TestPlanOfVersion1(t *testing.T) {
 	wantList(t, "ran", l.started(), []string{"deploy/1", "verify/1", "rollback.deploy/1"})
 }
 
-// TestWriteVersion1 writes the files of TestPlanOfVersion1. They were written
+// TestWriteVersion1 writes the files of TestResume_PlanOfVersion1. They were written
 // once; it only runs when somebody asks for it by name, for a new version.
 func TestWriteVersion1(t *testing.T) {
 	dir := os.Getenv("SLIPWAY_WRITE_FIXTURE")
@@ -218,9 +234,9 @@ func dump(t *testing.T, db, file string, tables ...string) {
 	}
 }
 
-// TestFullDisk: there is no room for a checkpoint. The run stops without losing
+// TestRun_FullDisk: there is no room for a checkpoint. The run stops without losing
 // anything, says why, and goes on once there is room.
-func TestFullDisk(t *testing.T) {
+func TestRun_FullDisk(t *testing.T) {
 	if !storetest.InSubprocess(t) {
 		return
 	}

@@ -68,9 +68,9 @@ func TestWaiting(t *testing.T) {
 	}
 }
 
-// TestWaitingFails: a branch that fails while another waits decides the run, and
+// TestApproval_Fails: a branch that fails while another waits decides the run, and
 // what an earlier turn began is taken back.
-func TestWaitingFails(t *testing.T) {
+func TestApproval_Fails(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	p := newPlan(1,
 		step.Spec{Name: "deploy", Kind: step.Deploy, Undo: step.Rollback},
@@ -87,7 +87,7 @@ func TestWaitingFails(t *testing.T) {
 	wantList(t, "ran", l.started(), []string{"deploy/1", "approve/1", "approve/2", "rollback.deploy/1"})
 }
 
-func TestCancelWhileWaiting(t *testing.T) {
+func TestCancel_WhileWaiting(t *testing.T) {
 	for _, deployed := range []bool{false, true} {
 		l := newLab(t, t.TempDir())
 		specs := []step.Spec{{Name: "deploy", Kind: step.Deploy, Undo: step.Rollback}, {Name: "approve", Kind: step.Approve, Needs: []string{"deploy"}}}
@@ -107,7 +107,7 @@ func TestCancelWhileWaiting(t *testing.T) {
 	}
 }
 
-func TestQueueIsFIFO(t *testing.T) {
+func TestQueue_FIFO(t *testing.T) {
 	home := t.TempDir()
 	const n = 6
 	var order []string
@@ -150,7 +150,7 @@ func TestQueueIsFIFO(t *testing.T) {
 	wantList(t, "order", order, want)
 }
 
-func TestQueueTellsWhoIsAhead(t *testing.T) {
+func TestQueue_ReportsRunAhead(t *testing.T) {
 	home := t.TempDir()
 	first, second := newLab(t, home), newLab(t, home)
 	first.PID, first.Host = 4711, "buildbox"
@@ -182,8 +182,8 @@ func TestQueueTellsWhoIsAhead(t *testing.T) {
 	}
 }
 
-// TestAdoption: the run ahead is dead. The one that waits finishes it first.
-func TestAdoption(t *testing.T) {
+// TestQueue_FinishesAbandonedRun: the run ahead is dead. The one that waits finishes it first.
+func TestQueue_FinishesAbandonedRun(t *testing.T) {
 	home := t.TempDir()
 	dead := newLab(t, home)
 	suspendIn(t, dead, "deploy", newPlan(1, deployPlan(3)...))
@@ -197,8 +197,8 @@ func TestAdoption(t *testing.T) {
 	wantRun(t, first, record.Ended, delivery.OutcomeDeployed, "")
 }
 
-// TestAdoptionOfWhatDidNotBegin: it was queued by a process that died at once.
-func TestAdoptionOfWhatDidNotBegin(t *testing.T) {
+// TestQueue_FinishesRunThatNeverBegan: it was queued by a process that died at once.
+func TestQueue_FinishesRunThatNeverBegan(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	p := newPlan(1, step.Spec{Name: "unit"})
 	_, err := l.Runs.Enqueue(t.Context(), record.Run{ID: p.Run, Environment: p.Environment, By: "ana", Plan: p})
@@ -217,8 +217,8 @@ func TestAdoptionOfWhatDidNotBegin(t *testing.T) {
 	}
 }
 
-// TestStopWhileAdopting: stopping our run must not undo somebody else's.
-func TestStopWhileAdopting(t *testing.T) {
+// TestQueue_StopWhileFinishingAnotherRun: stopping our run must not undo somebody else's.
+func TestQueue_StopWhileFinishingAnotherRun(t *testing.T) {
 	home := t.TempDir()
 	dead := newLab(t, home)
 	suspendIn(t, dead, "deploy", newPlan(1, deployPlan(3)...))
@@ -239,9 +239,9 @@ func TestStopWhileAdopting(t *testing.T) {
 	wantRun(t, theirs, record.Ended, delivery.OutcomeDeployed, "")
 }
 
-// TestReplayGivesEverything: in a replay, the ending of a step that is needed only
+// TestResume_PassesAllInputs: in a replay, the ending of a step that is needed only
 // indirectly may come last.
-func TestReplayGivesEverything(t *testing.T) {
+func TestResume_PassesAllInputs(t *testing.T) {
 	home := t.TempDir()
 	p := newPlan(1, step.Spec{Name: "unit"}, step.Spec{Name: "build", Kind: step.Build, Needs: []string{"unit"}},
 		step.Spec{Name: "deploy", Kind: step.Deploy, Needs: []string{"build"}})
@@ -275,8 +275,8 @@ func TestReplayGivesEverything(t *testing.T) {
 	}
 }
 
-// TestManyRecoveries: DBOS gives up after 100 by default.
-func TestManyRecoveries(t *testing.T) {
+// TestResume_ManyTimes: DBOS gives up after 100 by default.
+func TestResume_ManyTimes(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	p := newPlan(1, deployPlan(3)...)
 	suspendIn(t, l, "deploy", p)

@@ -57,7 +57,7 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-func TestGateIsNotAskedAgain(t *testing.T) {
+func TestStep_FailedResultIsFinal(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	l.does["s"] = fails("accuracy = 0.7", "")
 	wantRun(t, l.run(newPlan(1, step.Spec{Name: "s", Retries: 5})), record.Ended, delivery.OutcomeFailed, "s: accuracy = 0.7")
@@ -95,7 +95,7 @@ func TestTimeout(t *testing.T) {
 	wantRun(t, run, record.Ended, delivery.OutcomeFailed, "s: timed out after 10ms")
 }
 
-func TestBadSteps(t *testing.T) {
+func TestStep_InvalidResults(t *testing.T) {
 	cases := map[string]struct {
 		do    do
 		cause string
@@ -175,7 +175,7 @@ func TestCache(t *testing.T) {
 	wantList(t, "newer tools", build(10, nil), all)
 }
 
-func TestFailuresAreNotCached(t *testing.T) {
+func TestCache_SkipsFailures(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	spec := step.Spec{Name: "s", Cacheable: true, Inputs: "sha256:1"}
 	for i, o := range []delivery.Outcome{delivery.OutcomeFailed, delivery.OutcomeSkipped} {
@@ -189,8 +189,8 @@ func TestFailuresAreNotCached(t *testing.T) {
 	wantRun(t, l.run(newPlan(4, spec)), record.Ended, delivery.OutcomeFailed, "s: champion is away")
 }
 
-// TestSecretsStayInside: whatever a step says, the secret is in no file and in no event.
-func TestSecretsStayInside(t *testing.T) {
+// TestRedactor_HidesSecrets: whatever a step says, the secret is in no file and in no event.
+func TestRedactor_HidesSecrets(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	l.Redactor = redact.New("hunter22")
 	const secret = "hunter22"

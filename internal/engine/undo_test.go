@@ -78,7 +78,7 @@ func TestUndo(t *testing.T) {
 	}
 }
 
-func TestUndoRequest(t *testing.T) {
+func TestUndo_Request(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	l.does["deploy"] = answers(delivery.OutcomeSucceeded, "r-1 serves")
 	l.does["verify"] = fails("503", "")
@@ -101,9 +101,9 @@ func TestUndoRequest(t *testing.T) {
 	wantList(t, "records", l.outcomes(run.ID), []string{"unit succeeded", "deploy succeeded", "verify failed", "rollback.deploy succeeded"})
 }
 
-// TestUndoOrder: the last that began is taken back first, and one that fails
+// TestUndo_Order: the last that began is taken back first, and one that fails
 // keeps none of the others from being taken back.
-func TestUndoOrder(t *testing.T) {
+func TestUndo_Order(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	var specs []step.Spec
 	for i := range 4 {
@@ -120,7 +120,7 @@ func TestUndoOrder(t *testing.T) {
 	wantList(t, "ran", l.started(), []string{"d0/1", "d1/1", "d2/1", "rollback.d2/1", "rollback.d1/1", "rollback.d0/1"})
 }
 
-func TestUndoIsTriedAgain(t *testing.T) {
+func TestUndo_Retries(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	l.does["verify"] = fails("503", "")
 	l.does["rollback.deploy"] = func(_ context.Context, r step.Request) (step.Result, error) {
@@ -132,7 +132,7 @@ func TestUndoIsTriedAgain(t *testing.T) {
 	wantRun(t, l.run(newPlan(1, deployPlan(3)...)), record.Ended, delivery.OutcomeRolledBack, "verify: 503")
 }
 
-func TestUndoHasALimit(t *testing.T) {
+func TestUndo_TimesOut(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	l.UndoTimeout = 20 * time.Millisecond
 	l.does["verify"] = fails("503", "")
@@ -145,7 +145,7 @@ func TestUndoHasALimit(t *testing.T) {
 	}
 }
 
-func TestCancelUndoes(t *testing.T) {
+func TestCancel_Undoes(t *testing.T) {
 	ways := map[string]func(t *testing.T, l, other *lab, stop context.CancelFunc){
 		"a request in the records": func(t *testing.T, _, other *lab, _ context.CancelFunc) {
 			run, err := other.Cancel(t.Context(), runID(1), "ben")
@@ -183,7 +183,7 @@ func TestCancelUndoes(t *testing.T) {
 	}
 }
 
-func TestCancelTooLate(t *testing.T) {
+func TestCancel_TooLate(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	ctx, stop := context.WithCancel(t.Context())
 	l.does["deploy"] = func(context.Context, step.Request) (step.Result, error) {
@@ -201,8 +201,8 @@ func TestCancelTooLate(t *testing.T) {
 	}
 }
 
-// TestCancelOfTheDead: nobody runs it any more, and deploy may be half done.
-func TestCancelOfTheDead(t *testing.T) {
+// TestCancel_RunOfDeadProcess: nobody runs it any more, and deploy may be half done.
+func TestCancel_RunOfDeadProcess(t *testing.T) {
 	home := t.TempDir()
 	l := newLab(t, home)
 	suspendIn(t, l, "deploy", newPlan(1, deployPlan(3)...))
@@ -216,7 +216,7 @@ func TestCancelOfTheDead(t *testing.T) {
 	wantList(t, "records", other.outcomes(run.ID), []string{"unit succeeded", "deploy cancelled", "verify skipped", "rollback.deploy succeeded"})
 }
 
-func TestCancelBeforeItsTurn(t *testing.T) {
+func TestCancel_QueuedRun(t *testing.T) {
 	home := t.TempDir()
 	first, second := newLab(t, home), newLab(t, home)
 	began := make(chan struct{})
@@ -261,8 +261,8 @@ func suspendIn(t *testing.T, l *lab, name string, p planOf) {
 	delete(l.does, name)
 }
 
-// TestUndoTellsWhoIsToBlame: what a place did says nothing about the release.
-func TestUndoTellsWhoIsToBlame(t *testing.T) {
+// TestUndo_InfrastructureFailure: what a place did says nothing about the release.
+func TestUndo_InfrastructureFailure(t *testing.T) {
 	away := fault.New(fault.Denied, "expired").Infrastructure()
 	for name, c := range map[string]struct {
 		does      do

@@ -24,7 +24,7 @@ func release() delivery.Release {
 	}
 }
 
-func TestCanonicalGolden(t *testing.T) {
+func TestCanonical_Golden(t *testing.T) {
 	want, err := os.ReadFile("testdata/release.canonical.json")
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +45,7 @@ func TestCanonicalGolden(t *testing.T) {
 	}
 }
 
-func TestCanonicalTellsReleasesApart(t *testing.T) {
+func TestCanonical_DistinguishesReleases(t *testing.T) {
 	_, first, _, err := record.Canonical(release())
 	if err != nil {
 		t.Fatal(err)

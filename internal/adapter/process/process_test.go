@@ -102,9 +102,9 @@ func child(t *testing.T, args ...string) (*exec.Cmd, string) {
 	return cmd, strings.TrimSpace(line)
 }
 
-// TestCommandDiesWithUs kills the process that runs a command with kill -9: the
+// TestCommand_EndsWithKilledOwner kills the process that runs a command with kill -9: the
 // command's own children go too.
-func TestCommandDiesWithUs(t *testing.T) {
+func TestCommand_EndsWithKilledOwner(t *testing.T) {
 	alive := filepath.Join(t.TempDir(), "alive")
 	cmd, line := child(t, "run", "(trap '' TERM; while :; do date +%N > "+alive+"; sleep 0.02; done) & echo $!; wait")
 	porttest.Await(t, "the grandchild runs", func() bool { _, err := os.Stat(alive); return err == nil })
@@ -146,8 +146,8 @@ func TestCommand_LockOutlivesKilledOwner(t *testing.T) {
 	}
 }
 
-// TestJobOutlivesItsSubmitter kills the submitter with kill -9.
-func TestJobOutlivesItsSubmitter(t *testing.T) {
+// TestJob_OutlivesSubmitter kills the submitter with kill -9.
+func TestJob_OutlivesSubmitter(t *testing.T) {
 	dir := t.TempDir()
 	gate := filepath.Join(dir, "gate")
 	cmd, line := child(t, "submit", dir, "echo begun; while [ ! -e "+gate+" ]; do sleep 0.02; done; echo done; exit 7")
@@ -172,9 +172,9 @@ func TestJobOutlivesItsSubmitter(t *testing.T) {
 	}
 }
 
-// TestRunnerKilled kills a job's runner with kill -9; the job is over then, and
+// TestJob_RunnerKilled kills a job's runner with kill -9; the job is over then, and
 // what it had started is gone.
-func TestRunnerKilled(t *testing.T) {
+func TestJob_RunnerKilled(t *testing.T) {
 	for _, act := range []string{"poll", "stop"} {
 		t.Run(act, func(t *testing.T) {
 			dir := t.TempDir()
@@ -211,8 +211,8 @@ func TestRunnerKilled(t *testing.T) {
 	}
 }
 
-// TestReboot finds a job that another boot of the machine had started.
-func TestReboot(t *testing.T) {
+// TestJob_AfterReboot finds a job that another boot of the machine had started.
+func TestJob_AfterReboot(t *testing.T) {
 	dir := t.TempDir()
 	j := jobs(dir)
 	if _, err := j.Submit(t.Context(), port.Job{Name: "j", Command: port.Command{Dir: dir, Env: os.Environ(), Run: "echo $PPID > runner; sleep 300"}}); err != nil {
@@ -229,8 +229,8 @@ func TestReboot(t *testing.T) {
 	}
 }
 
-// TestSecretsStayInMemory looks for the environment in all files.
-func TestSecretsStayInMemory(t *testing.T) {
+// TestJob_WritesNoEnvironment looks for the environment in all files.
+func TestJob_WritesNoEnvironment(t *testing.T) {
 	dir := t.TempDir()
 	j := jobs(dir)
 	if _, err := j.Submit(t.Context(), port.Job{Name: "j", Command: port.Command{Dir: dir, Env: []string{"PATH=" + os.Getenv("PATH"), "TOKEN=s3cret"}, Run: `test ${#TOKEN} = 6`}}); err != nil {
@@ -254,8 +254,8 @@ func TestSecretsStayInMemory(t *testing.T) {
 	}
 }
 
-// TestSecretsStayOutOfTheLog lets a job print its environment.
-func TestSecretsStayOutOfTheLog(t *testing.T) {
+// TestJob_MasksSecretsInLog lets a job print its environment.
+func TestJob_MasksSecretsInLog(t *testing.T) {
 	dir := t.TempDir()
 	j := jobs(dir)
 	j.Secret = func(value string) bool { return value == "hunter2-hunter2" }
@@ -273,7 +273,7 @@ func TestSecretsStayOutOfTheLog(t *testing.T) {
 	}
 }
 
-func TestRunnerRefusesStrangers(t *testing.T) {
+func TestRunner_RefusesOtherCallers(t *testing.T) {
 	out, err := exec.Command(os.Args[0], "job-runner", t.TempDir()).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "internal to Slipway") {
 		t.Errorf("%s, %v", out, err)

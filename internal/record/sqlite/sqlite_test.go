@@ -63,7 +63,7 @@ func raw(t *testing.T, path, statement string) {
 	}
 }
 
-func TestOpenRefuses(t *testing.T) {
+func TestOpen_Refuses(t *testing.T) {
 	cases := []struct {
 		name    string
 		prepare func(t *testing.T, path string)
@@ -118,7 +118,7 @@ func content(t *testing.T, path string) string {
 	return string(b)
 }
 
-func TestDamageIsFound(t *testing.T) {
+func TestStore_FindsChangedRecords(t *testing.T) {
 	path := fresh(t)
 	s := open(t, path)
 	saved, err := s.Releases().Save(t.Context(), "20261124-101502-k3f9", delivery.Release{Schema: 1, Service: "retail"})
@@ -139,7 +139,7 @@ func TestDamageIsFound(t *testing.T) {
 	}
 }
 
-func TestDamagedPages(t *testing.T) {
+func TestStore_DamagedPages(t *testing.T) {
 	path := fresh(t)
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
@@ -159,7 +159,7 @@ func TestDamagedPages(t *testing.T) {
 	}
 }
 
-func TestConcurrentFirstOpen(t *testing.T) {
+func TestOpen_Concurrently(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "slipway.db")
 	var wg sync.WaitGroup
 	for range 8 {
@@ -187,7 +187,7 @@ func TestConcurrentFirstOpen(t *testing.T) {
 	}
 }
 
-func TestFullDisk(t *testing.T) {
+func TestStore_FullDisk(t *testing.T) {
 	if !storetest.InSubprocess(t) {
 		return
 	}
@@ -229,7 +229,7 @@ func limitedFiles(t *testing.T, size uint64, do func() error) error {
 	return err
 }
 
-func TestReadOnly(t *testing.T) {
+func TestOpen_ReadOnly(t *testing.T) {
 	if os.Getuid() == 0 {
 		t.Skip("root may write to read-only files")
 	}
