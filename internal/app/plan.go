@@ -13,6 +13,7 @@ type RunOptions struct {
 	Event       string               // push | pull_request; empty: as the CI says, or push
 	Branch      string               // empty: as the CI says, or what is checked out
 	Retrain     bool
+	Model       string // "group:3": deliver this approved version, and train nothing
 	DeployOnly  bool
 	Until       string
 	AllowDirty  bool
@@ -22,7 +23,7 @@ type RunOptions struct {
 func (a *App) trigger(ask RunOptions, commit delivery.Commit) plan.Trigger {
 	t := plan.Trigger{
 		Event: plan.TriggerEvent(ask.Event), Branch: ask.Branch, Environment: ask.Environment, By: a.actor(),
-		Retrain: ask.Retrain, DeployOnly: ask.DeployOnly, Until: ask.Until,
+		Retrain: ask.Retrain, Model: ask.Model, DeployOnly: ask.DeployOnly, Until: ask.Until,
 	}
 	if t.Event == "" {
 		t.Event = plan.PushEvent

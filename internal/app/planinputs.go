@@ -28,7 +28,10 @@ func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.
 	if t.Rollback || t.DeployOnly {
 		find = append(find, s.findGoodReleases) // reads the whole history: only for those who go by it
 	} else {
-		find = append(find, s.findSource, s.findData, s.findApproved)
+		find = append(find, s.findSource, s.findApproved)
+		if t.Model == "" {
+			find = append(find, s.findData) // it trains nothing
+		}
 	}
 	for _, do := range find {
 		if err := do(ctx, &f, env); err != nil {
@@ -42,7 +45,22 @@ func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.
 		}
 		f.Requested = &wanted
 	}
+	if t.Model != "" {
+		if f.RequestedModel, err = s.requestedModel(ctx, t.Model); err != nil {
+			return plan.Plan{}, err
+		}
+	}
 	return plan.New(s.project, t, f)
+}
+
+// requestedModel looks up the model that a person names.
+func (s *session) requestedModel(ctx context.Context, name string) (*delivery.ModelVersion, error) {
+	ref, ok := modelRef(name)
+	if !ok {
+		return nil, fault.New(fault.Invalid, "%q is not a model version", name).Hint("a version is GROUP:NUMBER; `slipway models` lists them")
+	}
+	m, err := s.deps.Models.Get(ctx, ref.Group, ref.Version)
+	return &m, err
 }
 
 // findDeployed looks up the deployed release and its model.

@@ -2,7 +2,6 @@ package cli_test
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -162,9 +161,7 @@ func TestApprove_OvertakenRun(t *testing.T) {
 func TestApprove_ModelOfSeveralRuns(t *testing.T) {
 	newModelProgram := func(t *testing.T) (p *program, runs []delivery.RunID) {
 		p = newOrderedProgram(t)
-		if err := os.WriteFile(filepath.Join(p.dir, "slipway.yaml"), []byte(modelProject), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		p.useFile(modelProject)
 		for range 3 {
 			runs = append(runs, p.waitingRun().Run)
 		}
@@ -205,9 +202,7 @@ func TestApprove_ModelOfSeveralRuns(t *testing.T) {
 	t.Run("overtaken", func(t *testing.T) {
 		p, runs := newModelProgram(t)
 		without := strings.Replace(modelProject, modelProject[strings.Index(modelProject, "model:"):strings.Index(modelProject, "environments:")], "", 1)
-		if err := os.WriteFile(filepath.Join(p.dir, "slipway.yaml"), []byte(without), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		p.useFile(without)
 		newer := last[app.RunReport](t, p.run("run", "--env", "prod", "--json"))
 		got := p.run("approve", "prices:1", "--json")
 		result := last[app.DecisionResult](t, got)

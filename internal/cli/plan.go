@@ -38,10 +38,11 @@ func addRunFlags(cmd *cobra.Command, opts *app.RunOptions) {
 	f.StringVar(&opts.Event, "event", "", "triggering event: push or pull_request (default: taken from the CI environment, else push)")
 	f.StringVar(&opts.Branch, "branch", "", "branch that was pushed, or the base of the pull request (default: the current branch)")
 	f.BoolVar(&opts.Retrain, "retrain", false, "train even if no training input has changed")
+	f.StringVar(&opts.Model, "model", "", "deliver this approved version, GROUP:NUMBER, and train nothing")
 	f.BoolVar(&opts.DeployOnly, "deploy-only", false, "promote the newest good release without testing, building or training")
 	f.StringVar(&opts.Until, "until", "", "stop after this step")
 	f.BoolVar(&opts.AllowDirty, "allow-dirty", false, "include uncommitted changes; the release is recorded as dirty")
-	excludeEachOther(cmd, "retrain", "deploy-only")
+	excludeEachOther(cmd, "retrain", "deploy-only", "model")
 }
 
 func (c *Command) printPlan(p app.PlanView) {

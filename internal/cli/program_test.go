@@ -50,10 +50,16 @@ func newProgram(t *testing.T) *program {
 	p := &program{
 		t: t, dir: t.TempDir(), environ: []string{"SLIPWAY_ACTOR=ann"}, results: map[step.Kind]step.Result{}, target: &fake.Target{},
 	}
-	if err := os.WriteFile(filepath.Join(p.dir, "slipway.yaml"), []byte(projectFile), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	p.useFile(projectFile)
 	return p
+}
+
+// useFile replaces slipway.yaml.
+func (p *program) useFile(text string) {
+	p.t.Helper()
+	if err := os.WriteFile(filepath.Join(p.dir, "slipway.yaml"), []byte(text), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // output is the output of a finished command.

@@ -29,6 +29,7 @@ or configuration error, 3 deployed, failed and rolled back, 4 waiting for approv
 		Example: `  slipway run                       choose the environment by the branch
   slipway run --env prod
   slipway run --env prod --retrain
+  slipway run --env prod --model prices:3   with that approved model, without training
   slipway run --env prod --deploy-only
   slipway run --until evaluate --json
   slipway run --resume              finish every interrupted run`,

@@ -76,11 +76,18 @@ func requireOneOf(cmd *cobra.Command, names ...string) {
 	})
 }
 
-// excludeEachOther refuses a command line with both flags.
-func excludeEachOther(cmd *cobra.Command, one, other string) {
+// excludeEachOther refuses a command line with two of the flags.
+func excludeEachOther(cmd *cobra.Command, names ...string) {
 	checkFlags(cmd, func(given func(string) bool) error {
-		if given(one) && given(other) {
-			return usageError(cmd, "--%s and --%s cannot be combined", one, other)
+		first := ""
+		for _, name := range names {
+			switch {
+			case !given(name):
+			case first != "":
+				return usageError(cmd, "--%s and --%s cannot be combined", first, name)
+			default:
+				first = name
+			}
 		}
 		return nil
 	})

@@ -61,7 +61,7 @@ func (pl *planner) buildParameters() json.RawMessage {
 // trainParameters are those of the model; its command comes with its lineage.
 func (pl *planner) trainParameters() json.RawMessage {
 	model := pl.project.Model
-	if model == nil || model.Train == nil {
+	if !pl.trains() {
 		return nil
 	}
 	out := map[string]any{"env": sortedKeys(model.Train.Env), "inputs": model.Train.Inputs}

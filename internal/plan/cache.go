@@ -97,6 +97,8 @@ func (pl *planner) modelUnchanged() bool {
 		return serves == nil
 	case serves == nil:
 		return false
+	case pl.trigger.Model != "":
+		return pl.facts.RequestedModel.ModelRef == *serves
 	case model.Train == nil:
 		return pl.facts.LatestApproved != nil && pl.facts.LatestApproved.ModelRef == *serves
 	}

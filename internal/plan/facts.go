@@ -31,6 +31,7 @@ type Facts struct {
 	Requested  *delivery.ReleaseRecord // the one that Trigger.To names
 
 	LatestApproved *delivery.ModelVersion // newest approved version of model.group
+	RequestedModel *delivery.ModelVersion // the one that Trigger.Model names
 	Champion       *delivery.ModelVersion // the one that serves
 
 	TrustFiles map[string]string // content of the files that the environment's trust names, by their paths

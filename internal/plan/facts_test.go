@@ -41,6 +41,8 @@ func TestNew_SkipsCommitsWithoutConsequence(t *testing.T) {
 		{"nothing serves", plan.Trigger{}, nothing, false},
 		{"retrain", plan.Trigger{Retrain: true}, serving("README.md"), false},
 		{"until", plan.Trigger{Until: "build"}, serving("README.md"), false},
+		{"the deployed model, chosen", plan.Trigger{Model: "prices:3"}, choosing(3), true},
+		{"another model, chosen", plan.Trigger{Model: "prices:2"}, choosing(2), false},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -54,6 +56,14 @@ func TestNew_SkipsCommitsWithoutConsequence(t *testing.T) {
 			}
 		})
 	}
+}
+
+// choosing are the facts of a run that names an approved model.
+func choosing(version int) plan.Facts {
+	f := serving("README.md")
+	ref := delivery.ModelRef{Group: "prices", Version: version, Digest: digest}
+	f.RequestedModel = &delivery.ModelVersion{ModelRef: ref, Status: delivery.Approved}
+	return f
 }
 
 // TestNew_DigestsInputs proves what changes which step's inputs.

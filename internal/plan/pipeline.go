@@ -27,7 +27,7 @@ func (pl *planner) deliver() error {
 		return err
 	}
 	ready := []string{pushStep}
-	registers := p.Model != nil && p.Model.Train != nil
+	registers := pl.trains()
 	if registers {
 		if err := pl.train(tests); err != nil {
 			return err

@@ -108,6 +108,8 @@ func TestNew_Golden(t *testing.T) {
 	plain := pinned[:strings.Index(pinned, "model:")] + pinned[strings.Index(pinned, "deploy:"):]
 	approved := serving("cmd/api/main.go")
 	approved.LatestApproved = &delivery.ModelVersion{ModelRef: delivery.ModelRef{Group: "prices", Version: 4, Digest: digest}, Status: delivery.Approved}
+	chosen := serving("cmd/api/main.go", "cmd/train/main.go")
+	chosen.RequestedModel = &delivery.ModelVersion{ModelRef: delivery.ModelRef{Group: "prices", Version: 2, Digest: digest}, Status: delivery.Approved}
 	scanned := plain + "scan: {waive: [{id: CVE-1, until: 2026-12-01, why: w}], max_age: 24h}\n"
 	cached := serving("cmd/api/main.go")
 	cached.CachedResult = all("build", "test.unit", "test.vet")
@@ -129,6 +131,7 @@ func TestNew_Golden(t *testing.T) {
 		"promote":      {file, plan.Trigger{Environment: "prod", DeployOnly: true}, serving()},
 		"rollback":     {file, plan.Trigger{Environment: "prod", Rollback: true, Why: "wrong prices"}, serving()},
 		"pinned":       {pinned, plan.Trigger{Event: "push", Branch: "main"}, approved},
+		"model":        {file, plan.Trigger{Event: "push", Branch: "main", Model: "prices:2"}, chosen},
 		"scan":         {scanned, plan.Trigger{Event: "push", Branch: "main"}, facts()},
 		"scan-accept":  {strings.Replace(scanned, "prod: {", "prod: {scan: {unavailable: accept}, ", 1), plan.Trigger{Event: "push", Branch: "main", Until: "push"}, facts()},
 		"scan-promote": {scanned, plan.Trigger{Environment: "prod", DeployOnly: true}, serving()},
@@ -199,6 +202,12 @@ func TestNew_Errors(t *testing.T) {
 	pending := facts()
 	pending.LatestApproved = &delivery.ModelVersion{ModelRef: delivery.ModelRef{Group: "prices", Version: 4}, Status: delivery.PendingApproval}
 	pinned := strings.Replace(file, file[strings.Index(file, "  data:"):strings.Index(file, "deploy:")], "", 1)
+	requested := func(group string, status delivery.ModelStatus) plan.Facts {
+		f := facts()
+		f.RequestedModel = &delivery.ModelVersion{ModelRef: delivery.ModelRef{Group: group, Version: 2, Digest: digest}, Status: status}
+		return f
+	}
+	plain := pinned[:strings.Index(pinned, "model:")] + pinned[strings.Index(pinned, "deploy:"):]
 	cases := []struct {
 		name       string
 		file       string
@@ -227,6 +236,14 @@ func TestNew_Errors(t *testing.T) {
 		{"until deploy", file, plan.Trigger{Environment: "prod", Until: "deploy"}, facts(), fault.Invalid, "unverified release", "--until push"},
 		{"rollback until", file, plan.Trigger{Environment: "prod", Rollback: true, Until: "verify"}, serving(), fault.Invalid, "a rollback cannot be combined", ""},
 		{"no approved model", pinned, plan.Trigger{Environment: "prod"}, pending, fault.NotFound, "model prices has no approved version", "slipway approve"},
+		{"pending model", file, plan.Trigger{Environment: "prod", Model: "prices:2"}, requested("prices", delivery.PendingApproval), fault.Denied, "model prices:2 is not approved (PendingManualApproval)", "slipway approve prices:2"},
+		{"rejected model", pinned, plan.Trigger{Environment: "prod", Model: "prices:2"}, requested("prices", delivery.Rejected), fault.Denied, "not approved (Rejected)", "slipway approve prices:2"},
+		{"another group's model", file, plan.Trigger{Environment: "prod", Model: "fraud:2"}, requested("fraud", delivery.Approved), fault.Invalid, "delivers models of the group prices", "--group prices"},
+		{"unknown model", file, plan.Trigger{Environment: "prod", Model: "prices:9"}, facts(), fault.NotFound, "model prices:9 not found", "slipway models"},
+		{"model without a section", plain, plan.Trigger{Environment: "prod", Model: "prices:2"}, requested("prices", delivery.Approved), fault.Invalid, "has no model section", ""},
+		{"model and retraining", file, plan.Trigger{Environment: "prod", Model: "prices:2", Retrain: true}, requested("prices", delivery.Approved), fault.Invalid, "--model cannot be combined", "drop"},
+		{"model of a promotion", file, plan.Trigger{Environment: "prod", Model: "prices:2", DeployOnly: true}, requested("prices", delivery.Approved), fault.Invalid, "--model cannot be combined", "drop"},
+		{"until a step that --model leaves out", file, plan.Trigger{Environment: "prod", Model: "prices:2", Until: "train"}, requested("prices", delivery.Approved), fault.Invalid, `step "train" not found`, ""},
 		{"inputs match nothing", strings.Replace(file, "cmd/train/**", "cmd/trian/**", 1), plan.Trigger{Environment: "prod"}, facts(), fault.Invalid, `model.train.inputs: "cmd/trian/**" matches no file`, "available: README.md, cmd/**"},
 		{"bad run", file, plan.Trigger{Environment: "prod"}, plan.Facts{Run: "../x", Files: facts().Files}, fault.Internal, "../x", ""},
 	}

@@ -25,6 +25,7 @@ type Trigger struct {
 	Environment delivery.Environment `json:"environment,omitempty"` // selected by name
 	By          string               `json:"by"`
 	Retrain     bool                 `json:"retrain,omitempty"`
+	Model       string               `json:"model,omitempty"` // "group:3": deliver this approved version
 	DeployOnly  bool                 `json:"deploy_only,omitempty"`
 	Until       string               `json:"until,omitempty"`
 	Rollback    bool                 `json:"rollback,omitempty"`
@@ -40,6 +41,8 @@ func checkTrigger(t Trigger) error {
 		return invalid("a rollback cannot be combined with --retrain, --deploy-only or --until")
 	case t.Retrain && t.DeployOnly:
 		return invalid("--deploy-only and --retrain are mutually exclusive").Hint("drop one of them")
+	case t.Model != "" && (t.Rollback || t.Retrain || t.DeployOnly):
+		return invalid("--model cannot be combined with --retrain, --deploy-only or a rollback").Hint("drop one of them")
 	case t.To != "" && !t.Rollback:
 		return invalid("only a rollback accepts a release")
 	case t.To != "" && !t.To.Valid():
