@@ -31,13 +31,14 @@ func (e *environment) stage(ctx context.Context, o ReleaseRequest, say func(stri
 		if err := e.discardStaged(ctx, saved); err != nil {
 			return "", err
 		}
+		saved.Staged = nil
 	}
-	at, err := e.openPort(o, saved)
+	at, err := e.openPort(o, &saved, say)
 	if err != nil {
 		return "", err
 	}
 	if saved.Port == 0 {
-		saved.Port = at
+		saved.Port, saved.FixedPort = at, o.Port != 0
 	}
 	if !running {
 		if err := e.startStaged(o, saved); err != nil {
@@ -55,7 +56,8 @@ func (e *environment) stagePromoted(ctx context.Context, o ReleaseRequest, saved
 	if err := e.discardStaged(ctx, saved); err != nil {
 		return "", err
 	}
-	if _, err := e.openPort(o, saved); err != nil {
+	saved.Staged = nil
+	if _, err := e.openPort(o, &saved, say); err != nil {
 		return "", err
 	}
 	if e.promoted == nil { // it could not be restored
@@ -133,14 +135,14 @@ func (e *environment) switchTraffic(ctx context.Context, o ReleaseRequest, saved
 	if saved.Staged == nil || saved.Staged.Release != o.Release || e.staged == nil {
 		return fault.New(fault.Conflict, "promote %s: the release is not staged", o).Hint("stage it first; a failed or replaced release is no longer staged")
 	}
-	at, err := e.openPort(o, saved)
+	at, err := e.openPort(o, &saved, say)
 	if err != nil {
 		return err
 	}
 	if err := e.staged.waitReady(ctx, false, say); err != nil {
 		return err
 	}
-	saved.Promoted, saved.Staged, saved.Port = saved.Staged, nil, at
+	saved.Promoted, saved.Staged, saved.Port, saved.FixedPort = saved.Staged, nil, at, o.Port != 0
 	if err := e.store.put(e.key, saved); err != nil {
 		return err
 	}
@@ -169,11 +171,11 @@ func (e *environment) changePort(ctx context.Context, o ReleaseRequest, saved En
 	if o.Port == 0 || o.Port == saved.Port {
 		return nil
 	}
-	at, err := e.openPort(o, saved)
+	at, err := e.openPort(o, &saved, func(string) {})
 	if err != nil {
 		return err
 	}
-	saved.Port = at
+	saved.Port, saved.FixedPort = at, true
 	if err := e.store.put(e.key, saved); err != nil {
 		return err
 	}

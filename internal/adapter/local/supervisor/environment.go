@@ -29,6 +29,7 @@ type environment struct {
 	staged    *group
 	draining  map[*group]chan struct{} // closed once it has stopped
 	listenErr error                    // why the stable port is not open
+	portNote  string                   // why the stable port is a new one
 	startErr  error                    // why a saved release could not be restarted
 }
 
@@ -71,6 +72,9 @@ func (e *environment) observe() port.Observation {
 	}
 	if e.listenErr != nil {
 		observation.Notes = append(observation.Notes, e.listenErr.Error())
+	}
+	if e.portNote != "" {
+		observation.Notes = append(observation.Notes, e.portNote)
 	}
 	if e.startErr != nil && e.promoted == nil {
 		observation.Notes = append(observation.Notes, e.startErr.Error())

@@ -5,27 +5,50 @@ package supervisor
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/local/proxy"
+	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// openPort listens on the requested port, on the current one, or on a new one,
-// and returns it.
-func (e *environment) openPort(o ReleaseRequest, saved EnvironmentState) (int, error) {
-	at := o.Port
-	if at == 0 {
-		at = saved.Port
-	}
+// maxPortTries is how often another port is chosen if one was taken meanwhile.
+const maxPortTries = 10
+
+// openPort listens on the requested port, on the current one, or on a new one, and
+// returns it. A port that was chosen here and is now in use by another process is
+// given up for a new one, which is saved.
+func (e *environment) openPort(o ReleaseRequest, saved *EnvironmentState, say func(string)) (int, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if at != 0 {
-		return at, e.listen(at)
+	if o.Port != 0 {
+		return o.Port, e.listen(o.Port)
+	}
+	if saved.Port != 0 {
+		inUse := e.listen(saved.Port)
+		if inUse == nil {
+			return saved.Port, nil
+		}
+		return e.movePort(saved, inUse, say)
 	}
 	for open := range e.servers {
 		return open, nil
 	}
 	return e.openNewPort()
+}
+
+// movePort chooses a new port for an environment whose port is in use, and saves
+// it. The caller holds mu.
+func (e *environment) movePort(saved *EnvironmentState, inUse error, say func(string)) (int, error) {
+	at, err := e.openNewPort()
+	if err != nil {
+		return 0, fmt.Errorf("%w; then: %w", inUse, err)
+	}
+	e.portNote = fmt.Sprintf("%v; the service moved to port %d", inUse, at)
+	e.cfg.Log.Printf("%s: %s", e.key, e.portNote)
+	say(e.portNote)
+	saved.Port, saved.FixedPort = at, false
+	return at, e.store.put(e.key, *saved)
 }
 
 // openNewPort chooses a port and opens it. Only one environment at a time may do
@@ -39,7 +62,7 @@ func (e *environment) openNewPort() (int, error) {
 		avoid[other.Port] = true
 	}
 	var err error
-	for range 10 { // other programs open ports, too
+	for range maxPortTries { // other programs open ports, too
 		at, none := stablePort(e.key, avoid)
 		if none != nil {
 			return 0, none
@@ -91,18 +114,28 @@ func (e *environment) openCandidate() (string, error) {
 		return e.candidate.server.URL(), nil
 	}
 	c := &candidate{proxy: proxy.New(proxy.Config{Log: e.cfg.Log, Now: e.cfg.Now})}
-	at, err := e.cfg.ports.acquire()
-	if err != nil {
-		return "", err
-	}
-	c.server, err = proxy.Listen(c.proxy, at, e.cfg.Log)
-	if err != nil {
-		e.cfg.ports.release(at)
+	var err error
+	if c.server, err = e.listenAnywhere(c.proxy); err != nil {
 		return "", err
 	}
 	c.proxy.Switch(e.staged.pool)
 	e.candidate = c
 	return c.server.URL(), nil
+}
+
+// listenAnywhere starts a server on a port of the replicas' range.
+func (e *environment) listenAnywhere(handler http.Handler) (s *proxy.Server, err error) {
+	for range maxPortTries { // other programs open ports, too
+		at, none := e.cfg.ports.acquire()
+		if none != nil {
+			return nil, none
+		}
+		if s, err = proxy.Listen(handler, at, e.cfg.Log); err == nil {
+			return s, nil
+		}
+		e.cfg.ports.release(at)
+	}
+	return nil, fault.New(fault.Conflict, "listen on a free port").Cause(err)
 }
 
 func (e *environment) closeCandidate() {
@@ -124,15 +157,16 @@ func (e *environment) url() string {
 	return fmt.Sprintf("http://127.0.0.1:%d", saved.Port)
 }
 
-// restore starts the saved releases. A port in use is retried until it is free or
-// the environment is gone; the replicas run meanwhile.
+// restore starts the saved releases. If the port is in use, another one is taken;
+// but one that the user has set is retried until it is free or the environment is
+// gone. The replicas run meanwhile.
 func (e *environment) restore(ctx context.Context, saved EnvironmentState) {
 	e.promoted = e.restart(saved, saved.Promoted)
 	e.staged = e.restart(saved, saved.Staged)
 	if e.promoted != nil {
 		e.proxy.Switch(e.promoted.pool)
 	}
-	if e.relisten(saved.Port) {
+	if e.relisten(saved) {
 		return
 	}
 	go func() {
@@ -144,7 +178,7 @@ func (e *environment) restore(ctx context.Context, saved EnvironmentState) {
 			case <-ctx.Done():
 				return
 			}
-			if now, ok := e.store.get(e.key); !ok || now.Port != saved.Port || e.relisten(saved.Port) {
+			if now, ok := e.store.get(e.key); !ok || now.Port != saved.Port || e.relisten(now) {
 				return
 			}
 		}
@@ -164,13 +198,16 @@ func (e *environment) restart(saved EnvironmentState, p *ReleaseSpec) *group {
 	return g
 }
 
-func (e *environment) relisten(at int) bool {
+func (e *environment) relisten(saved EnvironmentState) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.promoted == nil && e.staged == nil {
 		return true // it was stopped meanwhile
 	}
-	e.listenErr = e.listen(at)
+	e.listenErr = e.listen(saved.Port)
+	if e.listenErr != nil && saved.choosesPort() {
+		_, e.listenErr = e.movePort(&saved, e.listenErr, func(string) {})
+	}
 	if e.listenErr != nil {
 		e.cfg.Log.Printf("%s: %v", e.key, e.listenErr)
 	}

@@ -30,12 +30,19 @@ type EnvironmentState struct {
 	Service     string               `json:"service"`
 	Environment delivery.Environment `json:"environment"`
 	Port        int                  `json:"port"`
+	FixedPort   bool                 `json:"fixed_port,omitempty"` // the user has set Port
 	Promoted    *ReleaseSpec         `json:"promoted,omitempty"`
 	Staged      *ReleaseSpec         `json:"staged,omitempty"`
 }
 
 // ShouldRun reports whether any release should run.
 func (e EnvironmentState) ShouldRun() bool { return e.Promoted != nil || e.Staged != nil }
+
+// choosesPort reports whether the port was chosen here. A state of an earlier
+// version does not say so: then it is one of the range to choose from.
+func (e EnvironmentState) choosesPort() bool {
+	return !e.FixedPort && e.Port >= minStable && e.Port < minStable+numStable
+}
 
 // ReleaseSpec is a release that should run.
 type ReleaseSpec struct {
