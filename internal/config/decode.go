@@ -173,6 +173,12 @@ func (d *decoder) decodeSpecial(v reflect.Value, n ast.Node, path string) bool {
 		if text, ok := d.text(n, path, "a name or a list of names"); ok {
 			v.Set(reflect.ValueOf(StringList{text}))
 		}
+	case EnvironmentTrain:
+		b, isBool := n.(*ast.BoolNode)
+		if !isBool {
+			return false
+		}
+		v.Set(reflect.ValueOf(EnvironmentTrain{Never: !b.Value}))
 	default:
 		return d.decodeUnion(v, n, path)
 	}
@@ -207,10 +213,11 @@ func (d *decoder) decodeStruct(v reflect.Value, n ast.Node, path string) {
 // requireKeys reports the required keys that are missing below path.
 func (d *decoder) requireKeys(path string, fields map[string]field) {
 	for _, name := range keysOf(fields) {
-		if !fields[name].constraints.required {
+		c := fields[name].constraints
+		if !c.required && (c.unless == "" || d.isSet(joinPath(path, c.unless))) {
 			continue
 		}
-		if _, has := d.positions[joinPath(path, name)]; !has {
+		if !d.isSet(joinPath(path, name)) {
 			d.addError(path, fields[name].description, "%smissing key %q", prefix(path), name)
 		}
 	}

@@ -51,17 +51,21 @@ func (d *decoder) validateAbilities(p *Project) {
 
 func (d *decoder) validateManifests(p Deploy) {
 	for key, paths := range map[string][]string{"deploy.manifests": p.Manifests, "deploy.values": p.Values} {
-		for i, path := range paths {
-			at := fmt.Sprintf("%s[%d]", key, i)
-			if strings.TrimSpace(path) == "" {
-				d.addError(at, "such as k8s/", "%s is empty", at)
-				continue
-			}
-			d.validatePath(at, path)
-		}
+		d.validateManifestPaths(key, paths)
 	}
 	if len(p.Values) > 0 && len(p.Manifests) == 0 {
 		d.addError("deploy.values", "add the chart's folder to deploy.manifests", "deploy.values: requires a Helm chart in deploy.manifests")
+	}
+}
+
+func (d *decoder) validateManifestPaths(key string, paths []string) {
+	for i, path := range paths {
+		at := fmt.Sprintf("%s[%d]", key, i)
+		if strings.TrimSpace(path) == "" {
+			d.addError(at, "such as k8s/", "%s is empty", at)
+			continue
+		}
+		d.validatePath(at, path)
 	}
 }
 

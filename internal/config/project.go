@@ -4,11 +4,9 @@ package config
 
 import (
 	"encoding/json"
-	"sort"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/extension"
-	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -174,23 +172,6 @@ type Query struct {
 	Max   *float64 `yaml:"max" jsonschema_description:"Maximum value that passes."`
 }
 
-// Environment is where releases are deployed, and what is deployed there
-// automatically.
-type Environment struct {
-	On        Triggers          `yaml:"on" jsonschema_description:"What is deployed automatically. Default: only what is selected with --env."`
-	Target    Target            `yaml:"target" jsonschema:"required" jsonschema_description:"Where to deploy."`
-	Approvals int               `yaml:"approvals" jsonschema:"minimum=0,maximum=10" jsonschema_description:"Number of required approvals. Default 0."`
-	Scan      *EnvironmentScan  `yaml:"scan" jsonschema_description:"How this environment treats the scan."`
-	Bake      delivery.Duration `yaml:"bake" jsonschema_description:"How long production is monitored after a deployment. A breached threshold rolls back."`
-	Trust     *Trust            `yaml:"trust" jsonschema_description:"Whose signatures a release must carry to be deployed. Default: none are required."`
-}
-
-// Triggers select what is deployed automatically.
-type Triggers struct {
-	Push        StringList `yaml:"push" jsonschema_description:"Branches whose pushes are deployed: a name, a glob or a list."`
-	PullRequest StringList `yaml:"pull_request" jsonschema_description:"Base branches of the pull requests that are deployed: a name, a glob or a list."`
-}
-
 // Target is where an environment is deployed: one kind of target, with its section.
 type Target struct {
 	Kind      extension.Kind
@@ -228,24 +209,3 @@ type Secret = extension.Secret
 
 // StringList is one name or a list of them.
 type StringList []string
-
-// EnvironmentNames lists the environments, sorted.
-func (p Project) EnvironmentNames() []string {
-	var names []string
-	for n := range p.Environments {
-		names = append(names, string(n))
-	}
-	sort.Strings(names)
-	return names
-}
-
-// Environment returns the environment of that name. If it does not exist, the
-// error lists those that do.
-func (p Project) Environment(name delivery.Environment) (Environment, error) {
-	e, ok := p.Environments[name]
-	if !ok {
-		return e, fault.New(fault.NotFound, "environment %q not found in %s", name, FileName).
-			Hint("%s", fault.DidYouMean(string(name), p.EnvironmentNames()))
-	}
-	return e, nil
-}

@@ -29,7 +29,8 @@ func Schema(kinds extension.Set) ([]byte, error) {
 	g.addKinds("Scan", "with", "scanners")
 	g.addKinds("Model", "registry", "model registries")
 	g.addPatterns()
-	for name, keys := range map[string][]string{"Smoke": {"get", "post", "put"}, "Python": {"requirements", "lock"}} {
+	g.allowBool("EnvironmentTrain")
+	for name, keys := range map[string][]string{"Smoke": {"get", "post", "put"}, "Python": {"requirements", "lock"}, "Environment": {"target", "until"}} {
 		requireOneOf(g.root.Definitions[name], keys)
 	}
 	if g.err != nil {
@@ -51,6 +52,7 @@ type generator struct {
 func (g *generator) reflect(v any, union reflect.Type) *jsonschema.Schema {
 	r := jsonschema.Reflector{
 		FieldNameTag: "yaml", RequiredFromJSONSchemaTags: true, ExpandedStruct: true, Anonymous: true,
+		Namer: nameOf,
 		Mapper: func(t reflect.Type) *jsonschema.Schema {
 			if t == union {
 				return nil
@@ -72,6 +74,14 @@ func (g *generator) reflect(v any, union reflect.Type) *jsonschema.Schema {
 	return s
 }
 
+// nameOf names the definition of a type. Two packages have a type Environment.
+func nameOf(t reflect.Type) string {
+	if t == reflect.TypeFor[delivery.Environment]() {
+		return "EnvironmentName"
+	}
+	return t.Name()
+}
+
 // schemaOf describes the types that have a notation of their own, such as
 // durations.
 func schemaOf(t reflect.Type) *jsonschema.Schema {
@@ -86,6 +96,8 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 	case reflect.TypeFor[StringList]():
 		name := &jsonschema.Schema{Type: "string", MinLength: &one}
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{name, {Type: "array", Items: name}}, Examples: []any{"main"}}
+	case reflect.TypeFor[delivery.Environment]():
+		return &jsonschema.Schema{Type: "string", Pattern: delivery.LabelPattern}
 	case reflect.TypeFor[Secret]():
 		return &jsonschema.Schema{Type: "string", Pattern: `^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`, Examples: []any{"${NAME}"}}
 	case reflect.TypeFor[Target](), reflect.TypeFor[Runner](), reflect.TypeFor[Notify](), reflect.TypeFor[Build]():
@@ -178,6 +190,16 @@ func (g *generator) addPatterns() {
 	}
 }
 
+// allowBool lets a definition be true or false as well.
+func (g *generator) allowBool(name string) {
+	def, ok := g.root.Definitions[name]
+	if !ok {
+		g.fail("definition %s not found", name)
+		return
+	}
+	g.define(name, &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "boolean"}, def}})
+}
+
 func (g *generator) define(name string, def *jsonschema.Schema) { g.root.Definitions[name] = def }
 
 func (g *generator) property(at property) (*jsonschema.Schema, bool) {
@@ -220,26 +242,27 @@ type property struct{ def, key string }
 func patterns() map[property]func(*jsonschema.Schema) {
 	events, _ := reflect.TypeFor[Notify]().FieldByName("Events")
 	return map[property]func(*jsonschema.Schema){
-		{"", "service"}:         patternOf(delivery.LabelPattern),
-		{"", "environments"}:    environmentNames,
-		{"Test", "name"}:        patternOf(delivery.TestNamePattern),
-		{"Test", "run"}:         patternOf(`\S`),
-		{"Train", "run"}:        patternOf(`\S`),
-		{"Evaluate", "run"}:     patternOf(`\S`),
-		{"Image", "repository"}: patternOf(repositoryPattern),
-		{"Model", "group"}:      patternOf(groupPattern),
-		{"Deploy", "health"}:    patternOf(httpPathPattern),
-		{"Deploy", "ready"}:     patternOf(httpPathPattern),
-		{"Python", "version"}:   patternOf(pythonPattern),
-		{"Smoke", "name"}:       patternOf(`\S`),
-		{"Smoke", "get"}:        patternOf(httpPathPattern),
-		{"Smoke", "post"}:       patternOf(httpPathPattern),
-		{"Smoke", "put"}:        patternOf(httpPathPattern),
-		{"Scan", "fail_on"}:     itemsOf(severities()),
-		{"Waiver", "id"}:        patternOf(vulnerabilityPattern),
-		{"Waiver", "until"}:     patternOf(datePattern),
-		{"Waiver", "why"}:       patternOf(`\S`),
-		{"Notify", "events"}:    itemsOf(parseConstraints(events.Tag.Get("jsonschema")).enum),
+		{"", "service"}:          patternOf(delivery.LabelPattern),
+		{"", "environments"}:     environmentNames,
+		{"Test", "name"}:         patternOf(delivery.TestNamePattern),
+		{"Test", "run"}:          patternOf(`\S`),
+		{"Train", "run"}:         patternOf(`\S`),
+		{"Evaluate", "run"}:      patternOf(`\S`),
+		{"Image", "repository"}:  patternOf(repositoryPattern),
+		{"Model", "group"}:       patternOf(groupPattern),
+		{"Deploy", "health"}:     patternOf(httpPathPattern),
+		{"Deploy", "ready"}:      patternOf(httpPathPattern),
+		{"Environment", "until"}: patternOf(`^(test\.)?[a-z0-9][a-z0-9_-]*$`),
+		{"Python", "version"}:    patternOf(pythonPattern),
+		{"Smoke", "name"}:        patternOf(`\S`),
+		{"Smoke", "get"}:         patternOf(httpPathPattern),
+		{"Smoke", "post"}:        patternOf(httpPathPattern),
+		{"Smoke", "put"}:         patternOf(httpPathPattern),
+		{"Scan", "fail_on"}:      itemsOf(severities()),
+		{"Waiver", "id"}:         patternOf(vulnerabilityPattern),
+		{"Waiver", "until"}:      patternOf(datePattern),
+		{"Waiver", "why"}:        patternOf(`\S`),
+		{"Notify", "events"}:     itemsOf(parseConstraints(events.Tag.Get("jsonschema")).enum),
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 // constraints are what a field's jsonschema tag demands.
 type constraints struct {
 	required bool
+	unless   string // required only without this other key
 	enum     []string
 	kinds    string // list of kinds that the value is one of
 	minItems int
@@ -41,7 +42,7 @@ func fieldsOf(t reflect.Type) map[string]field {
 			continue // resolved by the decoder, not a key
 		}
 		c := parseConstraints(f.Tag.Get("jsonschema"))
-		c.kinds = f.Tag.Get("kinds")
+		c.kinds, c.unless = f.Tag.Get("kinds"), f.Tag.Get("unless")
 		out[name] = field{index: i, description: strings.TrimSuffix(about, "."), constraints: c}
 	}
 	return out

@@ -38,7 +38,7 @@ func (d *decoder) validate(p *Project, env func(string) (string, bool)) {
 		d.validateModel(p.Model, env)
 	}
 	d.validateDeploy(p.Deploy)
-	d.validateEnvironments(p.Environments)
+	d.validateEnvironments(p)
 	d.validateManifests(p.Deploy)
 	d.validateCanary(p.Deploy)
 	d.reportUnchosen()
@@ -94,10 +94,7 @@ func (d *decoder) validateModel(m *Model, env func(string) (string, bool)) {
 		}
 		m.Data[i] = full
 	}
-	var data []string
-	if len(m.Data) > 0 {
-		data = []string{"Data"}
-	}
+	data := dataFields(*m)
 	if m.Train != nil {
 		d.validateCommand("model.train.run", m.Train.Run, append([]string{"Output"}, data...))
 		d.validateVariables("model.train.env", m.Train.Env, referencesAllowed)
@@ -121,13 +118,25 @@ func (d *decoder) validateModel(m *Model, env func(string) (string, bool)) {
 	}
 }
 
+// dataFields are the fields for data that the model's commands may use.
+func dataFields(m Model) []string {
+	if len(m.Data) == 0 {
+		return nil
+	}
+	return []string{"Data"}
+}
+
 func (d *decoder) validateDeploy(p Deploy) {
 	d.validateVariables("deploy.env", p.Env, literalOnly)
 	d.validateHTTPPath("deploy.health", p.Health)
 	d.validateHTTPPath("deploy.ready", p.Ready)
+	d.validateSmokes("deploy.smoke", p.Smoke)
+}
+
+func (d *decoder) validateSmokes(path string, all []Smoke) {
 	lines := map[string]int{}
-	for i, s := range p.Smoke {
-		at := fmt.Sprintf("deploy.smoke[%d]", i)
+	for i, s := range all {
+		at := fmt.Sprintf("%s[%d]", path, i)
 		if line, twice := lines[s.Name]; twice {
 			d.addError(at+".name", fmt.Sprintf("the first one is on line %d", line), "%s.name: duplicate check name %q", at, s.Name)
 		}
@@ -154,24 +163,6 @@ func (d *decoder) validateSmoke(at string, s Smoke) {
 		d.addError(at+".json", "use post or put, or remove the body", "%s.json: a GET request has no body", at)
 	}
 	d.validateChecks(at+".expect", s.Expect)
-}
-
-func (d *decoder) validateEnvironments(all map[delivery.Environment]Environment) {
-	for _, name := range (Project{Environments: all}).EnvironmentNames() {
-		e, at := all[delivery.Environment(name)], "environments."+name
-		d.matchPattern(at, name, delivery.LabelPattern, "lower-case letters, digits and dashes")
-		d.validateBranches(at+".on.push", e.On.Push)
-		d.validateBranches(at+".on.pull_request", e.On.PullRequest)
-		d.validateTrust(at+".trust", e.Trust)
-	}
-}
-
-func (d *decoder) validateBranches(at string, names StringList) {
-	for i, n := range names {
-		if strings.TrimSpace(n) == "" || globProblem(n) != "" {
-			d.addError(fmt.Sprintf("%s[%d]", at, i), "a name such as main, or a glob such as release/*", "%s: %q is not a valid branch name or glob", at, n)
-		}
-	}
 }
 
 // validateSecret never repeats the value in its message.
