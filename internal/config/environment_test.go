@@ -1,0 +1,101 @@
+package config_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/slipway-cd/slipway/internal/catalog"
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+const overriding = `version: 1
+service: api
+image: {build: {go: .}, repository: api}
+model:
+  group: prices
+  data: [data.csv]
+  train: {run: "train {{.Data}} {{.Output}}", env: {A: "1", B: "2"}, timeout: 1h}
+  evaluate: {run: "evaluate {{.Data}} {{.Model}} {{.Metrics}}", gates: ["accuracy >= 0.8"]}
+deploy:
+  env: {A: "1"}
+  smoke: [{name: common, get: /}]
+environments:
+  plain: {target: {local: {}}}
+  dev: {until: build}
+  staging:
+    target: {local: {}}
+    model: {train: {env: {B: "3"}, timeout: 2m}, approve: auto, gates: ["accuracy >= 0.7"]}
+    deploy: {env: {B: "2"}, args: [], replicas: 2, cpu: 0, memory: 1Ki, smoke: [{name: own, get: /own}]}
+  prod:
+    target: {kubernetes: {context: c, namespace: n, registry: "127.0.0.1:5000"}}
+    model: {train: false}
+    deploy: {manifests: [k8s/prod], values: [prod.yaml]}
+`
+
+func parse(t *testing.T, text string) config.Project {
+	t.Helper()
+	p, err := config.Parse("slipway.yaml", []byte(text), none, catalog.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestProject_In(t *testing.T) {
+	p := parse(t, overriding)
+	common := *p.Model
+	t.Run("nothing differs", func(t *testing.T) {
+		if diff := cmp.Diff(common, *p.In("plain").Model, cmp.Comparer(func(a, b *config.Python) bool { return a == b })); diff != "" {
+			t.Errorf("model (-want +got):\n%s", diff)
+		}
+		if got := p.In("plain").Deploy.Smoke; len(got) != 1 || got[0].Name != "common" {
+			t.Errorf("smoke checks %+v, want the common one", got)
+		}
+	})
+	t.Run("merged", func(t *testing.T) {
+		m := p.In("staging").Model
+		if diff := cmp.Diff(map[string]string{"A": "1", "B": "3"}, m.Train.Env); diff != "" {
+			t.Errorf("env (-want +got):\n%s", diff)
+		}
+		if m.Train.Run != common.Train.Run || m.Train.Timeout != delivery.Duration(2*time.Minute) || !m.AutoApprove() {
+			t.Errorf("train %+v, approve %q; want the common command with the environment's timeout and approval", m.Train, m.Approve)
+		}
+		if diff := cmp.Diff([]string{"accuracy >= 0.7"}, m.Evaluate.Gates); diff != "" {
+			t.Errorf("gates (-want +got):\n%s", diff)
+		}
+		if got := p.In("staging").Deploy.Smoke; len(got) != 1 || got[0].Name != "own" {
+			t.Errorf("smoke checks %+v, want the environment's", got)
+		}
+	})
+	t.Run("does not train", func(t *testing.T) {
+		if m := p.In("prod").Model; m.Train != nil || m.Evaluate != nil || m.Data != nil || m.Group != "prices" {
+			t.Errorf("model %+v, want only its group", m)
+		}
+	})
+	t.Run("changes nothing in the common section", func(t *testing.T) {
+		if diff := cmp.Diff(map[string]string{"A": "1", "B": "2"}, p.Model.Train.Env); diff != "" || p.Model.Train.Timeout != delivery.Duration(time.Hour) {
+			t.Errorf("train %+v (-want +got):\n%s", p.Model.Train, diff)
+		}
+	})
+}
+
+func TestEnvironment_Overrides(t *testing.T) {
+	two, none, memory := 2, 0.0, int64(1024)
+	p := parse(t, overriding)
+	for name, want := range map[delivery.Environment]delivery.Overrides{
+		"plain":   {},
+		"dev":     {},
+		"staging": {Env: map[string]string{"B": "2"}, Args: []string{}, Replicas: &two, CPU: &none, Memory: &memory},
+		"prod":    {Manifests: []string{"k8s/prod"}, Values: []string{"prod.yaml"}},
+	} {
+		t.Run(string(name), func(t *testing.T) {
+			got := p.Environments[name].Overrides()
+			if diff := cmp.Diff(want, got); diff != "" || got.IsZero() != want.IsZero() {
+				t.Errorf("overrides (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
