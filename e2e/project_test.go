@@ -68,7 +68,7 @@ func environ() []string {
 	var env []string
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
-		strange := slices.ContainsFunc([]string{"SLIPWAY_", "GITHUB_", "GIT_", "E2E_", "CI", "DATA"}, func(p string) bool {
+		strange := slices.ContainsFunc([]string{"SLIPWAY_", "GITHUB_", "GITLAB_", "JENKINS_", "BUILD_ID", "GIT_", "E2E_", "CI", "DATA"}, func(p string) bool {
 			return strings.HasPrefix(name, p)
 		})
 		if !strange {

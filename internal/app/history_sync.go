@@ -13,6 +13,9 @@ import (
 // records lack, because another machine made them or the records are new. So a rollback
 // works from any machine, and plans are never based on stale history.
 func (s *session) syncHistory(ctx context.Context, env delivery.Environment) error {
+	if !s.deploys(env) {
+		return nil
+	}
 	target, err := s.target(env)
 	if err != nil {
 		return err

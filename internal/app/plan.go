@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -19,27 +20,25 @@ type RunOptions struct {
 	AllowDirty  bool
 }
 
-// trigger fills in the trigger from the CI's environment or the checkout.
+// trigger fills in the trigger from the CI's environment or the checkout. What the
+// CI reports about itself is kept beside what the options claim.
 func (a *App) trigger(ask RunOptions, commit delivery.Commit) plan.Trigger {
 	t := plan.Trigger{
 		Event: plan.TriggerEvent(ask.Event), Branch: ask.Branch, Environment: ask.Environment, By: a.actor(),
 		Retrain: ask.Retrain, Model: ask.Model, DeployOnly: ask.DeployOnly, Until: ask.Until,
 	}
-	if t.Event == "" {
-		t.Event = plan.PushEvent
-		if e, _ := a.getenv("GITHUB_EVENT_NAME"); e == string(plan.PullRequestEvent) {
-			t.Event = plan.PullRequestEvent
-		}
+	job := a.ci(plan.Trigger{Event: cmp.Or(t.Event, plan.PushEvent), Branch: cmp.Or(t.Branch, commit.Branch)})
+	if t.Event == "" && job != nil {
+		t.Event = job.Event
 	}
-	if t.Branch == "" && t.Event == plan.PullRequestEvent {
-		t.Branch, _ = a.getenv("GITHUB_BASE_REF")
+	if t.Branch == "" && job != nil && job.Event == t.Event {
+		t.Branch = job.Branch
 	}
-	if t.Branch == "" {
+	t.Event = cmp.Or(t.Event, plan.PushEvent)
+	if t.Branch == "" && (job == nil || job.Tag == "") {
 		t.Branch = commit.Branch
 	}
-	if name, ok := a.getenv("GITHUB_REF_NAME"); ok && t.Branch == "" {
-		t.Branch = name
-	}
+	t.CI = job
 	return t
 }
 

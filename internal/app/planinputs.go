@@ -131,8 +131,9 @@ func (s *session) findSource(ctx context.Context, f *plan.Facts, _ delivery.Envi
 
 // findData digests the training data. Files that have not changed since the
 // last time are not read again.
-func (s *session) findData(ctx context.Context, f *plan.Facts, _ delivery.Environment) error {
-	if s.project.Model == nil || s.project.Model.Train == nil {
+func (s *session) findData(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
+	model := s.project.In(env).Model
+	if model == nil || model.Train == nil {
 		return nil
 	}
 	cache := digest.NewCache(s.app.Clock)
@@ -142,7 +143,7 @@ func (s *session) findData(ctx context.Context, f *plan.Facts, _ delivery.Enviro
 	}
 	h := digest.Hasher{Cache: cache}
 	var paths []string
-	for i, p := range s.project.Model.Data {
+	for i, p := range model.Data {
 		if !filepath.IsAbs(p) {
 			p = filepath.Join(s.workspace.Repository, p)
 		}

@@ -118,10 +118,22 @@ func (s *session) signingSecrets() []string {
 	return out
 }
 
+// deploys reports whether the environment has a target. One that does not exist is
+// left to those who look for it.
+func (s *session) deploys(env delivery.Environment) bool {
+	e, err := s.project.Environment(env)
+	return err != nil || e.Deploys()
+}
+
+// target returns the target of the environment; one that deploys nothing is
+// fault.Invalid.
 func (s *session) target(env delivery.Environment) (port.Target, error) {
 	e, err := s.project.Environment(env)
 	if err != nil {
 		return nil, err
+	}
+	if !e.Deploys() {
+		return nil, plan.DeploysNothing(env, e.Until)
 	}
 	return port.Targets(s.deps.Targets).Find(plan.LocationOf(e))
 }

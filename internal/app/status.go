@@ -31,9 +31,12 @@ func (a *App) Status(ctx context.Context, env delivery.Environment) (out []Statu
 }
 
 func (s *session) status(ctx context.Context, env delivery.Environment) (Status, error) {
-	target, err := s.target(env)
-	if err != nil {
-		return Status{}, err
+	var target port.Target
+	if s.deploys(env) {
+		var err error
+		if target, err = s.target(env); err != nil {
+			return Status{}, err
+		}
 	}
 	st := Status{Environment: env, Service: s.project.Service, Health: delivery.Down}
 	if err := s.syncHistory(ctx, env); err != nil {
@@ -58,6 +61,10 @@ func (s *session) status(ctx context.Context, env delivery.Environment) (Status,
 	}
 	if err := s.fillRuns(ctx, &st); err != nil {
 		return st, err
+	}
+	if target == nil {
+		st.Notes = append(st.Notes, "deploys nothing: runs end after "+s.project.Environments[env].Until)
+		return st, nil
 	}
 	return st, s.fillObserved(ctx, &st, target)
 }

@@ -35,6 +35,9 @@ func (a *App) Down(ctx context.Context, env delivery.Environment) (stopped []del
 			names = s.project.EnvironmentNames()
 		}
 		for _, n := range names {
+			if env == "" && !s.deploys(delivery.Environment(n)) {
+				continue
+			}
 			if err := s.down(ctx, delivery.Environment(n)); err != nil {
 				return err
 			}

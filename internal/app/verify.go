@@ -34,7 +34,8 @@ func (a *App) Verify(ctx context.Context, env delivery.Environment) (v VerifyRes
 
 func (s *session) verify(ctx context.Context, env delivery.Environment) (VerifyResult, error) {
 	v := VerifyResult{Environment: env, Verdict: delivery.Failed}
-	if _, err := s.project.Environment(env); err != nil {
+	target, err := s.target(env)
+	if err != nil {
 		return v, err
 	}
 	if err := s.syncHistory(ctx, env); err != nil {
@@ -60,10 +61,6 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (VerifyR
 		Inputs: map[string]json.RawMessage{}, Log: io.Discard, OnProgress: func(string) {}, Emit: func(event.Event) {},
 	}
 	res, err := s.deps.Steps[step.Verify].Run(ctx, r)
-	if err != nil {
-		return v, err
-	}
-	target, err := s.target(env)
 	if err != nil {
 		return v, err
 	}

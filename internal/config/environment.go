@@ -13,7 +13,7 @@ import (
 // deployed.
 type Environment struct {
 	On        Triggers             `yaml:"on" jsonschema_description:"What is deployed automatically. Default: only what is selected with --env."`
-	Until     string               `yaml:"until" jsonschema:"minLength=1" jsonschema_description:"Last step that runs here, such as build or register. An environment with it deploys nothing and has no target."`
+	Until     string               `yaml:"until" jsonschema:"minLength=1" jsonschema_description:"Last step that runs here, such as build or register; tests always run. An environment with it deploys nothing and has no target."`
 	From      delivery.Environment `yaml:"from" jsonschema_description:"Environment to promote from: a run deploys the release that was accepted there for the commit, without testing, building or training again."`
 	Target    Target               `yaml:"target" unless:"until" jsonschema_description:"Where to deploy."`
 	Deploy    *EnvironmentDeploy   `yaml:"deploy" jsonschema_description:"What differs here from the top-level deploy section."`

@@ -52,17 +52,17 @@ const (
 	defaultErrorRate        = 0.01
 )
 
-// deployParams configures how the release of this project is deployed.
-func (pl *planner) deployParams() (step.DeployParams, error) {
+// deployParams configures how the release of this project is deployed, with the
+// model that the plan pins, if any.
+func (pl *planner) deployParams(model *delivery.ModelRef) step.DeployParams {
 	d := pl.project.Deploy
 	with := pl.environmentParams()
 	with.Workload = delivery.Workload{
 		Replicas: pl.replicas(), Env: d.Env, Args: d.Args, CPU: d.CPU, Memory: int64(d.Memory),
 		Health: cmp.Or(d.Health, defaultHealth), Ready: d.Ready, Drain: cmp.Or(d.Drain, defaultDrain),
 	}
-	model, err := pl.pinnedModel()
 	with.Model = model
-	return with, err
+	return with
 }
 
 // replicas is 0 if the manifests set the number.
@@ -78,10 +78,21 @@ func (pl *planner) replicas() int {
 // release.
 func (pl *planner) environmentParams() step.DeployParams {
 	params := step.DeployParams{
-		RolloutParams: pl.rolloutParams(), ProbeParams: pl.probeParams(), Trust: TrustPolicy(pl.env, pl.facts.TrustFiles),
+		RolloutParams: pl.rolloutParams(), ProbeParams: pl.probeParams(), Overrides: pl.overrides(),
+		Trust: TrustPolicy(pl.env, pl.facts.TrustFiles),
 	}
 	pl.addTargetSpecific(&params)
 	return params
+}
+
+// overrides are what the environment changes in the configuration of the release. Its
+// own manifests set the number of replicas unless the file does.
+func (pl *planner) overrides() delivery.Overrides {
+	o := pl.env.Overrides()
+	if len(o.Manifests) > 0 && o.Replicas == nil && pl.project.Deploy.Replicas == 0 {
+		o.Replicas = new(int)
+	}
+	return o
 }
 
 // rolloutParams configure where the environment is deployed, and how releases are

@@ -9,11 +9,11 @@ import (
 // deliver plans the pipeline that takes a commit into the environment.
 func (pl *planner) deliver() error {
 	p := pl.project
-	if pl.trigger.Retrain && (p.Model == nil || p.Model.Train == nil) {
-		return fault.New(fault.Invalid, "--retrain: %s has no model.train section", config.FileName)
+	if err := pl.checkRetrain(); err != nil {
+		return err
 	}
-	deploy, err := pl.deployParams()
-	if err != nil {
+	model, err := pl.pinnedModel()
+	if err != nil && pl.env.Deploys() {
 		return err
 	}
 	if pl.plan.Skip = pl.skipReason(); pl.plan.Skip != "" {
@@ -35,7 +35,7 @@ func (pl *planner) deliver() error {
 		ready = append(ready, registerStep)
 	}
 	if p.Sign != nil {
-		pl.attest(ready, deploy.Model)
+		pl.attest(ready, model)
 		ready = []string{pushStep, attestStep}
 	}
 	if pl.approve(registers, ready) {
@@ -46,6 +46,20 @@ func (pl *planner) deliver() error {
 		return err
 	}
 	ready = append(ready, optional...)
-	pl.rollout(ready, deploy)
+	if pl.env.Deploys() {
+		pl.rollout(ready, pl.deployParams(model))
+	}
 	return nil
+}
+
+func (pl *planner) checkRetrain() error {
+	m := pl.project.Model
+	switch {
+	case !pl.trigger.Retrain || m != nil && m.Train != nil:
+		return nil
+	case pl.env.Model != nil && pl.env.Model.Train != nil && pl.env.Model.Train.Never:
+		return fault.New(fault.Invalid, "--retrain: environments.%s.model.train is false", pl.plan.Environment).
+			Hint("train in another environment")
+	}
+	return fault.New(fault.Invalid, "--retrain: %s has no model.train section", config.FileName)
 }

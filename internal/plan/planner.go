@@ -2,8 +2,6 @@ package plan
 
 import (
 	"encoding/json"
-	"sort"
-	"strings"
 
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -21,7 +19,10 @@ func New(p config.Project, t Trigger, f Facts) (Plan, error) {
 		return Plan{}, err
 	}
 	t.Environment = name
-	pl := planner{project: p, trigger: t, facts: f, env: p.Environments[name], cachedOutputs: map[string]json.RawMessage{}}
+	pl := planner{project: p.In(name), trigger: t, facts: f, env: p.Environments[name], cachedOutputs: map[string]json.RawMessage{}}
+	if err := pl.checkPurpose(); err != nil {
+		return Plan{}, err
+	}
 	pl.plan = Plan{
 		Version: Version, Purpose: Deliver, Run: f.Run, Service: p.Service,
 		Environment: name, Commit: f.Commit, Trigger: t,
@@ -57,50 +58,4 @@ type planner struct {
 	env           config.Environment
 	plan          Plan
 	cachedOutputs map[string]json.RawMessage // outputs of the cached steps so far
-}
-
-// truncate cuts the plan after the step that --until names, and keeps what that
-// step needs.
-func (pl *planner) truncate() error {
-	want := pl.trigger.Until
-	if want == "" || pl.plan.Skip != "" {
-		return nil
-	}
-	keep := map[string]bool{}
-	known := map[string]bool{}
-	for _, s := range pl.plan.Steps {
-		group, _, _ := strings.Cut(s.Name, ".")
-		known[s.Name], known[group] = true, true
-		if s.Name == want || group == want {
-			keep[s.Name] = true
-		}
-	}
-	if len(keep) == 0 {
-		var names []string
-		for n := range known {
-			names = append(names, n)
-		}
-		sort.Strings(names)
-		return fault.New(fault.Invalid, "--until: step %q not found", want).Hint("%s", fault.DidYouMean(want, names))
-	}
-	if keep[deployStep] || keep[verifyStep] {
-		return fault.New(fault.Invalid, "--until %s would leave an unverified release serving traffic", want).
-			Hint("stop before the deployment (--until push), or drop --until")
-	}
-	steps := pl.plan.Steps
-	for i := len(steps) - 1; i >= 0; i-- { // needs come first, so one pass from the end finds them all
-		if keep[steps[i].Name] {
-			for _, n := range steps[i].Needs {
-				keep[n] = true
-			}
-		}
-	}
-	kept := steps[:0:0]
-	for _, s := range steps {
-		if keep[s.Name] {
-			kept = append(kept, s)
-		}
-	}
-	pl.plan.Steps = kept
-	return nil
 }

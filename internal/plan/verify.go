@@ -13,7 +13,7 @@ func VerifyStep(p config.Project, env delivery.Environment, r delivery.ReleaseRe
 	if err != nil {
 		return step.Spec{}, err
 	}
-	pl := planner{project: p, env: e}
+	pl := planner{project: p.In(env), env: e}
 	pl.verify("", r.ID)
 	return pl.plan.Steps[0], nil
 }
