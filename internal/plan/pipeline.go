@@ -13,7 +13,7 @@ func (pl *planner) deliver() error {
 		return err
 	}
 	model, err := pl.pinnedModel()
-	if err != nil && pl.env.Deploys() {
+	if err != nil && (pl.env.Deploys() || pl.trigger.Model != "") {
 		return err
 	}
 	if pl.plan.Skip = pl.skipReason(); pl.plan.Skip != "" {
