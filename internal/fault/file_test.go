@@ -21,6 +21,8 @@ func TestFileKind(t *testing.T) {
 	}{
 		{"disk full", &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, fault.Exhausted},
 		{"quota", fmt.Errorf("write: %w", syscall.EDQUOT), fault.Exhausted},
+		{"open files", fmt.Errorf("pipe: %w", syscall.EMFILE), fault.Exhausted},
+		{"processes", fmt.Errorf("fork: %w", syscall.EAGAIN), fault.Exhausted},
 		{"permission", &fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}, fault.Denied},
 		{"missing", missing, fault.NotFound},
 		{"other", errors.New("other"), fault.Internal},

@@ -8,9 +8,12 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/local"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -100,6 +103,82 @@ func TestStablePort_InUse(t *testing.T) {
 			t.Errorf("error = %v, want a conflict that is not the release's", err)
 		}
 	})
+}
+
+// takeReplicaPort takes the port of the first replica that it finds in the folder,
+// before the replica does, and handles its connections.
+func takeReplicaPort(t *testing.T, dir string, handle func(net.Conn)) (taken chan int) {
+	t.Helper()
+	taken = make(chan int, 1)
+	go func() {
+		for t.Context().Err() == nil {
+			files, _ := filepath.Glob(filepath.Join(dir, "run", "*.json"))
+			for _, f := range files {
+				name := strings.TrimSuffix(filepath.Base(f), ".json")
+				at, _ := strconv.Atoi(name[strings.LastIndex(name, "-")+1:])
+				l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", at))
+				if err != nil {
+					continue
+				}
+				context.AfterFunc(t.Context(), func() { l.Close() })
+				taken <- at
+				for {
+					c, err := l.Accept()
+					if err != nil {
+						return
+					}
+					go handle(c)
+				}
+			}
+			time.Sleep(5 * time.Millisecond) // poll interval
+		}
+	}()
+	return taken
+}
+
+// TestReplicaPort_TakenByStranger: another process takes a replica's port before the
+// replica listens on it. Its responses do not count, and the replica gets another port.
+func TestReplicaPort_TakenByStranger(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		handle func(net.Conn)
+	}{
+		{"says 200", func(c net.Conn) {
+			defer c.Close()
+			_, _ = c.Read(make([]byte, 4096))
+			_, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
+		}},
+		{"says 404", func(c net.Conn) {
+			defer c.Close()
+			_, _ = c.Read(make([]byte, 4096))
+			_, _ = c.Write([]byte("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
+		}},
+		{"hangs up", func(c net.Conn) { c.Close() }},
+	} {
+		for _, runtime := range runtimes() {
+			t.Run(c.name+", "+runtime, func(t *testing.T) {
+				s := newTestTarget(t, func(c *local.Config) { c.Runtime = runtime })
+				taken := takeReplicaPort(t, s.cfg.Dir, c.handle)
+				o := s.request(porttest.Sample{Version: "a", Mode: "slow start"})
+				seen := s.deploy(t, o)
+				select {
+				case <-taken:
+				default:
+					t.Fatal("no port was taken")
+				}
+				for range 4 { // two replicas
+					if err := checkServing(seen.URL, o.ID)(); err != nil {
+						t.Error(err)
+					}
+				}
+				for _, r := range seen.Replicas {
+					if r.Restarts != 0 {
+						t.Errorf("replica %s: %d restarts, want none: another port is no failure", r.Name, r.Restarts)
+					}
+				}
+			})
+		}
+	}
 }
 
 // TestObserve_Outage: a supervisor that was killed is an outage of the target, until

@@ -79,7 +79,7 @@ func (e *environment) stagePromoted(ctx context.Context, o ReleaseRequest, saved
 // discardFailed stops a release that cannot become ready. It is kept if the
 // caller disconnected, who may repeat the call.
 func (e *environment) discardFailed(ctx context.Context, err error) error {
-	if !fault.Is(err, fault.Failed) {
+	if ctx.Err() != nil {
 		return err
 	}
 	saved, _ := e.store.get(e.key)

@@ -144,8 +144,7 @@ func (g *group) waitReady(ctx context.Context, strict bool, say func(string)) er
 		for _, r := range g.replicas {
 			status, failures, _ := r.observe()
 			if strict && failures > 0 {
-				return fault.New(fault.Failed, "start %s: %s exited: %s", g.request, status.Name, status.Cause).
-					Hint("this release cannot start; the previous release is unaffected")
+				return r.startError(g.request, status)
 			}
 			if status.State == port.ReplicaReady {
 				count++
@@ -189,7 +188,7 @@ func (g *group) notReadyError(cause error, count int) error {
 		if why == "" {
 			why = fmt.Sprintf("running, but %s does not return 200 on its PORT", r.readyPath) + formatTail(r.log.tail())
 		}
-		return fault.New(fault.Failed, "start %s: %d of %d replicas ready after %s; %s: %s",
+		return r.failure("start %s: %d of %d replicas ready after %s; %s: %s",
 			g.request, count, len(g.replicas), g.readyTimeout(), status.Name, why).
 			Hint("does the service listen on the port in PORT, and does its readiness path return 200?")
 	}

@@ -3,14 +3,10 @@
 package supervisor
 
 import (
-	"bufio"
-	"fmt"
 	"hash/fnv"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -102,41 +98,4 @@ func portInUseError(n int, err error) error {
 	}
 	return fault.New(fault.Conflict, "listen on port %d of the local target: in use by %s", n, who).
 		Hint("stop that process, or set a different `port` for this environment").Cause(err)
-}
-
-// findListener describes the process that listens on a port: "process 123
-// (nginx)". It returns "" if the process cannot be found, for example because it
-// belongs to another user.
-func findListener(proc string, n int) string {
-	inodes := map[string]bool{}
-	for _, table := range []string{"net/tcp", "net/tcp6"} {
-		listeningInodes(filepath.Join(proc, table), n, inodes)
-	}
-	links, _ := filepath.Glob(filepath.Join(proc, "[0-9]*/fd/*")) // the pattern is well-formed
-	for _, link := range links {
-		to, err := os.Readlink(link)
-		if err != nil || !inodes[to] {
-			continue
-		}
-		pid := filepath.Base(filepath.Dir(filepath.Dir(link)))
-		comm, _ := os.ReadFile(filepath.Join(proc, pid, "comm")) // it may have exited
-		return fmt.Sprintf("process %s (%s)", pid, strings.TrimSpace(string(comm)))
-	}
-	return ""
-}
-
-// listeningInodes adds the sockets ("socket:[123]") that listen on the port.
-func listeningInodes(table string, n int, inodes map[string]bool) {
-	f, err := os.Open(table)
-	if err != nil {
-		return
-	}
-	defer f.Close()
-	suffix := fmt.Sprintf(":%04X", n)
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		parts := strings.Fields(lines.Text())
-		if len(parts) > 9 && strings.HasSuffix(parts[1], suffix) && parts[3] == "0A" {
-			inodes["socket:["+parts[9]+"]"] = true
-		}
-	}
 }

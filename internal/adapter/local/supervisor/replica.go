@@ -3,10 +3,10 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,8 +16,8 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/local/container"
 	"github.com/slipway-cd/slipway/internal/adapter/local/proxy"
+	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
-	"github.com/slipway-cd/slipway/internal/wait"
 )
 
 // replica keeps one copy of a release running until it is stopped.
@@ -36,7 +36,8 @@ type replica struct {
 
 	mu        sync.Mutex
 	status    port.Replica
-	failures  int // exits and failed starts
+	failures  int   // exits and failed starts
+	trouble   error // why this machine could not run it the last time; nil: it did
 	notes     []string
 	container *container.Container
 }
@@ -49,13 +50,13 @@ func (r *replica) run() {
 	for {
 		start := r.cfg.Now()
 		r.setState(port.ReplicaStarting, "")
-		cause := r.runOnce()
+		cause, err := r.runOnAnyPort()
 		if r.isStopping() {
 			r.setState(port.ReplicaExited, cause)
 			return
 		}
 		delay = r.cfg.nextBackoff(delay, r.cfg.Now().Sub(start))
-		r.setFailed(cause)
+		r.setFailed(cause, err)
 		timer := time.NewTimer(delay)
 		select {
 		case <-timer.C:
@@ -77,16 +78,41 @@ func (c *Config) nextBackoff(last, ran time.Duration) time.Duration {
 	return min(2*last, c.MaxBackoff)
 }
 
-// runOnce starts the container, waits until it exits, and returns the reason.
-func (r *replica) runOnce() string {
-	port, err := r.cfg.ports.acquire()
-	if err != nil {
-		return err.Error()
+// portTakenError means that another process took the replica's port.
+type portTakenError struct {
+	port int
+	by   string
+}
+
+func (e *portTakenError) Error() string {
+	return fmt.Sprintf("listen on port %d: in use by %s", e.port, e.by)
+}
+
+// runOnAnyPort is runOnce with another port if one was taken meanwhile, which
+// does not count as a failure.
+func (r *replica) runOnAnyPort() (cause string, err error) {
+	for range maxPortTries {
+		cause, err = r.runOnce()
+		taken := (*portTakenError)(nil)
+		if !errors.As(err, &taken) || r.isStopping() {
+			return cause, err
+		}
+		r.cfg.Log.Printf("replica %s: %v; it gets another port", r.name, err)
 	}
-	defer r.cfg.ports.release(port)
+	return cause, fault.New(fault.Conflict, "find a port that stays free").Cause(err)
+}
+
+// runOnce starts the container, waits until it exits, and returns the reason. The
+// error is that of the machine, if the release is not to blame.
+func (r *replica) runOnce() (cause string, err error) {
+	at, err := r.cfg.ports.acquire()
+	if err != nil {
+		return err.Error(), err
+	}
+	defer r.cfg.ports.release(at)
 	out, in, err := os.Pipe()
 	if err != nil {
-		return err.Error()
+		return err.Error(), fault.New(fault.FileKind(err), "create a pipe").Cause(err)
 	}
 	r.log.reset()
 	logged := make(chan struct{})
@@ -96,34 +122,52 @@ func (r *replica) runOnce() string {
 		r.log.copy(out)
 	}()
 	spec := r.spec
-	spec.Name = fmt.Sprintf("%s-%d", r.name, port)
-	spec.Env = append(spec.Env[:len(spec.Env):len(spec.Env)], fmt.Sprintf("PORT=%d", port))
+	spec.Name = fmt.Sprintf("%s-%d", r.name, at)
+	spec.Env = append(spec.Env[:len(spec.Env):len(spec.Env)], fmt.Sprintf("PORT=%d", at))
 	trace := spec.Name + ".json"
 	defer removeProcessRecord(r.cfg.Dir, trace)
 	b, err := r.cfg.Runtime.Start(spec, in, func(born container.Started) { writeProcessRecord(r.cfg.Dir, trace, born) })
 	in.Close()
 	if err != nil {
 		<-logged
-		return err.Error() + formatTail(r.log.tail())
+		return err.Error() + formatTail(r.log.tail()), startTrouble(err)
 	}
-	exit := r.supervise(b, fmt.Sprintf("127.0.0.1:%d", port))
+	exit, err := r.supervise(b, at)
 	<-logged
-	return exit.String() + formatTail(r.log.tail())
+	if err != nil {
+		return err.Error(), err
+	}
+	return exit.String() + formatTail(r.log.tail()), nil
+}
+
+// startTrouble returns the error of a start if the machine is to blame: it has run
+// out of disk space, memory, processes or open files.
+func startTrouble(err error) error {
+	if fault.FileKind(err) != fault.Exhausted {
+		return nil
+	}
+	return fault.New(fault.Exhausted, "start a container").Cause(err)
 }
 
 // supervise waits for a running container. It adds it to the pool once it is
 // ready, removes it when it exits, and terminates it when the replica is stopped.
-func (r *replica) supervise(b *container.Container, address string) container.Exit {
+// A portTakenError is returned if another process has its port.
+func (r *replica) supervise(b *container.Container, at int) (container.Exit, error) {
 	r.mu.Lock()
-	r.container, r.notes = b, b.Notes
+	r.container, r.notes, r.trouble = b, b.Notes, nil
 	r.mu.Unlock()
+	address := fmt.Sprintf("127.0.0.1:%d", at)
 	ended := make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
 	var watchers sync.WaitGroup
+	ready, by := false, ""
 	watchers.Go(func() {
-		if r.probe(ctx, "http://"+address+r.readyPath) {
+		p := prober{url: "http://" + address + r.readyPath, stranger: func() string { return strangerOn("/proc", at, b) }}
+		if ready, by = p.wait(ctx); ready {
 			r.pool.Add(address)
 			r.setState(port.ReplicaReady, "")
+		} else if by != "" {
+			r.terminate(b, ended)
 		}
 	})
 	watchers.Go(func() {
@@ -138,7 +182,27 @@ func (r *replica) supervise(b *container.Container, address string) container.Ex
 	cancel()
 	watchers.Wait()
 	r.pool.Remove(address)
-	return exit
+	if !ready && by == "" {
+		by = takenBy(at)
+	}
+	if by != "" {
+		return exit, &portTakenError{at, by}
+	}
+	return exit, nil
+}
+
+// takenBy describes the process that has the port of a container that is gone, or
+// returns "". It looks twice: the kernel may be about to close the container's own
+// socket.
+func takenBy(at int) string {
+	if isFree(at) {
+		return ""
+	}
+	time.Sleep(20 * time.Millisecond)
+	if isFree(at) {
+		return ""
+	}
+	return cmp.Or(findListener("/proc", at), "another process")
 }
 
 // terminate sends SIGTERM, and SIGKILL after the grace period.
@@ -151,37 +215,6 @@ func (r *replica) terminate(b *container.Container, ended <-chan struct{}) {
 	case <-timer.C:
 		b.Signal(syscall.SIGKILL)
 	}
-}
-
-// probe repeats the request until the response is 200 or ctx ends.
-func (r *replica) probe(ctx context.Context, url string) bool {
-	client := http.Client{
-		Timeout:       2 * time.Second,
-		Transport:     &http.Transport{DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
-		if respondsOK(ctx, &client, url) {
-			return true
-		}
-		if wait.Sleep(ctx, pause) != nil {
-			return false
-		}
-	}
-}
-
-func respondsOK(ctx context.Context, client *http.Client, url string) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return false
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return false
-	}
-	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // only the status matters
-	return resp.StatusCode == http.StatusOK
 }
 
 // requestStop stops the replica; done is closed when it has stopped.
@@ -206,11 +239,12 @@ func (r *replica) setState(state port.ReplicaState, cause string) {
 	r.notify()
 }
 
-func (r *replica) setFailed(cause string) {
+func (r *replica) setFailed(cause string, trouble error) {
 	r.cfg.Log.Printf("replica %s: %s", r.name, cause)
 	r.mu.Lock()
 	r.status.State, r.status.Cause = port.ReplicaBackoff, cause
 	r.failures++
+	r.trouble = trouble
 	r.mu.Unlock()
 	r.notify()
 }
@@ -226,6 +260,27 @@ func (r *replica) observe() (status port.Replica, failures int, notes []string) 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.status, r.failures, r.notes
+}
+
+// startError is the error of a release with a replica that failed.
+func (r *replica) startError(o ReleaseRequest, status port.Replica) error {
+	f := r.failure("start %s: %s exited: %s", o, status.Name, status.Cause)
+	if fault.IsInfrastructure(f) {
+		return r.failure("start %s: this machine could not run %s: %s", o, status.Name, status.Cause).
+			Hint("the release was not tried, and the previous one is unaffected: fix the machine, and run again")
+	}
+	return f.Hint("this release cannot start; the previous release is unaffected")
+}
+
+// failure returns the failure of this replica as one of the release, or of the
+// machine.
+func (r *replica) failure(format string, args ...any) *fault.Error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.trouble == nil {
+		return fault.New(fault.Failed, format, args...)
+	}
+	return fault.New(fault.KindOf(r.trouble), format, args...).Infrastructure()
 }
 
 // formatTail formats the end of a log for an error.

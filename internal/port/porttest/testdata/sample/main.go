@@ -25,6 +25,9 @@ func main() {
 		fmt.Fprintln(os.Stderr, "sample: no model to load")
 		os.Exit(3)
 	}
+	if mode == "slow start" {
+		time.Sleep(time.Second) // a model that takes a while to load
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, map[string]string{"status": "ok", "release": os.Getenv("SLIPWAY_RELEASE"), "model_version": os.Getenv("MODEL_VERSION"), "version": os.Getenv("SAMPLE_VERSION")})

@@ -1,0 +1,118 @@
+//go:build linux
+
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// fakeHolder is a container with sockets.
+type fakeHolder struct {
+	held     map[string]bool
+	complete bool
+}
+
+func (h fakeHolder) Sockets() (map[string]bool, bool) { return h.held, h.complete }
+
+func TestStrangerOn(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	at := l.Addr().(*net.TCPAddr).Port
+	us := fmt.Sprintf("process %d (", os.Getpid())
+	free, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unused := free.Addr().(*net.TCPAddr).Port
+	free.Close()
+	for _, c := range []struct {
+		name string
+		port int
+		b    fakeHolder
+		want string // prefix; "": none
+	}{
+		{"the container listens", at, fakeHolder{listeners("/proc", at), true}, ""},
+		{"another process listens", at, fakeHolder{nil, true}, us},
+		{"another process listens, the container hides its sockets", at, fakeHolder{nil, false}, us},
+		{"no process listens", unused, fakeHolder{nil, true}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := strangerOn("/proc", c.port, c.b); !strings.HasPrefix(got, c.want) || got != "" && c.want == "" {
+				t.Errorf("strangerOn = %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestListeningInode(t *testing.T) {
+	row := func(local, state string) []string {
+		return strings.Fields("0: " + local + " 00000000:0000 " + state + " 00000000:00000000 00:00000000 00000000 0 0 4711 1")
+	}
+	for _, c := range []struct {
+		name  string
+		table string
+		row   []string
+		want  string
+	}{
+		{"loopback", "net/tcp", row("0100007F:4E21", "0A"), "4711"},
+		{"all addresses", "net/tcp", row("00000000:4E21", "0A"), "4711"},
+		{"another address", "net/tcp", row("0501A8C0:4E21", "0A"), ""},
+		{"another port", "net/tcp", row("0100007F:4E22", "0A"), ""},
+		{"connected", "net/tcp", row("0100007F:4E21", "01"), ""},
+		{"all IPv6 addresses", "net/tcp6", row("00000000000000000000000000000000:4E21", "0A"), "4711"},
+		{"mapped loopback", "net/tcp6", row("0000000000000000FFFF00000100007F:4E21", "0A"), "4711"},
+		{"IPv6 loopback", "net/tcp6", row("00000000000000000000000001000000:4E21", "0A"), ""},
+		{"header", "net/tcp", strings.Fields("sl local_address rem_address st"), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := listeningInode(c.row, socketTables[c.table], 20001); got != c.want {
+				t.Errorf("inode = %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestReplicaStartError: what the machine lacks is not the release's failure.
+func TestReplicaStartError(t *testing.T) {
+	noPorts := fault.New(fault.Exhausted, "find a free port")
+	for _, c := range []struct {
+		name    string
+		trouble error
+		kind    fault.Kind
+	}{
+		{"the release exits", nil, fault.Failed},
+		{"disk full", startTrouble(fmt.Errorf("create the mount points: %w", &os.PathError{Op: "mkdir", Path: "/x", Err: syscall.ENOSPC})), fault.Exhausted},
+		{"too many processes", startTrouble(fmt.Errorf("create namespaces: %w", syscall.EAGAIN)), fault.Exhausted},
+		{"no program in the image", startTrouble(fmt.Errorf("run /app: %w", syscall.ENOENT)), fault.Failed},
+		{"an entrypoint that can't be executed", startTrouble(errors.New("exec format error")), fault.Failed},
+		{"all ports in use", noPorts, fault.Exhausted},
+		{"its port taken again and again", fault.New(fault.Conflict, "find a port that stays free").Cause(&portTakenError{20001, "process 1 (x)"}), fault.Conflict},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := &replica{trouble: c.trouble}
+			err := r.startError(ReleaseRequest{Service: "s", Environment: "e", Release: "r-aaaaaaaaaaaa"}, port.Replica{Name: "r-aaaaaaaaaaaa-1", Cause: "why"})
+			if !fault.Is(err, c.kind) || fault.IsInfrastructure(err) != (c.kind != fault.Failed) {
+				t.Errorf("error = %v (%s, of the infrastructure: %v), want %s", err, fault.KindOf(err), fault.IsInfrastructure(err), c.kind)
+			}
+			if !strings.Contains(err.Error(), "why") || fault.HintOf(err) == "" {
+				t.Errorf("error = %v, hint %q, want the cause and a hint", err, fault.HintOf(err))
+			}
+			// The kind survives the way to the client.
+			if sent := fault.AsInfrastructure(NewRemoteError(err).Err()); fault.IsInfrastructure(sent) != (c.kind != fault.Failed) {
+				t.Errorf("after the call: of the infrastructure: %v, want %v", !(c.kind != fault.Failed), c.kind != fault.Failed)
+			}
+		})
+	}
+}
