@@ -15,6 +15,7 @@ type RunOptions struct {
 	Branch      string               // empty: as the CI says, or what is checked out
 	Retrain     bool
 	Model       string // "group:3": deliver this approved version, and train nothing
+	Rebuild     bool
 	DeployOnly  bool
 	Until       string
 	AllowDirty  bool
@@ -25,7 +26,7 @@ type RunOptions struct {
 func (a *App) trigger(ask RunOptions, commit delivery.Commit) plan.Trigger {
 	t := plan.Trigger{
 		Event: plan.TriggerEvent(ask.Event), Branch: ask.Branch, Environment: ask.Environment, By: a.actor(),
-		Retrain: ask.Retrain, Model: ask.Model, DeployOnly: ask.DeployOnly, Until: ask.Until,
+		Retrain: ask.Retrain, Rebuild: ask.Rebuild, Model: ask.Model, DeployOnly: ask.DeployOnly, Until: ask.Until,
 	}
 	job := a.ci(plan.Trigger{Event: cmp.Or(t.Event, plan.PushEvent), Branch: cmp.Or(t.Branch, commit.Branch)})
 	if t.Event == "" && job != nil {

@@ -23,7 +23,7 @@ func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.
 	if err := s.syncHistory(ctx, env); err != nil {
 		return plan.Plan{}, err
 	}
-	f := plan.Facts{Run: newRunID(s.app.Clock()), Commit: commit, CachedResult: s.cacheLookup(ctx)}
+	f := plan.Facts{Run: newRunID(s.app.Clock()), Commit: commit, CachedResult: s.cacheLookup(ctx), ExistingResult: s.existingLookup(ctx)}
 	find := []func(context.Context, *plan.Facts, delivery.Environment) error{s.findDeployed, s.findTrustFiles}
 	if t.Rollback || t.DeployOnly {
 		find = append(find, s.findGoodReleases) // reads the whole history: only for those who go by it
@@ -196,6 +196,19 @@ func (s *session) cacheLookup(ctx context.Context) func(step.Spec, map[string]js
 			return step.Result{}, false
 		}
 		r, ok, err := s.deps.Cache.Lookup(ctx, key)
+		return r, ok && err == nil
+	}
+}
+
+// existingLookup finds what steps would find elsewhere. What can't be asked has
+// nothing; the step itself logs why.
+func (s *session) existingLookup(ctx context.Context) func(step.Spec) (step.Result, bool) {
+	return func(spec step.Spec) (step.Result, bool) {
+		finder, ok := s.deps.Steps[spec.Kind].(step.ResultFinder)
+		if !ok {
+			return step.Result{}, false
+		}
+		r, ok, err := finder.FindResult(ctx, s.project.Service, spec)
 		return r, ok && err == nil
 	}
 }

@@ -101,7 +101,7 @@ func (s *session) fillRequest(ctx context.Context, p plan.Plan, w step.DeployPar
 	return nil
 }
 
-// builtDigest returns the image's digest if the cache has it.
+// builtDigest returns the image's digest if the cache or the registry has it.
 func (s *session) builtDigest(ctx context.Context, p plan.Plan) delivery.Digest {
 	recall := s.cacheLookup(ctx)
 	for _, spec := range p.Steps {
@@ -109,6 +109,9 @@ func (s *session) builtDigest(ctx context.Context, p plan.Plan) delivery.Digest 
 			continue
 		}
 		res, ok := recall(spec, nil)
+		if !ok {
+			res, ok = s.existingLookup(ctx)(spec)
+		}
 		if !ok {
 			continue
 		}

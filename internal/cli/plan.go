@@ -39,10 +39,12 @@ func addRunFlags(cmd *cobra.Command, opts *app.RunOptions) {
 	f.StringVar(&opts.Branch, "branch", "", "branch that was pushed, or the base of the pull request (default: the current branch)")
 	f.BoolVar(&opts.Retrain, "retrain", false, "train even if no training input has changed")
 	f.StringVar(&opts.Model, "model", "", "deliver this approved version, GROUP:NUMBER, and train nothing")
+	f.BoolVar(&opts.Rebuild, "rebuild", false, "build another image even if there is one of the same inputs")
 	f.BoolVar(&opts.DeployOnly, "deploy-only", false, "promote the newest good release without testing, building or training")
 	f.StringVar(&opts.Until, "until", "", "stop after this step")
 	f.BoolVar(&opts.AllowDirty, "allow-dirty", false, "include uncommitted changes; the release is recorded as dirty")
 	excludeEachOther(cmd, "retrain", "deploy-only", "model")
+	excludeEachOther(cmd, "rebuild", "deploy-only")
 }
 
 func (c *Command) printPlan(p app.PlanView) {

@@ -61,7 +61,15 @@ func argsBetween(minimum, maximum int) cobra.PositionalArgs {
 
 // checkFlags adds a check of the flags, before the command runs.
 func checkFlags(cmd *cobra.Command, check func(given func(name string) bool) error) {
-	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return check(cmd.Flags().Changed) }
+	before := cmd.PreRunE
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if before != nil {
+			if err := before(cmd, args); err != nil {
+				return err
+			}
+		}
+		return check(cmd.Flags().Changed)
+	}
 }
 
 // requireOneOf refuses a command line without any of the flags.

@@ -39,6 +39,7 @@ func TestUsage_Refused(t *testing.T) {
 		"model of a promotion":        {"plan --model m:1 --deploy-only", []string{"--deploy-only and --model cannot be combined"}},
 		"invalid model":               {"run --env dev --model latest", []string{`"latest" is not a model version`, "GROUP:NUMBER"}},
 		"unknown model":               {"run --env dev --model prices:9", []string{"prices:9", "slipway models"}},
+		"exclusive flags, rebuild":    {"run --rebuild --deploy-only", []string{"--rebuild and --deploy-only cannot be combined"}},
 		"exclusive flags of plan":     {"plan --retrain --deploy-only", []string{"--retrain and --deploy-only cannot be combined"}},
 		"exclusive flags of down":     {"down --env dev --all", []string{"--env and --all cannot be combined"}},
 		"down without anything":       {"down", []string{"an environment is required", "--env ENV or --all"}},

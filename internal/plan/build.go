@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 
-	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -34,7 +33,7 @@ func (pl *planner) build(tests []string) error {
 	if err != nil {
 		return err
 	}
-	pl.addCached(step.Spec{Name: buildStep, Kind: step.Build, Timeout: buildTimeout}, in, buildParams(image))
+	pl.addCached(step.Spec{Name: buildStep, Kind: step.Build, SkipCache: pl.trigger.Rebuild, Timeout: buildTimeout}, in, pl.buildParams())
 	needs := append([]string{buildStep}, tests...)
 	if pl.scan() {
 		needs = append(needs, scanStep)
@@ -47,12 +46,15 @@ func (pl *planner) build(tests []string) error {
 	pl.add(step.Spec{
 		Name: pushStep, Kind: step.Push, Needs: needs, Timeout: pushTimeout, Retries: pushRetries,
 		Reason: "uploads missing layers to the registry",
-	}, step.PushParams{Repository: image.Repository})
+	}, step.PushParams{Repository: image.Repository, Rebuild: pl.trigger.Rebuild})
 	return nil
 }
 
-func buildParams(image config.Image) step.BuildParams {
-	params := image.Build.Params
-	params.Repository = image.Repository
+func (pl *planner) buildParams() step.BuildParams {
+	params := pl.project.Image.Build.Params
+	params.Repository = pl.project.Image.Repository
+	// Signatures by identity differ from workflow to workflow: whether somebody
+	// else built an image that the registry has can't be checked by them.
+	params.NoLookup = pl.project.Sign != nil && pl.project.Sign.Key == "" && !params.Reproducible()
 	return params
 }

@@ -22,6 +22,9 @@ func (pl *planner) addCached(s step.Spec, in input, with any, reads ...string) {
 // expectedAction predicts what the engine will do with the step, and why.
 func (pl *planner) expectedAction(s step.Spec, in input) (step.Action, string) {
 	if s.SkipCache {
+		if s.Kind == step.Build {
+			return step.ActionRun, "--rebuild"
+		}
 		return step.ActionRun, "--retrain"
 	}
 	given := map[string]json.RawMessage{}
@@ -39,7 +42,30 @@ func (pl *planner) expectedAction(s step.Spec, in input) (step.Action, string) {
 		}
 		return step.ActionCached, "inputs unchanged since " + known.Ended.UTC().Format(time.DateTime)
 	}
+	if s.Kind == step.Build {
+		return pl.expectedBuild(s, in)
+	}
 	return step.ActionRun, pl.changeReason(in)
+}
+
+// expectedBuild predicts whether an image that is not cached is built, or found in
+// the registry.
+func (pl *planner) expectedBuild(s step.Spec, in input) (step.Action, string) {
+	reason := pl.changeReason(in)
+	w, err := step.ParamsOf[step.BuildParams](s)
+	if err != nil || w.Reproducible() || w.NoLookup || pl.facts.ExistingResult == nil {
+		return step.ActionRun, reason
+	}
+	found, ok := pl.facts.ExistingResult(s)
+	if !ok {
+		return step.ActionRun, reason + ", and no image of these inputs in the registry"
+	}
+	pl.cachedOutputs[s.Name] = found.Output
+	var built step.BuildOutput
+	if json.Unmarshal(found.Output, &built) != nil {
+		return step.ActionRun, reason
+	}
+	return step.ActionCached, "built before from the same inputs: sha256:" + built.Digest.Short()
 }
 
 func (pl *planner) lookupCache(s step.Spec, given map[string]json.RawMessage) (step.Result, bool) {
@@ -77,7 +103,7 @@ func (pl *planner) changeReason(in input) string {
 func (pl *planner) skipReason() string {
 	f := pl.facts
 	if f.Serving == nil || f.ServingRelease == nil || f.Changed == nil || len(f.Changed.Paths) == 0 ||
-		pl.trigger.Retrain || pl.trigger.Until != "" || !pl.modelUnchanged() {
+		pl.trigger.Retrain || pl.trigger.Rebuild || pl.trigger.Until != "" || !pl.modelUnchanged() {
 		return ""
 	}
 	for _, path := range f.Changed.Paths {

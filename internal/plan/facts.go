@@ -40,6 +40,10 @@ type Facts struct {
 	// given holds the outputs of the steps that it reads (spec.Reads).
 	// Nil: nothing is cached.
 	CachedResult func(spec step.Spec, given map[string]json.RawMessage) (step.Result, bool)
+
+	// ExistingResult finds what the step would find elsewhere instead of doing its
+	// work: an image of the same inputs. Nil: nothing is found.
+	ExistingResult func(spec step.Spec) (step.Result, bool)
 }
 
 // Data is one file or folder that training and evaluation read.

@@ -23,6 +23,7 @@ type Trigger struct {
 	By          string               `json:"by"`
 	Retrain     bool                 `json:"retrain,omitempty"`
 	Model       string               `json:"model,omitempty"` // "group:3": deliver this approved version
+	Rebuild     bool                 `json:"rebuild,omitempty"`
 	DeployOnly  bool                 `json:"deploy_only,omitempty"`
 	Until       string               `json:"until,omitempty"`
 	Rollback    bool                 `json:"rollback,omitempty"`
@@ -44,12 +45,14 @@ type CI struct {
 func checkTrigger(t Trigger) error {
 	invalid := func(format string, args ...any) *fault.Error { return fault.New(fault.Invalid, format, args...) }
 	switch {
-	case t.Rollback && (t.Retrain || t.DeployOnly || t.Until != ""):
-		return invalid("a rollback cannot be combined with --retrain, --deploy-only or --until")
+	case t.Rollback && (t.Retrain || t.Rebuild || t.DeployOnly || t.Until != ""):
+		return invalid("a rollback cannot be combined with --retrain, --rebuild, --deploy-only or --until")
 	case t.Retrain && t.DeployOnly:
 		return invalid("--deploy-only and --retrain are mutually exclusive").Hint("drop one of them")
 	case t.Model != "" && (t.Rollback || t.Retrain || t.DeployOnly):
 		return invalid("--model cannot be combined with --retrain, --deploy-only or a rollback").Hint("drop one of them")
+	case t.Rebuild && t.DeployOnly:
+		return invalid("--deploy-only and --rebuild are mutually exclusive").Hint("drop one of them")
 	case t.To != "" && !t.Rollback:
 		return invalid("only a rollback accepts a release")
 	case t.To != "" && !t.To.Valid():

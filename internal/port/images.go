@@ -73,6 +73,15 @@ type ImageStore interface {
 	Push(ctx context.Context, layout string, img delivery.Image, tag string, p Progress) (delivery.Image, error)
 	// Has reports whether the registry holds the image, by digest.
 	Has(ctx context.Context, img delivery.Image) (bool, error)
+	// Find returns the image that a tag names. ok is false if the repository has no
+	// such tag, or does not hold the image as a whole.
+	Find(ctx context.Context, repository, tag string) (img delivery.Image, ok bool, err error)
+	// Tag gives the tag to an image that the registry holds, whatever it named
+	// before.
+	Tag(ctx context.Context, img delivery.Image, tag string) error
+	// Download makes dir an OCI layout of the image, of all its platforms, as a
+	// whole or not at all. A layout of the image that is complete is kept.
+	Download(ctx context.Context, img delivery.Image, dir string) error
 	// Unpack makes dir the image's root file system (idempotent: a finished one
 	// is kept) and returns how to start it. Every blob is checked against its
 	// digest; entries that would leave dir are refused.

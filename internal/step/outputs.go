@@ -25,6 +25,13 @@ type TestFailure struct {
 // BuildOutput is the output of a build step.
 type BuildOutput struct {
 	port.BuiltImage
+
+	// Inputs is what the image was built from, see BuildParams.InputsDigest; empty
+	// when it is not known.
+	Inputs delivery.Digest `json:"inputs,omitempty"`
+	// Existing: the registry has an image of the same inputs, which is used. It has
+	// no Layout, and its Size and Bases are not known.
+	Existing bool `json:"existing,omitempty"`
 }
 
 // ScanOutput is the output of a scan step.

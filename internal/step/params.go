@@ -71,6 +71,8 @@ type BuildParams struct {
 	Platforms  []string          `json:"platforms,omitempty"`
 	Cache      string            `json:"cache,omitempty"` // repository
 
+	NoLookup bool `json:"no_lookup,omitempty"` // build even if the registry has an image of the same inputs
+
 	Kind    string          `json:"kind,omitempty"`    // of builder, when it is neither go nor dockerfile
 	Options json.RawMessage `json:"options,omitempty"` // of that builder
 }
@@ -107,6 +109,7 @@ type Waiver struct {
 // PushParams configures a push step.
 type PushParams struct {
 	Repository string `json:"repository"`
+	Rebuild    bool   `json:"rebuild,omitempty"` // the image replaces another one of the same inputs
 }
 
 // TrainParams configures a train step.

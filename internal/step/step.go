@@ -50,7 +50,7 @@ type Spec struct {
 	Params    json.RawMessage   `json:"with,omitempty"`  // one of the Params types of this package
 	Inputs    delivery.Digest   `json:"inputs,omitempty"`
 	Cacheable bool              `json:"cacheable,omitempty"` // same key, same result
-	SkipCache bool              `json:"fresh,omitempty"`     // run even if cached (--retrain)
+	SkipCache bool              `json:"fresh,omitempty"`     // run even if cached (--retrain, --rebuild)
 	Timeout   delivery.Duration `json:"timeout,omitempty"`   // 0: none
 	Retries   int               `json:"retries,omitempty"`   // retries after an error that may be temporary
 	Undo      Kind              `json:"undo,omitempty"`      // kind of the step that undoes it, once it has started
@@ -78,4 +78,10 @@ type CacheValidator interface {
 // become part of the cache key. It is called while planning, and must be quick.
 type Fingerprinter interface {
 	Fingerprint(ctx context.Context, s Spec) (string, error)
+}
+
+// ResultFinder is a step that may find its result elsewhere instead of working for
+// it, as in a registry. It is called while planning, and changes nothing.
+type ResultFinder interface {
+	FindResult(ctx context.Context, service string, s Spec) (Result, bool, error)
 }

@@ -76,8 +76,13 @@ func (s *fakeStore) Fetch(_ context.Context, m delivery.ModelRef, dir string) er
 func (s *fakeStore) Push(context.Context, string, delivery.Image, string, port.Progress) (delivery.Image, error) {
 	return delivery.Image{}, fault.New(fault.Unavailable, "push: not in this test")
 }
-func (s *fakeStore) Has(context.Context, delivery.Image) (bool, error) { return true, nil }
-func (s *fakeStore) Reference(i delivery.Image) string                 { return i.String() }
+func (s *fakeStore) Find(context.Context, string, string) (delivery.Image, bool, error) {
+	panic("not used")
+}
+func (s *fakeStore) Tag(context.Context, delivery.Image, string) error      { panic("not used") }
+func (s *fakeStore) Download(context.Context, delivery.Image, string) error { panic("not used") }
+func (s *fakeStore) Has(context.Context, delivery.Image) (bool, error)      { return true, nil }
+func (s *fakeStore) Reference(i delivery.Image) string                      { return i.String() }
 func (s *fakeStore) Store(context.Context, string, string, map[string]string) (delivery.Digest, error) {
 	return "", fault.New(fault.Unavailable, "store: not in this test")
 }

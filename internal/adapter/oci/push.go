@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
-	"github.com/slipway-cd/slipway/internal/adapter/oci/repository"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -22,9 +21,8 @@ func (r *Registry) Push(ctx context.Context, dir string, img delivery.Image, tag
 	if err := validateImage(img); err != nil {
 		return delivery.Image{}, err
 	}
-	if !repository.ValidTag(tag) {
-		return delivery.Image{}, fault.New(fault.Invalid, "invalid tag %q", tag).
-			Hint("use at most 128 letters, digits and . _ -")
+	if err := validateTag(tag); err != nil {
+		return delivery.Image{}, err
 	}
 	at, err := r.repoRef(ctx, img.Repository)
 	if err != nil {

@@ -21,6 +21,8 @@ import (
 func TestImageStore(t *testing.T, fresh func(t *testing.T) (images port.ImageStore, repository string)) {
 	t.Run("push and unpack", func(t *testing.T) { testPushUnpack(t, fresh) })
 	t.Run("push again", func(t *testing.T) { testPushAgain(t, fresh) })
+	t.Run("find and tag", func(t *testing.T) { testFindAndTag(t, fresh) })
+	t.Run("download", func(t *testing.T) { testDownload(t, fresh) })
 	t.Run("layers", func(t *testing.T) { testLayers(t, fresh) })
 	t.Run("platforms", func(t *testing.T) { testPlatforms(t, fresh) })
 	t.Run("hostile layers", func(t *testing.T) { testHostileLayers(t, fresh) })

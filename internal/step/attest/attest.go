@@ -72,6 +72,9 @@ func (s Step) signSubject(ctx context.Context, signer port.Signer, o subject) ([
 	if err != nil {
 		return nil, err
 	}
+	if err := checkSigned(o, known, statements); err != nil {
+		return nil, err
+	}
 	var out []step.Statement
 	for i, want := range statements {
 		done := step.Statement{Subject: o.ref.Digest(), Predicate: want.PredicateType, Existing: true}
@@ -83,6 +86,21 @@ func (s Step) signSubject(ctx context.Context, signer port.Signer, o subject) ([
 		out = append(out, done)
 	}
 	return out, nil
+}
+
+// checkSigned refuses to sign an image that was found in the registry and that this
+// signer has not signed before: whoever may push there could have put it there.
+func checkSigned(o subject, known []ownStatement, statements []provenance.Statement) error {
+	if !o.existing {
+		return nil
+	}
+	for _, st := range statements {
+		if st.PredicateType == provenance.SignaturePredicate && findEquivalent(known, st) != "" {
+			return nil
+		}
+	}
+	return fault.New(fault.Denied, "sign %s: it was found in the registry by its inputs, but is not signed with this key", o.ref).
+		Hint("build it again with `slipway run --rebuild`")
 }
 
 func (s Step) signAndAttach(ctx context.Context, signer port.Signer, of port.Subject, predicate string, raw []byte) (step.Statement, error) {

@@ -297,3 +297,27 @@ func TestRun_PinnedModelAndNone(t *testing.T) {
 		t.Errorf("no model: result = %+v, error = %v, want 2 statements", res, err)
 	}
 }
+
+// TestRun_ExistingImage: an image that was found in the registry is signed only if
+// the same key signed it before.
+func TestRun_ExistingImage(t *testing.T) {
+	s := newScene(t)
+	found := func(r *step.Request, _ *step.AttestParams) {
+		r.Inputs["build"] = raw(t, step.BuildOutput{BuiltImage: port.BuiltImage{Digest: image.Digest}, Existing: true})
+	}
+	_, err := s.step().Run(t.Context(), s.ask(t, found))
+	if !fault.Is(err, fault.Denied) || !strings.Contains(fault.HintOf(err), "--rebuild") {
+		t.Fatalf("sign an image of unknown origin: error = %v (%s), want %s", err, fault.HintOf(err), fault.Denied)
+	}
+	if held := s.held(t); len(held) > 0 {
+		t.Errorf("attachments = %v, want none", held)
+	}
+	if _, err := s.step().Run(t.Context(), s.ask(t, nil)); err != nil {
+		t.Fatal(err)
+	}
+	res, err := s.step().Run(t.Context(), s.ask(t, found))
+	if err != nil {
+		t.Fatal(err)
+	}
+	attested(t, res)
+}

@@ -21,6 +21,7 @@ type signingPlan struct {
 type subject struct {
 	ref        port.Subject
 	statements [][]byte
+	existing   bool // the registry had it before this run, from whoever put it there
 }
 
 func (s Step) signingPlan(ctx context.Context, r step.Request, w step.AttestParams) (signingPlan, error) {
@@ -65,7 +66,7 @@ func (s Step) imageSubject(r step.Request, w step.AttestParams) (subject, error)
 	if err != nil {
 		return subject{}, err
 	}
-	out := subject{ref: port.Subject{Image: pushed.Image}}
+	out := subject{ref: port.Subject{Image: pushed.Image}, existing: made.Existing}
 	p, err := provenance.ImageStatement(provenance.ImageFacts{
 		Service: r.Service, Image: pushed.Image, Commit: r.Commit, Parameters: w.Build, BaseImages: made.Bases, RunDetails: s.runDetails(r),
 	})

@@ -3,7 +3,6 @@ package build
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -13,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/fault"
-	"github.com/slipway-cd/slipway/internal/ocilayout"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -21,12 +19,14 @@ import (
 // Step builds with Go's toolchain or from a Dockerfile, as the plan says.
 type Step struct {
 	Builders map[string]port.Builder // by kind
+	Images   port.ImageStore         // where images of the same inputs are looked up; nil: nowhere
 	Environ  func() []string         // where secrets come from; nil: the process's
 }
 
 var (
 	_ step.CacheValidator = Step{}
 	_ step.Fingerprinter  = Step{}
+	_ step.ResultFinder   = Step{}
 )
 
 // Run builds the image. Its output is step.BuildOutput.
@@ -38,6 +38,13 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	builder, err := s.builder(w)
 	if err != nil {
 		return step.Result{}, err
+	}
+	inputs, err := inputsOf(r.Service, r.Spec, w)
+	if err != nil {
+		return step.Result{}, err
+	}
+	if found, ok := s.lookup(ctx, r); ok {
+		return found, nil
 	}
 	dockerfile, err := s.dockerfile(w)
 	if err != nil {
@@ -62,7 +69,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if !img.Digest.Valid() {
 		return step.Result{}, fault.New(fault.Internal, "build %s: invalid digest %q", source(w), img.Digest)
 	}
-	return step.Succeed(fmt.Sprintf("sha256:%s %s", img.Digest.Short(), formatSize(img.Size)), step.BuildOutput{BuiltImage: img})
+	return step.Succeed(fmt.Sprintf("sha256:%s %s", img.Digest.Short(), formatSize(img.Size)), step.BuildOutput{BuiltImage: img, Inputs: inputs})
 }
 
 // builder picks the builder; plans of go and dockerfile builds do not name it.
@@ -139,15 +146,6 @@ func layoutDir(r step.Request) string {
 		name = r.Spec.Inputs.Hex()
 	}
 	return filepath.Join(r.ArtifactsDir, "images", name)
-}
-
-// Revalidate accepts a cached image if its layout is complete.
-func (s Step) Revalidate(_ context.Context, _ step.Request, cached step.Result) (step.Result, bool, error) {
-	var b step.BuildOutput
-	if err := json.Unmarshal(cached.Output, &b); err != nil {
-		return cached, false, nil //nolint:nilerr // an output that can't be read is built again
-	}
-	return cached, ocilayout.Layout(b.Layout).IsComplete(b.Digest), nil
 }
 
 // Fingerprint returns the builder's.

@@ -8,6 +8,6 @@ import (
 // Extension describes the step to the catalog.
 func Extension() extension.Step {
 	return extension.Step{Kind: step.Build, New: func(p extension.Ports) step.Step {
-		return Step{Builders: p.Builders}
+		return Step{Builders: p.Builders, Images: p.Images}
 	}}
 }

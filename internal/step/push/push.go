@@ -43,7 +43,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if r.Commit.SHA != "" {
 		tag += "-" + r.Commit.Short()
 	}
-	pushed, err := s.Images.Push(ctx, built.Layout, img, tag, s.progress(r))
+	pushed, err := s.upload(ctx, r, built, img, tag)
 	if err != nil {
 		return step.Result{}, fmt.Errorf("push %s: %w", w.Repository, err)
 	}
@@ -51,8 +51,41 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, fault.New(fault.Corrupt, "push %s: the registry has %s, but %s was built",
 			w.Repository, pushed.Digest.Short(), built.Digest.Short())
 	}
+	if err := s.tagInputs(ctx, w, built, pushed); err != nil {
+		return step.Result{}, fmt.Errorf("push %s: %w", w.Repository, err)
+	}
 	out := step.PushOutput{Image: pushed, Tag: tag, Reference: s.Images.Reference(pushed)}
 	return step.Succeed(out.Reference, out)
+}
+
+// upload brings the image into the registry, unless it was found there.
+func (s Step) upload(ctx context.Context, r step.Request, built step.BuildOutput, img delivery.Image, tag string) (delivery.Image, error) {
+	if !built.Existing {
+		return s.Images.Push(ctx, built.Layout, img, tag, s.progress(r))
+	}
+	has, err := s.Images.Has(ctx, img)
+	if err != nil {
+		return img, err
+	}
+	if !has {
+		return img, fault.New(fault.NotFound, "%s has disappeared from the registry since the build step found it", img).
+			Hint("run it again")
+	}
+	return img, s.Images.Tag(ctx, img, tag)
+}
+
+// tagInputs tags the image by what it was built from, so that other machines find
+// it. The first image of the same inputs keeps the tag until --rebuild.
+func (s Step) tagInputs(ctx context.Context, w step.PushParams, built step.BuildOutput, img delivery.Image) error {
+	if !built.Inputs.Valid() {
+		return nil
+	}
+	tag := step.InputsTag(built.Inputs)
+	first, ok, err := s.Images.Find(ctx, img.Repository, tag)
+	if err != nil || ok && (first.Digest == img.Digest || !w.Rebuild) {
+		return err
+	}
+	return s.Images.Tag(ctx, img, tag)
 }
 
 func (s Step) progress(r step.Request) port.Progress {

@@ -70,3 +70,61 @@ func TestRun_Errors(t *testing.T) {
 		t.Errorf("a registry that does not answer: %v, %v", ok, err)
 	}
 }
+
+// TestRun_ExistingImage: an image that the build step found is not uploaded.
+func TestRun_ExistingImage(t *testing.T) {
+	images := &fake.ImageStore{}
+	img := delivery.Image{Repository: "mlops/api", Digest: fake.Digest(1)}
+	if _, err := images.Push(t.Context(), "", img, "first", nil); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	r := request(&said)
+	built, err := json.Marshal(step.BuildOutput{BuiltImage: port.BuiltImage{Digest: img.Digest}, Inputs: fake.Digest(2), Existing: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Inputs["build"] = built
+	if _, err := (Step{Images: images}).Run(t.Context(), r); err != nil || len(said) > 0 {
+		t.Fatalf("error = %v, uploaded %q, want nothing", err, said)
+	}
+	for _, tag := range []string{"build-20260102-030405-abcd-aaaaaaa", step.InputsTag(fake.Digest(2))} {
+		if got, ok, err := images.Find(t.Context(), img.Repository, tag); !ok || err != nil || got != img {
+			t.Errorf("%s names %v, %v, error = %v, want %v", tag, got, ok, err, img)
+		}
+	}
+	images.Forget(img)
+	if _, err := (Step{Images: images}).Run(t.Context(), r); !fault.Is(err, fault.NotFound) || fault.HintOf(err) == "" {
+		t.Errorf("push of an image that disappeared: error = %v, want %s, with a hint", err, fault.NotFound)
+	}
+}
+
+// TestRun_TagsInputs: the first image of the same inputs keeps their tag, until it
+// is built again on purpose.
+func TestRun_TagsInputs(t *testing.T) {
+	images := &fake.ImageStore{}
+	inputs := fake.Digest(2)
+	for _, c := range []struct {
+		digest, want delivery.Digest
+		params       string
+	}{
+		{fake.Digest(1), fake.Digest(1), `{"repository":"mlops/api"}`},
+		{fake.Digest(3), fake.Digest(1), `{"repository":"mlops/api"}`},
+		{fake.Digest(4), fake.Digest(4), `{"repository":"mlops/api","rebuild":true}`},
+	} {
+		var said []string
+		r := request(&said)
+		r.Spec.Params = json.RawMessage(c.params)
+		built, err := json.Marshal(step.BuildOutput{BuiltImage: port.BuiltImage{Digest: c.digest, Layout: "/layout"}, Inputs: inputs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Inputs["build"] = built
+		if _, err := (Step{Images: images}).Run(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		if got, ok, err := images.Find(t.Context(), "mlops/api", step.InputsTag(inputs)); !ok || err != nil || got.Digest != c.want {
+			t.Errorf("after the push of %s: tag names %v, %v, error = %v, want %s", c.digest, got, ok, err, c.want)
+		}
+	}
+}

@@ -15,6 +15,6 @@ func Extension() extension.Step {
 				databases[kind] = db
 			}
 		}
-		return Step{Scanners: p.Scanners, Databases: databases, SBOMs: p.SBOMs}
+		return Step{Scanners: p.Scanners, Databases: databases, SBOMs: p.SBOMs, Images: p.Images}
 	}}
 }

@@ -32,6 +32,7 @@ type Step struct {
 	Scanners  map[string]port.Scanner      // by the name in the file
 	Databases map[string]port.ScanDatabase // of those whose database is ours to keep
 	SBOMs     port.SBOMGenerator
+	Images    port.ImageStore // for an image that was not built by this run
 	Clock     step.Clock
 }
 
@@ -58,6 +59,9 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.FailWith(err), nil
 	}
+	if err := s.download(ctx, r, image, &built); err != nil {
+		return step.Result{}, err
+	}
 	folder := filepath.Join(r.ArtifactsDir, "scans", built.Digest.Hex())
 	r.Progress("generating the SBOMs of the image")
 	bills, err := s.SBOMs.ImageSBOM(ctx, port.ImageSBOMRequest{Layout: built.Layout, Image: image, Dir: folder})
@@ -76,6 +80,17 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		j.Reason += "; " + away.Error()
 	}
 	return s.finish(r, w, j, report, step.ScanOutput{Image: built.Digest, SBOMs: &bills})
+}
+
+// download brings an image that the build step found in the registry to this
+// machine.
+func (s Step) download(ctx context.Context, r step.Request, image delivery.Image, built *step.BuildOutput) error {
+	if !built.Existing {
+		return nil
+	}
+	r.Progress("downloading the image")
+	built.Layout = filepath.Join(r.ArtifactsDir, "images", built.Digest.Hex())
+	return s.Images.Download(ctx, image, built.Layout)
 }
 
 // assess returns the verdict on a report, or on a failed scan.

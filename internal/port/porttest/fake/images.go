@@ -75,7 +75,8 @@ type ImageStore struct {
 	Respond func(delivery.Image) delivery.Image
 
 	mu   sync.Mutex
-	held map[string]string // image -> tag
+	held map[string]string         // image -> tag
+	tags map[string]delivery.Image // repository:tag -> image
 }
 
 var _ port.ImageStore = (*ImageStore)(nil)
@@ -95,6 +96,7 @@ func (i *ImageStore) Push(_ context.Context, _ string, img delivery.Image, tag s
 		i.held = map[string]string{}
 	}
 	i.held[img.String()] = tag
+	i.tag(img, tag)
 	if i.Respond != nil {
 		return i.Respond(img), nil
 	}
@@ -107,6 +109,38 @@ func (i *ImageStore) Has(_ context.Context, img delivery.Image) (bool, error) {
 	defer i.mu.Unlock()
 	_, ok := i.held[img.String()]
 	return ok, i.Fail
+}
+
+// Find looks the tag up.
+func (i *ImageStore) Find(_ context.Context, repository, tag string) (delivery.Image, bool, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	img, ok := i.tags[repository+":"+tag]
+	_, held := i.held[img.String()]
+	return img, ok && held, i.Fail
+}
+
+// Tag tags an image that was pushed.
+func (i *ImageStore) Tag(_ context.Context, img delivery.Image, tag string) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if _, ok := i.held[img.String()]; !ok {
+		return fault.New(fault.NotFound, "tag %s as %s: not found", img, tag)
+	}
+	i.tag(img, tag)
+	return i.Fail
+}
+
+func (i *ImageStore) tag(img delivery.Image, tag string) {
+	if i.tags == nil {
+		i.tags = map[string]delivery.Image{}
+	}
+	i.tags[img.Repository+":"+tag] = img
+}
+
+// Download has nothing to download.
+func (i *ImageStore) Download(_ context.Context, img delivery.Image, _ string) error {
+	return fault.New(fault.NotFound, "image %s has no files", img)
 }
 
 // Unpack has nothing to unpack.
