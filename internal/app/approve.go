@@ -155,7 +155,7 @@ func (s *session) decideModel(ctx context.Context, d Decision, ref delivery.Mode
 	if err != nil {
 		return err
 	}
-	m, err := s.deps.Models.Decide(ctx, found.ModelRef, status, d.By, d.Why)
+	m, err := s.deps.Models.Decide(ctx, found.ModelRef, delivery.ModelDecision{Status: status, By: delivery.Actor{Name: d.By}, Why: d.Why})
 	if err == nil {
 		out.Model = &m
 	}

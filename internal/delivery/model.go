@@ -38,14 +38,25 @@ type Lineage struct {
 	Training Digest `json:"training,omitempty"` // key of the training step's inputs
 }
 
-// ModelVersion is one entry of the model registry.
+// ModelVersion is one entry of the model registry, with the newest decision on it.
 type ModelVersion struct {
 	ModelRef
-	Status    ModelStatus `json:"status"`
-	Metrics   Metrics     `json:"metrics"`
-	Lineage   Lineage     `json:"lineage"`
-	CreatedAt time.Time   `json:"created_at"`
-	DecidedBy string      `json:"decided_by,omitempty"`
-	DecidedAt time.Time   `json:"decided_at,omitzero"`
-	Why       string      `json:"why,omitempty"`
+	Status       ModelStatus `json:"status"`
+	Metrics      Metrics     `json:"metrics"`
+	Lineage      Lineage     `json:"lineage"`
+	CreatedAt    time.Time   `json:"created_at"`
+	DecidedBy    string      `json:"decided_by,omitempty"` // DecidedActor, for people
+	DecidedActor Actor       `json:"decided_actor,omitzero"`
+	DecidedAt    time.Time   `json:"decided_at,omitzero"`
+	Why          string      `json:"why,omitempty"`
+}
+
+// ModelDecision approves or rejects a model version. A later one revises it; all of
+// them are kept.
+type ModelDecision struct {
+	Status  ModelStatus `json:"status"`            // Approved or Rejected
+	Revises ModelStatus `json:"revises,omitempty"` // what it was before
+	By      Actor       `json:"actor"`
+	Why     string      `json:"why,omitempty"`
+	At      time.Time   `json:"at"`
 }

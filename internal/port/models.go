@@ -15,11 +15,14 @@ type ModelRegistry interface {
 	// number is positive and greater than those registered in the group before.
 	// An empty group or an invalid digest is fault.Invalid.
 	Register(ctx context.Context, group string, artifact delivery.Digest, metrics delivery.Metrics, lineage delivery.Lineage) (delivery.ModelVersion, error)
-	// Decide approves or rejects a version, in the name of by. Repeating a decision
-	// changes nothing and returns the first; the opposite of an earlier one is
-	// fault.Conflict, as is a version with another digest than ref's, unless that
-	// is empty.
-	Decide(ctx context.Context, ref delivery.ModelRef, status delivery.ModelStatus, by, reason string) (delivery.ModelVersion, error)
+	// Decide approves or rejects a version, and keeps the decisions before. Repeating
+	// the newest one changes nothing and returns it. If d.Revises is set, the version
+	// must have that status, or it is fault.Conflict, as is a version with another
+	// digest than ref's, unless that is empty. d.At is set here.
+	Decide(ctx context.Context, ref delivery.ModelRef, d delivery.ModelDecision) (delivery.ModelVersion, error)
+	// Decisions returns the decisions on a version, oldest first; fault.NotFound if
+	// there is no such version.
+	Decisions(ctx context.Context, group string, version int) ([]delivery.ModelDecision, error)
 	// Get returns a version; fault.NotFound if there is none.
 	Get(ctx context.Context, group string, version int) (delivery.ModelVersion, error)
 	// List returns a group's versions, or with an empty group all, newest first.
@@ -31,7 +34,8 @@ type ModelRegistry interface {
 // registry numbered can be taken over.
 type ModelImporter interface {
 	// Import keeps a version as another registry made it: number, metrics and
-	// decision. Importing it again does nothing. A number that belongs to other
-	// content here, or content that has another number here, is fault.Conflict.
+	// decision. Importing it again adds its decision if that is later than the newest
+	// one here and differs from it. A number that belongs to other content here, or
+	// content that has another number here, is fault.Conflict.
 	Import(ctx context.Context, m delivery.ModelVersion) error
 }

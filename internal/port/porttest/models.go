@@ -17,6 +17,7 @@ func TestModels(t *testing.T, fresh func(t *testing.T) (open func() port.ModelRe
 	t.Run("list", func(t *testing.T) { testListModels(t, fresh(t)()) })
 	t.Run("refuses", func(t *testing.T) { testRegisterRefuses(t, fresh(t)()) })
 	t.Run("decide", func(t *testing.T) { testDecide(t, fresh(t)()) })
+	t.Run("revise a decision", func(t *testing.T) { testRevise(t, fresh(t)()) })
 	t.Run("another handle", func(t *testing.T) { testModelsPersist(t, fresh(t)) })
 	t.Run("registered concurrently", func(t *testing.T) { testRegisterConcurrently(t, fresh(t)) })
 	t.Run("decided concurrently", func(t *testing.T) { testDecideConcurrently(t, fresh(t)) })
@@ -85,7 +86,7 @@ func testRegisterRefuses(t *testing.T, m port.ModelRegistry) {
 
 func testDecide(t *testing.T, m port.ModelRegistry) {
 	decide := func(ref delivery.ModelRef, status delivery.ModelStatus, by, reason string) (delivery.ModelVersion, error) {
-		return m.Decide(t.Context(), ref, status, by, reason)
+		return m.Decide(t.Context(), ref, decisionOf(status, by, reason))
 	}
 	registered := register(t, m, "retail", "a")
 	ref := registered.ModelRef
@@ -96,12 +97,12 @@ func testDecide(t *testing.T, m port.ModelRegistry) {
 		t.Fatalf("approve: %+v, %v", first, err)
 	}
 	want := registered
-	want.Status, want.DecidedBy, want.DecidedAt, want.Why = delivery.Approved, "ana", first.DecidedAt, "good"
+	want.Status, want.DecidedBy, want.DecidedActor, want.DecidedAt, want.Why = delivery.Approved, "ana", actorOf("ana"), first.DecidedAt, "good"
 	wantEqual(t, "approved", first, want)
 	again, err := decide(ref, delivery.Approved, "ben", "me too")
 	wantEqual(t, "approved again", must(t, again, err), first)
-	_, err = decide(ref, delivery.Rejected, "ben", "bad")
-	wantFault(t, "reject an approved version", err, fault.Conflict)
+	_, err = m.Decide(t.Context(), ref, delivery.ModelDecision{Status: delivery.Rejected, Revises: delivery.PendingApproval, By: actorOf("ben")})
+	wantFault(t, "a first decision on an approved version", err, fault.Conflict)
 	got, err := m.Get(t.Context(), "retail", ref.Version)
 	wantEqual(t, "unchanged", must(t, got, err), first)
 	_, err = decide(delivery.ModelRef{Group: "retail", Version: ref.Version + 8}, delivery.Approved, "ana", "")
@@ -115,14 +116,53 @@ func testDecide(t *testing.T, m port.ModelRegistry) {
 	second.Digest = ""
 	rejected, err := decide(second, delivery.Rejected, "ana", "")
 	wantEqual(t, "rejected, without naming the digest", must(t, rejected, err).Status, delivery.Rejected)
-	_, err = decide(second, delivery.Approved, "ana", "")
-	wantFault(t, "approve a rejected version", err, fault.Conflict)
+}
+
+// testRevise revises decisions in both directions, and wants all of them kept.
+func testRevise(t *testing.T, m port.ModelRegistry) {
+	ref := register(t, m, "retail", "a").ModelRef
+	none, err := m.Decisions(t.Context(), "retail", ref.Version)
+	wantEqual(t, "decisions on a new version", len(must(t, none, err)), 0)
+	var want []delivery.ModelDecision
+	before := delivery.PendingApproval
+	for _, d := range []delivery.ModelDecision{
+		decisionOf(delivery.Rejected, "ana", "a holiday in the data"), decisionOf(delivery.Approved, "ben", "without the holiday it is as good"),
+		decisionOf(delivery.Rejected, "cy", "biased"),
+	} {
+		d.Revises = before
+		got, err := m.Decide(t.Context(), ref, d)
+		must(t, got, err)
+		if got.Status != d.Status || got.DecidedActor != d.By || got.Why != d.Why || got.DecidedAt.IsZero() {
+			t.Errorf("after %+v the version is %+v", d, got)
+		}
+		found, err := m.Get(t.Context(), "retail", ref.Version)
+		wantEqual(t, "found", must(t, found, err), got)
+		d.At, before = got.DecidedAt, d.Status
+		want = append(want, d)
+	}
+	got, err := m.Decisions(t.Context(), "retail", ref.Version)
+	wantEqual(t, "decisions, oldest first", must(t, got, err), want)
+	list, err := m.List(t.Context(), "retail")
+	wantEqual(t, "newest decision in the list", must(t, list, err)[0].Why, "biased")
+	other := register(t, m, "retail", "b")
+	none, err = m.Decisions(t.Context(), "retail", other.Version)
+	wantEqual(t, "decisions on another version", len(must(t, none, err)), 0)
+	_, err = m.Decisions(t.Context(), "retail", other.Version+8)
+	wantFault(t, "unknown version", err, fault.NotFound)
+}
+
+func actorOf(name string) delivery.Actor {
+	return delivery.Actor{Issuer: "https://example.com", Subject: "u-" + name, Name: name, Means: delivery.MeansCI}
+}
+
+func decisionOf(status delivery.ModelStatus, by, reason string) delivery.ModelDecision {
+	return delivery.ModelDecision{Status: status, By: actorOf(by), Why: reason}
 }
 
 func testModelsPersist(t *testing.T, open func() port.ModelRegistry) {
 	m := open()
 	first := register(t, m, "retail", "a")
-	decided, err := m.Decide(t.Context(), first.ModelRef, delivery.Approved, "ana", "")
+	decided, err := m.Decide(t.Context(), first.ModelRef, decisionOf(delivery.Approved, "ana", ""))
 	must(t, decided, err)
 	got, err := open().Get(t.Context(), "retail", first.Version)
 	wantEqual(t, "another handle", must(t, got, err), decided)
@@ -155,7 +195,9 @@ func testDecideConcurrently(t *testing.T, open func() port.ModelRegistry) {
 		if i%2 == 0 {
 			status = delivery.Rejected
 		}
-		_, err := m.Decide(t.Context(), ref, status, fmt.Sprint(i), "")
+		d := decisionOf(status, fmt.Sprint(i), "")
+		d.Revises = delivery.PendingApproval
+		_, err := m.Decide(t.Context(), ref, d)
 		won[i] = err == nil
 		if fault.Is(err, fault.Conflict) {
 			return nil
@@ -214,7 +256,7 @@ func testImport(t *testing.T, m port.ModelRegistry) {
 	foreign := delivery.ModelVersion{
 		ModelRef: delivery.ModelRef{Group: "retail", Version: 7, Digest: repeatedDigest("f")}, Status: delivery.Approved,
 		Metrics: delivery.Metrics{"accuracy": 0.8}, Lineage: delivery.Lineage{Commit: "abc"}, CreatedAt: minute(1),
-		DecidedBy: "ann", DecidedAt: minute(2), Why: "good",
+		DecidedBy: "ann", DecidedActor: actorOf("ann"), DecidedAt: minute(2), Why: "good",
 	}
 	for range 2 {
 		if err := importer(t, m).Import(t.Context(), foreign); err != nil {
@@ -223,6 +265,38 @@ func testImport(t *testing.T, m port.ModelRegistry) {
 	}
 	got, err := m.Get(t.Context(), "retail", 7)
 	wantEqual(t, "imported", must(t, got, err), foreign)
+	for _, step := range []struct {
+		name         string
+		status       delivery.ModelStatus
+		at           int
+		wantImported bool
+	}{
+		{"revoked before it was approved", delivery.Rejected, 1, false},
+		{"revoked", delivery.Rejected, 3, true},
+		{"rejected again", delivery.Rejected, 4, false},
+		{"approved before it was revoked", delivery.Approved, 2, false},
+		{"no decision", delivery.PendingApproval, 5, false},
+	} {
+		t.Run(step.name, func(t *testing.T) {
+			want, err := m.Get(t.Context(), "retail", 7)
+			must(t, want, err)
+			later := foreign
+			later.Status, later.DecidedBy, later.DecidedActor, later.DecidedAt, later.Why = step.status, "cy", actorOf("cy"), minute(step.at), step.name
+			if err := importer(t, m).Import(t.Context(), later); err != nil {
+				t.Fatal(err)
+			}
+			if step.wantImported {
+				want = later
+			}
+			got, err := m.Get(t.Context(), "retail", 7)
+			wantEqual(t, "version", must(t, got, err), want)
+		})
+	}
+	decisions, err := m.Decisions(t.Context(), "retail", 7)
+	wantEqual(t, "decisions", must(t, decisions, err), []delivery.ModelDecision{
+		{Status: delivery.Approved, Revises: delivery.PendingApproval, By: actorOf("ann"), Why: "good", At: minute(2)},
+		{Status: delivery.Rejected, Revises: delivery.Approved, By: actorOf("cy"), Why: "revoked", At: minute(3)},
+	})
 	for name, ref := range map[string]delivery.ModelRef{
 		"a number of other content":   {Group: "retail", Version: 7, Digest: repeatedDigest("e")},
 		"content with another number": {Group: "retail", Version: 9, Digest: first.Digest},

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -170,5 +171,46 @@ func TestOpen_NeedsProject(t *testing.T) {
 	}
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("Open without a project made a file: %v", err)
+	}
+}
+
+// TestMigrate_DecisionsOnModels: what was decided becomes a row, in the name of whom
+// the records had.
+func TestMigrate_DecisionsOnModels(t *testing.T) {
+	m := openProject(t, version1(t), "tiny").Models()
+	decided := func(at int64) time.Time { return time.Unix(0, at).UTC() }
+	for version, want := range map[int][]delivery.ModelDecision{
+		1: {{Status: delivery.Approved, Revises: delivery.PendingApproval, By: delivery.Actor{Name: "auto: gates passed"}, At: decided(1795920791310259853)}},
+		2: nil,
+		3: {{Status: delivery.Rejected, Revises: delivery.PendingApproval, By: delivery.Actor{Name: "ben"}, Why: "worse on the holdout", At: decided(1795920796200000000)}},
+	} {
+		got, err := m.Decisions(t.Context(), "tiny-models", version)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("decisions on version %d: %v (-want +got):\n%s", version, err, diff)
+		}
+		v, err := m.Get(t.Context(), "tiny-models", version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, by := delivery.PendingApproval, ""
+		if len(want) > 0 {
+			status, by = want[0].Status, want[0].By.Name
+		}
+		if v.Status != status || v.DecidedBy != by || v.Metrics["accuracy"] == nil {
+			t.Errorf("version %d: %s by %q with metrics %v, want %s by %q", version, v.Status, v.DecidedBy, v.Metrics, status, by)
+		}
+	}
+}
+
+func TestModels_BelongToAProject(t *testing.T) {
+	path := version1(t)
+	openProject(t, path, "tiny")
+	other := openProject(t, path, "other").Models()
+	if all, err := other.List(t.Context(), ""); err != nil || len(all) != 0 {
+		t.Errorf("models of another project = %+v, %v, want none", all, err)
+	}
+	m, err := other.Register(t.Context(), "tiny-models", delivery.DigestOf([]byte("x")), nil, delivery.Lineage{})
+	if err != nil || m.Version != 1 {
+		t.Errorf("registered version %d, %v, want 1", m.Version, err)
 	}
 }

@@ -13,7 +13,12 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-const modelColumns = "grp, version, digest, status, metrics, lineage, created_at, decided_by, decided_at, why"
+// modelColumns are those of a version and its newest decision, of modelsWithDecision.
+const modelColumns = `m.grp, m.version, m.digest, m.metrics, m.lineage, m.created_at,
+	coalesce(d.status, 'PendingManualApproval'), coalesce(d.actor, ''), coalesce(d.at, 0), coalesce(d.why, '')`
+
+const modelsWithDecision = `models m LEFT JOIN model_decisions d ON d.id = (SELECT max(id) FROM model_decisions
+	WHERE project = m.project AND grp = m.grp AND version = m.version)`
 
 // models is the embedded model registry.
 type models struct{ *database }
@@ -37,14 +42,15 @@ func (s models) Register(ctx context.Context, group string, artifact delivery.Di
 		return out, fmt.Errorf("write the lineage of a model in %s: %w", group, err)
 	}
 	err = s.change(ctx, fmt.Sprintf("register a model in %s", group), func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO models (`+modelColumns+`)
-			SELECT ?1, coalesce(max(version), 0) + 1, ?2, ?3, ?4, ?5, ?6, '', 0, '' FROM models WHERE grp = ?1
-			ON CONFLICT (grp, digest) DO NOTHING`,
-			group, artifact, delivery.PendingApproval, string(numbers), string(origin), nanos(s.clock()))
+		_, err := tx.ExecContext(ctx, `INSERT INTO models (project, grp, version, digest, metrics, lineage, created_at)
+			SELECT ?1, ?2, coalesce(max(version), 0) + 1, ?3, ?4, ?5, ?6 FROM models WHERE project = ?1 AND grp = ?2
+			ON CONFLICT (project, grp, digest) DO NOTHING`,
+			s.project, group, artifact, string(numbers), string(origin), nanos(s.clock()))
 		if err != nil {
 			return err
 		}
-		out, err = scanModel(tx.QueryRowContext(ctx, "SELECT "+modelColumns+" FROM models WHERE grp = ? AND digest = ?", group, artifact))
+		out, err = scanModel(tx.QueryRowContext(ctx, "SELECT "+modelColumns+" FROM "+modelsWithDecision+
+			" WHERE m.project = ? AND m.grp = ? AND m.digest = ?", s.project, group, artifact))
 		return err
 	})
 	return out, err
@@ -64,14 +70,15 @@ func (s models) Import(ctx context.Context, m delivery.ModelVersion) error {
 		return fmt.Errorf("write the lineage of model %s: %w", m.ModelRef, err)
 	}
 	return s.change(ctx, fmt.Sprintf("adopt model %s", m.ModelRef), func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO models (`+modelColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			m.Group, m.Version, m.Digest, m.Status, string(numbers), string(origin), nanos(m.CreatedAt), m.DecidedBy, nanos(m.DecidedAt), m.Why)
+		_, err := tx.ExecContext(ctx, `INSERT INTO models (project, grp, version, digest, metrics, lineage, created_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			s.project, m.Group, m.Version, m.Digest, string(numbers), string(origin), nanos(m.CreatedAt))
 		if err != nil {
 			return err
 		}
-		here, err := findModel(ctx, tx, m.Group, m.Version)
+		here, err := s.find(ctx, tx, m.Group, m.Version)
 		if err == nil && here.Digest == m.Digest {
-			return nil
+			return s.importDecision(ctx, tx, here, m)
 		}
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return err
@@ -81,52 +88,15 @@ func (s models) Import(ctx context.Context, m delivery.ModelVersion) error {
 	})
 }
 
-// Decide implements port.ModelRegistry.
-func (s models) Decide(ctx context.Context, ref delivery.ModelRef, status delivery.ModelStatus, by, why string) (out delivery.ModelVersion, err error) {
-	if status != delivery.Approved && status != delivery.Rejected {
-		return out, fault.New(fault.Invalid, "decide on model %s: invalid decision %q", ref, status)
-	}
-	err = s.change(ctx, fmt.Sprintf("decide on model %s", ref), func(tx *sql.Tx) error {
-		if out, err = findModel(ctx, tx, ref.Group, ref.Version); err != nil {
-			return err
-		}
-		if ref.Digest != "" && ref.Digest != out.Digest {
-			return fault.New(fault.Conflict, "model %s holds %s, not %s", ref, out.Digest.Short(), ref.Digest.Short())
-		}
-		switch out.Status {
-		case status:
-			return nil
-		case delivery.PendingApproval:
-		default:
-			return fault.New(fault.Conflict, "model %s was %s by %s", ref, lower(out.Status), out.DecidedBy).
-				Hint("register a new version; a decision is final")
-		}
-		_, err := tx.ExecContext(ctx, "UPDATE models SET status = ?, decided_by = ?, decided_at = ?, why = ? WHERE grp = ? AND version = ?",
-			status, by, nanos(s.clock()), why, ref.Group, ref.Version)
-		if err != nil {
-			return err
-		}
-		out, err = findModel(ctx, tx, ref.Group, ref.Version)
-		return err
-	})
-	return out, err
-}
-
-func lower(s delivery.ModelStatus) string {
-	if s == delivery.Approved {
-		return "approved"
-	}
-	return "rejected"
-}
-
 // Get implements port.ModelRegistry.
 func (s models) Get(ctx context.Context, group string, version int) (delivery.ModelVersion, error) {
-	m, err := findModel(ctx, s.read, group, version)
+	m, err := s.find(ctx, s.read, group, version)
 	return m, record.DatabaseError(fmt.Sprintf("look up model %s:%d", group, version), s.path, err)
 }
 
-func findModel(ctx context.Context, from asker, group string, version int) (delivery.ModelVersion, error) {
-	m, err := scanModel(from.QueryRowContext(ctx, "SELECT "+modelColumns+" FROM models WHERE grp = ? AND version = ?", group, version))
+func (s models) find(ctx context.Context, from asker, group string, version int) (delivery.ModelVersion, error) {
+	m, err := scanModel(from.QueryRowContext(ctx, "SELECT "+modelColumns+" FROM "+modelsWithDecision+
+		" WHERE m.project = ? AND m.grp = ? AND m.version = ?", s.project, group, version))
 	if errors.Is(err, sql.ErrNoRows) {
 		return m, fault.New(fault.NotFound, "model %s:%d not found", group, version).Hint("`slipway models` lists them")
 	}
@@ -135,24 +105,28 @@ func findModel(ctx context.Context, from asker, group string, version int) (deli
 
 // List implements port.ModelRegistry.
 func (s models) List(ctx context.Context, group string) ([]delivery.ModelVersion, error) {
-	out, err := list(ctx, s.read, scanModel, "SELECT "+modelColumns+` FROM models WHERE ?1 = '' OR grp = ?1
-		ORDER BY created_at DESC, version DESC`, group)
+	out, err := list(ctx, s.read, scanModel, "SELECT "+modelColumns+" FROM "+modelsWithDecision+` WHERE m.project = ?1 AND (?2 = '' OR m.grp = ?2)
+		ORDER BY m.created_at DESC, m.version DESC`, s.project, group)
 	return out, record.DatabaseError("list the models", s.path, err)
 }
 
 func scanModel(row scanner) (delivery.ModelVersion, error) {
 	var m delivery.ModelVersion
-	var metrics, lineage string
+	var metrics, lineage, actor string
 	var created, decided int64
-	err := row.Scan(&m.Group, &m.Version, &m.Digest, &m.Status, &metrics, &lineage, &created, &m.DecidedBy, &decided, &m.Why)
+	err := row.Scan(&m.Group, &m.Version, &m.Digest, &metrics, &lineage, &created, &m.Status, &actor, &decided, &m.Why)
 	if err != nil {
 		return m, err
 	}
 	m.CreatedAt, m.DecidedAt = moment(created), moment(decided)
 	err = errors.Join(json.Unmarshal([]byte(metrics), &m.Metrics), json.Unmarshal([]byte(lineage), &m.Lineage))
+	if actor != "" {
+		err = errors.Join(err, json.Unmarshal([]byte(actor), &m.DecidedActor))
+	}
 	if err != nil {
 		return m, fault.New(fault.Corrupt, "read the record of model %s", m.ModelRef).
 			Hint("restore the records from a backup").Cause(err)
 	}
+	m.DecidedBy = m.DecidedActor.String()
 	return m, nil
 }

@@ -131,7 +131,9 @@ func (s Step) registeredModelDecision(ctx context.Context, r step.Request, w ste
 // autoApprove approves the model; a person who decided at the same moment has
 // precedence.
 func (s Step) autoApprove(ctx context.Context, ref delivery.ModelRef) (delivery.ModelVersion, error) {
-	v, err := s.Models.Decide(ctx, ref, delivery.Approved, autoApprover, "")
+	v, err := s.Models.Decide(ctx, ref, delivery.ModelDecision{
+		Status: delivery.Approved, Revises: delivery.PendingApproval, By: delivery.Actor{Name: autoApprover, Means: delivery.MeansAuto},
+	})
 	if fault.Is(err, fault.Conflict) {
 		v, err = s.Models.Get(ctx, ref.Group, ref.Version)
 	}

@@ -88,7 +88,7 @@ func scene(t *testing.T, w step.ApproveParams, status delivery.ModelStatus) (*fa
 	if status != "" {
 		m, _ := ledger.Models().Register(t.Context(), "m", fake.Digest(1), nil, delivery.Lineage{})
 		if status != delivery.PendingApproval {
-			_, _ = ledger.Models().Decide(t.Context(), m.ModelRef, status, "dan", "fine")
+			_, _ = ledger.Models().Decide(t.Context(), m.ModelRef, delivery.ModelDecision{Status: status, By: delivery.Actor{Name: "dan"}, Why: "fine"})
 		}
 		reg, _ := json.Marshal(step.RegisterOutput{Model: m.ModelRef})
 		r.Inputs = map[string]json.RawMessage{"register": reg}
@@ -117,11 +117,12 @@ func TestRun_IgnoresOtherApprovals(t *testing.T) {
 // quick is a person who rejects in the moment before the automatic approval.
 type quick struct{ port.ModelRegistry }
 
-func (q quick) Decide(ctx context.Context, ref delivery.ModelRef, status delivery.ModelStatus, by, why string) (delivery.ModelVersion, error) {
-	if _, err := q.ModelRegistry.Decide(ctx, ref, delivery.Rejected, "ann", "stop"); err != nil {
+func (q quick) Decide(ctx context.Context, ref delivery.ModelRef, d delivery.ModelDecision) (delivery.ModelVersion, error) {
+	no := delivery.ModelDecision{Status: delivery.Rejected, By: delivery.Actor{Name: "ann"}, Why: "stop"}
+	if _, err := q.ModelRegistry.Decide(ctx, ref, no); err != nil {
 		return delivery.ModelVersion{}, err
 	}
-	return q.ModelRegistry.Decide(ctx, ref, status, by, why)
+	return q.ModelRegistry.Decide(ctx, ref, d)
 }
 
 func TestRun_PersonDecidesFirst(t *testing.T) {

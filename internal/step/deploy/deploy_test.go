@@ -225,7 +225,7 @@ func TestRun_Refused(t *testing.T) {
 		}, fault.Denied, "slipway approve m:1"},
 		{"pinned model rejected", func(w *fake.Environment) step.Request {
 			m, _ := w.Records.Models().Register(ctx, "m", fake.Digest(7), nil, delivery.Lineage{})
-			_, _ = w.Records.Models().Decide(ctx, m.ModelRef, delivery.Rejected, "ann", "")
+			_, _ = w.Records.Models().Decide(ctx, m.ModelRef, delivery.ModelDecision{Status: delivery.Rejected, By: delivery.Actor{Name: "ann"}})
 			r := request(step.DeployParams{Model: &m.ModelRef})
 			r.Inputs = pipelineOutputs(m.ModelRef)
 			delete(r.Inputs, "register")

@@ -44,7 +44,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("metrics %v, lineage (-want +got):\n%s", v.Metrics, diff)
 	}
 	// The same files in another run are the same version, also once decided.
-	if _, err := ledger.Models().Decide(t.Context(), v.ModelRef, delivery.Rejected, "ann", "biased"); err != nil {
+	if _, err := ledger.Models().Decide(t.Context(), v.ModelRef, delivery.ModelDecision{Status: delivery.Rejected, By: delivery.Actor{Name: "ann"}, Why: "biased"}); err != nil {
 		t.Fatal(err)
 	}
 	r.Run = "20260103-030405-abcd"

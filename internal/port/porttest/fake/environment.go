@@ -39,7 +39,7 @@ func (w *Environment) Release(model int) delivery.ReleaseRecord {
 	for v := 1; v <= model; v++ {
 		m, err := w.Records.Models().Register(ctx, "m", Digest(v), delivery.Metrics{"accuracy": float64(v) / 10}, delivery.Lineage{})
 		must(err)
-		_, err = w.Records.Models().Decide(ctx, m.ModelRef, delivery.Approved, "ann", "")
+		_, err = w.Records.Models().Decide(ctx, m.ModelRef, delivery.ModelDecision{Status: delivery.Approved, By: delivery.Actor{Name: "ann"}})
 		must(err)
 		ref = m.ModelRef
 	}

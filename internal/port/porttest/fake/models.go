@@ -54,44 +54,86 @@ func (r models) Import(_ context.Context, m delivery.ModelVersion) error {
 	if m.Group == "" || m.Version < 1 || !m.Digest.Valid() {
 		return fault.New(fault.Invalid, "import model %s with artifact %q", m.ModelRef, m.Digest)
 	}
-	for _, known := range r.models {
+	for i, known := range r.models {
 		sameNumber, same := known.Group == m.Group && known.Version == m.Version, known.Group == m.Group && known.Digest == m.Digest
 		if sameNumber && same {
+			if m.Status != delivery.PendingApproval && m.Status != known.Status && m.DecidedAt.After(known.DecidedAt) {
+				r.decide(i, importedDecision(m))
+			}
 			return nil
 		}
 		if sameNumber || same {
 			return fault.New(fault.Conflict, "model %s is another one here", m.ModelRef)
 		}
 	}
-	r.models = append(r.models, m)
+	pending := m
+	pending.Status, pending.DecidedBy, pending.DecidedActor, pending.DecidedAt, pending.Why = delivery.PendingApproval, "", delivery.Actor{}, time.Time{}, ""
+	r.models = append(r.models, pending)
+	if m.Status != delivery.PendingApproval {
+		r.decide(len(r.models)-1, importedDecision(m))
+	}
 	return nil
 }
 
+func importedDecision(m delivery.ModelVersion) delivery.ModelDecision {
+	by := m.DecidedActor
+	if by.IsZero() {
+		by.Name = m.DecidedBy
+	}
+	return delivery.ModelDecision{Status: m.Status, By: by, Why: m.Why, At: m.DecidedAt}
+}
+
 // Decide approves or rejects.
-func (r models) Decide(_ context.Context, ref delivery.ModelRef, status delivery.ModelStatus, by, reason string) (delivery.ModelVersion, error) {
+func (r models) Decide(_ context.Context, ref delivery.ModelRef, d delivery.ModelDecision) (delivery.ModelVersion, error) {
 	leave, err := r.enter("Models.Decide")
 	defer leave()
 	if err != nil {
 		return delivery.ModelVersion{}, err
 	}
-	if status != delivery.Approved && status != delivery.Rejected {
-		return delivery.ModelVersion{}, fault.New(fault.Invalid, "decide on model %s: %q is not a decision", ref, status)
+	if d.Status != delivery.Approved && d.Status != delivery.Rejected {
+		return delivery.ModelVersion{}, fault.New(fault.Invalid, "decide on model %s: invalid decision %q", ref, d.Status)
 	}
 	i := r.find(ref.Group, ref.Version)
 	if i < 0 {
 		return delivery.ModelVersion{}, fault.New(fault.NotFound, "model %s not found", ref)
 	}
-	m := &r.models[i]
+	m := r.models[i]
 	switch {
 	case ref.Digest != "" && ref.Digest != m.Digest:
-		return *m, fault.New(fault.Conflict, "model %s has another digest", ref)
-	case m.Status == status:
-		return *m, nil
-	case m.Status != delivery.PendingApproval:
-		return *m, fault.New(fault.Conflict, "model %s is already %s", ref, m.Status)
+		return m, fault.New(fault.Conflict, "model %s has another digest", ref)
+	case m.Status == d.Status:
+		return m, nil
+	case d.Revises != "" && d.Revises != m.Status:
+		return m, fault.New(fault.Conflict, "model %s is already %s", ref, m.Status)
 	}
-	m.Status, m.DecidedBy, m.DecidedAt, m.Why = status, by, time.Now().UTC(), reason
-	return *m, nil
+	d.At = time.Now().UTC()
+	return r.decide(i, d), nil
+}
+
+// decide adds a decision on the version at index i.
+func (r models) decide(i int, d delivery.ModelDecision) delivery.ModelVersion {
+	m := &r.models[i]
+	d.Revises = m.Status
+	m.Status, m.DecidedBy, m.DecidedActor, m.DecidedAt, m.Why = d.Status, d.By.String(), d.By, d.At, d.Why
+	if r.decisions == nil {
+		r.decisions = map[string][]delivery.ModelDecision{}
+	}
+	r.decisions[m.String()] = append(r.decisions[m.String()], d)
+	return *m
+}
+
+// Decisions returns the decisions on a version, oldest first.
+func (r models) Decisions(_ context.Context, group string, version int) ([]delivery.ModelDecision, error) {
+	leave, err := r.enter("Models.Decisions")
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
+	i := r.find(group, version)
+	if i < 0 {
+		return nil, fault.New(fault.NotFound, "model %s:%d not found", group, version)
+	}
+	return slices.Clone(r.decisions[r.models[i].String()]), nil
 }
 
 func (r models) find(group string, version int) int {

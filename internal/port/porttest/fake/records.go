@@ -18,6 +18,7 @@ type Records struct {
 	releases    []delivery.ReleaseRecord
 	deployments []delivery.Deployment
 	models      []delivery.ModelVersion
+	decisions   map[string][]delivery.ModelDecision // by model
 	approvals   []port.Approval
 }
 
