@@ -82,6 +82,10 @@ type ImageStore interface {
 	// Download makes dir an OCI layout of the image, of all its platforms, as a
 	// whole or not at all. A layout of the image that is complete is kept.
 	Download(ctx context.Context, img delivery.Image, dir string) error
+	// AttachRevision records next to the image, as a referrer, that a commit builds
+	// it: the image itself does not tell. The same commit again changes nothing. An
+	// image that does not exist is fault.NotFound.
+	AttachRevision(ctx context.Context, img delivery.Image, commit delivery.Commit) error
 	// Unpack makes dir the image's root file system (idempotent: a finished one
 	// is kept) and returns how to start it. Every blob is checked against its
 	// digest; entries that would leave dir are refused.

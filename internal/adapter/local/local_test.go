@@ -81,8 +81,11 @@ func (s *fakeStore) Find(context.Context, string, string) (delivery.Image, bool,
 }
 func (s *fakeStore) Tag(context.Context, delivery.Image, string) error      { panic("not used") }
 func (s *fakeStore) Download(context.Context, delivery.Image, string) error { panic("not used") }
-func (s *fakeStore) Has(context.Context, delivery.Image) (bool, error)      { return true, nil }
-func (s *fakeStore) Reference(i delivery.Image) string                      { return i.String() }
+func (s *fakeStore) AttachRevision(context.Context, delivery.Image, delivery.Commit) error {
+	panic("not used")
+}
+func (s *fakeStore) Has(context.Context, delivery.Image) (bool, error) { return true, nil }
+func (s *fakeStore) Reference(i delivery.Image) string                 { return i.String() }
 func (s *fakeStore) Store(context.Context, string, string, map[string]string) (delivery.Digest, error) {
 	return "", fault.New(fault.Unavailable, "store: not in this test")
 }

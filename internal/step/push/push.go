@@ -54,6 +54,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err := s.tagInputs(ctx, w, built, pushed); err != nil {
 		return step.Result{}, fmt.Errorf("push %s: %w", w.Repository, err)
 	}
+	s.attachRevision(ctx, r, pushed)
 	out := step.PushOutput{Image: pushed, Tag: tag, Reference: s.Images.Reference(pushed)}
 	return step.Succeed(out.Reference, out)
 }
@@ -86,6 +87,17 @@ func (s Step) tagInputs(ctx context.Context, w step.PushParams, built step.Build
 		return err
 	}
 	return s.Images.Tag(ctx, img, tag)
+}
+
+// attachRevision records the commit next to the image, for people and their tools.
+// Nothing depends on it, so a registry that refuses it is no reason to fail.
+func (s Step) attachRevision(ctx context.Context, r step.Request, img delivery.Image) {
+	if r.Commit.SHA == "" {
+		return
+	}
+	if err := s.Images.AttachRevision(ctx, img, r.Commit); err != nil {
+		r.Logf("the commit is not recorded in the registry: %v", err)
+	}
 }
 
 func (s Step) progress(r step.Request) port.Progress {

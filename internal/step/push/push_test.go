@@ -38,6 +38,9 @@ func TestRun(t *testing.T) {
 	if diff := cmp.Diff(want, out); err != nil || diff != "" || res.Summary != want.Reference {
 		t.Errorf("error = %v, summary %q, output (-want +got):\n%s", err, res.Summary, diff)
 	}
+	if got, want := s.Images.(*fake.ImageStore).Revisions, []string{want.Image.String() + " " + strings.Repeat("a", 40)}; !cmp.Equal(got, want) {
+		t.Errorf("revisions = %q, want %q", got, want)
+	}
 	if strings.Join(said, "|") != "pushed 1.0 of 2.0 MB|pushed 2.0 of 2.0 MB" {
 		t.Errorf("said %q", said)
 	}

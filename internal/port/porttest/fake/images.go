@@ -77,6 +77,8 @@ type ImageStore struct {
 	mu   sync.Mutex
 	held map[string]string         // image -> tag
 	tags map[string]delivery.Image // repository:tag -> image
+
+	Revisions []string // "image commit" of AttachRevision, in order
 }
 
 var _ port.ImageStore = (*ImageStore)(nil)
@@ -136,6 +138,16 @@ func (i *ImageStore) tag(img delivery.Image, tag string) {
 		i.tags = map[string]delivery.Image{}
 	}
 	i.tags[img.Repository+":"+tag] = img
+}
+
+// AttachRevision keeps the commit's name.
+func (i *ImageStore) AttachRevision(_ context.Context, img delivery.Image, commit delivery.Commit) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.Fail == nil {
+		i.Revisions = append(i.Revisions, img.String()+" "+commit.SHA)
+	}
+	return i.Fail
 }
 
 // Download has nothing to download.
