@@ -27,6 +27,8 @@ func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.
 	find := []func(context.Context, *plan.Facts, delivery.Environment) error{s.findDeployed, s.findTrustFiles}
 	if t.Rollback || t.DeployOnly {
 		find = append(find, s.findGoodReleases) // reads the whole history: only for those who go by it
+	} else if s.project.Environments[env].From != "" {
+		find = append(find, s.findAccepted)
 	} else {
 		find = append(find, s.findSource, s.findApproved)
 		if t.Model == "" {
@@ -65,6 +67,9 @@ func (s *session) requestedModel(ctx context.Context, name string) (*delivery.Mo
 
 // findDeployed looks up the deployed release and its model.
 func (s *session) findDeployed(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
+	if !s.deploys(env) {
+		return nil
+	}
 	d, ok, err := s.deps.Deployments.Current(ctx, env)
 	if err != nil || !ok {
 		return err
@@ -87,16 +92,18 @@ func (s *session) findDeployed(ctx context.Context, f *plan.Facts, env delivery.
 	return nil
 }
 
-// findGoodReleases looks up the newest release that was accepted anywhere, and the one
-// that was accepted in this environment before the deployed one.
+// findGoodReleases looks up the newest release that was accepted anywhere, or where the
+// environment promotes from, and the one that was accepted in this environment before
+// the deployed one.
 func (s *session) findGoodReleases(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
 	history, err := s.deps.Deployments.List(ctx, "", 0)
 	if err != nil {
 		return err
 	}
 	var newest time.Time
+	from := s.project.Environments[env].From
 	for _, d := range history {
-		if d.ServingAt.IsZero() || d.State == delivery.RolledBack || d.State == delivery.Stuck {
+		if !wasAccepted(d) {
 			continue
 		}
 		r, err := s.deps.Releases.Get(ctx, d.Release)
@@ -106,7 +113,7 @@ func (s *session) findGoodReleases(ctx context.Context, f *plan.Facts, env deliv
 		if r.Quarantined != nil {
 			continue
 		}
-		if d.ServingAt.After(newest) {
+		if d.ServingAt.After(newest) && (from == "" || d.Environment == from) {
 			newest, f.NewestGood = d.ServingAt, &r
 		}
 		if f.LastGood == nil && d.Environment == env && f.Serving != nil && d.Release != f.Serving.Release {

@@ -26,7 +26,8 @@ type Facts struct {
 	ServingRelease *delivery.ReleaseRecord // what it serves
 	Changed        *Changes                // between what serves and Commit.Tree; nil: not known
 
-	NewestGood *delivery.ReleaseRecord // newest release that was accepted anywhere and is not quarantined: for --deploy-only
+	NewestGood *delivery.ReleaseRecord // newest release that was accepted and is not quarantined, where the environment promotes from: for --deploy-only
+	Accepted   []Acceptance            // by the environment's from, newest first
 	LastGood   *delivery.ReleaseRecord // the one accepted before what serves, not quarantined: for a rollback
 	Requested  *delivery.ReleaseRecord // the one that Trigger.To names
 
@@ -50,6 +51,13 @@ type Facts struct {
 type Data struct {
 	Path   string          // absolute
 	Digest delivery.Digest // of its content
+}
+
+// Acceptance is a release that another environment accepted.
+type Acceptance struct {
+	Release delivery.ReleaseRecord
+	Commit  string   // that brought it there
+	Changed *Changes // between what was accepted and Commit.Tree; nil: not known
 }
 
 // Changes are the paths that differ between two trees.

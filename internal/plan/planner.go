@@ -35,6 +35,8 @@ func New(p config.Project, t Trigger, f Facts) (Plan, error) {
 		err = pl.rollback()
 	case t.DeployOnly:
 		err = pl.promote()
+	case pl.env.From != "":
+		err = pl.promoteAccepted()
 	default:
 		err = pl.deliver()
 	}

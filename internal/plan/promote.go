@@ -1,6 +1,9 @@
 package plan
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -8,15 +11,55 @@ import (
 // promote plans the way of a release that exists.
 func (pl *planner) promote() error {
 	r := pl.facts.NewestGood
-	if r == nil {
+	switch from := pl.env.From; {
+	case r == nil && from != "":
+		return fault.New(fault.NotFound, "%s has not accepted any release", from).
+			Hint("deploy a commit there first with `slipway run --env %s`", from)
+	case r == nil:
 		return fault.New(fault.NotFound, "no accepted release to deploy").
 			Hint("deploy a commit first with `slipway run`")
 	}
 	if err := checkNotQuarantined(*r); err != nil {
 		return err
 	}
-	pl.plan.Purpose = Promote
 	pl.useCommitOf(*r)
+	pl.deployRecorded(*r)
+	return nil
+}
+
+// promoteAccepted plans the way of the release that the environment's from accepted
+// for the commit, or for one that differs only in ignored files. It never builds one.
+func (pl *planner) promoteAccepted() error {
+	r, err := pl.accepted()
+	if err != nil {
+		return err
+	}
+	if err := checkNotQuarantined(r); err != nil {
+		return err
+	}
+	pl.deployRecorded(r)
+	return nil
+}
+
+// accepted returns the release that was last accepted for the commit.
+func (pl *planner) accepted() (delivery.ReleaseRecord, error) {
+	for _, a := range pl.facts.Accepted {
+		if a.Changed != nil && !slices.ContainsFunc(a.Changed.Paths, func(path string) bool { return !pl.isIgnored(path) }) {
+			return a.Release, nil
+		}
+	}
+	from, but := pl.env.From, "; it has not accepted any release"
+	if len(pl.facts.Accepted) > 0 {
+		a := pl.facts.Accepted[0]
+		but = fmt.Sprintf("; it accepted %s of %s", a.Release.ID, delivery.Commit{SHA: a.Commit}.Short())
+	}
+	return delivery.ReleaseRecord{}, fault.New(fault.NotFound, "%s has not accepted a release of commit %s%s", from, pl.facts.Commit.Short(), but).
+		Hint("deliver the commit there first with `slipway run --env %s`, or promote the newest accepted release with --deploy-only", from)
+}
+
+// deployRecorded plans approving and deploying a release that exists.
+func (pl *planner) deployRecorded(r delivery.ReleaseRecord) {
+	pl.plan.Purpose = Promote
 	var needs []string
 	if pl.approve(false, nil) {
 		needs = []string{approveStep}
@@ -25,7 +68,6 @@ func (pl *planner) promote() error {
 	with.Release, with.Workload, with.Model = r.ID, r.Release.Workload, r.Release.Model
 	with.RequireScan = pl.requiresScan()
 	pl.rollout(needs, with)
-	return nil
 }
 
 // useCommitOf makes the release's commit the plan's.

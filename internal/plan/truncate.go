@@ -15,9 +15,9 @@ func (pl *planner) checkPurpose() error {
 	if (t.Rollback || t.DeployOnly) && !e.Deploys() {
 		return DeploysNothing(t.Environment, e.Until)
 	}
-	if e.From != "" && !t.Rollback && !t.DeployOnly {
-		return fault.New(fault.Invalid, "environments.%s.from: not supported by this version", t.Environment).
-			Hint("deploy with --deploy-only")
+	if e.From != "" && (t.Retrain || t.Model != "") {
+		return fault.New(fault.Invalid, "environment %[1]s promotes the releases of %[2]s, with their models: it accepts neither --retrain nor --model", t.Environment, e.From).
+			Hint("run them in %s", e.From)
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ import (
 // Step deploys.
 type Step struct {
 	rollout.Services
+	Images      port.ImageStore       // nil: whether a recorded release's image still exists is left to the target
 	ModelImages port.ModelImagePacker // nil: targets that need one can't be used
 	Metrics     port.MetricsProvider  // for canaries; nil: queries are fault.Internal
 	Trust       trust.Verifier        // for environments that require signatures

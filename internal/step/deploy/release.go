@@ -35,6 +35,9 @@ func (d *deployment) record(ctx context.Context) (secrets []port.Secret, err err
 		if d.rel, err = d.Recorded(ctx, d.params.Release); err != nil {
 			return nil, err
 		}
+		if err := d.checkExists(ctx); err != nil {
+			return nil, err
+		}
 		return nil, d.checkTrusted(ctx, d.rel.Release)
 	}
 	rel, err := assemble(d.Request, d.params)

@@ -1,0 +1,92 @@
+package app
+
+import (
+	"context"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/plan"
+)
+
+// maxSkippedRuns is how many runs are searched for one that was skipped.
+const maxSkippedRuns = 100
+
+// findAccepted looks up the releases that were accepted where the environment promotes
+// from, newest first.
+func (s *session) findAccepted(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
+	from := s.project.Environments[env].From
+	if err := s.syncHistory(ctx, from); err != nil {
+		return err
+	}
+	history, err := s.deps.Deployments.List(ctx, from, 0)
+	if err != nil {
+		return err
+	}
+	skipped, err := s.skippedFor(ctx, from, f.Commit)
+	if err != nil {
+		return err
+	}
+	for _, d := range history {
+		if !wasAccepted(d) {
+			continue
+		}
+		r, err := s.deps.Releases.Get(ctx, d.Release)
+		if err != nil {
+			return err
+		}
+		a := plan.Acceptance{Release: r, Commit: r.Release.Commit}
+		switch {
+		case isOf(r, f.Commit) || d.Release == skipped:
+			a.Changed = &plan.Changes{}
+		case len(f.Accepted) == 0:
+			if a.Changed, err = s.changedSince(ctx, r, f.Commit); err != nil {
+				return err
+			}
+		}
+		f.Accepted = append(f.Accepted, a)
+		if a.Changed != nil && len(a.Changed.Paths) == 0 {
+			return nil // the plan takes no older one
+		}
+	}
+	return nil
+}
+
+// wasAccepted reports whether the release passed its checks and its bake time in the
+// environment, whatever replaced it later.
+func wasAccepted(d delivery.Deployment) bool {
+	return !d.ServingAt.IsZero() && d.State != delivery.RolledBack && d.State != delivery.Stuck
+}
+
+// isOf reports whether the release was made from the commit's files: from the commit
+// itself, or from another one with the same files, such as what was merged.
+func isOf(r delivery.ReleaseRecord, c delivery.Commit) bool {
+	if r.Release.Tree == "" || c.Tree == "" {
+		return r.Release.Commit == c.SHA && !r.Release.Dirty && !c.Dirty
+	}
+	return r.Release.Tree == c.Tree
+}
+
+// skippedFor returns what was deployed when a run for the commit was skipped in the
+// environment, because it would have changed nothing; "" if none was.
+func (s *session) skippedFor(ctx context.Context, env delivery.Environment, c delivery.Commit) (delivery.ReleaseID, error) {
+	runs, err := s.deps.Runs.List(ctx, env, maxSkippedRuns)
+	for _, r := range runs {
+		if r.Outcome == delivery.OutcomeSkipped && r.Plan.Commit.Tree == c.Tree && c.Tree != "" {
+			return r.Plan.Replaces, err
+		}
+	}
+	return "", err
+}
+
+// changedSince returns what differs between the release's commit and another one, or
+// nil if the repository does not have the former.
+func (s *session) changedSince(ctx context.Context, r delivery.ReleaseRecord, c delivery.Commit) (*plan.Changes, error) {
+	paths, err := s.deps.Source.Changed(ctx, r.Release.Tree, c.Tree)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &plan.Changes{Since: string(r.ID), Paths: paths}, nil
+}
