@@ -199,8 +199,8 @@ func (e *environment) discard(ctx context.Context, release delivery.ReleaseID) e
 func (e *environment) discardStaged(ctx context.Context, saved EnvironmentState) error {
 	if saved.Staged != nil {
 		saved.Staged = nil
-		if err := e.store.put(e.key, saved); err != nil {
-			return err
+		if err := e.store.unstage(e.key, saved); err != nil {
+			e.cfg.Log.Printf("%s: %v", e.key, err)
 		}
 	}
 	e.closeCandidate()

@@ -104,9 +104,23 @@ func (s *store) put(key string, e EnvironmentState) error { return s.change(key,
 
 func (s *store) remove(key string) error { return s.change(key, nil) }
 
-func (s *store) change(key string, e *EnvironmentState) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// unstage is put for an environment without a staged release. It takes effect even
+// if it can't be saved, or a full disk would keep a failed release running: then
+// a supervisor that is restarted before the next put starts it again, without
+// traffic.
+func (s *store) unstage(key string, e EnvironmentState) error {
+	err := s.put(key, e)
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.state = s.with(key, &e)
+	}
+	return err
+}
+
+// with returns the state with an environment changed, or deleted. The caller holds
+// mu.
+func (s *store) with(key string, e *EnvironmentState) State {
 	next := State{Schema: stateSchema, Environments: make(map[string]EnvironmentState, len(s.state.Environments)+1)}
 	for k, old := range s.state.Environments {
 		next.Environments[k] = old
@@ -115,6 +129,13 @@ func (s *store) change(key string, e *EnvironmentState) error {
 	if e != nil {
 		next.Environments[key] = *e
 	}
+	return next
+}
+
+func (s *store) change(key string, e *EnvironmentState) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := s.with(key, e)
 	raw, err := json.MarshalIndent(next, "", "  ")
 	if err != nil {
 		return err

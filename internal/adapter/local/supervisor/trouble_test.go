@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -81,6 +82,31 @@ func TestListeningInode(t *testing.T) {
 				t.Errorf("inode = %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// TestStore_Unstage: a disk that is full does not keep a release staged.
+func TestStore_Unstage(t *testing.T) {
+	dir := t.TempDir()
+	s := &store{dir: dir}
+	e := EnvironmentState{Service: "s", Environment: "e", Port: 18001, Staged: &ReleaseSpec{Release: "r-aaaaaaaaaaaa"}}
+	if err := s.put("s/e", e); err != nil {
+		t.Fatal(err)
+	}
+	s.dir = filepath.Join(dir, "gone")
+	e.Staged = nil
+	if err := s.unstage("s/e", e); !fault.Is(err, fault.Exhausted) {
+		t.Errorf("error = %v, want %s", err, fault.Exhausted)
+	}
+	if got, _ := s.get("s/e"); got.Staged != nil {
+		t.Errorf("%s is staged, want no release", got.Staged.Release)
+	}
+	s.dir = dir // there is space again: the next change saves all
+	if err := s.put("other/e", EnvironmentState{Service: "other", Environment: "e"}); err != nil {
+		t.Fatal(err)
+	}
+	if saved, err := ReadState(dir); err != nil || saved.Environments["s/e"].Staged != nil {
+		t.Errorf("saved: %+v, error = %v, want no staged release", saved.Environments["s/e"], err)
 	}
 }
 
