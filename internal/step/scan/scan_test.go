@@ -264,3 +264,34 @@ func TestRun_ReadsVEXFromCommit(t *testing.T) {
 		t.Errorf("outcome with a link out of the checkout = %s (%q), want %s", r.Outcome, r.Cause, delivery.OutcomeFailed)
 	}
 }
+
+// downloads is a registry that notes what was downloaded.
+type downloads struct {
+	fake.ImageStore
+	got map[string]delivery.Image // folder -> image
+}
+
+func (d *downloads) Download(_ context.Context, img delivery.Image, dir string) error {
+	d.got[dir] = img
+	return nil
+}
+
+// TestRun_DownloadsExistingImage: an image that the build step found in the registry
+// is downloaded, to be scanned as one that was built.
+func TestRun_DownloadsExistingImage(t *testing.T) {
+	s := stage(t, nil)
+	images := &downloads{got: map[string]delivery.Image{}}
+	s.step.Images = images
+	built, err := json.Marshal(step.BuildOutput{BuiltImage: port.BuiltImage{Digest: fake.Digest(7)}, Existing: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.request.Inputs["build"] = built
+	if r, _ := s.run(t); r.Outcome != delivery.OutcomeSucceeded {
+		t.Fatalf("outcome = %s (%q), want %s", r.Outcome, r.Cause, delivery.OutcomeSucceeded)
+	}
+	got := s.scanner.Requests()[0]
+	if want := (delivery.Image{Repository: "mlops/retail-api", Digest: fake.Digest(7)}); images.got[got.Layout] != want || !filepath.IsAbs(got.Layout) {
+		t.Errorf("scanned %q, downloaded %v, want %v there", got.Layout, images.got, want)
+	}
+}
