@@ -4,9 +4,6 @@ package app
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"os/user"
 	"strings"
 	"time"
 
@@ -70,17 +67,4 @@ func (a *App) getenv(name string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// actor names the person or robot behind a command.
-func (a *App) actor() string {
-	for _, name := range []string{"SLIPWAY_ACTOR", "GITHUB_ACTOR", "USER", "LOGNAME"} {
-		if v, ok := a.getenv(name); ok && v != "" {
-			return v
-		}
-	}
-	if u, err := user.Current(); err == nil {
-		return u.Username
-	}
-	return fmt.Sprintf("uid %d", os.Getuid())
 }

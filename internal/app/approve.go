@@ -22,6 +22,8 @@ type Decision struct {
 	By              string // empty: who runs the command
 	NoWait          bool   // only record it; `slipway run --resume` continues the run
 	EvenThoughOlder bool   // the run may replace the release of a later one
+
+	actor delivery.Actor
 }
 
 // DecisionResult is the effect of a decision.
@@ -37,8 +39,9 @@ type DecisionResult struct {
 // Decide records the decision, and continues the runs that wait for it, in the order
 // in which they were created.
 func (a *App) Decide(ctx context.Context, d Decision) (out DecisionResult, err error) {
-	if d.By == "" {
-		d.By = a.actor()
+	d.actor = a.actor()
+	if d.By != "" {
+		d.actor = delivery.Actor{Name: d.By, Means: delivery.MeansFlag}
 	}
 	if !d.Approve && d.Why == "" {
 		return out, fault.New(fault.Invalid, "reject %s: a reason is required", d.Subject).Hint(`give one with --why "..."; it is kept in the records`)
@@ -138,7 +141,7 @@ func (s *session) recordApprovals(ctx context.Context, d Decision, run record.Ru
 		subjects = append(subjects, port.ApproveDeploy)
 	}
 	for _, subject := range subjects {
-		a := port.Approval{Run: run.ID, Subject: subject, By: d.By, Approved: d.Approve, Reason: d.Why, At: s.app.Clock()}
+		a := port.Approval{Run: run.ID, Subject: subject, By: d.actor, Approved: d.Approve, Reason: d.Why, At: s.app.Clock()}
 		if err := s.deps.Approvals.Record(ctx, a); err != nil {
 			return err
 		}
@@ -155,7 +158,7 @@ func (s *session) decideModel(ctx context.Context, d Decision, ref delivery.Mode
 	if err != nil {
 		return err
 	}
-	m, err := s.deps.Models.Decide(ctx, found.ModelRef, delivery.ModelDecision{Status: status, By: delivery.Actor{Name: d.By}, Why: d.Why})
+	m, err := s.deps.Models.Decide(ctx, found.ModelRef, delivery.ModelDecision{Status: status, By: d.actor, Why: d.Why})
 	if err == nil {
 		out.Model = &m
 	}

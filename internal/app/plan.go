@@ -24,8 +24,9 @@ type RunOptions struct {
 // trigger fills in the trigger from the CI's environment or the checkout. What the
 // CI reports about itself is kept beside what the options claim.
 func (a *App) trigger(ask RunOptions, commit delivery.Commit) plan.Trigger {
+	by := a.actor()
 	t := plan.Trigger{
-		Event: plan.TriggerEvent(ask.Event), Branch: ask.Branch, Environment: ask.Environment, By: a.actor(),
+		Event: plan.TriggerEvent(ask.Event), Branch: ask.Branch, Environment: ask.Environment, By: by.String(), Actor: by,
 		Retrain: ask.Retrain, Rebuild: ask.Rebuild, Model: ask.Model, DeployOnly: ask.DeployOnly, Until: ask.Until,
 	}
 	job := a.ci(plan.Trigger{Event: cmp.Or(t.Event, plan.PushEvent), Branch: cmp.Or(t.Branch, commit.Branch)})

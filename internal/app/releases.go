@@ -57,6 +57,6 @@ func (a *App) Unquarantine(ctx context.Context, id delivery.ReleaseID, why strin
 		if _, err := s.release(ctx, id); err != nil {
 			return err
 		}
-		return s.deps.Releases.Unquarantine(ctx, id, a.actor(), why)
+		return s.deps.Releases.Unquarantine(ctx, id, a.actor().String(), why)
 	})
 }

@@ -14,7 +14,8 @@ func (a *App) Rollback(ctx context.Context, env delivery.Environment, to deliver
 		if _, err := s.project.Environment(env); err != nil {
 			return err
 		}
-		t := plan.Trigger{Event: plan.ManualEvent, Environment: env, By: a.actor(), Rollback: true, To: to, Why: why}
+		by := a.actor()
+		t := plan.Trigger{Event: plan.ManualEvent, Environment: env, By: by.String(), Actor: by, Rollback: true, To: to, Why: why}
 		p, err := s.makePlan(ctx, t, delivery.Commit{})
 		if err != nil {
 			return err

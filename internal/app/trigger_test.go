@@ -46,7 +46,10 @@ func TestTrigger_FromCI(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := App{Environ: append([]string{"SLIPWAY_ACTOR=ann"}, c.environ...)}
 			got := a.trigger(c.options, delivery.Commit{Branch: c.branch})
-			got.By = ""
+			if by := got.StartedBy(); by.Name != "ann" || got.By != "ann" {
+				t.Errorf("started by %q, actor %+v, want ann", got.By, by)
+			}
+			got.By, got.Actor = "", delivery.Actor{}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("trigger (-want +got):\n%s", diff)
 			}

@@ -68,5 +68,5 @@ func (s *session) down(ctx context.Context, env delivery.Environment) error {
 	if err != nil || !ok {
 		return err
 	}
-	return s.deps.Deployments.End(ctx, d.ID, delivery.Removed, "taken down by "+s.app.actor(), s.app.Clock())
+	return s.deps.Deployments.End(ctx, d.ID, delivery.Removed, "taken down by "+s.app.actor().String(), s.app.Clock())
 }

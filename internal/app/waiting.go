@@ -24,7 +24,7 @@ type WaitingRun struct {
 
 // waitingRun describes a run that waits, and whether it was overtaken.
 func (s *session) waitingRun(ctx context.Context, r record.Run) (WaitingRun, error) {
-	w := WaitingRun{Run: r.ID, Commit: r.Plan.Commit.SHA, By: r.By, Since: r.EndedAt, Cause: r.Cause, Hint: r.Hint}
+	w := WaitingRun{Run: r.ID, Commit: r.Plan.Commit.SHA, By: r.By.String(), Since: r.EndedAt, Cause: r.Cause, Hint: r.Hint}
 	current, ok, err := s.deps.Deployments.Current(ctx, r.Environment)
 	if err != nil || !ok {
 		return w, err

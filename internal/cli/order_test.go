@@ -63,7 +63,7 @@ func recordDeployment(t *testing.T, r step.Request, records *sqlite.Store) (deli
 	if err != nil {
 		return "", err
 	}
-	d, err := records.Deployments().Begin(t.Context(), delivery.Deployment{Environment: r.Environment, Release: rel.ID, Run: r.Run, By: r.StartedBy})
+	d, err := records.Deployments().Begin(t.Context(), delivery.Deployment{Environment: r.Environment, Release: rel.ID, Run: r.Run, By: r.StartedBy.String()})
 	if err != nil {
 		return "", err
 	}

@@ -65,7 +65,7 @@ func (e *Engine) Run(ctx context.Context, p plan.Plan) (record.Run, error) {
 	}
 	defer own.release()
 	run, err := e.Runs.Enqueue(ctx, record.Run{
-		ID: p.Run, Environment: p.Environment, By: p.Trigger.By, PID: e.PID, Host: e.Host, Plan: p, CreatedAt: e.now(),
+		ID: p.Run, Environment: p.Environment, By: p.Trigger.StartedBy(), PID: e.PID, Host: e.Host, Plan: p, CreatedAt: e.now(),
 	})
 	if err != nil {
 		return record.Run{}, err
@@ -96,7 +96,7 @@ func (e *Engine) Resume(ctx context.Context, id delivery.RunID) (record.Run, err
 // Cancel stops the run in the name of by, and returns it as it ended. A process
 // that runs it is asked to stop; if there is none any more, this one takes the
 // run over and undoes what it began. One that has ended is returned as it is.
-func (e *Engine) Cancel(ctx context.Context, id delivery.RunID, by string) (record.Run, error) {
+func (e *Engine) Cancel(ctx context.Context, id delivery.RunID, by delivery.Actor) (record.Run, error) {
 	if err := e.Runs.RequestCancel(ctx, id, by); err != nil {
 		return record.Run{}, err
 	}

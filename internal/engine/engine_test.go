@@ -31,7 +31,7 @@ func TestRun_InOrder(t *testing.T) {
 			keys = append(keys, k)
 		}
 		slices.Sort(keys)
-		if r.Run != runID(1) || r.Service != "retail" || r.Environment != "prod" || r.StartedBy != "ana" || r.Attempt != 1 || string(r.Spec.Params) != `{"port":1}` {
+		if r.Run != runID(1) || r.Service != "retail" || r.Environment != "prod" || r.StartedBy.Name != "ana" || r.Attempt != 1 || string(r.Spec.Params) != `{"port":1}` {
 			t.Errorf("request: %+v", r)
 		}
 		if !slices.Equal(keys, []string{"build", "unit"}) || string(r.Inputs["build"]) != `{"by":"build"}` {

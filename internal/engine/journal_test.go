@@ -170,7 +170,6 @@ func TestRun_ForeignJournal(t *testing.T) {
 // the middle of a deployment. The files are its rows: they never change.
 func TestResume_PlanOfVersion1(t *testing.T) {
 	home := t.TempDir()
-	l := newLab(t, home)
 	restore := func(db, file string) {
 		text, err := os.ReadFile(filepath.Join("testdata", "v1", file))
 		if err != nil {
@@ -178,14 +177,16 @@ func TestResume_PlanOfVersion1(t *testing.T) {
 		}
 		rows(t, filepath.Join(home, db), strings.Split(strings.TrimSpace(string(text)), ";\n")...)
 	}
+	restore("slipway.db", "schema.sql")
 	restore("slipway.db", "records.sql")
+	l := newLab(t, home)
 	warm := newPlan(9, step.Spec{Name: "unit"})
 	warm.Environment = "warm"
 	l.run(warm) // makes the journal's tables
 	restore("engine.db", "journal.sql")
 	l.ran = nil
 	l.does["verify"] = func(_ context.Context, r step.Request) (step.Result, error) {
-		if string(r.Inputs["unit"]) != `{"by":"unit"}` || r.StartedBy != "ana" || r.Commit.SHA != strings.Repeat("a", 40) {
+		if string(r.Inputs["unit"]) != `{"by":"unit"}` || r.StartedBy.Name != "ana" || r.Commit.SHA != strings.Repeat("a", 40) {
 			t.Errorf("request: %+v", r)
 		}
 		return fails("503", "")(t.Context(), r)

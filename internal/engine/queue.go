@@ -136,7 +136,7 @@ func (e *Engine) checkQueueLeft(ctx context.Context, run record.Run) error {
 	if now.State == record.Ended {
 		return &leftQueue{now}
 	}
-	if now.CancelledBy == "" {
+	if now.CancelledBy.IsZero() {
 		return nil
 	}
 	quiet, err := e.isIdle(ctx, now)
@@ -156,7 +156,7 @@ func (e *Engine) cancelOrSuspend(ctx context.Context, run record.Run) error {
 		return context.Cause(ctx)
 	}
 	ctx = context.WithoutCancel(ctx)
-	if err := e.Runs.RequestCancel(ctx, run.ID, interruptedBy); err != nil {
+	if err := e.Runs.RequestCancel(ctx, run.ID, interruption()); err != nil {
 		return err
 	}
 	if err := e.checkQueueLeft(ctx, run); err != nil {
@@ -165,8 +165,10 @@ func (e *Engine) cancelOrSuspend(ctx context.Context, run record.Run) error {
 	return context.Canceled // resumed, it stops at its turn and undoes what it began
 }
 
-// interruptedBy stands for who stopped a run when it was a signal.
-const interruptedBy = "an interrupt"
+// interruption stands for who stopped a run when it was a signal.
+func interruption() delivery.Actor {
+	return delivery.Actor{Name: "an interrupt", Means: delivery.MeansOS}
+}
 
 // isIdle reports whether the run is not at work and began nothing that must be undone.
 func (e *Engine) isIdle(ctx context.Context, run record.Run) (bool, error) {
@@ -191,7 +193,7 @@ func (e *Engine) isIdle(ctx context.Context, run record.Run) (bool, error) {
 
 // endIdle ends a run for which nothing has to be undone.
 func (e *Engine) endIdle(ctx context.Context, run record.Run) (record.Run, error) {
-	return e.finish(ctx, run, record.RunResult{Outcome: delivery.OutcomeCancelled, Cause: "stopped by " + run.CancelledBy, Release: run.Release})
+	return e.finish(ctx, run, record.RunResult{Outcome: delivery.OutcomeCancelled, Cause: "stopped by " + run.CancelledBy.String(), Release: run.Release})
 }
 
 // finish records the end of a run and says so.

@@ -98,7 +98,7 @@ func TestCancel_WhileWaiting(t *testing.T) {
 		}
 		l.does["approve"] = answers(delivery.OutcomeWaiting, "for ben")
 		wantRun(t, l.run(newPlan(1, specs...)), record.Waiting, delivery.OutcomeWaiting, "for ben")
-		run, err := l.Cancel(t.Context(), runID(1), "ana")
+		run, err := l.Cancel(t.Context(), runID(1), delivery.Actor{Name: "ana"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -201,7 +201,7 @@ func TestQueue_FinishesAbandonedRun(t *testing.T) {
 func TestQueue_FinishesRunThatNeverBegan(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	p := newPlan(1, step.Spec{Name: "unit"})
-	_, err := l.Runs.Enqueue(t.Context(), record.Run{ID: p.Run, Environment: p.Environment, By: "ana", Plan: p})
+	_, err := l.Runs.Enqueue(t.Context(), record.Run{ID: p.Run, Environment: p.Environment, By: delivery.Actor{Name: "ana"}, Plan: p})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -140,7 +140,7 @@ func (x *execution) runJournal(ctx context.Context) (ended record.Run, err error
 // cancelledWhileWaiting ends a run that was stopped when all that was left to do
 // was to wait.
 func (x *execution) cancelledWhileWaiting(ctx context.Context, run record.Run) (record.Run, error) {
-	if run.State != record.Waiting || run.CancelledBy == "" {
+	if run.State != record.Waiting || run.CancelledBy.IsZero() {
 		return run, nil
 	}
 	if quiet, err := x.e.isIdle(ctx, run); err != nil || !quiet {
@@ -168,8 +168,8 @@ func (e *Engine) hasBegunNothing(ctx context.Context, run record.Run) (bool, err
 // ctx. The returned function ends the watch.
 func (x *execution) watchCancel(ctx context.Context) (stop func()) {
 	watching, end := context.WithCancel(context.WithoutCancel(ctx))
-	if x.run.CancelledBy != "" {
-		x.canceller.cancel(x.run.CancelledBy)
+	if !x.run.CancelledBy.IsZero() {
+		x.canceller.cancel(x.run.CancelledBy.String())
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -190,8 +190,8 @@ func (x *execution) interrupt(watching, ctx context.Context) {
 		x.leaveOnce.Do(func() { close(x.left) })
 		return
 	}
-	x.canceller.cancel(interruptedBy)
-	if err := x.e.Runs.RequestCancel(watching, x.run.ID, interruptedBy); err != nil && watching.Err() == nil {
+	x.canceller.cancel(interruption().String())
+	if err := x.e.Runs.RequestCancel(watching, x.run.ID, interruption()); err != nil && watching.Err() == nil {
 		x.events.emit(event.Event{Kind: event.Notice, Text: "the cancellation could not be recorded: " + err.Error()})
 	}
 }
@@ -199,8 +199,8 @@ func (x *execution) interrupt(watching, ctx context.Context) {
 // checkCancel looks into the records for a request to stop.
 func (x *execution) checkCancel(ctx context.Context) {
 	for sleep(ctx, pollCancel) == nil {
-		if run, err := x.e.Runs.Get(ctx, x.run.ID); err == nil && run.CancelledBy != "" {
-			x.canceller.cancel(run.CancelledBy)
+		if run, err := x.e.Runs.Get(ctx, x.run.ID); err == nil && !run.CancelledBy.IsZero() {
+			x.canceller.cancel(run.CancelledBy.String())
 			return
 		}
 	}

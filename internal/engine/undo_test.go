@@ -148,7 +148,7 @@ func TestUndo_TimesOut(t *testing.T) {
 func TestCancel_Undoes(t *testing.T) {
 	ways := map[string]func(t *testing.T, l, other *lab, stop context.CancelFunc){
 		"a request in the records": func(t *testing.T, _, other *lab, _ context.CancelFunc) {
-			run, err := other.Cancel(t.Context(), runID(1), "ben")
+			run, err := other.Cancel(t.Context(), runID(1), delivery.Actor{Name: "ben"})
 			if err != nil {
 				t.Errorf("cancel: %v", err)
 			}
@@ -195,7 +195,7 @@ func TestCancel_TooLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantRun(t, run, record.Ended, delivery.OutcomeDeployed, "")
-	again, err := l.Cancel(t.Context(), run.ID, "ben")
+	again, err := l.Cancel(t.Context(), run.ID, delivery.Actor{Name: "ben"})
 	if err != nil || again.Outcome != delivery.OutcomeDeployed {
 		t.Errorf("cancel of an ended run: %+v, %v", again, err)
 	}
@@ -207,7 +207,7 @@ func TestCancel_RunOfDeadProcess(t *testing.T) {
 	l := newLab(t, home)
 	suspendIn(t, l, "deploy", newPlan(1, deployPlan(3)...))
 	other := newLab(t, home)
-	run, err := other.Cancel(t.Context(), runID(1), "ben")
+	run, err := other.Cancel(t.Context(), runID(1), delivery.Actor{Name: "ben"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func TestCancel_QueuedRun(t *testing.T) {
 	secondEnded := make(chan record.Run)
 	go func() { r, _ := second.Run(context.Background(), newPlan(2, deployPlan(1)...)); secondEnded <- r }()
 	<-queued
-	run, err := newLab(t, home).Cancel(t.Context(), runID(2), "ben")
+	run, err := newLab(t, home).Cancel(t.Context(), runID(2), delivery.Actor{Name: "ben"})
 	if err != nil {
 		t.Fatal(err)
 	}

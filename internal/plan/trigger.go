@@ -20,7 +20,8 @@ type Trigger struct {
 	Event       TriggerEvent         `json:"event"`
 	Branch      string               `json:"branch,omitempty"`      // that was pushed, or the base of the pull request
 	Environment delivery.Environment `json:"environment,omitempty"` // selected by name
-	By          string               `json:"by"`
+	By          string               `json:"by"`                    // the actor's name
+	Actor       delivery.Actor       `json:"actor,omitzero"`
 	Retrain     bool                 `json:"retrain,omitempty"`
 	Model       string               `json:"model,omitempty"` // "group:3": deliver this approved version
 	Rebuild     bool                 `json:"rebuild,omitempty"`
@@ -39,6 +40,14 @@ type CI struct {
 	Event  TriggerEvent `json:"event"`
 	Branch string       `json:"branch,omitempty"` // that was pushed, or the base of the pull request
 	Tag    string       `json:"tag,omitempty"`    // instead of a branch
+}
+
+// StartedBy returns who started the run: older plans hold the name only.
+func (t Trigger) StartedBy() delivery.Actor {
+	if t.Actor.IsZero() {
+		return delivery.Actor{Name: t.By}
+	}
+	return t.Actor
 }
 
 // checkTrigger refuses contradictory options.

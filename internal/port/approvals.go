@@ -23,7 +23,7 @@ func ApproveOlder(newer delivery.RunID) ApprovalSubject {
 type Approval struct {
 	Run      delivery.RunID
 	Subject  ApprovalSubject
-	By       string
+	By       delivery.Actor
 	Approved bool
 	Reason   string
 	At       time.Time

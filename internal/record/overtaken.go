@@ -49,7 +49,7 @@ func FindOvertaker(ctx context.Context, runs RunHistory, run Run, current delive
 	other, err := runs.Get(ctx, current.Run)
 	switch {
 	case err == nil:
-		o.Commit, o.By = other.Plan.Commit.SHA, other.By
+		o.Commit, o.By = other.Plan.Commit.SHA, other.By.String()
 		if !other.CreatedAt.After(run.CreatedAt) {
 			return nil, nil
 		}

@@ -37,9 +37,9 @@ func TestFindOvertaker(t *testing.T) {
 	const sameSecond = delivery.RunID("20260102-110000-aaaa")
 	at := func(minute int) time.Time { return time.Date(2026, 1, 2, 11, minute, 0, 0, time.UTC) }
 	known := map[delivery.RunID]record.Run{
-		older:      {ID: older, CreatedAt: at(-60), By: "ann"},
-		newer:      {ID: newer, CreatedAt: at(60), By: "ann", Plan: plan.Plan{Commit: delivery.Commit{SHA: "0123456789abcdef"}}},
-		sameSecond: {ID: sameSecond, CreatedAt: at(0).Add(time.Millisecond), By: "ann"},
+		older:      {ID: older, CreatedAt: at(-60), By: delivery.Actor{Name: "ann"}},
+		newer:      {ID: newer, CreatedAt: at(60), By: delivery.Actor{Name: "ann"}, Plan: plan.Plan{Commit: delivery.Commit{SHA: "0123456789abcdef"}}},
+		sameSecond: {ID: sameSecond, CreatedAt: at(0).Add(time.Millisecond), By: delivery.Actor{Name: "ann"}},
 	}
 	run := record.Run{ID: waiting, State: record.Waiting, Turn: 1, CreatedAt: at(0)}
 	continued, first := run, run

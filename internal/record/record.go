@@ -35,10 +35,10 @@ type Run struct {
 	Cause       string               `json:"cause,omitempty"`
 	Hint        string               `json:"hint,omitempty"`
 	Release     delivery.ReleaseID   `json:"release,omitempty"`
-	By          string               `json:"by"`
-	PID         int                  `json:"pid,omitempty"`    // of the process that runs it, for people
-	Host        string               `json:"host,omitempty"`   //
-	CancelledBy string               `json:"cancel,omitempty"` // who asked for it to stop
+	By          delivery.Actor       `json:"by"`
+	PID         int                  `json:"pid,omitempty"`   // of the process that runs it, for people
+	Host        string               `json:"host,omitempty"`  //
+	CancelledBy delivery.Actor       `json:"cancel,omitzero"` // who asked for it to stop
 	Plan        plan.Plan            `json:"plan"`
 	CreatedAt   time.Time            `json:"created_at"`
 	StartedAt   time.Time            `json:"started_at,omitzero"`

@@ -49,7 +49,7 @@ type RunHistory interface {
 	Unfinished(ctx context.Context) ([]Run, error)
 	// RequestCancel records who wants the run stopped; the process that runs it
 	// looks for that. The first request counts.
-	RequestCancel(ctx context.Context, id delivery.RunID, by string) error
+	RequestCancel(ctx context.Context, id delivery.RunID, by delivery.Actor) error
 }
 
 // StepHistory keeps what the steps of runs did.

@@ -109,8 +109,9 @@ type Statement struct {
 
 // ApproveOutput is the output of an approve step.
 type ApproveOutput struct {
-	Model *delivery.ModelRef `json:"model,omitempty"`
-	By    []string           `json:"by,omitempty"` // who approved the deployment
+	Model  *delivery.ModelRef `json:"model,omitempty"`
+	By     []string           `json:"by,omitempty"`     // names of those who approved the deployment
+	Actors []delivery.Actor   `json:"actors,omitempty"` // who they are
 }
 
 // DeployOutput is the output of deploy, verify, watch and rollback steps.

@@ -16,7 +16,7 @@ type Request struct {
 	Service               string
 	Environment           delivery.Environment
 	Commit                delivery.Commit
-	StartedBy             string // who started the run
+	StartedBy             delivery.Actor // who started the run
 	Spec                  Spec
 	Attempt               int                        // 1, 2...
 	Inputs                map[string]json.RawMessage // outputs of all steps before it, by step name

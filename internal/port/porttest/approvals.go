@@ -3,6 +3,7 @@ package porttest
 import (
 	"testing"
 
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -20,14 +21,15 @@ func testRecordApproval(t *testing.T, open func() port.ApprovalStore) {
 	s := open()
 	list, err := s.List(t.Context(), numberedRun(1))
 	wantEqual(t, "a run without approvals", must(t, list, err), nil)
+	ben := delivery.Actor{Issuer: "https://ci.example", Subject: "7", Name: "ben", Means: delivery.MeansCI}
 	decisions := []port.Approval{
-		{Run: numberedRun(1), Subject: port.ApproveDeploy, By: "ana", Approved: true, Reason: "fine", At: minute(1)},
-		{Run: numberedRun(1), Subject: port.ApproveDeploy, By: "ben", Reason: "not today", At: minute(2)},
-		{Run: numberedRun(1), Subject: "model retail:3", By: "ana", Approved: true, At: minute(3)},
+		{Run: numberedRun(1), Subject: port.ApproveDeploy, By: delivery.Actor{Name: "ana"}, Approved: true, Reason: "fine", At: minute(1)},
+		{Run: numberedRun(1), Subject: port.ApproveDeploy, By: ben, Reason: "not today", At: minute(2)},
+		{Run: numberedRun(1), Subject: "model retail:3", By: delivery.Actor{Name: "ana"}, Approved: true, At: minute(3)},
 	}
 	second := decisions[0]
 	second.Approved, second.Reason = false, "no!"
-	other := port.Approval{Run: numberedRun(2), Subject: port.ApproveDeploy, By: "ana", At: minute(1)}
+	other := port.Approval{Run: numberedRun(2), Subject: port.ApproveDeploy, By: delivery.Actor{Name: "ana"}, At: minute(1)}
 	for _, d := range append(decisions[:3:3], second, other) {
 		if err := s.Record(t.Context(), d); err != nil {
 			t.Fatal(err)
@@ -41,13 +43,13 @@ func testRecordApproval(t *testing.T, open func() port.ApprovalStore) {
 
 func testRecordRefuses(t *testing.T, s port.ApprovalStore) {
 	wantFault(t, "no person", s.Record(t.Context(), port.Approval{Run: numberedRun(1), Subject: port.ApproveDeploy}), fault.Invalid)
-	wantFault(t, "no subject", s.Record(t.Context(), port.Approval{Run: numberedRun(1), By: "ana"}), fault.Invalid)
+	wantFault(t, "no subject", s.Record(t.Context(), port.Approval{Run: numberedRun(1), By: delivery.Actor{Name: "ana"}}), fault.Invalid)
 }
 
 func testRecordConcurrently(t *testing.T, open func() port.ApprovalStore) {
 	handles := []port.ApprovalStore{open(), open()}
 	concurrently(t, 12, handles, func(s port.ApprovalStore, i int) error {
-		return s.Record(t.Context(), port.Approval{Run: numberedRun(1), Subject: port.ApproveDeploy, By: "ana", Approved: i%2 == 0, At: minute(i)})
+		return s.Record(t.Context(), port.Approval{Run: numberedRun(1), Subject: port.ApproveDeploy, By: delivery.Actor{Name: "ana"}, Approved: i%2 == 0, At: minute(i)})
 	})
 	list, err := handles[1].List(t.Context(), numberedRun(1))
 	wantEqual(t, "decisions", len(must(t, list, err)), 1)

@@ -32,9 +32,9 @@ func (s cache) Put(ctx context.Context, key delivery.Digest, run delivery.RunID,
 		return fmt.Errorf("encode a step's result: %w", err)
 	}
 	return s.change(ctx, "cache a step's result", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO cache (key, run, result, used_at) VALUES (?, ?, ?, ?)
-			ON CONFLICT (key) DO UPDATE SET run = excluded.run, result = excluded.result, used_at = excluded.used_at`,
-			key, run, string(document), nanos(s.clock()))
+		_, err := tx.ExecContext(ctx, `INSERT INTO cache (project, key, run, result, used_at) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT (project, key) DO UPDATE SET run = excluded.run, result = excluded.result, used_at = excluded.used_at`,
+			s.project, key, run, string(document), nanos(s.clock()))
 		return err
 	})
 }
@@ -43,7 +43,7 @@ func (s cache) Put(ctx context.Context, key delivery.Digest, run delivery.RunID,
 func (s cache) Lookup(ctx context.Context, key delivery.Digest) (r step.Result, ok bool, err error) {
 	var document string
 	err = s.change(ctx, "look up a cached result", func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, "UPDATE cache SET used_at = ? WHERE key = ? RETURNING result", nanos(s.clock()), key).Scan(&document)
+		return tx.QueryRowContext(ctx, "UPDATE cache SET used_at = ? WHERE project = ? AND key = ? RETURNING result", nanos(s.clock()), s.project, key).Scan(&document)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, false, nil
@@ -58,7 +58,7 @@ func (s cache) Lookup(ctx context.Context, key delivery.Digest) (r step.Result, 
 // Prune implements record.Cache.
 func (s cache) Prune(ctx context.Context, since time.Time) (n int, err error) {
 	err = s.change(ctx, "delete old cached results", func(tx *sql.Tx) error {
-		done, err := tx.ExecContext(ctx, "DELETE FROM cache WHERE used_at < ?", nanos(since))
+		done, err := tx.ExecContext(ctx, "DELETE FROM cache WHERE project = ? AND used_at < ?", s.project, nanos(since))
 		if err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ func (s cache) Prune(ctx context.Context, since time.Time) (n int, err error) {
 // CountUnused implements record.Cache.
 func (s cache) CountUnused(ctx context.Context, since time.Time) (n int, err error) {
 	err = s.change(ctx, "count old cached results", func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, "SELECT count(*) FROM cache WHERE used_at < ?", nanos(since)).Scan(&n)
+		return tx.QueryRowContext(ctx, "SELECT count(*) FROM cache WHERE project = ? AND used_at < ?", s.project, nanos(since)).Scan(&n)
 	})
 	return n, err
 }

@@ -203,6 +203,9 @@ func advance(ctx context.Context, db *sql.DB, from int, project delivery.Project
 	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil || version != from {
 		return err
 	}
+	if _, err := tx.ExecContext(ctx, "CREATE TEMP TABLE migrating AS SELECT ? AS project", project); err != nil {
+		return err
+	}
 	for _, topic := range topics {
 		if _, err := tx.ExecContext(ctx, topic.statements); err != nil {
 			return err
@@ -214,7 +217,7 @@ func advance(ctx context.Context, db *sql.DB, from int, project delivery.Project
 			return err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", from+1)); err != nil {
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("DROP TABLE migrating; PRAGMA user_version = %d", from+1)); err != nil {
 		return err
 	}
 	return tx.Commit()

@@ -19,8 +19,8 @@ var _ record.Outbox = outbox{}
 // behind, so that a run that is resumed does not send it again.
 func (s outbox) Post(ctx context.Context, receiver string, m port.Message) error {
 	return s.change(ctx, fmt.Sprintf("store a message for %s", receiver), func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO outbox (receiver, message, title, body, document, attempts, next_at, sent)
-			VALUES (?, ?, ?, ?, ?, 0, 0, 0) ON CONFLICT (receiver, message) DO NOTHING`, receiver, m.ID, m.Title, m.Text, m.JSON)
+		_, err := tx.ExecContext(ctx, `INSERT INTO outbox (project, receiver, message, title, body, document, attempts, next_at, sent)
+			VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0) ON CONFLICT (project, receiver, message) DO NOTHING`, s.project, receiver, m.ID, m.Title, m.Text, m.JSON)
 		return err
 	})
 }
@@ -28,7 +28,7 @@ func (s outbox) Post(ctx context.Context, receiver string, m port.Message) error
 // Due implements record.Outbox.
 func (s outbox) Due(ctx context.Context, now time.Time, n int) ([]record.OutboxMessage, error) {
 	out, err := list(ctx, s.read, scanOutgoing, `SELECT id, receiver, message, title, body, document, attempts, next_at FROM outbox
-		WHERE sent = 0 AND next_at <= ? ORDER BY id LIMIT ?`, nanos(now), limit(n))
+		WHERE project = ? AND sent = 0 AND next_at <= ? ORDER BY id LIMIT ?`, s.project, nanos(now), limit(n))
 	return out, record.DatabaseError("list the messages to send", s.path, err)
 }
 
@@ -43,7 +43,7 @@ func scanOutgoing(row scanner) (record.OutboxMessage, error) {
 // MarkSent implements record.Outbox.
 func (s outbox) MarkSent(ctx context.Context, id int64) error {
 	return s.change(ctx, fmt.Sprintf("delete message %d", id), func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE outbox SET sent = 1, title = '', body = '', document = NULL WHERE id = ?", id)
+		_, err := tx.ExecContext(ctx, "UPDATE outbox SET sent = 1, title = '', body = '', document = NULL WHERE project = ? AND id = ?", s.project, id)
 		return err
 	})
 }
@@ -51,7 +51,7 @@ func (s outbox) MarkSent(ctx context.Context, id int64) error {
 // Reschedule implements record.Outbox.
 func (s outbox) Reschedule(ctx context.Context, id int64, next time.Time) error {
 	return s.change(ctx, fmt.Sprintf("postpone message %d", id), func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE outbox SET attempts = attempts + 1, next_at = ? WHERE id = ? AND sent = 0", nanos(next), id)
+		_, err := tx.ExecContext(ctx, "UPDATE outbox SET attempts = attempts + 1, next_at = ? WHERE project = ? AND id = ? AND sent = 0", nanos(next), s.project, id)
 		return err
 	})
 }

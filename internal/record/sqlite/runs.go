@@ -23,7 +23,7 @@ func scanRun(row scanner) (record.Run, error) {
 	var document string
 	var created, started, ended int64
 	err := row.Scan(&r.ID, &r.Environment, &r.Seq, &r.Turn, &r.State, &r.Outcome, &r.Cause, &r.Hint, &r.Release,
-		&r.By, &r.PID, &r.Host, &r.CancelledBy, &document, &created, &started, &ended)
+		actorColumn{&r.By}, &r.PID, &r.Host, actorColumn{&r.CancelledBy}, &document, &created, &started, &ended)
 	if err != nil {
 		return r, err
 	}
@@ -52,8 +52,8 @@ func readPlan(id delivery.RunID, document string) (p plan.Plan, err error) {
 	return p, nil
 }
 
-func findRun(ctx context.Context, from asker, id delivery.RunID) (record.Run, error) {
-	r, err := scanRun(from.QueryRowContext(ctx, "SELECT "+runColumns+" FROM runs WHERE id = ?", id))
+func (s runs) find(ctx context.Context, from asker, id delivery.RunID) (record.Run, error) {
+	r, err := scanRun(from.QueryRowContext(ctx, "SELECT "+runColumns+" FROM runs WHERE project = ? AND id = ?", s.project, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fault.New(fault.NotFound, "run %s not found", id).Hint("`slipway status` lists the runs")
 	}
@@ -81,14 +81,14 @@ func (s runs) Enqueue(ctx context.Context, r record.Run) (out record.Run, err er
 		r.CreatedAt = s.clock()
 	}
 	err = s.change(ctx, fmt.Sprintf("queue run %s", r.ID), func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO runs (`+runColumns+`)
-			VALUES (?, ?, (SELECT coalesce(max(seq), 0) + 1 FROM runs), 1, ?, '', '', '', '', ?, ?, ?, '', ?, ?, 0, 0)
-			ON CONFLICT (id) DO NOTHING`,
-			r.ID, r.Environment, record.Queued, r.By, r.PID, r.Host, string(document), nanos(r.CreatedAt))
+		_, err := tx.ExecContext(ctx, `INSERT INTO runs (project, `+runColumns+`)
+			VALUES (?1, ?2, ?3, (SELECT coalesce(max(seq), 0) + 1 FROM runs WHERE project = ?1), 1, ?4, '', '', '', '', ?5, ?6, ?7, '', ?8, ?9, 0, 0)
+			ON CONFLICT (project, id) DO NOTHING`,
+			s.project, r.ID, r.Environment, record.Queued, actorJSON(r.By), r.PID, r.Host, string(document), nanos(r.CreatedAt))
 		if err != nil {
 			return err
 		}
-		out, err = findRun(ctx, tx, r.ID)
+		out, err = s.find(ctx, tx, r.ID)
 		return err
 	})
 	return out, err
@@ -97,12 +97,13 @@ func (s runs) Enqueue(ctx context.Context, r record.Run) (out record.Run, err er
 // Requeue implements record.Runs.
 func (s runs) Requeue(ctx context.Context, id delivery.RunID) (out record.Run, err error) {
 	err = s.change(ctx, fmt.Sprintf("queue run %s again", id), func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, turn = turn + 1, outcome = '', cause = '', hint = '', ended_at = 0,
-			seq = (SELECT max(seq) + 1 FROM runs) WHERE id = ? AND state = ?`, record.Queued, id, record.Waiting)
+		_, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?2, turn = turn + 1, outcome = '', cause = '', hint = '', ended_at = 0,
+			seq = (SELECT max(seq) + 1 FROM runs WHERE project = ?1) WHERE project = ?1 AND id = ?3 AND state = ?4`,
+			s.project, record.Queued, id, record.Waiting)
 		if err != nil {
 			return err
 		}
-		out, err = findRun(ctx, tx, id)
+		out, err = s.find(ctx, tx, id)
 		return err
 	})
 	return out, err
@@ -110,7 +111,7 @@ func (s runs) Requeue(ctx context.Context, id delivery.RunID) (out record.Run, e
 
 // Head implements record.Runs.
 func (s runs) Head(ctx context.Context, env delivery.Environment) (record.Run, bool, error) {
-	row := s.read.QueryRowContext(ctx, "SELECT "+runColumns+" FROM runs WHERE environment = ? AND "+open+" ORDER BY seq LIMIT 1", env)
+	row := s.read.QueryRowContext(ctx, "SELECT "+runColumns+" FROM runs WHERE project = ? AND environment = ? AND "+open+" ORDER BY seq LIMIT 1", s.project, env)
 	r, err := scanRun(row)
 	if errors.Is(err, sql.ErrNoRows) {
 		return record.Run{}, false, nil
@@ -120,20 +121,20 @@ func (s runs) Head(ctx context.Context, env delivery.Environment) (record.Run, b
 
 // Get implements record.Runs.
 func (s runs) Get(ctx context.Context, id delivery.RunID) (record.Run, error) {
-	r, err := findRun(ctx, s.read, id)
+	r, err := s.find(ctx, s.read, id)
 	return r, record.DatabaseError(fmt.Sprintf("look up run %s", id), s.path, err)
 }
 
 // List implements record.Runs.
 func (s runs) List(ctx context.Context, env delivery.Environment, n int) ([]record.Run, error) {
-	out, err := list(ctx, s.read, scanRun, "SELECT "+runColumns+` FROM runs WHERE ?1 = '' OR environment = ?1
-		ORDER BY created_at DESC, seq DESC LIMIT ?2`, env, limit(n))
+	out, err := list(ctx, s.read, scanRun, "SELECT "+runColumns+` FROM runs WHERE project = ?1 AND (?2 = '' OR environment = ?2)
+		ORDER BY created_at DESC, id DESC LIMIT ?3`, s.project, env, limit(n))
 	return out, record.DatabaseError("list the runs", s.path, err)
 }
 
 // Unfinished implements record.Runs.
 func (s runs) Unfinished(ctx context.Context) ([]record.Run, error) {
-	out, err := list(ctx, s.read, scanRun, "SELECT "+runColumns+" FROM runs WHERE "+open+" ORDER BY seq")
+	out, err := list(ctx, s.read, scanRun, "SELECT "+runColumns+" FROM runs WHERE project = ? AND "+open+" ORDER BY seq", s.project)
 	return out, record.DatabaseError("list the unfinished runs", s.path, err)
 }
 
@@ -141,13 +142,13 @@ func (s runs) Unfinished(ctx context.Context) ([]record.Run, error) {
 func (s runs) Start(ctx context.Context, id delivery.RunID, pid int, host string, at time.Time) error {
 	return s.change(ctx, fmt.Sprintf("start run %s", id), func(tx *sql.Tx) error {
 		done, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, pid = ?, host = ?,
-			started_at = CASE WHEN started_at = 0 THEN ? ELSE started_at END WHERE id = ? AND `+open,
-			record.Running, pid, host, nanos(at), id)
+			started_at = CASE WHEN started_at = 0 THEN ? ELSE started_at END WHERE project = ? AND id = ? AND `+open,
+			record.Running, pid, host, nanos(at), s.project, id)
 		if err != nil {
 			return err
 		}
 		return unlessChanged(done, func() error {
-			r, err := findRun(ctx, tx, id)
+			r, err := s.find(ctx, tx, id)
 			if err != nil {
 				return err
 			}
@@ -164,22 +165,23 @@ func (s runs) Finish(ctx context.Context, id delivery.RunID, f record.RunResult)
 	}
 	return s.change(ctx, fmt.Sprintf("finish run %s", id), func(tx *sql.Tx) error {
 		done, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, outcome = ?, cause = ?, hint = ?, release = ?, ended_at = ?
-			WHERE id = ? AND state <> ?`, state, f.Outcome, f.Cause, f.Hint, f.Release, nanos(f.At), id, record.Ended)
+			WHERE project = ? AND id = ? AND state <> ?`, state, f.Outcome, f.Cause, f.Hint, f.Release, nanos(f.At), s.project, id, record.Ended)
 		if err != nil {
 			return err
 		}
-		return unlessChanged(done, func() error { _, err := findRun(ctx, tx, id); return err })
+		return unlessChanged(done, func() error { _, err := s.find(ctx, tx, id); return err })
 	})
 }
 
 // RequestCancel implements record.Runs. A run that has ended keeps no request.
-func (s runs) RequestCancel(ctx context.Context, id delivery.RunID, by string) error {
+func (s runs) RequestCancel(ctx context.Context, id delivery.RunID, by delivery.Actor) error {
 	return s.change(ctx, fmt.Sprintf("request that run %s stops", id), func(tx *sql.Tx) error {
-		done, err := tx.ExecContext(ctx, "UPDATE runs SET cancel = ? WHERE id = ? AND cancel = '' AND state <> ?", by, id, record.Ended)
+		done, err := tx.ExecContext(ctx, "UPDATE runs SET cancel = ? WHERE project = ? AND id = ? AND cancel = '' AND state <> ?",
+			actorJSON(by), s.project, id, record.Ended)
 		if err != nil {
 			return err
 		}
-		return unlessChanged(done, func() error { _, err := findRun(ctx, tx, id); return err })
+		return unlessChanged(done, func() error { _, err := s.find(ctx, tx, id); return err })
 	})
 }
 

@@ -11,11 +11,12 @@ import (
 // database is never taken for ours.
 const applicationID = 0x534c5057
 
-// migration is what one topic changes from a version of the schema to the next.
+// migration is what one topic changes from a version of the schema to the next. The
+// table migrating has one row with one column, project: that of the rows which an
+// older version kept without one.
 type migration struct {
 	statements string
-	// convert changes rows where statements alone can't. The rows of a file of
-	// version 1 belong to the project that opens it first. May be nil.
+	// convert changes rows where statements alone can't. May be nil.
 	convert func(ctx context.Context, tx *sql.Tx, project delivery.Project) error
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
@@ -35,7 +36,12 @@ func TestStore(t *testing.T) {
 
 func open(t *testing.T, path string) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), path, "retail", time.Now)
+	return openProject(t, path, "retail")
+}
+
+func openProject(t *testing.T, path string, project delivery.Project) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), path, project, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +67,33 @@ func raw(t *testing.T, path, statement string) {
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestStore_OfAnotherProject: the same file, seen by another project, is as empty as
+// a new one, even for the same names; and what it keeps is not seen by the first.
+func TestStore_OfAnotherProject(t *testing.T) {
+	storetest.TestProjects(t, func(t *testing.T) func(delivery.Project) record.Store {
+		path := filepath.Join(t.TempDir(), "slipway.db")
+		return func(p delivery.Project) record.Store { return openProject(t, path, p) }
+	})
+}
+
+// TestApprovals_OfAnotherProject holds the suite against a file that another project
+// has filled.
+func TestApprovals_OfAnotherProject(t *testing.T) {
+	porttest.TestApprovals(t, func(t *testing.T) func() port.ApprovalStore {
+		path := filepath.Join(t.TempDir(), "slipway.db")
+		fill := openProject(t, path, "other")
+		a := port.Approval{Run: "20261124-101502-0001", Subject: port.ApproveDeploy, By: delivery.Actor{Name: "ana"}}
+		if err := errors.Join(fill.Approvals().Record(t.Context(), a), fill.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return func() port.ApprovalStore {
+			s := open(t, path)
+			t.Cleanup(func() { s.Close() })
+			return s.Approvals()
+		}
+	})
 }
 
 func TestOpen_Refuses(t *testing.T) {

@@ -24,8 +24,8 @@ func (s runs) SaveSteps(ctx context.Context, steps []record.StepRecord) error {
 		return nil
 	}
 	return s.change(ctx, fmt.Sprintf("record steps of run %s", steps[0].Run), func(tx *sql.Tx) error {
-		stmt, err := tx.PrepareContext(ctx, `INSERT INTO steps (run, name, idx, kind, attempt, begun, result) VALUES (?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (run, name) DO UPDATE SET idx = excluded.idx, kind = excluded.kind, attempt = excluded.attempt,
+		stmt, err := tx.PrepareContext(ctx, `INSERT INTO steps (project, run, name, idx, kind, attempt, begun, result)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, run, name) DO UPDATE SET idx = excluded.idx, kind = excluded.kind, attempt = excluded.attempt,
 				begun = excluded.begun, result = excluded.result
 			WHERE excluded.attempt > steps.attempt
 				OR (excluded.attempt = steps.attempt AND (excluded.result IS NOT NULL OR steps.result IS NULL))`)
@@ -36,12 +36,12 @@ func (s runs) SaveSteps(ctx context.Context, steps []record.StepRecord) error {
 		known := map[delivery.RunID]bool{}
 		for _, r := range steps {
 			if !known[r.Run] {
-				if _, err := findRun(ctx, tx, r.Run); err != nil {
+				if _, err := s.find(ctx, tx, r.Run); err != nil {
 					return err
 				}
 				known[r.Run] = true
 			}
-			if err := saveStep(ctx, stmt, r); err != nil {
+			if err := s.saveStep(ctx, stmt, r); err != nil {
 				return err
 			}
 		}
@@ -49,7 +49,7 @@ func (s runs) SaveSteps(ctx context.Context, steps []record.StepRecord) error {
 	})
 }
 
-func saveStep(ctx context.Context, stmt *sql.Stmt, r record.StepRecord) error {
+func (s runs) saveStep(ctx context.Context, stmt *sql.Stmt, r record.StepRecord) error {
 	var document sql.NullString
 	if r.Result != nil {
 		raw, err := json.Marshal(r.Result)
@@ -58,14 +58,14 @@ func saveStep(ctx context.Context, stmt *sql.Stmt, r record.StepRecord) error {
 		}
 		document = sql.NullString{String: string(raw), Valid: true}
 	}
-	_, err := stmt.ExecContext(ctx, r.Run, r.Name, r.Index, r.Kind, r.Attempt, nanos(r.Begun), document)
+	_, err := stmt.ExecContext(ctx, s.project, r.Run, r.Name, r.Index, r.Kind, r.Attempt, nanos(r.Begun), document)
 	return err
 }
 
 // ListSteps implements record.Runs.
 func (s runs) ListSteps(ctx context.Context, id delivery.RunID) ([]record.StepRecord, error) {
 	out, err := list(ctx, s.read, scanStep,
-		"SELECT run, name, idx, kind, attempt, begun, result FROM steps WHERE run = ? ORDER BY idx, name", id)
+		"SELECT run, name, idx, kind, attempt, begun, result FROM steps WHERE project = ? AND run = ? ORDER BY idx, name", s.project, id)
 	return out, record.DatabaseError(fmt.Sprintf("list the steps of run %s", id), s.path, err)
 }
 

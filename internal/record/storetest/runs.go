@@ -123,14 +123,14 @@ func testFinish(t *testing.T, open func(*testing.T) record.Store) {
 func testCancel(t *testing.T, open func(*testing.T) record.Store) {
 	s := closing(t, open(t))
 	r := enqueue(t, s, 1, "dev")
-	ok(t, s.Runs().RequestCancel(t.Context(), r.ID, "ana"))
-	ok(t, s.Runs().RequestCancel(t.Context(), r.ID, "ben"))
-	same(t, "who asked", must(s.Runs().Get(t.Context(), r.ID)).CancelledBy, "ana")
-	wantKind(t, "cancel of an unknown run", s.Runs().RequestCancel(t.Context(), runID(99), "ana"), fault.NotFound)
+	ok(t, s.Runs().RequestCancel(t.Context(), r.ID, actor()))
+	ok(t, s.Runs().RequestCancel(t.Context(), r.ID, delivery.Actor{Name: "ben"}))
+	same(t, "who asked", must(s.Runs().Get(t.Context(), r.ID)).CancelledBy, actor())
+	wantKind(t, "cancel of an unknown run", s.Runs().RequestCancel(t.Context(), runID(99), delivery.Actor{Name: "ana"}), fault.NotFound)
 	ended := enqueue(t, s, 2, "dev")
 	ok(t, s.Runs().Finish(t.Context(), ended.ID, record.RunResult{Outcome: delivery.OutcomeDeployed, At: at(1)}))
-	ok(t, s.Runs().RequestCancel(t.Context(), ended.ID, "ana"))
-	same(t, "cancel of an ended run", must(s.Runs().Get(t.Context(), ended.ID)).CancelledBy, "")
+	ok(t, s.Runs().RequestCancel(t.Context(), ended.ID, delivery.Actor{Name: "ana"}))
+	same(t, "cancel of an ended run", must(s.Runs().Get(t.Context(), ended.ID)).CancelledBy, delivery.Actor{})
 }
 
 func testNewerPlan(t *testing.T, open func(*testing.T) record.Store) {

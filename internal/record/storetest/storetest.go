@@ -41,11 +41,16 @@ func runID(n int) delivery.RunID {
 	return delivery.RunID(fmt.Sprintf("20261124-101502-%04d", n))
 }
 
+// actor is who starts the suite's runs.
+func actor() delivery.Actor {
+	return delivery.Actor{Issuer: "https://ci.example", Subject: "7", Name: "ana", Means: delivery.MeansCI}
+}
+
 // newRun is a run that has not been queued.
 func newRun(n int, env delivery.Environment) record.Run {
 	id := runID(n)
 	return record.Run{
-		ID: id, Environment: env, By: "ana", PID: 4242, Host: "laptop", CreatedAt: at(n % 60),
+		ID: id, Environment: env, By: actor(), PID: 4242, Host: "laptop", CreatedAt: at(n % 60),
 		Plan: plan.Plan{
 			Version: plan.Version, Purpose: plan.Deliver, Run: id, Service: "retail", Environment: env,
 			Trigger: plan.Trigger{Event: "manual", By: "ana"},

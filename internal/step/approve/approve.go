@@ -5,6 +5,7 @@ package approve
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -52,7 +53,10 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		if err != nil {
 			return step.Result{}, err
 		}
-		out.By = by
+		for _, actor := range by {
+			out.By = append(out.By, actor.String())
+		}
+		out.Actors = by
 		decisions = append(decisions, a)
 	}
 	return conclude(r, decisions, out)
@@ -163,24 +167,23 @@ func modelDecision(v delivery.ModelVersion) decision {
 }
 
 // deployDecision counts the approvals of this run.
-func (s Step) deployDecision(ctx context.Context, r step.Request, required int) (decision, []string, error) {
+func (s Step) deployDecision(ctx context.Context, r step.Request, required int) (decision, []delivery.Actor, error) {
 	a := decision{GateResult: delivery.GateResult{Gate: fmt.Sprintf("approve: deploy to %s", r.Environment), Verdict: delivery.Failed}}
 	approvals, err := s.Approvals.List(ctx, r.Run)
 	if err != nil {
 		return a, nil, fmt.Errorf("read the approvals of %s: %w", r.Run, err)
 	}
-	var approvers []string
-	counted := map[string]bool{}
+	var approvers, counted []delivery.Actor
 	for _, w := range approvals {
-		if w.Subject != subject || w.By == "" || counted[w.By] {
+		if w.Subject != subject || w.By.IsZero() || slices.ContainsFunc(counted, w.By.Same) {
 			continue
 		}
-		counted[w.By] = true
+		counted = append(counted, w.By)
 		if !w.Approved {
 			a.Evidence = fmt.Sprintf("%s rejected the deployment%s", w.By, reasonSuffix(w.Reason))
 			return a, nil, nil
 		}
-		if required == 1 || w.By != r.StartedBy {
+		if required == 1 || !w.By.Same(r.StartedBy) {
 			approvers = append(approvers, w.By)
 		}
 	}
@@ -188,12 +191,20 @@ func (s Step) deployDecision(ctx context.Context, r step.Request, required int) 
 		a.waiting, a.hint = true, fmt.Sprintf("slipway approve %s", r.Run)
 		a.Evidence = fmt.Sprintf("%d of %d approvals for %s", len(approvers), required, r.Environment)
 		if required > 1 {
-			a.Evidence += ", not counting " + userName(r.StartedBy) + ", who started the run"
+			a.Evidence += ", not counting " + userName(r.StartedBy.String()) + ", who started the run"
 		}
 		return a, approvers, nil
 	}
-	a.Verdict, a.Evidence = delivery.Passed, fmt.Sprintf("deployment to %s approved by %s", r.Environment, strings.Join(approvers, ", "))
+	a.Verdict, a.Evidence = delivery.Passed, fmt.Sprintf("deployment to %s approved by %s", r.Environment, joinNames(approvers))
 	return a, approvers, nil
+}
+
+func joinNames(actors []delivery.Actor) string {
+	var names []string
+	for _, a := range actors {
+		names = append(names, a.String())
+	}
+	return strings.Join(names, ", ")
 }
 
 func userName(name string) string {

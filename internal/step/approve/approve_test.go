@@ -60,7 +60,7 @@ func TestRun(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			ledger, r := scene(t, c.with, c.status)
 			for _, w := range c.decisions {
-				_ = ledger.Approvals().Record(t.Context(), port.Approval{Run: run, Subject: port.ApproveDeploy, By: w.by, Approved: w.yes, Reason: w.why})
+				_ = ledger.Approvals().Record(t.Context(), port.Approval{Run: run, Subject: port.ApproveDeploy, By: delivery.Actor{Name: w.by}, Approved: w.yes, Reason: w.why})
 			}
 			var emitted []delivery.GateResult
 			r.Emit = func(e event.Event) { emitted = append(emitted, *e.GateResult) }
@@ -84,7 +84,7 @@ func scene(t *testing.T, w step.ApproveParams, status delivery.ModelStatus) (*fa
 	t.Helper()
 	ledger := &fake.Records{}
 	with, _ := json.Marshal(w)
-	r := step.Request{Run: run, StartedBy: "bob", Environment: "prod", Spec: step.Spec{Name: "approve", Params: with}}
+	r := step.Request{Run: run, StartedBy: delivery.Actor{Name: "bob"}, Environment: "prod", Spec: step.Spec{Name: "approve", Params: with}}
 	if status != "" {
 		m, _ := ledger.Models().Register(t.Context(), "m", fake.Digest(1), nil, delivery.Lineage{})
 		if status != delivery.PendingApproval {
@@ -100,17 +100,47 @@ func scene(t *testing.T, w step.ApproveParams, status delivery.ModelStatus) (*fa
 func TestRun_IgnoresOtherApprovals(t *testing.T) {
 	ledger, r := scene(t, step.ApproveParams{DeployApprovals: 2}, "")
 	for _, a := range []port.Approval{
-		{Run: "20260101-000000-zzzz", Subject: port.ApproveDeploy, By: "ann", Approved: true},
-		{Run: run, Subject: "model m:1", By: "cy", Approved: true},
-		{Run: run, Subject: port.ApproveDeploy, By: "", Approved: true},
-		{Run: run, Subject: port.ApproveDeploy, By: "dan", Approved: true},
-		{Run: run, Subject: port.ApproveDeploy, By: "dan", Approved: true},
+		{Run: "20260101-000000-zzzz", Subject: port.ApproveDeploy, By: delivery.Actor{Name: "ann"}, Approved: true},
+		{Run: run, Subject: "model m:1", By: delivery.Actor{Name: "cy"}, Approved: true},
+		{Run: run, Subject: port.ApproveDeploy, By: delivery.Actor{Name: ""}, Approved: true},
+		{Run: run, Subject: port.ApproveDeploy, By: delivery.Actor{Name: "dan"}, Approved: true},
+		{Run: run, Subject: port.ApproveDeploy, By: delivery.Actor{Name: "dan"}, Approved: true},
 	} {
 		_ = ledger.Approvals().Record(t.Context(), a)
 	}
 	res, err := Step{Models: ledger.Models(), Approvals: ledger.Approvals()}.Run(t.Context(), r)
 	if err != nil || res.Outcome != delivery.OutcomeWaiting || !strings.Contains(res.Summary, "1 of 2") {
 		t.Errorf("outcome = %s (%q, %q), error = %v, want %s, %q", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeWaiting, "1 of 2")
+	}
+}
+
+// TestRun_CountsPersonOnce: whoever is the same person by two means approves once.
+func TestRun_CountsPersonOnce(t *testing.T) {
+	hub := delivery.Actor{Issuer: "https://github.com", Subject: "7", Name: "ann", Means: delivery.MeansCI}
+	other := delivery.Actor{Issuer: "https://github.com", Subject: "8", Name: "cy", Means: delivery.MeansCI}
+	for _, c := range []struct {
+		name     string
+		starter  delivery.Actor
+		decision []delivery.Actor
+		outcome  delivery.Outcome
+	}{
+		{"two by issuer", delivery.Actor{Name: "bob"}, []delivery.Actor{hub, other}, delivery.OutcomeSucceeded},
+		{"one by issuer and by name", delivery.Actor{Name: "bob"}, []delivery.Actor{hub, {Name: "ann", Means: delivery.MeansOS}}, delivery.OutcomeWaiting},
+		{"the starter by another means", hub, []delivery.Actor{other, {Name: "ann", Means: delivery.MeansFlag}}, delivery.OutcomeWaiting},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ledger, r := scene(t, step.ApproveParams{DeployApprovals: 2}, "")
+			r.StartedBy = c.starter
+			for _, by := range c.decision {
+				if err := ledger.Approvals().Record(t.Context(), port.Approval{Run: run, Subject: port.ApproveDeploy, By: by, Approved: true}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			res, err := Step{Models: ledger.Models(), Approvals: ledger.Approvals()}.Run(t.Context(), r)
+			if err != nil || res.Outcome != c.outcome {
+				t.Errorf("outcome = %s (%q), error = %v, want %s", res.Outcome, res.Summary, err, c.outcome)
+			}
+		})
 	}
 }
 

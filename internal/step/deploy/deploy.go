@@ -186,7 +186,7 @@ func (d *deployment) approvedBy() (string, error) {
 		people = append(people, a.By...)
 	}
 	if len(people) == 0 {
-		return d.Request.StartedBy, nil
+		return d.Request.StartedBy.String(), nil
 	}
 	return strings.Join(people, ", "), nil
 }

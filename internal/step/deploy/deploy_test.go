@@ -38,7 +38,7 @@ func request(w step.DeployParams) step.Request {
 	w.Target = "local"
 	with, _ := json.Marshal(w)
 	return step.Request{
-		Run: "20260102-000000-bbbb", Service: "api", Environment: env, StartedBy: "bob", Attempt: 1,
+		Run: "20260102-000000-bbbb", Service: "api", Environment: env, StartedBy: delivery.Actor{Name: "bob"}, Attempt: 1,
 		Commit: delivery.Commit{SHA: strings.Repeat("a", 40), Tree: strings.Repeat("b", 40)},
 		Spec:   step.Spec{Name: "deploy", Kind: step.Deploy, Params: with},
 	}
@@ -142,7 +142,7 @@ func TestAssemble_SameInputsSameRelease(t *testing.T) {
 	}
 	same := map[string]func(*step.Request, *step.DeployParams){
 		"run":         func(r *step.Request, _ *step.DeployParams) { r.Run = "20270101-000000-zzzz" },
-		"starter":     func(r *step.Request, _ *step.DeployParams) { r.StartedBy = "eve" },
+		"starter":     func(r *step.Request, _ *step.DeployParams) { r.StartedBy = delivery.Actor{Name: "eve"} },
 		"approvers":   func(r *step.Request, _ *step.DeployParams) { delete(r.Inputs, "approve") },
 		"environment": func(r *step.Request, _ *step.DeployParams) { r.Environment = "dev" },
 		"counts":      func(r *step.Request, _ *step.DeployParams) { r.Inputs["test.unit"] = raw(step.TestOutput{Passed: 4}) },

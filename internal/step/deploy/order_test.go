@@ -52,7 +52,7 @@ func TestRun_OvertakenWhileWaiting(t *testing.T) {
 				s := newStep(w)
 				s.Approvals = w.Records.Approvals()
 				if c.approval.Subject != "" {
-					c.approval.Run, c.approval.By = r.Run, "ann"
+					c.approval.Run, c.approval.By = r.Run, delivery.Actor{Name: "ann"}
 					_ = s.Approvals.Record(t.Context(), c.approval)
 				}
 				if c.begun {

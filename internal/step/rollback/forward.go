@@ -108,7 +108,7 @@ func (f forward) deploy(ctx context.Context) (step.Result, error) {
 		return step.Result{}, err
 	}
 	begun, err := f.Begin(ctx, f.request.Service, delivery.Deployment{
-		Release: f.rel.ID, By: f.Request.StartedBy, Replaced: f.current.Release, Reason: f.reason(),
+		Release: f.rel.ID, By: f.Request.StartedBy.String(), Replaced: f.current.Release, Reason: f.reason(),
 	})
 	if err != nil {
 		return step.Result{}, err
@@ -215,7 +215,7 @@ func (f forward) finish(ctx context.Context, d delivery.Deployment) (step.Result
 
 // reason is who rolled back, and why.
 func (f forward) reason() string {
-	by := f.Request.StartedBy
+	by := f.Request.StartedBy.String()
 	if by == "" {
 		by = "an unknown user"
 	}

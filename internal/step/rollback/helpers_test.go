@@ -59,7 +59,7 @@ func (s *fixture) request(w step.RollbackParams) step.Request {
 	w.Target = "local"
 	with, _ := json.Marshal(w)
 	return step.Request{
-		Run: thisRun, Service: "api", Environment: env, StartedBy: "bob", Attempt: 1,
+		Run: thisRun, Service: "api", Environment: env, StartedBy: delivery.Actor{Name: "bob"}, Attempt: 1,
 		Spec: step.Spec{Name: "deploy", Kind: step.Deploy, Params: with, Undo: step.Rollback},
 		Emit: func(e event.Event) { s.events = append(s.events, e) },
 	}

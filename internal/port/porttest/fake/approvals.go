@@ -19,11 +19,11 @@ func (r approvals) Record(_ context.Context, a port.Approval) error {
 	if err != nil {
 		return err
 	}
-	if a.By == "" || a.Subject == "" {
+	if a.By.IsZero() || a.Subject == "" {
 		return fault.New(fault.Invalid, "an approval needs a person and a subject")
 	}
 	for _, known := range r.approvals {
-		if known.Run == a.Run && known.Subject == a.Subject && known.By == a.By {
+		if known.Run == a.Run && known.Subject == a.Subject && known.By.Key() == a.By.Key() {
 			return nil
 		}
 	}
