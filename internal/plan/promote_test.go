@@ -87,8 +87,9 @@ func TestNew_RefusesToPromote(t *testing.T) {
 		"slipway.yaml":        {plan.Trigger{}, []plan.Acceptance{acceptance(old, "slipway.yaml")}, fault.NotFound, "it accepted " + string(old), ""},
 		"of unknown changes":  {plan.Trigger{}, []plan.Acceptance{unknown}, fault.NotFound, "it accepted " + string(old), ""},
 		"quarantined":         {plan.Trigger{}, []plan.Acceptance{quarantined}, fault.Conflict, "has been quarantined", "unquarantine"},
-		"retrain":             {plan.Trigger{Retrain: true}, []plan.Acceptance{acceptance(old)}, fault.Invalid, "it accepts neither --retrain nor --model", "run them in staging"},
-		"model":               {plan.Trigger{Model: "prices:3"}, []plan.Acceptance{acceptance(old)}, fault.Invalid, "it accepts neither --retrain nor --model", "run them in staging"},
+		"retrain":             {plan.Trigger{Retrain: true}, []plan.Acceptance{acceptance(old)}, fault.Invalid, "it accepts neither --retrain, --rebuild nor --model", "run them in staging"},
+		"rebuild":             {plan.Trigger{Rebuild: true}, []plan.Acceptance{acceptance(old)}, fault.Invalid, "it accepts neither --retrain, --rebuild nor --model", "run them in staging"},
+		"model":               {plan.Trigger{Model: "prices:3"}, []plan.Acceptance{acceptance(old)}, fault.Invalid, "it accepts neither --retrain, --rebuild nor --model", "run them in staging"},
 		"until a build":       {plan.Trigger{Until: "build"}, []plan.Acceptance{acceptance(old)}, fault.Invalid, `step "build" not found`, "approve"},
 		"deploy-only without": {plan.Trigger{DeployOnly: true}, nil, fault.NotFound, "staging has not accepted any release", "slipway run --env staging"},
 	} {

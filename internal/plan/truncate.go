@@ -15,8 +15,8 @@ func (pl *planner) checkPurpose() error {
 	if (t.Rollback || t.DeployOnly) && !e.Deploys() {
 		return DeploysNothing(t.Environment, e.Until)
 	}
-	if e.From != "" && (t.Retrain || t.Model != "") {
-		return fault.New(fault.Invalid, "environment %[1]s promotes the releases of %[2]s, with their models: it accepts neither --retrain nor --model", t.Environment, e.From).
+	if e.From != "" && (t.Retrain || t.Rebuild || t.Model != "") {
+		return fault.New(fault.Invalid, "environment %[1]s promotes the releases of %[2]s, with their models: it accepts neither --retrain, --rebuild nor --model", t.Environment, e.From).
 			Hint("run them in %s", e.From)
 	}
 	return nil
