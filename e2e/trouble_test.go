@@ -5,7 +5,10 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,12 +16,22 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-containerregistry/pkg/registry"
 )
 
-// wantBlameless checks that a run failed because of the machine: production is as
-// before, nothing is quarantined, and, once the trouble is over, the same commit is
-// delivered without a flag.
+// wantBlameless checks that a run failed because of the machine, and that, once the
+// trouble is over, the same commit is delivered without a flag.
 func (p *project) wantBlameless(good string, r result, over func(), says ...string) {
+	p.t.Helper()
+	p.wantNoQuarantine(good, r, says...)
+	over()
+	p.wantDeployed(p.run().wantRun(0, "deployed").report.Release)
+}
+
+// wantNoQuarantine checks that a run failed, production is as before, and nothing is
+// quarantined.
+func (p *project) wantNoQuarantine(good string, r result, says ...string) {
 	p.t.Helper()
 	if r.code != 1 && r.code != 3 {
 		p.t.Errorf("exit %d, want 1 or 3\n%s", r.code, r)
@@ -31,8 +44,6 @@ func (p *project) wantBlameless(good string, r result, over func(), says ...stri
 	if st := p.wantDeployed(good); len(st.Quarantined) > 0 {
 		p.t.Errorf("quarantined: %v, want no release: the machine was to blame", st.Quarantined)
 	}
-	over()
-	p.wantDeployed(p.run().wantRun(0, "deployed").report.Release)
 }
 
 // changeRound commits another release of the same image.
@@ -70,9 +81,10 @@ func TestTrouble_ChosenPortInUse(t *testing.T) {
 	p.run().wantRun(0, "deployed")
 	old := p.status("prod").URL
 	p.killSupervisors()
-	taken, err := net.Listen("tcp", strings.TrimPrefix(old, "http://"))
-	p.must(err)
-	defer taken.Close()
+	// If it can't be taken, the service of another test has it already.
+	if taken, err := net.Listen("tcp", strings.TrimPrefix(old, "http://")); err == nil {
+		defer taken.Close()
+	}
 	p.changeRound("moved")
 	p.wantDeployed(p.run().wantRun(0, "deployed").report.Release)
 	if url := p.status("prod").URL; url == old {
@@ -118,7 +130,43 @@ func (p *project) killSupervisors() {
 	}
 }
 
-// The disk of the local target is full when the image is unpacked.
+// The registry is away when an approved release is deployed.
+func TestTrouble_RegistryAway(t *testing.T) {
+	t.Parallel()
+	p := newTinyProject(t)
+	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	address, closeRegistry := serveAt(t, "127.0.0.1:0", handler)
+	p.edit("slipway.yaml", "repository: tiny", "repository: "+address+"/tiny")
+	p.edit("slipway.yaml", "bake: 300ms", "bake: 300ms, approvals: 1")
+	p.commit("a registry, and approvals")
+	approve := func() result {
+		return p.slipway("approve", p.run().wantRun(4, "waiting").report.Run, "--json", "--by", "ann", "--why", "go")
+	}
+	good := approve().wantRun(0, "deployed").report.Release
+	p.setBehaviour("good in another image")
+	waits := p.run().wantRun(4, "waiting")
+	closeRegistry()
+	r := p.slipway("approve", waits.report.Run, "--json", "--by", "ann", "--why", "go")
+	p.wantNoQuarantine(good, r, address)
+	serveAt(t, address, handler)
+	p.wantDeployed(approve().wantRun(0, "deployed").report.Release)
+}
+
+// serveAt serves until the test ends, or until it is closed.
+func serveAt(t *testing.T, address string, handler http.Handler) (at string, closeServer func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { server.Close() })
+	return l.Addr().String(), func() { server.Close() }
+}
+
+// The disk of the local target is full when its state is saved, and when an image is
+// unpacked.
 func TestTrouble_DiskFull(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("a small disk of its own needs root")
@@ -137,8 +185,11 @@ func TestTrouble_DiskFull(t *testing.T) {
 	good := p.run().wantRun(0, "deployed").report.Release
 	filler := filepath.Join(disk, "filler")
 	fill(t, filler)
-	p.write("behaviour.go", "package main\n\nconst behaviour = \"good\" // another image\n\nvar build = 2\n")
-	p.commit("another image")
+	p.changeRound("same image") // its state can't be saved
+	p.wantBlameless(good, p.run(), func() { p.must(os.Remove(filler)) }, "space")
+	good = p.status("prod").Release
+	fill(t, filler)
+	p.setBehaviour("good in another image")
 	p.wantBlameless(good, p.run(), func() { p.must(os.Remove(filler)) }, "space")
 }
 
