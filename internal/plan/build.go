@@ -53,8 +53,8 @@ func (pl *planner) build(tests []string) error {
 func (pl *planner) buildParams() step.BuildParams {
 	params := pl.project.Image.Build.Params
 	params.Repository = pl.project.Image.Repository
-	// Signatures by identity differ from workflow to workflow: whether somebody
-	// else built an image that the registry has can't be checked by them.
+	// The identity of keyless signatures differs from workflow to workflow: it does
+	// not show who pushed an image that the registry has.
 	params.NoLookup = pl.project.Sign != nil && pl.project.Sign.Key == "" && !params.Reproducible()
 	return params
 }
