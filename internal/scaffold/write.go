@@ -148,6 +148,9 @@ deploy:
   #   - {name: predict, post: /predict, json: {x: 1}, expect: ["body.class in ['A', 'B']"]}
   watch: {error_rate: 0.01} # p95: 500ms
 
+# Environments may choose their stages: with until: build, and without a target, one
+# only validates; with from: staging it gets what staging accepted, and builds nothing:
+#   staging: {on: {push: develop}, target: {local: {}}, deploy: {replicas: 1}}
 environments:
   dev: {on: {pull_request: <<word .Branch>>}, target: {local: {}}}
   prod: {on: {push: <<word .Branch>>}, target: {local: {port: 18080}}, bake: 30s} # approvals: 1
