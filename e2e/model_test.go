@@ -26,3 +26,25 @@ func TestRun_Model(t *testing.T) {
 		t.Errorf("%d lines of training, want %d as before", n, trainings)
 	}
 }
+
+// An approval is taken back: prod is rolled back to the release with the other model,
+// and neither a run nor a rollback brings the rejected one in again.
+func TestReject_DeployedModel(t *testing.T) {
+	t.Parallel()
+	p := newTinyProject(t)
+	good := p.run().wantRun(0, "deployed").report.Release
+	p.edit("weights.txt", "accuracy=0.9", "accuracy=0.91")
+	p.commit("another model")
+	revoked := p.run().wantRun(0, "deployed").report.Release
+	p.slipway("reject", "tiny-models:2", "--why", "biased").wantExit(2).wantText("deployed in prod ("+revoked+")", "--serving")
+	p.wantDeployed(revoked)
+	p.slipway("reject", "tiny-models:2", "--why", "biased", "--by", "cy", "--serving", "rollback").wantExit(0)
+	if st := p.wantDeployed(good); st.Model.Version != 1 || st.History[0].Reason != "rolled back by tester: model tiny-models:2 was rejected by cy: biased" {
+		t.Errorf("model version %d, history %+v; want version 1, and why", st.Model.Version, st.History)
+	}
+	p.slipway("releases", "unquarantine", revoked, "--why", "test").wantExit(0)
+	p.slipway("rollback", "--env", "prod", "--to", revoked).wantExit(1).wantText("tiny-models:2, which was rejected")
+	p.run("--model", "tiny-models:2").wantExit(1).wantText("not approved (Rejected)")
+	p.run().wantRun(1, "failed").wantText("rejected by cy: biased")
+	p.wantDeployed(good)
+}

@@ -22,6 +22,7 @@ type Decision struct {
 	By              string // empty: who runs the command
 	NoWait          bool   // only record it; `slipway run --resume` continues the run
 	EvenThoughOlder bool   // the run may replace the release of a later one
+	Serving         string // what happens where a model is deployed that loses its approval: KeepServing or RollBackServing
 
 	actor delivery.Actor
 }
@@ -34,6 +35,7 @@ type DecisionResult struct {
 	WaitingRun  delivery.RunID         `json:"waits,omitempty"`
 	WaitingRuns []delivery.RunID       `json:"waiting,omitempty"`   // could go on
 	Overtaken   []WaitingRun           `json:"overtaken,omitempty"` // keep waiting: later runs are deployed
+	Rollbacks   []RunReport            `json:"rollbacks,omitempty"` // of environments with a model that lost its approval
 }
 
 // Decide records the decision, and continues the runs that wait for it, in the order
@@ -87,7 +89,11 @@ func (s *session) continueRuns(ctx context.Context, d Decision, runs []record.Ru
 
 // decide records the decision, and finds the runs that wait for it.
 func (s *session) decide(ctx context.Context, d Decision, out *DecisionResult) ([]record.Run, error) {
-	if ref, ok := modelRef(d.Subject); ok {
+	ref, ok := modelRef(d.Subject)
+	if err := checkServing(d, ok); err != nil {
+		return nil, err
+	}
+	if ok {
 		if d.EvenThoughOlder {
 			return nil, fault.New(fault.Invalid, "--even-though-older is about a run, not about model %s", ref).
 				Hint("approve the model, then the run: `slipway status` lists those that wait")
@@ -158,11 +164,20 @@ func (s *session) decideModel(ctx context.Context, d Decision, ref delivery.Mode
 	if err != nil {
 		return err
 	}
-	m, err := s.deps.Models.Decide(ctx, found.ModelRef, delivery.ModelDecision{Status: status, By: d.actor, Why: d.Why})
-	if err == nil {
-		out.Model = &m
+	if d.Why == "" && found.Status != delivery.PendingApproval && found.Status != status {
+		return fault.New(fault.Invalid, "approve %s: a reason is required, since it was rejected by %s: %s", found, found.DecidedBy, found.Why).
+			Hint(`give one with --why "..."; it is kept in the records`)
 	}
-	return err
+	rollbacks, err := s.planRevocation(ctx, d, found)
+	if err != nil {
+		return err
+	}
+	m, err := s.deps.Models.Decide(ctx, found.ModelRef, delivery.ModelDecision{Status: status, Revises: found.Status, By: d.actor, Why: d.Why})
+	if err != nil {
+		return err
+	}
+	out.Model = &m
+	return s.rollBackRevoked(ctx, rollbacks, out)
 }
 
 // runsWaitingFor lists the waiting runs that registered the model, oldest first.

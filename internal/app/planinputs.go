@@ -45,24 +45,17 @@ func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.
 		if err != nil {
 			return plan.Plan{}, err
 		}
+		if err := s.checkNotRevoked(ctx, wanted); err != nil {
+			return plan.Plan{}, err
+		}
 		f.Requested = &wanted
 	}
 	if t.Model != "" {
-		if f.RequestedModel, err = s.requestedModel(ctx, t.Model); err != nil {
+		if f.RequestedModel, err = s.namedModel(ctx, t.Model); err != nil {
 			return plan.Plan{}, err
 		}
 	}
 	return plan.New(s.project, t, f)
-}
-
-// requestedModel looks up the model that a person names.
-func (s *session) requestedModel(ctx context.Context, name string) (*delivery.ModelVersion, error) {
-	ref, ok := modelRef(name)
-	if !ok {
-		return nil, fault.New(fault.Invalid, "%q is not a model version", name).Hint("a version is GROUP:NUMBER; `slipway models` lists them")
-	}
-	m, err := s.deps.Models.Get(ctx, ref.Group, ref.Version)
-	return &m, err
 }
 
 // findDeployed looks up the deployed release and its model.
@@ -111,6 +104,11 @@ func (s *session) findGoodReleases(ctx context.Context, f *plan.Facts, env deliv
 			return err
 		}
 		if r.Quarantined != nil {
+			continue
+		}
+		if revoked, err := s.isRevoked(ctx, r.Release.Model); err != nil {
+			return err
+		} else if revoked {
 			continue
 		}
 		if d.ServingAt.After(newest) && (from == "" || d.Environment == from) {

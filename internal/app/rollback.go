@@ -14,9 +14,7 @@ func (a *App) Rollback(ctx context.Context, env delivery.Environment, to deliver
 		if _, err := s.project.Environment(env); err != nil {
 			return err
 		}
-		by := a.actor()
-		t := plan.Trigger{Event: plan.ManualEvent, Environment: env, By: by.String(), Actor: by, Rollback: true, To: to, Why: why}
-		p, err := s.makePlan(ctx, t, delivery.Commit{})
+		p, err := s.planRollback(ctx, env, to, why)
 		if err != nil {
 			return err
 		}
@@ -24,4 +22,10 @@ func (a *App) Rollback(ctx context.Context, env delivery.Environment, to deliver
 		return err
 	})
 	return rep, err
+}
+
+func (s *session) planRollback(ctx context.Context, env delivery.Environment, to delivery.ReleaseID, why string) (plan.Plan, error) {
+	by := s.app.actor()
+	t := plan.Trigger{Event: plan.ManualEvent, Environment: env, By: by.String(), Actor: by, Rollback: true, To: to, Why: why}
+	return s.makePlan(ctx, t, delivery.Commit{})
 }

@@ -25,6 +25,7 @@ type session struct {
 	deps      Dependencies
 	redactor  *redact.Redactor
 	engine    *engine.Engine
+	revoking  *delivery.ModelRef // counts as rejected already, while rollbacks are planned
 }
 
 // withSession opens the project, runs do, and closes everything.

@@ -16,7 +16,10 @@ func (c *Command) approve() *cobra.Command {
 }
 
 func (c *Command) reject() *cobra.Command {
-	return c.decide(app.Decision{}, "reject", "Reject a model version or a run that is waiting for approval", "")
+	return c.decide(app.Decision{}, "reject", "Reject a model version or a run that is waiting for approval",
+		"\n\nA model that was approved loses its approval: its releases are no longer deployed, nor\n"+
+			"rolled back to. Where it is deployed, --serving rollback rolls back to the last good\n"+
+			"release with another model, and --serving keep leaves it deployed.")
 }
 
 // decide returns the command that makes the decision.
@@ -42,6 +45,9 @@ func (c *Command) decide(d app.Decision, verb, short, more string) *cobra.Comman
 	if d.Approve {
 		cmd.Flags().BoolVar(&d.EvenThoughOlder, "even-though-older", false, "continue the run although a later one has been deployed meanwhile")
 	}
+	if !d.Approve {
+		cmd.Flags().StringVar(&d.Serving, "serving", "", "where the rejected model is deployed: rollback or keep")
+	}
 	cmd.Flags().StringVar(&d.Why, "why", "", "reason, kept in the records")
 	cmd.Flags().StringVar(&d.By, "by", "", "who makes the decision (default: $SLIPWAY_ACTOR, $GITHUB_ACTOR or $USER)")
 	cmd.Flags().BoolVar(&d.NoWait, "no-wait", false, "only record the decision; do not continue the run")
@@ -58,6 +64,9 @@ func (c *Command) printDecision(result app.DecisionResult, approved bool) {
 		if !c.json {
 			fmt.Fprintf(c.Stdout, "continue the run with `slipway run --resume %s`\n", id)
 		}
+	}
+	for _, report := range result.Rollbacks {
+		c.printDecidedRun(report, true)
 	}
 	for _, report := range result.Runs {
 		c.printDecidedRun(report, approved)

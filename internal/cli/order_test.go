@@ -57,8 +57,12 @@ func newOrderedProgram(t *testing.T) *program {
 
 // recordDeployment records that the run delivers a release.
 func recordDeployment(t *testing.T, r step.Request, records *sqlite.Store) (delivery.ReleaseID, error) {
+	return recordDeploymentOf(t, r, records, nil)
+}
+
+func recordDeploymentOf(t *testing.T, r step.Request, records *sqlite.Store, model *delivery.ModelRef) (delivery.ReleaseID, error) {
 	rel, err := records.Releases().Save(t.Context(), r.Run, delivery.Release{
-		Schema: 1, Service: "api", Image: delivery.Image{Repository: "api", Digest: delivery.DigestOf([]byte(r.Run))},
+		Schema: 1, Service: "api", Model: model, Image: delivery.Image{Repository: "api", Digest: delivery.DigestOf([]byte(r.Run))},
 	})
 	if err != nil {
 		return "", err

@@ -46,6 +46,9 @@ func (f forward) run(ctx context.Context) (step.Result, error) {
 		return step.Result{}, fault.New(fault.Conflict, "roll back to %s: it is quarantined: %s", f.rel.ID, q.Reason).
 			Hint("choose another release; `slipway releases` lists them")
 	}
+	if err := f.checkModel(ctx, resumed); err != nil {
+		return step.Result{}, err
+	}
 	if err := f.checkTrusted(ctx, resumed); err != nil {
 		return step.Result{}, err
 	}
