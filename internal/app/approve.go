@@ -147,7 +147,10 @@ func (s *session) recordApprovals(ctx context.Context, d Decision, run record.Ru
 		subjects = append(subjects, port.ApproveDeploy)
 	}
 	for _, subject := range subjects {
-		a := port.Approval{Run: run.ID, Subject: subject, By: d.actor, Approved: d.Approve, Reason: d.Why, At: s.app.Clock()}
+		a := port.Approval{
+			Run: run.ID, Subject: subject, Commit: run.Plan.Commit.SHA, Plan: run.PlanDigest,
+			By: d.actor, Approved: d.Approve, Reason: d.Why, At: s.app.Clock(),
+		}
 		if err := s.deps.Approvals.Record(ctx, a); err != nil {
 			return err
 		}

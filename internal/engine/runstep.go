@@ -24,7 +24,8 @@ func (x *execution) request(spec step.Spec, given map[string]json.RawMessage) st
 	p := x.run.Plan
 	return step.Request{
 		Run: x.run.ID, Service: p.Service, Environment: p.Environment, Commit: p.Commit, StartedBy: p.Trigger.StartedBy(),
-		Spec: spec, Inputs: given, RepositoryDir: x.e.Repository, Checkout: x.checkout, Overtaken: x.overtaken,
+		PlanDigest: x.run.PlanDigest,
+		Spec:       spec, Inputs: given, RepositoryDir: x.e.Repository, Checkout: x.checkout, Overtaken: x.overtaken,
 		WorkDir:      filepath.Join(x.e.runDir(x.run.ID), "work", spec.Name),
 		ArtifactsDir: filepath.Join(x.e.Home, "artifacts"),
 		OnProgress: func(progress string) {

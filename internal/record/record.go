@@ -40,6 +40,8 @@ type Run struct {
 	Host        string               `json:"host,omitempty"`  //
 	CancelledBy delivery.Actor       `json:"cancel,omitzero"` // who asked for it to stop
 	Plan        plan.Plan            `json:"plan"`
+	PlanDigest  delivery.Digest      `json:"plan_digest"`      // plan.Digest; given by Enqueue
+	Commit      string               `json:"commit,omitempty"` // SHA of the plan's commit; given by Enqueue
 	CreatedAt   time.Time            `json:"created_at"`
 	StartedAt   time.Time            `json:"started_at,omitzero"`
 	EndedAt     time.Time            `json:"ended_at,omitzero"`

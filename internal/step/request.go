@@ -16,7 +16,8 @@ type Request struct {
 	Service               string
 	Environment           delivery.Environment
 	Commit                delivery.Commit
-	StartedBy             delivery.Actor // who started the run
+	PlanDigest            delivery.Digest // of the plan that the step belongs to
+	StartedBy             delivery.Actor  // who started the run
 	Spec                  Spec
 	Attempt               int                        // 1, 2...
 	Inputs                map[string]json.RawMessage // outputs of all steps before it, by step name

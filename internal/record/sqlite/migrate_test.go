@@ -214,3 +214,28 @@ func TestModels_BelongToAProject(t *testing.T) {
 		t.Errorf("registered version %d, %v, want 1", m.Version, err)
 	}
 }
+
+func TestMigrate_OldRunsAndApprovals(t *testing.T) {
+	s := openProject(t, version1(t), "tiny")
+	r, err := s.Runs().Get(t.Context(), "20261129-025316-tvpz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.By != (delivery.Actor{Name: "tester"}) || r.CancelledBy != (delivery.Actor{Name: "ann"}) {
+		t.Errorf("started by %+v, cancelled by %+v, want tester and ann", r.By, r.CancelledBy)
+	}
+	if r.Commit != r.Plan.Commit.SHA || r.Commit == "" || !r.PlanDigest.Valid() {
+		t.Errorf("commit %q, plan %q, want those of the plan", r.Commit, r.PlanDigest)
+	}
+	decisions, err := s.Approvals().List(t.Context(), "20261129-025308-lotk")
+	if err != nil || len(decisions) != 2 {
+		t.Fatalf("approvals: %+v, %v, want two", decisions, err)
+	}
+	if a := decisions[0]; a.By != (delivery.Actor{Name: "ann"}) || !a.Approved || !a.IsAbout("any", "sha256:any") {
+		t.Errorf("approval: %+v, want that of ann, about any plan", a)
+	}
+	other := openProject(t, s.db.path, "other")
+	if list, err := other.Runs().List(t.Context(), "", 0); err != nil || len(list) > 0 {
+		t.Errorf("runs of another project: %d, %v, want none", len(list), err)
+	}
+}

@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-const runColumns = "id, environment, seq, turn, state, outcome, cause, hint, release, started_by, pid, host, cancel, plan, created_at, started_at, ended_at"
+const runColumns = "id, environment, seq, turn, state, outcome, cause, hint, release, started_by, pid, host, cancel, plan, plan_digest, commit_sha, created_at, started_at, ended_at"
 
 const open = "state IN ('queued', 'running')"
 
@@ -23,7 +23,7 @@ func scanRun(row scanner) (record.Run, error) {
 	var document string
 	var created, started, ended int64
 	err := row.Scan(&r.ID, &r.Environment, &r.Seq, &r.Turn, &r.State, &r.Outcome, &r.Cause, &r.Hint, &r.Release,
-		actorColumn{&r.By}, &r.PID, &r.Host, actorColumn{&r.CancelledBy}, &document, &created, &started, &ended)
+		actorColumn{&r.By}, &r.PID, &r.Host, actorColumn{&r.CancelledBy}, &document, &r.PlanDigest, &r.Commit, &created, &started, &ended)
 	if err != nil {
 		return r, err
 	}
@@ -82,9 +82,9 @@ func (s runs) Enqueue(ctx context.Context, r record.Run) (out record.Run, err er
 	}
 	err = s.change(ctx, fmt.Sprintf("queue run %s", r.ID), func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO runs (project, `+runColumns+`)
-			VALUES (?1, ?2, ?3, (SELECT coalesce(max(seq), 0) + 1 FROM runs WHERE project = ?1), 1, ?4, '', '', '', '', ?5, ?6, ?7, '', ?8, ?9, 0, 0)
+			VALUES (?1, ?2, ?3, (SELECT coalesce(max(seq), 0) + 1 FROM runs WHERE project = ?1), 1, ?4, '', '', '', '', ?5, ?6, ?7, '', ?8, ?9, ?10, ?11, 0, 0)
 			ON CONFLICT (project, id) DO NOTHING`,
-			s.project, r.ID, r.Environment, record.Queued, actorJSON(r.By), r.PID, r.Host, string(document), nanos(r.CreatedAt))
+			s.project, r.ID, r.Environment, record.Queued, actorJSON(r.By), r.PID, r.Host, string(document), delivery.DigestOf(document), r.Plan.Commit.SHA, nanos(r.CreatedAt))
 		if err != nil {
 			return err
 		}

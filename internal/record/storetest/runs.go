@@ -21,6 +21,7 @@ func testQueue(t *testing.T, open func(*testing.T) record.Store) {
 	}
 	want := newRun(1, "dev")
 	want.Seq, want.Turn, want.State = first.Seq, 1, record.Queued
+	want.PlanDigest, want.Commit = must(plan.Digest(want.Plan)), want.Plan.Commit.SHA
 	got, err := s.Runs().Get(t.Context(), first.ID)
 	ok(t, err)
 	same(t, "queued run", got, want)

@@ -53,7 +53,7 @@ func newRun(n int, env delivery.Environment) record.Run {
 		ID: id, Environment: env, By: actor(), PID: 4242, Host: "laptop", CreatedAt: at(n % 60),
 		Plan: plan.Plan{
 			Version: plan.Version, Purpose: plan.Deliver, Run: id, Service: "retail", Environment: env,
-			Trigger: plan.Trigger{Event: "manual", By: "ana"},
+			Trigger: plan.Trigger{Event: "manual", By: "ana"}, Commit: delivery.Commit{SHA: "0123456789abcdef0123456789abcdef01234567"},
 		},
 	}
 }

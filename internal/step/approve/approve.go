@@ -175,7 +175,7 @@ func (s Step) deployDecision(ctx context.Context, r step.Request, required int) 
 	}
 	var approvers, counted []delivery.Actor
 	for _, w := range approvals {
-		if w.Subject != subject || w.By.IsZero() || slices.ContainsFunc(counted, w.By.Same) {
+		if w.Subject != subject || w.By.IsZero() || !w.IsAbout(r.Commit.SHA, r.PlanDigest) || slices.ContainsFunc(counted, w.By.Same) {
 			continue
 		}
 		counted = append(counted, w.By)

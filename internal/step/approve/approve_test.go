@@ -114,6 +114,36 @@ func TestRun_IgnoresOtherApprovals(t *testing.T) {
 	}
 }
 
+// TestRun_CountsApprovalsOfThisPlan: a decision on another plan or commit is none on
+// this one; those of earlier versions name neither.
+func TestRun_CountsApprovalsOfThisPlan(t *testing.T) {
+	const commit, plan = "0123456789abcdef0123456789abcdef01234567", delivery.Digest("sha256:1")
+	for _, c := range []struct {
+		name     string
+		approval port.Approval
+		outcome  delivery.Outcome
+	}{
+		{"this plan", port.Approval{Commit: commit, Plan: plan, Approved: true}, delivery.OutcomeSucceeded},
+		{"another plan", port.Approval{Commit: commit, Plan: "sha256:2", Approved: true}, delivery.OutcomeWaiting},
+		{"another commit", port.Approval{Commit: "fedcba98", Plan: plan, Approved: true}, delivery.OutcomeWaiting},
+		{"a no to another plan", port.Approval{Commit: commit, Plan: "sha256:2"}, delivery.OutcomeWaiting},
+		{"of an earlier version", port.Approval{Approved: true}, delivery.OutcomeSucceeded},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ledger, r := scene(t, step.ApproveParams{DeployApprovals: 1}, "")
+			r.Commit.SHA, r.PlanDigest = commit, plan
+			c.approval.Run, c.approval.Subject, c.approval.By = run, port.ApproveDeploy, delivery.Actor{Name: "ann"}
+			if err := ledger.Approvals().Record(t.Context(), c.approval); err != nil {
+				t.Fatal(err)
+			}
+			res, err := Step{Models: ledger.Models(), Approvals: ledger.Approvals()}.Run(t.Context(), r)
+			if err != nil || res.Outcome != c.outcome {
+				t.Errorf("outcome = %s (%q), error = %v, want %s", res.Outcome, res.Summary, err, c.outcome)
+			}
+		})
+	}
+}
+
 // TestRun_CountsPersonOnce: whoever is the same person by two means approves once.
 func TestRun_CountsPersonOnce(t *testing.T) {
 	hub := delivery.Actor{Issuer: "https://github.com", Subject: "7", Name: "ann", Means: delivery.MeansCI}

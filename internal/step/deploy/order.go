@@ -44,7 +44,7 @@ func (d *deployment) approvedAsOlder(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("read the approvals of %s: %w", d.Request.Run, err)
 	}
 	for _, a := range decisions {
-		if a.Subject == port.ApproveOlder(d.current.Run) && a.Approved {
+		if a.Subject == port.ApproveOlder(d.current.Run) && a.Approved && a.IsAbout(d.Request.Commit.SHA, d.Request.PlanDigest) {
 			return true, nil
 		}
 	}

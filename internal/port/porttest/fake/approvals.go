@@ -23,7 +23,7 @@ func (r approvals) Record(_ context.Context, a port.Approval) error {
 		return fault.New(fault.Invalid, "an approval needs a person and a subject")
 	}
 	for _, known := range r.approvals {
-		if known.Run == a.Run && known.Subject == a.Subject && known.By.Key() == a.By.Key() {
+		if known.Run == a.Run && known.Subject == a.Subject && known.Plan == a.Plan && known.By.Key() == a.By.Key() {
 			return nil
 		}
 	}
