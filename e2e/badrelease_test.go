@@ -122,7 +122,11 @@ func (p *project) checkQuarantine(good string) {
 		p.t.Fatalf("running commit %s again: exit %d, want 1 or 2 and \"quarantine\"\n%s", bad, r.code, r)
 	}
 	st := p.wantDeployed(good)
-	release := st.History[0].Release
+	i := slices.IndexFunc(st.History, func(d deployment) bool { return strings.Contains(d.Reason, "predict") })
+	if i < 0 {
+		p.t.Fatalf("History = %+v, want the release whose predictions failed", st.History)
+	}
+	release := st.History[i].Release
 	p.slipway("rollback", "--env", "prod", "--to", release).wantText("quarantine")
 	p.wantDeployed(good)
 	p.slipway("releases", "unquarantine", release).wantExit(2).wantText("--why")

@@ -23,6 +23,7 @@ func TestCancel_DuringWatch(t *testing.T) {
 			p := newTinyProject(t)
 			good := p.run().wantRun(0, "deployed").report.Release
 			p.edit("slipway.yaml", "bake: 300ms", "bake: 2m")
+			p.edit("slipway.yaml", `ROUND: "0"`, `ROUND: "1"`)
 			p.commit("a long bake")
 			s := p.start("run", "--env", "prod", "--json")
 			run := s.waitForStep("watch").Run

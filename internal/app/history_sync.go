@@ -89,7 +89,7 @@ func (s *session) importDeployment(ctx context.Context, remote port.History, d d
 		return nil // its record has expired: it can't be rolled back to either
 	}
 	r := remote.Releases[i]
-	saved, err := s.deps.Releases.Save(ctx, r.Run, r.Release)
+	saved, err := s.deps.Releases.Save(ctx, r.Release, r.WithOrigin().Origin)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (s *session) importQuarantines(ctx context.Context, remote port.History, d 
 		if q := r.Quarantined; q == nil || r.ID != d.Release && q.Run != d.Run {
 			continue
 		}
-		saved, err := s.deps.Releases.Save(ctx, r.Run, r.Release)
+		saved, err := s.deps.Releases.Save(ctx, r.Release, r.WithOrigin().Origin)
 		if err != nil {
 			return err
 		}

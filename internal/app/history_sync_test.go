@@ -70,10 +70,10 @@ func at(hour int) time.Time { return time.Date(2026, 3, 1, hour, 0, 0, 0, time.U
 func (m machine) recordDeployment(run delivery.RunID, commit string, hour int, end delivery.DeploymentState) delivery.ReleaseID {
 	m.t.Helper()
 	ctx := m.t.Context()
-	rel, err := m.deps.Releases.Save(ctx, run, delivery.Release{
-		Schema: 1, Service: "api", Commit: commit, Image: delivery.Image{Repository: "api", Digest: fake.Digest(1)},
-		Workload: delivery.Workload{Health: "/health"}, Manifests: fake.Digest(2),
-	})
+	rel, err := m.deps.Releases.Save(ctx, delivery.Release{
+		Schema: 1, Service: "api", Image: delivery.Image{Repository: "api", Digest: delivery.DigestOf([]byte(commit))},
+		Workload: delivery.Workload{Health: "/health"}, Manifests: fake.Digest(2), FormOne: delivery.FormOne{Commit: commit},
+	}, delivery.Origin{Run: run})
 	m.must(err)
 	d, err := m.deps.Deployments.Begin(ctx, delivery.Deployment{Environment: "prod", Release: rel.ID, Run: run, By: "ann", StartedAt: at(hour)})
 	m.must(err)

@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/digest"
 )
@@ -72,6 +75,9 @@ func (s *session) findDeployed(ctx context.Context, f *plan.Facts, env delivery.
 		return err
 	}
 	f.Serving, f.ServingRelease = &d, &r
+	if err := s.findState(ctx, f, env); err != nil {
+		return err
+	}
 	if ref := r.Release.Model; ref != nil {
 		m, err := s.deps.Models.Get(ctx, ref.Group, ref.Version)
 		if fault.Is(err, fault.NotFound) || err == nil && m.Digest != ref.Digest {
@@ -82,6 +88,28 @@ func (s *session) findDeployed(ctx context.Context, f *plan.Facts, env delivery.
 		}
 		f.Champion = &m
 	}
+	return nil
+}
+
+// findState looks whether the deployed release really runs, and whether other runs may
+// replace it before this one begins.
+func (s *session) findState(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
+	unfinished, err := s.deps.Runs.Unfinished(ctx)
+	if err != nil {
+		return err
+	}
+	f.Unfinished = slices.ContainsFunc(unfinished, func(r record.Run) bool { return r.Environment == env })
+	target, err := s.target(env)
+	if err != nil {
+		return err
+	}
+	observed, err := target.Observe(ctx, s.project.Service, env)
+	if err != nil {
+		f.NotServing = true // the run's own steps report it
+		return nil
+	}
+	ready := func(r port.Replica) bool { return r.Release == observed.Release && r.State == port.ReplicaReady }
+	f.NotServing = observed.Release != f.Serving.Instance() || !slices.ContainsFunc(observed.Replicas, ready)
 	return nil
 }
 
@@ -114,8 +142,8 @@ func (s *session) findGoodReleases(ctx context.Context, f *plan.Facts, env deliv
 		if d.ServingAt.After(newest) && (from == "" || d.Environment == from) {
 			newest, f.NewestGood = d.ServingAt, &r
 		}
-		if f.LastGood == nil && d.Environment == env && f.Serving != nil && d.Release != f.Serving.Release {
-			f.LastGood = &r
+		if f.LastGood == nil && d.Environment == env && f.Serving != nil && d.Instance() != f.Serving.Instance() {
+			f.LastGood, f.LastName = &r, d.Instance()
 		}
 	}
 	return nil
@@ -126,7 +154,7 @@ func (s *session) findSource(ctx context.Context, f *plan.Facts, _ delivery.Envi
 	if f.Files, err = s.deps.Source.Files(ctx, f.Commit.Tree); err != nil || f.ServingRelease == nil {
 		return err
 	}
-	paths, err := s.deps.Source.Changed(ctx, f.ServingRelease.Release.Tree, f.Commit.Tree)
+	paths, err := s.deps.Source.Changed(ctx, f.ServingRelease.Origin.Tree, f.Commit.Tree)
 	if fault.Is(err, fault.NotFound) {
 		return nil // a shallow clone, or a tree that git has dropped: not known
 	}

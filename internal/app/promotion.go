@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -34,9 +35,9 @@ func (s *session) findAccepted(ctx context.Context, f *plan.Facts, env delivery.
 		if err != nil {
 			return err
 		}
-		a := plan.Acceptance{Release: r, Commit: r.Release.Commit}
+		a := plan.Acceptance{Release: r, Commit: cmp.Or(d.Commit, r.Origin.Commit)}
 		switch {
-		case isOf(r, f.Commit) || d.Release == skipped:
+		case isOf(r, d, f.Commit) || d.Release == skipped:
 			a.Changed = &plan.Changes{}
 		case len(f.Accepted) == 0:
 			if a.Changed, err = s.changedSince(ctx, r, f.Commit); err != nil {
@@ -57,13 +58,13 @@ func wasAccepted(d delivery.Deployment) bool {
 	return !d.ServingAt.IsZero() && d.State != delivery.RolledBack && d.State != delivery.Stuck
 }
 
-// isOf reports whether the release was made from the commit's files: from the commit
-// itself, or from another one with the same files, such as what was merged.
-func isOf(r delivery.ReleaseRecord, c delivery.Commit) bool {
-	if r.Release.Tree == "" || c.Tree == "" {
-		return r.Release.Commit == c.SHA && !r.Release.Dirty && !c.Dirty
+// isOf reports whether the deployment delivered the commit, or the release was made
+// from another one with the same files, such as what was merged.
+func isOf(r delivery.ReleaseRecord, d delivery.Deployment, c delivery.Commit) bool {
+	if r.Origin.Tree != "" && r.Origin.Tree == c.Tree {
+		return true
 	}
-	return r.Release.Tree == c.Tree
+	return cmp.Or(d.Commit, r.Origin.Commit) == c.SHA && !r.Origin.Dirty && !c.Dirty
 }
 
 // skippedFor returns what was deployed when a run for the commit was skipped in the
@@ -81,7 +82,7 @@ func (s *session) skippedFor(ctx context.Context, env delivery.Environment, c de
 // changedSince returns what differs between the release's commit and another one, or
 // nil if the repository does not have the former.
 func (s *session) changedSince(ctx context.Context, r delivery.ReleaseRecord, c delivery.Commit) (*plan.Changes, error) {
-	paths, err := s.deps.Source.Changed(ctx, r.Release.Tree, c.Tree)
+	paths, err := s.deps.Source.Changed(ctx, r.Origin.Tree, c.Tree)
 	if fault.Is(err, fault.NotFound) {
 		return nil, nil
 	}

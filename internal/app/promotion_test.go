@@ -51,10 +51,10 @@ func (m machine) accept(c delivery.Commit, hour int) delivery.ReleaseID {
 	m.t.Helper()
 	ctx := m.t.Context()
 	run := delivery.RunID("20260301-0" + string(rune('0'+hour)) + "0000-aaaa")
-	rel, err := m.deps.Releases.Save(ctx, run, delivery.Release{
-		Schema: 1, Service: "api", Commit: c.SHA, Tree: c.Tree, Dirty: c.Dirty, Image: delivery.Image{Repository: "api", Digest: fake.Digest(hour)},
+	rel, err := m.deps.Releases.Save(ctx, delivery.Release{
+		Schema: delivery.ReleaseForm, Service: "api", Image: delivery.Image{Repository: "api", Digest: fake.Digest(hour)},
 		Workload: delivery.Workload{Health: "/health"}, Manifests: fake.Digest(2),
-	})
+	}, delivery.Origin{Run: run, Commit: c.SHA, Tree: c.Tree, Dirty: c.Dirty})
 	m.must(err)
 	d, err := m.deps.Deployments.Begin(ctx, delivery.Deployment{Environment: "prod", Release: rel.ID, Run: run, By: "ann", StartedAt: at(hour)})
 	m.must(err)

@@ -47,12 +47,12 @@ func (s *session) provenance(ctx context.Context, id delivery.ReleaseID, env del
 		return Provenance{}, err
 	}
 	rel := saved.Release
-	out := Provenance{Release: id, Environment: env, Commit: rel.Commit, Image: rel.Image, Model: rel.Model, Verdict: delivery.Passed}
+	out := Provenance{Release: id, Environment: env, Commit: saved.Origin.Commit, Image: rel.Image, Model: rel.Model, Verdict: delivery.Passed}
 	out.Checks = append(out.Checks, trust.Check{
 		Name: "release: record", Verdict: delivery.Passed, Required: true, Text: "intact: its content matches the digest in its name",
-		Details: []string{"digest " + string(saved.Digest), "commit " + rel.Commit},
+		Details: []string{"digest " + string(saved.Digest), "commit " + saved.Origin.Commit},
 	})
-	links, err := s.deps.Trust.Explain(ctx, rel, policy)
+	links, err := s.deps.Trust.Explain(ctx, saved, policy)
 	if err != nil {
 		return out, err
 	}

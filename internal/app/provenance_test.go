@@ -40,10 +40,10 @@ func newSigned(t *testing.T) (machine, *fake.AttestationStore) {
 func TestProvenance_Verdicts(t *testing.T) {
 	m, store := newSigned(t)
 	rel := m.recordDeployment("20260301-010000-aaaa", "c1", 1, delivery.Serving)
-	raw := `{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha256":"` + fake.Digest(1).Hex() + `"}}],"predicateType":"https://sigstore.dev/cosign/sign/v1","predicate":{}}`
+	raw := `{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha256":"` + delivery.DigestOf([]byte("c1")).Hex() + `"}}],"predicateType":"https://sigstore.dev/cosign/sign/v1","predicate":{}}`
 	b, err := fake.Signer{Name: "cosign.pub"}.Sign(t.Context(), []byte(raw))
 	m.must(err)
-	_, err = store.Attach(t.Context(), port.Subject{Image: delivery.Image{Repository: "api", Digest: fake.Digest(1)}}, "", b)
+	_, err = store.Attach(t.Context(), port.Subject{Image: delivery.Image{Repository: "api", Digest: delivery.DigestOf([]byte("c1"))}}, "", b)
 	m.must(err)
 	for env, want := range map[delivery.Environment]delivery.Verdict{
 		"prod": delivery.Passed, "staging": delivery.Failed, "": delivery.Failed, // all of them together want provenance

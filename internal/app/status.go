@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -79,7 +80,7 @@ func (s *session) fillServing(ctx context.Context, st *Status) error {
 		return err
 	}
 	r := saved.Release
-	st.Release, st.Commit, st.Dirty, st.Model = d.Release, r.Commit, r.Dirty, r.Model
+	st.Release, st.Commit, st.Dirty, st.Model = d.Release, cmp.Or(d.Commit, saved.Origin.Commit), saved.Origin.Dirty, r.Model
 	st.Image = ImageStatus{Reference: s.deps.Reference(r.Image), Digest: r.Image.Digest}
 	st.Since, st.By, st.Replaced = d.ServingAt, d.By, d.Replaced
 	return nil

@@ -12,7 +12,7 @@ type rule struct {
 	why string
 }
 
-var words = []string{"internal/delivery", "internal/fault", "internal/event"}
+var words = []string{"internal/delivery", "internal/fault", "internal/event", "internal/release"}
 
 func with(more ...string) []string { return slices.Concat(words, text, more) }
 
@@ -28,6 +28,7 @@ func withTools(more ...string) []string { return with(slices.Concat(tools, more)
 var rules = []rule{
 	{"internal/delivery", nil, "the vocabulary imports nothing internal"},
 	{"internal/fault", []string{"internal/delivery"}, "errors import the vocabulary only"},
+	{"internal/release", []string{"internal/delivery"}, "naming releases is pure"},
 	{"internal/event", []string{"internal/delivery"}, "events import the vocabulary only"},
 	{"internal/port", words, "ports import words, not their users or adapters"},
 	{"internal/port/porttest", with("internal/port", "internal/port/*", "internal/ocilayout"), "suites import ports, never an adapter"},

@@ -61,9 +61,9 @@ func recordDeployment(t *testing.T, r step.Request, records *sqlite.Store) (deli
 }
 
 func recordDeploymentOf(t *testing.T, r step.Request, records *sqlite.Store, model *delivery.ModelRef) (delivery.ReleaseID, error) {
-	rel, err := records.Releases().Save(t.Context(), r.Run, delivery.Release{
-		Schema: 1, Service: "api", Model: model, Image: delivery.Image{Repository: "api", Digest: delivery.DigestOf([]byte(r.Run))},
-	})
+	rel, err := records.Releases().Save(t.Context(), delivery.Release{
+		Schema: delivery.ReleaseForm, Service: "api", Model: model, Image: delivery.Image{Repository: "api", Digest: delivery.DigestOf([]byte(r.Run))},
+	}, delivery.Origin{Run: r.Run})
 	if err != nil {
 		return "", err
 	}

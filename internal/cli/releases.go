@@ -43,8 +43,8 @@ func releaseRow(r delivery.ReleaseRecord) []string {
 	if r.Quarantined != nil {
 		state = "quarantined: " + r.Quarantined.Reason
 	}
-	commit := delivery.Commit{SHA: r.Release.Commit}.Short()
-	if r.Release.Dirty {
+	commit := delivery.Commit{SHA: r.Origin.Commit}.Short()
+	if r.Origin.Dirty {
 		commit += "+dirty"
 	}
 	return []string{string(r.ID), r.CreatedAt.Format(time.DateTime), commit, r.Release.Image.Digest.Short(), model, state}

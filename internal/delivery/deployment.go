@@ -45,10 +45,16 @@ type Deployment struct {
 	By          string          `json:"by"`                 // who approved it, or else started the run
 	Replaced    ReleaseID       `json:"replaced,omitempty"` // what served before
 	Reason      string          `json:"reason,omitempty"`   // why it came, or why it left
+	Commit      string          `json:"commit,omitempty"`   // that the run delivered
+	Config      *Configuration  `json:"config,omitempty"`   // as the environment overrides the release's; nil: the release's own
+	Inputs      Inputs          `json:"inputs,omitzero"`    // of the release and this configuration
 	StartedAt   time.Time       `json:"started_at"`
 	ServingAt   time.Time       `json:"serving_at,omitzero"`
 	EndedAt     time.Time       `json:"ended_at,omitzero"`
 }
+
+// Instance returns the name under which the target runs the deployed release.
+func (d Deployment) Instance() ReleaseID { return d.Release.With(d.Config) }
 
 // Health is the state of the service in an environment.
 type Health string

@@ -5,32 +5,99 @@ import (
 	"time"
 )
 
-// ReleaseID names a release by the digest of its canonical JSON: "r-" and its
-// first 12 hexadecimal digits.
+// ReleaseID names a release by the digest of what it contains: "r-" and its first 12
+// hexadecimal digits. Where an environment overrides the release's configuration,
+// what runs there is named by the release's ID, a dash, and six digits of the
+// configuration's digest.
 type ReleaseID string
 
-var releaseIDPattern = regexp.MustCompile(`^r-[0-9a-f]{12}$`)
+var releaseIDPattern = regexp.MustCompile(`^r-[0-9a-f]{12}(-[0-9a-f]{6})?$`)
 
-// Valid reports whether r is a well-formed release ID.
+// baseLength is the length of an ID without overrides: "r-" and 12 digits.
+const baseLength = 14
+
+// Valid reports whether r is a well-formed release ID, with or without overrides.
 func (r ReleaseID) Valid() bool { return releaseIDPattern.MatchString(string(r)) }
 
-// Release is code, model and configuration as one immutable thing. Everything
-// in it is pinned, and nothing in it depends on when or by which person it was made:
-// the same inputs make the same release.
+// Base returns the release's own ID, without overrides.
+func (r ReleaseID) Base() ReleaseID {
+	if !r.Valid() {
+		return r
+	}
+	return r[:baseLength]
+}
+
+// With returns the name of the release as it runs with the configuration; nil: its
+// own.
+func (r ReleaseID) With(c *Configuration) ReleaseID {
+	if c == nil {
+		return r
+	}
+	return ReleaseID(string(r) + "-" + c.Digest().Hex()[:6])
+}
+
+// ReleaseForm is the form of the releases that are made now.
+const ReleaseForm = 2
+
+// Release is code, model and configuration as one immutable thing. It is what it
+// contains: whoever makes it, whenever, and from whichever commit, the same content
+// is the same release. The rest is its Origin.
 type Release struct {
-	Schema      int          `json:"schema"` // 1
-	Service     string       `json:"service"`
-	Commit      string       `json:"commit"`
-	Tree        string       `json:"tree"`
+	Schema    int       `json:"schema"` // ReleaseForm, or 1
+	Service   string    `json:"service"`
+	Image     Image     `json:"image"`
+	Model     *ModelRef `json:"model,omitempty"`
+	Workload  Workload  `json:"workload"`
+	Manifests Digest    `json:"manifests,omitempty"` // of Objects, or of the workload when there are none
+	Objects   string    `json:"objects,omitempty"`   // rendered manifests: JSON array, without values of Secrets
+
+	FormOne
+}
+
+// FormOne is what releases of form 1 held besides their content; it is empty in
+// newer ones. Such a release keeps the name that it was given.
+type FormOne struct {
+	Commit      string       `json:"commit,omitempty"`
+	Tree        string       `json:"tree,omitempty"`
 	Dirty       bool         `json:"dirty,omitempty"`
-	Image       Image        `json:"image"`
-	Model       *ModelRef    `json:"model,omitempty"`
-	Workload    Workload     `json:"workload"`
-	Manifests   Digest       `json:"manifests,omitempty"` // of Objects, or of the workload when there are none
-	Objects     string       `json:"objects,omitempty"`   // rendered manifests: JSON array, without values of Secrets
 	GateResults []GateResult `json:"gates,omitempty"`
 	SBOM        Digest       `json:"sbom,omitempty"`
 	Provenance  Digest       `json:"provenance,omitempty"`
+}
+
+// Configuration returns how the release runs where nothing is overridden.
+func (r Release) Configuration() Configuration {
+	return Configuration{Workload: r.Workload, Manifests: r.Manifests, Objects: r.Objects}
+}
+
+// WithConfiguration returns the release as it runs with the configuration; nil: its
+// own.
+func (r Release) WithConfiguration(c *Configuration) Release {
+	if c != nil {
+		r.Workload, r.Manifests, r.Objects = c.Workload, c.Manifests, c.Objects
+	}
+	return r
+}
+
+// Origin is what is known about the making of a release: a run that made it, from
+// which commit, and what its gates found. A release may be made more than once.
+type Origin struct {
+	Run         RunID        `json:"run"`
+	Commit      string       `json:"commit,omitempty"`
+	Tree        string       `json:"tree,omitempty"`
+	Dirty       bool         `json:"dirty,omitempty"`
+	GateResults []GateResult `json:"gates,omitempty"`
+	SBOM        Digest       `json:"sbom,omitempty"`
+	Provenance  Digest       `json:"provenance,omitempty"` // of what the same inputs always reproduce
+	Inputs      Inputs       `json:"inputs,omitzero"`
+	CreatedAt   time.Time    `json:"created_at,omitzero"`
+}
+
+// Inputs are the digests of what a release was made from. They are known before it
+// is made, and tell it from others where making it again gives another digest.
+type Inputs struct {
+	Build         Digest `json:"build,omitempty"`         // of what the image was built from
+	Configuration Digest `json:"configuration,omitempty"` // of the configuration, its manifests as they are in the commit
 }
 
 // Workload is how a release runs: the configuration part of it.
@@ -48,16 +115,33 @@ type Workload struct {
 // ReleaseRecord is a release as the records keep it.
 type ReleaseRecord struct {
 	ID          ReleaseID   `json:"id"`
-	Digest      Digest      `json:"digest"`
+	Digest      Digest      `json:"digest"` // of the record's canonical JSON
 	Release     Release     `json:"release"`
+	Origin      Origin      `json:"origin,omitzero"` // the newest
 	CreatedAt   time.Time   `json:"created_at"`
-	Run         RunID       `json:"run"`
+	Run         RunID       `json:"run"` // that made it first
 	Quarantined *Quarantine `json:"quarantined,omitempty"`
 }
 
-// Quarantine keeps a release out of every environment until someone releases it.
+// WithOrigin returns the record with its origin: records of form 1 hold it in the
+// release.
+func (r ReleaseRecord) WithOrigin() ReleaseRecord {
+	if one := r.Release.FormOne; r.Origin.Run == "" {
+		r.Origin = Origin{
+			Run: r.Run, Commit: one.Commit, Tree: one.Tree, Dirty: one.Dirty, GateResults: one.GateResults,
+			SBOM: one.SBOM, Provenance: one.Provenance, CreatedAt: r.CreatedAt,
+		}
+	}
+	return r
+}
+
+// Quarantine keeps content out of every environment until someone releases it: a
+// release, with all that has the same content or was made from the same inputs, or
+// every release that has a part. Exactly one of Release, Image and Model is set.
 type Quarantine struct {
-	Release     ReleaseID   `json:"release"`
+	Release     ReleaseID   `json:"release,omitempty"`
+	Image       Digest      `json:"image,omitempty"`
+	Model       Digest      `json:"model,omitempty"`
 	Environment Environment `json:"environment"`
 	Reason      string      `json:"reason"`
 	Since       time.Time   `json:"since"`

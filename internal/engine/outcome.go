@@ -77,10 +77,19 @@ func successOutcome(p plan.Plan, nodes []*node) delivery.Outcome {
 	for _, n := range nodes {
 		deploys := n.spec.Kind == step.Deploy || p.Purpose == plan.Rollback && n.spec.Kind == step.Rollback
 		if deploys && n.end.Result.Outcome == delivery.OutcomeSucceeded {
+			if n.spec.Kind == step.Deploy && alreadyDeployed(n) {
+				return delivery.OutcomeSkipped
+			}
 			return delivery.OutcomeDeployed
 		}
 	}
 	return delivery.OutcomeSucceeded
+}
+
+// alreadyDeployed reports whether a deploy step found the release in place.
+func alreadyDeployed(n *node) bool {
+	var d step.DeployOutput
+	return json.Unmarshal(n.end.Result.Output, &d) == nil && d.AlreadyDeployed
 }
 
 // cause returns why the step did not succeed, with its name in front, once.

@@ -54,7 +54,7 @@ func (l *leftQueue) Error() string { return "the run left the queue" }
 
 // skip ends a run that has nothing to do. It changes nothing, so it waits for no other run.
 func (e *Engine) skip(ctx context.Context, run record.Run) (record.Run, error) {
-	return e.finish(ctx, run, record.RunResult{Outcome: delivery.OutcomeSkipped, Cause: run.Plan.Skip})
+	return e.finish(ctx, run, record.RunResult{Outcome: delivery.OutcomeSkipped, Cause: run.Plan.Skip, Release: run.Plan.Replaces})
 }
 
 // waitTurn returns once the run is at the head of its environment's queue. Runs

@@ -62,6 +62,7 @@ func (pl *planner) deployParams(model *delivery.ModelRef) step.DeployParams {
 		Health: cmp.Or(d.Health, defaultHealth), Ready: d.Ready, Drain: cmp.Or(d.Drain, defaultDrain),
 	}
 	with.Model = model
+	pl.digestConfiguration(&with)
 	return with
 }
 

@@ -24,11 +24,14 @@ type Facts struct {
 
 	Serving        *delivery.Deployment    // in the environment
 	ServingRelease *delivery.ReleaseRecord // what it serves
+	NotServing     bool                    // the target does not run it, or all of it is down
+	Unfinished     bool                    // other runs of the environment are queued or running
 	Changed        *Changes                // between what serves and Commit.Tree; nil: not known
 
 	NewestGood *delivery.ReleaseRecord // newest release that was accepted and is not quarantined, where the environment promotes from: for --deploy-only
 	Accepted   []Acceptance            // by the environment's from, newest first
 	LastGood   *delivery.ReleaseRecord // the one accepted before what serves, not quarantined: for a rollback
+	LastName   delivery.ReleaseID      // the name under which LastGood ran in the environment
 	Requested  *delivery.ReleaseRecord // the one that Trigger.To names
 
 	LatestApproved *delivery.ModelVersion // newest approved version of model.group

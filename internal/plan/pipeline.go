@@ -46,8 +46,13 @@ func (pl *planner) deliver() error {
 		return err
 	}
 	ready = append(ready, optional...)
-	if pl.env.Deploys() {
-		pl.rollout(ready, pl.deployParams(model))
+	if !pl.env.Deploys() {
+		return nil
+	}
+	deploy := pl.deployParams(model)
+	pl.rollout(ready, deploy)
+	if pl.plan.Skip = pl.unchangedReason(deploy); pl.plan.Skip != "" {
+		pl.plan.Steps = nil
 	}
 	return nil
 }

@@ -82,9 +82,9 @@ func serving(changed ...string) plan.Facts {
 	model := delivery.ModelRef{Group: "prices", Version: 3, Digest: digest}
 	release := func(id delivery.ReleaseID) *delivery.ReleaseRecord {
 		return &delivery.ReleaseRecord{ID: id, Digest: digest, Run: "20261123-120000-abcd", Release: delivery.Release{
-			Schema: 1, Service: "retail-api", Commit: strings.Repeat("3", 40), Tree: strings.Repeat("4", 40), Model: &model,
+			Schema: delivery.ReleaseForm, Service: "retail-api", Model: &model,
 			Workload: delivery.Workload{Replicas: 2, Health: "/health"},
-		}}
+		}, Origin: delivery.Origin{Run: "20261123-120000-abcd", Commit: strings.Repeat("3", 40), Tree: strings.Repeat("4", 40)}}
 	}
 	f.Serving = &delivery.Deployment{ID: 7, Environment: "prod", Release: old, State: delivery.Serving}
 	f.ServingRelease, f.LastGood, f.NewestGood = release(old), release(older), release(old)

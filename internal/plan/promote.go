@@ -67,13 +67,16 @@ func (pl *planner) deployRecorded(r delivery.ReleaseRecord) {
 	with := pl.environmentParams()
 	with.Release, with.Workload, with.Model = r.ID, r.Release.Workload, r.Release.Model
 	with.RequireScan = pl.requiresScan()
+	if with.Overrides.IsZero() {
+		with.ConfigurationDigest = r.Origin.Inputs.Configuration
+	}
 	pl.rollout(needs, with)
 }
 
 // useCommitOf makes the release's commit the plan's.
 func (pl *planner) useCommitOf(r delivery.ReleaseRecord) {
-	pl.plan.Commit = delivery.Commit{SHA: r.Release.Commit, Tree: r.Release.Tree, Dirty: r.Release.Dirty, Branch: pl.facts.Commit.Branch, Source: pl.facts.Commit.Source}
-	if pl.facts.Commit.SHA == r.Release.Commit {
+	pl.plan.Commit = delivery.Commit{SHA: r.Origin.Commit, Tree: r.Origin.Tree, Dirty: r.Origin.Dirty, Branch: pl.facts.Commit.Branch, Source: pl.facts.Commit.Source}
+	if pl.facts.Commit.SHA == r.Origin.Commit {
 		pl.plan.Commit.Time = pl.facts.Commit.Time
 	}
 }

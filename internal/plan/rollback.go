@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -22,7 +23,7 @@ func (pl *planner) rollback() error {
 	case r == nil:
 		return fault.New(fault.NotFound, "no accepted release before %s in %s", serving.Release, pl.plan.Environment).
 			Hint("pass one with --to; see `slipway releases`")
-	case r.ID == serving.Release:
+	case r.ID == serving.Release && (pl.lastName() == "" || pl.lastName() == serving.Instance()):
 		return fault.New(fault.Conflict, "%s is already deployed", r.ID).Hint("pass another one with --to; see `slipway releases`")
 	}
 	if err := checkNotQuarantined(*r); err != nil {
@@ -31,7 +32,7 @@ func (pl *planner) rollback() error {
 	pl.plan.Purpose = Rollback
 	pl.useCommitOf(*r)
 	params := step.RollbackParams{
-		RolloutParams: pl.rolloutParams(), ProbeParams: pl.probeParams(), Release: r.ID,
+		RolloutParams: pl.rolloutParams(), ProbeParams: pl.probeParams(), Release: r.ID, Instance: pl.lastName(), Overrides: pl.overrides(),
 		Trust: TrustPolicy(pl.env, pl.facts.TrustFiles), Reason: pl.trigger.Why,
 	}
 	pl.add(step.Spec{
@@ -40,4 +41,13 @@ func (pl *planner) rollback() error {
 	}, params)
 	pl.verify(rollbackStep, r.ID)
 	return nil
+}
+
+// lastName is the name under which the release ran before, unless a person chose
+// another one.
+func (pl *planner) lastName() delivery.ReleaseID {
+	if pl.trigger.To != "" {
+		return ""
+	}
+	return pl.facts.LastName
 }

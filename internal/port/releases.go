@@ -7,20 +7,25 @@ import (
 )
 
 // ReleaseStore keeps release records. A saved release never changes; only its
-// quarantine does. Every method is atomic and safe across processes.
+// newest origin and its quarantine do. Every method is atomic and safe across
+// processes.
 type ReleaseStore interface {
-	// Save keeps the release under its digest; saving the same content again
-	// returns the first record.
-	Save(ctx context.Context, run delivery.RunID, r delivery.Release) (delivery.ReleaseRecord, error)
+	// Save keeps the release under its name, and adds the origin unless the
+	// release has one of the same run. Saving the same content again returns the
+	// first record, also one of form 1 under its own name, with the newest origin.
+	Save(ctx context.Context, r delivery.Release, o delivery.Origin) (delivery.ReleaseRecord, error)
 	// Get returns a release; fault.NotFound if there is none. A record whose
 	// content does not match its digest is fault.Corrupt.
 	Get(ctx context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error)
 	// List returns up to limit releases, newest first (0: all).
 	List(ctx context.Context, limit int) ([]delivery.ReleaseRecord, error)
-	// Quarantine keeps the release out of every environment. A second quarantine
+	// Quarantine keeps content out of every environment: a recorded release, with
+	// all that has the same content or was made from the same inputs, now or
+	// later; or all releases that have a part. A second quarantine of the same
 	// leaves the first and its reason.
 	Quarantine(ctx context.Context, q delivery.Quarantine) error
-	// Unquarantine ends the quarantine; who did it and why stay in the records. A
-	// release that is not quarantined is fault.Conflict.
+	// Unquarantine ends what keeps the release out, quarantines of its parts
+	// included; who did it and why stay in the records. A release that is not
+	// quarantined is fault.Conflict.
 	Unquarantine(ctx context.Context, id delivery.ReleaseID, by, reason string) error
 }

@@ -44,7 +44,10 @@ type DeployParams struct {
 	RolloutParams
 	ProbeParams
 	ManifestParams
-	Workload    delivery.Workload  `json:"workload"`
+	Workload            delivery.Workload `json:"workload"`
+	BaseDigest          delivery.Digest   `json:"base_digest,omitempty"`          // of the release's configuration, as it is in the commit
+	ConfigurationDigest delivery.Digest   `json:"configuration_digest,omitempty"` // of that and the overrides
+
 	Overrides   delivery.Overrides `json:"overrides,omitzero"` // of the environment: they belong to the deployment
 	Model       *delivery.ModelRef `json:"model,omitempty"`    // pinned by the plan if none of its steps registers one
 	Release     delivery.ReleaseID `json:"release,omitempty"`  // promotion: this recorded release
@@ -80,9 +83,11 @@ type WatchThresholds struct {
 type RollbackParams struct {
 	RolloutParams
 	ProbeParams
-	Release delivery.ReleaseID `json:"release,omitempty"` // to roll back to, unless it undoes
-	Trust   *TrustParams       `json:"trust,omitempty"`   // the environment's trust policy; nil: none
-	Reason  string             `json:"why,omitempty"`     // given by whoever requested it
+	Release   delivery.ReleaseID `json:"release,omitempty"`  // to roll back to, unless it undoes
+	Instance  delivery.ReleaseID `json:"instance,omitempty"` // the name under which it ran in the environment; empty: the newest one
+	Overrides delivery.Overrides `json:"overrides,omitzero"` // of the environment: for a release that was never deployed there
+	Trust     *TrustParams       `json:"trust,omitempty"`    // the environment's trust policy; nil: none
+	Reason    string             `json:"why,omitempty"`      // given by whoever requested it
 }
 
 // NoTrafficPolicy is what it means that too few requests arrived to evaluate a

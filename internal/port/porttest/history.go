@@ -67,7 +67,7 @@ func savedRelease(n int, objects string) delivery.ReleaseRecord {
 		ID: delivery.ReleaseID("r-" + digest.Short()), Digest: digest, Run: delivery.RunID(fmt.Sprintf("run-%d", n)),
 		CreatedAt: time.Date(2026, 3, 1, n, 0, 0, 0, time.UTC),
 		Release: delivery.Release{
-			Schema: 1, Service: "sample", Commit: fmt.Sprintf("%040d", n), Tree: fmt.Sprintf("%040d", n+1),
+			Schema: 1, Service: "sample", FormOne: delivery.FormOne{Commit: fmt.Sprintf("%040d", n), Tree: fmt.Sprintf("%040d", n+1)},
 			Image:    delivery.Image{Repository: "sample", Digest: digest},
 			Model:    &delivery.ModelRef{Group: "models", Version: n + 1, Digest: digest},
 			Workload: delivery.Workload{Replicas: 2, Health: "/health", Env: map[string]string{"N": fmt.Sprint(n)}, Drain: delivery.Duration(time.Second)},

@@ -1,6 +1,7 @@
 package porttest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -14,6 +15,10 @@ import (
 // would.
 func TestReleases(t *testing.T, fresh func(t *testing.T) (open func() port.ReleaseStore)) {
 	t.Run("save", func(t *testing.T) { testSaveRelease(t, fresh(t)()) })
+	t.Run("save from elsewhere", func(t *testing.T) { testSaveElsewhere(t, fresh(t)()) })
+	t.Run("save form 1", func(t *testing.T) { testSaveFormOne(t, fresh(t)()) })
+	t.Run("quarantine of inputs", func(t *testing.T) { testQuarantineInputs(t, fresh(t)()) })
+	t.Run("quarantine of parts", func(t *testing.T) { testQuarantineParts(t, fresh(t)()) })
 	t.Run("list", func(t *testing.T) { testListReleases(t, fresh(t)()) })
 	t.Run("quarantine", func(t *testing.T) { testQuarantine(t, fresh(t)()) })
 	t.Run("another handle", func(t *testing.T) { testReleasesPersist(t, fresh(t)) })
@@ -23,18 +28,34 @@ func TestReleases(t *testing.T, fresh func(t *testing.T) (open func() port.Relea
 // releaseOf is a release; its content depends on the number of replicas.
 func releaseOf(replicas int) delivery.Release {
 	return delivery.Release{
-		Schema: 1, Service: "retail", Commit: strings.Repeat("a", 40), Tree: strings.Repeat("b", 40),
+		Schema: delivery.ReleaseForm, Service: "retail",
 		Image:    delivery.Image{Repository: "retail", Digest: repeatedDigest("1")},
 		Model:    &delivery.ModelRef{Group: "retail", Version: 1, Digest: repeatedDigest("2")},
 		Workload: delivery.Workload{Replicas: replicas, Health: "/health", Env: map[string]string{"A": "<b>"}},
 	}
 }
 
+// originOf is what the run knows about a release.
+func originOf(run int) delivery.Origin {
+	return delivery.Origin{
+		Run: numberedRun(run), Commit: strings.Repeat(fmt.Sprint(run), 40), Tree: strings.Repeat("b", 40), Dirty: run%2 == 1, SBOM: repeatedDigest("5"),
+		GateResults: []delivery.GateResult{{Gate: "scan", Verdict: delivery.Passed}}, CreatedAt: minute(run),
+	}
+}
+
+// formOneOf is a release as form 1 recorded it.
+func formOneOf(replicas, commit int) delivery.Release {
+	r := releaseOf(replicas)
+	r.Schema = 1
+	r.FormOne = delivery.FormOne{Commit: strings.Repeat(fmt.Sprint(commit), 40), Tree: strings.Repeat("b", 40), GateResults: originOf(1).GateResults}
+	return r
+}
+
 const unknownRelease delivery.ReleaseID = "r-000000000000"
 
 func save(t *testing.T, s port.ReleaseStore, run, replicas int) delivery.ReleaseRecord {
 	t.Helper()
-	r, err := s.Save(t.Context(), numberedRun(run), releaseOf(replicas))
+	r, err := s.Save(t.Context(), releaseOf(replicas), originOf(run))
 	return must(t, r, err)
 }
 
@@ -43,16 +64,57 @@ func testSaveRelease(t *testing.T, s port.ReleaseStore) {
 	if !first.ID.Valid() || !first.Digest.Valid() || first.CreatedAt.IsZero() {
 		t.Errorf("saved %q with digest %q at %v", first.ID, first.Digest, first.CreatedAt)
 	}
-	want := delivery.ReleaseRecord{ID: first.ID, Digest: first.Digest, CreatedAt: first.CreatedAt, Run: numberedRun(1), Release: releaseOf(1)}
+	want := delivery.ReleaseRecord{
+		ID: first.ID, Digest: first.Digest, CreatedAt: first.CreatedAt, Run: numberedRun(1), Release: releaseOf(1), Origin: originOf(1),
+	}
 	wantEqual(t, "saved", first, want)
-	wantEqual(t, "saved again", save(t, s, 2, 1), first)
+	want.Origin = originOf(2)
+	wantEqual(t, "saved again by another run", save(t, s, 2, 1), want)
+	wantEqual(t, "saved again by the first run", save(t, s, 1, 1), want)
 	got, err := s.Get(t.Context(), first.ID)
-	wantEqual(t, "found", must(t, got, err), first)
+	wantEqual(t, "found", must(t, got, err), want)
 	if second := save(t, s, 2, 2); second.ID == first.ID || second.Digest == first.Digest {
 		t.Errorf("other content has the same name %s (%s)", second.ID, second.Digest)
 	}
 	_, err = s.Get(t.Context(), unknownRelease)
 	wantFault(t, "unknown release", err, fault.NotFound)
+}
+
+// testSaveElsewhere saves the same content from another repository, and a model of
+// another number.
+func testSaveElsewhere(t *testing.T, s port.ReleaseStore) {
+	first := save(t, s, 1, 1)
+	moved := releaseOf(1)
+	moved.Image.Repository, moved.Model.Version, moved.Model.Group = "elsewhere/retail", 9, "others"
+	got, err := s.Save(t.Context(), moved, originOf(2))
+	if got = must(t, got, err); got.ID != first.ID {
+		t.Errorf("ID = %s, want %s: where the content lies is no content", got.ID, first.ID)
+	}
+}
+
+// testSaveFormOne: the releases of form 1 keep their names, and what is made now is
+// compared with them by content.
+func testSaveFormOne(t *testing.T, s port.ReleaseStore) {
+	origin := delivery.Origin{Run: numberedRun(1)}
+	old, err := s.Save(t.Context(), formOneOf(1, 3), origin)
+	must(t, old, err)
+	if one := formOneOf(1, 3); old.Origin.Commit != one.Commit || len(old.Origin.GateResults) != 1 || old.Origin.Run != numberedRun(1) {
+		t.Errorf("origin = %+v, want that of the record", old.Origin)
+	}
+	other, err := s.Save(t.Context(), formOneOf(1, 4), delivery.Origin{Run: numberedRun(2)})
+	if must(t, other, err).ID == old.ID {
+		t.Error("the releases of two commits have one name, want two as in form 1")
+	}
+	same := save(t, s, 3, 1)
+	if same.ID != old.ID || same.Origin.Commit != originOf(3).Commit {
+		t.Errorf("saved %s with origin %+v, want the first record %s of the content, with the new origin", same.ID, same.Origin, old.ID)
+	}
+	if err := s.Quarantine(t.Context(), delivery.Quarantine{Release: other.ID, Environment: "prod", Reason: "errors", Since: minute(4)}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Get(t.Context(), old.ID); must(t, got, err).Quarantined == nil {
+		t.Error("the same content of another commit is not quarantined")
+	}
 }
 
 func testListReleases(t *testing.T, s port.ReleaseStore) {
@@ -98,6 +160,57 @@ func testQuarantine(t *testing.T, s port.ReleaseStore) {
 	wantFault(t, "unquarantine an unknown release", s.Unquarantine(t.Context(), unknownRelease, "ana", ""), fault.NotFound)
 }
 
+// testQuarantineInputs: an image that can't be built reproducibly gets another digest
+// when it is built again, and stays quarantined.
+func testQuarantineInputs(t *testing.T, s port.ReleaseStore) {
+	from := func(run int, image, build string) delivery.ReleaseRecord {
+		t.Helper()
+		r, o := releaseOf(1), originOf(run)
+		r.Image.Digest = repeatedDigest(image)
+		o.Inputs = delivery.Inputs{Build: repeatedDigest(build), Configuration: repeatedDigest("7")}
+		saved, err := s.Save(t.Context(), r, o)
+		return must(t, saved, err)
+	}
+	bad := from(1, "a", "8")
+	if err := s.Quarantine(t.Context(), delivery.Quarantine{Release: bad.ID, Environment: "prod", Reason: "errors", Since: minute(1)}); err != nil {
+		t.Fatal(err)
+	}
+	if again := from(2, "b", "8"); again.ID == bad.ID || again.Quarantined == nil || again.Quarantined.Reason != "errors" || again.Quarantined.Release != again.ID {
+		t.Errorf("built again = %s with quarantine %+v, want another release, quarantined like the first", again.ID, again.Quarantined)
+	}
+	if other := from(3, "c", "9"); other.Quarantined != nil {
+		t.Errorf("built from other inputs: quarantine = %+v, want none", other.Quarantined)
+	}
+}
+
+func testQuarantineParts(t *testing.T, s port.ReleaseStore) {
+	for name, part := range map[string]delivery.Quarantine{
+		"image": {Image: repeatedDigest("1")}, "model": {Model: repeatedDigest("2")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			part.Environment, part.Reason, part.Since = "prod", "the part is bad", minute(1)
+			if err := s.Quarantine(t.Context(), part); err != nil {
+				t.Fatal(err)
+			}
+			held := save(t, s, 1, 1)
+			if q := held.Quarantined; q == nil || q.Reason != part.Reason || q.Image != part.Image || q.Model != part.Model {
+				t.Errorf("quarantine = %+v, want that of its part", q)
+			}
+			other := releaseOf(1)
+			other.Image.Digest, other.Model.Digest = repeatedDigest("c"), repeatedDigest("d")
+			if free, err := s.Save(t.Context(), other, originOf(2)); must(t, free, err).Quarantined != nil {
+				t.Errorf("quarantine = %+v of a release without the part", free.Quarantined)
+			}
+			if err := s.Unquarantine(t.Context(), held.ID, "ana", "it was not the part"); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := s.Get(t.Context(), held.ID); must(t, got, err).Quarantined != nil {
+				t.Errorf("quarantine = %+v after it was released", got.Quarantined)
+			}
+		})
+	}
+}
+
 func testReleasesPersist(t *testing.T, open func() port.ReleaseStore) {
 	s := open()
 	id := save(t, s, 1, 1).ID
@@ -113,7 +226,7 @@ func testReleasesPersist(t *testing.T, open func() port.ReleaseStore) {
 func testSaveConcurrently(t *testing.T, open func() port.ReleaseStore) {
 	handles := []port.ReleaseStore{open(), open()}
 	concurrently(t, 12, handles, func(s port.ReleaseStore, i int) error {
-		_, err := s.Save(t.Context(), numberedRun(i), releaseOf(1))
+		_, err := s.Save(t.Context(), releaseOf(1), originOf(i+1))
 		return err
 	})
 	list, err := handles[0].List(t.Context(), 0)

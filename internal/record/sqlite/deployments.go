@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -13,7 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-const deploymentColumns = "id, environment, release, run, state, let_in_by, replaced, reason, started_at, serving_at, ended_at"
+const deploymentColumns = "id, environment, release, run, state, let_in_by, replaced, reason, sha, config, inputs, started_at, serving_at, ended_at"
 
 // deployments keeps the history of the environments.
 type deployments struct{ *database }
@@ -25,26 +26,50 @@ func (s deployments) Begin(ctx context.Context, d delivery.Deployment) (out deli
 	if d.StartedAt.IsZero() {
 		d.StartedAt = s.clock()
 	}
+	config, inputs, err := encodeConfig(d)
+	if err != nil {
+		return out, err
+	}
 	err = s.change(ctx, fmt.Sprintf("begin the deployment of %s in %s", d.Release, d.Environment), func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO deployments (environment, release, run, state, let_in_by, replaced, reason, started_at, serving_at, ended_at)
-			VALUES (?1, ?2, ?3, ?4, ?5, coalesce(nullif(?6, ''), (SELECT release FROM deployments WHERE environment = ?1 AND state = ?7), ''), ?8, ?9, 0, 0)
-			ON CONFLICT (run, release, environment) DO NOTHING`,
-			d.Environment, d.Release, d.Run, delivery.Deploying, d.By, d.Replaced, delivery.Serving, d.Reason, nanos(d.StartedAt))
+		_, err := tx.ExecContext(ctx, `INSERT INTO deployments
+			(project, environment, release, run, state, let_in_by, replaced, reason, sha, config, inputs, started_at, serving_at, ended_at)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6,
+				coalesce(nullif(?7, ''), (SELECT release FROM deployments WHERE project = ?1 AND environment = ?2 AND state = ?8), ''),
+				?9, ?10, ?11, ?12, ?13, 0, 0)
+			ON CONFLICT (project, run, release, environment) DO NOTHING`,
+			s.project, d.Environment, d.Release, d.Run, delivery.Deploying, d.By, d.Replaced, delivery.Serving, d.Reason,
+			d.Commit, config, inputs, nanos(d.StartedAt))
 		if err != nil {
 			return err
 		}
 		out, err = scanDeployment(tx.QueryRowContext(ctx, "SELECT "+deploymentColumns+` FROM deployments
-			WHERE run = ? AND release = ? AND environment = ?`, d.Run, d.Release, d.Environment))
+			WHERE project = ? AND run = ? AND release = ? AND environment = ?`, s.project, d.Run, d.Release, d.Environment))
 		return err
 	})
 	return out, err
+}
+
+// encodeConfig returns the documents of a deployment; no configuration is "".
+func encodeConfig(d delivery.Deployment) (config, inputs string, err error) {
+	if d.Config != nil {
+		raw, err := json.Marshal(d.Config)
+		if err != nil {
+			return "", "", fmt.Errorf("encode the configuration of %s: %w", d.Release, err)
+		}
+		config = string(raw)
+	}
+	raw, err := json.Marshal(d.Inputs)
+	if err != nil {
+		return "", "", fmt.Errorf("encode the inputs of %s: %w", d.Release, err)
+	}
+	return config, string(raw), nil
 }
 
 // Accept implements port.DeploymentStore. One that was accepted and replaced since
 // stays replaced.
 func (s deployments) Accept(ctx context.Context, id int64, at time.Time) error {
 	return s.change(ctx, fmt.Sprintf("accept deployment %d", id), func(tx *sql.Tx) error {
-		d, err := findDeployment(ctx, tx, id)
+		d, err := s.find(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -55,8 +80,8 @@ func (s deployments) Accept(ctx context.Context, id int64, at time.Time) error {
 		default:
 			return fault.New(fault.Conflict, "accept deployment %d of %s in %s: it is %s", id, d.Release, d.Environment, d.State)
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE deployments SET state = ?, ended_at = ?, reason = ? WHERE environment = ? AND state = ?",
-			delivery.Replaced, nanos(at), fmt.Sprintf("replaced by %s", d.Release), d.Environment, delivery.Serving)
+		_, err = tx.ExecContext(ctx, "UPDATE deployments SET state = ?, ended_at = ?, reason = ? WHERE project = ? AND environment = ? AND state = ?",
+			delivery.Replaced, nanos(at), fmt.Sprintf("replaced by %s", d.Release), s.project, d.Environment, delivery.Serving)
 		if err != nil {
 			return err
 		}
@@ -73,18 +98,18 @@ func (s deployments) End(ctx context.Context, id int64, state delivery.Deploymen
 		return fault.New(fault.Invalid, "end deployment %d: invalid final state %q", id, state)
 	}
 	return s.change(ctx, fmt.Sprintf("end deployment %d", id), func(tx *sql.Tx) error {
-		done, err := tx.ExecContext(ctx, "UPDATE deployments SET state = ?, reason = ?, ended_at = ? WHERE id = ? AND state IN (?, ?)",
-			state, reason, nanos(at), id, delivery.Deploying, delivery.Serving)
+		done, err := tx.ExecContext(ctx, "UPDATE deployments SET state = ?, reason = ?, ended_at = ? WHERE project = ? AND id = ? AND state IN (?, ?)",
+			state, reason, nanos(at), s.project, id, delivery.Deploying, delivery.Serving)
 		if err != nil {
 			return err
 		}
-		return unlessChanged(done, func() error { _, err := findDeployment(ctx, tx, id); return err })
+		return unlessChanged(done, func() error { _, err := s.find(ctx, tx, id); return err })
 	})
 }
 
 // Current implements port.DeploymentStore.
 func (s deployments) Current(ctx context.Context, env delivery.Environment) (delivery.Deployment, bool, error) {
-	d, err := scanDeployment(s.read.QueryRowContext(ctx, "SELECT "+deploymentColumns+" FROM deployments WHERE environment = ? AND state = 'serving'", env))
+	d, err := scanDeployment(s.read.QueryRowContext(ctx, "SELECT "+deploymentColumns+" FROM deployments WHERE project = ? AND environment = ? AND state = 'serving'", s.project, env))
 	if errors.Is(err, sql.ErrNoRows) {
 		return delivery.Deployment{}, false, nil
 	}
@@ -93,13 +118,13 @@ func (s deployments) Current(ctx context.Context, env delivery.Environment) (del
 
 // List implements port.DeploymentStore.
 func (s deployments) List(ctx context.Context, env delivery.Environment, n int) ([]delivery.Deployment, error) {
-	out, err := list(ctx, s.read, scanDeployment, "SELECT "+deploymentColumns+` FROM deployments WHERE ?1 = '' OR environment = ?1
-		ORDER BY id DESC LIMIT ?2`, env, limit(n))
+	out, err := list(ctx, s.read, scanDeployment, "SELECT "+deploymentColumns+` FROM deployments WHERE project = ?1 AND (?2 = '' OR environment = ?2)
+		ORDER BY id DESC LIMIT ?3`, s.project, env, limit(n))
 	return out, record.DatabaseError("list the deployments", s.path, err)
 }
 
-func findDeployment(ctx context.Context, from asker, id int64) (delivery.Deployment, error) {
-	d, err := scanDeployment(from.QueryRowContext(ctx, "SELECT "+deploymentColumns+" FROM deployments WHERE id = ?", id))
+func (s deployments) find(ctx context.Context, from asker, id int64) (delivery.Deployment, error) {
+	d, err := scanDeployment(from.QueryRowContext(ctx, "SELECT "+deploymentColumns+" FROM deployments WHERE project = ? AND id = ?", s.project, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return d, fault.New(fault.NotFound, "deployment %d not found", id)
 	}
@@ -109,7 +134,20 @@ func findDeployment(ctx context.Context, from asker, id int64) (delivery.Deploym
 func scanDeployment(row scanner) (delivery.Deployment, error) {
 	var d delivery.Deployment
 	var started, serving, ended int64
-	err := row.Scan(&d.ID, &d.Environment, &d.Release, &d.Run, &d.State, &d.By, &d.Replaced, &d.Reason, &started, &serving, &ended)
+	var config, inputs string
+	err := row.Scan(&d.ID, &d.Environment, &d.Release, &d.Run, &d.State, &d.By, &d.Replaced, &d.Reason,
+		&d.Commit, &config, &inputs, &started, &serving, &ended)
+	if err != nil {
+		return d, err
+	}
 	d.StartedAt, d.ServingAt, d.EndedAt = moment(started), moment(serving), moment(ended)
-	return d, err
+	err = json.Unmarshal([]byte(inputs), &d.Inputs)
+	if err == nil && config != "" {
+		err = json.Unmarshal([]byte(config), &d.Config)
+	}
+	if err != nil {
+		return d, fault.New(fault.Corrupt, "read the record of deployment %d", d.ID).
+			Hint("restore the records from a backup").Cause(err)
+	}
+	return d, nil
 }

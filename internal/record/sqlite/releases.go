@@ -11,10 +11,18 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/release"
 )
 
-const selectReleases = `SELECT r.id, r.digest, r.canonical, r.created_at, r.run, q.environment, q.reason, q.since, q.run
-	FROM releases r LEFT JOIN quarantine q ON q.release = r.id AND q.let_go_at IS NULL`
+// holds is the condition under which quarantine x holds release r.
+const holds = `x.project = r.project AND x.let_go_at IS NULL AND (
+	x.content <> '' AND x.content = r.content OR x.image <> '' AND x.image = r.image OR x.model <> '' AND x.model = r.model
+	OR x.inputs <> '' AND x.inputs IN (SELECT o.inputs FROM origins o WHERE o.project = r.project AND o.release = r.id))`
+
+const selectReleases = `SELECT r.id, r.digest, r.canonical, r.created_at, r.run,
+	(SELECT o.document FROM origins o WHERE o.project = r.project AND o.release = r.id ORDER BY o.id DESC LIMIT 1),
+	q.image, q.model, q.environment, q.reason, q.since, q.run
+	FROM releases r LEFT JOIN quarantine q ON q.id = (SELECT min(x.id) FROM quarantine x WHERE ` + holds + `)`
 
 // releases keeps release records.
 type releases struct{ *database }
@@ -22,37 +30,85 @@ type releases struct{ *database }
 var _ port.ReleaseStore = releases{}
 
 // Save implements port.ReleaseStore.
-func (s releases) Save(ctx context.Context, run delivery.RunID, r delivery.Release) (out delivery.ReleaseRecord, err error) {
-	canonical, digest, id, err := record.Canonical(r)
+func (s releases) Save(ctx context.Context, r delivery.Release, o delivery.Origin) (out delivery.ReleaseRecord, err error) {
+	canonical, digest, id, err := release.Canonical(r)
 	if err != nil {
 		return out, err
 	}
+	content, err := release.ContentDigest(r)
+	if err != nil {
+		return out, err
+	}
+	if o.CreatedAt.IsZero() {
+		o.CreatedAt = s.clock()
+	}
 	err = s.change(ctx, fmt.Sprintf("save release %s", id), func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO releases (id, seq, digest, canonical, run, created_at)
-			VALUES (?, (SELECT coalesce(max(seq), 0) + 1 FROM releases), ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-			id, digest, string(canonical), run, nanos(s.clock()))
+		if r.Schema >= delivery.ReleaseForm {
+			if id, err = s.sameContent(ctx, tx, content, id); err != nil {
+				return err
+			}
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO releases (project, id, seq, digest, canonical, content, image, model, run, created_at)
+			VALUES (?1, ?2, (SELECT coalesce(max(seq), 0) + 1 FROM releases WHERE project = ?1), ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING`,
+			s.project, id, digest, string(canonical), content, r.Image.Digest, modelDigest(r), o.Run, nanos(s.clock()))
 		if err != nil {
 			return err
 		}
-		if out, err = findRelease(ctx, tx, id); err != nil {
+		if r.Schema >= delivery.ReleaseForm {
+			if err := s.addOrigin(ctx, tx, id, r, o); err != nil {
+				return err
+			}
+		}
+		if out, err = s.find(ctx, tx, id); err != nil {
 			return err
 		}
-		if out.Digest != digest {
-			return fault.New(fault.Conflict, "save release %s: another release has the same short name (%s and %s)", id, out.Digest, digest)
+		if known, err := release.ContentDigest(out.Release); err != nil || known != content {
+			return errors.Join(err, fault.New(fault.Conflict, "save release %s: another release has the same short name (%s and %s)", id, out.Digest, digest))
 		}
 		return nil
 	})
 	return out, err
 }
 
+// sameContent returns the name of the first record with the content, or else the
+// name that the release would get.
+func (s releases) sameContent(ctx context.Context, tx *sql.Tx, content delivery.Digest, id delivery.ReleaseID) (delivery.ReleaseID, error) {
+	err := tx.QueryRowContext(ctx, "SELECT id FROM releases WHERE project = ? AND content = ? ORDER BY seq LIMIT 1", s.project, content).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return id, nil
+	}
+	return id, err
+}
+
+func (s releases) addOrigin(ctx context.Context, tx *sql.Tx, id delivery.ReleaseID, r delivery.Release, o delivery.Origin) error {
+	inputs, err := release.InputsDigest(r, o.Inputs)
+	if err != nil {
+		return err
+	}
+	document, err := json.Marshal(o)
+	if err != nil {
+		return fmt.Errorf("encode the origin of release %s: %w", id, err)
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO origins (project, release, run, inputs, document) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		s.project, id, o.Run, inputs, string(document))
+	return err
+}
+
+func modelDigest(r delivery.Release) delivery.Digest {
+	if r.Model == nil {
+		return ""
+	}
+	return r.Model.Digest
+}
+
 // Get implements port.ReleaseStore.
 func (s releases) Get(ctx context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
-	r, err := findRelease(ctx, s.read, id)
+	r, err := s.find(ctx, s.read, id)
 	return r, record.DatabaseError(fmt.Sprintf("look up release %s", id), s.path, err)
 }
 
-func findRelease(ctx context.Context, from asker, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
-	r, err := scanRelease(from.QueryRowContext(ctx, selectReleases+" WHERE r.id = ?", id))
+func (s releases) find(ctx context.Context, from asker, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
+	r, err := scanRelease(from.QueryRowContext(ctx, selectReleases+" WHERE r.project = ? AND r.id = ?", s.project, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fault.New(fault.NotFound, "release %s not found", id).Hint("`slipway releases` lists them")
 	}
@@ -61,7 +117,7 @@ func findRelease(ctx context.Context, from asker, id delivery.ReleaseID) (delive
 
 // List implements port.ReleaseStore.
 func (s releases) List(ctx context.Context, n int) ([]delivery.ReleaseRecord, error) {
-	out, err := list(ctx, s.read, scanRelease, selectReleases+" ORDER BY r.seq DESC LIMIT ?", limit(n))
+	out, err := list(ctx, s.read, scanRelease, selectReleases+" WHERE r.project = ? ORDER BY r.seq DESC LIMIT ?", s.project, limit(n))
 	return out, record.DatabaseError("list the releases", s.path, err)
 }
 
@@ -70,29 +126,33 @@ func scanRelease(row scanner) (delivery.ReleaseRecord, error) {
 	var r delivery.ReleaseRecord
 	var canonical string
 	var created int64
-	var env, reason, run sql.NullString
+	var origin, image, model, env, reason, run sql.NullString
 	var since sql.NullInt64
-	err := row.Scan(&r.ID, &r.Digest, &canonical, &created, &r.Run, &env, &reason, &since, &run)
+	err := row.Scan(&r.ID, &r.Digest, &canonical, &created, &r.Run, &origin, &image, &model, &env, &reason, &since, &run)
 	if err != nil {
 		return r, err
 	}
-	digest, id := record.Identify([]byte(canonical))
-	if digest != r.Digest || id != r.ID {
+	rel, digest, id, err := release.Parse([]byte(canonical))
+	if digest != r.Digest && err == nil || id != r.ID {
 		return r, fault.New(fault.Corrupt, "the record of release %s was changed: its content is %s", r.ID, digest).
 			Hint("restore the records from a backup; don't deploy this release")
 	}
-	if err := json.Unmarshal([]byte(canonical), &r.Release); err != nil {
+	if err == nil && origin.Valid {
+		err = json.Unmarshal([]byte(origin.String), &r.Origin)
+	}
+	if err != nil {
 		return r, fault.New(fault.Corrupt, "read the record of release %s", r.ID).
 			Hint("restore the records from a backup").Cause(err)
 	}
-	r.CreatedAt = moment(created)
+	r.Release, r.CreatedAt = rel, moment(created)
 	if since.Valid {
 		r.Quarantined = &delivery.Quarantine{
-			Release: r.ID, Environment: delivery.Environment(env.String), Reason: reason.String,
+			Release: r.ID, Image: delivery.Digest(image.String), Model: delivery.Digest(model.String),
+			Environment: delivery.Environment(env.String), Reason: reason.String,
 			Since: moment(since.Int64), Run: delivery.RunID(run.String),
 		}
 	}
-	return r, nil
+	return r.WithOrigin(), nil
 }
 
 // Quarantine implements port.ReleaseStore.
@@ -100,24 +160,47 @@ func (s releases) Quarantine(ctx context.Context, q delivery.Quarantine) error {
 	if q.Since.IsZero() {
 		q.Since = s.clock()
 	}
-	return s.change(ctx, fmt.Sprintf("quarantine release %s", q.Release), func(tx *sql.Tx) error {
-		if _, err := findRelease(ctx, tx, q.Release); err != nil {
-			return err
+	return s.change(ctx, "quarantine "+quarantined(q), func(tx *sql.Tx) error {
+		var content, inputs delivery.Digest
+		if q.Image == "" && q.Model == "" {
+			r, err := s.find(ctx, tx, q.Release)
+			if err == nil {
+				content, err = release.ContentDigest(r.Release)
+			}
+			if err == nil {
+				inputs, err = release.InputsDigest(r.Release, r.Origin.Inputs)
+			}
+			if err != nil {
+				return err
+			}
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO quarantine (release, environment, reason, since, run) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT DO NOTHING`, q.Release, q.Environment, q.Reason, nanos(q.Since), q.Run)
+		_, err := tx.ExecContext(ctx, `INSERT INTO quarantine (project, content, inputs, image, model, environment, reason, since, run)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			s.project, content, inputs, q.Image, q.Model, q.Environment, q.Reason, nanos(q.Since), q.Run)
 		return err
 	})
+}
+
+// quarantined names what a quarantine holds.
+func quarantined(q delivery.Quarantine) string {
+	switch {
+	case q.Image != "":
+		return "image " + q.Image.Short()
+	case q.Model != "":
+		return "model " + q.Model.Short()
+	}
+	return "release " + string(q.Release)
 }
 
 // Unquarantine implements port.ReleaseStore.
 func (s releases) Unquarantine(ctx context.Context, id delivery.ReleaseID, by, why string) error {
 	return s.change(ctx, fmt.Sprintf("unquarantine release %s", id), func(tx *sql.Tx) error {
-		if _, err := findRelease(ctx, tx, id); err != nil {
+		if _, err := s.find(ctx, tx, id); err != nil {
 			return err
 		}
 		done, err := tx.ExecContext(ctx, `UPDATE quarantine SET let_go_by = ?, let_go_why = ?, let_go_at = ?
-			WHERE release = ? AND let_go_at IS NULL`, by, why, nanos(s.clock()), id)
+			WHERE id IN (SELECT x.id FROM quarantine x, releases r WHERE r.project = ? AND r.id = ? AND `+holds+`)`,
+			by, why, nanos(s.clock()), s.project, id)
 		if err != nil {
 			return err
 		}

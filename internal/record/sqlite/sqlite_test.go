@@ -19,6 +19,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
 	"github.com/slipway-cd/slipway/internal/record/storetest"
+	"github.com/slipway-cd/slipway/internal/release"
 )
 
 func TestStore(t *testing.T) {
@@ -154,7 +155,7 @@ func content(t *testing.T, path string) string {
 func TestStore_FindsChangedRecords(t *testing.T) {
 	path := fresh(t)
 	s := open(t, path)
-	saved, err := s.Releases().Save(t.Context(), "20261124-101502-k3f9", delivery.Release{Schema: 1, Service: "retail"})
+	saved, err := s.Releases().Save(t.Context(), delivery.Release{Schema: delivery.ReleaseForm, Service: "retail"}, delivery.Origin{Run: "20261124-101502-k3f9"})
 	if err := errors.Join(err, s.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +165,7 @@ func TestStore_FindsChangedRecords(t *testing.T) {
 	for name, ask := range map[string]func() error{
 		"Release":     func() error { _, err := s.Releases().Get(t.Context(), saved.ID); return err },
 		"Releases":    func() error { _, err := s.Releases().List(t.Context(), 0); return err },
-		"SaveRelease": func() error { _, err := s.Releases().Save(t.Context(), "", saved.Release); return err },
+		"SaveRelease": func() error { _, err := s.Releases().Save(t.Context(), saved.Release, delivery.Origin{}); return err },
 	} {
 		if err := ask(); !fault.Is(err, fault.Corrupt) {
 			t.Errorf("%s of a changed record: %v, want fault.Corrupt", name, err)
@@ -315,11 +316,11 @@ func TestApprovals(t *testing.T) { porttest.TestApprovals(t, freshStore((*sqlite
 func TestReleases_NamedByCanonicalDigest(t *testing.T) {
 	s := open(t, fresh(t))
 	defer s.Close()
-	saved, err := s.Releases().Save(t.Context(), "20261124-101502-k3f9", delivery.Release{Schema: 1, Service: "retail"})
+	saved, err := s.Releases().Save(t.Context(), delivery.Release{Schema: delivery.ReleaseForm, Service: "retail"}, delivery.Origin{Run: "20261124-101502-k3f9"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, digest, id, err := record.Canonical(saved.Release)
+	_, digest, id, err := release.Canonical(saved.Release)
 	if err != nil || saved.ID != id || saved.Digest != digest {
 		t.Errorf("saved as %s (%s), want %s (%s), %v", saved.ID, saved.Digest, id, digest, err)
 	}
@@ -330,7 +331,7 @@ func TestReleases_NamedByCanonicalDigest(t *testing.T) {
 func TestStore_KeepsEverythingAcrossClose(t *testing.T) {
 	path := fresh(t)
 	s := open(t, path)
-	rel, err := s.Releases().Save(t.Context(), "20261124-101502-k3f9", delivery.Release{Schema: 1, Service: "retail"})
+	rel, err := s.Releases().Save(t.Context(), delivery.Release{Schema: delivery.ReleaseForm, Service: "retail"}, delivery.Origin{Run: "20261124-101502-k3f9"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,11 +44,11 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	if d.want, err = session.Expect(params.ProbeParams, d.rel); err != nil {
+	d.request = session.RequestFor(d.rel, d.config)
+	d.request.Secrets = secrets
+	if d.want, err = session.Expect(params.ProbeParams, d.request); err != nil {
 		return step.Result{}, err
 	}
-	d.request = session.RequestFor(d.rel)
-	d.request.Secrets = secrets
 	if res, done, err := d.alreadyDeployed(ctx); done || err != nil {
 		return res, err
 	}
@@ -64,6 +64,7 @@ type deployment struct {
 	step    Step
 	params  step.DeployParams
 	rel     delivery.ReleaseRecord
+	config  *delivery.Configuration // as the environment overrides it; nil: the release's own
 	want    probe.Expectation
 	request port.DeployRequest
 
@@ -84,7 +85,8 @@ func (d *deployment) alreadyDeployed(ctx context.Context) (step.Result, bool, er
 	if d.observed, err = d.Observe(ctx, d.request.Service); err != nil {
 		return step.Result{}, false, err
 	}
-	if !ok || current.Release != d.rel.ID || d.observed.Release != d.rel.ID || rollout.DownReason(d.observed, d.rel.ID) != "" {
+	name := d.request.ID
+	if !ok || current.Instance() != name || d.observed.Release != name || rollout.DownReason(d.observed, name) != "" {
 		return step.Result{}, false, nil
 	}
 	begun, ok, err := d.OfRun(ctx)
@@ -124,7 +126,7 @@ func (d *deployment) run(ctx context.Context) (step.Result, error) {
 
 // since is when the release got the traffic: after a crash maybe long ago.
 func (d *deployment) since(begun delivery.Deployment) time.Time {
-	if d.observed.Release == d.rel.ID && !begun.StartedAt.IsZero() {
+	if d.observed.Release == d.request.ID && !begun.StartedAt.IsZero() {
 		return begun.StartedAt
 	}
 	return d.Clock.Now()
@@ -146,6 +148,7 @@ func (d *deployment) begin(ctx context.Context) (delivery.Deployment, error) {
 	}
 	begun, err := d.Begin(ctx, d.request.Service, delivery.Deployment{
 		Release: d.rel.ID, By: by, Replaced: d.current.Release, Reason: d.reason(),
+		Commit: d.Request.Commit.SHA, Config: d.config, Inputs: d.inputs(),
 	})
 	if err != nil {
 		return begun, err

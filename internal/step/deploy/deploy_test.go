@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/release"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/rollout"
 	"github.com/slipway-cd/slipway/internal/step/trust"
@@ -102,20 +103,26 @@ func TestRun_ChecksBeforeTraffic(t *testing.T) {
 		h, _ := w.Records.Deployments().List(t.Context(), env, 1)
 		wantDeployment := delivery.Deployment{
 			ID: d.Deployment, Environment: env, Release: d.Release, Run: r.Run, State: delivery.Deploying,
-			By: "ann, cy", Replaced: old.ID, Reason: "commit aaaaaaa", StartedAt: begun.UTC(),
+			By: "ann, cy", Replaced: old.ID, Reason: "commit aaaaaaa", Commit: r.Commit.SHA, StartedAt: begun.UTC(),
 		}
 		if diff := cmp.Diff(wantDeployment, h[0]); diff != "" {
 			t.Errorf("recorded deployment (-want +got):\n%s", diff)
 		}
 		rel, _ := w.Records.Releases().Get(t.Context(), d.Release)
 		wantRelease := delivery.Release{
-			Schema: 1, Service: "api", Commit: r.Commit.SHA, Tree: r.Commit.Tree, Model: &ref, SBOM: fake.Digest(5),
+			Schema: delivery.ReleaseForm, Service: "api", Model: &ref,
 			Image:    delivery.Image{Repository: "api", Digest: fake.Digest(9)},
 			Workload: delivery.Workload{Replicas: 2, Health: "/health"}, Manifests: rel.Release.Manifests,
+		}
+		wantOrigin := delivery.Origin{
+			Run: r.Run, Commit: r.Commit.SHA, Tree: r.Commit.Tree, SBOM: fake.Digest(5), CreatedAt: rel.Origin.CreatedAt,
 			GateResults: []delivery.GateResult{
 				{Gate: "test.unit", Verdict: delivery.Passed}, {Gate: "scan", Verdict: delivery.Passed},
 				{Gate: "evaluate: accuracy >= 0.1", Verdict: delivery.Passed, Evidence: "accuracy = 0.2"},
 			},
+		}
+		if diff := cmp.Diff(wantOrigin, rel.Origin); diff != "" {
+			t.Errorf("origin (-want +got):\n%s", diff)
 		}
 		if diff := cmp.Diff(wantRelease, rel.Release); diff != "" || !rel.Release.Manifests.Valid() {
 			t.Errorf("release (-want +got):\n%s", diff)
@@ -123,9 +130,9 @@ func TestRun_ChecksBeforeTraffic(t *testing.T) {
 	})
 }
 
-// TestAssemble_SameInputsSameRelease changes all that must not matter, and then each
+// TestAssemble_SameContentSameRelease changes all that must not matter, and then each
 // thing that must.
-func TestAssemble_SameInputsSameRelease(t *testing.T) {
+func TestAssemble_SameContentSameRelease(t *testing.T) {
 	model := delivery.ModelRef{Group: "m", Version: 2, Digest: fake.Digest(2)}
 	with := step.DeployParams{Workload: delivery.Workload{Env: map[string]string{"A": "1", "B": "2"}}}
 	id := func(change func(*step.Request, *step.DeployParams)) string {
@@ -134,11 +141,15 @@ func TestAssemble_SameInputsSameRelease(t *testing.T) {
 		if change != nil {
 			change(&r, &w)
 		}
-		rel, err := assemble(r, w)
+		rel, _, err := assemble(r, w)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return string(raw(rel))
+		content, err := release.ContentDigest(rel)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(content)
 	}
 	same := map[string]func(*step.Request, *step.DeployParams){
 		"run":         func(r *step.Request, _ *step.DeployParams) { r.Run = "20270101-000000-zzzz" },
@@ -152,7 +163,22 @@ func TestAssemble_SameInputsSameRelease(t *testing.T) {
 				SBOMs: &port.SBOMs{CycloneDX: port.Document{Digest: fake.Digest(5), Path: "/elsewhere"}},
 			})
 		},
-		"timeout": func(_ *step.Request, w *step.DeployParams) { w.Timeout = delivery.Duration(time.Hour) },
+		"commit": func(r *step.Request, _ *step.DeployParams) {
+			r.Commit.SHA, r.Commit.Tree = strings.Repeat("c", 40), strings.Repeat("d", 40)
+		},
+		"dirty": func(r *step.Request, _ *step.DeployParams) { r.Commit.Dirty = true },
+		"gates": func(r *step.Request, _ *step.DeployParams) { delete(r.Inputs, "test.unit") },
+		"provenance": func(r *step.Request, _ *step.DeployParams) {
+			r.Inputs["attest"] = raw(step.AttestOutput{Provenance: fake.Digest(5)})
+		},
+		"materials": func(r *step.Request, _ *step.DeployParams) {
+			r.Inputs["scan"] = raw(step.ScanOutput{Verdict: delivery.Passed, SBOMs: &port.SBOMs{CycloneDX: port.Document{Digest: fake.Digest(6)}}})
+		},
+		"repository": func(r *step.Request, _ *step.DeployParams) {
+			r.Inputs["push"] = raw(step.PushOutput{Image: delivery.Image{Repository: "elsewhere/api", Digest: fake.Digest(9)}})
+		},
+		"overrides": func(_ *step.Request, w *step.DeployParams) { w.Overrides.Env = map[string]string{"A": "2"} },
+		"timeout":   func(_ *step.Request, w *step.DeployParams) { w.Timeout = delivery.Duration(time.Hour) },
 		"canary": func(_ *step.Request, w *step.DeployParams) {
 			w.Canary = &step.CanaryParams{Steps: []step.CanaryStep{{Weight: 10, Bake: delivery.Duration(time.Hour)}}}
 		},
@@ -165,7 +191,6 @@ func TestAssemble_SameInputsSameRelease(t *testing.T) {
 		})
 	}
 	other := map[string]func(*step.Request, *step.DeployParams){
-		"commit": func(r *step.Request, _ *step.DeployParams) { r.Commit.SHA = strings.Repeat("c", 40) },
 		"image": func(r *step.Request, _ *step.DeployParams) {
 			r.Inputs["push"] = raw(step.PushOutput{Image: delivery.Image{Repository: "api", Digest: fake.Digest(8)}})
 		},
@@ -173,13 +198,6 @@ func TestAssemble_SameInputsSameRelease(t *testing.T) {
 			r.Inputs["register"] = raw(step.RegisterOutput{Model: delivery.ModelRef{Group: "m", Version: 3, Digest: fake.Digest(3)}})
 		},
 		"configuration": func(_ *step.Request, w *step.DeployParams) { w.Workload.Env = map[string]string{"A": "1"} },
-		"gates":         func(r *step.Request, _ *step.DeployParams) { delete(r.Inputs, "test.unit") },
-		"provenance": func(r *step.Request, _ *step.DeployParams) {
-			r.Inputs["attest"] = raw(step.AttestOutput{Provenance: fake.Digest(5)})
-		},
-		"materials": func(r *step.Request, _ *step.DeployParams) {
-			r.Inputs["scan"] = raw(step.ScanOutput{Verdict: delivery.Passed, SBOMs: &port.SBOMs{CycloneDX: port.Document{Digest: fake.Digest(6)}}})
-		},
 	}
 	for name, change := range other {
 		t.Run(name, func(t *testing.T) {
@@ -211,10 +229,10 @@ func TestRun_Refused(t *testing.T) {
 			r.Inputs = pipelineOutputs(*w.Release(2).Release.Model)
 			var with step.DeployParams
 			_ = json.Unmarshal(r.Spec.Params, &with)
-			rel, _ := assemble(r, with)
-			saved, _ := w.Records.Releases().Save(ctx, "x", rel)
+			rel, origin, _ := assemble(r, with)
+			saved, _ := w.Records.Releases().Save(ctx, rel, origin)
 			_ = w.Records.Releases().Quarantine(ctx, delivery.Quarantine{Release: saved.ID, Reason: "errors"})
-			r.Run = "20260109-000000-dddd"
+			r.Run, r.Commit.SHA = "20260109-000000-dddd", strings.Repeat("d", 40) // by another commit
 			return r
 		}, fault.Conflict, ""},
 		{"model not approved", func(w *fake.Environment) step.Request {

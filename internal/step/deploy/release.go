@@ -12,9 +12,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// schema is the version of release records.
-const schema = 1
-
 // prepare finds or makes the recorded release to deploy: complete, and allowed
 // in this environment. It returns the values of its Secrets if it was made here:
 // they are never recorded.
@@ -26,7 +23,14 @@ func (d *deployment) prepare(ctx context.Context) ([]port.Secret, error) {
 	if err := d.checkAllowed(ctx); err != nil {
 		return nil, err
 	}
-	return secrets, d.checkScanned()
+	if err := d.checkScanned(); err != nil {
+		return nil, err
+	}
+	overridden, err := d.override(ctx)
+	if d.config != nil {
+		secrets = overridden
+	}
+	return secrets, err
 }
 
 // record sets the release: the one that the parameters name, or a new one.
@@ -38,27 +42,65 @@ func (d *deployment) record(ctx context.Context) (secrets []port.Secret, err err
 		if err := d.checkExists(ctx); err != nil {
 			return nil, err
 		}
-		return nil, d.checkTrusted(ctx, d.rel.Release)
+		return nil, d.checkTrusted(ctx, d.rel)
 	}
-	rel, err := assemble(d.Request, d.params)
+	rel, origin, err := assemble(d.Request, d.params)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.checkTrusted(ctx, rel); err != nil {
+	if err := d.checkTrusted(ctx, delivery.ReleaseRecord{Release: rel, Origin: origin}); err != nil {
 		return nil, err
 	}
-	if secrets, err = d.render(ctx, &rel); err != nil {
+	config, secrets, err := d.render(ctx, rel, d.params.ManifestParams)
+	if err != nil {
 		return nil, err
 	}
-	if d.rel, err = d.Releases.Save(ctx, d.Request.Run, rel); err != nil {
+	if d.rel, err = d.Releases.Save(ctx, rel.WithConfiguration(config), origin); err != nil {
 		return nil, fmt.Errorf("record the release: %w", err)
 	}
 	return secrets, nil
 }
 
+// override sets the configuration that the environment changes, if it differs from
+// the release's own, and returns the values of its Secrets.
+func (d *deployment) override(ctx context.Context) ([]port.Secret, error) {
+	over := d.params.Overrides
+	if over.IsZero() {
+		return nil, nil
+	}
+	rel := d.rel.Release
+	rel.Workload = over.Apply(rel.Workload)
+	manifests := d.params.ManifestParams
+	if len(over.Manifests) > 0 {
+		manifests.Manifests = over.Manifests
+	}
+	manifests.Values = slices.Concat(manifests.Values, over.Values)
+	config, secrets, err := d.render(ctx, rel, manifests)
+	if err != nil {
+		return nil, err
+	}
+	if config == nil {
+		raw, err := json.Marshal(rel.Workload)
+		if err != nil {
+			return nil, fmt.Errorf("encode the workload: %w", err)
+		}
+		config = &delivery.Configuration{Workload: rel.Workload, Manifests: delivery.DigestOf(raw)}
+	}
+	if own := d.rel.Release.Configuration(); config.Digest() != own.Digest() {
+		d.config = config
+	}
+	return secrets, nil
+}
+
+// inputs are the digests of what the deployment was made from, as the plan compares
+// them with those of the next one.
+func (d *deployment) inputs() delivery.Inputs {
+	return delivery.Inputs{Build: d.rel.Origin.Inputs.Build, Configuration: d.params.ConfigurationDigest}
+}
+
 // checkTrusted verifies what the release pins against the environment's trust
 // policy, before any of it is rendered, packed, recorded or deployed.
-func (d *deployment) checkTrusted(ctx context.Context, rel delivery.Release) error {
+func (d *deployment) checkTrusted(ctx context.Context, rel delivery.ReleaseRecord) error {
 	if d.params.Trust == nil {
 		return nil
 	}
@@ -99,31 +141,28 @@ func (d *deployment) checkApproved(ctx context.Context, ref delivery.ModelRef) e
 // scan there, if this environment requires one.
 func (d *deployment) checkScanned() error {
 	passed := func(r delivery.GateResult) bool { return r.Gate == string(step.Scan) && r.Verdict == delivery.Passed }
-	if !d.params.RequireScan || slices.ContainsFunc(d.rel.Release.GateResults, passed) {
+	if !d.params.RequireScan || slices.ContainsFunc(d.rel.Origin.GateResults, passed) {
 		return nil
 	}
 	return fault.New(fault.Denied, "release %s has not passed a scan", d.rel.ID).
 		Hint("deliver its commit to %[1]s, which scans it; or accept unscanned releases with environments.%[1]s.scan: {unavailable: accept}", d.Request.Environment)
 }
 
-// assemble makes the release from the outputs of the steps before. Nothing in it
-// may depend on when, where or by which person, nor on what is deployed now: the same
-// inputs have to make the same release, or a quarantine would be easy to escape.
-func assemble(r step.Request, params step.DeployParams) (delivery.Release, error) {
+// assemble makes the release, and what is known about its making, from the outputs of
+// the steps before. Nothing in the release may depend on when, where, by which person
+// or from which commit, nor on what is deployed now: the same content has to be the
+// same release, or a quarantine would be easy to escape.
+func assemble(r step.Request, params step.DeployParams) (rel delivery.Release, o delivery.Origin, err error) {
 	pushed, ok, err := step.OutputOf[step.PushOutput](r.Inputs, step.Push)
 	if err != nil {
-		return delivery.Release{}, err
+		return rel, o, err
 	}
 	if !ok || !pushed.Image.Digest.Valid() {
-		return delivery.Release{}, fault.New(fault.Internal, "deploy %s: the plan has no push step before it", r.Service)
+		return rel, o, fault.New(fault.Internal, "deploy %s: the plan has no push step before it", r.Service)
 	}
 	model, err := modelOf(r, params)
 	if err != nil {
-		return delivery.Release{}, err
-	}
-	gates, err := gateResults(r)
-	if err != nil {
-		return delivery.Release{}, err
+		return rel, o, err
 	}
 	workload := params.Workload
 	if len(params.Manifests) == 0 {
@@ -132,23 +171,33 @@ func assemble(r step.Request, params step.DeployParams) (delivery.Release, error
 	if workload.Health == "" {
 		workload.Health = "/health"
 	}
-	attested, _, err := step.OutputOf[step.AttestOutput](r.Inputs, step.Attest)
-	if err != nil {
-		return delivery.Release{}, err
-	}
 	raw, err := json.Marshal(workload)
 	if err != nil {
-		return delivery.Release{}, fmt.Errorf("encode the workload: %w", err)
+		return rel, o, fmt.Errorf("encode the workload: %w", err)
 	}
-	sbom, err := sbomOf(r)
-	if err != nil {
-		return delivery.Release{}, err
+	rel = delivery.Release{
+		Schema: delivery.ReleaseForm, Service: r.Service, Image: pushed.Image, Model: model,
+		Workload: workload, Manifests: delivery.DigestOf(raw),
 	}
-	return delivery.Release{
-		Schema: schema, Service: r.Service, Commit: r.Commit.SHA, Tree: r.Commit.Tree, Dirty: r.Commit.Dirty,
-		Image: pushed.Image, Model: model, Workload: workload, GateResults: gates, SBOM: sbom,
-		Manifests: delivery.DigestOf(raw), Provenance: attested.Provenance,
-	}, nil
+	o, err = originOf(r, params)
+	return rel, o, err
+}
+
+// originOf is what the run knows about the release that it makes.
+func originOf(r step.Request, params step.DeployParams) (o delivery.Origin, err error) {
+	o = delivery.Origin{
+		Run: r.Run, Commit: r.Commit.SHA, Tree: r.Commit.Tree, Dirty: r.Commit.Dirty,
+		Inputs: delivery.Inputs{Configuration: params.BaseDigest},
+	}
+	if o.GateResults, err = gateResults(r); err != nil {
+		return o, err
+	}
+	if o.SBOM, err = sbomOf(r); err != nil {
+		return o, err
+	}
+	attested, _, err := step.OutputOf[step.AttestOutput](r.Inputs, step.Attest)
+	o.Provenance = attested.Provenance
+	return o, err
 }
 
 // sbomOf is the digest of the image's SBOM (CycloneDX), if this run wrote one.
@@ -177,7 +226,6 @@ func modelOf(r step.Request, params step.DeployParams) (*delivery.ModelRef, erro
 
 // gateResults are those that depend on what is delivered alone: that the tests
 // passed (their numbers may differ from run to run), and the model's own gates.
-// They are part of the release's digest.
 func gateResults(r step.Request) ([]delivery.GateResult, error) {
 	var results []delivery.GateResult
 	for _, name := range step.NamesOf(r.Inputs, step.Test) {

@@ -9,35 +9,34 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// render adds the release's objects, on a target that renders some, and returns
-// the values of their Secrets.
-func (d *deployment) render(ctx context.Context, rel *delivery.Release) ([]port.Secret, error) {
+// render returns the release's configuration on a target that renders objects, with
+// the values of their Secrets; nil on any other.
+func (d *deployment) render(ctx context.Context, rel delivery.Release, from step.ManifestParams) (*delivery.Configuration, []port.Secret, error) {
 	renderer, ok := d.Target.(port.Renderer)
 	if !ok {
-		return nil, nil
+		return nil, nil, nil
 	}
 	m := port.Manifests{
-		Service: d.Request.Service, Paths: d.params.Manifests, Values: d.params.Values, Image: rel.Image,
-		Workload: rel.Workload, Model: rel.Model, Delivery: d.params.ModelDelivery,
+		Service: d.Request.Service, Paths: from.Manifests, Values: from.Values, Image: rel.Image,
+		Workload: rel.Workload, Model: rel.Model, Delivery: from.ModelDelivery,
 	}
 	var err error
-	if len(d.params.Manifests) > 0 {
+	if len(from.Manifests) > 0 {
 		if m.Dir, err = d.Request.Checkout(ctx); err != nil {
-			return nil, fmt.Errorf("check out the manifests: %w", err)
+			return nil, nil, fmt.Errorf("check out the manifests: %w", err)
 		}
 	}
-	if m.ModelImage, err = d.packModel(ctx, *rel); err != nil {
-		return nil, err
+	if m.ModelImage, err = d.packModel(ctx, rel); err != nil {
+		return nil, nil, err
 	}
 	out, err := renderer.Render(ctx, m)
 	if err != nil {
-		return nil, fmt.Errorf("render the manifests: %w", err)
+		return nil, nil, fmt.Errorf("render the manifests: %w", err)
 	}
 	for _, note := range out.Notes {
 		d.Request.Logf("%s", note)
 	}
-	rel.Objects, rel.Manifests = out.Objects, out.Digest()
-	return out.Secrets, nil
+	return &delivery.Configuration{Workload: rel.Workload, Manifests: out.Digest(), Objects: out.Objects}, out.Secrets, nil
 }
 
 // packModel stores the model beside the image, unless the service loads it itself.

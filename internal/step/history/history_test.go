@@ -21,7 +21,7 @@ func deployed(t *testing.T, w *fake.Environment, n int, good ...int) []delivery.
 	t.Helper()
 	var out []delivery.ReleaseRecord
 	for i := range n {
-		rel, err := w.Records.Releases().Save(t.Context(), "r", delivery.Release{Service: service, Commit: fmt.Sprint(i)})
+		rel, err := w.Records.Releases().Save(t.Context(), delivery.Release{Schema: delivery.ReleaseForm, Service: service, Image: delivery.Image{Digest: fake.Digest(i)}}, delivery.Origin{Run: "r"})
 		if err != nil {
 			t.Fatal(err)
 		}

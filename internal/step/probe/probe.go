@@ -52,15 +52,15 @@ type Expectation struct {
 	FailureCheck func(ctx context.Context) error
 }
 
-// ExpectationFor returns what a recorded release has to respond. A wrong smoke
-// check is fault.Invalid.
-func ExpectationFor(p step.ProbeParams, timeout time.Duration, rel delivery.ReleaseRecord) (Expectation, error) {
+// ExpectationFor returns what a release that runs under the name has to respond. A
+// wrong smoke check is fault.Invalid.
+func ExpectationFor(p step.ProbeParams, timeout time.Duration, name delivery.ReleaseID, rel delivery.Release) (Expectation, error) {
 	smoke, err := CompileChecks(p.Checks)
 	if err != nil {
 		return Expectation{}, err
 	}
 	return Expectation{
-		Release: rel.ID, Model: rel.Release.Model, HealthPath: rel.Release.Workload.Health,
+		Release: name, Model: rel.Model, HealthPath: rel.Workload.Health,
 		SuccessThreshold: p.SuccessThreshold, Timeout: timeout, Smoke: smoke,
 	}, nil
 }

@@ -19,6 +19,7 @@ import (
 type forward struct {
 	base
 	rel     delivery.ReleaseRecord
+	config  *delivery.Configuration // as the environment overrode it; nil: the release's own
 	want    probe.Expectation
 	request port.DeployRequest
 	current delivery.Deployment // zero if nothing is deployed
@@ -29,10 +30,13 @@ func (f forward) run(ctx context.Context) (step.Result, error) {
 	if f.rel, err = f.Recorded(ctx, f.params.Release); err != nil {
 		return step.Result{}, err
 	}
-	if f.want, err = f.Expect(f.params.ProbeParams, f.rel); err != nil {
+	if f.config, err = f.configuration(ctx); err != nil {
 		return step.Result{}, err
 	}
-	f.request = f.RequestFor(f.rel)
+	f.request = f.RequestFor(f.rel, f.config)
+	if f.want, err = f.Expect(f.params.ProbeParams, f.request); err != nil {
+		return step.Result{}, err
+	}
 	begun, resumed, err := f.OfRun(ctx)
 	if err != nil {
 		return step.Result{}, err
@@ -63,10 +67,45 @@ func (f forward) run(ctx context.Context) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	if ok && !resumed && current.Release == f.rel.ID && obs.Release == f.rel.ID && rollout.DownReason(obs, f.rel.ID) == "" {
+	name := f.request.ID
+	if ok && !resumed && current.Instance() == name && obs.Release == name && rollout.DownReason(obs, name) == "" {
 		return f.AlreadyDeployed(current, obs.URL)
 	}
 	return f.deploy(ctx)
+}
+
+// configuration is that of the release's last accepted deployment in the
+// environment. Only a deployment renders manifests, so a release that was never
+// there gets no more than the overrides of its workload.
+func (f forward) configuration(ctx context.Context) (*delivery.Configuration, error) {
+	if d, ok, err := f.lastAccepted(ctx); ok || err != nil {
+		return d.Config, err
+	}
+	over := f.params.Overrides
+	if over.IsZero() {
+		return nil, nil //nolint:nilnil // the release's own
+	}
+	own := f.rel.Release.Configuration()
+	if own.Objects != "" {
+		return nil, fault.New(fault.Conflict, "roll back to %s: it was never deployed in %s, which overrides its configuration", f.rel.ID, f.Request.Environment).
+			Hint("deploy its commit instead: `slipway run --env %s`", f.Request.Environment)
+	}
+	own.Workload = over.Apply(own.Workload)
+	return &own, nil
+}
+
+func (f forward) lastAccepted(ctx context.Context) (delivery.Deployment, bool, error) {
+	all, err := f.Deployments.List(ctx, f.Request.Environment, 0)
+	if err != nil {
+		return delivery.Deployment{}, false, fmt.Errorf("read the deployment history of %s: %w", f.Request.Environment, err)
+	}
+	for _, d := range all {
+		named := f.params.Instance == "" || d.Instance() == f.params.Instance
+		if d.Release == f.rel.ID && named && (!d.ServingAt.IsZero() || d.Run == f.Request.Run) {
+			return d, true, nil
+		}
+	}
+	return delivery.Deployment{}, false, nil
 }
 
 // checkTrusted verifies the release that a person names against the environment's
@@ -82,7 +121,7 @@ func (f forward) checkTrusted(ctx context.Context, resumed bool) error {
 		return nil
 	}
 	f.Request.Progress("checking signatures")
-	if err := f.trust.Verify(ctx, f.rel.Release, *f.params.Trust); err != nil {
+	if err := f.trust.Verify(ctx, f.rel, *f.params.Trust); err != nil {
 		return fmt.Errorf("roll back to %s: %w", f.rel.ID, err)
 	}
 	return nil
@@ -112,6 +151,7 @@ func (f forward) deploy(ctx context.Context) (step.Result, error) {
 	}
 	begun, err := f.Begin(ctx, f.request.Service, delivery.Deployment{
 		Release: f.rel.ID, By: f.Request.StartedBy.String(), Replaced: f.current.Release, Reason: f.reason(),
+		Commit: f.Request.Commit.SHA, Config: f.config,
 	})
 	if err != nil {
 		return step.Result{}, err

@@ -76,12 +76,16 @@ func (u undo) finalize(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return u.Finalize(ctx, u.RequestFor(rel))
+	return u.Finalize(ctx, u.RequestFor(rel, u.current.Config))
 }
 
-// sameRelease reports whether the current release was being deployed once more:
-// there is no other one to go back to, and none to quarantine.
+// sameRelease reports whether the current release was being deployed once more, as it
+// is or with other overrides: there is none to quarantine.
 func (u undo) sameRelease() bool { return u.hasCurrent && u.current.Release == u.failed.Release }
+
+// sameInstance reports whether it was being deployed as it is: there is no other one
+// to go back to.
+func (u undo) sameInstance() bool { return u.hasCurrent && u.current.Instance() == u.failed.Instance() }
 
 func (u undo) reason() string {
 	switch {
@@ -152,14 +156,14 @@ func (u undo) attempt(ctx context.Context) (url string, err error) {
 	}
 	// The smoke checks were written for the release that failed, and need not fit
 	// the one before it: its health decides, their results are only reported.
-	want, err := u.Expect(u.params.ProbeParams, rel)
+	request := u.RequestFor(rel, u.current.Config)
+	want, err := u.Expect(u.params.ProbeParams, request)
 	if err != nil {
 		u.Request.Logf("%v", err)
-		want, _ = u.Expect(step.ProbeParams{SuccessThreshold: u.params.SuccessThreshold}, rel)
+		want, _ = u.Expect(step.ProbeParams{SuccessThreshold: u.params.SuccessThreshold}, request)
 	}
 	smoke := want.Smoke
 	want.Smoke = nil
-	request := u.RequestFor(rel)
 	obs, err := u.bringBack(ctx, request, want)
 	if err != nil {
 		return "", err
@@ -182,7 +186,7 @@ func (u undo) bringBack(ctx context.Context, o port.DeployRequest, want probe.Ex
 	if err != nil {
 		return obs, err
 	}
-	if obs.Release != u.failed.Release {
+	if obs.Release != u.failed.Instance() {
 		if err := u.discard(ctx, o); err != nil {
 			return obs, err
 		}
@@ -199,12 +203,12 @@ func (u undo) bringBack(ctx context.Context, o port.DeployRequest, want probe.Ex
 
 // discard stops what is staged of the failed release.
 func (u undo) discard(ctx context.Context, o port.DeployRequest) error {
-	if u.sameRelease() {
+	if u.sameInstance() {
 		return nil
 	}
-	failed := port.DeployRequest{Service: o.Service, Environment: o.Environment, ID: u.failed.Release, Port: o.Port, Run: u.Request.Run}
+	failed := port.DeployRequest{Service: o.Service, Environment: o.Environment, ID: u.failed.Instance(), Port: o.Port, Run: u.Request.Run}
 	if rel, err := u.Recorded(ctx, u.failed.Release); err == nil {
-		failed.Release = rel.Release
+		failed.Release = rel.Release.WithConfiguration(u.failed.Config)
 	}
 	if err := u.Target.Discard(ctx, failed); err != nil {
 		return fmt.Errorf("stop %s: %w", u.failed.Release, err)

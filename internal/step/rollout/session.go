@@ -43,14 +43,15 @@ func Open[P interface{ Rollout() step.RolloutParams }](s Services, r step.Reques
 	return params, Session{Services: s, Request: r, Rollout: at, Target: target}, err
 }
 
-// RequestFor asks the target for a recorded release.
-func (s Session) RequestFor(rel delivery.ReleaseRecord) port.DeployRequest {
+// RequestFor asks the target for a recorded release with a configuration; nil: the
+// release's own.
+func (s Session) RequestFor(rel delivery.ReleaseRecord, config *delivery.Configuration) port.DeployRequest {
 	service := rel.Release.Service
 	if service == "" {
 		service = s.Request.Service
 	}
 	return port.DeployRequest{
-		Service: service, Environment: s.Request.Environment, ID: rel.ID, Release: rel.Release, Run: s.Request.Run,
+		Service: service, Environment: s.Request.Environment, ID: rel.ID.With(config), Release: rel.Release.WithConfiguration(config), Run: s.Request.Run,
 		Port: s.Rollout.Port, ReadyTimeout: s.Rollout.Timeout, Strategy: s.Rollout.Strategy,
 	}
 }
@@ -77,6 +78,17 @@ func (s Session) OfRun(ctx context.Context) (d delivery.Deployment, ok bool, err
 	return history.DeploymentOfRun(ctx, s.Deployments, s.Request)
 }
 
+// ConfigurationOf returns the configuration of a deployment that this run began or
+// found; nil: the release's own.
+func (s Session) ConfigurationOf(ctx context.Context, deployment int64) (*delivery.Configuration, error) {
+	for _, find := range []func(context.Context) (delivery.Deployment, bool, error){s.OfRun, s.Current} {
+		if d, ok, err := find(ctx); err != nil || ok && d.ID == deployment {
+			return d.Config, err
+		}
+	}
+	return nil, nil //nolint:nilnil // the release's own
+}
+
 // Observe returns the state of the service on the target.
 func (s Session) Observe(ctx context.Context, service string) (port.Observation, error) {
 	obs, err := s.Target.Observe(ctx, service, s.Request.Environment)
@@ -89,9 +101,9 @@ func (s Session) Observe(ctx context.Context, service string) (port.Observation,
 // Checker returns what checks the service's responses.
 func (s Session) Checker() probe.Checker { return probe.Checker{Prober: s.Prober, Clock: s.Clock} }
 
-// Expect returns what a recorded release has to respond.
-func (s Session) Expect(p step.ProbeParams, rel delivery.ReleaseRecord) (probe.Expectation, error) {
-	return probe.ExpectationFor(p, s.Rollout.Timeout.D(), rel)
+// Expect returns what the requested release has to respond.
+func (s Session) Expect(p step.ProbeParams, o port.DeployRequest) (probe.Expectation, error) {
+	return probe.ExpectationFor(p, s.Rollout.Timeout.D(), o.ID, o.Release)
 }
 
 // Publish stores the environment's history in a target that keeps one.

@@ -134,12 +134,12 @@ func (e evidence) checkSBOM() Check {
 
 // checkPinned compares the provenance with the digest that the release pins: what
 // was signed later for the same digests is not what the release was made from.
-func checkPinned(rel delivery.Release, image, model evidence) []Check {
-	if rel.Provenance == "" {
+func checkPinned(pinned delivery.Digest, image, model evidence) []Check {
+	if pinned == "" {
 		return nil
 	}
 	l := Check{Name: "release: provenance", Verdict: delivery.Passed, Required: image.requires("provenance"),
-		Text: "the release pins this provenance", Details: []string{string(rel.Provenance)}}
+		Text: "the release pins this provenance", Details: []string{string(pinned)}}
 	for _, e := range []evidence{image, model} {
 		if e.err != nil {
 			l.fail(e.unavailable())
@@ -147,16 +147,16 @@ func checkPinned(rel delivery.Release, image, model evidence) []Check {
 		}
 	}
 	for _, i := range buildDefinitions(image) {
-		if rel.Model == nil && matchesPinned(rel.Provenance, i, nil) {
+		if model.subject.Model.Digest == "" && matchesPinned(pinned, i, nil) {
 			return []Check{l}
 		}
 		for _, m := range buildDefinitions(model) {
-			if rel.Model != nil && matchesPinned(rel.Provenance, i, &m) {
+			if matchesPinned(pinned, i, &m) {
 				return []Check{l}
 			}
 		}
 	}
-	l.fail(fault.New(fault.Denied, "no signed provenance matches the one that the release pins (%s)", rel.Provenance.Short()).
+	l.fail(fault.New(fault.Denied, "no signed provenance matches the one that the release pins (%s)", pinned.Short()).
 		Hint("the signed build, command or data differ: find out who signed them, and deliver the commit again"))
 	return []Check{l}
 }

@@ -40,7 +40,7 @@ type Check struct {
 // Verify returns nil if the release has everything that the policy requires. What
 // is missing or wrong is fault.Denied; what could not be checked is
 // fault.Unavailable, and never trusted.
-func (j Verifier) Verify(ctx context.Context, rel delivery.Release, p step.TrustParams) error {
+func (j Verifier) Verify(ctx context.Context, rel delivery.ReleaseRecord, p step.TrustParams) error {
 	links, err := j.checks(ctx, rel, p, false)
 	if err != nil {
 		return err
@@ -55,24 +55,25 @@ func (j Verifier) Verify(ctx context.Context, rel delivery.Release, p step.Trust
 
 // Explain checks every link, also those that the policy does not require. The
 // error is the context's; all others are in the checks.
-func (j Verifier) Explain(ctx context.Context, rel delivery.Release, p step.TrustParams) ([]Check, error) {
+func (j Verifier) Explain(ctx context.Context, rel delivery.ReleaseRecord, p step.TrustParams) ([]Check, error) {
 	return j.checks(ctx, rel, p, true)
 }
 
 // checks checks every link, or without all only those that the policy requires:
 // SBOMs are large, and not read without need.
-func (j Verifier) checks(ctx context.Context, rel delivery.Release, p step.TrustParams, all bool) ([]Check, error) {
+func (j Verifier) checks(ctx context.Context, saved delivery.ReleaseRecord, p step.TrustParams, all bool) ([]Check, error) {
+	rel, origin := saved.Release, saved.Origin
 	if j.Attestations == nil || j.Signatures == nil {
 		return nil, fault.New(fault.Internal, "verify the signatures of %s: no verifier is configured", rel.Image)
 	}
 	image := j.collect(ctx, port.Subject{Image: rel.Image}, p, all)
-	links := []Check{image.checkSignature(), image.checkImageProvenance(rel.Commit, rel.Tree), image.checkSBOM()}
+	links := []Check{image.checkSignature(), image.checkImageProvenance(origin.Commit, origin.Tree), image.checkSBOM()}
 	var model evidence
 	if rel.Model != nil {
 		model = j.collect(ctx, port.Subject{Model: *rel.Model}, p, all)
 		links = append(links, model.checkSignature(), model.checkModelProvenance(), model.checkSBOM())
 	}
-	links = append(links, checkPinned(rel, image, model)...)
+	links = append(links, checkPinned(origin.Provenance, image, model)...)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}

@@ -93,7 +93,7 @@ func (w world) all(by string, but ...string) {
 	}
 }
 
-func release(t *testing.T) delivery.Release {
+func release(t *testing.T) delivery.ReleaseRecord {
 	t.Helper()
 	build := func(raw []byte, err error) provenance.BuildDefinition {
 		if err != nil {
@@ -111,7 +111,10 @@ func release(t *testing.T) delivery.Release {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return delivery.Release{Service: "api", Commit: commit, Tree: tree, Image: image, Model: &model, Provenance: essence}
+	return delivery.ReleaseRecord{
+		Release: delivery.Release{Service: "api", Image: image, Model: &model},
+		Origin:  delivery.Origin{Commit: commit, Tree: tree, Provenance: essence},
+	}
 }
 
 func everything(names ...string) step.TrustParams {
@@ -126,7 +129,7 @@ func TestVerify(t *testing.T) {
 		t.Error(err)
 	}
 	rel := release(t)
-	rel.Model, rel.Provenance = nil, "" // recorded before there was provenance
+	rel.Release.Model, rel.Origin.Provenance = nil, "" // recorded before there was provenance
 	if err := (trust.Verifier{Attestations: w, Signatures: fake.Verifier{}}).Verify(t.Context(), rel, everything("ann")); err != nil {
 		t.Error(err)
 	}
@@ -137,55 +140,55 @@ func TestVerify(t *testing.T) {
 func TestVerify_Denied(t *testing.T) {
 	cases := []struct {
 		name string
-		set  func(w world, rel *delivery.Release, p *step.TrustParams)
+		set  func(w world, rel *delivery.ReleaseRecord, p *step.TrustParams)
 		says string
 	}{
-		{"unsigned", func(world, *delivery.Release, *step.TrustParams) {}, "image api@010101010101 has no signature"},
-		{"signed by another", func(w world, _ *delivery.Release, _ *step.TrustParams) { w.all("mallory") }, "no trusted signature: signed by a key that the policy does not trust"},
-		{"image swapped", func(w world, rel *delivery.Release, _ *step.TrustParams) {
+		{"unsigned", func(world, *delivery.ReleaseRecord, *step.TrustParams) {}, "image api@010101010101 has no signature"},
+		{"signed by another", func(w world, _ *delivery.ReleaseRecord, _ *step.TrustParams) { w.all("mallory") }, "no trusted signature: signed by a key that the policy does not trust"},
+		{"image swapped", func(w world, rel *delivery.ReleaseRecord, _ *step.TrustParams) {
 			w.all("ann")
-			rel.Image.Digest = fake.Digest(9)
+			rel.Release.Image.Digest = fake.Digest(9)
 		}, "image api@090909090909 has no signature"},
-		{"image swapped, with copied signatures", func(w world, rel *delivery.Release, _ *step.TrustParams) {
-			rel.Image.Digest = fake.Digest(9)
+		{"image swapped, with copied signatures", func(w world, rel *delivery.ReleaseRecord, _ *step.TrustParams) {
+			rel.Release.Image.Digest = fake.Digest(9)
 			raw, err := provenance.SignatureStatement(image.Digest)
-			w.sign("ann", port.Subject{Image: rel.Image}, raw, err)
+			w.sign("ann", port.Subject{Image: rel.Release.Image}, raw, err)
 		}, "but for another subject (010101010101)"},
-		{"image gone", func(w world, _ *delivery.Release, _ *step.TrustParams) {
+		{"image gone", func(w world, _ *delivery.ReleaseRecord, _ *step.TrustParams) {
 			w.Missing = func(s port.Subject) bool { return s.Image.Digest != "" }
 		}, "does not match what the release pins"},
-		{"registry holds something else", func(w world, _ *delivery.Release, _ *step.TrustParams) {
+		{"registry holds something else", func(w world, _ *delivery.ReleaseRecord, _ *step.TrustParams) {
 			w.Fail = fault.New(fault.Corrupt, "the content is another")
 		}, "does not match what the release pins: the content is another"},
-		{"model unsigned", func(w world, _ *delivery.Release, _ *step.TrustParams) { w.all("ann", "model-signature") }, "model m:2 has no signature"},
-		{"model swapped", func(w world, rel *delivery.Release, _ *step.TrustParams) {
+		{"model unsigned", func(w world, _ *delivery.ReleaseRecord, _ *step.TrustParams) { w.all("ann", "model-signature") }, "model m:2 has no signature"},
+		{"model swapped", func(w world, rel *delivery.ReleaseRecord, _ *step.TrustParams) {
 			w.all("ann")
 			other := model
 			other.Digest = fake.Digest(8)
-			rel.Model = &other
+			rel.Release.Model = &other
 		}, "model m:2 has no signature"},
-		{"no provenance", func(w world, _ *delivery.Release, _ *step.TrustParams) { w.all("ann", "image-provenance") }, "image api@010101010101 has no provenance"},
-		{"no model's provenance", func(w world, _ *delivery.Release, _ *step.TrustParams) { w.all("ann", "model-provenance") }, "model m:2 has no provenance"},
-		{"no sbom", func(w world, _ *delivery.Release, _ *step.TrustParams) { w.all("ann", "image-sbom") }, "image api@010101010101 has no sbom"},
-		{"no model's sbom", func(w world, _ *delivery.Release, _ *step.TrustParams) { w.all("ann", "model-sbom") }, "model m:2 has no sbom"},
-		{"another commit", func(w world, rel *delivery.Release, _ *step.TrustParams) {
+		{"no provenance", func(w world, _ *delivery.ReleaseRecord, _ *step.TrustParams) { w.all("ann", "image-provenance") }, "image api@010101010101 has no provenance"},
+		{"no model's provenance", func(w world, _ *delivery.ReleaseRecord, _ *step.TrustParams) { w.all("ann", "model-provenance") }, "model m:2 has no provenance"},
+		{"no sbom", func(w world, _ *delivery.ReleaseRecord, _ *step.TrustParams) { w.all("ann", "image-sbom") }, "image api@010101010101 has no sbom"},
+		{"no model's sbom", func(w world, _ *delivery.ReleaseRecord, _ *step.TrustParams) { w.all("ann", "model-sbom") }, "model m:2 has no sbom"},
+		{"another commit", func(w world, rel *delivery.ReleaseRecord, _ *step.TrustParams) {
 			w.all("ann")
-			rel.Commit = strings.Repeat("f", 40)
+			rel.Origin.Commit = strings.Repeat("f", 40)
 		}, "does not match the release's commit ffffffffffff: it names commit aaaaaaaaaaaa"},
-		{"other files under the commit", func(w world, rel *delivery.Release, _ *step.TrustParams) {
+		{"other files under the commit", func(w world, rel *delivery.ReleaseRecord, _ *step.TrustParams) {
 			w.all("ann")
-			rel.Tree = strings.Repeat("f", 40)
+			rel.Origin.Tree = strings.Repeat("f", 40)
 		}, "with a different tree (bbbbbbbbbbbb)"},
-		{"provenance replaced", func(w world, _ *delivery.Release, _ *step.TrustParams) {
+		{"provenance replaced", func(w world, _ *delivery.ReleaseRecord, _ *step.TrustParams) {
 			w.all("ann", "model-provenance")
 			raw, err := ofModel(func(f *provenance.ModelFacts) { f.Lineage.Data = fake.Digest(66) })
 			w.sign("ann", port.Subject{Model: model}, raw, err)
 		}, "no signed provenance matches the one that the release pins"},
-		{"key withdrawn", func(w world, _ *delivery.Release, p *step.TrustParams) {
+		{"key withdrawn", func(w world, _ *delivery.ReleaseRecord, p *step.TrustParams) {
 			w.all("ann")
 			p.TrustPolicy = fake.TrustPolicy("bob")
 		}, "signed by a key that the policy does not trust"},
-		{"rubbish", func(w world, _ *delivery.Release, _ *step.TrustParams) {
+		{"rubbish", func(w world, _ *delivery.ReleaseRecord, _ *step.TrustParams) {
 			_, _ = w.Attach(w.t.Context(), port.Subject{Image: image}, provenance.SignaturePredicate, []byte("rubbish"))
 		}, "no trusted signature: read a signature"},
 	}

@@ -31,11 +31,15 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	want, err := session.Expect(params.ProbeParams, rel)
+	config, err := session.ConfigurationOf(ctx, deployed.Deployment)
 	if err != nil {
 		return step.Result{}, err
 	}
-	request := session.RequestFor(rel)
+	request := session.RequestFor(rel, config)
+	want, err := session.Expect(params.ProbeParams, request)
+	if err != nil {
+		return step.Result{}, err
+	}
 	// Observed anew, also after a deployment by this run: an address may be valid
 	// only for the process that received it.
 	obs, err := session.Observe(ctx, request.Service)

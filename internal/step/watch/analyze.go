@@ -39,7 +39,7 @@ func (w *watch) observe(ctx context.Context) (observation, error) {
 	if err != nil {
 		return observation{gate: replicasGate}, err
 	}
-	if err := rollout.ServingError(obs, w.deployed.Release); err != nil {
+	if err := rollout.ServingError(obs, w.request.ID); err != nil {
 		return replicasFailed(err), nil
 	}
 	if w.params.Bake <= 0 {
@@ -49,7 +49,7 @@ func (w *watch) observe(ctx context.Context) (observation, error) {
 	if !ok {
 		return noTraffic(w.params.Thresholds, "the target does not measure traffic; only the replicas were watched"), nil
 	}
-	t, err := reporter.Traffic(ctx, service, env, w.deployed.Release, w.deployed.Since)
+	t, err := reporter.Traffic(ctx, service, env, w.request.ID, w.deployed.Since)
 	if fault.Is(err, fault.NotFound) {
 		return noTraffic(w.params.Thresholds, err.Error()+"; only the replicas were watched"), nil
 	}

@@ -41,7 +41,11 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	w := watch{Session: session, params: params, deployed: deployed, request: session.RequestFor(rel)}
+	config, err := session.ConfigurationOf(ctx, deployed.Deployment)
+	if err != nil {
+		return step.Result{}, err
+	}
+	w := watch{Session: session, params: params, deployed: deployed, request: session.RequestFor(rel, config)}
 	return w.run(ctx)
 }
 
@@ -82,7 +86,7 @@ func (w *watch) alreadyAccepted(ctx context.Context) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	if obs.Release != w.deployed.Release {
+	if obs.Release != w.request.ID {
 		return step.Fail("watch %s in %s: the traffic goes to %s", w.deployed.Release, w.Request.Environment, rollout.DisplayName(obs.Release)), nil
 	}
 	if err := w.finalize(ctx); err != nil {

@@ -43,11 +43,11 @@ func (w *Environment) Release(model int) delivery.ReleaseRecord {
 		must(err)
 		ref = m.ModelRef
 	}
-	rel, err := w.Records.Releases().Save(ctx, "20260101-000000-aaaa", delivery.Release{
-		Schema: 1, Service: "api", Commit: fmt.Sprintf("%040d", model), Model: &ref,
+	rel, err := w.Records.Releases().Save(ctx, delivery.Release{
+		Schema: delivery.ReleaseForm, Service: "api", Model: &ref,
 		Image:    delivery.Image{Repository: "api", Digest: Digest(100 + model)},
 		Workload: delivery.Workload{Replicas: 1, Health: "/health", Env: map[string]string{"MODE": fmt.Sprint(model)}},
-	})
+	}, delivery.Origin{Run: "20260101-000000-aaaa", Commit: fmt.Sprintf("%040d", model)})
 	must(err)
 	return rel
 }

@@ -20,6 +20,8 @@ type Records struct {
 	models      []delivery.ModelVersion
 	decisions   map[string][]delivery.ModelDecision // by model
 	approvals   []port.Approval
+	quarantines []held
+	origins     []origin
 }
 
 // Models returns the model registry, which is also a port.ModelImporter.

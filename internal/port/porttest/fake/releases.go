@@ -2,37 +2,89 @@ package fake
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/release"
 )
 
 type releases struct{ *Records }
 
 var _ port.ReleaseStore = releases{}
 
-// Save keeps the release under its digest.
-func (r releases) Save(_ context.Context, run delivery.RunID, rel delivery.Release) (delivery.ReleaseRecord, error) {
+// Save keeps the release under its name.
+func (r releases) Save(_ context.Context, rel delivery.Release, o delivery.Origin) (delivery.ReleaseRecord, error) {
 	leave, err := r.enter("Releases.Save")
 	defer leave()
 	if err != nil {
 		return delivery.ReleaseRecord{}, err
 	}
-	raw, err := json.Marshal(rel)
+	_, digest, id, err := release.Canonical(rel)
 	if err != nil {
 		return delivery.ReleaseRecord{}, err
 	}
-	d := delivery.DigestOf(raw)
-	saved := delivery.ReleaseRecord{ID: delivery.ReleaseID("r-" + d.Hex()[:12]), Digest: d, Release: rel, Run: run, CreatedAt: time.Now().UTC()}
-	if i := r.find(saved.ID); i >= 0 {
-		return r.releases[i], nil
+	if o.CreatedAt.IsZero() {
+		o.CreatedAt = time.Now().UTC()
 	}
-	r.releases = append(r.releases, saved)
-	return saved, nil
+	i := slices.IndexFunc(r.releases, func(s delivery.ReleaseRecord) bool {
+		return s.ID == id || rel.Schema == delivery.ReleaseForm && sameContent(s.Release, rel)
+	})
+	if i < 0 {
+		saved := delivery.ReleaseRecord{ID: id, Digest: digest, Release: rel, Run: o.Run, CreatedAt: time.Now().UTC()}
+		r.releases, i = append(r.releases, saved), len(r.releases)
+		if rel.Schema < delivery.ReleaseForm {
+			r.releases[i] = saved.WithOrigin()
+		}
+	}
+	if rel.Schema == delivery.ReleaseForm && !slices.Contains(r.origins, origin{r.releases[i].ID, o.Run}) {
+		r.origins = append(r.origins, origin{r.releases[i].ID, o.Run})
+		r.releases[i].Origin = o
+	}
+	return r.quarantined(r.releases[i]), nil
+}
+
+// origin names a run that made a release.
+type origin struct {
+	release delivery.ReleaseID
+	run     delivery.RunID
+}
+
+func sameContent(a, b delivery.Release) bool {
+	x, errX := release.ContentDigest(a)
+	y, errY := release.ContentDigest(b)
+	return errX == nil && errY == nil && x == y
+}
+
+// quarantined returns the record with the quarantine that holds it.
+func (r releases) quarantined(rel delivery.ReleaseRecord) delivery.ReleaseRecord {
+	rel.Quarantined = nil
+	for _, h := range r.quarantines {
+		if h.holds(rel) {
+			q := h.Quarantine
+			q.Release = rel.ID
+			rel.Quarantined = &q
+			break
+		}
+	}
+	return rel
+}
+
+// held is a quarantine, with the release that it was put on.
+type held struct {
+	delivery.Quarantine
+	release delivery.ReleaseRecord
+}
+
+func (h held) holds(rel delivery.ReleaseRecord) bool {
+	if h.Image != "" || h.Model != "" {
+		return h.Image == rel.Release.Image.Digest || rel.Release.Model != nil && h.Model == rel.Release.Model.Digest
+	}
+	mine, err := release.InputsDigest(rel.Release, rel.Origin.Inputs)
+	theirs, err2 := release.InputsDigest(h.release.Release, h.release.Origin.Inputs)
+	return sameContent(rel.Release, h.release.Release) || err == nil && err2 == nil && mine != "" && mine == theirs
 }
 
 func (r releases) find(id delivery.ReleaseID) int {
@@ -50,14 +102,18 @@ func (r releases) Get(_ context.Context, id delivery.ReleaseID) (delivery.Releas
 	if i < 0 {
 		return delivery.ReleaseRecord{}, fault.New(fault.NotFound, "release %s not found", id)
 	}
-	return r.releases[i], nil
+	return r.quarantined(r.releases[i]), nil
 }
 
 // List returns them, newest first.
 func (r releases) List(_ context.Context, limit int) ([]delivery.ReleaseRecord, error) {
 	leave, err := r.enter("Releases.List")
 	defer leave()
-	return newestFirst(r.releases, limit), err
+	var all []delivery.ReleaseRecord
+	for _, rel := range r.releases {
+		all = append(all, r.quarantined(rel))
+	}
+	return newestFirst(all, limit), err
 }
 
 // Quarantine keeps a release out of every environment.
@@ -67,12 +123,17 @@ func (r releases) Quarantine(_ context.Context, q delivery.Quarantine) error {
 	if err != nil {
 		return err
 	}
-	i := r.find(q.Release)
-	if i < 0 {
-		return fault.New(fault.NotFound, "release %s not found", q.Release)
+	h := held{Quarantine: q}
+	if q.Release != "" {
+		i := r.find(q.Release)
+		if i < 0 {
+			return fault.New(fault.NotFound, "release %s not found", q.Release)
+		}
+		h.release = r.releases[i]
 	}
-	if r.releases[i].Quarantined == nil {
-		r.releases[i].Quarantined = &q
+	same := func(o held) bool { return o.Release == q.Release && o.Image == q.Image && o.Model == q.Model }
+	if !slices.ContainsFunc(r.quarantines, same) {
+		r.quarantines = append(r.quarantines, h)
 	}
 	return nil
 }
@@ -88,9 +149,9 @@ func (r releases) Unquarantine(_ context.Context, id delivery.ReleaseID, _, _ st
 	switch {
 	case i < 0:
 		return fault.New(fault.NotFound, "release %s not found", id)
-	case r.releases[i].Quarantined == nil:
+	case r.quarantined(r.releases[i]).Quarantined == nil:
 		return fault.New(fault.Conflict, "release %s is not quarantined", id)
 	}
-	r.releases[i].Quarantined = nil
+	r.quarantines = slices.DeleteFunc(r.quarantines, func(h held) bool { return h.holds(r.releases[i]) })
 	return nil
 }

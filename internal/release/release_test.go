@@ -1,4 +1,4 @@
-package record_test
+package release_test
 
 import (
 	"os"
@@ -7,29 +7,31 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
-	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/release"
 )
 
-func release() delivery.Release {
+func formOne() delivery.Release {
 	return delivery.Release{
 		Schema: 1, Service: "retail-api",
-		Commit: strings.Repeat("a", 40), Tree: strings.Repeat("b", 40),
 		Image: delivery.Image{Repository: "mlops/retail-api", Digest: delivery.Digest("sha256:" + strings.Repeat("1", 64))},
 		Model: &delivery.ModelRef{Group: "retail", Version: 3, Digest: delivery.Digest("sha256:" + strings.Repeat("2", 64))},
 		Workload: delivery.Workload{
 			Replicas: 2, CPU: 0.5, Memory: 256 << 20, Health: "/health", Drain: delivery.Duration(10 * time.Second),
 			Env: map[string]string{"ZONE": "a<b>&c", "LANG": "ü", "A": "line\nbreak"},
 		},
-		GateResults: []delivery.GateResult{{Gate: "evaluate: accuracy >= 0.8", Verdict: delivery.Passed, Evidence: "accuracy = 0.87"}},
+		FormOne: delivery.FormOne{
+			Commit: strings.Repeat("a", 40), Tree: strings.Repeat("b", 40),
+			GateResults: []delivery.GateResult{{Gate: "evaluate: accuracy >= 0.8", Verdict: delivery.Passed, Evidence: "accuracy = 0.87"}},
+		},
 	}
 }
 
-func TestCanonical_Golden(t *testing.T) {
-	want, err := os.ReadFile("testdata/release.canonical.json")
+func TestCanonical_GoldenFormOne(t *testing.T) {
+	want, err := os.ReadFile("testdata/form1.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, d, id, err := record.Canonical(release())
+	got, d, id, err := release.Canonical(formOne())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,8 +47,8 @@ func TestCanonical_Golden(t *testing.T) {
 	}
 }
 
-func TestCanonical_DistinguishesReleases(t *testing.T) {
-	_, first, _, err := record.Canonical(release())
+func TestCanonical_DistinguishesFormOne(t *testing.T) {
+	_, first, _, err := release.Canonical(formOne())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,9 +61,9 @@ func TestCanonical_DistinguishesReleases(t *testing.T) {
 		"replicas":    func(r *delivery.Release) { r.Workload.Replicas++ },
 	}
 	for name, change := range changes {
-		r := release()
+		r := formOne()
 		change(&r)
-		if _, d, _, err := record.Canonical(r); err != nil || d == first {
+		if _, d, _, err := release.Canonical(r); err != nil || d == first {
 			t.Errorf("%s: digest %s, %v: the same as without the change", name, d, err)
 		}
 	}
