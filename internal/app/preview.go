@@ -58,47 +58,65 @@ func replacePlaceholders(diff string) string {
 }
 
 // fillRequest fills in the request from the recorded release, or from the plan if the
-// release does not exist yet.
+// release does not exist yet, as the environment overrides it.
 func (s *session) fillRequest(ctx context.Context, p plan.Plan, w step.DeployParams, renderer port.Renderer, o *port.DeployRequest) error {
+	rel := s.expectedRelease(ctx, p, w)
 	if w.Release != "" {
 		saved, err := s.deps.Releases.Get(ctx, w.Release)
-		o.ID, o.Release = saved.ID, saved.Release
-		return err
-	}
-	m := port.Manifests{
-		Service: p.Service, Paths: w.Manifests, Values: w.Values, Workload: w.Workload, Model: w.Model, Delivery: w.ModelDelivery,
-		Image: delivery.Image{Repository: s.project.Image.Repository, Digest: s.builtDigest(ctx, p)},
-	}
-	if m.Model == nil && s.project.Model != nil {
-		m.Model = &delivery.ModelRef{Group: s.project.Model.Group, Version: 1, Digest: placeholderDigest}
-	}
-	if m.Model != nil && w.ModelDelivery != delivery.DeliverByEnv {
-		m.ModelImage = delivery.Image{Repository: m.Image.Repository, Digest: placeholderDigest}
-	}
-	if len(w.Manifests) > 0 {
-		tmp, err := os.MkdirTemp("", "slipway-plan-")
 		if err != nil {
-			return fmt.Errorf("create a folder for the manifests: %w", err)
-		}
-		defer os.RemoveAll(tmp)
-		dir := filepath.Join(tmp, "src") // a checkout keeps its notes beside it
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			return fmt.Errorf("create a folder for the manifests: %w", err)
-		}
-		if err := s.deps.Source.Checkout(ctx, p.Commit.Tree, dir); err != nil {
 			return err
 		}
-		m.Dir = dir
+		if rel = saved.Release; w.Overrides.IsZero() {
+			o.ID, o.Release = saved.ID, rel
+			return nil
+		}
 	}
-	out, err := renderer.Render(ctx, m)
+	rel.Workload = w.Overrides.Apply(rel.Workload)
+	out, err := s.renderPreview(ctx, p, rel, w.ManifestParams.With(w.Overrides), renderer)
 	if err != nil {
 		return err
 	}
-	o.Secrets = out.Secrets
-	o.Release = delivery.Release{
-		Service: p.Service, Image: m.Image, Model: m.Model, Workload: w.Workload, Objects: out.Objects, Manifests: out.Digest(),
-	}
+	rel.Objects, rel.Manifests = out.Objects, out.Digest()
+	o.Secrets, o.Release = out.Secrets, rel
 	return nil
+}
+
+// expectedRelease is the release that the plan would make, without its objects.
+func (s *session) expectedRelease(ctx context.Context, p plan.Plan, w step.DeployParams) delivery.Release {
+	rel := delivery.Release{
+		Service: p.Service, Model: w.Model, Workload: w.Workload,
+		Image: delivery.Image{Repository: s.project.Image.Repository, Digest: s.builtDigest(ctx, p)},
+	}
+	if rel.Model == nil && s.project.Model != nil {
+		rel.Model = &delivery.ModelRef{Group: s.project.Model.Group, Version: 1, Digest: placeholderDigest}
+	}
+	return rel
+}
+
+// renderPreview renders the objects of a release from the manifests in the commit.
+func (s *session) renderPreview(ctx context.Context, p plan.Plan, rel delivery.Release, from step.ManifestParams, renderer port.Renderer) (port.Rendered, error) {
+	m := port.Manifests{
+		Service: p.Service, Paths: from.Manifests, Values: from.Values, Workload: rel.Workload, Model: rel.Model, Delivery: from.ModelDelivery, Image: rel.Image,
+	}
+	if m.Model != nil && from.ModelDelivery != delivery.DeliverByEnv {
+		m.ModelImage = delivery.Image{Repository: m.Image.Repository, Digest: placeholderDigest}
+	}
+	if len(from.Manifests) == 0 {
+		return renderer.Render(ctx, m)
+	}
+	tmp, err := os.MkdirTemp("", "slipway-plan-")
+	if err != nil {
+		return port.Rendered{}, fmt.Errorf("create a folder for the manifests: %w", err)
+	}
+	defer os.RemoveAll(tmp)
+	m.Dir = filepath.Join(tmp, "src") // a checkout keeps its notes beside it
+	if err := os.Mkdir(m.Dir, 0o700); err != nil {
+		return port.Rendered{}, fmt.Errorf("create a folder for the manifests: %w", err)
+	}
+	if err := s.deps.Source.Checkout(ctx, p.Commit.Tree, m.Dir); err != nil {
+		return port.Rendered{}, err
+	}
+	return renderer.Render(ctx, m)
 }
 
 // builtDigest returns the image's digest if the cache or the registry has it.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -108,6 +110,37 @@ func TestPreview_RecordedRelease(t *testing.T) {
 	}
 	if _, err := m.preview(t.Context(), planWithDeploy(t, step.DeployParams{Release: "r-0123456789ab"})); err == nil {
 		t.Error("preview of an unknown release succeeded, want an error")
+	}
+}
+
+// TestPreview_Overrides: what the environment changes is shown as it will be, for a
+// release that is there as well.
+func TestPreview_Overrides(t *testing.T) {
+	two := 2
+	over := delivery.Overrides{Replicas: &two, Env: map[string]string{"LEVEL": "debug"}, Manifests: []string{"k8s.yaml"}, Values: []string{"own.yaml"}}
+	m, d := newPreview(t)
+	id := m.recordDeployment("20260301-010000-aaaa", "1", 1, delivery.Deploying)
+	common := step.ManifestParams{Manifests: []string{"common.yaml"}, Values: []string{"common-values.yaml"}}
+	for name, w := range map[string]step.DeployParams{
+		"recorded": {Release: id, ManifestParams: common, Overrides: over},
+		"to make":  {Workload: delivery.Workload{Health: "/health"}, ManifestParams: common, Overrides: over},
+	} {
+		t.Run(name, func(t *testing.T) {
+			changes, err := m.preview(t.Context(), planWithDeploy(t, w))
+			if err != nil || len(changes) != 1 {
+				t.Fatalf("preview = %+v, %v, want one change", changes, err)
+			}
+			if got := d.manifests; got.Workload.Replicas != 2 || got.Workload.Env["LEVEL"] != "debug" || got.Workload.Health != "/health" {
+				t.Errorf("rendered the workload %+v, want it with the overrides", got.Workload)
+			}
+			want := [][]string{{"k8s.yaml"}, {"common-values.yaml", "own.yaml"}}
+			if diff := cmp.Diff(want, [][]string{d.manifests.Paths, d.manifests.Values}); diff != "" {
+				t.Errorf("manifests and values (-want +got):\n%s", diff)
+			}
+			if d.request.Release.Workload.Replicas != 2 || d.request.Release.Objects == "" {
+				t.Errorf("the target compares %+v, want what was rendered", d.request.Release)
+			}
+		})
 	}
 }
 
