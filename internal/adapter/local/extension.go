@@ -11,7 +11,7 @@ import (
 
 // Section is target.local in slipway.yaml.
 type Section struct {
-	Port int `yaml:"port" json:"-" jsonschema:"minimum=0,maximum=65535" jsonschema_description:"Port of the service, the same for every release. Default: a free port is chosen and kept."`
+	Port int `yaml:"port" json:"-" jsonschema:"minimum=0,maximum=65535" jsonschema_description:"Port of the service, the same for every release. Default: a free port is chosen and kept, unless another process has it."`
 }
 
 // Extension describes the target to the catalog.

@@ -84,24 +84,23 @@ func (s Session) Finalize(ctx context.Context, o port.DeployRequest) error {
 // healthy, or nil: it has lost the traffic, all of its replicas have exited, or
 // the target does not work.
 func (s Session) FailureCheck(o port.DeployRequest) func(context.Context) error {
-	return func(ctx context.Context) error {
-		obs, err := s.Target.Observe(ctx, o.Service, o.Environment)
-		if err != nil {
-			return nil // the service's own responses decide
-		}
-		return ServingError(obs, o.ID)
-	}
+	return s.observedCheck(o, func(obs port.Observation) error { return ServingError(obs, o.ID) })
 }
 
 // outageCheck is FailureCheck for a release without traffic: only the target can
 // be the reason.
 func (s Session) outageCheck(o port.DeployRequest) func(context.Context) error {
+	return s.observedCheck(o, OutageError)
+}
+
+// observedCheck checks the target's observation. Without one the service's own
+// responses decide.
+func (s Session) observedCheck(o port.DeployRequest, check func(port.Observation) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		obs, err := s.Target.Observe(ctx, o.Service, o.Environment)
-		if err != nil {
-			return nil
+		if obs, err := s.Target.Observe(ctx, o.Service, o.Environment); err == nil {
+			return check(obs)
 		}
-		return OutageError(obs)
+		return nil
 	}
 }
 

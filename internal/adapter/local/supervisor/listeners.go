@@ -12,9 +12,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// maxPortTries is how often another port is chosen if one was taken meanwhile.
-const maxPortTries = 10
-
 // openPort listens on the requested port, on the current one, or on a new one, and
 // returns it. A port that was chosen here and is now in use by another process is
 // given up for a new one, which is saved.

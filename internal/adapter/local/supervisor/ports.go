@@ -19,6 +19,9 @@ const (
 	minReplica, numReplica = 20000, 12000
 )
 
+// maxPortTries is how often another port is chosen if one was taken meanwhile.
+const maxPortTries = 10
+
 // ports allocates loopback ports for replicas.
 type ports struct {
 	stableMu sync.Mutex // held while a stable port is chosen

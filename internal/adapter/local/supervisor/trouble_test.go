@@ -136,8 +136,9 @@ func TestReplicaStartError(t *testing.T) {
 				t.Errorf("error = %v, hint %q, want the cause and a hint", err, fault.HintOf(err))
 			}
 			// The kind survives the way to the client.
-			if sent := fault.AsInfrastructure(NewRemoteError(err).Err()); fault.IsInfrastructure(sent) != (c.kind != fault.Failed) {
-				t.Errorf("after the call: of the infrastructure: %v, want %v", !(c.kind != fault.Failed), c.kind != fault.Failed)
+			sent := fault.AsInfrastructure(NewRemoteError(err).Err())
+			if got, want := fault.IsInfrastructure(sent), c.kind != fault.Failed; got != want {
+				t.Errorf("after the call: of the infrastructure: %v, want %v", got, want)
 			}
 		})
 	}
