@@ -33,7 +33,8 @@ func (pl *planner) build(tests []string) error {
 	if err != nil {
 		return err
 	}
-	pl.addCached(step.Spec{Name: buildStep, Kind: step.Build, SkipCache: pl.trigger.Rebuild, Timeout: buildTimeout}, in, pl.buildParams())
+	params := pl.buildParams()
+	pl.addCached(step.Spec{Name: buildStep, Kind: step.Build, SkipCache: pl.trigger.Rebuild, Timeout: buildTimeout}, in, params)
 	needs := append([]string{buildStep}, tests...)
 	if pl.scan() {
 		needs = append(needs, scanStep)
@@ -46,7 +47,9 @@ func (pl *planner) build(tests []string) error {
 	pl.add(step.Spec{
 		Name: pushStep, Kind: step.Push, Needs: needs, Timeout: pushTimeout, Retries: pushRetries,
 		Reason: "uploads missing layers to the registry",
-	}, step.PushParams{Repository: image.Repository, Rebuild: pl.trigger.Rebuild})
+	}, step.PushParams{
+		Repository: image.Repository, TagInputs: !params.Reproducible() && !params.NoLookup, Rebuild: pl.trigger.Rebuild,
+	})
 	return nil
 }
 

@@ -55,7 +55,7 @@ func TestNew_LooksUpImages(t *testing.T) {
 						t.Errorf("action = %s (%q), skip cache = %v, want %s (%q), %v", s.Action, s.Reason, s.SkipCache, c.action, c.reason, c.rebuild)
 					}
 				case step.Push:
-					if w, err := step.ParamsOf[step.PushParams](s); err != nil || w.Rebuild != c.rebuild {
+					if w, err := step.ParamsOf[step.PushParams](s); err != nil || w.Rebuild != c.rebuild || w.TagInputs != (c.build == dockerfile && c.sign != keyless) {
 						t.Errorf("push parameters = %+v, error = %v, want rebuild = %v", w, err, c.rebuild)
 					}
 				default:

@@ -109,7 +109,8 @@ type Waiver struct {
 // PushParams configures a push step.
 type PushParams struct {
 	Repository string `json:"repository"`
-	Rebuild    bool   `json:"rebuild,omitempty"` // the image replaces another one of the same inputs
+	TagInputs  bool   `json:"tag_inputs,omitempty"` // tag the image by its inputs, so that it is found
+	Rebuild    bool   `json:"rebuild,omitempty"`    // the image replaces another one of the same inputs
 }
 
 // TrainParams configures a train step.

@@ -78,7 +78,7 @@ func (s Step) upload(ctx context.Context, r step.Request, built step.BuildOutput
 // tagInputs tags the image by what it was built from, so that other machines find
 // it. The first image of the same inputs keeps the tag until --rebuild.
 func (s Step) tagInputs(ctx context.Context, w step.PushParams, built step.BuildOutput, img delivery.Image) error {
-	if !built.Inputs.Valid() {
+	if !w.TagInputs || !built.Inputs.Valid() {
 		return nil
 	}
 	tag := step.InputsTag(built.Inputs)

@@ -88,6 +88,7 @@ func TestRun_ExistingImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Inputs["build"] = built
+	r.Spec.Params = json.RawMessage(`{"repository":"mlops/api","tag_inputs":true}`)
 	if _, err := (Step{Images: images}).Run(t.Context(), r); err != nil || len(said) > 0 {
 		t.Fatalf("error = %v, uploaded %q, want nothing", err, said)
 	}
@@ -111,9 +112,10 @@ func TestRun_TagsInputs(t *testing.T) {
 		digest, want delivery.Digest
 		params       string
 	}{
-		{fake.Digest(1), fake.Digest(1), `{"repository":"mlops/api"}`},
-		{fake.Digest(3), fake.Digest(1), `{"repository":"mlops/api"}`},
-		{fake.Digest(4), fake.Digest(4), `{"repository":"mlops/api","rebuild":true}`},
+		{fake.Digest(5), "", `{"repository":"mlops/api"}`},
+		{fake.Digest(1), fake.Digest(1), `{"repository":"mlops/api","tag_inputs":true}`},
+		{fake.Digest(3), fake.Digest(1), `{"repository":"mlops/api","tag_inputs":true}`},
+		{fake.Digest(4), fake.Digest(4), `{"repository":"mlops/api","tag_inputs":true,"rebuild":true}`},
 	} {
 		var said []string
 		r := request(&said)
@@ -126,7 +128,7 @@ func TestRun_TagsInputs(t *testing.T) {
 		if _, err := (Step{Images: images}).Run(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
-		if got, ok, err := images.Find(t.Context(), "mlops/api", step.InputsTag(inputs)); !ok || err != nil || got.Digest != c.want {
+		if got, ok, err := images.Find(t.Context(), "mlops/api", step.InputsTag(inputs)); ok != (c.want != "") || err != nil || got.Digest != c.want {
 			t.Errorf("after the push of %s: tag names %v, %v, error = %v, want %s", c.digest, got, ok, err, c.want)
 		}
 	}
