@@ -44,6 +44,9 @@ func (s Statement) Provenance() (Provenance, error) {
 	if err := json.Unmarshal(s.Predicate, &p); err != nil {
 		return p, fmt.Errorf("read the provenance: %w", err)
 	}
+	if _, err := canonicalDigest(p.BuildDefinition); err != nil {
+		return p, fmt.Errorf("read the provenance: %w", err) // a key twice: two readers could see two values
+	}
 	var external map[string]any
 	switch {
 	case p.BuildDefinition.BuildType == "":
