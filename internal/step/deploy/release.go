@@ -195,6 +195,11 @@ func originOf(r step.Request, params step.DeployParams) (o delivery.Origin, err 
 	if o.SBOM, err = sbomOf(r); err != nil {
 		return o, err
 	}
+	built, _, err := step.OutputOf[step.BuildOutput](r.Inputs, step.Build)
+	if err != nil {
+		return o, err
+	}
+	o.Inputs.Build = built.Inputs
 	attested, _, err := step.OutputOf[step.AttestOutput](r.Inputs, step.Attest)
 	o.Provenance = attested.Provenance
 	return o, err
