@@ -2,7 +2,11 @@
 
 package e2e
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
 
 // New code is delivered with an approved model of choice; nothing is trained for it.
 func TestRun_Model(t *testing.T) {
@@ -47,4 +51,22 @@ func TestReject_DeployedModel(t *testing.T) {
 	p.run("--model", "tiny-models:2").wantExit(1).wantText("not approved (Rejected)")
 	p.run().wantRun(1, "failed").wantText("rejected by cy: biased")
 	p.wantDeployed(good)
+}
+
+// A model that was trained elsewhere is registered, approved and delivered; nothing is
+// trained here.
+func TestModels_Add(t *testing.T) {
+	t.Parallel()
+	p := newTinyProject(t)
+	model, metrics := filepath.Join(p.base, "weights.txt"), filepath.Join(p.base, "scores.json")
+	p.must(os.WriteFile(model, []byte("accuracy=0.97\n"), 0o600))
+	p.must(os.WriteFile(metrics, []byte(`{"accuracy": 0.97}`), 0o600))
+	p.slipway("models", "add", "tiny-models", model, "--metrics", metrics, "--why", "from research").wantExit(0).wantText("tiny-models:1 is PendingManualApproval")
+	p.run("--model", "tiny-models:1").wantExit(1).wantText("slipway approve tiny-models:1")
+	p.slipway("approve", "tiny-models:1", "--why", "looked at it").wantExit(0)
+	p.wantDeployed(p.run("--model", "tiny-models:1").wantRun(0, "deployed").report.Release)
+	if lines := p.trainingLines(); len(lines) != 0 {
+		t.Errorf("trainings: %q, want none", lines)
+	}
+	p.slipway("models", "show", "tiny-models:1").wantExit(0).wantText("added     by tester: from research")
 }

@@ -22,6 +22,7 @@ type Dependencies struct {
 	Cache       record.Cache
 	Outbox      record.Outbox
 	Models      port.ModelRegistry
+	Artifacts   port.ArtifactStore
 	Releases    port.ReleaseStore
 	Deployments port.DeploymentStore
 	Approvals   port.ApprovalStore

@@ -1,6 +1,8 @@
 package cli_test
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -42,5 +44,85 @@ func TestRun_Model(t *testing.T) {
 	}
 	if got := p.run("plan", "--model", "prices:1", "--json"); !strings.Contains(got.stdout, `"model": "prices:1"`) {
 		t.Errorf("the plan does not name the model: %s", got.stdout)
+	}
+}
+
+// writeFiles writes files below the repository.
+func (p *program) writeFiles(files map[string]string) {
+	p.t.Helper()
+	for name, text := range files {
+		path := filepath.Join(p.dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			p.t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// models add registers files that exist, once, and run --model delivers them after an
+// approval.
+func TestModels_Add(t *testing.T) {
+	p := newOrderedProgram(t)
+	p.useFile(modelProject)
+	p.writeFiles(map[string]string{
+		"model.bin": "weights", "scores.json": `{"accuracy": 0.93}`,
+		"folder/a.bin": "a", "folder/b/c.bin": "c", "folder/metrics.json": `{"accuracy": 0.94}`,
+	})
+	args := []string{"models", "add", "prices", "model.bin", "--metrics", "scores.json", "--why", "from research"}
+	got := p.run(args...)
+	if got.code != 0 || got.stdout != "prices:1 is PendingManualApproval\napprove it with `slipway approve prices:1`\n" {
+		t.Errorf("exit code %d: %s%s", got.code, got.stdout, got.stderr)
+	}
+	again := decode[delivery.ModelVersion](t, p.run(append(args, "--json")...))
+	if again.Version != 1 || again.Metrics["accuracy"] != 0.93 || again.Lineage.AddedBy.Name != "ann" || again.Lineage.Why != "from research" {
+		t.Errorf("the same files again: %+v, want version 1 with its metrics, added by ann", again)
+	}
+	folder := decode[delivery.ModelVersion](t, p.run("models", "add", "prices", "folder", "--metrics", filepath.Join(p.dir, "folder", "metrics.json"), "--json"))
+	if folder.Version != 2 || folder.Metrics["accuracy"] != 0.94 {
+		t.Errorf("a folder: %+v, want version 2 with its metrics", folder)
+	}
+	if got := p.run("models", "show", "prices:1"); !strings.Contains(got.stdout, "added     by ann: from research") {
+		t.Errorf("stdout does not name who added the model:\n%s", got.stdout)
+	}
+	p.run("approve", "prices:1")
+	if got := p.run("run", "--model", "prices:1"); got.code != 0 {
+		t.Errorf("exit code %d: %s", got.code, got.stderr)
+	}
+	if left, err := filepath.Glob(filepath.Join(p.dir, ".slipway", "model-*")); err != nil || len(left) != 0 {
+		t.Errorf("files left behind: %v, %v", left, err)
+	}
+}
+
+func TestModels_AddRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		args string
+		want string
+	}{
+		"another group":       {"fraud model.bin --metrics scores.json", `delivers no models of the group "fraud"`},
+		"no such model":       {"prices gone.bin --metrics scores.json", "read the model in "},
+		"no such metrics":     {"prices model.bin --metrics gone.json", "read the metrics in "},
+		"metrics in a list":   {"prices model.bin --metrics list.json", "are not a JSON object"},
+		"no metrics":          {"prices model.bin --metrics null.json", "are not a JSON object"},
+		"not a number":        {"prices model.bin --metrics nan.json", "are not a JSON object"},
+		"metrics of its own":  {"prices folder --metrics scores.json", "metrics.json with other content than --metrics"},
+		"metrics is a folder": {"prices model.bin --metrics folder", "read the metrics in "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newOrderedProgram(t)
+			p.useFile(modelProject)
+			p.writeFiles(map[string]string{
+				"model.bin": "weights", "scores.json": `{"accuracy": 0.93}`, "list.json": `[1]`, "null.json": "null", "nan.json": `{"accuracy": NaN}`,
+				"folder/a.bin": "a", "folder/metrics.json": `{"accuracy": 0.94}`,
+			})
+			got := p.run(append([]string{"models", "add"}, strings.Fields(c.args)...)...)
+			if got.code == 0 || !strings.Contains(got.stderr, c.want) {
+				t.Errorf("exit code %d, want %q: %s", got.code, c.want, got.stderr)
+			}
+			if all := decode[[]delivery.ModelVersion](t, p.run("models", "--json")); len(all) != 0 {
+				t.Errorf("registered %+v, want nothing", all)
+			}
+		})
 	}
 }

@@ -17,7 +17,7 @@ func (c *Command) models() *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use: "models", Short: "List model versions with their metrics and approvals",
 		Example: "  slipway models\n  slipway models --json\n  slipway models show retail-price-sensitivity-models:3",
-	}, c.showModel())
+	}, c.showModel(), c.addModel())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		all, err := c.App.Models(cmd.Context(), of)
 		if err != nil {
@@ -57,11 +57,45 @@ func (c *Command) showModel() *cobra.Command {
 	}
 }
 
+func (c *Command) addModel() *cobra.Command {
+	var add app.ModelFiles
+	cmd := &cobra.Command{
+		Use: "add GROUP PATH --metrics FILE", Short: "Register an existing file or folder as a model version that waits for approval", Args: argsBetween(2, 2),
+		Long: `Add stores the files of a model that was trained elsewhere, with its metrics (a JSON
+object), and registers them as the next version of the group. It is pending approval;
+once it is approved, ` + "`slipway run --model GROUP:N`" + ` delivers it.`,
+		Example: "  slipway models add prices model.onnx --metrics metrics.json --why \"trained by the research team\"",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			add.Group, add.Path = args[0], args[1]
+			m, err := c.App.AddModel(cmd.Context(), add)
+			if err != nil {
+				return err
+			}
+			if c.json {
+				c.printJSON(m)
+				return nil
+			}
+			fmt.Fprintf(c.Stdout, "%s is %s\n", m, m.Status)
+			if m.Status == delivery.PendingApproval {
+				fmt.Fprintf(c.Stdout, "approve it with `slipway approve %s`\n", m)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&add.Metrics, "metrics", "", "file with the model's metrics, a JSON object")
+	cmd.Flags().StringVar(&add.Why, "why", "", "where the model comes from, kept in the records")
+	requireOneOf(cmd, "metrics")
+	return cmd
+}
+
 func (c *Command) printModel(m app.ModelDetails) {
 	out := c.Stdout
 	fmt.Fprintf(out, "%s  %s\n  digest    %s\n  metrics   %s\n  created   %s\n", m, m.Status, m.Digest, formatMetrics(m.Metrics), m.CreatedAt.Format(time.RFC3339))
 	if m.Lineage.Run != "" {
 		fmt.Fprintf(out, "  run       %s, commit %s\n", m.Lineage.Run, delivery.Commit{SHA: m.Lineage.Commit}.Short())
+	}
+	if !m.Lineage.AddedBy.IsZero() {
+		fmt.Fprintf(out, "  added     by %s: %s\n", m.Lineage.AddedBy, m.Lineage.Why)
 	}
 	for _, d := range m.Deployments {
 		fmt.Fprintf(out, "  deployed  %s in %s\n", d.Release, d.Environment)

@@ -97,7 +97,7 @@ func (p *program) dependencies(ctx context.Context, w app.Workspace) (app.Depend
 		}
 	}
 	return app.Dependencies{
-		Runs: store.Runs(), Cache: store.Cache(), Outbox: store.Outbox(), Models: store.Models(),
+		Runs: store.Runs(), Cache: store.Cache(), Outbox: store.Outbox(), Models: store.Models(), Artifacts: &fake.ArtifactStore{},
 		Releases: store.Releases(), Deployments: store.Deployments(), Approvals: store.Approvals(),
 		Source: source{}, Steps: steps, Targets: map[string]port.Target{"local": p.target},
 		Reference:   func(img delivery.Image) string { return img.String() },

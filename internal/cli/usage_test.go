@@ -52,6 +52,8 @@ func TestUsage_Refused(t *testing.T) {
 		"invalid release":             {"releases show r-12", []string{`"r-12"`, "slipway releases"}},
 		"unknown run":                 {"cancel 20261124-101502-k3f9", []string{"20261124-101502-k3f9"}},
 		"nothing to resume":           {"run --resume", []string{"no unfinished run", "slipway run"}},
+		"model without metrics":       {"models add prices model.bin", []string{"--metrics is required", "slipway models add --help"}},
+		"missing argument of add":     {"models add prices --metrics m.json", []string{"missing argument PATH"}},
 		"missing argument of models":  {"models show", []string{"missing argument GROUP:VERSION"}},
 		"unknown model to show":       {"models show prices:9", []string{"prices:9", "slipway models"}},
 		"invalid serving":             {"reject prices:1 --why x --serving maybe", []string{`invalid value "maybe" of --serving`, "keep or rollback"}},

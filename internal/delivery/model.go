@@ -36,6 +36,8 @@ type Lineage struct {
 	Run      RunID  `json:"run"`                // the run that trained it
 	Command  string `json:"command,omitempty"`  // as configured, without secrets
 	Training Digest `json:"training,omitempty"` // key of the training step's inputs
+	AddedBy  Actor  `json:"added_by,omitzero"`  // of one that was made elsewhere: no run trained it
+	Why      string `json:"why,omitempty"`      // it was added
 }
 
 // ModelVersion is one entry of the model registry, with the newest decision on it.
