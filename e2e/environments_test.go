@@ -12,7 +12,7 @@ import (
 // validates, staging retrains and registers, prod gets what staging accepted.
 const workshopEnvironments = `environments:
   dev: {on: {pull_request: main}, until: build}
-  staging: {on: {push: develop}, target: {local: {}}, model: {approve: auto, gates: [accuracy >= 0.85]}}
+  staging: {on: {push: develop}, target: {local: {}}, deploy: {replicas: 1}, model: {approve: auto, gates: [accuracy >= 0.85]}}
   prod: {on: {push: main}, from: staging, target: {local: {}}, bake: 300ms}
 `
 
@@ -85,8 +85,12 @@ func (p *project) checkStaging() status {
 	if m := runJSON[[]modelVersion](p, "models"); len(m) != 1 || m[0].Status != "Approved" {
 		p.t.Errorf("models = %+v, want one that staging approved", m)
 	}
-	p.wantDeployedIn("staging", r.report.Release)
-	return p.status("staging")
+	st := p.status("staging")
+	if st.Release != r.report.Release || st.Health != "healthy" || len(st.Replicas) != 1 || !strings.HasPrefix(st.Replicas[0].Release, st.Release+"-") {
+		p.t.Fatalf("status of staging = %+v, want one healthy replica of %s with overrides", st, r.report.Release)
+	}
+	p.slipway("verify", "--env", "staging").wantExit(0)
+	return st
 }
 
 // checkPromotion brings the same digests to prod, without a test, build or training.
@@ -98,6 +102,9 @@ func (p *project) checkPromotion(accepted status) {
 		p.t.Errorf("the promotion ran %v", names)
 	}
 	st := p.wantDeployed(accepted.Release)
+	if len(st.Replicas) != 2 {
+		p.t.Errorf("prod runs %d replicas, want 2: the override is staging's", len(st.Replicas))
+	}
 	if st.Image.Digest != accepted.Image.Digest || st.Model.Version != accepted.Model.Version || st.Model.Digest != accepted.Model.Digest {
 		p.t.Errorf("prod runs %+v with %+v, want %+v with %+v as staging", st.Image, *st.Model, accepted.Image, *accepted.Model)
 	}
@@ -111,11 +118,12 @@ func (p *project) checkPromotion(accepted status) {
 func (p *project) checkMerge(accepted status) {
 	p.t.Helper()
 	p.commit("a merge")
-	p.inCI("push", "main", "run", "--json").wantExit(0)
+	p.inCI("push", "main", "run", "--json").wantRun(0, "skipped")
 	p.wantDeployed(accepted.Release)
 	p.write("docs/more.txt", "more")
 	p.commit("documents")
-	p.inCI("push", "main", "plan").wantExit(0).wantText("promote tiny -> prod")
+	p.inCI("push", "main", "plan").wantExit(0).
+		wantText("promote tiny -> prod", "nothing to do: "+accepted.Release+", which staging accepted, is deployed in prod")
 }
 
 // checkUnaccepted keeps code out of prod that staging has not accepted.

@@ -73,7 +73,7 @@ func (s *session) skippedFor(ctx context.Context, env delivery.Environment, c de
 	runs, err := s.deps.Runs.List(ctx, env, maxSkippedRuns)
 	for _, r := range runs {
 		if r.Outcome == delivery.OutcomeSkipped && r.Plan.Commit.Tree == c.Tree && c.Tree != "" {
-			return r.Plan.Replaces, err
+			return cmp.Or(r.Release, r.Plan.Replaces).Base(), err
 		}
 	}
 	return "", err

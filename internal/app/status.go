@@ -80,6 +80,9 @@ func (s *session) fillServing(ctx context.Context, st *Status) error {
 		return err
 	}
 	r := saved.Release
+	if name := d.Instance(); name != d.Release {
+		st.Instance = name
+	}
 	st.Release, st.Commit, st.Dirty, st.Model = d.Release, cmp.Or(d.Commit, saved.Origin.Commit), saved.Origin.Dirty, r.Model
 	st.Image = ImageStatus{Reference: s.deps.Reference(r.Image), Digest: r.Image.Digest}
 	st.Since, st.By, st.Replaced = d.ServingAt, d.By, d.Replaced
@@ -143,6 +146,7 @@ func (s *session) fillObserved(ctx context.Context, st *Status, target port.Targ
 // release that differs from the recorded one.
 func healthOf(st *Status, observed port.Observation) delivery.Health {
 	ready, want := 0, 0
+	name := cmp.Or(st.Instance, st.Release)
 	for _, r := range observed.Replicas {
 		if r.Release != observed.Release || r.State == port.ReplicaDraining { // about to be removed
 			continue
@@ -157,8 +161,8 @@ func healthOf(st *Status, observed port.Observation) delivery.Health {
 		return delivery.Down
 	case ready < want:
 		return delivery.Degraded
-	case st.Release != "" && observed.Release != st.Release && (st.InProgress == nil || st.InProgress.Release != observed.Release):
-		st.Notes = append(st.Notes, "the target runs release "+string(observed.Release)+", but the records name "+string(st.Release)+": run `slipway rollback` or deploy again")
+	case st.Release != "" && observed.Release != name && (st.InProgress == nil || st.InProgress.Instance() != observed.Release):
+		st.Notes = append(st.Notes, "the target runs release "+string(observed.Release)+", but the records name "+string(name)+": run `slipway rollback` or deploy again")
 		return delivery.Degraded
 	}
 	return delivery.Healthy

@@ -32,3 +32,26 @@ func TestHealthOf_Replicas(t *testing.T) {
 		})
 	}
 }
+
+// A release that runs with the environment's overrides has its own name on the target.
+func TestHealthOf_Instance(t *testing.T) {
+	const release, instance = delivery.ReleaseID("r-0123456789ab"), delivery.ReleaseID("r-0123456789ab-0a1b2c")
+	entering := &delivery.Deployment{Release: release, Config: &delivery.Configuration{Workload: delivery.Workload{Replicas: 3}}}
+	for name, c := range map[string]struct {
+		status   Status
+		observed delivery.ReleaseID
+		want     delivery.Health
+	}{
+		"with its overrides":    {Status{Release: release, Instance: instance}, instance, delivery.Healthy},
+		"without its overrides": {Status{Release: release, Instance: instance}, release, delivery.Degraded},
+		"with others":           {Status{Release: release}, instance, delivery.Degraded},
+		"entering":              {Status{Release: release, InProgress: entering}, entering.Instance(), delivery.Healthy},
+	} {
+		t.Run(name, func(t *testing.T) {
+			observed := port.Observation{Release: c.observed, Replicas: []port.Replica{{Release: c.observed, State: port.ReplicaReady}}}
+			if got := healthOf(&c.status, observed); got != c.want || (got == delivery.Degraded) != (len(c.status.Notes) == 1) {
+				t.Errorf("health = %s with the notes %q, want %s", got, c.status.Notes, c.want)
+			}
+		})
+	}
+}

@@ -46,6 +46,7 @@ type Status struct {
 	Environment delivery.Environment  `json:"environment"`
 	Service     string                `json:"service"`
 	Release     delivery.ReleaseID    `json:"release"`
+	Instance    delivery.ReleaseID    `json:"instance,omitempty"` // the name under which it runs, if the environment overrides its configuration
 	Commit      string                `json:"commit"`
 	Dirty       bool                  `json:"dirty,omitempty"`
 	Image       ImageStatus           `json:"image"`

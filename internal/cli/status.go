@@ -45,6 +45,9 @@ func (c *Command) printStatus(st app.Status) {
 	} else {
 		fmt.Fprintf(out, "%s  %s  %s\n", st.Environment, st.Release, st.Health)
 		fmt.Fprintf(out, "  url       %s\n  commit    %s\n  image     %s\n", st.URL, st.Commit, st.Image.Reference)
+		if st.Instance != "" {
+			fmt.Fprintf(out, "  instance  %s: with the overrides of %s\n", st.Instance, st.Environment)
+		}
 		if st.Model != nil {
 			fmt.Fprintf(out, "  model     %s  %s\n", st.Model, st.Model.Digest)
 		}

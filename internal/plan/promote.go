@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -37,8 +38,27 @@ func (pl *planner) promoteAccepted() error {
 	if err := checkNotQuarantined(r); err != nil {
 		return err
 	}
+	if pl.serves(r) {
+		pl.plan.Purpose = Promote
+		pl.plan.Skip = fmt.Sprintf("%s, which %s accepted, is deployed in %s", r.ID, pl.env.From, pl.plan.Environment)
+		return nil
+	}
 	pl.deployRecorded(r)
 	return nil
+}
+
+// serves reports whether the release is what is deployed, with the environment's
+// overrides. What overridden manifests become is left to the deployment.
+func (pl *planner) serves(r delivery.ReleaseRecord) bool {
+	f, over := pl.facts, pl.overrides()
+	if f.Serving == nil || f.Serving.Release != r.ID || f.NotServing || f.Unfinished || pl.trigger.Until != "" {
+		return false
+	}
+	if over.IsZero() {
+		return f.Serving.Config == nil
+	}
+	runs := r.Release.WithConfiguration(f.Serving.Config)
+	return runs.Objects == "" && len(over.Manifests)+len(over.Values) == 0 && reflect.DeepEqual(runs.Workload, over.Apply(r.Release.Workload))
 }
 
 // accepted returns the release that was last accepted for the commit.

@@ -69,6 +69,37 @@ func TestNew_PromotesAccepted(t *testing.T) {
 	}
 }
 
+// TestNew_SkipsWhatIsPromoted proves that a release that is deployed already, as the
+// environment overrides it, is not deployed again.
+func TestNew_SkipsWhatIsPromoted(t *testing.T) {
+	plain := strings.Replace(promoting, "deploy: {replicas: 3}, ", "", 1)
+	overridden := &delivery.Configuration{Workload: delivery.Workload{Replicas: 3, Health: "/health"}}
+	for name, c := range map[string]struct {
+		text   string
+		change func(*plan.Facts)
+		skip   bool
+	}{
+		"as it was made":           {plain, func(*plan.Facts) {}, true},
+		"with the overrides":       {promoting, func(f *plan.Facts) { f.Serving.Config = overridden }, true},
+		"without the overrides":    {promoting, func(*plan.Facts) {}, false},
+		"with overrides of before": {plain, func(f *plan.Facts) { f.Serving.Config = overridden }, false},
+		"another release":          {plain, func(f *plan.Facts) { f.Serving.Release = older }, false},
+		"down":                     {plain, func(f *plan.Facts) { f.NotServing = true }, false},
+		"another run in the queue": {plain, func(f *plan.Facts) { f.Unfinished = true }, false},
+		"nothing deployed":         {plain, func(f *plan.Facts) { f.Serving = nil }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := accepting(acceptance(old))
+			f.Serving = &delivery.Deployment{ID: 7, Environment: "prod", Release: old, State: delivery.Serving}
+			c.change(&f)
+			p := newPlan(t, project(t, c.text), plan.Trigger{Event: plan.PushEvent, Branch: "main"}, f)
+			if (p.Skip != "") != c.skip || (len(p.Steps) == 0) != c.skip || p.Purpose != plan.Promote {
+				t.Errorf("skip %q with the steps %v, want skipped = %v", p.Skip, namesOf(p), c.skip)
+			}
+		})
+	}
+}
+
 // TestNew_RefusesToPromote holds the messages that say what is missing.
 func TestNew_RefusesToPromote(t *testing.T) {
 	quarantined := acceptance(old)
