@@ -84,7 +84,7 @@ func (s *session) deploymentsOf(ctx context.Context, ref delivery.ModelRef) (fou
 		if err != nil {
 			return nil, err
 		}
-		if r.Release.Model != nil && *r.Release.Model == ref {
+		if r.Release.Model != nil && r.Release.Model.Digest == ref.Digest {
 			found = append(found, d)
 		}
 	}
@@ -110,7 +110,7 @@ func (s *session) isRevoked(ctx context.Context, ref *delivery.ModelRef) (bool, 
 	if ref == nil {
 		return false, nil
 	}
-	if s.revoking != nil && *s.revoking == *ref {
+	if s.revoking != nil && s.revoking.Digest == ref.Digest {
 		return true, nil
 	}
 	m, err := s.deps.Models.Get(ctx, ref.Group, ref.Version)

@@ -14,7 +14,7 @@ import (
 type Overtaker struct {
 	Run     delivery.RunID     `json:"run"`
 	Release delivery.ReleaseID `json:"release"`
-	Commit  string             `json:"commit,omitempty"` // empty: another machine's run
+	Commit  string             `json:"commit,omitempty"` // empty: not known
 	By      string             `json:"by,omitempty"`
 	Since   time.Time          `json:"since,omitzero"`
 }
@@ -45,7 +45,7 @@ func FindOvertaker(ctx context.Context, runs RunHistory, run Run, current delive
 	if !waited || current.Run == "" || current.Run == run.ID {
 		return nil, nil
 	}
-	o := Overtaker{Run: current.Run, Release: current.Release, By: current.By, Since: current.ServingAt}
+	o := Overtaker{Run: current.Run, Release: current.Release, Commit: current.Commit, By: current.By, Since: current.ServingAt}
 	other, err := runs.Get(ctx, current.Run)
 	switch {
 	case err == nil:
