@@ -105,8 +105,8 @@ func (s *session) findState(ctx context.Context, f *plan.Facts, env delivery.Env
 	}
 	observed, err := target.Observe(ctx, s.project.Service, env)
 	if err != nil {
-		f.NotServing = true // the run's own steps report it
-		return nil
+		f.NotServing = true
+		return nil //nolint:nilerr // the run's own steps report it
 	}
 	ready := func(r port.Replica) bool { return r.Release == observed.Release && r.State == port.ReplicaReady }
 	f.NotServing = observed.Release != f.Serving.Instance() || !slices.ContainsFunc(observed.Replicas, ready)

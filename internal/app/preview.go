@@ -72,7 +72,7 @@ func (s *session) fillRequest(ctx context.Context, p plan.Plan, w step.DeployPar
 		}
 	}
 	rel.Workload = w.Overrides.Apply(rel.Workload)
-	out, err := s.renderPreview(ctx, p, rel, w.ManifestParams.With(w.Overrides), renderer)
+	out, err := s.renderPreview(ctx, p, rel, w.With(w.Overrides), renderer)
 	if err != nil {
 		return err
 	}
