@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -89,7 +90,7 @@ func (p *project) wantDeployedIn(env, release string) status {
 	}
 	id, err := p.health(st.URL)
 	p.must(err)
-	if id.Release != release || id.ModelVersion != strconv.Itoa(st.Model.Version) {
+	if name, _, _ := strings.Cut(strings.TrimPrefix(id.Release, "r-"), "-"); "r-"+name != release || id.ModelVersion != strconv.Itoa(st.Model.Version) {
 		p.t.Fatalf("/health = release %s, model version %s, want %s and %d as in the records",
 			id.Release, id.ModelVersion, release, st.Model.Version)
 	}

@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -53,15 +54,17 @@ func (t *Target) currentObjects(ctx context.Context, c *client.Client, s rollout
 	if s.Traffic == o.ID {
 		return t.objects(ctx, c, o)
 	}
-	rel, err := history.Release(ctx, c, o.Service, o.Environment, s.Traffic)
+	h, err := history.Load(ctx, c, o.Service, o.Environment)
 	if err != nil {
 		return nil, err
 	}
-	if rel == nil {
+	all := instancesOf(h)
+	i := slices.IndexFunc(all, func(i instance) bool { return i.name == s.Traffic })
+	if i < 0 {
 		return nil, fault.New(fault.NotFound, "%s receives the traffic of %s, but the cluster has no record of it", s.Traffic, o.Environment).
-			Hint("deploy it again: `slipway rollback --env %s --to %s`", o.Environment, s.Traffic)
+			Hint("deploy it again: `slipway rollback --env %s --to %s`", o.Environment, s.Traffic.Base())
 	}
 	current := o
-	current.ID, current.Release, current.Secrets = rel.ID, rel.Release, nil
+	current.ID, current.Release, current.Secrets = all[i].name, all[i].release, nil
 	return t.objects(ctx, c, current)
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/render"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
 	"github.com/slipway-cd/slipway/internal/delivery"
-	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/wait"
 )
 
@@ -36,14 +35,14 @@ func (op *operation) prune(ctx context.Context, remaining delivery.ReleaseID) er
 		return err
 	}
 	keep, all := map[objectRef]bool{}, []objectRef{}
-	for _, rel := range h.Releases {
-		refs, err := removableObjects(ctx, op.client, rel.Release)
+	for _, i := range instancesOf(h) {
+		refs, err := removableObjects(ctx, op.client, i.release)
 		if err != nil {
 			return err
 		}
-		good := rel.Quarantined == nil && remaining != "" && wasAccepted(h, rel.ID)
+		good := !i.held && remaining != "" && wasAccepted(h, i.name)
 		for _, ref := range refs {
-			if rel.ID == remaining || good && ref.immutable {
+			if i.name == remaining || good && ref.immutable {
 				keep[ref] = true
 			}
 			if !slices.Contains(all, ref) {
@@ -60,13 +59,6 @@ func (op *operation) prune(ctx context.Context, remaining delivery.ReleaseID) er
 		}
 	}
 	return nil
-}
-
-// wasAccepted reports whether a release was deployed here successfully.
-func wasAccepted(h port.History, id delivery.ReleaseID) bool {
-	return slices.ContainsFunc(h.Deployments, func(d delivery.Deployment) bool {
-		return d.Release == id && !d.ServingAt.IsZero()
-	})
 }
 
 // removeCanaryServices removes the Services that led to a canary; the routes lead

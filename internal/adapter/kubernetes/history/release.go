@@ -61,16 +61,6 @@ func encodeRelease(r delivery.ReleaseRecord) (*bytes.Buffer, error) {
 	return compressed, nil
 }
 
-// Release returns a saved release, or nil if it is not in the history.
-func Release(ctx context.Context, c *client.Client, service string, env delivery.Environment, id delivery.ReleaseID) (*delivery.ReleaseRecord, error) {
-	parts, err := partsOf(ctx, c, service, env, id)
-	if err != nil || len(parts) == 0 {
-		return nil, err
-	}
-	r, err := decodeRelease(id, parts)
-	return &r, err
-}
-
 func deleteRelease(ctx context.Context, c *client.Client, service string, env delivery.Environment, id delivery.ReleaseID) error {
 	parts, err := partsOf(ctx, c, service, env, id)
 	if err != nil {
