@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
 )
@@ -115,7 +116,7 @@ func (s *chaosProject) wantAllEnded(want []delivery.Outcome) (serving delivery.R
 // outcome, and that no step ran again which had completed before a kill.
 func (s *chaosProject) checkRuns(ctx context.Context, store *sqlite.Store, want []delivery.Outcome) error {
 	s.t.Helper()
-	runs, err := store.Runs().List(ctx, "", 0)
+	runs, err := port.Collect(record.AllRuns(ctx, store.Runs(), ""))
 	if err != nil {
 		return err
 	}

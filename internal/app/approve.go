@@ -67,7 +67,7 @@ func (a *App) Decide(ctx context.Context, d Decision) (out DecisionResult, err e
 
 // continueRuns continues the runs one after the other. One that is overtaken by the
 // time it is its turn keeps waiting, unless the decision was about it.
-func (s *session) continueRuns(ctx context.Context, d Decision, runs []record.Run, out *DecisionResult) error {
+func (s *session) continueRuns(ctx context.Context, d Decision, runs []record.RunSummary, out *DecisionResult) error {
 	for _, run := range runs {
 		w, err := s.waitingRun(ctx, run)
 		if err != nil {
@@ -88,7 +88,7 @@ func (s *session) continueRuns(ctx context.Context, d Decision, runs []record.Ru
 }
 
 // decide records the decision, and finds the runs that wait for it.
-func (s *session) decide(ctx context.Context, d Decision, out *DecisionResult) ([]record.Run, error) {
+func (s *session) decide(ctx context.Context, d Decision, out *DecisionResult) ([]record.RunSummary, error) {
 	ref, ok := modelRef(d.Subject)
 	if err := checkServing(d, ok); err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (s *session) decide(ctx context.Context, d Decision, out *DecisionResult) (
 	return s.decideRun(ctx, d, out)
 }
 
-func (s *session) decideRun(ctx context.Context, d Decision, out *DecisionResult) ([]record.Run, error) {
+func (s *session) decideRun(ctx context.Context, d Decision, out *DecisionResult) ([]record.RunSummary, error) {
 	run, err := s.run(ctx, d.Subject)
 	if err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func (s *session) decideRun(ctx context.Context, d Decision, out *DecisionResult
 	if err != nil {
 		return nil, err
 	}
-	waiting := []record.Run{run}
+	waiting := []record.RunSummary{run.RunSummary}
 	if ref != nil {
 		m, err := s.deps.Models.Get(ctx, ref.Group, ref.Version)
 		if err == nil && m.Status == delivery.PendingApproval {
@@ -184,7 +184,7 @@ func (s *session) decideModel(ctx context.Context, d Decision, ref delivery.Mode
 }
 
 // runsWaitingFor lists the waiting runs that registered the model, oldest first.
-func (s *session) runsWaitingFor(ctx context.Context, ref delivery.ModelRef) (found []record.Run, err error) {
+func (s *session) runsWaitingFor(ctx context.Context, ref delivery.ModelRef) (found []record.RunSummary, err error) {
 	runs, err := s.waitingRuns(ctx, "")
 	if err != nil {
 		return nil, err

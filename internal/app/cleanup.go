@@ -98,9 +98,11 @@ func (s *session) removeContent(ctx context.Context, before time.Time, result *C
 
 // expiredRuns returns the ended runs, except for the newest ones.
 func (s *session) expiredRuns(ctx context.Context, keep int) ([]delivery.RunID, error) {
-	runs, err := s.deps.Runs.List(ctx, "", 0)
 	var old []delivery.RunID
-	for _, r := range runs {
+	for r, err := range record.AllRuns(ctx, s.deps.Runs, "") {
+		if err != nil {
+			return nil, err
+		}
 		if r.State != record.Ended {
 			continue
 		}
@@ -108,7 +110,7 @@ func (s *session) expiredRuns(ctx context.Context, keep int) ([]delivery.RunID, 
 			old = append(old, r.ID)
 		}
 	}
-	return old, err
+	return old, nil
 }
 
 // regenerable lists content that a step or a target would create again.

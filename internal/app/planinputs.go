@@ -98,7 +98,7 @@ func (s *session) findState(ctx context.Context, f *plan.Facts, env delivery.Env
 	if err != nil {
 		return err
 	}
-	f.Unfinished = slices.ContainsFunc(unfinished, func(r record.Run) bool { return r.Environment == env })
+	f.Unfinished = slices.ContainsFunc(unfinished, func(r record.RunSummary) bool { return r.Environment == env })
 	target, err := s.target(env)
 	if err != nil {
 		return err

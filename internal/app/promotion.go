@@ -7,6 +7,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // maxSkippedRuns is how many runs are searched for one that was skipped.
@@ -70,13 +71,26 @@ func isOf(r delivery.ReleaseRecord, d delivery.Deployment, c delivery.Commit) bo
 // skippedFor returns what was deployed when a run for the commit was skipped in the
 // environment, because it would have changed nothing; "" if none was.
 func (s *session) skippedFor(ctx context.Context, env delivery.Environment, c delivery.Commit) (delivery.ReleaseID, error) {
-	runs, err := s.deps.Runs.List(ctx, env, maxSkippedRuns)
+	if c.Tree == "" {
+		return "", nil
+	}
+	runs, _, err := s.deps.Runs.List(ctx, env, port.Page{Limit: maxSkippedRuns})
+	if err != nil {
+		return "", err
+	}
 	for _, r := range runs {
-		if r.Outcome == delivery.OutcomeSkipped && r.Plan.Commit.Tree == c.Tree && c.Tree != "" {
-			return cmp.Or(r.Release, r.Plan.Replaces).Base(), err
+		if r.Outcome != delivery.OutcomeSkipped {
+			continue
+		}
+		run, err := s.deps.Runs.Get(ctx, r.ID)
+		if err != nil {
+			return "", err
+		}
+		if run.Plan.Commit.Tree == c.Tree {
+			return cmp.Or(run.Release, run.Plan.Replaces).Base(), nil
 		}
 	}
-	return "", err
+	return "", nil
 }
 
 // changedSince returns what differs between the release's commit and another one, or

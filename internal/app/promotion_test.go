@@ -138,7 +138,7 @@ func TestFindAccepted(t *testing.T) {
 func (m machine) skip(env delivery.Environment, c delivery.Commit, deployed delivery.ReleaseID) {
 	m.t.Helper()
 	ctx := m.t.Context()
-	r := record.Run{ID: "20260301-090000-cccc", Environment: env, By: delivery.Actor{Name: "ann"}, CreatedAt: at(9), Plan: plan.Plan{
+	r := record.Run{RunSummary: record.RunSummary{ID: "20260301-090000-cccc", Environment: env, By: delivery.Actor{Name: "ann"}, CreatedAt: at(9)}, Plan: plan.Plan{
 		Version: plan.Version, Purpose: plan.Deliver, Run: "20260301-090000-cccc", Service: "api", Environment: env, Commit: c, Replaces: deployed, Skip: "nothing to do",
 	}}
 	_, err := m.deps.Runs.Enqueue(ctx, r)

@@ -18,12 +18,11 @@ func (s *session) run(ctx context.Context, ref string) (record.Run, error) {
 	if id := delivery.RunID(ref); id.Valid() {
 		return s.deps.Runs.Get(ctx, id)
 	}
-	all, err := s.deps.Runs.List(ctx, "", 0)
-	if err != nil {
-		return record.Run{}, err
-	}
-	var found []record.Run
-	for _, r := range all {
+	var found []record.RunSummary
+	for r, err := range record.AllRuns(ctx, s.deps.Runs, "") {
+		if err != nil {
+			return record.Run{}, err
+		}
 		if ref == "latest" || strings.HasPrefix(string(r.ID), ref) || strings.HasSuffix(string(r.ID), ref) {
 			found = append(found, r)
 		}
@@ -37,7 +36,7 @@ func (s *session) run(ctx context.Context, ref string) (record.Run, error) {
 	case len(found) > 1:
 		return record.Run{}, fault.New(fault.Invalid, "%d runs match %q", len(found), ref).Hint("use a longer prefix, such as %s", found[0].ID)
 	}
-	return found[0], nil
+	return s.deps.Runs.Get(ctx, found[0].ID)
 }
 
 // newRunID returns an ID that is unique within a service: the time in seconds, and one

@@ -23,8 +23,8 @@ type WaitingRun struct {
 }
 
 // waitingRun describes a run that waits, and whether it was overtaken.
-func (s *session) waitingRun(ctx context.Context, r record.Run) (WaitingRun, error) {
-	w := WaitingRun{Run: r.ID, Commit: r.Plan.Commit.SHA, By: r.By.String(), Since: r.EndedAt, Cause: r.Cause, Hint: r.Hint}
+func (s *session) waitingRun(ctx context.Context, r record.RunSummary) (WaitingRun, error) {
+	w := WaitingRun{Run: r.ID, Commit: r.Commit, By: r.By.String(), Since: r.EndedAt, Cause: r.Cause, Hint: r.Hint}
 	current, ok, err := s.deps.Deployments.Current(ctx, r.Environment)
 	if err != nil || !ok {
 		return w, err
@@ -44,20 +44,27 @@ func overtakenHint(id delivery.RunID) string {
 
 // waitingRuns lists the runs that wait, the oldest first; with an empty env those of
 // all environments.
-func (s *session) waitingRuns(ctx context.Context, env delivery.Environment) ([]record.Run, error) {
-	runs, err := s.deps.Runs.List(ctx, env, 0)
-	runs = slices.DeleteFunc(runs, func(r record.Run) bool { return r.State != record.Waiting })
-	slices.SortStableFunc(runs, func(a, b record.Run) int {
+func (s *session) waitingRuns(ctx context.Context, env delivery.Environment) ([]record.RunSummary, error) {
+	var runs []record.RunSummary
+	for r, err := range record.AllRuns(ctx, s.deps.Runs, env) {
+		if err != nil {
+			return nil, err
+		}
+		if r.State == record.Waiting {
+			runs = append(runs, r)
+		}
+	}
+	slices.SortStableFunc(runs, func(a, b record.RunSummary) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.Seq, b.Seq))
 	})
-	return runs, err
+	return runs, nil
 }
 
 // checkOrder refuses to approve a run that was overtaken, unless the decision says
 // that it may continue. It returns by which run.
 func (s *session) checkOrder(ctx context.Context, d Decision, run record.Run) (*record.Overtaker, error) {
 	_ = s.syncHistory(ctx, run.Environment) // the deploy step checks again, and reports an unreachable target
-	w, err := s.waitingRun(ctx, run)
+	w, err := s.waitingRun(ctx, run.RunSummary)
 	if err != nil || w.OvertakenBy == nil || !d.Approve || d.EvenThoughOlder {
 		return w.OvertakenBy, err
 	}

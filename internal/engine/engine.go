@@ -64,9 +64,9 @@ func (e *Engine) Run(ctx context.Context, p plan.Plan) (record.Run, error) {
 		return record.Run{}, err
 	}
 	defer own.release()
-	run, err := e.Runs.Enqueue(ctx, record.Run{
-		ID: p.Run, Environment: p.Environment, By: p.Trigger.StartedBy(), PID: e.PID, Host: e.Host, Plan: p, CreatedAt: e.now(),
-	})
+	run, err := e.Runs.Enqueue(ctx, record.Run{Plan: p, RunSummary: record.RunSummary{
+		ID: p.Run, Environment: p.Environment, By: p.Trigger.StartedBy(), PID: e.PID, Host: e.Host, CreatedAt: e.now(),
+	}})
 	if err != nil {
 		return record.Run{}, err
 	}

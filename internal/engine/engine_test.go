@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/engine"
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -196,7 +197,7 @@ func TestRun_RefusesInvalidPlan(t *testing.T) {
 			t.Errorf("%s: the plan was run", name)
 		}
 	}
-	runs, err := l.Runs.List(t.Context(), "", 0)
+	runs, _, err := l.Runs.List(t.Context(), "", port.Page{})
 	if err != nil || len(runs) > 0 || len(l.started()) > 0 {
 		t.Errorf("something was begun: %v, %v, %v", runs, l.started(), err)
 	}

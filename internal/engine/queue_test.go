@@ -201,13 +201,13 @@ func TestQueue_FinishesAbandonedRun(t *testing.T) {
 func TestQueue_FinishesRunThatNeverBegan(t *testing.T) {
 	l := newLab(t, t.TempDir())
 	p := newPlan(1, step.Spec{Name: "unit"})
-	_, err := l.Runs.Enqueue(t.Context(), record.Run{ID: p.Run, Environment: p.Environment, By: delivery.Actor{Name: "ana"}, Plan: p})
+	_, err := l.Runs.Enqueue(t.Context(), record.Run{Plan: p, RunSummary: record.RunSummary{ID: p.Run, Environment: p.Environment, By: delivery.Actor{Name: "ana"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	skip := newPlan(2)
 	skip.Skip = "nothing"
-	if _, err = l.Runs.Enqueue(t.Context(), record.Run{ID: skip.Run, Environment: skip.Environment, Plan: skip}); err != nil {
+	if _, err = l.Runs.Enqueue(t.Context(), record.Run{Plan: skip, RunSummary: record.RunSummary{ID: skip.Run, Environment: skip.Environment}}); err != nil {
 		t.Fatal(err)
 	}
 	l.run(newPlan(3, step.Spec{Name: "build", Kind: step.Build}))

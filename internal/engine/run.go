@@ -247,7 +247,7 @@ func (x *execution) checkout(ctx context.Context) (string, error) {
 
 // overtaken describes the run that overtook this one while it waited, or "".
 func (x *execution) overtaken(ctx context.Context, current delivery.Deployment) (string, error) {
-	o, err := record.FindOvertaker(ctx, x.e.Runs, x.run, current)
+	o, err := record.FindOvertaker(ctx, x.e.Runs, x.run.RunSummary, current)
 	if err != nil || o == nil {
 		return "", err
 	}

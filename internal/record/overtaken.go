@@ -40,7 +40,7 @@ func (o Overtaker) String() string {
 // FindOvertaker returns the run that overtook the given one while it waited: the one
 // that made its environment's current deployment, if it was created later. Nil: none
 // did. A run that never waited keeps its place in the queue and is not overtaken.
-func FindOvertaker(ctx context.Context, runs RunHistory, run Run, current delivery.Deployment) (*Overtaker, error) {
+func FindOvertaker(ctx context.Context, runs RunHistory, run RunSummary, current delivery.Deployment) (*Overtaker, error) {
 	waited := run.State == Waiting || run.Turn > 1
 	if !waited || current.Run == "" || current.Run == run.ID {
 		return nil, nil
@@ -49,7 +49,7 @@ func FindOvertaker(ctx context.Context, runs RunHistory, run Run, current delive
 	other, err := runs.Get(ctx, current.Run)
 	switch {
 	case err == nil:
-		o.Commit, o.By = other.Plan.Commit.SHA, other.By.String()
+		o.Commit, o.By = other.Commit, other.By.String()
 		if !other.CreatedAt.After(run.CreatedAt) {
 			return nil, nil
 		}

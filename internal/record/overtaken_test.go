@@ -10,7 +10,6 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
-	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
@@ -37,11 +36,11 @@ func TestFindOvertaker(t *testing.T) {
 	const sameSecond = delivery.RunID("20260102-110000-aaaa")
 	at := func(minute int) time.Time { return time.Date(2026, 1, 2, 11, minute, 0, 0, time.UTC) }
 	known := map[delivery.RunID]record.Run{
-		older:      {ID: older, CreatedAt: at(-60), By: delivery.Actor{Name: "ann"}},
-		newer:      {ID: newer, CreatedAt: at(60), By: delivery.Actor{Name: "ann"}, Plan: plan.Plan{Commit: delivery.Commit{SHA: "0123456789abcdef"}}},
-		sameSecond: {ID: sameSecond, CreatedAt: at(0).Add(time.Millisecond), By: delivery.Actor{Name: "ann"}},
+		older:      {RunSummary: record.RunSummary{ID: older, CreatedAt: at(-60), By: delivery.Actor{Name: "ann"}}},
+		newer:      {RunSummary: record.RunSummary{ID: newer, CreatedAt: at(60), By: delivery.Actor{Name: "ann"}, Commit: "0123456789abcdef"}},
+		sameSecond: {RunSummary: record.RunSummary{ID: sameSecond, CreatedAt: at(0).Add(time.Millisecond), By: delivery.Actor{Name: "ann"}}},
 	}
-	run := record.Run{ID: waiting, State: record.Waiting, Turn: 1, CreatedAt: at(0)}
+	run := record.RunSummary{ID: waiting, State: record.Waiting, Turn: 1, CreatedAt: at(0)}
 	continued, first := run, run
 	continued.State, continued.Turn = record.Running, 2
 	first.State = record.Running
@@ -50,7 +49,7 @@ func TestFindOvertaker(t *testing.T) {
 	}
 	overtaker := &record.Overtaker{Run: newer, Release: "r-1", Commit: "0123456789abcdef", By: "ann", Since: at(70)}
 	for name, c := range map[string]struct {
-		run     record.Run
+		run     record.RunSummary
 		current delivery.Deployment
 		unknown bool
 		want    *record.Overtaker

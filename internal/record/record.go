@@ -26,6 +26,12 @@ const (
 
 // Run is one execution of a plan.
 type Run struct {
+	RunSummary
+	Plan plan.Plan `json:"plan"`
+}
+
+// RunSummary is a run without its plan, as lists have it.
+type RunSummary struct {
 	ID          delivery.RunID       `json:"run"`
 	Environment delivery.Environment `json:"environment"`
 	Seq         int64                `json:"seq"`  // place in the queue: given by Enqueue
@@ -36,10 +42,9 @@ type Run struct {
 	Hint        string               `json:"hint,omitempty"`
 	Release     delivery.ReleaseID   `json:"release,omitempty"`
 	By          delivery.Actor       `json:"by"`
-	PID         int                  `json:"pid,omitempty"`   // of the process that runs it, for people
-	Host        string               `json:"host,omitempty"`  //
-	CancelledBy delivery.Actor       `json:"cancel,omitzero"` // who asked for it to stop
-	Plan        plan.Plan            `json:"plan"`
+	PID         int                  `json:"pid,omitempty"`    // of the process that runs it, for people
+	Host        string               `json:"host,omitempty"`   //
+	CancelledBy delivery.Actor       `json:"cancel,omitzero"`  // who asked for it to stop
 	PlanDigest  delivery.Digest      `json:"plan_digest"`      // plan.Digest; given by Enqueue
 	Commit      string               `json:"commit,omitempty"` // SHA of the plan's commit; given by Enqueue
 	CreatedAt   time.Time            `json:"created_at"`

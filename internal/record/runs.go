@@ -2,9 +2,11 @@ package record
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // Runs keeps runs: their queue, their history and their steps. Every method is
@@ -42,11 +44,11 @@ type RunHistory interface {
 	// Get returns a run; fault.NotFound if there is none. A plan of a newer version
 	// than plan.Version is fault.Conflict.
 	Get(ctx context.Context, id delivery.RunID) (Run, error)
-	// List returns up to limit runs, newest first (0: all), of one environment or,
-	// with an empty env, of all.
-	List(ctx context.Context, env delivery.Environment, limit int) ([]Run, error)
+	// List returns a page of the runs of one environment or, with an empty env, of
+	// all, newest first. next is where the list goes on; empty: this was the end.
+	List(ctx context.Context, env delivery.Environment, page port.Page) (runs []RunSummary, next port.Cursor, err error)
 	// Unfinished lists Queued and Running runs by Seq.
-	Unfinished(ctx context.Context) ([]Run, error)
+	Unfinished(ctx context.Context) ([]RunSummary, error)
 	// RequestCancel records who wants the run stopped; the process that runs it
 	// looks for that. The first request counts.
 	RequestCancel(ctx context.Context, id delivery.RunID, by delivery.Actor) error
@@ -66,6 +68,13 @@ type StepHistory interface {
 type StepBatcher interface {
 	// SaveSteps is SaveStep for each record, in order, all or none.
 	SaveSteps(ctx context.Context, steps []StepRecord) error
+}
+
+// AllRuns lists all runs, page by page.
+func AllRuns(ctx context.Context, runs RunHistory, env delivery.Environment) iter.Seq2[RunSummary, error] {
+	return port.All(ctx, func(ctx context.Context, page port.Page) ([]RunSummary, port.Cursor, error) {
+		return runs.List(ctx, env, page)
+	})
 }
 
 // RunResult is how a run ended.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // version1 is a file as version 1 of the schema left it, with rows in every table:
@@ -235,7 +236,7 @@ func TestMigrate_OldRunsAndApprovals(t *testing.T) {
 		t.Errorf("approval: %+v, want that of ann, about any plan", a)
 	}
 	other := openProject(t, s.db.path, "other")
-	if list, err := other.Runs().List(t.Context(), "", 0); err != nil || len(list) > 0 {
+	if list, _, err := other.Runs().List(t.Context(), "", port.Page{}); err != nil || len(list) > 0 {
 		t.Errorf("runs of another project: %d, %v, want none", len(list), err)
 	}
 }

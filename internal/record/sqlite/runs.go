@@ -6,28 +6,40 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-const runColumns = "id, environment, seq, turn, state, outcome, cause, hint, release, started_by, pid, host, cancel, plan, plan_digest, commit_sha, created_at, started_at, ended_at"
+const summaryColumns = `id, environment, seq, turn, state, outcome, cause, hint, release, started_by, pid, host, cancel,
+	plan_digest, commit_sha, created_at, started_at, ended_at`
 
 const open = "state IN ('queued', 'running')"
 
-func scanRun(row scanner) (record.Run, error) {
-	var r record.Run
-	var document string
+// scanSummary reads the summaryColumns, and what follows them.
+func scanSummary(row scanner, more ...any) (record.RunSummary, error) {
+	var r record.RunSummary
 	var created, started, ended int64
-	err := row.Scan(&r.ID, &r.Environment, &r.Seq, &r.Turn, &r.State, &r.Outcome, &r.Cause, &r.Hint, &r.Release,
-		actorColumn{&r.By}, &r.PID, &r.Host, actorColumn{&r.CancelledBy}, &document, &r.PlanDigest, &r.Commit, &created, &started, &ended)
-	if err != nil {
+	err := row.Scan(append([]any{
+		&r.ID, &r.Environment, &r.Seq, &r.Turn, &r.State, &r.Outcome, &r.Cause, &r.Hint, &r.Release,
+		actorColumn{&r.By}, &r.PID, &r.Host, actorColumn{&r.CancelledBy}, &r.PlanDigest, &r.Commit, &created, &started, &ended,
+	}, more...)...)
+	r.CreatedAt, r.StartedAt, r.EndedAt = moment(created), moment(started), moment(ended)
+	return r, err
+}
+
+func scanRun(row scanner) (r record.Run, err error) {
+	var document string
+	if r.RunSummary, err = scanSummary(row, &document); err != nil {
 		return r, err
 	}
-	r.CreatedAt, r.StartedAt, r.EndedAt = moment(created), moment(started), moment(ended)
 	r.Plan, err = readPlan(r.ID, document)
 	return r, err
 }
@@ -53,7 +65,7 @@ func readPlan(id delivery.RunID, document string) (p plan.Plan, err error) {
 }
 
 func (s runs) find(ctx context.Context, from asker, id delivery.RunID) (record.Run, error) {
-	r, err := scanRun(from.QueryRowContext(ctx, "SELECT "+runColumns+" FROM runs WHERE project = ? AND id = ?", s.project, id))
+	r, err := scanRun(from.QueryRowContext(ctx, "SELECT "+summaryColumns+", plan FROM runs WHERE project = ? AND id = ?", s.project, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fault.New(fault.NotFound, "run %s not found", id).Hint("`slipway status` lists the runs")
 	}
@@ -81,10 +93,10 @@ func (s runs) Enqueue(ctx context.Context, r record.Run) (out record.Run, err er
 		r.CreatedAt = s.clock()
 	}
 	err = s.change(ctx, fmt.Sprintf("queue run %s", r.ID), func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO runs (project, `+runColumns+`)
-			VALUES (?1, ?2, ?3, (SELECT coalesce(max(seq), 0) + 1 FROM runs WHERE project = ?1), 1, ?4, '', '', '', '', ?5, ?6, ?7, '', ?8, ?9, ?10, ?11, 0, 0)
+		_, err := tx.ExecContext(ctx, `INSERT INTO runs (project, `+summaryColumns+`, plan)
+			VALUES (?1, ?2, ?3, (SELECT coalesce(max(seq), 0) + 1 FROM runs WHERE project = ?1), 1, ?4, '', '', '', '', ?5, ?6, ?7, '', ?8, ?9, ?10, 0, 0, ?11)
 			ON CONFLICT (project, id) DO NOTHING`,
-			s.project, r.ID, r.Environment, record.Queued, actorJSON(r.By), r.PID, r.Host, string(document), delivery.DigestOf(document), r.Plan.Commit.SHA, nanos(r.CreatedAt))
+			s.project, r.ID, r.Environment, record.Queued, actorJSON(r.By), r.PID, r.Host, delivery.DigestOf(document), r.Plan.Commit.SHA, nanos(r.CreatedAt), string(document))
 		if err != nil {
 			return err
 		}
@@ -111,7 +123,7 @@ func (s runs) Requeue(ctx context.Context, id delivery.RunID) (out record.Run, e
 
 // Head implements record.Runs.
 func (s runs) Head(ctx context.Context, env delivery.Environment) (record.Run, bool, error) {
-	row := s.read.QueryRowContext(ctx, "SELECT "+runColumns+" FROM runs WHERE project = ? AND environment = ? AND "+open+" ORDER BY seq LIMIT 1", s.project, env)
+	row := s.read.QueryRowContext(ctx, "SELECT "+summaryColumns+", plan FROM runs WHERE project = ? AND environment = ? AND "+open+" ORDER BY seq LIMIT 1", s.project, env)
 	r, err := scanRun(row)
 	if errors.Is(err, sql.ErrNoRows) {
 		return record.Run{}, false, nil
@@ -126,15 +138,38 @@ func (s runs) Get(ctx context.Context, id delivery.RunID) (record.Run, error) {
 }
 
 // List implements record.Runs.
-func (s runs) List(ctx context.Context, env delivery.Environment, n int) ([]record.Run, error) {
-	out, err := list(ctx, s.read, scanRun, "SELECT "+runColumns+` FROM runs WHERE project = ?1 AND (?2 = '' OR environment = ?2)
-		ORDER BY created_at DESC, id DESC LIMIT ?3`, s.project, env, limit(n))
-	return out, record.DatabaseError("list the runs", s.path, err)
+func (s runs) List(ctx context.Context, env delivery.Environment, page port.Page) ([]record.RunSummary, port.Cursor, error) {
+	at, id, err := parseRunCursor(page.After)
+	if err != nil {
+		return nil, "", err
+	}
+	out, err := list(ctx, s.read, func(row scanner) (record.RunSummary, error) { return scanSummary(row) },
+		"SELECT "+summaryColumns+` FROM runs WHERE project = ?1 AND (?2 = '' OR environment = ?2) AND (created_at, id) < (?3, ?4)
+		ORDER BY created_at DESC, id DESC LIMIT ?5`, s.project, env, at, id, page.Size()+1)
+	if err != nil || len(out) <= page.Size() {
+		return out, "", record.DatabaseError("list the runs", s.path, err)
+	}
+	out = out[:page.Size()]
+	last := out[len(out)-1]
+	return out, port.Cursor(fmt.Sprintf("%d/%s", nanos(last.CreatedAt), last.ID)), nil
+}
+
+// parseRunCursor returns the time and the ID of the run that a page comes after.
+func parseRunCursor(c port.Cursor) (at int64, id string, err error) {
+	if c == "" {
+		return math.MaxInt64, "", nil
+	}
+	text, id, ok := strings.Cut(string(c), "/")
+	if at, err = strconv.ParseInt(text, 10, 64); err != nil || !ok {
+		return 0, "", fault.New(fault.Invalid, "list the runs: invalid cursor %q", c)
+	}
+	return at, id, nil
 }
 
 // Unfinished implements record.Runs.
-func (s runs) Unfinished(ctx context.Context) ([]record.Run, error) {
-	out, err := list(ctx, s.read, scanRun, "SELECT "+runColumns+" FROM runs WHERE project = ? AND "+open+" ORDER BY seq", s.project)
+func (s runs) Unfinished(ctx context.Context) ([]record.RunSummary, error) {
+	out, err := list(ctx, s.read, func(row scanner) (record.RunSummary, error) { return scanSummary(row) },
+		"SELECT "+summaryColumns+" FROM runs WHERE project = ? AND "+open+" ORDER BY seq", s.project)
 	return out, record.DatabaseError("list the unfinished runs", s.path, err)
 }
 

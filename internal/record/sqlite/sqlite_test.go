@@ -185,7 +185,7 @@ func TestStore_DamagedPages(t *testing.T) {
 	}
 	s, err := sqlite.Open(t.Context(), path, "retail", time.Now)
 	if err == nil {
-		_, err = s.Runs().List(t.Context(), "", 0)
+		_, _, err = s.Runs().List(t.Context(), "", port.Page{})
 		s.Close()
 	}
 	if !fault.Is(err, fault.Corrupt) {

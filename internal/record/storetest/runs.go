@@ -2,11 +2,14 @@ package storetest
 
 import (
 	"encoding/json"
+	"fmt"
+	"sort"
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -101,9 +104,55 @@ func testRunLists(t *testing.T, open func(*testing.T) record.Store) {
 		{"nowhere", 0, []delivery.RunID{}},
 	}
 	for _, c := range cases {
-		same(t, "runs of "+string(c.env), ids(must(s.Runs().List(t.Context(), c.env, c.n))), c.want)
+		runs, _, err := s.Runs().List(t.Context(), c.env, port.Page{Limit: c.n})
+		ok(t, err)
+		same(t, "runs of "+string(c.env), ids(runs), c.want)
 	}
 	same(t, "unfinished", ids(must(s.Runs().Unfinished(t.Context()))), []delivery.RunID{b.ID, c.ID})
+}
+
+func testRunPages(t *testing.T, open func(*testing.T) record.Store) {
+	s := closing(t, open(t))
+	const n = port.DefaultPageSize + 5
+	var want []delivery.RunID
+	for i := range n { // several at the same time: at counts in minutes
+		want = append(want, enqueue(t, s, i, "dev").ID)
+	}
+	enqueue(t, s, n, "prod")
+	sort.Slice(want, func(i, j int) bool {
+		a, b := runNumber(want[i]), runNumber(want[j])
+		return a%60 > b%60 || a%60 == b%60 && a > b
+	})
+	first, next, err := s.Runs().List(t.Context(), "dev", port.Page{})
+	ok(t, err)
+	same(t, "default page", ids(first), want[:port.DefaultPageSize])
+	enqueued := newRun(n+1, "dev")
+	enqueued.CreatedAt = at(61)
+	_, err = s.Runs().Enqueue(t.Context(), enqueued) // newer than all: it moves no page
+	ok(t, err)
+	rest, end, err := s.Runs().List(t.Context(), "dev", port.Page{After: next})
+	ok(t, err)
+	same(t, "rest", ids(rest), want[port.DefaultPageSize:])
+	same(t, "end", end, "")
+	var all []delivery.RunID
+	for page := (port.Page{Limit: 7}); ; {
+		some, next, err := s.Runs().List(t.Context(), "dev", page)
+		ok(t, err)
+		all = append(all, ids(some)...)
+		if page.After = next; next == "" {
+			break
+		}
+	}
+	same(t, "pages of seven", all, append([]delivery.RunID{enqueued.ID}, want...))
+	same(t, "all runs", ids(must(port.Collect(record.AllRuns(t.Context(), s.Runs(), "dev")))), all)
+	_, _, err = s.Runs().List(t.Context(), "dev", port.Page{After: "nonsense"})
+	wantKind(t, "another list's cursor", err, fault.Invalid)
+}
+
+// runNumber is the number that runID was called with.
+func runNumber(id delivery.RunID) (n int) {
+	fmt.Sscanf(string(id[len(id)-4:]), "%d", &n)
+	return n
 }
 
 func testFinish(t *testing.T, open func(*testing.T) record.Store) {

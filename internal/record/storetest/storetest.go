@@ -11,6 +11,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
@@ -22,7 +23,7 @@ func TestStore(t *testing.T, open func(t *testing.T) record.Store) {
 		name string
 		test func(*testing.T, func(*testing.T) record.Store)
 	}{
-		{"queue", testQueue}, {"waiting", testWaiting}, {"listing runs", testRunLists}, {"finish", testFinish},
+		{"queue", testQueue}, {"waiting", testWaiting}, {"listing runs", testRunLists}, {"pages of runs", testRunPages}, {"finish", testFinish},
 		{"cancel", testCancel}, {"newer plan", testNewerPlan}, {"steps", testSteps}, {"step batch", testStepBatch},
 		{"cache", testCache}, {"outbox", testOutbox},
 		{"two handles: queue", testTwoHandlesQueue}, {"two handles: same things", testTwoHandlesSame},
@@ -50,7 +51,7 @@ func actor() delivery.Actor {
 func newRun(n int, env delivery.Environment) record.Run {
 	id := runID(n)
 	return record.Run{
-		ID: id, Environment: env, By: actor(), PID: 4242, Host: "laptop", CreatedAt: at(n % 60),
+		RunSummary: record.RunSummary{ID: id, Environment: env, By: actor(), PID: 4242, Host: "laptop", CreatedAt: at(n % 60)},
 		Plan: plan.Plan{
 			Version: plan.Version, Purpose: plan.Deliver, Run: id, Service: "retail", Environment: env,
 			Trigger: plan.Trigger{Event: "manual", By: "ana"}, Commit: delivery.Commit{SHA: "0123456789abcdef0123456789abcdef01234567"},
@@ -110,7 +111,7 @@ func wantHead(t *testing.T, s record.Store, env delivery.Environment, want deliv
 	}
 }
 
-func ids(runs []record.Run) []delivery.RunID {
+func ids(runs []record.RunSummary) []delivery.RunID {
 	out := []delivery.RunID{}
 	for _, r := range runs {
 		out = append(out, r.ID)
@@ -125,10 +126,10 @@ func testCancelledContext(t *testing.T, open func(*testing.T) record.Store) {
 	if _, err := s.Runs().Enqueue(ctx, newRun(1, "dev")); !errors.Is(err, context.Canceled) {
 		t.Errorf("Enqueue with a cancelled context: %v, want it to say so", err)
 	}
-	if _, err := s.Runs().List(ctx, "", 0); !errors.Is(err, context.Canceled) {
+	if _, _, err := s.Runs().List(ctx, "", port.Page{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Runs with a cancelled context: %v, want it to say so", err)
 	}
-	runs, err := s.Runs().List(t.Context(), "", 0)
+	runs, _, err := s.Runs().List(t.Context(), "", port.Page{})
 	ok(t, err)
 	same(t, "runs afterwards", ids(runs), []delivery.RunID{})
 }
