@@ -43,6 +43,7 @@ type Deployment struct {
 	Run         RunID           `json:"run"`
 	State       DeploymentState `json:"state"`
 	By          string          `json:"by"`                 // who approved it, or else started the run
+	Actor       Actor           `json:"actor,omitzero"`     // who that is; none if several approved it
 	Replaced    ReleaseID       `json:"replaced,omitempty"` // what served before
 	Reason      string          `json:"reason,omitempty"`   // why it came, or why it left
 	Commit      string          `json:"commit,omitempty"`   // that the run delivered

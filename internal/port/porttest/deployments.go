@@ -21,11 +21,16 @@ func TestDeployments(t *testing.T, fresh func(t *testing.T) (open func() port.De
 	t.Run("accepted concurrently", func(t *testing.T) { testAcceptConcurrently(t, fresh(t)) })
 }
 
+// deployer is who lets the suite's releases in.
+func deployer() delivery.Actor {
+	return delivery.Actor{Issuer: "https://ci.example", Subject: "7", Name: "ana", Means: delivery.MeansCI}
+}
+
 // begin records the deployment of the n-th release by the n-th run.
 func begin(t *testing.T, s port.DeploymentStore, n int, env delivery.Environment) delivery.Deployment {
 	t.Helper()
 	d, err := s.Begin(t.Context(), delivery.Deployment{
-		Environment: env, Release: delivery.ReleaseID(fmt.Sprintf("r-%012d", n)), Run: numberedRun(n), By: "ana", Reason: "push", StartedAt: minute(n),
+		Environment: env, Release: delivery.ReleaseID(fmt.Sprintf("r-%012d", n)), Run: numberedRun(n), By: "ana", Actor: deployer(), Reason: "push", StartedAt: minute(n),
 	})
 	return must(t, d, err)
 }
@@ -51,7 +56,7 @@ func testDeploymentLife(t *testing.T, s port.DeploymentStore) {
 	first := begin(t, s, 1, "prod")
 	want := delivery.Deployment{
 		ID: first.ID, Environment: "prod", Release: "r-000000000001", Run: numberedRun(1), State: delivery.Deploying,
-		By: "ana", Reason: "push", StartedAt: minute(1),
+		By: "ana", Actor: deployer(), Reason: "push", StartedAt: minute(1),
 	}
 	if first.ID == 0 {
 		t.Error("a deployment has the ID 0")

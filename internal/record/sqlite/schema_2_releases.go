@@ -36,7 +36,7 @@ CREATE UNIQUE INDEX quarantine_active ON quarantine_2 (project, content, image, 
 
 CREATE TABLE deployments_2 (
 	id INTEGER PRIMARY KEY AUTOINCREMENT, project TEXT NOT NULL, environment TEXT NOT NULL, release TEXT NOT NULL, run TEXT NOT NULL,
-	state TEXT NOT NULL, let_in_by TEXT NOT NULL, replaced TEXT NOT NULL, reason TEXT NOT NULL,
+	state TEXT NOT NULL, let_in_by TEXT NOT NULL, actor TEXT NOT NULL DEFAULT '', replaced TEXT NOT NULL, reason TEXT NOT NULL,
 	sha TEXT NOT NULL DEFAULT '', config TEXT NOT NULL DEFAULT '', inputs TEXT NOT NULL DEFAULT '{}',
 	started_at INTEGER NOT NULL, serving_at INTEGER NOT NULL, ended_at INTEGER NOT NULL, extra TEXT NOT NULL DEFAULT '{}',
 	UNIQUE (project, run, release, environment)
@@ -64,8 +64,8 @@ INSERT INTO quarantine_2 (id, project, content, inputs, image, model, environmen
 	SELECT q.id, ?1, r.content, '', '', '', q.environment, q.reason, q.since, q.run, q.let_go_by, q.let_go_why, q.let_go_at
 	FROM quarantine q JOIN releases_2 r ON r.id = q.release WHERE true
 	ON CONFLICT DO NOTHING;
-INSERT INTO deployments_2 (id, project, environment, release, run, state, let_in_by, replaced, reason, started_at, serving_at, ended_at)
-	SELECT id, ?1, environment, release, run, state, let_in_by, replaced, reason, started_at, serving_at, ended_at FROM deployments;
+INSERT INTO deployments_2 (id, project, environment, release, run, state, let_in_by, actor, replaced, reason, started_at, serving_at, ended_at)
+	SELECT id, ?1, environment, release, run, state, let_in_by, json_object('name', let_in_by), replaced, reason, started_at, serving_at, ended_at FROM deployments;
 DROP TABLE quarantine;
 DROP TABLE releases;
 DROP TABLE deployments;

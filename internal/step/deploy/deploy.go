@@ -142,12 +142,12 @@ func (d *deployment) summary() string {
 
 // begin records the deployment.
 func (d *deployment) begin(ctx context.Context) (delivery.Deployment, error) {
-	by, err := d.approvedBy()
+	by, actor, err := d.approvedBy()
 	if err != nil {
 		return delivery.Deployment{}, err
 	}
 	begun, err := d.Begin(ctx, d.request.Service, delivery.Deployment{
-		Release: d.rel.ID, By: by, Replaced: d.current.Release, Reason: d.reason(),
+		Release: d.rel.ID, By: by, Actor: actor, Replaced: d.current.Release, Reason: d.reason(),
 		Commit: d.Request.Commit.SHA, Config: d.config, Inputs: d.inputs(),
 	})
 	if err != nil {
@@ -179,19 +179,23 @@ func namespaceOf(t port.Target) string {
 
 // approvedBy names those who approved the deployment, or else whoever started the
 // run.
-func (d *deployment) approvedBy() (string, error) {
+func (d *deployment) approvedBy() (names string, one delivery.Actor, err error) {
 	var people []string
+	var actors []delivery.Actor
 	for _, name := range step.NamesOf(d.Request.Inputs, step.Approve) {
 		a, _, err := step.DecodeOutput[step.ApproveOutput](d.Request.Inputs, name)
 		if err != nil {
-			return "", err
+			return "", one, err
 		}
-		people = append(people, a.By...)
+		people, actors = append(people, a.By...), append(actors, a.Actors...)
 	}
 	if len(people) == 0 {
-		return d.Request.StartedBy.String(), nil
+		return d.Request.StartedBy.String(), d.Request.StartedBy, nil
 	}
-	return strings.Join(people, ", "), nil
+	if len(people) == 1 && len(actors) == 1 {
+		one = actors[0]
+	}
+	return strings.Join(people, ", "), one, nil
 }
 
 func (d *deployment) reason() string {

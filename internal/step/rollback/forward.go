@@ -150,7 +150,7 @@ func (f forward) deploy(ctx context.Context) (step.Result, error) {
 		return step.Result{}, err
 	}
 	begun, err := f.Begin(ctx, f.request.Service, delivery.Deployment{
-		Release: f.rel.ID, By: f.Request.StartedBy.String(), Replaced: f.current.Release, Reason: f.reason(),
+		Release: f.rel.ID, By: f.Request.StartedBy.String(), Actor: f.Request.StartedBy, Replaced: f.current.Release, Reason: f.reason(),
 		Commit: f.Request.Commit.SHA, Config: f.config,
 	})
 	if err != nil {
