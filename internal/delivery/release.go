@@ -98,6 +98,7 @@ type Origin struct {
 type Inputs struct {
 	Build         Digest `json:"build,omitempty"`         // of what the image was built from
 	Configuration Digest `json:"configuration,omitempty"` // of the configuration, its manifests as they are in the commit
+	Policy        Digest `json:"policy,omitempty"`        // of what was demanded of it: scan, signatures
 }
 
 // Workload is how a release runs: the configuration part of it.

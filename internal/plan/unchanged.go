@@ -62,7 +62,7 @@ func (pl *planner) sameModel(deploy step.DeployParams) bool {
 func (pl *planner) sameConfiguration(deploy step.DeployParams) bool {
 	serving, rel := pl.facts.Serving, pl.facts.ServingRelease.Release
 	if serving.Inputs.Configuration != "" {
-		return serving.Inputs.Configuration == deploy.ConfigurationDigest
+		return serving.Inputs.Configuration == deploy.ConfigurationDigest && serving.Inputs.Policy == deploy.PolicyDigest
 	}
 	return serving.Config == nil && rel.Objects == "" && reflect.DeepEqual(rel.Workload, deploy.Overrides.Apply(deploy.Workload))
 }
@@ -70,6 +70,7 @@ func (pl *planner) sameConfiguration(deploy step.DeployParams) bool {
 // digestConfiguration sets the digests of what the configuration is made from,
 // without and with the environment's overrides.
 func (pl *planner) digestConfiguration(p *step.DeployParams) {
+	p.PolicyDigest = pl.policyDigest(p.Trust)
 	p.BaseDigest = pl.configurationDigest(p.Workload, p.ManifestParams)
 	over := p.Overrides
 	with := p.ManifestParams
@@ -78,6 +79,22 @@ func (pl *planner) digestConfiguration(p *step.DeployParams) {
 	}
 	with.Values = slices.Concat(with.Values, over.Values)
 	p.ConfigurationDigest = pl.configurationDigest(over.Apply(p.Workload), with)
+}
+
+// policyDigest is the digest of what the environment demands of a release. A run under
+// another policy checks what is deployed, although it is the same content.
+func (pl *planner) policyDigest(trust *step.TrustParams) delivery.Digest {
+	policy := struct {
+		Scan        *config.Scan           `json:"scan,omitempty"`
+		Unavailable step.UnavailablePolicy `json:"unavailable,omitempty"`
+		Sign        *config.Sign           `json:"sign,omitempty"`
+		Trust       *step.TrustParams      `json:"trust,omitempty"`
+	}{pl.project.Scan, pl.onScanUnavailable(), pl.project.Sign, trust}
+	raw, err := json.Marshal(policy)
+	if err != nil {
+		return "" // our own types: it cannot happen
+	}
+	return delivery.DigestOf(raw)
 }
 
 // configurationDigest is the digest of a workload and of the commit's files that its

@@ -48,6 +48,8 @@ type DeployParams struct {
 	BaseDigest          delivery.Digest   `json:"base_digest,omitempty"`          // of the release's configuration, as it is in the commit
 	ConfigurationDigest delivery.Digest   `json:"configuration_digest,omitempty"` // of that and the overrides
 
+	PolicyDigest delivery.Digest `json:"policy_digest,omitempty"` // of what the environment demands of a release
+
 	Overrides   delivery.Overrides `json:"overrides,omitzero"` // of the environment: they belong to the deployment
 	Model       *delivery.ModelRef `json:"model,omitempty"`    // pinned by the plan if none of its steps registers one
 	Release     delivery.ReleaseID `json:"release,omitempty"`  // promotion: this recorded release

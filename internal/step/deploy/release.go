@@ -95,7 +95,7 @@ func (d *deployment) override(ctx context.Context) ([]port.Secret, error) {
 // inputs are the digests of what the deployment was made from, as the plan compares
 // them with those of the next one.
 func (d *deployment) inputs() delivery.Inputs {
-	return delivery.Inputs{Build: d.rel.Origin.Inputs.Build, Configuration: d.params.ConfigurationDigest}
+	return delivery.Inputs{Build: d.rel.Origin.Inputs.Build, Configuration: d.params.ConfigurationDigest, Policy: d.params.PolicyDigest}
 }
 
 // checkTrusted verifies what the release pins against the environment's trust
