@@ -1,0 +1,55 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// services is how many services the repository of TestMonorepo has.
+const services = 20
+
+// TestMonorepo: a commit in one of twenty services is no reason to deploy another one.
+func TestMonorepo(t *testing.T) {
+	t.Parallel()
+	root := newTinyProject(t)
+	var all []*project
+	for i := range services {
+		s := *root
+		name := fmt.Sprintf("service-%02d", i)
+		s.dir, s.home = filepath.Join(root.dir, name), filepath.Join(root.dir, name, ".slipway")
+		s.must(os.CopyFS(s.dir, os.DirFS("testdata/small")))
+		s.edit("slipway.yaml", "service: small", "service: "+name)
+		s.edit("slipway.yaml", "E2E_BASE: none", "E2E_BASE: "+s.base)
+		all = append(all, &s)
+	}
+	root.commit("twenty services")
+	deployed := map[string]string{}
+	for _, s := range all {
+		t.Cleanup(func() { s.slipway("down", "--all").wantExit(0) })
+		deployed[s.dir] = s.run().wantRun(0, "deployed").report.Release
+	}
+	all[7].edit("main.go", `"size": "small"`, `"size": "large"`)
+	root.commit("one service")
+	var slowest time.Duration
+	for i, s := range all {
+		begun := time.Now()
+		r := s.run()
+		took := time.Since(begun)
+		if i == 7 {
+			if r.wantRun(0, "deployed"); r.report.Release == deployed[s.dir] {
+				t.Errorf("%s = %s as before, want another release", s.dir, r.report.Release)
+			}
+			continue
+		}
+		slowest = max(slowest, took)
+		if r.wantRun(0, "skipped"); len(r.report.Steps) > 0 || r.report.Release != deployed[s.dir] {
+			t.Errorf("%s: release %s with steps %v, want %s and none", s.dir, r.report.Release, r.report.Steps, deployed[s.dir])
+		}
+	}
+	t.Logf("%d runs skipped, the slowest in %s", services-1, slowest.Round(time.Millisecond))
+}
