@@ -34,6 +34,7 @@ func TestWaysBack(t *testing.T) {
 	p.wantDeployed(good)
 	p.checkEmptyMachine(bad)
 	p.checkWaiting(good)
+	p.checkPart()
 }
 
 // refuse runs, and wants nothing but a refusal.
@@ -122,4 +123,15 @@ func (p *project) checkWaiting(good string) {
 		p.t.Errorf("approving run %s of %s: exit %d, want a refusal\n%s", run, held, r.code, r)
 	}
 	p.wantDeployed(good)
+}
+
+// checkPart quarantines a model version, and with it every release that has it.
+func (p *project) checkPart() {
+	p.t.Helper()
+	p.slipway("releases", "quarantine", "--model", "tiny-models:1", "--why", "wrong labels").wantExit(0)
+	p.edit("slipway.yaml", `ROUND: "waiting"`, `ROUND: "with the same model"`)
+	p.commit("another configuration")
+	if r := p.slipway("run", "--env", "dev", "--json"); r.code == 0 || !strings.Contains(r.stdout, "wrong labels") {
+		p.t.Errorf("another release with the quarantined model: exit %d, want a refusal\n%s", r.code, r)
+	}
 }

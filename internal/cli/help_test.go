@@ -8,7 +8,7 @@ import (
 
 // commands lists every command by its path.
 var commands = []string{
-	"init", "plan", "run", "cancel", "status", "releases", "releases show", "releases unquarantine", "models", "approve", "reject",
+	"init", "plan", "run", "cancel", "status", "releases", "releases show", "releases quarantine", "releases unquarantine", "models", "approve", "reject",
 	"rollback", "verify", "logs", "up", "down", "scan", "scan db", "scan db status", "scan db update", "scan db import", "cleanup",
 	"registry", "keys", "keys generate", "version",
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/slipway-cd/slipway/internal/app"
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
@@ -14,7 +15,7 @@ func (c *Command) releases() *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use: "releases", Short: "List releases, newest first",
 		Example: "  slipway releases\n  slipway releases show r-7f3a9c21d04e\n  slipway releases unquarantine r-7f3a9c21d04e --why \"the alarm was wrong\"",
-	}, c.showRelease(), c.unquarantine())
+	}, c.showRelease(), c.quarantine(), c.unquarantine())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		all, err := c.App.Releases(cmd.Context(), limit)
 		if err != nil {
@@ -63,6 +64,39 @@ func (c *Command) showRelease() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+func (c *Command) quarantine() *cobra.Command {
+	var what app.Held
+	var image, why string
+	cmd := &cobra.Command{
+		Use: "quarantine [RELEASE] --why REASON", Short: "Keep a release, an image or a model out of every environment", Args: argsBetween(0, 1),
+		Long: "Keeps content out of every environment: a release under whatever name it is made again, or every release\n" +
+			"with an image or a model version. What is deployed stays: roll it back with `slipway rollback`.",
+		Example: "  slipway releases quarantine r-7f3a9c21d04e --why \"it leaks memory\"\n" +
+			"  slipway releases quarantine --model retail-price-sensitivity-models:7 --why \"trained on wrong labels\"\n" +
+			"  slipway releases quarantine --image sha256:DIGEST --why \"CVE-2026-1234\"",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				what.Release = delivery.ReleaseID(args[0])
+			}
+			what.Image = delivery.Digest(image)
+			q, err := c.App.Quarantine(cmd.Context(), what, why)
+			if err != nil {
+				return err
+			}
+			if c.json {
+				c.printJSON(q)
+				return nil
+			}
+			fmt.Fprintf(c.Stdout, "%s is quarantined\n", what)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&image, "image", "", "every release with the image of this digest, instead of a release")
+	cmd.Flags().StringVar(&what.Model, "model", "", "every release with this model version, instead of a release")
+	cmd.Flags().StringVar(&why, "why", "", "reason, kept in the history")
+	return cmd
 }
 
 func (c *Command) unquarantine() *cobra.Command {
