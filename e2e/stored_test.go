@@ -104,4 +104,12 @@ func TestStoredState(t *testing.T) {
 	if s := p.status("prod"); s.Model == nil || s.Model.Version != 2 {
 		t.Errorf("prod after the rollback: %+v, want model version 2", s)
 	}
+
+	// Content that the older program deployed keeps the name that it gave.
+	p.git("checkout", "-q", p.git("rev-list", "--max-parents=0", "HEAD"))
+	for _, outcome := range []string{"deployed", "skipped"} {
+		if same := p.run().wantRun(0, outcome); same.report.Release != storedServing {
+			t.Errorf("the content of %s = %s, want its old name", storedServing, same.report.Release)
+		}
+	}
 }
