@@ -89,13 +89,11 @@ func (s *session) importDeployment(ctx context.Context, remote port.History, d d
 		return nil // its record has expired: it can't be rolled back to either
 	}
 	r := remote.Releases[i]
-	saved, err := s.deps.Releases.Save(ctx, r.Release, r.WithOrigin().Origin)
-	if err != nil {
-		return err
-	}
-	if saved.ID != d.Release {
-		return fault.New(fault.Corrupt, "the history of %[2]s holds a modified record of release %[1]s: its content is that of %[3]s", d.Release, d.Environment, saved.ID).
+	if _, err := s.deps.Releases.Import(ctx, r); fault.Is(err, fault.Corrupt) {
+		return fault.New(fault.Corrupt, "the history of %[2]s holds a modified record of release %[1]s", d.Release, d.Environment).Cause(err).
 			Hint("compare it with `slipway releases show %s` on the machine that delivered it", d.Release)
+	} else if err != nil {
+		return err
 	}
 	if err := s.importQuarantines(ctx, remote, d); err != nil {
 		return err
@@ -124,12 +122,10 @@ func (s *session) importQuarantines(ctx context.Context, remote port.History, d 
 		if q := r.Quarantined; q == nil || r.ID != d.Release && q.Run != d.Run {
 			continue
 		}
-		saved, err := s.deps.Releases.Save(ctx, r.Release, r.WithOrigin().Origin)
-		if err != nil {
-			return err
-		}
-		if saved.ID != r.ID {
+		if _, err := s.deps.Releases.Import(ctx, r); fault.Is(err, fault.Corrupt) {
 			continue // it was modified: importDeployment reports that
+		} else if err != nil {
+			return err
 		}
 		if err := s.deps.Releases.Quarantine(ctx, *r.Quarantined); err != nil {
 			return err

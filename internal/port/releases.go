@@ -14,6 +14,10 @@ type ReleaseStore interface {
 	// release has one of the same run. Saving the same content again returns the
 	// first record, also one of form 1 under its own name, with the newest origin.
 	Save(ctx context.Context, r delivery.Release, o delivery.Origin) (delivery.ReleaseRecord, error)
+	// Import keeps a release that another machine recorded under the name that it
+	// has there, also if this machine has the same content under another one. A
+	// record whose name is not that of its content is fault.Corrupt.
+	Import(ctx context.Context, r delivery.ReleaseRecord) (delivery.ReleaseRecord, error)
 	// Get returns a release; fault.NotFound if there is none. A record whose
 	// content does not match its digest is fault.Corrupt.
 	Get(ctx context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error)

@@ -8,6 +8,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/release"
 )
 
 // TestReleases holds an adapter to port.ReleaseStore. fresh returns a function that
@@ -19,6 +20,7 @@ func TestReleases(t *testing.T, fresh func(t *testing.T) (open func() port.Relea
 	t.Run("save form 1", func(t *testing.T) { testSaveFormOne(t, fresh(t)()) })
 	t.Run("quarantine of inputs", func(t *testing.T) { testQuarantineInputs(t, fresh(t)()) })
 	t.Run("quarantine of parts", func(t *testing.T) { testQuarantineParts(t, fresh(t)()) })
+	t.Run("import", func(t *testing.T) { testImportRelease(t, fresh(t)()) })
 	t.Run("list", func(t *testing.T) { testListReleases(t, fresh(t)()) })
 	t.Run("quarantine", func(t *testing.T) { testQuarantine(t, fresh(t)()) })
 	t.Run("another handle", func(t *testing.T) { testReleasesPersist(t, fresh(t)) })
@@ -115,6 +117,31 @@ func testSaveFormOne(t *testing.T, s port.ReleaseStore) {
 	if got, err := s.Get(t.Context(), old.ID); must(t, got, err).Quarantined == nil {
 		t.Error("the same content of another commit is not quarantined")
 	}
+}
+
+// testImportRelease: a release of another machine keeps its name beside the same content,
+// and a quarantine holds both.
+func testImportRelease(t *testing.T, s port.ReleaseStore) {
+	old, err := s.Save(t.Context(), formOneOf(1, 3), delivery.Origin{Run: numberedRun(1)})
+	must(t, old, err)
+	_, digest, id, err := release.Canonical(releaseOf(1))
+	must(t, id, err)
+	foreign := delivery.ReleaseRecord{ID: id, Digest: digest, Release: releaseOf(1), Origin: originOf(2), Run: numberedRun(2)}
+	for range 2 {
+		got, err := s.Import(t.Context(), foreign)
+		if got = must(t, got, err); got.ID != id || got.Origin.Run != numberedRun(2) {
+			t.Errorf("imported %s with origin %+v, want %s as it was", got.ID, got.Origin, id)
+		}
+	}
+	if err := s.Quarantine(t.Context(), delivery.Quarantine{Release: old.ID, Environment: "prod", Reason: "errors", Since: minute(1)}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Get(t.Context(), id); must(t, got, err).Quarantined == nil {
+		t.Error("the same content of another machine is not quarantined")
+	}
+	foreign.Release.Workload.Replicas++
+	_, err = s.Import(t.Context(), foreign)
+	wantFault(t, "content of another name", err, fault.Corrupt)
 }
 
 func testListReleases(t *testing.T, s port.ReleaseStore) {

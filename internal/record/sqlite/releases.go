@@ -30,7 +30,25 @@ type releases struct{ *database }
 var _ port.ReleaseStore = releases{}
 
 // Save implements port.ReleaseStore.
-func (s releases) Save(ctx context.Context, r delivery.Release, o delivery.Origin) (out delivery.ReleaseRecord, err error) {
+func (s releases) Save(ctx context.Context, r delivery.Release, o delivery.Origin) (delivery.ReleaseRecord, error) {
+	return s.save(ctx, r, o, r.Schema >= delivery.ReleaseForm)
+}
+
+// Import implements port.ReleaseStore.
+func (s releases) Import(ctx context.Context, r delivery.ReleaseRecord) (out delivery.ReleaseRecord, err error) {
+	_, _, id, err := release.Canonical(r.Release)
+	if err != nil {
+		return out, err
+	}
+	if id != r.ID {
+		return out, fault.New(fault.Corrupt, "import release %s: its content is that of %s", r.ID, id)
+	}
+	return s.save(ctx, r.Release, r.WithOrigin().Origin, false)
+}
+
+// save keeps the release under its name, or merged under that of the first record
+// with the same content.
+func (s releases) save(ctx context.Context, r delivery.Release, o delivery.Origin, merged bool) (out delivery.ReleaseRecord, err error) {
 	canonical, digest, id, err := release.Canonical(r)
 	if err != nil {
 		return out, err
@@ -43,7 +61,7 @@ func (s releases) Save(ctx context.Context, r delivery.Release, o delivery.Origi
 		o.CreatedAt = s.clock()
 	}
 	err = s.change(ctx, fmt.Sprintf("save release %s", id), func(tx *sql.Tx) error {
-		if r.Schema >= delivery.ReleaseForm {
+		if merged {
 			if id, err = s.sameContent(ctx, tx, content, id); err != nil {
 				return err
 			}

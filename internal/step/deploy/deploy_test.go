@@ -289,3 +289,42 @@ func TestRun_Refused(t *testing.T) {
 		})
 	}
 }
+
+// TestRun_KeepsNameOfDeployedContent: what is deployed is not deployed again because
+// an older Slipway, or another machine, gave it another name.
+func TestRun_KeepsNameOfDeployedContent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := fake.NewEnvironment()
+		r := request(step.DeployParams{Workload: delivery.Workload{Health: "/health"}})
+		r.Inputs = pipelineOutputs(*w.Release(2).Release.Model)
+		params, err := step.ParamsOf[step.DeployParams](r.Spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rel, origin, err := assemble(r, params)
+		if err != nil {
+			t.Fatal(err)
+		}
+		here, err := w.Records.Releases().Save(t.Context(), rel, origin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rel.Schema, rel.FormOne = 1, delivery.FormOne{Commit: strings.Repeat("e", 40)}
+		deployed, err := w.Records.Releases().Save(t.Context(), rel, delivery.Origin{Run: "20260101-000000-aaaa"})
+		if err != nil || deployed.ID == here.ID {
+			t.Fatalf("saved %s and %s, %v, want two names", here.ID, deployed.ID, err)
+		}
+		w.Serve(env, "20260101-000000-aaaa", deployed, time.Now())
+		w.Target.Calls = nil
+		res, err := newStep(w).Run(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := outputOf(t, res); d.Release != deployed.ID || !d.AlreadyDeployed {
+			t.Errorf("output = %+v, want %s, which is already deployed", d, deployed.ID)
+		}
+		if diff := cmp.Diff([]string{"Observe "}, w.Target.Calls); diff != "" {
+			t.Errorf("calls of the target (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/release"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -58,7 +59,30 @@ func (d *deployment) record(ctx context.Context) (secrets []port.Secret, err err
 	if d.rel, err = d.Releases.Save(ctx, rel.WithConfiguration(config), origin); err != nil {
 		return nil, fmt.Errorf("record the release: %w", err)
 	}
-	return secrets, nil
+	return secrets, d.keepName(ctx)
+}
+
+// keepName takes the name of what is deployed if it has the same content: another
+// machine, or an older Slipway, may have named it otherwise.
+func (d *deployment) keepName(ctx context.Context) error {
+	current, ok, err := d.Current(ctx)
+	if err != nil || !ok || current.Release == d.rel.ID {
+		return err
+	}
+	deployed, err := d.Recorded(ctx, current.Release)
+	if err != nil {
+		return err
+	}
+	mine, err := release.ContentDigest(d.rel.Release)
+	if err != nil {
+		return err
+	}
+	theirs, err := release.ContentDigest(deployed.Release)
+	if err == nil && mine == theirs {
+		deployed.Origin = d.rel.Origin
+		d.rel = deployed
+	}
+	return err
 }
 
 // override sets the configuration that the environment changes, if it differs from

@@ -22,6 +22,23 @@ func (r releases) Save(_ context.Context, rel delivery.Release, o delivery.Origi
 	if err != nil {
 		return delivery.ReleaseRecord{}, err
 	}
+	return r.save(rel, o, rel.Schema == delivery.ReleaseForm)
+}
+
+// Import keeps a release under the name that it has elsewhere.
+func (r releases) Import(_ context.Context, rel delivery.ReleaseRecord) (delivery.ReleaseRecord, error) {
+	leave, err := r.enter("Releases.Import")
+	defer leave()
+	if err != nil {
+		return delivery.ReleaseRecord{}, err
+	}
+	if _, _, id, err := release.Canonical(rel.Release); err != nil || id != rel.ID {
+		return delivery.ReleaseRecord{}, fault.New(fault.Corrupt, "import release %s: its content is that of %s", rel.ID, id)
+	}
+	return r.save(rel.Release, rel.WithOrigin().Origin, false)
+}
+
+func (r releases) save(rel delivery.Release, o delivery.Origin, merged bool) (delivery.ReleaseRecord, error) {
 	_, digest, id, err := release.Canonical(rel)
 	if err != nil {
 		return delivery.ReleaseRecord{}, err
@@ -30,7 +47,7 @@ func (r releases) Save(_ context.Context, rel delivery.Release, o delivery.Origi
 		o.CreatedAt = time.Now().UTC()
 	}
 	i := slices.IndexFunc(r.releases, func(s delivery.ReleaseRecord) bool {
-		return s.ID == id || rel.Schema == delivery.ReleaseForm && sameContent(s.Release, rel)
+		return s.ID == id || merged && sameContent(s.Release, rel)
 	})
 	if i < 0 {
 		saved := delivery.ReleaseRecord{ID: id, Digest: digest, Release: rel, Run: o.Run, CreatedAt: time.Now().UTC()}
