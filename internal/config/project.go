@@ -17,7 +17,7 @@ const FileName = "slipway.yaml"
 // enforces them, and by the schema, which explains them to editors.
 type Project struct {
 	Version      int                                  `yaml:"version" jsonschema:"required,enum=1" jsonschema_description:"Version of the file format."`
-	Service      string                               `yaml:"service" jsonschema:"required" jsonschema_description:"Name of the service: lower-case letters, digits and dashes."`
+	Service      string                               `yaml:"service" jsonschema:"required" jsonschema_description:"Name of the service: lower-case letters, digits and dashes. Its records belong to the name: a new one starts without history."`
 	Source       Source                               `yaml:"source" jsonschema_description:"Which files of the repository matter."`
 	Test         []Test                               `yaml:"test" jsonschema_description:"Commands that must succeed before anything is deployed. They run in parallel."`
 	Image        Image                                `yaml:"image" jsonschema:"required" jsonschema_description:"The container image of the service."`

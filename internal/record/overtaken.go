@@ -8,6 +8,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // Overtaker is a run whose release is deployed where an earlier run still waits.
@@ -38,13 +39,38 @@ func (o Overtaker) String() string {
 }
 
 // FindOvertaker returns the run that overtook the given one while it waited: the one
-// that made its environment's current deployment, if it was created later. Nil: none
-// did. A run that never waited keeps its place in the queue and is not overtaken.
+// that made its environment's current deployment, or was skipped because that is what
+// its commit makes, too; if it was created later. Nil: none did. A run that never
+// waited keeps its place in the queue and is not overtaken.
 func FindOvertaker(ctx context.Context, runs RunHistory, run RunSummary, current delivery.Deployment) (*Overtaker, error) {
 	waited := run.State == Waiting || run.Turn > 1
 	if !waited || current.Run == "" || current.Run == run.ID {
 		return nil, nil
 	}
+	o, err := deployedLater(ctx, runs, run, current)
+	if o != nil || err != nil {
+		return o, err
+	}
+	return skippedLater(ctx, runs, run, current)
+}
+
+// skippedLater finds a later run that wanted what is deployed, such as that of a
+// revert.
+func skippedLater(ctx context.Context, runs RunHistory, run RunSummary, current delivery.Deployment) (*Overtaker, error) {
+	newest, _, err := runs.List(ctx, run.Environment, port.Page{})
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range newest {
+		if r.Outcome == delivery.OutcomeSkipped && r.Release == current.Release && r.CreatedAt.After(run.CreatedAt) {
+			return &Overtaker{Run: r.ID, Release: r.Release, Commit: r.Commit, By: r.By.String(), Since: current.ServingAt}, nil
+		}
+	}
+	return nil, nil
+}
+
+// deployedLater returns the run of the current deployment if it was created later.
+func deployedLater(ctx context.Context, runs RunHistory, run RunSummary, current delivery.Deployment) (*Overtaker, error) {
 	o := Overtaker{Run: current.Run, Release: current.Release, Commit: current.Commit, By: current.By, Since: current.ServingAt}
 	other, err := runs.Get(ctx, current.Run)
 	switch {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
@@ -29,6 +30,46 @@ func (h history) Get(_ context.Context, id delivery.RunID) (record.Run, error) {
 		return record.Run{}, fault.New(fault.NotFound, "run %s not found", id)
 	}
 	return r, nil
+}
+
+func (h history) List(context.Context, delivery.Environment, port.Page) (list []record.RunSummary, next port.Cursor, err error) {
+	for _, r := range h.runs {
+		list = append(list, r.RunSummary)
+	}
+	return list, "", h.err
+}
+
+// TestFindOvertaker_SkippedRun: the run of a revert is skipped, for what it would
+// deploy is deployed; the run before it, which waits, is older all the same.
+func TestFindOvertaker_SkippedRun(t *testing.T) {
+	at := func(minute int) time.Time { return time.Date(2026, 1, 2, 11, minute, 0, 0, time.UTC) }
+	run := record.RunSummary{ID: "20260102-110000-mmmm", State: record.Waiting, Turn: 1, CreatedAt: at(0)}
+	current := delivery.Deployment{Run: "20260102-100000-aaaa", Release: "r-1", ServingAt: at(-30)}
+	ran := func(minute int, outcome delivery.Outcome, release delivery.ReleaseID) record.Run {
+		return record.Run{RunSummary: record.RunSummary{ID: "20260102-113000-rrrr", CreatedAt: at(minute), Outcome: outcome, Release: release, Commit: "c", By: delivery.Actor{Name: "ann"}}}
+	}
+	for name, c := range map[string]struct {
+		other record.Run
+		want  bool
+	}{
+		"skipped later":           {ran(30, delivery.OutcomeSkipped, "r-1"), true},
+		"skipped before":          {ran(-30, delivery.OutcomeSkipped, "r-1"), false},
+		"skipped for another one": {ran(30, delivery.OutcomeSkipped, "r-2"), false},
+		"failed later":            {ran(30, delivery.OutcomeFailed, "r-1"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := history{runs: map[delivery.RunID]record.Run{
+				current.Run: {RunSummary: record.RunSummary{ID: current.Run, CreatedAt: at(-60)}}, c.other.ID: c.other,
+			}}
+			got, err := record.FindOvertaker(t.Context(), h, run, current)
+			if err != nil || (got != nil) != c.want {
+				t.Fatalf("overtaker = %v, %v, want one: %v", got, err, c.want)
+			}
+			if c.want && (got.Run != c.other.ID || got.Commit != "c" || got.By != "ann") {
+				t.Errorf("overtaker = %+v, want the skipped run", got)
+			}
+		})
+	}
 }
 
 func TestFindOvertaker(t *testing.T) {
