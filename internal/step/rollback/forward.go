@@ -1,6 +1,7 @@
 package rollback
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ type forward struct {
 	base
 	rel     delivery.ReleaseRecord
 	config  *delivery.Configuration // as the environment overrode it; nil: the release's own
+	commit  string                  // that brought it there
 	want    probe.Expectation
 	request port.DeployRequest
 	current delivery.Deployment // zero if nothing is deployed
@@ -30,7 +32,7 @@ func (f forward) run(ctx context.Context) (step.Result, error) {
 	if f.rel, err = f.Recorded(ctx, f.params.Release); err != nil {
 		return step.Result{}, err
 	}
-	if f.config, err = f.configuration(ctx); err != nil {
+	if err := f.restoreConfiguration(ctx); err != nil {
 		return step.Result{}, err
 	}
 	f.request = f.RequestFor(f.rel, f.config)
@@ -74,24 +76,27 @@ func (f forward) run(ctx context.Context) (step.Result, error) {
 	return f.deploy(ctx)
 }
 
-// configuration is that of the release's last accepted deployment in the
-// environment. Only a deployment renders manifests, so a release that was never
-// there gets no more than the overrides of its workload.
-func (f forward) configuration(ctx context.Context) (*delivery.Configuration, error) {
+// restoreConfiguration takes the configuration of the release's last accepted
+// deployment in the environment. Only a deployment renders manifests, so a release
+// that was never there gets no more than the overrides of its workload.
+func (f *forward) restoreConfiguration(ctx context.Context) error {
+	f.commit = f.Request.Commit.SHA
 	if d, ok, err := f.lastAccepted(ctx); ok || err != nil {
-		return d.Config, err
+		f.config, f.commit = d.Config, cmp.Or(d.Commit, f.commit)
+		return err
 	}
 	over := f.params.Overrides
 	if over.IsZero() {
-		return nil, nil //nolint:nilnil // the release's own
+		return nil
 	}
 	own := f.rel.Release.Configuration()
 	if own.Objects != "" {
-		return nil, fault.New(fault.Conflict, "roll back to %s: it was never deployed in %s, which overrides its configuration", f.rel.ID, f.Request.Environment).
+		return fault.New(fault.Conflict, "roll back to %s: it was never deployed in %s, which overrides its configuration", f.rel.ID, f.Request.Environment).
 			Hint("deploy its commit instead: `slipway run --env %s`", f.Request.Environment)
 	}
 	own.Workload = over.Apply(own.Workload)
-	return &own, nil
+	f.config = &own
+	return nil
 }
 
 func (f forward) lastAccepted(ctx context.Context) (delivery.Deployment, bool, error) {
@@ -151,7 +156,7 @@ func (f forward) deploy(ctx context.Context) (step.Result, error) {
 	}
 	begun, err := f.Begin(ctx, f.request.Service, delivery.Deployment{
 		Release: f.rel.ID, By: f.Request.StartedBy.String(), Actor: f.Request.StartedBy, Replaced: f.current.Release, Reason: f.reason(),
-		Commit: f.Request.Commit.SHA, Config: f.config,
+		Commit: f.commit, Config: f.config,
 	})
 	if err != nil {
 		return step.Result{}, err
