@@ -114,6 +114,7 @@ func TestKubeObjects(t *testing.T) {
 		{"conflict", func() { h.testFieldConflict() }},
 		{"another machine", func() { h.testOtherMachine() }},
 		{"two at once", func() { h.testConcurrentRuns() }},
+		{"overrides", func() { h.testOverrides() }},
 		{"down", func() { h.testDown() }},
 	} {
 		if !h.scenario(p.name, p.do) {

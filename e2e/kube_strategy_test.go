@@ -83,7 +83,7 @@ func (h *clusterProject) testBlueGreenRollback(good string) {
 // first step.
 func (h *clusterProject) testWorseCanary(good string) {
 	url, pods := h.requireServing("retail-api", good).URL, h.podNames()
-	h.edit("internal/server/predict.go", readsBody, readsBodyOrFails)
+	h.edit("internal/server/predict.go", readsBody, strings.Replace(readsBodyOrFails, `"tired"`, `"too tired"`, 1)) // other content than before
 	h.commit("a worse canary")
 	defer h.git("revert", "--no-edit", "HEAD")
 	// One pod of three is the canary.

@@ -18,6 +18,7 @@ import (
 type status struct {
 	Environment string `json:"environment"`
 	Release     string `json:"release"`
+	Instance    string `json:"instance"`
 	Commit      string `json:"commit"`
 	Dirty       bool   `json:"dirty"`
 	Image       struct{ Reference, Digest string }

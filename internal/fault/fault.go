@@ -101,11 +101,26 @@ type infrastructureError struct{ error }
 
 func (e infrastructureError) Unwrap() error { return e.error }
 
+// verdictError marks an error without a change to its kind, text or hint.
+type verdictError struct{ error }
+
+func (e verdictError) Unwrap() error { return e.error }
+
+// AsVerdict marks an error as a verdict on the release, whatever its kind: a target
+// that knows why the release can't run, such as an image that does not exist, or
+// requests that exceed a quota.
+func AsVerdict(err error) error {
+	if err == nil {
+		return nil
+	}
+	return verdictError{err}
+}
+
 // AsInfrastructure marks an error of the machine, the target or the records as a
 // failure of the infrastructure. Verdicts stay unmarked: a release that Failed, or
-// whose definition is Invalid. So does a nil error.
+// whose definition is Invalid, and what is marked as one. So does a nil error.
 func AsInfrastructure(err error) error {
-	if err == nil || Is(err, Failed) || Is(err, Invalid) {
+	if err == nil || Is(err, Failed) || Is(err, Invalid) || errors.As(err, new(verdictError)) {
 		return err
 	}
 	return infrastructureError{err}

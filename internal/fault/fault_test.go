@@ -37,3 +37,18 @@ func TestAsInfrastructure(t *testing.T) {
 		})
 	}
 }
+
+// TestAsVerdict_StaysVerdict: a target's verdict is none of the infrastructure,
+// whatever its kind, unless its cause is.
+func TestAsVerdict_StaysVerdict(t *testing.T) {
+	missing := fault.New(fault.NotFound, "the image is missing")
+	if got := fault.AsInfrastructure(fault.AsVerdict(missing)); fault.IsInfrastructure(got) || !fault.Is(got, fault.NotFound) {
+		t.Errorf("marked as a verdict: %v, infrastructure = %v", got, fault.IsInfrastructure(got))
+	}
+	if !fault.IsInfrastructure(fault.AsInfrastructure(missing)) {
+		t.Error("without the mark it is no failure of the infrastructure")
+	}
+	if fault.AsVerdict(nil) != nil {
+		t.Error("no error became one")
+	}
+}

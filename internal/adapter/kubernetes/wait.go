@@ -158,5 +158,8 @@ func (w *waiter) failure(v readiness.Status) error {
 	if v.Hint != "" {
 		f = f.Hint("%s", v.Hint)
 	}
-	return f
+	if kind == fault.Unavailable { // a registry, a node or a webhook that does not respond
+		return f
+	}
+	return fault.AsVerdict(f)
 }
