@@ -81,8 +81,14 @@ func TestTrouble_ChosenPortInUse(t *testing.T) {
 	p.run().wantRun(0, "deployed")
 	old := p.status("prod").URL
 	p.killSupervisors()
-	// If it can't be taken, the service of another test has it already.
-	if taken, err := net.Listen("tcp", strings.TrimPrefix(old, "http://")); err == nil {
+	// A replica of another test may have it for a moment. If it can't be taken for
+	// long, the service of another test has it already.
+	var taken net.Listener
+	if p.eventually(5*time.Second, func() (ok bool) {
+		var err error
+		taken, err = net.Listen("tcp", strings.TrimPrefix(old, "http://"))
+		return err == nil
+	}) {
 		defer taken.Close()
 	}
 	p.changeRound("moved")
