@@ -65,6 +65,14 @@ type FormOne struct {
 	Provenance  Digest       `json:"provenance,omitempty"`
 }
 
+// ModelDigest returns the digest of the release's model, or "" without one.
+func (r Release) ModelDigest() Digest {
+	if r.Model == nil {
+		return ""
+	}
+	return r.Model.Digest
+}
+
 // Configuration returns how the release runs where nothing is overridden.
 func (r Release) Configuration() Configuration {
 	return Configuration{Workload: r.Workload, Manifests: r.Manifests, Objects: r.Objects}

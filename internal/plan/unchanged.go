@@ -72,13 +72,7 @@ func (pl *planner) sameConfiguration(deploy step.DeployParams) bool {
 func (pl *planner) digestConfiguration(p *step.DeployParams) {
 	p.PolicyDigest = pl.policyDigest(p.Trust)
 	p.BaseDigest = pl.configurationDigest(p.Workload, p.ManifestParams)
-	over := p.Overrides
-	with := p.ManifestParams
-	if len(over.Manifests) > 0 {
-		with.Manifests = over.Manifests
-	}
-	with.Values = slices.Concat(with.Values, over.Values)
-	p.ConfigurationDigest = pl.configurationDigest(over.Apply(p.Workload), with)
+	p.ConfigurationDigest = pl.configurationDigest(p.Overrides.Apply(p.Workload), p.With(p.Overrides))
 }
 
 // policyDigest is the digest of what the environment demands of a release. A run under

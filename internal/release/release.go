@@ -54,7 +54,7 @@ type content struct {
 // whether a release is deployed already.
 func ContentDigest(r delivery.Release) (delivery.Digest, error) {
 	return digestOf(r.Service, content{
-		Service: r.Service, Image: r.Image.Digest, Model: modelDigest(r), Workload: r.Workload, Manifests: r.Manifests,
+		Service: r.Service, Image: r.Image.Digest, Model: r.ModelDigest(), Workload: r.Workload, Manifests: r.Manifests,
 	})
 }
 
@@ -73,14 +73,7 @@ func InputsDigest(r delivery.Release, in delivery.Inputs) (delivery.Digest, erro
 	if in.Build == "" || in.Configuration == "" {
 		return "", nil
 	}
-	return digestOf(r.Service, inputs{Service: r.Service, Build: in.Build, Model: modelDigest(r), Configuration: in.Configuration})
-}
-
-func modelDigest(r delivery.Release) delivery.Digest {
-	if r.Model == nil {
-		return ""
-	}
-	return r.Model.Digest
+	return digestOf(r.Service, inputs{Service: r.Service, Build: in.Build, Model: r.ModelDigest(), Configuration: in.Configuration})
 }
 
 func digestOf(service string, v any) (delivery.Digest, error) {

@@ -60,7 +60,7 @@ func FuzzPrintable(f *testing.F) {
 	f.Add("a\x1b[2J\n\xff", 3)
 	f.Fuzz(func(t *testing.T, s string, limit int) {
 		if limit < 0 || limit > 1<<20 {
-			t.Skip()
+			t.Skip("a limit is a length for people")
 		}
 		got := textline.Printable(s, limit)
 		for _, r := range got {

@@ -90,7 +90,7 @@ func testSaveElsewhere(t *testing.T, s port.ReleaseStore) {
 	moved.Image.Repository, moved.Model.Version, moved.Model.Group = "elsewhere/retail", 9, "others"
 	got, err := s.Save(t.Context(), moved, originOf(2))
 	if got = must(t, got, err); got.ID != first.ID {
-		t.Errorf("ID = %s, want %s: where the content lies is no content", got.ID, first.ID)
+		t.Errorf("ID = %s, want %s: a repository, a group and a number are no part of the content", got.ID, first.ID)
 	}
 }
 

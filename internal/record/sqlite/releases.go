@@ -68,7 +68,7 @@ func (s releases) save(ctx context.Context, r delivery.Release, o delivery.Origi
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO releases (project, id, seq, digest, canonical, content, image, model, run, created_at)
 			VALUES (?1, ?2, (SELECT coalesce(max(seq), 0) + 1 FROM releases WHERE project = ?1), ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING`,
-			s.project, id, digest, string(canonical), content, r.Image.Digest, modelDigest(r), o.Run, nanos(s.clock()))
+			s.project, id, digest, string(canonical), content, r.Image.Digest, r.ModelDigest(), o.Run, nanos(s.clock()))
 		if err != nil {
 			return err
 		}
@@ -110,13 +110,6 @@ func (s releases) addOrigin(ctx context.Context, tx *sql.Tx, id delivery.Release
 	_, err = tx.ExecContext(ctx, `INSERT INTO origins (project, release, run, inputs, document) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		s.project, id, o.Run, inputs, string(document))
 	return err
-}
-
-func modelDigest(r delivery.Release) delivery.Digest {
-	if r.Model == nil {
-		return ""
-	}
-	return r.Model.Digest
 }
 
 // Get implements port.ReleaseStore.

@@ -96,9 +96,6 @@ func scanOldRelease(row scanner) (o oldRelease, err error) {
 		return o, nil //nolint:nilerr // whoever reads the record is told
 	}
 	content, err := release.ContentDigest(rel)
-	o.content, o.image = string(content), string(rel.Image.Digest)
-	if rel.Model != nil {
-		o.model = string(rel.Model.Digest)
-	}
+	o.content, o.image, o.model = string(content), string(rel.Image.Digest), string(rel.ModelDigest())
 	return o, err
 }

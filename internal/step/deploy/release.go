@@ -94,21 +94,16 @@ func (d *deployment) override(ctx context.Context) ([]port.Secret, error) {
 	}
 	rel := d.rel.Release
 	rel.Workload = over.Apply(rel.Workload)
-	manifests := d.params.ManifestParams
-	if len(over.Manifests) > 0 {
-		manifests.Manifests = over.Manifests
-	}
-	manifests.Values = slices.Concat(manifests.Values, over.Values)
-	config, secrets, err := d.render(ctx, rel, manifests)
+	config, secrets, err := d.render(ctx, rel, d.params.With(over))
 	if err != nil {
 		return nil, err
 	}
 	if config == nil {
-		raw, err := json.Marshal(rel.Workload)
+		digest, err := workloadDigest(rel.Workload)
 		if err != nil {
-			return nil, fmt.Errorf("encode the workload: %w", err)
+			return nil, err
 		}
-		config = &delivery.Configuration{Workload: rel.Workload, Manifests: delivery.DigestOf(raw)}
+		config = &delivery.Configuration{Workload: rel.Workload, Manifests: digest}
 	}
 	if own := d.rel.Release.Configuration(); config.Digest() != own.Digest() {
 		d.config = config
@@ -195,16 +190,25 @@ func assemble(r step.Request, params step.DeployParams) (rel delivery.Release, o
 	if workload.Health == "" {
 		workload.Health = "/health"
 	}
-	raw, err := json.Marshal(workload)
+	digest, err := workloadDigest(workload)
 	if err != nil {
-		return rel, o, fmt.Errorf("encode the workload: %w", err)
+		return rel, o, err
 	}
 	rel = delivery.Release{
 		Schema: delivery.ReleaseForm, Service: r.Service, Image: pushed.Image, Model: model,
-		Workload: workload, Manifests: delivery.DigestOf(raw),
+		Workload: workload, Manifests: digest,
 	}
 	o, err = originOf(r, params)
 	return rel, o, err
+}
+
+// workloadDigest stands for the digest of the objects where none are rendered.
+func workloadDigest(w delivery.Workload) (delivery.Digest, error) {
+	raw, err := json.Marshal(w)
+	if err != nil {
+		return "", fmt.Errorf("encode the workload: %w", err)
+	}
+	return delivery.DigestOf(raw), nil
 }
 
 // originOf is what the run knows about the release that it makes.

@@ -97,7 +97,7 @@ type held struct {
 
 func (h held) holds(rel delivery.ReleaseRecord) bool {
 	if h.Image != "" || h.Model != "" {
-		return h.Image == rel.Release.Image.Digest || rel.Release.Model != nil && h.Model == rel.Release.Model.Digest
+		return h.Image == rel.Release.Image.Digest || h.Model != "" && h.Model == rel.Release.ModelDigest()
 	}
 	mine, err := release.InputsDigest(rel.Release, rel.Origin.Inputs)
 	theirs, err2 := release.InputsDigest(h.release.Release, h.release.Origin.Inputs)
