@@ -142,7 +142,14 @@ func (s *session) findGoodReleases(ctx context.Context, f *plan.Facts, env deliv
 		if d.ServingAt.After(newest) && (from == "" || d.Environment == from) {
 			newest, f.NewestGood = d.ServingAt, &r
 		}
-		if f.LastGood == nil && d.Environment == env && f.Serving != nil && d.Instance() != f.Serving.Instance() {
+		if f.LastGood != nil || d.Environment != env || f.Serving == nil || d.Instance() == f.Serving.Instance() {
+			continue
+		}
+		q, err := s.deps.Releases.FindQuarantine(ctx, r.Release.WithConfiguration(d.Config), d.Inputs)
+		if err != nil {
+			return err
+		}
+		if q == nil {
 			f.LastGood, f.LastName = &r, d.Instance()
 		}
 	}

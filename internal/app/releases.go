@@ -54,7 +54,7 @@ func (a *App) Unquarantine(ctx context.Context, id delivery.ReleaseID, why strin
 		return fault.New(fault.Invalid, "unquarantine %s: a reason is required", id).Hint(`give one with --why "..."; it is kept in the history`)
 	}
 	return a.withSession(ctx, func(s *session) error {
-		if _, err := s.release(ctx, id); err != nil {
+		if _, err := s.release(ctx, id.Base()); err != nil {
 			return err
 		}
 		return s.deps.Releases.Unquarantine(ctx, id, a.actor().String(), why)

@@ -57,9 +57,15 @@ func (o Overrides) Apply(w Workload) Workload {
 	return w
 }
 
+// Digest returns the digest of the workload. It stands for that of the objects where
+// none are rendered.
+func (w Workload) Digest() Digest { return digestOfJSON(w) }
+
 // Digest returns the digest of the configuration.
-func (c Configuration) Digest() Digest {
-	raw, err := json.Marshal(c)
+func (c Configuration) Digest() Digest { return digestOfJSON(c) }
+
+func digestOfJSON(v any) Digest {
+	raw, err := json.Marshal(v)
 	if err != nil {
 		return "" // strings, numbers and maps of them: it cannot happen
 	}

@@ -147,6 +147,9 @@ func (r ReleaseRecord) WithOrigin() ReleaseRecord {
 // Quarantine keeps content out of every environment until someone releases it: a
 // release, with all that has the same content or was made from the same inputs, or
 // every release that has a part. Exactly one of Release, Image and Model is set.
+//
+// With Config only the release as it runs with that configuration is kept out, and
+// Release is its name there; Inputs are what the deployment was made from.
 type Quarantine struct {
 	Release     ReleaseID   `json:"release,omitempty"`
 	Image       Digest      `json:"image,omitempty"`
@@ -155,4 +158,7 @@ type Quarantine struct {
 	Reason      string      `json:"reason"`
 	Since       time.Time   `json:"since"`
 	Run         RunID       `json:"run"`
+
+	Config *Configuration `json:"config,omitempty"`
+	Inputs Inputs         `json:"inputs,omitzero"` // with Config
 }

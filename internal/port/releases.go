@@ -25,11 +25,17 @@ type ReleaseStore interface {
 	List(ctx context.Context, limit int) ([]delivery.ReleaseRecord, error)
 	// Quarantine keeps content out of every environment: a recorded release, with
 	// all that has the same content or was made from the same inputs, now or
-	// later; or all releases that have a part. A second quarantine of the same
+	// later; or all releases that have a part. With a configuration, the release
+	// and others stay free to run with another one. A second quarantine of the same
 	// leaves the first and its reason.
 	Quarantine(ctx context.Context, q delivery.Quarantine) error
-	// Unquarantine ends what keeps the release out, quarantines of its parts
-	// included; who did it and why stay in the records. A release that is not
+	// FindQuarantine returns what keeps out the release with the configuration that
+	// it has here, made from the inputs; nil: nothing does. The release need not be
+	// recorded.
+	FindQuarantine(ctx context.Context, r delivery.Release, in delivery.Inputs) (*delivery.Quarantine, error)
+	// Unquarantine ends what keeps the release out, quarantines of its parts and
+	// with configurations included; with the name of a configuration, only that
+	// one. Who did it and why stay in the records. A release that is not
 	// quarantined is fault.Conflict.
 	Unquarantine(ctx context.Context, id delivery.ReleaseID, by, reason string) error
 }

@@ -19,6 +19,7 @@ func TestReleases(t *testing.T, fresh func(t *testing.T) (open func() port.Relea
 	t.Run("save from elsewhere", func(t *testing.T) { testSaveElsewhere(t, fresh(t)()) })
 	t.Run("save form 1", func(t *testing.T) { testSaveFormOne(t, fresh(t)()) })
 	t.Run("quarantine of inputs", func(t *testing.T) { testQuarantineInputs(t, fresh(t)()) })
+	t.Run("quarantine of configurations", func(t *testing.T) { testQuarantineConfigurations(t, fresh(t)()) })
 	t.Run("quarantine of parts", func(t *testing.T) { testQuarantineParts(t, fresh(t)()) })
 	t.Run("import", func(t *testing.T) { testImportRelease(t, fresh(t)()) })
 	t.Run("list", func(t *testing.T) { testListReleases(t, fresh(t)()) })
@@ -235,6 +236,63 @@ func testQuarantineParts(t *testing.T, s port.ReleaseStore) {
 				t.Errorf("quarantine = %+v after it was released", got.Quarantined)
 			}
 		})
+	}
+}
+
+// testQuarantineConfigurations: a release stays free to run as it is, or with another
+// configuration than the one that is quarantined.
+func testQuarantineConfigurations(t *testing.T, s port.ReleaseStore) {
+	rel := save(t, s, 1, 1)
+	inputs := func(build, configuration string) delivery.Inputs {
+		return delivery.Inputs{Build: repeatedDigest(build), Configuration: repeatedDigest(configuration)}
+	}
+	bad := releaseOf(5).Configuration()
+	name := rel.ID.With(&bad)
+	q := delivery.Quarantine{
+		Release: name, Config: &bad, Inputs: inputs("8", "7"), Environment: "prod", Reason: "out of memory", Since: minute(1), Run: numberedRun(1),
+	}
+	if err := s.Quarantine(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Get(t.Context(), rel.ID); must(t, got, err).Quarantined != nil {
+		t.Errorf("quarantine of the release = %+v, want none", got.Quarantined)
+	}
+	rebuilt := releaseOf(5)
+	rebuilt.Image.Digest = repeatedDigest("c")
+	for _, c := range []struct {
+		name string
+		rel  delivery.Release
+		in   delivery.Inputs
+		held bool
+	}{
+		{"as it is", rel.Release, delivery.Inputs{}, false},
+		{"another configuration", releaseOf(6), inputs("8", "6"), false},
+		{"with the configuration", rel.Release.WithConfiguration(&bad), delivery.Inputs{}, true},
+		{"a release of that content", releaseOf(5), delivery.Inputs{}, true},
+		{"built again from the same inputs", rebuilt, inputs("8", "7"), true},
+		{"built from other inputs", rebuilt, inputs("9", "7"), false},
+	} {
+		found, err := s.FindQuarantine(t.Context(), c.rel, c.in)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if held := found != nil && found.Release == name && found.Reason == q.Reason; held != c.held {
+			t.Errorf("%s: quarantine = %+v, want one: %v", c.name, found, c.held)
+		}
+	}
+	other := releaseOf(7).Configuration()
+	wantFault(t, "unquarantine another configuration", s.Unquarantine(t.Context(), rel.ID.With(&other), "ana", "x"), fault.Conflict)
+	for _, id := range []delivery.ReleaseID{name, rel.ID} {
+		if err := s.Unquarantine(t.Context(), id, "ana", "more memory"); err != nil {
+			t.Errorf("unquarantine %s: %v", id, err)
+		}
+		found, err := s.FindQuarantine(t.Context(), releaseOf(5), delivery.Inputs{})
+		if err != nil || found != nil {
+			t.Errorf("quarantine after %s was unquarantined = %+v (%v), want none", id, found, err)
+		}
+		if err := s.Quarantine(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

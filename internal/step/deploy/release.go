@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -28,10 +27,13 @@ func (d *deployment) prepare(ctx context.Context) ([]port.Secret, error) {
 		return nil, err
 	}
 	overridden, err := d.override(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if d.config != nil {
 		secrets = overridden
 	}
-	return secrets, err
+	return secrets, d.checkConfiguration(ctx)
 }
 
 // record sets the release: the one that the parameters name, or a new one.
@@ -99,16 +101,27 @@ func (d *deployment) override(ctx context.Context) ([]port.Secret, error) {
 		return nil, err
 	}
 	if config == nil {
-		digest, err := workloadDigest(rel.Workload)
-		if err != nil {
-			return nil, err
-		}
-		config = &delivery.Configuration{Workload: rel.Workload, Manifests: digest}
+		config = &delivery.Configuration{Workload: rel.Workload, Manifests: rel.Workload.Digest()}
 	}
 	if own := d.rel.Release.Configuration(); config.Digest() != own.Digest() {
 		d.config = config
 	}
 	return secrets, nil
+}
+
+// checkConfiguration refuses the release as it would run here if that was rolled back
+// before: the release itself need not be quarantined for its overrides.
+func (d *deployment) checkConfiguration(ctx context.Context) error {
+	q, err := d.Releases.FindQuarantine(ctx, d.rel.Release.WithConfiguration(d.config), d.inputs())
+	if err != nil {
+		return fmt.Errorf("look for a quarantine of %s: %w", d.rel.ID, err)
+	}
+	if q == nil {
+		return nil
+	}
+	return fault.New(fault.Conflict, "release %s with the configuration of %s has been quarantined since %s: %s",
+		d.rel.ID, d.Request.Environment, q.Since.Format("2006-01-02 15:04"), q.Reason).
+		Hint("change its configuration, or unquarantine this one: `slipway releases unquarantine %s --why REASON`", q.Release)
 }
 
 // inputs are the digests of what the deployment was made from, as the plan compares
@@ -190,25 +203,12 @@ func assemble(r step.Request, params step.DeployParams) (rel delivery.Release, o
 	if workload.Health == "" {
 		workload.Health = "/health"
 	}
-	digest, err := workloadDigest(workload)
-	if err != nil {
-		return rel, o, err
-	}
 	rel = delivery.Release{
 		Schema: delivery.ReleaseForm, Service: r.Service, Image: pushed.Image, Model: model,
-		Workload: workload, Manifests: digest,
+		Workload: workload, Manifests: workload.Digest(),
 	}
 	o, err = originOf(r, params)
 	return rel, o, err
-}
-
-// workloadDigest stands for the digest of the objects where none are rendered.
-func workloadDigest(w delivery.Workload) (delivery.Digest, error) {
-	raw, err := json.Marshal(w)
-	if err != nil {
-		return "", fmt.Errorf("encode the workload: %w", err)
-	}
-	return delivery.DigestOf(raw), nil
 }
 
 // originOf is what the run knows about the release that it makes.

@@ -1,6 +1,8 @@
 package rollback_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,6 +40,7 @@ func TestForward_RestoresConfiguration(t *testing.T) {
 				}
 				config := rel.Release.Configuration()
 				config.Workload = debug.Apply(config.Workload)
+				config.Manifests = config.Workload.Digest()
 				want := delivery.Deployment{Release: rel.ID, Config: &config, Commit: "requested"}
 				if c.before {
 					config.Workload.Replicas = 3
@@ -77,4 +80,36 @@ func TestForward_RestoresConfiguration(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestUndo_QuarantinesConfiguration: a release that fails with the overrides of its
+// environment, where it served without them, stays, and never comes in with them again.
+func TestUndo_QuarantinesConfiguration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFixture(true)
+		small := int64(1 << 20)
+		params := step.DeployParams{Release: s.oldRelease.ID, Overrides: delivery.Overrides{Memory: &small}}
+		params.Target = "local"
+		r := s.request(step.RollbackParams{})
+		r.Spec.Params, _ = json.Marshal(params)
+		if res, err := s.deploy().Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
+			t.Fatalf("outcome = %s (%q), error = %v, want %s", res.Outcome, res.Cause, err, delivery.OutcomeSucceeded)
+		}
+		undo := s.undoRequest(false)
+		if res, err := s.rollback().Run(t.Context(), undo); err != nil || res.Outcome != delivery.OutcomeSucceeded {
+			t.Fatalf("undo: outcome = %s (%q), error = %v, want %s", res.Outcome, res.Cause, err, delivery.OutcomeSucceeded)
+		}
+		s.wantState(t, s.oldRelease.ID)
+		r.Run = "20260103-000000-cccc"
+		_, err := s.deploy().Run(t.Context(), r)
+		if !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), undo.Cause) || !strings.Contains(fault.HintOf(err), "unquarantine "+string(s.oldRelease.ID)+"-") {
+			t.Errorf("error = %v (%s), want %s with the cause, and how to unquarantine the configuration", err, fault.HintOf(err), fault.Conflict)
+		}
+		big := int64(1 << 30)
+		params.Overrides.Memory = &big
+		r.Spec.Params, _ = json.Marshal(params)
+		if res, err := s.deploy().Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
+			t.Errorf("with other overrides: outcome = %s (%q), error = %v, want %s", res.Outcome, res.Cause, err, delivery.OutcomeSucceeded)
+		}
+	})
 }

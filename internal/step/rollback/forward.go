@@ -52,6 +52,9 @@ func (f forward) run(ctx context.Context) (step.Result, error) {
 		return step.Result{}, fault.New(fault.Conflict, "roll back to %s: it is quarantined: %s", f.rel.ID, q.Reason).
 			Hint("choose another release; `slipway releases` lists them")
 	}
+	if err := f.checkConfiguration(ctx, resumed); err != nil {
+		return step.Result{}, err
+	}
 	if err := f.checkModel(ctx, resumed); err != nil {
 		return step.Result{}, err
 	}
@@ -95,7 +98,10 @@ func (f *forward) restoreConfiguration(ctx context.Context) error {
 			Hint("deploy its commit instead: `slipway run --env %s`", f.Request.Environment)
 	}
 	own.Workload = over.Apply(own.Workload)
-	f.config = &own
+	own.Manifests = own.Workload.Digest()
+	if own.Digest() != f.rel.Release.Configuration().Digest() {
+		f.config = &own
+	}
 	return nil
 }
 
@@ -128,6 +134,23 @@ func (f forward) checkTrusted(ctx context.Context, resumed bool) error {
 	f.Request.Progress("checking signatures")
 	if err := f.trust.Verify(ctx, f.rel, *f.params.Trust); err != nil {
 		return fmt.Errorf("roll back to %s: %w", f.rel.ID, err)
+	}
+	return nil
+}
+
+// checkConfiguration refuses the release with a configuration that was rolled back
+// here or elsewhere. Once it has begun it goes on.
+func (f forward) checkConfiguration(ctx context.Context, resumed bool) error {
+	if resumed {
+		return nil
+	}
+	q, err := f.Releases.FindQuarantine(ctx, f.request.Release, delivery.Inputs{})
+	if err != nil {
+		return fmt.Errorf("look for a quarantine of %s: %w", f.request.ID, err)
+	}
+	if q != nil {
+		return fault.New(fault.Conflict, "roll back to %s: with its configuration here it is quarantined: %s", f.request.ID, q.Reason).
+			Hint("choose another release, or unquarantine this one: `slipway releases unquarantine %s --why REASON`", q.Release)
 	}
 	return nil
 }
@@ -235,11 +258,14 @@ func (f forward) stopped(ctx context.Context) error {
 	return cause
 }
 
-// finish quarantines the release that was replaced, so that nothing deploys it
-// again.
+// finish quarantines what was replaced, so that nothing deploys it again.
 func (f forward) finish(ctx context.Context, d delivery.Deployment) (step.Result, error) {
-	if d.Replaced != "" && d.Replaced != f.rel.ID {
-		if err := f.quarantine(ctx, d.Replaced, f.reason()); err != nil {
+	replaced, ok, err := f.replaced(ctx, d)
+	if err != nil {
+		return step.Result{}, err
+	}
+	if ok && replaced.Instance() != d.Instance() {
+		if err := f.quarantine(ctx, replaced, d.Release, f.reason()); err != nil {
 			return step.Result{}, err
 		}
 	}
@@ -259,6 +285,23 @@ func (f forward) finish(ctx context.Context, d delivery.Deployment) (step.Result
 		summary += fmt.Sprintf(", replacing %s, which is quarantined", d.Replaced)
 	}
 	return step.Succeed(summary, step.DeployOutput{Release: f.rel.ID, Deployment: d.ID, URL: obs.URL, Since: f.Clock.Now()})
+}
+
+// replaced is the deployment that d replaced; ok is false without one.
+func (f forward) replaced(ctx context.Context, d delivery.Deployment) (replaced delivery.Deployment, ok bool, err error) {
+	if d.Replaced == "" {
+		return replaced, false, nil
+	}
+	all, err := f.Deployments.List(ctx, f.Request.Environment, 0)
+	if err != nil {
+		return replaced, false, fmt.Errorf("read the deployment history of %s: %w", f.Request.Environment, err)
+	}
+	for _, r := range all {
+		if r.ID != d.ID && r.Release == d.Replaced && !r.ServingAt.IsZero() {
+			return r, true, nil
+		}
+	}
+	return delivery.Deployment{Release: d.Replaced}, true, nil
 }
 
 // reason is who rolled back, and why.

@@ -80,12 +80,20 @@ func skipped(why string) step.Result {
 	return step.Result{Outcome: delivery.OutcomeSkipped, Summary: why}
 }
 
-func (b base) quarantine(ctx context.Context, id delivery.ReleaseID, reason string) error {
-	err := b.Releases.Quarantine(ctx, delivery.Quarantine{
-		Release: id, Environment: b.Request.Environment, Reason: reason, Since: b.Clock.Now(), Run: b.Request.Run,
-	})
-	if err != nil {
-		return fmt.Errorf("quarantine %s: %w", id, err)
+// quarantine keeps what was deployed out: the release, or if that one comes in again
+// with another configuration, the configuration that it had.
+func (b base) quarantine(ctx context.Context, d delivery.Deployment, again delivery.ReleaseID, reason string) error {
+	q := delivery.Quarantine{Release: d.Release, Environment: b.Request.Environment, Reason: reason, Since: b.Clock.Now(), Run: b.Request.Run}
+	if d.Release == again {
+		rel, err := b.Recorded(ctx, d.Release)
+		if err != nil {
+			return err
+		}
+		config := rel.Release.WithConfiguration(d.Config).Configuration()
+		q.Release, q.Config, q.Inputs = d.Instance(), &config, delivery.Inputs{Build: rel.Origin.Inputs.Build, Configuration: d.Inputs.Configuration}
+	}
+	if err := b.Releases.Quarantine(ctx, q); err != nil {
+		return fmt.Errorf("quarantine %s: %w", q.Release, err)
 	}
 	return nil
 }

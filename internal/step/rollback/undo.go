@@ -37,8 +37,8 @@ type undo struct {
 
 func (u undo) run(ctx context.Context) (step.Result, error) {
 	// First of all, so that nothing deploys it again, whatever happens next.
-	if !u.Request.Cancelled && !u.Request.InfrastructureFailure && !u.sameRelease() {
-		if err := u.quarantine(ctx, u.failed.Release, u.reason()); err != nil {
+	if !u.Request.Cancelled && !u.Request.InfrastructureFailure && !u.sameInstance() {
+		if err := u.quarantine(ctx, u.failed, u.current.Release, u.reason()); err != nil {
 			return step.Result{}, err
 		}
 	}
@@ -79,12 +79,8 @@ func (u undo) finalize(ctx context.Context) error {
 	return u.Finalize(ctx, u.RequestFor(rel, u.current.Config))
 }
 
-// sameRelease reports whether the current release was being deployed once more, as it
-// is or with other overrides: there is none to quarantine.
-func (u undo) sameRelease() bool { return u.hasCurrent && u.current.Release == u.failed.Release }
-
-// sameInstance reports whether it was being deployed as it is: there is no other one
-// to go back to.
+// sameInstance reports whether what is current was being deployed once more, as it is:
+// there is none to quarantine, nor another one to go back to.
 func (u undo) sameInstance() bool { return u.hasCurrent && u.current.Instance() == u.failed.Instance() }
 
 func (u undo) reason() string {

@@ -96,12 +96,25 @@ type held struct {
 }
 
 func (h held) holds(rel delivery.ReleaseRecord) bool {
+	if h.Config != nil {
+		return false
+	}
+	return h.keepsOut(rel)
+}
+
+// keepsOut reports whether the quarantine holds the release with the configuration that
+// it has here.
+func (h held) keepsOut(rel delivery.ReleaseRecord) bool {
 	if h.Image != "" || h.Model != "" {
 		return h.Image == rel.Release.Image.Digest || h.Model != "" && h.Model == rel.Release.ModelDigest()
 	}
+	held, inputs := h.release.Release, h.release.Origin.Inputs
+	if h.Config != nil {
+		held, inputs = held.WithConfiguration(h.Config), h.Inputs
+	}
 	mine, err := release.InputsDigest(rel.Release, rel.Origin.Inputs)
-	theirs, err2 := release.InputsDigest(h.release.Release, h.release.Origin.Inputs)
-	return sameContent(rel.Release, h.release.Release) || err == nil && err2 == nil && mine != "" && mine == theirs
+	theirs, err2 := release.InputsDigest(held, inputs)
+	return sameContent(rel.Release, held) || err == nil && err2 == nil && mine != "" && mine == theirs
 }
 
 func (r releases) find(id delivery.ReleaseID) int {
@@ -142,7 +155,7 @@ func (r releases) Quarantine(_ context.Context, q delivery.Quarantine) error {
 	}
 	h := held{Quarantine: q}
 	if q.Release != "" {
-		i := r.find(q.Release)
+		i := r.find(q.Release.Base())
 		if i < 0 {
 			return fault.New(fault.NotFound, "release %s not found", q.Release)
 		}
@@ -155,6 +168,31 @@ func (r releases) Quarantine(_ context.Context, q delivery.Quarantine) error {
 	return nil
 }
 
+// FindQuarantine returns what keeps the release out.
+func (r releases) FindQuarantine(_ context.Context, rel delivery.Release, in delivery.Inputs) (*delivery.Quarantine, error) {
+	leave, err := r.enter("Releases.FindQuarantine")
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
+	_, _, id, err := release.Canonical(rel)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range r.quarantines {
+		if !h.keepsOut(delivery.ReleaseRecord{Release: rel, Origin: delivery.Origin{Inputs: in}}) {
+			continue
+		}
+		q := h.Quarantine
+		if q.Config == nil {
+			q.Release = id
+		}
+		q.Config, q.Inputs = nil, delivery.Inputs{}
+		return &q, nil
+	}
+	return nil, nil //nolint:nilnil // nothing keeps it out
+}
+
 // Unquarantine ends a quarantine.
 func (r releases) Unquarantine(_ context.Context, id delivery.ReleaseID, _, _ string) error {
 	leave, err := r.enter("Releases.Unquarantine")
@@ -162,13 +200,19 @@ func (r releases) Unquarantine(_ context.Context, id delivery.ReleaseID, _, _ st
 	if err != nil {
 		return err
 	}
-	i := r.find(id)
-	switch {
-	case i < 0:
+	i := r.find(id.Base())
+	if i < 0 {
 		return fault.New(fault.NotFound, "release %s not found", id)
-	case r.quarantined(r.releases[i]).Quarantined == nil:
+	}
+	ended := func(h held) bool {
+		if h.Config != nil {
+			return h.Release == id || h.Release.Base() == id
+		}
+		return id == id.Base() && h.holds(r.releases[i])
+	}
+	if !slices.ContainsFunc(r.quarantines, ended) {
 		return fault.New(fault.Conflict, "release %s is not quarantined", id)
 	}
-	r.quarantines = slices.DeleteFunc(r.quarantines, func(h held) bool { return h.holds(r.releases[i]) })
+	r.quarantines = slices.DeleteFunc(r.quarantines, ended)
 	return nil
 }
