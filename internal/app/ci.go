@@ -17,7 +17,7 @@ func (a *App) ci(t plan.Trigger) *plan.CI {
 	case a.variable("JENKINS_URL") != "" || a.variable("BUILD_ID") != "":
 		return a.jenkinsCI(t)
 	case a.variable("CI") == "true":
-		return &plan.CI{Name: "unknown", Event: t.Event, Branch: t.Branch}
+		return claimed(plan.CI{Name: "unknown"}, t)
 	}
 	return nil
 }
@@ -59,7 +59,16 @@ func (a *App) jenkinsCI(t plan.Trigger) *plan.CI {
 	case a.variable("GIT_BRANCH") != "":
 		job.Branch = strings.TrimPrefix(a.variable("GIT_BRANCH"), "origin/")
 	default:
-		job.Event, job.Branch = t.Event, t.Branch
+		return claimed(job, t)
+	}
+	return &job
+}
+
+// claimed returns the job with what the options say, because nothing else does.
+func claimed(job plan.CI, t plan.Trigger) *plan.CI {
+	job.Event, job.Branch, job.Tag = t.Event, t.Branch, t.Tag
+	if t.Tag != "" {
+		job.Branch = ""
 	}
 	return &job
 }

@@ -13,6 +13,7 @@ type RunOptions struct {
 	Environment delivery.Environment // empty: the branch decides
 	Event       string               // push | pull_request; empty: as the CI says, or push
 	Branch      string               // empty: as the CI says, or what is checked out
+	Tag         string               // empty: as the CI says, unless a branch is given
 	Retrain     bool
 	Model       string // "group:3": deliver this approved version, and train nothing
 	Rebuild     bool
@@ -26,18 +27,18 @@ type RunOptions struct {
 func (a *App) trigger(ask RunOptions, commit delivery.Commit) plan.Trigger {
 	by := a.actor()
 	t := plan.Trigger{
-		Event: plan.TriggerEvent(ask.Event), Branch: ask.Branch, Environment: ask.Environment, By: by.String(), Actor: by,
+		Event: plan.TriggerEvent(ask.Event), Branch: ask.Branch, Tag: ask.Tag, Environment: ask.Environment, By: by.String(), Actor: by,
 		Retrain: ask.Retrain, Rebuild: ask.Rebuild, Model: ask.Model, DeployOnly: ask.DeployOnly, Until: ask.Until,
 	}
-	job := a.ci(plan.Trigger{Event: cmp.Or(t.Event, plan.PushEvent), Branch: cmp.Or(t.Branch, commit.Branch)})
+	job := a.ci(plan.Trigger{Event: cmp.Or(t.Event, plan.PushEvent), Branch: cmp.Or(t.Branch, commit.Branch), Tag: t.Tag})
 	if t.Event == "" && job != nil {
 		t.Event = job.Event
 	}
-	if t.Branch == "" && job != nil && job.Event == t.Event {
-		t.Branch = job.Branch
+	if t.Branch == "" && t.Tag == "" && job != nil && job.Event == t.Event {
+		t.Branch, t.Tag = job.Branch, job.Tag
 	}
 	t.Event = cmp.Or(t.Event, plan.PushEvent)
-	if t.Branch == "" && (job == nil || job.Tag == "") {
+	if t.Branch == "" && t.Tag == "" && (job == nil || job.Tag == "") {
 		t.Branch = commit.Branch
 	}
 	t.CI = job

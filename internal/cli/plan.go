@@ -37,6 +37,7 @@ func addRunFlags(cmd *cobra.Command, opts *app.RunOptions) {
 	f.StringVarP((*string)(&opts.Environment), "env", "e", "", "environment (default: chosen by the branch)")
 	f.StringVar(&opts.Event, "event", "", "triggering event: push or pull_request (default: taken from the CI environment, else push)")
 	f.StringVar(&opts.Branch, "branch", "", "branch that was pushed, or the base of the pull request (default: the current branch)")
+	f.StringVar(&opts.Tag, "tag", "", "tag that was pushed, instead of a branch (default: taken from the CI environment)")
 	f.BoolVar(&opts.Retrain, "retrain", false, "train even if no training input has changed")
 	f.StringVar(&opts.Model, "model", "", "deliver this approved version, GROUP:NUMBER, and train nothing")
 	f.BoolVar(&opts.Rebuild, "rebuild", false, "build another image even if there is one of the same inputs")

@@ -31,9 +31,13 @@ func (e Environment) Deploys() bool { return e.Until == "" }
 // Triggers select what is deployed automatically.
 type Triggers struct {
 	Push        StringList `yaml:"push" jsonschema_description:"Branches whose pushes are deployed: a name, a glob or a list."`
+	Tag         StringList `yaml:"tag" jsonschema_description:"Tags whose pushes are deployed: a name, a glob such as v* or a list."`
 	PullRequest StringList `yaml:"pull_request" jsonschema_description:"Base branches of the pull requests that are deployed: a name, a glob or a list."`
-	Dispatch    string     `yaml:"dispatch" jsonschema:"enum=any" jsonschema_description:"any: a CI may select the environment with --env from every branch and tag. Default: only from the branches above."`
+	Dispatch    string     `yaml:"dispatch" jsonschema:"enum=any" jsonschema_description:"any: a CI may select the environment with --env from every branch and tag. Default: only from the branches and tags above."`
 }
+
+// IsZero reports whether nothing is deployed automatically.
+func (t Triggers) IsZero() bool { return len(t.Push)+len(t.Tag)+len(t.PullRequest) == 0 }
 
 // AnyDispatch is the value of Triggers.Dispatch that lifts the restriction.
 const AnyDispatch = "any"

@@ -15,8 +15,9 @@ func (d *decoder) validateEnvironments(p *Project) {
 	for _, name := range p.EnvironmentNames() {
 		e, at := p.Environments[delivery.Environment(name)], "environments."+name
 		d.matchPattern(at, name, delivery.LabelPattern, "lower-case letters, digits and dashes")
-		d.validateBranches(at+".on.push", e.On.Push)
-		d.validateBranches(at+".on.pull_request", e.On.PullRequest)
+		d.validateRefs(at+".on.push", "branch", "main, or a glob such as release/*", e.On.Push)
+		d.validateRefs(at+".on.tag", "tag", "v1.0, or a glob such as v*", e.On.Tag)
+		d.validateRefs(at+".on.pull_request", "branch", "main, or a glob such as release/*", e.On.PullRequest)
 		d.validateTrust(at+".trust", e.Trust)
 		d.validateUntil(at, p, name)
 		d.validateFrom(at, p, name)
@@ -25,10 +26,10 @@ func (d *decoder) validateEnvironments(p *Project) {
 	}
 }
 
-func (d *decoder) validateBranches(at string, names StringList) {
+func (d *decoder) validateRefs(at, what, example string, names StringList) {
 	for i, n := range names {
 		if strings.TrimSpace(n) == "" || globProblem(n) != "" {
-			d.addError(fmt.Sprintf("%s[%d]", at, i), "a name such as main, or a glob such as release/*", "%s: %q is not a valid branch name or glob", at, n)
+			d.addError(fmt.Sprintf("%s[%d]", at, i), "a name such as "+example, "%s: %q is not a valid %s name or glob", at, n, what)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // SelectEnvironment returns the environment: the one selected by name, or the only
-// one whose triggers match the event and its branch. A manual run counts as a push. A CI
+// one whose triggers match the event and its branch or tag. A manual run counts as a push. A CI
 // may only enter an environment from where its triggers allow it: anything else is
 // fault.Denied.
 func SelectEnvironment(p config.Project, t Trigger) (delivery.Environment, error) {
@@ -28,29 +28,30 @@ func SelectEnvironment(p config.Project, t Trigger) (delivery.Environment, error
 }
 
 // checkDispatch refuses a run that a CI started from a branch or tag that must not
-// enter the environment. An environment without branches is only ever selected by
+// enter the environment. An environment without branches and tags is only ever selected by
 // name, and restricts none.
 func checkDispatch(name delivery.Environment, on config.Triggers, t Trigger) error {
-	if t.CI == nil || t.Rollback || on.Dispatch == config.AnyDispatch || len(on.Push)+len(on.PullRequest) == 0 {
+	if t.CI == nil || t.Rollback || on.Dispatch == config.AnyDispatch || on.IsZero() {
 		return nil
 	}
-	from := Trigger{Event: t.CI.Event, Branch: t.CI.Branch}
-	if from.Branch != "" && config.MatchAnyGlob(branchesFor(on, from.Event), from.Branch) {
+	from := Trigger{Event: t.CI.Event, Branch: t.CI.Branch, Tag: t.CI.Tag}
+	if enters(on, from) {
 		return nil
 	}
-	what := describeTrigger(from)
-	if t.CI.Tag != "" {
-		what = "tag " + t.CI.Tag
-	}
-	return fault.New(fault.Denied, "environment %s does not accept %s from a CI", name, what).
+	return fault.New(fault.Denied, "environment %s does not accept %s from a CI", name, describeTrigger(from)).
 		Hint("%[1]s accepts %[2]s; with environments.%[1]s.on.dispatch: any a CI may select it with --env from every branch and tag", name, describeTriggers(on))
 }
 
-func branchesFor(on config.Triggers, e TriggerEvent) []string {
-	if e == PullRequestEvent {
-		return on.PullRequest
+// enters reports whether what was pushed, or the base of the pull request, is among
+// what enters an environment by itself.
+func enters(on config.Triggers, t Trigger) bool {
+	switch {
+	case t.Event == PullRequestEvent:
+		return t.Branch != "" && config.MatchAnyGlob(on.PullRequest, t.Branch)
+	case t.Tag != "":
+		return config.MatchAnyGlob(on.Tag, t.Tag)
 	}
-	return on.Push
+	return t.Branch != "" && config.MatchAnyGlob(on.Push, t.Branch)
 }
 
 // matchEnvironment returns the only environment whose triggers match.
@@ -58,7 +59,7 @@ func matchEnvironment(p config.Project, t Trigger) (delivery.Environment, error)
 	var matches, choices []string
 	for _, name := range p.EnvironmentNames() {
 		on := p.Environments[delivery.Environment(name)].On
-		if t.Branch != "" && config.MatchAnyGlob(branchesFor(on, t.Event), t.Branch) {
+		if enters(on, t) {
 			matches = append(matches, name)
 		}
 		choices = append(choices, name+" ("+describeTriggers(on)+")")
@@ -76,6 +77,8 @@ func matchEnvironment(p config.Project, t Trigger) (delivery.Environment, error)
 
 func describeTrigger(t Trigger) string {
 	switch {
+	case t.Tag != "":
+		return "tag " + t.Tag
 	case t.Branch == "":
 		return "runs without a branch"
 	case t.Event == PullRequestEvent:
@@ -88,6 +91,9 @@ func describeTriggers(on config.Triggers) string {
 	var events []string
 	if len(on.Push) > 0 {
 		events = append(events, "push to "+strings.Join(on.Push, ", "))
+	}
+	if len(on.Tag) > 0 {
+		events = append(events, "tag "+strings.Join(on.Tag, ", "))
 	}
 	if len(on.PullRequest) > 0 {
 		events = append(events, "pull request to "+strings.Join(on.PullRequest, ", "))

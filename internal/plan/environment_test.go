@@ -176,12 +176,14 @@ environments:
   open: {on: {push: release/*, dispatch: any}, target: {local: {}}}
   named: {target: {local: {}}}
   prod: {on: {push: main}, target: {local: {}}}
+  tagged: {on: {tag: v*}, target: {local: {}}}
 `)
 	push := func(branch string) *plan.CI { return &plan.CI{Name: "github", Event: plan.PushEvent, Branch: branch} }
 	pull := func(base string) *plan.CI {
 		return &plan.CI{Name: "github", Event: plan.PullRequestEvent, Branch: base}
 	}
 	tag := &plan.CI{Name: "github", Event: plan.PushEvent, Tag: "main"}
+	released := &plan.CI{Name: "github", Event: plan.PushEvent, Tag: "v1"}
 	for name, c := range map[string]struct {
 		trigger plan.Trigger
 		denied  string
@@ -195,6 +197,11 @@ environments:
 		"a pull request to dev":        {plan.Trigger{Environment: "dev", CI: pull("main")}, ""},
 		"a push to dev":                {plan.Trigger{Environment: "dev", CI: push("main")}, "does not accept push to main"},
 		"a tag":                        {plan.Trigger{Environment: "prod", CI: tag}, "does not accept tag main"},
+		"its tag":                      {plan.Trigger{Environment: "tagged", CI: released}, ""},
+		"selected by its tag":          {plan.Trigger{Event: plan.PushEvent, Tag: "v1", CI: released}, ""},
+		"another tag":                  {plan.Trigger{Environment: "tagged", CI: tag}, "does not accept tag main"},
+		"a tag that options claim":     {plan.Trigger{Event: plan.PushEvent, Tag: "v1", CI: tag}, "does not accept tag main"},
+		"a branch of a tag's name":     {plan.Trigger{Environment: "tagged", CI: push("v1")}, "does not accept push to v1"},
 		"no branch":                    {plan.Trigger{Environment: "prod", CI: push("")}, "does not accept runs without a branch"},
 		"any dispatch":                 {plan.Trigger{Environment: "open", CI: push("feature")}, ""},
 		"any dispatch of a tag":        {plan.Trigger{Environment: "open", CI: tag}, ""},

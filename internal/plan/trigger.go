@@ -19,6 +19,7 @@ const (
 type Trigger struct {
 	Event       TriggerEvent         `json:"event"`
 	Branch      string               `json:"branch,omitempty"`      // that was pushed, or the base of the pull request
+	Tag         string               `json:"tag,omitempty"`         // that was pushed, instead of a branch
 	Environment delivery.Environment `json:"environment,omitempty"` // selected by name
 	By          string               `json:"by"`                    // the actor's name
 	Actor       delivery.Actor       `json:"actor,omitzero"`
@@ -56,6 +57,8 @@ func checkTrigger(t Trigger) error {
 	switch {
 	case t.Rollback && (t.Retrain || t.Rebuild || t.DeployOnly || t.Until != ""):
 		return invalid("a rollback cannot be combined with --retrain, --rebuild, --deploy-only or --until")
+	case t.Tag != "" && (t.Branch != "" || t.Event == PullRequestEvent):
+		return invalid("--tag cannot be combined with --branch or --event pull_request").Hint("drop one of them")
 	case t.Retrain && t.DeployOnly:
 		return invalid("--deploy-only and --retrain are mutually exclusive").Hint("drop one of them")
 	case t.Model != "" && (t.Rollback || t.Retrain || t.DeployOnly):
