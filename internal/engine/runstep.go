@@ -195,7 +195,9 @@ func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 func (x *execution) attempt(ctx context.Context, r step.Request) (result step.Result, err error) {
 	impl := x.e.Steps[r.Spec.Kind]
 	if d := r.Spec.Timeout.D(); d > 0 {
-		late := fault.New(fault.Exhausted, "timed out after %s", formatDuration(d)).Hint("give the step more time, or look in its log what it waited for")
+		// A release that takes too long is the step's verdict, in the time that it has for
+		// that. A step that outlives it all is held up by something else.
+		late := fault.New(fault.Exhausted, "timed out after %s", formatDuration(d)).Infrastructure().Hint("give the step more time, or look in its log what it waited for")
 		var done context.CancelFunc
 		ctx, done = context.WithTimeoutCause(ctx, d, late)
 		defer done()
@@ -209,7 +211,7 @@ func (x *execution) attempt(ctx context.Context, r step.Request) (result step.Re
 	defer func() {
 		if v := recover(); v != nil {
 			fmt.Fprintf(r.Log, "panic: %v\n%s", v, debug.Stack())
-			result, err = step.Result{}, fault.New(fault.Internal, "step %s panicked", r.Spec.Name).
+			result, err = step.Result{}, fault.New(fault.Internal, "step %s panicked", r.Spec.Name).Infrastructure().
 				Hint("this is a bug in Slipway: please report it with the step's log").Cause(&panicked{v})
 		}
 	}()

@@ -272,7 +272,12 @@ func TestUndo_InfrastructureFailure(t *testing.T) {
 		"an error without a verdict": {broken(fault.New(fault.Exhausted, "record the deployment")), true},
 		"an error with a verdict":    {broken(fault.New(fault.Failed, "it can't start")), false},
 		"a result of the place":      {func(context.Context, step.Request) (step.Result, error) { return step.FailWith(away), nil }, true},
-		"the release":                {fails("crashed", ""), false},
+		"a bug in Slipway":           {func(context.Context, step.Request) (step.Result, error) { panic("index out of range") }, true},
+		"a step that hangs": {func(ctx context.Context, _ step.Request) (step.Result, error) {
+			<-ctx.Done()
+			return step.Result{}, context.Cause(ctx)
+		}, true},
+		"the release": {fails("crashed", ""), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t, t.TempDir())
@@ -282,7 +287,13 @@ func TestUndo_InfrastructureFailure(t *testing.T) {
 				asked = append(asked, r.InfrastructureFailure)
 				return answers(delivery.OutcomeSucceeded, "back")(ctx, r)
 			}
-			l.run(newPlan(1, deployPlan(3)...))
+			specs := deployPlan(3)
+			for i := range specs {
+				if specs[i].Name == "deploy" && name == "a step that hangs" {
+					specs[i].Timeout = delivery.Duration(20 * time.Millisecond)
+				}
+			}
+			l.run(newPlan(1, specs...))
 			if !slices.Equal(asked, []bool{c.blameless}) {
 				t.Errorf("blameless: %v, want %v", asked, c.blameless)
 			}

@@ -29,7 +29,8 @@ type Runner struct {
 // Run leads a staged release through the steps and returns the gates' results,
 // which are reported too. It does not promote: a nil error means: it may be. A
 // release that is worse is fault.Failed, one that can't be evaluated is
-// fault.Unavailable unless NoTraffic accepts that. Called again after a crash it
+// fault.Unavailable unless NoTraffic accepts that. Measurements that fail are a failure
+// of the infrastructure. Called again after a crash it
 // begins with the first step. If no other release is running, or this one has all
 // the traffic already, there is nothing to compare and no result.
 func (c Runner) Run(ctx context.Context, r step.Request, target port.Target, o port.DeployRequest, running delivery.ReleaseID, params step.CanaryParams) ([]delivery.GateResult, error) {
@@ -147,7 +148,7 @@ func (s *stepAnalysis) unavailable(check string, failed *bake.FailedError) ([]de
 	}
 	r := delivery.GateResult{Gate: s.name + ": " + check, Verdict: delivery.Unavailable, Evidence: failed.Err.Error()}
 	return []delivery.GateResult{r}, fault.New(kind, "%s: %s could not be checked %s", s.name, check, times).
-		Hint("a canary without measurements is stopped").Cause(failed.Err)
+		Infrastructure().Hint("a canary without measurements is stopped").Cause(failed.Err)
 }
 
 // observe checks replicas, traffic and queries once. The error is that of a check

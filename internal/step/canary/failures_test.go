@@ -86,6 +86,9 @@ func TestRun_RetriesFailedObservations(t *testing.T) {
 				if fails != want {
 					t.Errorf("%d observations failed, want %d", fails, want)
 				}
+				if fault.IsInfrastructure(err) != (c.kind != "") {
+					t.Errorf("error = %v, want a failure of the infrastructure: %v", err, c.kind != "")
+				}
 				if c.kind != "" && (len(answers) != 1 || answers[0].Verdict != delivery.Unavailable) {
 					t.Errorf("gate results = %v, want one that is %s", answers, delivery.Unavailable)
 				}

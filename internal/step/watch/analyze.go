@@ -26,7 +26,7 @@ type observation struct {
 	gate      string // that could not be checked
 	results   []delivery.GateResult
 	failure   string // why the release has to be rolled back
-	blameless bool   // the infrastructure failed, not the release
+	blameless bool   // it says nothing about the release
 	noTraffic string // why there is too little traffic, where that is not accepted
 	progress  string
 }
@@ -63,7 +63,7 @@ func (w *watch) observe(ctx context.Context) (observation, error) {
 func unavailable(gate string, failed *bake.FailedError) observation {
 	return observation{
 		failure:   fmt.Sprintf("investigate: %s could not be checked %d times in a row: %v", gate, failed.Failures, failed.Err),
-		blameless: fault.IsInfrastructure(failed.Err),
+		blameless: true,
 		results:   []delivery.GateResult{{Gate: gate, Verdict: delivery.Unavailable, Evidence: failed.Err.Error()}},
 	}
 }

@@ -28,6 +28,14 @@ func TestRun_InfrastructureFailure(t *testing.T) {
 				return nil
 			}
 		}, "ask the cluster"},
+		{"not measured", func(s *fixture) {
+			s.Target.Fail = func(m string, _ delivery.ReleaseID) error {
+				if m == "Traffic" {
+					return fault.New(fault.Internal, "read the metrics")
+				}
+				return nil
+			}
+		}, "read the metrics"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
