@@ -101,7 +101,9 @@ type fenced struct {
 }
 
 var fences = []fenced{
-	{"database/sql", []string{"internal/record", "internal/engine"}},
+	{"database/sql", []string{"internal/record", "internal/engine", "internal/adapter/postgres"}},
+	{"gocloud.dev", []string{"internal/adapter/bucket"}},
+	{"github.com/jackc/", []string{"internal/adapter/postgres"}},
 	{"modernc.org/sqlite", []string{"internal/record", "internal/engine"}},
 	{"github.com/dbos-inc/", []string{"internal/engine"}},
 	{"github.com/spf13/cobra", []string{"internal/cli"}},

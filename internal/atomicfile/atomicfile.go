@@ -84,6 +84,24 @@ func (f *File) CommitAs(path string) error {
 	return syncFolder(filepath.Dir(path))
 }
 
+// CommitNew is Commit if no file is at the path; otherwise the error is fs.ErrExist,
+// and that file stays as it is. Of several processes exactly one succeeds.
+func (f *File) CommitNew() error {
+	if f.done {
+		return &fs.PathError{Op: "commit", Path: f.path, Err: fs.ErrClosed}
+	}
+	f.done = true
+	err := errors.Join(f.Sync(), f.File.Close())
+	if err == nil {
+		err = os.Link(f.Name(), f.path)
+	}
+	_ = os.Remove(f.Name()) // a leftover is recognized by its name
+	if err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(f.path))
+}
+
 // Close discards the file unless it was committed.
 func (f *File) Close() error {
 	if f.done {

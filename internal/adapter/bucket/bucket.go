@@ -1,0 +1,169 @@
+// Package bucket keeps objects in a bucket of Amazon S3 or a compatible service, Google
+// Cloud Storage or Azure Blob Storage, through the Go Cloud Development Kit.
+package bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+
+	"cloud.google.com/go/storage"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"gocloud.dev/blob"
+	_ "gocloud.dev/blob/azureblob" // azblob://
+	_ "gocloud.dev/blob/gcsblob"   // gs://
+	_ "gocloud.dev/blob/s3blob"    // s3://
+	"gocloud.dev/gcerrors"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Schemes are the schemes of the URLs that Open accepts.
+func Schemes() []string { return []string{"s3", "gs", "azblob"} }
+
+// Store keeps objects in a bucket.
+type Store struct {
+	bucket *blob.Bucket
+	prefix string // of all keys, with its slash
+	name   string // for messages, without the query
+}
+
+var _ port.ObjectStore = (*Store)(nil)
+
+// Open opens the bucket that the URL names, such as s3://bucket/prefix?region=eu-west-1.
+// Credentials come from where the provider's own tools take them. Nothing is sent yet.
+func Open(ctx context.Context, u *url.URL) (*Store, error) {
+	at := *u
+	prefix := strings.Trim(at.Path, "/")
+	at.Path = ""
+	b, err := blob.OpenBucket(ctx, at.String())
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "open %s", withoutQuery(u)).Hint("check the URL and the credentials").Cause(err)
+	}
+	if prefix != "" {
+		prefix += "/"
+	}
+	return &Store{bucket: b, prefix: prefix, name: withoutQuery(u)}, nil
+}
+
+// withoutQuery is the URL as messages show it: the query may hold credentials.
+func withoutQuery(u *url.URL) string {
+	at := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
+	return at.String()
+}
+
+// Close frees the connections.
+func (s *Store) Close() error { return s.bucket.Close() }
+
+// Create implements port.ObjectStore.
+func (s *Store) Create(ctx context.Context, key string, content []byte) error {
+	err := s.bucket.WriteAll(ctx, s.prefix+key, content, &blob.WriterOptions{IfNotExist: true, ContentType: "application/octet-stream"})
+	if gcerrors.Code(err) == gcerrors.FailedPrecondition {
+		return port.ErrExists
+	}
+	return s.explain(ctx, "create", key, err)
+}
+
+// Put implements port.ObjectStore.
+func (s *Store) Put(ctx context.Context, key string, content io.Reader) error {
+	// A writer whose context has ended discards what was written so far.
+	writing, discard := context.WithCancel(ctx)
+	defer discard()
+	w, err := s.bucket.NewWriter(writing, s.prefix+key, &blob.WriterOptions{ContentType: "application/octet-stream"})
+	if err != nil {
+		return s.explain(ctx, "store", key, err)
+	}
+	if _, err := io.Copy(w, content); err != nil {
+		discard()
+		return errors.Join(s.explain(ctx, "store", key, err), ignoreCanceled(w.Close()))
+	}
+	return s.explain(ctx, "store", key, w.Close())
+}
+
+func ignoreCanceled(err error) error {
+	if errors.Is(err, context.Canceled) || gcerrors.Code(err) == gcerrors.Canceled {
+		return nil
+	}
+	return err
+}
+
+// Open implements port.ObjectStore.
+func (s *Store) Open(ctx context.Context, key string) (io.ReadCloser, port.Object, error) {
+	r, err := s.bucket.NewReader(ctx, s.prefix+key, nil)
+	if err != nil {
+		return nil, port.Object{}, s.explain(ctx, "open", key, err)
+	}
+	return r, port.Object{Key: key, Size: r.Size(), ModTime: r.ModTime()}, nil
+}
+
+// List implements port.ObjectStore.
+func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]port.Object, error) {
+	options := &blob.ListOptions{Prefix: s.prefix + prefix}
+	if after != "" {
+		options.BeforeList = startAfter(s.prefix + after)
+	}
+	all := s.bucket.List(options)
+	var found []port.Object
+	for len(found) < limit {
+		o, err := all.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, s.explain(ctx, "list", prefix, err)
+		}
+		if key := strings.TrimPrefix(o.Key, s.prefix); key > after {
+			found = append(found, port.Object{Key: key, Size: o.Size, ModTime: o.ModTime})
+		}
+	}
+	return found, nil
+}
+
+// startAfter lets the providers that can skip what comes before do so.
+func startAfter(key string) func(as func(any) bool) error {
+	return func(as func(any) bool) error {
+		var amazon *s3.ListObjectsV2Input
+		var google *storage.Query
+		switch {
+		case as(&amazon):
+			amazon.StartAfter = &key
+		case as(&google):
+			google.StartOffset = key
+		}
+		return nil
+	}
+}
+
+// Delete implements port.ObjectStore.
+func (s *Store) Delete(ctx context.Context, key string) error {
+	err := s.bucket.Delete(ctx, s.prefix+key)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil
+	}
+	return s.explain(ctx, "delete", key, err)
+}
+
+// explain says what could not be done, and where. An error after the context has
+// ended is the context's.
+func (s *Store) explain(ctx context.Context, action, key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	kind, hint := fault.Unavailable, ""
+	switch gcerrors.Code(err) {
+	case gcerrors.NotFound:
+		kind = fault.NotFound
+	case gcerrors.PermissionDenied:
+		kind, hint = fault.Denied, "allow these credentials to list, read, write and delete objects there"
+	case gcerrors.ResourceExhausted:
+		kind = fault.Exhausted
+	}
+	return fault.New(kind, "%s", fmt.Sprintf("%s %s in %s", action, key, s.name)).Hint("%s", hint).Cause(err)
+}
