@@ -1,0 +1,127 @@
+package statelog
+
+import (
+	"context"
+	"encoding/json"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// window is how many entries are read at once.
+const window = 16
+
+// Read calls each with the entries after the position, in order, up to the newest one,
+// and returns the position after it. An entry that is missing in between, or does not
+// follow the one before it, is fault.Corrupt. It ends at the first error of each.
+func (l *Log) Read(ctx context.Context, after Position, each func(Entry, Position) error) (Position, error) {
+	// Mostly there is none, or one: more are fetched at once as more are found.
+	for ahead := 1; ; ahead = min(4*ahead, window) {
+		raws, err := l.fetch(ctx, after.N, ahead)
+		if err != nil {
+			return after, err
+		}
+		for _, raw := range raws {
+			e, next, err := parse(raw, after)
+			if err != nil {
+				return after, err
+			}
+			if err := each(e, next); err != nil {
+				return after, err
+			}
+			after = next
+		}
+		if len(raws) < ahead {
+			return after, nil
+		}
+	}
+}
+
+// parse reads the entry that follows the position.
+func parse(raw []byte, after Position) (Entry, Position, error) {
+	var e Entry
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return e, after, corrupt(after.N+1, "it is not JSON").Cause(err)
+	}
+	switch {
+	case e.N != after.N+1:
+		return e, after, corrupt(after.N+1, "it says that it is entry %d", e.N)
+	case e.Prev != after.Digest:
+		return e, after, corrupt(after.N+1, "it does not follow entry %d as it was read here: one of the two was changed, or replaced", after.N)
+	}
+	return e, Position{N: e.N, Digest: delivery.DigestOf(raw)}, nil
+}
+
+func corrupt(n int64, format string, args ...any) *fault.Error {
+	return fault.New(fault.Corrupt, "entry %d of the shared state is damaged", n).Cause(fault.New(fault.Corrupt, format, args...)).
+		Hint("compare the objects below log/ with a backup or their older versions; `slipway state verify` checks all of them")
+}
+
+// fetch reads up to count entries after n, at once. Fewer mean that there are no more.
+func (l *Log) fetch(ctx context.Context, n int64, count int) ([][]byte, error) {
+	raws, err := l.getAll(ctx, n, count)
+	if err != nil {
+		return nil, err
+	}
+	end, hole := contiguous(raws)
+	if hole {
+		// The entry may have been added after it was looked for, and before the next.
+		if raws[end], err = l.getIfThere(ctx, entryKey(n+1+int64(end))); err != nil {
+			return nil, err
+		}
+		if raws[end] == nil {
+			return nil, corrupt(n+1+int64(end), "it is missing, and a later one is there")
+		}
+		if end, hole = contiguous(raws); hole {
+			return l.fetch(ctx, n, count)
+		}
+	}
+	return raws[:end], nil
+}
+
+// contiguous returns how many entries are there from the start on, and whether a later
+// one is.
+func contiguous(raws [][]byte) (end int, hole bool) {
+	for end < len(raws) && raws[end] != nil {
+		end++
+	}
+	for _, later := range raws[end:] {
+		hole = hole || later != nil
+	}
+	return end, hole
+}
+
+func (l *Log) getAll(ctx context.Context, n int64, count int) ([][]byte, error) {
+	raws := make([][]byte, count)
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range raws {
+		group.Go(func() (err error) {
+			raws[i], err = l.getIfThere(ctx, entryKey(n+1+int64(i)))
+			return err
+		})
+	}
+	return raws, group.Wait()
+}
+
+// getIfThere returns an object's content, or nil without one.
+func (l *Log) getIfThere(ctx context.Context, key string) ([]byte, error) {
+	raw, err := l.get(ctx, key)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err == nil && len(raw) == 0 {
+		raw = []byte{} // there, and damaged
+	}
+	return raw, err
+}
+
+// Verify reads the whole log and returns the position of its newest entry, or what is
+// wrong with it. A snapshot that is passed over is not looked at.
+func (l *Log) Verify(ctx context.Context, progress func(n int64)) (Position, error) {
+	return l.Read(ctx, Position{}, func(_ Entry, p Position) error {
+		progress(p.N)
+		return nil
+	})
+}
