@@ -115,7 +115,7 @@ type Deploy struct {
 	Replicas  int               `yaml:"replicas" jsonschema:"minimum=0,maximum=100" jsonschema_description:"Number of replicas. Default 1."`
 	CPU       float64           `yaml:"cpu" jsonschema:"minimum=0,maximum=1024" jsonschema_description:"CPU cores per replica. 0: no limit."`
 	Memory    Size              `yaml:"memory" jsonschema_description:"Memory per replica, such as 512Mi. Default: no limit."`
-	Health    string            `yaml:"health" jsonschema_description:"Path that returns release and model_version as JSON. Default /health."`
+	Health    string            `yaml:"health" jsonschema_description:"Path that returns 2xx when the service is healthy; if it names status, release or model_version as JSON, they must be right. Default /health."`
 	Ready     string            `yaml:"ready" jsonschema_description:"Path that returns 200 once the replica can handle requests. Default: the health path."`
 	Drain     delivery.Duration `yaml:"drain" jsonschema_description:"How long a stopping replica may finish requests in flight. Default 10s."`
 	Healthy   int               `yaml:"healthy" jsonschema:"minimum=0,maximum=1000" jsonschema_description:"Consecutive successful health checks that verification requires. Default 3."`

@@ -141,3 +141,35 @@ type UnusedLister interface {
 	// that have not changed since then. Removing them costs time, nothing else.
 	ListUnused(ctx context.Context, before time.Time) ([]string, error)
 }
+
+// ProofMethod is what a target proves by which release responds.
+type ProofMethod string
+
+// The methods.
+const (
+	// ProofBySocket: the sockets that take the requests belong to the release's own
+	// replicas.
+	ProofBySocket ProofMethod = "socket"
+	// ProofByPod: the pods that take the requests are those of the release, and run
+	// its image.
+	ProofByPod ProofMethod = "pod"
+)
+
+// Proof is how a target knows which release responds at an address.
+type Proof struct {
+	Method ProofMethod `json:"method"`
+	Detail string      `json:"detail,omitempty"` // for people: "2 replicas on ports 20001 and 20002"
+	// State stands for all that took requests when the proof was made. Two proofs with
+	// the same State also cover the time between them.
+	State string `json:"state"`
+}
+
+// Identifier is a target that can prove which release responds, without help from the
+// service.
+type Identifier interface {
+	// Identify proves that every request to the URL, which Stage or Observe returned,
+	// reaches the request's release and nothing else. It changes nothing. If something
+	// else may respond, the error is fault.Failed and names it; a proof that is not
+	// possible (now, or ever) is fault.Unavailable.
+	Identify(ctx context.Context, req DeployRequest, url string) (Proof, error)
+}

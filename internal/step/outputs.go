@@ -12,10 +12,7 @@ type TestOutput struct {
 	Passed   int           `json:"passed"`
 	Failed   int           `json:"failed"`
 	Skipped  int           `json:"skipped"`
-	Flaky    int           `json:"flaky,omitempty"` // of those that passed: failed at first
 	Failures []TestFailure `json:"failures,omitempty"`
-
-	FlakyTests []string `json:"flaky_tests,omitempty"` // names
 }
 
 // TestFailure is one test that failed.
@@ -124,4 +121,7 @@ type DeployOutput struct {
 	URL             string             `json:"url,omitempty"`
 	AlreadyDeployed bool               `json:"already,omitempty"` // nothing was changed
 	Since           time.Time          `json:"since,omitzero"`    // when it received the traffic
+	// Identity is by what the target proved the release; empty: the service names it,
+	// or nothing was verified.
+	Identity port.ProofMethod `json:"identity,omitempty"`
 }

@@ -221,6 +221,27 @@ func TestTarget_TrafficReporter(t *testing.T) {
 	porttest.TestTrafficReporter(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, delivery.Rolling) })
 }
 
+// TestTarget_Identifier: the intruder is any pod of the service that may come, once the
+// Service's selector no longer names the release.
+func TestTarget_Identifier(t *testing.T) {
+	porttest.TestIdentifier(t, func(t *testing.T) porttest.IdentifierFixture {
+		n := newTestNamespace(t)
+		target := n.target()
+		return porttest.IdentifierFixture{
+			TargetFixture: porttest.TargetFixture{
+				Target: &targetWithHistory{Target: target}, Request: n.requests(target, delivery.Rolling), StopsSlowly: true,
+			},
+			Intrude: func(_ *testing.T, _ port.Observation, current, _ port.DeployRequest) func() {
+				patch := func(release string) {
+					n.kubectl("-n", n.namespace, "patch", "service", "sample", "--type=merge", "-p", fmt.Sprintf(`{"spec":{"selector":{"slipway.dev/release":%s}}}`, release))
+				}
+				patch("null")
+				return func() { patch(fmt.Sprintf("%q", current.ID)) }
+			},
+		}
+	})
+}
+
 func TestTarget_HistoryStore(t *testing.T) {
 	porttest.TestHistoryStore(t, func(t *testing.T) porttest.HistoryStoreFixture {
 		n := newTestNamespace(t)

@@ -38,6 +38,7 @@ type Target struct {
 	leases     map[string]*lease.Lease           // by labels.ObjectName
 	forwarders map[string]*portforward.Forwarder // by addressKey
 	collector  *metrics.Collector
+	routed     map[string]routing // by addressKey: what the nodes have to follow
 }
 
 // registry keeps the targets that one New made, one for each location.
@@ -57,6 +58,7 @@ var (
 	_ port.HistoryStore      = (*Target)(nil)
 	_ port.Locker            = (*Target)(nil)
 	_ port.DryRunner         = (*Target)(nil)
+	_ port.Identifier        = (*Target)(nil)
 	_ port.Differ            = (*Target)(nil)
 	_ port.LogReader         = (*Target)(nil)
 	_ port.NamespaceReporter = (*Target)(nil)
@@ -96,7 +98,7 @@ func (r *registry) target(cfg Config, s Section) *Target {
 	}
 	t := &Target{
 		cfg: cfg, section: s, registry: r,
-		leases: map[string]*lease.Lease{}, forwarders: map[string]*portforward.Forwarder{},
+		leases: map[string]*lease.Lease{}, forwarders: map[string]*portforward.Forwarder{}, routed: map[string]routing{},
 	}
 	r.targets[s] = t
 	return t

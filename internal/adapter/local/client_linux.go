@@ -42,6 +42,9 @@ func New(cfg Config) *Target {
 // down. The call can be repeated.
 var errUnavailable = errors.New("the supervisor is not responding")
 
+// errUnknownCall means that the supervisor is of an earlier version.
+var errUnknownCall = errors.New("the supervisor does not know this call")
+
 // send makes one call to a running supervisor.
 func (t *Target) send(ctx context.Context, path string, body, value any, say func(string)) error {
 	raw, err := json.Marshal(body)
@@ -74,7 +77,11 @@ func (t *Target) send(ctx context.Context, path string, body, value any, say fun
 	case http.StatusServiceUnavailable:
 		return fmt.Errorf("%w: it is shutting down", errUnavailable)
 	}
-	return fault.New(fault.Internal, "call %s of the supervisor: status %d", path, resp.StatusCode)
+	err = fault.New(fault.Internal, "call %s of the supervisor: status %d", path, resp.StatusCode)
+	if resp.StatusCode == http.StatusNotFound {
+		err = fmt.Errorf("%w: %w", errUnknownCall, err)
+	}
+	return err
 }
 
 // readMessages reads the messages of a response.

@@ -297,7 +297,7 @@ func TestTarget_AsUnprivilegedUser(t *testing.T) {
 	if err := os.Chown(tmp, 65534, 65534); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self, "-test.v", "-test.timeout=4m", "-test.run=Target_Conformance|Target_Traffic|Target_LongFolder|Container_Isolation|Supervisor_KilledIsRestored|Replica_RestartsAfterCrash|Replica_NotesUnenforcedLimits|Down_KeepsState|Stage_PortInUse|ReplicaPort_TakenByStranger")
+	cmd := exec.Command(self, "-test.v", "-test.timeout=4m", "-test.run=Target_Conformance|Target_Traffic|Target_LongFolder|Container_Isolation|Supervisor_KilledIsRestored|Replica_RestartsAfterCrash|Replica_NotesUnenforcedLimits|Target_Identifies|Down_KeepsState|Stage_PortInUse|ReplicaPort_TakenByStranger")
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + tmp, "HOME=" + tmp, "SLIPWAY_TEST_SAMPLE=" + sample(t)}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}

@@ -120,6 +120,22 @@ func (t *Target) Traffic(ctx context.Context, service string, env delivery.Envir
 	return traffic, nil
 }
 
+// Identify lets the supervisor prove it by the sockets of the replicas.
+func (t *Target) Identify(ctx context.Context, o port.DeployRequest, url string) (port.Proof, error) {
+	q := supervisor.ProofRequest{Service: o.Service, Environment: o.Environment, Release: o.ID, URL: url}
+	var proof port.Proof
+	err := t.send(ctx, supervisor.CallProve, q, &proof, orDiscard(nil))
+	switch {
+	case errors.Is(err, errUnavailable):
+		err = fault.New(fault.Unavailable, "prove which release responds: the supervisor of the local target is not running").
+			Hint("start it with `slipway up`").Cause(err)
+	case errors.Is(err, errUnknownCall):
+		err = fault.New(fault.Unavailable, "prove which release responds: the supervisor was started by an older Slipway").
+			Hint("restart it: `slipway down`, then `slipway up`; or let the health response name the release")
+	}
+	return proof, err
+}
+
 // ReplicaLogs returns the last lines of every current replica, or of previous
 // ones if there is none: "time replica | text".
 func (t *Target) ReplicaLogs(_ context.Context, service string, env delivery.Environment, lines int) ([]string, error) {

@@ -15,67 +15,68 @@ import (
 
 // healthCheck is the evaluation of one response of the health endpoint.
 type healthCheck struct {
-	responded bool
-	problem   string // empty: healthy, and the expected release
-	fatal     bool   // another request will not help
-	latency   time.Duration
+	responded    bool
+	namesRelease bool   // the right one
+	namesModel   bool   // the right one
+	problem      string // empty: healthy, and nothing that it names is wrong
+	fatal        bool   // another request will not help
+	latency      time.Duration
 }
 
-// health is the body of a response.
+// health is the body of a response, of which nothing is required.
 type health struct {
-	Status  string             `json:"status"`
-	Release delivery.ReleaseID `json:"release"`
-	Model   any                `json:"model_version"` // "7" or 7
+	Status  json.RawMessage `json:"status"`
+	Release json.RawMessage `json:"release"`
+	Model   json.RawMessage `json:"model_version"` // "7" or 7
 }
 
 // healthyStatuses are the values of status that mean healthy.
-func healthyStatuses() []string { return []string{"ok", "healthy", "pass", "up", "ready", "serving"} }
+func healthyStatuses() []string {
+	return []string{"ok", "healthy", "pass", "up", "ready", "serving", "alive", "running", "true"}
+}
 
-// evaluateHealth evaluates one response. A response that does not name the
-// release may come from any process, such as an old replica, and counts as wrong.
+// evaluateHealth evaluates one response. Any 2xx is healthy whose body does not say
+// otherwise; which release it comes from is known only if it names the right one.
 func evaluateHealth(reply port.ProbeResponse, w Expectation) healthCheck {
 	if reply.Status < 200 || reply.Status > 299 {
 		missing := reply.Status == http.StatusNotFound || reply.Status == http.StatusMethodNotAllowed
 		return healthCheck{fatal: w.Exclusive && missing, problem: fmt.Sprintf("%s returned %d%s", w.HealthPath, reply.Status, quoted(reply.Body))}
 	}
 	var h health
-	if err := json.Unmarshal(reply.Body, &h); err != nil {
-		return healthCheck{fatal: w.Exclusive, problem: fmt.Sprintf("%s did not return a JSON object%s", w.HealthPath, quoted(reply.Body))}
-	}
+	_ = json.Unmarshal(reply.Body, &h) // what is not a JSON object names nothing
+	release, model, status := scalar(h.Release), scalar(h.Model), scalar(h.Status)
 	switch {
-	case h.Release == "":
-		return healthCheck{fatal: w.Exclusive, problem: "the response does not name the release (SLIPWAY_RELEASE)"}
-	case h.Release != w.Release:
-		return healthCheck{fatal: w.Exclusive, problem: fmt.Sprintf("release %s responded, not %s", truncate(h.Release), w.Release)}
-	case !modelMatches(h.Model, w.Model):
-		return healthCheck{fatal: true, problem: fmt.Sprintf("it serves model version %s, not %d", formatModel(h.Model), w.Model.Version)}
-	case !slices.Contains(healthyStatuses(), strings.ToLower(h.Status)):
-		return healthCheck{problem: fmt.Sprintf("its status is %q, not \"ok\"", truncate(h.Status))}
+	case release != "" && release != string(w.Release):
+		return healthCheck{fatal: w.Exclusive, problem: fmt.Sprintf("release %s responded, not %s", truncate(release), w.Release)}
+	case model != "" && !modelMatches(model, w.Model):
+		return healthCheck{fatal: true, problem: fmt.Sprintf("it serves model version %q, not %d", truncate(model), w.Model.Version)}
+	case status != "" && !slices.Contains(healthyStatuses(), strings.ToLower(status)):
+		return healthCheck{problem: fmt.Sprintf("its status is %q, not \"ok\"", truncate(status))}
 	}
-	return healthCheck{}
+	return healthCheck{namesRelease: release != "", namesModel: model != "" && w.Model != nil}
+}
+
+// scalar is a JSON value as text, "" if it is missing or null.
+func scalar(raw json.RawMessage) string {
+	text := string(raw)
+	if text == "null" {
+		return ""
+	}
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	return text
 }
 
 // modelMatches accepts 7, "7", "v7" and "group:7". A release without a model may
 // report anything.
-func modelMatches(said any, want *delivery.ModelRef) bool {
+func modelMatches(named string, want *delivery.ModelRef) bool {
 	if want == nil {
 		return true
 	}
-	switch v := said.(type) {
-	case float64:
-		return v == float64(want.Version)
-	case string:
-		n := strconv.Itoa(want.Version)
-		return v == n || v == "v"+n || v == want.String()
-	}
-	return false
-}
-
-func formatModel(said any) string {
-	if said == nil {
-		return "(missing)"
-	}
-	return fmt.Sprintf("%q", truncate(fmt.Sprint(said)))
+	n := strconv.Itoa(want.Version)
+	return named == n || named == "v"+n || named == want.String()
 }
 
 func quoted(body []byte) string {

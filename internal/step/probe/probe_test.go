@@ -20,25 +20,36 @@ func TestEvaluateHealth(t *testing.T) {
 		says   string // "" is healthy
 		fatal  bool   // where only this release answers
 		shared bool   // and where others may
+		named  string // what a healthy response names: "release", "model" or "both"
 	}{
-		{200, `{"status":"ok","release":"r-0123456789ab","model_version":"7"}`, model, "", false, false},
-		{200, `{"status":"OK","release":"r-0123456789ab","model_version":7}`, model, "", false, false},
-		{204, `{"status":"healthy","release":"r-0123456789ab","model_version":"retail:7"}`, model, "", false, false},
-		{200, `{"status":"ok","release":"r-0123456789ab"}`, nil, "", false, false},
-		{200, `{"status":"ok","release":"r-0123456789ab","model_version":"8"}`, model, `version "8", not 7`, true, true},
-		{200, `{"status":"ok","release":"r-0123456789ab","model_version":"77"}`, model, "not 7", true, true},
-		{200, `{"status":"ok","release":"r-0123456789ab","model_version":"other:7"}`, model, "not 7", true, true},
-		{200, `{"status":"ok","release":"r-0123456789ab"}`, model, "(missing)", true, true},
-		{200, `{"status":"starting","release":"r-0123456789ab","model_version":"7"}`, model, `"starting"`, false, false},
-		{200, `{"release":"r-0123456789ab","model_version":"7"}`, model, `status is ""`, false, false},
-		{200, `{"status":"ok","release":"r-ffffffffffff","model_version":"7"}`, model, "r-ffffffffffff responded", true, false},
-		{200, `{"status":"ok","model_version":"7"}`, model, "does not name the release", true, false},
-		{200, `OK`, model, "did not return a JSON object", true, false},
-		{200, `[]`, model, "did not return a JSON object", true, false},
-		{200, ``, model, "did not return a JSON object", true, false},
-		{503, `{"status":"ok","release":"r-0123456789ab","model_version":"7"}`, model, "returned 503", false, false},
-		{302, ``, model, "returned 302", false, false},
-		{404, `nope`, model, `returned 404: "nope"`, true, false},
+		{200, `{"status":"ok","release":"r-0123456789ab","model_version":"7"}`, model, "", false, false, "both"},
+		{200, `{"status":"OK","release":"r-0123456789ab","model_version":7}`, model, "", false, false, "both"},
+		{204, `{"status":"healthy","release":"r-0123456789ab","model_version":"retail:7"}`, model, "", false, false, "both"},
+		{200, `{"status":"ok","release":"r-0123456789ab"}`, nil, "", false, false, "release"},
+		{200, `{"status":"ok","release":"r-0123456789ab","model_version":"8"}`, model, `version "8", not 7`, true, true, ""},
+		{200, `{"status":"ok","release":"r-0123456789ab","model_version":"77"}`, model, "not 7", true, true, ""},
+		{200, `{"status":"ok","release":"r-0123456789ab","model_version":"other:7"}`, model, "not 7", true, true, ""},
+		{200, `{"status":"ok","model_version":"8"}`, model, `version "8", not 7`, true, true, ""},
+		{200, `{"status":"ok","release":"r-0123456789ab"}`, model, "", false, false, "release"},
+		{200, `{"status":"starting","release":"r-0123456789ab","model_version":"7"}`, model, `"starting"`, false, false, ""},
+		{200, `{"release":"r-0123456789ab","model_version":"7"}`, model, "", false, false, "both"},
+		{200, `{"status":"ok","release":"r-ffffffffffff","model_version":"7"}`, model, "r-ffffffffffff responded", true, false, ""},
+		{200, `{"status":"ok","release":7}`, model, "release 7 responded", true, false, ""},
+		{200, `{"status":"ok","model_version":"7"}`, model, "", false, false, "model"},
+		{200, `{"status":"ok","release":null,"model_version":""}`, model, "", false, false, ""},
+		{200, `{"status":"healthy"}`, model, "", false, false, ""},
+		{200, `{"status":"healthy"}`, nil, "", false, false, ""},
+		{200, `{"status":true}`, model, "", false, false, ""},
+		{200, `{"status":false}`, model, `"false"`, false, false, ""},
+		{200, `{"status":"unhealthy"}`, model, `"unhealthy"`, false, false, ""},
+		{200, `{"status":{"db":"down"}}`, model, `status is`, false, false, ""},
+		{200, `OK`, model, "", false, false, ""},
+		{200, `[]`, model, "", false, false, ""},
+		{200, ``, model, "", false, false, ""},
+		{204, ``, nil, "", false, false, ""},
+		{503, `{"status":"ok","release":"r-0123456789ab","model_version":"7"}`, model, "returned 503", false, false, ""},
+		{302, ``, model, "returned 302", false, false, ""},
+		{404, `nope`, model, `returned 404: "nope"`, true, false, ""},
 	}
 	for _, c := range cases {
 		for _, exclusive := range []bool{true, false} {
@@ -48,6 +59,9 @@ func TestEvaluateHealth(t *testing.T) {
 			}
 			if want := c.fatal && exclusive || c.shared; s.fatal != want {
 				t.Errorf("%d %s, exclusive %v: fatal = %v, want %v", c.status, c.body, exclusive, s.fatal, want)
+			}
+			if s.namesRelease != (c.named == "release" || c.named == "both") || s.namesModel != (c.named == "model" || c.named == "both") {
+				t.Errorf("%d %s: names the release %v, the model %v, want %q", c.status, c.body, s.namesRelease, s.namesModel, c.named)
 			}
 		}
 	}
@@ -61,8 +75,11 @@ func FuzzRead(f *testing.F) {
 	f.Add(200, []byte(`{"status":"ok","release":"r-0123456789ab","model_version":"7"}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		s := evaluateHealth(port.ProbeResponse{Status: status, Body: body}, Expectation{Release: "r-0123456789ab", Model: &delivery.ModelRef{Group: "m", Version: 7}})
-		if s.problem == "" && (status < 200 || status > 299 || !strings.Contains(string(body), "0123456789ab")) {
+		if s.problem == "" && (status < 200 || status > 299) {
 			t.Errorf("%d %q: healthy, want a problem", status, body)
+		}
+		if s.namesRelease && !strings.Contains(string(body), "0123456789ab") {
+			t.Errorf("%d %q: it names the release, want that it does not", status, body)
 		}
 	})
 }

@@ -211,7 +211,7 @@ func (f forward) start(ctx context.Context) ([]delivery.GateResult, error) {
 	want := f.want
 	want.FailureCheck = f.FailureCheck(f.request)
 	more, err := f.Checker().Check(ctx, f.Request, obs.Address(), want)
-	return append(results, more...), err
+	return append(results, more.GateResults...), err
 }
 
 // fail leaves the undo to the engine, or undoes the deployment here if the plan

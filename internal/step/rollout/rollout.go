@@ -45,7 +45,8 @@ func (s Session) Start(ctx context.Context, o port.DeployRequest, want probe.Exp
 		return port.Observation{}, nil, fmt.Errorf("start %s: %w", o.ID, fault.AsInfrastructure(err))
 	}
 	want.Exclusive, want.FailureCheck = true, s.outageCheck(o)
-	results, err := s.Checker().Check(ctx, s.Request, url, want)
+	report, err := s.Checker().Check(ctx, s.Request, url, want)
+	results := report.GateResults
 	if err != nil {
 		return port.Observation{}, results, fmt.Errorf("before it received any traffic: %w", err)
 	}

@@ -103,7 +103,23 @@ func (s Session) Checker() probe.Checker { return probe.Checker{Prober: s.Prober
 
 // Expect returns what the requested release has to respond.
 func (s Session) Expect(p step.ProbeParams, o port.DeployRequest) (probe.Expectation, error) {
-	return probe.ExpectationFor(p, s.Rollout.Timeout.D(), o.ID, o.Release)
+	want, err := probe.ExpectationFor(p, s.Rollout.Timeout.D(), o.ID, o.Release)
+	want.Identify = s.Identifier(o)
+	return want, err
+}
+
+// Identifier returns a function by which the target proves which release responds at
+// an address, or nil if it can't. A proof that could not be made is no verdict on the
+// release.
+func (s Session) Identifier(o port.DeployRequest) func(ctx context.Context, url string) (port.Proof, error) {
+	target, ok := s.Target.(port.Identifier)
+	if !ok {
+		return nil
+	}
+	return func(ctx context.Context, url string) (port.Proof, error) {
+		proof, err := target.Identify(ctx, o, url)
+		return proof, fault.AsInfrastructure(err)
+	}
 }
 
 // Publish stores the environment's history in a target that keeps one.

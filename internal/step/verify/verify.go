@@ -52,7 +52,8 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 }
 
 func check(ctx context.Context, s rollout.Session, d step.DeployOutput, address string, want probe.Expectation) (step.Result, error) {
-	results, err := s.Checker().Check(ctx, s.Request, address, want)
+	report, err := s.Checker().Check(ctx, s.Request, address, want)
+	results := report.GateResults
 	if ctx.Err() != nil {
 		return step.Result{}, context.Cause(ctx)
 	}
@@ -61,6 +62,7 @@ func check(ctx context.Context, s rollout.Session, d step.DeployOutput, address 
 		res.GateResults = results
 		return res, nil
 	}
+	d.Identity = report.Identity
 	res, err := step.Succeed(fmt.Sprintf("%s responds at %s (%d checks)", d.Release, d.URL, len(results)), d)
 	res.GateResults = results
 	return res, err

@@ -209,6 +209,39 @@ func pathErr(path string, err error) error {
 	return nil
 }
 
+// TestRun_UnnamedRelease: a service that does not name its release is verified by the
+// target's proof, which the output names.
+func TestRun_UnnamedRelease(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		unproven error
+		verdict  delivery.Verdict
+	}{
+		{"proved", nil, delivery.Passed},
+		{"refuted", fault.New(fault.Failed, "pod api-0 of the old release is behind the Service"), delivery.Failed},
+		{"not provable", fault.New(fault.Unavailable, "no permission to list EndpointSlices"), delivery.Unavailable},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newFixture()
+				s.script(func() (port.ProbeResponse, bool, error) { return port.ProbeResponse{Status: 204}, true, nil })
+				s.Target.Unproven = func(delivery.ReleaseID) error { return c.unproven }
+				res, err := s.run(t, step.VerifyParams{}, false)
+				if err != nil || len(res.GateResults) != 1 || res.GateResults[0].Verdict != c.verdict || (res.Outcome == delivery.OutcomeSucceeded) != (c.verdict == delivery.Passed) {
+					t.Fatalf("outcome = %s (%q), gates %v, error = %v, want %s", res.Outcome, res.Cause, res.GateResults, err, c.verdict)
+				}
+				if res.Outcome != delivery.OutcomeSucceeded {
+					return
+				}
+				var out step.DeployOutput
+				if err := json.Unmarshal(res.Output, &out); err != nil || out.Identity != port.ProofBySocket {
+					t.Errorf("output = %s (%v), want the identity by %s", res.Output, err, port.ProofBySocket)
+				}
+			})
+		})
+	}
+}
+
 // TestRun_WithoutDeployment is `slipway verify`.
 func TestRun_WithoutDeployment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

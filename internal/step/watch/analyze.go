@@ -18,6 +18,7 @@ const defaultErrorRate = 0.01
 // The gates of a watch.
 const (
 	replicasGate = "watch: replicas"
+	identityGate = "watch: identity"
 	trafficGate  = "watch: traffic"
 )
 
@@ -26,7 +27,7 @@ type observation struct {
 	gate      string // that could not be checked
 	results   []delivery.GateResult
 	failure   string // why the release has to be rolled back
-	blameless bool   // it says nothing about the release
+	blameless bool   // it is no verdict on the release
 	noTraffic string // why there is too little traffic, where that is not accepted
 	progress  string
 }
@@ -40,10 +41,15 @@ func (w *watch) observe(ctx context.Context) (observation, error) {
 		return observation{gate: replicasGate}, err
 	}
 	if err := rollout.ServingError(obs, w.request.ID); err != nil {
-		return replicasFailed(err), nil
+		return gateFailed(replicasGate, err), nil
 	}
 	if w.params.Bake <= 0 {
 		return observation{progress: "no bake time"}, nil
+	}
+	if err := w.identify(ctx, obs.Address()); fault.Is(err, fault.Failed) {
+		return gateFailed(identityGate, err), nil
+	} else if err != nil {
+		return observation{gate: identityGate}, err
 	}
 	reporter, ok := w.Target.(port.TrafficReporter)
 	if !ok {
@@ -68,8 +74,19 @@ func unavailable(gate string, failed *bake.FailedError) observation {
 	}
 }
 
-func replicasFailed(why error) observation {
-	r := delivery.GateResult{Gate: replicasGate, Verdict: delivery.Failed, Evidence: why.Error()}
+// identify returns why another release may respond, if the target proved so far that
+// none does: a service that names its release needs no proof.
+func (w *watch) identify(ctx context.Context, url string) error {
+	prove := w.Identifier(w.request)
+	if w.provedBy == "" || prove == nil {
+		return nil
+	}
+	_, err := prove(ctx, url)
+	return err
+}
+
+func gateFailed(gate string, why error) observation {
+	r := delivery.GateResult{Gate: gate, Verdict: delivery.Failed, Evidence: why.Error()}
 	if fault.IsInfrastructure(why) {
 		r.Verdict = delivery.Unavailable
 	}

@@ -46,6 +46,11 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, err
 	}
 	w := watch{Session: session, params: params, deployed: deployed, request: session.RequestFor(rel, config)}
+	verified, _, err := step.OutputOf[step.DeployOutput](r.Inputs, step.Verify)
+	if err != nil {
+		return step.Result{}, err
+	}
+	w.provedBy = verified.Identity
 	return w.run(ctx)
 }
 
@@ -55,6 +60,7 @@ type watch struct {
 	params   step.WatchParams
 	deployed step.DeployOutput
 	request  port.DeployRequest
+	provedBy port.ProofMethod // how the release was verified; empty: the service names it
 }
 
 func (w *watch) run(ctx context.Context) (step.Result, error) {

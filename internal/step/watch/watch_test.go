@@ -27,6 +27,7 @@ type fixture struct {
 	target                 port.Target
 	oldRelease, newRelease delivery.ReleaseRecord
 	deployed               step.DeployOutput
+	verified               step.DeployOutput
 }
 
 // newFixture returns a fixture whose old release is accepted, and whose new one receives the traffic but is not accepted.
@@ -51,10 +52,11 @@ func (s *fixture) watch(ctx context.Context, w step.WatchParams) (step.Result, e
 	w.Target = "local"
 	with, _ := json.Marshal(w)
 	given, _ := json.Marshal(s.deployed)
+	verified, _ := json.Marshal(s.verified)
 	st := Step{rollout.Services{Targets: port.Targets{"local": s.target}, Releases: s.Records.Releases(), Deployments: s.Records.Deployments()}}
 	return st.Run(ctx, step.Request{
 		Run: run, Service: "api", Environment: env, Spec: step.Spec{Name: "watch", Params: with},
-		Inputs: map[string]json.RawMessage{"deploy": given},
+		Inputs: map[string]json.RawMessage{"deploy": given, "verify": verified},
 	})
 }
 
@@ -165,6 +167,48 @@ func TestRun_KilledAtEveryCall(t *testing.T) {
 				s.wantAccepted(t, true)
 			})
 		}
+	}
+}
+
+// TestRun_Identity: what verify proved by the target has to hold during the bake. A
+// service that names its release needs no proof.
+func TestRun_Identity(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		by       port.ProofMethod
+		unproven error // after a while
+		outcome  delivery.Outcome
+		verdict  delivery.Verdict // of the last gate
+		says     string
+	}{
+		{"proved", port.ProofByPod, nil, delivery.OutcomeSucceeded, delivery.Unavailable, "no traffic"},
+		{"another release behind the address", port.ProofByPod, fault.New(fault.Failed, "pod api-0 of r-old"), delivery.OutcomeFailed, delivery.Failed, "pod api-0 of r-old"},
+		{"not provable any more", port.ProofByPod, fault.New(fault.Unavailable, "no permission"), delivery.OutcomeFailed, delivery.Unavailable, "no permission"},
+		{"named", "", fault.New(fault.Failed, "pod api-0 of r-old"), delivery.OutcomeSucceeded, delivery.Unavailable, "no traffic"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newFixture(t)
+				s.verified = s.deployed
+				s.verified.Identity = c.by
+				begun := time.Now()
+				s.Target.Unproven = func(delivery.ReleaseID) error {
+					if time.Since(begun) > 20*time.Second {
+						return c.unproven
+					}
+					return nil
+				}
+				res, err := s.watch(t.Context(), step.WatchParams{Bake: delivery.Duration(time.Minute)})
+				if err != nil || res.Outcome != c.outcome || len(res.GateResults) == 0 {
+					t.Fatalf("outcome = %s (%q), gates %v, error = %v, want %s", res.Outcome, res.Cause, res.GateResults, err, c.outcome)
+				}
+				last := res.GateResults[len(res.GateResults)-1]
+				if last.Verdict != c.verdict || !strings.Contains(last.Evidence, c.says) {
+					t.Errorf("last gate = %+v, want %s with %q", last, c.verdict, c.says)
+				}
+				s.wantAccepted(t, c.outcome == delivery.OutcomeSucceeded)
+			})
+		})
 	}
 }
 

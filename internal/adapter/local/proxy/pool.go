@@ -21,6 +21,7 @@ type Pool struct {
 
 	mu       sync.Mutex
 	ready    []*backend
+	changes  int // of ready
 	next     int
 	inflight int
 	changed  chan struct{} // closed and replaced at every change
@@ -52,6 +53,7 @@ func (p *Pool) Add(address string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ready = append(p.ready, &backend{address: address})
+	p.changes++
 	p.notify()
 }
 
@@ -66,7 +68,18 @@ func (p *Pool) Remove(address string) {
 		}
 	}
 	p.ready = kept
+	p.changes++
 	p.notify()
+}
+
+// Addresses returns the replicas that take requests, and how often they have changed.
+func (p *Pool) Addresses() (addresses []string, changes int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, b := range p.ready {
+		addresses = append(addresses, b.address)
+	}
+	return addresses, p.changes
 }
 
 // Drained waits until no request holds the pool, then closes idle connections. It

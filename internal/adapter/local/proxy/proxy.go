@@ -33,6 +33,7 @@ type Proxy struct {
 
 	mu      sync.Mutex
 	current *Pool
+	changes int // of current
 	changed chan struct{}
 }
 
@@ -67,9 +68,17 @@ func (p *Proxy) Switch(to *Pool) (from *Pool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	from, p.current = p.current, to
+	p.changes++
 	close(p.changed)
 	p.changed = make(chan struct{})
 	return from
+}
+
+// Current returns the pool that requests go to, and how often that has changed.
+func (p *Proxy) Current() (pool *Pool, changes int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.current, p.changes
 }
 
 // attach makes the exchange hold the current pool instead of its previous one.

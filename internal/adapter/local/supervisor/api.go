@@ -31,6 +31,7 @@ func (s *Supervisor) routes() http.Handler {
 		CallDiscard: s.discard,
 		CallRemove:  s.remove,
 		CallObserve: s.observe,
+		CallProve:   s.prove,
 		CallTraffic: s.traffic,
 	} {
 		mux.Handle("POST "+path, s.handle(path, c))
@@ -196,6 +197,21 @@ func (s *Supervisor) observe(_ context.Context, body []byte, _ func(string)) (an
 		return port.Observation{}, err
 	}
 	return e.observe(), nil
+}
+
+func (s *Supervisor) prove(_ context.Context, body []byte, _ func(string)) (any, error) {
+	var q ProofRequest
+	if err := decode(body, &q); err != nil {
+		return nil, err
+	}
+	e, err := s.lookup(body)
+	if err != nil {
+		return nil, err
+	}
+	if e == nil {
+		return nil, fault.New(fault.Failed, "%s is not deployed here", q.Release)
+	}
+	return e.prove(q)
 }
 
 func (s *Supervisor) traffic(_ context.Context, body []byte, _ func(string)) (any, error) {

@@ -33,6 +33,7 @@ const (
 	CallRemove  = "/remove"
 	CallObserve = "/observe"
 	CallTraffic = "/traffic"
+	CallProve   = "/prove" // 404 from supervisors of earlier versions
 )
 
 // HelloResponse describes a supervisor.
@@ -72,6 +73,14 @@ type TrafficRequest struct {
 	Environment delivery.Environment `json:"environment"`
 	Release     delivery.ReleaseID   `json:"release"`
 	Since       time.Time            `json:"since"`
+}
+
+// ProofRequest requests the proof that an address leads to a release.
+type ProofRequest struct {
+	Service     string               `json:"service"`
+	Environment delivery.Environment `json:"environment"`
+	Release     delivery.ReleaseID   `json:"release"`
+	URL         string               `json:"url"`
 }
 
 // Message is one line of a response: progress, then the value or the error.

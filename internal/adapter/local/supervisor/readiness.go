@@ -22,7 +22,11 @@ type prober struct {
 // gives them. Before a right one counts, it is always checked.
 const strangerInterval = 10
 
-// wait repeats the request until the replica responds with 200, another process
+// isReady reports whether a response has a status of success: a service may have
+// nothing to say (204).
+func isReady(status int) bool { return status >= 200 && status <= 299 }
+
+// wait repeats the request until the replica responds with success, another process
 // responds in its place, or ctx ends.
 func (p prober) wait(ctx context.Context) (ready bool, stranger string) {
 	client := http.Client{
@@ -33,12 +37,12 @@ func (p prober) wait(ctx context.Context) (ready bool, stranger string) {
 	responses := 0
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
 		status := requestStatus(ctx, &client, p.url)
-		if status == http.StatusOK || status != 0 && responses%strangerInterval == 0 {
+		if isReady(status) || status != 0 && responses%strangerInterval == 0 {
 			if by := p.confirmStranger(ctx); by != "" {
 				return false, by
 			}
 		}
-		if status == http.StatusOK {
+		if isReady(status) {
 			return true, ""
 		}
 		if status != 0 {

@@ -40,6 +40,7 @@ type replica struct {
 	trouble   error // why this machine could not run it the last time; nil: it did
 	notes     []string
 	container *container.Container
+	port      int // of the container
 }
 
 // run starts the container, again and again, until the replica is stopped.
@@ -154,7 +155,7 @@ func startTrouble(err error) error {
 // A portTakenError is returned if another process has its port.
 func (r *replica) supervise(b *container.Container, at int) (container.Exit, error) {
 	r.mu.Lock()
-	r.container, r.notes, r.trouble = b, b.Notes, nil
+	r.container, r.port, r.notes, r.trouble = b, at, b.Notes, nil
 	r.mu.Unlock()
 	address := fmt.Sprintf("127.0.0.1:%d", at)
 	ended := make(chan struct{})

@@ -57,6 +57,34 @@ func TestStrangerOn(t *testing.T) {
 	}
 }
 
+// TestOwnSockets: what can't be seen is not proved, unlike in TestStrangerOn.
+func TestOwnSockets(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	at := l.Addr().(*net.TCPAddr).Port
+	for _, c := range []struct {
+		name string
+		port int
+		b    fakeHolder
+		want fault.Kind // "": proved
+	}{
+		{"the container listens", at, fakeHolder{listeners("/proc", at), true}, ""},
+		{"another process listens", at, fakeHolder{nil, true}, fault.Failed},
+		{"another process listens, the container hides its sockets", at, fakeHolder{nil, false}, fault.Failed},
+		{"no process listens", 1, fakeHolder{nil, true}, fault.Unavailable},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sockets, err := ownSockets("/proc", c.port, c.b)
+			if (len(sockets) == 1) != (c.want == "") || err != nil && !fault.Is(err, c.want) {
+				t.Errorf("ownSockets = %v, %v, want an error of kind %q", sockets, err, c.want)
+			}
+		})
+	}
+}
+
 func TestListeningInode(t *testing.T) {
 	row := func(local, state string) []string {
 		return strings.Fields("0: " + local + " 00000000:0000 " + state + " 00000000:00000000 00:00000000 00000000 0 0 4711 1")

@@ -30,12 +30,15 @@ type Target struct {
 	ActualWeight func(percent int) float64
 	// Samples returns the results of Compare; nil: no traffic on either side.
 	Samples func(candidate delivery.ReleaseID, since time.Time) (of, beside port.Sample)
+	// Unproven returns why Identify fails for a release; nil, or a nil error: it does not.
+	Unproven func(id delivery.ReleaseID) error
 	// KeepsPrevious makes Promote keep the previous release until Finalize.
 	KeepsPrevious bool
 
-	mu    sync.Mutex
-	envs  map[delivery.Environment]*scene
-	Calls []string // "Stage r-...", in order; read it when nothing runs
+	mu      sync.Mutex
+	changes int // of what runs
+	envs    map[delivery.Environment]*scene
+	Calls   []string // "Stage r-...", in order; read it when nothing runs
 }
 
 // scene is what one environment holds.
@@ -99,7 +102,13 @@ func (t *Target) Stage(ctx context.Context, o port.DeployRequest, say func(strin
 	if say != nil {
 		say("starting " + string(o.ID))
 	}
+	if _, runs := t.scene(o.Environment).running[o.ID]; !runs {
+		t.changes++
+	}
 	t.scene(o.Environment).running[o.ID] = o.Release
+	if t.scene(o.Environment).serving == o.ID {
+		return StableURL(o.Environment), nil
+	}
 	return staged(o.Environment, o.ID), nil
 }
 
@@ -126,6 +135,9 @@ func (t *Target) Promote(ctx context.Context, o port.DeployRequest, _ func(strin
 	}
 	delete(s.weights, o.ID)
 	delete(s.kept, o.ID)
+	if s.serving != o.ID {
+		t.changes++
+	}
 	s.serving = o.ID
 	return t.observe(o.Environment), nil
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
@@ -59,4 +60,17 @@ func TestTarget_Finalize(t *testing.T) {
 
 func TestTarget_SetWeight(t *testing.T) {
 	porttest.TestTrafficSplitter(t, func(*testing.T) porttest.TargetFixture { return fixture(false) })
+}
+
+func TestTarget_Identify(t *testing.T) {
+	porttest.TestIdentifier(t, func(*testing.T) porttest.IdentifierFixture {
+		f := fixture(false)
+		return porttest.IdentifierFixture{TargetFixture: f, Intrude: func(_ *testing.T, _ port.Observation, _, previous port.DeployRequest) func() {
+			target := f.Target.(*fake.Target)
+			target.Unproven = func(delivery.ReleaseID) error {
+				return fault.New(fault.Failed, "%s also responds", previous.ID)
+			}
+			return func() { target.Unproven = nil }
+		}}
+	})
 }
