@@ -87,4 +87,17 @@ type Replica struct {
 	State    ReplicaState       `json:"state"`
 	Restarts int                `json:"restarts"`
 	Cause    string             `json:"cause,omitempty"` // of its last end, with the last lines of its log
+
+	ModelOpened ModelUse `json:"model_opened,omitempty"` // whether the release has read its model's files
 }
+
+// ModelUse is whether a release has opened the files of its model since it was
+// started, as the target sees it: what a service says of itself proves nothing.
+type ModelUse string
+
+// What is known of the use of a model.
+const (
+	ModelUseUnknown ModelUse = "" // it has no model, or the target cannot see it
+	ModelOpened     ModelUse = "opened"
+	ModelNotOpened  ModelUse = "not_opened" // so far: a service may read it with its first request
+)

@@ -12,7 +12,10 @@ type TestOutput struct {
 	Passed   int           `json:"passed"`
 	Failed   int           `json:"failed"`
 	Skipped  int           `json:"skipped"`
+	Flaky    int           `json:"flaky,omitempty"` // of those that passed: failed at first
 	Failures []TestFailure `json:"failures,omitempty"`
+
+	FlakyTests []string `json:"flaky_tests,omitempty"` // names
 }
 
 // TestFailure is one test that failed.

@@ -73,7 +73,7 @@ func TestJUnit_Forms(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := parseJUnit(strings.NewReader(c.xml), checkout(t))
+			got, err := parseJUnit(strings.NewReader(c.xml), "report.xml", checkout(t))
 			if c.broken != "" {
 				if err == nil || !strings.Contains(err.Error(), c.broken) || !fault.Is(err, fault.Unavailable) {
 					t.Errorf("error %v, want one with %q", err, c.broken)
@@ -124,7 +124,7 @@ func TestTally_KeepsFirstFailures(t *testing.T) {
 		fmt.Fprintf(&xml, `<testcase name="t%d"><failure message="%s"/></testcase>`, i, strings.Repeat("ä", 5000/(1+i)))
 	}
 	xml.WriteString("</testsuite>")
-	got, err := parseJUnit(strings.NewReader(xml.String()), location{})
+	got, err := parseJUnit(strings.NewReader(xml.String()), "report.xml", location{})
 	if err != nil || got.failed != 5000 || len(got.failures) != maxFailures {
 		t.Fatalf("%d failed, %d kept, %v", got.failed, len(got.failures), err)
 	}
@@ -163,9 +163,10 @@ func FuzzJUnit(f *testing.F) {
 	}
 	f.Add(string(raw))
 	f.Add(`<testsuite errors="1"><testcase name="a"><failure>x.go:1</failure></testcase></testsuite>`)
+	f.Add(`<?xml version="1.1" encoding="windows-1252"?><testsuite name="pytest"><testcase name="a"/><testcase name="a"><failure message="&#27;\x1b"/></testcase><testcase name="a"/></testsuite>`)
 	at := location{root: f.TempDir(), dir: "/"}
 	f.Fuzz(func(t *testing.T, text string) {
-		got, err := parseJUnit(strings.NewReader(text), at)
+		got, err := parseJUnit(strings.NewReader(text), "report.xml", at)
 		holds(t, got, err)
 	})
 }
@@ -176,7 +177,7 @@ func holds(t *testing.T, got tally, err error) {
 	if err != nil && (got.failed > 0 || got.passed > 0) {
 		t.Errorf("an error and counts as well: %+v, %v", got, err)
 	}
-	if got.passed < 0 || got.skipped < 0 || got.failed < len(got.failures) || len(got.failures) > maxFailures {
+	if got.passed < 0 || got.skipped < 0 || got.flaky < 0 || got.flaky > got.passed || len(got.flakyTests) > got.flaky || got.failed < len(got.failures) || len(got.failures) > maxFailures {
 		t.Errorf("counts that can't be: %+v", got)
 	}
 	if got.failed > 0 && len(got.failures) == 0 {

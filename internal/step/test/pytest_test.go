@@ -87,7 +87,7 @@ func TestPytest_Forms(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			report := fmt.Sprintf(`<testsuites><testsuite name="pytest" errors="1"><testcase classname=%q name=%q><%s message="%s">%s</%s></testcase></testsuite></testsuites>`,
 				c.class, c.test, c.kind, escape(c.message), escape(c.text), c.kind)
-			got, err := parseJUnit(strings.NewReader(strings.ReplaceAll(report, "@ROOT@", at.root)), at)
+			got, err := parseJUnit(strings.NewReader(strings.ReplaceAll(report, "@ROOT@", at.root)), "report.xml", at)
 			if err != nil || len(got.failures) != 1 {
 				t.Fatalf("result = %+v, error = %v, want one failure", got, err)
 			}

@@ -2,6 +2,8 @@ package test
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/step"
@@ -18,16 +20,40 @@ const (
 // tally counts while a report is read.
 type tally struct {
 	passed, failed, skipped int
+	flaky                   int // of those that passed: only when they were run again
 	failures                []step.TestFailure
+	flakyTests              []string // names
 }
 
 func (t *tally) fail(f step.TestFailure) {
 	t.failed++
 	if len(t.failures) < maxFailures {
-		f.Name, f.Message = truncate(f.Name, maxMessageBytes), truncate(strings.TrimSpace(f.Message), maxMessageBytes)
+		f.Name, f.Message = truncate(f.Name, maxMessageBytes), truncate(strings.TrimSpace(withoutColors(f.Message)), maxMessageBytes)
 		t.failures = append(t.failures, f)
 	}
 }
+
+// flake counts a test that failed and then passed.
+func (t *tally) flake(name string) {
+	t.flaky++
+	if len(t.flakyTests) < maxFailures {
+		t.flakyTests = append(t.flakyTests, truncate(name, maxMessageBytes))
+	}
+}
+
+// unflake takes that back: the test failed once more.
+func (t *tally) unflake(name string) {
+	t.flaky--
+	if i := slices.Index(t.flakyTests, truncate(name, maxMessageBytes)); i >= 0 {
+		t.flakyTests = slices.Delete(t.flakyTests, i, i+1)
+	}
+}
+
+// terminalColor is a terminal's escape sequence, with ESC as it is in a report: itself,
+// what replaces it in XML, or as pytest writes it.
+var terminalColor = regexp.MustCompile("(?:\\x1b|\uFFFD|#x1B)\\[[0-9;?]*[A-Za-z]")
+
+func withoutColors(text string) string { return terminalColor.ReplaceAllString(text, "") }
 
 // full reports whether further failures are only counted: their locations need
 // not be found.
@@ -35,6 +61,10 @@ func (t *tally) full() bool { return len(t.failures) >= maxFailures }
 
 func (t *tally) add(o tally) {
 	t.passed, t.skipped = t.passed+o.passed, t.skipped+o.skipped
+	for _, name := range o.flakyTests {
+		t.flake(name)
+	}
+	t.flaky += o.flaky - len(o.flakyTests)
 	for _, f := range o.failures {
 		t.fail(f)
 	}
@@ -45,10 +75,11 @@ func (t *tally) add(o tally) {
 type counted struct{ step.TestOutput }
 
 func (t tally) tested() counted {
-	return counted{step.TestOutput{Passed: t.passed, Failed: t.failed, Skipped: t.skipped, Failures: t.failures}}
+	return counted{step.TestOutput{Passed: t.passed, Failed: t.failed, Skipped: t.skipped, Flaky: t.flaky, Failures: t.failures, FlakyTests: t.flakyTests}}
 }
 
-// summary returns "212 passed, 3 skipped".
+// summary returns "212 passed, 1 flaky, 3 skipped". Flaky tests are among those that
+// passed.
 func (c counted) summary(f step.ReportFormat) string {
 	switch {
 	case f == step.NoReport:
@@ -61,6 +92,9 @@ func (c counted) summary(f step.ReportFormat) string {
 	parts := []string{fmt.Sprintf("%d passed", c.Passed)}
 	if c.Failed > 0 {
 		parts = append([]string{fmt.Sprintf("%d failed", c.Failed)}, parts...)
+	}
+	if c.Flaky > 0 {
+		parts = append(parts, fmt.Sprintf("%d flaky", c.Flaky))
 	}
 	if c.Skipped > 0 {
 		parts = append(parts, fmt.Sprintf("%d skipped", c.Skipped))

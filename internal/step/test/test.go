@@ -126,6 +126,9 @@ func (s Step) run(ctx context.Context, r step.Request, w step.TestParams, c port
 	case step.Ruff:
 		found, trouble = findings.finish(report)
 	}
+	for _, name := range found.flakyTests {
+		r.Logf("flaky: %s failed, and passed when it was run again", name)
+	}
 	return conclude(w, exit, found, trouble, last.LastLine())
 }
 
