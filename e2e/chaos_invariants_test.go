@@ -152,7 +152,7 @@ func (s *chaosProject) checkRuns(ctx context.Context, store *sqlite.Store, want 
 // deployedRelease returns the one deployed release, which must not be quarantined.
 func (s *chaosProject) deployedRelease(ctx context.Context, store *sqlite.Store) (delivery.ReleaseID, error) {
 	s.t.Helper()
-	history, err := store.Deployments().List(ctx, "prod", 0)
+	history, err := port.Collect(port.AllDeployments(ctx, store.Deployments(), port.DeploymentFilter{Environment: "prod"}))
 	if err != nil {
 		return "", err
 	}

@@ -185,7 +185,7 @@ func (s *session) decideModel(ctx context.Context, d Decision, ref delivery.Mode
 
 // runsWaitingFor lists the waiting runs that registered the model, oldest first.
 func (s *session) runsWaitingFor(ctx context.Context, ref delivery.ModelRef) (found []record.RunSummary, err error) {
-	runs, err := s.waitingRuns(ctx, "")
+	runs, err := s.deps.Runs.Waiting(ctx, "")
 	if err != nil {
 		return nil, err
 	}

@@ -31,18 +31,20 @@ func (s *session) syncHistory(ctx context.Context, env delivery.Environment) err
 	if err := s.importModels(ctx, env, remote.Models); err != nil {
 		return err
 	}
-	local, err := s.deps.Deployments.List(ctx, env, 0)
-	if err != nil {
-		return err
-	}
 	serving, _, err := s.deps.Deployments.Current(ctx, env)
 	if err != nil {
 		return err
 	}
 	for _, d := range slices.Backward(remote.Deployments) { // the oldest first
-		known := slices.ContainsFunc(local, func(o delivery.Deployment) bool { return o.Run == d.Run && o.Release == d.Release })
-		if known || d.State == delivery.Deploying || d.StartedAt.Before(serving.ServingAt) {
+		if d.State == delivery.Deploying || d.StartedAt.Before(serving.ServingAt) {
 			continue // its own run records what is in progress
+		}
+		known, _, err := s.deps.Deployments.List(ctx, port.DeploymentFilter{Environment: env, Run: d.Run, Release: d.Release}, port.Page{Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(known) > 0 {
+			continue
 		}
 		if err := s.importDeployment(ctx, remote, d); err != nil {
 			return err

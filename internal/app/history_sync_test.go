@@ -95,9 +95,9 @@ func (m machine) publishHistory() {
 	m.t.Helper()
 	c := port.History{Service: "api", Environment: "prod"}
 	var err error
-	c.Deployments, err = m.deps.Deployments.List(m.t.Context(), "prod", 0)
+	c.Deployments, _, err = m.deps.Deployments.List(m.t.Context(), port.DeploymentFilter{Environment: "prod"}, port.Page{})
 	m.must(err)
-	c.Releases, err = m.deps.Releases.List(m.t.Context(), 0)
+	c.Releases, _, err = m.deps.Releases.List(m.t.Context(), port.ReleaseFilter{}, port.Page{})
 	m.must(err)
 	m.must(m.shared.SaveHistory(m.t.Context(), c))
 }
@@ -135,7 +135,7 @@ func TestSyncHistory_ImportsEverythingOnce(t *testing.T) {
 		ours.must(ours.syncHistory(t.Context(), "prod"))
 		ours.wantDeployed(last)
 	}
-	history, err := ours.deps.Deployments.List(t.Context(), "prod", 0)
+	history, _, err := ours.deps.Deployments.List(t.Context(), port.DeploymentFilter{Environment: "prod"}, port.Page{})
 	ours.must(err)
 	want := []struct {
 		release delivery.ReleaseID
@@ -173,7 +173,7 @@ func TestSyncHistory_AlternatingMachines(t *testing.T) {
 	ours.publishHistory()
 	theirs.must(theirs.syncHistory(t.Context(), "prod"))
 	theirs.wantDeployed(third)
-	if history, _ := theirs.deps.Deployments.List(t.Context(), "prod", 0); len(history) != 3 {
+	if history, _, _ := theirs.deps.Deployments.List(t.Context(), port.DeploymentFilter{Environment: "prod"}, port.Page{}); len(history) != 3 {
 		t.Errorf("history on the other machine = %+v, want 3 deployments", history)
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // ModelDetails is a model version with all decisions on it, and where it is deployed.
@@ -17,7 +18,7 @@ type ModelDetails struct {
 // Models lists the versions of a group, or of all with an empty name.
 func (a *App) Models(ctx context.Context, group string) (out []delivery.ModelVersion, err error) {
 	err = a.withSession(ctx, func(s *session) error {
-		out, err = s.deps.Models.List(ctx, group)
+		out, err = port.Collect(port.AllModels(ctx, s.deps.Models, port.ModelFilter{Group: group}))
 		return err
 	})
 	return out, err

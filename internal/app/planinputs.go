@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -29,7 +28,7 @@ func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.
 	f := plan.Facts{Run: newRunID(s.app.Clock()), Commit: commit, CachedResult: s.cacheLookup(ctx), ExistingResult: s.existingLookup(ctx)}
 	find := []func(context.Context, *plan.Facts, delivery.Environment) error{s.findDeployed, s.findTrustFiles}
 	if t.Rollback || t.DeployOnly {
-		find = append(find, s.findGoodReleases) // reads the whole history: only for those who go by it
+		find = append(find, s.findGoodReleases) // reads the history: only for those who go by it
 	} else if s.project.Environments[env].From != "" {
 		find = append(find, s.findAccepted)
 	} else {
@@ -117,43 +116,52 @@ func (s *session) findState(ctx context.Context, f *plan.Facts, env delivery.Env
 // environment promotes from, and the one that was accepted in this environment before
 // the deployed one.
 func (s *session) findGoodReleases(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
-	history, err := s.deps.Deployments.List(ctx, "", 0)
-	if err != nil {
+	from := s.project.Environments[env].From
+	_, newest, err := s.findGood(ctx, from, func(delivery.Deployment, delivery.ReleaseRecord) (bool, error) { return true, nil })
+	if f.NewestGood = newest; err != nil || f.Serving == nil {
 		return err
 	}
-	var newest time.Time
-	from := s.project.Environments[env].From
-	for _, d := range history {
-		if !wasAccepted(d) {
+	before, last, err := s.findGood(ctx, env, func(d delivery.Deployment, r delivery.ReleaseRecord) (bool, error) {
+		if d.Instance() == f.Serving.Instance() {
+			return false, nil
+		}
+		q, err := s.deps.Releases.FindQuarantine(ctx, r.Release.WithConfiguration(d.Config), d.Inputs)
+		return q == nil, err
+	})
+	if f.LastGood = last; last != nil {
+		f.LastName = before.Instance()
+	}
+	return err
+}
+
+// findGood returns the last accepted deployment in the environment, or anywhere with an
+// empty one, whose release may be deployed again and which suits the caller. The
+// release is nil if there is none.
+func (s *session) findGood(ctx context.Context, env delivery.Environment, suits func(delivery.Deployment, delivery.ReleaseRecord) (bool, error)) (delivery.Deployment, *delivery.ReleaseRecord, error) {
+	for d, err := range port.AllDeployments(ctx, s.deps.Deployments, port.DeploymentFilter{Environment: env, Accepted: true}) {
+		if err != nil {
+			return d, nil, err
+		}
+		if !isGood(d) {
 			continue
 		}
 		r, err := s.deps.Releases.Get(ctx, d.Release)
 		if err != nil {
-			return err
+			return d, nil, err
 		}
 		if r.Quarantined != nil {
 			continue
 		}
 		if revoked, err := s.isRevoked(ctx, r.Release.Model); err != nil {
-			return err
+			return d, nil, err
 		} else if revoked {
 			continue
 		}
-		if d.ServingAt.After(newest) && (from == "" || d.Environment == from) {
-			newest, f.NewestGood = d.ServingAt, &r
-		}
-		if f.LastGood != nil || d.Environment != env || f.Serving == nil || d.Instance() == f.Serving.Instance() {
-			continue
-		}
-		q, err := s.deps.Releases.FindQuarantine(ctx, r.Release.WithConfiguration(d.Config), d.Inputs)
-		if err != nil {
-			return err
-		}
-		if q == nil {
-			f.LastGood, f.LastName = &r, d.Instance()
+		if ok, err := suits(d, r); ok || err != nil {
+			return d, &r, err
 		}
 	}
-	return nil
+	return delivery.Deployment{}, nil, nil
 }
 
 // findSource lists the commit's files, and what changed since the deployed commit.
@@ -208,12 +216,10 @@ func (s *session) findApproved(ctx context.Context, f *plan.Facts, _ delivery.En
 	if s.project.Model == nil {
 		return nil
 	}
-	all, err := s.deps.Models.List(ctx, s.project.Model.Group)
-	for i := range all {
-		if all[i].Status == delivery.Approved {
-			f.LatestApproved = &all[i]
-			break
-		}
+	approved := port.ModelFilter{Group: s.project.Model.Group, Status: delivery.Approved}
+	newest, _, err := s.deps.Models.List(ctx, approved, port.Page{Limit: 1})
+	if err == nil && len(newest) > 0 {
+		f.LatestApproved = &newest[0]
 	}
 	return err
 }

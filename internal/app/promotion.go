@@ -20,16 +20,15 @@ func (s *session) findAccepted(ctx context.Context, f *plan.Facts, env delivery.
 	if err := s.syncHistory(ctx, from); err != nil {
 		return err
 	}
-	history, err := s.deps.Deployments.List(ctx, from, 0)
-	if err != nil {
-		return err
-	}
 	skipped, err := s.skippedFor(ctx, from, f.Commit)
 	if err != nil {
 		return err
 	}
-	for _, d := range history {
-		if !wasAccepted(d) {
+	for d, err := range port.AllDeployments(ctx, s.deps.Deployments, port.DeploymentFilter{Environment: from, Accepted: true}) {
+		if err != nil {
+			return err
+		}
+		if !isGood(d) {
 			continue
 		}
 		r, err := s.deps.Releases.Get(ctx, d.Release)
@@ -53,10 +52,10 @@ func (s *session) findAccepted(ctx context.Context, f *plan.Facts, env delivery.
 	return nil
 }
 
-// wasAccepted reports whether the release passed its checks and its bake time in the
-// environment, whatever replaced it later.
-func wasAccepted(d delivery.Deployment) bool {
-	return !d.ServingAt.IsZero() && d.State != delivery.RolledBack && d.State != delivery.Stuck
+// isGood reports whether an accepted deployment passed its bake time, too, whatever
+// replaced it later.
+func isGood(d delivery.Deployment) bool {
+	return d.State != delivery.RolledBack && d.State != delivery.Stuck
 }
 
 // isOf reports whether the deployment delivered the commit, or the release was made

@@ -7,6 +7,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step/trust"
 )
 
@@ -80,17 +81,14 @@ func (s *session) approvalChecks(ctx context.Context, rel delivery.ReleaseRecord
 		}
 		out = append(out, l)
 	}
-	history, err := s.deps.Deployments.List(ctx, "", 0)
-	if err != nil {
-		return nil, err
-	}
-	for _, d := range history {
-		if d.Release == rel.ID {
-			out = append(out, trust.Check{
-				Name: "deployment: " + string(d.Environment), Verdict: delivery.Passed,
-				Text: fmt.Sprintf("deployed by %s at %s (%s): %s", d.By, d.StartedAt.UTC().Format(time.RFC3339), d.Reason, d.State),
-			})
+	for d, err := range port.AllDeployments(ctx, s.deps.Deployments, port.DeploymentFilter{Release: rel.ID}) {
+		if err != nil {
+			return nil, err
 		}
+		out = append(out, trust.Check{
+			Name: "deployment: " + string(d.Environment), Verdict: delivery.Passed,
+			Text: fmt.Sprintf("deployed by %s at %s (%s): %s", d.By, d.StartedAt.UTC().Format(time.RFC3339), d.Reason, d.State),
+		})
 	}
 	return out, nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // ReleaseDetails is a release with its deployments.
@@ -16,7 +17,7 @@ type ReleaseDetails struct {
 // Releases lists the newest releases, 0 for all.
 func (a *App) Releases(ctx context.Context, limit int) (out []delivery.ReleaseRecord, err error) {
 	err = a.withSession(ctx, func(s *session) error {
-		out, err = s.deps.Releases.List(ctx, limit)
+		out, err = port.First(limit, port.AllReleases(ctx, s.deps.Releases, port.ReleaseFilter{}))
 		return err
 	})
 	return out, err
@@ -28,13 +29,8 @@ func (a *App) Release(ctx context.Context, id delivery.ReleaseID) (out ReleaseDe
 		if out.ReleaseRecord, err = s.release(ctx, id); err != nil {
 			return err
 		}
-		out.Deployments = []delivery.Deployment{}
-		history, err := s.deps.Deployments.List(ctx, "", 0)
-		for _, d := range history {
-			if d.Release == id {
-				out.Deployments = append(out.Deployments, d)
-			}
-		}
+		deployments, err := port.Collect(port.AllDeployments(ctx, s.deps.Deployments, port.DeploymentFilter{Release: id}))
+		out.Deployments = append([]delivery.Deployment{}, deployments...)
 		return err
 	})
 	return out, err

@@ -43,7 +43,7 @@ func (s *session) status(ctx context.Context, env delivery.Environment) (Status,
 	if err := s.syncHistory(ctx, env); err != nil {
 		st.Notes = append(st.Notes, err.Error()) // continue with the local records
 	}
-	history, err := s.deps.Deployments.List(ctx, env, maxHistory)
+	history, _, err := s.deps.Deployments.List(ctx, port.DeploymentFilter{Environment: env}, port.Page{Limit: maxHistory})
 	if err != nil {
 		return st, err
 	}
@@ -91,14 +91,11 @@ func (s *session) fillServing(ctx context.Context, st *Status) error {
 
 func (s *session) fillQuarantined(ctx context.Context, st *Status) error {
 	st.Quarantined = []delivery.Quarantine{}
-	all, err := s.deps.Releases.List(ctx, 0)
-	if err != nil {
-		return err
-	}
-	for _, r := range all {
-		if r.Quarantined != nil {
-			st.Quarantined = append(st.Quarantined, *r.Quarantined)
+	for r, err := range port.AllReleases(ctx, s.deps.Releases, port.ReleaseFilter{Quarantined: true}) {
+		if err != nil {
+			return err
 		}
+		st.Quarantined = append(st.Quarantined, *r.Quarantined)
 	}
 	return nil
 }
@@ -113,7 +110,7 @@ func (s *session) fillRuns(ctx context.Context, st *Status) error {
 			st.Unfinished = append(st.Unfinished, r.ID)
 		}
 	}
-	waiting, err := s.waitingRuns(ctx, st.Environment)
+	waiting, err := s.deps.Runs.Waiting(ctx, st.Environment)
 	if err != nil {
 		return err
 	}

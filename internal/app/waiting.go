@@ -1,9 +1,7 @@
 package app
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -40,24 +38,6 @@ func (s *session) waitingRun(ctx context.Context, r record.RunSummary) (WaitingR
 
 func overtakenHint(id delivery.RunID) string {
 	return "end it with `slipway reject " + string(id) + " --why REASON`, or continue it with `slipway approve " + string(id) + " --even-though-older`"
-}
-
-// waitingRuns lists the runs that wait, the oldest first; with an empty env those of
-// all environments.
-func (s *session) waitingRuns(ctx context.Context, env delivery.Environment) ([]record.RunSummary, error) {
-	var runs []record.RunSummary
-	for r, err := range record.AllRuns(ctx, s.deps.Runs, env) {
-		if err != nil {
-			return nil, err
-		}
-		if r.State == record.Waiting {
-			runs = append(runs, r)
-		}
-	}
-	slices.SortStableFunc(runs, func(a, b record.RunSummary) int {
-		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.Seq, b.Seq))
-	})
-	return runs, nil
 }
 
 // checkOrder refuses to approve a run that was overtaken, unless the decision says

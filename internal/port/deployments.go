@@ -2,6 +2,7 @@ package port
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -26,7 +27,24 @@ type DeploymentStore interface {
 	// Current returns the environment's accepted deployment; ok is false if there
 	// is none.
 	Current(ctx context.Context, env delivery.Environment) (d delivery.Deployment, ok bool, err error)
-	// List returns an environment's deployments, newest first (limit 0: all); with
-	// an empty env, those of all environments.
-	List(ctx context.Context, env delivery.Environment, limit int) ([]delivery.Deployment, error)
+	// List returns a page of the deployments that the filter selects, newest first.
+	// next is where the list goes on; empty: this was the end.
+	List(ctx context.Context, f DeploymentFilter, page Page) (deployments []delivery.Deployment, next Cursor, err error)
+}
+
+// DeploymentFilter selects deployments; an empty field selects all.
+type DeploymentFilter struct {
+	Environment delivery.Environment
+	Run         delivery.RunID
+	Release     delivery.ReleaseID
+	// Accepted selects those that were accepted, whatever became of them. They are
+	// listed by the time of it, the latest first.
+	Accepted bool
+}
+
+// AllDeployments lists all deployments that the filter selects, page by page.
+func AllDeployments(ctx context.Context, s DeploymentStore, f DeploymentFilter) iter.Seq2[delivery.Deployment, error] {
+	return All(ctx, func(ctx context.Context, page Page) ([]delivery.Deployment, Cursor, error) {
+		return s.List(ctx, f, page)
+	})
 }

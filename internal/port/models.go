@@ -2,6 +2,7 @@ package port
 
 import (
 	"context"
+	"iter"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
@@ -25,8 +26,22 @@ type ModelRegistry interface {
 	Decisions(ctx context.Context, group string, version int) ([]delivery.ModelDecision, error)
 	// Get returns a version; fault.NotFound if there is none.
 	Get(ctx context.Context, group string, version int) (delivery.ModelVersion, error)
-	// List returns a group's versions, or with an empty group all, newest first.
-	List(ctx context.Context, group string) ([]delivery.ModelVersion, error)
+	// List returns a page of the versions that the filter selects, newest first.
+	// next is where the list goes on; empty: this was the end.
+	List(ctx context.Context, f ModelFilter, page Page) (models []delivery.ModelVersion, next Cursor, err error)
+}
+
+// ModelFilter selects model versions; an empty field selects all.
+type ModelFilter struct {
+	Group  string
+	Status delivery.ModelStatus
+}
+
+// AllModels lists all versions that the filter selects, page by page.
+func AllModels(ctx context.Context, r ModelRegistry, f ModelFilter) iter.Seq2[delivery.ModelVersion, error] {
+	return All(ctx, func(ctx context.Context, page Page) ([]delivery.ModelVersion, Cursor, error) {
+		return r.List(ctx, f, page)
+	})
 }
 
 // ModelImporter is an optional ability of a ModelRegistry that numbers its versions

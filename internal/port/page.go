@@ -49,14 +49,22 @@ func All[T any](ctx context.Context, list func(context.Context, Page) ([]T, Curs
 	}
 }
 
-// Collect returns the entries of a sequence, or its first error.
-func Collect[T any](entries iter.Seq2[T, error]) ([]T, error) {
-	var all []T
+// First returns the first n entries of a sequence; 0: all. It reads no page that they
+// do not need.
+func First[T any](n int, entries iter.Seq2[T, error]) ([]T, error) {
+	var first []T
 	for e, err := range entries {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, e)
+		if first = append(first, e); len(first) == n {
+			break
+		}
 	}
-	return all, nil
+	return first, nil
+}
+
+// Collect returns the entries of a sequence, or its first error.
+func Collect[T any](entries iter.Seq2[T, error]) ([]T, error) {
+	return First(0, entries)
 }

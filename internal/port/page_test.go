@@ -46,6 +46,22 @@ func TestAll(t *testing.T) {
 	}
 }
 
+func TestFirst(t *testing.T) {
+	for n, want := range map[int][]int{0: {0, 1, 2, 3, 4}, 1: {0}, 2: {0, 1}, 3: {0, 1, 2}, 9: {0, 1, 2, 3, 4}} {
+		read := 0
+		counted := func(ctx context.Context, p port.Page) ([]int, port.Cursor, error) {
+			read++
+			return numbers(5)(ctx, p)
+		}
+		if got, err := port.First(n, port.All(t.Context(), counted)); err != nil || !slices.Equal(got, want) {
+			t.Errorf("First(%d) = %v, %v, want %v", n, got, err, want)
+		}
+		if pages := (len(want) + 1) / 2; read != pages {
+			t.Errorf("First(%d) read %d pages, want %d", n, read, pages)
+		}
+	}
+}
+
 func TestAll_Fails(t *testing.T) {
 	broken := errors.New("broken")
 	list := func(_ context.Context, p port.Page) ([]int, port.Cursor, error) {

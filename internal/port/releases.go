@@ -2,6 +2,7 @@ package port
 
 import (
 	"context"
+	"iter"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
@@ -21,8 +22,9 @@ type ReleaseStore interface {
 	// Get returns a release; fault.NotFound if there is none. A record whose
 	// content does not match its digest is fault.Corrupt.
 	Get(ctx context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error)
-	// List returns up to limit releases, newest first (0: all).
-	List(ctx context.Context, limit int) ([]delivery.ReleaseRecord, error)
+	// List returns a page of the releases that the filter selects, newest first.
+	// next is where the list goes on; empty: this was the end.
+	List(ctx context.Context, f ReleaseFilter, page Page) (releases []delivery.ReleaseRecord, next Cursor, err error)
 	// Quarantine keeps content out of every environment: a recorded release, with
 	// all that has the same content or was made from the same inputs, now or
 	// later; or all releases that have a part. With a configuration, the release
@@ -38,4 +40,16 @@ type ReleaseStore interface {
 	// one. Who did it and why stay in the records. A release that is not
 	// quarantined is fault.Conflict.
 	Unquarantine(ctx context.Context, id delivery.ReleaseID, by, reason string) error
+}
+
+// ReleaseFilter selects releases; the zero value selects all.
+type ReleaseFilter struct {
+	Quarantined bool // only those that a quarantine holds
+}
+
+// AllReleases lists all releases that the filter selects, page by page.
+func AllReleases(ctx context.Context, s ReleaseStore, f ReleaseFilter) iter.Seq2[delivery.ReleaseRecord, error] {
+	return All(ctx, func(ctx context.Context, page Page) ([]delivery.ReleaseRecord, Cursor, error) {
+		return s.List(ctx, f, page)
+	})
 }

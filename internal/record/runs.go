@@ -49,6 +49,9 @@ type RunHistory interface {
 	List(ctx context.Context, env delivery.Environment, page port.Page) (runs []RunSummary, next port.Cursor, err error)
 	// Unfinished lists Queued and Running runs by Seq.
 	Unfinished(ctx context.Context) ([]RunSummary, error)
+	// Waiting lists the Waiting runs of one environment or, with an empty env, of all,
+	// oldest first.
+	Waiting(ctx context.Context, env delivery.Environment) ([]RunSummary, error)
 	// RequestCancel records who wants the run stopped; the process that runs it
 	// looks for that. The first request counts.
 	RequestCancel(ctx context.Context, id delivery.RunID, by delivery.Actor) error

@@ -1,7 +1,9 @@
 package porttest
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -17,6 +19,8 @@ func TestDeployments(t *testing.T, fresh func(t *testing.T) (open func() port.De
 	t.Run("ends", func(t *testing.T) { testDeploymentEnds(t, fresh(t)()) })
 	t.Run("end refuses", func(t *testing.T) { testEndRefuses(t, fresh(t)()) })
 	t.Run("environments", func(t *testing.T) { testEnvironments(t, fresh(t)()) })
+	t.Run("filter", func(t *testing.T) { testDeploymentFilter(t, fresh(t)()) })
+	t.Run("pages", func(t *testing.T) { testDeploymentPages(t, fresh(t)()) })
 	t.Run("another handle", func(t *testing.T) { testDeploymentsPersist(t, fresh(t)) })
 	t.Run("accepted concurrently", func(t *testing.T) { testAcceptConcurrently(t, fresh(t)) })
 }
@@ -74,13 +78,12 @@ func testDeploymentLife(t *testing.T, s port.DeploymentStore) {
 	wantEqual(t, "what it replaces", second.Replaced, first.Release)
 	accept(t, s, second.ID, 5)
 	accept(t, s, first.ID, 6) // a step that ran again after kill -9
-	list, err := s.List(t.Context(), "prod", 0)
-	must(t, list, err)
+	list := listDeployments(t, s, port.DeploymentFilter{Environment: "prod"})
 	if len(list) != 2 || list[0].ID != second.ID || list[0].State != delivery.Serving ||
 		list[1].State != delivery.Replaced || !list[1].EndedAt.Equal(minute(5)) {
 		t.Errorf("newest first, the older one replaced: %+v", list)
 	}
-	list, err = s.List(t.Context(), "prod", 1)
+	list, _, err = s.List(t.Context(), port.DeploymentFilter{Environment: "prod"}, port.Page{Limit: 1})
 	wantEqual(t, "limit", len(must(t, list, err)), 1)
 	wantFault(t, "accept an unknown deployment", s.Accept(t.Context(), 999, minute(1)), fault.NotFound)
 	named, err := s.Begin(t.Context(), delivery.Deployment{Environment: "prod", Release: "r-000000000003", Run: numberedRun(3), Replaced: first.Release})
@@ -99,7 +102,7 @@ func testDeploymentEnds(t *testing.T, s port.DeploymentStore) {
 					t.Fatal(err)
 				}
 			}
-			list, err := s.List(t.Context(), "prod", 1)
+			list, _, err := s.List(t.Context(), port.DeploymentFilter{Environment: "prod"}, port.Page{Limit: 1})
 			got := must(t, list, err)[0]
 			if got.State != state || got.Reason != "first" || !got.EndedAt.Equal(minute(2)) {
 				t.Errorf("ended: %+v", got)
@@ -124,13 +127,77 @@ func testEnvironments(t *testing.T, s port.DeploymentStore) {
 	accept(t, s, dev.ID, 2)
 	wantCurrent(t, s, "prod", prod.ID)
 	wantCurrent(t, s, "dev", dev.ID)
-	all, err := s.List(t.Context(), "", 0)
-	wantEqual(t, "all environments", len(must(t, all, err)), 2)
-	one, err := s.List(t.Context(), "dev", 0)
-	wantEqual(t, "one environment", len(must(t, one, err)), 1)
+	wantEqual(t, "all environments", len(listDeployments(t, s, port.DeploymentFilter{})), 2)
+	wantEqual(t, "one environment", len(listDeployments(t, s, port.DeploymentFilter{Environment: "dev"})), 1)
 	same, err := s.Begin(t.Context(), delivery.Deployment{Environment: "dev", Release: prod.Release, Run: prod.Run})
 	if must(t, same, err).ID == prod.ID {
 		t.Error("the same release in another environment is the same deployment")
+	}
+}
+
+func listDeployments(t *testing.T, s port.DeploymentStore, f port.DeploymentFilter) []delivery.Deployment {
+	t.Helper()
+	list, err := port.Collect(port.AllDeployments(t.Context(), s, f))
+	return must(t, list, err)
+}
+
+func testDeploymentFilter(t *testing.T, s port.DeploymentStore) {
+	first, second, dev, failed := begin(t, s, 1, "prod"), begin(t, s, 2, "prod"), begin(t, s, 3, "dev"), begin(t, s, 4, "prod")
+	accept(t, s, dev.ID, 5)
+	accept(t, s, second.ID, 6)
+	accept(t, s, first.ID, 7) // begun before, accepted after
+	for _, d := range []delivery.Deployment{second, failed} {
+		if err := s.End(t.Context(), d.ID, delivery.RolledBack, "errors", minute(8)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		filter port.DeploymentFilter
+		want   []int64
+	}{
+		"none":                    {port.DeploymentFilter{}, []int64{failed.ID, dev.ID, second.ID, first.ID}},
+		"run":                     {port.DeploymentFilter{Run: dev.Run}, []int64{dev.ID}},
+		"release":                 {port.DeploymentFilter{Release: second.Release}, []int64{second.ID}},
+		"release elsewhere":       {port.DeploymentFilter{Environment: "dev", Release: second.Release}, nil},
+		"accepted":                {port.DeploymentFilter{Accepted: true}, []int64{first.ID, second.ID, dev.ID}},
+		"accepted in environment": {port.DeploymentFilter{Environment: "prod", Accepted: true}, []int64{first.ID, second.ID}},
+		"accepted release":        {port.DeploymentFilter{Release: failed.Release, Accepted: true}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []int64
+			for _, d := range listDeployments(t, s, c.filter) {
+				got = append(got, d.ID)
+			}
+			wantEqual(t, "deployments", got, c.want)
+		})
+	}
+}
+
+func testDeploymentPages(t *testing.T, s port.DeploymentStore) {
+	for name, accepted := range map[string]bool{"all": false, "accepted": true} {
+		t.Run(name, func(t *testing.T) {
+			env := delivery.Environment(name)
+			add := func(n int) string {
+				d := begin(t, s, n, env)
+				if accepted {
+					accept(t, s, d.ID, n)
+				}
+				return fmt.Sprint(d.ID)
+			}
+			begin(t, s, 9, "elsewhere")
+			var want []string
+			for n := 1; n <= 5; n++ {
+				want = append(want, add(n))
+			}
+			slices.Reverse(want)
+			pages[delivery.Deployment]{
+				list: func(ctx context.Context, p port.Page) ([]delivery.Deployment, port.Cursor, error) {
+					return s.List(ctx, port.DeploymentFilter{Environment: env, Accepted: accepted}, p)
+				},
+				name: func(d delivery.Deployment) string { return fmt.Sprint(d.ID) },
+				want: want, add: func() { add(6) },
+			}.test(t)
+		})
 	}
 }
 
@@ -149,9 +216,8 @@ func testAcceptConcurrently(t *testing.T, open func() port.DeploymentStore) {
 		ids[i] = begin(t, handles[i%2], i+1, "prod").ID
 	}
 	concurrently(t, n, handles, func(s port.DeploymentStore, i int) error { return s.Accept(t.Context(), ids[i], minute(i)) })
-	list, err := handles[0].List(t.Context(), "prod", 0)
 	count := map[delivery.DeploymentState]int{}
-	for _, d := range must(t, list, err) {
+	for _, d := range listDeployments(t, handles[0], port.DeploymentFilter{Environment: "prod"}) {
 		count[d.State]++
 	}
 	wantEqual(t, "states", count, map[delivery.DeploymentState]int{delivery.Serving: 1, delivery.Replaced: n - 1})

@@ -1,7 +1,9 @@
 package porttest
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -15,6 +17,7 @@ import (
 func TestModels(t *testing.T, fresh func(t *testing.T) (open func() port.ModelRegistry)) {
 	t.Run("register", func(t *testing.T) { testRegister(t, fresh(t)()) })
 	t.Run("list", func(t *testing.T) { testListModels(t, fresh(t)()) })
+	t.Run("pages", func(t *testing.T) { testModelPages(t, fresh(t)()) })
 	t.Run("refuses", func(t *testing.T) { testRegisterRefuses(t, fresh(t)()) })
 	t.Run("decide", func(t *testing.T) { testDecide(t, fresh(t)()) })
 	t.Run("revise a decision", func(t *testing.T) { testRevise(t, fresh(t)()) })
@@ -57,19 +60,41 @@ func testRegister(t *testing.T, m port.ModelRegistry) {
 }
 
 func testListModels(t *testing.T, m port.ModelRegistry) {
-	list, err := m.List(t.Context(), "")
-	wantEqual(t, "an empty registry", must(t, list, err), nil)
+	wantEqual(t, "an empty registry", listModels(t, m, port.ModelFilter{}), nil)
 	first, second := register(t, m, "retail", "a"), register(t, m, "retail", "b")
 	if second.Version <= first.Version {
 		t.Errorf("version %d was registered after %d", second.Version, first.Version)
 	}
 	register(t, m, "fraud", "a")
-	list, err = m.List(t.Context(), "retail")
-	wantEqual(t, "newest first", must(t, list, err), []delivery.ModelVersion{second, first})
-	list, err = m.List(t.Context(), "")
-	wantEqual(t, "all groups", len(must(t, list, err)), 3)
-	list, err = m.List(t.Context(), "none")
-	wantEqual(t, "an unknown group", must(t, list, err), nil)
+	wantEqual(t, "newest first", listModels(t, m, port.ModelFilter{Group: "retail"}), []delivery.ModelVersion{second, first})
+	wantEqual(t, "all groups", len(listModels(t, m, port.ModelFilter{})), 3)
+	wantEqual(t, "an unknown group", listModels(t, m, port.ModelFilter{Group: "none"}), nil)
+	approved, err := m.Decide(t.Context(), first.ModelRef, decisionOf(delivery.Approved, "ana", ""))
+	must(t, approved, err)
+	wantEqual(t, "approved", listModels(t, m, port.ModelFilter{Status: delivery.Approved}), []delivery.ModelVersion{approved})
+	wantEqual(t, "pending in the group", listModels(t, m, port.ModelFilter{Group: "retail", Status: delivery.PendingApproval}), []delivery.ModelVersion{second})
+}
+
+func listModels(t *testing.T, m port.ModelRegistry, f port.ModelFilter) []delivery.ModelVersion {
+	t.Helper()
+	list, err := port.Collect(port.AllModels(t.Context(), m, f))
+	return must(t, list, err)
+}
+
+func testModelPages(t *testing.T, m port.ModelRegistry) {
+	register(t, m, "fraud", "a")
+	var want []string
+	for _, digit := range []string{"a", "b", "c", "d"} {
+		want = append(want, register(t, m, "retail", digit).String())
+	}
+	slices.Reverse(want)
+	pages[delivery.ModelVersion]{
+		list: func(ctx context.Context, p port.Page) ([]delivery.ModelVersion, port.Cursor, error) {
+			return m.List(ctx, port.ModelFilter{Group: "retail"}, p)
+		},
+		name: func(v delivery.ModelVersion) string { return v.String() },
+		want: want, add: func() { register(t, m, "retail", "e") },
+	}.test(t)
 }
 
 func testRegisterRefuses(t *testing.T, m port.ModelRegistry) {
@@ -142,8 +167,7 @@ func testRevise(t *testing.T, m port.ModelRegistry) {
 	}
 	got, err := m.Decisions(t.Context(), "retail", ref.Version)
 	wantEqual(t, "decisions, oldest first", must(t, got, err), want)
-	list, err := m.List(t.Context(), "retail")
-	wantEqual(t, "newest decision in the list", must(t, list, err)[0].Why, "biased")
+	wantEqual(t, "newest decision in the list", listModels(t, m, port.ModelFilter{Group: "retail"})[0].Why, "biased")
 	other := register(t, m, "retail", "b")
 	none, err = m.Decisions(t.Context(), "retail", other.Version)
 	wantEqual(t, "decisions on another version", len(must(t, none, err)), 0)

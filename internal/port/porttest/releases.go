@@ -1,7 +1,9 @@
 package porttest
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,6 +25,7 @@ func TestReleases(t *testing.T, fresh func(t *testing.T) (open func() port.Relea
 	t.Run("quarantine of parts", func(t *testing.T) { testQuarantineParts(t, fresh(t)()) })
 	t.Run("import", func(t *testing.T) { testImportRelease(t, fresh(t)()) })
 	t.Run("list", func(t *testing.T) { testListReleases(t, fresh(t)()) })
+	t.Run("pages", func(t *testing.T) { testReleasePages(t, fresh(t)()) })
 	t.Run("quarantine", func(t *testing.T) { testQuarantine(t, fresh(t)()) })
 	t.Run("another handle", func(t *testing.T) { testReleasesPersist(t, fresh(t)) })
 	t.Run("saved concurrently", func(t *testing.T) { testSaveConcurrently(t, fresh(t)) })
@@ -147,10 +150,38 @@ func testImportRelease(t *testing.T, s port.ReleaseStore) {
 
 func testListReleases(t *testing.T, s port.ReleaseStore) {
 	first, second := save(t, s, 1, 1), save(t, s, 2, 2)
-	list, err := s.List(t.Context(), 0)
-	wantEqual(t, "newest first", must(t, list, err), []delivery.ReleaseRecord{second, first})
-	list, err = s.List(t.Context(), 1)
+	wantEqual(t, "newest first", listReleases(t, s, port.ReleaseFilter{}), []delivery.ReleaseRecord{second, first})
+	list, _, err := s.List(t.Context(), port.ReleaseFilter{}, port.Page{Limit: 1})
 	wantEqual(t, "limit", must(t, list, err), []delivery.ReleaseRecord{second})
+	wantEqual(t, "quarantined, without a quarantine", listReleases(t, s, port.ReleaseFilter{Quarantined: true}), nil)
+	if err := s.Quarantine(t.Context(), delivery.Quarantine{Release: first.ID, Environment: "prod", Reason: "errors", Since: minute(1)}); err != nil {
+		t.Fatal(err)
+	}
+	quarantined := listReleases(t, s, port.ReleaseFilter{Quarantined: true})
+	if len(quarantined) != 1 || quarantined[0].ID != first.ID || quarantined[0].Quarantined == nil {
+		t.Errorf("quarantined releases = %+v, want %s with its quarantine", quarantined, first.ID)
+	}
+}
+
+func listReleases(t *testing.T, s port.ReleaseStore, f port.ReleaseFilter) []delivery.ReleaseRecord {
+	t.Helper()
+	list, err := port.Collect(port.AllReleases(t.Context(), s, f))
+	return must(t, list, err)
+}
+
+func testReleasePages(t *testing.T, s port.ReleaseStore) {
+	var want []string
+	for n := 1; n <= 5; n++ {
+		want = append(want, string(save(t, s, n, n).ID))
+	}
+	slices.Reverse(want)
+	pages[delivery.ReleaseRecord]{
+		list: func(ctx context.Context, p port.Page) ([]delivery.ReleaseRecord, port.Cursor, error) {
+			return s.List(ctx, port.ReleaseFilter{}, p)
+		},
+		name: func(r delivery.ReleaseRecord) string { return string(r.ID) },
+		want: want, add: func() { save(t, s, 6, 6) },
+	}.test(t)
 }
 
 func testQuarantine(t *testing.T, s port.ReleaseStore) {
@@ -170,7 +201,7 @@ func testQuarantine(t *testing.T, s port.ReleaseStore) {
 		}
 	}
 	wantEqual(t, "the first quarantine", quarantined(), &q)
-	if list, err := s.List(t.Context(), 0); must(t, list, err)[0].Quarantined == nil {
+	if listReleases(t, s, port.ReleaseFilter{})[0].Quarantined == nil {
 		t.Error("the list omits the quarantine")
 	}
 	if err := s.Unquarantine(t.Context(), id, "ana", "fixed outside"); err != nil {
@@ -314,6 +345,5 @@ func testSaveConcurrently(t *testing.T, open func() port.ReleaseStore) {
 		_, err := s.Save(t.Context(), releaseOf(1), originOf(i+1))
 		return err
 	})
-	list, err := handles[0].List(t.Context(), 0)
-	wantEqual(t, "releases", len(must(t, list, err)), 1)
+	wantEqual(t, "releases", len(listReleases(t, handles[0], port.ReleaseFilter{})), 1)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -117,10 +118,48 @@ func (s deployments) Current(ctx context.Context, env delivery.Environment) (del
 }
 
 // List implements port.DeploymentStore.
-func (s deployments) List(ctx context.Context, env delivery.Environment, n int) ([]delivery.Deployment, error) {
-	out, err := list(ctx, s.read, scanDeployment, "SELECT "+deploymentColumns+` FROM deployments WHERE project = ?1 AND (?2 = '' OR environment = ?2)
-		ORDER BY id DESC LIMIT ?3`, s.project, env, limit(n))
-	return out, record.DatabaseError("list the deployments", s.path, err)
+func (s deployments) List(ctx context.Context, f port.DeploymentFilter, page port.Page) ([]delivery.Deployment, port.Cursor, error) {
+	var where conditions
+	where.add("project = ?", s.project)
+	where.equal("environment", string(f.Environment))
+	where.equal("run", string(f.Run))
+	where.equal("release", string(f.Release))
+	if page.After != "" {
+		at, id, err := parseDeploymentCursor(page.After)
+		if err != nil {
+			return nil, "", err
+		}
+		if f.Accepted {
+			where.add("(serving_at, id) < (?, ?)", at, id)
+		} else {
+			where.add("id < ?", id)
+		}
+	}
+	order := "id DESC"
+	if f.Accepted {
+		where.add("serving_at <> 0")
+		order = "serving_at DESC, id DESC"
+	}
+	read, err := list(ctx, s.read, scanDeployment, "SELECT "+deploymentColumns+" FROM deployments WHERE "+where.String()+
+		" ORDER BY "+order+" LIMIT ?", append(where.args, page.Size()+1)...)
+	if err != nil {
+		return nil, "", record.DatabaseError("list the deployments", s.path, err)
+	}
+	out, next := cut(page, read, func(d delivery.Deployment) port.Cursor { return cursorOf(nanos(d.ServingAt), d.ID) })
+	return out, next, nil
+}
+
+// parseDeploymentCursor returns when the deployment that a page comes after was
+// accepted, and its ID.
+func parseDeploymentCursor(c port.Cursor) (at, id int64, err error) {
+	at, name, err := parseCursor("deployments", c)
+	if err != nil {
+		return 0, 0, err
+	}
+	if id, err = strconv.ParseInt(name, 10, 64); err != nil {
+		return 0, 0, invalidCursor("deployments", c)
+	}
+	return at, id, nil
 }
 
 func (s deployments) find(ctx context.Context, from asker, id int64) (delivery.Deployment, error) {

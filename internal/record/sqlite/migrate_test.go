@@ -207,7 +207,7 @@ func TestModels_BelongToAProject(t *testing.T) {
 	path := version1(t)
 	openProject(t, path, "tiny")
 	other := openProject(t, path, "other").Models()
-	if all, err := other.List(t.Context(), ""); err != nil || len(all) != 0 {
+	if all, _, err := other.List(t.Context(), port.ModelFilter{}, port.Page{}); err != nil || len(all) != 0 {
 		t.Errorf("models of another project = %+v, %v, want none", all, err)
 	}
 	m, err := other.Register(t.Context(), "tiny-models", delivery.DigestOf([]byte("x")), nil, delivery.Lineage{})

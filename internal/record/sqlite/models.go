@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -104,10 +106,41 @@ func (s models) find(ctx context.Context, from asker, group string, version int)
 }
 
 // List implements port.ModelRegistry.
-func (s models) List(ctx context.Context, group string) ([]delivery.ModelVersion, error) {
-	out, err := list(ctx, s.read, scanModel, "SELECT "+modelColumns+" FROM "+modelsWithDecision+` WHERE m.project = ?1 AND (?2 = '' OR m.grp = ?2)
-		ORDER BY m.created_at DESC, m.version DESC`, s.project, group)
-	return out, record.DatabaseError("list the models", s.path, err)
+func (s models) List(ctx context.Context, f port.ModelFilter, page port.Page) ([]delivery.ModelVersion, port.Cursor, error) {
+	var where conditions
+	where.add("m.project = ?", s.project)
+	where.equal("m.grp", f.Group)
+	where.equal("coalesce(d.status, 'PendingManualApproval')", string(f.Status))
+	if page.After != "" {
+		at, ref, err := parseModelCursor(page.After)
+		if err != nil {
+			return nil, "", err
+		}
+		where.add("(m.created_at, m.version, m.grp) < (?, ?, ?)", at, ref.Version, ref.Group)
+	}
+	read, err := list(ctx, s.read, scanModel, "SELECT "+modelColumns+" FROM "+modelsWithDecision+" WHERE "+where.String()+
+		" ORDER BY m.created_at DESC, m.version DESC, m.grp DESC LIMIT ?", append(where.args, page.Size()+1)...)
+	if err != nil {
+		return nil, "", record.DatabaseError("list the models", s.path, err)
+	}
+	out, next := cut(page, read, func(m delivery.ModelVersion) port.Cursor {
+		return cursorOf(nanos(m.CreatedAt), fmt.Sprintf("%d/%s", m.Version, m.Group))
+	})
+	return out, next, nil
+}
+
+// parseModelCursor returns the model version that a page comes after.
+func parseModelCursor(c port.Cursor) (at int64, ref delivery.ModelRef, err error) {
+	at, name, err := parseCursor("models", c)
+	if err != nil {
+		return 0, ref, err
+	}
+	number, group, ok := strings.Cut(name, "/")
+	ref.Group = group
+	if ref.Version, err = strconv.Atoi(number); err != nil || !ok {
+		return 0, ref, invalidCursor("models", c)
+	}
+	return at, ref, nil
 }
 
 func scanModel(row scanner) (delivery.ModelVersion, error) {

@@ -21,7 +21,7 @@ const holds = `x.project = r.project AND x.let_go_at IS NULL AND (
 
 const selectReleases = `SELECT r.id, r.digest, r.canonical, r.created_at, r.run,
 	(SELECT o.document FROM origins o WHERE o.project = r.project AND o.release = r.id ORDER BY o.id DESC LIMIT 1),
-	q.image, q.model, q.environment, q.reason, q.since, q.run
+	q.image, q.model, q.environment, q.reason, q.since, q.run, r.seq
 	FROM releases r LEFT JOIN quarantine q ON q.id = (SELECT min(x.id) FROM quarantine x WHERE ` + holds + `)`
 
 // releases keeps release records.
@@ -119,7 +119,8 @@ func (s releases) Get(ctx context.Context, id delivery.ReleaseID) (delivery.Rele
 }
 
 func (s releases) find(ctx context.Context, from asker, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
-	r, err := scanRelease(from.QueryRowContext(ctx, selectReleases+" WHERE r.project = ? AND r.id = ?", s.project, id))
+	var seq int64
+	r, err := scanRelease(from.QueryRowContext(ctx, selectReleases+" WHERE r.project = ? AND r.id = ?", s.project, id), &seq)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fault.New(fault.NotFound, "release %s not found", id).Hint("`slipway releases` lists them")
 	}
@@ -127,19 +128,47 @@ func (s releases) find(ctx context.Context, from asker, id delivery.ReleaseID) (
 }
 
 // List implements port.ReleaseStore.
-func (s releases) List(ctx context.Context, n int) ([]delivery.ReleaseRecord, error) {
-	out, err := list(ctx, s.read, scanRelease, selectReleases+" WHERE r.project = ? ORDER BY r.seq DESC LIMIT ?", s.project, limit(n))
-	return out, record.DatabaseError("list the releases", s.path, err)
+func (s releases) List(ctx context.Context, f port.ReleaseFilter, page port.Page) ([]delivery.ReleaseRecord, port.Cursor, error) {
+	var where conditions
+	where.add("r.project = ?", s.project)
+	if f.Quarantined {
+		where.add("q.id IS NOT NULL")
+	}
+	if page.After != "" {
+		seq, _, err := parseCursor("releases", page.After)
+		if err != nil {
+			return nil, "", err
+		}
+		where.add("r.seq < ?", seq)
+	}
+	type entry struct {
+		delivery.ReleaseRecord
+		seq int64
+	}
+	read, err := list(ctx, s.read, func(row scanner) (e entry, err error) {
+		e.ReleaseRecord, err = scanRelease(row, &e.seq)
+		return e, err
+	}, selectReleases+" WHERE "+where.String()+" ORDER BY r.seq DESC LIMIT ?", append(where.args, page.Size()+1)...)
+	if err != nil {
+		return nil, "", record.DatabaseError("list the releases", s.path, err)
+	}
+	entries, next := cut(page, read, func(e entry) port.Cursor { return cursorOf(e.seq, e.ID) })
+	out := make([]delivery.ReleaseRecord, len(entries))
+	for i, e := range entries {
+		out[i] = e.ReleaseRecord
+	}
+	return out, next, nil
 }
 
-// scanRelease believes a record only if its content has its digest and name.
-func scanRelease(row scanner) (delivery.ReleaseRecord, error) {
+// scanRelease believes a record only if its content has its digest and name. It also
+// reads the record's place in the list.
+func scanRelease(row scanner, seq *int64) (delivery.ReleaseRecord, error) {
 	var r delivery.ReleaseRecord
 	var canonical string
 	var created int64
 	var origin, image, model, env, reason, run sql.NullString
 	var since sql.NullInt64
-	err := row.Scan(&r.ID, &r.Digest, &canonical, &created, &r.Run, &origin, &image, &model, &env, &reason, &since, &run)
+	err := row.Scan(&r.ID, &r.Digest, &canonical, &created, &r.Run, &origin, &image, &model, &env, &reason, &since, &run, seq)
 	if err != nil {
 		return r, err
 	}

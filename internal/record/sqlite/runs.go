@@ -6,9 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -139,31 +136,23 @@ func (s runs) Get(ctx context.Context, id delivery.RunID) (record.Run, error) {
 
 // List implements record.Runs.
 func (s runs) List(ctx context.Context, env delivery.Environment, page port.Page) ([]record.RunSummary, port.Cursor, error) {
-	at, id, err := parseRunCursor(page.After)
+	var where conditions
+	where.add("project = ?", s.project)
+	where.equal("environment", string(env))
+	if page.After != "" {
+		at, id, err := parseCursor("runs", page.After)
+		if err != nil {
+			return nil, "", err
+		}
+		where.add("(created_at, id) < (?, ?)", at, id)
+	}
+	read, err := list(ctx, s.read, func(row scanner) (record.RunSummary, error) { return scanSummary(row) },
+		"SELECT "+summaryColumns+" FROM runs WHERE "+where.String()+" ORDER BY created_at DESC, id DESC LIMIT ?", append(where.args, page.Size()+1)...)
 	if err != nil {
-		return nil, "", err
+		return nil, "", record.DatabaseError("list the runs", s.path, err)
 	}
-	out, err := list(ctx, s.read, func(row scanner) (record.RunSummary, error) { return scanSummary(row) },
-		"SELECT "+summaryColumns+` FROM runs WHERE project = ?1 AND (?2 = '' OR environment = ?2) AND (created_at, id) < (?3, ?4)
-		ORDER BY created_at DESC, id DESC LIMIT ?5`, s.project, env, at, id, page.Size()+1)
-	if err != nil || len(out) <= page.Size() {
-		return out, "", record.DatabaseError("list the runs", s.path, err)
-	}
-	out = out[:page.Size()]
-	last := out[len(out)-1]
-	return out, port.Cursor(fmt.Sprintf("%d/%s", nanos(last.CreatedAt), last.ID)), nil
-}
-
-// parseRunCursor returns the time and the ID of the run that a page comes after.
-func parseRunCursor(c port.Cursor) (at int64, id string, err error) {
-	if c == "" {
-		return math.MaxInt64, "", nil
-	}
-	text, id, ok := strings.Cut(string(c), "/")
-	if at, err = strconv.ParseInt(text, 10, 64); err != nil || !ok {
-		return 0, "", fault.New(fault.Invalid, "list the runs: invalid cursor %q", c)
-	}
-	return at, id, nil
+	out, next := cut(page, read, func(r record.RunSummary) port.Cursor { return cursorOf(nanos(r.CreatedAt), r.ID) })
+	return out, next, nil
 }
 
 // Unfinished implements record.Runs.
@@ -171,6 +160,17 @@ func (s runs) Unfinished(ctx context.Context) ([]record.RunSummary, error) {
 	out, err := list(ctx, s.read, func(row scanner) (record.RunSummary, error) { return scanSummary(row) },
 		"SELECT "+summaryColumns+" FROM runs WHERE project = ? AND "+open+" ORDER BY seq", s.project)
 	return out, record.DatabaseError("list the unfinished runs", s.path, err)
+}
+
+// Waiting implements record.Runs.
+func (s runs) Waiting(ctx context.Context, env delivery.Environment) ([]record.RunSummary, error) {
+	var where conditions
+	where.add("project = ?", s.project)
+	where.equal("environment", string(env))
+	where.equal("state", string(record.Waiting))
+	out, err := list(ctx, s.read, func(row scanner) (record.RunSummary, error) { return scanSummary(row) },
+		"SELECT "+summaryColumns+" FROM runs WHERE "+where.String()+" ORDER BY created_at, seq", where.args...)
+	return out, record.DatabaseError("list the waiting runs", s.path, err)
 }
 
 // Start implements record.Runs. The first start stays the run's start.

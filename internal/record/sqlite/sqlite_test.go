@@ -163,8 +163,11 @@ func TestStore_FindsChangedRecords(t *testing.T) {
 	s = open(t, path)
 	defer s.Close()
 	for name, ask := range map[string]func() error{
-		"Release":     func() error { _, err := s.Releases().Get(t.Context(), saved.ID); return err },
-		"Releases":    func() error { _, err := s.Releases().List(t.Context(), 0); return err },
+		"Release": func() error { _, err := s.Releases().Get(t.Context(), saved.ID); return err },
+		"Releases": func() error {
+			_, _, err := s.Releases().List(t.Context(), port.ReleaseFilter{}, port.Page{})
+			return err
+		},
 		"SaveRelease": func() error { _, err := s.Releases().Save(t.Context(), saved.Release, delivery.Origin{}); return err },
 	} {
 		if err := ask(); !fault.Is(err, fault.Corrupt) {

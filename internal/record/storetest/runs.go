@@ -68,6 +68,11 @@ func testWaiting(t *testing.T, open func(*testing.T) record.Store) {
 	unfinished, err := s.Runs().Unfinished(t.Context())
 	ok(t, err)
 	same(t, "unfinished", ids(unfinished), []delivery.RunID{second.ID})
+	for env, want := range map[delivery.Environment][]delivery.RunID{"": {first.ID}, "prod": {first.ID}, "dev": {}} {
+		waiting, err := s.Runs().Waiting(t.Context(), env)
+		ok(t, err)
+		same(t, "waiting runs of "+string(env), ids(waiting), want)
+	}
 	back := must(s.Runs().Requeue(t.Context(), first.ID))
 	if back.Turn != 2 || back.State != record.Queued || back.Seq <= second.Seq || back.Outcome != "" || back.Cause != "" || !back.EndedAt.IsZero() {
 		t.Errorf("queued again: %+v", back)

@@ -100,7 +100,7 @@ func TestRun_ChecksBeforeTraffic(t *testing.T) {
 		if diff := cmp.Diff(wantOutput, d); diff != "" {
 			t.Errorf("output (-want +got):\n%s", diff)
 		}
-		h, _ := w.Records.Deployments().List(t.Context(), env, 1)
+		h, _, _ := w.Records.Deployments().List(t.Context(), port.DeploymentFilter{Environment: env}, port.Page{Limit: 1})
 		wantDeployment := delivery.Deployment{
 			ID: d.Deployment, Environment: env, Release: d.Release, Run: r.Run, State: delivery.Deploying,
 			By: "ann, cy", Replaced: old.ID, Reason: "commit aaaaaaa", Commit: r.Commit.SHA, StartedAt: begun.UTC(),
@@ -280,7 +280,7 @@ func TestRun_Refused(t *testing.T) {
 			if hint := fault.HintOf(err); !strings.Contains(hint, c.hint) {
 				t.Errorf("hint = %q, want %q in it", hint, c.hint)
 			}
-			if h, _ := w.Records.Deployments().List(t.Context(), env, 0); len(h) > 0 {
+			if h, _, _ := w.Records.Deployments().List(t.Context(), port.DeploymentFilter{Environment: env}, port.Page{}); len(h) > 0 {
 				t.Errorf("recorded deployments = %v, want none", h)
 			}
 			if len(w.Target.Calls) > 0 {

@@ -75,7 +75,7 @@ func TestRun_OvertakenWhileWaiting(t *testing.T) {
 				if calls := strings.Join(w.Target.Calls, " "); strings.Contains(calls, "Stage") {
 					t.Errorf("calls of the target = %q, want nothing staged", calls)
 				}
-				if h, _ := w.Records.Deployments().List(t.Context(), env, 0); len(h) != 1 {
+				if h, _, _ := w.Records.Deployments().List(t.Context(), port.DeploymentFilter{Environment: env}, port.Page{}); len(h) != 1 {
 					t.Errorf("deployments = %+v, want no new one", h)
 				}
 			})

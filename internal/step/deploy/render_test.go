@@ -204,9 +204,9 @@ func TestRender_NotForUntrusted(t *testing.T) {
 	r := request(step.DeployParams{ManifestParams: step.ManifestParams{Manifests: []string{"k8s/"}}, Trust: unfulfilledPolicy})
 	r.Inputs = pipelineOutputs(*w.Release(2).Release.Model)
 	r.Checkout = func(context.Context) (string, error) { return "", errors.New("checked out") }
-	before, _ := w.Records.Releases().List(t.Context(), 0)
+	before, _, _ := w.Records.Releases().List(t.Context(), port.ReleaseFilter{}, port.Page{})
 	_, err := s.Run(t.Context(), r)
-	after, _ := w.Records.Releases().List(t.Context(), 0)
+	after, _, _ := w.Records.Releases().List(t.Context(), port.ReleaseFilter{}, port.Page{})
 	if !fault.Is(err, fault.Denied) {
 		t.Errorf("error = %v, want %s", err, fault.Denied)
 	}

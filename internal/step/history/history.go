@@ -39,13 +39,15 @@ func (rec Records) CheckCurrent(ctx context.Context, t port.Target, service stri
 	if err != nil {
 		return fmt.Errorf("read the deployment history stored in %s: %w", env, err)
 	}
-	recorded, err := rec.Deployments.List(ctx, env, 0)
-	if err != nil {
-		return fmt.Errorf("read the deployment history of %s: %w", env, err)
-	}
 	for _, d := range stored.Deployments {
-		known := slices.ContainsFunc(recorded, func(r delivery.Deployment) bool { return r.Run == d.Run && r.Release == d.Release })
-		if d.State == delivery.Serving && !known {
+		if d.State != delivery.Serving {
+			continue
+		}
+		recorded, _, err := rec.Deployments.List(ctx, port.DeploymentFilter{Environment: env, Run: d.Run, Release: d.Release}, port.Page{Limit: 1})
+		if err != nil {
+			return fmt.Errorf("read the deployment history of %s: %w", env, err)
+		}
+		if len(recorded) == 0 {
 			return fault.New(fault.Conflict, "run %s by %s deployed %s to %s after this run was planned", d.Run, d.By, d.Release, env).
 				Hint("start a new run: it takes that deployment into account")
 		}
@@ -61,21 +63,12 @@ func (rec Records) Publish(ctx context.Context, t port.Target, service string, e
 		return nil
 	}
 	h := port.History{Service: service, Environment: env}
-	deployments, err := rec.Deployments.List(ctx, env, 0)
-	if err != nil {
+	var err error
+	if h.Deployments, err = rec.recent(ctx, env); err != nil {
 		return fmt.Errorf("read the deployment history of %s: %w", env, err)
 	}
-	accepted := 0
 	added := map[delivery.ReleaseID]bool{}
-	for i, d := range deployments {
-		wasAccepted := !d.ServingAt.IsZero()
-		if i >= maxDeployments && (!wasAccepted || accepted >= maxAccepted) {
-			continue
-		}
-		if wasAccepted {
-			accepted++
-		}
-		h.Deployments = append(h.Deployments, d)
+	for _, d := range h.Deployments {
 		if added[d.Release] {
 			continue
 		}
@@ -88,6 +81,21 @@ func (rec Records) Publish(ctx context.Context, t port.Target, service string, e
 		return fmt.Errorf("store the deployment history in %s: %w", env, err)
 	}
 	return nil
+}
+
+// recent returns the newest deployments, and the accepted ones before them.
+func (rec Records) recent(ctx context.Context, env delivery.Environment) ([]delivery.Deployment, error) {
+	newest, _, err := rec.Deployments.List(ctx, port.DeploymentFilter{Environment: env}, port.Page{Limit: maxDeployments})
+	if err != nil || len(newest) < maxDeployments {
+		return newest, err
+	}
+	accepted, _, err := rec.Deployments.List(ctx, port.DeploymentFilter{Environment: env, Accepted: true}, port.Page{Limit: maxAccepted})
+	for _, d := range accepted {
+		if !slices.ContainsFunc(newest, func(n delivery.Deployment) bool { return n.ID == d.ID }) {
+			newest = append(newest, d)
+		}
+	}
+	return newest, err
 }
 
 func (rec Records) addRelease(ctx context.Context, id delivery.ReleaseID, h *port.History) error {
@@ -121,13 +129,9 @@ func (rec Records) addModel(ctx context.Context, ref *delivery.ModelRef, h *port
 // DeploymentOfRun finds the deployment that the run began in its environment: the
 // one that is still open, or else its newest.
 func DeploymentOfRun(ctx context.Context, deployments port.DeploymentStore, r step.Request) (d delivery.Deployment, ok bool, err error) {
-	all, err := deployments.List(ctx, r.Environment, 0)
-	if err != nil {
-		return d, false, fmt.Errorf("read the deployment history of %s: %w", r.Environment, err)
-	}
-	for _, h := range all {
-		if h.Run != r.Run {
-			continue
+	for h, err := range port.AllDeployments(ctx, deployments, port.DeploymentFilter{Environment: r.Environment, Run: r.Run}) {
+		if err != nil {
+			return d, false, fmt.Errorf("read the deployment history of %s: %w", r.Environment, err)
 		}
 		if h.State == delivery.Deploying {
 			return h, true, nil

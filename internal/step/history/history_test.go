@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/step"
 )
 
 const (
@@ -103,6 +105,46 @@ func TestPublish_ListsReleaseOnce(t *testing.T) {
 	}
 	if got, _ := target.LoadHistory(t.Context(), service, env); len(got.Deployments) != 3 || len(got.Releases) != 1 {
 		t.Errorf("published %d deployments and %d releases, want 3 and 1", len(got.Deployments), len(got.Releases))
+	}
+}
+
+// TestHistory_ReadsNoMoreThanNeeded: a long history is not read for a single entry.
+func TestHistory_ReadsNoMoreThanNeeded(t *testing.T) {
+	w := fake.NewEnvironment()
+	rel := w.Release(1)
+	for i := range 5 * port.DefaultPageSize {
+		if _, err := w.Records.Deployments().Begin(t.Context(), delivery.Deployment{Environment: env, Release: rel.ID, Run: delivery.RunID(fmt.Sprint(i))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	target := &fake.TargetWithHistory{Target: w.Target}
+	rec := records(w)
+	for name, c := range map[string]struct {
+		run   func() error
+		lists int
+	}{
+		"publish":       {func() error { return rec.Publish(t.Context(), target, service, env) }, 2},
+		"check current": {func() error { return rec.CheckCurrent(t.Context(), target, service, env) }, 0}, // nothing was accepted
+		"deployment of a run that began none": {func() error {
+			_, _, err := DeploymentOfRun(t.Context(), rec.Deployments, step.Request{Environment: env, Run: "new"})
+			return err
+		}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lists := 0
+			w.Records.Fail = func(method string) error {
+				if method == "Deployments.List" {
+					lists++
+				}
+				return nil
+			}
+			if err := c.run(); err != nil {
+				t.Fatal(err)
+			}
+			if lists != c.lists {
+				t.Errorf("read %d pages of the history, want %d", lists, c.lists)
+			}
+		})
 	}
 }
 

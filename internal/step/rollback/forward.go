@@ -106,13 +106,13 @@ func (f *forward) restoreConfiguration(ctx context.Context) error {
 }
 
 func (f forward) lastAccepted(ctx context.Context) (delivery.Deployment, bool, error) {
-	all, err := f.Deployments.List(ctx, f.Request.Environment, 0)
-	if err != nil {
-		return delivery.Deployment{}, false, fmt.Errorf("read the deployment history of %s: %w", f.Request.Environment, err)
-	}
-	for _, d := range all {
+	there := port.DeploymentFilter{Environment: f.Request.Environment, Release: f.rel.ID}
+	for d, err := range port.AllDeployments(ctx, f.Deployments, there) {
+		if err != nil {
+			return d, false, fmt.Errorf("read the deployment history of %s: %w", f.Request.Environment, err)
+		}
 		named := f.params.Instance == "" || d.Instance() == f.params.Instance
-		if d.Release == f.rel.ID && named && (!d.ServingAt.IsZero() || d.Run == f.Request.Run) {
+		if named && (!d.ServingAt.IsZero() || d.Run == f.Request.Run) {
 			return d, true, nil
 		}
 	}
@@ -292,12 +292,12 @@ func (f forward) replaced(ctx context.Context, d delivery.Deployment) (replaced 
 	if d.Replaced == "" {
 		return replaced, false, nil
 	}
-	all, err := f.Deployments.List(ctx, f.Request.Environment, 0)
-	if err != nil {
-		return replaced, false, fmt.Errorf("read the deployment history of %s: %w", f.Request.Environment, err)
-	}
-	for _, r := range all {
-		if r.ID != d.ID && r.Release == d.Replaced && !r.ServingAt.IsZero() {
+	before := port.DeploymentFilter{Environment: f.Request.Environment, Release: d.Replaced, Accepted: true}
+	for r, err := range port.AllDeployments(ctx, f.Deployments, before) {
+		if err != nil {
+			return replaced, false, fmt.Errorf("read the deployment history of %s: %w", f.Request.Environment, err)
+		}
+		if r.ID != d.ID {
 			return r, true, nil
 		}
 	}

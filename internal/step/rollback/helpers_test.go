@@ -86,7 +86,7 @@ func (s *fixture) wantState(t *testing.T, want delivery.ReleaseID, quarantined .
 	if d.Release != want || ok != (want != "") {
 		t.Errorf("recorded as deployed: %q (found: %v), want %q", d.Release, ok, want)
 	}
-	history, _ := s.Records.Deployments().List(t.Context(), env, 0)
+	history, _, _ := s.Records.Deployments().List(t.Context(), port.DeploymentFilter{Environment: env}, port.Page{})
 	for _, h := range history {
 		if h.State == delivery.Deploying {
 			t.Errorf("state of deployment %d of %s = %s, want a final one", h.ID, h.Release, h.State)
@@ -102,7 +102,7 @@ func (s *fixture) wantState(t *testing.T, want delivery.ReleaseID, quarantined .
 
 func (s *fixture) deploymentState(t *testing.T) delivery.DeploymentState {
 	t.Helper()
-	history, err := s.Records.Deployments().List(t.Context(), env, 1)
+	history, _, err := s.Records.Deployments().List(t.Context(), port.DeploymentFilter{Environment: env}, port.Page{Limit: 1})
 	if err != nil || len(history) == 0 {
 		t.Fatalf("%d deployments, error = %v, want one", len(history), err)
 	}

@@ -2,6 +2,8 @@ package fake
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -106,17 +108,25 @@ func (r deployments) current(env delivery.Environment) (delivery.Deployment, boo
 }
 
 // List returns deployments, newest first.
-func (r deployments) List(_ context.Context, env delivery.Environment, limit int) ([]delivery.Deployment, error) {
+func (r deployments) List(_ context.Context, f port.DeploymentFilter, page port.Page) ([]delivery.Deployment, port.Cursor, error) {
 	leave, err := r.enter("Deployments.List")
 	defer leave()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	var of []delivery.Deployment
-	for _, d := range r.deployments {
-		if env == "" || d.Environment == env {
+	for _, d := range slices.Backward(r.deployments) {
+		if selects(f, d) {
 			of = append(of, d)
 		}
 	}
-	return newestFirst(of, limit), nil
+	if f.Accepted {
+		slices.SortStableFunc(of, func(a, b delivery.Deployment) int { return b.ServingAt.Compare(a.ServingAt) })
+	}
+	return pageOf(of, page, func(d delivery.Deployment) string { return fmt.Sprint(d.ID) })
+}
+
+func selects(f port.DeploymentFilter, d delivery.Deployment) bool {
+	return (f.Environment == "" || d.Environment == f.Environment) && (f.Run == "" || d.Run == f.Run) &&
+		(f.Release == "" || d.Release == f.Release) && (!f.Accepted || !d.ServingAt.IsZero())
 }

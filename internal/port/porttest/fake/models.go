@@ -157,17 +157,17 @@ func (r models) Get(_ context.Context, group string, version int) (delivery.Mode
 }
 
 // List returns versions, newest first.
-func (r models) List(_ context.Context, group string) ([]delivery.ModelVersion, error) {
+func (r models) List(_ context.Context, f port.ModelFilter, page port.Page) ([]delivery.ModelVersion, port.Cursor, error) {
 	leave, err := r.enter("Models.List")
 	defer leave()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	var of []delivery.ModelVersion
-	for _, m := range r.models {
-		if group == "" || m.Group == group {
+	for _, m := range slices.Backward(r.models) {
+		if (f.Group == "" || m.Group == f.Group) && (f.Status == "" || m.Status == f.Status) {
 			of = append(of, m)
 		}
 	}
-	return newestFirst(of, 0), nil
+	return pageOf(of, page, func(m delivery.ModelVersion) string { return m.String() })
 }

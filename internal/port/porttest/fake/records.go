@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -49,12 +50,20 @@ func (r *Records) enter(method string) (leave func(), err error) {
 	return leave, nil
 }
 
-// newestFirst returns up to limit entries in reverse order (0: all).
-func newestFirst[T any](list []T, limit int) []T {
-	out := slices.Clone(list)
-	slices.Reverse(out)
-	if limit > 0 && len(out) > limit {
-		out = out[:limit]
+// pageOf returns a page of a list, which is in order; the name of its last entry is
+// the cursor of the next one.
+func pageOf[T any](list []T, page port.Page, name func(T) string) ([]T, port.Cursor, error) {
+	start := 0
+	if page.After != "" {
+		start = 1 + slices.IndexFunc(list, func(e T) bool { return name(e) == string(page.After) })
+		if start == 0 {
+			return nil, "", fault.New(fault.Invalid, "invalid cursor %q", page.After)
+		}
 	}
-	return out
+	list = list[start:]
+	if len(list) <= page.Size() {
+		return list, "", nil
+	}
+	list = list[:page.Size()]
+	return list, port.Cursor(name(list[len(list)-1])), nil
 }

@@ -136,14 +136,19 @@ func (r releases) Get(_ context.Context, id delivery.ReleaseID) (delivery.Releas
 }
 
 // List returns them, newest first.
-func (r releases) List(_ context.Context, limit int) ([]delivery.ReleaseRecord, error) {
+func (r releases) List(_ context.Context, f port.ReleaseFilter, page port.Page) ([]delivery.ReleaseRecord, port.Cursor, error) {
 	leave, err := r.enter("Releases.List")
 	defer leave()
-	var all []delivery.ReleaseRecord
-	for _, rel := range r.releases {
-		all = append(all, r.quarantined(rel))
+	if err != nil {
+		return nil, "", err
 	}
-	return newestFirst(all, limit), err
+	var of []delivery.ReleaseRecord
+	for _, rel := range slices.Backward(r.releases) {
+		if rel = r.quarantined(rel); !f.Quarantined || rel.Quarantined != nil {
+			of = append(of, rel)
+		}
+	}
+	return pageOf(of, page, func(rel delivery.ReleaseRecord) string { return string(rel.ID) })
 }
 
 // Quarantine keeps a release out of every environment.
