@@ -85,7 +85,7 @@ func (s *session) fillServing(ctx context.Context, st *Status) error {
 	}
 	st.Release, st.Commit, st.Dirty, st.Model = d.Release, cmp.Or(d.Commit, saved.Origin.Commit), saved.Origin.Dirty, r.Model
 	st.Image = ImageStatus{Reference: s.deps.Reference(r.Image), Digest: r.Image.Digest}
-	st.Since, st.By, st.Replaced = d.ServingAt, d.By, d.Replaced
+	st.Since, st.By, st.Actor, st.Replaced = d.ServingAt, d.By, d.Actor, d.Replaced
 	return nil
 }
 

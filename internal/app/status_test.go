@@ -1,6 +1,8 @@
 package app
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -53,5 +55,29 @@ func TestHealthOf_Instance(t *testing.T) {
 				t.Errorf("health = %s with the notes %q, want %s", got, c.status.Notes, c.want)
 			}
 		})
+	}
+}
+
+// The name of who let a deployment in is for people; scripts get the actor, too.
+func TestFillServing_Actor(t *testing.T) {
+	m := newMachine(t, newSharedTarget())
+	m.deps.Reference = func(delivery.Image) string { return "" }
+	release := m.recordDeployment("20260301-010000-aaaa", "1", 1, delivery.Serving)
+	for _, want := range []delivery.Actor{{}, {Issuer: "https://ci.example", Subject: "7", Name: "ann", Means: delivery.MeansCI}} {
+		if !want.IsZero() {
+			d, err := m.deps.Deployments.Begin(t.Context(), delivery.Deployment{Environment: "prod", Release: release, Run: "20260301-020000-bbbb", By: "ann", Actor: want})
+			m.must(err)
+			m.must(m.deps.Deployments.Accept(t.Context(), d.ID, at(2)))
+		}
+		st := Status{Environment: "prod"}
+		m.must(m.fillServing(t.Context(), &st))
+		if st.By != "ann" || st.Actor != want {
+			t.Errorf("by %q, actor %+v, want ann, %+v", st.By, st.Actor, want)
+		}
+		raw, err := json.Marshal(st)
+		m.must(err)
+		if got := strings.Contains(string(raw), `"by":"ann","actor":{"issuer":"https://ci.example","subject":"7","name":"ann","means":"ci"}`); got == want.IsZero() {
+			t.Errorf("status --json = %s, with an actor: %v", raw, got)
+		}
 	}
 }

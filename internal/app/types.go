@@ -54,6 +54,7 @@ type Status struct {
 	URL         string                `json:"url"`
 	Since       time.Time             `json:"since,omitzero"`
 	By          string                `json:"by"`
+	Actor       delivery.Actor        `json:"actor,omitzero"` // who that is; none if several approved it
 	Replaced    delivery.ReleaseID    `json:"replaced"`
 	Health      delivery.Health       `json:"health"`
 	Notes       []string              `json:"notes,omitempty"`

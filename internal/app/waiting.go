@@ -14,6 +14,7 @@ type WaitingRun struct {
 	Run         delivery.RunID    `json:"run"`
 	Commit      string            `json:"commit"`
 	By          string            `json:"by"`
+	Actor       delivery.Actor    `json:"actor,omitzero"`
 	Since       time.Time         `json:"since,omitzero"`
 	Cause       string            `json:"cause"`
 	Hint        string            `json:"hint,omitempty"`
@@ -22,7 +23,7 @@ type WaitingRun struct {
 
 // waitingRun describes a run that waits, and whether it was overtaken.
 func (s *session) waitingRun(ctx context.Context, r record.RunSummary) (WaitingRun, error) {
-	w := WaitingRun{Run: r.ID, Commit: r.Commit, By: r.By.String(), Since: r.EndedAt, Cause: r.Cause, Hint: r.Hint}
+	w := WaitingRun{Run: r.ID, Commit: r.Commit, By: r.By.String(), Actor: r.By, Since: r.EndedAt, Cause: r.Cause, Hint: r.Hint}
 	current, ok, err := s.deps.Deployments.Current(ctx, r.Environment)
 	if err != nil || !ok {
 		return w, err
