@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-cd/slipway/internal/adapter/ko"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes"
 	"github.com/slipway-cd/slipway/internal/adapter/local"
@@ -17,6 +19,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
+	"github.com/slipway-cd/slipway/internal/step/history"
 )
 
 const project = `version: 1
@@ -155,6 +158,45 @@ func TestSyncHistory_ImportsEverythingOnce(t *testing.T) {
 	rel, err := ours.deps.Releases.Get(t.Context(), bad)
 	if err != nil || rel.Quarantined == nil || rel.Quarantined.Reason != "slow" {
 		t.Errorf("quarantine of %s = %+v, %v, want reason %q", bad, rel.Quarantined, err, "slow")
+	}
+}
+
+// TestSyncHistory_KeepsFieldsOfNewerProgram: what another machine with a newer program
+// wrote is imported and published again as it was.
+func TestSyncHistory_KeepsFieldsOfNewerProgram(t *testing.T) {
+	const newer delivery.Unknown = `"newer":{"x":1}`
+	theirs := newMachine(t, newSharedTarget())
+	theirs.recordDeployment("20260301-010000-aaaa", "1", 1, delivery.Serving)
+	theirs.recordDeployment("20260301-020000-bbbb", "2", 2, delivery.RolledBack)
+	theirs.publishHistory()
+	want, err := theirs.shared.LoadHistory(t.Context(), "api", "prod")
+	theirs.must(err)
+	for i := range want.Deployments {
+		want.Deployments[i].Unknown, want.Deployments[i].Inputs.Unknown = newer, newer
+		want.Deployments[i].Actor = delivery.Actor{Name: "ann", Unknown: newer}
+	}
+	for i := range want.Releases {
+		want.Releases[i].Unknown, want.Releases[i].Origin.Unknown = newer, newer
+		if q := want.Releases[i].Quarantined; q != nil {
+			q.Unknown = newer
+		}
+	}
+	place := newSharedTarget()
+	theirs.must(place.SaveHistory(t.Context(), want))
+	ours := newMachine(t, place)
+	ours.must(ours.syncHistory(t.Context(), "prod"))
+	records := history.Records{Deployments: ours.deps.Deployments, Releases: ours.deps.Releases}
+	ours.must(records.Publish(t.Context(), place, "api", "prod"))
+	got, err := place.LoadHistory(t.Context(), "api", "prod")
+	ours.must(err)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("published again (-as it was +now):\n%s", diff)
+	}
+	for _, r := range want.Releases {
+		got, err := ours.deps.Releases.Get(t.Context(), r.ID)
+		if err != nil || got.Unknown != newer || got.Quarantined != nil && got.Quarantined.Unknown != newer {
+			t.Errorf("imported %+v, %v, want it with the newer program's fields", got, err)
+		}
 	}
 }
 

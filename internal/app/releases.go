@@ -8,10 +8,12 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// ReleaseDetails is a release with its deployments.
+// ReleaseDetails is a release with its deployments, newest first, and with its
+// quarantines, oldest first.
 type ReleaseDetails struct {
 	delivery.ReleaseRecord
 	Deployments []delivery.Deployment `json:"deployments"`
+	Quarantines []delivery.Quarantine `json:"quarantines,omitempty"`
 }
 
 // Releases lists the newest releases, 0 for all.
@@ -30,7 +32,11 @@ func (a *App) Release(ctx context.Context, id delivery.ReleaseID) (out ReleaseDe
 			return err
 		}
 		deployments, err := port.Collect(port.AllDeployments(ctx, s.deps.Deployments, port.DeploymentFilter{Release: id}))
+		if err != nil {
+			return err
+		}
 		out.Deployments = append([]delivery.Deployment{}, deployments...)
+		out.Quarantines, err = s.deps.Releases.Quarantines(ctx, id)
 		return err
 	})
 	return out, err
@@ -53,6 +59,6 @@ func (a *App) Unquarantine(ctx context.Context, id delivery.ReleaseID, why strin
 		if _, err := s.release(ctx, id.Base()); err != nil {
 			return err
 		}
-		return s.deps.Releases.Unquarantine(ctx, id, a.actor().String(), why)
+		return s.deps.Releases.Unquarantine(ctx, id, a.actor(), why)
 	})
 }

@@ -7,10 +7,11 @@ import (
 
 // Actor is the person or program behind an action.
 type Actor struct {
-	Issuer  string `json:"issuer,omitempty"`  // who vouches for Subject, by URL: "https://github.com"; empty: no one
-	Subject string `json:"subject,omitempty"` // the issuer's own, lasting name of the actor
-	Name    string `json:"name,omitempty"`    // for people
-	Means   Means  `json:"means,omitempty"`
+	Issuer  string  `json:"issuer,omitempty"`  // who vouches for Subject, by URL: "https://github.com"; empty: no one
+	Subject string  `json:"subject,omitempty"` // the issuer's own, lasting name of the actor
+	Name    string  `json:"name,omitempty"`    // for people
+	Means   Means   `json:"means,omitempty"`
+	Unknown Unknown `json:"-"`
 }
 
 // Means is how Slipway learned of an actor. Values are stored.
@@ -54,12 +55,20 @@ func (a Actor) Same(b Actor) bool {
 	return a.String() == b.String()
 }
 
-// UnmarshalJSON also reads a bare name, as records had it before they had actors.
-func (a *Actor) UnmarshalJSON(raw []byte) error {
+// MarshalJSON writes the unknown fields, too.
+func (a Actor) MarshalJSON() ([]byte, error) {
+	type plain Actor
+	return MarshalDocument(plain(a), a.Unknown)
+}
+
+// UnmarshalJSON keeps the unknown fields. It also reads a bare name, as records had it
+// before they had actors.
+func (a *Actor) UnmarshalJSON(raw []byte) (err error) {
 	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte(`"`)) {
 		*a = Actor{}
 		return json.Unmarshal(raw, &a.Name)
 	}
 	type plain Actor
-	return json.Unmarshal(raw, (*plain)(a))
+	a.Unknown, err = UnmarshalDocument(raw, (*plain)(a))
+	return err
 }

@@ -11,6 +11,7 @@ type Configuration struct {
 	Workload  Workload `json:"workload"`
 	Manifests Digest   `json:"manifests,omitempty"` // of Objects, or of the workload when there are none
 	Objects   string   `json:"objects,omitempty"`   // rendered manifests: JSON array, without values of Secrets
+	Unknown   Unknown  `json:"-"`
 }
 
 // Overrides are an environment's changes to the configuration of every release that

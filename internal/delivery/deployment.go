@@ -18,6 +18,7 @@ type GateResult struct {
 	Gate     string  `json:"gate"` // "evaluate: accuracy >= 0.8"
 	Verdict  Verdict `json:"verdict"`
 	Evidence string  `json:"evidence,omitempty"` // "accuracy = 0.87"
+	Unknown  Unknown `json:"-"`
 }
 
 // DeploymentState is the state of a release in an environment.
@@ -52,6 +53,7 @@ type Deployment struct {
 	StartedAt   time.Time       `json:"started_at"`
 	ServingAt   time.Time       `json:"serving_at,omitzero"`
 	EndedAt     time.Time       `json:"ended_at,omitzero"`
+	Unknown     Unknown         `json:"-"`
 }
 
 // Instance returns the name under which the target runs the deployed release.

@@ -30,14 +30,15 @@ type Metrics map[string]any
 
 // Lineage is where a model came from.
 type Lineage struct {
-	Commit   string `json:"commit"`             // SHA that was trained
-	Data     Digest `json:"data,omitempty"`     // of all training inputs
-	Job      string `json:"job,omitempty"`      // the training job's name
-	Run      RunID  `json:"run"`                // the run that trained it
-	Command  string `json:"command,omitempty"`  // as configured, without secrets
-	Training Digest `json:"training,omitempty"` // key of the training step's inputs
-	AddedBy  Actor  `json:"added_by,omitzero"`  // of one that was made elsewhere: no run trained it
-	Why      string `json:"why,omitempty"`      // it was added
+	Commit   string  `json:"commit"`             // SHA that was trained
+	Data     Digest  `json:"data,omitempty"`     // of all training inputs
+	Job      string  `json:"job,omitempty"`      // the training job's name
+	Run      RunID   `json:"run"`                // the run that trained it
+	Command  string  `json:"command,omitempty"`  // as configured, without secrets
+	Training Digest  `json:"training,omitempty"` // key of the training step's inputs
+	AddedBy  Actor   `json:"added_by,omitzero"`  // of one that was made elsewhere: no run trained it
+	Why      string  `json:"why,omitempty"`      // it was added
+	Unknown  Unknown `json:"-"`
 }
 
 // ModelVersion is one entry of the model registry, with the newest decision on it.
@@ -51,6 +52,7 @@ type ModelVersion struct {
 	DecidedActor Actor       `json:"decided_actor,omitzero"`
 	DecidedAt    time.Time   `json:"decided_at,omitzero"`
 	Why          string      `json:"why,omitempty"`
+	Unknown      Unknown     `json:"-"` // see ModelDocument
 }
 
 // ModelDecision approves or rejects a model version. A later one revises it; all of

@@ -52,6 +52,8 @@ type Release struct {
 	Objects   string    `json:"objects,omitempty"`   // rendered manifests: JSON array, without values of Secrets
 
 	FormOne
+
+	Unknown Unknown `json:"-"`
 }
 
 // FormOne is what releases of form 1 held besides their content; it is empty in
@@ -99,14 +101,16 @@ type Origin struct {
 	Provenance  Digest       `json:"provenance,omitempty"` // of what the same inputs always reproduce
 	Inputs      Inputs       `json:"inputs,omitzero"`
 	CreatedAt   time.Time    `json:"created_at,omitzero"`
+	Unknown     Unknown      `json:"-"`
 }
 
 // Inputs are the digests of what a release was made from. They are known before it
 // is made, and tell it from others where making it again gives another digest.
 type Inputs struct {
-	Build         Digest `json:"build,omitempty"`         // of what the image was built from
-	Configuration Digest `json:"configuration,omitempty"` // of the configuration, its manifests as they are in the commit
-	Policy        Digest `json:"policy,omitempty"`        // of what was demanded of it: scan, signatures
+	Build         Digest  `json:"build,omitempty"`         // of what the image was built from
+	Configuration Digest  `json:"configuration,omitempty"` // of the configuration, its manifests as they are in the commit
+	Policy        Digest  `json:"policy,omitempty"`        // of what was demanded of it: scan, signatures
+	Unknown       Unknown `json:"-"`
 }
 
 // Workload is how a release runs: the configuration part of it.
@@ -119,6 +123,7 @@ type Workload struct {
 	Health   string            `json:"health"`           // path that names release and model version
 	Ready    string            `json:"ready,omitempty"`  // path that returns 200 once it can handle requests; empty: Health
 	Drain    Duration          `json:"drain,omitempty"`  // time for requests in flight at the end
+	Unknown  Unknown           `json:"-"`
 }
 
 // ReleaseRecord is a release as the records keep it.
@@ -130,6 +135,7 @@ type ReleaseRecord struct {
 	CreatedAt   time.Time   `json:"created_at"`
 	Run         RunID       `json:"run"` // that made it first
 	Quarantined *Quarantine `json:"quarantined,omitempty"`
+	Unknown     Unknown     `json:"-"` // see ReleaseDocument
 }
 
 // WithOrigin returns the record with its origin: records of form 1 hold it in the
@@ -158,7 +164,12 @@ type Quarantine struct {
 	Reason      string      `json:"reason"`
 	Since       time.Time   `json:"since"`
 	Run         RunID       `json:"run"`
+	EndedBy     Actor       `json:"ended_by,omitzero"` // who allowed it again, why and when; zero while it holds
+	EndedWhy    string      `json:"ended_why,omitempty"`
+	EndedAt     time.Time   `json:"ended_at,omitzero"`
 
 	Config *Configuration `json:"config,omitempty"`
 	Inputs Inputs         `json:"inputs,omitzero"` // with Config
+
+	Unknown Unknown `json:"-"`
 }

@@ -39,7 +39,10 @@ type ReleaseStore interface {
 	// with configurations included; with the name of a configuration, only that
 	// one. Who did it and why stay in the records. A release that is not
 	// quarantined is fault.Conflict.
-	Unquarantine(ctx context.Context, id delivery.ReleaseID, by, reason string) error
+	Unquarantine(ctx context.Context, id delivery.ReleaseID, by delivery.Actor, reason string) error
+	// Quarantines returns the quarantines that hold the release or held it, oldest
+	// first.
+	Quarantines(ctx context.Context, id delivery.ReleaseID) ([]delivery.Quarantine, error)
 }
 
 // ReleaseFilter selects releases; the zero value selects all.

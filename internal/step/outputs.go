@@ -35,6 +35,21 @@ type BuildOutput struct {
 	// Existing: the registry has an image of the same inputs, which is used. It has
 	// no Layout, and its Size and Bases are not known.
 	Existing bool `json:"existing,omitempty"`
+
+	Unknown delivery.Unknown `json:"-"`
+}
+
+// MarshalJSON writes the unknown fields, too: a cached output is written again.
+func (o BuildOutput) MarshalJSON() ([]byte, error) {
+	type plain BuildOutput
+	return delivery.MarshalDocument(plain(o), o.Unknown)
+}
+
+// UnmarshalJSON keeps the unknown fields.
+func (o *BuildOutput) UnmarshalJSON(raw []byte) (err error) {
+	type plain BuildOutput
+	o.Unknown, err = delivery.UnmarshalDocument(raw, (*plain)(o))
+	return err
 }
 
 // ScanOutput is the output of a scan step.
@@ -86,6 +101,21 @@ type EvaluateOutput struct {
 	// GateResults depend on the model alone, not on the champion: they become
 	// part of the release.
 	GateResults []delivery.GateResult `json:"gates,omitempty"`
+
+	Unknown delivery.Unknown `json:"-"`
+}
+
+// MarshalJSON writes the unknown fields, too: a cached output is written again.
+func (o EvaluateOutput) MarshalJSON() ([]byte, error) {
+	type plain EvaluateOutput
+	return delivery.MarshalDocument(plain(o), o.Unknown)
+}
+
+// UnmarshalJSON keeps the unknown fields.
+func (o *EvaluateOutput) UnmarshalJSON(raw []byte) (err error) {
+	type plain EvaluateOutput
+	o.Unknown, err = delivery.UnmarshalDocument(raw, (*plain)(o))
+	return err
 }
 
 // RegisterOutput is the output of a register step.

@@ -23,6 +23,20 @@ type Result struct {
 	Cached                bool                  `json:"cached,omitempty"`
 	Started               time.Time             `json:"started,omitzero"`
 	Ended                 time.Time             `json:"ended,omitzero"`
+	Unknown               delivery.Unknown      `json:"-"`
+}
+
+// MarshalJSON writes the unknown fields, too.
+func (r Result) MarshalJSON() ([]byte, error) {
+	type plain Result
+	return delivery.MarshalDocument(plain(r), r.Unknown)
+}
+
+// UnmarshalJSON keeps the unknown fields.
+func (r *Result) UnmarshalJSON(raw []byte) (err error) {
+	type plain Result
+	r.Unknown, err = delivery.UnmarshalDocument(raw, (*plain)(r))
+	return err
 }
 
 // Succeed returns a successful result with its output.

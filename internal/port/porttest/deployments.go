@@ -27,7 +27,7 @@ func TestDeployments(t *testing.T, fresh func(t *testing.T) (open func() port.De
 
 // deployer is who lets the suite's releases in.
 func deployer() delivery.Actor {
-	return delivery.Actor{Issuer: "https://ci.example", Subject: "7", Name: "ana", Means: delivery.MeansCI}
+	return delivery.Actor{Issuer: "https://ci.example", Subject: "7", Name: "ana", Means: delivery.MeansCI, Unknown: unknownFields}
 }
 
 // begin records the deployment of the n-th release by the n-th run.
@@ -35,6 +35,7 @@ func begin(t *testing.T, s port.DeploymentStore, n int, env delivery.Environment
 	t.Helper()
 	d, err := s.Begin(t.Context(), delivery.Deployment{
 		Environment: env, Release: delivery.ReleaseID(fmt.Sprintf("r-%012d", n)), Run: numberedRun(n), By: "ana", Actor: deployer(), Reason: "push", StartedAt: minute(n),
+		Unknown: unknownFields,
 	})
 	return must(t, d, err)
 }
@@ -60,7 +61,7 @@ func testDeploymentLife(t *testing.T, s port.DeploymentStore) {
 	first := begin(t, s, 1, "prod")
 	want := delivery.Deployment{
 		ID: first.ID, Environment: "prod", Release: "r-000000000001", Run: numberedRun(1), State: delivery.Deploying,
-		By: "ana", Actor: deployer(), Reason: "push", StartedAt: minute(1),
+		By: "ana", Actor: deployer(), Reason: "push", StartedAt: minute(1), Unknown: unknownFields,
 	}
 	if first.ID == 0 {
 		t.Error("a deployment has the ID 0")

@@ -36,6 +36,7 @@ func TestHistoryStore(t *testing.T, make func(t *testing.T) HistoryStoreFixture)
 		{"large releases", largeRelease},
 		{"environments apart", chaptersApart},
 		{"extended by another", extendedByAnother},
+		{"written by a newer program", newerChapter},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, make(t)) })
 	}
@@ -183,6 +184,22 @@ func tampered(t *testing.T, make func(t *testing.T) HistoryStoreFixture) {
 			}
 		}
 	}
+}
+
+// newerChapter has fields that this program does not know.
+func newerChapter(t *testing.T, f HistoryStoreFixture) {
+	c := chapter("prod", savedRelease(0, ""), savedRelease(1, ""))
+	c.Models = []delivery.ModelVersion{{ModelRef: *c.Releases[0].Release.Model, CreatedAt: minute(1), Unknown: unknownFields}}
+	for i := range c.Deployments {
+		c.Deployments[i].Unknown, c.Deployments[i].Inputs.Unknown = unknownFields, unknownFields
+		c.Deployments[i].Config = &delivery.Configuration{Unknown: unknownFields, Workload: delivery.Workload{Unknown: unknownFields}}
+	}
+	r := &c.Releases[0]
+	r.Unknown, r.Release.Unknown, r.Release.Workload.Unknown, r.Origin.Unknown = unknownFields, unknownFields, unknownFields, unknownFields
+	r.Quarantined = &delivery.Quarantine{Release: r.ID, Since: r.CreatedAt, Unknown: unknownFields}
+	k := f.Open(t)
+	tell(t, k, c)
+	wantChapter(t, k, c)
 }
 
 func extendedByAnother(t *testing.T, f HistoryStoreFixture) {

@@ -50,8 +50,8 @@ func testImport(t *testing.T, m port.ModelRegistry) {
 	first := register(t, m, "retail", "a")
 	foreign := delivery.ModelVersion{
 		ModelRef: delivery.ModelRef{Group: "retail", Version: 7, Digest: repeatedDigest("f")}, Status: delivery.Approved,
-		Metrics: delivery.Metrics{"accuracy": 0.8}, Lineage: delivery.Lineage{Commit: "abc"}, CreatedAt: minute(1),
-		DecidedBy: "ann", DecidedActor: actorOf("ann"), DecidedAt: minute(2), Why: "good",
+		Metrics: delivery.Metrics{"accuracy": 0.8}, Lineage: delivery.Lineage{Commit: "abc", Unknown: unknownFields}, CreatedAt: minute(1),
+		DecidedBy: "ann", DecidedActor: actorOf("ann"), DecidedAt: minute(2), Why: "good", Unknown: unknownFields,
 	}
 	for range 2 {
 		if err := importer(t, m).Import(t.Context(), foreign); err != nil {

@@ -72,3 +72,6 @@ func concurrently[H any](t *testing.T, n int, handles []H, do func(handle H, i i
 		}
 	}
 }
+
+// unknownFields are what a newer program wrote, and this one has to keep.
+const unknownFields delivery.Unknown = `"newer":{"a":[1,2]}`

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -130,11 +131,15 @@ func testImportRelease(t *testing.T, s port.ReleaseStore) {
 	must(t, old, err)
 	_, digest, id, err := release.Canonical(releaseOf(1))
 	must(t, id, err)
-	foreign := delivery.ReleaseRecord{ID: id, Digest: digest, Release: releaseOf(1), Origin: originOf(2), Run: numberedRun(2)}
+	foreign := delivery.ReleaseRecord{ID: id, Digest: digest, Release: releaseOf(1), Origin: originOf(2), Run: numberedRun(2), Unknown: unknownFields}
+	foreign.Release.Unknown, foreign.Origin.Unknown = unknownFields, unknownFields
 	for range 2 {
 		got, err := s.Import(t.Context(), foreign)
 		if got = must(t, got, err); got.ID != id || got.Origin.Run != numberedRun(2) {
 			t.Errorf("imported %s with origin %+v, want %s as it was", got.ID, got.Origin, id)
+		}
+		if got.Unknown != unknownFields || got.Release.Unknown != unknownFields || got.Origin.Unknown != unknownFields {
+			t.Errorf("imported %+v, want it with the fields of a newer program", got)
 		}
 	}
 	if err := s.Quarantine(t.Context(), delivery.Quarantine{Release: old.ID, Environment: "prod", Reason: "errors", Since: minute(1)}); err != nil {
@@ -191,8 +196,9 @@ func testQuarantine(t *testing.T, s port.ReleaseStore) {
 		r, err := s.Get(t.Context(), id)
 		return must(t, r, err).Quarantined
 	}
-	wantFault(t, "unquarantine one that is not", s.Unquarantine(t.Context(), id, "ana", "why not"), fault.Conflict)
+	wantFault(t, "unquarantine one that is not", s.Unquarantine(t.Context(), id, actorOf("ana"), "why not"), fault.Conflict)
 	q := delivery.Quarantine{Release: id, Environment: "prod", Reason: "errors", Since: minute(1), Run: numberedRun(1)}
+	q.Unknown = unknownFields
 	later := q
 	later.Reason, later.Since = "more errors", minute(2)
 	for _, each := range []delivery.Quarantine{q, later} {
@@ -204,19 +210,31 @@ func testQuarantine(t *testing.T, s port.ReleaseStore) {
 	if listReleases(t, s, port.ReleaseFilter{})[0].Quarantined == nil {
 		t.Error("the list omits the quarantine")
 	}
-	if err := s.Unquarantine(t.Context(), id, "ana", "fixed outside"); err != nil {
+	if err := s.Unquarantine(t.Context(), id, actorOf("ana"), "fixed outside"); err != nil {
 		t.Fatal(err)
 	}
 	wantEqual(t, "unquarantined", quarantined(), nil)
-	wantFault(t, "unquarantine twice", s.Unquarantine(t.Context(), id, "ana", ""), fault.Conflict)
+	wantFault(t, "unquarantine twice", s.Unquarantine(t.Context(), id, actorOf("ben"), ""), fault.Conflict)
 	if err := s.Quarantine(t.Context(), later); err != nil {
 		t.Fatal(err)
 	}
 	wantEqual(t, "quarantined anew", quarantined(), &later)
+	all, err := s.Quarantines(t.Context(), id)
+	if len(must(t, all, err)) != 2 {
+		t.Fatalf("quarantines = %+v, want two", all)
+	}
+	q.EndedBy, q.EndedWhy, q.EndedAt = actorOf("ana"), "fixed outside", all[0].EndedAt
+	wantEqual(t, "quarantines, oldest first", all, []delivery.Quarantine{q, later})
+	if q.EndedAt.IsZero() {
+		t.Error("the end of the first quarantine has no time")
+	}
+	q.EndedBy, q.EndedWhy, q.EndedAt = delivery.Actor{}, "", time.Time{}
+	_, err = s.Quarantines(t.Context(), unknownRelease)
+	wantFault(t, "quarantines of an unknown release", err, fault.NotFound)
 	unknown := q
 	unknown.Release = unknownRelease
 	wantFault(t, "quarantine an unknown release", s.Quarantine(t.Context(), unknown), fault.NotFound)
-	wantFault(t, "unquarantine an unknown release", s.Unquarantine(t.Context(), unknownRelease, "ana", ""), fault.NotFound)
+	wantFault(t, "unquarantine an unknown release", s.Unquarantine(t.Context(), unknownRelease, actorOf("ana"), ""), fault.NotFound)
 }
 
 // testQuarantineInputs: an image that can't be built reproducibly gets another digest
@@ -260,7 +278,7 @@ func testQuarantineParts(t *testing.T, s port.ReleaseStore) {
 			if free, err := s.Save(t.Context(), other, originOf(2)); must(t, free, err).Quarantined != nil {
 				t.Errorf("quarantine = %+v of a release without the part", free.Quarantined)
 			}
-			if err := s.Unquarantine(t.Context(), held.ID, "ana", "it was not the part"); err != nil {
+			if err := s.Unquarantine(t.Context(), held.ID, actorOf("ana"), "it was not the part"); err != nil {
 				t.Fatal(err)
 			}
 			if got, err := s.Get(t.Context(), held.ID); must(t, got, err).Quarantined != nil {
@@ -312,9 +330,9 @@ func testQuarantineConfigurations(t *testing.T, s port.ReleaseStore) {
 		}
 	}
 	other := releaseOf(7).Configuration()
-	wantFault(t, "unquarantine another configuration", s.Unquarantine(t.Context(), rel.ID.With(&other), "ana", "x"), fault.Conflict)
+	wantFault(t, "unquarantine another configuration", s.Unquarantine(t.Context(), rel.ID.With(&other), actorOf("ana"), "x"), fault.Conflict)
 	for _, id := range []delivery.ReleaseID{name, rel.ID} {
-		if err := s.Unquarantine(t.Context(), id, "ana", "more memory"); err != nil {
+		if err := s.Unquarantine(t.Context(), id, actorOf("ana"), "more memory"); err != nil {
 			t.Errorf("unquarantine %s: %v", id, err)
 		}
 		found, err := s.FindQuarantine(t.Context(), releaseOf(5), delivery.Inputs{})
@@ -324,6 +342,10 @@ func testQuarantineConfigurations(t *testing.T, s port.ReleaseStore) {
 		if err := s.Quarantine(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
+	}
+	all, err := s.Quarantines(t.Context(), rel.ID)
+	if len(must(t, all, err)) != 3 || all[0].Release != name || all[0].EndedBy != actorOf("ana") || !all[2].EndedAt.IsZero() {
+		t.Errorf("quarantines = %+v, want those of %s, two of them ended", all, name)
 	}
 }
 

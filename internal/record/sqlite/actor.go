@@ -3,11 +3,13 @@ package sqlite
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// actorColumn reads an actor from its JSON; an empty column is no actor.
+// actorColumn reads an actor from its JSON, or from a bare name as quarantines of
+// earlier versions have it; an empty column is no actor.
 type actorColumn struct{ actor *delivery.Actor }
 
 // Scan implements sql.Scanner.
@@ -18,6 +20,10 @@ func (c actorColumn) Scan(value any) error {
 		return fmt.Errorf("read an actor: the column holds %T", value)
 	}
 	if text == "" {
+		return nil
+	}
+	if !strings.HasPrefix(text, "{") {
+		c.actor.Name = text
 		return nil
 	}
 	if err := json.Unmarshal([]byte(text), c.actor); err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-const deploymentColumns = "id, environment, release, run, state, let_in_by, actor, replaced, reason, sha, config, inputs, started_at, serving_at, ended_at"
+const deploymentColumns = "id, environment, release, run, state, let_in_by, actor, replaced, reason, sha, config, inputs, started_at, serving_at, ended_at, extra"
 
 // deployments keeps the history of the environments.
 type deployments struct{ *database }
@@ -33,13 +33,13 @@ func (s deployments) Begin(ctx context.Context, d delivery.Deployment) (out deli
 	}
 	err = s.change(ctx, fmt.Sprintf("begin the deployment of %s in %s", d.Release, d.Environment), func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO deployments
-			(project, environment, release, run, state, let_in_by, replaced, reason, sha, config, inputs, started_at, serving_at, ended_at, actor)
+			(project, environment, release, run, state, let_in_by, replaced, reason, sha, config, inputs, started_at, serving_at, ended_at, actor, extra)
 			VALUES (?1, ?2, ?3, ?4, ?5, ?6,
 				coalesce(nullif(?7, ''), (SELECT release FROM deployments WHERE project = ?1 AND environment = ?2 AND state = ?8), ''),
-				?9, ?10, ?11, ?12, ?13, 0, 0, ?14)
+				?9, ?10, ?11, ?12, ?13, 0, 0, ?14, ?15)
 			ON CONFLICT (project, run, release, environment) DO NOTHING`,
 			s.project, d.Environment, d.Release, d.Run, delivery.Deploying, d.By, d.Replaced, delivery.Serving, d.Reason,
-			d.Commit, config, inputs, nanos(d.StartedAt), actorJSON(d.Actor))
+			d.Commit, config, inputs, nanos(d.StartedAt), actorJSON(d.Actor), d.Unknown.Object())
 		if err != nil {
 			return err
 		}
@@ -173,9 +173,9 @@ func (s deployments) find(ctx context.Context, from asker, id int64) (delivery.D
 func scanDeployment(row scanner) (delivery.Deployment, error) {
 	var d delivery.Deployment
 	var started, serving, ended int64
-	var config, inputs string
+	var config, inputs, extra string
 	err := row.Scan(&d.ID, &d.Environment, &d.Release, &d.Run, &d.State, &d.By, actorColumn{&d.Actor}, &d.Replaced, &d.Reason,
-		&d.Commit, &config, &inputs, &started, &serving, &ended)
+		&d.Commit, &config, &inputs, &started, &serving, &ended, &extra)
 	if err != nil {
 		return d, err
 	}
@@ -183,6 +183,9 @@ func scanDeployment(row scanner) (delivery.Deployment, error) {
 	err = json.Unmarshal([]byte(inputs), &d.Inputs)
 	if err == nil && config != "" {
 		err = json.Unmarshal([]byte(config), &d.Config)
+	}
+	if err == nil {
+		err = readExtra(extra, &d)
 	}
 	if err != nil {
 		return d, fault.New(fault.Corrupt, "read the record of deployment %d", d.ID).

@@ -240,3 +240,18 @@ func TestMigrate_OldRunsAndApprovals(t *testing.T) {
 		t.Errorf("runs of another project: %d, %v, want none", len(list), err)
 	}
 }
+
+// TestQuarantines_OfVersion1: who ended a quarantine was a bare name.
+func TestQuarantines_OfVersion1(t *testing.T) {
+	got, err := openProject(t, version1(t), "tiny").Releases().Quarantines(t.Context(), "r-25756a259415")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []delivery.Quarantine{{
+		Release: "r-25756a259415", Environment: "prod", Reason: "errors", Since: moment(1795920792300000000), Run: "20261129-025308-lotk",
+		EndedBy: delivery.Actor{Name: "ann"}, EndedWhy: "the database was down", EndedAt: moment(1795920792400000000),
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("quarantines (-want +got):\n%s", diff)
+	}
+}

@@ -17,7 +17,7 @@ import (
 
 // modelColumns are those of a version and its newest decision, of modelsWithDecision.
 const modelColumns = `m.grp, m.version, m.digest, m.metrics, m.lineage, m.created_at,
-	coalesce(d.status, 'PendingManualApproval'), coalesce(d.actor, ''), coalesce(d.at, 0), coalesce(d.why, '')`
+	coalesce(d.status, 'PendingManualApproval'), coalesce(d.actor, ''), coalesce(d.at, 0), coalesce(d.why, ''), m.extra`
 
 const modelsWithDecision = `models m LEFT JOIN model_decisions d ON d.id = (SELECT max(id) FROM model_decisions
 	WHERE project = m.project AND grp = m.grp AND version = m.version)`
@@ -72,9 +72,9 @@ func (s models) Import(ctx context.Context, m delivery.ModelVersion) error {
 		return fmt.Errorf("write the lineage of model %s: %w", m.ModelRef, err)
 	}
 	return s.change(ctx, fmt.Sprintf("adopt model %s", m.ModelRef), func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO models (project, grp, version, digest, metrics, lineage, created_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			s.project, m.Group, m.Version, m.Digest, string(numbers), string(origin), nanos(m.CreatedAt))
+		_, err := tx.ExecContext(ctx, `INSERT INTO models (project, grp, version, digest, metrics, lineage, created_at, extra)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			s.project, m.Group, m.Version, m.Digest, string(numbers), string(origin), nanos(m.CreatedAt), m.Unknown.Object())
 		if err != nil {
 			return err
 		}
@@ -145,9 +145,9 @@ func parseModelCursor(c port.Cursor) (at int64, ref delivery.ModelRef, err error
 
 func scanModel(row scanner) (delivery.ModelVersion, error) {
 	var m delivery.ModelVersion
-	var metrics, lineage, actor string
+	var metrics, lineage, actor, extra string
 	var created, decided int64
-	err := row.Scan(&m.Group, &m.Version, &m.Digest, &metrics, &lineage, &created, &m.Status, &actor, &decided, &m.Why)
+	err := row.Scan(&m.Group, &m.Version, &m.Digest, &metrics, &lineage, &created, &m.Status, &actor, &decided, &m.Why, &extra)
 	if err != nil {
 		return m, err
 	}
@@ -156,6 +156,7 @@ func scanModel(row scanner) (delivery.ModelVersion, error) {
 	if actor != "" {
 		err = errors.Join(err, json.Unmarshal([]byte(actor), &m.DecidedActor))
 	}
+	err = errors.Join(err, readExtra(extra, (*delivery.ModelDocument)(&m)))
 	if err != nil {
 		return m, fault.New(fault.Corrupt, "read the record of model %s", m.ModelRef).
 			Hint("restore the records from a backup").Cause(err)

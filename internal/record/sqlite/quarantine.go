@@ -32,10 +32,10 @@ func (s releases) Quarantine(ctx context.Context, q delivery.Quarantine) error {
 				return err
 			}
 		}
-		extra := sql.NullString{String: string(q.Release), Valid: q.Config != nil}
+		instance := sql.NullString{String: string(q.Release), Valid: q.Config != nil}
 		_, err := tx.ExecContext(ctx, `INSERT INTO quarantine (project, content, inputs, image, model, environment, reason, since, run, extra)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, json_patch('{}', json_object('instance', ?))) ON CONFLICT DO NOTHING`,
-			s.project, content, inputs, q.Image, q.Model, q.Environment, q.Reason, nanos(q.Since), q.Run, extra)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, json_patch(?, json_object('instance', ?))) ON CONFLICT DO NOTHING`,
+			s.project, content, inputs, q.Image, q.Model, q.Environment, q.Reason, nanos(q.Since), q.Run, q.Unknown.Object(), instance)
 		return err
 	})
 }
@@ -97,7 +97,7 @@ func (s releases) FindQuarantine(ctx context.Context, r delivery.Release, in del
 }
 
 // Unquarantine implements port.ReleaseStore.
-func (s releases) Unquarantine(ctx context.Context, id delivery.ReleaseID, by, why string) error {
+func (s releases) Unquarantine(ctx context.Context, id delivery.ReleaseID, by delivery.Actor, why string) error {
 	return s.change(ctx, fmt.Sprintf("unquarantine release %s", id), func(tx *sql.Tx) error {
 		if _, err := s.find(ctx, tx, id.Base()); err != nil {
 			return err
@@ -105,7 +105,7 @@ func (s releases) Unquarantine(ctx context.Context, id delivery.ReleaseID, by, w
 		done, err := tx.ExecContext(ctx, `UPDATE quarantine SET let_go_by = ?1, let_go_why = ?2, let_go_at = ?3
 			WHERE id IN (SELECT x.id FROM quarantine x, releases r WHERE r.project = ?4 AND r.id = ?5 AND `+holds+`)
 			OR project = ?4 AND let_go_at IS NULL AND (json_extract(extra, '$.instance') = ?5 OR json_extract(extra, '$.instance') GLOB ?5 || '-*')`,
-			by, why, nanos(s.clock()), s.project, id)
+			actorJSON(by), why, nanos(s.clock()), s.project, id)
 		if err != nil {
 			return err
 		}
@@ -113,4 +113,30 @@ func (s releases) Unquarantine(ctx context.Context, id delivery.ReleaseID, by, w
 			return fault.New(fault.Conflict, "release %s is not quarantined", id)
 		})
 	})
+}
+
+// Quarantines implements port.ReleaseStore.
+func (s releases) Quarantines(ctx context.Context, id delivery.ReleaseID) ([]delivery.Quarantine, error) {
+	if _, err := s.Get(ctx, id); err != nil {
+		return nil, err
+	}
+	out, err := list(ctx, s.read, scanQuarantine, `SELECT coalesce(json_extract(x.extra, '$.instance'), r.id), x.image, x.model, x.environment, x.reason, x.since, x.run,
+		coalesce(x.let_go_by, ''), coalesce(x.let_go_why, ''), coalesce(x.let_go_at, 0), json_remove(x.extra, '$.instance')
+		FROM quarantine x, releases r WHERE r.project = ? AND r.id = ? AND x.project = r.project AND (`+concerns+` OR json_extract(x.extra, '$.instance') GLOB r.id || '-*')
+		ORDER BY x.id`, s.project, id)
+	return out, record.DatabaseError(fmt.Sprintf("list the quarantines of release %s", id), s.path, err)
+}
+
+func scanQuarantine(row scanner) (q delivery.Quarantine, err error) {
+	var since, ended int64
+	var extra string
+	err = row.Scan(&q.Release, &q.Image, &q.Model, &q.Environment, &q.Reason, &since, &q.Run, actorColumn{&q.EndedBy}, &q.EndedWhy, &ended, &extra)
+	if err != nil {
+		return q, err
+	}
+	q.Since, q.EndedAt = moment(since), moment(ended)
+	if err := readExtra(extra, &q); err != nil {
+		return q, corruptRelease(q.Release, err)
+	}
+	return q, nil
 }

@@ -14,14 +14,17 @@ import (
 	"github.com/slipway-cd/slipway/internal/release"
 )
 
-// holds is the condition under which quarantine x holds release r.
-const holds = `x.project = r.project AND x.let_go_at IS NULL AND (
+// concerns is the condition under which quarantine x is one of release r.
+const concerns = `x.project = r.project AND (
 	x.content <> '' AND x.content = r.content OR x.image <> '' AND x.image = r.image OR x.model <> '' AND x.model = r.model
 	OR x.inputs <> '' AND x.inputs IN (SELECT o.inputs FROM origins o WHERE o.project = r.project AND o.release = r.id))`
 
+// holds is the condition under which it keeps the release out.
+const holds = "x.let_go_at IS NULL AND " + concerns
+
 const selectReleases = `SELECT r.id, r.digest, r.canonical, r.created_at, r.run,
 	(SELECT o.document FROM origins o WHERE o.project = r.project AND o.release = r.id ORDER BY o.id DESC LIMIT 1),
-	q.image, q.model, q.environment, q.reason, q.since, q.run, r.seq
+	q.image, q.model, q.environment, q.reason, q.since, q.run, coalesce(q.extra, '{}'), r.extra, r.seq
 	FROM releases r LEFT JOIN quarantine q ON q.id = (SELECT min(x.id) FROM quarantine x WHERE ` + holds + `)`
 
 // releases keeps release records.
@@ -31,7 +34,7 @@ var _ port.ReleaseStore = releases{}
 
 // Save implements port.ReleaseStore.
 func (s releases) Save(ctx context.Context, r delivery.Release, o delivery.Origin) (delivery.ReleaseRecord, error) {
-	return s.save(ctx, r, o, r.Schema >= delivery.ReleaseForm)
+	return s.save(ctx, delivery.ReleaseRecord{Release: r, Origin: o}, r.Schema >= delivery.ReleaseForm)
 }
 
 // Import implements port.ReleaseStore.
@@ -43,12 +46,13 @@ func (s releases) Import(ctx context.Context, r delivery.ReleaseRecord) (out del
 	if id != r.ID {
 		return out, fault.New(fault.Corrupt, "import release %s: its content is that of %s", r.ID, id)
 	}
-	return s.save(ctx, r.Release, r.WithOrigin().Origin, false)
+	return s.save(ctx, r.WithOrigin(), false)
 }
 
 // save keeps the release under its name, or merged under that of the first record
 // with the same content.
-func (s releases) save(ctx context.Context, r delivery.Release, o delivery.Origin, merged bool) (out delivery.ReleaseRecord, err error) {
+func (s releases) save(ctx context.Context, given delivery.ReleaseRecord, merged bool) (out delivery.ReleaseRecord, err error) {
+	r, o := given.Release, given.Origin
 	canonical, digest, id, err := release.Canonical(r)
 	if err != nil {
 		return out, err
@@ -66,9 +70,9 @@ func (s releases) save(ctx context.Context, r delivery.Release, o delivery.Origi
 				return err
 			}
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO releases (project, id, seq, digest, canonical, content, image, model, run, created_at)
-			VALUES (?1, ?2, (SELECT coalesce(max(seq), 0) + 1 FROM releases WHERE project = ?1), ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING`,
-			s.project, id, digest, string(canonical), content, r.Image.Digest, r.ModelDigest(), o.Run, nanos(s.clock()))
+		_, err := tx.ExecContext(ctx, `INSERT INTO releases (project, id, seq, digest, canonical, content, image, model, run, created_at, extra)
+			VALUES (?1, ?2, (SELECT coalesce(max(seq), 0) + 1 FROM releases WHERE project = ?1), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING`,
+			s.project, id, digest, string(canonical), content, r.Image.Digest, r.ModelDigest(), o.Run, nanos(s.clock()), given.Unknown.Object())
 		if err != nil {
 			return err
 		}
@@ -164,11 +168,11 @@ func (s releases) List(ctx context.Context, f port.ReleaseFilter, page port.Page
 // reads the record's place in the list.
 func scanRelease(row scanner, seq *int64) (delivery.ReleaseRecord, error) {
 	var r delivery.ReleaseRecord
-	var canonical string
+	var canonical, extra, heldExtra string
 	var created int64
 	var origin, image, model, env, reason, run sql.NullString
 	var since sql.NullInt64
-	err := row.Scan(&r.ID, &r.Digest, &canonical, &created, &r.Run, &origin, &image, &model, &env, &reason, &since, &run, seq)
+	err := row.Scan(&r.ID, &r.Digest, &canonical, &created, &r.Run, &origin, &image, &model, &env, &reason, &since, &run, &heldExtra, &extra, seq)
 	if err != nil {
 		return r, err
 	}
@@ -180,9 +184,11 @@ func scanRelease(row scanner, seq *int64) (delivery.ReleaseRecord, error) {
 	if err == nil && origin.Valid {
 		err = json.Unmarshal([]byte(origin.String), &r.Origin)
 	}
+	if err == nil {
+		err = readExtra(extra, (*delivery.ReleaseDocument)(&r))
+	}
 	if err != nil {
-		return r, fault.New(fault.Corrupt, "read the record of release %s", r.ID).
-			Hint("restore the records from a backup").Cause(err)
+		return r, corruptRelease(r.ID, err)
 	}
 	r.Release, r.CreatedAt = rel, moment(created)
 	if since.Valid {
@@ -191,6 +197,15 @@ func scanRelease(row scanner, seq *int64) (delivery.ReleaseRecord, error) {
 			Environment: delivery.Environment(env.String), Reason: reason.String,
 			Since: moment(since.Int64), Run: delivery.RunID(run.String),
 		}
+		err = readExtra(heldExtra, r.Quarantined)
+	}
+	if err != nil {
+		return r, corruptRelease(r.ID, err)
 	}
 	return r.WithOrigin(), nil
+}
+
+func corruptRelease(id delivery.ReleaseID, err error) error {
+	return fault.New(fault.Corrupt, "read the record of release %s", id).
+		Hint("restore the records from a backup").Cause(err)
 }

@@ -14,13 +14,17 @@ import (
 
 func digest(c string) delivery.Digest { return delivery.Digest("sha256:" + strings.Repeat(c, 64)) }
 
+// newerFields are what a newer program wrote: they are kept.
+const newerFields delivery.Unknown = `"newer":{"a":[1,2]}`
+
 func testCache(t *testing.T, open func(*testing.T) record.Store) {
 	s := closing(t, open(t))
 	start := time.Now()
 	if _, found, err := s.Cache().Lookup(t.Context(), digest("a")); found || err != nil {
 		t.Errorf("recall of nothing: %v, %v", found, err)
 	}
-	r := step.Result{Outcome: delivery.OutcomeSucceeded, Summary: "1", Output: json.RawMessage(`{"a":1}`), Started: at(1), Ended: at(2)}
+	r := step.Result{Outcome: delivery.OutcomeSucceeded, Summary: "1", Output: json.RawMessage(`{"a":1}`), Started: at(1), Ended: at(2),
+		GateResults: []delivery.GateResult{{Gate: "g", Unknown: newerFields}}, Unknown: newerFields}
 	ok(t, s.Cache().Put(t.Context(), digest("a"), runID(1), r))
 	got, found, err := s.Cache().Lookup(t.Context(), digest("a"))
 	ok(t, err)

@@ -207,7 +207,7 @@ func testSteps(t *testing.T, open func(*testing.T) record.Store) {
 	r := enqueue(t, s, 1, "dev")
 	passed := &step.Result{
 		Outcome: delivery.OutcomeSucceeded, Summary: "212 passed", Output: json.RawMessage(`{"passed":212}`),
-		GateResults: []delivery.GateResult{{Gate: "g", Verdict: delivery.Passed}}, Started: at(1), Ended: at(2),
+		GateResults: []delivery.GateResult{{Gate: "g", Verdict: delivery.Passed}}, Started: at(1), Ended: at(2), Unknown: newerFields,
 	}
 	rec := func(name string, index, attempt int, result *step.Result) record.StepRecord {
 		return record.StepRecord{Run: r.ID, Name: name, Index: index, Kind: step.Test, Attempt: attempt, Begun: at(attempt), Result: result}

@@ -126,7 +126,7 @@ func TestRevalidate_OlderResult(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := builtOutput(t, res)
-	old, err := json.Marshal(step.BuildOutput{BuiltImage: want.BuiltImage})
+	old, err := json.Marshal(step.BuildOutput{BuiltImage: want.BuiltImage, Unknown: `"newer":1`})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,5 +137,7 @@ func TestRevalidate_OlderResult(t *testing.T) {
 	}
 	if got := builtOutput(t, again); got.Inputs != want.Inputs || got.Digest != want.Digest || !got.Inputs.Valid() {
 		t.Errorf("output = %+v, want %+v", got, want)
+	} else if got.Unknown != `"newer":1` {
+		t.Errorf("unknown fields of the output = %q, want those of the program that wrote it", got.Unknown)
 	}
 }

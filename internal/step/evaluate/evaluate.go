@@ -205,6 +205,6 @@ func (s Step) Revalidate(ctx context.Context, r step.Request, cached step.Result
 	if err != nil {
 		return cached, false, err
 	}
-	fresh.Cached, fresh.Started, fresh.Ended = true, cached.Started, cached.Ended
+	fresh.Cached, fresh.Started, fresh.Ended, fresh.Unknown = true, cached.Started, cached.Ended, cached.Unknown
 	return fresh, true, nil
 }

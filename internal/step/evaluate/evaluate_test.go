@@ -167,12 +167,21 @@ func TestRevalidate_ChampionChanged(t *testing.T) {
 		t.Fatalf("evidence = %q, want %q in it", got, "no champion")
 	}
 	s.Serve(env, "20260101-000000-aaaa", s.Release(1), time.Now()) // accuracy 0.1
+	const newer delivery.Unknown = `"newer":1`
+	cached := output(t, res)
+	cached.Unknown, res.Unknown = newer, newer
+	if res.Output, err = json.Marshal(cached); err != nil {
+		t.Fatal(err)
+	}
 	fresh, ok, err := s.step.Revalidate(t.Context(), s.r, res)
 	if err != nil || !ok {
 		t.Fatalf("a worse champion: valid = %v, error = %v, want true", ok, err)
 	}
 	if fresh.Outcome != delivery.OutcomeSucceeded || !fresh.Cached {
 		t.Fatalf("a worse champion: outcome = %s, cached = %v, want %s from the cache", fresh.Outcome, fresh.Cached, delivery.OutcomeSucceeded)
+	}
+	if got := output(t, fresh); got.Unknown != newer || fresh.Unknown != newer {
+		t.Errorf("unknown fields = %q, of the output %q, want those of the program that wrote them", fresh.Unknown, got.Unknown)
 	}
 	s.Serve(env, "20260101-000001-aaaa", s.Release(2), time.Now()) // accuracy 0.2
 	fresh, ok, err = s.step.Revalidate(t.Context(), s.r, res)

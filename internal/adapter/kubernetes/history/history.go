@@ -22,15 +22,29 @@ const historyKey = "history.json"
 
 // document is the content of the history's ConfigMap.
 type document struct {
-	Deployments []delivery.Deployment   `json:"deployments"`
-	Quarantined []delivery.Quarantine   `json:"quarantined,omitempty"`
-	Models      []delivery.ModelVersion `json:"models,omitempty"`
+	Deployments []delivery.Deployment    `json:"deployments"`
+	Quarantined []delivery.Quarantine    `json:"quarantined,omitempty"`
+	Models      []delivery.ModelDocument `json:"models,omitempty"`
+	Unknown     delivery.Unknown         `json:"-"`
+}
+
+// MarshalJSON writes the unknown fields, too.
+func (d document) MarshalJSON() ([]byte, error) {
+	type plain document
+	return delivery.MarshalDocument(plain(d), d.Unknown)
+}
+
+// UnmarshalJSON keeps the unknown fields.
+func (d *document) UnmarshalJSON(raw []byte) (err error) {
+	type plain document
+	d.Unknown, err = delivery.UnmarshalDocument(raw, (*plain)(d))
+	return err
 }
 
 // Save replaces the history. It refuses with fault.Conflict what does not continue
 // the history in the cluster.
 func Save(ctx context.Context, c *client.Client, h port.History) error {
-	before, err := Load(ctx, c, h.Service, h.Environment)
+	before, old, err := load(ctx, c, h.Service, h.Environment)
 	if err != nil {
 		return err
 	}
@@ -41,7 +55,10 @@ func Save(ctx context.Context, c *client.Client, h port.History) error {
 	for _, r := range before.Releases {
 		saved[r.ID] = true
 	}
-	doc := document{Deployments: h.Deployments, Models: h.Models}
+	doc := document{Deployments: h.Deployments, Unknown: old.Unknown}
+	for _, m := range h.Models {
+		doc.Models = append(doc.Models, delivery.ModelDocument(m))
+	}
 	for _, r := range h.Releases {
 		if r.Quarantined != nil {
 			doc.Quarantined = append(doc.Quarantined, *r.Quarantined)
@@ -96,12 +113,18 @@ func saveDocument(ctx context.Context, c *client.Client, h port.History, doc doc
 // Load returns the history; it is empty if there is none. A record that was tampered
 // with is fault.Corrupt.
 func Load(ctx context.Context, c *client.Client, service string, env delivery.Environment) (port.History, error) {
+	h, _, err := load(ctx, c, service, env)
+	return h, err
+}
+
+// load also returns the document as it is stored.
+func load(ctx context.Context, c *client.Client, service string, env delivery.Environment) (port.History, document, error) {
 	h := port.History{Service: service, Environment: env}
+	var doc document
 	configMaps, err := list(ctx, c, service, env)
 	if err != nil {
-		return h, err
+		return h, doc, err
 	}
-	var doc document
 	parts := map[delivery.ReleaseID][]unstructured.Unstructured{}
 	for _, o := range configMaps {
 		if o.GetLabels()[labels.Record] == releaseRecord {
@@ -110,14 +133,17 @@ func Load(ctx context.Context, c *client.Client, service string, env delivery.En
 		}
 		raw, _, _ := unstructured.NestedString(o.Object, "data", historyKey)
 		if err := json.Unmarshal([]byte(raw), &doc); err != nil {
-			return h, corrupt(o.GetName(), err)
+			return h, doc, corrupt(o.GetName(), err)
 		}
 	}
-	h.Deployments, h.Models = doc.Deployments, doc.Models
+	h.Deployments = doc.Deployments
+	for _, m := range doc.Models {
+		h.Models = append(h.Models, delivery.ModelVersion(m))
+	}
 	for id, p := range parts {
 		r, err := decodeRelease(id, p)
 		if err != nil {
-			return h, err
+			return h, doc, err
 		}
 		for i := range doc.Quarantined {
 			if doc.Quarantined[i].Release == r.ID {
@@ -127,7 +153,7 @@ func Load(ctx context.Context, c *client.Client, service string, env delivery.En
 		h.Releases = append(h.Releases, r)
 	}
 	sort.Slice(h.Releases, func(i, j int) bool { return h.Releases[i].CreatedAt.After(h.Releases[j].CreatedAt) })
-	return h, nil
+	return h, doc, nil
 }
 
 // Delete removes the history.

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -49,6 +50,41 @@ func TestLoad_RejectsMissingPart(t *testing.T) {
 	}
 	if _, err := Load(t.Context(), c, "sample", "prod"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSave_KeepsFieldsOfNewerProgram: the history is rewritten by every deployment.
+func TestSave_KeepsFieldsOfNewerProgram(t *testing.T) {
+	server := fakeapi.New(t)
+	c := server.Client()
+	h := port.History{Service: "sample", Environment: "prod", Releases: []delivery.ReleaseRecord{{ID: "r-0123456789ab"}},
+		Deployments: []delivery.Deployment{{Release: "r-0123456789ab", Run: "run-1", State: delivery.Serving}}}
+	if err := Save(t.Context(), c, h); err != nil {
+		t.Fatal(err)
+	}
+	const path = "/api/v1/namespaces/ns/configmaps/slipway-sample-prod"
+	read := func() string {
+		text, _, _ := unstructured.NestedString(server.Objects()[path].Object, "data", historyKey)
+		return text
+	}
+	const newer = `"newer":{"x":1}`
+	edited := strings.Replace(strings.TrimSuffix(read(), "}")+","+newer+"}", `"run":"run-1"`, `"run":"run-1",`+newer, 1)
+	server.Edit(path, func(o *unstructured.Unstructured) {
+		if err := unstructured.SetNestedField(o.Object, edited, "data", historyKey); err != nil {
+			t.Fatal(err)
+		}
+	})
+	loaded, err := Load(t.Context(), c, "sample", "prod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded.Deployments[0].State = delivery.Replaced
+	loaded.Deployments = append(loaded.Deployments, delivery.Deployment{Release: "r-0123456789ab", Run: "run-2", State: delivery.Serving})
+	if err := Save(t.Context(), c, loaded); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(); strings.Count(got, newer) != 2 || !strings.Contains(got, `"state":"replaced"`) || !strings.HasSuffix(got, ","+newer+"}") {
+		t.Errorf("history = %s, want the fields of the newer program in it and in its first deployment", got)
 	}
 }
 

@@ -46,7 +46,7 @@ func saveRelease(ctx context.Context, c *client.Client, h port.History, r delive
 }
 
 func encodeRelease(r delivery.ReleaseRecord) (*bytes.Buffer, error) {
-	raw, err := json.Marshal(r)
+	raw, err := json.Marshal(delivery.ReleaseDocument(r))
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", r.ID, err)
 	}
@@ -94,7 +94,7 @@ func decodeRelease(id delivery.ReleaseID, parts []unstructured.Unstructured) (r 
 	}
 	raw, err := io.ReadAll(io.LimitReader(z, maxDecoded))
 	if err == nil {
-		err = json.Unmarshal(raw, &r)
+		err = json.Unmarshal(raw, (*delivery.ReleaseDocument)(&r))
 	}
 	if err == nil && r.ID != id {
 		err = fmt.Errorf("it belongs to %q", r.ID)

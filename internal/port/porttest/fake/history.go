@@ -86,7 +86,7 @@ func (c *HistoryStore) SaveHistory(_ context.Context, h port.History) error {
 			h.Releases[i].Quarantined = r.Quarantined
 		}
 	}
-	raw, err := json.Marshal(h)
+	raw, err := json.Marshal(encoded(h))
 	if err != nil {
 		return fmt.Errorf("write the history: %w", err)
 	}
@@ -113,10 +113,36 @@ func (c *HistoryStore) read(service string, env delivery.Environment) (port.Hist
 	if !ok {
 		return out, nil
 	}
-	if err := json.Unmarshal(raw, &out); err != nil {
+	var doc historyDocument
+	if err := json.Unmarshal(raw, &doc); err != nil {
 		return out, fault.New(fault.Corrupt, "read the history of %s", env).Cause(err)
 	}
+	out.Deployments = doc.Deployments
+	for _, r := range doc.Releases {
+		out.Releases = append(out.Releases, delivery.ReleaseRecord(r))
+	}
+	for _, m := range doc.Models {
+		out.Models = append(out.Models, delivery.ModelVersion(m))
+	}
 	return out, nil
+}
+
+// historyDocument is a history as it is stored.
+type historyDocument struct {
+	Deployments []delivery.Deployment      `json:"deployments"`
+	Releases    []delivery.ReleaseDocument `json:"releases"`
+	Models      []delivery.ModelDocument   `json:"models"`
+}
+
+func encoded(h port.History) historyDocument {
+	doc := historyDocument{Deployments: h.Deployments}
+	for _, r := range h.Releases {
+		doc.Releases = append(doc.Releases, delivery.ReleaseDocument(r))
+	}
+	for _, m := range h.Models {
+		doc.Models = append(doc.Models, delivery.ModelDocument(m))
+	}
+	return doc
 }
 
 // Corrupt makes a history unreadable.

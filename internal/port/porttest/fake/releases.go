@@ -22,7 +22,7 @@ func (r releases) Save(_ context.Context, rel delivery.Release, o delivery.Origi
 	if err != nil {
 		return delivery.ReleaseRecord{}, err
 	}
-	return r.save(rel, o, rel.Schema == delivery.ReleaseForm)
+	return r.save(delivery.ReleaseRecord{Release: rel, Origin: o}, rel.Schema == delivery.ReleaseForm)
 }
 
 // Import keeps a release under the name that it has elsewhere.
@@ -35,10 +35,11 @@ func (r releases) Import(_ context.Context, rel delivery.ReleaseRecord) (deliver
 	if _, _, id, err := release.Canonical(rel.Release); err != nil || id != rel.ID {
 		return delivery.ReleaseRecord{}, fault.New(fault.Corrupt, "import release %s: its content is that of %s", rel.ID, id)
 	}
-	return r.save(rel.Release, rel.WithOrigin().Origin, false)
+	return r.save(rel.WithOrigin(), false)
 }
 
-func (r releases) save(rel delivery.Release, o delivery.Origin, merged bool) (delivery.ReleaseRecord, error) {
+func (r releases) save(given delivery.ReleaseRecord, merged bool) (delivery.ReleaseRecord, error) {
+	rel, o := given.Release, given.Origin
 	_, digest, id, err := release.Canonical(rel)
 	if err != nil {
 		return delivery.ReleaseRecord{}, err
@@ -50,7 +51,7 @@ func (r releases) save(rel delivery.Release, o delivery.Origin, merged bool) (de
 		return s.ID == id || merged && sameContent(s.Release, rel)
 	})
 	if i < 0 {
-		saved := delivery.ReleaseRecord{ID: id, Digest: digest, Release: rel, Run: o.Run, CreatedAt: time.Now().UTC()}
+		saved := delivery.ReleaseRecord{ID: id, Digest: digest, Release: rel, Run: o.Run, CreatedAt: time.Now().UTC(), Unknown: given.Unknown}
 		r.releases, i = append(r.releases, saved), len(r.releases)
 		if rel.Schema < delivery.ReleaseForm {
 			r.releases[i] = saved.WithOrigin()
@@ -96,15 +97,12 @@ type held struct {
 }
 
 func (h held) holds(rel delivery.ReleaseRecord) bool {
-	if h.Config != nil {
-		return false
-	}
-	return h.keepsOut(rel)
+	return h.EndedAt.IsZero() && h.Config == nil && h.concerns(rel)
 }
 
-// keepsOut reports whether the quarantine holds the release with the configuration that
-// it has here.
-func (h held) keepsOut(rel delivery.ReleaseRecord) bool {
+// concerns reports whether the quarantine holds or held the release with the
+// configuration that it has here.
+func (h held) concerns(rel delivery.ReleaseRecord) bool {
 	if h.Image != "" || h.Model != "" {
 		return h.Image == rel.Release.Image.Digest || h.Model != "" && h.Model == rel.Release.ModelDigest()
 	}
@@ -166,7 +164,9 @@ func (r releases) Quarantine(_ context.Context, q delivery.Quarantine) error {
 		}
 		h.release = r.releases[i]
 	}
-	same := func(o held) bool { return o.Release == q.Release && o.Image == q.Image && o.Model == q.Model }
+	same := func(o held) bool {
+		return o.EndedAt.IsZero() && o.Release == q.Release && o.Image == q.Image && o.Model == q.Model
+	}
 	if !slices.ContainsFunc(r.quarantines, same) {
 		r.quarantines = append(r.quarantines, h)
 	}
@@ -185,7 +185,7 @@ func (r releases) FindQuarantine(_ context.Context, rel delivery.Release, in del
 		return nil, err
 	}
 	for _, h := range r.quarantines {
-		if !h.keepsOut(delivery.ReleaseRecord{Release: rel, Origin: delivery.Origin{Inputs: in}}) {
+		if !h.EndedAt.IsZero() || !h.concerns(delivery.ReleaseRecord{Release: rel, Origin: delivery.Origin{Inputs: in}}) {
 			continue
 		}
 		q := h.Quarantine
@@ -199,7 +199,7 @@ func (r releases) FindQuarantine(_ context.Context, rel delivery.Release, in del
 }
 
 // Unquarantine ends a quarantine.
-func (r releases) Unquarantine(_ context.Context, id delivery.ReleaseID, _, _ string) error {
+func (r releases) Unquarantine(_ context.Context, id delivery.ReleaseID, by delivery.Actor, why string) error {
 	leave, err := r.enter("Releases.Unquarantine")
 	defer leave()
 	if err != nil {
@@ -211,13 +211,41 @@ func (r releases) Unquarantine(_ context.Context, id delivery.ReleaseID, _, _ st
 	}
 	ended := func(h held) bool {
 		if h.Config != nil {
-			return h.Release == id || h.Release.Base() == id
+			return h.EndedAt.IsZero() && (h.Release == id || h.Release.Base() == id)
 		}
 		return id == id.Base() && h.holds(r.releases[i])
 	}
 	if !slices.ContainsFunc(r.quarantines, ended) {
 		return fault.New(fault.Conflict, "release %s is not quarantined", id)
 	}
-	r.quarantines = slices.DeleteFunc(r.quarantines, ended)
+	for n := range r.quarantines {
+		if h := &r.quarantines[n]; ended(*h) {
+			h.EndedBy, h.EndedWhy, h.EndedAt = by, why, time.Now().UTC()
+		}
+	}
 	return nil
+}
+
+// Quarantines returns those that hold the release or held it.
+func (r releases) Quarantines(_ context.Context, id delivery.ReleaseID) (of []delivery.Quarantine, err error) {
+	leave, err := r.enter("Releases.Quarantines")
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
+	i := r.find(id)
+	if i < 0 {
+		return nil, fault.New(fault.NotFound, "release %s not found", id)
+	}
+	for _, h := range r.quarantines {
+		switch q := h.Quarantine; {
+		case q.Config != nil && q.Release.Base() == id:
+			q.Config, q.Inputs = nil, delivery.Inputs{}
+			of = append(of, q)
+		case q.Config == nil && h.concerns(r.releases[i]):
+			q.Release = id
+			of = append(of, q)
+		}
+	}
+	return of, nil
 }
