@@ -16,6 +16,10 @@ type canceller struct {
 	mu    sync.Mutex
 	why   *cancelCause // nil: go on
 	timer *time.Timer
+
+	keepGoing bool         // after a failure, other steps may begin, except for those that must be undone
+	failure   *cancelCause // then: the first one
+	undoable  bool         // a step that must be undone has begun: the next failure stops the run
 }
 
 // cancelCause is why steps do not begin or go on: a step failed, or a person cancelled the run.
@@ -31,8 +35,8 @@ func (h *cancelCause) Error() string {
 	return h.step + " failed"
 }
 
-func newCanceller(grace time.Duration) *canceller {
-	h := &canceller{grace: grace}
+func newCanceller(grace time.Duration, keepGoing bool) *canceller {
+	h := &canceller{grace: grace, keepGoing: keepGoing}
 	h.ctx, h.stop = context.WithCancelCause(context.Background())
 	return h
 }
@@ -48,11 +52,18 @@ func (h *canceller) cancel(by string) {
 }
 
 // failed lets no further step begin, and stops those that run after the grace:
-// what is quick may still say how it ended.
+// what is quick may still say how it ended. A run that keeps going is not stopped
+// unless it has begun what must be undone.
 func (h *canceller) failed(step string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.why != nil {
+		return
+	}
+	if h.keepGoing && !h.undoable {
+		if h.failure == nil {
+			h.failure = &cancelCause{step: step}
+		}
 		return
 	}
 	h.why = &cancelCause{step: step}
@@ -60,11 +71,19 @@ func (h *canceller) failed(step string) {
 	h.timer = time.AfterFunc(max(0, h.grace), func() { h.stop(why) })
 }
 
-// reason is why no step may begin, or nil.
-func (h *canceller) reason() *cancelCause {
+// admit returns why a step may not begin, or nil: it begins. undoable is a step that
+// must be undone when the run fails: it does not begin after any failure.
+func (h *canceller) admit(undoable bool) *cancelCause {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.why
+	switch {
+	case h.why != nil:
+		return h.why
+	case undoable && h.failure != nil:
+		return h.failure
+	}
+	h.undoable = h.undoable || undoable
+	return nil
 }
 
 // close frees what the canceller holds; steps have ended.

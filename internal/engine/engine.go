@@ -152,7 +152,7 @@ func (e *Engine) lockRun(id delivery.RunID) (*lock, error) {
 }
 
 func (e *Engine) runLock(id delivery.RunID) string {
-	return filepath.Join(e.Home, "locks", "run-"+string(id))
+	return runLockPath(e.Home, id)
 }
 
 func (e *Engine) now() time.Time {

@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -34,7 +33,7 @@ func (e *Engine) openEventLog(run record.Run) *eventLog {
 	v := &eventLog{e: e, run: run.ID, env: run.Environment}
 	dir := e.runDir(run.ID)
 	if err := os.MkdirAll(dir, 0o755); err == nil {
-		v.file, _ = os.OpenFile(filepath.Join(dir, "events.jsonl"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644) // nil is checked
+		v.file, _ = os.OpenFile(EventsPath(e.Home, run.ID), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644) // nil is checked
 	}
 	return v
 }

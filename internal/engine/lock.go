@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/flock"
 )
@@ -31,6 +32,21 @@ func tryLock(path string) (l *lock, free bool, err error) {
 		return nil, false, nil
 	}
 	return &lock{f, path}, true, nil
+}
+
+// HasProcess reports whether a process of this machine runs the run, or waits for
+// its turn. home is the state folder.
+func HasProcess(home string, id delivery.RunID) (bool, error) {
+	path := runLockPath(home, id)
+	held, err := flock.Held(path)
+	if err != nil {
+		return false, fault.New(fault.FileKind(err), "look at the lock %s", path).Cause(err)
+	}
+	return held, nil
+}
+
+func runLockPath(home string, id delivery.RunID) string {
+	return filepath.Join(home, "locks", "run-"+string(id))
 }
 
 // release removes the file while it is held, and lets it go.

@@ -36,6 +36,9 @@ func resultOf(p plan.Plan, nodes []*node) workflowResult {
 	v := workflowResult{Outcome: successOutcome(p, nodes), Release: releaseOf(nodes)}
 	if n := firstWith(nodes, delivery.OutcomeFailed); n != nil {
 		v.Outcome, v.Cause, v.Hint = delivery.OutcomeFailed, n.cause(), n.end.Result.Hint
+		if others := otherFailures(nodes, n); p.Trigger.KeepGoing && len(others) > 0 {
+			v.Cause += "; also failed: " + strings.Join(others, ", ")
+		}
 		v.OfPlace = n.end.Result.InfrastructureFailure
 		return v
 	}
@@ -70,6 +73,17 @@ func firstWith(nodes []*node, outcome delivery.Outcome) *node {
 		}
 	}
 	return found
+}
+
+// otherFailures names the steps that failed besides one.
+func otherFailures(nodes []*node, except *node) []string {
+	var names []string
+	for _, n := range nodes {
+		if n != except && n.end.Result.Outcome == delivery.OutcomeFailed {
+			names = append(names, n.spec.Name)
+		}
+	}
+	return names
 }
 
 // successOutcome is the outcome of a run that did all it was asked.

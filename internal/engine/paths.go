@@ -15,3 +15,8 @@ func RunDir(home string, id delivery.RunID) string {
 func LogPath(home string, id delivery.RunID, step string) string {
 	return filepath.Join(RunDir(home, id), "logs", step+".log")
 }
+
+// EventsPath is where the events of a run are, except for the lines of logs.
+func EventsPath(home string, id delivery.RunID) string {
+	return filepath.Join(RunDir(home, id), "events.jsonl")
+}

@@ -78,12 +78,17 @@ func (e *Engine) execute(ctx context.Context, run record.Run, l *lock) (record.R
 func (e *Engine) execution(run record.Run, steps []record.StepRecord) *execution {
 	x := &execution{
 		e: e, run: run, known: map[string]record.StepRecord{}, events: e.openEventLog(run),
-		slots: make(chan struct{}, e.parallel()), canceller: newCanceller(orDefault(e.Grace, 2*time.Second)),
+		slots: make(chan struct{}, e.parallel()), canceller: newCanceller(orDefault(e.Grace, 2*time.Second), run.Plan.Trigger.KeepGoing),
 		completed: make(chan struct{}), broken: make(chan error, 1), left: make(chan struct{}),
 	}
 	x.records = &recorder{store: e.Runs, fail: x.fail}
 	for _, s := range steps {
 		x.known[s.Name] = s
+	}
+	for _, s := range run.Plan.Steps {
+		if _, begun := x.known[s.Name]; begun && s.Undo != "" {
+			x.canceller.admit(true)
+		}
 	}
 	for _, s := range run.Plan.Steps { // a failure that the last process recorded lets nothing begin
 		if r := x.known[s.Name].Result; r != nil && r.Outcome == delivery.OutcomeFailed {

@@ -187,7 +187,7 @@ func (x *execution) runNode(ctx context.Context, n *node) (stepState, error) {
 	if ctx.Err() != nil {
 		return stepState{}, context.Cause(ctx)
 	}
-	if why := x.canceller.reason(); why != nil {
+	if why := x.canceller.admit(n.spec.Undo != ""); why != nil {
 		return x.notRun(n, why), nil
 	}
 	return x.runStep(ctx, stepRun{index: n.index, request: x.request(n.spec, outputsOf(before))})

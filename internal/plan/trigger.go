@@ -28,6 +28,7 @@ type Trigger struct {
 	Rebuild     bool                 `json:"rebuild,omitempty"`
 	DeployOnly  bool                 `json:"deploy_only,omitempty"`
 	Until       string               `json:"until,omitempty"`
+	KeepGoing   bool                 `json:"keep_going,omitempty"` // after a failure, what does not need the failed step goes on
 	Rollback    bool                 `json:"rollback,omitempty"`
 	To          delivery.ReleaseID   `json:"to,omitempty"`  // of a rollback; empty: the last good one
 	Why         string               `json:"why,omitempty"` // of a rollback
