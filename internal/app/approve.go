@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -108,11 +109,14 @@ func (s *session) decide(ctx context.Context, d Decision, out *DecisionResult) (
 
 func (s *session) decideRun(ctx context.Context, d Decision, out *DecisionResult) ([]record.RunSummary, error) {
 	run, err := s.run(ctx, d.Subject)
+	if fault.Is(err, fault.NotFound) {
+		return nil, s.adviseWaiting(ctx, fault.New(fault.NotFound, "run %q not found", d.Subject))
+	}
 	if err != nil {
 		return nil, err
 	}
 	if run.State != record.Waiting {
-		return nil, fault.New(fault.Conflict, "run %s is not waiting for an approval: it is %s", run.ID, run.State).Hint("`slipway status` shows unfinished runs")
+		return nil, s.adviseWaiting(ctx, fault.New(fault.Conflict, "run %s is not waiting for an approval: it is %s", run.ID, run.State))
 	}
 	overtaker, err := s.checkOrder(ctx, d, run)
 	if err != nil {
@@ -135,6 +139,22 @@ func (s *session) decideRun(ctx context.Context, d Decision, out *DecisionResult
 		}
 	}
 	return waiting, s.recordApprovals(ctx, d, run, overtaker)
+}
+
+// adviseWaiting adds the runs that do wait for a decision.
+func (s *session) adviseWaiting(ctx context.Context, why *fault.Error) error {
+	runs, err := s.deps.Runs.Waiting(ctx, "")
+	if err != nil {
+		return err
+	}
+	if len(runs) == 0 {
+		return why.Hint("no run is waiting for a decision; `slipway runs` lists all of them")
+	}
+	var names []string
+	for _, r := range runs {
+		names = append(names, fmt.Sprintf("%s (%s, commit %s)", r.ID, r.Environment, delivery.Commit{SHA: r.Commit}.Short()))
+	}
+	return why.Hint("waiting for a decision: %s", strings.Join(names, ", "))
 }
 
 // recordApprovals records the decision on the run itself.

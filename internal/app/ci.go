@@ -1,8 +1,12 @@
 package app
 
 import (
+	"errors"
+	"fmt"
+	"os"
 	"strings"
 
+	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
 )
 
@@ -71,6 +75,42 @@ func claimed(job plan.CI, t plan.Trigger) *plan.CI {
 		job.Branch = ""
 	}
 	return &job
+}
+
+// writeCIOutputs appends what a run delivered to the outputs of a GitHub Actions step,
+// for the steps and jobs after it.
+func (a *App) writeCIOutputs(rep RunReport) error {
+	file := a.variable("GITHUB_OUTPUT")
+	if file == "" || a.variable("GITHUB_ACTIONS") != "true" {
+		return nil
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	if err != nil {
+		return fault.New(fault.FileKind(err), "write the outputs of the step to %s", file).Cause(err)
+	}
+	_, err = f.WriteString(ciOutputs(rep))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fault.New(fault.FileKind(err), "write the outputs of the step to %s", file).Cause(err)
+	}
+	return nil
+}
+
+// ciOutputs are the outputs, one a line.
+func ciOutputs(rep RunReport) string {
+	values := [][2]string{
+		{"run", string(rep.Run)}, {"environment", string(rep.Environment)}, {"outcome", string(rep.Outcome)}, {"release", string(rep.Release)}, {"url", rep.URL},
+	}
+	if img := rep.Image; img != nil {
+		values = append(values, [][2]string{{"image", img.Reference}, {"digest", string(img.Digest)}, {"tag", img.Tag}}...)
+	}
+	if rep.Model != nil {
+		values = append(values, [2]string{"model", rep.Model.String()})
+	}
+	var out strings.Builder
+	for _, v := range values {
+		fmt.Fprintf(&out, "%s=%s\n", v[0], strings.ReplaceAll(v[1], "\n", " "))
+	}
+	return out.String()
 }
 
 // variable returns a variable of the environment, or "".

@@ -1,11 +1,14 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -28,6 +31,13 @@ type CleanupResult struct {
 	CacheEntries int              `json:"cache_entries"` // step results that no run has used since
 	Bytes        int64            `json:"bytes"`
 	DryRun       bool             `json:"dry_run"`
+	Items        []CleanupItem    `json:"items"` // the files, largest first
+}
+
+// CleanupItem is a folder that is removed as a whole.
+type CleanupItem struct {
+	Name  string `json:"name"` // "run 20261124-101502-k3f9", or a path below the state folder
+	Bytes int64  `json:"bytes"`
 }
 
 // Cleanup removes the files of old runs, content that can be built or downloaded
@@ -35,7 +45,10 @@ type CleanupResult struct {
 // registries and what is deployed are kept. While a run is unfinished only the files
 // of old runs are removed: it may be about to use the rest.
 func (a *App) Cleanup(ctx context.Context, opts CleanupOptions) (result CleanupResult, err error) {
-	result = CleanupResult{Runs: []delivery.RunID{}, DryRun: opts.DryRun}
+	result = CleanupResult{Runs: []delivery.RunID{}, DryRun: opts.DryRun, Items: []CleanupItem{}}
+	defer func() {
+		slices.SortStableFunc(result.Items, func(a, b CleanupItem) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	}()
 	err = a.withSession(ctx, func(s *session) error {
 		if err := s.removeRunFiles(ctx, opts, &result); err != nil {
 			return err
@@ -65,6 +78,7 @@ func (s *session) removeRunFiles(ctx context.Context, opts CleanupOptions, resul
 		}
 		if size > 0 {
 			result.Runs, result.Bytes = append(result.Runs, id), result.Bytes+size
+			result.Items = append(result.Items, CleanupItem{"run " + string(id), size})
 		}
 	}
 	return nil
@@ -92,6 +106,11 @@ func (s *session) removeContent(ctx context.Context, before time.Time, result *C
 		if err != nil {
 			return err
 		}
+		name, relErr := filepath.Rel(s.workspace.Home, dir)
+		if relErr != nil || strings.HasPrefix(name, "..") {
+			name = dir
+		}
+		result.Items = append(result.Items, CleanupItem{name, size})
 	}
 	return nil
 }

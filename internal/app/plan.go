@@ -20,6 +20,7 @@ type RunOptions struct {
 	DeployOnly  bool
 	Until       string
 	AllowDirty  bool
+	KeepGoing   bool
 }
 
 // trigger fills in the trigger from the CI's environment or the checkout. What the
@@ -28,7 +29,7 @@ func (a *App) trigger(ask RunOptions, commit delivery.Commit) plan.Trigger {
 	by := a.actor()
 	t := plan.Trigger{
 		Event: plan.TriggerEvent(ask.Event), Branch: ask.Branch, Tag: ask.Tag, Environment: ask.Environment, By: by.String(), Actor: by,
-		Retrain: ask.Retrain, Rebuild: ask.Rebuild, Model: ask.Model, DeployOnly: ask.DeployOnly, Until: ask.Until,
+		Retrain: ask.Retrain, Rebuild: ask.Rebuild, Model: ask.Model, DeployOnly: ask.DeployOnly, Until: ask.Until, KeepGoing: ask.KeepGoing,
 	}
 	job := a.ci(plan.Trigger{Event: cmp.Or(t.Event, plan.PushEvent), Branch: cmp.Or(t.Branch, commit.Branch), Tag: t.Tag})
 	if t.Event == "" && job != nil {
@@ -45,13 +46,15 @@ func (a *App) trigger(ask RunOptions, commit delivery.Commit) plan.Trigger {
 	return t
 }
 
-// Plan returns what a run would do, and changes nothing.
+// Plan returns what a run would do, with all that would make it fail. It writes neither to the repository nor to the
+// state folder, with one exception: what a target's own history has and the records
+// lack is imported, as by every command.
 func (a *App) Plan(ctx context.Context, ask RunOptions) (v PlanView, err error) {
-	err = a.withSession(ctx, func(s *session) error {
-		if v.Plan, err = s.plan(ctx, ask); err != nil {
-			return err
+	err = a.withPreviewSession(ctx, func(s *session) error {
+		if v, err = s.planned(ctx, ask); err != nil || len(v.Problems) > 0 {
+			return err // rendering what can't be deployed would only fail, too
 		}
-		v.Changes, err = s.preview(ctx, v.Plan)
+		v.Changes, err = s.previewChanges(ctx, v.Plan)
 		return err
 	})
 	return v, err

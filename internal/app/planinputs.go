@@ -38,7 +38,8 @@ func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.
 		}
 	}
 	for _, do := range find {
-		if err := do(ctx, &f, env); err != nil {
+		err := do(ctx, &f, env)
+		if s.facts = f; err != nil {
 			return plan.Plan{}, err
 		}
 	}
@@ -50,7 +51,7 @@ func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.
 		if err := s.checkNotRevoked(ctx, wanted); err != nil {
 			return plan.Plan{}, err
 		}
-		f.Requested = &wanted
+		t.To, f.Requested = wanted.ID, &wanted
 	}
 	if t.Model != "" {
 		if f.RequestedModel, err = s.namedModel(ctx, t.Model); err != nil {
@@ -208,6 +209,9 @@ func (s *session) findData(ctx context.Context, f *plan.Facts, env delivery.Envi
 		return err
 	}
 	f.DataDigest = d
+	if s.preview {
+		return nil
+	}
 	return cache.Save(file)
 }
 
@@ -232,6 +236,7 @@ func (s *session) cacheLookup(ctx context.Context) func(step.Spec, map[string]js
 			if p, ok := s.deps.Steps[spec.Kind].(step.Fingerprinter); ok {
 				text, err := p.Fingerprint(ctx, spec)
 				if err != nil {
+					s.unavailable[spec.Kind] = err
 					return step.Result{}, false // the engine will say why
 				}
 				fingerprints[spec.Kind] = text

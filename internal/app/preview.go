@@ -20,9 +20,9 @@ const (
 	placeholderRelease = delivery.ReleaseID("r-000000000000")
 )
 
-// preview returns what the plan's release would change in its target, or nothing if the
+// previewChanges returns what the plan's release would change in its target, or nothing if the
 // target has no preview.
-func (s *session) preview(ctx context.Context, p plan.Plan) ([]port.Change, error) {
+func (s *session) previewChanges(ctx context.Context, p plan.Plan) ([]port.Change, error) {
 	for _, spec := range p.Steps {
 		if spec.Kind != step.Deploy {
 			continue

@@ -48,7 +48,7 @@ func (s *session) provenance(ctx context.Context, id delivery.ReleaseID, env del
 		return Provenance{}, err
 	}
 	rel := saved.Release
-	out := Provenance{Release: id, Environment: env, Commit: saved.Origin.Commit, Image: rel.Image, Model: rel.Model, Verdict: delivery.Passed}
+	out := Provenance{Release: saved.ID, Environment: env, Commit: saved.Origin.Commit, Image: rel.Image, Model: rel.Model, Verdict: delivery.Passed}
 	out.Checks = append(out.Checks, trust.Check{
 		Name: "release: record", Verdict: delivery.Passed, Required: true, Text: "intact: its content matches the digest in its name",
 		Details: []string{"digest " + string(saved.Digest), "commit " + saved.Origin.Commit},

@@ -72,8 +72,11 @@ func TestTrustPolicy_Resolution(t *testing.T) {
 	if _, err := m.provenance(t.Context(), "r-000000000000", "prod"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("error of an unknown release = %v, want kind %s", err, fault.NotFound)
 	}
-	if _, err := m.provenance(t.Context(), "latest", ""); !fault.Is(err, fault.Invalid) {
-		t.Errorf("provenance of %q: error = %v, want one of kind %s", "latest", err, fault.Invalid)
+	if _, err := m.provenance(t.Context(), "newest", ""); !fault.Is(err, fault.Invalid) {
+		t.Errorf("provenance of %q: error = %v, want one of kind %s", "newest", err, fault.Invalid)
+	}
+	if p, err := m.provenance(t.Context(), "latest", ""); err != nil || p.Release != rel {
+		t.Errorf("provenance of %q = %s, %v, want that of %s", "latest", p.Release, err, rel)
 	}
 	all, err := m.trustPolicy("")
 	if err != nil || len(all.Keys) != 2 || all.Keys[0].PEM != "new" || all.Keys[1].PEM != "old" {

@@ -34,9 +34,11 @@ func (a *App) Quarantine(ctx context.Context, what Held, why string) (q delivery
 	q = delivery.Quarantine{Release: what.Release, Image: what.Image, Reason: fmt.Sprintf("quarantined by %s: %s", a.actor(), why), Since: a.Clock().UTC()}
 	err = a.withSession(ctx, func(s *session) error {
 		if what.Release != "" {
-			if _, err := s.release(ctx, what.Release); err != nil {
+			saved, err := s.release(ctx, what.Release)
+			if err != nil {
 				return err
 			}
+			q.Release = saved.ID
 		}
 		if what.Model != "" {
 			ref, _ := modelRef(what.Model)

@@ -25,27 +25,40 @@ func (a *App) Releases(ctx context.Context, limit int) (out []delivery.ReleaseRe
 	return out, err
 }
 
-// Release returns one release.
+// Release returns one release; "latest" is the newest.
 func (a *App) Release(ctx context.Context, id delivery.ReleaseID) (out ReleaseDetails, err error) {
 	err = a.withSession(ctx, func(s *session) error {
 		if out.ReleaseRecord, err = s.release(ctx, id); err != nil {
 			return err
 		}
-		deployments, err := port.Collect(port.AllDeployments(ctx, s.deps.Deployments, port.DeploymentFilter{Release: id}))
+		deployments, err := port.Collect(port.AllDeployments(ctx, s.deps.Deployments, port.DeploymentFilter{Release: out.ID}))
 		if err != nil {
 			return err
 		}
 		out.Deployments = append([]delivery.Deployment{}, deployments...)
-		out.Quarantines, err = s.deps.Releases.Quarantines(ctx, id)
+		out.Quarantines, err = s.deps.Releases.Quarantines(ctx, out.ID)
 		return err
 	})
 	return out, err
 }
 
+// latest stands for the newest run or release.
+const latest = "latest"
+
 func (s *session) release(ctx context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
+	if id == latest {
+		newest, _, err := s.deps.Releases.List(ctx, port.ReleaseFilter{}, port.Page{Limit: 1})
+		if err != nil {
+			return delivery.ReleaseRecord{}, err
+		}
+		if len(newest) == 0 {
+			return delivery.ReleaseRecord{}, fault.New(fault.NotFound, "no release has been made yet").Hint("make one with `slipway run`")
+		}
+		return newest[0], nil
+	}
 	if !id.Valid() {
 		return delivery.ReleaseRecord{}, fault.New(fault.Invalid, "%q is not a valid release", id).
-			Hint("a release is \"r-\" followed by 12 hexadecimal digits; `slipway releases` lists them")
+			Hint("a release is \"r-\" followed by 12 hexadecimal digits; `slipway releases` lists them, `latest` is the newest")
 	}
 	return s.deps.Releases.Get(ctx, id)
 }
@@ -56,8 +69,12 @@ func (a *App) Unquarantine(ctx context.Context, id delivery.ReleaseID, why strin
 		return fault.New(fault.Invalid, "unquarantine %s: a reason is required", id).Hint(`give one with --why "..."; it is kept in the history`)
 	}
 	return a.withSession(ctx, func(s *session) error {
-		if _, err := s.release(ctx, id.Base()); err != nil {
+		saved, err := s.release(ctx, id.Base())
+		if err != nil {
 			return err
+		}
+		if id == latest {
+			id = saved.ID
 		}
 		return s.deps.Releases.Unquarantine(ctx, id, a.actor(), why)
 	})

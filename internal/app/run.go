@@ -34,5 +34,12 @@ func (s *session) execute(ctx context.Context, do func() (record.Run, error)) (R
 	if err != nil {
 		return RunReport{}, err
 	}
-	return s.report(context.WithoutCancel(ctx), r)
+	rep, err := s.report(context.WithoutCancel(ctx), r)
+	if err != nil {
+		return rep, err
+	}
+	if err := s.app.writeCIOutputs(rep); err != nil {
+		s.notice(rep.Environment, err.Error())
+	}
+	return rep, nil
 }

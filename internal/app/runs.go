@@ -32,7 +32,7 @@ func (s *session) run(ctx context.Context, ref string) (record.Run, error) {
 	}
 	switch {
 	case ref == "" || len(found) == 0:
-		return record.Run{}, fault.New(fault.NotFound, "run %q not found", ref).Hint("`slipway releases` and `slipway status` show runs; `latest` is the newest")
+		return record.Run{}, fault.New(fault.NotFound, "run %q not found", ref).Hint("`slipway runs` lists them; `latest` is the newest")
 	case len(found) > 1:
 		return record.Run{}, fault.New(fault.Invalid, "%d runs match %q", len(found), ref).Hint("use a longer prefix, such as %s", found[0].ID)
 	}
@@ -67,12 +67,63 @@ func (s *session) report(ctx context.Context, r record.Run) (RunReport, error) {
 		res := *st.Result
 		rep.Steps = append(rep.Steps, StepReport{Name: st.Name, Outcome: res.Outcome, Cached: res.Cached,
 			Seconds: seconds(res.Started, res.Ended), Summary: res.Summary, Cause: res.Cause})
-		var d step.DeployOutput
-		if json.Unmarshal(res.Output, &d) == nil && d.URL != "" {
-			rep.URL = d.URL
+		if st.Kind == step.Rollback && res.Outcome == delivery.OutcomeSucceeded {
+			rep.RolledBack = &RolledBack{}
+		}
+		rep.addOutput(st.Kind, res.Output)
+	}
+	if err != nil {
+		return rep, err
+	}
+	return rep, s.addRelease(ctx, &rep)
+}
+
+// addOutput adds what a step made.
+func (rep *RunReport) addOutput(kind step.Kind, output json.RawMessage) {
+	switch kind {
+	case step.Push:
+		var o step.PushOutput
+		if json.Unmarshal(output, &o) == nil && o.Image.Digest != "" {
+			rep.Image = &RunImage{Reference: o.Reference, Digest: o.Image.Digest, Tag: o.Tag}
+		}
+	case step.Register:
+		var o step.RegisterOutput
+		if json.Unmarshal(output, &o) == nil && o.Model.Group != "" {
+			rep.Model = &o.Model
+		}
+	default:
+		var o step.DeployOutput
+		if json.Unmarshal(output, &o) != nil {
+			return // a step with another output
+		}
+		if o.URL != "" {
+			rep.URL = o.URL
+		}
+		if kind == step.Rollback && rep.RolledBack != nil {
+			rep.RolledBack.To = o.Release
 		}
 	}
-	return rep, err
+}
+
+// addRelease adds what the run's release has and no step of the run made.
+func (s *session) addRelease(ctx context.Context, rep *RunReport) error {
+	if rep.Release == "" || rep.Image != nil && rep.Model != nil {
+		return nil
+	}
+	r, err := s.deps.Releases.Get(ctx, rep.Release.Base())
+	if fault.Is(err, fault.NotFound) {
+		return nil // it failed before it was recorded
+	}
+	if err != nil {
+		return err
+	}
+	if rep.Image == nil {
+		rep.Image = &RunImage{Reference: s.deps.Reference(r.Release.Image), Digest: r.Release.Image.Digest}
+	}
+	if rep.Model == nil {
+		rep.Model = r.Release.Model
+	}
+	return nil
 }
 
 func seconds(from, to time.Time) float64 {

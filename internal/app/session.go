@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/redact"
+	"github.com/slipway-cd/slipway/internal/step"
 )
 
 // session is one use case in progress: its project and dependencies.
@@ -26,11 +27,19 @@ type session struct {
 	redactor  *redact.Redactor
 	engine    *engine.Engine
 	revoking  *delivery.ModelRef // counts as rejected already, while rollbacks are planned
+	preview   bool               // nothing is written
+
+	facts       plan.Facts          // of the last plan
+	unavailable map[step.Kind]error // why steps of a kind can't run here, as far as planning found out
 }
 
 // withSession opens the project, runs do, and closes everything.
 func (a *App) withSession(ctx context.Context, do func(*session) error) (err error) {
-	s, err := a.openSession(ctx)
+	place, err := a.findWorkspace()
+	if err != nil {
+		return err
+	}
+	s, err := a.openSession(ctx, place, false)
 	if err != nil {
 		return err
 	}
@@ -38,17 +47,42 @@ func (a *App) withSession(ctx context.Context, do func(*session) error) (err err
 	return do(s)
 }
 
-func (a *App) openSession(ctx context.Context) (*session, error) {
+// withPreviewSession is withSession for a use case that leaves the repository and the
+// state folder as they are: what has to be written goes to a folder that is removed
+// at the end.
+func (a *App) withPreviewSession(ctx context.Context, do func(*session) error) (err error) {
 	place, err := a.findWorkspace()
 	if err != nil {
-		return nil, err
+		return err
 	}
+	tmp, err := newScratch(a.Clock())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, tmp.close()) }()
+	if records, _ := filepath.Glob(filepath.Join(place.Home, "slipway.db*")); len(records) == 0 {
+		place.Home = filepath.Join(tmp.dir, "state")
+	}
+	s, err := a.openSession(ctx, place, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.deps.Close()) }()
+	if source, ok := s.deps.Source.(port.ScratchSource); ok {
+		s.deps.Source = source.WithScratch(tmp.dir)
+	}
+	return do(s)
+}
+
+func (a *App) openSession(ctx context.Context, place Workspace, preview bool) (*session, error) {
 	project, err := config.Load(filepath.Join(place.Repository, config.FileName), a.getenv, a.Kinds)
 	if err != nil {
 		return nil, err
 	}
-	if err := prepareHome(place.Home); err != nil {
-		return nil, err
+	if !preview {
+		if err := prepareHome(place.Home); err != nil {
+			return nil, err
+		}
 	}
 	place.Project = delivery.Project(project.Service)
 	if project.Model != nil {
@@ -58,7 +92,7 @@ func (a *App) openSession(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{app: a, workspace: place, project: project, deps: parts}
+	s := &session{app: a, workspace: place, project: project, deps: parts, preview: preview, unavailable: map[step.Kind]error{}}
 	s.redactor = redact.FromEnviron(a.Environ, s.secrets()...)
 	s.engine = s.newEngine()
 	return s, nil

@@ -51,6 +51,9 @@ func (s *session) status(ctx context.Context, env delivery.Environment) (Status,
 	for i := range history {
 		if history[i].State == delivery.Deploying {
 			st.InProgress = &history[i]
+			if st.Bake, err = s.bakeOf(ctx, history[i]); err != nil {
+				return st, err
+			}
 			break
 		}
 	}
@@ -66,7 +69,7 @@ func (s *session) status(ctx context.Context, env delivery.Environment) (Status,
 	if err := s.fillRuns(ctx, &st); err != nil {
 		return st, err
 	}
-	if target == nil {
+	if st.DeploysNothing = target == nil; st.DeploysNothing {
 		st.Notes = append(st.Notes, "deploys nothing: runs end after "+s.project.Environments[env].Until)
 		return st, nil
 	}
@@ -109,9 +112,14 @@ func (s *session) fillRuns(ctx context.Context, st *Status) error {
 		return err
 	}
 	for _, r := range unfinished {
-		if r.Environment == st.Environment {
-			st.Unfinished = append(st.Unfinished, r.ID)
+		if r.Environment != st.Environment {
+			continue
 		}
+		u, err := s.unfinishedRun(ctx, r)
+		if err != nil {
+			return err
+		}
+		st.Unfinished, st.Runs = append(st.Unfinished, r.ID), append(st.Runs, u)
 	}
 	waiting, err := s.deps.Runs.Waiting(ctx, st.Environment)
 	if err != nil {
@@ -137,6 +145,7 @@ func (s *session) fillObserved(ctx context.Context, st *Status, target port.Targ
 	if err != nil {
 		return err
 	}
+	st.Traffic = observed.Release
 	st.URL, st.Replicas, st.Notes = observed.URL, observed.Replicas, append(st.Notes, observed.Notes...)
 	st.Health = healthOf(st, observed)
 	return nil

@@ -19,9 +19,25 @@ type RunReport struct {
 	Outcome     delivery.Outcome     `json:"outcome"`
 	Cause       string               `json:"cause"`
 	Hint        string               `json:"hint,omitempty"`
-	URL         string               `json:"url,omitempty"`
+	Image       *RunImage            `json:"image"` // that the run pushed, or that its release has
+	Model       *delivery.ModelRef   `json:"model"` // that it registered, or that its release has
+	URL         string               `json:"url"`
+	RolledBack  *RolledBack          `json:"rolled_back,omitempty"` // what the run went back to
 	Seconds     float64              `json:"seconds"`
 	Steps       []StepReport         `json:"steps"`
+}
+
+// RunImage is the image of a run. A tag is only known of one that was pushed.
+type RunImage struct {
+	Reference string          `json:"reference"`
+	Digest    delivery.Digest `json:"digest"`
+	Tag       string          `json:"tag"`
+}
+
+// RolledBack is what an environment was rolled back to: nothing, if nothing had been
+// deployed before.
+type RolledBack struct {
+	To delivery.ReleaseID `json:"to"`
 }
 
 // StepReport is how a step ended.
@@ -43,32 +59,70 @@ type ImageStatus struct {
 // Status describes what is deployed in an environment. Fields without a value are
 // empty; nothing is deployed if Release is empty.
 type Status struct {
-	Environment delivery.Environment  `json:"environment"`
-	Service     string                `json:"service"`
-	Release     delivery.ReleaseID    `json:"release"`
-	Instance    delivery.ReleaseID    `json:"instance,omitempty"` // the name under which it runs, if the environment overrides its configuration
-	Commit      string                `json:"commit"`
-	Dirty       bool                  `json:"dirty,omitempty"`
-	Image       ImageStatus           `json:"image"`
-	Model       *delivery.ModelRef    `json:"model"`
-	URL         string                `json:"url"`
-	Since       time.Time             `json:"since,omitzero"`
-	By          string                `json:"by"`
-	Actor       delivery.Actor        `json:"actor,omitzero"` // who that is; none if several approved it
-	Replaced    delivery.ReleaseID    `json:"replaced"`
-	Health      delivery.Health       `json:"health"`
-	Notes       []string              `json:"notes,omitempty"`
-	Replicas    []port.Replica        `json:"replicas,omitempty"`
-	InProgress  *delivery.Deployment  `json:"entering,omitempty"` // deployed, not accepted yet
-	Quarantined []delivery.Quarantine `json:"quarantined"`
-	History     []delivery.Deployment `json:"history"`
-	Unfinished  []delivery.RunID      `json:"unfinished,omitempty"` // queued, running, or killed
-	Waiting     []WaitingRun          `json:"waiting,omitempty"`    // for a decision, oldest first
+	Environment delivery.Environment `json:"environment"`
+	Service     string               `json:"service"`
+	Release     delivery.ReleaseID   `json:"release"`
+	Instance    delivery.ReleaseID   `json:"instance,omitempty"` // the name under which it runs, if the environment overrides its configuration
+	Commit      string               `json:"commit"`
+	Dirty       bool                 `json:"dirty,omitempty"`
+	Image       ImageStatus          `json:"image"`
+	Model       *delivery.ModelRef   `json:"model"`
+	URL         string               `json:"url"`
+	Since       time.Time            `json:"since,omitzero"`
+	By          string               `json:"by"`
+	Actor       delivery.Actor       `json:"actor,omitzero"` // who that is; none if several approved it
+	Replaced    delivery.ReleaseID   `json:"replaced"`
+	Health      delivery.Health      `json:"health"`
+	Notes       []string             `json:"notes,omitempty"`
+
+	DeploysNothing bool                  `json:"deploys_nothing,omitempty"` // the environment has no target
+	Replicas       []port.Replica        `json:"replicas,omitempty"`
+	Traffic        delivery.ReleaseID    `json:"traffic,omitempty"`  // what has it according to the target: the name under which it runs
+	InProgress     *delivery.Deployment  `json:"entering,omitempty"` // deployed, not accepted yet
+	Bake           *Bake                 `json:"bake,omitempty"`     // of what is entering
+	Quarantined    []delivery.Quarantine `json:"quarantined"`
+	History        []delivery.Deployment `json:"history"`
+	Unfinished     []delivery.RunID      `json:"unfinished,omitempty"` // queued, running, or killed
+	Runs           []UnfinishedRun       `json:"runs,omitempty"`       // where the unfinished ones stand
+	Waiting        []WaitingRun          `json:"waiting,omitempty"`    // for a decision, oldest first
+}
+
+// CountReplicas counts the replicas of what has the traffic, except for those that are
+// about to be removed.
+func (s Status) CountReplicas() (ready, all int) {
+	for _, r := range s.Replicas {
+		if r.Release != s.Traffic || r.State == port.ReplicaDraining {
+			continue
+		}
+		if all++; r.State == port.ReplicaReady {
+			ready++
+		}
+	}
+	return ready, all
+}
+
+// FailedReplicas returns the replicas that ended unexpectedly.
+func (s Status) FailedReplicas() []port.Replica {
+	var out []port.Replica
+	for _, r := range s.Replicas {
+		if r.State == port.ReplicaBackoff || r.State == port.ReplicaExited {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // PlanView is what plan commands show: the plan, and its changes to the target as far
 // as they are known before anything is built.
 type PlanView struct {
 	plan.Plan
-	Changes []port.Change `json:"changes,omitempty"`
+	Changed  *ChangedFiles `json:"changed,omitempty"` // files since what is deployed; nil: not known
+	Changes  []port.Change `json:"changes,omitempty"`
+	Problems []Problem     `json:"problems,omitempty"` // that would make the run fail; without steps they made planning fail
+}
+
+// ChangedFiles are the files of a commit that differ from those of a release.
+type ChangedFiles struct {
+	Since string   `json:"since"`
+	Paths []string `json:"paths"`
 }

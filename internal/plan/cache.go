@@ -40,7 +40,7 @@ func (pl *planner) expectedAction(s step.Spec, in input) (step.Action, string) {
 		if known.Ended.IsZero() {
 			return step.ActionCached, "inputs unchanged"
 		}
-		return step.ActionCached, "inputs unchanged since " + known.Ended.UTC().Format(time.DateTime)
+		return step.ActionCached, "inputs unchanged since " + known.Ended.UTC().Format(time.DateTime) + " UTC"
 	}
 	if s.Kind == step.Build {
 		return pl.expectedBuild(s, in)

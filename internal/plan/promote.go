@@ -106,6 +106,6 @@ func checkNotQuarantined(r delivery.ReleaseRecord) error {
 	if q == nil {
 		return nil
 	}
-	return fault.New(fault.Conflict, "%s has been quarantined since %s: %s", r.ID, q.Since.UTC().Format("2006-01-02 15:04"), q.Reason).
+	return fault.New(fault.Conflict, "%s has been quarantined since %s: %s", r.ID, q.Since.UTC().Format("2006-01-02 15:04 MST"), q.Reason).
 		Hint("release it with `slipway releases unquarantine %s --why REASON`, or choose another release", r.ID)
 }

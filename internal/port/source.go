@@ -29,3 +29,13 @@ type Source interface {
 	// times, everything else in dir is removed. Idempotent.
 	Checkout(ctx context.Context, tree, dir string) error
 }
+
+// ScratchSource is a Source that can describe uncommitted changes without writing to
+// the repository.
+type ScratchSource interface {
+	Source
+	// WithScratch returns the source with the trees of uncommitted changes in dir, a
+	// folder outside the repository. They exist as long as the folder. A checkout of
+	// such a tree may lack big files that are not committed.
+	WithScratch(dir string) Source
+}

@@ -33,7 +33,7 @@ func (o Overtaker) String() string {
 		s += " (" + strings.Join(about, ", ") + ")"
 	}
 	if !o.Since.IsZero() {
-		s += ", deployed since " + o.Since.UTC().Format("2006-01-02 15:04")
+		s += ", deployed since " + o.Since.UTC().Format("2006-01-02 15:04 MST")
 	}
 	return s
 }

@@ -130,7 +130,7 @@ func TestFindOvertaker(t *testing.T) {
 
 func TestOvertaker_String(t *testing.T) {
 	o := record.Overtaker{Run: "20260102-120000-bbbb", Commit: "0123456789abcdef", By: "ann", Since: time.Date(2026, 1, 2, 12, 10, 0, 0, time.UTC)}
-	const want = "run 20260102-120000-bbbb (commit 0123456, by ann), deployed since 2026-01-02 12:10"
+	const want = "run 20260102-120000-bbbb (commit 0123456, by ann), deployed since 2026-01-02 12:10 UTC"
 	if o.String() != want {
 		t.Errorf("String() = %q, want %q", o, want)
 	}

@@ -24,6 +24,10 @@ func (s Source) Checkout(ctx context.Context, tree, dir string) error {
 	if !filepath.IsAbs(dir) {
 		return fault.New(fault.Internal, "check out to %q: the path is not absolute", dir)
 	}
+	tree, err := s.withoutBigFiles(tree)
+	if err != nil {
+		return err
+	}
 	files, err := s.Files(ctx, tree)
 	if err != nil {
 		return err
@@ -33,6 +37,9 @@ func (s Source) Checkout(ctx context.Context, tree, dir string) error {
 		return err
 	}
 	w := checkout{source: s, dir: filepath.Clean(dir), git: filepath.Clean(dir) + ".git", objects: repo.objects, sha256: len(tree) == 64}
+	if s.hasScratch() {
+		w.objects = s.scratchObjects() // which refer to the repository's
+	}
 	for _, f := range files {
 		w.attributes = w.attributes || f.Path == ".gitattributes" || strings.HasSuffix(f.Path, "/.gitattributes")
 	}

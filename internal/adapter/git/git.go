@@ -29,9 +29,10 @@ import (
 type Source struct {
 	Dir     string // absolute; the folder of slipway.yaml
 	Program string // default "git"
+	Scratch string // absolute; where the objects of uncommitted changes go. Empty: the repository
 }
 
-var _ port.Source = Source{}
+var _ port.ScratchSource = Source{}
 
 // New returns the source in dir without accessing it.
 func New(dir string) Source { return Source{Dir: dir} }
@@ -52,6 +53,8 @@ type command struct {
 	env  []string // on top of the clean environment
 	args []string
 	in   []byte
+
+	userObjects bool // without the objects in the scratch folder
 }
 
 // exitError is a git command that exited with a non-zero status.
@@ -77,6 +80,9 @@ func (s Source) run(ctx context.Context, c command) (string, error) {
 	}
 	cmd := exec.CommandContext(ctx, program, append(slices.Clone(safeArgs), c.args...)...)
 	cmd.Dir, cmd.Env, cmd.Stdin = c.dir, append(cleanEnviron(os.Environ()), c.env...), bytes.NewReader(c.in)
+	if !c.userObjects && s.hasScratch() {
+		cmd.Env = append(cmd.Env, "GIT_OBJECT_DIRECTORY="+s.scratchObjects())
+	}
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr
 	cmd.ExtraFiles = flock.Inherited(ctx)

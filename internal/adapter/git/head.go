@@ -56,7 +56,7 @@ func (s Source) Head(ctx context.Context, allowDirty bool) (delivery.Commit, err
 }
 
 func (s Source) openRepository(ctx context.Context) (repository, error) {
-	out, err := s.run(ctx, command{dir: s.Dir, args: []string{
+	out, err := s.run(ctx, command{dir: s.Dir, userObjects: true, args: []string{
 		"rev-parse", "--is-inside-work-tree", "--show-prefix", "--git-path", "index", "--git-path", "objects",
 	}})
 	var f *exitError
@@ -138,7 +138,8 @@ func withoutCredentials(remote string) string {
 }
 
 // snapshot writes a tree of the folder's current content through a copy of the
-// user's index, which saves hashing unchanged files.
+// user's index, which saves hashing unchanged files: into the repository, or into
+// the scratch folder.
 func (s Source) snapshot(ctx context.Context, repo repository, changes status, allowed bool) (string, error) {
 	shown := changes.paths[:min(len(changes.paths), 5)]
 	more := ""
@@ -152,7 +153,7 @@ func (s Source) snapshot(ctx context.Context, repo repository, changes status, a
 		return "", fault.New(fault.Conflict, "the working tree differs from the commit: %s%s", strings.Join(shown, ", "), more).
 			Hint("commit the changes, or deploy them uncommitted with --allow-dirty")
 	}
-	dir, err := os.MkdirTemp("", "slipway-index-")
+	dir, err := os.MkdirTemp(s.Scratch, "slipway-index-")
 	if err != nil {
 		return "", fmt.Errorf("create a folder for the index: %w", err)
 	}
@@ -161,18 +162,16 @@ func (s Source) snapshot(ctx context.Context, repo repository, changes status, a
 	if err := copyFile(repo.index, index); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("copy the index: %w", err)
 	}
-	env := []string{"GIT_INDEX_FILE=" + index}
-	steps := [][]string{
-		{"add", "--all", "--", ".", ":(exclude)" + stateDir},
-		{"write-tree", "--prefix=" + repo.prefix},
+	w := treeWriter{source: s, repo: repo, env: []string{"GIT_INDEX_FILE=" + index}}
+	write := w.write
+	if s.Scratch != "" {
+		write = w.writeScratch
 	}
-	out := ""
-	for _, args := range steps {
-		if out, err = s.run(ctx, command{dir: s.Dir, env: env, args: args}); err != nil {
-			return "", fmt.Errorf("write a tree of the changes: %w", err)
-		}
+	tree, err := write(ctx)
+	if err != nil {
+		return "", fmt.Errorf("write a tree of the changes: %w", err)
 	}
-	return strings.TrimSpace(out), nil
+	return tree, nil
 }
 
 func copyFile(from, to string) error {

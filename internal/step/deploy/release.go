@@ -144,7 +144,7 @@ func (d *deployment) checkTrusted(ctx context.Context, rel delivery.ReleaseRecor
 func (d *deployment) checkAllowed(ctx context.Context) error {
 	if q := d.rel.Quarantined; q != nil {
 		return fault.New(fault.Conflict, "release %s has been quarantined since %s: %s",
-			d.rel.ID, q.Since.Format("2006-01-02 15:04"), q.Reason).
+			d.rel.ID, q.Since.UTC().Format("2006-01-02 15:04 MST"), q.Reason).
 			Hint("fix the cause and deliver a new release, or unquarantine this one: `slipway releases unquarantine %s --why REASON`", d.rel.ID)
 	}
 	if m := d.rel.Release.Model; m != nil {

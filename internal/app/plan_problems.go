@@ -1,0 +1,227 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/extension"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// Problem is something that would make the planned run fail, and what to do about it.
+type Problem struct {
+	Kind fault.Kind `json:"kind"`
+	Text string     `json:"text"`
+	Hint string     `json:"hint,omitempty"`
+}
+
+// problems collects what a plan knows to be wrong, each thing once.
+type problems []Problem
+
+func (p *problems) add(err error) {
+	if err == nil {
+		return
+	}
+	found := Problem{Kind: fault.KindOf(err), Text: err.Error(), Hint: fault.HintOf(err)}
+	if !slices.Contains(*p, found) {
+		*p = append(*p, found)
+	}
+}
+
+// isKnowable reports whether an error is about the project and what it asks for: a
+// plan lists it. Others end the command.
+func isKnowable(err error) bool {
+	return fault.Is(err, fault.Invalid) || fault.Is(err, fault.NotFound) || fault.Is(err, fault.Conflict) || fault.Is(err, fault.Denied)
+}
+
+// planned makes the plan, and finds all that would make its run fail. The error is the
+// only one that was found, where there is no plan.
+func (s *session) planned(ctx context.Context, ask RunOptions) (PlanView, error) {
+	var found problems
+	commit, err := s.deps.Source.Head(ctx, ask.AllowDirty)
+	if fault.Is(err, fault.Conflict) && !ask.AllowDirty {
+		if dirty, dirtyErr := s.deps.Source.Head(ctx, true); dirtyErr == nil {
+			found.add(err)
+			commit, err = dirty, nil
+		}
+	}
+	if err != nil {
+		return PlanView{}, err
+	}
+	p, planErr := s.makePlan(ctx, s.app.trigger(ask, commit), commit)
+	if planErr != nil && !isKnowable(planErr) {
+		return PlanView{}, planErr
+	}
+	found.add(planErr)
+	if planErr == nil || len(s.facts.Files) > 0 {
+		if err := s.findProblems(ctx, p, &found); err != nil {
+			return PlanView{}, err
+		}
+	}
+	if planErr != nil && len(found) == 1 {
+		return PlanView{}, planErr
+	}
+	v := PlanView{Plan: p, Problems: found}
+	if c := s.facts.Changed; c != nil && planErr == nil {
+		v.Changed = &ChangedFiles{Since: c.Since, Paths: c.Paths}
+	}
+	return v, nil
+}
+
+// findProblems looks at what the steps of a plan need. Without a plan it looks at
+// what every delivery needs.
+func (s *session) findProblems(ctx context.Context, p plan.Plan, found *problems) error {
+	if p.Skip != "" {
+		return nil
+	}
+	if len(s.facts.Files) > 0 {
+		s.checkFiles(p, found)
+	}
+	s.checkVariables(p, found)
+	for _, spec := range p.Steps {
+		if err := s.unavailable[spec.Kind]; err != nil && spec.Action == step.ActionRun {
+			found.add(err)
+		}
+	}
+	return s.checkQuarantine(ctx, p, found)
+}
+
+// checkFiles looks for the files that the configuration names.
+func (s *session) checkFiles(p plan.Plan, found *problems) {
+	project := s.project
+	if p.Environment != "" {
+		project = project.In(p.Environment)
+	}
+	c := fileCheck{repository: s.workspace.Repository, files: s.facts.Files, found: found}
+	runs := func(name string) bool {
+		i := slices.IndexFunc(p.Steps, func(spec step.Spec) bool { return spec.Name == name })
+		return len(p.Steps) == 0 || i >= 0 && p.Steps[i].Action == step.ActionRun
+	}
+	if b := project.Image.Build.Params; b.Dockerfile != "" && runs("build") {
+		c.file("image.build.dockerfile", b.Dockerfile)
+		c.folder("image.build.context", b.Context)
+	}
+	for _, t := range project.Test {
+		if runs("test." + t.Name) {
+			c.command("test "+t.Name, t.Dir, t.Run)
+		}
+	}
+	if m := project.Model; m != nil && m.Train != nil && runs("train") {
+		c.command("model.train.run", "", m.Train.Run)
+	}
+	if m := project.Model; m != nil && m.Evaluate != nil && runs("evaluate") {
+		c.command("model.evaluate.run", "", m.Evaluate.Run)
+	}
+	if runs("deploy") && project.Environments[p.Environment].Target.Abilities.Manifests {
+		for _, name := range project.Deploy.Manifests {
+			c.either("deploy.manifests", name)
+		}
+		for _, name := range project.Deploy.Values {
+			c.file("deploy.values", name)
+		}
+	}
+}
+
+// checkVariables looks for the variables that the steps, and the messages about the
+// run, take from the environment.
+func (s *session) checkVariables(p plan.Plan, found *problems) {
+	for _, spec := range p.Steps {
+		if spec.Action != step.ActionRun {
+			continue
+		}
+		var params struct {
+			Env     map[string]string `json:"env"`
+			Secrets map[string]string `json:"secrets"`
+		}
+		if json.Unmarshal(spec.Params, &params) != nil {
+			continue // it has neither
+		}
+		for _, values := range []map[string]string{params.Env, params.Secrets} {
+			for _, value := range values {
+				found.add(s.unset(spec.Name, value))
+			}
+		}
+	}
+	for _, n := range s.project.Notify {
+		for _, ref := range extension.SecretsOf(n.Section) {
+			found.add(s.unset("notify", string(ref)))
+		}
+	}
+	signs := slices.ContainsFunc(p.Steps, func(spec step.Spec) bool { return spec.Kind == step.Attest })
+	if sign := s.project.Sign; sign != nil && signs {
+		found.add(s.unset("sign.key", string(sign.Key)))
+		found.add(s.unset("sign.passphrase", string(sign.Passphrase)))
+	}
+}
+
+// unset returns the error for a value that refers to a variable without a value.
+func (s *session) unset(who, value string) error {
+	if !strings.Contains(value, "${") {
+		return nil
+	}
+	if _, err := extension.Expand(value, s.app.getenv); err != nil {
+		return fault.New(fault.Invalid, "%s: %s", who, err).Location(config.FileName).
+			Hint("set the variable where slipway runs; in a CI, as a secret of the job")
+	}
+	return nil
+}
+
+// checkQuarantine looks whether the run would make a release that is quarantined, as
+// far as its image and model, or what they are made from, are known.
+func (s *session) checkQuarantine(ctx context.Context, p plan.Plan, found *problems) error {
+	for _, spec := range p.Steps {
+		if spec.Kind != step.Deploy {
+			continue
+		}
+		params, err := step.ParamsOf[step.DeployParams](spec)
+		if err != nil || params.Release != "" { // a recorded one was checked by the plan
+			return err
+		}
+		inputs := delivery.Inputs{Build: buildInputs(p), Configuration: params.ConfigurationDigest, Policy: params.PolicyDigest}
+		q, err := s.deps.Releases.FindQuarantine(ctx, s.expectedRelease(ctx, p, params), inputs)
+		if err != nil || q == nil {
+			return err
+		}
+		found.add(fault.New(fault.Conflict, "the run would make again what is quarantined as %s: %s", heldBy(*q), q.Reason).
+			Hint("fix the cause in another commit, or allow it with `slipway releases unquarantine RELEASE --why REASON`; `slipway releases` lists what is held"))
+	}
+	return nil
+}
+
+// heldBy names what a quarantine holds.
+func heldBy(q delivery.Quarantine) string {
+	switch {
+	case q.Image != "":
+		return "image " + q.Image.Short()
+	case q.Model != "":
+		return "model " + q.Model.Short()
+	}
+	return string(q.Release)
+}
+
+// buildInputs is the digest of what the image is built from, or "".
+func buildInputs(p plan.Plan) delivery.Digest {
+	for _, spec := range p.Steps {
+		if spec.Kind != step.Build {
+			continue
+		}
+		params, err := step.ParamsOf[step.BuildParams](spec)
+		if err != nil {
+			return "" // not a builder that this version knows
+		}
+		if digest, err := params.InputsDigest(p.Service, spec.Inputs); err == nil {
+			return digest
+		}
+	}
+	return ""
+}
+
+// cleanPath is a path of the configuration as the commit lists it.
+func cleanPath(name string) string { return strings.TrimPrefix(path.Clean(name), "./") }
