@@ -107,6 +107,7 @@ var fences = []fenced{
 	{"modernc.org/sqlite", []string{"internal/record", "internal/engine"}},
 	{"github.com/dbos-inc/", []string{"internal/engine"}},
 	{"github.com/spf13/cobra", []string{"internal/cli"}},
+	{"github.com/spf13/pflag", []string{"internal/cli"}},
 	{"k8s.io/", []string{"internal/adapter/kubernetes"}},
 	{"github.com/google/go-containerregistry", []string{"internal/adapter/oci", "internal/adapter/ko", "internal/adapter/anchore"}},
 	{"github.com/anchore/", []string{"internal/adapter/anchore"}},

@@ -35,11 +35,16 @@ is deployed are kept.`,
 			}
 			fmt.Fprintf(c.Stdout, "%s the files of %d runs, %d folders of content (%.1f MB) and %d cache entries\n",
 				verb, len(result.Runs), result.Folders, float64(result.Bytes)/1e6, result.CacheEntries)
+			if opts.DryRun {
+				for _, item := range result.Items {
+					fmt.Fprintf(c.Stdout, "%10.1f MB  %s\n", float64(item.Bytes)/1e6, item.Name)
+				}
+			}
 			return nil
 		},
 	}
 	cmd.Flags().IntVar(&opts.Keep, "keep", 20, "number of finished runs, newest first, that keep their files")
 	cmd.Flags().DurationVar(&opts.Older, "older", 7*24*time.Hour, "minimum age of content and cache entries to remove")
-	cmd.Flags().BoolVar(&opts.DryRun, "dry-run", false, "only print what would be removed")
+	cmd.Flags().BoolVar(&opts.DryRun, "dry-run", false, "only list what would be removed, with its size")
 	return cmd
 }

@@ -6,6 +6,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,11 +25,13 @@ type Command struct {
 	Version string
 	// TerminalWidth returns the width of stderr in columns, 0 if it is not a terminal.
 	TerminalWidth func() int
-	Color         bool
+	Zone          *time.Location // of the user; default: the machine's
 
-	json   bool
-	output string
-	exit   int
+	json      bool
+	output    string
+	directory string
+	noColor   bool
+	exit      int
 }
 
 // Main runs the command and returns the exit code. ctx ends on Ctrl-C.
@@ -50,24 +55,26 @@ and rolls code, model and configuration back together when verification fails.`,
 		Example: `  slipway init                  write a slipway.yaml for this repository
   slipway plan --env prod       show what a run would do, and why
   slipway run --env prod        run it
-  slipway status --env prod     show what is deployed, since when, and who approved it`,
+  slipway status --env prod     show what is deployed, since when, and who approved it
+  slipway -C services/api plan  the same for the service in another folder`,
 		SilenceUsage: true, SilenceErrors: true,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return c.initFlags() },
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "print the result as JSON (same as -o json)")
 	root.PersistentFlags().StringVarP(&c.output, "output", "o", "text", "output format: text or json")
+	root.PersistentFlags().StringVarP(&c.directory, "directory", "C", "", "run as if the command had been given in this folder")
+	root.PersistentFlags().BoolVar(&c.noColor, "no-color", false, "print without colors (also: NO_COLOR=1)")
 	root.SetFlagErrorFunc(flagError)
-	group(root, c.init(), c.plan(), c.run(), c.cancel(), c.status(), c.releases(), c.models(),
+	c.setHelp(root)
+	group(root, c.init(), c.plan(), c.run(), c.runs(), c.cancel(), c.status(), c.releases(), c.models(),
 		c.approve(), c.reject(), c.rollback(), c.verify(), c.logs(),
 		c.up(), c.down(), c.scan(), c.cleanup(), c.registry(), c.keys(), c.version())
 	root.InitDefaultCompletionCmd(c.Args...)
 	for _, cmd := range root.Commands() {
 		if cmd.Name() == "completion" { // its own argument checks have no type
 			group(cmd)
-			for _, shell := range cmd.Commands() {
-				shell.Args = noArgs
-			}
+			describeCompletion(cmd)
 		}
 	}
 	return root
@@ -81,6 +88,23 @@ func (c *Command) initFlags() error {
 	default:
 		return fault.New(fault.Invalid, "invalid output format %q", c.output).Hint("use text or json")
 	}
+	return c.changeDirectory()
+}
+
+// changeDirectory makes --directory the folder that the command was given in.
+func (c *Command) changeDirectory() error {
+	if c.directory == "" {
+		return nil
+	}
+	dir := c.directory
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(c.App.Dir, dir)
+	}
+	info, err := os.Stat(dir)
+	if err != nil || !info.IsDir() {
+		return fault.New(fault.Invalid, "folder %q not found", c.directory).Hint("--directory is relative to the current folder, %s", c.App.Dir)
+	}
+	c.App.Dir = filepath.Clean(dir)
 	return nil
 }
 

@@ -44,7 +44,7 @@ func TestCommands_Text(t *testing.T) {
 		"scan db import /a.db": "grype database of ",
 		"down --env dev":       "dev is down\n",
 		"down --all":           "dev is down\nprod is down\n",
-		"up":                   "dev    down  ",
+		"up":                   "dev  nothing deployed: deploy the commit with `slipway run --env dev`\nprod  nothing deployed: ",
 		"cleanup --dry-run":    "would remove the files of 0 runs, 0 folders of content (0.0 MB) and 0 cache entries\n",
 		"registry":             "the registry is at 127.0.0.1:5000\n",
 	} {

@@ -47,7 +47,7 @@ func TestCommands_WithoutTarget(t *testing.T) {
 	}
 	t.Run("status", func(t *testing.T) {
 		got := newStagedProgram(t).run("status")
-		if got.code != 0 || !strings.Contains(got.stdout, "check  nothing deployed\n  note      deploys nothing: runs end after build\n") {
+		if got.code != 0 || !strings.Contains(got.stdout, "check  nothing deployed\n  note       deploys nothing: runs end after build\n") {
 			t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
 		}
 	})

@@ -8,9 +8,9 @@ import (
 
 // commands lists every command by its path.
 var commands = []string{
-	"init", "plan", "run", "cancel", "status", "releases", "releases show", "releases quarantine", "releases unquarantine", "models", "approve", "reject",
+	"init", "plan", "run", "runs", "runs show", "cancel", "status", "releases", "releases show", "releases diff", "releases quarantine", "releases unquarantine", "models", "models show", "models add", "approve", "reject",
 	"rollback", "verify", "logs", "up", "down", "scan", "scan db", "scan db status", "scan db update", "scan db import", "cleanup",
-	"registry", "keys", "keys generate", "version",
+	"registry", "keys", "keys generate", "version", "help",
 }
 
 // The help of every command has a description and examples, and exits with 0.
@@ -34,8 +34,8 @@ func TestHelp_Examples(t *testing.T) {
 // The list above is complete.
 func TestHelp_ListsEveryCommand(t *testing.T) {
 	p := newProgram(t)
-	for _, group := range []string{"", "releases", "scan", "scan db", "keys"} {
-		_, list, _ := strings.Cut(p.run(append(strings.Fields(group), "--help")...).stdout, "Available Commands:\n")
+	for _, group := range []string{"", "runs", "releases", "models", "scan", "scan db", "keys"} {
+		_, list, _ := strings.Cut(p.run(append(strings.Fields(group), "--help")...).stdout, "\nCommands:\n")
 		list, _, _ = strings.Cut(list, "\n\n")
 		for line := range strings.Lines(list) {
 			name := strings.TrimSpace(group + " " + strings.Fields(line)[0])
@@ -50,7 +50,7 @@ func TestHelp_ListsEveryCommand(t *testing.T) {
 func TestHelp_GroupWithoutSubcommand(t *testing.T) {
 	p := newProgram(t)
 	for _, group := range []string{"", "scan", "scan db", "keys"} {
-		if got := p.run(strings.Fields(group)...); got.code != 0 || !strings.Contains(got.stdout, "Available Commands:") {
+		if got := p.run(strings.Fields(group)...); got.code != 0 || !strings.Contains(got.stdout, "\nCommands:\n") {
 			t.Errorf("slipway %s: exit code %d\n%s%s", group, got.code, got.stdout, got.stderr)
 		}
 	}

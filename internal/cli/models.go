@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"sort"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -90,7 +89,7 @@ once it is approved, ` + "`slipway run --model GROUP:N`" + ` delivers it.`,
 
 func (c *Command) printModel(m app.ModelDetails) {
 	out := c.Stdout
-	fmt.Fprintf(out, "%s  %s\n  digest    %s\n  metrics   %s\n  created   %s\n", m, m.Status, m.Digest, formatMetrics(m.Metrics), m.CreatedAt.Format(time.RFC3339))
+	fmt.Fprintf(out, "%s  %s\n  digest    %s\n  metrics   %s\n  created   %s\n", m, m.Status, m.Digest, formatMetrics(m.Metrics), c.formatDate(m.CreatedAt))
 	if m.Lineage.Run != "" {
 		fmt.Fprintf(out, "  run       %s, commit %s\n", m.Lineage.Run, delivery.Commit{SHA: m.Lineage.Commit}.Short())
 	}
@@ -105,7 +104,7 @@ func (c *Command) printModel(m app.ModelDetails) {
 	}
 	var rows [][]string
 	for _, d := range m.Decisions {
-		rows = append(rows, []string{d.At.Format(time.DateTime), string(d.Status), d.By.String(), d.Why})
+		rows = append(rows, []string{c.formatDate(d.At), string(d.Status), d.By.String(), d.Why})
 	}
 	c.printTable("DECIDED STATUS BY WHY", rows)
 }

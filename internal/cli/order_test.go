@@ -105,9 +105,9 @@ func TestApprove_OvertakenRun(t *testing.T) {
 		if len(st.Waiting) != 1 || st.Waiting[0].Run != older.Run || st.Waiting[0].OvertakenBy == nil || st.Waiting[0].OvertakenBy.Run != newer.Run {
 			t.Errorf("waiting runs = %+v, want %s, overtaken by %s", st.Waiting, older.Run, newer.Run)
 		}
-		text := p.run("status", "--env", "prod").stdout
+		text := strings.Join(strings.Fields(p.run("status", "--env", "prod").stdout), " ") // without line breaks
 		for _, want := range []string{
-			"waiting   run " + string(older.Run) + " (commit ccccccc, by ann): 0 of 1 approvals for prod",
+			"waiting run " + string(older.Run) + ": 0 of 1 approvals for prod commit ccccccc, by ann",
 			"overtaken by run " + string(newer.Run) + " (commit ccccccc, by ann), deployed since ",
 			"slipway approve " + string(older.Run) + " --even-though-older",
 		} {

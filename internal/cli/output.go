@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/slipway-cd/slipway/internal/cli/render"
 )
@@ -24,11 +25,28 @@ func (c *Command) startProgress() (stop func()) {
 		c.App.Sink = &render.JSON{W: c.Stdout}
 		return func() {}
 	}
-	if c.TerminalWidth != nil && c.TerminalWidth() > 0 {
-		live := render.NewLive(c.Stderr, c.TerminalWidth, c.App.Clock)
+	if c.isTerminal() {
+		live := render.NewLive(c.Stderr, c.TerminalWidth, c.App.Clock, c.color())
 		c.App.Sink = live
 		return live.Close
 	}
-	c.App.Sink = &render.Lines{W: c.Stderr, Color: c.Color}
-	return func() {}
+	piped := render.NewPiped(c.Stderr, c.App.Clock)
+	c.App.Sink = piped
+	return piped.Close
+}
+
+func (c *Command) isTerminal() bool { return c.TerminalWidth != nil && c.TerminalWidth() > 0 }
+
+// color reports whether to color what a terminal shows; see https://no-color.org.
+func (c *Command) color() bool {
+	return c.isTerminal() && !c.noColor && c.getenv("NO_COLOR") == ""
+}
+
+func (c *Command) getenv(name string) string {
+	for _, kv := range c.App.Environ {
+		if value, ok := strings.CutPrefix(kv, name+"="); ok {
+			return value
+		}
+	}
+	return ""
 }

@@ -7,23 +7,35 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-cd/slipway/internal/app"
+	"github.com/slipway-cd/slipway/internal/fault"
 )
 
 func (c *Command) plan() *cobra.Command {
 	var opts app.RunOptions
 	cmd := &cobra.Command{
 		Use: "plan", Short: "Show what a run would do, and why, without changing anything", Args: noArgs,
+		Long: `Show what a run would do, and why, and all that is known to make it fail: uncommitted
+changes, missing files and variables, a missing builder, a quarantine. With such a
+problem the exit code is 2.
+
+Nothing is written to the repository, to .git or to the state folder.`,
 		Example: "  slipway plan --env prod\n  slipway plan --env prod -o json\n  slipway plan --retrain --until evaluate",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := c.App.Plan(cmd.Context(), opts)
 			if err != nil {
 				return err
 			}
+			if len(p.Problems) > 0 {
+				c.setExit(ExitUsage)
+			}
 			if c.json {
 				c.printJSON(p)
 				return nil
 			}
-			c.printPlan(p)
+			if len(p.Steps) > 0 || p.Skip != "" {
+				c.printPlan(p)
+			}
+			c.printProblems(p.Problems)
 			return nil
 		},
 	}
@@ -64,6 +76,9 @@ func (c *Command) printPlan(p app.PlanView) {
 		fmt.Fprintf(c.Stdout, "nothing to do: %s\n", p.Skip)
 		return
 	}
+	if ch := p.Changed; ch != nil && len(ch.Paths) > 0 {
+		fmt.Fprintf(c.Stdout, "changed since %s: %s\n", ch.Since, fault.Enumerate(ch.Paths))
+	}
 	var rows [][]string
 	for _, s := range p.Steps {
 		needs := strings.Join(s.Needs, ",")
@@ -77,6 +92,24 @@ func (c *Command) printPlan(p app.PlanView) {
 		fmt.Fprintf(c.Stdout, "warning: %s\n", warning)
 	}
 	c.printChanges(p)
+}
+
+// printProblems lists what would make the run fail, and what to do.
+func (c *Command) printProblems(all []app.Problem) {
+	if len(all) == 0 {
+		return
+	}
+	count := "1 problem"
+	if len(all) > 1 {
+		count = fmt.Sprintf("%d problems", len(all))
+	}
+	fmt.Fprintf(c.Stderr, "slipway: %s: a run would fail\n", count)
+	for i, p := range all {
+		fmt.Fprintf(c.Stderr, "%3d. %s\n", i+1, p.Text)
+		if p.Hint != "" {
+			fmt.Fprintf(c.Stderr, "     -> %s\n", p.Hint)
+		}
+	}
 }
 
 // printChanges shows what the run would change in the environment, as far as the

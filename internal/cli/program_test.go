@@ -33,12 +33,19 @@ environments:
 // program is the command line with fake steps that return the given results, in a
 // temporary folder.
 type program struct {
-	t       *testing.T
-	dir     string
-	environ []string
-	results map[step.Kind]step.Result // default: succeeded
-	target  *fake.Target
-	does    map[step.Kind]func(r step.Request, records *sqlite.Store) (step.Result, error) // instead of results
+	t        *testing.T
+	dir      string
+	environ  []string
+	results  map[step.Kind]step.Result // default: succeeded
+	target   *fake.Target
+	observe  func(delivery.Environment) (port.Observation, error) // instead of the target's observation
+	clock    func() time.Time                                     // default: time.Now
+	zone     *time.Location
+	files    []string                                                                       // of the commit; default: main.go
+	dirty    bool                                                                           // with uncommitted changes
+	buildkit error                                                                          // why there is none
+	width    int                                                                            // of the terminal; 0: none
+	does     map[step.Kind]func(r step.Request, records *sqlite.Store) (step.Result, error) // instead of results
 
 	mu  sync.Mutex
 	ran []string // names of steps, in order of start
@@ -73,33 +80,57 @@ func (p *program) run(args ...string) output {
 	var stdout, stderr bytes.Buffer
 	cmd := cli.Command{
 		App: &app.App{
-			Dir: p.dir, Environ: p.environ, Factory: p.dependencies, Clock: time.Now,
+			Dir: p.dir, Environ: p.environ, Factory: p.dependencies, Clock: p.now,
 			Kinds: catalog.Default(), ScanDatabase: func() port.ScanDatabase { return scanDatabase{} },
 		},
-		Args: args, Stdout: &stdout, Stderr: &stderr, Version: "1.2.3",
+		Args: args, Stdout: &stdout, Stderr: &stderr, Version: "1.2.3", Zone: p.zone, TerminalWidth: func() int { return p.width },
 	}
 	code := cmd.Main(p.t.Context())
 	return output{code, stdout.String(), stderr.String()}
 }
 
+func (p *program) now() time.Time {
+	if p.clock == nil {
+		return time.Now()
+	}
+	return p.clock()
+}
+
+// observedTarget is a target with a given state.
+type observedTarget struct {
+	*fake.Target
+	observe func(delivery.Environment) (port.Observation, error)
+}
+
+func (t observedTarget) Observe(_ context.Context, _ string, env delivery.Environment) (port.Observation, error) {
+	return t.observe(env)
+}
+
 func (p *program) dependencies(ctx context.Context, w app.Workspace) (app.Dependencies, error) {
-	store, err := sqlite.Open(ctx, filepath.Join(w.Home, "slipway.db"), w.Project, nil)
+	store, err := sqlite.Open(ctx, filepath.Join(w.Home, "slipway.db"), w.Project, p.now)
 	if err != nil {
 		return app.Dependencies{}, err
 	}
 	steps := map[step.Kind]step.Step{}
 	for _, kind := range []step.Kind{
-		step.Build, step.Push, step.Train, step.Evaluate, step.Register, step.Approve, step.Deploy, step.Verify, step.Watch, step.Rollback,
+		step.Test, step.Build, step.Push, step.Train, step.Evaluate, step.Register, step.Approve, step.Deploy, step.Verify, step.Watch, step.Rollback,
 	} {
 		steps[kind] = stepFunc(p.step)
+		if p.buildkit != nil && kind == step.Build {
+			steps[kind] = fingerprinted{stepFunc(p.step), p.buildkit}
+		}
 		if do := p.does[kind]; do != nil {
 			steps[kind] = stepFunc(func(_ context.Context, r step.Request) (step.Result, error) { return do(r, store) })
 		}
 	}
+	var target port.Target = p.target
+	if p.observe != nil {
+		target = observedTarget{p.target, p.observe}
+	}
 	return app.Dependencies{
 		Runs: store.Runs(), Cache: store.Cache(), Outbox: store.Outbox(), Models: store.Models(), Artifacts: &fake.ArtifactStore{},
 		Releases: store.Releases(), Deployments: store.Deployments(), Approvals: store.Approvals(),
-		Source: source{}, Steps: steps, Targets: map[string]port.Target{"local": p.target},
+		Source: source{p}, Steps: steps, Targets: map[string]port.Target{"local": target},
 		Reference:   func(img delivery.Image) string { return img.String() },
 		GenerateKey: func([]byte) (private, public []byte, err error) { return []byte("private"), []byte("public"), nil },
 		ServeRegistry: func(_ context.Context, addr string, ready func(string)) error {
@@ -124,19 +155,33 @@ func (p *program) step(_ context.Context, r step.Request) (step.Result, error) {
 	return result, nil
 }
 
+// fingerprinted is a step whose tool is missing.
+type fingerprinted struct {
+	stepFunc
+	err error
+}
+
+func (f fingerprinted) Fingerprint(context.Context, step.Spec) (string, error) { return "", f.err }
+
 type stepFunc func(context.Context, step.Request) (step.Result, error)
 
 func (f stepFunc) Run(ctx context.Context, r step.Request) (step.Result, error) { return f(ctx, r) }
 
 // source is a repository with one commit on main.
-type source struct{}
+type source struct{ p *program }
 
-func (source) Head(context.Context, bool) (delivery.Commit, error) {
-	return delivery.Commit{SHA: strings.Repeat("c", 40), Tree: strings.Repeat("d", 40), Branch: "main"}, nil
+func (s source) Head(_ context.Context, allowDirty bool) (delivery.Commit, error) {
+	if s.p.dirty && !allowDirty {
+		return delivery.Commit{}, fault.New(fault.Conflict, "the working tree differs from the commit: main.go").Hint("commit the changes, or deploy them uncommitted with --allow-dirty")
+	}
+	return delivery.Commit{SHA: strings.Repeat("c", 40), Tree: strings.Repeat("d", 40), Branch: "main", Dirty: s.p.dirty}, nil
 }
 
-func (source) Files(context.Context, string) ([]port.File, error) {
-	return []port.File{{Path: "main.go", Mode: "100644", Blob: strings.Repeat("e", 40)}}, nil
+func (s source) Files(context.Context, string) (out []port.File, _ error) {
+	for _, name := range append([]string{"main.go"}, s.p.files...) {
+		out = append(out, port.File{Path: name, Mode: "100644", Blob: strings.Repeat("e", 40)})
+	}
+	return out, nil
 }
 func (source) Changed(context.Context, string, string) ([]string, error) { return nil, nil }
 func (source) Checkout(_ context.Context, _, dir string) error           { return os.MkdirAll(dir, 0o755) }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,8 +13,8 @@ func (c *Command) releases() *cobra.Command {
 	var limit int
 	cmd := group(&cobra.Command{
 		Use: "releases", Short: "List releases, newest first",
-		Example: "  slipway releases\n  slipway releases show r-7f3a9c21d04e\n  slipway releases unquarantine r-7f3a9c21d04e --why \"the alarm was wrong\"",
-	}, c.showRelease(), c.quarantine(), c.unquarantine())
+		Example: "  slipway releases\n  slipway releases show latest\n  slipway releases diff r-7f3a9c21d04e latest\n  slipway releases unquarantine r-7f3a9c21d04e --why \"the alarm was wrong\"",
+	}, c.showRelease(), c.diffReleases(), c.quarantine(), c.unquarantine())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		all, err := c.App.Releases(cmd.Context(), limit)
 		if err != nil {
@@ -27,7 +26,7 @@ func (c *Command) releases() *cobra.Command {
 		}
 		var rows [][]string
 		for _, r := range all {
-			rows = append(rows, releaseRow(r))
+			rows = append(rows, c.releaseRow(r))
 		}
 		c.printTable("RELEASE CREATED COMMIT IMAGE MODEL STATE", rows)
 		return nil
@@ -36,7 +35,7 @@ func (c *Command) releases() *cobra.Command {
 	return cmd
 }
 
-func releaseRow(r delivery.ReleaseRecord) []string {
+func (c *Command) releaseRow(r delivery.ReleaseRecord) []string {
 	model, state := "-", "ok"
 	if r.Release.Model != nil {
 		model = r.Release.Model.String()
@@ -48,19 +47,23 @@ func releaseRow(r delivery.ReleaseRecord) []string {
 	if r.Origin.Dirty {
 		commit += "+dirty"
 	}
-	return []string{string(r.ID), r.CreatedAt.Format(time.DateTime), commit, r.Release.Image.Digest.Short(), model, state}
+	return []string{string(r.ID), c.formatDate(r.CreatedAt), commit, r.Release.Image.Digest.Short(), model, state}
 }
 
 func (c *Command) showRelease() *cobra.Command {
 	return &cobra.Command{
 		Use: "show RELEASE", Short: "Show everything a release pins, and its deployments", Args: argsBetween(1, 1),
-		Example: "  slipway releases show r-7f3a9c21d04e",
+		Example: "  slipway releases show r-7f3a9c21d04e\n  slipway releases show latest --json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := c.App.Release(cmd.Context(), delivery.ReleaseID(args[0]))
 			if err != nil {
 				return err
 			}
-			c.printJSON(r) // with -o text too: a record is JSON by nature
+			if c.json {
+				c.printJSON(r)
+				return nil
+			}
+			c.printRelease(r)
 			return nil
 		},
 	}

@@ -22,6 +22,10 @@ failed release is quarantined.
 Runs of one environment are executed strictly one after another. A run whose process
 was killed is finished by the next run, or by --resume.
 
+The first failure stops what runs beside it. With --keep-going, steps that do not need
+the failed one go on: all failing tests are found in one run, and a failed training does
+not throw away a build. Nothing is deployed after a failure either way.
+
 Exit codes: 0 done, 1 a gate or step failed and production is unchanged, 2 usage
 or configuration error, 3 deployed, failed and rolled back, 4 waiting for approval,
 5 the rollback itself failed, 130 interrupted.`,
@@ -32,6 +36,7 @@ or configuration error, 3 deployed, failed and rolled back, 4 waiting for approv
   slipway run --env prod --model prices:3   with that approved model, without training
   slipway run --env prod --deploy-only
   slipway run --until evaluate --json
+  slipway run --keep-going          find all failing tests in one run
   slipway run --resume              finish every interrupted run`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if resume {
@@ -51,6 +56,7 @@ or configuration error, 3 deployed, failed and rolled back, 4 waiting for approv
 		},
 	}
 	addRunFlags(cmd, &opts)
+	cmd.Flags().BoolVar(&opts.KeepGoing, "keep-going", false, "after a failure, finish the steps that do not need the failed one")
 	cmd.Flags().BoolVar(&resume, "resume", false, "finish RUN, or every interrupted run")
 	return cmd
 }
@@ -77,10 +83,28 @@ func (c *Command) printReport(report app.RunReport) {
 		return
 	}
 	fmt.Fprintf(c.Stdout, "%s  run %s in %s (%.1fs)\n", report.Outcome, report.Run, report.Environment, report.Seconds)
+	c.printDelivered(report)
+}
+
+// printDelivered shows what a run delivered.
+func (c *Command) printDelivered(report app.RunReport) {
 	if report.Release != "" {
 		fmt.Fprintf(c.Stdout, "release  %s\n", report.Release)
 	}
+	if report.Image != nil {
+		fmt.Fprintf(c.Stdout, "image    %s\n", report.Image.Reference)
+	}
+	if report.Model != nil {
+		fmt.Fprintf(c.Stdout, "model    %s\n", report.Model)
+	}
 	if report.Outcome == delivery.OutcomeDeployed && report.URL != "" {
 		fmt.Fprintf(c.Stdout, "url      %s\n", report.URL)
+	}
+	switch back := report.RolledBack; {
+	case back == nil:
+	case back.To == "":
+		fmt.Fprintln(c.Stdout, "rolled back: nothing is deployed, as before")
+	default:
+		fmt.Fprintf(c.Stdout, "rolled back to %s\n", back.To)
 	}
 }

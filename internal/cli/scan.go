@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -73,7 +72,7 @@ func (c *Command) runScanDatabase(ctx context.Context, do scanDatabaseUseCase) e
 			state = "new"
 		}
 		fmt.Fprintf(c.Stdout, "%s database of %s (%s old), schema %s, %.1f MB, %s\n%s\n",
-			v.Scanner, v.BuiltAt.Format(time.DateTime), v.Age, v.Schema, float64(v.Bytes)/1e6, state, v.Path)
+			v.Scanner, c.formatDate(v.BuiltAt), v.Age, v.Schema, float64(v.Bytes)/1e6, state, v.Path)
 	}
 	return nil
 }

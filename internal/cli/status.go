@@ -2,7 +2,8 @@ package cli
 
 import (
 	"fmt"
-	"time"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,10 @@ func (c *Command) status() *cobra.Command {
 	var env string
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show what is deployed, since when, who approved it, and what it replaced", Args: noArgs,
+		Long: `Show what is deployed, since when, who approved it, and what it replaced.
+
+It fits on a screen of 24 lines of 80 columns. Texts that do not are cut; --json has
+everything.`,
 		Example: "  slipway status\n  slipway status --env prod --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all, err := c.App.Status(cmd.Context(), delivery.Environment(env))
@@ -27,9 +32,7 @@ func (c *Command) status() *cobra.Command {
 			case c.json:
 				c.printJSON(all)
 			default:
-				for _, st := range all {
-					c.printStatus(st)
-				}
+				c.printStatuses(all)
 			}
 			return nil
 		},
@@ -38,62 +41,251 @@ func (c *Command) status() *cobra.Command {
 	return cmd
 }
 
-func (c *Command) printStatus(st app.Status) {
-	out := c.Stdout
-	if st.Release == "" {
-		fmt.Fprintf(out, "%s  nothing deployed\n", st.Environment)
-	} else {
-		fmt.Fprintf(out, "%s  %s  %s\n", st.Environment, st.Release, st.Health)
-		fmt.Fprintf(out, "  url       %s\n  commit    %s\n  image     %s\n", st.URL, st.Commit, st.Image.Reference)
-		if st.Instance != "" {
-			fmt.Fprintf(out, "  instance  %s: with the overrides of %s\n", st.Instance, st.Environment)
-		}
-		if st.Model != nil {
-			fmt.Fprintf(out, "  model     %s  %s\n", st.Model, st.Model.Digest)
-		}
-		fmt.Fprintf(out, "  since     %s (%s ago), by %s\n", st.Since.Format(time.RFC3339), render.FormatAge(c.App.Clock().Sub(st.Since)), st.By)
-		if st.Replaced != "" {
-			fmt.Fprintf(out, "  replaced  %s\n", st.Replaced)
-		}
-	}
-	if st.InProgress != nil {
-		fmt.Fprintf(out, "  entering  %s (run %s): not accepted yet\n", st.InProgress.Release, st.InProgress.Run)
-	}
-	for _, n := range st.Notes {
-		fmt.Fprintf(out, "  note      %s\n", n)
-	}
-	for _, id := range st.Unfinished {
-		fmt.Fprintf(out, "  run       %s is unfinished\n", id)
-	}
-	for _, w := range st.Waiting {
-		c.printWaiting(w)
-	}
-	for _, q := range st.Quarantined {
-		fmt.Fprintf(out, "  quarantined %s: %s\n", q.Release, q.Reason)
-	}
-	c.printHistory(st.History)
-	fmt.Fprintln(out)
-}
-
-// printWaiting shows what a run waits for, and how to continue it.
-func (c *Command) printWaiting(w app.WaitingRun) {
-	out := c.Stdout
-	fmt.Fprintf(out, "  waiting   run %s (commit %s, by %s): %s\n", w.Run, delivery.Commit{SHA: w.Commit}.Short(), w.By, w.Cause)
-	if w.OvertakenBy != nil {
-		fmt.Fprintf(out, "            overtaken by %s\n", w.OvertakenBy)
-	}
-	if w.Hint != "" {
-		fmt.Fprintf(out, "            -> %s\n", w.Hint)
-	}
-}
-
-func (c *Command) printHistory(history []delivery.Deployment) {
-	if len(history) == 0 {
+// printStatuses shows the environments on one screen, each with an equal part of it,
+// and once what is quarantined in all of them.
+func (c *Command) printStatuses(all []app.Status) {
+	if len(all) == 1 {
+		c.printLines(c.statusLines(all[0], screenLines))
 		return
 	}
-	var rows [][]string
-	for _, d := range history {
-		rows = append(rows, []string{d.StartedAt.Format(time.DateTime), string(d.Release), string(d.State), d.By, d.Reason})
+	lines := screenLines
+	var b block
+	quarantined := quarantinedLines(&b, all[0].Quarantined).entries
+	for i := range all {
+		all[i].Quarantined = nil
 	}
-	c.printTable("STARTED RELEASE STATE BY REASON", rows)
+	if len(quarantined) > 0 {
+		lines -= len(quarantined[0])
+	}
+	shown := min(len(all), lines)
+	if len(all) > shown {
+		lines--
+		shown = lines
+	}
+	room := lines / shown
+	gaps := room > 3
+	if gaps {
+		room--
+	}
+	for _, st := range all[:shown] {
+		c.printLines(c.statusLines(st, room))
+		if gaps {
+			fmt.Fprintln(c.Stdout)
+		}
+	}
+	if rest := len(all) - shown; rest > 0 {
+		fmt.Fprintf(c.Stdout, "%d more environments: slipway status --env ENV\n", rest)
+	}
+	for _, entry := range quarantined {
+		c.printLines(entry)
+	}
+}
+
+func (c *Command) printLines(lines []string) {
+	for _, line := range lines {
+		fmt.Fprintln(c.Stdout, line)
+	}
+}
+
+// statusLines shows an environment in at most that many lines. The last one says how
+// to see everything, if something is not shown.
+func (c *Command) statusLines(st app.Status, most int) []string {
+	b := block{headline: render.CutLine(headline(st), screenColumns)}
+	c.addServing(&b, st)
+	c.addEntering(&b, st)
+	c.addAttention(&b, st)
+	whole := most
+	if most > 2 {
+		most--
+	}
+	lines := b.lines(most)
+	lines = append(lines, c.historyLines(&b, st.History, most-len(lines))...)
+	if b.cut && len(lines) < whole {
+		lines = append(lines, labelledLine("…", fmt.Sprintf("all of it: slipway status --env %s --json", st.Environment)))
+	}
+	return lines
+}
+
+func headline(st app.Status) string {
+	if st.Release == "" {
+		return fmt.Sprintf("%s  nothing deployed", st.Environment)
+	}
+	text := fmt.Sprintf("%s  %s  %s", st.Environment, st.Release, st.Health)
+	if st.Dirty {
+		text += "  dirty"
+	}
+	return text
+}
+
+// addServing adds what is deployed.
+func (c *Command) addServing(b *block, st app.Status) {
+	if st.Release != "" || st.InProgress != nil {
+		b.addField(9, "url", st.URL)
+	}
+	if st.Release == "" {
+		return
+	}
+	commit := st.Commit
+	if st.Dirty {
+		commit += " (uncommitted changes)"
+	}
+	b.addField(8, "commit", commit)
+	b.addField(3, "image", shortImage(st.Image))
+	if st.Instance != "" {
+		b.addField(2, "instance", fmt.Sprintf("%s: with the overrides of %s", st.Instance, st.Environment))
+	}
+	if st.Model != nil {
+		b.addField(7, "model", fmt.Sprintf("%s  sha256:%s", st.Model, st.Model.Digest.Short()))
+	}
+	b.addField(6, "since", fmt.Sprintf("%s, by %s", c.formatSince(st.Since), st.By))
+	b.addField(4, "replaced", string(st.Replaced))
+	b.addField(5, "replicas", countReplicas(st))
+}
+
+// shortImage names an image by 12 digits of its digest.
+func shortImage(img app.ImageStatus) string {
+	return strings.Replace(img.Reference, img.Digest.Hex(), img.Digest.Short()+"…", 1)
+}
+
+// countReplicas counts the replicas of what has the traffic.
+func countReplicas(st app.Status) string {
+	ready, all := st.CountReplicas()
+	if all == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d ready", ready, all)
+}
+
+// addEntering adds what is about to replace it, and which of the two has the traffic.
+func (c *Command) addEntering(b *block, st app.Status) {
+	d := st.InProgress
+	if d == nil {
+		return
+	}
+	text := fmt.Sprintf("%s (run %s): not accepted yet", d.Release, d.Run)
+	b.addField(12, "entering", text)
+	if st.Bake != nil {
+		text := fmt.Sprintf("until %s", c.formatTime(st.Bake.Until()))
+		if left := st.Bake.Until().Sub(c.App.Clock()); left > 0 {
+			text += fmt.Sprintf(" (%s left of %s)", render.FormatAge(left), render.FormatAge(st.Bake.Time.D()))
+		}
+		b.addField(11, "bake", text)
+	}
+	switch st.Traffic {
+	case "":
+		b.addField(10, "traffic", "no release has it")
+	case d.Instance():
+		b.addField(10, "traffic", fmt.Sprintf("%s, which is entering", d.Release))
+	default:
+		b.addField(10, "traffic", fmt.Sprintf("%s, until %s is ready", st.Traffic, d.Release))
+	}
+}
+
+// addAttention adds what a person should look at.
+func (c *Command) addAttention(b *block, st app.Status) {
+	waiting, unfinished := attention{label: "waiting", kind: "waiting run"}, attention{label: "runs", kind: "unfinished run"}
+	for _, w := range st.Waiting {
+		waiting.entries = append(waiting.entries, c.waitingLines(b, w))
+	}
+	for _, r := range st.Runs {
+		unfinished.entries = append(unfinished.entries, c.unfinishedLines(b, r))
+	}
+	replicas, notes := attention{label: "replica", kind: "failing replica"}, attention{label: "note", kind: "note"}
+	for _, r := range st.FailedReplicas() {
+		text := fmt.Sprintf("%s %s, %d restarts: %s", r.Name, r.State, r.Restarts, r.Cause)
+		replicas.entries = append(replicas.entries, b.labelled("replica", text, maxFieldLines))
+	}
+	for _, n := range st.Notes {
+		notes.entries = append(notes.entries, b.labelled("note", n, maxFieldLines))
+	}
+	b.groups = []attention{waiting, unfinished, replicas, notes, quarantinedLines(b, st.Quarantined)}
+}
+
+// waitingLines shows what a run waits for, and how to continue it.
+func (c *Command) waitingLines(b *block, w app.WaitingRun) []string {
+	lines := b.labelled("waiting", fmt.Sprintf("run %s: %s", w.Run, w.Cause), maxFieldLines)
+	about := fmt.Sprintf("commit %s, by %s", delivery.Commit{SHA: w.Commit}.Short(), w.By)
+	if !w.Since.IsZero() {
+		about += ", since " + c.formatSince(w.Since)
+	}
+	lines = append(lines, b.labelled("", about, 1)...)
+	if o := w.OvertakenBy; o != nil {
+		text := fmt.Sprintf("overtaken by run %s (commit %s, by %s), deployed since %s", o.Run, delivery.Commit{SHA: o.Commit}.Short(), o.By, c.formatTime(o.Since))
+		lines = append(lines, b.labelled("", text, maxFieldLines)...)
+	}
+	if w.Hint != "" {
+		lines = append(lines, b.labelled("", "-> "+w.Hint, maxFieldLines+1)...)
+	}
+	return lines
+}
+
+// unfinishedLines shows where a run stands, and how to finish one that was killed.
+func (c *Command) unfinishedLines(b *block, r app.UnfinishedRun) []string {
+	text := fmt.Sprintf("run %s", r.Run)
+	if r.Step != "" {
+		text += " at " + r.Step
+	}
+	text += fmt.Sprintf(", since %s, by %s", c.formatSince(r.Since), r.By)
+	if r.State == app.RunRemote {
+		text += ", on " + r.Host
+	}
+	lines := b.labelled(string(r.State), text, maxFieldLines)
+	if r.Hint != "" {
+		lines = append(lines, b.labelled("", "-> "+r.Hint, maxFieldLines)...)
+	}
+	return lines
+}
+
+// quarantinedLines shows the quarantines, which hold in all environments, in one entry.
+func quarantinedLines(b *block, all []delivery.Quarantine) attention {
+	const maxNames = 3
+	out := attention{label: "quarantine", kind: "quarantine"}
+	var names []string
+	for _, q := range all {
+		if name := held(q); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	text := ""
+	switch {
+	case len(names) == 0:
+		return out
+	case len(names) == 1:
+		text = names[0] + ": " + all[0].Reason
+	case len(names) <= maxNames:
+		text = strings.Join(names, ", ") + ": see slipway releases"
+	default:
+		text = fmt.Sprintf("%s and %d more: see slipway releases", strings.Join(names[:maxNames-1], ", "), len(names)-maxNames+1)
+	}
+	out.entries = [][]string{b.labelled("quarantine", text, maxFieldLines)}
+	return out
+}
+
+// held names what a quarantine holds.
+func held(q delivery.Quarantine) string {
+	switch {
+	case q.Image != "":
+		return "image " + q.Image.Short()
+	case q.Model != "":
+		return "model " + q.Model.Short()
+	}
+	return string(q.Release)
+}
+
+// historyLines is the newest part of the history that fits.
+func (c *Command) historyLines(b *block, history []delivery.Deployment, most int) []string {
+	const maxRows = 5
+	rows := min(len(history), most-1, maxRows)
+	if rows < 1 {
+		return nil
+	}
+	table := [][]string{{"STARTED", "RELEASE", "STATE", "BY", "REASON"}}
+	for _, d := range history[:rows] {
+		table = append(table, []string{c.formatDate(d.StartedAt), string(d.Release), string(d.State), render.Cut(d.By, 16), d.Reason})
+	}
+	lines := render.Table(table, screenColumns)
+	for _, line := range lines {
+		b.cut = b.cut || strings.HasSuffix(line, "…")
+	}
+	return lines
 }

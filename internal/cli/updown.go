@@ -5,13 +5,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/slipway-cd/slipway/internal/app"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
 func (c *Command) up() *cobra.Command {
 	return &cobra.Command{
-		Use: "up", Short: "Start the services again after a reboot", Args: noArgs, Example: "  slipway up",
+		Use: "up", Short: "Start the services again after a reboot", Args: noArgs,
+		Long: "Start the services again after a reboot. One that was taken down with `slipway down` stays\ndown: deploy it again with `slipway run --env ENV --deploy-only`.", Example: "  slipway up",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all, err := c.App.Up(cmd.Context())
 			if err != nil {
@@ -22,11 +24,31 @@ func (c *Command) up() *cobra.Command {
 				return nil
 			}
 			for _, st := range all {
-				fmt.Fprintf(c.Stdout, "%s  %s  %s  %s\n", st.Environment, st.Release, st.Health, st.URL)
+				c.printUp(st)
 			}
 			return nil
 		},
 	}
+}
+
+// printUp shows whether a service runs again. One that was taken down stays down: its
+// deployment has ended.
+func (c *Command) printUp(st app.Status) {
+	switch {
+	case st.Release != "":
+		fmt.Fprintf(c.Stdout, "%s  %s  %s  %s\n", st.Environment, st.Release, st.Health, st.URL)
+	case st.DeploysNothing:
+	case len(st.History) > 0 && st.History[0].State == delivery.Removed:
+		d := st.History[0]
+		fmt.Fprintf(c.Stdout, "%s  down since %s (%s): deploy it again with `%s`\n", st.Environment, c.formatTime(d.EndedAt), d.Reason, deployAgain(st.Environment))
+	default:
+		fmt.Fprintf(c.Stdout, "%s  nothing deployed: deploy the commit with `slipway run --env %s`\n", st.Environment, st.Environment)
+	}
+}
+
+// deployAgain is the command that deploys the newest good release.
+func deployAgain(env delivery.Environment) string {
+	return fmt.Sprintf("slipway run --env %s --deploy-only", env)
 }
 
 func (c *Command) down() *cobra.Command {
@@ -49,6 +71,9 @@ func (c *Command) down() *cobra.Command {
 			}
 			for _, e := range stopped {
 				fmt.Fprintf(c.Stdout, "%s is down\n", e)
+			}
+			if len(stopped) == 1 {
+				fmt.Fprintf(c.Stdout, "deploy it again with `%s`\n", deployAgain(stopped[0]))
 			}
 			return nil
 		},

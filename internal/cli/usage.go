@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -19,7 +21,57 @@ func flagError(cmd *cobra.Command, err error) error {
 	if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
 		return unknownCommand(cmd, words)
 	}
+	return explainFlag(cmd, err)
+}
+
+// explainFlag puts an error of the library about a flag into our words.
+func explainFlag(cmd *cobra.Command, err error) error {
+	var (
+		unknown  *pflag.NotExistError
+		missing  *pflag.ValueRequiredError
+		invalid  *pflag.InvalidValueError
+		misspelt *pflag.InvalidSyntaxError
+	)
+	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
+		return usageError(cmd, "unknown flag -%s", unknown.GetSpecifiedName())
+	case errors.As(err, &unknown):
+		return unknownFlag(cmd, unknown.GetSpecifiedName())
+	case errors.As(err, &missing):
+		return usageError(cmd, "--%s needs a value", missing.GetFlag().Name)
+	case errors.As(err, &invalid):
+		f := invalid.GetFlag()
+		return usageError(cmd, "invalid value %q of --%s: use %s", invalid.GetValue(), f.Name, describeType(f.Value.Type()))
+	case errors.As(err, &misspelt):
+		return usageError(cmd, "invalid flag %q", misspelt.GetSpecifiedFlag())
+	}
 	return usageError(cmd, "%s", err)
+}
+
+// unknownFlag suggests the flag that was meant.
+func unknownFlag(cmd *cobra.Command, name string) error {
+	var known []string
+	for _, flags := range []*pflag.FlagSet{cmd.Flags(), cmd.InheritedFlags()} {
+		flags.VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	}
+	err := usageError(cmd, "unknown flag --%s", name)
+	if near, ok := fault.Nearest(name, known); ok {
+		return err.Hint("did you mean --%s? See `%s --help`", near, cmd.CommandPath())
+	}
+	return err
+}
+
+// describeType names the values of a type of flag.
+func describeType(name string) string {
+	switch name {
+	case "bool":
+		return "true or false"
+	case "int":
+		return "a whole number"
+	case "duration":
+		return "a duration such as 30s, 5m or 24h"
+	}
+	return "a " + name
 }
 
 // group turns cmd into a parent of the children. Without a subcommand it prints its help.

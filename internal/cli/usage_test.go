@@ -20,9 +20,14 @@ func TestUsage_Refused(t *testing.T) {
 		"unknown subcommand":          {"releases shwo", []string{`unknown command "shwo" for "slipway releases"`, `did you mean "show"?`}},
 		"unknown subcommand, nested":  {"scan db stauts", []string{`unknown command "stauts" for "slipway scan db"`}},
 		"unknown subcommand of keys":  {"keys make", []string{`unknown command "make" for "slipway keys"`}},
-		"unknown flag":                {"run --enviroment prod", []string{"unknown flag: --enviroment", "slipway run --help"}},
-		"flag without a value":        {"run --env", []string{"--env", "slipway run --help"}},
-		"flag with a bad value":       {"releases --limit many", []string{`"many"`, "slipway releases --help"}},
+		"unknown flag":                {"run --enviroment prod", []string{"unknown flag --enviroment", "slipway run --help"}},
+		"misspelt flag":               {"run --retrian", []string{"unknown flag --retrian", "did you mean --retrain?"}},
+		"unknown short flag":          {"run -x", []string{"unknown flag -x", "slipway run --help"}},
+		"flag without a value":        {"run --env", []string{"--env needs a value", "slipway run --help"}},
+		"flag with a bad value":       {"releases --limit many", []string{`invalid value "many" of --limit: use a whole number`, "slipway releases --help"}},
+		"flag with a bad duration":    {"cleanup --older old", []string{`invalid value "old" of --older: use a duration such as 30s`}},
+		"flag with a bad switch":      {"run --retrain=maybe", []string{`invalid value "maybe" of --retrain: use true or false`}},
+		"help of an unknown command":  {"help rnu", []string{`unknown command "rnu" for "slipway"`, `did you mean "run"?`}},
 		"unknown output format":       {"version -o yaml", []string{`invalid output format "yaml"`, "text or json"}},
 		"missing argument":            {"cancel", []string{"missing argument RUN", "slipway cancel --help"}},
 		"missing argument of approve": {"approve", []string{"missing argument RUN|GROUP:VERSION"}},
@@ -98,8 +103,8 @@ func TestUsage_RefusedJSON(t *testing.T) {
 		want document
 	}{
 		"flag rule":       {"rollback --json", document{"--env is required", "invalid", "see `slipway rollback --help`"}},
-		"unknown flag":    {"plan -o json --enviroment prod", document{"unknown flag: --enviroment", "invalid", "see `slipway plan --help`"}},
-		"invalid release": {"releases show x --json", document{`"x" is not a valid release`, "invalid", "a release is \"r-\" followed by 12 hexadecimal digits; `slipway releases` lists them"}},
+		"unknown flag":    {"plan -o json --enviroment prod", document{"unknown flag --enviroment", "invalid", "see `slipway plan --help`"}},
+		"invalid release": {"releases show x --json", document{`"x" is not a valid release`, "invalid", "a release is \"r-\" followed by 12 hexadecimal digits; `slipway releases` lists them, `latest` is the newest"}},
 		"nothing found":   {"run --resume --json", document{"no unfinished run found", "not found", "start one with `slipway run`"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,9 +33,9 @@ type active struct {
 
 // NewLive starts redrawing ten times a second until Close. width is the
 // terminal's, in columns.
-func NewLive(w io.Writer, width func() int, now func() time.Time) *Live {
+func NewLive(w io.Writer, width func() int, now func() time.Time, color bool) *Live {
 	l := &Live{w: w, width: width, now: now, stop: make(chan struct{})}
-	l.lines = &Lines{W: w, Color: true}
+	l.lines = &Lines{W: w, Color: color}
 	l.done.Go(l.redraw)
 	return l
 }

@@ -1,0 +1,105 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/event"
+)
+
+// How long a step runs until a line says so, doubled each time up to the maximum: the
+// log of a CI shows that the run is alive, and stays short.
+const (
+	firstHeartbeat = 30 * time.Second
+	maxHeartbeat   = 10 * time.Minute
+)
+
+// Piped writes plain lines where no terminal shows what is running: besides those of
+// Lines one when a step starts, and heartbeats of steps that take long.
+type Piped struct {
+	lines *Lines
+	now   func() time.Time
+
+	mu      sync.Mutex
+	running []*beating
+	stop    chan struct{}
+	done    sync.WaitGroup
+}
+
+// beating is a step that runs.
+type beating struct {
+	active
+	next  time.Time
+	pause time.Duration
+}
+
+// NewPiped starts looking for long steps every second, until Close.
+func NewPiped(w io.Writer, now func() time.Time) *Piped {
+	p := &Piped{lines: &Lines{W: w}, now: now, stop: make(chan struct{})}
+	p.done.Go(func() {
+		t := time.NewTicker(time.Second)
+		defer t.Stop()
+		for {
+			select {
+			case <-p.stop:
+				return
+			case <-t.C:
+				p.Beat()
+			}
+		}
+	})
+	return p
+}
+
+// Emit writes the event's line, if it has one.
+func (p *Piped) Emit(e event.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch e.Kind {
+	case event.StepStarted:
+		p.running = append(p.running, &beating{active{step: e.Step, since: p.now()}, p.now().Add(firstHeartbeat), firstHeartbeat})
+		fmt.Fprintf(p.lines.W, "  %-14s started\n", e.Step)
+	case event.StepProgress, event.StepLog:
+		for _, b := range p.running {
+			if b.step == e.Step {
+				b.text = e.Text
+			}
+		}
+	case event.StepFinished:
+		for i, b := range p.running {
+			if b.step == e.Step {
+				p.running = append(p.running[:i], p.running[i+1:]...)
+				break
+			}
+		}
+	case event.RunFinished:
+		p.running = nil
+	}
+	p.lines.Emit(e)
+}
+
+// Beat writes a line for each step that has run for long enough since the last one.
+func (p *Piped) Beat() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	for _, b := range p.running {
+		if now.Before(b.next) {
+			continue
+		}
+		fmt.Fprintf(p.lines.W, "  %-14s running for %s%s\n", b.step, now.Sub(b.since).Round(time.Second), suffix(Cut(b.text, maxBeatText)))
+		b.pause = min(2*b.pause, maxHeartbeat)
+		b.next = now.Add(b.pause)
+	}
+}
+
+// maxBeatText is how much of a step's last output a heartbeat shows.
+const maxBeatText = 60
+
+// Close ends the heartbeats.
+func (p *Piped) Close() {
+	close(p.stop)
+	p.done.Wait()
+}
