@@ -261,7 +261,7 @@ var statuses = map[string]func(*history, *program){
 	},
 	"taken down": func(h *history, p *program) {
 		h.deliver("prod", false)
-		all, err := h.store.Deployments().List(h.t.Context(), "prod", 1)
+		all, _, err := h.store.Deployments().List(h.t.Context(), port.DeploymentFilter{Environment: "prod"}, port.Page{Limit: 1})
 		h.must(err)
 		h.must(h.store.Deployments().End(h.t.Context(), all[0].ID, delivery.Removed, "taken down by ann", h.at))
 	},
