@@ -38,8 +38,6 @@ type Facts struct {
 	RequestedModel *delivery.ModelVersion // the one that Trigger.Model names
 	Champion       *delivery.ModelVersion // the one that serves
 
-	Scripts map[string]string // content of the files that the evaluation command names (EvaluationScripts), by their paths
-
 	TrustFiles map[string]string // content of the files that the environment's trust names, by their paths
 
 	// CachedResult finds the result that a cacheable step would get from the cache;

@@ -42,9 +42,13 @@ func (s cache) Put(ctx context.Context, key delivery.Digest, run delivery.RunID,
 // Lookup implements record.Cache.
 func (s cache) Lookup(ctx context.Context, key delivery.Digest) (r step.Result, ok bool, err error) {
 	var document string
-	err = s.change(ctx, "look up a cached result", func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, "UPDATE cache SET used_at = ? WHERE project = ? AND key = ? RETURNING result", nanos(s.clock()), s.project, key).Scan(&document)
-	})
+	if s.view != nil {
+		document, err = s.lookupShared(ctx, key)
+	} else {
+		err = s.change(ctx, "look up a cached result", func(tx *sql.Tx) error {
+			return tx.QueryRowContext(ctx, touchResult, nanos(s.clock()), s.project, key).Scan(&document)
+		})
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, false, nil
 	}
@@ -53,6 +57,20 @@ func (s cache) Lookup(ctx context.Context, key delivery.Digest) (r step.Result, 
 	}
 	r, err = readResult(document)
 	return r, err == nil, err
+}
+
+const touchResult = "UPDATE cache SET used_at = ? WHERE project = ? AND key = ? RETURNING result"
+
+// lookupShared notes the use on this machine only: an entry of the log for every use
+// would cost more than the cache saves.
+func (s cache) lookupShared(ctx context.Context, key delivery.Digest) (document string, err error) {
+	if err := s.refresh(ctx); err != nil {
+		return "", err
+	}
+	err = s.applying(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, touchResult, nanos(s.clock()), s.project, key).Scan(&document)
+	})
+	return document, err
 }
 
 // Prune implements record.Cache.
@@ -71,8 +89,6 @@ func (s cache) Prune(ctx context.Context, since time.Time) (n int, err error) {
 
 // CountUnused implements record.Cache.
 func (s cache) CountUnused(ctx context.Context, since time.Time) (n int, err error) {
-	err = s.change(ctx, "count old cached results", func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, "SELECT count(*) FROM cache WHERE project = ? AND used_at < ?", s.project, nanos(since)).Scan(&n)
-	})
-	return n, err
+	err = first(ctx, s.read, "SELECT count(*) FROM cache WHERE project = ? AND used_at < ?", s.project, nanos(since)).Scan(&n)
+	return n, record.DatabaseError("count old cached results", s.path, err)
 }

@@ -110,7 +110,7 @@ func (s deployments) End(ctx context.Context, id int64, state delivery.Deploymen
 
 // Current implements port.DeploymentStore.
 func (s deployments) Current(ctx context.Context, env delivery.Environment) (delivery.Deployment, bool, error) {
-	d, err := scanDeployment(s.read.QueryRowContext(ctx, "SELECT "+deploymentColumns+" FROM deployments WHERE project = ? AND environment = ? AND state = 'serving'", s.project, env))
+	d, err := scanDeployment(first(ctx, s.read, "SELECT "+deploymentColumns+" FROM deployments WHERE project = ? AND environment = ? AND state = 'serving'", s.project, env))
 	if errors.Is(err, sql.ErrNoRows) {
 		return delivery.Deployment{}, false, nil
 	}
@@ -163,7 +163,7 @@ func parseDeploymentCursor(c port.Cursor) (at, id int64, err error) {
 }
 
 func (s deployments) find(ctx context.Context, from asker, id int64) (delivery.Deployment, error) {
-	d, err := scanDeployment(from.QueryRowContext(ctx, "SELECT "+deploymentColumns+" FROM deployments WHERE project = ? AND id = ?", s.project, id))
+	d, err := scanDeployment(first(ctx, from, "SELECT "+deploymentColumns+" FROM deployments WHERE project = ? AND id = ?", s.project, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return d, fault.New(fault.NotFound, "deployment %d not found", id)
 	}

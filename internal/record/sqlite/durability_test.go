@@ -22,18 +22,18 @@ func TestOpen_Durable(t *testing.T) {
 	pools := []struct {
 		name string
 		db   asker
-	}{{"write", s.db.write}, {"read", s.db.read}}
+	}{{"write", s.db.write}, {"read", s.db.readers}}
 	for _, pool := range pools {
 		for _, p := range pragmas {
 			t.Run(pool.name+" "+p.name, func(t *testing.T) {
 				var got string
-				if err := pool.db.QueryRowContext(t.Context(), "PRAGMA "+p.name).Scan(&got); err != nil || got != p.want {
+				if err := first(t.Context(), pool.db, "PRAGMA "+p.name).Scan(&got); err != nil || got != p.want {
 					t.Errorf("PRAGMA %s = %q, %v; want %q", p.name, got, err, p.want)
 				}
 			})
 		}
 	}
-	if _, err := s.db.read.Exec("DELETE FROM runs"); err == nil {
+	if _, err := s.db.readers.Exec("DELETE FROM runs"); err == nil {
 		t.Error("DELETE in the reading pool succeeded, want an error")
 	}
 }

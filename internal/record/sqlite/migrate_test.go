@@ -87,7 +87,7 @@ func TestMigrate_KeepsTheRowsOfEveryTable(t *testing.T) {
 		}
 	}
 	s := openProject(t, path, "tiny")
-	got := userTables(t, s.db.read)
+	got := userTables(t, s.db.readers)
 	for table := range got {
 		if _, old := want[table]; !old {
 			delete(got, table)
@@ -97,7 +97,7 @@ func TestMigrate_KeepsTheRowsOfEveryTable(t *testing.T) {
 		t.Errorf("rows after the migration (-want +got):\n%s", diff)
 	}
 	for _, check := range []string{"integrity_check", "foreign_key_check"} {
-		found, err := list(t.Context(), s.db.read, func(row scanner) (line string, err error) { return line, row.Scan(&line) },
+		found, err := list(t.Context(), s.db.readers, func(row scanner) (line string, err error) { return line, row.Scan(&line) },
 			"SELECT * FROM pragma_"+check)
 		if err != nil || len(found) > 1 || len(found) == 1 && found[0] != "ok" {
 			t.Errorf("%s: %q, %v", check, found, err)
@@ -109,7 +109,7 @@ func TestMigrate_KeepsTheRowsOfEveryTable(t *testing.T) {
 // not differ, or statements that work on one fail on the other.
 func TestMigrate_SameSchemaAsNewFile(t *testing.T) {
 	schema := func(s *Store) []string {
-		all, err := list(t.Context(), s.db.read, func(row scanner) (text string, err error) { return text, row.Scan(&text) },
+		all, err := list(t.Context(), s.db.readers, func(row scanner) (text string, err error) { return text, row.Scan(&text) },
 			"SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type, name")
 		if err != nil {
 			t.Fatal(err)
@@ -124,9 +124,9 @@ func TestMigrate_SameSchemaAsNewFile(t *testing.T) {
 
 func TestMigrate_TablesHaveRoomForUnknownFields(t *testing.T) {
 	s := openProject(t, filepath.Join(t.TempDir(), "new.db"), "tiny")
-	for table := range userTables(t, s.db.read) {
+	for table := range userTables(t, s.db.readers) {
 		var n int
-		if err := s.db.read.QueryRowContext(t.Context(), "SELECT count(*) FROM pragma_table_info(?) WHERE name = 'extra'", table).Scan(&n); err != nil || n != 1 {
+		if err := s.db.readers.QueryRowContext(t.Context(), "SELECT count(*) FROM pragma_table_info(?) WHERE name = 'extra'", table).Scan(&n); err != nil || n != 1 {
 			t.Errorf("table %s has %d columns named extra, %v", table, n, err)
 		}
 	}
@@ -160,7 +160,7 @@ func TestMigrate_AllOrNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := openProject(t, path, "tiny")
-	if err := s.db.read.QueryRowContext(t.Context(), "PRAGMA user_version").Scan(&version); err != nil || version != len(migrations()) {
+	if err := s.db.readers.QueryRowContext(t.Context(), "PRAGMA user_version").Scan(&version); err != nil || version != len(migrations()) {
 		t.Errorf("version %d (%v) after opening the file again, want %d", version, err, len(migrations()))
 	}
 }

@@ -97,7 +97,7 @@ func (s models) Get(ctx context.Context, group string, version int) (delivery.Mo
 }
 
 func (s models) find(ctx context.Context, from asker, group string, version int) (delivery.ModelVersion, error) {
-	m, err := scanModel(from.QueryRowContext(ctx, "SELECT "+modelColumns+" FROM "+modelsWithDecision+
+	m, err := scanModel(first(ctx, from, "SELECT "+modelColumns+" FROM "+modelsWithDecision+
 		" WHERE m.project = ? AND m.grp = ? AND m.version = ?", s.project, group, version))
 	if errors.Is(err, sql.ErrNoRows) {
 		return m, fault.New(fault.NotFound, "model %s:%d not found", group, version).Hint("`slipway models` lists them")

@@ -4,6 +4,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/binary"
@@ -36,7 +37,9 @@ type database struct {
 	project delivery.Project
 	clock   func() time.Time
 	write   *sql.DB // one connection: writers of this process queue here, without polling
-	read    *sql.DB
+	readers *sql.DB
+	read    asker // readers, of a view after it was brought up to date
+	view    *view // nil: the file is the truth
 }
 
 var _ record.Store = (*Store)(nil)
@@ -61,9 +64,10 @@ func Open(ctx context.Context, path string, project delivery.Project, clock func
 	if db.write, err = connect(path, 1, "_txlock=immediate"); err != nil {
 		return nil, err
 	}
-	if db.read, err = connect(path, 4, "_pragma=query_only(1)"); err != nil {
+	if db.readers, err = connect(path, 4, "_pragma=query_only(1)"); err != nil {
 		return nil, errors.Join(err, db.write.Close())
 	}
+	db.read = db.readers
 	if err := migrate(ctx, db.write, path, project, migrations()); err != nil {
 		return nil, errors.Join(err, db.close())
 	}
@@ -94,7 +98,13 @@ func (s *Store) Approvals() port.ApprovalStore { return approvals{s.db} }
 // Close closes the file.
 func (s *Store) Close() error { return s.db.close() }
 
-func (d *database) close() error { return errors.Join(d.read.Close(), d.write.Close()) }
+func (d *database) close() error {
+	err := errors.Join(d.readers.Close(), d.write.Close())
+	if d.view != nil {
+		err = errors.Join(err, d.view.apply.Close())
+	}
+	return err
+}
 
 // connect opens a pool. Every connection waits for other processes' writes, and
 // makes its own durable before they count.
@@ -225,6 +235,9 @@ func advance(ctx context.Context, db *sql.DB, from int, project delivery.Project
 
 // change runs do in one transaction that holds the write lock from its start.
 func (d *database) change(ctx context.Context, act string, do func(*sql.Tx) error) error {
+	if d.view != nil {
+		return d.changeShared(ctx, act, do)
+	}
 	tx, err := d.write.BeginTx(ctx, nil)
 	if err != nil {
 		return record.DatabaseError(act, d.path, err)
@@ -243,14 +256,35 @@ func undone(tx *sql.Tx) error {
 	return nil
 }
 
-// asker is what can be asked: a pool or a transaction.
+// asker is what can be asked: a pool, a transaction or a view.
 type asker interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // scanner is a row.
 type scanner interface{ Scan(into ...any) error }
+
+// first reads the first row of a query; Scan returns sql.ErrNoRows without one.
+func first(ctx context.Context, from asker, query string, args ...any) scanner {
+	rows, err := from.QueryContext(ctx, query, args...)
+	return firstRow{rows, err}
+}
+
+type firstRow struct {
+	rows *sql.Rows
+	err  error
+}
+
+func (f firstRow) Scan(into ...any) error {
+	if f.err != nil {
+		return f.err
+	}
+	defer f.rows.Close()
+	if !f.rows.Next() {
+		return cmp.Or(f.rows.Err(), sql.ErrNoRows)
+	}
+	return f.rows.Scan(into...)
+}
 
 // list reads all rows of a query.
 func list[T any](ctx context.Context, from asker, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {

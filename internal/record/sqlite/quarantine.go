@@ -84,7 +84,7 @@ func (s releases) FindQuarantine(ctx context.Context, r delivery.Release, in del
 	}
 	var q delivery.Quarantine
 	var since int64
-	err = s.read.QueryRowContext(ctx, `SELECT coalesce(json_extract(extra, '$.instance'), ?2), image, model, environment, reason, since, run
+	err = first(ctx, s.read, `SELECT coalesce(json_extract(extra, '$.instance'), ?2), image, model, environment, reason, since, run
 		FROM quarantine WHERE project = ?1 AND let_go_at IS NULL AND (content IN (?3, ?4) OR image = ?5 AND image <> '' OR model = ?6 AND model <> ''
 		OR inputs <> '' AND inputs IN (?7, ?8)) ORDER BY id LIMIT 1`,
 		s.project, id, content, configured+content, r.Image.Digest, r.ModelDigest(), inputs, configured+inputs).

@@ -124,7 +124,7 @@ func (s releases) Get(ctx context.Context, id delivery.ReleaseID) (delivery.Rele
 
 func (s releases) find(ctx context.Context, from asker, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
 	var seq int64
-	r, err := scanRelease(from.QueryRowContext(ctx, selectReleases+" WHERE r.project = ? AND r.id = ?", s.project, id), &seq)
+	r, err := scanRelease(first(ctx, from, selectReleases+" WHERE r.project = ? AND r.id = ?", s.project, id), &seq)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fault.New(fault.NotFound, "release %s not found", id).Hint("`slipway releases` lists them")
 	}

@@ -62,7 +62,7 @@ func readPlan(id delivery.RunID, document string) (p plan.Plan, err error) {
 }
 
 func (s runs) find(ctx context.Context, from asker, id delivery.RunID) (record.Run, error) {
-	r, err := scanRun(from.QueryRowContext(ctx, "SELECT "+summaryColumns+", plan FROM runs WHERE project = ? AND id = ?", s.project, id))
+	r, err := scanRun(first(ctx, from, "SELECT "+summaryColumns+", plan FROM runs WHERE project = ? AND id = ?", s.project, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fault.New(fault.NotFound, "run %s not found", id).Hint("`slipway status` lists the runs")
 	}
@@ -120,7 +120,7 @@ func (s runs) Requeue(ctx context.Context, id delivery.RunID) (out record.Run, e
 
 // Head implements record.Runs.
 func (s runs) Head(ctx context.Context, env delivery.Environment) (record.Run, bool, error) {
-	row := s.read.QueryRowContext(ctx, "SELECT "+summaryColumns+", plan FROM runs WHERE project = ? AND environment = ? AND "+open+" ORDER BY seq LIMIT 1", s.project, env)
+	row := first(ctx, s.read, "SELECT "+summaryColumns+", plan FROM runs WHERE project = ? AND environment = ? AND "+open+" ORDER BY seq LIMIT 1", s.project, env)
 	r, err := scanRun(row)
 	if errors.Is(err, sql.ErrNoRows) {
 		return record.Run{}, false, nil

@@ -44,13 +44,12 @@ func Start(t testing.TB) string {
 		_ = server.Process.Signal(syscall.SIGINT) // fast shutdown
 		_ = server.Wait()
 	})
-	address := fmt.Sprintf("127.0.0.1:%d", port)
-	for end := time.Now().Add(30 * time.Second); !ready(address); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); !ready(bin, port); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("PostgreSQL does not listen on %s after 30s", address)
+			t.Fatalf("PostgreSQL does not accept connections on port %d after 30s", port)
 		}
 	}
-	return fmt.Sprintf("postgres://slipway@%s/postgres?sslmode=disable", address)
+	return fmt.Sprintf("postgres://slipway@127.0.0.1:%d/postgres?sslmode=disable", port)
 }
 
 // programs returns the folder of the newest server's programs.
@@ -101,12 +100,7 @@ func freePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// ready reports whether the server takes connections.
-func ready(address string) bool {
-	c, err := net.DialTimeout("tcp", address, time.Second)
-	if err != nil {
-		return false
-	}
-	c.Close()
-	return true
+// ready reports whether the server accepts connections: it listens a moment before.
+func ready(bin string, port int) bool {
+	return exec.Command(filepath.Join(bin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(port)).Run() == nil
 }
