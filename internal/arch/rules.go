@@ -59,6 +59,8 @@ var rules = []rule{
 	{"internal/plan", with("internal/extension", "internal/step", "internal/gate", "internal/config", "internal/port"), "a plan is pure"},
 	{"internal/engine", withTools("internal/plan", "internal/step", "internal/record", "internal/port"), "the engine runs steps through their contract"},
 	{"internal/record", withTools("internal/extension", "internal/plan", "internal/step", "internal/port", "internal/record"), "records import words and contracts only"},
+	{"internal/record/statelog", withTools("internal/port"), "a log knows neither the records nor their tables"},
+	{"internal/record/sqlite", withTools("internal/extension", "internal/plan", "internal/step", "internal/port", "internal/record", "internal/record/statelog"), "records import words and contracts only"},
 	{"internal/adapter", withTools("internal/blob", "internal/extension", "internal/ocilayout", "internal/port", "internal/port/*"), "an adapter imports its port and its own SDK"},
 	{"internal/adapter/kubernetes/labels", with(), kubernetesWhy},
 	{"internal/adapter/kubernetes/promtext", with("internal/port"), kubernetesWhy},
