@@ -37,6 +37,7 @@ func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.
 			find = append(find, s.findData) // it trains nothing
 		}
 	}
+	find = append(find, s.findSmokeFiles)
 	for _, do := range find {
 		err := do(ctx, &f, env)
 		if s.facts = f; err != nil {

@@ -133,7 +133,25 @@ func (s *session) secrets() []string {
 			out = append(out, value)
 		}
 	}
+	for _, env := range s.project.EnvironmentNames() {
+		for _, check := range s.project.In(delivery.Environment(env)).Deploy.Smoke {
+			out = append(out, s.headerSecrets(check.Headers)...)
+		}
+	}
 	return append(out, s.signingSecrets()...)
+}
+
+// headerSecrets are the values of the variables that headers refer to.
+func (s *session) headerSecrets(headers map[string]string) []string {
+	var out []string
+	for _, text := range headers {
+		for _, name := range extension.References(text) {
+			if value, ok := s.app.getenv(name); ok && value != "" {
+				out = append(out, value)
+			}
+		}
+	}
+	return out
 }
 
 // signingSecrets are the values that no log may show: the passphrase, and the key

@@ -2,12 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/slipway-cd/slipway/internal/config"
@@ -83,34 +77,9 @@ func (s *session) findTrustFiles(_ context.Context, f *plan.Facts, env delivery.
 	return err
 }
 
-// trustFiles reads files beside slipway.yaml. Links out of the repository are not
-// followed: only the repository decides who is trusted.
+// trustFiles reads files beside slipway.yaml: only the repository decides who is
+// trusted.
 func (s *session) trustFiles(names []string) (map[string]string, error) {
-	if len(names) == 0 {
-		return nil, nil
-	}
-	root, err := os.OpenRoot(s.workspace.Repository)
-	if err != nil {
-		return nil, fmt.Errorf("open the repository: %w", err)
-	}
-	defer root.Close()
-	out := map[string]string{}
-	for _, name := range names {
-		f, err := root.Open(filepath.FromSlash(name))
-		var text []byte
-		if err == nil {
-			text, err = io.ReadAll(io.LimitReader(f, maxTrustFile))
-			err = errors.Join(err, f.Close())
-		}
-		if err != nil {
-			kind := fault.Invalid
-			if errors.Is(err, fs.ErrNotExist) {
-				kind = fault.NotFound
-			}
-			return nil, fault.New(kind, "read %s of the trust policy", name).Location(config.FileName).Cause(err).
-				Hint("paths are relative to the folder that contains %s; `slipway keys generate` and `cosign public-key` write public keys", config.FileName)
-		}
-		out[name] = string(text)
-	}
-	return out, nil
+	return s.readFiles(names, maxTrustFile, "of the trust policy",
+		"paths are relative to the folder that contains %s; `slipway keys generate` and `cosign public-key` write public keys")
 }

@@ -52,7 +52,11 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (VerifyR
 	if err != nil {
 		return v, err
 	}
-	spec, err := plan.VerifyStep(s.project, env, saved)
+	files, err := s.smokeFiles(plan.SmokeFiles(s.project, env))
+	if err != nil {
+		return v, err
+	}
+	spec, err := plan.VerifyStep(s.project, env, saved, files)
 	if err != nil {
 		return v, err
 	}
@@ -72,7 +76,10 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (VerifyR
 	if res.Outcome == delivery.OutcomeSucceeded {
 		v.Verdict = delivery.Passed
 	} else {
-		v.Summary = res.Cause
+		v.Summary = s.redactor.Text(res.Cause)
+	}
+	for i := range v.GateResults { // a service may send back the headers that it got
+		v.GateResults[i].Evidence = s.redactor.Text(v.GateResults[i].Evidence)
 	}
 	return v, err
 }

@@ -44,7 +44,7 @@ var rules = []rule{
 	{"internal/provenance", words, "statements are pure"},
 	{"internal/step", withTools("internal/port"), "the contract imports words and ports only"},
 	{"internal/step/", stepMay, stepWhy}, // every folder that is not listed is a step
-	{"internal/step/probe", withTools("internal/port", "internal/step", "internal/gate"), "shared helpers may not import a step"},
+	{"internal/step/probe", withTools("internal/extension", "internal/port", "internal/step", "internal/gate"), "shared helpers may not import a step"},
 	{"internal/step/bake", withTools("internal/port", "internal/step"), "shared helpers may not import a step"},
 	{"internal/step/history", withTools("internal/port", "internal/step"), "shared helpers may not import a step"},
 	{"internal/step/rollout", withTools("internal/extension", "internal/port", "internal/step", "internal/step/history", "internal/step/probe"), "shared helpers may not import a step"},

@@ -173,6 +173,8 @@ func (d *decoder) decodeSpecial(v reflect.Value, n ast.Node, path string) bool {
 		if text, ok := d.text(n, path, "a name or a list of names"); ok {
 			v.Set(reflect.ValueOf(StringList{text}))
 		}
+	case []Smoke:
+		return d.decodeModelOpened(v, n, path)
 	case EnvironmentTrain:
 		b, isBool := n.(*ast.BoolNode)
 		if !isBool {
@@ -182,6 +184,25 @@ func (d *decoder) decodeSpecial(v reflect.Value, n ast.Node, path string) bool {
 	default:
 		return d.decodeUnion(v, n, path)
 	}
+	return true
+}
+
+// decodeModelOpened decodes the short form {model_opened: true} of a list of checks.
+func (d *decoder) decodeModelOpened(v reflect.Value, n ast.Node, path string) bool {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+	default:
+		return false
+	}
+	pairs, ok := d.pairs(n, path)
+	if ok && (len(pairs) != 1 || pairs[0].name != "model_opened") {
+		return false
+	}
+	only := []Smoke{{Name: "model opened"}}
+	for _, p := range pairs {
+		d.decodeValue(reflect.ValueOf(&only[0].ModelOpened).Elem(), p.value, joinPath(path, p.name), constraints{})
+	}
+	v.Set(reflect.ValueOf(only))
 	return true
 }
 

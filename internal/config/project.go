@@ -128,15 +128,19 @@ type Deploy struct {
 	Watch     Watch             `yaml:"watch" jsonschema_description:"Thresholds for production traffic during the bake time."`
 }
 
-// Smoke is one request and the expected response.
+// Smoke is one request and the expected response, or a look at the model.
 type Smoke struct {
-	Name   string   `yaml:"name" jsonschema:"required" jsonschema_description:"Name of the check."`
-	Get    string   `yaml:"get" jsonschema_description:"Path of a GET request."`
-	Post   string   `yaml:"post" jsonschema_description:"Path of a POST request."`
-	Put    string   `yaml:"put" jsonschema_description:"Path of a PUT request."`
-	JSON   any      `yaml:"json" jsonschema_description:"Body of the request."`
-	Status int      `yaml:"status" jsonschema:"minimum=100,maximum=599" jsonschema_description:"Expected status. Default 200."`
-	Expect []string `yaml:"expect" jsonschema_description:"CEL expressions over status, body, headers, release and model_version."`
+	Name        string            `yaml:"name" jsonschema:"required" jsonschema_description:"Name of the check."`
+	Get         string            `yaml:"get" jsonschema_description:"Path of a GET request."`
+	Post        string            `yaml:"post" jsonschema_description:"Path of a POST request."`
+	Put         string            `yaml:"put" jsonschema_description:"Path of a PUT request."`
+	Headers     map[string]string `yaml:"headers" jsonschema_description:"Headers of the request. ${NAME} in a value is expanded from Slipway's own environment when the request is sent; the value is not recorded."`
+	JSON        any               `yaml:"json" jsonschema_description:"Body of the request, sent as JSON."`
+	Body        string            `yaml:"body" jsonschema_description:"Body of the request as it is, sent as text/plain unless headers has a Content-Type."`
+	File        string            `yaml:"file" jsonschema_description:"File of the repository whose content is the body of the request, at most 256 KiB, sent as application/octet-stream unless headers has a Content-Type."`
+	ModelOpened bool              `yaml:"model_opened" jsonschema_description:"Instead of a request: true requires that the release has opened its model's files after the other checks. Only the local target can see that."`
+	Status      int               `yaml:"status" jsonschema:"minimum=100,maximum=599" jsonschema_description:"Expected status. Default 200."`
+	Expect      []string          `yaml:"expect" jsonschema_description:"CEL expressions over status, body, headers, release and model_version."`
 }
 
 // Watch holds the thresholds for production traffic during the bake time.

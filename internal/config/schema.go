@@ -30,7 +30,7 @@ func Schema(kinds extension.Set) ([]byte, error) {
 	g.addKinds("Model", "registry", "model registries")
 	g.addPatterns()
 	g.allowBool("EnvironmentTrain")
-	for name, keys := range map[string][]string{"Smoke": {"get", "post", "put"}, "Python": {"requirements", "lock"}, "Environment": {"target", "until"}} {
+	for name, keys := range map[string][]string{"Smoke": {"get", "post", "put", "model_opened"}, "Python": {"requirements", "lock"}, "Environment": {"target", "until"}} {
 		requireOneOf(g.root.Definitions[name], keys)
 	}
 	if g.err != nil {
@@ -242,28 +242,42 @@ type property struct{ def, key string }
 func patterns() map[property]func(*jsonschema.Schema) {
 	events, _ := reflect.TypeFor[Notify]().FieldByName("Events")
 	return map[property]func(*jsonschema.Schema){
-		{"", "service"}:          patternOf(delivery.LabelPattern),
-		{"", "environments"}:     environmentNames,
-		{"Test", "name"}:         patternOf(delivery.TestNamePattern),
-		{"Test", "run"}:          patternOf(`\S`),
-		{"Train", "run"}:         patternOf(`\S`),
-		{"Evaluate", "run"}:      patternOf(`\S`),
-		{"Image", "repository"}:  patternOf(repositoryPattern),
-		{"Model", "group"}:       patternOf(groupPattern),
-		{"Deploy", "health"}:     patternOf(httpPathPattern),
-		{"Deploy", "ready"}:      patternOf(httpPathPattern),
-		{"Environment", "until"}: patternOf(`^(test\.)?[a-z0-9][a-z0-9_-]*$`),
-		{"Python", "version"}:    patternOf(pythonPattern),
-		{"Smoke", "name"}:        patternOf(`\S`),
-		{"Smoke", "get"}:         patternOf(httpPathPattern),
-		{"Smoke", "post"}:        patternOf(httpPathPattern),
-		{"Smoke", "put"}:         patternOf(httpPathPattern),
-		{"Scan", "fail_on"}:      itemsOf(severities()),
-		{"Waiver", "id"}:         patternOf(vulnerabilityPattern),
-		{"Waiver", "until"}:      patternOf(datePattern),
-		{"Waiver", "why"}:        patternOf(`\S`),
-		{"Notify", "events"}:     itemsOf(parseConstraints(events.Tag.Get("jsonschema")).enum),
+		{"", "service"}:                patternOf(delivery.LabelPattern),
+		{"", "environments"}:           environmentNames,
+		{"Test", "name"}:               patternOf(delivery.TestNamePattern),
+		{"Test", "run"}:                patternOf(`\S`),
+		{"Train", "run"}:               patternOf(`\S`),
+		{"Evaluate", "run"}:            patternOf(`\S`),
+		{"Image", "repository"}:        patternOf(repositoryPattern),
+		{"Model", "group"}:             patternOf(groupPattern),
+		{"Deploy", "health"}:           patternOf(httpPathPattern),
+		{"Deploy", "ready"}:            patternOf(httpPathPattern),
+		{"Environment", "until"}:       patternOf(`^(test\.)?[a-z0-9][a-z0-9_-]*$`),
+		{"Python", "version"}:          patternOf(pythonPattern),
+		{"Smoke", "name"}:              patternOf(`\S`),
+		{"Smoke", "get"}:               patternOf(httpPathPattern),
+		{"Smoke", "post"}:              patternOf(httpPathPattern),
+		{"Smoke", "put"}:               patternOf(httpPathPattern),
+		{"Smoke", "model_opened"}:      onlyTrue,
+		{"Deploy", "smoke"}:            orModelOpened,
+		{"EnvironmentDeploy", "smoke"}: orModelOpened,
+		{"Scan", "fail_on"}:            itemsOf(severities()),
+		{"Waiver", "id"}:               patternOf(vulnerabilityPattern),
+		{"Waiver", "until"}:            patternOf(datePattern),
+		{"Waiver", "why"}:              patternOf(`\S`),
+		{"Notify", "events"}:           itemsOf(parseConstraints(events.Tag.Get("jsonschema")).enum),
 	}
+}
+
+func onlyTrue(s *jsonschema.Schema) { s.Const = true }
+
+// orModelOpened allows {model_opened: true} in place of a list of checks.
+func orModelOpened(s *jsonschema.Schema) {
+	short := object()
+	short.Properties.Set("model_opened", &jsonschema.Schema{Type: "boolean", Const: true})
+	short.Required = []string{"model_opened"}
+	s.OneOf = []*jsonschema.Schema{{Type: s.Type, Items: s.Items}, short}
+	s.Type, s.Items = "", nil
 }
 
 func severities() []string {

@@ -133,38 +133,6 @@ func (d *decoder) validateDeploy(p Deploy) {
 	d.validateSmokes("deploy.smoke", p.Smoke)
 }
 
-func (d *decoder) validateSmokes(path string, all []Smoke) {
-	lines := map[string]int{}
-	for i, s := range all {
-		at := fmt.Sprintf("%s[%d]", path, i)
-		if line, twice := lines[s.Name]; twice {
-			d.addError(at+".name", fmt.Sprintf("the first one is on line %d", line), "%s.name: duplicate check name %q", at, s.Name)
-		}
-		lines[s.Name] = d.positionOf(at + ".name").line
-		d.validateSmoke(at, s)
-	}
-}
-
-func (d *decoder) validateSmoke(at string, s Smoke) {
-	if strings.TrimSpace(s.Name) == "" {
-		d.addError(at+".name", "", "%s.name is empty", at)
-	}
-	methods := 0
-	for key, p := range map[string]string{"get": s.Get, "post": s.Post, "put": s.Put} {
-		if _, there := d.positions[at+"."+key]; there {
-			methods++
-			d.validateHTTPPath(at+"."+key, p)
-		}
-	}
-	if methods != 1 {
-		d.addError(at, "such as post: /predict", "%s: set exactly one of get, post or put", at)
-	}
-	if _, body := d.positions[at+".json"]; body && s.Get != "" {
-		d.addError(at+".json", "use post or put, or remove the body", "%s.json: a GET request has no body", at)
-	}
-	d.validateChecks(at+".expect", s.Expect)
-}
-
 // validateSecret never repeats the value in its message.
 func (d *decoder) validateSecret(at string, s Secret) {
 	if s.IsSet() && !s.IsReference() {

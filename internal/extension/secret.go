@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -37,6 +38,17 @@ func OnlyReferences(text string) bool {
 		}
 	}
 	return true
+}
+
+// References returns the names of the variables in text, each once.
+func References(text string) []string {
+	var names []string
+	for _, m := range referencePattern.FindAllStringSubmatch(text, -1) {
+		if strings.HasSuffix(m[0], "}") && variableNamePattern.MatchString(m[1]) && !slices.Contains(names, m[1]) {
+			names = append(names, m[1])
+		}
+	}
+	return names
 }
 
 // Resolve takes the value from the environment. A variable that is unset or

@@ -114,7 +114,7 @@ func (pl *planner) probeParams() step.ProbeParams {
 		params.SuccessThreshold = defaultSuccessThreshold
 	}
 	for _, s := range d.Smoke {
-		params.Checks = append(params.Checks, smokeCheck(s))
+		params.Checks = append(params.Checks, smokeCheck(s, pl.facts.SmokeFiles))
 	}
 	return params
 }
@@ -134,8 +134,12 @@ func (pl *planner) watchParams() step.WatchParams {
 	return params
 }
 
-func smokeCheck(s config.Smoke) step.Check {
-	c := step.Check{Name: s.Name, Method: http.MethodGet, Path: s.Get, Status: s.Status, Expect: s.Expect}
+// smokeCheck pins the content of the request's file, which is in files.
+func smokeCheck(s config.Smoke, files map[string]string) step.Check {
+	if s.ModelOpened {
+		return step.Check{Name: s.Name, ModelOpened: true}
+	}
+	c := step.Check{Name: s.Name, Method: http.MethodGet, Path: s.Get, Headers: s.Headers, Status: s.Status, Expect: s.Expect}
 	switch {
 	case s.Post != "":
 		c.Method, c.Path = http.MethodPost, s.Post
@@ -147,8 +151,25 @@ func smokeCheck(s config.Smoke) step.Check {
 			c.JSON = string(body)
 		}
 	}
+	if s.Body != "" {
+		c.Body = []byte(s.Body)
+	}
+	if s.File != "" {
+		c.File, c.Body = s.File, []byte(files[s.File])
+	}
 	if c.Status == 0 {
 		c.Status = http.StatusOK
 	}
 	return c
+}
+
+// SmokeFiles are the files that the smoke checks of an environment send.
+func SmokeFiles(p config.Project, env delivery.Environment) []string {
+	var names []string
+	for _, s := range p.In(env).Deploy.Smoke {
+		if s.File != "" {
+			names = append(names, s.File)
+		}
+	}
+	return names
 }

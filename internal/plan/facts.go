@@ -39,6 +39,7 @@ type Facts struct {
 	Champion       *delivery.ModelVersion // the one that serves
 
 	TrustFiles map[string]string // content of the files that the environment's trust names, by their paths
+	SmokeFiles map[string]string // and of those that its smoke checks send
 
 	// CachedResult finds the result that a cacheable step would get from the cache;
 	// given holds the outputs of the steps that it reads (spec.Reads).

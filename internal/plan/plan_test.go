@@ -117,6 +117,10 @@ func TestNew_Golden(t *testing.T) {
 		"sign: {key: \"${COSIGN_KEY}\", passphrase: \"${COSIGN_PASSWORD}\"}\n"
 	trusted := facts()
 	trusted.TrustFiles = map[string]string{"keys/cosign.pub": "-----BEGIN PUBLIC KEY-----"}
+	requests := strings.Replace(file, "smoke: [", `smoke: [
+    {name: text, post: /text, headers: {Authorization: "Bearer ${TOKEN}"}, body: "a,b"}, {name: image, put: /image, file: tests/a.png}, {name: opened, model_opened: true}, `, 1)
+	sent := facts()
+	sent.SmokeFiles = map[string]string{"tests/a.png": "\x89PNG"}
 	cases := map[string]struct {
 		file    string
 		trigger plan.Trigger
@@ -136,6 +140,7 @@ func TestNew_Golden(t *testing.T) {
 		"scan-accept":  {strings.Replace(scanned, "prod: {", "prod: {scan: {unavailable: accept}, ", 1), plan.Trigger{Event: "push", Branch: "main", Until: "push"}, facts()},
 		"scan-promote": {scanned, plan.Trigger{Environment: "prod", DeployOnly: true}, serving()},
 		"no-model":     {plain, plan.Trigger{Event: "pull_request", Branch: "main"}, facts()},
+		"smoke":        {requests, plan.Trigger{Event: "push", Branch: "main"}, sent},
 		"sign":         {signed, plan.Trigger{Event: "push", Branch: "main"}, trusted},
 	}
 	for name, c := range cases {

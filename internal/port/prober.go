@@ -10,7 +10,8 @@ import (
 type ProbeRequest struct {
 	Method  string // default GET
 	URL     string
-	Body    []byte // JSON when not empty
+	Header  http.Header // Host is the host that is asked for
+	Body    []byte      // JSON when not empty, unless Header has a Content-Type
 	Timeout time.Duration
 }
 

@@ -142,6 +142,13 @@ type UnusedLister interface {
 	ListUnused(ctx context.Context, before time.Time) ([]string, error)
 }
 
+// ModelObserver is a target that sees whether a release opens its model's files, and
+// sets Replica.ModelOpened. Without it the field is always unknown.
+type ModelObserver interface {
+	// ObservesModels has no effect. It marks the target.
+	ObservesModels()
+}
+
 // ProofMethod is what a target proves by which release responds.
 type ProofMethod string
 

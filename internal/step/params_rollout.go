@@ -21,14 +21,20 @@ type ProbeParams struct {
 	Checks           []Check `json:"checks,omitempty"`  // smoke checks
 }
 
-// Check is one smoke request.
+// Check is one smoke request, or one look at what the others led to.
 type Check struct {
-	Name   string   `json:"name"`
-	Method string   `json:"method"`
-	Path   string   `json:"path"`
-	JSON   string   `json:"json,omitempty"`   // body
-	Status int      `json:"status"`           // expected
-	Expect []string `json:"expect,omitempty"` // CEL over status, body, headers, release, model_version
+	Name    string            `json:"name"`
+	Method  string            `json:"method"`
+	Path    string            `json:"path"`
+	Headers map[string]string `json:"headers,omitempty"` // ${NAME} in a value is expanded when it is sent
+	JSON    string            `json:"json,omitempty"`    // body
+	Body    []byte            `json:"body,omitempty"`    // any other body
+	File    string            `json:"file,omitempty"`    // that Body was read from, for people
+	Status  int               `json:"status"`            // expected
+	Expect  []string          `json:"expect,omitempty"`  // CEL over status, body, headers, release, model_version
+	// ModelOpened sends no request: after all the others the release must have opened
+	// its model's files.
+	ModelOpened bool `json:"model_opened,omitempty"`
 }
 
 // ManifestParams say what a release's objects are rendered from.

@@ -42,9 +42,7 @@ func (Prober) Probe(ctx context.Context, q port.ProbeRequest) (port.ProbeRespons
 	if err != nil {
 		return port.ProbeResponse{}, fault.New(fault.Invalid, "%s %s", method, q.URL).Cause(err)
 	}
-	if len(q.Body) > 0 {
-		req.Header.Set("Content-Type", "application/json")
-	}
+	setHeader(req, q)
 	req.Header.Set(port.ProbeHeader, "1")
 	start := time.Now()
 	reply, err := send(req)
@@ -56,6 +54,18 @@ func (Prober) Probe(ctx context.Context, q port.ProbeRequest) (port.ProbeRespons
 		return port.ProbeResponse{}, fault.New(fault.Unavailable, "%s %s", method, q.URL).Cause(describeError(err, timeout))
 	}
 	return reply, nil
+}
+
+func setHeader(req *http.Request, q port.ProbeRequest) {
+	if len(q.Body) > 0 {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for name, values := range q.Header {
+		req.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	if host := req.Header.Get("Host"); host != "" {
+		req.Host = host
+	}
 }
 
 func send(req *http.Request) (port.ProbeResponse, error) {

@@ -136,6 +136,9 @@ func (t *Target) Identify(ctx context.Context, o port.DeployRequest, url string)
 	return proof, err
 }
 
+// ObservesModels marks a target that sees whether models are opened.
+func (*Target) ObservesModels() {}
+
 // ReplicaLogs returns the last lines of every current replica, or of previous
 // ones if there is none: "time replica | text".
 func (t *Target) ReplicaLogs(_ context.Context, service string, env delivery.Environment, lines int) ([]string, error) {

@@ -35,6 +35,18 @@ func TestProber(t *testing.T, open func(*testing.T) port.Prober) {
 			t.Errorf("headers %v", r.Header)
 		}
 	})
+	t.Run("headers of the request", func(t *testing.T) {
+		r, err := p.Probe(ctx, port.ProbeRequest{
+			Method: http.MethodPost, URL: server.URL + "/echo", Body: []byte("a,b"),
+			Header: http.Header{"Content-Type": {"text/csv"}, "Host": {"api.test"}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Header.Get("X-Type") != "text/csv" || r.Header.Get("X-Host") != "api.test" {
+			t.Errorf("headers %v, want the type text/csv and the host api.test", r.Header)
+		}
+	})
 	t.Run("a new connection each time", func(t *testing.T) {
 		for range 3 {
 			if _, err := p.Probe(ctx, port.ProbeRequest{URL: server.URL + "/echo"}); err != nil {
@@ -93,6 +105,7 @@ func questioned(t *testing.T) (server *httptest.Server, connections func() map[s
 		mu.Unlock()
 		w.Header().Set("X-Method", r.Method)
 		w.Header().Set("X-Probe", r.Header.Get(port.ProbeHeader))
+		w.Header().Set("X-Host", r.Host)
 		w.Header().Set("X-Type", r.Header.Get("Content-Type"))
 		w.WriteHeader(http.StatusTeapot)
 		_, _ = io.Copy(w, r.Body)

@@ -5,6 +5,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"time"
 
@@ -47,6 +48,9 @@ type Expectation struct {
 	// Identify proves which release responds at the URL, for a service that does not
 	// name it; nil: the target can't.
 	Identify func(ctx context.Context, url string) (port.Proof, error)
+	// ModelUse returns whether the release opened its model's files, and how the target
+	// says it; nil: unknown.
+	ModelUse func(ctx context.Context) (use port.ModelUse, detail string)
 	// FailureCheck returns why the service can't become healthy any more, or nil. A
 	// failure of the infrastructure is no verdict on the release. It is called
 	// between requests; nil: not known.
@@ -54,9 +58,13 @@ type Expectation struct {
 }
 
 // ExpectationFor returns what a release that runs under the name has to respond. A
-// wrong smoke check is fault.Invalid.
-func ExpectationFor(p step.ProbeParams, timeout time.Duration, name delivery.ReleaseID, rel delivery.Release) (Expectation, error) {
-	smoke, err := CompileChecks(p.Checks)
+// wrong smoke check is fault.Invalid, an unset variable fault.NotFound.
+// lookupEnv returns the variables that requests need; nil: os.LookupEnv.
+func ExpectationFor(p step.ProbeParams, timeout time.Duration, name delivery.ReleaseID, rel delivery.Release, lookupEnv func(string) (string, bool)) (Expectation, error) {
+	if lookupEnv == nil {
+		lookupEnv = os.LookupEnv
+	}
+	smoke, err := CompileChecks(p.Checks, lookupEnv)
 	if err != nil {
 		return Expectation{}, err
 	}

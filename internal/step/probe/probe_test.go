@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -85,7 +86,7 @@ func FuzzRead(f *testing.F) {
 }
 
 func TestCompileChecks(t *testing.T) {
-	s, err := CompileChecks([]step.Check{{Path: "/a"}, {Name: "b", Path: "b", JSON: "{}", Method: "PUT", Status: 201}})
+	s, err := CompileChecks([]step.Check{{Path: "/a"}, {Name: "b", Path: "b", JSON: "{}", Method: "PUT", Status: 201}}, os.LookupEnv)
 	if err != nil {
 		t.Fatalf("error = %v, want none", err)
 	}
@@ -98,7 +99,7 @@ func TestCompileChecks(t *testing.T) {
 			t.Errorf("check %d = %+v, want %+v", i, got, want)
 		}
 	}
-	if _, err := CompileChecks([]step.Check{{Name: "x", Expect: []string{"boddy.a == 1"}}}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "smoke check x") {
+	if _, err := CompileChecks([]step.Check{{Name: "x", Expect: []string{"boddy.a == 1"}}}, os.LookupEnv); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "smoke check x") {
 		t.Errorf("error = %v, want %s with %q", err, fault.Invalid, "smoke check x")
 	}
 	for _, c := range [][3]string{{"http://h", "/a", "http://h/a"}, {"http://h/", "a", "http://h/a"}, {"http://h/x/", "/a?b=c", "http://h/x/a?b=c"}} {

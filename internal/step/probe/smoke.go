@@ -3,12 +3,15 @@ package probe
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/gate"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -28,11 +31,14 @@ type SmokeChecks []compiledCheck
 
 type compiledCheck struct {
 	step.Check
+	header http.Header // with the values of variables: never shown
+	body   []byte
 	expect []gate.Check
 }
 
-// CompileChecks compiles the checks; a wrong expression is fault.Invalid.
-func CompileChecks(checks []step.Check) (SmokeChecks, error) {
+// CompileChecks compiles the checks, with the variables that their headers refer to. A
+// wrong expression is fault.Invalid, a variable that is not set fault.NotFound.
+func CompileChecks(checks []step.Check, lookupEnv func(string) (string, bool)) (SmokeChecks, error) {
 	smoke := make(SmokeChecks, 0, len(checks))
 	for i, c := range checks {
 		if c.Name == "" {
@@ -42,6 +48,11 @@ func CompileChecks(checks []step.Check) (SmokeChecks, error) {
 			c.Status = http.StatusOK
 		}
 		one := compiledCheck{Check: c}
+		var err error
+		if one.header, err = expandHeaders(c, lookupEnv); err != nil {
+			return nil, err
+		}
+		one.body, one.header = bodyOf(c, one.header)
 		for _, expr := range c.Expect {
 			e, err := gate.CompileCheck(expr)
 			if err != nil {
@@ -54,13 +65,43 @@ func CompileChecks(checks []step.Check) (SmokeChecks, error) {
 	return smoke, nil
 }
 
+// expandHeaders returns the headers of the check's request.
+func expandHeaders(c step.Check, lookupEnv func(string) (string, bool)) (http.Header, error) {
+	header := http.Header{}
+	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
+		value, err := extension.Expand(c.Headers[name], lookupEnv)
+		if err != nil {
+			return nil, fault.New(fault.NotFound, "smoke check %s: header %s", c.Name, name).Cause(err).
+				Hint("set the variable where slipway runs")
+		}
+		header.Set(name, value)
+	}
+	return header, nil
+}
+
+// bodyOf returns the body of the check's request, and header with its type, unless that
+// is JSON or given.
+func bodyOf(c step.Check, header http.Header) ([]byte, http.Header) {
+	if len(c.Body) == 0 {
+		return []byte(c.JSON), header
+	}
+	if header.Get("Content-Type") == "" {
+		kind := "text/plain; charset=utf-8"
+		if c.File != "" {
+			kind = "application/octet-stream"
+		}
+		header.Set("Content-Type", kind)
+	}
+	return c.Body, header
+}
+
 // CheckSmoke runs all smoke checks, so that every result is reported, and returns
 // the first failure: fault.Failed, or fault.Unavailable without a response. If the
 // target is to blame, the error is a failure of the infrastructure.
 func (p Checker) CheckSmoke(ctx context.Context, r step.Request, url string, w Expectation) ([]delivery.GateResult, error) {
 	var answers []delivery.GateResult
 	var first error
-	for _, c := range w.Smoke {
+	for _, c := range w.Smoke.inOrder() {
 		r.Progress("smoke check %s", c.Name)
 		a := p.runCheck(ctx, url, c, w)
 		if ctx.Err() != nil {
@@ -86,22 +127,40 @@ func (p Checker) CheckSmoke(ctx context.Context, r step.Request, url string, w E
 	return answers, first
 }
 
+// inOrder returns the checks that send requests, then those of what the requests led
+// to.
+func (s SmokeChecks) inOrder() SmokeChecks {
+	var requests, others SmokeChecks
+	for _, c := range s {
+		if c.ModelOpened {
+			others = append(others, c)
+		} else {
+			requests = append(requests, c)
+		}
+	}
+	return append(requests, others...)
+}
+
 func (p Checker) runCheck(ctx context.Context, url string, c compiledCheck, w Expectation) delivery.GateResult {
 	a := delivery.GateResult{Gate: "smoke: " + c.Name, Verdict: delivery.Failed}
+	if c.ModelOpened {
+		a.Verdict, a.Evidence = w.checkModelOpened(ctx)
+		return a
+	}
 	reply, err := p.send(ctx, url, c)
 	switch {
 	case err != nil:
 		a.Verdict, a.Evidence = delivery.Unavailable, "no response: "+rootCause(err)
 		return a
 	case reply.Status != c.Status:
-		a.Evidence = fmt.Sprintf("%s %s returned %d, want %d%s", methodOf(c), c.Path, reply.Status, c.Status, quoted(reply.Body))
+		a.Evidence = fmt.Sprintf("%s returned %d, want %d%s", title(c), reply.Status, c.Status, quoted(reply.Body))
 		return a
 	}
 	seen := gate.Response{Status: reply.Status, Body: reply.Body, Headers: flattenHeader(reply.Header), Release: string(w.Release)}
 	if w.Model != nil {
 		seen.ModelVersion = strconv.Itoa(w.Model.Version)
 	}
-	said := []string{fmt.Sprintf("%s %s returned %d in %s", methodOf(c), c.Path, reply.Status, reply.Latency.Round(time.Millisecond/10))}
+	said := []string{fmt.Sprintf("%s returned %d in %s", title(c), reply.Status, reply.Latency.Round(time.Millisecond/10))}
 	for _, e := range c.expect {
 		yes, why := e.Evaluate(seen)
 		if !yes {
@@ -115,7 +174,7 @@ func (p Checker) runCheck(ctx context.Context, url string, c compiledCheck, w Ex
 }
 
 func (p Checker) send(ctx context.Context, url string, c compiledCheck) (reply port.ProbeResponse, err error) {
-	q := port.ProbeRequest{Method: methodOf(c), URL: joinURL(url, c.Path), Body: []byte(c.JSON), Timeout: requestTimeout}
+	q := port.ProbeRequest{Method: methodOf(c), URL: joinURL(url, c.Path), Header: c.header, Body: c.body, Timeout: requestTimeout}
 	for range smokeAttempts {
 		if reply, err = p.Prober.Probe(ctx, q); err == nil {
 			return reply, nil
@@ -127,12 +186,21 @@ func (p Checker) send(ctx context.Context, url string, c compiledCheck) (reply p
 	return reply, err
 }
 
+// title is the check's request for people.
+func title(c compiledCheck) string {
+	s := methodOf(c) + " " + c.Path
+	if c.File != "" {
+		s += " with " + c.File
+	}
+	return s
+}
+
 // methodOf returns GET, or POST if there is a body.
 func methodOf(c compiledCheck) string {
 	switch {
 	case c.Method != "":
 		return c.Method
-	case c.JSON != "":
+	case c.JSON != "" || len(c.Body) > 0:
 		return http.MethodPost
 	}
 	return http.MethodGet

@@ -48,7 +48,7 @@ func (h *healthWait) run(ctx context.Context) (delivery.GateResult, error) {
 		case ctx.Err() != nil:
 			return delivery.GateResult{}, context.Cause(ctx)
 		case proved:
-			return h.passedResult(), nil
+			return h.passedResult(ctx), nil
 		case fault.IsInfrastructure(doom):
 			return infrastructureResult(h.want, doom)
 		case doom != nil:
@@ -163,7 +163,7 @@ func (h *healthWait) identity() port.ProofMethod {
 	return ""
 }
 
-func (h *healthWait) passedResult() delivery.GateResult {
+func (h *healthWait) passedResult(ctx context.Context) delivery.GateResult {
 	evidence := fmt.Sprintf("%d healthy responses in a row from %s", h.healthy, h.want.Release)
 	if h.want.Model != nil && !h.unnamedModel {
 		evidence += fmt.Sprintf(" with model %s", h.want.Model)
@@ -175,6 +175,7 @@ func (h *healthWait) passedResult() delivery.GateResult {
 			evidence += " (" + detail + ")"
 		}
 	}
+	evidence += h.want.describeModelUse(ctx)
 	return delivery.GateResult{Gate: "health", Verdict: delivery.Passed, Evidence: evidence}
 }
 

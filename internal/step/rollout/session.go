@@ -21,6 +21,7 @@ type Services struct {
 	Deployments port.DeploymentStore
 	Models      port.ModelRegistry // nil: the stored history has no models
 	Prober      port.Prober
+	LookupEnv   func(string) (string, bool) // variables in the headers of smoke checks; nil: os.LookupEnv
 	Clock       step.Clock
 }
 
@@ -103,9 +104,24 @@ func (s Session) Checker() probe.Checker { return probe.Checker{Prober: s.Prober
 
 // Expect returns what the requested release has to respond.
 func (s Session) Expect(p step.ProbeParams, o port.DeployRequest) (probe.Expectation, error) {
-	want, err := probe.ExpectationFor(p, s.Rollout.Timeout.D(), o.ID, o.Release)
-	want.Identify = s.Identifier(o)
+	want, err := probe.ExpectationFor(p, s.Rollout.Timeout.D(), o.ID, o.Release, s.LookupEnv)
+	want.Identify, want.ModelUse = s.Identifier(o), s.modelUse(o)
 	return want, err
+}
+
+// modelUse returns a function that observes whether the release has opened its model:
+// one replica is enough, as not all of them need to have got a request.
+func (s Session) modelUse(o port.DeployRequest) func(ctx context.Context) (port.ModelUse, string) {
+	if _, ok := s.Target.(port.ModelObserver); !ok {
+		return nil
+	}
+	return func(ctx context.Context) (port.ModelUse, string) {
+		obs, err := s.Target.Observe(ctx, o.Service, o.Environment)
+		if err != nil {
+			return port.ModelUseUnknown, ""
+		}
+		return ModelUseOf(obs, o.ID)
+	}
 }
 
 // Identifier returns a function by which the target proves which release responds at
