@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/step/digest"
 )
 
 // ModelFiles is a model that was made elsewhere.
@@ -24,10 +24,7 @@ type ModelFiles struct {
 	Why     string
 }
 
-const (
-	metricsFile     = "metrics.json" // its name beside the model's files, as evaluations write it
-	maxMetricsBytes = 1 << 20
-)
+const maxMetricsBytes = 1 << 20
 
 // AddModel stores the files and registers them as a version of the group, pending
 // approval. The same files with the same metrics are the same version.
@@ -49,11 +46,11 @@ func (a *App) AddModel(ctx context.Context, add ModelFiles) (out delivery.ModelV
 		if err := copyModel(a.absolute(add.Path), dir, raw); err != nil {
 			return err
 		}
-		digest, err := s.deps.Artifacts.Store(ctx, add.Group, dir, map[string]string{"org.opencontainers.image.title": add.Group})
+		stored, err := s.deps.Artifacts.Store(ctx, add.Group, dir, map[string]string{"org.opencontainers.image.title": add.Group})
 		if err != nil {
 			return fmt.Errorf("store the files of %s: %w", add.Path, err)
 		}
-		out, err = s.deps.Models.Register(ctx, add.Group, digest, metrics, delivery.Lineage{AddedBy: a.actor(), Why: add.Why})
+		out, err = s.deps.Models.Register(ctx, add.Group, stored, metrics, delivery.Lineage{AddedBy: a.actor(), Why: add.Why})
 		return err
 	})
 	return out, err
@@ -110,17 +107,11 @@ func copyModel(path, dir string, metrics []byte) error {
 	if err != nil {
 		return fmt.Errorf("copy the model's files from %s: %w", path, err)
 	}
-	beside := filepath.Join(dir, metricsFile)
-	own, err := os.ReadFile(beside)
-	switch {
-	case err == nil && bytes.Equal(own, metrics):
-		return nil
-	case err == nil:
-		return fault.New(fault.Invalid, "%s has a file %s with other content than --metrics", path, metricsFile).Hint("remove one of them, or make them the same")
-	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("read %s: %w", beside, err)
+	name, err := digest.MetricsName(dir, metrics)
+	if err != nil || name == "" {
+		return err
 	}
-	return os.WriteFile(beside, metrics, 0o644)
+	return os.WriteFile(filepath.Join(dir, name), metrics, 0o644)
 }
 
 func copyFile(from, to string) (err error) {

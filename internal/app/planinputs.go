@@ -32,7 +32,7 @@ func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.
 	} else if s.project.Environments[env].From != "" {
 		find = append(find, s.findAccepted)
 	} else {
-		find = append(find, s.findSource, s.findApproved)
+		find = append(find, s.findSource, s.findApproved, s.findScripts)
 		if t.Model == "" {
 			find = append(find, s.findData) // it trains nothing
 		}

@@ -60,6 +60,9 @@ func (s *session) status(ctx context.Context, env delivery.Environment) (Status,
 	if err := s.fillServing(ctx, &st); err != nil {
 		return st, err
 	}
+	if st.Release != "" {
+		st.Notes = append(st.Notes, s.evaluationNotes(env)...)
+	}
 	if err := s.fillQuarantined(ctx, &st); err != nil {
 		return st, err
 	}

@@ -95,6 +95,20 @@ func TestModels_Add(t *testing.T) {
 	}
 }
 
+// TestModels_AddWithMetricsFile adds a model that has a metrics.json of its own.
+func TestModels_AddWithMetricsFile(t *testing.T) {
+	p := newOrderedProgram(t)
+	p.useFile(modelProject)
+	p.writeFiles(map[string]string{"scores.json": `{"accuracy": 0.93}`, "folder/a.bin": "a", "folder/metrics.json": `{"epochs": 3}`})
+	if got := p.run("models", "add", "prices", "folder", "--metrics", "scores.json"); got.code != 0 {
+		t.Fatalf("exit code %d: %s", got.code, got.stderr)
+	}
+	all := decode[[]delivery.ModelVersion](t, p.run("models", "--json"))
+	if len(all) != 1 || all[0].Metrics["accuracy"] != 0.93 {
+		t.Errorf("registered %+v, want one version with the accuracy of --metrics", all)
+	}
+}
+
 func TestModels_AddRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		args string
@@ -106,7 +120,7 @@ func TestModels_AddRefuses(t *testing.T) {
 		"metrics in a list":   {"prices model.bin --metrics list.json", "are not a JSON object"},
 		"no metrics":          {"prices model.bin --metrics null.json", "are not a JSON object"},
 		"not a number":        {"prices model.bin --metrics nan.json", "are not a JSON object"},
-		"metrics of its own":  {"prices folder --metrics scores.json", "metrics.json with other content than --metrics"},
+		"all names taken":     {"prices folder --metrics scores.json", "files named metrics.json, evaluation.json, slipway-metrics.json with other content"},
 		"metrics is a folder": {"prices model.bin --metrics folder", "read the metrics in "},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,7 +128,7 @@ func TestModels_AddRefuses(t *testing.T) {
 			p.useFile(modelProject)
 			p.writeFiles(map[string]string{
 				"model.bin": "weights", "scores.json": `{"accuracy": 0.93}`, "list.json": `[1]`, "null.json": "null", "nan.json": `{"accuracy": NaN}`,
-				"folder/a.bin": "a", "folder/metrics.json": `{"accuracy": 0.94}`,
+				"folder/a.bin": "a", "folder/metrics.json": `{"accuracy": 0.94}`, "folder/evaluation.json": "mine", "folder/slipway-metrics.json": "mine",
 			})
 			got := p.run(append([]string{"models", "add"}, strings.Fields(c.args)...)...)
 			if got.code == 0 || !strings.Contains(got.stderr, c.want) {
@@ -124,5 +138,26 @@ func TestModels_AddRefuses(t *testing.T) {
 				t.Errorf("registered %+v, want nothing", all)
 			}
 		})
+	}
+}
+
+// TestPlan_WarnsOfTheEvaluation: a command that names neither model nor data, and no
+// gates, are said before the run, and of what is deployed.
+func TestPlan_WarnsOfTheEvaluation(t *testing.T) {
+	p := newOrderedProgram(t)
+	p.useFile(strings.Replace(modelProject, ", gates: [accuracy > 0]", "", 1))
+	got := p.run("plan")
+	for _, want := range []string{
+		"warning: model.evaluate.run: the metrics may not be about this model: the evaluation names neither {{.Model}} nor {{.Data}}",
+		"warning: model.evaluate: no gates: any model passes",
+	} {
+		if got.code != 0 || !strings.Contains(got.stdout, want) {
+			t.Errorf("exit code %d, want %q in:\n%s%s", got.code, want, got.stdout, got.stderr)
+		}
+	}
+	p.run("run")
+	p.run("approve", "prices:1")
+	if got := p.run("status"); !strings.Contains(got.stdout, "evaluation: the metrics may not be about this model") || !strings.Contains(got.stdout, "evaluation: no gates: any model passes") {
+		t.Errorf("the status does not say it:\n%s%s", got.stdout, got.stderr)
 	}
 }

@@ -88,6 +88,9 @@ func (c *Command) printPlan(p app.PlanView) {
 		rows = append(rows, []string{s.Name, string(s.Action), needs, s.Reason})
 	}
 	c.printTable("STEP ACTION NEEDS WHY", rows)
+	for _, warning := range p.Warnings {
+		fmt.Fprintf(c.Stdout, "warning: %s\n", warning)
+	}
 	c.printChanges(p)
 }
 

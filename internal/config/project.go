@@ -91,22 +91,29 @@ type Train struct {
 	Run     string            `yaml:"run" jsonschema:"required" jsonschema_description:"Shell command. {{.Data}} is the data, {{.Output}} the folder to write the model's files to."`
 	On      *Runner           `yaml:"on" jsonschema_description:"Where the command runs. Default: local."`
 	Env     map[string]string `yaml:"env" jsonschema_description:"Environment variables. ${NAME} in a value is expanded from Slipway's own environment when the step runs."`
+	Dir     string            `yaml:"dir" jsonschema_description:"Folder to run in, relative to this file."`
 	Inputs  []string          `yaml:"inputs" jsonschema_description:"Globs of the files that the model depends on. It is trained again when one of them or the data changes. Default: all files not matched by source.ignore."`
 	Timeout delivery.Duration `yaml:"timeout" jsonschema_description:"Timeout, such as 1h. Default 24h."`
 	Python  *Python           `yaml:"python" jsonschema_description:"Isolated Python environment for the command."`
 }
 
-// Evaluate is the evaluation command and its gates.
+// Evaluate is the evaluation and its gates: a command, or the metrics of training.
 type Evaluate struct {
-	Run     string            `yaml:"run" jsonschema:"required" jsonschema_description:"Shell command. {{.Data}} is the data, {{.Model}} the folder with the model's files, {{.Metrics}} the JSON file to write metrics to."`
+	Run     string            `yaml:"run" unless:"from" jsonschema_description:"Shell command, unless from is set. {{.Data}} is the data, {{.Model}} the folder with the model's files, {{.Metrics}} the JSON file to write metrics to."`
+	From    string            `yaml:"from" jsonschema:"enum=train" jsonschema_description:"train: the metrics are a file that training wrote to its output folder. Instead of run."`
+	Metrics string            `yaml:"metrics" jsonschema_description:"With from: that file, relative to the output folder. Default metrics.json."`
 	On      *Runner           `yaml:"on" jsonschema_description:"Where the command runs. Default: local."`
 	Env     map[string]string `yaml:"env" jsonschema_description:"Environment variables. ${NAME} in a value is expanded from Slipway's own environment when the step runs."`
+	Dir     string            `yaml:"dir" jsonschema_description:"Folder to run in, relative to this file."`
 	Inputs  []string          `yaml:"inputs" jsonschema_description:"Globs of the files that the metrics depend on. Default: all files not matched by source.ignore."`
 	Timeout delivery.Duration `yaml:"timeout" jsonschema_description:"Timeout. Default 2h."`
-	Gates   []string          `yaml:"gates" jsonschema:"required,minItems=1" jsonschema_description:"CEL expressions over the metrics, such as accuracy >= 0.8 or accuracy >= champion.accuracy - 0.01, where champion is the deployed model."`
+	Gates   []string          `yaml:"gates" jsonschema:"minItems=1" jsonschema_description:"CEL expressions over the metrics, such as accuracy >= 0.8 or accuracy >= champion.accuracy - 0.01, where champion is the deployed model. Without any, every model passes."`
 	Python  *Python           `yaml:"python" jsonschema_description:"Isolated Python environment for the command."`
 	Rows    string            `yaml:"rows" jsonschema_description:"Metric that counts the evaluated rows. With 0 rows no gate passes. Default: rows, if it exists."`
 }
+
+// FromTraining is the value of Evaluate.From: the metrics of training are used.
+const FromTraining = "train"
 
 // Deploy configures how the service runs, and how a new release is verified.
 type Deploy struct {

@@ -30,7 +30,7 @@ func Schema(kinds extension.Set) ([]byte, error) {
 	g.addKinds("Model", "registry", "model registries")
 	g.addPatterns()
 	g.allowBool("EnvironmentTrain")
-	for name, keys := range map[string][]string{"Smoke": {"get", "post", "put", "model_opened"}, "Python": {"requirements", "lock"}, "Environment": {"target", "until"}} {
+	for name, keys := range map[string][]string{"Smoke": {"get", "post", "put", "model_opened"}, "Python": {"requirements", "lock"}, "Evaluate": {"run", "from"}, "Environment": {"target", "until"}} {
 		requireOneOf(g.root.Definitions[name], keys)
 	}
 	if g.err != nil {

@@ -97,24 +97,42 @@ func (d *decoder) validateModel(m *Model, env func(string) (string, bool)) {
 	data := dataFields(*m)
 	if m.Train != nil {
 		d.validateCommand("model.train.run", m.Train.Run, append([]string{"Output"}, data...))
+		d.validatePath("model.train.dir", m.Train.Dir)
 		d.validateVariables("model.train.env", m.Train.Env, referencesAllowed)
 		d.validateGlobs("model.train.inputs", m.Train.Inputs)
 		d.validatePython("model.train.python", m.Train.Python)
 	}
-	if e := m.Evaluate; e != nil {
-		d.validateCommand("model.evaluate.run", e.Run, append([]string{"Model", "Metrics"}, data...))
-		d.validateVariables("model.evaluate.env", e.Env, referencesAllowed)
-		d.validateGlobs("model.evaluate.inputs", e.Inputs)
-		d.validatePython("model.evaluate.python", e.Python)
-		d.validateGates("model.evaluate.gates", e.Gates)
+	if m.Evaluate != nil {
+		d.validateEvaluate(*m.Evaluate, data)
 	}
 	switch {
 	case m.Train != nil && m.Evaluate == nil:
-		d.addError("model.train", "add model.evaluate with at least one gate", "model.train: requires model.evaluate")
+		d.addError("model.train", "add model.evaluate, such as evaluate: {from: train} if training writes metrics.json", "model.train: requires model.evaluate")
 	case m.Train == nil && m.Evaluate != nil:
 		d.addError("model.evaluate", "add model.train, or remove model.evaluate to deliver the newest approved version", "model.evaluate: requires model.train")
 	case m.Train == nil && len(m.Data) > 0:
 		d.addError("model.data", "remove it, or add model.train", "model.data: not used without model.train")
+	}
+}
+
+// validateEvaluate checks the evaluation: a command, or the metrics of training.
+func (d *decoder) validateEvaluate(e Evaluate, data []string) {
+	const at = "model.evaluate"
+	d.validateGates(at+".gates", e.Gates)
+	if e.From == "" {
+		if d.isSet(at + ".run") {
+			d.validateCommand(at+".run", e.Run, append([]string{"Model", "Metrics"}, data...))
+		}
+		d.validatePath(at+".dir", e.Dir)
+		d.validateVariables(at+".env", e.Env, referencesAllowed)
+		d.validateGlobs(at+".inputs", e.Inputs)
+		d.validatePython(at+".python", e.Python)
+		d.rejectKeys(at, []string{"metrics"}, "only used with from: the command writes its metrics to {{.Metrics}}")
+		return
+	}
+	d.rejectKeys(at, []string{"run", "dir", "env", "inputs", "on", "timeout", "python"}, "not used with from: no command runs")
+	if path.IsAbs(e.Metrics) || leavesRoot(e.Metrics) {
+		d.addError(at+".metrics", "name a file that training writes below {{.Output}}", "%s.metrics: %q is outside the output folder", at, e.Metrics)
 	}
 }
 

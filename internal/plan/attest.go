@@ -66,7 +66,7 @@ func (pl *planner) trainParameters() json.RawMessage {
 	}
 	out := map[string]any{"env": sortedKeys(model.Train.Env), "inputs": model.Train.Inputs}
 	if e := model.Evaluate; e != nil {
-		out["evaluate"], out["gates"] = e.Run, e.Gates
+		out["evaluate"], out["gates"], out["evaluate_from"] = e.Run, e.Gates, e.From
 	}
 	return nonEmpty(out)
 }

@@ -15,6 +15,9 @@ func (pl *planner) tests() ([]string, error) {
 		if err == nil {
 			in, err = pl.addPythonInputs(fmt.Sprintf("test[%d].python", i), t.Python, in)
 		}
+		if err == nil {
+			err = pl.checkDir(fmt.Sprintf("test[%d].dir", i), t.Dir)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -38,6 +38,8 @@ type Facts struct {
 	RequestedModel *delivery.ModelVersion // the one that Trigger.Model names
 	Champion       *delivery.ModelVersion // the one that serves
 
+	Scripts map[string]string // content of the files that the evaluation command names (EvaluationScripts), by their paths
+
 	TrustFiles map[string]string // content of the files that the environment's trust names, by their paths
 	SmokeFiles map[string]string // and of those that its smoke checks send
 

@@ -4,6 +4,9 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"maps"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/config"
@@ -49,6 +52,25 @@ func (pl *planner) inputs(key string, globs []string, withData bool) (input, err
 	}
 	in.digest = delivery.DigestFromHash(h)
 	return in, nil
+}
+
+// checkDir refuses a folder to run in that the commit does not have.
+func (pl *planner) checkDir(key, dir string) error {
+	dir = path.Clean(dir)
+	if dir == "." {
+		return nil
+	}
+	dirs := map[string]bool{}
+	for _, f := range pl.facts.Files {
+		for parent := path.Dir(f.Path); parent != "." && !dirs[parent]; parent = path.Dir(parent) {
+			dirs[parent] = true
+		}
+	}
+	if dirs[dir] {
+		return nil
+	}
+	return fault.New(fault.Invalid, "%s: folder %s not found in the commit", key, dir).
+		Location(config.FileName).Hint("%s; new files must be committed", fault.DidYouMean(dir, slices.Sorted(maps.Keys(dirs))))
 }
 
 // isIgnored reports whether a path can't change what is delivered. slipway.yaml

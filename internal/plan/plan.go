@@ -32,5 +32,6 @@ type Plan struct {
 	Trigger     Trigger              `json:"trigger"`
 	Replaces    delivery.ReleaseID   `json:"replaces,omitempty"` // what served when it was made
 	Skip        string               `json:"skip,omitempty"`     // why there is nothing to do
+	Warnings    []string             `json:"warnings,omitempty"` // what people should know before it runs
 	Steps       []step.Spec          `json:"steps"`              // every need before its giver's users
 }

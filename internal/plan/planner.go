@@ -2,9 +2,11 @@ package plan
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/step"
 )
 
 // New plans what the trigger requests. What can't be planned (no such
@@ -45,6 +47,9 @@ func New(p config.Project, t Trigger, f Facts) (Plan, error) {
 	}
 	if err := pl.truncate(); err != nil {
 		return Plan{}, err
+	}
+	if !slices.ContainsFunc(pl.plan.Steps, func(s step.Spec) bool { return s.Kind == step.Evaluate }) {
+		pl.plan.Warnings = nil // the run evaluates nothing
 	}
 	if err := validateForm(pl.plan); err != nil {
 		return Plan{}, fault.New(fault.Internal, "generate the plan").Cause(err)

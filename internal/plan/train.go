@@ -2,7 +2,10 @@ package plan
 
 import (
 	"cmp"
+	"path"
 
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -13,29 +16,56 @@ func (pl *planner) train(tests []string) error {
 	if err == nil {
 		in, err = pl.addPythonInputs("model.train.python", model.Train.Python, in)
 	}
+	if err == nil {
+		err = pl.checkDir("model.train.dir", model.Train.Dir)
+	}
 	if err != nil {
 		return err
 	}
 	data, key := pl.data()
 	pl.addCached(step.Spec{
 		Name: trainStep, Kind: step.Train, Needs: tests, SkipCache: pl.trigger.Retrain, Timeout: cmp.Or(model.Train.Timeout, trainTimeout),
-	}, in, step.TrainParams{Run: model.Train.Run, Env: model.Train.Env, Data: data, DataDigest: key, Python: model.Train.Python.Params()})
+	}, in, step.TrainParams{Run: model.Train.Run, Dir: model.Train.Dir, Env: model.Train.Env, Data: data, DataDigest: key, Python: model.Train.Python.Params()})
 
-	in, err = pl.inputs("model.evaluate.inputs", model.Evaluate.Inputs, true)
-	if err == nil {
-		in, err = pl.addPythonInputs("model.evaluate.python", model.Evaluate.Python, in)
-	}
-	if err != nil {
+	if err := pl.evaluate(data, key); err != nil {
 		return err
 	}
-	e := model.Evaluate
-	pl.addCached(step.Spec{
-		Name: evaluateStep, Kind: step.Evaluate, Needs: []string{trainStep}, Timeout: cmp.Or(e.Timeout, evaluateTimeout),
-	}, in, step.EvaluateParams{Run: e.Run, Env: e.Env, Data: data, DataDigest: key, Gates: e.Gates, RowsMetric: e.Rows, Python: e.Python.Params()}, trainStep)
-
 	pl.add(step.Spec{
 		Name: registerStep, Kind: step.Register, Needs: []string{trainStep, evaluateStep}, Timeout: registerTimeout, Retries: pushRetries,
 		Reason: "registers the model in " + model.Group + " if it is new",
 	}, step.RegisterParams{Group: model.Group, SBOM: pl.project.Sign != nil})
 	return nil
 }
+
+// evaluate plans the evaluation. The metrics of training depend on nothing but the
+// model.
+func (pl *planner) evaluate(data []string, key delivery.Digest) error {
+	e := pl.project.Model.Evaluate
+	spec := step.Spec{Name: evaluateStep, Kind: step.Evaluate, Needs: []string{trainStep}, Timeout: cmp.Or(e.Timeout, evaluateTimeout)}
+	doubts := EvaluationDoubts(*e, pl.facts.Scripts)
+	pl.plan.Warnings = append(pl.plan.Warnings, doubts.Warnings()...)
+	if e.From == config.FromTraining {
+		none := input{delivery.DigestOf(nil), func(string) bool { return false }}
+		pl.addCached(spec, none, step.EvaluateParams{
+			File: path.Clean(cmp.Or(e.Metrics, metricsFile)), Gates: e.Gates, RowsMetric: e.Rows, Note: doubts.Note,
+		}, trainStep)
+		return nil
+	}
+	in, err := pl.inputs("model.evaluate.inputs", e.Inputs, true)
+	if err == nil {
+		in, err = pl.addPythonInputs("model.evaluate.python", e.Python, in)
+	}
+	if err == nil {
+		err = pl.checkDir("model.evaluate.dir", e.Dir)
+	}
+	if err != nil {
+		return err
+	}
+	pl.addCached(spec, in, step.EvaluateParams{
+		Run: e.Run, Dir: e.Dir, Env: e.Env, Data: data, DataDigest: key, Gates: e.Gates, RowsMetric: e.Rows, Python: e.Python.Params(), Note: doubts.Note,
+	}, trainStep)
+	return nil
+}
+
+// metricsFile is what training calls its metrics, unless the file names another.
+const metricsFile = "metrics.json"

@@ -116,6 +116,7 @@ type PushParams struct {
 // TrainParams configures a train step.
 type TrainParams struct {
 	Run        string            `json:"run"`
+	Dir        string            `json:"dir,omitempty"` // relative to the checkout
 	Env        map[string]string `json:"env,omitempty"`
 	Data       []string          `json:"data,omitempty"` // absolute paths
 	DataDigest delivery.Digest   `json:"data_digest,omitempty"`
@@ -123,14 +124,18 @@ type TrainParams struct {
 	Python *PythonParams `json:"python,omitempty"`
 }
 
-// EvaluateParams configures an evaluate step.
+// EvaluateParams configures an evaluate step: a command, or a file with metrics among
+// the model's files.
 type EvaluateParams struct {
 	Run        string            `json:"run"`
+	File       string            `json:"file,omitempty"` // instead of Run: relative to the model's folder
+	Dir        string            `json:"dir,omitempty"`  // relative to the checkout
 	Env        map[string]string `json:"env,omitempty"`
 	Data       []string          `json:"data,omitempty"`
 	DataDigest delivery.Digest   `json:"data_digest,omitempty"`
 	Gates      []string          `json:"gates,omitempty"`
 	RowsMetric string            `json:"rows,omitempty"` // metric that counts evaluated rows; default "rows" when present
+	Note       string            `json:"note,omitempty"` // about where the metrics come from: part of every gate's evidence
 
 	Python *PythonParams `json:"python,omitempty"`
 }

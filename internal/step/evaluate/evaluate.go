@@ -6,8 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strconv"
 
+	"github.com/slipway-cd/slipway/internal/atomicfile"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -17,7 +20,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/step/venv"
 )
 
-// metricsFile is where the command writes, and the name that is kept.
+// metricsFile is where the command writes.
 const metricsFile = "metrics.json"
 
 // Step evaluates.
@@ -49,11 +52,14 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	path, failed, err := s.runEvaluation(ctx, r, w, model)
+	path, failed, err := s.evaluation(ctx, r, w, model)
 	if err != nil || failed != nil {
 		return resultOrZero(failed), err
 	}
 	metrics, err := readMetrics(path)
+	if err != nil && w.File != "" {
+		err = trainingMetrics(w.File, err)
+	}
 	if err != nil {
 		return unavailableResult(r, "metrics", err), nil
 	}
@@ -61,11 +67,10 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return unavailableResult(r, "rows", fault.New(fault.Unavailable, "%s", trouble)), nil
 	}
 	out := step.EvaluateOutput{Metrics: metrics}
-	from := []string{model.Dir, path}
-	if out.Dir, _, err = digest.Store(ctx, from, filepath.Join(r.ArtifactsDir, "models")); err != nil {
+	if out.Dir, err = s.store(ctx, r, model.Dir, path); err != nil {
 		return step.Result{}, fmt.Errorf("evaluate: store the model with its metrics: %w", err)
 	}
-	return s.evaluateGates(ctx, r, gates, out)
+	return s.evaluateGates(ctx, r, gates, w.Note, out)
 }
 
 func resultOrZero(failed *step.Result) step.Result {
@@ -93,6 +98,51 @@ func (s Step) trainedModel(ctx context.Context, r step.Request) (step.TrainOutpu
 			Hint("run again with --retrain")
 	}
 	return t, nil
+}
+
+// evaluation returns the path of the metrics: the file that training wrote, or what
+// the command writes.
+func (s Step) evaluation(ctx context.Context, r step.Request, w step.EvaluateParams, model step.TrainOutput) (metrics string, failed *step.Result, err error) {
+	if w.File == "" {
+		return s.runEvaluation(ctx, r, w, model)
+	}
+	if !filepath.IsLocal(filepath.FromSlash(w.File)) {
+		return "", nil, fault.New(fault.Invalid, "evaluate: %q is outside the model's folder", w.File)
+	}
+	return filepath.Join(model.Dir, filepath.FromSlash(w.File)), nil, nil
+}
+
+// trainingMetrics names the file that training should have written.
+func trainingMetrics(file string, err error) error {
+	return fault.New(fault.Unavailable, "read %s of training", file).Cause(err).
+		Hint("make training write a JSON object of numbers to {{.Output}}/%s, or name its file in model.evaluate.metrics", file)
+}
+
+// store stores the model's files with the metrics beside them, under a name that none
+// of the model's files has.
+func (s Step) store(ctx context.Context, r step.Request, model, metrics string) (string, error) {
+	raw, err := os.ReadFile(metrics)
+	if err != nil {
+		return "", err
+	}
+	name, err := digest.MetricsName(model, raw)
+	if err != nil {
+		return "", err
+	}
+	from := []string{model}
+	if name != "" {
+		own := filepath.Join(r.WorkDir, "metrics-"+strconv.Itoa(r.Attempt))
+		if err := os.MkdirAll(own, 0o755); err != nil {
+			return "", err
+		}
+		named := filepath.Join(own, name)
+		if err := atomicfile.Write(named, raw, 0o644); err != nil {
+			return "", err
+		}
+		from = append(from, named)
+	}
+	dir, _, err := digest.Store(ctx, from, filepath.Join(r.ArtifactsDir, "models"))
+	return dir, err
 }
 
 // runEvaluation runs the command and returns the path of the metrics that it wrote. A
@@ -175,7 +225,11 @@ func (s Step) job(r step.Request, w step.EvaluateParams, checkout string, model 
 		"SLIPWAY_DATA": inputs, "SLIPWAY_MODEL": dir, "SLIPWAY_METRICS": metrics,
 		"SLIPWAY_RUN": string(r.Run), "SLIPWAY_COMMIT": r.Commit.SHA,
 	})
-	j.Command = port.Command{Run: run, Dir: checkout, Env: env, Timeout: r.Spec.Timeout.D()}
+	if err != nil {
+		return j, err
+	}
+	workDir, err := job.Dir(checkout, w.Dir)
+	j.Command = port.Command{Run: run, Dir: workDir, Env: env, Timeout: r.Spec.Timeout.D()}
 	return j, err
 }
 
@@ -201,7 +255,7 @@ func (s Step) Revalidate(ctx context.Context, r step.Request, cached step.Result
 	if err != nil || files.Hex() != filepath.Base(out.Dir) {
 		return cached, false, nil //nolint:nilerr // gone or damaged: it is made again
 	}
-	fresh, err := s.evaluateGates(ctx, r, gates, out)
+	fresh, err := s.evaluateGates(ctx, r, gates, w.Note, out)
 	if err != nil {
 		return cached, false, err
 	}

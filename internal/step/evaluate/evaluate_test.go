@@ -82,7 +82,7 @@ func TestRun(t *testing.T) {
 		verdicts []delivery.Verdict
 	}{
 		{"passes", fine, "", []string{"accuracy >= 0.8", "rows > 50"}, delivery.OutcomeSucceeded, "2 of 2", []delivery.Verdict{"passed", "passed"}},
-		{"no gates", fine, "", nil, delivery.OutcomeSucceeded, "0 of 0", nil},
+		{"no gates", fine, "", nil, delivery.OutcomeSucceeded, "no gates: any model passes", nil},
 		{"too bad", fine, "", []string{"accuracy >= 0.9", "rows > 50"}, delivery.OutcomeFailed, "not good enough: accuracy >= 0.9 (accuracy = 0.87)", []delivery.Verdict{"failed", "passed"}},
 		{"no such metric", fine, "", []string{"f1 >= 0.1", "accuracy >= 0.9"}, delivery.OutcomeFailed, "investigate: f1", []delivery.Verdict{"unavailable", "failed"}},
 		{"null", writeMetrics(`{"accuracy": null}`), "", []string{"accuracy >= 0.1"}, delivery.OutcomeFailed, "investigate", []delivery.Verdict{"unavailable"}},
@@ -195,6 +195,122 @@ func TestRevalidate_ChampionChanged(t *testing.T) {
 	_ = os.Remove(out.Dir + "/model.bin")
 	if _, ok, err := s.step.Revalidate(t.Context(), s.r, res); ok || err != nil {
 		t.Errorf("an incomplete model: valid = %v, error = %v, want false", ok, err)
+	}
+}
+
+// TestRun_MetricsOfTraining evaluates without a command: the metrics are among the
+// model's files.
+func TestRun_MetricsOfTraining(t *testing.T) {
+	cases := []struct {
+		name, file, metrics string
+		outcome             delivery.Outcome
+		says                string
+		stored              map[string]string
+	}{
+		{"passes", "metrics.json", `{"accuracy":0.5}`, delivery.OutcomeSucceeded, "1 of 1 gates passed; reported by training", map[string]string{"metrics.json": `{"accuracy":0.5}`}},
+		{"another file", "reports/m.json", `{"accuracy":0.5}`, delivery.OutcomeSucceeded, "1 of 1", map[string]string{"metrics.json": `{"accuracy":0.5}`, "reports/m.json": `{"accuracy":0.5}`}},
+		{"not good enough", "metrics.json", `{"accuracy":0.05}`, delivery.OutcomeFailed, "not good enough: accuracy >= 0.1 (accuracy = 0.05; reported by training)", nil},
+		{"not written", "metrics.json", "", delivery.OutcomeFailed, "investigate: read metrics.json of training: the evaluation wrote no metrics", nil},
+		{"not JSON", "metrics.json", "accuracy: 1", delivery.OutcomeFailed, "investigate: read metrics.json of training: the metrics are not a valid JSON object", nil},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			s := newFixture(t, "", "accuracy >= 0.1")
+			s.w = step.EvaluateParams{File: c.file, Gates: s.w.Gates, Note: "reported by training"}
+			if c.metrics != "" {
+				s.addToModel(t, c.file, c.metrics)
+			}
+			res, err := s.run(t)
+			if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Summary+res.Cause, c.says) {
+				t.Fatalf("outcome = %s (%q, %q), error = %v, want %s and %q", res.Outcome, res.Summary, res.Cause, err, c.outcome, c.says)
+			}
+			for name, want := range c.stored {
+				if got, _ := os.ReadFile(filepath.Join(output(t, res).Dir, name)); string(got) != want {
+					t.Errorf("%s = %q, want %q", name, got, want)
+				}
+			}
+			if len(s.jobs.Submitted) > 0 {
+				t.Errorf("submitted jobs = %q, want none", s.jobs.Submitted)
+			}
+		})
+	}
+	s := newFixture(t, "", "accuracy >= 0.1")
+	s.w = step.EvaluateParams{File: "../metrics.json"}
+	if _, err := s.run(t); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a file outside the model: error = %v, want %s", err, fault.Invalid)
+	}
+}
+
+// addToModel writes a file among those that training has written.
+func (s *fixture) addToModel(t *testing.T, name, text string) {
+	t.Helper()
+	var tr step.TrainOutput
+	if err := json.Unmarshal(s.r.Inputs["train"], &tr); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(tr.Dir, name)
+	_ = os.MkdirAll(filepath.Dir(path), 0o755)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tr.Files, _ = digest.Dir(t.Context(), tr.Dir)
+	s.r.Inputs["train"], _ = json.Marshal(tr)
+}
+
+// TestRun_ModelHasMetricsFile keeps what training wrote, whatever it is called.
+func TestRun_ModelHasMetricsFile(t *testing.T) {
+	const evaluated = `{"accuracy":0.5}`
+	cases := []struct {
+		name   string
+		model  map[string]string // files of the model
+		stored map[string]string
+	}{
+		{"of its own", map[string]string{"metrics.json": "epochs"}, map[string]string{"metrics.json": "epochs", "evaluation.json": evaluated}},
+		{"the same", map[string]string{"metrics.json": evaluated}, map[string]string{"metrics.json": evaluated, "evaluation.json": ""}},
+		{"two of its own", map[string]string{"metrics.json": "epochs", "evaluation.json": "x"}, map[string]string{"metrics.json": "epochs", "evaluation.json": "x", "slipway-metrics.json": evaluated}},
+		{"a folder", map[string]string{"metrics.json/a": "x"}, map[string]string{"metrics.json/a": "x", "evaluation.json": evaluated}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			s := newFixture(t, writeMetrics(evaluated), "accuracy >= 0.1")
+			for name, text := range c.model {
+				s.addToModel(t, name, text)
+			}
+			res, err := s.run(t)
+			if err != nil || res.Outcome != delivery.OutcomeSucceeded {
+				t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
+			}
+			out := output(t, res)
+			for name, want := range c.stored {
+				if got, _ := os.ReadFile(filepath.Join(out.Dir, name)); string(got) != want {
+					t.Errorf("%s = %q, want %q", name, got, want)
+				}
+			}
+			if diff := cmp.Diff(delivery.Metrics{"accuracy": 0.5}, out.Metrics); diff != "" {
+				t.Errorf("metrics (-want +got):\n%s", diff)
+			}
+		})
+	}
+	s := newFixture(t, writeMetrics(evaluated))
+	for _, name := range []string{"metrics.json", "evaluation.json", "slipway-metrics.json"} {
+		s.addToModel(t, name, "mine")
+	}
+	if _, err := s.run(t); !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
+		t.Errorf("all names taken: error = %v, want %s with a hint", err, fault.Invalid)
+	}
+}
+
+func TestRun_Dir(t *testing.T) {
+	s := newFixture(t, `test "$(basename "$PWD")" = work && `+writeMetrics(`{"accuracy":0.5}`))
+	s.w.Dir = "sub/work"
+	root, _ := s.r.Checkout(t.Context())
+	_ = os.MkdirAll(filepath.Join(root, "sub", "work"), 0o755)
+	if res, err := s.run(t); err != nil || res.Outcome != delivery.OutcomeSucceeded {
+		t.Errorf("outcome = %s (%q), error = %v, want %s", res.Outcome, res.Cause, err, delivery.OutcomeSucceeded)
+	}
+	s.w.Dir = "../sub"
+	if _, err := s.run(t); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a folder outside: error = %v, want %s", err, fault.Invalid)
 	}
 }
 

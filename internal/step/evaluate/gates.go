@@ -25,7 +25,7 @@ func compileGates(exprs []string) ([]gate.Gate, error) {
 
 // evaluateGates evaluates all gates, so that every result is reported and not
 // only the first failure.
-func (s Step) evaluateGates(ctx context.Context, r step.Request, gates []gate.Gate, out step.EvaluateOutput) (step.Result, error) {
+func (s Step) evaluateGates(ctx context.Context, r step.Request, gates []gate.Gate, note string, out step.EvaluateOutput) (step.Result, error) {
 	champion, err := s.champion(ctx, r.Environment)
 	if err != nil {
 		return step.Result{}, err
@@ -35,13 +35,18 @@ func (s Step) evaluateGates(ctx context.Context, r step.Request, gates []gate.Ga
 	for _, g := range gates {
 		a := g.Evaluate(out.Metrics, champion)
 		a.Gate = "evaluate: " + g.String()
+		a.Evidence = withNote(a.Evidence, note)
 		r.ReportGates(a)
 		answers = append(answers, a)
 		if !strings.Contains(g.String(), "champion") {
 			out.GateResults = append(out.GateResults, a)
 		}
 	}
-	res, err := step.Succeed(fmt.Sprintf("%d of %d gates passed", countVerdict(answers, delivery.Passed), len(answers)), out)
+	summary := fmt.Sprintf("%d of %d gates passed", countVerdict(answers, delivery.Passed), len(answers))
+	if len(gates) == 0 {
+		summary = "no gates: any model passes"
+	}
+	res, err := step.Succeed(withNote(summary, note), out)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -56,6 +61,14 @@ func (s Step) evaluateGates(ctx context.Context, r step.Request, gates []gate.Ga
 		res.Cause = "the model is not good enough: " + describe(answers, delivery.Failed)
 	}
 	return res, nil
+}
+
+// withNote adds where the metrics come from, if that is worth a note.
+func withNote(text, note string) string {
+	if note == "" {
+		return text
+	}
+	return text + "; " + note
 }
 
 func countVerdict(answers []delivery.GateResult, v delivery.Verdict) int {

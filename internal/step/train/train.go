@@ -110,7 +110,11 @@ func (s Step) job(r step.Request, w step.TrainParams, checkout string, data deli
 		"SLIPWAY_DATA": inputs, "SLIPWAY_OUTPUT": output,
 		"SLIPWAY_RUN": string(r.Run), "SLIPWAY_COMMIT": r.Commit.SHA,
 	})
-	j.Command = port.Command{Run: run, Dir: checkout, Env: env, Timeout: r.Spec.Timeout.D()}
+	if err != nil {
+		return j, err
+	}
+	dir, err := job.Dir(checkout, w.Dir)
+	j.Command = port.Command{Run: run, Dir: dir, Env: env, Timeout: r.Spec.Timeout.D()}
 	return j, err
 }
 

@@ -158,3 +158,19 @@ func TestRevalidate(t *testing.T) {
 		t.Errorf("invalid output: ok = %v, error = %v, want false", ok, err)
 	}
 }
+
+func TestRun_Dir(t *testing.T) {
+	s := newScene(t, `test "$(basename "$PWD")" = training && echo x > {{.Output}}/model.bin`)
+	s.w.Dir = "training"
+	root, _ := s.r.Checkout(t.Context())
+	if err := os.MkdirAll(filepath.Join(root, "training"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if res, _, err := s.run(t); err != nil || res.Outcome != delivery.OutcomeSucceeded {
+		t.Errorf("outcome = %s (%q), error = %v, want %s", res.Outcome, res.Cause, err, delivery.OutcomeSucceeded)
+	}
+	s.w.Dir = "/etc"
+	if _, _, err := s.run(t); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a folder outside: error = %v, want %s", err, fault.Invalid)
+	}
+}
