@@ -47,7 +47,7 @@ bin/cosign: e2e/cosign/go.mod e2e/cosign/go.sum
 e2e: bin/slipway bin/cosign ## the whole, with kill -9, disk full and two users; more of it as root
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] && [ -z "$${KUBECONFIG:-}" ]; then go run ./e2e/cluster/cmd/cluster build; fi
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ]; then $(MAKE) --no-print-directory buildkit; fi
-	SLIPWAY_BIN=$(CURDIR)/bin/slipway COSIGN_BIN=$(CURDIR)/bin/cosign go test -tags e2e -count=1 -p 1 -timeout 55m ./e2e/... ./internal/adapter/kubernetes ./internal/adapter/buildkit
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway COSIGN_BIN=$(CURDIR)/bin/cosign go test -tags e2e -count=1 -p 1 -timeout 55m ./e2e/... ./internal/adapter/kubernetes ./internal/adapter/buildkit ./internal/step/venv
 
 buildkit: ## buildkitd and buildctl for the tests and the bench, from Go modules (about 4 CPU minutes)
 	go run ./e2e/builder/cmd/builder

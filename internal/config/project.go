@@ -51,9 +51,10 @@ type Test struct {
 
 // Python configures an isolated environment for a command.
 type Python struct {
-	Requirements string `yaml:"requirements" jsonschema_description:"Requirements file in pip's format, relative to this file. Files that it includes count too."`
-	Lock         string `yaml:"lock" jsonschema_description:"uv.lock, relative to this file and next to its pyproject.toml. Requires uv."`
-	Version      string `yaml:"version" jsonschema_description:"Python version, in quotes, such as 3.11. Default: the first one in PATH."`
+	Requirements string   `yaml:"requirements" jsonschema_description:"Requirements file in pip's format, relative to this file. Files that it includes count too."`
+	Lock         string   `yaml:"lock" jsonschema_description:"uv.lock (requires uv), poetry.lock, Pipfile.lock or conda-lock.yml (requires micromamba, mamba or conda), relative to this file. uv.lock and poetry.lock are next to their pyproject.toml."`
+	Packages     []string `yaml:"packages" jsonschema:"minItems=1" jsonschema_description:"Packages to install, such as pytest or ruff==0.14.1; besides requirements or lock, or alone."`
+	Version      string   `yaml:"version" jsonschema_description:"Python version, in quotes, such as 3.11. Default: the first one in PATH."`
 }
 
 // Image configures how the image is built and named.

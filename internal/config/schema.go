@@ -30,9 +30,10 @@ func Schema(kinds extension.Set) ([]byte, error) {
 	g.addKinds("Model", "registry", "model registries")
 	g.addPatterns()
 	g.allowBool("EnvironmentTrain")
-	for name, keys := range map[string][]string{"Smoke": {"get", "post", "put", "model_opened"}, "Python": {"requirements", "lock"}, "Evaluate": {"run", "from"}, "Environment": {"target", "until"}} {
+	for name, keys := range map[string][]string{"Smoke": {"get", "post", "put", "model_opened"}, "Evaluate": {"run", "from"}, "Environment": {"target", "until"}} {
 		requireOneOf(g.root.Definitions[name], keys)
 	}
+	pythonKeys(g.root.Definitions["Python"])
 	if g.err != nil {
 		return nil, g.err
 	}
@@ -235,6 +236,14 @@ func requireOneOf(def *jsonschema.Schema, keys []string) {
 	}
 }
 
+// pythonKeys demands a file, packages, or both, but not two files.
+func pythonKeys(def *jsonschema.Schema) {
+	for _, key := range []string{"requirements", "lock", "packages"} {
+		def.AnyOf = append(def.AnyOf, &jsonschema.Schema{Required: []string{key}})
+	}
+	def.Not = &jsonschema.Schema{Required: []string{"requirements", "lock"}}
+}
+
 // property is a property of a type.
 type property struct{ def, key string }
 
@@ -254,6 +263,7 @@ func patterns() map[property]func(*jsonschema.Schema) {
 		{"Deploy", "ready"}:            patternOf(httpPathPattern),
 		{"Environment", "until"}:       patternOf(`^(test\.)?[a-z0-9][a-z0-9_-]*$`),
 		{"Python", "version"}:          patternOf(pythonPattern),
+		{"Python", "packages"}:         patternOfItems(packagePattern),
 		{"Smoke", "name"}:              patternOf(`\S`),
 		{"Smoke", "get"}:               patternOf(httpPathPattern),
 		{"Smoke", "post"}:              patternOf(httpPathPattern),
@@ -287,6 +297,10 @@ func severities() []string {
 
 func patternOf(pattern string) func(*jsonschema.Schema) {
 	return func(s *jsonschema.Schema) { s.Pattern = pattern }
+}
+
+func patternOfItems(pattern string) func(*jsonschema.Schema) {
+	return func(s *jsonschema.Schema) { s.Items = &jsonschema.Schema{Type: "string", Pattern: pattern} }
 }
 
 func itemsOf(enum []string) func(*jsonschema.Schema) {

@@ -21,6 +21,9 @@ func (pl *planner) addPythonInputs(key string, p *config.Python, in input) (inpu
 		return in, nil
 	}
 	name := with.File()
+	if name == "" {
+		return in, nil // the packages are among the step's parameters
+	}
 	own := func(path string) bool { return path == name || mayInclude(name, path) }
 	h := sha256.New()
 	writeParts(h, "python", string(in.digest))
@@ -50,8 +53,11 @@ var requirementsPattern = regexp.MustCompile(`(?i)(requir|constrain)[^/]*$`)
 // more than necessary; one too few would reuse an outdated environment.
 func mayInclude(requirements, file string) bool {
 	dir := path.Dir(requirements)
-	if path.Base(requirements) == step.UVLock {
+	switch path.Base(requirements) {
+	case step.UVLock, step.PoetryLock:
 		return file == path.Join(dir, "pyproject.toml")
+	case step.PipfileLock, step.CondaLock:
+		return false
 	}
 	beside := dir == "." || strings.HasPrefix(file, dir+"/")
 	return beside && (path.Ext(file) == ".txt" || path.Ext(file) == path.Ext(requirements)) || requirementsPattern.MatchString(file)

@@ -3,6 +3,7 @@ package step
 import (
 	"encoding/json"
 	"fmt"
+	"path"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -32,19 +33,33 @@ const (
 	Ruff     ReportFormat = "ruff"
 )
 
-// UVLock is the name of the lock file that uv writes.
-const UVLock = "uv.lock"
+// Lock files are recognized by their names.
+const (
+	UVLock      = "uv.lock"
+	PoetryLock  = "poetry.lock"
+	PipfileLock = "Pipfile.lock"
+	CondaLock   = "conda-lock.yml"
+)
 
-// PythonParams describe an isolated Python environment. Exactly one of
-// Requirements and Lock is set: a file relative to the checkout.
+// PythonParams describe an isolated Python environment. At most one of Requirements
+// and Lock is set: a file relative to the checkout.
 type PythonParams struct {
-	Requirements string `json:"requirements,omitempty"`
-	Lock         string `json:"lock,omitempty"`    // uv.lock
-	Version      string `json:"version,omitempty"` // 3.11; empty: the first Python in PATH
+	Requirements string   `json:"requirements,omitempty"`
+	Lock         string   `json:"lock,omitempty"`
+	Packages     []string `json:"packages,omitempty"` // pip's requirements, besides the file's
+	Version      string   `json:"version,omitempty"`  // 3.11; empty: the first Python in PATH
 }
 
-// File is the one that the environment is made from.
+// File is the one that the environment is made from; empty with Packages alone.
 func (p PythonParams) File() string { return p.Requirements + p.Lock }
+
+// LockKind is the name that tells the format of the lock file; empty without one.
+func (p PythonParams) LockKind() string {
+	if p.Lock == "" {
+		return ""
+	}
+	return path.Base(p.Lock)
+}
 
 // TestParams configures a test step. Run is a template; see job.Vars.
 type TestParams struct {

@@ -1,9 +1,11 @@
 package venv
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -18,19 +20,33 @@ import (
 
 // install creates the environment at env.
 func (p runner) install(ctx context.Context, r step.Request, e recipe, env string) error {
-	r.Logf("creating a Python environment from %s (%s)", strings.Join(e.files.names, ", "), e.tool)
-	r.Progress("installing %s with %s", e.with.File(), e.tool)
-	file, timeout := e.with.File(), r.Spec.Timeout.D()
+	from := slices.Concat(e.files.names, e.with.Packages)
+	r.Logf("creating a Python environment from %s (%s)", strings.Join(from, ", "), e.tool)
+	r.Progress("installing %s with %s", e.what(), e.tool)
+	if err := e.writeFiles(filepath.Dir(env)); err != nil {
+		return writeError(filepath.Dir(env), err)
+	}
+	timeout, dir := r.Spec.Timeout.D(), path.Dir(e.with.File())
 	what := "create an environment with " + e.tool.String()
 	if said, ok, err := p.run(ctx, r.Log, what, port.Command{Run: e.create(env), Timeout: timeout}); err != nil || !ok {
-		return runError(err, what, said, path.Dir(file))
+		return runError(err, what, said, dir)
 	}
-	what = "install " + file
-	said, ok, err := p.run(ctx, r.Log, what, port.Command{Run: e.install(env), Timeout: timeout})
-	if err != nil || ok {
-		return err
+	for _, run := range e.installs(env) {
+		what = "install " + e.what()
+		said, ok, err := p.run(ctx, r.Log, what, port.Command{Run: run, Timeout: timeout})
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return installError(what, said+p.fetchErrors(ctx, e, env, said), dir)
+		}
 	}
-	return installError(what, said+p.fetchErrors(ctx, e, env, said), path.Dir(file))
+	return nil
+}
+
+// what is installed, for messages: the file, or else the packages.
+func (e recipe) what() string {
+	return cmp.Or(e.with.File(), strings.Join(e.with.Packages, ", "))
 }
 
 func runError(err error, what, said, dir string) error {
@@ -55,7 +71,7 @@ func (p runner) fetchErrors(ctx context.Context, e recipe, env, said string) str
 		return ""
 	}
 	run := job.Quote(filepath.Join(env, "bin", "python")) + " -m pip download -vv --no-deps --no-input --disable-pip-version-check --progress-bar off -d " +
-		job.Quote(filepath.Join(env, "none")) + " -r " + job.Quote("./"+path.Base(e.with.File()))
+		job.Quote(filepath.Join(env, "none")) + e.fileArguments(env) + e.packageArguments()
 	more, _, err := p.run(ctx, nil, "query the package index", port.Command{Run: run, Timeout: probeTimeout})
 	if err != nil {
 		return "" // what is known already has to suffice
@@ -63,25 +79,82 @@ func (p runner) fetchErrors(ctx context.Context, e recipe, env, said string) str
 	return "\n" + strings.Join(fetchErrorLine.FindAllString(more, -1), "\n")
 }
 
-// create returns the command that creates an empty environment.
+// Files beside the environment that it is made from.
+const (
+	convertedName   = "requirements.txt"
+	explicitName    = "explicit.txt" // conda knows it by its end
+	constraintsName = "constraints.txt"
+)
+
+// writeFiles writes what a lock file was turned into.
+func (e recipe) writeFiles(folder string) error {
+	if e.files.locked == nil {
+		return nil
+	}
+	err := os.WriteFile(filepath.Join(folder, convertedName), []byte(e.files.locked.requirements()), 0o600)
+	if err == nil && len(e.files.locked.conda) > 0 {
+		err = os.WriteFile(filepath.Join(folder, explicitName), []byte(e.files.locked.explicit()), 0o600)
+	}
+	return err
+}
+
+// create returns the command that creates an empty environment, or one with all that
+// conda installs.
 func (e recipe) create(env string) string {
 	python := job.Quote(e.tool.Python.Executable)
-	if e.tool.UV != "" {
+	switch {
+	case e.tool.Conda != "":
+		return e.condaCreate(env, filepath.Join(filepath.Dir(env), explicitName))
+	case e.tool.UV != "":
 		return "uv venv --quiet --no-project --python " + python + " " + job.Quote(env)
 	}
 	return python + " -m venv " + job.Quote(env)
 }
 
-// install returns the command that fills it. It runs in the file's folder.
-func (e recipe) install(env string) string {
-	name, python := path.Base(e.with.File()), job.Quote(filepath.Join(env, "bin", "python"))
-	switch {
-	case name == step.UVLock:
-		return "UV_PROJECT_ENVIRONMENT=" + job.Quote(env) + " uv sync --locked --no-progress --no-install-workspace --python " + python
-	case e.tool.UV != "":
-		return "uv pip install --no-progress --python " + python + " -r " + job.Quote("./"+name)
+// installs returns the commands that fill it. They run in the file's folder. Packages
+// are resolved together with a requirements file; where versions are locked, they
+// come second, and change none of them.
+func (e recipe) installs(env string) []string {
+	python := job.Quote(filepath.Join(env, "bin", "python"))
+	pip, freeze := python+" -m pip install --no-input --disable-pip-version-check --progress-bar off", python+" -m pip list --disable-pip-version-check --format=freeze"
+	if e.tool.UV != "" {
+		pip, freeze = "uv pip install --no-progress --python "+python, "uv pip freeze --python "+python
 	}
-	return python + " -m pip install --no-input --disable-pip-version-check --progress-bar off -r " + job.Quote("./"+name)
+	var first []string
+	switch {
+	case e.with.LockKind() == step.UVLock:
+		first = []string{"UV_PROJECT_ENVIRONMENT=" + job.Quote(env) + " uv sync --locked --no-progress --no-install-workspace --python " + python}
+	case e.files.locked != nil && len(e.files.locked.packages) > 0:
+		first = []string{pip + " --no-deps --require-hashes" + e.fileArguments(env)}
+	case e.files.locked != nil:
+	case len(e.with.Packages) == 0 || e.files.hashed:
+		first = []string{pip + e.fileArguments(env)}
+	default:
+		return []string{pip + e.fileArguments(env) + e.packageArguments()}
+	}
+	if len(e.with.Packages) == 0 {
+		return first
+	}
+	constraints := job.Quote(filepath.Join(filepath.Dir(env), constraintsName))
+	return append(first, freeze+" > "+constraints+" && "+pip+" -c "+constraints+e.packageArguments())
+}
+
+// fileArguments name the requirements file.
+func (e recipe) fileArguments(env string) string {
+	switch {
+	case e.files.locked != nil:
+		return " -r " + job.Quote(filepath.Join(filepath.Dir(env), convertedName))
+	case e.with.File() == "":
+		return ""
+	}
+	return " -r " + job.Quote("./"+path.Base(e.with.File()))
+}
+
+func (e recipe) packageArguments() string {
+	if len(e.with.Packages) == 0 {
+		return ""
+	}
+	return " " + job.QuoteAll(e.with.Packages)
 }
 
 // run runs one command of the installer and returns its output; ok reports

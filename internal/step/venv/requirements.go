@@ -1,6 +1,7 @@
 package venv
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -26,27 +28,46 @@ const (
 type requirements struct {
 	names  []string
 	digest string // of names and contents, hex
+	hashed bool   // they pin hashes: pip then demands one of every package
+	locked *locked
 }
 
 // readRequirements reads the file and those that it includes, all below root.
-func readRequirements(root, file string) (requirements, error) {
+func readRequirements(root string, python step.PythonParams) (requirements, error) {
+	file := python.File()
+	if file == "" {
+		return requirements{}, nil
+	}
 	tree, err := os.OpenRoot(root)
 	if err != nil {
 		return requirements{}, fmt.Errorf("read %s: %w", file, err)
 	}
 	defer tree.Close()
 	c := collector{tree: tree, seen: map[string]bool{}}
-	switch {
-	case path.Base(file) == step.UVLock:
-		// What uv installs is in the lock, what it resolves in pyproject.toml.
+	switch path.Base(file) {
+	case step.UVLock, step.PoetryLock:
+		// What is installed is in the lock, what is resolved in pyproject.toml.
 		err = errors.Join(c.addFile(file), c.addFile(path.Join(path.Dir(file), "pyproject.toml")))
+	case step.PipfileLock, step.CondaLock:
+		err = c.addFile(file)
 	default:
 		err = c.requirements(file, "")
 	}
 	if err != nil {
 		return requirements{}, err
 	}
-	return requirements{names: c.names, digest: hex.EncodeToString(c.sum())}, nil
+	out := requirements{names: c.names, digest: hex.EncodeToString(c.sum())}
+	switch kind := python.LockKind(); kind {
+	case "":
+		out.hashed = slices.ContainsFunc(c.texts, func(text []byte) bool { return bytes.Contains(text, []byte("--hash")) })
+	case step.PoetryLock, step.PipfileLock, step.CondaLock:
+		lock, err := convert(kind, file, c.texts)
+		if err != nil {
+			return requirements{}, err
+		}
+		out.locked = &lock
+	}
+	return out, nil
 }
 
 type collector struct {

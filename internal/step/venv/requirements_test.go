@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/step"
 )
 
 func tree(t *testing.T, files map[string]string) string {
@@ -32,7 +33,7 @@ func TestRecipeKey_EveryDifferenceCounts(t *testing.T) {
 		"c.txt":      "foo<2\n",
 		"other.txt":  "x\n",
 	}
-	first, err := readRequirements(tree(t, files), "a/r.txt")
+	first, err := readRequirements(tree(t, files), step.PythonParams{Requirements: "a/r.txt"})
 	if err != nil || strings.Join(first.names, " ") != "a/r.txt a/base.txt c.txt" {
 		t.Fatalf("files = %q, error = %v, want a/r.txt, a/base.txt and c.txt", first.names, err)
 	}
@@ -40,7 +41,7 @@ func TestRecipeKey_EveryDifferenceCounts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			changed := maps.Clone(files)
 			changed[name] += "\nmore==1\n"
-			again, err := readRequirements(tree(t, changed), "a/r.txt")
+			again, err := readRequirements(tree(t, changed), step.PythonParams{Requirements: "a/r.txt"})
 			if err != nil || (again.digest == first.digest) != same {
 				t.Errorf("same digest after the change = %v, error = %v, want %v", again.digest == first.digest, err, same)
 			}
@@ -50,16 +51,16 @@ func TestRecipeKey_EveryDifferenceCounts(t *testing.T) {
 
 func TestReadRequirements_LockAndProject(t *testing.T) {
 	files := map[string]string{"uv.lock": "version = 1\n", "pyproject.toml": "[project]\n"}
-	first, err := readRequirements(tree(t, files), "uv.lock")
+	first, err := readRequirements(tree(t, files), step.PythonParams{Lock: "uv.lock"})
 	if err != nil || len(first.names) != 2 {
 		t.Fatalf("files = %q, error = %v, want the lock and the project", first.names, err)
 	}
 	files["pyproject.toml"] += "x = 1\n"
-	if again, err := readRequirements(tree(t, files), "uv.lock"); err != nil || again.digest == first.digest {
+	if again, err := readRequirements(tree(t, files), step.PythonParams{Lock: "uv.lock"}); err != nil || again.digest == first.digest {
 		t.Errorf("digest of another project = %s, error = %v, want another than before", again.digest, err)
 	}
 	delete(files, "pyproject.toml")
-	if _, err := readRequirements(tree(t, files), "uv.lock"); !fault.Is(err, fault.Invalid) {
+	if _, err := readRequirements(tree(t, files), step.PythonParams{Lock: "uv.lock"}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("error of a lock without a project = %v, want kind %s", err, fault.Invalid)
 	}
 }
@@ -80,7 +81,7 @@ func TestReadRequirements_Refused(t *testing.T) {
 	}
 	for line, wantErr := range cases {
 		t.Run(line, func(t *testing.T) {
-			_, err := readRequirements(tree(t, map[string]string{"r.txt": "foo==1\n" + line + "\n"}), "r.txt")
+			_, err := readRequirements(tree(t, map[string]string{"r.txt": "foo==1\n" + line + "\n"}), step.PythonParams{Requirements: "r.txt"})
 			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), wantErr) || !strings.HasPrefix(err.Error(), "r.txt:2: ") {
 				t.Errorf("error = %v, want kind %s at r.txt:2 with %q", err, fault.Invalid, wantErr)
 			}
@@ -91,10 +92,10 @@ func TestReadRequirements_Refused(t *testing.T) {
 	if err := os.Symlink(filepath.Join(outside, "secret.txt"), filepath.Join(root, "r.txt")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readRequirements(root, "r.txt"); !fault.Is(err, fault.Invalid) {
+	if _, err := readRequirements(root, step.PythonParams{Requirements: "r.txt"}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("error of a link out of the repository = %v, want kind %s", err, fault.Invalid)
 	}
-	if _, err := readRequirements(root, "none.txt"); !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
+	if _, err := readRequirements(root, step.PythonParams{Requirements: "none.txt"}); !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
 		t.Errorf("error of a missing file = %v, want kind %s with a hint", err, fault.Invalid)
 	}
 }
@@ -106,7 +107,7 @@ func FuzzRequirements(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(root, "r.txt"), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		got, err := readRequirements(root, "r.txt")
+		got, err := readRequirements(root, step.PythonParams{Requirements: "r.txt"})
 		if err == nil && (len(got.names) != 1 || len(got.digest) != 64) {
 			t.Errorf("requirements = %+v, want one file and a digest of 64 digits", got)
 		}

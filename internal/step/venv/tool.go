@@ -29,6 +29,8 @@ type runner struct {
 type tool struct {
 	UV     string // its version; empty: venv and pip
 	Python interpreter
+
+	Conda, CondaVersion string // program that installs a conda-lock.yml, Python included
 }
 
 // interpreter describes one Python of this machine.
@@ -40,7 +42,10 @@ type interpreter struct {
 }
 
 func (t tool) String() string {
-	if t.UV != "" {
+	switch {
+	case t.Conda != "":
+		return t.Conda + " " + t.CondaVersion
+	case t.UV != "":
 		return "uv " + t.UV + ", Python " + t.Python.Version
 	}
 	return "pip, Python " + t.Python.Version
@@ -60,10 +65,17 @@ const formatVersion = 1
 // key identifies the environment: same key, same content.
 func (e recipe) key() string {
 	h := sha256.New()
-	for _, part := range []string{
+	parts := []string{
 		fmt.Sprint(formatVersion), e.tool.UV, e.tool.Python.Version, e.tool.Python.Executable, e.tool.Python.Implementation,
 		e.tool.Python.Platform, e.with.File(), e.files.digest,
-	} {
+	}
+	if e.files.locked != nil {
+		parts = append(parts, "converted", fmt.Sprint(conversionVersion), e.tool.Conda, e.tool.CondaVersion, condaPlatform())
+	}
+	if len(e.with.Packages) > 0 {
+		parts = append(append(parts, "packages"), e.with.Packages...)
+	}
+	for _, part := range parts {
 		fmt.Fprintf(h, "%d:%s,", len(part), part)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:32]
@@ -71,12 +83,15 @@ func (e recipe) key() string {
 
 // detectTool finds uv, if it is installed, and the interpreter.
 func (p runner) detectTool(ctx context.Context, w step.PythonParams) (tool, error) {
+	if w.LockKind() == step.CondaLock {
+		return p.conda(ctx, w.File())
+	}
 	uv, err := p.output(ctx, "uv --version")
 	if err != nil {
 		return tool{}, err
 	}
 	t := tool{UV: strings.TrimPrefix(textline.First(uv), "uv ")}
-	if t.UV == "" && path.Base(w.File()) == step.UVLock {
+	if t.UV == "" && w.LockKind() == step.UVLock {
 		return tool{}, fault.New(fault.Unavailable, "install %s: uv is not in PATH", w.File()).
 			Hint("install uv (`pip install uv`), or use a requirements file: `uv export -o requirements.txt`")
 	}

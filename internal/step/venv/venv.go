@@ -46,7 +46,7 @@ func (m Manager) Ensure(ctx context.Context, r step.Request, w Spec) (Env, error
 		return Env{}, nil
 	}
 	file := w.Python.File()
-	wanted, err := readRequirements(w.Checkout, file)
+	wanted, err := readRequirements(w.Checkout, *w.Python)
 	if err != nil {
 		return Env{}, err
 	}
@@ -74,10 +74,13 @@ func (e Env) Environ(list []string) []string {
 			if value != "" {
 				path += string(os.PathListSeparator) + value
 			}
-		case "VIRTUAL_ENV", "PYTHONHOME":
+		case "VIRTUAL_ENV", "PYTHONHOME", "CONDA_PREFIX":
 		default:
 			out = append(out, kv)
 		}
+	}
+	if _, err := os.Stat(filepath.Join(e.Dir, "conda-meta")); err == nil {
+		return append(out, "PATH="+path, "CONDA_PREFIX="+e.Dir)
 	}
 	return append(out, "PATH="+path, "VIRTUAL_ENV="+e.Dir)
 }

@@ -36,8 +36,24 @@ case "$1 $2" in
 "python find") echo "$KEPT";;
 "venv --quiet") echo "uv venv" >> "$CALLS"; for dir; do :; done; mkdir -p "$dir/bin"; touch "$dir/bin/python";;
 "pip install") echo "uv install $UV_DEFAULT_INDEX" >> "$CALLS";;
+"pip freeze") echo "uv freeze" >> "$CALLS";;
 "sync --locked") echo "uv sync" >> "$CALLS"; test -d "$UV_PROJECT_ENVIRONMENT/bin";;
 esac
+`
+	fakeConda = `#!/bin/sh
+case "$1" in
+--version) echo "2.0.5";;
+create) mkdir -p "$5/bin" "$5/conda-meta"; cp "$(command -v python3)" "$5/bin/python"; echo "$(basename "$0")" $(cat "$7") >> "$CALLS";;
+esac
+`
+	pipfileText = `{"_meta": {"pipfile-spec": 6}, "default": {"foo": {"version": "==1", "hashes": ["sha256:0123"]}}}`
+	condaText   = `version: 1
+metadata: {platforms: [linux-64, osx-arm64]}
+package:
+  - {name: python, version: 3.12.4, manager: conda, platform: PLATFORM, url: "https://conda.example.com/linux-64/python-3.12.4-0.conda", hash: {md5: 0123456789abcdef0123456789abcdef, sha256: 00ff}, category: main, optional: false}
+  - {name: python, version: 3.12.4, manager: conda, platform: osx-99, url: "https://conda.example.com/osx-99/python-3.12.4-0.conda", hash: {md5: 1123456789abcdef0123456789abcdef}, category: main, optional: false}
+  - {name: sphinx, version: "1", manager: conda, platform: PLATFORM, url: "https://conda.example.com/noarch/sphinx-1.conda", hash: {md5: 2123456789abcdef0123456789abcdef}, category: docs, optional: true}
+  - {name: idna, version: "3.7", manager: pip, platform: PLATFORM, url: "https://files.example.com/idna-3.7-py3-none-any.whl", hash: {sha256: 82fee1fc78add43492d3a1898bfa6d8a904cc97d8427f683ed8e798d07761aa0}, category: main, optional: false}
 `
 )
 
@@ -64,7 +80,9 @@ func newScene(t *testing.T, tools map[string]string) *scene {
 	}}
 	s.vars["CALLS"] = s.calls
 	s.r = step.Request{ArtifactsDir: t.TempDir(), Log: &s.log}
-	s.w = Spec{Python: &step.PythonParams{Requirements: "r.txt"}, Checkout: tree(t, map[string]string{"r.txt": "foo==1\n", "uv.lock": "", "pyproject.toml": ""})}
+	s.w = Spec{Python: &step.PythonParams{Requirements: "r.txt"}, Checkout: tree(t, map[string]string{
+		"r.txt": "foo==1\n", "uv.lock": "", "pyproject.toml": "", "Pipfile.lock": pipfileText, "conda-lock.yml": strings.ReplaceAll(condaText, "PLATFORM", condaPlatform()),
+	})}
 	return s
 }
 
@@ -279,6 +297,13 @@ func TestEnsure_FindsTools(t *testing.T) {
 	}{
 		{"uv when it is there", both, step.PythonParams{Requirements: "r.txt"}, []string{"uv venv", "uv install https://robot:hunter22@pypi.example.com/simple"}, ""},
 		{"a lock", both, step.PythonParams{Lock: "uv.lock"}, []string{"uv venv", "uv sync"}, ""},
+		{"packages alone", map[string]string{"python3": fakePython}, step.PythonParams{Packages: []string{"pytest", "ruff==1"}}, []string{"venv", "install unset"}, ""},
+		{"packages with a file", map[string]string{"python3": fakePython}, step.PythonParams{Requirements: "r.txt", Packages: []string{"pytest"}}, []string{"venv", "install unset"}, ""},
+		{"packages after locked versions", both, step.PythonParams{Lock: "uv.lock", Packages: []string{"pytest"}}, []string{"uv venv", "uv sync", "uv freeze", "uv install https://robot:hunter22@pypi.example.com/simple"}, ""},
+		{"another tool's lock", map[string]string{"python3": fakePython}, step.PythonParams{Lock: "Pipfile.lock", Packages: []string{"ruff"}}, []string{"venv", "install unset", "list unset", "install unset"}, ""},
+		{"another tool's lock, with uv", both, step.PythonParams{Lock: "Pipfile.lock"}, []string{"uv venv", "uv install https://robot:hunter22@pypi.example.com/simple"}, ""},
+		{"conda", map[string]string{"python3": fakePython, "micromamba": fakeConda, "conda": fakeConda}, step.PythonParams{Lock: "conda-lock.yml"}, []string{"micromamba @EXPLICIT https://conda.example.com/linux-64/python-3.12.4-0.conda#0123456789abcdef0123456789abcdef", "install unset"}, ""},
+		{"conda without conda", both, step.PythonParams{Lock: "conda-lock.yml"}, nil, "install conda-lock.yml: none of micromamba, mamba, conda is in PATH"},
 		{"a lock without uv", map[string]string{"python3": fakePython}, step.PythonParams{Lock: "uv.lock"}, nil, "uv is not in PATH"},
 		{"the version asked for", map[string]string{"python3": fakePython, "python3.9": strings.ReplaceAll(fakePython, "$VERSION", "3.9.2")}, step.PythonParams{Requirements: "r.txt", Version: "3.9"}, []string{"venv", "install unset"}, ""},
 		{"one that only uv has", both, step.PythonParams{Requirements: "r.txt", Version: "3.12"}, []string{"uv venv", "uv install https://robot:hunter22@pypi.example.com/simple"}, ""},
