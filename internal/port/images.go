@@ -102,6 +102,7 @@ type ImageConfig struct {
 	Env        []string `json:"env"`
 	WorkingDir string   `json:"working_dir"`
 	User       string   `json:"user"`
+	Ports      []int    `json:"ports,omitempty"` // TCP ports that it exposes, sorted
 }
 
 // ArtifactStore stores model files as OCI artifacts.

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -268,5 +269,31 @@ func TestHas_WithoutEmbeddedRegistry(t *testing.T) {
 	_, err := oci.New(oci.Config{}).Has(t.Context(), delivery.Image{Repository: "a/b", Digest: delivery.Digest("sha256:" + strings.Repeat("0", 64))})
 	if !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
 		t.Errorf("Has = %v, want invalid, with a hint", err)
+	}
+}
+
+// TestUnpack_RecordOfOlderVersion: what an older version has unpacked without noting
+// the ports is completed, and kept if the registry cannot say.
+func TestUnpack_RecordOfOlderVersion(t *testing.T) {
+	e := openEmbedded(t)
+	r := registryIn(e)
+	built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{Cmd: []string{"serve"}, Ports: []int{8000}}, []porttest.LayerEntry{{Name: "a", Body: "a"}})
+	img, err := r.Push(t.Context(), built.Layout, delivery.Image{Repository: "a/b", Digest: built.Digest}, "v1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "rootfs")
+	if _, err := r.Unpack(t.Context(), img, dir); err != nil {
+		t.Fatal(err)
+	}
+	old := `{"digest":"` + string(img.Digest) + `","config":{"cmd":["serve"]}}`
+	if err := os.WriteFile(dir+".json", []byte(old), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time from the record
+		got, err := r.Unpack(t.Context(), img, dir)
+		if err != nil || !slices.Equal(got.Ports, []int{8000}) {
+			t.Errorf("config = %+v, %v; want port 8000", got, err)
+		}
 	}
 }

@@ -10,6 +10,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -26,7 +29,10 @@ import (
 type unpackRecord struct {
 	Digest delivery.Digest  `json:"digest"`
 	Config port.ImageConfig `json:"config"`
+	Form   int              `json:"form,omitempty"` // recordForm, or 0: without ports
 }
+
+const recordForm = 1
 
 // Unpack makes dir the image's root file system. Beside dir it keeps dir.json
 // (which image it is) and dir.lock. Owners and devices are left out, as are the
@@ -48,14 +54,18 @@ func (r *Registry) Unpack(ctx context.Context, img delivery.Image, dir string) (
 		return port.ImageConfig{}, err
 	}
 	defer held.Close()
-	if n, ok, err := readRecord(dir, img.Digest); err != nil || ok {
+	n, ok, err := readRecord(dir, img.Digest)
+	if err != nil || ok && n.Form == recordForm {
 		return n.Config, err
+	}
+	if ok {
+		return at.rereadConfig(n, dir), nil
 	}
 	remoteImage, err := remote.Image(at.repo.Digest(string(img.Digest)), at.options...)
 	if err != nil {
 		return port.ImageConfig{}, at.toFault(ctx, act, err)
 	}
-	n := unpackRecord{Digest: img.Digest}
+	n = unpackRecord{Digest: img.Digest, Form: recordForm}
 	if n.Config, err = imageConfig(remoteImage); err != nil {
 		return port.ImageConfig{}, at.toFault(ctx, act, err)
 	}
@@ -106,13 +116,46 @@ func readRecord(dir string, want delivery.Digest) (unpackRecord, bool, error) {
 	return n, true, nil
 }
 
+// rereadConfig returns how to start an image that an older version has unpacked. If
+// the registry cannot be read, that is what the older version noted.
+func (p repoRef) rereadConfig(n unpackRecord, dir string) port.ImageConfig {
+	img, err := remote.Image(p.repo.Digest(string(n.Digest)), p.options...)
+	if err != nil {
+		return n.Config
+	}
+	config, err := imageConfig(img)
+	if err != nil {
+		return n.Config
+	}
+	if raw, err := json.Marshal(unpackRecord{Digest: n.Digest, Config: config, Form: recordForm}); err == nil {
+		_ = atomicfile.Write(dir+".json", raw, 0o644) // it is read again the next time
+	}
+	return config
+}
+
 func imageConfig(img v1.Image) (port.ImageConfig, error) {
 	file, err := img.ConfigFile()
 	if err != nil {
 		return port.ImageConfig{}, err
 	}
 	c := file.Config
-	return port.ImageConfig{Entrypoint: c.Entrypoint, Cmd: c.Cmd, Env: c.Env, WorkingDir: c.WorkingDir, User: c.User}, nil
+	return port.ImageConfig{
+		Entrypoint: c.Entrypoint, Cmd: c.Cmd, Env: c.Env, WorkingDir: c.WorkingDir, User: c.User, Ports: exposedPorts(c.ExposedPorts),
+	}, nil
+}
+
+// exposedPorts returns the TCP ports of "8000/tcp" and "8000", sorted.
+func exposedPorts(exposed map[string]struct{}) []int {
+	var ports []int
+	for text := range exposed {
+		number, protocol, _ := strings.Cut(text, "/")
+		n, err := strconv.ParseUint(number, 10, 16)
+		if err == nil && n > 0 && (protocol == "" || strings.EqualFold(protocol, "tcp")) {
+			ports = append(ports, int(n))
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
 }
 
 // unpackLayers unpacks the layers, lowest first, into a new folder.

@@ -37,7 +37,7 @@ type freshImages = func(t *testing.T) (port.ImageStore, string)
 
 func testPushUnpack(t *testing.T, fresh freshImages) {
 	images, repo := fresh(t)
-	config := port.ImageConfig{Entrypoint: []string{"/app"}, Cmd: []string{"serve"}, Env: []string{"A=b"}, WorkingDir: "/srv", User: "65532"}
+	config := port.ImageConfig{Entrypoint: []string{"/app"}, Cmd: []string{"serve"}, Env: []string{"A=b"}, WorkingDir: "/srv", User: "65532", Ports: []int{8000, 9000}}
 	img := push(t, images, repo, "v1", config, []LayerEntry{{Name: "app", Body: "#!", Mode: 0o755}})
 	if has, err := images.Has(t.Context(), img); err != nil || !has {
 		t.Fatalf("Has = %v, %v after the push", has, err)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -58,9 +59,16 @@ func WriteRawLayout(t testing.TB, dir string, config port.ImageConfig, layers ..
 		diffs = append(diffs, string(delivery.DigestOf(l)))
 		descriptors = append(descriptors, put("application/vnd.oci.image.layer.v1.tar+gzip", compress(t, l)))
 	}
+	inner := map[string]any{"Entrypoint": config.Entrypoint, "Cmd": config.Cmd, "Env": config.Env, "WorkingDir": config.WorkingDir, "User": config.User}
+	if len(config.Ports) > 0 {
+		exposed := map[string]any{"9999/udp": map[string]any{}} // never one of Ports
+		for _, n := range config.Ports {
+			exposed[strconv.Itoa(n)+"/tcp"] = map[string]any{}
+		}
+		inner["ExposedPorts"] = exposed
+	}
 	file := map[string]any{
-		"os": "linux", "architecture": runtime.GOARCH,
-		"config": map[string]any{"Entrypoint": config.Entrypoint, "Cmd": config.Cmd, "Env": config.Env, "WorkingDir": config.WorkingDir, "User": config.User},
+		"os": "linux", "architecture": runtime.GOARCH, "config": inner,
 		"rootfs": map[string]any{"type": "layers", "diff_ids": diffs},
 	}
 	const manifestType = "application/vnd.oci.image.manifest.v1+json"
