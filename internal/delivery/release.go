@@ -123,8 +123,14 @@ type Workload struct {
 	Health   string            `json:"health"`           // path that names release and model version
 	Ready    string            `json:"ready,omitempty"`  // path that returns 200 once it can handle requests; empty: Health
 	Drain    Duration          `json:"drain,omitempty"`  // time for requests in flight at the end
-	Unknown  Unknown           `json:"-"`
+	Port     int               `json:"port,omitempty"`   // that the service listens on; 0: the image's, or the target's choice; AnyPort
+
+	Writable bool    `json:"writable,omitempty"` // the root file system, in a copy that is gone with the replica
+	Unknown  Unknown `json:"-"`
 }
+
+// AnyPort is the port of a service that listens on PORT, whatever its image exposes.
+const AnyPort = -1
 
 // ReleaseRecord is a release as the records keep it.
 type ReleaseRecord struct {

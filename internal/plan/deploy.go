@@ -60,10 +60,22 @@ func (pl *planner) deployParams(model *delivery.ModelRef) step.DeployParams {
 	with.Workload = delivery.Workload{
 		Replicas: pl.replicas(), Env: d.Env, Args: d.Args, CPU: d.CPU, Memory: int64(d.Memory),
 		Health: cmp.Or(d.Health, defaultHealth), Ready: d.Ready, Drain: cmp.Or(d.Drain, defaultDrain),
+		Port: servicePort(d.Port), Writable: d.ReadOnly != nil && !*d.ReadOnly,
 	}
 	with.Model = model
 	pl.digestConfiguration(&with)
 	return with
+}
+
+// servicePort is the port in a workload: in the file, 0 means any.
+func servicePort(set *int) int {
+	if set != nil && *set == 0 {
+		return delivery.AnyPort
+	}
+	if set != nil {
+		return *set
+	}
+	return 0
 }
 
 // replicas is 0 if the manifests set the number.

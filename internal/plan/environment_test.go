@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -218,6 +219,28 @@ environments:
 			}
 			if !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), c.denied) || !strings.Contains(fault.HintOf(err), "on.dispatch: any") {
 				t.Errorf("got %v (hint %q), want %s: %s", err, fault.HintOf(err), fault.Denied, c.denied)
+			}
+		})
+	}
+}
+
+// TestNew_ServicePort holds how the port and the root file system come into the
+// workload: without the keys the plan is as before they existed.
+func TestNew_ServicePort(t *testing.T) {
+	for _, c := range []struct {
+		deploy   string
+		port     int
+		writable bool
+	}{
+		{"", 0, false},
+		{"  port: 8000\n  read_only: true\n", 8000, false},
+		{"  port: 0\n  read_only: false\n", delivery.AnyPort, true},
+	} {
+		t.Run(fmt.Sprintf("%q", c.deploy), func(t *testing.T) {
+			text := strings.Replace(stages, "deploy:\n", "deploy:\n"+c.deploy, 1)
+			w := paramsOf[step.DeployParams](t, newPlan(t, project(t, text), plan.Trigger{Environment: "staging"}, facts()), step.Deploy).Workload
+			if w.Port != c.port || w.Writable != c.writable {
+				t.Errorf("workload %+v, want port %d, writable %v", w, c.port, c.writable)
 			}
 		})
 	}

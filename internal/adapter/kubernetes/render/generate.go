@@ -1,6 +1,7 @@
 package render
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
@@ -8,8 +9,15 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// httpPort is the port of a service without manifests.
-const httpPort = int64(8000)
+// defaultPort is the port of a service without manifests, unless it sets one.
+const defaultPort = 8000
+
+func httpPort(w delivery.Workload) int64 {
+	if w.Port > 0 {
+		return int64(w.Port)
+	}
+	return defaultPort
+}
 
 // terminationMargin is the time between the end of draining and SIGKILL.
 const terminationMargin = 5 * time.Second
@@ -48,10 +56,10 @@ func defaultContainer(m port.Manifests) map[string]any {
 	w := m.Workload
 	return map[string]any{
 		"name": m.Service, "image": m.Image.Repository,
-		"ports":           []any{map[string]any{"name": "http", "containerPort": httpPort}},
-		"env":             []any{map[string]any{"name": "PORT", "value": "8000"}},
+		"ports":           []any{map[string]any{"name": "http", "containerPort": httpPort(w)}},
+		"env":             []any{map[string]any{"name": "PORT", "value": strconv.FormatInt(httpPort(w), 10)}},
 		"volumeMounts":    []any{map[string]any{"name": "tmp", "mountPath": "/tmp"}},
-		"securityContext": restrictedSecurityContext(nil),
+		"securityContext": restrictedSecurityContext(map[string]any{"readOnlyRootFilesystem": !w.Writable}),
 		// A service may load its model before it listens: it has two minutes for
 		// that. Once it listens, the readiness probe applies.
 		"startupProbe":   defaultProbe("", 1, 120),

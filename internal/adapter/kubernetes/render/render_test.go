@@ -58,8 +58,11 @@ func goldenCases(t testing.TB) map[string]port.Manifests {
 	made.Workload = delivery.Workload{Replicas: 2, Env: map[string]string{"A": "b"}, CPU: 1, Memory: 1000, Health: "/health", Ready: "/ready", Drain: delivery.Duration(1500 * time.Millisecond)}
 	bare := made
 	bare.Model, bare.ModelImage, bare.Workload = nil, delivery.Image{}, delivery.Workload{Health: "/health"}
+	ported := bare
+	ported.Workload = delivery.Workload{Health: "/health", Port: 8501, Writable: true}
 	return map[string]port.Manifests{
-		"plain": plain, "volume": volume, "env": env, "kustomize": sampleManifests(t, "kustomize", "k8s/overlays/prod"),
+		"ported": ported,
+		"plain":  plain, "volume": volume, "env": env, "kustomize": sampleManifests(t, "kustomize", "k8s/overlays/prod"),
 		"helm": helm, "generated": made, "bare": bare,
 	}
 }
