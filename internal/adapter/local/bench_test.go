@@ -5,9 +5,12 @@ package local_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/local"
 	"github.com/slipway-cd/slipway/internal/adapter/local/container"
@@ -40,6 +43,82 @@ func BenchmarkStart(b *testing.B) {
 	}
 }
 
+// BenchmarkDial is a new connection to a replica: in this machine's network, and in
+// a network of its own.
+func BenchmarkDial(b *testing.B) {
+	for _, name := range runtimes() {
+		for _, at := range []int{0, 8000} {
+			b.Run(fmt.Sprintf("%s, own port %d", name, at), func(b *testing.B) {
+				c, at := startListening(b, name, at)
+				b.ResetTimer()
+				for range b.N {
+					conn, err := c.Dial(b.Context(), at)
+					if err != nil {
+						b.Fatal(err)
+					}
+					conn.Close()
+				}
+			})
+		}
+	}
+}
+
+// startListening starts a container with a service that listens, and returns the
+// port; 0: one of this machine's.
+func startListening(b *testing.B, name string, own int) (*container.Container, int) {
+	b.Helper()
+	requireContainers(b, name)
+	runtime, err := container.SelectRuntime(name, "", []string{local.InitCommand}, container.NewSpawner())
+	if err != nil {
+		b.Fatal(err)
+	}
+	at := own
+	if at == 0 {
+		free, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			b.Fatal(err)
+		}
+		at = free.Addr().(*net.TCPAddr).Port
+		free.Close()
+	}
+	spec := container.Spec{
+		Name: fmt.Sprintf("bench-%d", at), Rootfs: benchRoot(b), Args: []string{"/sample"}, Env: []string{fmt.Sprintf("PORT=%d", at)}, User: container.DefaultUser, Port: own,
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer null.Close()
+	c, err := runtime.Start(spec, null, func(container.Started) {})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { c.Signal(syscall.SIGKILL); c.Wait() })
+	for {
+		conn, err := c.Dial(b.Context(), at)
+		if err == nil {
+			conn.Close()
+			return c, at
+		}
+		time.Sleep(5 * time.Millisecond) // poll interval
+	}
+}
+
+// benchRoot is a root file system with the sample alone.
+func benchRoot(b *testing.B) string {
+	b.Helper()
+	base := b.TempDir()
+	for _, dir := range []string{base, filepath.Dir(base)} {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := copyFile(sample(b), filepath.Join(base, "sample"), 0o755); err != nil {
+		b.Fatal(err)
+	}
+	return base
+}
+
 // BenchmarkBox is a container from its start to its end, with a program that
 // ends at once.
 func BenchmarkBox(b *testing.B) {
@@ -50,15 +129,7 @@ func BenchmarkBox(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			base := b.TempDir()
-			for _, dir := range []string{base, filepath.Dir(base)} {
-				if err := os.Chmod(dir, 0o755); err != nil {
-					b.Fatal(err)
-				}
-			}
-			if err := copyFile(sample(b), filepath.Join(base, "sample"), 0o755); err != nil {
-				b.Fatal(err)
-			}
+			base := benchRoot(b)
 			null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 			if err != nil {
 				b.Fatal(err)

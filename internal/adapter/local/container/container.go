@@ -2,11 +2,13 @@
 
 // Package container runs a process in a container on this machine: a read-only
 // root file system, separate process, mount, IPC and UTS namespaces, an
-// unprivileged user without capabilities, and the host's network.
+// unprivileged user without capabilities, and the host's network or one of its own.
 package container
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -30,6 +32,13 @@ type Spec struct {
 	User   User     `json:"user"`
 	CPU    float64  `json:"cpu"`    // cores, 0: no limit
 	Memory int64    `json:"memory"` // bytes, 0: no limit
+
+	// Port gives the container a network of its own, in which the program listens
+	// on this port and only Container.Dial reaches it. 0: the host's network.
+	Port int `json:"port,omitempty"`
+	// Writable makes the root file system writable, in a private copy that is gone
+	// with the container.
+	Writable bool `json:"writable,omitempty"`
 }
 
 // User is the user in the container.
@@ -83,6 +92,10 @@ type Container struct {
 	process *os.Process // pid 1 of the container, in this pid namespace
 	cgroup  *Cgroup
 	memory  int64
+
+	network *network      // nil: the host's
+	status  *json.Decoder // of the process in the network
+	closers []io.Closer   // of the connections to that process
 }
 
 // Signal sends a signal to the program. It is ignored if the program has exited.
@@ -113,22 +126,55 @@ func (e Exit) String() string {
 
 // Wait waits for the exit and cleans up. It must be called once.
 func (b *Container) Wait() Exit {
+	reported := b.readExit()
 	_ = b.cmd.Wait() // the process state has the details
-	e := Exit{Code: -1, memoryLimit: b.memory}
-	if status, ok := b.cmd.ProcessState.Sys().(syscall.WaitStatus); ok {
-		switch {
-		case status.Signaled():
-			e.Signal = status.Signal()
-		case status.ExitStatus() > 128 && status.ExitStatus() < 128+65:
-			e.Signal = syscall.Signal(status.ExitStatus() - 128) // convention of bubblewrap and shells
-		default:
-			e.Code = status.ExitStatus()
-		}
+	b.close()
+	e := exitOf(b.cmd.ProcessState)
+	if reported != nil {
+		e = *reported
 	}
+	e.memoryLimit = b.memory
 	e.OOMKilled = b.cgroup.OOMKilled() && e.Signal == syscall.SIGKILL
 	b.cgroup.Remove()
 	_ = b.process.Release()
 	return e
+}
+
+// exitOf returns how a process ended.
+func exitOf(state *os.ProcessState) Exit {
+	e := Exit{Code: -1}
+	status, ok := state.Sys().(syscall.WaitStatus)
+	switch {
+	case !ok:
+	case status.Signaled():
+		e.Signal = status.Signal()
+	case status.ExitStatus() > 128 && status.ExitStatus() < 128+65:
+		e.Signal = syscall.Signal(status.ExitStatus() - 128) // convention of bubblewrap and shells
+	default:
+		e.Code = status.ExitStatus()
+	}
+	return e
+}
+
+// readExit waits until the process in the network reports how the container ended.
+// It returns nil if there is no such process, or it was killed.
+func (b *Container) readExit() *Exit {
+	if b.network == nil {
+		return nil
+	}
+	for {
+		var now networkStatus
+		if err := b.status.Decode(&now); err != nil || now.Exit != nil {
+			return now.Exit
+		}
+	}
+}
+
+// close closes the connections to the process in the network.
+func (b *Container) close() {
+	for _, c := range b.closers {
+		_ = c.Close() // the process is gone
+	}
 }
 
 // Spawner starts processes from one thread that never exits. The kernel kills a
@@ -150,8 +196,13 @@ func NewSpawner() *Spawner {
 
 // Start starts the command.
 func (s *Spawner) Start(cmd *exec.Cmd) error {
+	return s.do(cmd.Start)
+}
+
+// do calls f on the thread.
+func (s *Spawner) do(f func() error) error {
 	done := make(chan error)
-	s.tasks <- func() { done <- cmd.Start() }
+	s.tasks <- func() { done <- f() }
 	return <-done
 }
 

@@ -3,7 +3,6 @@
 package container
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,8 +15,9 @@ import (
 )
 
 // Init is the first process of a container: it sets up the mounts, drops all
-// privileges, and executes the service. It does not return. It reads its request
-// from file descriptor 3 and reports errors on 4.
+// privileges, and executes the service. Or it is the process that makes a network
+// for one. It does not return. It reads its request from file descriptor 3 and
+// reports errors on 4.
 func Init() {
 	// Capabilities and the parent death signal belong to a thread, which must be
 	// the one that calls exec.
@@ -25,7 +25,7 @@ func Init() {
 	request, status := os.NewFile(3, "orders"), os.NewFile(4, "status")
 	syscall.CloseOnExec(3)
 	syscall.CloseOnExec(4)
-	err := setup(request)
+	err := setup(request, status)
 	if err == nil {
 		os.Exit(0) // it was a check
 	}
@@ -39,14 +39,15 @@ func Init() {
 	os.Exit(125)
 }
 
-func setup(request *os.File) error {
-	line, err := bufio.NewReader(request).ReadBytes('\n')
-	if err != nil {
+func setup(request, status *os.File) error {
+	requests := json.NewDecoder(request)
+	var o initRequest
+	if err := requests.Decode(&o); err != nil {
 		return annotate("read the request (this command is internal to Slipway)", err)
 	}
-	var o initRequest
-	if err := json.Unmarshal(line, &o); err != nil {
-		return annotate("read the request", err)
+	if o.Network != nil {
+		syscall.CloseOnExec(5)
+		return serveNetwork(o, requests, status)
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return annotate("make the mounts private", err)

@@ -69,7 +69,13 @@ func sharedHostFiles(rootfs string) map[string]string {
 // gone afterwards.
 func mountRootfs(s Spec) error {
 	root := s.Rootfs
-	if err := unix.Mount(root, root, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+	if s.Writable {
+		copied, err := mountCopy(s.Rootfs, s.User)
+		if err != nil {
+			return err
+		}
+		root = copied
+	} else if err := unix.Mount(root, root, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
 		return annotate("bind-mount the image root", err)
 	}
 	if err := unix.Mount("proc", root+"/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
@@ -91,8 +97,10 @@ func mountRootfs(s Spec) error {
 			return annotate("mount the model", err)
 		}
 	}
-	if err := readOnly(root); err != nil {
-		return annotate("remount the image root read-only", err)
+	if !s.Writable {
+		if err := readOnly(root); err != nil {
+			return annotate("remount the image root read-only", err)
+		}
 	}
 	return pivotRoot(root)
 }

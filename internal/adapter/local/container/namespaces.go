@@ -29,6 +29,9 @@ func (n Namespaces) Name() string { return "namespaces" }
 type initRequest struct {
 	Spec  Spec `json:"spec"`
 	Check bool `json:"check"` // only check whether mounts are permitted
+
+	Network *networkRequest `json:"network,omitempty"` // make a network, and start this in it
+	Port    int             `json:"port,omitempty"`    // that the service listens on in the network
 }
 
 // Start starts the container. See Runtime.
@@ -68,7 +71,7 @@ func (n Namespaces) Check() error {
 
 // run starts Init and waits until it has executed the service.
 func (n Namespaces) run(o initRequest, out *os.File, onStarted func(pid int)) (*exec.Cmd, error) {
-	cmd := n.command(o.Spec.User, out)
+	cmd := n.command(o.Spec, out)
 	requestReader, requestWriter, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -95,7 +98,8 @@ func (n Namespaces) run(o initRequest, out *os.File, onStarted func(pid int)) (*
 	return cmd, nil
 }
 
-func (n Namespaces) command(u User, out *os.File) *exec.Cmd {
+func (n Namespaces) command(s Spec, out *os.File) *exec.Cmd {
+	u := s.User
 	attr := &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS,
 		Setsid:     true,
@@ -108,6 +112,9 @@ func (n Namespaces) command(u User, out *os.File) *exec.Cmd {
 		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: u.UID, HostID: os.Geteuid(), Size: 1}}
 		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: u.GID, HostID: os.Getegid(), Size: 1}}
 		attr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP}
+		if s.Writable { // an overlay makes a folder that not even its owner may enter
+			attr.AmbientCaps = append(attr.AmbientCaps, unix.CAP_DAC_OVERRIDE)
+		}
 	}
 	return &exec.Cmd{
 		// Not the path on disk, which an upgrade may have replaced.

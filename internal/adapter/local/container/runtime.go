@@ -24,8 +24,16 @@ const (
 // image.
 func SelectRuntime(name, dir string, initArgs []string, spawner *Spawner) (Runtime, error) {
 	root := os.Geteuid() == 0
-	limiter := FindLimiter(root)
-	namespaces := Namespaces{InitArgs: initArgs, Spawner: spawner, Limiter: limiter}
+	namespaces := Namespaces{InitArgs: initArgs, Spawner: spawner, Limiter: FindLimiter(root)}
+	selected, err := selectRuntime(name, dir, namespaces, root)
+	if err != nil {
+		return nil, err
+	}
+	return networks{Runtime: selected, namespaces: namespaces}, nil
+}
+
+func selectRuntime(name, dir string, namespaces Namespaces, root bool) (Runtime, error) {
+	spawner, limiter := namespaces.Spawner, namespaces.Limiter
 	switch name {
 	case RuntimeNamespaces:
 		return namespaces, namespaces.Check()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,10 +17,23 @@ func (b *Container) Sockets() (held map[string]bool, complete bool) {
 	return socketsOf("/proc", b.process.Pid)
 }
 
+// Listeners returns the sockets on which the container takes connections.
+func (b *Container) Listeners() []Listener {
+	if b.network != nil { // no other process is in it
+		return tableListeners("/proc/" + strconv.Itoa(b.cmd.Process.Pid))
+	}
+	held, _ := b.Sockets()
+	return slices.DeleteFunc(Listeners("/proc"), func(l Listener) bool { return !held[l.Socket] })
+}
+
 // socketsOf returns the sockets of a process and its descendants.
 func socketsOf(proc string, root int) (held map[string]bool, complete bool) {
 	held, complete = map[string]bool{}, true
-	for _, pid := range descendants(parents(proc), root) {
+	family, ok := walkChildren(proc, root)
+	if !ok {
+		family = descendants(parents(proc), root)
+	}
+	for _, pid := range family {
 		dir := proc + "/" + strconv.Itoa(pid) + "/fd"
 		files, err := os.ReadDir(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -34,7 +48,34 @@ func socketsOf(proc string, root int) (held map[string]bool, complete bool) {
 	return held, complete
 }
 
-// parents returns the parent of every process.
+// walkChildren returns a process and its descendants, by the kernel's lists of
+// children. ok is false if this kernel keeps none. A process that is started or
+// ends meanwhile may be left out.
+func walkChildren(proc string, root int) (family []int, ok bool) {
+	family = []int{root}
+	for i := 0; i < len(family); i++ {
+		dir := proc + "/" + strconv.Itoa(family[i]) + "/task"
+		tasks, err := os.ReadDir(dir)
+		if err != nil {
+			continue // it has exited
+		}
+		for _, task := range tasks {
+			raw, err := os.ReadFile(dir + "/" + task.Name() + "/children")
+			if _, gone := os.Stat(dir + "/" + task.Name()); err != nil && gone == nil {
+				return nil, false
+			}
+			for _, field := range strings.Fields(string(raw)) {
+				if pid, err := strconv.Atoi(field); err == nil {
+					family = append(family, pid)
+				}
+			}
+		}
+	}
+	return family, true
+}
+
+// parents returns the parent of every process, on kernels without lists of
+// children.
 func parents(proc string) map[int]int {
 	all := map[int]int{}
 	entries, _ := os.ReadDir(proc) // without it no process is found

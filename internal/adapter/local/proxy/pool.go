@@ -5,8 +5,10 @@ package proxy
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -22,10 +24,14 @@ type Pool struct {
 	mu       sync.Mutex
 	ready    []*backend
 	changes  int // of ready
+	dialers  map[string]DialFunc // of replicas that only their own dialer reaches
 	next     int
 	inflight int
 	changed  chan struct{} // closed and replaced at every change
 }
+
+// DialFunc connects to a replica.
+type DialFunc func(ctx context.Context) (net.Conn, error)
 
 type backend struct {
 	address  string
@@ -34,24 +40,50 @@ type backend struct {
 
 // NewPool returns an empty pool.
 func NewPool(release delivery.ReleaseID) *Pool {
-	dialer := net.Dialer{Timeout: 2 * time.Second}
-	return &Pool{release: release, changed: make(chan struct{}), transport: &http.Transport{
-		DialContext:         dialer.DialContext,
+	p := &Pool{release: release, changed: make(chan struct{}), dialers: map[string]DialFunc{}}
+	p.transport = &http.Transport{
+		DialContext:         p.dial,
 		DisableCompression:  true, // client and service negotiate compression
 		MaxIdleConnsPerHost: 256,
 		// Many servers close idle connections after 5 s. Closing first avoids most
 		// races with that; the rest are retried.
 		IdleConnTimeout: 4 * time.Second,
-	}}
+	}
+	return p
+}
+
+const dialTimeout = 2 * time.Second
+
+func (p *Pool) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	p.mu.Lock()
+	own := p.dialers[address]
+	p.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	if own != nil {
+		return own(ctx)
+	}
+	if _, err := netip.ParseAddrPort(address); err != nil { // its container is gone
+		return nil, fmt.Errorf("connect to replica %s: %w", address, net.ErrClosed)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, network, address)
 }
 
 // Release returns the release of the replicas.
 func (p *Pool) Release() delivery.ReleaseID { return p.release }
 
 // Add adds a replica ("127.0.0.1:20001").
-func (p *Pool) Add(address string) {
+func (p *Pool) Add(address string) { p.AddDialer(address, nil) }
+
+// AddDialer adds a replica that is reached by dial, and has the address as its
+// name only. nil: it is reached at the address.
+func (p *Pool) AddDialer(address string, dial DialFunc) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if dial != nil {
+		p.dialers[address] = dial
+	}
 	p.ready = append(p.ready, &backend{address: address})
 	p.changes++
 	p.notify()
@@ -69,6 +101,7 @@ func (p *Pool) Remove(address string) {
 	}
 	p.ready = kept
 	p.changes++
+	delete(p.dialers, address)
 	p.notify()
 }
 

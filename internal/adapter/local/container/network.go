@@ -1,0 +1,170 @@
+//go:build linux
+
+package container
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// networks is a runtime that gives a container what only some need: a writable
+// root, and a network of its own if its Spec has a Port. For that, a second process of this program makes the network, in a user
+// namespace if need be, and starts the container in it by the other runtime. It
+// stays there and hands out sockets, by which the supervisor connects to the port
+// from outside.
+type networks struct {
+	Runtime
+	namespaces Namespaces // for what Runtime cannot do
+}
+
+// networkRequest is the request to the process that makes the network.
+type networkRequest struct {
+	Spec       Spec     `json:"spec"`
+	Bubblewrap string   `json:"bubblewrap,omitempty"` // its path; empty: namespaces
+	Mark       string   `json:"mark,omitempty"`
+	InitArgs   []string `json:"init_args"`
+}
+
+// networkStatus is one line of what that process reports.
+type networkStatus struct {
+	Started *Started `json:"started,omitempty"` // the program may not begin yet
+	Running bool     `json:"running,omitempty"`
+	Exit    *Exit    `json:"exit,omitempty"`
+	report
+}
+
+// Start starts the container. See Runtime.
+func (n networks) Start(s Spec, out *os.File, onStarted func(Started)) (*Container, error) {
+	inner, err := n.runtimeFor(s)
+	if err != nil {
+		return nil, err
+	}
+	if s.Port == 0 {
+		return inner.Start(s, out, onStarted)
+	}
+	if err := s.validate(); err != nil {
+		return nil, err
+	}
+	group := n.namespaces.Limiter.Create(s.Name, s.CPU, s.Memory)
+	o := networkRequest{Spec: s, InitArgs: n.namespaces.InitArgs}
+	o.Spec.Port, o.Spec.CPU, o.Spec.Memory = 0, 0, 0 // the rest is the same for any container
+	if wrap, ok := inner.(Bubblewrap); ok {
+		o.Bubblewrap, o.Mark = wrap.Path, wrap.Mark
+	}
+	c, err := n.run(o, s.Port, out, func(helper int, inside Started) {
+		group.add(inside.PIDs[len(inside.PIDs)-1])
+		onStarted(Started{PIDs: append([]int{helper}, inside.PIDs...), Cgroups: group.paths()})
+	})
+	if err != nil {
+		group.Remove()
+		return nil, fmt.Errorf("start container %s: %w", s.Name, err)
+	}
+	c.cgroup, c.memory = group, s.Memory
+	c.Notes = append(c.Notes, networkNote(s.Port))
+	c.Notes = append(c.Notes, group.Notes...)
+	return c, nil
+}
+
+// runtimeFor returns the runtime for a container: bwrap cannot make a root writable
+// without changing the image.
+func (n networks) runtimeFor(s Spec) (Runtime, error) {
+	if _, wrapped := n.Runtime.(Bubblewrap); !wrapped || !s.Writable {
+		return n.Runtime, nil
+	}
+	if err := n.namespaces.Check(); err != nil {
+		return nil, fmt.Errorf("start container %s with a writable root file system, which bwrap cannot: %w", s.Name, err)
+	}
+	return n.namespaces, nil
+}
+
+// networkNote tells what differs from a replica in the host's network.
+func networkNote(port int) string {
+	return fmt.Sprintf("each replica has a network of its own, because the service has a fixed port (%d): it cannot reach other hosts or this one", port)
+}
+
+// run starts the helper, and waits until the program in the network may begin.
+func (n networks) run(o networkRequest, port int, out *os.File, onStarted func(helper int, inside Started)) (*Container, error) {
+	requests, toRequests, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer requests.Close()
+	status, toStatus, err := os.Pipe()
+	if err != nil {
+		toRequests.Close()
+		return nil, err
+	}
+	defer toStatus.Close()
+	network, inside, err := newNetwork()
+	if err != nil {
+		return nil, errors.Join(err, toRequests.Close(), status.Close())
+	}
+	defer inside.Close()
+	cmd := n.command(o.Spec.User, out)
+	cmd.ExtraFiles = []*os.File{requests, toStatus, inside}
+	if err := n.namespaces.Spawner.Start(cmd); err != nil {
+		_ = errors.Join(toRequests.Close(), status.Close(), network.Close())
+		return nil, explainForbidden(fmt.Errorf("create a network namespace: %w", err))
+	}
+	toStatus.Close()
+	c := &Container{cmd: cmd, network: network, status: json.NewDecoder(status), closers: []io.Closer{toRequests, status, network}}
+	err = c.awaitStart(initRequest{Network: &networkRequest{o.Spec, o.Bubblewrap, o.Mark, o.InitArgs}, Port: port}, toRequests, onStarted)
+	if err != nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (n networks) command(u User, out *os.File) *exec.Cmd {
+	attr := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Setsid: true, Pdeathsig: syscall.SIGKILL}
+	if os.Geteuid() != 0 {
+		attr.Cloneflags |= syscall.CLONE_NEWUSER
+		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: u.UID, HostID: os.Geteuid(), Size: 1}}
+		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: u.GID, HostID: os.Getegid(), Size: 1}}
+		attr.AmbientCaps = []uintptr{unix.CAP_NET_ADMIN}
+	}
+	return &exec.Cmd{
+		Path: "/proc/self/exe", Args: append([]string{"slipway"}, n.namespaces.InitArgs...), Env: []string{"GOMAXPROCS=1"}, Dir: "/",
+		Stdout: out, Stderr: out, SysProcAttr: attr,
+	}
+}
+
+// awaitStart sends the request, and waits until the program may begin.
+func (b *Container) awaitStart(o initRequest, request io.Writer, onStarted func(helper int, inside Started)) error {
+	encoder := json.NewEncoder(request)
+	if err := encoder.Encode(o); err != nil {
+		return fmt.Errorf("send the request to the network's process: %w", err)
+	}
+	for {
+		var now networkStatus
+		if err := b.status.Decode(&now); err != nil {
+			return fmt.Errorf("read the status of the network's process: %w", err)
+		}
+		switch {
+		case now.Text != "":
+			return &InitError{now.report}
+		case now.Started != nil && len(now.Started.PIDs) > 0:
+			process, err := os.FindProcess(now.Started.PIDs[len(now.Started.PIDs)-1])
+			if err != nil {
+				return err
+			}
+			b.process = process
+			onStarted(b.cmd.Process.Pid, *now.Started)
+			if err := encoder.Encode(true); err != nil {
+				return fmt.Errorf("begin: %w", err)
+			}
+		case now.Running && b.process != nil:
+			return nil
+		}
+	}
+}
