@@ -121,11 +121,17 @@ func (s *session) notice(env delivery.Environment, text string) {
 	s.engine.Sink.Emit(s.redactor.Event(event.Event{Time: s.app.Clock(), Kind: event.Notice, Environment: env, Text: text}))
 }
 
-// secrets are the values that notifications and builds need and that must not be shown.
+// secrets are the values that notifications, builds and the service need and that
+// must not be shown.
 func (s *session) secrets() []string {
 	refs := extension.SecretsOf(s.project.Image.Build.Section)
 	for _, n := range s.project.Notify {
 		refs = append(refs, extension.SecretsOf(n.Section)...)
+	}
+	for _, text := range s.project.ServiceVariables() {
+		for _, name := range extension.References(text) {
+			refs = append(refs, extension.Secret("${"+name+"}"))
+		}
 	}
 	var out []string
 	for _, ref := range refs {

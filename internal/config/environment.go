@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"maps"
+	"slices"
 	"sort"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -45,7 +46,7 @@ const AnyDispatch = "any"
 // EnvironmentDeploy is what an environment changes in how the service runs, and in
 // how a new release is verified. Zero values change nothing.
 type EnvironmentDeploy struct {
-	Env       map[string]string `yaml:"env" jsonschema_description:"Environment variables, merged by name with the common ones. They are recorded, so they must not contain secrets."`
+	Env       map[string]string `yaml:"env" jsonschema_description:"Environment variables, merged by name with the common ones. They are recorded, so they must not contain secrets. On this machine, ${NAME} in a value is expanded from Slipway's own environment when the service starts."`
 	Args      []string          `yaml:"args" jsonschema_description:"Arguments of the server, instead of the common ones."`
 	Replicas  *int              `yaml:"replicas" jsonschema:"minimum=1,maximum=100" jsonschema_description:"Number of replicas."`
 	CPU       *float64          `yaml:"cpu" jsonschema:"minimum=0,maximum=1024" jsonschema_description:"CPU cores per replica. 0: no limit."`
@@ -136,6 +137,18 @@ func mergeByName(common, own map[string]string) map[string]string {
 	}
 	maps.Copy(merged, own)
 	return merged
+}
+
+// ServiceVariables returns the values of the service's variables in all
+// environments. They may refer to others as ${NAME}.
+func (p Project) ServiceVariables() []string {
+	all := slices.Collect(maps.Values(p.Deploy.Env))
+	for _, name := range p.EnvironmentNames() {
+		if own := p.Environments[delivery.Environment(name)].Deploy; own != nil {
+			all = slices.AppendSeq(all, maps.Values(own.Env))
+		}
+	}
+	return all
 }
 
 // Overrides are what the environment changes in the configuration of every release

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -137,10 +138,11 @@ func promotesFrom(all map[delivery.Environment]Environment, name, source deliver
 
 func (d *decoder) validateEnvironmentDeploy(at string, common Deploy, e Environment) {
 	own := e.Deploy
+	d.rejectReferences(at+".env", common, e)
 	if own == nil || !e.Deploys() {
 		return
 	}
-	d.validateVariables(at+".env", own.Env, literalOnly)
+	d.validateVariables(at+".env", own.Env, referencesAllowed)
 	d.validateSmokes(at+".smoke", own.Smoke)
 	able := e.Target.Abilities.Manifests
 	for key, paths := range map[string][]string{"manifests": own.Manifests, "values": own.Values} {
@@ -153,6 +155,26 @@ func (d *decoder) validateEnvironmentDeploy(at string, common Deploy, e Environm
 	}
 	if len(own.Values) > 0 && len(own.Manifests)+len(common.Manifests) == 0 {
 		d.addError(at+".values", "add the chart's folder to deploy.manifests", "%s.values: requires a Helm chart in the manifests", at)
+	}
+}
+
+// rejectReferences refuses ${NAME} in the service's variables where the target does
+// not expand it.
+func (d *decoder) rejectReferences(own string, common Deploy, e Environment) {
+	if !e.Deploys() || e.Target.Kind == "" || e.Target.Abilities.Variables {
+		return
+	}
+	env := e.Overrides().Apply(delivery.Workload{Env: common.Env}).Env
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		if !strings.Contains(env[name], "${") {
+			continue
+		}
+		here := "deploy.env." + name
+		if d.isSet(own + "." + name) {
+			here = own + "." + name
+		}
+		d.addError(here, "write the literal value, if it is no secret; otherwise reference a Secret in your manifests",
+			"%s: ${...} is not expanded by %s targets", here, e.Target.Kind)
 	}
 }
 

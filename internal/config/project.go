@@ -118,7 +118,7 @@ const FromTraining = "train"
 
 // Deploy configures how the service runs, and how a new release is verified.
 type Deploy struct {
-	Env       map[string]string `yaml:"env" jsonschema_description:"Environment variables of the service. They are recorded in the release, so they must not contain secrets."`
+	Env       map[string]string `yaml:"env" jsonschema_description:"Environment variables of the service. They are recorded in the release, so they must not contain secrets. On this machine, ${NAME} in a value is expanded from Slipway's own environment when the service starts; only the name is recorded."`
 	Args      []string          `yaml:"args" jsonschema_description:"Arguments of the server."`
 	Replicas  int               `yaml:"replicas" jsonschema:"minimum=0,maximum=100" jsonschema_description:"Number of replicas. Default 1."`
 	CPU       float64           `yaml:"cpu" jsonschema:"minimum=0,maximum=1024" jsonschema_description:"CPU cores per replica. 0: no limit."`

@@ -145,7 +145,7 @@ func dataFields(m Model) []string {
 }
 
 func (d *decoder) validateDeploy(p Deploy) {
-	d.validateVariables("deploy.env", p.Env, literalOnly)
+	d.validateVariables("deploy.env", p.Env, referencesAllowed)
 	d.validateHTTPPath("deploy.health", p.Health)
 	d.validateHTTPPath("deploy.ready", p.Ready)
 	d.validateSmokes("deploy.smoke", p.Smoke)

@@ -26,4 +26,5 @@ type Abilities struct {
 	Strategies  bool // deploy.strategy other than its only one
 	Canary      bool // deploy.canary: it is a port.TrafficSplitter
 	ModelImages bool // model.deliver: it can run the model from an image
+	Variables   bool // ${NAME} in deploy.env: it takes the value from Slipway's environment
 }

@@ -122,6 +122,12 @@ type containerInfo struct {
 
 func checkContainer(t *testing.T, seen port.Observation, o port.DeployRequest, user string) {
 	t.Helper()
+	checkContainerWith(t, seen, o, user)
+}
+
+// checkContainerWith is checkContainer for a service with more variables.
+func checkContainerWith(t *testing.T, seen port.Observation, o port.DeployRequest, user string, variables ...string) {
+	t.Helper()
 	raw, err := fetch(seen.URL + "/inside")
 	if err != nil {
 		t.Fatal(err)
@@ -150,6 +156,8 @@ func checkContainer(t *testing.T, seen port.Observation, o port.DeployRequest, u
 	}
 	slices.Sort(in.Env)
 	want := []string{"FROM_IMAGE", "FROM_WORKLOAD", "MODEL_PATH", "MODEL_VERSION", "PATH", "PORT", "SAMPLE_MODE", "SAMPLE_VERSION", "SLIPWAY_ENVIRONMENT", "SLIPWAY_RELEASE"}
+	want = append(want, variables...)
+	slices.Sort(want)
 	if got := slices.DeleteFunc(in.Env, func(name string) bool { return name == "PWD" }); !slices.Equal(got, want) {
 		t.Errorf("environment = %v, want %v", got, want)
 	}

@@ -32,6 +32,9 @@ func New(cfg Config) *Target {
 	if len(cfg.SuperviseArgs) == 0 {
 		cfg.SuperviseArgs = []string{SuperviseCommand}
 	}
+	if cfg.LookupEnv == nil {
+		cfg.LookupEnv = os.LookupEnv
+	}
 	if len(cfg.InitArgs) == 0 {
 		cfg.InitArgs = []string{InitCommand}
 	}

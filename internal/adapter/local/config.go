@@ -4,7 +4,8 @@
 // environment.
 //
 // Replicas share the host's network: they listen on loopback ports of their own
-// (PORT) and can reach whatever a local process can. They have a read-only root
+// (PORT) and can reach whatever a local process can. Those of a service with a
+// fixed port have a network of their own instead. They have a read-only root
 // file system, a separate process namespace, a private /tmp and the model in
 // /model, and run as an unprivileged user without capabilities.
 package local
@@ -32,4 +33,8 @@ type Config struct {
 	GracePeriod   time.Duration      // between SIGTERM and SIGKILL; default 10 s
 	Images        port.ImageStore    //
 	Artifacts     port.ArtifactStore //
+
+	// LookupEnv returns the variables that the service's own refer to as ${NAME};
+	// default: os.LookupEnv.
+	LookupEnv func(name string) (string, bool)
 }

@@ -20,8 +20,12 @@ import (
 // supervisor exits meanwhile: all calls are idempotent.
 func (t *Target) call(ctx context.Context, path string, body, value any, say func(string)) error {
 	var err error
+	revision := 0
+	if o, ok := body.(supervisor.ReleaseRequest); ok {
+		revision = o.Revision()
+	}
 	for range 4 {
-		if err = t.ensure(ctx, say); err != nil {
+		if err = t.ensure(ctx, revision, say); err != nil {
 			return err
 		}
 		if err = t.send(ctx, path, body, value, say); !errors.Is(err, errUnavailable) || ctx.Err() != nil {
@@ -32,14 +36,14 @@ func (t *Target) call(ctx context.Context, path string, body, value any, say fun
 		Hint("see %s for why it exited", t.logPath()).Cause(err)
 }
 
-// ensure starts a supervisor unless one with the same protocol version is
-// running.
-func (t *Target) ensure(ctx context.Context, say func(string)) error {
+// ensure starts a supervisor unless one with the same protocol version, and at
+// least that revision, is running.
+func (t *Target) ensure(ctx context.Context, revision int, say func(string)) error {
 	deadline := time.Now().Add(30 * time.Second)
 	for time.Now().Before(deadline) {
 		hello, err := t.hello(ctx)
 		switch {
-		case err == nil && hello.Protocol == supervisor.Protocol:
+		case err == nil && hello.Protocol == supervisor.Protocol && hello.Revision >= revision:
 			return nil
 		case err == nil && hello.Protocol > supervisor.Protocol:
 			return fault.New(fault.Conflict, "use the supervisor in %s: it was started by a newer Slipway (protocol %d, this version supports %d)", t.cfg.Dir, hello.Protocol, supervisor.Protocol).

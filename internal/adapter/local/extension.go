@@ -18,12 +18,13 @@ type Section struct {
 func Extension() extension.Target {
 	return extension.Target{
 		Kind: "local", Description: "This machine.", Example: "local: {}", Section: extension.SectionOf[Section](nil),
+		Abilities: extension.Abilities{Variables: true},
 		Port: func(section any) int {
 			s, _ := section.(*Section)
 			return s.Port
 		},
 		New: func(h extension.Host) (port.Target, error) {
-			return New(Config{Dir: filepath.Join(h.Home, "local"), Executable: h.Executable, Images: h.Images, Artifacts: h.Artifacts}), nil
+			return New(Config{Dir: filepath.Join(h.Home, "local"), Executable: h.Executable, Images: h.Images, Artifacts: h.Artifacts, LookupEnv: h.LookupEnv}), nil
 		},
 		Commands: []extension.Command{command(SuperviseCommand), command(InitCommand)},
 	}

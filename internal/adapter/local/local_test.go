@@ -45,13 +45,16 @@ type fakeStore struct {
 	t      testing.TB
 	sample string
 	user   string
+	ports  []int // that the image exposes
 	mu     sync.Mutex
+
+	onFetch func(dir string) // called with the folder of a model that is there already
 }
 
 func (s *fakeStore) Unpack(_ context.Context, _ delivery.Image, dir string) (port.ImageConfig, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	config := port.ImageConfig{Entrypoint: []string{"/app/sample"}, Env: []string{"PATH=/app", "FROM_IMAGE=yes"}, WorkingDir: "/app", User: s.user}
+	config := port.ImageConfig{Entrypoint: []string{"/app/sample"}, Env: []string{"PATH=/app", "FROM_IMAGE=yes"}, WorkingDir: "/app", User: s.user, Ports: s.ports}
 	if _, err := os.Stat(filepath.Join(dir, "app/sample")); err == nil {
 		return config, nil
 	}
@@ -65,6 +68,9 @@ func (s *fakeStore) Fetch(_ context.Context, m delivery.ModelRef, dir string) er
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, err := os.Stat(filepath.Join(dir, "model.txt")); err == nil {
+		if s.onFetch != nil {
+			s.onFetch(dir)
+		}
 		return nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -297,7 +303,7 @@ func TestTarget_AsUnprivilegedUser(t *testing.T) {
 	if err := os.Chown(tmp, 65534, 65534); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self, "-test.v", "-test.timeout=4m", "-test.run=Target_Conformance|Target_Traffic|Target_LongFolder|Container_Isolation|Supervisor_KilledIsRestored|Replica_RestartsAfterCrash|Replica_NotesUnenforcedLimits|Target_Identifies|Down_KeepsState|Stage_PortInUse|ReplicaPort_TakenByStranger")
+	cmd := exec.Command(self, "-test.v", "-test.timeout=4m", "-test.run=Target_Conformance|Target_Traffic|Target_LongFolder|Container_Isolation|Supervisor_KilledIsRestored|Replica_RestartsAfterCrash|Replica_NotesUnenforcedLimits|Target_Identifies|Down_KeepsState|Stage_PortInUse|ReplicaPort_TakenByStranger|FixedPort|WrongPort|Writable|ModelOpened|Secrets")
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + tmp, "HOME=" + tmp, "SLIPWAY_TEST_SAMPLE=" + sample(t)}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}

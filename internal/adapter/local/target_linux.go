@@ -23,12 +23,16 @@ func (t *Target) Stage(ctx context.Context, o port.DeployRequest, say func(strin
 	if err := supervisor.ValidateNames(o.Service, o.Environment); err != nil {
 		return "", err
 	}
+	secrets, err := t.secrets(o.Release.Workload.Env)
+	if err != nil {
+		return "", err
+	}
 	spec, err := t.fetch(ctx, o.Release, say)
 	if err != nil {
 		return "", err
 	}
 	wire := releaseRequest(o)
-	wire.Spec = spec
+	wire.Spec, wire.Secrets = spec, secrets
 	var url string
 	if err := t.call(ctx, supervisor.CallStage, wire, &url, say); err != nil {
 		return "", err
@@ -162,8 +166,12 @@ func (t *Target) Restore(ctx context.Context) error {
 	if err != nil || !live {
 		return err
 	}
+	secrets, err := t.savedSecrets()
+	if err != nil {
+		return err
+	}
 	var done bool
-	return t.call(ctx, supervisor.CallUp, struct{}{}, &done, orDiscard(nil))
+	return t.call(ctx, supervisor.CallUp, supervisor.UpRequest{Secrets: secrets}, &done, orDiscard(nil))
 }
 
 // fetch downloads everything needed to run the release.
@@ -196,6 +204,11 @@ func (t *Target) fetch(ctx context.Context, r delivery.Release, say func(string)
 	if err := os.MkdirAll(filepath.Dir(spec.Model), 0o755); err != nil {
 		return spec, fmt.Errorf("create the model folder: %w", err)
 	}
+	done, err := supervisor.MarkReading(ctx, spec.Model)
+	if err != nil {
+		return spec, err
+	}
+	defer done()
 	if err := t.cfg.Artifacts.Fetch(ctx, *r.Model, spec.Model); err != nil {
 		return spec, fmt.Errorf("fetch model %s: %w", r.Model, err)
 	}

@@ -113,7 +113,7 @@ func (s *Supervisor) endCall() {
 }
 
 func (s *Supervisor) hello(context.Context, []byte, func(string)) (any, error) {
-	return HelloResponse{Protocol: Protocol, PID: os.Getpid(), Runtime: s.cfg.Runtime.Name()}, nil
+	return HelloResponse{Protocol: Protocol, PID: os.Getpid(), Runtime: s.cfg.Runtime.Name(), Revision: Revision}, nil
 }
 
 // stop shuts the supervisor down; with OnlyIdle only if no release is deployed
@@ -133,7 +133,11 @@ func (s *Supervisor) stop(_ context.Context, body []byte, _ func(string)) (any, 
 	return true, nil
 }
 
-func (s *Supervisor) up(ctx context.Context, _ []byte, say func(string)) (any, error) {
+func (s *Supervisor) up(ctx context.Context, body []byte, say func(string)) (any, error) {
+	var o UpRequest
+	if err := decode(body, &o); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	envs := make(map[string]*environment, len(s.envs))
 	for key, e := range s.envs {
@@ -141,7 +145,7 @@ func (s *Supervisor) up(ctx context.Context, _ []byte, say func(string)) (any, e
 	}
 	s.mu.Unlock()
 	for key, e := range envs {
-		if err := e.up(ctx, func(text string) { say(key + ": " + text) }); err != nil {
+		if err := e.up(ctx, o, func(text string) { say(key + ": " + text) }); err != nil {
 			return nil, err
 		}
 	}

@@ -3,6 +3,7 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/local/container"
 	"github.com/slipway-cd/slipway/internal/adapter/local/proxy"
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -24,6 +26,7 @@ type group struct {
 	pool     *proxy.Pool
 	replicas []*replica
 	notes    []string
+	model    *modelWatch
 
 	mu       sync.Mutex
 	draining bool
@@ -41,6 +44,7 @@ func newGroup(cfg *Config, o ReleaseRequest) (*group, error) {
 	if note != "" {
 		g.notes = append(g.notes, note)
 	}
+	g.model = watchModel(o.Spec.Model)
 	path := o.Spec.Workload.Ready
 	if path == "" {
 		path = o.Spec.Workload.Health
@@ -77,7 +81,11 @@ func containerSpec(o ReleaseRequest) (spec container.Spec, note string, err erro
 	} else {
 		args = append(args, s.Image.Cmd...)
 	}
-	env := mergeEnv(s.Image.Env, s.Workload.Env, map[string]string{
+	own, err := expandEnv(s.Workload.Env, o.Secrets)
+	if err != nil {
+		return container.Spec{}, "", err
+	}
+	env := mergeEnv(s.Image.Env, own, map[string]string{
 		"SLIPWAY_RELEASE":     string(o.Release),
 		"SLIPWAY_ENVIRONMENT": string(o.Environment),
 	})
@@ -87,8 +95,26 @@ func containerSpec(o ReleaseRequest) (spec container.Spec, note string, err erro
 	env = withoutEnv(env, "PORT") // set for each replica
 	return container.Spec{
 		Rootfs: s.Rootfs, Model: s.Model, Args: args, Env: env, Dir: s.Image.WorkingDir,
-		User: user, CPU: s.Workload.CPU, Memory: s.Workload.Memory,
+		User: user, CPU: s.Workload.CPU, Memory: s.Workload.Memory, Port: s.fixedPort(), Writable: s.Workload.Writable,
 	}, note, nil
+}
+
+// expandEnv replaces ${NAME} in the values.
+func expandEnv(env, secrets map[string]string) (map[string]string, error) {
+	expanded := make(map[string]string, len(env))
+	for name, text := range env {
+		if len(extension.References(text)) == 0 {
+			expanded[name] = text
+			continue
+		}
+		value, err := extension.Expand(text, func(name string) (string, bool) { v, ok := secrets[name]; return v, ok })
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "expand %s of deploy.env", name).
+				Hint("set the variable where slipway runs, and start the service with `slipway up`: its value is not recorded").Cause(err)
+		}
+		expanded[name] = value
+	}
+	return expanded, nil
 }
 
 // mergeEnv merges environments. Later values win, and names are sorted.
@@ -184,13 +210,15 @@ func (g *group) notReadyError(cause error, count int) error {
 		if status.State == port.ReplicaReady {
 			continue
 		}
-		why := status.Cause
-		if why == "" {
+		why, hint := status.Cause, "does the service listen on the port in PORT, and does its readiness path return 200?"
+		if wrong := r.wrongPort(); wrong != nil {
+			why, hint = wrong.Error()+formatTail(r.log.tail()), wrong.Hint()
+		} else if why == "" {
 			why = fmt.Sprintf("running, but %s does not return 200 on its PORT", r.readyPath) + formatTail(r.log.tail())
+			hint = cmp.Or(readOnlyHint(r.log.tail()), hint)
 		}
 		return r.failure("start %s: %d of %d replicas ready after %s; %s: %s",
-			g.request, count, len(g.replicas), g.readyTimeout(), status.Name, why).
-			Hint("does the service listen on the port in PORT, and does its readiness path return 200?")
+			g.request, count, len(g.replicas), g.readyTimeout(), status.Name, why).Hint("%s", hint)
 	}
 	return cause
 }
@@ -203,6 +231,7 @@ func (g *group) stop() {
 	for _, r := range g.replicas {
 		<-r.done
 	}
+	g.model.close()
 }
 
 // setDraining marks the group as draining.
@@ -220,11 +249,13 @@ func (g *group) observe(o *port.Observation) {
 	for _, note := range g.notes {
 		o.Notes = appendNote(o.Notes, note)
 	}
+	use := g.model.use()
 	for _, r := range g.replicas {
 		status, _, notes := r.observe()
 		if out && status.State == port.ReplicaReady {
 			status.State = port.ReplicaDraining
 		}
+		status.ModelOpened = use
 		o.Replicas = append(o.Replicas, status)
 		for _, note := range notes {
 			o.Notes = appendNote(o.Notes, note)

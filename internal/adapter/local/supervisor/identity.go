@@ -79,16 +79,35 @@ func (g *group) socketsOf(address string) ([]string, error) {
 // not the replica's.
 func (r *replica) sockets(address string) (sockets []string, ok bool, err error) {
 	r.mu.Lock()
-	b, at := r.container, r.port
+	e := r.endpoint
 	r.mu.Unlock()
-	if b == nil || address != fmt.Sprintf("127.0.0.1:%d", at) {
+	if e == nil || e.address != address {
 		return nil, false, nil
 	}
-	sockets, err = ownSockets("/proc", at, b)
+	if e.fixed {
+		sockets, err = e.sockets()
+	} else {
+		sockets, err = ownSockets("/proc", e.port, e.container)
+	}
 	if err != nil {
 		return nil, false, fmt.Errorf("%s: %w", r.name, err)
 	}
 	return sockets, true, nil
+}
+
+// sockets returns the sockets that take connections in a network of the replica's
+// own, where no other process is.
+func (e endpoint) sockets() (sockets []string, err error) {
+	for _, l := range e.container.Listeners() {
+		if l.Accepts(e.port) {
+			sockets = append(sockets, l.Socket)
+		}
+	}
+	if len(sockets) == 0 {
+		return nil, fault.New(fault.Unavailable, "nothing takes requests on port %d", e.port)
+	}
+	slices.Sort(sockets)
+	return sockets, nil
 }
 
 // ownSockets returns the sockets that take connections to the port, if all of them

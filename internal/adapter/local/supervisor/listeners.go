@@ -211,8 +211,12 @@ func (e *environment) relisten(saved EnvironmentState) bool {
 	return e.listenErr == nil
 }
 
-// up waits until the promoted release is ready.
-func (e *environment) up(ctx context.Context, say func(string)) error {
+// up waits until the promoted release is ready. One that could not be restored is
+// started first.
+func (e *environment) up(ctx context.Context, o UpRequest, say func(string)) error {
+	if err := e.startMissing(ctx, o); err != nil {
+		return err
+	}
 	e.mu.Lock()
 	g, problem := e.promoted, e.listenErr
 	if problem == nil && g == nil {
@@ -226,4 +230,29 @@ func (e *environment) up(ctx context.Context, say func(string)) error {
 		return nil
 	}
 	return g.waitReady(ctx, false, say)
+}
+
+// startMissing starts the promoted release if it could not be restored because
+// its secrets were not known.
+func (e *environment) startMissing(ctx context.Context, o UpRequest) error {
+	if err := e.lock(ctx); err != nil {
+		return err
+	}
+	defer e.unlock()
+	saved, _ := e.store.get(e.key)
+	if saved.Promoted == nil || e.promoted != nil {
+		return nil
+	}
+	g, err := newGroup(e.cfg, ReleaseRequest{
+		Service: saved.Service, Environment: saved.Environment, Release: saved.Promoted.Release, Port: saved.Port, Spec: saved.Promoted.Spec, Secrets: o.Secrets,
+	})
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	e.promoted, e.startErr = g, nil
+	e.proxy.Switch(g.pool)
+	e.mu.Unlock()
+	e.relisten(saved)
+	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/redact"
 )
 
 const (
@@ -29,6 +30,8 @@ type logFile struct {
 	path string
 	max  int64 // size in bytes at which it is rotated
 	now  func() time.Time
+
+	redactor *redact.Redactor // of the release's secrets
 
 	mu        sync.Mutex
 	file      *os.File
@@ -66,6 +69,7 @@ func (l *logFile) copy(r io.Reader) {
 }
 
 func (l *logFile) write(line string) {
+	line = l.redactor.Text(line)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tailLines = append(l.tailLines, line)

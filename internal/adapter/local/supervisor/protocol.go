@@ -41,6 +41,15 @@ type HelloResponse struct {
 	Protocol int    `json:"protocol"`
 	PID      int    `json:"pid"`
 	Runtime  string `json:"runtime"`
+	Revision int    `json:"revision,omitempty"` // of what it can do, see ReleaseRequest.Revision
+}
+
+// Revision is incremented for what an older supervisor would ignore.
+const Revision = 1
+
+// UpRequest starts the promoted releases that could not be restored.
+type UpRequest struct {
+	Secrets map[string]string `json:"secrets,omitempty"` // see ReleaseRequest
 }
 
 // StopRequest stops the supervisor.
@@ -56,6 +65,18 @@ type ReleaseRequest struct {
 	Port         int                  `json:"port"`             // 0: chosen once and kept
 	ReadyTimeout delivery.Duration    `json:"within,omitempty"` // to become ready; 0: Config.StartTimeout
 	Spec         Spec                 `json:"spec"`
+
+	// Secrets are the values of ${NAME} in the workload's variables. They are kept in
+	// memory only.
+	Secrets map[string]string `json:"secrets,omitempty"`
+}
+
+// Revision returns the revision that a supervisor needs to run the release.
+func (o ReleaseRequest) Revision() int {
+	if o.Spec.fixedPort() != 0 || o.Spec.Workload.Writable || len(o.Secrets) > 0 {
+		return 1
+	}
+	return 0
 }
 
 // Spec describes how to run a release.
@@ -65,6 +86,18 @@ type Spec struct {
 	ModelVersion string            `json:"model_version,omitempty"`
 	Image        port.ImageConfig  `json:"image"`
 	Workload     delivery.Workload `json:"workload"`
+}
+
+// fixedPort returns the port that the service listens on whatever PORT says, as the
+// release or its image has it; 0: it listens on PORT.
+func (s Spec) fixedPort() int {
+	switch {
+	case s.Workload.Port != 0:
+		return max(s.Workload.Port, 0) // delivery.AnyPort
+	case len(s.Image.Ports) == 1:
+		return s.Image.Ports[0]
+	}
+	return 0
 }
 
 // TrafficRequest requests the traffic of a release.

@@ -7,8 +7,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,6 +21,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/local/proxy"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/redact"
 )
 
 // replica keeps one copy of a release running until it is stopped.
@@ -36,11 +40,12 @@ type replica struct {
 
 	mu        sync.Mutex
 	status    port.Replica
-	failures  int   // exits and failed starts
-	trouble   error // why this machine could not run it the last time; nil: it did
+	failures  int          // exits and failed starts
+	trouble   error        // why this machine could not run it the last time; nil: it did
+	hint      string       // what to do about the last failure; empty: not known
+	stopped   bool         // the last failure was found while it was running
+	endpoint  *endpoint // of the running container; nil: none
 	notes     []string
-	container *container.Container
-	port      int // of the container
 }
 
 // run starts the container, again and again, until the replica is stopped.
@@ -79,16 +84,6 @@ func (c *Config) nextBackoff(last, ran time.Duration) time.Duration {
 	return min(2*last, c.MaxBackoff)
 }
 
-// portTakenError means that another process took the replica's port.
-type portTakenError struct {
-	port int
-	by   string
-}
-
-func (e *portTakenError) Error() string {
-	return fmt.Sprintf("listen on port %d: in use by %s", e.port, e.by)
-}
-
 // runOnAnyPort is runOnce with another port if one was taken meanwhile, which
 // does not count as a failure.
 func (r *replica) runOnAnyPort() (cause string, err error) {
@@ -123,8 +118,8 @@ func (r *replica) runOnce() (cause string, err error) {
 		r.log.copy(out)
 	}()
 	spec := r.spec
-	spec.Name = fmt.Sprintf("%s-%d", r.name, at)
-	spec.Env = append(spec.Env[:len(spec.Env):len(spec.Env)], fmt.Sprintf("PORT=%d", at))
+	spec.Name = fmt.Sprintf("%s-%d", r.name, at) // unique on this machine, whether it listens there or not
+	spec.Env = append(spec.Env[:len(spec.Env):len(spec.Env)], fmt.Sprintf("PORT=%d", cmp.Or(spec.Port, at)))
 	trace := spec.Name + ".json"
 	defer removeProcessRecord(r.cfg.Dir, trace)
 	b, err := r.cfg.Runtime.Start(spec, in, func(born container.Started) { writeProcessRecord(r.cfg.Dir, trace, born) })
@@ -133,17 +128,42 @@ func (r *replica) runOnce() (cause string, err error) {
 		<-logged
 		return err.Error() + formatTail(r.log.tail()), startTrouble(err)
 	}
-	exit, err := r.supervise(b, at)
-	<-logged
-	if err != nil {
-		return err.Error(), err
+	e := endpoint{container: b, port: at, address: fmt.Sprintf("127.0.0.1:%d", at), readyPath: r.readyPath}
+	if spec.Port != 0 {
+		e.port, e.fixed, e.address = spec.Port, true, fmt.Sprintf("%s:%d", spec.Name, spec.Port)
 	}
-	return exit.String() + formatTail(r.log.tail()), nil
+	exit, err := r.supervise(e)
+	<-logged
+	return r.explain(exit, err)
+}
+
+// explain returns the cause of the end of a container, and remembers what to do
+// about it. The error is that of the machine, if the release is not to blame.
+func (r *replica) explain(exit container.Exit, problem error) (cause string, err error) {
+	hint, stopped := readOnlyHint(r.log.tail()), false
+	wrong := (*wrongPortError)(nil)
+	switch {
+	case errors.As(problem, &wrong):
+		cause, hint, stopped = wrong.Error(), wrong.Hint(), true
+	case problem != nil:
+		cause, err = problem.Error(), problem
+	case hint != "":
+		cause = exit.String() + " after a write to its read-only root file system" + formatTail(r.log.tail())
+	default:
+		cause = exit.String() + formatTail(r.log.tail())
+	}
+	r.mu.Lock()
+	r.hint, r.stopped = hint, stopped
+	r.mu.Unlock()
+	return cause, err
 }
 
 // startTrouble returns the error of a start if the machine is to blame: it has run
 // out of disk space, memory, processes or open files.
 func startTrouble(err error) error {
+	if fault.Is(err, fault.Denied) { // this machine forbids namespaces
+		return err
+	}
 	if fault.FileKind(err) != fault.Exhausted {
 		return nil
 	}
@@ -152,22 +172,22 @@ func startTrouble(err error) error {
 
 // supervise waits for a running container. It adds it to the pool once it is
 // ready, removes it when it exits, and terminates it when the replica is stopped.
-// A portTakenError is returned if another process has its port.
-func (r *replica) supervise(b *container.Container, at int) (container.Exit, error) {
+// A portTakenError is returned if another process has its port, and a
+// wrongPortError if the service listens on another one.
+func (r *replica) supervise(e endpoint) (container.Exit, error) {
+	b := e.container
 	r.mu.Lock()
-	r.container, r.port, r.notes, r.trouble = b, at, b.Notes, nil
+	r.endpoint, r.notes, r.trouble = &e, b.Notes, nil
 	r.mu.Unlock()
-	address := fmt.Sprintf("127.0.0.1:%d", at)
 	ended := make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
 	var watchers sync.WaitGroup
-	ready, by := false, ""
+	ready, problem := false, error(nil)
 	watchers.Go(func() {
-		p := prober{url: "http://" + address + r.readyPath, stranger: func() string { return strangerOn("/proc", at, b) }}
-		if ready, by = p.wait(ctx); ready {
-			r.pool.Add(address)
+		if ready, problem = e.waitReady(ctx); ready {
+			r.addToPool(e)
 			r.setState(port.ReplicaReady, "")
-		} else if by != "" {
+		} else if problem != nil {
 			r.terminate(b, ended)
 		}
 	})
@@ -182,14 +202,24 @@ func (r *replica) supervise(b *container.Container, at int) (container.Exit, err
 	close(ended)
 	cancel()
 	watchers.Wait()
-	r.pool.Remove(address)
-	if !ready && by == "" {
-		by = takenBy(at)
+	r.pool.Remove(e.address)
+	r.mu.Lock()
+	r.endpoint = nil
+	r.mu.Unlock()
+	if !ready && problem == nil && !e.fixed {
+		if by := takenBy(e.port); by != "" {
+			problem = &portTakenError{e.port, by}
+		}
 	}
-	if by != "" {
-		return exit, &portTakenError{at, by}
+	return exit, problem
+}
+
+func (r *replica) addToPool(e endpoint) {
+	if !e.fixed {
+		r.pool.Add(e.address)
+		return
 	}
-	return exit, nil
+	r.pool.AddDialer(e.address, func(ctx context.Context) (net.Conn, error) { return e.dial(ctx, e.port) })
 }
 
 // takenBy describes the process that has the port of a container that is gone, or
@@ -265,12 +295,30 @@ func (r *replica) observe() (status port.Replica, failures int, notes []string) 
 
 // startError is the error of a release with a replica that failed.
 func (r *replica) startError(o ReleaseRequest, status port.Replica) error {
+	r.mu.Lock()
+	hint, stopped := r.hint, r.stopped
+	r.mu.Unlock()
 	f := r.failure("start %s: %s exited: %s", o, status.Name, status.Cause)
+	if stopped {
+		f = r.failure("start %s: %s: %s", o, status.Name, status.Cause)
+	}
 	if fault.IsInfrastructure(f) {
 		return r.failure("start %s: this machine could not run %s: %s", o, status.Name, status.Cause).
 			Hint("the release was not tried, and the previous one is unaffected: fix the machine, and run again")
 	}
-	return f.Hint("this release cannot start; the previous release is unaffected")
+	return f.Hint("%s", cmp.Or(hint, "this release cannot start; the previous release is unaffected"))
+}
+
+// wrongPort returns a wrongPortError if the replica runs and listens, but not where
+// it should; otherwise nil.
+func (r *replica) wrongPort() *wrongPortError {
+	r.mu.Lock()
+	e := r.endpoint
+	r.mu.Unlock()
+	if e == nil {
+		return nil
+	}
+	return e.findWrongPort()
 }
 
 // failure returns the failure of this replica as one of the release, or of the
@@ -293,5 +341,8 @@ func formatTail(lines []string) string {
 }
 
 func replicaLog(cfg *Config, o ReleaseRequest, name string) *logFile {
-	return &logFile{path: filepath.Join(logDir(cfg.Dir, o.Service, o.Environment), name+".log"), max: cfg.MaxLogSize, now: cfg.Now}
+	return &logFile{
+		path: filepath.Join(logDir(cfg.Dir, o.Service, o.Environment), name+".log"), max: cfg.MaxLogSize, now: cfg.Now,
+		redactor: redact.New(slices.Collect(maps.Values(o.Secrets))...),
+	}
 }

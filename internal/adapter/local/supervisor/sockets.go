@@ -3,22 +3,13 @@
 package supervisor
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-)
 
-// socketTables are the files of /proc that list sockets, with the addresses that
-// take connections to 127.0.0.1, in either byte order.
-var socketTables = map[string][]string{
-	"net/tcp": {"0100007F", "7F000001", "00000000"},
-	"net/tcp6": {
-		"00000000000000000000000000000000",
-		"0000000000000000FFFF00000100007F", "00000000000000000000FFFF7F000001",
-	},
-}
+	"github.com/slipway-cd/slipway/internal/adapter/local/container"
+)
 
 // findListener describes the process that listens on a port: "process 123
 // (nginx)". It returns "" if the process cannot be found, for example because it
@@ -28,34 +19,13 @@ func findListener(proc string, n int) string { return findHolder(proc, listeners
 // listeners returns the sockets ("socket:[123]") that take connections to the
 // port on 127.0.0.1.
 func listeners(proc string, n int) map[string]bool {
-	inodes := map[string]bool{}
-	for table, addresses := range socketTables {
-		f, err := os.Open(filepath.Join(proc, table))
-		if err != nil {
-			continue
-		}
-		for lines := bufio.NewScanner(f); lines.Scan(); {
-			if inode := listeningInode(strings.Fields(lines.Text()), addresses, n); inode != "" {
-				inodes["socket:["+inode+"]"] = true
-			}
-		}
-		f.Close()
-	}
-	return inodes
-}
-
-// listeningInode returns the inode of a socket that listens on the port at one of
-// the addresses, or "".
-func listeningInode(fields, addresses []string, n int) string {
-	if len(fields) < 10 || fields[3] != "0A" {
-		return ""
-	}
-	for _, address := range addresses {
-		if fields[1] == fmt.Sprintf("%s:%04X", address, n) {
-			return fields[9]
+	found := map[string]bool{}
+	for _, l := range container.Listeners(proc) {
+		if l.Accepts(n) {
+			found[l.Socket] = true
 		}
 	}
-	return ""
+	return found
 }
 
 // findHolder describes a process that holds one of the sockets.

@@ -85,34 +85,6 @@ func TestOwnSockets(t *testing.T) {
 	}
 }
 
-func TestListeningInode(t *testing.T) {
-	row := func(local, state string) []string {
-		return strings.Fields("0: " + local + " 00000000:0000 " + state + " 00000000:00000000 00:00000000 00000000 0 0 4711 1")
-	}
-	for _, c := range []struct {
-		name  string
-		table string
-		row   []string
-		want  string
-	}{
-		{"loopback", "net/tcp", row("0100007F:4E21", "0A"), "4711"},
-		{"all addresses", "net/tcp", row("00000000:4E21", "0A"), "4711"},
-		{"another address", "net/tcp", row("0501A8C0:4E21", "0A"), ""},
-		{"another port", "net/tcp", row("0100007F:4E22", "0A"), ""},
-		{"connected", "net/tcp", row("0100007F:4E21", "01"), ""},
-		{"all IPv6 addresses", "net/tcp6", row("00000000000000000000000000000000:4E21", "0A"), "4711"},
-		{"mapped loopback", "net/tcp6", row("0000000000000000FFFF00000100007F:4E21", "0A"), "4711"},
-		{"IPv6 loopback", "net/tcp6", row("00000000000000000000000001000000:4E21", "0A"), ""},
-		{"header", "net/tcp", strings.Fields("sl local_address rem_address st"), ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			if got := listeningInode(c.row, socketTables[c.table], 20001); got != c.want {
-				t.Errorf("inode = %q, want %q", got, c.want)
-			}
-		})
-	}
-}
-
 // TestStore_Unstage: a disk that is full does not keep a release staged.
 func TestStore_Unstage(t *testing.T) {
 	dir := t.TempDir()

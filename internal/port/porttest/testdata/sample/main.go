@@ -1,6 +1,8 @@
 // Command sample is the service that the target suites deploy. SAMPLE_MODE makes
-// it misbehave: "crash" ends with code 3 at once, "unready" never becomes ready.
-// It listens on SAMPLE_HOST, which is this machine alone when it is empty.
+// it misbehave: "crash" ends with code 3 at once, "unready" never becomes ready,
+// "writes" needs a file beside the program.
+// It listens on SAMPLE_HOST, which is this machine alone when it is empty, and on
+// SAMPLE_PORT, whatever PORT says, unless it is empty.
 package main
 
 import (
@@ -24,6 +26,12 @@ func main() {
 	if mode == "crash" {
 		fmt.Fprintln(os.Stderr, "sample: no model to load")
 		os.Exit(3)
+	}
+	if mode == "writes" {
+		if err := os.WriteFile("/app/state", []byte("x"), 0o600); err != nil {
+			fmt.Fprintln(os.Stderr, "sample:", err)
+			os.Exit(5)
+		}
 	}
 	if mode == "slow start" {
 		time.Sleep(time.Second) // a model that takes a while to load
@@ -74,7 +82,11 @@ func serve(h http.Handler) {
 	if host == "" {
 		host = "127.0.0.1"
 	}
-	server := &http.Server{Addr: net.JoinHostPort(host, os.Getenv("PORT")), Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	at := os.Getenv("SAMPLE_PORT")
+	if at == "" {
+		at = os.Getenv("PORT")
+	}
+	server := &http.Server{Addr: net.JoinHostPort(host, at), Handler: h, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		if err := server.ListenAndServe(); err != http.ErrServerClosed {
 			fmt.Fprintln(os.Stderr, err)

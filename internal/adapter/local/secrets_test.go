@@ -1,0 +1,108 @@
+//go:build linux
+
+package local_test
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/slipway-cd/slipway/internal/adapter/local"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
+)
+
+const secretValue = "hunter2-and-more"
+
+// withSecret is a release whose service has the secret in a variable, and prints it.
+func (s *testTarget) withSecret(version string) port.DeployRequest {
+	o := s.request(porttest.Sample{Version: version})
+	o.Release.Workload.Env["API_KEY"] = "${SLIPWAY_TEST_KEY}"
+	o.Release.Workload.Env["SAMPLE_VERSION"] = version + " ${SLIPWAY_TEST_KEY}"
+	return o
+}
+
+// TestSecrets: the service gets the value, and nothing else does.
+func TestSecrets(t *testing.T) {
+	for _, runtime := range runtimes() {
+		t.Run(runtime, func(t *testing.T) {
+			t.Setenv("SLIPWAY_TEST_KEY", secretValue)
+			s := newTestTarget(t, func(c *local.Config) { c.Runtime = runtime })
+			o := s.withSecret("a")
+			o.Release.Workload.Env["SAMPLE_PORT"], o.Release.Workload.Port = "8000", 8000
+			url := s.deploy(t, o).URL
+			if said, err := fetch(url + "/inside"); err != nil || !strings.Contains(said, "API_KEY="+secretValue) {
+				t.Errorf("inside: %s, %v; want the value of API_KEY", said, err)
+			}
+			lines, err := s.ReplicaLogs(context.Background(), o.Service, o.Environment, 10)
+			if said := strings.Join(lines, "\n"); err != nil || !strings.Contains(said, "sample a *** starts") {
+				t.Errorf("logs = %s, %v; want the value masked", said, err)
+			}
+			requireNoFileWith(t, s.cfg.Dir, secretValue)
+			cmdlines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+			for _, file := range cmdlines {
+				if raw, _ := os.ReadFile(file); strings.Contains(string(raw), secretValue) {
+					t.Errorf("%s: the value is in a command line", file)
+				}
+			}
+			_, _ = fetch(url + "/exit?code=7") // the replica restarts
+			eventually(t, checkServing(url, o.ID))
+		})
+	}
+}
+
+func requireNoFileWith(t *testing.T, dir, text string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if strings.Contains(string(raw), text) {
+			t.Errorf("%s contains the secret", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSecrets_Missing: a variable that is not set is named before anything is
+// changed.
+func TestSecrets_Missing(t *testing.T) {
+	s := newTestTarget(t, nil)
+	o := s.withSecret("a")
+	_, staged := s.Stage(context.Background(), o, nil)
+	for name, err := range map[string]error{"dry run": s.DryRun(context.Background(), o, nil), "stage": staged} {
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "SLIPWAY_TEST_KEY is not set") || fault.HintOf(err) == "" {
+			t.Errorf("%s: error = %v, hint %q, want the variable", name, err, fault.HintOf(err))
+		}
+	}
+}
+
+// TestSecrets_AfterDeathOfSupervisor: the values were in its memory only, so they
+// must be set again.
+func TestSecrets_AfterDeathOfSupervisor(t *testing.T) {
+	t.Setenv("SLIPWAY_TEST_KEY", secretValue)
+	s := newTestTarget(t, nil)
+	o := s.withSecret("a")
+	url := s.deploy(t, o).URL
+	s.killSupervisor(t)
+	os.Unsetenv("SLIPWAY_TEST_KEY")
+	err := s.Restore(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "SLIPWAY_TEST_KEY is not set") || !strings.Contains(fault.HintOf(err), "slipway up") {
+		t.Errorf("error = %v, hint %q, want the variable and `slipway up`", err, fault.HintOf(err))
+	}
+	t.Setenv("SLIPWAY_TEST_KEY", secretValue)
+	if err := s.Restore(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkServing(url, o.ID)(); err != nil {
+		t.Error(err)
+	}
+}
