@@ -173,7 +173,7 @@ func (d *decoder) rejectReferences(own string, common Deploy, e Environment) {
 		if d.isSet(own + "." + name) {
 			here = own + "." + name
 		}
-		d.addError(here, "write the literal value, if it is no secret; otherwise reference a Secret in your manifests",
+		d.addError(here, "reference a Secret in your manifests, or write the literal value: it is recorded, so it must not be a secret",
 			"%s: ${...} is not expanded by %s targets", here, e.Target.Kind)
 	}
 }

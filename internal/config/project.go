@@ -124,7 +124,7 @@ type Deploy struct {
 	CPU       float64           `yaml:"cpu" jsonschema:"minimum=0,maximum=1024" jsonschema_description:"CPU cores per replica. 0: no limit."`
 	Memory    Size              `yaml:"memory" jsonschema_description:"Memory per replica, such as 512Mi. Default: no limit."`
 	Port      *int              `yaml:"port" jsonschema:"minimum=0,maximum=65535" jsonschema_description:"Port that the service listens on, where its manifests do not set it; it gets the number in PORT, too. 0: it listens on whatever PORT is. Default on this machine: the only port that the image exposes, or else 0; in Kubernetes: 8000."`
-	ReadOnly  *bool             `yaml:"read_only" jsonschema_description:"false: the service may write to its root file system, in a copy of its own that is gone when the replica ends. Default true; /tmp is always writable."`
+	ReadOnly  *bool             `yaml:"read_only" jsonschema_description:"false: the service may write to its root file system, in a private copy that is gone when the replica ends. Default true; /tmp is always writable."`
 	Health    string            `yaml:"health" jsonschema_description:"Path that returns 2xx when the service is healthy; if it names status, release or model_version as JSON, they must be right. Default /health."`
 	Ready     string            `yaml:"ready" jsonschema_description:"Path that returns 200 once the replica can handle requests. Default: the health path."`
 	Drain     delivery.Duration `yaml:"drain" jsonschema_description:"How long a stopping replica may finish requests in flight. Default 10s."`

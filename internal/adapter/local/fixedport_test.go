@@ -114,7 +114,7 @@ func TestFixedPort_Isolation(t *testing.T) {
 			o := s.fixed("a")
 			o.Release.Workload.Env["FROM_WORKLOAD"] = "yes"
 			seen := s.deploy(t, o)
-			if notes := strings.Join(seen.Notes, "\n"); !strings.Contains(notes, "network of its own") {
+			if notes := strings.Join(seen.Notes, "\n"); !strings.Contains(notes, "separate network") {
 				t.Errorf("notes = %q, want one about the network", seen.Notes)
 			}
 			proof, err := s.Identify(context.Background(), o, seen.URL)

@@ -84,9 +84,9 @@ func (n networks) runtimeFor(s Spec) (Runtime, error) {
 	return n.namespaces, nil
 }
 
-// networkNote tells what differs from a replica in the host's network.
+// networkNote describes how the replica differs from one in the host's network.
 func networkNote(port int) string {
-	return fmt.Sprintf("each replica has a network of its own, because the service has a fixed port (%d): it cannot reach other hosts or this one", port)
+	return fmt.Sprintf("each replica has a separate network, because the service has a fixed port (%d): it cannot reach other hosts or this one", port)
 }
 
 // run starts the helper, and waits until the program in the network may begin.

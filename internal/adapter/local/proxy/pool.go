@@ -23,7 +23,7 @@ type Pool struct {
 
 	mu       sync.Mutex
 	ready    []*backend
-	changes  int // of ready
+	changes  int                 // of ready
 	dialers  map[string]DialFunc // of replicas that only their own dialer reaches
 	next     int
 	inflight int

@@ -38,14 +38,14 @@ type replica struct {
 	done          chan struct{} // closed when it has stopped
 	once          sync.Once
 
-	mu        sync.Mutex
-	status    port.Replica
-	failures  int          // exits and failed starts
-	trouble   error        // why this machine could not run it the last time; nil: it did
-	hint      string       // what to do about the last failure; empty: not known
-	stopped   bool         // the last failure was found while it was running
-	endpoint  *endpoint // of the running container; nil: none
-	notes     []string
+	mu       sync.Mutex
+	status   port.Replica
+	failures int       // exits and failed starts
+	trouble  error     // why this machine could not run it the last time; nil: it did
+	hint     string    // what to do about the last failure; empty: not known
+	stopped  bool      // the last failure was found while it was running
+	endpoint *endpoint // of the running container; nil: none
+	notes    []string
 }
 
 // run starts the container, again and again, until the replica is stopped.

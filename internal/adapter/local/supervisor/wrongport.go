@@ -75,8 +75,8 @@ func (e endpoint) findWrongPort() *wrongPortError {
 	return &wrongPortError{listens: listening, expected: e.port}
 }
 
-// readOnlyHint returns what to do if the last lines of a log say that a write to
-// the root file system failed; otherwise "".
+// readOnlyHint returns what to do if a write to the root file system failed, by the
+// last lines of a log; otherwise "".
 func readOnlyHint(lines []string) string {
 	for _, line := range lines {
 		if strings.Contains(line, "Read-only file system") || strings.Contains(line, "read-only file system") || strings.Contains(line, "EROFS") {
