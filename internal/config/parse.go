@@ -20,6 +20,10 @@ const (
 	maxEntries = 20_000
 )
 
+// ParseTree parses another YAML file with one document, such as a CI's, and returns it
+// with the places of all values. name is what errors call it.
+func ParseTree(name string, data []byte) (ast.Node, error) { return parseYAML(name, data) }
+
 // parseYAML parses the YAML into its one mapping.
 func parseYAML(name string, data []byte) (root ast.Node, err error) {
 	invalid := func(line, column int, format string, args ...any) *fault.Error {
