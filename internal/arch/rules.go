@@ -128,6 +128,6 @@ var fences = []fenced{
 	{"github.com/secure-systems-lab/", []string{"internal/adapter/sigstore"}},
 	{"cel.dev/", []string{"internal/gate"}},
 	{"github.com/google/cel-go", []string{"internal/gate"}},
-	{"github.com/goccy/go-yaml", []string{"internal/config", "internal/step/venv"}},
+	{"github.com/goccy/go-yaml", []string{"internal/config", "internal/scaffold/pipeline", "internal/step/venv"}},
 	{"github.com/BurntSushi/toml", []string{"internal/step/venv"}},
 }

@@ -77,6 +77,51 @@ func TestInit_WritesFile(t *testing.T) {
 	}
 }
 
+// init plans what it wrote, and says what is missing for a run.
+func TestInit_PlansWhatItWrote(t *testing.T) {
+	type document struct {
+		Found   []struct{ Key, Value, Source string }
+		Missing []string
+		Planned string
+		Steps   int
+		Flaws   []struct{ Rule, At, What, Instead string }
+	}
+	p := newProgram(t)
+	p.write("Dockerfile", "FROM python\nEXPOSE 8000\nCMD [\"uvicorn\", \"main:app\"]\n")
+	p.write("main.py", "@app.get('/healthz')\ndef health(): ...\n")
+	p.write(".github/workflows/ci.yml", "on: push\npermissions: {}\njobs: {a: {steps: [{run: pytest || true}]}}\n")
+	got := decode[document](t, p.run("init", "--force", "--from", ".github/workflows/ci.yml", "--json"))
+	if len(got.Found) < 3 || got.Found[0].Source == "" || len(got.Flaws) != 1 || got.Flaws[0].At != ".github/workflows/ci.yml:3" {
+		t.Errorf("init = %+v, want the Dockerfile, the health route and one flaw", got)
+	}
+	if got.Planned == "" && len(got.Missing) == 0 || got.Planned != "" && got.Steps == 0 {
+		t.Errorf("init = %+v, want a plan, or what is missing for it", got)
+	}
+	text := p.run("init", "--force", "--from", ".github/workflows/ci.yml")
+	for _, want := range []string{"image.build.dockerfile", "main.py:1", "flaws of .github/workflows/ci.yml", "swallowed-failure", "instead: ", "next: "} {
+		if text.code != 0 || !strings.Contains(text.stdout, want) {
+			t.Errorf("exit code %d, stdout does not contain %q:\n%s", text.code, want, text.stdout)
+		}
+	}
+}
+
+// Several services are listed with the command for each, and nothing is written.
+func TestInit_ListsServices(t *testing.T) {
+	p := newProgram(t)
+	for _, name := range []string{"pricing", "ranking"} {
+		p.write(name+"/Dockerfile", "FROM python\nCMD [\"uvicorn\", \"main:app\"]\n")
+	}
+	for _, args := range [][]string{{"init", "--force"}, {"init", "--force", "--json"}} {
+		got := p.run(args...)
+		if got.code != 2 || !strings.Contains(got.stdout, "(cd pricing && slipway init)") || !strings.Contains(got.stdout, "(cd ranking && slipway init)") {
+			t.Errorf("exit code %d, want 2 and two commands:\n%s%s", got.code, got.stdout, got.stderr)
+		}
+	}
+	if text, err := os.ReadFile(filepath.Join(p.dir, "slipway.yaml")); err != nil || string(text) != projectFile {
+		t.Errorf("slipway.yaml was changed (%v):\n%s", err, text)
+	}
+}
+
 func TestKeysGenerate_WritesPair(t *testing.T) {
 	p := newProgram(t)
 	dir := filepath.Join(t.TempDir(), "keys")

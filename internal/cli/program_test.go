@@ -69,6 +69,18 @@ func (p *program) useFile(text string) {
 	}
 }
 
+// write writes a file of the repository.
+func (p *program) write(name, text string) {
+	p.t.Helper()
+	path := filepath.Join(p.dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // output is the output of a finished command.
 type output struct {
 	code           int

@@ -74,6 +74,8 @@ func TestUsage_Refused(t *testing.T) {
 		"quarantine of no model":      {"releases quarantine --model prices --why x", []string{`invalid value "prices" of --model`, "GROUP:N"}},
 		"quarantine of unknown":       {"releases quarantine r-0123456789ab --why x", []string{"r-0123456789ab", "slipway releases"}},
 		"file exists":                 {"init", []string{"slipway.yaml already exists", "--force"}},
+		"pipeline that is not there":  {"init --force --from ci.yml", []string{"ci.yml not found", ".github/workflows/deploy.yml"}},
+		"pipeline of another kind":    {"init --force --from slipway.yaml", []string{"no jobs found", ".gitlab-ci.yml"}},
 		"argument of completion":      {"completion bash now", []string{`unexpected argument "now"`}},
 		"unknown shell":               {"completion tcsh2000", []string{`unknown command "tcsh2000" for "slipway completion"`}},
 	} {

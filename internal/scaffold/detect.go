@@ -1,14 +1,23 @@
 package scaffold
 
 import (
+	"fmt"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"path"
 	"regexp"
-	"slices"
 	"strings"
+
+	"github.com/slipway-cd/slipway/internal/scaffold/pipeline"
 )
+
+// Finding is a value of slipway.yaml and where it was found.
+type Finding struct {
+	Key    string `json:"key"`
+	Value  string `json:"value"`
+	Source string `json:"source"` // a file, mostly with a line
+}
 
 // repoInfo is what a repository has.
 type repoInfo struct {
@@ -19,99 +28,115 @@ type repoInfo struct {
 	Python      bool
 	Installs    string // what Python tests are installed from, as YAML: requirements: r.txt
 	Server      string // ./cmd/api
-	Train       string // command, as YAML
-	Evaluate    string
-	TrainInputs string // list, as YAML; "" for all files
-	EvalInputs  string
-	Gates       []string // as YAML
-	Data        string
-	Dockerfile  string
-	Manifests   string // k8s/, or a file at the top
-	Health      string
-	Branch      string
+	Tests       []testCommand
 
-	mains    map[string][]byte // folder of a main package -> its source
-	scripts  map[string][]byte // Python files
-	topLevel map[string]bool   // names at the top
-	metrics  []string          // names of metrics that sources mention
+	Dockerfile, Context string
+	Port                int
+	PortAt              string
+	Health, HealthAt    string
+	Ready, ReadyAt      string
+	Predict, PredictAt  string
+	PredictBody         string // as YAML
+
+	Train, TrainSource, TrainProblem string
+	Evaluate, EvalNote               string
+	TrainInputs, EvalInputs          string // list, as YAML; "" for all files
+	TrainPython, EvalPython          string // as YAML
+	Unsure                           bool   // of the options of the commands
+	Gates                            []string
+	GatesAt                          string
+	Data                             string
+
+	Manifests string // k8s/, or a file at the top
+	Branch    string
+
+	// From a pipeline:
+	Repository, RepositoryAt string
+	Group, GroupAt           string
+	KubeService              string
+	Ignore, Inputs           []string
+	Environments             []environment
+	Cluster                  cluster
+
+	Found    []Finding
+	Missing  []string
+	Services []Service
+
+	repo       *repository
+	lookPath   func(string) (string, error)
+	from       *pipeline.Pipeline
+	pipelines  []*pipeline.Pipeline
+	mains      map[string][]byte // folder of a main package -> its source
+	scripts    map[string][]byte // Python files
+	classes    map[string]class
+	routes     []route
+	testsDir   string
+	healthSeen string          // where a source mentions Health
+	topLevel   map[string]bool // names at the top
+	allSources []byte
 }
-
-// How much of a repository is looked at.
-const (
-	maxFiles     = 5000
-	maxDepth     = 6
-	maxFileBytes = 256 << 10
-)
 
 var (
 	modulePattern = regexp.MustCompile(`(?m)^module\s+(\S+)`)
-	safePath      = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./-]*$`)
 	healthPattern = regexp.MustCompile(`["' ](/(?:healthz?|api/health|livez))["']`)
-	metricPattern = regexp.MustCompile(`["'](accuracy|f1_macro|f1|auc|roc_auc|rmse|mae|r2)["',:]`)
-	flagPattern   = regexp.MustCompile(`(?:Var|String|add_argument)\((?:&?[\w.]+,\s*)?["']-{0,2}([a-z][a-z-]*)["']`)
-	skippedDirs   = []string{".git", ".slipway", "vendor", "node_modules", "testdata", "venv", ".venv", "__pycache__"}
-	lowerIsBetter = []string{"rmse", "mae"}
 )
 
-// detect walks the repository once.
-func detect(fsys fs.FS) (*repoInfo, error) {
-	s := &repoInfo{mains: map[string][]byte{}, scripts: map[string][]byte{}, topLevel: map[string]bool{}, Health: "/health", Branch: mainBranch(fsys)}
-	left := maxFiles
-	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil && name == ".":
-			return err
-		case err != nil:
-			return nil //nolint:nilerr // what can't be read is not looked at
-		case d.IsDir() && name != ".":
-			if slices.Contains(skippedDirs, d.Name()) || strings.Count(name, "/") >= maxDepth {
-				return fs.SkipDir
-			}
-		case d.Type().IsRegular() && safePath.MatchString(name):
-			if left--; left < 0 {
-				return fs.SkipAll
-			}
-			s.addFile(fsys, name)
-		}
-		return nil
-	})
+// detect looks at the repository once.
+func detect(fsys fs.FS, opts Options) (*repoInfo, error) {
+	repo, err := readRepository(fsys)
+	if err != nil {
+		return nil, err
+	}
+	s := &repoInfo{
+		repo: repo, lookPath: opts.LookPath, from: opts.From, mains: map[string][]byte{}, scripts: map[string][]byte{}, topLevel: map[string]bool{},
+		Service: serviceName(opts.Name), Health: "/health", Branch: mainBranch(fsys),
+	}
+	for _, name := range repo.files {
+		s.addFile(name)
+	}
+	if s.from != nil {
+		s.importPipeline()
+	}
 	s.infer()
-	return s, err
+	return s, nil
 }
 
-func (s *repoInfo) addFile(fsys fs.FS, name string) {
+func (s *repoInfo) addFile(name string) {
 	base, ext := path.Base(name), path.Ext(name)
 	top, _, _ := strings.Cut(name, "/")
 	s.topLevel[top] = true
 	switch {
 	case name == "go.mod":
-		if m := modulePattern.FindSubmatch(readHead(fsys, name)); m != nil {
-			s.GoModule = string(m[1])
+		if m := modulePattern.FindStringSubmatch(s.repo.text(name)); m != nil {
+			s.GoModule = m[1]
 		}
 	case strings.HasSuffix(base, "_test.go"):
 		s.GoTests = true
 	case ext == ".go":
-		s.addGoFile(name, readHead(fsys, name))
+		s.addGoFile(name, []byte(s.repo.text(name)))
 	case base == "requirements.txt" || base == "pyproject.toml" || base == "setup.py":
 		s.Python = true
 	case base == "requirements-dev.txt" || base == "requirements-test.txt" || name == "uv.lock":
 		s.addPythonInstall(name)
-	case strings.HasPrefix(base, "test_") && ext == ".py":
+	case (strings.HasPrefix(base, "test_") || strings.HasSuffix(base, "_test.py")) && ext == ".py":
 		s.PythonTests = true
 	case ext == ".py":
-		s.scripts[name] = readHead(fsys, name)
-		s.scanSource(s.scripts[name])
-	case base == "Dockerfile" && s.Dockerfile == "":
-		s.Dockerfile = name
+		s.scripts[name] = []byte(s.repo.text(name))
+		s.scanSource(name)
 	case (ext == ".yaml" || ext == ".yml") && s.Manifests == "":
-		// A chart is known by its own file, which comes before its templates.
-		if text := string(readHead(fsys, name)); base == "Chart.yaml" || strings.Contains(text, "apiVersion:") && strings.Contains(text, "kind:") {
-			if s.Manifests = path.Dir(name) + "/"; s.Manifests == "./" && base != "Chart.yaml" {
-				s.Manifests = name // the folder has other files too
-			}
-		}
-	case (ext == ".csv" || ext == ".parquet") && s.Data == "":
-		s.Data = name
+		s.addManifest(name)
+	}
+}
+
+// addManifest notes manifests of Kubernetes. A chart is known by its own file, which
+// comes before its templates.
+func (s *repoInfo) addManifest(name string) {
+	text, chart := s.repo.text(name), path.Base(name) == "Chart.yaml"
+	if !chart && !(strings.Contains(text, "apiVersion:") && strings.Contains(text, "kind:")) {
+		return
+	}
+	if s.Manifests = path.Dir(name) + "/"; s.Manifests == "./" && !chart {
+		s.Manifests = name // the folder has other files too
 	}
 }
 
@@ -134,37 +159,17 @@ func (s *repoInfo) addGoFile(name string, source []byte) {
 	if dir := path.Dir(name); f.Name.Name == "main" {
 		s.mains[dir] = append(s.mains[dir], source...)
 	}
-	s.scanSource(source)
+	s.scanSource(name)
 }
 
-// scanSource looks for health paths and names of metrics in a source file.
-func (s *repoInfo) scanSource(source []byte) {
-	if m := healthPattern.FindSubmatch(source); m != nil {
-		s.Health = string(m[1])
+// scanSource looks for a health path in a source file, and keeps it for the names of
+// metrics.
+func (s *repoInfo) scanSource(name string) {
+	source := s.repo.text(name)
+	if m := healthPattern.FindStringSubmatchIndex(source); m != nil && s.HealthAt == "" && isOfProgram(name) {
+		s.Health, s.healthSeen = source[m[2]:m[3]], fmt.Sprintf("%s:%d", name, lineOf(source, m[2]))
 	}
-	for _, m := range metricPattern.FindAllSubmatch(source, -1) {
-		if n := string(m[1]); !slices.Contains(s.metrics, n) {
-			s.metrics = append(s.metrics, n)
-		}
-	}
-}
-
-func readHead(fsys fs.FS, name string) []byte {
-	f, err := fsys.Open(name)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	data := make([]byte, maxFileBytes)
-	n := 0
-	for n < len(data) {
-		k, err := f.Read(data[n:])
-		n += k
-		if err != nil || k == 0 {
-			break
-		}
-	}
-	return data[:n]
+	s.allSources = append(s.allSources, source...)
 }
 
 // mainBranch is the one that people merge to.
@@ -179,18 +184,4 @@ func mainBranch(fsys fs.FS) string {
 		return name
 	}
 	return "main"
-}
-
-// findFlag finds the option of a program that is spelled in one of these ways.
-func findFlag(source []byte, ways ...string) (name string, found bool) {
-	var has []string
-	for _, m := range flagPattern.FindAllSubmatch(source, -1) {
-		has = append(has, string(m[1]))
-	}
-	for _, w := range ways {
-		if slices.Contains(has, w) {
-			return w, true
-		}
-	}
-	return ways[0], false
 }

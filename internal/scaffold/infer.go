@@ -1,73 +1,71 @@
 package scaffold
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"path"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 )
 
-// infer makes commands of what was found.
+// infer makes of what was found what a slipway.yaml says.
 func (s *repoInfo) infer() {
 	if s.GoModule == "" {
 		s.mains, s.GoTests = nil, false
 	}
-	train, trainIsGo := s.findProgram("train", "training", "fit")
-	evaluate, evaluateIsGo := s.findProgram("evaluate", "evaluation", "eval")
-	s.Server = s.findServer(train, evaluate)
-	if train == "" || evaluate == "" {
+	s.findClasses()
+	s.Server = s.findServer()
+	s.readPipelines()
+	if s.Server == "" {
+		s.chooseImage()
+	} else if all := s.candidates(); len(all) > 0 {
+		s.Dockerfile = all[0].path
+	}
+	if len(s.Services) > 0 {
 		return
 	}
-	var sure bool
-	s.Train, sure = s.commandLine(train, trainIsGo, option{"{{.Output}}", []string{"out", "output", "model-dir"}})
-	s.Train = quoteCommand(s.Train, sure)
-	s.Evaluate, sure = s.commandLine(evaluate, evaluateIsGo,
-		option{"{{.Model}}", []string{"model", "model-dir"}}, option{"{{.Metrics}}", []string{"out", "metrics", "output"}})
-	s.Evaluate = quoteCommand(s.Evaluate, sure)
-	s.TrainInputs, s.EvalInputs = s.inputGlobs(train, trainIsGo), s.inputGlobs(evaluate, evaluateIsGo)
-	s.proposeGates()
+	if s.Server == "" && s.Dockerfile == "" {
+		s.lack("neither a Go server nor a Dockerfile was found: image.build names ./cmd/api, which does not exist")
+	}
+	s.findRoutes()
+	s.findTests()
+	s.findModel()
 }
 
-// option is a value that a command needs, and how programs call it.
-type option struct {
-	value string
-	names []string
+// WritesPort reports whether the file names the server's port.
+func (s *repoInfo) WritesPort() bool { return portKey && s.Port > 0 }
+
+// Whether slipway.yaml has deploy.port and python.packages.
+const (
+	portKey     = false
+	packagesKey = false
+)
+
+// note records where a value was found.
+func (s *repoInfo) note(key, value, source string) {
+	s.Found = append(s.Found, Finding{key, value, source})
 }
 
-// commandLine calls a program; it is sure when the source has all the options.
-func (s *repoInfo) commandLine(name string, isGo bool, needs ...option) (text string, sure bool) {
-	source, dash, text := s.scripts[name], "--", "python "+name
-	if isGo {
-		source, dash, text = s.mains[path.Clean(name)], "-", "go run "+name
+// lack records what is missing for the file to run.
+func (s *repoInfo) lack(format string, args ...any) { s.lackOnce(format, args...) }
+
+func (s *repoInfo) lackOnce(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(s.Missing, text) {
+		s.Missing = append(s.Missing, text)
 	}
-	if s.Data != "" {
-		needs = append([]option{{"{{.Data}}", []string{"data", "input", "csv"}}}, needs...)
-	}
-	sure = true
-	for _, n := range needs {
-		flag, found := findFlag(source, n.names...)
-		sure = sure && found
-		text += " " + dash + flag + " " + n.value
-	}
-	return text, sure
 }
 
-func quoteCommand(command string, sure bool) string {
-	if !sure {
-		return strconv.Quote(command) + " # check its options"
-	}
-	return strconv.Quote(command)
-}
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // inputGlobs are the files that a Go program is made of, as far as they are where
 // they usually are. A Python script may import anything: all files.
-func (s *repoInfo) inputGlobs(name string, isGo bool) string {
-	if !isGo {
+func (s *repoInfo) inputGlobs(p program) string {
+	if !p.isGo {
 		return ""
 	}
-	globs := []string{strconv.Quote(path.Clean(name) + "/**")}
+	globs := []string{strconv.Quote(path.Clean(p.path) + "/**")}
 	for _, top := range []string{"internal", "pkg"} {
 		if s.topLevel[top] {
 			globs = append(globs, strconv.Quote(top+"/**"))
@@ -81,30 +79,15 @@ func (s *repoInfo) inputGlobs(name string, isGo bool) string {
 	return "[" + strings.Join(globs, ", ") + "]"
 }
 
-// findProgram finds a main package or a script by its name.
-func (s *repoInfo) findProgram(names ...string) (command string, isGo bool) {
-	for _, dir := range slices.Sorted(maps.Keys(s.mains)) {
-		if slices.Contains(names, path.Base(dir)) {
-			return "./" + dir, true
-		}
-	}
-	for _, script := range slices.Sorted(maps.Keys(s.scripts)) {
-		if slices.Contains(names, strings.TrimSuffix(path.Base(script), ".py")) {
-			return script, false
-		}
-	}
-	return "", false
-}
-
 // findServer returns the main package that is most likely the server.
-func (s *repoInfo) findServer(others ...string) string {
+func (s *repoInfo) findServer() string {
 	best, most := "", 0
-	for _, dir := range slices.Sorted(maps.Keys(s.mains)) {
+	for _, dir := range sortedKeys(s.mains) {
 		command, points := "./"+dir, 1
 		if dir == "." {
 			command = "."
 		}
-		if slices.Contains(others, command) {
+		if slices.Contains([]string{"train", "training", "fit", "evaluate", "evaluation", "eval"}, path.Base(dir)) {
 			continue
 		}
 		if slices.Contains([]string{"api", "server", "serve", "service", "predict"}, path.Base(dir)) {
@@ -118,25 +101,6 @@ func (s *repoInfo) findServer(others ...string) string {
 		}
 	}
 	return best
-}
-
-// proposeGates proposes one threshold per metric, and one comparison with the
-// deployed model.
-func (s *repoInfo) proposeGates() {
-	sort.Strings(s.metrics)
-	for i, m := range s.metrics {
-		if i == 2 {
-			break
-		}
-		if slices.Contains(lowerIsBetter, m) {
-			s.Gates = append(s.Gates, m+" <= champion."+m+" * 1.01")
-			continue
-		}
-		s.Gates = append(s.Gates, m+" >= 0.8", m+" >= champion."+m+" - 0.01")
-	}
-	if len(s.Gates) == 0 {
-		s.Gates = []string{"accuracy >= 0.8 # name a metric that evaluation writes"}
-	}
 }
 
 // String lists what was found, in one line.
@@ -156,8 +120,5 @@ func (s *repoInfo) String() string {
 	say(s.Data != "", "data "+s.Data)
 	say(s.Dockerfile != "", s.Dockerfile)
 	say(s.Manifests != "", "Kubernetes manifests in "+s.Manifests)
-	if len(parts) == 0 {
-		return "nothing recognized"
-	}
-	return strings.Join(parts, ", ")
+	return cmp.Or(strings.Join(parts, ", "), "nothing recognized")
 }

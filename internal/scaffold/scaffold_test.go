@@ -36,7 +36,8 @@ func TestWrite_KubernetesProposalIsValid(t *testing.T) {
 		"chart at the top": {repository("Chart.yaml", "name: api\n", "templates/api.yaml", deployment), "./"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			file, seen, err := scaffold.Write(c.fsys, "api", catalog.Default())
+			r, err := scaffold.Write(c.fsys, scaffold.Options{Name: "api", Kinds: catalog.Default()})
+			file, seen := r.File, r.Summary
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,7 +73,8 @@ func TestWrite_KubernetesProposalIsValid(t *testing.T) {
 
 // TestWrite_ScanAndSignProposalsAreValid: so are the scan and the signature.
 func TestWrite_ScanAndSignProposalsAreValid(t *testing.T) {
-	file, _, err := scaffold.Write(repository("Dockerfile", "FROM scratch\n"), "api", catalog.Default())
+	r, err := scaffold.Write(repository("Dockerfile", "FROM scratch\n"), scaffold.Options{Name: "api", Kinds: catalog.Default()})
+	file := r.File
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +110,8 @@ func TestWrite_Golden(t *testing.T) {
 	}
 	for name, fsys := range cases {
 		t.Run(name, func(t *testing.T) {
-			file, seen, err := scaffold.Write(fsys, "My Shop_API", catalog.Default())
+			r, err := scaffold.Write(fsys, scaffold.Options{Name: "My Shop_API", Kinds: catalog.Default()})
+			file, seen := r.File, r.Summary
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -127,7 +130,8 @@ func TestWrite_ServiceNames(t *testing.T) {
 		"": "service", "5": "service-5", "NULL": "service-null", "My_API v2": "my-api-v2", "---": "service",
 		strings.Repeat("long-", 30): strings.Repeat("long-", 9) + "long",
 	} {
-		file, _, err := scaffold.Write(repository(), name, catalog.Default())
+		r, err := scaffold.Write(repository(), scaffold.Options{Name: name, Kinds: catalog.Default()})
+		file := r.File
 		if err != nil {
 			t.Errorf("%q: %v", name, err)
 			continue
@@ -141,7 +145,8 @@ func TestWrite_ServiceNames(t *testing.T) {
 // TestWrite_ExampleNeedsNoEdits proves that the running example needs no hand: what is
 // found there is what it has.
 func TestWrite_ExampleNeedsNoEdits(t *testing.T) {
-	file, seen, err := scaffold.Write(os.DirFS("../../examples/retail"), "retail", catalog.Default())
+	r, err := scaffold.Write(os.DirFS("../../examples/retail"), scaffold.Options{Name: "retail", Kinds: catalog.Default()})
+	file, seen := r.File, r.Summary
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +167,8 @@ func FuzzWrite(f *testing.F) {
 			return
 		}
 		fsys := repository("go.mod", "module x\n", path1, text1, path2, text2, "evaluate.py", text2, "train.py", text1)
-		file, seen, err := scaffold.Write(fsys, name, catalog.Default())
+		r, err := scaffold.Write(fsys, scaffold.Options{Name: name, Kinds: catalog.Default()})
+		file, seen := r.File, r.Summary
 		if err != nil {
 			if strings.Contains(fmt.Sprint(err), "inspect the repository") {
 				return // the fuzzer's paths are no file system

@@ -14,30 +14,57 @@ import (
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/scaffold/pipeline"
 )
 
-// Write returns a slipway.yaml for the repository in fsys, and in one line what
-// was found there. name is the service's, such as the folder's. What can't be
-// delivered as it is stands in comments. The result parses.
-func Write(fsys fs.FS, name string, kinds extension.Set) (file []byte, found string, err error) {
-	s, err := detect(fsys)
+// Options are what a slipway.yaml is written with.
+type Options struct {
+	Name     string // of the service, such as the folder's
+	Kinds    extension.Set
+	From     *pipeline.Pipeline                // that people have; nil: none
+	LookPath func(name string) (string, error) // finds a program of this machine; nil: none is looked for
+}
+
+// Result is a slipway.yaml, or the services of a repository that has several.
+type Result struct {
+	File     []byte // none with Services
+	Summary  string // of what was found, in one line
+	Found    []Finding
+	Missing  []string // for the file to run
+	Services []Service
+	Flaws    []pipeline.Flaw // of the pipeline and of its policies
+}
+
+// Write returns a slipway.yaml for the repository in fsys. What can't be delivered as it
+// is stands in comments. The file parses.
+func Write(fsys fs.FS, opts Options) (Result, error) {
+	s, err := detect(fsys, opts)
 	if err != nil {
-		return nil, "", fmt.Errorf("inspect the repository: %w", err)
+		return Result{}, fmt.Errorf("inspect the repository: %w", err)
 	}
-	s.Service = serviceName(name)
+	if len(s.Services) > 0 {
+		return Result{Services: s.Services, Summary: fmt.Sprintf("%d services", len(s.Services))}, nil
+	}
+	r := Result{Summary: s.String(), Found: s.Found, Missing: s.Missing}
+	if opts.From != nil {
+		r.Flaws = append(opts.From.Flaws(), s.policyFlaws()...)
+	}
+	if r.File, err = s.render(); err != nil {
+		return Result{}, fmt.Errorf("write %s: %w", config.FileName, err)
+	}
+	if _, err := config.Parse(config.FileName, r.File, nil, opts.Kinds); err != nil {
+		return Result{}, fault.New(fault.Internal, "generate %s", config.FileName).Cause(err)
+	}
+	return r, nil
+}
+
+func (s *repoInfo) render() ([]byte, error) {
 	var out bytes.Buffer
-	form, err := template.New(config.FileName).Delims("<<", ">>").Funcs(template.FuncMap{"word": yamlString}).Parse(fileTemplate)
+	form, err := template.New(config.FileName).Delims("<<", ">>").Funcs(template.FuncMap{"word": yamlString, "quote": strconv.Quote, "join": strings.Join}).Parse(fileTemplate)
 	if err == nil {
 		err = form.Execute(&out, s)
 	}
-	if err != nil {
-		return nil, "", fmt.Errorf("write %s: %w", config.FileName, err)
-	}
-	file = append(bytes.TrimSpace(blankLines.ReplaceAll(out.Bytes(), []byte("\n\n"))), '\n')
-	if _, err := config.Parse(config.FileName, file, nil, kinds); err != nil {
-		return nil, "", fault.New(fault.Internal, "generate %s", config.FileName).Cause(err)
-	}
-	return file, s.String(), nil
+	return append(bytes.TrimSpace(blankLines.ReplaceAll(out.Bytes(), []byte("\n\n"))), '\n'), err
 }
 
 var (
@@ -63,7 +90,10 @@ func serviceName(text string) string {
 // yamlKeywords are the words that YAML does not take for text.
 var yamlKeywords = map[string]bool{"true": true, "false": true, "null": true, "yes": true, "no": true, "on": true, "off": true, "y": true, "n": true}
 
-var plainWordPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z/-]*$`)
+var (
+	plainWordPattern    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_/-]*$`)
+	plainCommandPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ./_=-]*$`)
+)
 
 // yamlString writes a name so that YAML takes it for text.
 func yamlString(name string) string {
@@ -73,97 +103,68 @@ func yamlString(name string) string {
 	return strconv.Quote(name)
 }
 
-const fileTemplate = `# yaml-language-server: $schema=` + config.SchemaID + `
-version: 1
-service: <<.Service>>
+// YAML is the entry of the test.
+func (t testCommand) YAML() string {
+	run := t.Run
+	if !plainCommandPattern.MatchString(run) {
+		run = strconv.Quote(run)
+	}
+	text := "{name: " + t.Name + ", run: " + run
+	for _, part := range []struct{ key, value string }{{"report", t.Report}, {"dir", t.Dir}} {
+		if part.value != "" && part.value != "." {
+			text += ", " + part.key + ": " + yamlString(part.value)
+		}
+	}
+	if t.Python != "" {
+		text += ", python: {" + t.Python + "}"
+	}
+	return text + "}"
+}
 
-# A commit that changes only these files is not delivered.
-source: {ignore: ["**.md", "docs/**"]}
+// TestsRun reports whether any test does not stand in a comment.
+func (s *repoInfo) TestsRun() bool {
+	for _, t := range s.Tests {
+		if t.Problem == "" {
+			return true
+		}
+	}
+	return false
+}
 
-<<if or .GoTests .PythonTests .GoModule>># Commands that must succeed first. They run in parallel, in a clean checkout.
-test:
-<<- if .GoModule>>
-  - {name: vet, run: go vet ./...}
-<<- end>>
-<<- if .GoTests>>
-  - {name: unit, run: go test -json ./..., report: go}
-<<- end>>
-<<- if .PythonTests>>
-  - {name: python, run: "pytest -q --junitxml={{.Report}}", report: junit<<if .Installs>>, python: {<<.Installs>>}<<end>>}
-<<- end>>
-<<- else>># No tests were found. Add them here:
-# test:
-#   - {name: unit, run: make test}
-<<- end>>
+// BuildsDockerfile reports whether the image is built from a Dockerfile.
+func (s *repoInfo) BuildsDockerfile() bool { return s.Dockerfile != "" && s.Server == "" }
 
-<<if and .Dockerfile .Server>># There is a <<.Dockerfile>>, too: build: {dockerfile: <<.Dockerfile>>} builds it with BuildKit.
-<<else if .Dockerfile>># Built by BuildKit: $BUILDKIT_HOST, Docker, or a buildkitd that Slipway starts. COPY
-# takes files from the folder of this file; context: another/folder changes that.
-<<else if not .Server>># No Go main package of a server was found, and no Dockerfile: replace ./cmd/api by
-# yours, or write dockerfile: path/to/Dockerfile instead of go.
-<<end>>image: {build: {<<if and .Dockerfile (not .Server)>>dockerfile: <<.Dockerfile>><<else>>go: <<or .Server "./cmd/api">><<end>>}, repository: <<.Service>>}
+// ShowsContext reports whether the build context is not the default.
+func (s *repoInfo) ShowsContext() bool { return s.Context != "" && s.Context != "." }
 
-# Known vulnerabilities stop the image before it is pushed. The first run downloads
-# the scanner's database; without network: slipway scan db import FILE.
-# scan: {fail_on: [HIGH, CRITICAL]}
+// ImageRepository is the name of the image.
+func (s *repoInfo) ImageRepository() string {
+	if s.Repository != "" {
+		return s.Repository
+	}
+	return s.Service
+}
 
-# Image and model get signatures, bills of materials and provenance. slipway keys
-# generate makes a key; trust in an environment refuses what it did not sign.
-# sign: {key: "${COSIGN_KEY}", passphrase: "${COSIGN_PASSWORD}"}
+// ModelGroup is the name of the model.
+func (s *repoInfo) ModelGroup() string {
+	if s.Group != "" {
+		return s.Group
+	}
+	return s.Service + "-model"
+}
 
-<<if .Train>>model:
-  group: <<.Service>>-model
-<<- if .Data>>
-  # Its content is part of every model's lineage. DATA=other.csv takes another file.
-  data: ["${DATA:-<<.Data>>}"]
-<<- end>>
-  train:
-    run: <<.Train>>
-<<- if .TrainInputs>>
-    inputs: <<.TrainInputs>> # it is trained again when one of these or the data changes
-<<- end>>
-    timeout: 1h
-  evaluate:
-    run: <<.Evaluate>>
-<<- if .EvalInputs>>
-    inputs: <<.EvalInputs>>
-<<- end>>
-    # CEL over the metrics that evaluation wrote; champion is the model that serves.
-    gates:
-<<- range .Gates>>
-      - <<.>>
-<<- end>>
-  approve: manual # or auto: a model that passed its gates needs no person
-<<else>># No training was found. With only a group, the newest approved version of the
-# model is delivered:
-# model: {group: <<.Service>>-model}
-<<end>>
-deploy:
-<<- if .Manifests>>
-  # manifests: [<<.Manifests>>] # what runs in Kubernetes; see prod below
-<<- end>>
-  health: <<.Health>> # answers {"status", "release", "model_version"}
-  # A new release has to answer these before it gets any traffic:
-  # smoke:
-  #   - {name: predict, post: /predict, json: {x: 1}, expect: ["body.class in ['A', 'B']"]}
-  watch: {error_rate: 0.01} # p95: 500ms
+// Body is an example of what is sent to the route that predicts.
+func (s *repoInfo) Body() string {
+	if s.PredictBody == "" {
+		return "{x: 1}"
+	}
+	return s.PredictBody
+}
 
-# Environments may choose their stages: with until: build, and without a target, one
-# only validates; with from: staging it gets what staging accepted, and builds nothing:
-#   staging: {on: {push: develop}, target: {local: {}}, deploy: {replicas: 1}}
-environments:
-  dev: {on: {pull_request: <<word .Branch>>}, target: {local: {}}}
-  prod: {on: {push: <<word .Branch>>}, target: {local: {port: 18080}}, bake: 30s} # approvals: 1
-<<- if .Manifests>>
-  # In Kubernetes instead, with deploy.manifests (docs/kubernetes-role.yaml has the
-  # rights that it takes). Nodes pull from "slipway registry" at that address; with
-  # a registry's host before image.repository, leave it out.
-  # prod:
-  #   on: {push: <<word .Branch>>}
-  #   target: {kubernetes: {context: <<.Service>>, namespace: <<.Service>>, registry: "127.0.0.1:5000"}}
-  #   bake: 30s
-<<- end>>
-
-# Secrets are only ever named:
-# notify: [{webhook: "${HOOK_URL}", secret: "${HOOK_SECRET}"}, {chat: "${CHAT_URL}"}]
-`
+// KubeManifests are the manifests for a cluster, as YAML; "" if none were found.
+func (s *repoInfo) KubeManifests() string {
+	if len(s.Cluster.Manifests) > 0 {
+		return strings.Join(s.Cluster.Manifests, ", ")
+	}
+	return s.Manifests
+}

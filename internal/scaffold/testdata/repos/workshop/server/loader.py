@@ -1,0 +1,3 @@
+class Loader:
+    def loaded(self):
+        return True
