@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -144,11 +145,12 @@ func (s *session) checkVariables(p plan.Plan, found *problems) {
 			continue // it has neither
 		}
 		for _, values := range []map[string]string{params.Env, params.Secrets} {
-			for _, value := range values {
-				found.add(s.unset(spec.Name, value))
+			for _, name := range slices.Sorted(maps.Keys(values)) {
+				found.add(s.unset(spec.Name, values[name]))
 			}
 		}
 	}
+	s.checkServiceVariables(p, found)
 	for _, n := range s.project.Notify {
 		for _, ref := range extension.SecretsOf(n.Section) {
 			found.add(s.unset("notify", string(ref)))
@@ -158,6 +160,24 @@ func (s *session) checkVariables(p plan.Plan, found *problems) {
 	if sign := s.project.Sign; sign != nil && signs {
 		found.add(s.unset("sign.key", string(sign.Key)))
 		found.add(s.unset("sign.passphrase", string(sign.Passphrase)))
+	}
+}
+
+// checkServiceVariables looks for the variables that the service is given.
+func (s *session) checkServiceVariables(p plan.Plan, found *problems) {
+	for _, spec := range p.Steps {
+		if spec.Kind != step.Deploy {
+			continue
+		}
+		params, err := step.ParamsOf[step.DeployParams](spec)
+		if err != nil {
+			continue // of another version: the step says so
+		}
+		for _, values := range []map[string]string{params.Workload.Env, params.Overrides.Env} {
+			for _, name := range slices.Sorted(maps.Keys(values)) {
+				found.add(s.unset("deploy.env."+name, values[name]))
+			}
+		}
 	}
 }
 

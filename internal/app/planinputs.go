@@ -247,7 +247,7 @@ func (s *session) cacheLookup(ctx context.Context) func(step.Spec, map[string]js
 		if err != nil {
 			return step.Result{}, false
 		}
-		r, ok, err := s.deps.Cache.Lookup(ctx, key)
+		r, ok, err := s.deps.Cache.Peek(ctx, key) // the engine's look-up is the use
 		return r, ok && err == nil
 	}
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -99,6 +100,29 @@ func (s Status) CountReplicas() (ready, all int) {
 		}
 	}
 	return ready, all
+}
+
+// ModelUse describes whether the replicas of what has the traffic have opened the
+// model's files; empty: not known.
+func (s Status) ModelUse() string {
+	opened, known := 0, 0
+	for _, r := range s.Replicas {
+		if r.Release != s.Traffic || r.State != port.ReplicaReady || r.ModelOpened == port.ModelUseUnknown {
+			continue
+		}
+		if known++; r.ModelOpened == port.ModelOpened {
+			opened++
+		}
+	}
+	switch {
+	case known == 0:
+		return ""
+	case opened == 0:
+		return "not opened by the service"
+	case opened < known:
+		return fmt.Sprintf("opened by %d of %d replicas", opened, known)
+	}
+	return "opened"
 }
 
 // FailedReplicas returns the replicas that ended unexpectedly.

@@ -1,7 +1,9 @@
 package cli_test
 
 import (
+	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -99,18 +101,17 @@ func TestPlan_Quarantine(t *testing.T) {
 
 // A plan leaves the folder as it is, also the first one.
 func TestPlan_WritesNothing(t *testing.T) {
-	list := func(dir string) map[string]int64 {
-		out := map[string]int64{}
+	list := func(dir string) map[string]string {
+		out := map[string]string{}
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}
-			info, err := d.Info()
-			if err == nil && !d.IsDir() {
-				out[path] = info.Size()
-			} else {
-				out[path] = 0
+			if out[path] = "folder"; d.IsDir() {
+				return nil
 			}
+			content, err := os.ReadFile(path)
+			out[path] = fmt.Sprintf("%d bytes, %s", len(content), delivery.DigestOf(content).Short())
 			return err
 		})
 		if err != nil {

@@ -27,7 +27,7 @@ func (c *Command) printRelease(r app.ReleaseDetails) {
 	line("created", fmt.Sprintf("%s, by run %s", c.formatTime(r.CreatedAt), r.Run))
 	commit := r.Origin.Commit
 	if r.Origin.Dirty {
-		commit += " with changes that are in no commit (dirty)"
+		commit += " (dirty: with uncommitted changes)"
 	}
 	line("commit", commit)
 	line("digest", string(r.Digest))

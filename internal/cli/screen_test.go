@@ -80,7 +80,7 @@ func TestReleases_Show(t *testing.T) {
 	p, _, newer := newReleasesProgram(t)
 	for _, name := range []string{newer, "latest"} {
 		got := p.run("releases", "show", name)
-		for _, want := range []string{newer + "  api\n", "with changes that are in no commit (dirty)", "retail-price-sensitivity-models:3  sha256:", "2 replicas, health at /health", "STARTED", "prod"} {
+		for _, want := range []string{newer + "  api\n", "(dirty: with uncommitted changes)", "retail-price-sensitivity-models:3  sha256:", "2 replicas, health at /health", "STARTED", "prod"} {
 			if got.code != 0 || !strings.Contains(got.stdout, want) {
 				t.Errorf("exit code %d, stdout lacks %q:\n%s%s", got.code, want, got.stdout, got.stderr)
 			}

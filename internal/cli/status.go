@@ -135,7 +135,11 @@ func (c *Command) addServing(b *block, st app.Status) {
 		b.addField(2, "instance", fmt.Sprintf("%s: with the overrides of %s", st.Instance, st.Environment))
 	}
 	if st.Model != nil {
-		b.addField(7, "model", fmt.Sprintf("%s  sha256:%s", st.Model, st.Model.Digest.Short()))
+		text := fmt.Sprintf("%s sha256:%s", st.Model, st.Model.Digest.Short())
+		if use := st.ModelUse(); use != "" {
+			text += ", " + use
+		}
+		b.addField(7, "model", text)
 	}
 	b.addField(6, "since", fmt.Sprintf("%s, by %s", c.formatSince(st.Since), st.By))
 	b.addField(4, "replaced", string(st.Replaced))

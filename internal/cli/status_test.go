@@ -180,6 +180,18 @@ func (p *program) serves(id delivery.ReleaseID, more ...port.Replica) {
 	}
 }
 
+// uses makes the replicas report whether they opened the model.
+func (p *program) uses(use port.ModelUse) {
+	observe := p.observe
+	p.observe = func(env delivery.Environment) (port.Observation, error) {
+		o, err := observe(env)
+		for i := range o.Replicas {
+			o.Replicas[i].ModelOpened = use
+		}
+		return o, err
+	}
+}
+
 const longCause = `GET /health: status 500 Internal Server Error, want 200: {"detail":"Traceback (most recent call last): ` +
 	`File \"/app/server/main.py\", line 41, in health\n    raise RuntimeError(\"the model could not be loaded\")"}
 the last lines of the log:
@@ -201,6 +213,16 @@ var statuses = map[string]func(*history, *program){
 		h.start(r, "deploy", step.Deploy)
 		h.begin(r, h.release(r, false))
 		h.hold(r)
+	},
+	"model opened": func(h *history, p *program) {
+		id := h.deliver("prod", false)
+		p.serves(id)
+		p.uses(port.ModelOpened)
+	},
+	"model not opened": func(h *history, p *program) {
+		id := h.deliver("prod", false)
+		p.serves(id)
+		p.uses(port.ModelNotOpened)
 	},
 	"baking": func(h *history, p *program) {
 		h.deliver("prod", false)

@@ -14,6 +14,8 @@ type Cache interface {
 	Put(ctx context.Context, key delivery.Digest, run delivery.RunID, r step.Result) error
 	// Lookup returns the result of a key; ok is false if there is none.
 	Lookup(ctx context.Context, key delivery.Digest) (r step.Result, ok bool, err error)
+	// Peek is Lookup that does not count as a use, and changes nothing.
+	Peek(ctx context.Context, key delivery.Digest) (r step.Result, ok bool, err error)
 	// Prune removes the results that were last put or looked up before the given
 	// time, and returns how many. A removed result costs time, never correctness:
 	// its step runs again.

@@ -49,6 +49,21 @@ func (s cache) Lookup(ctx context.Context, key delivery.Digest) (r step.Result, 
 			return tx.QueryRowContext(ctx, touchResult, nanos(s.clock()), s.project, key).Scan(&document)
 		})
 	}
+	return foundResult(document, err)
+}
+
+// Peek implements record.Cache.
+func (s cache) Peek(ctx context.Context, key delivery.Digest) (r step.Result, ok bool, err error) {
+	var document string
+	err = first(ctx, s.read, "SELECT result FROM cache WHERE project = ? AND key = ?", s.project, key).Scan(&document)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		err = record.DatabaseError("look up a cached result", s.path, err)
+	}
+	return foundResult(document, err)
+}
+
+// foundResult is what a query for a result found.
+func foundResult(document string, err error) (r step.Result, ok bool, _ error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, false, nil
 	}

@@ -42,6 +42,12 @@ func testCache(t *testing.T, open func(*testing.T) record.Store) {
 	pause(t, start)
 	middle := time.Now()
 	pause(t, middle)
+	if _, found, err := s.Cache().Peek(t.Context(), digest("b")); !found || err != nil {
+		t.Errorf("peek: %v, %v", found, err)
+	}
+	if _, found, err := s.Cache().Peek(t.Context(), digest("none")); found || err != nil {
+		t.Errorf("peek at an unknown key: %v, %v", found, err)
+	}
 	if _, found, err = s.Cache().Lookup(t.Context(), digest("a")); !found || err != nil {
 		t.Errorf("recall: %v, %v", found, err)
 	}
