@@ -115,10 +115,10 @@ func (s *session) checkFiles(p plan.Plan, found *problems) {
 		}
 	}
 	if m := project.Model; m != nil && m.Train != nil && runs("train") {
-		c.command("model.train.run", "", m.Train.Run)
+		c.command("model.train.run", m.Train.Dir, m.Train.Run)
 	}
 	if m := project.Model; m != nil && m.Evaluate != nil && runs("evaluate") {
-		c.command("model.evaluate.run", "", m.Evaluate.Run)
+		c.command("model.evaluate.run", m.Evaluate.Dir, m.Evaluate.Run)
 	}
 	if runs("deploy") && project.Environments[p.Environment].Target.Abilities.Manifests {
 		for _, name := range project.Deploy.Manifests {

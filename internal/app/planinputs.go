@@ -168,8 +168,16 @@ func (s *session) findGood(ctx context.Context, env delivery.Environment, suits 
 
 // findSource lists the commit's files, and what changed since the deployed commit.
 func (s *session) findSource(ctx context.Context, f *plan.Facts, _ delivery.Environment) (err error) {
-	if f.Files, err = s.deps.Source.Files(ctx, f.Commit.Tree); err != nil || f.ServingRelease == nil {
+	if f.Files, err = s.deps.Source.Files(ctx, f.Commit.Tree); err != nil {
 		return err
+	}
+	if checker, ok := s.deps.Source.(port.TreeChecker); ok {
+		if err := checker.CheckTree(ctx, f.Commit.Tree); err != nil {
+			return err
+		}
+	}
+	if f.ServingRelease == nil {
+		return nil
 	}
 	paths, err := s.deps.Source.Changed(ctx, f.ServingRelease.Origin.Tree, f.Commit.Tree)
 	if fault.Is(err, fault.NotFound) {
@@ -198,6 +206,9 @@ func (s *session) findData(ctx context.Context, f *plan.Facts, env delivery.Envi
 			p = filepath.Join(s.workspace.Repository, p)
 		}
 		d, err := h.Paths(ctx, []string{p})
+		if fault.Is(err, fault.Invalid) {
+			return err
+		}
 		if err != nil {
 			return fault.New(fault.NotFound, "read the training data model.data[%d]", i).Location(config.FileName).Cause(err).
 				Hint("paths are relative to the folder that contains %s", config.FileName)

@@ -39,3 +39,11 @@ type ScratchSource interface {
 	// such a tree may lack big files that are not committed.
 	WithScratch(dir string) Source
 }
+
+// TreeChecker is a Source that knows, before a run, what will keep a tree from being
+// checked out, such as files whose content is stored elsewhere.
+type TreeChecker interface {
+	// CheckTree fails as Checkout will, as far as that is known without downloading
+	// anything.
+	CheckTree(ctx context.Context, tree string) error
+}

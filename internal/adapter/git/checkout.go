@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
-	"strings"
+	"slices"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/flock"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // Checkout makes the content of dir exactly that tree; see port.Source.
@@ -28,7 +30,7 @@ func (s Source) Checkout(ctx context.Context, tree, dir string) error {
 	if err != nil {
 		return err
 	}
-	files, err := s.Files(ctx, tree)
+	files, modules, err := s.files(ctx, tree)
 	if err != nil {
 		return err
 	}
@@ -40,10 +42,8 @@ func (s Source) Checkout(ctx context.Context, tree, dir string) error {
 	if s.hasScratch() {
 		w.objects = s.scratchObjects() // which refer to the repository's
 	}
-	for _, f := range files {
-		w.attributes = w.attributes || f.Path == ".gitattributes" || strings.HasSuffix(f.Path, "/.gitattributes")
-	}
-	if err := w.rejectLFS(ctx, tree); err != nil {
+	pointers, err := s.lfsFiles(ctx, repo, tree, hasAttributes(files))
+	if err != nil {
 		return err
 	}
 	lock, err := w.lock(ctx)
@@ -52,6 +52,26 @@ func (s Source) Checkout(ctx context.Context, tree, dir string) error {
 	}
 	defer lock.Close()
 	ctx = flock.Inherit(ctx, lock)
+	if err := w.rebuild(ctx, tree); err != nil {
+		return err
+	}
+	err = w.addLFSContent(ctx, pointers)
+	if err == nil {
+		err = w.addModules(ctx, modules)
+	}
+	if err != nil {
+		return fmt.Errorf("check out %s to %s: %w", tree, w.dir, err)
+	}
+	return nil
+}
+
+// hasAttributes reports whether .gitattributes are among the files.
+func hasAttributes(files []port.File) bool {
+	return slices.ContainsFunc(files, func(f port.File) bool { return path.Base(f.Path) == ".gitattributes" })
+}
+
+// rebuild makes the folder hold the tree, whatever it holds.
+func (w checkout) rebuild(ctx context.Context, tree string) error {
 	if err := w.update(ctx, tree); err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -67,11 +87,10 @@ func (s Source) Checkout(ctx context.Context, tree, dir string) error {
 
 // checkout is a folder that holds a tree.
 type checkout struct {
-	source     Source
-	dir, git   string
-	objects    string // of the user's repository
-	attributes bool   // the tree has .gitattributes
-	sha256     bool   // object IDs are SHA-256
+	source   Source
+	dir, git string
+	objects  string // of the user's repository
+	sha256   bool   // object IDs are SHA-256
 }
 
 func (w checkout) run(ctx context.Context, args ...string) error {
@@ -167,27 +186,6 @@ func (w checkout) lock(ctx context.Context) (*os.File, error) {
 		return nil, err
 	}
 	return flock.Lock(ctx, filepath.Join(w.git, "lock"), nil)
-}
-
-// rejectLFS rejects trees with Git LFS pointer files.
-func (w checkout) rejectLFS(ctx context.Context, tree string) error {
-	if !w.attributes {
-		return nil
-	}
-	out, err := w.source.run(ctx, command{dir: w.source.Dir, args: []string{
-		"grep", "-I", "-l", "-z", "--full-name", "-e", "filter=lfs", tree, "--", ":(glob)**/.gitattributes",
-	}})
-	var f *exitError
-	if errors.As(err, &f) && f.code == 1 {
-		return nil // no match
-	}
-	if err != nil {
-		return fmt.Errorf("check for Git LFS: %w", err)
-	}
-	first, _, _ := strings.Cut(out, "\x00")
-	_, path, _ := strings.Cut(first, ":")
-	return fault.New(fault.Invalid, "%s enables Git LFS, which is not supported", path).
-		Hint("keep large files outside the repository and list them in model.data")
 }
 
 // makeWritable makes read-only folders that a tool left behind removable.

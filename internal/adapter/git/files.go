@@ -6,17 +6,33 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-const submodule = "160000"
-
-// Files lists a tree; see port.Source. A submodule in it is fault.Invalid.
+// Files lists a tree, with the files of its submodules; see port.Source.
 func (s Source) Files(ctx context.Context, tree string) ([]port.File, error) {
+	files, _, err := s.files(ctx, tree)
+	return files, err
+}
+
+func (s Source) files(ctx context.Context, tree string) ([]port.File, []module, error) {
 	if err := validateObject(tree); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	files, err := s.list(ctx, tree)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !slices.ContainsFunc(files, func(f port.File) bool { return f.Mode == submodule }) {
+		return files, nil, nil
+	}
+	files, modules, err := s.expand(ctx, files)
+	slices.SortFunc(files, func(a, b port.File) int { return strings.Compare(a.Path, b.Path) })
+	return files, modules, err
+}
+
+// list lists a tree, or that of a commit.
+func (s Source) list(ctx context.Context, tree string) ([]port.File, error) {
 	out, err := s.run(ctx, command{dir: s.Dir, args: []string{"ls-tree", "-r", "-z", "--full-tree", tree}})
 	if err != nil {
 		return nil, s.explainMissingTree(ctx, err, tree)
@@ -24,12 +40,6 @@ func (s Source) Files(ctx context.Context, tree string) ([]port.File, error) {
 	files, err := parseTree(out)
 	if err != nil {
 		return nil, fmt.Errorf("list tree %s: %w", tree, err)
-	}
-	for _, f := range files {
-		if f.Mode == submodule {
-			return nil, fault.New(fault.Invalid, "%s is a submodule, which is not supported", f.Path).
-				Hint("copy what the service needs into the repository (git subtree), or depend on it as a module or package")
-		}
 	}
 	return files, nil
 }
@@ -59,17 +69,36 @@ func (s Source) Changed(ctx context.Context, from, to string) ([]string, error) 
 		}
 	}
 	out, err := s.run(ctx, command{dir: s.Dir, args: []string{
-		"diff-tree", "-r", "-z", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none", from, to, "--",
+		"diff-tree", "-r", "-z", "--raw", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none", from, to, "--",
 	}})
 	if err != nil {
 		return nil, s.explainMissingTree(ctx, err, from, to)
 	}
 	var paths []string
-	for _, p := range strings.Split(out, "\x00") {
-		if p != "" {
-			paths = append(paths, p)
+	for len(out) > 0 {
+		var meta, path string
+		meta, out, _ = strings.Cut(out, "\x00")
+		path, out, _ = strings.Cut(out, "\x00")
+		fields := strings.Fields(strings.TrimPrefix(meta, ":")) // two modes, two objects, status
+		if len(fields) != 5 || path == "" {
+			return nil, fmt.Errorf("unexpected output of git diff-tree: %q", meta)
 		}
+		if fields[0] != submodule && fields[1] != submodule {
+			paths = append(paths, path)
+			continue
+		}
+		var was, is string
+		if fields[0] == submodule {
+			was = fields[2]
+		}
+		if fields[1] == submodule {
+			is = fields[3]
+		}
+		if was == "" || is == "" { // it was a file, or becomes one
+			paths = append(paths, path)
+		}
+		paths = append(paths, s.changedInModule(ctx, path, was, is)...)
 	}
 	slices.Sort(paths)
-	return paths, nil
+	return slices.Compact(paths), nil
 }

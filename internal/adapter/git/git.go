@@ -5,8 +5,11 @@
 // and changes outside it are ignored. Such a folder has to be self-contained:
 // files above it are not available to a build.
 //
-// Submodules and Git LFS are rejected, with the path that uses them: a checkout
-// would differ from the user's working tree.
+// Files that Git LFS keeps elsewhere are checked out with their content, as far as
+// the clone has it or git-lfs can download it.
+//
+// Submodules are checked out at the commit that the tree records, from their clones in
+// the user's clone.
 package git
 
 import (
@@ -14,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -30,6 +34,8 @@ type Source struct {
 	Dir     string // absolute; the folder of slipway.yaml
 	Program string // default "git"
 	Scratch string // absolute; where the objects of uncommitted changes go. Empty: the repository
+
+	gitDir string // of a submodule's clone; empty: that of the working tree
 }
 
 var _ port.ScratchSource = Source{}
@@ -53,6 +59,7 @@ type command struct {
 	env  []string // on top of the clean environment
 	args []string
 	in   []byte
+	out  io.Writer // nil: run returns it
 
 	userObjects bool // without the objects in the scratch folder
 }
@@ -79,12 +86,19 @@ func (s Source) run(ctx context.Context, c command) (string, error) {
 		program = "git"
 	}
 	cmd := exec.CommandContext(ctx, program, append(slices.Clone(safeArgs), c.args...)...)
-	cmd.Dir, cmd.Env, cmd.Stdin = c.dir, append(cleanEnviron(os.Environ()), c.env...), bytes.NewReader(c.in)
+	environ := cleanEnviron(os.Environ())
+	if s.gitDir != "" {
+		environ = append(environ, "GIT_DIR="+s.gitDir)
+	}
+	cmd.Dir, cmd.Env, cmd.Stdin = c.dir, append(environ, c.env...), bytes.NewReader(c.in)
 	if !c.userObjects && s.hasScratch() {
 		cmd.Env = append(cmd.Env, "GIT_OBJECT_DIRECTORY="+s.scratchObjects())
 	}
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr
+	if c.out != nil {
+		cmd.Stdout = c.out
+	}
 	cmd.ExtraFiles = flock.Inherited(ctx)
 	err := cmd.Run()
 	var exit *exec.ExitError

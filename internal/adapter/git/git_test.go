@@ -210,30 +210,6 @@ func TestHead_DoesNotChangeTheUsersIndex(t *testing.T) {
 	}
 }
 
-func TestSource_RejectsSubmodulesAndLFS(t *testing.T) {
-	r := newRepository(t, "")
-	lib := newRepository(t, "")
-	runGit(t, r.Dir, "-c", "protocol.file.allow=always", "submodule", "add", "-q", lib.Dir, "libs/lib")
-	r.Commit(t)
-	c, err := r.Source.Head(t.Context(), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.Source.Files(t.Context(), c.Tree); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "libs/lib is a submodule") {
-		t.Errorf("a submodule: %v", err)
-	}
-	r = newRepository(t, "")
-	write(t, filepath.Join(r.Dir, "models", ".gitattributes"), "*.bin filter=lfs diff=lfs merge=lfs -text\n")
-	r.Commit(t)
-	if c, err = r.Source.Head(t.Context(), false); err != nil {
-		t.Fatal(err)
-	}
-	err = r.Source.Checkout(t.Context(), c.Tree, filepath.Join(t.TempDir(), "out"))
-	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "models/.gitattributes enables Git LFS") {
-		t.Errorf("LFS: %v", err)
-	}
-}
-
 // TestCheckout_IgnoresAttributes: a checkout has the committed bytes.
 func TestCheckout_IgnoresAttributes(t *testing.T) {
 	r := newRepository(t, "")

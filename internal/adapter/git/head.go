@@ -153,6 +153,10 @@ func (s Source) snapshot(ctx context.Context, repo repository, changes status, a
 		return "", fault.New(fault.Conflict, "the working tree differs from the commit: %s%s", strings.Join(shown, ", "), more).
 			Hint("commit the changes, or deploy them uncommitted with --allow-dirty")
 	}
+	if len(changes.modules) > 0 {
+		return "", fault.New(fault.Conflict, "the submodule %s has uncommitted changes", changes.modules[0]).
+			Hint("commit them in the submodule, or discard them")
+	}
 	dir, err := os.MkdirTemp(s.Scratch, "slipway-index-")
 	if err != nil {
 		return "", fmt.Errorf("create a folder for the index: %w", err)

@@ -12,6 +12,7 @@ type status struct {
 	branch   string   // "" when detached
 	paths    []string // changed paths, relative to the folder
 	unmerged string   // the first path with conflicts
+	modules  []string // submodules with uncommitted changes in them
 }
 
 func (s Source) status(ctx context.Context, repo repository) (status, error) {
@@ -56,6 +57,9 @@ func parseStatus(out, prefix string) (status, error) {
 		}
 		path := strings.TrimPrefix(parts[fields], prefix)
 		st.paths = append(st.paths, path)
+		if entry[0] == '1' && strings.HasPrefix(parts[2], "S") && !strings.HasSuffix(parts[2], "..") {
+			st.modules = append(st.modules, path) // S, then whether its commit, its files, and its untracked files differ
+		}
 		if entry[0] == 'u' && st.unmerged == "" {
 			st.unmerged = path
 		}

@@ -4,6 +4,7 @@
 package digest
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -35,6 +36,9 @@ func (h Hasher) Paths(ctx context.Context, paths []string) (delivery.Digest, err
 	sum := sha256.New()
 	for i, path := range paths {
 		files, err := listFiles(path, true)
+		if err == nil {
+			err = rejectPointers(files)
+		}
 		if err != nil {
 			return "", err
 		}
@@ -44,6 +48,28 @@ func (h Hasher) Paths(ctx context.Context, paths []string) (delivery.Digest, err
 		}
 	}
 	return delivery.DigestFromHash(sum), nil
+}
+
+// Sizes of Git LFS pointers.
+const (
+	minPointerBytes = 100
+	maxPointerBytes = 1024
+)
+
+// rejectPointers refuses files that hold a Git LFS pointer instead of the data.
+func rejectPointers(files []fileEntry) error {
+	for _, f := range files {
+		info, err := os.Stat(f.path)
+		if err != nil || !info.Mode().IsRegular() || info.Size() < minPointerBytes || info.Size() > maxPointerBytes {
+			continue
+		}
+		text, err := os.ReadFile(f.path)
+		if err == nil && bytes.HasPrefix(text, []byte("version https://git-lfs.github.com/spec/")) && bytes.Contains(text, []byte("\noid sha256:")) {
+			return fault.New(fault.Invalid, "%s is a Git LFS pointer, not the data", f.path).
+				Hint("run `git lfs pull`; in a CI, enable LFS for the checkout (GitHub: lfs: true)")
+		}
+	}
+	return nil
 }
 
 // Dir returns the digest of all regular files below dir. Symbolic links are

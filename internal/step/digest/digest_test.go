@@ -254,3 +254,14 @@ func TestCopyFile(t *testing.T) {
 		t.Errorf("copy = %q, want %q", got, "content")
 	}
 }
+
+// TestPaths_RefusesPointers: training data is never a Git LFS pointer.
+func TestPaths_RefusesPointers(t *testing.T) {
+	path := write(t, t.TempDir()+"/data/train.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:"+strings.Repeat("0a", 32)+"\nsize 4\n")
+	for _, p := range []string{path, filepath.Dir(path)} {
+		_, err := Paths(t.Context(), []string{p})
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "train.csv is a Git LFS pointer") || !strings.Contains(fault.HintOf(err), "git lfs pull") {
+			t.Errorf("%s: %v (%s)", p, err, fault.HintOf(err))
+		}
+	}
+}

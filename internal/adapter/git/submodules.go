@@ -1,0 +1,204 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// submodule is the mode of a submodule's entry; its object is a commit.
+const submodule = "160000"
+
+// module is a submodule as a tree records it. Its content comes from the clone of it
+// that lies in the user's clone: nothing is fetched.
+type module struct {
+	path   string // in the tree that was listed
+	commit string
+	source Source // of its clone
+}
+
+// expand replaces the submodules among a tree's files by their files, and lists them,
+// those within others included.
+func (s Source) expand(ctx context.Context, files []port.File) (all []port.File, modules []module, err error) {
+	for _, f := range files {
+		if f.Mode != submodule {
+			all = append(all, f)
+			continue
+		}
+		m, err := s.module(ctx, f)
+		if err != nil {
+			return nil, nil, err
+		}
+		inside, err := m.source.list(ctx, m.commit)
+		if err != nil {
+			return nil, nil, err
+		}
+		inside, nested, err := m.source.expand(ctx, inside)
+		if err != nil {
+			return nil, nil, err
+		}
+		modules = append(modules, m)
+		for _, f := range inside {
+			f.Path = m.path + "/" + f.Path
+			all = append(all, f)
+		}
+		for _, n := range nested {
+			n.path = m.path + "/" + n.path
+			modules = append(modules, n)
+		}
+	}
+	return all, modules, nil
+}
+
+// module finds the clone that has the commit: that of the working tree, or one that
+// the user's clone keeps. A commit's name says what it is, wherever it is.
+func (s Source) module(ctx context.Context, f port.File) (module, error) {
+	if err := validateObject(f.Blob); err != nil {
+		return module{}, err
+	}
+	out, err := s.run(ctx, command{dir: s.Dir, args: []string{"rev-parse", "--git-dir", "--git-common-dir"}})
+	if err != nil {
+		return module{}, err
+	}
+	work := filepath.Join(s.Dir, filepath.FromSlash(f.Path))
+	candidates := []string{gitDirOf(work)}
+	for _, dir := range strings.Fields(strings.ReplaceAll(out, " ", "\x00")) {
+		dir = s.absolute(strings.ReplaceAll(dir, "\x00", " "))
+		candidates = append(candidates, keptModules(filepath.Join(dir, "modules"))...)
+	}
+	for _, dir := range candidates {
+		if dir == "" {
+			continue
+		}
+		clone := Source{Dir: s.Dir, Program: s.Program, gitDir: dir}
+		if info, err := os.Stat(work); err == nil && info.IsDir() {
+			clone.Dir = work // where its own submodules are
+		}
+		if _, err := clone.run(ctx, command{dir: s.Dir, args: []string{"cat-file", "-e", f.Blob + "^{commit}"}}); err == nil {
+			return module{path: f.Path, commit: f.Blob, source: clone}, nil
+		}
+		if ctx.Err() != nil {
+			return module{}, context.Cause(ctx)
+		}
+	}
+	return module{}, fault.New(fault.NotFound, "commit %.12s of the submodule %s is not in this clone", f.Blob, f.Path).
+		Hint("run `git submodule update --init --recursive`; in a CI, enable submodules for the checkout (GitHub: submodules: recursive)")
+}
+
+// gitDirOf returns the git folder of a submodule that is checked out at dir, or "".
+func gitDirOf(dir string) string {
+	at := filepath.Join(dir, ".git")
+	info, err := os.Lstat(at)
+	switch {
+	case err != nil:
+		return ""
+	case info.IsDir():
+		return at
+	}
+	text, err := os.ReadFile(at)
+	to, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "gitdir: ")
+	switch {
+	case err != nil || !ok:
+		return ""
+	case filepath.IsAbs(to):
+		return to
+	}
+	return filepath.Join(dir, filepath.FromSlash(to))
+}
+
+// keptModules lists the git folders below a folder of modules. A name may have
+// slashes.
+func keptModules(dir string) []string {
+	var found []string
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return nil //nolint:nilerr // what can't be read is not found
+		}
+		if _, err := os.Stat(filepath.Join(path, "HEAD")); err == nil {
+			found = append(found, path)
+			return fs.SkipDir
+		}
+		return nil
+	})
+	return found
+}
+
+// objectsDir is where the repository keeps its objects.
+func (s Source) objectsDir(ctx context.Context) (string, error) {
+	out, err := s.run(ctx, command{dir: s.Dir, args: []string{"rev-parse", "--git-path", "objects"}})
+	return s.absolute(strings.TrimSuffix(out, "\n")), err
+}
+
+// addModules checks out the submodules within the checkout, each with an index of its
+// own.
+func (w checkout) addModules(ctx context.Context, modules []module) error {
+	for _, m := range modules {
+		objects, err := m.source.objectsDir(ctx)
+		if err != nil {
+			return err
+		}
+		inner := checkout{
+			source: m.source, dir: filepath.Join(w.dir, filepath.FromSlash(m.path)), objects: objects, sha256: w.sha256,
+			git: filepath.Join(w.git, "modules", strings.ReplaceAll(strings.ReplaceAll(m.path, "%", "%25"), "/", "%2F")),
+		}
+		if err := inner.rebuild(ctx, m.commit); err != nil {
+			return err
+		}
+		files, err := m.source.list(ctx, m.commit)
+		if err != nil {
+			return err
+		}
+		pointers, err := m.source.lfsFiles(ctx, repository{}, m.commit, hasAttributes(files))
+		if err == nil {
+			err = inner.addLFSContent(ctx, pointers)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changedInModule lists the files that differ between two commits of a submodule; ""
+// is none. What this clone lacks is not known: then the submodule itself is listed.
+func (s Source) changedInModule(ctx context.Context, path, from, to string) []string {
+	content := func(commit string) (map[string]port.File, error) {
+		out := map[string]port.File{}
+		if commit == "" {
+			return out, nil
+		}
+		files, _, err := s.expand(ctx, []port.File{{Path: path, Mode: submodule, Blob: commit}})
+		for _, f := range files {
+			out[f.Path] = f
+		}
+		return out, err
+	}
+	before, err1 := content(from)
+	after, err2 := content(to)
+	if errors.Join(err1, err2) != nil {
+		return []string{path}
+	}
+	return differences(before, after)
+}
+
+// differences lists the paths that differ between two sets of files, not sorted.
+func differences(before, after map[string]port.File) []string {
+	var paths []string
+	for path, f := range after {
+		if before[path] != f {
+			paths = append(paths, path)
+		}
+	}
+	for path := range before {
+		if _, ok := after[path]; !ok {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
