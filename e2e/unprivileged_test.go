@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -29,6 +30,42 @@ func TestUnprivilegedUser(t *testing.T) {
 	r := p.withLoad(good, func() result { return p.run().wantRun(3, "rolled_back") }, false)
 	p.wantRolledBack(good, r)
 	p.checkRecovery(good)
+}
+
+// Two replicas of a service that listens on port 8000 whatever PORT says, with a secret
+// in its variables, switch to the next release without losing a request. The local
+// target's own tests repeat that as an ordinary user.
+func TestFixedPort(t *testing.T) {
+	t.Parallel()
+	p := newTinyProject(t)
+	p.edit("main.go", `":"+os.Getenv("PORT")`, `":8000"`)
+	p.edit("slipway.yaml", "  replicas: 2\n  env: {", `  replicas: 2
+  port: 8000
+  env: {API_KEY: "${E2E_TOKEN}", `)
+	p.commit("listen on port 8000")
+	first := p.run().wantRun(0, "deployed").report.Release
+	p.edit("slipway.yaml", `ROUND: "0"`, `ROUND: "1"`)
+	p.commit("the next round")
+	second := p.withLoad(first, func() result { return p.run().wantRun(0, "deployed") }, false).report.Release
+	p.wantDeployed(second)
+	inside := p.processes("API_KEY=" + envSecret)
+	if len(inside) != 2 {
+		t.Errorf("%d processes have the secret, want the two replicas", len(inside))
+	}
+	if state := p.read(filepath.Join(p.home, "local", "state.json")); strings.Contains(state, envSecret) || !strings.Contains(state, "${E2E_TOKEN}") {
+		t.Errorf("state.json has the secret instead of its name:\n%s", state)
+	}
+	p.withoutVariable("E2E_TOKEN")
+	p.edit("slipway.yaml", `ROUND: "1"`, `ROUND: "2"`)
+	p.commit("another round")
+	if r := p.slipway("plan").wantExit(2); !strings.Contains(r.stdout+r.stderr, "deploy.env.API_KEY") {
+		t.Errorf("plan without the variable does not name it\n%s", r)
+	}
+}
+
+// withoutVariable removes a variable from the environment of later commands.
+func (p *project) withoutVariable(name string) {
+	p.env = slices.DeleteFunc(slices.Clone(p.env), func(kv string) bool { return strings.HasPrefix(kv, name+"=") })
 }
 
 // runAs gives all files to the user and runs later commands as that user, with a separate

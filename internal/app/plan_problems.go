@@ -173,10 +173,9 @@ func (s *session) checkServiceVariables(p plan.Plan, found *problems) {
 		if err != nil {
 			continue // of another version: the step says so
 		}
-		for _, values := range []map[string]string{params.Workload.Env, params.Overrides.Env} {
-			for _, name := range slices.Sorted(maps.Keys(values)) {
-				found.add(s.unset("deploy.env."+name, values[name]))
-			}
+		values := params.Overrides.Apply(params.Workload).Env
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			found.add(s.unset("deploy.env."+name, values[name]))
 		}
 	}
 }

@@ -155,3 +155,20 @@ func TestWalkChildren(t *testing.T) {
 		time.Sleep(5 * time.Millisecond) // poll interval
 	}
 }
+
+// BenchmarkReadiness is what it takes to find out who listens and which processes a
+// container has: by the kernel's lists, and by all of /proc.
+func BenchmarkReadiness(b *testing.B) {
+	for name, f := range map[string]func(){
+		"listeners by netlink":   func() { _, _ = diagListeners() },
+		"listeners by proc":      func() { tableListeners("/proc") },
+		"processes by children":  func() { walkChildren("/proc", os.Getpid()) },
+		"processes by all there": func() { descendants(parents("/proc"), os.Getpid()) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				f()
+			}
+		})
+	}
+}
