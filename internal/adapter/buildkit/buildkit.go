@@ -82,6 +82,13 @@ func (b *Builder) Build(ctx context.Context, o port.BuildRequest, out io.Writer)
 	if b.c.Dir != "" {
 		w.cacheDir = filepath.Join(b.c.Dir, "layers")
 	}
+	version, err := e.queryVersion(ctx, c)
+	if err != nil {
+		return port.BuiltImage{}, err
+	}
+	if w.syntax = w.builtinSyntax(version); w.syntax != "" {
+		fmt.Fprintf(out, "# syntax=%s is read by the frontend in BuildKit %s: nothing is pulled for it\n", w.syntax, version)
+	}
 	return w.build(ctx, out)
 }
 

@@ -24,6 +24,7 @@ func TestBuildKit(t *testing.T) {
 		porttest.TestDockerfileBuilder(t, func(*testing.T) port.Builder { return f.builder() })
 	})
 	t.Run("stages, arguments and target", f.testStages)
+	t.Run("syntax line", f.testSyntax)
 	t.Run("origin", f.testOrigin)
 	t.Run("secrets", f.testSecrets)
 	t.Run("SSH agent", f.testAgent)
@@ -40,6 +41,22 @@ func TestBuildKit(t *testing.T) {
 	t.Run("daemon", f.testDaemon)
 	t.Run("idle", f.testIdle)
 	t.Run("inside of Docker", f.testDocker)
+}
+
+// testSyntax builds with an official "# syntax=" line while no registry has the
+// frontend that it names.
+func (f *fixture) testSyntax(t *testing.T) {
+	var log bytes.Buffer
+	files, _ := contents(t, f.build(t, project(t, "# syntax=docker/dockerfile:1\n"+staged), &log).Layout)
+	if files["last"] != "none" {
+		t.Errorf("files: %v", files)
+	}
+	if want := "# syntax=docker/dockerfile:1 is read by the frontend in BuildKit"; !strings.Contains(log.String(), want) {
+		t.Errorf("the log lacks %q:\n%s", want, log.String())
+	}
+	if _, err := f.builder().Build(t.Context(), project(t, "# syntax=docker/dockerfile:1-labs\n"+staged), io.Discard); err == nil {
+		t.Error("an experimental frontend was not pulled")
+	}
 }
 
 const staged = `FROM shell:1 AS made

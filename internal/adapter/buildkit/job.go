@@ -29,6 +29,7 @@ type buildJob struct {
 	redactor *redact.Redactor
 	cacheDir string // folder that remembers what layers became
 	local    bool   // BuildKit is on this machine
+	syntax   string // what the Dockerfile's "# syntax=" line names, if BuildKit's own frontend stands in for it
 }
 
 // compression is how layers travel; they are compressed here, whatever they come
@@ -45,6 +46,9 @@ func (w buildJob) compression() string {
 func (w buildJob) attributes() map[string]string {
 	d := w.order.Dockerfile
 	a := map[string]string{"filename": w.source.file}
+	if w.syntax != "" {
+		a[cmdlineAttribute] = w.syntax
+	}
 	for key, value := range d.Args {
 		a["build-arg:"+key] = value
 	}
