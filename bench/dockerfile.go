@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -51,7 +52,7 @@ func (b *bench) measureDockerfiles(ctx context.Context) error {
 	if err := p.prepare(ctx); err != nil {
 		return err
 	}
-	defer (&retailRepo{bench: b, dir: p.slipwayDir}).down()
+	defer p.down()
 	for _, c := range []struct {
 		what  string
 		file  string // that changes; "": nothing does
@@ -109,16 +110,37 @@ func (p *dockerfileBench) commit(ctx context.Context) error {
 
 // buildWithSlipway builds with Slipway.
 func (p *dockerfileBench) buildWithSlipway(ctx context.Context) error {
-	cmd := measure.Command(ctx, p.slipwayDir, p.slipway, "run", "--env", "dev", "--until", "build")
-	cmd.Env = append(cmd.Env, "SLIPWAY_BUILDKITD="+p.tools.Daemon, "DOCKER_HOST=unix://"+filepath.Join(p.work, "no-docker.sock"))
-	_, err := measure.ExecCmd(cmd, 0)
+	_, err := measure.ExecCmd(p.command(ctx, "run", "--env", "dev", "--until", "build"), 0)
 	return err
+}
+
+// command is a command of Slipway with a cache of its own: it starts a BuildKit there.
+func (p *dockerfileBench) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := measure.Command(ctx, p.slipwayDir, p.slipway, args...)
+	cmd.Env = append(cmd.Env, "SLIPWAY_BUILDKITD="+p.tools.Daemon, "DOCKER_HOST=unix://"+filepath.Join(p.work, "no-docker.sock"),
+		"SLIPWAY_CACHE_DIR="+filepath.Join(p.work, "c"))
+	return cmd
+}
+
+func (p *dockerfileBench) down() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if _, err := measure.ExecCmd(p.command(ctx, "down", "--all"), 0); err != nil {
+		fmt.Fprintln(p.log, "bench:", err)
+	}
 }
 
 // buildWithBuildctl builds with buildctl, into one file.
 func (p *dockerfileBench) buildWithBuildctl(ctx context.Context) error {
-	socket := filepath.Join(p.slipwayDir, ".slipway", "buildkit", "run", "buildkitd.sock")
-	_, err := measure.Exec(ctx, 0, p.buildctlDir, p.tools.Client, "--addr", "unix://"+socket, "build", "--frontend", "dockerfile.v0",
+	sockets, err := filepath.Glob(filepath.Join(p.work, "c", "projects", "*", "trusted", "buildkit", "run", "buildkitd.sock"))
+	if err != nil {
+		return err
+	}
+	if len(sockets) != 1 {
+		return fmt.Errorf("find the socket of Slipway's BuildKit: found %q", sockets)
+	}
+	socket := sockets[0]
+	_, err = measure.Exec(ctx, 0, p.buildctlDir, p.tools.Client, "--addr", "unix://"+socket, "build", "--frontend", "dockerfile.v0",
 		"--local", "context=.", "--local", "dockerfile=.", "--output", "type=oci,dest="+p.buildctlDir+".tar")
 	return err
 }

@@ -55,12 +55,15 @@ func newProject(t *testing.T) *project {
 		t: t, base: base, dir: filepath.Join(base, "repo"),
 		home: filepath.Join(base, "repo", ".slipway"), trainingLog: filepath.Join(base, "trainings"),
 	}
-	p.env = append(environ(), "E2E_SIDE="+p.trainingLog, "E2E_TOKEN="+envSecret)
+	p.env = append(environ(), "E2E_SIDE="+p.trainingLog, "E2E_TOKEN="+envSecret, "SLIPWAY_CACHE_DIR="+p.cache())
 	t.Cleanup(p.cleanup)
 	p.must(os.Chmod(base, 0o755))
 	p.must(os.Mkdir(p.dir, 0o755))
 	return p
 }
+
+// cache is the folder of the caches of all projects.
+func (p *project) cache() string { return filepath.Join(p.base, "cache") }
 
 // environ is the environment of every command: the caller's, without variables that
 // would change the results.

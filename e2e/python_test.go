@@ -113,9 +113,39 @@ func (p *project) wantSummaries(r result, summaries ...string) {
 // pythonEnvironments returns the complete environments.
 func (p *project) pythonEnvironments() []string {
 	p.t.Helper()
-	whole, err := filepath.Glob(filepath.Join(p.home, "artifacts", "python", "*", "env"))
+	whole, err := filepath.Glob(filepath.Join(p.cache(), "projects", "*", "*", "python", "*", "env"))
 	p.must(err)
 	return whole
+}
+
+// Checks that the clones of a repository share their environments, and that none of them
+// removes what another one uses.
+func TestPython_SharedByClones(t *testing.T) {
+	t.Parallel()
+	p := newPythonProject(t)
+	p.git("remote", "add", "origin", "https://robot:hunter22@git.example.com/shop/tiny.git")
+	p.run("--until", "test").wantExit(0)
+	if first := p.pythonEnvironments(); len(first) != 1 || !strings.Contains(first[0], "/trusted/") {
+		t.Errorf("environments = %v, want one, trusted", first)
+	}
+	clone := *p
+	clone.dir = filepath.Join(p.base, "clone")
+	clone.home = filepath.Join(clone.dir, ".slipway")
+	p.git("clone", "-q", p.dir, clone.dir)
+	clone.git("remote", "set-url", "origin", "git@git.example.com:shop/tiny.git")
+	clone.run("--until", "test").wantExit(0)
+	if all := p.pythonEnvironments(); len(all) != 1 {
+		t.Errorf("environments of two clones = %v, want one", all)
+	}
+	p.slipway("cleanup", "--older", "0s").wantExit(0)
+	if left := p.pythonEnvironments(); len(left) != 1 {
+		t.Errorf("environments after a cleanup = %v, want the one that the clone uses", left)
+	}
+	p.must(os.RemoveAll(clone.dir))
+	p.slipway("cleanup", "--older", "0s").wantExit(0)
+	if left := p.pythonEnvironments(); len(left) > 0 {
+		t.Errorf("environments after the clone is gone = %v, want none", left)
+	}
 }
 
 // Does the same with uv, and from a lock file.

@@ -67,7 +67,8 @@ func prepareScript(env *testscript.Env) error {
 	env.Vars = append(vars,
 		"PATH="+filepath.Dir(slipwayBinary())+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"HOME="+os.Getenv("HOME"), "GIT_CEILING_DIRECTORIES="+env.WorkDir,
-		"E2E_ROOT="+here, "E2E_SIDE="+filepath.Join(env.WorkDir, "trainings"), "E2E_TOKEN="+envSecret, "TOKEN="+envSecret)
+		"E2E_ROOT="+here, "E2E_SIDE="+filepath.Join(env.WorkDir, "trainings"), "E2E_TOKEN="+envSecret, "TOKEN="+envSecret,
+		"SLIPWAY_CACHE_DIR="+filepath.Join(env.WorkDir, "cache"))
 	printed := &bytes.Buffer{}
 	env.Values[printedKey{}] = printed
 	env.Defer(func() { stopScript(env) })

@@ -30,6 +30,7 @@ type Dependencies struct {
 	Source    port.Source
 	Steps     map[step.Kind]step.Step
 	Targets   map[string]port.Target
+	Unused    []port.UnusedLister // builders that keep files
 	Reference func(delivery.Image) string
 	Trust     trust.Verifier
 	// GenerateKey generates a signing key pair as PEM, the private key encrypted with

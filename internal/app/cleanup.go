@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/engine"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/step/venv"
 )
 
 // CleanupOptions selects what Cleanup removes.
@@ -101,7 +102,14 @@ func (s *session) removeContent(ctx context.Context, before time.Time, result *C
 		return err
 	}
 	for _, dir := range folders {
-		size, err := removeTree(dir, result.DryRun)
+		moved, ok, err := s.detach(dir, result.DryRun)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		size, err := removeTree(moved, result.DryRun)
 		result.Folders, result.Bytes = result.Folders+1, result.Bytes+size
 		if err != nil {
 			return err
@@ -134,15 +142,29 @@ func (s *session) expiredRuns(ctx context.Context, keep int) ([]delivery.RunID, 
 
 // regenerable lists content that a step or a target would create again.
 func (s *session) regenerable(ctx context.Context, before time.Time) ([]string, error) {
-	out, err := filepath.Glob(filepath.Join(s.workspace.Home, "artifacts", "*", "*"))
+	out, err := filepath.Glob(filepath.Join(s.artifacts(), "*", "*"))
 	if err != nil {
 		return nil, err
 	}
-	old := out[:0]
+	former := filepath.Join(s.artifacts(), "python") // of versions without caches of projects
+	old, err := s.unusedEnvironments(before)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(former); err == nil {
+		old = append(old, former)
+	}
 	for _, path := range out {
-		if info, err := os.Stat(path); err == nil && info.ModTime().Before(before) {
+		if info, err := os.Stat(path); err == nil && info.ModTime().Before(before) && filepath.Dir(path) != former {
 			old = append(old, path)
 		}
+	}
+	for _, l := range s.deps.Unused {
+		unused, err := l.ListUnused(ctx, before)
+		if err != nil {
+			return nil, err
+		}
+		old = append(old, unused...)
 	}
 	for _, t := range s.deps.Targets {
 		if l, ok := t.(port.UnusedLister); ok {
@@ -154,6 +176,35 @@ func (s *session) regenerable(ctx context.Context, before time.Time) ([]string, 
 		}
 	}
 	return old, nil
+}
+
+// artifacts is the folder that steps keep results in. It names this state folder among
+// the users of the project's caches.
+func (s *session) artifacts() string { return filepath.Join(s.workspace.Home, "artifacts") }
+
+// unusedEnvironments lists the Python environments in the project's caches that no clone
+// has used since before.
+func (s *session) unusedEnvironments(before time.Time) (all []string, err error) {
+	if s.workspace.Cache == "" {
+		return nil, nil
+	}
+	for _, class := range delivery.TrustClasses() {
+		unused, err := venv.ListUnused(filepath.Join(s.workspace.Cache, string(class)), s.artifacts(), before)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, unused...)
+	}
+	return all, nil
+}
+
+// detach returns the folder to remove: what clones share is moved away before, unless
+// one of them has begun to use it.
+func (s *session) detach(dir string, dry bool) (folder string, ok bool, err error) {
+	if dry || s.workspace.Cache == "" || !strings.HasPrefix(dir, s.workspace.Cache+string(filepath.Separator)) {
+		return dir, true, nil
+	}
+	return venv.Detach(dir, s.artifacts())
 }
 
 // removeTree removes a folder, which may contain read-only folders, and returns its

@@ -25,7 +25,7 @@ func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.
 	if err := s.syncHistory(ctx, env); err != nil {
 		return plan.Plan{}, err
 	}
-	f := plan.Facts{Run: newRunID(s.app.Clock()), Commit: commit, CachedResult: s.cacheLookup(ctx), ExistingResult: s.existingLookup(ctx)}
+	f := plan.Facts{Run: newRunID(s.app.Clock()), Commit: commit, CachedResult: s.cacheLookup(ctx, t.TrustClass()), ExistingResult: s.existingLookup(ctx)}
 	find := []func(context.Context, *plan.Facts, delivery.Environment) error{s.findDeployed, s.findTrustFiles}
 	if t.Rollback || t.DeployOnly {
 		find = append(find, s.findGoodReleases) // reads the history: only for those who go by it
@@ -241,7 +241,7 @@ func (s *session) findApproved(ctx context.Context, f *plan.Facts, _ delivery.En
 }
 
 // cacheLookup looks up a result in the cache as the engine will.
-func (s *session) cacheLookup(ctx context.Context) func(step.Spec, map[string]json.RawMessage) (step.Result, bool) {
+func (s *session) cacheLookup(ctx context.Context, class delivery.TrustClass) func(step.Spec, map[string]json.RawMessage) (step.Result, bool) {
 	fingerprints := map[step.Kind]string{}
 	return func(spec step.Spec, given map[string]json.RawMessage) (step.Result, bool) {
 		if _, ok := fingerprints[spec.Kind]; !ok {
@@ -258,7 +258,7 @@ func (s *session) cacheLookup(ctx context.Context) func(step.Spec, map[string]js
 		if err != nil {
 			return step.Result{}, false
 		}
-		r, ok, err := s.deps.Cache.Peek(ctx, key) // the engine's look-up is the use
+		r, ok, err := s.deps.Cache.Peek(ctx, step.KeyIn(class, key)) // the engine's look-up is the use
 		return r, ok && err == nil
 	}
 }

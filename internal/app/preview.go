@@ -121,7 +121,7 @@ func (s *session) renderPreview(ctx context.Context, p plan.Plan, rel delivery.R
 
 // builtDigest returns the image's digest if the cache or the registry has it.
 func (s *session) builtDigest(ctx context.Context, p plan.Plan) delivery.Digest {
-	recall := s.cacheLookup(ctx)
+	recall := s.cacheLookup(ctx, p.Trigger.TrustClass())
 	for _, spec := range p.Steps {
 		if spec.Kind != step.Build || spec.Action != step.ActionCached {
 			continue

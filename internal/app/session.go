@@ -85,6 +85,7 @@ func (a *App) openSession(ctx context.Context, place Workspace, preview bool) (*
 		}
 	}
 	place.Project = delivery.Project(project.Service)
+	place.Cache = a.cacheDir(place)
 	if project.Model != nil {
 		place.ModelRegistry = project.Model.Registry
 	}
@@ -106,7 +107,7 @@ func (s *session) newEngine() *engine.Engine {
 	host, _ := os.Hostname()
 	return &engine.Engine{
 		Runs: s.deps.Runs, Cache: s.deps.Cache, Steps: s.deps.Steps, Source: s.deps.Source,
-		Sink: sink, Home: s.workspace.Home, Repository: s.workspace.Repository,
+		Sink: sink, Home: s.workspace.Home, CacheDir: s.workspace.Cache, Repository: s.workspace.Repository,
 		Clock: s.app.Clock, Redactor: s.redactor,
 		PID: os.Getpid(), Host: host,
 	}

@@ -18,6 +18,7 @@ import (
 type Workspace struct {
 	Repository string // absolute folder with slipway.yaml
 	Home       string // absolute folder of the state
+	Cache      string // absolute folder of the project's caches, by trust class
 
 	Project       delivery.Project // whose records are opened
 	ModelRegistry extension.Kind   // that the project names; empty: the default

@@ -44,7 +44,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	openEmbedded := embedded.Lazy(filepath.Join(w.Home, "registry"))
 	registry := oci.New(oci.Config{Embedded: openEmbedded})
 	host := extension.Host{
-		Home: w.Home, Executable: self, Version: version, LookupEnv: os.LookupEnv, Clock: time.Now,
+		Home: w.Home, Cache: w.Cache, Executable: self, Version: version, LookupEnv: os.LookupEnv, Clock: time.Now,
 		Images: registry, Artifacts: registry, Models: store.Models(), ContainsSecret: redact.FromEnviron(os.Environ()).Contains,
 	}
 	signer := sigstore.New(sigstore.Config{Cache: filepath.Join(w.Home, "sigstore")})
@@ -65,7 +65,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	return app.Dependencies{
 		Runs: store.Runs(), Cache: store.Cache(), Outbox: store.Outbox(),
 		Models: ports.Models, Artifacts: ports.Artifacts, Releases: ports.Releases, Deployments: ports.Deployments, Approvals: ports.Approvals,
-		Source: git.New(w.Repository), Steps: steps, Targets: ports.Targets,
+		Source: git.New(w.Repository), Steps: steps, Targets: ports.Targets, Unused: unusedListers(ports.Builders),
 		Reference: registry.Reference, Shutdown: stops, Trust: trust.Verifier{Attestations: registry, Signatures: signer},
 		GenerateKey: sigstore.Generate,
 		Close:       func() error { return errors.Join(closers(), store.Close()) },
@@ -115,6 +115,15 @@ func construct(set extension.Set, h extension.Host, w app.Workspace) (p extensio
 		p.Jobs, err = runner.New(h)
 	}
 	return p, func(ctx context.Context) error { return stopAll(ctx, made) }, func() error { return closeEach(append(made, p.Jobs)) }, err
+}
+
+func unusedListers(builders map[string]port.Builder) (all []port.UnusedLister) {
+	for _, b := range builders {
+		if l, ok := b.(port.UnusedLister); ok {
+			all = append(all, l)
+		}
+	}
+	return all
 }
 
 func stopAll(ctx context.Context, all []any) error {

@@ -17,6 +17,7 @@ func (x *execution) cached(ctx context.Context, impl step.Step, r step.Request) 
 	if err != nil {
 		return step.Result{}, err
 	}
+	key = step.KeyIn(x.run.Plan.Trigger.TrustClass(), key)
 	if !r.Spec.SkipCache {
 		result, ok, err := x.reuse(ctx, impl, r, key)
 		if err != nil || ok {

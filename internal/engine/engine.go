@@ -32,6 +32,7 @@ type Engine struct {
 	Source     port.Source
 	Sink       event.Sink // nil: events are dropped
 	Home       string     // absolute state folder
+	CacheDir   string     // absolute folder of the project's caches; default Home/cache
 	Repository string     // absolute folder where slipway.yaml is
 	Database   string     // journal of unfinished runs; default Home/engine.db
 	Parallel   int        // steps at once; default the CPUs, at least 2

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,7 @@ func (x *execution) request(spec step.Spec, given map[string]json.RawMessage) st
 		Spec:       spec, Inputs: given, RepositoryDir: x.e.Repository, Checkout: x.checkout, Overtaken: x.overtaken,
 		WorkDir:      filepath.Join(x.e.runDir(x.run.ID), "work", spec.Name),
 		ArtifactsDir: filepath.Join(x.e.Home, "artifacts"),
+		CacheDir:     filepath.Join(cmp.Or(x.e.CacheDir, filepath.Join(x.e.Home, "cache")), string(p.Trigger.TrustClass())),
 		OnProgress: func(progress string) {
 			x.events.emit(event.Event{Kind: event.StepProgress, Step: spec.Name, Text: progress})
 		},

@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/redact"
 	"github.com/slipway-cd/slipway/internal/step"
@@ -173,6 +174,33 @@ func TestCache(t *testing.T) {
 	wantList(t, "the same tools", build(9, nil), cached)
 	l.Steps[step.Build] = tooled{l.step, "go1.27"}
 	wantList(t, "newer tools", build(10, nil), all)
+}
+
+// TestCache_ByTrustClass: what a pull request's code made is used by no other run, and
+// what the repository's made by no pull request.
+func TestCache_ByTrustClass(t *testing.T) {
+	l := newLab(t, t.TempDir())
+	l.CacheDir = filepath.Join(t.TempDir(), "project")
+	var folders []string
+	l.does["unit"] = func(_ context.Context, r step.Request) (step.Result, error) {
+		folders = append(folders, r.CacheDir)
+		return step.Succeed("passed", nil)
+	}
+	run := func(n int, event, reported plan.TriggerEvent) {
+		t.Helper()
+		p := newPlan(n, step.Spec{Name: "unit", Kind: step.Test, Inputs: "sha256:1", Cacheable: true})
+		p.Trigger.Event = event
+		if reported != "" {
+			p.Trigger.CI = &plan.CI{Name: "github", Event: reported}
+		}
+		wantRun(t, l.run(p), record.Ended, delivery.OutcomeSucceeded, "")
+	}
+	run(1, plan.PullRequestEvent, "")
+	run(2, plan.PushEvent, "")
+	run(3, plan.PushEvent, plan.PullRequestEvent) // what the CI says counts
+	run(4, plan.ManualEvent, "")
+	wantList(t, "cache folders of the runs that ran the step", folders,
+		[]string{filepath.Join(l.CacheDir, "untrusted"), filepath.Join(l.CacheDir, "trusted")})
 }
 
 func TestCache_SkipsFailures(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 // Host is what a constructor may build upon.
 type Host struct {
 	Home       string // absolute folder of the state
+	Cache      string // absolute folder of the project's caches; each delivery.TrustClass has a folder in it
 	Executable string // absolute path of this program
 	Version    string
 	LookupEnv  func(name string) (string, bool)

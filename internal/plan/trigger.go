@@ -44,6 +44,15 @@ type CI struct {
 	Tag    string       `json:"tag,omitempty"`    // instead of a branch
 }
 
+// TrustClass returns the class of the code that the run carries out. What a CI reports
+// counts even if the command's options claim otherwise.
+func (t Trigger) TrustClass() delivery.TrustClass {
+	if t.Event == PullRequestEvent || t.CI != nil && t.CI.Event == PullRequestEvent {
+		return delivery.Untrusted
+	}
+	return delivery.Trusted
+}
+
 // StartedBy returns who started the run: older plans hold the name only.
 func (t Trigger) StartedBy() delivery.Actor {
 	if t.Actor.IsZero() {

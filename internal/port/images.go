@@ -18,6 +18,11 @@ type BuildRequest struct {
 	Env    map[string]string // for the build, e.g. GOFLAGS
 	Layout string            // absolute folder: the OCI layout to write
 
+	// CacheDir is an absolute folder for what makes the next build faster. Builds of
+	// another project, or of code that is trusted less, get another one. Empty: the
+	// builder's own.
+	CacheDir string
+
 	Options json.RawMessage // of a builder of another kind: the rest of its section of slipway.yaml
 
 	Dockerfile *Dockerfile           // nil with Go

@@ -135,7 +135,8 @@ type Restorer interface {
 	Restore(ctx context.Context) error
 }
 
-// UnusedLister is a target that keeps files which it can fetch again.
+// UnusedLister is a target or a builder that keeps files which it can fetch or make
+// again.
 type UnusedLister interface {
 	// ListUnused returns the paths of files and folders that no environment uses and
 	// that have not changed since then. Removing them costs time, nothing else.

@@ -26,6 +26,7 @@ type Request struct {
 	InfrastructureFailure bool                       // for undo steps: the infrastructure failed, not the release
 	WorkDir               string                     // absolute path of this step's folder in this run; kept
 	ArtifactsDir          string                     // absolute path of the folder for cached results, which outlives the run
+	CacheDir              string                     // absolute path of the folder for what can be made again; shared by the project's clones
 	RepositoryDir         string                     // absolute path of the folder with slipway.yaml
 	Log                   io.Writer                  // the step's log: lines, redacted
 	OnProgress            func(progress string)      // one short line that replaces the last

@@ -16,6 +16,9 @@ func Extension() extension.Scanner {
 	}
 }
 
+// cacheVariable names the folder of all caches of the user's.
+const cacheVariable = "SLIPWAY_CACHE_DIR"
+
 // NewFromEnv makes a Scanner with the database of this machine.
 func NewFromEnv() *Scanner { return New(configFrom(os.Getenv, os.UserCacheDir)) }
 
@@ -24,11 +27,15 @@ func NewFromEnv() *Scanner { return New(configFrom(os.Getenv, os.UserCacheDir)) 
 func configFrom(getenv func(string) string, cacheDir func() (string, error)) Config {
 	dir := getenv(DatabaseDirVariable)
 	if dir == "" {
-		base, err := cacheDir()
-		if err != nil {
-			base = os.TempDir()
+		base := getenv(cacheVariable)
+		if base == "" {
+			user, err := cacheDir()
+			if err != nil {
+				user = os.TempDir()
+			}
+			base = filepath.Join(user, "slipway")
 		}
-		dir = filepath.Join(base, "slipway", "vulnerabilities")
+		dir = filepath.Join(base, "vulnerabilities")
 	}
 	return Config{Dir: dir, URL: getenv(DatabaseURLVariable)}
 }

@@ -21,6 +21,7 @@ func TestConfigFrom(t *testing.T) {
 	}{
 		"home":         {none, home, Config{Dir: "/home/ada/.cache/slipway/vulnerabilities"}},
 		"variables":    {set, homeless, Config{Dir: "/db", URL: "https://mirror.example.com"}},
+		"cache":        {func(name string) string { return map[string]string{"SLIPWAY_CACHE_DIR": "/cache"}[name] }, home, Config{Dir: "/cache/vulnerabilities"}},
 		"without home": {none, homeless, Config{Dir: filepath.Join(os.TempDir(), "slipway", "vulnerabilities")}},
 	} {
 		t.Run(name, func(t *testing.T) {

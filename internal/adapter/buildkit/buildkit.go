@@ -4,6 +4,7 @@ package buildkit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -20,7 +21,9 @@ import (
 
 // Config of a Builder.
 type Config struct {
-	Dir        string              // state of a BuildKit of our own; made when one is started
+	Dir        string              // state of a BuildKit of our own for requests without a CacheDir; made when one is started
+	Dirs       []string            // of all that Stop ends, besides Dir and Former
+	Former     string              // where earlier versions kept it; not used
 	Executable string              // this very program, to end one of ours that is idle, see Keep; "": it stays
 	Getenv     func(string) string // default: os.Getenv
 }
@@ -30,7 +33,7 @@ type Builder struct {
 	c Config
 
 	mu     sync.Mutex
-	cached *endpoint // found before, by this process
+	cached map[string]*endpoint // found before, by this process, for the folder of our own
 }
 
 var _ port.Builder = (*Builder)(nil)
@@ -45,7 +48,7 @@ func New(c Config) *Builder {
 
 // Fingerprint names the BuildKit that would build. It starts none.
 func (b *Builder) Fingerprint(ctx context.Context) (string, error) {
-	e, err := b.endpoint(ctx)
+	e, err := b.endpoint(ctx, b.c.Dir)
 	if err != nil {
 		return "", err
 	}
@@ -63,7 +66,11 @@ func (b *Builder) Build(ctx context.Context, o port.BuildRequest, out io.Writer)
 	if err != nil {
 		return port.BuiltImage{}, err
 	}
-	e, err := b.endpoint(ctx)
+	dir := b.c.Dir
+	if o.CacheDir != "" {
+		dir = dirIn(o.CacheDir)
+	}
+	e, err := b.endpoint(ctx, dir)
 	if err != nil {
 		return port.BuiltImage{}, err
 	}
@@ -79,8 +86,8 @@ func (b *Builder) Build(ctx context.Context, o port.BuildRequest, out io.Writer)
 		client: c, order: o, source: at, redactor: newRedactor(o.Dockerfile.Secrets),
 		local: e.local,
 	}
-	if b.c.Dir != "" {
-		w.cacheDir = filepath.Join(b.c.Dir, "layers")
+	if dir != "" {
+		w.cacheDir = filepath.Join(dir, "layers")
 	}
 	version, err := e.queryVersion(ctx, c)
 	if err != nil {
@@ -101,29 +108,40 @@ func silenceLibraryLogs() {
 
 // Stop ends the BuildKit that Slipway started, if one runs. What it keeps stays.
 func (b *Builder) Stop(ctx context.Context) error {
-	return b.daemon("").stop(ctx)
+	var errs []error
+	stopped := map[string]bool{"": true}
+	for _, dir := range append([]string{b.c.Dir, b.c.Former}, b.c.Dirs...) {
+		if !stopped[dir] {
+			stopped[dir] = true
+			errs = append(errs, b.daemon(dir, "").stop(ctx))
+		}
+	}
+	return errors.Join(errs...)
 }
 
-func (b *Builder) daemon(program string) *daemon {
-	return &daemon{dir: b.c.Dir, program: program, mirrors: b.c.Getenv(MirrorsVariable), idleProgram: b.c.Executable}
+func (b *Builder) daemon(dir, program string) *daemon {
+	return &daemon{dir: dir, program: program, mirrors: b.c.Getenv(MirrorsVariable), idleProgram: b.c.Executable}
 }
 
 // endpoint finds a BuildKit: the one that the user names, Docker's own, or one to
-// start. The answer stays the same for this process.
-func (b *Builder) endpoint(ctx context.Context) (*endpoint, error) {
+// start in dir. The answer stays the same for this process.
+func (b *Builder) endpoint(ctx context.Context, dir string) (*endpoint, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.cached != nil {
-		return b.cached, nil
+	if e := b.cached[dir]; e != nil {
+		return e, nil
 	}
-	e, err := b.discover(ctx)
+	e, err := b.discover(ctx, dir)
 	if err == nil {
-		b.cached = e
+		if b.cached == nil {
+			b.cached = map[string]*endpoint{}
+		}
+		b.cached[dir] = e
 	}
 	return e, err
 }
 
-func (b *Builder) discover(ctx context.Context) (*endpoint, error) {
+func (b *Builder) discover(ctx context.Context, dir string) (*endpoint, error) {
 	if host := b.c.Getenv(HostVariable); host != "" {
 		return parseEndpoint(host, b.c.Getenv(TLSVariable))
 	}
@@ -138,7 +156,7 @@ func (b *Builder) discover(ctx context.Context) (*endpoint, error) {
 	if err != nil {
 		return nil, notFoundError(why, err)
 	}
-	d := b.daemon(program)
+	d := b.daemon(dir, program)
 	if _, err := parseMirrors(d.mirrors); err != nil {
 		return nil, err
 	}

@@ -98,7 +98,7 @@ func (d *daemon) open(name string) (*os.File, error) {
 	f, err := os.OpenFile(d.file(name), os.O_CREATE|os.O_RDWR, 0o600)
 	if errors.Is(err, os.ErrPermission) {
 		return nil, fault.New(fault.Denied, "use BuildKit in %s", d.dir).
-			Hint("the folder belongs to another user: run as that user, or use another state folder ($SLIPWAY_HOME)").Cause(err)
+			Hint("the folder belongs to another user: run as that user, or use another cache folder ($SLIPWAY_CACHE_DIR)").Cause(err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open BuildKit's %s: %w", name, err)
@@ -126,7 +126,7 @@ func (d *daemon) prepareDirs() error {
 	for _, dir := range []string{d.dir, d.runDir()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fault.New(fault.Denied, "create BuildKit's folder %s", dir).
-				Hint("make the folder writable for you, or use another state folder ($SLIPWAY_HOME)").Cause(err)
+				Hint("make the folder writable for you, or use another cache folder ($SLIPWAY_CACHE_DIR)").Cause(err)
 		}
 		info, err := os.Lstat(dir)
 		if err != nil {
@@ -135,7 +135,7 @@ func (d *daemon) prepareDirs() error {
 		owner, ok := info.Sys().(*syscall.Stat_t)
 		if !info.IsDir() || !ok || int(owner.Uid) != os.Geteuid() {
 			return fault.New(fault.Denied, "use BuildKit in %s: the folder belongs to another user", dir).
-				Hint("run as that user, or use another state folder ($SLIPWAY_HOME)")
+				Hint("run as that user, or use another cache folder ($SLIPWAY_CACHE_DIR)")
 		}
 		if info.Mode().Perm() != 0o700 {
 			if err := os.Chmod(dir, 0o700); err != nil {

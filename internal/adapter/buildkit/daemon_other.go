@@ -18,6 +18,7 @@ func (*daemon) address() string { return "" }
 func (*daemon) acquire(context.Context, func(string)) (release func(), err error) {
 	return nil, errLinux
 }
+func (*daemon) alive() bool                             { return false }
 func (*daemon) stop(context.Context) error              { return nil }
 func (*daemon) version(context.Context) (string, error) { return "", errLinux }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -42,13 +43,26 @@ func Extension() extension.Builder {
 	return extension.Builder{
 		Kind: "dockerfile", Example: "dockerfile: Dockerfile", Section: section, Inline: true,
 		New: func(h extension.Host) (port.Builder, error) {
-			return New(Config{Dir: filepath.Join(h.Home, "buildkit"), Executable: h.Executable}), nil
+			return New(configOf(h)), nil
 		},
 		Commands: []extension.Command{{Name: IdleCommand, CatchSignals: true, Run: func(ctx context.Context, args []string, _ io.Writer) int {
 			return StopWhenIdle(ctx, args)
 		}}},
 	}
 }
+
+// configOf keeps a BuildKit for each trust class. Before there were caches of projects,
+// it was in the state folder.
+func configOf(h extension.Host) Config {
+	c := Config{Dir: dirIn(filepath.Join(h.Cache, string(delivery.Trusted))), Executable: h.Executable, Former: filepath.Join(h.Home, "buildkit")}
+	for _, class := range delivery.TrustClasses() {
+		c.Dirs = append(c.Dirs, dirIn(filepath.Join(h.Cache, string(class))))
+	}
+	return c
+}
+
+// dirIn is BuildKit's folder in a cache folder.
+func dirIn(cacheDir string) string { return filepath.Join(cacheDir, "buildkit") }
 
 func check(s *Section, c extension.Checker) {
 	f, clean := s.Dockerfile, path.Clean(s.Dockerfile)

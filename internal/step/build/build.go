@@ -61,7 +61,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	r.Progress("building %s", source(w))
 	img, err := builder.Build(ctx, port.BuildRequest{
 		Dir: checkout, Go: w.Go, Service: r.Service,
-		Repository: w.Repository, Env: w.Env, Options: w.Options, Layout: layoutDir(r), Dockerfile: dockerfile, OnProgress: r.OnProgress,
+		Repository: w.Repository, Env: w.Env, Options: w.Options, Layout: layoutDir(r), CacheDir: r.CacheDir, Dockerfile: dockerfile, OnProgress: r.OnProgress,
 	}, log)
 	if err != nil {
 		return buildError(ctx, w, err)

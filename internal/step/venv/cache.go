@@ -34,8 +34,7 @@ type completion struct {
 // findOrInstall finds the environment in folder, or calls install to create it.
 func (m Manager) findOrInstall(ctx context.Context, r step.Request, folder string, install func(ctx context.Context, env string) error) (Env, error) {
 	env := filepath.Join(folder, envName)
-	if isComplete(folder) {
-		m.touch(folder)
+	if m.reuse(ctx, folder, r.ArtifactsDir) {
 		return Env{env}, nil
 	}
 	lock, err := m.lock(ctx, r, folder)
@@ -45,6 +44,7 @@ func (m Manager) findOrInstall(ctx context.Context, r step.Request, folder strin
 	defer lock.Close()
 	ctx = flock.Inherit(ctx, lock)
 	if isComplete(folder) { // another step has made it meanwhile
+		m.recordUse(folder, r.ArtifactsDir)
 		return Env{env}, nil
 	}
 	// What a killed process left.
@@ -57,6 +57,7 @@ func (m Manager) findOrInstall(ctx context.Context, r step.Request, folder strin
 	if err := m.markComplete(folder); err != nil {
 		return Env{}, writeError(folder, err)
 	}
+	m.recordUse(folder, r.ArtifactsDir)
 	return Env{env}, nil
 }
 
@@ -70,12 +71,6 @@ func isComplete(folder string) bool {
 	}
 	_, err = os.Stat(filepath.Join(d.Path, "bin", "python")) // follows the link to the interpreter
 	return err == nil
-}
-
-// touch keeps `slipway cleanup` from removing it as unused.
-func (m Manager) touch(folder string) {
-	now := m.Clock.Now()
-	_ = os.Chtimes(folder, now, now) // one that can't be touched is made again some day
 }
 
 func (m Manager) markComplete(folder string) error {

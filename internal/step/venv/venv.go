@@ -5,6 +5,7 @@
 package venv
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -36,7 +37,7 @@ type Spec struct {
 	Environ  []string           // of the command, complete; the installer uses it too
 }
 
-// Ensure finds or creates the environment, below the request's ArtifactsDir. What
+// Ensure finds or creates the environment, below the request's CacheDir. What
 // the repository specifies but can't be installed is fault.Failed or
 // fault.Invalid; an index that does not respond, a missing interpreter and the
 // like are fault.Unavailable, fault.Denied or fault.Exhausted: no verdict on the
@@ -56,7 +57,7 @@ func (m Manager) Ensure(ctx context.Context, r step.Request, w Spec) (Env, error
 		return Env{}, err
 	}
 	e := recipe{tool: t, with: *w.Python, files: wanted}
-	return m.findOrInstall(ctx, r, filepath.Join(r.ArtifactsDir, "python", e.key()), func(ctx context.Context, env string) error {
+	return m.findOrInstall(ctx, r, filepath.Join(cmp.Or(r.CacheDir, r.ArtifactsDir), "python", e.key()), func(ctx context.Context, env string) error {
 		return p.install(ctx, r, e, env)
 	})
 }
