@@ -61,7 +61,7 @@ func TestDockerfile_Root(t *testing.T) {
 
 	p.checkBuilderStops()
 	p.env = append(without, "PATH="+pathWithoutBuilders(t))
-	p.slipway("plan", "--env", "prod").wantExit(0)
+	p.slipway("plan", "--env", "prod").wantExit(2).wantText("a run would fail", "find a BuildKit")
 	p.run().wantText("find a BuildKit", "BUILDKIT_HOST").wantRun(1, "failed")
 }
 

@@ -118,7 +118,7 @@ func (s Status) ModelUse() string {
 	case known == 0:
 		return ""
 	case opened == 0:
-		return "not opened by the service"
+		return "not opened"
 	case opened < known:
 		return fmt.Sprintf("opened by %d of %d replicas", opened, known)
 	}

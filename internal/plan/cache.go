@@ -45,7 +45,22 @@ func (pl *planner) expectedAction(s step.Spec, in input) (step.Action, string) {
 	if s.Kind == step.Build {
 		return pl.expectedBuild(s, in)
 	}
-	return step.ActionRun, pl.changeReason(in)
+	reason := pl.changeReason(in)
+	if since := pl.dataChanged(); since != "" && (s.Kind == step.Train || s.Kind == step.Evaluate) {
+		reason = "the data changed since " + since + "; " + reason
+	}
+	return step.ActionRun, reason
+}
+
+// dataChanged names the deployed model if it was trained with other data; "": it was
+// not, or that is not known.
+func (pl *planner) dataChanged() string {
+	_, data := pl.data()
+	champion := pl.facts.Champion
+	if champion == nil || data == "" || champion.Lineage.Data == "" || champion.Lineage.Data == data {
+		return ""
+	}
+	return champion.String()
 }
 
 // expectedBuild predicts whether an image that is not cached is built, or found in

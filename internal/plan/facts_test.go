@@ -58,6 +58,29 @@ func TestNew_SkipsCommitsWithoutConsequence(t *testing.T) {
 	}
 }
 
+// TestNew_NamesChangedData: the reason to train names what changed, the data included.
+func TestNew_NamesChangedData(t *testing.T) {
+	other := serving("cmd/train/main.go")
+	other.Data[0].Digest = "sha256:ffff456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	for name, c := range map[string]struct {
+		facts plan.Facts
+		want  bool
+	}{"other data": {other, true}, "the same data": {serving("cmd/train/main.go"), false}} {
+		t.Run(name, func(t *testing.T) {
+			p, err := plan.New(project(t, file), plan.Trigger{Environment: "prod"}, c.facts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range p.Steps {
+				named := strings.HasPrefix(s.Reason, "the data changed since prices:")
+				if want := c.want && s.Kind == step.Train; named != want {
+					t.Errorf("reason of %s: %q, want it to name the data: %v", s.Name, s.Reason, want)
+				}
+			}
+		})
+	}
+}
+
 // choosing are the facts of a run that names an approved model.
 func choosing(version int) plan.Facts {
 	f := serving("README.md")
