@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/scaffold/pipeline"
@@ -39,7 +40,8 @@ type repoInfo struct {
 	PredictBody         string // as YAML
 
 	Train, TrainSource, TrainProblem string
-	Evaluate, EvalNote               string
+	Evaluate                         string
+	EvalMetrics                      string // that training writes; instead of Evaluate
 	TrainInputs, EvalInputs          string // list, as YAML; "" for all files
 	TrainPython, EvalPython          string // as YAML
 	Unsure                           bool   // of the options of the commands
@@ -77,6 +79,7 @@ type repoInfo struct {
 }
 
 var (
+	lockFiles     = []string{"uv.lock", "poetry.lock", "Pipfile.lock", "conda-lock.yml"} // at the top
 	modulePattern = regexp.MustCompile(`(?m)^module\s+(\S+)`)
 	healthPattern = regexp.MustCompile(`["' ](/(?:healthz?|api/health|livez))["']`)
 )
@@ -116,7 +119,7 @@ func (s *repoInfo) addFile(name string) {
 		s.addGoFile(name, []byte(s.repo.text(name)))
 	case base == "requirements.txt" || base == "pyproject.toml" || base == "setup.py":
 		s.Python = true
-	case base == "requirements-dev.txt" || base == "requirements-test.txt" || name == "uv.lock":
+	case base == "requirements-dev.txt" || base == "requirements-test.txt" || slices.Contains(lockFiles, name):
 		s.addPythonInstall(name)
 	case (strings.HasPrefix(base, "test_") || strings.HasSuffix(base, "_test.py")) && ext == ".py":
 		s.PythonTests = true
@@ -144,7 +147,7 @@ func (s *repoInfo) addManifest(name string) {
 // requirements for development. Others may well lack pytest.
 func (s *repoInfo) addPythonInstall(name string) {
 	switch {
-	case path.Base(name) == "uv.lock":
+	case slices.Contains(lockFiles, name):
 		s.Installs = "lock: " + name
 	case s.Installs == "":
 		s.Installs = "requirements: " + name

@@ -34,15 +34,6 @@ func (s *repoInfo) infer() {
 	s.findModel()
 }
 
-// WritesPort reports whether the file names the server's port.
-func (s *repoInfo) WritesPort() bool { return portKey && s.Port > 0 }
-
-// Whether slipway.yaml has deploy.port and python.packages.
-const (
-	portKey     = false
-	packagesKey = false
-)
-
 // note records where a value was found.
 func (s *repoInfo) note(key, value, source string) {
 	s.Found = append(s.Found, Finding{key, value, source})

@@ -73,11 +73,10 @@ func (s *repoInfo) findModel() {
 		s.proposeGates(evaluate.source)
 		s.note("model.evaluate.run", s.Evaluate, strings.TrimPrefix(evaluate.path, "./"))
 	} else if metrics := metricsAmong(written); metrics != "" {
-		s.Evaluate = fmt.Sprintf("cp {{.Model}}/%s {{.Metrics}}", path.Base(metrics))
-		s.EvalNote = "training writes the metrics itself"
+		s.EvalMetrics = path.Base(metrics)
 		s.proposeGates(train.source)
-		s.gatesOfFile(path.Base(metrics))
-		s.note("model.evaluate.run", s.Evaluate, s.TrainSource+" writes "+metrics)
+		s.gatesOfFile(s.EvalMetrics)
+		s.note("model.evaluate.from", "train: "+s.EvalMetrics, s.TrainSource)
 	} else {
 		s.Train, s.Data, s.TrainProblem = "", "", "nothing evaluates it: no evaluate.py was found, and training writes no metrics"
 		return

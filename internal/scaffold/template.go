@@ -60,8 +60,12 @@ test:
     python: {<<.TrainPython>>}
 <<- end>>
     timeout: 1h
-  evaluate:<<if .EvalNote>> # <<.EvalNote>><<end>>
+  evaluate:<<if .EvalMetrics>> # <<.TrainSource>> writes the metrics
+    from: train
+    metrics: <<.EvalMetrics>>
+<<- else>>
     run: <<quote .Evaluate>><<if .Unsure>> # check its options<<end>>
+<<- end>>
 <<- if .EvalInputs>>
     inputs: <<.EvalInputs>>
 <<- end>>
@@ -88,7 +92,7 @@ deploy:
 <<- if .KubeManifests>>
   # manifests: [<<.KubeManifests>>] # what runs in Kubernetes; see prod below
 <<- end>>
-<<- if .WritesPort>>
+<<- if .Port>>
   port: <<.Port>> # <<.PortAt>>
 <<- end>>
   health: <<.Health>> # <<if .HealthAt>><<.HealthAt>><<else>>answers {"status", "release", "model_version"}<<end>>

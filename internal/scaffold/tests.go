@@ -166,9 +166,6 @@ func (s *repoInfo) addCommand(c pipeline.Command) {
 	}
 	if isPython {
 		t.Python = s.pythonFor(c)
-		if lacking := s.lackingPackages(c); !packagesKey && t.Problem == "" && len(lacking) > 0 {
-			t.Problem = "its requirements lack " + strings.Join(lacking, ", ")
-		}
 	}
 	if c.Swallowed && t.Problem == "" {
 		t.Source += ", where its failure is ignored"
@@ -231,7 +228,7 @@ func (s *repoInfo) pythonFor(c pipeline.Command) string {
 	if file != "" {
 		parts = append(parts, "requirements: "+file)
 	}
-	if len(packages) > 0 && packagesKey {
+	if len(packages) > 0 {
 		parts = append(parts, "packages: ["+strings.Join(packages, ", ")+"]")
 	}
 	return strings.Join(parts, ", ") + s.pythonVersion(c.Python)
@@ -254,18 +251,6 @@ func (s *repoInfo) packagesBeside(file string, c pipeline.Command) []string {
 		out = append(out, yamlString(p))
 	}
 	return out
-}
-
-// lackingPackages are the packages that a command needs and that its requirements lack.
-func (s *repoInfo) lackingPackages(c pipeline.Command) []string {
-	if strings.HasPrefix(s.Installs, "lock:") && len(c.Requirements) == 0 {
-		return nil
-	}
-	file := s.defaultRequirements(c)
-	if i := slices.IndexFunc(c.Requirements, s.repo.has); i >= 0 {
-		file = c.Requirements[i]
-	}
-	return s.packagesBeside(file, c)
 }
 
 // defaultRequirements are those for a command whose job names none.
