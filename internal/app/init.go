@@ -87,17 +87,30 @@ func (a *App) readPipeline(file string) (*pipeline.Pipeline, error) {
 	return pipeline.Read(filepath.ToSlash(file), text)
 }
 
-// planFirst plans what a run to production would do: what fails is missing.
+// planFirst plans what a run to production would do: what would make it fail is
+// missing.
 func (a *App) planFirst(ctx context.Context, out *InitResult) {
 	const env = "prod"
 	p, err := a.Plan(ctx, RunOptions{Environment: env, AllowDirty: true})
-	if err == nil {
-		out.Planned, out.Steps = env, len(p.Steps)
+	if err != nil {
+		out.lack(err.Error(), fault.HintOf(err))
 		return
 	}
-	text := strings.ReplaceAll(err.Error(), "\n", "; ")
-	if hint := fault.HintOf(err); hint != "" {
-		text += fmt.Sprintf(" (%s)", hint)
+	for _, problem := range p.Problems {
+		out.lack(problem.Text, problem.Hint)
 	}
-	out.Missing = append(out.Missing, "slipway plan --env "+env+": "+text)
+	if len(p.Problems) == 0 {
+		out.Planned, out.Steps = env, len(p.Steps)
+	}
+}
+
+// lack adds what a plan found missing.
+func (r *InitResult) lack(text, hint string) {
+	text = strings.ReplaceAll(text, "\n", "; ")
+	if hint != "" {
+		text += fmt.Sprintf(" (%s)", strings.ReplaceAll(hint, "\n", "; "))
+	}
+	if !slices.Contains(r.Missing, text) {
+		r.Missing = append(r.Missing, text)
+	}
 }
