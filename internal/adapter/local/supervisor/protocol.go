@@ -86,6 +86,7 @@ type Spec struct {
 	ModelVersion string            `json:"model_version,omitempty"`
 	Image        port.ImageConfig  `json:"image"`
 	Workload     delivery.Workload `json:"workload"`
+	Unknown      delivery.Unknown  `json:"-"`
 }
 
 // fixedPort returns the port that the service listens on whatever PORT says, as the

@@ -23,6 +23,7 @@ const stateSchema = 1
 type State struct {
 	Schema       int                         `json:"schema"`
 	Environments map[string]EnvironmentState `json:"environments"` // by EnvironmentKey
+	Unknown      delivery.Unknown            `json:"-"`
 }
 
 // EnvironmentState is the desired state of one environment.
@@ -33,6 +34,7 @@ type EnvironmentState struct {
 	FixedPort   bool                 `json:"fixed_port,omitempty"` // the user has set Port
 	Promoted    *ReleaseSpec         `json:"promoted,omitempty"`
 	Staged      *ReleaseSpec         `json:"staged,omitempty"`
+	Unknown     delivery.Unknown     `json:"-"`
 }
 
 // ShouldRun reports whether any release should run.
@@ -48,6 +50,7 @@ func (e EnvironmentState) choosesPort() bool {
 type ReleaseSpec struct {
 	Release delivery.ReleaseID `json:"release"`
 	Spec    Spec               `json:"spec"`
+	Unknown delivery.Unknown   `json:"-"`
 }
 
 // ReadState reads the state of a folder. It is empty if the file does not exist.
@@ -121,7 +124,7 @@ func (s *store) unstage(key string, e EnvironmentState) error {
 // with returns the state with an environment changed, or deleted. The caller holds
 // mu.
 func (s *store) with(key string, e *EnvironmentState) State {
-	next := State{Schema: stateSchema, Environments: make(map[string]EnvironmentState, len(s.state.Environments)+1)}
+	next := State{Schema: stateSchema, Unknown: s.state.Unknown, Environments: make(map[string]EnvironmentState, len(s.state.Environments)+1)}
 	for k, old := range s.state.Environments {
 		next.Environments[k] = old
 	}

@@ -58,6 +58,34 @@ func TestStore_PutIsRead(t *testing.T) {
 	}
 }
 
+// TestState_KeepsFieldsOfNewerVersion: of an environment that changes, and of the others.
+func TestState_KeepsFieldsOfNewerVersion(t *testing.T) {
+	dir := t.TempDir()
+	const newer = `"newer": {"x": 1}`
+	given := `{"schema": 1, "environments": {"s/e": {"service": "s", "environment": "e", "port": 18001, "promoted": {"release": "r-aaaaaaaaaaaa", "spec": {"rootfs": "/x", "image": {}, "workload": {"replicas": 1, "health": "/", NEWER}, NEWER}, NEWER}, NEWER},
+		"s/f": {"service": "s", "environment": "f", "port": 18002, NEWER}}, NEWER}`
+	if err := os.WriteFile(filepath.Join(dir, "state.json"), []byte(strings.ReplaceAll(given, "NEWER", newer)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	state, err := ReadState(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &store{dir: dir, state: state}
+	e, _ := s.get("s/e")
+	e.Port = 18003
+	if err := s.put("s/e", e); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "state.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(strings.Fields(string(raw)), ""); strings.Count(text, `"newer":{"x":1}`) != strings.Count(given, "NEWER") || !strings.Contains(text, `"port":18003`) {
+		t.Errorf("state.json = %s\nwant the new port, and all fields of the newer version", raw)
+	}
+}
+
 func TestStore_PutFailureChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	s := &store{dir: filepath.Join(dir, "gone")}
