@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -188,6 +189,44 @@ func TestFixedPort_Restored(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFixedPort_WayOut: where pasta is installed, a network of its own has a way out,
+// which ends with the supervisor, too.
+func TestFixedPort_WayOut(t *testing.T) {
+	_, err := exec.LookPath("pasta")
+	tun, openErr := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
+	if err != nil || openErr != nil || os.Geteuid() == 0 {
+		t.Skipf("pasta (%v), /dev/net/tun (%v) and an ordinary user are needed", err, openErr)
+	}
+	tun.Close()
+	s := newTestTarget(t, nil)
+	o := s.fixed("a")
+	seen := s.deploy(t, o)
+	if notes := strings.Join(seen.Notes, "\n"); !strings.Contains(notes, "reaches other hosts by pasta") {
+		t.Fatalf("notes = %q, want a way out", notes)
+	}
+	if err := checkServing(seen.URL, o.ID)(); err != nil {
+		t.Error(err)
+	}
+	var pasta []int
+	for _, pid := range replicaPIDs(t, s.cfg.Dir) {
+		if line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); strings.HasPrefix(string(line), "pasta\x00") {
+			pasta = append(pasta, pid)
+		}
+	}
+	if len(pasta) != 2 {
+		t.Errorf("pasta runs as %v, want once for each replica", pasta)
+	}
+	s.killSupervisor(t)
+	eventually(t, func() error {
+		for _, pid := range pasta {
+			if syscall.Kill(pid, 0) == nil {
+				return fmt.Errorf("process %d lingers", pid)
+			}
+		}
+		return nil
+	})
 }
 
 // TestWrongPort: a service that listens elsewhere is told apart long before the

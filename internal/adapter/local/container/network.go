@@ -22,6 +22,7 @@ import (
 type networks struct {
 	Runtime
 	namespaces Namespaces // for what Runtime cannot do
+	pasta      string     // its path; empty: networks have no way out
 }
 
 // networkRequest is the request to the process that makes the network.
@@ -30,6 +31,11 @@ type networkRequest struct {
 	Bubblewrap string   `json:"bubblewrap,omitempty"` // its path; empty: namespaces
 	Mark       string   `json:"mark,omitempty"`
 	InitArgs   []string `json:"init_args"`
+}
+
+// beginRequest lets the program begin.
+type beginRequest struct {
+	Pasta int `json:"pasta,omitempty"` // PID of the way out, which ends with the network
 }
 
 // networkStatus is one line of what that process reports.
@@ -58,16 +64,31 @@ func (n networks) Start(s Spec, out *os.File, onStarted func(Started)) (*Contain
 	if wrap, ok := inner.(Bubblewrap); ok {
 		o.Bubblewrap, o.Mark = wrap.Path, wrap.Mark
 	}
-	c, err := n.run(o, s.Port, out, func(helper int, inside Started) {
+	way, noWay := (*wayOut)(nil), error(nil)
+	c, err := n.run(o, s.Port, out, func(helper int, inside Started) beginRequest {
 		group.add(inside.PIDs[len(inside.PIDs)-1])
-		onStarted(Started{PIDs: append([]int{helper}, inside.PIDs...), Cgroups: group.paths()})
+		pids, begin := append([]int{helper}, inside.PIDs...), beginRequest{}
+		if n.pasta != "" {
+			if way, noWay = n.openWayOut(helper); way != nil {
+				begin.Pasta = way.cmd.Process.Pid
+				pids = append(pids, begin.Pasta)
+			}
+		}
+		onStarted(Started{PIDs: pids, Cgroups: group.paths()})
+		return begin
 	})
 	if err != nil {
+		if way != nil {
+			_ = way.Close()
+		}
 		group.Remove()
 		return nil, fmt.Errorf("start container %s: %w", s.Name, err)
 	}
 	c.cgroup, c.memory = group, s.Memory
-	c.Notes = append(c.Notes, networkNote(s.Port))
+	if way != nil {
+		c.closers = append(c.closers, way)
+	}
+	c.Notes = append(c.Notes, networkNote(s.Port, way, noWay))
 	c.Notes = append(c.Notes, group.Notes...)
 	return c, nil
 }
@@ -85,12 +106,19 @@ func (n networks) runtimeFor(s Spec) (Runtime, error) {
 }
 
 // networkNote describes how the replica differs from one in the host's network.
-func networkNote(port int) string {
-	return fmt.Sprintf("each replica has a separate network, because the service has a fixed port (%d): it cannot reach other hosts or this one", port)
+func networkNote(port int, way *wayOut, noWay error) string {
+	note := fmt.Sprintf("each replica has a separate network, because the service has a fixed port (%d): ", port)
+	switch {
+	case way != nil:
+		return note + "it reaches other hosts by pasta, but not this one"
+	case noWay != nil:
+		return fmt.Sprintf("%sit cannot reach other hosts or this one: %v", note, noWay)
+	}
+	return note + "it cannot reach other hosts or this one"
 }
 
 // run starts the helper, and waits until the program in the network may begin.
-func (n networks) run(o networkRequest, port int, out *os.File, onStarted func(helper int, inside Started)) (*Container, error) {
+func (n networks) run(o networkRequest, port int, out *os.File, onStarted func(helper int, inside Started) beginRequest) (*Container, error) {
 	requests, toRequests, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -127,6 +155,9 @@ func (n networks) run(o networkRequest, port int, out *os.File, onStarted func(h
 
 func (n networks) command(u User, out *os.File) *exec.Cmd {
 	attr := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Setsid: true, Pdeathsig: syscall.SIGKILL}
+	if n.pasta != "" {
+		attr.Pdeathsig = syscall.SIGTERM // see dieWith
+	}
 	if os.Geteuid() != 0 {
 		attr.Cloneflags |= syscall.CLONE_NEWUSER
 		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: u.UID, HostID: os.Geteuid(), Size: 1}}
@@ -140,7 +171,7 @@ func (n networks) command(u User, out *os.File) *exec.Cmd {
 }
 
 // awaitStart sends the request, and waits until the program may begin.
-func (b *Container) awaitStart(o initRequest, request io.Writer, onStarted func(helper int, inside Started)) error {
+func (b *Container) awaitStart(o initRequest, request io.Writer, onStarted func(helper int, inside Started) beginRequest) error {
 	encoder := json.NewEncoder(request)
 	if err := encoder.Encode(o); err != nil {
 		return fmt.Errorf("send the request to the network's process: %w", err)
@@ -159,8 +190,7 @@ func (b *Container) awaitStart(o initRequest, request io.Writer, onStarted func(
 				return err
 			}
 			b.process = process
-			onStarted(b.cmd.Process.Pid, *now.Started)
-			if err := encoder.Encode(true); err != nil {
+			if err := encoder.Encode(onStarted(b.cmd.Process.Pid, *now.Started)); err != nil {
 				return fmt.Errorf("begin: %w", err)
 			}
 		case now.Running && b.process != nil:

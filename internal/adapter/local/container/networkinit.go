@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/signal"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -21,6 +22,8 @@ func serveNetwork(o initRequest, request *json.Decoder, status io.Writer) error 
 		return err
 	}
 	go handOutSockets(5)
+	terminated := make(chan os.Signal, 1)
+	signal.Notify(terminated, syscall.SIGTERM)
 	spawner := NewSpawner()
 	// bwrap refuses to run with capabilities, and nothing needs them any more.
 	if err := spawner.do(func() error { return unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) }); err != nil {
@@ -32,10 +35,11 @@ func serveNetwork(o initRequest, request *json.Decoder, status io.Writer) error 
 	}
 	lines := json.NewEncoder(status)
 	c, err := inner.Start(o.Network.Spec, os.Stdout, func(s Started) {
-		var begin bool
+		var begin beginRequest
 		if lines.Encode(networkStatus{Started: &s}) != nil || request.Decode(&begin) != nil {
 			os.Exit(125) // the supervisor is gone, and the container dies with this process
 		}
+		dieWith(begin.Pasta, terminated)
 	})
 	if err != nil {
 		return fromInside(err)

@@ -29,7 +29,7 @@ func SelectRuntime(name, dir string, initArgs []string, spawner *Spawner) (Runti
 	if err != nil {
 		return nil, err
 	}
-	return networks{Runtime: selected, namespaces: namespaces}, nil
+	return networks{Runtime: selected, namespaces: namespaces, pasta: findPasta()}, nil
 }
 
 func selectRuntime(name, dir string, namespaces Namespaces, root bool) (Runtime, error) {
