@@ -147,8 +147,8 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	return s.explain(ctx, "delete", key, err)
 }
 
-// explain says what could not be done, and where. An error after the context has
-// ended is the context's.
+// explain returns the error with what could not be done, and where; after the context
+// has ended, the context's error.
 func (s *Store) explain(ctx context.Context, action, key string, err error) error {
 	if err == nil {
 		return nil

@@ -11,8 +11,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// beatKey names the epoch, so that the beat of an owner who was replaced makes nobody
-// believe that the new one lives.
+// beatKey names the epoch, so that the beat of an owner who was replaced does not
+// make the new one look alive.
 func beatKey(run delivery.RunID, epoch int64) string { return fmt.Sprintf("beat/%s-%d", run, epoch) }
 
 // Beat records that the owner of the run lives.

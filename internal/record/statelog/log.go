@@ -30,7 +30,7 @@ const maxEntry = 64 << 20
 // ErrTaken is the error of Append if another entry has the number.
 var ErrTaken = errors.New("another entry was added to the shared state")
 
-// Identity says which log it is. It is written once, when the log begins.
+// Identity distinguishes a log from others. It is written once, when the log begins.
 type Identity struct {
 	Format  int       `json:"format"`
 	ID      string    `json:"id"` // random

@@ -47,7 +47,7 @@ func parse(raw []byte, after Position) (Entry, Position, error) {
 	}
 	switch {
 	case e.N != after.N+1:
-		return e, after, corrupt(after.N+1, "it says that it is entry %d", e.N)
+		return e, after, corrupt(after.N+1, "its number is %d", e.N)
 	case e.Prev != after.Digest:
 		return e, after, corrupt(after.N+1, "it does not follow entry %d as it was read here: one of the two was changed, or replaced", after.N)
 	}
