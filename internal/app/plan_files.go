@@ -12,6 +12,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
+// symlink is the mode of a symlink in a commit.
+const symlink = "120000"
+
 // fileCheck looks for files in a commit.
 type fileCheck struct {
 	repository string
@@ -48,8 +51,13 @@ func (c fileCheck) either(key, name string) {
 	}
 }
 
+// isOutside reports whether a path leads out of the commit, as far as its list of
+// files tells: a symlink may.
 func (c fileCheck) isOutside(name string) bool {
-	return name == "" || path.IsAbs(name) || name == ".." || strings.HasPrefix(name, "../") || strings.Contains(name, "://")
+	if name == "" || path.IsAbs(name) || name == ".." || strings.HasPrefix(name, "../") || strings.Contains(name, "://") {
+		return true
+	}
+	return slices.ContainsFunc(c.files, func(f port.File) bool { return f.Mode == symlink && strings.HasPrefix(name+"/", f.Path+"/") })
 }
 
 func (c fileCheck) missing(key, kind, name string) {
@@ -100,7 +108,8 @@ func (c fileCheck) command(key, dir, run string) {
 // scriptOf returns the script that a command begins with, or "" if it begins with a
 // program or in a way that only a shell understands.
 func scriptOf(run string) string {
-	words := strings.Fields(run)
+	line, _, _ := strings.Cut(strings.TrimSpace(run), "\n")
+	words := strings.Fields(line)
 	for len(words) > 0 && isAssignment(words[0]) {
 		words = words[1:]
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/step"
 )
 
 const brokenProject = `version: 1
@@ -84,18 +85,28 @@ func TestPlan_Unplannable(t *testing.T) {
 	}
 }
 
-// A release that would be made again although it is quarantined is a problem.
+// What would be made again although it is quarantined is a problem.
 func TestPlan_Quarantine(t *testing.T) {
-	p := newOrderedProgram(t)
-	if got := p.run("run", "--env", "dev"); got.code != 0 {
+	p := newProgram(t)
+	digest := delivery.DigestOf([]byte("image"))
+	p.results[step.Build] = step.Result{Outcome: delivery.OutcomeSucceeded, Output: []byte(fmt.Sprintf(`{"digest":%q}`, digest))}
+	if got := p.run("run", "--env", "dev", "--until", "build"); got.code != 0 {
 		t.Fatal(got.stderr)
 	}
-	image := string(delivery.DigestOf([]byte("nothing")))
-	if got := p.run("releases", "quarantine", "--image", image, "--why", "CVE-2026-1"); got.code != 0 {
-		t.Fatal(got.stderr)
-	}
-	if got := p.run("plan", "--env", "dev"); got.code != 0 {
-		t.Errorf("another image: exit code %d: %s", got.code, got.stderr)
+	for _, c := range []struct {
+		image delivery.Digest
+		code  int
+	}{{delivery.DigestOf([]byte("another")), 0}, {digest, 2}} {
+		if got := p.run("releases", "quarantine", "--image", string(c.image), "--why", "CVE-2026-1"); got.code != 0 {
+			t.Fatal(got.stderr)
+		}
+		got := p.run("plan", "--env", "dev")
+		if got.code != c.code || (c.code == 2) != strings.Contains(got.stderr, "quarantined as image "+digest.Short()) {
+			t.Errorf("exit code %d, want %d:\n%s%s", got.code, c.code, got.stdout, got.stderr)
+		}
+		if c.code == 2 && !strings.Contains(got.stderr, "CVE-2026-1") {
+			t.Errorf("stderr lacks the reason:\n%s", got.stderr)
+		}
 	}
 }
 

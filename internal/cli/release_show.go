@@ -24,6 +24,11 @@ func (c *Command) printRelease(r app.ReleaseDetails) {
 	if q := r.Quarantined; q != nil {
 		line("state", fmt.Sprintf("quarantined since %s: %s", c.formatTime(q.Since), q.Reason))
 	}
+	for _, q := range r.Quarantines {
+		if !q.EndedAt.IsZero() {
+			line("allowed", fmt.Sprintf("again by %s at %s: %s; quarantined before: %s", q.EndedBy, c.formatTime(q.EndedAt), q.EndedWhy, q.Reason))
+		}
+	}
 	line("created", fmt.Sprintf("%s, by run %s", c.formatTime(r.CreatedAt), r.Run))
 	commit := r.Origin.Commit
 	if r.Origin.Dirty {

@@ -35,8 +35,8 @@ type Source interface {
 type ScratchSource interface {
 	Source
 	// WithScratch returns the source with the trees of uncommitted changes in dir, a
-	// folder outside the repository. They exist as long as the folder. A checkout of
-	// such a tree may lack big files that are not committed.
+	// folder outside the repository. They exist as long as the folder. A checkout may
+	// lack big files that are not committed, and the contents that Git LFS keeps.
 	WithScratch(dir string) Source
 }
 

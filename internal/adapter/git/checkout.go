@@ -55,6 +55,9 @@ func (s Source) Checkout(ctx context.Context, tree, dir string) error {
 	if err := w.rebuild(ctx, tree); err != nil {
 		return err
 	}
+	if s.Scratch != "" {
+		pointers = nil // a download would write to the user's clone
+	}
 	err = w.addLFSContent(ctx, pointers)
 	if err == nil {
 		err = w.addModules(ctx, modules)

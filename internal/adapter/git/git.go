@@ -59,9 +59,20 @@ type command struct {
 	env  []string // on top of the clean environment
 	args []string
 	in   []byte
-	out  io.Writer // nil: run returns it
+
+	config []string  // "name=value", on top of the repository's
+	out    io.Writer // nil: run returns it
 
 	userObjects bool // without the objects in the scratch folder
+}
+
+// options are the options before the name of the command.
+func (c command) options() []string {
+	all := slices.Clone(safeArgs)
+	for _, setting := range c.config {
+		all = append(all, "-c", setting)
+	}
+	return all
 }
 
 // exitError is a git command that exited with a non-zero status.
@@ -85,7 +96,7 @@ func (s Source) run(ctx context.Context, c command) (string, error) {
 	if program == "" {
 		program = "git"
 	}
-	cmd := exec.CommandContext(ctx, program, append(slices.Clone(safeArgs), c.args...)...)
+	cmd := exec.CommandContext(ctx, program, append(c.options(), c.args...)...)
 	environ := cleanEnviron(os.Environ())
 	if s.gitDir != "" {
 		environ = append(environ, "GIT_DIR="+s.gitDir)

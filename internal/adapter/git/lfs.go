@@ -59,6 +59,9 @@ func (s Source) lfsFiles(ctx context.Context, repo repository, tree string, hasA
 	if err != nil || !enabled {
 		return nil, err
 	}
+	if tree, err = s.withoutBigFiles(tree); err != nil { // which are no pointers
+		return nil, err
+	}
 	out, err := s.run(ctx, command{dir: s.Dir, args: []string{"ls-tree", "-r", "-l", "-z", "--full-tree", tree}})
 	if err != nil {
 		return nil, fmt.Errorf("list tree %s: %w", tree, err)

@@ -41,7 +41,11 @@ type treeWriter struct {
 }
 
 func (w treeWriter) run(ctx context.Context, in []string, args ...string) (string, error) {
-	return w.source.run(ctx, command{dir: w.source.Dir, env: w.env, args: args, in: []byte(strings.Join(in, "\x00"))})
+	c := command{dir: w.source.Dir, env: w.env, args: args, in: []byte(strings.Join(in, "\x00"))}
+	if w.source.Scratch != "" { // where Git LFS, if it is installed, puts the contents of new files
+		c.config = []string{"lfs.storage=" + filepath.Join(w.source.Scratch, "lfs")}
+	}
+	return w.source.run(ctx, c)
 }
 
 // write adds everything in the folder to the index, and writes the tree.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/slipway-cd/slipway/internal/adapter/git"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
@@ -33,6 +34,7 @@ func TestScratch_LeavesRepositoryAlone(t *testing.T) {
 		t.Run("folder "+folder, func(t *testing.T) {
 			r := newRepository(t, folder)
 			write(t, filepath.Join(r.Dir, "big tracked"), "small at first")
+			write(t, filepath.Join(r.Dir, "models", ".gitattributes"), "*.bin filter=lfs diff=lfs merge=lfs -text\n")
 			r.Commit(t)
 			top := runGit(t, r.Dir, "rev-parse", "--show-toplevel")
 			write(t, filepath.Join(r.Dir, "first"), "changed")
@@ -51,6 +53,9 @@ func TestScratch_LeavesRepositoryAlone(t *testing.T) {
 			}
 			files, err := source.Files(t.Context(), c.Tree)
 			if err != nil {
+				t.Fatal(err)
+			}
+			if err := source.(port.TreeChecker).CheckTree(t.Context(), c.Tree); err != nil {
 				t.Fatal(err)
 			}
 			out := filepath.Join(t.TempDir(), "out")
