@@ -109,18 +109,20 @@ func parseValue(v any) (any, error) {
 	return nil, fmt.Errorf("the value is a %T", v)
 }
 
-// lifts lead rows of one version of the records to the next, by that version. Logs
-// began with version 2, so there is none yet: whoever adds a version of the records
-// adds its lift here, and a fixture in testdata/log.
-var lifts = map[int]func([]row) ([]row, error){}
+// firstLogVersion is the version of the records with which logs began.
+const firstLogVersion = 3
+
+// lifts returns what leads rows of one version of the records to the next, by that
+// version. There is none yet: whoever adds a version of the records adds its lift here,
+// and a fixture to testdata/log.
+func lifts() map[int]func([]row) ([]row, error) { return map[int]func([]row) ([]row, error){} }
 
 func liftRows(schema int, rows []row) (_ []row, err error) {
-	const firstVersion = 2
-	if schema < firstVersion {
+	if schema < firstLogVersion {
 		return nil, fault.New(fault.Corrupt, "rows of records version %d", schema)
 	}
 	for ; schema < len(migrations()); schema++ {
-		lift, ok := lifts[schema]
+		lift, ok := lifts()[schema]
 		if !ok {
 			return nil, fault.New(fault.Internal, "rows of records version %d can't be read", schema)
 		}

@@ -31,5 +31,6 @@ func migrations() [][]migration {
 	return [][]migration{
 		{{statements: schema1}},
 		{runs2(), cache2(), outbox2(), models2(), approvals2(), releases2()},
+		{owners3()},
 	}
 }

@@ -295,6 +295,9 @@ func (d *database) rehearse(ctx context.Context, action string, do func(*sql.Tx)
 		return at, nil, record.DatabaseError(action, d.path, err)
 	}
 	if at, err = readPosition(ctx, tx); err == nil {
+		err = d.checkOwner(ctx, tx)
+	}
+	if err == nil {
 		err = do(tx)
 	}
 	if err == nil {

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -329,13 +330,13 @@ func TestView_Damaged(t *testing.T) {
 		want   fault.Kind
 	}{
 		"newer version":  {99, `[]`, fault.Conflict},
-		"older version":  {1, `[]`, fault.Corrupt},
-		"unknown table":  {2, `[{"t":"sqlite_schema","r":{"name":"x"}}]`, fault.Corrupt},
-		"unknown column": {2, `[{"t":"runs","r":{"id":"x","x\" y":1}}]`, fault.Corrupt},
-		"without a key":  {2, `[{"t":"runs","r":{"state":"ended"}}]`, fault.Corrupt},
-		"empty row":      {2, `[{"t":"runs"}]`, fault.Corrupt},
-		"odd value":      {2, `[{"t":"runs","r":{"project":"retail","id":{"a":1}}}]`, fault.Corrupt},
-		"no rows":        {2, `{"a":1}`, fault.Corrupt},
+		"older version":  {2, `[]`, fault.Corrupt},
+		"unknown table":  {3, `[{"t":"sqlite_schema","r":{"name":"x"}}]`, fault.Corrupt},
+		"unknown column": {3, `[{"t":"runs","r":{"id":"x","x\" y":1}}]`, fault.Corrupt},
+		"without a key":  {3, `[{"t":"runs","r":{"state":"ended"}}]`, fault.Corrupt},
+		"empty row":      {3, `[{"t":"runs"}]`, fault.Corrupt},
+		"odd value":      {3, `[{"t":"runs","r":{"project":"retail","id":{"a":1}}}]`, fault.Corrupt},
+		"no rows":        {3, `{"a":1}`, fault.Corrupt},
 	} {
 		t.Run(name, func(t *testing.T) {
 			objects := &fake.ObjectStore{}
@@ -356,5 +357,66 @@ func TestView_Damaged(t *testing.T) {
 				t.Errorf("error = %v, want %s", err, c.want)
 			}
 		})
+	}
+}
+
+// TestView_Owners: of two that find a run's owner dead one gets it, and the old owner,
+// when it wakes, changes nothing.
+func TestView_Owners(t *testing.T) {
+	objects := &fake.ObjectStore{}
+	a, b, c := openMachine(t, objects), openMachine(t, objects), openMachine(t, objects)
+	run := newRun(1)
+	if _, err := a.Runs().Enqueue(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	none, err := a.Owners().Owner(t.Context(), run.ID)
+	if err != nil || none != (record.Ownership{Run: run.ID}) {
+		t.Errorf("owner = %+v (error = %v), want none", none, err)
+	}
+	mine, err := a.Owners().Claim(t.Context(), record.Ownership{Run: run.ID, Holder: "process 1 on a", Machine: "a"})
+	if err != nil || mine.Epoch != 1 {
+		t.Fatalf("claim = %+v, error = %v", mine, err)
+	}
+	save := func(s *sqlite.Store, o record.Ownership) error {
+		return s.Runs().SaveStep(record.AsOwner(t.Context(), o), record.StepRecord{Run: run.ID, Name: "unit", Attempt: 1})
+	}
+	if err := save(a, mine); err != nil {
+		t.Fatal(err)
+	}
+	seen, err := b.Owners().Owner(t.Context(), run.ID)
+	if err != nil || seen != mine {
+		t.Errorf("owner = %+v (error = %v), want %+v", seen, err, mine)
+	}
+	theirs, errB := b.Owners().Claim(t.Context(), record.Ownership{Run: run.ID, Epoch: seen.Epoch, Holder: "b", Machine: "b"})
+	_, errC := c.Owners().Claim(t.Context(), record.Ownership{Run: run.ID, Epoch: seen.Epoch, Holder: "c", Machine: "c"})
+	if errB != nil || !fault.Is(errC, fault.Conflict) {
+		t.Errorf("errors of two claims = %v and %v, want one %s", errB, errC, fault.Conflict)
+	}
+	for _, change := range []func() error{
+		func() error { return save(a, mine) },
+		func() error { return a.Runs().Finish(record.AsOwner(t.Context(), mine), run.ID, record.RunResult{}) },
+		func() error {
+			_, err := a.Releases().Save(record.AsOwner(t.Context(), mine), delivery.Release{Schema: delivery.ReleaseForm, Service: "x"}, delivery.Origin{Run: run.ID})
+			return err
+		},
+	} {
+		if err := change(); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "taken over by b") {
+			t.Errorf("change by the old owner: error = %v, want %s", err, fault.Conflict)
+		}
+	}
+	if err := save(b, theirs); err != nil {
+		t.Errorf("change by the new owner: %v", err)
+	}
+	if got, err := b.Runs().Get(t.Context(), run.ID); err != nil || got.State != record.Queued {
+		t.Errorf("state = %s (error = %v), want %s", got.State, err, record.Queued)
+	}
+}
+
+// TestOwners_None: the records of one machine need no owners.
+func TestOwners_None(t *testing.T) {
+	s := open(t, fresh(t))
+	defer s.Close()
+	if o := s.Owners(); o != nil {
+		t.Errorf("owners = %v, want none", o)
 	}
 }
