@@ -35,9 +35,9 @@ func (h *cancelCause) Error() string {
 	return h.step + " failed"
 }
 
-func newCanceller(grace time.Duration, keepGoing bool) *canceller {
+func newCanceller(base context.Context, grace time.Duration, keepGoing bool) *canceller {
 	h := &canceller{grace: grace, keepGoing: keepGoing}
-	h.ctx, h.stop = context.WithCancelCause(context.Background())
+	h.ctx, h.stop = context.WithCancelCause(base)
 	return h
 }
 

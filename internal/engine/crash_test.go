@@ -32,13 +32,14 @@ func TestResume_AfterKillAtEachPoint(t *testing.T) {
 		{"journaled", ""}, {"finishing", ""}, {"finished", ""},
 	}
 	for _, c := range cases {
-		t.Run(c.point, func(t *testing.T) {
-			home := t.TempDir()
+		onOneAndManyMachines(t, c.point, func(t *testing.T, shares bool) {
+			home := newMachine(t, shares)
 			cmd, out := child(t, childOrder{Home: home, Plan: crashPlan(1), KillAt: c.point})
 			if err := cmd.Wait(); err == nil || out.Len() > 0 {
 				t.Fatalf("the process was to be killed in silence: %v\n%s", err, out)
 			}
 			before := effects(t, home)
+			home = successor(t, home)
 			l := crashLab(t, home)
 			if _, err := l.resumeAll(t.Context()); err != nil {
 				t.Fatal(err)
@@ -61,6 +62,13 @@ func TestResume_AfterKillAtEachPoint(t *testing.T) {
 			}
 		})
 	}
+}
+
+// onOneAndManyMachines runs a test with all processes on one machine, and with every
+// successor on another one.
+func onOneAndManyMachines(t *testing.T, name string, test func(t *testing.T, shares bool)) {
+	t.Run(name, func(t *testing.T) { test(t, false) })
+	t.Run(name+", then elsewhere", func(t *testing.T) { test(t, true) })
 }
 
 // TestResume_WaitsForProcessesOfKilledOwner: a command that outlived its killed
@@ -98,6 +106,10 @@ func wantEnd(t *testing.T, l *lab) {
 
 // TestResume_AfterRandomKills kills processes at any instant, again and again.
 func TestResume_AfterRandomKills(t *testing.T) {
+	onOneAndManyMachines(t, "here", testRandomKills)
+}
+
+func testRandomKills(t *testing.T, shares bool) {
 	seeds := uint64(10) // SLIPWAY_SEEDS asks for another number
 	if n, err := strconv.ParseUint(os.Getenv("SLIPWAY_SEEDS"), 10, 64); err == nil {
 		seeds = n
@@ -105,7 +117,7 @@ func TestResume_AfterRandomKills(t *testing.T) {
 	repeated, kills := 0, 0
 	for seed := range seeds {
 		random := rand.New(rand.NewPCG(seed, 7))
-		home := t.TempDir()
+		home := newMachine(t, shares)
 		recorded := map[string]int{} // by step that was complete at a kill: how often it had begun
 		for range 1 + random.IntN(3) {
 			lines := len(effects(t, home)) + random.IntN(2*len(crashPlan(1).Steps))
@@ -123,6 +135,7 @@ func TestResume_AfterRandomKills(t *testing.T) {
 					recorded[name] = count(effects(t, home), name+":begin")
 				}
 			}
+			home = successor(t, home)
 		}
 		l := crashLab(t, home)
 		if _, err := l.resumeAll(t.Context()); err != nil {
@@ -169,9 +182,13 @@ func killAfter(t *testing.T, cmd *exec.Cmd, home string, lines int, pause time.D
 	}
 }
 
-// completed are the steps whose results the journal of a dead process holds.
+// completed are the steps whose results the journal of a dead process holds, or the
+// records that it shared.
 func completed(t *testing.T, home string) []string {
 	t.Helper()
+	if _, err := os.Stat(filepath.Join(home, sharedFolder)); err == nil {
+		return completedSteps(t, home)
+	}
 	path := filepath.Join(home, "engine.db")
 	if _, err := os.Stat(path); err != nil {
 		return nil
@@ -180,6 +197,20 @@ func completed(t *testing.T, home string) []string {
 		return nil
 	}
 	return rows(t, path, "SELECT function_name FROM operation_outputs")
+}
+
+func completedSteps(t *testing.T, home string) (names []string) {
+	t.Helper()
+	steps, err := newLab(t, successor(t, home)).Runs.ListSteps(t.Context(), runID(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range steps {
+		if s.Result != nil && s.Unmet == "" {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 // TestQueue_FinishesRunOfDeadProcess: two processes, one environment; the first is killed.

@@ -30,22 +30,25 @@ type Engine struct {
 	Cache      record.Cache // nil: nothing is cached
 	Steps      map[step.Kind]step.Step
 	Source     port.Source
-	Sink       event.Sink // nil: events are dropped
-	Home       string     // absolute state folder
-	CacheDir   string     // absolute folder of the project's caches; default Home/cache
-	Repository string     // absolute folder where slipway.yaml is
-	Database   string     // journal of unfinished runs; default Home/engine.db
-	Parallel   int        // steps at once; default the CPUs, at least 2
+	Sink       event.Sink    // nil: events are dropped
+	Owners     record.Owners // of runs that several machines can reach; nil: this machine alone
+	Machine    string        // tells this machine from others; required with Owners
+	Home       string        // absolute state folder
+	CacheDir   string        // absolute folder of the project's caches; default Home/cache
+	Repository string        // absolute folder where slipway.yaml is
+	Database   string        // journal of unfinished runs; default Home/engine.db
+	Parallel   int           // steps at once; default the CPUs, at least 2
 	Clock      func() time.Time
 	Redactor   *redact.Redactor // removes secrets from all that is printed and kept; nil: nothing to remove
 	PID        int              // of this process, for people
 	Host       string
 
-	Grace       time.Duration  // for steps that run when another fails; default 2s, negative: none
-	UndoTimeout time.Duration  // for taking back one step; default 30m
-	Backoff     time.Duration  // before the first retry, doubled for each further one; default 1s
-	Jitter      func() float64 // 0 to 1, spreads retries; default random
-	Failpoint   func(point string)
+	Grace        time.Duration  // for steps that run when another fails; default 2s, negative: none
+	UndoTimeout  time.Duration  // for taking back one step; default 30m
+	OwnerTimeout time.Duration  // after which another machine's owner that says nothing is replaced; default 1m
+	Backoff      time.Duration  // before the first retry, doubled for each further one; default 1s
+	Jitter       func() float64 // 0 to 1, spreads retries; default random
+	Failpoint    func(point string)
 }
 
 // ErrSuspend is a cause for cancelling the context of Run or Resume: the run is
@@ -60,7 +63,7 @@ func (e *Engine) Run(ctx context.Context, p plan.Plan) (record.Run, error) {
 	if err := e.check(p); err != nil {
 		return record.Run{}, err
 	}
-	own, err := e.lockRun(p.Run)
+	ctx, own, err := e.ownRun(ctx, p.Run)
 	if err != nil {
 		return record.Run{}, err
 	}
@@ -72,7 +75,7 @@ func (e *Engine) Run(ctx context.Context, p plan.Plan) (record.Run, error) {
 		return record.Run{}, err
 	}
 	e.failpoint("queued")
-	return e.runLoop(ctx, run, own)
+	return e.runLoop(ctx, run)
 }
 
 // Resume finishes a run whose process is gone, or continues one that waits. One
@@ -83,7 +86,7 @@ func (e *Engine) Resume(ctx context.Context, id delivery.RunID) (record.Run, err
 	if err != nil || run.State == record.Ended {
 		return run, err
 	}
-	own, err := e.lockRun(id)
+	ctx, own, err := e.ownRun(ctx, id)
 	if err != nil {
 		return run, err
 	}
@@ -91,7 +94,7 @@ func (e *Engine) Resume(ctx context.Context, id delivery.RunID) (record.Run, err
 	if run, err = e.Runs.Requeue(ctx, id); err != nil {
 		return run, err
 	}
-	return e.runLoop(ctx, run, own)
+	return e.runLoop(ctx, run)
 }
 
 // Cancel stops the run in the name of by, and returns it as it ended. A process
@@ -101,27 +104,30 @@ func (e *Engine) Cancel(ctx context.Context, id delivery.RunID, by delivery.Acto
 	if err := e.Runs.RequestCancel(ctx, id, by); err != nil {
 		return record.Run{}, err
 	}
+	var looks pacer
 	for {
 		run, err := e.Runs.Get(ctx, id)
 		if err != nil || run.State == record.Ended {
 			return run, err
 		}
-		own, free, err := tryLock(e.runLock(id))
-		if err != nil {
-			return run, err
+		if e.Owners == nil || looks.due() {
+			owned, own, free, err := e.own(ctx, id)
+			if err != nil {
+				return run, err
+			}
+			if free {
+				defer own.release()
+				return e.takeOver(owned, id)
+			}
 		}
-		if free {
-			defer own.release()
-			return e.takeOver(ctx, id, own)
-		}
-		if err := sleep(ctx, pollQueue); err != nil {
+		if err := sleep(ctx, e.pollQueue()); err != nil {
 			return run, fmt.Errorf("wait for run %s to stop: %w", id, err)
 		}
 	}
 }
 
 // takeOver ends a run without a process that a person asked to stop.
-func (e *Engine) takeOver(ctx context.Context, id delivery.RunID, own *lock) (record.Run, error) {
+func (e *Engine) takeOver(ctx context.Context, id delivery.RunID) (record.Run, error) {
 	run, err := e.Runs.Get(ctx, id)
 	if err != nil || run.State == record.Ended {
 		return run, err
@@ -136,20 +142,20 @@ func (e *Engine) takeOver(ctx context.Context, id delivery.RunID, own *lock) (re
 	if run, err = e.Runs.Requeue(ctx, id); err != nil {
 		return run, err
 	}
-	return e.runLoop(ctx, run, own)
+	return e.runLoop(ctx, run)
 }
 
-// lockRun takes the run's lock: the kernel gives it back when this process dies.
-func (e *Engine) lockRun(id delivery.RunID) (*lock, error) {
-	l, free, err := tryLock(e.runLock(id))
+// ownRun takes the right to work on the run; fault.Conflict if another process has it.
+func (e *Engine) ownRun(ctx context.Context, id delivery.RunID) (context.Context, *owner, error) {
+	owned, o, free, err := e.own(ctx, id)
 	if err != nil {
-		return nil, err
+		return ctx, nil, err
 	}
 	if !free {
-		return nil, fault.New(fault.Conflict, "run %s is being run by another process", id).
+		return ctx, nil, fault.New(fault.Conflict, "run %s is being run by another process", id).
 			Hint("follow it with `slipway status`, or stop it first")
 	}
-	return l, nil
+	return owned, o, nil
 }
 
 func (e *Engine) runLock(id delivery.RunID) string {

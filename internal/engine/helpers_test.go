@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,12 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slipway-cd/slipway/internal/adapter/objectfolder"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/engine"
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
+	"github.com/slipway-cd/slipway/internal/record/statelog"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -38,14 +41,10 @@ type lab struct {
 // newLab makes an engine over home: one of several processes that share it.
 func newLab(t *testing.T, home string) *lab {
 	t.Helper()
-	store, err := sqlite.Open(t.Context(), filepath.Join(home, "slipway.db"), "retail", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
+	store := openStore(t, home)
 	l := &lab{t: t, does: map[string]do{}}
 	l.Engine = &engine.Engine{
-		Runs: store.Runs(), Cache: store.Cache(), Home: home, Repository: home, PID: os.Getpid(), Host: "lab",
+		Runs: store.Runs(), Owners: store.Owners(), Machine: home, Cache: store.Cache(), Home: home, Repository: home, PID: os.Getpid(), Host: "lab",
 		Sink: event.SinkFunc(func(e event.Event) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
@@ -57,6 +56,67 @@ func newLab(t *testing.T, home string) *lab {
 		l.Steps[k] = do(l.step)
 	}
 	return l
+}
+
+// openStore opens the records in home, or the view of the log that home shares with
+// other machines.
+func openStore(t *testing.T, home string) *sqlite.Store {
+	t.Helper()
+	shared := filepath.Join(home, sharedFolder)
+	var store *sqlite.Store
+	_, err := os.Stat(shared)
+	if errors.Is(err, os.ErrNotExist) {
+		store, err = sqlite.Open(t.Context(), filepath.Join(home, "slipway.db"), "retail", nil)
+	} else if err == nil {
+		var log *statelog.Log
+		if log, err = statelog.Open(t.Context(), objectfolder.Store{Dir: shared}, time.Now()); err == nil {
+			store, err = sqlite.OpenView(t.Context(), home, "retail", nil, log, 20*time.Millisecond)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	return store
+}
+
+// sharedFolder is the folder of a home that holds the log which machines share.
+const sharedFolder = "shared"
+
+// newMachine returns the home of a machine, which shares its log if it is to.
+func newMachine(t *testing.T, shares bool) string {
+	t.Helper()
+	home := t.TempDir()
+	if shares {
+		if err := os.Mkdir(filepath.Join(home, sharedFolder), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return home
+}
+
+// successor returns the home of who comes after the death of a process: another machine
+// with an empty disk, where the log is shared. Time has passed since the last beat.
+func successor(t *testing.T, home string) string {
+	t.Helper()
+	shared, err := filepath.EvalSymlinks(filepath.Join(home, sharedFolder))
+	if errors.Is(err, os.ErrNotExist) {
+		return home
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := t.TempDir()
+	world := filepath.Dir(shared)
+	for _, name := range []string{sharedFolder, "effects"} {
+		if err := os.Symlink(filepath.Join(world, name), filepath.Join(other, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.RemoveAll(filepath.Join(shared, "beat")); err != nil {
+		t.Fatal(err)
+	}
+	return other
 }
 
 // resumeAll resumes every unfinished run, oldest first, as `slipway run --resume`

@@ -51,6 +51,16 @@ func openDatabase(path string) (*sql.DB, error) {
 	return db, nil
 }
 
+// database is the file of the journal. Where the records are shared, a turn has its own:
+// what an earlier one left here counts for nothing, because another machine may have
+// gone on since.
+func (x *execution) database() string {
+	if x.e.Owners == nil {
+		return x.e.database()
+	}
+	return filepath.Join(x.e.Home, "journals", fmt.Sprintf("%s-%d-%s.db", x.run.ID, x.run.Turn, x.e.Machine))
+}
+
 // journal opens DBOS for one run and nothing else: it takes up this run's turn if
 // it was begun, and no other run's. Its name, and not only its executor, is the
 // run's, because DBOS lets any process of the same application continue what was
@@ -59,7 +69,7 @@ func (x *execution) journal(ctx context.Context) (dbos.Context, error) {
 	if err := refuseOverrides(os.Environ()); err != nil {
 		return nil, err
 	}
-	path := x.e.database()
+	path := x.database()
 	db, err := openDatabase(path)
 	if err != nil {
 		return nil, err
@@ -89,7 +99,7 @@ func (x *execution) healthy(ctx context.Context, db *sql.DB, err error) error {
 		return asked
 	}
 	if verdict != "ok" {
-		return record.CorruptDatabase(x.e.database()).Cause(errors.New(verdict))
+		return record.CorruptDatabase(x.database()).Cause(errors.New(verdict))
 	}
 	return err
 }
@@ -142,10 +152,10 @@ func (x *execution) result(h dbos.WorkflowHandle[workflowResult]) (workflowResul
 	case err := <-x.broken:
 		return workflowResult{}, err
 	case <-x.left:
-		return workflowResult{}, ErrSuspend
+		return workflowResult{}, x.leftFor
 	}
 	v, err := h.GetResult(dbos.WithHandlePollingInterval(resultPollInterval), dbos.WithHandleTimeout(shutdownTimeout))
-	return v, record.DatabaseError(fmt.Sprintf("end run %s", x.run.ID), x.e.database(), err)
+	return v, record.DatabaseError(fmt.Sprintf("end run %s", x.run.ID), x.database(), err)
 }
 
 // deleteTurn removes a turn that has ended from the journal: the records hold what it
@@ -160,9 +170,20 @@ func (x *execution) turn() string { return fmt.Sprintf("%s/%d", x.run.ID, x.run.
 // closeJournal closes the journal. In the middle of a turn, that stays as it is: what has
 // not been checkpointed will run again.
 func (x *execution) closeJournal(j dbos.Context) error {
+	defer x.removeJournal()
 	if err := dbos.Shutdown(j, shutdownTimeout); err != nil {
 		return fault.New(fault.Unavailable, "stop the steps of run %s", x.run.ID).
 			Hint("a step did not stop when it was told to; end this process before the run is resumed").Cause(err)
 	}
 	return nil
+}
+
+// removeJournal removes a turn's own journal: nothing reads it again.
+func (x *execution) removeJournal() {
+	if x.e.Owners == nil {
+		return
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		_ = os.Remove(x.database() + suffix) // one that stays does no harm
+	}
 }

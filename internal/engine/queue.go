@@ -15,9 +15,28 @@ import (
 // How often a process looks whether its turn has come, and whether a person
 // wants its run to stop.
 const (
-	pollQueue  = 60 * time.Millisecond
-	pollCancel = 200 * time.Millisecond
+	pollQueue       = 60 * time.Millisecond
+	pollSharedQueue = 500 * time.Millisecond // where looking is a request
+	pollCancel      = 200 * time.Millisecond
 )
+
+func (e *Engine) pollQueue() time.Duration {
+	if e.Owners != nil {
+		return pollSharedQueue
+	}
+	return pollQueue
+}
+
+// pacer lets something happen at once, and then every lookInterval.
+type pacer struct{ last time.Time }
+
+func (p *pacer) due() bool {
+	if !p.last.IsZero() && time.Since(p.last) < lookInterval {
+		return false
+	}
+	p.last = time.Now()
+	return true
+}
 
 // reportLockAfter is how long a run at the head of its queue waits for the
 // environment's lock before people hear of it: an ordinary run before it releases
@@ -26,7 +45,7 @@ const reportLockAfter = time.Second
 
 // runLoop brings a run that this process owns to its end: it waits in the queue,
 // and runs.
-func (e *Engine) runLoop(ctx context.Context, run record.Run, own *lock) (record.Run, error) {
+func (e *Engine) runLoop(ctx context.Context, run record.Run) (record.Run, error) {
 	switch {
 	case run.State == record.Ended || run.State == record.Waiting:
 		return run, nil
@@ -61,6 +80,7 @@ func (e *Engine) skip(ctx context.Context, run record.Run) (record.Run, error) {
 // ahead whose processes died are finished on the way: no other process would.
 func (e *Engine) waitTurn(ctx context.Context, run record.Run) error {
 	said := ""
+	looks := map[delivery.RunID]*pacer{}
 	for {
 		head, ok, err := e.Runs.Head(ctx, run.Environment)
 		if err == nil && ok && head.ID == run.ID {
@@ -71,7 +91,13 @@ func (e *Engine) waitTurn(ctx context.Context, run record.Run) error {
 		}
 		if err == nil && ok {
 			var adopted bool
-			if adopted, err = e.finishAhead(ctx, head); adopted && err == nil {
+			if looks[head.ID] == nil {
+				looks[head.ID] = &pacer{}
+			}
+			if e.Owners == nil || looks[head.ID].due() {
+				adopted, err = e.finishAhead(ctx, head)
+			}
+			if adopted && err == nil {
 				continue
 			}
 		}
@@ -85,7 +111,7 @@ func (e *Engine) waitTurn(ctx context.Context, run record.Run) error {
 			said = text
 			e.withEventLog(run, func(v *eventLog) { v.emit(event.Event{Kind: event.RunQueued, Text: text}) })
 		}
-		if sleep(ctx, pollQueue) != nil {
+		if sleep(ctx, e.pollQueue()) != nil {
 			return e.cancelOrSuspend(ctx, run)
 		}
 	}
@@ -104,7 +130,10 @@ func describeAhead(r record.Run) string {
 // finishAhead finishes the run ahead if its process is gone. Stopping our own run must
 // not undo another run's: that is then left for later.
 func (e *Engine) finishAhead(ctx context.Context, head record.Run) (adopted bool, err error) {
-	own, free, err := tryLock(e.runLock(head.ID))
+	theirs, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	defer context.AfterFunc(ctx, func() { stop(ErrSuspend) })()
+	theirs, own, free, err := e.own(theirs, head.ID)
 	if err != nil || !free {
 		return false, err
 	}
@@ -113,9 +142,6 @@ func (e *Engine) finishAhead(ctx context.Context, head record.Run) (adopted bool
 	if err != nil || run.State == record.Ended || run.State == record.Waiting {
 		return err == nil, err // it went on while we looked
 	}
-	theirs, stop := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer stop(nil)
-	defer context.AfterFunc(ctx, func() { stop(ErrSuspend) })()
 	if run.Plan.Skip != "" {
 		_, err = e.skip(theirs, run)
 		return true, err
@@ -239,7 +265,7 @@ func (e *Engine) runAtHead(ctx context.Context, run record.Run) (record.Run, err
 			defer l.release()
 			return e.execute(ctx, run, l)
 		}
-		if sleep(ctx, pollQueue) == nil {
+		if sleep(ctx, e.pollQueue()) == nil {
 			continue
 		}
 		err = e.cancelOrSuspend(ctx, run)

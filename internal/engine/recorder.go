@@ -12,6 +12,7 @@ import (
 // the records tell it to people. So they may come a moment later and many at a
 // time, except where something depends on one: saveNow.
 type recorder struct {
+	base  context.Context // never ends
 	store record.StepHistory
 	fail  func(error)
 
@@ -32,7 +33,7 @@ func (b *recorder) save(r record.StepRecord) {
 	b.pending = append(b.pending, r)
 	if b.timer == nil {
 		b.timer = time.AfterFunc(batchInterval, func() {
-			if err := b.flush(context.Background()); err != nil {
+			if err := b.flush(b.base); err != nil {
 				b.fail(err)
 			}
 		})

@@ -20,6 +20,7 @@ import (
 type execution struct {
 	e         *Engine
 	run       record.Run
+	base      context.Context              // see Engine.execution
 	known     map[string]record.StepRecord // what the records said when this process took over
 	events    *eventLog
 	records   *recorder
@@ -30,6 +31,7 @@ type execution struct {
 	completed chan struct{} // closed when the workflow has completed
 	broken    chan error    // trouble that only a resume can get over
 	left      chan struct{} // closed when the run shall be left for later
+	leftFor   error         // why; set before
 	leaveOnce sync.Once
 
 	checkingOut sync.Mutex
@@ -51,6 +53,12 @@ func (e *Engine) execute(ctx context.Context, run record.Run, l *lock) (record.R
 		return run, err
 	}
 	fresh := run.StartedAt.IsZero()
+	if e.Owners != nil && run.State == record.Running {
+		// What its last owner has in a journal is not here: the records say what is done.
+		if run, err = e.Runs.Retake(whole, run.ID); err != nil {
+			return run, err
+		}
+	}
 	if err := e.Runs.Start(whole, run.ID, e.PID, e.Host, e.now()); err != nil {
 		return run, err
 	}
@@ -58,7 +66,7 @@ func (e *Engine) execute(ctx context.Context, run record.Run, l *lock) (record.R
 		return run, err
 	}
 	e.failpoint("started")
-	x := e.execution(run, steps)
+	x := e.execution(whole, run, steps)
 	x.lock = l
 	defer x.events.close()
 	x.events.emit(event.Event{Kind: event.RunStarted, Text: x.header(fresh)})
@@ -75,13 +83,15 @@ func (e *Engine) execute(ctx context.Context, run record.Run, l *lock) (record.R
 	return ended, err
 }
 
-func (e *Engine) execution(run record.Run, steps []record.StepRecord) *execution {
+// execution makes the turn. base never ends; in shared records it carries the claim on
+// the run.
+func (e *Engine) execution(base context.Context, run record.Run, steps []record.StepRecord) *execution {
 	x := &execution{
-		e: e, run: run, known: map[string]record.StepRecord{}, events: e.openEventLog(run),
-		slots: make(chan struct{}, e.parallel()), canceller: newCanceller(orDefault(e.Grace, 2*time.Second), run.Plan.Trigger.KeepGoing),
+		e: e, run: run, base: base, known: map[string]record.StepRecord{}, events: e.openEventLog(run),
+		slots: make(chan struct{}, e.parallel()), canceller: newCanceller(base, orDefault(e.Grace, 2*time.Second), run.Plan.Trigger.KeepGoing),
 		completed: make(chan struct{}), broken: make(chan error, 1), left: make(chan struct{}),
 	}
-	x.records = &recorder{store: e.Runs, fail: x.fail}
+	x.records = &recorder{base: base, store: e.Runs, fail: x.fail}
 	for _, s := range steps {
 		x.known[s.Name] = s
 	}
@@ -128,7 +138,7 @@ func (x *execution) runJournal(ctx context.Context) (ended record.Run, err error
 	defer func() { err = errors.Join(err, x.closeJournal(j), x.records.flush(ctx)) }()
 	h, err := x.begin(j)
 	if err != nil {
-		return x.run, record.DatabaseError("begin the run", x.e.database(), err)
+		return x.run, record.DatabaseError("begin the run", x.database(), err)
 	}
 	v, err := x.result(h)
 	if err != nil {
@@ -192,7 +202,7 @@ func (x *execution) watchCancel(ctx context.Context) (stop func()) {
 // it is stopped even if this process dies meanwhile.
 func (x *execution) interrupt(watching, ctx context.Context) {
 	if errors.Is(context.Cause(ctx), ErrSuspend) {
-		x.leaveOnce.Do(func() { close(x.left) })
+		x.leaveOnce.Do(func() { x.leftFor = context.Cause(ctx); close(x.left) })
 		return
 	}
 	x.canceller.cancel(interruption().String())
@@ -223,10 +233,10 @@ func (x *execution) fail(err error) {
 func (x *execution) input() workflowInput {
 	s := workflowInput{Plan: x.run.Plan, Done: map[string]stepState{}}
 	for name, r := range x.known {
-		if r.Result == nil || r.Result.Outcome == delivery.OutcomeWaiting || x.run.Turn == 1 {
-			continue
+		if r.Result == nil || r.Result.Outcome == delivery.OutcomeWaiting || x.run.Turn == 1 || r.Unmet != "" {
+			continue // what was unmet follows from the others
 		}
-		s.Done[name] = stepState{Result: *r.Result, Attempt: r.Attempt, Begun: r.Begun}
+		s.Done[name] = stepState{Result: *r.Result, Attempt: r.Attempt, Begun: r.Begun, Cancelled: r.Cancelled}
 	}
 	return s
 }

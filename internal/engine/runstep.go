@@ -92,7 +92,7 @@ func (x *execution) lifetime(journal context.Context, undo bool) (context.Contex
 		return x.canceller.ctx, func() {}
 	}
 	late := fault.New(fault.Exhausted, "the rollback timed out").Hint("look at the environment: it may be half changed")
-	ctx, done := context.WithTimeoutCause(context.Background(), orDefault(x.e.UndoTimeout, 30*time.Minute), late)
+	ctx, done := context.WithTimeoutCause(x.base, orDefault(x.e.UndoTimeout, 30*time.Minute), late)
 	stop := context.AfterFunc(journal, done)
 	return ctx, func() { stop(); done() }
 }
@@ -131,7 +131,7 @@ func (x *execution) recordBegin(ctx context.Context, spec step.Spec, index int, 
 		x.records.save(r)
 		return nil
 	}
-	if err := x.records.saveNow(context.WithoutCancel(ctx), r); err != nil {
+	if err := x.records.saveNow(x.base, r); err != nil {
 		x.fail(err)
 		<-ctx.Done() // without the record it must not begin; nothing is kept of this
 		return context.Cause(ctx)

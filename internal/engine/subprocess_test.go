@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/flock"
@@ -27,6 +28,8 @@ type childOrder struct {
 	KillAt string    `json:"kill_at"` // point of the engine
 	Hold   string    `json:"hold"`    // step that goes on until the process dies
 	Orphan string    `json:"orphan"`  // step that starts a process which outlives this one
+
+	OwnerTimeout time.Duration `json:"owner_timeout"`
 }
 
 const childVariable = "SLIPWAY_ENGINE_TEST_CHILD"
@@ -42,6 +45,7 @@ func TestChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := crashLab(t, order.Home)
+	l.OwnerTimeout = order.OwnerTimeout
 	if order.Hold != "" {
 		held := l.does[order.Hold]
 		l.does[order.Hold] = func(ctx context.Context, r step.Request) (step.Result, error) {

@@ -35,6 +35,9 @@ func (x *execution) undoAll(ctx dbos.Context, nodes []*node, v workflowResult) (
 		}
 		index := len(nodes) + i
 		end, err := dbos.RunAsStep(ctx, func(ctx context.Context) (stepState, error) {
+			if old, ok := x.undone(spec.Name); ok {
+				return old, nil
+			}
 			r := x.request(spec, outputs)
 			r.Cause, r.Cancelled, r.InfrastructureFailure = v.Cause, v.Outcome == delivery.OutcomeCancelled, v.OfPlace
 			return x.runStep(ctx, stepRun{index: index, request: r, undo: true})
@@ -42,11 +45,23 @@ func (x *execution) undoAll(ctx dbos.Context, nodes []*node, v workflowResult) (
 		if err != nil {
 			return undone, err
 		}
+		if err := x.recordEnd(spec.Name, spec.Kind, index, end); err != nil {
+			return undone, err
+		}
 		x.e.failpoint("recorded " + spec.Name)
-		x.recordEnd(spec.Name, spec.Kind, index, end)
 		undone = append(undone, end)
 	}
 	return undone, nil
+}
+
+// undone returns how an undo step ended under an owner before this one; in records that
+// are not shared the journal has it.
+func (x *execution) undone(name string) (stepState, bool) {
+	old, ok := x.known[name]
+	if x.e.Owners == nil || !ok || old.Result == nil || old.Result.Outcome != delivery.OutcomeSucceeded && old.Result.Outcome != delivery.OutcomeSkipped {
+		return stepState{}, false
+	}
+	return stepState{Result: *old.Result, Attempt: old.Attempt, Begun: old.Begun}, true
 }
 
 // begunNodes are the steps that must be taken back, the one that began last first. One

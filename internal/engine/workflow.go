@@ -99,7 +99,7 @@ func (x *execution) workflow(ctx dbos.Context, s workflowInput) (v workflowResul
 	}
 	// Once the journal has the turn's end, it does not tell of the steps again: the
 	// records must have them before.
-	if err := x.records.flush(context.WithoutCancel(ctx)); err != nil {
+	if err := x.records.flush(x.base); err != nil {
 		return x.suspend(ctx, err)
 	}
 	close(x.completed)
@@ -117,7 +117,7 @@ func (x *execution) suspend(ctx context.Context, err error) (workflowResult, err
 // journalError explains why the journal can't be kept. One that does not fit to the
 // plan never will: the run is then given up, so that it does not block the queue.
 func (x *execution) journalError(err error) error {
-	err = record.DatabaseError(fmt.Sprintf("keep the journal of run %s", x.run.ID), x.e.database(), err)
+	err = record.DatabaseError(fmt.Sprintf("keep the journal of run %s", x.run.ID), x.database(), err)
 	if errors.Is(err, &dbos.Error{Code: dbos.ErrorCodeUnexpectedStep}) || errors.Is(err, dbos.ErrStepNondeterminism) {
 		return fault.New(fault.Internal, "the journal of run %s does not match its plan", x.run.ID).
 			Hint("check what the run changed in %s, and start a new one", x.run.Environment).Cause(err)
@@ -132,27 +132,37 @@ func (x *execution) collect(n *node, out <-chan dbos.StepOutcome[stepState]) {
 		x.fail(x.journalError(o.Err))
 		return
 	}
-	x.e.failpoint("recorded " + n.spec.Name)
 	n.end = o.Result
 	if n.end.Result.Outcome == delivery.OutcomeFailed {
 		x.canceller.failed(n.spec.Name)
 	}
-	x.recordEnd(n.spec.Name, n.spec.Kind, n.index, n.end)
+	if err := x.recordEnd(n.spec.Name, n.spec.Kind, n.index, n.end); err != nil {
+		x.fail(err)
+		return
+	}
+	x.e.failpoint("recorded " + n.spec.Name)
 	close(n.done)
 }
 
 // recordEnd records how a step ended and emits it, unless a process before this one did.
-func (x *execution) recordEnd(name string, kind step.Kind, index int, end stepState) {
+// Where other machines go on from the records, it is there when this returns.
+func (x *execution) recordEnd(name string, kind step.Kind, index int, end stepState) error {
 	if end.Later {
-		return // it has not come to it yet
+		return nil // it has not come to it yet
 	}
 	if old, ok := x.known[name]; ok && old.Result != nil && old.Attempt >= end.Attempt && old.Result.Outcome == end.Result.Outcome {
-		return
+		return nil
 	}
 	r := end.Result
 	x.records.save(record.StepRecord{
 		Run: x.run.ID, Name: name, Index: index, Kind: kind, Attempt: end.Attempt, Begun: end.Begun, Result: &r,
+		Unmet: end.Unmet, Cancelled: end.Cancelled,
 	})
+	if x.e.Owners != nil {
+		if err := x.records.flush(x.base); err != nil {
+			return err
+		}
+	}
 	text := r.Cause
 	if text == "" {
 		text = r.Summary
@@ -161,6 +171,7 @@ func (x *execution) recordEnd(name string, kind step.Kind, index int, end stepSt
 		Kind: event.StepFinished, Step: name, Outcome: r.Outcome, Cached: r.Cached,
 		Seconds: seconds(r.Started, r.Ended), Text: text, Hint: r.Hint,
 	})
+	return nil
 }
 
 // runNode waits for what the step needs and for a slot, and runs it. An error

@@ -61,6 +61,9 @@ type StepRecord struct {
 	Attempt int            `json:"attempt"`
 	Begun   time.Time      `json:"begun"`
 	Result  *step.Result   `json:"result,omitempty"` // nil while it runs
+
+	Unmet     string `json:"unmet,omitempty"`     // why it was not run
+	Cancelled string `json:"cancelled,omitempty"` // who stopped the run before it ended
 }
 
 // Store is a database with all records of Slipway's own work. Opening one that is

@@ -28,6 +28,9 @@ type RunQueue interface {
 	// Requeue puts a Waiting run at the end of the queue again, one Turn later.
 	// A run in any other state is returned unchanged.
 	Requeue(ctx context.Context, id delivery.RunID) (Run, error)
+	// Retake lets a Running run go on under another owner, one Turn later. A run in any
+	// other state is returned unchanged.
+	Retake(ctx context.Context, id delivery.RunID) (Run, error)
 	// Head returns the run at the head of an environment's queue: the Queued or
 	// Running one with the smallest Seq. ok is false for an empty queue.
 	Head(ctx context.Context, env delivery.Environment) (r Run, ok bool, err error)

@@ -109,7 +109,11 @@ func (d *database) close() error {
 // connect opens a pool. Every connection waits for other processes' writes, and
 // makes its own durable before they count.
 func connect(path string, most int, more string) (*sql.DB, error) {
-	pragmas := "_pragma=busy_timeout(15000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
+	return connectWith(path, most, "_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&"+more)
+}
+
+func connectWith(path string, most int, more string) (*sql.DB, error) {
+	const pragmas = "_pragma=busy_timeout(15000)&_pragma=journal_mode(WAL)"
 	name := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: pragmas + "&" + more}
 	db, err := sql.Open("sqlite", name.String())
 	if err != nil {

@@ -118,6 +118,19 @@ func (s runs) Requeue(ctx context.Context, id delivery.RunID) (out record.Run, e
 	return out, err
 }
 
+// Retake implements record.Runs.
+func (s runs) Retake(ctx context.Context, id delivery.RunID) (out record.Run, err error) {
+	err = s.change(ctx, fmt.Sprintf("take over run %s", id), func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE runs SET turn = turn + 1 WHERE project = ? AND id = ? AND state = ?", s.project, id, record.Running)
+		if err != nil {
+			return err
+		}
+		out, err = s.find(ctx, tx, id)
+		return err
+	})
+	return out, err
+}
+
 // Head implements record.Runs.
 func (s runs) Head(ctx context.Context, env delivery.Environment) (record.Run, bool, error) {
 	row := first(ctx, s.read, "SELECT "+summaryColumns+", plan FROM runs WHERE project = ? AND environment = ? AND "+open+" ORDER BY seq LIMIT 1", s.project, env)

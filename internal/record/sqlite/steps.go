@@ -24,9 +24,10 @@ func (s runs) SaveSteps(ctx context.Context, steps []record.StepRecord) error {
 		return nil
 	}
 	return s.change(ctx, fmt.Sprintf("record steps of run %s", steps[0].Run), func(tx *sql.Tx) error {
-		stmt, err := tx.PrepareContext(ctx, `INSERT INTO steps (project, run, name, idx, kind, attempt, begun, result)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, run, name) DO UPDATE SET idx = excluded.idx, kind = excluded.kind, attempt = excluded.attempt,
-				begun = excluded.begun, result = excluded.result
+		stmt, err := tx.PrepareContext(ctx, `INSERT INTO steps (project, run, name, idx, kind, attempt, begun, result, extra)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, json_patch('{}', json_object('unmet', ?, 'cancelled', ?)))
+			ON CONFLICT (project, run, name) DO UPDATE SET idx = excluded.idx, kind = excluded.kind, attempt = excluded.attempt,
+				begun = excluded.begun, result = excluded.result, extra = json_patch(json_remove(steps.extra, '$.unmet', '$.cancelled'), excluded.extra)
 			WHERE excluded.attempt > steps.attempt
 				OR (excluded.attempt = steps.attempt AND (excluded.result IS NOT NULL OR steps.result IS NULL))`)
 		if err != nil {
@@ -58,14 +59,16 @@ func (s runs) saveStep(ctx context.Context, stmt *sql.Stmt, r record.StepRecord)
 		}
 		document = sql.NullString{String: string(raw), Valid: true}
 	}
-	_, err := stmt.ExecContext(ctx, s.project, r.Run, r.Name, r.Index, r.Kind, r.Attempt, nanos(r.Begun), document)
+	_, err := stmt.ExecContext(ctx, s.project, r.Run, r.Name, r.Index, r.Kind, r.Attempt, nanos(r.Begun), document,
+		sql.NullString{String: r.Unmet, Valid: r.Unmet != ""}, sql.NullString{String: r.Cancelled, Valid: r.Cancelled != ""})
 	return err
 }
 
 // ListSteps implements record.Runs.
 func (s runs) ListSteps(ctx context.Context, id delivery.RunID) ([]record.StepRecord, error) {
 	out, err := list(ctx, s.read, scanStep,
-		"SELECT run, name, idx, kind, attempt, begun, result FROM steps WHERE project = ? AND run = ? ORDER BY idx, name", s.project, id)
+		`SELECT run, name, idx, kind, attempt, begun, result, coalesce(json_extract(extra, '$.unmet'), ''), coalesce(json_extract(extra, '$.cancelled'), '')
+		FROM steps WHERE project = ? AND run = ? ORDER BY idx, name`, s.project, id)
 	return out, record.DatabaseError(fmt.Sprintf("list the steps of run %s", id), s.path, err)
 }
 
@@ -73,7 +76,7 @@ func scanStep(row scanner) (record.StepRecord, error) {
 	var r record.StepRecord
 	var begun int64
 	var document sql.NullString
-	if err := row.Scan(&r.Run, &r.Name, &r.Index, &r.Kind, &r.Attempt, &begun, &document); err != nil {
+	if err := row.Scan(&r.Run, &r.Name, &r.Index, &r.Kind, &r.Attempt, &begun, &document, &r.Unmet, &r.Cancelled); err != nil {
 		return r, err
 	}
 	r.Begun = moment(begun)

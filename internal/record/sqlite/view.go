@@ -79,7 +79,7 @@ func (d *database) follow(ctx context.Context, log *statelog.Log, maxAge time.Du
 		return record.DatabaseError("prepare the view of the shared state", d.path, err)
 	}
 	// What a crash of the machine takes from a view comes back from the log.
-	if v.apply, err = connect(d.path, 1, "_txlock=immediate&_pragma=foreign_keys(0)&_pragma=synchronous(NORMAL)"); err != nil {
+	if v.apply, err = connectWith(d.path, 1, "_txlock=immediate&_pragma=foreign_keys(0)&_pragma=synchronous(NORMAL)"); err != nil {
 		return err
 	}
 	d.view, d.read = v, upToDate{d}

@@ -59,6 +59,11 @@ func testWaiting(t *testing.T, open func(*testing.T) record.Store) {
 	ok(t, s.Runs().Start(t.Context(), first.ID, 7, "host", at(1)))
 	running := must(s.Runs().Get(t.Context(), first.ID))
 	same(t, "requeue of a running run", must(s.Runs().Requeue(t.Context(), first.ID)), running)
+	taken := must(s.Runs().Retake(t.Context(), first.ID))
+	same(t, "turn of a run that was taken over", taken.Turn, running.Turn+1)
+	taken.Turn = running.Turn
+	same(t, "the rest of it", taken, running)
+	same(t, "take over a queued run", must(s.Runs().Retake(t.Context(), second.ID)), second)
 	ok(t, s.Runs().Finish(t.Context(), first.ID, record.RunResult{Outcome: delivery.OutcomeWaiting, Cause: "for ben", Hint: "ask ben", At: at(2)}))
 	waits := must(s.Runs().Get(t.Context(), first.ID))
 	if waits.State != record.Waiting || waits.Outcome != delivery.OutcomeWaiting || waits.Cause != "for ben" {
@@ -74,7 +79,7 @@ func testWaiting(t *testing.T, open func(*testing.T) record.Store) {
 		same(t, "waiting runs of "+string(env), ids(waiting), want)
 	}
 	back := must(s.Runs().Requeue(t.Context(), first.ID))
-	if back.Turn != 2 || back.State != record.Queued || back.Seq <= second.Seq || back.Outcome != "" || back.Cause != "" || !back.EndedAt.IsZero() {
+	if back.Turn != 3 || back.State != record.Queued || back.Seq <= second.Seq || back.Outcome != "" || back.Cause != "" || !back.EndedAt.IsZero() {
 		t.Errorf("queued again: %+v", back)
 	}
 	same(t, "start stays", back.StartedAt, at(1))
@@ -212,6 +217,10 @@ func testSteps(t *testing.T, open func(*testing.T) record.Store) {
 	rec := func(name string, index, attempt int, result *step.Result) record.StepRecord {
 		return record.StepRecord{Run: r.ID, Name: name, Index: index, Kind: step.Test, Attempt: attempt, Begun: at(attempt), Result: result}
 	}
+	unmet := func(r record.StepRecord) record.StepRecord {
+		r.Unmet, r.Cancelled = "build failed", "ana"
+		return r
+	}
 	type move struct {
 		save record.StepRecord
 		want record.StepRecord
@@ -226,6 +235,8 @@ func testSteps(t *testing.T, open func(*testing.T) record.Store) {
 		{rec("b", 1, 1, failed), rec("b", 1, 2, nil), "an earlier attempt is old news"},
 		{rec("b", 1, 2, passed), rec("b", 1, 2, passed), "its result"},
 		{rec("b", 1, 2, failed), rec("b", 1, 2, failed), "a newer result of the same attempt"},
+		{unmet(rec("b", 1, 3, failed)), unmet(rec("b", 1, 3, failed)), "why it was not run"},
+		{rec("b", 1, 4, nil), rec("b", 1, 4, nil), "the next attempt knows nothing of that"},
 	}
 	for _, m := range moves {
 		ok(t, s.Runs().SaveStep(t.Context(), m.save))
@@ -255,7 +266,7 @@ func plain(steps []record.StepRecord) string {
 
 func testStepBatch(t *testing.T, open func(*testing.T) record.Store) {
 	s := closing(t, open(t))
-	batch, is := s.(record.StepBatcher)
+	batch, is := s.Runs().(record.StepBatcher)
 	if !is {
 		t.Skip("the store keeps steps one by one")
 	}

@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/record"
+)
+
+// An owner that several machines can replace says every beatInterval that it lives. It
+// may work until ownerTimeout minus ownerMargin after it sent the last beat that
+// arrived; after ownerTimeout by the records' clock it is replaced.
+const (
+	ownerTimeout = time.Minute
+	ownerMargin  = 10 * time.Second
+	beatInterval = 10 * time.Second
+	// lookInterval is how often another machine's owner is looked at: that takes a few
+	// requests.
+	lookInterval   = 5 * time.Second
+	releaseTimeout = 5 * time.Second
+)
+
+// errLost is why an owner leaves a run to others, as kill -9 would: nothing is undone.
+var errLost = fmt.Errorf("the run may have been taken over by another machine, because the shared state did not respond: %w", ErrSuspend)
+
+// owner is the right to work on a run. Among the processes of one machine a lock decides
+// who has it; among machines, a claim in the records.
+type owner struct {
+	*lock
+	owners record.Owners // nil: no other machine
+	claim  record.Ownership
+
+	stop    context.CancelFunc // of the beats
+	stopped sync.WaitGroup
+}
+
+// own takes the right to work on the run, or reports that another process has it. ctx
+// is replaced by one that ends with ErrSuspend once it is lost, and under which the
+// records are changed in the name of the claim.
+func (e *Engine) own(ctx context.Context, id delivery.RunID) (owned context.Context, o *owner, free bool, err error) {
+	l, free, err := tryLock(e.runLock(id))
+	if err != nil || !free {
+		return ctx, nil, false, err
+	}
+	o = &owner{lock: l}
+	if e.Owners == nil {
+		return ctx, o, true, nil
+	}
+	o.owners = e.Owners
+	asked, free, err := o.take(ctx, e, id)
+	if err != nil || !free {
+		l.release()
+		return ctx, nil, false, err
+	}
+	owned, lose := context.WithCancelCause(record.AsOwner(ctx, o.claim))
+	beating, stop := context.WithCancel(context.WithoutCancel(ctx))
+	o.stop = func() { stop(); lose(nil) }
+	o.stopped.Go(func() { o.beat(beating, asked, e.ownerTimeouts(), lose) })
+	return owned, o, true, nil
+}
+
+// take claims the run, unless a machine that lives has it.
+func (o *owner) take(ctx context.Context, e *Engine, id delivery.RunID) (asked moment, free bool, err error) {
+	seen, err := o.owners.Owner(ctx, id)
+	if err != nil {
+		return asked, false, err
+	}
+	// The lock proves that no process of this machine works on it any more.
+	if seen.Epoch > 0 && seen.Machine != e.Machine {
+		since, ok, err := o.owners.SinceBeat(ctx, id, seen.Epoch)
+		if err != nil || ok && since < e.ownerTimeouts().timeout {
+			return asked, false, err
+		}
+	}
+	asked = now()
+	if err := o.owners.Beat(ctx, id, seen.Epoch+1); err != nil { // first: who sees the claim sees it alive
+		return asked, false, err
+	}
+	claim := record.Ownership{Run: id, Epoch: seen.Epoch, Holder: fmt.Sprintf("process %d on %s", e.PID, e.Host), Machine: e.Machine}
+	o.claim, err = o.owners.Claim(ctx, claim)
+	if fault.Is(err, fault.Conflict) {
+		return asked, false, nil // another machine was faster
+	}
+	return asked, err == nil, err
+}
+
+// moment is a time by both of the machine's clocks: the monotonic one stands still while
+// the machine sleeps, and the other one may be set.
+type moment struct{ monotonic, wall time.Time }
+
+func now() moment {
+	t := time.Now()
+	return moment{t, t.Round(0)}
+}
+
+// since returns the time that has passed, by the clock that saw more of it.
+func (m moment) since() time.Duration {
+	t := time.Now()
+	return max(t.Sub(m.monotonic), t.Round(0).Sub(m.wall))
+}
+
+// beat says that the owner lives, and calls lose when the last beat that arrived is too
+// old for that to be known elsewhere.
+func (o *owner) beat(ctx context.Context, last moment, t ownerTimeouts, lose context.CancelCauseFunc) {
+	for sleep(ctx, t.beat) == nil {
+		asked := now()
+		left := t.timeout - t.margin - last.since()
+		within, done := context.WithTimeout(ctx, max(left, 0))
+		err := o.owners.Beat(within, o.claim.Run, o.claim.Epoch)
+		done()
+		if err == nil {
+			last = asked
+		}
+		if last.since() >= t.timeout-t.margin && ctx.Err() == nil {
+			lose(errLost)
+			return
+		}
+	}
+}
+
+// release lets the run go, to any machine at once.
+func (o *owner) release() {
+	if o.owners != nil {
+		o.stop()
+		o.stopped.Wait()
+		ctx, done := context.WithTimeout(context.Background(), releaseTimeout)
+		_ = o.owners.Release(ctx, o.claim.Run, o.claim.Epoch) // else they wait for the timeout
+		done()
+	}
+	o.lock.release()
+}
+
+// ownerTimeouts are the constants above, or fractions of them in tests.
+type ownerTimeouts struct{ timeout, margin, beat time.Duration }
+
+func (e *Engine) ownerTimeouts() ownerTimeouts {
+	t := ownerTimeouts{ownerTimeout, ownerMargin, beatInterval}
+	if e.OwnerTimeout > 0 {
+		t = ownerTimeouts{e.OwnerTimeout, e.OwnerTimeout / 6, e.OwnerTimeout / 6}
+	}
+	return t
+}
