@@ -81,6 +81,7 @@ func TestServices_AsTheyAre(t *testing.T) {
 				t.Errorf("POST %s returned %s, want %s", c.path, got, c.want)
 			}
 			p.slipway("verify", "--env", "prod", "--json").wantExit(0).wantText("identity by socket")
+			p.checkEject(st, c.approve)
 			p.slipway("down", "--all").wantExit(0)
 		})
 	}
@@ -112,6 +113,28 @@ func (p *project) initService(found ...string) {
 	p.edit("slipway.yaml", "target: {local: {port: 18080}}, bake: 30s", "target: {local: {}}, bake: 1s")
 	p.edit("slipway.yaml", "\ndeploy:\n", fmt.Sprintf("\ndeploy:\n  env: {E2E_BASE: %s}\n", p.base))
 	p.commit("Slipway")
+}
+
+// checkEject checks that what is deployed leaves Slipway whole: the image by its digest,
+// the model's files, and how they run.
+func (p *project) checkEject(st status, model bool) {
+	p.t.Helper()
+	dir := filepath.Join(p.base, "ejected")
+	p.slipway("eject", "--env", "prod", "--dir", dir).wantExit(0).wantText("docker load -i image.tar")
+	compose := p.read(filepath.Join(dir, "compose.yaml"))
+	for _, want := range []string{st.Image.Digest, `"127.0.0.1:18080:8000"`, "SLIPWAY_RELEASE: \"" + st.Release + "\""} {
+		if !strings.Contains(compose, want) {
+			p.t.Errorf("compose.yaml does not contain %s:\n%s", want, compose)
+		}
+	}
+	archive, err := exec.Command("tar", "-tf", filepath.Join(dir, "image.tar")).CombinedOutput()
+	if _, digest, _ := strings.Cut(st.Image.Digest, ":"); err != nil || !strings.Contains(string(archive), "manifest.json\n") || !strings.Contains(string(archive), "blobs/sha256/"+digest) {
+		p.t.Errorf("image.tar: %v\n%s", err, archive)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "model", "model_metrics.json")); model != (err == nil) {
+		p.t.Errorf("the model's files: %v", err)
+	}
+	p.slipway("eject", "--env", "prod", "--dir", dir).wantExit(2).wantText("is not empty")
 }
 
 // post sends JSON and returns the response's body.

@@ -23,6 +23,7 @@ type Dependencies struct {
 	Outbox      record.Outbox
 	Models      port.ModelRegistry
 	Artifacts   port.ArtifactStore
+	Images      port.ImageStore
 	Releases    port.ReleaseStore
 	Deployments port.DeploymentStore
 	Approvals   port.ApprovalStore

@@ -74,7 +74,7 @@ var rules = []rule{
 	{"internal/adapter/kubernetes/history", kubernetesMay("client"), kubernetesWhy},
 	{"internal/adapter/kubernetes/portforward", kubernetesMay("client"), kubernetesWhy},
 	{"internal/adapter/kubernetes/metrics", kubernetesMay("portforward", "promtext"), kubernetesWhy},
-	{"internal/app", withTools("internal/config", "internal/extension", "internal/scaffold", "internal/scaffold/*", "internal/plan", "internal/engine", "internal/record", "internal/port", "internal/step", "internal/step/digest", "internal/step/trust", "internal/step/venv", "internal/gate"), "use cases import contracts, never an adapter"},
+	{"internal/app", withTools("internal/config", "internal/extension", "internal/ocilayout", "internal/scaffold", "internal/scaffold/*", "internal/plan", "internal/engine", "internal/record", "internal/port", "internal/step", "internal/step/digest", "internal/step/trust", "internal/step/venv", "internal/gate"), "use cases import contracts, never an adapter"},
 	{"internal/catalog", withTools("internal/app", "internal/extension", "internal/port", "internal/step", "internal/step/*", "internal/adapter/*", "internal/record", "internal/record/*", "internal/engine"), "the list of extensions, and their wiring"},
 	{"internal/cli", withTools("internal/app", "internal/cli", "internal/cli/*"), "the command line calls use cases; never an adapter, a step or an SDK"},
 	{"internal/arch", []string{"internal/arch/*"}, "the rules stand alone"},

@@ -76,6 +76,8 @@ func TestUsage_Refused(t *testing.T) {
 		"file exists":                 {"init", []string{"slipway.yaml already exists", "--force"}},
 		"pipeline that is not there":  {"init --force --from ci.yml", []string{"ci.yml not found", ".github/workflows/deploy.yml"}},
 		"pipeline of another kind":    {"init --force --from slipway.yaml", []string{"no jobs found", ".gitlab-ci.yml"}},
+		"eject without anything":      {"eject", []string{"--env is required", "slipway eject --help"}},
+		"eject of nothing":            {"eject --env prod", []string{"nothing is deployed in prod", "slipway run --env prod"}},
 		"argument of completion":      {"completion bash now", []string{`unexpected argument "now"`}},
 		"unknown shell":               {"completion tcsh2000", []string{`unknown command "tcsh2000" for "slipway completion"`}},
 	} {

@@ -181,3 +181,16 @@ type Identifier interface {
 	// possible (now, or ever) is fault.Unavailable.
 	Identify(ctx context.Context, req DeployRequest, url string) (Proof, error)
 }
+
+// Exported is a release as other tools take it.
+type Exported struct {
+	Manifests string   // YAML documents, in the order in which they are applied
+	Notes     []string // for people: what is missing, and where images come from
+}
+
+// Exporter is a target that can write down what it runs for other tools.
+type Exporter interface {
+	// Export returns the request's release with its images by digest, without what
+	// only Slipway reads. Values of secrets are not included. It connects to nothing.
+	Export(ctx context.Context, req DeployRequest) (Exported, error)
+}
