@@ -14,6 +14,9 @@ import (
 // cacheVariable names the folder of the caches of all projects.
 const cacheVariable = "SLIPWAY_CACHE_DIR"
 
+// projectsName is the folder in it with one for each project.
+const projectsName = "projects"
+
 // cacheDir returns the folder of the project's caches. All clones of a repository have
 // the same one; no other repository has it, whatever its slipway.yaml says. It is
 // short, since sockets lie in it. Without a home it is in the state folder.
@@ -32,7 +35,7 @@ func (a *App) cacheDir(w Workspace) string {
 	}
 	repository, folder := repositoryOf(w.Repository)
 	key := sha256.Sum256([]byte(strings.Join([]string{repository, filepath.ToSlash(folder), string(w.Project)}, "\x00")))
-	return filepath.Join(base, "projects", hex.EncodeToString(key[:8]))
+	return filepath.Join(base, projectsName, hex.EncodeToString(key[:8]))
 }
 
 // repositoryOf returns what tells a repository from others, and the path of dir in it:

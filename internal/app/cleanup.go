@@ -154,6 +154,11 @@ func (s *session) regenerable(ctx context.Context, before time.Time) ([]string, 
 	if _, err := os.Stat(former); err == nil {
 		old = append(old, former)
 	}
+	abandoned, err := s.abandonedCaches()
+	if err != nil {
+		return nil, err
+	}
+	old = append(old, abandoned...)
 	for _, path := range out {
 		if info, err := os.Stat(path); err == nil && info.ModTime().Before(before) && filepath.Dir(path) != former {
 			old = append(old, path)
@@ -201,10 +206,15 @@ func (s *session) unusedEnvironments(before time.Time) (all []string, err error)
 // detach returns the folder to remove: what clones share is moved away before, unless
 // one of them has begun to use it.
 func (s *session) detach(dir string, dry bool) (folder string, ok bool, err error) {
-	if dry || s.workspace.Cache == "" || !strings.HasPrefix(dir, s.workspace.Cache+string(filepath.Separator)) {
+	switch {
+	case dry || s.workspace.Cache == "":
 		return dir, true, nil
+	case filepath.Dir(dir) == filepath.Dir(s.workspace.Cache):
+		return s.detachCache(dir)
+	case strings.HasPrefix(dir, s.workspace.Cache+string(filepath.Separator)):
+		return venv.Detach(dir, s.artifacts())
 	}
-	return venv.Detach(dir, s.artifacts())
+	return dir, true, nil
 }
 
 // removeTree removes a folder, which may contain read-only folders, and returns its

@@ -28,6 +28,7 @@ func (s *session) execute(ctx context.Context, do func() (record.Run, error)) (R
 		return RunReport{}, err
 	}
 	s.engine.Sink = event.Tee(s.engine.Sink, news)
+	defer s.useCache(ctx)()
 	s.recoverTargets(ctx)
 	r, err := do()
 	news.Close()

@@ -92,7 +92,7 @@ func (p *program) run(args ...string) output {
 	var stdout, stderr bytes.Buffer
 	cmd := cli.Command{
 		App: &app.App{
-			Dir: p.dir, Environ: p.environ, Factory: p.dependencies, Clock: p.now,
+			Dir: p.dir, Environ: append([]string{"SLIPWAY_CACHE_DIR=" + p.dir + "-cache"}, p.environ...), Factory: p.dependencies, Clock: p.now,
 			Kinds: catalog.Default(), ScanDatabase: func() port.ScanDatabase { return scanDatabase{} },
 		},
 		Args: args, Stdout: &stdout, Stderr: &stderr, Version: "1.2.3", Zone: p.zone, TerminalWidth: func() int { return p.width },
