@@ -18,7 +18,7 @@ const cmdlineAttribute = "cmdline"
 
 // builtinSyntax returns what the Dockerfile's "# syntax=" line names, if the frontend
 // in BuildKit of that version stands in for it; else "". The image of a tag moves, and
-// has to be pulled; the frontend in BuildKit does neither. See decision 0022.
+// has to be pulled; the frontend in BuildKit does neither. See decision 24.
 func (w buildJob) builtinSyntax(version string) string {
 	if _, own := w.order.Dockerfile.Args[syntaxArgument]; own {
 		return ""
