@@ -53,3 +53,38 @@ func TestMonorepo(t *testing.T) {
 	}
 	t.Logf("%d runs skipped, the slowest in %s", services-1, slowest.Round(time.Millisecond))
 }
+
+// TestMonorepo_SharedFolder: a change in a folder that a service names in source.also
+// runs its tests again, in a checkout with both; a change elsewhere does not.
+func TestMonorepo_SharedFolder(t *testing.T) {
+	t.Parallel()
+	root := newTinyProject(t)
+	s := *root
+	s.dir, s.home = filepath.Join(root.dir, "services", "api"), filepath.Join(root.dir, "services", "api", ".slipway")
+	s.must(os.CopyFS(s.dir, os.DirFS("testdata/small")))
+	s.edit("slipway.yaml", "E2E_BASE: none", "E2E_BASE: "+s.base)
+	s.edit("slipway.yaml", "service: small", "service: shared\nsource: {also: [\"../../lib/*\"]}\ntest: [{name: word, run: cat ../../lib/word}]")
+	s.write("../../lib/word", "one\n")
+	s.write("../other/word", "one\n")
+	t.Cleanup(func() { s.slipway("down", "--all").wantExit(0) })
+	root.commit("a service and what it shares")
+	s.run().wantRun(0, "deployed")
+	s.write("../other/word", "two\n")
+	root.commit("another service")
+	if r := s.run().wantRun(0, "skipped"); len(r.report.Steps) > 0 {
+		t.Errorf("a change elsewhere: steps %v, want none", r.report.Steps)
+	}
+	s.write("../../lib/word", "two\n")
+	root.commit("what is shared")
+	ran := false
+	for _, step := range s.run().report.Steps {
+		ran = ran || step.Name == "test.word" && !step.Cached
+	}
+	if !ran {
+		t.Error("a change in the shared folder: the test did not run")
+	}
+	s.write("../../lib/word", "three\n")
+	if got := s.slipway("run", "--env", "prod"); got.code == 0 {
+		t.Error("uncommitted changes in the shared folder were not refused")
+	}
+}

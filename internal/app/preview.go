@@ -116,6 +116,13 @@ func (s *session) renderPreview(ctx context.Context, p plan.Plan, rel delivery.R
 	if err := s.deps.Source.Checkout(ctx, p.Commit.Tree, m.Dir); err != nil {
 		return port.Rendered{}, err
 	}
+	if source, ok := s.deps.Source.(port.FolderSource); ok {
+		folder, err := source.Folder(ctx, p.Commit.Tree)
+		if err != nil {
+			return port.Rendered{}, err
+		}
+		m.Dir = filepath.Join(m.Dir, folder)
+	}
 	return renderer.Render(ctx, m)
 }
 

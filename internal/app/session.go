@@ -84,7 +84,7 @@ func (a *App) openSession(ctx context.Context, place Workspace, preview bool) (*
 			return nil, err
 		}
 	}
-	place.Project = delivery.Project(project.Service)
+	place.Project, place.Also = delivery.Project(project.Service), project.Source.AlsoGlobs()
 	place.Cache = a.cacheDir(place)
 	if project.Model != nil {
 		place.ModelRegistry = project.Model.Registry

@@ -65,7 +65,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	return app.Dependencies{
 		Runs: store.Runs(), Cache: store.Cache(), Outbox: store.Outbox(),
 		Models: ports.Models, Artifacts: ports.Artifacts, Images: ports.Images, Releases: ports.Releases, Deployments: ports.Deployments, Approvals: ports.Approvals,
-		Source: git.New(w.Repository), Steps: steps, Targets: ports.Targets, Unused: unusedListers(ports.Builders),
+		Source: git.Source{Dir: w.Repository, Also: w.Also}, Steps: steps, Targets: ports.Targets, Unused: unusedListers(ports.Builders),
 		Reference: registry.Reference, Shutdown: stops, Trust: trust.Verifier{Attestations: registry, Signatures: signer},
 		GenerateKey: sigstore.Generate,
 		Close:       func() error { return errors.Join(closers(), store.Close()) },

@@ -34,6 +34,16 @@ type Project struct {
 // Source configures which files of the repository matter.
 type Source struct {
 	Ignore []string `yaml:"ignore" jsonschema_description:"Globs of files that do not affect the release; a commit that changes only these is skipped. ** crosses folders."`
+	Also   []string `yaml:"also" jsonschema_description:"Globs of files beside this folder, in the same repository, that belong to the service, such as ../lib/**. They are inputs like its own files, and in the checkout at the same relative place."`
+}
+
+// AlsoGlobs returns the globs of Also as doublestar reads them.
+func (s Source) AlsoGlobs() []string {
+	var globs []string
+	for _, g := range s.Also {
+		globs = append(globs, normalizeGlob(g))
+	}
+	return globs
 }
 
 // Test is a command that must succeed.

@@ -30,6 +30,7 @@ func matches(form, text string) bool {
 // combinations.
 func (d *decoder) validate(p *Project, env func(string) (string, bool)) {
 	d.matchPattern("service", p.Service, delivery.LabelPattern, "lower-case letters, digits and dashes, at most 63")
+	d.validateAlso(p.Source.Also)
 	d.validateGlobs("source.ignore", p.Source.Ignore)
 	d.validateTests(p.Test)
 	d.validateImage(p.Image)
@@ -175,11 +176,37 @@ func leavesRoot(p string) bool {
 	return clean == ".." || strings.HasPrefix(clean, "../")
 }
 
+// validateAlso checks globs of files beside the service's folder.
+func (d *decoder) validateAlso(globs []string) {
+	for i, g := range globs {
+		here := fmt.Sprintf("source.also[%d]", i)
+		inner := g
+		for strings.HasPrefix(inner, "../") {
+			inner = strings.TrimPrefix(inner, "../")
+		}
+		why := globProblem(inner)
+		if inner == g {
+			why = "is not beside this folder: files in it belong to the service anyway"
+		}
+		if why != "" {
+			d.addError(here, "such as ../lib/**", "%s: %q %s", here, g, why)
+		}
+	}
+}
+
 func (d *decoder) validateGlobs(at string, globs []string) {
 	for i, g := range globs {
 		here := fmt.Sprintf("%s[%d]", at, i)
-		if why := globProblem(g); why != "" {
-			d.addError(here, "such as docs/**, **/*.md or {go.mod,go.sum}", "%s: %q %s", here, g, why)
+		inner := g
+		for len(d.project.Source.Also) > 0 && strings.HasPrefix(inner, "../") {
+			inner = strings.TrimPrefix(inner, "../")
+		}
+		if why := globProblem(inner); why != "" {
+			hint := "such as docs/**, **/*.md or {go.mod,go.sum}"
+			if strings.HasPrefix(inner, "../") {
+				hint = "files beside this folder belong to the service only with source.also"
+			}
+			d.addError(here, hint, "%s: %q %s", here, g, why)
 		}
 	}
 }

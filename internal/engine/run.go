@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
@@ -255,6 +256,13 @@ func (x *execution) checkout(ctx context.Context) (string, error) {
 	dir := filepath.Join(x.e.Home, "work", string(x.run.Environment), "src")
 	if err := x.e.Source.Checkout(ctx, commit.Tree, dir); err != nil {
 		return "", fmt.Errorf("check out %s: %w", commit.Short(), err)
+	}
+	if source, ok := x.e.Source.(port.FolderSource); ok {
+		folder, err := source.Folder(ctx, commit.Tree)
+		if err != nil {
+			return "", fmt.Errorf("check out %s: %w", commit.Short(), err)
+		}
+		dir = filepath.Join(dir, folder)
 	}
 	x.checkedOut = dir
 	return dir, nil

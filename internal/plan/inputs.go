@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // input is what a step's result depends on besides its parameters.
@@ -52,6 +53,17 @@ func (pl *planner) inputs(key string, globs []string, withData bool) (input, err
 	}
 	in.digest = delivery.DigestFromHash(h)
 	return in, nil
+}
+
+// checkAlso refuses globs of files beside the service's folder that match none.
+func (pl *planner) checkAlso() error {
+	for i, g := range pl.project.Source.Also {
+		if !slices.ContainsFunc(pl.facts.Files, func(f port.File) bool { return config.MatchGlob(g, f.Path) }) {
+			return fault.New(fault.Invalid, "source.also[%d]: %q matches no file in the commit", i, g).
+				Location(config.FileName).Hint("globs are relative to the folder of %s; new files must be committed", config.FileName)
+		}
+	}
+	return nil
 }
 
 // checkDir refuses a folder to run in that the commit does not have.

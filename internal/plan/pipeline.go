@@ -12,6 +12,9 @@ func (pl *planner) deliver() error {
 	if err := pl.checkRetrain(); err != nil {
 		return err
 	}
+	if err := pl.checkAlso(); err != nil {
+		return err
+	}
 	model, err := pl.pinnedModel()
 	if err != nil && (pl.env.Deploys() || pl.trigger.Model != "") {
 		return err

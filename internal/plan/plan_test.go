@@ -261,3 +261,46 @@ func TestNew_Errors(t *testing.T) {
 		})
 	}
 }
+
+// TestNew_FilesBesideTheService: source.also makes them inputs like the service's own.
+func TestNew_FilesBesideTheService(t *testing.T) {
+	text := strings.Replace(file, `source: {ignore: ["**.md", "docs/**"]}`, `source: {ignore: ["**.md", "docs/**", "../lib/docs/**"], also: ["../lib/**"]}`, 1)
+	text = strings.Replace(text, `inputs: ["cmd/train/**", go.mod]`, `inputs: ["cmd/train/**", "../lib/train/**"]`, 1)
+	trigger := plan.Trigger{Event: plan.PushEvent, Branch: "main"}
+	with := func(f plan.Facts, n int) plan.Facts {
+		for i, name := range []string{"../lib/a.py", "../lib/docs/x.txt", "../lib/train/t.py"} {
+			f.Files = append(f.Files, port.File{Path: name, Mode: "100644", Blob: blob(6 + i*n)})
+		}
+		return f
+	}
+	of := func(f plan.Facts) map[string]step.Spec {
+		p, err := plan.New(project(t, text), trigger, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]step.Spec{}
+		for _, s := range p.Steps {
+			out[s.Name] = s
+		}
+		return out
+	}
+	if p, err := plan.New(project(t, text), trigger, with(serving("../lib/a.py"), 1)); err != nil || p.Skip != "" {
+		t.Errorf("a change only beside the service: skipped %q, %v, want a run", p.Skip, err)
+	}
+	before, after := of(with(facts(), 1)), of(with(facts(), 2))
+	for _, name := range []string{"test.vet", "build", "train"} {
+		if before[name].Inputs == after[name].Inputs {
+			t.Errorf("%s: the files beside the service are no inputs", name)
+		}
+	}
+	if before["evaluate"].Inputs != after["evaluate"].Inputs {
+		t.Error("evaluate: files that its inputs do not name count")
+	}
+	if reason := of(with(serving("../lib/a.py"), 1))["test.vet"].Reason; !strings.Contains(reason, "../lib/a.py changed") {
+		t.Errorf("reason %q, want the file that changed", reason)
+	}
+	_, err := plan.New(project(t, text), trigger, facts())
+	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), `source.also[0]: "../lib/**" matches no file`) {
+		t.Errorf("error = %v, want one about the glob", err)
+	}
+}

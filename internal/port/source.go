@@ -47,3 +47,11 @@ type TreeChecker interface {
 	// anything.
 	CheckTree(ctx context.Context, tree string) error
 }
+
+// FolderSource is a Source whose trees may hold files beside the service's folder.
+// Files and Changed name them relative to it, such as ../lib/a.py.
+type FolderSource interface {
+	// Folder returns where the service's folder is in a checkout of the tree, relative
+	// to it; empty: it is the checkout.
+	Folder(ctx context.Context, tree string) (string, error)
+}

@@ -59,8 +59,8 @@ func (s Source) Checkout(ctx context.Context, tree, dir string) error {
 		pointers = nil // a download would write to the user's clone
 	}
 	err = w.addLFSContent(ctx, pointers)
-	if err == nil {
-		err = w.addModules(ctx, modules)
+	if err == nil && len(modules) > 0 {
+		err = w.addModules(ctx, tree, modules)
 	}
 	if err != nil {
 		return fmt.Errorf("check out %s to %s: %w", tree, w.dir, err)

@@ -23,11 +23,18 @@ func (s Source) files(ctx context.Context, tree string) ([]port.File, []module, 
 	if err != nil {
 		return nil, nil, err
 	}
-	if !slices.ContainsFunc(files, func(f port.File) bool { return f.Mode == submodule }) {
-		return files, nil, nil
+	files, folder, err := s.relative(ctx, files)
+	if err != nil {
+		return nil, nil, err
 	}
-	files, modules, err := s.expand(ctx, files)
-	slices.SortFunc(files, func(a, b port.File) int { return strings.Compare(a.Path, b.Path) })
+	var modules []module
+	hasModules := slices.ContainsFunc(files, func(f port.File) bool { return f.Mode == submodule })
+	if hasModules {
+		files, modules, err = s.expand(ctx, files)
+	}
+	if hasModules || folder != "" {
+		slices.SortFunc(files, func(a, b port.File) int { return strings.Compare(a.Path, b.Path) })
+	}
 	return files, modules, err
 }
 
@@ -74,6 +81,9 @@ func (s Source) Changed(ctx context.Context, from, to string) ([]string, error) 
 	if err != nil {
 		return nil, s.explainMissingTree(ctx, err, from, to)
 	}
+	if len(s.Also) > 0 || strings.Contains(out, "\x00"+folderFile+"\x00") {
+		return s.changedFiles(ctx, from, to)
+	}
 	var paths []string
 	for len(out) > 0 {
 		var meta, path string
@@ -101,4 +111,23 @@ func (s Source) Changed(ctx context.Context, from, to string) ([]string, error) 
 	}
 	slices.Sort(paths)
 	return slices.Compact(paths), nil
+}
+
+// changedFiles compares the files of two trees, of which one may have files beside the
+// service's folder.
+func (s Source) changedFiles(ctx context.Context, from, to string) ([]string, error) {
+	var content [2]map[string]port.File
+	for i, tree := range []string{from, to} {
+		files, err := s.Files(ctx, tree)
+		if err != nil {
+			return nil, err
+		}
+		content[i] = map[string]port.File{}
+		for _, f := range files {
+			content[i][f.Path] = f
+		}
+	}
+	paths := differences(content[0], content[1])
+	slices.Sort(paths)
+	return paths, nil
 }

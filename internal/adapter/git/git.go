@@ -2,8 +2,8 @@
 //
 // The source is the folder that contains slipway.yaml. If it is a subfolder of a
 // larger repository, its own tree is what is deployed: paths are relative to it,
-// and changes outside it are ignored. Such a folder has to be self-contained:
-// files above it are not available to a build.
+// and changes outside it are ignored, but for the files that Also names. With them,
+// the tree is laid out as the repository is, with the folder in its place.
 //
 // Files that Git LFS keeps elsewhere are checked out with their content, as far as
 // the clone has it or git-lfs can download it.
@@ -35,10 +35,16 @@ type Source struct {
 	Program string // default "git"
 	Scratch string // absolute; where the objects of uncommitted changes go. Empty: the repository
 
+	Also []string // globs of files beside Dir that belong to the service, such as ../lib/**
+
 	gitDir string // of a submodule's clone; empty: that of the working tree
 }
 
-var _ port.ScratchSource = Source{}
+var (
+	_ port.ScratchSource = Source{}
+	_ port.TreeChecker   = Source{}
+	_ port.FolderSource  = Source{}
+)
 
 // New returns the source in dir without accessing it.
 func New(dir string) Source { return Source{Dir: dir} }

@@ -48,6 +48,11 @@ func (s Source) Head(ctx context.Context, allowDirty bool) (delivery.Commit, err
 		}
 		commit.Dirty = true
 	}
+	if commit.Tree != "" && len(s.Also) > 0 {
+		if commit.Tree, err = s.combine(ctx, repo, commit.SHA, commit.Tree, changes); err != nil {
+			return delivery.Commit{}, err
+		}
+	}
 	if commit.Tree == "" {
 		return delivery.Commit{}, fault.New(fault.Invalid, "folder %s not found in the commit", strings.TrimSuffix(repo.prefix, "/")).
 			Hint("commit it first; is it listed in .gitignore?")

@@ -61,15 +61,20 @@ func (w treeWriter) tree(ctx context.Context, options ...string) (string, error)
 	return strings.TrimSpace(out), err
 }
 
+// prepareScratch makes the scratch folder take new objects.
+func (s Source) prepareScratch(repo repository) error {
+	info := filepath.Join(s.scratchObjects(), "info")
+	if err := os.MkdirAll(info, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(info, "alternates"), []byte(repo.objects+"\n"), 0o600)
+}
+
 // writeScratch is write for the scratch folder. The objects of the tree refer to
 // the contents of big files, which are not there: the tree without their changes is
 // noted for a checkout.
 func (w treeWriter) writeScratch(ctx context.Context) (string, error) {
-	info := filepath.Join(w.source.scratchObjects(), "info")
-	if err := os.MkdirAll(info, 0o700); err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(filepath.Join(info, "alternates"), []byte(w.repo.objects+"\n"), 0o600); err != nil {
+	if err := w.source.prepareScratch(w.repo); err != nil {
 		return "", err
 	}
 	big, err := w.bigFiles(ctx)

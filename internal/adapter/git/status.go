@@ -13,23 +13,32 @@ type status struct {
 	paths    []string // changed paths, relative to the folder
 	unmerged string   // the first path with conflicts
 	modules  []string // submodules with uncommitted changes in them
+	also     bool     // files beside the folder are among the paths
 }
 
 func (s Source) status(ctx context.Context, repo repository) (status, error) {
-	out, err := s.run(ctx, command{dir: s.Dir, args: []string{
-		"status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal", "--ignored=no", "--no-renames",
-		"--ignore-submodules=none", "--", ".", ":(exclude)" + stateDir,
-	}})
+	bases, err := s.alsoBases(repo)
 	if err != nil {
 		return status{}, err
 	}
-	return parseStatus(out, repo.prefix)
+	untracked := "normal"
+	if len(bases) > 0 {
+		untracked = "all" // a folder may have files that no glob matches
+	}
+	out, err := s.run(ctx, command{dir: s.Dir, args: append([]string{
+		"status", "--porcelain=v2", "--branch", "-z", "--untracked-files=" + untracked, "--ignored=no", "--no-renames",
+		"--ignore-submodules=none", "--", ".", ":(exclude)" + stateDir,
+	}, literal(bases)...)})
+	if err != nil {
+		return status{}, err
+	}
+	return s.parseStatus(out, repo.prefix)
 }
 
 var errStatus = errors.New("unexpected output of git status")
 
 // parseStatus reads `git status --porcelain=v2 --branch -z --no-renames`.
-func parseStatus(out, prefix string) (status, error) {
+func (s Source) parseStatus(out, prefix string) (status, error) {
 	var st status
 	for _, entry := range strings.Split(out, "\x00") {
 		if entry == "" {
@@ -55,7 +64,13 @@ func parseStatus(out, prefix string) (status, error) {
 		if len(parts) != fields+1 {
 			return st, errStatus
 		}
-		path := strings.TrimPrefix(parts[fields], prefix)
+		path := relativeTo(prefix, parts[fields])
+		if strings.HasPrefix(path, "../") {
+			if !s.isAlso(path) {
+				continue
+			}
+			st.also = true
+		}
 		st.paths = append(st.paths, path)
 		if entry[0] == '1' && strings.HasPrefix(parts[2], "S") && !strings.HasSuffix(parts[2], "..") {
 			st.modules = append(st.modules, path) // S, then whether its commit, its files, and its untracked files differ

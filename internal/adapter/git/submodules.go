@@ -137,14 +137,18 @@ func (s Source) objectsDir(ctx context.Context) (string, error) {
 
 // addModules checks out the submodules within the checkout, each with an index of its
 // own.
-func (w checkout) addModules(ctx context.Context, modules []module) error {
+func (w checkout) addModules(ctx context.Context, tree string, modules []module) error {
+	folder, err := w.source.Folder(ctx, tree)
+	if err != nil {
+		return err
+	}
 	for _, m := range modules {
 		objects, err := m.source.objectsDir(ctx)
 		if err != nil {
 			return err
 		}
 		inner := checkout{
-			source: m.source, dir: filepath.Join(w.dir, filepath.FromSlash(m.path)), objects: objects, sha256: w.sha256,
+			source: m.source, dir: filepath.Join(w.dir, folder, filepath.FromSlash(m.path)), objects: objects, sha256: w.sha256,
 			git: filepath.Join(w.git, "modules", strings.ReplaceAll(strings.ReplaceAll(m.path, "%", "%25"), "/", "%2F")),
 		}
 		if err := inner.rebuild(ctx, m.commit); err != nil {
