@@ -17,29 +17,38 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-// BenchmarkStart is the time from the order to the first answer of one replica.
+// BenchmarkStart is the time from the order to the first answer of one replica: in
+// this machine's network, and in a network of its own.
 func BenchmarkStart(b *testing.B) {
 	for _, runtime := range runtimes() {
-		b.Run(runtime, func(b *testing.B) {
-			s := newTestTarget(b, func(c *local.Config) { c.Runtime = runtime })
-			warm := s.request(porttest.Sample{Version: "warm"})
-			s.deploy(b, warm)
-			i := 0
-			for b.Loop() {
-				i++
-				o := s.requestIn("bench", porttest.Sample{Version: fmt.Sprint(i)})
-				o.Release.Workload.Replicas = 1
-				o.Release.Model = nil
-				if _, err := s.Stage(context.Background(), o, nil); err != nil {
-					b.Fatal(err)
-				}
-				b.StopTimer()
-				if err := s.Discard(context.Background(), o); err != nil {
-					b.Fatal(err)
-				}
-				b.StartTimer()
+		for _, own := range []int{0, 8000} {
+			name := runtime
+			if own != 0 {
+				name += ", network of its own"
 			}
-		})
+			b.Run(name, func(b *testing.B) { benchmarkStart(b, runtime, own) })
+		}
+	}
+}
+
+func benchmarkStart(b *testing.B, runtime string, own int) {
+	s := newTestTarget(b, func(c *local.Config) { c.Runtime = runtime })
+	warm := s.request(porttest.Sample{Version: "warm"})
+	s.deploy(b, warm)
+	i := 0
+	for b.Loop() {
+		i++
+		o := s.requestIn("bench", porttest.Sample{Version: fmt.Sprint(i)})
+		o.Release.Workload.Replicas, o.Release.Workload.Port = 1, own
+		o.Release.Model = nil
+		if _, err := s.Stage(context.Background(), o, nil); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		if err := s.Discard(context.Background(), o); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
 	}
 }
 
