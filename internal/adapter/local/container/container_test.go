@@ -240,3 +240,15 @@ func read(t *testing.T, path string) string {
 	}
 	return string(raw)
 }
+
+// TestExplainNoNetwork: a machine that forbids networks is not the release's failure,
+// and there is a way without one.
+func TestExplainNoNetwork(t *testing.T) {
+	err := explainNoNetwork(&os.PathError{Op: "fork/exec", Path: "/proc/self/exe", Err: syscall.EPERM})
+	if !fault.Is(err, fault.Denied) || !strings.Contains(fault.HintOf(err), "deploy.port: 0; or ") || !errors.Is(err, syscall.EPERM) {
+		t.Errorf("error = %v, hint %q, want it denied, with both ways", err, fault.HintOf(err))
+	}
+	if err := explainNoNetwork(errors.New("no memory")); fault.Is(err, fault.Denied) {
+		t.Errorf("error = %v, want it as it is", err)
+	}
+}

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/slipway-cd/slipway/internal/fault"
 )
 
 // networks is a runtime that gives a container what only some need: a writable
@@ -139,7 +141,7 @@ func (n networks) run(o networkRequest, port int, out *os.File, onStarted func(h
 	cmd.ExtraFiles = []*os.File{requests, toStatus, inside}
 	if err := n.namespaces.Spawner.Start(cmd); err != nil {
 		_ = errors.Join(toRequests.Close(), status.Close(), network.Close())
-		return nil, explainForbidden(fmt.Errorf("create a network namespace: %w", err))
+		return nil, explainNoNetwork(err)
 	}
 	toStatus.Close()
 	c := &Container{cmd: cmd, network: network, status: json.NewDecoder(status), closers: []io.Closer{toRequests, status, network}}
@@ -151,6 +153,17 @@ func (n networks) run(o networkRequest, port int, out *os.File, onStarted func(h
 		return nil, err
 	}
 	return c, nil
+}
+
+// explainNoNetwork returns an error that says what a service with a fixed port can
+// do on a machine that forbids networks to this user.
+func explainNoNetwork(err error) error {
+	err = explainForbidden(fmt.Errorf("create a network namespace: %w", err))
+	if !fault.Is(err, fault.Denied) {
+		return err
+	}
+	return fault.New(fault.Denied, "give the replica a separate network, because the service has a fixed port").
+		Hint("let the service read PORT and set deploy.port: 0; or %s", fault.HintOf(err)).Cause(err)
 }
 
 func (n networks) command(u User, out *os.File) *exec.Cmd {

@@ -296,7 +296,7 @@ func (r *replica) observe() (status port.Replica, failures int, notes []string) 
 // startError is the error of a release with a replica that failed.
 func (r *replica) startError(o ReleaseRequest, status port.Replica) error {
 	r.mu.Lock()
-	hint, stopped := r.hint, r.stopped
+	hint, stopped, trouble := r.hint, r.stopped, r.trouble
 	r.mu.Unlock()
 	f := r.failure("start %s: %s exited: %s", o, status.Name, status.Cause)
 	if stopped {
@@ -304,7 +304,7 @@ func (r *replica) startError(o ReleaseRequest, status port.Replica) error {
 	}
 	if fault.IsInfrastructure(f) {
 		return r.failure("start %s: this machine could not run %s: %s", o, status.Name, status.Cause).
-			Hint("the release was not tried, and the previous one is unaffected: fix the machine, and run again")
+			Hint("%s", cmp.Or(fault.HintOf(trouble), "the release was not tried, and the previous one is unaffected: fix the machine, and run again"))
 	}
 	return f.Hint("%s", cmp.Or(hint, "this release cannot start; the previous release is unaffected"))
 }
