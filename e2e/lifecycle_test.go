@@ -76,7 +76,7 @@ func (p *project) checkCodeChange(before result) result {
 // until it is released.
 func (p *project) checkRollback(first, second string) {
 	p.t.Helper()
-	p.slipway("rollback", "--env", "prod", "--why", "wrong prices").wantExit(0).wantText(first)
+	p.slipway("rollback", "--env", "prod", "--why", "wrong prices").wantExit(0).wantText("rolled back to " + first)
 	st := p.wantDeployed(first)
 	if last := st.History[0]; !strings.Contains(last.Reason, "wrong prices") || last.By != "tester" {
 		p.t.Errorf("History[0] = %+v, want By tester and the reason %q", last, "wrong prices")

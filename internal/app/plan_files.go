@@ -51,8 +51,7 @@ func (c fileCheck) either(key, name string) {
 	}
 }
 
-// isOutside reports whether a path leads out of the commit, as far as its list of
-// files tells: a symlink may.
+// isOutside reports whether a path leads out of the commit, or may: behind a symlink.
 func (c fileCheck) isOutside(name string) bool {
 	if name == "" || path.IsAbs(name) || name == ".." || strings.HasPrefix(name, "../") || strings.Contains(name, "://") {
 		return true

@@ -250,7 +250,7 @@ func quarantinedLines(b *block, all []delivery.Quarantine) attention {
 			names = append(names, name)
 		}
 	}
-	text := ""
+	var text string
 	switch {
 	case len(names) == 0:
 		return out

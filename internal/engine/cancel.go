@@ -86,6 +86,14 @@ func (h *canceller) admit(undoable bool) *cancelCause {
 	return nil
 }
 
+// noteUndoable records that a process before this one has begun a step that must be
+// undone.
+func (h *canceller) noteUndoable() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.undoable = true
+}
+
 // close frees what the canceller holds; steps have ended.
 func (h *canceller) close() {
 	h.mu.Lock()

@@ -98,7 +98,7 @@ func (e *Engine) execution(base context.Context, run record.Run, steps []record.
 	}
 	for _, s := range run.Plan.Steps {
 		if _, begun := x.known[s.Name]; begun && s.Undo != "" {
-			x.canceller.admit(true)
+			x.canceller.noteUndoable()
 		}
 	}
 	for _, s := range run.Plan.Steps { // a failure that the last process recorded lets nothing begin

@@ -20,6 +20,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -130,6 +131,17 @@ func (s Source) run(ctx context.Context, c command) (string, error) {
 		return "", &exitError{command: c.args[0], code: exit.ExitCode(), stderr: firstLine(stderr.String())}
 	}
 	return "", fmt.Errorf("git %s: %w", c.args[0], err)
+}
+
+func (s Source) scratchObjects() string { return filepath.Join(s.Scratch, "objects") }
+
+// hasScratch reports whether there are objects in the scratch folder.
+func (s Source) hasScratch() bool {
+	if s.Scratch == "" {
+		return false
+	}
+	_, err := os.Stat(s.scratchObjects())
+	return err == nil
 }
 
 // cleanEnviron removes the variables that redirect git: in a git hook, GIT_DIR

@@ -22,17 +22,6 @@ func (s Source) WithScratch(dir string) port.Source {
 	return s
 }
 
-func (s Source) scratchObjects() string { return filepath.Join(s.Scratch, "objects") }
-
-// hasScratch reports whether there are objects in the scratch folder.
-func (s Source) hasScratch() bool {
-	if s.Scratch == "" {
-		return false
-	}
-	_, err := os.Stat(s.scratchObjects())
-	return err == nil
-}
-
 // treeWriter writes trees of the folder's content through an index of its own.
 type treeWriter struct {
 	source Source
