@@ -44,7 +44,7 @@ func (a *App) Init(ctx context.Context, opts InitOptions) (InitResult, error) {
 	if _, err := os.Stat(path); err == nil && !opts.Force {
 		return InitResult{}, fault.New(fault.Conflict, "%s already exists", path).Hint("overwrite it with --force")
 	}
-	with := scaffold.Options{Name: filepath.Base(a.Dir), Kinds: a.Kinds, LookPath: exec.LookPath}
+	with := scaffold.Options{Name: filepath.Base(a.Dir), Kinds: a.Kinds, LookPath: exec.LookPath, Git: gitFolder(a.Dir)}
 	if opts.From != "" {
 		p, err := a.readPipeline(opts.From)
 		if err != nil {
@@ -69,6 +69,18 @@ func (a *App) Init(ctx context.Context, opts InitOptions) (InitResult, error) {
 	}
 	a.planFirst(ctx, &out)
 	return out, ctx.Err()
+}
+
+// gitFolder is the folder with .git at or above dir; nil if there is none.
+func gitFolder(dir string) fs.FS {
+	for ; ; dir = filepath.Dir(dir) {
+		if info, err := os.Stat(filepath.Join(dir, ".git")); err == nil && info.IsDir() {
+			return os.DirFS(dir)
+		}
+		if dir == filepath.Dir(dir) {
+			return nil
+		}
+	}
 }
 
 // readPipeline reads the file of a CI, which may lie outside of the service's folder.

@@ -92,7 +92,7 @@ func detect(fsys fs.FS, opts Options) (*repoInfo, error) {
 	}
 	s := &repoInfo{
 		repo: repo, lookPath: opts.LookPath, from: opts.From, mains: map[string][]byte{}, scripts: map[string][]byte{}, topLevel: map[string]bool{},
-		Service: serviceName(opts.Name), Health: "/health", Branch: mainBranch(fsys),
+		Service: serviceName(opts.Name), Health: "/health", Branch: mainBranch(opts.gitFolder(fsys)),
 	}
 	for _, name := range repo.files {
 		s.addFile(name)
@@ -135,7 +135,7 @@ func (s *repoInfo) addFile(name string) {
 // comes before its templates.
 func (s *repoInfo) addManifest(name string) {
 	text, chart := s.repo.text(name), path.Base(name) == "Chart.yaml"
-	if !chart && !(strings.Contains(text, "apiVersion:") && strings.Contains(text, "kind:")) {
+	if !chart && (!strings.Contains(text, "apiVersion:") || !strings.Contains(text, "kind:")) {
 		return
 	}
 	if s.Manifests = path.Dir(name) + "/"; s.Manifests == "./" && !chart {

@@ -115,11 +115,28 @@ func (s *repoInfo) importEnvironments() {
 		if name == "prod" {
 			target = "target: {local: {port: 18080}}, bake: 30s"
 		}
-		s.addEnvironment(name, fmt.Sprintf("{on: {push: %s}, %s}", s.branchList(taken[name]), target), s.from.At(taken[name][0].Line))
+		push := "push: " + s.branchList(taken[name])
+		if name == "prod" && len(on.Tags) > 0 {
+			push += ", tag: " + s.branchList(on.Tags)
+		}
+		s.addEnvironment(name, fmt.Sprintf("{on: {%s}, %s}", push, target), s.from.At(taken[name][0].Line))
 	}
 	if !slices.Contains(names, "prod") {
-		s.addEnvironment("prod", fmt.Sprintf("{on: {push: %s}, target: {local: {port: 18080}}, bake: 30s}", yamlString(s.Branch)), "")
+		s.addProduction()
 	}
+	for _, e := range on.Schedules {
+		s.note("environments", "start by schedule "+e.Text+": `slipway run --env prod --retrain` in a cron job", s.from.At(e.Line))
+	}
+}
+
+// addProduction adds the environment where no branch of the pipeline is it: its tags are,
+// or the branch that people merge to.
+func (s *repoInfo) addProduction() {
+	on, source := "push: "+yamlString(s.Branch), ""
+	if tags := s.from.On.Tags; len(tags) > 0 {
+		on, source = "tag: "+s.branchList(tags), s.from.At(tags[0].Line)
+	}
+	s.addEnvironment("prod", fmt.Sprintf("{on: {%s}, target: {local: {port: 18080}}, bake: 30s}", on), source)
 }
 
 func (s *repoInfo) addEnvironment(name, spec, source string) {

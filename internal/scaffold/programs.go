@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
@@ -153,6 +154,10 @@ func (s *repoInfo) commandLine(p program, needs ...option) string {
 			needs = append([]option{{"{{.Data}}", dataOptions, false}}, needs...)
 		}
 	}
+	if flag, found := findFlag(p.source, dataOptions...); found && s.Data == "" && !strings.Contains(flagText(p.source, flag), "default") {
+		s.lack("%s takes %s%s, and no data was found in the repository: name it in model.data, and write %s%s {{.Data}} into the command", strings.TrimPrefix(p.path, "./"), dash, flag, dash, flag)
+		s.Unsure = true
+	}
 	for _, n := range needs {
 		flag, found := findFlag(p.source, n.names...)
 		if !found {
@@ -235,15 +240,43 @@ func (s *repoInfo) pythonOf(p program) string {
 	if p.isGo {
 		return ""
 	}
-	file := s.requirementsNear(path.Dir(p.path))
-	if file == "" && s.Installs != "" {
+	if strings.HasPrefix(s.Installs, "lock:") {
 		return s.Installs
+	}
+	near, development := s.requirementsNear(path.Dir(p.path)), strings.TrimPrefix(s.Installs, "requirements: ")
+	file := near
+	if file == "" || development != "" && s.countImports(p, development) > s.countImports(p, near) {
+		file = development
 	}
 	return s.pythonFor(pipeline.Command{Requirements: compact(file), Dir: path.Dir(p.path)})
 }
 
 func compact(words ...string) []string {
 	return slices.DeleteFunc(words, func(w string) bool { return w == "" })
+}
+
+var importLine = regexp.MustCompile(`(?m)^\s*(?:from|import)\s+(\w+)`)
+
+// distributions are packages whose modules have another name.
+var distributions = map[string]string{"sklearn": "scikit-learn", "yaml": "pyyaml", "cv2": "opencv", "PIL": "pillow", "dotenv": "python-dotenv"}
+
+// countImports counts the packages that a script and those beside it import and that
+// requirements list.
+func (s *repoInfo) countImports(p program, requirements string) int {
+	text := strings.ToLower(s.allRequirements(requirements, 0))
+	found := map[string]bool{}
+	for file, source := range s.scripts {
+		if path.Dir(file) != path.Dir(p.path) {
+			continue
+		}
+		for _, m := range importLine.FindAllSubmatch(source, -1) {
+			name := cmp.Or(distributions[string(m[1])], strings.ToLower(string(m[1])))
+			if regexp.MustCompile(`(?m)^\s*` + regexp.QuoteMeta(name) + `\b`).MatchString(text) {
+				found[name] = true
+			}
+		}
+	}
+	return len(found)
 }
 
 // findData takes the data that training names, or the first file of data, and returns

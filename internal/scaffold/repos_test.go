@@ -204,6 +204,66 @@ func TestWrite_FindsPort(t *testing.T) {
 	}
 }
 
+// What a pipeline's triggers become.
+func TestWrite_Environments(t *testing.T) {
+	for name, c := range map[string]struct {
+		on   string
+		want []string
+	}{
+		"branches":      {"push: {branches: [master, develop, 'release/**', '!x']}", []string{"  staging: {on: {push: develop}", "  prod: {on: {push: master}", `  release: {on: {push: "release/**"}`}},
+		"tags":          {"push: {tags: ['v*']}", []string{`  prod: {on: {tag: "v*"}`}},
+		"both":          {"push: {branches: [main], tags: ['v*']}", []string{`  prod: {on: {push: main, tag: "v*"}`}},
+		"pull requests": {"{pull_request: {}, schedule: [{cron: '0 3 * * 1'}]}", []string{"  dev: {on: {pull_request: main}, until: build}", "  prod: {on: {push: main}"}},
+		"words":         {"[push, pull_request]", []string{"  dev: {on: {pull_request: main}, until: build}", "  prod: {on: {push: main}"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := "on:\n  " + c.on + "\njobs: {a: {steps: []}}\n"
+			p, err := pipeline.Read("w.yml", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := scaffold.Write(repository(), scaffold.Options{Name: "x", Kinds: catalog.Default(), From: p})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(string(r.File), want) {
+					t.Errorf("the file does not contain %q:\n%s", want, r.File)
+				}
+			}
+		})
+	}
+}
+
+// Training that needs what the repository lacks is named, and has the requirements that
+// list what it imports.
+func TestWrite_Training(t *testing.T) {
+	r, err := scaffold.Write(repository(
+		"requirements.txt", "fastapi\n", "requirements-dev.txt", "-r requirements.txt\nscikit-learn\n",
+		"ml/train.py", "import sklearn\np.add_argument('--data', required=True)\np.add_argument('--out', default='x')\n",
+		"ml/evaluate.py", "p.add_argument('--model'); p.add_argument('--metrics')\nprint({'rmse': 1})\n",
+	), scaffold.Options{Name: "x", Kinds: catalog.Default()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"python ml/train.py --out {{.Output}}", "python: {requirements: requirements-dev.txt}", "rmse <= champion.rmse"} {
+		if !strings.Contains(string(r.File), want) {
+			t.Errorf("the file does not contain %q:\n%s", want, r.File)
+		}
+	}
+	if !strings.Contains(strings.Join(r.Missing, "\n"), "ml/train.py takes --data") {
+		t.Errorf("missing = %q, want the data", r.Missing)
+	}
+}
+
+// In a folder of a larger repository, its branch counts.
+func TestWrite_BranchOfFolderAbove(t *testing.T) {
+	r, err := scaffold.Write(repository(), scaffold.Options{Name: "x", Kinds: catalog.Default(), Git: repository(".git/refs/heads/master", "x")})
+	if err != nil || !strings.Contains(string(r.File), "push: master") {
+		t.Errorf("%v, the file does not name the branch:\n%s", err, r.File)
+	}
+}
+
 // Scripts of CIs that are no YAML.
 func TestWrite_TestsOfOtherFiles(t *testing.T) {
 	for name, c := range map[string]struct{ file, text, want string }{

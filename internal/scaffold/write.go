@@ -22,7 +22,15 @@ type Options struct {
 	Name     string // of the service, such as the folder's
 	Kinds    extension.Set
 	From     *pipeline.Pipeline                // that people have; nil: none
+	Git      fs.FS                             // folder with .git, where that is above; nil: the repository's
 	LookPath func(name string) (string, error) // finds a program of this machine; nil: none is looked for
+}
+
+func (o Options) gitFolder(repository fs.FS) fs.FS {
+	if o.Git != nil {
+		return o.Git
+	}
+	return repository
 }
 
 // Result is a slipway.yaml, or the services of a repository that has several.

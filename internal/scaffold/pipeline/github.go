@@ -30,6 +30,12 @@ func (p *Pipeline) readTriggers(on node) {
 	t.OnPush = hasPush
 	t.Push = push.get("branches").entries()
 	t.PathsIgnore = push.get("paths-ignore").entries()
+	t.Tags = push.get("tags").entries()
+	for _, item := range names["schedule"].items() {
+		if cron := item.get("cron"); cron.exists() {
+			t.Schedules = append(t.Schedules, Entry{cron.text(), cron.line()})
+		}
+	}
 	if hasPull {
 		t.OnPullRequest, t.PullRequest = pull.line(), pull.get("branches").entries()
 		if len(t.PathsIgnore) == 0 {

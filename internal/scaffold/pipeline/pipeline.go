@@ -29,13 +29,17 @@ type Pipeline struct {
 	Env         []Variable // of all jobs
 	Permissions *Entry     // of all jobs; nil: not set
 	Jobs        []Job
+
+	variables map[string]Variable // by name; nil: not collected yet
 }
 
 // Triggers are what starts the pipeline.
 type Triggers struct {
 	Push          []Entry // branches
 	PullRequest   []Entry // base branches
+	Tags          []Entry
 	PathsIgnore   []Entry
+	Schedules     []Entry // cron expressions
 	Inputs        []Input // of a start by hand
 	OnPush        bool
 	OnPullRequest int // line; 0: no
@@ -112,12 +116,16 @@ func Read(file string, data []byte) (*Pipeline, error) {
 
 // Variable returns the value of a variable: the pipeline's own, or a job's.
 func (p *Pipeline) Variable(name string) (Variable, bool) {
-	for _, v := range p.allVariables() {
-		if v.Name == name {
-			return v, true
+	if p.variables == nil {
+		p.variables = map[string]Variable{}
+		for _, v := range p.allVariables() {
+			if _, known := p.variables[v.Name]; !known {
+				p.variables[v.Name] = v
+			}
 		}
 	}
-	return Variable{}, false
+	v, ok := p.variables[name]
+	return v, ok
 }
 
 func (p *Pipeline) allVariables() []Variable {

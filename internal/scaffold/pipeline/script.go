@@ -16,17 +16,17 @@ var (
 // and those without commands, have none.
 func ReadScripts(file, text string) *Pipeline {
 	p := &Pipeline{File: file}
-	switch base := path.Base(file); {
-	case base == "Jenkinsfile":
+	switch path.Base(file) {
+	case "Jenkinsfile":
 		p.Jobs = []Job{{Name: "Jenkins", Steps: []Step{{Lines: jenkinsLines(text)}}}}
-	case base == "Makefile":
+	case "Makefile":
 		for target, lines := range MakeTargets(text) {
 			switch target {
 			case "test", "tests", "unit", "unittest", "lint", "check", "typecheck":
 				p.Jobs = append(p.Jobs, Job{Name: target, Steps: []Step{{Lines: lines}}})
 			}
 		}
-	case base == "tox.ini":
+	case "tox.ini":
 		p.Jobs = []Job{{Name: "tox", Steps: []Step{{Lines: toxLines(text)}}}}
 	}
 	return p
