@@ -140,6 +140,7 @@ func (s *session) checkVariables(p plan.Plan, found *problems) {
 		var params struct {
 			Env     map[string]string `json:"env"`
 			Secrets map[string]string `json:"secrets"`
+			Checks  []step.Check      `json:"checks"`
 		}
 		if json.Unmarshal(spec.Params, &params) != nil {
 			continue // it has neither
@@ -147,6 +148,11 @@ func (s *session) checkVariables(p plan.Plan, found *problems) {
 		for _, values := range []map[string]string{params.Env, params.Secrets} {
 			for _, name := range slices.Sorted(maps.Keys(values)) {
 				found.add(s.unset(spec.Name, values[name]))
+			}
+		}
+		for _, check := range params.Checks {
+			for _, value := range check.Headers {
+				found.add(s.unset("deploy.smoke "+check.Name, value))
 			}
 		}
 	}
@@ -208,7 +214,7 @@ func (s *session) checkQuarantine(ctx context.Context, p plan.Plan, found *probl
 		if err != nil || q == nil {
 			return err
 		}
-		found.add(fault.New(fault.Conflict, "the run would make again what is quarantined as %s: %s", heldBy(*q), q.Reason).
+		found.add(fault.New(fault.Conflict, "the run would make again what is quarantined as %s: %s", heldBy(*q), q.Summary()).
 			Hint("fix the cause in another commit, or allow it with `slipway releases unquarantine RELEASE --why REASON`; `slipway releases` lists what is held"))
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-cd/slipway/internal/app"
+	"github.com/slipway-cd/slipway/internal/cli/render"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
@@ -123,7 +124,7 @@ func (c *Command) fail(ctx context.Context, cmd *cobra.Command, err error) int {
 		c.json = true
 		c.printJSON(map[string]any{"error": err.Error(), "kind": fault.KindOf(err), "hint": fault.HintOf(err)})
 	}
-	fmt.Fprintf(c.Stderr, "slipway: %s\n", err)
+	fmt.Fprintf(c.Stderr, "slipway: %s\n", render.Indent(err.Error()))
 	if h := fault.HintOf(err); h != "" {
 		fmt.Fprintf(c.Stderr, "  -> %s\n", h)
 	}

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -178,4 +179,13 @@ type Quarantine struct {
 	Inputs Inputs         `json:"inputs,omitzero"` // with Config
 
 	Unknown Unknown `json:"-"`
+}
+
+// LogHeading comes before the last lines of a log in a cause of more than one line.
+const LogHeading = "; its last lines:"
+
+// Summary is the reason without the lines of a log.
+func (q Quarantine) Summary() string {
+	summary, _, _ := strings.Cut(q.Reason, LogHeading)
+	return summary
 }

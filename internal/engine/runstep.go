@@ -72,7 +72,7 @@ func (x *execution) runStep(journal context.Context, w stepRun) (stepState, erro
 			continue
 		}
 		x.e.failpoint("ran " + spec.Name)
-		end.Result = x.finalResult(ctx, result, err)
+		end.Result = x.finalResult(ctx, spec.Name, result, err)
 		if end.Result.Started.IsZero() {
 			end.Result.Started = started
 		}
@@ -163,7 +163,7 @@ func isRetryable(err error) bool {
 }
 
 // finalResult makes the result that is kept of what the last attempt answered.
-func (x *execution) finalResult(ctx context.Context, result step.Result, err error) step.Result {
+func (x *execution) finalResult(ctx context.Context, name string, result step.Result, err error) step.Result {
 	switch {
 	case err != nil && ctx.Err() != nil:
 		result = step.Result{Outcome: delivery.OutcomeCancelled, Cause: context.Cause(ctx).Error(), Hint: fault.HintOf(context.Cause(ctx))}
@@ -174,7 +174,16 @@ func (x *execution) finalResult(ctx context.Context, result step.Result, err err
 	case ctx.Err() != nil && result.Outcome == delivery.OutcomeFailed:
 		result.Outcome, result.Cause = delivery.OutcomeCancelled, context.Cause(ctx).Error()
 	}
+	if result.Outcome == delivery.OutcomeFailed && result.Hint == "" && x.hasLog(name) {
+		result.Hint = fmt.Sprintf("`slipway logs %s %s` shows all of its output", x.run.ID, name)
+	}
 	return x.e.redact(result)
+}
+
+// hasLog reports whether the step has written to its log.
+func (x *execution) hasLog(name string) bool {
+	info, err := os.Stat(LogPath(x.e.Home, x.run.ID, name))
+	return err == nil && info.Size() > 0
 }
 
 // redact removes secrets from everything that is kept of a result.

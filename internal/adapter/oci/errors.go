@@ -34,11 +34,20 @@ func (p repoRef) toFault(ctx context.Context, act string, err error) error {
 		return fmt.Errorf("%s: %w", act, err)
 	}
 	kind, hint := p.classify(err)
-	f := fault.New(kind, "%s", act).Cause(err)
+	f := fault.New(kind, "%s", act).Cause(withoutAttempts(err))
 	if hint != "" {
 		f = f.Hint("%s", hint)
 	}
 	return f
+}
+
+// withoutAttempts returns why the registry can't be connected to, without the list of
+// the requests that failed for it: HTTPS, and then HTTP.
+func withoutAttempts(err error) error {
+	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" {
+		return op
+	}
+	return err
 }
 
 func (p repoRef) classify(err error) (fault.Kind, string) {

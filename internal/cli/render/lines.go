@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,18 +19,39 @@ type Lines struct {
 	W     io.Writer
 	Color bool
 
-	mu sync.Mutex
+	mu   sync.Mutex
+	told told
 }
 
-// Emit writes the event's line, if it has one.
+// Emit writes the event's line, if it has one. Steps that were not run share a line,
+// which is written before the next one.
 func (l *Lines) Emit(e event.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e.Kind == event.StepFinished && e.Outcome == delivery.OutcomeSkipped && strings.HasPrefix(e.Text, notRunPrefix) {
+		l.told.notRun = append(l.told.notRun, e.Step)
+		return
+	}
 	text := l.line(e)
 	if text == "" {
 		return
 	}
+	l.flush()
+	fmt.Fprintln(l.W, text)
+}
+
+// Flush writes the line of the steps that were not run, if there are any.
+func (l *Lines) Flush() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	fmt.Fprintln(l.W, text)
+	l.flush()
+}
+
+func (l *Lines) flush() {
+	if names := l.told.pending(); names != "" {
+		paint := painter{l.Color}
+		fmt.Fprintln(l.W, paint.mark(delivery.OutcomeSkipped)+fmt.Sprintf(" %-14s %s", "not run", paint.dim(names)))
+	}
 }
 
 func (l *Lines) line(e event.Event) string {
@@ -38,28 +60,59 @@ func (l *Lines) line(e event.Event) string {
 	case event.RunQueued, event.Notice:
 		return paint.dim("  · ") + e.Text
 	case event.RunStarted:
+		l.told = told{}
 		return paint.bold(fmt.Sprintf("run %s -> %s", e.Run, e.Environment)) + suffix(e.Text)
 	case event.StepFinished:
-		return paint.mark(e.Outcome) + fmt.Sprintf(" %-14s %s%s", e.Step, paint.dim(took(e)), suffix(ending(e))) + hint(e.Hint)
+		if isUndo(e.Step) && e.Outcome == delivery.OutcomeSkipped {
+			return "" // there was nothing to take back
+		}
+		return paint.mark(e.Outcome) + fmt.Sprintf(" %-14s %s%s", e.Step, paint.dim(took(e)), suffix(l.ending(e))) + l.told.hint(e.Hint)
 	case event.GateEvaluated:
-		if e.GateResult == nil {
+		if e.GateResult == nil || isIgnored(e) {
 			return ""
 		}
-		return paint.verdict(e.GateResult.Verdict) + " " + e.GateResult.Gate + paint.dim(suffix(e.GateResult.Evidence))
+		l.told.gate(e)
+		return paint.verdict(e.GateResult.Verdict) + " " + e.GateResult.Gate + paint.dim(suffix(Indent(e.GateResult.Evidence)))
 	case event.DeploymentChanged:
-		return paint.dim("  ⚑ ") + e.Text
+		return paint.dim("  ⚑ ") + Indent(e.Text)
 	case event.RunFinished:
-		return paint.mark(e.Outcome) + " " + paint.bold(string(e.Outcome)) + suffix(e.Text) + hint(e.Hint)
+		return paint.mark(e.Outcome) + " " + paint.bold(string(e.Outcome)) + suffix(Indent(l.told.run(e))) + l.told.hint(e.Hint)
 	}
 	return ""
 }
 
+// isIgnored reports whether a gate's result decides nothing: smoke checks that do not
+// fit the release that is restored. They were written for the one that failed.
+func isIgnored(e event.Event) bool {
+	return isUndo(e.Step) && e.GateResult.Verdict != delivery.Passed && strings.HasPrefix(e.GateResult.Gate, "smoke: ")
+}
+
+// isUndo reports whether a step takes back another one.
+func isUndo(step string) bool { return strings.HasPrefix(step, "rollback.") }
+
 // ending is why a step ended. One that was stopped did nothing wrong itself.
-func ending(e event.Event) string {
-	if e.Outcome == delivery.OutcomeCancelled && e.Text != "" {
-		return string(e.Outcome) + ": " + e.Text
+func (l *Lines) ending(e event.Event) string {
+	text := Indent(l.told.step(e))
+	if e.Outcome == delivery.OutcomeCancelled && text != "" {
+		return string(e.Outcome) + ": " + text
 	}
-	return e.Text
+	return text
+}
+
+// Indent sets off the lines of a log that follow the first line of a text.
+func Indent(text string) string {
+	first, rest, more := strings.Cut(text, "\n")
+	if !more {
+		return text
+	}
+	var out strings.Builder
+	out.WriteString(first)
+	for _, line := range strings.Split(rest, "\n") {
+		if line = strings.TrimRight(strings.TrimPrefix(line, "  "), " "); line != "" {
+			out.WriteString("\n    | " + line)
+		}
+	}
+	return out.String()
 }
 
 func suffix(s string) string {

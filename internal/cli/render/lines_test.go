@@ -21,7 +21,7 @@ func TestLines(t *testing.T) {
 		{event.Event{Kind: event.StepFinished, Step: "scan", Outcome: delivery.OutcomeFailed, Text: "2 findings", Hint: "wait"}, "✘ scan             0.0s  2 findings\n    -> wait"},
 		{event.Event{Kind: event.StepFinished, Step: "unit", Outcome: delivery.OutcomeCancelled, Text: "scan failed"}, "■ unit             0.0s  cancelled: scan failed"},
 		{event.Event{Kind: event.StepFinished, Step: "unit", Outcome: delivery.OutcomeCancelled, Text: "stopped by ann"}, "■ unit             0.0s  cancelled: stopped by ann"},
-		{event.Event{Kind: event.StepFinished, Step: "push", Outcome: delivery.OutcomeSkipped, Text: "not run: scan failed"}, "– push             0.0s  not run: scan failed"},
+		{event.Event{Kind: event.StepFinished, Step: "push", Outcome: delivery.OutcomeSkipped, Text: "not run: scan failed"}, ""}, // with the others, before the next line
 		{event.Event{Kind: event.GateEvaluated, GateResult: &delivery.GateResult{Gate: "scan", Verdict: delivery.Unavailable, Evidence: "no database"}}, "    ? scan  no database"},
 		{event.Event{Kind: event.RunFinished, Outcome: delivery.OutcomeRolledBack, Text: "500"}, "↩ rolled_back  500"},
 		{event.Event{Kind: event.GateEvaluated}, ""},

@@ -60,6 +60,10 @@ func (p *Piped) Emit(e event.Event) {
 	switch e.Kind {
 	case event.StepStarted:
 		p.running = append(p.running, &beating{active{step: e.Step, since: p.now()}, p.now().Add(firstHeartbeat), firstHeartbeat})
+		p.lines.Flush()
+		if isUndo(e.Step) {
+			break // what it does is shown, if there is something to take back
+		}
 		fmt.Fprintf(p.lines.W, "  %-14s started\n", e.Step)
 	case event.StepProgress, event.StepLog:
 		for _, b := range p.running {

@@ -132,7 +132,7 @@ func lookupEnv(environ []string, name string) (string, bool) {
 
 // buildError makes code that does not compile a result: trying again is of no use.
 func buildError(ctx context.Context, w step.BuildParams, err error) (step.Result, error) {
-	err = fmt.Errorf("build %s: %w", source(w), err)
+	err = fault.Prefix("build "+source(w), err)
 	if ctx.Err() == nil && fault.Is(err, fault.Failed) {
 		return step.FailWith(err), nil
 	}

@@ -110,7 +110,7 @@ func (d *deployment) run(ctx context.Context) (step.Result, error) {
 		return step.Result{}, context.Cause(ctx)
 	}
 	if err != nil {
-		res := step.FailWith(fmt.Errorf("deploy %s to %s: %w", d.rel.ID, d.Request.Environment, err))
+		res := step.FailWith(err)
 		res.GateResults = results
 		res.Output, err = json.Marshal(step.DeployOutput{Release: d.rel.ID, Deployment: begun.ID})
 		return res, err

@@ -120,7 +120,7 @@ func (d *deployment) checkConfiguration(ctx context.Context) error {
 		return nil
 	}
 	return fault.New(fault.Conflict, "release %s with the configuration of %s has been quarantined since %s: %s",
-		d.rel.ID, d.Request.Environment, q.Since.Format("2006-01-02 15:04"), q.Reason).
+		d.rel.ID, d.Request.Environment, q.Since.Format("2006-01-02 15:04"), q.Summary()).
 		Hint("change its configuration, or unquarantine this one: `slipway releases unquarantine %s --why REASON`", q.Release)
 }
 
@@ -144,7 +144,7 @@ func (d *deployment) checkTrusted(ctx context.Context, rel delivery.ReleaseRecor
 func (d *deployment) checkAllowed(ctx context.Context) error {
 	if q := d.rel.Quarantined; q != nil {
 		return fault.New(fault.Conflict, "release %s has been quarantined since %s: %s",
-			d.rel.ID, q.Since.UTC().Format("2006-01-02 15:04 MST"), q.Reason).
+			d.rel.ID, q.Since.UTC().Format("2006-01-02 15:04 MST"), q.Summary()).
 			Hint("fix the cause and deliver a new release, or unquarantine this one: `slipway releases unquarantine %s --why REASON`", d.rel.ID)
 	}
 	if m := d.rel.Release.Model; m != nil {

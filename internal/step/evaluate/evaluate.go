@@ -179,7 +179,7 @@ func (s Step) runEvaluation(ctx context.Context, r step.Request, w step.Evaluate
 		if line := last.LastLine(); line != "" {
 			cause += "; last line of output: " + line
 		}
-		res := step.Fail("evaluate: %s", cause)
+		res := step.Fail("%s", cause)
 		res.Hint = hint
 		return "", &res, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -84,7 +85,17 @@ func quoted(body []byte) string {
 	if text == "" {
 		return ""
 	}
+	if text[0] == '{' || text[0] == '[' { // JSON reads worse in quotes
+		return ": " + strings.ToValidUTF8(strings.Map(printable, text), "")
+	}
 	return fmt.Sprintf(": %q", text)
+}
+
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return -1
 }
 
 // truncate keeps a foreign service's response from filling the screen.

@@ -21,11 +21,12 @@ const (
 	defaultTimeout          = time.Minute
 	defaultHealthPath       = "/health"
 
-	requestTimeout  = 5 * time.Second // of one request
-	healthyInterval = 20 * time.Millisecond
-	minRetryWait    = 100 * time.Millisecond // after an unhealthy response; grows
-	maxRetryWait    = time.Second
-	maxFatalChecks  = 3 // responses in a row that will not improve
+	requestTimeout     = 5 * time.Second        // of one request
+	lastRequestTimeout = 500 * time.Millisecond // of one for which less time is left
+	healthyInterval    = 20 * time.Millisecond
+	minRetryWait       = 100 * time.Millisecond // after an unhealthy response; grows
+	maxRetryWait       = time.Second
+	maxFatalChecks     = 3 // responses in a row that will not improve
 )
 
 // Checker sends the requests.

@@ -116,7 +116,7 @@ func (p Checker) CheckSmoke(ctx context.Context, r step.Request, url string, w E
 		if a.Verdict == delivery.Unavailable {
 			kind = fault.Unavailable
 		}
-		first = fault.New(kind, "%s of %s: %s", a.Gate, w.Release, a.Evidence)
+		first = fault.New(kind, "%s of %s: %s", a.Gate, w.Release, a.Evidence).Hint("%s", smokeHint(c, a.Verdict))
 	}
 	if first == nil {
 		return answers, nil
@@ -125,6 +125,19 @@ func (p Checker) CheckSmoke(ctx context.Context, r step.Request, url string, w E
 		first = fault.New(fault.Unavailable, "%v", first).Cause(outage).Hint("%s", fault.HintOf(outage))
 	}
 	return answers, first
+}
+
+// smokeHint is what to do about a check that did not pass.
+func smokeHint(c compiledCheck, v delivery.Verdict) string {
+	switch {
+	case c.ModelOpened && v == delivery.Unavailable:
+		return "remove model_opened from deploy.smoke for this target"
+	case c.ModelOpened:
+		return "the service has to read its model from the folder in MODEL_PATH"
+	case v == delivery.Unavailable:
+		return ""
+	}
+	return fmt.Sprintf("fix the service, or the check %q of deploy.smoke if it expects the wrong thing", c.Name)
 }
 
 // inOrder returns the checks that send requests, then those of what the requests led

@@ -77,7 +77,7 @@ func problemSuffix(trouble string) string {
 
 // ask sends one request.
 func (h *healthWait) ask(ctx context.Context, left time.Duration) healthCheck {
-	q := port.ProbeRequest{URL: joinURL(h.url, h.want.HealthPath), Timeout: max(min(requestTimeout, left), time.Millisecond)}
+	q := port.ProbeRequest{URL: joinURL(h.url, h.want.HealthPath), Timeout: max(min(requestTimeout, left), lastRequestTimeout)}
 	reply, err := h.Prober.Probe(ctx, q)
 	if err != nil {
 		return healthCheck{problem: "no response: " + rootCause(err)}
@@ -165,6 +165,9 @@ func (h *healthWait) identity() port.ProofMethod {
 
 func (h *healthWait) passedResult(ctx context.Context) delivery.GateResult {
 	evidence := fmt.Sprintf("%d healthy responses in a row from %s", h.healthy, h.want.Release)
+	if h.healthy == 1 {
+		evidence = fmt.Sprintf("1 healthy response from %s", h.want.Release)
+	}
 	if h.want.Model != nil && !h.unnamedModel {
 		evidence += fmt.Sprintf(" with model %s", h.want.Model)
 	}

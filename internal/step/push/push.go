@@ -45,14 +45,14 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	}
 	pushed, err := s.upload(ctx, r, built, img, tag)
 	if err != nil {
-		return step.Result{}, fmt.Errorf("push %s: %w", w.Repository, err)
+		return step.Result{}, fault.Prefix("push "+w.Repository, err)
 	}
 	if pushed.Digest != built.Digest {
 		return step.Result{}, fault.New(fault.Corrupt, "push %s: the registry has %s, but %s was built",
 			w.Repository, pushed.Digest.Short(), built.Digest.Short())
 	}
 	if err := s.tagInputs(ctx, w, built, pushed); err != nil {
-		return step.Result{}, fmt.Errorf("push %s: %w", w.Repository, err)
+		return step.Result{}, fault.Prefix("push "+w.Repository, err)
 	}
 	s.attachRevision(ctx, r, pushed)
 	out := step.PushOutput{Image: pushed, Tag: tag, Reference: s.Images.Reference(pushed)}

@@ -49,7 +49,7 @@ func (f forward) run(ctx context.Context) (step.Result, error) {
 		}
 	}
 	if q := f.rel.Quarantined; q != nil {
-		return step.Result{}, fault.New(fault.Conflict, "roll back to %s: it is quarantined: %s", f.rel.ID, q.Reason).
+		return step.Result{}, fault.New(fault.Conflict, "roll back to %s: it is quarantined: %s", f.rel.ID, q.Summary()).
 			Hint("choose another release; `slipway releases` lists them")
 	}
 	if err := f.checkConfiguration(ctx, resumed); err != nil {
@@ -149,7 +149,7 @@ func (f forward) checkConfiguration(ctx context.Context, resumed bool) error {
 		return fmt.Errorf("look for a quarantine of %s: %w", f.request.ID, err)
 	}
 	if q != nil {
-		return fault.New(fault.Conflict, "roll back to %s: with its configuration here it is quarantined: %s", f.request.ID, q.Reason).
+		return fault.New(fault.Conflict, "roll back to %s: with its configuration here it is quarantined: %s", f.request.ID, q.Summary()).
 			Hint("choose another release, or unquarantine this one: `slipway releases unquarantine %s --why REASON`", q.Release)
 	}
 	return nil

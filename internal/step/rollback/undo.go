@@ -42,7 +42,7 @@ func (u undo) run(ctx context.Context) (step.Result, error) {
 			return step.Result{}, err
 		}
 	}
-	u.Request.EmitDeployment(u.failed.Release, "rolling back %s in %s: %s", u.failed.Release, u.Request.Environment, u.reason())
+	u.Request.EmitDeployment(u.failed.Release, "rolling back %s in %s", u.failed.Release, u.Request.Environment)
 	url, failures := u.restore(ctx)
 	if failures != nil && ctx.Err() != nil && !timedOut(ctx) {
 		return step.Result{}, context.Cause(ctx) // stopped, not failed: the next call goes on

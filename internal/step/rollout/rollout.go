@@ -3,6 +3,8 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -42,13 +44,13 @@ func (s Session) Acquire(ctx context.Context, o port.DeployRequest) error {
 func (s Session) Start(ctx context.Context, o port.DeployRequest, want probe.Expectation, canary CanaryFunc) (port.Observation, []delivery.GateResult, error) {
 	url, err := s.Target.Stage(ctx, o, s.Request.Report)
 	if err != nil {
-		return port.Observation{}, nil, fmt.Errorf("start %s: %w", o.ID, fault.AsInfrastructure(err))
+		return port.Observation{}, nil, fault.Prefix("start "+string(o.ID), fault.AsInfrastructure(err))
 	}
 	want.Exclusive, want.FailureCheck = true, s.outageCheck(o)
 	report, err := s.Checker().Check(ctx, s.Request, url, want)
 	results := report.GateResults
 	if err != nil {
-		return port.Observation{}, results, fmt.Errorf("before it received any traffic: %w", err)
+		return port.Observation{}, results, s.withLog(ctx, o, GateError(results, err, fmt.Sprintf("before %s received any traffic", o.ID)))
 	}
 	if canary != nil {
 		more, err := canary(ctx)
@@ -66,6 +68,48 @@ func (s Session) Start(ctx context.Context, o port.DeployRequest, want probe.Exp
 		return obs, results, fault.New(fault.Failed, "the target reports that %s receives the traffic, not %s", DisplayName(obs.Release), o.ID)
 	}
 	return obs, results, nil
+}
+
+// causeLogLines is how many lines of a log go into a cause.
+const causeLogLines = 5
+
+// withLog returns the error of a release that a gate refused, with the last lines that
+// its replicas printed, where the target can tell them from those of others.
+func (s Session) withLog(ctx context.Context, o port.DeployRequest, err error) error {
+	reader, ok := s.Target.(port.LogReader)
+	if !ok || fault.IsInfrastructure(err) {
+		return err
+	}
+	lines, readErr := reader.ReplicaLogs(ctx, o.Service, o.Environment, causeLogLines)
+	if readErr != nil {
+		return err
+	}
+	var own []string
+	for _, line := range lines {
+		if head, text, ok := strings.Cut(line, " | "); ok && strings.Contains(head, string(o.ID)+"-") {
+			own = append(own, text)
+		}
+	}
+	if len(own) == 0 {
+		return err
+	}
+	own = own[max(0, len(own)-causeLogLines):]
+	return fault.New(fault.KindOf(err), "%v%s\n  %s", err, delivery.LogHeading, strings.Join(own, "\n  ")).Hint("%s", fault.HintOf(err))
+}
+
+// GateError is the error of a check whose last gate did not pass: which one, when, and
+// the evidence, once. Its kind and hint are those of err. A failure of the
+// infrastructure is not the gate's, and stays as it is.
+func GateError(results []delivery.GateResult, err error, when string) error {
+	first := slices.IndexFunc(results, func(r delivery.GateResult) bool { return r.Verdict != delivery.Passed })
+	if first < 0 || fault.IsInfrastructure(err) {
+		return fmt.Errorf("%s: %w", when, err)
+	}
+	failed, verb := results[first], "failed"
+	if failed.Verdict == delivery.Unavailable {
+		verb = "could not be checked"
+	}
+	return fault.New(fault.KindOf(err), "%s %s %s: %s", failed.Gate, verb, when, failed.Evidence).Hint("%s", fault.HintOf(err))
 }
 
 // Finalize lets the target remove what it kept for a rollback, once the release

@@ -80,7 +80,7 @@ func commandFailed(cause, hint, last string) step.Result {
 	if last != "" {
 		cause += "; last line of output: " + last
 	}
-	res := step.Fail("train: %s", cause)
+	res := step.Fail("%s", cause)
 	res.Hint = hint
 	return res
 }

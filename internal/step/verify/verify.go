@@ -58,7 +58,7 @@ func check(ctx context.Context, s rollout.Session, d step.DeployOutput, address 
 		return step.Result{}, context.Cause(ctx)
 	}
 	if err != nil {
-		res := step.FailWith(fmt.Errorf("verify %s in %s: %w", d.Release, s.Request.Environment, err))
+		res := step.FailWith(rollout.GateError(results, err, "at "+d.URL))
 		res.GateResults = results
 		return res, nil
 	}

@@ -24,6 +24,7 @@ const (
 
 // observation is what looking once came to.
 type observation struct {
+	hint      string // what to do about the failure
 	gate      string // that could not be checked
 	results   []delivery.GateResult
 	failure   string // why the release has to be rolled back

@@ -77,8 +77,8 @@ func (w *watch) run(ctx context.Context) (step.Result, error) {
 	}
 	w.Request.ReportGates(o.results...)
 	if o.failure != "" {
-		res := step.Fail("watch %s in %s: %s", w.deployed.Release, w.Request.Environment, o.failure)
-		res.GateResults, res.InfrastructureFailure = o.results, o.blameless
+		res := step.Fail("%s", o.failure)
+		res.GateResults, res.InfrastructureFailure, res.Hint = o.results, o.blameless, o.hint
 		return res, nil
 	}
 	return w.accept(ctx, o.results)
@@ -144,6 +144,9 @@ func (w *watch) bake(ctx context.Context) (observation, error) {
 		last, err = w.observe(ctx)
 		if final && last.failure == "" {
 			last.failure = last.noTraffic
+			if last.failure != "" {
+				last.hint = "send requests while it bakes, or accept a release without them: deploy.watch.no_traffic: accept"
+			}
 		}
 		return bake.Observation{Done: last.failure != "", Progress: last.progress}, err
 	})

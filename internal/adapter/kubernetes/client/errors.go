@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"net"
 	"regexp"
 	"strings"
 
@@ -33,6 +34,9 @@ func Explain(act string, err error) error {
 		return fault.New(fault.Conflict, "%s", act).Cause(err)
 	case apierrors.IsNotFound(err):
 		return fault.New(fault.NotFound, "%s", act).Cause(err)
+	}
+	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" {
+		err = op // without the request, which did not get so far
 	}
 	return fault.New(fault.Unavailable, "%s", act).Cause(err).Infrastructure().Hint("check that the API server is running and reachable from here")
 }

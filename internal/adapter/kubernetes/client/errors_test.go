@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -136,5 +139,18 @@ func TestExplainApply(t *testing.T) {
 				t.Errorf("error = %+v, want %s with %q", f, tc.kind, tc.hint)
 			}
 		})
+	}
+}
+
+// TestExplain_Unreachable: the request did not get so far, so its URL is no help.
+func TestExplain_Unreachable(t *testing.T) {
+	refused := &url.Error{
+		Op: "Get", URL: "https://10.0.0.1/api/v1/namespaces/prod/configmaps?labelSelector=x",
+		Err: &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 443}, Err: syscall.ECONNREFUSED},
+	}
+	err := Explain("list configmaps in namespace prod", refused)
+	const want = "list configmaps in namespace prod: dial tcp 10.0.0.1:443: connection refused"
+	if err.Error() != want || !fault.Is(err, fault.Unavailable) || !fault.IsInfrastructure(err) || !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("error = %v, want %q, a failure of the infrastructure", err, want)
 	}
 }

@@ -214,7 +214,12 @@ func (g *group) notReadyError(cause error, count int) error {
 		if wrong := r.wrongPort(); wrong != nil {
 			why, hint = wrong.Error()+formatTail(r.log.tail()), wrong.Hint()
 		} else if why == "" {
-			why = fmt.Sprintf("running, but %s does not return 200 on its PORT", r.readyPath) + formatTail(r.log.tail())
+			var responds bool
+			why, responds = r.describeReadiness()
+			why = "running, but " + why + formatTail(r.log.tail())
+			if responds {
+				hint = r.readyPath + " must return 200 once the replica can handle requests"
+			}
 			hint = cmp.Or(readOnlyHint(r.log.tail()), hint)
 		}
 		return r.failure("start %s: %d of %d replicas ready after %s; %s: %s",

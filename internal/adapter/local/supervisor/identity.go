@@ -46,7 +46,7 @@ func (e *environment) prove(q ProofRequest) (port.Proof, error) {
 	}
 	return port.Proof{
 		Method: port.ProofBySocket, State: strings.Join(state, " "),
-		Detail: fmt.Sprintf("its replicas have %s", strings.Join(addresses, ", ")),
+		Detail: strings.Join(addresses, ", "),
 	}, nil
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/local/container"
 	"github.com/slipway-cd/slipway/internal/adapter/local/proxy"
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/redact"
@@ -306,7 +307,7 @@ func (r *replica) startError(o ReleaseRequest, status port.Replica) error {
 		return r.failure("start %s: this machine could not run %s: %s", o, status.Name, status.Cause).
 			Hint("%s", cmp.Or(fault.HintOf(trouble), "the release was not tried, and the previous one is unaffected: fix the machine, and run again"))
 	}
-	return f.Hint("%s", cmp.Or(hint, "this release cannot start; the previous release is unaffected"))
+	return f.Hint("%s", cmp.Or(hint, startHint(status.Cause)))
 }
 
 // wrongPort returns a wrongPortError if the replica runs and listens, but not where
@@ -319,6 +320,14 @@ func (r *replica) wrongPort() *wrongPortError {
 		return nil
 	}
 	return e.findWrongPort()
+}
+
+// startHint is what to do about a release that can't start.
+func startHint(cause string) string {
+	if strings.HasPrefix(cause, "out of memory") {
+		return "raise deploy.memory, or let the service use less; the previous release is unaffected"
+	}
+	return "fix what made it exit; the previous release is unaffected"
 }
 
 // failure returns the failure of this replica as one of the release, or of the
@@ -337,7 +346,7 @@ func formatTail(lines []string) string {
 	if len(lines) == 0 {
 		return "; it printed nothing"
 	}
-	return "; its last lines:\n  " + strings.Join(lines, "\n  ")
+	return delivery.LogHeading + "\n  " + strings.Join(lines, "\n  ")
 }
 
 func replicaLog(cfg *Config, o ReleaseRequest, name string) *logFile {
