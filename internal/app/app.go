@@ -34,6 +34,8 @@ type Dependencies struct {
 	Unused    []port.UnusedLister // builders that keep files
 	Reference func(delivery.Image) string
 	Trust     trust.Verifier
+	// CopyRecords writes the records as they are now to a new file.
+	CopyRecords func(ctx context.Context, path string) error
 	// GenerateKey generates a signing key pair as PEM, the private key encrypted with
 	// the passphrase.
 	GenerateKey func(passphrase []byte) (private, public []byte, err error)

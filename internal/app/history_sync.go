@@ -28,6 +28,9 @@ func (s *session) syncHistory(ctx context.Context, env delivery.Environment) err
 	if err != nil || len(remote.Deployments) == 0 {
 		return err
 	}
+	if err := s.copyRecords(ctx); err != nil {
+		return err
+	}
 	if err := s.importModels(ctx, env, remote.Models); err != nil {
 		return err
 	}

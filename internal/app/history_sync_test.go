@@ -34,6 +34,7 @@ type machine struct {
 	*session
 	t      *testing.T
 	shared *fake.TargetWithHistory
+	store  *sqlite.Store
 }
 
 // kinds are those that the tests' projects name.
@@ -63,7 +64,7 @@ func newMachine(t *testing.T, shared *fake.TargetWithHistory) machine {
 		Runs: store.Runs(), Cache: store.Cache(), Outbox: store.Outbox(), Models: store.Models(), Releases: store.Releases(),
 		Deployments: store.Deployments(), Approvals: store.Approvals(), Targets: map[string]port.Target{"local": shared},
 	}}
-	return machine{s, t, shared}
+	return machine{s, t, shared, store}
 }
 
 // at is a moment of the story.
@@ -122,6 +123,37 @@ func (m machine) wantDeployed(want delivery.ReleaseID) {
 
 func newSharedTarget() *fake.TargetWithHistory {
 	return &fake.TargetWithHistory{Target: &fake.Target{}}
+}
+
+// TestSyncHistory_OfPreview: a plan goes by what the target's history has, and leaves
+// the records as they are.
+func TestSyncHistory_OfPreview(t *testing.T) {
+	place := newSharedTarget()
+	theirs, ours := newMachine(t, place), newMachine(t, place)
+	last := theirs.recordDeployment("20260301-010000-aaaa", "1", 1, delivery.Serving)
+	theirs.publishHistory()
+	own := ours.deps
+	closed := 0
+	ours.preview, ours.scratch = true, t.TempDir()
+	ours.deps.Close = func() error { closed++; return nil }
+	ours.deps.CopyRecords = ours.store.Copy
+	ours.app.Factory = func(ctx context.Context, w Workspace) (Dependencies, error) {
+		copied, err := sqlite.Open(ctx, w.Records, "retail", nil)
+		parts := own
+		parts.Models, parts.Releases, parts.Deployments = copied.Models(), copied.Releases(), copied.Deployments()
+		parts.Close = func() error { closed++; return copied.Close() }
+		return parts, err
+	}
+	for range 2 {
+		ours.must(ours.syncHistory(t.Context(), "prod"))
+		ours.wantDeployed(last)
+	}
+	ours.must(ours.deps.Close())
+	if closed != 2 {
+		t.Errorf("%d of 2 stores were closed", closed)
+	}
+	ours.deps = own
+	ours.wantDeployed("")
 }
 
 // TestSyncHistory_ImportsEverythingOnce: new records learn the whole story, once.

@@ -46,9 +46,8 @@ func (a *App) trigger(ask RunOptions, commit delivery.Commit) plan.Trigger {
 	return t
 }
 
-// Plan returns what a run would do, with all that would make it fail. It writes neither to the repository nor to the
-// state folder, with one exception: what a target's own history has and the records
-// lack is imported, as by every command.
+// Plan returns what a run would do, with all that would make it fail. It writes
+// neither to the repository nor to the state folder.
 func (a *App) Plan(ctx context.Context, ask RunOptions) (v PlanView, err error) {
 	err = a.withPreviewSession(ctx, func(s *session) error {
 		if v, err = s.planned(ctx, ask); err != nil || len(v.Problems) > 0 {

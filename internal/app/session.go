@@ -28,6 +28,7 @@ type session struct {
 	engine    *engine.Engine
 	revoking  *delivery.ModelRef // counts as rejected already, while rollbacks are planned
 	preview   bool               // nothing is written
+	scratch   string             // then: folder for what has to be
 
 	facts       plan.Facts          // of the last plan
 	unavailable map[step.Kind]error // why steps of a kind can't run here, as far as planning found out
@@ -68,10 +69,37 @@ func (a *App) withPreviewSession(ctx context.Context, do func(*session) error) (
 		return err
 	}
 	defer func() { err = errors.Join(err, s.deps.Close()) }()
-	if source, ok := s.deps.Source.(port.ScratchSource); ok {
-		s.deps.Source = source.WithScratch(tmp.dir)
-	}
+	s.scratch = tmp.dir
+	s.useScratchSource()
 	return do(s)
+}
+
+func (s *session) useScratchSource() {
+	if source, ok := s.deps.Source.(port.ScratchSource); ok {
+		s.deps.Source = source.WithScratch(s.scratch)
+	}
+}
+
+// copyRecords makes a preview work on a copy of the records, once: what is to be
+// imported into them stays out of the state folder.
+func (s *session) copyRecords(ctx context.Context) error {
+	if !s.preview || s.workspace.Records != "" || s.deps.CopyRecords == nil {
+		return nil
+	}
+	place := s.workspace
+	place.Records = filepath.Join(s.scratch, "records.db")
+	if err := s.deps.CopyRecords(ctx, place.Records); err != nil {
+		return err
+	}
+	parts, err := s.app.Factory(ctx, place)
+	if err != nil {
+		return err
+	}
+	original, closeCopy := s.deps.Close, parts.Close
+	parts.Close = func() error { return errors.Join(closeCopy(), original()) }
+	s.workspace, s.deps = place, parts
+	s.useScratchSource()
+	return nil
 }
 
 func (a *App) openSession(ctx context.Context, place Workspace, preview bool) (*session, error) {

@@ -19,6 +19,7 @@ type Workspace struct {
 	Repository string // absolute folder with slipway.yaml
 	Home       string // absolute folder of the state
 	Cache      string // absolute folder of the project's caches, by trust class
+	Records    string // absolute path of the records; empty: in Home
 
 	Project       delivery.Project // whose records are opened
 	ModelRegistry extension.Kind   // that the project names; empty: the default

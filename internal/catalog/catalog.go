@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -37,7 +38,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	if err != nil {
 		return app.Dependencies{}, err
 	}
-	store, err := sqlite.Open(ctx, filepath.Join(w.Home, "slipway.db"), w.Project, time.Now)
+	store, err := sqlite.Open(ctx, cmp.Or(w.Records, filepath.Join(w.Home, "slipway.db")), w.Project, time.Now)
 	if err != nil {
 		return app.Dependencies{}, err
 	}
@@ -67,8 +68,8 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 		Models: ports.Models, Artifacts: ports.Artifacts, Images: ports.Images, Releases: ports.Releases, Deployments: ports.Deployments, Approvals: ports.Approvals,
 		Source: git.Source{Dir: w.Repository, Also: w.Also}, Steps: steps, Targets: ports.Targets, Unused: unusedListers(ports.Builders),
 		Reference: registry.Reference, Shutdown: stops, Trust: trust.Verifier{Attestations: registry, Signatures: signer},
-		GenerateKey: sigstore.Generate,
-		Close:       func() error { return errors.Join(closers(), store.Close()) },
+		GenerateKey: sigstore.Generate, CopyRecords: store.Copy,
+		Close: func() error { return errors.Join(closers(), store.Close()) },
 		ServeRegistry: func(ctx context.Context, addr string, ready func(addr string)) error {
 			return serveRegistry(ctx, openEmbedded, addr, ready)
 		},

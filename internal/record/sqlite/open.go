@@ -95,6 +95,12 @@ func (s *Store) Deployments() port.DeploymentStore { return deployments{s.db} }
 // Approvals returns the decisions on waiting runs.
 func (s *Store) Approvals() port.ApprovalStore { return approvals{s.db} }
 
+// Copy writes the records as they are now to a new file.
+func (s *Store) Copy(ctx context.Context, path string) error {
+	_, err := s.db.write.ExecContext(ctx, "VACUUM INTO ?", path)
+	return record.DatabaseError("copy the records to "+path, s.db.path, err)
+}
+
 // Close closes the file.
 func (s *Store) Close() error { return s.db.close() }
 
