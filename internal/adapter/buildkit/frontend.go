@@ -25,7 +25,7 @@ func (w buildJob) builtinSyntax(version string) string {
 	}
 	text, err := os.ReadFile(filepath.Join(w.source.dir, w.source.file))
 	if err != nil {
-		return "" // BuildKit says what is wrong with it
+		return "" // BuildKit reports it
 	}
 	ref, _, _, ok := parser.DetectSyntax(text)
 	if !ok || !servesSyntax(ref, version) {

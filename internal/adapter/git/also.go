@@ -71,9 +71,9 @@ func literal(paths []string) []string {
 }
 
 // combine returns the tree with the folder's tree and what the globs match: of the
-// commit, or as it is in the working tree if that differs. Without a match it is the
-// folder's tree.
-func (s Source) combine(ctx context.Context, repo repository, root, folder string, changes status) (string, error) {
+// commit, or as it is in the working tree if files of it have changed. Without a match
+// it is the folder's tree.
+func (s Source) combine(ctx context.Context, repo repository, root, folder string, changed []string) (string, error) {
 	bases, err := s.alsoBases(repo)
 	if err != nil {
 		return "", err
@@ -88,7 +88,7 @@ func (s Source) combine(ctx context.Context, repo repository, root, folder strin
 		return "", fmt.Errorf("create a folder for the index: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	entries, err := s.alsoEntries(ctx, repo, root, bases, changes, filepath.Join(dir, "users"))
+	entries, err := s.alsoEntries(ctx, repo, root, bases, changed, filepath.Join(dir, "users"))
 	if err != nil {
 		return "", fmt.Errorf("list the files of source.also: %w", err)
 	}
@@ -104,19 +104,13 @@ func (s Source) combine(ctx context.Context, repo repository, root, folder strin
 }
 
 // alsoEntries lists what the globs match, as `git update-index --index-info` reads it.
-func (s Source) alsoEntries(ctx context.Context, repo repository, root string, bases []string, changes status, index string) ([]string, error) {
+func (s Source) alsoEntries(ctx context.Context, repo repository, root string, bases, changed []string, index string) ([]string, error) {
 	c := command{dir: s.Dir, args: append([]string{"ls-tree", "-r", "-z", "--full-name", root, "--"}, bases...)}
-	if changes.also {
+	if len(changed) > 0 {
 		if err := copyFile(repo.index, index); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, err
 		}
 		env := []string{"GIT_INDEX_FILE=" + index}
-		var changed []string
-		for _, name := range changes.paths {
-			if strings.HasPrefix(name, "../") {
-				changed = append(changed, name)
-			}
-		}
 		w := treeWriter{source: s, repo: repo, env: env}
 		if _, err := w.run(ctx, nil, append([]string{"add", "--all", "--"}, literal(changed)...)...); err != nil {
 			return nil, err
@@ -135,7 +129,7 @@ func (s Source) alsoEntries(ctx context.Context, repo repository, root string, b
 			continue
 		}
 		object := fields[2]
-		if changes.also {
+		if len(changed) > 0 {
 			object = fields[1]
 		}
 		entries = append(entries, fields[0]+" "+object+"\t"+name)

@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
+	"strings"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/flock"
-	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // Checkout makes the content of dir exactly that tree; see port.Source.
@@ -58,7 +56,7 @@ func (s Source) Checkout(ctx context.Context, tree, dir string) error {
 	if s.Scratch != "" {
 		pointers = nil // a download would write to the user's clone
 	}
-	err = w.addLFSContent(ctx, pointers)
+	err = s.addLFSContent(ctx, pointers, w.dir, filepath.Join(w.git, lfsFolder))
 	if err == nil && len(modules) > 0 {
 		err = w.addModules(ctx, tree, modules)
 	}
@@ -66,11 +64,6 @@ func (s Source) Checkout(ctx context.Context, tree, dir string) error {
 		return fmt.Errorf("check out %s to %s: %w", tree, w.dir, err)
 	}
 	return nil
-}
-
-// hasAttributes reports whether .gitattributes are among the files.
-func hasAttributes(files []port.File) bool {
-	return slices.ContainsFunc(files, func(f port.File) bool { return path.Base(f.Path) == ".gitattributes" })
 }
 
 // rebuild makes the folder hold the tree, whatever it holds.
@@ -87,6 +80,9 @@ func (w checkout) rebuild(ctx context.Context, tree string) error {
 	}
 	return nil
 }
+
+// lfsFolder is where a checkout's git folder keeps contents of Git LFS.
+const lfsFolder = "lfs"
 
 // checkout is a folder that holds a tree.
 type checkout struct {
@@ -216,4 +212,69 @@ func removeAll(dir string) error {
 		return err
 	}
 	return os.RemoveAll(dir)
+}
+
+// addModules checks out the submodules within the checkout, each with an index of its
+// own.
+func (w checkout) addModules(ctx context.Context, tree string, modules []module) error {
+	folder, err := w.source.Folder(ctx, tree)
+	if err != nil {
+		return err
+	}
+	for _, m := range modules {
+		objects, err := m.source.objectsDir(ctx)
+		if err != nil {
+			return err
+		}
+		inner := checkout{
+			source: m.source, dir: filepath.Join(w.dir, folder, filepath.FromSlash(m.path)), objects: objects, sha256: w.sha256,
+			git: filepath.Join(w.git, "modules", strings.ReplaceAll(strings.ReplaceAll(m.path, "%", "%25"), "/", "%2F")),
+		}
+		if err := inner.rebuild(ctx, m.commit); err != nil {
+			return err
+		}
+		files, err := m.source.list(ctx, m.commit)
+		if err != nil {
+			return err
+		}
+		pointers, err := m.source.lfsFiles(ctx, repository{}, m.commit, hasAttributes(files))
+		if err == nil {
+			err = m.source.addLFSContent(ctx, pointers, inner.dir, filepath.Join(inner.git, lfsFolder))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckTree reports what will keep the tree from being checked out, as far as it is
+// known without downloading anything; see port.TreeChecker.
+func (s Source) CheckTree(ctx context.Context, tree string) error {
+	files, err := s.Files(ctx, tree)
+	if err != nil {
+		return err
+	}
+	repo, err := s.openRepository(ctx)
+	if err != nil {
+		return err
+	}
+	pointers, err := s.lfsFiles(ctx, repo, tree, hasAttributes(files))
+	if err != nil || len(pointers) == 0 {
+		return err
+	}
+	store, err := s.lfsStore(ctx)
+	if err != nil {
+		return err
+	}
+	var missing []string
+	for _, f := range pointers {
+		if !f.isIn(store) {
+			missing = append(missing, f.path)
+		}
+	}
+	if len(missing) == 0 || s.hasLFS(ctx) {
+		return nil
+	}
+	return missingContent(missing)
 }

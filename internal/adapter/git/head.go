@@ -49,7 +49,7 @@ func (s Source) Head(ctx context.Context, allowDirty bool) (delivery.Commit, err
 		commit.Dirty = true
 	}
 	if commit.Tree != "" && len(s.Also) > 0 {
-		if commit.Tree, err = s.combine(ctx, repo, commit.SHA, commit.Tree, changes); err != nil {
+		if commit.Tree, err = s.combine(ctx, repo, commit.SHA, commit.Tree, changes.also); err != nil {
 			return delivery.Commit{}, err
 		}
 	}
@@ -181,12 +181,4 @@ func (s Source) snapshot(ctx context.Context, repo repository, changes status, a
 		return "", fmt.Errorf("write a tree of the changes: %w", err)
 	}
 	return tree, nil
-}
-
-func copyFile(from, to string) error {
-	data, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(to, data, 0o600)
 }

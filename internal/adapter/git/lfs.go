@@ -9,13 +9,16 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // lfsFile is a file whose content Git LFS keeps outside of git: what git has is a
@@ -161,37 +164,6 @@ func (f lfsFile) isIn(store string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Size() == f.size
 }
 
-// CheckTree reports what will keep the tree from being checked out, as far as it is
-// known without downloading anything; see port.TreeChecker.
-func (s Source) CheckTree(ctx context.Context, tree string) error {
-	files, err := s.Files(ctx, tree)
-	if err != nil {
-		return err
-	}
-	repo, err := s.openRepository(ctx)
-	if err != nil {
-		return err
-	}
-	pointers, err := s.lfsFiles(ctx, repo, tree, hasAttributes(files))
-	if err != nil || len(pointers) == 0 {
-		return err
-	}
-	store, err := s.lfsStore(ctx)
-	if err != nil {
-		return err
-	}
-	var missing []string
-	for _, f := range pointers {
-		if !f.isIn(store) {
-			missing = append(missing, f.path)
-		}
-	}
-	if len(missing) == 0 || s.hasLFS(ctx) {
-		return nil
-	}
-	return missingContent(missing)
-}
-
 // hasLFS reports whether git-lfs is installed.
 func (s Source) hasLFS(ctx context.Context) bool {
 	_, err := s.run(ctx, command{dir: s.Dir, args: []string{"lfs", "version"}})
@@ -214,17 +186,16 @@ func missingContent(paths []string) error {
 // place has another.
 var contentTime = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// addLFSContent replaces the pointers in the checkout by their content, which is kept
-// beside it: contents that are used again are not copied again.
-func (w checkout) addLFSContent(ctx context.Context, files []lfsFile) error {
-	kept := filepath.Join(w.git, "lfs")
+// addLFSContent replaces the pointers in the checkout at dir by their content, which
+// is in the folder kept: contents that are used again are not copied again.
+func (s Source) addLFSContent(ctx context.Context, files []lfsFile, dir, kept string) error {
 	if len(files) == 0 {
 		return os.RemoveAll(kept)
 	}
 	if err := os.MkdirAll(kept, 0o755); err != nil {
 		return err
 	}
-	store, err := w.source.lfsStore(ctx)
+	store, err := s.lfsStore(ctx)
 	if err != nil {
 		return err
 	}
@@ -236,13 +207,13 @@ func (w checkout) addLFSContent(ctx context.Context, files []lfsFile) error {
 			name += "-x"
 		}
 		inUse[name] = true
-		err := w.provide(ctx, f, store, filepath.Join(kept, name))
+		err := s.provide(ctx, f, store, filepath.Join(kept, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			missing = append(missing, f.path)
 			continue
 		}
 		if err == nil {
-			err = linkInto(filepath.Join(kept, name), filepath.Join(w.dir, filepath.FromSlash(f.path)))
+			err = linkInto(filepath.Join(kept, name), filepath.Join(dir, filepath.FromSlash(f.path)))
 		}
 		if err != nil {
 			return err
@@ -269,7 +240,7 @@ func removeUnused(dir string, inUse map[string]bool) error {
 
 // provide makes the content available at path: from the clone's store, or downloaded
 // by git-lfs. It is fs.ErrNotExist if neither has it.
-func (w checkout) provide(ctx context.Context, f lfsFile, store, path string) error {
+func (s Source) provide(ctx context.Context, f lfsFile, store, path string) error {
 	if info, err := os.Stat(path); err == nil && info.Size() == f.size && info.ModTime().Equal(contentTime) {
 		return nil
 	}
@@ -281,12 +252,12 @@ func (w checkout) provide(ctx context.Context, f lfsFile, store, path string) er
 		defer in.Close()
 		return f.save(path, func(out io.Writer) error { _, err := io.Copy(out, in); return err })
 	}
-	if !w.source.hasLFS(ctx) {
+	if !s.hasLFS(ctx) {
 		return fs.ErrNotExist
 	}
 	err := f.save(path, func(out io.Writer) error {
-		_, err := w.source.run(ctx, command{
-			dir: w.source.Dir, args: []string{"lfs", "smudge", "--", f.path}, in: []byte(f.pointer), out: out,
+		_, err := s.run(ctx, command{
+			dir: s.Dir, args: []string{"lfs", "smudge", "--", f.path}, in: []byte(f.pointer), out: out,
 		})
 		return err
 	})
@@ -351,4 +322,9 @@ func linkInto(from, to string) error {
 	}
 	_, err = io.Copy(out, in)
 	return errors.Join(err, out.Close(), os.Chtimes(to, contentTime, contentTime))
+}
+
+// hasAttributes reports whether .gitattributes are among the files.
+func hasAttributes(files []port.File) bool {
+	return slices.ContainsFunc(files, func(f port.File) bool { return path.Base(f.Path) == ".gitattributes" })
 }

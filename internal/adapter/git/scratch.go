@@ -127,3 +127,11 @@ func (s Source) withoutBigFiles(tree string) (string, error) {
 	}
 	return string(small), err
 }
+
+func copyFile(from, to string) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o600)
+}

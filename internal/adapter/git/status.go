@@ -13,7 +13,7 @@ type status struct {
 	paths    []string // changed paths, relative to the folder
 	unmerged string   // the first path with conflicts
 	modules  []string // submodules with uncommitted changes in them
-	also     bool     // files beside the folder are among the paths
+	also     []string // those of the paths that are beside the folder
 }
 
 func (s Source) status(ctx context.Context, repo repository) (status, error) {
@@ -69,7 +69,7 @@ func (s Source) parseStatus(out, prefix string) (status, error) {
 			if !s.isAlso(path) {
 				continue
 			}
-			st.also = true
+			st.also = append(st.also, path)
 		}
 		st.paths = append(st.paths, path)
 		if entry[0] == '1' && strings.HasPrefix(parts[2], "S") && !strings.HasSuffix(parts[2], "..") {

@@ -135,40 +135,6 @@ func (s Source) objectsDir(ctx context.Context) (string, error) {
 	return s.absolute(strings.TrimSuffix(out, "\n")), err
 }
 
-// addModules checks out the submodules within the checkout, each with an index of its
-// own.
-func (w checkout) addModules(ctx context.Context, tree string, modules []module) error {
-	folder, err := w.source.Folder(ctx, tree)
-	if err != nil {
-		return err
-	}
-	for _, m := range modules {
-		objects, err := m.source.objectsDir(ctx)
-		if err != nil {
-			return err
-		}
-		inner := checkout{
-			source: m.source, dir: filepath.Join(w.dir, folder, filepath.FromSlash(m.path)), objects: objects, sha256: w.sha256,
-			git: filepath.Join(w.git, "modules", strings.ReplaceAll(strings.ReplaceAll(m.path, "%", "%25"), "/", "%2F")),
-		}
-		if err := inner.rebuild(ctx, m.commit); err != nil {
-			return err
-		}
-		files, err := m.source.list(ctx, m.commit)
-		if err != nil {
-			return err
-		}
-		pointers, err := m.source.lfsFiles(ctx, repository{}, m.commit, hasAttributes(files))
-		if err == nil {
-			err = inner.addLFSContent(ctx, pointers)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // changedInModule lists the files that differ between two commits of a submodule; ""
 // is none. What this clone lacks is not known: then the submodule itself is listed.
 func (s Source) changedInModule(ctx context.Context, path, from, to string) []string {

@@ -121,7 +121,7 @@ func (p poetryPackage) recordedCondition(optional []string) *condition {
 	return c
 }
 
-// condition says when a package is needed: always, or under one of several markers.
+// condition is when a package is needed: always, or under one of several markers.
 type condition struct {
 	always bool
 	any    []string
