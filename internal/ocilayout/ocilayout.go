@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -176,6 +177,19 @@ func (l Layout) IsComplete(d delivery.Digest) bool {
 	}
 	listed, err := l.Contains(d)
 	return err == nil && listed && l.holds(d, maxDepth)
+}
+
+// Replace moves the layout at partial to l. What was there goes afterwards: others may
+// be reading it.
+func (l Layout) Replace(partial string) error {
+	former := partial + ".former"
+	if err := os.RemoveAll(former); err != nil {
+		return err
+	}
+	if err := os.Rename(string(l), former); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return errors.Join(os.Rename(partial, string(l)), os.RemoveAll(former))
 }
 
 func (l Layout) holds(d delivery.Digest, depth int) bool {

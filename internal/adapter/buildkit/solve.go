@@ -17,6 +17,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/ocilayout"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -43,7 +44,7 @@ func (w buildJob) build(ctx context.Context, log io.Writer) (port.BuiltImage, er
 	}
 	built, err := finishLayout(ctx, out, delivery.Digest(resp.ExporterResponse["containerimage.digest"]), about)
 	if err == nil {
-		err = replaceDir(partial, w.order.Layout)
+		err = ocilayout.Layout(w.order.Layout).Replace(partial)
 	}
 	if err != nil {
 		return port.BuiltImage{}, w.toFault(ctx, act, fmt.Errorf("write the image's layout: %w", err), seen)
@@ -136,11 +137,4 @@ func (w buildJob) session() ([]session.Attachable, error) {
 			Hint("is it still running? Check with `ssh-add -l`").Cause(connectionError(err))
 	}
 	return append(attached, forward), nil
-}
-
-func replaceDir(partial, dir string) error {
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
-	return os.Rename(partial, dir)
 }

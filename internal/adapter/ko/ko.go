@@ -202,10 +202,7 @@ func writeAtomically(img v1.Image, dir string) (port.BuiltImage, error) {
 	if err != nil {
 		return port.BuiltImage{}, fmt.Errorf("write the image layout: %w", err)
 	}
-	if err := os.RemoveAll(dir); err != nil {
-		return port.BuiltImage{}, err
-	}
-	if err := os.Rename(partial, dir); err != nil {
+	if err := ocilayout.Layout(dir).Replace(partial); err != nil {
 		return port.BuiltImage{}, err
 	}
 	built.Layout = filepath.Clean(dir)

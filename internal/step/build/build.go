@@ -3,6 +3,7 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/flock"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -58,6 +60,11 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if log == nil {
 		log = io.Discard
 	}
+	unlock, err := lockLayout(ctx, r)
+	if err != nil {
+		return step.Result{}, err
+	}
+	defer unlock()
 	r.Progress("building %s", source(w))
 	img, err := builder.Build(ctx, port.BuildRequest{
 		Dir: checkout, Go: w.Go, Service: r.Service,
@@ -70,6 +77,23 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, fault.New(fault.Internal, "build %s: invalid digest %q", source(w), img.Digest)
 	}
 	return step.Succeed(fmt.Sprintf("sha256:%s %s", img.Digest.Short(), formatSize(img.Size)), step.BuildOutput{BuiltImage: img, Inputs: inputs})
+}
+
+// lockLayout waits until no other run builds from the same inputs, such as that of the
+// same commit in another environment: both write one layout.
+func lockLayout(ctx context.Context, r step.Request) (unlock func(), err error) {
+	path := layoutDir(r) + ".lock"
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return func() {}, nil //nolint:nilerr // the builder reports it
+	}
+	lock, err := flock.Lock(ctx, path, func() { r.Progress("waiting for another run that builds from the same inputs") })
+	switch {
+	case err == nil:
+		return func() { _ = errors.Join(os.Remove(path), lock.Close()) }, nil
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	}
+	return func() {}, nil
 }
 
 // builder picks the builder; plans of go and dockerfile builds do not name it.
