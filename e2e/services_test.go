@@ -88,7 +88,7 @@ func TestServices_AsTheyAre(t *testing.T) {
 }
 
 // initService writes the file, checks that nothing else changed, and commits it with what
-// the test needs: no fixed stable port, a short bake time, and replicas that are found in
+// the test needs: no fixed stable port, no bake time, and replicas that are found in
 // process lists.
 func (p *project) initService(found ...string) {
 	p.t.Helper()
@@ -110,7 +110,7 @@ func (p *project) initService(found ...string) {
 			p.t.Errorf("slipway.yaml does not contain %q:\n%s", want, file)
 		}
 	}
-	p.edit("slipway.yaml", "target: {local: {port: 18080}}, bake: 30s", "target: {local: {}}, bake: 1s")
+	p.edit("slipway.yaml", "target: {local: {port: 18080}}, bake: 30s", "target: {local: {}}")
 	p.edit("slipway.yaml", "\ndeploy:\n", fmt.Sprintf("\ndeploy:\n  env: {E2E_BASE: %s}\n", p.base))
 	p.commit("Slipway")
 }
