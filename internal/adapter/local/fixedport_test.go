@@ -25,7 +25,7 @@ import (
 // fixed is a release whose service listens on port 8000, whatever PORT says.
 func (s *testTarget) fixed(version string) port.DeployRequest {
 	o := s.request(porttest.Sample{Version: version})
-	o.Release.Workload.Env["SAMPLE_PORT"] = "8000"
+	o.Release.Workload.Env["SAMPLE_FIXED_LISTEN"] = "8000"
 	o.Release.Workload.Port = 8000
 	return o
 }
@@ -122,8 +122,8 @@ func TestFixedPort_Isolation(t *testing.T) {
 			if err != nil || proof.Method != port.ProofBySocket {
 				t.Errorf("proof = %+v, %v; want one by the sockets", proof, err)
 			}
-			delete(o.Release.Workload.Env, "SAMPLE_PORT")
-			checkContainerWith(t, seen, o, "", "SAMPLE_PORT")
+			delete(o.Release.Workload.Env, "SAMPLE_FIXED_LISTEN")
+			checkContainerWith(t, seen, o, "", "SAMPLE_FIXED_LISTEN")
 		})
 	}
 }
@@ -134,7 +134,7 @@ func TestFixedPort_FromImage(t *testing.T) {
 	s := newTestTarget(t, nil)
 	s.store.ports = []int{80}
 	o := s.request(porttest.Sample{Version: "a"})
-	o.Release.Workload.Env["SAMPLE_PORT"] = "80"
+	o.Release.Workload.Env["SAMPLE_FIXED_LISTEN"] = "80"
 	if err := checkServing(s.deploy(t, o).URL, o.ID)(); err != nil {
 		t.Error(err)
 	}
@@ -247,7 +247,7 @@ func TestWrongPort(t *testing.T) {
 				o := s.request(porttest.Sample{Version: "a"})
 				o.Release.Workload.Replicas = 1
 				o.Release.Workload.Port = c.port
-				o.Release.Workload.Env["SAMPLE_PORT"] = fmt.Sprint(c.listen)
+				o.Release.Workload.Env["SAMPLE_FIXED_LISTEN"] = fmt.Sprint(c.listen)
 				start := time.Now()
 				_, err := s.Stage(context.Background(), o, nil)
 				if !fault.Is(err, fault.Failed) || !strings.Contains(err.Error(), c.want) {
@@ -269,7 +269,7 @@ func TestWrongPort_AtTimeout(t *testing.T) {
 	s := newTestTarget(t, func(cfg *local.Config) { cfg.StartTimeout = 2 * time.Second })
 	o := s.request(porttest.Sample{Version: "a", Mode: "unready"})
 	o.Release.Workload.Replicas = 1
-	o.Release.Workload.Env["SAMPLE_PORT"] = "17472"
+	o.Release.Workload.Env["SAMPLE_FIXED_LISTEN"] = "17472"
 	_, err := s.Stage(context.Background(), o, nil)
 	if err == nil || !strings.Contains(err.Error(), "the service listens on 17472, but PORT is ") || !strings.Contains(fault.HintOf(err), "deploy.port: 17472") {
 		t.Errorf("error = %v, hint %q, want where it listens", err, fault.HintOf(err))

@@ -33,7 +33,7 @@ func TestSecrets(t *testing.T) {
 			t.Setenv("SLIPWAY_TEST_KEY", secretValue)
 			s := newTestTarget(t, func(c *local.Config) { c.Runtime = runtime })
 			o := s.withSecret("a")
-			o.Release.Workload.Env["SAMPLE_PORT"], o.Release.Workload.Port = "8000", 8000
+			o.Release.Workload.Env["SAMPLE_FIXED_LISTEN"], o.Release.Workload.Port = "8000", 8000
 			url := s.deploy(t, o).URL
 			if said, err := fetch(url + "/inside"); err != nil || !strings.Contains(said, "API_KEY="+secretValue) {
 				t.Errorf("inside: %s, %v; want the value of API_KEY", said, err)

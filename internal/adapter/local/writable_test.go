@@ -29,7 +29,7 @@ func TestWritable(t *testing.T) {
 				o.Release.Workload.Env["SAMPLE_MODE"] = "writes"
 				if at == 0 {
 					o.Release.Workload.Port = 0
-					delete(o.Release.Workload.Env, "SAMPLE_PORT")
+					delete(o.Release.Workload.Env, "SAMPLE_FIXED_LISTEN")
 				}
 				o.Release.Workload.Writable = true
 				url := s.deploy(t, o).URL

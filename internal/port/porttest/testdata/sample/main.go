@@ -2,7 +2,8 @@
 // it misbehave: "crash" ends with code 3 at once, "unready" never becomes ready,
 // "writes" needs a file beside the program.
 // It listens on SAMPLE_HOST, which is this machine alone when it is empty, and on
-// SAMPLE_PORT, whatever PORT says, unless it is empty.
+// SAMPLE_FIXED_LISTEN, whatever PORT says, unless it is empty. (A cluster sets
+// SAMPLE_PORT for a Service of that name.)
 package main
 
 import (
@@ -82,7 +83,7 @@ func serve(h http.Handler) {
 	if host == "" {
 		host = "127.0.0.1"
 	}
-	at := os.Getenv("SAMPLE_PORT")
+	at := os.Getenv("SAMPLE_FIXED_LISTEN")
 	if at == "" {
 		at = os.Getenv("PORT")
 	}
