@@ -47,7 +47,7 @@ func (t *Target) urlOf(ctx context.Context, c *client.Client, service string, en
 			}
 		}
 		if url == "" && len(svc.Spec.Ports) > 0 {
-			url = newEndpoint("http", svc.Name+"."+svc.Namespace+".svc", svc.Spec.Ports[0].Port).url
+			url = clusterEndpoint(svc).url
 		}
 	}
 	proxy, err = t.forward(c, service, env, "", nil)
@@ -60,6 +60,11 @@ type endpoint struct{ url, host string }
 func newEndpoint(scheme, host string, port int32) endpoint {
 	full := net.JoinHostPort(host, strconv.Itoa(int(port)))
 	return endpoint{scheme + "://" + full, full}
+}
+
+// clusterEndpoint is the address of a Service within the cluster.
+func clusterEndpoint(svc corev1.Service) endpoint {
+	return newEndpoint("http", svc.Name+"."+svc.Namespace+".svc", svc.Spec.Ports[0].Port)
 }
 
 func ingressEndpoints(ctx context.Context, c *client.Client, service string, env delivery.Environment) ([]endpoint, error) {

@@ -36,6 +36,9 @@ func (t *Target) Identify(ctx context.Context, o port.DeployRequest, url string)
 	if err != nil || t.isForward(o, "", url) { // it looks up the pods for each connection
 		return proof, err
 	}
+	if err := checkStable(ctx, c, o, url); err != nil {
+		return port.Proof{}, err
+	}
 	if err := checkIngresses(ctx, c, o, url); err != nil {
 		return port.Proof{}, err
 	}
@@ -48,6 +51,40 @@ func (t *Target) Identify(ctx context.Context, o port.DeployRequest, url string)
 		err = fault.New(fault.Unavailable, "the pods behind the Services of %s are changing", o.Service)
 	}
 	return again, err
+}
+
+// checkStable makes sure that the URL is an address of the Services, as Observe returns
+// them: not that of another release, or one that was closed.
+func checkStable(ctx context.Context, c *client.Client, o port.DeployRequest, url string) error {
+	s, err := rollout.Read(ctx, c, o.Service, o.Environment)
+	if err != nil {
+		return err
+	}
+	ingresses, err := ingressEndpoints(ctx, c, o.Service, o.Environment)
+	if err != nil {
+		return err
+	}
+	pods, err := rollout.ListPods(ctx, c, o.Service)
+	if err != nil {
+		return err
+	}
+	for _, object := range s.Services {
+		svc, err := client.As[corev1.Service](object)
+		if err != nil {
+			return err
+		}
+		known := endpoints(svc, ingresses, nil)
+		for _, pod := range pods { // any node has the node port
+			known = append(known, endpoints(svc, nil, []corev1.Pod{pod})...)
+		}
+		if len(svc.Spec.Ports) > 0 {
+			known = append(known, clusterEndpoint(svc))
+		}
+		if slices.ContainsFunc(known, func(e endpoint) bool { return e.url == url }) {
+			return nil
+		}
+	}
+	return fault.New(fault.Failed, "%s is not an address of %s in %s", url, o.Service, o.Environment)
 }
 
 // isForward reports whether the URL is the local address for a release, or for the

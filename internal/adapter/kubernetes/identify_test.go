@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/fakeapi"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -159,6 +161,28 @@ func TestCheckIngresses(t *testing.T) {
 				t.Errorf("error = %v, want one: %v", err, !c.ok)
 			}
 		})
+	}
+}
+
+// TestCheckStable: an address that Observe does not return is not the service's.
+func TestCheckStable(t *testing.T) {
+	c := newProofCluster(t)
+	c.Edit(servicesPath+"api", func(svc *unstructured.Unstructured) {
+		svc.Object["spec"].(map[string]any)["ports"] = []any{map[string]any{"port": int64(80), "nodePort": int64(30080)}}
+		svc.Object["status"] = map[string]any{"loadBalancer": map[string]any{"ingress": []any{map[string]any{"hostname": "lb.test"}}}}
+	})
+	c.Edit(podsPath+"api-1", func(pod *unstructured.Unstructured) {
+		pod.Object["status"].(map[string]any)["hostIP"] = "10.0.0.7"
+	})
+	for _, url := range []string{"http://lb.test:80", "http://10.0.0.7:30080", "http://api.ns.svc:80"} {
+		if err := checkStable(t.Context(), c.Client(), c.request, url); err != nil {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	for _, url := range []string{"http://127.0.0.1:40123", "http://lb.test:81", ""} {
+		if err := checkStable(t.Context(), c.Client(), c.request, url); !fault.Is(err, fault.Failed) {
+			t.Errorf("%q: error = %v, want %s", url, err, fault.Failed)
+		}
 	}
 }
 
