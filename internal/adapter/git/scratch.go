@@ -31,8 +31,11 @@ type treeWriter struct {
 
 func (w treeWriter) run(ctx context.Context, in []string, args ...string) (string, error) {
 	c := command{dir: w.source.Dir, env: w.env, args: args, in: []byte(strings.Join(in, "\x00"))}
-	if w.source.Scratch != "" { // where Git LFS, if it is installed, puts the contents of new files
-		c.config = []string{"lfs.storage=" + filepath.Join(w.source.Scratch, "lfs")}
+	if w.source.Scratch != "" {
+		c.config = []string{
+			"lfs.storage=" + filepath.Join(w.source.Scratch, "lfs"), // where Git LFS, if it is installed, puts the contents of new files
+			"pack.compression=0", // git compresses big files even if it only hashes them: ten times slower
+		}
 	}
 	return w.source.run(ctx, c)
 }
