@@ -93,7 +93,7 @@ func (e endpoint) waitReady(ctx context.Context) (ready bool, problem error) {
 			return false, wrong
 		}
 		if wait.Sleep(ctx, pause) != nil {
-			return false, nil
+			return false, nil //nolint:nilerr // the container has ended: its exit says why
 		}
 	}
 }

@@ -55,14 +55,23 @@ func (e *wrongPortError) Hint() string {
 		if int(l.Address.Port()) == e.expected {
 			return fmt.Sprintf("let it listen on 0.0.0.0:%d: its address is reached through 127.0.0.1", e.expected)
 		}
-		if at == 0 && len(e.listens) == 1 {
-			at = int(l.Address.Port())
-		}
+	}
+	if ports := e.ports(); at == 0 && len(ports) == 1 {
+		at = ports[0]
 	}
 	if at == 0 {
 		return "set deploy.port to the one that takes requests, or let the service read PORT"
 	}
 	return fmt.Sprintf("set deploy.port: %d in slipway.yaml, or let the service read PORT", at)
+}
+
+// ports returns the ports that it listens on, each once.
+func (e *wrongPortError) ports() (ports []int) {
+	for _, l := range e.listens {
+		ports = append(ports, int(l.Address.Port()))
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
 }
 
 // findWrongPort returns a wrongPortError if the container listens, but no
