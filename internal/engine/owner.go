@@ -103,8 +103,8 @@ func (m moment) since() time.Duration {
 	return max(t.Sub(m.monotonic), t.Round(0).Sub(m.wall))
 }
 
-// beat says that the owner lives, and calls lose when the last beat that arrived is too
-// old for that to be known elsewhere.
+// beat keeps the claim alive, and calls lose once the last beat that arrived is so old
+// that another machine may soon take the run over.
 func (o *owner) beat(ctx context.Context, last moment, t ownerTimeouts, lose context.CancelCauseFunc) {
 	for sleep(ctx, t.beat) == nil {
 		asked := now()

@@ -13,7 +13,7 @@ type Ownership struct {
 	Run    delivery.RunID
 	Epoch  int64  // 1 for the first claim, one more for each; 0: there was none
 	Holder string // machine and process, for people
-	// Machine tells the machines apart: a process of the same one finds out by a file
+	// Machine identifies the holder's machine: another process there finds out by a file
 	// lock whether the holder still runs.
 	Machine string
 }
@@ -25,7 +25,7 @@ type Owners interface {
 	// Owner returns the newest claim on a run; the zero Ownership but for Run without one.
 	Owner(ctx context.Context, run delivery.RunID) (Ownership, error)
 	// Claim makes o the newest claim, one epoch after o.Epoch, which the caller has seen.
-	// A run that somebody else has claimed since is fault.Conflict.
+	// If the run was claimed since, it is fault.Conflict.
 	Claim(ctx context.Context, o Ownership) (Ownership, error)
 	// Beat records that the holder of the claim is alive. It may be called for the claim
 	// that is about to be made.
