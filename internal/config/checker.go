@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"path"
 
 	"github.com/slipway-cd/slipway/internal/extension"
 )
@@ -41,6 +42,13 @@ func (c sectionChecker) CheckSecret(key string, s extension.Secret) {
 }
 
 func (c sectionChecker) CheckPath(key, path string) { c.d.validatePath(c.at(key), path) }
+
+func (c sectionChecker) CheckFolder(key, dir string) {
+	if len(c.d.project.Source.Also) > 0 && !path.IsAbs(dir) {
+		return // it may be one around the service's; whether there is one is known with the commit
+	}
+	c.CheckPath(key, dir)
+}
 
 func (c sectionChecker) CheckLiterals(key string, env map[string]string) {
 	c.d.validateVariables(c.at(key), env, literalOnly)

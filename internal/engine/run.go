@@ -37,6 +37,8 @@ type execution struct {
 
 	checkingOut sync.Mutex
 	checkedOut  string // folder with the commit's tree; empty: not yet
+
+	checkoutRoot string // folder around it with files beside the service; empty: none
 }
 
 // workflowInput is what the workflow is given: data that outlives the version that
@@ -262,10 +264,24 @@ func (x *execution) checkout(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("check out %s: %w", commit.Short(), err)
 		}
+		if folder != "" {
+			x.checkoutRoot = dir
+		}
 		dir = filepath.Join(dir, folder)
 	}
 	x.checkedOut = dir
 	return dir, nil
+}
+
+// findCheckoutRoot returns the folder of the whole checkout, if the service's is one in
+// it.
+func (x *execution) findCheckoutRoot(ctx context.Context) (string, error) {
+	if _, err := x.checkout(ctx); err != nil {
+		return "", err
+	}
+	x.checkingOut.Lock()
+	defer x.checkingOut.Unlock()
+	return x.checkoutRoot, nil
 }
 
 // overtaken describes the run that overtook this one while it waited, or "".

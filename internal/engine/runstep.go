@@ -26,7 +26,7 @@ func (x *execution) request(spec step.Spec, given map[string]json.RawMessage) st
 	return step.Request{
 		Run: x.run.ID, Service: p.Service, Environment: p.Environment, Commit: p.Commit, StartedBy: p.Trigger.StartedBy(),
 		PlanDigest: x.run.PlanDigest,
-		Spec:       spec, Inputs: given, RepositoryDir: x.e.Repository, Checkout: x.checkout, Overtaken: x.overtaken,
+		Spec:       spec, Inputs: given, RepositoryDir: x.e.Repository, Checkout: x.checkout, CheckoutRoot: x.findCheckoutRoot, Overtaken: x.overtaken,
 		WorkDir:      filepath.Join(x.e.runDir(x.run.ID), "work", spec.Name),
 		ArtifactsDir: filepath.Join(x.e.Home, "artifacts"),
 		CacheDir:     filepath.Join(cmp.Or(x.e.CacheDir, filepath.Join(x.e.Home, "cache")), string(p.Trigger.TrustClass())),

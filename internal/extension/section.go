@@ -38,6 +38,9 @@ type Checker interface {
 	CheckSecret(key string, s Secret)
 	// CheckPath requires a path below the folder of the file.
 	CheckPath(key, path string)
+	// CheckFolder is CheckPath for a folder that may hold files beside the service's:
+	// with source.also, it may be one above.
+	CheckFolder(key, dir string)
 	// CheckLiterals requires names of variables, and values without ${...}.
 	CheckLiterals(key string, env map[string]string)
 	// ImageRepository is image.repository.

@@ -10,7 +10,8 @@ import (
 
 // BuildRequest is what to build.
 type BuildRequest struct {
-	Dir        string // checkout, absolute
+	Dir        string // the service's folder in the checkout, absolute
+	Root       string // the checkout, absolute; empty: it is Dir
 	Go         string // main package relative to Dir ("./cmd/api"); "" with a Dockerfile
 	Service    string
 	Repository string
@@ -33,7 +34,7 @@ type BuildRequest struct {
 // request's Dir, with slashes.
 type Dockerfile struct {
 	Path      string            // of the Dockerfile
-	Context   string            // folder; "" and ".": Dir itself
+	Context   string            // folder, at most Root; "" and ".": Dir itself
 	Target    string            // stage; "": the last one
 	Args      map[string]string // stored in the image's history
 	Secrets   map[string][]byte // by ID: for secret mounts only, never stored or printed

@@ -33,8 +33,12 @@ type Request struct {
 	Emit                  func(event.Event)          // for gate results and deployments; run and step are filled in
 
 	// Checkout returns the absolute path of a folder with exactly the commit's
-	// tree.
+	// tree, or of the service's folder in it.
 	Checkout func(ctx context.Context) (string, error)
+
+	// CheckoutRoot returns the folder around that one which holds the commit's files
+	// beside the service, too; empty if there are none. Nil: there are none.
+	CheckoutRoot func(ctx context.Context) (string, error)
 
 	// Overtaken describes the run that overtook this one while it waited, if the
 	// environment's current deployment is a later run's; empty if it is not. Nil:

@@ -70,7 +70,7 @@ func check(s *Section, c extension.Checker) {
 	if outside || f == "" || clean == "." || strings.HasSuffix(f, "/") || strings.ContainsAny(f, "\n\\\x00") {
 		c.Fail("dockerfile", "a file of this repository such as server/Dockerfile", "%q is not a file of this repository", f)
 	}
-	c.CheckPath("context", s.Context)
+	c.CheckFolder("context", s.Context)
 	if s.Target != "" {
 		c.MatchPattern("target", s.Target, stagePattern, "use the name of a stage: FROM ... AS name")
 	}

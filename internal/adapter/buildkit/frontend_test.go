@@ -66,3 +66,27 @@ func TestBuildJob_BuiltinSyntax(t *testing.T) {
 		})
 	}
 }
+
+// TestResolveSource_ContextAroundTheService: with files beside the service the context
+// may be a folder around it, but never outside of the checkout.
+func TestResolveSource_ContextAroundTheService(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "services", "api")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM scratch\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cases := []struct{ context, root, want string }{
+		{"", root, dir}, {"../..", root, root}, {"..", root, filepath.Dir(dir)}, {"../../..", root, ""}, {"../..", "", ""}, {".", "", dir},
+	}
+	for _, c := range cases {
+		t.Run(c.context+" in "+c.root, func(t *testing.T) {
+			got, err := resolveSource(port.BuildRequest{Dir: dir, Root: c.root, Dockerfile: &port.Dockerfile{Path: "Dockerfile", Context: c.context}})
+			if got.context != c.want || (err != nil) != (c.want == "") {
+				t.Errorf("context %q, %v, want %q", got.context, err, c.want)
+			}
+		})
+	}
+}

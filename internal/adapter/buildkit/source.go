@@ -42,13 +42,26 @@ func resolveSource(o port.BuildRequest) (source, error) {
 		return source{}, fault.New(fault.Invalid, "image.build.dockerfile: file %s not found", d.Path).
 			Hint("use a path relative to the repository root, such as server/Dockerfile; is it committed?")
 	}
-	folder, err := resolveInside(o.Dir, d.Context)
+	folder, err := resolveContext(o)
 	info, statErr = os.Stat(folder)
 	if err != nil || statErr != nil || !info.IsDir() {
 		return source{}, fault.New(fault.Invalid, "image.build.context: folder %s not found in the repository", d.Context).
 			Hint("use a path relative to the repository root; is a file in it committed?")
 	}
 	return source{context: folder, dir: filepath.Dir(file), file: filepath.Base(file)}, nil
+}
+
+// resolveContext is the folder of the context: below the service's, or around it in
+// the checkout.
+func resolveContext(o port.BuildRequest) (string, error) {
+	if o.Root == "" {
+		return resolveInside(o.Dir, o.Dockerfile.Context)
+	}
+	rel, err := filepath.Rel(o.Root, filepath.Join(o.Dir, filepath.FromSlash(o.Dockerfile.Context)))
+	if err != nil {
+		return "", err
+	}
+	return resolveInside(o.Root, filepath.ToSlash(rel))
 }
 
 // resolveInside follows links from root to rel, which has to stay below it.

@@ -56,6 +56,12 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
+	root := ""
+	if r.CheckoutRoot != nil {
+		if root, err = r.CheckoutRoot(ctx); err != nil {
+			return step.Result{}, err
+		}
+	}
 	log := r.Log
 	if log == nil {
 		log = io.Discard
@@ -67,7 +73,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	defer unlock()
 	r.Progress("building %s", source(w))
 	img, err := builder.Build(ctx, port.BuildRequest{
-		Dir: checkout, Go: w.Go, Service: r.Service,
+		Dir: checkout, Root: root, Go: w.Go, Service: r.Service,
 		Repository: w.Repository, Env: w.Env, Options: w.Options, Layout: layoutDir(r), CacheDir: r.CacheDir, Dockerfile: dockerfile, OnProgress: r.OnProgress,
 	}, log)
 	if err != nil {
